@@ -1,0 +1,121 @@
+// Who may import whom (ARCHITECTURE.md draws it). Written as "to anything but": a folder or package
+// that nobody thought of is refused, not let through.
+
+const packages = (/** @type {string[]} */ ...names) => `(^|/)node_modules/(${names.join('|')})/`;
+const core = (/** @type {string[]} */ ...names) => `^(node:)?(${names.join('|')})$`;
+
+const entries = '^src/(index|testing|contracts|http)\\.ts$';
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+export default {
+  forbidden: [
+    {
+      name: 'no-circular',
+      comment: 'Two files that need each other are one file.',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'not-to-unresolvable',
+      comment: 'A path that leads nowhere could hide a forbidden import.',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+    {
+      name: 'domain',
+      comment: 'domain -> zod, ts-pattern, uuid',
+      severity: 'error',
+      from: { path: '^src/domain/' },
+      to: { pathNot: ['^src/domain/', packages('zod', 'ts-pattern', 'uuid')] },
+    },
+    {
+      name: 'projections',
+      comment: 'projections -> domain, zod, ts-pattern, uuid, hashes; timers in the runner (lint)',
+      severity: 'error',
+      from: { path: '^src/projections/' },
+      to: {
+        pathNot: [
+          '^src/(domain|projections)/',
+          packages('zod', 'ts-pattern', 'uuid'),
+          core('crypto', 'timers', 'timers/promises'),
+        ],
+      },
+    },
+    {
+      name: 'kernel',
+      comment: 'kernel -> domain, projections',
+      severity: 'error',
+      from: { path: '^src/kernel/' },
+      to: {
+        pathNot: [
+          '^src/(domain|projections|kernel)/',
+          packages('zod', 'ts-pattern', 'uuid', 'canonicalize'),
+          core('crypto', 'timers', 'timers/promises'),
+        ],
+      },
+    },
+    {
+      name: 'adapters',
+      comment: 'adapters -> domain, projections, and types of kernel; packages as they need',
+      severity: 'error',
+      from: { path: '^src/adapters/' },
+      to: { path: '^src/', pathNot: '^src/(domain|projections|adapters|kernel)/' },
+    },
+    {
+      name: 'adapters-use-kernel-types-only',
+      severity: 'error',
+      from: { path: '^src/adapters/' },
+      to: { path: '^src/kernel/', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'one-client-one-folder-nats',
+      comment: 'A successor of the client is one folder’s work.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/adapters/nats/' },
+      to: { path: packages('nats') },
+    },
+    {
+      name: 'one-client-one-folder-eventstore',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/adapters/eventstore/' },
+      to: { path: packages('@eventstore/db-client') },
+    },
+    {
+      name: 'adapters-only-from-the-composition-root',
+      severity: 'error',
+      from: { path: '^src/', pathNot: ['^src/(adapters|cli)/', entries] },
+      to: { path: '^src/adapters/' },
+    },
+    {
+      name: 'cli-from-nowhere',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/cli/' },
+      to: { path: '^src/cli/' },
+    },
+    {
+      name: 'src-stands-alone',
+      comment: 'What is published cannot import what is not.',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: '^(test|bench|examples|scripts|bin)/' },
+    },
+    {
+      name: 'no-dev-dependency-in-src',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown', 'deprecated'] },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    // Type-only imports count too: a pure folder that names an adapter's type is coupled to it.
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default'],
+    },
+  },
+};

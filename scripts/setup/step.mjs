@@ -1,0 +1,55 @@
+// What every step of the set-up shares: one progress line, quiet commands, failures that say what to do.
+// Plain JavaScript without dependencies, on purpose: it runs on Node 20, before anything is installed.
+import { spawnSync } from 'node:child_process';
+
+/** A step that failed, in words for the person at the terminal. */
+export class SetupError extends Error {
+  /**
+   * @param {string} message what went wrong
+   * @param {{ hint: string, output?: string }} details what to do, and the captured output
+   */
+  constructor(message, { hint, output = '' }) {
+    super(message);
+    this.hint = hint;
+    this.output = output;
+  }
+}
+
+/**
+ * The one line of a step. On stderr: stdout belongs to the command (`--json`).
+ *
+ * @param {string} line
+ */
+export function progress(line) {
+  process.stderr.write(`tocsin: ${line}\n`);
+}
+
+/**
+ * Runs a command without showing its output, unless it fails.
+ *
+ * @param {readonly [string, ...string[]]} command
+ * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, what: string, hint: string }} options
+ */
+export function quietly(command, { what, hint, ...options }) {
+  const [program, ...args] = command;
+  const { status, signal, error, stdout, stderr } = spawnSync(program, args, {
+    ...options,
+    encoding: 'utf8',
+    maxBuffer: 64 * 1024 * 1024,
+    // A terminal stays reachable for sudo's password.
+    stdio: [process.stdin.isTTY ? 'inherit' : 'ignore', 'pipe', 'pipe'],
+  });
+  if (status === 0) return stdout;
+  const how = error?.message ?? (signal === null ? `exit ${String(status)}` : signal);
+  throw new SetupError(`${what} failed (${how}).`, { hint, output: tail(`${stdout}\n${stderr}`) });
+}
+
+/**
+ * The last lines of an output: where the reason is.
+ *
+ * @param {string} output
+ */
+export function tail(output, maxLines = 15) {
+  const lines = output.split('\n').filter((line) => line.trim() !== '');
+  return lines.slice(-maxLines).join('\n');
+}

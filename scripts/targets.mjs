@@ -1,0 +1,54 @@
+// What each npm command runs, on the pinned Node, and what it needs besides.
+
+/**
+ * @typedef {object} Target
+ * @property {(args: readonly string[]) => string[]} command a file of the checkout, and its arguments
+ * @property {(args: readonly string[], env: NodeJS.ProcessEnv) => boolean} needsNatsServer
+ * @property {boolean} inRoot whether it runs in the checkout's root; else where the user is
+ */
+
+const cli = 'src/cli/main.ts';
+
+/** @type {Readonly<Record<string, Target>>} */
+export const targets = {
+  start: {
+    command: (args) => [cli, 'start', ...args],
+    needsNatsServer: startsItsOwn,
+    inRoot: false,
+  },
+  tocsin: {
+    command: (args) => [cli, ...args],
+    needsNatsServer: ([command, ...args], env) => command === 'start' && startsItsOwn(args, env),
+    inRoot: false,
+  },
+  test: tool(['node_modules/vitest/vitest.mjs', 'run'], { natsServer: true }),
+  bench: tool(['bench/run.ts'], { natsServer: true }),
+  check: tool(['scripts/check.mjs']),
+  api: tool(['scripts/api-report.mjs', '--write']),
+  build: tool(['scripts/build.mjs']),
+  format: tool(['node_modules/prettier/bin/prettier.cjs', '--write', '--log-level=warn', '.']),
+};
+
+/**
+ * `start` brings up a server, unless it is told of one, or only asked what it does.
+ *
+ * @param {readonly string[]} args
+ * @param {NodeJS.ProcessEnv} env
+ */
+function startsItsOwn(args, env) {
+  const isTold = args.some((arg) => arg === '--nats' || arg.startsWith('--nats='));
+  const isAsked = args.includes('--help') || args.includes('-h');
+  return !isTold && !isAsked && !env['TOCSIN_NATS'];
+}
+
+/**
+ * @param {readonly string[]} command
+ * @returns {Target}
+ */
+function tool(command, { natsServer = false } = {}) {
+  return {
+    command: (args) => [...command, ...args],
+    needsNatsServer: () => natsServer,
+    inRoot: true,
+  };
+}

@@ -1,0 +1,18 @@
+import { defineConfig } from 'vitest/config';
+
+const testTimeoutMs = 20_000;
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    watch: false,
+    // Processes, not threads: the suites open SQLite files, spawn servers and kill them.
+    pool: 'forks',
+    testTimeout: testTimeoutMs,
+    hookTimeout: testTimeoutMs,
+    // A suite that never ran must not pass for one that did.
+    passWithNoTests: false,
+    restoreMocks: true,
+    reporters: ['default'],
+  },
+});
