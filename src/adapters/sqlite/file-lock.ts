@@ -1,0 +1,175 @@
+// One owner per file, also across processes. The operating system releases the lock when its holder
+// dies, whatever killed it: no stale lock ever has to be cleared by hand.
+import { mkdirSync, realpathSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { TocsinError } from '../../domain/core/errors.ts';
+import { SQLITE, sqliteCode } from './open.ts';
+
+/** Who holds a lock, as it wrote itself down when it took it. */
+export type LockOwner = {
+  readonly pid: number;
+  readonly host: string;
+  /** What the holder is, in words: "tocsin start". */
+  readonly what: string;
+  /** RFC 3339. */
+  readonly since: string;
+};
+
+/** A lock that is held; disposing releases it, also when done twice. */
+export type FileLock = Disposable & {
+  /** The lock file. It stays behind when the lock is released: deleting it would race with the next owner. */
+  readonly file: string;
+};
+
+export type FileLockOptions = {
+  /** What the holder is, in words; others read it in their error. */
+  readonly holder: string;
+  /** The error for those who come second. The owner is unknown only while it is just taking the lock. */
+  readonly inUse: (owner: LockOwner | undefined) => TocsinError;
+};
+
+const APPLICATION_ID = 0x54_6c_6f_6b; // "Tlok"
+/** Two that start at the same time may each see the other for a moment; one of them wins within this. */
+const ATTEMPTS = 20;
+const PAUSE_MS = 15;
+/** Writing the owner's name waits this long for those who are just reading it. */
+const WRITE_TIMEOUT_MS = 1_000;
+
+// A connection that is garbage-collected is closed, and the lock with it.
+const held = new Set<DatabaseSync>();
+
+/**
+ * Takes the lock of `path`: `{path}.lock` beside it. The path may be relative or a symbolic link; the
+ * same file has the same lock. The file itself need not exist, its directory is made.
+ *
+ * A SQLite transaction that stays open is the lock: a second `BEGIN IMMEDIATE` is refused, in this
+ * process and in others, while the owner's row, committed before, can be read.
+ *
+ * @throws what `inUse` returns, when another holds it
+ * @throws TocsinError `usage` when the lock file cannot be written, `refused` when it is not a lock file
+ */
+export function acquireFileLock(path: string, options: FileLockOptions): FileLock {
+  const file = lockFileOf(path);
+  let db: DatabaseSync | undefined;
+  try {
+    db = new DatabaseSync(file, { timeout: WRITE_TIMEOUT_MS });
+    if (!take(db, file, options.holder)) throw options.inUse(readOwner(db));
+  } catch (error) {
+    db?.close();
+    throw lockError(file, error);
+  }
+  return lockOn(db, file);
+}
+
+function lockOn(db: DatabaseSync, file: string): FileLock {
+  held.add(db);
+  return {
+    file,
+    [Symbol.dispose]() {
+      if (!held.delete(db)) return;
+      // Closing rolls the open transaction back, which releases the lock.
+      db.close();
+    },
+  };
+}
+
+function lockFileOf(path: string): string {
+  mkdirSync(dirname(path), { recursive: true });
+  try {
+    return `${realpathSync(path)}.lock`;
+  } catch {
+    // The file does not exist yet; its directory does.
+    return `${join(realpathSync(dirname(path)), basename(path))}.lock`;
+  }
+}
+
+function take(db: DatabaseSync, file: string, holder: string): boolean {
+  const mark = crypto.randomUUID();
+  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+    if (attempt > 0) pause();
+    if (!begin(db)) continue;
+    if (ownMark(db, file) === mark) return true;
+    // The name has to be committed before the lasting transaction begins, or nobody could read it.
+    // Another may come between the two; then the row is its, and this goes round again.
+    writeOwner(db, mark, holder);
+    if (!begin(db)) continue;
+    if (ownMark(db, file) === mark) return true;
+    db.exec('ROLLBACK');
+  }
+  return false;
+}
+
+function begin(db: DatabaseSync): boolean {
+  // No waiting inside SQLite here: its holder keeps it for good, and the wait would block the event loop.
+  db.exec('PRAGMA busy_timeout = 0');
+  try {
+    db.exec('BEGIN IMMEDIATE');
+    return true;
+  } catch (error) {
+    if (sqliteCode(error) === SQLITE.busy) return false;
+    throw error;
+  } finally {
+    db.exec(`PRAGMA busy_timeout = ${WRITE_TIMEOUT_MS}`);
+  }
+}
+
+function writeOwner(db: DatabaseSync, mark: string, holder: string): void {
+  db.exec(`
+    PRAGMA application_id = ${APPLICATION_ID};
+    CREATE TABLE IF NOT EXISTS owner (
+      one INTEGER PRIMARY KEY CHECK (one = 1), mark TEXT, pid INTEGER, host TEXT, what TEXT, since TEXT
+    ) STRICT`);
+  db.prepare('INSERT OR REPLACE INTO owner VALUES (1, ?, ?, ?, ?, ?)').run(
+    mark,
+    process.pid,
+    hostname(),
+    holder,
+    new Date().toISOString(),
+  );
+  db.exec('COMMIT');
+}
+
+/** The mark in the owner's row; refuses a database that is not a lock file of ours. */
+function ownMark(db: DatabaseSync, file: string): string | undefined {
+  const application = db.prepare('PRAGMA application_id').get()?.['application_id'];
+  const tables = db.prepare('SELECT count(*) AS n FROM sqlite_schema').get()?.['n'];
+  if (application === 0 && tables === 0) return undefined;
+  if (application !== APPLICATION_ID) throw notALock(file);
+  const mark = db.prepare('SELECT mark FROM owner').get()?.['mark'];
+  return typeof mark === 'string' ? mark : undefined;
+}
+
+function readOwner(db: DatabaseSync): LockOwner | undefined {
+  const tables = db.prepare("SELECT count(*) AS n FROM sqlite_schema WHERE name = 'owner'").get();
+  if (tables?.['n'] !== 1) return undefined;
+  const row = db.prepare('SELECT pid, host, what, since FROM owner').get();
+  if (row === undefined) return undefined;
+  const { pid, host, what, since } = row;
+  return { pid: Number(pid), host: String(host), what: String(what), since: String(since) };
+}
+
+function pause(): void {
+  // Atomics.wait, because taking a lock is synchronous: callers take it before anything else runs.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS * (0.5 + Math.random()));
+}
+
+function lockError(file: string, cause: unknown): unknown {
+  if (cause instanceof TocsinError) return cause;
+  const code = sqliteCode(cause);
+  if (code === SQLITE.notADatabase || code === SQLITE.corrupt) return notALock(file, cause);
+  if (code === undefined) return cause;
+  const detail = cause instanceof Error ? cause.message : String(cause);
+  return new TocsinError('usage', 'lock_unusable', `cannot write the lock file ${file}: ${detail}`, {
+    hint: 'Check that this user may write to that directory and that its disk is not full.',
+    cause,
+  });
+}
+
+function notALock(file: string, cause?: unknown): TocsinError {
+  return new TocsinError('refused', 'lock_foreign', `${file} is not a lock file of Tocsin, or is damaged`, {
+    hint: 'If no Tocsin process uses the file beside it, delete the lock file; otherwise stop that one first.',
+    cause,
+  });
+}

@@ -1,0 +1,160 @@
+// Opening SQLite files so that a wrong, newer or damaged one is named instead of being written to.
+// Knows nothing of what the tables mean.
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { TocsinError } from '../../domain/core/errors.ts';
+
+/** SQLite's primary result codes that callers tell apart. */
+export const SQLITE = {
+  perm: 3,
+  busy: 5,
+  locked: 6,
+  readOnly: 8,
+  ioError: 10,
+  corrupt: 11,
+  full: 13,
+  cantOpen: 14,
+  notADatabase: 26,
+} as const;
+
+/** The primary result code of an error that SQLite raised; `undefined` for any other error. */
+export function sqliteCode(error: unknown): number | undefined {
+  if (!(error instanceof Error) || !('errcode' in error)) return undefined;
+  // The upper bytes hold the extended code (SQLITE_IOERR_FSYNC and such).
+  return typeof error.errcode === 'number' ? error.errcode & 0xff : undefined;
+}
+
+/** What marks a file as ours: `PRAGMA application_id` and `PRAGMA user_version`. */
+export type SqliteFormat = {
+  readonly applicationId: number;
+  readonly version: number;
+  /** What such a file is, for messages: "a Tocsin event store". */
+  readonly what: string;
+  /** Makes the tables of a new file; runs inside the transaction that marks it. */
+  readonly create: (db: DatabaseSync) => void;
+};
+
+/** How long a statement waits for another process that holds the file for a moment. */
+const BUSY_TIMEOUT_MS = 5_000;
+
+/**
+ * Opens `file` for writing, in WAL mode and with full sync; makes it, and its directory, if missing.
+ *
+ * @throws TocsinError `refused` when the file is damaged, newer or not ours, `usage` when it cannot be opened
+ */
+export function openSqlite(file: string, format: SqliteFormat): DatabaseSync {
+  return guarded(file, format, () => {
+    mkdirSync(dirname(file), { recursive: true });
+    return opened(file, false, (db) => {
+      const state = formatOf(db, file, format);
+      // WAL is a property of the file, full sync of the connection: commits survive a power cut.
+      db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
+      if (state === 'new') create(db, format);
+    });
+  });
+}
+
+/**
+ * Opens `file` for reading, beside an owner that writes it.
+ *
+ * @throws TocsinError like {@link openSqlite}; also `usage` when there is no such file
+ */
+export function openSqliteReadOnly(file: string, format: SqliteFormat): DatabaseSync {
+  return guarded(file, format, () =>
+    opened(file, true, (db) => {
+      if (formatOf(db, file, format) === 'new') {
+        throw new TocsinError('usage', 'file_not_found', `${file} is empty: it is not ${format.what}`, {
+          hint: 'Check the path.',
+        });
+      }
+    }),
+  );
+}
+
+function opened(file: string, readOnly: boolean, check: (db: DatabaseSync) => void): DatabaseSync {
+  const db = new DatabaseSync(file, { readOnly, timeout: BUSY_TIMEOUT_MS });
+  try {
+    check(db);
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+function create(db: DatabaseSync, format: SqliteFormat): void {
+  db.exec('BEGIN IMMEDIATE');
+  try {
+    format.create(db);
+    db.exec(`PRAGMA application_id = ${format.applicationId}; PRAGMA user_version = ${format.version}`);
+    db.exec('COMMIT');
+  } catch (error) {
+    if (db.isTransaction) db.exec('ROLLBACK');
+    throw error;
+  }
+}
+
+function formatOf(db: DatabaseSync, file: string, format: SqliteFormat): 'new' | 'ours' {
+  const application = Number(db.prepare('PRAGMA application_id').get()?.['application_id']);
+  const version = Number(db.prepare('PRAGMA user_version').get()?.['user_version']);
+  const tables = Number(db.prepare('SELECT count(*) AS n FROM sqlite_schema').get()?.['n']);
+  // A crash while the file was made leaves it without tables: nothing is lost by making it again.
+  if (application === 0 && version === 0 && tables === 0) return 'new';
+  if (application !== format.applicationId) {
+    throw new TocsinError('refused', 'file_foreign', `${file} is a SQLite file, but not ${format.what}`, {
+      hint: 'Name another file. Nothing was written to this one.',
+    });
+  }
+  if (version > format.version) {
+    throw new TocsinError(
+      'refused',
+      'file_newer',
+      `${file} was written by a newer version (format ${version}, this version knows ${format.version})`,
+      { hint: 'Use the version that wrote it, or a newer one. Nothing was written to the file.' },
+    );
+  }
+  return 'ours';
+}
+
+function guarded(file: string, format: SqliteFormat, open: () => DatabaseSync): DatabaseSync {
+  try {
+    return open();
+  } catch (error) {
+    throw openError(file, format.what, error);
+  }
+}
+
+/** Names what is wrong with a file that cannot be opened. */
+export function openError(file: string, what: string, cause: unknown): unknown {
+  if (cause instanceof TocsinError) return cause;
+  const detail = cause instanceof Error ? cause.message : String(cause);
+  switch (sqliteCode(cause)) {
+    case SQLITE.notADatabase:
+      return new TocsinError('refused', 'file_foreign', `${file} is not a SQLite file, so not ${what}`, {
+        hint: 'Name another file. Nothing was written to this one.',
+        cause,
+      });
+    case SQLITE.corrupt:
+      return new TocsinError('refused', 'file_damaged', `${file} is damaged or cut short: ${detail}`, {
+        hint: 'Restore it from a backup, together with the files beside it that end in -wal and -shm.',
+        cause,
+      });
+    case SQLITE.full:
+      return new TocsinError('unavailable', 'disk_full', `there is no room for ${file}`, {
+        hint: 'Free some space on that disk.',
+        cause,
+      });
+    case SQLITE.busy:
+    case SQLITE.locked:
+      return new TocsinError('unavailable', 'file_busy', `another program keeps ${file} locked`, {
+        hint: 'Close programs that have the file open (a database browser, a backup) and try again.',
+        cause,
+      });
+    default:
+      return new TocsinError('usage', 'file_unusable', `cannot open ${file}: ${detail}`, {
+        hint: 'Check that the path is right and that this user may read and write the file and its directory.',
+        cause,
+      });
+  }
+}
