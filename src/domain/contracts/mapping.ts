@@ -1,0 +1,107 @@
+// The one place where camelCase becomes the contracts' snake_case and back.
+import { emitId } from '../core/identity.ts';
+import { formatInstant, formatInstantSeconds, type Instant } from '../core/instants.ts';
+import type { Json } from '../core/json.ts';
+import { err, ok, type Result } from '../core/result.ts';
+import { rejection, type Rejection } from '../trigger/commands.ts';
+import type { TriggerEventData } from '../trigger/events.ts';
+import type { ActiveScheduleTriggered, NotificationRequested } from './schemas.ts';
+
+/** The dedupe key of a notification as contracts show it, always in UTC (W6). */
+export function notificationDedupeKey(user: string, triggerType: string, window: Instant): string {
+  return `${user}:${triggerType}:${formatInstantSeconds(window)}`;
+}
+
+/** The body of `active_schedule.triggered`. */
+export function toTriggered(data: TriggerEventData<'TriggerRaised'>): ActiveScheduleTriggered {
+  const { mockNow } = data;
+  return {
+    trigger_id: data.triggerId,
+    user_id: emitId(data.userId),
+    trigger_type: data.triggerType,
+    source: data.source,
+    target_type: data.targetType,
+    target_id: emitId(data.targetId),
+    feedback_id: data.feedbackId,
+    idempotency_key: data.idempotencyKey,
+    dedupe_key: data.dedupeKey,
+    trace_id: data.traceId,
+    mock_now: mockNow === undefined ? undefined : formatInstant(mockNow),
+    is_mock_time: mockNow !== undefined,
+    requested_at: formatInstant(data.requestedAt),
+    payload: data.personal.payload,
+    mock: mockNow === undefined ? undefined : true,
+  };
+}
+
+/** The body of `notification.{channel}.requested`. */
+export function toNotificationRequested(
+  data: TriggerEventData<'NotificationRequested'>,
+  notice: { readonly id: string; readonly windowStart: Instant },
+): NotificationRequested {
+  const { summary, fallbackText } = data.personal;
+  return {
+    notification_id: notice.id,
+    user_id: emitId(data.userId),
+    preview_id: data.previewId,
+    trigger_id: data.triggerId,
+    trigger_type: data.triggerType,
+    target_type: data.targetType,
+    target_id: emitId(data.targetId),
+    dedupe_key: notificationDedupeKey(data.userId, data.triggerType, notice.windowStart),
+    target_url: data.targetUrl,
+    summary_text: summary === '' ? undefined : summary,
+    fallback_text: fallbackText === '' ? undefined : fallbackText,
+    trace_id: data.traceId,
+    requested_at: formatInstant(data.requestedAt),
+    expires_at: formatInstant(data.expiresAt),
+    mock: data.mock ? true : undefined,
+  };
+}
+
+/** The fields of a raise line: the contract without what the kernel gives. */
+const RAISE_FIELDS = new Map([
+  ['user_id', 'userId'],
+  ['trigger_type', 'triggerType'],
+  ['source', 'source'],
+  ['target_type', 'targetType'],
+  ['target_id', 'targetId'],
+  ['feedback_id', 'feedbackId'],
+  ['idempotency_key', 'idempotencyKey'],
+  ['trace_id', 'traceId'],
+  ['mock_now', 'mockNow'],
+  ['requested_at', 'requestedAt'],
+  ['payload', 'payload'],
+]);
+
+const CONTRACT_FIELDS = new Map(Array.from(RAISE_FIELDS, ([snake, camel]) => [camel, snake]));
+
+/** The kernel's input from a contract object, with its values as they are. */
+export function fromRaiseLine(line: Json): Result<Readonly<Record<string, Json>>, Rejection> {
+  if (typeof line !== 'object' || line === null || Array.isArray(line)) {
+    return err(rejection('invalid_field', 'line', 'is not a JSON object'));
+  }
+  const input: [string, Json][] = [];
+  for (const [key, value] of Object.entries(line)) {
+    const field = RAISE_FIELDS.get(key);
+    if (field === undefined) {
+      const shown = key.slice(0, 64).replace(/[^\x20-\x7e]/g, '?');
+      return err(rejection('unknown_field', shown, 'is not a field of a raise line'));
+    }
+    input.push([field, value]);
+  }
+  if (!('requested_at' in line)) {
+    return err(rejection('invalid_field', 'requested_at', 'is required'));
+  }
+  return ok(Object.fromEntries(input));
+}
+
+/** A rejection in the contract's field names. */
+export function toContractFields(rejected: Rejection): Rejection {
+  const issues = rejected.issues.map(({ field, message }) => {
+    const [head = '', ...path] = field.split('.');
+    return { field: [CONTRACT_FIELDS.get(head) ?? head, ...path].join('.'), message };
+  });
+  const message = issues.map(({ field, message }) => `${field} ${message}`).join('; ');
+  return { ...rejected, issues, message };
+}

@@ -1,0 +1,68 @@
+// The published contracts, version 1, in the seed's snake_case. Consumers parse with these; the
+// projection validates nothing against them at run time, its tests do.
+import { z } from 'zod';
+import { parseInstant } from '../core/instants.ts';
+import { JsonSchema, textUpTo } from '../core/envelope.ts';
+import type { CHANNELS } from '../trigger/events.ts';
+import { TARGET_TYPES, TRIGGER_SOURCES, TriggerTypeSchema } from '../trigger/events.ts';
+import { isSiteRelativePath } from '../texts.ts';
+
+const Id = z.union([z.int().positive(), z.string().regex(/^[A-Za-z0-9._@-]{1,64}$/)]);
+
+const Rfc3339 = z.string().refine((text) => parseInstant(text).ok, {
+  error: 'is not an RFC 3339 instant',
+});
+
+const target = {
+  trigger_type: TriggerTypeSchema,
+  target_type: z.enum(TARGET_TYPES),
+  target_id: Id,
+};
+
+/** `active_schedule.triggered`, version 1. */
+export const ActiveScheduleTriggered = z.object({
+  trigger_id: textUpTo(128),
+  user_id: Id,
+  ...target,
+  source: z.enum(TRIGGER_SOURCES),
+  feedback_id: textUpTo(128).optional(),
+  idempotency_key: textUpTo(191).optional(),
+  dedupe_key: textUpTo(512).optional(),
+  trace_id: textUpTo(64).optional(),
+  mock_now: Rfc3339.optional(),
+  is_mock_time: z.boolean(),
+  requested_at: Rfc3339,
+  payload: JsonSchema.optional(),
+  mock: z.literal(true).optional(),
+});
+
+export type ActiveScheduleTriggered = z.infer<typeof ActiveScheduleTriggered>;
+
+/** `notification.feishu.requested` and `notification.webhook.requested`, version 1. */
+export const NotificationRequested = z.object({
+  notification_id: z.uuid(),
+  user_id: Id,
+  preview_id: textUpTo(128),
+  trigger_id: textUpTo(128),
+  ...target,
+  dedupe_key: textUpTo(512),
+  target_url: z.string().refine(isSiteRelativePath, { error: 'is not a site-relative path' }),
+  summary_text: z.string().min(1).optional(),
+  fallback_text: z.string().min(1).optional(),
+  trace_id: textUpTo(64).optional(),
+  requested_at: Rfc3339,
+  expires_at: Rfc3339.optional(),
+  mock: z.literal(true).optional(),
+});
+
+export type NotificationRequested = z.infer<typeof NotificationRequested>;
+
+/** The contracts by name (`ce-type`). */
+export const CONTRACTS = {
+  'active_schedule.triggered': ActiveScheduleTriggered,
+  'notification.feishu.requested': NotificationRequested,
+  'notification.webhook.requested': NotificationRequested,
+} as const satisfies Record<string, z.ZodType> &
+  Record<`notification.${(typeof CHANNELS)[number]}.requested`, z.ZodType>;
+
+export type ContractName = keyof typeof CONTRACTS;

@@ -1,0 +1,83 @@
+// `tocsin.control`: everything that a replay must know besides the users' streams. A verdict may depend
+// on these events and on nothing else that is not in the users' streams.
+import { z } from 'zod';
+import { createCodec, type EventOf } from '../core/codec.ts';
+import { textUpTo } from '../core/envelope.ts';
+import { formatPosition, parsePosition } from '../core/positions.ts';
+
+/** A position at rest. */
+const PositionCodec = z.codec(z.string(), z.object({ commit: z.bigint(), prepare: z.bigint() }), {
+  decode: (text, context) => {
+    const position = parsePosition(text);
+    if (position !== undefined) return position;
+    context.issues.push({ code: 'custom', input: text, message: 'is not a position' });
+    return z.NEVER;
+  },
+  encode: formatPosition,
+});
+
+const IntegerCodec = z.codec(z.string().regex(/^-?\d{1,19}$/), z.bigint(), {
+  decode: (text) => BigInt(text),
+  encode: String,
+});
+
+const StoreInitialised = {
+  type: 'StoreInitialised',
+  version: 1,
+  schema: z.object({ storeId: z.uuid() }),
+} as const;
+
+/** From here on, requests are decided under this ruleset. Code that does not know it stops. */
+const RulesetActivated = {
+  type: 'RulesetActivated',
+  version: 1,
+  schema: z.object({ ruleset: z.int().min(1) }),
+} as const;
+
+/** A list of messages begins: the third witness of what was sent (design section 5.5). */
+const OutputOpened = {
+  type: 'OutputOpened',
+  version: 1,
+  schema: z.object({
+    stream: textUpTo(256),
+    /** Creation time of the JetStream stream, as the server states it. */
+    created: textUpTo(64),
+    /** Messages of events after this place are sent: the log's beginning, here, or a position. */
+    publishFrom: z.union([z.enum(['start', 'here']), PositionCodec]),
+    /** Message n of the list has sequence base + n; what the stream held before the list is the base. */
+    base: IntegerCodec,
+    way: z.enum(['first', 'from_start', 'from_now', 'resend_from', 'adopt_tail']),
+    reason: textUpTo(512).optional(),
+  }),
+} as const;
+
+/** An operator's decision about a parked event. A retried one is decided at this event's position. */
+const ParkResolved = {
+  type: 'ParkResolved',
+  version: 1,
+  schema: z.object({
+    event: z.uuid(),
+    stream: textUpTo(512),
+    revision: IntegerCodec,
+    action: z.enum(['retry', 'drop']),
+    reason: textUpTo(512).optional(),
+  }),
+} as const;
+
+/** Every event type of the control stream. */
+export const CONTROL_EVENTS = [
+  StoreInitialised,
+  RulesetActivated,
+  OutputOpened,
+  ParkResolved,
+] as const;
+
+export type ControlEvent = EventOf<(typeof CONTROL_EVENTS)[number]>;
+
+/** The data of one of the control stream's event types. */
+export type ControlEventData<T extends ControlEvent['type']> = Extract<
+  ControlEvent,
+  { type: T }
+>['data'];
+
+export const controlCodec = createCodec(CONTROL_EVENTS);

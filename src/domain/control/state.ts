@@ -1,0 +1,54 @@
+// What the control stream amounts to.
+import { match } from 'ts-pattern';
+import { comparePositions, START_POSITION, type Position } from '../core/positions.ts';
+import type { ControlEvent, ControlEventData } from './events.ts';
+
+/** A list of messages: which `OutputOpened` began it, and after which position it sends. */
+export type OutputList = ControlEventData<'OutputOpened'> & {
+  readonly id: string;
+  readonly after: Position;
+};
+
+export type ControlState = {
+  readonly storeId: string | undefined;
+  /** Every ruleset that was ever activated. */
+  readonly rulesets: readonly number[];
+  /** The list in force. */
+  readonly output: OutputList | undefined;
+};
+
+export const initialControl: ControlState = {
+  storeId: undefined,
+  rulesets: [],
+  output: undefined,
+};
+
+/** Total; `at` says where the event is. */
+export function evolveControl(
+  state: ControlState,
+  event: ControlEvent,
+  at: { readonly id: string; readonly position: Position },
+): ControlState {
+  return match(event)
+    .with({ type: 'StoreInitialised' }, ({ data }) => ({
+      ...state,
+      storeId: state.storeId ?? data.storeId,
+    }))
+    .with({ type: 'RulesetActivated' }, ({ data }) => ({
+      ...state,
+      rulesets: [...state.rulesets, data.ruleset],
+    }))
+    .with({ type: 'OutputOpened' }, ({ data }) => ({
+      ...state,
+      output: { ...data, id: at.id, after: publishesAfter(data, at.position) },
+    }))
+    .with({ type: 'ParkResolved' }, () => state)
+    .exhaustive();
+}
+
+function publishesAfter(data: ControlEventData<'OutputOpened'>, here: Position): Position {
+  if (data.publishFrom === 'start') return START_POSITION;
+  if (data.publishFrom === 'here') return here;
+  // A resend never reaches past its own decision.
+  return comparePositions(data.publishFrom, here) < 0 ? data.publishFrom : here;
+}

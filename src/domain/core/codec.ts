@@ -1,0 +1,156 @@
+// The one way from stored bytes to domain events and back. Writing, loading, subscribing and replaying
+// all pass here; upcasters that only one of them applied have broken other systems' projections.
+import { z } from 'zod';
+import { isJson, type Json, type JsonObject } from './json.ts';
+import { MetadataSchema, type EventMetadata } from './envelope.ts';
+import { err, ok, type Result } from './result.ts';
+import type { EventToAppend, RecordedEvent } from '../ports/event-store.ts';
+
+/** One event type: its current schema, and a step up from each older version. */
+export type EventDefinition<T extends string = string, S extends z.ZodType = z.ZodType> = {
+  readonly type: T;
+  /** The version that is written today, from 1. */
+  readonly version: number;
+  readonly schema: S;
+  /** `upcast[n]` turns version n's stored data into version n + 1's. */
+  readonly upcast?: Readonly<Record<number, (data: JsonObject) => JsonObject>>;
+};
+
+/** The union of events that a list of definitions describes. */
+export type EventOf<D extends EventDefinition> =
+  D extends EventDefinition<infer T, infer S>
+    ? { readonly type: T; readonly data: z.output<S> }
+    : never;
+
+/** Why stored bytes are not an event that this code can act on. */
+export type DecodeFault = {
+  readonly code:
+    'broken_json' | 'metadata_invalid' | 'schema_invalid' | 'newer_version' | 'must_understand';
+  readonly detail: string;
+};
+
+export type Decoded<E> =
+  | { readonly kind: 'event'; readonly event: E; readonly metadata: EventMetadata }
+  /** A type that this code does not know and may pass by. */
+  | { readonly kind: 'unknown' }
+  | { readonly kind: 'fault'; readonly fault: DecodeFault };
+
+/** Encodes and decodes the events of one list of definitions. */
+export type Codec<E> = {
+  readonly decode: (recorded: RecordedEvent) => Decoded<E>;
+  /** @throws z.ZodError when the event breaks its own schema: a bug of the caller's */
+  readonly encode: (event: E, metadata: EventMetadata, id: string) => EventToAppend;
+};
+
+const fault = (code: DecodeFault['code'], detail: string) =>
+  ({ kind: 'fault', fault: { code, detail } }) as const;
+
+/** Builds the codec for a list of event definitions. */
+export function createCodec<const D extends readonly EventDefinition[]>(
+  definitions: D,
+): Codec<EventOf<D[number]>> {
+  type E = EventOf<D[number]>;
+  definitions.forEach(assertUpcasters);
+  const byType = new Map<string, EventDefinition>(definitions.map((d) => [d.type, d]));
+  const isEvent = (event: { type: string; data: unknown }): event is E => byType.has(event.type);
+
+  return {
+    decode(recorded) {
+      const definition = byType.get(recorded.type);
+      if (definition === undefined) return passBy(recorded);
+      const { data, metadata } = recorded;
+      if (!isObject(data) || 'unreadable' in data) {
+        return fault('broken_json', 'the data is not a JSON object');
+      }
+      const envelope = MetadataSchema.safeParse(metadata);
+      if (!envelope.success) return fault('metadata_invalid', describe(envelope.error));
+      const version = envelope.data.schemaVersion;
+      if (version > definition.version) {
+        return fault('newer_version', `version ${version}; this code knows ${definition.version}`);
+      }
+      const current = upcast(definition, version, data);
+      if (!current.ok) return fault('schema_invalid', current.error);
+      const parsed = definition.schema.safeParse(current.value);
+      if (!parsed.success) return fault('schema_invalid', describe(parsed.error));
+      const event = { type: recorded.type, data: parsed.data };
+      return isEvent(event)
+        ? { kind: 'event', event, metadata: envelope.data }
+        : { kind: 'unknown' };
+    },
+
+    encode(event, metadata, id) {
+      const definition = byType.get(event.type);
+      if (definition === undefined) throw new TypeError(`no definition for ${event.type}`);
+      return {
+        id,
+        type: event.type,
+        data: encodeObject(definition.schema, event.data),
+        metadata: encodeObject(MetadataSchema, {
+          ...metadata,
+          schemaVersion: definition.version,
+        }),
+      };
+    },
+  };
+}
+
+/** The issues of a failed parse in one line that names fields but never quotes values. */
+export function describe(error: z.ZodError): string {
+  return error.issues
+    .slice(0, 5)
+    .map((issue) => `${issue.path.join('.') || 'value'}: ${issue.message}`)
+    .join('; ');
+}
+
+function passBy(recorded: RecordedEvent): Decoded<never> {
+  const { metadata } = recorded;
+  return isObject(metadata) && 'mustUnderstand' in metadata && metadata.mustUnderstand === true
+    ? fault('must_understand', `type ${recorded.type} must be understood and is not known here`)
+    : { kind: 'unknown' };
+}
+
+/** Old data one step at a time to today's shape; a step that chokes on its input is the data's fault. */
+function upcast(
+  definition: EventDefinition,
+  from: number,
+  data: JsonObject,
+): Result<JsonObject, string> {
+  let current = data;
+  for (let version = from; version < definition.version; version++) {
+    try {
+      current = definition.upcast?.[version]?.(current) ?? current;
+    } catch (error) {
+      return err(`upcasting from version ${version}: ${String(error)}`);
+    }
+  }
+  return ok(current);
+}
+
+function assertUpcasters(definition: EventDefinition): void {
+  for (let version = 1; version < definition.version; version++) {
+    if (definition.upcast?.[version] === undefined) {
+      throw new TypeError(`${definition.type}: no upcaster from version ${version}`);
+    }
+  }
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function encodeObject(schema: z.ZodType, value: unknown): JsonObject {
+  const encoded = toJson(z.encode(schema, value));
+  if (!isObject(encoded)) throw new TypeError('an event is a JSON object');
+  return encoded;
+}
+
+// Optional fields are `undefined` in memory and absent at rest.
+function toJson(value: unknown): Json {
+  if (Array.isArray(value)) return value.map(toJson);
+  if (typeof value === 'object' && value !== null) {
+    const entries = Object.entries(value).filter(([, field]) => field !== undefined);
+    return Object.fromEntries(entries.map(([key, field]) => [key, toJson(field)]));
+  }
+  if (isJson(value)) return value;
+  throw new TypeError(`not JSON: ${typeof value}`);
+}

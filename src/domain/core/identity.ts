@@ -1,0 +1,33 @@
+// Users and targets: a positive integer, or an opaque id of visible characters. 42 and "42" are the
+// same user, "042" is another.
+import { z } from 'zod';
+
+/** A user's id in its text form. */
+export type UserId = string;
+
+/** A target's id in its text form. */
+export type TargetId = string;
+
+const NUMERIC = /^[1-9][0-9]{0,15}$/;
+const OPAQUE = /^[A-Za-z0-9._@-]{1,64}$/;
+
+/** True when the id is emitted as a JSON number: a positive integer up to 2^53-1 without leading zeros. */
+export function isNumericId(id: string): boolean {
+  return NUMERIC.test(id) && Number(id) <= Number.MAX_SAFE_INTEGER;
+}
+
+/** The form that contracts carry: a JSON number exactly when numeric. */
+export function emitId(id: string): number | string {
+  return isNumericId(id) ? Number(id) : id;
+}
+
+const RULE =
+  'must be a positive integer up to 2^53-1, or 1 to 64 characters of A-Z a-z 0-9 . _ @ -';
+
+/** Reads a user or target id from outside into its text form. */
+export const IdSchema = z
+  .union([z.int().positive(), z.string().regex(OPAQUE)], { error: RULE })
+  .transform(String);
+
+/** The text form, as stored events hold it. */
+export const StoredIdSchema = z.string().regex(OPAQUE);

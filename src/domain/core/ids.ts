@@ -1,0 +1,96 @@
+// Identity that is for ever once released: every id, stream name and key below has a test vector in
+// test/domain/vectors.test.ts. Changing one makes old logs unreadable.
+import { parse as uuidToBytes, v5 } from 'uuid';
+import { joinKey } from './keys.ts';
+import type { UserId } from './identity.ts';
+
+/** The namespace of every UUIDv5 that Tocsin makes. */
+export const TOCSIN_NAMESPACE = '6f1c5a0e-3b52-5c7e-9d4a-7a2f4e0b8c11';
+
+/** The kernel's name when none is configured; stream names start with it. */
+export const DEFAULT_KERNEL_NAME = 'tocsin';
+
+/** The kinds of streams that belong to a user. */
+export type StreamCategory = 'trigger' | 'idempotency' | 'duejob' | 'channel' | 'notification';
+
+/** UUIDv5 under Tocsin's namespace, of parts that are joined so that no two lists share a name. */
+export function uuidOf(...parts: readonly string[]): string {
+  return v5(joinKey(...parts), TOCSIN_NAMESPACE);
+}
+
+/** Two hex digits that place a user in one of 256 shares: the first byte of the user's UUIDv5. */
+export function userShare(user: UserId): string {
+  return v5(user, TOCSIN_NAMESPACE).slice(0, 2);
+}
+
+/** The name of a user's stream: `{kernel}.{category}-{pp}-{uuid of the scope key}`. */
+export function userStream(
+  kernel: string,
+  category: StreamCategory,
+  user: UserId,
+  scopeKey: string,
+): string {
+  return `${kernel}.${category}-${userShare(user)}-${v5(scopeKey, TOCSIN_NAMESPACE)}`;
+}
+
+/** The one stream that holds what a replay must know besides the users' streams. */
+export function controlStream(kernel: string): string {
+  return `${kernel}.control`;
+}
+
+/** What all streams of a category start with; a server-side filter takes it. */
+export function categoryPrefix(kernel: string, category: StreamCategory): string {
+  return `${kernel}.${category}-`;
+}
+
+/** Event id: the same command writing the same stream gives the same ids on every retry. */
+export function eventId(commandId: string, stream: string, index: number): string {
+  return uuidOf('event', commandId, stream, String(index));
+}
+
+/** Message id (`ce-id`, `notification_id`) of what `rule` makes of a source event. */
+export function messageId(sourceEventId: string, rule: string): string {
+  return uuidOf('message', sourceEventId, rule);
+}
+
+/** Command id of a request with an idempotency key: the same request gives the same command. */
+export function keyedCommandId(
+  user: UserId,
+  triggerType: string,
+  key: string,
+  requestHash: string,
+): string {
+  return uuidOf('command', user, triggerType, key, requestHash);
+}
+
+/** `ast_{pp}{32 hex of the stream's uuid}_{occurrence}`; the same tail for previews. */
+export function occurrenceId(prefix: 'ast' | 'asp', stream: string, occurrence: number): string {
+  const match = /-([0-9a-f]{2})-([0-9a-f-]{36})$/.exec(stream);
+  if (match === null) throw new RangeError(`not a user's stream: ${stream}`);
+  return `${prefix}_${match[1] ?? ''}${(match[2] ?? '').replaceAll('-', '')}_${occurrence}`;
+}
+
+/** Where an `ast_` or `asp_` id leads, or `undefined` for anything else. */
+export function parseOccurrenceId(
+  kernel: string,
+  id: string,
+): { readonly stream: string; readonly occurrence: number } | undefined {
+  const match =
+    /^as[tp]_([0-9a-f]{2})([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})_([1-9][0-9]{0,8})$/.exec(
+      id,
+    );
+  if (match === null) return undefined;
+  const [, share, a, b, c, d, e, occurrence] = match;
+  const stream = `${categoryPrefix(kernel, 'trigger')}${share}-${a}-${b}-${c}-${d}-${e}`;
+  return { stream, occurrence: Number(occurrence) };
+}
+
+/** True for text in a UUID's form. */
+export function isUuid(text: string): boolean {
+  try {
+    uuidToBytes(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

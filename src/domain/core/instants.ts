@@ -1,0 +1,75 @@
+// Instants are integer milliseconds since 1970-01-01T00:00:00Z. Text in and out is RFC 3339; what a
+// zone said at the edge never reaches a key (W6: the same instant in two zones gave two keys).
+import { err, ok, type Result } from './result.ts';
+
+/** Integer milliseconds since the Unix epoch, 1970-01-01 to 9999-12-31. */
+export type Instant = number;
+
+/** 9999-12-31T23:59:59.999Z */
+export const MAX_INSTANT: Instant = 253_402_300_799_999;
+
+const RFC3339 =
+  /^(\d{4})-(\d{2})-(\d{2})[Tt](\d{2}):(\d{2}):(\d{2})(?:\.(\d+))?(?:([Zz])|([+-])(\d{2}):(\d{2}))$/;
+const WITHOUT_OFFSET = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?$/;
+
+/**
+ * Reads an RFC 3339 instant with its offset; fractions beyond milliseconds are cut, not rounded
+ * (rounding can move 10:29:59.9996 into the next window).
+ *
+ * @returns milliseconds since the epoch, or the reason in words that complete "requestedAt …"
+ */
+export function parseInstant(text: string): Result<Instant, string> {
+  const match = RFC3339.exec(text);
+  if (match === null) {
+    return err(
+      WITHOUT_OFFSET.test(text)
+        ? 'has no offset: end it with Z or +hh:mm'
+        : 'is not an RFC 3339 instant such as 2026-04-30T10:17:42+08:00',
+    );
+  }
+  const [, year, month, day, hour, minute, second, fraction = '', , sign, offHour, offMinute] =
+    match;
+  const fields = [year, month, day, hour, minute, second].map(Number);
+  const [y = 0, mo = 0, d = 0, h = 0, mi = 0, s = 0] = fields;
+  if (s === 60) return err('is a leap second, which has no place on the millisecond scale');
+  if (mo < 1 || mo > 12 || d < 1 || d > daysInMonth(y, mo) || h > 23 || mi > 59 || s > 59) {
+    return err('is not a date and time that exists');
+  }
+  const oh = Number(offHour ?? 0);
+  const om = Number(offMinute ?? 0);
+  if (oh > 23 || om > 59) return err('has an offset that does not exist');
+  const milliseconds = Number(fraction.slice(0, 3).padEnd(3, '0'));
+  const offset = (sign === '-' ? -1 : 1) * (oh * 60 + om) * 60_000;
+  const instant = utcMilliseconds(y, mo, d, h, mi, s, milliseconds) - offset;
+  return instant < 0 || instant > MAX_INSTANT
+    ? err('is outside the years 1970 to 9999')
+    : ok(instant);
+}
+
+/** RFC 3339 in UTC with milliseconds: `2026-04-30T02:17:42.000Z`. */
+export function formatInstant(instant: Instant): string {
+  return new Date(instant).toISOString();
+}
+
+/** RFC 3339 in UTC with whole seconds, the form that dedupe keys use: `2026-04-30T02:00:00Z`. */
+export function formatInstantSeconds(instant: Instant): string {
+  return `${new Date(instant).toISOString().slice(0, 19)}Z`;
+}
+
+function utcMilliseconds(
+  y: number,
+  mo: number,
+  d: number,
+  h: number,
+  mi: number,
+  s: number,
+  ms: number,
+): number {
+  // Date.UTC reads the years 0 to 99 as 1900 to 1999; they are out of range in any case.
+  return y < 100 ? -1 : Date.UTC(y, mo - 1, d, h, mi, s, ms);
+}
+
+function daysInMonth(year: number, month: number): number {
+  const leap = (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0;
+  return [31, leap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][month - 1] ?? 0;
+}

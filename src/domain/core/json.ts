@@ -1,0 +1,57 @@
+// JSON values as a type, and the checks that JSON from outside needs before it is carried on.
+
+/** A JSON value. */
+export type Json = string | number | boolean | null | readonly Json[] | JsonObject;
+
+/** A JSON object. Absent keys only: `undefined` is never stored. */
+export type JsonObject = { readonly [key: string]: Json };
+
+/** Deeper values than this are refused: serialisers recurse, and a host's stack is not ours to fill. */
+export const MAX_JSON_DEPTH = 64;
+
+/** What is wrong with a value that came from outside, or `undefined` when it is plain JSON. */
+export function jsonFault(value: unknown): string | undefined {
+  // Iterative on purpose: a recursive check would itself overflow on the value it is to refuse.
+  const pending: { value: unknown; depth: number }[] = [{ value, depth: 1 }];
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    const fault = scalarFault(next.value);
+    if (fault !== undefined) return fault;
+    if (typeof next.value !== 'object' || next.value === null) continue;
+    if (next.depth > MAX_JSON_DEPTH) return `is nested deeper than ${MAX_JSON_DEPTH} levels`;
+    for (const [key, child] of Object.entries(next.value)) {
+      if (!isCleanText(key)) return 'has a key with a NUL character or a lone surrogate';
+      pending.push({ value: child, depth: next.depth + 1 });
+    }
+  }
+  return undefined;
+}
+
+/** True for text that survives every store and wire: no NUL, no lone surrogate. */
+export function isCleanText(text: string): boolean {
+  return !text.includes('\u0000') && text.isWellFormed();
+}
+
+/** Narrows a checked value; the check is {@link jsonFault}. */
+export function isJson(value: unknown): value is Json {
+  return jsonFault(value) === undefined;
+}
+
+function scalarFault(value: unknown): string | undefined {
+  switch (typeof value) {
+    case 'string':
+      return isCleanText(value) ? undefined : 'has text with a NUL character or a lone surrogate';
+    case 'number':
+      return Number.isFinite(value) ? undefined : 'has a number that JSON cannot hold';
+    case 'boolean':
+      return undefined;
+    case 'object': {
+      if (value === null || Array.isArray(value)) return undefined;
+      const prototype: unknown = Object.getPrototypeOf(value);
+      return prototype === Object.prototype || prototype === null
+        ? undefined
+        : 'has a value that is not plain JSON';
+    }
+    default:
+      return 'has a value that is not JSON';
+  }
+}

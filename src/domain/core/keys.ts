@@ -1,0 +1,24 @@
+// Keys are joined from parts. Each part is percent-encoded, and alternatives carry a tag, so that no
+// two meanings can share a key, whatever characters a client puts into its ids.
+
+const encoder = new TextEncoder();
+
+/** Encodes `%`, `:` and everything outside visible ASCII as upper-case percent escapes of UTF-8. */
+export function encodeKeyPart(part: string): string {
+  if (/^[!-$&-9;-~]*$/.test(part)) return part;
+  return Array.from(encoder.encode(part), (byte) =>
+    byte > 0x20 && byte < 0x7f && byte !== 0x25 && byte !== 0x3a
+      ? String.fromCharCode(byte)
+      : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`,
+  ).join('');
+}
+
+/** Joins plain parts with `:`. */
+export function joinKey(...parts: readonly string[]): string {
+  return parts.map(encodeKeyPart).join(':');
+}
+
+/** One tagged part, already encoded: `f=` feedback id, `k=` idempotency key, `t=` target. */
+export function taggedKeyPart(tag: 'f' | 'k' | 't' | 'w' | 'm', value: string): string {
+  return `${tag}=${encodeKeyPart(value)}`;
+}

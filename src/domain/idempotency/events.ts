@@ -1,0 +1,61 @@
+// The claim of an idempotency key: one event in a stream of its own, written with `no_stream`, so that
+// of two callers with one key exactly one decides (W8, W16).
+import { z } from 'zod';
+import { createCodec, type EventOf } from '../core/codec.ts';
+import { InstantCodec, JsonSchema, textUpTo } from '../core/envelope.ts';
+import { StoredIdSchema } from '../core/identity.ts';
+import { userStream } from '../core/ids.ts';
+import { joinKey, taggedKeyPart } from '../core/keys.ts';
+import type { RaiseRequest } from '../trigger/commands.ts';
+import { TARGET_TYPES, TRIGGER_SOURCES, TriggerTypeSchema } from '../trigger/events.ts';
+
+const IdempotencyClaimed = {
+  type: 'IdempotencyClaimed',
+  version: 1,
+  schema: z.object({
+    requestHash: z.string().regex(/^[0-9a-f]{64}$/),
+    triggerStream: textUpTo(512),
+    /** The occurrence that this key stands for, whatever becomes of it. */
+    occurrence: z.int().min(1),
+    /** The whole request, so that a crash before the trigger's append can be made good. */
+    userId: StoredIdSchema,
+    triggerType: TriggerTypeSchema,
+    source: z.enum(TRIGGER_SOURCES),
+    targetType: z.enum(TARGET_TYPES),
+    targetId: StoredIdSchema,
+    requestedAt: InstantCodec,
+    feedbackId: textUpTo(128).optional(),
+    idempotencyKey: textUpTo(191),
+    jobId: textUpTo(64).optional(),
+    traceId: textUpTo(64),
+    mockNow: InstantCodec.optional(),
+    personal: z.object({ payload: JsonSchema.optional() }),
+  }),
+} as const;
+
+/** Every event type of the idempotency streams. */
+export const IDEMPOTENCY_EVENTS = [IdempotencyClaimed] as const;
+
+export type IdempotencyEvent = EventOf<(typeof IDEMPOTENCY_EVENTS)[number]>;
+
+/** What a key stands for. */
+export type Claim = IdempotencyEvent['data'];
+
+export const idempotencyCodec = createCodec(IDEMPOTENCY_EVENTS);
+
+/** The stream of a user's key for a trigger type. */
+export function idempotencyStream(
+  kernel: string,
+  request: Pick<RaiseRequest, 'userId' | 'triggerType'>,
+  key: string,
+): string {
+  const { userId, triggerType } = request;
+  const scope = `${joinKey(userId, triggerType)}:${taggedKeyPart('k', key)}`;
+  return userStream(kernel, 'idempotency', userId, scope);
+}
+
+/** The request that a claim holds. */
+export function claimedRequest(claim: Claim): RaiseRequest {
+  const { requestHash: _hash, triggerStream: _stream, occurrence: _n, personal, ...facts } = claim;
+  return { ...facts, payload: personal.payload };
+}

@@ -1,0 +1,118 @@
+// What can have happened to a trigger. The stream of these events is also the outbox: there is no
+// second write that a crash could lose (W2).
+import { z } from 'zod';
+import { createCodec, type EventOf } from '../core/codec.ts';
+import { InstantCodec, JsonSchema, textUpTo } from '../core/envelope.ts';
+import { StoredIdSchema } from '../core/identity.ts';
+import { isSiteRelativePath } from '../texts.ts';
+
+export const TRIGGER_SOURCES = ['worker_due_job', 'api_trigger', 'user_feedback'] as const;
+export const TARGET_TYPES = ['task_pool', 'schedule_event', 'task_item'] as const;
+export const CHANNELS = ['feishu', 'webhook'] as const;
+export const PREVIEW_KINDS = ['proposal', 'question', 'reminder'] as const;
+
+/** A trigger type's name. */
+export const TriggerTypeSchema = z
+  .string()
+  .regex(/^[a-z0-9_]{1,64}$/, { error: 'must be 1 to 64 characters of a-z 0-9 _' });
+
+/** Which occurrence in its stream an event belongs to. */
+const occurrence = { triggerId: textUpTo(128), occurrence: z.int().min(1) };
+
+const target = {
+  triggerType: TriggerTypeSchema,
+  targetType: z.enum(TARGET_TYPES),
+  targetId: StoredIdSchema,
+};
+
+const TriggerRaised = {
+  type: 'TriggerRaised',
+  version: 1,
+  schema: z.object({
+    ...occurrence,
+    userId: StoredIdSchema,
+    ...target,
+    source: z.enum(TRIGGER_SOURCES),
+    feedbackId: textUpTo(128).optional(),
+    idempotencyKey: textUpTo(191).optional(),
+    jobId: textUpTo(64).optional(),
+    dedupeKey: textUpTo(512),
+    traceId: textUpTo(64),
+    requestedAt: InstantCodec,
+    /** Present exactly for mock triggers. */
+    mockNow: InstantCodec.optional(),
+    personal: z.object({ payload: JsonSchema.optional() }),
+  }),
+} as const;
+
+const PreviewOffered = {
+  type: 'PreviewOffered',
+  version: 1,
+  schema: z.object({
+    ...occurrence,
+    previewId: textUpTo(128),
+    userId: StoredIdSchema,
+    kind: z.enum(PREVIEW_KINDS),
+    offeredAt: InstantCodec,
+    /** The preview has ended when now >= expiresAt. */
+    expiresAt: InstantCodec,
+    personal: z.object({ summary: z.string(), snapshot: JsonSchema.optional() }),
+  }),
+} as const;
+
+const NotificationRequested = {
+  type: 'NotificationRequested',
+  version: 1,
+  schema: z.object({
+    ...occurrence,
+    previewId: textUpTo(128),
+    userId: StoredIdSchema,
+    ...target,
+    channel: z.enum(CHANNELS),
+    targetUrl: z.string().refine(isSiteRelativePath, { error: 'is not a site-relative path' }),
+    traceId: textUpTo(64),
+    /** The trigger's requestedAt: the axis of the dedupe window. */
+    triggerRequestedAt: InstantCodec,
+    /** When this request was built. */
+    requestedAt: InstantCodec,
+    expiresAt: InstantCodec,
+    mock: z.boolean(),
+    personal: z.object({ summary: z.string(), fallbackText: z.string() }),
+  }),
+} as const;
+
+const ended = z.object({ ...occurrence, reason: textUpTo(256) });
+
+const TriggerClosed = { type: 'TriggerClosed', version: 1, schema: ended } as const;
+
+const TriggerRejected = {
+  type: 'TriggerRejected',
+  version: 1,
+  schema: ended.extend({ code: z.string().regex(/^[a-z0-9_]{1,64}$/) }),
+} as const;
+
+const DuplicateRaised = {
+  type: 'DuplicateRaised',
+  version: 1,
+  schema: z.object({ ...occurrence, source: z.enum(TRIGGER_SOURCES), requestedAt: InstantCodec }),
+} as const;
+
+/** Every event type of the trigger streams. */
+export const TRIGGER_EVENTS = [
+  TriggerRaised,
+  PreviewOffered,
+  NotificationRequested,
+  TriggerClosed,
+  TriggerRejected,
+  DuplicateRaised,
+] as const;
+
+export type TriggerEvent = EventOf<(typeof TRIGGER_EVENTS)[number]>;
+
+/** The data of one of the trigger's event types. */
+export type TriggerEventData<T extends TriggerEvent['type']> = Extract<
+  TriggerEvent,
+  { type: T }
+>['data'];
+
+export const triggerCodec = createCodec(TRIGGER_EVENTS);

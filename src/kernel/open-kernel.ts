@@ -1,0 +1,153 @@
+// The domain core, embedded: commands in, events out, through ports.
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { TocsinError } from '../domain/core/errors.ts';
+import { DEFAULT_KERNEL_NAME, parseOccurrenceId } from '../domain/core/ids.ts';
+import type { Result } from '../domain/core/result.ts';
+import type { Clock } from '../domain/ports/clock.ts';
+import type { Evaluation, Evaluator } from '../domain/ports/evaluator.ts';
+import type { EventStore } from '../domain/ports/event-store.ts';
+import { TEXTS, type Texts } from '../domain/texts.ts';
+import type { RaiseInput, RaiseRequest, Rejection } from '../domain/trigger/commands.ts';
+import { BUILT_IN_TRIGGERS, type TriggerDefinition } from '../domain/trigger/definitions.ts';
+import { occurrenceOf, type Occurrence } from '../domain/trigger/state.ts';
+import { initialiseControl } from './control.ts';
+import { alwaysNotify } from './evaluators.ts';
+import { loadState } from './execute.ts';
+import { DEFAULT_CONCURRENCY, raiseAll } from './raise-all.ts';
+import {
+  dryRun,
+  raise,
+  triggerAggregate,
+  type Call,
+  type RaiseContext,
+  type RaiseResult,
+} from './raise.ts';
+
+/** What a kernel is opened with. */
+export type KernelOptions = {
+  /** The log. The caller closes it, after the kernel. */
+  readonly store: EventStore;
+  /** Trigger types besides the built-in two; one of the same name replaces a built-in one. */
+  readonly triggers?: readonly TriggerDefinition[];
+  /** Decides inline what a trigger leads to. Default: always notify. */
+  readonly evaluate?: Evaluator;
+  /** Sentences for people: a language of the catalogue or your own. Default `en`. */
+  readonly texts?: keyof typeof TEXTS | Texts;
+  /** Where "now" comes from. Default: the system's clock. */
+  readonly clock?: Clock;
+  /** First part of every stream name, `[a-z0-9-]{1,32}`. Default `tocsin`. */
+  readonly name?: string;
+  /** Append `DuplicateRaised` for each duplicate. Default: duplicates write nothing. */
+  readonly recordDuplicates?: boolean;
+};
+
+/** One trigger as the log has it. */
+export type TriggerView = Occurrence & { readonly occurrence: number };
+
+export interface Kernel extends AsyncDisposable {
+  /** The log's own id, made when it was first opened. */
+  readonly storeId: string;
+  /**
+   * Raises a trigger, once per scope while it is active and once per idempotency key for ever.
+   * @throws TocsinError for outages (`unavailable`) and for an evaluator that throws (`usage`)
+   */
+  raise(input: RaiseInput, call?: Call): Promise<RaiseResult>;
+  /**
+   * Raises many, several at once; those of one user in their order. Results come in the input's order.
+   * @param options.concurrency raises in flight, 1 to 1024; default 64
+   */
+  raiseAll(
+    inputs: AsyncIterable<RaiseInput> | Iterable<RaiseInput>,
+    options?: Call & { readonly concurrency?: number },
+  ): AsyncIterable<RaiseResult>;
+  /** What an input would lead to; nothing is written, no message is sent. */
+  dryRun(
+    input: Omit<RaiseInput, 'source'> & { readonly source?: string },
+  ): Result<{ readonly request: RaiseRequest; readonly evaluation: Evaluation }, Rejection>;
+  /** A trigger by its `ast_` id (or its preview's `asp_` id); `undefined` when there is none. */
+  trigger(id: string): Promise<TriggerView | undefined>;
+  /** Waits for raises in flight; later ones are refused. The store stays open. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a kernel on a log, and gives a new log its id.
+ *
+ * @throws TocsinError `unavailable` when the store cannot be reached, `usage` for a bad name
+ */
+export async function openKernel(options: KernelOptions): Promise<Kernel> {
+  const context = contextOf(options);
+  const { storeId } = await initialiseControl(context);
+  if (storeId === undefined) throw new TypeError('an initialised log has an id');
+  const inFlight = new Set<Promise<unknown>>();
+  let closed = false;
+
+  const track = <T>(work: () => Promise<T>): Promise<T> => {
+    if (closed) return Promise.reject(closedError());
+    const promise = work();
+    inFlight.add(promise);
+    const settle = (): void => void inFlight.delete(promise);
+    promise.then(settle, settle);
+    return promise;
+  };
+  const close = async (): Promise<void> => {
+    closed = true;
+    await Promise.allSettled(inFlight);
+  };
+
+  return {
+    storeId,
+    raise: (input, call = {}) => track(() => raise(context, input, call)),
+    raiseAll: (inputs, { concurrency = DEFAULT_CONCURRENCY, ...call } = {}) =>
+      raiseAll(
+        inputs,
+        (input) => String(input.userId),
+        (input) => track(() => raise(context, input, call)),
+        Math.min(1024, Math.max(1, Math.trunc(concurrency))),
+      ),
+    dryRun: (input) => dryRun(context, input),
+    trigger: (id) => track(() => findTrigger(context, id)),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+async function findTrigger(context: RaiseContext, id: string): Promise<TriggerView | undefined> {
+  const place = parseOccurrenceId(context.kernel, id);
+  if (place === undefined) return undefined;
+  const state = await loadState(context.store, triggerAggregate, place.stream);
+  const occurrence = occurrenceOf(state, place.occurrence);
+  return occurrence && { ...occurrence, occurrence: place.occurrence };
+}
+
+function contextOf(options: KernelOptions): RaiseContext {
+  const { store, texts = 'en', clock, name = DEFAULT_KERNEL_NAME } = options;
+  if (!/^[a-z0-9-]{1,32}$/.test(name)) {
+    throw new TocsinError('usage', 'invalid_kernel_name', 'the kernel’s name is out of range', {
+      hint: 'Use 1 to 32 characters of a-z 0-9 and -.',
+    });
+  }
+  const definitions = [...BUILT_IN_TRIGGERS, ...(options.triggers ?? [])];
+  const catalogue = typeof texts === 'string' ? TEXTS[texts] : texts;
+  return {
+    store,
+    kernel: name,
+    definitions: new Map(definitions.map((definition) => [definition.type, definition])),
+    evaluate: options.evaluate ?? alwaysNotify(catalogue),
+    texts: catalogue,
+    recordDuplicates: options.recordDuplicates ?? false,
+    now: clock === undefined ? Date.now : clock.now,
+    pause: async (ms) => {
+      await sleep(ms);
+    },
+    random: Math.random,
+    newId: randomUUID,
+  };
+}
+
+function closedError(): TocsinError {
+  return new TocsinError('usage', 'kernel_closed', 'the kernel is closed', {
+    hint: 'Open a new one.',
+  });
+}

@@ -1,0 +1,290 @@
+// A raise, from what a client sent to events in streams (design section 3).
+import {
+  claimedRequest,
+  idempotencyCodec,
+  idempotencyStream,
+  type Claim,
+  type IdempotencyEvent,
+} from '../domain/idempotency/events.ts';
+import { TocsinError } from '../domain/core/errors.ts';
+import { keyedCommandId, occurrenceId } from '../domain/core/ids.ts';
+import type { Position } from '../domain/core/positions.ts';
+import { err, ok, type Result } from '../domain/core/result.ts';
+import type { Evaluation, Evaluator } from '../domain/ports/evaluator.ts';
+import type { Texts } from '../domain/texts.ts';
+import {
+  parseRaise,
+  rejection,
+  type Issue,
+  type RaiseRequest,
+  type Rejection,
+} from '../domain/trigger/commands.ts';
+import { decideRaise, type Raised, type RaiseTrigger } from '../domain/trigger/decide.ts';
+import type { TriggerDefinition } from '../domain/trigger/definitions.ts';
+import { triggerCodec, type TriggerEvent } from '../domain/trigger/events.ts';
+import { evolveTrigger, initialTrigger, type TriggerState } from '../domain/trigger/state.ts';
+import { scopeOf, triggerStream } from '../domain/trigger/stream.ts';
+import {
+  execute,
+  loadState,
+  type Aggregate,
+  type ExecuteContext,
+  type Executed,
+} from './execute.ts';
+import { requestHash } from './request-hash.ts';
+
+/** What a caller may say about a call. */
+export type Call = {
+  /** Milliseconds until the answer is `unknown`; default 10,000. */
+  readonly deadlineMs?: number | undefined;
+  /** Who asks, for the record; up to 128 characters. */
+  readonly actor?: string | undefined;
+  /** W3C trace context, carried into events and messages. */
+  readonly traceparent?: string | undefined;
+};
+
+/** What became of a raise. Expected outcomes are values; only misuse and outages throw. */
+export type RaiseResult =
+  | {
+      readonly outcome: 'raised';
+      readonly duplicate: false;
+      readonly triggerId: string;
+      /** Present when the evaluation offers a preview. */
+      readonly previewId?: string;
+      /** Where the log holds it; pass it to a projector's `whenPast`. */
+      readonly position: Position | undefined;
+    }
+  /** Nothing was written: the scope's active trigger, or the key's, is this one. */
+  | { readonly outcome: 'duplicate'; readonly duplicate: true; readonly triggerId: string }
+  | {
+      readonly outcome: 'rejected';
+      readonly code: Rejection['code'] | 'invalid_argument' | 'stream_deleted';
+      readonly message: string;
+      readonly issues: readonly Issue[];
+    }
+  /** The key stands for another request. */
+  | { readonly outcome: 'idempotency_conflict'; readonly message: string }
+  /** Others kept changing the stream; try again. */
+  | { readonly outcome: 'conflict'; readonly message: string }
+  /** No answer before the deadline. With an idempotency key, the same call again is safe. */
+  | { readonly outcome: 'unknown'; readonly triggerId: string; readonly message: string };
+
+/** What a raise needs from the kernel. */
+export type RaiseContext = ExecuteContext & {
+  readonly kernel: string;
+  readonly definitions: ReadonlyMap<string, TriggerDefinition>;
+  readonly evaluate: Evaluator;
+  readonly texts: Texts;
+  readonly recordDuplicates: boolean;
+  /** A random UUID per call. */
+  readonly newId: () => string;
+};
+
+export const triggerAggregate: Aggregate<TriggerState, TriggerEvent> = {
+  codec: triggerCodec,
+  initial: initialTrigger,
+  evolve: evolveTrigger,
+};
+
+const claimAggregate: Aggregate<Claim | undefined, IdempotencyEvent> = {
+  codec: idempotencyCodec,
+  initial: undefined,
+  evolve: (claim, event) => claim ?? event.data,
+};
+
+/** Raises a trigger: once per scope while it is active, once per idempotency key for ever. */
+export async function raise(
+  context: RaiseContext,
+  input: Readonly<Record<string, unknown>>,
+  call: Call,
+): Promise<RaiseResult> {
+  const newId = context.newId();
+  const defaults = { now: context.now(), traceId: `trace_active_trigger_${newId}` };
+  const parsed = parseRaise(input, defaults);
+  if (!parsed.ok) return rejected(parsed.error);
+  const prepared = prepare(context, parsed.value);
+  if (!prepared.ok) return rejected(prepared.error);
+  const { idempotencyKey } = parsed.value;
+  if (idempotencyKey !== undefined) {
+    return raiseKeyed(
+      context,
+      prepared.value,
+      { key: idempotencyKey, hash: requestHash(input) },
+      call,
+    );
+  }
+  return append(context, prepared.value, newId, call);
+}
+
+/** What an input would lead to; nothing is written. */
+export function dryRun(
+  context: RaiseContext,
+  input: Readonly<Record<string, unknown>>,
+): Result<{ readonly request: RaiseRequest; readonly evaluation: Evaluation }, Rejection> {
+  // Everything is as for a raise from the API, but that it cannot be stored.
+  const source = input['source'] === 'api_dry_run' ? 'api_trigger' : input['source'];
+  const defaults = { now: context.now(), traceId: 'trace_active_dry_run' };
+  const parsed = parseRaise({ ...input, source }, defaults);
+  if (!parsed.ok) return parsed;
+  const prepared = prepare(context, parsed.value);
+  if (!prepared.ok) return prepared;
+  return ok({ request: parsed.value, evaluation: prepared.value.evaluation });
+}
+
+/** Everything about a request that can be known before its stream is. */
+function prepare(context: RaiseContext, request: RaiseRequest): Result<RaiseTrigger, Rejection> {
+  const definition = context.definitions.get(request.triggerType);
+  if (definition === undefined) {
+    const known = [...context.definitions.keys()].join(', ');
+    return err(rejection('unknown_trigger_type', 'triggerType', `is not one of ${known}`));
+  }
+  if (definition.payload?.safeParse(request.payload).success === false) {
+    return err(rejection('payload_invalid', 'payload', `does not fit ${request.triggerType}`));
+  }
+  const scope = scopeOf(definition, request);
+  return ok({
+    request,
+    definition,
+    stream: triggerStream(context.kernel, request, scope),
+    dedupeKey: scope.dedupeKey,
+    evaluation: evaluated(context.evaluate, request),
+    texts: context.texts,
+    recordDuplicates: context.recordDuplicates,
+  });
+}
+
+async function append(
+  context: RaiseContext,
+  command: RaiseTrigger,
+  commandId: string,
+  call: Call,
+): Promise<RaiseResult> {
+  const { actor, traceparent, deadlineMs } = call;
+  const result = await execute(context, {
+    aggregate: triggerAggregate,
+    stream: command.stream,
+    decide: (state, at) => decideRaise(state, command, at),
+    metadata: metadataOf(commandId, actor, traceparent),
+    assumeNew: command.claimed === undefined || command.claimed === 1,
+    deadlineMs,
+  });
+  return answer(command, result);
+}
+
+/** The claim first, then the trigger; a repeat makes good a crash between the two. */
+async function raiseKeyed(
+  context: RaiseContext,
+  command: RaiseTrigger,
+  { key, hash }: { readonly key: string; readonly hash: string },
+  call: Call,
+): Promise<RaiseResult> {
+  const { request } = command;
+  const { userId, triggerType } = request;
+  const stream = idempotencyStream(context.kernel, request, key);
+  const commandId = keyedCommandId(userId, triggerType, key, hash);
+  let claim = await loadState(context.store, claimAggregate, stream);
+  if (claim === undefined) {
+    const state = await loadState(context.store, triggerAggregate, command.stream);
+    const decision = decideRaise(state, command, { recordedAt: context.now() });
+    if (!decision.ok) return rejected(decision.error);
+    const { payload, ...facts } = request;
+    const wanted: Claim = {
+      ...facts,
+      idempotencyKey: key,
+      requestHash: hash,
+      triggerStream: command.stream,
+      occurrence: decision.value.answer.occurrence,
+      personal: { payload },
+    };
+    const claimed = await execute<Claim | undefined, IdempotencyEvent, Claim, Rejection>(context, {
+      aggregate: claimAggregate,
+      stream,
+      metadata: metadataOf(commandId, call.actor, call.traceparent),
+      assumeNew: true,
+      deadlineMs: call.deadlineMs,
+      decide: (found) =>
+        ok(
+          found === undefined
+            ? { events: [{ type: 'IdempotencyClaimed' as const, data: wanted }], answer: wanted }
+            : { events: [], answer: found },
+        ),
+    });
+    if (claimed.kind !== 'done') {
+      return answer({ ...command, claimed: wanted.occurrence }, claimed);
+    }
+    claim = claimed.answer;
+  }
+  if (claim.requestHash !== hash) {
+    const message = 'this idempotency key was used for another request';
+    return { outcome: 'idempotency_conflict', message };
+  }
+  // The claim holds the request as it was first made, defaults included.
+  const first = prepare(context, claimedRequest(claim));
+  if (!first.ok) return rejected(first.error);
+  const again = { ...first.value, stream: claim.triggerStream, claimed: claim.occurrence };
+  return append(context, again, commandId, call);
+}
+
+function answer(
+  command: Pick<RaiseTrigger, 'stream' | 'evaluation' | 'claimed'>,
+  result: Executed<Raised | Claim, Rejection>,
+): RaiseResult {
+  const { stream, evaluation } = command;
+  switch (result.kind) {
+    case 'done': {
+      const { occurrence } = result.answer;
+      const triggerId = occurrenceId('ast', stream, occurrence);
+      if (!('duplicate' in result.answer) || result.answer.duplicate) {
+        return { outcome: 'duplicate', duplicate: true, triggerId };
+      }
+      const { position } = result;
+      const offers = evaluation.outcome === 'offer';
+      const preview = offers ? { previewId: occurrenceId('asp', stream, occurrence) } : {};
+      return { outcome: 'raised', duplicate: false, triggerId, ...preview, position };
+    }
+    case 'rejected':
+      return rejected(result.rejection);
+    case 'refused':
+      return refused(result);
+    case 'conflict':
+      return { outcome: 'conflict', message: 'others kept raising in the same scope; try again' };
+    case 'unknown':
+      return {
+        outcome: 'unknown',
+        triggerId: occurrenceId('ast', stream, command.claimed ?? 1),
+        message: 'the store gave no answer before the deadline; the trigger may be in the log',
+      };
+  }
+}
+
+function refused(result: Extract<Executed<never, never>, { kind: 'refused' }>): RaiseResult {
+  const { reason, message } = result;
+  if (reason === 'access_denied' || reason === 'storage_full') {
+    throw new TocsinError('unavailable', reason, message, {
+      hint:
+        reason === 'storage_full'
+          ? 'Nothing was written. Make room for the event store, then raise again.'
+          : 'Nothing was written. Give this user the right to append to the kernel’s streams.',
+    });
+  }
+  return { outcome: 'rejected', code: reason, message, issues: [] };
+}
+
+function rejected(rejection: Rejection): RaiseResult {
+  return { outcome: 'rejected', ...rejection };
+}
+
+function evaluated(evaluate: Evaluator, request: RaiseRequest): Evaluation {
+  try {
+    return evaluate(request);
+  } catch (cause) {
+    throw new TocsinError('usage', 'evaluator_failed', 'the evaluator threw', {
+      hint: 'Nothing was written. An inline evaluator answers; it returns `reject` to refuse.',
+      cause,
+    });
+  }
+}
+
+function metadataOf(commandId: string, actor?: string, traceparent?: string) {
+  return { commandId, correlationId: commandId, causationId: commandId, actor, traceparent };
+}

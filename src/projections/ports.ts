@@ -1,0 +1,207 @@
+// The two ports of the projections: where messages go, and where verdicts are kept.
+// Adapters live in src/adapters/nats and src/adapters/sqlite; each passes its suite in test/contracts.
+import type { Instant } from '../domain/core/instants.ts';
+import type { Position } from '../domain/core/positions.ts';
+
+/** A message as it goes out. Header names and values are ASCII. */
+export type OutputMessage = {
+  readonly subject: string;
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly data: Uint8Array;
+};
+
+/** A message as the output stream holds it. */
+export type StoredMessage = {
+  readonly sequence: bigint;
+  readonly subject: string;
+  readonly headers: ReadonlyMap<string, string>;
+  readonly data: Uint8Array;
+};
+
+/** The output stream's identity and extent. */
+export type OutputInfo = {
+  readonly stream: string;
+  /** Creation time as the server states it; with the name it is the stream's identity. */
+  readonly created: string;
+  /** Free text that we wrote when creating it: names the store whose output it is. */
+  readonly description: string;
+  readonly firstSequence: bigint;
+  /** 0 when nothing was ever stored. */
+  readonly lastSequence: bigint;
+  /** Settings under which the fence would not hold, in words; empty when all is well. */
+  readonly faults: readonly string[];
+  /** Settings that weaken comfort, not correctness, in words. */
+  readonly warnings: readonly string[];
+};
+
+/** Why a session ended. Only `fenced` says that somebody else writes the same list. */
+export type OutputFailure =
+  | { readonly kind: 'fenced'; readonly message: string }
+  | { readonly kind: 'unavailable'; readonly message: string }
+  | { readonly kind: 'rejected'; readonly message: string };
+
+/** Thrown by a session's `publish`; the session is unusable afterwards. */
+export class OutputError extends Error {
+  override readonly name = 'OutputError';
+  readonly failure: OutputFailure;
+  constructor(failure: OutputFailure, options?: ErrorOptions) {
+    super(failure.message, options);
+    this.failure = failure;
+  }
+}
+
+/** One epoch's connection to the output stream. Acks of other epochs never count in it. */
+export interface OutputSession extends AsyncDisposable {
+  /** The stream as it is now, or `undefined` when there is none. */
+  info(): Promise<OutputInfo | undefined>;
+  /** Creates the stream with the settings that the fence needs. */
+  create(description: string): Promise<OutputInfo>;
+  /** One stored message, or `undefined` when it is gone. */
+  read(sequence: bigint): Promise<StoredMessage | undefined>;
+  /**
+   * Stores `messages` at `firstSequence`, `firstSequence + 1`, … exactly, or fails. Calls may
+   * overlap and are sent in the order of the calls; each resolves when its own messages and all
+   * earlier ones are acknowledged at exactly their sequences.
+   *
+   * @throws OutputError for any failure, five seconds without progress included; then the session is over
+   */
+  publish(firstSequence: bigint, messages: readonly OutputMessage[]): Promise<void>;
+}
+
+/** The output: makes sessions. */
+export type Output = {
+  /** The stream's name. */
+  readonly stream: string;
+  /**
+   * Connects. @throws OutputError (`unavailable`) when there is no connection, TocsinError when the
+   * server can never serve (no JetStream, wrong credentials).
+   */
+  connect(signal?: AbortSignal): Promise<OutputSession>;
+};
+
+/** A notice: a notification that was let through, and the window that it holds. */
+export type Notice = {
+  /** Its message id; the `notification_id`. */
+  readonly id: string;
+  /** Mock and live notices never meet. */
+  readonly mock: boolean;
+  readonly user: string;
+  readonly triggerType: string;
+  readonly windowStart: Instant;
+  readonly requestedAt: Instant;
+  readonly recordedAt: Instant;
+};
+
+/** What identifies a notice's window under the default policy. */
+export type WindowKey = Pick<Notice, 'mock' | 'user' | 'triggerType' | 'windowStart'>;
+
+/** What was decided about one `NotificationRequested`. */
+export type VerdictRow = {
+  /** The request's event id. */
+  readonly event: string;
+  readonly position: Position;
+  readonly stream: string;
+  readonly revision: bigint;
+  readonly ruleset: number;
+  readonly verdict: 'published' | 'suppressed' | 'parked';
+  readonly reason: string;
+  /** What the decision stands on: the notice that holds the window, or the fault. */
+  readonly basis: string | null;
+  readonly messageId: string | null;
+  readonly sequence: bigint | null;
+};
+
+/** One of the last messages: enough to find its source and to render it again. */
+export type TailRow = {
+  readonly sequence: bigint;
+  readonly ordinal: bigint;
+  /** The source event, and where it is. */
+  readonly source: string;
+  readonly position: Position;
+  readonly stream: string;
+  readonly revision: bigint;
+  readonly rule: string;
+  readonly id: string;
+  /** The digest chain's value at this message. */
+  readonly digest: string;
+  readonly recordedAt: Instant;
+};
+
+/** An event that the projection could not act on. */
+export type ParkedRow = {
+  readonly event: string;
+  readonly position: Position;
+  readonly stream: string;
+  readonly revision: bigint;
+  readonly type: string;
+  readonly code: string;
+  readonly detail: string;
+  readonly ruleset: number;
+};
+
+/** Where an event is, and which one it is. */
+export type EventRef = { readonly id: string; readonly stream: string; readonly revision: bigint };
+
+/** The state after a committed prefix of the log: what a projector resumes from. */
+export type Checkpoint = {
+  readonly storeId: string;
+  /** Event id of the `OutputOpened` whose list this is; null before the first. */
+  readonly output: string | null;
+  /** Everything up to here has been folded and its messages stored. */
+  readonly position: Position;
+  /** The last event folded, by which the log is recognised again; null before the first. */
+  readonly lastEvent: EventRef | null;
+  readonly ruleset: number;
+  /** Messages of the list so far. */
+  readonly ordinal: bigint;
+  /** Last sequence that the list has reached: base + ordinal. */
+  readonly sequence: bigint;
+  readonly digest: string;
+  readonly counts: Counts;
+};
+
+/** Totals since the log's beginning. */
+export type Counts = {
+  readonly events: number;
+  readonly triggered: number;
+  readonly published: number;
+  readonly suppressed: number;
+  readonly parked: number;
+  /** Events of types that this code does not know. */
+  readonly unknown: number;
+};
+
+/** One transaction's worth of progress. */
+export type ReadModelCommit = {
+  readonly checkpoint: Checkpoint;
+  readonly notices: readonly Notice[];
+  readonly verdicts: readonly VerdictRow[];
+  readonly tail: readonly TailRow[];
+  readonly parked: readonly ParkedRow[];
+  /** Event ids that an operator's decision took out of the parked list. */
+  readonly unparked: readonly string[];
+};
+
+/** Reading verdicts needs no ownership; the audit uses this half. */
+export interface ReadModelReader {
+  checkpoint(): Checkpoint | undefined;
+  /** The notices among these windows, in one round trip. */
+  noticesOf(keys: readonly WindowKey[]): readonly Notice[];
+  /** Tail rows after `sequence`, ascending. */
+  tailAfter(sequence: bigint): readonly TailRow[];
+  /** The last tail row, if any. */
+  lastTail(): TailRow | undefined;
+  parked(): readonly ParkedRow[];
+  /** How many requests were suppressed or parked, by reason. */
+  reasons(): ReadonlyMap<string, number>;
+  /** `user:type:windowStart` of every notice, bytewise ascending. */
+  dedupeKeys(): Iterable<string>;
+}
+
+/** The read model with its one owner. Every method is synchronous: one file, one process. */
+export interface ReadModel extends ReadModelReader, Disposable {
+  /** @throws TocsinError (`refused`) when owner or sequence are not what this owner left behind */
+  commit(commit: ReadModelCommit): void;
+  /** Forgets everything, in one transaction; the next fold begins at the log's beginning. */
+  reset(): void;
+}
