@@ -23,7 +23,9 @@ afterEach(() => {
 });
 
 const inUse = (owner: LockOwner | undefined): TocsinError =>
-  new TocsinError('refused', 'in_use', `held by ${owner?.what} (pid ${owner?.pid})`, { hint: 'Stop it.' });
+  new TocsinError('refused', 'in_use', `held by ${owner?.what} (pid ${owner?.pid})`, {
+    hint: 'Stop it.',
+  });
 
 const lock = (path: string, holder = 'a test') => acquireFileLock(path, { holder, inUse });
 
@@ -38,7 +40,10 @@ function codeOf(work: () => unknown): string {
 }
 
 /** Another process that says "held" or the error's message, and then stays. */
-function holderProcess(path: string, holder: string): { child: ChildProcess; said: Promise<string> } {
+function holderProcess(
+  path: string,
+  holder: string,
+): { child: ChildProcess; said: Promise<string> } {
   const module = new URL('../../src/adapters/sqlite/file-lock.ts', import.meta.url).href;
   const code = `
     import { acquireFileLock } from ${JSON.stringify(module)};
@@ -83,7 +88,9 @@ describe('a file lock', () => {
   });
 
   test('goes to exactly one of several that start at once', async () => {
-    const said = await Promise.all(Array.from({ length: 6 }, () => holderProcess(file, 'racer').said));
+    const said = await Promise.all(
+      Array.from({ length: 6 }, () => holderProcess(file, 'racer').said),
+    );
     expect(said.filter((text) => text === 'held')).toHaveLength(1);
     const winner = children[said.indexOf('held')];
     expect(new Set(said)).toEqual(new Set(['held', `held by ${winner?.pid}`]));
@@ -95,7 +102,10 @@ describe('a file lock', () => {
   });
 
   test('refuses a lock file that is something else and leaves it alone', () => {
-    writeFileSync(`${file}.lock`, 'not a database at all, but long enough to have a header'.repeat(20));
+    writeFileSync(
+      `${file}.lock`,
+      'not a database at all, but long enough to have a header'.repeat(20),
+    );
     expect(codeOf(() => lock(file))).toBe('refused lock_foreign');
     const foreign = new DatabaseSync(`${join(directory, 'x')}.lock`);
     foreign.exec('CREATE TABLE theirs (a)');

@@ -161,15 +161,25 @@ function lockError(file: string, cause: unknown): unknown {
   if (code === SQLITE.notADatabase || code === SQLITE.corrupt) return notALock(file, cause);
   if (code === undefined) return cause;
   const detail = cause instanceof Error ? cause.message : String(cause);
-  return new TocsinError('usage', 'lock_unusable', `cannot write the lock file ${file}: ${detail}`, {
-    hint: 'Check that this user may write to that directory and that its disk is not full.',
-    cause,
-  });
+  return new TocsinError(
+    'usage',
+    'lock_unusable',
+    `cannot write the lock file ${file}: ${detail}`,
+    {
+      hint: 'Check that this user may write to that directory and that its disk is not full.',
+      cause,
+    },
+  );
 }
 
 function notALock(file: string, cause?: unknown): TocsinError {
-  return new TocsinError('refused', 'lock_foreign', `${file} is not a lock file of Tocsin, or is damaged`, {
-    hint: 'If no Tocsin process uses the file beside it, delete the lock file; otherwise stop that one first.',
-    cause,
-  });
+  return new TocsinError(
+    'refused',
+    'lock_foreign',
+    `${file} is not a lock file of Tocsin, or is damaged`,
+    {
+      hint: 'If no Tocsin process uses the file beside it, delete the lock file; otherwise stop that one first.',
+      cause,
+    },
+  );
 }

@@ -64,9 +64,14 @@ export function openSqliteReadOnly(file: string, format: SqliteFormat): Database
   return guarded(file, format, () =>
     opened(file, true, (db) => {
       if (formatOf(db, file, format) === 'new') {
-        throw new TocsinError('usage', 'file_not_found', `${file} is empty: it is not ${format.what}`, {
-          hint: 'Check the path.',
-        });
+        throw new TocsinError(
+          'usage',
+          'file_not_found',
+          `${file} is empty: it is not ${format.what}`,
+          {
+            hint: 'Check the path.',
+          },
+        );
       }
     }),
   );
@@ -87,7 +92,9 @@ function create(db: DatabaseSync, format: SqliteFormat): void {
   db.exec('BEGIN IMMEDIATE');
   try {
     format.create(db);
-    db.exec(`PRAGMA application_id = ${format.applicationId}; PRAGMA user_version = ${format.version}`);
+    db.exec(
+      `PRAGMA application_id = ${format.applicationId}; PRAGMA user_version = ${format.version}`,
+    );
     db.exec('COMMIT');
   } catch (error) {
     if (db.isTransaction) db.exec('ROLLBACK');
@@ -102,9 +109,14 @@ function formatOf(db: DatabaseSync, file: string, format: SqliteFormat): 'new' |
   // A crash while the file was made leaves it without tables: nothing is lost by making it again.
   if (application === 0 && version === 0 && tables === 0) return 'new';
   if (application !== format.applicationId) {
-    throw new TocsinError('refused', 'file_foreign', `${file} is a SQLite file, but not ${format.what}`, {
-      hint: 'Name another file. Nothing was written to this one.',
-    });
+    throw new TocsinError(
+      'refused',
+      'file_foreign',
+      `${file} is a SQLite file, but not ${format.what}`,
+      {
+        hint: 'Name another file. Nothing was written to this one.',
+      },
+    );
   }
   if (version > format.version) {
     throw new TocsinError(
@@ -131,15 +143,25 @@ export function openError(file: string, what: string, cause: unknown): unknown {
   const detail = cause instanceof Error ? cause.message : String(cause);
   switch (sqliteCode(cause)) {
     case SQLITE.notADatabase:
-      return new TocsinError('refused', 'file_foreign', `${file} is not a SQLite file, so not ${what}`, {
-        hint: 'Name another file. Nothing was written to this one.',
-        cause,
-      });
+      return new TocsinError(
+        'refused',
+        'file_foreign',
+        `${file} is not a SQLite file, so not ${what}`,
+        {
+          hint: 'Name another file. Nothing was written to this one.',
+          cause,
+        },
+      );
     case SQLITE.corrupt:
-      return new TocsinError('refused', 'file_damaged', `${file} is damaged or cut short: ${detail}`, {
-        hint: 'Restore it from a backup, together with the files beside it that end in -wal and -shm.',
-        cause,
-      });
+      return new TocsinError(
+        'refused',
+        'file_damaged',
+        `${file} is damaged or cut short: ${detail}`,
+        {
+          hint: 'Restore it from a backup, together with the files beside it that end in -wal and -shm.',
+          cause,
+        },
+      );
     case SQLITE.full:
       return new TocsinError('unavailable', 'disk_full', `there is no room for ${file}`, {
         hint: 'Free some space on that disk.',
