@@ -1,0 +1,169 @@
+// One connection to NATS that never reconnects, with its JetStream API. What the server sends is
+// parsed by a schema before anything reads it.
+import { randomBytes } from 'node:crypto';
+import { connect, type Msg, type NatsConnection } from 'nats';
+import { z } from 'zod';
+import { TocsinError } from '../../domain/core/errors.ts';
+import { err, ok, type Result } from '../../domain/core/result.ts';
+import {
+  causeText,
+  connectFailure,
+  errorCode,
+  jsCode,
+  jsErrorSchema,
+  errorText,
+  permissionError,
+  unavailable,
+  type JsError,
+} from './failures.ts';
+import { clientOptions, describeServers, type NatsConnectionOptions } from './options.ts';
+
+/** A live connection. `epoch` is in its inbox prefix, so no reply of another connection fits. */
+export type Connection = {
+  readonly client: NatsConnection;
+  /** `{prefix}.{epoch}`; replies come to `{inbox}.…`. */
+  readonly inbox: string;
+  /** Addresses without secrets, for messages. */
+  readonly servers: string;
+};
+
+/** How long an API request may take before the server counts as unavailable. */
+export const apiTimeoutMs = 5_000;
+
+const accountSchema = z.object({ error: jsErrorSchema.optional() });
+
+/**
+ * Connects once.
+ *
+ * @param signal ends the attempt with its reason
+ * @throws OutputError (`unavailable`) when nothing answers; TocsinError when trying again cannot help
+ */
+export async function openConnection(
+  options: NatsConnectionOptions,
+  signal?: AbortSignal,
+): Promise<Connection> {
+  signal?.throwIfAborted();
+  // 72 random bits: an ack that a dead connection left behind never fits a new one.
+  const inbox = `${options.inboxPrefix ?? '_INBOX'}.${randomBytes(9).toString('base64url')}`;
+  const servers = describeServers(options);
+  const connecting = connect(clientOptions(options, inbox));
+  try {
+    return { client: await abortable(connecting, signal), inbox, servers };
+  } catch (cause) {
+    if (signal?.aborted === true) {
+      closeLate(connecting);
+      throw cause;
+    }
+    throw connectFailure(servers, cause);
+  }
+}
+
+/** Closes without waiting for what is still unsent; closing twice or a dead connection is fine. */
+export async function closeConnection({ client }: Connection): Promise<void> {
+  try {
+    await client.close();
+  } catch {
+    // The socket was gone already, which is what closing is for.
+  }
+}
+
+/**
+ * Proves that this account can use JetStream.
+ * @throws TocsinError (`unavailable`) when there is no JetStream, OutputError while it is starting
+ */
+export async function requireJetStream(connection: Connection): Promise<void> {
+  const { client, servers } = connection;
+  const answer = await apiRequest(connection, 'INFO', undefined, accountSchema);
+  if (answer.ok) return;
+  const { error } = answer;
+  const missing =
+    error === 'no_responders'
+      ? client.info?.jetstream !== true
+      : error.err_code === jsCode.notEnabled || error.err_code === jsCode.notEnabledForAccount;
+  if (!missing) throw unavailable(`JetStream at ${servers}: ${apiErrorText(error)}`);
+  throw new TocsinError(
+    'unavailable',
+    'nats_no_jetstream',
+    `NATS at ${servers} has no JetStream.`,
+    {
+      hint: 'Start nats-server with -js (and a store directory), or enable JetStream for this account.',
+    },
+  );
+}
+
+/** Why the API did not do it: its own error, or nobody serves it. */
+export type ApiError = JsError | 'no_responders';
+
+export function apiErrorText(error: ApiError): string {
+  return error === 'no_responders' ? 'nobody answers the JetStream API' : errorText(error);
+}
+
+/**
+ * One JetStream API request.
+ *
+ * @param path after `$JS.API.`
+ * @param schema of the answer when it is no error
+ * @throws OutputError (`unavailable`) for no answer in time or one that is not understood,
+ *   TocsinError when permissions are missing
+ */
+export async function apiRequest<T>(
+  connection: Connection,
+  path: string,
+  payload: unknown,
+  schema: z.ZodType<T>,
+): Promise<Result<T, ApiError>> {
+  const { client, servers } = connection;
+  let reply: Msg;
+  try {
+    const body = payload === undefined ? '' : JSON.stringify(payload);
+    reply = await client.request(`$JS.API.${path}`, body, { timeout: apiTimeoutMs });
+  } catch (cause) {
+    const code = cause instanceof Error ? errorCode(cause) : undefined;
+    if (code === '503') return err('no_responders');
+    if (code === 'PERMISSIONS_VIOLATION') throw permissionError(servers, cause);
+    const why = client.isClosed() ? 'the connection closed' : causeText(cause);
+    throw unavailable(`JetStream at ${servers} did not answer ${path}: ${why}`, cause);
+  }
+  const answer = parseJson(reply.string());
+  const failed = z.object({ error: jsErrorSchema }).safeParse(answer);
+  if (failed.success) return err(failed.data.error);
+  const parsed = schema.safeParse(answer);
+  if (parsed.success) return ok(parsed.data);
+  throw unavailable(
+    `JetStream at ${servers} answered ${path} in a form we do not know`,
+    parsed.error,
+  );
+}
+
+/** JSON of untrusted text; `undefined` when it is none, which no schema of ours takes. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Not JSON: the caller's schema refuses undefined and says what was expected.
+    return undefined;
+  }
+}
+
+async function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise;
+  const aborted = Promise.withResolvers<never>();
+  const abort = (): void => {
+    const reason: unknown = signal.reason;
+    aborted.reject(reason instanceof Error ? reason : new Error(String(reason)));
+  };
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([promise, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+/** Nobody waits for it any more, but a connection that still comes must not stay open. */
+function closeLate(connecting: Promise<NatsConnection>): void {
+  connecting.then(
+    (client) => void client.close().catch(() => undefined),
+    () => undefined,
+  );
+}

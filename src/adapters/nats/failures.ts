@@ -1,0 +1,121 @@
+// What the server's and the client's errors mean to us. The numbers are nats-server's err_code values
+// (server/errors.json there); they are stable across its versions, the texts are not.
+import { z } from 'zod';
+import { TocsinError } from '../../domain/core/errors.ts';
+import { OutputError, type OutputFailure } from '../../projections/ports.ts';
+
+/** Error codes of the JetStream API that we tell apart. */
+export const jsCode = {
+  accountResources: 10002,
+  noMessage: 10037,
+  notEnabledForAccount: 10039,
+  streamNotFound: 10059,
+  wrongLastSequence: 10071,
+  notEnabled: 10076,
+  streamStoreFailed: 10077,
+} as const;
+
+/** An error object of a JetStream answer. */
+export const jsErrorSchema = z.object({
+  code: z.number(),
+  err_code: z.number().optional(),
+  description: z.string().optional(),
+});
+export type JsError = z.infer<typeof jsErrorSchema>;
+
+/** Refused now, perhaps not later: the state of the server or the stream, not the message. */
+const transientCodes: ReadonlySet<number> = new Set([
+  jsCode.accountResources,
+  jsCode.notEnabledForAccount,
+  jsCode.streamNotFound,
+  jsCode.notEnabled,
+  jsCode.streamStoreFailed,
+]);
+
+/**
+ * Classifies a refused publish. Only a wrong last sequence means that somebody else writes the list.
+ * @param sequence the sequence that the message was to get
+ */
+export function publishFailure(sequence: number, error: JsError): OutputFailure {
+  const text = `message ${sequence} was refused: ${errorText(error)}`;
+  if (error.err_code === jsCode.wrongLastSequence) return { kind: 'fenced', message: text };
+  const transient =
+    (error.err_code !== undefined && transientCodes.has(error.err_code)) ||
+    // 408, 429 (the stream's ingest queue is full) and the 500s say "not now".
+    error.code >= 500 ||
+    error.code === 408 ||
+    error.code === 429;
+  return { kind: transient ? 'unavailable' : 'rejected', message: text };
+}
+
+/** `description (err_code)`, for messages. */
+export function errorText(error: JsError): string {
+  return `${error.description ?? 'no description'} (${error.err_code ?? error.code})`;
+}
+
+/** An outage as the port's error. */
+export function unavailable(message: string, cause?: unknown): OutputError {
+  return new OutputError(
+    { kind: 'unavailable', message },
+    cause === undefined ? undefined : { cause },
+  );
+}
+
+/** The words of any thrown value. The client's errors hold no credentials. */
+export function causeText(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause);
+  const code = errorCode(cause);
+  return code === undefined || cause.message.includes(code)
+    ? cause.message
+    : `${cause.message} (${code})`;
+}
+
+const credentialCodes: ReadonlySet<string> = new Set([
+  'AUTHORIZATION_VIOLATION',
+  'AUTHENTICATION_EXPIRED',
+  'ACCOUNT_EXPIRED',
+  'BAD_AUTHENTICATION',
+  'BAD_CREDS',
+]);
+const tlsCode =
+  /^(TLS|SERVER_OPT_NA|ERR_TLS_|ERR_SSL_|CERT_|SELF_SIGNED|DEPTH_ZERO|UNABLE_TO_|EPROTO)/;
+
+/**
+ * Classifies a failed connection: a `TocsinError` when trying again cannot help, else `unavailable`.
+ * @param servers the servers' addresses without secrets
+ */
+export function connectFailure(servers: string, cause: unknown): OutputError | TocsinError {
+  if (cause instanceof TocsinError) return cause;
+  const code = cause instanceof Error ? errorCode(cause) : undefined;
+  if (code !== undefined && credentialCodes.has(code)) {
+    return new TocsinError('usage', 'nats_credentials', `NATS at ${servers} refused us.`, {
+      hint: 'Give user and password, token or credentials file that this server knows.',
+      cause,
+    });
+  }
+  if (code !== undefined && tlsCode.test(code)) {
+    return new TocsinError('usage', 'nats_tls', `No TLS with NATS at ${servers}: ${code}.`, {
+      hint: "Give the CA that signed the server's certificate, and a client certificate if it asks for one.",
+      cause,
+    });
+  }
+  return unavailable(`NATS at ${servers} cannot be reached: ${causeText(cause)}`, cause);
+}
+
+/** Permissions that are missing do not come by themselves. */
+export function permissionError(servers: string, cause: unknown): TocsinError {
+  return new TocsinError(
+    'usage',
+    'nats_permissions',
+    `NATS at ${servers} does not let this user do it: ${causeText(cause)}`,
+    {
+      hint: 'Allow publishing to $JS.API.> and the output subjects, and subscribing to the inbox prefix.',
+      cause,
+    },
+  );
+}
+
+/** The `code` of a NATS or Node error, if it has one. */
+export function errorCode(error: Error): string | undefined {
+  return 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}

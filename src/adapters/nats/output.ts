@@ -1,0 +1,298 @@
+// The output on NATS JetStream: one connection per session, a fence on every message, acks counted
+// only in their own session and only for exactly their sequence (design section 5).
+import { Events, type Msg, type PublishOptions, type Subscription } from 'nats';
+import { z } from 'zod';
+import { silentLogger, type Logger } from '../../domain/ports/logger.ts';
+import {
+  OutputError,
+  type Output,
+  type OutputFailure,
+  type OutputInfo,
+  type OutputMessage,
+  type OutputSession,
+  type StoredMessage,
+} from '../../projections/ports.ts';
+import {
+  apiErrorText,
+  apiRequest,
+  closeConnection,
+  openConnection,
+  parseJson,
+  requireJetStream,
+  type ApiError,
+  type Connection,
+} from './connection.ts';
+import {
+  causeText,
+  errorCode,
+  jsCode,
+  jsErrorSchema,
+  publishFailure,
+  unavailable,
+} from './failures.ts';
+import type { NatsConnectionOptions } from './options.ts';
+import { Pipeline } from './pipeline.ts';
+import {
+  createConfig,
+  describeStream,
+  planStream,
+  streamInfoSchema,
+  type StreamPlan,
+} from './stream.ts';
+import { decodeHeaders, encodeHeaders, rawHeaders, UnsendableMessage } from './wire.ts';
+
+/** Settings of {@link jetStreamOutput}. */
+export type JetStreamOutputOptions = NatsConnectionOptions & {
+  /** Name of the JetStream stream; default `TOCSIN`. */
+  readonly stream?: string | undefined;
+  /** Put before every subject, `mock.` included; default empty, else it ends with a dot: `acme.`. */
+  readonly subjectRoot?: string | undefined;
+  /** The stream's subjects without root, for a lane's share; default all of them. */
+  readonly subjects?: readonly string[] | undefined;
+  /** Replicas of a stream that we create; default 1. */
+  readonly replicas?: number | undefined;
+  /** Without any ack while one is due, until a session ends; default 5,000. */
+  readonly stallAfterMs?: number | undefined;
+  readonly logger?: Logger | undefined;
+};
+
+const stallAfterMs = 5_000;
+
+const ackSchema = z.object({
+  stream: z.string(),
+  seq: z.number().int().optional(),
+  duplicate: z.boolean().optional(),
+  error: jsErrorSchema.optional(),
+});
+
+const storedSchema = z.object({
+  message: z.object({
+    seq: z.number().int().positive(),
+    subject: z.string(),
+    hdrs: z.base64().optional(),
+    data: z.base64().optional(),
+  }),
+});
+
+/**
+ * The output port on a NATS server or cluster with JetStream, 2.9.10 or newer. It connects when a
+ * session is asked for, not before (design sections 4 and 5).
+ *
+ * @throws TocsinError (`usage`) for a stream name, subject root or address that cannot be one
+ */
+export function jetStreamOutput(options: JetStreamOutputOptions): Output {
+  const plan = planStream(
+    options.stream ?? 'TOCSIN',
+    options.subjectRoot ?? '',
+    options.replicas ?? 1,
+    options.subjects,
+  );
+  return {
+    stream: plan.stream,
+    connect: async (signal) => {
+      const connection = await openConnection(options, signal);
+      try {
+        await requireJetStream(connection);
+        signal?.throwIfAborted();
+      } catch (error) {
+        await closeConnection(connection);
+        throw error;
+      }
+      return new JetStreamSession(connection, plan, options);
+    },
+  };
+}
+
+class JetStreamSession implements OutputSession {
+  readonly #connection: Connection;
+  readonly #plan: StreamPlan;
+  readonly #logger: Logger;
+  readonly #pipeline: Pipeline;
+  readonly #acks: Subscription;
+  /** What an ordinary ack looks like around its number: nothing of it is parsed then. */
+  readonly #ackStart: string;
+  readonly #replyStart: string;
+  readonly #headers = rawHeaders();
+  /** One object for all messages: the client reads it before `publish` returns. */
+  readonly #publishOptions: PublishOptions = { headers: this.#headers.headers };
+  readonly #streamHeader: string;
+  #closing = false;
+
+  constructor(connection: Connection, plan: StreamPlan, options: JetStreamOutputOptions) {
+    this.#connection = connection;
+    this.#plan = plan;
+    this.#logger = options.logger ?? silentLogger;
+    this.#ackStart = `{"stream":"${plan.stream}", "seq":`;
+    this.#replyStart = `${connection.inbox}.`;
+    this.#streamHeader = `Nats-Expected-Stream: ${plan.stream}\r\nNats-Expected-Last-Sequence: `;
+    this.#pipeline = new Pipeline(
+      {
+        send: (message, sequence) => this.#send(message, sequence),
+        sendFailure,
+        onFailure: (failure) => {
+          this.#over(failure);
+        },
+      },
+      options.stallAfterMs ?? stallAfterMs,
+    );
+    this.#acks = connection.client.subscribe(`${this.#replyStart}*`, {
+      callback: (error, reply) => {
+        this.#onReply(error, reply);
+      },
+    });
+    this.#follow();
+  }
+
+  async info(): Promise<OutputInfo | undefined> {
+    const answer = await this.#api(`STREAM.INFO.${this.#plan.stream}`, undefined, streamInfoSchema);
+    if (answer.ok) return this.#describe(answer.value);
+    if (isCode(answer.error, jsCode.streamNotFound)) return undefined;
+    throw unavailable(`The stream ${this.#plan.stream}: ${apiErrorText(answer.error)}`);
+  }
+
+  async create(description: string): Promise<OutputInfo> {
+    const config = createConfig(this.#plan, description);
+    const answer = await this.#api(`STREAM.CREATE.${this.#plan.stream}`, config, streamInfoSchema);
+    if (answer.ok) return this.#describe(answer.value);
+    const { error } = answer;
+    const message = `The stream ${this.#plan.stream} cannot be created: ${apiErrorText(error)}`;
+    // 500s of this call are refused settings as well (10052), so only "not now" is told apart.
+    const later = error === 'no_responders' || error.code === 503;
+    throw new OutputError({ kind: later ? 'unavailable' : 'rejected', message });
+  }
+
+  async read(sequence: bigint): Promise<StoredMessage | undefined> {
+    if (sequence < 1n) return undefined;
+    const request = { seq: Number(sequence) };
+    // Not the direct get: a follower may answer that one with an older state.
+    const answer = await this.#api(`STREAM.MSG.GET.${this.#plan.stream}`, request, storedSchema);
+    if (answer.ok) {
+      const { seq, subject, hdrs = '', data = '' } = answer.value.message;
+      const headers = decodeHeaders(Buffer.from(hdrs, 'base64').toString('latin1'));
+      return { sequence: BigInt(seq), subject, headers, data: Buffer.from(data, 'base64') };
+    }
+    if (isCode(answer.error, jsCode.noMessage)) return undefined;
+    throw unavailable(`Message ${sequence} cannot be read: ${apiErrorText(answer.error)}`);
+  }
+
+  publish(firstSequence: bigint, messages: readonly OutputMessage[]): Promise<void> {
+    return this.#pipeline.publish(firstSequence, messages);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing = true;
+    this.#pipeline.fail({ kind: 'unavailable', message: 'the session was closed' });
+    await closeConnection(this.#connection);
+  }
+
+  #send(message: OutputMessage, sequence: number): number {
+    const block = encodeHeaders(message, `${this.#streamHeader}${sequence - 1}\r\n`);
+    this.#headers.set(block);
+    this.#publishOptions.reply = `${this.#replyStart}${sequence}`;
+    this.#connection.client.publish(message.subject, message.data, this.#publishOptions);
+    return block.length + message.data.length;
+  }
+
+  /** Runs inside the client's reader: what it throws would stop the connection's reading silently. */
+  #onReply(error: Error | null, reply: Msg): void {
+    try {
+      if (error !== null) throw error;
+      const token = reply.subject.slice(this.#replyStart.length);
+      const body = reply.string();
+      const sequence = Number(token);
+      if (body === `${this.#ackStart}${token}}`) this.#pipeline.acknowledge(sequence);
+      else this.#onUnusualReply(sequence, reply.headers?.code, body);
+    } catch (cause) {
+      const message = `a reply could not be read: ${causeText(cause)}`;
+      this.#pipeline.fail({ kind: 'unavailable', message }, cause);
+    }
+  }
+
+  #onUnusualReply(sequence: number, status: number | undefined, body: string): void {
+    if (status === 503 && body === '') {
+      const message = `message ${sequence} was refused: no stream takes its subject`;
+      this.#pipeline.fail({ kind: 'unavailable', message });
+      return;
+    }
+    const { success, data: ack } = ackSchema.safeParse(parseJson(body));
+    if (!success) {
+      const message = `message ${sequence} got an answer in a form we do not know`;
+      this.#pipeline.fail({ kind: 'unavailable', message });
+    } else if (ack.error !== undefined) {
+      this.#onRefusal(publishFailure(sequence, ack.error), sequence);
+    } else if (ack.stream !== this.#plan.stream) {
+      const message = `message ${sequence} went to the stream ${ack.stream}`;
+      this.#pipeline.fail({ kind: 'rejected', message });
+    } else if (ack.duplicate === true || ack.seq !== sequence) {
+      // nats-server before 2.10.26 could say so of a message that it never stored.
+      const message = `message ${sequence} was acknowledged as ${ack.seq ?? 'nothing'}${ack.duplicate === true ? ', a duplicate' : ''}`;
+      this.#pipeline.fail({ kind: 'unavailable', message });
+    } else {
+      this.#pipeline.acknowledge(sequence);
+    }
+  }
+
+  #onRefusal(failure: OutputFailure, sequence: number): void {
+    if (failure.kind !== 'fenced' || sequence === this.#pipeline.acked + 1) {
+      this.#pipeline.fail(failure);
+      return;
+    }
+    // An earlier message of ours is missing, so this proves no other writer. The server's reason
+    // (a missing permission, say) is on its way through the status events: let it come first.
+    setImmediate(() => {
+      const message = `${failure.message}, but an earlier one has no answer`;
+      this.#pipeline.fail({ kind: 'unavailable', message });
+    });
+  }
+
+  /** Ends the session with the connection, and when the server forbids something. */
+  #follow(): void {
+    const { client } = this.#connection;
+    const closed = (cause: unknown): void => {
+      const why = cause === undefined ? '' : `: ${causeText(cause)}`;
+      this.#pipeline.fail({ kind: 'unavailable', message: `the connection closed${why}` }, cause);
+    };
+    client.closed().then(closed, closed);
+    const follow = async (): Promise<void> => {
+      for await (const { type, permissionContext } of client.status()) {
+        if (type !== Events.Error || permissionContext === undefined) continue;
+        const { operation, subject } = permissionContext;
+        // A denied API request is told to its caller; a denied publish or inbox would never be.
+        if (operation === 'publish' && subject.startsWith('$JS.')) continue;
+        const message = `the server forbids the ${operation} ${subject}`;
+        this.#pipeline.fail({ kind: 'rejected', message });
+      }
+    };
+    follow().catch(closed);
+  }
+
+  #over(failure: OutputFailure): void {
+    if (!this.#closing) {
+      this.#logger.warn({ stream: this.#plan.stream, ...failure }, 'output session ended');
+    }
+    this.#acks.unsubscribe();
+    // Closing drops what the client still buffers: nothing of a dead epoch is sent.
+    void closeConnection(this.#connection);
+  }
+
+  #describe(info: z.infer<typeof streamInfoSchema>): OutputInfo {
+    return describeStream(this.#plan, info, this.#connection.client.info?.version ?? '');
+  }
+
+  #api<T>(path: string, payload: unknown, schema: z.ZodType<T>) {
+    const { failure } = this.#pipeline;
+    if (failure !== undefined) throw failure;
+    return apiRequest(this.#connection, path, payload, schema);
+  }
+}
+
+function isCode(error: ApiError, code: number): boolean {
+  return error !== 'no_responders' && error.err_code === code;
+}
+
+function sendFailure(cause: unknown, sequence: number): OutputFailure {
+  const code = cause instanceof Error ? errorCode(cause) : undefined;
+  const repeats = cause instanceof UnsendableMessage || code === 'MAX_PAYLOAD_EXCEEDED';
+  const message = `message ${sequence} cannot be sent: ${causeText(cause)}`;
+  return { kind: repeats ? 'rejected' : 'unavailable', message };
+}

@@ -1,0 +1,242 @@
+// The output stream's settings: what we create, and what we refuse to write to (design section 5).
+import { z } from 'zod';
+import type { OutputInfo } from '../../projections/ports.ts';
+import { TocsinError } from '../../domain/core/errors.ts';
+
+/** The largest message is 256 KiB (design section 4); headers come on top. */
+const minimumMessageBytes = 300 * 1024;
+
+/** Before this, a leader change could acknowledge a message as a duplicate that was never stored. */
+const firstSafeClusterVersion = [2, 10, 26] as const;
+
+/** What this output's stream must look like. */
+export type StreamPlan = {
+  readonly stream: string;
+  readonly subjectRoot: string;
+  readonly subjects: readonly string[];
+  readonly replicas: number;
+};
+
+const natural = z.number().int().nonnegative();
+
+/** The parts of a stream's configuration that we judge; later servers send more. */
+const configSchema = z.object({
+  name: z.string(),
+  description: z.string().default(''),
+  subjects: z.array(z.string()).default([]),
+  retention: z.string(),
+  storage: z.string(),
+  discard: z.string().default('old'),
+  discard_new_per_subject: z.boolean().default(false),
+  max_msgs: z.number().default(-1),
+  max_bytes: z.number().default(-1),
+  max_age: z.number().default(0),
+  max_msgs_per_subject: z.number().default(-1),
+  max_msg_size: z.number().default(-1),
+  num_replicas: z.number().default(1),
+  no_ack: z.boolean().default(false),
+  sealed: z.boolean().default(false),
+  deny_delete: z.boolean().default(false),
+  deny_purge: z.boolean().default(false),
+  allow_rollup_hdrs: z.boolean().default(false),
+  mirror: z.unknown().optional(),
+  sources: z.array(z.unknown()).nullish(),
+  subject_transform: z.unknown().optional(),
+  republish: z
+    .object({
+      src: z.string().default(''),
+      dest: z.string(),
+      headers_only: z.boolean().default(false),
+    })
+    .nullish(),
+  // Of servers 2.11 and 2.12.
+  subject_delete_marker_ttl: z.number().default(0),
+  allow_msg_ttl: z.boolean().default(false),
+  allow_msg_counter: z.boolean().default(false),
+  allow_msg_schedules: z.boolean().default(false),
+  persist_mode: z.string().default('default'),
+});
+export type StreamConfig = z.infer<typeof configSchema>;
+
+/** Answer of STREAM.INFO and STREAM.CREATE. */
+export const streamInfoSchema = z.object({
+  created: z.string(),
+  config: configSchema,
+  state: z.object({ first_seq: natural, last_seq: natural }),
+});
+
+const rootPattern = /^(?:[A-Za-z0-9_-]+\.)*$/;
+const streamPattern = /^[A-Za-z0-9_-]{1,64}$/;
+
+/**
+ * Checks names and lists the subjects.
+ *
+ * @param subjects instead of the default four, each without the root: a lane's share of them
+ * @throws TocsinError (`usage`) for a stream name or root that cannot be one
+ */
+export function planStream(
+  stream: string,
+  subjectRoot: string,
+  replicas: number,
+  subjects: readonly string[] = ['active_schedule.triggered.*.*', 'notification.*.requested.*.*'],
+): StreamPlan {
+  if (!streamPattern.test(stream)) {
+    throw usage(`The stream name ${JSON.stringify(stream)} has more than A-Z a-z 0-9 _ - in it.`);
+  }
+  // Under a root called mock or live, real traffic would look like a copy.
+  if (!rootPattern.test(subjectRoot) || /^(mock|live)\./.test(subjectRoot)) {
+    throw usage(`The subject root ${JSON.stringify(subjectRoot)} is not like "acme." or empty.`);
+  }
+  const all = ['', 'mock.'].flatMap((part) => subjects.map((s) => `${subjectRoot}${part}${s}`));
+  return { stream, subjectRoot, subjects: all, replicas };
+}
+
+/** The configuration that STREAM.CREATE gets. */
+export function createConfig(plan: StreamPlan, description: string): Record<string, unknown> {
+  return {
+    name: plan.stream,
+    description,
+    subjects: plan.subjects,
+    retention: 'limits',
+    storage: 'file',
+    discard: 'old',
+    max_consumers: -1,
+    max_msgs: -1,
+    max_bytes: -1,
+    max_age: 0,
+    max_msgs_per_subject: -1,
+    max_msg_size: -1,
+    num_replicas: plan.replicas,
+    deny_delete: true,
+    deny_purge: true,
+    allow_direct: true,
+    // Core subscribers of the subjects would see publishes that the fence refused; here they do not.
+    republish: { src: `${plan.subjectRoot}>`, dest: `${plan.subjectRoot}live.>` },
+  };
+}
+
+/**
+ * The port's view of a stream.
+ * @param serverVersion of the server that we are connected to, such as `2.9.10`
+ */
+export function describeStream(
+  plan: StreamPlan,
+  info: z.infer<typeof streamInfoSchema>,
+  serverVersion: string,
+): OutputInfo {
+  return {
+    stream: info.config.name,
+    created: info.created,
+    description: info.config.description,
+    // Servers say 0 for a stream that never held a message.
+    firstSequence: BigInt(Math.max(info.state.first_seq, 1)),
+    lastSequence: BigInt(info.state.last_seq),
+    faults: faultsOf(plan, info.config),
+    warnings: warningsOf(plan, info.config, serverVersion),
+  };
+}
+
+function faultsOf(plan: StreamPlan, config: StreamConfig): readonly string[] {
+  const missing = plan.subjects.filter(
+    (wanted) => !config.subjects.some((subject) => subjectCovers(subject, wanted)),
+  );
+  const { retention, storage, max_msg_size: size, persist_mode: persist } = config;
+  return named([
+    [retention !== 'limits', `retention is ${retention}: consumers' acks would remove messages`],
+    [storage !== 'file', `storage is ${storage}: a restart would lose every message`],
+    [!config.deny_delete, 'deny_delete is off: messages could be deleted'],
+    [!config.deny_purge, 'deny_purge is off: a purge could move the sequence'],
+    [config.no_ack, 'no_ack is on: nothing would tell us what was stored'],
+    [config.sealed, 'sealed is on: nothing can be stored'],
+    [isSet(config.mirror), 'mirror is set: the stream repeats another one'],
+    [(config.sources ?? []).length > 0, 'sources are set: the server writes messages of its own'],
+    [isSet(config.subject_transform), 'subject_transform is set: subjects would change'],
+    [config.allow_rollup_hdrs, 'allow_rollup_hdrs is on: a message could remove others'],
+    [config.allow_msg_counter, 'allow_msg_counter is on: data would be read as numbers'],
+    [config.allow_msg_schedules, 'allow_msg_schedules is on: the server could write messages'],
+    [
+      config.subject_delete_marker_ttl > 0,
+      'subject_delete_marker_ttl is set: markers take sequences',
+    ],
+    [
+      persist === 'async',
+      'persist_mode is async: messages are acknowledged before they are written',
+    ],
+    [
+      size !== -1 && size < minimumMessageBytes,
+      `max_msg_size is ${size}, under ${minimumMessageBytes}`,
+    ],
+    [missing.length > 0, `subjects lack ${missing.join(', ')}`],
+  ]);
+}
+
+function warningsOf(plan: StreamPlan, config: StreamConfig, version: string): readonly string[] {
+  const foreign = config.subjects.filter(
+    (subject) => !plan.subjects.some((wanted) => subjectCovers(wanted, subject)),
+  );
+  const live = `${plan.subjectRoot}live.>`;
+  const { republish } = config;
+  return named([
+    [config.max_age > 0, 'max_age is set: old messages are dropped'],
+    [config.max_bytes !== -1, 'max_bytes is set: old messages are dropped'],
+    [config.max_msgs !== -1, 'max_msgs is set: old messages are dropped'],
+    [
+      config.max_msgs_per_subject > 0,
+      "max_msgs_per_subject is set: a user's old messages are dropped",
+    ],
+    [config.allow_msg_ttl, 'allow_msg_ttl is on: messages of others could expire'],
+    [config.discard !== 'old', 'discard is new: a full stream refuses messages'],
+    [
+      config.discard_new_per_subject,
+      'discard_new_per_subject is on: a subject can refuse messages',
+    ],
+    [foreign.length > 0, `subjects hold more than ours: ${foreign.join(', ')}`],
+    [
+      republish === null ||
+        republish === undefined ||
+        republish.headers_only ||
+        republish.dest !== live,
+      `republish to ${live} is off: core subscribers do not see the messages`,
+    ],
+    [
+      config.num_replicas > 1 && !isAtLeast(version, firstSafeClusterVersion),
+      `replicas on nats-server ${version}: use 2.10.26 or newer, earlier ones can lose what they acknowledge`,
+    ],
+  ]);
+}
+
+function named(checks: readonly (readonly [found: boolean, words: string])[]): readonly string[] {
+  return checks.filter(([found]) => found).map(([, words]) => words);
+}
+
+function isSet(value: unknown): boolean {
+  return value !== undefined && value !== null;
+}
+
+/** True when every subject that `narrow` matches is matched by `wide`. */
+export function subjectCovers(wide: string, narrow: string): boolean {
+  const [a, b] = [wide.split('.'), narrow.split('.')];
+  for (const [i, token] of a.entries()) {
+    if (token === '>') return b.length > i;
+    const other = b[i];
+    if (other === undefined || other === '>') return false;
+    if (token !== '*' && token !== other) return false;
+  }
+  return a.length === b.length;
+}
+
+/** Compares `2.10.26-beta` and the like by its three numbers; what has none is old. */
+export function isAtLeast(version: string, least: readonly [number, number, number]): boolean {
+  const numbers = (/^v?(\d+)\.(\d+)\.(\d+)/.exec(version) ?? []).slice(1).map(Number);
+  for (const [i, bound] of least.entries()) {
+    const number = numbers[i] ?? -1;
+    if (number !== bound) return number > bound;
+  }
+  return true;
+}
+
+function usage(message: string): TocsinError {
+  return new TocsinError('usage', 'nats_output', message, {
+    hint: 'See the configuration of the output: stream name and subject root.',
+  });
+}

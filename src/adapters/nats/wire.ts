@@ -1,0 +1,59 @@
+// Bytes of the NATS protocol that the client would make too slowly: header blocks out and in.
+// 15 headers through the client's own header class cost more than storing the message.
+import { headers, type MsgHdrs } from 'nats';
+import type { OutputMessage } from '../../projections/ports.ts';
+
+const version = 'NATS/1.0\r\n';
+const unprintable = /[^\x20-\x7e]/;
+const badHeaderName = /[^\x21-\x39\x3b-\x7e]|^$/;
+const badSubject = /[^\x21-\x7e]|[*>]|^$|^\.|\.$|\.\./;
+
+/** Thrown for a message that no NATS server can take. The message says what is wrong with it. */
+export class UnsendableMessage extends Error {
+  override readonly name = 'UnsendableMessage';
+}
+
+/**
+ * A message's header block in wire form, with `extra` (complete lines, each ended by CRLF) at its end.
+ *
+ * @throws UnsendableMessage when subject or headers would break the protocol's framing
+ */
+export function encodeHeaders(message: OutputMessage, extra: string): Uint8Array {
+  if (badSubject.test(message.subject)) {
+    throw new UnsendableMessage(`its subject ${JSON.stringify(message.subject)} is not a subject`);
+  }
+  let text = version;
+  for (const [name, value] of message.headers) {
+    if (unprintable.test(value) || badHeaderName.test(name)) {
+      throw new UnsendableMessage(`its header ${JSON.stringify(name)} is not printable ASCII`);
+    }
+    text += `${name}: ${value}\r\n`;
+  }
+  return Buffer.from(`${text}${extra}\r\n`, 'latin1');
+}
+
+/** Headers for the client that are bytes already. One object serves all messages of a connection. */
+export type RawHeaders = { readonly headers: MsgHdrs; set(block: Uint8Array): void };
+
+/** The client calls nothing but `encode` when it publishes, at once and only once. */
+export function rawHeaders(): RawHeaders {
+  let current: Uint8Array = new Uint8Array(0);
+  return {
+    headers: Object.assign(headers(), { encode: () => current }),
+    set: (block) => {
+      current = block;
+    },
+  };
+}
+
+/** A stored header block as names and values; of repeated names the first counts. */
+export function decodeHeaders(block: string): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  for (const line of block.split('\r\n').slice(1)) {
+    const colon = line.indexOf(':');
+    if (colon < 1) continue;
+    const name = line.slice(0, colon);
+    if (!found.has(name)) found.set(name, line.slice(colon + 1).trim());
+  }
+  return found;
+}
