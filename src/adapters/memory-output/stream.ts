@@ -1,0 +1,57 @@
+// A JetStream stream in memory, as far as the output port can tell: sequences, the fence, and what
+// servers and people do to streams.
+import type { OutputMessage, StoredMessage } from '../../projections/ports.ts';
+
+/** One stream; deleting and making it again gives another one. */
+export class MemoryStream {
+  readonly created: string;
+  readonly description: string;
+  /** The last sequence that is no longer held. */
+  #base: bigint;
+  #messages: StoredMessage[] = [];
+
+  /** @param base the last sequence of messages that came and went before */
+  constructor(created: string, description: string, base: bigint) {
+    this.created = created;
+    this.description = description;
+    this.#base = base;
+  }
+
+  get messages(): readonly StoredMessage[] {
+    return this.#messages;
+  }
+
+  get firstSequence(): bigint {
+    return this.#base + 1n;
+  }
+
+  get lastSequence(): bigint {
+    return this.#base + BigInt(this.#messages.length);
+  }
+
+  /** Copies the message: its bytes belong to the caller. */
+  store(message: OutputMessage): void {
+    this.#messages.push({
+      sequence: this.lastSequence + 1n,
+      subject: message.subject,
+      headers: new Map(message.headers),
+      data: Uint8Array.from(message.data),
+    });
+  }
+
+  read(sequence: bigint): StoredMessage | undefined {
+    return this.#messages.find((message) => message.sequence === sequence);
+  }
+
+  dropLast(count: number): void {
+    this.#messages = this.#messages.slice(0, Math.max(0, this.#messages.length - count));
+  }
+
+  purgeTo(sequence: bigint): void {
+    const last = this.lastSequence;
+    const base = sequence > last ? last : sequence;
+    if (base <= this.#base) return;
+    this.#messages = this.#messages.filter((message) => message.sequence > base);
+    this.#base = base;
+  }
+}
