@@ -9,6 +9,8 @@
 
 const cli = 'src/cli/main.ts';
 
+const prettier = tool(['node_modules/prettier/bin/prettier.cjs', '--write', '--log-level=warn']);
+
 /** @type {Readonly<Record<string, Target>>} */
 export const targets = {
   start: {
@@ -26,7 +28,10 @@ export const targets = {
   check: tool(['scripts/check.mjs']),
   api: tool(['scripts/api-report.mjs', '--write']),
   build: tool(['scripts/build.mjs']),
-  format: tool(['node_modules/prettier/bin/prettier.cjs', '--write', '--log-level=warn', '.']),
+  format: {
+    ...prettier,
+    command: (args) => prettier.command(args.length === 0 ? ['.'] : args),
+  },
 };
 
 /**

@@ -79,7 +79,9 @@ export async function ensureNode(root) {
  * @param {string} home where it ends up, in one rename: a killed download leaves nothing that looks whole
  */
 function fetchNode({ name, version, integrity }, folder, home) {
-  progress(`fetching Node ${version} (${process.versions.node} is older than ${String(oldestMajor)}) …`);
+  progress(
+    `fetching Node ${version} (${process.versions.node} is older than ${String(oldestMajor)}) …`,
+  );
   const half = join(folder, 'fetching');
   rmSync(half, { recursive: true, force: true });
   mkdirSync(half);

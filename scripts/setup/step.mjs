@@ -41,15 +41,16 @@ export function quietly(command, { what, hint, ...options }) {
   });
   if (status === 0) return stdout;
   const how = error?.message ?? (signal === null ? `exit ${String(status)}` : signal);
-  throw new SetupError(`${what} failed (${how}).`, { hint, output: tail(`${stdout}\n${stderr}`) });
+  throw new SetupError(`${what} failed (${how}).`, { hint, output: ends(`${stdout}\n${stderr}`) });
 }
 
 /**
- * The last lines of an output: where the reason is.
+ * The ends of an output: npm says the reason first, a compiler last.
  *
  * @param {string} output
  */
-export function tail(output, maxLines = 15) {
+export function ends(output, { first = 6, last = 9 } = {}) {
   const lines = output.split('\n').filter((line) => line.trim() !== '');
-  return lines.slice(-maxLines).join('\n');
+  if (lines.length <= first + last) return lines.join('\n');
+  return [...lines.slice(0, first), '…', ...lines.slice(-last)].join('\n');
 }

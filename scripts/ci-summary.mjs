@@ -1,0 +1,64 @@
+// `ci-summary.mjs REPORT FAILED_CHECKS`: prints `N passed, N failed` from vitest's JSON report and the
+// failed steps of `npm run check`. A skipped test is a failed one, because CI installs all that a test
+// can need; except where its name says what it needs that CI cannot have, as in "[needs a cluster]".
+// No report, or one without tests, is a failure too: a run that tested nothing must not look like one
+// that found nothing.
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+/** @typedef {{ fullName: string, status: string }} Test */
+/** @typedef {{ status: string, message: string, name: string, assertionResults: Test[] }} TestFile */
+/** @typedef {{ testResults: TestFile[] }} Report */
+
+const mayBeSkipped = '[needs ';
+
+/**
+ * @param {Report} report
+ * @returns {{ passed: number, failures: string[] }}
+ */
+export function summarise({ testResults }) {
+  const tests = testResults.flatMap((file) => file.assertionResults);
+  const passed = tests.filter(({ status }) => status === 'passed').length;
+  const failures = tests
+    .filter(({ status, fullName }) => status !== 'passed' && !isAllowedSkip(status, fullName))
+    .map(({ status, fullName }) => `${status}: ${fullName}`);
+  // A file that broke before its first test has no failed test to count.
+  const broken = testResults
+    .filter(
+      ({ status, assertionResults }) => status === 'failed' && assertionResults.every(isPassed),
+    )
+    .map(({ name, message }) => `broken: ${name}: ${message}`);
+  const all = [...failures, ...broken];
+  return { passed, failures: passed + all.length === 0 ? ['no test was run'] : all };
+}
+
+/**
+ * @param {string} status
+ * @param {string} fullName
+ */
+function isAllowedSkip(status, fullName) {
+  return status !== 'failed' && fullName.includes(mayBeSkipped);
+}
+
+/** @param {Test} test */
+function isPassed({ status }) {
+  return status === 'passed';
+}
+
+/** @param {string} file */
+function summariseFile(file) {
+  try {
+    return summarise(/** @type {Report} */ (JSON.parse(readFileSync(file, 'utf8'))));
+  } catch (error) {
+    return { passed: 0, failures: [`no report of the tests: ${String(error)}`] };
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [report = '', failedChecks = ''] = process.argv.slice(2);
+  const { passed, failures } = summariseFile(report);
+  for (const failure of failures) console.log(failure);
+  const failed = failures.length + Number(failedChecks);
+  console.log(`${String(passed)} passed, ${String(failed)} failed`);
+  process.exitCode = failed === 0 ? 0 : 1;
+}
