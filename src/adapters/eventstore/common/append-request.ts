@@ -1,0 +1,113 @@
+// What a store of ours accepts, checked and turned into text before anything is written. The limits
+// are those of an EventStoreDB with its defaults, so that what fits here fits there.
+import { isUuid } from '../../../domain/core/ids.ts';
+import { isCleanText } from '../../../domain/core/json.ts';
+import type {
+  AppendRefusal,
+  AppendResult,
+  EventToAppend,
+  ExpectedRevision,
+} from '../../../domain/ports/event-store.ts';
+import { NO_STREAM } from './revisions.ts';
+
+/** The most that one append may hold: UTF-8 bytes of data, metadata and types. EventStoreDB's default. */
+export const MAX_APPEND_BYTES = 1024 * 1024;
+
+/** The longest stream name, in UTF-8 bytes; the name is part of an index. */
+export const MAX_STREAM_NAME_BYTES = 1024;
+
+/** An event as it is stored: JSON as text. */
+export type EncodedEvent = {
+  /** In lower case: a UUID is a number, not a spelling. */
+  readonly id: string;
+  readonly type: string;
+  readonly data: string;
+  readonly metadata: string;
+  /** UTF-8 bytes of type, data and metadata. */
+  readonly bytes: number;
+};
+
+/** A checked append. */
+export type AppendRequest = {
+  readonly stream: string;
+  /** {@link NO_STREAM} or a revision. */
+  readonly expected: bigint;
+  readonly events: readonly EncodedEvent[];
+};
+
+type Refused = Extract<AppendResult, { outcome: 'refused' }>;
+
+const NIL_UUID = '00000000-0000-0000-0000-000000000000';
+const MAX_REVISION = 2n ** 63n - 2n;
+
+/** Checks an append and encodes it, or says why no store would take it. */
+export function encodeAppend(
+  stream: string,
+  expected: ExpectedRevision,
+  events: readonly EventToAppend[],
+): AppendRequest | Refused {
+  const fault = streamFault(stream) ?? expectedFault(expected);
+  if (fault !== undefined) return refused('invalid_argument', fault);
+  const encoded: EncodedEvent[] = [];
+  const ids = new Set<string>();
+  let bytes = 0;
+  for (const event of events) {
+    const one = encodeEvent(event);
+    if (typeof one === 'string') return refused('invalid_argument', one);
+    if (ids.has(one.id)) {
+      return refused('invalid_argument', `the event id ${one.id} is there twice in one append`);
+    }
+    ids.add(one.id);
+    encoded.push(one);
+    bytes += one.bytes;
+  }
+  if (bytes > MAX_APPEND_BYTES) {
+    return refused('too_large', `the append has ${bytes} bytes, the most is ${MAX_APPEND_BYTES}`);
+  }
+  return { stream, expected: expected === 'no_stream' ? NO_STREAM : expected, events: encoded };
+}
+
+/** What is wrong with a stream's name, or `undefined`. Names that start with `$` are the server's own. */
+export function streamFault(stream: string): string | undefined {
+  if (stream === '') return 'the stream name is empty';
+  if (stream.startsWith('$')) return `the stream name ${stream} starts with $`;
+  if (!isCleanText(stream)) return 'the stream name has a NUL character or a lone surrogate';
+  return Buffer.byteLength(stream) > MAX_STREAM_NAME_BYTES
+    ? `the stream name is longer than ${MAX_STREAM_NAME_BYTES} bytes`
+    : undefined;
+}
+
+function expectedFault(expected: ExpectedRevision): string | undefined {
+  if (expected === 'no_stream') return undefined;
+  return typeof expected === 'bigint' && expected >= 0n && expected <= MAX_REVISION
+    ? undefined
+    : `the expected revision ${expected} is not a revision`;
+}
+
+function encodeEvent(event: EventToAppend): EncodedEvent | string {
+  const { id, type } = event;
+  if (!isUuid(id) || id === NIL_UUID) return `the event id ${id} is not a UUID`;
+  if (type === '') return 'an event type is empty';
+  if (!isCleanText(type)) return 'an event type has a NUL character or a lone surrogate';
+  const data = encodeJson(event.data);
+  const metadata = encodeJson(event.metadata);
+  if (data === undefined || metadata === undefined) {
+    return `${data === undefined ? 'the data' : 'the metadata'} of event ${id} is not a JSON object`;
+  }
+  const bytes = Buffer.byteLength(type) + Buffer.byteLength(data) + Buffer.byteLength(metadata);
+  return { id: id.toLowerCase(), type, data, metadata, bytes };
+}
+
+function encodeJson(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+  try {
+    return JSON.stringify(value);
+  } catch {
+    // A cycle, a bigint, or nesting deeper than the stack: callers without types can bring any of them.
+    return undefined;
+  }
+}
+
+function refused(reason: AppendRefusal, message: string): Refused {
+  return { outcome: 'refused', reason, message };
+}

@@ -1,0 +1,103 @@
+// A catch-up subscription on a log that is read in pages: history first, then what comes, from the
+// same pages. There is no live buffer that could overflow, and no seam between the two.
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import { TocsinError } from '../../../domain/core/errors.ts';
+import type { SubscribeOptions, SubscriptionEntry } from '../../../domain/ports/event-store.ts';
+import type { CommitSignal } from './commit-signal.ts';
+import { PAGE_EVENTS, type Log, type Scan } from './reading.ts';
+import { positionOf } from './revisions.ts';
+
+type Entries = readonly SubscriptionEntry[];
+
+/** What a subscription runs on. */
+export type Feed = {
+  readonly log: Pick<Log, 'scan'>;
+  readonly commits: CommitSignal;
+  /**
+   * Runs before a page goes out. `drop` loses the page and the connection with it: the subscription
+   * goes on after what was last delivered.
+   */
+  readonly gate?: (page: Entries) => Promise<'deliver' | 'drop'>;
+};
+
+const FIRST_RETRY_MS = 50;
+const LONGEST_RETRY_MS = 30_000;
+
+/**
+ * {@link EventStore.subscribeAll} on a feed. Ending the iteration releases everything at once, also
+ * while the next page is awaited.
+ */
+export function subscription(feed: Feed, options: SubscribeOptions): AsyncIterable<Entries> {
+  return {
+    [Symbol.asyncIterator]() {
+      const left = new AbortController();
+      const signals = options.signal === undefined ? [] : [options.signal];
+      const pages = run(feed, options, AbortSignal.any([left.signal, ...signals]));
+      return {
+        next: () => pages.next(),
+        return() {
+          // A generator that waits takes its return() only after the wait: end the wait.
+          left.abort();
+          return pages.return(undefined);
+        },
+      };
+    },
+  };
+}
+
+async function* run(
+  feed: Feed,
+  { from, prefixes }: SubscribeOptions,
+  signal: AbortSignal,
+): AsyncGenerator<Entries, undefined, undefined> {
+  let cursor = from?.commit ?? 0n;
+  let live = false;
+  const ended = (): boolean => signal.aborted;
+  while (!ended()) {
+    const seen = feed.commits.count();
+    const scan = await scanUntilItWorks(feed.log, cursor, prefixes, signal);
+    if (scan === undefined) return;
+    const page = entriesOf(scan, cursor, scan.atEnd && !live);
+    if (page.length > 0) {
+      if ((await feed.gate?.(page)) === 'drop') {
+        live = false;
+        continue;
+      }
+      if (ended()) return;
+      live ||= scan.atEnd;
+      if (scan.scannedTo > cursor) cursor = scan.scannedTo;
+      yield page;
+    }
+    if (scan.atEnd) await feed.commits.changed(seen, signal);
+    else await nextTurn();
+  }
+}
+
+function entriesOf(scan: Scan, cursor: bigint, goesLive: boolean): Entries {
+  const entries: SubscriptionEntry[] = scan.events.map((event) => ({ kind: 'event', event }));
+  const delivered = scan.events.at(-1)?.position.commit ?? cursor;
+  if (scan.scannedTo > delivered) {
+    entries.push({ kind: 'checkpoint', position: positionOf(scan.scannedTo) });
+  }
+  if (goesLive) entries.push({ kind: 'caughtUp' });
+  return entries;
+}
+
+/** The next stretch; `undefined` once the signal is aborted. */
+async function scanUntilItWorks(
+  log: Pick<Log, 'scan'>,
+  cursor: bigint,
+  prefixes: readonly string[],
+  signal: AbortSignal,
+): Promise<Scan | undefined> {
+  for (let attempt = 0; !signal.aborted; attempt += 1) {
+    try {
+      return log.scan('forwards', cursor, prefixes, PAGE_EVENTS);
+    } catch (error) {
+      if (!(error instanceof TocsinError) || error.kind !== 'unavailable') throw error;
+    }
+    const ceiling = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** attempt);
+    await sleep(ceiling * Math.random(), undefined, { signal }).catch(() => undefined);
+  }
+  return undefined;
+}

@@ -1,0 +1,69 @@
+// Scripted faults of the in-memory store. A script is a function of what is about to happen, so a
+// test that fails once fails every time.
+import type {
+  AppendRefusal,
+  EventToAppend,
+  ExpectedRevision,
+  SubscriptionEntry,
+} from '../../../domain/ports/event-store.ts';
+
+/** Something the store is about to do. `n` counts operations of the same kind, from 1. */
+export type StoreOperation =
+  | {
+      readonly kind: 'append';
+      readonly n: number;
+      readonly stream: string;
+      readonly expected: ExpectedRevision;
+      readonly events: readonly EventToAppend[];
+    }
+  | { readonly kind: 'readStream'; readonly n: number; readonly stream: string }
+  | { readonly kind: 'readAll'; readonly n: number }
+  /** A page of a subscription is about to go out; `subscription` counts subscriptions from 1. */
+  | {
+      readonly kind: 'deliver';
+      readonly n: number;
+      readonly subscription: number;
+      readonly page: readonly SubscriptionEntry[];
+    };
+
+/**
+ * What goes wrong.
+ *
+ * - `conflict`: an append is answered with the stream's true last revision; nothing is written.
+ * - `refuse`: an append is refused for this reason; nothing is written.
+ * - `unknown`: the answer to an append is lost, after (`written`) or before it was written.
+ * - `unavailable`: a read throws.
+ * - `drop`: a page and the subscription's connection are lost; it resumes by itself after what was
+ *   last delivered, and announces `caughtUp` again when it is live again.
+ * - `delay`: waits for the promise, then goes on as if nothing had been.
+ *
+ * A fault that does not fit the operation is an error of the script and throws.
+ */
+export type Fault =
+  | { readonly fault: 'conflict' }
+  | { readonly fault: 'refuse'; readonly reason: AppendRefusal }
+  | { readonly fault: 'unknown'; readonly written: boolean }
+  | { readonly fault: 'unavailable' }
+  | { readonly fault: 'drop' }
+  | { readonly fault: 'delay'; readonly until: Promise<unknown> };
+
+/** Says what goes wrong with an operation; `undefined` when nothing does. */
+export type FaultScript = (operation: StoreOperation) => Fault | undefined;
+
+/** Asks the script about an operation, and waits out its delays. */
+export async function faultIn(
+  script: FaultScript | undefined,
+  operation: StoreOperation,
+): Promise<Exclude<Fault, { fault: 'delay' }> | undefined> {
+  const fault = script?.(operation);
+  if (fault?.fault !== 'delay') return fault;
+  await fault.until;
+  return undefined;
+}
+
+/** The error for a fault that cannot happen to an operation. */
+export function misfit(fault: Fault, operation: StoreOperation): TypeError {
+  return new TypeError(
+    `the fault script gave "${fault.fault}" for ${operation.kind} ${operation.n}`,
+  );
+}
