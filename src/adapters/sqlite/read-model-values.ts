@@ -1,0 +1,96 @@
+// The projections' types as the values of a row, in the order of the table's columns.
+import type { SQLInputValue } from 'node:sqlite';
+import type {
+  Checkpoint,
+  Notice,
+  ParkedRow,
+  TailRow,
+  VerdictRow,
+} from '../../projections/ports.ts';
+
+/** The columns of `checkpoint` from `store_id` on. */
+export function checkpointValues(checkpoint: Checkpoint): SQLInputValue[] {
+  const { position, counts } = checkpoint;
+  return [
+    checkpoint.storeId,
+    checkpoint.output,
+    position.commit,
+    position.prepare,
+    checkpoint.lastEvent?.id ?? null,
+    checkpoint.lastEvent?.stream ?? null,
+    checkpoint.lastEvent?.revision ?? null,
+    checkpoint.ruleset,
+    checkpoint.ordinal,
+    checkpoint.sequence,
+    checkpoint.digest,
+    counts.events,
+    counts.triggered,
+    counts.published,
+    counts.suppressed,
+    counts.parked,
+    counts.unknown,
+  ];
+}
+
+/** The columns of `notices`. */
+export function noticeValues(notice: Notice): SQLInputValue[] {
+  return [
+    notice.id,
+    notice.mock ? 1 : 0,
+    notice.user,
+    notice.triggerType,
+    notice.windowStart,
+    notice.requestedAt,
+    notice.recordedAt,
+  ];
+}
+
+/** The columns of `verdicts`. */
+export function verdictValues(verdict: VerdictRow): SQLInputValue[] {
+  return [
+    verdict.event,
+    verdict.position.commit,
+    verdict.position.prepare,
+    verdict.stream,
+    verdict.revision,
+    verdict.ruleset,
+    verdict.verdict,
+    verdict.reason,
+    verdict.basis,
+    verdict.messageId,
+    verdict.sequence,
+  ];
+}
+
+/** The columns of `tail`. */
+export function tailValues(tail: TailRow): SQLInputValue[] {
+  return [
+    tail.sequence,
+    tail.ordinal,
+    tail.source,
+    tail.position.commit,
+    tail.position.prepare,
+    tail.stream,
+    tail.revision,
+    tail.rule,
+    tail.ruleset,
+    tail.id,
+    tail.digest,
+    tail.recordedAt,
+  ];
+}
+
+/** The columns of `parked`. */
+export function parkedValues(parked: ParkedRow): SQLInputValue[] {
+  return [
+    parked.event,
+    parked.position.commit,
+    parked.position.prepare,
+    parked.stream,
+    parked.revision,
+    parked.type,
+    parked.code,
+    parked.detail,
+    parked.ruleset,
+  ];
+}

@@ -1,0 +1,155 @@
+// Commits for the read model's suites: what a projector would write, made from a few numbers.
+import fc from 'fast-check';
+import type {
+  Checkpoint,
+  Notice,
+  ParkedRow,
+  ReadModelCommit,
+  TailRow,
+  VerdictRow,
+} from '../../src/projections/ports.ts';
+import { DEFAULT_WINDOW_MS, tumblingWindowStart } from '../../src/domain/core/windows.ts';
+
+export const AT = Date.UTC(2026, 3, 30, 2, 17, 42, 123);
+
+export function checkpointAt(sequence: bigint, more: Partial<Checkpoint> = {}): Checkpoint {
+  return {
+    storeId: 'store-1',
+    output: 'output-1',
+    position: { commit: sequence * 100n, prepare: sequence * 100n },
+    lastEvent: { id: `event-${sequence}`, stream: 'tocsin.control', revision: sequence },
+    ruleset: 1,
+    ordinal: sequence,
+    sequence,
+    digest: `digest-${sequence}`,
+    counts: { events: 0, triggered: 0, published: 0, suppressed: 0, parked: 0, unknown: 0 },
+    ...more,
+  };
+}
+
+export function noticeOf(more: Partial<Notice> = {}): Notice {
+  const requestedAt = more.requestedAt ?? AT;
+  return {
+    id: 'notice-1',
+    mock: false,
+    user: '42',
+    triggerType: 'important_urgent_task',
+    windowStart: tumblingWindowStart(requestedAt, DEFAULT_WINDOW_MS),
+    requestedAt,
+    recordedAt: requestedAt + 5,
+    ...more,
+  };
+}
+
+export function verdictOf(event: string, more: Partial<VerdictRow> = {}): VerdictRow {
+  return {
+    event,
+    position: { commit: 7n, prepare: 7n },
+    stream: 'tocsin.trigger-ab-1',
+    revision: 1n,
+    ruleset: 1,
+    verdict: 'suppressed',
+    reason: 'window_held',
+    basis: 'notice-1',
+    messageId: null,
+    sequence: null,
+    ...more,
+  };
+}
+
+export function tailOf(sequence: bigint, more: Partial<TailRow> = {}): TailRow {
+  return {
+    sequence,
+    ordinal: sequence,
+    source: `event-${sequence}`,
+    position: { commit: sequence * 100n, prepare: sequence * 100n },
+    stream: 'tocsin.trigger-ab-1',
+    revision: 0n,
+    rule: 'triggered',
+    ruleset: 1,
+    id: `message-${sequence}`,
+    digest: `digest-${sequence}`,
+    recordedAt: AT,
+    ...more,
+  };
+}
+
+/** The messages from `first` to `last`, both included. */
+export function tailRows(first: number, last: number): readonly TailRow[] {
+  return Array.from({ length: last - first + 1 }, (_, index) => tailOf(BigInt(first + index)));
+}
+
+export function parkedOf(event: string, more: Partial<ParkedRow> = {}): ParkedRow {
+  return {
+    event,
+    position: { commit: 7n, prepare: 7n },
+    stream: 'tocsin.trigger-ab-1',
+    revision: 1n,
+    type: 'NotificationRequested',
+    code: 'schema',
+    detail: 'requestedAt is missing',
+    ruleset: 1,
+    ...more,
+  };
+}
+
+/** A commit that moves the sequence to `sequence`, with what else is said. */
+export function commitOf(
+  sequence: bigint,
+  more: Partial<Omit<ReadModelCommit, 'checkpoint'>> = {},
+  checkpoint: Partial<Checkpoint> = {},
+): ReadModelCommit {
+  return {
+    checkpoint: checkpointAt(sequence, checkpoint),
+    notices: [],
+    verdicts: [],
+    tail: [],
+    parked: [],
+    unparked: [],
+    ...more,
+  };
+}
+
+/** A full batch: one trigger and one request per pair of messages, the last of them at `sequence`. */
+export function batchUpTo(sequence: bigint, size = 30): ReadModelCommit {
+  const ids = Array.from({ length: size }, (_, index) => sequence - BigInt(size - 1 - index));
+  return commitOf(sequence, {
+    tail: ids.map((id) => tailOf(id)),
+    notices: ids.map((id) =>
+      noticeOf({ id: `message-${id}`, user: String(id), requestedAt: AT + Number(id) }),
+    ),
+    verdicts: ids.map((id) =>
+      verdictOf(`request-${id}`, {
+        verdict: 'published',
+        reason: 'first',
+        basis: null,
+        messageId: `message-${id}`,
+        sequence: id,
+      }),
+    ),
+  });
+}
+
+/** Users whose order as text is not their order beside a colon. */
+export const users = fc.oneof(
+  fc.constantFrom('1', '10', '100', '1-', '1.', '1@', '1A', '1_', '2', '9', '042', '42'),
+  fc.stringMatching(/^[A-Za-z0-9._@-]{1,12}$/),
+);
+
+export const triggerTypes = fc.constantFrom('a', 'a_b', 'a0', 'aa', 'important_urgent_task');
+
+/** Notices of few users in few windows, so that windows meet; ids are given by index. */
+export const notices: fc.Arbitrary<readonly Notice[]> = fc
+  .array(
+    fc.record({
+      mock: fc.boolean(),
+      user: users,
+      triggerType: triggerTypes,
+      windowStart: fc.oneof(
+        fc.integer({ min: 0, max: 3 }).map((n) => 1_777_000_000_000 + n * DEFAULT_WINDOW_MS),
+        fc.integer({ min: -1_800_000, max: 253_402_300_799_999 }),
+      ),
+    }),
+    { maxLength: 60 },
+  )
+  .map((all) => all.map((notice, index) => noticeOf({ ...notice, id: `notice-${index}` })));

@@ -1,0 +1,360 @@
+// What every read model promises. Run against the one in memory and the one on disk.
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { snapshotOf, type ReadModelTables } from '../../src/adapters/sqlite/read-model-tables.ts';
+import { TocsinError } from '../../src/domain/core/errors.ts';
+import { formatInstantSeconds } from '../../src/domain/core/instants.ts';
+import type { Notice, ReadModel, WindowKey } from '../../src/projections/ports.ts';
+import {
+  batchUpTo,
+  checkpointAt,
+  commitOf,
+  noticeOf,
+  notices,
+  parkedOf,
+  tailOf,
+  tailRows,
+  triggerTypes,
+  users,
+  verdictOf,
+} from './read-model.fixtures.ts';
+
+/** One store for read models: a file, or what stands for it. */
+export type ReadModelHarness = Disposable & {
+  /** Opens a read model on the store; the one before must be disposed, or count as dead. */
+  readonly open: () => ReadModel & ReadModelTables;
+  /** Makes somebody else the owner, behind the back of the one that is open. */
+  readonly takeOver: () => void;
+};
+
+export function readModelSuite(name: string, harnessOf: () => ReadModelHarness): void {
+  describe(`a read model ${name}`, () => {
+    let harness: ReadModelHarness;
+    let model: ReadModel & ReadModelTables;
+
+    beforeEach(() => {
+      harness = harnessOf();
+      model = harness.open();
+    });
+
+    afterEach(() => {
+      model[Symbol.dispose]();
+      harness[Symbol.dispose]();
+    });
+
+    const reopen = (): void => {
+      model[Symbol.dispose]();
+      model = harness.open();
+    };
+
+    test('is empty at first', () => {
+      expect(model.checkpoint()).toBeUndefined();
+      expect(model.lastTail()).toBeUndefined();
+      expect([...model.dedupeKeys()]).toEqual([]);
+      expect(snapshotOf(model)).toEqual({
+        checkpoint: undefined,
+        notices: [],
+        verdicts: [],
+        tail: [],
+        parked: [],
+        reasons: new Map(),
+      });
+    });
+
+    test('gives back what was committed, also to the next owner', () => {
+      const commit = commitOf(
+        2n,
+        {
+          notices: [noticeOf(), noticeOf({ id: 'notice-2', mock: true })],
+          verdicts: [
+            verdictOf('r1', {
+              verdict: 'published',
+              reason: 'first',
+              basis: null,
+              messageId: 'notice-1',
+              sequence: 2n,
+            }),
+            verdictOf('r2'),
+            verdictOf('r3', { verdict: 'parked', reason: 'schema', basis: null }),
+          ],
+          tail: tailRows(1, 2),
+          parked: [parkedOf('r3')],
+        },
+        { counts: { events: 9, triggered: 1, published: 1, suppressed: 1, parked: 1, unknown: 5 } },
+      );
+      model.commit(commit);
+      const { unparked: _, ...held } = commit;
+      const expected = {
+        ...held,
+        reasons: new Map([
+          ['schema', 1],
+          ['window_held', 1],
+        ]),
+      };
+      expect(snapshotOf(model)).toEqual(expected);
+      reopen();
+      expect(snapshotOf(model)).toEqual(expected);
+    });
+
+    test('keeps 64-bit numbers and the first checkpoint without an event whole', () => {
+      const largest = 2n ** 63n - 1n;
+      const checkpoint = checkpointAt(largest, {
+        output: null,
+        lastEvent: null,
+        position: { commit: largest, prepare: largest - 1n },
+      });
+      model.commit({
+        ...commitOf(0n, { tail: [tailOf(largest, { position: checkpoint.position })] }),
+        checkpoint,
+      });
+      reopen();
+      expect(model.checkpoint()).toEqual(checkpoint);
+      expect(model.lastTail()?.sequence).toBe(largest);
+      expect(model.tailAfter(largest - 1n)).toHaveLength(1);
+      expect(model.tailAfter(largest)).toEqual([]);
+    });
+
+    test('moves its checkpoint without messages', () => {
+      model.commit(commitOf(5n, { tail: tailRows(1, 5) }));
+      model.commit(commitOf(5n, {}, { position: { commit: 900n, prepare: 900n } }));
+      reopen();
+      expect(model.checkpoint()?.position.commit).toBe(900n);
+      expect(model.lastTail()?.sequence).toBe(5n);
+    });
+
+    test('finds the notices of windows, and no others', () => {
+      fc.assert(
+        fc.property(
+          notices,
+          fc.array(fc.record({ user: users, triggerType: triggerTypes, mock: fc.boolean() })),
+          fc.infiniteStream(fc.nat()),
+          (all, strangers, picks) => {
+            model.reset();
+            model.commit(commitOf(1n, { notices: all }));
+            const keys = [
+              ...some(all, picks),
+              ...strangers.map((key) => ({ ...key, windowStart: 0 })),
+            ];
+            expect(byId(model.noticesOf(keys))).toEqual(
+              byId(all.filter((n) => keys.some(holds(n)))),
+            );
+          },
+        ),
+        { numRuns: 60 },
+      );
+    });
+
+    test('finds thousands of windows at once, each notice once, in the order of the windows', () => {
+      const all = Array.from({ length: 3_001 }, (_, user) =>
+        noticeOf({ id: `notice-${user}`, user: String(user + 1) }),
+      );
+      model.commit(commitOf(1n, { notices: all }));
+      const keys = all.toReversed();
+      expect(model.noticesOf([...keys, ...keys])).toEqual(keys);
+      expect(model.noticesOf([])).toEqual([]);
+    });
+
+    test('finds every notice of a window that was let through again', () => {
+      const twice = [noticeOf(), noticeOf({ id: 'notice-2' })];
+      for (const [index, notice] of twice.entries()) {
+        model.commit(commitOf(BigInt(index), { notices: [notice] }));
+      }
+      expect(model.noticesOf([noticeOf()])).toEqual(twice);
+      const line = '42:important_urgent_task:2026-04-30T02:00:00Z';
+      expect([...model.dedupeKeys()]).toEqual([line, line]);
+    });
+
+    test('lists the dedupe keys bytewise as they are written', () => {
+      fc.assert(
+        fc.property(notices, (all) => {
+          model.reset();
+          model.commit(commitOf(1n, { notices: all }));
+          const lines = all.map(
+            (n) => `${n.user}:${n.triggerType}:${formatInstantSeconds(n.windowStart)}`,
+          );
+          const sorted = lines
+            .map((line) => Buffer.from(line))
+            .sort((a, b) => Buffer.compare(a, b));
+          expect([...model.dedupeKeys()]).toEqual(sorted.map(String));
+        }),
+        { numRuns: 60 },
+      );
+    });
+
+    test('lists dedupe keys again from the start, also after an abandoned list', () => {
+      model.commit(batchUpTo(30n));
+      for (const line of model.dedupeKeys()) {
+        expect(line).toContain(':');
+        break;
+      }
+      model.commit(batchUpTo(60n));
+      expect([...model.dedupeKeys()]).toHaveLength(60);
+    });
+
+    test('keeps the last 10,000 messages', () => {
+      model.commit(commitOf(6_000n, { tail: tailRows(1, 6_000) }));
+      model.commit(commitOf(10_000n, { tail: tailRows(6_001, 10_000) }));
+      expect(model.tailAfter(0n)).toHaveLength(10_000);
+      model.commit(commitOf(10_003n, { tail: tailRows(10_001, 10_003) }));
+      const kept = model.tailAfter(0n);
+      expect([kept[0]?.sequence, kept.length, model.lastTail()]).toEqual([
+        4n,
+        10_000,
+        tailOf(10_003n),
+      ]);
+      expect(model.tailAfter(10_001n)).toEqual(tailRows(10_002, 10_003));
+    });
+
+    test('begins a new tail with a new output, and takes a list up again where it goes on', () => {
+      model.commit(commitOf(9n, { tail: tailRows(1, 9) }));
+      model.commit(commitOf(8n, { tail: [tailOf(8n, { id: 'another' })] }));
+      expect(model.tailAfter(6n).map((row) => row.id)).toEqual(['message-7', 'another']);
+      model.commit(commitOf(4n, { tail: [tailOf(4n)] }, { output: 'output-2' }));
+      expect(model.tailAfter(0n)).toEqual([tailOf(4n)]);
+      model.commit(commitOf(0n, {}, { output: 'output-3' }));
+      expect(model.lastTail()).toBeUndefined();
+    });
+
+    test('replaces the verdict of a parked request when it is decided again', () => {
+      const parked = (event: string) => verdictOf(event, { verdict: 'parked', reason: 'schema' });
+      model.commit(
+        commitOf(1n, {
+          verdicts: [parked('r1'), parked('r2')],
+          parked: [parkedOf('r1'), parkedOf('r2')],
+        }),
+      );
+      model.commit(commitOf(1n, { verdicts: [verdictOf('r1')], unparked: ['r1'] }));
+      expect(model.parked()).toEqual([parkedOf('r2')]);
+      expect([...model.verdicts()]).toEqual([parked('r2'), verdictOf('r1')]);
+      expect(model.reasons()).toEqual(
+        new Map([
+          ['schema', 1],
+          ['window_held', 1],
+        ]),
+      );
+      // Parked and decided again in one commit.
+      model.commit(commitOf(1n, { verdicts: [parked('r3'), verdictOf('r3')] }));
+      expect([...model.verdicts()]).toEqual([parked('r2'), verdictOf('r1'), verdictOf('r3')]);
+      expect(model.reasons().get('schema')).toBe(1);
+    });
+
+    test('keeps an event that is parked again', () => {
+      model.commit(commitOf(1n, { parked: [parkedOf('r1'), parkedOf('r2')] }));
+      model.commit(
+        commitOf(1n, { unparked: ['r1', 'r2'], parked: [parkedOf('r1', { detail: 'again' })] }),
+      );
+      expect(model.parked()).toEqual([parkedOf('r1', { detail: 'again' })]);
+    });
+
+    test('counts what was not let through by reason', () => {
+      const reasons = ['window_held', 'expired', 'window_held'];
+      model.commit(
+        commitOf(1n, {
+          verdicts: [
+            ...reasons.map((reason, index) => verdictOf(`r${index}`, { reason })),
+            verdictOf('r9', { verdict: 'published', reason: 'expired' }),
+          ],
+        }),
+      );
+      expect([...model.reasons()]).toEqual([
+        ['expired', 1],
+        ['window_held', 2],
+      ]);
+    });
+
+    test('refuses a commit after another took over, and leaves everything as it was', () => {
+      model.commit(batchUpTo(30n));
+      const before = snapshotOf(model);
+      harness.takeOver();
+      for (const attempt of [0, 1]) {
+        expect(
+          refusal(() => {
+            model.commit(batchUpTo(60n + BigInt(attempt)));
+          }),
+        ).toBe('refused read_model_in_use');
+      }
+      expect(
+        refusal(() => {
+          model.reset();
+        }),
+      ).toBe('refused read_model_in_use');
+      expect(snapshotOf(model)).toEqual(before);
+    });
+
+    test('lets the next owner go on, and not the one before', () => {
+      model.commit(batchUpTo(30n));
+      harness.takeOver();
+      reopen();
+      model.commit(batchUpTo(60n));
+      expect(model.checkpoint()).toEqual(checkpointAt(60n));
+    });
+
+    test('refuses a tail out of order, and leaves everything as it was', () => {
+      model.commit(batchUpTo(30n));
+      const before = snapshotOf(model);
+      const disorder = commitOf(32n, { notices: [noticeOf()], tail: [tailOf(32n), tailOf(31n)] });
+      expect(
+        refusal(() => {
+          model.commit(disorder);
+        }),
+      ).toBe('internal tail_disorder');
+      expect(snapshotOf(model)).toEqual(before);
+      model.commit(batchUpTo(60n));
+    });
+
+    test('forgets everything at once, and begins again', () => {
+      model.commit(batchUpTo(30n));
+      model.commit(commitOf(31n, { parked: [parkedOf('r1')], verdicts: [verdictOf('r1')] }));
+      model.reset();
+      expect(model.checkpoint()).toBeUndefined();
+      expect(snapshotOf(model).notices).toEqual([]);
+      expect([snapshotOf(model).verdicts, snapshotOf(model).tail, model.parked()]).toEqual([
+        [],
+        [],
+        [],
+      ]);
+      expect(model.reasons().size).toBe(0);
+      model.commit(batchUpTo(30n));
+      reopen();
+      expect(model.checkpoint()).toEqual(checkpointAt(30n));
+    });
+
+    test('is closed once, and then says so', () => {
+      model[Symbol.dispose]();
+      model[Symbol.dispose]();
+      expect(refusal(() => model.checkpoint())).toBe('usage read_model_closed');
+      expect(
+        refusal(() => {
+          model.commit(commitOf(1n));
+        }),
+      ).toBe('usage read_model_closed');
+    });
+  });
+}
+
+/** Kind and code of the TocsinError that `work` throws. */
+export function refusal(work: () => unknown): string {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof TocsinError) return `${error.kind} ${error.code}`;
+    throw error;
+  }
+  return 'no error';
+}
+
+function some<T>(all: readonly T[], picks: Iterator<number>): readonly T[] {
+  return all.filter(() => Number(picks.next().value) % 2 === 0);
+}
+
+function holds(notice: Notice): (key: WindowKey) => boolean {
+  return (key) =>
+    key.user === notice.user &&
+    key.triggerType === notice.triggerType &&
+    key.mock === notice.mock &&
+    key.windowStart === notice.windowStart;
+}
+
+function byId(all: readonly Notice[]): readonly Notice[] {
+  return all.toSorted((a, b) => (a.id < b.id ? -1 : 1));
+}
