@@ -121,6 +121,7 @@ export type TailRow = {
   readonly stream: string;
   readonly revision: bigint;
   readonly rule: string;
+  readonly ruleset: number;
   readonly id: string;
   /** The digest chain's value at this message. */
   readonly digest: string;

@@ -1,0 +1,97 @@
+// A projector on real surroundings: the system's clock, and the control stream through the kernel.
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { TocsinError } from '../domain/core/errors.ts';
+import { DEFAULT_KERNEL_NAME } from '../domain/core/ids.ts';
+import type { Clock } from '../domain/ports/clock.ts';
+import type { EventStore } from '../domain/ports/event-store.ts';
+import { silentLogger, type Logger } from '../domain/ports/logger.ts';
+import type { Output, ReadModel } from '../projections/ports.ts';
+import { DEFAULT_TIMING, type Timing } from '../projections/runner/context.ts';
+import { createProjector, type Projector } from '../projections/runner/projector.ts';
+import { appendControl, initialiseControl, readControl, type ControlWriter } from './control.ts';
+
+/** What a projector is opened with. The caller closes store and state, after the projector stopped. */
+export type ProjectorOptions = {
+  readonly store: EventStore;
+  readonly output: Output;
+  /** The read model, with its one owner: this projector. */
+  readonly state: ReadModel;
+  /** The kernel's name. Default `tocsin`. */
+  readonly name?: string;
+  /** Put before every subject: empty, or tokens that end in a dot. Must be the output's. Default empty. */
+  readonly subjectRoot?: string;
+  /** `ce-source` of every message. Default `/tocsin`. */
+  readonly source?: string;
+  readonly clock?: Clock;
+  readonly logger?: Logger;
+  /** Who decides, where this projector writes decisions into the log. */
+  readonly actor?: string;
+  /** For tests: how long to wait for what. */
+  readonly timing?: Partial<Timing>;
+};
+
+/**
+ * Opens a projector: events in log order to messages, each once, for any length of outage (design
+ * section 5). Nothing is read or sent before `run` or `once`.
+ *
+ * @throws TocsinError `unavailable` when the store cannot be reached, `usage` for bad options
+ */
+export async function openProjector(options: ProjectorOptions): Promise<Projector> {
+  const { store, output, state, clock, logger = silentLogger } = options;
+  const { name = DEFAULT_KERNEL_NAME, subjectRoot = '', source = '/tocsin' } = options;
+  assertNames(subjectRoot, source);
+  const now = clock === undefined ? Date.now : clock.now;
+  const writer: ControlWriter = {
+    store,
+    kernel: name,
+    now,
+    pause: async (ms) => {
+      await sleep(ms);
+    },
+    random: Math.random,
+    newId: randomUUID,
+    actor: options.actor ?? 'projector',
+  };
+  await initialiseControl(writer);
+  return createProjector({
+    kernel: name,
+    store,
+    output,
+    state,
+    names: { subjectRoot, source },
+    control: {
+      read: () => readControl(store, name),
+      append: (decide) => appendControl(writer, decide),
+    },
+    logger,
+    timing: { ...DEFAULT_TIMING, ...options.timing },
+    now,
+    elapsed: () => performance.now(),
+    pause,
+    random: Math.random,
+  });
+}
+
+async function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  if (signal?.aborted === true) return;
+  const { promise, resolve: wake } = Promise.withResolvers<unknown>();
+  const timer = setTimeout(wake, ms);
+  signal?.addEventListener('abort', wake, { once: true });
+  await promise;
+  clearTimeout(timer);
+  signal?.removeEventListener('abort', wake);
+}
+
+function assertNames(subjectRoot: string, source: string): void {
+  if (!/^(?:[A-Za-z0-9_-]+\.)*$/.test(subjectRoot)) {
+    throw new TocsinError('usage', 'invalid_subject_root', 'the subject root is not one', {
+      hint: 'Use tokens of A-Z a-z 0-9 _ -, each ended by a dot, such as `acme.`.',
+    });
+  }
+  if (!/^[!-~]{1,256}$/.test(source)) {
+    throw new TocsinError('usage', 'invalid_source', 'the CloudEvents source is not one', {
+      hint: 'Use a URI reference of visible ASCII, such as /tocsin.',
+    });
+  }
+}

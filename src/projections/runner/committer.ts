@@ -1,0 +1,191 @@
+// Commits pages in their order, as soon as the stream holds their messages. What is saved is the state
+// after the committed prefix, never the newest in memory.
+import type { Position } from '../../domain/core/positions.ts';
+import type { Instant } from '../../domain/core/instants.ts';
+import { windowKeyText } from '../notification/rulesets.ts';
+import type { FoldedPage, PlannedMessage } from '../notification/fold.ts';
+import type { Checkpoint, ReadModel } from '../ports.ts';
+
+/** Pages on their way: enough to hide the round trip, few enough to stay small. */
+const MAX_IN_FLIGHT = 8;
+
+export type Committed = {
+  /** Messages among these pages that this epoch put into the stream, rather than found there. */
+  readonly sent: { readonly triggered: number; readonly notifications: number };
+  readonly checkpoint: Checkpoint;
+  readonly lastRecordedAt: Instant | undefined;
+};
+
+type Pending = {
+  readonly page: FoldedPage;
+  readonly position: Position;
+  /** The messages that we stored, once all are stored. */
+  sent: readonly PlannedMessage[] | undefined;
+};
+
+/** The identity that every checkpoint of an epoch carries. */
+export type CheckpointIdentity = {
+  readonly storeId: string;
+  readonly output: string;
+  readonly sequenceOf: (ordinal: bigint) => bigint;
+};
+
+export class Committer {
+  readonly #state: ReadModel;
+  readonly #identity: CheckpointIdentity;
+  readonly #onCommit: (committed: Committed) => void;
+  readonly #onFailure: (error: unknown) => void;
+  readonly #queue: Pending[] = [];
+  /** Holders of windows that are decided but not committed, by window. */
+  readonly #holders = new Map<string, string>();
+  #running = false;
+  #over = false;
+  #room: (() => void)[] = [];
+
+  constructor(
+    state: ReadModel,
+    identity: CheckpointIdentity,
+    onCommit: (committed: Committed) => void,
+    onFailure: (error: unknown) => void,
+  ) {
+    this.#state = state;
+    this.#identity = identity;
+    this.#onCommit = onCommit;
+    this.#onFailure = onFailure;
+  }
+
+  get inFlight(): number {
+    return this.#queue.reduce((sum, { page }) => sum + page.messages.length, 0);
+  }
+
+  get isIdle(): boolean {
+    return this.#queue.length === 0;
+  }
+
+  /** Stamp of the oldest page that is not committed. */
+  get oldest(): Instant | undefined {
+    return this.#queue[0]?.page.firstRecordedAt;
+  }
+
+  /** The id of the notice that holds a window, among pages that are not committed. */
+  holder(window: string): string | undefined {
+    return this.#holders.get(window);
+  }
+
+  /** Queues a page; waits while there are too many. */
+  async add(
+    page: FoldedPage,
+    position: Position,
+    delivered: Promise<readonly PlannedMessage[]>,
+  ): Promise<void> {
+    for (const notice of page.notices) this.#holders.set(windowKeyText(notice), notice.id);
+    const pending: Pending = { page, position, sent: undefined };
+    this.#queue.push(pending);
+    delivered.then(
+      (sent) => {
+        pending.sent = sent;
+        this.#commitDelivered();
+      },
+      (error: unknown) => {
+        this.#fail(error);
+      },
+    );
+    while (this.#queue.length >= MAX_IN_FLIGHT && !this.#over) {
+      await new Promise<void>((resolve) => this.#room.push(resolve));
+    }
+  }
+
+  /** Resolves when everything that was added is committed, or nothing more will be. */
+  async drained(): Promise<void> {
+    while (this.#queue.length > 0 && !this.#over) {
+      await new Promise<void>((resolve) => this.#room.push(resolve));
+    }
+  }
+
+  /** Stops committing; what was not committed is forgotten. */
+  end(): void {
+    this.#over = true;
+    this.#release();
+  }
+
+  #commitDelivered(): void {
+    // Several deliveries are often reported in one turn: one transaction takes them all.
+    if (this.#running) return;
+    this.#running = true;
+    queueMicrotask(() => {
+      this.#running = false;
+      try {
+        if (!this.#over) this.#commit();
+      } catch (error) {
+        this.#fail(error);
+      }
+    });
+  }
+
+  #commit(): void {
+    const count = this.#queue.findIndex(({ sent }) => sent === undefined);
+    const ready = this.#queue.slice(0, count === -1 ? this.#queue.length : count);
+    const last = ready.at(-1);
+    if (last === undefined) return;
+    const pages = ready.map(({ page }) => page);
+    const { storeId, output, sequenceOf } = this.#identity;
+    const { position } = last;
+    const checkpoint = {
+      ...last.page.state,
+      position,
+      storeId,
+      output,
+      sequence: sequenceOf(last.page.state.ordinal),
+    };
+    this.#state.commit({
+      checkpoint,
+      notices: pages.flatMap(({ notices }) => notices),
+      verdicts: pages.flatMap(({ verdicts }) => verdicts),
+      tail: pages.flatMap(({ tail }) => tail),
+      ...parkedAfter(pages),
+    });
+    this.#queue.splice(0, ready.length);
+    for (const { notices } of pages) {
+      for (const notice of notices) this.#holders.delete(windowKeyText(notice));
+    }
+    const lastRecordedAt = pages.findLast(({ firstRecordedAt }) => firstRecordedAt !== undefined);
+    this.#onCommit({
+      sent: countByRule(ready.flatMap(({ sent }) => sent ?? [])),
+      checkpoint,
+      lastRecordedAt: lastRecordedAt?.firstRecordedAt,
+    });
+    this.#release();
+  }
+
+  #fail(error: unknown): void {
+    if (this.#over) return;
+    this.end();
+    this.#onFailure(error);
+  }
+
+  #release(): void {
+    for (const resolve of this.#room.splice(0)) resolve();
+  }
+}
+
+/** Pages are committed together, so a decision of a later page wins over an earlier one's row. */
+function parkedAfter(pages: readonly FoldedPage[]): Pick<FoldedPage, 'parked' | 'unparked'> {
+  const parked = new Map<string, FoldedPage['parked'][number]>();
+  const unparked = new Set<string>();
+  for (const page of pages) {
+    for (const event of page.unparked) {
+      parked.delete(event);
+      unparked.add(event);
+    }
+    for (const row of page.parked) {
+      parked.set(row.event, row);
+      unparked.delete(row.event);
+    }
+  }
+  return { parked: [...parked.values()], unparked: [...unparked] };
+}
+
+function countByRule(sent: readonly PlannedMessage[]): Committed['sent'] {
+  const triggered = sent.filter(({ rule }) => rule === 'active_schedule.triggered').length;
+  return { triggered, notifications: sent.length - triggered };
+}

@@ -1,0 +1,305 @@
+// One epoch: from the committed state to the first failure. Whatever goes wrong, the fold in memory is
+// dropped, and the next epoch begins at what was committed.
+import { TocsinError } from '../../domain/core/errors.ts';
+import type { Instant } from '../../domain/core/instants.ts';
+import type { SubscriptionEntry } from '../../domain/ports/event-store.ts';
+import {
+  foldPage,
+  initialFold,
+  rulesetOf,
+  windowsOf,
+  type FoldState,
+  type FoldedPage,
+} from '../notification/fold.ts';
+import { windowKeyText } from '../notification/rulesets.ts';
+import { retriedSteps } from '../notification/retried.ts';
+import { projectionPrefixes, stepOf, type Step } from '../notification/steps.ts';
+import type { Checkpoint, OutputSession, WindowKey } from '../ports.ts';
+import { Committer, type Committed } from './committer.ts';
+import type { RunnerContext, Way } from './context.ts';
+import { Delivery, EpochOver, type Role } from './delivery.ts';
+import { currentList, isResolvable, openList, type OpenList } from './open-list.ts';
+import { refusals } from './refusals.ts';
+import { resume, type Stored } from './resume.ts';
+
+/** Decisions of one page; more would delay the first ack, fewer would waste round trips. */
+const PAGE_EVENTS = 512;
+
+/** How long a stop waits for acks that are on their way. */
+const DRAIN_MS = 5_000;
+
+/** What an epoch tells its projector. */
+export type EpochEvents = {
+  readonly resumed: (role: Role, stored: Stored, checkpoint: Checkpoint | undefined) => void;
+  readonly folded: (page: FoldedPage) => void;
+  readonly committed: (committed: Committed) => void;
+  readonly caughtUp: () => void;
+  readonly tookOver: () => void;
+};
+
+/** What can be asked of a running epoch. */
+export type EpochView = {
+  readonly role: Role;
+  readonly inFlight: number;
+  readonly isIdle: boolean;
+  readonly oldest: Instant | undefined;
+};
+
+/**
+ * Runs until the signal is raised (then it resolves) or something fails (then it rejects).
+ * @param way an operator's way on, taken only where the projector would otherwise refuse
+ */
+export async function runEpoch(
+  context: RunnerContext,
+  role: Role,
+  way: Way | undefined,
+  events: EpochEvents,
+  observe: (view: EpochView | undefined) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  await using session = await context.output.connect(signal);
+  const control = await context.control.read();
+  control.rulesets.forEach(rulesetOf);
+  const storeId = assertStore(context.state.checkpoint(), control.storeId);
+  await assertLog(context);
+  const { open, checkpoint, stored } = await settleOutput(context, session, way, signal);
+  events.resumed(role, stored, checkpoint);
+  const start = { storeId, open, checkpoint, stored, role };
+  await new Epoch(context, session, start, events).run(observe, signal);
+}
+
+/** The list, the checkpoint and what is stored; by the operator's way where there is no other. */
+async function settleOutput(
+  context: RunnerContext,
+  session: OutputSession,
+  way: Way | undefined,
+  signal: AbortSignal,
+): Promise<{ open: OpenList; checkpoint: Checkpoint | undefined; stored: Stored }> {
+  const attempt = async (open: OpenList) => {
+    let checkpoint = context.state.checkpoint();
+    if (checkpoint !== undefined && checkpoint.output !== open.list.id) {
+      context.logger.warn(
+        { output: open.list.id },
+        'the state file belongs to an earlier list of messages; folding the log anew',
+      );
+      context.state.reset();
+      checkpoint = undefined;
+    }
+    return { open, checkpoint, stored: await resume(context, session, open, checkpoint, signal) };
+  };
+  try {
+    return await attempt(await currentList(context, session));
+  } catch (error) {
+    if (way === undefined || !isResolvable(error)) throw error;
+    context.logger.warn({ code: error.code, way: way.kind }, 'going on as the operator says');
+    return attempt(await openList(context, session, way));
+  }
+}
+
+function assertStore(checkpoint: Checkpoint | undefined, storeId: string | undefined): string {
+  if (storeId === undefined) throw refusals.logShorter('its first event');
+  if (checkpoint !== undefined && checkpoint.storeId !== storeId) {
+    throw refusals.otherStore(checkpoint.storeId, storeId);
+  }
+  return storeId;
+}
+
+/** The last event that was folded must still be where it was. */
+async function assertLog({ store, state }: RunnerContext): Promise<void> {
+  const last = state.checkpoint()?.lastEvent;
+  if (last === undefined || last === null) return;
+  const { stream, revision } = last;
+  const options = { direction: 'forwards', from: revision, maxCount: 1 } as const;
+  for await (const [event] of store.readStream(stream, options)) {
+    if (event?.id === last.id) return;
+    break;
+  }
+  throw refusals.logShorter(`event ${revision} of ${stream}`);
+}
+
+type EpochStart = {
+  readonly storeId: string;
+  readonly open: OpenList;
+  readonly checkpoint: Checkpoint | undefined;
+  readonly stored: Stored;
+  readonly role: Role;
+};
+
+class Epoch {
+  readonly #context: RunnerContext;
+  readonly #checkpoint: Checkpoint | undefined;
+  readonly #open: OpenList;
+  readonly #events: EpochEvents;
+  readonly #delivery: Delivery;
+  readonly #committer: Committer;
+  readonly #sequenceOf: (ordinal: bigint) => bigint;
+  readonly #parked: Set<string>;
+  readonly #over = new AbortController();
+  #failure: { readonly error: unknown } | undefined;
+  #fold: FoldState;
+
+  constructor(
+    context: RunnerContext,
+    session: OutputSession,
+    { storeId, open, checkpoint, stored, role }: EpochStart,
+    events: EpochEvents,
+  ) {
+    this.#context = context;
+    this.#checkpoint = checkpoint;
+    this.#open = open;
+    this.#events = events;
+    this.#sequenceOf = (ordinal) => stored.moved.get(ordinal) ?? stored.base + ordinal;
+    this.#delivery = new Delivery(context, session, open.info.created, stored, role, () => {
+      events.tookOver();
+    });
+    this.#parked = new Set(context.state.parked().map(({ event }) => event));
+    this.#fold = checkpoint ?? initialFold;
+    this.#committer = new Committer(
+      context.state,
+      { storeId, output: open.list.id, sequenceOf: this.#sequenceOf },
+      (committed) => {
+        events.committed(committed);
+      },
+      (error) => {
+        this.#fail(error);
+      },
+    );
+  }
+
+  async run(observe: (view: EpochView | undefined) => void, signal: AbortSignal): Promise<void> {
+    const stop = (): void => {
+      this.#over.abort();
+    };
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
+    observe(this.#view());
+    const watch = this.#watch();
+    try {
+      await this.#pump();
+      // Told to stop: what is on its way is finished and committed first.
+      if (this.#failure === undefined && this.#delivery.role === 'active') {
+        await Promise.race([this.#committer.drained(), this.#context.pause(DRAIN_MS)]);
+      }
+    } catch (error) {
+      this.#fail(error);
+    } finally {
+      signal.removeEventListener('abort', stop);
+      this.#over.abort();
+      this.#committer.end();
+      this.#delivery.abandon(new EpochOver('the epoch is over'));
+      await watch;
+      observe(undefined);
+    }
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  #view(): EpochView {
+    const delivery = this.#delivery;
+    const committer = this.#committer;
+    return {
+      get role() {
+        return delivery.role;
+      },
+      get inFlight() {
+        return committer.inFlight;
+      },
+      get isIdle() {
+        return committer.isIdle;
+      },
+      get oldest() {
+        return committer.oldest;
+      },
+    };
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= { error };
+    this.#over.abort();
+  }
+
+  async #pump(): Promise<void> {
+    const { kernel, store } = this.#context;
+    const subscription = store.subscribeAll({
+      prefixes: projectionPrefixes(kernel),
+      from: this.#checkpoint?.position,
+      signal: this.#over.signal,
+    });
+    for await (const entries of subscription) {
+      for (let at = 0; at < entries.length; at += PAGE_EVENTS) {
+        if (this.#over.signal.aborted) return;
+        await this.#page(entries.slice(at, at + PAGE_EVENTS));
+      }
+    }
+  }
+
+  async #page(entries: readonly SubscriptionEntry[]): Promise<void> {
+    const { kernel, names } = this.#context;
+    const steps = entries.flatMap((entry) =>
+      entry.kind === 'event' ? [stepOf(kernel, entry.event)] : [],
+    );
+    const known = await this.#known(steps);
+    const { list } = this.#open;
+    const page = foldPage(
+      this.#fold,
+      steps,
+      known,
+      { after: list.after, sequenceOf: this.#sequenceOf },
+      names,
+    );
+    for (const event of page.unparked) this.#parked.delete(event);
+    for (const { event } of page.parked) this.#parked.add(event);
+    const position = positionAfter(entries) ?? page.state.position;
+    this.#fold = { ...page.state, position };
+    const unstored = this.#delivery.unstored(page);
+    this.#events.folded(page);
+    await this.#committer.add(page, position, this.#delivery.deliver(unstored));
+    if (entries.some(({ kind }) => kind === 'caughtUp')) this.#events.caughtUp();
+  }
+
+  /** What the fold must know about earlier verdicts: one look-up for the page. */
+  async #known(steps: readonly Step[]) {
+    const holders = new Map<string, string>();
+    const { store, kernel } = this.#context;
+    const retried = await retriedSteps(store, kernel, steps);
+    const asked: WindowKey[] = [];
+    for (const window of windowsOf(this.#fold, steps, retried)) {
+      const text = windowKeyText(window);
+      const holder = this.#committer.holder(text);
+      if (holder === undefined) asked.push(window);
+      else holders.set(text, holder);
+    }
+    if (asked.length > 0) {
+      for (const notice of this.#context.state.noticesOf(asked)) {
+        holders.set(windowKeyText(notice), notice.id);
+      }
+    }
+    return { holders, parked: this.#parked, retried };
+  }
+
+  /** A standby looks at the stream all the time; an idle active projector now and then. */
+  async #watch(): Promise<void> {
+    const { pollMs, idleCheckMs } = this.#context.timing;
+    const { signal } = this.#over;
+    for (;;) {
+      const ms = this.#delivery.role === 'standby' ? pollMs : idleCheckMs;
+      await this.#context.pause(ms, signal);
+      if (signal.aborted) return;
+      try {
+        await this.#delivery.look(() => this.#committer.isIdle);
+      } catch (error) {
+        this.#fail(error);
+      }
+    }
+  }
+}
+
+function positionAfter(entries: readonly SubscriptionEntry[]) {
+  const last = entries.findLast(({ kind }) => kind !== 'caughtUp');
+  if (last?.kind === 'event') return last.event.position;
+  return last?.kind === 'checkpoint' ? last.position : undefined;
+}
+
+/** True for what only an operator can resolve. */
+export function isFatal(error: unknown): error is TocsinError {
+  return error instanceof TocsinError && error.kind !== 'unavailable';
+}
