@@ -1,0 +1,100 @@
+// Appends to the file, a group at a time: one transaction and one sync for many appends. Synchronous;
+// it runs in the writing thread. The file is the only state: what another connection did is seen.
+import type { DatabaseSync } from 'node:sqlite';
+import type { AppendResult } from '../../../domain/ports/event-store.ts';
+import { SQLITE, sqliteCode } from '../../sqlite/open.ts';
+import type { AppendRequest } from '../common/append-request.ts';
+import { decideAppend, NO_STREAM, positionOf, type StoredId } from '../common/revisions.ts';
+import { bigintOf, textOf } from './columns.ts';
+
+export type Engine = {
+  /**
+   * Answers each append in order; every `appended` is on disk when this returns. One append's conflict
+   * or refusal does not touch the others.
+   *
+   * @throws what SQLite threw, when it cannot be said whether the group was written
+   */
+  readonly commit: (group: readonly AppendRequest[]) => readonly AppendResult[];
+};
+
+export function engine(db: DatabaseSync): Engine {
+  const begin = db.prepare('BEGIN IMMEDIATE');
+  const end = db.prepare('COMMIT');
+  const head = db.prepare('SELECT max(position) AS head FROM events');
+  const findStream = db.prepare('SELECT id, last_revision FROM streams WHERE name = ?');
+  const stored = db.prepare(
+    'SELECT id, position FROM events WHERE stream = ? AND revision >= ? ORDER BY revision LIMIT ?',
+  );
+  const addStream = db.prepare('INSERT INTO streams (name, last_revision) VALUES (?, ?)');
+  const moveStream = db.prepare('UPDATE streams SET last_revision = ? WHERE id = ?');
+  const addEvent = db.prepare(
+    'INSERT INTO events (position, stream, revision, id, type, data, metadata) VALUES (?, ?, ?, ?, ?, ?, ?)',
+  );
+  for (const statement of [head, findStream, stored, addStream]) statement.setReadBigInts(true);
+
+  const storedFrom = (stream: bigint, revision: bigint, count: number): readonly StoredId[] =>
+    stored
+      .all(stream, revision, count)
+      .map((row) => ({ id: textOf(row['id']), position: bigintOf(row['position']) }));
+
+  const write = (group: readonly AppendRequest[]): readonly AppendResult[] => {
+    begin.run();
+    let place = bigintOf(head.get()?.['head'] ?? 0n);
+    const results = group.map(({ stream, expected, events }): AppendResult => {
+      const found = findStream.get(stream);
+      const last = found === undefined ? NO_STREAM : bigintOf(found['last_revision']);
+      let id = found === undefined ? undefined : bigintOf(found['id']);
+      const decided = decideAppend(
+        last,
+        expected,
+        events.map((event) => event.id),
+        (revision, count) => (id === undefined ? [] : storedFrom(id, revision, count)),
+      );
+      if (decided !== undefined) return decided;
+      const revision = last + BigInt(events.length);
+      if (id === undefined) id = bigintOf(addStream.run(stream, revision).lastInsertRowid);
+      else moveStream.run(revision, id);
+      let at = last;
+      for (const event of events) {
+        at += 1n;
+        place += BigInt(event.bytes);
+        addEvent.run(place, id, at, event.id, event.type, event.data, event.metadata);
+      }
+      return { outcome: 'appended', revision, position: positionOf(place) };
+    });
+    end.run();
+    return results;
+  };
+
+  const commit = (group: readonly AppendRequest[]): readonly AppendResult[] => {
+    try {
+      return write(group);
+    } catch (error) {
+      // SQLite may have rolled back by itself, as it does on a full disk.
+      if (db.isTransaction) db.exec('ROLLBACK');
+      switch (sqliteCode(error)) {
+        case SQLITE.full:
+          return onFullDisk(group);
+        case SQLITE.busy:
+          return group.map(() => ({
+            outcome: 'unknown',
+            message: 'another program keeps the file locked',
+            cause: error,
+          }));
+        default:
+          throw error;
+      }
+    }
+  };
+
+  /** Nothing of the group was written; what is small enough may still fit. */
+  const onFullDisk = (group: readonly AppendRequest[]): readonly AppendResult[] => {
+    if (group.length === 1) {
+      return [{ outcome: 'refused', reason: 'storage_full', message: 'the disk is full' }];
+    }
+    const half = group.length >>> 1;
+    return [...commit(group.slice(0, half)), ...commit(group.slice(half))];
+  };
+
+  return { commit };
+}

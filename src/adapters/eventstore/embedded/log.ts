@@ -1,0 +1,248 @@
+// Reads the file in short pages, through a connection of its own that can only read. No statement is
+// open when a page has been returned, so readers never hold back the WAL.
+import { isUtf8 } from 'node:buffer';
+import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite';
+import { TocsinError } from '../../../domain/core/errors.ts';
+import type { Json } from '../../../domain/core/json.ts';
+import type { RecordedEvent, Unreadable } from '../../../domain/ports/event-store.ts';
+import { openSqliteReadOnly, SQLITE, sqliteCode } from '../../sqlite/open.ts';
+import { storeClosed } from '../common/closed.ts';
+import { parseJsonText } from '../common/json-text.ts';
+import type { Direction, Log, Scan } from '../common/reading.ts';
+import { positionOf } from '../common/revisions.ts';
+import { bigintOf, bytesOf, textOf } from './columns.ts';
+import { prefixRanges, type NameRange } from './prefix-ranges.ts';
+import { STORE_FORMAT } from './schema.ts';
+
+/** One page looks at this many bytes of events at most, and one event more. */
+const PAGE_BYTES = 1024n * 1024n;
+
+const CACHE_KIB = 16 * 1024;
+const COLUMNS = 'e.position, s.name, e.revision, e.id, e.type, e.data, e.metadata';
+
+type Row = Record<string, SQLOutputValue>;
+
+/** The file as a log, and the way to let go of it. */
+export type FileLog = Log & { readonly close: () => void };
+
+/** Opens the file when it is first read, and again after an error. */
+export function fileLog(file: string): FileLog {
+  let connection: Connection | undefined;
+  let closed = false;
+  const on = <T>(work: (connection: Connection) => T): T => {
+    if (closed) throw storeClosed();
+    try {
+      connection ??= connect(file);
+      return work(connection);
+    } catch (error) {
+      connection?.db.close();
+      connection = undefined;
+      throw readError(file, error);
+    }
+  };
+  return {
+    scan: (...args) => on((c) => scan(c, ...args)),
+    stream: (...args) => on((c) => stream(c, ...args)),
+    close() {
+      closed = true;
+      connection?.db.close();
+      connection = undefined;
+    },
+  };
+}
+
+type Connection = {
+  readonly db: DatabaseSync;
+  /** Prepares once per text. */
+  readonly sql: (text: string) => StatementSync;
+};
+
+function connect(file: string): Connection {
+  const db = openSqliteReadOnly(file, STORE_FORMAT);
+  db.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
+  const statements = new Map<string, StatementSync>();
+  return {
+    db,
+    sql(text) {
+      const known = statements.get(text);
+      if (known !== undefined) return known;
+      const statement = db.prepare(text);
+      statement.setReadBigInts(true);
+      statements.set(text, statement);
+      return statement;
+    },
+  };
+}
+
+function scan(
+  c: Connection,
+  direction: Direction,
+  after: bigint | undefined,
+  prefixes: readonly string[],
+  limit: number,
+): Scan {
+  const [first, bound, edge] = stretch(c, direction, after);
+  if (first === undefined || bound === undefined || edge === undefined) {
+    return { events: [], scannedTo: after ?? 0n, atEnd: true };
+  }
+  const { sql, parameters, exact } = nameCondition(prefixes);
+  const forwards = direction === 'forwards';
+  const rows = c
+    .sql(
+      // CROSS JOIN keeps the order of the tables: by position, whatever the planner thinks of names.
+      `SELECT ${COLUMNS} FROM events e CROSS JOIN streams s ON s.id = e.stream
+       WHERE e.position BETWEEN ? AND ?${sql}
+       ORDER BY e.position ${forwards ? 'ASC' : 'DESC'} LIMIT ?`,
+    )
+    .all(...(forwards ? [first, bound] : [bound, first]), ...parameters, limit);
+  const last = rows.length === limit ? rows.at(-1) : undefined;
+  const scannedTo = last === undefined ? bound : bigintOf(last['position']);
+  const matching = exact
+    ? rows
+    : rows.filter((row) => prefixes.some((prefix) => textOf(row['name']).startsWith(prefix)));
+  return {
+    events: matching.map((row) => eventOf(c, row)),
+    scannedTo,
+    atEnd: forwards ? scannedTo >= edge : scannedTo <= edge,
+  };
+}
+
+/** The next stretch of positions after the cursor: its first and last event, and the log's last one. */
+function stretch(
+  c: Connection,
+  direction: Direction,
+  after: bigint | undefined,
+): readonly [first: bigint | undefined, bound: bigint | undefined, edge: bigint | undefined] {
+  const one = (text: string, ...parameters: bigint[]): bigint | undefined => {
+    const found = c.sql(text).get(...parameters)?.['at'];
+    return typeof found === 'bigint' ? found : undefined;
+  };
+  if (direction === 'forwards') {
+    const edge = one('SELECT max(position) AS at FROM events');
+    const first = one('SELECT min(position) AS at FROM events WHERE position > ?', after ?? 0n);
+    if (first === undefined) return [undefined, undefined, edge];
+    const bound = 'SELECT max(position) AS at FROM events WHERE position <= ?';
+    return [first, one(bound, first + PAGE_BYTES), edge];
+  }
+  const edge = one('SELECT min(position) AS at FROM events');
+  const first =
+    after === undefined
+      ? one('SELECT max(position) AS at FROM events')
+      : one('SELECT max(position) AS at FROM events WHERE position < ?', after);
+  if (first === undefined) return [undefined, undefined, edge];
+  const bound = 'SELECT min(position) AS at FROM events WHERE position >= ?';
+  return [first, one(bound, first - PAGE_BYTES), edge];
+}
+
+/** More ranges than this cost more per event than reading a few foreign ones. */
+const MAX_RANGES = 64;
+
+function nameCondition(prefixes: readonly string[]): {
+  readonly sql: string;
+  readonly parameters: readonly string[];
+  readonly exact: boolean;
+} {
+  if (prefixes.length === 0 || prefixes.includes('')) {
+    return { sql: '', parameters: [], exact: true };
+  }
+  let ranges = prefixRanges(prefixes);
+  const exact = ranges.length <= MAX_RANGES;
+  const [lowest] = ranges;
+  if (!exact && lowest !== undefined) {
+    ranges = [{ low: lowest.low, high: ranges.at(-1)?.high }];
+  }
+  const parameters = ranges.flatMap(({ low, high }) => (high === undefined ? [low] : [low, high]));
+  return { sql: ` AND (${ranges.map(rangeSql).join(' OR ')})`, parameters, exact };
+}
+
+function rangeSql({ high }: NameRange): string {
+  return high === undefined ? 's.name >= ?' : 's.name >= ? AND s.name < ?';
+}
+
+function stream(
+  c: Connection,
+  direction: Direction,
+  name: string,
+  from: bigint | undefined,
+  limit: number,
+): readonly RecordedEvent[] {
+  const forwards = direction === 'forwards';
+  const start = from ?? (forwards ? 0n : MAX_INTEGER);
+  const rows = c
+    .sql(
+      `SELECT ${COLUMNS} FROM events e CROSS JOIN streams s ON s.id = e.stream
+       WHERE e.stream = (SELECT id FROM streams WHERE name = ?)
+         AND e.revision ${forwards ? '>=' : '<='} ?
+       ORDER BY e.revision ${forwards ? 'ASC' : 'DESC'} LIMIT ?`,
+    )
+    .iterate(name, start > MAX_INTEGER ? MAX_INTEGER : start, limit);
+  const events: RecordedEvent[] = [];
+  let size = 0n;
+  for (const row of rows) {
+    const data = row['data'];
+    const metadata = row['metadata'];
+    size += BigInt(lengthOf(data) + lengthOf(metadata));
+    events.push(eventOf(c, row));
+    if (size > PAGE_BYTES) break;
+  }
+  return events;
+}
+
+const MAX_INTEGER = 2n ** 63n - 1n;
+
+function lengthOf(value: SQLOutputValue | undefined): number {
+  return typeof value === 'string' ? value.length : 0;
+}
+
+function eventOf(c: Connection, row: Row): RecordedEvent {
+  const position = bigintOf(row['position']);
+  return {
+    id: textOf(row['id']),
+    stream: textOf(row['name']),
+    revision: bigintOf(row['revision']),
+    position: positionOf(position),
+    type: textOf(row['type']),
+    data: jsonOf(c, position, 'data', textOf(row['data'])),
+    metadata: jsonOf(c, position, 'metadata', textOf(row['metadata'])),
+  };
+}
+
+/** The column's JSON; its bytes when somebody changed the file so that it is none. */
+function jsonOf(
+  c: Connection,
+  position: bigint,
+  column: 'data' | 'metadata',
+  text: string,
+): Json | Unreadable {
+  try {
+    const value = parseJsonText(text);
+    // Bytes that are not UTF-8 come out of SQLite as this character; then the bytes themselves decide.
+    if (!text.includes('\uFFFD')) return value;
+    const bytes = bytesAt(c, position, column);
+    return isUtf8(bytes) ? value : { unreadable: bytes };
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    return { unreadable: bytesAt(c, position, column) };
+  }
+}
+
+function bytesAt(c: Connection, position: bigint, column: 'data' | 'metadata'): Uint8Array {
+  const query = `SELECT CAST(${column} AS BLOB) AS bytes FROM events WHERE position = ?`;
+  return bytesOf(c.sql(query).get(position)?.['bytes']);
+}
+
+function readError(file: string, cause: unknown): unknown {
+  const code = sqliteCode(cause);
+  if (cause instanceof TocsinError || code === undefined) return cause;
+  const detail = cause instanceof Error ? cause.message : String(cause);
+  if (code === SQLITE.corrupt || code === SQLITE.notADatabase) {
+    return new TocsinError('refused', 'file_damaged', `${file} is damaged: ${detail}`, {
+      hint: 'Stop the owner and restore the file from a backup.',
+      cause,
+    });
+  }
+  return new TocsinError('unavailable', 'store_unavailable', `cannot read ${file}: ${detail}`, {
+    hint: 'Check the disk and that this user may read the file.',
+    cause,
+  });
+}

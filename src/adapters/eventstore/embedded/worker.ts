@@ -1,0 +1,88 @@
+// The writing thread. It exists because a sync to disk takes as long as the disk likes, and the host's
+// event loop must not wait for it.
+import type { DatabaseSync } from 'node:sqlite';
+import {
+  parentPort,
+  receiveMessageOnPort,
+  workerData,
+  type MessagePort,
+} from 'node:worker_threads';
+import { TocsinError } from '../../../domain/core/errors.ts';
+import { openSqlite } from '../../sqlite/open.ts';
+import { engine } from './engine.ts';
+import {
+  isWriterSettings,
+  type FromWriter,
+  type Numbered,
+  type ToWriter,
+  type WriterSettings,
+} from './protocol.ts';
+import { STORE_FORMAT } from './schema.ts';
+
+/** One transaction takes what has gathered, up to this much; then the first ones get their answer. */
+const GROUP_BYTES = 8 * 1024 * 1024;
+
+/** Pages of index are written again and again: a longer WAL writes them to the file less often. */
+const CHECKPOINT_PAGES = 4_000;
+const CACHE_KIB = 64 * 1024;
+
+function main(port: MessagePort, settings: WriterSettings): void {
+  const say = (message: FromWriter): void => {
+    port.postMessage(message);
+  };
+  const db = openOrSay(settings, say);
+  if (db === undefined) return;
+  const { commit } = engine(db);
+
+  port.on('message', (first: ToWriter) => {
+    const group: Numbered[] = [];
+    let bytes = 0;
+    let message: ToWriter | undefined = first;
+    while (message?.kind === 'append') {
+      group.push(...message.appends);
+      for (const { request } of message.appends) {
+        for (const event of request.events) bytes += event.bytes;
+      }
+      // What arrived during the last sync shares the next one.
+      message = bytes < GROUP_BYTES ? nextOf(port) : undefined;
+    }
+    if (group.length > 0) {
+      const results = commit(group.map(({ request }) => request));
+      const answers = results.flatMap((result, i) => {
+        const numbered = group[i];
+        return numbered === undefined ? [] : [{ n: numbered.n, result }];
+      });
+      say({ kind: 'answers', answers });
+    }
+    if (message?.kind === 'close') {
+      db.close();
+      port.close();
+    }
+  });
+  say({ kind: 'ready' });
+}
+
+function openOrSay(
+  settings: WriterSettings,
+  say: (message: FromWriter) => void,
+): DatabaseSync | undefined {
+  try {
+    const db = openSqlite(settings.file, STORE_FORMAT);
+    db.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}; PRAGMA cache_size = -${CACHE_KIB}`);
+    if (settings.maxPages !== undefined) db.exec(`PRAGMA max_page_count = ${settings.maxPages}`);
+    return db;
+  } catch (error) {
+    if (!(error instanceof TocsinError)) throw error;
+    const { kind, code, message, hint } = error;
+    say({ kind: 'failed', error: { kind, code, message, hint } });
+    return undefined;
+  }
+}
+
+function nextOf(port: MessagePort): ToWriter | undefined {
+  const received: { message: ToWriter } | undefined = receiveMessageOnPort(port);
+  return received?.message;
+}
+
+const settings: unknown = workerData;
+if (parentPort !== null && isWriterSettings(settings)) main(parentPort, settings);

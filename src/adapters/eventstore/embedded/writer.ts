@@ -1,0 +1,171 @@
+// The host's side of the writing thread: gathers appends, pairs answers, and starts the thread again
+// when it dies. An append whose thread died has an unknown outcome, and says so.
+import { Worker } from 'node:worker_threads';
+import { TocsinError } from '../../../domain/core/errors.ts';
+import type { AppendResult } from '../../../domain/ports/event-store.ts';
+import type { AppendRequest } from '../common/append-request.ts';
+import type { FromWriter, Numbered, ToWriter, WriterSettings } from './protocol.ts';
+
+export type Writer = {
+  /** Resolves with the outcome; `unknown` after `deadlineMs`. Never rejects. */
+  readonly append: (request: AppendRequest, deadlineMs: number) => Promise<AppendResult>;
+  /** Finishes what is under way, then ends the thread. */
+  readonly close: () => Promise<void>;
+};
+
+const FIRST_RESTART_MS = 50;
+const LONGEST_RESTART_MS = 30_000;
+
+type Pending = {
+  readonly request: AppendRequest;
+  readonly settle: (result: AppendResult) => void;
+};
+
+/**
+ * Starts the writing thread and waits until it has opened the file.
+ *
+ * @param onCommit runs after every group, and after each start: something may have been written
+ * @throws TocsinError when the file cannot be opened
+ */
+export async function startWriter(settings: WriterSettings, onCommit: () => void): Promise<Writer> {
+  const pending = new Map<number, Pending>();
+  let unsent: number[] = [];
+  let thread: Worker | undefined;
+  let flushing = false;
+  let failures = 0;
+  let counter = 0;
+  let closing = false;
+  let drained = (): void => undefined;
+
+  const post = (worker: Worker, message: ToWriter): void => {
+    worker.postMessage(message);
+  };
+
+  const flush = (): void => {
+    flushing = false;
+    if (thread === undefined || unsent.length === 0) return;
+    const appends = unsent.flatMap((n): Numbered[] => {
+      const request = pending.get(n)?.request;
+      return request === undefined ? [] : [{ n, request }];
+    });
+    unsent = [];
+    if (appends.length === 0) return;
+    // The thread keeps the process alive only while somebody waits for it.
+    thread.ref();
+    post(thread, { kind: 'append', appends });
+  };
+
+  const settle = (n: number, result: AppendResult): void => {
+    pending.get(n)?.settle(result);
+    pending.delete(n);
+    if (pending.size > 0) return;
+    thread?.unref();
+    drained();
+  };
+
+  const start = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const worker = spawn(settings);
+      let cause: Error | undefined;
+      worker.on('message', (message: FromWriter) => {
+        switch (message.kind) {
+          case 'ready':
+            thread = worker;
+            if (pending.size === 0) worker.unref();
+            onCommit();
+            flush();
+            resolve();
+            break;
+          case 'failed': {
+            const { kind, code, message: text, hint } = message.error;
+            cause = new TocsinError(kind, code, text, { hint });
+            break;
+          }
+          case 'answers':
+            failures = 0;
+            onCommit();
+            for (const { n, result } of message.answers) settle(n, result);
+        }
+      });
+      worker.on('error', (error: unknown) => {
+        cause = error instanceof Error ? error : new Error(String(error));
+      });
+      worker.on('exit', (code) => {
+        cause ??= new Error(`the writing thread ended with code ${code}`);
+        if (thread === worker) lost(cause);
+        else reject(cause);
+      });
+    });
+
+  /** The thread died with appends in its hands. */
+  const lost = (cause: unknown): void => {
+    thread = undefined;
+    if (closing) return;
+    const waiting = new Set(unsent);
+    for (const n of [...pending.keys()]) {
+      if (waiting.has(n)) continue;
+      settle(n, { outcome: 'unknown', message: 'writing to the file broke off', cause });
+    }
+    restart();
+  };
+
+  const restart = (): void => {
+    const ceiling = Math.min(LONGEST_RESTART_MS, FIRST_RESTART_MS * 2 ** failures);
+    failures += 1;
+    setTimeout(() => {
+      if (!closing) start().catch(restart);
+    }, ceiling * Math.random()).unref();
+  };
+
+  await start();
+
+  return {
+    append(request, deadlineMs) {
+      return new Promise((resolve) => {
+        counter += 1;
+        const n = counter;
+        const timer = setTimeout(() => {
+          settle(n, { outcome: 'unknown', message: `no answer within ${deadlineMs} ms` });
+        }, deadlineMs);
+        pending.set(n, {
+          request,
+          settle(result) {
+            clearTimeout(timer);
+            resolve(result);
+          },
+        });
+        unsent.push(n);
+        // One message per turn of the event loop, however many appends it brings.
+        if (!flushing) setImmediate(flush);
+        flushing = true;
+      });
+    },
+    async close() {
+      if (pending.size > 0) {
+        await new Promise<void>((resolve) => {
+          drained = resolve;
+        });
+      }
+      closing = true;
+      const worker = thread;
+      if (worker === undefined) return;
+      const ended = new Promise((resolve) => worker.once('exit', resolve));
+      worker.ref();
+      post(worker, { kind: 'close' });
+      await ended;
+    },
+  };
+}
+
+function spawn(workerData: WriterSettings): Worker {
+  // From source the file is TypeScript, which Node strips; built, it is JavaScript.
+  const entry = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js';
+  return new Worker(new URL(entry, import.meta.url), {
+    workerData,
+    name: 'tocsin-embedded-store',
+    // The host's flags and preloads are for the host: `--input-type`, a tracer or a test runner's hook
+    // can keep a thread from starting.
+    execArgv: [],
+    env: {},
+  });
+}
