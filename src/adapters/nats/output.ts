@@ -171,7 +171,8 @@ class JetStreamSession implements OutputSession {
       const headers = decodeHeaders(Buffer.from(hdrs, 'base64').toString('latin1'));
       return { sequence: BigInt(seq), subject, headers, data: Buffer.from(data, 'base64') };
     }
-    if (isCode(answer.error, jsCode.noMessage)) return undefined;
+    const { noMessage, streamNotFound } = jsCode;
+    if (isCode(answer.error, noMessage) || isCode(answer.error, streamNotFound)) return undefined;
     throw unavailable(`Message ${sequence} cannot be read: ${apiErrorText(answer.error)}`);
   }
 

@@ -1,0 +1,141 @@
+// What a nats-server of ours leaves on disk: its pid file, by which a later process finds it, and the
+// binary's place. Knows processes only by their command line, never by a pid alone: pids are reused.
+import { execFile } from 'node:child_process';
+import { accessSync, constants, statSync } from 'node:fs';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, delimiter, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { z } from 'zod';
+import { TocsinError } from '../../domain/core/errors.ts';
+import { parseJson } from './connection.ts';
+
+/** Where packages and Homebrew put it, if `PATH` does not say so. */
+const usualFolders = ['/usr/sbin', '/usr/local/sbin', '/usr/local/bin', '/opt/homebrew/bin'];
+
+/** A server that has not gone by then after SIGTERM is killed; it syncs its files first. */
+const stopTimeoutMs = 10_000;
+const pollMs = 20;
+
+const pidFileSchema = z.object({
+  pid: z.number().int().positive(),
+  port: z.number().int().positive(),
+  storeDir: z.string().min(1),
+  startedAt: z.string(),
+});
+
+/** A nats-server of ours that is running, as its pid file and its command line say. */
+export type RunningServer = z.infer<typeof pidFileSchema>;
+
+/**
+ * Finds nats-server: `TOCSIN_NATS_SERVER`, then `PATH`, then the usual folders.
+ * @throws TocsinError (`usage`) when it is nowhere, or not where the variable says
+ */
+export function findNatsServer(env: NodeJS.ProcessEnv = process.env): string {
+  const told = env['TOCSIN_NATS_SERVER'];
+  const candidates =
+    told !== undefined && told !== ''
+      ? [told]
+      : [
+          ...(env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== ''),
+          ...usualFolders,
+        ].map((folder) => join(folder, 'nats-server'));
+  const found = candidates.find(isExecutable);
+  if (found !== undefined) return found;
+  throw new TocsinError('usage', 'nats_server_not_found', 'There is no nats-server here.', {
+    hint: 'Install nats-server, name it in TOCSIN_NATS_SERVER, or use a running one with --nats.',
+  });
+}
+
+/** Writes the pid file so that a reader sees all of it or nothing. */
+export async function writePidFile(path: string, server: RunningServer): Promise<void> {
+  const draft = `${path}.${process.pid}`;
+  await writeFile(draft, `${JSON.stringify(server)}\n`, { mode: 0o600 });
+  await rename(draft, path);
+}
+
+/**
+ * The server that a pid file names, if it still runs with the store that the file names: for
+ * adopting it. A file whose process is another one, or gone, names nothing.
+ */
+export async function findLeftover(pidFile: string): Promise<RunningServer | undefined> {
+  let text: string;
+  try {
+    text = await readFile(pidFile, 'utf8');
+  } catch {
+    // No pid file, no server.
+    return undefined;
+  }
+  const { data: server } = pidFileSchema.safeParse(parseJson(text));
+  return server !== undefined && (await isOurs(server)) ? server : undefined;
+}
+
+/**
+ * Ends a server that an earlier process left behind (it was killed before it could stop it), and
+ * removes the pid file. Asks it to stop, waits 10 s, then kills it.
+ *
+ * @returns the server that was ended, or `undefined` when there was none
+ */
+export async function stopLeftover(pidFile: string): Promise<RunningServer | undefined> {
+  const server = await findLeftover(pidFile);
+  if (server !== undefined) {
+    // A stopped process (SIGSTOP) would not see SIGTERM.
+    signalProcess(server.pid, 'SIGCONT');
+    signalProcess(server.pid, 'SIGTERM');
+    const deadline = Date.now() + stopTimeoutMs;
+    while (await isOurs(server)) {
+      if (Date.now() > deadline) signalProcess(server.pid, 'SIGKILL');
+      await sleep(pollMs);
+    }
+  }
+  await rm(pidFile, { force: true });
+  return server;
+}
+
+/** Sends a signal; a process that is gone already is fine. */
+export function signalProcess(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
+}
+
+async function isOurs({ pid, storeDir }: RunningServer): Promise<boolean> {
+  const line = await commandLine(pid);
+  return (
+    basename(line[0] ?? '').startsWith('nats-server') && line[line.indexOf('-sd') + 1] === storeDir
+  );
+}
+
+/** A process's arguments; empty when it is gone or a zombie. */
+async function commandLine(pid: number): Promise<readonly string[]> {
+  try {
+    if (process.platform === 'linux') {
+      return (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0');
+    }
+    const { stdout } = await promisify(execFile)('ps', [
+      '-ww',
+      '-o',
+      'command=',
+      '-p',
+      String(pid),
+    ]);
+    // `ps` joins the arguments with blanks; our own order (see server.ts) gives the store back.
+    const parts = /^(.*?nats-server\S*) .*?-sd (.*?) -a /.exec(stdout.trim());
+    return parts === null ? [] : [parts[1] ?? '', '-sd', parts[2] ?? ''];
+  } catch {
+    // No such process.
+    return [];
+  }
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    // Not here; the caller looks elsewhere.
+    return false;
+  }
+}

@@ -1,0 +1,235 @@
+// A nats-server of our own as a child process, for `start`, examples and tests: JetStream, loopback
+// only, no accounts. It is a convenience for one machine; a real installation runs its own NATS.
+//
+// It ends with its parent where the parent can still act: on `stop`, on any ordinary exit and on an
+// uncaught exception. A parent that is killed with SIGKILL leaves it running; the pid file is there
+// for the next start, which adopts it (`findLeftover`) or ends it (`stopLeftover`).
+import { spawn, type ChildProcess } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import { TocsinError } from '../../domain/core/errors.ts';
+import { parseJson } from './connection.ts';
+import { findLeftover, findNatsServer, signalProcess, writePidFile } from './server-files.ts';
+
+export { findLeftover, findNatsServer, stopLeftover, type RunningServer } from './server-files.ts';
+
+/** Settings of {@link startNatsServer}. */
+export type NatsServerOptions = {
+  /** Where JetStream keeps its files; made if need be. Two servers must never share one. */
+  readonly storeDir: string;
+  /** Default: `findNatsServer()`. */
+  readonly binary?: string | undefined;
+  /** Default: a free one of the system's choosing. */
+  readonly port?: number | undefined;
+  /** Written when the server answers, removed when it has stopped. */
+  readonly pidFile?: string | undefined;
+  /** Default `nats-server.log` in the store's folder; appended to. */
+  readonly logFile?: string | undefined;
+  /** A configuration file of nats-server for what is not set here, such as users. */
+  readonly configFile?: string | undefined;
+  /** Default true; a server without it is of use in tests only. */
+  readonly jetStream?: boolean | undefined;
+  /** Until it must answer; a big store takes its time. Default 60,000. */
+  readonly startTimeoutMs?: number | undefined;
+};
+
+/** A running nats-server; disposing it stops it. */
+export type NatsServer = AsyncDisposable & {
+  readonly url: string;
+  readonly port: number;
+  readonly pid: number;
+  /** Resolves, never rejects, when the process has ended, for whatever reason. */
+  readonly exited: Promise<void>;
+  /** Asks it to stop, waits for its end, and kills it if it takes longer than 10 s. */
+  readonly stop: () => Promise<void>;
+  readonly kill: (signal: NodeJS.Signals) => void;
+};
+
+const startTimeoutMs = 60_000;
+const stopTimeoutMs = 10_000;
+/** A given port may be some outgoing connection's for a moment, after our own server was killed. */
+const portTimeoutMs = 3_000;
+const pollMs = 20;
+const lastLogCharacters = 600;
+
+const portsSchema = z.object({ nats: z.array(z.string()).min(1) });
+
+const children = new Set<ChildProcess>();
+let endsThemAtExit = false;
+
+/**
+ * Starts a nats-server and waits until it answers.
+ *
+ * @throws TocsinError: `usage` when there is no nats-server or the port is taken, `refused` when the
+ *   pid file names a server that still runs on this store, `unavailable` when it does not come up
+ */
+export async function startNatsServer(options: NatsServerOptions): Promise<NatsServer> {
+  const storeDir = resolve(options.storeDir);
+  const binary = options.binary ?? findNatsServer();
+  await mkdir(storeDir, { recursive: true });
+  if (options.pidFile !== undefined) await refuseSecond(options.pidFile);
+  const logFile = options.logFile ?? join(storeDir, 'nats-server.log');
+  const deadline = Date.now() + (options.startTimeoutMs ?? startTimeoutMs);
+  const portDeadline = Date.now() + portTimeoutMs;
+  for (;;) {
+    const logStart = await sizeOf(logFile);
+    await removePortsFiles(storeDir);
+    const child = launch(binary, argumentsOf(options, storeDir), logFile);
+    const port = await ready(child, storeDir, deadline);
+    if (port !== undefined) return await serverOf(child, port, storeDir, options.pidFile);
+    const log = (await readFile(logFile)).subarray(logStart).toString('utf8');
+    const taken = log.includes('address already in use');
+    if (!taken || Date.now() > portDeadline) throw startFailure(binary, log, taken, options.port);
+    await sleep(pollMs * 5);
+  }
+}
+
+function argumentsOf(options: NatsServerOptions, storeDir: string): readonly string[] {
+  return [
+    ...(options.configFile === undefined ? [] : ['-c', options.configFile]),
+    ...(options.jetStream === false ? [] : ['-js']),
+    ...['-sd', storeDir, '-a', '127.0.0.1'],
+    // -1: the server itself takes a free port, so nobody can take it in between; it tells which one.
+    ...['-p', String(options.port ?? -1), '--ports_file_dir', storeDir],
+  ];
+}
+
+function launch(binary: string, args: readonly string[], logFile: string): ChildProcess {
+  const log = openSync(logFile, 'a', 0o600);
+  try {
+    // A process group of its own: Ctrl-C must reach us alone, we still have to finish what is in flight.
+    const child = spawn(binary, args, { stdio: ['ignore', log, log], detached: true });
+    child.unref();
+    // Without a pid it never started, and this event says why; the log and the exit code do otherwise.
+    child.once('error', () => children.delete(child));
+    children.add(child);
+    endChildrenAtExit();
+    return child;
+  } finally {
+    closeSync(log);
+  }
+}
+
+/** The port on which it answers, or `undefined` when it ended or took too long. */
+async function ready(
+  child: ChildProcess,
+  storeDir: string,
+  deadline: number,
+): Promise<number | undefined> {
+  // The file comes last, when the listener is open, and carries the pid: nobody else's can be taken for it.
+  while (child.pid !== undefined && child.exitCode === null && child.signalCode === null) {
+    const port = await portOf(storeDir, child.pid);
+    if (port !== undefined) return port;
+    if (Date.now() > deadline) {
+      child.kill('SIGKILL');
+      break;
+    }
+    await sleep(pollMs);
+  }
+  children.delete(child);
+  return undefined;
+}
+
+async function portOf(storeDir: string, pid: number): Promise<number | undefined> {
+  const name = (await readdir(storeDir)).find((file) => file.endsWith(`_${pid}.ports`));
+  if (name === undefined) return undefined;
+  const { data } = portsSchema.safeParse(parseJson(await readFile(join(storeDir, name), 'utf8')));
+  const port = Number(URL.parse(data?.nats[0] ?? '')?.port);
+  return Number.isInteger(port) && port > 0 ? port : undefined;
+}
+
+async function serverOf(
+  child: ChildProcess,
+  port: number,
+  storeDir: string,
+  pidFile: string | undefined,
+): Promise<NatsServer> {
+  const pid = child.pid ?? 0;
+  const exited = new Promise<void>((done) => {
+    const ended = (): void => {
+      children.delete(child);
+      done();
+    };
+    if (child.exitCode !== null || child.signalCode !== null) ended();
+    else child.once('exit', ended);
+  });
+  if (pidFile !== undefined) {
+    await writePidFile(pidFile, { pid, port, storeDir, startedAt: new Date().toISOString() });
+  }
+  const stop = async (): Promise<void> => {
+    if (children.has(child)) {
+      child.ref();
+      // A stopped process (SIGSTOP) would not see SIGTERM.
+      child.kill('SIGCONT');
+      child.kill('SIGTERM');
+      const killer = setTimeout(() => child.kill('SIGKILL'), stopTimeoutMs);
+      await exited;
+      clearTimeout(killer);
+    }
+    if (pidFile !== undefined) await rm(pidFile, { force: true });
+  };
+  return {
+    url: `nats://127.0.0.1:${port}`,
+    port,
+    pid,
+    exited,
+    stop,
+    kill: (signal) => {
+      signalProcess(pid, signal);
+    },
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
+function endChildrenAtExit(): void {
+  if (endsThemAtExit) return;
+  endsThemAtExit = true;
+  process.once('exit', () => {
+    for (const child of children) child.kill('SIGTERM');
+  });
+}
+
+async function refuseSecond(pidFile: string): Promise<void> {
+  const running = await findLeftover(pidFile);
+  if (running === undefined) return;
+  const message = `A nats-server (pid ${running.pid}) already runs on ${running.storeDir}.`;
+  throw new TocsinError('refused', 'nats_server_running', message, {
+    hint: `Use nats://127.0.0.1:${running.port}, or stop that process first.`,
+  });
+}
+
+/** What a killed server left: a later process with its pid would be taken for it. */
+async function removePortsFiles(storeDir: string): Promise<void> {
+  for (const file of await readdir(storeDir)) {
+    if (file.endsWith('.ports')) await rm(join(storeDir, file), { force: true });
+  }
+}
+
+async function sizeOf(file: string): Promise<number> {
+  try {
+    return (await stat(file)).size;
+  } catch {
+    // Not there yet.
+    return 0;
+  }
+}
+
+function startFailure(
+  binary: string,
+  log: string,
+  taken: boolean,
+  port: number | undefined,
+): TocsinError {
+  if (taken) {
+    return new TocsinError('usage', 'nats_port_taken', `Port ${port ?? 0} is taken.`, {
+      hint: 'Give another port for NATS, or none to get a free one.',
+    });
+  }
+  const message = `${binary} did not come up: ${log.slice(-lastLogCharacters).trim()}`;
+  return new TocsinError('unavailable', 'nats_server_start', message, {
+    hint: 'Look into its log; a damaged or foreign store directory is a common reason.',
+  });
+}
