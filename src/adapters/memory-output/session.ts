@@ -13,7 +13,7 @@ import type { MemoryStream } from './stream.ts';
 export type PublishFault =
   /** The message is stored, its ack never comes, the session ends as `unavailable`. */
   | 'ack_lost'
-  /** Neither the message nor anything after it in the session is stored. */
+  /** The message is not stored, the session ends with this; the fence refuses what was sent after it. */
   | OutputFailure;
 
 /** What the sessions of one output share. */
@@ -31,9 +31,15 @@ export type Shared = {
   readonly make: (description: string) => MemoryStream;
 };
 
+type Call = {
+  readonly settled: PromiseWithResolvers<void>;
+  /** The first failure among its messages. */
+  readonly failure: OutputFailure | undefined;
+};
+
 export class RecordingSession implements OutputSession {
   readonly #shared: Shared;
-  #pending: PromiseWithResolvers<void>[] = [];
+  #pending: Call[] = [];
   #accepted = 0n;
   #failure: OutputError | undefined;
 
@@ -62,31 +68,30 @@ export class RecordingSession implements OutputSession {
   }
 
   publish(firstSequence: bigint, messages: readonly OutputMessage[]): Promise<void> {
-    const call: PromiseWithResolvers<void> = Promise.withResolvers();
+    const settled: PromiseWithResolvers<void> = Promise.withResolvers();
     // Nobody may be waiting when the session dies; that must not end the process.
-    call.promise.catch(() => undefined);
-    if (this.#failure !== undefined) {
-      call.reject(this.#failure);
-      return call.promise;
-    }
-    const underWay = this.#pending.length > 0;
-    this.#pending.push(call);
-    if (firstSequence < 1n) {
-      this.end({ kind: 'rejected', message: `sequence ${firstSequence} is not a sequence` });
-    } else if (underWay && firstSequence !== this.#accepted + 1n) {
-      const message = `publishing at ${firstSequence} while ${this.#accepted} is the last under way`;
-      this.end({ kind: 'rejected', message });
-    } else {
+    settled.promise.catch(() => undefined);
+    if (this.#failure === undefined) {
+      const failure = this.#orderFailure(firstSequence) ?? this.#store(firstSequence, messages);
       this.#accepted = firstSequence + BigInt(messages.length) - 1n;
-      this.#store(firstSequence, messages);
-      if (!this.#shared.holding) this.settle();
+      this.#pending.push({ settled, failure });
+      // Answers come later: what is sent until then reaches the stream, as it does over a wire.
+      queueMicrotask(() => {
+        this.settle();
+      });
+    } else {
+      settled.reject(this.#failure);
     }
-    return call.promise;
+    return settled.promise;
   }
 
-  /** All acks kept back so far arrive. */
+  /** The answers to the calls so far arrive, unless acks are kept back; failures always arrive. */
   settle(): void {
-    for (const call of this.#pending.splice(0)) call.resolve();
+    const failed = this.#pending.find(({ failure }) => failure !== undefined);
+    while (!this.#shared.holding && this.#pending.length > 0 && this.#pending[0] !== failed) {
+      this.#pending.shift()?.settled.resolve();
+    }
+    if (failed?.failure !== undefined) this.end(failed.failure);
   }
 
   /** Ends the session; the first failure stays. */
@@ -94,7 +99,7 @@ export class RecordingSession implements OutputSession {
     if (this.#failure !== undefined) return;
     this.#failure = new OutputError(failure);
     this.#shared.live.delete(this);
-    for (const call of this.#pending.splice(0)) call.reject(this.#failure);
+    for (const { settled } of this.#pending.splice(0)) settled.reject(this.#failure);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -102,33 +107,41 @@ export class RecordingSession implements OutputSession {
     await Promise.resolve();
   }
 
-  #store(first: bigint, messages: readonly OutputMessage[]): void {
+  #orderFailure(first: bigint): OutputFailure | undefined {
+    if (first < 1n) return { kind: 'rejected', message: `sequence ${first} is not a sequence` };
+    if (this.#pending.length === 0 || first === this.#accepted + 1n) return undefined;
+    const message = `publishing at ${first} while ${this.#accepted} is the last under way`;
+    return { kind: 'rejected', message };
+  }
+
+  #store(first: bigint, messages: readonly OutputMessage[]): OutputFailure | undefined {
+    let failure: OutputFailure | undefined;
+    // A server judges each message for itself: behind a refused one, the next may fit again.
     for (const [i, message] of messages.entries()) {
-      const sequence = first + BigInt(i);
-      const fault = this.#shared.script.get(sequence);
-      this.#shared.script.delete(sequence);
-      if (fault !== undefined && fault !== 'ack_lost') {
-        this.end(fault);
-        return;
-      }
-      const { current } = this.#shared;
-      if (current === undefined) {
-        const text = `message ${sequence} was refused: no stream takes its subject`;
-        this.end({ kind: 'unavailable', message: text });
-        return;
-      }
-      if (current.lastSequence !== sequence - 1n) {
-        this.#shared.refused += messages.length - i;
-        const text = `message ${sequence} was refused: wrong last sequence: ${current.lastSequence}`;
-        this.end({ kind: 'fenced', message: text });
-        return;
-      }
-      current.store(message);
-      if (fault === 'ack_lost') {
-        this.end({ kind: 'unavailable', message: `no ack after ${sequence - 1n}` });
-        return;
-      }
+      const found = this.#storeOne(first + BigInt(i), message);
+      failure ??= found;
     }
+    return failure;
+  }
+
+  #storeOne(sequence: bigint, message: OutputMessage): OutputFailure | undefined {
+    const { current, script } = this.#shared;
+    const fault = script.get(sequence);
+    script.delete(sequence);
+    if (fault !== undefined && fault !== 'ack_lost') return fault;
+    const refused = `message ${sequence} was refused`;
+    if (current === undefined) {
+      return { kind: 'unavailable', message: `${refused}: no stream takes its subject` };
+    }
+    if (current.lastSequence !== sequence - 1n) {
+      this.#shared.refused += 1;
+      return {
+        kind: 'fenced',
+        message: `${refused}: wrong last sequence: ${current.lastSequence}`,
+      };
+    }
+    current.store(message);
+    return fault && { kind: 'unavailable', message: `no ack after ${sequence - 1n}` };
   }
 
   /** Every answer comes later than its question, as over a wire, and none after the session's end. */
