@@ -2,7 +2,7 @@
 // its statements when it returns, so nothing stays open while the caller awaits something.
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Notice, WindowKey } from '../../projections/ports.ts';
-import { guarded } from './read-model-errors.ts';
+import { damaged, guarded } from './read-model-errors.ts';
 import { distinctWindows, type ReadModelTables } from './read-model-tables.ts';
 import {
   bigint,
@@ -68,7 +68,8 @@ export function readModelQueries(db: DatabaseSync, what: string): ReadModelTable
     checkpoint: () =>
       guarded(what, () => {
         const row = checkpoint.get();
-        return row === undefined ? undefined : toCheckpoint(row);
+        if (row === undefined) throw damaged(what, 'its checkpoint is gone');
+        return toCheckpoint(row);
       }),
     noticesOf: (keys) => guarded(what, () => noticesAmong(noticesOf, keys)),
     tailAfter: (sequence) => guarded(what, () => tailAfter.all(sequence).map(toTail)),

@@ -19,6 +19,8 @@ export type SqliteReadModelOptions = {
   readonly owner?: string;
   /** @internal The most pages of the file, so that tests can fill the disk. */
   readonly maxPages?: number;
+  /** @internal How long a commit waits for other programs that hold the file. */
+  readonly busyTimeoutMs?: number;
 };
 
 /** A read model whose tables can also be read whole. */
@@ -31,6 +33,8 @@ export type SqliteReadModelReader = ReadModelTables & Disposable;
 const CACHE_KIB = 16 * 1024;
 /** Pages after which SQLite moves the write-ahead log into the file: rarer is faster, but stalls longer. */
 const WAL_PAGES = 4_000;
+/** Nobody else has reason to write the file; whoever does may not stop the event loop for long. */
+const BUSY_TIMEOUT_MS = 1_000;
 
 /**
  * Opens the read model in `file` as its one owner.
@@ -54,6 +58,7 @@ export function sqliteReadModel(options: SqliteReadModelOptions): SqliteReadMode
     db.exec(`
       PRAGMA synchronous = NORMAL; PRAGMA cache_size = -${CACHE_KIB};
       PRAGMA wal_autocheckpoint = ${WAL_PAGES}; PRAGMA journal_size_limit = ${64 * 1024 * 1024}`);
+    db.exec(`PRAGMA busy_timeout = ${options.busyTimeoutMs ?? BUSY_TIMEOUT_MS}`);
     if (options.maxPages !== undefined) db.exec(`PRAGMA max_page_count = ${options.maxPages}`);
     return onConnection(db, file, owner, {
       // A connection of its own: the owner may commit while somebody iterates.
@@ -85,11 +90,9 @@ export function openReadModelReader(
   try {
     db.exec(`PRAGMA query_only = ON; PRAGMA cache_size = -${CACHE_KIB}`);
     const queries = readModelQueries(db, file);
-    if (options.snapshot === true) {
-      db.exec('BEGIN');
-      // A transaction begins to look with its first read.
-      queries.checkpoint();
-    }
+    if (options.snapshot === true) db.exec('BEGIN');
+    // Says now what is wrong with the file; also, a transaction's view begins with its first read.
+    queries.checkpoint();
     return { ...queries, [Symbol.dispose]: closerOf(db) };
   } catch (error) {
     db.close();
@@ -126,6 +129,8 @@ function onConnection(
   parts: { readonly dedupeKeys?: () => Iterable<string>; readonly close?: () => void },
 ): SqliteReadModel {
   const queries = readModelQueries(db, what);
+  // Before anything is written: what cannot be read is no state to go on from.
+  queries.checkpoint();
   const writes = guarded(what, () => readModelWrites(db, `${owner} ${crypto.randomUUID()}`, what));
   const close = closerOf(db, parts.close);
   return {
