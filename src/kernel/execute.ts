@@ -120,7 +120,10 @@ export async function execute<S, E, A, R>(
         if (result.doubtful) doubtful = { answer, ids: encoded.map((event) => event.id) };
         conflicts += 1;
         if (conflicts > MAX_CONFLICTS) return { kind: 'conflict' };
-        await context.pause(context.random() * 10 * 2 ** conflicts);
+        // The first conflict of a stream that was only assumed to be new says nothing about rivals.
+        if (conflicts > 1 || request.assumeNew !== true) {
+          await context.pause(context.random() * 10 * 2 ** conflicts);
+        }
         loaded = await load(context, request);
     }
   }

@@ -113,7 +113,7 @@ export async function raise(
       call,
     );
   }
-  return append(context, prepared.value, newId, call);
+  return append(context, prepared.value, newId, true, call);
 }
 
 /** What an input would lead to; nothing is written. */
@@ -157,6 +157,7 @@ async function append(
   context: RaiseContext,
   command: RaiseTrigger,
   commandId: string,
+  assumeNew: boolean,
   call: Call,
 ): Promise<RaiseResult> {
   const { actor, traceparent, deadlineMs } = call;
@@ -165,7 +166,7 @@ async function append(
     stream: command.stream,
     decide: (state, at) => decideRaise(state, command, at),
     metadata: metadataOf(commandId, actor, traceparent),
-    assumeNew: command.claimed === undefined || command.claimed === 1,
+    assumeNew,
     deadlineMs,
   });
   return answer(command, result);
@@ -182,7 +183,8 @@ async function raiseKeyed(
   const { userId, triggerType } = request;
   const stream = idempotencyStream(context.kernel, request, key);
   const commandId = keyedCommandId(userId, triggerType, key, hash);
-  let claim = await loadState(context.store, claimAggregate, stream);
+  const found = await loadState(context.store, claimAggregate, stream);
+  let claim = found;
   if (claim === undefined) {
     const state = await loadState(context.store, triggerAggregate, command.stream);
     const decision = decideRaise(state, command, { recordedAt: context.now() });
@@ -202,11 +204,11 @@ async function raiseKeyed(
       metadata: metadataOf(commandId, call.actor, call.traceparent),
       assumeNew: true,
       deadlineMs: call.deadlineMs,
-      decide: (found) =>
+      decide: (taken) =>
         ok(
-          found === undefined
+          taken === undefined
             ? { events: [{ type: 'IdempotencyClaimed' as const, data: wanted }], answer: wanted }
-            : { events: [], answer: found },
+            : { events: [], answer: taken },
         ),
     });
     if (claimed.kind !== 'done') {
@@ -222,7 +224,8 @@ async function raiseKeyed(
   const first = prepare(context, claimedRequest(claim));
   if (!first.ok) return rejected(first.error);
   const again = { ...first.value, stream: claim.triggerStream, claimed: claim.occurrence };
-  return append(context, again, commandId, call);
+  // A repeat has the ids of the first call, and the store would answer it as if it were the first.
+  return append(context, again, commandId, found === undefined && claim.occurrence === 1, call);
 }
 
 function answer(
