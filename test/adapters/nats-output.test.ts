@@ -1,0 +1,322 @@
+// What only a real server can show: crashes, frozen servers, permissions, limits, and what others see.
+import { connect, DiscardPolicy, type NatsConnection } from 'nats';
+import { afterEach, describe, expect, test } from 'vitest';
+import { jetStreamOutput } from '../../src/adapters/nats/output.ts';
+import { TocsinError } from '../../src/domain/core/errors.ts';
+import type { Output, OutputSession } from '../../src/projections/ports.ts';
+import {
+  failureOf,
+  idsTo,
+  listMessage,
+  listMessages,
+  storedIds,
+} from '../contracts/output.suite.ts';
+import { testNatsServer, type TestNatsOptions } from '../support/nats-server.ts';
+
+const cleanups: AsyncDisposable[] = [];
+afterEach(async () => {
+  for (const resource of cleanups.splice(0).reverse()) await resource[Symbol.asyncDispose]();
+});
+
+async function open(options?: TestNatsOptions) {
+  const server = await testNatsServer(options);
+  cleanups.push(server);
+  return server;
+}
+
+async function session(output: Output): Promise<OutputSession> {
+  const opened = await output.connect();
+  cleanups.push(opened);
+  return opened;
+}
+
+async function client(url: string, options: { user?: string; pass?: string } = {}) {
+  const opened = await connect({ servers: url, ...options });
+  cleanups.push({ [Symbol.asyncDispose]: () => opened.close() });
+  return opened;
+}
+
+async function tocsinError(promise: Promise<unknown>): Promise<TocsinError> {
+  const error: unknown = await promise.then(
+    () => 'no error',
+    (reason: unknown) => reason,
+  );
+  if (error instanceof TocsinError) return error;
+  throw new Error(`expected a TocsinError, got ${String(error)}`);
+}
+
+/** Publishes the list from where the stream ends until `last`, in calls of 100, over new sessions. */
+async function projectTo(output: Output, last: number, isUp: () => Promise<void>): Promise<number> {
+  for (let failures = 0; ; failures += 1) {
+    try {
+      await using opened = await output.connect();
+      const stored = Number((await opened.info())?.lastSequence);
+      const calls: Promise<void>[] = [];
+      for (let next = stored + 1; next <= last; next += 100) {
+        calls.push(opened.publish(BigInt(next), listMessages(next, Math.min(next + 99, last))));
+      }
+      await Promise.all(calls);
+      return failures;
+    } catch (error) {
+      if (!(error instanceof Error) || error.name !== 'OutputError') throw error;
+      await isUp();
+    }
+  }
+}
+
+describe('a server that fails', () => {
+  test('killed and restarted while publishing, it holds the list once and in order', async () => {
+    const server = await open();
+    const output = jetStreamOutput({ servers: server.url });
+    await (await session(output)).create('');
+    const first = await session(output);
+    const half = first.publish(1n, listMessages(1, 100));
+    const rest = Array.from({ length: 60 }, (_, i) =>
+      first.publish(BigInt(i * 100 + 101), listMessages(i * 100 + 101, i * 100 + 200)),
+    );
+    await half;
+    await server.crash();
+    const ends = await Promise.allSettled(rest);
+    expect(ends.at(-1)?.status).toBe('rejected');
+    const acknowledged = 100 + 100 * ends.filter(({ status }) => status === 'fulfilled').length;
+
+    const down = jetStreamOutput({ servers: server.url }).connect();
+    expect(await failureOf(down)).toMatchObject({ kind: 'unavailable' });
+
+    await server.restart();
+    const after = await session(output);
+    expect(Number((await after.info())?.lastSequence)).toBeGreaterThanOrEqual(acknowledged);
+    await projectTo(output, 6_100, () => Promise.reject(new Error('it was up')));
+    expect(await storedIds(after)).toEqual(idsTo(6_100));
+  });
+
+  test('frozen, it ends the session; thawed, its late acks count for nobody', async () => {
+    const server = await open();
+    const output = jetStreamOutput({ servers: server.url, stallAfterMs: 200 });
+    const first = await session(output);
+    await first.create('');
+    await first.publish(1n, listMessages(1, 10));
+    server.freeze();
+    const lost = first.publish(11n, listMessages(11, 20));
+    expect(await failureOf(lost)).toEqual({
+      kind: 'unavailable',
+      message: 'no ack after 10 for 200 ms',
+    });
+    server.thaw();
+    // What the dead session had sent may be stored or not; the stream says it, and nobody else.
+    await projectTo(output, 200, () => Promise.resolve());
+    expect(await storedIds(await session(output))).toEqual(idsTo(200));
+  });
+
+  test('connecting to a frozen server ends with the signal', async () => {
+    const server = await open();
+    server.freeze();
+    const controller = new AbortController();
+    const connecting = jetStreamOutput({ servers: server.url }).connect(controller.signal);
+    controller.abort(new Error('enough'));
+    await expect(connecting).rejects.toThrow('enough');
+    server.thaw();
+  });
+
+  test('connecting to a frozen server fails after its time', async () => {
+    const server = await open();
+    server.freeze();
+    const connecting = jetStreamOutput({ servers: server.url, connectTimeoutMs: 100 }).connect();
+    expect(await failureOf(connecting)).toMatchObject({ kind: 'unavailable' });
+    server.thaw();
+  });
+});
+
+describe('a server that can never serve', () => {
+  test('without JetStream', async () => {
+    const server = await open({ jetStream: false });
+    const error = await tocsinError(jetStreamOutput({ servers: server.url }).connect());
+    expect(error).toMatchObject({ kind: 'unavailable', code: 'nats_no_jetstream' });
+    expect(error.hint).toContain('-js');
+  });
+
+  test('with JetStream switched off for the account', async () => {
+    const server = await open({
+      config: `accounts { A { users [{user: a, password: pw}] }, B { jetstream: enabled, users [{user: b, password: pw}] } }`,
+    });
+    const credentials = { user: 'a', password: 'pw' };
+    const error = await tocsinError(
+      jetStreamOutput({ servers: server.url, credentials }).connect(),
+    );
+    expect(error.code).toBe('nats_no_jetstream');
+  });
+
+  test('that does not know our password, which no message tells', async () => {
+    const server = await open({ config: 'authorization { user: "u", password: "p@ss:1/word" }' });
+    const { port } = server;
+    for (const servers of [
+      `nats://u:wrong-secret@127.0.0.1:${port}`,
+      `wrong-secret@127.0.0.1:${port}`,
+    ]) {
+      const error = await tocsinError(jetStreamOutput({ servers }).connect());
+      expect(error).toMatchObject({ kind: 'usage', code: 'nats_credentials' });
+      expect(JSON.stringify([error.message, error.hint, String(error.cause)])).not.toContain(
+        'wrong',
+      );
+      expect(error.message).toContain(`nats://127.0.0.1:${port}`);
+    }
+    const known = `nats://u:${encodeURIComponent('p@ss:1/word')}@127.0.0.1:${port}`;
+    await (await session(jetStreamOutput({ servers: known }))).create('');
+    const credentials = { user: 'u', password: 'p@ss:1/word' };
+    const apart = await session(jetStreamOutput({ servers: server.url, credentials }));
+    expect(await apart.info()).toBeDefined();
+  });
+
+  test('with a token', async () => {
+    const server = await open({ config: 'authorization { token: "t0ken" }' });
+    const url = `nats://t0ken@127.0.0.1:${server.port}`;
+    expect(await (await session(jetStreamOutput({ servers: url }))).info()).toBeUndefined();
+    const credentials = { token: 't0ken' };
+    const apart = await session(jetStreamOutput({ servers: server.url, credentials }));
+    expect(await apart.info()).toBeUndefined();
+  });
+
+  test('that has no TLS when we demand it', async () => {
+    const server = await open();
+    const error = await tocsinError(
+      jetStreamOutput({ servers: `tls://127.0.0.1:${server.port}` }).connect(),
+    );
+    expect(error).toMatchObject({ kind: 'usage', code: 'nats_tls' });
+  });
+});
+
+describe('messages that are refused', () => {
+  test.for([
+    ['a header with a line break', { headers: [['ce-id', 'a\r\nNats-Rollup: all']] }],
+    ['a header name with a colon', { headers: [['a:b', 'c']] }],
+    ['a header that is not ASCII', { headers: [['ce-id', 'ü']] }],
+    ['a subject with a blank', { subject: 'notification.feishu.requested.00.a b' }],
+    ['a subject with a wildcard', { subject: 'notification.feishu.requested.00.*' }],
+    ['a subject with an empty token', { subject: 'notification..requested.00.1' }],
+    ['more bytes than the server takes', { data: new Uint8Array(2 * 1024 * 1024) }],
+  ] as const)('%s will never pass', async ([, part]) => {
+    const server = await open();
+    const opened = await session(jetStreamOutput({ servers: server.url }));
+    await opened.create('');
+    const good = opened.publish(1n, [listMessage(1)]);
+    await good;
+    const call = opened.publish(2n, [listMessage(2), { ...listMessage(3), ...part }]);
+    const failure = await failureOf(call);
+    expect(failure).toMatchObject({ kind: 'rejected' });
+    expect(failure.message).toContain('message 3');
+  });
+
+  test('a message over the stream’s size is rejected, a full stream is unavailable', async () => {
+    const server = await open();
+    const raw = await client(server.url);
+    const { streams } = await raw.jetstreamManager();
+    await streams.add({ ...baseConfig, max_msg_size: 1_000 });
+    const output = jetStreamOutput({ servers: server.url });
+    const large = { ...listMessage(1), data: new Uint8Array(2_000) };
+    expect(await failureOf((await session(output)).publish(1n, [large]))).toMatchObject({
+      kind: 'rejected',
+    });
+    await streams.update('TOCSIN', { ...baseConfig, max_msgs: 2, discard: DiscardPolicy.New });
+    expect(await failureOf((await session(output)).publish(1n, listMessages(1, 3)))).toMatchObject({
+      kind: 'unavailable',
+      message: 'message 3 was refused: maximum messages exceeded (10077)',
+    });
+  });
+
+  test('what the server forbids is rejected and named', async () => {
+    const server = await open({
+      config: `authorization { users: [{ user: u, password: p, permissions: { publish: { deny: "notification.>" } } }] }`,
+    });
+    const output = jetStreamOutput({
+      servers: server.url,
+      credentials: { user: 'u', password: 'p' },
+    });
+    const opened = await session(output);
+    await opened.create('');
+    expect(await failureOf(opened.publish(1n, listMessages(1, 50)))).toEqual({
+      kind: 'rejected',
+      message: `the server forbids the publish ${listMessage(1).subject}`,
+    });
+  });
+
+  test('permissions that lack the API are a matter of configuration', async () => {
+    const server = await open({
+      config: `authorization { users: [{ user: u, password: p, permissions: { publish: { deny: "$JS.>" } } }] }`,
+    });
+    const credentials = { user: 'u', password: 'p' };
+    const error = await tocsinError(
+      jetStreamOutput({ servers: server.url, credentials }).connect(),
+    );
+    expect(error).toMatchObject({ kind: 'usage', code: 'nats_permissions' });
+  });
+
+  test('subjects that another stream takes are rejected', async () => {
+    const server = await open();
+    const raw = await client(server.url);
+    const { streams } = await raw.jetstreamManager();
+    await streams.add({ name: 'OTHER', subjects: ['notification.>'] });
+    const opened = await session(jetStreamOutput({ servers: server.url }));
+    expect(await failureOf(opened.create(''))).toMatchObject({ kind: 'rejected' });
+    expect(await failureOf(opened.publish(1n, listMessages(1, 3)))).toMatchObject({
+      kind: 'rejected',
+      message: 'message 1 was refused: expected stream does not match (10060)',
+    });
+  });
+});
+
+describe('what others see', () => {
+  test('core subscribers see each stored message once under live., refused ones only elsewhere', async () => {
+    const server = await open();
+    const raw = await client(server.url);
+    const [live, direct]: [string[], string[]] = [[], []];
+    listen(raw, 'live.>', live);
+    listen(raw, 'notification.>', direct);
+    await raw.flush();
+    const output = jetStreamOutput({ servers: server.url });
+    await (await session(output)).create('');
+    const last = 2_000;
+    const failures = await Promise.all([
+      projectTo(output, last, () => Promise.resolve()),
+      projectTo(output, last, () => Promise.resolve()),
+    ]);
+    expect(failures[0] + failures[1]).toBeGreaterThan(0);
+    await expect.poll(() => live.length).toBe(last);
+    // Once each; their order is the server's affair when several connections publish.
+    expect(live.toSorted()).toEqual(idsTo(last).toSorted());
+    expect(direct.length).toBeGreaterThan(last);
+  });
+
+  test('a subject root comes first, for mock and live traffic too', async () => {
+    const server = await open();
+    const raw = await client(server.url);
+    const live: string[] = [];
+    listen(raw, 'acme.live.>', live);
+    await raw.flush();
+    const output = jetStreamOutput({ servers: server.url, stream: 'ACME', subjectRoot: 'acme.' });
+    const opened = await session(output);
+    expect(await opened.create('')).toMatchObject({ faults: [], warnings: [] });
+    const subjects = ['acme.', 'acme.mock.'].map((root) => root + listMessage(1).subject);
+    await opened.publish(
+      1n,
+      subjects.map((subject, i) => ({ ...listMessage(i + 1), subject })),
+    );
+    expect((await opened.read(2n))?.subject).toBe(subjects[1]);
+    await expect.poll(() => live).toEqual(idsTo(2));
+    // Another kernel in the same account has its own root and does not collide.
+    const other = await session(jetStreamOutput({ servers: server.url }));
+    expect(await other.create('')).toMatchObject({ faults: [], warnings: [] });
+  });
+});
+
+const baseConfig = {
+  name: 'TOCSIN',
+  subjects: ['active_schedule.>', 'notification.>', 'mock.>'],
+};
+
+function listen(raw: NatsConnection, subject: string, ids: string[]): void {
+  raw.subscribe(subject, {
+    callback: (error, message) => {
+      if (error === null) ids.push(message.headers?.get('ce-id') ?? '(none)');
+    },
+  });
+}
