@@ -7,7 +7,9 @@ import type {
   ReadModelCommit,
   TailRow,
   VerdictRow,
+  WindowKey,
 } from '../../src/projections/ports.ts';
+import { MAX_INSTANT } from '../../src/domain/core/instants.ts';
 import { DEFAULT_WINDOW_MS, tumblingWindowStart } from '../../src/domain/core/windows.ts';
 
 export const AT = Date.UTC(2026, 3, 30, 2, 17, 42, 123);
@@ -130,26 +132,34 @@ export function batchUpTo(sequence: bigint, size = 30): ReadModelCommit {
   });
 }
 
-/** Users whose order as text is not their order beside a colon. */
-export const users = fc.oneof(
-  fc.constantFrom('1', '10', '100', '1-', '1.', '1@', '1A', '1_', '2', '9', '042', '42'),
-  fc.stringMatching(/^[A-Za-z0-9._@-]{1,12}$/),
+/** Few windows, each one part away from others, so that keys meet and just miss. */
+export const windowsOfFew: fc.Arbitrary<WindowKey> = fc.record({
+  mock: fc.boolean(),
+  user: fc.constantFrom('1', '10', '2'),
+  triggerType: fc.constantFrom('a', 'a_b'),
+  windowStart: fc.constantFrom(0, DEFAULT_WINDOW_MS, AT),
+});
+
+export const noticesInFewWindows: fc.Arbitrary<readonly Notice[]> = listOf(windowsOfFew);
+
+/** Notices whose users' order as text is not their order beside a colon, and windows of all times. */
+export const notices: fc.Arbitrary<readonly Notice[]> = listOf(
+  fc.record({
+    mock: fc.boolean(),
+    user: fc.oneof(
+      fc.constantFrom('1', '10', '100', '1-', '1.', '1@', '1A', '1_', '2', '9', '042', '42'),
+      fc.stringMatching(/^[A-Za-z0-9._@-]{1,12}$/),
+    ),
+    triggerType: fc.constantFrom('a', 'a_b', 'a0', 'aa', 'important_urgent_task'),
+    windowStart: fc.oneof(
+      fc.constantFrom(0, DEFAULT_WINDOW_MS, AT),
+      fc.integer({ min: -DEFAULT_WINDOW_MS, max: MAX_INSTANT }),
+    ),
+  }),
 );
 
-export const triggerTypes = fc.constantFrom('a', 'a_b', 'a0', 'aa', 'important_urgent_task');
-
-/** Notices of few users in few windows, so that windows meet; ids are given by index. */
-export const notices: fc.Arbitrary<readonly Notice[]> = fc
-  .array(
-    fc.record({
-      mock: fc.boolean(),
-      user: users,
-      triggerType: triggerTypes,
-      windowStart: fc.oneof(
-        fc.integer({ min: 0, max: 3 }).map((n) => 1_777_000_000_000 + n * DEFAULT_WINDOW_MS),
-        fc.integer({ min: -1_800_000, max: 253_402_300_799_999 }),
-      ),
-    }),
-    { maxLength: 60 },
-  )
-  .map((all) => all.map((notice, index) => noticeOf({ ...notice, id: `notice-${index}` })));
+function listOf(windows: fc.Arbitrary<WindowKey>): fc.Arbitrary<readonly Notice[]> {
+  return fc
+    .array(windows, { maxLength: 40 })
+    .map((all) => all.map((key, index) => noticeOf({ ...key, id: `notice-${index}` })));
+}
