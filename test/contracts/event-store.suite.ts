@@ -1,0 +1,25 @@
+// The contract of the event store port. Every adapter runs it; what is not in here is not relied on.
+import { afterEach, beforeEach, describe } from 'vitest';
+import { appendSuite } from './event-store.appends.ts';
+import { readingSuite } from './event-store.reading.ts';
+import { refusalSuite } from './event-store.refusals.ts';
+import { subscriptionSuite } from './event-store.subscriptions.ts';
+import type { StoreFixture, StoreUnderTest } from './event-store.support.ts';
+
+export type { StoreFixture } from './event-store.support.ts';
+
+/** Runs the contract against one kind of store; `factory` makes one per test. */
+export function eventStoreContract(name: string, factory: () => Promise<StoreFixture>): void {
+  describe(`${name} keeps the event store's contract`, () => {
+    let fixture: StoreFixture;
+    beforeEach(async () => {
+      fixture = await factory();
+    });
+    afterEach(() => fixture.cleanup());
+    const under: StoreUnderTest = { store: () => fixture.store, fixture: () => fixture };
+    appendSuite(under);
+    refusalSuite(under);
+    readingSuite(under);
+    subscriptionSuite(under);
+  });
+}
