@@ -78,7 +78,8 @@ const storedSchema = z.object({
  * The output port on a NATS server or cluster with JetStream, 2.9.10 or newer. It connects when a
  * session is asked for, not before (design sections 4 and 5).
  *
- * @throws TocsinError (`usage`) for a stream name, subject root or address that cannot be one
+ * @throws TocsinError (`usage`) for a stream name or subject root that cannot be one; addresses and
+ *   files are looked at when connecting
  */
 export function jetStreamOutput(options: JetStreamOutputOptions): Output {
   const plan = planStream(

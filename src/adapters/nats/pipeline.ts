@@ -27,8 +27,9 @@ const maxUnackedBytes = 8 * 1024 * 1024;
 /** Encoding this many keeps the event loop's delay at a few milliseconds. */
 const messagesPerTurn = 1_024;
 const bytesPerTurn = 2 * 1024 * 1024;
-/** Acknowledged bytes are counted in steps of this many messages. */
+/** Acknowledged bytes are counted in steps of this size, not per message. */
 const messagesPerMark = 128;
+const bytesPerMark = 256 * 1024;
 /** The watchdog looks this often per interval. */
 const looksPerStall = 10;
 
@@ -192,7 +193,7 @@ export class Pipeline {
     const end = Math.min(call.sent + messagesPerMark, call.messages.length);
     let bytes = 0;
     try {
-      while (call.sent < end && bytes < bytesPerTurn) {
+      while (call.sent < end && bytes < bytesPerMark) {
         const message = call.messages[call.sent];
         if (message === undefined) break;
         bytes += this.#host.send(message, this.#sent + 1);

@@ -1,0 +1,119 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { Pipeline } from '../../src/adapters/nats/pipeline.ts';
+import type { OutputFailure } from '../../src/projections/ports.ts';
+import { failureOf, listMessages } from '../contracts/output.suite.ts';
+
+function open({ bytes = 1_000, stallAfterMs = 5_000 } = {}) {
+  const sent: number[] = [];
+  const failures: OutputFailure[] = [];
+  const pipeline = new Pipeline(
+    {
+      send: (_, sequence) => {
+        sent.push(sequence);
+        return bytes;
+      },
+      sendFailure: (cause) => ({ kind: 'rejected', message: String(cause) }),
+      onFailure: (failure) => failures.push(failure),
+    },
+    stallAfterMs,
+  );
+  const acknowledgeTo = (last: number) => {
+    for (let n = pipeline.acked + 1; n <= last; n++) pipeline.acknowledge(n);
+  };
+  return { pipeline, sent, failures, acknowledgeTo };
+}
+
+describe('sending', () => {
+  test('a call of thousands gives way to others between its parts', async () => {
+    const { pipeline, sent } = open({ bytes: 100 });
+    void pipeline.publish(1n, listMessages(1, 5_000));
+    expect(sent.length).toBeLessThanOrEqual(1_024);
+    await turn();
+    expect(sent.length).toBeGreaterThan(1_024);
+    expect(sent.length).toBeLessThanOrEqual(2_048);
+    pipeline.fail({ kind: 'unavailable', message: 'end' });
+  });
+
+  test('no more is under way than servers take and memory should hold', async () => {
+    for (const [bytes, limit] of [
+      [100, 8_192],
+      [64 * 1024, 128],
+    ] as const) {
+      const { pipeline, sent, acknowledgeTo } = open({ bytes });
+      const call = pipeline.publish(1n, listMessages(1, 20_000));
+      for (let i = 0; i < 50; i++) await turn();
+      expect(sent.length).toBeLessThanOrEqual(limit);
+      expect(sent.length).toBeGreaterThan(limit / 2);
+      for (let i = 0; pipeline.acked < 20_000 && i < 1_000; i++) {
+        acknowledgeTo(sent.length);
+        await turn();
+      }
+      await call;
+      expect(sent).toEqual(Array.from({ length: 20_000 }, (_, i) => i + 1));
+    }
+  });
+
+  test('calls are sent in their order, also while an earlier one still waits', async () => {
+    const { pipeline, sent, acknowledgeTo } = open({ bytes: 100 });
+    const calls = [pipeline.publish(1n, listMessages(1, 3_000))];
+    calls.push(pipeline.publish(3_001n, listMessages(3_001, 3_010)));
+    while (sent.length < 3_010) await turn();
+    expect(sent).toEqual(Array.from({ length: 3_010 }, (_, i) => i + 1));
+    acknowledgeTo(3_010);
+    await Promise.all(calls);
+  });
+
+  test('nothing is sent after the end', async () => {
+    const { pipeline, sent, failures } = open({ bytes: 100 });
+    const call = pipeline.publish(1n, listMessages(1, 5_000));
+    const before = sent.length;
+    pipeline.fail({ kind: 'unavailable', message: 'end' });
+    pipeline.fail({ kind: 'fenced', message: 'later' });
+    await turn();
+    await turn();
+    expect(sent.length).toBe(before);
+    expect(failures).toEqual([{ kind: 'unavailable', message: 'end' }]);
+    expect(await failureOf(call)).toEqual({ kind: 'unavailable', message: 'end' });
+    pipeline.acknowledge(1);
+    expect(pipeline.acked).toBe(0);
+  });
+});
+
+describe('no progress', () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  test('for its time ends the session, counted from the last ack', async () => {
+    const { pipeline, acknowledgeTo, failures } = open();
+    const call = pipeline.publish(1n, listMessages(1, 10));
+    vi.advanceTimersByTime(4_900);
+    acknowledgeTo(5);
+    vi.advanceTimersByTime(4_900);
+    acknowledgeTo(6);
+    vi.advanceTimersByTime(4_900);
+    expect(failures).toEqual([]);
+    vi.advanceTimersByTime(700);
+    expect(failures).toEqual([{ kind: 'unavailable', message: 'no ack after 6 for 5000 ms' }]);
+    expect(await failureOf(call)).toMatchObject({ kind: 'unavailable' });
+  });
+
+  test('is nothing to worry about while nothing is due', async () => {
+    const { pipeline, acknowledgeTo, failures } = open();
+    const call = pipeline.publish(1n, listMessages(1, 3));
+    acknowledgeTo(3);
+    await call;
+    expect(vi.getTimerCount()).toBe(0);
+    vi.advanceTimersByTime(60_000);
+    expect(failures).toEqual([]);
+    void pipeline.publish(4n, listMessages(4, 4));
+    vi.advanceTimersByTime(4_900);
+    expect(failures).toEqual([]);
+    pipeline.fail({ kind: 'unavailable', message: 'end' });
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
