@@ -6,7 +6,7 @@ import type { Position } from '../core/positions.ts';
 /** What a writer claims about a stream: it does not exist, or its last revision is exactly this. */
 export type ExpectedRevision = 'no_stream' | bigint;
 
-/** An event on its way into a stream. Ids are UUIDs and stay the same over all retries. */
+/** An event on its way into a stream. Ids are UUIDs, read back in lower case, and the same over all retries. */
 export type EventToAppend = {
   readonly id: string;
   readonly type: string;
@@ -82,7 +82,8 @@ export type SubscribeOptions = StreamFilter & {
 export interface EventStore extends AsyncDisposable {
   /**
    * Appends all of `events` in order, contiguous in the log, or none. Never throws for what
-   * {@link AppendResult} names. An empty list writes nothing and checks the revision.
+   * {@link AppendResult} names. An empty list writes nothing and checks the revision: `appended` then
+   * has the stream's last revision (-1 without a stream) and no place of its own, the start position.
    *
    * @param options.deadlineMs how long to wait for an answer before the outcome is `unknown`
    */
@@ -108,6 +109,7 @@ export interface EventStore extends AsyncDisposable {
   /**
    * Everything after `from`, then what comes, as one ordered sequence in pages of what is there.
    * It reconnects by itself for ever and ends only with the signal; it never skips and never repeats.
+   * @throws TocsinError of kind `usage` when the store is closed under it
    */
   subscribeAll(options: SubscribeOptions): AsyncIterable<readonly SubscriptionEntry[]>;
 }

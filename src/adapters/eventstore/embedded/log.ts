@@ -11,7 +11,6 @@ import { parseJsonText } from '../common/json-text.ts';
 import type { Direction, Log, Scan } from '../common/reading.ts';
 import { positionOf } from '../common/revisions.ts';
 import { bigintOf, bytesOf, textOf } from './columns.ts';
-import { prefixRanges, type NameRange } from './prefix-ranges.ts';
 import { STORE_FORMAT } from './schema.ts';
 
 /** One page looks at this many bytes of events at most, and one event more. */
@@ -85,7 +84,7 @@ function scan(
   if (first === undefined || bound === undefined || edge === undefined) {
     return { events: [], scannedTo: after ?? 0n, atEnd: true };
   }
-  const { sql, parameters, exact } = nameCondition(prefixes);
+  const { sql, parameters } = nameCondition(prefixes);
   const forwards = direction === 'forwards';
   const rows = c
     .sql(
@@ -97,11 +96,8 @@ function scan(
     .all(...(forwards ? [first, bound] : [bound, first]), ...parameters, limit);
   const last = rows.length === limit ? rows.at(-1) : undefined;
   const scannedTo = last === undefined ? bound : bigintOf(last['position']);
-  const matching = exact
-    ? rows
-    : rows.filter((row) => prefixes.some((prefix) => textOf(row['name']).startsWith(prefix)));
   return {
-    events: matching.map((row) => eventOf(c, row)),
+    events: rows.map((row) => eventOf(c, row)),
     scannedTo,
     atEnd: forwards ? scannedTo >= edge : scannedTo <= edge,
   };
@@ -134,29 +130,25 @@ function stretch(
   return [first, one(bound, first - PAGE_BYTES), edge];
 }
 
-/** More ranges than this cost more per event than reading a few foreign ones. */
-const MAX_RANGES = 64;
-
+/**
+ * Prefixes as a condition that SQLite tests while it scans, so that foreign events never leave it: one
+ * look into a set per length of prefix, however many prefixes there are.
+ */
 function nameCondition(prefixes: readonly string[]): {
   readonly sql: string;
   readonly parameters: readonly string[];
-  readonly exact: boolean;
 } {
-  if (prefixes.length === 0 || prefixes.includes('')) {
-    return { sql: '', parameters: [], exact: true };
-  }
-  let ranges = prefixRanges(prefixes);
-  const exact = ranges.length <= MAX_RANGES;
-  const [lowest] = ranges;
-  if (!exact && lowest !== undefined) {
-    ranges = [{ low: lowest.low, high: ranges.at(-1)?.high }];
-  }
-  const parameters = ranges.flatMap(({ low, high }) => (high === undefined ? [low] : [low, high]));
-  return { sql: ` AND (${ranges.map(rangeSql).join(' OR ')})`, parameters, exact };
-}
-
-function rangeSql({ high }: NameRange): string {
-  return high === undefined ? 's.name >= ?' : 's.name >= ? AND s.name < ?';
+  if (prefixes.length === 0 || prefixes.includes('')) return { sql: '', parameters: [] };
+  // SQLite counts characters, not UTF-16 units.
+  const byLength = Map.groupBy(prefixes, (prefix) => Array.from(prefix).length);
+  const tests = Array.from(
+    byLength.keys(),
+    (length) => `substr(s.name, 1, ${length}) IN (SELECT value FROM json_each(?))`,
+  );
+  return {
+    sql: ` AND (${tests.join(' OR ')})`,
+    parameters: Array.from(byLength.values(), (list) => JSON.stringify(list)),
+  };
 }
 
 function stream(

@@ -35,6 +35,7 @@ export async function startWriter(settings: WriterSettings, onCommit: () => void
   let failures = 0;
   let counter = 0;
   let closing = false;
+  let trouble: unknown;
   let drained = (): void => undefined;
 
   const post = (worker: Worker, message: ToWriter): void => {
@@ -71,6 +72,7 @@ export async function startWriter(settings: WriterSettings, onCommit: () => void
         switch (message.kind) {
           case 'ready':
             thread = worker;
+            trouble = undefined;
             if (pending.size === 0) worker.unref();
             onCommit();
             flush();
@@ -92,6 +94,7 @@ export async function startWriter(settings: WriterSettings, onCommit: () => void
       });
       worker.on('exit', (code) => {
         cause ??= new Error(`the writing thread ended with code ${code}`);
+        trouble = cause;
         if (thread === worker) lost(cause);
         else reject(cause);
       });
@@ -125,7 +128,8 @@ export async function startWriter(settings: WriterSettings, onCommit: () => void
         counter += 1;
         const n = counter;
         const timer = setTimeout(() => {
-          settle(n, { outcome: 'unknown', message: `no answer within ${deadlineMs} ms` });
+          const message = `no answer within ${deadlineMs} ms`;
+          settle(n, { outcome: 'unknown', message, cause: trouble });
         }, deadlineMs);
         pending.set(n, {
           request,
