@@ -17,7 +17,10 @@ const control: Aggregate<ControlState, ControlEvent> = {
 };
 
 /** What the control stream says now. */
-export async function readControl(store: EventStore, kernel: string): Promise<ControlState> {
+export async function readControl(
+  store: Pick<EventStore, 'readStream'>,
+  kernel: string,
+): Promise<ControlState> {
   return loadState(store, control, controlStream(kernel));
 }
 

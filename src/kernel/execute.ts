@@ -151,7 +151,7 @@ async function appendUntil(
 
 /** Folds a stream; an event of the aggregate's that cannot be read stops everything that needs it. */
 async function load<S, E>(
-  context: ExecuteContext,
+  context: { readonly store: Pick<EventStore, 'readStream'> },
   request: Pick<ExecuteRequest<S, E, unknown, unknown>, 'aggregate' | 'stream'>,
 ): Promise<Loaded<S>> {
   const { aggregate, stream } = request;
@@ -178,15 +178,11 @@ async function load<S, E>(
 
 /** Reads and folds a stream without deciding anything. */
 export async function loadState<S, E>(
-  store: EventStore,
+  store: Pick<EventStore, 'readStream'>,
   aggregate: Aggregate<S, E>,
   stream: string,
 ): Promise<S> {
-  const never = (): never => {
-    throw new TypeError('loading neither waits nor asks for the time');
-  };
-  const context = { store, now: never, pause: never, random: never };
-  return (await load(context, { aggregate, stream })).state;
+  return (await load({ store }, { aggregate, stream })).state;
 }
 
 function unreadable(recorded: RecordedEvent, detail: string): TocsinError {

@@ -55,10 +55,12 @@ export interface Kernel extends AsyncDisposable {
   raise(input: RaiseInput, call?: Call): Promise<RaiseResult>;
   /**
    * Raises many, several at once; those of one user in their order. Results come in the input's order.
+   * @param inputs each a {@link RaiseInput}; as they come from outside as a rule, anything may come,
+   *   and what is not one is rejected with its reasons
    * @param options.concurrency raises in flight, 1 to 1024; default 64
    */
   raiseAll(
-    inputs: AsyncIterable<RaiseInput> | Iterable<RaiseInput>,
+    inputs: AsyncIterable<unknown> | Iterable<unknown>,
     options?: Call & { readonly concurrency?: number },
   ): AsyncIterable<RaiseResult>;
   /** What an input would lead to; nothing is written, no message is sent. */
@@ -102,7 +104,7 @@ export async function openKernel(options: KernelOptions): Promise<Kernel> {
     raiseAll: (inputs, { concurrency = DEFAULT_CONCURRENCY, ...call } = {}) =>
       raiseAll(
         inputs,
-        (input) => String(input.userId),
+        userKey,
         (input) => track(() => raise(context, input, call)),
         Math.min(1024, Math.max(1, Math.trunc(concurrency))),
       ),
@@ -111,6 +113,12 @@ export async function openKernel(options: KernelOptions): Promise<Kernel> {
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** Which inputs must keep their order: those of one user, as far as that can be seen. */
+function userKey(input: unknown): string {
+  const isObject = typeof input === 'object' && input !== null && 'userId' in input;
+  return isObject ? String(input.userId) : '';
 }
 
 async function findTrigger(context: RaiseContext, id: string): Promise<TriggerView | undefined> {

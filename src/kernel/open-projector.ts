@@ -6,7 +6,7 @@ import { DEFAULT_KERNEL_NAME } from '../domain/core/ids.ts';
 import type { Clock } from '../domain/ports/clock.ts';
 import type { EventStore } from '../domain/ports/event-store.ts';
 import { silentLogger, type Logger } from '../domain/ports/logger.ts';
-import type { Output, ReadModel } from '../projections/ports.ts';
+import type { Output, ReadModel, ReadModelCommit } from '../projections/ports.ts';
 import { DEFAULT_TIMING, type Timing } from '../projections/runner/context.ts';
 import { createProjector, type Projector } from '../projections/runner/projector.ts';
 import { appendControl, initialiseControl, readControl, type ControlWriter } from './control.ts';
@@ -27,6 +27,8 @@ export type ProjectorOptions = {
   readonly logger?: Logger;
   /** Who decides, where this projector writes decisions into the log. */
   readonly actor?: string;
+  /** Told of each commit's rows after they are durable; must not throw. */
+  readonly onCommit?: (commit: ReadModelCommit) => void;
   /** For tests: how long to wait for what. */
   readonly timing?: Partial<Timing>;
 };
@@ -65,6 +67,7 @@ export async function openProjector(options: ProjectorOptions): Promise<Projecto
       append: (decide) => appendControl(writer, decide),
     },
     logger,
+    onCommit: options.onCommit ?? (() => undefined),
     timing: { ...DEFAULT_TIMING, ...options.timing },
     now,
     elapsed: () => performance.now(),

@@ -95,7 +95,7 @@ const claimAggregate: Aggregate<Claim | undefined, IdempotencyEvent> = {
 /** Raises a trigger: once per scope while it is active, once per idempotency key for ever. */
 export async function raise(
   context: RaiseContext,
-  input: Readonly<Record<string, unknown>>,
+  input: unknown,
   call: Call,
 ): Promise<RaiseResult> {
   const newId = context.newId();

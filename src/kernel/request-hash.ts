@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
 
 /** Lower-case hex. `input` is JSON apart from Dates, which count as their RFC 3339 text. */
-export function requestHash(input: Readonly<Record<string, unknown>>): string {
+export function requestHash(input: unknown): string {
   const text = canonicalize(JSON.parse(JSON.stringify(input)));
   return createHash('sha256')
     .update(text ?? '')

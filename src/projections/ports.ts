@@ -103,6 +103,10 @@ export type VerdictRow = {
   readonly stream: string;
   readonly revision: bigint;
   readonly ruleset: number;
+  /** Whom and what it was about, and which window; null where the request cannot be read. */
+  readonly user: string | null;
+  readonly triggerType: string | null;
+  readonly windowStart: Instant | null;
   readonly verdict: 'published' | 'suppressed' | 'parked';
   readonly reason: string;
   /** What the decision stands on: the notice that holds the window, or the fault. */

@@ -34,7 +34,7 @@ export function readModelWrites(db: DatabaseSync, token: string, what: string): 
   const insert = (table: string, columns: number) =>
     db.prepare(`INSERT INTO ${table} VALUES (${Array(columns).fill('?').join(', ')})`);
   const notice = insert('notices', 7);
-  const verdict = insert('verdicts', 11);
+  const verdict = insert('verdicts', 14);
   const tail = insert('tail', 12);
   const parked = db.prepare('INSERT OR REPLACE INTO parked VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)');
   const unpark = db.prepare('DELETE FROM parked WHERE event = ?');

@@ -31,6 +31,8 @@ export type SqliteReadModelReader = ReadModelTables & Disposable;
 
 /** Page cache of a connection. The upper levels of the indexes of ten million notices fit in. */
 const CACHE_KIB = 16 * 1024;
+/** Page cache of a reader. SQLite also sorts in portions of this size, the rest in temporary files. */
+const READER_CACHE_KIB = 4 * 1024;
 /** Pages after which SQLite moves the write-ahead log into the file: rarer is faster, but stalls longer. */
 const WAL_PAGES = 4_000;
 /** Nobody else has reason to write the file; whoever does may not stop the event loop for long. */
@@ -88,7 +90,7 @@ export function openReadModelReader(
   assertFileName(file);
   const db = opening(() => openSqliteReadOnly(file, READ_MODEL_FORMAT));
   try {
-    db.exec(`PRAGMA query_only = ON; PRAGMA cache_size = -${CACHE_KIB}`);
+    db.exec(`PRAGMA query_only = ON; PRAGMA cache_size = -${READER_CACHE_KIB}`);
     const queries = readModelQueries(db, file);
     if (options.snapshot === true) db.exec('BEGIN');
     // Says now what is wrong with the file; also, a transaction's view begins with its first read.

@@ -220,17 +220,17 @@ class PageFold {
     const decision = this.#ruleset.decide(data, holder);
     if (decision.verdict === 'suppressed') {
       this.#counts.suppressed += 1;
-      this.#verdict(recorded, at, 'suppressed', decision.reason, decision.holder);
+      this.#verdict(recorded, at, key, 'suppressed', decision.reason, decision.holder);
       return;
     }
     const draft = draftNotification(recorded, data, metadata, key.windowStart, this.#names);
-    if (this.#tooLarge(draft, at)) return;
+    if (this.#tooLarge(draft, at, key)) return;
     this.#counts.published += 1;
     this.#held.set(text, draft.id);
     const { triggerRequestedAt: requestedAt } = data;
     this.#notices.push({ ...key, id: draft.id, requestedAt, recordedAt: metadata.recordedAt });
     const sequence = this.#send(draft, at);
-    this.#verdict(recorded, at, 'published', decision.reason, null, draft.id, sequence);
+    this.#verdict(recorded, at, key, 'published', decision.reason, null, draft.id, sequence);
   }
 
   /** Gives a draft its place in the list; `null` when its event lies before the list. */
@@ -264,6 +264,7 @@ class PageFold {
   #verdict(
     recorded: RecordedEvent,
     position: Position,
+    key: WindowKey | undefined,
     verdict: VerdictRow['verdict'],
     reason: string,
     basis: string | null,
@@ -272,26 +273,33 @@ class PageFold {
   ): void {
     const { id: event, stream, revision } = recorded;
     const { number: ruleset } = this.#ruleset;
-    const about = { event, position, stream, revision, ruleset };
+    const { user = null, triggerType = null, windowStart = null } = key ?? {};
+    const about = { event, position, stream, revision, ruleset, user, triggerType, windowStart };
     this.#verdicts.push({ ...about, verdict, reason, basis, messageId, sequence });
   }
 
-  #tooLarge(draft: Draft, at: Position): boolean {
+  #tooLarge(draft: Draft, at: Position, key?: WindowKey): boolean {
     const { length } = draft.body;
     const { maxBodyBytes } = this.#ruleset;
     if (length <= maxBodyBytes) return false;
     const detail = `the body has ${length} bytes; the largest is ${maxBodyBytes}`;
-    this.#park(draft.source, at, 'message_too_large', detail);
+    this.#park(draft.source, at, 'message_too_large', detail, key);
     return true;
   }
 
-  #park(recorded: RecordedEvent, at: Position, code: string, detail: string): void {
+  #park(
+    recorded: RecordedEvent,
+    at: Position,
+    code: string,
+    detail: string,
+    key?: WindowKey,
+  ): void {
     const { id: event, position, stream, revision, type } = recorded;
     const { number: ruleset } = this.#ruleset;
     this.#counts.parked += 1;
     this.#parked.set(event, { event, position, stream, revision, type, code, detail, ruleset });
     this.#unparked.delete(event);
-    if (type === 'NotificationRequested') this.#verdict(recorded, at, 'parked', code, detail);
+    if (type === 'NotificationRequested') this.#verdict(recorded, at, key, 'parked', code, detail);
   }
 
   /** An operator's decision counts once, and only for what is parked: nothing is sent twice by it. */

@@ -4,12 +4,13 @@ import type { Position } from '../../domain/core/positions.ts';
 import type { Instant } from '../../domain/core/instants.ts';
 import { windowKeyText } from '../notification/rulesets.ts';
 import type { FoldedPage, PlannedMessage } from '../notification/fold.ts';
-import type { Checkpoint, ReadModel } from '../ports.ts';
+import type { Checkpoint, ReadModel, ReadModelCommit } from '../ports.ts';
 
 /** Pages on their way: enough to hide the round trip, few enough to stay small. */
 const MAX_IN_FLIGHT = 8;
 
 export type Committed = {
+  readonly commit: ReadModelCommit;
   /** Messages among these pages that this epoch put into the stream, rather than found there. */
   readonly sent: { readonly triggered: number; readonly notifications: number };
   readonly checkpoint: Checkpoint;
@@ -137,19 +138,21 @@ export class Committer {
       output,
       sequence: sequenceOf(last.page.state.ordinal),
     };
-    this.#state.commit({
+    const commit = {
       checkpoint,
       notices: pages.flatMap(({ notices }) => notices),
       verdicts: pages.flatMap(({ verdicts }) => verdicts),
       tail: pages.flatMap(({ tail }) => tail),
       ...parkedAfter(pages),
-    });
+    };
+    this.#state.commit(commit);
     this.#queue.splice(0, ready.length);
     for (const { notices } of pages) {
       for (const notice of notices) this.#holders.delete(windowKeyText(notice));
     }
     const lastRecordedAt = pages.findLast(({ firstRecordedAt }) => firstRecordedAt !== undefined);
     this.#onCommit({
+      commit,
       sent: countByRule(ready.flatMap(({ sent }) => sent ?? [])),
       checkpoint,
       lastRecordedAt: lastRecordedAt?.firstRecordedAt,

@@ -6,7 +6,7 @@ import type { Instant } from '../../domain/core/instants.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
 import type { Logger } from '../../domain/ports/logger.ts';
 import type { MessageNames } from '../notification/messages.ts';
-import type { Output, ReadModel } from '../ports.ts';
+import type { Output, ReadModel, ReadModelCommit } from '../ports.ts';
 
 /** The control stream, as the projector needs it. */
 export type ControlPort = {
@@ -54,6 +54,8 @@ export type RunnerContext = {
   readonly control: ControlPort;
   readonly names: MessageNames;
   readonly logger: Logger;
+  /** Told of each commit after it is durable; must not throw. */
+  readonly onCommit: (commit: ReadModelCommit) => void;
   readonly timing: Timing;
   readonly now: () => Instant;
   /** Milliseconds that never run backwards. */

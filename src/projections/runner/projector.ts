@@ -217,7 +217,7 @@ class EpochProjector implements Projector {
       folded: ({ state }) => {
         this.#intake = { position: state.position, events: state.counts.events };
       },
-      committed: ({ checkpoint, lastRecordedAt, sent }) => {
+      committed: ({ commit, checkpoint, lastRecordedAt, sent }) => {
         this.#checkpoint = checkpoint;
         this.#lastRecordedAt = lastRecordedAt ?? this.#lastRecordedAt;
         this.#sent.triggered += sent.triggered;
@@ -225,6 +225,7 @@ class EpochProjector implements Projector {
         this.#progressAt = this.#context.elapsed();
         this.#failures = 0;
         this.#lastFailure = undefined;
+        this.#context.onCommit(commit);
         this.#wake(checkpoint.position);
       },
       caughtUp: () => {

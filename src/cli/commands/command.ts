@@ -1,0 +1,79 @@
+// What every command shares: its settings, its terminal, and a signal that Ctrl-C raises.
+import { Option, type Command } from 'commander';
+import { loadConfig, SETTINGS, type Config, type Given, type SettingName } from '../config.ts';
+import { createTerminal, EXIT, reportFailure, type Terminal } from '../terminal.ts';
+
+export type Context = {
+  readonly config: Config;
+  readonly terminal: Terminal;
+  /** Raised by the first SIGINT or SIGTERM; a second one ends the process at once. */
+  readonly signal: AbortSignal;
+  /** True when it was Ctrl-C that raised the signal. */
+  readonly wasInterrupted: () => boolean;
+};
+
+/** A command's work; returns the exit code. */
+export type Work<O> = (context: Context, options: O) => Promise<number>;
+
+const KEBAB: Readonly<Partial<Record<SettingName, string>>> = {
+  subjectRoot: 'subject-root',
+  logLevel: 'log-level',
+  natsUser: 'nats-user',
+  natsCreds: 'nats-creds',
+  natsCa: 'nats-ca',
+  natsCert: 'nats-cert',
+  natsKey: 'nats-key',
+};
+
+/** Adds the options that are common to all commands. */
+export function withCommonOptions(command: Command, settings: readonly SettingName[]): Command {
+  for (const name of settings) {
+    const [variable, help] = SETTINGS[name];
+    const value = name === 'store' ? 'STORE' : 'VALUE';
+    command.addOption(new Option(`--${KEBAB[name] ?? name} <${value}>`, `${help} [${variable}]`));
+  }
+  return command
+    .option('--config <FILE>', 'settings file (default tocsin.config.json, if it is there)')
+    .option('--json', 'print JSON for programs');
+}
+
+/** The settings that reach the NATS server. */
+export const NATS_SETTINGS = [
+  'nats',
+  'stream',
+  'subjectRoot',
+  'natsUser',
+  'natsCreds',
+  'natsCa',
+  'natsCert',
+  'natsKey',
+] as const satisfies readonly SettingName[];
+
+/** Runs a command's work and turns its end into an exit code. */
+export async function execute<O extends Given & { readonly json?: true }>(
+  options: O,
+  work: Work<O>,
+  { useRunFile = true }: { readonly useRunFile?: boolean } = {},
+): Promise<void> {
+  const json = options.json === true;
+  const stop = new AbortController();
+  let interrupted = false;
+  const onSignal = (name: NodeJS.Signals): void => {
+    if (stop.signal.aborted) process.exit(EXIT.interrupted);
+    interrupted = name === 'SIGINT';
+    stop.abort();
+  };
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  try {
+    const config = loadConfig(options, process.env, { useRunFile });
+    const terminal = createTerminal(json);
+    const context = { config, terminal, signal: stop.signal, wasInterrupted: () => interrupted };
+    process.exitCode = await work(context, options);
+    terminal.endProgress();
+  } catch (error) {
+    process.exitCode =
+      interrupted && stop.signal.aborted ? EXIT.interrupted : reportFailure(error, json);
+  } finally {
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+  }
+}

@@ -1,0 +1,88 @@
+// `tocsin park`: events that the projection could not act on, and what to do about them.
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Command } from 'commander';
+import { openReadModelReader } from '../../adapters/sqlite/read-model.ts';
+import { TocsinError } from '../../domain/core/errors.ts';
+import { formatPosition } from '../../domain/core/positions.ts';
+import { appendControl } from '../../kernel/control.ts';
+import { openStore } from '../compose.ts';
+import { EXIT } from '../terminal.ts';
+import { execute, withCommonOptions, type Work } from './command.ts';
+
+type ListOptions = { readonly json?: true };
+type ResolveOptions = { readonly event: string; readonly reason?: string; readonly json?: true };
+
+export function parkCommand(program: Command): void {
+  const park = program.command('park').description('events that the projection could not act on');
+  withCommonOptions(park.command('list').description('what is parked, and why'), ['state'])
+    .addHelpText('after', '\nExample:\n  tocsin park list --state var/state.db')
+    .action((options: ListOptions) => execute(options, list));
+  for (const action of ['retry', 'drop'] as const) {
+    const help =
+      action === 'retry' ? 'decide it again, as if it came now' : 'take it off the list for good';
+    withCommonOptions(
+      park
+        .command(`${action} <EVENT>`)
+        .description(`${help}; recorded in the log`)
+        .option('--reason <TEXT>', 'why, for the record'),
+      ['store', 'state', 'name'],
+    )
+      .addHelpText(
+        'after',
+        `\nExample:\n  tocsin park ${action} 6072f595-6a17-5132-a9b1-daa475c1b68e`,
+      )
+      .action((event: string, options: Omit<ResolveOptions, 'event'>) =>
+        execute({ ...options, event }, resolveWith(action)),
+      );
+  }
+}
+
+const list: Work<ListOptions> = ({ config, terminal }) => {
+  using state = openReadModelReader(config.state);
+  const parked = state.parked();
+  terminal.print({
+    parked: parked.map((row) => ({ ...row, position: formatPosition(row.position) })),
+  });
+  for (const { event, type, code, detail, stream, revision } of parked) {
+    terminal.say(`${event}  ${type}  ${code}: ${detail}  (${stream} #${revision})`);
+  }
+  if (parked.length === 0) terminal.say('Nothing is parked.');
+  return Promise.resolve(EXIT.done);
+};
+
+const resolveWith =
+  (action: 'retry' | 'drop'): Work<ResolveOptions> =>
+  async ({ config, terminal }, { event, reason }) => {
+    const row = findParked(config.state, event);
+    await using store = await openStore(config, `tocsin park ${action}`);
+    const { stream, revision } = row;
+    await appendControl(
+      {
+        store,
+        kernel: config.name,
+        now: Date.now,
+        pause: async (ms) => {
+          await sleep(ms);
+        },
+        random: Math.random,
+        newId: randomUUID,
+        actor: 'cli',
+      },
+      () => [{ type: 'ParkResolved', data: { event, stream, revision, action, reason } }],
+    );
+    terminal.print({ event, action });
+    terminal.say(
+      `${action} of ${event} is in the log; the projector acts on it when it gets there.`,
+    );
+    return EXIT.done;
+  };
+
+function findParked(file: string, event: string) {
+  using state = openReadModelReader(file);
+  const row = state.parked().find((parked) => parked.event === event);
+  if (row !== undefined) return row;
+  throw new TocsinError('usage', 'not_parked', `${event} is not parked`, {
+    hint: 'See `tocsin park list`.',
+  });
+}

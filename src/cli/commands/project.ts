@@ -1,0 +1,134 @@
+// `tocsin project`: the projection, as a daemon or once.
+import type { Command } from 'commander';
+import { sqliteReadModel } from '../../adapters/sqlite/read-model.ts';
+import { jsonLogger } from '../../adapters/logging/pino.ts';
+import { TocsinError } from '../../domain/core/errors.ts';
+import { silentLogger } from '../../domain/ports/logger.ts';
+import { openProjector } from '../../kernel/open-projector.ts';
+import type { Way } from '../../projections/runner/context.ts';
+import type { Projector } from '../../projections/runner/projector.ts';
+import { openOutput, openStore } from '../compose.ts';
+import { serveStatus } from '../serve-status.ts';
+import { EXIT, rate, secondsSince, type Terminal } from '../terminal.ts';
+import { execute, NATS_SETTINGS, withCommonOptions, type Work } from './command.ts';
+
+type Options = {
+  readonly once?: true;
+  readonly standby?: true;
+  readonly fromStart?: true;
+  readonly fromNow?: true;
+  readonly adoptTail?: true;
+  readonly resendFrom?: string;
+  readonly reason?: string;
+  readonly json?: true;
+};
+
+export function projectCommand(program: Command): void {
+  const command = program
+    .command('project')
+    .description('turn events into messages: as a daemon, or with --once until the head of the log')
+    .option('--once', 'stop at the head of the log as it is now')
+    .option('--standby', 'publish only when no other projector does (needs its own --state)')
+    .option('--from-start', 'first start on an old log: send everything')
+    .option('--from-now', 'send only what comes from now on; recorded in the log')
+    .option(
+      '--adopt-tail',
+      'the stream’s last message is right: go on after it; recorded in the log',
+    )
+    .option('--resend-from <POSITION>', 'send again what came after it; recorded in the log')
+    .option('--reason <TEXT>', 'why, for the record');
+  withCommonOptions(command, [
+    'store',
+    ...NATS_SETTINGS,
+    'state',
+    'name',
+    'source',
+    'http',
+    'logLevel',
+  ])
+    .addHelpText(
+      'after',
+      `
+The daemon logs JSON lines and serves /health/live, /health/ready and /metrics (--http). It waits out
+every outage; where going on could lose or double notifications it stops with exit code 4 and says
+which of the options above are ways on.
+
+Examples:
+  tocsin project --store embedded:var/store.db --nats nats://127.0.0.1:4222
+  tocsin project --once --json
+  tocsin project --standby --state var/standby.db`,
+    )
+    .action((options: Options) => execute(options, project));
+}
+
+const project: Work<Options> = async ({ config, terminal, signal, wasInterrupted }, options) => {
+  const way = wayOf(options);
+  const logger = options.once === true ? silentLogger : jsonLogger({ level: config.logLevel });
+  await using store = await openStore(config, 'tocsin project');
+  using state = sqliteReadModel({ file: config.state, owner: 'tocsin project' });
+  const projector = await openProjector({
+    store,
+    state,
+    output: openOutput(config, logger),
+    name: config.name,
+    subjectRoot: config.subjectRoot,
+    source: config.source,
+    logger,
+    actor: 'tocsin project',
+  });
+  const run = { standby: options.standby === true, ...(way === undefined ? {} : { way }) };
+  if (options.once === true) {
+    await once(projector, terminal, run, signal);
+    return wasInterrupted() ? EXIT.interrupted : EXIT.done;
+  }
+  await using status = await serveStatus(projector, config.http);
+  logger.info({ http: status.url, state: config.state }, 'projector started');
+  await projector.run(signal, run);
+  logger.info({ committed: projector.status().outputSequence }, 'projector stopped');
+  return EXIT.done;
+};
+
+async function once(
+  projector: Projector,
+  terminal: Terminal,
+  run: { readonly standby: boolean; readonly way?: Way },
+  signal: AbortSignal,
+): Promise<void> {
+  const startedAt = performance.now();
+  const from = projector.status().totals.events;
+  const ticker = setInterval(() => {
+    terminal.progress(() => {
+      const events = projector.status().totals.events - from;
+      return `${events.toLocaleString('en')} events, ${rate(events, startedAt)}`;
+    });
+  }, 200);
+  try {
+    const summary = await projector.once(run, signal);
+    const seconds = secondsSince(startedAt);
+    terminal.print({ ...summary, seconds });
+    terminal.say(
+      `${summary.events} events: ${summary.triggered} triggers and ${summary.published} notifications ` +
+        `published, ${summary.suppressed} suppressed, ${summary.parked} parked ` +
+        `(output sequence ${summary.outputSequence}, ${seconds} s)`,
+    );
+  } finally {
+    clearInterval(ticker);
+  }
+}
+
+function wayOf(options: Options): Way | undefined {
+  const { reason } = options;
+  const why = reason === undefined ? {} : { reason };
+  const ways: Way[] = [
+    ...(options.fromStart === true ? [{ kind: 'from_start' as const, ...why }] : []),
+    ...(options.fromNow === true ? [{ kind: 'from_now' as const, ...why }] : []),
+    ...(options.adoptTail === true ? [{ kind: 'adopt_tail' as const, ...why }] : []),
+    ...(options.resendFrom === undefined
+      ? []
+      : [{ kind: 'resend_from' as const, position: options.resendFrom, ...why }]),
+  ];
+  if (ways.length <= 1) return ways[0];
+  throw new TocsinError('usage', 'several_ways', 'more than one way on was named', {
+    hint: 'Choose one of --from-start, --from-now, --adopt-tail and --resend-from.',
+  });
+}

@@ -1,0 +1,97 @@
+// `tocsin raise`: triggers from a file of lines.
+import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
+import type { Command } from 'commander';
+import { TocsinError } from '../../domain/core/errors.ts';
+import { openKernel } from '../../kernel/open-kernel.ts';
+import { openStore } from '../compose.ts';
+import { EXIT, rate, secondsSince } from '../terminal.ts';
+import { execute, withCommonOptions, type Work } from './command.ts';
+import { raiseLines } from './raise-file.ts';
+
+type Options = {
+  readonly file: string;
+  readonly concurrency: string;
+  readonly json?: true;
+};
+
+export function raiseCommand(program: Command): void {
+  const command = program
+    .command('raise')
+    .description('raise triggers from a file of lines (NDJSON)')
+    .requiredOption('--file <FILE>', 'one JSON object a line; - reads stdin')
+    .option('--concurrency <N>', 'raises in flight, 1 to 1024', '64');
+  withCommonOptions(command, ['store', 'name'])
+    .addHelpText(
+      'after',
+      `
+A line is the contract active_schedule.triggered without trigger_id, dedupe_key and is_mock_time:
+  {"user_id":42,"trigger_type":"important_urgent_task","source":"api_trigger","target_type":"task_pool",
+   "target_id":7,"requested_at":"2026-04-30T10:17:42+08:00"}
+
+Examples:
+  tocsin raise --file triggers.ndjson
+  generate | tocsin raise --file - --json
+
+Exit code 1 when lines were rejected; the good ones are raised.`,
+    )
+    .action((options: Options) => execute(options, raise));
+}
+
+const raise: Work<Options> = async ({ config, terminal, signal, wasInterrupted }, options) => {
+  const concurrency = Number(options.concurrency);
+  if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 1024) {
+    throw new TocsinError('usage', 'invalid_concurrency', '--concurrency is out of range', {
+      hint: 'Use a whole number from 1 to 1024.',
+    });
+  }
+  const source = await openInput(options.file);
+  await using store = await openStore(config, 'tocsin raise');
+  await using kernel = await openKernel({ store, name: config.name });
+  const startedAt = performance.now();
+  let done = 0;
+  const summary = await raiseLines(kernel, untilAborted(source, signal), concurrency, () => {
+    done += 1;
+    terminal.progress(() => `${done.toLocaleString('en')} lines, ${rate(done, startedAt)}`);
+  });
+  const result = { ...summary, seconds: secondsSince(startedAt) };
+  terminal.print(result);
+  terminal.say(
+    `${result.read} lines read: ${result.raised} raised, ${result.duplicates} duplicates, ` +
+      `${result.rejected} rejected (${result.seconds} s)`,
+  );
+  for (const { line, code, message } of terminal.json ? [] : result.errors) {
+    terminal.note(`line ${line}: ${code}: ${message}`);
+  }
+  if (!terminal.json && result.errorsTruncated) terminal.note('… and more; these are the first.');
+  if (wasInterrupted()) return EXIT.interrupted;
+  return result.rejected > 0 ? EXIT.partly : EXIT.done;
+};
+
+/** Fails before anything is raised when the file cannot be read. */
+async function openInput(file: string): Promise<AsyncIterable<Uint8Array>> {
+  if (file === '-') return process.stdin;
+  const unreadable = (why: string, cause?: unknown): TocsinError =>
+    new TocsinError('usage', 'unreadable_file', `${file} ${why}`, {
+      hint: 'Name a readable file of lines, or - for stdin.',
+      cause,
+    });
+  try {
+    await using handle = await open(file, 'r');
+    if ((await handle.stat()).isDirectory()) throw unreadable('is a directory');
+  } catch (error) {
+    throw error instanceof TocsinError ? error : unreadable('cannot be read', error);
+  }
+  return createReadStream(file);
+}
+
+/** Stops reading when told to; what was read is still raised. */
+export async function* untilAborted(
+  source: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const chunk of source) {
+    if (signal.aborted) return;
+    yield chunk;
+  }
+}

@@ -1,0 +1,175 @@
+// `tocsin start`: everything on one machine, in ./var.
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { createReadStream } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Command } from 'commander';
+import { startNatsServer, stopLeftover } from '../../adapters/nats/server.ts';
+import { redactUrl } from '../../adapters/nats/options.ts';
+import { sqliteReadModel } from '../../adapters/sqlite/read-model.ts';
+import { openKernel, type Kernel } from '../../kernel/open-kernel.ts';
+import { openProjector } from '../../kernel/open-projector.ts';
+import type { Projector } from '../../projections/runner/projector.ts';
+import { openOutput, openStore } from '../compose.ts';
+import type { Config } from '../config.ts';
+import { narrator, type Narrator } from '../narrator.ts';
+import { removeRunFile, writeRunFile } from '../run-file.ts';
+import { serveStatus } from '../serve-status.ts';
+import { EXIT, secondsSince, type Terminal } from '../terminal.ts';
+import { execute, NATS_SETTINGS, withCommonOptions, type Context, type Work } from './command.ts';
+import { raiseLines, type RaiseSummary } from './raise-file.ts';
+import { untilAborted } from './raise.ts';
+
+type Options = { readonly once?: true; readonly json?: true };
+
+/** Raises in flight; enough to fill group commits. */
+const CONCURRENCY = 64;
+
+export function startCommand(program: Command): void {
+  const command = program
+    .command('start')
+    .description('run everything on this machine, in ./var: store, NATS server, projection')
+    .option('--once', 'raise the examples, project, print the summary and exit');
+  withCommonOptions(command, ['store', ...NATS_SETTINGS, 'state', 'name', 'source', 'http'])
+    .addHelpText(
+      'after',
+      `
+On the first start it raises examples/triggers.ndjson and shows what happens. It then takes further
+trigger lines on its standard input, until Ctrl-C. A second start goes on where the first stopped.
+
+Examples:
+  tocsin start
+  tocsin start --once --json
+  TOCSIN_NATS=nats://127.0.0.1:4222 tocsin start`,
+    )
+    .action((options: Options) => execute(options, start, { useRunFile: false }));
+}
+
+const start: Work<Options> = async (context, options) => {
+  const startedAt = performance.now();
+  const { config, terminal } = context;
+  mkdirSync(resolve('var'), { recursive: true });
+  // The store's lock comes first: a second start must not touch the first one's NATS server.
+  await using store = await openStore(config, 'tocsin start');
+  await using nats = await natsOf(config);
+  const settled: Config = { ...config, nats: nats.url };
+  await using kernel = await openKernel({ store, name: config.name });
+  using state = sqliteReadModel({ file: config.state, owner: 'tocsin start' });
+  const story = narrator(terminal);
+  const projector = await openProjector({
+    store,
+    state,
+    output: openOutput(settled, story.logger),
+    name: config.name,
+    subjectRoot: config.subjectRoot,
+    source: config.source,
+    logger: story.logger,
+    actor: 'tocsin start',
+    onCommit: story.committed,
+  });
+  const running = { context, kernel, projector, story, startedAt };
+  if (options.once === true) return once(running);
+  await using status = await serveStatus(projector, config.http);
+  writeRunFile({
+    pid: process.pid,
+    store: config.store,
+    nats: redactUrl(nats.url),
+    http: status.url,
+  });
+  try {
+    return await live(running, nats.url, status.url);
+  } finally {
+    removeRunFile();
+  }
+};
+
+type Running = {
+  readonly context: Context;
+  readonly kernel: Kernel;
+  readonly projector: Projector;
+  readonly story: Narrator;
+  readonly startedAt: number;
+};
+
+async function once({ context, kernel, projector, story, startedAt }: Running): Promise<number> {
+  const { terminal, signal, wasInterrupted } = context;
+  const raised = await raiseExamples(kernel, story, signal);
+  const summary = await projector.once({}, signal);
+  const { read = 0, duplicates = 0, rejected = 0 } = raised ?? {};
+  const result = {
+    read,
+    raised: raised?.raised ?? 0,
+    duplicates,
+    rejected,
+    ...summary,
+    seconds: secondsSince(startedAt),
+  };
+  terminal.print(result);
+  terminal.say(
+    `${result.raised} raised, ${duplicates} duplicates; ${summary.triggered} triggers and ` +
+      `${summary.published} notifications published, ${summary.suppressed} suppressed ` +
+      `(output sequence ${summary.outputSequence}, ${result.seconds} s)`,
+  );
+  if (wasInterrupted()) return EXIT.interrupted;
+  return rejected > 0 ? EXIT.partly : EXIT.done;
+}
+
+async function live(running: Running, natsUrl: string, http: string): Promise<number> {
+  const { context, kernel, projector, story } = running;
+  const { terminal, signal } = context;
+  terminal.say(`Tocsin is up: store ${context.config.store}, NATS ${redactUrl(natsUrl)}`);
+  terminal.say(`  health and metrics   ${http}/health/ready  ${http}/metrics`);
+  terminal.say('  in a second terminal npm run -s tocsin -- watch');
+  const project = projector.run(signal);
+  const examples = await Promise.race([raiseExamples(kernel, story, signal), project]);
+  if (examples !== undefined) sayRaised(terminal, examples);
+  terminal.say('Type or pipe trigger lines here (NDJSON); Ctrl-C stops.');
+  const typed = raiseLines(kernel, untilAborted(process.stdin, signal), CONCURRENCY, story.raised);
+  const stopReading = (): void => {
+    process.stdin.destroy();
+  };
+  signal.addEventListener('abort', stopReading, { once: true });
+  const reading = typed.then(
+    (summary) => {
+      if (summary.read > 0) sayRaised(terminal, summary);
+    },
+    (error: unknown) => {
+      // Destroying stdin is how reading ends; every other failure is one.
+      if (!signal.aborted) throw error;
+    },
+  );
+  await Promise.all([project, reading]);
+  terminal.say('Stopped; the next start goes on from here.');
+  return EXIT.done;
+}
+
+function sayRaised(terminal: Terminal, summary: RaiseSummary): void {
+  const { read, raised, duplicates, rejected } = summary;
+  terminal.say(`${read} lines: ${raised} raised, ${duplicates} duplicates, ${rejected} rejected`);
+}
+
+/** The examples, until they were raised once; raising them again after a kill does no harm. */
+async function raiseExamples(
+  kernel: Kernel,
+  story: Narrator,
+  signal: AbortSignal,
+): Promise<RaiseSummary | undefined> {
+  const done = resolve('var/examples-raised');
+  const file = fileURLToPath(new URL('../../../examples/triggers.ndjson', import.meta.url));
+  if (existsSync(done) || !existsSync(file)) return undefined;
+  const source = untilAborted(createReadStream(file), signal);
+  const summary = await raiseLines(kernel, source, CONCURRENCY, story.raised);
+  if (!signal.aborted) writeFileSync(done, '');
+  return summary;
+}
+
+/** The NATS server that was named, or one of our own. */
+async function natsOf(config: Config): Promise<AsyncDisposable & { readonly url: string }> {
+  if (config.natsWasGiven) {
+    return { url: config.nats, [Symbol.asyncDispose]: () => Promise.resolve() };
+  }
+  const pidFile = resolve('var/nats.pid');
+  // A killed start leaves its server behind; two servers on one folder would ruin it.
+  await stopLeftover(pidFile);
+  return startNatsServer({ storeDir: join(resolve('var'), 'nats'), pidFile });
+}

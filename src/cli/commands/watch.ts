@@ -1,0 +1,43 @@
+// `tocsin watch`: the messages, as a JetStream consumer sees them.
+import type { Command } from 'commander';
+import { watchOutput } from '../../adapters/nats/watch.ts';
+import { TocsinError } from '../../domain/core/errors.ts';
+import { EXIT } from '../terminal.ts';
+import { describeMessage } from '../describe-message.ts';
+import { execute, NATS_SETTINGS, withCommonOptions, type Work } from './command.ts';
+
+type Options = { readonly from: string; readonly json?: true };
+
+export function watchCommand(program: Command): void {
+  const command = program
+    .command('watch')
+    .description('show messages as they are stored')
+    .option('--from <WHERE>', 'now, all, or a sequence of the stream', 'now');
+  withCommonOptions(command, NATS_SETTINGS)
+    .addHelpText('after', '\nExamples:\n  tocsin watch\n  tocsin watch --from all --json')
+    .action((options: Options) => execute(options, watch));
+}
+
+const watch: Work<Options> = async ({ config, terminal, signal }, options) => {
+  const messages = watchOutput({
+    servers: config.nats.split(','),
+    ...config.natsAccess,
+    stream: config.stream,
+    from: parseFrom(options.from),
+    signal,
+  });
+  for await (const message of messages) {
+    const shown = describeMessage(message);
+    terminal.print(shown.document);
+    terminal.say(shown.line);
+  }
+  return EXIT.done;
+};
+
+function parseFrom(text: string): 'now' | 'all' | bigint {
+  if (text === 'now' || text === 'all') return text;
+  if (/^[1-9]\d{0,18}$/.test(text)) return BigInt(text);
+  throw new TocsinError('usage', 'invalid_from', `--from ${text} is not a place in the stream`, {
+    hint: 'Use now, all, or a sequence from 1.',
+  });
+}

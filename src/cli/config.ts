@@ -1,0 +1,151 @@
+// Settings: option before environment before file before default. Secrets have no options, because
+// command lines are public; and none is ever printed.
+import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { z } from 'zod';
+import { TocsinError } from '../domain/core/errors.ts';
+import type { NatsConnectionOptions } from '../adapters/nats/options.ts';
+import { readRunFile } from './run-file.ts';
+
+/** Every setting by its name in `tocsin.config.json`, with its environment variable and its help. */
+export const SETTINGS = {
+  store: ['TOCSIN_STORE', 'where the events are: embedded:FILE'],
+  nats: ['TOCSIN_NATS', 'where the messages go: nats://HOST:PORT[,…]'],
+  state: ['TOCSIN_STATE', 'the projection’s state file'],
+  name: ['TOCSIN_NAME', 'first part of all stream names (default tocsin)'],
+  stream: ['TOCSIN_STREAM', 'the JetStream stream (default TOCSIN)'],
+  subjectRoot: ['TOCSIN_SUBJECT_ROOT', 'put before every subject, such as acme. (default empty)'],
+  source: ['TOCSIN_SOURCE', 'the CloudEvents source (default /tocsin)'],
+  http: ['TOCSIN_HTTP', 'HOST:PORT of health and metrics (default 127.0.0.1, any free port)'],
+  logLevel: ['TOCSIN_LOG_LEVEL', 'debug, info, warn or error'],
+  natsUser: ['TOCSIN_NATS_USER', 'user of the NATS server'],
+  natsCreds: ['TOCSIN_NATS_CREDS', 'a .creds file for the NATS server'],
+  natsCa: ['TOCSIN_NATS_CA', 'a CA certificate for the NATS server'],
+  natsCert: ['TOCSIN_NATS_CERT', 'our certificate for the NATS server'],
+  natsKey: ['TOCSIN_NATS_KEY', 'our certificate’s key'],
+} as const satisfies Record<string, readonly [string, string]>;
+
+/** Secrets: from the environment or the file only. */
+const SECRETS = { natsPassword: 'TOCSIN_NATS_PASSWORD', natsToken: 'TOCSIN_NATS_TOKEN' } as const;
+
+export type SettingName = keyof typeof SETTINGS;
+
+type Known = SettingName | keyof typeof SECRETS;
+
+const VARIABLES: Readonly<Record<Known, string>> = {
+  ...SECRETS,
+  ...mapValues(SETTINGS, ([variable]) => variable),
+};
+
+const names: readonly string[] = Object.keys(VARIABLES);
+
+const FileSchema = z.partialRecord(z.enum(names), z.string());
+
+/** The settings of one invocation. */
+export type Config = {
+  readonly store: string;
+  readonly nats: string;
+  /** True when somebody said which NATS server, rather than nobody. */
+  readonly natsWasGiven: boolean;
+  readonly state: string;
+  readonly name: string;
+  readonly stream: string;
+  readonly subjectRoot: string;
+  readonly source: string;
+  readonly http: { readonly host: string; readonly port: number };
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
+  /** For the NATS client; never print it. */
+  readonly natsAccess: Pick<NatsConnectionOptions, 'credentials' | 'tls'>;
+};
+
+/** What the command line said. */
+export type Given = Partial<Record<SettingName | 'config', string>>;
+
+/**
+ * Puts an invocation's settings together.
+ *
+ * @param useRunFile whether a running `start` may say where things are, when nothing else does
+ * @throws TocsinError `usage` for unknown keys, unreadable files and values out of range
+ */
+export function loadConfig(
+  given: Given,
+  env: NodeJS.ProcessEnv,
+  { useRunFile = true }: { readonly useRunFile?: boolean } = {},
+): Config {
+  const file = readConfigFile(given.config);
+  const running = useRunFile ? readRunFile() : undefined;
+  const said = (name: Known): string | undefined => {
+    const option = name in SETTINGS ? given[name as SettingName] : undefined;
+    const variable =
+      name in SETTINGS ? SETTINGS[name as SettingName][0] : SECRETS[name as keyof typeof SECRETS];
+    return option ?? (env[variable] === '' ? undefined : env[variable]) ?? file[name];
+  };
+  const nats = said('nats') ?? running?.nats;
+  const credsFile = said('natsCreds');
+  const user = said('natsUser');
+  const token = said('natsToken');
+  const credentials =
+    credsFile !== undefined
+      ? { credsFile }
+      : user !== undefined
+        ? { user, password: said('natsPassword') ?? '' }
+        : token !== undefined
+          ? { token }
+          : undefined;
+  const tls = { ca: said('natsCa'), cert: said('natsCert'), key: said('natsKey') };
+  const hasTls = Object.values(tls).some((path) => path !== undefined);
+  return {
+    store: said('store') ?? running?.store ?? `embedded:${resolve('var/store.db')}`,
+    nats: nats ?? 'nats://127.0.0.1:4222',
+    natsWasGiven: nats !== undefined,
+    state: resolve(said('state') ?? 'var/state.db'),
+    name: said('name') ?? 'tocsin',
+    stream: said('stream') ?? 'TOCSIN',
+    subjectRoot: said('subjectRoot') ?? '',
+    source: said('source') ?? '/tocsin',
+    http: parseAddress(said('http') ?? '127.0.0.1:0'),
+    logLevel: parseLevel(said('logLevel') ?? 'info'),
+    natsAccess: { credentials, tls: hasTls ? tls : undefined },
+  };
+}
+
+function readConfigFile(given: string | undefined): Readonly<Record<string, string | undefined>> {
+  const path = resolve(given ?? 'tocsin.config.json');
+  if (given === undefined && !existsSync(path)) return {};
+  const bad = (what: string, cause?: unknown): TocsinError =>
+    new TocsinError('usage', 'invalid_config', `${path} ${what}`, {
+      hint: `It is a JSON object of texts with these keys: ${names.join(', ')}.`,
+      cause,
+    });
+  let json: unknown;
+  try {
+    json = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (cause) {
+    throw bad('cannot be read as JSON', cause);
+  }
+  const parsed = FileSchema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const unknown = Object.keys(typeof json === 'object' ? (json ?? {}) : {}).filter(
+    (key) => !names.includes(key),
+  );
+  throw bad(unknown.length > 0 ? `has unknown keys: ${unknown.join(', ')}` : 'is not of that form');
+}
+
+function parseAddress(text: string): Config['http'] {
+  const match = /^(?:(.+):)?(\d{1,5})$/.exec(text);
+  const port = Number(match?.[2]);
+  if (match === null || port > 65_535) {
+    throw new TocsinError('usage', 'invalid_http', `"${text}" is not an address to listen at`, {
+      hint: 'Use HOST:PORT, such as 127.0.0.1:9090; port 0 takes any free one.',
+    });
+  }
+  return { host: match[1] ?? '127.0.0.1', port };
+}
+
+function parseLevel(text: string): Config['logLevel'] {
+  const parsed = z.enum(['debug', 'info', 'warn', 'error']).safeParse(text);
+  if (parsed.success) return parsed.data;
+  throw new TocsinError('usage', 'invalid_log_level', `"${text}" is not a log level`, {
+    hint: 'Use debug, info, warn or error.',
+  });
+}
