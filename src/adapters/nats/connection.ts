@@ -30,6 +30,9 @@ export type Connection = {
 /** How long an API request may take before the server counts as unavailable. */
 export const apiTimeoutMs = 5_000;
 
+/** Error code of {@link requireJetStream}. */
+export const noJetStream = 'nats_no_jetstream';
+
 const accountSchema = z.object({ error: jsErrorSchema.optional() });
 
 /**
@@ -81,14 +84,9 @@ export async function requireJetStream(connection: Connection): Promise<void> {
       ? client.info?.jetstream !== true
       : error.err_code === jsCode.notEnabled || error.err_code === jsCode.notEnabledForAccount;
   if (!missing) throw unavailable(`JetStream at ${servers}: ${apiErrorText(error)}`);
-  throw new TocsinError(
-    'unavailable',
-    'nats_no_jetstream',
-    `NATS at ${servers} has no JetStream.`,
-    {
-      hint: 'Start nats-server with -js (and a store directory), or enable JetStream for this account.',
-    },
-  );
+  throw new TocsinError('unavailable', noJetStream, `NATS at ${servers} has no JetStream.`, {
+    hint: 'Start nats-server with -js (and a store directory), or enable JetStream for this account.',
+  });
 }
 
 /** Why the API did not do it: its own error, or nobody serves it. */

@@ -4,10 +4,10 @@ import type { OutputInfo } from '../../projections/ports.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 
 /** The largest message is 256 KiB (design section 4); headers come on top. */
-const minimumMessageBytes = 300 * 1024;
+export const minimumMessageBytes = 300 * 1024;
 
 /** Before this, a leader change could acknowledge a message as a duplicate that was never stored. */
-const firstSafeClusterVersion = [2, 10, 26] as const;
+export const firstSafeClusterVersion = [2, 10, 26] as const;
 
 /** What this output's stream must look like. */
 export type StreamPlan = {

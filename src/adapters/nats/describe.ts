@@ -1,0 +1,131 @@
+// What `doctor` wants to know about a NATS server, asked without changing anything there.
+import { TocsinError } from '../../domain/core/errors.ts';
+import type { OutputInfo } from '../../projections/ports.ts';
+import {
+  apiRequest,
+  closeConnection,
+  noJetStream,
+  openConnection,
+  requireJetStream,
+  type Connection,
+} from './connection.ts';
+import { unavailable } from './failures.ts';
+import type { NatsConnectionOptions } from './options.ts';
+import {
+  describeStream,
+  firstSafeClusterVersion,
+  isAtLeast,
+  minimumMessageBytes,
+  planStream,
+  streamInfoSchema,
+  type StreamPlan,
+} from './stream.ts';
+
+/** Settings of {@link describeServer}. */
+export type DescribeOptions = NatsConnectionOptions & {
+  readonly stream?: string | undefined;
+  readonly subjectRoot?: string | undefined;
+  readonly subjects?: readonly string[] | undefined;
+  readonly signal?: AbortSignal | undefined;
+};
+
+/** A NATS server and our stream on it. */
+export type ServerDescription = {
+  /** As configured, without secrets. */
+  readonly servers: string;
+  readonly name: string;
+  readonly version: string;
+  readonly cluster: string | undefined;
+  readonly tls: boolean;
+  readonly jetStream: boolean;
+  readonly maxPayloadBytes: number;
+  readonly roundTripMs: number;
+  readonly stream: (OutputInfo & { readonly replicas: number }) | undefined;
+  /** What should be changed, in words; empty when all is well. The stream's own are in `stream`. */
+  readonly warnings: readonly string[];
+};
+
+const oldestServed = [2, 9, 10] as const;
+
+/**
+ * Connects and looks.
+ *
+ * @throws OutputError (`unavailable`) when it cannot be reached, TocsinError for wrong
+ *   credentials and the like; a server without JetStream is described as such
+ */
+export async function describeServer(options: DescribeOptions): Promise<ServerDescription> {
+  const plan = planStream(
+    options.stream ?? 'TOCSIN',
+    options.subjectRoot ?? '',
+    1,
+    options.subjects,
+  );
+  const connection = await openConnection(options, options.signal);
+  try {
+    const { client, servers } = connection;
+    const roundTripMs = await client.rtt();
+    const jetStream = await hasJetStream(connection);
+    const { info } = client;
+    if (info === undefined) throw unavailable(`NATS at ${servers} closed the connection`);
+    const { version, max_payload: maxPayloadBytes } = info;
+    return {
+      servers,
+      name: info.server_name,
+      version,
+      cluster: info.cluster,
+      tls: info.tls_required === true || info.tls_available === true,
+      jetStream,
+      maxPayloadBytes,
+      roundTripMs,
+      stream: jetStream ? await ourStream(connection, plan, version) : undefined,
+      warnings: serverWarnings(version, info.cluster, maxPayloadBytes),
+    };
+  } finally {
+    await closeConnection(connection);
+  }
+}
+
+async function hasJetStream(connection: Connection): Promise<boolean> {
+  try {
+    await requireJetStream(connection);
+    return true;
+  } catch (error) {
+    if (error instanceof TocsinError && error.code === noJetStream) return false;
+    throw error;
+  }
+}
+
+async function ourStream(
+  connection: Connection,
+  plan: StreamPlan,
+  version: string,
+): Promise<ServerDescription['stream']> {
+  const path = `STREAM.INFO.${plan.stream}`;
+  const answer = await apiRequest(connection, path, undefined, streamInfoSchema);
+  if (!answer.ok) return undefined;
+  const { num_replicas: replicas } = answer.value.config;
+  return { ...describeStream(plan, answer.value, version), replicas };
+}
+
+function serverWarnings(
+  version: string,
+  cluster: string | undefined,
+  maxPayloadBytes: number,
+): readonly string[] {
+  const warnings: string[] = [];
+  if (!isAtLeast(version, oldestServed)) {
+    warnings.push(`nats-server ${version} is older than ${oldestServed.join('.')}`);
+  }
+  if (cluster !== undefined && !isAtLeast(version, firstSafeClusterVersion)) {
+    const safe = firstSafeClusterVersion.join('.');
+    warnings.push(
+      `nats-server ${version} in a cluster: before ${safe} it can lose what it acknowledged`,
+    );
+  }
+  if (maxPayloadBytes < minimumMessageBytes) {
+    warnings.push(
+      `max_payload is ${maxPayloadBytes}, under ${minimumMessageBytes}: large messages stop the lane`,
+    );
+  }
+  return warnings;
+}
