@@ -17,6 +17,8 @@ const wrongUsage = 2;
 /** Ctrl-C reaches us from the terminal and from npm within milliseconds: one wish, forwarded once. */
 const sameSignalForMs = 500;
 
+const lookForParentEveryMs = 500;
+
 process.exitCode = await main(process.argv.slice(2));
 
 /** @param {readonly string[]} argv */
@@ -68,6 +70,7 @@ function environment(node) {
 function run(node, [file = '', ...args], options) {
   return new Promise((resolve, reject) => {
     const child = spawn(node, [join(root, file), ...args], { ...options, stdio: 'inherit' });
+    stopWithNpm(child);
     let last = { signal: '', at: 0 };
     for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
       process.on(signal, () => {
@@ -82,4 +85,21 @@ function run(node, [file = '', ...args], options) {
       resolve(signal === null ? (code ?? 0) : 128 + constants.signals[signal]);
     });
   });
+}
+
+/**
+ * A killed npm, or the shell that it puts between itself and us, takes nobody along; what it started
+ * would run on unseen and hold the files that the next start needs.
+ *
+ * @param {import('node:child_process').ChildProcess} child
+ */
+function stopWithNpm(child) {
+  const parent = process.ppid;
+  if (process.env['npm_command'] === undefined) return;
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(watch);
+    child.kill('SIGTERM');
+  }, lookForParentEveryMs);
+  watch.unref();
 }

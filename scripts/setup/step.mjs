@@ -32,16 +32,18 @@ export function progress(line) {
  */
 export function quietly(command, { what, hint, ...options }) {
   const [program, ...args] = command;
-  const { status, signal, error, stdout, stderr } = spawnSync(program, args, {
+  const run = spawnSync(program, args, {
     ...options,
     encoding: 'utf8',
     maxBuffer: 64 * 1024 * 1024,
     // A terminal stays reachable for sudo's password.
     stdio: [process.stdin.isTTY ? 'inherit' : 'ignore', 'pipe', 'pipe'],
   });
-  if (status === 0) return stdout;
-  const how = error?.message ?? (signal === null ? `exit ${String(status)}` : signal);
-  throw new SetupError(`${what} failed (${how}).`, { hint, output: ends(`${stdout}\n${stderr}`) });
+  if (run.status === 0) return;
+  const how = run.error?.message ?? run.signal ?? `exit ${String(run.status)}`;
+  // A program that could not be started has no output at all.
+  const output = run.pid === 0 ? '' : `${run.stdout}\n${run.stderr}`;
+  throw new SetupError(`${what} failed (${how}).`, { hint, output: ends(output) });
 }
 
 /**

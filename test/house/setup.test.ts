@@ -129,13 +129,9 @@ describe('the dependencies', () => {
 
   test('are installed by the npm that runs us, without install scripts', () => {
     const running = npmCommand(['ci'], { npm_execpath: '/x/npm/bin/npm-cli.js' });
-    expect(running).toEqual([
-      process.execPath,
-      '/x/npm/bin/npm-cli.js',
-      '--loglevel=error',
-      '--ignore-scripts',
-      'ci',
-    ]);
+    expect(running.slice(0, 2)).toEqual([process.execPath, '/x/npm/bin/npm-cli.js']);
+    expect(running).toContain('--ignore-scripts');
+    expect(running.at(-1)).toBe('ci');
     expect(npmCommand(['ci'], { npm_execpath: '/x/pnpm.cjs' })[0]).toBe('npm');
     expect(npmCommand(['ci'], {})[0]).toBe('npm');
   });
