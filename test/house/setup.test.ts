@@ -59,7 +59,9 @@ describe('nats-server', () => {
   test.for(packageManagers)('is installed by $program in a command that parses', (manager) => {
     const [shell, option, script] = manager.command;
     if (shell !== 'sh' || option !== '-c') return;
-    expect(() => quietly(['sh', '-n', '-c', script ?? ''], { what: 'x', hint: '' })).not.toThrow();
+    expect(() => {
+      quietly(['sh', '-n', '-c', script ?? ''], { what: 'x', hint: '' });
+    }).not.toThrow();
   });
 });
 
@@ -176,8 +178,9 @@ describe('the lock of the set-up', () => {
 describe('a step that fails', () => {
   test('shows both ends of the output, and what to do', () => {
     const print = 'for (let i = 1; i <= 99; i++) console.log(i); process.exit(4)';
-    const failing = () =>
+    const failing = () => {
       quietly([process.execPath, '-e', print], { what: 'Counting', hint: 'Count yourself.' });
+    };
     expect(failing).toThrow('Counting failed (exit 4).');
     expect(failing).toThrow(expect.objectContaining({ hint: 'Count yourself.' }));
   });
