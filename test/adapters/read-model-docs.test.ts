@@ -102,6 +102,10 @@ describe('docs/read-model.md', () => {
       requested_at: '2026-04-30T02:17:42.123Z',
       recorded_at: '2026-04-30T02:17:42.128Z',
     });
+    expect(db.prepare("SELECT * FROM verdicts_view WHERE event = 'r1'").get()).toMatchObject({
+      position: '1500/1500',
+      window_start: '2026-04-30T02:17:42.123Z',
+    });
   });
 });
 

@@ -110,6 +110,10 @@ const VIEWS = `
     id, mock, user, trigger_type,
     ${rfc3339('window_start')}, ${rfc3339('requested_at')}, ${rfc3339('recorded_at')}
   FROM notices;
+  CREATE VIEW verdicts_view AS SELECT
+    event, position_commit || '/' || position_prepare AS position, stream, revision, ruleset,
+    user, trigger_type, ${rfc3339('window_start')}, verdict, reason, basis, message_id, sequence
+  FROM verdicts;
   CREATE VIEW tail_view AS SELECT
     sequence, ordinal, id, rule, ruleset, source, stream, revision,
     position_commit || '/' || position_prepare AS position, ${rfc3339('recorded_at')}, digest
