@@ -1,7 +1,7 @@
 // The public surface as text, in docs/api.txt: each public entry's names with their declarations, then
 // everything of ours that those declarations lead to. A change of the surface shows as a change of that
 // file, or fails the check. `--write` updates it; both read the declarations in dist.
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
 import ts from 'typescript';
@@ -10,7 +10,10 @@ import { readPackage } from './read-package.mjs';
 const reportFile = 'docs/api.txt';
 const isWriting = process.argv.includes('--write');
 
-if (isWriting) execFileSync(process.execPath, ['scripts/build.mjs'], { stdio: 'inherit' });
+if (isWriting) {
+  const { status } = spawnSync(process.execPath, ['scripts/build.mjs'], { stdio: 'inherit' });
+  if (status !== 0) process.exit(1);
+}
 const report = reportOf(publicEntries());
 if (isWriting) {
   writeFileSync(reportFile, report);
