@@ -30,14 +30,7 @@ const SECRETS = { natsPassword: 'TOCSIN_NATS_PASSWORD', natsToken: 'TOCSIN_NATS_
 
 export type SettingName = keyof typeof SETTINGS;
 
-type Known = SettingName | keyof typeof SECRETS;
-
-const VARIABLES: Readonly<Record<Known, string>> = {
-  ...SECRETS,
-  ...mapValues(SETTINGS, ([variable]) => variable),
-};
-
-const names: readonly string[] = Object.keys(VARIABLES);
+const names: readonly string[] = [...Object.keys(SETTINGS), ...Object.keys(SECRETS)];
 
 const FileSchema = z.partialRecord(z.enum(names), z.string());
 
@@ -74,21 +67,19 @@ export function loadConfig(
 ): Config {
   const file = readConfigFile(given.config);
   const running = useRunFile ? readRunFile() : undefined;
-  const said = (name: Known): string | undefined => {
-    const option = name in SETTINGS ? given[name as SettingName] : undefined;
-    const variable =
-      name in SETTINGS ? SETTINGS[name as SettingName][0] : SECRETS[name as keyof typeof SECRETS];
-    return option ?? (env[variable] === '' ? undefined : env[variable]) ?? file[name];
-  };
+  const said = (name: SettingName): string | undefined =>
+    given[name] ?? fromEnvironment(env, SETTINGS[name][0]) ?? file[name];
+  const secret = (name: keyof typeof SECRETS): string | undefined =>
+    fromEnvironment(env, SECRETS[name]) ?? file[name];
   const nats = said('nats') ?? running?.nats;
   const credsFile = said('natsCreds');
   const user = said('natsUser');
-  const token = said('natsToken');
+  const token = secret('natsToken');
   const credentials =
     credsFile !== undefined
       ? { credsFile }
       : user !== undefined
-        ? { user, password: said('natsPassword') ?? '' }
+        ? { user, password: secret('natsPassword') ?? '' }
         : token !== undefined
           ? { token }
           : undefined;
@@ -107,6 +98,10 @@ export function loadConfig(
     logLevel: parseLevel(said('logLevel') ?? 'info'),
     natsAccess: { credentials, tls: hasTls ? tls : undefined },
   };
+}
+
+function fromEnvironment(env: NodeJS.ProcessEnv, variable: string): string | undefined {
+  return env[variable] === '' ? undefined : env[variable];
 }
 
 function readConfigFile(given: string | undefined): Readonly<Record<string, string | undefined>> {

@@ -49,6 +49,8 @@ export const NATS_SETTINGS = [
   'natsKey',
 ] as const satisfies readonly SettingName[];
 
+const SAME_SIGNAL_MS = 300;
+
 /** Runs a command's work and turns its end into an exit code. */
 export async function execute<O extends Given & { readonly json?: true }>(
   options: O,
@@ -58,8 +60,15 @@ export async function execute<O extends Given & { readonly json?: true }>(
   const json = options.json === true;
   const stop = new AbortController();
   let interrupted = false;
+  const wasInterrupted = (): boolean => interrupted;
+  let firstAt = 0;
   const onSignal = (name: NodeJS.Signals): void => {
-    if (stop.signal.aborted) process.exit(EXIT.interrupted);
+    if (stop.signal.aborted) {
+      // One Ctrl-C may come twice: from the terminal and from the process that started us.
+      if (performance.now() - firstAt < SAME_SIGNAL_MS) return;
+      process.exit(EXIT.interrupted);
+    }
+    firstAt = performance.now();
     interrupted = name === 'SIGINT';
     stop.abort();
   };
@@ -67,12 +76,11 @@ export async function execute<O extends Given & { readonly json?: true }>(
   try {
     const config = loadConfig(options, process.env, { useRunFile });
     const terminal = createTerminal(json);
-    const context = { config, terminal, signal: stop.signal, wasInterrupted: () => interrupted };
+    const context = { config, terminal, signal: stop.signal, wasInterrupted };
     process.exitCode = await work(context, options);
     terminal.endProgress();
   } catch (error) {
-    process.exitCode =
-      interrupted && stop.signal.aborted ? EXIT.interrupted : reportFailure(error, json);
+    process.exitCode = wasInterrupted() ? EXIT.interrupted : reportFailure(error, json);
   } finally {
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
   }

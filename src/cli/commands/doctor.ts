@@ -1,12 +1,11 @@
 // `tocsin doctor`: is everything there that the projection needs, and is it safe?
 import type { Command } from 'commander';
-import { describeServer } from '../../adapters/nats/describe.ts';
-import { redactUrl } from '../../adapters/nats/options.ts';
+import { describeServer, type ServerDescription } from '../../adapters/nats/describe.ts';
 import { openReadModelReader } from '../../adapters/sqlite/read-model.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { readControl } from '../../kernel/control.ts';
 import { rulesetOf } from '../../projections/notification/fold.ts';
-import { openOutput, openReader } from '../compose.ts';
+import { openReader } from '../compose.ts';
 import type { Config } from '../config.ts';
 import { EXIT } from '../terminal.ts';
 import { execute, NATS_SETTINGS, withCommonOptions, type Work } from './command.ts';
@@ -71,29 +70,35 @@ function checkState(config: Config): Check {
 }
 
 async function checkNats(config: Config): Promise<readonly Check[]> {
-  const access = { servers: config.nats.split(','), ...config.natsAccess };
-  const server = await checked('nats', async () => {
-    const { version, warnings } = await describeServer(access, config.stream);
-    const detail = `${redactUrl(config.nats)}: nats-server ${version} with JetStream`;
-    return warnings.length === 0
-      ? ok('nats', detail)
-      : { name: 'nats', status: 'warning', detail: `${detail}; ${warnings.join('; ')}` };
-  });
-  if (server.status === 'failed') return [server];
-  const stream = await checked('stream', async () => {
-    await using session = await openOutput(config).connect();
-    const info = await session.info();
-    if (info === undefined) return ok('stream', `${config.stream}: not there yet`);
-    const detail = `${info.stream}: messages ${info.firstSequence} to ${info.lastSequence}`;
-    const { faults, warnings } = info;
-    if (faults.length > 0) {
-      return { name: 'stream', status: 'failed', detail: `${detail}; ${faults.join('; ')}` };
-    }
-    return warnings.length === 0
-      ? ok('stream', detail)
-      : { name: 'stream', status: 'warning', detail: `${detail}; ${warnings.join('; ')}` };
-  });
-  return [server, stream];
+  const { nats, natsAccess, stream, subjectRoot } = config;
+  let found: ServerDescription;
+  try {
+    found = await describeServer({ servers: nats.split(','), ...natsAccess, stream, subjectRoot });
+  } catch (error) {
+    return [failed('nats', error)];
+  }
+  const server = `${found.servers}: nats-server ${found.version}`;
+  if (!found.jetStream) {
+    const hint = 'Start it with -js, or enable JetStream for this account.';
+    return [{ name: 'nats', status: 'failed', detail: `${server} without JetStream`, hint }];
+  }
+  return [weigh('nats', server, [], found.warnings), checkStream(stream, found.stream)];
+}
+
+function checkStream(name: string, info: ServerDescription['stream']): Check {
+  if (info === undefined) return ok('stream', `${name}: not there yet`);
+  const { firstSequence, lastSequence, faults, warnings } = info;
+  return weigh('stream', `${name}: messages ${firstSequence} to ${lastSequence}`, faults, warnings);
+}
+
+function weigh(
+  name: string,
+  detail: string,
+  faults: readonly string[],
+  warnings: readonly string[],
+): Check {
+  const status = faults.length > 0 ? 'failed' : warnings.length > 0 ? 'warning' : 'ok';
+  return { name, status, detail: [detail, ...faults, ...warnings].join('; ') };
 }
 
 function ok(name: string, detail: string): Check {
@@ -104,8 +109,12 @@ async function checked(name: string, check: () => Promise<Check>): Promise<Check
   try {
     return await check();
   } catch (error) {
-    const detail = error instanceof Error ? error.message : String(error);
-    const hint = error instanceof TocsinError ? error.hint : undefined;
-    return { name, status: 'failed', detail, ...(hint === undefined ? {} : { hint }) };
+    return failed(name, error);
   }
+}
+
+function failed(name: string, error: unknown): Check {
+  const detail = error instanceof Error ? error.message : String(error);
+  const hint = error instanceof TocsinError ? { hint: error.hint } : {};
+  return { name, status: 'failed', detail, ...hint };
 }

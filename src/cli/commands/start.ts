@@ -1,6 +1,5 @@
 // `tocsin start`: everything on one machine, in ./var.
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { createReadStream } from 'node:fs';
+import { createReadStream, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
@@ -68,7 +67,7 @@ const start: Work<Options> = async (context, options) => {
     onCommit: story.committed,
   });
   const running = { context, kernel, projector, story, startedAt };
-  if (options.once === true) return once(running);
+  if (options.once === true) return await once(running);
   await using status = await serveStatus(projector, config.http);
   writeRunFile({
     pid: process.pid,

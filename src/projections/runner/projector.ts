@@ -64,6 +64,7 @@ class EpochProjector implements Projector {
   #phase: ProjectorStatus['phase'] = 'stopped';
   #view: EpochView | undefined;
   #role: Role = 'active';
+  #way: Way | undefined;
   #checkpoint: Checkpoint | undefined;
   #intake: { position: Position; events: number } | undefined;
   #lastRecordedAt: number | undefined;
@@ -86,12 +87,13 @@ class EpochProjector implements Projector {
   async run(signal: AbortSignal, options: RunOptions = {}): Promise<void> {
     if (this.#phase !== 'stopped') throw alreadyRunning();
     this.#role = options.standby === true ? 'standby' : 'active';
+    this.#way = options.way;
     this.#progressAt = this.#context.elapsed();
     try {
       while (!signal.aborted) {
         this.#phase = 'running';
         this.#epochs += 1;
-        const failure = await this.#epoch(options.way, signal);
+        const failure = await this.#epoch(signal);
         if (failure === undefined || isOver(signal)) return;
         await this.#waitAfter(failure.error, signal);
       }
@@ -184,15 +186,12 @@ class EpochProjector implements Projector {
     return idle ? 0 : this.#context.elapsed() - this.#progressAt;
   }
 
-  async #epoch(
-    way: Way | undefined,
-    signal: AbortSignal,
-  ): Promise<{ readonly error: unknown } | undefined> {
+  async #epoch(signal: AbortSignal): Promise<{ readonly error: unknown } | undefined> {
     try {
       const observe = (view: EpochView | undefined): void => {
         this.#view = view;
       };
-      await runEpoch(this.#context, this.#role, way, this.#events(), observe, signal);
+      await runEpoch(this.#context, this.#role, this.#way, this.#events(), observe, signal);
       return undefined;
     } catch (error) {
       return { error };
@@ -203,6 +202,8 @@ class EpochProjector implements Projector {
     const { logger } = this.#context;
     return {
       resumed: (role, stored, checkpoint) => {
+        // The operator's way was for this refusal, not for one that may come in a year.
+        this.#way = undefined;
         this.#checkpoint = checkpoint;
         this.#intake = undefined;
         this.#caughtUp = false;
