@@ -1,0 +1,133 @@
+// NDJSON from outside, line by line: whatever comes, memory stays bounded, a bad line says what is
+// wrong with it, and the good lines around it are read. What the lines mean is not known here.
+import { isUtf8, type Buffer } from 'node:buffer';
+import { jsonFault, type Json } from '../../domain/core/json.ts';
+import { jsonBreak } from './json-break.ts';
+import { createSplitter, type RawLine } from './splitter.ts';
+
+/** Longest line unless said otherwise: no trigger comes near it. */
+export const MAX_LINE_BYTES = 256 * 1024;
+
+/** Most lines in one page; a huge chunk must not become as many objects at once. */
+const PAGE_LINES = 512;
+
+/** Characters of a broken line that its message may show. */
+const SHOWN_BEFORE = 12;
+const SHOWN_AFTER = 20;
+
+/** One line that is not blank; `line` counts from 1 and counts blank lines too. */
+export type Line = { readonly line: number } & (
+  | { readonly kind: 'json'; readonly value: Json }
+  | {
+      readonly kind: 'fault';
+      readonly code: 'broken_json' | 'invalid_utf8' | 'line_too_long' | 'nul_byte';
+      /** Completes "line 12 …"; shows at most 32 characters of the line, as printable ASCII. */
+      readonly message: string;
+    }
+);
+
+/**
+ * Reads NDJSON: lines end in LF or CRLF, the last one may end without; a byte order mark at the
+ * beginning and blank lines are passed over. The same bytes give the same lines, however they are cut
+ * into chunks.
+ *
+ * @param source the bytes; what it throws is thrown on
+ * @param options.maxLineBytes a longer line (without its LF) is a fault, and is skipped unbuffered
+ * @returns pages of lines; a page is at most what one chunk completed
+ */
+export async function* readLines(
+  source: AsyncIterable<Uint8Array>,
+  { maxLineBytes = MAX_LINE_BYTES }: { readonly maxLineBytes?: number } = {},
+): AsyncGenerator<readonly Line[], void, undefined> {
+  const splitter = createSplitter(maxLineBytes);
+  for await (const chunk of source) yield* pages(splitter.push(chunk), maxLineBytes);
+  yield* pages(splitter.end(), maxLineBytes);
+}
+
+function* pages(lines: Iterable<RawLine>, maxLineBytes: number): Generator<readonly Line[]> {
+  let page: Line[] = [];
+  for (const raw of lines) {
+    const line = raw.bytes === 'too_long' ? tooLong(raw.line, maxLineBytes) : parse(raw);
+    if (line === undefined) continue;
+    if (page.push(line) < PAGE_LINES) continue;
+    yield page;
+    page = [];
+  }
+  if (page.length > 0) yield page;
+}
+
+function parse({ line, bytes }: { readonly line: number; readonly bytes: Buffer }) {
+  const start = line === 1 && hasUtf8Mark(bytes) ? 3 : 0;
+  if (!isUtf8(bytes)) {
+    const hint = line === 1 && hasUtf16Mark(bytes) ? '; it looks like UTF-16' : '';
+    return fault(line, 'invalid_utf8', `is not UTF-8${hint}`);
+  }
+  const text = bytes.toString('utf8', start);
+  const nul = text.indexOf('\u0000');
+  if (nul >= 0) return fault(line, 'nul_byte', `has a NUL byte at column ${nul + 1}`);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    // It throws for one reason only, and where that is we find out ourselves.
+    if (/^[ \t\r]*$/.test(text)) return undefined;
+    return fault(line, 'broken_json', brokenAt(text, jsonBreak(text) ?? text.length));
+  }
+  const reason = faultByField(value);
+  return isChecked(value, reason) ? jsonLine(line, value) : fault(line, 'broken_json', reason);
+}
+
+/** As {@link jsonFault}, with the name of the field that it is about, where there is one. */
+function faultByField(value: unknown): string {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return jsonFault(value) ?? '';
+  }
+  for (const [key, child] of Object.entries(value)) {
+    const inKey = jsonFault(key);
+    if (inKey !== undefined) return 'has a key with a NUL character or a lone surrogate';
+    const inValue = jsonFault(child);
+    if (inValue !== undefined) return `${printable(key.slice(0, 64))} ${inValue}`;
+  }
+  return '';
+}
+
+// The parser made it and `reason` says that every part is as it must be.
+function isChecked(_value: unknown, reason: string): _value is Json {
+  return reason === '';
+}
+
+function brokenAt(text: string, at: number): string {
+  if (at >= text.length) return `is not JSON: it ends too early, at column ${at + 1}`;
+  const shown = printable(text.slice(Math.max(0, at - SHOWN_BEFORE), at + SHOWN_AFTER));
+  return `is not JSON: column ${at + 1}, near \`${shown}\``;
+}
+
+// Each line has this one shape, so that whoever reads them meets one.
+function jsonLine(line: number, value: Json): Line {
+  return { line, kind: 'json', value };
+}
+
+function fault(
+  line: number,
+  code: Extract<Line, { kind: 'fault' }>['code'],
+  message: string,
+): Line {
+  return { line, kind: 'fault', code, message };
+}
+
+function tooLong(line: number, maxLineBytes: number): Line {
+  const size = maxLineBytes % 1024 === 0 ? `${maxLineBytes / 1024} KiB` : `${maxLineBytes} bytes`;
+  return fault(line, 'line_too_long', `is longer than ${size} and was skipped`);
+}
+
+function printable(text: string): string {
+  return text.replace(/[^\x20-\x7e]/g, '?');
+}
+
+function hasUtf8Mark(bytes: Buffer): boolean {
+  return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
+}
+
+function hasUtf16Mark(bytes: Buffer): boolean {
+  return (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff);
+}
