@@ -84,6 +84,16 @@ describe('a file that is not as an embedded store left it', () => {
   });
 });
 
+test('positions count bytes: they leave gaps, so nobody can learn that the next one is +1', async () => {
+  const store = await opened(temporaryFile());
+  await write(store, 'a', 'no_stream', events(5));
+  const places = (await allForwards(store)).map(({ position }) => position);
+  for (const [n, { commit, prepare }] of places.entries()) {
+    expect(commit).toBe(prepare);
+    expect(commit - (places[n - 1]?.commit ?? 0n)).toBeGreaterThan(20n);
+  }
+});
+
 describe('appends that share a commit', () => {
   test('stand for themselves: conflicts and refusals of some do not touch the others', async () => {
     const store = await opened(temporaryFile());

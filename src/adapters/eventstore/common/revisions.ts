@@ -33,7 +33,7 @@ export function decideAppend(
   }
   const conflict: Answer = { outcome: 'conflict', actual: actualRevision(last) };
   const end = expected + BigInt(ids.length);
-  if (expected > last || ids.length === 0 || end > last) return conflict;
+  if (ids.length === 0 || end > last) return conflict;
   const stored = storedFrom(expected + 1n, ids.length);
   const tail = stored.at(-1);
   const repeated = stored.length === ids.length && stored.every(({ id }, i) => id === ids[i]);
