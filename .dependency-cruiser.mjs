@@ -45,14 +45,14 @@ export default {
     },
     {
       name: 'kernel',
-      comment: 'kernel -> domain, projections',
+      comment: 'kernel -> domain, projections; its testing folder also assertions',
       severity: 'error',
       from: { path: '^src/kernel/' },
       to: {
         pathNot: [
           '^src/(domain|projections|kernel)/',
           packages('zod', 'ts-pattern', 'uuid', 'canonicalize'),
-          core('crypto', 'timers', 'timers/promises'),
+          core('assert', 'crypto', 'timers', 'timers/promises'),
         ],
       },
     },

@@ -9,9 +9,10 @@ import { isSiteRelativePath } from '../texts.ts';
 
 const Id = z.union([z.int().positive(), z.string().regex(/^[A-Za-z0-9._@-]{1,64}$/)]);
 
-const Rfc3339 = z.string().refine((text) => parseInstant(text).ok, {
-  error: 'is not an RFC 3339 instant',
-});
+const Rfc3339 = z
+  .string()
+  .refine((text) => parseInstant(text).ok, { error: 'is not an RFC 3339 instant' })
+  .meta({ format: 'date-time' });
 
 const target = {
   trigger_type: TriggerTypeSchema,

@@ -1,0 +1,10 @@
+// 'tocsin/contracts': what consumers of the messages need.
+export {
+  ActiveScheduleTriggered,
+  CONTRACTS,
+  NotificationRequested,
+  type ContractName,
+} from './domain/contracts/schemas.ts';
+export { MessageHeaders } from './domain/contracts/headers.ts';
+export { parseMessage, type ParsedMessage } from './domain/contracts/parse-message.ts';
+export { asyncApi, type AsyncApiOptions } from './domain/contracts/async-api.ts';

@@ -1,0 +1,96 @@
+// The published contract as an AsyncAPI 3 document, generated from the zod schemas that consumers parse
+// with: the two cannot drift apart.
+import { z } from 'zod';
+import type { Json, JsonObject } from '../core/json.ts';
+import { isJson } from '../core/json.ts';
+import { MessageHeaders } from './headers.ts';
+import { CONTRACTS, type ContractName } from './schemas.ts';
+
+export type AsyncApiOptions = {
+  /** Put before every subject: empty, or tokens that end in a dot. Default empty. */
+  readonly subjectRoot?: string;
+};
+
+const ABOUT: Readonly<Record<ContractName, string>> = {
+  'active_schedule.triggered': 'A trigger was raised.',
+  'notification.feishu.requested': 'A notification was let through, for the Feishu channel.',
+  'notification.webhook.requested': 'A notification was let through, for the webhook channel.',
+};
+
+/**
+ * The AsyncAPI 3.0 document of what Tocsin sends: plain JSON, ready to be written to a file.
+ *
+ * Every contract has two channels: real traffic, and mock traffic under `mock.`.
+ */
+export function asyncApi({ subjectRoot = '' }: AsyncApiOptions = {}): JsonObject {
+  const names = Object.keys(CONTRACTS).filter((name): name is ContractName => name in CONTRACTS);
+  const channels = names.flatMap((name) => [
+    [name, channel(name, `${subjectRoot}${name}`, ABOUT[name])] as const,
+    [
+      `mock.${name}`,
+      channel(name, `${subjectRoot}mock.${name}`, `${ABOUT[name]} In mock time: never act on it.`),
+    ] as const,
+  ]);
+  return {
+    asyncapi: '3.0.0',
+    info: {
+      title: 'Tocsin',
+      version: '1',
+      description:
+        'Triggers and the notifications that were let through, at most one per user, type and dedupe ' +
+        'window, in a JetStream stream. Each message is a CloudEvent in NATS binary mode.',
+      license: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
+    },
+    defaultContentType: 'application/json',
+    channels: Object.fromEntries(channels),
+    operations: Object.fromEntries(
+      channels.map(([key]) => [
+        `send.${key}`,
+        { action: 'send', channel: { $ref: `#/channels/${key}` } },
+      ]),
+    ),
+    components: {
+      messages: Object.fromEntries(names.map((name) => [name, message(name)])),
+      schemas: {
+        headers: jsonSchema(MessageHeaders),
+        ...Object.fromEntries(names.map((name) => [name, jsonSchema(CONTRACTS[name])])),
+      },
+    },
+  };
+}
+
+function channel(name: ContractName, subject: string, description: string): JsonObject {
+  return {
+    address: `${subject}.{share}.{user}`,
+    description,
+    messages: { [name]: { $ref: `#/components/messages/${name}` } },
+    parameters: {
+      share: { description: "Two hex digits: the user's share of 256, for partial subscriptions." },
+      user: { description: 'The user id as one subject token; %2E stands for a dot.' },
+    },
+  };
+}
+
+function message(name: ContractName): JsonObject {
+  return {
+    name,
+    title: name,
+    summary: ABOUT[name],
+    contentType: 'application/json',
+    headers: { $ref: '#/components/schemas/headers' },
+    payload: { $ref: `#/components/schemas/${name}` },
+  };
+}
+
+/** JSON Schema draft 7, AsyncAPI's own dialect. */
+function jsonSchema(schema: z.ZodType): Json {
+  const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, {
+    target: 'draft-7',
+    io: 'input',
+    // "Any JSON" has no keyword; the empty schema says it.
+    unrepresentable: 'any',
+  });
+  const plain: unknown = JSON.parse(JSON.stringify(rest));
+  if (!isJson(plain)) throw new TypeError('a JSON schema is JSON');
+  return plain;
+}

@@ -1,0 +1,41 @@
+// The headers of every message: a CloudEvent in NATS binary mode, and the message's place in its list
+// (design section 4).
+import { z } from 'zod';
+import { TraceparentSchema } from '../core/envelope.ts';
+import { CONTRACTS } from './schemas.ts';
+
+const about = (description: string, schema: z.ZodString = z.string()) =>
+  schema.meta({ description });
+
+const digits = z.string().regex(/^\d{1,19}$/);
+const contracts = Object.keys(CONTRACTS);
+
+/** Message headers by name; values are ASCII. */
+export const MessageHeaders = z.object({
+  'ce-specversion': z.literal('1.0'),
+  'ce-id': z.uuid().meta({
+    description:
+      'The same for every attempt to send this message: key on it to act once. Also the notification_id.',
+  }),
+  'ce-source': about('As configured; default /tocsin.', z.string().min(1)),
+  'ce-type': z.enum(contracts).meta({ description: 'The name of the contract.' }),
+  'ce-dataschema': about('urn:tocsin:{contract}:1', z.string().startsWith('urn:tocsin:')),
+  'ce-subject': about('Aggregate id: the trigger id or the preview id.', z.string().min(1)),
+  'ce-time': z.string().meta({ description: 'requested_at, in UTC.', format: 'date-time' }),
+  'content-type': z.literal('application/json'),
+  'Tocsin-Ordinal': about("The message's number in its list, from 1 without gaps.", digits),
+  'Tocsin-Position': about(
+    'Place of the source event in the log: commit/prepare.',
+    z.string().regex(/^\d{1,19}\/\d{1,19}$/),
+  ),
+  'Tocsin-Stream': about('Stream of the source event.', z.string().min(1)),
+  'Tocsin-Revision': about('Number of the source event in its stream, from 0.', digits),
+  'Tocsin-Ruleset': about('Ruleset that the decision was made under.', digits),
+  'Tocsin-Digest': about(
+    'SHA-256 of the previous digest and this ce-id: equal digests say that whole lists are equal.',
+    z.string().regex(/^[0-9a-f]{64}$/),
+  ),
+  traceparent: TraceparentSchema.optional().meta({ description: 'W3C trace context.' }),
+});
+
+export type MessageHeaders = z.infer<typeof MessageHeaders>;

@@ -1,0 +1,84 @@
+// The trigger's decider under given/when/then: from what a client sends to the events of one stream.
+import { parseInstant, type Instant } from '../../domain/core/instants.ts';
+import { DEFAULT_KERNEL_NAME } from '../../domain/core/ids.ts';
+import { err, ok, type Result } from '../../domain/core/result.ts';
+import type { Evaluation } from '../../domain/ports/evaluator.ts';
+import { TEXTS, type Texts } from '../../domain/texts.ts';
+import {
+  parseRaise,
+  rejection,
+  type RaiseInput,
+  type Rejection,
+} from '../../domain/trigger/commands.ts';
+import { decideRaise } from '../../domain/trigger/decide.ts';
+import { BUILT_IN_TRIGGERS, type TriggerDefinition } from '../../domain/trigger/definitions.ts';
+import type { TriggerEvent } from '../../domain/trigger/events.ts';
+import { evolveTrigger, initialTrigger, type TriggerState } from '../../domain/trigger/state.ts';
+import { scopeOf, triggerStream } from '../../domain/trigger/stream.ts';
+import { alwaysNotify } from '../evaluators.ts';
+import { givenOf } from './given.ts';
+
+/** A raise as the trigger's decider meets it. */
+export type RaiseCommand = {
+  readonly input: RaiseInput;
+  /** The kernel's clock: RFC 3339 text, or milliseconds since the epoch. */
+  readonly now: string | Instant;
+  /** What the evaluator says. Default: always notify. */
+  readonly evaluation?: Evaluation;
+  /** Trigger types of your own besides the built-in two. */
+  readonly triggers?: readonly TriggerDefinition[];
+  readonly texts?: Texts;
+  /** The occurrence that an idempotency key has claimed. */
+  readonly claimed?: number;
+  readonly recordDuplicates?: boolean;
+};
+
+/** Starts a sentence about the trigger's decider: `given(...events).when(command).then(...events)`. */
+export const given = givenOf<TriggerState, TriggerEvent, RaiseCommand, Rejection>({
+  initial: initialTrigger,
+  evolve: evolveTrigger,
+  decide,
+});
+
+/** The trace id of commands that name none, as the kernel would have made one. */
+export const TEST_TRACE_ID = 'trace_given';
+
+function decide(
+  state: TriggerState,
+  command: RaiseCommand,
+): Result<readonly TriggerEvent[], Rejection> {
+  const { texts = TEXTS.en, claimed, recordDuplicates = false } = command;
+  const recordedAt = instantOf(command.now);
+  const parsed = parseRaise(command.input, { now: recordedAt, traceId: TEST_TRACE_ID });
+  if (!parsed.ok) return parsed;
+  const request = parsed.value;
+  const definition = [...BUILT_IN_TRIGGERS, ...(command.triggers ?? [])].findLast(
+    ({ type }) => type === request.triggerType,
+  );
+  if (definition === undefined) {
+    return err(rejection('unknown_trigger_type', 'triggerType', 'is not known'));
+  }
+  const scope = scopeOf(definition, request);
+  const decision = decideRaise(
+    state,
+    {
+      request,
+      definition,
+      stream: triggerStream(DEFAULT_KERNEL_NAME, request, scope),
+      dedupeKey: scope.dedupeKey,
+      evaluation: command.evaluation ?? alwaysNotify(texts)(request),
+      texts,
+      recordDuplicates,
+      ...(claimed === undefined ? {} : { claimed }),
+    },
+    { recordedAt },
+  );
+  return decision.ok ? ok(decision.value.events) : decision;
+}
+
+function instantOf(now: string | Instant): Instant {
+  if (typeof now === 'number') return now;
+  const parsed = parseInstant(now);
+  if (!parsed.ok) throw new RangeError(`now ${parsed.error}`);
+  return parsed.value;
+}

@@ -1,0 +1,100 @@
+// Given/when/then for deciders: exact, order-sensitive, and of no test runner. What a decision has to
+// be is written out whole, so that a field nobody thought of fails the test that should have named it.
+import { AssertionError, deepStrictEqual } from 'node:assert';
+import type { Result } from '../../domain/core/result.ts';
+
+/** A decider as a test drives it. The rejection's `code` is what a test names. */
+export type Decider<S, E, C, R extends { readonly code: string }> = {
+  readonly initial: S;
+  readonly evolve: (state: S, event: E) => S;
+  readonly decide: (state: S, command: C) => Result<readonly E[], R>;
+};
+
+/** The last part of a sentence: what the command has to lead to. */
+export type Then<E, Code extends string> = {
+  /** Exactly these events, in this order. @throws AssertionError otherwise, with the difference */
+  readonly then: (...events: readonly E[]) => void;
+  /** A rejection with this code. @throws AssertionError otherwise */
+  readonly thenRejected: (code: Code) => void;
+  /** Accepted, and nothing to write. @throws AssertionError otherwise */
+  readonly thenNothing: () => void;
+};
+
+/** The middle of a sentence: the command. */
+export type When<E, C, Code extends string> = {
+  readonly when: (command: C) => Then<E, Code>;
+};
+
+/**
+ * Makes `given` for a decider of your own.
+ *
+ * @example
+ * const given = givenOf({ initial, evolve, decide });
+ * given(opened).when(close).then(closed);
+ */
+export function givenOf<S, E, C, R extends { readonly code: string }>(
+  decider: Decider<S, E, C, R>,
+): (...history: readonly E[]) => When<E, C, R['code']> {
+  return (...history) => ({
+    when(command) {
+      const state = history.reduce<S>(decider.evolve, decider.initial);
+      return assertions(decider.decide(state, command));
+    },
+  });
+}
+
+function assertions<E, R extends { readonly code: string }>(
+  decision: Result<readonly E[], R>,
+): Then<E, R['code']> {
+  const exactly = (events: readonly E[]): void => {
+    if (!decision.ok) fail('the command was rejected', decision.error, events);
+    compare('the command led to other events', decision.value, events);
+  };
+  return {
+    then: (...events) => {
+      exactly(events);
+    },
+    thenNothing: () => {
+      exactly([]);
+    },
+    thenRejected(code) {
+      if (decision.ok) fail('the command was not rejected', decision.value, code);
+      compare('the command was rejected for another reason', decision.error.code, code);
+    },
+  };
+}
+
+function compare(what: string, actual: unknown, expected: unknown): void {
+  try {
+    deepStrictEqual(withoutUndefined(actual), withoutUndefined(expected));
+  } catch (error) {
+    fail(what, actual, expected, error instanceof Error ? error.message : String(error));
+  }
+}
+
+function fail(what: string, actual: unknown, expected: unknown, difference?: string): never {
+  const shown = difference ?? `${show(actual)}\ninstead of\n${show(expected)}`;
+  throw new AssertionError({
+    message: `${what}\n${shown}`,
+    actual,
+    expected,
+    operator: 'given/when/then',
+    stackStartFn: fail,
+  });
+}
+
+function show(value: unknown): string {
+  return JSON.stringify(
+    value,
+    (_key, part: unknown) => (typeof part === 'bigint' ? `${part}n` : part),
+    2,
+  );
+}
+
+// A field that is undefined is a field that is not there: so it is at rest.
+function withoutUndefined(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutUndefined);
+  if (typeof value !== 'object' || value === null) return value;
+  const fields = Object.entries(value).filter(([, field]) => field !== undefined);
+  return Object.fromEntries(fields.map(([key, field]) => [key, withoutUndefined(field)]));
+}
