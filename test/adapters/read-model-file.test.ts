@@ -8,8 +8,13 @@ import { openReadModelReader, sqliteReadModel } from '../../src/adapters/sqlite/
 import { snapshotOf } from '../../src/adapters/sqlite/read-model-tables.ts';
 import { TocsinError } from '../../src/domain/core/errors.ts';
 import type { Notice } from '../../src/projections/ports.ts';
-import { batchUpTo, checkpointAt, commitOf, noticeOf } from '../contracts/read-model.fixtures.ts';
-import { refusal } from '../contracts/read-model.suite.ts';
+import {
+  batchUpTo,
+  checkpointAt,
+  commitOf,
+  noticeOf,
+  refusal,
+} from '../contracts/read-model.fixtures.ts';
 
 let directory: string;
 let file: string;

@@ -6,19 +6,20 @@ import { memoryReadModelStore } from '../../src/adapters/memory-read-model/read-
 import { sqliteReadModel, temporaryReadModel } from '../../src/adapters/sqlite/read-model.ts';
 import { describe, expect, test } from 'vitest';
 import { snapshotOf } from '../../src/adapters/sqlite/read-model-tables.ts';
+import { readModelOwnershipSuite } from '../contracts/read-model.ownership.suite.ts';
 import { readModelSuite } from '../contracts/read-model.suite.ts';
-import { batchUpTo } from '../contracts/read-model.fixtures.ts';
+import { batchUpTo, type ReadModelHarness } from '../contracts/read-model.fixtures.ts';
 
-readModelSuite('in memory', () => {
+function inMemory(): ReadModelHarness {
   const store = memoryReadModelStore();
   return {
     open: store.open,
     takeOver: () => void store.open(),
     [Symbol.dispose]: () => undefined,
   };
-});
+}
 
-readModelSuite('in a SQLite file', () => {
+function inFile(): ReadModelHarness {
   const directory = mkdtempSync(join(tmpdir(), 'tocsin-read-model-'));
   const file = join(directory, 'state.db');
   return {
@@ -32,7 +33,12 @@ readModelSuite('in a SQLite file', () => {
       rmSync(directory, { recursive: true, force: true });
     },
   };
-});
+}
+
+for (const suite of [readModelSuite, readModelOwnershipSuite]) {
+  suite('in memory', inMemory);
+  suite('in a SQLite file', inFile);
+}
 
 describe('a temporary read model', () => {
   test('holds what one on disk would, for itself alone', () => {

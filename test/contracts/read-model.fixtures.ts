@@ -1,9 +1,12 @@
 // Commits for the read model's suites: what a projector would write, made from a few numbers.
 import fc from 'fast-check';
+import type { ReadModelTables } from '../../src/adapters/sqlite/read-model-tables.ts';
+import { TocsinError } from '../../src/domain/core/errors.ts';
 import type {
   Checkpoint,
   Notice,
   ParkedRow,
+  ReadModel,
   ReadModelCommit,
   TailRow,
   VerdictRow,
@@ -11,6 +14,14 @@ import type {
 } from '../../src/projections/ports.ts';
 import { MAX_INSTANT } from '../../src/domain/core/instants.ts';
 import { DEFAULT_WINDOW_MS, tumblingWindowStart } from '../../src/domain/core/windows.ts';
+
+/** One store for read models: a file, or what stands for it. */
+export type ReadModelHarness = Disposable & {
+  /** Opens a read model on the store; the one before must be disposed, or count as dead. */
+  readonly open: () => ReadModel & ReadModelTables;
+  /** Makes somebody else the owner, behind the back of the one that is open. */
+  readonly takeOver: () => void;
+};
 
 export const AT = Date.UTC(2026, 3, 30, 2, 17, 42, 123);
 
@@ -165,4 +176,15 @@ function listOf(windows: fc.Arbitrary<WindowKey>): fc.Arbitrary<readonly Notice[
   return fc
     .array(windows, { maxLength: 40 })
     .map((all) => all.map((key, index) => noticeOf({ ...key, id: `notice-${index}` })));
+}
+
+/** Kind and code of the TocsinError that `work` throws. */
+export function refusal(work: () => unknown): string {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof TocsinError) return `${error.kind} ${error.code}`;
+    throw error;
+  }
+  return 'no error';
 }

@@ -2,7 +2,6 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { snapshotOf, type ReadModelTables } from '../../src/adapters/sqlite/read-model-tables.ts';
-import { TocsinError } from '../../src/domain/core/errors.ts';
 import { formatInstantSeconds } from '../../src/domain/core/instants.ts';
 import type { Notice, ReadModel, WindowKey } from '../../src/projections/ports.ts';
 import {
@@ -17,15 +16,8 @@ import {
   tailRows,
   verdictOf,
   windowsOfFew,
+  type ReadModelHarness,
 } from './read-model.fixtures.ts';
-
-/** One store for read models: a file, or what stands for it. */
-export type ReadModelHarness = Disposable & {
-  /** Opens a read model on the store; the one before must be disposed, or count as dead. */
-  readonly open: () => ReadModel & ReadModelTables;
-  /** Makes somebody else the owner, behind the back of the one that is open. */
-  readonly takeOver: () => void;
-};
 
 export function readModelSuite(name: string, harnessOf: () => ReadModelHarness): void {
   describe(`a read model ${name}`, () => {
@@ -251,86 +243,7 @@ export function readModelSuite(name: string, harnessOf: () => ReadModelHarness):
         ['window_held', 2],
       ]);
     });
-
-    test('refuses a commit after another took over, and leaves everything as it was', () => {
-      model.commit(batchUpTo(30n));
-      const before = snapshotOf(model);
-      harness.takeOver();
-      for (const attempt of [0, 1]) {
-        expect(
-          refusal(() => {
-            model.commit(batchUpTo(60n + BigInt(attempt)));
-          }),
-        ).toBe('refused read_model_in_use');
-      }
-      expect(
-        refusal(() => {
-          model.reset();
-        }),
-      ).toBe('refused read_model_in_use');
-      expect(snapshotOf(model)).toEqual(before);
-    });
-
-    test('lets the next owner go on, and not the one before', () => {
-      model.commit(batchUpTo(30n));
-      harness.takeOver();
-      reopen();
-      model.commit(batchUpTo(60n));
-      expect(model.checkpoint()).toEqual(checkpointAt(60n));
-    });
-
-    test('refuses a tail out of order, and leaves everything as it was', () => {
-      model.commit(batchUpTo(30n));
-      const before = snapshotOf(model);
-      const disorder = commitOf(32n, { notices: [noticeOf()], tail: [tailOf(32n), tailOf(31n)] });
-      expect(
-        refusal(() => {
-          model.commit(disorder);
-        }),
-      ).toBe('internal tail_disorder');
-      expect(snapshotOf(model)).toEqual(before);
-      model.commit(batchUpTo(60n));
-    });
-
-    test('forgets everything at once, and begins again', () => {
-      model.commit(batchUpTo(30n));
-      model.commit(commitOf(31n, { parked: [parkedOf('r1')], verdicts: [verdictOf('r1')] }));
-      model.reset();
-      expect(model.checkpoint()).toBeUndefined();
-      expect(snapshotOf(model).notices).toEqual([]);
-      expect([snapshotOf(model).verdicts, snapshotOf(model).tail, model.parked()]).toEqual([
-        [],
-        [],
-        [],
-      ]);
-      expect(model.reasons().size).toBe(0);
-      model.commit(batchUpTo(30n));
-      reopen();
-      expect(model.checkpoint()).toEqual(checkpointAt(30n));
-    });
-
-    test('is closed once, and then says so', () => {
-      model[Symbol.dispose]();
-      model[Symbol.dispose]();
-      expect(refusal(() => model.checkpoint())).toBe('usage read_model_closed');
-      expect(
-        refusal(() => {
-          model.commit(commitOf(1n));
-        }),
-      ).toBe('usage read_model_closed');
-    });
   });
-}
-
-/** Kind and code of the TocsinError that `work` throws. */
-export function refusal(work: () => unknown): string {
-  try {
-    work();
-  } catch (error) {
-    if (error instanceof TocsinError) return `${error.kind} ${error.code}`;
-    throw error;
-  }
-  return 'no error';
 }
 
 function sameWindow(a: WindowKey, b: WindowKey): boolean {
