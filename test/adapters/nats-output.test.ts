@@ -90,6 +90,27 @@ describe('a server that fails', () => {
     expect(await storedIds(after)).toEqual(idsTo(6_100));
   });
 
+  test('killed five times under two projectors, it holds the list once and in order', async () => {
+    const server = await open();
+    const output = jetStreamOutput({ servers: server.url });
+    await (await session(output)).create('');
+    const last = 20_000;
+    let restarted = Promise.resolve();
+    const projectors = [1, 2].map(() => projectTo(output, last, () => restarted));
+    for (let crashes = 1; crashes <= 5; crashes++) {
+      await using observer = await output.connect();
+      await expect
+        .poll(async () => Number((await observer.info())?.lastSequence), { interval: 1 })
+        .toBeGreaterThan((last / 10) * crashes);
+      restarted = server.crash().then(() => server.restart());
+      await restarted;
+    }
+    await Promise.all(projectors);
+    const final = await session(output);
+    expect(await final.info()).toMatchObject({ lastSequence: BigInt(last) });
+    expect(await storedIds(final, BigInt(last - 4_999))).toEqual(idsTo(last, last - 4_999));
+  });
+
   test('frozen, it ends the session; thawed, its late acks count for nobody', async () => {
     const server = await open();
     const output = jetStreamOutput({ servers: server.url, stallAfterMs: 200 });

@@ -6,6 +6,9 @@ import type { OutputMessage } from '../../projections/ports.ts';
 const version = 'NATS/1.0\r\n';
 const unprintable = /[^\x20-\x7e]/;
 const badHeaderName = /[^\x21-\x39\x3b-\x7e]|^$/;
+/** Names that have passed; they are the same for every message. Bounded, since callers choose them. */
+const goodHeaderNames = new Set<string>();
+const maxGoodHeaderNames = 1_000;
 const badSubject = /[^\x21-\x7e]|[*>]|^$|^\.|\.$|\.\./;
 
 /** Thrown for a message that no NATS server can take. The message says what is wrong with it. */
@@ -24,12 +27,19 @@ export function encodeHeaders(message: OutputMessage, extra: string): Uint8Array
   }
   let text = version;
   for (const [name, value] of message.headers) {
-    if (unprintable.test(value) || badHeaderName.test(name)) {
+    if (unprintable.test(value) || !isHeaderName(name)) {
       throw new UnsendableMessage(`its header ${JSON.stringify(name)} is not printable ASCII`);
     }
     text += `${name}: ${value}\r\n`;
   }
   return Buffer.from(`${text}${extra}\r\n`, 'latin1');
+}
+
+function isHeaderName(name: string): boolean {
+  if (goodHeaderNames.has(name)) return true;
+  if (badHeaderName.test(name)) return false;
+  if (goodHeaderNames.size < maxGoodHeaderNames) goodHeaderNames.add(name);
+  return true;
 }
 
 /** Headers for the client that are bytes already. One object serves all messages of a connection. */
