@@ -68,7 +68,8 @@ class EpochProjector implements Projector {
   #checkpoint: Checkpoint | undefined;
   #intake: { position: Position; events: number } | undefined;
   #lastRecordedAt: number | undefined;
-  #caughtUp = false;
+  /** Events that were in the log when the subscription went live; unknown before. */
+  #liveFrom: number | undefined;
   #progressAt: number;
   #epochs = 0;
   #sent = { triggered: 0, notifications: 0 };
@@ -161,7 +162,7 @@ class EpochProjector implements Projector {
     return {
       phase: this.#phase,
       role: view?.role ?? this.#role,
-      caughtUp: this.#caughtUp && view?.isIdle === true,
+      caughtUp: this.#caughtUp,
       intake: this.#intake?.position,
       committed: committed?.position,
       outputSequence: this.#checkpoint?.sequence ?? 0n,
@@ -178,6 +179,11 @@ class EpochProjector implements Projector {
       parked: state.parked().length,
       lastFailure: this.#lastFailure,
     };
+  }
+
+  /** True once everything that was in the log when the subscription went live is committed. */
+  get #caughtUp(): boolean {
+    return this.#liveFrom !== undefined && (this.#checkpoint?.counts.events ?? 0) >= this.#liveFrom;
   }
 
   /** Since when nothing has moved although there is something to do. */
@@ -206,7 +212,7 @@ class EpochProjector implements Projector {
         this.#way = undefined;
         this.#checkpoint = checkpoint;
         this.#intake = undefined;
-        this.#caughtUp = false;
+        this.#liveFrom = undefined;
         this.#foreign += stored.foreign;
         this.#resent += stored.resent;
         const ordinal = checkpoint?.ordinal ?? 0n;
@@ -230,7 +236,7 @@ class EpochProjector implements Projector {
         this.#wake(checkpoint.position);
       },
       caughtUp: () => {
-        this.#caughtUp = true;
+        this.#liveFrom = this.#intake?.events ?? 0;
       },
       tookOver: () => {
         this.#role = 'active';
