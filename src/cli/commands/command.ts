@@ -49,7 +49,7 @@ export const NATS_SETTINGS = [
   'natsKey',
 ] as const satisfies readonly SettingName[];
 
-const SAME_SIGNAL_MS = 300;
+const SAME_SIGNAL_MS = 500;
 
 /** Runs a command's work and turns its end into an exit code. */
 export async function execute<O extends Given & { readonly json?: true }>(
