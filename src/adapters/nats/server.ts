@@ -14,7 +14,7 @@ import { TocsinError } from '../../domain/core/errors.ts';
 import { parseJson } from './connection.ts';
 import { findLeftover, findNatsServer, signalProcess, writePidFile } from './server-files.ts';
 
-export { findLeftover, findNatsServer, stopLeftover, type RunningServer } from './server-files.ts';
+export { findLeftover, findNatsServer, stopLeftover } from './server-files.ts';
 
 /** Settings of {@link startNatsServer}. */
 export type NatsServerOptions = {
