@@ -1,0 +1,94 @@
+// 'tocsin': what an application embeds. Re-exports only; docs/api.txt holds the surface, and CI compares.
+
+// The kernel: commands in, events out.
+export { openKernel } from './kernel/open-kernel.ts';
+export type { Kernel, KernelOptions, TriggerView } from './kernel/open-kernel.ts';
+export type { Call, RaiseResult } from './kernel/raise.ts';
+export { alwaysNotify } from './kernel/evaluators.ts';
+export { defineTrigger } from './domain/trigger/definitions.ts';
+export type { TriggerDefinition } from './domain/trigger/definitions.ts';
+export type { Issue, RaiseInput, RaiseRequest, Rejection } from './domain/trigger/commands.ts';
+export type { Occurrence } from './domain/trigger/state.ts';
+export type { Evaluation, Evaluator } from './domain/ports/evaluator.ts';
+export { TEXTS } from './domain/texts.ts';
+export type { Texts } from './domain/texts.ts';
+
+// The projector: events in log order to messages and verdicts.
+export { openProjector } from './kernel/open-projector.ts';
+export type { ProjectorOptions } from './kernel/open-projector.ts';
+export type {
+  OnceOptions,
+  Projector,
+  RunOptions,
+  RunSummary,
+} from './projections/runner/projector.ts';
+export type { ProjectorStatus } from './projections/runner/status.ts';
+export type { Role } from './projections/runner/delivery.ts';
+export type { Timing, Way } from './projections/runner/context.ts';
+
+// The audit: the same answers again, from the log alone.
+export { replay } from './projections/audit/replay.ts';
+export type { ReadableLog, ReplayResult } from './projections/audit/replay.ts';
+
+// Where events are stored.
+export { embeddedReader, embeddedStore } from './adapters/eventstore/embedded/store.ts';
+export type { EmbeddedReader, EmbeddedStoreOptions } from './adapters/eventstore/embedded/store.ts';
+export type {
+  AppendRefusal,
+  AppendResult,
+  EventStore,
+  EventToAppend,
+  ExpectedRevision,
+  ReadAllOptions,
+  ReadStreamOptions,
+  RecordedEvent,
+  StreamFilter,
+  SubscribeOptions,
+  SubscriptionEntry,
+  Unreadable,
+} from './domain/ports/event-store.ts';
+
+// Where messages go.
+export { jetStreamOutput } from './adapters/nats/output.ts';
+export type { JetStreamOutputOptions } from './adapters/nats/output.ts';
+export type { NatsConnectionOptions, NatsCredentials, NatsTls } from './adapters/nats/options.ts';
+export { OutputError } from './projections/ports.ts';
+export type {
+  Output,
+  OutputFailure,
+  OutputInfo,
+  OutputMessage,
+  OutputSession,
+  StoredMessage,
+} from './projections/ports.ts';
+
+// Where verdicts are kept.
+export { sqliteReadModel, temporaryReadModel } from './adapters/sqlite/read-model.ts';
+export type { SqliteReadModel, SqliteReadModelOptions } from './adapters/sqlite/read-model.ts';
+export type { ReadModelTables } from './adapters/sqlite/read-model-tables.ts';
+export type {
+  Checkpoint,
+  Counts,
+  EventRef,
+  Notice,
+  ParkedRow,
+  ReadModel,
+  ReadModelCommit,
+  ReadModelReader,
+  TailRow,
+  VerdictRow,
+  WindowKey,
+} from './projections/ports.ts';
+
+// Words that all of the above are made of.
+export { TocsinError } from './domain/core/errors.ts';
+export type { ErrorKind } from './domain/core/errors.ts';
+export { formatPosition, parsePosition } from './domain/core/positions.ts';
+export type { Position } from './domain/core/positions.ts';
+export type { TargetId, UserId } from './domain/core/identity.ts';
+export type { Instant } from './domain/core/instants.ts';
+export type { Json, JsonObject } from './domain/core/json.ts';
+export type { Result } from './domain/core/result.ts';
+export type { Clock } from './domain/ports/clock.ts';
+export { silentLogger } from './domain/ports/logger.ts';
+export type { Logger } from './domain/ports/logger.ts';
