@@ -52,6 +52,7 @@ export function createCodec<const D extends readonly EventDefinition[]>(
   type E = EventOf<D[number]>;
   definitions.forEach(assertUpcasters);
   const byType = new Map<string, EventDefinition>(definitions.map((d) => [d.type, d]));
+  const encodeMetadata = metadataEncoder();
   const isEvent = (event: { type: string; data: unknown }): event is E => byType.has(event.type);
 
   return {
@@ -85,10 +86,7 @@ export function createCodec<const D extends readonly EventDefinition[]>(
         id,
         type: event.type,
         data: encodeObject(definition.schema, event.data),
-        metadata: encodeObject(MetadataSchema, {
-          ...metadata,
-          schemaVersion: definition.version,
-        }),
+        metadata: { ...encodeMetadata(metadata), schemaVersion: definition.version },
       };
     },
   };
@@ -144,12 +142,28 @@ function encodeObject(schema: z.ZodType, value: unknown): JsonObject {
   return encoded;
 }
 
+/** The events of one append share one metadata object, which is encoded once. */
+function metadataEncoder(): (metadata: EventMetadata) => JsonObject {
+  let last: { readonly metadata: EventMetadata; readonly encoded: JsonObject } | undefined;
+  return (metadata) => {
+    if (last?.metadata !== metadata) {
+      const encoded = encodeObject(MetadataSchema, { ...metadata, schemaVersion: 1 });
+      last = { metadata, encoded };
+    }
+    return last.encoded;
+  };
+}
+
 // Optional fields are `undefined` in memory and absent at rest.
 function toJson(value: unknown): Json {
+  if (typeof value === 'string') return value;
   if (Array.isArray(value)) return value.map(toJson);
   if (typeof value === 'object' && value !== null) {
-    const entries = Object.entries(value).filter(([, field]) => field !== undefined);
-    return Object.fromEntries(entries.map(([key, field]) => [key, toJson(field)]));
+    const entries: [string, Json][] = [];
+    for (const [key, field] of Object.entries(value)) {
+      if (field !== undefined) entries.push([key, toJson(field)]);
+    }
+    return Object.fromEntries(entries);
   }
   if (isJson(value)) return value;
   throw new TypeError(`not JSON: ${typeof value}`);

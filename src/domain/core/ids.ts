@@ -7,6 +7,14 @@ import type { UserId } from './identity.ts';
 /** The namespace of every UUIDv5 that Tocsin makes. */
 export const TOCSIN_NAMESPACE = '6f1c5a0e-3b52-5c7e-9d4a-7a2f4e0b8c11';
 
+// As bytes: of text, the package would read both anew for every id, which is most of an id's cost.
+const namespaceBytes = uuidToBytes(TOCSIN_NAMESPACE);
+const encoder = new TextEncoder();
+
+function uuidOfKey(key: string): string {
+  return v5(encoder.encode(key), namespaceBytes);
+}
+
 /** The kernel's name when none is configured; stream names start with it. */
 export const DEFAULT_KERNEL_NAME = 'tocsin';
 
@@ -15,12 +23,12 @@ export type StreamCategory = 'trigger' | 'idempotency' | 'duejob' | 'channel' | 
 
 /** UUIDv5 under Tocsin's namespace, of parts that are joined so that no two lists share a name. */
 export function uuidOf(...parts: readonly string[]): string {
-  return v5(joinKey(...parts), TOCSIN_NAMESPACE);
+  return uuidOfKey(joinKey(...parts));
 }
 
 /** Two hex digits that place a user in one of 256 shares: the first byte of the user's UUIDv5. */
 export function userShare(user: UserId): string {
-  return v5(user, TOCSIN_NAMESPACE).slice(0, 2);
+  return uuidOfKey(user).slice(0, 2);
 }
 
 /** The name of a user's stream: `{kernel}.{category}-{pp}-{uuid of the scope key}`. */
@@ -30,7 +38,7 @@ export function userStream(
   user: UserId,
   scopeKey: string,
 ): string {
-  return `${kernel}.${category}-${userShare(user)}-${v5(scopeKey, TOCSIN_NAMESPACE)}`;
+  return `${kernel}.${category}-${userShare(user)}-${uuidOfKey(scopeKey)}`;
 }
 
 /** The one stream that holds what a replay must know besides the users' streams. */
