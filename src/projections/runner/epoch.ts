@@ -177,9 +177,7 @@ class Epoch {
     try {
       await this.#pump();
       // Told to stop: what is on its way is finished and committed first.
-      if (this.#failure === undefined && this.#delivery.role === 'active') {
-        await Promise.race([this.#committer.drained(), this.#context.pause(DRAIN_MS)]);
-      }
+      if (this.#failure === undefined && this.#delivery.role === 'active') await this.#drain();
     } catch (error) {
       this.#fail(error);
     } finally {
@@ -215,6 +213,15 @@ class Epoch {
   #fail(error: unknown): void {
     this.#failure ??= { error };
     this.#over.abort();
+  }
+
+  async #drain(): Promise<void> {
+    // The wait is called off once all is committed: its timer would keep a process that is done.
+    const done = new AbortController();
+    const drained = this.#committer.drained().then(() => {
+      done.abort();
+    });
+    await Promise.race([drained, this.#context.pause(DRAIN_MS, done.signal)]);
   }
 
   async #pump(): Promise<void> {
