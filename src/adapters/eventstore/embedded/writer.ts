@@ -16,6 +16,12 @@ export type Writer = {
 const FIRST_RESTART_MS = 50;
 const LONGEST_RESTART_MS = 30_000;
 
+/**
+ * This many, gathered within one turn of the event loop, go to an idle thread at once, so that it writes
+ * while the host makes the next ones. Measured with 64 in flight: fewer cost more syncs than they save.
+ */
+const EARLY_APPENDS = 32;
+
 type Pending = {
   readonly request: AppendRequest;
   readonly settle: (result: AppendResult) => void;
@@ -30,6 +36,8 @@ type Pending = {
 export async function startWriter(settings: WriterSettings, onCommit: () => void): Promise<Writer> {
   const pending = new Map<number, Pending>();
   let unsent: number[] = [];
+  /** Appends that the thread has in its hands. */
+  let writing = 0;
   let thread: Worker | undefined;
   let flushing = false;
   let failures = 0;
@@ -43,7 +51,6 @@ export async function startWriter(settings: WriterSettings, onCommit: () => void
   };
 
   const flush = (): void => {
-    flushing = false;
     if (thread === undefined || unsent.length === 0) return;
     const appends = unsent.flatMap((n): Numbered[] => {
       const request = pending.get(n)?.request;
@@ -53,7 +60,13 @@ export async function startWriter(settings: WriterSettings, onCommit: () => void
     if (appends.length === 0) return;
     // The thread keeps the process alive only while somebody waits for it.
     thread.ref();
+    writing += appends.length;
     post(thread, { kind: 'append', appends });
+  };
+
+  const flushTurn = (): void => {
+    flushing = false;
+    flush();
   };
 
   const settle = (n: number, result: AppendResult): void => {
@@ -85,6 +98,7 @@ export async function startWriter(settings: WriterSettings, onCommit: () => void
           }
           case 'answers':
             failures = 0;
+            writing -= message.answers.length;
             onCommit();
             for (const { n, result } of message.answers) settle(n, result);
         }
@@ -103,6 +117,7 @@ export async function startWriter(settings: WriterSettings, onCommit: () => void
   /** The thread died with appends in its hands. */
   const lost = (cause: unknown): void => {
     thread = undefined;
+    writing = 0;
     if (closing) return;
     const waiting = new Set(unsent);
     for (const n of [...pending.keys()]) {
@@ -139,8 +154,9 @@ export async function startWriter(settings: WriterSettings, onCommit: () => void
           },
         });
         unsent.push(n);
-        // One message per turn of the event loop, however many appends it brings.
-        if (!flushing) setImmediate(flush);
+        if (writing === 0 && unsent.length >= EARLY_APPENDS) flush();
+        // Otherwise one message per turn of the event loop, however many appends it brings.
+        if (!flushing) setImmediate(flushTurn);
         flushing = true;
       });
     },
