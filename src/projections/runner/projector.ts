@@ -49,7 +49,8 @@ export interface Projector {
 }
 
 type Waiter = {
-  readonly position: Position;
+  /** What has to be committed; `undefined` waits until an epoch has found its place. */
+  readonly position: Position | undefined;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 };
@@ -105,14 +106,19 @@ class EpochProjector implements Projector {
   }
 
   async once(options: OnceOptions = {}, signal?: AbortSignal): Promise<RunSummary> {
+    if (this.#phase !== 'stopped') throw alreadyRunning();
     const { giveUpAfterMs = 15_000, ...rest } = options;
     const before = this.#checkpoint?.counts ?? NO_COUNTS;
     const sent = { ...this.#sent };
     const stop = new AbortController();
     const both = signal === undefined ? stop.signal : AbortSignal.any([stop.signal, signal]);
     const head = await this.#head();
+    // Also where there is nothing to do: a stream that is gone or shorter must not pass unnoticed.
+    const resumed = this.#wait(undefined);
     const run = this.run(both, rest);
-    const reached = head === undefined ? this.#whenIdle(both) : this.whenPast(head);
+    const reached = resumed.then(() =>
+      head === undefined ? this.#whenIdle(both) : this.whenPast(head),
+    );
     const away = this.#whenAway(giveUpAfterMs, both);
     try {
       await Promise.race([run, reached, away]);
@@ -138,9 +144,7 @@ class EpochProjector implements Projector {
 
   whenPast(position: Position): Promise<void> {
     if (isPast(this.#checkpoint?.position, position)) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      this.#waiters.push({ position, resolve, reject });
-    });
+    return this.#wait(position);
   }
 
   status(): ProjectorStatus {
@@ -220,6 +224,7 @@ class EpochProjector implements Projector {
           { role, epoch: this.#epochs, committed: String(ordinal), stored: String(stored.ordinal) },
           'resumed',
         );
+        this.#wake(({ position }) => position === undefined);
       },
       folded: ({ state }) => {
         this.#intake = { position: state.position, events: state.counts.events };
@@ -233,7 +238,7 @@ class EpochProjector implements Projector {
         this.#failures = 0;
         this.#lastFailure = undefined;
         this.#context.onCommit(commit);
-        this.#wake(checkpoint.position);
+        this.#wake(({ position }) => position && isPast(checkpoint.position, position));
       },
       caughtUp: () => {
         this.#liveFrom = this.#intake?.events ?? 0;
@@ -245,8 +250,14 @@ class EpochProjector implements Projector {
     };
   }
 
-  #wake(position: Position): void {
-    const due = this.#waiters.filter((waiter) => isPast(position, waiter.position));
+  #wait(position: Position | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ position, resolve, reject });
+    });
+  }
+
+  #wake(isDue: (waiter: Waiter) => boolean | undefined): void {
+    const due = this.#waiters.filter(isDue);
     if (due.length === 0) return;
     this.#waiters = this.#waiters.filter((waiter) => !due.includes(waiter));
     for (const { resolve } of due) resolve();
