@@ -5,6 +5,7 @@ import type { Instant } from '../../domain/core/instants.ts';
 import { windowKeyText } from '../notification/rulesets.ts';
 import type { FoldedPage, PlannedMessage } from '../notification/fold.ts';
 import type { Checkpoint, ReadModel, ReadModelCommit } from '../ports.ts';
+import type { Placement } from './placement.ts';
 
 /** Pages on their way: enough to hide the round trip, few enough to stay small. */
 const MAX_IN_FLIGHT = 8;
@@ -28,7 +29,7 @@ type Pending = {
 export type CheckpointIdentity = {
   readonly storeId: string;
   readonly output: string;
-  readonly sequenceOf: (ordinal: bigint) => bigint;
+  readonly markAfter: Placement['markAfter'];
 };
 
 export class Committer {
@@ -129,20 +130,21 @@ export class Committer {
     const last = ready.at(-1);
     if (last === undefined) return;
     const pages = ready.map(({ page }) => page);
-    const { storeId, output, sequenceOf } = this.#identity;
+    const { storeId, output, markAfter } = this.#identity;
     const { position } = last;
     const checkpoint = {
       ...last.page.state,
       position,
       storeId,
       output,
-      sequence: sequenceOf(last.page.state.ordinal),
+      sequence: markAfter(last.page.state.ordinal),
     };
     const commit = {
       checkpoint,
       notices: pages.flatMap(({ notices }) => notices),
       verdicts: pages.flatMap(({ verdicts }) => verdicts),
-      tail: pages.flatMap(({ tail }) => tail),
+      // In the stream's order: messages that had lost their place are at its end.
+      tail: pages.flatMap(({ tail }) => tail).sort((a, b) => (a.sequence < b.sequence ? -1 : 1)),
       ...parkedAfter(pages),
     };
     this.#state.commit(commit);

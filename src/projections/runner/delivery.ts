@@ -3,9 +3,10 @@
 import type { FoldedPage, PlannedMessage } from '../notification/fold.ts';
 import type { OutputSession } from '../ports.ts';
 import type { RunnerContext } from './context.ts';
-import { agrees, stampOf, type Stamp } from './headers.ts';
+import { agrees } from './headers.ts';
+import type { PlacedStamp, Placement } from './placement.ts';
 import { refusals } from './refusals.ts';
-import type { Stored } from './resume.ts';
+import { scan } from './resume.ts';
 
 /** `active` publishes; `standby` watches, and takes over when nobody publishes what it has decided. */
 export type Role = 'active' | 'standby';
@@ -25,34 +26,33 @@ export class EpochOver extends Error {
 export class Delivery {
   readonly #context: RunnerContext;
   readonly #session: OutputSession;
-  readonly #base: bigint;
   readonly #created: string;
   readonly #takenOver: () => void;
+  readonly #sequenceOf: Placement['sequenceOf'];
   #role: Role;
-  /** Ordinal of the last message of the list that the stream holds. */
-  #stored: bigint;
-  #lastSequence: bigint;
+  /** The stream's end, as far as it is known. */
+  #end: bigint;
+  /** Its end once everything that was handed to it is stored. */
+  #handed: bigint;
   /** A stored message that the fold has not reached yet. */
-  #unverified: (Stamp & { readonly sequence: bigint }) | undefined;
+  #unverified: PlacedStamp | undefined;
   #movedAt: number;
   #waiting: Waiting[] = [];
-  #sent = 0n;
 
   constructor(
     context: RunnerContext,
     session: OutputSession,
     created: string,
-    stored: Stored,
+    { end, sequenceOf, last }: Placement,
     role: Role,
     takenOver: () => void,
   ) {
     this.#context = context;
     this.#session = session;
     this.#created = created;
-    this.#base = stored.base;
-    this.#stored = stored.ordinal;
-    this.#lastSequence = stored.base + stored.ordinal;
-    this.#unverified = stored.last;
+    this.#sequenceOf = sequenceOf;
+    this.#end = this.#handed = end;
+    this.#unverified = last;
     this.#role = role;
     this.#takenOver = takenOver;
     this.#movedAt = context.elapsed();
@@ -65,9 +65,7 @@ export class Delivery {
   /** Messages of this page that the stream does not hold yet; to be called once, before `deliver`. */
   unstored(page: FoldedPage): readonly PlannedMessage[] {
     this.#verify(page.messages);
-    const first = page.messages[0];
-    if (first === undefined || first.ordinal > this.#stored) return page.messages;
-    return page.messages.filter(({ ordinal }) => ordinal > this.#stored);
+    return this.#beyondEnd(page.messages);
   }
 
   /** Resolves when the stream holds these messages, and all before them, with those that we stored. */
@@ -85,20 +83,19 @@ export class Delivery {
    */
   async look(isIdle: () => boolean): Promise<void> {
     if (this.#role === 'active' && !isIdle()) return;
-    const expected = this.#end;
+    const expected = this.#handed;
     const info = await this.#session.info();
     if (info === undefined) throw refusals.missing(this.#context.output.stream);
     if (info.created !== this.#created) {
       throw refusals.replaced(info.stream, this.#created, info.created);
     }
     if (this.#role === 'active') {
-      const moved = info.lastSequence !== expected && expected === this.#end;
+      const moved = info.lastSequence !== expected && expected === this.#handed;
       if (moved && isIdle()) throw new EpochOver('the output stream is not as it was left');
       return;
     }
-    if (info.lastSequence < this.#lastSequence)
-      throw new EpochOver('the output stream got shorter');
-    if (info.lastSequence > this.#lastSequence) await this.#advance(info.lastSequence);
+    if (info.lastSequence < this.#end) throw new EpochOver('the output stream got shorter');
+    if (info.lastSequence > this.#end) await this.#advance(info.lastSequence);
     else if (this.#isDue()) this.#takeOver();
   }
 
@@ -107,40 +104,39 @@ export class Delivery {
     for (const { reject } of this.#waiting.splice(0)) reject(error);
   }
 
-  /** Where the stream ends once everything that was handed to it is stored. */
-  get #end(): bigint {
-    return this.#base + (this.#sent > this.#stored ? this.#sent : this.#stored);
-  }
-
   async #publish(messages: readonly PlannedMessage[]): Promise<readonly PlannedMessage[]> {
     const first = messages[0];
     const last = messages.at(-1);
     if (first === undefined || last === undefined) return [];
-    this.#sent = last.ordinal;
+    this.#handed = this.#sequenceOf(last.ordinal);
     await this.#session.publish(
-      this.#base + first.ordinal,
+      this.#sequenceOf(first.ordinal),
       messages.map(({ message }) => message),
     );
     return messages;
   }
 
-  async #advance(lastSequence: bigint): Promise<void> {
-    const message = await this.#session.read(lastSequence);
-    const stamp = message && stampOf(message);
-    const ordinal = lastSequence - this.#base;
-    if (stamp?.ordinal !== ordinal) throw new EpochOver('others wrote to the output stream');
-    this.#lastSequence = lastSequence;
-    this.#stored = ordinal;
+  /** Another projector has stored more; each of it must be what we would have put there. */
+  async #advance(end: bigint): Promise<void> {
+    let last: PlacedStamp | undefined;
+    for await (const page of scan(this.#session, this.#end, end)) {
+      for (const { sequence, stamp } of page) {
+        if (typeof stamp !== 'object' || this.#sequenceOf(stamp.ordinal) !== sequence) {
+          throw new EpochOver('the output stream holds what this place is not for');
+        }
+        last = { ...stamp, sequence };
+      }
+    }
+    this.#end = this.#handed = end;
     this.#movedAt = this.#context.elapsed();
-    this.#unverified = { ...stamp, sequence: lastSequence };
-    const done = this.#waiting.filter(
-      ({ messages }) => (messages.at(-1)?.ordinal ?? 0n) <= ordinal,
-    );
-    this.#waiting.forEach(({ messages }) => {
-      this.#verify(messages);
-    });
-    this.#waiting = this.#waiting.slice(done.length);
-    for (const { resolve } of done) resolve([]);
+    this.#unverified = last;
+    for (const { messages } of this.#waiting) this.#verify(messages);
+    const count = this.#waiting.findIndex(({ messages }) => this.#beyondEnd(messages).length > 0);
+    for (const { resolve } of this.#waiting.splice(0, count === -1 ? Infinity : count)) resolve([]);
+  }
+
+  #beyondEnd(messages: readonly PlannedMessage[]): readonly PlannedMessage[] {
+    return messages.filter(({ ordinal }) => this.#sequenceOf(ordinal) > this.#end);
   }
 
   #isDue(): boolean {
@@ -152,21 +148,17 @@ export class Delivery {
     this.#role = 'active';
     this.#takenOver();
     for (const { messages, resolve, reject } of this.#waiting.splice(0)) {
-      const rest = messages.filter(({ ordinal }) => ordinal > this.#stored);
-      this.#publish(rest).then(resolve, reject);
+      this.#publish(this.#beyondEnd(messages)).then(resolve, reject);
     }
   }
 
   /** The fence's other half: what is stored at a place must be what we decide for it. */
   #verify(messages: readonly PlannedMessage[]): void {
     const stored = this.#unverified;
-    const last = messages.at(-1);
-    const first = messages[0];
-    if (stored === undefined || first === undefined || last === undefined) return;
-    if (stored.ordinal < first.ordinal || stored.ordinal > last.ordinal) return;
-    const own = messages[Number(stored.ordinal - first.ordinal)];
+    const own = stored && messages.find(({ ordinal }) => ordinal === stored.ordinal);
+    if (stored === undefined || own === undefined) return;
     this.#unverified = undefined;
-    if (own !== undefined && agrees(own, stored)) return;
+    if (agrees(own, stored)) return;
     const detail = 'the log decides another message for this place';
     throw refusals.disagrees(this.#context.output.stream, stored.sequence, detail);
   }

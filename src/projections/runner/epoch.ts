@@ -148,15 +148,16 @@ class Epoch {
     this.#checkpoint = checkpoint;
     this.#open = open;
     this.#events = events;
-    this.#sequenceOf = (ordinal) => stored.moved.get(ordinal) ?? stored.base + ordinal;
-    this.#delivery = new Delivery(context, session, open.info.created, stored, role, () => {
+    const { placement } = stored;
+    this.#sequenceOf = placement.sequenceOf;
+    this.#delivery = new Delivery(context, session, open.info.created, placement, role, () => {
       events.tookOver();
     });
     this.#parked = new Set(context.state.parked().map(({ event }) => event));
     this.#fold = checkpoint ?? initialFold;
     this.#committer = new Committer(
       context.state,
-      { storeId, output: open.list.id, sequenceOf: this.#sequenceOf },
+      { storeId, output: open.list.id, markAfter: placement.markAfter },
       (committed) => {
         events.committed(committed);
       },

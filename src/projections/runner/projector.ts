@@ -217,11 +217,16 @@ class EpochProjector implements Projector {
         this.#checkpoint = checkpoint;
         this.#intake = undefined;
         this.#liveFrom = undefined;
-        this.#foreign += stored.foreign;
+        this.#foreign += stored.placement.foreign;
         this.#resent += stored.resent;
         const ordinal = checkpoint?.ordinal ?? 0n;
         logger.info(
-          { role, epoch: this.#epochs, committed: String(ordinal), stored: String(stored.ordinal) },
+          {
+            role,
+            epoch: this.#epochs,
+            committed: String(ordinal),
+            end: String(stored.placement.end),
+          },
           'resumed',
         );
         this.#wake(({ position }) => position === undefined);

@@ -1,19 +1,21 @@
 // Resuming: what the output stream already holds of the list, compared with what was committed
 // (design section 5.4). It sends nothing but the tail that a server lost.
-import type {
-  StoredMessage,
-  Checkpoint,
-  OutputInfo,
-  OutputMessage,
-  OutputSession,
-  TailRow,
-} from '../ports.ts';
+import type { Checkpoint, OutputInfo, OutputMessage, OutputSession, TailRow } from '../ports.ts';
 import { draftNotification, draftTriggered, render } from '../notification/messages.ts';
 import { rulesetOf } from '../notification/fold.ts';
 import { stepOf } from '../notification/steps.ts';
 import type { RunnerContext } from './context.ts';
-import { agrees, stampOf, type Stamp } from './headers.ts';
+import { agrees, stampOf } from './headers.ts';
 import type { OpenList } from './open-list.ts';
+import {
+  irregularPlacement,
+  isRegular,
+  regularPlacement,
+  type Mark,
+  type PlacedStamp,
+  type Placement,
+  type Seen,
+} from './placement.ts';
 import { refusals } from './refusals.ts';
 
 /** A lost tail is sent again up to this age of its oldest message. */
@@ -22,18 +24,15 @@ const LOST_TAIL_MAX_AGE_MS = 24 * 60 * 60 * 1000;
 /** Messages of a lost tail that are rendered and sent at a time. */
 const RESEND_BATCH = 256;
 
+/** Messages that are read at the same time when the stream is looked through. */
+const READ_AHEAD = 64;
+
+/** More than any pipeline has on its way; whoever lacks more has another list. */
+const MAX_MISSING = 16_384;
+
 /** What the stream holds of the list. */
 export type Stored = {
-  /** Messages of the list that are stored; later ones are to be sent. */
-  readonly ordinal: bigint;
-  /** Message n of the list has sequence base + n from here on. */
-  readonly base: bigint;
-  /** Sequences of stored messages that others' messages have moved off the base. */
-  readonly moved: ReadonlyMap<bigint, bigint>;
-  /** The last stored message of ours, against which the fold is checked when it gets there. */
-  readonly last: (Stamp & { readonly sequence: bigint }) | undefined;
-  /** Messages without our headers, found since the last commit. */
-  readonly foreign: number;
+  readonly placement: Placement;
   /** Messages that the server had acknowledged and lost, sent again. */
   readonly resent: number;
 };
@@ -46,9 +45,8 @@ export async function resume(
   checkpoint: Checkpoint | undefined,
   signal: AbortSignal,
 ): Promise<Stored> {
-  const committed = checkpoint?.sequence ?? (list.base > 0n ? list.base : 0n);
-  const ordinal = checkpoint?.ordinal ?? 0n;
-  const base = checkpoint === undefined ? list.base : checkpoint.sequence - checkpoint.ordinal;
+  const mark = checkpoint ?? { ordinal: 0n, sequence: list.base };
+  const committed = mark.sequence > 0n ? mark.sequence : 0n;
   let { lastSequence } = info;
   let resent = 0;
   if (lastSequence < committed) {
@@ -60,9 +58,13 @@ export async function resume(
   }
   if (lastSequence === committed) {
     await assertLastCommitted(context, session, info.stream, checkpoint);
-    return { ordinal, base, moved: new Map(), last: undefined, foreign: 0, resent };
+    return { placement: regularPlacement(mark, lastSequence), resent };
   }
-  return { ...(await locate(context, session, committed, lastSequence, ordinal, base)), resent };
+  // What the stream no longer keeps is ours by the count.
+  const from = committed < info.firstSequence ? info.firstSequence - 1n : committed;
+  const skipped = from - committed;
+  const known = { ordinal: mark.ordinal + skipped, sequence: mark.sequence + skipped };
+  return { placement: await locate(context, session, known, from, lastSequence), resent };
 }
 
 /** A server that is still starting may know more in a moment. */
@@ -161,57 +163,64 @@ async function assertLastCommitted(
   throw refusals.disagrees(stream, row.sequence, 'it was committed as another message');
 }
 
-/** More is stored than was committed: by us before a crash, by another projector, or by strangers. */
+/**
+ * More is stored than was committed: by us before a crash, by another projector, or by strangers.
+ * @param from messages up to here are known, or no longer kept
+ */
 async function locate(
   context: RunnerContext,
   session: OutputSession,
-  committed: bigint,
-  lastSequence: bigint,
-  ordinal: bigint,
-  base: bigint,
-): Promise<Omit<Stored, 'resent'>> {
-  const strangers: bigint[] = [];
-  let sequence = lastSequence;
-  let found: StoredMessage | undefined;
-  let stamp: Stamp | undefined;
-  for (; sequence > committed; sequence -= 1n) {
-    found = await session.read(sequence);
-    stamp = found && stampOf(found);
-    if (found === undefined || stamp !== undefined) break;
-    strangers.push(sequence);
+  mark: Mark,
+  from: bigint,
+  end: bigint,
+): Promise<Placement> {
+  let last: PlacedStamp | undefined;
+  let regular = true;
+  for await (const page of scan(session, from, end)) {
+    regular = page.every((seen) => isRegular(mark, seen));
+    if (!regular) break;
+    const { sequence, stamp } = page.at(-1) ?? {};
+    last = sequence === undefined || typeof stamp !== 'object' ? undefined : { ...stamp, sequence };
   }
-  if (strangers.length > 0) {
-    context.logger.warn(
-      { foreign: strangers.length, last: String(lastSequence) },
-      'the output stream holds messages of others; they are counted and passed by',
-    );
-  }
-  const foreign = strangers.length;
-  if (sequence === committed) {
-    return { ordinal, base: lastSequence - ordinal, moved: new Map(), last: undefined, foreign };
-  }
-  if (stamp === undefined) {
-    context.logger.warn(
-      { sequence: String(sequence) },
-      'the last stored message is gone; going on by the count',
-    );
-    const stored = sequence - base;
-    return {
-      ordinal: stored,
-      base: lastSequence - stored,
-      moved: new Map(),
-      last: undefined,
-      foreign,
-    };
-  }
-  const last = { ...stamp, sequence };
-  const moved = new Map<bigint, bigint>();
-  if (sequence - stamp.ordinal !== base) {
-    for (let at = committed + 1n; at <= sequence; at += 1n) {
-      const message = await session.read(at);
-      const own = message && stampOf(message);
-      if (own !== undefined) moved.set(own.ordinal, at);
+  if (regular) {
+    if (last === undefined) {
+      const fields = { sequence: String(end) };
+      context.logger.warn(fields, 'the last stored message is gone; going on by the count');
     }
+    return regularPlacement(mark, end, last);
   }
-  return { ordinal: stamp.ordinal, base: lastSequence - stamp.ordinal, moved, last, foreign };
+  const seen: Seen[] = [];
+  for await (const page of scan(session, from, end)) seen.push(...page);
+  const placement = irregularPlacement(mark, seen, end, MAX_MISSING);
+  if (placement === undefined) {
+    const detail = 'too many messages before it are not there';
+    throw refusals.disagrees(context.output.stream, end, detail);
+  }
+  const { foreign, missing } = placement;
+  context.logger.warn(
+    { foreign, missing, last: String(end) },
+    missing === 0
+      ? 'the output stream holds messages of others; they are counted and passed by'
+      : 'messages of others took the places of ours; those are stored at the end',
+  );
+  return placement;
+}
+
+/** What is stored after `from` up to `to`, in order. */
+export async function* scan(
+  session: OutputSession,
+  from: bigint,
+  to: bigint,
+): AsyncGenerator<readonly Seen[], void, undefined> {
+  for (let at = from; at < to; at += BigInt(READ_AHEAD)) {
+    const count = to - at < READ_AHEAD ? Number(to - at) : READ_AHEAD;
+    yield await Promise.all(
+      Array.from({ length: count }, async (_, index): Promise<Seen> => {
+        const sequence = at + 1n + BigInt(index);
+        const message = await session.read(sequence);
+        if (message === undefined) return { sequence, stamp: 'gone' };
+        return { sequence, stamp: stampOf(message) ?? 'foreign' };
+      }),
+    );
+  }
 }

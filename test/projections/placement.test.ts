@@ -1,0 +1,95 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  irregularPlacement,
+  isRegular,
+  regularPlacement,
+  type Mark,
+  type Seen,
+} from '../../src/projections/runner/placement.ts';
+
+const stampOf = (ordinal: bigint) => ({
+  ordinal,
+  id: `id-${ordinal}`,
+  digest: `digest-${ordinal}`,
+});
+
+/** What a server stores of a pipelined list while strangers write: each slot is ours or a stranger's. */
+function store(mark: Mark, slots: readonly boolean[]): readonly Seen[] {
+  const base = mark.sequence - mark.ordinal;
+  return slots.map((isOurs, index) => {
+    const sequence = mark.sequence + BigInt(index) + 1n;
+    // The fence lets a message in only at its own place.
+    return { sequence, stamp: isOurs ? stampOf(sequence - base) : 'foreign' };
+  });
+}
+
+const marks = fc.record({
+  ordinal: fc.bigInt(0n, 50n),
+  sequence: fc.bigInt(50n, 90n),
+});
+
+describe('the placement of a list in a stream that strangers write into', () => {
+  test('is base + n while there are none', () => {
+    const mark = { ordinal: 3n, sequence: 10n };
+    const { sequenceOf, markAfter, missing, foreign } = regularPlacement(mark, 12n);
+    expect([sequenceOf(4n), markAfter(5n), missing, foreign]).toEqual([11n, 12n, 0, 0]);
+  });
+
+  test('counts strangers behind the list as an offset', () => {
+    const mark = { ordinal: 2n, sequence: 2n };
+    const seen: Seen[] = [
+      { sequence: 3n, stamp: stampOf(3n) },
+      { sequence: 4n, stamp: 'foreign' },
+    ];
+    const placement = irregularPlacement(mark, seen, 4n, 100);
+    expect(placement).toMatchObject({ foreign: 1, missing: 0, last: { ordinal: 3n } });
+    expect(placement?.sequenceOf(4n)).toBe(5n);
+  });
+
+  test('puts a message that lost its place to a stranger at the end, and the rest behind it', () => {
+    const mark = { ordinal: 0n, sequence: 0n };
+    const seen = store(mark, [true, false, true]);
+    const placement = irregularPlacement(mark, seen, 3n, 100);
+    expect(placement).toMatchObject({ foreign: 1, missing: 1 });
+    expect([1n, 2n, 3n, 4n].map((n) => placement?.sequenceOf(n))).toEqual([1n, 4n, 3n, 5n]);
+    expect([0n, 1n, 2n, 3n].map((n) => placement?.markAfter(n))).toEqual([0n, 2n, 2n, 4n]);
+  });
+
+  test('gives every message one place, keeps stored ones, and its marks hide nothing', () => {
+    fc.assert(
+      fc.property(marks, fc.array(fc.boolean(), { minLength: 1, maxLength: 40 }), (mark, slots) => {
+        const seen = store(mark, slots);
+        const end = mark.sequence + BigInt(slots.length);
+        const placement = irregularPlacement(mark, seen, end, 1000);
+        expect(placement).toBeDefined();
+        if (placement === undefined) return;
+        const { sequenceOf, markAfter, last } = placement;
+        const stored = seen.flatMap(({ sequence, stamp }) =>
+          typeof stamp === 'object' ? [{ sequence, ordinal: stamp.ordinal }] : [],
+        );
+        for (const { sequence, ordinal } of stored) expect(sequenceOf(ordinal)).toBe(sequence);
+        const ordinals = Array.from({ length: 60 }, (_, i) => mark.ordinal + BigInt(i + 1));
+        const places = ordinals.map(sequenceOf);
+        expect(new Set(places).size).toBe(places.length);
+        // What is not stored goes to the end, in the list's order and without gaps.
+        const later = places.filter((place) => place > end);
+        expect(later).toEqual(later.map((_, i) => end + BigInt(i + 1)));
+        const highest = last?.ordinal ?? mark.ordinal;
+        for (const ordinal of [mark.ordinal, ...ordinals]) {
+          const beyond = stored.filter((message) => message.ordinal > ordinal);
+          expect(beyond.every(({ sequence }) => sequence > markAfter(ordinal))).toBe(true);
+          if (ordinal > highest) expect(markAfter(ordinal)).toBe(sequenceOf(ordinal));
+        }
+        expect(seen.every((message) => isRegular(mark, message))).toBe(!slots.includes(false));
+      }),
+    );
+  });
+
+  test('is none where more is missing than can have been on its way', () => {
+    const mark = { ordinal: 0n, sequence: 0n };
+    expect(
+      irregularPlacement(mark, [{ sequence: 1n, stamp: stampOf(99n) }], 1n, 50),
+    ).toBeUndefined();
+  });
+});
