@@ -1,0 +1,189 @@
+// The output stream is not as it was left: foreign messages are counted, lost ones are sent again, and
+// what cannot be explained is refused.
+import { describe, expect, it } from 'vitest';
+import type { OutputMessage } from '../../src/projections/ports.ts';
+import { memoryReadModelStore } from '../../src/testing.ts';
+import { decidedList, storedList } from '../support/decided.ts';
+import { anInput, makeWorld, raised, until, type World } from '../support/world.ts';
+
+async function raiseSome({ kernel }: World, from: number, to: number): Promise<void> {
+  for (let n = from; n <= to; n++) await raised(kernel, anInput(n, { userId: n }));
+}
+
+/** A world whose three triggers are out: six messages. */
+async function projected(): Promise<World> {
+  const world = await makeWorld();
+  await raiseSome(world, 1, 3);
+  await world.project();
+  return world;
+}
+
+describe('foreign messages', () => {
+  it('before the first start move the whole list', async () => {
+    const world = await makeWorld();
+    const { store, output } = world;
+    await raiseSome(world, 1, 1);
+    await (await output.connect()).create('made by hand');
+    output.insertForeign();
+    output.insertForeign();
+    await world.project();
+    expect(storedList(output)).toEqual(await decidedList(store));
+    expect(output.messages.map(({ sequence }) => sequence)).toEqual([1n, 2n, 3n, 4n]);
+    expect(world.file.snapshot().verdicts[0]?.sequence).toBe(4n);
+  });
+
+  it('between two runs are counted as an offset, and reported', async () => {
+    const world = await projected();
+    world.output.insertForeign();
+    await raiseSome(world, 4, 4);
+    const projector = await world.projector();
+    await projector.once();
+    expect(projector.status()).toMatchObject({ foreign: 1, outputSequence: 9n });
+    expect(storedList(world.output)).toEqual(await decidedList(world.store));
+    expect(world.file.snapshot().tail.at(-1)).toMatchObject({ ordinal: 8n, sequence: 9n });
+  });
+
+  it('while it runs make it look again, and go on behind them', async () => {
+    const world = await projected();
+    const projector = await world.projector();
+    const stop = new AbortController();
+    const run = projector.run(stop.signal);
+    await until('caught up', () => projector.status().caughtUp);
+    world.output.insertForeign();
+    await until('it was found', () => projector.status().foreign === 1);
+    await raiseSome(world, 4, 5);
+    await until('the next ones are out', () => storedList(world.output).length === 10);
+    stop.abort();
+    await run;
+    expect(storedList(world.output)).toEqual(await decidedList(world.store));
+  });
+
+  it('among messages that are stored but not committed keep each at its sequence', async () => {
+    const world = await projected();
+    const before = await world.output.connect();
+    await raiseSome(world, 4, 5);
+    // Another projector's work, with a stranger in between; this one's file knows nothing of it.
+    const other = memoryReadModelStore();
+    await world.project({}, { state: other.open() });
+    world.output.insertForeign();
+    await raiseSome(world, 6, 6);
+    await world.project({}, { state: other.open() });
+    await before[Symbol.asyncDispose]();
+    const projector = await world.projector();
+    await projector.once();
+    expect(projector.status()).toMatchObject({ foreign: 1, outputSequence: 13n });
+    const { tail } = world.file.snapshot();
+    const stored = world.output.messages.flatMap(({ sequence, headers }) =>
+      headers.has('ce-id') ? [[headers.get('ce-id'), sequence]] : [],
+    );
+    expect(tail.map(({ id, sequence }) => [id, sequence])).toEqual(stored);
+    await raiseSome(world, 7, 7);
+    await world.project();
+    expect(storedList(world.output)).toEqual(await decidedList(world.store));
+  });
+});
+
+describe('acknowledged messages that the server lost', () => {
+  it('are sent again with the same ids at the same sequences', async () => {
+    const world = await projected();
+    const before = world.output.messages;
+    world.output.dropLast(3);
+    await raiseSome(world, 4, 4);
+    const projector = await world.projector();
+    expect(await projector.once()).toMatchObject({ triggered: 1, published: 1 });
+    expect(projector.status()).toMatchObject({ resent: 3 });
+    expect(world.output.messages.slice(0, 6)).toEqual(before);
+    expect(storedList(world.output)).toEqual(await decidedList(world.store));
+  });
+
+  it('while it runs are found and sent again', async () => {
+    const world = await projected();
+    const before = world.output.messages;
+    const projector = await world.projector();
+    const stop = new AbortController();
+    const run = projector.run(stop.signal);
+    await until('caught up', () => projector.status().caughtUp);
+    world.output.dropLast(2);
+    await until('they were sent again', () => projector.status().resent === 2);
+    stop.abort();
+    await run;
+    expect(world.output.messages).toEqual(before);
+  });
+
+  it('that come back while it waits are not sent again', async () => {
+    const world = await projected();
+    const [lost] = world.output.messages.slice(-1);
+    if (lost === undefined) throw new Error('there is one');
+    world.output.dropLast(1);
+    const projector = await world.projector({ timing: { ...QUICK_BUT_PATIENT } });
+    const once = projector.once();
+    await until('it looks', () => world.output.sessions.opened === 2);
+    const { subject, headers, data } = lost;
+    world.output.insertForeign({ subject, headers: [...headers], data });
+    await once;
+    expect(projector.status().resent).toBe(0);
+    expect(storedList(world.output)).toEqual(await decidedList(world.store));
+  });
+
+  it('more than 24 hours ago are not sent again unasked', async () => {
+    const world = await projected();
+    world.output.dropLast(1);
+    world.clock.advance(24 * 60 * 60 * 1000 + 1);
+    await expect(world.project()).rejects.toMatchObject({ code: 'output_behind' });
+    expect(world.output.messages).toHaveLength(5);
+  });
+});
+
+const QUICK_BUT_PATIENT = {
+  lostTailMs: 5_000,
+  takeoverMs: 20,
+  pollMs: 1,
+  idleCheckMs: 5,
+  maxBackoffMs: 4,
+};
+
+describe('a last message that the log does not explain', () => {
+  const forge = (world: World, change: (headers: Map<string, string>) => void): void => {
+    const last = world.output.messages.at(-1);
+    if (last === undefined) throw new Error('there is one');
+    const headers = new Map(last.headers);
+    change(headers);
+    world.output.dropLast(1);
+    const message: OutputMessage = { ...last, headers: [...headers] };
+    world.output.insertForeign(message);
+  };
+
+  it.each(['ce-id', 'Tocsin-Digest', 'Tocsin-Ordinal'])(
+    'by its %s stops the lane',
+    async (name) => {
+      const world = await projected();
+      forge(world, (headers) =>
+        headers.set(name, name === 'Tocsin-Ordinal' ? '5' : '0'.repeat(64)),
+      );
+      await raiseSome(world, 4, 4);
+      await expect(world.project()).rejects.toMatchObject({ code: 'output_disagrees' });
+      expect(world.output.messages).toHaveLength(6);
+    },
+  );
+
+  it('is found by a new file too', async () => {
+    const world = await projected();
+    forge(world, (headers) => headers.set('ce-id', crypto.randomUUID()));
+    const file = memoryReadModelStore();
+    await expect(world.project({}, { state: file.open() })).rejects.toMatchObject({
+      code: 'output_disagrees',
+    });
+    expect(world.output.messages).toHaveLength(6);
+  });
+});
+
+describe('settings under which the fence would not hold', () => {
+  it('are refused by name', async () => {
+    const world = await projected();
+    world.output.faults = ['max_msgs is 100'];
+    await expect(world.project()).rejects.toMatchObject({
+      code: 'output_settings',
+      message: expect.stringContaining('max_msgs is 100') as string,
+    });
+  });
+});
