@@ -54,7 +54,8 @@ const start: Work<Options> = async (context, options) => {
   const settled: Config = { ...config, nats: nats.url };
   await using kernel = await openKernel({ store, name: config.name });
   using state = sqliteReadModel({ file: config.state, owner: 'tocsin start' });
-  const story = narrator(terminal);
+  // With --once and --json the summary is the one document on stdout.
+  const story = narrator(options.once === true && terminal.json ? silent(terminal) : terminal);
   const projector = await openProjector({
     store,
     state,
@@ -81,6 +82,10 @@ const start: Work<Options> = async (context, options) => {
     removeRunFile();
   }
 };
+
+function silent(terminal: Terminal): Terminal {
+  return { ...terminal, print: () => undefined };
+}
 
 type Running = {
   readonly context: Context;
