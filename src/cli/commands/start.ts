@@ -128,11 +128,13 @@ async function live(running: Running, natsUrl: string, http: string): Promise<nu
   const examples = await Promise.race([raiseExamples(kernel, story, signal), project]);
   if (examples !== undefined) sayRaised(terminal, examples);
   terminal.say('Type or pipe trigger lines here (NDJSON); Ctrl-C stops.');
-  const typed = raiseLines(kernel, untilAborted(process.stdin, signal), CONCURRENCY, story.raised);
   const stopReading = (): void => {
     process.stdin.destroy();
   };
   signal.addEventListener('abort', stopReading, { once: true });
+  // A signal that came before somebody listened is not raised again.
+  if (signal.aborted) stopReading();
+  const typed = raiseLines(kernel, untilAborted(process.stdin, signal), CONCURRENCY, story.raised);
   const reading = typed.then(
     (summary) => {
       if (summary.read > 0) sayRaised(terminal, summary);
@@ -142,7 +144,12 @@ async function live(running: Running, natsUrl: string, http: string): Promise<nu
       if (!signal.aborted) throw error;
     },
   );
-  await Promise.all([project, reading]);
+  try {
+    await Promise.all([project, reading]);
+  } finally {
+    // After a refusal too: an open stdin would keep the process.
+    stopReading();
+  }
   terminal.say('Stopped; the next start goes on from here.');
   return EXIT.done;
 }
