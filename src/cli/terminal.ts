@@ -1,6 +1,7 @@
 // What a person or a program sees. With `--json`, stdout holds JSON and nothing else; progress and
 // remarks go to stderr.
 import { TocsinError, type ErrorKind } from '../domain/core/errors.ts';
+import { OutputError } from '../projections/ports.ts';
 
 /** Exit codes (design section 10). */
 export const EXIT = { done: 0, partly: 1, interrupted: 130 } as const;
@@ -94,6 +95,12 @@ export function secondsSince(startedAt: number): number {
 
 function asTocsinError(error: unknown): TocsinError {
   if (error instanceof TocsinError) return error;
+  if (error instanceof OutputError) {
+    return new TocsinError('unavailable', 'nats_unavailable', error.message, {
+      hint: 'Start the NATS server, or check --nats.',
+      cause: error,
+    });
+  }
   const message = error instanceof Error ? error.message : String(error);
   return new TocsinError('internal', 'internal_error', message, {
     hint: 'This is a bug of Tocsin’s. Run again with TOCSIN_DEBUG=1 and report what it prints.',

@@ -1,11 +1,12 @@
 // `tocsin doctor`: is everything there that the projection needs, and is it safe?
+import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { describeServer, type ServerDescription } from '../../adapters/nats/describe.ts';
 import { openReadModelReader } from '../../adapters/sqlite/read-model.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { readControl } from '../../kernel/control.ts';
 import { rulesetOf } from '../../projections/notification/fold.ts';
-import { openReader } from '../compose.ts';
+import { embeddedFile, openReader } from '../compose.ts';
 import type { Config } from '../config.ts';
 import { EXIT } from '../terminal.ts';
 import { execute, NATS_SETTINGS, withCommonOptions, type Work } from './command.ts';
@@ -44,6 +45,7 @@ const doctor: Work<Options> = async ({ config, terminal }) => {
 };
 
 async function checkStore(config: Config): Promise<Check> {
+  if (!existsSync(embeddedFile(config.store))) return ok('store', `${config.store}: not there yet`);
   await using log = openReader(config);
   const { storeId, rulesets, output } = await readControl(log, config.name);
   if (storeId === undefined) return ok('store', `${config.store}: empty`);
@@ -53,6 +55,7 @@ async function checkStore(config: Config): Promise<Check> {
 }
 
 function checkState(config: Config): Check {
+  if (!existsSync(config.state)) return ok('state', `${config.state}: not there yet`);
   using state = openReadModelReader(config.state);
   const checkpoint = state.checkpoint();
   const parked = state.parked().length;
