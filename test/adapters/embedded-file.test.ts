@@ -35,7 +35,7 @@ describe('a file that is not as an embedded store left it', () => {
     const foreign = temporaryFile();
     sql(foreign, 'CREATE TABLE theirs (a)');
     const newer = await aFile();
-    sql(newer, 'PRAGMA user_version = 2');
+    sql(newer, 'PRAGMA user_version = 3');
     const cut = await aFile();
     truncateSync(cut, 3 * 4096);
     const stub = await aFile();

@@ -16,13 +16,15 @@ export const MAX_APPEND_BYTES = 1024 * 1024;
 /** The longest stream name, in UTF-8 bytes; the name is part of an index. */
 export const MAX_STREAM_NAME_BYTES = 1024;
 
-/** An event as it is stored: JSON as text. */
+/** An event as it is stored: JSON as text, everything else as bytes. */
 export type EncodedEvent = {
   /** In lower case: a UUID is a number, not a spelling. */
   readonly id: string;
   readonly type: string;
-  readonly data: string;
-  readonly metadata: string;
+  /** True when the writer called the data JSON; nobody has checked that it is. */
+  readonly isJson: boolean;
+  readonly data: string | Uint8Array;
+  readonly metadata: string | Uint8Array;
   /** UTF-8 bytes of type, data and metadata. */
   readonly bytes: number;
 };
@@ -30,10 +32,15 @@ export type EncodedEvent = {
 /** A checked append. */
 export type AppendRequest = {
   readonly stream: string;
-  /** {@link NO_STREAM} or a revision. */
+  /** A revision, or one of the numbers below 0 in `revisions.ts`. */
   readonly expected: bigint;
   readonly events: readonly EncodedEvent[];
 };
+
+/** What the port's appends become: everything in them is JSON. */
+export type JsonAppendRequest = AppendRequest & { readonly events: readonly JsonEvent[] };
+
+type JsonEvent = EncodedEvent & { readonly data: string; readonly metadata: string };
 
 type Refused = Extract<AppendResult, { outcome: 'refused' }>;
 
@@ -45,10 +52,10 @@ export function encodeAppend(
   stream: string,
   expected: ExpectedRevision,
   events: readonly EventToAppend[],
-): AppendRequest | Refused {
+): JsonAppendRequest | Refused {
   const fault = streamFault(stream) ?? expectedFault(expected);
   if (fault !== undefined) return refused('invalid_argument', fault);
-  const encoded: EncodedEvent[] = [];
+  const encoded: JsonEvent[] = [];
   const ids = new Set<string>();
   let bytes = 0;
   for (const event of events) {
@@ -84,7 +91,7 @@ function expectedFault(expected: ExpectedRevision): string | undefined {
     : `the expected revision ${expected} is not a revision`;
 }
 
-function encodeEvent(event: EventToAppend): EncodedEvent | string {
+function encodeEvent(event: EventToAppend): JsonEvent | string {
   const { id, type } = event;
   if (!isUuid(id) || id === NIL_UUID) return `the event id ${id} is not a UUID`;
   if (type === '') return 'an event type is empty';
@@ -95,7 +102,7 @@ function encodeEvent(event: EventToAppend): EncodedEvent | string {
     return `${data === undefined ? 'the data' : 'the metadata'} of event ${id} is not a JSON object`;
   }
   const bytes = Buffer.byteLength(type) + Buffer.byteLength(data) + Buffer.byteLength(metadata);
-  return { id: id.toLowerCase(), type, data, metadata, bytes };
+  return { id: id.toLowerCase(), type, isJson: true, data, metadata, bytes };
 }
 
 function encodeJson(value: unknown): string | undefined {

@@ -6,6 +6,12 @@ import type { Position } from '../../../domain/core/positions.ts';
 /** The last revision of a stream that does not exist. */
 export const NO_STREAM = -1n;
 
+/** Expected by a writer that takes the stream as it is; only servers know this and the next one. */
+export const ANY_REVISION = -2n;
+
+/** Expected by a writer that only wants the stream to be there. */
+export const STREAM_EXISTS = -4n;
+
 /** What is stored at a revision. */
 export type StoredId = { readonly id: string; readonly position: bigint };
 
@@ -39,6 +45,38 @@ export function decideAppend(
   const repeated = stored.length === ids.length && stored.every(({ id }, i) => id === ids[i]);
   return repeated && tail !== undefined
     ? { outcome: 'appended', revision: end, position: positionOf(tail.position) }
+    : conflict;
+}
+
+/** Where an event with a known id lies. */
+export type KnownPlace = {
+  readonly stream: string;
+  readonly revision: bigint;
+  readonly position: bigint;
+};
+
+/**
+ * {@link decideAppend} for {@link ANY_REVISION} and {@link STREAM_EXISTS}. Without a revision to compare at,
+ * a repeat is found by the ids that were committed lately: as far back as `placeOf` remembers.
+ *
+ * @param exists whether there is anything of the stream, its metadata included
+ */
+export function decideLooseAppend(
+  stream: string,
+  last: bigint,
+  exists: boolean,
+  expected: bigint,
+  ids: readonly string[],
+  placeOf: (id: string) => KnownPlace | undefined,
+): Answer | undefined {
+  const conflict: Answer = { outcome: 'conflict', actual: actualRevision(last) };
+  if (expected === STREAM_EXISTS && !exists) return conflict;
+  if (ids.length === 0) return { outcome: 'appended', revision: last, position: START_POSITION };
+  const places = ids.map(placeOf);
+  if (places[0]?.stream !== stream) return undefined;
+  const tail = places.at(-1);
+  return tail !== undefined && places.every((place) => place?.stream === stream)
+    ? { outcome: 'appended', revision: tail.revision, position: positionOf(tail.position) }
     : conflict;
 }
 

@@ -4,8 +4,18 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { AppendResult } from '../../../domain/ports/event-store.ts';
 import { SQLITE, sqliteCode } from '../../sqlite/open.ts';
 import type { AppendRequest } from '../common/append-request.ts';
-import { decideAppend, NO_STREAM, positionOf, type StoredId } from '../common/revisions.ts';
+import {
+  decideAppend,
+  decideLooseAppend,
+  NO_STREAM,
+  positionOf,
+  type StoredId,
+} from '../common/revisions.ts';
 import { bigintOf, textOf } from './columns.ts';
+import { recentIds } from './recent-ids.ts';
+
+/** An event takes this much of the log besides its content, so that no two positions are neighbours. */
+const RECORD_BYTES = 36;
 
 export type Engine = {
   /**
@@ -17,7 +27,9 @@ export type Engine = {
   readonly commit: (group: readonly AppendRequest[]) => readonly AppendResult[];
 };
 
-export function engine(db: DatabaseSync): Engine {
+/** @param rememberIds how many committed ids to remember for writers that expect no revision */
+export function engine(db: DatabaseSync, rememberIds = 0): Engine {
+  const recent = recentIds(rememberIds);
   const begin = db.prepare('BEGIN IMMEDIATE');
   const end = db.prepare('COMMIT');
   const head = db.prepare('SELECT max(position) AS head FROM events');
@@ -28,7 +40,8 @@ export function engine(db: DatabaseSync): Engine {
   const addStream = db.prepare('INSERT INTO streams (name, last_revision) VALUES (?, ?)');
   const moveStream = db.prepare('UPDATE streams SET last_revision = ? WHERE id = ?');
   const addEvent = db.prepare(
-    'INSERT INTO events (position, stream, revision, id, type, data, metadata) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    `INSERT INTO events (position, stream, revision, id, type, is_json, created, data, metadata)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   for (const statement of [head, findStream, stored, addStream]) statement.setReadBigInts(true);
 
@@ -40,16 +53,29 @@ export function engine(db: DatabaseSync): Engine {
   const write = (group: readonly AppendRequest[]): readonly AppendResult[] => {
     begin.run();
     let place = bigintOf(head.get()?.['head'] ?? 0n);
+    const created = BigInt(Date.now());
+    const lastOf = (stream: string): bigint => {
+      const row = findStream.get(stream);
+      return row === undefined ? NO_STREAM : bigintOf(row['last_revision']);
+    };
     const results = group.map(({ stream, expected, events }): AppendResult => {
       const found = findStream.get(stream);
       const last = found === undefined ? NO_STREAM : bigintOf(found['last_revision']);
       let id = found === undefined ? undefined : bigintOf(found['id']);
-      const decided = decideAppend(
-        last,
-        expected,
-        events.map((event) => event.id),
-        (revision, count) => (id === undefined ? [] : storedFrom(id, revision, count)),
-      );
+      const ids = events.map((event) => event.id);
+      const decided =
+        expected >= NO_STREAM
+          ? decideAppend(last, expected, ids, (revision, count) =>
+              id === undefined ? [] : storedFrom(id, revision, count),
+            )
+          : decideLooseAppend(
+              stream,
+              last,
+              last !== NO_STREAM || lastOf(`$$${stream}`) !== NO_STREAM,
+              expected,
+              ids,
+              recent.placeOf,
+            );
       if (decided !== undefined) return decided;
       const revision = last + BigInt(events.length);
       if (id === undefined) id = bigintOf(addStream.run(stream, revision).lastInsertRowid);
@@ -57,12 +83,25 @@ export function engine(db: DatabaseSync): Engine {
       let at = last;
       for (const event of events) {
         at += 1n;
-        place += BigInt(event.bytes);
-        addEvent.run(place, id, at, event.id, event.type, event.data, event.metadata);
+        place += BigInt(event.bytes + RECORD_BYTES);
+        const isJson = event.isJson ? 1n : 0n;
+        addEvent.run(
+          place,
+          id,
+          at,
+          event.id,
+          event.type,
+          isJson,
+          created,
+          event.data,
+          event.metadata,
+        );
+        recent.add(event.id, { stream, revision: at, position: place });
       }
       return { outcome: 'appended', revision, position: positionOf(place) };
     });
     end.run();
+    recent.settle(true);
     return results;
   };
 
@@ -72,6 +111,7 @@ export function engine(db: DatabaseSync): Engine {
     } catch (error) {
       // SQLite may have rolled back by itself, as it does on a full disk.
       if (db.isTransaction) db.exec('ROLLBACK');
+      recent.settle(false);
       switch (sqliteCode(error)) {
         case SQLITE.full:
           return onFullDisk(group);

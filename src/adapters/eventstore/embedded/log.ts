@@ -1,75 +1,36 @@
 // Reads the file in short pages, through a connection of its own that can only read. No statement is
 // open when a page has been returned, so readers never hold back the WAL.
 import { isUtf8 } from 'node:buffer';
-import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite';
-import { TocsinError } from '../../../domain/core/errors.ts';
+import type { SQLOutputValue } from 'node:sqlite';
 import type { Json } from '../../../domain/core/json.ts';
 import type { RecordedEvent, Unreadable } from '../../../domain/ports/event-store.ts';
-import { openSqliteReadOnly, SQLITE, sqliteCode } from '../../sqlite/open.ts';
-import { storeClosed } from '../common/closed.ts';
 import { parseJsonText } from '../common/json-text.ts';
 import type { Direction, Log, Scan } from '../common/reading.ts';
 import { positionOf } from '../common/revisions.ts';
 import { bigintOf, bytesOf, textOf } from './columns.ts';
-import { STORE_FORMAT } from './schema.ts';
+import { fileConnection, type Connection, type FileConnection } from './connection.ts';
 
 /** One page looks at this many bytes of events at most, and one event more. */
 const PAGE_BYTES = 1024n * 1024n;
 
-const CACHE_KIB = 16 * 1024;
-const COLUMNS = 'e.position, s.name, e.revision, e.id, e.type, e.data, e.metadata';
+const COLUMNS = 'e.position, s.name, e.revision, e.id, e.type, e.is_json, e.data, e.metadata';
 
 type Row = Record<string, SQLOutputValue>;
 
 /** The file as a log, and the way to let go of it. */
 export type FileLog = Log & { readonly close: () => void };
 
-/** Opens the file when it is first read, and again after an error. */
+/** A store's file as a log. */
 export function fileLog(file: string): FileLog {
-  let connection: Connection | undefined;
-  let closed = false;
-  const on = <T>(work: (connection: Connection) => T): T => {
-    if (closed) throw storeClosed();
-    try {
-      connection ??= connect(file);
-      return work(connection);
-    } catch (error) {
-      connection?.db.close();
-      connection = undefined;
-      throw readError(file, error);
-    }
-  };
+  const { on, close } = fileConnection(file);
+  return { ...logOn(on), close };
+}
+
+/** A log on a connection that others may use too. */
+export function logOn(on: FileConnection['on']): Log {
   return {
     scan: (...args) => on((c) => scan(c, ...args)),
     stream: (...args) => on((c) => stream(c, ...args)),
-    close() {
-      closed = true;
-      connection?.db.close();
-      connection = undefined;
-    },
-  };
-}
-
-type Connection = {
-  readonly db: DatabaseSync;
-  /** Prepares once per text. */
-  readonly sql: (text: string) => StatementSync;
-};
-
-function connect(file: string): Connection {
-  const db = openSqliteReadOnly(file, STORE_FORMAT);
-  db.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
-  const statements = new Map<string, StatementSync>();
-  return {
-    db,
-    sql(text) {
-      const known = statements.get(text);
-      if (known !== undefined) return known;
-      const statement = db.prepare(text);
-      statement.setReadBigInts(true);
-      statements.set(text, statement);
-      return statement;
-    },
   };
 }
 
@@ -183,7 +144,7 @@ function stream(
 const MAX_INTEGER = 2n ** 63n - 1n;
 
 function lengthOf(value: SQLOutputValue | undefined): number {
-  return typeof value === 'string' ? value.length : 0;
+  return typeof value === 'string' || value instanceof Uint8Array ? value.length : 0;
 }
 
 function eventOf(c: Connection, row: Row): RecordedEvent {
@@ -194,22 +155,27 @@ function eventOf(c: Connection, row: Row): RecordedEvent {
     revision: bigintOf(row['revision']),
     position: positionOf(position),
     type: textOf(row['type']),
-    data: jsonOf(c, position, 'data', textOf(row['data'])),
-    metadata: jsonOf(c, position, 'metadata', textOf(row['metadata'])),
+    // Bytes that nobody called JSON are not looked into, even if they happen to be some.
+    data:
+      row['is_json'] === 0n
+        ? { unreadable: bytesAt(c, position, 'data') }
+        : jsonOf(c, position, 'data', row['data']),
+    metadata: jsonOf(c, position, 'metadata', row['metadata']),
   };
 }
 
-/** The column's JSON; its bytes when somebody changed the file so that it is none. */
+/** The column's JSON; its bytes when it is none: anybody can write to a server of ours. */
 function jsonOf(
   c: Connection,
   position: bigint,
   column: 'data' | 'metadata',
-  text: string,
+  text: SQLOutputValue | undefined,
 ): Json | Unreadable {
+  if (text instanceof Uint8Array) return { unreadable: text };
   try {
-    const value = parseJsonText(text);
+    const value = parseJsonText(textOf(text));
     // Bytes that are not UTF-8 come out of SQLite as this character; then the bytes themselves decide.
-    if (!text.includes('\uFFFD')) return value;
+    if (!textOf(text).includes('\uFFFD')) return value;
     const bytes = bytesAt(c, position, column);
     return isUtf8(bytes) ? value : { unreadable: bytes };
   } catch (error) {
@@ -221,20 +187,4 @@ function jsonOf(
 function bytesAt(c: Connection, position: bigint, column: 'data' | 'metadata'): Uint8Array {
   const query = `SELECT CAST(${column} AS BLOB) AS bytes FROM events WHERE position = ?`;
   return bytesOf(c.sql(query).get(position)?.['bytes']);
-}
-
-function readError(file: string, cause: unknown): unknown {
-  const code = sqliteCode(cause);
-  if (cause instanceof TocsinError || code === undefined) return cause;
-  const detail = cause instanceof Error ? cause.message : String(cause);
-  if (code === SQLITE.corrupt || code === SQLITE.notADatabase) {
-    return new TocsinError('refused', 'file_damaged', `${file} is damaged: ${detail}`, {
-      hint: 'Stop the owner and restore the file from a backup.',
-      cause,
-    });
-  }
-  return new TocsinError('unavailable', 'store_unavailable', `cannot read ${file}: ${detail}`, {
-    hint: 'Check the disk and that this user may read the file.',
-    cause,
-  });
 }

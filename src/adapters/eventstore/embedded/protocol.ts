@@ -8,6 +8,8 @@ export type WriterSettings = {
   readonly file: string;
   /** Makes the disk full at this many pages; for tests. */
   readonly maxPages?: number | undefined;
+  /** How many committed ids to remember for writers that expect no revision; none when absent. */
+  readonly rememberIds?: number | undefined;
 };
 
 /** True for what {@link WriterSettings} became on its way into the thread. */

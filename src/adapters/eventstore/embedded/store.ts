@@ -1,28 +1,20 @@
 // The embedded event store: one SQLite file, one owner, no server. For one machine; several processes
 // share it through `tocsin store`.
-import { TocsinError } from '../../../domain/core/errors.ts';
 import type { EventStore } from '../../../domain/ports/event-store.ts';
-import { acquireFileLock, type LockOwner } from '../../sqlite/file-lock.ts';
 import { openSqliteReadOnly } from '../../sqlite/open.ts';
 import { encodeAppend } from '../common/append-request.ts';
 import { storeClosed } from '../common/closed.ts';
-import { commitSignal } from '../common/commit-signal.ts';
 import { readAllPages, readStreamPages } from '../common/reading.ts';
 import { subscription } from '../common/subscription.ts';
 import { fileLog } from './log.ts';
+import { openEngine, type EmbeddedStoreOptions } from './open.ts';
 import type { WriterSettings } from './protocol.ts';
 import { STORE_FORMAT } from './schema.ts';
-import { startWriter } from './writer.ts';
+
+export type { EmbeddedStoreOptions } from './open.ts';
 
 /** How long an append waits for its answer when the caller does not say. */
 const DEFAULT_DEADLINE_MS = 10_000;
-
-export type EmbeddedStoreOptions = {
-  /** The SQLite file; made, with its directory, if it is not there. */
-  readonly file: string;
-  /** What this process is, for the error that a second owner gets. Default: "an embedded store". */
-  readonly holder?: string | undefined;
-};
 
 /**
  * Opens the embedded event store as its one owner. Commits are synced to disk before they are
@@ -37,36 +29,24 @@ export function embeddedStore(options: EmbeddedStoreOptions): Promise<EventStore
 
 /** {@link embeddedStore} with what only tests set. */
 export async function openEmbeddedStore(
-  { file, holder = 'an embedded store' }: EmbeddedStoreOptions,
+  options: EmbeddedStoreOptions,
   forTests: Omit<WriterSettings, 'file'>,
 ): Promise<EventStore> {
-  await using undo = new AsyncDisposableStack();
-  undo.use(acquireFileLock(file, { holder, inUse: (owner) => storeInUse(file, owner) }));
-  const commits = commitSignal();
-  const writer = await startWriter({ ...forTests, file }, commits.notify);
-  undo.defer(writer.close);
-  const log = fileLog(file);
-  // The reader goes first: the last connection to close folds the WAL into the file, and it must be
-  // one that can write.
-  undo.defer(() => {
-    log.close();
-    commits.notify();
-  });
-  const resources = undo.move();
-  let closing: Promise<void> | undefined;
-
+  const engine = await openEngine(options, forTests);
+  const { log, commits } = engine;
+  let closed = false;
   return {
     async append(stream, expected, events, { deadlineMs = DEFAULT_DEADLINE_MS } = {}) {
-      if (closing !== undefined) throw storeClosed();
+      if (closed) throw storeClosed();
       const request = encodeAppend(stream, expected, events);
-      return 'outcome' in request ? request : writer.append(request, deadlineMs);
+      return 'outcome' in request ? request : engine.append(request, deadlineMs);
     },
-    readStream: (stream, options) => readStreamPages(log, stream, options),
-    readAll: (options) => readAllPages(log, options),
-    subscribeAll: (options) => subscription({ log, commits }, options),
+    readStream: (stream, read) => readStreamPages(log, stream, read),
+    readAll: (read) => readAllPages(log, read),
+    subscribeAll: (subscribe) => subscription({ log, commits }, subscribe),
     [Symbol.asyncDispose]() {
-      closing ??= resources.disposeAsync();
-      return closing;
+      closed = true;
+      return engine[Symbol.asyncDispose]();
     },
   };
 }
@@ -91,14 +71,4 @@ export function embeddedReader(file: string): EmbeddedReader {
       return Promise.resolve();
     },
   };
-}
-
-function storeInUse(file: string, owner: LockOwner | undefined): TocsinError {
-  const who =
-    owner === undefined
-      ? 'another process'
-      : `${owner.what} (pid ${owner.pid} on ${owner.host}, since ${owner.since})`;
-  return new TocsinError('refused', 'store_in_use', `${file} is in use by ${who}`, {
-    hint: 'Stop that process, or let both use one server: run `tocsin store` and connect with esdb://.',
-  });
 }

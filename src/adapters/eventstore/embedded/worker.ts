@@ -32,7 +32,7 @@ function main(port: MessagePort, settings: WriterSettings): void {
   };
   const db = openOrSay(settings, say);
   if (db === undefined) return;
-  const { commit } = engine(db);
+  const { commit } = engine(db, settings.rememberIds);
 
   port.on('message', (first: ToWriter) => {
     const group: Numbered[] = [];

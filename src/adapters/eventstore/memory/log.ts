@@ -1,7 +1,7 @@
 // The log in memory: one list in commit order and one list per stream.
 import type { Json } from '../../../domain/core/json.ts';
 import type { AppendResult, RecordedEvent } from '../../../domain/ports/event-store.ts';
-import type { AppendRequest } from '../common/append-request.ts';
+import type { JsonAppendRequest } from '../common/append-request.ts';
 import { parseJsonText } from '../common/json-text.ts';
 import type { Direction, Log } from '../common/reading.ts';
 import { decideAppend, NO_STREAM, positionOf } from '../common/revisions.ts';
@@ -11,7 +11,7 @@ const SCAN_EVENTS = 4096;
 
 /** A log in memory, with the one operation that changes it. */
 export type MemoryLog = Log & {
-  readonly append: (request: AppendRequest) => AppendResult;
+  readonly append: (request: JsonAppendRequest) => AppendResult;
   /** The stream's last revision, or {@link NO_STREAM}. */
   readonly lastRevision: (stream: string) => bigint;
 };

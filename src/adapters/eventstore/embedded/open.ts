@@ -1,0 +1,80 @@
+// Opens a store's file as its one owner: the lock, the writing thread, the readers. What they are used
+// for, the port or a server's protocol, is others' business.
+import { TocsinError } from '../../../domain/core/errors.ts';
+import type { AppendResult } from '../../../domain/ports/event-store.ts';
+import { acquireFileLock, type LockOwner } from '../../sqlite/file-lock.ts';
+import type { AppendRequest } from '../common/append-request.ts';
+import { storeClosed } from '../common/closed.ts';
+import { commitSignal, type CommitSignal } from '../common/commit-signal.ts';
+import type { Log } from '../common/reading.ts';
+import { fileConnection } from './connection.ts';
+import { logOn } from './log.ts';
+import type { WriterSettings } from './protocol.ts';
+import { rowsOn, type FileRows } from './rows.ts';
+import { startWriter } from './writer.ts';
+
+export type EmbeddedStoreOptions = {
+  /** The SQLite file; made, with its directory, if it is not there. */
+  readonly file: string;
+  /** What this process is, for the error that a second owner gets. Default: "an embedded store". */
+  readonly holder?: string | undefined;
+};
+
+/** An owned file. Everything throws `store_closed` after it was disposed. */
+export type EmbeddedEngine = AsyncDisposable & {
+  /** Resolves with the outcome; `unknown` after `deadlineMs`. */
+  readonly append: (request: AppendRequest, deadlineMs: number) => Promise<AppendResult>;
+  readonly log: Log;
+  readonly rows: FileRows;
+  readonly commits: CommitSignal;
+};
+
+/**
+ * Takes the file and starts the writing thread.
+ *
+ * @throws TocsinError `refused` with code `store_in_use` when another owner has the file, or with
+ * `file_damaged`, `file_newer` or `file_foreign`; `usage` when the file cannot be opened
+ */
+export async function openEngine(
+  { file, holder = 'an embedded store' }: EmbeddedStoreOptions,
+  settings: Omit<WriterSettings, 'file'> = {},
+): Promise<EmbeddedEngine> {
+  await using undo = new AsyncDisposableStack();
+  undo.use(acquireFileLock(file, { holder, inUse: (owner) => storeInUse(file, owner) }));
+  const commits = commitSignal();
+  const writer = await startWriter({ ...settings, file }, commits.notify);
+  undo.defer(writer.close);
+  const reader = fileConnection(file);
+  // The reader goes first: the last connection to close folds the WAL into the file, and it must be
+  // one that can write.
+  undo.defer(() => {
+    reader.close();
+    commits.notify();
+  });
+  const resources = undo.move();
+  let closing: Promise<void> | undefined;
+
+  return {
+    async append(request, deadlineMs) {
+      if (closing !== undefined) throw storeClosed();
+      return writer.append(request, deadlineMs);
+    },
+    log: logOn(reader.on),
+    rows: rowsOn(reader.on),
+    commits,
+    [Symbol.asyncDispose]() {
+      closing ??= resources.disposeAsync();
+      return closing;
+    },
+  };
+}
+
+function storeInUse(file: string, owner: LockOwner | undefined): TocsinError {
+  const who =
+    owner === undefined
+      ? 'another process'
+      : `${owner.what} (pid ${owner.pid} on ${owner.host}, since ${owner.since})`;
+  return new TocsinError('refused', 'store_in_use', `${file} is in use by ${who}`, {
+    hint: 'Stop that process, or let both use one server: run `tocsin store` and connect with esdb://.',
+  });
+}
