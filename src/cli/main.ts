@@ -64,4 +64,10 @@ async function main(argv: readonly string[]): Promise<void> {
   }
 }
 
+// A reader that has seen enough (`tocsin watch | head`) asks us to stop, no more.
+process.stdout.once('error', () => {
+  process.stdout.on('error', () => undefined);
+  process.kill(process.pid, 'SIGTERM');
+});
+
 await main(process.argv.slice(2));
