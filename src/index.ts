@@ -25,6 +25,7 @@ export type {
 export type { ProjectorStatus } from './projections/runner/status.ts';
 export type { Role } from './projections/runner/delivery.ts';
 export type { Timing, Way } from './projections/runner/context.ts';
+export { observeProjector } from './adapters/telemetry/instruments.ts';
 
 // The audit: the same answers again, from the log alone.
 export { replay } from './projections/audit/replay.ts';

@@ -1,0 +1,86 @@
+// A projector's status as OpenTelemetry instruments, on whosever meter. Knows no SDK and no exporter. The
+// status is read once per collection: all numbers of one scrape belong to one moment.
+import type { Attributes, Meter, Observable } from '@opentelemetry/api';
+import type { ProjectorStatus } from '../../projections/runner/status.ts';
+import { METRICS, type Declaration, type MetricName } from './names.ts';
+
+/** Tells one value of an instrument. */
+export type Observe = (name: MetricName, value: number, attributes?: Attributes) => void;
+
+/**
+ * Registers a projector's instruments on a meter; for hosts with a meter provider of their own.
+ *
+ * @param status read once per collection
+ */
+export function observeProjector(meter: Meter, status: () => ProjectorStatus): void {
+  const isProjectors = (name: MetricName): boolean => name.startsWith('tocsin_');
+  // The SDK repeats the last value of labels that were once told, so a reason that is gone is told as 0.
+  const seen = new Set<string>();
+  observeTogether(meter, isProjectors, (observe) => {
+    const now = status();
+    for (const reason of now.reasons.keys()) seen.add(reason);
+    tell(now, seen, observe);
+  });
+}
+
+function tell(status: ProjectorStatus, reasons: ReadonlySet<string>, observe: Observe): void {
+  const { totals, sent } = status;
+  observe('tocsin_running', Number(status.phase === 'running'));
+  observe('tocsin_active', Number(status.role === 'active'));
+  observe('tocsin_caught_up', Number(status.caughtUp));
+  // Metrics are doubles: above 2^53 the last digits of a position are lost, its movement is not.
+  observe('tocsin_intake_position', Number(status.intake?.commit ?? 0n));
+  observe('tocsin_committed_position', Number(status.committed?.commit ?? 0n));
+  observe('tocsin_output_sequence', Number(status.outputSequence));
+  observe('tocsin_lag_events', status.lagEvents);
+  observe('tocsin_lag_seconds', status.lagSeconds);
+  observe('tocsin_in_flight_messages', status.inFlight);
+  observe('tocsin_stalled_seconds', status.stalledSeconds);
+  observe('tocsin_messages_sent', sent.triggered, { rule: 'active_schedule.triggered' });
+  observe('tocsin_messages_sent', sent.notifications, { rule: 'notification.requested' });
+  observe('tocsin_events', totals.events);
+  observe('tocsin_unknown_events', totals.unknown);
+  observe('tocsin_triggers_published', totals.triggered);
+  observe('tocsin_notifications_published', totals.published);
+  observe('tocsin_notifications_suppressed', totals.suppressed);
+  for (const reason of reasons) {
+    observe('tocsin_notifications_withheld', status.reasons.get(reason) ?? 0, { reason });
+  }
+  observe('tocsin_parked', status.parked);
+  observe('tocsin_epochs', status.epochs);
+  observe('tocsin_foreign_messages', status.foreign);
+  observe('tocsin_resent_messages', status.resent);
+}
+
+/** Declares the instruments that `belongs` picks, and observes all of them in one callback. */
+export function observeTogether(
+  meter: Meter,
+  belongs: (name: MetricName) => boolean,
+  report: (observe: Observe) => void,
+): void {
+  const entries = Object.entries<Declaration>(METRICS);
+  const instruments = new Map<string, Observable>(
+    entries
+      .filter(([name]) => isName(name) && belongs(name))
+      .map(([name, declaration]) => [name, declare(meter, name, declaration)]),
+  );
+  meter.addBatchObservableCallback(
+    (result) => {
+      report((name, value, attributes) => {
+        const instrument = instruments.get(name);
+        if (instrument !== undefined) result.observe(instrument, value, attributes);
+      });
+    },
+    [...instruments.values()],
+  );
+}
+
+function declare(meter: Meter, name: string, [kind, description]: Declaration): Observable {
+  return kind === 'counter'
+    ? meter.createObservableCounter(name, { description })
+    : meter.createObservableGauge(name, { description });
+}
+
+function isName(name: string): name is MetricName {
+  return name in METRICS;
+}

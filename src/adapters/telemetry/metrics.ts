@@ -1,0 +1,71 @@
+// The daemon's metrics as Prometheus text: the OpenTelemetry SDK collects and writes, our HTTP app serves.
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { Meter } from '@opentelemetry/api';
+import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporter-prometheus';
+import { MeterProvider } from '@opentelemetry/sdk-metrics';
+import { TocsinError } from '../../domain/core/errors.ts';
+import type { ProjectorStatus } from '../../projections/runner/status.ts';
+import { observeProjector, observeTogether } from './instruments.ts';
+import type { MetricName } from './names.ts';
+
+/** Resolution of the event loop's delay: how often it is sampled. */
+const SAMPLE_MS = 20;
+
+const NANOSECONDS_PER_SECOND = 1e9;
+
+/** A projector's metrics, collected by whoever asks. */
+export type ProjectorMetrics = {
+  /**
+   * Reads the status once and tells all metrics in Prometheus' text format.
+   * @throws TocsinError `internal` when the status cannot be read
+   */
+  readonly collect: () => Promise<string>;
+  /** Ends sampling; collecting afterwards is a bug. */
+  readonly close: () => Promise<void>;
+};
+
+/** Metrics of a daemon: the projector's, and the process'. */
+export function projectorMetrics(status: () => ProjectorStatus): ProjectorMetrics {
+  // Only its collecting half is used; its own HTTP server never starts.
+  const reader = new PrometheusExporter({ preventServerStart: true });
+  const provider = new MeterProvider({ readers: [reader] });
+  const serializer = new PrometheusSerializer(undefined, false, undefined, true, true);
+  const delay = monitorEventLoopDelay({ resolution: SAMPLE_MS });
+  delay.enable();
+  observeProjector(provider.getMeter('tocsin'), status);
+  observeProcess(provider.getMeter('tocsin.process'), delay);
+  return {
+    async collect() {
+      const { resourceMetrics, errors } = await reader.collect();
+      if (errors.length === 0) return serializer.serialize(resourceMetrics);
+      throw new TocsinError(
+        'internal',
+        'metrics_unreadable',
+        'the metrics could not be collected',
+        {
+          hint: 'The projector could not tell its state; its log says why.',
+          cause: errors[0],
+        },
+      );
+    },
+    async close() {
+      delay.disable();
+      await provider.shutdown();
+    },
+  };
+}
+
+type DelayHistogram = ReturnType<typeof monitorEventLoopDelay>;
+
+function observeProcess(meter: Meter, delay: DelayHistogram): void {
+  const isProcess = (name: MetricName): boolean => !name.startsWith('tocsin_');
+  observeTogether(meter, isProcess, (observe) => {
+    const { rss, heapUsed } = process.memoryUsage();
+    observe('process_resident_memory_bytes', rss);
+    observe('nodejs_heap_used_bytes', heapUsed);
+    // Node measures from sample to sample: an idle loop shows the interval, not zero.
+    const late = delay.percentile(99) / NANOSECONDS_PER_SECOND - SAMPLE_MS / 1000;
+    observe('nodejs_eventloop_delay_p99_seconds', Math.max(0, late));
+    delay.reset();
+  });
+}

@@ -1,0 +1,48 @@
+// Every metric of the daemon: the one place where its name and meaning are written. Names are in
+// Prometheus' own form, unit included, because the serialiser adds none; `_total` it adds by itself.
+
+/** How a value moves: `counter` only up while the process lives, `gauge` both ways. */
+export type InstrumentKind = 'counter' | 'gauge';
+
+/** A metric's declaration: kind and help text. */
+export type Declaration = readonly [kind: InstrumentKind, help: string];
+
+export const METRICS = {
+  tocsin_running: [
+    'gauge',
+    '1 while the projector runs, 0 while it waits after a failure or is stopped',
+  ],
+  tocsin_active: ['gauge', '1 while this projector publishes, 0 while it is a standby'],
+  tocsin_caught_up: ['gauge', '1 when everything in the log has been projected and committed'],
+
+  tocsin_intake_position: ['gauge', 'Commit position of the last event that was folded'],
+  tocsin_committed_position: ['gauge', 'Commit position up to which all effects are committed'],
+  tocsin_output_sequence: ['gauge', 'Last sequence of the output stream that is committed'],
+  tocsin_lag_events: ['gauge', 'Events that were folded but are not committed'],
+  tocsin_lag_seconds: ['gauge', 'Age of the oldest event that is not committed'],
+  tocsin_in_flight_messages: ['gauge', 'Messages that were sent and are not acknowledged'],
+  tocsin_stalled_seconds: ['gauge', 'Time without progress although there is something to do'],
+
+  tocsin_messages_sent: ['counter', 'Messages that this process has stored, by rule'],
+  tocsin_events: ['counter', 'Events of the log that are committed'],
+  tocsin_unknown_events: ['counter', 'Events of types that this version does not know'],
+  tocsin_triggers_published: ['counter', 'Triggers of the log that were published'],
+  tocsin_notifications_published: ['counter', 'Notification requests that were let through'],
+  tocsin_notifications_suppressed: ['counter', 'Notification requests that were suppressed'],
+  // Not a counter: an operator's decision takes a parked request out of it again.
+  tocsin_notifications_withheld: ['gauge', 'Notification requests not let through, by reason'],
+  tocsin_parked: ['gauge', 'Events that wait for an operator: see `tocsin park list`'],
+
+  tocsin_epochs: ['counter', 'Epochs of this process; each failure begins a new one'],
+  tocsin_foreign_messages: ['counter', 'Messages of others that were met in the output stream'],
+  tocsin_resent_messages: ['counter', 'Messages that the output had lost and that were sent again'],
+
+  process_resident_memory_bytes: ['gauge', 'Memory of the process that is in RAM'],
+  nodejs_heap_used_bytes: ['gauge', 'Memory of the JavaScript heap that is in use'],
+  nodejs_eventloop_delay_p99_seconds: [
+    'gauge',
+    'How late timers were, at the 99th percentile since the last collection',
+  ],
+} as const satisfies Record<string, Declaration>;
+
+export type MetricName = keyof typeof METRICS;

@@ -1,0 +1,23 @@
+import type { ProjectorStatus } from '../../src/projections/runner/status.ts';
+
+/** A projector that runs, has seen everything, and has nothing to do. */
+export const idleStatus: ProjectorStatus = {
+  phase: 'running',
+  role: 'active',
+  caughtUp: true,
+  intake: { commit: 10n, prepare: 10n },
+  committed: { commit: 10n, prepare: 10n },
+  outputSequence: 4n,
+  lagEvents: 0,
+  lagSeconds: 0,
+  inFlight: 0,
+  stalledSeconds: 0,
+  epochs: 1,
+  sent: { triggered: 2, notifications: 2 },
+  foreign: 0,
+  resent: 0,
+  totals: { events: 6, triggered: 2, published: 2, suppressed: 0, parked: 0, unknown: 0 },
+  reasons: new Map(),
+  parked: 0,
+  lastFailure: undefined,
+};

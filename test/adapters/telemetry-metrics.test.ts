@@ -1,0 +1,183 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, test } from 'vitest';
+import { projectorMetrics, type ProjectorMetrics } from '../../src/adapters/telemetry/metrics.ts';
+import { METRICS, type MetricName } from '../../src/adapters/telemetry/names.ts';
+import type { ProjectorStatus } from '../../src/projections/runner/status.ts';
+import { idleStatus } from './status.support.ts';
+
+let opened: ProjectorMetrics | undefined;
+afterEach(async () => {
+  await opened?.close();
+  opened = undefined;
+});
+
+/** Opens metrics whose status can be changed between two collections. */
+function metricsOf(first: Partial<ProjectorStatus> = {}) {
+  let status = { ...idleStatus, ...first };
+  let reads = 0;
+  const metrics = projectorMetrics(() => {
+    reads += 1;
+    return status;
+  });
+  opened = metrics;
+  return {
+    samples: async () => samplesOf(await metrics.collect()),
+    text: metrics.collect,
+    change: (changes: Partial<ProjectorStatus>) => {
+      status = { ...status, ...changes };
+    },
+    reads: () => reads,
+  };
+}
+
+/** The samples of Prometheus text, by name with labels. */
+function samplesOf(text: string): ReadonlyMap<string, number> {
+  return new Map(
+    text
+      .split('\n')
+      .filter((line) => line !== '' && !line.startsWith('#'))
+      .map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.split(' ').at(-1))]),
+  );
+}
+
+const { totals } = idleStatus;
+
+/** For each instrument of the projector: what changes, the sample that shows it, and its new value. */
+const moves: Readonly<
+  Record<string, readonly [change: Partial<ProjectorStatus>, sample: string, value: number]>
+> = {
+  tocsin_running: [{ phase: 'waiting' }, 'tocsin_running', 0],
+  tocsin_active: [{ role: 'standby' }, 'tocsin_active', 0],
+  tocsin_caught_up: [{ caughtUp: false }, 'tocsin_caught_up', 0],
+  tocsin_intake_position: [{ intake: { commit: 77n, prepare: 77n } }, 'tocsin_intake_position', 77],
+  tocsin_committed_position: [
+    { committed: { commit: 76n, prepare: 76n } },
+    'tocsin_committed_position',
+    76,
+  ],
+  tocsin_output_sequence: [{ outputSequence: 13n }, 'tocsin_output_sequence', 13],
+  tocsin_lag_events: [{ lagEvents: 4 }, 'tocsin_lag_events', 4],
+  tocsin_lag_seconds: [{ lagSeconds: 2.5 }, 'tocsin_lag_seconds', 2.5],
+  tocsin_in_flight_messages: [{ inFlight: 9 }, 'tocsin_in_flight_messages', 9],
+  tocsin_stalled_seconds: [{ stalledSeconds: 31 }, 'tocsin_stalled_seconds', 31],
+  tocsin_messages_sent: [
+    { sent: { triggered: 0, notifications: 5 } },
+    'tocsin_messages_sent_total{rule="notification.requested"}',
+    5,
+  ],
+  tocsin_events: [{ totals: { ...totals, events: 30 } }, 'tocsin_events_total', 30],
+  tocsin_unknown_events: [{ totals: { ...totals, unknown: 1 } }, 'tocsin_unknown_events_total', 1],
+  tocsin_triggers_published: [
+    { totals: { ...totals, triggered: 8 } },
+    'tocsin_triggers_published_total',
+    8,
+  ],
+  tocsin_notifications_published: [
+    { totals: { ...totals, published: 6 } },
+    'tocsin_notifications_published_total',
+    6,
+  ],
+  tocsin_notifications_suppressed: [
+    { totals: { ...totals, suppressed: 2 } },
+    'tocsin_notifications_suppressed_total',
+    2,
+  ],
+  tocsin_notifications_withheld: [
+    { reasons: new Map([['within_window', 2]]) },
+    'tocsin_notifications_withheld{reason="within_window"}',
+    2,
+  ],
+  tocsin_parked: [{ parked: 1 }, 'tocsin_parked', 1],
+  tocsin_epochs: [{ epochs: 2 }, 'tocsin_epochs_total', 2],
+  tocsin_foreign_messages: [{ foreign: 3 }, 'tocsin_foreign_messages_total', 3],
+  tocsin_resent_messages: [{ resent: 12 }, 'tocsin_resent_messages_total', 12],
+};
+
+const processMetrics = [
+  'process_resident_memory_bytes',
+  'nodejs_heap_used_bytes',
+  'nodejs_eventloop_delay_p99_seconds',
+] as const satisfies readonly MetricName[];
+
+test('every declared instrument has a test below', () => {
+  expect([...Object.keys(moves), ...processMetrics].sort()).toEqual(Object.keys(METRICS).sort());
+});
+
+describe('moves when its fact changes', () => {
+  test.each(Object.entries(moves))('%s', async (_name, [change, sample, value]) => {
+    const metrics = metricsOf();
+    const before = await metrics.samples();
+    expect(before.get(sample)).not.toBe(value);
+    metrics.change(change);
+    expect((await metrics.samples()).get(sample)).toBe(value);
+  });
+
+  test('the other rule of tocsin_messages_sent', async () => {
+    const metrics = metricsOf({ sent: { triggered: 7, notifications: 0 } });
+    const samples = await metrics.samples();
+    expect(samples.get('tocsin_messages_sent_total{rule="active_schedule.triggered"}')).toBe(7);
+  });
+
+  test('memory, with what the process holds', async () => {
+    const metrics = metricsOf();
+    const before = await metrics.samples();
+    const held = Array.from({ length: 200_000 }, (_, index) => ({ index }));
+    const after = await metrics.samples();
+    expect(held).toHaveLength(200_000);
+    for (const name of ['process_resident_memory_bytes', 'nodejs_heap_used_bytes']) {
+      expect(before.get(name)).toBeGreaterThan(1e6);
+      expect(after.get(name)).not.toBe(before.get(name));
+    }
+  });
+
+  test('the delay of the event loop, when something holds it', async () => {
+    const metrics = metricsOf();
+    await sleep(60);
+    await metrics.samples();
+    await sleep(60);
+    const until = performance.now() + 150;
+    while (performance.now() < until);
+    await sleep(60);
+    const delay = 'nodejs_eventloop_delay_p99_seconds';
+    expect((await metrics.samples()).get(delay)).toBeGreaterThan(0.1);
+    // It is the delay since the last collection.
+    await sleep(200);
+    expect((await metrics.samples()).get(delay)).toBeLessThan(0.1);
+  });
+});
+
+test('one collection reads the status once: its numbers are of one moment', async () => {
+  const metrics = metricsOf();
+  await metrics.samples();
+  await metrics.samples();
+  expect(metrics.reads()).toBe(2);
+});
+
+test('a reason that is gone is told as none', async () => {
+  const metrics = metricsOf({ reasons: new Map([['schema_invalid', 1]]) });
+  const sample = 'tocsin_notifications_withheld{reason="schema_invalid"}';
+  expect((await metrics.samples()).get(sample)).toBe(1);
+  metrics.change({ reasons: new Map() });
+  expect((await metrics.samples()).get(sample)).toBe(0);
+});
+
+test('the text has help and type for each metric, and nothing of the exporter’s own', async () => {
+  const text = await metricsOf({ reasons: new Map([['within_window', 1]]) }).text();
+  for (const [name, [kind, help]] of Object.entries(METRICS)) {
+    const shown = kind === 'counter' ? `${name}_total` : name;
+    expect(text).toContain(`# HELP ${shown} ${help}\n# TYPE ${shown} ${kind}\n`);
+  }
+  expect(text).not.toContain('target_info');
+  expect(text).not.toContain('otel_scope');
+});
+
+test('a status that cannot be read is told of, not served as half a page', async () => {
+  opened = projectorMetrics(() => {
+    throw new Error('disk gone');
+  });
+  await expect(opened.collect()).rejects.toMatchObject({
+    name: 'TocsinError',
+    code: 'metrics_unreadable',
+    cause: { message: 'disk gone' },
+  });
+});
