@@ -11,7 +11,8 @@ type Lane = { tail: Promise<unknown>; waiting: number };
 
 /**
  * Raises `inputs` with up to `concurrency` in flight; inputs of one user one after another, in their
- * order. Results come in the order of the inputs; memory is bounded by the concurrency.
+ * order. Results come in the order of the inputs, each as soon as it is there: also while the next
+ * input is still being typed. Memory is bounded by the concurrency.
  */
 export async function* raiseAll<T>(
   inputs: AsyncIterable<T> | Iterable<T>,
@@ -19,38 +20,79 @@ export async function* raiseAll<T>(
   raiseOne: (input: T) => Promise<RaiseResult>,
   concurrency: number,
 ): AsyncGenerator<RaiseResult, void, undefined> {
-  const lanes = new Map<string, Lane>();
+  const start = createLanes(userOf, raiseOne, concurrency);
   const results: Promise<RaiseResult>[] = [];
-  const slots = createSlots(concurrency);
+  const changed = createSignal();
+  const progress = { reading: true, stopped: false };
 
-  const start = (input: T): Promise<RaiseResult> => {
+  const read = async (): Promise<void> => {
+    for await (const input of inputs) {
+      if (progress.stopped) return;
+      results.push(start(input));
+      changed.raise();
+      while (results.length >= concurrency * LOOK_AHEAD && !progress.stopped) await changed.next();
+    }
+  };
+  const reader = read().finally(() => {
+    progress.reading = false;
+    changed.raise();
+  });
+  // What reading throws is thrown below, after the results of what was read before.
+  const settled = reader.catch(() => undefined);
+
+  try {
+    for (;;) {
+      const first = results[0];
+      if (first !== undefined) {
+        const result = await first;
+        results.shift();
+        changed.raise();
+        yield result;
+      } else if (progress.reading) await Promise.race([changed.next(), settled]);
+      else break;
+    }
+    await reader;
+  } finally {
+    // Whoever stops reading, or meets an error, leaves nothing unhandled behind.
+    progress.stopped = true;
+    changed.raise();
+    await Promise.allSettled(results);
+  }
+}
+
+/** A bell for several who wait: each `raise` wakes all of them once. */
+function createSignal() {
+  let bell = Promise.withResolvers<undefined>();
+  return {
+    next: (): Promise<undefined> => bell.promise,
+    raise(): void {
+      bell.resolve(undefined);
+      bell = Promise.withResolvers();
+    },
+  };
+}
+
+function createLanes<T>(
+  userOf: (input: T) => string,
+  raiseOne: (input: T) => Promise<RaiseResult>,
+  concurrency: number,
+): (input: T) => Promise<RaiseResult> {
+  const lanes = new Map<string, Lane>();
+  const slots = createSlots(concurrency);
+  return (input) => {
     const user = userOf(input);
     const lane = lanes.get(user) ?? { tail: Promise.resolve(), waiting: 0 };
     lanes.set(user, lane);
     lane.waiting += 1;
     const result = lane.tail.then(() => slots.run(() => raiseOne(input)));
     lane.tail = result
-      .catch(() => undefined) // The result itself is awaited below; the lane only needs the order.
+      .catch(() => undefined) // The result itself is awaited elsewhere; the lane only needs the order.
       .then(() => {
         lane.waiting -= 1;
         if (lane.waiting === 0) lanes.delete(user);
       });
     return result;
   };
-
-  try {
-    for await (const input of inputs) {
-      results.push(start(input));
-      if (results.length >= concurrency * LOOK_AHEAD) {
-        const first = results.shift();
-        if (first !== undefined) yield await first;
-      }
-    }
-    for (const result of results) yield await result;
-  } finally {
-    // Whoever stops reading, or meets an error, leaves nothing unhandled behind.
-    await Promise.allSettled(results);
-  }
 }
 
 function createSlots(size: number) {
