@@ -42,6 +42,8 @@ const LINK = /:\/\/|www\./i;
 export function cleanSummary(summary: string | undefined): string {
   const trimmed = (summary ?? '').trim();
   if (LINK.test(trimmed)) return '';
+  // No text has more code points than UTF-16 units.
+  if (trimmed.length <= MAX_SUMMARY_CODE_POINTS) return trimmed;
   return Array.from(trimmed).slice(0, MAX_SUMMARY_CODE_POINTS).join('').trim();
 }
 
