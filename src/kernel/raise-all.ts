@@ -24,31 +24,33 @@ export async function* raiseAll<T>(
   const results: Promise<RaiseResult>[] = [];
   const changed = createSignal();
   const progress = { reading: true, stopped: false };
+  // A function, because the flag changes while somebody waits.
+  const isStopped = (): boolean => progress.stopped;
 
   const read = async (): Promise<void> => {
-    for await (const input of inputs) {
-      if (progress.stopped) return;
-      results.push(start(input));
+    try {
+      for await (const input of inputs) {
+        if (isStopped()) return;
+        results.push(start(input));
+        changed.raise();
+        while (results.length >= concurrency * LOOK_AHEAD && !isStopped()) await changed.next();
+      }
+    } finally {
+      progress.reading = false;
       changed.raise();
-      while (results.length >= concurrency * LOOK_AHEAD && !progress.stopped) await changed.next();
     }
   };
-  const reader = read().finally(() => {
-    progress.reading = false;
-    changed.raise();
-  });
+  const reader = read();
   // What reading throws is thrown below, after the results of what was read before.
-  const settled = reader.catch(() => undefined);
+  reader.catch(() => undefined);
 
   try {
     for (;;) {
-      const first = results[0];
+      const first = results.shift();
       if (first !== undefined) {
-        const result = await first;
-        results.shift();
         changed.raise();
-        yield result;
-      } else if (progress.reading) await Promise.race([changed.next(), settled]);
+        yield await first;
+      } else if (progress.reading) await changed.next();
       else break;
     }
     await reader;
