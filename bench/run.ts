@@ -1,0 +1,81 @@
+// `npm run bench [-- CASE ...] [--rounds N] [--quick] [--json]`: product and limits in turn, and whether
+// the project's targets are reached. What is measured, and what came of it, is in bench/README.md.
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { benchDelay } from './cases/delay.ts';
+import { benchMemory } from './cases/memory.ts';
+import { benchProject } from './cases/project.ts';
+import { benchRaise } from './cases/raise.ts';
+import { benchReplay } from './cases/replay.ts';
+import {
+  FULL,
+  isReached,
+  QUICK,
+  shown,
+  temporaryFolder,
+  type Report,
+  type Surroundings,
+  type Target,
+} from './support/bench.ts';
+
+const CASES = new Map<string, (surroundings: Surroundings) => Promise<Report>>([
+  ['raise', benchRaise],
+  ['project', benchProject],
+  ['replay', benchReplay],
+  ['delay', benchDelay],
+  ['memory', benchMemory],
+]);
+
+const EXIT = { done: 0, missed: 1, usage: 2 };
+
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      json: { type: 'boolean', default: false },
+      quick: { type: 'boolean', default: false },
+      rounds: { type: 'string' },
+    },
+  });
+  const wanted = positionals.length === 0 ? [...CASES.keys()] : positionals;
+  const base = values.quick ? QUICK : FULL;
+  const rounds = values.rounds === undefined ? base.rounds : Number(values.rounds);
+  const stranger = wanted.find((name) => !CASES.has(name));
+  if (stranger !== undefined || !Number.isInteger(rounds) || rounds < 1) {
+    const what = stranger === undefined ? '--rounds is not a number' : `no case ${stranger}`;
+    console.error(`bench: ${what}; cases: ${[...CASES.keys()].join(', ')}`);
+    return EXIT.usage;
+  }
+  const reports: Report[] = [];
+  for (const name of wanted) {
+    await using folder = await temporaryFolder();
+    const path = join(folder.path, name);
+    await mkdir(path);
+    const say = (text: string): void => {
+      if (!values.json) console.error(`… ${text}`);
+    };
+    const report = await CASES.get(name)?.({ sizes: { ...base, rounds }, folder: path, say });
+    if (report === undefined) continue;
+    reports.push(report);
+    if (!values.json) print(report);
+  }
+  if (values.json) console.log(JSON.stringify({ quick: values.quick, reports }, undefined, 2));
+  // A quick run is a test that it runs: what it reaches says nothing.
+  const missed = reports.flatMap(({ targets }) => targets).some((target) => !isReached(target));
+  return missed && !values.quick ? EXIT.missed : EXIT.done;
+}
+
+function print(report: Report): void {
+  console.log(`\n${report.case}`);
+  for (const line of report.lines) console.log(`  ${line}`);
+  for (const target of report.targets) console.log(`  ${verdictOf(target)}`);
+}
+
+function verdictOf(target: Target): string {
+  const { what, reached, atLeast, below } = target;
+  const bound = atLeast === undefined ? `below ${below ?? ''}` : `at least ${atLeast}`;
+  return `${isReached(target) ? 'reached' : 'MISSED '}  ${what}: ${shown(reached, 3)} (target: ${bound})`;
+}
