@@ -1,0 +1,130 @@
+// What becomes of appends, in the forms of both calls: `Append` answers a conflict as a response,
+// `BatchAppend` every failure as a status inside one.
+import { status } from '@grpc/grpc-js';
+import type { Position } from '../../../domain/core/positions.ts';
+import { ANY_REVISION, NO_STREAM, STREAM_EXISTS } from '../common/revisions.ts';
+import { field, numberField } from './protobuf-writer.ts';
+import { streamIdentifier } from './read-messages.ts';
+
+const EMPTY = Buffer.alloc(0);
+
+/** An `AppendResp`; both calls have the same message for success, in another field. */
+export function appendSuccess(revision: bigint, position: Position | undefined): Buffer {
+  return field(1, success(revision, position));
+}
+
+function success(revision: bigint, position: Position | undefined): Buffer {
+  return Buffer.concat([
+    revision === NO_STREAM ? field(2) : numberField(1, revision),
+    position === undefined
+      ? field(4)
+      : field(3, numberField(1, position.commit), numberField(2, position.prepare)),
+  ]);
+}
+
+/** An `AppendResp` with a wrong expected version, in its fields of today and in those of version 20.6. */
+export function appendConflict(expected: bigint, actual: bigint): Buffer {
+  return field(
+    2,
+    actual === NO_STREAM ? field(2) : numberField(1, actual),
+    actual === NO_STREAM ? field(7) : numberField(6, actual),
+    // Version 20.6 had no field for a stream that should not be there.
+    expectation(expected, { revision: 3, any: 4, exists: 5, noStream: undefined }),
+    expectation(expected, { revision: 8, any: 9, exists: 10, noStream: 11 }),
+  );
+}
+
+type ExpectationFields = {
+  readonly revision: number;
+  readonly any: number;
+  readonly exists: number;
+  readonly noStream: number | undefined;
+};
+
+function expectation(expected: bigint, fields: ExpectationFields): Buffer {
+  switch (expected) {
+    case ANY_REVISION:
+      return field(fields.any);
+    case STREAM_EXISTS:
+      return field(fields.exists);
+    case NO_STREAM:
+      return fields.noStream === undefined ? EMPTY : field(fields.noStream);
+    default:
+      return numberField(fields.revision, expected);
+  }
+}
+
+/** Which append an answer belongs to. */
+export type BatchAddress = { readonly correlationBytes: Buffer; readonly stream: string };
+
+/** A `BatchAppendResp` for what was written. */
+export function batchSuccess(
+  { correlationBytes, stream }: BatchAddress,
+  revision: bigint,
+  position: Position | undefined,
+): Buffer {
+  return Buffer.concat([
+    field(1, correlationBytes),
+    field(3, success(revision, position)),
+    streamIdentifier(4, stream),
+  ]);
+}
+
+/** Why an append of a batch failed. */
+export type BatchError = {
+  readonly code: status;
+  readonly message: string;
+  /** The message that tells clients the kind of failure, by its name in `event_store.client`. */
+  readonly type: string;
+  readonly details: Buffer;
+};
+
+/** A `BatchAppendResp` for what failed. Clients need the stream in it. */
+export function batchFailure(
+  { correlationBytes, stream }: BatchAddress,
+  error: BatchError,
+): Buffer {
+  const any = field(
+    3,
+    field(1, `type.googleapis.com/event_store.client.${error.type}`),
+    field(2, error.details),
+  );
+  return Buffer.concat([
+    field(1, correlationBytes),
+    field(2, numberField(1, error.code), field(2, error.message), any),
+    streamIdentifier(4, stream),
+  ]);
+}
+
+export function conflictError(expected: bigint, actual: bigint): BatchError {
+  return {
+    code: status.ALREADY_EXISTS,
+    message: 'WrongExpectedVersion',
+    type: 'WrongExpectedVersion',
+    details: Buffer.concat([
+      actual === NO_STREAM ? field(2) : numberField(1, actual),
+      expectation(expected, { revision: 3, any: 4, exists: 5, noStream: 6 }),
+    ]),
+  };
+}
+
+export function timeoutError(): BatchError {
+  return { code: status.DEADLINE_EXCEEDED, message: 'Timeout', type: 'Timeout', details: EMPTY };
+}
+
+export function tooLargeError(maxAppendBytes: number): BatchError {
+  return {
+    code: status.INVALID_ARGUMENT,
+    message: 'Maximum Append Size Exceeded',
+    type: 'MaximumAppendSizeExceeded',
+    details: numberField(1, maxAppendBytes),
+  };
+}
+
+/** Clients show this one's message. */
+export function badRequestError(
+  message: string,
+  code: status = status.INVALID_ARGUMENT,
+): BatchError {
+  return { code, message, type: 'BadRequest', details: field(1, message) };
+}

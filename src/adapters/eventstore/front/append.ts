@@ -1,0 +1,91 @@
+// `Append`: one append per call, its events in the messages after the first one.
+import { status, type sendUnaryData, type ServerReadableStream } from '@grpc/grpc-js';
+import { match } from 'ts-pattern';
+import type { AppendResult } from '../../../domain/ports/event-store.ts';
+import { NO_STREAM } from '../common/revisions.ts';
+import type { EmbeddedEngine } from '../embedded/open.ts';
+import type { AppendMessage } from './append-messages.ts';
+import { addProposed, gathering, requestOf, type Gathering } from './proposed.ts';
+import { appendConflict, appendSuccess } from './append-answers.ts';
+import { invalidArgument, Refusal, refusalOf } from './refusal.ts';
+import { WRITE_TIMEOUT_MS, type FrontLimits } from './limits.ts';
+
+/** After a refusal the rest is read and thrown away, but not for ever. */
+const MOST_IGNORED_EVENTS = 1_000_000;
+
+export function appendHandler(
+  engine: EmbeddedEngine,
+  { maxAppendBytes }: FrontLimits,
+): (call: ServerReadableStream<AppendMessage, Buffer>, done: sendUnaryData<Buffer>) => void {
+  return (call, done) => {
+    let append: Gathering | undefined;
+    let refused: Refusal | undefined;
+    let ignored = 0;
+    let over = false;
+    const finish = (error: Refusal | null, answer?: Buffer): void => {
+      if (over) return;
+      over = true;
+      done(error, answer);
+    };
+    const take = ({ options, event }: AppendMessage): Refusal | undefined => {
+      if (append === undefined) {
+        if (options === undefined)
+          return invalidArgument('the first message must have the options');
+        const started = gathering(options);
+        if (started instanceof Refusal) return started;
+        append = started;
+        return undefined;
+      }
+      if (event === undefined) return invalidArgument('a message has no event');
+      return addProposed(append, event, maxAppendBytes);
+    };
+    call.on('data', (message: AppendMessage) => {
+      if (refused === undefined) refused = take(message);
+      else if ((ignored += 1) > MOST_IGNORED_EVENTS) finish(refused);
+    });
+    call.on('cancelled', () => {
+      over = true;
+    });
+    call.on('error', () => {
+      over = true;
+    });
+    call.on('end', () => {
+      if (over) return;
+      if (refused !== undefined || append === undefined) {
+        finish(refused ?? invalidArgument('an append needs options'));
+        return;
+      }
+      const gathered = append;
+      engine.append(requestOf(gathered), WRITE_TIMEOUT_MS).then(
+        (result) => {
+          const answer = answerOf(gathered, result);
+          if (answer instanceof Refusal) finish(answer);
+          else finish(null, answer);
+        },
+        (error: unknown) => {
+          finish(refusalOf(error));
+        },
+      );
+    });
+  };
+}
+
+function answerOf({ expected, events }: Gathering, result: AppendResult): Buffer | Refusal {
+  return match(result)
+    .with({ outcome: 'appended' }, ({ revision, position }) =>
+      appendSuccess(revision, events.length === 0 ? undefined : position),
+    )
+    .with({ outcome: 'conflict' }, ({ actual }) =>
+      appendConflict(expected, actual === 'no_stream' ? NO_STREAM : actual),
+    )
+    .with({ outcome: 'refused' }, ({ reason, message }) =>
+      reason === 'storage_full'
+        ? new Refusal(status.RESOURCE_EXHAUSTED, message)
+        : invalidArgument(message),
+    )
+    .with(
+      { outcome: 'unknown' },
+      ({ message }) => new Refusal(status.ABORTED, `Operation timed out: ${message}`),
+    )
+    .exhaustive();
+}

@@ -1,0 +1,35 @@
+// Who may call. Without a token everybody who reaches the address may; with one, those who send it.
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { status, type Metadata } from '@grpc/grpc-js';
+import { Refusal } from './refusal.ts';
+
+/** Why a call may not be made, or `undefined`. */
+export type Gate = (metadata: Metadata) => Refusal | undefined;
+
+/**
+ * @param token accepted as `Bearer token` and as the password of `Basic`, whatever the user's name is
+ */
+export function gate(token: string | undefined): Gate {
+  if (token === undefined) return () => undefined;
+  const expected = digest(token);
+  return (metadata) => {
+    const sent = metadata.get('authorization')[0];
+    const secret = typeof sent === 'string' ? secretIn(sent) : undefined;
+    // Digests have one length, so that comparing them says nothing about the token's.
+    if (secret !== undefined && timingSafeEqual(digest(secret), expected)) return undefined;
+    return new Refusal(status.UNAUTHENTICATED, 'Not Authenticated: this server wants its token');
+  };
+}
+
+function secretIn(header: string): string | undefined {
+  const [, scheme, value] = /^(bearer|basic) +(\S{1,4096})$/i.exec(header) ?? [];
+  if (scheme === undefined || value === undefined) return undefined;
+  if (scheme.toLowerCase() === 'bearer') return value;
+  const pair = Buffer.from(value, 'base64').toString('utf8');
+  const colon = pair.indexOf(':');
+  return colon < 0 ? undefined : pair.slice(colon + 1);
+}
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}

@@ -1,0 +1,196 @@
+// `BatchAppend`: many appends over one stream, each in one or more fragments, answered as they are
+// written. Every correlation id gets exactly one answer: a second one ends the official client's process.
+import { status, type ServerDuplexStream } from '@grpc/grpc-js';
+import { match } from 'ts-pattern';
+import type { AppendResult } from '../../../domain/ports/event-store.ts';
+import { NO_STREAM } from '../common/revisions.ts';
+import type { EmbeddedEngine } from '../embedded/open.ts';
+import {
+  badRequestError,
+  batchFailure,
+  batchSuccess,
+  conflictError,
+  timeoutError,
+  tooLargeError,
+  type BatchError,
+} from './append-answers.ts';
+import type { BatchFragment } from './append-messages.ts';
+import {
+  MAX_UNFINISHED_APPENDS,
+  MAX_UNFINISHED_BYTES,
+  MAX_UNWRITTEN_BYTES,
+  WRITE_TIMEOUT_MS,
+  type FrontLimits,
+} from './limits.ts';
+import { addProposed, gathering, requestOf, type Gathering } from './proposed.ts';
+import { Refusal, refusalOf, shuttingDown } from './refusal.ts';
+
+/** An append whose last fragment has not come. */
+type Open = {
+  readonly correlationBytes: Buffer;
+  /** For the answer; empty when the name was no good. */
+  readonly stream: string;
+  readonly append: Gathering | undefined;
+  readonly deadline: number;
+  /** It has had its answer; the rest of it is ignored. */
+  answered: boolean;
+};
+
+export function batchAppendHandler(
+  engine: EmbeddedEngine,
+  { maxAppendBytes }: FrontLimits,
+  closing: AbortSignal,
+): (call: ServerDuplexStream<BatchFragment, Buffer>) => void {
+  return (call) => {
+    const open = new Map<string, Open>();
+    let unfinished = 0;
+    let unwritten = 0;
+    let writing = 0;
+    let over = false;
+
+    const end = (error?: Refusal): void => {
+      if (over) return;
+      over = true;
+      open.clear();
+      if (error === undefined) call.end();
+      else call.emit('error', error);
+    };
+    /** What is being written is answered first. */
+    const endIfIdle = (): void => {
+      if (writing > 0) return;
+      if (closing.aborted) end(shuttingDown());
+      else if (call.readableEnded) end();
+    };
+    const steer = (): void => {
+      const full = unwritten > MAX_UNWRITTEN_BYTES || call.writableNeedDrain;
+      if (full && !call.isPaused()) call.pause();
+      if (!full && call.isPaused()) call.resume();
+    };
+    const send = (answer: Buffer): void => {
+      if (!over) call.write(answer);
+      steer();
+    };
+    const fail = (one: Open, error: BatchError): void => {
+      one.answered = true;
+      unfinished -= one.append?.bytes ?? 0;
+      send(batchFailure(one, error));
+    };
+
+    const begin = (id: string, fragment: BatchFragment): Open => {
+      const { options } = fragment;
+      const started = options === undefined ? undefined : gathering(options);
+      const append = started instanceof Refusal ? undefined : started;
+      const one: Open = {
+        // A copy: the view would keep the whole message alive.
+        correlationBytes: Buffer.from(fragment.correlationBytes),
+        stream: append?.stream ?? '',
+        append,
+        deadline:
+          performance.now() + Math.min(options?.deadlineMs ?? WRITE_TIMEOUT_MS, WRITE_TIMEOUT_MS),
+        answered: false,
+      };
+      open.set(id, one);
+      if (append === undefined) {
+        const reason =
+          started instanceof Refusal ? started.details : 'the first fragment has no options';
+        fail(one, badRequestError(reason));
+      }
+      return one;
+    };
+
+    const add = (one: Open, append: Gathering, fragment: BatchFragment): BatchError | undefined => {
+      // Before the size: who has stopped waiting is told so, whatever else is wrong.
+      if (performance.now() >= one.deadline) return timeoutError();
+      const before = append.bytes;
+      for (const event of fragment.events) {
+        const refused = addProposed(append, event, maxAppendBytes);
+        if (refused === undefined) continue;
+        unfinished += append.bytes - before;
+        return refused.metadata.get('exception').includes('maximum-append-size-exceeded')
+          ? tooLargeError(maxAppendBytes)
+          : badRequestError(refused.details);
+      }
+      unfinished += append.bytes - before;
+      return undefined;
+    };
+
+    const write = (one: Open, append: Gathering): void => {
+      one.answered = true;
+      unfinished -= append.bytes;
+      unwritten += append.bytes;
+      writing += 1;
+      const settled = (answer: () => Buffer): void => {
+        unwritten -= append.bytes;
+        writing -= 1;
+        send(answer());
+        endIfIdle();
+      };
+      engine.append(requestOf(append), one.deadline - performance.now()).then(
+        (result) => {
+          settled(() => answerOf(one, append, result));
+        },
+        (error: unknown) => {
+          settled(() =>
+            batchFailure(one, badRequestError(refusalOf(error).details, status.UNAVAILABLE)),
+          );
+        },
+      );
+    };
+
+    call.on('data', (fragment: BatchFragment) => {
+      if (over) return;
+      const id = fragment.correlationId;
+      if (id === undefined) {
+        // Nobody could be answered.
+        end(new Refusal(status.INVALID_ARGUMENT, 'a correlation id is not a UUID'));
+        return;
+      }
+      const one = open.get(id) ?? begin(id, fragment);
+      if (!one.answered && one.append !== undefined) {
+        const error = add(one, one.append, fragment);
+        if (error !== undefined) fail(one, error);
+        else if (fragment.isFinal) write(one, one.append);
+      }
+      if (fragment.isFinal) open.delete(id);
+      if (unfinished > MAX_UNFINISHED_BYTES || open.size > MAX_UNFINISHED_APPENDS) {
+        end(new Refusal(status.RESOURCE_EXHAUSTED, 'too many unfinished appends on one stream'));
+        return;
+      }
+      steer();
+    });
+    call.on('drain', steer);
+    call.on('end', endIfIdle);
+    closing.addEventListener('abort', endIfIdle);
+    const gone = (): void => {
+      over = true;
+      open.clear();
+      closing.removeEventListener('abort', endIfIdle);
+    };
+    call.on('cancelled', gone);
+    call.on('error', gone);
+    call.on('close', gone);
+  };
+}
+
+function answerOf(one: Open, append: Gathering, result: AppendResult): Buffer {
+  return match(result)
+    .with({ outcome: 'appended' }, ({ revision, position }) =>
+      batchSuccess(one, revision, append.events.length === 0 ? undefined : position),
+    )
+    .with({ outcome: 'conflict' }, ({ actual }) =>
+      batchFailure(
+        one,
+        conflictError(append.expected, actual === 'no_stream' ? NO_STREAM : actual),
+      ),
+    )
+    .with({ outcome: 'refused' }, ({ reason, message }) =>
+      batchFailure(
+        one,
+        reason === 'storage_full'
+          ? badRequestError(message, status.RESOURCE_EXHAUSTED)
+          : badRequestError(message),
+      ),
+    )
+    .with({ outcome: 'unknown' }, () => batchFailure(one, timeoutError()))
+    .exhaustive();
+}

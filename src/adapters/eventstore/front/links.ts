@@ -1,0 +1,23 @@
+// Events of type `$>` stand for another event: their data is `revision@stream`.
+import type { FileRows, StoredEvent } from '../embedded/rows.ts';
+import type { OutgoingEvent } from './event-frames.ts';
+
+const LINK_TYPE = '$>';
+/** Longer ones cannot be links: a revision, an @ and a name within its limit. */
+const MAX_LINK_BYTES = 2_048;
+const LINK = /^(\d{1,19})@(.+)$/s;
+
+/** The event, or what it links to together with itself. */
+export function followed(rows: FileRows, event: StoredEvent): OutgoingEvent {
+  const { position } = event;
+  if (event.type !== LINK_TYPE) return { event, link: undefined, position };
+  return { event: target(rows, event), link: event, position };
+}
+
+function target(rows: FileRows, { data }: StoredEvent): StoredEvent | undefined {
+  if (data.length > MAX_LINK_BYTES) return undefined;
+  const [, revision, stream] = LINK.exec(Buffer.from(data).toString('utf8')) ?? [];
+  return revision === undefined || stream === undefined
+    ? undefined
+    : rows.at(stream, BigInt(revision));
+}

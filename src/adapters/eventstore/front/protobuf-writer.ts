@@ -1,0 +1,41 @@
+// Writes protocol buffers by hand: small answers from pieces, and the arithmetic that the events' encoder
+// needs.
+
+/** How many bytes a varint takes. */
+export function varintSize(value: number): number {
+  let size = 1;
+  for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) size += 1;
+  return size;
+}
+
+/** Writes a varint and returns the place after it. `value` is from 0 up to 2^53 - 1. */
+export function writeVarint(target: Buffer, at: number, value: number): number {
+  let next = at;
+  let rest = value;
+  for (; rest >= 128; next += 1) {
+    target[next] = (rest % 128) | 0x80;
+    rest = Math.floor(rest / 128);
+  }
+  target[next] = rest;
+  return next + 1;
+}
+
+/** A varint field; a bigint is written as an unsigned number of 64 bits. */
+export function numberField(field: number, value: number | bigint): Buffer {
+  const bytes: number[] = [field * 8];
+  for (let rest = BigInt.asUintN(64, BigInt(value)); ; rest >>= 7n) {
+    const low = Number(rest & 0x7fn);
+    bytes.push(rest > 0x7fn ? low | 0x80 : low);
+    if (rest <= 0x7fn) return Buffer.from(bytes);
+  }
+}
+
+/** A length-delimited field: text, bytes, or a message made of its fields. */
+export function field(number: number, ...pieces: readonly (string | Uint8Array)[]): Buffer {
+  const body = pieces.map((piece) => (typeof piece === 'string' ? Buffer.from(piece) : piece));
+  const length = body.reduce((sum, piece) => sum + piece.length, 0);
+  const head = Buffer.alloc(1 + varintSize(length));
+  head[0] = number * 8 + 2;
+  writeVarint(head, 1, length);
+  return Buffer.concat([head, ...body]);
+}

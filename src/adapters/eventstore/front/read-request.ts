@@ -1,0 +1,148 @@
+// What a reader asks for, checked. The request's own class is used here: it comes once for a whole read.
+import { status } from '@grpc/grpc-js';
+import streams from '@eventstore/db-client/generated/streams_pb.js';
+import type { ReadReq } from '@eventstore/db-client/generated/streams_pb.js';
+import type { Direction } from '../common/reading.ts';
+import type { UuidForm } from './event-frames.ts';
+import { eventFilter, everything, type EventFilter } from './filter.ts';
+import { streamName } from './proposed.ts';
+import { invalidArgument, Refusal } from './refusal.ts';
+
+/** Where a read begins. */
+export type From = 'start' | 'end' | bigint;
+
+type Common = {
+  readonly from: From;
+  readonly resolveLinks: boolean;
+  readonly uuids: UuidForm;
+};
+
+/** Checkpoints after every so many events that were looked at; absent without a filter. */
+export type Checkpoints = { readonly every: number } | undefined;
+
+export type ReadPlan = Common &
+  (
+    | {
+        readonly kind: 'readStream';
+        readonly stream: string;
+        readonly direction: Direction;
+        readonly maxCount: number;
+      }
+    | {
+        readonly kind: 'readAll';
+        readonly filter: EventFilter;
+        readonly direction: Direction;
+        readonly maxCount: number;
+      }
+    | { readonly kind: 'subscribeToStream'; readonly stream: string }
+    | {
+        readonly kind: 'subscribeToAll';
+        readonly filter: EventFilter;
+        readonly checkpoints: Checkpoints;
+      }
+  );
+
+type Options = ReadReq.Options;
+
+/** The window that is meant where a filter names none. */
+const DEFAULT_WINDOW = 32;
+
+export function readPlan(request: ReadReq): ReadPlan | Refusal {
+  const options = request.getOptions();
+  if (options === undefined) return invalidArgument('a read needs options');
+  if (options.hasStream() === options.hasAll()) {
+    return invalidArgument('a read is of one stream or of all');
+  }
+  const direction =
+    options.getReadDirection() === streams.ReadReq.Options.ReadDirection.BACKWARDS
+      ? 'backwards'
+      : 'forwards';
+  const subscribes = options.hasSubscription();
+  if (subscribes && direction === 'backwards') {
+    return invalidArgument('a subscription cannot go backwards');
+  }
+  const maxCount = Number(options.getCount());
+  if (!subscribes && !options.hasCount()) return invalidArgument('a read needs a count');
+  const common = {
+    resolveLinks: options.getResolveLinks(),
+    uuids: uuidForm(options),
+  };
+  return options.hasStream()
+    ? streamPlan(options, common, subscribes ? undefined : { direction, maxCount })
+    : allPlan(options, common, subscribes ? undefined : { direction, maxCount });
+}
+
+type Bounds = { readonly direction: Direction; readonly maxCount: number } | undefined;
+
+function streamPlan(
+  options: Options,
+  common: Omit<Common, 'from'>,
+  bounds: Bounds,
+): ReadPlan | Refusal {
+  if (options.hasFilter()) return invalidArgument('a stream cannot be filtered');
+  const asked = options.getStream();
+  const stream = streamName(asked?.getStreamIdentifier()?.getStreamName_asU8());
+  if (asked === undefined || typeof stream !== 'string')
+    return stream instanceof Refusal ? stream : invalidArgument('no stream');
+  const from: From = asked.hasRevision()
+    ? BigInt(asked.getRevision())
+    : asked.hasEnd()
+      ? 'end'
+      : 'start';
+  if (bounds === undefined) return { ...common, kind: 'subscribeToStream', stream, from };
+  if (bounds.maxCount === 0 || (bounds.direction === 'forwards' && from === 'end')) {
+    // What the real server says; its clients know no better.
+    return new Refusal(status.UNKNOWN, 'Unexpected ReadStreamResult: Error');
+  }
+  return { ...common, kind: 'readStream', stream, from, ...bounds };
+}
+
+function allPlan(
+  options: Options,
+  common: Omit<Common, 'from'>,
+  bounds: Bounds,
+): ReadPlan | Refusal {
+  const asked = options.getAll();
+  const position = asked?.getPosition();
+  const from: From =
+    position !== undefined
+      ? BigInt(position.getCommitPosition())
+      : asked?.hasEnd() === true
+        ? 'end'
+        : 'start';
+  const wanted = options.getFilter();
+  const filtered = wanted === undefined ? undefined : filterPlan(wanted);
+  if (filtered instanceof Refusal) return filtered;
+  const filter = filtered?.filter ?? everything;
+  if (bounds === undefined) {
+    const checkpoints = filtered === undefined ? undefined : { every: filtered.every };
+    return { ...common, kind: 'subscribeToAll', from, filter, checkpoints };
+  }
+  return { ...common, kind: 'readAll', from, filter, ...bounds };
+}
+
+function filterPlan(
+  options: ReadReq.Options.FilterOptions,
+): { readonly filter: EventFilter; readonly every: number } | Refusal {
+  const byStream = options.getStreamIdentifier();
+  const terms = byStream ?? options.getEventType();
+  if (terms === undefined) return invalidArgument('a filter is on stream names or event types');
+  if (options.getWindowCase() === streams.ReadReq.Options.FilterOptions.WindowCase.WINDOW_NOT_SET) {
+    return invalidArgument('a filter needs a window');
+  }
+  const window = options.hasMax() ? options.getMax() : DEFAULT_WINDOW;
+  const multiplier = options.getCheckpointintervalmultiplier();
+  if (window === 0 || multiplier === 0) {
+    return invalidArgument("a filter's window and checkpoint interval must be above 0");
+  }
+  const filter = eventFilter({
+    on: byStream === undefined ? 'type' : 'stream',
+    prefixes: terms.getPrefixList(),
+    regex: terms.getRegex(),
+  });
+  return filter instanceof Refusal ? filter : { filter, every: window * multiplier };
+}
+
+function uuidForm(options: Options): UuidForm {
+  return options.getUuidOption()?.hasStructured() === true ? 'halves' : 'text';
+}

@@ -1,0 +1,227 @@
+// `Read`: reads that end, and subscriptions that do not. All of them page from the file and hold one
+// page: history and what comes are read alike, so there is no buffer to overflow and no seam.
+import { randomUUID } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { ServerWritableStream } from '@grpc/grpc-js';
+import { match } from 'ts-pattern';
+import type { ReadReq } from '@eventstore/db-client/generated/streams_pb.js';
+import type { Direction } from '../common/reading.ts';
+import type { EmbeddedEngine } from '../embedded/open.ts';
+import type { FileRows, StoredEvent } from '../embedded/rows.ts';
+import { eventMessage, type UuidForm } from './event-frames.ts';
+import { followed } from './links.ts';
+import { outlet, type Outlet } from './outlet.ts';
+import {
+  CAUGHT_UP_MESSAGE,
+  checkpointMessage,
+  confirmationMessage,
+  streamNotFoundMessage,
+} from './read-messages.ts';
+import { readPlan, type From, type ReadPlan } from './read-request.ts';
+import { Refusal, refusalOf, shuttingDown } from './refusal.ts';
+
+/** The most events of one page. */
+const PAGE_EVENTS = 128;
+/** Beyond every position and revision. */
+const BEYOND = BigInt(Number.MAX_SAFE_INTEGER);
+
+type Plan<K extends ReadPlan['kind']> = Extract<ReadPlan, { kind: K }>;
+
+/** @param closing aborted when the server closes: subscriptions end then */
+export function readHandler(
+  engine: EmbeddedEngine,
+  closing: AbortSignal,
+): (call: ServerWritableStream<ReadReq, Buffer>) => void {
+  return (call) => {
+    const out = outlet(call);
+    const plan = readPlan(call.request);
+    if (plan instanceof Refusal) {
+      out.end(plan);
+      return;
+    }
+    run(engine, plan, out, closing).then(
+      () => {
+        out.end(closing.aborted ? shuttingDown() : undefined);
+      },
+      (error: unknown) => {
+        out.end(refusalOf(error));
+      },
+    );
+  };
+}
+
+function run(
+  engine: EmbeddedEngine,
+  plan: ReadPlan,
+  out: Outlet,
+  closing: AbortSignal,
+): Promise<void> {
+  return match(plan)
+    .with({ kind: 'readStream' }, (read) => readStream(engine.rows, read, out))
+    .with({ kind: 'readAll' }, (read) => readAll(engine.rows, read, out))
+    .with({ kind: 'subscribeToStream' }, (subscribe) =>
+      subscribeToStream(engine, subscribe, out, AbortSignal.any([out.signal, closing])),
+    )
+    .with({ kind: 'subscribeToAll' }, (subscribe) =>
+      subscribeToAll(engine, subscribe, out, AbortSignal.any([out.signal, closing])),
+    )
+    .exhaustive();
+}
+
+async function readStream(rows: FileRows, plan: Plan<'readStream'>, out: Outlet): Promise<void> {
+  const { stream, direction, maxCount } = plan;
+  const last = rows.lastRevision(stream);
+  if (last < 0n) {
+    out.send(streamNotFoundMessage(stream));
+    return;
+  }
+  const first = firstVisible(stream, last);
+  let from = startRevision(plan.from, direction);
+  if (direction === 'forwards' && from < first) from = first;
+  for (let left = maxCount; left > 0 && !out.signal.aborted;) {
+    const page = rows.stream(direction, stream, from, Math.min(left, PAGE_EVENTS));
+    for (const event of page.events) {
+      if (BigInt(event.revision) < first) return;
+      if (!deliver(rows, plan, event, out)) await out.ready();
+    }
+    left -= page.events.length;
+    const end = page.events.at(-1);
+    if (end === undefined || page.atEnd) return;
+    from = BigInt(end.revision) + (direction === 'forwards' ? 1n : -1n);
+    if (from < first) return;
+    await nextTurn();
+  }
+}
+
+async function readAll(rows: FileRows, plan: Plan<'readAll'>, out: Outlet): Promise<void> {
+  const { direction, filter, maxCount } = plan;
+  let from = direction === 'forwards' ? forwardsStart(plan.from) : backwardsStart(plan.from);
+  for (let left = maxCount; left > 0 && !out.signal.aborted;) {
+    const page = rows.all(direction, from, PAGE_EVENTS);
+    const passes = filter(page.events);
+    for (const [i, event] of page.events.entries()) {
+      if (passes[i] !== true) continue;
+      if (!deliver(rows, plan, event, out)) await out.ready();
+      left -= 1;
+      if (left === 0) return;
+    }
+    const end = page.events.at(-1);
+    if (end === undefined || page.atEnd) return;
+    from = BigInt(end.position) + (direction === 'forwards' ? 1n : 0n);
+    await nextTurn();
+  }
+}
+
+async function subscribeToStream(
+  { rows, commits }: EmbeddedEngine,
+  plan: Plan<'subscribeToStream'>,
+  out: Outlet,
+  signal: AbortSignal,
+): Promise<void> {
+  const { stream } = plan;
+  const last = rows.lastRevision(stream);
+  let next =
+    plan.from === 'start'
+      ? firstVisible(stream, last)
+      : plan.from === 'end'
+        ? last + 1n
+        : plan.from + 1n;
+  let live = false;
+  out.send(confirmationMessage(randomUUID()));
+  while (!signal.aborted) {
+    const seen = commits.count();
+    const page = rows.stream('forwards', stream, next, PAGE_EVENTS);
+    for (const event of page.events) {
+      if (!deliver(rows, plan, event, out)) await out.ready();
+    }
+    const end = page.events.at(-1);
+    if (end !== undefined) next = BigInt(end.revision) + 1n;
+    if (!page.atEnd) {
+      await nextTurn();
+      continue;
+    }
+    if (!live) out.send(CAUGHT_UP_MESSAGE);
+    live = true;
+    await commits.changed(seen, signal);
+  }
+}
+
+async function subscribeToAll(
+  { rows, commits }: EmbeddedEngine,
+  plan: Plan<'subscribeToAll'>,
+  out: Outlet,
+  signal: AbortSignal,
+): Promise<void> {
+  const { filter, checkpoints } = plan;
+  let after = plan.from === 'start' ? 0n : plan.from === 'end' ? rows.head() : bounded(plan.from);
+  let live = false;
+  let considered = 0;
+  let lastCheckpoint = after;
+  const checkpoint = (): void => {
+    // Never twice for one place: who stores it would write for nothing.
+    if (after > lastCheckpoint) out.send(checkpointMessage(Number(after)));
+    lastCheckpoint = after;
+  };
+  out.send(confirmationMessage(randomUUID()));
+  while (!signal.aborted) {
+    const seen = commits.count();
+    const page = rows.all('forwards', after + 1n, PAGE_EVENTS);
+    const passes = filter(page.events);
+    for (const [i, event] of page.events.entries()) {
+      if (passes[i] === true && !deliver(rows, plan, event, out)) await out.ready();
+      after = BigInt(event.position);
+      considered += 1;
+      if (considered !== checkpoints?.every) continue;
+      considered = 0;
+      checkpoint();
+    }
+    if (!page.atEnd) {
+      await nextTurn();
+      continue;
+    }
+    if (!live) {
+      if (checkpoints !== undefined) checkpoint();
+      out.send(CAUGHT_UP_MESSAGE);
+    }
+    live = true;
+    await commits.changed(seen, signal);
+  }
+}
+
+type Delivery = { readonly resolveLinks: boolean; readonly uuids: UuidForm };
+
+/** False when the reader is behind: a promise for every event would cost more than the event. */
+function deliver(
+  rows: FileRows,
+  { resolveLinks, uuids }: Delivery,
+  event: StoredEvent,
+  out: Outlet,
+): boolean {
+  const outgoing = resolveLinks
+    ? followed(rows, event)
+    : { event, link: undefined, position: event.position };
+  return out.send(eventMessage(outgoing, uuids));
+}
+
+/** Of a stream's metadata only the last is to be seen. */
+function firstVisible(stream: string, last: bigint): bigint {
+  return stream.startsWith('$$') && last > 0n ? last : 0n;
+}
+
+function startRevision(from: From, direction: Direction): bigint {
+  if (from === 'start') return 0n;
+  if (from === 'end') return BEYOND;
+  return direction === 'forwards' ? from : bounded(from);
+}
+
+function forwardsStart(from: From): bigint {
+  return from === 'start' ? 0n : from === 'end' ? BEYOND : bounded(from);
+}
+
+function backwardsStart(from: From): bigint {
+  return from === 'start' ? 0n : from === 'end' ? BEYOND : bounded(from);
+}
+
+function bounded(value: bigint): bigint {
+  return value > BEYOND ? BEYOND : value;
+}

@@ -1,0 +1,73 @@
+// Errors as the clients of this protocol understand them: a gRPC status and, in the trailers, the key
+// `exception` with the fields that belong to it. Clients read those fields without looking whether they
+// are there, so none is ever left out.
+import { Metadata, status } from '@grpc/grpc-js';
+import { TocsinError } from '../../../domain/core/errors.ts';
+
+/** A call that ends with an error. `emit('error', …)` and a callback take it as it is. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal';
+  readonly code: status;
+  readonly details: string;
+  readonly metadata: Metadata;
+
+  constructor(code: status, details: string, trailers: Readonly<Record<string, string>> = {}) {
+    const text = headerText(details);
+    super(text);
+    this.code = code;
+    this.details = text;
+    this.metadata = new Metadata();
+    for (const [key, value] of Object.entries(trailers)) this.metadata.set(key, headerText(value));
+  }
+}
+
+/** Visible ASCII is left alone; every other byte is percent-encoded: headers hold nothing else. */
+export function headerText(text: string): string {
+  return text.replace(/[^\x20-\x7e]+/gu, (part) =>
+    Array.from(Buffer.from(part), (byte) => `%${byte.toString(16).padStart(2, '0')}`).join(''),
+  );
+}
+
+export function invalidArgument(details: string): Refusal {
+  return new Refusal(status.INVALID_ARGUMENT, details);
+}
+
+export function tooLarge(maxAppendBytes: number): Refusal {
+  return new Refusal(
+    status.INVALID_ARGUMENT,
+    `Maximum Append Size of ${maxAppendBytes} Exceeded.`,
+    {
+      exception: 'maximum-append-size-exceeded',
+      'maximum-append-size': String(maxAppendBytes),
+    },
+  );
+}
+
+export function missingMetadata(property: string): Refusal {
+  return new Refusal(
+    status.INVALID_ARGUMENT,
+    `Required Metadata Property '${property}' is missing.`,
+    {
+      exception: 'missing-required-metadata-property',
+      'required-metadata-properties': 'type,content-type',
+    },
+  );
+}
+
+/** Makes clients connect anew. */
+export function shuttingDown(): Refusal {
+  return new Refusal(status.UNAVAILABLE, 'Server Is Shutting Down');
+}
+
+/** What became of a call whose work threw. */
+export function refusalOf(error: unknown): Refusal {
+  if (error instanceof Refusal) return error;
+  if (!(error instanceof TocsinError)) return new Refusal(status.INTERNAL, 'an internal error');
+  const code =
+    error.kind === 'refused'
+      ? status.DATA_LOSS
+      : error.kind === 'internal'
+        ? status.INTERNAL
+        : status.UNAVAILABLE;
+  return new Refusal(code, error.message);
+}

@@ -1,0 +1,107 @@
+// The services of the protocol with what answers them. Definitions come from the published package; the
+// messages that come by the ten thousand are encoded and decoded by us.
+import { randomUUID } from 'node:crypto';
+import type {
+  sendUnaryData,
+  Server,
+  ServerDuplexStream,
+  ServerReadableStream,
+  ServerWritableStream,
+} from '@grpc/grpc-js';
+import gossipGrpc from '@eventstore/db-client/generated/gossip_grpc_pb.js';
+import monitoringGrpc from '@eventstore/db-client/generated/monitoring_grpc_pb.js';
+import operationsGrpc from '@eventstore/db-client/generated/operations_grpc_pb.js';
+import persistentGrpc from '@eventstore/db-client/generated/persistent_grpc_pb.js';
+import projectionsGrpc from '@eventstore/db-client/generated/projections_grpc_pb.js';
+import featuresGrpc from '@eventstore/db-client/generated/serverfeatures_grpc_pb.js';
+import streamsGrpc from '@eventstore/db-client/generated/streams_grpc_pb.js';
+import usersGrpc from '@eventstore/db-client/generated/users_grpc_pb.js';
+import type { ReadReq } from '@eventstore/db-client/generated/streams_pb.js';
+import type { EmbeddedEngine } from '../embedded/open.ts';
+import { clusterOfOne, supportedMethods } from './about-server.ts';
+import { decodeAppend, decodeFragment } from './append-messages.ts';
+import type { AppendMessage, BatchFragment } from './append-messages.ts';
+import { appendHandler } from './append.ts';
+import type { Gate } from './authorization.ts';
+import { batchAppendHandler } from './batch-append.ts';
+import type { FrontLimits } from './limits.ts';
+import { readHandler } from './read.ts';
+import { complete } from './unimplemented.ts';
+
+/** What the services work with. */
+export type ServiceParts = {
+  readonly engine: EmbeddedEngine;
+  readonly limits: FrontLimits;
+  readonly gate: Gate;
+  /** Aborted when the server closes. */
+  readonly closing: AbortSignal;
+  /** Where clients find the server. */
+  readonly address: () => { readonly host: string; readonly port: number };
+};
+
+const asIs = (bytes: Buffer): Buffer => bytes;
+
+const streams = {
+  ...streamsGrpc.StreamsService,
+  read: { ...streamsGrpc.StreamsService.read, responseSerialize: asIs },
+  append: {
+    ...streamsGrpc.StreamsService.append,
+    requestDeserialize: decodeAppend,
+    responseSerialize: asIs,
+  },
+  batchAppend: {
+    ...streamsGrpc.StreamsService.batchAppend,
+    requestDeserialize: decodeFragment,
+    responseSerialize: asIs,
+  },
+};
+
+/** Adds all services to a server. */
+export function addServices(server: Server, parts: ServiceParts): void {
+  const { engine, limits, gate, closing, address } = parts;
+  const instanceId = randomUUID();
+  const read = readHandler(engine, closing);
+  const append = appendHandler(engine, limits);
+  const batchAppend = batchAppendHandler(engine, limits, closing);
+  server.addService(
+    streams,
+    complete(streams, {
+      read(call: ServerWritableStream<ReadReq, Buffer>) {
+        const refused = gate(call.metadata);
+        if (refused === undefined) read(call);
+        else call.emit('error', refused);
+      },
+      append(call: ServerReadableStream<AppendMessage, Buffer>, done: sendUnaryData<Buffer>) {
+        const refused = gate(call.metadata);
+        if (refused === undefined) append(call, done);
+        else done(refused);
+      },
+      batchAppend(call: ServerDuplexStream<BatchFragment, Buffer>) {
+        const refused = gate(call.metadata);
+        if (refused === undefined) batchAppend(call);
+        else call.emit('error', refused);
+      },
+    }),
+  );
+  // Clients ask these two without credentials, before anything else.
+  server.addService(featuresGrpc.ServerFeaturesService, {
+    getSupportedMethods(_call: unknown, done: sendUnaryData<unknown>) {
+      done(null, supportedMethods());
+    },
+  });
+  server.addService(gossipGrpc.GossipService, {
+    read(_call: unknown, done: sendUnaryData<unknown>) {
+      const { host, port } = address();
+      done(null, clusterOfOne(instanceId, host, port));
+    },
+  });
+  for (const service of [
+    persistentGrpc.PersistentSubscriptionsService,
+    usersGrpc.UsersService,
+    operationsGrpc.OperationsService,
+    projectionsGrpc.ProjectionsService,
+    monitoringGrpc.MonitoringService,
+  ]) {
+    server.addService(service, complete(service, {}));
+  }
+}

@@ -1,0 +1,38 @@
+// The calls of this protocol that the server does not know, so that whoever makes one reads why it fails
+// and what would answer it.
+import {
+  status,
+  type MethodDefinition,
+  type ServiceDefinition,
+  type UntypedHandleCall,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
+import { Refusal } from './refusal.ts';
+
+/** Handlers for every call of the service: those given, and a refusal for the rest. */
+export function complete(
+  service: ServiceDefinition,
+  handlers: UntypedServiceImplementation,
+): UntypedServiceImplementation {
+  const all: UntypedServiceImplementation = {};
+  for (const [name, definition] of Object.entries(service)) {
+    all[name] = handlers[name] ?? refusing(definition);
+  }
+  return all;
+}
+
+function refusing({ path, responseStream }: MethodDefinition<unknown, unknown>): UntypedHandleCall {
+  const refusal = (): Refusal =>
+    new Refusal(
+      status.UNIMPLEMENTED,
+      `Tocsin's store does not implement ${path}: it appends, reads and subscribes. Use EventStoreDB or KurrentDB for the rest.`,
+    );
+  if (responseStream) {
+    return (call: { emit: (name: 'error', error: Refusal) => boolean }) => {
+      call.emit('error', refusal());
+    };
+  }
+  return (_call: unknown, done: (error: Refusal) => void) => {
+    done(refusal());
+  };
+}
