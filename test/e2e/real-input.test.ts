@@ -1,0 +1,135 @@
+// Whole files through the command line, a real NATS server and back: what was worked out beforehand
+// must come out, in every count and in JetStream.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { z } from 'zod';
+import { testCli, type Cli } from '../support/cli.ts';
+import { rawStream } from '../support/jetstream.ts';
+import { testNatsServer } from '../support/nats-server.ts';
+
+const fileTimeoutMs = 90_000;
+
+type Expected = {
+  readonly read: number;
+  readonly raised: number;
+  readonly duplicates: number;
+  /** Lines whose idempotency key stands for another request. */
+  readonly conflicts: number;
+  readonly published: number;
+  readonly suppressed: number;
+  /** Messages by contract. */
+  readonly messages: Readonly<Record<string, number>>;
+  readonly digest: string;
+};
+
+/** The three commands twice; the second time nothing may happen. */
+async function throughTheCommands(cli: Cli, file: string, expected: Expected): Promise<void> {
+  await using nats = await testNatsServer();
+  await using stream = await rawStream(nats.url);
+  const { read, raised, duplicates, conflicts, published, suppressed } = expected;
+
+  const first = await cli.json(['raise', '--file', file]);
+  expect(first.document).toMatchObject({ read, raised, duplicates, rejected: conflicts });
+  expect(first.code).toBe(conflicts === 0 ? 0 : 1);
+  const project = ['project', '--once', '--nats', nats.url];
+  const projected = await cli.json(project);
+  expect(projected).toMatchObject({
+    code: 0,
+    stderr: '',
+    document: { triggered: raised, published, suppressed, parked: 0 },
+  });
+  expect(await stream.counts()).toEqual(expected.messages);
+  const messages = await stream.all();
+  expect(messages.map(({ ordinal }) => Number(ordinal))).toEqual(
+    Array.from({ length: raised + published }, (_, i) => i + 1),
+  );
+  expect(new Set(messages.map(({ id }) => id)).size).toBe(messages.length);
+  const audit = await cli.json(['audit', 'replay']);
+  expect(audit).toMatchObject({
+    code: 0,
+    document: { triggers: raised, published, suppressed, dedupeKeysSha256: expected.digest },
+  });
+
+  const again = await cli.json(['raise', '--file', file]);
+  expect(again.document).toMatchObject({
+    read,
+    raised: 0,
+    duplicates: read - conflicts,
+    rejected: conflicts,
+  });
+  expect((await cli.json(project)).document).toMatchObject({
+    events: 0,
+    triggered: 0,
+    published: 0,
+    suppressed: 0,
+    outputSequence: String(raised + published),
+  });
+  expect((await stream.last())?.sequence).toBe(raised + published);
+}
+
+const SmallSchema = z.object({
+  read: z.int(),
+  raised: z.int(),
+  duplicates: z.int(),
+  conflicts: z.int(),
+  published: z.int(),
+  suppressed: z.int(),
+  mockTriggers: z.int(),
+  mockNotifications: z.int(),
+  dedupe_keys_sha256: z.string(),
+});
+
+test(
+  'the small data set gives what its oracle says, and nothing the second time',
+  { timeout: fileTimeoutMs },
+  async () => {
+    await using cli = testCli();
+    const here = join(import.meta.dirname, '..', 'data');
+    const small = SmallSchema.parse(
+      JSON.parse(readFileSync(join(here, 'small.expected.json'), 'utf8')),
+    );
+    await throughTheCommands(cli, join(here, 'small.ndjson'), {
+      ...small,
+      messages: {
+        'active_schedule.triggered': small.raised - small.mockTriggers,
+        'mock.active_schedule.triggered': small.mockTriggers,
+        'notification.feishu.requested': small.published - small.mockNotifications,
+        'mock.notification.feishu.requested': small.mockNotifications,
+      },
+      digest: small.dedupe_keys_sha256,
+    });
+  },
+);
+
+const RealSchema = z.object({
+  read: z.int(),
+  raised: z.int(),
+  trigger_duplicates: z.int(),
+  published: z.int(),
+  suppressed: z.int(),
+  dedupe_keys_sha256: z.string(),
+});
+
+const data = process.env['TOCSIN_TEST_DATA'];
+
+test.skipIf(data === undefined)(
+  'thirteen years of a real project give exactly the counts and the digest [needs TOCSIN_TEST_DATA]',
+  { timeout: fileTimeoutMs },
+  async () => {
+    await using cli = testCli();
+    const folder = data ?? '';
+    const text = readFileSync(join(folder, 'commit-triggers.expected.json'), 'utf8');
+    const real = RealSchema.parse(JSON.parse(text));
+    await throughTheCommands(cli, join(folder, 'commit-triggers.ndjson'), {
+      ...real,
+      duplicates: real.trigger_duplicates,
+      conflicts: 0,
+      messages: {
+        'active_schedule.triggered': real.raised,
+        'notification.feishu.requested': real.published,
+      },
+      digest: real.dedupe_keys_sha256,
+    });
+  },
+);

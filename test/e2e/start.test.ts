@@ -1,0 +1,227 @@
+// `tocsin start` as somebody lives with it: first start, second start, other terminals, Ctrl-C, and a
+// machine that kills it.
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { testCli, type Cli, type CliProcess } from '../support/cli.ts';
+import { rawStream } from '../support/jetstream.ts';
+import { raiseLine } from '../support/lines.ts';
+import { testNatsServer } from '../support/nats-server.ts';
+import { until } from '../support/until.ts';
+
+const slowMs = 60_000;
+
+const RunSchema = z.strictObject({
+  pid: z.int(),
+  store: z.string(),
+  nats: z.string(),
+  http: z.string(),
+});
+
+/** A live start, once it takes lines. */
+async function liveStart(
+  cli: Cli,
+  args: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
+): Promise<CliProcess & { readonly run: z.infer<typeof RunSchema> }> {
+  const start = cli.start(['start', ...args], { open: true, env });
+  const run = await until('var/run.json', () => {
+    if (start.isOver()) throw new Error(`it ended: ${start.stdout()}\n${start.stderr()}`);
+    return existsSync(cli.path('var/run.json')) && readRun(cli);
+  });
+  return { ...start, run };
+}
+
+function readRun(cli: Cli): z.infer<typeof RunSchema> {
+  return RunSchema.parse(JSON.parse(readFileSync(cli.path('var/run.json'), 'utf8')));
+}
+
+async function isReady(http: string): Promise<boolean> {
+  return (await fetch(`${http}/health/ready`)).ok;
+}
+
+async function metric(http: string, name: string): Promise<number> {
+  const text = await (await fetch(`${http}/metrics`)).text();
+  return Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'm').exec(text)?.[1]);
+}
+
+describe('start --once', () => {
+  test('in an empty folder it shows everything; again it sends nothing', async () => {
+    await using cli = testCli();
+    const first = await cli.json(['start', '--once']);
+    expect(first).toMatchObject({ code: 0, stderr: '' });
+    const Summary = z.object({
+      read: z.int().positive(),
+      raised: z.int().positive(),
+      duplicates: z.int().positive(),
+      rejected: z.literal(0),
+      triggered: z.int(),
+      published: z.int().positive(),
+      suppressed: z.int().positive(),
+      outputSequence: z.string(),
+    });
+    const summary = Summary.parse(first.document);
+    expect(summary.triggered).toBe(summary.raised);
+    expect(summary.outputSequence).toBe(String(summary.raised + summary.published));
+    expect(cli.strays()).toEqual([]);
+
+    const second = await cli.json(['start', '--once']);
+    expect(second).toMatchObject({
+      code: 0,
+      document: { read: 0, events: 0, triggered: 0, published: 0, suppressed: 0 },
+    });
+    expect(second.document).toMatchObject({ outputSequence: summary.outputSequence });
+    expect(existsSync(cli.path('var/run.json'))).toBe(false);
+  });
+});
+
+describe('a start that stays up', () => {
+  test('takes lines, shows what becomes of them, and serves other terminals', async () => {
+    await using cli = testCli();
+    const start = await liveStart(cli);
+    const { http, nats } = start.run;
+    await start.says(/40 lines: 34 raised, 6 duplicates/);
+    await until('ready', () => isReady(http));
+    const watch = cli.start(['watch', '--json', '--from', 'all']);
+    start.write(`${raiseLine('eve')}\n${raiseLine('eve')}\n`);
+    start.write(`${raiseLine('eve', { target_id: 8 })}\nnonsense\n`);
+    await start.says(/duplicate {3}of ast_/);
+    await start.says(
+      /published {3}user eve {2}important_urgent_task {2}window 2026-04-30T02:00:00Z/,
+    );
+    await start.says(/suppressed {2}user eve .*within_window/);
+    await start.says(/rejected {4}line 4: is not JSON/);
+    await watch.says(/"type"|"ce-type":"notification.feishu.requested".*"eve"/);
+
+    await using stream = await rawStream(nats);
+    await until('metrics', async () => (await metric(http, 'tocsin_output_sequence')) === 62);
+    expect((await stream.last())?.sequence).toBe(62);
+    expect(await metric(http, 'tocsin_in_flight_messages')).toBe(0);
+
+    // Others may look, and may not write.
+    expect((await cli.json(['audit', 'replay'])).document).toMatchObject({
+      published: await metric(http, 'tocsin_notifications_published_total'),
+    });
+    expect(await cli.json(['doctor'])).toMatchObject({ code: 0 });
+    expect((await cli.json(['park', 'list'])).document).toEqual({ parked: [] });
+    const rivals = await Promise.all([
+      cli.json(['start', '--once']),
+      cli.json(['raise', '--file', '/dev/null']),
+      cli.json(['project', '--once']),
+    ]);
+    for (const { code, document } of rivals) {
+      expect([code, document]).toMatchObject([4, { error: { code: 'store_in_use' } }]);
+    }
+    expect(await isReady(http)).toBe(true);
+    expect(readRun(cli)).toEqual(start.run);
+
+    watch.kill('SIGINT');
+    expect(await watch.ended()).toMatchObject({ code: 0, stderr: '' });
+    start.kill('SIGINT');
+    expect(await start.ended(10_000)).toMatchObject({ code: 0, stderr: '' });
+    expect(start.stdout()).toContain('Stopped; the next start goes on from here.');
+    expect(cli.strays()).toEqual([]);
+    expect(existsSync(cli.path('var/run.json'))).toBe(false);
+  }, 60_000);
+
+  test('tells programs line by line, and what is piped in is raised to its end', async () => {
+    await using cli = testCli();
+    const start = await liveStart(cli, ['--json']);
+    start.write(`${raiseLine('eve')}\n`);
+    start.endInput();
+    await start.says(/"event":"published","user":"eve"/);
+    start.kill('SIGTERM');
+    const { stdout, code } = await start.ended(10_000);
+    expect(code).toBe(0);
+    const events = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => z.object({ event: z.string() }).parse(JSON.parse(line)).event);
+    expect(new Set(events)).toEqual(new Set(['raised', 'duplicate', 'published', 'suppressed']));
+  });
+
+  test('a signal that comes early stops it, though stdin is open', async () => {
+    await using cli = testCli();
+    const start = cli.start(['start'], { open: true });
+    await start.says(/Tocsin is up/);
+    start.kill('SIGINT');
+    expect(await start.ended(10_000)).toMatchObject({ code: 0 });
+    expect(cli.strays()).toEqual([]);
+  });
+
+  test('a second signal ends it at once, and a reader that leaves stops it', async () => {
+    await using cli = testCli();
+    await using nats = await testNatsServer();
+    const start = await liveStart(cli, [], { TOCSIN_NATS: nats.url });
+    await until('ready', () => isReady(start.run.http));
+    nats.freeze();
+    start.write(`${raiseLine('eve')}\n`);
+    await until(
+      'in flight',
+      async () => (await metric(start.run.http, 'tocsin_in_flight_messages')) > 0,
+    );
+    start.kill('SIGINT');
+    await until('the first signal to count', () => {
+      start.kill('SIGINT');
+      return start.isOver();
+    });
+    expect(await start.ended()).toMatchObject({ code: 130 });
+    nats.thaw();
+  });
+});
+
+describe('a start that is killed', () => {
+  test('leaves a server that the next start deals with; nothing is sent twice', async () => {
+    await using cli = testCli();
+    for (const round of [1, 2]) {
+      const start = await liveStart(cli);
+      await start.says(/Type or pipe/);
+      start.write(`${raiseLine('eve', { target_id: round })}\n`);
+      await start.says(/user eve/);
+      start.kill('SIGKILL');
+      await start.ended();
+      expect(cli.strays()).toHaveLength(1);
+    }
+    const last = await liveStart(cli);
+    await until('ready', () => isReady(last.run.http));
+    expect(cli.strays()).toHaveLength(1);
+    await using stream = await rawStream(last.run.nats);
+    const messages = await stream.all();
+    const ids = messages.map(({ id }) => id);
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(messages.map(({ ordinal }) => Number(ordinal))).toEqual(ids.map((_, i) => i + 1));
+    expect(messages.filter(({ subject }) => subject.endsWith('.eve'))).toHaveLength(3);
+    last.kill('SIGTERM');
+    expect(await last.ended(10_000)).toMatchObject({ code: 0 });
+    expect(cli.strays()).toEqual([]);
+  }, 60_000);
+
+  test('its stale run file misleads nobody', async () => {
+    await using cli = testCli();
+    const start = await liveStart(cli);
+    start.kill('SIGKILL');
+    await start.ended();
+    expect(existsSync(cli.path('var/run.json'))).toBe(true);
+    const { document } = await cli.json(['doctor']);
+    expect(JSON.stringify(document)).toContain('nats://127.0.0.1:4222');
+  });
+});
+
+test(
+  'a start on a server without its messages is refused at once, though stdin is open',
+  { timeout: slowMs },
+  async () => {
+    await using cli = testCli();
+    await using nats = await testNatsServer();
+    expect(await cli.json(['start', '--once'])).toMatchObject({ code: 0 });
+    const env = { TOCSIN_NATS: nats.url };
+    const once = await cli.json(['start', '--once'], { env });
+    expect([once.code, once.document]).toMatchObject([4, { error: { code: 'output_missing' } }]);
+    const live = await cli.start(['start'], { open: true, env }).ended(15_000);
+    expect(live.code).toBe(4);
+    expect(live.stderr).toContain('--from-now');
+    rmSync(cli.path('var/examples-raised'));
+    const again = await cli.json(['start', '--once']);
+    expect(again.document).toMatchObject({ raised: 0, duplicates: 40, published: 0 });
+  },
+);

@@ -1,0 +1,194 @@
+// The command line as people run it: real processes in a folder of their own. Whatever a test does to
+// them, none is left: neither a process nor the nats-server that a killed `start` leaves behind.
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, realpathSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { until } from './until.ts';
+
+const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+/** Compiling takes half of a short command's time. */
+const compileCache = fileURLToPath(
+  new URL('../../node_modules/.cache/compiled-for-tests', import.meta.url),
+);
+
+/** How a process ended, and what it said. */
+export type CliResult = {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+};
+
+export type CliOptions = {
+  /** Added to a clean environment: nothing of the tester's own settings gets in. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** What it reads; absent, its stdin is empty. */
+  readonly input?: string | Buffer;
+  /** Leaves stdin open for `write`. */
+  readonly open?: true;
+  readonly timeoutMs?: number;
+};
+
+/** A process that is running. */
+export type CliProcess = {
+  readonly pid: number;
+  readonly stdout: () => string;
+  readonly stderr: () => string;
+  readonly write: (text: string) => void;
+  readonly endInput: () => void;
+  readonly kill: (signal: NodeJS.Signals) => void;
+  readonly isOver: () => boolean;
+  /** Resolves with its end; rejects when that takes longer. */
+  readonly ended: (timeoutMs?: number) => Promise<CliResult>;
+  /** The first match in what it said, on either stream; rejects when it ends without. */
+  readonly says: (pattern: RegExp, timeoutMs?: number) => Promise<RegExpExecArray>;
+};
+
+export type Cli = AsyncDisposable & {
+  readonly folder: string;
+  readonly path: (...parts: readonly string[]) => string;
+  /** Runs a command to its end. */
+  readonly run: (args: readonly string[], options?: CliOptions) => Promise<CliResult>;
+  /** Runs a command with `--json`, and takes its one document. */
+  readonly json: (args: readonly string[], options?: CliOptions) => Promise<JsonResult>;
+  readonly start: (args: readonly string[], options?: CliOptions) => CliProcess;
+  /** Processes whose command line names this folder, such as a nats-server. */
+  readonly strays: () => readonly number[];
+};
+
+export type JsonResult = CliResult & { readonly document: unknown };
+
+const runTimeoutMs = 60_000;
+
+/** A folder of its own to run commands in. */
+export function testCli(): Cli {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'tocsin-cli-')));
+  const running = new Set<ChildProcess>();
+
+  const start = (args: readonly string[], options: CliOptions = {}): CliProcess => {
+    const { env = {}, input, open } = options;
+    const child = spawn(process.execPath, [main, ...args], {
+      cwd: folder,
+      env: { ...cleanEnvironment(), ...env },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    running.add(child);
+    child.once('exit', () => running.delete(child));
+    // A process that is gone does not read any more; its end is what the test looks at.
+    child.stdin.on('error', () => undefined);
+    if (open !== true) child.stdin.end(input ?? '');
+    return processOf(child, args.join(' '));
+  };
+
+  const run = (args: readonly string[], options: CliOptions = {}): Promise<CliResult> =>
+    start(args, options).ended(options.timeoutMs ?? runTimeoutMs);
+
+  const strays = (): readonly number[] => processesNaming(folder);
+
+  return {
+    folder,
+    path: (...parts) => join(folder, ...parts),
+    start,
+    run,
+    async json(args, options) {
+      const result = await run([...args, '--json'], options);
+      return { ...result, document: onlyDocument(result, args) };
+    },
+    strays,
+    async [Symbol.asyncDispose]() {
+      for (const child of running) child.kill('SIGKILL');
+      await until('the processes to end', () => running.size === 0);
+      for (const pid of strays()) process.kill(pid, 'SIGKILL');
+      await until('the strays to end', () => strays().length === 0);
+      await rm(folder, { recursive: true, force: true, maxRetries: 3 });
+    },
+  };
+}
+
+function processOf(child: ChildProcess, what: string): CliProcess {
+  const { stdin, pid = 0 } = child;
+  const said: { stdout: string; stderr: string } = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name]?.setEncoding('utf8').on('data', (text: string) => {
+      said[name] += text;
+    });
+  }
+  let result: CliResult | undefined;
+  child.once('close', (code, signal) => {
+    result = { code, signal, ...said };
+  });
+  const transcript = (): string => `${what}\n${said.stdout}\n${said.stderr}`;
+  return {
+    pid,
+    stdout: () => said.stdout,
+    stderr: () => said.stderr,
+    write: (text) => {
+      stdin?.write(text);
+    },
+    endInput: () => {
+      stdin?.end();
+    },
+    kill: (signal) => {
+      child.kill(signal);
+    },
+    isOver: () => result !== undefined,
+    async ended(timeoutMs = runTimeoutMs) {
+      try {
+        return await until('its end', () => result, timeoutMs);
+      } catch (cause) {
+        throw new Error(`it has not ended: ${transcript()}`, { cause });
+      }
+    },
+    async says(pattern, timeoutMs) {
+      try {
+        return await until(
+          String(pattern),
+          () => {
+            const match = pattern.exec(said.stdout) ?? pattern.exec(said.stderr);
+            if (match === null && result !== undefined) throw new Error(`exit ${result.code}`);
+            return match ?? undefined;
+          },
+          timeoutMs,
+        );
+      } catch (cause) {
+        throw new Error(`it has not said ${String(pattern)}: ${transcript()}`, { cause });
+      }
+    },
+  };
+}
+
+/** With `--json` stdout holds one document and nothing else. */
+function onlyDocument({ stdout, stderr, code }: CliResult, args: readonly string[]): unknown {
+  try {
+    return JSON.parse(stdout);
+  } catch (cause) {
+    const what = `${args.join(' ')} (exit ${code}) printed no single JSON document`;
+    throw new Error(`${what}:\n${stdout}\n${stderr}`, { cause });
+  }
+}
+
+function cleanEnvironment(): Record<string, string> {
+  const kept = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'TOCSIN_NATS_SERVER'];
+  const env: Record<string, string> = {
+    NODE_OPTIONS: '--disable-warning=ExperimentalWarning',
+    NODE_COMPILE_CACHE: compileCache,
+  };
+  for (const name of kept) {
+    const value = process.env[name];
+    if (value !== undefined) env[name] = value;
+  }
+  return env;
+}
+
+function processesNaming(text: string): readonly number[] {
+  return execFileSync('ps', ['-axww', '-o', 'pid=,stat=,command='], { encoding: 'utf8' })
+    .split('\n')
+    .flatMap((line) => {
+      const [, pid, state = '', command = ''] = /^\s*(\d+)\s+(\S+)\s+(.*)$/.exec(line) ?? [];
+      const isDead = state.startsWith('Z');
+      return pid !== undefined && !isDead && command.includes(text) ? [Number(pid)] : [];
+    });
+}

@@ -1,0 +1,84 @@
+// A look at the output that shares nothing with the product: the plain client and the server's API.
+import { connect, nanos, type JsMsg, type NatsConnection } from 'nats';
+
+/** A message as a consumer gets it. */
+export type Stored = {
+  readonly sequence: number;
+  readonly subject: string;
+  readonly id: string;
+  readonly type: string;
+  readonly ordinal: string;
+  readonly digest: string;
+  readonly body: string;
+};
+
+export type RawStream = AsyncDisposable & {
+  readonly client: NatsConnection;
+  /** `undefined` when there is no such stream. */
+  readonly last: () => Promise<{ sequence: number; messages: number; created: string } | undefined>;
+  /** How many messages there are by contract, such as `active_schedule.triggered`. */
+  readonly counts: () => Promise<Readonly<Record<string, number>>>;
+  readonly all: () => Promise<readonly Stored[]>;
+};
+
+/** Looks at one stream of a server. */
+export async function rawStream(url: string, stream = 'TOCSIN'): Promise<RawStream> {
+  const client = await connect({ servers: url, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
+  const manager = await client.jetstreamManager({ checkAPI: false });
+
+  const last: RawStream['last'] = async () => {
+    try {
+      const { state, created } = await manager.streams.info(stream);
+      return { sequence: state.last_seq, messages: state.messages, created };
+    } catch (error) {
+      if (error instanceof Error && error.message.includes('stream not found')) return undefined;
+      throw error;
+    }
+  };
+
+  const all = async (): Promise<readonly Stored[]> => {
+    const messages: Stored[] = [];
+    const end = await last();
+    if (end === undefined || end.messages === 0) return messages;
+    const consumer = await client.jetstream().consumers.get(stream, {});
+    const feed = await consumer.consume({
+      max_messages: 5_000,
+      idle_heartbeat: nanos(5_000) / 1e6,
+    });
+    for await (const message of feed) {
+      messages.push(storedOf(message));
+      if (message.seq >= end.sequence) break;
+    }
+    await feed.close();
+    return messages;
+  };
+
+  return {
+    client,
+    last,
+    all,
+    async counts() {
+      const { state } = await manager.streams.info(stream, { subjects_filter: '>' });
+      const counts: Record<string, number> = {};
+      for (const [subject, count] of Object.entries(state.subjects ?? {})) {
+        const contract = subject.split('.').slice(0, -2).join('.');
+        counts[contract] = (counts[contract] ?? 0) + count;
+      }
+      return counts;
+    },
+    [Symbol.asyncDispose]: () => client.close(),
+  };
+}
+
+function storedOf(message: JsMsg): Stored {
+  const header = (name: string): string => message.headers?.get(name) ?? '';
+  return {
+    sequence: message.seq,
+    subject: message.subject,
+    id: header('ce-id'),
+    type: header('ce-type'),
+    ordinal: header('Tocsin-Ordinal'),
+    digest: header('Tocsin-Digest'),
+    body: message.string(),
+  };
+}
