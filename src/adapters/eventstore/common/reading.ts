@@ -79,7 +79,8 @@ export async function* readStreamPages(
   }
 }
 
-function countLimit(maxCount: number | undefined): number {
+/** How many events a read may give; all when nothing is said. */
+export function countLimit(maxCount: number | undefined): number {
   if (maxCount === undefined) return Infinity;
   if (Number.isSafeInteger(maxCount) && maxCount >= 0) return maxCount;
   throw new TocsinError('usage', 'max_count', `maxCount ${maxCount} is not a number of events`, {

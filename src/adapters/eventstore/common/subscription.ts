@@ -4,6 +4,7 @@ import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promi
 import { TocsinError } from '../../../domain/core/errors.ts';
 import type { SubscribeOptions, SubscriptionEntry } from '../../../domain/ports/event-store.ts';
 import type { CommitSignal } from './commit-signal.ts';
+import { endable } from './endable.ts';
 import { PAGE_EVENTS, type Log, type Scan } from './reading.ts';
 import { positionOf } from './revisions.ts';
 
@@ -28,21 +29,7 @@ const LONGEST_RETRY_MS = 30_000;
  * while the next page is awaited.
  */
 export function subscription(feed: Feed, options: SubscribeOptions): AsyncIterable<Entries> {
-  return {
-    [Symbol.asyncIterator]() {
-      const left = new AbortController();
-      const signals = options.signal === undefined ? [] : [options.signal];
-      const pages = run(feed, options, AbortSignal.any([left.signal, ...signals]));
-      return {
-        next: () => pages.next(),
-        return() {
-          // A generator that waits takes its return() only after the wait: end the wait.
-          left.abort();
-          return pages.return(undefined);
-        },
-      };
-    },
-  };
+  return endable([options.signal], (signal) => run(feed, options, signal));
 }
 
 async function* run(

@@ -1,0 +1,65 @@
+// The official client, opened at the places where the adapter needs more than its public methods
+// give. What is used of it: discovery, TLS, credentials, the channel with its reconnects and leader
+// changes, and the generated messages. What is not: `appendToStream`, whose promises are shared by all
+// clients of a process, and the read methods, which lose the order of checkpoints and know no filter
+// for `$all`. docs/eventstoredb.md has the findings.
+import { EventStoreDBClient, type GossipClusterOptions } from '@eventstore/db-client';
+import grpcStubs from '@eventstore/db-client/generated/streams_grpc_pb.js';
+import type {
+  BatchAppendReq,
+  BatchAppendResp,
+  ReadReq,
+  ReadResp,
+} from '@eventstore/db-client/generated/streams_pb.js';
+import type { Channel, ClientDuplexStream, ClientReadableStream } from '@grpc/grpc-js';
+
+/** The server's answers to one read or subscription. */
+export type ReadCall = ClientReadableStream<ReadResp>;
+
+/** Appends out, answers in. */
+export type AppendCall = ClientDuplexStream<BatchAppendReq, BatchAppendResp>;
+
+/** The client's settings of a cluster; with `endpoint`, of one node, which it looks for first. */
+export type Nodes = GossipClusterOptions & {
+  readonly endpoint?: { readonly address: string; readonly port: number };
+};
+
+type ClientArguments = ConstructorParameters<typeof EventStoreDBClient>;
+
+/** One HTTP/2 connection at a time, dialled by the first call and again after it was lost. */
+export class Connection extends EventStoreDBClient {
+  #channel: Promise<Channel> | undefined;
+
+  constructor(nodes: Nodes, tls: ClientArguments[1], credentials: ClientArguments[2]) {
+    super(nodes, tls, credentials);
+    const open = this.getChannel;
+    this.getChannel = () => {
+      this.#channel = open();
+      return this.#channel;
+    };
+  }
+
+  /** Starts a read. @param requiresLeader another node than the leader refuses, and is left for it */
+  async startRead(request: ReadReq, requiresLeader: boolean): Promise<ReadCall> {
+    const start = this.GRPCStreamCreator(grpcStubs.StreamsClient, 'read', (client) =>
+      client.read(request, ...this.callArguments({ requiresLeader }, { deadline: Infinity })),
+    );
+    return start();
+  }
+
+  /** Starts a stream of appends. */
+  async startAppends(requiresLeader: boolean): Promise<AppendCall> {
+    const start = this.GRPCStreamCreator(grpcStubs.StreamsClient, 'appends', (client) =>
+      client.batchAppend(...this.callArguments({ requiresLeader }, { deadline: Infinity })),
+    );
+    return start();
+  }
+
+  /** Cancels what is under way and lets go of the connection; the client's `dispose` does only the first. */
+  async close(): Promise<void> {
+    await this.dispose();
+    // A dial that failed has nothing to close.
+    const channel = await this.#channel?.catch(() => undefined);
+    channel?.close();
+  }
+}

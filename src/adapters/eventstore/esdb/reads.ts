@@ -1,0 +1,125 @@
+// Reads of a stream and of the log. Each is one call; nobody waits for a silent server for ever.
+import { TocsinError } from '../../../domain/core/errors.ts';
+import { comparePositions } from '../../../domain/core/positions.ts';
+import type {
+  ReadAllOptions,
+  ReadStreamOptions,
+  RecordedEvent,
+} from '../../../domain/ports/event-store.ts';
+import { countLimit } from '../common/reading.ts';
+import type { ReadCall } from './connection.ts';
+import { isStreamDeleted, readError } from './failures.ts';
+import { cancelLate, openInbox } from './inbox.ts';
+import { receivedEvent } from './recorded.ts';
+import { logRead, streamRead } from './requests.ts';
+
+type Page = readonly RecordedEvent[];
+
+const MAX_REVISION = 2n ** 63n - 1n;
+
+/** {@link EventStore.readStream} through calls. */
+export async function* readStreamThrough(
+  start: (request: ReturnType<typeof streamRead>) => Promise<ReadCall>,
+  silenceMs: number,
+  stream: string,
+  options: ReadStreamOptions,
+): AsyncGenerator<Page, void, undefined> {
+  const count = countLimit(options.maxCount);
+  if (count === 0) return;
+  const { direction } = options;
+  const edge = direction === 'forwards' ? 'start' : 'end';
+  const from = options.from ?? edge;
+  const request = streamRead(
+    stream,
+    direction,
+    typeof from === 'bigint' && from > MAX_REVISION ? MAX_REVISION : from,
+    count,
+  );
+  try {
+    yield* pagesOf(() => start(request), silenceMs);
+  } catch (error) {
+    // A tombstone is for writers to find; for readers there is nothing.
+    if (!isStreamDeleted(error)) throw readError(error);
+  }
+}
+
+/**
+ * {@link EventStore.readAll} through calls; the server filters, and may be silent for as long as it
+ * finds nothing that matches. A connection that is dead is told by its keep-alive.
+ */
+export async function* readAllThrough(
+  start: (request: ReturnType<typeof logRead>) => Promise<ReadCall>,
+  { direction, from, prefixes, maxCount }: ReadAllOptions,
+): AsyncGenerator<Page, void, undefined> {
+  let left = countLimit(maxCount);
+  const forwards = direction === 'forwards';
+  const atStart = from?.commit === 0n;
+  if (left === 0 || (atStart && !forwards)) return;
+  const edge = forwards ? 'start' : 'end';
+  // Forwards the protocol includes the place itself, so one more is asked for and left out.
+  const count = forwards && from !== undefined ? left + 1 : left;
+  const request = logRead(direction, atStart ? edge : (from ?? edge), prefixes, count);
+  try {
+    for await (const page of pagesOf(() => start(request), Infinity)) {
+      const rest = forwards && from !== undefined ? page.filter(isAfter(from)) : page;
+      const wanted = rest.slice(0, left);
+      left -= wanted.length;
+      if (wanted.length > 0) yield wanted;
+      if (left === 0) return;
+    }
+  } catch (error) {
+    throw readError(error);
+  }
+}
+
+function isAfter(place: RecordedEvent['position']): (event: RecordedEvent) => boolean {
+  return ({ position }) => comparePositions(position, place) > 0;
+}
+
+async function* pagesOf(
+  start: () => Promise<ReadCall>,
+  silenceMs: number,
+): AsyncGenerator<Page, void, undefined> {
+  const starting = start();
+  let call: ReadCall | undefined;
+  try {
+    call = await within(starting, silenceMs);
+    const inbox = openInbox(call, (answer) => {
+      const received = receivedEvent(answer);
+      return received && { item: received.event, bytes: received.bytes };
+    });
+    for (;;) {
+      const page = await within(inbox.next(), silenceMs);
+      if (page === undefined) return;
+      yield page;
+    }
+  } finally {
+    if (call === undefined) cancelLate(starting);
+    call?.cancel();
+  }
+}
+
+/** Waits for a promise, but not longer than this. */
+async function within<T>(promise: Promise<T>, ms: number): Promise<T> {
+  if (ms === Infinity) return promise;
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    reject(silent(ms));
+  }, ms);
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+    // When the wait is given up, nobody is left to hear how the promise ended.
+    promise.catch(ignore);
+  }
+}
+
+function silent(ms: number): TocsinError {
+  const message = `the event store said nothing for ${ms} ms`;
+  return new TocsinError('unavailable', 'store_unavailable', message, {
+    hint: 'Check that the server runs and is not overloaded.',
+  });
+}
+
+const ignore = (): void => undefined;

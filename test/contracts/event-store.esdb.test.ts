@@ -1,0 +1,46 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe } from 'vitest';
+import { eventStoreDb } from '../../src/adapters/eventstore/esdb/store.ts';
+import { createFront, type Front } from '../../src/adapters/eventstore/front/front.ts';
+import { eventStoreContract } from './event-store.suite.ts';
+
+describe('through the front', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'tocsin-esdb-'));
+  const file = join(directory, 'events.db');
+  let front: Front;
+  // One server for all tests, as in production; the suite keeps to prefixes of its own.
+  beforeAll(async () => {
+    front = await createFront({ file });
+  });
+  afterAll(async () => {
+    await front.close();
+    rmSync(directory, { recursive: true });
+  });
+
+  eventStoreContract('the EventStoreDB adapter', () => {
+    let store = eventStoreDb({ connectionString: front.url });
+    return Promise.resolve({
+      store,
+      async reopen() {
+        await store[Symbol.asyncDispose]();
+        await front.close();
+        front = await createFront({ file });
+        store = eventStoreDb({ connectionString: front.url });
+        return store;
+      },
+      cleanup: async () => store[Symbol.asyncDispose](),
+    });
+  });
+});
+
+// A server in use will do; $all must be readable.
+const real = process.env['TOCSIN_TEST_ESDB'];
+const needed = real === undefined ? ' [needs TOCSIN_TEST_ESDB]' : '';
+describe.skipIf(real === undefined)(`against a real server${needed}`, () => {
+  eventStoreContract('the EventStoreDB adapter', () => {
+    const store = eventStoreDb({ connectionString: real ?? '' });
+    return Promise.resolve({ store, cleanup: async () => store[Symbol.asyncDispose]() });
+  });
+});
