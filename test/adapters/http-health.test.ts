@@ -140,7 +140,7 @@ describe('served', () => {
     await expect(serveHealth(appOf(), { port })).rejects.toMatchObject({
       name: 'TocsinError',
       kind: 'usage',
-      code: 'address_in_use',
+      code: 'http_unavailable',
       message: `127.0.0.1:${port} is taken by another process`,
     });
     other.close();
@@ -150,7 +150,8 @@ describe('served', () => {
     // 192.0.2.0/24 is for documentation: no machine has it.
     await expect(serveHealth(appOf(), { host: '192.0.2.1', port: 0 })).rejects.toMatchObject({
       kind: 'usage',
-      code: 'address_unusable',
+      code: 'http_unavailable',
+      message: '192.0.2.1:0 cannot be listened at',
     });
   });
 

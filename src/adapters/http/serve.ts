@@ -72,14 +72,12 @@ async function close(server: Server): Promise<void> {
   clearTimeout(cut);
 }
 
-const FAILURES: Readonly<Record<string, readonly [code: string, what: string, hint: string]>> = {
+const FAILURES: Readonly<Record<string, readonly [what: string, hint: string]>> = {
   EADDRINUSE: [
-    'address_in_use',
     'is taken by another process',
     'Stop that process, or listen elsewhere; port 0 takes any free one.',
   ],
   EACCES: [
-    'address_not_allowed',
     'is not for this user to listen at',
     'Use a port above 1023; port 0 takes any free one.',
   ],
@@ -88,10 +86,9 @@ const FAILURES: Readonly<Record<string, readonly [code: string, what: string, hi
 function listenError(host: string, port: number, cause: unknown): TocsinError {
   const known =
     cause instanceof Error && 'code' in cause ? FAILURES[String(cause.code)] : undefined;
-  const [code, what, hint] = known ?? [
-    'address_unusable',
+  const [what, hint] = known ?? [
     'cannot be listened at',
     'Use an address of this machine, such as 127.0.0.1, and a port up to 65535.',
   ];
-  return new TocsinError('usage', code, `${host}:${port} ${what}`, { hint, cause });
+  return new TocsinError('usage', 'http_unavailable', `${host}:${port} ${what}`, { hint, cause });
 }

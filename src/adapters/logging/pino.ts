@@ -1,58 +1,48 @@
-// JSON logs through pino, one line an entry. Whatever looks like a secret is cut out before it is
-// written, wherever it stands: in a field, in an error, in an error's cause.
+// JSON logs through pino, one line an entry.
 import pino, { type DestinationStream } from 'pino';
 import type { Logger } from '../../domain/ports/logger.ts';
+import { redactFields, redactText } from './redact.ts';
 
 export type JsonLoggerOptions = {
-  readonly level?: 'debug' | 'info' | 'warn' | 'error';
-  /** Default: standard output. */
+  /** What is less than this is not written; default `info`. */
+  readonly level?: keyof Logger;
+  /** Anything that takes lines; default: standard output. */
   readonly destination?: DestinationStream;
 };
 
-const SECRET_KEY = /pass(?:word|wd)?$|token|authorization|secret|creds|credential|webhook/i;
-const URL_CREDENTIALS = /\b([a-z][a-z0-9+.-]*:\/\/)[^\s/@]+@/gi;
-/** Where a webhook's path is its secret. */
-const WEBHOOK_PATH = /(\/(?:hook|trigger-webhook|event)\/)[A-Za-z0-9_-]{8,}/g;
-const MAX_DEPTH = 6;
+/** The names that every entry has; a field of such a name gets an underscore. */
+const OWN_FIELDS = ['level', 'time', 'msg'];
 
-/** A {@link Logger} that writes JSON lines; `debug` and better unless `level` says otherwise. */
+/**
+ * A {@link Logger} that writes JSON lines with `level`, `time` (RFC 3339 in UTC), `msg` and the entry's
+ * fields. Secrets are cut out, errors are written with what caused them, and bigints as text.
+ */
 export function jsonLogger({ level = 'info', destination }: JsonLoggerOptions = {}): Logger {
-  const log = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination);
+  const log = pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    destination,
+  );
   const at =
     (name: keyof Logger) =>
     (fields: Readonly<Record<string, unknown>>, message: string): void => {
-      log[name](redactFields(fields), redactText(message));
+      // Making an entry that nobody sees costs more than writing it.
+      if (log.isLevelEnabled(name)) log[name](renamed(redactFields(fields)), redactText(message));
     };
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }
 
-/** Text without credentials of URLs and without webhook keys. */
-export function redactText(text: string): string {
-  return text.replace(URL_CREDENTIALS, '$1***@').replace(WEBHOOK_PATH, '$1***');
-}
-
-function redactFields(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(fields).map(([key, value]) => [key, show(key, value, 0)]),
-  );
-}
-
-function show(key: string, value: unknown, depth: number): unknown {
-  if (SECRET_KEY.test(key)) return '***';
-  if (typeof value === 'string') return redactText(value);
-  if (typeof value === 'bigint') return String(value);
-  if (typeof value !== 'object' || value === null) return value;
-  if (depth >= MAX_DEPTH) return '…';
-  if (value instanceof Error) return showError(value, depth);
-  if (Array.isArray(value)) return value.map((item) => show(key, item, depth + 1));
-  return Object.fromEntries(
-    Object.entries(value).map(([name, field]) => [name, show(name, field, depth + 1)]),
-  );
-}
-
-function showError(error: Error, depth: number): object {
-  const { name, message, cause } = error;
-  const code = 'code' in error && typeof error.code === 'string' ? { code: error.code } : {};
-  const because = cause === undefined ? {} : { cause: show('cause', cause, depth + 1) };
-  return { name, message: redactText(message), ...code, ...because };
+function renamed(fields: Record<string, unknown>): Record<string, unknown> {
+  return OWN_FIELDS.some((name) => name in fields)
+    ? Object.fromEntries(
+        Object.entries(fields).map(([name, value]) => [
+          OWN_FIELDS.includes(name) ? `${name}_` : name,
+          value,
+        ]),
+      )
+    : fields;
 }
