@@ -27,7 +27,10 @@ async function liveStart(
   const start = cli.start(['start', ...args], { open: true, env });
   const run = await until('var/run.json', () => {
     if (start.isOver()) throw new Error(`it ended: ${start.stdout()}\n${start.stderr()}`);
-    return existsSync(cli.path('var/run.json')) && readRun(cli);
+    if (!existsSync(cli.path('var/run.json'))) return undefined;
+    const found = readRun(cli);
+    // A killed start has left its own.
+    return found.pid === start.pid && found;
   });
   return { ...start, run };
 }
@@ -170,7 +173,7 @@ describe('a start that stays up', () => {
   });
 });
 
-describe('a start that is killed', () => {
+describe('a start that was killed', () => {
   test('leaves a server that the next start deals with; nothing is sent twice', async () => {
     await using cli = testCli();
     for (const round of [1, 2]) {
