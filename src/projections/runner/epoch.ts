@@ -170,6 +170,8 @@ class Epoch {
   async run(observe: (view: EpochView | undefined) => void, signal: AbortSignal): Promise<void> {
     const stop = (): void => {
       this.#over.abort();
+      // What a standby waits for is another's to store: there is nothing to finish.
+      if (this.#delivery.role === 'standby') this.#committer.end();
     };
     signal.addEventListener('abort', stop, { once: true });
     if (signal.aborted) stop();
@@ -214,6 +216,8 @@ class Epoch {
   #fail(error: unknown): void {
     this.#failure ??= { error };
     this.#over.abort();
+    // The pump may be waiting for room that an ended epoch will never make.
+    this.#committer.end();
   }
 
   async #drain(): Promise<void> {

@@ -46,8 +46,11 @@ export async function openList(
   name: ControlEventData<'OutputOpened'>['way'] = way.kind,
 ): Promise<OpenList> {
   const { storeId, output: previous } = await context.control.read();
-  if (way.kind === 'from_start' && previous !== undefined)
+  if (way.kind === 'from_start' && previous !== undefined) {
+    // Two that start at once: the other was first, and this one has nothing to open any more.
+    if (name === 'first') return currentList(context, session);
     throw refusals.wayNotOpen('--from-start');
+  }
   const found = await session.info();
   if (found === undefined && way.kind === 'adopt_tail') {
     throw refusals.nothingToAdopt(context.output.stream);
@@ -126,18 +129,15 @@ async function assertFirstStart(
     }
   }
   const prefixes = [categoryPrefix(context.kernel, 'trigger')];
-  for await (const page of context.store.readAll({
-    direction: 'forwards',
-    prefixes,
-    maxCount: 1,
-  })) {
-    const first = page[0] && triggerCodec.decode(page[0]);
-    if (first?.kind !== 'event') return;
-    const { recordedAt } = first.metadata;
-    if (recordedAt < context.now() - OLD_HISTORY_MS) {
+  for await (const page of context.store.readAll({ direction: 'forwards', prefixes })) {
+    for (const event of page) {
+      const first = triggerCodec.decode(event);
+      // One that cannot be read sends nothing, and says nothing about what comes after it.
+      if (first.kind !== 'event') continue;
+      const { recordedAt } = first.metadata;
+      if (recordedAt >= context.now() - OLD_HISTORY_MS) return;
       throw refusals.oldHistory(formatInstant(recordedAt));
     }
-    return;
   }
 }
 
