@@ -65,6 +65,7 @@ describe('a projector that dies', () => {
     stop.abort();
     await died;
     expect(await successor.once()).toMatchObject({ triggered: 0, published: 0, suppressed: 3 });
+    expect(world.output.refused).toBe(0);
     await expectComplete(world);
     await expectSameAsReplay(world);
   });

@@ -27,7 +27,8 @@ export async function decidedList(store: EventStore): Promise<DecidedMessage[]> 
       const type = 'active_schedule.triggered';
       ids.push({ id: messageId(event.id, type), type });
     }
-    if (event.type === 'NotificationRequested') {
+    // A request without its axis is poison: it is parked, and no message.
+    if (event.type === 'NotificationRequested' && 'triggerRequestedAt' in data) {
       const bucket = Math.floor(Date.parse(String(data['triggerRequestedAt'])) / HALF_HOUR_MS);
       const window = JSON.stringify([data['mock'], data['userId'], data['triggerType'], bucket]);
       if (windows.has(window)) continue;

@@ -53,6 +53,8 @@ export type WorldOptions = MemoryStoreOptions & {
   readonly output?: RecordingOutput;
   readonly kernel?: Partial<KernelOptions>;
   readonly start?: string;
+  /** Projectors get the log in pages of so many entries, so that little is enough for several pages. */
+  readonly pageEntries?: number;
 };
 
 export async function makeWorld(options: WorldOptions = {}): Promise<World> {
@@ -61,8 +63,18 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
   const output = options.output ?? recordingOutput();
   const file = memoryReadModelStore();
   const kernel = await openKernel({ store, clock, ...options.kernel });
+  const { pageEntries } = options;
+  const paged = pageEntries === undefined ? store : inSmallPages(store, pageEntries);
   const projector: World['projector'] = (more = {}) =>
-    openProjector({ store, output, state: file.open(), clock, timing: QUICK, ...more });
+    // Opening the file takes it over, so it is opened for nobody who brings another.
+    openProjector({
+      store: paged,
+      output,
+      clock,
+      timing: QUICK,
+      ...more,
+      state: more.state ?? file.open(),
+    });
   return {
     store,
     kernel,
@@ -71,6 +83,18 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
     file,
     projector,
     project: async (once = {}, more = {}) => (await projector(more)).once(once),
+  };
+}
+
+/** The same log, a few entries at a time. */
+function inSmallPages(store: EventStore, size: number): EventStore {
+  return {
+    ...store,
+    async *subscribeAll(options) {
+      for await (const entries of store.subscribeAll(options)) {
+        for (let at = 0; at < entries.length; at += size) yield entries.slice(at, at + size);
+      }
+    },
   };
 }
 

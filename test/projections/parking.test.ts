@@ -1,0 +1,223 @@
+// Poison is parked, loudly; what comes after it passes. An operator's decision about it is an event, and
+// counts once and only for what is parked.
+import { describe, expect, it } from 'vitest';
+import { memoryReadModel } from '../../src/testing.ts';
+import { triggerCodec } from '../../src/domain/trigger/events.ts';
+import type { JsonObject } from '../../src/domain/core/json.ts';
+import type { RecordedEvent } from '../../src/domain/ports/event-store.ts';
+import { replay } from '../../src/projections/audit/replay.ts';
+import { storedList } from '../support/decided.ts';
+import { appendRaw, metadata, poison, resolvePark, triggerStreamOf } from '../support/log-edits.ts';
+import { anInput, eventsOf, makeWorld, raised, type World } from '../support/world.ts';
+
+const AT = '2026-01-01T10:00:00.000Z';
+
+const parkedIn = ({ file }: World): string[] => file.snapshot().parked.map(({ event }) => event);
+
+const verdictsIn = ({ file }: World): string[] =>
+  file.snapshot().verdicts.map(({ verdict, reason }) => `${verdict} ${reason}`);
+
+/** A request that is well-formed and whose message would be too large for any server. */
+async function tooLarge({ store }: World): Promise<RecordedEvent> {
+  const at = Date.UTC(2026, 0, 1, 10);
+  const id = crypto.randomUUID();
+  const ids = { correlationId: id, causationId: id, commandId: id };
+  const {
+    type,
+    data,
+    metadata: stored,
+  } = triggerCodec.encode(
+    {
+      type: 'NotificationRequested',
+      data: {
+        triggerId: 'ast_x',
+        occurrence: 1,
+        previewId: 'asp_x',
+        userId: '1',
+        triggerType: 'important_urgent_task',
+        targetType: 'task_pool',
+        targetId: '7',
+        channel: 'feishu',
+        targetUrl: '/x',
+        traceId: 'trace',
+        triggerRequestedAt: at,
+        requestedAt: at,
+        expiresAt: at + 1,
+        mock: false,
+        personal: { summary: 'x'.repeat(256 * 1024), fallbackText: '' },
+      },
+    },
+    { recordedAt: at, ...ids },
+    id,
+  );
+  return appendRaw(store, triggerStreamOf('large'), { type, data, metadata: stored });
+}
+
+describe('poison', () => {
+  const cases: [string, string, { type?: string; data?: JsonObject; metadata?: JsonObject }][] = [
+    ['data of another shape', 'schema_invalid', { data: { nonsense: true } }],
+    ['metadata that cannot be read', 'metadata_invalid', { metadata: { schemaVersion: 'one' } }],
+    [
+      'a version from the future',
+      'newer_version',
+      { metadata: metadata(AT, { schemaVersion: 2 }) },
+    ],
+    [
+      'an unknown type that must be understood',
+      'must_understand',
+      { type: 'PreviewMoved', metadata: metadata(AT, { mustUnderstand: true }) },
+    ],
+  ];
+
+  it.each(cases)('%s is parked, and later events pass', async (_name, code, event) => {
+    const world = await makeWorld();
+    const bad = await appendRaw(world.store, triggerStreamOf('bad'), {
+      type: 'NotificationRequested',
+      data: {},
+      metadata: metadata(AT),
+      ...event,
+    });
+    await raised(world.kernel, anInput(1));
+    expect(await world.project()).toMatchObject({ parked: 1, triggered: 1, published: 1 });
+    expect(world.file.snapshot().parked).toMatchObject([{ event: bad.id, code, ruleset: 1 }]);
+    expect(world.output.messages).toHaveLength(2);
+  });
+
+  it('an unknown type is passed by and counted', async () => {
+    const world = await makeWorld();
+    await appendRaw(world.store, triggerStreamOf('new'), {
+      type: 'PreviewMoved',
+      data: {},
+      metadata: {},
+    });
+    await raised(world.kernel, anInput(1));
+    expect(await world.project()).toMatchObject({ parked: 0, published: 1 });
+    expect(world.file.snapshot().checkpoint?.counts).toMatchObject({ unknown: 1 });
+  });
+
+  it('a message that is too large is parked, and holds no window', async () => {
+    const world = await makeWorld();
+    const large = await tooLarge(world);
+    await raised(world.kernel, anInput(1, { requestedAt: AT }));
+    await world.project();
+    expect(verdictsIn(world)).toEqual(['parked message_too_large', 'published first_in_window']);
+    expect(parkedIn(world)).toEqual([large.id]);
+  });
+
+  it('parks in a replay what it parked live', async () => {
+    const world = await makeWorld();
+    await poison(world.store);
+    await tooLarge(world);
+    await raised(world.kernel, anInput(1));
+    await world.project();
+    const again = memoryReadModel();
+    expect(await replay(world.store, again, 'tocsin')).toMatchObject({ parked: 2, published: 1 });
+    expect(again.snapshot().parked).toEqual(world.file.snapshot().parked);
+  });
+});
+
+/**
+ * Makes an event of a log readable that was not, as a later version of the code would: `retry` must
+ * then decide it at the place of the operator's decision.
+ */
+async function readableLater(world: World): Promise<RecordedEvent> {
+  await raised(world.kernel, anInput(1, { requestedAt: AT }));
+  const request = (await eventsOf(world.store)).find(
+    ({ type }) => type === 'NotificationRequested',
+  );
+  if (request === undefined) throw new Error('it was raised');
+  return request;
+}
+
+describe('an operator’s decision', () => {
+  it('to drop takes it out of the list, once', async () => {
+    const world = await makeWorld();
+    const bad = await poison(world.store);
+    await world.project();
+    await resolvePark(world.store, bad, 'drop');
+    await resolvePark(world.store, bad, 'drop');
+    await resolvePark(world.store, bad, 'retry');
+    await world.project();
+    expect(parkedIn(world)).toEqual([]);
+    expect(verdictsIn(world)).toEqual(['parked schema_invalid']);
+    expect(world.output.messages).toEqual([]);
+  });
+
+  it('to retry what still cannot be read parks it again', async () => {
+    const world = await makeWorld();
+    const bad = await poison(world.store);
+    await world.project();
+    await resolvePark(world.store, bad, 'retry');
+    await world.project();
+    expect(parkedIn(world)).toEqual([bad.id]);
+    await resolvePark(world.store, bad, 'drop');
+    await world.project();
+    expect(parkedIn(world)).toEqual([]);
+  });
+
+  it('counts in the same page as the event it is about', async () => {
+    const world = await makeWorld();
+    const bad = await poison(world.store);
+    await resolvePark(world.store, bad, 'retry');
+    await resolvePark(world.store, bad, 'drop');
+    await resolvePark(world.store, bad, 'retry');
+    await world.project();
+    expect(parkedIn(world)).toEqual([]);
+  });
+
+  it.each(['retry', 'drop'] as const)(
+    'to %s what is not parked changes nothing',
+    async (action) => {
+      const world = await makeWorld();
+      const request = await readableLater(world);
+      await world.project();
+      const before = storedList(world.output);
+      await resolvePark(world.store, request, action);
+      await resolvePark(world.store, { ...request, id: crypto.randomUUID() }, action);
+      expect(await world.project()).toMatchObject({ published: 0, suppressed: 0, parked: 0 });
+      expect(storedList(world.output)).toEqual(before);
+      expect(verdictsIn(world)).toEqual(['published first_in_window']);
+    },
+  );
+
+  it('to retry what is not in the stream it names leaves it parked', async () => {
+    const world = await makeWorld();
+    const bad = await poison(world.store);
+    await world.project();
+    await resolvePark(world.store, { ...bad, stream: triggerStreamOf('elsewhere') }, 'retry');
+    await resolvePark(world.store, { ...bad, revision: 9n }, 'retry');
+    await world.project();
+    expect(parkedIn(world)).toEqual([bad.id]);
+  });
+});
+
+describe('a retried request that can be read by now', () => {
+  /** A read model that remembers the request as parked, as older code left it. */
+  async function parkedByOlderCode(): Promise<{ world: World; request: RecordedEvent }> {
+    const world = await makeWorld();
+    const request = await readableLater(world);
+    await world.project();
+    const owner = world.file.open();
+    const checkpoint = owner.checkpoint();
+    if (checkpoint === undefined) throw new Error('it was projected');
+    const { id: event, position, stream, revision, type } = request;
+    const row = { event, position, stream, revision, type, code: 'x', detail: 'x', ruleset: 1 };
+    const nothing = { notices: [], verdicts: [], tail: [], unparked: [] };
+    owner.commit({ checkpoint, ...nothing, parked: [row] });
+    return { world, request };
+  }
+
+  it('is decided at the place of the decision, as if it came then', async () => {
+    const { world, request } = await parkedByOlderCode();
+    await resolvePark(world.store, request, 'retry');
+    await resolvePark(world.store, request, 'retry');
+    const { suppressed, published } = await world.project();
+    // Its window is held by now: by itself, in this made-up past. Either way it is one verdict more.
+    expect({ suppressed, published }).toEqual({ suppressed: 1, published: 0 });
+    const verdicts = world.file.snapshot().verdicts.filter(({ event }) => event === request.id);
+    expect(verdicts).toHaveLength(1);
+    const [verdict] = verdicts;
+    expect(verdict?.position.commit).toBeGreaterThan(request.position.commit);
+    expect(parkedIn(world)).toEqual([]);
+  });
+});

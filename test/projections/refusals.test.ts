@@ -1,0 +1,71 @@
+// The log is not the one that the state file knows, or says what this code cannot: the lane stops.
+import { describe, expect, it } from 'vitest';
+import { controlStream } from '../../src/domain/core/ids.ts';
+import { memoryReadModel } from '../../src/testing.ts';
+import { replay } from '../../src/projections/audit/replay.ts';
+import { appendControlEvent, appendRaw, metadata } from '../support/log-edits.ts';
+import { anInput, makeWorld, raised } from '../support/world.ts';
+
+async function projected() {
+  const world = await makeWorld();
+  await raised(world.kernel, anInput(1));
+  await world.project();
+  return world;
+}
+
+describe('the log', () => {
+  it('of another store is refused', async () => {
+    const world = await projected();
+    const other = await makeWorld();
+    await expect(world.project({}, { store: other.store })).rejects.toMatchObject({
+      kind: 'refused',
+      code: 'store_changed',
+    });
+  });
+
+  it('that lost what was processed is refused', async () => {
+    const world = await projected();
+    const owner = world.file.open();
+    const checkpoint = owner.checkpoint();
+    if (!checkpoint?.lastEvent) throw new Error('it was projected');
+    const lastEvent = { ...checkpoint.lastEvent, revision: 99n };
+    const nothing = { notices: [], verdicts: [], tail: [], parked: [], unparked: [] };
+    owner.commit({ ...nothing, checkpoint: { ...checkpoint, lastEvent } });
+    await expect(world.project()).rejects.toMatchObject({ code: 'log_shorter' });
+  });
+
+  it('under a ruleset that this code does not know stops the lane and every replay', async () => {
+    const world = await projected();
+    await appendControlEvent(world.store, { type: 'RulesetActivated', data: { ruleset: 2 } });
+    await raised(world.kernel, anInput(2, { userId: 2 }));
+    const before = world.output.messages.length;
+    await expect(world.project()).rejects.toMatchObject({ code: 'ruleset_unknown' });
+    expect(world.output.messages).toHaveLength(before);
+    await expect(replay(world.store, memoryReadModel(), 'tocsin')).rejects.toMatchObject({
+      code: 'ruleset_unknown',
+    });
+  });
+
+  it('with a control event that cannot be read stops the lane', async () => {
+    const world = await projected();
+    await appendRaw(world.store, controlStream('tocsin'), {
+      type: 'RulesetActivated',
+      data: { ruleset: 'two' },
+      metadata: metadata('2026-01-01T10:00:00Z'),
+    });
+    await expect(world.project()).rejects.toMatchObject({ kind: 'refused' });
+    await expect(replay(world.store, memoryReadModel(), 'tocsin')).rejects.toMatchObject({
+      code: 'control_unreadable',
+    });
+  });
+});
+
+describe('names', () => {
+  it.each([{ subjectRoot: 'no dot' }, { subjectRoot: 'a..' }, { source: '' }, { source: 'ä' }])(
+    '%o are refused',
+    async (options) => {
+      const world = await makeWorld();
+      await expect(world.projector(options)).rejects.toMatchObject({ kind: 'usage' });
+    },
+  );
+});

@@ -1,0 +1,284 @@
+// The log knows which output it opened. Where NATS or the read model disagree, the lane refuses, and an
+// operator's way on is recorded: years of history never go out by accident.
+import { describe, expect, it } from 'vitest';
+import { memoryReadModelStore, recordingOutput } from '../../src/testing.ts';
+import { decidedList, stamped, storedList } from '../support/decided.ts';
+import { openedLists, poison } from '../support/log-edits.ts';
+import { anInput, makeWorld, raised, until, type World } from '../support/world.ts';
+import { formatPosition } from '../../src/domain/core/positions.ts';
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+async function raiseSome({ kernel }: World, from: number, to: number): Promise<void> {
+  for (let n = from; n <= to; n++) await raised(kernel, anInput(n, { userId: n }));
+}
+
+async function projected(): Promise<World> {
+  const world = await makeWorld();
+  await raiseSome(world, 1, 3);
+  await world.project();
+  return world;
+}
+
+const waysOf = async ({ store }: World): Promise<unknown[]> =>
+  (await openedLists(store)).map(({ way }) => way);
+
+describe('a first start', () => {
+  it('on history of more than a day ago refuses, and sends and creates nothing', async () => {
+    const world = await makeWorld();
+    await raiseSome(world, 1, 3);
+    world.clock.advance(DAY_MS + 1);
+    await expect(world.project()).rejects.toMatchObject({ kind: 'refused', code: 'old_history' });
+    expect(world.output.messages).toEqual([]);
+    expect(await waysOf(world)).toEqual([]);
+  });
+
+  it('is not talked out of it by a first event that nobody can read', async () => {
+    const world = await makeWorld();
+    await poison(world.store);
+    await raiseSome(world, 1, 1);
+    world.clock.advance(DAY_MS + 1);
+    await expect(world.project()).rejects.toMatchObject({ code: 'old_history' });
+  });
+
+  it('on history of a day ago just goes on', async () => {
+    const world = await makeWorld();
+    await raiseSome(world, 1, 3);
+    world.clock.advance(DAY_MS);
+    expect(await world.project()).toMatchObject({ triggered: 3 });
+  });
+
+  it('sends old history when it is told to', async () => {
+    const world = await makeWorld();
+    await raiseSome(world, 1, 3);
+    world.clock.advance(DAY_MS + 1);
+    const way = { kind: 'from_start', reason: 'a new consumer' } as const;
+    expect(await world.project({ way })).toMatchObject({ triggered: 3, published: 3 });
+    expect(await openedLists(world.store)).toMatchObject([
+      { way: 'from_start', publishFrom: 'start', reason: 'a new consumer' },
+    ]);
+  });
+
+  it('sends only what comes from now on when it is told to, and still knows every verdict', async () => {
+    const world = await makeWorld();
+    await raised(world.kernel, anInput(1));
+    world.clock.advance(DAY_MS + 1);
+    await raised(world.kernel, anInput(2, { requestedAt: '2026-01-01T10:05:00Z' }));
+    const summary = await world.project({ way: { kind: 'from_now' } });
+    expect(summary).toMatchObject({ triggered: 0, published: 0, suppressed: 1 });
+    expect(world.output.messages).toEqual([]);
+    // The first one holds its window although its message never went out: it was decided.
+    await raised(world.kernel, anInput(3, { requestedAt: '2026-01-01T10:06:00Z' }));
+    expect(await world.project()).toMatchObject({ triggered: 1, published: 0, suppressed: 1 });
+    expect(world.output.messages).toHaveLength(1);
+    expect(world.output.messages[0]?.headers.get('Tocsin-Ordinal')).toBe('1');
+  });
+
+  it('refuses a stream that holds messages of another log', async () => {
+    const other = await projected();
+    const world = await makeWorld({ output: other.output });
+    await raiseSome(world, 7, 7);
+    await expect(world.project()).rejects.toMatchObject({ code: 'output_not_ours' });
+    expect(world.output.messages).toHaveLength(6);
+    expect(await world.project({ way: { kind: 'from_now' } })).toMatchObject({ triggered: 0 });
+    await raiseSome(world, 8, 8);
+    await world.project();
+    expect(world.output.messages).toHaveLength(8);
+  });
+
+  it('refuses a stream whose messages are gone: nobody knows what they were', async () => {
+    const output = recordingOutput({ existing: { base: 12n } });
+    const world = await makeWorld({ output });
+    await raiseSome(world, 1, 1);
+    await expect(world.project()).rejects.toMatchObject({ code: 'output_not_ours' });
+  });
+});
+
+describe('an output that is not the one the log opened', () => {
+  const breaks: [string, string, (world: World) => void][] = [
+    [
+      'missing',
+      'output_missing',
+      ({ output }) => {
+        output.remove();
+      },
+    ],
+    [
+      'replaced by an empty one',
+      'output_replaced',
+      ({ output }) => {
+        output.recreate();
+      },
+    ],
+    [
+      'far behind',
+      'output_behind',
+      ({ output, clock }) => {
+        output.dropLast(6);
+        clock.advance(DAY_MS + 1);
+      },
+    ],
+  ];
+
+  it.each(breaks)(
+    '%s is refused, whatever became of the read model',
+    async (_name, code, breakIt) => {
+      const world = await projected();
+      breakIt(world);
+      const before = world.output.messages.length;
+      await raiseSome(world, 4, 4);
+      await expect(world.project()).rejects.toMatchObject({ kind: 'refused', code });
+      if (code !== 'output_behind') {
+        const fresh = { state: memoryReadModelStore().open() };
+        await expect(world.project({}, fresh)).rejects.toMatchObject({ code });
+      }
+      expect(world.output.messages).toHaveLength(before);
+      expect(await waysOf(world)).toEqual(['first']);
+    },
+  );
+
+  it.each(breaks)('%s while it runs stops it', async (_name, code, breakIt) => {
+    const world = await projected();
+    const projector = await world.projector();
+    const run = projector.run(new AbortController().signal);
+    const refused = expect(run).rejects.toMatchObject({ code });
+    await until('caught up', () => projector.status().caughtUp);
+    breakIt(world);
+    await refused;
+  });
+
+  it.each(breaks.slice(0, 2))(
+    '%s: --from-now sends what comes from now on',
+    async (_n, _c, breakIt) => {
+      const world = await projected();
+      breakIt(world);
+      await raiseSome(world, 4, 4);
+      const way = { kind: 'from_now', reason: 'lost volume' } as const;
+      expect(await world.project({ way })).toMatchObject({ triggered: 0, published: 0 });
+      await raiseSome(world, 5, 5);
+      await world.project();
+      const decided = (await decidedList(world.store)).slice(-2);
+      expect(world.output.messages.map(stamped).map(({ id }) => id)).toEqual(
+        decided.map(({ id }) => id),
+      );
+      expect(await waysOf(world)).toEqual(['first', 'from_now']);
+    },
+  );
+
+  it.each(breaks.slice(0, 2))(
+    '%s: --resend-from sends what came after it',
+    async (_n, _c, breakIt) => {
+      const world = await projected();
+      const { checkpoint } = world.file.snapshot();
+      if (checkpoint === undefined) throw new Error('it was projected');
+      await raiseSome(world, 4, 5);
+      await world.project();
+      breakIt(world);
+      await raiseSome(world, 6, 6);
+      const way = { kind: 'resend_from', position: formatPosition(checkpoint.position) } as const;
+      expect(await world.project({ way })).toMatchObject({ triggered: 3, published: 3 });
+      const decided = (await decidedList(world.store)).slice(6);
+      const stored = world.output.messages.map(stamped);
+      expect(stored.map(({ id }) => id)).toEqual(decided.map(({ id }) => id));
+      expect(stored.map(({ ordinal }) => ordinal)).toEqual(['1', '2', '3', '4', '5', '6']);
+      expect(await openedLists(world.store)).toMatchObject([
+        { way: 'first' },
+        { way: 'resend_from', publishFrom: formatPosition(checkpoint.position) },
+      ]);
+    },
+  );
+
+  it('a copy of it under another creation time: --adopt-tail goes on after its last message', async () => {
+    const world = await projected();
+    const kept = world.output.messages;
+    world.output.recreate();
+    for (const { subject, headers, data } of kept.slice(0, 5)) {
+      world.output.insertForeign({ subject, headers: [...headers], data });
+    }
+    await raiseSome(world, 4, 4);
+    await expect(world.project()).rejects.toMatchObject({ code: 'output_replaced' });
+    const summary = await world.project({ way: { kind: 'adopt_tail' } });
+    expect(summary).toMatchObject({ triggered: 1, published: 2 });
+    expect(storedList(world.output)).toEqual(await decidedList(world.store));
+    expect(await waysOf(world)).toEqual(['first', 'adopt_tail']);
+  });
+
+  it('that is behind for good: --adopt-tail sends what is missing after its end', async () => {
+    const world = await projected();
+    world.output.dropLast(3);
+    world.clock.advance(DAY_MS + 1);
+    await expect(world.project()).rejects.toMatchObject({ code: 'output_behind' });
+    await world.project({ way: { kind: 'adopt_tail' } });
+    expect(storedList(world.output)).toEqual(await decidedList(world.store));
+  });
+
+  it.each([
+    [
+      'missing',
+      (world: World) => {
+        world.output.remove();
+      },
+    ],
+    [
+      'empty',
+      (world: World) => {
+        world.output.recreate();
+      },
+    ],
+    [
+      'of strangers',
+      (world: World) => {
+        world.output.recreate();
+        world.output.insertForeign();
+      },
+    ],
+  ])('%s has no tail to adopt', async (_name, breakIt) => {
+    const world = await projected();
+    breakIt(world);
+    const way = { kind: 'adopt_tail' } as const;
+    await expect(world.project({ way })).rejects.toMatchObject({ code: 'nothing_to_adopt' });
+    expect(await waysOf(world)).toEqual(['first']);
+  });
+
+  it('does not take --from-start: that way is for a log that has sent nothing', async () => {
+    const world = await projected();
+    world.output.recreate();
+    const way = { kind: 'from_start' } as const;
+    await expect(world.project({ way })).rejects.toMatchObject({ code: 'way_not_open' });
+    expect(world.output.messages).toEqual([]);
+  });
+
+  it('does not take a position that is none', async () => {
+    const world = await projected();
+    world.output.recreate();
+    const way = { kind: 'resend_from', position: 'yesterday' } as const;
+    await expect(world.project({ way })).rejects.toMatchObject({ code: 'invalid_position' });
+  });
+
+  it('is refused again next time: a way is taken where one is needed, and only there', async () => {
+    const world = await projected();
+    const way = { kind: 'resend_from', position: '0/0' } as const;
+    expect(await world.project({ way })).toMatchObject({ triggered: 0, published: 0 });
+    expect(await waysOf(world)).toEqual(['first']);
+    expect(world.output.messages).toHaveLength(6);
+  });
+});
+
+describe('two outages at once', () => {
+  it('an empty stream and a deleted read model send nothing', async () => {
+    const world = await projected();
+    world.output.recreate();
+    const fresh = { state: memoryReadModelStore().open() };
+    await expect(world.project({}, fresh)).rejects.toMatchObject({ code: 'output_replaced' });
+    expect(world.output.messages).toEqual([]);
+  });
+
+  it('another server altogether sends nothing', async () => {
+    const world = await projected();
+    const wrong = recordingOutput();
+    await expect(world.project({}, { output: wrong })).rejects.toMatchObject({
+      code: 'output_missing',
+    });
+    expect(wrong.messages).toEqual([]);
+  });
+});

@@ -1,0 +1,142 @@
+// Whatever comes, in whatever order: the product agrees with an oracle that shares no code with it, and
+// nothing depends on the zone of a clock or on the clock itself.
+import fc from 'fast-check';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { notificationDedupeKey } from '../../src/domain/contracts/mapping.ts';
+import { parseInstant } from '../../src/domain/core/instants.ts';
+import { tumblingWindowStart } from '../../src/domain/core/windows.ts';
+import { parseRaise } from '../../src/domain/trigger/commands.ts';
+import { BUILT_IN_TRIGGERS } from '../../src/domain/trigger/definitions.ts';
+import { scopeOf } from '../../src/domain/trigger/stream.ts';
+import { replay } from '../../src/projections/audit/replay.ts';
+import { memoryReadModel } from '../../src/testing.ts';
+import { oracle } from '../oracle/oracle.mjs';
+import { inZone, instants, ndjson, raiseLines, zones } from '../support/arbitraries.ts';
+import { decidedList, storedList } from '../support/decided.ts';
+import { productAnswer, raiseText } from '../support/raise-lines.ts';
+import { makeWorld } from '../support/world.ts';
+
+describe('any sequence of raises', () => {
+  it('ends in what the oracle says, and in the decided list exactly once and in order', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(raiseLines, { maxLength: 40 }), async (lines) => {
+        const text = ndjson(lines);
+        const world = await makeWorld();
+        const { answer } = await productAnswer(world, text);
+        expect(answer).toEqual(oracle(text));
+        expect(storedList(world.output)).toEqual(await decidedList(world.store));
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('gives each window of a user and type at most one notice, under any order of arrival', async () => {
+    const orders = fc
+      .array(raiseLines, { minLength: 2, maxLength: 20 })
+      .chain((lines) => fc.shuffledSubarray(lines, { minLength: lines.length }));
+    await fc.assert(
+      fc.asyncProperty(orders, async (lines) => {
+        const world = await makeWorld();
+        await raiseText(world, ndjson(lines));
+        await world.project();
+        const windows = world.file
+          .snapshot()
+          .notices.map((n) => `${n.mock} ${n.user} ${n.triggerType} ${n.windowStart}`);
+        expect(new Set(windows).size).toBe(windows.length);
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it('gives each request exactly one verdict', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(raiseLines, { maxLength: 20 }), async (lines) => {
+        const world = await makeWorld();
+        const { raised } = await raiseText(world, ndjson(lines));
+        await world.project();
+        const { verdicts, checkpoint } = world.file.snapshot();
+        expect(verdicts).toHaveLength(raised);
+        expect(new Set(verdicts.map(({ event }) => event)).size).toBe(raised);
+        const { published = 0, suppressed = 0, parked = 0 } = checkpoint?.counts ?? {};
+        expect(published + suppressed + parked).toBe(raised);
+      }),
+      { numRuns: 40 },
+    );
+  });
+});
+
+describe('the same instant in another zone', () => {
+  it('has the same scope, the same window and the same key; an edge belongs to the later window', () => {
+    fc.assert(
+      fc.property(instants, zones, zones, (at, one, other) => {
+        const keys = [one, other].map((zone) => {
+          const input = {
+            userId: 1,
+            triggerType: 'important_urgent_task',
+            source: 'api_trigger',
+            targetType: 'task_pool',
+            targetId: 1,
+            requestedAt: inZone(at, zone),
+          };
+          const request = parseRaise(input, { now: 0, traceId: 't' });
+          const [definition] = BUILT_IN_TRIGGERS;
+          if (!request.ok || definition === undefined) throw new Error('a good request');
+          const window = tumblingWindowStart(request.value.requestedAt, 1_800_000);
+          return [scopeOf(definition, request.value), notificationDedupeKey('1', 't', window)];
+        });
+        expect(keys[0]).toEqual(keys[1]);
+        const window = tumblingWindowStart(at, 1_800_000);
+        expect(at - window).toBeGreaterThanOrEqual(0);
+        expect(at - window).toBeLessThan(1_800_000);
+        expect(tumblingWindowStart(window, 1_800_000)).toBe(window);
+        expect(parseInstant(inZone(at, one))).toEqual({ ok: true, value: at });
+      }),
+    );
+  });
+});
+
+describe('no verdict depends on wall time', () => {
+  afterEach(() => {
+    vi.unstubAllGlobals();
+  });
+
+  it('a replay under a clock that throws gives the same verdicts', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(raiseLines, { maxLength: 15 }), async (lines) => {
+        const world = await makeWorld();
+        await raiseText(world, ndjson(lines));
+        await world.project();
+        const poisoned = memoryReadModel();
+        vi.stubGlobal('Date', poisonedDate());
+        expect(() => Date.now()).toThrow('somebody asked for the time');
+        expect(() => new Date()).toThrow('somebody asked for the time');
+        await replay(world.store, poisoned, 'tocsin');
+        vi.unstubAllGlobals();
+        const placeless = world.file
+          .snapshot()
+          .verdicts.map((verdict) => ({ ...verdict, sequence: null }));
+        expect(poisoned.snapshot().verdicts).toEqual(placeless);
+      }),
+      { numRuns: 20 },
+    );
+  });
+});
+
+/** A Date that reads text and refuses to say what time it is. */
+function poisonedDate(): DateConstructor {
+  return new Proxy(Date, {
+    construct(target, args: [number]) {
+      if (args.length === 0) throw new Error('somebody asked for the time');
+      return new target(...args);
+    },
+    apply: () => {
+      throw new Error('somebody asked for the time');
+    },
+    get: (target, name) => {
+      if (name !== 'now') return Reflect.get(target, name) as unknown;
+      return () => {
+        throw new Error('somebody asked for the time');
+      };
+    },
+  });
+}
