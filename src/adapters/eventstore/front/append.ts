@@ -10,17 +10,12 @@ import { appendConflict, appendSuccess } from './append-answers.ts';
 import { invalidArgument, Refusal, refusalOf } from './refusal.ts';
 import { WRITE_TIMEOUT_MS, type FrontLimits } from './limits.ts';
 
-/** After a refusal the rest is read and thrown away, but not for ever. */
-const MOST_IGNORED_EVENTS = 1_000_000;
-
 export function appendHandler(
   engine: EmbeddedEngine,
   { maxAppendBytes }: FrontLimits,
 ): (call: ServerReadableStream<AppendMessage, Buffer>, done: sendUnaryData<Buffer>) => void {
   return (call, done) => {
     let append: Gathering | undefined;
-    let refused: Refusal | undefined;
-    let ignored = 0;
     let over = false;
     const finish = (error: Refusal | null, answer?: Buffer): void => {
       if (over) return;
@@ -40,8 +35,10 @@ export function appendHandler(
       return addProposed(append, event, maxAppendBytes);
     };
     call.on('data', (message: AppendMessage) => {
-      if (refused === undefined) refused = take(message);
-      else if ((ignored += 1) > MOST_IGNORED_EVENTS) finish(refused);
+      if (over) return;
+      const refused = take(message);
+      // At once: what the writer still sends would be thrown away.
+      if (refused !== undefined) finish(refused);
     });
     call.on('cancelled', () => {
       over = true;
@@ -51,8 +48,8 @@ export function appendHandler(
     });
     call.on('end', () => {
       if (over) return;
-      if (refused !== undefined || append === undefined) {
-        finish(refused ?? invalidArgument('an append needs options'));
+      if (append === undefined) {
+        finish(invalidArgument('an append needs options'));
         return;
       }
       const gathered = append;

@@ -1,0 +1,92 @@
+// What the conformance tests share: the official, unmodified client against a front on a store of its own.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect } from 'vitest';
+import {
+  binaryEvent,
+  EventStoreDBClient,
+  jsonEvent,
+  type AppendToStreamOptions,
+  type EventData,
+} from '@eventstore/db-client';
+import {
+  createFront,
+  type Front,
+  type FrontOptions,
+} from '../../src/adapters/eventstore/front/front.ts';
+
+export type Served = {
+  readonly client: () => EventStoreDBClient;
+  readonly url: () => string;
+  readonly file: () => string;
+};
+
+/** A front for the tests of one file or one group, on an empty store. */
+export function served(options: Omit<FrontOptions, 'file' | 'engine'> = {}): Served {
+  let directory: string;
+  let front: Front;
+  let client: EventStoreDBClient;
+  beforeAll(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'tocsin-front-'));
+    front = await createFront({ ...options, file: join(directory, 'events.db') });
+    client = EventStoreDBClient.connectionString(front.url);
+  });
+  afterAll(async () => {
+    await client.dispose();
+    await front.close();
+    rmSync(directory, { recursive: true });
+  });
+  return {
+    client: () => client,
+    url: () => front.url,
+    file: () => join(directory, 'events.db'),
+  };
+}
+
+/** The two calls that one method of the client makes: credentials with a call make it the older one. */
+export const APPEND_CALLS: readonly (readonly [string, AppendToStreamOptions])[] = [
+  ['BatchAppend', {}],
+  ['Append', { credentials: { username: 'anybody', password: 'anything' } }],
+];
+
+/** JSON events, numbered from 0, in the sizes that the limits are tested with: 40 bytes each. */
+export function jsonEvents(count: number, type = 'test'): EventData[] {
+  return Array.from({ length: count }, (_, index) =>
+    jsonEvent({ type, data: { message: 'test', index } }),
+  );
+}
+
+export function bytesEvents(count: number, type = 'test'): EventData[] {
+  return Array.from({ length: count }, (_, n) =>
+    binaryEvent({ type, data: Buffer.from(`hello: ${n}`) }),
+  );
+}
+
+export async function all<T>(stream: AsyncIterable<T>): Promise<T[]> {
+  const list: T[] = [];
+  for await (const one of stream) list.push(one);
+  return list;
+}
+
+/** The error that the work ends in, of the class that it has to be of. */
+export async function failure<T extends Error>(
+  work: Promise<unknown>,
+  type: abstract new (...args: never[]) => T,
+): Promise<T> {
+  const error: unknown = await work.then(
+    () => undefined,
+    (cause: unknown) => cause,
+  );
+  expect(error).toBeInstanceOf(type);
+  if (error instanceof type) return error;
+  throw new Error('no such error');
+}
+
+let names = 0;
+
+/** A stream name that no other test of the file has. */
+export function aStream(prefix = 'stream'): string {
+  names += 1;
+  return `${prefix}-${names}`;
+}

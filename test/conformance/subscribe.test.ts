@@ -1,0 +1,110 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { END, START, type ResolvedEvent } from '@eventstore/db-client';
+import { all, aStream, jsonEvents, served } from './front.support.ts';
+import { listener, type Said } from './subscribe.support.ts';
+
+const { client } = served();
+
+const indexes = (events: readonly ResolvedEvent[]): number[] =>
+  events.map(({ event }) => Number(event?.revision));
+const count = (said: readonly Said[], kind: Said['kind']): number =>
+  said.filter((one) => one.kind === kind).length;
+
+beforeAll(async () => {
+  await client().appendToStream('others', jsonEvents(10));
+});
+
+describe('subscribing to a stream', () => {
+  test.each([
+    ['its start', START, [0, 1, 2, 3]],
+    ['a revision, excluded', 1n, [2, 3]],
+    ['its last revision', 3n, []],
+    ['beyond', 5n, []],
+    ['its end', END, []],
+  ] as const)('from %s', async (_, fromRevision, history) => {
+    const stream = aStream();
+    await client().appendToStream(stream, jsonEvents(4));
+    const heard = listener().listen(client().subscribeToStream(stream, { fromRevision }));
+    await heard.untilCaughtUp();
+    expect(heard.kinds()).toEqual(['confirmation', ...history.map(() => 'event'), 'caughtUp']);
+    expect(indexes(heard.events())).toEqual(history);
+    for (let n = 0; n < 4; n += 1) await client().appendToStream(stream, jsonEvents(1));
+    const live = fromRevision === 5n ? [6, 7] : [4, 5, 6, 7];
+    await heard.untilEvents(history.length + live.length);
+    expect(indexes(heard.events())).toEqual([...history, ...live]);
+    expect(count(heard.said, 'caughtUp')).toBe(1);
+    expect(count(heard.said, 'confirmation')).toBe(1);
+    await heard.stop();
+  });
+
+  test('that is not there yet waits for it', async () => {
+    const stream = aStream();
+    const heard = listener().listen(client().subscribeToStream(stream));
+    await heard.untilCaughtUp();
+    await client().appendToStream(stream, jsonEvents(3));
+    await heard.untilEvents(3);
+    expect(heard.kinds()).toEqual(['confirmation', 'caughtUp', 'event', 'event', 'event']);
+    await heard.stop();
+  });
+
+  test('iterates, and ends when the reader leaves', async () => {
+    const stream = aStream();
+    await client().appendToStream(stream, jsonEvents(9));
+    const seen: unknown[] = [];
+    for await (const event of client().subscribeToStream(stream)) {
+      seen.push(event);
+      if (seen.length === 9) break;
+    }
+    expect(seen).toHaveLength(9);
+  });
+});
+
+describe('subscribing to all', () => {
+  test('from the start: all there is, caught up once, then what comes', async () => {
+    const before = await all(client().readAll());
+    const heard = listener().listen(client().subscribeToAll());
+    await heard.untilCaughtUp();
+    expect(heard.events()).toEqual(before);
+    expect(before.some(({ event }) => event?.type.startsWith('$'))).toBe(true);
+    await client().appendToStream(aStream(), jsonEvents(4));
+    await heard.untilEvents(before.length + 4);
+    expect(count(heard.said, 'caughtUp')).toBe(1);
+    expect(heard.kinds()[0]).toBe('confirmation');
+    await heard.stop();
+  });
+
+  test('from a position, which is excluded, and from the end', async () => {
+    const [marker] = await all(
+      client().readAll({ maxCount: 1, direction: 'backwards', fromPosition: END }),
+    );
+    const fromPosition = marker?.event?.position ?? START;
+    const heard = listener().listen(client().subscribeToAll({ fromPosition }));
+    const late = listener().listen(client().subscribeToAll({ fromPosition: END }));
+    await Promise.all([heard.untilCaughtUp(), late.untilCaughtUp()]);
+    await client().appendToStream(aStream(), jsonEvents(4));
+    await Promise.all([heard.untilEvents(4), late.untilEvents(4)]);
+    for (const one of [heard, late]) {
+      expect(one.kinds()).toEqual(['confirmation', 'caughtUp', 'event', 'event', 'event', 'event']);
+      await one.stop();
+    }
+  });
+
+  test('misses and repeats nothing while others write', async () => {
+    const stream = aStream();
+    const total = 1_500;
+    const heard = listener();
+    const writing = (async () => {
+      for (let n = 0; n < total; n += 15) {
+        await client().appendToStream(stream, jsonEvents(15));
+        if (n === 450) heard.listen(client().subscribeToAll());
+      }
+    })();
+    const mine = (): number[] =>
+      indexes(heard.events().filter(({ event }) => event?.streamId === stream));
+    await writing;
+    await heard.until(() => mine().length >= total);
+    expect(mine()).toEqual(Array.from({ length: total }, (_, n) => n));
+    expect(count(heard.said, 'caughtUp')).toBe(1);
+    await heard.stop();
+  });
+});
