@@ -2,7 +2,6 @@
 // says `conflict`, or does not say anything.
 import type { Codec } from '../domain/core/codec.ts';
 import type { EventMetadata } from '../domain/core/envelope.ts';
-import { eventId } from '../domain/core/ids.ts';
 import type { Instant } from '../domain/core/instants.ts';
 import type { Position } from '../domain/core/positions.ts';
 import type { Result } from '../domain/core/result.ts';
@@ -15,6 +14,7 @@ import type {
   ExpectedRevision,
   RecordedEvent,
 } from '../domain/ports/event-store.ts';
+import { encodeAll } from './encode.ts';
 
 /** A conflict is decided anew at most this often. */
 export const MAX_CONFLICTS = 5;
@@ -48,6 +48,8 @@ export type Executed<A, R> =
 export type ExecuteContext = {
   readonly store: EventStore;
   readonly now: () => Instant;
+  /** Milliseconds that never run backwards and never stand still: deadlines are kept by it. */
+  readonly elapsed: () => number;
   /** Waits; rejects never. */
   readonly pause: (ms: number) => Promise<void>;
   /** 0 <= x < 1, for jitter. */
@@ -75,11 +77,11 @@ type Loaded<S> = {
 };
 
 /** Executes one command against one stream, with its exact expected revision. */
-export async function execute<S, E, A, R>(
+export async function execute<S, E extends { readonly type: string }, A, R>(
   context: ExecuteContext,
   request: ExecuteRequest<S, E, A, R>,
 ): Promise<Executed<A, R>> {
-  const deadline = context.now() + (request.deadlineMs ?? DEFAULT_DEADLINE_MS);
+  const deadline = context.elapsed() + (request.deadlineMs ?? DEFAULT_DEADLINE_MS);
   const empty: Loaded<S> = {
     state: request.aggregate.initial,
     expected: 'no_stream',
@@ -100,15 +102,9 @@ export async function execute<S, E, A, R>(
     if (!decision.ok) return { kind: 'rejected', rejection: decision.error };
     const { events, answer } = decision.value;
     if (events.length === 0) return { kind: 'done', answer, position: loaded.position };
-    const metadata = { ...request.metadata, recordedAt };
-    const encoded = events.map((event, index) =>
-      request.aggregate.codec.encode(
-        event,
-        metadata,
-        eventId(metadata.commandId, request.stream, index),
-      ),
-    );
-    const result = await appendUntil(context, request.stream, loaded.expected, encoded, deadline);
+    const { aggregate, stream } = request;
+    const encoded = encodeAll(aggregate.codec, stream, events, { ...request.metadata, recordedAt });
+    const result = await appendUntil(context, stream, loaded.expected, encoded, deadline);
     switch (result.outcome) {
       case 'appended':
         return { kind: 'done', answer, position: result.position };
@@ -137,14 +133,14 @@ async function appendUntil(
   stream: string,
   expected: ExpectedRevision,
   events: readonly EventToAppend[],
-  deadline: Instant,
+  deadline: number,
 ): Promise<AppendResult & { readonly doubtful: boolean }> {
   for (let attempt = 0; ; attempt++) {
-    const deadlineMs = Math.max(1, deadline - context.now());
+    const deadlineMs = Math.max(1, deadline - context.elapsed());
     const result = await context.store.append(stream, expected, events, { deadlineMs });
     if (result.outcome !== 'unknown') return { ...result, doubtful: attempt > 0 };
     const wait = Math.min(20 * 2 ** attempt, 1000) * (0.5 + context.random() / 2);
-    if (context.now() + wait >= deadline) return { ...result, doubtful: true };
+    if (context.elapsed() + wait >= deadline) return { ...result, doubtful: true };
     await context.pause(wait);
   }
 }

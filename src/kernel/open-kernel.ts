@@ -146,6 +146,7 @@ function contextOf(options: KernelOptions): RaiseContext {
     texts: catalogue,
     recordDuplicates: options.recordDuplicates ?? false,
     now: clock === undefined ? Date.now : clock.now,
+    elapsed: () => performance.now(),
     pause: async (ms) => {
       await sleep(ms);
     },

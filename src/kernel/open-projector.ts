@@ -48,6 +48,7 @@ export async function openProjector(options: ProjectorOptions): Promise<Projecto
     store,
     kernel: name,
     now,
+    elapsed: () => performance.now(),
     pause: async (ms) => {
       await sleep(ms);
     },

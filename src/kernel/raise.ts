@@ -24,6 +24,7 @@ import type { TriggerDefinition } from '../domain/trigger/definitions.ts';
 import { triggerCodec, type TriggerEvent } from '../domain/trigger/events.ts';
 import { evolveTrigger, initialTrigger, type TriggerState } from '../domain/trigger/state.ts';
 import { scopeOf, triggerStream } from '../domain/trigger/stream.ts';
+import { encodeAll } from './encode.ts';
 import {
   execute,
   loadState,
@@ -122,7 +123,8 @@ export function dryRun(
   input: Readonly<Record<string, unknown>>,
 ): Result<{ readonly request: RaiseRequest; readonly evaluation: Evaluation }, Rejection> {
   // Everything is as for a raise from the API, but that it cannot be stored.
-  const source = input['source'] === 'api_dry_run' ? 'api_trigger' : input['source'];
+  const { source: given = 'api_dry_run' } = input;
+  const source = given === 'api_dry_run' ? 'api_trigger' : given;
   const defaults = { now: context.now(), traceId: 'trace_active_dry_run' };
   const parsed = parseRaise({ ...input, source }, defaults);
   if (!parsed.ok) return parsed;
@@ -187,8 +189,12 @@ async function raiseKeyed(
   let claim = found;
   if (claim === undefined) {
     const state = await loadState(context.store, triggerAggregate, command.stream);
-    const decision = decideRaise(state, command, { recordedAt: context.now() });
+    const recordedAt = context.now();
+    const decision = decideRaise(state, command, { recordedAt });
     if (!decision.ok) return rejected(decision.error);
+    // A claim is for ever: it is not made for events that could never be stored.
+    const metadata = { ...metadataOf(commandId, call.actor, call.traceparent), recordedAt };
+    encodeAll(triggerCodec, command.stream, decision.value.events, metadata);
     const { payload, ...facts } = request;
     const wanted: Claim = {
       ...facts,

@@ -62,6 +62,7 @@ const resolveWith =
         store,
         kernel: config.name,
         now: Date.now,
+        elapsed: () => performance.now(),
         pause: async (ms) => {
           await sleep(ms);
         },
