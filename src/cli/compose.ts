@@ -1,6 +1,7 @@
 // The composition root: the only place that knows which adapter stands behind which port.
 import { resolve } from 'node:path';
 import { embeddedReader, embeddedStore } from '../adapters/eventstore/embedded/store.ts';
+import { eventStoreDb } from '../adapters/eventstore/esdb/store.ts';
 import { jetStreamOutput } from '../adapters/nats/output.ts';
 import { TocsinError } from '../domain/core/errors.ts';
 import type { EventStore } from '../domain/ports/event-store.ts';
@@ -12,12 +13,20 @@ import type { Config } from './config.ts';
 export type LogReader = Pick<EventStore, 'readAll' | 'readStream'> & AsyncDisposable;
 
 /** Opens the event store as its owner. */
-export async function openStore(config: Config, what: string): Promise<EventStore> {
+export async function openStore(
+  config: Config,
+  what: string,
+  logger?: Logger,
+): Promise<EventStore> {
+  if (isEventStoreDb(config.store)) {
+    return eventStoreDb({ connectionString: config.store, logger });
+  }
   return embeddedStore({ file: embeddedFile(config.store), holder: what });
 }
 
 /** Opens the event store for reading, beside whoever owns it. */
 export function openReader(config: Config): LogReader {
+  if (isEventStoreDb(config.store)) return eventStoreDb({ connectionString: config.store });
   return embeddedReader(embeddedFile(config.store));
 }
 
@@ -34,22 +43,22 @@ export function openOutput(config: Config, logger?: Logger): Output {
   });
 }
 
+/** True for a server that speaks EventStoreDB's protocol. */
+export function isEventStoreDb(store: string): boolean {
+  return /^esdb(?:\+discover)?:\/\//.test(store);
+}
+
 /** The file behind `embedded:FILE`. */
 export function embeddedFile(store: string): string {
   if (store.startsWith('embedded:') && store.length > 'embedded:'.length) {
     return resolve(store.slice('embedded:'.length));
   }
-  if (/^(?:esdb|esdb\+discover|kurrentdb):/.test(store)) {
-    throw new TocsinError(
-      'usage',
-      'store_not_supported',
-      'this version has no EventStoreDB client',
-      {
-        hint: 'Use --store embedded:FILE.',
-      },
-    );
-  }
-  throw new TocsinError('usage', 'invalid_store', 'the store is not one', {
-    hint: 'Use --store embedded:FILE.',
-  });
+  throw new TocsinError(
+    'usage',
+    'invalid_store',
+    'the store is not one that this command can use',
+    {
+      hint: 'Use --store embedded:FILE, or esdb://HOST:PORT where a server is meant.',
+    },
+  );
 }

@@ -9,7 +9,7 @@ import { readRunFile } from './run-file.ts';
 
 /** Every setting by its name in `tocsin.config.json`, with its environment variable and its help. */
 export const SETTINGS = {
-  store: ['TOCSIN_STORE', 'where the events are: embedded:FILE'],
+  store: ['TOCSIN_STORE', 'where the events are: embedded:FILE or esdb://HOST:PORT'],
   nats: ['TOCSIN_NATS', 'where the messages go: nats://HOST:PORT[,…]'],
   state: ['TOCSIN_STATE', 'the projection’s state file'],
   name: ['TOCSIN_NAME', 'first part of all stream names (default tocsin)'],

@@ -8,6 +8,7 @@ import { policyCommand } from './commands/policy.ts';
 import { projectCommand } from './commands/project.ts';
 import { raiseCommand } from './commands/raise.ts';
 import { startCommand } from './commands/start.ts';
+import { storeCommand } from './commands/store.ts';
 import { watchCommand } from './commands/watch.ts';
 import { reportFailure } from './terminal.ts';
 
@@ -36,6 +37,7 @@ for (const add of [
   auditCommand,
   policyCommand,
   parkCommand,
+  storeCommand,
   doctorCommand,
 ]) {
   add(program);

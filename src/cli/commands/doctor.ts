@@ -1,12 +1,13 @@
 // `tocsin doctor`: is everything there that the projection needs, and is it safe?
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
+import { redactConnectionString } from '../../adapters/eventstore/esdb/connection-string.ts';
 import { describeServer, type ServerDescription } from '../../adapters/nats/describe.ts';
 import { openReadModelReader } from '../../adapters/sqlite/read-model.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { readControl } from '../../kernel/control.ts';
 import { rulesetOf } from '../../projections/notification/fold.ts';
-import { embeddedFile, openReader } from '../compose.ts';
+import { embeddedFile, isEventStoreDb, openReader } from '../compose.ts';
 import type { Config } from '../config.ts';
 import { EXIT } from '../terminal.ts';
 import { execute, NATS_SETTINGS, withCommonOptions, type Work } from './command.ts';
@@ -45,13 +46,16 @@ const doctor: Work<Options> = async ({ config, terminal }) => {
 };
 
 async function checkStore(config: Config): Promise<Check> {
-  if (!existsSync(embeddedFile(config.store))) return ok('store', `${config.store}: not there yet`);
+  const { store, name } = config;
+  const shown = redactConnectionString(store);
+  const isServer = isEventStoreDb(store);
+  if (!isServer && !existsSync(embeddedFile(store))) return ok('store', `${shown}: not there yet`);
   await using log = openReader(config);
-  const { storeId, rulesets, output } = await readControl(log, config.name);
-  if (storeId === undefined) return ok('store', `${config.store}: empty`);
+  const { storeId, rulesets, output } = await readControl(log, name);
+  if (storeId === undefined) return ok('store', `${shown}: empty`);
   rulesets.forEach(rulesetOf);
   const list = output === undefined ? 'nothing sent yet' : `sends to ${output.stream}`;
-  return ok('store', `${config.store}: log ${storeId}, ${list}`);
+  return ok('store', `${shown}: log ${storeId}, ${list}`);
 }
 
 function checkState(config: Config): Check {

@@ -3,17 +3,19 @@ import { createReadStream, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
+import { redactConnectionString } from '../../adapters/eventstore/esdb/connection-string.ts';
 import { startNatsServer, stopLeftover } from '../../adapters/nats/server.ts';
 import { redactUrl } from '../../adapters/nats/options.ts';
 import { sqliteReadModel } from '../../adapters/sqlite/read-model.ts';
 import { openKernel, type Kernel } from '../../kernel/open-kernel.ts';
 import { openProjector } from '../../kernel/open-projector.ts';
 import type { Projector } from '../../projections/runner/projector.ts';
-import { openOutput, openStore } from '../compose.ts';
+import { isEventStoreDb, openOutput, openStore } from '../compose.ts';
 import type { Config } from '../config.ts';
 import { narrator, type Narrator } from '../narrator.ts';
 import { removeRunFile, writeRunFile } from '../run-file.ts';
 import { serveStatus } from '../serve-status.ts';
+import { startStoreProcess } from '../store-process.ts';
 import { EXIT, secondsSince, type Terminal } from '../terminal.ts';
 import { execute, NATS_SETTINGS, withCommonOptions, type Context, type Work } from './command.ts';
 import { raiseLines, type RaiseSummary } from './raise-file.ts';
@@ -49,9 +51,10 @@ const start: Work<Options> = async (context, options) => {
   const { config, terminal } = context;
   mkdirSync(resolve('var'), { recursive: true });
   // The store's lock comes first: a second start must not touch the first one's NATS server.
-  await using store = await openStore(config, 'tocsin start');
+  await using server = await storeOf(config);
   await using nats = await natsOf(config);
-  const settled: Config = { ...config, nats: nats.url };
+  const settled: Config = { ...config, store: server.url, nats: nats.url };
+  await using store = await openStore(settled, 'tocsin start');
   await using kernel = await openKernel({ store, name: config.name });
   using state = sqliteReadModel({ file: config.state, owner: 'tocsin start' });
   // With --once and --json the summary is the one document on stdout.
@@ -72,12 +75,12 @@ const start: Work<Options> = async (context, options) => {
   await using status = await serveStatus(projector, config.http);
   writeRunFile({
     pid: process.pid,
-    store: config.store,
+    store: redactConnectionString(server.url),
     nats: redactUrl(nats.url),
     http: status.url,
   });
   try {
-    return await live(running, nats.url, status.url);
+    return await live({ ...running, context: { ...context, config: settled } }, status.url);
   } finally {
     removeRunFile();
   }
@@ -118,12 +121,15 @@ async function once({ context, kernel, projector, story, startedAt }: Running): 
   return rejected > 0 ? EXIT.partly : EXIT.done;
 }
 
-async function live(running: Running, natsUrl: string, http: string): Promise<number> {
+async function live(running: Running, http: string): Promise<number> {
   const { context, kernel, projector, story } = running;
   const { terminal, signal } = context;
-  terminal.say(`Tocsin is up: store ${context.config.store}, NATS ${redactUrl(natsUrl)}`);
+  const { store, nats } = context.config;
+  terminal.say(`Tocsin is up: store ${redactConnectionString(store)}, NATS ${redactUrl(nats)}`);
   terminal.say(`  health and metrics   ${http}/health/ready  ${http}/metrics`);
   terminal.say('  in a second terminal npm run -s tocsin -- watch');
+  terminal.say('                       npm run -s tocsin -- raise --file examples/triggers.ndjson');
+  terminal.say('                       npm run -s tocsin -- audit replay');
   const project = projector.run(signal);
   const examples = await Promise.race([raiseExamples(kernel, story, signal), project]);
   if (examples !== undefined) sayRaised(terminal, examples);
@@ -172,6 +178,12 @@ async function raiseExamples(
   const summary = await raiseLines(kernel, source, CONCURRENCY, story.raised);
   if (!signal.aborted) writeFileSync(done, '');
   return summary;
+}
+
+/** The server that was named, or one of our own before the embedded store. */
+async function storeOf(config: Config): Promise<AsyncDisposable & { readonly url: string }> {
+  if (!isEventStoreDb(config.store)) return startStoreProcess(config.store);
+  return { url: config.store, [Symbol.asyncDispose]: () => Promise.resolve() };
 }
 
 /** The NATS server that was named, or one of our own. */

@@ -1,0 +1,99 @@
+// `tocsin store`: the event store as a server of its own, for several processes on one machine.
+import { readFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import { createFront } from '../../adapters/eventstore/front/front.ts';
+import { jsonLogger } from '../../adapters/logging/pino.ts';
+import { TocsinError } from '../../domain/core/errors.ts';
+import { embeddedFile } from '../compose.ts';
+import { EXIT } from '../terminal.ts';
+import { execute, withCommonOptions, type Work } from './command.ts';
+
+type Options = {
+  readonly listen: string;
+  readonly allowRemote?: true;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly json?: true;
+};
+
+/** Where the token for remote callers comes from; command lines are public. */
+const TOKEN_VARIABLE = 'TOCSIN_STORE_TOKEN';
+
+export function storeCommand(program: Command): void {
+  const command = program
+    .command('store')
+    .description('serve an embedded store to other processes, by EventStoreDB’s protocol')
+    .option('--listen <HOST:PORT>', 'where to listen; port 0 takes any free one', '127.0.0.1:2113')
+    .option('--allow-remote', `listen beyond this machine; needs a token in ${TOKEN_VARIABLE}`)
+    .option('--tls-cert <FILE>', 'certificate in PEM')
+    .option('--tls-key <FILE>', 'its key in PEM');
+  withCommonOptions(command, ['store', 'logLevel'])
+    .addHelpText(
+      'after',
+      `
+Others then use --store esdb://127.0.0.1:2113?tls=false, and so does anything written for EventStoreDB's
+client: append, read, subscribe. It is for one machine; past that, use an EventStoreDB cluster.
+
+Examples:
+  tocsin store --store embedded:var/store.db
+  tocsin raise --store 'esdb://127.0.0.1:2113?tls=false' --file triggers.ndjson`,
+    )
+    .action((options: Options) => execute(options, serveStore, { useRunFile: false }));
+}
+
+const serveStore: Work<Options> = async ({ config, terminal, signal }, options) => {
+  const { host, port } = parseListen(options.listen);
+  const token = process.env[TOKEN_VARIABLE];
+  const front = await createFront({
+    file: embeddedFile(config.store),
+    host,
+    port,
+    allowRemote: options.allowRemote === true,
+    token: token === '' ? undefined : token,
+    tls: tlsOf(options),
+    logger: jsonLogger({ level: config.logLevel, destination: process.stderr }),
+  });
+  terminal.print({ event: 'serving', url: front.url });
+  terminal.say(`Serving ${config.store} at ${front.url}; Ctrl-C stops.`);
+  // Started by another process, it ends with it, however that one ends.
+  const { promise: disconnected, resolve } = Promise.withResolvers<unknown>();
+  if (process.connected) process.once('disconnect', resolve);
+  const told = new Promise((stop) => {
+    signal.addEventListener('abort', stop, { once: true });
+  });
+  if (!signal.aborted) await Promise.race([told, disconnected]);
+  await front.close();
+  if (process.connected) process.disconnect();
+  return EXIT.done;
+};
+
+function parseListen(text: string): { readonly host: string; readonly port: number } {
+  const match = /^(?:\[(.+)\]|([^:]+)):(\d{1,5})$/.exec(text);
+  const host = match?.[1] ?? match?.[2];
+  const port = Number(match?.[3]);
+  if (host !== undefined && port <= 65_535) return { host, port };
+  throw new TocsinError('usage', 'invalid_listen', `"${text}" is not an address to listen at`, {
+    hint: 'Use HOST:PORT, such as 127.0.0.1:2113; port 0 takes any free one.',
+  });
+}
+
+function tlsOf({ tlsCert, tlsKey }: Options) {
+  if (tlsCert === undefined && tlsKey === undefined) return undefined;
+  if (tlsCert === undefined || tlsKey === undefined) {
+    throw new TocsinError('usage', 'invalid_tls', 'TLS needs a certificate and its key', {
+      hint: 'Give both --tls-cert and --tls-key.',
+    });
+  }
+  return { certificate: readPem(tlsCert), key: readPem(tlsKey) };
+}
+
+function readPem(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new TocsinError('usage', 'unreadable_file', `${file} cannot be read`, {
+      hint: 'Name a readable PEM file.',
+      cause,
+    });
+  }
+}
