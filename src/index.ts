@@ -4,6 +4,9 @@
 export { openKernel } from './kernel/open-kernel.ts';
 export type { Kernel, KernelOptions, TriggerView } from './kernel/open-kernel.ts';
 export type { Call, RaiseResult } from './kernel/raise.ts';
+export { relayRaises } from './kernel/relay.ts';
+export type { RelayOptions, RelaySummary } from './kernel/relay.ts';
+export type { PendingRaise, RaiseSource, SettledRaise } from './kernel/raise-source.ts';
 export { alwaysNotify } from './kernel/evaluators.ts';
 export { defineTrigger } from './domain/trigger/definitions.ts';
 export type { TriggerDefinition } from './domain/trigger/definitions.ts';

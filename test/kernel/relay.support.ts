@@ -1,0 +1,92 @@
+// A host with a table of its own, and requests to raise beside it, in one SQLite file.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import type { RaiseInput } from '../../src/domain/trigger/commands.ts';
+import type { RaiseSource, SettledRaise } from '../../src/kernel/raise-source.ts';
+
+export type Host = Disposable & {
+  readonly source: RaiseSource;
+  /** Writes a task and a request to raise in one transaction; `fails` rolls both back. */
+  readonly addTask: (input: RaiseInput, options?: { readonly fails?: boolean }) => void;
+  readonly tasks: () => number;
+  /** What the host knows of its requests, oldest first: the first result's outcome, or null. */
+  readonly outcomes: () => (string | null)[];
+  readonly results: () => SettledRaise['result'][];
+  /** Everything that `settled` was told, in order. */
+  readonly told: SettledRaise[];
+};
+
+export function sqliteHost(name = 'tasks'): Host {
+  const folder = mkdtempSync(join(tmpdir(), 'tocsin-relay-'));
+  const db = new DatabaseSync(join(folder, 'host.db'));
+  // Crashes are thrown here, not pulled plugs: no need to wait for the disk.
+  db.exec(`
+    PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY;
+    CREATE TABLE tasks (id INTEGER PRIMARY KEY AUTOINCREMENT, owner TEXT NOT NULL);
+    CREATE TABLE requests (
+      id INTEGER PRIMARY KEY AUTOINCREMENT, input TEXT NOT NULL, result TEXT)`);
+  const told: SettledRaise[] = [];
+  const column = (sql: string): unknown[] =>
+    db
+      .prepare(sql)
+      .all()
+      .map((row) => row['value']);
+  const results = (): (SettledRaise['result'] | null)[] =>
+    column('SELECT result AS value FROM requests ORDER BY id').map((text) =>
+      typeof text === 'string' ? (JSON.parse(text) as SettledRaise['result']) : null,
+    );
+  return {
+    told,
+    source: {
+      name,
+      pending: (limit) =>
+        db
+          .prepare('SELECT id, input FROM requests WHERE result IS NULL ORDER BY id LIMIT ?')
+          .all(limit)
+          .map(({ id, input }) => ({
+            key: String(id),
+            input: JSON.parse(String(input)) as RaiseInput,
+          })),
+      settled(settled) {
+        told.push(...settled);
+        const update = db.prepare('UPDATE requests SET result = ? WHERE id = ? AND result IS NULL');
+        transaction(db, () => {
+          for (const { key, result } of settled) update.run(asText(result), key);
+        });
+      },
+    },
+    addTask(input, { fails = false } = {}) {
+      transaction(db, () => {
+        db.prepare('INSERT INTO tasks (owner) VALUES (?)').run(String(input.userId));
+        db.prepare('INSERT INTO requests (input) VALUES (?)').run(JSON.stringify(input));
+        if (fails) throw new Error('the host thought again');
+      });
+    },
+    tasks: () => column('SELECT id AS value FROM tasks').length,
+    outcomes: () => results().map((result) => result?.outcome ?? null),
+    results: () => results().filter((result) => result !== null),
+    [Symbol.dispose]() {
+      db.close();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+function asText(result: SettledRaise['result']): string {
+  return JSON.stringify(result, (_key, value: unknown) =>
+    typeof value === 'bigint' ? String(value) : value,
+  );
+}
+
+function transaction(db: DatabaseSync, work: () => void): void {
+  db.exec('BEGIN IMMEDIATE');
+  try {
+    work();
+    db.exec('COMMIT');
+  } catch (error) {
+    db.exec('ROLLBACK');
+    throw error;
+  }
+}

@@ -1,0 +1,273 @@
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { RaiseInput } from '../../src/domain/trigger/commands.ts';
+import { silentLogger } from '../../src/domain/ports/logger.ts';
+import { relayRaises } from '../../src/kernel/relay.ts';
+import type { RaiseSource } from '../../src/kernel/raise-source.ts';
+import { anInput, eventsOf, makeWorld, until, type World } from '../support/world.ts';
+import { sqliteHost, type Host } from './relay.support.ts';
+
+let host: Host;
+let world: World;
+beforeEach(async () => {
+  host = sqliteHost();
+  world = await makeWorld();
+});
+afterEach(() => {
+  host[Symbol.dispose]();
+});
+
+const once = { once: true, pollMs: 1 } as const;
+
+/** The targets of the triggers in the log, in its order. */
+async function targetsInLog({ store } = world): Promise<unknown[]> {
+  const events = await eventsOf(store);
+  return events
+    .filter(({ type }) => type === 'TriggerRaised')
+    .map(({ data }) => (data as { targetId: unknown }).targetId);
+}
+
+test('what a host has committed is raised, and the host is told', async () => {
+  host.addTask(anInput(1));
+  host.addTask(anInput(2, { userId: 'ann' }));
+  expect(await relayRaises(host.source, world.kernel, once)).toEqual({
+    raised: 2,
+    duplicates: 0,
+    rejected: 0,
+    left: 0,
+  });
+  expect(await targetsInLog()).toEqual(['1', '2']);
+  expect(host.results()).toMatchObject([{ outcome: 'raised' }, { outcome: 'raised' }]);
+});
+
+test('what a host has rolled back was never there', async () => {
+  expect(() => {
+    host.addTask(anInput(1), { fails: true });
+  }).toThrow('thought again');
+  host.addTask(anInput(2));
+  expect(await relayRaises(host.source, world.kernel, once)).toMatchObject({ raised: 1 });
+  expect(host.tasks()).toBe(1);
+  expect(await targetsInLog()).toEqual(['2']);
+});
+
+test('what the kernel rejects is settled with its reasons, and holds nobody up', async () => {
+  host.addTask(anInput(1, { triggerType: 'unheard_of' }));
+  host.addTask(anInput(2, { targetId: -5 }));
+  host.addTask({} as RaiseInput);
+  host.addTask(anInput(3, { idempotencyKey: 'same' }));
+  host.addTask(anInput(4, { idempotencyKey: 'same' }));
+  host.addTask(anInput(5));
+  expect(await relayRaises(host.source, world.kernel, once)).toEqual({
+    raised: 2,
+    duplicates: 0,
+    rejected: 4,
+    left: 0,
+  });
+  expect(host.results()).toMatchObject([
+    { outcome: 'rejected', code: 'unknown_trigger_type' },
+    { outcome: 'rejected', code: 'invalid_field', issues: [{ field: 'targetId' }] },
+    { outcome: 'rejected', code: 'invalid_field' },
+    { outcome: 'raised' },
+    { outcome: 'idempotency_conflict' },
+    { outcome: 'raised' },
+  ]);
+});
+
+describe('a crash between the raise and settling has no second effect', () => {
+  test('also long after the window of the trigger is over', async () => {
+    host.addTask(anInput(1));
+    const dying: RaiseSource = {
+      ...host.source,
+      settled: () => Promise.reject(new Error('power cut')),
+    };
+    await expect(relayRaises(dying, world.kernel, once)).rejects.toThrow('power cut');
+    const [before] = await targetsInLog();
+    world.clock.advance(365 * 24 * 60 * 60 * 1000);
+    expect(await relayRaises(host.source, world.kernel, once)).toMatchObject({ duplicates: 1 });
+    expect(await targetsInLog()).toEqual([before]);
+    expect(host.results()).toMatchObject([{ outcome: 'duplicate', duplicate: true }]);
+  });
+
+  test('wherever it comes', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.record({ user: fc.nat(3), crash: fc.constantFrom('', 'before', 'after') }), {
+          maxLength: 12,
+        }),
+        fc.integer({ min: 1, max: 4 }),
+        async (rows, batch) => {
+          using other = sqliteHost();
+          const elsewhere = await makeWorld();
+          rows.forEach(({ user }, index) => {
+            other.addTask(anInput(index + 1, { userId: user + 1 }));
+          });
+          const crashes = rows.map(({ crash }) => crash);
+          const mortal: RaiseSource = {
+            ...other.source,
+            settled(results) {
+              const crash = crashes.pop();
+              if (crash === 'before') throw new Error('killed');
+              void other.source.settled(results);
+              if (crash === 'after') throw new Error('killed');
+            },
+          };
+          for (let runs = 0; other.outcomes().includes(null); runs++) {
+            expect(runs).toBeLessThanOrEqual(rows.length);
+            await relayRaises(mortal, elsewhere.kernel, { ...once, batch }).catch(() => undefined);
+            elsewhere.clock.advance(3_600_000);
+          }
+          const targets = await targetsInLog(elsewhere);
+          expect(targets).toHaveLength(rows.length);
+          for (const user of [0, 1, 2, 3]) {
+            const own = rows.flatMap((row, index) =>
+              row.user === user ? [String(index + 1)] : [],
+            );
+            expect(targets.filter((target) => own.includes(String(target)))).toEqual(own);
+          }
+        },
+      ),
+      { numRuns: 40 },
+    );
+  });
+});
+
+test('two relays at once raise each request once', async () => {
+  for (let n = 1; n <= 40; n++) host.addTask(anInput(n, { userId: (n % 5) + 1 }));
+  const summaries = await Promise.all([
+    relayRaises(host.source, world.kernel, { ...once, batch: 7 }),
+    relayRaises(host.source, world.kernel, { ...once, batch: 3 }),
+  ]);
+  expect(await targetsInLog()).toHaveLength(40);
+  // Two that raise the same at the same moment may both be told `raised`, with one trigger's id.
+  expect(summaries.reduce((sum, { raised }) => sum + raised, 0)).toBeGreaterThanOrEqual(40);
+  expect(host.outcomes()).not.toContain(null);
+  const ids = new Set(host.results().map((result) => 'triggerId' in result && result.triggerId));
+  expect(ids.size).toBe(40);
+});
+
+describe('keys', () => {
+  const keysOf = async (): Promise<unknown[]> =>
+    (await eventsOf(world.store))
+      .filter(({ type }) => type === 'IdempotencyClaimed')
+      .map(({ data }) => (data as { idempotencyKey: unknown }).idempotencyKey);
+
+  test('are the request’s own, or the source’s name and the row’s key, for ever', async () => {
+    const rows = [
+      { key: '7', input: anInput(1) },
+      { key: 'a:b c', input: anInput(2) },
+      { key: 'é', input: anInput(3, { idempotencyKey: '  ' }) },
+      { key: 'k'.repeat(300), input: anInput(4) },
+      { key: '8', input: anInput(5, { idempotencyKey: 'mine' }) },
+    ];
+    const source = { name: 'app.tasks', pending: () => rows.splice(0), settled: () => undefined };
+    expect(await relayRaises(source, world.kernel, once)).toMatchObject({ raised: 5 });
+    expect(await keysOf()).toEqual([
+      'relay:app.tasks:7',
+      'relay:app.tasks:a%3Ab%20c',
+      'relay:app.tasks:%C3%A9',
+      'relay:a7a780da-23f7-53fc-9f43-3e7cf7417ab8',
+      'mine',
+    ]);
+  });
+
+  test('of two sources never meet', async () => {
+    using other = sqliteHost('habits');
+    host.addTask(anInput(1));
+    other.addTask(anInput(2));
+    expect(await relayRaises(host.source, world.kernel, once)).toMatchObject({ raised: 1 });
+    expect(await relayRaises(other.source, world.kernel, once)).toMatchObject({ raised: 1 });
+  });
+});
+
+describe('what cannot be raised now', () => {
+  test('in an outage is tried again until it is over, in its order', async () => {
+    let isAway = false;
+    let asked = 0;
+    const flaky = await makeWorld({
+      faults: (operation) => {
+        if (operation.kind !== 'readStream' || !isAway) return undefined;
+        asked += 1;
+        return { fault: 'unavailable' };
+      },
+    });
+    isAway = true;
+    for (let n = 1; n <= 3; n++) host.addTask(anInput(n));
+    const stop = new AbortController();
+    const warnings: string[] = [];
+    const relay = relayRaises(host.source, flaky.kernel, {
+      signal: stop.signal,
+      pollMs: 1,
+      logger: { ...silentLogger, warn: (_fields, message) => void warnings.push(message) },
+    });
+    await until('two tries', () => asked >= 2);
+    isAway = false;
+    await until('all settled', () => !host.outcomes().includes(null));
+    stop.abort();
+    expect(await relay).toEqual({ raised: 3, duplicates: 0, rejected: 0, left: 0 });
+    expect(await targetsInLog(flaky)).toEqual(['1', '2', '3']);
+    expect(warnings[0]).toBe('the event store is away; raising again');
+  });
+
+  test('holds back later ones of its user, nobody else’s', async () => {
+    let isBroken = true;
+    const picky = await makeWorld({
+      kernel: {
+        evaluate: ({ targetId }) => {
+          if (targetId === '1' && isBroken) throw new Error('a bug of the host’s');
+          return { outcome: 'offer', kind: 'reminder' };
+        },
+      },
+    });
+    host.addTask(anInput(1));
+    host.addTask(anInput(2));
+    for (let n = 3; n <= 9; n++) host.addTask(anInput(n, { userId: 2 }));
+    // A batch that the held rows fill up alone.
+    expect(await relayRaises(host.source, picky.kernel, { ...once, batch: 2 })).toEqual({
+      raised: 7,
+      duplicates: 0,
+      rejected: 0,
+      left: 2,
+    });
+    isBroken = false;
+    expect(await relayRaises(host.source, picky.kernel, once)).toMatchObject({ raised: 2 });
+    expect(await targetsInLog(picky)).toEqual(['3', '4', '5', '6', '7', '8', '9', '1', '2']);
+  });
+
+  test('is not settled when the kernel does not know what became of it', async () => {
+    const source = { ...host.source, settled: () => expect.fail('nothing is final') };
+    host.addTask(anInput(1));
+    const unknown = { outcome: 'unknown', triggerId: 'ast_', message: 'no answer' } as const;
+    const conflict = { outcome: 'conflict', message: 'others' } as const;
+    for (const result of [unknown, conflict]) {
+      const kernel = { raise: () => Promise.resolve(result) };
+      expect(await relayRaises(source, kernel, once)).toMatchObject({ left: 1 });
+    }
+  });
+});
+
+test('goes on as requests come, and ends with the signal', async () => {
+  const stop = new AbortController();
+  const relay = relayRaises(host.source, world.kernel, { signal: stop.signal, pollMs: 1 });
+  for (let n = 1; n <= 3; n++) {
+    host.addTask(anInput(n));
+    await until('it is settled', () => host.outcomes()[n - 1] === 'raised');
+  }
+  stop.abort();
+  expect(await relay).toMatchObject({ raised: 3, left: 0 });
+  host.addTask(anInput(4));
+  const before = new AbortController();
+  before.abort();
+  await relayRaises(host.source, world.kernel, { signal: before.signal });
+  expect(host.outcomes()[3]).toBeNull();
+});
+
+test('says what is misuse: a name, a batch, a closed kernel', async () => {
+  const relay = (name: string, batch?: number) =>
+    relayRaises({ ...host.source, name }, world.kernel, { ...once, batch: batch ?? 1 });
+  await expect(relay('no spaces')).rejects.toMatchObject({ code: 'invalid_relay' });
+  await expect(relay('ok', 0)).rejects.toMatchObject({ code: 'invalid_relay' });
+  await expect(relay('ok', 10_001)).rejects.toMatchObject({ code: 'invalid_relay' });
+  host.addTask(anInput(1));
+  await world.kernel.close();
+  await expect(relay('ok')).rejects.toMatchObject({ code: 'kernel_closed' });
+});
