@@ -35,6 +35,7 @@ export function openInbox<T>(
   let bytes = 0;
   let over: { readonly error?: Error } | undefined;
   let wake: (() => void) | undefined;
+  const arrived = (): number => items.length;
   const end = (how: { readonly error?: Error }): void => {
     over ??= how;
     wake?.();
@@ -68,8 +69,11 @@ export function openInbox<T>(
           wake = resolve;
         });
         wake = undefined;
-        // The rest of what came in the same packet belongs to the same page.
-        await nextTurn();
+        // What comes right behind it belongs to the same page.
+        for (let seen = 0; arrived() > seen && arrived() < PAGE_EVENTS;) {
+          seen = arrived();
+          await nextTurn();
+        }
       }
       // The error first: what it cuts off is read again.
       if (over?.error !== undefined) throw over.error;

@@ -11,7 +11,7 @@ import type { ReadCall } from './connection.ts';
 import { isStreamDeleted, readError } from './failures.ts';
 import { cancelLate, openInbox } from './inbox.ts';
 import { receivedEvent } from './recorded.ts';
-import { logRead, streamRead } from './requests.ts';
+import { isSystemStream, logRead, streamRead, takesAll } from './requests.ts';
 
 type Page = readonly RecordedEvent[];
 
@@ -56,13 +56,18 @@ export async function* readAllThrough(
   const atStart = from?.commit === 0n;
   if (left === 0 || (atStart && !forwards)) return;
   const edge = forwards ? 'start' : 'end';
-  // Forwards the protocol includes the place itself, so one more is asked for and left out.
-  const count = forwards && from !== undefined ? left + 1 : left;
+  const after = forwards ? from : undefined;
+  // Some of what comes may be left out here: the place itself, which the protocol includes forwards,
+  // and the server's own streams, which no prefix tells apart.
+  const all = takesAll(prefixes);
+  const count = all ? Infinity : left + (after === undefined ? 0 : 1);
+  const isWanted = ({ position, stream }: RecordedEvent): boolean =>
+    (after === undefined || comparePositions(position, after) > 0) &&
+    !(all && isSystemStream(stream));
   const request = logRead(direction, atStart ? edge : (from ?? edge), prefixes, count);
   try {
     for await (const page of pagesOf(() => start(request), Infinity)) {
-      const rest = forwards && from !== undefined ? page.filter(isAfter(from)) : page;
-      const wanted = rest.slice(0, left);
+      const wanted = page.filter(isWanted).slice(0, left);
       left -= wanted.length;
       if (wanted.length > 0) yield wanted;
       if (left === 0) return;
@@ -70,10 +75,6 @@ export async function* readAllThrough(
   } catch (error) {
     throw readError(error);
   }
-}
-
-function isAfter(place: RecordedEvent['position']): (event: RecordedEvent) => boolean {
-  return ({ position }) => comparePositions(position, place) > 0;
 }
 
 async function* pagesOf(

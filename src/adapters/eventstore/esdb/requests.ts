@@ -11,11 +11,10 @@ const SEARCH_WINDOW_EVENTS = 512;
 /** Search windows per checkpoint of a subscription. */
 const WINDOWS_PER_CHECKPOINT = 2;
 
-/** The server's own streams begin with `$`; nobody appends to them through the port. */
-const NO_SYSTEM_STREAMS = '^[^$]';
-
 /** Counts are unsigned 64-bit; this is as good as all. */
 const ALL_EVENTS = String(Number.MAX_SAFE_INTEGER);
+
+type Options = InstanceType<typeof streams.ReadReq.Options>;
 
 type Start = 'start' | 'end';
 
@@ -49,7 +48,7 @@ export function logRead(
 ): ReadReq {
   const options = optionsFor(direction);
   options.setAll(allFrom(from));
-  options.setFilter(filterOf(prefixes));
+  setFilter(options, prefixes);
   options.setCount(countOf(count));
   return requestOf(options);
 }
@@ -58,9 +57,19 @@ export function logRead(
 export function logSubscription(from: Position | Start, prefixes: readonly string[]): ReadReq {
   const options = optionsFor('forwards');
   options.setAll(allFrom(from));
-  options.setFilter(filterOf(prefixes));
+  setFilter(options, prefixes);
   options.setSubscription(new streams.ReadReq.Options.SubscriptionOptions());
   return requestOf(options);
+}
+
+/** True when no stream is left out, but for the server's own. */
+export function takesAll(prefixes: readonly string[]): boolean {
+  return prefixes.length === 0 || prefixes.includes('');
+}
+
+/** The server's own streams begin with `$`; nobody appends to them through the port. */
+export function isSystemStream(stream: string): boolean {
+  return stream.startsWith('$');
 }
 
 function allFrom(from: Position | Start): InstanceType<typeof streams.ReadReq.Options.AllOptions> {
@@ -76,20 +85,21 @@ function allFrom(from: Position | Start): InstanceType<typeof streams.ReadReq.Op
   return source;
 }
 
-function filterOf(
-  prefixes: readonly string[],
-): InstanceType<typeof streams.ReadReq.Options.FilterOptions> {
+function setFilter(options: Options, prefixes: readonly string[]): void {
+  if (takesAll(prefixes)) {
+    options.setNoFilter(new shared.Empty());
+    return;
+  }
   const expression = new streams.ReadReq.Options.FilterOptions.Expression();
-  if (prefixes.length === 0 || prefixes.includes('')) expression.setRegex(NO_SYSTEM_STREAMS);
-  else expression.setPrefixList([...prefixes]);
+  expression.setPrefixList([...prefixes]);
   const filter = new streams.ReadReq.Options.FilterOptions();
   filter.setStreamIdentifier(expression);
   filter.setMax(SEARCH_WINDOW_EVENTS);
   filter.setCheckpointintervalmultiplier(WINDOWS_PER_CHECKPOINT);
-  return filter;
+  options.setFilter(filter);
 }
 
-function optionsFor(direction: Direction): InstanceType<typeof streams.ReadReq.Options> {
+function optionsFor(direction: Direction): Options {
   const options = new streams.ReadReq.Options();
   const ids = new streams.ReadReq.Options.UUIDOption();
   ids.setString(new shared.Empty());
@@ -103,7 +113,7 @@ function optionsFor(direction: Direction): InstanceType<typeof streams.ReadReq.O
   return options;
 }
 
-function requestOf(options: InstanceType<typeof streams.ReadReq.Options>): ReadReq {
+function requestOf(options: Options): ReadReq {
   const request = new streams.ReadReq();
   request.setOptions(options);
   return request;

@@ -11,7 +11,7 @@ import type { ReadCall } from './connection.ts';
 import { asCommandError, messageOf, readError } from './failures.ts';
 import { cancelLate, openInbox, type Inbox, type Item } from './inbox.ts';
 import { checkpointOf, receivedEvent } from './recorded.ts';
-import { logSubscription } from './requests.ts';
+import { isSystemStream, logSubscription, takesAll } from './requests.ts';
 
 type Entries = readonly SubscriptionEntry[];
 
@@ -88,7 +88,7 @@ async function* oneConnection(
   };
   signal.addEventListener('abort', cancel, { once: true });
   try {
-    const inbox = openInbox(call, itemOf);
+    const inbox = openInbox(call, takesAll(prefixes) ? withoutSystem : itemOf);
     silence = setTimeout(cancel, CONFIRMATION_MS);
     for (;;) {
       const answers = await nextOf(inbox);
@@ -142,6 +142,13 @@ function itemOf(answer: ReadResp): Item<Heard> | undefined {
   if (position !== undefined) return { item: { kind: 'checkpoint', position }, bytes: 0 };
   if (answer.hasCaughtUp()) return { item: { kind: 'caughtUp' }, bytes: 0 };
   return answer.hasConfirmation() ? { item: { kind: 'confirmed' }, bytes: 0 } : undefined;
+}
+
+/** Where no prefix leaves the server's own streams out, their events only say how far it is. */
+function withoutSystem(answer: ReadResp): Item<Heard> | undefined {
+  const found = itemOf(answer);
+  if (found?.item.kind !== 'event' || !isSystemStream(found.item.event.stream)) return found;
+  return { item: { kind: 'checkpoint', position: found.item.event.position }, bytes: 0 };
 }
 
 /** What goes on from the cursor: nothing twice, nothing back. Moves the cursor. */
