@@ -37,6 +37,8 @@ export type { ReadableLog, ReplayResult } from './projections/audit/replay.ts';
 // Where events are stored.
 export { embeddedReader, embeddedStore } from './adapters/eventstore/embedded/store.ts';
 export type { EmbeddedReader, EmbeddedStoreOptions } from './adapters/eventstore/embedded/store.ts';
+export { eventStoreDb } from './adapters/eventstore/esdb/store.ts';
+export type { EventStoreDbOptions } from './adapters/eventstore/esdb/store.ts';
 export type {
   AppendRefusal,
   AppendResult,
