@@ -125,9 +125,9 @@ describe('no verdict depends on wall time', () => {
 /** A Date that reads text and refuses to say what time it is. */
 function poisonedDate(): DateConstructor {
   return new Proxy(Date, {
-    construct(target, args: [number]) {
+    construct(target, args: readonly unknown[]) {
       if (args.length === 0) throw new Error('somebody asked for the time');
-      return new target(...args);
+      return Reflect.construct(target, args) as Date;
     },
     apply: () => {
       throw new Error('somebody asked for the time');

@@ -1,0 +1,234 @@
+// Idempotency keys: one request, one effect, for ever, whatever crashes between the claim and the trigger.
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Evaluation } from '../../src/domain/ports/evaluator.ts';
+import type { StoreOperation } from '../../src/testing.ts';
+import { anInput, eventsOf, makeWorld, raised } from '../support/world.ts';
+import { scripted, triggerEvents } from './kernel.support.ts';
+
+const AT = '2026-01-01T09:50:00Z';
+const keyed = (n: number, more = {}) =>
+  anInput(n, { idempotencyKey: 'k', requestedAt: AT, ...more });
+
+const appends = (category: string) => (operation: StoreOperation) =>
+  operation.kind === 'append' && operation.stream.startsWith(`tocsin.${category}-`);
+
+describe('a key', () => {
+  it('claims first, then raises: two appends', async () => {
+    const { kernel, store } = await makeWorld();
+    const before = (await eventsOf(store)).length;
+    const { triggerId } = await raised(kernel, keyed(1));
+    const [claim, ...trigger] = (await eventsOf(store)).slice(before);
+    expect(claim).toMatchObject({
+      type: 'IdempotencyClaimed',
+      data: { idempotencyKey: 'k', occurrence: 1, requestedAt: '2026-01-01T09:50:00.000Z' },
+    });
+    expect(trigger.map(({ type }) => type)).toEqual([
+      'TriggerRaised',
+      'PreviewOffered',
+      'NotificationRequested',
+    ]);
+    expect(trigger[0]?.data).toMatchObject({ triggerId, idempotencyKey: 'k' });
+  });
+
+  it('answers a repeat with the trigger it stands for, even if the clock and the defaults moved on', async () => {
+    const { kernel, clock, store } = await makeWorld();
+    const input = anInput(1, { idempotencyKey: 'k' });
+    const { triggerId } = await raised(kernel, input);
+    const before = (await eventsOf(store)).length;
+    clock.advance(45 * 60_000);
+    const answer = { outcome: 'duplicate', duplicate: true, triggerId };
+    expect(await kernel.raise(input)).toEqual(answer);
+    expect(await eventsOf(store)).toHaveLength(before);
+  });
+
+  it('answers with its occurrence, whatever became of it and whatever came after it', async () => {
+    let evaluation: Evaluation = { outcome: 'reject', code: 'no_such_task', reason: 'gone' };
+    const { kernel, store } = await makeWorld({ kernel: { evaluate: () => evaluation } });
+    const first = await raised(kernel, keyed(1));
+    evaluation = { outcome: 'offer', kind: 'proposal' };
+    const second = await raised(kernel, anInput(1, { requestedAt: AT }));
+    expect(second.triggerId).toBe(first.triggerId.replace(/_1$/, '_2'));
+    expect(await kernel.raise(keyed(1))).toEqual({
+      outcome: 'duplicate',
+      duplicate: true,
+      triggerId: first.triggerId,
+    });
+    expect(await triggerEvents(store)).toHaveLength(5);
+  });
+
+  it('used for another request is a conflict, in any field that was sent', async () => {
+    const { kernel } = await makeWorld();
+    await raised(kernel, keyed(1));
+    for (const other of [
+      keyed(2),
+      keyed(1, { payload: {} }),
+      keyed(1, { requestedAt: '2026-01-01T17:50:00+08:00' }),
+      anInput(1, { idempotencyKey: 'k' }),
+    ]) {
+      expect(await kernel.raise(other)).toMatchObject({ outcome: 'idempotency_conflict' });
+    }
+  });
+
+  it('is one key, trimmed, and another for another user or type', async () => {
+    const { kernel } = await makeWorld();
+    await raised(kernel, keyed(1));
+    expect(await kernel.raise(keyed(1, { idempotencyKey: ' k ' }))).toMatchObject({
+      outcome: 'idempotency_conflict',
+    });
+    await raised(kernel, keyed(1, { userId: 2 }));
+    await raised(kernel, keyed(1, { triggerType: 'unfinished_feedback' }));
+  });
+
+  it('is compared whatever the order of the fields', async () => {
+    const { kernel } = await makeWorld();
+    await raised(kernel, keyed(1, { payload: { a: 1, b: [2, { c: 3, d: 4 }] } }));
+    const turned = {
+      payload: { b: [2, { d: 4, c: 3 }], a: 1 },
+      ...Object.fromEntries(Object.entries(keyed(1)).reverse()),
+    };
+    expect(await kernel.raise(turned as typeof turned & ReturnType<typeof keyed>)).toMatchObject({
+      outcome: 'duplicate',
+    });
+  });
+
+  it('of a request that is refused claims nothing', async () => {
+    const { kernel, store } = await makeWorld();
+    const before = (await eventsOf(store)).length;
+    const early = keyed(1, { requestedAt: '2026-01-01T10:05:00.001Z' });
+    expect(await kernel.raise(early)).toMatchObject({ code: 'requested_at_in_future' });
+    expect(await eventsOf(store)).toHaveLength(before);
+    await raised(kernel, keyed(1));
+  });
+});
+
+describe('a key onto an active trigger', () => {
+  it('claims that one, and answers as a duplicate for ever', async () => {
+    const { kernel } = await makeWorld();
+    const { triggerId } = await raised(kernel, anInput(1, { requestedAt: AT }));
+    const answer = { outcome: 'duplicate', duplicate: true, triggerId };
+    expect(await kernel.raise(keyed(1))).toEqual(answer);
+    expect(await kernel.raise(keyed(1))).toEqual(answer);
+  });
+});
+
+describe('a crash between claim and trigger', () => {
+  it.each([
+    ['before it was written', { fault: 'unknown', written: false }],
+    ['after it was written', { fault: 'unknown', written: true }],
+    ['refused for good', { fault: 'refuse', reason: 'storage_full' }],
+  ] as const)('(%s) is made good by the repeat: raised once', async (_name, fault) => {
+    let broken = true;
+    const { kernel, store } = await makeWorld({
+      faults: scripted(appends('trigger'), () => (broken ? fault : undefined)),
+    });
+    const first = await kernel.raise(keyed(1), { deadlineMs: 5 }).catch(() => undefined);
+    if (fault.fault === 'unknown') expect(first).toMatchObject({ outcome: 'unknown' });
+    broken = false;
+    const again = await kernel.raise(keyed(1));
+    expect(['raised', 'duplicate']).toContain(again.outcome);
+    expect(await triggerEvents(store)).toHaveLength(3);
+    expect(await kernel.raise(keyed(1))).toMatchObject({ outcome: 'duplicate' });
+  });
+
+  it('keeps the request as it was first made, defaults included', async () => {
+    let broken = true;
+    const { kernel, store, clock } = await makeWorld({
+      faults: scripted(appends('trigger'), () =>
+        broken ? { fault: 'unknown', written: false } : undefined,
+      ),
+    });
+    const input = anInput(1, { idempotencyKey: 'k' });
+    await kernel.raise(input, { deadlineMs: 5 });
+    broken = false;
+    clock.advance(3 * 60 * 60_000);
+    expect(await kernel.raise(input)).toMatchObject({ outcome: 'raised' });
+    const [event] = await triggerEvents(store);
+    expect(event?.data).toMatchObject({ requestedAt: '2026-01-01T10:00:00.000Z' });
+    expect(event?.metadata).toMatchObject({ recordedAt: '2026-01-01T13:00:00.000Z' });
+  });
+
+  it('whose place another raise took is a duplicate of that one', async () => {
+    let broken = true;
+    const { kernel, store } = await makeWorld({
+      faults: scripted(appends('trigger'), () =>
+        broken ? { fault: 'unknown', written: false } : undefined,
+      ),
+    });
+    await kernel.raise(keyed(1), { deadlineMs: 5 });
+    broken = false;
+    const { triggerId } = await raised(kernel, anInput(1, { requestedAt: AT }));
+    expect(await kernel.raise(keyed(1))).toMatchObject({ outcome: 'duplicate', triggerId });
+    expect(await triggerEvents(store)).toHaveLength(3);
+  });
+
+  it('before the claim’s answer leaves a claim that the repeat finds', async () => {
+    let broken = true;
+    const { kernel, store } = await makeWorld({
+      faults: scripted(appends('idempotency'), () =>
+        broken ? { fault: 'unknown', written: true } : undefined,
+      ),
+    });
+    const first = await kernel.raise(keyed(1), { deadlineMs: 5 });
+    expect(first).toMatchObject({ outcome: 'unknown' });
+    expect(await triggerEvents(store)).toEqual([]);
+    broken = false;
+    const again = await raised(kernel, keyed(1));
+    expect('triggerId' in first && first.triggerId).toBe(again.triggerId);
+  });
+});
+
+describe('callers at once', () => {
+  // They are one command with one set of ids, so the store may tell several that they were first.
+  it('with one key and one request raise once, and are all told the same trigger', async () => {
+    const { kernel, store } = await makeWorld();
+    const results = await Promise.all(Array.from({ length: 5 }, () => kernel.raise(keyed(1))));
+    expect(results.map(({ outcome }) => outcome)).toContain('raised');
+    expect(new Set(results.map((result) => 'triggerId' in result && result.triggerId)).size).toBe(
+      1,
+    );
+    expect(await triggerEvents(store)).toHaveLength(3);
+  });
+
+  it('with one key and two requests: one wins, the other is a conflict', async () => {
+    const { kernel, store } = await makeWorld();
+    const results = await Promise.all([kernel.raise(keyed(1)), kernel.raise(keyed(2))]);
+    expect(results.map(({ outcome }) => outcome).sort()).toEqual([
+      'idempotency_conflict',
+      'raised',
+    ]);
+    expect(await triggerEvents(store)).toHaveLength(3);
+  });
+
+  it('under any faults raise each key once, and say the same trigger every time', async () => {
+    const scripts = fc.array(
+      fc.constantFrom('ok', 'conflict', 'lost', 'written') satisfies fc.Arbitrary<string>,
+      { maxLength: 10 },
+    );
+    await fc.assert(
+      fc.asyncProperty(scripts, fc.integer({ min: 1, max: 3 }), async (script, callers) => {
+        let n = 0;
+        const { kernel, store } = await makeWorld({
+          faults: ({ kind, ...operation }) => {
+            if (kind !== 'append' || !('stream' in operation)) return undefined;
+            if (operation.stream === 'tocsin.control') return undefined;
+            const step = script[n++] ?? 'ok';
+            if (step === 'conflict') return { fault: 'conflict' };
+            return step === 'ok' ? undefined : { fault: 'unknown', written: step === 'written' };
+          },
+        });
+        const results = await Promise.all(
+          Array.from({ length: callers }, () => kernel.raise(keyed(1), { deadlineMs: 500 })),
+        );
+        const last = await kernel.raise(keyed(1));
+        const ids = [...results, last].flatMap((result) =>
+          'triggerId' in result ? [result.triggerId] : [],
+        );
+        expect(new Set(ids).size).toBe(1);
+        expect(await triggerEvents(store)).toHaveLength(3);
+        expect(await kernel.raise(keyed(1))).toMatchObject({ outcome: 'duplicate' });
+      }),
+      { numRuns: 30 },
+    );
+  }, 60_000);
+});

@@ -1,0 +1,151 @@
+// Many raises at once: the order of each user, bounded work in flight, and nothing left behind.
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { RaiseInput } from '../../src/domain/trigger/commands.ts';
+import type { RaiseResult } from '../../src/kernel/raise.ts';
+import { anInput, makeWorld, until } from '../support/world.ts';
+import { triggerEvents } from './kernel.support.ts';
+
+const unhandled: unknown[] = [];
+const note = (reason: unknown): void => void unhandled.push(reason);
+
+beforeEach(() => {
+  unhandled.length = 0;
+  process.on('unhandledRejection', note);
+});
+
+afterEach(async () => {
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off('unhandledRejection', note);
+  expect(unhandled).toEqual([]);
+});
+
+const inputs = (count: number, users: number): RaiseInput[] =>
+  Array.from({ length: count }, (_, n) => anInput(n + 1, { userId: 1 + (n % users) }));
+
+async function collect(results: AsyncIterable<RaiseResult>): Promise<RaiseResult[]> {
+  const all: RaiseResult[] = [];
+  for await (const result of results) all.push(result);
+  return all;
+}
+
+describe('raiseAll', () => {
+  it('answers in the order of the inputs, whatever they are', async () => {
+    const { kernel } = await makeWorld();
+    const mixed = [anInput(1), 'nonsense', anInput(1), null, anInput(2), { ...anInput(3), x: 1 }];
+    const results = await collect(kernel.raiseAll(mixed));
+    expect(results.map(({ outcome }) => outcome)).toEqual([
+      'raised',
+      'rejected',
+      'duplicate',
+      'rejected',
+      'raised',
+      'rejected',
+    ]);
+  });
+
+  it('keeps the order of each user in the log, however slow single raises are', async () => {
+    let n = 0;
+    const { kernel, store } = await makeWorld({
+      faults: ({ kind }) => {
+        if (kind !== 'append') return undefined;
+        const slow = ++n % 3 === 0;
+        return slow
+          ? { fault: 'delay', until: new Promise((resolve) => setTimeout(resolve, 2)) }
+          : undefined;
+      },
+    });
+    await collect(kernel.raiseAll(inputs(60, 4), { concurrency: 8 }));
+    const raised = (await triggerEvents(store)).flatMap(({ type, data }) =>
+      type === 'TriggerRaised' ? [data as { userId: string; targetId: string }] : [],
+    );
+    for (const user of ['1', '2', '3', '4']) {
+      const targets = raised.filter(({ userId }) => userId === user).map((d) => Number(d.targetId));
+      expect(targets).toEqual(targets.toSorted((a, b) => a - b));
+      expect(targets).toHaveLength(15);
+    }
+  });
+
+  it('has no more in flight than it was told, and does not read far ahead', async () => {
+    let [inFlight, most, read] = [0, 0, 0];
+    const gate = Promise.withResolvers<undefined>();
+    const { kernel } = await makeWorld({
+      kernel: {
+        evaluate: () => {
+          most = Math.max(most, ++inFlight);
+          return { outcome: 'close', reason: 'done' };
+        },
+      },
+      faults: ({ kind, ...rest }) =>
+        kind === 'append' && 'stream' in rest && rest.stream.includes('trigger')
+          ? { fault: 'delay', until: gate.promise.then(() => (inFlight -= 1)) }
+          : undefined,
+    });
+    const source = inputs(500, 500)[Symbol.iterator]();
+    const counted = {
+      [Symbol.iterator]: () => ({
+        next: () => {
+          read += 1;
+          return source.next();
+        },
+      }),
+    };
+    const all = collect(kernel.raiseAll(counted, { concurrency: 4 }));
+    await until('it is full', () => inFlight === 4);
+    expect(read).toBeLessThanOrEqual(4 * 8 + 1);
+    gate.resolve(undefined);
+    expect(await all).toHaveLength(500);
+    expect(most).toBeLessThanOrEqual(4);
+  });
+
+  it('answers what it has while the source is still thinking', async () => {
+    const { kernel } = await makeWorld();
+    const more = Promise.withResolvers<undefined>();
+    async function* typed() {
+      yield anInput(1);
+      await more.promise;
+      yield anInput(2);
+    }
+    const results = kernel.raiseAll(typed())[Symbol.asyncIterator]();
+    expect(await results.next()).toMatchObject({ value: { outcome: 'raised' } });
+    more.resolve(undefined);
+    expect(await results.next()).toMatchObject({ value: { outcome: 'raised' } });
+    expect(await results.next()).toMatchObject({ done: true });
+  });
+
+  it('that is left early finishes what is in flight, and leaves nothing unhandled', async () => {
+    const { kernel, store } = await makeWorld();
+    for await (const result of kernel.raiseAll(inputs(50, 50), { concurrency: 4 })) {
+      expect(result.outcome).toBe('raised');
+      break;
+    }
+    const count = (await triggerEvents(store)).length;
+    await kernel.close();
+    expect(await triggerEvents(store)).toHaveLength(count);
+    expect(count % 3).toBe(0);
+  });
+
+  it('that meets an outage throws it, and leaves nothing unhandled', async () => {
+    let n = 0;
+    const { kernel } = await makeWorld({
+      faults: ({ kind }) =>
+        kind === 'append' && ++n > 5 ? { fault: 'refuse', reason: 'storage_full' } : undefined,
+    });
+    const all = collect(kernel.raiseAll(inputs(50, 50), { concurrency: 4 }));
+    await expect(all).rejects.toMatchObject({ code: 'storage_full' });
+  });
+
+  it('whose source throws answers what came before, then throws that', async () => {
+    const { kernel } = await makeWorld();
+    async function* broken() {
+      yield anInput(1);
+      await Promise.resolve();
+      throw new Error('the file is gone');
+    }
+    const seen: string[] = [];
+    const all = (async () => {
+      for await (const { outcome } of kernel.raiseAll(broken())) seen.push(outcome);
+    })();
+    await expect(all).rejects.toThrow('the file is gone');
+    expect(seen).toEqual(['raised']);
+  });
+});

@@ -1,0 +1,214 @@
+// One raise against a store that answers, refuses, contradicts or falls silent: raised once, or told why
+// not, and never left open when it can be known.
+import { describe, expect, it } from 'vitest';
+import { TocsinError } from '../../src/domain/core/errors.ts';
+import type { StoreOperation } from '../../src/testing.ts';
+import { anInput, eventsOf, makeWorld, raised } from '../support/world.ts';
+import { triggerEvents, scripted } from './kernel.support.ts';
+
+const isTrigger = (operation: StoreOperation): boolean =>
+  operation.kind === 'append' && operation.stream.startsWith('tocsin.trigger-');
+
+describe('a first raise', () => {
+  it('is one append of three events, in one stream, without reading it first', async () => {
+    const operations: StoreOperation[] = [];
+    const { kernel, store } = await makeWorld({
+      faults: (operation) => void operations.push(operation),
+    });
+    operations.length = 0;
+    const { triggerId, previewId, position } = await raised(kernel, anInput(1));
+    expect(operations.map(({ kind }) => kind)).toEqual(['append']);
+    expect(operations[0]).toMatchObject({ expected: 'no_stream' });
+    const events = await triggerEvents(store);
+    expect(events.map(({ type }) => type)).toEqual([
+      'TriggerRaised',
+      'PreviewOffered',
+      'NotificationRequested',
+    ]);
+    expect(events.at(-1)?.position).toEqual(position);
+    expect(previewId).toBe(triggerId.replace('ast_', 'asp_'));
+  });
+
+  it('says who asked and from where', async () => {
+    const { kernel, store } = await makeWorld();
+    const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+    await kernel.raise(anInput(1), { actor: 'ops', traceparent });
+    for (const { metadata } of await triggerEvents(store)) {
+      expect(metadata).toMatchObject({ actor: 'ops', traceparent, schemaVersion: 1 });
+    }
+  });
+});
+
+describe('a duplicate', () => {
+  it('writes nothing and names the trigger that is there', async () => {
+    const { kernel, store } = await makeWorld();
+    const { triggerId } = await raised(kernel, anInput(1));
+    const before = (await eventsOf(store)).length;
+    const again = await kernel.raise(anInput(1, { payload: { other: true } }));
+    expect(again).toEqual({ outcome: 'duplicate', duplicate: true, triggerId });
+    expect(await eventsOf(store)).toHaveLength(before);
+  });
+
+  it('is written down where that is asked for, and then offers nothing anew', async () => {
+    const world = await makeWorld({ kernel: { recordDuplicates: true } });
+    await raised(world.kernel, anInput(1));
+    await world.kernel.raise(anInput(1));
+    const types = (await triggerEvents(world.store)).map(({ type }) => type);
+    expect(types.slice(3)).toEqual(['DuplicateRaised']);
+    expect(await world.project()).toMatchObject({ triggered: 1, published: 1, parked: 0 });
+  });
+});
+
+describe('a conflict', () => {
+  it('is decided anew: a rival’s trigger makes a duplicate of this one', async () => {
+    const { kernel } = await makeWorld();
+    const [one, two] = await Promise.all([kernel.raise(anInput(1)), kernel.raise(anInput(1))]);
+    expect([one.outcome, two.outcome].sort()).toEqual(['duplicate', 'raised']);
+    expect('triggerId' in one && 'triggerId' in two && one.triggerId === two.triggerId).toBe(true);
+  });
+
+  it('of up to five times ends well, and of more in the value conflict', async () => {
+    for (const [conflicts, outcome] of [
+      [5, 'raised'],
+      [6, 'conflict'],
+    ] as const) {
+      const { kernel, store } = await makeWorld({
+        faults: scripted(isTrigger, (n) => (n <= conflicts ? { fault: 'conflict' } : undefined)),
+      });
+      expect(await kernel.raise(anInput(1))).toMatchObject({ outcome });
+      expect(await triggerEvents(store)).toHaveLength(outcome === 'raised' ? 3 : 0);
+    }
+  });
+});
+
+describe('an unknown outcome', () => {
+  it.each([true, false])(
+    '(written: %s) is asked again with the same events: raised once',
+    async (written) => {
+      const attempts: StoreOperation[] = [];
+      const { kernel, store } = await makeWorld({
+        faults: scripted(isTrigger, (n, operation) => {
+          attempts.push(operation);
+          return n <= 2 ? { fault: 'unknown', written } : undefined;
+        }),
+      });
+      const result = await raised(kernel, anInput(1));
+      expect(result.position).toEqual((await eventsOf(store)).at(-1)?.position);
+      expect(await triggerEvents(store)).toHaveLength(3);
+      const [first, ...others] = attempts;
+      expect(others).toHaveLength(2);
+      for (const other of others) expect(other).toEqual({ ...first, n: other.n });
+    },
+  );
+
+  it('that was written before a rival came is found by its own event ids', async () => {
+    // The answer is lost, the next answer is a conflict: somebody appended behind us.
+    const { kernel, store } = await makeWorld({
+      faults: scripted(isTrigger, (n) =>
+        n === 1 ? { fault: 'unknown', written: true } : n === 2 ? { fault: 'conflict' } : undefined,
+      ),
+    });
+    expect(await kernel.raise(anInput(1))).toMatchObject({ outcome: 'raised' });
+    expect(await triggerEvents(store)).toHaveLength(3);
+  });
+
+  it('until the deadline is told as unknown, with the trigger’s id, also by a clock that stands still', async () => {
+    const { kernel, store } = await makeWorld({
+      faults: scripted(isTrigger, () => ({ fault: 'unknown', written: true })),
+    });
+    const result = await kernel.raise(anInput(1), { deadlineMs: 60 });
+    const [event] = await triggerEvents(store);
+    expect(result).toMatchObject({
+      outcome: 'unknown',
+      triggerId: (event?.data as { triggerId?: string }).triggerId,
+    });
+  });
+});
+
+describe('a definite refusal', () => {
+  it.each(['stream_deleted', 'too_large', 'invalid_argument'] as const)(
+    'by %s is answered at once',
+    async (reason) => {
+      const { kernel, store } = await makeWorld({
+        faults: scripted(isTrigger, () => ({ fault: 'refuse', reason })),
+      });
+      expect(await kernel.raise(anInput(1))).toMatchObject({ outcome: 'rejected', code: reason });
+      expect(await triggerEvents(store)).toEqual([]);
+    },
+  );
+
+  it.each(['access_denied', 'storage_full'] as const)(
+    'by %s is an outage and throws',
+    async (reason) => {
+      const { kernel } = await makeWorld({
+        faults: scripted(isTrigger, () => ({ fault: 'refuse', reason })),
+      });
+      await expect(kernel.raise(anInput(1))).rejects.toMatchObject({
+        kind: 'unavailable',
+        code: reason,
+      });
+    },
+  );
+
+  it('for a store that cannot be read throws as unavailable', async () => {
+    let away = false;
+    const { kernel } = await makeWorld({
+      faults: ({ kind }) => (away && kind === 'readStream' ? { fault: 'unavailable' } : undefined),
+    });
+    away = true;
+    const raise = kernel.raise(anInput(1, { idempotencyKey: 'k' }));
+    await expect(raise).rejects.toMatchObject({ kind: 'unavailable' });
+  });
+});
+
+describe('a misuse', () => {
+  it('by an evaluator that throws writes nothing', async () => {
+    const { kernel, store } = await makeWorld({
+      kernel: {
+        evaluate: () => {
+          throw new Error('no task source');
+        },
+      },
+    });
+    const before = (await eventsOf(store)).length;
+    const input = anInput(1, { idempotencyKey: 'k' });
+    for (const one of [anInput(1), input]) {
+      await expect(kernel.raise(one)).rejects.toMatchObject({ code: 'evaluator_failed' });
+    }
+    expect(await eventsOf(store)).toHaveLength(before);
+  });
+
+  it.each([
+    [
+      'an evaluation that no event can hold',
+      { evaluate: () => ({ outcome: 'close', reason: '' }) as const },
+      {},
+    ],
+    ['a traceparent that is none', {}, { traceparent: '00-zz' }],
+    ['an actor of 129 characters', {}, { actor: 'x'.repeat(129) }],
+  ])('by %s throws as ours, and writes nothing', async (_name, kernelOptions, call) => {
+    const { kernel, store } = await makeWorld({ kernel: kernelOptions });
+    const before = (await eventsOf(store)).length;
+    for (const input of [anInput(1), anInput(2, { idempotencyKey: 'k' })]) {
+      const error: unknown = await kernel.raise(input, call).catch((thrown: unknown) => thrown);
+      expect(error).toBeInstanceOf(TocsinError);
+      expect(error).toMatchObject({ kind: 'usage' });
+    }
+    expect(await eventsOf(store)).toHaveLength(before);
+  });
+});
+
+describe('stamps', () => {
+  it('never run backwards in a stream, though the clock may', async () => {
+    const { kernel, store, clock } = await makeWorld({
+      kernel: { evaluate: () => ({ outcome: 'close', reason: 'nothing to do' }) },
+    });
+    await raised(kernel, anInput(1, { requestedAt: '2026-01-01T09:50:00Z' }));
+    clock.advance(-5 * 60_000);
+    await raised(kernel, anInput(1, { requestedAt: '2026-01-01T09:50:00Z' }));
+    const stamps = (await triggerEvents(store)).map(
+      ({ metadata }) => (metadata as { recordedAt: string }).recordedAt,
+    );
+    expect(stamps).toEqual(Array(4).fill('2026-01-01T10:00:00.000Z'));
+  });
+});
