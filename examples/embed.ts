@@ -1,0 +1,13 @@
+// Tocsin in ten lines. An application imports it from 'tocsin'; in the checkout it is the source.
+import { embeddedStore, openKernel } from '../src/index.ts';
+
+await using store = await embeddedStore({ file: 'var/embed.db' });
+await using kernel = await openKernel({ store });
+const result = await kernel.raise({
+  userId: 42,
+  triggerType: 'important_urgent_task',
+  source: 'api_trigger',
+  targetType: 'task_pool',
+  targetId: 7,
+});
+console.log(result.outcome, 'triggerId' in result ? result.triggerId : result.message);
