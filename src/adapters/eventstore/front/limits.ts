@@ -28,7 +28,7 @@ export const MAX_UNFINISHED_BYTES = 64 * 1024 * 1024;
 export const MAX_UNFINISHED_APPENDS = 10_000;
 
 /** What the server has on its way to one reader, in bytes, before it waits for that reader. */
-export const MAX_OUTGOING_BYTES = 256 * 1024;
+export const MAX_OUTGOING_BYTES = 128 * 1024;
 
 /** The longest regular expression of a filter, in characters. */
 export const MAX_REGEX_LENGTH = 1_024;
