@@ -1,5 +1,5 @@
 // A look at the output that shares nothing with the product: the plain client and the server's API.
-import { connect, nanos, type JsMsg, type NatsConnection } from 'nats';
+import { connect, headers, type JsMsg, type MsgHdrs, type NatsConnection } from 'nats';
 
 /** A message as a consumer gets it. */
 export type Stored = {
@@ -19,6 +19,8 @@ export type RawStream = AsyncDisposable & {
   /** How many messages there are by contract, such as `active_schedule.triggered`. */
   readonly counts: () => Promise<Readonly<Record<string, number>>>;
   readonly all: () => Promise<readonly Stored[]>;
+  /** The headers of all, as `all` has the messages. */
+  readonly headers: () => Promise<readonly MsgHdrs[]>;
 };
 
 /** Looks at one stream of a server. */
@@ -36,17 +38,14 @@ export async function rawStream(url: string, stream = 'TOCSIN'): Promise<RawStre
     }
   };
 
-  const all = async (): Promise<readonly Stored[]> => {
-    const messages: Stored[] = [];
+  const read = async (): Promise<readonly JsMsg[]> => {
+    const messages: JsMsg[] = [];
     const end = await last();
     if (end === undefined || end.messages === 0) return messages;
     const consumer = await client.jetstream().consumers.get(stream, {});
-    const feed = await consumer.consume({
-      max_messages: 5_000,
-      idle_heartbeat: nanos(5_000) / 1e6,
-    });
+    const feed = await consumer.consume({ max_messages: 5_000 });
     for await (const message of feed) {
-      messages.push(storedOf(message));
+      messages.push(message);
       if (message.seq >= end.sequence) break;
     }
     await feed.close();
@@ -56,7 +55,8 @@ export async function rawStream(url: string, stream = 'TOCSIN'): Promise<RawStre
   return {
     client,
     last,
-    all,
+    all: async () => (await read()).map(storedOf),
+    headers: async () => (await read()).map(({ headers: found = headers() }) => found),
     async counts() {
       const { state } = await manager.streams.info(stream, { subjects_filter: '>' });
       const counts: Record<string, number> = {};

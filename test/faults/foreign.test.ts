@@ -1,0 +1,91 @@
+// Strangers' messages in the output stream, on real servers and by the command line: they cost a
+// sequence each, and no message of ours its place in the list.
+import { describe, expect, test } from 'vitest';
+import { forgetState, lastSequence, projectedLane, refused, type Lane } from '../support/lane.ts';
+import { raiseLine } from '../support/lines.ts';
+import { until } from '../support/until.ts';
+
+const slowMs = 60_000;
+
+describe('messages of others in the stream', () => {
+  const publish = async (lane: Lane, count: number): Promise<void> => {
+    for (let i = 0; i < count; i++) {
+      await lane.stream.client.jetstream().publish('notification.feishu.requested.00.x', 'spam');
+    }
+  };
+  const ours = async (lane: Lane) =>
+    (await lane.stream.all()).filter(({ ordinal }) => ordinal !== '');
+
+  test('are counted and passed by, whenever they come', async () => {
+    await using lane = await projectedLane();
+    await publish(lane, 2);
+    await lane.raise(4, 4);
+    expect(await lane.project()).toMatchObject({
+      document: { published: 1, outputSequence: '10' },
+    });
+    await publish(lane, 1);
+    forgetState(lane);
+    await lane.raise(5, 5);
+    expect(await lane.project()).toMatchObject({
+      document: { published: 1, outputSequence: '13' },
+    });
+    const list = await ours(lane);
+    expect(list.map(({ ordinal }) => Number(ordinal))).toEqual(list.map((_, i) => i + 1));
+    expect(new Set(list.map(({ id }) => id)).size).toBe(10);
+  });
+
+  test('between two of ours, beside a running daemon', { timeout: slowMs }, async () => {
+    await using lane = await projectedLane();
+    const daemon = lane.cli.start(['start'], {
+      open: true,
+      env: { TOCSIN_NATS: lane.nats.url },
+    });
+    await daemon.says(/34 raised/);
+    const [, http = ''] = await daemon.says(/(http:\S+)\/metrics/);
+    const metric = async (name: string) => {
+      const text = await (await fetch(`${http}/metrics`)).text();
+      return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
+    };
+    await until('the examples', async () => (await metric('tocsin_caught_up')) === 1);
+    await publish(lane, 3);
+    await until(
+      'them to be seen',
+      async () => (await metric('tocsin_foreign_messages_total')) === 3,
+    );
+    daemon.write(`${raiseLine(99)}
+`);
+    await daemon.says(/published {3}user 99/, 30_000);
+    daemon.kill('SIGTERM');
+    expect(await daemon.ended()).toMatchObject({ code: 0 });
+    const list = await ours(lane);
+    expect(list.map(({ ordinal }) => Number(ordinal))).toEqual(list.map((_, i) => i + 1));
+    expect(list.at(-1)?.sequence).toBe(list.length + 3);
+  });
+
+  async function forge(lane: Lane, ordinal: number): Promise<void> {
+    const [copied] = await lane.stream.headers();
+    if (copied === undefined) throw new Error('no headers');
+    for (const name of copied.keys()) if (name.startsWith('Nats-')) copied.delete(name);
+    copied.set('Tocsin-Ordinal', String(ordinal));
+    const subject = 'notification.feishu.requested.00.x';
+    await lane.stream.client.jetstream().publish(subject, '{}', { headers: copied });
+  }
+
+  test('a copy of an earlier one of ours is passed by, too', async () => {
+    await using lane = await projectedLane();
+    await forge(lane, 1);
+    await lane.raise(4, 4);
+    expect(await lane.project()).toMatchObject({ code: 0, document: { published: 1 } });
+    expect((await lane.stream.all()).map(({ ordinal }) => Number(ordinal))).toEqual([
+      1, 2, 3, 4, 5, 6, 1, 7, 8,
+    ]);
+  });
+
+  test.each([7, 9, 999_999])('one that claims place %i is refused; nothing is skipped', async (n) => {
+    await using lane = await projectedLane();
+    await forge(lane, n);
+    await lane.raise(4, 5);
+    refused(await lane.project(), 'output_disagrees', /Somebody else wrote to the stream/);
+    expect(await lastSequence(lane)).toBe(7);
+  });
+});
