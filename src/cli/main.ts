@@ -10,6 +10,7 @@ import { raiseCommand } from './commands/raise.ts';
 import { startCommand } from './commands/start.ts';
 import { storeCommand } from './commands/store.ts';
 import { watchCommand } from './commands/watch.ts';
+import { keepHeapSmall } from './small-heap.ts';
 import { reportFailure } from './terminal.ts';
 
 const program = new Command('tocsin')
@@ -72,4 +73,5 @@ process.stdout.once('error', () => {
   process.kill(process.pid, 'SIGTERM');
 });
 
+keepHeapSmall();
 await main(process.argv.slice(2));
