@@ -1,0 +1,8 @@
+// The stream of a delivery record: its id is the notice's own.
+import { categoryPrefix, userShare } from '../core/ids.ts';
+import type { UserId } from '../core/identity.ts';
+
+/** `{kernel}.notification-{pp}-{notification id}`. */
+export function notificationStream(kernel: string, user: UserId, notificationId: string): string {
+  return `${categoryPrefix(kernel, 'notification')}${userShare(user)}-${notificationId}`;
+}
