@@ -1,0 +1,63 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { memoryDueIndexStore } from '../../src/adapters/memory-due-index/due-index.ts';
+import { sqliteDueIndexes } from '../../src/adapters/sqlite/due-index.ts';
+import { dueIndexSuite } from '../contracts/due-index.suite.ts';
+
+dueIndexSuite('in memory', () => ({
+  open: memoryDueIndexStore().open,
+  [Symbol.dispose]: () => undefined,
+}));
+
+dueIndexSuite('in a SQLite file', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'tocsin-due-'));
+  return {
+    open: (storeId) => sqliteDueIndexes({ file: join(directory, 'due.db'), storeId }),
+    [Symbol.dispose]: () => {
+      rmSync(directory, { recursive: true });
+    },
+  };
+});
+
+describe('the file of due indexes', () => {
+  let directory: string;
+  let file: string;
+
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'tocsin-due-'));
+    file = join(directory, 'due.db');
+  });
+
+  afterEach(() => {
+    rmSync(directory, { recursive: true });
+  });
+
+  test('has one owner, who is named to the second', () => {
+    using _first = sqliteDueIndexes({ file, storeId: 's', owner: 'the first worker' });
+    expect(() => sqliteDueIndexes({ file, storeId: 's' })).toThrow(/the first worker/);
+  });
+
+  test('is left alone when it is no due index', () => {
+    writeFileSync(file, 'a letter to my mother, long enough to be read as a header of something');
+    expect(() => sqliteDueIndexes({ file, storeId: 's' })).toThrow(/not a Tocsin|not a SQLite/);
+  });
+
+  test('answers for a hundred thousand rows without reading them all', () => {
+    using indexes = sqliteDueIndexes({ file, storeId: 's' });
+    const index = indexes.open('jobs.1');
+    const rows = 100_000;
+    const put = Array.from({ length: rows }, (_, n) => ({
+      key: `key-${n}`,
+      stream: `tocsin.duejob-00-${n}`,
+      dueAt: rows - n,
+    }));
+    index.commit({ position: { commit: 1n, prepare: 1n }, put, remove: [] });
+    for (let round = 0; round < 200; round += 1) {
+      expect(index.due(rows, 2, new Set(['key-99999']))).toEqual([put[99_998], put[99_997]]);
+      expect(index.next(new Set(['key-99999']))).toBe(2);
+    }
+    expect(index.count()).toBe(rows);
+  });
+});
