@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 const testTimeoutMs = 20_000;
@@ -8,6 +9,8 @@ export default defineConfig({
     watch: false,
     // Processes, not threads: the suites open SQLite files, spawn servers and kill them.
     pool: 'forks',
+    // Many tests wait for servers, disks and timeouts more than they compute.
+    maxWorkers: Math.max(2 * availableParallelism(), 4),
     testTimeout: testTimeoutMs,
     hookTimeout: testTimeoutMs,
     // A suite that never ran must not pass for one that did.

@@ -1,8 +1,6 @@
-// The composition root: the only place that knows which adapter stands behind which port.
+// The composition root: the only place that knows which adapter stands behind which port. Adapters are
+// loaded when they are wanted: the clients' packages take longer to load than a short command to run.
 import { resolve } from 'node:path';
-import { embeddedReader, embeddedStore } from '../adapters/eventstore/embedded/store.ts';
-import { eventStoreDb } from '../adapters/eventstore/esdb/store.ts';
-import { jetStreamOutput } from '../adapters/nats/output.ts';
 import { TocsinError } from '../domain/core/errors.ts';
 import type { EventStore } from '../domain/ports/event-store.ts';
 import type { Logger } from '../domain/ports/logger.ts';
@@ -19,19 +17,26 @@ export async function openStore(
   logger?: Logger,
 ): Promise<EventStore> {
   if (isEventStoreDb(config.store)) {
+    const { eventStoreDb } = await import('../adapters/eventstore/esdb/store.ts');
     return eventStoreDb({ connectionString: config.store, logger });
   }
+  const { embeddedStore } = await import('../adapters/eventstore/embedded/store.ts');
   return embeddedStore({ file: embeddedFile(config.store), holder: what });
 }
 
 /** Opens the event store for reading, beside whoever owns it. */
-export function openReader(config: Config): LogReader {
-  if (isEventStoreDb(config.store)) return eventStoreDb({ connectionString: config.store });
+export async function openReader(config: Config): Promise<LogReader> {
+  if (isEventStoreDb(config.store)) {
+    const { eventStoreDb } = await import('../adapters/eventstore/esdb/store.ts');
+    return eventStoreDb({ connectionString: config.store });
+  }
+  const { embeddedReader } = await import('../adapters/eventstore/embedded/store.ts');
   return embeddedReader(embeddedFile(config.store));
 }
 
 /** The JetStream output. */
-export function openOutput(config: Config, logger?: Logger): Output {
+export async function openOutput(config: Config, logger?: Logger): Promise<Output> {
+  const { jetStreamOutput } = await import('../adapters/nats/output.ts');
   const { nats, natsAccess, stream, subjectRoot } = config;
   return jetStreamOutput({
     servers: nats.split(','),

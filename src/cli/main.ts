@@ -1,23 +1,35 @@
 // The command line. Which commands there are, and what a wrong call is told.
+import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { z } from 'zod';
 import { TocsinError } from '../domain/core/errors.ts';
-import { auditCommand } from './commands/audit.ts';
-import { doctorCommand } from './commands/doctor.ts';
-import { parkCommand } from './commands/park.ts';
-import { policyCommand } from './commands/policy.ts';
-import { projectCommand } from './commands/project.ts';
-import { raiseCommand } from './commands/raise.ts';
-import { startCommand } from './commands/start.ts';
-import { storeCommand } from './commands/store.ts';
-import { watchCommand } from './commands/watch.ts';
 import { keepHeapSmall } from './small-heap.ts';
 import { reportFailure } from './terminal.ts';
 
-const program = new Command('tocsin')
-  .description('triggers that become notifications: each once per window, and provably so')
-  .addHelpText(
-    'after',
-    `
+const VERSION_OPTION = '--version';
+
+type AddCommand = (program: Command) => void;
+
+/** Each command in a module of its own, loaded when it is called: the rest would take half of a short call. */
+const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
+  start: async () => (await import('./commands/start.ts')).startCommand,
+  raise: async () => (await import('./commands/raise.ts')).raiseCommand,
+  watch: async () => (await import('./commands/watch.ts')).watchCommand,
+  project: async () => (await import('./commands/project.ts')).projectCommand,
+  audit: async () => (await import('./commands/audit.ts')).auditCommand,
+  policy: async () => (await import('./commands/policy.ts')).policyCommand,
+  park: async () => (await import('./commands/park.ts')).parkCommand,
+  store: async () => (await import('./commands/store.ts')).storeCommand,
+  doctor: async () => (await import('./commands/doctor.ts')).doctorCommand,
+};
+
+/** A program with the command that is called, or with all of them for help and for wrong calls. */
+async function createProgram(called: string): Promise<Command> {
+  const program = new Command('tocsin')
+    .description('triggers that become notifications: each once per window, and provably so')
+    .addHelpText(
+      'after',
+      `
 Start here:
   tocsin start                     everything on this machine, with examples
   tocsin raise --file F.ndjson     raise triggers
@@ -27,21 +39,20 @@ Start here:
 Settings come from options, then TOCSIN_… variables, then tocsin.config.json.
 Exit codes: 0 done, 1 done but something was refused, 2 wrong usage, 3 a dependency is away,
 4 refused for safety, 5 internal error, 130 interrupted.`,
-  )
-  .showSuggestionAfterError();
+    )
+    .version(version(), VERSION_OPTION)
+    .showSuggestionAfterError();
+  const own = Object.hasOwn(commands, called) ? commands[called] : undefined;
+  const all = called === VERSION_OPTION ? [] : Object.values(commands);
+  const wanted = own === undefined ? all : [own];
+  for (const add of await Promise.all(wanted.map((load) => load()))) add(program);
+  quiet(program);
+  return program;
+}
 
-for (const add of [
-  startCommand,
-  raiseCommand,
-  watchCommand,
-  projectCommand,
-  auditCommand,
-  policyCommand,
-  parkCommand,
-  storeCommand,
-  doctorCommand,
-]) {
-  add(program);
+function version(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return z.object({ version: z.string() }).parse(JSON.parse(text)).version;
 }
 
 function quiet(command: Command): void {
@@ -49,11 +60,11 @@ function quiet(command: Command): void {
   command.exitOverride().configureOutput({ outputError: () => undefined });
   command.commands.forEach(quiet);
 }
-quiet(program);
 
 /** Runs one invocation; sets the process's exit code. */
 async function main(argv: readonly string[]): Promise<void> {
   try {
+    const program = await createProgram(argv[0] ?? '');
     await program.parseAsync(argv, { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;

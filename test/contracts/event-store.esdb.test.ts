@@ -40,7 +40,15 @@ const real = process.env['TOCSIN_TEST_ESDB'];
 const needed = real === undefined ? ' [needs TOCSIN_TEST_ESDB]' : '';
 describe.skipIf(real === undefined)(`against a real server${needed}`, () => {
   eventStoreContract('the EventStoreDB adapter', () => {
-    const store = eventStoreDb({ connectionString: real ?? '' });
-    return Promise.resolve({ store, cleanup: async () => store[Symbol.asyncDispose]() });
+    let store = eventStoreDb({ connectionString: real ?? '' });
+    return Promise.resolve({
+      store,
+      async reopen() {
+        await store[Symbol.asyncDispose]();
+        store = eventStoreDb({ connectionString: real ?? '' });
+        return store;
+      },
+      cleanup: async () => store[Symbol.asyncDispose](),
+    });
   });
 });

@@ -22,7 +22,15 @@ export type StoreFixture = {
 export type StoreUnderTest = {
   readonly store: () => EventStore;
   readonly fixture: () => StoreFixture;
+  /** Whether the log outlives the store; fixtures can then reopen it. */
+  readonly isDurable: boolean;
 };
+
+/** The same log, opened again. */
+export function reopen(fixture: StoreFixture): Promise<EventStore> {
+  if (fixture.reopen === undefined) throw new Error('this fixture cannot open its log again');
+  return fixture.reopen();
+}
 
 /** A prefix that no other test and no other user of the log has. */
 export function uniquePrefix(): string {

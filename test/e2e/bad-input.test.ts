@@ -181,7 +181,7 @@ describe('wrong calls', () => {
     ['concurrency 0', ['raise', '--file', '-', '--concurrency', '0'], 'invalid_concurrency'],
     ['a bad place', ['watch', '--from', 'yesterday'], 'invalid_from'],
     ['a foreign store', ['project', '--once', '--store', 'mysql://x'], 'invalid_store'],
-    ['a store to come', ['project', '--once', '--store', 'esdb://x'], 'store_not_supported'],
+    ['a bad server', ['project', '--once', '--store', 'esdb://'], 'invalid_connection_string'],
     ['two ways on', ['project', '--once', '--from-now', '--adopt-tail'], 'several_ways'],
     ['a bad name', ['raise', '--file', '-', '--name', 'No Good'], 'invalid_kernel_name'],
     ['a bad address', ['project', '--http', 'here'], 'invalid_http'],
@@ -242,7 +242,7 @@ describe('wrong calls', () => {
     const args = ['project', '--nats', nats.url, '--http', `127.0.0.1:${port}`];
     const result = await cli.json(args);
     taken.close();
-    expect([result.code, errorCode(result)]).toEqual([2, 'address_in_use']);
+    expect([result.code, errorCode(result)]).toEqual([2, 'http_unavailable']);
   });
 });
 

@@ -81,11 +81,14 @@ describe('messages of others in the stream', () => {
     ]);
   });
 
-  test.each([7, 9, 999_999])('one that claims place %i is refused; nothing is skipped', async (n) => {
-    await using lane = await projectedLane();
-    await forge(lane, n);
-    await lane.raise(4, 5);
-    refused(await lane.project(), 'output_disagrees', /Somebody else wrote to the stream/);
-    expect(await lastSequence(lane)).toBe(7);
-  });
+  test.each([7, 9, 999_999])(
+    'one that claims place %i is refused; nothing is skipped',
+    async (n) => {
+      await using lane = await projectedLane();
+      await forge(lane, n);
+      await lane.raise(4, 5);
+      refused(await lane.project(), 'output_disagrees', /Somebody else wrote to the stream/);
+      expect(await lastSequence(lane)).toBe(7);
+    },
+  );
 });

@@ -28,7 +28,7 @@ Example:
 
 const replayLog: Work<Options> = async ({ config, terminal }) => {
   const startedAt = performance.now();
-  await using log = openReader(config);
+  await using log = await openReader(config);
   using state = temporaryReadModel();
   const result = await replay(log, state, config.name, (events) => {
     terminal.progress(() => `${events.toLocaleString('en')} events, ${rate(events, startedAt)}`);

@@ -50,7 +50,7 @@ async function checkStore(config: Config): Promise<Check> {
   const shown = redactConnectionString(store);
   const isServer = isEventStoreDb(store);
   if (!isServer && !existsSync(embeddedFile(store))) return ok('store', `${shown}: not there yet`);
-  await using log = openReader(config);
+  await using log = await openReader(config);
   const { storeId, rulesets, output } = await readControl(log, name);
   if (storeId === undefined) return ok('store', `${shown}: empty`);
   rulesets.forEach(rulesetOf);

@@ -8,7 +8,6 @@ import { openProjector } from '../../kernel/open-projector.ts';
 import type { Way } from '../../projections/runner/context.ts';
 import type { Projector } from '../../projections/runner/projector.ts';
 import { openOutput, openStore } from '../compose.ts';
-import { serveStatus } from '../serve-status.ts';
 import { EXIT, rate, secondsSince, type Terminal } from '../terminal.ts';
 import { execute, NATS_SETTINGS, withCommonOptions, type Work } from './command.ts';
 
@@ -69,7 +68,7 @@ const project: Work<Options> = async ({ config, terminal, signal, wasInterrupted
   const projector = await openProjector({
     store,
     state,
-    output: openOutput(config, logger),
+    output: await openOutput(config, logger),
     name: config.name,
     subjectRoot: config.subjectRoot,
     source: config.source,
@@ -81,6 +80,8 @@ const project: Work<Options> = async ({ config, terminal, signal, wasInterrupted
     await once(projector, terminal, run, signal);
     return wasInterrupted() ? EXIT.interrupted : EXIT.done;
   }
+  // For the daemon only: metrics and their server take a while to load.
+  const { serveStatus } = await import('../serve-status.ts');
   await using status = await serveStatus(projector, config.http);
   logger.info({ http: status.url, state: config.state }, 'projector started');
   await projector.run(signal, run);

@@ -14,7 +14,6 @@ import { isEventStoreDb, openOutput, openStore } from '../compose.ts';
 import type { Config } from '../config.ts';
 import { narrator, type Narrator } from '../narrator.ts';
 import { removeRunFile, writeRunFile } from '../run-file.ts';
-import { serveStatus } from '../serve-status.ts';
 import { startStoreProcess } from '../store-process.ts';
 import { EXIT, secondsSince, type Terminal } from '../terminal.ts';
 import { execute, NATS_SETTINGS, withCommonOptions, type Context, type Work } from './command.ts';
@@ -62,7 +61,7 @@ const start: Work<Options> = async (context, options) => {
   const projector = await openProjector({
     store,
     state,
-    output: openOutput(settled, story.logger),
+    output: await openOutput(settled, story.logger),
     name: config.name,
     subjectRoot: config.subjectRoot,
     source: config.source,
@@ -72,6 +71,7 @@ const start: Work<Options> = async (context, options) => {
   });
   const running = { context, kernel, projector, story, startedAt };
   if (options.once === true) return await once(running);
+  const { serveStatus } = await import('../serve-status.ts');
   await using status = await serveStatus(projector, config.http);
   writeRunFile({
     pid: process.pid,
