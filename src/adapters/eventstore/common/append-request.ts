@@ -35,6 +35,8 @@ export type AppendRequest = {
   /** A revision, or one of the numbers below 0 in `revisions.ts`. */
   readonly expected: bigint;
   readonly events: readonly EncodedEvent[];
+  /** The one event is the stream's last for ever. */
+  readonly isTombstone?: true;
 };
 
 /** What the port's appends become: everything in them is JSON. */

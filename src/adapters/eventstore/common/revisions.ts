@@ -12,6 +12,16 @@ export const ANY_REVISION = -2n;
 /** Expected by a writer that only wants the stream to be there. */
 export const STREAM_EXISTS = -4n;
 
+/**
+ * The revision of the event that ends a stream for ever, and so the stream's last one. On the wire it is
+ * 2^63 - 1, which a number of JavaScript's does not hold.
+ */
+export const TOMBSTONE_REVISION = BigInt(Number.MAX_SAFE_INTEGER);
+export const TOMBSTONE_ON_WIRE = 2n ** 63n - 1n;
+
+/** The type of that event. */
+export const TOMBSTONE_TYPE = '$streamDeleted';
+
 /** What is stored at a revision. */
 export type StoredId = { readonly id: string; readonly position: bigint };
 

@@ -9,6 +9,7 @@ import {
   decideLooseAppend,
   NO_STREAM,
   positionOf,
+  TOMBSTONE_REVISION,
   type StoredId,
 } from '../common/revisions.ts';
 import { bigintOf, textOf } from './columns.ts';
@@ -58,9 +59,10 @@ export function engine(db: DatabaseSync, rememberIds = 0): Engine {
       const row = findStream.get(stream);
       return row === undefined ? NO_STREAM : bigintOf(row['last_revision']);
     };
-    const results = group.map(({ stream, expected, events }): AppendResult => {
+    const results = group.map(({ stream, expected, events, isTombstone }): AppendResult => {
       const found = findStream.get(stream);
       const last = found === undefined ? NO_STREAM : bigintOf(found['last_revision']);
+      if (last === TOMBSTONE_REVISION) return streamDeleted(stream);
       let id = found === undefined ? undefined : bigintOf(found['id']);
       const ids = events.map((event) => event.id);
       const decided =
@@ -77,10 +79,10 @@ export function engine(db: DatabaseSync, rememberIds = 0): Engine {
               recent.placeOf,
             );
       if (decided !== undefined) return decided;
-      const revision = last + BigInt(events.length);
+      const revision = isTombstone ? TOMBSTONE_REVISION : last + BigInt(events.length);
       if (id === undefined) id = bigintOf(addStream.run(stream, revision).lastInsertRowid);
       else moveStream.run(revision, id);
-      let at = last;
+      let at = revision - BigInt(events.length);
       for (const event of events) {
         at += 1n;
         place += BigInt(event.bytes + RECORD_BYTES);
@@ -137,4 +139,9 @@ export function engine(db: DatabaseSync, rememberIds = 0): Engine {
   };
 
   return { commit };
+}
+
+function streamDeleted(stream: string): AppendResult {
+  const message = `the stream ${stream} was deleted for ever`;
+  return { outcome: 'refused', reason: 'stream_deleted', message };
 }

@@ -6,7 +6,7 @@ import type { Json } from '../../../domain/core/json.ts';
 import type { RecordedEvent, Unreadable } from '../../../domain/ports/event-store.ts';
 import { parseJsonText } from '../common/json-text.ts';
 import type { Direction, Log, Scan } from '../common/reading.ts';
-import { positionOf } from '../common/revisions.ts';
+import { positionOf, TOMBSTONE_ON_WIRE, TOMBSTONE_REVISION } from '../common/revisions.ts';
 import { bigintOf, bytesOf, textOf } from './columns.ts';
 import { fileConnection, type Connection, type FileConnection } from './connection.ts';
 
@@ -99,7 +99,10 @@ function nameCondition(prefixes: readonly string[]): {
   readonly sql: string;
   readonly parameters: readonly string[];
 } {
-  if (prefixes.length === 0 || prefixes.includes('')) return { sql: '', parameters: [] };
+  // A server writes some streams for itself; they are nobody's events.
+  if (prefixes.length === 0 || prefixes.includes('')) {
+    return { sql: ` AND substr(s.name, 1, 1) <> '$'`, parameters: [] };
+  }
   // SQLite counts characters, not UTF-16 units.
   const byLength = Map.groupBy(prefixes, (prefix) => Array.from(prefix).length);
   const tests = Array.from(
@@ -124,7 +127,7 @@ function stream(
   const rows = c
     .sql(
       `SELECT ${COLUMNS} FROM events e CROSS JOIN streams s ON s.id = e.stream
-       WHERE e.stream = (SELECT id FROM streams WHERE name = ?)
+       WHERE e.stream = (SELECT id FROM streams WHERE name = ? AND last_revision < ${TOMBSTONE_REVISION})
          AND e.revision ${forwards ? '>=' : '<='} ?
        ORDER BY e.revision ${forwards ? 'ASC' : 'DESC'} LIMIT ?`,
     )
@@ -149,10 +152,11 @@ function lengthOf(value: SQLOutputValue | undefined): number {
 
 function eventOf(c: Connection, row: Row): RecordedEvent {
   const position = bigintOf(row['position']);
+  const revision = bigintOf(row['revision']);
   return {
     id: textOf(row['id']),
     stream: textOf(row['name']),
-    revision: bigintOf(row['revision']),
+    revision: revision === TOMBSTONE_REVISION ? TOMBSTONE_ON_WIRE : revision,
     position: positionOf(position),
     type: textOf(row['type']),
     // Bytes that nobody called JSON are not looked into, even if they happen to be some.

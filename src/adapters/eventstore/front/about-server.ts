@@ -13,6 +13,7 @@ const METHODS: readonly (readonly [method: string, features: string[]])[] = [
   ['read', ['position', 'events']],
   ['append', []],
   ['batchappend', ['deadline_duration']],
+  ['tombstone', []],
 ];
 
 export function supportedMethods(): InstanceType<typeof features.SupportedMethods> {

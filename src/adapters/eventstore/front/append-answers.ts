@@ -112,6 +112,15 @@ export function timeoutError(): BatchError {
   return { code: status.DEADLINE_EXCEEDED, message: 'Timeout', type: 'Timeout', details: EMPTY };
 }
 
+export function streamDeletedError(stream: string): BatchError {
+  return {
+    code: status.NOT_FOUND,
+    message: `Event stream '${stream}' is deleted.`,
+    type: 'StreamDeleted',
+    details: streamIdentifier(1, stream),
+  };
+}
+
 export function tooLargeError(maxAppendBytes: number): BatchError {
   return {
     code: status.INVALID_ARGUMENT,

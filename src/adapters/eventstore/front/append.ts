@@ -1,5 +1,5 @@
 // `Append`: one append per call, its events in the messages after the first one.
-import { status, type sendUnaryData, type ServerReadableStream } from '@grpc/grpc-js';
+import type { sendUnaryData, ServerReadableStream } from '@grpc/grpc-js';
 import { match } from 'ts-pattern';
 import type { AppendResult } from '../../../domain/ports/event-store.ts';
 import { NO_STREAM } from '../common/revisions.ts';
@@ -7,7 +7,7 @@ import type { EmbeddedEngine } from '../embedded/open.ts';
 import type { AppendMessage } from './append-messages.ts';
 import { addProposed, gathering, requestOf, type Gathering } from './proposed.ts';
 import { appendConflict, appendSuccess } from './append-answers.ts';
-import { invalidArgument, Refusal, refusalOf } from './refusal.ts';
+import { failedWrite, invalidArgument, Refusal, refusalOf } from './refusal.ts';
 import { WRITE_TIMEOUT_MS, type FrontLimits } from './limits.ts';
 
 export function appendHandler(
@@ -67,7 +67,7 @@ export function appendHandler(
   };
 }
 
-function answerOf({ expected, events }: Gathering, result: AppendResult): Buffer | Refusal {
+function answerOf({ stream, expected, events }: Gathering, result: AppendResult): Buffer | Refusal {
   return match(result)
     .with({ outcome: 'appended' }, ({ revision, position }) =>
       appendSuccess(revision, events.length === 0 ? undefined : position),
@@ -75,14 +75,6 @@ function answerOf({ expected, events }: Gathering, result: AppendResult): Buffer
     .with({ outcome: 'conflict' }, ({ actual }) =>
       appendConflict(expected, actual === 'no_stream' ? NO_STREAM : actual),
     )
-    .with({ outcome: 'refused' }, ({ reason, message }) =>
-      reason === 'storage_full'
-        ? new Refusal(status.RESOURCE_EXHAUSTED, message)
-        : invalidArgument(message),
-    )
-    .with(
-      { outcome: 'unknown' },
-      ({ message }) => new Refusal(status.ABORTED, `Operation timed out: ${message}`),
-    )
+    .with({ outcome: 'refused' }, { outcome: 'unknown' }, (failed) => failedWrite(stream, failed))
     .exhaustive();
 }

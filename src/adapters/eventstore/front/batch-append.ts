@@ -10,6 +10,7 @@ import {
   batchFailure,
   batchSuccess,
   conflictError,
+  streamDeletedError,
   timeoutError,
   tooLargeError,
   type BatchError,
@@ -186,9 +187,11 @@ function answerOf(one: Open, append: Gathering, result: AppendResult): Buffer {
     .with({ outcome: 'refused' }, ({ reason, message }) =>
       batchFailure(
         one,
-        reason === 'storage_full'
-          ? badRequestError(message, status.RESOURCE_EXHAUSTED)
-          : badRequestError(message),
+        reason === 'stream_deleted'
+          ? streamDeletedError(one.stream)
+          : reason === 'storage_full'
+            ? badRequestError(message, status.RESOURCE_EXHAUSTED)
+            : badRequestError(message),
       ),
     )
     .with({ outcome: 'unknown' }, () => batchFailure(one, timeoutError()))

@@ -1,7 +1,8 @@
 // Stored events as the messages that readers get, encoded straight from the file's bytes into one
 // buffer. The generated classes would cost several times as much for each event.
 import type { StoredEvent } from '../embedded/rows.ts';
-import { field, varintSize, writeVarint } from './protobuf-writer.ts';
+import { TOMBSTONE_ON_WIRE, TOMBSTONE_REVISION } from '../common/revisions.ts';
+import { field, numberField, varintSize, writeVarint } from './protobuf-writer.ts';
 import { uuidHalves } from './uuid-bytes.ts';
 
 /** An event on its way to a reader, its link already followed. */
@@ -21,6 +22,9 @@ const CREATED_KEY = Buffer.from('\n\u0007created\u0012', 'latin1');
 const JSON_ENTRY = contentType('application/json');
 const BYTES_ENTRY = contentType('application/octet-stream');
 const TEXT_UUID_BYTES = 38;
+/** A stream that was deleted for ever ends with a revision that has a form of its own on the wire. */
+const LAST_REVISION = Number(TOMBSTONE_REVISION);
+const LAST_ON_WIRE = numberField(3, TOMBSTONE_ON_WIRE).subarray(1);
 
 /** A `ReadResp` with an event. */
 export function eventMessage({ event, link, position }: OutgoingEvent, form: UuidForm): Buffer {
@@ -63,11 +67,13 @@ function measured(stored: StoredEvent, form: UuidForm): Measured {
   const type = Buffer.byteLength(stored.type);
   const created = `${stored.created}0000`;
   const place = 1 + varintSize(stored.position);
+  const revision =
+    stored.revision === LAST_REVISION ? LAST_ON_WIRE.length : varintSize(stored.revision);
   const size =
     delimited(halves?.length ?? TEXT_UUID_BYTES) +
     delimited(delimited(name)) +
     1 +
-    varintSize(stored.revision) +
+    revision +
     2 * place +
     delimited(typeSize(type)) +
     (stored.isJson ? JSON_ENTRY : BYTES_ENTRY).length +
@@ -89,7 +95,12 @@ function writeRecorded(target: Buffer, start: number, measured: Measured): numbe
   at = header(target, at, 0x12, delimited(name));
   at = header(target, at, 0x1a, name);
   at += target.write(stored.stream, at, 'utf8');
-  at = number(target, at, 0x18, stored.revision);
+  if (stored.revision === LAST_REVISION) {
+    target[at] = 0x18;
+    at += 1 + LAST_ON_WIRE.copy(target, at + 1);
+  } else {
+    at = number(target, at, 0x18, stored.revision);
+  }
   at = number(target, at, 0x20, stored.position);
   at = number(target, at, 0x28, stored.position);
   at = header(target, at, 0x32, typeSize(type));

@@ -1,4 +1,5 @@
 // Events of type `$>` stand for another event: their data is `revision@stream`.
+import { TOMBSTONE_REVISION } from '../common/revisions.ts';
 import type { FileRows, StoredEvent } from '../embedded/rows.ts';
 import type { OutgoingEvent } from './event-frames.ts';
 
@@ -17,7 +18,7 @@ export function followed(rows: FileRows, event: StoredEvent): OutgoingEvent {
 function target(rows: FileRows, { data }: StoredEvent): StoredEvent | undefined {
   if (data.length > MAX_LINK_BYTES) return undefined;
   const [, revision, stream] = LINK.exec(Buffer.from(data).toString('utf8')) ?? [];
-  return revision === undefined || stream === undefined
-    ? undefined
-    : rows.at(stream, BigInt(revision));
+  if (revision === undefined || stream === undefined) return undefined;
+  if (rows.lastRevision(stream) === TOMBSTONE_REVISION) return undefined;
+  return rows.at(stream, BigInt(revision));
 }

@@ -8,6 +8,7 @@ import type { ReadReq } from '@eventstore/db-client/generated/streams_pb.js';
 import type { Direction } from '../common/reading.ts';
 import type { EmbeddedEngine } from '../embedded/open.ts';
 import type { FileRows, StoredEvent } from '../embedded/rows.ts';
+import { TOMBSTONE_REVISION } from '../common/revisions.ts';
 import { eventMessage, type UuidForm } from './event-frames.ts';
 import { followed } from './links.ts';
 import { outlet, type Outlet } from './outlet.ts';
@@ -18,7 +19,7 @@ import {
   streamNotFoundMessage,
 } from './read-messages.ts';
 import { readPlan, type From, type ReadPlan } from './read-request.ts';
-import { Refusal, refusalOf, shuttingDown } from './refusal.ts';
+import { Refusal, refusalOf, shuttingDown, streamDeleted } from './refusal.ts';
 
 /** The most events of one page. */
 const PAGE_EVENTS = 128;
@@ -71,6 +72,7 @@ function run(
 async function readStream(rows: FileRows, plan: Plan<'readStream'>, out: Outlet): Promise<void> {
   const { stream, direction, maxCount } = plan;
   const last = rows.lastRevision(stream);
+  if (last === TOMBSTONE_REVISION) throw streamDeleted(stream);
   if (last < 0n) {
     out.send(streamNotFoundMessage(stream));
     return;
@@ -120,6 +122,7 @@ async function subscribeToStream(
 ): Promise<void> {
   const { stream } = plan;
   const last = rows.lastRevision(stream);
+  if (last === TOMBSTONE_REVISION) throw streamDeleted(stream);
   let next =
     plan.from === 'start'
       ? firstVisible(stream, last)
@@ -136,6 +139,7 @@ async function subscribeToStream(
     }
     const end = page.events.at(-1);
     if (end !== undefined) next = BigInt(end.revision) + 1n;
+    if (next > TOMBSTONE_REVISION) throw streamDeleted(stream);
     if (!page.atEnd) {
       await nextTurn();
       continue;

@@ -3,6 +3,7 @@
 // are there, so none is ever left out.
 import { Metadata, status } from '@grpc/grpc-js';
 import { TocsinError } from '../../../domain/core/errors.ts';
+import type { AppendResult } from '../../../domain/ports/event-store.ts';
 
 /** A call that ends with an error. `emit('error', …)` and a callback take it as it is. */
 export class Refusal extends Error {
@@ -54,9 +55,49 @@ export function missingMetadata(property: string): Refusal {
   );
 }
 
+/** For readers and writers of a stream that was deleted for ever. */
+export function streamDeleted(stream: string): Refusal {
+  return new Refusal(status.FAILED_PRECONDITION, `Event stream '${stream}' is deleted.`, {
+    exception: 'stream-deleted',
+    'stream-name': stream,
+  });
+}
+
+/** Of the calls that answer a conflict with a status. Numbers below 0 are those of `revisions.ts`. */
+export function wrongExpectedVersion(stream: string, expected: bigint, actual: bigint): Refusal {
+  return new Refusal(
+    status.FAILED_PRECONDITION,
+    `Append failed due to WrongExpectedVersion. Stream: ${stream}, Expected version: ${expected}, Actual version: ${actual}`,
+    {
+      exception: 'wrong-expected-version',
+      'stream-name': stream,
+      'expected-version': String(expected),
+      'actual-version': String(actual),
+    },
+  );
+}
+
 /** Makes clients connect anew. */
 export function shuttingDown(): Refusal {
   return new Refusal(status.UNAVAILABLE, 'Server Is Shutting Down');
+}
+
+/** Why nothing, or nobody knows whether something, was written. */
+export function failedWrite(
+  stream: string,
+  failed: Extract<AppendResult, { outcome: 'refused' | 'unknown' }>,
+): Refusal {
+  if (failed.outcome === 'unknown') {
+    return new Refusal(status.ABORTED, `Operation timed out: ${failed.message}`);
+  }
+  switch (failed.reason) {
+    case 'stream_deleted':
+      return streamDeleted(stream);
+    case 'storage_full':
+      return new Refusal(status.RESOURCE_EXHAUSTED, failed.message);
+    default:
+      return invalidArgument(failed.message);
+  }
 }
 
 /** What became of a call whose work threw. */

@@ -6,6 +6,7 @@ import type {
   Server,
   ServerDuplexStream,
   ServerReadableStream,
+  ServerUnaryCall,
   ServerWritableStream,
 } from '@grpc/grpc-js';
 import gossipGrpc from '@eventstore/db-client/generated/gossip_grpc_pb.js';
@@ -16,7 +17,11 @@ import projectionsGrpc from '@eventstore/db-client/generated/projections_grpc_pb
 import featuresGrpc from '@eventstore/db-client/generated/serverfeatures_grpc_pb.js';
 import streamsGrpc from '@eventstore/db-client/generated/streams_grpc_pb.js';
 import usersGrpc from '@eventstore/db-client/generated/users_grpc_pb.js';
-import type { ReadReq } from '@eventstore/db-client/generated/streams_pb.js';
+import type {
+  ReadReq,
+  TombstoneReq,
+  TombstoneResp,
+} from '@eventstore/db-client/generated/streams_pb.js';
 import type { EmbeddedEngine } from '../embedded/open.ts';
 import { clusterOfOne, supportedMethods } from './about-server.ts';
 import { decodeAppend, decodeFragment } from './append-messages.ts';
@@ -26,6 +31,7 @@ import type { Gate } from './authorization.ts';
 import { batchAppendHandler } from './batch-append.ts';
 import type { FrontLimits } from './limits.ts';
 import { readHandler } from './read.ts';
+import { tombstoneHandler } from './tombstone.ts';
 import { complete } from './unimplemented.ts';
 
 /** What the services work with. */
@@ -63,6 +69,7 @@ export function addServices(server: Server, parts: ServiceParts): void {
   const read = readHandler(engine, closing);
   const append = appendHandler(engine, limits);
   const batchAppend = batchAppendHandler(engine, limits, closing);
+  const tombstone = tombstoneHandler(engine);
   server.addService(
     streams,
     complete(streams, {
@@ -80,6 +87,14 @@ export function addServices(server: Server, parts: ServiceParts): void {
         const refused = gate(call.metadata);
         if (refused === undefined) batchAppend(call);
         else call.emit('error', refused);
+      },
+      tombstone(
+        call: ServerUnaryCall<TombstoneReq, TombstoneResp>,
+        done: sendUnaryData<TombstoneResp>,
+      ) {
+        const refused = gate(call.metadata);
+        if (refused === undefined) tombstone(call, done);
+        else done(refused);
       },
     }),
   );

@@ -25,7 +25,7 @@ function refusing({ path, responseStream }: MethodDefinition<unknown, unknown>):
   const refusal = (): Refusal =>
     new Refusal(
       status.UNIMPLEMENTED,
-      `Tocsin's store does not implement ${path}: it appends, reads and subscribes. Use EventStoreDB or KurrentDB for the rest.`,
+      `Tocsin's store does not implement ${path}: it appends, reads, subscribes and tombstones. Use EventStoreDB or KurrentDB for the rest.`,
     );
   if (responseStream) {
     return (call: { emit: (name: 'error', error: Refusal) => boolean }) => {
