@@ -27,6 +27,8 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
 async function createProgram(called: string): Promise<Command> {
   const program = new Command('tocsin')
     .description('triggers that become notifications: each once per window, and provably so')
+    // A command that has commands, and options of its own, must not take theirs.
+    .enablePositionalOptions()
     .addHelpText(
       'after',
       `

@@ -7,6 +7,7 @@ import { TocsinError } from '../../domain/core/errors.ts';
 import { embeddedFile } from '../compose.ts';
 import { EXIT } from '../terminal.ts';
 import { execute, withCommonOptions, type Work } from './command.ts';
+import { storeCopyCommand } from './store-copy.ts';
 
 type Options = {
   readonly listen: string;
@@ -22,6 +23,8 @@ const TOKEN_VARIABLE = 'TOCSIN_STORE_TOKEN';
 export function storeCommand(program: Command): void {
   const command = program
     .command('store')
+    // Its options are its own, and those of `copy` are that one's.
+    .enablePositionalOptions()
     .description('serve an embedded store to other processes, by EventStoreDB’s protocol')
     .option('--listen <HOST:PORT>', 'where to listen; port 0 takes any free one', '127.0.0.1:2113')
     .option('--allow-remote', `listen beyond this machine; needs a token in ${TOKEN_VARIABLE}`)
@@ -39,6 +42,7 @@ Examples:
   tocsin raise --store 'esdb://127.0.0.1:2113?tls=false' --file triggers.ndjson`,
     )
     .action((options: Options) => execute(options, serveStore, { useRunFile: false }));
+  storeCopyCommand(command);
 }
 
 const serveStore: Work<Options> = async ({ config, terminal, signal }, options) => {

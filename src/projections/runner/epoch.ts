@@ -2,7 +2,8 @@
 // dropped, and the next epoch begins at what was committed.
 import { TocsinError } from '../../domain/core/errors.ts';
 import type { Instant } from '../../domain/core/instants.ts';
-import type { SubscriptionEntry } from '../../domain/ports/event-store.ts';
+import { comparePositions, formatPosition } from '../../domain/core/positions.ts';
+import type { RecordedEvent, SubscriptionEntry } from '../../domain/ports/event-store.ts';
 import {
   foldPage,
   initialFold,
@@ -104,17 +105,39 @@ function assertStore(checkpoint: Checkpoint | undefined, storeId: string | undef
   return storeId;
 }
 
-/** The last event that was folded must still be where it was. */
-async function assertLog({ store, state }: RunnerContext): Promise<void> {
-  const last = state.checkpoint()?.lastEvent;
-  if (last === undefined || last === null) return;
+/**
+ * The last event that was folded must still be there. In a copy of the log it is at another place: the
+ * checkpoint is one of the other log then, and going on from it could pass events by.
+ */
+async function assertLog({ store, state, kernel, logger }: RunnerContext): Promise<void> {
+  const checkpoint = state.checkpoint();
+  const last = checkpoint?.lastEvent;
+  if (checkpoint === undefined || last === undefined || last === null) return;
   const { stream, revision } = last;
-  const options = { direction: 'forwards', from: revision, maxCount: 1 } as const;
-  for await (const [event] of store.readStream(stream, options)) {
-    if (event?.id === last.id) return;
-    break;
-  }
-  throw refusals.logShorter(`event ${revision} of ${stream}`);
+  const event = await firstOf(
+    store.readStream(stream, { direction: 'forwards', from: revision, maxCount: 1 }),
+  );
+  if (event?.id !== last.id) throw refusals.logShorter(`event ${revision} of ${stream}`);
+  const prefixes = projectionPrefixes(kernel);
+  const next = await firstOf(
+    store.readAll({ direction: 'forwards', from: event.position, prefixes, maxCount: 1 }),
+  );
+  const fits =
+    comparePositions(event.position, checkpoint.position) <= 0 &&
+    (next === undefined || comparePositions(next.position, checkpoint.position) > 0);
+  if (fits) return;
+  logger.warn(
+    { checkpoint: formatPosition(checkpoint.position), found: formatPosition(event.position) },
+    'the log is a copy with other positions; folding it anew',
+  );
+  state.reset();
+}
+
+async function firstOf(
+  pages: AsyncIterable<readonly RecordedEvent[]>,
+): Promise<RecordedEvent | undefined> {
+  for await (const [event] of pages) return event;
+  return undefined;
 }
 
 type EpochStart = {

@@ -1,0 +1,102 @@
+// `tocsin store copy`: moves a log to another store, such as from the embedded one to a cluster.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Option, type Command } from 'commander';
+import { TocsinError } from '../../domain/core/errors.ts';
+import { formatPosition, type Position } from '../../domain/core/positions.ts';
+import { copyLog } from '../../kernel/copy/copy-log.ts';
+import { openReader, openStore } from '../compose.ts';
+import { EXIT, secondsSince } from '../terminal.ts';
+import { execute, withCommonOptions, type Work } from './command.ts';
+
+type Options = {
+  readonly to: string;
+  readonly prefix?: readonly string[];
+  readonly json?: true;
+};
+
+export function storeCopyCommand(store: Command): void {
+  const command = store
+    .command('copy')
+    .description('copy a log into another store, or go on with a copy, and compare them')
+    .addOption(
+      new Option('--to <STORE>', 'the target: embedded:FILE or esdb://HOST:PORT')
+        .env('TOCSIN_STORE_TO')
+        .makeOptionMandatory(),
+    )
+    .option('--prefix <TEXT...>', 'only streams whose names begin so (default all)');
+  withCommonOptions(command, ['store', 'logLevel'])
+    .addHelpText(
+      'after',
+      `
+Stream names, revisions, ids, types, data, metadata and the order stay. Positions do not: they are places
+of one log. Start the projection on the copy with a new --state file; it folds the log anew, finds in
+NATS what was sent already, and sends nothing twice. Stop what writes to the source first.
+
+It can be killed and run again: it compares what is there, and goes on. A target that holds anything else
+is refused.
+
+Example:
+  tocsin store copy --store embedded:var/store.db --to 'esdb://127.0.0.1:2113?tls=false'`,
+    )
+    .action((options: Options) => execute(options, copyStore, { useRunFile: false }));
+}
+
+const copyStore: Work<Options> = async ({ config, terminal, signal }, { to, prefix = [] }) => {
+  if (to === config.store) {
+    throw new TocsinError('usage', 'same_store', 'source and target are the same store', {
+      hint: 'Name the source with --store and the target with --to.',
+    });
+  }
+  const startedAt = performance.now();
+  await using source = await openReader(config);
+  await using target = await openStore({ ...config, store: to }, 'tocsin store copy');
+  const copying = copyLog({
+    source,
+    target,
+    prefixes: prefix,
+    signal,
+    elapsed: () => performance.now(),
+    pause: async (ms) => {
+      await sleep(ms, undefined, { signal });
+    },
+    progress({ found, copied, verified }) {
+      terminal.progress(
+        () => `${found} there already, ${copied} copied, ${verified} of them compared`,
+      );
+    },
+  });
+  const result = await unlessStopped(copying, signal);
+  if (result === undefined) {
+    terminal.note('Stopped. Run the same command again: it goes on where it was.');
+    return EXIT.interrupted;
+  }
+  const { events, found, copied, repositioned } = result;
+  const seconds = secondsSince(startedAt);
+  terminal.print({
+    ...result,
+    sourceHead: placeIn(result.sourceHead),
+    targetHead: placeIn(result.targetHead),
+    seconds,
+  });
+  terminal.say(
+    `${events} events: ${found} were there, ${copied} copied, all compared (${seconds} s)` +
+      (repositioned === 0
+        ? ''
+        : `\n${repositioned} positions in the control stream were translated`) +
+      '\nStart the projection on the copy with a new --state file: positions are those of the new log.',
+  );
+  return EXIT.done;
+};
+
+async function unlessStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (signal.aborted) return undefined;
+    throw error;
+  }
+}
+
+function placeIn(position: Position | undefined): string | null {
+  return position === undefined ? null : formatPosition(position);
+}

@@ -1,0 +1,105 @@
+// Moving from the embedded store to a server: the command killed in the middle and run again, and the
+// projection going on with the copy.
+import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { embeddedReader } from '../../src/adapters/eventstore/embedded/store.ts';
+import { eventStoreDb } from '../../src/adapters/eventstore/esdb/store.ts';
+import type { EventStore, RecordedEvent } from '../../src/domain/ports/event-store.ts';
+import { anEvent } from '../contracts/event-store.support.ts';
+import type { Cli } from '../support/cli.ts';
+import { testLane } from '../support/lane.ts';
+import { raiseLine } from '../support/lines.ts';
+import { until } from '../support/until.ts';
+
+const slowMs = 90_000;
+
+type Log = Pick<EventStore, 'readAll'>;
+
+async function eventsOf(log: Log): Promise<readonly RecordedEvent[]> {
+  const events: RecordedEvent[] = [];
+  for await (const page of log.readAll({ direction: 'forwards', prefixes: [] }))
+    events.push(...page);
+  return events;
+}
+
+const contents = (events: readonly RecordedEvent[]): unknown[] =>
+  events.map(({ position, ...rest }) => [typeof position.commit, rest]);
+
+/** A server on an empty file. */
+async function served(cli: Cli, name: string): Promise<string> {
+  const server = cli.start(
+    ['store', '--store', `embedded:${cli.path(name)}`, '--listen', '127.0.0.1:0', '--json'],
+    { open: true },
+  );
+  const line = await server.says(/\{"event":"serving".*\}/);
+  return z.object({ url: z.string() }).parse(JSON.parse(line[0])).url;
+}
+
+describe('store copy', () => {
+  test(
+    'killed in the middle and run again gives the same log, and the projection goes on with it',
+    { timeout: slowMs },
+    async () => {
+      await using lane = await testLane();
+      const { cli } = lane;
+      const users = 300;
+      await lane.raise(1, users);
+      expect(await lane.project()).toMatchObject({ document: { published: users } });
+      const url = await served(cli, 'cluster.db');
+      await using target = eventStoreDb({ connectionString: url });
+      const copy = ['store', 'copy', '--store', 'embedded:var/store.db', '--to', url];
+
+      for (const part of [100]) {
+        const running = cli.start(copy);
+        await until('a part of the copy', async () => {
+          if (running.isOver()) throw new Error(`too quick: ${running.stderr()}`);
+          return (await eventsOf(target)).length > part;
+        });
+        running.kill('SIGKILL');
+        await running.ended();
+      }
+      const { code, document } = await cli.json(copy);
+      expect(code).toBe(0);
+      await using source = embeddedReader(cli.path('var/store.db'));
+      const originals = await eventsOf(source);
+      expect(contents(await eventsOf(target))).toEqual(contents(originals));
+      const Result = z.object({
+        events: z.int(),
+        found: z.int(),
+        copied: z.int(),
+        verified: z.int(),
+      });
+      const result = Result.parse(document);
+      expect(result.events).toBe(originals.length);
+      expect(result.found).toBeGreaterThan(100);
+      expect(result.verified).toBe(result.copied);
+
+      // With the state file of the embedded store: nothing again, and then what is new.
+      const before = (await lane.stream.last())?.sequence ?? 0;
+      expect((await lane.project('--store', url)).document).toMatchObject({ published: 0 });
+      expect((await lane.stream.last())?.sequence).toBe(before);
+      const raise = ['raise', '--store', url, '--file', '-'];
+      const raised = await cli.json(raise, { input: `${raiseLine(10_000)}\n` });
+      expect(raised.document).toMatchObject({ raised: 1 });
+      await lane.project('--store', url);
+      expect((await lane.stream.last())?.sequence).toBe(before + 2);
+    },
+  );
+
+  test('leaves a store alone that holds something else', { timeout: slowMs }, async () => {
+    await using lane = await testLane();
+    const { cli } = lane;
+    await lane.raise(1, 2);
+    const url = await served(cli, 'other.db');
+    await using target = eventStoreDb({ connectionString: url });
+    await target.append('mine', 'no_stream', [anEvent(0)]);
+    const copy = ['store', 'copy', '--store', 'embedded:var/store.db', '--to', url];
+    const refused = await cli.json(copy);
+    expect(refused).toMatchObject({ code: 4, document: { error: { code: 'target_differs' } } });
+    expect(await eventsOf(target)).toHaveLength(1);
+    // Only its streams are looked at where a prefix says so.
+    expect(await cli.run([...copy, '--prefix', 'tocsin.'])).toMatchObject({ code: 0, stderr: '' });
+    const away = await cli.json([...copy.slice(0, -1), 'esdb://127.0.0.1:1?tls=false']);
+    expect(away).toMatchObject({ code: 3, document: { error: { code: 'store_unavailable' } } });
+  });
+});

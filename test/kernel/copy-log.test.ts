@@ -1,0 +1,292 @@
+// Copying a log: what stays, what is compared, and that it can break off anywhere.
+import { describe, expect, test } from 'vitest';
+import { memoryReadModelStore } from '../../src/adapters/memory-read-model/read-model.ts';
+import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
+import { formatPosition } from '../../src/domain/core/positions.ts';
+import type { EventStore, RecordedEvent } from '../../src/domain/ports/event-store.ts';
+import { openProjector } from '../../src/kernel/open-projector.ts';
+import { openKernel } from '../../src/kernel/open-kernel.ts';
+import { copyLog, type CopyContext, type CopyResult } from '../../src/kernel/copy/copy-log.ts';
+import { anEvent } from '../contracts/event-store.support.ts';
+import { seededRandom } from '../support/random.ts';
+import { anInput, eventsOf, makeWorld, QUICK, raised } from '../support/world.ts';
+
+function copy(
+  source: EventStore,
+  target: EventStore,
+  more: Partial<CopyContext> = {},
+): Promise<CopyResult> {
+  let now = 0;
+  return copyLog({
+    source,
+    target,
+    prefixes: [],
+    signal: new AbortController().signal,
+    elapsed: () => now,
+    pause(ms) {
+      now += ms;
+      return Promise.resolve();
+    },
+    progress: () => undefined,
+    ...more,
+  });
+}
+
+/** Everything but the place. */
+const contents = (events: readonly RecordedEvent[]): unknown[] =>
+  events.map(({ stream, revision, id, type, data, metadata }) => [
+    [stream, revision, id, type],
+    data,
+    metadata,
+  ]);
+
+/** Streams that take turns, so that their order is something. */
+async function someLog(events: number): Promise<EventStore> {
+  const store = memoryStore();
+  const next = new Map<string, bigint>();
+  const random = seededRandom(7);
+  for (let n = 0; n < events; n += 1) {
+    const stream = `stream-${Math.floor(random() * 9)}`;
+    const revision = next.get(stream) ?? 0n;
+    const list = Array.from({ length: 1 + Math.floor(random() * 3) }, (_, i) => anEvent(n + i));
+    await store.append(stream, revision === 0n ? 'no_stream' : revision - 1n, list);
+    next.set(stream, revision + BigInt(list.length));
+  }
+  return store;
+}
+
+/** A log whose places are others than those of a copy that begins in an empty store. */
+async function shifted(): Promise<EventStore> {
+  const store = memoryStore();
+  await store.append('others', 'no_stream', [anEvent(0), anEvent(1)]);
+  return store;
+}
+
+describe('a copy', () => {
+  test('has everything but positions, in the same order', async () => {
+    const [source, target] = [await someLog(600), memoryStore()];
+    const originals = await eventsOf(source);
+    const result = await copy(source, target);
+    expect(contents(await eventsOf(target))).toEqual(contents(originals));
+    const count = originals.length;
+    expect(result).toMatchObject({ events: count, found: 0, copied: count, verified: count });
+    expect(result.sourceHead).toEqual(originals.at(-1)?.position);
+  });
+
+  test('of nothing is nothing, and a second one finds all there', async () => {
+    const empty = memoryStore();
+    expect(await copy(memoryStore(), empty)).toMatchObject({ events: 0, copied: 0 });
+    const source = await someLog(50);
+    const { copied, targetHead } = await copy(source, empty);
+    expect(await copy(source, empty)).toMatchObject({ found: copied, copied: 0, targetHead });
+  });
+
+  test('goes on with what the source got meanwhile', async () => {
+    const [source, target] = [await someLog(20), memoryStore()];
+    const { copied } = await copy(source, target);
+    await source.append('late', 'no_stream', [anEvent(1), anEvent(2)]);
+    expect(await copy(source, target)).toMatchObject({ found: copied, copied: 2, verified: 2 });
+  });
+
+  test('may be of some streams, beside others', async () => {
+    const [source, target] = [await someLog(30), await shifted()];
+    const prefixes = ['stream-1', 'stream-2'];
+    await copy(source, target, { prefixes });
+    const copies = (await eventsOf(target)).filter(({ stream }) => stream !== 'others');
+    const originals = (await eventsOf(source)).filter(({ stream }) =>
+      prefixes.includes(stream.slice(0, 8)),
+    );
+    expect(contents(copies)).toEqual(contents(originals));
+    expect(await copy(source, target, { prefixes })).toMatchObject({ copied: 0 });
+  });
+
+  test.each([1, 2, 3, 4, 5, 6])(
+    'breaks off and goes on until it is whole, with answers lost on the way (seed %i)',
+    async (seed) => {
+      const random = seededRandom(seed);
+      const source = await someLog(400);
+      const target = memoryStore({
+        faults: ({ kind }) => {
+          if (kind !== 'append' || random() > 0.2) return undefined;
+          return { fault: 'unknown', written: true };
+        },
+      });
+      let ends = 0;
+      for (let whole = false; !whole;) {
+        const stop = new AbortController();
+        const limit = Math.floor(random() * 500);
+        const progress: CopyContext['progress'] = ({ copied }) => {
+          if (copied > limit) stop.abort();
+        };
+        whole = await copy(source, target, { signal: stop.signal, progress }).then(
+          () => true,
+          () => false,
+        );
+        ends += 1;
+      }
+      expect(ends).toBeGreaterThan(0);
+      expect(contents(await eventsOf(target))).toEqual(contents(await eventsOf(source)));
+    },
+  );
+
+  test('sends nothing after what got lost before that is there', async () => {
+    const source = await someLog(400);
+    const lost = new Set<number>();
+    const target = memoryStore({
+      faults({ n, kind }) {
+        // A connection that breaks takes all that is on its way along.
+        if (kind !== 'append' || n % 50 < 40 || lost.size > 60) return undefined;
+        lost.add(n);
+        return { fault: 'unknown', written: false };
+      },
+    });
+    await copy(source, target);
+    expect(lost.size).toBeGreaterThan(60);
+    expect(contents(await eventsOf(target))).toEqual(contents(await eventsOf(source)));
+  });
+
+  test('waits for a target that is away, and gives up for now in the end', async () => {
+    let away = true;
+    const target = memoryStore({
+      faults: ({ kind, n }) => {
+        if (kind !== 'append' || !away) return undefined;
+        if (n > 100) away = false;
+        return { fault: 'unknown', written: false };
+      },
+    });
+    const source = await someLog(10);
+    await copy(source, target);
+    expect(contents(await eventsOf(target))).toEqual(contents(await eventsOf(source)));
+    const gone = memoryStore({
+      faults: ({ kind }) => (kind === 'append' ? { fault: 'unknown', written: false } : undefined),
+    });
+    await expect(copy(source, gone)).rejects.toMatchObject({
+      kind: 'unavailable',
+      code: 'target_unavailable',
+    });
+  });
+});
+
+describe('a copy is refused', () => {
+  test('into a store that holds something else', async () => {
+    const source = await someLog(20);
+    await expect(copy(source, await shifted())).rejects.toMatchObject({ code: 'target_differs' });
+    await expect(copy(source, await someLog(19))).rejects.toMatchObject({ code: 'target_differs' });
+  });
+
+  test('into a copy that is in use by now', async () => {
+    const [source, target] = [await someLog(20), memoryStore()];
+    await copy(source, target);
+    await target.append('new', 'no_stream', [anEvent(1)]);
+    await expect(copy(source, target)).rejects.toMatchObject({
+      code: 'target_differs',
+      message: expect.stringContaining('it goes on with event 0 of new') as string,
+    });
+    await source.append('other', 'no_stream', [anEvent(1)]);
+    await expect(copy(source, target)).rejects.toMatchObject({ code: 'target_differs' });
+  });
+
+  test('when somebody changed an event', async () => {
+    const [source, target] = [memoryStore(), memoryStore()];
+    const event = anEvent(1);
+    await source.append('a', 'no_stream', [event]);
+    await target.append('a', 'no_stream', [{ ...event, data: { n: 2 } }]);
+    await expect(copy(source, target)).rejects.toMatchObject({
+      message: expect.stringContaining('with other data') as string,
+    });
+  });
+
+  test('when somebody writes to the same stream, or the order is lost', async () => {
+    const source = memoryStore();
+    for (const stream of ['a', 'b']) await source.append(stream, 'no_stream', [anEvent(1)]);
+    const rival = memoryStore({
+      faults: (next) =>
+        next.kind === 'append' && next.stream === 'b' ? { fault: 'conflict' } : undefined,
+    });
+    await expect(copy(source, rival)).rejects.toMatchObject({
+      code: 'target_differs',
+      message: 'others write b too',
+    });
+    // The first append is lost, but the second one, which was on its way by then, is not.
+    const second = Promise.withResolvers<undefined>();
+    const inner = memoryStore();
+    let appends = 0;
+    const late: EventStore = {
+      ...inner,
+      async append(...args) {
+        appends += 1;
+        if (appends === 2) second.resolve(undefined);
+        if (appends !== 1) return inner.append(...args);
+        await second.promise;
+        return { outcome: 'unknown', message: 'lost' };
+      },
+    };
+    await expect(copy(source, late)).rejects.toMatchObject({ code: 'target_out_of_order' });
+  });
+
+  test('of an event that the port cannot write, which is named', async () => {
+    const source = memoryStore();
+    await source.append('a', 'no_stream', [anEvent(1)]);
+    const broken: EventStore = {
+      ...source,
+      async *readAll(options) {
+        for await (const page of source.readAll(options)) {
+          yield page.map((event) => ({ ...event, data: { unreadable: new Uint8Array() } }));
+        }
+      },
+    };
+    await expect(copy(broken, memoryStore())).rejects.toMatchObject({
+      code: 'event_not_copyable',
+      message: 'event 0 of a has data that is no JSON object',
+    });
+  });
+});
+
+describe('what a copied log says about positions', () => {
+  /** A list that begins after a position, which the log records. */
+  async function resent() {
+    const world = await makeWorld();
+    for (const n of [1, 2, 3]) await raised(world.kernel, anInput(n, { userId: n }));
+    await world.project();
+    const events = await eventsOf(world.store);
+    const from = events.filter(({ type }) => type === 'NotificationRequested')[0];
+    if (from === undefined) throw new Error('nothing was requested');
+    // The stream is gone: the operator sends again from a place on.
+    world.output.remove();
+    const way = { kind: 'resend_from', position: formatPosition(from.position) } as const;
+    await world.project({ way });
+    return { world, from };
+  }
+
+  test('is the same event, at its new place', async () => {
+    const { world, from } = await resent();
+    const target = await shifted();
+    const result = await copy(world.store, target, { prefixes: ['tocsin.'] });
+    expect(result.repositioned).toBe(1);
+    const copies = await eventsOf(target);
+    const place = copies.find(({ id }) => id === from.id)?.position;
+    const opened = copies.filter(({ type }) => type === 'OutputOpened').at(-1);
+    expect(opened?.data).toMatchObject({ publishFrom: place && formatPosition(place) });
+    expect(await copy(world.store, target, { prefixes: ['tocsin.'] })).toMatchObject({ copied: 0 });
+  });
+
+  test.each(['new', 'old'])(
+    'lets a projector with a %s state file go on, sending nothing twice',
+    async (state) => {
+      const { world } = await resent();
+      const before = world.output.messages.length;
+      const store = await shifted();
+      await copy(world.store, store, { prefixes: ['tocsin.'] });
+      const file = state === 'new' ? memoryReadModelStore() : world.file;
+      const { output, clock } = world;
+      const project = async () =>
+        (await openProjector({ store, output, clock, timing: QUICK, state: file.open() })).once();
+      await project();
+      expect(world.output.messages).toHaveLength(before);
+      const kernel = await openKernel({ store, clock });
+      await raised(kernel, anInput(9, { userId: 9 }));
+      expect(await project()).toMatchObject({ triggered: 1, published: 1 });
+      expect(world.output.messages).toHaveLength(before + 2);
+    },
+  );
+});
