@@ -34,10 +34,10 @@ function milliseconds(text) {
 }
 
 /** Number of the half hour since 1970 that holds an instant. @param {string} text */
-const halfHour = (text) => Math.floor(milliseconds(text) / 1000 / HALF_HOUR);
+export const halfHour = (text) => Math.floor(milliseconds(text) / 1000 / HALF_HOUR);
 
 /** @param {number} bucket */
-const startOf = (bucket) =>
+export const startOf = (bucket) =>
   new Date(bucket * HALF_HOUR * 1000).toISOString().replace(/\.\d+Z$/, 'Z');
 
 /** The same request, whatever the order of its fields. @param {unknown} value @returns {string} */
@@ -53,7 +53,7 @@ function canonical(value) {
  *
  * @param {Record<string, unknown>} line
  */
-function scopeOf(line) {
+export function scopeOf(line) {
   const user = String(line['user_id']);
   const real = line['mock_now'] === undefined;
   const whose = [real ? 'real' : 'mock', user, line['trigger_type']];

@@ -1,11 +1,12 @@
 // `tocsin project`: the projection, as a daemon or once.
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { sqliteReadModel } from '../../adapters/sqlite/read-model.ts';
 import { jsonLogger } from '../../adapters/logging/pino.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
-import { silentLogger } from '../../domain/ports/logger.ts';
+import { silentLogger, type Logger } from '../../domain/ports/logger.ts';
 import { openProjector } from '../../kernel/open-projector.ts';
-import type { Way } from '../../projections/runner/context.ts';
+import { DEFAULT_TIMING, type Way } from '../../projections/runner/context.ts';
 import type { Projector } from '../../projections/runner/projector.ts';
 import { openOutput, openStore } from '../compose.ts';
 import { EXIT, rate, secondsSince, type Terminal } from '../terminal.ts';
@@ -65,16 +66,20 @@ const project: Work<Options> = async ({ config, terminal, signal, wasInterrupted
   const logger = options.once === true ? silentLogger : jsonLogger({ level: config.logLevel });
   await using store = await openStore(config, 'tocsin project');
   using state = sqliteReadModel({ file: config.state, owner: 'tocsin project' });
-  const projector = await openProjector({
-    store,
-    state,
-    output: await openOutput(config, logger),
-    name: config.name,
-    subjectRoot: config.subjectRoot,
-    source: config.source,
-    logger,
-    actor: 'tocsin project',
-  });
+  const output = await openOutput(config, logger);
+  const open = () =>
+    openProjector({
+      store,
+      state,
+      output,
+      name: config.name,
+      subjectRoot: config.subjectRoot,
+      source: config.source,
+      logger,
+      actor: 'tocsin project',
+    });
+  const projector = options.once === true ? await open() : await patiently(open, logger, signal);
+  if (projector === undefined) return EXIT.done;
   const run = { standby: options.standby === true, ...(way === undefined ? {} : { way }) };
   if (options.once === true) {
     await once(projector, terminal, run, signal);
@@ -88,6 +93,29 @@ const project: Work<Options> = async ({ config, terminal, signal, wasInterrupted
   logger.info({ committed: projector.status().outputSequence }, 'projector stopped');
   return EXIT.done;
 };
+
+/**
+ * A daemon waits for its store also when it starts, as it does later.
+ * @returns what was opened; `undefined` when it was told to stop first
+ */
+async function patiently<T>(
+  open: () => Promise<T>,
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<T | undefined> {
+  for (let attempt = 0; !signal.aborted; attempt += 1) {
+    try {
+      return await open();
+    } catch (error) {
+      if (!(error instanceof TocsinError) || error.kind !== 'unavailable') throw error;
+      const ceiling = Math.min(DEFAULT_TIMING.maxBackoffMs, 100 * 2 ** Math.min(attempt, 16));
+      const waitMs = Math.round(Math.random() * ceiling);
+      logger.warn({ reason: error.message, waitMs }, 'the store is away; waiting for it');
+      await sleep(waitMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+  return undefined;
+}
 
 async function once(
   projector: Projector,

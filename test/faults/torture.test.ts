@@ -1,0 +1,29 @@
+// Half a minute of everything at once, on real processes: kills, freezes, second starts, torn connections,
+// failing writes, a disk that goes back in time. `npm run torture` does it for as long as you like.
+import { expect, test } from 'vitest';
+import { isClean, summaryOf, torture } from '../harness/torture.ts';
+
+const SECONDS = 30;
+const timeoutMs = 600_000;
+
+test.each([20_261_124])(
+  'nothing is lost and nothing comes twice under torture (seed %i)',
+  { timeout: timeoutMs },
+  async (seed) => {
+    const result = await torture({ seconds: SECONDS, seed });
+    process.stdout.write(`torture (seed ${seed}): ${summaryOf(result)}\n`);
+    for (const text of result.skipped) process.stdout.write(`SKIPPED ${text}\n`);
+    const { messages, raises, differences, failures } = result;
+    expect({ messages, raises, differences, failures }).toEqual({
+      messages: { lost: 0, duplicated: 0, reordered: 0, strange: 0, examples: [] },
+      raises: { lost: 0, duplicated: 0, reordered: 0, strange: 0, examples: [] },
+      differences: [],
+      failures: [],
+    });
+    expect(isClean(result)).toBe(true);
+    // It was a torture, and something was tortured.
+    expect(result.counts.kills).toBeGreaterThanOrEqual(4);
+    expect(result.counts.killsUnacknowledged).toBeGreaterThanOrEqual(2);
+    expect(result.expected).toBeGreaterThan(100);
+  },
+);

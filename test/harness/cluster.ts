@@ -1,0 +1,147 @@
+// Everything that runs under torture: a front, a NATS server, two projectors with a state file each, and
+// raisers; each link has a proxy of its own.
+import { mkdtempSync, realpathSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { testNatsServer, type TestNatsServer } from '../support/nats-server.ts';
+import type { Load } from './load.ts';
+import { natsTraffic, type Traffic } from './nats-traffic.ts';
+import { openProxy, type Proxy } from './proxy.ts';
+import { Supervised, type UnexpectedEnd } from './supervised.ts';
+
+const RAISERS = 2;
+
+const file = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+const main = file('../../src/cli/main.ts');
+const raiserFile = file('raiser.ts');
+
+/** A projector, its links, and what is on its way over them. */
+export type ProjectorSeat = {
+  readonly process: Supervised;
+  readonly state: string;
+  readonly toStore: Proxy;
+  readonly toNats: Proxy;
+  readonly traffic: Traffic;
+  readonly command: () => readonly string[];
+};
+
+export type RaiserSeat = { readonly process: Supervised; readonly toStore: Proxy };
+
+export type Cluster = AsyncDisposable & {
+  readonly folder: string;
+  readonly storeFile: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly front: Supervised;
+  readonly frontUrl: string;
+  readonly nats: TestNatsServer;
+  readonly projectors: readonly ProjectorSeat[];
+  readonly raisers: readonly RaiserSeat[];
+  readonly proxies: readonly Proxy[];
+};
+
+export type ClusterOptions = {
+  readonly load: Load;
+  readonly onUnexpectedEnd: (end: UnexpectedEnd) => void;
+  /** Whether a projector that starts now starts as a standby. */
+  readonly startsAsStandby: () => boolean;
+};
+
+/** Starts everything. */
+export async function startCluster(options: ClusterOptions): Promise<Cluster> {
+  const { load, onUnexpectedEnd, startsAsStandby } = options;
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'tocsin-torture-')));
+  const nats = await testNatsServer();
+  const port = await freePort();
+  const storeFile = join(folder, 'store.db');
+  const env = environment();
+  const common = { cwd: folder, env, onUnexpectedEnd };
+  const proxies: Proxy[] = [];
+  const proxy = async (...args: Parameters<typeof openProxy>): Promise<Proxy> => {
+    const opened = await openProxy(...args);
+    proxies.push(opened);
+    return opened;
+  };
+  const esdb = (at: number): string => `esdb://127.0.0.1:${at}?tls=false`;
+
+  const listen = ['--listen', `127.0.0.1:${port}`];
+  const front = new Supervised({
+    ...common,
+    name: 'front',
+    ready: '"serving"',
+    command: () => [main, 'store', '--store', `embedded:${storeFile}`, ...listen, '--json'],
+  });
+
+  const seats = ['projector A', 'projector B'].map(async (name, index): Promise<ProjectorSeat> => {
+    const traffic = natsTraffic();
+    const toStore = await proxy(port);
+    const toNats = await proxy(nats.port, traffic.observe);
+    const state = join(folder, `state-${index}.db`);
+    const command = (): readonly string[] => {
+      const where = ['--store', esdb(toStore.port), '--state', state];
+      const out = ['--nats', `nats://127.0.0.1:${toNats.port}`];
+      return [main, 'project', ...where, ...out, ...(startsAsStandby() ? ['--standby'] : [])];
+    };
+    const process = new Supervised({ ...common, name, ready: 'projector started', command });
+    return { process, state, toStore, toNats, traffic, command };
+  });
+  const projectors = await Promise.all(seats);
+
+  const raisers: RaiserSeat[] = [];
+  for (let index = 0; index < RAISERS; index += 1) {
+    const toStore = await proxy(port);
+    load.add(({ heard, started }) => {
+      const process = new Supervised({
+        ...common,
+        name: `raiser ${index + 1}`,
+        ready: 'ready',
+        command: () => [raiserFile, esdb(toStore.port)],
+        onLine: heard,
+        onStart: started,
+      });
+      raisers.push({ process, toStore });
+      return process;
+    });
+  }
+
+  const all = [front, ...projectors.map((p) => p.process), ...raisers.map((r) => r.process)];
+  for (const process of all) process.start();
+  return {
+    folder,
+    storeFile,
+    env,
+    front,
+    frontUrl: esdb(port),
+    nats,
+    projectors,
+    raisers,
+    proxies,
+    async [Symbol.asyncDispose]() {
+      await Promise.all(all.map((process) => process.stop(1_000)));
+      for (const opened of proxies) await opened[Symbol.asyncDispose]();
+      await nats[Symbol.asyncDispose]();
+      await rm(folder, { recursive: true, force: true, maxRetries: 3 });
+    },
+  };
+}
+
+function environment(): NodeJS.ProcessEnv {
+  const kept = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'TOCSIN_NATS_SERVER'];
+  return {
+    ...Object.fromEntries(kept.map((name) => [name, process.env[name]])),
+    NODE_OPTIONS: '--disable-warning=ExperimentalWarning',
+    NODE_COMPILE_CACHE: file('../../node_modules/.cache/compiled-for-tests'),
+  };
+}
+
+/** A port that is free now; the front has to come back to the same one. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await new Promise((done) => server.once('listening', done));
+  const address = server.address();
+  await new Promise((done) => server.close(done));
+  return typeof address === 'object' ? (address?.port ?? 0) : 0;
+}

@@ -1,0 +1,33 @@
+// npm run torture -- --seconds N --seed N [--rate N] [--trace]
+import { parseArgs } from 'node:util';
+import { isClean, summaryOf, torture } from './torture.ts';
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '60' },
+    seed: { type: 'string', default: '1' },
+    rate: { type: 'string', default: '60' },
+    trace: { type: 'boolean', default: false },
+  },
+});
+const begun = performance.now();
+const say = (text: string): void => {
+  process.stdout.write(`${((performance.now() - begun) / 1_000).toFixed(1)} ${text}\n`);
+};
+
+const result = await torture({
+  seconds: Number(values.seconds),
+  seed: Number(values.seed),
+  rate: Number(values.rate),
+  note: say,
+  ...(values.trace ? { trace: say } : {}),
+});
+const { counts, outcomes, triggers, stored, messages, raises, differences, failures } = result;
+say(`faults by kind: ${JSON.stringify(counts.byKind)}`);
+say(`answers: ${JSON.stringify(outcomes)}; ${triggers} triggers, ${stored} messages stored`);
+for (const text of result.skipped) say(`SKIPPED ${text}`);
+for (const text of [...messages.examples, ...raises.examples, ...differences, ...failures]) {
+  say(`DIFFERENCE ${text}`);
+}
+process.stdout.write(`${summaryOf(result)}\n`);
+process.exitCode = isClean(result) ? 0 : 1;

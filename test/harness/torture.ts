@@ -1,0 +1,176 @@
+// Raises at load while processes are killed, frozen, restarted and started twice, connections are cut and
+// held, writes fail, and the output's disk goes back in time; then everything is compared.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { decideLog } from '../oracle/log-oracle.ts';
+import { seededRandom } from '../support/random.ts';
+import { until } from '../support/until.ts';
+import { startCluster, type Cluster } from './cluster.ts';
+import { canFailWrites, lanesOf, runLane, type FaultContext, type FaultCounts } from './faults.ts';
+import { Load, type Outcomes } from './load.ts';
+import { committedSequence, lastSequence } from './looks.ts';
+import { verify, type Verification } from './verify.ts';
+
+export type TortureOptions = {
+  readonly seconds: number;
+  readonly seed: number;
+  /** Raises a second. Default 60. */
+  readonly rate?: number;
+  readonly note?: (what: string) => void;
+  /** Told of each fault when it begins and ends. */
+  readonly trace?: (what: string) => void;
+};
+
+export type TortureResult = Verification & {
+  readonly faults: number;
+  readonly counts: FaultCounts;
+  readonly outcomes: Outcomes;
+  /** Ends of processes that nobody asked for, refusals, unclean stops. */
+  readonly failures: readonly string[];
+  /** Failing writes could not be tried here. */
+  readonly skipped: readonly string[];
+};
+
+const TICK_MS = 20;
+const MAX_BACKLOG = 400;
+const settleMs = 240_000;
+
+/** One run; the same seed gives the same lines and the same faults in each lane, not the same moments. */
+export async function torture(options: TortureOptions): Promise<TortureResult> {
+  const { seconds, seed, rate = 60, note = () => undefined, trace = () => undefined } = options;
+  const counts: FaultCounts = { byKind: {}, kills: 0, killsUnacknowledged: 0 };
+  const failures: string[] = [];
+  const failing = new Set<string>();
+  const load = new Load(seededRandom(seed));
+  const roles = seededRandom(seed + 1);
+  const fail = (what: string): void => {
+    failures.push(what);
+    note(`FAILURE ${what}`);
+  };
+  await using cluster = await startCluster({
+    load,
+    startsAsStandby: () => roles() < 0.2,
+    onUnexpectedEnd: ({ name, code, signal, said }) => {
+      const what = `${name} ended by itself (${code ?? signal ?? ''}): ${said.slice(-4).join(' ')}`;
+      if (failing.has(name)) note(what);
+      else fail(what);
+    },
+  });
+  const context: FaultContext = { cluster, load, counts, failing, fail, note, trace };
+  await until('the first messages', () => hasBegun(cluster, load), settleMs);
+
+  const stop = new AbortController();
+  const lanes = lanesOf(context).map((lane, index) =>
+    runLane(lane, seededRandom(seed * 1_000 + index), context, stop.signal),
+  );
+  const feeding = feed(load, rate, stop.signal);
+  const reporting = report(context, seconds, note, stop.signal);
+  const over = sleep(seconds * 1_000);
+  await Promise.race([over, ...lanes]);
+  stop.abort();
+  await Promise.all([...lanes, feeding, reporting]);
+  note(`over; settling ${load.backlog} raises`);
+
+  await heal(cluster);
+  await settle(cluster, load, fail);
+  for (const { process } of [...cluster.raisers, ...cluster.projectors]) {
+    const code = await process.stop();
+    if (code !== 0) fail(`a process did not stop as it should: ${code ?? 'killed'}`);
+  }
+  const frontCode = await cluster.front.stop();
+  if (frontCode !== 0) fail(`the front did not stop as it should: ${frontCode ?? 'killed'}`);
+  const verification = await verify(cluster, load);
+  const faults = Object.values(counts.byKind).reduce((sum, n) => sum + n, 0);
+  const skipped = canFailWrites ? [] : ['failing writes: there is no prlimit here'];
+  return { ...verification, faults, counts, outcomes: load.outcomes, failures, skipped };
+}
+
+/** True when nothing differs. */
+export function isClean({ messages, raises, differences, failures }: TortureResult): boolean {
+  const off = [messages, raises].some(
+    ({ lost, duplicated, reordered, strange }) => lost + duplicated + reordered + strange > 0,
+  );
+  return !off && differences.length === 0 && failures.length === 0;
+}
+
+/** The last line of a run. */
+export function summaryOf(result: TortureResult): string {
+  const { faults, counts, expected, messages, raises, differences, failures } = result;
+  const both = (what: 'lost' | 'duplicated' | 'reordered'): number => messages[what] + raises[what];
+  return (
+    `faults ${faults}, kills ${counts.kills} (${counts.killsUnacknowledged} while unacknowledged), ` +
+    `expected ${expected}, lost ${both('lost')}, duplicated ${both('duplicated')}, ` +
+    `reordered ${both('reordered')}, other differences ${differences.length + failures.length}`
+  );
+}
+
+function hasBegun(cluster: Cluster, load: Load): boolean {
+  if (load.fed < 50) load.feed();
+  return cluster.projectors.some(({ traffic }) => traffic.totals().answered > 10);
+}
+
+async function feed(load: Load, rate: number, signal: AbortSignal): Promise<void> {
+  let due = 0;
+  let last = performance.now();
+  while (!signal.aborted) {
+    const now = performance.now();
+    due += ((now - last) / 1_000) * rate;
+    last = now;
+    for (; due >= 1; due -= 1) if (load.backlog < MAX_BACKLOG) load.feed();
+    await sleep(TICK_MS);
+  }
+}
+
+async function report(
+  { load, counts, cluster }: FaultContext,
+  seconds: number,
+  note: (what: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const begun = performance.now();
+  while (!signal.aborted) {
+    await sleep(10_000, undefined, { signal }).catch(() => undefined);
+    const answered = cluster.projectors.map(({ traffic }) => traffic.totals().answered).join('+');
+    note(
+      `${Math.round((performance.now() - begun) / 1_000)} of ${seconds} s: ${load.fed} lines, ` +
+        `${load.backlog} open, ${answered} publishes answered, ${counts.kills} kills ` +
+        `(${counts.killsUnacknowledged} while unacknowledged)`,
+    );
+  }
+}
+
+/** Ends every fault that may still be on. */
+async function heal({ proxies, nats, front, projectors, raisers }: Cluster): Promise<void> {
+  for (const proxy of proxies) {
+    proxy.release();
+    proxy.refuse(false);
+  }
+  nats.thaw();
+  for (const { process } of [...projectors, ...raisers]) process.thaw();
+  front.thaw();
+  await until('all to be up', () => front.isReady, settleMs);
+}
+
+/** Until every raise is answered, every message is stored, and both read models are at the end. */
+async function settle(cluster: Cluster, load: Load, fail: (what: string) => void): Promise<void> {
+  try {
+    await until(
+      'answers to all raises',
+      () => {
+        load.settle();
+        return load.isDone;
+      },
+      settleMs,
+    );
+    const { messages } = decideLog(cluster.storeFile);
+    await until(
+      'the stream to hold everything',
+      async () => (await lastSequence(cluster.nats.url)) >= messages.length,
+      settleMs,
+    );
+    const ends = cluster.projectors.map(({ state }) => state);
+    const isAtEnd = (state: string): boolean => committedSequence(state) >= messages.length;
+    await until('both read models', () => ends.every(isAtEnd), settleMs);
+  } catch (error) {
+    fail(error instanceof Error ? error.message : String(error));
+  }
+}
