@@ -77,13 +77,15 @@ export type {
   Counts,
   EventRef,
   Notice,
+  NoticeRange,
+  NoticeRef,
+  NoticeSubject,
   ParkedRow,
   ReadModel,
   ReadModelCommit,
   ReadModelReader,
   TailRow,
   VerdictRow,
-  WindowKey,
 } from './projections/ports.ts';
 
 // Words that all of the above are made of.

@@ -2,6 +2,8 @@
 // Adapters live in src/adapters/nats and src/adapters/sqlite; each passes its suite in test/contracts.
 import type { Instant } from '../domain/core/instants.ts';
 import type { Position } from '../domain/core/positions.ts';
+import type { Axis } from '../domain/policy/policy.ts';
+import type { PastNotice, Span } from '../domain/policy/windows.ts';
 
 /** A message as it goes out. Header names and values are ASCII. */
 export type OutputMessage = {
@@ -79,21 +81,26 @@ export type Output = {
   connect(signal?: AbortSignal): Promise<OutputSession>;
 };
 
-/** A notice: a notification that was let through, and the window that it holds. */
-export type Notice = {
+/** A notice: a notification that was let through, and what policies need to know of it. */
+export type Notice = PastNotice & {
   /** Its message id; the `notification_id`. */
   readonly id: string;
   /** Mock and live notices never meet. */
   readonly mock: boolean;
   readonly user: string;
   readonly triggerType: string;
+  /** Where the window that it opened begins. */
   readonly windowStart: Instant;
-  readonly requestedAt: Instant;
-  readonly recordedAt: Instant;
 };
 
-/** What identifies a notice's window under the default policy. */
-export type WindowKey = Pick<Notice, 'mock' | 'user' | 'triggerType' | 'windowStart'>;
+/** Whose notices may keep each other's windows. */
+export type NoticeSubject = Pick<Notice, 'mock' | 'user' | 'triggerType'>;
+
+/** One notice of a subject. */
+export type NoticeRef = NoticeSubject & Pick<Notice, 'id'>;
+
+/** A subject's notices whose instant on one axis is `from` or later, and before `to`. */
+export type NoticeRange = NoticeSubject & Span & { readonly axis: Axis };
 
 /** What was decided about one `NotificationRequested`. */
 export type VerdictRow = {
@@ -109,7 +116,7 @@ export type VerdictRow = {
   readonly windowStart: Instant | null;
   readonly verdict: 'published' | 'suppressed' | 'parked';
   readonly reason: string;
-  /** What the decision stands on: the notice that holds the window, or the fault. */
+  /** What the decision stands on: the notice that holds the window or was released, or the fault. */
   readonly basis: string | null;
   readonly messageId: string | null;
   readonly sequence: bigint | null;
@@ -180,6 +187,8 @@ export type Counts = {
 export type ReadModelCommit = {
   readonly checkpoint: Checkpoint;
   readonly notices: readonly Notice[];
+  /** Earlier notices as they are now: released, redriven, or with a longer session. */
+  readonly amended: readonly Notice[];
   readonly verdicts: readonly VerdictRow[];
   readonly tail: readonly TailRow[];
   readonly parked: readonly ParkedRow[];
@@ -190,8 +199,10 @@ export type ReadModelCommit = {
 /** Reading verdicts needs no ownership; the audit uses this half. */
 export interface ReadModelReader {
   checkpoint(): Checkpoint | undefined;
-  /** The notices among these windows, in one round trip. */
-  noticesOf(keys: readonly WindowKey[]): readonly Notice[];
+  /** The notices within these ranges, in one round trip; one that is in several may come several times. */
+  noticesIn(ranges: readonly NoticeRange[]): readonly Notice[];
+  /** These notices, as far as they are there. Rare, so they may be looked for one by one. */
+  noticesNamed(refs: readonly NoticeRef[]): readonly Notice[];
   /** Tail rows after `sequence`, ascending. */
   tailAfter(sequence: bigint): readonly TailRow[];
   /** The last tail row, if any. */

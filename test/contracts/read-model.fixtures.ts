@@ -5,12 +5,12 @@ import { TocsinError } from '../../src/domain/core/errors.ts';
 import type {
   Checkpoint,
   Notice,
+  NoticeRange,
   ParkedRow,
   ReadModel,
   ReadModelCommit,
   TailRow,
   VerdictRow,
-  WindowKey,
 } from '../../src/projections/ports.ts';
 import { MAX_INSTANT } from '../../src/domain/core/instants.ts';
 import { DEFAULT_WINDOW_MS, tumblingWindowStart } from '../../src/domain/core/windows.ts';
@@ -50,6 +50,11 @@ export function noticeOf(more: Partial<Notice> = {}): Notice {
     windowStart: tumblingWindowStart(requestedAt, DEFAULT_WINDOW_MS),
     requestedAt,
     recordedAt: requestedAt + 5,
+    severity: null,
+    bypass: false,
+    released: false,
+    releases: 0,
+    heldAt: null,
     ...more,
   };
 }
@@ -118,6 +123,7 @@ export function commitOf(
   return {
     checkpoint: checkpointAt(sequence, checkpoint),
     notices: [],
+    amended: [],
     verdicts: [],
     tail: [],
     parked: [],
@@ -146,15 +152,27 @@ export function batchUpTo(sequence: bigint, size = 30): ReadModelCommit {
   });
 }
 
-/** Few windows, each one part away from others, so that keys meet and just miss. */
-export const windowsOfFew: fc.Arbitrary<WindowKey> = fc.record({
+/** Few subjects, each one part away from others, so that they meet and just miss. */
+const subjects = {
   mock: fc.boolean(),
   user: fc.constantFrom('1', '10', '2'),
   triggerType: fc.constantFrom('a', 'a_b'),
-  windowStart: fc.constantFrom(0, DEFAULT_WINDOW_MS, AT),
+};
+
+/** Few instants, so that ranges begin and end on them. */
+const fewInstants = fc.constantFrom(0, 1, 5, 6, AT);
+
+/** Ranges that may be empty, on both axes. */
+export const rangesOfFew: fc.Arbitrary<NoticeRange> = fc.record({
+  ...subjects,
+  axis: fc.constantFrom('requestedAt', 'recordedAt'),
+  from: fewInstants,
+  to: fewInstants,
 });
 
-export const noticesInFewWindows: fc.Arbitrary<readonly Notice[]> = listOf(windowsOfFew);
+export const noticesOfFew: fc.Arbitrary<readonly Notice[]> = listOf(
+  fc.record({ ...subjects, requestedAt: fewInstants, recordedAt: fewInstants }),
+);
 
 /** Notices whose users' order as text is not their order beside a colon, and windows of all times. */
 export const notices: fc.Arbitrary<readonly Notice[]> = listOf(
@@ -172,10 +190,10 @@ export const notices: fc.Arbitrary<readonly Notice[]> = listOf(
   }),
 );
 
-function listOf(windows: fc.Arbitrary<WindowKey>): fc.Arbitrary<readonly Notice[]> {
+function listOf(parts: fc.Arbitrary<Partial<Notice>>): fc.Arbitrary<readonly Notice[]> {
   return fc
-    .array(windows, { maxLength: 40 })
-    .map((all) => all.map((key, index) => noticeOf({ ...key, id: `notice-${index}` })));
+    .array(parts, { maxLength: 40 })
+    .map((all) => all.map((part, index) => noticeOf({ ...part, id: `notice-${index}` })));
 }
 
 /** Kind and code of the TocsinError that `work` throws. */

@@ -3,19 +3,20 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { snapshotOf, type ReadModelTables } from '../../src/adapters/sqlite/read-model-tables.ts';
 import { formatInstantSeconds } from '../../src/domain/core/instants.ts';
-import type { Notice, ReadModel, WindowKey } from '../../src/projections/ports.ts';
+import type { Notice, NoticeRange, ReadModel } from '../../src/projections/ports.ts';
 import {
+  AT,
   batchUpTo,
   checkpointAt,
   commitOf,
   noticeOf,
   notices,
-  noticesInFewWindows,
+  noticesOfFew,
   parkedOf,
+  rangesOfFew,
   tailOf,
   tailRows,
   verdictOf,
-  windowsOfFew,
   type ReadModelHarness,
 } from './read-model.fixtures.ts';
 
@@ -75,7 +76,7 @@ export function readModelSuite(name: string, harnessOf: () => ReadModelHarness):
         { counts: { events: 9, triggered: 1, published: 1, suppressed: 1, parked: 1, unknown: 5 } },
       );
       model.commit(commit);
-      const { unparked: _, ...held } = commit;
+      const { unparked: _, amended: __, ...held } = commit;
       const expected = {
         ...held,
         reasons: new Map([
@@ -114,26 +115,29 @@ export function readModelSuite(name: string, harnessOf: () => ReadModelHarness):
       expect(model.lastTail()?.sequence).toBe(5n);
     });
 
-    test('finds the notices of windows, and no others', () => {
+    test('finds the notices within ranges, and no others', () => {
       fc.assert(
-        fc.property(noticesInFewWindows, fc.array(windowsOfFew), (all, keys) => {
+        fc.property(noticesOfFew, fc.array(rangesOfFew), (all, ranges) => {
           model.reset();
           model.commit(commitOf(1n, { notices: all }));
-          const expected = all.filter((notice) => keys.some((key) => sameWindow(key, notice)));
-          expect(byId(model.noticesOf(keys))).toEqual(byId(expected));
+          const expected = all.filter((notice) => ranges.some((range) => isWithin(range, notice)));
+          expect(byId(model.noticesIn(ranges))).toEqual(byId(expected));
         }),
-        { numRuns: 100 },
+        { numRuns: 200 },
       );
     });
 
-    test('finds thousands of windows at once, each notice once, in the order of the windows', () => {
+    test('finds thousands of ranges at once, each notice once, in the order of the ranges', () => {
       const all = Array.from({ length: 3_001 }, (_, user) =>
         noticeOf({ id: `notice-${user}`, user: String(user + 1) }),
       );
       model.commit(commitOf(1n, { notices: all }));
-      const keys = all.toReversed();
-      expect(model.noticesOf([...keys, ...keys])).toEqual(keys);
-      expect(model.noticesOf([])).toEqual([]);
+      const notices = all.toReversed();
+      for (const axis of ['requestedAt', 'recordedAt'] as const) {
+        const ranges = notices.map((notice) => aroundOf(notice, axis));
+        expect(model.noticesIn([...ranges, ...ranges])).toEqual(notices);
+      }
+      expect(model.noticesIn([])).toEqual([]);
     });
 
     test('finds every notice of a window that was let through again', () => {
@@ -141,9 +145,37 @@ export function readModelSuite(name: string, harnessOf: () => ReadModelHarness):
       for (const [index, notice] of twice.entries()) {
         model.commit(commitOf(BigInt(index), { notices: [notice] }));
       }
-      expect(model.noticesOf([noticeOf()])).toEqual(twice);
+      expect(model.noticesIn([aroundOf(noticeOf(), 'requestedAt')])).toEqual(twice);
       const line = '42:important_urgent_task:2026-04-30T02:00:00Z';
       expect([...model.dedupeKeys()]).toEqual([line, line]);
+    });
+
+    test('finds notices by their names, where subject and id are both right', () => {
+      const notices = [noticeOf(), noticeOf({ id: 'notice-2', user: '43' })];
+      model.commit(commitOf(1n, { notices }));
+      const { mock, user, triggerType, id } = noticeOf();
+      const ref = { mock, user, triggerType, id };
+      expect(model.noticesNamed([ref])).toEqual([noticeOf()]);
+      const others = [{ mock: true }, { user: '43' }, { triggerType: 'a' }, { id: 'notice-2' }];
+      expect(model.noticesNamed(others.map((other) => ({ ...ref, ...other })))).toEqual([]);
+    });
+
+    test('keeps what a notice was amended to last, also to the next owner', () => {
+      const notices = [noticeOf(), noticeOf({ id: 'notice-2', severity: 'urgent', bypass: true })];
+      model.commit(commitOf(1n, { notices }));
+      const released = noticeOf({ released: true, releases: 1 });
+      const again = { ...released, released: false, heldAt: AT + 9 };
+      model.commit(commitOf(2n, { amended: [released, again] }));
+      reopen();
+      expect([...model.notices()]).toEqual([again, notices[1]]);
+      const { mock, user, triggerType, id } = again;
+      expect(model.noticesNamed([{ mock, user, triggerType, id }])).toEqual([again]);
+    });
+
+    test('amends what the same commit has brought', () => {
+      const amended = noticeOf({ released: true, releases: 1 });
+      model.commit(commitOf(1n, { notices: [noticeOf()], amended: [amended] }));
+      expect([...model.notices()]).toEqual([amended]);
     });
 
     test('lists the dedupe keys bytewise as they are written', () => {
@@ -246,15 +278,24 @@ export function readModelSuite(name: string, harnessOf: () => ReadModelHarness):
   });
 }
 
-function sameWindow(a: WindowKey, b: WindowKey): boolean {
+function isWithin(range: NoticeRange, notice: Notice): boolean {
   return (
-    a.user === b.user &&
-    a.triggerType === b.triggerType &&
-    a.mock === b.mock &&
-    a.windowStart === b.windowStart
+    range.user === notice.user &&
+    range.triggerType === notice.triggerType &&
+    range.mock === notice.mock &&
+    range.from <= notice[range.axis] &&
+    notice[range.axis] < range.to
   );
 }
 
+/** The narrowest range that a notice is in. */
+function aroundOf(notice: Notice, axis: NoticeRange['axis']): NoticeRange {
+  const { mock, user, triggerType } = notice;
+  return { mock, user, triggerType, axis, from: notice[axis], to: notice[axis] + 1 };
+}
+
+/** Each once, by id. */
 function byId(all: readonly Notice[]): readonly Notice[] {
-  return all.toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  const distinct = new Map(all.map((notice) => [notice.id, notice]));
+  return [...distinct.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1));
 }

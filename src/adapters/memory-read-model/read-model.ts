@@ -1,9 +1,11 @@
 // A read model in memory, for tests and simulations: the same promises as the one on disk, without
 // a file. Everything is held, so it is not for long logs.
 import { formatInstantSeconds } from '../../domain/core/instants.ts';
+import { subjectText } from '../../projections/notification/known.ts';
 import type {
   Checkpoint,
   Notice,
+  NoticeSubject,
   ParkedRow,
   ReadModel,
   ReadModelCommit,
@@ -17,9 +19,8 @@ import {
   TAIL_LIMIT,
 } from '../sqlite/read-model-commit.ts';
 import {
-  distinctWindows,
+  distinctRanges,
   snapshotOf,
-  windowText,
   type ReadModelSnapshot,
   type ReadModelTables,
 } from '../sqlite/read-model-tables.ts';
@@ -41,9 +42,10 @@ export type MemoryReadModelStore = {
 
 type Contents = {
   checkpoint: Checkpoint | undefined;
-  readonly notices: Notice[];
-  /** The same by window; a window that was released may hold several. */
-  readonly byWindow: Map<string, Notice[]>;
+  /** By id, in the order in which they were let through. */
+  readonly notices: Map<string, Notice>;
+  /** The ids of each subject's notices. */
+  readonly bySubject: Map<string, string[]>;
   readonly verdicts: Map<string, VerdictRow>;
   tail: TailRow[];
   readonly parked: Map<string, ParkedRow>;
@@ -104,8 +106,8 @@ export function memoryReadModel(): MemoryReadModel {
 function empty(): Contents {
   return {
     checkpoint: undefined,
-    notices: [],
-    byWindow: new Map(),
+    notices: new Map(),
+    bySubject: new Map(),
     verdicts: new Map(),
     tail: [],
     parked: new Map(),
@@ -115,12 +117,13 @@ function empty(): Contents {
 /** Cannot fail half-way: what could be wrong with a commit was checked before. */
 function apply(contents: Contents, commit: ReadModelCommit): void {
   for (const notice of commit.notices) {
-    contents.notices.push(notice);
-    const key = windowText(notice);
-    const holders = contents.byWindow.get(key);
-    if (holders === undefined) contents.byWindow.set(key, [notice]);
-    else holders.push(notice);
+    contents.notices.set(notice.id, notice);
+    const subject = subjectText(notice);
+    const ids = contents.bySubject.get(subject);
+    if (ids === undefined) contents.bySubject.set(subject, [notice.id]);
+    else ids.push(notice.id);
   }
+  for (const notice of commit.amended) contents.notices.set(notice.id, notice);
   for (const verdict of commit.verdicts) {
     // Decided again: it takes its place among the newest.
     contents.verdicts.delete(verdict.event);
@@ -148,16 +151,28 @@ function nextTail(contents: Contents, commit: ReadModelCommit): TailRow[] {
 function tablesOf(contents: () => Contents): ReadModelTables {
   return {
     checkpoint: () => contents().checkpoint,
-    noticesOf: (keys) =>
-      [...distinctWindows(keys).keys()].flatMap((key) => contents().byWindow.get(key) ?? []),
+    noticesIn: (ranges) =>
+      distinctRanges(ranges).flatMap((range) =>
+        noticesOf(contents(), range).filter((notice) => {
+          const at = notice[range.axis];
+          return range.from <= at && at < range.to;
+        }),
+      ),
+    noticesNamed: (refs) =>
+      refs.flatMap((ref) => noticesOf(contents(), ref).filter(({ id }) => id === ref.id)),
     tailAfter: (sequence) => contents().tail.filter((row) => row.sequence > sequence),
     lastTail: () => contents().tail.at(-1),
     parked: () => [...contents().parked.values()],
     reasons: () => reasonsOf(contents().verdicts.values()),
-    dedupeKeys: () => dedupeKeysOf(contents().notices),
-    notices: () => [...contents().notices],
+    dedupeKeys: () => dedupeKeysOf([...contents().notices.values()]),
+    notices: () => [...contents().notices.values()],
     verdicts: () => [...contents().verdicts.values()],
   };
+}
+
+function noticesOf({ notices, bySubject }: Contents, subject: NoticeSubject): readonly Notice[] {
+  const ids = bySubject.get(subjectText(subject)) ?? [];
+  return ids.flatMap((id) => notices.get(id) ?? []);
 }
 
 function reasonsOf(verdicts: Iterable<VerdictRow>): ReadonlyMap<string, number> {

@@ -1,9 +1,11 @@
 // The reading half of the read model, on one connection. Every method but `dedupeKeys` has finished
 // its statements when it returns, so nothing stays open while the caller awaits something.
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { Notice, WindowKey } from '../../projections/ports.ts';
+import type { Axis } from '../../domain/policy/policy.ts';
+import type { Notice, NoticeRange } from '../../projections/ports.ts';
 import { damaged, guarded } from './read-model-errors.ts';
-import { distinctWindows, type ReadModelTables } from './read-model-tables.ts';
+import { RECORDED_INDEX } from './read-model-schema.ts';
+import { distinctRanges, type ReadModelTables } from './read-model-tables.ts';
 import {
   bigint,
   integer,
@@ -16,21 +18,21 @@ import {
   type Row,
 } from './read-model-rows.ts';
 
-/** Windows looked up by one statement; measured: larger ones gain nothing, one by one takes twice as long. */
-const KEYS_PER_STATEMENT = 128;
+/** Ranges looked up by one statement; measured: larger ones gain nothing, one by one takes twice as long. */
+const RANGES_PER_STATEMENT = 128;
 /** Rows fetched at a time where a whole table is read. */
 const PAGE_ROWS = 1_000;
 
-const NOTICE =
-  'n.id, n.mock, n.user, n.trigger_type, n.window_start, n.requested_at, n.recorded_at';
+const NOTICE = `n.id, n.mock, n.user, n.trigger_type, n.window_start, n.requested_at, n.recorded_at,
+  n.severity, n.bypass, n.released, n.releases, n.held_at`;
 
-// CROSS JOIN keeps the planner from scanning the notices and searching the keys.
-const NOTICES_OF = `
-  WITH k (user, trigger_type, mock, window_start)
-    AS (VALUES ${Array.from({ length: KEYS_PER_STATEMENT }, () => '(?, ?, ?, ?)').join(', ')})
+// CROSS JOIN keeps the planner from scanning the notices and searching the ranges.
+const noticesIn = (instant: 'requested_at' | 'recorded_at'): string => `
+  WITH k (user, trigger_type, mock, from_at, to_at)
+    AS (VALUES ${Array.from({ length: RANGES_PER_STATEMENT }, () => '(?, ?, ?, ?, ?)').join(', ')})
   SELECT ${NOTICE} FROM k CROSS JOIN notices AS n
-    ON n.user = k.user AND n.trigger_type = k.trigger_type
-    AND n.mock = k.mock AND n.window_start = k.window_start`;
+    ON n.user = k.user AND n.trigger_type = k.trigger_type AND n.mock = k.mock
+    AND n.${instant} >= k.from_at AND n.${instant} < k.to_at`;
 
 // Sorted as rendered: by columns, user 10 would come after user 1, but "10:" comes before "1:". The
 // odd division is a floor: SQLite's own cuts towards zero, and a phase can begin a window before 1970.
@@ -43,8 +45,13 @@ const DEDUPE_KEYS = `
  * Prepares the reading statements on `db`.
  *
  * @param what the file as errors name it
+ * @param options.mayWrite an index that only some logs need is made when it is first needed
  */
-export function readModelQueries(db: DatabaseSync, what: string): ReadModelTables {
+export function readModelQueries(
+  db: DatabaseSync,
+  what: string,
+  options: { readonly mayWrite?: boolean } = {},
+): ReadModelTables {
   const prepare = (sql: string): StatementSync => guarded(what, () => db.prepare(sql));
   const prepare64 = (sql: string): StatementSync => {
     const statement = prepare(sql);
@@ -52,7 +59,11 @@ export function readModelQueries(db: DatabaseSync, what: string): ReadModelTable
     return statement;
   };
   const checkpoint = prepare64('SELECT * FROM checkpoint');
-  const noticesOf = prepare(NOTICES_OF);
+  const byRequested = prepare(noticesIn('requested_at'));
+  let byRecorded: StatementSync | undefined;
+  const noticeNamed = prepare(`
+    SELECT ${NOTICE} FROM notices AS n
+    WHERE n.user = ? AND n.trigger_type = ? AND n.mock = ? AND n.id = ?`);
   const tailAfter = prepare64('SELECT * FROM tail WHERE sequence > ? ORDER BY sequence');
   const lastTail = prepare64('SELECT * FROM tail ORDER BY sequence DESC LIMIT 1');
   const parked = prepare64('SELECT * FROM parked ORDER BY rowid');
@@ -71,7 +82,23 @@ export function readModelQueries(db: DatabaseSync, what: string): ReadModelTable
         if (row === undefined) throw damaged(what, 'its checkpoint is gone');
         return toCheckpoint(row);
       }),
-    noticesOf: (keys) => guarded(what, () => noticesAmong(noticesOf, keys)),
+    noticesIn: (ranges) =>
+      guarded(what, () => {
+        const distinct = distinctRanges(ranges);
+        const on = (axis: Axis) => distinct.filter((range) => range.axis === axis);
+        const notices = noticesAmong(byRequested, on('requestedAt'));
+        const recorded = on('recordedAt');
+        if (recorded.length === 0) return notices;
+        if (byRecorded === undefined && options.mayWrite === true) db.exec(RECORDED_INDEX);
+        byRecorded ??= prepare(noticesIn('recorded_at'));
+        return [...notices, ...noticesAmong(byRecorded, recorded)];
+      }),
+    noticesNamed: (refs) =>
+      guarded(what, () =>
+        refs.flatMap(({ user, triggerType, mock, id }) =>
+          noticeNamed.all(user, triggerType, mock ? 1 : 0, id).map(toNotice),
+        ),
+      ),
     tailAfter: (sequence) => guarded(what, () => tailAfter.all(sequence).map(toTail)),
     lastTail: () =>
       guarded(what, () => {
@@ -90,16 +117,16 @@ export function readModelQueries(db: DatabaseSync, what: string): ReadModelTable
   };
 }
 
-function noticesAmong(statement: StatementSync, keys: readonly WindowKey[]): readonly Notice[] {
-  const distinct = [...distinctWindows(keys).values()];
+function noticesAmong(statement: StatementSync, ranges: readonly NoticeRange[]): Notice[] {
   const notices: Notice[] = [];
-  for (let start = 0; start < distinct.length; start += KEYS_PER_STATEMENT) {
+  for (let start = 0; start < ranges.length; start += RANGES_PER_STATEMENT) {
     const values: (string | number | null)[] = [];
-    for (const key of distinct.slice(start, start + KEYS_PER_STATEMENT)) {
-      values.push(key.user, key.triggerType, key.mock ? 1 : 0, key.windowStart);
+    for (const range of ranges.slice(start, start + RANGES_PER_STATEMENT)) {
+      const { user, triggerType, mock, from, to } = range;
+      values.push(user, triggerType, mock ? 1 : 0, from, to);
     }
     // The statement has a fixed number of places; what is left stays null and equals nothing.
-    while (values.length < KEYS_PER_STATEMENT * 4) values.push(null);
+    while (values.length < RANGES_PER_STATEMENT * 5) values.push(null);
     for (const row of statement.all(...values)) notices.push(toNotice(row));
   }
   return notices;

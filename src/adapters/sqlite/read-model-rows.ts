@@ -10,6 +10,7 @@ import type {
   VerdictRow,
 } from '../../projections/ports.ts';
 import type { Position } from '../../domain/core/positions.ts';
+import { SEVERITIES, type Severity } from '../../domain/trigger/severity.ts';
 import { damaged } from './read-model-errors.ts';
 
 /** A row with unchecked cells. */
@@ -91,7 +92,20 @@ export function toNotice(row: Row): Notice {
     windowStart: integer(row, 'window_start'),
     requestedAt: integer(row, 'requested_at'),
     recordedAt: integer(row, 'recorded_at'),
+    severity: severity(row),
+    bypass: integer(row, 'bypass') === 1,
+    released: integer(row, 'released') === 1,
+    releases: integer(row, 'releases'),
+    heldAt: row['held_at'] === null ? null : integer(row, 'held_at'),
   };
+}
+
+function severity(row: Row): Severity | null {
+  const value = textOrNull(row, 'severity');
+  if (value === null) return null;
+  const known = SEVERITIES.find((each) => each === value);
+  if (known === undefined) throw unexpected('severity', value);
+  return known;
 }
 
 /** A row of `verdicts`. */

@@ -37,7 +37,12 @@ const TABLES = `
     trigger_type TEXT NOT NULL,
     window_start INTEGER NOT NULL,
     requested_at INTEGER NOT NULL,
-    recorded_at INTEGER NOT NULL
+    recorded_at INTEGER NOT NULL,
+    severity TEXT,
+    bypass INTEGER NOT NULL,
+    released INTEGER NOT NULL,
+    releases INTEGER NOT NULL,
+    held_at INTEGER
   );
 
   CREATE TABLE verdicts (
@@ -92,15 +97,22 @@ const TABLES = `
   );
 `;
 
-// The window comes last, so that one user's notices of a type are a range of it, in order of time.
+// The instant comes last, so that one user's notices of a type within a span of time are a range of it.
 // Notices and verdicts have no index on their random ids: at ten million rows every insert would
 // touch a page of its own. The index of parked verdicts holds only those, so it stays tiny; the one
 // by position grows at its end.
 const INDEXES = `
-  CREATE INDEX notices_by_window ON notices (user, trigger_type, mock, window_start);
+  CREATE INDEX notices_by_requested ON notices (user, trigger_type, mock, requested_at);
   CREATE INDEX verdicts_by_position ON verdicts (position_commit, position_prepare);
   CREATE UNIQUE INDEX verdicts_parked ON verdicts (event) WHERE verdict = 'parked';
 `;
+
+/**
+ * Made when a policy goes by `recordedAt` for the first time: whoever has no such policy, as most, does
+ * not pay for a second index with every notice.
+ */
+export const RECORDED_INDEX =
+  'CREATE INDEX IF NOT EXISTS notices_by_recorded ON notices (user, trigger_type, mock, recorded_at)';
 
 const rfc3339 = (column: string): string =>
   `strftime('%Y-%m-%dT%H:%M:%fZ', ${column} / 1000.0, 'unixepoch') AS ${column}`;
@@ -108,7 +120,8 @@ const rfc3339 = (column: string): string =>
 const VIEWS = `
   CREATE VIEW notices_view AS SELECT
     id, mock, user, trigger_type,
-    ${rfc3339('window_start')}, ${rfc3339('requested_at')}, ${rfc3339('recorded_at')}
+    ${rfc3339('window_start')}, ${rfc3339('requested_at')}, ${rfc3339('recorded_at')},
+    severity, bypass, released, releases, ${rfc3339('held_at')}
   FROM notices;
   CREATE VIEW verdicts_view AS SELECT
     event, position_commit || '/' || position_prepare AS position, stream, revision, ruleset,

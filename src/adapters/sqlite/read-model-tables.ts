@@ -3,11 +3,11 @@
 import type {
   Checkpoint,
   Notice,
+  NoticeRange,
   ParkedRow,
   ReadModelReader,
   TailRow,
   VerdictRow,
-  WindowKey,
 } from '../../projections/ports.ts';
 
 /** What the port offers, and the two long tables whole. */
@@ -40,14 +40,15 @@ export function snapshotOf(tables: ReadModelTables): ReadModelSnapshot {
   };
 }
 
-/** A window as text that no other window shares. */
-export function windowText(key: WindowKey): string {
-  return `${key.user}\n${key.triggerType}\n${key.mock}\n${key.windowStart}`;
+/** A range as text that no other range shares. */
+function rangeText(range: NoticeRange): string {
+  const { user, triggerType, mock, axis, from, to } = range;
+  return `${user}\n${triggerType}\n${mock}\n${axis}\n${from}\n${to}`;
 }
 
-/** Each window once, in the order of its first mention. */
-export function distinctWindows(keys: readonly WindowKey[]): ReadonlyMap<string, WindowKey> {
-  const distinct = new Map<string, WindowKey>();
-  for (const key of keys) distinct.set(windowText(key), key);
-  return distinct;
+/** Each range once, in the order of its first mention. */
+export function distinctRanges(ranges: readonly NoticeRange[]): readonly NoticeRange[] {
+  const distinct = new Map<string, NoticeRange>();
+  for (const range of ranges) distinct.set(rangeText(range), range);
+  return [...distinct.values()];
 }

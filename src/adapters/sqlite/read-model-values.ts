@@ -42,6 +42,25 @@ export function noticeValues(notice: Notice): SQLInputValue[] {
     notice.windowStart,
     notice.requestedAt,
     notice.recordedAt,
+    notice.severity,
+    notice.bypass ? 1 : 0,
+    notice.released ? 1 : 0,
+    notice.releases,
+    notice.heldAt,
+  ];
+}
+
+/** What can change of a notice, and then which notice it is. */
+export function amendedValues(notice: Notice): SQLInputValue[] {
+  const { user, triggerType, mock, id } = notice;
+  return [
+    notice.released ? 1 : 0,
+    notice.releases,
+    notice.heldAt,
+    user,
+    triggerType,
+    mock ? 1 : 0,
+    id,
   ];
 }
 

@@ -7,6 +7,7 @@ import { assertCommit, isOwnershipLost, ownershipLost, TAIL_LIMIT } from './read
 import { text } from './read-model-rows.ts';
 import { FORGET } from './read-model-schema.ts';
 import {
+  amendedValues,
   checkpointValues,
   noticeValues,
   parkedValues,
@@ -33,7 +34,10 @@ const NO_OUTPUT: Left = { output: null, sequence: null };
 export function readModelWrites(db: DatabaseSync, token: string, what: string): ReadModelWrites {
   const insert = (table: string, columns: number) =>
     db.prepare(`INSERT INTO ${table} VALUES (${Array(columns).fill('?').join(', ')})`);
-  const notice = insert('notices', 7);
+  const notice = insert('notices', 12);
+  const amend = db.prepare(`
+    UPDATE notices SET released = ?, releases = ?, held_at = ?
+    WHERE user = ? AND trigger_type = ? AND mock = ? AND id = ?`);
   const verdict = insert('verdicts', 14);
   const tail = insert('tail', 12);
   const parked = db.prepare('INSERT OR REPLACE INTO parked VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)');
@@ -131,6 +135,7 @@ export function readModelWrites(db: DatabaseSync, token: string, what: string): 
         const changed = advance.run(...checkpointValues(commit.checkpoint), token, before.sequence);
         if (Number(changed.changes) !== 1) throw ownershipLost(what);
         for (const row of commit.notices) notice.run(...noticeValues(row));
+        for (const row of commit.amended) amend.run(...amendedValues(row));
         writeVerdicts(commit.verdicts);
         writeTail(commit, before);
         // In this order: a retried event may have been parked again.

@@ -130,7 +130,7 @@ function onConnection(
   owner: string,
   parts: { readonly dedupeKeys?: () => Iterable<string>; readonly close?: () => void },
 ): SqliteReadModel {
-  const queries = readModelQueries(db, what);
+  const queries = readModelQueries(db, what, { mayWrite: true });
   // Before anything is written: what cannot be read is no state to go on from.
   queries.checkpoint();
   const writes = guarded(what, () => readModelWrites(db, `${owner} ${crypto.randomUUID()}`, what));

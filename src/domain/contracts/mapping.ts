@@ -59,7 +59,7 @@ export function toNotificationRequested(
   };
 }
 
-/** The fields of a raise line: the contract without what the kernel gives. */
+/** The fields of a raise line: the contract without what the kernel gives, and the severity. */
 const RAISE_FIELDS = new Map([
   ['user_id', 'userId'],
   ['trigger_type', 'triggerType'],
@@ -71,6 +71,7 @@ const RAISE_FIELDS = new Map([
   ['trace_id', 'traceId'],
   ['mock_now', 'mockNow'],
   ['requested_at', 'requestedAt'],
+  ['severity', 'severity'],
   ['payload', 'payload'],
 ]);
 

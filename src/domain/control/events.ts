@@ -2,8 +2,11 @@
 // on these events and on nothing else that is not in the users' streams.
 import { z } from 'zod';
 import { createCodec, type EventOf } from '../core/codec.ts';
-import { textUpTo } from '../core/envelope.ts';
+import { InstantCodec, textUpTo } from '../core/envelope.ts';
 import { formatPosition, parsePosition } from '../core/positions.ts';
+import { ANY_TYPE } from '../policy/in-force.ts';
+import { PolicySchema } from '../policy/policy.ts';
+import { TriggerTypeSchema } from '../trigger/events.ts';
 
 /** A position at rest. */
 const PositionCodec = z.codec(z.string(), z.object({ commit: z.bigint(), prepare: z.bigint() }), {
@@ -64,12 +67,45 @@ const ParkResolved = {
   }),
 } as const;
 
+/** A trigger type, or all that have no policy of their own. */
+export const TypeOrAnySchema = z.union([z.literal(ANY_TYPE), TriggerTypeSchema], {
+  error: 'must be a trigger type (1 to 64 characters of a-z 0-9 _) or *',
+});
+
+/** From here on, requests of this type are decided under this policy. */
+const NotificationPolicySet = {
+  type: 'NotificationPolicySet',
+  version: 1,
+  schema: z.object({
+    triggerType: TypeOrAnySchema,
+    policy: PolicySchema,
+    reason: textUpTo(512),
+  }),
+} as const;
+
+/** The emergency brake: requests of this type that are stamped before `until` are suppressed. */
+const NotificationsMuted = {
+  type: 'NotificationsMuted',
+  version: 1,
+  schema: z.object({ triggerType: TypeOrAnySchema, until: InstantCodec, reason: textUpTo(512) }),
+} as const;
+
+/** Ends a mute before its time. */
+const NotificationsUnmuted = {
+  type: 'NotificationsUnmuted',
+  version: 1,
+  schema: z.object({ triggerType: TypeOrAnySchema, reason: textUpTo(512) }),
+} as const;
+
 /** Every event type of the control stream. */
 export const CONTROL_EVENTS = [
   StoreInitialised,
   RulesetActivated,
   OutputOpened,
   ParkResolved,
+  NotificationPolicySet,
+  NotificationsMuted,
+  NotificationsUnmuted,
 ] as const;
 
 export type ControlEvent = EventOf<(typeof CONTROL_EVENTS)[number]>;

@@ -1,6 +1,7 @@
 // What the control stream amounts to.
 import { match } from 'ts-pattern';
 import { comparePositions, START_POSITION, type Position } from '../core/positions.ts';
+import type { PolicyEvent } from '../policy/in-force.ts';
 import type { ControlEvent, ControlEventData } from './events.ts';
 
 /** A list of messages: which `OutputOpened` began it, and after which position it sends. */
@@ -15,12 +16,18 @@ export type ControlState = {
   readonly rulesets: readonly number[];
   /** The list in force. */
   readonly output: OutputList | undefined;
+  /** Everything that ever changed a policy or a mute, in order. */
+  readonly policyChanges: readonly PolicyChange[];
 };
+
+/** A change of the policies in force, and where in the log it is. */
+export type PolicyChange = { readonly event: PolicyEvent; readonly position: Position };
 
 export const initialControl: ControlState = {
   storeId: undefined,
   rulesets: [],
   output: undefined,
+  policyChanges: [],
 };
 
 /** Total; `at` says where the event is. */
@@ -43,6 +50,15 @@ export function evolveControl(
       output: { ...data, id: at.id, after: publishesAfter(data, at.position) },
     }))
     .with({ type: 'ParkResolved' }, () => state)
+    .with(
+      { type: 'NotificationPolicySet' },
+      { type: 'NotificationsMuted' },
+      { type: 'NotificationsUnmuted' },
+      (change) => ({
+        ...state,
+        policyChanges: [...state.policyChanges, { event: change, position: at.position }],
+      }),
+    )
     .exhaustive();
 }
 

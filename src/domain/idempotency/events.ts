@@ -7,6 +7,7 @@ import { StoredIdSchema } from '../core/identity.ts';
 import { userStream } from '../core/ids.ts';
 import { joinKey, taggedKeyPart } from '../core/keys.ts';
 import type { RaiseRequest } from '../trigger/commands.ts';
+import { SEVERITIES } from '../trigger/severity.ts';
 import { TARGET_TYPES, TRIGGER_SOURCES, TriggerTypeSchema } from '../trigger/events.ts';
 
 const IdempotencyClaimed = {
@@ -28,6 +29,7 @@ const IdempotencyClaimed = {
     idempotencyKey: textUpTo(191),
     jobId: textUpTo(64).optional(),
     traceId: textUpTo(64),
+    severity: z.enum(SEVERITIES).optional(),
     mockNow: InstantCodec.optional(),
     personal: z.object({ payload: JsonSchema.optional() }),
   }),

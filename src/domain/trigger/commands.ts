@@ -7,6 +7,7 @@ import { MAX_INSTANT, parseInstant, type Instant } from '../core/instants.ts';
 import type { Json } from '../core/json.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import { TARGET_TYPES, TRIGGER_SOURCES, TriggerTypeSchema } from './events.ts';
+import { SEVERITIES, type Severity } from './severity.ts';
 
 /** Longest payload, as JSON text in UTF-8 bytes. */
 export const MAX_PAYLOAD_BYTES = 32 * 1024;
@@ -50,6 +51,8 @@ export const RaiseInputSchema = z.strictObject({
   idempotencyKey: optionalText(191),
   jobId: optionalText(64),
   traceId: optionalText(64),
+  /** How urgent it is; a policy may let it through where it has risen. Default: none, as `normal`. */
+  severity: z.enum(SEVERITIES, { error: `must be one of ${SEVERITIES.join(', ')}` }).optional(),
   /** Pretend time, for API sources only; such triggers never meet real ones. */
   mockNow: InstantInput.optional(),
   payload: JsonSchema.refine((value) => payloadBytes(value) <= MAX_PAYLOAD_BYTES, {
@@ -72,6 +75,7 @@ export type RaiseRequest = {
   readonly idempotencyKey?: string | undefined;
   readonly jobId?: string | undefined;
   readonly traceId: string;
+  readonly severity?: Severity | undefined;
   readonly mockNow?: Instant | undefined;
   readonly payload?: Json | undefined;
 };

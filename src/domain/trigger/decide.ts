@@ -112,6 +112,7 @@ function offer(
         requestedAt: recordedAt,
         expiresAt,
         mock: request.mockNow !== undefined,
+        severity: request.severity,
         personal: { summary, fallbackText: fallbackText(texts, summary, targetUrl) },
       },
     },

@@ -5,6 +5,7 @@ import { createCodec, type EventOf } from '../core/codec.ts';
 import { InstantCodec, JsonSchema, textUpTo } from '../core/envelope.ts';
 import { StoredIdSchema } from '../core/identity.ts';
 import { isSiteRelativePath } from '../texts.ts';
+import { SEVERITIES } from './severity.ts';
 
 export const TRIGGER_SOURCES = ['worker_due_job', 'api_trigger', 'user_feedback'] as const;
 export const TARGET_TYPES = ['task_pool', 'schedule_event', 'task_item'] as const;
@@ -39,6 +40,7 @@ const TriggerRaised = {
     dedupeKey: textUpTo(512),
     traceId: textUpTo(64),
     requestedAt: InstantCodec,
+    severity: z.enum(SEVERITIES).optional(),
     /** Present exactly for mock triggers. */
     mockNow: InstantCodec.optional(),
     personal: z.object({ payload: JsonSchema.optional() }),
@@ -77,6 +79,8 @@ const NotificationRequested = {
     requestedAt: InstantCodec,
     expiresAt: InstantCodec,
     mock: z.boolean(),
+    /** The trigger's: what a policy may let through although the window is held. */
+    severity: z.enum(SEVERITIES).optional(),
     personal: z.object({ summary: z.string(), fallbackText: z.string() }),
   }),
 } as const;

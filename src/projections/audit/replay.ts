@@ -4,9 +4,8 @@ import { evolveControl, initialControl } from '../../domain/control/state.ts';
 import { controlCodec } from '../../domain/control/events.ts';
 import { controlStream } from '../../domain/core/ids.ts';
 import type { EventStore, RecordedEvent } from '../../domain/ports/event-store.ts';
-import { foldPage, initialFold, windowsOf, type FoldState } from '../notification/fold.ts';
-import { windowKeyText } from '../notification/rulesets.ts';
-import { retriedSteps } from '../notification/retried.ts';
+import { checkpointOf, foldPage, initialFold, type FoldState } from '../notification/fold.ts';
+import { knownFor } from '../notification/known.ts';
 import { projectionPrefixes, stepOf } from '../notification/steps.ts';
 import type { ReadModel } from '../ports.ts';
 
@@ -76,18 +75,13 @@ async function foldInto(
   storeId: string,
 ): Promise<FoldState> {
   const steps = events.map((recorded) => stepOf(kernel, recorded));
-  const retried = await retriedSteps(log, kernel, steps);
-  const windows = windowsOf(fold, steps, retried);
-  const holders = new Map(
-    state.noticesOf(windows).map((notice) => [windowKeyText(notice), notice.id]),
-  );
+  const known = await knownFor({ log, kernel, state }, fold, steps, parked);
   // Messages have no place in a replay: a list that begins after every position has none.
-  const page = foldPage(fold, steps, { holders, parked, retried }, NO_LIST, NO_NAMES);
+  const page = foldPage(fold, steps, known, NO_LIST, NO_NAMES);
   for (const event of page.unparked) parked.delete(event);
   for (const { event } of page.parked) parked.add(event);
-  const { notices, verdicts, tail, unparked } = page;
-  const checkpoint = { ...page.state, storeId, output: null, sequence: 0n };
-  state.commit({ checkpoint, notices, verdicts, tail, parked: page.parked, unparked });
+  const checkpoint = checkpointOf(page.state, { storeId, output: null, sequence: 0n });
+  state.commit({ ...page, checkpoint });
   return page.state;
 }
 

@@ -3,16 +3,28 @@
 import { comparePositions, type Position } from '../../domain/core/positions.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 import type { Instant } from '../../domain/core/instants.ts';
+import type { PolicyDecision, PolicyRequest } from '../../domain/policy/decide.ts';
+import {
+  evolvePolicies,
+  isSilenced,
+  NO_POLICIES,
+  policyFor,
+  type PoliciesInForce,
+} from '../../domain/policy/in-force.ts';
+import { instantOf, type Instants } from '../../domain/policy/windows.ts';
 import type { RecordedEvent } from '../../domain/ports/event-store.ts';
+import type { TriggerEventData } from '../../domain/trigger/events.ts';
 import type {
+  Checkpoint,
   Counts,
   EventRef,
   Notice,
+  NoticeRef,
+  NoticeSubject,
   OutputMessage,
   ParkedRow,
   TailRow,
   VerdictRow,
-  WindowKey,
 } from '../ports.ts';
 import {
   draftNotification,
@@ -23,14 +35,20 @@ import {
   type Draft,
   type MessageNames,
 } from './messages.ts';
-import { INITIAL_RULESET, RULESETS, windowKeyOf, windowKeyText, type Ruleset } from './rulesets.ts';
+import { instantsOf, subjectOf, subjectText, type NoticesById } from './known.ts';
+import { INITIAL_RULESET, RULESETS, type Ruleset } from './rulesets.ts';
 import type { Step } from './steps.ts';
+
+/** What a request for a notification says. */
+export type Request = TriggerEventData<'NotificationRequested'>;
 
 /** What the fold carries from one event to the next. */
 export type FoldState = {
   readonly position: Position;
   readonly lastEvent: EventRef | null;
   readonly ruleset: number;
+  /** Not in the checkpoint: they follow from the control stream up to its position. */
+  readonly policies: PoliciesInForce;
   /** Messages of the list so far. */
   readonly ordinal: bigint;
   readonly digest: string;
@@ -51,6 +69,7 @@ export const initialFold: FoldState = {
   position: { commit: 0n, prepare: 0n },
   lastEvent: null,
   ruleset: INITIAL_RULESET,
+  policies: NO_POLICIES,
   ordinal: 0n,
   digest: GENESIS_DIGEST,
   counts: NO_COUNTS,
@@ -58,8 +77,8 @@ export const initialFold: FoldState = {
 
 /** What is known from before the page. */
 export type Known = {
-  /** Notice ids by {@link windowKeyText}, for every window that the page asks about. */
-  readonly holders: ReadonlyMap<string, string>;
+  /** Notices by {@link subjectText} and id: all that can bear on what the page decides. */
+  readonly notices: ReadonlyMap<string, NoticesById>;
   /** Ids of the events that are parked. */
   readonly parked: ReadonlySet<string>;
   /** The steps of events that the page retries, by event id. */
@@ -87,6 +106,8 @@ export type FoldedPage = {
   readonly state: FoldState;
   readonly messages: readonly PlannedMessage[];
   readonly notices: readonly Notice[];
+  /** Notices of earlier pages that have changed. */
+  readonly amended: readonly Notice[];
   readonly verdicts: readonly VerdictRow[];
   readonly tail: readonly TailRow[];
   readonly parked: readonly ParkedRow[];
@@ -95,18 +116,13 @@ export type FoldedPage = {
   readonly firstRecordedAt: Instant | undefined;
 };
 
-/** The windows that a page asks about; hand their holders to {@link foldPage}. */
-export function windowsOf(
+/** What of a fold's state is kept: all but what the control stream says at any time. */
+export function checkpointOf(
   state: FoldState,
-  steps: readonly Step[],
-  retried: ReadonlyMap<string, Step>,
-): readonly WindowKey[] {
-  let ruleset = rulesetOf(state.ruleset);
-  return steps.flatMap((step) => {
-    if (step.kind === 'ruleset') ruleset = rulesetOf(step.ruleset);
-    const decided = step.kind === 'resolved' ? retried.get(step.data.event) : step;
-    return decided?.kind === 'request' ? [windowKeyOf(ruleset, decided.data)] : [];
-  });
+  identity: Pick<Checkpoint, 'storeId' | 'output' | 'sequence'>,
+): Checkpoint {
+  const { policies: _, ...kept } = state;
+  return { ...kept, ...identity };
 }
 
 /** The ruleset of that number. @throws TocsinError `ruleset_unknown`: this code must not go on */
@@ -133,6 +149,11 @@ export function foldPage(
   return page.result();
 }
 
+/** Whom a request is about, and where its window begins. */
+type Window = NoticeSubject & { readonly windowStart: Instant };
+
+const NO_NOTICES: readonly Notice[] = [];
+
 /** A page in the making: mutable within, so that a page costs one allocation per row and no more. */
 class PageFold {
   readonly #known: Known;
@@ -142,12 +163,15 @@ class PageFold {
   #position: Position;
   #last: EventRef | null;
   #ruleset: Ruleset;
+  #policies: PoliciesInForce;
   #ordinal: bigint;
   #digest: string;
   #firstRecordedAt: Instant | undefined;
-  readonly #held = new Map<string, string>();
+  /** Notices of subjects that this page has changed; of others, {@link Known} has them. */
+  readonly #changed = new Map<string, Map<string, Notice>>();
   readonly #messages: PlannedMessage[] = [];
-  readonly #notices: Notice[] = [];
+  readonly #notices = new Map<string, Notice>();
+  readonly #amended = new Map<string, Notice>();
   readonly #verdicts: VerdictRow[] = [];
   readonly #tail: TailRow[] = [];
   readonly #parked = new Map<string, ParkedRow>();
@@ -161,6 +185,7 @@ class PageFold {
     this.#position = state.position;
     this.#last = state.lastEvent;
     this.#ruleset = rulesetOf(state.ruleset);
+    this.#policies = state.policies;
     this.#ordinal = state.ordinal;
     this.#digest = state.digest;
   }
@@ -171,6 +196,7 @@ class PageFold {
     this.#last = { id: recorded.id, stream: recorded.stream, revision: recorded.revision };
     this.#counts.events += 1;
     if (step.kind === 'ruleset') this.#ruleset = rulesetOf(step.ruleset);
+    else if (step.kind === 'policy') this.#policies = evolvePolicies(this.#policies, step.change);
     else if (step.kind === 'unknown') this.#counts.unknown += 1;
     else if (step.kind === 'resolved') this.#resolve(step);
     else this.#decide(step, recorded.position);
@@ -182,12 +208,14 @@ class PageFold {
         position: this.#position,
         lastEvent: this.#last,
         ruleset: this.#ruleset.number,
+        policies: this.#policies,
         ordinal: this.#ordinal,
         digest: this.#digest,
         counts: this.#counts,
       },
       messages: this.#messages,
-      notices: this.#notices,
+      notices: [...this.#notices.values()],
+      amended: [...this.#amended.values()],
       verdicts: this.#verdicts,
       tail: this.#tail,
       parked: [...this.#parked.values()],
@@ -196,10 +224,13 @@ class PageFold {
     };
   }
 
-  #decide(step: Step, at: Position): void {
+  /** @param recordedAt the stamp that a request is decided by, where it is not its own */
+  #decide(step: Step, at: Position, recordedAt?: Instant): void {
     if (step.kind === 'poison') this.#park(step.recorded, at, step.fault.code, step.fault.detail);
     if (step.kind === 'triggered') this.#triggered(step, at);
-    if (step.kind === 'request') this.#request(step, at);
+    if (step.kind === 'request') this.#request(step, at, recordedAt ?? step.metadata.recordedAt);
+    if (step.kind === 'undelivered') this.#undelivered(step.ref);
+    if (step.kind === 'redriven') this.#redriven(step.ref);
   }
 
   #triggered(step: Extract<Step, { kind: 'triggered' }>, at: Position): void {
@@ -211,26 +242,92 @@ class PageFold {
     this.#send(draft, at);
   }
 
-  #request(step: Extract<Step, { kind: 'request' }>, at: Position): void {
+  #request(step: Extract<Step, { kind: 'request' }>, at: Position, recordedAt: Instant): void {
     const { recorded, data, metadata } = step;
     this.#firstRecordedAt ??= metadata.recordedAt;
-    const key = windowKeyOf(this.#ruleset, data);
-    const text = windowKeyText(key);
-    const holder = this.#held.get(text) ?? this.#known.holders.get(text);
-    const decision = this.#ruleset.decide(data, holder);
+    const subject = subjectOf(data);
+    const text = subjectText(subject);
+    const instants = instantsOf(data, recordedAt);
+    const severity = data.severity ?? null;
+    const decision = this.#verdictOf({ ...subject, ...instants, severity }, text);
+    const { windowStart, reason, basis } = decision;
+    const key = { ...subject, windowStart };
     if (decision.verdict === 'suppressed') {
       this.#counts.suppressed += 1;
-      this.#verdict(recorded, at, key, 'suppressed', decision.reason, decision.holder);
+      const { extended } = decision;
+      if (extended !== null) this.#extend(text, extended.id, instants);
+      this.#verdict(recorded, at, key, 'suppressed', reason, basis);
       return;
     }
-    const draft = draftNotification(recorded, data, metadata, key.windowStart, this.#names);
+    const draft = draftNotification(recorded, data, metadata, windowStart, this.#names);
     if (this.#tooLarge(draft, at, key)) return;
     this.#counts.published += 1;
-    this.#held.set(text, draft.id);
-    const { triggerRequestedAt: requestedAt } = data;
-    this.#notices.push({ ...key, id: draft.id, requestedAt, recordedAt: metadata.recordedAt });
+    const notice: Notice = {
+      ...key,
+      ...instants,
+      id: draft.id,
+      severity,
+      bypass: reason === 'severity_rose',
+      released: false,
+      releases: 0,
+      heldAt: null,
+    };
+    this.#notices.set(notice.id, notice);
+    this.#changing(text).set(notice.id, notice);
     const sequence = this.#send(draft, at);
-    this.#verdict(recorded, at, key, 'published', decision.reason, null, draft.id, sequence);
+    this.#verdict(recorded, at, key, 'published', reason, basis, draft.id, sequence);
+  }
+
+  #verdictOf(request: PolicyRequest, subject: string): PolicyDecision {
+    const { triggerType, recordedAt } = request;
+    const policy = policyFor(this.#policies, triggerType);
+    const silenced = isSilenced(this.#policies, triggerType, recordedAt);
+    return this.#ruleset.decide(policy, request, this.#noticesOf(subject), silenced);
+  }
+
+  /** A notice that never reached the person stops holding its window. */
+  #undelivered(ref: NoticeRef): void {
+    const text = subjectText(ref);
+    const notices = this.#noticesOf(text);
+    const notice = notices.find(({ id }) => id === ref.id);
+    if (notice === undefined) return;
+    const policy = policyFor(this.#policies, ref.triggerType);
+    if (!this.#ruleset.mayRelease(policy, ref, notice, notices)) return;
+    this.#amend(text, { ...notice, released: true, releases: notice.releases + 1 });
+  }
+
+  /** A notice that is sent again takes its window again. */
+  #redriven(ref: NoticeRef): void {
+    const text = subjectText(ref);
+    const notice = this.#noticesOf(text).find(({ id }) => id === ref.id);
+    if (notice?.released === true) this.#amend(text, { ...notice, released: false });
+  }
+
+  #extend(text: string, id: string, instants: Instants): void {
+    const notice = this.#noticesOf(text).find((other) => other.id === id);
+    if (notice === undefined) return;
+    const policy = policyFor(this.#policies, notice.triggerType);
+    this.#amend(text, { ...notice, heldAt: instantOf(policy, instants) });
+  }
+
+  #noticesOf(text: string): readonly Notice[] {
+    const notices = this.#changed.get(text) ?? this.#known.notices.get(text);
+    return notices === undefined ? NO_NOTICES : [...notices.values()];
+  }
+
+  #changing(text: string): Map<string, Notice> {
+    let notices = this.#changed.get(text);
+    if (notices === undefined) {
+      notices = new Map(this.#known.notices.get(text));
+      this.#changed.set(text, notices);
+    }
+    return notices;
+  }
+
+  #amend(text: string, notice: Notice): void {
+    this.#changing(text).set(notice.id, notice);
+    const isOfThisPage = this.#notices.has(notice.id);
+    (isOfThisPage ? this.#notices : this.#amended).set(notice.id, notice);
   }
 
   /** Gives a draft its place in the list; `null` when its event lies before the list. */
@@ -264,7 +361,7 @@ class PageFold {
   #verdict(
     recorded: RecordedEvent,
     position: Position,
-    key: WindowKey | undefined,
+    key: Window | undefined,
     verdict: VerdictRow['verdict'],
     reason: string,
     basis: string | null,
@@ -278,7 +375,7 @@ class PageFold {
     this.#verdicts.push({ ...about, verdict, reason, basis, messageId, sequence });
   }
 
-  #tooLarge(draft: Draft, at: Position, key?: WindowKey): boolean {
+  #tooLarge(draft: Draft, at: Position, key?: Window): boolean {
     const { length } = draft.body;
     const { maxBodyBytes } = this.#ruleset;
     if (length <= maxBodyBytes) return false;
@@ -287,13 +384,7 @@ class PageFold {
     return true;
   }
 
-  #park(
-    recorded: RecordedEvent,
-    at: Position,
-    code: string,
-    detail: string,
-    key?: WindowKey,
-  ): void {
+  #park(recorded: RecordedEvent, at: Position, code: string, detail: string, key?: Window): void {
     const { id: event, position, stream, revision, type } = recorded;
     const { number: ruleset } = this.#ruleset;
     this.#counts.parked += 1;
@@ -311,6 +402,8 @@ class PageFold {
     if (action === 'retry' && retried === undefined) return; // Its stream is gone: it stays parked.
     this.#parked.delete(event);
     this.#unparked.add(event);
-    if (action === 'retry' && retried !== undefined) this.#decide(retried, step.recorded.position);
+    if (action === 'drop' || retried === undefined) return;
+    // As if it came now: at this place, and by this event's stamp.
+    this.#decide(retried, step.recorded.position, step.metadata.recordedAt);
   }
 }

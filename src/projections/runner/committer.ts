@@ -2,9 +2,9 @@
 // after the committed prefix, never the newest in memory.
 import type { Position } from '../../domain/core/positions.ts';
 import type { Instant } from '../../domain/core/instants.ts';
-import { windowKeyText } from '../notification/rulesets.ts';
-import type { FoldedPage, PlannedMessage } from '../notification/fold.ts';
-import type { Checkpoint, ReadModel, ReadModelCommit } from '../ports.ts';
+import { checkpointOf, type FoldedPage, type PlannedMessage } from '../notification/fold.ts';
+import { subjectText, type NoticesById } from '../notification/known.ts';
+import type { Checkpoint, Notice, ReadModel, ReadModelCommit } from '../ports.ts';
 import type { Placement } from './placement.ts';
 
 /** Pages on their way: enough to hide the round trip, few enough to stay small. */
@@ -38,8 +38,8 @@ export class Committer {
   readonly #onCommit: (committed: Committed) => void;
   readonly #onFailure: (error: unknown) => void;
   readonly #queue: Pending[] = [];
-  /** Holders of windows that are decided but not committed, by window. */
-  readonly #holders = new Map<string, string>();
+  /** Notices that are decided or amended but not committed, by subject and id. */
+  readonly #uncommitted = new Map<string, Map<string, Notice>>();
   #running = false;
   #over = false;
   #room: (() => void)[] = [];
@@ -69,9 +69,9 @@ export class Committer {
     return this.#queue[0]?.page.firstRecordedAt;
   }
 
-  /** The id of the notice that holds a window, among pages that are not committed. */
-  holder(window: string): string | undefined {
-    return this.#holders.get(window);
+  /** A subject's notices as pages that are not committed have them. */
+  uncommitted(subject: string): NoticesById | undefined {
+    return this.#uncommitted.get(subject);
   }
 
   /** Queues a page; waits while there are too many. */
@@ -80,7 +80,12 @@ export class Committer {
     position: Position,
     delivered: Promise<readonly PlannedMessage[]>,
   ): Promise<void> {
-    for (const notice of page.notices) this.#holders.set(windowKeyText(notice), notice.id);
+    for (const notice of noticesOf(page)) {
+      const subject = subjectText(notice);
+      const notices = this.#uncommitted.get(subject);
+      if (notices === undefined) this.#uncommitted.set(subject, new Map([[notice.id, notice]]));
+      else notices.set(notice.id, notice);
+    }
     const pending: Pending = { page, position, sent: undefined };
     this.#queue.push(pending);
     delivered.then(
@@ -132,16 +137,14 @@ export class Committer {
     const pages = ready.map(({ page }) => page);
     const { storeId, output, markAfter } = this.#identity;
     const { position } = last;
-    const checkpoint = {
-      ...last.page.state,
-      position,
-      storeId,
-      output,
-      sequence: markAfter(last.page.state.ordinal),
-    };
+    const { state } = last.page;
+    const sequence = markAfter(state.ordinal);
+    const checkpoint = checkpointOf({ ...state, position }, { storeId, output, sequence });
     const commit = {
       checkpoint,
       notices: pages.flatMap(({ notices }) => notices),
+      // In the pages' order: a notice that was amended twice is what it was amended to last.
+      amended: pages.flatMap(({ amended }) => amended),
       verdicts: pages.flatMap(({ verdicts }) => verdicts),
       // In the stream's order: messages that had lost their place are at its end.
       tail: pages.flatMap(({ tail }) => tail).sort((a, b) => (a.sequence < b.sequence ? -1 : 1)),
@@ -149,9 +152,7 @@ export class Committer {
     };
     this.#state.commit(commit);
     this.#queue.splice(0, ready.length);
-    for (const { notices } of pages) {
-      for (const notice of notices) this.#holders.delete(windowKeyText(notice));
-    }
+    for (const notice of pages.flatMap(noticesOf)) this.#forget(notice);
     const lastRecordedAt = pages.findLast(({ firstRecordedAt }) => firstRecordedAt !== undefined);
     this.#onCommit({
       commit,
@@ -160,6 +161,15 @@ export class Committer {
       lastRecordedAt: lastRecordedAt?.firstRecordedAt,
     });
     this.#release();
+  }
+
+  /** Drops a notice that was committed, unless a later page has amended it. */
+  #forget(notice: Notice): void {
+    const subject = subjectText(notice);
+    const notices = this.#uncommitted.get(subject);
+    if (notices?.get(notice.id) !== notice) return;
+    notices.delete(notice.id);
+    if (notices.size === 0) this.#uncommitted.delete(subject);
   }
 
   #fail(error: unknown): void {
@@ -171,6 +181,10 @@ export class Committer {
   #release(): void {
     for (const resolve of this.#room.splice(0)) resolve();
   }
+}
+
+function noticesOf({ notices, amended }: FoldedPage): readonly Notice[] {
+  return amended.length === 0 ? notices : [...notices, ...amended];
 }
 
 /** Pages are committed together, so a decision of a later page wins over an earlier one's row. */

@@ -2,20 +2,19 @@
 // dropped, and the next epoch begins at what was committed.
 import { TocsinError } from '../../domain/core/errors.ts';
 import type { Instant } from '../../domain/core/instants.ts';
+import { NO_POLICIES, policiesAt, type PoliciesInForce } from '../../domain/policy/in-force.ts';
 import { comparePositions, formatPosition } from '../../domain/core/positions.ts';
 import type { RecordedEvent, SubscriptionEntry } from '../../domain/ports/event-store.ts';
 import {
   foldPage,
   initialFold,
   rulesetOf,
-  windowsOf,
   type FoldState,
   type FoldedPage,
 } from '../notification/fold.ts';
-import { windowKeyText } from '../notification/rulesets.ts';
-import { retriedSteps } from '../notification/retried.ts';
+import { knownFor } from '../notification/known.ts';
 import { projectionPrefixes, stepOf, type Step } from '../notification/steps.ts';
-import type { Checkpoint, OutputSession, WindowKey } from '../ports.ts';
+import type { Checkpoint, OutputSession } from '../ports.ts';
 import { Committer, type Committed } from './committer.ts';
 import type { RunnerContext, Way } from './context.ts';
 import { Delivery, EpochOver, type Role } from './delivery.ts';
@@ -65,7 +64,9 @@ export async function runEpoch(
   await assertLog(context);
   const { open, checkpoint, stored } = await settleOutput(context, session, way, signal);
   events.resumed(role, stored, checkpoint);
-  const start = { storeId, open, checkpoint, stored, role };
+  const policies =
+    checkpoint === undefined ? NO_POLICIES : policiesAt(control.policyChanges, checkpoint.position);
+  const start = { storeId, open, checkpoint, policies, stored, role };
   await new Epoch(context, session, start, events).run(observe, signal);
 }
 
@@ -144,6 +145,8 @@ type EpochStart = {
   readonly storeId: string;
   readonly open: OpenList;
   readonly checkpoint: Checkpoint | undefined;
+  /** The policies in force at the checkpoint. */
+  readonly policies: PoliciesInForce;
   readonly stored: Stored;
   readonly role: Role;
 };
@@ -164,7 +167,7 @@ class Epoch {
   constructor(
     context: RunnerContext,
     session: OutputSession,
-    { storeId, open, checkpoint, stored, role }: EpochStart,
+    { storeId, open, checkpoint, policies, stored, role }: EpochStart,
     events: EpochEvents,
   ) {
     this.#context = context;
@@ -177,7 +180,7 @@ class Epoch {
       events.tookOver();
     });
     this.#parked = new Set(context.state.parked().map(({ event }) => event));
-    this.#fold = checkpoint ?? initialFold;
+    this.#fold = { ...(checkpoint ?? initialFold), policies };
     this.#committer = new Committer(
       context.state,
       { storeId, output: open.list.id, markAfter: placement.markAfter },
@@ -292,23 +295,10 @@ class Epoch {
   }
 
   /** What the fold must know about earlier verdicts: one look-up for the page. */
-  async #known(steps: readonly Step[]) {
-    const holders = new Map<string, string>();
-    const { store, kernel } = this.#context;
-    const retried = await retriedSteps(store, kernel, steps);
-    const asked: WindowKey[] = [];
-    for (const window of windowsOf(this.#fold, steps, retried)) {
-      const text = windowKeyText(window);
-      const holder = this.#committer.holder(text);
-      if (holder === undefined) asked.push(window);
-      else holders.set(text, holder);
-    }
-    if (asked.length > 0) {
-      for (const notice of this.#context.state.noticesOf(asked)) {
-        holders.set(windowKeyText(notice), notice.id);
-      }
-    }
-    return { holders, parked: this.#parked, retried };
+  #known(steps: readonly Step[]) {
+    const { store: log, kernel, state } = this.#context;
+    const uncommitted = (subject: string) => this.#committer.uncommitted(subject);
+    return knownFor({ log, kernel, state, uncommitted }, this.#fold, steps, this.#parked);
   }
 
   /** A standby looks at the stream all the time; an idle active projector now and then. */

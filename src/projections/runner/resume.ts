@@ -2,7 +2,7 @@
 // (design section 5.4). It sends nothing but the tail that a server lost.
 import type { Checkpoint, OutputInfo, OutputMessage, OutputSession, TailRow } from '../ports.ts';
 import { draftNotification, draftTriggered, render } from '../notification/messages.ts';
-import { rulesetOf } from '../notification/fold.ts';
+import { subjectOf } from '../notification/known.ts';
 import { stepOf } from '../notification/steps.ts';
 import type { RunnerContext } from './context.ts';
 import { agrees, stampOf } from './headers.ts';
@@ -124,7 +124,7 @@ async function resend(
 
 /** A tail row's message, made again from the log. */
 async function rerender(context: RunnerContext, row: TailRow): Promise<OutputMessage> {
-  const { names, kernel, store } = context;
+  const { names, kernel, store, state } = context;
   const { stream, revision, ordinal, digest } = row;
   for await (const page of store.readStream(stream, {
     direction: 'forwards',
@@ -139,7 +139,10 @@ async function rerender(context: RunnerContext, row: TailRow): Promise<OutputMes
       return render(draftTriggered(recorded, step.data, step.metadata, names), place, names);
     }
     if (step.kind === 'request') {
-      const windowStart = rulesetOf(row.ruleset).windowStart(step.data);
+      // Where its window began was decided under the policy of that time, and is kept.
+      const [notice] = state.noticesNamed([{ ...subjectOf(step.data), id: row.id }]);
+      if (notice === undefined) break;
+      const { windowStart } = notice;
       const draft = draftNotification(recorded, step.data, step.metadata, windowStart, names);
       return render(draft, place, names);
     }

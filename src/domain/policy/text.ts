@@ -1,0 +1,103 @@
+// Policies as people write them: `anchored 30m on requestedAt`, `session(10m, max=4h)`.
+import { match } from 'ts-pattern';
+import { formatDuration, parseDuration } from '../core/durations.ts';
+import { err, type Result } from '../core/result.ts';
+import type { Issue } from '../trigger/commands.ts';
+import { checkPolicy, type Policy } from './policy.ts';
+
+/** How each kind is written; what is in brackets may be left out. */
+export const POLICY_FORMS = [
+  'tumbling WINDOW [phase LENGTH|keyHash]',
+  'anchored WINDOW',
+  'rolling COUNT WINDOW',
+  'session GAP max MAX',
+] as const;
+
+const OPTIONS = '[on requestedAt|recordedAt] [stale AFTER] [bypass COUNT]';
+
+/** The unnamed values of each kind, in their order. */
+const POSITIONAL: Readonly<Record<string, readonly string[]>> = {
+  tumbling: ['windowMs'],
+  anchored: ['windowMs'],
+  rolling: ['count', 'windowMs'],
+  session: ['gapMs', 'maxMs'],
+};
+
+/** Words that name the value after them. */
+const NAMED: Readonly<Record<string, string>> = {
+  phase: 'phase',
+  max: 'maxMs',
+  gap: 'gapMs',
+  on: 'axis',
+  axis: 'axis',
+  stale: 'staleAfterMs',
+  bypass: 'bypasses',
+};
+
+/** Reads a policy; brackets, commas and equals signs are as good as spaces. */
+export function parsePolicy(text: string): Result<Policy, readonly Issue[]> {
+  const [kind = '', ...words] = text.split(/[\s(),=]+/).filter((word) => word !== '');
+  const places = [...(POSITIONAL[kind] ?? [])];
+  if (places.length === 0) return err([wrong(`${printable(kind)} is no kind of policy`)]);
+  const fields: Record<string, string | number> = {};
+  for (let at = 0; at < words.length; at += 1) {
+    const word = words[at] ?? '';
+    const named = NAMED[word];
+    const field = named ?? places.find((place) => !(place in fields));
+    const value = named === undefined ? word : words[(at += 1)];
+    if (field === undefined || field in fields) {
+      return err([wrong(`${printable(word)} is one too many`)]);
+    }
+    if (value === undefined) return err([wrong(`${word} needs a value`)]);
+    const read = valueOf(field, value);
+    if (read === undefined) return err([{ field: word, message: expected(field, value) }]);
+    fields[field] = read;
+  }
+  return checkPolicy({ kind, ...fields });
+}
+
+/** The text that {@link parsePolicy} reads as this policy. */
+export function formatPolicy(policy: Policy): string {
+  const words = match(policy)
+    .with({ kind: 'tumbling' }, ({ windowMs, phase }) => [
+      formatDuration(windowMs),
+      ...(phase === 0 ? [] : ['phase', phase === 'keyHash' ? phase : formatDuration(phase)]),
+    ])
+    .with({ kind: 'anchored' }, ({ windowMs }) => [formatDuration(windowMs)])
+    .with({ kind: 'rolling' }, ({ count, windowMs }) => [String(count), formatDuration(windowMs)])
+    .with({ kind: 'session' }, ({ gapMs, maxMs }) => [
+      formatDuration(gapMs),
+      'max',
+      formatDuration(maxMs),
+    ])
+    .exhaustive();
+  const { kind, axis, staleAfterMs, bypasses } = policy;
+  if (staleAfterMs !== undefined) words.push('stale', formatDuration(staleAfterMs));
+  if (bypasses !== undefined) words.push('bypass', String(bypasses));
+  return [kind, ...words, 'on', axis].join(' ');
+}
+
+function valueOf(field: string, text: string): string | number | undefined {
+  if (field === 'axis' || text === 'keyHash') return text;
+  if (field === 'count' || field === 'bypasses') {
+    return /^\d{1,9}$/.test(text) ? Number(text) : undefined;
+  }
+  return field === 'phase' && text === '0' ? 0 : parseDuration(text);
+}
+
+function expected(field: string, value: string): string {
+  return field === 'count' || field === 'bypasses'
+    ? `needs a whole number, not ${printable(value)}`
+    : `needs a length of time such as 30m, 90s or 1h30m, not ${printable(value)}`;
+}
+
+function wrong(what: string): Issue {
+  return {
+    field: 'policy',
+    message: `${what}; write ${POLICY_FORMS.join(' | ')}, each ${OPTIONS}`,
+  };
+}
+
+function printable(word: string): string {
+  return JSON.stringify(word.slice(0, 64).replace(/[^\x20-\x7e]/g, '?'));
+}

@@ -1,0 +1,36 @@
+// Why a request was let through, suppressed or parked: every code, in one list. The read model, the
+// metrics and docs/policies.md use these and no others (a test compares).
+import type { DecodeFault } from './core/codec.ts';
+
+type ParkedCode = DecodeFault['code'] | 'message_too_large';
+
+/** The reason codes of each verdict, with their meaning in words. */
+export const REASONS = {
+  published: {
+    first_in_window: 'nothing holds the window that the request falls into',
+    within_budget: 'others were let through in the window, but fewer than the policy allows',
+    reopened: 'the notification that held the window was released: it never reached the person',
+    severity_rose: 'it is more severe than everything that holds the window, so it bypasses it',
+  },
+  suppressed: {
+    within_window: 'a notification holds the window',
+    rate_budget: 'as many notifications as the policy allows were let through in the window',
+    bypass_cap: 'its severity rose, but the window has had all the bypasses that the policy allows',
+    silenced: 'the type is muted',
+    stale: 'it was recorded too long after it had happened',
+  },
+  parked: {
+    broken_json: 'the event is not JSON',
+    metadata_invalid: 'the event’s metadata cannot be read',
+    schema_invalid: 'the event’s data is not of its type’s shape',
+    newer_version: 'a newer version of Tocsin wrote the event',
+    must_understand: 'the event demands to be understood, and is not known here',
+    message_too_large: 'its message would be larger than any server takes',
+  } satisfies Record<ParkedCode, string>,
+} as const;
+
+/** Why a request was let through. */
+export type PublishedReason = keyof typeof REASONS.published;
+
+/** Why a request was suppressed. */
+export type SuppressedReason = keyof typeof REASONS.suppressed;
