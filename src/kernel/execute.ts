@@ -89,7 +89,7 @@ export async function execute<S, E extends { readonly type: string }, A, R>(
     ids: new Set(),
     position: undefined,
   };
-  let loaded = request.assumeNew === true ? empty : await load(context, request);
+  let loaded = request.assumeNew === true ? empty : await loadUntil(context, request, deadline);
   let doubtful: Attempt<A> | undefined;
   for (let conflicts = 0; ;) {
     if (doubtful !== undefined && doubtful.ids.every((id) => loaded.ids.has(id))) {
@@ -120,7 +120,13 @@ export async function execute<S, E extends { readonly type: string }, A, R>(
         if (conflicts > 1 || request.assumeNew !== true) {
           await context.pause(context.random() * 10 * 2 ** conflicts);
         }
-        loaded = await load(context, request);
+        try {
+          loaded = await loadUntil(context, request, deadline);
+        } catch (error) {
+          // What was tried may be in the stream, and nobody can look.
+          if (doubtful !== undefined && isOutage(error)) return { kind: 'unknown' };
+          throw error;
+        }
     }
   }
 }
@@ -139,16 +145,42 @@ async function appendUntil(
     const deadlineMs = Math.max(1, deadline - context.elapsed());
     const result = await context.store.append(stream, expected, events, { deadlineMs });
     if (result.outcome !== 'unknown') return { ...result, doubtful: attempt > 0 };
-    const wait = Math.min(20 * 2 ** attempt, 1000) * (0.5 + context.random() / 2);
+    const wait = backoff(context, attempt);
     if (context.elapsed() + wait >= deadline) return { ...result, doubtful: true };
     await context.pause(wait);
   }
+}
+
+/** Folds a stream, waiting out an outage as long as there is time. */
+async function loadUntil<S, E>(
+  context: ExecuteContext,
+  request: Pick<ExecuteRequest<S, E, unknown, unknown>, 'aggregate' | 'stream'>,
+  deadline: number,
+): Promise<Loaded<S>> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await load(context, request, Math.max(1, deadline - context.elapsed()));
+    } catch (error) {
+      const wait = backoff(context, attempt);
+      if (!isOutage(error) || context.elapsed() + wait >= deadline) throw error;
+      await context.pause(wait);
+    }
+  }
+}
+
+function backoff({ random }: ExecuteContext, attempt: number): number {
+  return Math.min(20 * 2 ** attempt, 1000) * (0.5 + random() / 2);
+}
+
+function isOutage(error: unknown): boolean {
+  return error instanceof TocsinError && error.kind === 'unavailable';
 }
 
 /** Folds a stream; an event of the aggregate's that cannot be read stops everything that needs it. */
 async function load<S, E>(
   context: { readonly store: Pick<EventStore, 'readStream'> },
   request: Pick<ExecuteRequest<S, E, unknown, unknown>, 'aggregate' | 'stream'>,
+  silenceMs?: number,
 ): Promise<Loaded<S>> {
   const { aggregate, stream } = request;
   const ids = new Set<string>();
@@ -156,7 +188,7 @@ async function load<S, E>(
   let expected: ExpectedRevision = 'no_stream';
   let recordedAt = 0;
   let position: Position | undefined;
-  for await (const page of context.store.readStream(stream, { direction: 'forwards' })) {
+  for await (const page of context.store.readStream(stream, { direction: 'forwards', silenceMs })) {
     for (const recorded of page) {
       const decoded = aggregate.codec.decode(recorded);
       if (decoded.kind === 'fault') throw unreadable(recorded, decoded.fault.detail);
@@ -177,8 +209,9 @@ export async function loadState<S, E>(
   store: Pick<EventStore, 'readStream'>,
   aggregate: Aggregate<S, E>,
   stream: string,
+  silenceMs?: number,
 ): Promise<S> {
-  return (await load({ store }, { aggregate, stream })).state;
+  return (await load({ store }, { aggregate, stream }, silenceMs)).state;
 }
 
 function unreadable(recorded: RecordedEvent, detail: string): TocsinError {

@@ -27,6 +27,7 @@ import { scopeOf, triggerStream } from '../domain/trigger/stream.ts';
 import { encodeAll } from './encode.ts';
 import {
   execute,
+  DEFAULT_DEADLINE_MS,
   loadState,
   type Aggregate,
   type ExecuteContext,
@@ -185,10 +186,12 @@ async function raiseKeyed(
   const { userId, triggerType } = request;
   const stream = idempotencyStream(context.kernel, request, key);
   const commandId = keyedCommandId(userId, triggerType, key, hash);
-  const found = await loadState(context.store, claimAggregate, stream);
+  const deadline = context.elapsed() + (call.deadlineMs ?? DEFAULT_DEADLINE_MS);
+  const left = (): number => Math.max(1, deadline - context.elapsed());
+  const found = await loadState(context.store, claimAggregate, stream, left());
   let claim = found;
   if (claim === undefined) {
-    const state = await loadState(context.store, triggerAggregate, command.stream);
+    const state = await loadState(context.store, triggerAggregate, command.stream, left());
     const recordedAt = context.now();
     const decision = decideRaise(state, command, { recordedAt });
     if (!decision.ok) return rejected(decision.error);
@@ -209,7 +212,7 @@ async function raiseKeyed(
       stream,
       metadata: metadataOf(commandId, call.actor, call.traceparent),
       assumeNew: true,
-      deadlineMs: call.deadlineMs,
+      deadlineMs: left(),
       decide: (taken) =>
         ok(
           taken === undefined
@@ -231,7 +234,8 @@ async function raiseKeyed(
   if (!first.ok) return rejected(first.error);
   const again = { ...first.value, stream: claim.triggerStream, claimed: claim.occurrence };
   // A repeat has the ids of the first call, and the store would answer it as if it were the first.
-  return append(context, again, commandId, found === undefined && claim.occurrence === 1, call);
+  const assumeNew = found === undefined && claim.occurrence === 1;
+  return append(context, again, commandId, assumeNew, { ...call, deadlineMs: left() });
 }
 
 function answer(

@@ -70,6 +70,8 @@ export type ReadStreamOptions = {
   readonly direction: 'forwards' | 'backwards';
   readonly from?: bigint | undefined;
   readonly maxCount?: number | undefined;
+  /** How long the store may be silent before the read is `unavailable`; a store has a limit of its own. */
+  readonly silenceMs?: number | undefined;
 };
 
 export type SubscribeOptions = StreamFilter & {

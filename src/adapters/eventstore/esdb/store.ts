@@ -52,7 +52,7 @@ export function eventStoreDb(options: EventStoreDbOptions): EventStore {
     // A stream is read to write after it: what is not yet on this node would only be a conflict.
     const start = (request: Parameters<typeof connection.startRead>[0]) =>
       connection.startRead(request, requiresLeader);
-    yield* readStreamThrough(start, silenceMs, stream, read);
+    yield* readStreamThrough(start, Math.min(silenceMs, read.silenceMs ?? silenceMs), stream, read);
   };
 
   return {
