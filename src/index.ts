@@ -8,6 +8,18 @@ export { relayRaises } from './kernel/relay.ts';
 export type { RelayOptions, RelaySummary } from './kernel/relay.ts';
 export type { PendingRaise, RaiseSource, SettledRaise } from './kernel/raise-source.ts';
 export { alwaysNotify } from './kernel/evaluators.ts';
+export type {
+  Policies,
+  PolicyCall,
+  PolicyHistoryEntry,
+  PolicyResult,
+  PolicyView,
+} from './kernel/policies.ts';
+export type { PolicyRejection } from './domain/control/policies.ts';
+export type { PolicyEvent } from './domain/policy/in-force.ts';
+export { formatPolicy, parsePolicy } from './domain/policy/text.ts';
+export type { Axis, Policy, PolicyInput } from './domain/policy/policy.ts';
+export { SEVERITIES, type Severity } from './domain/trigger/severity.ts';
 export { defineTrigger } from './domain/trigger/definitions.ts';
 export type { TriggerDefinition } from './domain/trigger/definitions.ts';
 export type { Issue, RaiseInput, RaiseRequest, Rejection } from './domain/trigger/commands.ts';

@@ -10,7 +10,8 @@ import { execute, loadState, type Aggregate, type ExecuteContext } from './execu
 /** The ruleset that a new log starts under. */
 export const FIRST_RULESET = 1;
 
-const control: Aggregate<ControlState, ControlEvent> = {
+/** The control stream as an aggregate. */
+export const controlAggregate: Aggregate<ControlState, ControlEvent> = {
   codec: controlCodec,
   initial: initialControl,
   evolve: evolveControl,
@@ -21,7 +22,7 @@ export async function readControl(
   store: Pick<EventStore, 'readStream'>,
   kernel: string,
 ): Promise<ControlState> {
-  return loadState(store, control, controlStream(kernel));
+  return loadState(store, controlAggregate, controlStream(kernel));
 }
 
 /** Who writes, and under which command. */
@@ -45,7 +46,7 @@ export async function appendControl(
   const commandId = writer.newId();
   const ids = { commandId, correlationId: commandId, causationId: commandId };
   const result = await execute(writer, {
-    aggregate: control,
+    aggregate: controlAggregate,
     stream: controlStream(writer.kernel),
     metadata: { ...ids, actor: writer.actor },
     decide: (state) => ok({ events: decide(state), answer: undefined }),

@@ -14,6 +14,7 @@ import { occurrenceOf, type Occurrence } from '../domain/trigger/state.ts';
 import { initialiseControl } from './control.ts';
 import { alwaysNotify } from './evaluators.ts';
 import { loadState } from './execute.ts';
+import { createPolicies, type Policies } from './policies.ts';
 import { DEFAULT_CONCURRENCY, raiseAll } from './raise-all.ts';
 import {
   dryRun,
@@ -69,6 +70,8 @@ export interface Kernel extends AsyncDisposable {
   ): Result<{ readonly request: RaiseRequest; readonly evaluation: Evaluation }, Rejection>;
   /** A trigger by its `ast_` id (or its preview's `asp_` id); `undefined` when there is none. */
   trigger(id: string): Promise<TriggerView | undefined>;
+  /** What decides whether a notification is let through. */
+  readonly policies: Policies;
   /** Waits for raises in flight; later ones are refused. The store stays open. */
   close(): Promise<void>;
 }
@@ -82,6 +85,7 @@ export async function openKernel(options: KernelOptions): Promise<Kernel> {
   const context = contextOf(options);
   const { storeId } = await initialiseControl(context);
   if (storeId === undefined) throw new TypeError('an initialised log has an id');
+  const policies = createPolicies(context);
   const inFlight = new Set<Promise<unknown>>();
   let closed = false;
 
@@ -110,6 +114,13 @@ export async function openKernel(options: KernelOptions): Promise<Kernel> {
       ),
     dryRun: (input) => dryRun(context, input),
     trigger: (id) => track(() => findTrigger(context, id)),
+    policies: {
+      set: (change, call) => track(() => policies.set(change, call)),
+      mute: (change, call) => track(() => policies.mute(change, call)),
+      unmute: (change, call) => track(() => policies.unmute(change, call)),
+      show: () => track(() => policies.show()),
+      history: () => track(() => policies.history()),
+    },
     close,
     [Symbol.asyncDispose]: close,
   };

@@ -1,12 +1,11 @@
 // `tocsin park`: events that the projection could not act on, and what to do about them.
-import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { openReadModelReader } from '../../adapters/sqlite/read-model.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { formatPosition } from '../../domain/core/positions.ts';
 import { appendControl } from '../../kernel/control.ts';
 import { openStore } from '../compose.ts';
+import { controlWriter } from '../control-writer.ts';
 import { EXIT } from '../terminal.ts';
 import { execute, withCommonOptions, type Work } from './command.ts';
 
@@ -57,21 +56,9 @@ const resolveWith =
     const row = findParked(config.state, event);
     await using store = await openStore(config, `tocsin park ${action}`);
     const { stream, revision } = row;
-    await appendControl(
-      {
-        store,
-        kernel: config.name,
-        now: Date.now,
-        elapsed: () => performance.now(),
-        pause: async (ms) => {
-          await sleep(ms);
-        },
-        random: Math.random,
-        newId: randomUUID,
-        actor: 'cli',
-      },
-      () => [{ type: 'ParkResolved', data: { event, stream, revision, action, reason } }],
-    );
+    await appendControl(controlWriter(store, config.name), () => [
+      { type: 'ParkResolved', data: { event, stream, revision, action, reason } },
+    ]);
     terminal.print({ event, action });
     terminal.say(
       `${action} of ${event} is in the log; the projector acts on it when it gets there.`,

@@ -1,36 +1,120 @@
-// `tocsin policy show`: what decides whether a notification is let through.
+// `tocsin policy`: what decides whether a notification is let through, and since when.
+import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
-import { DEFAULT_WINDOW_MS } from '../../domain/core/windows.ts';
-import { INITIAL_RULESET } from '../../projections/notification/rulesets.ts';
+import { formatInstant } from '../../domain/core/instants.ts';
+import { formatPosition } from '../../domain/core/positions.ts';
+import { formatPolicy } from '../../domain/policy/text.ts';
+import { policyHistory, viewOf, type PolicyHistoryEntry } from '../../kernel/policies.ts';
+import { embeddedFile, isEventStoreDb, openReader } from '../compose.ts';
+import type { Config } from '../config.ts';
 import { EXIT } from '../terminal.ts';
 import { execute, withCommonOptions, type Work } from './command.ts';
+import { policyChangeCommands } from './policy-change.ts';
 
 type Options = { readonly json?: true };
 
 export function policyCommand(program: Command): void {
-  const policy = program.command('policy').description('dedupe policies');
-  withCommonOptions(policy.command('show').description('the policies in force'), [])
+  const policy = program
+    .command('policy')
+    .description('which notifications keep which others back, and mutes');
+  withCommonOptions(policy.command('show').description('the policies and mutes in force'), [
+    'store',
+    'name',
+  ])
     .addHelpText('after', '\nExample:\n  tocsin policy show --json')
     .action((options: Options) => execute(options, show));
+  withCommonOptions(
+    policy.command('history').description('every change of policies and mutes, by whom and why'),
+    ['store', 'name'],
+  )
+    .addHelpText('after', '\nExample:\n  tocsin policy history')
+    .action((options: Options) => execute(options, history));
+  policyChangeCommands(policy);
 }
 
-const show: Work<Options> = ({ terminal }) => {
-  const policies = [
-    {
-      triggerType: '*',
-      kind: 'tumbling',
-      windowMs: DEFAULT_WINDOW_MS,
-      phaseMs: 0,
-      axis: 'requestedAt',
-      ruleset: INITIAL_RULESET,
-    },
-  ];
-  terminal.print({ policies });
-  for (const { triggerType, kind, windowMs, axis, ruleset } of policies) {
+const show: Work<Options> = async ({ config, terminal }) => {
+  const changes = await historyOf(config);
+  const { policies, mutes } = viewOf(changes, Date.now());
+  const lastOf = (triggerType: string, type: PolicyHistoryEntry['type']) =>
+    changes.findLast((entry) => entry.data.triggerType === triggerType && entry.type === type);
+  const shown = [...policies].map(([triggerType, policy]) => {
+    const set = lastOf(triggerType, 'NotificationPolicySet');
+    return { triggerType, ...policy, text: formatPolicy(policy), set: set && recordOf(set) };
+  });
+  const muted = [...mutes].map(([triggerType, until]) => {
+    const set = lastOf(triggerType, 'NotificationsMuted');
+    return { triggerType, until: formatInstant(until), set: set && recordOf(set) };
+  });
+  terminal.print({ policies: shown, mutes: muted });
+  for (const { triggerType, text, set } of shown) {
+    terminal.say(`${triggerType}  ${text}  (${set === undefined ? 'the default' : by(set)})`);
+  }
+  for (const { triggerType, until, set } of muted) {
+    terminal.say(`${triggerType}  MUTED until ${until}  (${set === undefined ? '' : by(set)})`);
+  }
+  return EXIT.done;
+};
+
+const history: Work<Options> = async ({ config, terminal }) => {
+  const changes = await historyOf(config);
+  terminal.print({ changes: changes.map((entry) => ({ ...changeOf(entry), ...recordOf(entry) })) });
+  for (const entry of changes) {
     terminal.say(
-      `${triggerType}: at most one notification per user and type in each ${kind} window of ` +
-        `${windowMs / 60_000} minutes of the trigger's ${axis}, UTC (ruleset ${ruleset})`,
+      `${formatPosition(entry.position)}  ${entry.data.triggerType}  ${wordsOf(entry)}  (${by(recordOf(entry))})`,
     );
   }
-  return Promise.resolve(EXIT.done);
+  if (changes.length === 0) terminal.say('No policy was ever set; see tocsin policy show.');
+  return EXIT.done;
 };
+
+/** The changes in the log; none where there is no log yet. */
+async function historyOf(config: Config): Promise<readonly PolicyHistoryEntry[]> {
+  if (!isEventStoreDb(config.store) && !existsSync(embeddedFile(config.store))) return [];
+  await using log = await openReader(config);
+  return await policyHistory(log, config.name);
+}
+
+function changeOf(entry: PolicyHistoryEntry): object {
+  const { triggerType } = entry.data;
+  switch (entry.type) {
+    case 'NotificationPolicySet': {
+      const { policy } = entry.data;
+      return { change: 'set', triggerType, policy, text: formatPolicy(policy) };
+    }
+    case 'NotificationsMuted':
+      return { change: 'mute', triggerType, until: formatInstant(entry.data.until) };
+    case 'NotificationsUnmuted':
+      return { change: 'unmute', triggerType };
+  }
+}
+
+function wordsOf(entry: PolicyHistoryEntry): string {
+  switch (entry.type) {
+    case 'NotificationPolicySet':
+      return formatPolicy(entry.data.policy);
+    case 'NotificationsMuted':
+      return `muted until ${formatInstant(entry.data.until)}`;
+    case 'NotificationsUnmuted':
+      return 'unmuted';
+  }
+}
+
+type PolicyRecord = {
+  readonly position: string;
+  readonly recordedAt: string;
+  readonly actor: string | undefined;
+  readonly reason: string;
+};
+
+function recordOf({ position, recordedAt, actor, reason }: PolicyHistoryEntry): PolicyRecord {
+  return {
+    position: formatPosition(position),
+    recordedAt: formatInstant(recordedAt),
+    actor,
+    reason,
+  };
+}
+
+function by({ recordedAt, actor = 'somebody', reason }: PolicyRecord): string {
+  return `${recordedAt} by ${actor}: ${reason}`;
+}

@@ -1,0 +1,157 @@
+// `tocsin policy set|mute|unmute`: each change is an event, with who made it and why.
+import type { Command } from 'commander';
+import type { PolicyCommand } from '../../domain/control/policies.ts';
+import { parseDuration } from '../../domain/core/durations.ts';
+import { TocsinError } from '../../domain/core/errors.ts';
+import { formatInstant, parseInstant, type Instant } from '../../domain/core/instants.ts';
+import { formatPosition } from '../../domain/core/positions.ts';
+import { ANY_TYPE } from '../../domain/policy/in-force.ts';
+import { formatPolicy, parsePolicy, POLICY_FORMS } from '../../domain/policy/text.ts';
+import type { Issue } from '../../domain/trigger/commands.ts';
+import { initialiseControl } from '../../kernel/control.ts';
+import { changePolicies } from '../../kernel/policies.ts';
+import { openStore } from '../compose.ts';
+import { CLI_ACTOR, controlWriter } from '../control-writer.ts';
+import { EXIT } from '../terminal.ts';
+import { execute, withCommonOptions, type Context, type Work } from './command.ts';
+
+type ChangeOptions = {
+  readonly type: string;
+  readonly reason?: string;
+  readonly actor: string;
+  readonly json?: true;
+};
+type SetOptions = ChangeOptions & { readonly policy: string };
+type MuteOptions = ChangeOptions & { readonly for?: string; readonly until?: string };
+
+/** Adds the commands that change policies. */
+export function policyChangeCommands(policy: Command): void {
+  withChangeOptions(
+    policy
+      .command('set <POLICY...>')
+      .description('decide later requests of a type under another policy'),
+  )
+    .addHelpText(
+      'after',
+      `
+Policies:
+${POLICY_FORMS.map((form) => `  ${form}`).join('\n')}
+each with, as you need it: [on requestedAt|recordedAt] [stale AFTER] [bypass COUNT]
+
+Try one on the log's history before: tocsin audit simulate --policy "anchored 30m"
+
+Examples:
+  tocsin policy set anchored 30m --reason "two messages within a minute were too many"
+  tocsin policy set session 10m max 4h bypass 1 --type unfinished_feedback --reason "calmer"`,
+    )
+    .action((words: readonly string[], options: ChangeOptions) =>
+      execute<SetOptions>({ ...options, policy: words.join(' ') }, setPolicy),
+    );
+  withChangeOptions(
+    policy
+      .command('mute')
+      .description('the emergency brake: suppress requests until a time')
+      .option('--for <LENGTH>', 'how long from now, such as 2h')
+      .option('--until <INSTANT>', 'until when, RFC 3339 with an offset'),
+  )
+    .addHelpText('after', '\nExample:\n  tocsin policy mute --for 2h --reason "import runs wild"')
+    .action((options: MuteOptions) => execute(options, mute));
+  withChangeOptions(policy.command('unmute').description('end a mute before its time'))
+    .addHelpText('after', '\nExample:\n  tocsin policy unmute --reason "import is repaired"')
+    .action((options: ChangeOptions) => execute(options, unmute));
+}
+
+function withChangeOptions(command: Command): Command {
+  return withCommonOptions(
+    command
+      .option(
+        '--type <TYPE>',
+        'the trigger type; * stands for all others, in a mute for all',
+        ANY_TYPE,
+      )
+      .option('--reason <TEXT>', 'why, for the record; required')
+      .option('--actor <NAME>', 'who decides, for the record', CLI_ACTOR),
+    ['store', 'name'],
+  );
+}
+
+const setPolicy: Work<SetOptions> = async (context, options) => {
+  const parsed = parsePolicy(options.policy);
+  if (!parsed.ok) throw invalid('policy_invalid', parsed.error);
+  const { value: policy } = parsed;
+  const { type: triggerType, reason } = options;
+  const words = `${named(triggerType)}: ${formatPolicy(policy)}`;
+  return change(context, options, { kind: 'set', triggerType, policy, reason }, words);
+};
+
+const mute: Work<MuteOptions> = (context, options) => {
+  const until = untilOf(options);
+  const { type: triggerType, reason } = options;
+  const words = `${muted(triggerType)}: requests recorded before ${formatInstant(until)} are suppressed`;
+  return change(context, options, { kind: 'mute', triggerType, until, reason }, words);
+};
+
+const unmute: Work<ChangeOptions> = (context, options) => {
+  const { type: triggerType, reason } = options;
+  const words = `${muted(triggerType)}: no longer muted`;
+  return change(context, options, { kind: 'unmute', triggerType, reason }, words);
+};
+
+async function change(
+  { config, terminal }: Context,
+  { type: triggerType, actor }: ChangeOptions,
+  command: PolicyCommand,
+  words: string,
+): Promise<number> {
+  await using store = await openStore(config, `tocsin policy ${command.kind}`);
+  const writer = controlWriter(store, config.name, actor);
+  await initialiseControl(writer);
+  const result = await changePolicies(writer, command);
+  if (result.outcome === 'rejected') throw invalid(result.code, result.issues);
+  const position = result.outcome === 'changed' ? result.position : undefined;
+  terminal.print({
+    triggerType,
+    outcome: result.outcome,
+    position: position && formatPosition(position),
+  });
+  terminal.say(
+    result.outcome === 'changed'
+      ? `${words}; from here on in the log${position === undefined ? '' : ` (${formatPosition(position)})`}.`
+      : 'It is so already; nothing was written.',
+  );
+  return EXIT.done;
+}
+
+function named(triggerType: string): string {
+  return triggerType === ANY_TYPE ? 'all types without a policy of their own' : triggerType;
+}
+
+/** A mute of * is a brake on everything, whatever policies there are. */
+function muted(triggerType: string): string {
+  return triggerType === ANY_TYPE ? 'all types' : triggerType;
+}
+
+function untilOf({ for: length, until }: MuteOptions): Instant {
+  if ((length === undefined) === (until === undefined)) {
+    throw invalid('mute_invalid', [{ field: 'until', message: 'is not said, or said twice' }]);
+  }
+  if (until !== undefined) {
+    const parsed = parseInstant(until);
+    if (parsed.ok) return parsed.value;
+    throw invalid('mute_invalid', [{ field: 'until', message: parsed.error }]);
+  }
+  const ms = parseDuration(length ?? '');
+  if (ms !== undefined) return Date.now() + ms;
+  throw invalid('mute_invalid', [{ field: 'for', message: 'is not a length such as 2h or 90s' }]);
+}
+
+const HINTS: Readonly<Record<string, string>> = {
+  policy_invalid: 'See tocsin policy set --help for the policies that there are.',
+  mute_invalid: 'Say --for LENGTH or --until INSTANT, such as --for 2h.',
+};
+
+function invalid(code: string, issues: readonly Issue[]): TocsinError {
+  const message = issues.map((issue) => `${issue.field} ${issue.message}`).join('; ');
+  const hint = HINTS[code] ?? 'Nothing was written. See tocsin policy --help.';
+  return new TocsinError('usage', code, message, { hint });
+}

@@ -1,0 +1,28 @@
+// How commands write into the control stream: by the system's clock, under a name that the log keeps.
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { EventStore } from '../domain/ports/event-store.ts';
+import type { ControlWriter } from '../kernel/control.ts';
+
+/** Who a command's decisions are by, unless it is told. */
+export const CLI_ACTOR = 'cli';
+
+/** A writer for one command. */
+export function controlWriter(
+  store: EventStore,
+  kernel: string,
+  actor: string = CLI_ACTOR,
+): ControlWriter {
+  return {
+    store,
+    kernel,
+    now: Date.now,
+    elapsed: () => performance.now(),
+    pause: async (ms) => {
+      await sleep(ms);
+    },
+    random: Math.random,
+    newId: randomUUID,
+    actor,
+  };
+}

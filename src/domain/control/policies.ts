@@ -1,0 +1,109 @@
+// Decisions about policies and mutes. Pure: what is refused, and which events are written.
+import { z } from 'zod';
+import { textUpTo } from '../core/envelope.ts';
+import { formatInstant, type Instant } from '../core/instants.ts';
+import { err, ok, type Result } from '../core/result.ts';
+import { evolvePolicies, NO_POLICIES, type PoliciesInForce } from '../policy/in-force.ts';
+import { checkPolicy } from '../policy/policy.ts';
+import { formatPolicy } from '../policy/text.ts';
+import type { Issue } from '../trigger/commands.ts';
+import { TypeOrAnySchema, type ControlEvent } from './events.ts';
+import type { ControlState } from './state.ts';
+
+/** What somebody wants to change; anything may come, and what is wrong is told. */
+export type PolicyCommand =
+  | {
+      readonly kind: 'set';
+      readonly triggerType: unknown;
+      readonly policy: unknown;
+      readonly reason: unknown;
+    }
+  | {
+      readonly kind: 'mute';
+      readonly triggerType: unknown;
+      readonly until: Instant;
+      readonly reason: unknown;
+    }
+  | { readonly kind: 'unmute'; readonly triggerType: unknown; readonly reason: unknown };
+
+/** Why a change was refused; stable codes. */
+export type PolicyRejection = {
+  readonly code: 'policy_invalid' | 'mute_invalid' | 'invalid_field';
+  readonly message: string;
+  readonly issues: readonly Issue[];
+};
+
+/** A mute is a brake, not a way of life: a longer one would be forgotten. */
+export const MAX_MUTE_MS = 31 * 24 * 60 * 60 * 1000;
+
+/** Decides a change. An empty list of events means that it is so already. */
+export function decidePolicies(
+  state: ControlState,
+  command: PolicyCommand,
+  context: { readonly recordedAt: Instant },
+): Result<readonly ControlEvent[], PolicyRejection> {
+  const about = AboutSchema.safeParse(command);
+  if (!about.success) return refused('invalid_field', issuesOf(about.error));
+  const { triggerType, reason } = about.data;
+  const inForce = state.policyChanges.reduce(
+    (before, { event }) => evolvePolicies(before, event),
+    NO_POLICIES,
+  );
+  switch (command.kind) {
+    case 'set': {
+      const policy = checkPolicy(command.policy);
+      if (!policy.ok) return refused('policy_invalid', policy.error);
+      const before = inForce.policies.get(triggerType);
+      const isSame = before !== undefined && formatPolicy(before) === formatPolicy(policy.value);
+      if (isSame) return ok([]);
+      const data = { triggerType, policy: policy.value, reason };
+      return ok([{ type: 'NotificationPolicySet', data }]);
+    }
+    case 'mute': {
+      const { until } = command;
+      const issue = wrongUntil(until, context.recordedAt);
+      if (issue !== undefined) {
+        return refused('mute_invalid', [{ field: 'until', message: issue }]);
+      }
+      if (inForce.mutes.get(triggerType) === until) return ok([]);
+      return ok([{ type: 'NotificationsMuted', data: { triggerType, until, reason } }]);
+    }
+    case 'unmute':
+      return isMuted(inForce, triggerType, context.recordedAt)
+        ? ok([{ type: 'NotificationsUnmuted', data: { triggerType, reason } }])
+        : ok([]);
+  }
+}
+
+const AboutSchema = z.object({
+  triggerType: TypeOrAnySchema,
+  reason: z
+    .string({ error: 'is required: who looks at the log later wants to know why' })
+    .trim()
+    .pipe(textUpTo(512)),
+});
+
+function isMuted({ mutes }: PoliciesInForce, triggerType: string, now: Instant): boolean {
+  const until = mutes.get(triggerType);
+  return until !== undefined && now < until;
+}
+
+function wrongUntil(until: Instant, now: Instant): string | undefined {
+  if (!Number.isInteger(until)) return 'must be an instant';
+  if (until <= now) return `must be later than now, ${formatInstant(now)}`;
+  const last = now + MAX_MUTE_MS;
+  if (until <= last) return undefined;
+  return `must be at most 31 days ahead, ${formatInstant(last)}: a longer mute would be forgotten; set a policy instead`;
+}
+
+function issuesOf(error: z.ZodError): readonly Issue[] {
+  return error.issues.map(({ path, message }) => ({ field: path.join('.'), message }));
+}
+
+function refused(
+  code: PolicyRejection['code'],
+  issues: readonly Issue[],
+): { readonly ok: false; readonly error: PolicyRejection } {
+  const message = issues.map((issue) => `${issue.field} ${issue.message}`).join('; ');
+  return err({ code, message, issues });
+}
