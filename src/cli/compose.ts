@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { TocsinError } from '../domain/core/errors.ts';
 import type { EventStore } from '../domain/ports/event-store.ts';
 import type { Logger } from '../domain/ports/logger.ts';
+import type { MessageReader } from '../projections/audit/ports.ts';
 import type { Output } from '../projections/ports.ts';
 import type { Config } from './config.ts';
 
@@ -46,6 +47,14 @@ export async function openOutput(config: Config, logger?: Logger): Promise<Outpu
     logger,
     name: 'tocsin projector',
   });
+}
+
+/** The output stream, for reading only. */
+export async function openMessageReader(config: Config): Promise<MessageReader & AsyncDisposable> {
+  const { jetStreamReader } = await import('../adapters/nats/reader.ts');
+  const { nats, natsAccess, stream, subjectRoot } = config;
+  const name = 'tocsin audit';
+  return jetStreamReader({ servers: nats.split(','), ...natsAccess, stream, subjectRoot, name });
 }
 
 /** True for a server that speaks EventStoreDB's protocol. */

@@ -151,6 +151,16 @@ export type ParkedRow = {
   readonly ruleset: number;
 };
 
+/** A control event that verdicts stand on, as it was when they were made. */
+export type ControlRow = {
+  readonly event: string;
+  readonly position: Position;
+  readonly revision: bigint;
+  readonly type: string;
+  /** SHA-256 of its type, data and metadata. */
+  readonly digest: string;
+};
+
 /** Where an event is, and which one it is. */
 export type EventRef = { readonly id: string; readonly stream: string; readonly revision: bigint };
 
@@ -194,6 +204,8 @@ export type ReadModelCommit = {
   readonly parked: readonly ParkedRow[];
   /** Event ids that an operator's decision took out of the parked list. */
   readonly unparked: readonly string[];
+  /** Control events among what was folded; absent, there were none. */
+  readonly control?: readonly ControlRow[];
 };
 
 /** Reading verdicts needs no ownership; the audit uses this half. */

@@ -4,6 +4,7 @@ import type { ReadModelTables } from '../../src/adapters/sqlite/read-model-table
 import { TocsinError } from '../../src/domain/core/errors.ts';
 import type {
   Checkpoint,
+  ControlRow,
   Notice,
   NoticeRange,
   ParkedRow,
@@ -98,6 +99,11 @@ export function tailOf(sequence: bigint, more: Partial<TailRow> = {}): TailRow {
 /** The messages from `first` to `last`, both included. */
 export function tailRows(first: number, last: number): readonly TailRow[] {
   return Array.from({ length: last - first + 1 }, (_, index) => tailOf(BigInt(first + index)));
+}
+
+export function controlOf(revision: bigint): ControlRow {
+  const position = { commit: revision, prepare: revision };
+  return { event: `c-${revision}`, position, revision, type: 'RulesetActivated', digest: 'd' };
 }
 
 export function parkedOf(event: string, more: Partial<ParkedRow> = {}): ParkedRow {

@@ -9,6 +9,7 @@ import {
   batchUpTo,
   checkpointAt,
   commitOf,
+  controlOf,
   noticeOf,
   notices,
   noticesOfFew,
@@ -51,6 +52,7 @@ export function readModelSuite(name: string, harnessOf: () => ReadModelHarness):
         tail: [],
         parked: [],
         reasons: new Map(),
+        control: [],
       });
     });
 
@@ -72,6 +74,7 @@ export function readModelSuite(name: string, harnessOf: () => ReadModelHarness):
           ],
           tail: tailRows(1, 2),
           parked: [parkedOf('r3')],
+          control: [controlOf(0n), controlOf(1n)],
         },
         { counts: { events: 9, triggered: 1, published: 1, suppressed: 1, parked: 1, unknown: 5 } },
       );

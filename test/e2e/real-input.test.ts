@@ -8,7 +8,7 @@ import { testCli, type Cli } from '../support/cli.ts';
 import { rawStream } from '../support/jetstream.ts';
 import { testNatsServer } from '../support/nats-server.ts';
 
-const fileTimeoutMs = 90_000;
+const fileTimeoutMs = 180_000;
 
 type Expected = {
   readonly read: number;
@@ -49,6 +49,17 @@ async function throughTheCommands(cli: Cli, file: string, expected: Expected): P
   expect(audit).toMatchObject({
     code: 0,
     document: { triggers: raised, published, suppressed, dedupeKeysSha256: expected.digest },
+  });
+
+  const verified = await cli.json(['audit', 'verify', '--nats', nats.url]);
+  expect(verified).toMatchObject({
+    code: 0,
+    document: {
+      published,
+      suppressed,
+      mismatches: [],
+      messages: { compared: messages.length, notVerifiable: 0, foreign: 0, late: 0 },
+    },
   });
 
   const again = await cli.json(['raise', '--file', file]);

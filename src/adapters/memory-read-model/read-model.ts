@@ -4,6 +4,7 @@ import { formatInstantSeconds } from '../../domain/core/instants.ts';
 import { subjectText } from '../../projections/notification/known.ts';
 import type {
   Checkpoint,
+  ControlRow,
   Notice,
   NoticeSubject,
   ParkedRow,
@@ -49,6 +50,7 @@ type Contents = {
   readonly verdicts: Map<string, VerdictRow>;
   tail: TailRow[];
   readonly parked: Map<string, ParkedRow>;
+  readonly control: ControlRow[];
 };
 
 const WHAT = 'the read model in memory';
@@ -111,6 +113,7 @@ function empty(): Contents {
     verdicts: new Map(),
     tail: [],
     parked: new Map(),
+    control: [],
   };
 }
 
@@ -135,6 +138,7 @@ function apply(contents: Contents, commit: ReadModelCommit): void {
     contents.parked.delete(row.event);
     contents.parked.set(row.event, row);
   }
+  contents.control.push(...(commit.control ?? []));
   contents.checkpoint = commit.checkpoint;
 }
 
@@ -167,6 +171,7 @@ function tablesOf(contents: () => Contents): ReadModelTables {
     dedupeKeys: () => dedupeKeysOf([...contents().notices.values()]),
     notices: () => [...contents().notices.values()],
     verdicts: () => [...contents().verdicts.values()],
+    controlRows: () => [...contents().control],
   };
 }
 

@@ -29,6 +29,11 @@ export class Inflow<T> implements Disposable {
     this.#wake?.();
   }
 
+  /** It has ended, and everything was read. */
+  get isOver(): boolean {
+    return this.#ended && this.#taken === this.#items.length;
+  }
+
   /** The next item; `undefined` when it has ended or nothing came within the time. */
   async next(timeoutMs: number): Promise<T | undefined> {
     if (this.#taken === this.#items.length && !this.#ended) await this.#arrival(timeoutMs);

@@ -42,7 +42,10 @@ const retryMs = 1_000;
 
 const nanosPerMs = 1_000_000;
 
-const consumerSchema = z.object({ name: z.string().regex(/^[^\s.*>]+$/) });
+const consumerSchema = z.object({
+  name: z.string().regex(/^[^\s.*>]+$/),
+  num_pending: z.number().int().nonnegative(),
+});
 
 /** Where the watch stands, over all its connections. */
 type Place = { next: bigint; created: string | undefined };
@@ -119,7 +122,7 @@ async function* follow(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<StoredMessage, void> {
   const { client } = connection;
-  const consumer = await createConsumer(connection, stream, place.next);
+  const { name: consumer } = await createReadingConsumer(connection, stream, place.next);
   const inbox = `${connection.inbox}.watch`;
   using inflow = new Inflow<Msg>(signal);
   const closed = (): void => {
@@ -156,11 +159,12 @@ async function* follow(
   }
 }
 
-async function createConsumer(
+/** A consumer of our own that reads from a sequence on and acknowledges nothing. */
+export async function createReadingConsumer(
   connection: Connection,
   stream: string,
   start: bigint,
-): Promise<string> {
+): Promise<z.infer<typeof consumerSchema>> {
   const config = {
     deliver_policy: 'by_start_sequence',
     opt_start_seq: Number(start < 1n ? 1n : start),
@@ -172,7 +176,7 @@ async function createConsumer(
   };
   const request = { stream_name: stream, config };
   const answer = await apiRequest(connection, `CONSUMER.CREATE.${stream}`, request, consumerSchema);
-  if (answer.ok) return answer.value.name;
+  if (answer.ok) return answer.value;
   throw unavailable(`The stream ${stream} cannot be watched: ${apiErrorText(answer.error)}`);
 }
 
@@ -186,12 +190,20 @@ function afterStatus({ headers }: Msg, due: number): number {
 }
 
 /** `$JS.ACK[.domain.account].stream.consumer.deliveries.sequence.delivered.time.pending[.random]` */
-function deliveryNumbers(reply: string): { sequence: bigint; delivered: number } | undefined {
+export function deliveryNumbers(reply: string):
+  | {
+      readonly sequence: bigint;
+      /** The how-manieth message of its consumer, and how many there are behind it. */
+      readonly delivered: number;
+      readonly pending: number;
+    }
+  | undefined {
   const tokens = reply.split('.');
   const shift = tokens.length >= 11 ? 2 : 0;
-  const [sequence = '', delivered = ''] = tokens.slice(5 + shift, 7 + shift);
+  const [sequence = '', delivered = '', , pending = ''] = tokens.slice(5 + shift, 9 + shift);
   if (!/^[1-9]\d{0,15}$/.test(sequence) || !/^[1-9]\d{0,15}$/.test(delivered)) return undefined;
-  return { sequence: BigInt(sequence), delivered: Number(delivered) };
+  const left = /^\d{1,15}$/.test(pending) ? Number(pending) : 0;
+  return { sequence: BigInt(sequence), delivered: Number(delivered), pending: left };
 }
 
 function storedMessage(message: Msg, sequence: bigint): StoredMessage {

@@ -11,6 +11,7 @@ import {
   integer,
   text,
   toCheckpoint,
+  toControl,
   toNotice,
   toParked,
   toTail,
@@ -67,6 +68,7 @@ export function readModelQueries(
   const tailAfter = prepare64('SELECT * FROM tail WHERE sequence > ? ORDER BY sequence');
   const lastTail = prepare64('SELECT * FROM tail ORDER BY sequence DESC LIMIT 1');
   const parked = prepare64('SELECT * FROM parked ORDER BY rowid');
+  const control = prepare64('SELECT * FROM control ORDER BY revision');
   const reasons = prepare(`
     SELECT reason, sum(requests) AS requests FROM reasons
     WHERE verdict <> 'published' AND requests > 0 GROUP BY reason ORDER BY reason`);
@@ -106,6 +108,7 @@ export function readModelQueries(
         return row === undefined ? undefined : toTail(row);
       }),
     parked: () => guarded(what, () => parked.all().map(toParked)),
+    controlRows: () => guarded(what, () => control.all().map(toControl)),
     reasons: () =>
       guarded(
         what,

@@ -3,6 +3,7 @@
 import type { SQLOutputValue } from 'node:sqlite';
 import type {
   Checkpoint,
+  ControlRow,
   EventRef,
   Notice,
   ParkedRow,
@@ -161,5 +162,16 @@ export function toParked(row: Row): ParkedRow {
     code: text(row, 'code'),
     detail: text(row, 'detail'),
     ruleset: integer(row, 'ruleset'),
+  };
+}
+
+/** A row of `control`. */
+export function toControl(row: Row): ControlRow {
+  return {
+    event: text(row, 'event'),
+    position: position(row),
+    revision: bigint(row, 'revision'),
+    type: text(row, 'type'),
+    digest: text(row, 'digest'),
   };
 }

@@ -95,6 +95,15 @@ const TABLES = `
     detail TEXT NOT NULL,
     ruleset INTEGER NOT NULL
   );
+
+  CREATE TABLE control (
+    event TEXT NOT NULL,
+    position_commit INTEGER NOT NULL,
+    position_prepare INTEGER NOT NULL,
+    revision INTEGER PRIMARY KEY,
+    type TEXT NOT NULL,
+    digest TEXT NOT NULL
+  );
 `;
 
 // The instant comes last, so that one user's notices of a type within a span of time are a range of it.
@@ -151,6 +160,7 @@ export function createTables(db: DatabaseSync): void {
 /** Empties every table; runs inside the caller's transaction. The owner stays. */
 export const FORGET = `
   DELETE FROM notices; DELETE FROM verdicts; DELETE FROM reasons; DELETE FROM tail; DELETE FROM parked;
+  DELETE FROM control;
   UPDATE checkpoint SET
     store_id = NULL, output = NULL, position_commit = NULL, position_prepare = NULL,
     last_event = NULL, last_stream = NULL, last_revision = NULL, ruleset = NULL, ordinal = NULL, sequence = NULL, digest = NULL,

@@ -2,6 +2,7 @@
 // Knows nothing of SQLite.
 import type {
   Checkpoint,
+  ControlRow,
   Notice,
   NoticeRange,
   ParkedRow,
@@ -16,6 +17,8 @@ export interface ReadModelTables extends ReadModelReader {
   notices(): Iterable<Notice>;
   /** Every verdict, in the order in which they were decided. */
   verdicts(): Iterable<VerdictRow>;
+  /** The control events that verdicts stand on, in order. */
+  controlRows(): readonly ControlRow[];
 }
 
 /** Everything that a read model holds. Two that are equal in this are the same. */
@@ -26,6 +29,7 @@ export type ReadModelSnapshot = {
   readonly tail: readonly TailRow[];
   readonly parked: readonly ParkedRow[];
   readonly reasons: ReadonlyMap<string, number>;
+  readonly control: readonly ControlRow[];
 };
 
 /** Reads everything into memory: to show that the state after a crash is the state by replay. */
@@ -37,6 +41,7 @@ export function snapshotOf(tables: ReadModelTables): ReadModelSnapshot {
     tail: tables.tailAfter(-1n),
     parked: tables.parked(),
     reasons: tables.reasons(),
+    control: tables.controlRows(),
   };
 }
 

@@ -2,6 +2,7 @@
 import type { SQLInputValue } from 'node:sqlite';
 import type {
   Checkpoint,
+  ControlRow,
   Notice,
   ParkedRow,
   TailRow,
@@ -115,4 +116,10 @@ export function parkedValues(parked: ParkedRow): SQLInputValue[] {
     parked.detail,
     parked.ruleset,
   ];
+}
+
+/** The columns of `control`. */
+export function controlValues(control: ControlRow): SQLInputValue[] {
+  const { event, position, revision, type, digest } = control;
+  return [event, position.commit, position.prepare, revision, type, digest];
 }

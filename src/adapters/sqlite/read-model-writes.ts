@@ -9,6 +9,7 @@ import { FORGET } from './read-model-schema.ts';
 import {
   amendedValues,
   checkpointValues,
+  controlValues,
   noticeValues,
   parkedValues,
   tailValues,
@@ -41,6 +42,7 @@ export function readModelWrites(db: DatabaseSync, token: string, what: string): 
   const verdict = insert('verdicts', 14);
   const tail = insert('tail', 12);
   const parked = db.prepare('INSERT OR REPLACE INTO parked VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)');
+  const control = insert('control', 6);
   const unpark = db.prepare('DELETE FROM parked WHERE event = ?');
   // INDEXED BY, because without statistics the planner could as well read millions of other verdicts.
   const anyParked = db.prepare(
@@ -141,6 +143,7 @@ export function readModelWrites(db: DatabaseSync, token: string, what: string): 
         // In this order: a retried event may have been parked again.
         for (const event of commit.unparked) unpark.run(event);
         for (const row of commit.parked) parked.run(...parkedValues(row));
+        for (const row of commit.control ?? []) control.run(...controlValues(row));
       });
     },
     reset() {

@@ -46,6 +46,11 @@ export function controlStream(kernel: string): string {
   return `${kernel}.control`;
 }
 
+/** True for a control stream, of whatever kernel: no other stream's name ends so. */
+export function isControlStream(stream: string): boolean {
+  return stream.endsWith('.control');
+}
+
 /** What all streams of a category start with; a server-side filter takes it. */
 export function categoryPrefix(kernel: string, category: StreamCategory): string {
   return `${kernel}.${category}-`;

@@ -36,6 +36,20 @@ export function isJson(value: unknown): value is Json {
   return jsonFault(value) === undefined;
 }
 
+/** The one text of a JSON value, whatever order its keys are stored in (RFC 8785). */
+export function canonicalJson(value: Json): string {
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  if (isList(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  // Sorted by UTF-16 units, which is what the plain sort does.
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  const members = entries.map(([key, child]) => `${JSON.stringify(key)}:${canonicalJson(child)}`);
+  return `{${members.join(',')}}`;
+}
+
+function isList(value: readonly Json[] | JsonObject): value is readonly Json[] {
+  return Array.isArray(value);
+}
+
 function scalarFault(value: unknown): string | undefined {
   switch (typeof value) {
     case 'string':

@@ -1,16 +1,15 @@
 // Replay: every verdict again, from the log alone. There is no publisher in this file, nor in its types.
 import { createHash } from 'node:crypto';
-import { evolveControl, initialControl } from '../../domain/control/state.ts';
-import { controlCodec } from '../../domain/control/events.ts';
-import { controlStream } from '../../domain/core/ids.ts';
-import type { EventStore, RecordedEvent } from '../../domain/ports/event-store.ts';
-import { checkpointOf, foldPage, initialFold, type FoldState } from '../notification/fold.ts';
-import { knownFor } from '../notification/known.ts';
-import { projectionPrefixes, stepOf } from '../notification/steps.ts';
-import type { ReadModel } from '../ports.ts';
+import { comparePositions, type Position } from '../../domain/core/positions.ts';
+import { parseInstant, type Instant } from '../../domain/core/instants.ts';
+import type { RecordedEvent } from '../../domain/ports/event-store.ts';
+import { checkpointOf } from '../notification/fold.ts';
+import { projectionPrefixes } from '../notification/steps.ts';
+import type { ReadModel, VerdictRow } from '../ports.ts';
+import type { ReadableLog } from './ports.ts';
+import { PAGE_EVENTS, refold, type Refolded } from './refold.ts';
 
-/** What a replay needs of a log. */
-export type ReadableLog = Pick<EventStore, 'readAll' | 'readStream'>;
+export type { ReadableLog } from './ports.ts';
 
 /** What a replay found. The same log gives the same answer, on every machine, at any time. */
 export type ReplayResult = {
@@ -23,71 +22,154 @@ export type ReplayResult = {
   readonly dedupeKeysSha256: string;
 };
 
-const PAGE_EVENTS = 512;
+/** A place in the log, or a time by the kernel's stamp (`recordedAt`). */
+export type Bound = { readonly position: Position } | { readonly time: Instant };
 
 /**
- * Folds the log into `state`, which must be empty, up to its head on the way.
+ * What is counted and listed. Everything is still folded, because a verdict may depend on any earlier
+ * event; what does not match is left out of the answer. Events that concern no user (control events)
+ * count only without `user` and `type`.
+ */
+export type ReplayFilter = {
+  /** At or after it. */
+  readonly from?: Bound | undefined;
+  /** Before it. */
+  readonly to?: Bound | undefined;
+  readonly user?: string | undefined;
+  readonly type?: string | undefined;
+};
+
+export type ReplayOptions = {
+  /** Which rows `state` keeps: those that later verdicts depend on, or all of them (the default). */
+  readonly keep?: 'notices' | 'all';
+  readonly filter?: ReplayFilter;
+  /** Where the notices that match are kept; needed with a filter. Empty at the beginning. */
+  readonly selected?: ReadModel;
+  /** Told how many events were folded, once per page. */
+  readonly progress?: (events: number, at: Position) => void;
+  /** Told of each verdict that matches, in the order in which they were decided. */
+  readonly onVerdict?: (verdict: VerdictRow) => void;
+};
+
+/**
+ * Folds the log into `state`, which must be empty, up to its head on the way. Memory stays constant as
+ * far as `state` keeps its rows elsewhere.
  *
- * @param state where verdicts are kept while folding; a temporary one keeps memory constant
- * @param progress told how many events were folded, once per page
+ * @param state where the notices are kept while folding; a temporary one keeps memory constant
+ * @param options.filter what is counted; it needs `options.selected`
  */
 export async function replay(
   log: ReadableLog,
   state: ReadModel,
   kernel: string,
-  progress: (events: number) => void = () => undefined,
+  options: ReplayOptions = {},
 ): Promise<ReplayResult> {
+  const { filter, selected, keep = 'all', progress = () => undefined } = options;
+  const fold = refold({ log, kernel, state, keep });
+  const selection = filter === undefined ? undefined : new Selection(filter, selected);
   const prefixes = projectionPrefixes(kernel);
-  let control = initialControl;
-  let fold: FoldState = initialFold;
-  const parked = new Set<string>();
+  const end = filter?.to !== undefined && 'position' in filter.to ? filter.to.position : undefined;
   for await (const events of log.readAll({ direction: 'forwards', prefixes })) {
     for (let at = 0; at < events.length; at += PAGE_EVENTS) {
-      const page = events.slice(at, at + PAGE_EVENTS);
-      for (const recorded of page) {
-        const decoded = recorded.stream === controlStream(kernel) && controlCodec.decode(recorded);
-        if (decoded !== false && decoded.kind === 'event') {
-          control = evolveControl(control, decoded.event, recorded);
-        }
+      const page = await fold.page(events.slice(at, at + PAGE_EVENTS));
+      selection?.page(page);
+      for (const row of page.verdicts) {
+        if (selection?.takes(row, page) !== false) options.onVerdict?.(row);
       }
-      fold = await foldInto(log, state, kernel, fold, page, parked, control.storeId ?? '');
-      progress(fold.counts.events);
+      progress(fold.state().counts.events, fold.state().position);
     }
+    // What comes after a place cannot count; after a time it can, as stamps are not in log order.
+    const last = events.at(-1);
+    if (end !== undefined && last !== undefined && comparePositions(last.position, end) >= 0) break;
   }
-  const { events, triggered, published, suppressed } = fold.counts;
-  return {
-    events,
-    triggers: triggered,
-    published,
-    suppressed,
-    parked: fold.counts.parked,
-    dedupeKeysSha256: digestOf(state.dedupeKeys()),
-  };
+  const { events, triggered: triggers, published, suppressed, parked } = fold.state().counts;
+  const counts = selection?.counts ?? { events, triggers, published, suppressed, parked };
+  const notices = filter === undefined ? state : selected;
+  return { ...counts, dedupeKeysSha256: digestOf(notices?.dedupeKeys() ?? []) };
 }
 
-async function foldInto(
-  log: ReadableLog,
-  state: ReadModel,
-  kernel: string,
-  fold: FoldState,
-  events: readonly RecordedEvent[],
-  parked: Set<string>,
-  storeId: string,
-): Promise<FoldState> {
-  const steps = events.map((recorded) => stepOf(kernel, recorded));
-  const known = await knownFor({ log, kernel, state }, fold, steps, parked);
-  // Messages have no place in a replay: a list that begins after every position has none.
-  const page = foldPage(fold, steps, known, NO_LIST, NO_NAMES);
-  for (const event of page.unparked) parked.delete(event);
-  for (const { event } of page.parked) parked.add(event);
-  const checkpoint = checkpointOf(page.state, { storeId, output: null, sequence: 0n });
-  state.commit({ ...page, checkpoint });
-  return page.state;
+/** What of a replay matches a filter. */
+class Selection {
+  readonly #filter: ReplayFilter;
+  readonly #notices: ReadModel | undefined;
+  readonly counts = { events: 0, triggers: 0, published: 0, suppressed: 0, parked: 0 };
+
+  constructor(filter: ReplayFilter, notices: ReadModel | undefined) {
+    this.#filter = filter;
+    this.#notices = notices;
+  }
+
+  page(page: Refolded): void {
+    const parked = new Set(page.parked.map(({ event }) => event));
+    for (const { recorded, kind } of page.steps) {
+      if (!this.#isInRange(recorded) || !this.#isAbout(userOf(recorded), typeOf(recorded)))
+        continue;
+      this.counts.events += 1;
+      if (parked.has(recorded.id)) this.counts.parked += 1;
+      else if (kind === 'triggered') this.counts.triggers += 1;
+    }
+    const taken = page.verdicts.filter((row) => this.takes(row, page));
+    for (const { verdict } of taken) if (verdict !== 'parked') this.counts[verdict] += 1;
+    const ids = new Set(taken.map(({ messageId }) => messageId));
+    const notices = page.notices.filter(({ id }) => ids.has(id));
+    if (notices.length === 0) return;
+    const checkpoint = checkpointOf(page.state, { storeId: '', output: null, sequence: 0n });
+    const nothing = { amended: [], verdicts: [], tail: [], parked: [], unparked: [] };
+    this.#notices?.commit({ checkpoint, notices, ...nothing });
+  }
+
+  /** A verdict belongs to the event at whose place it was decided. */
+  takes(row: VerdictRow, { steps }: Refolded): boolean {
+    const { from, to, user, type } = this.#filter;
+    if (user !== undefined && row.user !== user) return false;
+    if (type !== undefined && row.triggerType !== type) return false;
+    if (from === undefined && to === undefined) return true;
+    const at = steps.find(
+      ({ recorded }) => comparePositions(recorded.position, row.position) === 0,
+    );
+    return at !== undefined && this.#isInRange(at.recorded);
+  }
+
+  #isAbout(user: unknown, type: unknown): boolean {
+    const filter = this.#filter;
+    if (filter.user !== undefined && String(user) !== filter.user) return false;
+    return filter.type === undefined || type === filter.type;
+  }
+
+  #isInRange(recorded: RecordedEvent): boolean {
+    const { from, to } = this.#filter;
+    return (
+      (from === undefined || isAfter(recorded, from)) &&
+      (to === undefined || !isAfter(recorded, to))
+    );
+  }
 }
 
-const END = 2n ** 64n;
-const NO_LIST = { after: { commit: END, prepare: END }, sequenceOf: () => 0n };
-const NO_NAMES = { subjectRoot: '', source: '' };
+/** At or after the bound. An event whose stamp cannot be read is before every time. */
+function isAfter(recorded: RecordedEvent, bound: Bound): boolean {
+  if ('position' in bound) return comparePositions(recorded.position, bound.position) >= 0;
+  const at = stampOf(recorded);
+  return at !== undefined && at >= bound.time;
+}
+
+function stampOf({ metadata }: RecordedEvent): Instant | undefined {
+  const text = fieldOf(metadata, 'recordedAt');
+  const parsed = typeof text === 'string' ? parseInstant(text) : undefined;
+  return parsed?.ok === true ? parsed.value : undefined;
+}
+
+function userOf({ data }: RecordedEvent): unknown {
+  return fieldOf(data, 'userId');
+}
+
+function typeOf({ data }: RecordedEvent): unknown {
+  return fieldOf(data, 'triggerType');
+}
+
+function fieldOf(value: RecordedEvent['data'], name: string): unknown {
+  if (typeof value !== 'object' || value === null) return undefined;
+  return Object.entries(value).find(([key]) => key === name)?.[1];
+}
 
 function digestOf(lines: Iterable<string>): string {
   const hash = createHash('sha256');

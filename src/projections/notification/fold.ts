@@ -2,6 +2,7 @@
 // verdicts is handed to it, and it depends on nothing else: no clock, no configuration, no server.
 import { comparePositions, type Position } from '../../domain/core/positions.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
+import { isControlStream } from '../../domain/core/ids.ts';
 import type { Instant } from '../../domain/core/instants.ts';
 import type { PolicyDecision, PolicyRequest } from '../../domain/policy/decide.ts';
 import {
@@ -16,6 +17,7 @@ import type { RecordedEvent } from '../../domain/ports/event-store.ts';
 import type { TriggerEventData } from '../../domain/trigger/events.ts';
 import type {
   Checkpoint,
+  ControlRow,
   Counts,
   EventRef,
   Notice,
@@ -35,6 +37,7 @@ import {
   type Draft,
   type MessageNames,
 } from './messages.ts';
+import { controlRow } from './control-rows.ts';
 import { instantsOf, subjectOf, subjectText, type NoticesById } from './known.ts';
 import { INITIAL_RULESET, RULESETS, type Ruleset } from './rulesets.ts';
 import type { Step } from './steps.ts';
@@ -112,6 +115,8 @@ export type FoldedPage = {
   readonly tail: readonly TailRow[];
   readonly parked: readonly ParkedRow[];
   readonly unparked: readonly string[];
+  /** The page's control events. */
+  readonly control: readonly ControlRow[];
   /** The first event's stamp; undefined when the page has none that could be read. */
   readonly firstRecordedAt: Instant | undefined;
 };
@@ -176,6 +181,7 @@ class PageFold {
   readonly #tail: TailRow[] = [];
   readonly #parked = new Map<string, ParkedRow>();
   readonly #unparked = new Set<string>();
+  readonly #control: ControlRow[] = [];
 
   constructor(state: FoldState, known: Known, list: List, names: MessageNames) {
     this.#known = known;
@@ -195,6 +201,7 @@ class PageFold {
     this.#position = recorded.position;
     this.#last = { id: recorded.id, stream: recorded.stream, revision: recorded.revision };
     this.#counts.events += 1;
+    if (isControlStream(recorded.stream)) this.#control.push(controlRow(recorded));
     if (step.kind === 'ruleset') this.#ruleset = rulesetOf(step.ruleset);
     else if (step.kind === 'policy') this.#policies = evolvePolicies(this.#policies, step.change);
     else if (step.kind === 'unknown') this.#counts.unknown += 1;
@@ -220,6 +227,7 @@ class PageFold {
       tail: this.#tail,
       parked: [...this.#parked.values()],
       unparked: [...this.#unparked],
+      control: this.#control,
       firstRecordedAt: this.#firstRecordedAt,
     };
   }

@@ -149,6 +149,7 @@ export class Committer {
       // In the stream's order: messages that had lost their place are at its end.
       tail: pages.flatMap(({ tail }) => tail).sort((a, b) => (a.sequence < b.sequence ? -1 : 1)),
       ...parkedAfter(pages),
+      control: pages.flatMap(({ control }) => control),
     };
     this.#state.commit(commit);
     this.#queue.splice(0, ready.length);

@@ -1,0 +1,74 @@
+// `tocsin audit verify`: log, read model, stream and delivery records against each other.
+import type { Command } from 'commander';
+import { openReadModelReader, temporaryReadModel } from '../../adapters/sqlite/read-model.ts';
+import { verify, type VerifyResult } from '../../projections/audit/verify/verify.ts';
+import { openMessageReader, openReader } from '../compose.ts';
+import { EXIT, secondsSince, type Terminal } from '../terminal.ts';
+import { logProgress } from './audit-progress.ts';
+import { execute, NATS_SETTINGS, withCommonOptions, type Work } from './command.ts';
+
+type Options = { readonly json?: true };
+
+/** Differences that people are shown; the JSON has the first thousand. */
+const SHOWN = 20;
+
+export function auditVerifyCommand(audit: Command): void {
+  withCommonOptions(
+    audit
+      .command('verify')
+      .description('compare log, read model, output stream and delivery records'),
+    ['store', ...NATS_SETTINGS, 'state', 'name', 'source'],
+  )
+    .addHelpText(
+      'after',
+      `
+Everything is compared at one cut: the read model's checkpoint as it is when the command starts, so it
+runs beside a running projector. Exit code 1 says that something differs; each difference is named,
+with what it means and what to do. Messages before the stream's first sequence are not verifiable:
+they are counted, and are no difference.
+
+Example:
+  tocsin audit verify --json`,
+    )
+    .action((options: Options) => execute(options, verifyAll));
+}
+
+const verifyAll: Work<Options> = async ({ config, terminal }) => {
+  const startedAt = performance.now();
+  using view = openReadModelReader(config.state, { snapshot: true });
+  await using log = await openReader(config);
+  await using output = await openMessageReader(config);
+  using scratch = temporaryReadModel();
+  const progress = await logProgress(log, config.name, terminal, startedAt);
+  const { subjectRoot, source, name: kernel } = config;
+  const names = { subjectRoot, source };
+  const result = await verify({ log, kernel, view, output, scratch, names, progress });
+  const seconds = secondsSince(startedAt);
+  terminal.print({ ...result, seconds });
+  tell(terminal, result, seconds);
+  return result.mismatches.length === 0 ? EXIT.done : EXIT.partly;
+};
+
+function tell({ say }: Terminal, result: VerifyResult, seconds: number): void {
+  const { cut, messages } = result;
+  say(
+    `${result.events} events up to ${cut.position}: ${result.published} notifications let through, ` +
+      `${result.suppressed} suppressed, ${result.parked} parked; ${messages.compared} messages and ` +
+      `${result.deliveries} delivery records compared (${seconds} s)`,
+  );
+  if (messages.notVerifiable > 0) {
+    say(`${messages.notVerifiable} messages lie before the stream's first one: not verifiable.`);
+  }
+  if (messages.foreign > 0) say(`${messages.foreign} messages of others are in the stream.`);
+  const counts = Object.entries(result.mismatchCounts);
+  if (counts.length === 0) {
+    say('No differences.');
+    return;
+  }
+  const total = counts.reduce((sum, [, count]) => sum + count, 0);
+  say(`\n${total} differences: ${counts.map(([code, n]) => `${n} ${code}`).join(', ')}`);
+  for (const { code, where, detail, meaning, action } of result.mismatches.slice(0, SHOWN)) {
+    say(`\n${code}  ${where}\n  ${detail}\n  ${meaning}\n  ${action}`);
+  }
+  if (total > SHOWN) say(`\nand ${total - SHOWN} more; --json lists the first thousand.`);
+}

@@ -1,0 +1,35 @@
+// What an audit reads, and nothing that could send: the log, the read model, the output stream.
+import type { EventStore } from '../../domain/ports/event-store.ts';
+import type {
+  ControlRow,
+  Notice,
+  OutputInfo,
+  ReadModelReader,
+  StoredMessage,
+  VerdictRow,
+} from '../ports.ts';
+
+/** What an audit needs of a log. */
+export type ReadableLog = Pick<EventStore, 'readAll' | 'readStream'>;
+
+/** The output stream, for reading only. */
+export interface MessageReader {
+  /** The stream as it is now, or `undefined` when there is none. */
+  info(): Promise<OutputInfo | undefined>;
+  /**
+   * What is stored at the sequences from `from` to `to`, in order, a batch at a time. Sequences that
+   * are no longer held are left out.
+   * @throws OutputError (`unavailable`) when the server goes away
+   */
+  messages(from: bigint, to: bigint): AsyncIterable<readonly StoredMessage[]>;
+}
+
+/** One committed state of a read model, whole. */
+export interface ReadModelView extends ReadModelReader {
+  /** Every notice, in the order in which they were let through. */
+  notices(): Iterable<Notice>;
+  /** Every verdict, in the order in which they were decided. */
+  verdicts(): Iterable<VerdictRow>;
+  /** The control events that verdicts stand on, in order. */
+  controlRows(): readonly ControlRow[];
+}

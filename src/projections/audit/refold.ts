@@ -1,0 +1,93 @@
+// The fold again, page by page, with what it needs to know of earlier pages in a state of its own.
+// Replay, verify and rebuild differ only in what they do with the pages.
+import { controlCodec } from '../../domain/control/events.ts';
+import { evolveControl, initialControl } from '../../domain/control/state.ts';
+import { controlStream } from '../../domain/core/ids.ts';
+import type { RecordedEvent } from '../../domain/ports/event-store.ts';
+import {
+  checkpointOf,
+  foldPage,
+  initialFold,
+  type FoldedPage,
+  type FoldState,
+  type List,
+} from '../notification/fold.ts';
+import { knownFor } from '../notification/known.ts';
+import type { MessageNames } from '../notification/messages.ts';
+import { stepOf, type Step } from '../notification/steps.ts';
+import type { ReadModel } from '../ports.ts';
+import type { ReadableLog } from './ports.ts';
+
+/** Events of one step at a time; more gains nothing. */
+export const PAGE_EVENTS = 512;
+
+export type RefoldOptions = {
+  readonly log: Pick<ReadableLog, 'readStream'>;
+  readonly kernel: string;
+  /** Where the fold keeps what it must find again; empty at the beginning. */
+  readonly state: ReadModel;
+  /** Which rows to keep: those that later verdicts depend on, or all of them. */
+  readonly keep: 'notices' | 'all';
+  /** The list that messages belong to; without one no message is made. */
+  readonly list?: List;
+  readonly names?: MessageNames;
+  /** Event id of the list's `OutputOpened`, for the checkpoints that are kept. */
+  readonly output?: string;
+};
+
+/** A page as it came out, and what went in. */
+export type Refolded = FoldedPage & { readonly steps: readonly Step[] };
+
+export type Refold = {
+  /** Folds the next events; they must be of the streams that the projection reads, in log order. */
+  readonly page: (events: readonly RecordedEvent[]) => Promise<Refolded>;
+  readonly state: () => FoldState;
+};
+
+const END = 2n ** 64n;
+// Messages have no place without a list: one that begins after every position has none.
+const NO_LIST: List = { after: { commit: END, prepare: END }, sequenceOf: () => 0n };
+const NO_NAMES: MessageNames = { subjectRoot: '', source: '' };
+
+/** Begins a fold at the log's beginning. */
+export function refold(options: RefoldOptions): Refold {
+  const { log, kernel, state, list = NO_LIST, names = NO_NAMES, output = null } = options;
+  const parked = new Set<string>();
+  let control = initialControl;
+  let fold = initialFold;
+
+  const page = async (events: readonly RecordedEvent[]): Promise<Refolded> => {
+    for (const recorded of events) {
+      const decoded = recorded.stream === controlStream(kernel) && controlCodec.decode(recorded);
+      if (decoded !== false && decoded.kind === 'event') {
+        control = evolveControl(control, decoded.event, recorded);
+      }
+    }
+    const steps = events.map((recorded) => stepOf(kernel, recorded));
+    const known = await knownFor({ log, kernel, state }, fold, steps, parked);
+    const folded = foldPage(fold, steps, known, list, names);
+    for (const event of folded.unparked) parked.delete(event);
+    for (const { event } of folded.parked) parked.add(event);
+    fold = folded.state;
+    keep(folded);
+    return { ...folded, steps };
+  };
+
+  const keep = (folded: FoldedPage): void => {
+    const sequence = list.sequenceOf(fold.ordinal);
+    const identity = { storeId: control.storeId ?? '', output, sequence };
+    const checkpoint = checkpointOf(folded.state, identity);
+    const { notices, amended } = folded;
+    state.commit({
+      ...folded,
+      ...(options.keep === 'all' ? {} : NOTHING_ELSE),
+      notices,
+      amended,
+      checkpoint,
+    });
+  };
+
+  return { page, state: () => fold };
+}
+
+const NOTHING_ELSE = { verdicts: [], tail: [], parked: [], unparked: [], control: [] } as const;

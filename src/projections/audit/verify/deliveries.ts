@@ -1,0 +1,69 @@
+// The delivery records against the notices: nobody is told anything that was not let through.
+import { messageId } from '../../../domain/core/ids.ts';
+import { categoryPrefix } from '../../../domain/core/ids.ts';
+import { notificationCodec, type NotificationEvent } from '../../../domain/notification/events.ts';
+import { notificationStream } from '../../../domain/notification/stream.ts';
+import type { RecordedEvent } from '../../../domain/ports/event-store.ts';
+import type { Notice } from '../../ports.ts';
+import { Fingerprints } from './fingerprints.ts';
+import type { Findings } from './mismatches.ts';
+
+/** Watches delivery records while the log goes by; a record comes after its request. */
+export class DeliveryRecords {
+  readonly #kernel: string;
+  readonly #findings: Findings;
+  readonly #notices = new Fingerprints();
+  readonly #reported = new Set<string>();
+  records = 0;
+
+  constructor(kernel: string, findings: Findings) {
+    this.#kernel = kernel;
+    this.#findings = findings;
+  }
+
+  /** These were let through. */
+  allow(notices: readonly Notice[]): void {
+    for (const { id } of notices) this.#notices.set(id, 0);
+  }
+
+  /** True for an event of a delivery record. */
+  isOne({ stream }: RecordedEvent): boolean {
+    return stream.startsWith(categoryPrefix(this.#kernel, 'notification'));
+  }
+
+  see(recorded: RecordedEvent): void {
+    if (recorded.revision === 0n) this.records += 1;
+    const { stream, revision } = recorded;
+    const decoded = notificationCodec.decode(recorded);
+    if (decoded.kind === 'unknown') return;
+    if (decoded.kind === 'fault') {
+      const { code, detail } = decoded.fault;
+      this.#findings.add(
+        'delivery_changed',
+        `event ${revision} of ${stream}`,
+        `${code}: ${detail}`,
+      );
+      return;
+    }
+    const fault = this.#faultOf(decoded.event, recorded);
+    if (fault !== undefined)
+      this.#findings.add('delivery_changed', `event ${revision} of ${stream}`, fault);
+    const { notificationId, userId } = decoded.event.data;
+    if (this.#notices.get(notificationId) !== undefined || this.#reported.has(stream)) return;
+    // Once per record: its other events say the same.
+    this.#reported.add(stream);
+    const actor = decoded.metadata.actor ?? 'nobody named';
+    const detail = `${decoded.event.type} of notification ${notificationId} to user ${userId}, written by ${actor}`;
+    this.#findings.add('delivery_without_request', stream, detail);
+  }
+
+  #faultOf({ type, data }: NotificationEvent, { stream }: RecordedEvent): string | undefined {
+    const own = notificationStream(this.#kernel, data.userId, data.notificationId);
+    if (stream !== own) return `it belongs into ${own}`;
+    if (type !== 'NotificationAccepted') return undefined;
+    const id = messageId(data.source.event, 'notification.requested');
+    return id === data.notificationId
+      ? undefined
+      : `its source ${data.source.event} makes notification ${id}, not ${data.notificationId}`;
+  }
+}

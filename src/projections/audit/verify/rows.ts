@@ -1,0 +1,119 @@
+// Rows of the same thing from two sides, field by field, and two long lists of them side by side.
+import { formatPosition } from '../../../domain/core/positions.ts';
+
+/** A row; the fields are compared by their text. */
+type Fields = Readonly<Record<string, unknown>>;
+
+/** A value as it is shown. */
+export function shown(value: unknown): string {
+  if (typeof value === 'object' && value !== null) {
+    if ('commit' in value && 'prepare' in value) {
+      const { commit, prepare } = value;
+      if (typeof commit === 'bigint' && typeof prepare === 'bigint') {
+        return formatPosition({ commit, prepare });
+      }
+    }
+    return JSON.stringify(value, (_key, part: unknown) =>
+      typeof part === 'bigint' ? String(part) : part,
+    );
+  }
+  return typeof value === 'string' ? value : String(value);
+}
+
+/** "field: found, not expected" for every field that differs; `undefined` when none does. */
+export function differences(
+  expected: Fields,
+  found: Fields,
+  ignored: ReadonlySet<string> = new Set(),
+): string | undefined {
+  const parts: string[] = [];
+  for (const field of Object.keys(expected)) {
+    const [a, b] = [expected[field], found[field]];
+    if (a === b || ignored.has(field)) continue;
+    if (typeof a !== 'object' && typeof b !== 'object')
+      parts.push(`${field}: ${shown(b)}, not ${shown(a)}`);
+    else if (shown(a) !== shown(b)) parts.push(`${field}: ${shown(b)}, not ${shown(a)}`);
+  }
+  return parts.length === 0 ? undefined : parts.join('; ');
+}
+
+/** What a join tells of. */
+export type JoinEvents<T> = {
+  readonly both: (expected: T, found: T) => void;
+  readonly missing: (expected: T) => void;
+  readonly extra: (found: T) => void;
+};
+
+/** Rows that wait for their counterpart; more than this many are out of step for good. */
+const MAX_WAITING = 10_000;
+
+/**
+ * Two lists in about the same order, row by row: nothing is looked up, and only what is out of step
+ * waits in memory. A row that is gone or too many moves the rest by one, and no more.
+ */
+export class Lockstep<T> {
+  readonly #keyOf: (row: T) => string;
+  readonly #found: Iterator<T>;
+  readonly #events: JoinEvents<T>;
+  readonly #expected = new Map<string, T>();
+  readonly #extra = new Map<string, T>();
+
+  constructor(found: Iterable<T>, keyOf: (row: T) => string, events: JoinEvents<T>) {
+    this.#found = found[Symbol.iterator]();
+    this.#keyOf = keyOf;
+    this.#events = events;
+  }
+
+  /** The next row as it has to be. */
+  expect(expected: T): void {
+    const key = this.#keyOf(expected);
+    const early = this.#extra.get(key);
+    if (early !== undefined) {
+      this.#extra.delete(key);
+      this.#events.both(expected, early);
+      return;
+    }
+    const next = this.#found.next();
+    if (next.done === true) {
+      this.#wait(this.#expected, key, expected, this.#events.missing);
+      return;
+    }
+    if (this.#keyOf(next.value) === key) {
+      this.#events.both(expected, next.value);
+      return;
+    }
+    this.#wait(this.#expected, key, expected, this.#events.missing);
+    this.#meet(next.value);
+  }
+
+  /** Nothing more is expected. */
+  end(): void {
+    for (let next = this.#found.next(); next.done !== true; next = this.#found.next()) {
+      this.#meet(next.value);
+    }
+    for (const row of this.#expected.values()) this.#events.missing(row);
+    for (const row of this.#extra.values()) this.#events.extra(row);
+  }
+
+  #meet(found: T): void {
+    const key = this.#keyOf(found);
+    const late = this.#expected.get(key);
+    if (late === undefined) {
+      this.#wait(this.#extra, key, found, this.#events.extra);
+      return;
+    }
+    this.#expected.delete(key);
+    this.#events.both(late, found);
+  }
+
+  #wait(waiting: Map<string, T>, key: string, row: T, tell: (row: T) => void): void {
+    const double = waiting.get(key);
+    if (double !== undefined) tell(double);
+    waiting.set(key, row);
+    if (waiting.size <= MAX_WAITING) return;
+    const [oldest] = waiting;
+    if (oldest === undefined) return;
+    waiting.delete(oldest[0]);
+    tell(oldest[1]);
+  }
+}

@@ -1,0 +1,253 @@
+// Verify: log, read model, output stream and delivery records against each other at one cut. Everything
+// is read once, in its order, side by side; nothing is looked up, and nothing can be sent from here.
+import { evolveControl, initialControl, type ControlState } from '../../../domain/control/state.ts';
+import { controlCodec } from '../../../domain/control/events.ts';
+import { controlStream } from '../../../domain/core/ids.ts';
+import { comparePositions, formatPosition, type Position } from '../../../domain/core/positions.ts';
+import type { RecordedEvent } from '../../../domain/ports/event-store.ts';
+import type { MessageNames } from '../../notification/messages.ts';
+import { projectionPrefixes } from '../../notification/steps.ts';
+import type { Notice, OutputInfo, ReadModel } from '../../ports.ts';
+import type { MessageReader, ReadableLog, ReadModelView } from '../ports.ts';
+import { PAGE_EVENTS, refold, type Refolded } from '../refold.ts';
+import { DeliveryRecords } from './deliveries.ts';
+import { Findings, type Mismatch, type MismatchCode } from './mismatches.ts';
+import { ReadModelCheck } from './read-model.ts';
+import { StoredList } from './stored-list.ts';
+import { StreamRevisions } from './streams.ts';
+
+/** What verify reads. */
+export type VerifyOptions = {
+  readonly log: ReadableLog;
+  readonly kernel: string;
+  /** One committed state of the read model, and not a moving one. */
+  readonly view: ReadModelView;
+  readonly output: MessageReader;
+  /** Where the fold keeps what it must find again; empty at the beginning. */
+  readonly scratch: ReadModel & { notices(): Iterable<Notice> };
+  /** The names that the projector makes messages with. */
+  readonly names: MessageNames;
+  /** Told how many events were compared, once per page. */
+  readonly progress?: (events: number, at: Position) => void;
+};
+
+/** What verify found. Counts are those of the log up to the cut. */
+export type VerifyResult = {
+  readonly events: number;
+  readonly triggers: number;
+  readonly published: number;
+  readonly suppressed: number;
+  readonly parked: number;
+  /** The first thousand differences; `mismatchCounts` counts all. */
+  readonly mismatches: readonly Mismatch[];
+  readonly mismatchCounts: Readonly<Partial<Record<MismatchCode, number>>>;
+  /** What was compared with what: the read model's checkpoint, and the ends of log and stream. */
+  readonly cut: {
+    readonly position: string;
+    readonly sequence: string;
+    readonly logHead: string;
+    readonly streamEnd: string;
+  };
+  readonly messages: {
+    /** Messages of the list that were compared, byte for byte. */
+    readonly compared: number;
+    /** Messages of the list that lie before the stream's first sequence: neither right nor wrong. */
+    readonly notVerifiable: number;
+    /** Messages of others in the stream, and messages of ours that they sent to the end. */
+    readonly foreign: number;
+    readonly late: number;
+  };
+  /** Delivery records that were looked at. */
+  readonly deliveries: number;
+};
+
+/** Compares everything at the read model's checkpoint. */
+export async function verify(options: VerifyOptions): Promise<VerifyResult> {
+  const { log, kernel, view, output } = options;
+  // In this order: what is committed is stored, and what is stored is in the log.
+  const checkpoint = view.checkpoint();
+  const info = await output.info();
+  const head = await headOf(log, kernel);
+  const findings = new Findings();
+  const control = await controlAt(log, kernel, head);
+  const list = listOf(control, checkpoint?.output ?? undefined);
+  const check = new ReadModelCheck(view, findings, control.resolved);
+  check.identity(control.state.storeId);
+  const isThere = checkOutput(list, info, findings);
+  const base = list?.base ?? 0n;
+  const from = isThere ? startOf(control, list) : 1n;
+  const stored = new StoredList(
+    isThere && info !== undefined ? output.messages(from, info.lastSequence) : none(),
+    {
+      base: from - 1n,
+      firstSequence: info?.firstSequence ?? 1n,
+      committed: isThere ? (checkpoint?.ordinal ?? 0n) : 0n,
+    },
+    findings,
+  );
+  const revisions = new StreamRevisions(findings);
+  const deliveries = new DeliveryRecords(kernel, findings);
+  const fold = refold({
+    log,
+    kernel,
+    state: options.scratch,
+    keep: 'notices',
+    names: options.names,
+    ...(list === undefined
+      ? {}
+      : { list: { after: list.after, sequenceOf: (ordinal) => base + ordinal } }),
+  });
+
+  const cut = checkpoint?.position;
+  let isAtCut = false;
+  const reachCut = (): void => {
+    if (isAtCut) return;
+    isAtCut = true;
+    check.atCut(fold.state(), options.scratch.notices());
+  };
+  const compare = async (page: Refolded): Promise<void> => {
+    const places = await stored.expect(page.messages);
+    deliveries.allow(page.notices);
+    if (!isAtCut) check.page(page, places);
+  };
+  const prefixes = projectionPrefixes(kernel);
+  const isFolded = ({ stream }: RecordedEvent): boolean =>
+    prefixes.some((prefix) => stream.startsWith(prefix));
+
+  for await (const events of forwards(log, kernel, head)) {
+    for (const event of events) revisions.see(event);
+    const [before, after] = split(events.filter(isFolded), cut);
+    if (before.length > 0) await compare(await fold.page(before));
+    if (after.length > 0) {
+      reachCut();
+      await compare(await fold.page(after));
+    }
+    for (const event of events) if (deliveries.isOne(event)) deliveries.see(event);
+    options.progress?.(fold.state().counts.events, fold.state().position);
+  }
+  reachCut();
+  await stored.end();
+  const { counts } = check.state ?? fold.state();
+  return {
+    events: counts.events,
+    triggers: counts.triggered,
+    published: counts.published,
+    suppressed: counts.suppressed,
+    parked: counts.parked,
+    mismatches: findings.listed,
+    mismatchCounts: findings.counts,
+    cut: {
+      position: formatPosition(cut ?? { commit: 0n, prepare: 0n }),
+      sequence: String(checkpoint?.sequence ?? 0n),
+      logHead: formatPosition(head ?? { commit: 0n, prepare: 0n }),
+      streamEnd: String(info?.lastSequence ?? 0n),
+    },
+    messages: {
+      compared: stored.compared,
+      notVerifiable: stored.notVerifiable,
+      foreign: stored.foreign,
+      late: stored.late,
+    },
+    deliveries: deliveries.records,
+  };
+}
+
+/** Every stream of the kernel's, up to the head as it was at the start. */
+async function* forwards(
+  log: ReadableLog,
+  kernel: string,
+  head: Position | undefined,
+): AsyncGenerator<readonly RecordedEvent[], void, undefined> {
+  if (head === undefined) return;
+  for await (const events of log.readAll({ direction: 'forwards', prefixes: [`${kernel}.`] })) {
+    for (let at = 0; at < events.length; at += PAGE_EVENTS) {
+      const page = events.slice(at, at + PAGE_EVENTS);
+      const [own] = split(page, head);
+      if (own.length > 0) yield own;
+      if (own.length < page.length) return;
+    }
+  }
+}
+
+async function headOf(log: ReadableLog, kernel: string): Promise<Position | undefined> {
+  const prefixes = [`${kernel}.`];
+  for await (const [event] of log.readAll({ direction: 'backwards', prefixes, maxCount: 1 })) {
+    return event?.position;
+  }
+  return undefined;
+}
+
+/** Events up to a position, and those after it; without a position all are after it. */
+function split(
+  events: readonly RecordedEvent[],
+  at: Position | undefined,
+): readonly [readonly RecordedEvent[], readonly RecordedEvent[]] {
+  if (at === undefined) return [[], events];
+  const last = events.at(-1);
+  if (last === undefined || comparePositions(last.position, at) <= 0) return [events, []];
+  const index = events.findIndex(({ position }) => comparePositions(position, at) > 0);
+  return [events.slice(0, index), events.slice(index)];
+}
+
+/** The control stream as the audit needs it before it folds. */
+type Control = {
+  readonly state: ControlState;
+  /** Every list that was ever opened, in order. */
+  readonly lists: readonly NonNullable<ControlState['output']>[];
+  /** Events that an operator had decided again: their first verdict is not kept. */
+  readonly resolved: ReadonlySet<string>;
+};
+
+async function controlAt(
+  log: ReadableLog,
+  kernel: string,
+  head: Position | undefined,
+): Promise<Control> {
+  let state = initialControl;
+  const lists: NonNullable<ControlState['output']>[] = [];
+  const resolved = new Set<string>();
+  for await (const events of log.readStream(controlStream(kernel), { direction: 'forwards' })) {
+    for (const recorded of split(events, head)[0]) {
+      const decoded = controlCodec.decode(recorded);
+      if (decoded.kind !== 'event') continue;
+      const { event } = decoded;
+      state = evolveControl(state, event, recorded);
+      if (event.type === 'OutputOpened' && state.output !== undefined) lists.push(state.output);
+      if (event.type === 'ParkResolved') resolved.add(event.data.event);
+    }
+  }
+  return { state, lists, resolved };
+}
+
+/** The list that the read model is about; before its first commit, the one in force. */
+function listOf({ lists, state }: Control, output: string | undefined): ControlState['output'] {
+  return lists.find(({ id }) => id === output) ?? state.output;
+}
+
+/** Where the list's first message is: an adopted list goes on from the one before it. */
+function startOf({ lists }: Control, list: ControlState['output']): bigint {
+  let at = lists.findIndex(({ id }) => id === list?.id);
+  while (lists[at]?.way === 'adopt_tail' && at > 0) at -= 1;
+  return (lists[at]?.base ?? 0n) + 1n;
+}
+
+function checkOutput(
+  list: ControlState['output'],
+  info: OutputInfo | undefined,
+  findings: Findings,
+): boolean {
+  if (list === undefined) return info !== undefined;
+  const where = `stream ${list.stream}`;
+  if (info === undefined) {
+    findings.add('output_missing', where, 'there is no such stream');
+    return false;
+  }
+  if (info.stream === list.stream && info.created === list.created) return true;
+  const detail = `${info.stream} was created at ${info.created}, not at ${list.created}`;
+  findings.add('output_missing', where, detail);
+  return false;
+}
+
+async function* none(): AsyncGenerator<never, void, undefined> {
+  // An async generator that is over at once.
+}

@@ -1,0 +1,97 @@
+// A small world through verify, with whatever a test has done to the log, the read model or the stream.
+import { memoryReadModel } from '../../src/adapters/memory-read-model/read-model.ts';
+import type { ReadModelSnapshot } from '../../src/adapters/sqlite/read-model-tables.ts';
+import type { RecordedEvent } from '../../src/domain/ports/event-store.ts';
+import type {
+  MessageReader,
+  ReadableLog,
+  ReadModelView,
+} from '../../src/projections/audit/ports.ts';
+import { verify, type VerifyResult } from '../../src/projections/audit/verify/verify.ts';
+import type { OutputInfo, StoredMessage } from '../../src/projections/ports.ts';
+import type { World } from './world.ts';
+
+/** What somebody did behind the product's back. */
+export type Tampering = {
+  readonly log?: (events: RecordedEvent[]) => RecordedEvent[];
+  readonly state?: (rows: ReadModelSnapshot) => ReadModelSnapshot;
+  readonly messages?: (stored: StoredMessage[]) => StoredMessage[];
+  readonly info?: (info: OutputInfo) => OutputInfo | undefined;
+};
+
+/** Verifies a world. */
+export async function verified(world: World, tampering: Tampering = {}): Promise<VerifyResult> {
+  return verify({
+    log: await logOf(world, tampering.log),
+    kernel: 'tocsin',
+    view: viewOf(tampering.state?.(world.file.snapshot()) ?? world.file.snapshot()),
+    output: await readerOf(world, tampering),
+    scratch: memoryReadModel(),
+    names: { subjectRoot: '', source: '/tocsin' },
+  });
+}
+
+async function logOf(
+  { store }: World,
+  edit: (events: RecordedEvent[]) => RecordedEvent[] = (events) => events,
+): Promise<ReadableLog> {
+  const found: RecordedEvent[] = [];
+  for await (const page of store.readAll({ direction: 'forwards', prefixes: [] }))
+    found.push(...page);
+  const events = edit(found);
+  return {
+    async *readAll({ direction, prefixes, maxCount = Infinity }) {
+      const own = events.filter(
+        ({ stream }) =>
+          prefixes.length === 0 || prefixes.some((prefix) => stream.startsWith(prefix)),
+      );
+      await Promise.resolve();
+      yield (direction === 'forwards' ? own : own.toReversed()).slice(0, maxCount);
+    },
+    async *readStream(stream, { from = 0n, maxCount = Infinity }) {
+      await Promise.resolve();
+      yield events
+        .filter((event) => event.stream === stream && event.revision >= from)
+        .slice(0, maxCount);
+    },
+  };
+}
+
+function nothing(): never {
+  throw new Error('verify looks nothing up');
+}
+
+/** A snapshot as a reader sees it. */
+export function viewOf(rows: ReadModelSnapshot): ReadModelView {
+  return {
+    checkpoint: () => rows.checkpoint,
+    noticesIn: nothing,
+    noticesNamed: nothing,
+    tailAfter: (sequence) => rows.tail.filter((row) => row.sequence > sequence),
+    lastTail: () => rows.tail.at(-1),
+    parked: () => rows.parked,
+    reasons: () => rows.reasons,
+    dedupeKeys: () => [],
+    notices: () => rows.notices,
+    verdicts: () => rows.verdicts,
+    controlRows: () => rows.control,
+  };
+}
+
+async function readerOf(world: World, { messages, info }: Tampering): Promise<MessageReader> {
+  await using session = await world.output.connect();
+  const found = await session.info();
+  const stored = messages?.([...world.output.messages]) ?? world.output.messages;
+  return {
+    info: () => Promise.resolve(found === undefined || info === undefined ? found : info(found)),
+    async *messages(from, to) {
+      await Promise.resolve();
+      yield stored.filter(({ sequence }) => sequence >= from && sequence <= to);
+    },
+  };
+}
+
+/** The kinds of differences that were found, with how many of each. */
+export function kindsOf({ mismatchCounts }: VerifyResult): Readonly<Record<string, number>> {
+  return mismatchCounts;
+}
