@@ -9,6 +9,9 @@ import { CHANNELS, TriggerTypeSchema } from '../trigger/events.ts';
 /** Stable codes in snake_case: why something happened. */
 const Code = z.string().regex(/^[a-z0-9_]{1,64}$/);
 
+/** Longest detail, in UTF-16 units. */
+export const MAX_DETAIL = 512;
+
 /** Which notice an event is about; enough for the fold to find the window that it holds. */
 const about = {
   notificationId: z.uuid(),
@@ -20,7 +23,7 @@ const about = {
 const attempt = { ...about, attempt: z.int().min(1) };
 
 /** A detail for people: redacted and cut before it gets here. */
-const Detail = textUpTo(512).optional();
+const Detail = textUpTo(MAX_DETAIL).optional();
 
 const NotificationAccepted = {
   type: 'NotificationAccepted',
@@ -60,11 +63,12 @@ const AttemptSucceeded = {
     /** What the provider said, as its channel's adapter reads it. */
     code: textUpTo(64).optional(),
     providerMessageId: textUpTo(128).optional(),
-    /** True when the outcome came after the lease had run out. */
+    /** True when the outcome came after the lease had run out, or after the attempt was given up. */
     late: z.boolean().optional(),
   }),
 } as const;
 
+/** Without `nextAt` nothing follows from it by itself: what comes next is told by the event after it. */
 const AttemptFailed = {
   type: 'AttemptFailed',
   version: 1,
@@ -75,23 +79,32 @@ const AttemptFailed = {
     /** The provider may have acted although it did not say so. */
     suspect: z.boolean().optional(),
     late: z.boolean().optional(),
-    nextAt: InstantCodec,
+    nextAt: InstantCodec.optional(),
   }),
 } as const;
 
+/** Nobody knows whether the person was told: the call was cut off, or whoever made it is gone. */
 const AttemptOutcomeUnknown = {
   type: 'AttemptOutcomeUnknown',
   version: 1,
   schema: z.object({ ...attempt, code: Code, detail: Detail, nextAt: InstantCodec.optional() }),
 } as const;
 
-/** A wait that uses up no attempt: rate limit, open breaker. */
+/** A wait that uses up no attempt: rate limit, open breaker, a provider that asks for patience. */
 const DeliveryDeferred = {
   type: 'DeliveryDeferred',
   version: 1,
-  schema: z.object({ ...about, until: InstantCodec, reason: Code }),
+  schema: z.object({
+    ...about,
+    until: InstantCodec,
+    reason: Code,
+    detail: Detail,
+    /** The attempt that the provider turned away; it does not count. */
+    attempt: z.int().min(1).optional(),
+  }),
 } as const;
 
+/** There was nowhere to send it. It keeps its window. */
 const DeliverySkipped = {
   type: 'DeliverySkipped',
   version: 1,

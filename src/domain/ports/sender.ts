@@ -46,7 +46,13 @@ export type SendOutcome =
       readonly providerMessageId?: string | undefined;
     }
   /** Try again: nothing was done. */
-  | { readonly outcome: 'transient'; readonly code: string; readonly detail: string }
+  | {
+      readonly outcome: 'transient';
+      readonly code: string;
+      readonly detail: string;
+      /** The least wait that the provider asks for, in milliseconds. */
+      readonly retryAfterMs?: number | undefined;
+    }
   /** Try again later; uses up no attempt. */
   | {
       readonly outcome: 'throttled';

@@ -1,0 +1,389 @@
+// The delivery record's decisions, each written out whole.
+import { describe, expect, it } from 'vitest';
+import { codeOf, detailOf, shortText } from '../../src/domain/notification/codes.ts';
+import { notificationCodec, type NotificationEvent } from '../../src/domain/notification/events.ts';
+import {
+  jitter,
+  maxAttempts,
+  nextAttemptAt,
+  RETRY_PROFILES,
+  throttledUntil,
+} from '../../src/domain/notification/schedule.ts';
+import {
+  about,
+  accepted,
+  ACCEPTED,
+  facts,
+  failed,
+  given,
+  HOUR,
+  HUMAN,
+  LEASE_MS,
+  start,
+  started,
+  succeeded,
+  T0,
+  TRANSIENT,
+  unknown,
+} from './delivery.support.ts';
+
+const next = (used: number, at: number, retryAfterMs?: number): number =>
+  (nextAttemptAt({
+    profile: RETRY_PROFILES.human,
+    notificationId: about.notificationId,
+    used,
+    attempt: used,
+    now: T0 + at,
+    expiresAt: facts.expiresAt,
+    retryAfterMs,
+  }) ?? 0) - T0;
+
+const died = (reason: string, detail: string | undefined, doubtful = false): NotificationEvent => ({
+  type: 'DeliveryDied',
+  data: { ...about, reason, detail, doubtful },
+});
+const expired: NotificationEvent = { type: 'DeliveryExpired', data: { ...about, doubtful: false } };
+const skipped: NotificationEvent = {
+  type: 'DeliverySkipped',
+  data: { ...about, reason: 'no_channel' },
+};
+const redriven: NotificationEvent = { type: 'DeliveryRedriven', data: { ...about, reason: 'op' } };
+
+describe('accepting a notice', () => {
+  it('is one event, once: a second message about it changes nothing', () => {
+    given().when({ kind: 'accept', facts, at: 0 }).then(accepted);
+    given(accepted).when({ kind: 'accept', facts, at: 0 }).thenNothing();
+    given(accepted, skipped).when({ kind: 'accept', facts, at: 1 }).thenNothing();
+  });
+
+  it('and expired at once, when its preview has ended before anybody took it', () => {
+    given().when({ kind: 'accept', facts, at: HOUR }).then(accepted, expired);
+  });
+
+  it('comes before everything else', () => {
+    given().when(start(1, 0)).thenRejected('unknown_delivery');
+    given()
+      .when({ kind: 'redrive', reason: 'op', of: 'ended', at: 0 })
+      .thenRejected('unknown_delivery');
+  });
+});
+
+describe('an attempt', () => {
+  it('begins with its number and its lease', () => {
+    given(accepted).when(start(1, 0)).then(started(1, 0));
+  });
+
+  it('is begun by one worker only: the number that another took is gone', () => {
+    given(accepted, started(1, 0)).when(start(1, 0)).thenNothing();
+    given(accepted, started(1, 0), failed(1, 5_000)).when(start(1, 6_000)).thenNothing();
+    given(accepted, started(1, 0), failed(1, 5_000)).when(start(2, 6_000)).then(started(2, 6_000));
+  });
+
+  it('is not begun before its time', () => {
+    given(accepted, started(1, 0), failed(1, 5_000)).when(start(2, 4_999)).thenNothing();
+  });
+
+  it('that succeeded ends the delivery', () => {
+    given(accepted, started(1, 0))
+      .when({ kind: 'settle', attempt: 1, outcome: ACCEPTED, at: 300 })
+      .then(succeeded(1));
+  });
+
+  it('that failed for now names the time of the next', () => {
+    given(accepted, started(1, 0))
+      .when({ kind: 'settle', attempt: 1, outcome: TRANSIENT, at: 300 })
+      .then(failed(1, next(1, 300)));
+  });
+
+  it('that failed as the last one ends the delivery', () => {
+    const history = Array.from({ length: 5 }, (_, index) => [
+      started(index + 1, 0),
+      failed(index + 1, 0),
+    ]).flat();
+    given(accepted, ...history, started(6, 0))
+      .when({ kind: 'settle', attempt: 6, outcome: TRANSIENT, at: 300 })
+      .then(failed(6, undefined), died('attempts_exhausted', 'provider_5xx: it said so'));
+  });
+
+  it('that can never succeed ends the delivery at once, with the reason', () => {
+    const outcome = { outcome: 'permanent', code: 'invalid_url', detail: 'it said so' } as const;
+    given(accepted, started(1, 0))
+      .when({ kind: 'settle', attempt: 1, outcome, at: 300 })
+      .then(failed(1, undefined, 'invalid_url'), died('invalid_url', 'it said so'));
+  });
+
+  it('that the provider turned away does not count', () => {
+    const outcome = {
+      outcome: 'throttled',
+      code: 'provider_rate_limited',
+      detail: '',
+      retryAfterMs: 90_000,
+    } as const;
+    const until = throttledUntil({
+      notificationId: about.notificationId,
+      attempt: 1,
+      now: T0 + 300,
+      expiresAt: facts.expiresAt,
+      retryAfterMs: 90_000,
+    });
+    expect(until).toBeGreaterThanOrEqual(T0 + 90_300);
+    const deferred: NotificationEvent = {
+      type: 'DeliveryDeferred',
+      data: { ...about, until, reason: 'provider_rate_limited', attempt: 1 },
+    };
+    given(accepted, started(1, 0))
+      .when({ kind: 'settle', attempt: 1, outcome, at: 300 })
+      .then(deferred);
+    // The next one has a number of its own, and the whole schedule before it.
+    given(accepted, started(1, 0), deferred, started(2, until - T0))
+      .when({ kind: 'settle', attempt: 2, outcome: TRANSIENT, at: until - T0 })
+      .then(
+        failed(
+          2,
+          (nextAttemptAt({
+            profile: RETRY_PROFILES.human,
+            notificationId: about.notificationId,
+            used: 1,
+            attempt: 2,
+            now: until,
+            expiresAt: facts.expiresAt,
+          }) ?? 0) - T0,
+        ),
+      );
+  });
+
+  it('whose answer cannot be read is tried once more, then it is over and doubtful', () => {
+    const outcome = { outcome: 'suspect', code: 'unparsable', detail: 'no JSON' } as const;
+    const suspect = (attempt: number, nextAt?: number): NotificationEvent => ({
+      type: 'AttemptFailed',
+      data: {
+        ...about,
+        attempt,
+        code: 'unparsable',
+        detail: 'no JSON',
+        suspect: true,
+        ...(nextAt === undefined ? {} : { nextAt: T0 + nextAt }),
+      },
+    });
+    given(accepted, started(1, 0))
+      .when({ kind: 'settle', attempt: 1, outcome, at: 300 })
+      .then(suspect(1, next(1, 300)));
+    given(accepted, started(1, 0), suspect(1, 5_000), started(2, 5_000))
+      .when({ kind: 'settle', attempt: 2, outcome, at: 5_300 })
+      .then(suspect(2), died('unparsable', 'no JSON', true));
+    given(accepted, started(1, 0))
+      .when({
+        kind: 'settle',
+        attempt: 1,
+        outcome,
+        at: 300,
+        rules: { ...HUMAN, onUnknown: 'park' },
+      })
+      .then(suspect(1), died('unparsable', 'no JSON', true));
+  });
+});
+
+describe('an attempt that is not heard of again', () => {
+  const silent = LEASE_MS + 10_000;
+
+  it('is left alone until its lease and a margin are over', () => {
+    given(accepted, started(1, 0))
+      .when({ kind: 'lapse', attempt: 1, at: silent - 1 })
+      .thenNothing();
+    given(accepted, started(1, 0)).when(start(2, silent)).thenNothing();
+    given(accepted, started(1, 0)).when({ kind: 'expire', at: HOUR }).thenNothing();
+  });
+
+  it('is then unknown, and tried again where that is the rule', () => {
+    given(accepted, started(1, 0))
+      .when({ kind: 'lapse', attempt: 1, at: silent })
+      .then(unknown(1, next(1, silent)));
+    given(accepted, started(1, 0), unknown(1, silent))
+      .when({ kind: 'lapse', attempt: 1, at: silent + 1 })
+      .thenNothing();
+  });
+
+  it('or left to an operator, where nobody may be told twice', () => {
+    given(accepted, started(1, 0))
+      .when({
+        kind: 'lapse',
+        attempt: 1,
+        at: silent,
+        rules: { ...HUMAN, onUnknown: 'park' },
+      })
+      .then(unknown(1, undefined), died('outcome_unknown_parked', undefined, true));
+  });
+
+  it('still ends the delivery when its outcome comes after all', () => {
+    const settle = { kind: 'settle', attempt: 1, outcome: ACCEPTED, at: silent + 5 } as const;
+    given(accepted, started(1, 0), unknown(1, silent)).when(settle).then(succeeded(1, true));
+    given(accepted, started(1, 0), unknown(1, silent), started(2, silent))
+      .when(settle)
+      .then(succeeded(1, true));
+    given(
+      accepted,
+      started(1, 0),
+      unknown(1, undefined),
+      died('outcome_unknown_parked', undefined, true),
+    )
+      .when(settle)
+      .then(succeeded(1, true));
+  });
+
+  it('and takes the doubt away when it was a failure', () => {
+    given(accepted, started(1, 0), unknown(1, silent))
+      .when({ kind: 'settle', attempt: 1, outcome: TRANSIENT, at: silent + 5 })
+      .then({
+        type: 'AttemptFailed',
+        data: { ...about, attempt: 1, code: 'provider_5xx', detail: 'it said so', late: true },
+      });
+    const certain: NotificationEvent = {
+      type: 'AttemptFailed',
+      data: { ...about, attempt: 1, code: 'provider_5xx', late: true },
+    };
+    given(accepted, started(1, 0), unknown(1, silent), certain)
+      .when({ kind: 'expire', at: HOUR })
+      .then(expired);
+    given(accepted, started(1, 0), unknown(1, silent))
+      .when({ kind: 'expire', at: HOUR })
+      .then({ type: 'DeliveryExpired', data: { ...about, doubtful: true } });
+  });
+
+  it('is late, but no other than the rest, when nobody has written it off', () => {
+    given(accepted, started(1, 0))
+      .when({ kind: 'settle', attempt: 1, outcome: ACCEPTED, at: LEASE_MS + 1 })
+      .then(succeeded(1, true));
+  });
+});
+
+describe('ends', () => {
+  it('come before an attempt: the preview’s end, a channel that is not there', () => {
+    given(accepted).when({ kind: 'skip', reason: 'no_channel', at: 0 }).then(skipped);
+    given(accepted)
+      .when({ kind: 'cancel', reason: 'preview_applied', at: 0 })
+      .then({ type: 'DeliveryCancelled', data: { ...about, reason: 'preview_applied' } });
+  });
+
+  it('nothing is begun, skipped or put off at or after the preview’s end', () => {
+    given(accepted).when(start(1, HOUR)).then(expired);
+    given(accepted).when({ kind: 'skip', reason: 'no_channel', at: HOUR }).then(expired);
+    given(accepted)
+      .when({ kind: 'defer', until: T0 + 2 * HOUR, reason: 'rate_limited', at: HOUR })
+      .then(expired);
+  });
+
+  it('a wait never reaches beyond the preview’s end', () => {
+    given(accepted)
+      .when({ kind: 'defer', until: T0 + 2 * HOUR, reason: 'rate_limited', at: 5 })
+      .then({
+        type: 'DeliveryDeferred',
+        data: { ...about, until: facts.expiresAt, reason: 'rate_limited' },
+      });
+    const late = HOUR - 60_000;
+    expect(next(5, late)).toBe(HOUR);
+  });
+
+  it('absorb whatever comes later by itself', () => {
+    const ends: NotificationEvent[][] = [
+      [started(1, 0), succeeded(1)],
+      [skipped],
+      [started(1, 0), failed(1, undefined), died('gone', undefined)],
+      [expired],
+    ];
+    for (const history of ends) {
+      const then = given(accepted, ...history);
+      then.when(start(2, 60_000)).thenNothing();
+      then.when({ kind: 'settle', attempt: 1, outcome: ACCEPTED, at: 60_000 }).thenNothing();
+      then.when({ kind: 'lapse', attempt: 1, at: HOUR }).thenNothing();
+      then.when({ kind: 'skip', reason: 'no_channel', at: 60_000 }).thenNothing();
+      then.when({ kind: 'expire', at: HOUR }).thenNothing();
+      then.when({ kind: 'cancel', reason: 'x', at: 60_000 }).thenNothing();
+    }
+  });
+});
+
+describe('redriving', () => {
+  const redrive = { kind: 'redrive', reason: 'op', of: 'ended', at: 60_000 } as const;
+
+  it('sends what is dead or skipped again, with all its attempts', () => {
+    given(accepted, skipped).when(redrive).then(redriven);
+    given(accepted, started(1, 0), failed(1, undefined), died('gone', undefined))
+      .when(redrive)
+      .then(redriven);
+    given(accepted, started(1, 0), died('gone', undefined), redriven)
+      .when(start(2, 60_000))
+      .then(started(2, 60_000));
+  });
+
+  it('is refused for what was delivered, is under way, or is over', () => {
+    given(accepted, started(1, 0), succeeded(1)).when(redrive).thenRejected('already_delivered');
+    given(accepted).when(redrive).thenRejected('under_way');
+    given(accepted, expired).when(redrive).thenRejected('over');
+    given(accepted, skipped)
+      .when({ ...redrive, at: HOUR })
+      .thenRejected('over');
+  });
+
+  it('by the kernel itself is for what was skipped, and for nothing else', () => {
+    const revive = { ...redrive, of: 'skipped' } as const;
+    given(accepted, skipped).when(revive).then(redriven);
+    given(accepted, skipped, redriven).when(revive).thenNothing();
+    given(accepted, died('gone', undefined)).when(revive).thenNothing();
+    given(accepted, skipped)
+      .when({ ...revive, at: HOUR })
+      .thenNothing();
+  });
+});
+
+describe('the schedule', () => {
+  it('is the profile’s, give or take a fifth, and the same on every machine', () => {
+    for (const profile of [RETRY_PROFILES.human, RETRY_PROFILES.seed]) {
+      profile.waits.forEach((wait, index) => {
+        const at = jitter(wait, about.notificationId, index + 1);
+        expect(at).toBeGreaterThanOrEqual(wait * 0.8);
+        expect(at).toBeLessThanOrEqual(wait * 1.2);
+      });
+    }
+    expect(maxAttempts(RETRY_PROFILES.seed)).toBe(5);
+    expect(maxAttempts(RETRY_PROFILES.human)).toBe(6);
+    expect(jitter(5_000, about.notificationId, 1)).toBe(5_876);
+    expect(jitter(30_000, about.notificationId, 2)).toBe(33_086);
+  });
+
+  it('waits at least as long as the provider asks, but an hour at most', () => {
+    expect(next(1, 0, 120_000)).toBe(120_000);
+    expect(next(1, 0, 1)).toBe(jitter(5_000, about.notificationId, 1));
+    expect(next(1, 0, 10 * HOUR)).toBe(HOUR);
+    const long = { notificationId: about.notificationId, attempt: 1, now: T0 };
+    const expiresAt = T0 + 30 * HOUR;
+    const until = throttledUntil({ ...long, expiresAt, retryAfterMs: 20 * HOUR });
+    expect(until - T0).toBeLessThanOrEqual(1.2 * HOUR);
+  });
+});
+
+describe('what providers say', () => {
+  it('fits into the record, whatever it is', () => {
+    expect(codeOf('HTTP 503: no!')).toBe('http_503_no_');
+    expect(codeOf('')).toBe('unspecified');
+    expect(detailOf('   ')).toBeUndefined();
+    expect(shortText('a\u0000b😀', 3)).toBe('ab');
+    expect(shortText('x'.repeat(600), 512)).toHaveLength(512);
+    const metadata = { recordedAt: T0, correlationId: 'a', causationId: 'b', commandId: 'c' };
+    given(accepted, started(1, 0))
+      .when({
+        kind: 'settle',
+        attempt: 1,
+        at: 1,
+        outcome: { outcome: 'permanent', code: '\u0000 ü', detail: '\ud800'.repeat(2_000) },
+      })
+      .then(
+        {
+          type: 'AttemptFailed',
+          data: { ...about, attempt: 1, code: '_', detail: '\ufffd'.repeat(512) },
+        },
+        died('_', '\ufffd'.repeat(512)),
+      );
+    const event = died('_', '\ufffd'.repeat(512));
+    expect(notificationCodec.encode(event, metadata, about.notificationId).type).toBe(event.type);
+  });
+});

@@ -1,0 +1,212 @@
+// Whatever workers do to a record, in whatever order: what has to hold of every delivery.
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  decideDelivery,
+  LEASE_MARGIN_MS,
+  type DeliveryCommand,
+  type DeliveryRules,
+} from '../../src/domain/notification/decide.ts';
+import type { NotificationEvent } from '../../src/domain/notification/events.ts';
+import { maxAttempts, RETRY_PROFILES } from '../../src/domain/notification/schedule.ts';
+import {
+  evolveDelivery,
+  hasEnded,
+  type DeliveryState,
+} from '../../src/domain/notification/state.ts';
+import type { SendOutcome } from '../../src/domain/ports/sender.ts';
+import { facts, HOUR, LEASE_MS, T0 } from '../domain/delivery.support.ts';
+
+const words = { code: 'some_code', detail: 'some words' };
+const outcome: fc.Arbitrary<SendOutcome> = fc.oneof(
+  fc.constant<SendOutcome>({ outcome: 'accepted' }),
+  fc.constantFrom('transient', 'permanent', 'unknown', 'suspect').map((kind) => ({
+    outcome: kind,
+    ...words,
+  })),
+  fc
+    .nat(2 * HOUR)
+    .map((retryAfterMs) => ({ outcome: 'throttled' as const, ...words, retryAfterMs })),
+);
+
+// Numbers near what a worker would say, so that right, late and wrong ones all come.
+const attempt = fc.integer({ min: 1, max: 12 });
+const command: fc.Arbitrary<DeliveryCommand> = fc.oneof(
+  { weight: 6, arbitrary: attempt.map((n) => startOf(n)) },
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant('settle'), attempt, outcome }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('lapse'), attempt }) },
+  fc
+    .nat(2 * HOUR)
+    .map((ms) => ({ kind: 'defer' as const, until: T0 + ms, reason: 'rate_limited' })),
+  fc.constantFrom<DeliveryCommand>(
+    { kind: 'skip', reason: 'no_channel' },
+    { kind: 'expire' },
+    { kind: 'cancel', reason: 'preview_applied' },
+    { kind: 'accept', facts },
+    { kind: 'redrive', reason: 'operator', of: 'ended' },
+    { kind: 'redrive', reason: 'channel_configured', of: 'skipped' },
+  ),
+);
+
+const startOf = (attempt: number): DeliveryCommand => ({
+  kind: 'start',
+  attempt,
+  leaseMs: LEASE_MS,
+  channelVersion: 1,
+});
+
+const rules: fc.Arbitrary<DeliveryRules> = fc.record({
+  profile: fc.constantFrom(RETRY_PROFILES.human, RETRY_PROFILES.seed),
+  onUnknown: fc.constantFrom('resend', 'park'),
+});
+
+/** Commands with the time that passes before each. */
+const story = fc.array(fc.tuple(fc.nat(400_000), command), { maxLength: 60 });
+
+type Told = { readonly events: readonly NotificationEvent[]; readonly states: DeliveryState[] };
+
+/** Plays a story on an accepted record, and looks at every step. */
+function play(
+  told: readonly (readonly [number, DeliveryCommand])[],
+  by: DeliveryRules,
+  look: (before: DeliveryState, step: readonly NotificationEvent[], now: number) => void = () =>
+    undefined,
+): Told {
+  let state: DeliveryState;
+  const events: NotificationEvent[] = [];
+  const states: DeliveryState[] = [];
+  let now = T0;
+  const all: (readonly [number, DeliveryCommand])[] = [[0, { kind: 'accept', facts }], ...told];
+  for (const [wait, next] of all) {
+    now += wait;
+    const decided = decideDelivery(state, next, { recordedAt: now, rules: by });
+    const step = decided.ok ? decided.value : [];
+    look(state, step, now);
+    for (const event of step) state = evolveDelivery(state, event);
+    events.push(...step);
+    states.push(state);
+  }
+  return { events, states };
+}
+
+describe('every delivery', () => {
+  it('begins each attempt once, in order, and no more of them than its profile allows', () => {
+    fc.assert(
+      fc.property(story, rules, (told, by) => {
+        let counted = 0;
+        const numbers: number[] = [];
+        const { events } = play(told, by);
+        for (const event of events) {
+          if (event.type === 'AttemptStarted') {
+            numbers.push(event.data.attempt);
+            counted += 1;
+          }
+          // An attempt that the provider turned away does not count; a redrive begins anew.
+          if (event.type === 'DeliveryDeferred' && event.data.attempt !== undefined) counted -= 1;
+          if (event.type === 'DeliveryRedriven') counted = 0;
+          expect(counted).toBeLessThanOrEqual(maxAttempts(by.profile));
+        }
+        expect(numbers).toEqual(numbers.map((_, index) => index + 1));
+      }),
+    );
+  });
+
+  it('begins nothing at or after the end of its preview', () => {
+    fc.assert(
+      fc.property(story, rules, (told, by) => {
+        play(told, by, (_, step, now) => {
+          if (now < facts.expiresAt) return;
+          expect(step.map(({ type }) => type)).not.toContain('AttemptStarted');
+        });
+      }),
+    );
+  });
+
+  it('has at most one attempt under way, and every one of them gets its outcome or a lapse', () => {
+    fc.assert(
+      fc.property(story, rules, (told, by) => {
+        play(told, by, (before, step) => {
+          const starts = step.filter(({ type }) => type === 'AttemptStarted');
+          if (starts.length > 0) expect(before?.open).toBeUndefined();
+        });
+      }),
+    );
+  });
+
+  it('never rests without an end for longer than its lease or its next wait', () => {
+    fc.assert(
+      fc.property(story, rules, (told, by) => {
+        const { states } = play(told, by);
+        const last = states.at(-1);
+        if (last === undefined || hasEnded(last)) return;
+        // A worker that looks when it is due always has something to write.
+        const due =
+          last.phase.status === 'waiting'
+            ? last.phase.dueAt
+            : (last.open?.leaseUntil ?? 0) + LEASE_MARGIN_MS;
+        expect(due).toBeLessThanOrEqual(facts.expiresAt + LEASE_MS + LEASE_MARGIN_MS);
+        const look: DeliveryCommand =
+          last.phase.status === 'waiting'
+            ? startOf(last.attempts + 1)
+            : { kind: 'lapse', attempt: last.attempts };
+        const recordedAt = Math.max(due, T0);
+        const decided = decideDelivery(last, look, { recordedAt, rules: by });
+        expect(decided.ok && decided.value.length).toBeGreaterThan(0);
+      }),
+    );
+  });
+
+  it('stays delivered, and stays ended unless it is redriven or a late outcome comes', () => {
+    fc.assert(
+      fc.property(story, rules, (told, by) => {
+        play(told, by, (before, step) => {
+          if (before === undefined || !hasEnded(before) || step.length === 0) return;
+          const [first] = step;
+          const isLate =
+            first?.type === 'AttemptSucceeded' ||
+            (first?.type === 'AttemptFailed' && first.data.late === true);
+          expect(isLate || first?.type === 'DeliveryRedriven').toBe(true);
+          const next = step.reduce<DeliveryState>(evolveDelivery, before);
+          if (before.phase.status === 'delivered') expect(next?.phase.status).toBe('delivered');
+        });
+      }),
+    );
+  });
+
+  it('says that it is in doubt exactly when an attempt’s outcome is not known for certain', () => {
+    fc.assert(
+      fc.property(story, rules, (told, by) => {
+        const open = new Set<number>();
+        for (const event of play(told, by).events) {
+          if (event.type === 'AttemptOutcomeUnknown') open.add(event.data.attempt);
+          if (event.type === 'AttemptSucceeded') open.delete(event.data.attempt);
+          if (event.type === 'AttemptFailed') {
+            if (event.data.suspect === true) open.add(event.data.attempt);
+            else open.delete(event.data.attempt);
+          }
+          if (event.type === 'DeliveryDied' || event.type === 'DeliveryExpired') {
+            expect(event.data.doubtful).toBe(open.size > 0);
+          }
+        }
+      }),
+    );
+  });
+
+  it('is the same from the same events, and a worker that repeats itself writes nothing', () => {
+    fc.assert(
+      fc.property(story, rules, (told, by) => {
+        const { events, states } = play(told, by);
+        expect(events.reduce<DeliveryState>(evolveDelivery, undefined)).toEqual(states.at(-1));
+        const doubled = told.flatMap(([wait, next]) => [
+          [wait, next] as const,
+          ...(next.kind === 'settle' || next.kind === 'lapse' || next.kind === 'accept'
+            ? [[0, next] as const]
+            : []),
+        ]);
+        const types = (list: readonly NotificationEvent[]) =>
+          list.filter(({ data }) => !('suspect' in data)).map(({ type }) => type);
+        expect(types(play(doubled, by).events)).toEqual(types(events));
+      }),
+    );
+  });
+});
