@@ -10,6 +10,12 @@ export type Texts = {
   readonly fallback: string;
   /** Joins a summary and the link. */
   readonly seeHere: string;
+  /** Above every notification. */
+  readonly title: string;
+  /** On the button or link that leads to the preview. */
+  readonly action: string;
+  /** When nothing else is left to say. */
+  readonly nothingElse: string;
 };
 
 const en: Texts = {
@@ -19,6 +25,9 @@ const en: Texts = {
   },
   fallback: 'There is a new suggestion for your schedule: ',
   seeHere: ' Take a look: ',
+  title: 'A suggestion for your schedule',
+  action: 'View and decide',
+  nothingElse: 'A suggestion for your schedule is ready; please come back and look.',
 };
 
 const zhCN: Texts = {
@@ -28,6 +37,9 @@ const zhCN: Texts = {
   },
   fallback: '你的日程有一条新建议:',
   seeHere: '点此查看:',
+  title: '日程调整建议',
+  action: '查看并确认',
+  nothingElse: '日程调整建议已备好,请回来看看。',
 };
 
 /** The catalogue. */

@@ -15,7 +15,8 @@ import { jsCode, unavailable } from './failures.ts';
 import { Inflow } from './inflow.ts';
 import type { JetStreamOutputOptions } from './output.ts';
 import { describeStream, planStream, streamInfoSchema, type StreamPlan } from './stream.ts';
-import { createReadingConsumer, deliveryNumbers } from './watch.ts';
+import { deliveryNumbers } from './pull.ts';
+import { createReadingConsumer } from './watch.ts';
 import { decodeHeaders } from './wire.ts';
 
 /** Messages handed on at a time, and how many are asked for ahead: what a slow reader holds. */

@@ -16,6 +16,7 @@ import {
 import { causeText, jsCode, unavailable } from './failures.ts';
 import type { NatsConnectionOptions } from './options.ts';
 import { Inflow } from './inflow.ts';
+import { afterStatus, deliveryNumbers, readHeaders } from './pull.ts';
 import { planStream, streamInfoSchema } from './stream.ts';
 
 /** Settings of {@link watchOutput}. */
@@ -180,36 +181,8 @@ export async function createReadingConsumer(
   throw unavailable(`The stream ${stream} cannot be watched: ${apiErrorText(answer.error)}`);
 }
 
-/** How many messages are due after a status: none, when it ended the pull. */
-function afterStatus({ headers }: Msg, due: number): number {
-  const code = headers?.code;
-  if (code === 100) return due;
-  // 404 and 408: nothing there within the pull's time. The rest says that the consumer is gone.
-  if (code === 404 || code === 408) return 0;
-  throw unavailable(`the consumer ended: ${headers?.status ?? 'no reason'}`);
-}
-
-/** `$JS.ACK[.domain.account].stream.consumer.deliveries.sequence.delivered.time.pending[.random]` */
-export function deliveryNumbers(reply: string):
-  | {
-      readonly sequence: bigint;
-      /** The how-manieth message of its consumer, and how many there are behind it. */
-      readonly delivered: number;
-      readonly pending: number;
-    }
-  | undefined {
-  const tokens = reply.split('.');
-  const shift = tokens.length >= 11 ? 2 : 0;
-  const [sequence = '', delivered = '', , pending = ''] = tokens.slice(5 + shift, 9 + shift);
-  if (!/^[1-9]\d{0,15}$/.test(sequence) || !/^[1-9]\d{0,15}$/.test(delivered)) return undefined;
-  const left = /^\d{1,15}$/.test(pending) ? Number(pending) : 0;
-  return { sequence: BigInt(sequence), delivered: Number(delivered), pending: left };
-}
-
 function storedMessage(message: Msg, sequence: bigint): StoredMessage {
-  const headers = new Map<string, string>();
-  for (const [name, [value = '']] of message.headers ?? []) headers.set(name, value);
-  return { sequence, subject: message.subject, headers, data: message.data };
+  return { sequence, subject: message.subject, headers: readHeaders(message), data: message.data };
 }
 
 /** @returns false when the signal ended it */

@@ -40,6 +40,8 @@ export type DeliveryCommand =
   | { readonly kind: 'skip'; readonly reason: string }
   | { readonly kind: 'expire' }
   | { readonly kind: 'cancel'; readonly reason: string }
+  /** It cannot be sent at all: what it is made of cannot be read. */
+  | { readonly kind: 'die'; readonly reason: string; readonly detail: string }
   /** Send it again; `of: 'skipped'` does nothing to what ended otherwise. */
   | { readonly kind: 'redrive'; readonly reason: string; readonly of: 'ended' | 'skipped' };
 
@@ -71,7 +73,7 @@ export function decideDelivery(
     match(command)
       .with({ kind: 'settle' }, ({ attempt, outcome }) => settle(state, attempt, outcome, context))
       .with({ kind: 'lapse' }, ({ attempt }) => lapse(state, attempt, context))
-      .with({ kind: P.union('start', 'defer', 'skip', 'expire', 'cancel') }, (step) =>
+      .with({ kind: P.union('start', 'defer', 'skip', 'expire', 'cancel', 'die') }, (step) =>
         isDue(state, now) ? proceed(state, step, context) : [],
       )
       .exhaustive(),
@@ -94,7 +96,7 @@ function isDue({ phase }: Delivery, now: Instant): boolean {
 
 type Step = Extract<
   DeliveryCommand,
-  { readonly kind: 'start' | 'defer' | 'skip' | 'expire' | 'cancel' }
+  { readonly kind: 'start' | 'defer' | 'skip' | 'expire' | 'cancel' | 'die' }
 >;
 
 function proceed(state: Delivery, step: Step, { recordedAt, rules }: Context): NotificationEvent[] {
@@ -125,6 +127,7 @@ function proceed(state: Delivery, step: Step, { recordedAt, rules }: Context): N
     .with({ kind: 'cancel' }, ({ reason }): NotificationEvent[] => [
       { type: 'DeliveryCancelled', data: { ...about, reason: codeOf(reason) } },
     ])
+    .with({ kind: 'die' }, ({ reason, detail }) => [died(state, codeOf(reason), detail)])
     .with({ kind: 'expire' }, () => [expired])
     .exhaustive();
 }

@@ -1,0 +1,71 @@
+// The process that makes attempts: every record that waits has a row with the time of its next step.
+import { categoryPrefix } from '../../../domain/core/ids.ts';
+import { LEASE_MARGIN_MS } from '../../../domain/notification/decide.ts';
+import { notificationCodec } from '../../../domain/notification/events.ts';
+import type { EventStore, RecordedEvent } from '../../../domain/ports/event-store.ts';
+import type { Logger } from '../../../domain/ports/logger.ts';
+import type { DueIndex } from '../../../projections/indexes/due-index.ts';
+import type { DueStep } from '../due-options.ts';
+import { dueProcess } from '../due.ts';
+import type { Process } from '../process.ts';
+import { attend, type AttemptContext } from './attempt.ts';
+
+/** The name of the due index; another meaning of its rows is another name. */
+export const ATTEMPTS_INDEX = 'delivery-attempts.1';
+
+export type AttemptsOptions = AttemptContext & {
+  readonly kernel: string;
+  readonly store: EventStore;
+  readonly index: DueIndex;
+  /** Records attended to at once. */
+  readonly concurrency: number;
+  readonly logger?: Logger | undefined;
+  readonly onCaughtUp?: (() => void) | undefined;
+};
+
+/** Makes every attempt at its time, and ends what is over. */
+export function attemptsProcess(options: AttemptsOptions): Process {
+  const { store, index, concurrency, surroundings, kernel, logger, onCaughtUp } = options;
+  return dueProcess({
+    ...surroundings,
+    name: 'delivery-attempts',
+    index,
+    store,
+    prefixes: [categoryPrefix(kernel, 'notification')],
+    step: attemptsStep,
+    handle: (entry, signal) => attend(options, entry.stream, signal),
+    concurrency,
+    ...(logger === undefined ? {} : { logger }),
+    ...(onCaughtUp === undefined ? {} : { onCaughtUp }),
+  });
+}
+
+/** When a record wants to be looked at again. */
+export function attemptsStep(recorded: RecordedEvent): DueStep | undefined {
+  const decoded = notificationCodec.decode(recorded);
+  // What cannot be read keeps its row: whoever attends to it says so.
+  if (decoded.kind !== 'event') return undefined;
+  const { stream } = recorded;
+  const { event } = decoded;
+  const at = (dueAt: number): DueStep => ({ put: [{ key: stream, stream, dueAt }] });
+  switch (event.type) {
+    case 'NotificationAccepted':
+      return at(event.data.requestedAt);
+    case 'AttemptStarted':
+      return at(event.data.leaseUntil + LEASE_MARGIN_MS);
+    case 'AttemptFailed':
+    case 'AttemptOutcomeUnknown':
+      // Without a next time the event after it says what follows, or it is about an attempt long over.
+      return event.data.nextAt === undefined ? undefined : at(event.data.nextAt);
+    case 'DeliveryDeferred':
+      return at(event.data.until);
+    case 'DeliveryRedriven':
+      return at(0);
+    case 'AttemptSucceeded':
+    case 'DeliverySkipped':
+    case 'DeliveryDied':
+    case 'DeliveryExpired':
+    case 'DeliveryCancelled':
+      return { remove: [stream] };
+  }
+}

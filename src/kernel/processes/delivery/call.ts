@@ -1,0 +1,77 @@
+// One call of a sender within its lease: cut off in time, and its outcome awaited even after that.
+import type { Instant } from '../../../domain/core/instants.ts';
+import type {
+  ChannelTarget,
+  OutgoingNotice,
+  Sender,
+  SendOutcome,
+} from '../../../domain/ports/sender.ts';
+import type { Surroundings } from '../due-options.ts';
+
+/** A call is over this long before its lease, so that its outcome is in the record in time. */
+export const CUT_OFF_MS = 5_000;
+/** What was cut off has this long to say how it ended. */
+const LAST_WORD_MS = 500;
+/** A worker that stops waits this long for calls under way. */
+const STOP_MS = 4_000;
+
+export type CallOptions = Surroundings & {
+  readonly send: Sender;
+  readonly notice: OutgoingNotice;
+  readonly target: ChannelTarget;
+  readonly leaseUntil: Instant;
+  /** The worker stops. */
+  readonly signal: AbortSignal;
+};
+
+export type Called = {
+  readonly outcome: SendOutcome;
+  /** The call's own word, if it still comes. */
+  readonly late: Promise<SendOutcome> | undefined;
+};
+
+/** Makes the call. Never throws. */
+export async function call(options: CallOptions): Promise<Called> {
+  const { send, notice, target, leaseUntil, signal, now } = options;
+  const timeMs = leaseUntil - CUT_OFF_MS - now();
+  if (timeMs <= 0) {
+    // The append took so long, or the process stood still: nothing was sent, and nothing will be.
+    const detail = 'the lease was nearly over before the call';
+    return { outcome: { outcome: 'transient', code: 'lease_used_up', detail }, late: undefined };
+  }
+  const cut = new AbortController();
+  const done = new AbortController();
+  const sending = attempt(send, notice, target, cut.signal).finally(() => {
+    done.abort();
+  });
+  await options.pause(timeMs, AbortSignal.any([done.signal, signal]));
+  if (!isOver(done.signal) && isOver(signal)) await options.pause(STOP_MS, done.signal);
+  if (!isOver(done.signal)) {
+    cut.abort();
+    await options.pause(LAST_WORD_MS, done.signal);
+  }
+  if (isOver(done.signal)) return { outcome: await sending, late: undefined };
+  const code = signal.aborted ? 'worker_stopped' : 'provider_timeout';
+  const detail = 'the call was cut off before an answer came';
+  return { outcome: { outcome: 'unknown', code, detail }, late: sending };
+}
+
+async function attempt(
+  send: Sender,
+  notice: OutgoingNotice,
+  target: ChannelTarget,
+  signal: AbortSignal,
+): Promise<SendOutcome> {
+  try {
+    return await send(notice, target, signal);
+  } catch (error) {
+    // A sender that throws has not said what it did. Its words may hold secrets, so they stay here.
+    const name = error instanceof Error ? error.name : 'no error';
+    return { outcome: 'unknown', code: 'sender_failed', detail: `the sender threw: ${name}` };
+  }
+}
+
+// A function, because the compiler believes that a flag it has read once stays as it was.
+function isOver(signal: AbortSignal): boolean {
+  return signal.aborted;
+}

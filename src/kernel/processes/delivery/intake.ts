@@ -1,0 +1,126 @@
+// From messages to delivery records. A message is taken out of the inbox when the record is durable,
+// and before any attempt: from then on the broker has no part in it (W3).
+import { z } from 'zod';
+import { TocsinError } from '../../../domain/core/errors.ts';
+import { notificationStream } from '../../../domain/notification/stream.ts';
+import { silentLogger, type Logger } from '../../../domain/ports/logger.ts';
+import type {
+  InboxMessage,
+  InboxStream,
+  NoticeInbox,
+  Settlement,
+} from '../../../domain/ports/notice-inbox.ts';
+import { readControl } from '../../control.ts';
+import type { Process } from '../process.ts';
+import { tell, type RecordContext } from './record.ts';
+import { readRequest, type FoundRequest } from './source.ts';
+
+export type IntakeOptions = RecordContext & {
+  readonly kernel: string;
+  readonly inbox: NoticeInbox;
+  readonly logger?: Logger | undefined;
+};
+
+/** What a message must say; everything else is read from the log. */
+const Place = z.object({
+  id: z.uuid(),
+  stream: z.string().min(1).max(512),
+  revision: z.string().regex(/^\d{1,19}$/),
+});
+
+/** A stream that was made anew is named by the log within this many looks, a second apart. */
+const LOOKS = 15;
+
+/** Accepts every notification that was let through, once. */
+export function intakeProcess(options: IntakeOptions): Process {
+  return {
+    name: 'delivery-intake',
+    run(signal) {
+      let foreign = 0;
+      return options.inbox.run({
+        signal,
+        async check(stream) {
+          const answer = await isOurs(options, stream);
+          foreign = answer === 'foreign' ? foreign + 1 : 0;
+          if (foreign > LOOKS) throw otherStream(stream);
+          return answer === 'ours' ? 'go' : 'wait';
+        },
+        handle: (message) => take(options, message),
+      });
+    },
+  };
+}
+
+/** Takes one message: the log decides what it is about, and whether it is ours. */
+export async function take(options: IntakeOptions, message: InboxMessage): Promise<Settlement> {
+  const { headers } = message;
+  const place = Place.safeParse({
+    id: headers.get('ce-id'),
+    stream: headers.get('Tocsin-Stream'),
+    revision: headers.get('Tocsin-Revision'),
+  });
+  if (!place.success) return refuse(options, message, 'broken_headers');
+  const { id, stream, revision } = place.data;
+  const found = await readRequest(options.store, options.kernel, {
+    stream,
+    revision: BigInt(revision),
+  });
+  if (!found.ok) return refuse(options, message, found.error);
+  if (found.value.notificationId !== id) return refuse(options, message, 'other_id');
+  if (found.value.request.mock) return refuse(options, message, 'mock');
+  await accept(options, found.value);
+  return 'done';
+}
+
+/** Makes the record of a request, or finds it made. */
+export async function accept(
+  options: RecordContext & { readonly kernel: string },
+  { notificationId, event, request }: FoundRequest,
+): Promise<void> {
+  const { userId, triggerType, channel, triggerId, previewId, requestedAt, expiresAt } = request;
+  const stream = notificationStream(options.kernel, userId, notificationId);
+  const facts = {
+    notificationId,
+    userId,
+    triggerType,
+    mock: request.mock,
+    channel,
+    triggerId,
+    previewId,
+    source: { event: event.id, stream: event.stream, revision: String(event.revision) },
+    requestedAt,
+    expiresAt,
+  };
+  await tell(options, stream, { kind: 'accept', facts });
+}
+
+/**
+ * The log names the stream that its messages are in. Another one would hold messages that this log
+ * knows nothing of, and taking them out would lose them for their own.
+ */
+async function isOurs(
+  { store, kernel }: IntakeOptions,
+  { stream, created }: InboxStream,
+): Promise<'ours' | 'none' | 'foreign'> {
+  const { output } = await readControl(store, kernel);
+  // A projector has not opened its list yet.
+  if (output === undefined) return 'none';
+  return output.stream === stream && output.created === created ? 'ours' : 'foreign';
+}
+
+function otherStream({ stream, created }: InboxStream): TocsinError {
+  return new TocsinError(
+    'refused',
+    'inbox_of_other_log',
+    `the stream ${stream} (created ${created}) is not the one that this log writes`,
+    { hint: 'Check --store, --nats and --stream: two of them belong to different set-ups.' },
+  );
+}
+
+function refuse(options: IntakeOptions, message: InboxMessage, reason: string): Settlement {
+  const { logger = silentLogger } = options;
+  const { sequence, subject } = message;
+  const about = { sequence: String(sequence), subject, reason };
+  logger.warn(about, 'a message is no notification of this log, and is not looked at again');
+  return 'never';
+}

@@ -1,0 +1,225 @@
+// The acceptance list's entries about delivery, by their numbers, on both stores.
+import { describe, expect, it } from 'vitest';
+import { TEXTS } from '../../src/domain/texts.ts';
+import { HOUR, T0 } from '../domain/delivery.support.ts';
+import { deliveryWorld, STORES, type DeliveryWorld, type StoreKind } from './world.support.ts';
+
+const TIMEOUT = { outcome: 'transient', code: 'provider_timeout', detail: 'no answer' } as const;
+
+const types = async (world: DeliveryWorld, notice: Awaited<ReturnType<DeliveryWorld['notify']>>) =>
+  (await world.events(notice)).map(({ type }) => type);
+
+describe.each(STORES)('on the %s store', (store: StoreKind) => {
+  it('acceptance 22: a stored preview’s notification request is published and consumed', async () => {
+    await using world = await deliveryWorld({ store });
+    await world.worker();
+    const notice = await world.notify();
+    await world.when(notice, 'it is delivered', ({ phase }) => phase.status === 'delivered');
+    const sequences = world.output.messages
+      .filter(({ subject }) => subject.startsWith('notification.feishu.requested.'))
+      .map(({ sequence }) => ({ sequence, settlement: 'done' }));
+    expect(sequences).toHaveLength(1);
+    expect(world.inbox.settled).toEqual(sequences);
+  });
+
+  it('acceptance 23: the record exists before the provider is called', async () => {
+    await using world = await deliveryWorld({ store });
+    const atCall: string[][] = [];
+    const notice = await world.notify();
+    world.answers.push(async () => {
+      atCall.push(await types(world, notice));
+      return { outcome: 'accepted' };
+    });
+    await world.worker();
+    await world.when(notice, 'it is delivered', ({ phase }) => phase.status === 'delivered');
+    expect(atCall).toEqual([['NotificationAccepted', 'AttemptStarted']]);
+  });
+
+  it('acceptance 24: the text is the summary, with the preview’s link in it', async () => {
+    await using world = await deliveryWorld({ store });
+    await world.worker({ frontendUrl: 'https://app.example/' });
+    const notice = await world.notify();
+    await world.when(notice, 'it is delivered', ({ phase }) => phase.status === 'delivered');
+    const link = `https://app.example/schedule-adjust/${notice.previewId}`;
+    expect(world.calls[0]?.notice).toMatchObject({
+      text: `${TEXTS.en.summaries['important_urgent_task'] ?? ''}\n${link}`,
+      actionUrl: link,
+      title: TEXTS.en.title,
+      actionText: TEXTS.en.action,
+    });
+  });
+
+  it('acceptance 26: the provider’s success ends the record, with what it said', async () => {
+    await using world = await deliveryWorld({ store });
+    world.answers.push({ outcome: 'accepted', code: '0', providerMessageId: 'om_1' });
+    await world.worker();
+    const notice = await world.notify();
+    const delivery = await world.when(
+      notice,
+      'it is delivered',
+      ({ phase }) => phase.status === 'delivered',
+    );
+    expect(delivery).toMatchObject({ attempts: 1, open: undefined, reason: '0' });
+    expect((await world.events(notice)).at(-1)).toMatchObject({
+      type: 'AttemptSucceeded',
+      data: { attempt: 1, code: '0', providerMessageId: 'om_1' },
+    });
+  });
+
+  it('acceptance 27: a temporary failure is counted, named, and has its next time', async () => {
+    await using world = await deliveryWorld({ store });
+    world.answers.push(TIMEOUT);
+    await world.worker({ profile: 'seed' });
+    const notice = await world.notify();
+    const { phase, attempts, reason } = await world.when(
+      notice,
+      'it has failed',
+      ({ phase, attempts }) => phase.status === 'waiting' && attempts === 1,
+    );
+    expect({ attempts, reason }).toEqual({ attempts: 1, reason: 'provider_timeout' });
+    const dueAt = phase.status === 'waiting' ? phase.dueAt : 0;
+    expect(dueAt - T0).toBeGreaterThanOrEqual(4 * 60_000);
+    expect(dueAt - T0).toBeLessThanOrEqual(6 * 60_000);
+  });
+
+  it('acceptance 28: when its target works again, the same record is delivered at its time', async () => {
+    await using world = await deliveryWorld({ store });
+    world.answers.push(TIMEOUT, TIMEOUT);
+    await world.worker({ profile: 'seed' });
+    const notice = await world.notify();
+    for (const attempt of [1, 2]) {
+      await world.when(
+        notice,
+        'it has failed',
+        ({ attempts, open }) => attempts === attempt && open === undefined,
+      );
+      await world.toNextDue(notice);
+    }
+    const delivery = await world.when(
+      notice,
+      'it is delivered',
+      ({ phase }) => phase.status === 'delivered',
+    );
+    expect(delivery.attempts).toBe(3);
+    expect(world.calls.map(({ notice: { attempt } }) => attempt)).toEqual([1, 2, 3]);
+  });
+
+  it('acceptance 29: what can never succeed is dead at once, with its code and no next time', async () => {
+    await using world = await deliveryWorld({ store });
+    world.answers.push({ outcome: 'permanent', code: 'invalid_url', detail: 'http is not https' });
+    await world.worker();
+    const notice = await world.notify();
+    const delivery = await world.when(notice, 'it is dead', ({ phase }) => phase.status === 'dead');
+    expect(delivery.reason).toBe('invalid_url');
+    world.time.advance(30 * 60_000);
+    expect(world.calls).toHaveLength(1);
+  });
+
+  it('acceptance 30: with its attempts exhausted it is dead, and tried no more', async () => {
+    await using world = await deliveryWorld({ store });
+    world.answers.push(...Array.from({ length: 6 }, () => TIMEOUT));
+    await world.worker({ profile: 'human' });
+    const notice = await world.notify();
+    for (const attempt of [1, 2, 3, 4, 5]) {
+      await world.when(
+        notice,
+        'it has failed',
+        ({ attempts, open }) => attempts === attempt && open === undefined,
+      );
+      await world.toNextDue(notice);
+    }
+    const delivery = await world.when(notice, 'it is dead', ({ phase }) => phase.status === 'dead');
+    expect(delivery).toMatchObject({ attempts: 6, reason: 'attempts_exhausted' });
+    expect(world.time.now()).toBeLessThan(T0 + HOUR);
+  });
+
+  it('acceptance 31: a second request of the window gives no second message and no record', async () => {
+    await using world = await deliveryWorld({ store });
+    await world.worker();
+    const first = await world.notify();
+    const second = await world.notify();
+    await world.when(first, 'it is delivered', ({ phase }) => phase.status === 'delivered');
+    expect(await world.delivery(second)).toBeUndefined();
+    expect(world.calls).toHaveLength(1);
+  });
+
+  it.each(['no_channel', 'channel_disabled'] as const)(
+    'acceptance 32: with %s it is skipped, not retried, and everything else stays',
+    async (reason) => {
+      await using world = await deliveryWorld({ store });
+      world.closed.set('1', reason);
+      await world.worker();
+      const notice = await world.notify();
+      const delivery = await world.when(
+        notice,
+        'it is skipped',
+        ({ phase }) => phase.status === 'skipped',
+      );
+      expect(delivery).toMatchObject({ reason, attempts: 0 });
+      world.time.advance(30 * 60_000);
+      expect(world.calls).toEqual([]);
+      expect((await world.kernel.trigger(notice.triggerId))?.status).toBe('offered');
+      expect(world.inbox.settled.map(({ settlement }) => settlement)).toEqual(['done']);
+    },
+  );
+
+  it('acceptance 46: whatever the provider does, the preview stays', async () => {
+    await using world = await deliveryWorld({ store });
+    world.answers.push({ outcome: 'permanent', code: 'gone', detail: '' });
+    await world.worker();
+    const notice = await world.notify();
+    await world.when(notice, 'it is dead', ({ phase }) => phase.status === 'dead');
+    const trigger = await world.kernel.trigger(notice.triggerId);
+    expect(trigger).toMatchObject({
+      status: 'offered',
+      preview: { previewId: notice.previewId },
+    });
+  });
+
+  it('acceptance 52: switched off, the provider is not called, and the record says why', async () => {
+    await using world = await deliveryWorld({ store });
+    await world.worker({ enabled: false });
+    const notice = await world.notify();
+    const delivery = await world.when(
+      notice,
+      'it is skipped',
+      ({ phase }) => phase.status === 'skipped',
+    );
+    expect(delivery.reason).toBe('delivery_disabled');
+    expect(world.calls).toEqual([]);
+  });
+});
+
+describe('the text', () => {
+  it.each([[''], ['see https://evil.example/'], ['   ']])(
+    'acceptance 25: for the summary %j the fixed fallback is used, and the chain goes on',
+    async (summary) => {
+      await using world = await deliveryWorld({
+        kernel: { evaluate: () => ({ outcome: 'offer', kind: 'reminder', summary }) },
+      });
+      await world.worker();
+      const notice = await world.notify();
+      await world.when(notice, 'it is delivered', ({ phase }) => phase.status === 'delivered');
+      const link = `https://tocsin.example.com/schedule-adjust/${notice.previewId}`;
+      expect(world.calls[0]?.notice.text).toBe(`${TEXTS.en.fallback}${link}`);
+    },
+  );
+
+  it('is in the language of the catalogue that was asked for', async () => {
+    await using world = await deliveryWorld();
+    await world.worker({ texts: 'zh-CN' });
+    const notice = await world.notify();
+    await world.when(notice, 'it is delivered', ({ phase }) => phase.status === 'delivered');
+    expect(world.calls[0]?.notice.title).toBe(TEXTS['zh-CN'].title);
+  });
+
+  it('never carries mock traffic to a person', async () => {
+    await using world = await deliveryWorld();
+    await world.worker();
+    const mock = await world.notify({ mockNow: '2026-01-01T10:00:00Z' });
+    const real = await world.notify();
+    await world.when(real, 'it is delivered', ({ phase }) => phase.status === 'delivered');
+    expect(await world.delivery(mock)).toBeUndefined();
+    expect(world.calls).toHaveLength(1);
+  });
+});

@@ -1,0 +1,251 @@
+// A small world in which notifications are delivered: a log, a projector, an inbox, a scripted channel,
+// workers that can be stopped and killed, and time that only tests move.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { embeddedStore } from '../../src/adapters/eventstore/embedded/store.ts';
+import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
+import type { FaultScript } from '../../src/adapters/eventstore/memory/faults.ts';
+import { memoryDueIndexStore } from '../../src/adapters/memory-due-index/due-index.ts';
+import { memoryInbox, type MemoryInbox } from '../../src/adapters/memory-inbox/inbox.ts';
+import {
+  recordingOutput,
+  type RecordingOutput,
+} from '../../src/adapters/memory-output/recording-output.ts';
+import { memoryReadModelStore } from '../../src/adapters/memory-read-model/read-model.ts';
+import { messageId } from '../../src/domain/core/ids.ts';
+import { notificationCodec, type NotificationEvent } from '../../src/domain/notification/events.ts';
+import { notificationStream } from '../../src/domain/notification/stream.ts';
+import type { Delivery } from '../../src/domain/notification/state.ts';
+import type { EventStore } from '../../src/domain/ports/event-store.ts';
+import type {
+  ChannelLookup,
+  ChannelTarget,
+  OutgoingNotice,
+  Sender,
+  SendOutcome,
+} from '../../src/domain/ports/sender.ts';
+import type { RaiseInput } from '../../src/domain/trigger/commands.ts';
+import { openKernel, type Kernel, type KernelOptions } from '../../src/kernel/open-kernel.ts';
+import { openProjector } from '../../src/kernel/open-projector.ts';
+import {
+  deliveryProcesses,
+  type DeliveryOptions,
+} from '../../src/kernel/processes/delivery/processes.ts';
+import { loadDelivery } from '../../src/kernel/processes/delivery/record.ts';
+import { virtualTime, type VirtualTime } from '../support/virtual-time.ts';
+import { until } from '../support/until.ts';
+import { anInput, eventsOf, QUICK, raised } from '../support/world.ts';
+
+/** One call of the scripted channel. */
+export type Call = {
+  readonly notice: OutgoingNotice;
+  readonly target: ChannelTarget;
+  readonly signal: AbortSignal;
+  readonly at: number;
+};
+
+export type DeliveryWorld = AsyncDisposable & {
+  readonly store: EventStore;
+  readonly kernel: Kernel;
+  readonly time: VirtualTime;
+  readonly output: RecordingOutput;
+  readonly inbox: MemoryInbox;
+  readonly calls: Call[];
+  /** What the next calls answer, in order; then everything is accepted. */
+  readonly answers: (SendOutcome | ((call: Call) => Promise<SendOutcome>))[];
+  /** Users without a channel, with the reason. */
+  readonly closed: Map<string, 'no_channel' | 'channel_disabled'>;
+  /** Raises a trigger, projects it, and returns its notice. */
+  readonly notify: (input?: Partial<RaiseInput>) => Promise<Notified>;
+  /** Starts a worker; disposing stops it. */
+  readonly worker: (options?: Partial<DeliveryOptions>) => Promise<Worker>;
+  readonly delivery: (notice: Notified) => Promise<Delivery | undefined>;
+  readonly events: (notice: Notified) => Promise<readonly NotificationEvent[]>;
+  /** Waits until the record says so. */
+  readonly when: (
+    notice: Notified,
+    what: string,
+    holds: (delivery: Delivery) => boolean,
+  ) => Promise<Delivery>;
+  /** Moves time to when the record is next due. */
+  readonly toNextDue: (notice: Notified) => Promise<void>;
+};
+
+export type Notified = {
+  readonly id: string;
+  readonly stream: string;
+  readonly triggerId: string;
+  readonly previewId: string;
+  readonly userId: string;
+};
+
+export type Worker = AsyncDisposable & {
+  readonly ended: Promise<void>;
+  /** The worker is gone as if killed: nothing it still does reaches the store or the channel. */
+  readonly kill: () => void;
+};
+
+export type StoreKind = 'memory' | 'embedded';
+
+/** The stores that a worker is tested on in breadth. */
+export const STORES: readonly StoreKind[] = ['memory', 'embedded'];
+
+export async function deliveryWorld(
+  options: {
+    readonly store?: StoreKind;
+    readonly faults?: FaultScript;
+    readonly kernel?: Partial<KernelOptions>;
+  } = {},
+): Promise<DeliveryWorld> {
+  const folder = mkdtempSync(join(tmpdir(), 'tocsin-delivery-'));
+  const store =
+    options.store === 'embedded'
+      ? await embeddedStore({ file: join(folder, 'store.db') })
+      : memoryStore({ faults: options.faults });
+  const time = virtualTime();
+  const kernel = await openKernel({ store, clock: time, ...options.kernel });
+  const output = recordingOutput();
+  const readModels = memoryReadModelStore();
+  const inbox = memoryInbox({ source: output });
+  const calls: Call[] = [];
+  const answers: DeliveryWorld['answers'] = [];
+  const closed: DeliveryWorld['closed'] = new Map();
+  const workers: Worker[] = [];
+  let files = 0;
+  let raises = 0;
+
+  const send: Sender = async (notice, target, signal) => {
+    const call = { notice, target, signal, at: time.now() };
+    calls.push(call);
+    const answer = answers.shift() ?? { outcome: 'accepted', code: '0' };
+    return typeof answer === 'function' ? answer(call) : answer;
+  };
+
+  const lookup: ChannelLookup = (userId, channel) => {
+    const reason = closed.get(userId);
+    return Promise.resolve(
+      reason === undefined
+        ? { kind: 'open', target: targetOf(userId, channel) }
+        : { kind: 'closed', reason },
+    );
+  };
+
+  const world: DeliveryWorld = {
+    store,
+    kernel,
+    time,
+    output,
+    inbox,
+    calls,
+    answers,
+    closed,
+    async notify(input = {}) {
+      raises += 1;
+      const { triggerId, previewId = '' } = await raised(kernel, anInput(raises, input));
+      const projector = await openProjector({
+        store,
+        output,
+        clock: time,
+        timing: QUICK,
+        state: readModels.open(),
+      });
+      await projector.once();
+      const log = await eventsOf(store);
+      const request = log.find(
+        ({ type, data }) =>
+          type === 'NotificationRequested' &&
+          (data as { triggerId: string }).triggerId === triggerId,
+      );
+      const id = messageId(request?.id ?? '', 'notification.requested');
+      const userId = String(input.userId ?? 1);
+      return { id, stream: notificationStream('tocsin', userId, id), triggerId, previewId, userId };
+    },
+    async worker(more = {}) {
+      const stop = new AbortController();
+      const gate = { dead: false };
+      files += 1;
+      let ready = false;
+      const indexes = memoryDueIndexStore().open(`log-${files}`);
+      const processes = deliveryProcesses({
+        store: mortal(store, gate),
+        inbox,
+        indexes,
+        lookup,
+        send: (notice, target, signal) =>
+          gate.dead ? new Promise(() => undefined) : send(notice, target, signal),
+        surroundings: time,
+        onCaughtUp: () => {
+          ready = true;
+        },
+        ...more,
+      });
+      const runs = processes.map((process) => process.run(stop.signal));
+      const ended = Promise.all(runs).then(() => undefined);
+      // Whoever waits for the end hears of it; nobody else has to.
+      ended.catch(() => undefined);
+      await until('a worker has caught up', () => ready);
+      const worker: Worker = {
+        ended,
+        kill: () => {
+          gate.dead = true;
+          stop.abort();
+        },
+        async [Symbol.asyncDispose]() {
+          stop.abort();
+          if (!gate.dead) await ended;
+          indexes[Symbol.dispose]();
+        },
+      };
+      workers.push(worker);
+      return worker;
+    },
+    delivery: ({ stream }) => loadDelivery(store, stream),
+    async events({ stream }) {
+      const recorded = await eventsOf(store, stream);
+      return recorded.map((event) => {
+        const decoded = notificationCodec.decode(event);
+        if (decoded.kind !== 'event') throw new Error(`unreadable: ${event.type}`);
+        return decoded.event;
+      });
+    },
+    when: ({ stream }, what, holds) =>
+      until(what, async () => {
+        const delivery = await loadDelivery(store, stream);
+        return delivery !== undefined && holds(delivery) ? delivery : undefined;
+      }),
+    async toNextDue(notice) {
+      const delivery = await world.when(
+        notice,
+        'it waits',
+        ({ phase }) => phase.status === 'waiting',
+      );
+      if (delivery.phase.status !== 'waiting') throw new Error('it does not wait');
+      time.advance(Math.max(0, delivery.phase.dueAt - time.now()));
+    },
+    async [Symbol.asyncDispose]() {
+      for (const worker of workers) await worker[Symbol.asyncDispose]();
+      await kernel.close();
+      await store[Symbol.asyncDispose]();
+      rmSync(folder, { recursive: true });
+    },
+  };
+  return world;
+}
+
+export function targetOf(userId: string, channel: ChannelTarget['channel']): ChannelTarget {
+  const kind = channel === 'feishu' ? 'feishu_flow' : 'webhook';
+  return { channel, kind, version: 1, url: `https://channel.example/${userId}` };
+}
+
+/** The same store, until its worker is dead: then nothing comes back any more. */
+function mortal(store: EventStore, gate: { readonly dead: boolean }): EventStore {
+  return {
+    ...store,
+    append: (...args) => (gate.dead ? new Promise(() => undefined) : store.append(...args)),
+    readStream: (...args) => store.readStream(...args),
+    readAll: (...args) => store.readAll(...args),
+    subscribeAll: (...args) => store.subscribeAll(...args),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}
