@@ -1,7 +1,9 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
-const testTimeoutMs = 20_000;
+// Tests wait for conditions, so these only end what hangs; a busy machine must not reach them.
+const testTimeoutMs = 180_000;
+const pollTimeoutMs = 60_000;
 
 export default defineConfig({
   test: {
@@ -13,6 +15,7 @@ export default defineConfig({
     maxWorkers: Math.max(2 * availableParallelism(), 4),
     testTimeout: testTimeoutMs,
     hookTimeout: testTimeoutMs,
+    expect: { poll: { timeout: pollTimeoutMs } },
     // A suite that never ran must not pass for one that did.
     passWithNoTests: false,
     restoreMocks: true,

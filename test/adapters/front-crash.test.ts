@@ -17,53 +17,49 @@ const connected = (url: string): EventStoreDBClient => EventStoreDBClient.connec
 type Numbered = JSONEventType<'numbered', { n: number }>;
 
 describe('a front that is killed', () => {
-  test(
-    'and started again has every append that it answered, once',
-    { timeout: 60_000 },
-    async () => {
-      const file = storeFile();
-      const answered: { stream: string; id: string; result: AppendResult }[] = [];
-      for (let round = 0; round < 3; round += 1) {
-        const front = await frontProcess(file);
-        const client = connected(front.url);
-        let killing: Promise<void> | undefined;
-        let under = true;
-        const side = async (stream: string): Promise<void> => {
-          for (let n = 0; under; n += 1) {
-            const event = jsonEvent<Numbered>({ type: 'numbered', data: { n } });
-            const expectedRevision = n === 0 ? NO_STREAM : BigInt(n - 1);
-            try {
-              const result = await client.appendToStream(stream, event, { expectedRevision });
-              answered.push({ stream, id: event.id, result });
-            } catch {
-              return;
-            }
-            if (answered.length > 200 * (round + 1)) killing ??= front.killed();
-          }
-        };
-        await Promise.all(Array.from({ length: 12 }, (_, n) => side(`${round}-${n}`)));
-        under = false;
-        await killing;
-        await client.dispose();
-      }
-
+  test('and started again has every append that it answered, once', async () => {
+    const file = storeFile();
+    const answered: { stream: string; id: string; result: AppendResult }[] = [];
+    for (let round = 0; round < 3; round += 1) {
       const front = await frontProcess(file);
       const client = connected(front.url);
-      const log = await all(client.readAll());
-      const ids = log.map(({ event }) => event?.id);
-      expect(new Set(ids).size).toBe(ids.length);
-      const byId = new Map(log.map(({ event }) => [event?.id, event]));
-      for (const { stream, id, result } of answered) {
-        expect(byId.get(id)).toMatchObject({
-          streamId: stream,
-          revision: result.nextExpectedRevision,
-          position: result.position,
-        });
-      }
+      let killing: Promise<void> | undefined;
+      let under = true;
+      const side = async (stream: string): Promise<void> => {
+        for (let n = 0; under; n += 1) {
+          const event = jsonEvent<Numbered>({ type: 'numbered', data: { n } });
+          const expectedRevision = n === 0 ? NO_STREAM : BigInt(n - 1);
+          try {
+            const result = await client.appendToStream(stream, event, { expectedRevision });
+            answered.push({ stream, id: event.id, result });
+          } catch {
+            return;
+          }
+          if (answered.length > 200 * (round + 1)) killing ??= front.killed();
+        }
+      };
+      await Promise.all(Array.from({ length: 12 }, (_, n) => side(`${round}-${n}`)));
+      under = false;
+      await killing;
       await client.dispose();
-      front.process.kill('SIGKILL');
-    },
-  );
+    }
+
+    const front = await frontProcess(file);
+    const client = connected(front.url);
+    const log = await all(client.readAll());
+    const ids = log.map(({ event }) => event?.id);
+    expect(new Set(ids).size).toBe(ids.length);
+    const byId = new Map(log.map(({ event }) => [event?.id, event]));
+    for (const { stream, id, result } of answered) {
+      expect(byId.get(id)).toMatchObject({
+        streamId: stream,
+        revision: result.nextExpectedRevision,
+        position: result.position,
+      });
+    }
+    await client.dispose();
+    front.process.kill('SIGKILL');
+  });
 
   test('ends subscriptions with an error, and the repeat of an append finds the first', async () => {
     const file = storeFile();

@@ -90,7 +90,7 @@ describe('watching', () => {
     await server.crash();
     await server.restart();
     await publishing((session) => session.publish(11n, listMessages(11, 20)));
-    await expect.poll(() => seen.length, { timeout: 10_000 }).toBe(20);
+    await expect.poll(() => seen.length).toBe(20);
     expect(seen).toEqual(idsTo(20));
   });
 
@@ -100,7 +100,7 @@ describe('watching', () => {
       await session.create('');
       await session.publish(1n, listMessages(1, 3));
     });
-    await expect.poll(() => seen.length, { timeout: 10_000 }).toBe(3);
+    await expect.poll(() => seen.length).toBe(3);
     const client = await connect({ servers: server.url });
     await client.request('$JS.API.STREAM.DELETE.TOCSIN');
     await client.close();
@@ -108,7 +108,7 @@ describe('watching', () => {
       await session.create('');
       await session.publish(1n, listMessages(1, 2));
     });
-    await expect.poll(() => seen, { timeout: 10_000 }).toEqual([...idsTo(3), ...idsTo(2)]);
+    await expect.poll(() => seen).toEqual([...idsTo(3), ...idsTo(2)]);
   });
 
   test('ends with its signal, also before it began', async () => {

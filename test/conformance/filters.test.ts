@@ -109,38 +109,34 @@ describe('checkpoints', () => {
     await heard.stop();
   });
 
-  test(
-    'are 6 or 7 over 384 events at an interval of 2, with a slow handler',
-    { timeout: 40_000 },
-    async () => {
-      const marker = await client().appendToStream('mark', jsonEvents(1));
-      await client().appendToStream('counted', jsonEvents(8));
-      const heard = listener();
-      let active = false;
-      heard.listen(
-        client().subscribeToAll({
-          fromPosition: marker.position ?? START,
-          filter: excludeSystemEvents({
-            checkpointInterval: 2,
-            async checkpointReached(subscription, position) {
-              active = true;
-              await delay(100);
-              active = false;
-              await heard.checkpointReached(subscription, position);
-            },
-          }),
+  test('are 6 or 7 over 384 events at an interval of 2, with a slow handler', async () => {
+    const marker = await client().appendToStream('mark', jsonEvents(1));
+    await client().appendToStream('counted', jsonEvents(8));
+    const heard = listener();
+    let active = false;
+    heard.listen(
+      client().subscribeToAll({
+        fromPosition: marker.position ?? START,
+        filter: excludeSystemEvents({
+          checkpointInterval: 2,
+          async checkpointReached(subscription, position) {
+            active = true;
+            await delay(100);
+            active = false;
+            await heard.checkpointReached(subscription, position);
+          },
         }),
-      );
-      for (let n = 0; n < 18; n += 1) {
-        await client().appendToStream('counted', jsonEvents(20));
-        await delay(10);
-      }
-      await client().appendToStream('counted', jsonEvents(16));
-      await heard.untilEvents(384);
-      expect(active).toBe(false);
-      expect([6, 7]).toContain(heard.checkpoints().length);
-      expect(heard.events()).toHaveLength(384);
-      await heard.stop();
-    },
-  );
+      }),
+    );
+    for (let n = 0; n < 18; n += 1) {
+      await client().appendToStream('counted', jsonEvents(20));
+      await delay(10);
+    }
+    await client().appendToStream('counted', jsonEvents(16));
+    await heard.untilEvents(384);
+    expect(active).toBe(false);
+    expect([6, 7]).toContain(heard.checkpoints().length);
+    expect(heard.events()).toHaveLength(384);
+    await heard.stop();
+  });
 });

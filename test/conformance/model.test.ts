@@ -53,7 +53,7 @@ async function idsIn(
 }
 
 describe('any sequence of appends', () => {
-  test('is accepted, refused and read by the rules', { timeout: 60_000 }, async () => {
+  test('is accepted, refused and read by the rules', async () => {
     let run = 0;
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 15 }), async (steps) => {

@@ -9,7 +9,6 @@ import { testCli, type Cli, type JsonResult } from '../support/cli.ts';
 import { raiseLine } from '../support/lines.ts';
 import { testNatsServer } from '../support/nats-server.ts';
 
-const slowMs = 60_000;
 const deep = JSON.parse('['.repeat(100) + ']'.repeat(100)) as unknown;
 const utf16 = Buffer.from(`\ufeff${raiseLine(1)}\n`, 'utf16le');
 
@@ -69,7 +68,7 @@ function errorCode({ document }: JsonResult): string {
 
 async function raise(cli: Cli, content: string | Buffer): Promise<JsonResult> {
   writeFileSync(cli.path('in.ndjson'), content);
-  return cli.json(['raise', '--file', 'in.ndjson']);
+  return cli.call(['raise', '--file', 'in.ndjson']);
 }
 
 /** Event types by stream, as the file has them. */
@@ -95,7 +94,8 @@ describe('bad lines', () => {
         Buffer.from('\n'),
       ]),
     );
-    const result = await raise(cli, file);
+    writeFileSync(cli.path('in.ndjson'), file);
+    const result = await cli.json(['raise', '--file', 'in.ndjson']);
     expect(result).toMatchObject({ code: 1, stderr: '' });
     const { errors, ...counts } = SummarySchema.parse(result.document);
     expect(counts).toMatchObject({
@@ -163,7 +163,7 @@ describe('unusual files', () => {
   test('a folder and a missing file are no files, and no store is made', async () => {
     await using cli = testCli();
     for (const file of ['.', 'missing.ndjson', '']) {
-      const result = await cli.json(['raise', '--file', file]);
+      const result = await cli.call(['raise', '--file', file]);
       expect([result.code, errorCode(result)]).toEqual([2, 'unreadable_file']);
     }
     expect(await cli.run(['audit', 'replay'])).toMatchObject({ code: 2 });
@@ -181,7 +181,7 @@ describe('wrong calls', () => {
     ['concurrency 0', ['raise', '--file', '-', '--concurrency', '0'], 'invalid_concurrency'],
     ['a bad place', ['watch', '--from', 'yesterday'], 'invalid_from'],
     ['a foreign store', ['project', '--once', '--store', 'mysql://x'], 'invalid_store'],
-    ['a bad server', ['project', '--once', '--store', 'esdb://'], 'invalid_connection_string'],
+    ['a bad server', ['project', '--once', '--store', 'esdb://'], 'connection_string'],
     ['two ways on', ['project', '--once', '--from-now', '--adopt-tail'], 'several_ways'],
     ['a bad name', ['raise', '--file', '-', '--name', 'No Good'], 'invalid_kernel_name'],
     ['a bad address', ['project', '--http', 'here'], 'invalid_http'],
@@ -190,8 +190,30 @@ describe('wrong calls', () => {
     ['nothing parked', ['park', 'drop', 'x'], 'file_unusable'],
   ])('%s: exit 2 and one document', async (_, args, code) => {
     await using cli = testCli();
-    const result = await cli.json(args);
+    const result = await cli.call(args);
     expect([result.code, errorCode(result)]).toEqual([2, code]);
+  });
+
+  test('a process says so, too, and the version when it is asked', async () => {
+    await using cli = testCli();
+    const result = await cli.json(['frobnicate']);
+    expect([result.code, errorCode(result)]).toEqual([2, 'wrong_usage']);
+    const version = await cli.run(['--version']);
+    expect(version).toMatchObject({ code: 0, stderr: '' });
+    expect(version.stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+    const help = await cli.run(['--help']);
+    expect(help.code).toBe(0);
+    for (const command of [
+      'start',
+      'raise',
+      'watch',
+      'project',
+      'audit',
+      'park',
+      'store',
+      'doctor',
+    ])
+      expect(help.stdout).toMatch(new RegExp(`^  ${command} `, 'm'));
   });
 
   test('the settings file: unknown keys, wrong types, no JSON, and one that is not there', async () => {
@@ -199,13 +221,13 @@ describe('wrong calls', () => {
     const config = cli.path('tocsin.config.json');
     for (const text of ['{"colour":"red"}', '{"store":7}', '{', '[]', 'null']) {
       writeFileSync(config, text);
-      const result = await cli.json(['policy', 'show']);
+      const result = await cli.call(['policy', 'show']);
       expect([text, result.code, errorCode(result)]).toEqual([text, 2, 'invalid_config']);
     }
     writeFileSync(config, '{}');
-    const missing = await cli.json(['policy', 'show', '--config', 'other.json']);
+    const missing = await cli.call(['policy', 'show', '--config', 'other.json']);
     expect([missing.code, errorCode(missing)]).toEqual([2, 'invalid_config']);
-    expect(await cli.json(['policy', 'show'])).toMatchObject({ code: 0 });
+    expect(await cli.call(['policy', 'show'])).toMatchObject({ code: 0 });
   });
 
   test('option before environment before file before default', async () => {
@@ -213,7 +235,7 @@ describe('wrong calls', () => {
     writeFileSync(cli.path('tocsin.config.json'), '{"store":"embedded:file.db"}');
     writeFileSync(cli.path('in.ndjson'), `${raiseLine(1)}\n`);
     const raised = async (args: readonly string[], env: Record<string, string>) => {
-      const result = await cli.json(['raise', '--file', 'in.ndjson', ...args], { env });
+      const result = await cli.call(['raise', '--file', 'in.ndjson', ...args], { env });
       expect(result.document).toMatchObject({ raised: 1 });
     };
     const env = { TOCSIN_STORE: 'embedded:env.db' };
@@ -240,7 +262,7 @@ describe('wrong calls', () => {
     const address = taken.address();
     const port = typeof address === 'object' ? (address?.port ?? 0) : 0;
     const args = ['project', '--nats', nats.url, '--http', `127.0.0.1:${port}`];
-    const result = await cli.json(args);
+    const result = await cli.call(args);
     taken.close();
     expect([result.code, errorCode(result)]).toEqual([2, 'http_unavailable']);
   });
@@ -249,30 +271,26 @@ describe('wrong calls', () => {
 describe('secrets and servers', () => {
   const secret = 'hunter2-is-secret';
 
-  test(
-    'no server: exit 3 after a while, and the password is nowhere',
-    { timeout: slowMs },
-    async () => {
-      await using cli = testCli();
-      await using bare = await testNatsServer({ jetStream: false });
-      const apart = ['--store', 'embedded:other.db', '--state', 'other-state.db'];
-      const nats = `nats://me:${secret}@127.0.0.1:1`;
-      const [project, watch, doctor, noJetStream] = await Promise.all([
-        cli.json(['project', '--once', '--nats', nats]),
-        cli.json(['watch', '--nats', nats]),
-        cli.json(['doctor', '--nats', nats]),
-        cli.json(['project', '--once', '--nats', bare.url, ...apart]),
-      ]);
-      expect([project.code, errorCode(project)]).toEqual([3, 'dependency_away']);
-      expect([watch.code, errorCode(watch)]).toEqual([3, 'nats_unavailable']);
-      expect(doctor.code).toBe(1);
-      expect([noJetStream.code, errorCode(noJetStream)]).toEqual([3, 'dependency_away']);
-      expect(JSON.stringify(noJetStream.document)).toContain('has no JetStream');
-      for (const result of [project, watch, doctor]) {
-        expect(JSON.stringify(result)).not.toContain(secret);
-      }
-    },
-  );
+  test('no server: exit 3 after a while, and the password is nowhere', async () => {
+    await using cli = testCli();
+    await using bare = await testNatsServer({ jetStream: false });
+    const apart = ['--store', 'embedded:other.db', '--state', 'other-state.db'];
+    const nats = `nats://me:${secret}@127.0.0.1:1`;
+    const [project, watch, doctor, noJetStream] = await Promise.all([
+      cli.json(['project', '--once', '--nats', nats]),
+      cli.json(['watch', '--nats', nats]),
+      cli.json(['doctor', '--nats', nats]),
+      cli.json(['project', '--once', '--nats', bare.url, ...apart]),
+    ]);
+    expect([project.code, errorCode(project)]).toEqual([3, 'dependency_away']);
+    expect([watch.code, errorCode(watch)]).toEqual([3, 'nats_unavailable']);
+    expect(doctor.code).toBe(1);
+    expect([noJetStream.code, errorCode(noJetStream)]).toEqual([3, 'dependency_away']);
+    expect(JSON.stringify(noJetStream.document)).toContain('has no JetStream');
+    for (const result of [project, watch, doctor]) {
+      expect(JSON.stringify(result)).not.toContain(secret);
+    }
+  });
 
   test('a wrong password: exit 2, and it is nowhere', async () => {
     await using cli = testCli();
@@ -280,14 +298,14 @@ describe('secrets and servers', () => {
       config: `authorization { user: me, password: "another" }`,
     });
     const wrong = nats.url.replace('//', `//me:${secret}@`);
-    const result = await cli.json(['project', '--once', '--nats', wrong]);
+    const result = await cli.call(['project', '--once', '--nats', wrong]);
     expect([result.code, errorCode(result)]).toEqual([2, 'nats_credentials']);
     expect(JSON.stringify(result)).not.toContain(secret);
     const daemon = await cli.run(['project', '--nats', wrong]);
     expect(daemon.code).toBe(2);
     expect(JSON.stringify(daemon)).not.toContain(secret);
     const env = { TOCSIN_NATS_USER: 'me', TOCSIN_NATS_PASSWORD: 'another' };
-    expect(await cli.json(['project', '--once', '--nats', nats.url], { env })).toMatchObject({
+    expect(await cli.call(['project', '--once', '--nats', nats.url], { env })).toMatchObject({
       code: 0,
     });
   });

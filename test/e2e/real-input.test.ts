@@ -8,8 +8,6 @@ import { testCli, type Cli } from '../support/cli.ts';
 import { rawStream } from '../support/jetstream.ts';
 import { testNatsServer } from '../support/nats-server.ts';
 
-const fileTimeoutMs = 180_000;
-
 type Expected = {
   readonly read: number;
   readonly raised: number;
@@ -91,27 +89,23 @@ const SmallSchema = z.object({
   dedupe_keys_sha256: z.string(),
 });
 
-test(
-  'the small data set gives what its oracle says, and nothing the second time',
-  { timeout: fileTimeoutMs },
-  async () => {
-    await using cli = testCli();
-    const here = join(import.meta.dirname, '..', 'data');
-    const small = SmallSchema.parse(
-      JSON.parse(readFileSync(join(here, 'small.expected.json'), 'utf8')),
-    );
-    await throughTheCommands(cli, join(here, 'small.ndjson'), {
-      ...small,
-      messages: {
-        'active_schedule.triggered': small.raised - small.mockTriggers,
-        'mock.active_schedule.triggered': small.mockTriggers,
-        'notification.feishu.requested': small.published - small.mockNotifications,
-        'mock.notification.feishu.requested': small.mockNotifications,
-      },
-      digest: small.dedupe_keys_sha256,
-    });
-  },
-);
+test('the small data set gives what its oracle says, and nothing the second time', async () => {
+  await using cli = testCli();
+  const here = join(import.meta.dirname, '..', 'data');
+  const small = SmallSchema.parse(
+    JSON.parse(readFileSync(join(here, 'small.expected.json'), 'utf8')),
+  );
+  await throughTheCommands(cli, join(here, 'small.ndjson'), {
+    ...small,
+    messages: {
+      'active_schedule.triggered': small.raised - small.mockTriggers,
+      'mock.active_schedule.triggered': small.mockTriggers,
+      'notification.feishu.requested': small.published - small.mockNotifications,
+      'mock.notification.feishu.requested': small.mockNotifications,
+    },
+    digest: small.dedupe_keys_sha256,
+  });
+});
 
 const RealSchema = z.object({
   read: z.int(),
@@ -126,7 +120,6 @@ const data = process.env['TOCSIN_TEST_DATA'];
 
 test.skipIf(data === undefined)(
   'thirteen years of a real project give exactly the counts and the digest [needs TOCSIN_TEST_DATA]',
-  { timeout: fileTimeoutMs },
   async () => {
     await using cli = testCli();
     const folder = data ?? '';

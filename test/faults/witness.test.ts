@@ -17,7 +17,6 @@ import { rawStream } from '../support/jetstream.ts';
 import { testNatsServer } from '../support/nats-server.ts';
 import { until } from '../support/until.ts';
 
-const slowMs = 60_000;
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 async function manager(lane: Lane) {
@@ -190,7 +189,7 @@ describe('a stream that was restored from an earlier copy', () => {
     cpSync(store, `${lane.nats.folder}/copy`, { recursive: true });
     await lane.nats.restart();
     await more();
-    expect(await lane.project()).toMatchObject({ code: 0 });
+    expect(await lane.projectApart()).toMatchObject({ code: 0 });
     await lane.nats.stop();
     rmSync(store, { recursive: true });
     cpSync(`${lane.nats.folder}/copy`, store, { recursive: true });
@@ -205,40 +204,35 @@ describe('a stream that was restored from an earlier copy', () => {
     });
   }
 
-  test.concurrent(
-    'gets its lost tail again: same ids, same places',
-    { timeout: slowMs },
-    async () => {
-      await using lane = await projectedLane();
-      let before: Awaited<ReturnType<typeof lane.stream.all>> = [];
-      await restored(lane, async () => {
-        await lane.raise(4, 6);
-        await lane.project();
-        before = await lane.stream.all();
-        expect(before).toHaveLength(12);
-      });
-      expect(await lastSequence(lane)).toBe(6);
-      await lane.raise(7, 7);
-      expect(await lane.project()).toMatchObject({
-        code: 0,
-        document: { triggered: 1, published: 1, outputSequence: '14' },
-      });
-      const after = await lane.stream.all();
-      expect(after.slice(0, 12)).toEqual(before);
-      expect(after).toHaveLength(14);
-      expect(await lane.opened()).toHaveLength(1);
-    },
-  );
+  test.concurrent('gets its lost tail again: same ids, same places', async () => {
+    await using lane = await projectedLane();
+    let before: Awaited<ReturnType<typeof lane.stream.all>> = [];
+    await restored(lane, async () => {
+      await lane.raise(4, 6);
+      await lane.projectApart();
+      before = await lane.stream.all();
+      expect(before).toHaveLength(12);
+    });
+    expect(await lastSequence(lane)).toBe(6);
+    await lane.raise(7, 7);
+    expect(await lane.projectApart()).toMatchObject({
+      code: 0,
+      document: { triggered: 1, published: 1, outputSequence: '14' },
+    });
+    const after = await lane.stream.all();
+    expect(after.slice(0, 12)).toEqual(before);
+    expect(after).toHaveLength(14);
+    expect(await lane.opened()).toHaveLength(1);
+  });
 
   test.concurrent(
     'is refused when the lost ones are too old; --adopt-tail sends them',
-    { timeout: slowMs },
     async () => {
       await using lane = await projectedLane();
       await restored(lane, () => lane.raiseAgo(4, 6, DAY_MS + 60_000));
-      refused(await lane.project(), 'output_behind', /--adopt-tail/);
+      refused(await lane.projectApart(), 'output_behind', /--adopt-tail/);
       expect(await lastSequence(lane)).toBe(6);
-      expect(await lane.project('--adopt-tail')).toMatchObject({
+      expect(await lane.projectApart('--adopt-tail')).toMatchObject({
         code: 0,
         document: { published: 3, outputSequence: '12' },
       });
@@ -261,7 +255,7 @@ test('settings that make the stream unsafe are refused by name', async () => {
   refused(result, 'output_settings', /Change these settings/);
   const { message } = errorOf(result);
   expect(message).toMatch(/no_ack is on.*max_msg_size is 1000.*subjects lack/);
-  const doctor = await lane.cli.json(['doctor', '--nats', lane.nats.url]);
+  const doctor = await lane.cli.call(['doctor', '--nats', lane.nats.url]);
   expect(doctor.code).toBe(1);
   expect(doctor.stdout).toContain('no_ack is on');
   await streams.update('TOCSIN', { no_ack: false, max_msg_size: -1, subjects });
@@ -298,7 +292,7 @@ test('a server without our stream is left without it by those who only look', as
   await using other = await testNatsServer();
   await using stream = await rawStream(other.url);
   await lane.raise(1, 1);
-  await lane.cli.json(['doctor', '--nats', other.url]);
-  expect(await lane.cli.json(['audit', 'replay'])).toMatchObject({ document: { published: 1 } });
+  await lane.cli.call(['doctor', '--nats', other.url]);
+  expect(await lane.cli.call(['audit', 'replay'])).toMatchObject({ document: { published: 1 } });
   expect(await stream.last()).toBeUndefined();
 });

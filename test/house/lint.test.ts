@@ -161,7 +161,7 @@ describe('the linter', () => {
       );
       found.set(relative(tree.folder, filePath), rules);
     }
-  }, 120_000);
+  });
 
   afterAll(() => {
     tree[Symbol.dispose]();

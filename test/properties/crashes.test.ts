@@ -150,13 +150,13 @@ async function endsWell(happenings: readonly Happening[]): Promise<void> {
 describe('whatever happens', () => {
   it('to projectors and their files', async () => {
     await fc.assert(fc.asyncProperty(histories(), endsWell), { numRuns: 120 });
-  }, 60_000);
+  });
 
   it('with strangers who write into the stream', async () => {
     await fc.assert(fc.asyncProperty(histories(foreign), endsWell), { numRuns: 80 });
-  }, 60_000);
+  });
 
   it('with a server that loses what it acknowledged', async () => {
     await fc.assert(fc.asyncProperty(histories(tail), endsWell), { numRuns: 80 });
-  }, 60_000);
+  });
 });

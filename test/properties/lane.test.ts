@@ -67,7 +67,7 @@ describe('two projectors of one lane', () => {
       }),
       { numRuns: 50 },
     );
-  }, 60_000);
+  });
 });
 
 describe('strangers who write while messages are on their way', () => {
@@ -99,7 +99,7 @@ describe('strangers who write while messages are on their way', () => {
       }),
       { numRuns: 50 },
     );
-  }, 60_000);
+  });
 });
 
 /** Each once; a stranger may have moved one of ours behind a later one. */

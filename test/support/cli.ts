@@ -6,6 +6,8 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { vi } from 'vitest';
+import { runCommandLine } from '../../src/cli/program.ts';
 import { until } from './until.ts';
 
 const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
@@ -50,6 +52,14 @@ export type Cli = AsyncDisposable & {
   readonly run: (args: readonly string[], options?: CliOptions) => Promise<CliResult>;
   /** Runs a command with `--json`, and takes its one document. */
   readonly json: (args: readonly string[], options?: CliOptions) => Promise<JsonResult>;
+  /**
+   * As `json`, in this process: for what a process of its own would not show, because starting one takes
+   * longer than most commands. One at a time.
+   */
+  readonly call: (
+    args: readonly string[],
+    options?: Pick<CliOptions, 'env'>,
+  ) => Promise<JsonResult>;
   readonly start: (args: readonly string[], options?: CliOptions) => CliProcess;
   /** Processes whose command line names this folder, such as a nats-server. */
   readonly strays: () => readonly number[];
@@ -93,6 +103,10 @@ export function testCli(): Cli {
       const result = await run([...args, '--json'], options);
       return { ...result, document: onlyDocument(result, args) };
     },
+    async call(args, { env = {} } = {}) {
+      const result = await callHere(folder, [...args, '--json'], env);
+      return { ...result, document: onlyDocument(result, args) };
+    },
     strays,
     async [Symbol.asyncDispose]() {
       for (const child of running) child.kill('SIGKILL');
@@ -102,6 +116,44 @@ export function testCli(): Cli {
       await rm(folder, { recursive: true, force: true, maxRetries: 3 });
     },
   };
+}
+
+let isCalling = false;
+
+/** A function, because the code changes while somebody waits. */
+function exitCode(): number {
+  return Number(process.exitCode ?? 0);
+}
+
+/** The folder, the environment, the output and the exit code are the process's: they are lent and restored. */
+async function callHere(
+  folder: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<CliResult> {
+  if (isCalling) throw new Error(`${args.join(' ')}: another call is under way; use a process`);
+  isCalling = true;
+  const said = { stdout: '', stderr: '' };
+  const own = { cwd: process.cwd(), env: process.env, exitCode: process.exitCode };
+  const spies = (['stdout', 'stderr'] as const).map((name) =>
+    vi.spyOn(process[name], 'write').mockImplementation((text) => {
+      said[name] += String(text);
+      return true;
+    }),
+  );
+  process.chdir(folder);
+  process.env = { ...cleanEnvironment(), ...env };
+  process.exitCode = undefined;
+  try {
+    await runCommandLine(args);
+    return { code: exitCode(), signal: null, ...said };
+  } finally {
+    process.chdir(own.cwd);
+    process.env = own.env;
+    process.exitCode = own.exitCode;
+    for (const spy of spies) spy.mockRestore();
+    isCalling = false;
+  }
 }
 
 function processOf(child: ChildProcess, what: string): CliProcess {

@@ -24,6 +24,8 @@ export type Lane = AsyncDisposable & {
   readonly raiseAgo: (from: number, to: number, ms: number) => Promise<void>;
   /** `project --once`, with further options. */
   readonly project: (...options: readonly string[]) => Promise<JsonResult>;
+  /** The same in a process of its own: slower, and any number at once. */
+  readonly projectApart: (...options: readonly string[]) => Promise<JsonResult>;
   readonly opened: () => Promise<readonly OpenedOutput[]>;
   /** The users whose messages the stream holds, in its order. */
   readonly users: () => Promise<readonly string[]>;
@@ -50,19 +52,21 @@ export async function testLane(): Promise<Lane> {
     }
   };
 
+  const projectOnce = (options: readonly string[]): readonly string[] => [
+    'project',
+    '--once',
+    ...(options.includes('--nats') ? [] : ['--nats', nats.url]),
+    ...options,
+  ];
+
   return {
     cli,
     nats,
     stream,
     raise: (from, to) => raiseAgo(from, to, 0),
     raiseAgo,
-    project: (...options) =>
-      cli.json([
-        'project',
-        '--once',
-        ...(options.includes('--nats') ? [] : ['--nats', nats.url]),
-        ...options,
-      ]),
+    project: (...options) => cli.call(projectOnce(options)),
+    projectApart: (...options) => cli.json(projectOnce(options)),
     async opened() {
       await using log = embeddedReader(file);
       const found: OpenedOutput[] = [];

@@ -1,8 +1,8 @@
 // Waiting for a condition, never for a time.
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const pollMs = 10;
-const defaultTimeoutMs = 15_000;
+const pollMs = 20;
+const defaultTimeoutMs = 60_000;
 
 /**
  * Asks `look` until it answers something else than `undefined` or `false`.
