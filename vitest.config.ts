@@ -11,6 +11,8 @@ export default defineConfig({
     watch: false,
     // Processes, not threads: the suites open SQLite files, spawn servers and kill them.
     pool: 'forks',
+    // Files share a worker's modules: loading them anew for each takes longer than most files' tests.
+    isolate: false,
     // Many tests wait for servers, disks and timeouts more than they compute.
     maxWorkers: Math.max(2 * availableParallelism(), 4),
     testTimeout: testTimeoutMs,
@@ -19,6 +21,7 @@ export default defineConfig({
     // A suite that never ran must not pass for one that did.
     passWithNoTests: false,
     restoreMocks: true,
+    unstubGlobals: true,
     reporters: ['default'],
   },
 });
