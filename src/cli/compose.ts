@@ -38,10 +38,11 @@ export async function openReader(config: Config): Promise<LogReader> {
 /** The JetStream output. */
 export async function openOutput(config: Config, logger?: Logger): Promise<Output> {
   const { jetStreamOutput } = await import('../adapters/nats/output.ts');
-  const { nats, natsAccess, stream, subjectRoot } = config;
+  const { nats, natsAccess, natsReplicas, stream, subjectRoot } = config;
   return jetStreamOutput({
     servers: nats.split(','),
     ...natsAccess,
+    replicas: natsReplicas,
     stream,
     subjectRoot,
     logger,
@@ -59,7 +60,7 @@ export async function openMessageReader(config: Config): Promise<MessageReader &
 
 /** True for a server that speaks EventStoreDB's protocol. */
 export function isEventStoreDb(store: string): boolean {
-  return /^esdb(?:\+discover)?:\/\//.test(store);
+  return /^(?:esdb|kurrentdb)(?:\+discover)?:\/\//.test(store);
 }
 
 /** The file behind `embedded:FILE`. */

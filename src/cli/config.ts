@@ -23,6 +23,7 @@ export const SETTINGS = {
   natsCa: ['TOCSIN_NATS_CA', 'a CA certificate for the NATS server'],
   natsCert: ['TOCSIN_NATS_CERT', 'our certificate for the NATS server'],
   natsKey: ['TOCSIN_NATS_KEY', 'our certificate’s key'],
+  natsReplicas: ['TOCSIN_NATS_REPLICAS', 'replicas of a stream that is made (default 1)'],
 } as const satisfies Record<string, readonly [string, string]>;
 
 /** Secrets: from the environment or the file only. */
@@ -47,6 +48,8 @@ export type Config = {
   readonly source: string;
   readonly http: { readonly host: string; readonly port: number };
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
+  /** Replicas of a JetStream stream that we make. */
+  readonly natsReplicas: number;
   /** For the NATS client; never print it. */
   readonly natsAccess: Pick<NatsConnectionOptions, 'credentials' | 'tls'>;
 };
@@ -96,6 +99,7 @@ export function loadConfig(
     source: said('source') ?? '/tocsin',
     http: parseAddress(said('http') ?? '127.0.0.1:0'),
     logLevel: parseLevel(said('logLevel') ?? 'info'),
+    natsReplicas: parseReplicas(said('natsReplicas') ?? '1'),
     natsAccess: { credentials, tls: hasTls ? tls : undefined },
   };
 }
@@ -135,6 +139,13 @@ function parseAddress(text: string): Config['http'] {
     });
   }
   return { host: match[1] ?? '127.0.0.1', port };
+}
+
+function parseReplicas(text: string): number {
+  if (/^[1-5]$/.test(text)) return Number(text);
+  throw new TocsinError('usage', 'invalid_nats_replicas', `"${text}" is no number of replicas`, {
+    hint: 'Use 1, or 3 or 5 in a cluster of at least as many servers.',
+  });
 }
 
 function parseLevel(text: string): Config['logLevel'] {

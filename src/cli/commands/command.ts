@@ -23,6 +23,7 @@ const KEBAB: Readonly<Partial<Record<SettingName, string>>> = {
   natsCa: 'nats-ca',
   natsCert: 'nats-cert',
   natsKey: 'nats-key',
+  natsReplicas: 'nats-replicas',
 };
 
 /** Adds the options that are common to all commands. */
@@ -47,6 +48,7 @@ export const NATS_SETTINGS = [
   'natsCa',
   'natsCert',
   'natsKey',
+  'natsReplicas',
 ] as const satisfies readonly SettingName[];
 
 const SAME_SIGNAL_MS = 500;
