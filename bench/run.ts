@@ -4,6 +4,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { benchDelay } from './cases/delay.ts';
+import { benchFrontProject, benchFrontRaise } from './cases/front.ts';
 import { benchMemory } from './cases/memory.ts';
 import { benchProject } from './cases/project.ts';
 import { benchRaise } from './cases/raise.ts';
@@ -25,6 +26,8 @@ const CASES = new Map<string, (surroundings: Surroundings) => Promise<Report>>([
   ['replay', benchReplay],
   ['delay', benchDelay],
   ['memory', benchMemory],
+  ['front-raise', benchFrontRaise],
+  ['front-project', benchFrontProject],
 ]);
 
 const EXIT = { done: 0, missed: 1, usage: 2 };

@@ -1,16 +1,26 @@
 // Filling an embedded store through the kernel, as an embedder would.
 import { embeddedStore } from '../../src/adapters/eventstore/embedded/store.ts';
+import type { EventStore } from '../../src/domain/ports/event-store.ts';
 import { openKernel } from '../../src/kernel/open-kernel.ts';
 import { raiseInputs } from './inputs.ts';
 import type { Measured } from './rounds.ts';
 
-/** Raises from first to last answer; opening and closing are not counted. */
+/** Raises on their way at a time. */
+export const IN_FLIGHT = 64;
+
+/** {@link raiseInto} a new file. */
 export async function fillStore(file: string, requests: number): Promise<Measured> {
   await using store = await embeddedStore({ file, holder: 'npm run bench' });
+  return await raiseInto(store, requests);
+}
+
+/** Raises from first to last answer; opening and closing are not counted. */
+export async function raiseInto(store: EventStore, requests: number): Promise<Measured> {
   await using kernel = await openKernel({ store });
   const begun = performance.now();
   let units = 0;
-  for await (const { outcome } of kernel.raiseAll(raiseInputs(requests), { concurrency: 64 })) {
+  const options = { concurrency: IN_FLIGHT };
+  for await (const { outcome } of kernel.raiseAll(raiseInputs(requests), options)) {
     if (outcome !== 'raised') throw new Error(`a request of the bench was answered: ${outcome}`);
     units += 1;
   }
