@@ -48,7 +48,7 @@ const RESTORE_AT_MOST = 6_000;
 const patientMs = 120_000;
 /** So much progress, or so long without it, comes before the next fault of a lane. */
 const ENOUGH = 20;
-const MAX_IDLE_MS = 8_000;
+const MAX_IDLE_MS = 15_000;
 
 /** Runs one lane until the signal is raised, and its last fault is over. */
 export async function runLane(
@@ -81,7 +81,7 @@ export function lanesOf(context: FaultContext): readonly Lane[] {
   return [
     {
       name: 'front',
-      meanMs: 4_000,
+      meanMs: 8_000,
       ready: () => front.isReady,
       progress: () => load.answers,
       faults: (random) => [
@@ -101,7 +101,7 @@ function projectorLane(context: FaultContext, seat: ProjectorSeat, index: number
   const name = index === 0 ? 'projector A' : 'projector B';
   return {
     name,
-    meanMs: 1_500,
+    meanMs: 4_000,
     ready: () => process.isReady,
     progress: () => answered(context),
     faults: (random) => [
@@ -126,7 +126,7 @@ function projectorLane(context: FaultContext, seat: ProjectorSeat, index: number
 function raiserLane(context: FaultContext, { process, toStore }: RaiserSeat, index: number): Lane {
   return {
     name: `raiser ${index + 1}`,
-    meanMs: 2_000,
+    meanMs: 6_000,
     ready: () => process.isReady,
     progress: () => context.load.answers,
     faults: (random) => [
@@ -150,7 +150,7 @@ function natsLane(context: FaultContext): Lane {
   };
   return {
     name: 'nats-server',
-    meanMs: 4_000,
+    meanMs: 1_500,
     ready: () => true,
     progress: () => answered(context),
     faults: (random) => [

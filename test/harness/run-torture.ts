@@ -6,7 +6,7 @@ const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '60' },
     seed: { type: 'string', default: '1' },
-    rate: { type: 'string', default: '60' },
+    rate: { type: 'string', default: '40' },
     trace: { type: 'boolean', default: false },
   },
 });
@@ -15,7 +15,15 @@ const say = (text: string): void => {
   process.stdout.write(`${((performance.now() - begun) / 1_000).toFixed(1)} ${text}\n`);
 };
 
+const stop = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    stop.abort();
+  });
+}
+
 const result = await torture({
+  signal: stop.signal,
   seconds: Number(values.seconds),
   seed: Number(values.seed),
   rate: Number(values.rate),
