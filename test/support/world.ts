@@ -87,7 +87,7 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
 }
 
 /** The same log, a few entries at a time. */
-function inSmallPages(store: EventStore, size: number): EventStore {
+export function inSmallPages(store: EventStore, size: number): EventStore {
   return {
     ...store,
     async *subscribeAll(options) {

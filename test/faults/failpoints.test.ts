@@ -1,0 +1,265 @@
+// A crash at each point between two effects, and at each pair of them: every one, not a sample. After
+// each, a restart goes through the same work again, and everything is as if nothing had happened.
+import { describe, expect, it } from 'vitest';
+import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
+import type { EventStore } from '../../src/domain/ports/event-store.ts';
+import type { ReadModel } from '../../src/projections/ports.ts';
+import { openKernel } from '../../src/kernel/open-kernel.ts';
+import { openProjector } from '../../src/kernel/open-projector.ts';
+import { replay } from '../../src/projections/audit/replay.ts';
+import {
+  fixedClock,
+  memoryReadModel,
+  memoryReadModelStore,
+  recordingOutput,
+} from '../../src/testing.ts';
+import {
+  failpoints,
+  witness,
+  wrapped,
+  type Failpoints,
+  type Witness,
+} from '../harness/failpoints.ts';
+import { oracle } from '../oracle/oracle.mjs';
+import { decidedList, storedList } from '../support/decided.ts';
+import { inSmallPages, QUICK, START } from '../support/world.ts';
+
+const line = (user: number, target: number, more: object = {}) => ({
+  userId: user,
+  triggerType: 'important_urgent_task',
+  source: 'api_trigger',
+  targetType: 'task_pool',
+  targetId: target,
+  requestedAt: START,
+  ...more,
+});
+
+/** A message of each kind, one suppressed, one with a key that comes twice; then more. */
+const FIRST = [line(1, 1), line(1, 2, { idempotencyKey: 'k' }), line(2, 3)];
+const LATER = [line(1, 2, { idempotencyKey: 'k' }), line(3, 4)];
+
+type Input = (typeof FIRST)[number];
+
+/** The same lines as a file has them, for the oracle. */
+const asFile = (lines: readonly Input[]): string =>
+  lines
+    .map(({ userId, targetId, ...rest }) =>
+      JSON.stringify({
+        user_id: userId,
+        target_id: targetId,
+        trigger_type: rest.triggerType,
+        target_type: rest.targetType,
+        requested_at: rest.requestedAt,
+        ...('idempotencyKey' in rest ? { idempotency_key: rest.idempotencyKey } : {}),
+      }),
+    )
+    .join('\n');
+
+/** What survives a process. */
+function disk() {
+  return {
+    store: memoryStore(),
+    output: recordingOutput(),
+    file: memoryReadModelStore(),
+    clock: fixedClock(START),
+  };
+}
+type Disk = ReturnType<typeof disk>;
+
+type Life = {
+  readonly points: Failpoints;
+  readonly witness: Witness;
+  readonly end: 'died' | 'done';
+};
+type Work = (process: Process) => Promise<void>;
+type Process = {
+  readonly store: EventStore;
+  readonly disk: Disk;
+  readonly raise: (lines: readonly object[]) => Promise<void>;
+  readonly project: (way?: 'from_now') => Promise<void>;
+};
+
+/** One process from its start to its death, or to the end of its work. */
+async function live(disk: Disk, work: Work, diesAt: number | undefined): Promise<Life> {
+  const points = failpoints((_point, n) => n === diesAt);
+  const seen = witness(points);
+  const store = wrapped.store(wrapped.store(disk.store, seen.around), points.around);
+  const output = wrapped.output(wrapped.output(disk.output, seen.around), points.around);
+  const state: ReadModel = wrapped.state(
+    wrapped.state(disk.file.open(), seen.around),
+    points.around,
+  );
+  const stop = new AbortController();
+  const process: Process = {
+    store,
+    disk,
+    async raise(lines) {
+      const kernel = await openKernel({ store, clock: disk.clock });
+      for await (const { outcome } of kernel.raiseAll(lines)) {
+        expect(['raised', 'duplicate']).toContain(outcome);
+      }
+    },
+    async project(way) {
+      const paged = inSmallPages(store, 2);
+      const { clock } = disk;
+      const projector = await openProjector({ store: paged, output, state, clock, timing: QUICK });
+      const options = way === undefined ? {} : { way: { kind: way } };
+      await projector.once(options, stop.signal);
+    },
+  };
+  const done = work(process).then(() => 'done' as const);
+  const died = points.death.then(() => 'died' as const);
+  const end = await Promise.race([died, done]);
+  if (end === 'died') {
+    stop.abort();
+    // Its connections close; nothing that it does from here on has an effect.
+    done.catch(() => undefined);
+    disk.output.disconnect();
+  }
+  return { points, witness: seen, end };
+}
+
+const wholeWork: Work = async ({ raise, project }) => {
+  await raise(FIRST);
+  await project();
+  await raise(LATER);
+  await project();
+};
+
+/** Less of the same, because pairs are many. */
+const shortWork: Work = async ({ raise, project }) => {
+  await raise(FIRST.slice(0, 2));
+  await project();
+};
+
+async function expectAsIfNothingHappened(
+  disk: Disk,
+  at: string,
+  lines: readonly Input[] = [...FIRST, ...LATER],
+): Promise<void> {
+  expect(storedList(disk.output), at).toEqual(await decidedList(disk.store));
+  const { raised, published, suppressed, dedupe_keys_sha256 } = oracle(asFile(lines));
+  const replayed = memoryReadModel();
+  const again = await replay(disk.store, replayed, 'tocsin');
+  expect(again, at).toMatchObject({
+    triggers: raised,
+    published,
+    suppressed,
+    parked: 0,
+    dedupeKeysSha256: dedupe_keys_sha256,
+  });
+  const placeless = ({ verdicts, notices }: ReturnType<typeof replayed.snapshot>) => ({
+    notices,
+    verdicts: verdicts.map((verdict) => ({ ...verdict, sequence: null })),
+  });
+  expect(placeless(disk.file.snapshot()), at).toEqual(placeless(replayed.snapshot()));
+}
+
+/** Crashes at every point of the work; `then` looks at what is left, with the name of the point. */
+async function atEachPoint(
+  prepare: () => Promise<Disk>,
+  work: Work,
+  then: (prepared: Disk, at: string) => Promise<void>,
+): Promise<readonly string[]> {
+  const undisturbed = await live(await prepare(), work, undefined);
+  const { reached } = undisturbed.points;
+  for (const [n, point] of reached.entries()) {
+    const prepared = await prepare();
+    const { end } = await live(prepared, work, n);
+    expect([end, point]).toEqual(['died', point]);
+    await then(prepared, `${n} ${point}`);
+  }
+  return reached;
+}
+
+describe('the points', () => {
+  it('are before and after every effect, and every kind of effect is among them', async () => {
+    const { points, witness: seen } = await live(disk(), wholeWork, undefined);
+    expect(seen.unguarded).toEqual([]);
+    const moments = (moment: string) => points.reached.filter((p) => p.endsWith(moment)).length;
+    expect(seen.calls()).toBeGreaterThan(10);
+    expect([moments(' before'), moments(' after')]).toEqual([seen.calls(), seen.calls()]);
+    const effects = points.reached.map((point) => point.replace(/ (before|sent|after)$/, ''));
+    expect(new Set(effects)).toEqual(
+      new Set([
+        'append control StoreInitialised',
+        'append trigger TriggerRaised',
+        'append idempotency IdempotencyClaimed',
+        'append control OutputOpened',
+        'create',
+        'publish',
+        'commit',
+      ]),
+    );
+  });
+
+  it('tell of an effect that comes from elsewhere', async () => {
+    const points = failpoints(() => false);
+    const seen = witness(points);
+    const bypassed = wrapped.store(memoryStore(), seen.around);
+    await bypassed.append('tocsin.trigger-00-x', 'no_stream', []);
+    expect(seen.unguarded).toEqual(['append trigger undefined']);
+  });
+
+  it('refuse a port with a method that nobody has classified', () => {
+    const more = { ...memoryStore(), truncate: () => undefined };
+    const store = wrapped.store(more, (_effect, call) => call());
+    expect(() => Reflect.get(store, 'truncate') as unknown).toThrow(/neither an effect nor a look/);
+  });
+});
+
+describe('a crash', () => {
+  const fresh = () => Promise.resolve(disk());
+
+  it('at each point costs nothing', async () => {
+    const points = await atEachPoint(fresh, wholeWork, async (prepared, at) => {
+      expect((await live(prepared, wholeWork, undefined)).end).toBe('done');
+      await expectAsIfNothingHappened(prepared, at);
+    });
+    expect(points.length).toBeGreaterThan(30);
+  }, 60_000);
+
+  it('at each point, and one more at each point of the recovery, costs nothing', async () => {
+    const { reached } = (await live(disk(), shortWork, undefined)).points;
+    /** All crashes of the recovery from one crash; how many there were. */
+    const after = async (first: number): Promise<number> => {
+      for (let second = 0; ; second++) {
+        const prepared = disk();
+        await live(prepared, shortWork, first);
+        const recovery = await live(prepared, shortWork, second);
+        const at = `${first}, then ${second} of the recovery`;
+        if (recovery.end === 'died') {
+          expect((await live(prepared, shortWork, undefined)).end, at).toBe('done');
+        }
+        await expectAsIfNothingHappened(prepared, at, FIRST.slice(0, 2));
+        if (recovery.end === 'done') return second;
+      }
+    };
+    // Beside each other: most of their time is waiting.
+    const pairs = await Promise.all(reached.map((_, first) => after(first)));
+    const total = pairs.reduce((sum, n) => sum + n, 0);
+    process.stdout.write(`crashes: ${reached.length} points, ${total} pairs\n`);
+    expect(total).toBeGreaterThan(reached.length * 5);
+  }, 300_000);
+
+  it('at each point of an operator’s way on costs nothing, and sends no history', async () => {
+    const replaced = async (): Promise<Disk> => {
+      const made = disk();
+      await live(made, wholeWork, undefined);
+      made.output.recreate();
+      return made;
+    };
+    const wayOn: Work = async ({ raise, project }) => {
+      await project('from_now');
+      await raise([line(7, 7)]);
+      await project();
+    };
+    const points = await atEachPoint(replaced, wayOn, async (prepared, at) => {
+      expect((await live(prepared, wayOn, undefined)).end).toBe('done');
+      const subjects = prepared.output.messages.map(({ subject }) => subject.split('.').at(-1));
+      // The one that was raised after the decision, or none if a later decision came after it.
+      expect(subjects, at).toEqual(['7', '7']);
+    });
+    expect(points).toEqual(expect.arrayContaining(['reset before', 'reset after']));
+  }, 60_000);
+});
