@@ -58,14 +58,14 @@ export async function verify(cluster: Cluster, load: Load): Promise<Verification
 }
 
 /** Ids in the stream, in its order; the plain client, no code of the product's. */
-async function storedIds(url: string): Promise<readonly string[]> {
+export async function storedIds(url: string, stream = 'TOCSIN'): Promise<readonly string[]> {
   const client = await connect({ servers: url });
   try {
     const manager = await client.jetstreamManager();
-    const { state } = await manager.streams.info('TOCSIN');
+    const { state } = await manager.streams.info(stream);
     const ids: string[] = [];
     if (state.messages === 0) return ids;
-    const consumer = await client.jetstream().consumers.get('TOCSIN', { headers_only: true });
+    const consumer = await client.jetstream().consumers.get(stream, { headers_only: true });
     const feed = await consumer.consume({ max_messages: 5_000 });
     for await (const message of feed) {
       ids.push(message.headers?.get('ce-id') ?? '');
@@ -79,7 +79,7 @@ async function storedIds(url: string): Promise<readonly string[]> {
 }
 
 /** What is wrong with a state file, row by row; `right` when nothing is. */
-function readModelFault(file: string, { messages, verdicts, events }: Decided): string {
+export function readModelFault(file: string, { messages, verdicts, events }: Decided): string {
   const db = new DatabaseSync(file, { readOnly: true });
   try {
     const rows = db
