@@ -2,6 +2,7 @@
 // a file. Everything is held, so it is not for long logs.
 import { formatInstantSeconds } from '../../domain/core/instants.ts';
 import { subjectText } from '../../projections/notification/known.ts';
+import type { Axis } from '../../domain/policy/policy.ts';
 import type {
   Checkpoint,
   ControlRow,
@@ -169,6 +170,7 @@ function tablesOf(contents: () => Contents): ReadModelTables {
     parked: () => [...contents().parked.values()],
     reasons: () => reasonsOf(contents().verdicts.values()),
     dedupeKeys: () => dedupeKeysOf([...contents().notices.values()]),
+    noticesBy: (order, axis) => sorted([...contents().notices.values()], order, axis),
     notices: () => [...contents().notices.values()],
     verdicts: () => [...contents().verdicts.values()],
     controlRows: () => [...contents().control],
@@ -186,6 +188,18 @@ function reasonsOf(verdicts: Iterable<VerdictRow>): ReadonlyMap<string, number> 
     if (verdict !== 'published') counts.set(reason, (counts.get(reason) ?? 0) + 1);
   }
   return new Map([...counts].sort(([a], [b]) => bytewise(a, b)));
+}
+
+function sorted(notices: readonly Notice[], order: 'subject' | 'time', axis: Axis): Notice[] {
+  const keyOf = (notice: Notice): string =>
+    order === 'time' ? '' : `${notice.user} ${notice.triggerType}`;
+  return notices
+    .filter(({ mock }) => !mock)
+    .sort((a, b) => {
+      const [one, other] = [keyOf(a), keyOf(b)];
+      if (one !== other) return one < other ? -1 : 1;
+      return a[axis] - b[axis] || (a.id < b.id ? -1 : 1);
+    });
 }
 
 function dedupeKeysOf(notices: readonly Notice[]): readonly string[] {

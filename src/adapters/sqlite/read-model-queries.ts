@@ -115,6 +115,7 @@ export function readModelQueries(
         () => new Map(reasons.all().map((row) => [text(row, 'reason'), integer(row, 'requests')])),
       ),
     dedupeKeys: () => dedupeKeys(db, what),
+    noticesBy: (order, axis) => noticesBy(db, what, order, axis),
     notices: () => pages(what, noticesPage, toNotice),
     verdicts: () => pages(what, verdictsPage, toVerdict),
   };
@@ -143,6 +144,28 @@ function* pages<T>(what: string, page: StatementSync, map: (row: Row) => T): Ite
     const last = rows.at(-1);
     if (last === undefined || rows.length < PAGE_ROWS) return;
     after = bigint(last, 'rowid');
+  }
+}
+
+/** Sorted by SQLite, in portions and temporary files. Nothing may be committed on `db` meanwhile. */
+function* noticesBy(
+  db: DatabaseSync,
+  what: string,
+  order: 'subject' | 'time',
+  axis: Axis,
+): Iterable<Notice> {
+  const instant = axis === 'requestedAt' ? 'requested_at' : 'recorded_at';
+  const columns = order === 'subject' ? `user, trigger_type, ${instant}` : instant;
+  const sql = `SELECT ${NOTICE} FROM notices AS n WHERE n.mock = 0 ORDER BY ${columns}, id`;
+  const rows = guarded(what, () => db.prepare(sql).iterate());
+  try {
+    for (;;) {
+      const next = guarded(what, () => rows.next());
+      if (next.done === true) return;
+      yield guarded(what, () => toNotice(next.value));
+    }
+  } finally {
+    rows.return?.();
   }
 }
 

@@ -1,5 +1,6 @@
 // A read model's contents as a whole, on disk or in memory, for those who compare them row by row.
 // Knows nothing of SQLite.
+import type { NoticeHistory } from '../../projections/audit/simulate-notices.ts';
 import type {
   Checkpoint,
   ControlRow,
@@ -12,7 +13,7 @@ import type {
 } from '../../projections/ports.ts';
 
 /** What the port offers, and the two long tables whole. */
-export interface ReadModelTables extends ReadModelReader {
+export interface ReadModelTables extends ReadModelReader, NoticeHistory {
   /** Every notice, in the order in which they were let through. */
   notices(): Iterable<Notice>;
   /** Every verdict, in the order in which they were decided. */

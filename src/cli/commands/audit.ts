@@ -2,10 +2,12 @@
 // sent from here: the commands are in files of their own, beside this one.
 import type { Command } from 'commander';
 import { auditReplayCommand } from './audit-replay.ts';
+import { auditSimulateCommand } from './audit-simulate.ts';
 import { auditVerifyCommand } from './audit-verify.ts';
 
 export function auditCommand(program: Command): void {
   const audit = program.command('audit').description('ask the log what was decided, and why');
   auditReplayCommand(audit);
   auditVerifyCommand(audit);
+  auditSimulateCommand(audit);
 }

@@ -1,0 +1,118 @@
+// `tocsin audit simulate`: history under another policy. Nothing is written, nothing can be sent from here.
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import { temporaryReadModel } from '../../adapters/sqlite/read-model.ts';
+import { TypeOrAnySchema } from '../../domain/control/events.ts';
+import { TocsinError } from '../../domain/core/errors.ts';
+import { ANY_TYPE } from '../../domain/policy/in-force.ts';
+import { AXES, DEFAULT_POLICY, type Axis } from '../../domain/policy/policy.ts';
+import { parsePolicy, POLICY_FORMS } from '../../domain/policy/text.ts';
+import { simulate, type Replacement } from '../../projections/audit/simulate.ts';
+import { openReader } from '../compose.ts';
+import { EXIT, rate, secondsSince } from '../terminal.ts';
+import { execute, withCommonOptions, type Work } from './command.ts';
+import { simulationDocument, simulationLines } from './simulation-report.ts';
+
+type Options = {
+  readonly policy: readonly string[];
+  readonly against?: readonly string[];
+  readonly axis?: Axis;
+  readonly limit: number;
+  readonly json?: true;
+};
+
+/** Feishu takes so many messages a minute from one bot. */
+const FEISHU_PER_MINUTE = 100;
+
+export function auditSimulateCommand(audit: Command): void {
+  withCommonOptions(
+    audit
+      .command('simulate')
+      .description('who would have been notified under another policy')
+      .requiredOption('--policy <[TYPE:]POLICY>', 'what to try; once per type', collect)
+      .option('--against <[TYPE:]POLICY>', 'compare with this; default: what happened', collect)
+      .addOption(
+        new Option('--axis <AXIS>', 'what gaps, days and minutes are measured by').choices(AXES),
+      )
+      .option(
+        '--limit <COUNT>',
+        'notifications a minute that the channel takes',
+        wholeNumber,
+        FEISHU_PER_MINUTE,
+      ),
+    ['store', 'name'],
+  )
+    .addHelpText(
+      'after',
+      `
+A policy is one of
+${POLICY_FORMS.map((form) => `  ${form}`).join('\n')}
+each with, as you need it: [on requestedAt|recordedAt] [stale AFTER] [bypass COUNT]
+One without a type replaces the policies of all types, from the log's beginning on; mutes stay. Delivery
+events of notifications that would not exist are ignored, new ones count as delivered. A longer tumbling
+window can let more through: its boundaries fall elsewhere. A longer anchored one never does.
+
+Examples:
+  tocsin audit simulate --policy "anchored 30m on requestedAt"
+  tocsin audit simulate --policy "anchored 1h" --against "tumbling 1h phase keyHash" --json`,
+    )
+    .action((options: Options) => execute(options, simulateLog));
+}
+
+const simulateLog: Work<Options> = async ({ config, terminal }, options) => {
+  const startedAt = performance.now();
+  const policies = replacementOf('--policy', options.policy);
+  const against = options.against && replacementOf('--against', options.against);
+  const [first = DEFAULT_POLICY] = policies.values();
+  const axis = options.axis ?? first.axis;
+  await using log = await openReader(config);
+  using before = temporaryReadModel();
+  using after = temporaryReadModel();
+  const result = await simulate(log, {
+    kernel: config.name,
+    before: { policies: against, state: before },
+    after: { policies, state: after },
+    axis,
+    limitPerMinute: options.limit,
+    progress: (events) => {
+      terminal.progress(() => `${events.toLocaleString('en')} events, ${rate(events, startedAt)}`);
+    },
+  });
+  const seconds = secondsSince(startedAt);
+  const named = { before: against, after: policies };
+  terminal.print({ ...simulationDocument(result, named, axis, options.limit), seconds });
+  for (const line of simulationLines(result, named, axis, options.limit)) terminal.say(line);
+  return EXIT.done;
+};
+
+function collect(text: string, others: readonly string[] = []): readonly string[] {
+  return [...others, text];
+}
+
+function wholeNumber(text: string): number {
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It is a whole number from 1 on.');
+}
+
+function replacementOf(option: string, texts: readonly string[]): Replacement {
+  const replacement = new Map<string, ReturnType<typeof policyOf>>();
+  for (const text of texts) {
+    const [, type = ANY_TYPE, policy = text] = /^\s*([a-z0-9_*]+)\s*:(.*)$/s.exec(text) ?? [];
+    if (!TypeOrAnySchema.safeParse(type).success || replacement.has(type)) {
+      throw wrong(option, `${type} is no trigger type, or is given twice`);
+    }
+    replacement.set(type, policyOf(option, policy));
+  }
+  return replacement;
+}
+
+function policyOf(option: string, text: string) {
+  const parsed = parsePolicy(text);
+  if (parsed.ok) return parsed.value;
+  throw wrong(option, parsed.error.map(({ field, message }) => `${field} ${message}`).join('; '));
+}
+
+function wrong(option: string, message: string): TocsinError {
+  return new TocsinError('usage', 'policy_invalid', `${option}: ${message}`, {
+    hint: 'See tocsin audit simulate --help for the policies that there are.',
+  });
+}
