@@ -92,6 +92,28 @@ export function readModelSuite(name: string, harnessOf: () => ReadModelHarness):
       expect(snapshotOf(model)).toEqual(expected);
     });
 
+    test('finds single verdicts by place, by message and by user', () => {
+      const about = (event: string, user: string, windowStart: number, place: bigint) =>
+        verdictOf(event, { user, windowStart, position: { commit: place, prepare: place } });
+      const published = { verdict: 'published', messageId: 'abcdefgh-1', sequence: 1n } as const;
+      const rows = [
+        { ...about('r1', '1', 10, 1n), ...published },
+        about('r2', '1', 20, 2n),
+        about('r3', '2', 20, 3n),
+        { ...about('r4', '1', 30, 4n), ...published, messageId: 'abcdefgh-2' },
+      ];
+      model.commit(commitOf(4n, { verdicts: rows }));
+      const found = (direction: 'forwards' | 'backwards', windowStart: number, limit: number) =>
+        model.verdictsAbout('1', { direction, windowStart, limit }).map(({ event }) => event);
+      expect(model.verdictAt({ commit: 3n, prepare: 3n })).toEqual(rows[2]);
+      expect(model.verdictAt({ commit: 3n, prepare: 2n })).toBeUndefined();
+      expect(model.verdictOfMessage('abcdefgh-2')).toEqual(rows[3]);
+      expect(model.verdictOfMessage('abcdefgh-3')).toBeUndefined();
+      expect(found('forwards', 20, 9)).toEqual(['r2', 'r4']);
+      expect(found('backwards', 20, 9)).toEqual(['r2', 'r1']);
+      expect(found('backwards', 30, 1)).toEqual(['r4']);
+    });
+
     test('keeps 64-bit numbers and the first checkpoint without an event whole', () => {
       const largest = 2n ** 63n - 1n;
       const checkpoint = checkpointAt(largest, {

@@ -1,6 +1,7 @@
 // A read model in memory, for tests and simulations: the same promises as the one on disk, without
 // a file. Everything is held, so it is not for long logs.
 import { formatInstantSeconds } from '../../domain/core/instants.ts';
+import { comparePositions } from '../../domain/core/positions.ts';
 import { subjectText } from '../../projections/notification/known.ts';
 import type { Axis } from '../../domain/policy/policy.ts';
 import type {
@@ -174,6 +175,13 @@ function tablesOf(contents: () => Contents): ReadModelTables {
     notices: () => [...contents().notices.values()],
     verdicts: () => [...contents().verdicts.values()],
     controlRows: () => [...contents().control],
+    verdictAt: (position) =>
+      [...contents().verdicts.values()].find(
+        (row) => comparePositions(row.position, position) === 0,
+      ),
+    verdictOfMessage: (id) =>
+      [...contents().verdicts.values()].find(({ messageId }) => messageId === id),
+    verdictsAbout: (user, span) => verdictsAbout([...contents().verdicts.values()], user, span),
   };
 }
 
@@ -210,4 +218,19 @@ function dedupeKeysOf(notices: readonly Notice[]): readonly string[] {
 
 function bytewise(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
+
+function verdictsAbout(
+  verdicts: readonly VerdictRow[],
+  user: string,
+  { direction, windowStart, limit }: Parameters<ReadModelTables['verdictsAbout']>[1],
+): readonly VerdictRow[] {
+  const own = verdicts.filter((row) => row.user === user && row.windowStart !== null);
+  const sorted = own.toSorted((a, b) => (a.windowStart ?? 0) - (b.windowStart ?? 0));
+  return direction === 'forwards'
+    ? sorted.filter((row) => (row.windowStart ?? 0) >= windowStart).slice(0, limit)
+    : sorted
+        .toReversed()
+        .filter((row) => (row.windowStart ?? 0) <= windowStart)
+        .slice(0, limit);
 }

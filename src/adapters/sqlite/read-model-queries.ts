@@ -74,6 +74,21 @@ export function readModelQueries(
     WHERE verdict <> 'published' AND requests > 0 GROUP BY reason ORDER BY reason`);
   const pageOf = (table: string): StatementSync =>
     prepare64(`SELECT rowid, * FROM ${table} WHERE rowid > ? ORDER BY rowid LIMIT ${PAGE_ROWS}`);
+  const verdictAt = prepare64(
+    'SELECT * FROM verdicts WHERE position_commit = ? AND position_prepare = ? LIMIT 1',
+  );
+  // The condition and the expression are the index's own; otherwise SQLite would not use it.
+  const verdictOfMessage = prepare64(`
+    SELECT * FROM verdicts WHERE message_id IS NOT NULL AND substr(message_id, 1, 8) = ?
+      AND message_id = ? LIMIT 1`);
+  const [verdictsFrom, verdictsUpTo] = [
+    ['>=', 'ASC'],
+    ['<=', 'DESC'],
+  ].map(([comparison = '', order = '']) =>
+    prepare64(`
+      SELECT * FROM verdicts INDEXED BY verdicts_by_user WHERE user = ? AND window_start ${comparison} ?
+      ORDER BY window_start ${order}, rowid ${order} LIMIT ?`),
+  );
   const noticesPage = pageOf('notices');
   const verdictsPage = pageOf('verdicts');
 
@@ -116,6 +131,15 @@ export function readModelQueries(
       ),
     dedupeKeys: () => dedupeKeys(db, what),
     noticesBy: (order, axis) => noticesBy(db, what, order, axis),
+    verdictAt: ({ commit, prepare: part }) =>
+      guarded(what, () => optional(verdictAt.get(commit, part), toVerdict)),
+    verdictOfMessage: (id) =>
+      guarded(what, () => optional(verdictOfMessage.get(id.slice(0, 8), id), toVerdict)),
+    verdictsAbout: (user, { direction, windowStart, limit }) =>
+      guarded(what, () => {
+        const statement = direction === 'forwards' ? verdictsFrom : verdictsUpTo;
+        return statement?.all(user, windowStart, limit).map(toVerdict) ?? [];
+      }),
     notices: () => pages(what, noticesPage, toNotice),
     verdicts: () => pages(what, verdictsPage, toVerdict),
   };
@@ -180,4 +204,8 @@ function* dedupeKeys(db: DatabaseSync, what: string): Iterable<string> {
   } finally {
     rows.return?.();
   }
+}
+
+function optional<T>(row: Row | undefined, map: (row: Row) => T): T | undefined {
+  return row === undefined ? undefined : map(row);
 }

@@ -107,13 +107,16 @@ const TABLES = `
 `;
 
 // The instant comes last, so that one user's notices of a type within a span of time are a range of it.
-// Notices and verdicts have no index on their random ids: at ten million rows every insert would
-// touch a page of its own. The index of parked verdicts holds only those, so it stays tiny; the one
-// by position grows at its end.
+// Notices have no index on their random ids: at ten million rows every insert would touch a page of its
+// own. The index of parked verdicts holds only those, so it stays tiny; the one by position grows at its
+// end. The other two are what explaining costs: a user's verdicts in order of their windows, and the
+// verdict behind a notification, by as much of its id as makes it rare.
 const INDEXES = `
   CREATE INDEX notices_by_requested ON notices (user, trigger_type, mock, requested_at);
   CREATE INDEX verdicts_by_position ON verdicts (position_commit, position_prepare);
   CREATE UNIQUE INDEX verdicts_parked ON verdicts (event) WHERE verdict = 'parked';
+  CREATE INDEX verdicts_by_user ON verdicts (user, window_start);
+  CREATE INDEX verdicts_by_message ON verdicts (substr(message_id, 1, 8)) WHERE message_id IS NOT NULL;
 `;
 
 /**

@@ -11,9 +11,10 @@ import type {
   TailRow,
   VerdictRow,
 } from '../../projections/ports.ts';
+import type { VerdictLookup } from '../../projections/audit/ports.ts';
 
 /** What the port offers, and the two long tables whole. */
-export interface ReadModelTables extends ReadModelReader, NoticeHistory {
+export interface ReadModelTables extends ReadModelReader, NoticeHistory, VerdictLookup {
   /** Every notice, in the order in which they were let through. */
   notices(): Iterable<Notice>;
   /** Every verdict, in the order in which they were decided. */

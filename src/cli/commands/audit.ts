@@ -1,6 +1,7 @@
 // `tocsin audit`: what the log says was decided, and whether everything else agrees. Nothing can be
 // sent from here: the commands are in files of their own, beside this one.
 import type { Command } from 'commander';
+import { auditExplainCommand } from './audit-explain.ts';
 import { auditReplayCommand } from './audit-replay.ts';
 import { auditSimulateCommand } from './audit-simulate.ts';
 import { auditVerifyCommand } from './audit-verify.ts';
@@ -10,4 +11,5 @@ export function auditCommand(program: Command): void {
   auditReplayCommand(audit);
   auditVerifyCommand(audit);
   auditSimulateCommand(audit);
+  auditExplainCommand(audit);
 }

@@ -1,4 +1,6 @@
 // What an audit reads, and nothing that could send: the log, the read model, the output stream.
+import type { Instant } from '../../domain/core/instants.ts';
+import type { Position } from '../../domain/core/positions.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
 import type {
   ControlRow,
@@ -32,4 +34,21 @@ export interface ReadModelView extends ReadModelReader {
   verdicts(): Iterable<VerdictRow>;
   /** The control events that verdicts stand on, in order. */
   controlRows(): readonly ControlRow[];
+}
+
+/** Single verdicts by index: what explaining one notification needs, and no scan. */
+export interface VerdictLookup {
+  /** What was decided at a place in the log. */
+  verdictAt(position: Position): VerdictRow | undefined;
+  /** The verdict that let a notification through. */
+  verdictOfMessage(id: string): VerdictRow | undefined;
+  /** A user's verdicts whose windows begin at or after, or at or before, an instant; nearest first. */
+  verdictsAbout(
+    user: string,
+    span: {
+      readonly direction: 'forwards' | 'backwards';
+      readonly windowStart: Instant;
+      readonly limit: number;
+    },
+  ): readonly VerdictRow[];
 }

@@ -1,0 +1,131 @@
+// `tocsin audit explain`: why one person was told, or not told.
+import type { Command } from 'commander';
+import { openReadModelReader } from '../../adapters/sqlite/read-model.ts';
+import { TocsinError } from '../../domain/core/errors.ts';
+import { explain, type Explanation } from '../../projections/audit/explain/explain.ts';
+import { explainUser, type UserExplanation } from '../../projections/audit/explain/explain-user.ts';
+import type { StoryLine } from '../../projections/audit/explain/lines.ts';
+import { openReader } from '../compose.ts';
+import { EXIT, type Terminal } from '../terminal.ts';
+import { timeOf } from './audit-bounds.ts';
+import { execute, withCommonOptions, type Work } from './command.ts';
+
+type Options = {
+  readonly id?: string;
+  readonly user?: string;
+  readonly at?: string;
+  readonly json?: true;
+};
+
+export function auditExplainCommand(audit: Command): void {
+  withCommonOptions(
+    audit
+      .command('explain [ID]')
+      .description('why a person was told, or not told')
+      .option('--user <ID>', 'instead of an id: whom it is about; needs --at')
+      .option('--at <TIME>', 'also what was known at that time, and what had happened by then'),
+    ['store', 'state', 'name'],
+  )
+    .addHelpText(
+      'after',
+      `
+ID is a trigger (ast_…), a preview (asp_…) or a notification. The story comes in the order of the log,
+with positions, actors and times; then what was decided and under which policy, what was suppressed
+behind the same notification, and a sentence to send on. It reads single events and indexed rows, so
+it is as quick on a long log as on a short one.
+
+Examples:
+  tocsin audit explain ast_9c5f5bbd6d42695cc2a5cd9a63ba4dd07d_1
+  tocsin audit explain --user 42 --at 2026-04-30T10:17:42+08:00`,
+    )
+    .action((id: string | undefined, options: Options) =>
+      execute(id === undefined ? options : { ...options, id }, explainIt),
+    );
+}
+
+const explainIt: Work<Options> = async ({ config, terminal }, { id, user, at }) => {
+  const time = at === undefined ? undefined : timeOf('--at', at);
+  await using log = await openReader(config);
+  using verdicts = openReadModelReader(config.state);
+  const sources = { log, kernel: config.name, verdicts };
+  if (id !== undefined && user === undefined) {
+    const explanation = await explain(sources, id, time);
+    terminal.print(explanation);
+    tell(terminal, explanation);
+    return EXIT.done;
+  }
+  if (id !== undefined || user === undefined || time === undefined) {
+    throw new TocsinError('usage', 'wrong_usage', 'give an id, or --user and --at', {
+      hint: 'See tocsin audit explain --help.',
+    });
+  }
+  const explanation = await explainUser(sources, user, time);
+  terminal.print(explanation);
+  tellUser(terminal, explanation);
+  return EXIT.done;
+};
+
+function tell({ say }: Terminal, explanation: Explanation): void {
+  const { decision, suppressed, suppressedMore, sentence, asOf } = explanation;
+  say(`${explanation.triggerId}  user ${explanation.userId}  ${explanation.triggerType}\n`);
+  explanation.story.forEach((line) => {
+    say(lineText(line));
+  });
+  if (decision !== null) {
+    const { notice } = decision;
+    say(`\n${decision.verdict}: ${decision.reason} (${decision.meaning})`);
+    say(`  at ${decision.position}, under ruleset ${decision.ruleset}, policy ${decision.policy}`);
+    if (decision.windowStart !== null) say(`  window from ${decision.windowStart}`);
+    if (notice !== null) {
+      const place = notice.sequence === null ? '' : `, message ${notice.sequence} of the stream`;
+      say(`  held by ${notice.id} of ${notice.triggerId}, ${notice.happenedAt}${place}`);
+    }
+  }
+  if (suppressed.length > 0) {
+    say('\nsuppressed behind the same notification:');
+    for (const { triggerId, happenedAt, position, reason } of suppressed) {
+      say(`  ${happenedAt}  ${position}  ${triggerId}  ${reason}`);
+    }
+    if (suppressedMore) say('  and perhaps more');
+  }
+  if (asOf !== null) {
+    say(`\nat ${asOf.at} the log held ${asOf.known.length} of these lines:`);
+    asOf.known.forEach((line) => {
+      say(lineText(line));
+    });
+    if (asOf.happenedUnknown.length > 0) {
+      say('and this had happened, but was recorded later:');
+      asOf.happenedUnknown.forEach((line) => {
+        say(lineText(line));
+      });
+    }
+    say(asOf.sentence ?? 'Nothing was known of it.');
+  }
+  say(`\n${sentence}`);
+}
+
+function tellUser(terminal: Terminal, explanation: UserExplanation): void {
+  const { userId, at, known, happenedUnknown, latest, sentence } = explanation;
+  terminal.say(`user ${userId} at ${at}`);
+  for (const [title, requests] of [
+    ['known then, latest first:', known],
+    ['had happened, but was recorded later:', happenedUnknown],
+  ] as const) {
+    if (requests.length > 0) terminal.say(`\n${title}`);
+    for (const { happenedAt, recordedAt, triggerId, triggerType, verdict, reason } of requests) {
+      terminal.say(
+        `  ${happenedAt} (recorded ${recordedAt})  ${triggerType}  ${triggerId}  ${verdict}: ${reason}`,
+      );
+    }
+  }
+  if (latest !== null) {
+    terminal.say('\nthe latest that was known:');
+    tell(terminal, latest);
+  }
+  terminal.say(`\n${sentence}`);
+}
+
+function lineText({ recordedAt, happenedAt, actor, position, type, text }: StoryLine): string {
+  const when = happenedAt === null || happenedAt === recordedAt ? '' : ` (happened ${happenedAt})`;
+  return `  ${recordedAt}  ${position}  ${type}: ${text}${when}${actor === null ? '' : `, by ${actor}`}`;
+}

@@ -1,0 +1,84 @@
+// Reading what a story is made of: single events and short streams, never the log.
+import { controlCodec, type ControlEvent } from '../../../domain/control/events.ts';
+import { controlStream } from '../../../domain/core/ids.ts';
+import type { EventMetadata } from '../../../domain/core/envelope.ts';
+import { notificationCodec, type NotificationEvent } from '../../../domain/notification/events.ts';
+import { notificationStream } from '../../../domain/notification/stream.ts';
+import type { RecordedEvent } from '../../../domain/ports/event-store.ts';
+import { triggerCodec, type TriggerEvent } from '../../../domain/trigger/events.ts';
+import type { ReadableLog } from '../ports.ts';
+
+/** More events of one stream than this are not read: no trigger or delivery has so many. */
+const MAX_STREAM_EVENTS = 1_000;
+
+/** A readable event and where it is. */
+export type Found<E> = {
+  readonly event: E;
+  readonly metadata: EventMetadata;
+  readonly recorded: RecordedEvent;
+};
+
+type StreamReader = Pick<ReadableLog, 'readStream'>;
+
+/** A trigger stream's events; those that cannot be read are left out. */
+export async function triggerEvents(
+  log: StreamReader,
+  stream: string,
+): Promise<Found<TriggerEvent>[]> {
+  return (await eventsOf(log, stream)).flatMap((recorded) => {
+    const decoded = triggerCodec.decode(recorded);
+    return decoded.kind === 'event' ? [{ ...decoded, recorded }] : [];
+  });
+}
+
+/** The one trigger event at a revision. */
+export async function triggerEventAt(
+  log: StreamReader,
+  stream: string,
+  revision: bigint,
+): Promise<Found<TriggerEvent> | undefined> {
+  const [recorded] = await eventsOf(log, stream, revision, 1);
+  if (recorded?.revision !== revision) return undefined;
+  const decoded = triggerCodec.decode(recorded);
+  return decoded.kind === 'event' ? { ...decoded, recorded } : undefined;
+}
+
+/** A notification's delivery record, as far as there is one. */
+export async function deliveryEvents(
+  log: StreamReader,
+  kernel: string,
+  user: string,
+  notificationId: string,
+): Promise<Found<NotificationEvent>[]> {
+  const stream = notificationStream(kernel, user, notificationId);
+  return (await eventsOf(log, stream)).flatMap((recorded) => {
+    const decoded = notificationCodec.decode(recorded);
+    return decoded.kind === 'event' ? [{ ...decoded, recorded }] : [];
+  });
+}
+
+/** The whole control stream: as long as its operators made it, however long the log is. */
+export async function controlEvents(
+  log: StreamReader,
+  kernel: string,
+): Promise<Found<ControlEvent>[]> {
+  const found = await eventsOf(log, controlStream(kernel), 0n, Infinity);
+  return found.flatMap((recorded) => {
+    const decoded = controlCodec.decode(recorded);
+    return decoded.kind === 'event' ? [{ ...decoded, recorded }] : [];
+  });
+}
+
+async function eventsOf(
+  log: StreamReader,
+  stream: string,
+  from = 0n,
+  most = MAX_STREAM_EVENTS,
+): Promise<RecordedEvent[]> {
+  const maxCount = Number.isFinite(most) ? most : undefined;
+  const events: RecordedEvent[] = [];
+  for await (const page of log.readStream(stream, { direction: 'forwards', from, maxCount })) {
+    events.push(...page);
+  }
+  return events;
+}

@@ -1,0 +1,98 @@
+// The one sentence that a support person can send on: plain words, UTC, no ids, nothing personal.
+import { formatInstant, type Instant } from '../../../domain/core/instants.ts';
+import type { NotificationEvent } from '../../../domain/notification/events.ts';
+import type { TriggerEventData } from '../../../domain/trigger/events.ts';
+import type { VerdictRow } from '../../ports.ts';
+
+/** What is known of one trigger. */
+export type Facts = {
+  readonly raised: TriggerEventData<'TriggerRaised'>;
+  readonly ending: 'closed' | 'rejected' | 'open';
+  readonly isRequested: boolean;
+  readonly decision: VerdictRow | undefined;
+  /** When the notification that held the window was asked for. */
+  readonly holderAt: Instant | undefined;
+  readonly deliveries: readonly NotificationEvent[];
+};
+
+/** Facts as a sentence. */
+export function sentenceOf(facts: Facts): string {
+  const { raised, decision } = facts;
+  const what = `${words(raised.triggerType)} about ${words(raised.targetType)} ${raised.targetId}`;
+  const when = spoken(raised.mockNow ?? raised.requestedAt);
+  const test = raised.mockNow === undefined ? '' : ' (a test)';
+  const subject = `For ${what}, ${when}${test},`;
+  if (!facts.isRequested) return `${subject} ${UNASKED[facts.ending]}.`;
+  if (decision === undefined) {
+    return `${subject} a notification was asked for, and it is not decided yet whether it is sent.`;
+  }
+  switch (decision.verdict) {
+    case 'published':
+      return `${subject} a notification was sent${whySent(decision.reason)}${delivered(facts.deliveries)}.`;
+    case 'suppressed':
+      return `${subject} no notification was sent, because ${whyNot(decision.reason, facts.holderAt)}.`;
+    case 'parked':
+      return `${subject} no notification was sent: the request could not be processed (${words(decision.reason)}) and waits for an operator.`;
+  }
+}
+
+const UNASKED = {
+  closed: 'no notification was asked for: nothing was left to tell',
+  rejected: 'no notification was asked for: the trigger was rejected',
+  open: 'no notification has been asked for yet',
+} as const;
+
+function whySent(reason: string): string {
+  if (reason === 'reopened') return ', because the one before had not arrived';
+  if (reason === 'severity_rose') return ', because it had become more urgent';
+  return '';
+}
+
+function whyNot(reason: string, holderAt: Instant | undefined): string {
+  const held = holderAt === undefined ? 'another one' : `the one of ${spoken(holderAt)}`;
+  switch (reason) {
+    case 'within_window':
+      return `${held} had already been sent for the same kind of thing shortly before or after`;
+    case 'rate_budget':
+      return `as many as are allowed had already been sent, the last being ${held}`;
+    case 'bypass_cap':
+      return `${held} had been sent, and no more urgent ones were allowed in that time`;
+    case 'silenced':
+      return 'notifications of this kind were switched off at that time';
+    case 'stale':
+      return 'it was reported too long after it had happened';
+    default:
+      return `of ${words(reason)}`;
+  }
+}
+
+function delivered(events: readonly NotificationEvent[]): string {
+  const last = events.findLast(({ type }) => type !== 'DeliveryDeferred');
+  switch (last?.type) {
+    case undefined:
+      return '; whether it was delivered is not recorded';
+    case 'AttemptSucceeded':
+      return `, and delivered at attempt ${last.data.attempt}`;
+    case 'DeliverySkipped':
+      return `, but not delivered (${words(last.data.reason)})`;
+    case 'DeliveryDied':
+      return `, but could not be delivered (${words(last.data.reason)})${last.data.doubtful ? ', although an attempt may have arrived' : ''}`;
+    case 'DeliveryExpired':
+      return ', but not delivered before it expired';
+    case 'DeliveryCancelled':
+      return ', and called off before it was delivered';
+    case 'AttemptOutcomeUnknown':
+      return ', and whether it arrived is not known';
+    default:
+      return ', and its delivery is under way';
+  }
+}
+
+/** `2026-04-30 02:17 UTC`. */
+function spoken(instant: Instant): string {
+  return `${formatInstant(instant).slice(0, 16).replace('T', ' ')} UTC`;
+}
+
+function words(name: string): string {
+  return name.replaceAll('_', ' ');
+}
