@@ -3,6 +3,8 @@ export {
   ActiveScheduleTriggered,
   CONTRACTS,
   NotificationRequested,
+  ScheduleApplyFailed,
+  ScheduleApplySucceeded,
   type ContractName,
 } from './domain/contracts/schemas.ts';
 export { MessageHeaders } from './domain/contracts/headers.ts';

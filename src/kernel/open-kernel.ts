@@ -5,7 +5,8 @@ import { TocsinError } from '../domain/core/errors.ts';
 import { DEFAULT_KERNEL_NAME, parseOccurrenceId } from '../domain/core/ids.ts';
 import type { Result } from '../domain/core/result.ts';
 import type { Clock } from '../domain/ports/clock.ts';
-import type { Evaluation, Evaluator } from '../domain/ports/evaluator.ts';
+import type { ApplyPreview } from '../domain/ports/apply-preview.ts';
+import type { Evaluation, Evaluator, LaterEvaluator } from '../domain/ports/evaluator.ts';
 import type { EventStore } from '../domain/ports/event-store.ts';
 import { TEXTS, type Texts } from '../domain/texts.ts';
 import type { RaiseInput, RaiseRequest, Rejection } from '../domain/trigger/commands.ts';
@@ -15,6 +16,7 @@ import { initialiseControl } from './control.ts';
 import { alwaysNotify } from './evaluators.ts';
 import { loadState } from './execute.ts';
 import { createPolicies, type Policies } from './policies.ts';
+import { previewsOf, type Previews } from './previews/previews.ts';
 import { DEFAULT_CONCURRENCY, raiseAll } from './raise-all.ts';
 import {
   dryRun,
@@ -33,6 +35,18 @@ export type KernelOptions = {
   readonly triggers?: readonly TriggerDefinition[];
   /** Decides inline what a trigger leads to. Default: always notify. */
   readonly evaluate?: Evaluator;
+  /**
+   * When triggers are evaluated. `inline`, the default: within the raise, by `evaluate`. `later`: a raise
+   * appends `TriggerRaised` alone, and a worker's `evaluationProcess` does the rest.
+   */
+  readonly evaluation?: 'inline' | 'later';
+  /** Whom a dry run asks when evaluation is `later`. */
+  readonly evaluateLater?: LaterEvaluator;
+  /**
+   * Writes what somebody confirmed into the host's timetable. Absent, a confirmed preview ends as applied
+   * and nothing more is said about it.
+   */
+  readonly apply?: ApplyPreview;
   /** Sentences for people: a language of the catalogue or your own. Default `en`. */
   readonly texts?: keyof typeof TEXTS | Texts;
   /** Where "now" comes from. Default: the system's clock. */
@@ -64,14 +78,24 @@ export interface Kernel extends AsyncDisposable {
     inputs: AsyncIterable<unknown> | Iterable<unknown>,
     options?: Call & { readonly concurrency?: number },
   ): AsyncIterable<RaiseResult>;
-  /** What an input would lead to; nothing is written, no message is sent. */
+  /**
+   * What an input would lead to; nothing is written, no message is sent.
+   *
+   * @throws TocsinError `no_evaluator` when evaluation is `later` and nobody can be asked; what the
+   *   evaluator throws is thrown on
+   */
   dryRun(
     input: Omit<RaiseInput, 'source'> & { readonly source?: string },
-  ): Result<{ readonly request: RaiseRequest; readonly evaluation: Evaluation }, Rejection>;
+    options?: { readonly signal?: AbortSignal },
+  ): Promise<
+    Result<{ readonly request: RaiseRequest; readonly evaluation: Evaluation }, Rejection>
+  >;
   /** A trigger by its `ast_` id (or its preview's `asp_` id); `undefined` when there is none. */
   trigger(id: string): Promise<TriggerView | undefined>;
   /** What decides whether a notification is let through. */
   readonly policies: Policies;
+  /** What was offered: to read, to confirm, to dismiss. Every call checks whose it is. */
+  readonly previews: Previews;
   /** Waits for raises in flight; later ones are refused. The store stays open. */
   close(): Promise<void>;
 }
@@ -112,7 +136,8 @@ export async function openKernel(options: KernelOptions): Promise<Kernel> {
         (input) => track(() => raise(context, input, call)),
         Math.min(1024, Math.max(1, Math.trunc(concurrency))),
       ),
-    dryRun: (input) => dryRun(context, input),
+    dryRun: (input, { signal = new AbortController().signal } = {}) =>
+      track(() => dryRun(context, input, signal)),
     trigger: (id) => track(() => findTrigger(context, id)),
     policies: {
       set: (change, call) => track(() => policies.set(change, call)),
@@ -121,6 +146,7 @@ export async function openKernel(options: KernelOptions): Promise<Kernel> {
       show: () => track(() => policies.show()),
       history: () => track(() => policies.history()),
     },
+    previews: previewsOf(context, options.apply, track),
     close,
     [Symbol.asyncDispose]: close,
   };
@@ -153,7 +179,9 @@ function contextOf(options: KernelOptions): RaiseContext {
     store,
     kernel: name,
     definitions: new Map(definitions.map((definition) => [definition.type, definition])),
-    evaluate: options.evaluate ?? alwaysNotify(catalogue),
+    evaluate:
+      options.evaluation === 'later' ? undefined : (options.evaluate ?? alwaysNotify(catalogue)),
+    evaluateLater: options.evaluateLater,
     texts: catalogue,
     recordDuplicates: options.recordDuplicates ?? false,
     now: clock === undefined ? Date.now : clock.now,

@@ -10,7 +10,7 @@ import { TocsinError } from '../domain/core/errors.ts';
 import { keyedCommandId, occurrenceId } from '../domain/core/ids.ts';
 import type { Position } from '../domain/core/positions.ts';
 import { err, ok, type Result } from '../domain/core/result.ts';
-import type { Evaluation, Evaluator } from '../domain/ports/evaluator.ts';
+import type { Evaluation, Evaluator, LaterEvaluator } from '../domain/ports/evaluator.ts';
 import type { Texts } from '../domain/texts.ts';
 import {
   parseRaise,
@@ -75,7 +75,10 @@ export type RaiseResult =
 export type RaiseContext = ExecuteContext & {
   readonly kernel: string;
   readonly definitions: ReadonlyMap<string, TriggerDefinition>;
-  readonly evaluate: Evaluator;
+  /** Absent when evaluation is later: then a raise decides nothing. */
+  readonly evaluate: Evaluator | undefined;
+  /** What a dry run asks then. */
+  readonly evaluateLater: LaterEvaluator | undefined;
   readonly texts: Texts;
   readonly recordDuplicates: boolean;
   /** A random UUID per call. */
@@ -119,19 +122,23 @@ export async function raise(
 }
 
 /** What an input would lead to; nothing is written. */
-export function dryRun(
+export async function dryRun(
   context: RaiseContext,
   input: Readonly<Record<string, unknown>>,
-): Result<{ readonly request: RaiseRequest; readonly evaluation: Evaluation }, Rejection> {
+  signal: AbortSignal,
+): Promise<Result<{ readonly request: RaiseRequest; readonly evaluation: Evaluation }, Rejection>> {
   // Everything is as for a raise from the API, but that it cannot be stored.
   const { source: given = 'api_dry_run' } = input;
   const source = given === 'api_dry_run' ? 'api_trigger' : given;
-  const defaults = { now: context.now(), traceId: 'trace_active_dry_run' };
-  const parsed = parseRaise({ ...input, source }, defaults);
+  const now = context.now();
+  const parsed = parseRaise({ ...input, source }, { now, traceId: 'trace_active_dry_run' });
   if (!parsed.ok) return parsed;
   const prepared = prepare(context, parsed.value);
   if (!prepared.ok) return prepared;
-  return ok({ request: parsed.value, evaluation: prepared.value.evaluation });
+  const { request, evaluation } = prepared.value;
+  if (evaluation !== undefined) return ok({ request, evaluation });
+  if (context.evaluateLater === undefined) throw noEvaluator();
+  return ok({ request, evaluation: await context.evaluateLater(request, { now, signal }) });
 }
 
 /** Everything about a request that can be known before its stream is. */
@@ -150,7 +157,7 @@ function prepare(context: RaiseContext, request: RaiseRequest): Result<RaiseTrig
     definition,
     stream: triggerStream(context.kernel, request, scope),
     dedupeKey: scope.dedupeKey,
-    evaluation: evaluated(context.evaluate, request),
+    evaluation: context.evaluate && evaluated(context.evaluate, request),
     texts: context.texts,
     recordDuplicates: context.recordDuplicates,
   });
@@ -251,7 +258,7 @@ function answer(
         return { outcome: 'duplicate', duplicate: true, triggerId };
       }
       const { position } = result;
-      const offers = evaluation.outcome === 'offer';
+      const offers = evaluation?.outcome === 'offer';
       const preview = offers ? { previewId: occurrenceId('asp', stream, occurrence) } : {};
       return { outcome: 'raised', duplicate: false, triggerId, ...preview, position };
     }
@@ -298,6 +305,12 @@ function evaluated(evaluate: Evaluator, request: RaiseRequest): Evaluation {
   }
 }
 
-function metadataOf(commandId: string, actor?: string, traceparent?: string) {
+function noEvaluator(): TocsinError {
+  return new TocsinError('usage', 'no_evaluator', 'this kernel leaves evaluation to a worker', {
+    hint: 'Open the kernel with `evaluateLater`, so that a dry run has somebody to ask.',
+  });
+}
+
+export function metadataOf(commandId: string, actor?: string, traceparent?: string) {
   return { commandId, correlationId: commandId, causationId: commandId, actor, traceparent };
 }

@@ -10,3 +10,8 @@ export function requestHash(input: unknown): string {
     .update(text ?? '')
     .digest('hex');
 }
+
+/** SHA-256, lower-case hex, of a preview's id, an idempotency key and a body's hash, each on a line. */
+export function applyHash(previewId: string, key: string, bodyHash: string): string {
+  return createHash('sha256').update(`${previewId}\n${key}\n${bodyHash}`).digest('hex');
+}

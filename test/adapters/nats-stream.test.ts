@@ -159,8 +159,10 @@ describe('names', () => {
     expect(planStream('TOCSIN', 'acme.eu.', 1).subjects).toEqual([
       'acme.eu.active_schedule.triggered.*.*',
       'acme.eu.notification.*.requested.*.*',
+      'acme.eu.schedule.apply.*.*.*',
       'acme.eu.mock.active_schedule.triggered.*.*',
       'acme.eu.mock.notification.*.requested.*.*',
+      'acme.eu.mock.schedule.apply.*.*.*',
     ]);
   });
 

@@ -47,6 +47,24 @@ describe('parseMessage', () => {
     },
   );
 
+  it.each(['schedule.apply.succeeded', 'acme.schedule.apply.failed.6d.42'])(
+    'knows the contract of %s',
+    (name) => {
+      const succeeded = {
+        preview_id: 'asp_1',
+        apply_id: 'asap_1',
+        user_id: 42,
+        trigger_id: 'ast_1',
+        candidate_id: 'add:1',
+      };
+      const data = name.includes('failed')
+        ? { ...succeeded, apply_status: 'failed', error_code: 'slot_conflict' }
+        : { ...succeeded, apply_status: 'applied', applied_event_ids: [7, 'a b'] };
+      expect(parseMessage(name, encode(data))).toMatchObject({ ok: true, data });
+      expect(parseMessage(name, encode(succeeded))).toMatchObject({ code: 'schema_invalid' });
+    },
+  );
+
   it.each([
     '',
     'constructor',
@@ -97,6 +115,8 @@ describe('asyncApi', () => {
         'active_schedule.triggered',
         'notification.feishu.requested',
         'notification.webhook.requested',
+        'schedule.apply.succeeded',
+        'schedule.apply.failed',
       ]
         .flatMap((name) => [name, `mock.${name}`])
         .map((name) => `${name}.{share}.{user}`),

@@ -41,7 +41,7 @@ describe('a dry run', () => {
     const before = (await eventsOf(store)).length;
     for (const source of ['api_dry_run', 'api_trigger', undefined]) {
       const { source: _given, ...input } = anInput(1, { mockNow: '2026-02-01T00:00:00Z' });
-      const answer = kernel.dryRun(source === undefined ? input : { ...input, source });
+      const answer = await kernel.dryRun(source === undefined ? input : { ...input, source });
       expect(answer).toMatchObject({
         ok: true,
         value: { evaluation: { outcome: 'offer', kind: 'reminder' }, request: { userId: '1' } },
@@ -53,7 +53,10 @@ describe('a dry run', () => {
   it('refuses what a raise would refuse', async () => {
     const { kernel } = await makeWorld();
     const input = { ...anInput(1), source: 'worker_due_job', mockNow: '2026-02-01T00:00:00Z' };
-    expect(kernel.dryRun(input)).toMatchObject({ ok: false, error: { code: 'mock_not_allowed' } });
+    expect(await kernel.dryRun(input)).toMatchObject({
+      ok: false,
+      error: { code: 'mock_not_allowed' },
+    });
   });
 
   it('is no source that can be raised', async () => {

@@ -71,14 +71,18 @@ const streamPattern = /^[A-Za-z0-9_-]{1,64}$/;
 /**
  * Checks names and lists the subjects.
  *
- * @param subjects instead of the default four, each without the root: a lane's share of them
+ * @param subjects instead of the default six, each without the root: a lane's share of them
  * @throws TocsinError (`usage`) for a stream name or root that cannot be one
  */
 export function planStream(
   stream: string,
   subjectRoot: string,
   replicas: number,
-  subjects: readonly string[] = ['active_schedule.triggered.*.*', 'notification.*.requested.*.*'],
+  subjects: readonly string[] = [
+    'active_schedule.triggered.*.*',
+    'notification.*.requested.*.*',
+    'schedule.apply.*.*.*',
+  ],
 ): StreamPlan {
   if (!streamPattern.test(stream)) {
     throw usage(`The stream name ${JSON.stringify(stream)} has more than A-Z a-z 0-9 _ - in it.`);

@@ -15,6 +15,8 @@ const ABOUT: Readonly<Record<ContractName, string>> = {
   'active_schedule.triggered': 'A trigger was raised.',
   'notification.feishu.requested': 'A notification was let through, for the Feishu channel.',
   'notification.webhook.requested': 'A notification was let through, for the webhook channel.',
+  'schedule.apply.succeeded': 'A confirmed preview was written into the timetable.',
+  'schedule.apply.failed': 'A confirmed preview could not be written; the timetable is as it was.',
 };
 
 /**

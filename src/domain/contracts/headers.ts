@@ -20,8 +20,13 @@ export const MessageHeaders = z.object({
   'ce-source': about('As configured; default /tocsin.', z.string().min(1)),
   'ce-type': z.enum(contracts).meta({ description: 'The name of the contract.' }),
   'ce-dataschema': about('urn:tocsin:{contract}:1', z.string().startsWith('urn:tocsin:')),
-  'ce-subject': about('Aggregate id: the trigger id or the preview id.', z.string().min(1)),
-  'ce-time': z.string().meta({ description: 'requested_at, in UTC.', format: 'date-time' }),
+  'ce-subject': about(
+    'Aggregate id: the trigger id, the preview id or the apply id.',
+    z.string().min(1),
+  ),
+  'ce-time': z
+    .string()
+    .meta({ description: 'requested_at, or when it was applied, in UTC.', format: 'date-time' }),
   'content-type': z.literal('application/json'),
   'Tocsin-Ordinal': about("The message's number in its list, from 1 without gaps.", digits),
   'Tocsin-Position': about(

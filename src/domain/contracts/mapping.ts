@@ -5,7 +5,12 @@ import type { Json } from '../core/json.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import { rejection, type Rejection } from '../trigger/commands.ts';
 import type { TriggerEventData } from '../trigger/events.ts';
-import type { ActiveScheduleTriggered, NotificationRequested } from './schemas.ts';
+import type {
+  ActiveScheduleTriggered,
+  NotificationRequested,
+  ScheduleApplyFailed,
+  ScheduleApplySucceeded,
+} from './schemas.ts';
 
 /** The dedupe key of a notification as contracts show it, always in UTC (W6). */
 export function notificationDedupeKey(user: string, triggerType: string, window: Instant): string {
@@ -56,6 +61,31 @@ export function toNotificationRequested(
     requested_at: formatInstant(data.requestedAt),
     expires_at: formatInstant(data.expiresAt),
     mock: data.mock ? true : undefined,
+  };
+}
+
+/** The body of `schedule.apply.succeeded`. */
+export function toApplySucceeded(data: TriggerEventData<'ApplySucceeded'>): ScheduleApplySucceeded {
+  return {
+    ...toApply(data),
+    applied_event_ids: data.appliedEventIds.map(emitId),
+    apply_status: 'applied',
+  };
+}
+
+/** The body of `schedule.apply.failed`. */
+export function toApplyFailed(data: TriggerEventData<'ApplyFailed'>): ScheduleApplyFailed {
+  return { ...toApply(data), apply_status: 'failed', error_code: data.code };
+}
+
+function toApply(data: TriggerEventData<'ApplySucceeded' | 'ApplyFailed'>) {
+  return {
+    preview_id: data.previewId,
+    apply_id: data.applyId,
+    user_id: emitId(data.userId),
+    trigger_id: data.triggerId,
+    candidate_id: data.candidateId,
+    trace_id: data.traceId,
   };
 }
 

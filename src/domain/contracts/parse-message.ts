@@ -6,25 +6,29 @@ import {
   type ActiveScheduleTriggered,
   type ContractName,
   type NotificationRequested,
+  type ScheduleApplyFailed,
+  type ScheduleApplySucceeded,
 } from './schemas.ts';
 
 /** A message that is what its contract says, or why it is not. */
 export type ParsedMessage =
-  | {
-      readonly ok: true;
-      readonly contract: 'active_schedule.triggered';
-      readonly data: ActiveScheduleTriggered;
-    }
-  | {
-      readonly ok: true;
-      readonly contract: Exclude<ContractName, 'active_schedule.triggered'>;
-      readonly data: NotificationRequested;
-    }
-  | {
-      readonly ok: false;
-      readonly code: 'unknown_contract' | 'broken_json' | 'schema_invalid';
-      readonly message: string;
-    };
+  | ParsedAs<'active_schedule.triggered', ActiveScheduleTriggered>
+  | ParsedAs<`notification.${'feishu' | 'webhook'}.requested`, NotificationRequested>
+  | ParsedAs<'schedule.apply.succeeded', ScheduleApplySucceeded>
+  | ParsedAs<'schedule.apply.failed', ScheduleApplyFailed>
+  | NotParsed;
+
+type ParsedAs<C extends ContractName, D> = {
+  readonly ok: true;
+  readonly contract: C;
+  readonly data: D;
+};
+
+type NotParsed = {
+  readonly ok: false;
+  readonly code: 'unknown_contract' | 'broken_json' | 'schema_invalid';
+  readonly message: string;
+};
 
 /**
  * Parses a message's body by its contract. Never throws; fields that the contract does not know are
@@ -42,12 +46,17 @@ export function parseMessage(subjectOrType: string, data: Uint8Array): ParsedMes
   if (body === undefined) {
     return { ok: false, code: 'broken_json', message: 'the data is not JSON in UTF-8' };
   }
-  if (contract === 'active_schedule.triggered') {
-    const parsed = CONTRACTS[contract].safeParse(body.value);
-    return parsed.success ? { ok: true, contract, data: parsed.data } : invalid(parsed.error);
+  switch (contract) {
+    case 'active_schedule.triggered':
+      return parsedAs(contract, CONTRACTS[contract], body.value);
+    case 'notification.feishu.requested':
+    case 'notification.webhook.requested':
+      return parsedAs(contract, CONTRACTS[contract], body.value);
+    case 'schedule.apply.succeeded':
+      return parsedAs(contract, CONTRACTS[contract], body.value);
+    case 'schedule.apply.failed':
+      return parsedAs(contract, CONTRACTS[contract], body.value);
   }
-  const parsed = CONTRACTS[contract].safeParse(body.value);
-  return parsed.success ? { ok: true, contract, data: parsed.data } : invalid(parsed.error);
 }
 
 const NAMES = Object.keys(CONTRACTS).filter(isContractName);
@@ -76,6 +85,13 @@ function parseJson(data: Uint8Array): { readonly value: unknown } | undefined {
   }
 }
 
-function invalid(error: z.ZodError): ParsedMessage {
-  return { ok: false, code: 'schema_invalid', message: describe(error) };
+function parsedAs<C extends ContractName, D>(
+  contract: C,
+  schema: z.ZodType<D>,
+  value: unknown,
+): ParsedAs<C, D> | NotParsed {
+  const parsed = schema.safeParse(value);
+  return parsed.success
+    ? { ok: true, contract, data: parsed.data }
+    : { ok: false, code: 'schema_invalid', message: describe(parsed.error) };
 }

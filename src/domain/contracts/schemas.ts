@@ -58,11 +58,43 @@ export const NotificationRequested = z.object({
 
 export type NotificationRequested = z.infer<typeof NotificationRequested>;
 
+const applied = {
+  preview_id: textUpTo(128),
+  apply_id: textUpTo(64),
+  user_id: Id,
+  trigger_id: textUpTo(128),
+  candidate_id: textUpTo(256),
+  trace_id: textUpTo(64).optional(),
+};
+
+/** An entry of a timetable: a JSON number exactly when it is a positive integer up to 2^53-1. */
+const EntryId = z.union([z.int().positive(), textUpTo(128)]);
+
+/** `schedule.apply.succeeded`, version 1. */
+export const ScheduleApplySucceeded = z.object({
+  ...applied,
+  applied_event_ids: z.array(EntryId).min(1),
+  apply_status: z.literal('applied'),
+});
+
+export type ScheduleApplySucceeded = z.infer<typeof ScheduleApplySucceeded>;
+
+/** `schedule.apply.failed`, version 1. */
+export const ScheduleApplyFailed = z.object({
+  ...applied,
+  apply_status: z.literal('failed'),
+  error_code: textUpTo(64),
+});
+
+export type ScheduleApplyFailed = z.infer<typeof ScheduleApplyFailed>;
+
 /** The contracts by name (`ce-type`). */
 export const CONTRACTS = {
   'active_schedule.triggered': ActiveScheduleTriggered,
   'notification.feishu.requested': NotificationRequested,
   'notification.webhook.requested': NotificationRequested,
+  'schedule.apply.succeeded': ScheduleApplySucceeded,
+  'schedule.apply.failed': ScheduleApplyFailed,
 } as const satisfies Record<string, z.ZodType> &
   Record<`notification.${(typeof CHANNELS)[number]}.requested`, z.ZodType>;
 

@@ -6,7 +6,12 @@ import { IdSchema, type TargetId, type UserId } from '../core/identity.ts';
 import { MAX_INSTANT, parseInstant, type Instant } from '../core/instants.ts';
 import type { Json } from '../core/json.ts';
 import { err, ok, type Result } from '../core/result.ts';
-import { TARGET_TYPES, TRIGGER_SOURCES, TriggerTypeSchema } from './events.ts';
+import {
+  TARGET_TYPES,
+  TRIGGER_SOURCES,
+  TriggerTypeSchema,
+  type TriggerEventData,
+} from './events.ts';
 import { SEVERITIES, type Severity } from './severity.ts';
 
 /** Longest payload, as JSON text in UTF-8 bytes. */
@@ -18,7 +23,8 @@ export const MAX_AHEAD_MS = 5 * 60 * 1000;
 /** Where a request may come from; a dry run can never be stored. */
 const SOURCES = [...TRIGGER_SOURCES, 'api_dry_run'] as const;
 
-const InstantInput = z
+/** An instant as a client gives it. */
+export const InstantInput = z
   .union([z.string(), z.date()], { error: 'must be RFC 3339 text with an offset, or a Date' })
   .transform((value, context): Instant => {
     const instant =
@@ -79,6 +85,12 @@ export type RaiseRequest = {
   readonly mockNow?: Instant | undefined;
   readonly payload?: Json | undefined;
 };
+
+/** The request that a raised trigger was made of. */
+export function raisedRequest(raised: TriggerEventData<'TriggerRaised'>): RaiseRequest {
+  const { triggerId: _id, occurrence: _n, dedupeKey: _key, personal, ...facts } = raised;
+  return { ...facts, payload: personal.payload };
+}
 
 /** One thing wrong with one field. */
 export type Issue = { readonly field: string; readonly message: string };

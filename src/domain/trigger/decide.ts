@@ -3,14 +3,12 @@ import type { Instant } from '../core/instants.ts';
 import { occurrenceId } from '../core/ids.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import type { Evaluation } from '../ports/evaluator.ts';
-import { cleanSummary, fallbackText, type Texts } from '../texts.ts';
+import type { Texts } from '../texts.ts';
 import { MAX_AHEAD_MS, rejection, type RaiseRequest, type Rejection } from './commands.ts';
 import type { TriggerDefinition } from './definitions.ts';
 import type { TriggerEvent } from './events.ts';
+import { outcomeOf } from './outcome.ts';
 import { isActive, occurrenceOf, type TriggerState } from './state.ts';
-
-/** How long a preview may be confirmed. */
-export const PREVIEW_TTL_MS = 60 * 60 * 1000;
 
 /** Raise a trigger in its scope's stream. */
 export type RaiseTrigger = {
@@ -18,7 +16,8 @@ export type RaiseTrigger = {
   readonly definition: TriggerDefinition;
   readonly stream: string;
   readonly dedupeKey: string;
-  readonly evaluation: Evaluation;
+  /** Absent when it is evaluated later: then `TriggerRaised` stands alone. */
+  readonly evaluation: Evaluation | undefined;
   readonly texts: Texts;
   /** Append exactly this occurrence, or nothing: an idempotency key has claimed it. */
   readonly claimed?: number;
@@ -58,65 +57,10 @@ function raise(command: RaiseTrigger, number: number, recordedAt: Instant): Trig
   const { request, evaluation, stream, dedupeKey } = command;
   const { payload, ...facts } = request;
   const id = { triggerId: occurrenceId('ast', stream, number), occurrence: number };
-  const raised: TriggerEvent = {
-    type: 'TriggerRaised',
-    data: { ...id, ...facts, dedupeKey, personal: { payload } },
-  };
-  switch (evaluation.outcome) {
-    case 'close':
-      return [raised, { type: 'TriggerClosed', data: { ...id, reason: evaluation.reason } }];
-    case 'reject': {
-      const { code, reason } = evaluation;
-      return [raised, { type: 'TriggerRejected', data: { ...id, code, reason } }];
-    }
-    case 'offer':
-      return [raised, ...offer(command, evaluation, id, recordedAt)];
-  }
-}
-
-function offer(
-  command: RaiseTrigger,
-  evaluation: Extract<Evaluation, { outcome: 'offer' }>,
-  id: { readonly triggerId: string; readonly occurrence: number },
-  recordedAt: Instant,
-): TriggerEvent[] {
-  const { request, definition, texts, stream } = command;
-  const { userId, triggerType, targetType, targetId, traceId } = request;
-  const previewId = occurrenceId('asp', stream, id.occurrence);
-  const expiresAt = recordedAt + PREVIEW_TTL_MS;
-  const summary = cleanSummary(evaluation.summary);
-  const targetUrl = definition.link(previewId);
-  const about = { ...id, previewId, userId };
-  return [
-    {
-      type: 'PreviewOffered',
-      data: {
-        ...about,
-        kind: evaluation.kind,
-        offeredAt: recordedAt,
-        expiresAt,
-        personal: { summary, snapshot: evaluation.snapshot },
-      },
-    },
-    {
-      type: 'NotificationRequested',
-      data: {
-        ...about,
-        triggerType,
-        targetType,
-        targetId,
-        traceId,
-        channel: evaluation.channel ?? 'feishu',
-        targetUrl,
-        triggerRequestedAt: request.requestedAt,
-        requestedAt: recordedAt,
-        expiresAt,
-        mock: request.mockNow !== undefined,
-        severity: request.severity,
-        personal: { summary, fallbackText: fallbackText(texts, summary, targetUrl) },
-      },
-    },
-  ];
+  const data = { ...id, ...facts, dedupeKey, personal: { payload } };
+  const raised: TriggerEvent = { type: 'TriggerRaised', data };
+  if (evaluation === undefined) return [raised];
+  return [raised, ...outcomeOf(data, evaluation, { ...command, recordedAt })];
 }
 
 function duplicateRaised(command: RaiseTrigger, occurrence: number): TriggerEvent {

@@ -4,6 +4,12 @@ import { z } from 'zod';
 import { createCodec, type EventOf } from '../core/codec.ts';
 import { InstantCodec, JsonSchema, textUpTo } from '../core/envelope.ts';
 import { StoredIdSchema } from '../core/identity.ts';
+import {
+  CandidateSchema,
+  ChangeSchema,
+  MAX_CANDIDATES,
+  MAX_CHANGES,
+} from '../preview/candidates.ts';
 import { isSiteRelativePath } from '../texts.ts';
 import { SEVERITIES } from './severity.ts';
 
@@ -11,6 +17,10 @@ export const TRIGGER_SOURCES = ['worker_due_job', 'api_trigger', 'user_feedback'
 export const TARGET_TYPES = ['task_pool', 'schedule_event', 'task_item'] as const;
 export const CHANNELS = ['feishu', 'webhook'] as const;
 export const PREVIEW_KINDS = ['proposal', 'question', 'reminder'] as const;
+
+/** Entries of a timetable that one apply names. */
+export const MAX_APPLIED_EVENTS = 1024;
+export const PREVIEW_ENDINGS = ['applied', 'dismissed', 'expired'] as const;
 
 /** A trigger type's name. */
 export const TriggerTypeSchema = z
@@ -58,7 +68,15 @@ const PreviewOffered = {
     offeredAt: InstantCodec,
     /** The preview has ended when now >= expiresAt. */
     expiresAt: InstantCodec,
-    personal: z.object({ summary: z.string(), snapshot: JsonSchema.optional() }),
+    /** The candidate that a plain yes confirms. */
+    candidateId: textUpTo(256).optional(),
+    /** What the timetable was when the candidates were found, as the evaluator hashes it (W25). */
+    baseVersion: textUpTo(128).optional(),
+    personal: z.object({
+      summary: z.string(),
+      candidates: z.array(CandidateSchema).max(MAX_CANDIDATES).optional(),
+      snapshot: JsonSchema.optional(),
+    }),
   }),
 } as const;
 
@@ -89,10 +107,87 @@ const ended = z.object({ ...occurrence, reason: textUpTo(256) });
 
 const TriggerClosed = { type: 'TriggerClosed', version: 1, schema: ended } as const;
 
+/** A stable code in snake_case. */
+const Code = z.string().regex(/^[a-z0-9_]{1,64}$/);
+
 const TriggerRejected = {
   type: 'TriggerRejected',
   version: 1,
-  schema: ended.extend({ code: z.string().regex(/^[a-z0-9_]{1,64}$/) }),
+  schema: ended.extend({ code: Code }),
+} as const;
+
+const TriggerEvaluationFailed = {
+  type: 'TriggerEvaluationFailed',
+  version: 1,
+  schema: z.object({
+    ...occurrence,
+    /** Counts the evaluations of this occurrence that failed, from 1. */
+    attempt: z.int().min(1),
+    code: Code,
+    detail: textUpTo(512).optional(),
+    /** When it is evaluated again; absent after the last time. */
+    retryAt: InstantCodec.optional(),
+  }),
+} as const;
+
+const TriggerAbandoned = {
+  type: 'TriggerAbandoned',
+  version: 1,
+  schema: ended.extend({ code: Code, attempts: z.int().min(1) }),
+} as const;
+
+const preview = { ...occurrence, previewId: textUpTo(128), userId: StoredIdSchema };
+
+const apply = {
+  ...preview,
+  applyId: textUpTo(64),
+  candidateId: textUpTo(256),
+  traceId: textUpTo(64),
+  /** Copied from the offer, so that an index over these events needs no other. */
+  expiresAt: InstantCodec,
+};
+
+/** Somebody said yes: the fence between those who would apply it (W25). */
+const ApplyStarted = {
+  type: 'ApplyStarted',
+  version: 1,
+  schema: z.object({
+    ...apply,
+    /** Above 1, somebody carries on what another left open. */
+    attempt: z.int().min(1),
+    idempotencyKey: textUpTo(191),
+    requestHash: z.string().regex(/^[0-9a-f]{64}$/),
+    /** Whoever finds it open after this, and a margin, carries it on under the same apply id. */
+    leaseUntil: InstantCodec,
+    personal: z.object({ changes: z.array(ChangeSchema).max(MAX_CHANGES) }),
+  }),
+} as const;
+
+const ApplySucceeded = {
+  type: 'ApplySucceeded',
+  version: 1,
+  schema: z.object({
+    ...apply,
+    appliedEventIds: z.array(textUpTo(128)).min(1).max(MAX_APPLIED_EVENTS),
+  }),
+} as const;
+
+const ApplyFailed = {
+  type: 'ApplyFailed',
+  version: 1,
+  schema: z.object({ ...apply, code: Code, detail: textUpTo(512).optional() }),
+} as const;
+
+/** Nothing is open any more, and nobody is told of it any more. */
+const PreviewEnded = {
+  type: 'PreviewEnded',
+  version: 1,
+  schema: z.object({
+    ...preview,
+    ending: z.enum(PREVIEW_ENDINGS),
+    applyId: textUpTo(64).optional(),
+    reason: textUpTo(256).optional(),
+  }),
 } as const;
 
 const DuplicateRaised = {
@@ -108,6 +203,12 @@ export const TRIGGER_EVENTS = [
   NotificationRequested,
   TriggerClosed,
   TriggerRejected,
+  TriggerEvaluationFailed,
+  TriggerAbandoned,
+  ApplyStarted,
+  ApplySucceeded,
+  ApplyFailed,
+  PreviewEnded,
   DuplicateRaised,
 ] as const;
 
@@ -118,5 +219,8 @@ export type TriggerEventData<T extends TriggerEvent['type']> = Extract<
   TriggerEvent,
   { type: T }
 >['data'];
+
+/** The host's answer to a yes. */
+export type ApplyOutcomeEvent = Extract<TriggerEvent, { type: 'ApplySucceeded' | 'ApplyFailed' }>;
 
 export const triggerCodec = createCodec(TRIGGER_EVENTS);

@@ -1,25 +1,25 @@
 // What a trigger stream's events amount to: its occurrences, in order.
 import { match } from 'ts-pattern';
 import type { Instant } from '../core/instants.ts';
+import { evolvePreview, offeredPreview, type Preview } from '../preview/state.ts';
 import type { TriggerEvent, TriggerEventData } from './events.ts';
 
-/** `pending` and `offered` are active: raising onto them is a duplicate. */
-export type TriggerStatus = 'pending' | 'offered' | 'closed' | 'rejected';
-
-export type Preview = {
-  readonly previewId: string;
-  readonly kind: TriggerEventData<'PreviewOffered'>['kind'];
-  readonly offeredAt: Instant;
-  readonly expiresAt: Instant;
-};
+/**
+ * `pending` and `offered` are active: raising onto them is a duplicate. An offer stays one after its
+ * preview has ended; the others are finished.
+ */
+export type TriggerStatus = 'pending' | 'offered' | 'closed' | 'rejected' | 'abandoned';
 
 /** One time that this scope's trigger fired. */
 export type Occurrence = {
   readonly raised: TriggerEventData<'TriggerRaised'>;
   readonly status: TriggerStatus;
   readonly preview?: Preview;
-  /** Why it was closed or rejected. */
+  /** Why it was closed, rejected or abandoned. */
   readonly reason?: string;
+  /** Evaluations that failed, and when it is evaluated again. */
+  readonly failures?: number;
+  readonly retryAt?: Instant | undefined;
 };
 
 export type TriggerState = { readonly occurrences: readonly Occurrence[] };
@@ -32,16 +32,30 @@ export function evolveTrigger(state: TriggerState, event: TriggerEvent): Trigger
     .with({ type: 'TriggerRaised' }, ({ data }) => ({
       occurrences: [...state.occurrences, { raised: data, status: 'pending' as const }],
     }))
-    .with({ type: 'PreviewOffered' }, ({ data }) => {
-      const { previewId, kind, offeredAt, expiresAt } = data;
-      const preview = { previewId, kind, offeredAt, expiresAt };
-      return update(state, data.triggerId, { status: 'offered', preview });
-    })
+    .with({ type: 'PreviewOffered' }, ({ data }) =>
+      update(state, data.triggerId, () => ({ status: 'offered', preview: offeredPreview(data) })),
+    )
     .with({ type: 'TriggerClosed' }, ({ data }) =>
-      update(state, data.triggerId, { status: 'closed', reason: data.reason }),
+      update(state, data.triggerId, () => ({ status: 'closed', reason: data.reason })),
     )
     .with({ type: 'TriggerRejected' }, ({ data }) =>
-      update(state, data.triggerId, { status: 'rejected', reason: data.reason }),
+      update(state, data.triggerId, () => ({ status: 'rejected', reason: data.reason })),
+    )
+    .with({ type: 'TriggerEvaluationFailed' }, ({ data: { triggerId, attempt, retryAt } }) =>
+      update(state, triggerId, () => ({ failures: attempt, retryAt })),
+    )
+    .with({ type: 'TriggerAbandoned' }, ({ data }) =>
+      update(state, data.triggerId, () => ({ status: 'abandoned', reason: data.reason })),
+    )
+    .with(
+      { type: 'ApplyStarted' },
+      { type: 'ApplySucceeded' },
+      { type: 'ApplyFailed' },
+      { type: 'PreviewEnded' },
+      (change) =>
+        update(state, change.data.triggerId, ({ preview }) =>
+          preview === undefined ? {} : { preview: evolvePreview(preview, change) },
+        ),
     )
     .with({ type: 'NotificationRequested' }, { type: 'DuplicateRaised' }, () => state)
     .exhaustive();
@@ -57,10 +71,14 @@ export function isActive(occurrence: Occurrence | undefined): boolean {
   return occurrence?.status === 'pending' || occurrence?.status === 'offered';
 }
 
-function update(state: TriggerState, id: string, change: Partial<Occurrence>): TriggerState {
+function update(
+  state: TriggerState,
+  id: string,
+  change: (occurrence: Occurrence) => Partial<Occurrence>,
+): TriggerState {
   return {
     occurrences: state.occurrences.map((occurrence) =>
-      occurrence.raised.triggerId === id ? { ...occurrence, ...change } : occurrence,
+      occurrence.raised.triggerId === id ? { ...occurrence, ...change(occurrence) } : occurrence,
     ),
   };
 }

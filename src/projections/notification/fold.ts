@@ -29,6 +29,7 @@ import type {
   VerdictRow,
 } from '../ports.ts';
 import {
+  draftApplied,
   draftNotification,
   draftTriggered,
   GENESIS_DIGEST,
@@ -239,6 +240,7 @@ class PageFold {
     if (step.kind === 'request') this.#request(step, at, recordedAt ?? step.metadata.recordedAt);
     if (step.kind === 'undelivered') this.#undelivered(step.ref);
     if (step.kind === 'redriven') this.#redriven(step.ref);
+    if (step.kind === 'applied') this.#applied(step, at);
   }
 
   #triggered(step: Extract<Step, { kind: 'triggered' }>, at: Position): void {
@@ -336,6 +338,12 @@ class PageFold {
     this.#changing(text).set(notice.id, notice);
     const isOfThisPage = this.#notices.has(notice.id);
     (isOfThisPage ? this.#notices : this.#amended).set(notice.id, notice);
+  }
+
+  #applied({ recorded, event, metadata }: Extract<Step, { kind: 'applied' }>, at: Position): void {
+    this.#firstRecordedAt ??= metadata.recordedAt;
+    const draft = draftApplied(recorded, event, metadata, this.#names);
+    if (!this.#tooLarge(draft, at)) this.#send(draft, at);
   }
 
   /** Gives a draft its place in the list; `null` when its event lies before the list. */

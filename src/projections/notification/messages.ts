@@ -1,18 +1,27 @@
 // From events to messages: contract data as the body, a CloudEvent in NATS binary mode as the headers.
 // Rendering is a function of the event and its place in the list, so a message can be made again.
 import { hash } from 'node:crypto';
-import { toNotificationRequested, toTriggered } from '../../domain/contracts/mapping.ts';
+import {
+  toApplyFailed,
+  toApplySucceeded,
+  toNotificationRequested,
+  toTriggered,
+} from '../../domain/contracts/mapping.ts';
 import type { ContractName } from '../../domain/contracts/schemas.ts';
 import type { EventMetadata } from '../../domain/core/envelope.ts';
 import { messageId, userShare } from '../../domain/core/ids.ts';
 import { formatInstant, type Instant } from '../../domain/core/instants.ts';
 import { formatPosition } from '../../domain/core/positions.ts';
 import type { RecordedEvent } from '../../domain/ports/event-store.ts';
-import type { TriggerEventData } from '../../domain/trigger/events.ts';
+import type { ApplyOutcomeEvent, TriggerEventData } from '../../domain/trigger/events.ts';
 import type { OutputMessage } from '../ports.ts';
 
 /** The rules that turn a source event into a message; part of the message's id. */
-export type MessageRule = 'active_schedule.triggered' | 'notification.requested';
+export type MessageRule =
+  | 'active_schedule.triggered'
+  | 'notification.requested'
+  | 'schedule.apply.succeeded'
+  | 'schedule.apply.failed';
 
 /** A message before it has its place in the list. */
 export type Draft = {
@@ -20,7 +29,7 @@ export type Draft = {
   readonly rule: MessageRule;
   readonly contract: ContractName;
   readonly subject: string;
-  /** Aggregate id: trigger id or preview id. */
+  /** Aggregate id: trigger id, preview id or apply id. */
   readonly about: string;
   readonly time: Instant;
   readonly body: Uint8Array;
@@ -87,6 +96,29 @@ export function draftNotification(
     about: data.previewId,
     time: data.requestedAt,
     body: encode(toNotificationRequested(data, { id, windowStart })),
+    source,
+    metadata,
+  };
+}
+
+/** Drafts `schedule.apply.succeeded` or `schedule.apply.failed`; pretend time is never applied. */
+export function draftApplied(
+  source: RecordedEvent,
+  event: ApplyOutcomeEvent,
+  metadata: EventMetadata,
+  names: MessageNames,
+): Draft {
+  const { applyId, userId } = event.data;
+  const isDone = event.type === 'ApplySucceeded';
+  const rule = isDone ? 'schedule.apply.succeeded' : 'schedule.apply.failed';
+  return {
+    id: messageId(source.id, rule),
+    rule,
+    contract: rule,
+    subject: subjectOf(names, false, rule, userId),
+    about: applyId,
+    time: metadata.recordedAt,
+    body: encode(isDone ? toApplySucceeded(event.data) : toApplyFailed(event.data)),
     source,
     metadata,
   };

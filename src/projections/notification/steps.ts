@@ -14,6 +14,7 @@ import type { RecordedEvent } from '../../domain/ports/event-store.ts';
 import {
   TRIGGER_EVENTS,
   triggerCodec,
+  type ApplyOutcomeEvent,
   type TriggerEventData,
 } from '../../domain/trigger/events.ts';
 import type { NoticeRef } from '../ports.ts';
@@ -28,6 +29,11 @@ export type Step = { readonly recorded: RecordedEvent } & (
   | {
       readonly kind: 'request';
       readonly data: TriggerEventData<'NotificationRequested'>;
+      readonly metadata: EventMetadata;
+    }
+  | {
+      readonly kind: 'applied';
+      readonly event: ApplyOutcomeEvent;
       readonly metadata: EventMetadata;
     }
   | { readonly kind: 'ruleset'; readonly ruleset: number }
@@ -46,7 +52,12 @@ export type Step = { readonly recorded: RecordedEvent } & (
 );
 
 const KNOWN_TYPES: ReadonlySet<string> = new Set(TRIGGER_EVENTS.map(({ type }) => type));
-const MESSAGE_TYPES: ReadonlySet<string> = new Set(['TriggerRaised', 'NotificationRequested']);
+const MESSAGE_TYPES: ReadonlySet<string> = new Set([
+  'TriggerRaised',
+  'NotificationRequested',
+  'ApplySucceeded',
+  'ApplyFailed',
+]);
 const DELIVERY_TYPES: ReadonlySet<string> = new Set(NOTIFICATION_EVENTS.map(({ type }) => type));
 /** What of a delivery can change a verdict (release). */
 const RELEASE_TYPES: ReadonlySet<string> = new Set([
@@ -88,6 +99,9 @@ export function stepOf(kernel: string, recorded: RecordedEvent): Step {
       return { kind: 'triggered', recorded, data: event.data, metadata };
     case 'NotificationRequested':
       return { kind: 'request', recorded, data: event.data, metadata };
+    case 'ApplySucceeded':
+    case 'ApplyFailed':
+      return { kind: 'applied', recorded, event, metadata };
     default:
       return { kind: 'pass', recorded };
   }

@@ -1,7 +1,12 @@
 // Resuming: what the output stream already holds of the list, compared with what was committed
 // (design section 5.4). It sends nothing but the tail that a server lost.
 import type { Checkpoint, OutputInfo, OutputMessage, OutputSession, TailRow } from '../ports.ts';
-import { draftNotification, draftTriggered, render } from '../notification/messages.ts';
+import {
+  draftApplied,
+  draftNotification,
+  draftTriggered,
+  render,
+} from '../notification/messages.ts';
 import { subjectOf } from '../notification/known.ts';
 import { stepOf } from '../notification/steps.ts';
 import type { RunnerContext } from './context.ts';
@@ -137,6 +142,9 @@ async function rerender(context: RunnerContext, row: TailRow): Promise<OutputMes
     const place = { ordinal, digest, ruleset: row.ruleset };
     if (step.kind === 'triggered') {
       return render(draftTriggered(recorded, step.data, step.metadata, names), place, names);
+    }
+    if (step.kind === 'applied') {
+      return render(draftApplied(recorded, step.event, step.metadata, names), place, names);
     }
     if (step.kind === 'request') {
       // Where its window began was decided under the policy of that time, and is kept.

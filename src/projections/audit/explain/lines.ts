@@ -96,7 +96,7 @@ function deliveryText(event: NotificationEvent): string {
     .with(
       { type: 'AttemptFailed' },
       ({ data }) =>
-        `attempt ${data.attempt} failed: ${data.code}${detail(data.detail)}; next at ${formatInstant(data.nextAt)}`,
+        `attempt ${data.attempt} failed: ${data.code}${detail(data.detail)}${data.nextAt === undefined ? '' : `; next at ${formatInstant(data.nextAt)}`}`,
     )
     .with(
       { type: 'AttemptOutcomeUnknown' },

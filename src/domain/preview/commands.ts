@@ -1,0 +1,81 @@
+// What somebody may say to a preview, and the checks that need no state.
+import { z } from 'zod';
+import { textUpTo } from '../core/envelope.ts';
+import { IdSchema } from '../core/identity.ts';
+import { err, ok, type Result } from '../core/result.ts';
+import { InstantInput, rejectionOf, type Issue } from '../trigger/commands.ts';
+import { MAX_CHANGES, type EditedChange } from './candidates.ts';
+
+const Code = z.string().regex(/^[a-z0-9_]{1,64}$/, { error: 'is not a code of a-z 0-9 _' });
+
+/** A yes. */
+export const ConfirmInputSchema = z.strictObject({
+  /** Required where the preview has candidates. */
+  candidateId: textUpTo(256).optional(),
+  /** Blank means `confirm`. */
+  action: z
+    .string()
+    .trim()
+    .refine((action) => action === '' || action === 'confirm', { error: 'must be confirm' })
+    .optional(),
+  /** Moves of what may be moved. */
+  editedChanges: z
+    .array(
+      z.strictObject({
+        changeId: textUpTo(280),
+        startAt: InstantInput,
+        endAt: InstantInput,
+        type: Code.optional(),
+        targetType: Code.optional(),
+        targetId: IdSchema.optional(),
+      }),
+    )
+    .max(MAX_CHANGES)
+    .optional(),
+  /** A key stands for one answer: repeats get it again, another body is refused. */
+  idempotencyKey: z.string().trim().pipe(textUpTo(191)),
+});
+
+/** {@link ConfirmInputSchema} before it is checked. */
+export type ConfirmInput = z.input<typeof ConfirmInputSchema>;
+
+export type ConfirmRequest = {
+  readonly candidateId?: string | undefined;
+  readonly editedChanges: readonly EditedChange[];
+  readonly idempotencyKey: string;
+};
+
+/** Why a yes or a no was refused, or an apply failed; stable codes. */
+export type PreviewRejection = {
+  readonly code:
+    | 'not_found'
+    | 'forbidden'
+    | 'already_applied'
+    | 'invalid_request'
+    | 'expired'
+    | 'dismissed'
+    | 'apply_in_progress'
+    | 'idempotency_conflict'
+    | 'invalid_edited_changes';
+  readonly message: string;
+  readonly issues: readonly Issue[];
+};
+
+export function previewRejection(
+  code: PreviewRejection['code'],
+  message: string,
+  issues: readonly Issue[] = [],
+): PreviewRejection {
+  return { code, message, issues };
+}
+
+/** Turns what a client sent into a request. */
+export function parseConfirm(input: unknown): Result<ConfirmRequest, PreviewRejection> {
+  const parsed = ConfirmInputSchema.safeParse(input);
+  if (!parsed.success) {
+    const { message, issues } = rejectionOf(parsed.error, input);
+    return err(previewRejection('invalid_request', message, issues));
+  }
+  const { candidateId, editedChanges = [], idempotencyKey } = parsed.data;
+  return ok({ candidateId, editedChanges, idempotencyKey });
+}

@@ -1,0 +1,95 @@
+// What became of one preview: its applies, and how it ended.
+import { match } from 'ts-pattern';
+import type { Instant } from '../core/instants.ts';
+import type { Json } from '../core/json.ts';
+import type { TriggerEvent, TriggerEventData } from '../trigger/events.ts';
+import type { Candidate, Change } from './candidates.ts';
+
+/** One yes, under its idempotency key. */
+export type Apply = {
+  readonly applyId: string;
+  readonly idempotencyKey: string;
+  readonly requestHash: string;
+  readonly candidateId: string;
+  readonly changes: readonly Change[];
+  readonly attempt: number;
+  readonly leaseUntil: Instant;
+  readonly status: 'open' | 'applied' | 'failed';
+  /** What the host wrote. */
+  readonly appliedEventIds: readonly string[];
+  /** Why it failed. */
+  readonly code?: string;
+  readonly detail?: string | undefined;
+};
+
+export type Preview = {
+  readonly previewId: string;
+  readonly kind: TriggerEventData<'PreviewOffered'>['kind'];
+  readonly offeredAt: Instant;
+  readonly expiresAt: Instant;
+  readonly summary: string;
+  readonly candidates: readonly Candidate[];
+  readonly candidateId?: string | undefined;
+  readonly baseVersion?: string | undefined;
+  readonly snapshot?: Json | undefined;
+  /** In the order in which they began; at most one is open. */
+  readonly applies: readonly Apply[];
+  readonly ending?: TriggerEventData<'PreviewEnded'>['ending'];
+};
+
+type PreviewEvent = Extract<
+  TriggerEvent,
+  { type: 'ApplyStarted' | 'ApplySucceeded' | 'ApplyFailed' | 'PreviewEnded' }
+>;
+
+/** A preview as it was offered. */
+export function offeredPreview(data: TriggerEventData<'PreviewOffered'>): Preview {
+  const { previewId, kind, offeredAt, expiresAt, candidateId, baseVersion, personal } = data;
+  const { summary, candidates = [], snapshot } = personal;
+  const about = { previewId, kind, offeredAt, expiresAt, candidateId, baseVersion };
+  return { ...about, summary, candidates, snapshot, applies: [] };
+}
+
+/** Total. The first ending counts. */
+export function evolvePreview(preview: Preview, event: PreviewEvent): Preview {
+  return match(event)
+    .with({ type: 'ApplyStarted' }, ({ data }) => {
+      const { applyId, idempotencyKey, requestHash, candidateId, attempt, leaseUntil } = data;
+      const about = { applyId, idempotencyKey, requestHash, candidateId, attempt, leaseUntil };
+      const { changes } = data.personal;
+      const apply: Apply = { ...about, changes, status: 'open', appliedEventIds: [] };
+      const others = preview.applies.filter((other) => other.applyId !== applyId);
+      return { ...preview, applies: [...others, apply] };
+    })
+    .with({ type: 'ApplySucceeded' }, ({ data: { applyId, appliedEventIds } }) =>
+      update(preview, applyId, { status: 'applied', appliedEventIds }),
+    )
+    .with({ type: 'ApplyFailed' }, ({ data: { applyId, code, detail } }) =>
+      update(preview, applyId, { status: 'failed', code, detail }),
+    )
+    .with({ type: 'PreviewEnded' }, ({ data: { ending, applyId } }) => {
+      const ended = { ...preview, ending: preview.ending ?? ending };
+      // An apply that had nothing to write ends with its preview.
+      return applyId === undefined ? ended : update(ended, applyId, { status: 'applied' });
+    })
+    .exhaustive();
+}
+
+/** The apply that nobody has answered yet. */
+export function openApply(preview: Preview): Apply | undefined {
+  return preview.applies.find(({ status }) => status === 'open');
+}
+
+/** True when it may still be confirmed or dismissed. It is over at the instant `expiresAt` itself. */
+export function isOpen(preview: Preview, now: Instant): boolean {
+  return preview.ending === undefined && now < preview.expiresAt;
+}
+
+function update(preview: Preview, applyId: string, change: Partial<Apply>): Preview {
+  return {
+    ...preview,
+    applies: preview.applies.map((apply) =>
+      apply.applyId === applyId ? { ...apply, ...change } : apply,
+    ),
+  };
+}

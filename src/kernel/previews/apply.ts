@@ -1,0 +1,96 @@
+// One attempt to apply: the host's port is asked, and its answer is an event.
+import { APPLY_LEASE_MS, decideApplied, type ApplyAnswer } from '../../domain/preview/apply.ts';
+import type { Apply } from '../../domain/preview/state.ts';
+import type { ApplyOutcome, ApplyPreview, ApplyRequest } from '../../domain/ports/apply-preview.ts';
+import { ok } from '../../domain/core/result.ts';
+import type { EventMetadata } from '../../domain/core/envelope.ts';
+import { MAX_APPLIED_EVENTS } from '../../domain/trigger/events.ts';
+import { execute, type ExecuteContext, type Executed } from '../execute.ts';
+import { triggerAggregate } from '../raise.ts';
+import { uuidOf } from '../../domain/core/ids.ts';
+
+/** The port is asked to stop so long before its lease ends. */
+const STOP_BEFORE_LEASE_MS = 5_000;
+
+/** Appending the answer is worth waiting for: what is written in the timetable must get into the log. */
+const RECORD_DEADLINE_MS = 30_000;
+
+export type ApplyContext = ExecuteContext & { readonly apply: ApplyPreview | undefined };
+
+/** Asks the port and records what it says. */
+export async function runApply(
+  context: ApplyContext,
+  work: Extract<ApplyAnswer, { kind: 'apply' }> & {
+    readonly stream: string;
+    readonly metadata: Omit<EventMetadata, 'recordedAt'>;
+  },
+): Promise<Executed<Apply, never>> {
+  const { apply, offered, stream, metadata } = work;
+  const outcome = await ask(context.apply, requestOf(work));
+  const { applyId } = apply;
+  const { occurrence } = offered.raised;
+  return execute(context, {
+    aggregate: triggerAggregate,
+    stream,
+    decide: (state) => {
+      const decided = decideApplied(state, { occurrence, applyId, outcome });
+      return ok({ ...decided, answer: decided.answer ?? apply });
+    },
+    metadata: { ...metadata, commandId: uuidOf('applied', metadata.commandId) },
+    deadlineMs: RECORD_DEADLINE_MS,
+  });
+}
+
+async function ask(port: ApplyPreview | undefined, request: ApplyRequest): Promise<ApplyOutcome> {
+  if (port === undefined) return { outcome: 'refused', code: 'outcome_unknown' };
+  const signal = AbortSignal.timeout(APPLY_LEASE_MS - STOP_BEFORE_LEASE_MS);
+  try {
+    return checked(await port(request, signal));
+  } catch (error) {
+    // Whoever gave up because we said so does not know how far it went.
+    const code = signal.aborted ? 'outcome_unknown' : 'apply_error';
+    // Messages of the host's errors may hold anything; the log is not the place for it.
+    const detail = error instanceof Error ? clean(error.name, 64) : undefined;
+    return { outcome: 'refused', code, ...(detail === undefined ? {} : { detail }) };
+  }
+}
+
+/** A port is the host's code: what it answers is made to fit an event. */
+function checked(outcome: ApplyOutcome): ApplyOutcome {
+  if (outcome.outcome === 'applied') {
+    const ids = outcome.eventIds.flatMap((id) => clean(String(id), 128) ?? []);
+    return { outcome: 'applied', eventIds: ids.slice(0, MAX_APPLIED_EVENTS) };
+  }
+  const { code, detail } = outcome;
+  const shown = detail === undefined ? undefined : clean(detail, 512);
+  return {
+    outcome: 'refused',
+    code: /^[a-z0-9_]{1,64}$/.test(code) ? code : 'apply_error',
+    ...(shown === undefined ? {} : { detail: shown }),
+  };
+}
+
+function clean(text: string, max: number): string | undefined {
+  const shown = text.toWellFormed().replaceAll('\u0000', '').slice(0, max).toWellFormed();
+  return shown === '' ? undefined : shown;
+}
+
+function requestOf(work: Extract<ApplyAnswer, { kind: 'apply' }>): ApplyRequest {
+  const { apply, offered } = work;
+  const { triggerId, userId, triggerType, targetType, targetId } = offered.raised;
+  const { previewId, baseVersion, snapshot } = offered.preview;
+  const { applyId, candidateId, changes } = apply;
+  return {
+    applyId,
+    previewId,
+    triggerId,
+    userId,
+    triggerType,
+    targetType,
+    targetId,
+    candidateId,
+    changes,
+    baseVersion,
+    snapshot,
+  };
+}

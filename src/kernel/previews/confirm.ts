@@ -1,0 +1,100 @@
+// Confirming: the start of an apply is appended first, as the fence; whoever appended it calls the
+// host's port and records the answer, however late it comes.
+import type { ApplyAnswer } from '../../domain/preview/apply.ts';
+import { parseConfirm } from '../../domain/preview/commands.ts';
+import { decideConfirm } from '../../domain/preview/confirm.ts';
+import type { ApplyPreview } from '../../domain/ports/apply-preview.ts';
+import { DEFAULT_DEADLINE_MS, execute } from '../execute.ts';
+import { metadataOf, triggerAggregate, type Call, type RaiseContext } from '../raise.ts';
+import { applyHash, requestHash } from '../request-hash.ts';
+import { runApply } from './apply.ts';
+import { speakerOf, type Track } from './previews.ts';
+import { failed, rejected, settledResult, type ConfirmResult } from './results.ts';
+
+/** How often a caller looks whether somebody else has finished an apply under the same key. */
+const LOOK_AGAIN_MS = 50;
+
+export type ConfirmContext = RaiseContext & {
+  readonly apply: ApplyPreview | undefined;
+  readonly track: Track;
+};
+
+type Confirm = { readonly userId: unknown; readonly previewId: string; readonly input: unknown };
+
+export async function confirmPreview(
+  context: ConfirmContext,
+  { userId, previewId, input }: Confirm,
+  call: Call,
+): Promise<ConfirmResult> {
+  const speaker = speakerOf(context.kernel, userId, previewId);
+  if (speaker === undefined) return rejected({ code: 'not_found', message: 'there is none' });
+  const deadline = context.elapsed() + (call.deadlineMs ?? DEFAULT_DEADLINE_MS);
+  const hash = requestHash(input ?? null);
+  const key = keyOf(input);
+  const command = {
+    ...speaker,
+    key,
+    request: parseConfirm(input),
+    requestHash: hash,
+    applyId: `asap_${applyHash(previewId, key ?? '', hash).slice(0, 24)}`,
+    hasPort: context.apply !== undefined,
+  };
+  const remainingMs = (): number => Math.max(1, deadline - context.elapsed());
+  for (;;) {
+    // A new command for each look: of two callers under one key, one appends and the other waits.
+    const metadata = metadataOf(context.newId(), call.actor, call.traceparent);
+    const result = await execute(context, {
+      aggregate: triggerAggregate,
+      stream: speaker.stream,
+      decide: (state, at) => decideConfirm(state, command, at),
+      metadata,
+      deadlineMs: remainingMs(),
+    });
+    if (result.kind !== 'done') return failed(result);
+    const { answer } = result;
+    if (answer.kind === 'settled') return settledResult(answer.apply);
+    if (answer.kind === 'apply') {
+      const work = context.track(() => applied(context, speaker.stream, answer, metadata));
+      return within(work, remainingMs());
+    }
+    if (remainingMs() <= LOOK_AGAIN_MS) return unanswered();
+    await context.pause(LOOK_AGAIN_MS);
+  }
+}
+
+async function applied(
+  context: ConfirmContext,
+  stream: string,
+  answer: Extract<ApplyAnswer, { kind: 'apply' }>,
+  metadata: ReturnType<typeof metadataOf>,
+): Promise<ConfirmResult> {
+  const apply = await runApply(context, { stream, ...answer, metadata });
+  return apply.kind === 'done' ? settledResult(apply.answer) : failed(apply);
+}
+
+/** The caller's deadline ends the waiting, not the work. */
+async function within(work: Promise<ConfirmResult>, ms: number): Promise<ConfirmResult> {
+  const { promise, resolve } = Promise.withResolvers<ConfirmResult>();
+  const timer = setTimeout(() => {
+    resolve(unanswered());
+  }, ms);
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    clearTimeout(timer);
+    // After the deadline nobody waits for a failure; the next call finds what the log says.
+    work.catch(() => undefined);
+  }
+}
+
+function unanswered(): ConfirmResult {
+  return { outcome: 'unknown', message: 'it is still being applied; the same call again answers' };
+}
+
+function keyOf(input: unknown): string | undefined {
+  const given =
+    typeof input === 'object' && input !== null && 'idempotencyKey' in input
+      ? input.idempotencyKey
+      : undefined;
+  return typeof given === 'string' ? given.trim() : undefined;
+}

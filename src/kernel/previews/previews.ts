@@ -1,0 +1,94 @@
+// Previews through the kernel: reading, confirming and dismissing them.
+import { parseOccurrenceId } from '../../domain/core/ids.ts';
+import { IdSchema } from '../../domain/core/identity.ts';
+import type { ConfirmInput } from '../../domain/preview/commands.ts';
+import { decideDismiss, ownPreview, type Speaker } from '../../domain/preview/end.ts';
+import { viewOf, type PreviewView } from '../../domain/preview/view.ts';
+import type { ApplyPreview } from '../../domain/ports/apply-preview.ts';
+import { execute, loadState } from '../execute.ts';
+import { metadataOf, triggerAggregate, type Call, type RaiseContext } from '../raise.ts';
+import { confirmPreview } from './confirm.ts';
+import { failed, rejected, type ConfirmResult, type DismissResult } from './results.ts';
+
+/** What was offered, for its owner. A user's id is as in a raise: 42 and "42" are one. */
+export type Previews = {
+  /** The preview as it stands now, also after it has ended; `undefined` when there is none of theirs. */
+  readonly get: (userId: string | number, previewId: string) => Promise<PreviewView | undefined>;
+  /**
+   * Says yes to one of its candidates: once, however often it is said under the same key.
+   * `unknown` after the deadline: the same call again answers what became of it.
+   */
+  readonly confirm: (
+    userId: string | number,
+    previewId: string,
+    input: ConfirmInput,
+    call?: Call,
+  ) => Promise<ConfirmResult>;
+  /** Says no. */
+  readonly dismiss: (
+    userId: string | number,
+    previewId: string,
+    options?: Call & { readonly reason?: string },
+  ) => Promise<DismissResult>;
+};
+
+/** Work that `close` waits for. */
+export type Track = <T>(work: () => Promise<T>) => Promise<T>;
+
+export function previewsOf(
+  context: RaiseContext,
+  apply: ApplyPreview | undefined,
+  track: Track,
+): Previews {
+  return {
+    get: (userId, previewId) => track(() => getPreview(context, userId, previewId)),
+    confirm: (userId, previewId, input, call = {}) =>
+      track(() => confirmPreview({ ...context, apply, track }, { userId, previewId, input }, call)),
+    dismiss: (userId, previewId, options = {}) =>
+      track(() => dismissPreview(context, userId, previewId, options)),
+  };
+}
+
+async function getPreview(
+  context: RaiseContext,
+  userId: unknown,
+  previewId: string,
+): Promise<PreviewView | undefined> {
+  const place = speakerOf(context.kernel, userId, previewId);
+  if (place === undefined) return undefined;
+  const state = await loadState(context.store, triggerAggregate, place.stream);
+  const found = ownPreview(state, place);
+  return found.ok ? viewOf(found.value, context.now()) : undefined;
+}
+
+async function dismissPreview(
+  context: RaiseContext,
+  userId: unknown,
+  previewId: string,
+  { reason, ...call }: Call & { readonly reason?: string },
+): Promise<DismissResult> {
+  const speaker = speakerOf(context.kernel, userId, previewId);
+  if (speaker === undefined) return rejected({ code: 'not_found', message: 'there is none' });
+  const shown = reason?.trim().slice(0, 256).toWellFormed().replaceAll('\u0000', '');
+  const result = await execute(context, {
+    aggregate: triggerAggregate,
+    stream: speaker.stream,
+    decide: (state, at) =>
+      decideDismiss(state, { ...speaker, reason: shown === '' ? undefined : shown }, at),
+    metadata: metadataOf(context.newId(), call.actor, call.traceparent),
+    deadlineMs: call.deadlineMs,
+  });
+  return result.kind === 'done' ? { outcome: 'dismissed' } : failed(result);
+}
+
+/** Where a preview's id leads, for a user; `undefined` for what is no id. */
+export function speakerOf(
+  kernel: string,
+  userId: unknown,
+  previewId: string,
+): (Speaker & { readonly stream: string }) | undefined {
+  const user = IdSchema.safeParse(userId);
+  const place = previewId.startsWith('asp_') ? parseOccurrenceId(kernel, previewId) : undefined;
+  if (!user.success || place === undefined) return undefined;
+  return { userId: user.data, previewId, ...place };
+}
