@@ -24,7 +24,13 @@ export { defineTrigger } from './domain/trigger/definitions.ts';
 export type { TriggerDefinition } from './domain/trigger/definitions.ts';
 export type { Issue, RaiseInput, RaiseRequest, Rejection } from './domain/trigger/commands.ts';
 export type { Occurrence } from './domain/trigger/state.ts';
-export type { Evaluation, Evaluator } from './domain/ports/evaluator.ts';
+export type { Evaluation, Evaluator, LaterEvaluator, Offer } from './domain/ports/evaluator.ts';
+export type { Previews } from './kernel/previews/previews.ts';
+export type { ConfirmResult, DismissResult, PreviewRejected } from './kernel/previews/results.ts';
+export type { ConfirmInput } from './domain/preview/commands.ts';
+export type { Candidate, Change } from './domain/preview/candidates.ts';
+export type { PreviewStatus, PreviewView } from './domain/preview/view.ts';
+export type { ApplyOutcome, ApplyPreview, ApplyRequest } from './domain/ports/apply-preview.ts';
 export { TEXTS } from './domain/texts.ts';
 export type { Texts } from './domain/texts.ts';
 
@@ -41,6 +47,16 @@ export type { ProjectorStatus } from './projections/runner/status.ts';
 export type { Role } from './projections/runner/delivery.ts';
 export type { Timing, Way } from './projections/runner/context.ts';
 export { observeProjector } from './adapters/telemetry/instruments.ts';
+
+// What a worker runs besides.
+export { evaluationProcess } from './kernel/processes/evaluation.ts';
+export type { EvaluationOptions } from './kernel/processes/evaluation.ts';
+export { expiryProcess } from './kernel/processes/expiry.ts';
+export type { ExpiryOptions } from './kernel/processes/expiry.ts';
+export { taskEvaluator } from './kernel/evaluation/task-evaluator.ts';
+export type { TaskEvaluator, TaskEvaluatorOptions } from './kernel/evaluation/task-evaluator.ts';
+export { DEFAULT_SLOT_TABLE } from './domain/evaluation/slots.ts';
+export type { SlotTable } from './domain/evaluation/slots.ts';
 
 // The audit: the same answers again, from the log alone.
 export { replay } from './projections/audit/replay.ts';

@@ -16,6 +16,8 @@ export type Texts = {
   readonly action: string;
   /** When nothing else is left to say. */
   readonly nothingElse: string;
+  /** What the task evaluator found, by its code; `{title}` stands for the task's or block's title. */
+  readonly found: Readonly<Record<string, string>>;
 };
 
 const en: Texts = {
@@ -28,6 +30,16 @@ const en: Texts = {
   title: 'A suggestion for your schedule',
   action: 'View and decide',
   nothingElse: 'A suggestion for your schedule is ready; please come back and look.',
+  found: {
+    can_add_task_pool_to_schedule: 'There is room for “{title}” in your schedule.',
+    need_makeup_block: 'There is room to make up for “{title}”.',
+    no_free_slot: '“{title}” needs a place, and nothing is free in the next 24 hours.',
+    capacity_insufficient: '“{title}” needs more time than is free before its deadline.',
+    no_contiguous_slots: '“{title}” needs more time at a stretch than is free in one piece.',
+    nothing_to_make_up: '“{title}” was not finished.',
+    no_valid_time_window: 'Something urgent needs a place; which task is it, and when can it be?',
+    feedback_target_unknown: 'Which part of your schedule was it that was not finished?',
+  },
 };
 
 const zhCN: Texts = {
@@ -40,10 +52,31 @@ const zhCN: Texts = {
   title: '日程调整建议',
   action: '查看并确认',
   nothingElse: '日程调整建议已备好,请回来看看。',
+  found: {
+    can_add_task_pool_to_schedule: '“{title}”可以排进你的日程。',
+    need_makeup_block: '“{title}”可以补上,已经找到空闲时间。',
+    no_free_slot: '“{title}”还没有安排,而接下来 24 小时没有空闲时间。',
+    capacity_insufficient: '“{title}”在截止之前所需的时间不够。',
+    no_contiguous_slots: '“{title}”需要一整段时间,目前没有足够长的空闲。',
+    nothing_to_make_up: '“{title}”没有完成。',
+    no_valid_time_window: '有一项紧急任务需要安排:是哪一项,什么时候方便?',
+    feedback_target_unknown: '没有完成的是日程里的哪一段?',
+  },
 };
 
 /** The catalogue. */
 export const TEXTS = { en, 'zh-CN': zhCN } as const satisfies Record<string, Texts>;
+
+/** A title that is longer is cut, so that the sentence around it is still read. */
+const MAX_TITLE = 80;
+
+/** The sentence for what was found; blank where the catalogue has none. */
+export function evaluationText(texts: Texts, code: string, title: string | undefined): string {
+  const words = Array.from((title ?? '').toWellFormed().replaceAll('\u0000', '').trim());
+  const shown =
+    words.length > MAX_TITLE ? `${words.slice(0, MAX_TITLE).join('')}…` : words.join('');
+  return (texts.found[code] ?? '').replaceAll('{title}', () => shown || '…');
+}
 
 /** Longest summary, in code points. */
 export const MAX_SUMMARY_CODE_POINTS = 180;

@@ -40,8 +40,8 @@ export function decideDismiss(
   if (preview.ending === 'applied') return refuse('already_applied', 'it was applied before');
   if (!isOpen(preview, recordedAt)) return refuse('expired', 'its time is over');
   if (openApply(preview) !== undefined) return refuse('apply_in_progress', 'it is being applied');
-  const { reason } = command;
-  return ok({ events: [previewEnded(found.value, 'dismissed', { reason })], answer: undefined });
+  const { reason: detail } = command;
+  return ok({ events: [previewEnded(found.value, 'dismissed', { detail })], answer: undefined });
 }
 
 /** Decides that a preview's time is over; an open apply is answered first. */

@@ -33,17 +33,21 @@ export function applySucceeded(
 export function applyFailed(
   offered: Offered,
   apply: Apply,
-  why: { readonly code: string; readonly detail?: string | undefined },
+  { code, detail }: { readonly code: string; readonly detail?: string | undefined },
 ): TriggerEvent {
-  return { type: 'ApplyFailed', data: { ...applyFacts(offered, apply), ...why } };
+  return {
+    type: 'ApplyFailed',
+    data: { ...applyFacts(offered, apply), code, personal: { detail } },
+  };
 }
 
 export function previewEnded(
   offered: Offered,
   ending: NonNullable<Preview['ending']>,
-  more: { readonly applyId?: string; readonly reason?: string | undefined } = {},
+  { applyId, detail }: { readonly applyId?: string; readonly detail?: string | undefined } = {},
 ): TriggerEvent {
-  return { type: 'PreviewEnded', data: { ...previewFacts(offered), ending, ...more } };
+  const personal = detail === undefined ? undefined : { detail };
+  return { type: 'PreviewEnded', data: { ...previewFacts(offered), ending, applyId, personal } };
 }
 
 function applyFacts(offered: Offered, { applyId, candidateId }: Apply) {

@@ -64,8 +64,8 @@ export function evolvePreview(preview: Preview, event: PreviewEvent): Preview {
     .with({ type: 'ApplySucceeded' }, ({ data: { applyId, appliedEventIds } }) =>
       update(preview, applyId, { status: 'applied', appliedEventIds }),
     )
-    .with({ type: 'ApplyFailed' }, ({ data: { applyId, code, detail } }) =>
-      update(preview, applyId, { status: 'failed', code, detail }),
+    .with({ type: 'ApplyFailed' }, ({ data: { applyId, code, personal } }) =>
+      update(preview, applyId, { status: 'failed', code, detail: personal.detail }),
     )
     .with({ type: 'PreviewEnded' }, ({ data: { ending, applyId } }) => {
       const ended = { ...preview, ending: preview.ending ?? ending };

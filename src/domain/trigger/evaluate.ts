@@ -58,7 +58,7 @@ export function decideEvaluationFailed(
   if (waiting === undefined || attempt !== (waiting.failures ?? 0) + 1) return [];
   const { triggerId } = waiting.raised;
   const id = { triggerId, occurrence };
-  const failed = { ...id, attempt, code, detail };
+  const failed = { ...id, attempt, code, personal: { detail } };
   if (attempt < MAX_EVALUATIONS) {
     const retryAt = recordedAt + evaluationRetryMs(attempt);
     return [{ type: 'TriggerEvaluationFailed', data: { ...failed, retryAt } }];

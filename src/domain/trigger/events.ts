@@ -107,6 +107,9 @@ const ended = z.object({ ...occurrence, reason: textUpTo(256) });
 
 const TriggerClosed = { type: 'TriggerClosed', version: 1, schema: ended } as const;
 
+/** Words of the host's code or of a user, for people to read; they may be about anybody. */
+const Detail = z.object({ detail: textUpTo(512).optional() });
+
 /** A stable code in snake_case. */
 const Code = z.string().regex(/^[a-z0-9_]{1,64}$/);
 
@@ -124,9 +127,9 @@ const TriggerEvaluationFailed = {
     /** Counts the evaluations of this occurrence that failed, from 1. */
     attempt: z.int().min(1),
     code: Code,
-    detail: textUpTo(512).optional(),
     /** When it is evaluated again; absent after the last time. */
     retryAt: InstantCodec.optional(),
+    personal: Detail,
   }),
 } as const;
 
@@ -175,7 +178,7 @@ const ApplySucceeded = {
 const ApplyFailed = {
   type: 'ApplyFailed',
   version: 1,
-  schema: z.object({ ...apply, code: Code, detail: textUpTo(512).optional() }),
+  schema: z.object({ ...apply, code: Code, personal: Detail }),
 } as const;
 
 /** Nothing is open any more, and nobody is told of it any more. */
@@ -186,7 +189,7 @@ const PreviewEnded = {
     ...preview,
     ending: z.enum(PREVIEW_ENDINGS),
     applyId: textUpTo(64).optional(),
-    reason: textUpTo(256).optional(),
+    personal: Detail.optional(),
   }),
 } as const;
 

@@ -8,7 +8,7 @@ import { DEFAULT_DEADLINE_MS, execute } from '../execute.ts';
 import { metadataOf, triggerAggregate, type Call, type RaiseContext } from '../raise.ts';
 import { applyHash, requestHash } from '../request-hash.ts';
 import { runApply } from './apply.ts';
-import { speakerOf, type Track } from './previews.ts';
+import { speakerOf, type Track } from './speaker.ts';
 import { failed, rejected, settledResult, type ConfirmResult } from './results.ts';
 
 /** How often a caller looks whether somebody else has finished an apply under the same key. */

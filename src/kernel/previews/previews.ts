@@ -1,13 +1,12 @@
 // Previews through the kernel: reading, confirming and dismissing them.
-import { parseOccurrenceId } from '../../domain/core/ids.ts';
-import { IdSchema } from '../../domain/core/identity.ts';
 import type { ConfirmInput } from '../../domain/preview/commands.ts';
-import { decideDismiss, ownPreview, type Speaker } from '../../domain/preview/end.ts';
+import { decideDismiss, ownPreview } from '../../domain/preview/end.ts';
 import { viewOf, type PreviewView } from '../../domain/preview/view.ts';
 import type { ApplyPreview } from '../../domain/ports/apply-preview.ts';
 import { execute, loadState } from '../execute.ts';
 import { metadataOf, triggerAggregate, type Call, type RaiseContext } from '../raise.ts';
 import { confirmPreview } from './confirm.ts';
+import { speakerOf, type Track } from './speaker.ts';
 import { failed, rejected, type ConfirmResult, type DismissResult } from './results.ts';
 
 /** What was offered, for its owner. A user's id is as in a raise: 42 and "42" are one. */
@@ -31,9 +30,6 @@ export type Previews = {
     options?: Call & { readonly reason?: string },
   ) => Promise<DismissResult>;
 };
-
-/** Work that `close` waits for. */
-export type Track = <T>(work: () => Promise<T>) => Promise<T>;
 
 export function previewsOf(
   context: RaiseContext,
@@ -79,16 +75,4 @@ async function dismissPreview(
     deadlineMs: call.deadlineMs,
   });
   return result.kind === 'done' ? { outcome: 'dismissed' } : failed(result);
-}
-
-/** Where a preview's id leads, for a user; `undefined` for what is no id. */
-export function speakerOf(
-  kernel: string,
-  userId: unknown,
-  previewId: string,
-): (Speaker & { readonly stream: string }) | undefined {
-  const user = IdSchema.safeParse(userId);
-  const place = previewId.startsWith('asp_') ? parseOccurrenceId(kernel, previewId) : undefined;
-  if (!user.success || place === undefined) return undefined;
-  return { userId: user.data, previewId, ...place };
 }

@@ -1,0 +1,189 @@
+// Evaluation after the raise: a process manager over the trigger streams. Each trigger that waits is
+// evaluated, and what follows is one append with the exact revision: of two workers one has an effect,
+// and a crash at any point leaves a trigger that still waits.
+import { TocsinError } from '../../domain/core/errors.ts';
+import { DEFAULT_KERNEL_NAME, parseOccurrenceId, uuidOf } from '../../domain/core/ids.ts';
+import type { Clock } from '../../domain/ports/clock.ts';
+import type { Evaluation, LaterEvaluator } from '../../domain/ports/evaluator.ts';
+import type { EventStore, RecordedEvent } from '../../domain/ports/event-store.ts';
+import { silentLogger, type Logger } from '../../domain/ports/logger.ts';
+import { TEXTS, type Texts } from '../../domain/texts.ts';
+import { raisedRequest } from '../../domain/trigger/commands.ts';
+import { BUILT_IN_TRIGGERS, type TriggerDefinition } from '../../domain/trigger/definitions.ts';
+import {
+  awaitingEvaluation,
+  decideEvaluated,
+  decideEvaluationFailed,
+} from '../../domain/trigger/evaluate.ts';
+import type { Occurrence } from '../../domain/trigger/state.ts';
+import type { DueEntry, DueIndex } from '../../projections/indexes/due-index.ts';
+import { loadState } from '../execute.ts';
+import type { DueStep, Surroundings } from './due-options.ts';
+import { dueProcess } from './due.ts';
+import type { Process } from './process.ts';
+import { systemSurroundings } from './surroundings.ts';
+import {
+  append,
+  executeContext,
+  recordedAtOf,
+  tracedTrigger,
+  triggerEventOf,
+  triggerPrefixes,
+} from './trigger-streams.ts';
+
+/** The index's name: it says how its rows are made. */
+export const EVALUATION_INDEX = 'evaluation.1';
+
+/** How long one evaluation may take. */
+const DEFAULT_TIMEOUT_MS = 30_000;
+
+export type EvaluationOptions = {
+  readonly store: EventStore;
+  /** Opened under {@link EVALUATION_INDEX}, for this process alone. */
+  readonly index: DueIndex;
+  readonly evaluate: LaterEvaluator;
+  /** The kernel's name. Default `tocsin`. */
+  readonly name?: string;
+  /** Trigger types besides the built-in two, as the kernel has them. */
+  readonly triggers?: readonly TriggerDefinition[];
+  readonly texts?: keyof typeof TEXTS | Texts;
+  readonly clock?: Clock;
+  readonly logger?: Logger;
+  /** Evaluations at once; default 64. */
+  readonly concurrency?: number;
+  /** How long one evaluation may take, in milliseconds; default 30,000. */
+  readonly timeoutMs?: number;
+  /** Told each time that everything in the log has been looked at. */
+  readonly onCaughtUp?: () => void;
+  /** For tests. */
+  readonly surroundings?: Surroundings;
+};
+
+/** The process that evaluates what a kernel with `evaluation: 'later'` raised. */
+export function evaluationProcess(options: EvaluationOptions): Process {
+  const { surroundings = systemSurroundings(options.clock), name, logger = silentLogger } = options;
+  const { store, index, concurrency, onCaughtUp } = options;
+  return dueProcess({
+    ...surroundings,
+    name: 'evaluation',
+    index,
+    store,
+    prefixes: triggerPrefixes(name),
+    step: evaluationStep,
+    handle: handler(options, surroundings),
+    logger,
+    ...(concurrency === undefined ? {} : { concurrency }),
+    ...(onCaughtUp === undefined ? {} : { onCaughtUp }),
+  });
+}
+
+/** What an event says about waiting for an evaluation. */
+export function evaluationStep(recorded: RecordedEvent): DueStep | undefined {
+  const event = triggerEventOf(recorded);
+  const { stream } = recorded;
+  switch (event?.type) {
+    case 'TriggerRaised':
+      return { put: [{ key: event.data.triggerId, stream, dueAt: recordedAtOf(recorded) }] };
+    case 'TriggerEvaluationFailed': {
+      const { triggerId: key, retryAt: dueAt } = event.data;
+      return dueAt === undefined ? { remove: [key] } : { put: [{ key, stream, dueAt }] };
+    }
+    case 'PreviewOffered':
+    case 'TriggerClosed':
+    case 'TriggerRejected':
+    case 'TriggerAbandoned':
+      return { remove: [event.data.triggerId] };
+    default:
+      return undefined;
+  }
+}
+
+function handler(options: EvaluationOptions, surroundings: Surroundings) {
+  const { store, name: kernel = DEFAULT_KERNEL_NAME, texts = 'en', triggers = [] } = options;
+  const { logger = silentLogger } = options;
+  const context = executeContext(store, surroundings);
+  const catalogue = typeof texts === 'string' ? TEXTS[texts] : texts;
+  const definitions = new Map([...BUILT_IN_TRIGGERS, ...triggers].map((one) => [one.type, one]));
+
+  return async ({ key, stream }: DueEntry, signal: AbortSignal): Promise<void> => {
+    const occurrence = parseOccurrenceId(kernel, key)?.occurrence ?? 0;
+    const { trigger, origins } = await loadState(store, tracedTrigger, stream);
+    const waiting = awaitingEvaluation(trigger, occurrence);
+    if (waiting === undefined) return;
+    const attempt = (waiting.failures ?? 0) + 1;
+    // One command per occurrence, attempt and kind of end: whoever repeats it writes the same events.
+    const commandFor = (kind: 'evaluated' | 'evaluation_failed') => ({
+      id: uuidOf(kind, key, String(attempt)),
+      actor: 'evaluation',
+      origin: origins[occurrence - 1],
+    });
+    const fail = async ({ code, error }: Failure): Promise<void> => {
+      logger.warn({ triggerId: key, attempt, code, err: error }, 'an evaluation failed');
+      const failed = { occurrence, attempt, code, detail: detailOf(error) };
+      const command = commandFor('evaluation_failed');
+      await append(context, stream, occurrence, command, (state, at) => ({
+        events: decideEvaluationFailed(state, failed, at),
+        answer: undefined,
+      }));
+    };
+    const definition = definitions.get(waiting.raised.triggerType);
+    if (definition === undefined) {
+      return fail({ code: 'unknown_trigger_type', error: undefined });
+    }
+    const answer = await ask(options, surroundings, waiting, signal);
+    if (answer === 'stopped') return;
+    if ('code' in answer) return fail(answer);
+    const offer = { occurrence, definition, stream, texts: catalogue, ...answer };
+    try {
+      const command = commandFor('evaluated');
+      await append(context, stream, occurrence, command, (state, at) => ({
+        events: decideEvaluated(state, offer, at),
+        answer: undefined,
+      }));
+    } catch (error) {
+      if (!isEvaluatorsFault(error)) throw error;
+      await fail({ code: 'evaluation_invalid', error });
+    }
+  };
+}
+
+type Failure = { readonly code: string; readonly error: unknown };
+
+/** Asks the evaluator, for as long as it may take and the worker runs. */
+async function ask(
+  { evaluate, timeoutMs = DEFAULT_TIMEOUT_MS }: EvaluationOptions,
+  { now, pause }: Surroundings,
+  { raised }: Occurrence,
+  signal: AbortSignal,
+): Promise<{ readonly evaluation: Evaluation } | Failure | 'stopped'> {
+  const over = new AbortController();
+  const both = AbortSignal.any([signal, over.signal]);
+  const evaluated = async (): Promise<{ readonly evaluation: Evaluation } | Failure> => {
+    try {
+      return { evaluation: await evaluate(raisedRequest(raised), { now: now(), signal: both }) };
+    } catch (error) {
+      return { code: 'evaluation_failed', error };
+    }
+  };
+  const timedOut = async (): Promise<Failure | 'stopped'> => {
+    await pause(timeoutMs, both);
+    return { code: 'evaluation_timeout', error: undefined };
+  };
+  // An evaluator that ignores its signal must not keep its trigger waiting for ever.
+  const answer = await Promise.race([evaluated(), timedOut()]);
+  over.abort();
+  return signal.aborted ? 'stopped' : answer;
+}
+
+/** Events that break their schema, or are too large, come of what the evaluator said. */
+function isEvaluatorsFault(error: unknown): boolean {
+  if (!(error instanceof TocsinError)) return true;
+  return error.kind === 'usage' || error.code === 'too_large';
+}
+
+function detailOf(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const text = `${error.name}: ${error.message}`;
+  const shown = text.replaceAll('\u0000', '').slice(0, 512).toWellFormed();
+  return shown === '' ? undefined : shown;
+}

@@ -1,0 +1,103 @@
+// The end of a preview's time, and of an apply that nobody answered: a process manager over the trigger
+// streams. Without it a preview past its time is refused all the same; with it, the log says so.
+import { randomUUID } from 'node:crypto';
+import { DEFAULT_KERNEL_NAME, parseOccurrenceId } from '../../domain/core/ids.ts';
+import { APPLY_MARGIN_MS, decideCarryOn } from '../../domain/preview/apply.ts';
+import { decideExpire } from '../../domain/preview/end.ts';
+import type { ApplyPreview } from '../../domain/ports/apply-preview.ts';
+import type { Clock } from '../../domain/ports/clock.ts';
+import type { EventStore, RecordedEvent } from '../../domain/ports/event-store.ts';
+import { silentLogger, type Logger } from '../../domain/ports/logger.ts';
+import type { DueEntry, DueIndex } from '../../projections/indexes/due-index.ts';
+import { loadState } from '../execute.ts';
+import { runApply } from '../previews/apply.ts';
+import type { DueStep, Surroundings } from './due-options.ts';
+import { dueProcess } from './due.ts';
+import type { Process } from './process.ts';
+import { systemSurroundings } from './surroundings.ts';
+import {
+  append,
+  executeContext,
+  tracedTrigger,
+  triggerEventOf,
+  triggerPrefixes,
+} from './trigger-streams.ts';
+
+/** The index's name: it says how its rows are made. */
+export const EXPIRY_INDEX = 'expiry.1';
+
+export type ExpiryOptions = {
+  readonly store: EventStore;
+  /** Opened under {@link EXPIRY_INDEX}, for this process alone. */
+  readonly index: DueIndex;
+  /** Carries on, under its apply id, what a crashed process left open. Absent: nobody knows then. */
+  readonly apply?: ApplyPreview | undefined;
+  /** The kernel's name. Default `tocsin`. */
+  readonly name?: string;
+  readonly clock?: Clock;
+  readonly logger?: Logger;
+  /** Told each time that everything in the log has been looked at. */
+  readonly onCaughtUp?: () => void;
+  /** For tests. */
+  readonly surroundings?: Surroundings;
+};
+
+/** The process that ends previews whose time is over, and applies that were left open. */
+export function expiryProcess(options: ExpiryOptions): Process {
+  const { surroundings = systemSurroundings(options.clock), name = DEFAULT_KERNEL_NAME } = options;
+  const { store, index, apply, logger = silentLogger, onCaughtUp } = options;
+  const context = { ...executeContext(store, surroundings), apply };
+
+  const handle = async ({ key, stream }: DueEntry): Promise<void> => {
+    const occurrence = parseOccurrenceId(name, key)?.occurrence ?? 0;
+    const { origins } = await loadState(store, tracedTrigger, stream);
+    const command = { id: randomUUID(), actor: 'expiry', origin: origins[occurrence - 1] };
+    const carryOn = { occurrence, hasPort: apply !== undefined };
+    const answer = await append(context, stream, occurrence, command, (state, at) =>
+      decideCarryOn(state, carryOn, at),
+    );
+    if (answer?.kind === 'apply') {
+      const { id, actor, origin } = command;
+      const metadata = { correlationId: id, causationId: id, ...origin, commandId: id, actor };
+      await runApply(context, { ...answer, stream, metadata });
+    }
+    if (answer !== undefined) return;
+    await append(context, stream, occurrence, command, (state, at) => ({
+      events: decideExpire(state, { occurrence }, at),
+      answer: undefined,
+    }));
+  };
+
+  return dueProcess({
+    ...surroundings,
+    name: 'expiry',
+    index,
+    store,
+    prefixes: triggerPrefixes(name),
+    step: expiryStep,
+    handle,
+    logger,
+    ...(onCaughtUp === undefined ? {} : { onCaughtUp }),
+  });
+}
+
+/** What an event says about when a preview has to be looked at. */
+export function expiryStep(recorded: RecordedEvent): DueStep | undefined {
+  const event = triggerEventOf(recorded);
+  const { stream } = recorded;
+  switch (event?.type) {
+    case 'PreviewOffered':
+    case 'ApplyFailed': {
+      const { previewId: key, expiresAt: dueAt } = event.data;
+      return { put: [{ key, stream, dueAt }] };
+    }
+    case 'ApplyStarted': {
+      const { previewId: key, leaseUntil } = event.data;
+      return { put: [{ key, stream, dueAt: leaseUntil + APPLY_MARGIN_MS }] };
+    }
+    case 'PreviewEnded':
+      return { remove: [event.data.previewId] };
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,116 @@
+// Whatever dies after whichever append: after a restart everything ends where it would have ended.
+import { describe, expect, test } from 'vitest';
+import type { ApplyPreview } from '../../src/domain/ports/apply-preview.ts';
+import type { LaterEvaluator } from '../../src/domain/ports/evaluator.ts';
+import { openKernel } from '../../src/kernel/open-kernel.ts';
+import { aCandidate, laterWorld, offering, type LaterWorld } from '../support/later.ts';
+import { mortalStore } from '../support/mortal.ts';
+import { until } from '../support/until.ts';
+import { anInput, raised } from '../support/world.ts';
+
+/** Fails once per trigger, then offers. */
+function failingOnce(): LaterEvaluator {
+  const seen = new Set<string>();
+  return (request, context) => {
+    if (seen.has(request.targetId)) return offering()(request, context);
+    seen.add(request.targetId);
+    return Promise.reject(new Error('away'));
+  };
+}
+
+async function driven(world: LaterWorld, what: string, last: string): Promise<void> {
+  await until(what, async () => {
+    world.time.advance(60_000);
+    return (await world.types()).includes(last);
+  });
+}
+
+describe('a worker that is killed after an append', () => {
+  test.each([1, 2, 3, 4])('number %i leaves nothing open', async (at) => {
+    const world = await laterWorld();
+    const { triggerId } = await raised(world.kernel, anInput(1));
+    const evaluate = failingOnce();
+    const mortal = mortalStore(world.store, at);
+    // Nobody disposes of what was killed.
+    world.worker({ store: mortal.store, evaluate });
+    await until('it has died, or done everything', async () => {
+      world.time.advance(60_000);
+      return mortal.isDead() || (await world.types()).includes('PreviewEnded');
+    });
+    await using _next = world.worker({ evaluate });
+    await driven(world, 'the end', 'PreviewEnded');
+    expect(await world.types()).toEqual([
+      'TriggerRaised',
+      'TriggerEvaluationFailed',
+      'PreviewOffered',
+      'NotificationRequested',
+      'PreviewEnded',
+    ]);
+    expect(await world.kernel.trigger(triggerId)).toMatchObject({
+      status: 'offered',
+      failures: 1,
+      preview: { ending: 'expired' },
+    });
+  });
+});
+
+describe('a process that is killed while it applies', () => {
+  const wrote =
+    (written: Set<string>): ApplyPreview =>
+    (request) => {
+      written.add(request.applyId);
+      return Promise.resolve({ outcome: 'applied', eventIds: [9] });
+    };
+
+  test.each([1, 2])('after append %i is carried on by a worker, under its apply id', async (at) => {
+    const written = new Set<string>();
+    const world = await laterWorld();
+    const { triggerId } = await raised(world.kernel, anInput(1));
+    const previewId = triggerId.replace('ast_', 'asp_');
+    await using _worker = world.worker({ apply: wrote(written) });
+    await until('it is offered', async () => (await world.types()).length === 3);
+    const mortal = mortalStore(world.store, at);
+    const dying = await openKernel({
+      store: mortal.store,
+      clock: world.time,
+      apply: wrote(written),
+    });
+    const input = { candidateId: aCandidate().candidateId, idempotencyKey: 'k' };
+    void dying.previews.confirm(1, previewId, input);
+    await until('it has died', mortal.isDead);
+    await driven(world, 'the end', 'PreviewEnded');
+    const types = (await world.types()).slice(3);
+    expect(types.filter((type) => type !== 'ApplyStarted')).toEqual([
+      'ApplySucceeded',
+      'PreviewEnded',
+    ]);
+    expect(written.size).toBe(1);
+    const kernel = await openKernel({ store: world.store, clock: world.time });
+    // Who said yes and heard nothing says it again, and hears.
+    expect(await kernel.previews.confirm(1, previewId, input)).toMatchObject({
+      outcome: 'applied',
+      applyId: [...written][0],
+      appliedEventIds: ['9'],
+    });
+  });
+
+  test('where nobody can carry it on, the log says that nobody knows', async () => {
+    const world = await laterWorld();
+    const { triggerId } = await raised(world.kernel, anInput(1));
+    const previewId = triggerId.replace('ast_', 'asp_');
+    await using _worker = world.worker();
+    await until('it is offered', async () => (await world.types()).length === 3);
+    const mortal = mortalStore(world.store, 1);
+    const apply = wrote(new Set());
+    const dying = await openKernel({ store: mortal.store, clock: world.time, apply });
+    const input = { candidateId: aCandidate().candidateId, idempotencyKey: 'k' };
+    void dying.previews.confirm(1, previewId, input);
+    await until('it has died', mortal.isDead);
+    await driven(world, 'the end', 'PreviewEnded');
+    expect((await world.types()).slice(3)).toEqual(['ApplyStarted', 'ApplyFailed', 'PreviewEnded']);
+    expect(await world.kernel.previews.get(1, previewId)).toMatchObject({
+      status: 'expired',
+      apply: { status: 'failed', code: 'outcome_unknown' },
+    });
+  });
+});
