@@ -1,5 +1,6 @@
 // A small world in which notifications are delivered: a log, a projector, an inbox, a scripted channel,
 // workers that can be stopped and killed, and time that only tests move.
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,7 +14,8 @@ import {
   type RecordingOutput,
 } from '../../src/adapters/memory-output/recording-output.ts';
 import { memoryReadModelStore } from '../../src/adapters/memory-read-model/read-model.ts';
-import { messageId } from '../../src/domain/core/ids.ts';
+import { sqliteDeliveryIndex } from '../../src/adapters/sqlite/delivery-index.ts';
+import { messageId, userStream } from '../../src/domain/core/ids.ts';
 import { notificationCodec, type NotificationEvent } from '../../src/domain/notification/events.ts';
 import { notificationStream } from '../../src/domain/notification/stream.ts';
 import type { Delivery } from '../../src/domain/notification/state.ts';
@@ -33,6 +35,7 @@ import {
   type DeliveryOptions,
 } from '../../src/kernel/processes/delivery/processes.ts';
 import { loadDelivery } from '../../src/kernel/processes/delivery/record.ts';
+import type { DeliveryIndex } from '../../src/projections/indexes/delivery-index.ts';
 import { virtualTime, type VirtualTime } from '../support/virtual-time.ts';
 import { until } from '../support/until.ts';
 import { anInput, eventsOf, QUICK, raised } from '../support/world.ts';
@@ -60,6 +63,8 @@ export type DeliveryWorld = AsyncDisposable & {
   readonly notify: (input?: Partial<RaiseInput>) => Promise<Notified>;
   /** Starts a worker; disposing stops it. */
   readonly worker: (options?: Partial<DeliveryOptions>) => Promise<Worker>;
+  /** What workers ask about channels, unless told otherwise. */
+  readonly lookup: ChannelLookup;
   readonly delivery: (notice: Notified) => Promise<Delivery | undefined>;
   readonly events: (notice: Notified) => Promise<readonly NotificationEvent[]>;
   /** Waits until the record says so. */
@@ -68,6 +73,8 @@ export type DeliveryWorld = AsyncDisposable & {
     what: string,
     holds: (delivery: Delivery) => boolean,
   ) => Promise<Delivery>;
+  /** The user's channel is there from now on, and its stream says so. */
+  readonly configure: (userId: string) => Promise<void>;
   /** Moves time to when the record is next due. */
   readonly toNextDue: (notice: Notified) => Promise<void>;
 };
@@ -82,6 +89,8 @@ export type Notified = {
 
 export type Worker = AsyncDisposable & {
   readonly ended: Promise<void>;
+  /** Its list of deliveries. */
+  readonly list: DeliveryIndex;
   /** The worker is gone as if killed: nothing it still does reaches the store or the channel. */
   readonly kill: () => void;
 };
@@ -140,6 +149,7 @@ export async function deliveryWorld(
     calls,
     answers,
     closed,
+    lookup,
     async notify(input = {}) {
       raises += 1;
       const { triggerId, previewId = '' } = await raised(kernel, anInput(raises, input));
@@ -167,10 +177,13 @@ export async function deliveryWorld(
       files += 1;
       let ready = false;
       const indexes = memoryDueIndexStore().open(`log-${files}`);
+      const file = join(folder, `deliveries-${files}.db`);
+      const list = sqliteDeliveryIndex({ file, storeId: kernel.storeId });
       const processes = deliveryProcesses({
         store: mortal(store, gate),
         inbox,
         indexes,
+        list,
         lookup,
         send: (notice, target, signal) =>
           gate.dead ? new Promise(() => undefined) : send(notice, target, signal),
@@ -187,6 +200,7 @@ export async function deliveryWorld(
       await until('a worker has caught up', () => ready);
       const worker: Worker = {
         ended,
+        list,
         kill: () => {
           gate.dead = true;
           stop.abort();
@@ -195,6 +209,7 @@ export async function deliveryWorld(
           stop.abort();
           if (!gate.dead) await ended;
           indexes[Symbol.dispose]();
+          list[Symbol.dispose]();
         },
       };
       workers.push(worker);
@@ -214,6 +229,14 @@ export async function deliveryWorld(
         const delivery = await loadDelivery(store, stream);
         return delivery !== undefined && holds(delivery) ? delivery : undefined;
       }),
+    async configure(userId) {
+      closed.delete(userId);
+      const stream = userStream('tocsin', 'channel', userId, `${userId}:feishu`);
+      const expected = (await eventsOf(store, stream)).at(-1)?.revision ?? 'no_stream';
+      const event = { id: randomUUID(), type: 'ChannelConfigured', data: { userId }, metadata: {} };
+      const { outcome } = await store.append(stream, expected, [event]);
+      if (outcome !== 'appended') throw new Error(outcome);
+    },
     async toNextDue(notice) {
       const delivery = await world.when(
         notice,

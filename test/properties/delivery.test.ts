@@ -5,89 +5,16 @@ import {
   decideDelivery,
   LEASE_MARGIN_MS,
   type DeliveryCommand,
-  type DeliveryRules,
 } from '../../src/domain/notification/decide.ts';
 import type { NotificationEvent } from '../../src/domain/notification/events.ts';
-import { maxAttempts, RETRY_PROFILES } from '../../src/domain/notification/schedule.ts';
+import { maxAttempts } from '../../src/domain/notification/schedule.ts';
 import {
   evolveDelivery,
   hasEnded,
   type DeliveryState,
 } from '../../src/domain/notification/state.ts';
-import type { SendOutcome } from '../../src/domain/ports/sender.ts';
-import { facts, HOUR, LEASE_MS, T0 } from '../domain/delivery.support.ts';
-
-const words = { code: 'some_code', detail: 'some words' };
-const outcome: fc.Arbitrary<SendOutcome> = fc.oneof(
-  fc.constant<SendOutcome>({ outcome: 'accepted' }),
-  fc.constantFrom('transient', 'permanent', 'unknown', 'suspect').map((kind) => ({
-    outcome: kind,
-    ...words,
-  })),
-  fc
-    .nat(2 * HOUR)
-    .map((retryAfterMs) => ({ outcome: 'throttled' as const, ...words, retryAfterMs })),
-);
-
-// Numbers near what a worker would say, so that right, late and wrong ones all come.
-const attempt = fc.integer({ min: 1, max: 12 });
-const command: fc.Arbitrary<DeliveryCommand> = fc.oneof(
-  { weight: 6, arbitrary: attempt.map((n) => startOf(n)) },
-  { weight: 6, arbitrary: fc.record({ kind: fc.constant('settle'), attempt, outcome }) },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant('lapse'), attempt }) },
-  fc
-    .nat(2 * HOUR)
-    .map((ms) => ({ kind: 'defer' as const, until: T0 + ms, reason: 'rate_limited' })),
-  fc.constantFrom<DeliveryCommand>(
-    { kind: 'skip', reason: 'no_channel' },
-    { kind: 'expire' },
-    { kind: 'cancel', reason: 'preview_applied' },
-    { kind: 'accept', facts },
-    { kind: 'redrive', reason: 'operator', of: 'ended' },
-    { kind: 'redrive', reason: 'channel_configured', of: 'skipped' },
-  ),
-);
-
-const startOf = (attempt: number): DeliveryCommand => ({
-  kind: 'start',
-  attempt,
-  leaseMs: LEASE_MS,
-  channelVersion: 1,
-});
-
-const rules: fc.Arbitrary<DeliveryRules> = fc.record({
-  profile: fc.constantFrom(RETRY_PROFILES.human, RETRY_PROFILES.seed),
-  onUnknown: fc.constantFrom('resend', 'park'),
-});
-
-/** Commands with the time that passes before each. */
-const story = fc.array(fc.tuple(fc.nat(400_000), command), { maxLength: 60 });
-
-type Told = { readonly events: readonly NotificationEvent[]; readonly states: DeliveryState[] };
-
-/** Plays a story on an accepted record, and looks at every step. */
-function play(
-  told: readonly (readonly [number, DeliveryCommand])[],
-  by: DeliveryRules,
-  look: (before: DeliveryState, step: readonly NotificationEvent[], now: number) => void = () =>
-    undefined,
-): Told {
-  let state: DeliveryState;
-  const events: NotificationEvent[] = [];
-  const states: DeliveryState[] = [];
-  let now = T0;
-  const all: (readonly [number, DeliveryCommand])[] = [[0, { kind: 'accept', facts }], ...told];
-  for (const [wait, next] of all) {
-    now += wait;
-    const decided = decideDelivery(state, next, { recordedAt: now, rules: by });
-    const step = decided.ok ? decided.value : [];
-    look(state, step, now);
-    for (const event of step) state = evolveDelivery(state, event);
-    events.push(...step);
-    states.push(state);
-  }
-  return { events, states };
-}
+import { facts, LEASE_MS, T0 } from '../domain/delivery.support.ts';
+import { play, rules, startOf, story } from '../domain/delivery.stories.ts';
 
 describe('every delivery', () => {
   it('begins each attempt once, in order, and no more of them than its profile allows', () => {

@@ -32,7 +32,10 @@ export async function follow(
 }
 
 /** A log that was restored from an older copy has the same id, and is still another log. */
-async function assertSameLog(index: DueIndex, store: DueProcessOptions['store']): Promise<void> {
+export async function assertSameLog(
+  index: Pick<DueIndex, 'lastEvent'>,
+  store: Pick<DueProcessOptions['store'], 'readStream'>,
+): Promise<void> {
   const last = index.lastEvent();
   if (last === undefined) return;
   const place = { direction: 'forwards', from: last.revision, maxCount: 1 } as const;

@@ -10,11 +10,15 @@ import { silentLogger, type Logger } from '../../../domain/ports/logger.ts';
 import type { NoticeInbox } from '../../../domain/ports/notice-inbox.ts';
 import type { ChannelLookup, Sender } from '../../../domain/ports/sender.ts';
 import { TEXTS, type Texts } from '../../../domain/texts.ts';
+import type { DeliveryIndex } from '../../../projections/indexes/delivery-index.ts';
 import type { DueIndexes } from '../../../projections/indexes/due-index.ts';
 import type { Surroundings } from '../due-options.ts';
 import type { Process } from '../process.ts';
 import { systemSurroundings } from '../surroundings.ts';
 import type { ChannelReport } from './attempt.ts';
+import { createBell } from './bell.ts';
+import { listProcess } from './list.ts';
+import { reviveProcess } from './revive.ts';
 import { ATTEMPTS_INDEX, attemptsProcess } from './attempts.ts';
 import { channelGate } from './gate.ts';
 import { intakeProcess } from './intake.ts';
@@ -35,6 +39,8 @@ export type DeliveryOptions = {
   readonly inbox: NoticeInbox;
   /** Where what waits is kept. */
   readonly indexes: DueIndexes;
+  /** The list of deliveries; without it nobody can list them, and none that was skipped is revived. */
+  readonly list?: DeliveryIndex | undefined;
   /** A user's channel with its secrets. */
   readonly lookup: ChannelLookup;
   readonly send: Sender;
@@ -68,12 +74,12 @@ export type DeliveryOptions = {
 };
 
 /**
- * The processes of delivery: intake and attempts.
+ * The processes of delivery: intake and attempts, and with a list also its keeping and reviving.
  *
  * @throws TocsinError `usage` for a lease out of range, and when the indexes are in use
  */
 export function deliveryProcesses(options: DeliveryOptions): readonly Process[] {
-  const { store, inbox, indexes, lookup, send, report, limits, enabled = true } = options;
+  const { store, inbox, indexes, list, lookup, send, report, limits, enabled = true } = options;
   const { name: kernel = DEFAULT_KERNEL_NAME, logger = silentLogger, onCaughtUp } = options;
   const { texts = 'en', frontendUrl = DEFAULT_FRONTEND_URL } = options;
   const { leaseMs = DEFAULT_LEASE_MS, concurrency = DEFAULT_CONCURRENCY } = options;
@@ -97,7 +103,15 @@ export function deliveryProcesses(options: DeliveryOptions): readonly Process[] 
     concurrency,
     onCaughtUp,
   });
-  return [intakeProcess({ ...records, kernel, inbox, logger }), attempts];
+  const processes = [intakeProcess({ ...records, kernel, inbox, logger }), attempts];
+  if (list === undefined) return processes;
+  const bell = createBell(surroundings);
+  const shared = { index: list, surroundings, bell, logger };
+  return [
+    ...processes,
+    listProcess({ ...shared, store, kernel }),
+    reviveProcess({ ...shared, records, lookup }),
+  ];
 }
 
 /** What commands to delivery records need. */

@@ -1,0 +1,21 @@
+// One process wakes another: a ring while nobody waits is not lost.
+import type { Surroundings } from '../due-options.ts';
+
+export type Bell = {
+  readonly ring: () => void;
+  /** Waits for a ring since the last wait, for the time, or for the signal. */
+  readonly wait: (ms: number, signal: AbortSignal) => Promise<void>;
+};
+
+export function createBell(surroundings: Pick<Surroundings, 'pause'>): Bell {
+  let rung = new AbortController();
+  return {
+    ring: () => {
+      rung.abort();
+    },
+    async wait(ms, signal) {
+      await surroundings.pause(ms, AbortSignal.any([rung.signal, signal]));
+      rung = new AbortController();
+    },
+  };
+}

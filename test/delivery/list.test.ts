@@ -1,0 +1,120 @@
+// The list of deliveries: what its rows say is what the records say.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  openDeliveryIndexReader,
+  sqliteDeliveryIndex,
+} from '../../src/adapters/sqlite/delivery-index.ts';
+import { LEASE_MARGIN_MS } from '../../src/domain/notification/decide.ts';
+import { evolveDelivery, type DeliveryState } from '../../src/domain/notification/state.ts';
+import { rowAfter, type DeliveryRow } from '../../src/projections/indexes/delivery-index.ts';
+import { about, accepted, T0 } from '../domain/delivery.support.ts';
+import { anyStory, playStory } from '../domain/delivery.stories.ts';
+import { until } from '../support/until.ts';
+import { deliveryWorld } from './world.support.ts';
+
+describe('a row', () => {
+  it('says of every delivery what its record says', () => {
+    fc.assert(
+      fc.property(anyStory, (story) => {
+        const { events } = playStory(story);
+        let state: DeliveryState;
+        let row: DeliveryRow | undefined;
+        for (const event of events) {
+          state = evolveDelivery(state, event);
+          row = rowAfter(row, event, 'stream');
+        }
+        const { phase, open } = state ?? {};
+        const dueAt =
+          phase?.status === 'waiting'
+            ? phase.dueAt
+            : phase?.status === 'attempting'
+              ? (open?.leaseUntil ?? 0) + LEASE_MARGIN_MS
+              : null;
+        expect(row?.status).toBe(phase?.status);
+        expect(row?.attempts).toBe(state?.attempts);
+        // A cut-off attempt that ended the delivery leaves its own row behind for a moment only.
+        expect(row?.dueAt).toBe(dueAt);
+      }),
+    );
+  });
+});
+
+describe('the file', () => {
+  let folder: string;
+  let file: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'tocsin-list-'));
+    file = join(folder, 'deliveries.db');
+  });
+  afterEach(() => {
+    rmSync(folder, { recursive: true });
+  });
+
+  const rows = Array.from({ length: 25 }, (_, n): DeliveryRow => {
+    const row = rowAfter(undefined, accepted, 'stream');
+    if (row === undefined) throw new Error('accepting makes a row');
+    const status = n % 2 === 0 ? 'dead' : 'delivered';
+    const notificationId = `${about.notificationId.slice(0, -2)}${String(n).padStart(2, '0')}`;
+    return { ...row, notificationId, userId: String(n % 5), status };
+  });
+  const position = { commit: 5n, prepare: 5n };
+
+  it('keeps rows, place and marks over a restart, and has one owner', () => {
+    {
+      using index = sqliteDeliveryIndex({ file, storeId: 'log-1', owner: 'the first' });
+      expect(index.position()).toBeUndefined();
+      const lastEvent = { id: 'e', stream: 's', revision: 3n };
+      index.commit({ position, lastEvent, rows, marks: [{ userId: '1', since: 4n }] });
+      expect(() => sqliteDeliveryIndex({ file, storeId: 'log-1' })).toThrow(/the first/);
+    }
+    using index = sqliteDeliveryIndex({ file, storeId: 'log-1' });
+    expect(index.position()).toEqual(position);
+    expect(index.lastEvent()).toEqual({ id: 'e', stream: 's', revision: 3n });
+    expect(index.marks(10)).toEqual([{ userId: '1', since: 4n }]);
+    index.unmark({ userId: '1', since: 3n });
+    expect(index.marks(10)).toHaveLength(1);
+    index.unmark({ userId: '1', since: 4n });
+    expect(index.marks(10)).toEqual([]);
+    expect(index.counts()).toEqual({ dead: 13, delivered: 12 });
+  });
+
+  it('of another log is refused', () => {
+    sqliteDeliveryIndex({ file, storeId: 'log-1' })[Symbol.dispose]();
+    expect(() => sqliteDeliveryIndex({ file, storeId: 'log-2' })).toThrow(/another log/);
+  });
+
+  it('lists the newest first, by user and status, a page after the other, beside its owner', () => {
+    using index = sqliteDeliveryIndex({ file, storeId: 'log-1' });
+    index.commit({ position, rows, marks: [] });
+    using reader = openDeliveryIndexReader(file);
+    const first = reader.list({ status: 'dead', limit: 10 });
+    const second = reader.list({ status: 'dead', limit: 10, before: first.at(-1)?.number });
+    const numbers = [...first, ...second].map(({ number }) => number);
+    expect(numbers).toHaveLength(13);
+    expect(numbers).toEqual([...numbers].sort((a, b) => b - a));
+    expect(reader.list({ userId: '3', limit: 100 }).map(({ userId }) => userId)).toEqual(
+      Array.from({ length: 5 }, () => '3'),
+    );
+    expect(reader.get(rows[3]?.notificationId ?? '')).toEqual(rows[3]);
+    expect(reader.get('none')).toBeUndefined();
+  });
+});
+
+it('follows a worker: what it did is in the list', async () => {
+  await using world = await deliveryWorld();
+  world.answers.push({ outcome: 'transient', code: 'provider_5xx', detail: '' });
+  const worker = await world.worker();
+  const notice = await world.notify();
+  const row = await until('the list has its failure', () => {
+    const found = worker.list.get(notice.id);
+    return found?.reason === 'provider_5xx' ? found : undefined;
+  });
+  expect(row).toMatchObject({ status: 'waiting', attempts: 1, userId: '1', stream: notice.stream });
+  expect(row.dueAt).toBeGreaterThan(T0);
+  await world.toNextDue(notice);
+  await until('the list has its end', () => worker.list.get(notice.id)?.status === 'delivered');
+});
