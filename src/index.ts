@@ -57,6 +57,48 @@ export { taskEvaluator } from './kernel/evaluation/task-evaluator.ts';
 export type { TaskEvaluator, TaskEvaluatorOptions } from './kernel/evaluation/task-evaluator.ts';
 export { DEFAULT_SLOT_TABLE } from './domain/evaluation/slots.ts';
 export type { SlotTable } from './domain/evaluation/slots.ts';
+// The worker: what goes on behind the raises.
+export { openWorker } from './kernel/open-worker.ts';
+export type { Worker, WorkerOptions, WorkerStatus } from './kernel/open-worker.ts';
+export type { Process } from './kernel/processes/process.ts';
+export type { Surroundings } from './kernel/processes/due-options.ts';
+
+// Delivery: from a notification that was let through to a person.
+export { deliveryProcesses } from './kernel/processes/delivery/processes.ts';
+export type { DeliveryOptions } from './kernel/processes/delivery/processes.ts';
+export type { ChannelReport } from './kernel/processes/delivery/attempt.ts';
+export type { ChannelLimits, LimitsOf, Rate } from './kernel/processes/delivery/limits.ts';
+export { jetStreamInbox } from './adapters/nats/inbox.ts';
+export type { JetStreamInboxOptions } from './adapters/nats/inbox.ts';
+export type {
+  InboxMessage,
+  InboxStream,
+  NoticeInbox,
+  Settlement,
+} from './domain/ports/notice-inbox.ts';
+export type {
+  ChannelLookup,
+  ChannelTarget,
+  OutgoingNotice,
+  Sender,
+  SendOutcome,
+} from './domain/ports/sender.ts';
+export { RETRY_PROFILES } from './domain/notification/schedule.ts';
+export type { RetryProfile } from './domain/notification/schedule.ts';
+export { sqliteDueIndexes } from './adapters/sqlite/due-index.ts';
+export type { SqliteDueIndexesOptions } from './adapters/sqlite/due-index.ts';
+export type { DueCommit, DueEntry, DueIndex, DueIndexes } from './projections/indexes/due-index.ts';
+export { openDeliveryIndexReader, sqliteDeliveryIndex } from './adapters/sqlite/delivery-index.ts';
+export type { SqliteDeliveryIndexOptions } from './adapters/sqlite/delivery-index.ts';
+export type {
+  DeliveryIndex,
+  DeliveryIndexReader,
+  DeliveryQuery,
+  DeliveryRow,
+  ListedDelivery,
+  Mark,
+} from './projections/indexes/delivery-index.ts';
+export type { DeliveryStatus } from './domain/notification/state.ts';
 
 // The audit: the same answers again, from the log alone.
 export { replay } from './projections/audit/replay.ts';

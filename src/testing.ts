@@ -16,3 +16,9 @@ export {
   type MemoryReadModel,
   type MemoryReadModelStore,
 } from './adapters/memory-read-model/read-model.ts';
+export {
+  memoryInbox,
+  type InboxSource,
+  type MemoryInbox,
+  type MemoryInboxOptions,
+} from './adapters/memory-inbox/inbox.ts';

@@ -105,6 +105,8 @@ export async function deliveryWorld(
     readonly store?: StoreKind;
     readonly faults?: FaultScript;
     readonly kernel?: Partial<KernelOptions>;
+    /** What the inbox says of its stream's creation. */
+    readonly created?: string;
   } = {},
 ): Promise<DeliveryWorld> {
   const folder = mkdtempSync(join(tmpdir(), 'tocsin-delivery-'));
@@ -116,7 +118,7 @@ export async function deliveryWorld(
   const kernel = await openKernel({ store, clock: time, ...options.kernel });
   const output = recordingOutput();
   const readModels = memoryReadModelStore();
-  const inbox = memoryInbox({ source: output });
+  const inbox = memoryInbox({ source: output, created: options.created });
   const calls: Call[] = [];
   const answers: DeliveryWorld['answers'] = [];
   const closed: DeliveryWorld['closed'] = new Map();
@@ -207,7 +209,7 @@ export async function deliveryWorld(
         },
         async [Symbol.asyncDispose]() {
           stop.abort();
-          if (!gate.dead) await ended;
+          if (!gate.dead) await ended.catch(() => undefined);
           indexes[Symbol.dispose]();
           list[Symbol.dispose]();
         },

@@ -24,7 +24,7 @@ export type MemoryInbox = NoticeInbox & {
 export type MemoryInboxOptions = {
   readonly source: InboxSource;
   /** The stream's creation time; default that of a recording output's first stream. */
-  readonly created?: string;
+  readonly created?: string | undefined;
 };
 
 const POLL_MS = 2;

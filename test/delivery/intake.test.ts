@@ -1,0 +1,115 @@
+// Intake: the log decides, not the message. Each hostile message has a plausible look.
+import { describe, expect, it } from 'vitest';
+import type { OutputMessage } from '../../src/projections/ports.ts';
+import { openWorker } from '../../src/kernel/open-worker.ts';
+import { until } from '../support/until.ts';
+import { deliveryWorld, type DeliveryWorld } from './world.support.ts';
+
+const sent = (world: DeliveryWorld) =>
+  world.output.messages.filter(({ subject }) => subject.startsWith('notification.'));
+
+/** A copy of the last notification, with other headers. */
+function forged(world: DeliveryWorld, change: Readonly<Record<string, string>>): OutputMessage {
+  const original = sent(world).at(-1);
+  if (original === undefined) throw new Error('nothing was sent');
+  const headers = new Map([...original.headers, ...Object.entries(change)]);
+  return { subject: original.subject, headers: [...headers], data: original.data };
+}
+
+describe('intake', () => {
+  it('makes one record of a message that comes again and again (W3)', async () => {
+    await using world = await deliveryWorld();
+    await world.worker();
+    const notice = await world.notify();
+    await world.when(notice, 'it is delivered', ({ phase }) => phase.status === 'delivered');
+    const [message] = sent(world);
+    if (message === undefined) throw new Error('nothing was sent');
+    for (const time of [2, 3, 4]) {
+      world.inbox.again(message.sequence);
+      await until('it came again', () => world.inbox.settled.length === time);
+    }
+    expect(world.inbox.settled.every(({ settlement }) => settlement === 'done')).toBe(true);
+    const types = (await world.events(notice)).map(({ type }) => type);
+    expect(types.filter((type) => type === 'NotificationAccepted')).toHaveLength(1);
+    expect(world.calls).toHaveLength(1);
+  });
+
+  it.each([
+    ['another id', { 'ce-id': '6072f595-6a17-5132-a9b1-daa475c1b68e' }],
+    ['no id at all', { 'ce-id': 'x' }],
+    ['another event of the stream', { 'Tocsin-Revision': '0' }],
+    ['an event that is not there', { 'Tocsin-Revision': '99' }],
+    ['no number', { 'Tocsin-Revision': '-1' }],
+    ['a stream that is no trigger’s', { 'Tocsin-Stream': 'tocsin.control' }],
+    ['a stream that is not there', { 'Tocsin-Stream': 'tocsin.trigger-aa-1' }],
+  ])('takes a message with %s out for good, and records nothing', async (_, change) => {
+    await using world = await deliveryWorld();
+    const notice = await world.notify();
+    world.output.insertForeign(forged(world, change));
+    const bare = { subject: sent(world)[0]?.subject ?? '', headers: [] };
+    world.output.insertForeign(bare);
+    await world.worker();
+    await until('all three are settled', () => world.inbox.settled.length === 3);
+    const [, ...foreign] = [...world.inbox.settled].sort((a, b) => Number(a.sequence - b.sequence));
+    expect(foreign.map(({ settlement }) => settlement)).toEqual(['never', 'never']);
+    await world.when(notice, 'it is delivered', ({ phase }) => phase.status === 'delivered');
+    expect(world.calls).toHaveLength(1);
+  });
+
+  it('leaves a message in the inbox while the log cannot be written', async () => {
+    let away = true;
+    await using world = await deliveryWorld({
+      faults: (operation) =>
+        away && operation.kind === 'append' && operation.stream.startsWith('tocsin.notification-')
+          ? { fault: 'refuse', reason: 'storage_full' }
+          : undefined,
+    });
+    await world.worker();
+    const notice = await world.notify();
+    await until('it failed', () => world.inbox.settled.length > 2);
+    expect(world.inbox.settled.every(({ settlement }) => settlement === 'failed')).toBe(true);
+    away = false;
+    await world.when(notice, 'it is delivered', ({ phase }) => phase.status === 'delivered');
+  });
+
+  it('ends a worker whose inbox belongs to another log, and takes nothing out', async () => {
+    await using world = await deliveryWorld({ created: '2001-01-01T00:00:00Z' });
+    await world.notify();
+    const worker = await world.worker();
+    await expect(worker.ended).rejects.toMatchObject({
+      kind: 'refused',
+      code: 'inbox_of_other_log',
+    });
+    expect(world.inbox.settled).toEqual([]);
+  });
+});
+
+describe('a worker', () => {
+  const idle = (name: string) => ({
+    name,
+    run: (signal: AbortSignal) =>
+      new Promise<void>((resolve) => {
+        signal.addEventListener('abort', () => {
+          resolve();
+        });
+      }),
+  });
+
+  it('runs its processes until the signal', async () => {
+    const worker = openWorker({ processes: [idle('a'), idle('b')] });
+    const stop = new AbortController();
+    const running = worker.run(stop.signal);
+    expect(worker.status()).toEqual({ running: ['a', 'b'], failure: undefined });
+    stop.abort();
+    await running;
+    expect(worker.status().running).toEqual([]);
+  });
+
+  it('stops all of them when one cannot go on, and says which', async () => {
+    const broken = { name: 'broken', run: () => Promise.reject(new Error('no more')) };
+    const worker = openWorker({ processes: [idle('a'), broken] });
+    await expect(worker.run(new AbortController().signal)).rejects.toThrow('no more');
+    expect(worker.status()).toEqual({ running: [], failure: 'broken: no more' });
+    expect(() => openWorker({ processes: [idle('a'), idle('a')] })).toThrow(/two processes/);
+  });
+});
