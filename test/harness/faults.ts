@@ -3,7 +3,6 @@
 import { execFileSync } from 'node:child_process';
 import { cpSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { until } from '../support/until.ts';
 import type { Cluster, ProjectorSeat, RaiserSeat } from './cluster.ts';
 import type { Load } from './load.ts';
 import type { Direction, Proxy } from './proxy.ts';
@@ -45,22 +44,27 @@ export type Lane = {
 
 /** A restored copy of the stream must not be further behind than what is kept to send again. */
 const RESTORE_AT_MOST = 6_000;
-const patientMs = 120_000;
+const patientMs = 600_000;
 /** So much progress, or so long without it, comes before the next fault of a lane. */
-const ENOUGH = 20;
+const ENOUGH = 8;
 const MAX_IDLE_MS = 15_000;
 
 /** Runs one lane until the signal is raised, and its last fault is over. */
 export async function runLane(
   lane: Lane,
   random: Chance,
-  { counts, trace }: FaultContext,
+  { counts, trace, fail }: FaultContext,
   signal: AbortSignal,
 ): Promise<void> {
   const faults = lane.faults(random);
   const total = faults.reduce((sum, { weight }) => sum + weight, 0);
   while (!signal.aborted) {
-    await until(`${lane.name} to be ready`, () => signal.aborted || lane.ready(), patientMs);
+    // A machine that is busy with other things may take long to start a process; it is waited for.
+    await within(patientMs, () => isOver(signal) || lane.ready());
+    if (!lane.ready()) {
+      if (!isOver(signal)) fail(`${lane.name} was not ready within ${patientMs / 1_000} s`);
+      return;
+    }
     const before = lane.progress();
     await within(MAX_IDLE_MS, () => isOver(signal) || lane.progress() >= before + ENOUGH);
     await pause(-Math.log(1 - random()) * lane.meanMs, signal);

@@ -50,7 +50,7 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
   };
   await using cluster = await startCluster({
     load,
-    startsAsStandby: () => roles() < 0.2,
+    startsAsStandby: () => roles() < 0.05,
     onUnexpectedEnd: ({ name, code, signal, said }) => {
       const what = `${name} ended by itself (${code ?? signal ?? ''}): ${said.slice(-4).join(' ')}`;
       if (failing.has(name)) note(what);
