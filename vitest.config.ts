@@ -2,8 +2,8 @@ import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 // Tests wait for conditions, so these only end what hangs; a busy machine must not reach them.
-const testTimeoutMs = 180_000;
-const pollTimeoutMs = 60_000;
+const testTimeoutMs = 600_000;
+const pollTimeoutMs = 120_000;
 
 export default defineConfig({
   test: {

@@ -67,7 +67,7 @@ export type Cli = AsyncDisposable & {
 
 export type JsonResult = CliResult & { readonly document: unknown };
 
-const runTimeoutMs = 60_000;
+const runTimeoutMs = 240_000;
 
 /** A folder of its own to run commands in. */
 export function testCli(): Cli {

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const pollMs = 20;
-const defaultTimeoutMs = 60_000;
+const defaultTimeoutMs = 120_000;
 
 /**
  * Asks `look` until it answers something else than `undefined` or `false`.
