@@ -25,6 +25,7 @@ export const targets = {
   },
   test: tool(['node_modules/vitest/vitest.mjs', 'run'], { natsServer: true }),
   bench: tool(['bench/run.ts'], { natsServer: true }),
+  mutations: tool(['scripts/mutations.mjs'], { natsServer: true }),
   torture: tool(['test/harness/run-torture.ts'], { natsServer: true }),
   check: tool(['scripts/check.mjs']),
   api: tool(['scripts/api-report.mjs', '--write']),

@@ -1,0 +1,88 @@
+// The rules that everything rests on, each with a way to break it, and the tests that have to notice.
+// A rule that changes its place in the code takes its entry along; test/house/mutations.test.ts says so.
+
+/**
+ * @typedef {object} Mutation
+ * @property {string} rule what is broken, in words
+ * @property {string} file
+ * @property {string} find text that occurs once in the file
+ * @property {string} replace
+ * @property {readonly string[]} tests files of which at least one test has to fail
+ */
+
+/** @type {readonly Mutation[]} */
+export const mutations = [
+  {
+    rule: 'the fence: a message is published at exactly its sequence',
+    file: 'src/adapters/nats/output.ts',
+    find: '\\r\\nNats-Expected-Last-Sequence: `;',
+    replace: '\\r\\nNats-Expected-Last-Seq: `;',
+    tests: ['test/contracts/output.nats.test.ts'],
+  },
+  {
+    rule: 'the commit order: nothing is committed before its messages are acknowledged',
+    file: 'src/projections/runner/committer.ts',
+    find: 'const pending: Pending = { page, position, sent: undefined };',
+    replace:
+      'const pending: Pending = { page, position, sent: [] };\n    queueMicrotask(() => { this.#commitDelivered(); });',
+    tests: ['test/projections/crash.test.ts', 'test/faults/failpoints.test.ts'],
+  },
+  {
+    rule: 'the commit order: only a prefix is committed',
+    file: 'src/projections/runner/committer.ts',
+    find: 'const count = this.#queue.findIndex(({ sent }) => sent === undefined);',
+    replace:
+      'const last_ = this.#queue.findLastIndex(({ sent }) => sent !== undefined);\n    const count = last_ + 1;',
+    tests: ['test/projections/commit-order.test.ts'],
+  },
+  {
+    rule: 'the resume rule: what the server lost is sent again',
+    file: 'src/projections/runner/resume.ts',
+    find: 'resent = await resend(context, session, info.stream, lastSequence, committed);',
+    replace: 'resent = 0;',
+    tests: ['test/properties/crashes.test.ts'],
+  },
+  {
+    rule: 'the resume rule: what is stored already is folded, not sent again',
+    file: 'src/projections/runner/delivery.ts',
+    find: 'this.#end = this.#handed = end;\n    this.#unverified = last;\n    this.#role',
+    replace: 'this.#end = this.#handed = end - 1n;\n    this.#unverified = last;\n    this.#role',
+    tests: ['test/projections/crash.test.ts'],
+  },
+  {
+    rule: 'the epoch check: an ack counts only for what this epoch has sent',
+    file: 'src/adapters/nats/pipeline.ts',
+    find: 'if (sequence > this.#sent || !Number.isSafeInteger(sequence)) {',
+    replace: 'if (!Number.isSafeInteger(sequence)) {',
+    tests: ['test/adapters/nats-pipeline.test.ts'],
+  },
+  {
+    rule: 'the epoch check: an answer counts only with exactly its sequence',
+    file: 'src/adapters/nats/output.ts',
+    find: 'if (body === `${this.#ackStart}${token}}`)',
+    replace: 'if (body.startsWith(this.#ackStart))',
+    tests: ['test/adapters/nats-output.test.ts', 'test/adapters/nats-hostile.test.ts'],
+  },
+  {
+    rule: 'the dedupe boundary: an instant on it belongs to the window that begins there',
+    file: 'src/domain/core/windows.ts',
+    find: 'Math.floor((instant - phaseMs) / sizeMs)',
+    replace: 'Math.floor((instant - phaseMs - 1) / sizeMs)',
+    tests: ['test/domain/vectors.test.ts', 'test/properties/raising.test.ts'],
+  },
+  {
+    rule: 'the idempotency claim: another request is refused its key',
+    file: 'src/kernel/raise.ts',
+    find: 'if (claim.requestHash !== hash) {',
+    replace: "if (claim.requestHash === '') {",
+    tests: ['test/kernel/idempotency.test.ts'],
+  },
+  {
+    rule: 'the idempotency claim: a repeat is the occurrence that the claim names',
+    file: 'src/kernel/raise.ts',
+    find: 'claimed: claim.occurrence };\n  // A repeat',
+    replace: 'claimed: undefined };\n  // A repeat',
+    tests: ['test/kernel/idempotency.test.ts'],
+  },
+  // The release rule joins here with the ruleset that has it.
+];

@@ -1,0 +1,67 @@
+// What is committed is a prefix: pages in their order, and only those whose messages are stored.
+import { describe, expect, it } from 'vitest';
+import { initialFold, type FoldedPage } from '../../src/projections/notification/fold.ts';
+import type { ReadModelCommit } from '../../src/projections/ports.ts';
+import { Committer } from '../../src/projections/runner/committer.ts';
+import { memoryReadModel } from '../../src/testing.ts';
+
+function page(events: number): FoldedPage {
+  const position = { commit: BigInt(events), prepare: BigInt(events) };
+  const counts = { ...initialFold.counts, events };
+  const state = { ...initialFold, position, ordinal: BigInt(events), counts };
+  const nothing = { messages: [], notices: [], verdicts: [], tail: [], parked: [], unparked: [] };
+  return { ...nothing, state, firstRecordedAt: undefined };
+}
+
+function committer() {
+  const commits: ReadModelCommit[] = [];
+  const state = { ...memoryReadModel(), commit: (commit: ReadModelCommit) => commits.push(commit) };
+  const identity = { storeId: 'a log', output: 'a list', markAfter: (ordinal: bigint) => ordinal };
+  const failures: unknown[] = [];
+  const made = new Committer(
+    state,
+    identity,
+    () => undefined,
+    (error) => failures.push(error),
+  );
+  const settled = async (): Promise<readonly bigint[]> => {
+    await new Promise(setImmediate);
+    return commits.map(({ checkpoint }) => checkpoint.position.commit);
+  };
+  const add = (events: number, delivered: Promise<never[]>): Promise<void> => {
+    const folded = page(events);
+    return made.add(folded, folded.state.position, delivered);
+  };
+  return { add, settled, failures };
+}
+
+describe('a page whose messages are stored', () => {
+  it('is not committed before its own acks', async () => {
+    const { add, settled } = committer();
+    const acks = Promise.withResolvers<never[]>();
+    await add(1, acks.promise);
+    expect(await settled()).toEqual([]);
+    acks.resolve([]);
+    expect(await settled()).toEqual([1n]);
+  });
+
+  it('waits for the page before it, and is then committed with it', async () => {
+    const { add, settled } = committer();
+    const acks = Promise.withResolvers<never[]>();
+    await add(1, acks.promise);
+    await add(2, Promise.resolve([]));
+    expect(await settled()).toEqual([]);
+    acks.resolve([]);
+    expect(await settled()).toEqual([2n]);
+  });
+
+  it('is never committed when the page before it fails', async () => {
+    const { add, settled, failures } = committer();
+    const acks = Promise.withResolvers<never[]>();
+    await add(1, acks.promise);
+    await add(2, Promise.resolve([]));
+    acks.reject(new Error('the connection is gone'));
+    expect(await settled()).toEqual([]);
+    expect(failures).toHaveLength(1);
+  });
+});
