@@ -1,6 +1,7 @@
 // A projector's status as OpenTelemetry instruments, on whosever meter. Knows no SDK and no exporter. The
 // status is read once per collection: all numbers of one scrape belong to one moment.
 import type { Attributes, Meter, Observable } from '@opentelemetry/api';
+import { REASONS } from '../../domain/reasons.ts';
 import type { ProjectorStatus } from '../../projections/runner/status.ts';
 import { METRICS, type Declaration, type MetricName } from './names.ts';
 
@@ -14,8 +15,12 @@ export type Observe = (name: MetricName, value: number, attributes?: Attributes)
  */
 export function observeProjector(meter: Meter, status: () => ProjectorStatus): void {
   const isProjectors = (name: MetricName): boolean => name.startsWith('tocsin_');
-  // The SDK repeats the last value of labels that were once told, so a reason that is gone is told as 0.
-  const seen = new Set<string>();
+  // All reasons are told from the start. The SDK repeats the last value of labels that were once told, so
+  // one that is gone is told as 0; it may be of an older version of the read model.
+  const seen = new Set<string>([
+    ...Object.keys(REASONS.suppressed),
+    ...Object.keys(REASONS.parked),
+  ]);
   observeTogether(meter, isProjectors, (observe) => {
     const now = status();
     for (const reason of now.reasons.keys()) seen.add(reason);

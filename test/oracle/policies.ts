@@ -1,0 +1,72 @@
+// The dedupe policies once more, straight from their definitions and with nothing of the product's: one
+// loop over the requests of one user and type, in the order of the log. For comparison only.
+
+export type Definition =
+  | { kind: 'tumbling'; windowMs: number; phase: number }
+  | { kind: 'anchored'; windowMs: number }
+  | { kind: 'rolling'; count: number; windowMs: number }
+  | { kind: 'session'; gapMs: number; maxMs: number };
+
+/** A request at an instant, or the death or the redrive of what the nth request led to. */
+export type Happening = { at: number } | { died: number } | { redriven: number };
+
+type Sent = { at: number; released: boolean; releases: number };
+
+/** For each request, whether it is let through. Sessions are defined for requests in order only. */
+export function bruteForce(definition: Definition, happenings: readonly Happening[]): boolean[] {
+  if (definition.kind === 'session') return sessions(definition, happenings);
+  const verdicts: boolean[] = [];
+  const sent = new Map<number, Sent>();
+  const window = (at: number): number =>
+    definition.kind === 'tumbling'
+      ? Math.floor((at - definition.phase) / definition.windowMs)
+      : Number.NaN;
+  const together = (a: number, b: number): boolean =>
+    definition.kind === 'tumbling'
+      ? window(a) === window(b)
+      : Math.abs(a - b) < definition.windowMs;
+  for (const happening of happenings) {
+    if ('died' in happening) {
+      const dead = sent.get(happening.died);
+      if (dead === undefined || dead.released) continue;
+      let releases = 0;
+      for (const other of sent.values())
+        if (together(other.at, dead.at)) releases += other.releases;
+      if (releases >= 2) continue;
+      dead.released = true;
+      dead.releases += 1;
+    } else if ('redriven' in happening) {
+      const again = sent.get(happening.redriven);
+      if (again !== undefined) again.released = false;
+    } else {
+      const { at } = happening;
+      const counting = [...sent.values()].filter((notice) => !notice.released);
+      let suppressed: boolean;
+      if (definition.kind === 'rolling') {
+        const inWindow = counting.filter((n) => at - definition.windowMs < n.at && n.at <= at);
+        suppressed = inWindow.length >= definition.count;
+      } else {
+        suppressed = counting.some((n) => together(n.at, at));
+      }
+      if (!suppressed) sent.set(verdicts.length, { at, released: false, releases: 0 });
+      verdicts.push(!suppressed);
+    }
+  }
+  return verdicts;
+}
+
+function sessions(
+  { gapMs, maxMs }: { gapMs: number; maxMs: number },
+  happenings: readonly Happening[],
+): boolean[] {
+  let start: number | undefined;
+  let last = 0;
+  return happenings.flatMap((happening) => {
+    if (!('at' in happening)) return [];
+    const { at } = happening;
+    const suppressed = start !== undefined && at - last < gapMs && at - start < maxMs;
+    if (!suppressed) start = at;
+    last = at;
+    return [!suppressed];
+  });
+}

@@ -1,0 +1,301 @@
+// What every dedupe policy promises, for any requests in any order: against the definitions, written
+// down once more, and as the properties P1 to P10.
+import fc from 'fast-check';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { openKernel } from '../../src/kernel/open-kernel.ts';
+import type { Policy } from '../../src/domain/policy/policy.ts';
+import { SEVERITIES } from '../../src/domain/trigger/severity.ts';
+import { bruteForce, type Definition, type Happening } from '../oracle/policies.ts';
+import { foldItems, policySet, throughOf, type Item } from '../support/folding.ts';
+import { verdictsOf } from '../support/policies.ts';
+import { anInput, eventsOf, makeWorld } from '../support/world.ts';
+
+const RUNS = { numRuns: 300 };
+
+/** Small numbers, so that boundaries are met all the time. */
+const size = fc.integer({ min: 1, max: 30 });
+const instant = fc.integer({ min: 0, max: 200 });
+const instants = fc.array(instant, { maxLength: 40 });
+const inOrder = instants.map((all) => all.toSorted((a, b) => a - b));
+const pages = fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 5 });
+const axis = fc.constantFrom('requestedAt' as const, 'recordedAt' as const);
+
+const tumbling = fc.record({ kind: fc.constant('tumbling' as const), windowMs: size, phase: size });
+const anchored = fc.record({ kind: fc.constant('anchored' as const), windowMs: size });
+const rolling = fc.record({
+  kind: fc.constant('rolling' as const),
+  count: fc.integer({ min: 1, max: 4 }),
+  windowMs: size,
+});
+const session = fc
+  .tuple(size, size)
+  .map(([gapMs, more]) => ({ kind: 'session' as const, gapMs, maxMs: gapMs + more }));
+
+/** Requests on one axis; the other one says something else. */
+function requestsOn(on: Policy['axis'], all: readonly number[]): Item[] {
+  return all.map((at) =>
+    on === 'requestedAt'
+      ? { kind: 'request', at, recordedAt: 7 }
+      : { kind: 'request', at: 7, recordedAt: at },
+  );
+}
+
+const requests = (all: readonly number[]): Item[] => requestsOn('requestedAt', all);
+
+async function through(policy: Policy, items: readonly Item[], sizes?: number[]) {
+  return throughOf(await foldItems([policySet(policy), ...items], sizes));
+}
+
+describe('by its definition', () => {
+  const definitions: [string, fc.Arbitrary<Definition>, typeof instants][] = [
+    ['a tumbling policy decides, in any order', tumbling, instants],
+    ['an anchored policy decides, in any order', anchored, instants],
+    ['a rolling policy decides, in any order', rolling, instants],
+    ['a session policy decides, in order', session, inOrder],
+  ];
+  it.each(definitions)('%s', async (_, definition, times) => {
+    await fc.assert(
+      fc.asyncProperty(definition, times, axis, pages, async (defined, all, on, sizes) => {
+        const expected = bruteForce(
+          defined,
+          all.map((at) => ({ at })),
+        );
+        const items = requestsOn(on, all);
+        expect(await through({ ...defined, axis: on }, items, sizes)).toEqual(expected);
+      }),
+      RUNS,
+    );
+  });
+
+  it('release and redrive decide, with deaths at any place', async () => {
+    const happening: fc.Arbitrary<Happening> = fc.oneof(
+      { weight: 4, arbitrary: fc.record({ at: fc.integer({ min: 0, max: 60 }) }) },
+      { weight: 3, arbitrary: fc.record({ died: fc.nat({ max: 12 }) }) },
+      { weight: 1, arbitrary: fc.record({ redriven: fc.nat({ max: 12 }) }) },
+    );
+    const definition = fc.oneof(tumbling, anchored, rolling);
+    const happenings = fc.array(happening, { maxLength: 40 });
+    await fc.assert(
+      fc.asyncProperty(definition, happenings, pages, async (defined, all, sizes) => {
+        const items = all.map((each): Item => {
+          if ('at' in each) return { kind: 'request', at: each.at };
+          if ('died' in each) return { kind: 'undelivered', nth: each.died };
+          return { kind: 'redriven', nth: each.redriven };
+        });
+        const expected = bruteForce(defined, all);
+        expect(await through({ ...defined, axis: 'requestedAt' }, items, sizes)).toEqual(expected);
+      }),
+      { numRuns: 600 },
+    );
+  });
+});
+
+const anyPolicy: fc.Arbitrary<Policy> = fc
+  .record({
+    definition: fc.oneof(tumbling, anchored, rolling, session),
+    axis,
+    staleAfterMs: fc.option(size, { nil: undefined }),
+    bypasses: fc.option(fc.integer({ min: 1, max: 2 }), { nil: undefined }),
+  })
+  .map(({ definition, ...rest }) => ({ ...definition, ...rest }));
+
+const anyItem: fc.Arbitrary<Item> = fc.oneof(
+  {
+    weight: 8,
+    arbitrary: fc.record(
+      {
+        kind: fc.constant('request' as const),
+        at: instant,
+        recordedAt: instant,
+        user: fc.constantFrom('1', '2'),
+        severity: fc.constantFrom(...SEVERITIES),
+      },
+      { requiredKeys: ['kind', 'at', 'user'] },
+    ),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constantFrom('undelivered' as const, 'redriven' as const),
+      nth: fc.nat({ max: 20 }),
+      user: fc.constantFrom('1', '2'),
+    }),
+  },
+  { weight: 1, arbitrary: anyPolicy.map((policy) => policySet(policy)) },
+  {
+    weight: 1,
+    arbitrary: instant.map((until): Item => {
+      const data = { triggerType: '*', until };
+      return { kind: 'change', change: { type: 'NotificationsMuted', data } };
+    }),
+  },
+);
+
+const history = fc.array(anyItem, { maxLength: 60 });
+
+describe('every policy', () => {
+  afterEach(() => {
+    vi.unstubAllGlobals();
+  });
+
+  it('P1: a replay decides what was recorded, whatever the pages', async () => {
+    await fc.assert(
+      fc.asyncProperty(history, pages, async (items, sizes) => {
+        expect(await foldItems(items, sizes)).toEqual(await foldItems(items));
+      }),
+      RUNS,
+    );
+  });
+
+  it('P2: two anchored notices are at least a window apart, bypasses left out', async () => {
+    const severity = fc.constantFrom(...SEVERITIES);
+    const all = fc.array(fc.record({ at: instant, severity }), { maxLength: 40 });
+    await fc.assert(
+      fc.asyncProperty(anchored, all, async (defined, some) => {
+        const policy: Policy = { ...defined, axis: 'requestedAt', bypasses: 2 };
+        const items = some.map((each): Item => ({ kind: 'request', ...each }));
+        const { notices } = await foldItems([policySet(policy), ...items]);
+        const times = notices.filter(({ bypass }) => !bypass).map((notice) => notice.requestedAt);
+        const sorted = times.toSorted((a, b) => a - b);
+        const gaps = sorted.slice(1).map((at, i) => at - (sorted[i] ?? 0));
+        expect(gaps.every((gap) => gap >= defined.windowMs)).toBe(true);
+      }),
+      RUNS,
+    );
+  });
+
+  it('P3: what nothing stands in the way of is let through', async () => {
+    const policies = fc.oneof(anchored, rolling, session);
+    await fc.assert(
+      fc.asyncProperty(policies, inOrder, async (defined, all) => {
+        const lets = await through({ ...defined, axis: 'requestedAt' }, requests(all));
+        const reach = defined.kind === 'session' ? defined.maxMs : defined.windowMs;
+        all.forEach((at, i) => {
+          const before = all.filter((then, j) => j < i && lets[j] === true && at - reach < then);
+          if (before.length === 0) expect(lets[i]).toBe(true);
+        });
+      }),
+      RUNS,
+    );
+  });
+
+  it('P4: a tumbling window has at most one notice, in any order of arrival', async () => {
+    await fc.assert(
+      fc.asyncProperty(tumbling, instants, async (defined, all) => {
+        const lets = await through({ ...defined, axis: 'requestedAt' }, requests(all));
+        const windows = all
+          .filter((_, i) => lets[i])
+          .map((at) => Math.floor((at - defined.phase) / defined.windowMs));
+        expect(new Set(windows).size).toBe(windows.length);
+        const asked = all.map((at) => Math.floor((at - defined.phase) / defined.windowMs));
+        expect(new Set(windows)).toEqual(new Set(asked));
+      }),
+      RUNS,
+    );
+  });
+
+  it('P5: a session is silent for its maximum and one arrival more, at most', async () => {
+    await fc.assert(
+      fc.asyncProperty(session, inOrder, async (defined, all) => {
+        const lets = await through({ ...defined, axis: 'requestedAt' }, requests(all));
+        let told = all[0] ?? 0;
+        all.forEach((at, i) => {
+          const arrival = at - (all[i - 1] ?? at);
+          if (lets[i] !== true) return;
+          if (arrival < defined.gapMs)
+            expect(at - told).toBeLessThanOrEqual(defined.maxMs + arrival);
+          told = at;
+        });
+        const last = all.at(-1) ?? told;
+        expect(last - told).toBeLessThan(defined.maxMs);
+      }),
+      RUNS,
+    );
+  });
+
+  it('P6: the same trigger again has the same verdict and writes nothing', async () => {
+    const world = await makeWorld();
+    const input = anInput(1, { requestedAt: '2026-01-01T09:59:00Z' });
+    const first = await world.kernel.raise(input);
+    await world.project();
+    const [events, verdicts] = [(await eventsOf(world.store)).length, verdictsOf(world)];
+    const again = await world.kernel.raise(input);
+    expect(again).toMatchObject({
+      outcome: 'duplicate',
+      triggerId: 'triggerId' in first ? first.triggerId : '',
+    });
+    await world.project();
+    expect((await eventsOf(world.store)).length).toBe(events);
+    expect(verdictsOf(world)).toEqual(verdicts);
+  });
+
+  it('P7: several instances, in any interleaving, notify once per window', async () => {
+    const schedule = fc.array(fc.tuple(fc.nat({ max: 2 }), fc.nat({ max: 5 })), { maxLength: 12 });
+    await fc.assert(
+      fc.asyncProperty(schedule, async (calls) => {
+        const world = await makeWorld();
+        const { store, clock } = world;
+        const others = [await openKernel({ store, clock }), await openKernel({ store, clock })];
+        const kernels = [world.kernel, ...others];
+        const requestedAt = '2026-01-01T10:00:00Z';
+        const outcomes = await Promise.all(
+          calls.map(([k, target]) => kernels[k]?.raise(anInput(target + 1, { requestedAt }))),
+        );
+        const targets = new Set(calls.map(([, target]) => target)).size;
+        expect(outcomes.filter((result) => result?.outcome === 'raised')).toHaveLength(targets);
+        await world.project();
+        const verdicts = verdictsOf(world);
+        expect(verdicts).toHaveLength(targets);
+        const through = verdicts.filter((verdict) => verdict.startsWith('published'));
+        expect(through).toHaveLength(Math.min(targets, 1));
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  it('P8: a longer anchored window lets no more through', async () => {
+    await fc.assert(
+      fc.asyncProperty(inOrder, size, size, async (all, windowMs, more) => {
+        const countOf = async (ms: number): Promise<number> => {
+          const policy: Policy = { kind: 'anchored', windowMs: ms, axis: 'requestedAt' };
+          return (await through(policy, requests(all))).filter(Boolean).length;
+        };
+        expect(await countOf(windowMs + more)).toBeLessThanOrEqual(await countOf(windowMs));
+      }),
+      { numRuns: 400 },
+    );
+  });
+
+  it('P9: every request has exactly one verdict, and every notice the one that let it through', async () => {
+    await fc.assert(
+      fc.asyncProperty(history, pages, async (items, sizes) => {
+        const { verdicts, notices } = await foldItems(items, sizes);
+        const asked = items.filter(({ kind }) => kind === 'request').length;
+        expect(new Set(verdicts.map(({ event }) => event)).size).toBe(asked);
+        expect(verdicts).toHaveLength(asked);
+        const sent = verdicts.flatMap(({ messageId }) => messageId ?? []);
+        expect(notices.map(({ id }) => id)).toEqual(sent);
+      }),
+      RUNS,
+    );
+  });
+
+  it('P10: no verdict depends on the time of day', async () => {
+    const histories = fc.sample(history, { numRuns: 100, seed: 20260430 });
+    const before = await Promise.all(histories.map((items) => foldItems(items)));
+    class PoisonedDate extends Date {
+      constructor(...parts: [] | [number | string]) {
+        if (parts.length === 0) throw new Error('somebody asked for the time');
+        super(...parts);
+      }
+      static override now(): number {
+        throw new Error('somebody asked for the time');
+      }
+    }
+    vi.stubGlobal('Date', PoisonedDate);
+    expect(() => new Date()).toThrow('somebody asked');
+    const poisoned = await Promise.all(histories.map((items) => foldItems(items)));
+    vi.unstubAllGlobals();
+    expect(poisoned).toEqual(before);
+  });
+});

@@ -1,0 +1,120 @@
+// The fold alone, driven by a list of what happens: no store, no output, and read models in memory. Pages
+// are as large as a test wants them.
+import { memoryReadModel } from '../../src/testing.ts';
+import { messageId } from '../../src/domain/core/ids.ts';
+import type { PolicyEvent } from '../../src/domain/policy/in-force.ts';
+import type { Policy } from '../../src/domain/policy/policy.ts';
+import type { Severity } from '../../src/domain/trigger/severity.ts';
+import type { RecordedEvent } from '../../src/domain/ports/event-store.ts';
+import {
+  checkpointOf,
+  foldPage,
+  initialFold,
+  type FoldState,
+} from '../../src/projections/notification/fold.ts';
+import { knownFor } from '../../src/projections/notification/known.ts';
+import type { Step } from '../../src/projections/notification/steps.ts';
+import type { Notice, VerdictRow } from '../../src/projections/ports.ts';
+
+export type Item =
+  | {
+      readonly kind: 'request';
+      readonly at: number;
+      /** Default: `at`. */
+      readonly recordedAt?: number;
+      readonly user?: string;
+      readonly severity?: Severity;
+    }
+  | { readonly kind: 'change'; readonly change: PolicyEvent }
+  /** About what the nth request led to. */
+  | { readonly kind: 'undelivered' | 'redriven'; readonly nth: number; readonly user?: string };
+
+export type Folded = {
+  readonly verdicts: readonly VerdictRow[];
+  readonly notices: readonly Notice[];
+};
+
+/** The policy of all types. */
+export const policySet = (policy: Policy, triggerType = '*'): Item => ({
+  kind: 'change',
+  change: { type: 'NotificationPolicySet', data: { triggerType, policy } },
+});
+
+const TYPE = 'important_urgent_task';
+
+/** Folds the items in pages of these sizes, over and over. */
+export async function foldItems(items: readonly Item[], pageSizes = [512]): Promise<Folded> {
+  const steps = stepsOf(items);
+  const state = memoryReadModel();
+  let fold: FoldState = initialFold;
+  for (let at = 0, n = 0; at < steps.length; n += 1) {
+    const page = steps.slice(at, (at += pageSizes[n % pageSizes.length] ?? 1));
+    const known = await knownFor({ log: NO_LOG, kernel: 'tocsin', state }, fold, page, new Set());
+    const folded = foldPage(fold, page, known, LIST, { subjectRoot: '', source: '/' });
+    const identity = { storeId: 'store', output: null, sequence: folded.state.ordinal };
+    state.commit({ ...folded, checkpoint: checkpointOf(folded.state, identity) });
+    fold = folded.state;
+  }
+  const { verdicts, notices } = state.snapshot();
+  return { verdicts, notices };
+}
+
+/** Which requests were let through. */
+export const throughOf = ({ verdicts }: Folded): boolean[] =>
+  verdicts.map(({ verdict }) => verdict === 'published');
+
+const LIST = { after: { commit: 0n, prepare: 0n }, sequenceOf: (ordinal: bigint) => ordinal };
+
+const NO_LOG = {
+  readStream: () => {
+    throw new Error('nothing is retried here');
+  },
+};
+
+const eventOf = (request: number): string =>
+  `00000000-0000-4000-8000-${String(request).padStart(12, '0')}`;
+
+function stepsOf(items: readonly Item[]): readonly Step[] {
+  let requests = 0;
+  return items.map((item, index): Step => {
+    const position = { commit: BigInt(index + 1), prepare: BigInt(index + 1) };
+    const about = { stream: `s-${index}`, revision: 0n, position, data: {}, metadata: {} };
+    const recordedAs = (id: string, type: string): RecordedEvent => ({ ...about, id, type });
+    if (item.kind === 'change') {
+      return { kind: 'policy', recorded: recordedAs(`c-${index}`, 'x'), change: item.change };
+    }
+    const user = item.user ?? '1';
+    if (item.kind !== 'request') {
+      const id = messageId(eventOf(item.nth), 'notification.requested');
+      const ref = { id, user, triggerType: TYPE, mock: false };
+      return { kind: item.kind, recorded: recordedAs(`d-${index}`, 'x'), ref };
+    }
+    const id = eventOf(requests);
+    requests += 1;
+    const recordedAt = item.recordedAt ?? item.at;
+    const ids = { correlationId: 'x', causationId: 'x', commandId: 'x' };
+    return {
+      kind: 'request',
+      recorded: recordedAs(id, 'NotificationRequested'),
+      metadata: { recordedAt, ...ids },
+      data: {
+        triggerId: `ast_${requests}`,
+        occurrence: 1,
+        previewId: `asp_${requests}`,
+        userId: user,
+        triggerType: TYPE,
+        targetType: 'task_pool',
+        targetId: '7',
+        channel: 'feishu',
+        targetUrl: '/x',
+        traceId: 'trace',
+        triggerRequestedAt: item.at,
+        requestedAt: recordedAt,
+        expiresAt: recordedAt + 1,
+        mock: false,
+        severity: item.severity,
+        personal: { summary: '', fallbackText: '' },
+      },
+    };
+  });
+}
