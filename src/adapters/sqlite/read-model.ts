@@ -173,7 +173,8 @@ function assertFileName(file: string): void {
   });
 }
 
-function inUse(file: string, other: LockOwner | undefined): TocsinError {
+/** The error of whoever comes second to a read model. */
+export function inUse(file: string, other: LockOwner | undefined): TocsinError {
   const who =
     other === undefined
       ? 'another process'

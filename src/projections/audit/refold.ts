@@ -11,15 +11,13 @@ import {
   type FoldedPage,
   type FoldState,
   type List,
+  type PlannedMessage,
 } from '../notification/fold.ts';
 import { knownFor } from '../notification/known.ts';
 import type { MessageNames } from '../notification/messages.ts';
 import { stepOf, type Step } from '../notification/steps.ts';
 import type { ReadModel } from '../ports.ts';
 import type { ReadableLog } from './ports.ts';
-
-/** Events of one step at a time; more gains nothing. */
-export const PAGE_EVENTS = 512;
 
 export type RefoldOptions = {
   readonly log: Pick<ReadableLog, 'readStream'>;
@@ -31,6 +29,8 @@ export type RefoldOptions = {
   /** The list that messages belong to; without one no message is made. */
   readonly list?: List;
   readonly names?: MessageNames;
+  /** Where the page's messages really are, by id, if that is known better than by the rule. */
+  readonly places?: (messages: readonly PlannedMessage[]) => Promise<ReadonlyMap<string, bigint>>;
   /** Event id of the list's `OutputOpened`, for the checkpoints that are kept. */
   readonly output?: string;
 };
@@ -69,7 +69,8 @@ export function refold(options: RefoldOptions): Refold {
     for (const event of folded.unparked) parked.delete(event);
     for (const { event } of folded.parked) parked.add(event);
     fold = folded.state;
-    keep(folded);
+    const places = await options.places?.(folded.messages);
+    keep(places === undefined ? folded : placed(folded, places));
     return { ...folded, steps };
   };
 
@@ -91,3 +92,15 @@ export function refold(options: RefoldOptions): Refold {
 }
 
 const NOTHING_ELSE = { verdicts: [], tail: [], parked: [], unparked: [], control: [] } as const;
+
+function placed(page: FoldedPage, places: ReadonlyMap<string, bigint>): FoldedPage {
+  const tail = page.tail.map((row) => ({ ...row, sequence: places.get(row.id) ?? row.sequence }));
+  return {
+    ...page,
+    verdicts: page.verdicts.map((row) => {
+      const sequence = row.messageId === null ? undefined : places.get(row.messageId);
+      return sequence === undefined ? row : { ...row, sequence };
+    }),
+    tail: tail.toSorted((a, b) => (a.sequence < b.sequence ? -1 : 1)),
+  };
+}

@@ -1,13 +1,14 @@
 // Replay: every verdict again, from the log alone. There is no publisher in this file, nor in its types.
 import { createHash } from 'node:crypto';
 import { comparePositions, type Position } from '../../domain/core/positions.ts';
-import { parseInstant, type Instant } from '../../domain/core/instants.ts';
 import type { RecordedEvent } from '../../domain/ports/event-store.ts';
 import { checkpointOf } from '../notification/fold.ts';
 import { projectionPrefixes } from '../notification/steps.ts';
 import type { ReadModel, VerdictRow } from '../ports.ts';
+import { isAfter, typeOf, userOf, type Bound } from './events.ts';
 import type { ReadableLog } from './ports.ts';
-import { PAGE_EVENTS, refold, type Refolded } from './refold.ts';
+import { PAGE_EVENTS } from './reading.ts';
+import { refold, type Refolded } from './refold.ts';
 
 export type { ReadableLog } from './ports.ts';
 
@@ -21,9 +22,6 @@ export type ReplayResult = {
   /** SHA-256 over the sorted lines `user:type:windowStart` of the notices, each ended by LF. */
   readonly dedupeKeysSha256: string;
 };
-
-/** A place in the log, or a time by the kernel's stamp (`recordedAt`). */
-export type Bound = { readonly position: Position } | { readonly time: Instant };
 
 /**
  * What is counted and listed. Everything is still folded, because a verdict may depend on any earlier
@@ -143,32 +141,6 @@ class Selection {
       (to === undefined || !isAfter(recorded, to))
     );
   }
-}
-
-/** At or after the bound. An event whose stamp cannot be read is before every time. */
-function isAfter(recorded: RecordedEvent, bound: Bound): boolean {
-  if ('position' in bound) return comparePositions(recorded.position, bound.position) >= 0;
-  const at = stampOf(recorded);
-  return at !== undefined && at >= bound.time;
-}
-
-function stampOf({ metadata }: RecordedEvent): Instant | undefined {
-  const text = fieldOf(metadata, 'recordedAt');
-  const parsed = typeof text === 'string' ? parseInstant(text) : undefined;
-  return parsed?.ok === true ? parsed.value : undefined;
-}
-
-function userOf({ data }: RecordedEvent): unknown {
-  return fieldOf(data, 'userId');
-}
-
-function typeOf({ data }: RecordedEvent): unknown {
-  return fieldOf(data, 'triggerType');
-}
-
-function fieldOf(value: RecordedEvent['data'], name: string): unknown {
-  if (typeof value !== 'object' || value === null) return undefined;
-  return Object.entries(value).find(([key]) => key === name)?.[1];
 }
 
 function digestOf(lines: Iterable<string>): string {

@@ -3,6 +3,7 @@ import { hash } from 'node:crypto';
 import { canonicalJson, type Json } from '../../domain/core/json.ts';
 import type { RecordedEvent, Unreadable } from '../../domain/ports/event-store.ts';
 import type { ControlRow } from '../ports.ts';
+import { isUnreadable } from '../unreadable.ts';
 
 /** The row of a control event. */
 export function controlRow(recorded: RecordedEvent): ControlRow {
@@ -13,9 +14,4 @@ export function controlRow(recorded: RecordedEvent): ControlRow {
 
 function asJson(value: Json | Unreadable): Json {
   return isUnreadable(value) ? Buffer.from(value.unreadable).toString('base64') : value;
-}
-
-function isUnreadable(value: Json | Unreadable): value is Unreadable {
-  if (typeof value !== 'object' || value === null || !('unreadable' in value)) return false;
-  return value.unreadable instanceof Uint8Array;
 }

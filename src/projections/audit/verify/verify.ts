@@ -1,15 +1,15 @@
 // Verify: log, read model, output stream and delivery records against each other at one cut. Everything
 // is read once, in its order, side by side; nothing is looked up, and nothing can be sent from here.
-import { evolveControl, initialControl, type ControlState } from '../../../domain/control/state.ts';
-import { controlCodec } from '../../../domain/control/events.ts';
-import { controlStream } from '../../../domain/core/ids.ts';
-import { comparePositions, formatPosition, type Position } from '../../../domain/core/positions.ts';
+import type { ControlState } from '../../../domain/control/state.ts';
+import { formatPosition, type Position } from '../../../domain/core/positions.ts';
 import type { RecordedEvent } from '../../../domain/ports/event-store.ts';
 import type { MessageNames } from '../../notification/messages.ts';
 import { projectionPrefixes } from '../../notification/steps.ts';
 import type { Notice, OutputInfo, ReadModel } from '../../ports.ts';
+import { controlAt, listOf, startOf } from '../lists.ts';
 import type { MessageReader, ReadableLog, ReadModelView } from '../ports.ts';
-import { PAGE_EVENTS, refold, type Refolded } from '../refold.ts';
+import { kernelEvents, headOf, splitAt } from '../reading.ts';
+import { refold, type Refolded } from '../refold.ts';
 import { DeliveryRecords } from './deliveries.ts';
 import { Findings, type Mismatch, type MismatchCode } from './mismatches.ts';
 import { ReadModelCheck } from './read-model.ts';
@@ -114,9 +114,9 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
   const isFolded = ({ stream }: RecordedEvent): boolean =>
     prefixes.some((prefix) => stream.startsWith(prefix));
 
-  for await (const events of forwards(log, kernel, head)) {
+  for await (const events of kernelEvents(log, kernel, head)) {
     for (const event of events) revisions.see(event);
-    const [before, after] = split(events.filter(isFolded), cut);
+    const [before, after] = splitAt(events.filter(isFolded), cut);
     if (before.length > 0) await compare(await fold.page(before));
     if (after.length > 0) {
       reachCut();
@@ -150,85 +150,6 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
     },
     deliveries: deliveries.records,
   };
-}
-
-/** Every stream of the kernel's, up to the head as it was at the start. */
-async function* forwards(
-  log: ReadableLog,
-  kernel: string,
-  head: Position | undefined,
-): AsyncGenerator<readonly RecordedEvent[], void, undefined> {
-  if (head === undefined) return;
-  for await (const events of log.readAll({ direction: 'forwards', prefixes: [`${kernel}.`] })) {
-    for (let at = 0; at < events.length; at += PAGE_EVENTS) {
-      const page = events.slice(at, at + PAGE_EVENTS);
-      const [own] = split(page, head);
-      if (own.length > 0) yield own;
-      if (own.length < page.length) return;
-    }
-  }
-}
-
-async function headOf(log: ReadableLog, kernel: string): Promise<Position | undefined> {
-  const prefixes = [`${kernel}.`];
-  for await (const [event] of log.readAll({ direction: 'backwards', prefixes, maxCount: 1 })) {
-    return event?.position;
-  }
-  return undefined;
-}
-
-/** Events up to a position, and those after it; without a position all are after it. */
-function split(
-  events: readonly RecordedEvent[],
-  at: Position | undefined,
-): readonly [readonly RecordedEvent[], readonly RecordedEvent[]] {
-  if (at === undefined) return [[], events];
-  const last = events.at(-1);
-  if (last === undefined || comparePositions(last.position, at) <= 0) return [events, []];
-  const index = events.findIndex(({ position }) => comparePositions(position, at) > 0);
-  return [events.slice(0, index), events.slice(index)];
-}
-
-/** The control stream as the audit needs it before it folds. */
-type Control = {
-  readonly state: ControlState;
-  /** Every list that was ever opened, in order. */
-  readonly lists: readonly NonNullable<ControlState['output']>[];
-  /** Events that an operator had decided again: their first verdict is not kept. */
-  readonly resolved: ReadonlySet<string>;
-};
-
-async function controlAt(
-  log: ReadableLog,
-  kernel: string,
-  head: Position | undefined,
-): Promise<Control> {
-  let state = initialControl;
-  const lists: NonNullable<ControlState['output']>[] = [];
-  const resolved = new Set<string>();
-  for await (const events of log.readStream(controlStream(kernel), { direction: 'forwards' })) {
-    for (const recorded of split(events, head)[0]) {
-      const decoded = controlCodec.decode(recorded);
-      if (decoded.kind !== 'event') continue;
-      const { event } = decoded;
-      state = evolveControl(state, event, recorded);
-      if (event.type === 'OutputOpened' && state.output !== undefined) lists.push(state.output);
-      if (event.type === 'ParkResolved') resolved.add(event.data.event);
-    }
-  }
-  return { state, lists, resolved };
-}
-
-/** The list that the read model is about; before its first commit, the one in force. */
-function listOf({ lists, state }: Control, output: string | undefined): ControlState['output'] {
-  return lists.find(({ id }) => id === output) ?? state.output;
-}
-
-/** Where the list's first message is: an adopted list goes on from the one before it. */
-function startOf({ lists }: Control, list: ControlState['output']): bigint {
-  let at = lists.findIndex(({ id }) => id === list?.id);
-  while (lists[at]?.way === 'adopt_tail' && at > 0) at -= 1;
-  return (lists[at]?.base ?? 0n) + 1n;
 }
 
 function checkOutput(

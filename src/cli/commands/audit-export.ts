@@ -1,0 +1,204 @@
+// `tocsin audit export`, `verify-export` and `redact-export`: a log as a file that proves itself.
+import { randomBytes } from 'node:crypto';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { readFile, rename } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { Command } from 'commander';
+import { TocsinError } from '../../domain/core/errors.ts';
+import { exportLines } from '../../projections/audit/export/export.ts';
+import type { Manifest } from '../../projections/audit/export/format.ts';
+import {
+  redactExport,
+  verifyExport,
+  type ExportReport,
+} from '../../projections/audit/export/verify-export.ts';
+import { openReader } from '../compose.ts';
+import { EXIT, secondsSince, type Terminal } from '../terminal.ts';
+import { boundOf } from './audit-bounds.ts';
+import { logProgress } from './audit-progress.ts';
+import { execute, withCommonOptions, type Work } from './command.ts';
+
+type ExportOptions = {
+  readonly out: string;
+  readonly from?: string;
+  readonly to?: string;
+  readonly user?: string;
+  readonly type?: string;
+  readonly redact?: true;
+  readonly sign?: string;
+  readonly json?: true;
+};
+type FileOptions = {
+  readonly file: string;
+  readonly key?: string;
+  readonly out?: string;
+  readonly user?: string;
+  readonly json?: true;
+};
+
+export function auditExportCommand(audit: Command): void {
+  withCommonOptions(
+    audit
+      .command('export')
+      .description('write the log as lines that prove each other')
+      .requiredOption('--out <FILE>', 'where to write it')
+      .option('--from <PLACE>', 'what is at or after a position, or a time of recording')
+      .option('--to <PLACE>', 'what is before a position, or a time of recording')
+      .option('--user <ID>', 'streams of this user')
+      .option('--type <TYPE>', 'streams about this trigger type')
+      .option('--redact', 'leave personal parts out')
+      .option('--sign <KEY>', 'sign it with this private Ed25519 key (PEM file)'),
+    ['store', 'name'],
+  )
+    .addHelpText(
+      'after',
+      `
+Each line holds the hash of the one before it; the last is a manifest with the root, ranges and counts.
+Personal parts are in it as salted hashes, with the parts beside them: taking those out later
+(redact-export) leaves the chain whole. Control events are always in it, as verdicts stand on them.
+
+Examples:
+  tocsin audit export --out log.ndjson --sign key.pem
+  tocsin audit export --out user-42.ndjson --user 42`,
+    )
+    .action((options: ExportOptions) => execute(options, exportLog));
+  withCommonOptions(
+    audit
+      .command('verify-export <FILE>')
+      .description('check an export, with nothing but the file')
+      .option('--key <KEY>', 'the public Ed25519 key (PEM file) that must have signed it'),
+    [],
+  )
+    .addHelpText('after', '\nExample:\n  tocsin audit verify-export log.ndjson --key public.pem')
+    .action((file: string, options: Omit<FileOptions, 'file'>) =>
+      execute({ ...options, file }, check),
+    );
+  withCommonOptions(
+    audit
+      .command('redact-export <FILE>')
+      .description('the same export without personal parts; it still verifies')
+      .requiredOption('--out <FILE>', 'where to write it')
+      .option('--user <ID>', 'of this user only'),
+    [],
+  )
+    .addHelpText('after', '\nExample:\n  tocsin audit redact-export log.ndjson --out public.ndjson')
+    .action((file: string, options: Omit<FileOptions, 'file'>) =>
+      execute({ ...options, file }, redact),
+    );
+}
+
+const exportLog: Work<ExportOptions> = async ({ config, terminal }, options) => {
+  const startedAt = performance.now();
+  const { out, user, type, redact: redacted, sign } = options;
+  const signingKey = sign === undefined ? undefined : await textOf(sign);
+  await using log = await openReader(config);
+  let manifest: Manifest | undefined;
+  const source = exportLines({
+    log,
+    kernel: config.name,
+    from: boundOf('--from', options.from),
+    to: boundOf('--to', options.to),
+    user,
+    type,
+    redact: redacted,
+    signingKey,
+    salt: () => randomBytes(16).toString('base64url'),
+    progress: await logProgress(log, config.name, terminal, startedAt),
+  });
+  async function* lines(): AsyncGenerator<string> {
+    for (let next = await source.next(); ; next = await source.next()) {
+      if (next.done === true) {
+        manifest = next.value;
+        return;
+      }
+      yield next.value;
+    }
+  }
+  await writeLines(out, lines());
+  if (manifest === undefined) throw new TypeError('an export ends with its manifest');
+  const { events, first, last, root } = manifest;
+  const seconds = secondsSince(startedAt);
+  const signed = manifest.signature !== undefined;
+  terminal.print({ file: out, events, first, last, root, signed, seconds });
+  terminal.say(
+    `${events} events in ${out}${signed ? ', signed' : ''} (${seconds} s)\nroot ${root}`,
+  );
+  return EXIT.done;
+};
+
+const check: Work<FileOptions> = async ({ terminal }, { file, key }) => {
+  const publicKey = key === undefined ? undefined : await textOf(key);
+  const report = await verifyExport(linesOf(file), { publicKey });
+  terminal.print(report);
+  tell(terminal, report, key !== undefined);
+  return report.faultCount === 0 ? EXIT.done : EXIT.partly;
+};
+
+function tell({ say }: Terminal, report: ExportReport, isKnownKey: boolean): void {
+  const { events, redacted, root, signature, signedBy, faults, faultCount } = report;
+  say(`${events} events, ${redacted} of them without their personal parts`);
+  say(`root ${root ?? 'none'}`);
+  if (signature === 'none') say('It is not signed: compare the root with one that you trust.');
+  if (signedBy !== null) {
+    const whose = isKnownKey
+      ? 'the key that you gave'
+      : 'a key in the file; give --key to know whose';
+    say(`Signed by ${signedBy} (${whose}).`);
+  }
+  for (const { code, line, detail } of faults) say(`line ${line}: ${code}: ${detail}`);
+  say(faultCount === 0 ? 'It is whole.' : `${faultCount} faults: it is not what was exported.`);
+}
+
+const redact: Work<FileOptions> = async ({ terminal }, { file, out = '', user }) => {
+  await writeLines(out, redactExport(linesOf(file), { user }));
+  terminal.print({ file: out });
+  terminal.say(`${out} is written.`);
+  return EXIT.done;
+};
+
+/** Whole or not at all: an export that was broken off is not left under its name. */
+async function writeLines(file: string, lines: AsyncIterable<string>): Promise<void> {
+  async function* text(): AsyncGenerator<string> {
+    for await (const line of lines) yield `${line}\n`;
+  }
+  const partial = `${file}.partial`;
+  try {
+    await pipeline(Readable.from(text()), createWriteStream(partial));
+    await rename(partial, file);
+  } catch (cause) {
+    throw asFileError(file, cause);
+  }
+}
+
+/** Only LF ends a line: what readline also takes for an end can be part of a text. */
+async function* linesOf(file: string): AsyncGenerator<string> {
+  let rest = '';
+  try {
+    const stream: AsyncIterable<string> = createReadStream(file, 'utf8');
+    for await (const chunk of stream) {
+      const lines = `${rest}${chunk}`.split('\n');
+      rest = lines.pop() ?? '';
+      yield* lines;
+    }
+  } catch (cause) {
+    throw asFileError(file, cause);
+  }
+  if (rest !== '') yield rest;
+}
+
+async function textOf(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (cause) {
+    throw asFileError(file, cause);
+  }
+}
+
+function asFileError(file: string, cause: unknown): unknown {
+  if (!(cause instanceof Error) || !('syscall' in cause)) return cause;
+  return new TocsinError('usage', 'file_unusable', `${file}: ${cause.message}`, {
+    hint: 'Check the path, and that this user may read or write there.',
+    cause,
+  });
+}

@@ -1,0 +1,204 @@
+// Writing an export: a log's events as lines, each hashed with the one before it.
+import { createPrivateKey, createPublicKey, sign, type KeyObject } from 'node:crypto';
+import { controlCodec } from '../../../domain/control/events.ts';
+import { TocsinError } from '../../../domain/core/errors.ts';
+import { controlStream } from '../../../domain/core/ids.ts';
+import { canonicalJson, type Json, type JsonObject } from '../../../domain/core/json.ts';
+import { formatPosition, type Position } from '../../../domain/core/positions.ts';
+import type { RecordedEvent, Unreadable } from '../../../domain/ports/event-store.ts';
+import { isJsonObject, isUnreadable } from '../../unreadable.ts';
+import { isAfter, typeOf, userOf, type Bound } from '../events.ts';
+import type { ReadableLog } from '../ports.ts';
+import { headOf, kernelEvents } from '../reading.ts';
+import {
+  EXPORT_FORMAT,
+  GENESIS,
+  hashOf,
+  ManifestSchema,
+  personalHashOf,
+  type Manifest,
+} from './format.ts';
+
+/** What an export holds. The control events up to its end are always in it: verdicts stand on them. */
+export type ExportOptions = {
+  readonly log: ReadableLog;
+  readonly kernel: string;
+  /** At or after it. */
+  readonly from?: Bound | undefined;
+  /** Before it. */
+  readonly to?: Bound | undefined;
+  /** Streams of this user. */
+  readonly user?: string | undefined;
+  /** Streams about this trigger type. */
+  readonly type?: string | undefined;
+  /** Leaves personal parts out; the chain is the same as with them. */
+  readonly redact?: boolean | undefined;
+  /** A private Ed25519 key (PEM) that the manifest is signed with. */
+  readonly signingKey?: string | undefined;
+  /** 16 random bytes as text, anew for each call: the salt of a personal part. */
+  readonly salt: () => string;
+  /** Told how many events were written, once per page. */
+  readonly progress?: (events: number, at: Position) => void;
+};
+
+/**
+ * The lines of an export, each without its line end; returns the manifest. A line is written as
+ * canonical JSON, so that not a byte of it can be changed.
+ *
+ * @throws TocsinError `usage` for a key that is no Ed25519 private key
+ */
+export async function* exportLines(
+  options: ExportOptions,
+): AsyncGenerator<string, Manifest, undefined> {
+  const { log, kernel, from, to, user, type, signingKey } = options;
+  const key = signingKey === undefined ? undefined : privateKeyOf(signingKey);
+  const head = await headOf(log, kernel);
+  const chain = new Chain();
+  const filter = withoutUndefined({ from: boundText(from), to: boundText(to), user, type });
+  const storeId = await storeIdOf(log, kernel);
+  yield chain.line({ kind: 'header', format: EXPORT_FORMAT, kernel, storeId, filter });
+  const selection = new Selection(options);
+  const types = new Map<string, number>();
+  let events = 0;
+  let [first, last]: [string | null, string | null] = [null, null];
+  for await (const page of kernelEvents(log, kernel, head)) {
+    for (const recorded of page) {
+      if (!selection.takes(recorded)) continue;
+      const position = formatPosition(recorded.position);
+      first ??= position;
+      last = position;
+      events += 1;
+      types.set(recorded.type, (types.get(recorded.type) ?? 0) + 1);
+      yield chain.line(...eventLine(recorded, options));
+    }
+    const at = page.at(-1)?.position;
+    if (at !== undefined) options.progress?.(events, at);
+  }
+  const manifest = chain.next({
+    kind: 'manifest',
+    events,
+    first,
+    last,
+    types: Object.fromEntries(types),
+    root: chain.last,
+  });
+  const signed =
+    key === undefined ? manifest : { ...manifest, signature: signatureOf(key, manifest) };
+  yield canonicalJson(signed);
+  return ManifestSchema.parse(signed);
+}
+
+/** The chain as it grows. */
+class Chain {
+  #n = 0;
+  last = GENESIS;
+
+  /** The next line's text; `beside` is not part of its hash. */
+  line(content: JsonObject, beside: JsonObject = {}): string {
+    return canonicalJson({ ...this.next(content), ...beside });
+  }
+
+  next(content: JsonObject): JsonObject {
+    const line = { ...content, n: this.#n, prev: this.last };
+    this.#n += 1;
+    this.last = hashOf(line);
+    return { ...line, hash: this.last };
+  }
+}
+
+/** Which events an export takes: streams, once one of their events is about the user and the type. */
+class Selection {
+  readonly #options: ExportOptions;
+  readonly #streams = new Set<string>();
+
+  constructor(options: ExportOptions) {
+    this.#options = options;
+  }
+
+  takes(recorded: RecordedEvent): boolean {
+    const { kernel, from, to, user, type } = this.#options;
+    const isControl = recorded.stream === controlStream(kernel);
+    const isBefore = to === undefined || !isAfter(recorded, to);
+    if (isControl) return isBefore;
+    if (user !== undefined || type !== undefined) {
+      const isUsers = user === undefined || String(userOf(recorded)) === user;
+      const isTypes = type === undefined || typeOf(recorded) === type;
+      if (isUsers && isTypes) this.#streams.add(recorded.stream);
+      if (!this.#streams.has(recorded.stream)) return false;
+    }
+    return isBefore && (from === undefined || isAfter(recorded, from));
+  }
+}
+
+function eventLine(
+  recorded: RecordedEvent,
+  { redact, salt: nextSalt }: ExportOptions,
+): [content: JsonObject, beside: JsonObject] {
+  const { id, stream, revision, position, type, data, metadata } = recorded;
+  const { personal, ...rest } = objectOf(data);
+  const event = {
+    id,
+    stream,
+    revision: String(revision),
+    position: formatPosition(position),
+    type,
+    data: rest,
+    metadata: objectOf(metadata),
+  };
+  if (personal === undefined) return [{ kind: 'event', event }, {}];
+  const salt = nextSalt();
+  const personalHash = personalHashOf(salt, personal);
+  const beside = redact === true ? {} : { personal: { salt, value: personal } };
+  return [{ kind: 'event', event, personalHash }, beside];
+}
+
+/** What is no JSON object is kept as what it is, under a name. */
+function objectOf(value: Json | Unreadable): JsonObject {
+  if (isUnreadable(value)) return { unreadable: Buffer.from(value.unreadable).toString('base64') };
+  return isJsonObject(value) ? value : { value };
+}
+
+async function storeIdOf(log: ReadableLog, kernel: string): Promise<string> {
+  const options = { direction: 'forwards', maxCount: 1 } as const;
+  for await (const [first] of log.readStream(controlStream(kernel), options)) {
+    const decoded = first && controlCodec.decode(first);
+    if (decoded?.kind === 'event' && decoded.event.type === 'StoreInitialised') {
+      return decoded.event.data.storeId;
+    }
+  }
+  return '';
+}
+
+function boundText(bound: Bound | undefined): string | undefined {
+  if (bound === undefined) return undefined;
+  return 'position' in bound ? formatPosition(bound.position) : new Date(bound.time).toISOString();
+}
+
+function withoutUndefined(fields: Readonly<Record<string, string | undefined>>): JsonObject {
+  return Object.fromEntries(
+    Object.entries(fields).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
+  );
+}
+
+function privateKeyOf(pem: string): KeyObject {
+  try {
+    const key = createPrivateKey(pem);
+    if (key.asymmetricKeyType === 'ed25519') return key;
+    throw badKey();
+  } catch (cause) {
+    throw cause instanceof TocsinError ? cause : badKey(cause);
+  }
+}
+
+function badKey(cause?: unknown): TocsinError {
+  return new TocsinError('usage', 'invalid_key', 'the signing key is no private Ed25519 key', {
+    hint: 'Make one with: openssl genpkey -algorithm ed25519 -out key.pem',
+    cause,
+  });
+}
+
+function signatureOf(key: KeyObject, manifest: JsonObject): JsonObject {
+  const publicKey = createPublicKey(key).export({ type: 'spki', format: 'pem' }).toString();
+  const value = sign(null, Buffer.from(String(manifest['hash'])), key).toString('base64');
+  return { publicKey, value };
+}

@@ -1,0 +1,85 @@
+// Rebuilding on a real server: the file is the same again, and a projector goes on from it without
+// sending anything twice.
+import { readdirSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { openReadModelReader, sqliteReadModel } from '../../src/adapters/sqlite/read-model.ts';
+import { snapshotOf, type ReadModelSnapshot } from '../../src/adapters/sqlite/read-model-tables.ts';
+import { forgetState, projectedLane, refused, twice, type Lane } from '../support/lane.ts';
+
+function stateOf({ cli }: Lane): ReadModelSnapshot {
+  using reader = openReadModelReader(cli.path('var/state.db'));
+  return snapshotOf(reader);
+}
+
+const rebuild = (lane: Lane, ...more: readonly string[]) =>
+  lane.cli.json(['audit', 'rebuild', '--nats', lane.nats.url, ...more]);
+
+async function goesOn(lane: Lane): Promise<void> {
+  await lane.raise(4, 5);
+  expect(await lane.project()).toMatchObject({ code: 0, document: { published: 2 } });
+  expect(await lane.users()).toEqual(twice(1, 5));
+  expect(await lane.cli.json(['audit', 'verify', '--nats', lane.nats.url])).toMatchObject({
+    code: 0,
+    document: { published: 5, mismatches: [], messages: { compared: 10 } },
+  });
+}
+
+test(
+  'a rebuilt read model is the same, and the projector goes on from it',
+  { timeout: 120_000 },
+  async () => {
+    await using lane = await projectedLane();
+    const before = stateOf(lane);
+    // Somebody spoils it: rebuilding takes nothing from it but how far it was.
+    const { DatabaseSync } = await import('node:sqlite');
+    {
+      using db = new DatabaseSync(lane.cli.path('var/state.db'));
+      db.exec("UPDATE verdicts SET reason = 'spoilt'; DELETE FROM notices");
+    }
+    expect(stateOf(lane)).not.toEqual(before);
+    expect(await rebuild(lane)).toMatchObject({
+      code: 0,
+      document: { published: 3, outputSequence: '6' },
+    });
+    expect(stateOf(lane)).toEqual(before);
+    expect(readdirSync(lane.cli.path('var')).filter((name) => name.includes('rebuild'))).toEqual(
+      [],
+    );
+    expect(await lane.project()).toMatchObject({ document: { events: 0, published: 0 } });
+    await goesOn(lane);
+  },
+);
+
+test(
+  'without the old file, it is built up to the stream’s last message',
+  { timeout: 120_000 },
+  async () => {
+    await using lane = await projectedLane();
+    await lane.raise(4, 4);
+    forgetState(lane);
+    expect(await rebuild(lane)).toMatchObject({
+      code: 0,
+      document: { published: 3, outputSequence: '6' },
+    });
+    expect(await lane.project()).toMatchObject({ code: 0, document: { published: 1 } });
+    expect(await lane.users()).toEqual(twice(1, 4));
+  },
+);
+
+test(
+  'it is refused while a projector has the file, and where nothing was sent',
+  { timeout: 120_000 },
+  async () => {
+    await using lane = await projectedLane();
+    {
+      using _owner = sqliteReadModel({ file: lane.cli.path('var/state.db') });
+      refused(await rebuild(lane), 'read_model_in_use', /standby/);
+    }
+    await lane.raise(9, 9);
+    const late = await rebuild(lane, '--to', '9999999999/9999999999');
+    expect(late).toMatchObject({ code: 2, document: { error: { code: 'cut_too_late' } } });
+    const other = await rebuild(lane, '--stream', 'OTHER');
+    refused(other, 'output_replaced', /--stream/);
+    expect(await lane.project()).toMatchObject({ code: 0, document: { published: 1 } });
+  },
+);

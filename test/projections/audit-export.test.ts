@@ -1,0 +1,199 @@
+// Exports: the verifier needs the file alone, and finds whatever was done to it.
+import { generateKeyPairSync } from 'node:crypto';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { exportLines, type ExportOptions } from '../../src/projections/audit/export/export.ts';
+import {
+  redactExport,
+  verifyExport,
+  type ExportReport,
+} from '../../src/projections/audit/export/verify-export.ts';
+import { triggerStreamOf, appendRaw, metadata } from '../support/log-edits.ts';
+import { anInput, eventsOf, makeWorld, raised, START, type World } from '../support/world.ts';
+
+async function smallWorld(): Promise<World> {
+  const world = await makeWorld();
+  for (const n of [1, 2])
+    await raised(world.kernel, anInput(n, { payload: { note: 'private 7' } }));
+  await raised(world.kernel, anInput(3, { userId: 2, payload: { note: 'line\u2028end' } }));
+  return world;
+}
+
+async function exported({ store }: World, more: Partial<ExportOptions> = {}): Promise<string[]> {
+  let salts = 0;
+  return collect(
+    exportLines({ log: store, kernel: 'tocsin', salt: () => `salt-${(salts += 1)}`, ...more }),
+  );
+}
+
+async function collect(lines: AsyncIterable<string>): Promise<string[]> {
+  const found: string[] = [];
+  for await (const line of lines) found.push(line);
+  return found;
+}
+
+async function* each(lines: readonly string[]): AsyncGenerator<string> {
+  await Promise.resolve();
+  yield* lines;
+}
+
+const report = (lines: readonly string[], publicKey?: string): Promise<ExportReport> =>
+  verifyExport(each(lines), { publicKey });
+
+const codes = ({ faults }: ExportReport): readonly string[] => faults.map(({ code }) => code);
+
+function keyPair() {
+  const pair = generateKeyPairSync('ed25519');
+  return {
+    privateKey: pair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    publicKey: pair.publicKey.export({ type: 'spki', format: 'pem' }).toString(),
+  };
+}
+
+test('an export holds every event, and is whole', async () => {
+  const world = await smallWorld();
+  const events = await eventsOf(world.store);
+  const lines = await exported(world);
+  expect(lines).toHaveLength(events.length + 2);
+  expect(await report(lines)).toMatchObject({
+    events: events.length,
+    redacted: 0,
+    faults: [],
+    signature: 'none',
+    header: { kernel: 'tocsin', storeId: world.kernel.storeId, filter: {} },
+    manifest: { events: events.length, types: { TriggerRaised: 3, NotificationRequested: 3 } },
+  });
+});
+
+test('an export of nothing is whole too', async () => {
+  const world = await makeWorld();
+  const lines = await exported(world, { to: { time: 0 } });
+  expect(await report(lines)).toMatchObject({ faults: [], manifest: { events: 0 } });
+});
+
+test('bytes that are no JSON, and texts with any character, are kept', async () => {
+  const world = await smallWorld();
+  await appendRaw(world.store, triggerStreamOf('odd'), {
+    type: 'Odd',
+    data: { text: '\r\n\u2028"\\ ✓' },
+    metadata: metadata(START),
+  });
+  expect(codes(await report(await exported(world)))).toEqual([]);
+});
+
+const CHANGES: readonly (readonly [
+  what: string,
+  code: string,
+  change: (lines: string[]) => string[],
+])[] = [
+  [
+    'a changed event',
+    'line_changed',
+    (lines) => lines.with(4, lines[4]?.replace('"1"', '"9"') ?? ''),
+  ],
+  ['a space', 'line_changed', (lines) => lines.with(4, `${lines[4] ?? ''} `)],
+  ['a carriage return', 'line_changed', (lines) => lines.with(4, `${lines[4] ?? ''}\r`)],
+  ['a missing line', 'line_missing', (lines) => lines.toSpliced(4, 1)],
+  ['several missing lines', 'line_missing', (lines) => lines.toSpliced(4, 3)],
+  ['a repeated line', 'line_added', (lines) => lines.toSpliced(4, 0, lines[4] ?? '')],
+  [
+    'a moved line',
+    'line_moved',
+    (lines) => [...lines.slice(0, 4), ...lines.slice(5, 8), lines[4] ?? '', ...lines.slice(8)],
+  ],
+  ['garbage', 'not_a_line', (lines) => lines.toSpliced(4, 0, '{"n":1}')],
+  ['an empty line', 'not_a_line', (lines) => [...lines, '']],
+  ['a line after the manifest', 'line_added', (lines) => [...lines, lines[4] ?? '']],
+  ['a missing header', 'header_missing', (lines) => lines.slice(1)],
+  ['a missing manifest', 'manifest_missing', (lines) => lines.slice(0, -1)],
+  [
+    'a changed personal part',
+    'personal_changed',
+    (lines) => lines.map((line) => line.replaceAll('private 7', 'private 8')),
+  ],
+];
+
+test.each(CHANGES)('%s is found: %s', async (_what, code, change) => {
+  const lines = await exported(await smallWorld());
+  expect(codes(await report(change(lines)))).toContain(code);
+});
+
+test('a line that was made anew, hash and all, breaks the chain', async () => {
+  const world = await smallWorld();
+  const lines = await exported(world);
+  const other = await exported(world, { kernel: 'tocsin', user: '1' });
+  // The other export's line 4 is whole in itself, but of another chain.
+  expect(codes(await report(lines.with(4, other[4] ?? '')))).toContain('chain_broken');
+});
+
+test('whatever is done to one place of the file is found', async () => {
+  const text = (await exported(await smallWorld())).join('\n');
+  await fc.assert(
+    fc.asyncProperty(fc.nat(text.length - 1), fc.string({ maxLength: 3 }), async (at, put) => {
+      const spoilt = `${text.slice(0, at)}${put}${text.slice(at + 1)}`;
+      fc.pre(spoilt !== text);
+      expect((await report(spoilt.split('\n'))).faultCount).toBeGreaterThan(0);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('personal parts can be left out or taken out, and the chain stays', async () => {
+  const world = await smallWorld();
+  const lines = await exported(world);
+  const whole = await report(lines);
+  const without = await collect(redactExport(each(lines)));
+  expect(without.join()).not.toContain('private');
+  expect(await report(without)).toMatchObject({ faults: [], redacted: 9, root: whole.root });
+  expect(await exported(world, { redact: true })).toEqual(without);
+  const onlyOne = await collect(redactExport(each(lines), { user: '2' }));
+  expect(onlyOne.join()).toContain('private 7');
+  expect(onlyOne.join()).not.toContain('end');
+  expect(await report(onlyOne)).toMatchObject({ faults: [], redacted: 3, root: whole.root });
+  await expect(collect(redactExport(each(['x'])))).rejects.toMatchObject({
+    code: 'not_an_export',
+  });
+});
+
+test('a personal part cannot be guessed from what stays', async () => {
+  const world = await smallWorld();
+  const [a, b] = [
+    await exported(world, { redact: true }),
+    await exported(world, { redact: true, salt: () => 'other' }),
+  ];
+  expect(a[3]).not.toBe(b[3]);
+});
+
+test('a signature is checked with the key in the file, or the key that is given', async () => {
+  const world = await smallWorld();
+  const [own, other] = [keyPair(), keyPair()];
+  const lines = await exported(world, { signingKey: own.privateKey });
+  const signed = await report(lines);
+  expect(signed).toMatchObject({ faults: [], signature: 'valid' });
+  expect(await report(lines, own.publicKey)).toEqual(signed);
+  expect(codes(await report(lines, other.publicKey))).toEqual(['signature_wrong']);
+  expect(codes(await report(await exported(world), own.publicKey))).toEqual(['signature_wrong']);
+  const without = await collect(redactExport(each(lines)));
+  expect(await report(without, own.publicKey)).toMatchObject({ faults: [], signature: 'valid' });
+});
+
+test('keys that are none are refused', async () => {
+  const world = await smallWorld();
+  await expect(exported(world, { signingKey: 'x' })).rejects.toMatchObject({ code: 'invalid_key' });
+  await expect(report([], 'x')).rejects.toMatchObject({ code: 'invalid_key' });
+});
+
+test('an export of one user has that user’s streams and the control events', async () => {
+  const world = await smallWorld();
+  const lines = await exported(world, { user: '2' });
+  const { manifest, header } = await report(lines);
+  expect(header?.filter).toEqual({ user: '2' });
+  expect(manifest?.types).toEqual({
+    StoreInitialised: 1,
+    RulesetActivated: 1,
+    TriggerRaised: 1,
+    PreviewOffered: 1,
+    NotificationRequested: 1,
+  });
+  expect(await exported(world, { type: 'unfinished_feedback' })).toHaveLength(4);
+});
