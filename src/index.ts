@@ -101,8 +101,35 @@ export type {
 export type { DeliveryStatus } from './domain/notification/state.ts';
 
 // The audit: the same answers again, from the log alone.
+export { createAudit } from './kernel/create-audit.ts';
+export type { Audit, AuditExportOptions, AuditOptions } from './kernel/create-audit.ts';
 export { replay } from './projections/audit/replay.ts';
-export type { ReadableLog, ReplayResult } from './projections/audit/replay.ts';
+export type { ReplayFilter, ReplayOptions, ReplayResult } from './projections/audit/replay.ts';
+export type { Bound } from './projections/audit/events.ts';
+export type {
+  MessageReader,
+  ReadableLog,
+  ReadModelView,
+  VerdictLookup,
+} from './projections/audit/ports.ts';
+export type { VerifyOptions, VerifyResult } from './projections/audit/verify/verify.ts';
+export type { Mismatch, MismatchCode } from './projections/audit/verify/mismatches.ts';
+export type {
+  AsOf,
+  DecisionView,
+  Explanation,
+  NoticeView,
+  SuppressedView,
+} from './projections/audit/explain/explain.ts';
+export type { RequestView, UserExplanation } from './projections/audit/explain/explain-user.ts';
+export type { StoryLine } from './projections/audit/explain/lines.ts';
+export type { ExportOptions } from './projections/audit/export/export.ts';
+export type { ExportFilter, Manifest } from './projections/audit/export/format.ts';
+export type {
+  ExportFault,
+  ExportFaultCode,
+  ExportReport,
+} from './projections/audit/export/verify-export.ts';
 
 // Where events are stored.
 export { embeddedReader, embeddedStore } from './adapters/eventstore/embedded/store.ts';
@@ -126,6 +153,7 @@ export type {
 
 // Where messages go.
 export { jetStreamOutput } from './adapters/nats/output.ts';
+export { jetStreamReader } from './adapters/nats/reader.ts';
 export type { JetStreamOutputOptions } from './adapters/nats/output.ts';
 export type { NatsConnectionOptions, NatsCredentials, NatsTls } from './adapters/nats/options.ts';
 export { OutputError } from './projections/ports.ts';
@@ -139,11 +167,20 @@ export type {
 } from './projections/ports.ts';
 
 // Where verdicts are kept.
-export { sqliteReadModel, temporaryReadModel } from './adapters/sqlite/read-model.ts';
-export type { SqliteReadModel, SqliteReadModelOptions } from './adapters/sqlite/read-model.ts';
+export {
+  openReadModelReader,
+  sqliteReadModel,
+  temporaryReadModel,
+} from './adapters/sqlite/read-model.ts';
+export type {
+  SqliteReadModel,
+  SqliteReadModelOptions,
+  SqliteReadModelReader,
+} from './adapters/sqlite/read-model.ts';
 export type { ReadModelTables } from './adapters/sqlite/read-model-tables.ts';
 export type {
   Checkpoint,
+  ControlRow,
   Counts,
   EventRef,
   Notice,

@@ -1,0 +1,115 @@
+// The audit for those who embed: all of it on a log, a read model and a stream that it can only read.
+// There is no publisher and no sender in these types.
+import { randomBytes } from 'node:crypto';
+import { TocsinError } from '../domain/core/errors.ts';
+import { DEFAULT_KERNEL_NAME } from '../domain/core/ids.ts';
+import type { Instant } from '../domain/core/instants.ts';
+import { explain, type Explanation } from '../projections/audit/explain/explain.ts';
+import { explainUser, type UserExplanation } from '../projections/audit/explain/explain-user.ts';
+import { exportLines, type ExportOptions } from '../projections/audit/export/export.ts';
+import type { Manifest } from '../projections/audit/export/format.ts';
+import {
+  redactExport,
+  verifyExport,
+  type ExportReport,
+} from '../projections/audit/export/verify-export.ts';
+import type {
+  MessageReader,
+  ReadableLog,
+  ReadModelView,
+  VerdictLookup,
+} from '../projections/audit/ports.ts';
+import { replay, type ReplayOptions, type ReplayResult } from '../projections/audit/replay.ts';
+import {
+  verify,
+  type VerifyOptions,
+  type VerifyResult,
+} from '../projections/audit/verify/verify.ts';
+
+/** What an audit is made of. The caller closes what it hands in. */
+export type AuditOptions = {
+  /** The log, for reading: an `embeddedReader`, or any event store. */
+  readonly log: ReadableLog;
+  /** Makes a place for what a fold must find again; `temporaryReadModel` keeps memory constant. */
+  readonly scratch: () => VerifyOptions['scratch'];
+  /** The projector's read model, one committed state of it; `verify` and `explain` need it. */
+  readonly state?: ReadModelView & VerdictLookup;
+  /** The output stream; `verify` needs it. */
+  readonly messages?: MessageReader;
+  /** The kernel's name. Default `tocsin`. */
+  readonly name?: string;
+  /** As the projector has them; `verify` makes messages with them. Default empty, and `/tocsin`. */
+  readonly subjectRoot?: string;
+  readonly source?: string;
+};
+
+/** What an export takes besides the log. */
+export type AuditExportOptions = Omit<ExportOptions, 'log' | 'kernel' | 'salt'> &
+  Partial<Pick<ExportOptions, 'salt'>>;
+
+export interface Audit {
+  /** Every verdict again, from the log alone. */
+  replay(options?: Omit<ReplayOptions, 'selected' | 'keep'>): Promise<ReplayResult>;
+  /** Log, read model, stream and delivery records against each other, at the read model's checkpoint. */
+  verify(options?: Pick<VerifyOptions, 'progress'>): Promise<VerifyResult>;
+  /**
+   * Why a trigger led to a notification, or did not. @param id a trigger's, a preview's or a notification's
+   * @param at also as of this instant
+   */
+  explain(id: string, at?: Instant): Promise<Explanation>;
+  /** What a user was told, and not told, up to an instant. */
+  explainUser(user: string, at: Instant): Promise<UserExplanation>;
+  /** The log as lines that prove each other, without line ends; returns the manifest. */
+  export(options?: AuditExportOptions): AsyncGenerator<string, Manifest, undefined>;
+  /** Checks an export with nothing but its lines. */
+  verifyExport(
+    lines: AsyncIterable<string>,
+    options?: { readonly publicKey?: string },
+  ): Promise<ExportReport>;
+  /** The same export without personal parts, of one user or of all; it still verifies. */
+  redactExport(
+    lines: AsyncIterable<string>,
+    options?: { readonly user?: string },
+  ): AsyncGenerator<string, void, undefined>;
+}
+
+/**
+ * Opens an audit. Nothing is read before one of its methods is called.
+ *
+ * Its methods throw TocsinError: `usage` where a part is missing or an id leads nowhere, `unavailable`
+ * for outages, `refused` where the log needs another version of Tocsin.
+ */
+export function createAudit(options: AuditOptions): Audit {
+  const { log, scratch, state, messages, name: kernel = DEFAULT_KERNEL_NAME } = options;
+  const names = { subjectRoot: options.subjectRoot ?? '', source: options.source ?? '/tocsin' };
+  const explaining = () => ({ log, kernel, verdicts: needed('state', state) });
+  return {
+    async replay(replayOptions = {}) {
+      using kept = scratch();
+      using selected = scratch();
+      return await replay(log, kept, kernel, { ...replayOptions, keep: 'notices', selected });
+    },
+    async verify(verifyOptions = {}) {
+      const view = needed('state', state);
+      const output = needed('messages', messages);
+      using kept = scratch();
+      return await verify({ log, kernel, view, output, scratch: kept, names, ...verifyOptions });
+    },
+    explain: async (id, at) => explain(explaining(), id, at),
+    explainUser: async (user, at) => explainUser(explaining(), user, at),
+    export: (exportOptions = {}) => exportLines({ salt, ...exportOptions, log, kernel }),
+    verifyExport,
+    redactExport,
+  };
+}
+
+function salt(): string {
+  return randomBytes(16).toString('base64url');
+}
+
+function needed<T>(what: 'state' | 'messages', part: T | undefined): T {
+  if (part !== undefined) return part;
+  throw new TocsinError('usage', 'audit_incomplete', `this needs the option "${what}"`, {
+    hint: 'Hand it to createAudit: state is a read model opened for reading, messages a jetStreamReader.',
+  });
+}
