@@ -29,6 +29,7 @@ export const targets = {
   torture: tool(['test/harness/run-torture.ts'], { natsServer: true }),
   check: tool(['scripts/check.mjs']),
   api: tool(['scripts/api-report.mjs', '--write']),
+  acceptance: tool(['scripts/acceptance.mjs'], { natsServer: true }),
   build: tool(['scripts/build.mjs']),
   format: {
     ...prettier,

@@ -1,0 +1,105 @@
+// Acceptance: triggers, and what is raised again.
+import { expect, test } from 'vitest';
+import { decideEvaluated } from '../../src/domain/trigger/evaluate.ts';
+import { until } from '../support/until.ts';
+import { aBlock, aTask, feedback, MORNING, onBothStores, urgent } from './acceptance.support.ts';
+
+onBothStores((make) => {
+  test('acceptance 11: a trigger with a mock time says so in the log and in its message', async () => {
+    const world = await make();
+    const mockNow = '2026-05-01T12:00:00+08:00';
+    await world.kernel.raise(urgent('7', { mockNow }));
+    const [raised] = await world.triggerEvents();
+    expect(raised?.data).toMatchObject({ mockNow: '2026-05-01T04:00:00.000Z' });
+    expect(await world.messages()).toEqual(['active_schedule.triggered']);
+  });
+
+  test('acceptance 14: the same idempotency key twice is one trigger, and the second answer says that it is a duplicate', async () => {
+    const world = await make();
+    const input = urgent('7', { idempotencyKey: 'k-1' });
+    const first = await world.kernel.raise(input);
+    const second = await world.kernel.raise(input);
+    expect(first).toMatchObject({ outcome: 'raised', duplicate: false });
+    expect(second).toMatchObject({
+      outcome: 'duplicate',
+      duplicate: true,
+      triggerId: 'triggerId' in first && first.triggerId,
+    });
+    expect(await world.types()).toEqual(['TriggerRaised']);
+  });
+
+  test('acceptance 15: the same feedback is the same trigger for ever, and another one is another', async () => {
+    const world = await make();
+    world.blocks.set('5', aBlock('5', MORNING - 7_200_000, { taskId: '7' }));
+    const first = await world.evaluated(feedback('5', { feedbackId: 'fb-1' }));
+    world.time.advance(5 * 3_600_000);
+    const again = await world.kernel.raise(feedback('5', { feedbackId: 'fb-1' }));
+    expect(again).toMatchObject({ outcome: 'duplicate', triggerId: first });
+    const other = await world.kernel.raise(feedback('5', { feedbackId: 'fb-2' }));
+    expect(other).toMatchObject({ outcome: 'raised' });
+    expect('triggerId' in other && other.triggerId).not.toBe(first);
+  });
+
+  test('acceptance 16: what cannot be understood is refused with a readable reason before anything is stored (mends W2, W18)', async () => {
+    const world = await make();
+    const payload = { a: 'x'.repeat(40_000) };
+    expect(await world.kernel.raise(urgent('7', { payload }))).toMatchObject({
+      outcome: 'rejected',
+      message: expect.stringMatching(/payload is larger than \d+ bytes/) as string,
+      issues: [{ field: 'payload' }],
+    });
+    expect(await world.kernel.raise(feedback('0', { targetId: 0 }))).toMatchObject({
+      outcome: 'rejected',
+      issues: [{ field: 'targetId' }],
+    });
+    expect(await world.triggerEvents()).toEqual([]);
+    // What nobody can evaluate ends, and says why.
+    const triggerId = await world.evaluated(urgent('7', { targetType: 'task_item' }));
+    expect(await world.kernel.trigger(triggerId)).toMatchObject({
+      status: 'rejected',
+      reason: expect.stringContaining('task_item') as string,
+    });
+  });
+
+  test('acceptance 45: when the preview cannot be written the trigger fails, nobody is told, and it is tried again', async () => {
+    const world = await make();
+    world.tasks.set('7', aTask('7'));
+    const result = await world.kernel.raise(urgent('7'));
+    const triggerId = 'triggerId' in result ? result.triggerId : '';
+    const broken = world.worker({
+      evaluate: () => Promise.resolve({ outcome: 'offer', kind: 'reminder', baseVersion: '' }),
+    });
+    await until('it failed', async () => (await world.types()).length === 2);
+    await broken[Symbol.asyncDispose]();
+    expect(await world.types()).toEqual(['TriggerRaised', 'TriggerEvaluationFailed']);
+    expect(await world.messages()).toEqual(['active_schedule.triggered']);
+    await using _mended = world.worker();
+    world.time.advance(1_000);
+    await until('it is offered', async () => (await world.types()).length === 4);
+    expect(await world.kernel.trigger(triggerId)).toMatchObject({ status: 'offered' });
+  });
+
+  test('acceptance 48: a trigger that is handled twice moves its state once', async () => {
+    const world = await make();
+    world.tasks.set('7', aTask('7'));
+    await world.evaluated(urgent('7'));
+    const after = await world.types();
+    // Another worker, with an empty index, gets everything again; so does a decider that comes late.
+    await using _other = world.worker({ file: 'other' });
+    await using _third = world.worker({ file: 'third' });
+    const marker = await world.evaluated(urgent('8'));
+    expect(marker).toBeDefined();
+    expect((await world.types()).slice(0, 3)).toEqual(after);
+    expect(await world.types()).toHaveLength(6);
+    const state = { occurrences: [] };
+    const offer = { outcome: 'close', reason: 'no' } as const;
+    const command = {
+      occurrence: 1,
+      evaluation: offer,
+      stream: 's',
+      definition: { link: () => '/' },
+      texts: { summaries: {}, fallback: '', seeHere: '', found: {} },
+    };
+    expect(decideEvaluated(state, command, { recordedAt: 0 })).toEqual([]);
+  });
+});
