@@ -1,6 +1,7 @@
 // Acceptance: triggers, and what is raised again.
 import { expect, test } from 'vitest';
 import { decideEvaluated } from '../../src/domain/trigger/evaluate.ts';
+import { TEXTS } from '../../src/domain/texts.ts';
 import { until } from '../support/until.ts';
 import { aBlock, aTask, feedback, MORNING, onBothStores, urgent } from './acceptance.support.ts';
 
@@ -98,7 +99,7 @@ onBothStores((make) => {
       evaluation: offer,
       stream: 's',
       definition: { link: () => '/' },
-      texts: { summaries: {}, fallback: '', seeHere: '', found: {} },
+      texts: TEXTS.en,
     };
     expect(decideEvaluated(state, command, { recordedAt: 0 })).toEqual([]);
   });

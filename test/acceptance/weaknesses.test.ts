@@ -1,0 +1,224 @@
+// The weaknesses of the existing system that triggers, evaluation and previews mend. Each test states
+// what must hold, and shows that it does not hold any more under the old rule, planted in its place.
+import { expect, test } from 'vitest';
+import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
+import { eventId } from '../../src/domain/core/ids.ts';
+import { formatInstantSeconds, parseInstant } from '../../src/domain/core/instants.ts';
+import { ok } from '../../src/domain/core/result.ts';
+import { actionFor, type IssueCode } from '../../src/domain/evaluation/observe.ts';
+import type { EventStore } from '../../src/domain/ports/event-store.ts';
+import { decideConfirm, type ConfirmPreview } from '../../src/domain/preview/confirm.ts';
+import {
+  parseRaise,
+  type RaiseInput,
+  type RaiseRequest,
+} from '../../src/domain/trigger/commands.ts';
+import { defineTrigger } from '../../src/domain/trigger/definitions.ts';
+import { decideEvaluated, decideEvaluationFailed } from '../../src/domain/trigger/evaluate.ts';
+import type { TriggerEvent } from '../../src/domain/trigger/events.ts';
+import {
+  evolveTrigger,
+  initialTrigger,
+  type TriggerState,
+} from '../../src/domain/trigger/state.ts';
+import { scopeOf } from '../../src/domain/trigger/stream.ts';
+import { TEXTS } from '../../src/domain/texts.ts';
+import { openKernel } from '../../src/kernel/open-kernel.ts';
+import { aCandidate } from '../support/later.ts';
+import { anInput, eventsOf } from '../support/world.ts';
+
+/** `check` passes for our rule and fails for the planted one: so it is the rule that it looks at. */
+async function mended<R>(
+  check: (rule: R) => void | Promise<void>,
+  rules: { readonly ours: R; readonly planted: R },
+): Promise<void> {
+  await check(rules.ours);
+  const planted = async (): Promise<void> => check(rules.planted);
+  await expect(planted()).rejects.toThrow(/expected/);
+}
+
+const STREAM = 'tocsin.trigger-92-626ea8e6-43a5-5e3a-bc19-cb2c85142695';
+const AT = Date.UTC(2026, 3, 30, 2);
+const id = { triggerId: 'ast_1', occurrence: 1 };
+const definition = defineTrigger({ type: 'important_urgent_task' });
+
+function request(more: Partial<RaiseInput> = {}): RaiseRequest {
+  const parsed = parseRaise(anInput(7, more), { now: AT, traceId: 't' });
+  if (!parsed.ok) throw new Error(parsed.error.message);
+  return parsed.value;
+}
+
+function stateOf(...events: readonly TriggerEvent[]): TriggerState {
+  return events.reduce(evolveTrigger, initialTrigger);
+}
+
+const raised: TriggerEvent = {
+  type: 'TriggerRaised',
+  data: { ...id, ...request(), dedupeKey: 'k', personal: {} },
+};
+
+const offered: TriggerEvent = {
+  type: 'PreviewOffered',
+  data: {
+    ...id,
+    previewId: 'asp_1',
+    userId: '1',
+    kind: 'proposal',
+    offeredAt: AT,
+    expiresAt: AT + 3_600_000,
+    personal: { summary: '', candidates: [aCandidate()] },
+  },
+};
+
+test('W2: what a crash leaves of a raise is all of it or nothing', async () => {
+  await mended<(store: EventStore) => EventStore>(
+    async (written) => {
+      const store = memoryStore();
+      await openKernel({ store });
+      const kernel = await openKernel({ store: written(store) });
+      await kernel.raise(anInput(1)).catch(() => undefined);
+      const types = (await eventsOf(store)).map(({ type }) => type).slice(2);
+      expect([0, 3]).toContain(types.length);
+    },
+    {
+      ours: (store) => store,
+      // A row, then its message, in two writes; the process dies between them.
+      planted: (store) => ({
+        ...store,
+        async append(stream, expected, events) {
+          await store.append(stream, expected, events.slice(0, 1));
+          throw new Error('killed');
+        },
+      }),
+    },
+  );
+});
+
+test('W6: one instant has one dedupe key, whatever zone it is written in', async () => {
+  const texts = ['2026-04-30T10:00:00+08:00', '2026-04-30T02:00:00Z', '2026-04-30T07:45:00+05:45'];
+  await mended<(text: string) => string>(
+    (keyOf) => {
+      expect(new Set(texts.map(keyOf)).size).toBe(1);
+    },
+    {
+      ours: (requestedAt) => scopeOf(definition, request({ requestedAt })).dedupeKey,
+      // The window's start, rendered in the zone that the value came with.
+      planted: (text) => {
+        const instant = parseInstant(text);
+        return `${formatInstantSeconds(instant.ok ? instant.value : 0)}${text.slice(19)}`;
+      },
+    },
+  );
+});
+
+const yes: ConfirmPreview = {
+  userId: '1',
+  previewId: 'asp_1',
+  occurrence: 1,
+  key: 'k',
+  request: ok({ candidateId: 'add:1', editedChanges: [], idempotencyKey: 'k' }),
+  requestHash: 'a'.repeat(64),
+  applyId: 'asap_1',
+  hasPort: true,
+};
+
+function afterConfirm(command: ConfirmPreview): TriggerState {
+  const first = decideConfirm(stateOf(raised, offered), command, { recordedAt: AT });
+  if (!first.ok) throw new Error(first.error.message);
+  return stateOf(raised, offered, ...first.value.events);
+}
+
+test('W16: a key that was used for one request is refused for another', async () => {
+  await mended<(body: string) => string>(
+    (hashOf) => {
+      const command = { ...yes, requestHash: hashOf('first') };
+      const other = { ...command, requestHash: hashOf('other') };
+      expect(decideConfirm(afterConfirm(command), other, { recordedAt: AT })).toMatchObject({
+        ok: false,
+        error: { code: 'idempotency_conflict' },
+      });
+    },
+    // The old rule did not look at the content.
+    { ours: (body) => body.padEnd(64, '0'), planted: () => 'same'.padEnd(64, '0') },
+  );
+});
+
+test('W17: a failure that comes late never undoes what another worker has decided', async () => {
+  const failed = { occurrence: 1, attempt: 1, code: 'worker_failed' };
+  await mended<(state: TriggerState) => readonly TriggerEvent[]>(
+    (late) => {
+      expect(late(stateOf(raised, offered))).toEqual([]);
+    },
+    {
+      ours: (state) => decideEvaluationFailed(state, failed, { recordedAt: AT }),
+      // Written without looking at what is there.
+      planted: () => decideEvaluationFailed(stateOf(raised), failed, { recordedAt: AT }),
+    },
+  );
+});
+
+test('W18: what could not be dealt with is told, and says what kind of thing it is', async () => {
+  const open: readonly IssueCode[] = [
+    'no_valid_time_window',
+    'feedback_target_unknown',
+    'no_free_slot',
+    'capacity_insufficient',
+    'no_contiguous_slots',
+    'nothing_to_make_up',
+  ];
+  await mended<(issue: IssueCode) => string>(
+    (rule) => {
+      for (const issue of open) expect(['question', 'reminder']).toContain(rule(issue));
+    },
+    {
+      ours: actionFor,
+      // Without a candidate the trigger was closed, though the decision was to tell.
+      planted: (issue) => (issue === 'no_contiguous_slots' ? 'close' : actionFor(issue)),
+    },
+  );
+});
+
+test('W23: a trigger in mock time never takes the place of a real one', async () => {
+  await mended<(request: RaiseRequest) => string>(
+    (keyOf) => {
+      const mock = request({ mockNow: '2026-04-30T02:00:00Z' });
+      expect(keyOf(mock)).not.toBe(keyOf(request({ requestedAt: '2026-04-30T02:00:00Z' })));
+    },
+    {
+      ours: (one) => scopeOf(definition, one).key,
+      planted: ({ mockNow, ...one }) =>
+        scopeOf(definition, { ...one, requestedAt: mockNow ?? one.requestedAt }).key,
+    },
+  );
+});
+
+test('W25: a second yes while the first is applied starts nothing and re-opens nothing', async () => {
+  const second = { ...yes, key: 'k2', applyId: 'asap_2', requestHash: 'b'.repeat(64) };
+  await mended<(state: TriggerState) => TriggerState>(
+    (seen) => {
+      const decision = decideConfirm(seen(afterConfirm(yes)), second, { recordedAt: AT + 1 });
+      expect(decision).toMatchObject({ ok: false, error: { code: 'apply_in_progress' } });
+    },
+    {
+      ours: (state) => state,
+      // The state of an apply was one field, and the next yes overwrote it.
+      planted: () => stateOf(raised, offered),
+    },
+  );
+});
+
+test('W26: every event has an id of its own', async () => {
+  await mended<(command: string, index: number) => string>(
+    (idOf) => {
+      const evaluation = { outcome: 'offer', kind: 'reminder' } as const;
+      const command = { occurrence: 1, evaluation, definition, stream: STREAM, texts: TEXTS.en };
+      const events = decideEvaluated(stateOf(raised), command, { recordedAt: AT });
+      expect(new Set(events.map((_event, index) => idOf('c', index))).size).toBe(2);
+    },
+    {
+      ours: (command, index) => eventId(command, STREAM, index),
+      // The aggregate's id.
+      planted: () => 'asp_1',
+    },
+  );
+});
