@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { TocsinError } from '../domain/core/errors.ts';
+import { DEFAULT_FRONTEND_URL } from '../domain/notification/message.ts';
 import type { NatsConnectionOptions } from '../adapters/nats/options.ts';
 import { readRunFile } from './run-file.ts';
 
@@ -17,6 +18,15 @@ export const SETTINGS = {
   subjectRoot: ['TOCSIN_SUBJECT_ROOT', 'put before every subject, such as acme. (default empty)'],
   source: ['TOCSIN_SOURCE', 'the CloudEvents source (default /tocsin)'],
   http: ['TOCSIN_HTTP', 'HOST:PORT of health and metrics (default 127.0.0.1, any free port)'],
+  worker: [
+    'TOCSIN_WORKER',
+    'the worker’s folder: what waits, and the list of deliveries (default var/worker)',
+  ],
+  frontend: ['TOCSIN_FRONTEND', 'what links in notifications begin with: https://HOST[/PATH]'],
+  delivery: [
+    'TOCSIN_DELIVERY',
+    'on, or off: everything is recorded and nothing is sent (default on)',
+  ],
   logLevel: ['TOCSIN_LOG_LEVEL', 'debug, info, warn or error'],
   natsUser: ['TOCSIN_NATS_USER', 'user of the NATS server'],
   natsCreds: ['TOCSIN_NATS_CREDS', 'a .creds file for the NATS server'],
@@ -47,6 +57,9 @@ export type Config = {
   readonly subjectRoot: string;
   readonly source: string;
   readonly http: { readonly host: string; readonly port: number };
+  readonly worker: string;
+  readonly frontend: string;
+  readonly delivery: 'on' | 'off';
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
   /** Replicas of a JetStream stream that we make. */
   readonly natsReplicas: number;
@@ -98,6 +111,9 @@ export function loadConfig(
     subjectRoot: said('subjectRoot') ?? '',
     source: said('source') ?? '/tocsin',
     http: parseAddress(said('http') ?? '127.0.0.1:0'),
+    worker: resolve(said('worker') ?? 'var/worker'),
+    frontend: parseFrontend(said('frontend')),
+    delivery: parseDelivery(said('delivery') ?? 'on'),
     logLevel: parseLevel(said('logLevel') ?? 'info'),
     natsReplicas: parseReplicas(said('natsReplicas') ?? '1'),
     natsAccess: { credentials, tls: hasTls ? tls : undefined },
@@ -145,6 +161,24 @@ function parseReplicas(text: string): number {
   if (/^[1-5]$/.test(text)) return Number(text);
   throw new TocsinError('usage', 'invalid_nats_replicas', `"${text}" is no number of replicas`, {
     hint: 'Use 1, or 3 or 5 in a cluster of at least as many servers.',
+  });
+}
+
+function parseFrontend(text: string | undefined): string {
+  if (text === undefined) return DEFAULT_FRONTEND_URL;
+  const url = URL.parse(text);
+  if (url !== null && /^https?:$/.test(url.protocol) && url.search === '' && url.hash === '') {
+    return text;
+  }
+  throw new TocsinError('usage', 'invalid_frontend', 'the frontend is not an address of a site', {
+    hint: 'Use https://HOST or https://HOST/PATH, without a query.',
+  });
+}
+
+function parseDelivery(text: string): Config['delivery'] {
+  if (text === 'on' || text === 'off') return text;
+  throw new TocsinError('usage', 'invalid_delivery', `delivery cannot be "${text}"`, {
+    hint: 'Use on or off.',
   });
 }
 

@@ -17,6 +17,7 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   project: async () => (await import('./commands/project.ts')).projectCommand,
   audit: async () => (await import('./commands/audit.ts')).auditCommand,
   policy: async () => (await import('./commands/policy.ts')).policyCommand,
+  deliveries: async () => (await import('./commands/deliveries.ts')).deliveriesCommand,
   park: async () => (await import('./commands/park.ts')).parkCommand,
   store: async () => (await import('./commands/store.ts')).storeCommand,
   doctor: async () => (await import('./commands/doctor.ts')).doctorCommand,

@@ -15,7 +15,8 @@ import {
 } from '../../src/adapters/memory-output/recording-output.ts';
 import { memoryReadModelStore } from '../../src/adapters/memory-read-model/read-model.ts';
 import { sqliteDeliveryIndex } from '../../src/adapters/sqlite/delivery-index.ts';
-import { messageId, userStream } from '../../src/domain/core/ids.ts';
+import { messageId, parseOccurrenceId, userStream } from '../../src/domain/core/ids.ts';
+import { formatInstant } from '../../src/domain/core/instants.ts';
 import { notificationCodec, type NotificationEvent } from '../../src/domain/notification/events.ts';
 import { notificationStream } from '../../src/domain/notification/stream.ts';
 import type { Delivery } from '../../src/domain/notification/state.ts';
@@ -75,6 +76,8 @@ export type DeliveryWorld = AsyncDisposable & {
   ) => Promise<Delivery>;
   /** The user's channel is there from now on, and its stream says so. */
   readonly configure: (userId: string) => Promise<void>;
+  /** Says in the trigger's stream that its preview has ended. */
+  readonly endPreview: (notice: Notified, ending: string) => Promise<void>;
   /** Moves time to when the record is next due. */
   readonly toNextDue: (notice: Notified) => Promise<void>;
 };
@@ -182,7 +185,6 @@ export async function deliveryWorld(
       const file = join(folder, `deliveries-${files}.db`);
       const list = sqliteDeliveryIndex({ file, storeId: kernel.storeId });
       const processes = deliveryProcesses({
-        store: mortal(store, gate),
         inbox,
         indexes,
         list,
@@ -194,6 +196,7 @@ export async function deliveryWorld(
           ready = true;
         },
         ...more,
+        store: mortal(more.store ?? store, gate),
       });
       const runs = processes.map((process) => process.run(stop.signal));
       const ended = Promise.all(runs).then(() => undefined);
@@ -236,6 +239,21 @@ export async function deliveryWorld(
       const stream = userStream('tocsin', 'channel', userId, `${userId}:feishu`);
       const expected = (await eventsOf(store, stream)).at(-1)?.revision ?? 'no_stream';
       const event = { id: randomUUID(), type: 'ChannelConfigured', data: { userId }, metadata: {} };
+      const { outcome } = await store.append(stream, expected, [event]);
+      if (outcome !== 'appended') throw new Error(outcome);
+    },
+    async endPreview({ triggerId, previewId, userId }, ending) {
+      const stream = parseOccurrenceId('tocsin', triggerId)?.stream ?? '';
+      const expected = (await eventsOf(store, stream)).at(-1)?.revision ?? 'no_stream';
+      const data = { triggerId, occurrence: 1, previewId, userId, ending };
+      const metadata = {
+        schemaVersion: 1,
+        recordedAt: formatInstant(time.now()),
+        correlationId: triggerId,
+        causationId: triggerId,
+        commandId: triggerId,
+      };
+      const event = { id: randomUUID(), type: 'PreviewEnded', data, metadata };
       const { outcome } = await store.append(stream, expected, [event]);
       if (outcome !== 'appended') throw new Error(outcome);
     },

@@ -46,6 +46,7 @@ export function memoryInbox({ source, created }: MemoryInboxOptions): MemoryInbo
       const one = async (message: InboxMessage): Promise<void> => {
         const { sequence } = message;
         inHand.add(sequence);
+        mine.add(sequence);
         let settlement: Settlement | 'failed';
         try {
           settlement = await handle(message);
@@ -55,8 +56,14 @@ export function memoryInbox({ source, created }: MemoryInboxOptions): MemoryInbo
         }
         settled.push({ sequence, settlement });
         if (settlement === 'done' || settlement === 'never') over.add(sequence);
+        mine.delete(sequence);
         inHand.delete(sequence);
       };
+      // Whoever is gone holds nothing: what it had in hand goes to another.
+      const mine = new Set<bigint>();
+      signal.addEventListener('abort', () => {
+        for (const sequence of mine) inHand.delete(sequence);
+      });
       let mayGo = false;
       const under = new Set<Promise<void>>();
       while (!signal.aborted) {

@@ -2,25 +2,37 @@
 import { createReadStream, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { redactConnectionString } from '../../adapters/eventstore/esdb/connection-string.ts';
 import { startNatsServer, stopLeftover } from '../../adapters/nats/server.ts';
 import { redactUrl } from '../../adapters/nats/options.ts';
 import { sqliteReadModel } from '../../adapters/sqlite/read-model.ts';
 import { openKernel, type Kernel } from '../../kernel/open-kernel.ts';
+import type { Worker } from '../../kernel/open-worker.ts';
 import { openProjector } from '../../kernel/open-projector.ts';
 import type { Projector } from '../../projections/runner/projector.ts';
+import { openDelivery } from '../compose-delivery.ts';
 import { isEventStoreDb, openOutput, openStore } from '../compose.ts';
 import type { Config } from '../config.ts';
 import { narrator, type Narrator } from '../narrator.ts';
+import { runTogether } from '../run-together.ts';
 import { removeRunFile, writeRunFile } from '../run-file.ts';
 import { startStoreProcess } from '../store-process.ts';
 import { EXIT, secondsSince, type Terminal } from '../terminal.ts';
 import { execute, NATS_SETTINGS, withCommonOptions, type Context, type Work } from './command.ts';
 import { raiseLines, type RaiseSummary } from './raise-file.ts';
 import { untilAborted } from './raise.ts';
+import { startPart } from './start-part.ts';
 
-type Options = { readonly once?: true; readonly json?: true };
+type Options = {
+  readonly mode: (typeof MODES)[number];
+  readonly once?: true;
+  readonly standby?: true;
+  readonly json?: true;
+};
+
+/** Which parts run in this process. */
+const MODES = ['all', 'worker', 'projector'] as const;
 
 /** Raises in flight; enough to fill group commits. */
 const CONCURRENCY = 64;
@@ -28,21 +40,36 @@ const CONCURRENCY = 64;
 export function startCommand(program: Command): void {
   const command = program
     .command('start')
-    .description('run everything on this machine, in ./var: store, NATS server, projection')
+    .description('run everything on this machine, in ./var, or one part of it beside others')
+    .addOption(
+      new Option('--mode <MODE>', 'all, or only worker (projection, delivery) or projector')
+        .choices(MODES)
+        .default('all'),
+    )
+    .option('--standby', 'worker and projector: publish only when no other one does')
     .option('--once', 'raise the examples, project, print the summary and exit');
-  withCommonOptions(command, ['store', ...NATS_SETTINGS, 'state', 'name', 'source', 'http'])
+  const settings = ['store', ...NATS_SETTINGS, 'state', 'name', 'source', 'http'] as const;
+  withCommonOptions(command, [...settings, 'worker', 'frontend', 'delivery', 'logLevel'])
     .addHelpText(
       'after',
       `
 On the first start it raises examples/triggers.ndjson and shows what happens. It then takes further
 trigger lines on its standard input, until Ctrl-C. A second start goes on where the first stopped.
 
+The other modes start no servers: they use those of a running start, or those that --store and --nats
+name. Two workers on one machine need a --worker and a --state each.
+
 Examples:
   tocsin start
+  tocsin start --mode worker --store esdb://127.0.0.1:2113 --nats nats://127.0.0.1:4222
   tocsin start --once --json
   TOCSIN_NATS=nats://127.0.0.1:4222 tocsin start`,
     )
-    .action((options: Options) => execute(options, start, { useRunFile: false }));
+    .action((options: Options) =>
+      options.mode === 'all'
+        ? execute(options, start, { useRunFile: false })
+        : execute(options, startPart),
+    );
 }
 
 const start: Work<Options> = async (context, options) => {
@@ -72,6 +99,7 @@ const start: Work<Options> = async (context, options) => {
   const running = { context, kernel, projector, story, startedAt };
   if (options.once === true) return await once(running);
   const { serveStatus } = await import('../serve-status.ts');
+  await using delivery = await openDelivery(settled, store, kernel.storeId, story.logger);
   await using status = await serveStatus(projector, config.http);
   writeRunFile({
     pid: process.pid,
@@ -80,7 +108,8 @@ const start: Work<Options> = async (context, options) => {
     http: status.url,
   });
   try {
-    return await live({ ...running, context: { ...context, config: settled } }, status.url);
+    const all = { ...running, context: { ...context, config: settled } };
+    return await live(all, status.url, delivery.worker);
   } finally {
     removeRunFile();
   }
@@ -121,7 +150,7 @@ async function once({ context, kernel, projector, story, startedAt }: Running): 
   return rejected > 0 ? EXIT.partly : EXIT.done;
 }
 
-async function live(running: Running, http: string): Promise<number> {
+async function live(running: Running, http: string, worker: Worker): Promise<number> {
   const { context, kernel, projector, story } = running;
   const { terminal, signal } = context;
   const { store, nats } = context.config;
@@ -130,7 +159,7 @@ async function live(running: Running, http: string): Promise<number> {
   terminal.say('  in a second terminal npm run -s tocsin -- watch');
   terminal.say('                       npm run -s tocsin -- raise --file examples/triggers.ndjson');
   terminal.say('                       npm run -s tocsin -- audit replay');
-  const project = projector.run(signal);
+  const project = runTogether(signal, [(both) => projector.run(both), (both) => worker.run(both)]);
   const examples = await Promise.race([raiseExamples(kernel, story, signal), project]);
   if (examples !== undefined) sayRaised(terminal, examples);
   terminal.say('Type or pipe trigger lines here (NDJSON); Ctrl-C stops.');

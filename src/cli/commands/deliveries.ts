@@ -1,0 +1,137 @@
+// `tocsin deliveries`: what became of notifications, one by one, and sending one again.
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import {
+  DELIVERY_STATUSES,
+  openDeliveryIndexReader,
+} from '../../adapters/sqlite/delivery-index.ts';
+import { TocsinError } from '../../domain/core/errors.ts';
+import { formatInstant } from '../../domain/core/instants.ts';
+import { notificationCodec } from '../../domain/notification/events.ts';
+import type { DeliveryStatus } from '../../domain/notification/state.ts';
+import { recordContext } from '../../kernel/processes/delivery/processes.ts';
+import { tell } from '../../kernel/processes/delivery/record.ts';
+import type { DeliveryRow } from '../../projections/indexes/delivery-index.ts';
+import { deliveriesFile } from '../compose-delivery.ts';
+import { openReader, openStore } from '../compose.ts';
+import type { Config } from '../config.ts';
+import { EXIT } from '../terminal.ts';
+import { execute, withCommonOptions, type Work } from './command.ts';
+
+type ListOptions = {
+  readonly user?: string;
+  readonly status?: DeliveryStatus;
+  readonly before?: number;
+  readonly limit: number;
+  readonly json?: true;
+};
+type OneOptions = { readonly id: string; readonly reason: string; readonly json?: true };
+
+export function deliveriesCommand(program: Command): void {
+  const deliveries = program
+    .command('deliveries')
+    .description('what became of each notification that was let through');
+  withCommonOptions(
+    deliveries
+      .command('list')
+      .description('the deliveries of this worker’s list, the newest first')
+      .option('--user <ID>', 'of this user only')
+      .addOption(new Option('--status <STATUS>', 'in this state only').choices(DELIVERY_STATUSES))
+      .option('--limit <N>', 'at most so many, up to 1,000', integer, 50)
+      .option('--before <NUMBER>', 'only what is before this one in the list', integer),
+    ['worker'],
+  )
+    .addHelpText('after', '\nExample:\n  tocsin deliveries list --status dead --json')
+    .action((options: ListOptions) => execute(options, list));
+  withCommonOptions(deliveries.command('show <ID>').description('one delivery, event by event'), [
+    'store',
+    'worker',
+  ])
+    .addHelpText(
+      'after',
+      '\nExample:\n  tocsin deliveries show 6072f595-6a17-5132-a9b1-daa475c1b68e',
+    )
+    .action((id: string, options: Omit<OneOptions, 'id'>) => execute({ ...options, id }, show));
+  withCommonOptions(
+    deliveries
+      .command('redrive <ID>')
+      .description('send a dead or skipped one again; recorded in the log')
+      .option('--reason <TEXT>', 'why, for the record', 'asked for on the command line'),
+    ['store', 'worker'],
+  )
+    .addHelpText(
+      'after',
+      '\nExample:\n  tocsin deliveries redrive 6072f595-6a17-5132-a9b1-daa475c1b68e --reason "URL repaired"',
+    )
+    .action((id: string, options: Omit<OneOptions, 'id'>) => execute({ ...options, id }, redrive));
+}
+
+const list: Work<ListOptions> = ({ config, terminal }, { user, status, before, limit }) => {
+  using index = openDeliveryIndexReader(deliveriesFile(config));
+  const rows = index.list({ userId: user, status, before, limit });
+  terminal.print({ deliveries: rows.map(documentOf), counts: index.counts() });
+  for (const row of rows) {
+    const { notificationId, userId, status: state, attempts, reason } = row;
+    const why = reason === null ? '' : `  ${reason}`;
+    terminal.say(`${notificationId}  user ${userId}  ${state}  ${attempts} attempts${why}`);
+  }
+  if (rows.length === 0) terminal.say('No deliveries.');
+  return Promise.resolve(EXIT.done);
+};
+
+const show: Work<OneOptions> = async ({ config, terminal }, { id }) => {
+  const row = rowOf(config, id);
+  await using log = await openReader(config);
+  const events: object[] = [];
+  const lines: string[] = [];
+  for await (const page of log.readStream(row.stream, { direction: 'forwards' })) {
+    for (const recorded of page) {
+      const { type, revision, data } = recorded;
+      const decoded = notificationCodec.decode(recorded);
+      const at = decoded.kind === 'event' ? formatInstant(decoded.metadata.recordedAt) : '?';
+      events.push({ revision, type, recordedAt: at, data });
+      lines.push(`${at}  ${type}  ${JSON.stringify(data)}`);
+    }
+  }
+  terminal.print({ ...documentOf(row), events });
+  terminal.say(`${id}  user ${row.userId}  ${row.triggerType}  ${row.status}`);
+  for (const line of lines) terminal.say(`  ${line}`);
+  return EXIT.done;
+};
+
+const redrive: Work<OneOptions> = async ({ config, terminal }, { id, reason }) => {
+  const { stream } = rowOf(config, id);
+  await using store = await openStore(config, 'tocsin deliveries redrive');
+  const records = recordContext({ store, actor: 'cli' });
+  const told = await tell(records, stream, { kind: 'redrive', reason, of: 'ended' });
+  if (!told.ok) {
+    throw new TocsinError('usage', told.error.code, `${id}: ${told.error.message}`, {
+      hint: 'See tocsin deliveries show. Only what is dead or skipped, and not over, is sent again.',
+    });
+  }
+  terminal.print({ notificationId: id, redriven: true });
+  terminal.say(`${id} is sent again as soon as a worker runs.`);
+  return EXIT.done;
+};
+
+function rowOf(config: Config, id: string): DeliveryRow {
+  using index = openDeliveryIndexReader(deliveriesFile(config));
+  const row = index.get(id);
+  if (row !== undefined) return row;
+  throw new TocsinError('usage', 'unknown_delivery', 'there is no delivery of that id', {
+    hint: 'See tocsin deliveries list. --worker names the folder of the worker whose list is read.',
+  });
+}
+
+function documentOf({ dueAt, requestedAt, expiresAt, ...row }: DeliveryRow): object {
+  return {
+    ...row,
+    dueAt: dueAt === null ? null : formatInstant(dueAt),
+    requestedAt: formatInstant(requestedAt),
+    expiresAt: formatInstant(expiresAt),
+  };
+}
+
+function integer(text: string): number {
+  if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('it is not a number from 1.');
+}

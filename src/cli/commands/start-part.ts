@@ -1,0 +1,63 @@
+// `tocsin start --mode worker|projector`: one part beside others, on servers that are there already.
+import { jsonLogger } from '../../adapters/logging/pino.ts';
+import { sqliteReadModel } from '../../adapters/sqlite/read-model.ts';
+import { TocsinError } from '../../domain/core/errors.ts';
+import { openKernel } from '../../kernel/open-kernel.ts';
+import { openProjector } from '../../kernel/open-projector.ts';
+import { openDelivery } from '../compose-delivery.ts';
+import { openOutput, openStore } from '../compose.ts';
+import { serveStatus } from '../serve-status.ts';
+import { EXIT } from '../terminal.ts';
+import type { Work } from './command.ts';
+
+type Options = {
+  readonly mode: 'all' | 'worker' | 'projector';
+  readonly once?: true;
+  readonly standby?: true;
+  readonly json?: true;
+};
+
+/** The exit code of a process whose projection had to stop while the rest went on. */
+const REFUSED = 4;
+
+export const startPart: Work<Options> = async ({ config, signal }, options) => {
+  if (options.once === true) {
+    throw new TocsinError('usage', 'once_needs_all', '--once is of --mode all', {
+      hint: 'Use tocsin project --once for a projection until the head of the log.',
+    });
+  }
+  const { mode } = options;
+  const who = `tocsin start --mode ${mode}`;
+  const logger = jsonLogger({ level: config.logLevel });
+  await using store = await openStore(config, who, logger);
+  const { storeId } = await openKernel({ store, name: config.name });
+  using state = sqliteReadModel({ file: config.state, owner: who });
+  const projector = await openProjector({
+    store,
+    state,
+    output: await openOutput(config, logger),
+    name: config.name,
+    subjectRoot: config.subjectRoot,
+    source: config.source,
+    logger,
+    actor: who,
+  });
+  await using status = await serveStatus(projector, config.http);
+  await using delivery =
+    mode === 'worker' ? await openDelivery(config, store, storeId, logger) : undefined;
+  logger.info({ mode, http: status.url, state: config.state }, 'started');
+  let code: number = EXIT.done;
+  const project = projector.run(signal, { standby: options.standby === true });
+  if (delivery === undefined) {
+    await project;
+  } else {
+    // A projection that has to stop holds nobody up who has been accepted: health is red, delivery goes on.
+    const projecting = project.catch((error: unknown) => {
+      code = REFUSED;
+      logger.error({ err: error }, 'the projection cannot go on; deliveries do');
+    });
+    await Promise.all([projecting, delivery.worker.run(signal)]);
+  }
+  logger.info({ mode, committed: projector.status().outputSequence }, 'stopped');
+  return code;
+};
