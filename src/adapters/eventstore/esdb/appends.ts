@@ -4,11 +4,10 @@
 // a late answer is nobody's, and what is lost with a connection has the outcome `unknown`.
 import { randomUUID } from 'node:crypto';
 import { AccessDeniedError } from '@eventstore/db-client';
-import { parseUUID } from '@eventstore/db-client/dist/utils/grpcUUID.js';
-import type { BatchAppendResp } from '@eventstore/db-client/generated/streams_pb.js';
 import type { AppendResult } from '../../../domain/ports/event-store.ts';
 import type { AppendRequest } from '../common/append-request.ts';
-import { answerOf, appendMessages, type Answer } from './append-messages.ts';
+import { answerOf, readReply, type Answer } from './append-answers.ts';
+import { appendMessages } from './append-messages.ts';
 import type { AppendCall } from './connection.ts';
 import { asCommandError, messageOf } from './failures.ts';
 
@@ -50,7 +49,7 @@ export function appender(start: () => Promise<AppendCall>): Appender {
       line.pending.clear();
       call.cancel();
     };
-    call.on('data', (reply: BatchAppendResp) => {
+    call.on('data', (reply: Buffer) => {
       answer(line, reply, over);
     });
     call.on('error', over);
@@ -98,10 +97,11 @@ export function appender(start: () => Promise<AppendCall>): Appender {
   };
 }
 
-function answer(line: Line, reply: BatchAppendResp, over: (error: unknown) => void): void {
+function answer(line: Line, bytes: Buffer, over: (error: unknown) => void): void {
   line.answered = true;
   try {
-    const id = parseUUID(reply.getCorrelationId());
+    const reply = readReply(bytes);
+    const { id } = reply;
     // Nobody waits for a late answer: its caller has been told that the outcome is unknown.
     const pending = id === undefined ? undefined : line.pending.get(id);
     pending?.settle(answerOf(pending.request, reply));

@@ -1,23 +1,21 @@
 // The official client, opened at the places where the adapter needs more than its public methods
 // give. What is used of it: discovery, TLS, credentials, the channel with its reconnects and leader
-// changes, and the generated messages. What is not: `appendToStream`, whose promises are shared by all
+// changes, and its messages for what is asked once. What is not: `appendToStream`, whose promises are shared by all
 // clients of a process, and the read methods, which lose the order of checkpoints and know no filter
 // for `$all`. docs/eventstoredb.md has the findings.
 import { EventStoreDBClient, type GossipClusterOptions } from '@eventstore/db-client';
 import grpcStubs from '@eventstore/db-client/generated/streams_grpc_pb.js';
-import type {
-  BatchAppendReq,
-  BatchAppendResp,
-  ReadReq,
-  ReadResp,
-} from '@eventstore/db-client/generated/streams_pb.js';
+import type { ReadReq } from '@eventstore/db-client/generated/streams_pb.js';
 import type { Channel, ClientDuplexStream, ClientReadableStream } from '@grpc/grpc-js';
 
-/** The server's answers to one read or subscription. */
-export type ReadCall = ClientReadableStream<ReadResp>;
+/** The server's answers to one read or subscription, each a `ReadResp` as it came. */
+export type ReadCall = ClientReadableStream<Buffer>;
 
-/** Appends out, answers in. */
-export type AppendCall = ClientDuplexStream<BatchAppendReq, BatchAppendResp>;
+/** Appends out, answers in: each a `BatchAppendReq` or a `BatchAppendResp` as it is on the wire. */
+export type AppendCall = ClientDuplexStream<Buffer, Buffer>;
+
+const { read, batchAppend } = grpcStubs.StreamsService;
+const asIs = (bytes: Buffer): Buffer => bytes;
 
 /** The client's settings of a cluster; with `endpoint`, of one node, which it looks for first. */
 export type Nodes = GossipClusterOptions & {
@@ -42,7 +40,13 @@ export class Connection extends EventStoreDBClient {
   /** Starts a read. @param requiresLeader another node than the leader refuses, and is left for it */
   async startRead(request: ReadReq, requiresLeader: boolean): Promise<ReadCall> {
     const start = this.GRPCStreamCreator(grpcStubs.StreamsClient, 'read', (client) =>
-      client.read(request, ...this.callArguments({ requiresLeader }, { deadline: Infinity })),
+      client.makeServerStreamRequest(
+        read.path,
+        read.requestSerialize,
+        asIs,
+        request,
+        ...this.callArguments({ requiresLeader }, { deadline: Infinity }),
+      ),
     );
     return start();
   }
@@ -50,7 +54,12 @@ export class Connection extends EventStoreDBClient {
   /** Starts a stream of appends. */
   async startAppends(requiresLeader: boolean): Promise<AppendCall> {
     const start = this.GRPCStreamCreator(grpcStubs.StreamsClient, 'appends', (client) =>
-      client.batchAppend(...this.callArguments({ requiresLeader }, { deadline: Infinity })),
+      client.makeBidiStreamRequest(
+        batchAppend.path,
+        asIs,
+        asIs,
+        ...this.callArguments({ requiresLeader }, { deadline: Infinity }),
+      ),
     );
     return start();
   }

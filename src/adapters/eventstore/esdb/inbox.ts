@@ -1,9 +1,9 @@
 // The answers of a call, taken in pages. What has arrived while the reader was busy is one page; a
 // reader that does not come stops the call, and through HTTP/2's window the server.
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { ReadResp } from '@eventstore/db-client/generated/streams_pb.js';
 import { PAGE_EVENTS } from '../common/reading.ts';
 import type { ReadCall } from './connection.ts';
+import { heardIn, type Heard } from './recorded.ts';
 
 /** The most bytes of events in a page, and one event more. */
 const PAGE_BYTES = 4 * 1024 * 1024;
@@ -29,7 +29,7 @@ export function cancelLate(starting: Promise<ReadCall>): void {
 /** @param convert what an answer is; `undefined` for what the reader need not see */
 export function openInbox<T>(
   call: ReadCall,
-  convert: (answer: ReadResp) => Item<T> | undefined,
+  convert: (answer: Heard) => Item<T> | undefined,
 ): Inbox<T> {
   let items: T[] = [];
   let bytes = 0;
@@ -40,10 +40,10 @@ export function openInbox<T>(
     over ??= how;
     wake?.();
   };
-  call.on('data', (answer: ReadResp) => {
+  call.on('data', (answer: Buffer) => {
     if (over !== undefined) return;
     try {
-      const found = convert(answer);
+      const found = convert(heardIn(answer));
       if (found === undefined) return;
       items.push(found.item);
       bytes += found.bytes;

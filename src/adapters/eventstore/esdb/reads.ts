@@ -10,7 +10,6 @@ import { countLimit } from '../common/reading.ts';
 import type { ReadCall } from './connection.ts';
 import { isStreamDeleted, readError } from './failures.ts';
 import { cancelLate, openInbox } from './inbox.ts';
-import { receivedEvent } from './recorded.ts';
 import { isSystemStream, logRead, streamRead, takesAll } from './requests.ts';
 
 type Page = readonly RecordedEvent[];
@@ -85,10 +84,9 @@ async function* pagesOf(
   let call: ReadCall | undefined;
   try {
     call = await within(starting, silenceMs);
-    const inbox = openInbox(call, (answer) => {
-      const received = receivedEvent(answer);
-      return received && { item: received.event, bytes: received.bytes };
-    });
+    const inbox = openInbox(call, (heard) =>
+      heard.kind === 'event' ? { item: heard.event, bytes: heard.bytes } : undefined,
+    );
     for (;;) {
       const page = await within(inbox.next(), silenceMs);
       if (page === undefined) return;

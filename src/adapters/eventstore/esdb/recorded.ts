@@ -1,67 +1,147 @@
-// The server's events as the port has them. Nothing in them is taken on trust but their shape.
+// The server's answers to reads, from the wire to the port's words: the generated classes would cost several
+// times as much for each event. Nothing in them is taken on trust but their shape.
 import { isUtf8 } from 'node:buffer';
-import { parseUUID } from '@eventstore/db-client/dist/utils/grpcUUID.js';
-import type { ReadResp } from '@eventstore/db-client/generated/streams_pb.js';
 import type { Json } from '../../../domain/core/json.ts';
 import type { Position } from '../../../domain/core/positions.ts';
 import type { RecordedEvent, Unreadable } from '../../../domain/ports/event-store.ts';
 import { parseJsonText } from '../common/json-text.ts';
+import { visitFields } from '../wire/protobuf-reader.ts';
+import { readUuid } from '../wire/uuid-bytes.ts';
 
 const JSON_CONTENT = 'application/json';
 
 /** Positions are signed on the server's disk; anything above is "unknown", spelled as a number. */
 const MAX_POSITION = 2n ** 63n - 1n;
 
-/** An event, and about how much of a page it fills. */
-export type Received = { readonly event: RecordedEvent; readonly bytes: number };
+const NOTHING: Buffer = Buffer.alloc(0);
 
-/** The event of an answer, if it carries one. */
-export function receivedEvent(answer: ReadResp): Received | undefined {
-  // Links are not resolved, so a link is an event like others.
-  const record = answer.getEvent()?.getEvent();
-  const name = record?.getStreamIdentifier()?.getStreamName_asU8();
-  if (record === undefined || name === undefined) return undefined;
-  const facts = record.getMetadataMap();
-  const data = record.getData_asU8();
-  const metadata = record.getCustomMetadata_asU8();
-  const position = positionFrom(record.getCommitPosition(), record.getPreparePosition());
+/** What an answer says, as far as somebody here listens to it. */
+export type Heard =
+  /** `bytes`: about how much of a page it fills. */
+  | { readonly kind: 'event'; readonly event: RecordedEvent; readonly bytes: number }
+  /** Without a position where the server does not know one that can be gone on from. */
+  | { readonly kind: 'checkpoint'; readonly position: Position | undefined }
+  | { readonly kind: 'confirmed' | 'caughtUp' | 'other' };
+
+/** Reads a `ReadResp`. @throws Error when the bytes are no such message, or an event has no place */
+export function heardIn(answer: Buffer): Heard {
+  let heard: Heard = { kind: 'other' };
+  visitFields(answer, 0, answer.length, {
+    bytes(number, start, end) {
+      switch (number) {
+        case 1:
+          heard = eventIn(answer, start, end) ?? heard;
+          break;
+        case 2:
+          heard = { kind: 'confirmed' };
+          break;
+        case 3:
+          heard = { kind: 'checkpoint', position: readPosition(answer, start, end) };
+          break;
+        case 8:
+          heard = { kind: 'caughtUp' };
+      }
+    },
+  });
+  return heard;
+}
+
+/** Links are not resolved, so a link is an event like others. */
+function eventIn(answer: Buffer, from: number, to: number): Heard | undefined {
+  let heard: Heard | undefined;
+  visitFields(answer, from, to, {
+    bytes(number, start, end) {
+      if (number === 1) heard = recordedIn(answer, start, end);
+    },
+  });
+  return heard;
+}
+
+function recordedIn(answer: Buffer, from: number, to: number): Heard {
+  let [id, stream, type, contentType] = ['', '', '', ''];
+  let [revision, prepare, commit] = [0n, 0n, 0n];
+  let [data, metadata] = [NOTHING, NOTHING];
+  visitFields(answer, from, to, {
+    number(number, value) {
+      if (number === 3) revision = value;
+      if (number === 4) prepare = value;
+      if (number === 5) commit = value;
+    },
+    bytes(number, start, end) {
+      switch (number) {
+        case 1:
+          id = readUuid(answer, start, end) ?? '';
+          break;
+        case 2:
+          stream = lastText(answer, start, end, 3);
+          break;
+        case 6: {
+          const key = lastText(answer, start, end, 1);
+          if (key === 'type') type = lastText(answer, start, end, 2);
+          if (key === 'content-type') contentType = lastText(answer, start, end, 2);
+          break;
+        }
+        case 7:
+          metadata = answer.subarray(start, end);
+          break;
+        case 8:
+          data = answer.subarray(start, end);
+      }
+    },
+  });
+  const position = positionFrom(commit, prepare);
   if (position === undefined) throw new TypeError('the event store sent an event without a place');
   return {
+    kind: 'event',
     event: {
-      id: parseUUID(record.getId()) ?? '',
-      stream: Buffer.from(name).toString(),
-      revision: BigInt(record.getStreamRevision()),
+      id,
+      stream,
+      revision,
       position,
-      type: facts.get('type') ?? '',
-      data: facts.get('content-type') === JSON_CONTENT ? jsonOf(data) : { unreadable: data },
+      type,
+      data: contentType === JSON_CONTENT ? jsonOf(data) : { unreadable: new Uint8Array(data) },
       metadata: jsonOf(metadata),
     },
     bytes: data.length + metadata.length,
   };
 }
 
-/** The place of a checkpoint; `undefined` where the server does not know one that can be gone on from. */
-export function checkpointOf(answer: ReadResp): Position | undefined {
-  const checkpoint = answer.getCheckpoint();
-  if (checkpoint === undefined) return undefined;
-  return positionFrom(checkpoint.getCommitPosition(), checkpoint.getPreparePosition());
+/** The text of one field of a small message. */
+function lastText(answer: Buffer, from: number, to: number, wanted: number): string {
+  let text = '';
+  visitFields(answer, from, to, {
+    bytes(number, start, end) {
+      if (number === wanted) text = answer.toString('utf8', start, end);
+    },
+  });
+  return text;
+}
+
+/** A message whose first two numbers are the two parts of a position. */
+export function readPosition(answer: Buffer, start: number, end: number): Position | undefined {
+  let [commit, prepare] = [0n, 0n];
+  visitFields(answer, start, end, {
+    number(number, value) {
+      if (number === 1) commit = value;
+      if (number === 2) prepare = value;
+    },
+  });
+  return positionFrom(commit, prepare);
 }
 
 /** Both parts, or nothing: going on from half a position has lost events on real servers. */
-export function positionFrom(commitText: string, prepareText: string): Position | undefined {
-  const commit = BigInt(commitText);
-  const prepare = BigInt(prepareText);
+function positionFrom(commit: bigint, prepare: bigint): Position | undefined {
   if (commit > MAX_POSITION || prepare > MAX_POSITION) return undefined;
   return prepare === 0n && commit !== 0n ? undefined : { commit, prepare };
 }
 
-function jsonOf(bytes: Uint8Array): Json | Unreadable {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
+function jsonOf(bytes: Buffer): Json | Unreadable {
+  const text = bytes.toString();
   // What is not UTF-8 comes out with this character; then the bytes themselves decide.
-  if (text.includes('\uFFFD') && !isUtf8(bytes)) return { unreadable: bytes };
+  if (text.includes('\uFFFD') && !isUtf8(bytes)) return { unreadable: new Uint8Array(bytes) };
   try {
     return parseJsonText(text);
   } catch {
-    return { unreadable: bytes };
+    return { unreadable: new Uint8Array(bytes) };
   }
 }

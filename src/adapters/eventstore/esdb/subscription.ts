@@ -3,14 +3,13 @@
 // client's own subscription calls back for checkpoints ahead of the events that they cover.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AccessDeniedError } from '@eventstore/db-client';
-import type { ReadResp } from '@eventstore/db-client/generated/streams_pb.js';
 import { comparePositions, type Position } from '../../../domain/core/positions.ts';
 import type { SubscribeOptions, SubscriptionEntry } from '../../../domain/ports/event-store.ts';
 import type { Logger } from '../../../domain/ports/logger.ts';
 import type { ReadCall } from './connection.ts';
 import { asCommandError, messageOf, readError } from './failures.ts';
 import { cancelLate, openInbox, type Inbox, type Item } from './inbox.ts';
-import { checkpointOf, receivedEvent } from './recorded.ts';
+import type { Heard } from './recorded.ts';
 import { isSystemStream, logSubscription, takesAll } from './requests.ts';
 
 type Entries = readonly SubscriptionEntry[];
@@ -105,7 +104,7 @@ async function* oneConnection(
   }
 }
 
-async function nextOf(inbox: Inbox<Heard>): Promise<readonly Heard[]> {
+async function nextOf(inbox: Inbox<Entry>): Promise<readonly Entry[]> {
   const page = await inbox.next();
   if (page === undefined) throw new Error('the server ended the subscription');
   return page;
@@ -131,28 +130,30 @@ async function unlessAborted(
   }
 }
 
-type Heard = SubscriptionEntry | { readonly kind: 'confirmed' };
+type Entry = SubscriptionEntry | { readonly kind: 'confirmed' };
 
-function itemOf(answer: ReadResp): Item<Heard> | undefined {
-  const received = receivedEvent(answer);
-  if (received !== undefined) {
-    return { item: { kind: 'event', event: received.event }, bytes: received.bytes };
+function itemOf(heard: Heard): Item<Entry> | undefined {
+  switch (heard.kind) {
+    case 'event':
+      return { item: { kind: 'event', event: heard.event }, bytes: heard.bytes };
+    case 'checkpoint':
+      return heard.position && { item: { kind: 'checkpoint', position: heard.position }, bytes: 0 };
+    case 'caughtUp':
+    case 'confirmed':
+      return { item: { kind: heard.kind }, bytes: 0 };
+    case 'other':
+      return undefined;
   }
-  const position = checkpointOf(answer);
-  if (position !== undefined) return { item: { kind: 'checkpoint', position }, bytes: 0 };
-  if (answer.hasCaughtUp()) return { item: { kind: 'caughtUp' }, bytes: 0 };
-  return answer.hasConfirmation() ? { item: { kind: 'confirmed' }, bytes: 0 } : undefined;
 }
 
 /** Where no prefix leaves the server's own streams out, their events only say how far it is. */
-function withoutSystem(answer: ReadResp): Item<Heard> | undefined {
-  const found = itemOf(answer);
-  if (found?.item.kind !== 'event' || !isSystemStream(found.item.event.stream)) return found;
-  return { item: { kind: 'checkpoint', position: found.item.event.position }, bytes: 0 };
+function withoutSystem(heard: Heard): Item<Entry> | undefined {
+  if (heard.kind !== 'event' || !isSystemStream(heard.event.stream)) return itemOf(heard);
+  return { item: { kind: 'checkpoint', position: heard.event.position }, bytes: 0 };
 }
 
 /** What goes on from the cursor: nothing twice, nothing back. Moves the cursor. */
-function inOrder(answers: readonly Heard[], state: Delivered, logger: Logger): Entries {
+function inOrder(answers: readonly Entry[], state: Delivered, logger: Logger): Entries {
   const page: SubscriptionEntry[] = [];
   for (const entry of answers) {
     if (entry.kind === 'confirmed') continue;

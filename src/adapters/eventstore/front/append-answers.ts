@@ -3,7 +3,7 @@
 import { status } from '@grpc/grpc-js';
 import type { Position } from '../../../domain/core/positions.ts';
 import { ANY_REVISION, NO_STREAM, STREAM_EXISTS } from '../common/revisions.ts';
-import { field, numberField } from './protobuf-writer.ts';
+import { field, numberField } from '../wire/protobuf-writer.ts';
 import { streamIdentifier } from './read-messages.ts';
 
 const EMPTY = Buffer.alloc(0);

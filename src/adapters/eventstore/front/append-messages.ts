@@ -1,7 +1,7 @@
 // What writers send, decoded from the wire; checked in `proposed.ts`.
 import { ANY_REVISION, NO_STREAM, STREAM_EXISTS } from '../common/revisions.ts';
-import { visitFields, type FieldVisitor } from './protobuf-reader.ts';
-import { readUuid } from './uuid-bytes.ts';
+import { visitFields, type FieldVisitor } from '../wire/protobuf-reader.ts';
+import { readUuid } from '../wire/uuid-bytes.ts';
 
 /** An event as it came. The bytes are views of the message. */
 export type ProposedEvent = {

@@ -2,8 +2,8 @@
 // buffer. The generated classes would cost several times as much for each event.
 import type { StoredEvent } from '../embedded/rows.ts';
 import { TOMBSTONE_ON_WIRE, TOMBSTONE_REVISION } from '../common/revisions.ts';
-import { field, numberField, varintSize, writeVarint } from './protobuf-writer.ts';
-import { uuidHalves } from './uuid-bytes.ts';
+import { field, numberField, varintSize, writeVarint } from '../wire/protobuf-writer.ts';
+import { uuidHalves } from '../wire/uuid-bytes.ts';
 
 /** An event on its way to a reader, its link already followed. */
 export type OutgoingEvent = {

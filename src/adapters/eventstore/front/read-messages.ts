@@ -1,5 +1,5 @@
 // The other messages that readers get.
-import { field, numberField } from './protobuf-writer.ts';
+import { field, numberField } from '../wire/protobuf-writer.ts';
 
 export function confirmationMessage(subscriptionId: string): Buffer {
   return field(2, field(1, subscriptionId));

@@ -1,0 +1,121 @@
+// A server's answer to an append, from the wire to the port's words.
+import { START_POSITION } from '../../../domain/core/positions.ts';
+import type { AppendResult, ExpectedRevision } from '../../../domain/ports/event-store.ts';
+import type { AppendRequest } from '../common/append-request.ts';
+import { NO_STREAM } from '../common/revisions.ts';
+import { visitFields } from '../wire/protobuf-reader.ts';
+import { readUuid } from '../wire/uuid-bytes.ts';
+import { readPosition } from './recorded.ts';
+
+/** Of the codes of `google.rpc.Status`, the one that a repeat does not change. */
+const INVALID_ARGUMENT = 3;
+
+const MAX_REVISION = 2n ** 63n - 1n;
+
+/** Final, or an append that was a repeat of one whose place the server does not tell. */
+export type Answer = AppendResult | { readonly outcome: 'placeless'; readonly revision: bigint };
+
+/** A `BatchAppendResp`: which append it is about, and where in it the answer lies. */
+export type Reply = {
+  readonly buffer: Buffer;
+  readonly id: string | undefined;
+  readonly success: Range | undefined;
+  readonly error: Range | undefined;
+};
+
+type Range = readonly [start: number, end: number];
+
+/** @throws Error when the bytes are no such message */
+export function readReply(buffer: Buffer): Reply {
+  let id: string | undefined;
+  let success: Range | undefined;
+  let error: Range | undefined;
+  visitFields(buffer, 0, buffer.length, {
+    bytes(number, start, end) {
+      if (number === 1) id = readUuid(buffer, start, end);
+      if (number === 2) error = [start, end];
+      if (number === 3) success = [start, end];
+    },
+  });
+  return { buffer, id, success, error };
+}
+
+/** @throws Error when the bytes are no such message */
+export function answerOf(request: AppendRequest, { buffer, success, error }: Reply): Answer {
+  if (success === undefined) return refusalOf(buffer, error);
+  let revision = 0n;
+  let place: Range | undefined;
+  visitFields(buffer, ...success, {
+    number(number, value) {
+      if (number === 1) revision = value;
+    },
+    bytes(number, start, end) {
+      if (number === 2) revision = NO_STREAM;
+      if (number === 3) place = [start, end];
+    },
+  });
+  // Nothing was written, so there is no place of its own.
+  if (request.events.length === 0)
+    return { outcome: 'appended', revision, position: START_POSITION };
+  const position = place && readPosition(buffer, ...place);
+  return position === undefined
+    ? { outcome: 'placeless', revision }
+    : { outcome: 'appended', revision, position };
+}
+
+function refusalOf(buffer: Buffer, error: Range | undefined): AppendResult {
+  if (error === undefined) {
+    return unknown('the answer is neither a success nor an error');
+  }
+  let code = 0;
+  let message = '';
+  let type = '';
+  let details: Range = [0, 0];
+  visitFields(buffer, ...error, {
+    number(number, value) {
+      if (number === 1) code = Number(value);
+    },
+    bytes(number, start, end) {
+      if (number === 2) message = buffer.toString('utf8', start, end);
+      if (number !== 3) return;
+      visitFields(buffer, start, end, {
+        bytes(inner, first, last) {
+          if (inner === 1) type = buffer.toString('utf8', first, last);
+          if (inner === 2) details = [first, last];
+        },
+      });
+    },
+  });
+  switch (type.slice(type.lastIndexOf('/') + 1)) {
+    case 'event_store.client.WrongExpectedVersion':
+      return { outcome: 'conflict', actual: actualIn(buffer, ...details) };
+    case 'event_store.client.StreamDeleted':
+      return { outcome: 'refused', reason: 'stream_deleted', message };
+    case 'event_store.client.AccessDenied':
+      return { outcome: 'refused', reason: 'access_denied', message };
+    case 'event_store.client.MaximumAppendSizeExceeded':
+    case 'event_store.client.MaximumAppendEventSizeExceeded':
+      return { outcome: 'refused', reason: 'too_large', message };
+    case 'event_store.client.BadRequest':
+      return { outcome: 'refused', reason: 'invalid_argument', message };
+    default:
+      // Timeouts, a server that is not ready, and whatever later servers have to say.
+      return code === INVALID_ARGUMENT
+        ? { outcome: 'refused', reason: 'invalid_argument', message }
+        : unknown(`the event store answered: ${message}`);
+  }
+}
+
+function actualIn(buffer: Buffer, start: number, end: number): ExpectedRevision {
+  let actual: ExpectedRevision = 'no_stream';
+  visitFields(buffer, start, end, {
+    number(number, value) {
+      if (number === 1 && value <= MAX_REVISION) actual = value;
+    },
+  });
+  return actual;
+}
+
+function unknown(message: string): AppendResult {
+  return { outcome: 'unknown', message };
+}

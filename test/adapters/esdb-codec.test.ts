@@ -1,0 +1,168 @@
+// The adapter's own coding of appends and of what readers get, held against the classes that the protocol's
+// definitions were made into.
+import fc from 'fast-check';
+import shared from '@eventstore/db-client/generated/shared_pb.js';
+import streams from '@eventstore/db-client/generated/streams_pb.js';
+import { describe, expect, test } from 'vitest';
+import type {
+  AppendRequest,
+  EncodedEvent,
+} from '../../src/adapters/eventstore/common/append-request.ts';
+import { NO_STREAM } from '../../src/adapters/eventstore/common/revisions.ts';
+import { answerOf, readReply } from '../../src/adapters/eventstore/esdb/append-answers.ts';
+import { appendMessages } from '../../src/adapters/eventstore/esdb/append-messages.ts';
+import { heardIn } from '../../src/adapters/eventstore/esdb/recorded.ts';
+import { identifier, uuid } from './front.support.ts';
+
+const id = '0f3c1b1e-6f2d-4c43-9a3e-0123456789ab';
+const text = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 200 });
+const revision = fc.bigInt({ min: 0n, max: 2n ** 63n - 1n });
+const place = fc.bigInt({ min: 1n, max: 2n ** 63n - 1n });
+
+const encoded: fc.Arbitrary<EncodedEvent> = fc
+  .record({
+    id: fc.uuid(),
+    type: text,
+    isJson: fc.boolean(),
+    data: fc.oneof(text, fc.uint8Array({ maxLength: 500 })),
+    metadata: fc.oneof(text, fc.uint8Array({ maxLength: 20 })),
+  })
+  .map((event) => ({ ...event, bytes: event.data.length + event.metadata.length }));
+
+const request: fc.Arbitrary<AppendRequest> = fc.record({
+  stream: text,
+  expected: fc.oneof(fc.constant(NO_STREAM), revision),
+  events: fc.array(encoded, { maxLength: 5 }),
+});
+
+describe('appends', () => {
+  test('are what the classes read', () => {
+    fc.assert(
+      fc.property(request, (append) => {
+        const [message = Buffer.alloc(0), ...more] = appendMessages(id, append);
+        expect(more).toEqual([]);
+        const read = streams.BatchAppendReq.deserializeBinary(new Uint8Array(message));
+        expect(read.getCorrelationId()?.getString()).toBe(id);
+        expect(read.getIsFinal()).toBe(true);
+        const options = read.getOptions();
+        const name = options?.getStreamIdentifier()?.getStreamName_asU8() ?? [];
+        expect(Buffer.from(name).toString()).toBe(append.stream);
+        if (append.expected === NO_STREAM) expect(options?.hasNoStream()).toBe(true);
+        else expect(options?.getStreamPosition()).toBe(String(append.expected));
+        const events = read.getProposedMessagesList();
+        expect(events).toHaveLength(append.events.length);
+        for (const [i, event] of append.events.entries()) {
+          expect(events[i]?.getId()?.getString()).toBe(event.id);
+          expect(Object.fromEntries(events[i]?.getMetadataMap().toObject() ?? [])).toEqual({
+            type: event.type,
+            'content-type': event.isJson ? 'application/json' : 'application/octet-stream',
+          });
+          const parts = [events[i]?.getData_asU8(), events[i]?.getCustomMetadata_asU8()];
+          expect(parts.map((part) => Buffer.from(part ?? []))).toEqual(
+            [event.data, event.metadata].map((part) => Buffer.from(part)),
+          );
+        }
+      }),
+    );
+  });
+
+  test('that are large come in parts, of which the last one is final', () => {
+    const data = 'x'.repeat(400_000);
+    const event = { id, type: 't', isJson: true, data, metadata: '{}', bytes: data.length + 3 };
+    const events = Array.from({ length: 6 }, () => event);
+    const parts = appendMessages(id, { stream: 's', expected: 3n, events }).map((part) =>
+      streams.BatchAppendReq.deserializeBinary(new Uint8Array(part)),
+    );
+    expect(parts.map((part) => part.getProposedMessagesList().length)).toEqual([2, 2, 2]);
+    expect(parts.map((part) => part.getIsFinal())).toEqual([false, false, true]);
+    expect(parts.map((part) => part.hasOptions())).toEqual([true, false, false]);
+    for (const part of parts) expect(part.getCorrelationId()?.getString()).toBe(id);
+  });
+
+  test('have the answers that the classes write', () => {
+    const one: AppendRequest = {
+      stream: 's',
+      expected: NO_STREAM,
+      events: [{ id, type: 't', isJson: true, data: '{}', metadata: '{}', bytes: 5 }],
+    };
+    fc.assert(
+      fc.property(revision, place, (last, commit) => {
+        const success = new streams.BatchAppendResp.Success();
+        success.setCurrentRevision(String(last));
+        success.setPosition(newPosition(commit));
+        const answer = new streams.BatchAppendResp();
+        answer.setCorrelationId(uuid(id));
+        answer.setStreamIdentifier(identifier('s'));
+        answer.setSuccess(success);
+        const reply = readReply(Buffer.from(answer.serializeBinary()));
+        expect(reply.id).toBe(id);
+        expect(answerOf(one, reply)).toEqual({
+          outcome: 'appended',
+          revision: last,
+          position: { commit, prepare: commit },
+        });
+      }),
+    );
+    expect(() => readReply(Buffer.from([0x0a, 0x7f]))).toThrow('cut off');
+  });
+});
+
+describe('what readers get', () => {
+  test('is what the classes write', () => {
+    fc.assert(
+      fc.property(text, text, revision, place, fc.jsonValue(), (stream, type, number, at, data) => {
+        const recorded = new streams.ReadResp.ReadEvent.RecordedEvent();
+        recorded.setId(uuid(id));
+        recorded.setStreamIdentifier(identifier(stream));
+        recorded.setStreamRevision(String(number));
+        recorded.setCommitPosition(String(at));
+        recorded.setPreparePosition(String(at));
+        const facts = recorded.getMetadataMap();
+        facts.set('created', '17000000000000000').set('type', type);
+        facts.set('content-type', 'application/json');
+        recorded.setData(Buffer.from(JSON.stringify(data)));
+        recorded.setCustomMetadata(Buffer.from('{"a":1}'));
+        const event = new streams.ReadResp.ReadEvent();
+        event.setEvent(recorded);
+        event.setCommitPosition(String(at));
+        const answer = new streams.ReadResp();
+        answer.setEvent(event);
+        expect(heardIn(Buffer.from(answer.serializeBinary()))).toMatchObject({
+          kind: 'event',
+          event: {
+            id,
+            stream,
+            type,
+            revision: number,
+            position: { commit: at, prepare: at },
+            data: JSON.parse(JSON.stringify(data)) as unknown,
+            metadata: { a: 1 },
+          },
+        });
+      }),
+    );
+  });
+
+  test('is told apart, and a position that is unknown is none', () => {
+    const answer = new streams.ReadResp();
+    answer.setCaughtUp(new streams.ReadResp.CaughtUp());
+    expect(heardIn(Buffer.from(answer.serializeBinary()))).toEqual({ kind: 'caughtUp' });
+    const missing = new streams.ReadResp.StreamNotFound();
+    missing.setStreamIdentifier(identifier('s'));
+    answer.setStreamNotFound(missing);
+    expect(heardIn(Buffer.from(answer.serializeBinary()))).toEqual({ kind: 'other' });
+    const checkpoint = new streams.ReadResp.Checkpoint();
+    checkpoint.setCommitPosition(String(2n ** 64n - 1n));
+    checkpoint.setPreparePosition(String(2n ** 64n - 1n));
+    answer.setCheckpoint(checkpoint);
+    expect(heardIn(Buffer.from(answer.serializeBinary()))).toEqual({ kind: 'checkpoint' });
+    expect(() => heardIn(Buffer.from([0x0a, 5, 1]))).toThrow('cut off');
+  });
+});
+
+function newPosition(commit: bigint): InstanceType<typeof shared.AllStreamPosition> {
+  const position = new shared.AllStreamPosition();
+  position.setCommitPosition(String(commit));
+  position.setPreparePosition(String(commit));
+  return position;
+}
