@@ -23,6 +23,7 @@ export type Item =
       /** Default: `at`. */
       readonly recordedAt?: number;
       readonly user?: string;
+      readonly triggerType?: string;
       readonly severity?: Severity;
     }
   | { readonly kind: 'change'; readonly change: PolicyEvent }
@@ -102,7 +103,7 @@ function stepsOf(items: readonly Item[]): readonly Step[] {
         occurrence: 1,
         previewId: `asp_${requests}`,
         userId: user,
-        triggerType: TYPE,
+        triggerType: item.triggerType ?? TYPE,
         targetType: 'task_pool',
         targetId: '7',
         channel: 'feishu',
