@@ -9,8 +9,8 @@ function page(events: number): FoldedPage {
   const position = { commit: BigInt(events), prepare: BigInt(events) };
   const counts = { ...initialFold.counts, events };
   const state = { ...initialFold, position, ordinal: BigInt(events), counts };
-  const nothing = { messages: [], notices: [], verdicts: [], tail: [], parked: [], unparked: [] };
-  return { ...nothing, state, firstRecordedAt: undefined };
+  const nothing = { messages: [], notices: [], amended: [], verdicts: [], control: [], tail: [] };
+  return { ...nothing, state, parked: [], unparked: [], firstRecordedAt: undefined };
 }
 
 function committer() {
