@@ -2,7 +2,7 @@
 // a file. Everything is held, so it is not for long logs.
 import { formatInstantSeconds } from '../../domain/core/instants.ts';
 import { comparePositions } from '../../domain/core/positions.ts';
-import { subjectText } from '../../projections/notification/known.ts';
+import { subjectText } from '../../projections/notification/subjects.ts';
 import type { Axis } from '../../domain/policy/policy.ts';
 import type {
   Checkpoint,

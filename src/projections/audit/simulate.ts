@@ -13,10 +13,10 @@ import {
   type FoldState,
   type FoldedPage,
   type Known,
-  type Request,
 } from '../notification/fold.ts';
-import { knownFor, subjectOf, subjectText } from '../notification/known.ts';
+import { knownFor } from '../notification/known.ts';
 import { projectionPrefixes, stepOf, type Step } from '../notification/steps.ts';
+import { subjectOf, subjectText, type Request } from '../notification/subjects.ts';
 import type { Notice, ReadModel, VerdictRow } from '../ports.ts';
 import type { ReadableLog } from './replay.ts';
 import {

@@ -14,7 +14,6 @@ import {
 } from '../../domain/policy/in-force.ts';
 import { instantOf, type Instants } from '../../domain/policy/windows.ts';
 import type { RecordedEvent } from '../../domain/ports/event-store.ts';
-import type { TriggerEventData } from '../../domain/trigger/events.ts';
 import type {
   Checkpoint,
   ControlRow,
@@ -39,12 +38,9 @@ import {
   type MessageNames,
 } from './messages.ts';
 import { controlRow } from './control-rows.ts';
-import { instantsOf, subjectOf, subjectText, type NoticesById } from './known.ts';
 import { INITIAL_RULESET, RULESETS, type Ruleset } from './rulesets.ts';
 import type { Step } from './steps.ts';
-
-/** What a request for a notification says. */
-export type Request = TriggerEventData<'NotificationRequested'>;
+import { instantsOf, subjectOf, subjectText, type NoticesById } from './subjects.ts';
 
 /** What the fold carries from one event to the next. */
 export type FoldState = {

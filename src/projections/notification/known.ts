@@ -11,12 +11,10 @@ import {
   type PastNotice,
 } from '../../domain/policy/windows.ts';
 import type { Notice, NoticeRange, NoticeRef, NoticeSubject, ReadModelReader } from '../ports.ts';
-import type { FoldState, Known, Request } from './fold.ts';
+import type { FoldState, Known } from './fold.ts';
 import { retriedSteps } from './retried.ts';
 import type { Step } from './steps.ts';
-
-/** Notices by id. */
-export type NoticesById = ReadonlyMap<string, Notice>;
+import { instantsOf, subjectOf, subjectText, type NoticesById } from './subjects.ts';
 
 /** Where a fold gets what it must know. */
 export type KnownSources = {
@@ -26,21 +24,6 @@ export type KnownSources = {
   /** A subject's notices that were decided or amended, but are not in the read model yet. */
   readonly uncommitted?: (subject: string) => NoticesById | undefined;
 };
-
-/** One text per subject; ids and types cannot hold the separator. */
-export function subjectText({ mock, user, triggerType }: NoticeSubject): string {
-  return `${mock ? 'm' : 'l'} ${user} ${triggerType}`;
-}
-
-/** The subject of a request. */
-export function subjectOf({ mock, userId: user, triggerType }: Request): NoticeSubject {
-  return { mock, user, triggerType };
-}
-
-/** The two instants of a request that is decided at an event with this stamp. */
-export function instantsOf(request: Request, recordedAt: Instant): Instants {
-  return { requestedAt: request.triggerRequestedAt, recordedAt };
-}
 
 /** Everything that {@link foldPage} must be handed besides the page. */
 export async function knownFor(

@@ -3,7 +3,7 @@
 import type { Position } from '../../domain/core/positions.ts';
 import type { Instant } from '../../domain/core/instants.ts';
 import { checkpointOf, type FoldedPage, type PlannedMessage } from '../notification/fold.ts';
-import { subjectText, type NoticesById } from '../notification/known.ts';
+import { subjectText, type NoticesById } from '../notification/subjects.ts';
 import type { Checkpoint, Notice, ReadModel, ReadModelCommit } from '../ports.ts';
 import type { Placement } from './placement.ts';
 

@@ -7,7 +7,7 @@ import {
   draftTriggered,
   render,
 } from '../notification/messages.ts';
-import { subjectOf } from '../notification/known.ts';
+import { subjectOf } from '../notification/subjects.ts';
 import { stepOf } from '../notification/steps.ts';
 import type { RunnerContext } from './context.ts';
 import { agrees, stampOf } from './headers.ts';

@@ -1,6 +1,6 @@
 // The read model's rows against the rows that the log gives.
 import { formatInstant } from '../../../domain/core/instants.ts';
-import { subjectText } from '../../notification/known.ts';
+import { subjectText } from '../../notification/subjects.ts';
 import type { FoldState } from '../../notification/fold.ts';
 import type { ControlRow, Notice, ParkedRow, TailRow, VerdictRow } from '../../ports.ts';
 import type { ReadModelView } from '../ports.ts';
