@@ -83,9 +83,10 @@ function firstFailure(test) {
   const options = { cwd: copy, encoding: /** @type {const} */ ('utf8') };
   const { stderr } = spawnSync(process.execPath, [vitest, 'run', ...how, test], options);
   if (!existsSync(file)) throw new Error(`vitest said nothing about ${test}: ${stderr}`);
-  /** @type {{ testResults: Suite[] }} */
-  const { testResults } = JSON.parse(readFileSync(file, 'utf8'));
-  for (const { assertionResults, status, message } of testResults) {
+  /** @type {unknown} */
+  const parsed = JSON.parse(readFileSync(file, 'utf8'));
+  const report = /** @type {{ testResults: Suite[] }} */ (parsed);
+  for (const { assertionResults, status, message } of report.testResults) {
     const failed = assertionResults.find((assertion) => assertion.status === 'failed');
     if (failed !== undefined) return failed.fullName;
     if (status === 'failed') throw new Error(`${test} did not run: ${message}`);

@@ -1,0 +1,69 @@
+// The store is away: raises answer, and daemons recover by themselves.
+import { expect, test } from 'vitest';
+import { eventStoreDb } from '../../src/adapters/eventstore/esdb/store.ts';
+import { openKernel } from '../../src/kernel/open-kernel.ts';
+import { openProxy } from '../harness/proxy.ts';
+import { testCli } from '../support/cli.ts';
+import { testNatsServer } from '../support/nats-server.ts';
+
+const timeoutMs = 120_000;
+const input = {
+  userId: 1,
+  triggerType: 'important_urgent_task',
+  source: 'api_trigger',
+  targetType: 'task_pool',
+  targetId: 1,
+} as const;
+
+test('a daemon that starts without its store waits for it', { timeout: timeoutMs }, async () => {
+  await using cli = testCli();
+  await using nats = await testNatsServer();
+  const front = cli.start([
+    'store',
+    '--store',
+    'embedded:a.db',
+    '--listen',
+    '127.0.0.1:0',
+    '--json',
+  ]);
+  const [, port = ''] = await front.says(/"url":"[^"]*:(\d+)/, timeoutMs);
+  front.kill('SIGKILL');
+  await front.ended();
+  const store = `esdb://127.0.0.1:${port}?tls=false`;
+  const daemon = cli.start(['project', '--store', store, '--nats', nats.url]);
+  await daemon.says(/the store is away; waiting for it/, timeoutMs);
+  cli.start(['store', '--store', 'embedded:a.db', '--listen', `127.0.0.1:${port}`]);
+  await daemon.says(/projector started/, timeoutMs);
+  daemon.kill('SIGTERM');
+  expect(await daemon.ended(timeoutMs)).toMatchObject({ code: 0 });
+});
+
+test('a raise without its store answers by its deadline', { timeout: timeoutMs }, async () => {
+  await using cli = testCli();
+  const front = cli.start([
+    'store',
+    '--store',
+    'embedded:a.db',
+    '--listen',
+    '127.0.0.1:0',
+    '--json',
+  ]);
+  const [, port = ''] = await front.says(/"url":"[^"]*:(\d+)/, timeoutMs);
+  await using proxy = await openProxy(Number(port));
+  await using store = eventStoreDb({
+    connectionString: `esdb://127.0.0.1:${proxy.port}?tls=false`,
+  });
+  await using kernel = await openKernel({ store });
+  expect(await kernel.raise(input)).toMatchObject({ outcome: 'raised' });
+  proxy.refuse(true);
+  proxy.cut('reset');
+  const away = await kernel.raise({ ...input, targetId: 2 }, { deadlineMs: 500 });
+  expect(away).toMatchObject({
+    outcome: 'unknown',
+    message: expect.stringMatching(/no answer before the deadline/) as unknown,
+  });
+  proxy.refuse(false);
+  expect(await kernel.raise({ ...input, targetId: 2 })).toMatchObject({
+    triggerId: expect.stringMatching(/^ast_/) as unknown,
+  });
+});

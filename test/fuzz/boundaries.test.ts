@@ -1,0 +1,160 @@
+// Bytes at each boundary, random and from the corpus of those that once were trouble or look like it.
+// Seeded, so that a failure is found again; `FUZZ_SEED` tries others, and what fails goes into the corpus.
+import fc from 'fast-check';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, it } from 'vitest';
+import { readLines } from '../../src/adapters/ndjson/lines.ts';
+import { loadConfig } from '../../src/cli/config.ts';
+import { fromRaiseLine } from '../../src/domain/contracts/mapping.ts';
+import { parseMessage } from '../../src/domain/contracts/parse-message.ts';
+import { controlCodec } from '../../src/domain/control/events.ts';
+import { TocsinError } from '../../src/domain/core/errors.ts';
+import { isJson, type Json } from '../../src/domain/core/json.ts';
+import type { RecordedEvent } from '../../src/domain/ports/event-store.ts';
+import { triggerCodec } from '../../src/domain/trigger/events.ts';
+import { openKernel } from '../../src/kernel/open-kernel.ts';
+import { stepOf } from '../../src/projections/notification/steps.ts';
+import { agrees, stampOf } from '../../src/projections/runner/headers.ts';
+import { memoryStore } from '../../src/testing.ts';
+import { raiseLines } from '../support/arbitraries.ts';
+
+const seed = Number(process.env['FUZZ_SEED'] ?? 20_261_124);
+const settings = { seed, numRuns: 400 };
+const corpusFolder = fileURLToPath(new URL('corpus', import.meta.url));
+const corpus = readdirSync(corpusFolder).map((name) => readFileSync(join(corpusFolder, name)));
+const folder = mkdtempSync(join(tmpdir(), 'tocsin-fuzz-'));
+afterAll(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** A good text with bytes changed, cut out, or put in; or anything at all. */
+const bytes = fc.oneof(
+  fc.constantFrom(...corpus),
+  fc.uint8Array({ maxLength: 300 }).map((array) => Buffer.from(array)),
+  fc.json().map((text) => Buffer.from(text)),
+  fc
+    .tuple(raiseLines, fc.nat({ max: 250 }), fc.nat({ max: 20 }), fc.uint8Array({ maxLength: 8 }))
+    .map(([line, at, cut, put]) => {
+      const good = Buffer.from(`${JSON.stringify(line)}\n`);
+      return Buffer.concat([good.subarray(0, at), put, good.subarray(at + cut)]);
+    }),
+);
+
+const json: fc.Arbitrary<Json> = fc.json().map((text): Json => {
+  const value: unknown = JSON.parse(text);
+  return isJson(value) ? value : null;
+});
+
+/** Something like a raise line, with any value in any of its fields. */
+const spoilt = fc
+  .tuple(raiseLines, fc.constantFrom('user_id', 'requested_at', 'payload', 'target_id'), json)
+  .map(([line, field, value]) => ({ ...line, [field]: value }));
+
+describe('lines of NDJSON', () => {
+  it('never crash it: each is a value or a fault with a line and a reason', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(bytes, { maxLength: 4 }), async (chunks) => {
+        for await (const page of readLines(Readable.from(chunks))) {
+          for (const item of page) {
+            expect(item.line).toBeGreaterThan(0);
+            if (item.kind === 'fault') expect(item.message).not.toBe('');
+            else fromRaiseLine(item.value);
+          }
+        }
+      }),
+      settings,
+    );
+  });
+
+  it('never crash a kernel, whatever is in their fields', async () => {
+    const kernel = await openKernel({ store: memoryStore() });
+    await fc.assert(
+      fc.asyncProperty(fc.oneof(spoilt, json), async (line) => {
+        const input = isJson(line) ? fromRaiseLine(line) : undefined;
+        if (input?.ok !== true) return;
+        for await (const { outcome } of kernel.raiseAll([input.value])) {
+          expect(['raised', 'duplicate', 'rejected', 'idempotency_conflict']).toContain(outcome);
+        }
+      }),
+      settings,
+    );
+  });
+});
+
+describe('a settings file', () => {
+  it('never crashes it: it is taken, or refused as wrong usage', () => {
+    const config = join(folder, 'tocsin.config.json');
+    const names = fc.constantFrom('store', 'nats', 'http', 'logLevel', 'state', 'nonsense');
+    const files = fc.oneof(
+      bytes,
+      fc.dictionary(names, json).map((v) => JSON.stringify(v)),
+    );
+    fc.assert(
+      fc.property(files, (content) => {
+        writeFileSync(config, content);
+        try {
+          loadConfig({ config }, {}, { useRunFile: false });
+        } catch (error) {
+          expect(error).toBeInstanceOf(TocsinError);
+          expect(error).toMatchObject({ kind: 'usage' });
+        }
+      }),
+      settings,
+    );
+  });
+});
+
+describe('events that somebody stored', () => {
+  const types = ['TriggerRaised', 'NotificationRequested', 'OutputOpened', 'ParkResolved', 'Other'];
+  const stored = fc.oneof(
+    json,
+    bytes.map((unreadable) => ({ unreadable: new Uint8Array(unreadable) })),
+  );
+  const events = fc.record({
+    type: fc.oneof(fc.constantFrom(...types), fc.string()),
+    stream: fc.constantFrom('tocsin.control', 'tocsin.trigger-00-x', 'another'),
+    data: stored,
+    metadata: fc.oneof(stored, fc.record({ schemaVersion: json, recordedAt: json })),
+  });
+
+  it('never crash a codec or the projection: each is a step, poison or unknown', () => {
+    fc.assert(
+      fc.property(events, (event) => {
+        const position = { commit: 1n, prepare: 1n };
+        const id = '00000000-0000-4000-8000-000000000000';
+        const recorded: RecordedEvent = { id, revision: 0n, position, ...event };
+        for (const codec of [triggerCodec, controlCodec]) codec.decode(recorded);
+        try {
+          expect(stepOf('tocsin', recorded).kind).not.toBe('');
+        } catch (error) {
+          // What the lane cannot go on without stops it by name.
+          expect(error).toBeInstanceOf(TocsinError);
+        }
+      }),
+      settings,
+    );
+  });
+});
+
+describe('messages of NATS', () => {
+  const names = fc.constantFrom('ce-id', 'ce-type', 'Tocsin-Ordinal', 'Tocsin-Digest', 'x');
+  const headers = fc.dictionary(names, fc.string()).map((found) => new Map(Object.entries(found)));
+
+  it('never crash a reader of the contracts, or the resume', () => {
+    fc.assert(
+      fc.property(headers, fc.string(), bytes, (found, subject, body) => {
+        const data = new Uint8Array(body);
+        for (const of of [subject, 'active_schedule.triggered', 'notification.feishu.requested']) {
+          parseMessage(of, data);
+        }
+        const stamp = stampOf({ sequence: 1n, subject: 'a', headers: found, data });
+        if (stamp !== undefined) agrees(stamp, stamp);
+      }),
+      settings,
+    );
+  });
+});

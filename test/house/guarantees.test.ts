@@ -1,0 +1,31 @@
+// No promise without a test: each one of docs/guarantees.md names tests, and each named test is there.
+import { existsSync, readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+
+const text = readFileSync('docs/guarantees.md', 'utf8');
+const promises = (/## Promises\n(.*?)\n## /s.exec(text)?.[1] ?? '').split(/^- /m).slice(1);
+const references = [...text.matchAll(/\]\(\.\.\/(test\/[^)]+)\) “([^”]+)”/g)];
+
+describe('every promise', () => {
+  test('there are some', () => {
+    expect(promises.length).toBeGreaterThan(10);
+    expect(references.length).toBeGreaterThan(promises.length);
+  });
+
+  test.each(promises.map((promise) => [promise.split('\n')[0] ?? '', promise] as const))(
+    'names its tests: %s',
+    (_first, promise) => {
+      expect(promise).toMatch(/\]\(\.\.\/test\/[^)]+\) “/);
+    },
+  );
+});
+
+describe('every test that is named', () => {
+  test.each(references.map(([, file = '', name = '']) => [file, name] as const))(
+    'is there: %s “%s”',
+    (file, name) => {
+      expect(existsSync(file)).toBe(true);
+      expect(readFileSync(file, 'utf8')).toContain(name);
+    },
+  );
+});
