@@ -54,7 +54,7 @@ export const mutations = [
     file: 'src/adapters/nats/pipeline.ts',
     find: 'if (sequence > this.#sent || !Number.isSafeInteger(sequence)) {',
     replace: 'if (!Number.isSafeInteger(sequence)) {',
-    tests: ['test/adapters/nats-hostile.test.ts'],
+    tests: ['test/adapters/nats-pipeline.test.ts'],
   },
   {
     rule: 'the epoch check: an answer counts only with exactly its sequence',

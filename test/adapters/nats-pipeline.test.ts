@@ -64,6 +64,15 @@ describe('sending', () => {
     await Promise.all(calls);
   });
 
+  test('an ack for what this epoch has not sent ends it, and is never kept for later', async () => {
+    const { pipeline, failures } = open({ bytes: 100 });
+    const call = pipeline.publish(1n, listMessages(1, 2));
+    pipeline.acknowledge(3);
+    const failure = { kind: 'unavailable', message: 'an ack came for 3, which was not sent' };
+    expect(failures).toEqual([failure]);
+    expect(await failureOf(call)).toEqual(failure);
+  });
+
   test('nothing is sent after the end', async () => {
     const { pipeline, sent, failures } = open({ bytes: 100 });
     const call = pipeline.publish(1n, listMessages(1, 5_000));
