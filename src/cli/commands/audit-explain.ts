@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { openReadModelReader } from '../../adapters/sqlite/read-model.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
-import { explain, type Explanation } from '../../projections/audit/explain/explain.ts';
+import { explain, type AsOf, type Explanation } from '../../projections/audit/explain/explain.ts';
 import { explainUser, type UserExplanation } from '../../projections/audit/explain/explain-user.ts';
 import type { StoryLine } from '../../projections/audit/explain/lines.ts';
 import { openReader } from '../compose.ts';
@@ -66,9 +66,9 @@ const explainIt: Work<Options> = async ({ config, terminal }, { id, user, at }) 
 };
 
 function tell({ say }: Terminal, explanation: Explanation): void {
-  const { decision, suppressed, suppressedMore, sentence, asOf } = explanation;
+  const { story, decision, suppressed, suppressedMore, asOf } = explanation;
   say(`${explanation.triggerId}  user ${explanation.userId}  ${explanation.triggerType}\n`);
-  explanation.story.forEach((line) => {
+  story.forEach((line) => {
     say(lineText(line));
   });
   if (decision !== null) {
@@ -88,20 +88,24 @@ function tell({ say }: Terminal, explanation: Explanation): void {
     }
     if (suppressedMore) say('  and perhaps more');
   }
-  if (asOf !== null) {
-    say(`\nat ${asOf.at} the log held ${asOf.known.length} of these lines:`);
-    asOf.known.forEach((line) => {
-      say(lineText(line));
-    });
-    if (asOf.happenedUnknown.length > 0) {
-      say('and this had happened, but was recorded later:');
-      asOf.happenedUnknown.forEach((line) => {
-        say(lineText(line));
-      });
-    }
-    say(asOf.sentence ?? 'Nothing was known of it.');
+  if (asOf !== null) tellAsOf(say, asOf, story.length);
+}
+
+function tellAsOf(say: Terminal['say'], asOf: AsOf, lines: number): void {
+  const { at, known, happenedUnknown, sentence } = asOf;
+  if (known.length === lines) {
+    say(`\nAt ${at} all of this was known.`);
+    return;
   }
-  say(`\n${sentence}`);
+  say(`\nAt ${at} the log held ${known.length} of these ${lines} lines; the last:`);
+  known.slice(-1).forEach((line) => {
+    say(lineText(line));
+  });
+  if (happenedUnknown.length > 0) say('This had happened, but was recorded later:');
+  happenedUnknown.forEach((line) => {
+    say(lineText(line));
+  });
+  say(sentence === null ? 'Nothing was known of it.' : `It had to be said then: ${sentence}`);
 }
 
 function tellUser(terminal: Terminal, explanation: UserExplanation): void {
