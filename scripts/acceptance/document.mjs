@@ -14,10 +14,15 @@ export function acceptanceFiles() {
     .sort();
 }
 
-/** The acceptance tests' names in a source text. @param {string} source @returns {string[]} */
+/**
+ * The acceptance tests' names in a source text; those of parameterised tests with `%s` and the like.
+ *
+ * @param {string} source
+ * @returns {string[]}
+ */
 export function namesIn(source) {
-  const names = [...source.matchAll(/(?:test|it)\(\s*(['"`])(acceptance \d+: .+?)\1,/gs)];
-  return names.map((match) => match[2] ?? '');
+  const names = source.matchAll(/(['"`])(acceptance \d+: (?:(?!\1).)+)\1/g);
+  return Array.from(names, (match) => match[2] ?? '');
 }
 
 /**
