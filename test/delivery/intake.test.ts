@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { OutputMessage } from '../../src/projections/ports.ts';
 import { openWorker } from '../../src/kernel/open-worker.ts';
+import { HOUR } from '../domain/delivery.support.ts';
 import { until } from '../support/until.ts';
 import { deliveryWorld, type DeliveryWorld } from './world.support.ts';
 
@@ -70,6 +71,20 @@ describe('intake', () => {
     expect(world.inbox.settled.every(({ settlement }) => settlement === 'failed')).toBe(true);
     away = false;
     await world.when(notice, 'it is delivered', ({ phase }) => phase.status === 'delivered');
+  });
+
+  it('ends what nobody accepted in time as expired, once a worker runs', async () => {
+    await using world = await deliveryWorld();
+    const notice = await world.notify();
+    world.time.advance(HOUR);
+    await world.worker();
+    const { attempts } = await world.when(
+      notice,
+      'it is expired',
+      ({ phase }) => phase.status === 'expired',
+    );
+    expect(attempts).toBe(0);
+    expect(world.calls).toEqual([]);
   });
 
   it('ends a worker whose inbox belongs to another log, and takes nothing out', async () => {

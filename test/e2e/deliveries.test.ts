@@ -1,0 +1,112 @@
+// Start modes as real processes on one front: what is raised while no worker runs is delivered, or its
+// record says why not, as soon as one does.
+import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { testCli, type Cli } from '../support/cli.ts';
+import { raiseLine } from '../support/lines.ts';
+import { testNatsServer } from '../support/nats-server.ts';
+import { until } from '../support/until.ts';
+
+const slowMs = 120_000;
+
+const List = z.object({
+  deliveries: z.array(
+    z.object({
+      notificationId: z.string(),
+      userId: z.string(),
+      status: z.string(),
+      reason: z.string().nullable(),
+    }),
+  ),
+  counts: z.record(z.string(), z.number()),
+});
+
+async function deliveries(cli: Cli, args: readonly string[] = []) {
+  const { code, document } = await cli.json(['deliveries', 'list', ...args]);
+  return code === 0 ? List.parse(document) : undefined;
+}
+
+describe('start modes', () => {
+  test(
+    'acceptance 49, 50: without a worker nothing is delivered; with one, what was raised is',
+    async () => {
+      await using cli = testCli();
+      await using nats = await testNatsServer();
+      const store = cli.start(['store', '--listen', '127.0.0.1:0', '--json'], { open: true });
+      const [, url = ''] = await store.says(/"url":"(esdb:[^"]+)"/, slowMs);
+      const env = { TOCSIN_STORE: url, TOCSIN_NATS: nats.url };
+
+      const lines = [1, 2].map((user) => raiseLine(user)).join('\n');
+      const raised = await cli.json(['raise', '--file', '-'], { input: lines, env });
+      expect(raised.document).toMatchObject({ raised: 2 });
+      expect(await deliveries(cli)).toBeUndefined();
+
+      const worker = cli.start(['start', '--mode', 'worker'], { env });
+      const found = await until(
+        'both have a record',
+        async () => {
+          const answer = await deliveries(cli);
+          return answer?.counts['skipped'] === 2 ? answer : undefined;
+        },
+        slowMs,
+      );
+      // Neither has a channel, and that is in the record.
+      expect(found.deliveries.map(({ userId, reason }) => ({ userId, reason }))).toEqual(
+        expect.arrayContaining([
+          { userId: '1', reason: 'no_channel' },
+          { userId: '2', reason: 'no_channel' },
+        ]),
+      );
+      expect((await deliveries(cli, ['--user', '2']))?.deliveries).toHaveLength(1);
+
+      const id = found.deliveries[0]?.notificationId ?? '';
+      const redriven = await cli.json(['deliveries', 'redrive', id, '--reason', 'try'], { env });
+      expect(redriven).toMatchObject({ code: 0, document: { redriven: true } });
+      const Shown = z.object({ events: z.array(z.object({ type: z.string() })) });
+      const shown = await until(
+        'it is skipped again',
+        async () => {
+          const { document } = await cli.json(['deliveries', 'show', id], { env });
+          const { events } = Shown.parse(document);
+          return events.length === 4 ? events : undefined;
+        },
+        slowMs,
+      );
+      expect(shown.map(({ type }) => type)).toEqual([
+        'NotificationAccepted',
+        'DeliverySkipped',
+        'DeliveryRedriven',
+        'DeliverySkipped',
+      ]);
+      const unknown = await cli.json(['deliveries', 'show', nats.url], { env });
+      expect(unknown).toMatchObject({ code: 2, document: { error: { code: 'unknown_delivery' } } });
+
+      worker.kill('SIGTERM');
+      expect((await worker.ended()).code).toBe(0);
+      store.kill('SIGTERM');
+      await store.ended();
+    },
+    slowMs,
+  );
+
+  test(
+    'acceptance 51: in all mode the whole chain works in one process',
+    async () => {
+      await using cli = testCli();
+      const start = cli.start(['start'], { open: true });
+      await start.says(/Type or pipe trigger lines/, slowMs);
+      const found = await until(
+        'the examples have their records',
+        async () => {
+          const answer = await deliveries(cli);
+          return (answer?.counts['skipped'] ?? 0) > 0 ? answer : undefined;
+        },
+        slowMs,
+      );
+      expect(found.deliveries[0]?.reason).toMatch(/no_channel|expired/);
+      start.kill('SIGINT');
+      expect((await start.ended()).code).toBeOneOf([0, 130]);
+    },
+    slowMs,
+  );
+});
