@@ -24,9 +24,9 @@ export function emitId(id: string): number | string {
 const RULE =
   'must be a positive integer up to 2^53-1, or 1 to 64 characters of A-Z a-z 0-9 . _ @ -';
 
-/** Reads a user or target id from outside into its text form. */
+/** Reads a user or target id from outside into its text form. Each part says the whole rule: a union lets one speak. */
 export const IdSchema = z
-  .union([z.int().positive(), z.string().regex(OPAQUE)], { error: RULE })
+  .union([z.int(RULE).positive(RULE), z.string().regex(OPAQUE, RULE)], { error: RULE })
   .transform(String);
 
 /** The text form, as stored events hold it. */
