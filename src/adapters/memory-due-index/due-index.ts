@@ -48,11 +48,6 @@ export function memoryDueIndexStore(): MemoryDueIndexStore {
   };
 }
 
-/** Due indexes in memory that nobody shares. */
-export function memoryDueIndexes(): DueIndexes {
-  return memoryDueIndexStore().open('memory');
-}
-
 function indexOn(
   name: string,
   contents: Contents,
