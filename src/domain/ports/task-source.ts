@@ -22,6 +22,8 @@ export type Task = {
 export type ScheduledBlock = {
   readonly userId: UserId;
   readonly blockId: TargetId;
+  /** Where it is one of a series: what all of them have in common, up to 64 characters. */
+  readonly seriesId?: string | undefined;
   readonly title: string;
   /** The task that it is for, where it is for one. */
   readonly taskId?: TargetId | undefined;
@@ -43,6 +45,8 @@ export type TaskChange =
       readonly userId: UserId;
       readonly blockId: TargetId;
       readonly block: ScheduledBlock | undefined;
+      /** Of a block that was taken away: the task that it was for, where that is known. */
+      readonly taskId?: TargetId | undefined;
     };
 
 /** What is true now. Each method may throw when it cannot be known; callers then try again later. */
