@@ -1,0 +1,164 @@
+// An iCalendar file's text as components with their lines. Nothing recursive, everything bounded: a
+// hostile file costs what its bytes cost.
+import { EntryError, type Problem } from '../problems.ts';
+
+/** One unfolded content line, and where it began. */
+export type ContentLine = { readonly line: number; readonly name: string; readonly text: string };
+
+export type Component = {
+  readonly name: string;
+  readonly line: number;
+  readonly lines: readonly ContentLine[];
+  readonly children: readonly Component[];
+  /** Index of the calendar that it lies in; entries of one calendar share its zones. */
+  readonly calendar: number;
+};
+
+export type Components = {
+  /** VTODO, VEVENT and VTIMEZONE, wherever they lie. */
+  readonly entries: readonly Component[];
+  /** The properties of each VCALENDAR. */
+  readonly calendars: readonly (readonly ContentLine[])[];
+  /** Components of other kinds, which are none of ours. */
+  readonly ignored: ReadonlyMap<string, number>;
+  readonly problems: readonly Omit<Problem, 'file'>[];
+};
+
+const MAX_DEPTH = 16;
+/** A property longer than this is an attachment; none that we read comes near it. */
+const MAX_LINE_CHARS = 64 * 1024;
+/** Lines of one entry; more is no entry that a person made. */
+const MAX_ENTRY_LINES = 20_000;
+const OURS: ReadonlySet<string> = new Set(['VTODO', 'VEVENT', 'VTIMEZONE']);
+const KNOWN: ReadonlySet<string> = new Set([...OURS, 'VALARM', 'STANDARD', 'DAYLIGHT']);
+
+type Open = {
+  readonly name: string;
+  readonly line: number;
+  readonly lines: ContentLine[];
+  readonly children: Component[];
+  readonly calendar: number;
+  /** It is, or lies in, an entry of ours. */
+  readonly ours: boolean;
+};
+
+/** Splits a file's text; what does not nest is told, and the rest is read. */
+export function readComponents(text: string): Components {
+  const entries: Component[] = [];
+  const calendars: ContentLine[][] = [[]];
+  const ignored = new Map<string, number>();
+  const problems: Omit<Problem, 'file'>[] = [];
+  const stack: Open[] = [];
+  let tooDeep = 0;
+  let current = 0;
+
+  const unfinished = (open: Open): void => {
+    const message = 'has no END before the file or what is around it ends';
+    problems.push({ line: open.line, component: open.name, code: 'unfinished', message });
+  };
+
+  const end = (name: string, line: number): void => {
+    const at = stack.findLastIndex((open) => open.name === name);
+    if (at < 0) {
+      problems.push({ line, component: name, code: 'stray_end', message: 'ends without a BEGIN' });
+      return;
+    }
+    for (const open of stack.splice(at + 1).reverse()) if (KNOWN.has(open.name)) unfinished(open);
+    const open = stack.pop();
+    if (open === undefined) return;
+    if (open.name === 'VCALENDAR') current = 0;
+    if (!open.ours) return;
+    if (OURS.has(open.name)) {
+      if (open.lines.length <= MAX_ENTRY_LINES) entries.push(open);
+      else {
+        const message = `has more than ${MAX_ENTRY_LINES} lines`;
+        problems.push({ line: open.line, component: name, code: 'entry_too_large', message });
+      }
+    } else stack.at(-1)?.children.push(open);
+  };
+
+  for (const content of contentLines(text)) {
+    const { line, name } = content;
+    const parent = stack.at(-1);
+    if (name === 'BEGIN') {
+      const component = content.text.slice(6).trim().toUpperCase().slice(0, 64);
+      if (stack.length >= MAX_DEPTH) {
+        tooDeep += 1;
+        continue;
+      }
+      if (component === 'VCALENDAR') current = calendars.push([]) - 1;
+      const ours = OURS.has(component) || (parent?.ours === true && KNOWN.has(component));
+      if (!ours && component !== 'VCALENDAR') {
+        ignored.set(component, (ignored.get(component) ?? 0) + 1);
+      }
+      const open = { name: component, line, lines: [], children: [], calendar: current, ours };
+      stack.push(open);
+    } else if (name === 'END') {
+      if (tooDeep > 0) {
+        tooDeep -= 1;
+        if (tooDeep === 0) {
+          const message = `are nested deeper than ${MAX_DEPTH} levels`;
+          problems.push({ line, component: 'VCALENDAR', code: 'too_deep', message });
+        }
+        continue;
+      }
+      end(content.text.slice(4).trim().toUpperCase().slice(0, 64), line);
+    } else if (tooDeep === 0 && parent?.ours === true) {
+      if (parent.lines.length <= MAX_ENTRY_LINES) parent.lines.push(content);
+    } else if (parent?.name === 'VCALENDAR') calendars[parent.calendar]?.push(content);
+  }
+  for (const open of stack.reverse()) {
+    if (open.ours || open.name === 'VCALENDAR') unfinished(open);
+  }
+  return { entries, calendars, ignored, problems };
+}
+
+/** Unfolds: a line that begins with a space or a tab continues the one before. */
+function* contentLines(text: string): Generator<ContentLine, void, undefined> {
+  let parts: string[] = [];
+  let length = 0;
+  let began = 1;
+  let line = 0;
+  const flush = function* (): Generator<ContentLine, void, undefined> {
+    if (parts.length === 0) return;
+    const whole = parts.join('');
+    const name = /^[A-Za-z0-9-]+/.exec(whole)?.[0].toUpperCase();
+    // What is too long could only be cut, and then be taken for a value: it is no property at all.
+    if (name !== undefined && length <= MAX_LINE_CHARS) yield { line: began, name, text: whole };
+    else if (whole.trim() !== '') yield { line: began, name: '', text: whole.slice(0, 80) };
+  };
+  const endings = /\r\n|\n|\r/g;
+  for (let at = 0; at < text.length;) {
+    endings.lastIndex = at;
+    const ending = endings.exec(text);
+    const stop = ending?.index ?? text.length;
+    const raw = text.slice(at, stop);
+    at = stop + (ending?.[0].length ?? 0);
+    line += 1;
+    if (raw.startsWith(' ') || raw.startsWith('\t')) {
+      length += raw.length - 1;
+      if (length <= MAX_LINE_CHARS) parts.push(raw.slice(1));
+      continue;
+    }
+    yield* flush();
+    parts = raw === '' ? [] : [raw.slice(0, MAX_LINE_CHARS)];
+    length = raw.length;
+    began = line;
+  }
+  yield* flush();
+}
+
+/** All lines of that property. */
+export function linesOf(component: Component, name: string): readonly ContentLine[] {
+  return component.lines.filter((line) => line.name === name);
+}
+
+/** The line of a property that may be there once; of several the first counts. */
+export function lineOf(component: Component, name: string): ContentLine | undefined {
+  return component.lines.find((line) => line.name === name);
+}
+
+/** Gives up an entry because of one of its lines. */
+export function badLine({ line, name }: ContentLine, message: string): EntryError {
+  return new EntryError('invalid_property', `has a ${name} that ${message}`, line);
+}
