@@ -1,0 +1,162 @@
+// Jobs on a log: a host whose tasks a test changes, the follower that keeps jobs in step, scanners, and
+// a clock that only the test moves.
+import { memoryDueIndexStore } from '../../src/adapters/memory-due-index/due-index.ts';
+import { createTable, type Rows } from '../../src/adapters/tasks/table.ts';
+import { BUILT_IN_DETECTORS } from '../../src/domain/detectors/built-in.ts';
+import type { DueJobState } from '../../src/domain/duejob/state.ts';
+import { dueJobStream } from '../../src/domain/duejob/stream.ts';
+import type { EventStore } from '../../src/domain/ports/event-store.ts';
+import type { ScheduledBlock, Task, TaskSource } from '../../src/domain/ports/task-source.ts';
+import { dueJobAggregate } from '../../src/kernel/due-jobs.ts';
+import { loadState } from '../../src/kernel/execute.ts';
+import { openKernel, type Kernel } from '../../src/kernel/open-kernel.ts';
+import {
+  DUE_JOB_INDEX,
+  scannerProcess,
+  type ScannerOptions,
+} from '../../src/kernel/processes/scanner.ts';
+import { taskFollowerProcess } from '../../src/kernel/processes/task-follower.ts';
+import { until } from '../support/until.ts';
+import { virtualTime, type VirtualTime } from '../support/virtual-time.ts';
+import { eventsOf } from '../support/world.ts';
+
+export const MINUTE = 60_000;
+/** When these worlds begin. */
+export const BEGIN = Date.UTC(2026, 3, 30, 10, 1);
+
+export type JobWorld = AsyncDisposable & {
+  readonly name: string;
+  readonly time: VirtualTime;
+  readonly store: EventStore;
+  readonly kernel: Kernel;
+  /** The host: everything that is true now. */
+  readonly host: {
+    readonly set: (task: Partial<Task>) => void;
+    readonly drop: (taskId: string) => void;
+    readonly block: (block: Partial<ScheduledBlock>) => void;
+    readonly unblock: (blockId: string) => void;
+    readonly source: TaskSource;
+  };
+  /** Starts the follower. */
+  readonly follow: () => void;
+  /** Starts a scanner, with an index of its own. */
+  readonly scan: (more?: Partial<ScannerOptions>) => void;
+  readonly job: (kind: string, subjectId: string) => Promise<DueJobState>;
+  /** Waits until the job is so. */
+  readonly until: (
+    kind: string,
+    subjectId: string,
+    what: string,
+    is: (job: DueJobState) => boolean,
+  ) => Promise<DueJobState>;
+  readonly types: (stream?: string) => Promise<readonly string[]>;
+  /** Ends everything that runs, as a kill between two appends would. */
+  readonly stop: () => Promise<void>;
+};
+
+/** @param name the kernel's name: several worlds may share a store */
+export async function jobWorld(store: EventStore, name = 'tocsin'): Promise<JobWorld> {
+  const time = virtualTime(BEGIN);
+  const kernel = await openKernel({ store, clock: time, name });
+  const tasks = new Map<string, Task>();
+  const blocks = new Map<string, ScheduledBlock>();
+  const table = createTable();
+  const told = (): void => {
+    const rows: Rows = { tasks: [...tasks.values()], blocks: [...blocks.values()] };
+    table.replace(rows);
+  };
+  let stop = new AbortController();
+  let running: Promise<void>[] = [];
+  const stopAll = async (): Promise<void> => {
+    stop.abort();
+    const ended = running;
+    running = [];
+    stop = new AbortController();
+    await Promise.all(ended);
+  };
+  const job: JobWorld['job'] = (kind, subjectId) =>
+    loadState(store, dueJobAggregate, dueJobStream(name, { userId: '42', kind, subjectId }));
+
+  return {
+    name,
+    time,
+    store,
+    kernel,
+    host: {
+      set(task) {
+        const taskId = task.taskId ?? '7';
+        const before = tasks.get(taskId) ?? {
+          userId: '42',
+          taskId,
+          title: 'a task',
+          priority: 1,
+          completed: false,
+          urgencyThresholdAt: BEGIN + 10 * MINUTE,
+          estimatedSections: 1,
+        };
+        tasks.set(taskId, { ...before, ...task });
+        told();
+      },
+      drop(taskId) {
+        tasks.delete(taskId);
+        told();
+      },
+      block(block) {
+        const blockId = block.blockId ?? 'b1';
+        const before = blocks.get(blockId) ?? {
+          userId: '42',
+          blockId,
+          title: 'a block',
+          startAt: BEGIN + 60 * MINUTE,
+          endAt: BEGIN + 90 * MINUTE,
+          completed: false,
+        };
+        blocks.set(blockId, { ...before, ...block });
+        told();
+      },
+      unblock(blockId) {
+        blocks.delete(blockId);
+        told();
+      },
+      source: table,
+    },
+    follow() {
+      const follower = taskFollowerProcess({
+        ...time,
+        store,
+        source: table,
+        detectors: BUILT_IN_DETECTORS,
+        kernelName: name,
+      });
+      running.push(follower.run(stop.signal));
+    },
+    scan(more = {}) {
+      const scanner = scannerProcess({
+        ...time,
+        store,
+        kernel,
+        source: table,
+        detectors: BUILT_IN_DETECTORS,
+        kernelName: name,
+        index: memoryDueIndexStore().open(kernel.storeId).open(DUE_JOB_INDEX),
+        ...more,
+      });
+      running.push(scanner.run(stop.signal));
+    },
+    job,
+    until: (kind, subjectId, what, is) =>
+      until(`the job is ${what}`, async () => {
+        const state = await job(kind, subjectId);
+        return is(state) && state;
+      }),
+    async types(stream) {
+      const events = await eventsOf(store, stream);
+      return events.filter((event) => event.stream.startsWith(`${name}.`)).map(({ type }) => type);
+    },
+    stop: stopAll,
+    async [Symbol.asyncDispose]() {
+      await stopAll();
+      await kernel.close();
+    },
+  };
+}
