@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { benchDelay } from './cases/delay.ts';
 import { benchFrontProject, benchFrontRaise } from './cases/front.ts';
+import { benchDue } from './cases/due.ts';
 import { benchMemory } from './cases/memory.ts';
 import { benchProject } from './cases/project.ts';
 import { benchRaise } from './cases/raise.ts';
@@ -25,6 +26,7 @@ const CASES = new Map<string, (surroundings: Surroundings) => Promise<Report>>([
   ['project', benchProject],
   ['replay', benchReplay],
   ['delay', benchDelay],
+  ['due', benchDue],
   ['memory', benchMemory],
   ['front-raise', benchFrontRaise],
   ['front-project', benchFrontProject],

@@ -19,6 +19,7 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   policy: async () => (await import('./commands/policy.ts')).policyCommand,
   deliveries: async () => (await import('./commands/deliveries.ts')).deliveriesCommand,
   park: async () => (await import('./commands/park.ts')).parkCommand,
+  jobs: async () => (await import('./commands/jobs.ts')).jobsCommand,
   store: async () => (await import('./commands/store.ts')).storeCommand,
   doctor: async () => (await import('./commands/doctor.ts')).doctorCommand,
 };

@@ -1,0 +1,228 @@
+// `tocsin jobs`: what waits for its time. Import from calendars and lines, see, call off.
+import { randomUUID } from 'node:crypto';
+import type { Command } from 'commander';
+import { openTaskFiles } from '../../adapters/tasks/files.ts';
+import { TocsinError } from '../../domain/core/errors.ts';
+import { categoryPrefix } from '../../domain/core/ids.ts';
+import { formatInstant } from '../../domain/core/instants.ts';
+import { BUILT_IN_DETECTORS } from '../../domain/detectors/built-in.ts';
+import type { DueJobState, DueJobStatus } from '../../domain/duejob/state.ts';
+import { dueJobId, parseDueJobId } from '../../domain/duejob/stream.ts';
+import { cancelDueJob, dueJobAggregate, type DueJobContext } from '../../kernel/due-jobs.ts';
+import { importJobs } from '../../kernel/import-jobs.ts';
+import { loadState } from '../../kernel/execute.ts';
+import { systemSurroundings } from '../../kernel/processes/surroundings.ts';
+import { openReader, openStore, type LogReader } from '../compose.ts';
+import type { EventStore } from '../../domain/ports/event-store.ts';
+import { EXIT } from '../terminal.ts';
+import { execute, withCommonOptions, type Work } from './command.ts';
+
+type ImportOptions = {
+  readonly path: string;
+  readonly user?: string;
+  readonly timeZone?: string;
+  readonly lead?: string;
+  readonly json?: true;
+};
+type ListOptions = {
+  readonly user?: string;
+  readonly status?: string;
+  readonly limit?: string;
+  readonly json?: true;
+};
+type CancelOptions = { readonly job: string; readonly reason?: string; readonly json?: true };
+
+const STATUSES: readonly DueJobStatus[] = [
+  'pending',
+  'failed',
+  'triggered',
+  'cancelled',
+  'skipped',
+];
+const DEFAULT_LIMIT = 100;
+/** Problems that people are shown; JSON has up to a thousand. */
+const SHOWN_PROBLEMS = 20;
+
+export function jobsCommand(program: Command): void {
+  const jobs = program.command('jobs').description('what waits for its time');
+  withCommonOptions(
+    jobs
+      .command('import <PATH>')
+      .description('bring jobs in step with an .ics or .ndjson file, or a folder of such')
+      .option('--user <ID>', 'whose entries they are that do not say it themselves')
+      .option('--time-zone <ZONE>', 'zone of times that name none (default: this machine’s)')
+      .option('--lead <HOURS>', 'hours before its due time that a task gets urgent (default 24)'),
+    ['store', 'name'],
+  )
+    .addHelpText('after', '\nExample:\n  tocsin jobs import tasks.ics --user 42')
+    .action((path: string, options: Omit<ImportOptions, 'path'>) =>
+      execute({ ...options, path }, importFrom),
+    );
+  withCommonOptions(
+    jobs
+      .command('list')
+      .description('jobs as the log has them, the next ones first')
+      .option('--user <ID>', 'of this user only')
+      .option('--status <STATUS>', `only those that are ${STATUSES.join(', ')}`)
+      .option('--limit <N>', `at most so many (default ${DEFAULT_LIMIT})`),
+    ['store', 'name'],
+  )
+    .addHelpText('after', '\nExample:\n  tocsin jobs list --status pending --user 42')
+    .action((options: ListOptions) => execute(options, list));
+  withCommonOptions(
+    jobs
+      .command('cancel <JOB>')
+      .description('call a job off until its task changes')
+      .option('--reason <TEXT>', 'why, for the record'),
+    ['store', 'name'],
+  )
+    .addHelpText('after', '\nExample:\n  tocsin jobs cancel asj_227bc3adeabbcd5b559229e4f6b8f6f145')
+    .action((job: string, options: Omit<CancelOptions, 'job'>) =>
+      execute({ ...options, job }, cancel),
+    );
+}
+
+const importFrom: Work<ImportOptions> = async ({ config, terminal, signal }, options) => {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const leadHours = options.lead === undefined ? 24 : numberOf('--lead', options.lead, 0, 8_760);
+  await using files = await openTaskFiles({
+    path: options.path,
+    user: options.user,
+    timeZone: options.timeZone ?? zone,
+    urgencyLeadMs: leadHours * 60 * 60_000,
+    watch: false,
+    now: Date.now,
+  });
+  const { tasks, blocks, problems, ...counts } = files.reading();
+  await using store = await openStore(config, 'tocsin jobs import');
+  const found = tasks.length + blocks.length;
+  let done = 0;
+  const changes = await importJobs(
+    { ...contextOf(store, config.name), concurrency: 64, detectors: BUILT_IN_DETECTORS, signal },
+    { tasks, blocks },
+    () => {
+      done += 1;
+      terminal.progress(() => `${done} of ${found}`);
+    },
+  );
+  const { files: read, imported, ignored, failed } = counts;
+  terminal.print({
+    files: read,
+    imported,
+    ignored,
+    failed,
+    ...changes,
+    problems,
+    problemsTruncated: failed > problems.length,
+  });
+  for (const { file, line, component, message } of problems.slice(0, SHOWN_PROBLEMS)) {
+    terminal.say(`${file}:${line}  ${component} ${message}`);
+  }
+  if (failed > SHOWN_PROBLEMS) terminal.say(`… and ${failed - SHOWN_PROBLEMS} more (--json)`);
+  terminal.say(
+    `${imported} entries of ${read} files; jobs: ${changes.scheduled} scheduled, ` +
+      `${changes.rescheduled} moved, ${changes.cancelled} cancelled, ` +
+      `${changes.unchanged} unchanged; ${failed} entries could not be read.`,
+  );
+  return failed > 0 ? EXIT.partly : EXIT.done;
+};
+
+const list: Work<ListOptions> = async ({ config, terminal }, options) => {
+  const { user, status } = options;
+  if (status !== undefined && !STATUSES.some((known) => known === status)) {
+    throw new TocsinError('usage', 'invalid_status', `"${status}" is no status of a job`, {
+      hint: `Use one of ${STATUSES.join(', ')}.`,
+    });
+  }
+  const limit =
+    options.limit === undefined ? DEFAULT_LIMIT : numberOf('--limit', options.limit, 1, 1_000_000);
+  await using reader = await openReader(config);
+  const states = await allJobs(reader, config.name);
+  const wanted = [...states]
+    .filter(([, state]) => user === undefined || state.subject?.userId === user)
+    .filter(([, state]) => status === undefined || state.status === status)
+    .sort(([, a], [, b]) => (a.dueAt ?? Infinity) - (b.dueAt ?? Infinity));
+  const jobs = wanted.slice(0, limit).map(([stream, state]) => view(stream, state));
+  terminal.print({ total: wanted.length, jobs });
+  for (const job of jobs) {
+    const why = job.code === undefined ? '' : ` (${job.code})`;
+    const at = job.dueAt ?? job.triggerAt ?? '';
+    terminal.say(
+      `${at}  ${job.status}${why}  ${job.kind} ${job.subjectId} of ${job.userId}  ${job.jobId}`,
+    );
+  }
+  if (wanted.length > jobs.length) terminal.say(`… of ${wanted.length} (--limit)`);
+  if (wanted.length === 0) terminal.say('There are no such jobs.');
+  return EXIT.done;
+};
+
+const cancel: Work<CancelOptions> = async ({ config, terminal }, { job, reason }) => {
+  const stream = parseDueJobId(config.name, job);
+  await using store = await openStore(config, 'tocsin jobs cancel');
+  const state = stream === undefined ? undefined : await loadState(store, dueJobAggregate, stream);
+  const subject = state?.subject;
+  if (subject === undefined) {
+    throw new TocsinError('usage', 'no_such_job', `there is no job ${job.slice(0, 64)}`, {
+      hint: 'See `tocsin jobs list`.',
+    });
+  }
+  const change = await cancelDueJob(contextOf(store, config.name), {
+    subject,
+    code: 'operator',
+    detail: reason?.slice(0, 256),
+  });
+  terminal.print({ job, change });
+  terminal.say(
+    change === 'cancelled' ? `${job} is called off until its task changes.` : 'It did not wait.',
+  );
+  return EXIT.done;
+};
+
+function contextOf(store: EventStore, kernel: string): DueJobContext {
+  const { now, elapsed, pause, random } = systemSurroundings();
+  const never = new AbortController().signal;
+  const wait = (ms: number): Promise<void> => pause(ms, never);
+  return { store, now, elapsed, pause: wait, random, kernel, newId: randomUUID, actor: 'cli' };
+}
+
+async function allJobs(
+  reader: LogReader,
+  kernel: string,
+): Promise<ReadonlyMap<string, DueJobState>> {
+  const states = new Map<string, DueJobState>();
+  const prefixes = [categoryPrefix(kernel, 'duejob')];
+  for await (const page of reader.readAll({ direction: 'forwards', prefixes })) {
+    for (const recorded of page) {
+      const decoded = dueJobAggregate.codec.decode(recorded);
+      if (decoded.kind !== 'event') continue;
+      const before = states.get(recorded.stream) ?? dueJobAggregate.initial;
+      states.set(recorded.stream, dueJobAggregate.evolve(before, decoded.event, recorded));
+    }
+  }
+  return states;
+}
+
+function view(stream: string, state: DueJobState) {
+  const { subject, status, round, triggerAt, dueAt, code, failures, lastTriggerId } = state;
+  return {
+    jobId: dueJobId(stream),
+    userId: subject?.userId,
+    kind: subject?.kind,
+    subjectId: subject?.subjectId,
+    status,
+    round,
+    triggerAt: triggerAt === undefined ? undefined : formatInstant(triggerAt),
+    dueAt: dueAt === undefined ? undefined : formatInstant(dueAt),
+    code,
+    failures,
+    lastTriggerId,
+  };
+}
+
+function numberOf(option: string, text: string, min: number, max: number): number {
+  const value = Number(text);
+  if (text.trim() !== '' && value >= min && value <= max) return value;
+  throw new TocsinError('usage', 'invalid_option', `${option} ${text} is out of range`, {
+    hint: `Use a number from ${min} to ${max}.`,
+  });
+}
