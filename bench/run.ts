@@ -10,6 +10,7 @@ import { benchMemory } from './cases/memory.ts';
 import { benchProject } from './cases/project.ts';
 import { benchRaise } from './cases/raise.ts';
 import { benchReplay } from './cases/replay.ts';
+import { benchVerify } from './cases/verify.ts';
 import {
   FULL,
   isReached,
@@ -25,6 +26,7 @@ const CASES = new Map<string, (surroundings: Surroundings) => Promise<Report>>([
   ['raise', benchRaise],
   ['project', benchProject],
   ['replay', benchReplay],
+  ['verify', benchVerify],
   ['delay', benchDelay],
   ['due', benchDue],
   ['memory', benchMemory],

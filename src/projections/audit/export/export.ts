@@ -83,7 +83,7 @@ export async function* exportLines(
     root: chain.last,
   });
   const signed =
-    key === undefined ? manifest : { ...manifest, signature: signatureOf(key, manifest) };
+    key === undefined ? manifest : { ...manifest, signature: signatureOf(key, chain.last) };
   yield canonicalJson(signed);
   return ManifestSchema.parse(signed);
 }
@@ -197,8 +197,8 @@ function badKey(cause?: unknown): TocsinError {
   });
 }
 
-function signatureOf(key: KeyObject, manifest: JsonObject): JsonObject {
+function signatureOf(key: KeyObject, hash: string): JsonObject {
   const publicKey = createPublicKey(key).export({ type: 'spki', format: 'pem' }).toString();
-  const value = sign(null, Buffer.from(String(manifest['hash'])), key).toString('base64');
+  const value = sign(null, Buffer.from(hash), key).toString('base64');
   return { publicKey, value };
 }

@@ -2,8 +2,7 @@
 // manifest with its signature. It also takes personal parts out of an export, which leaves the chain whole.
 import { createHash, createPublicKey, verify, type KeyObject } from 'node:crypto';
 import { TocsinError } from '../../../domain/core/errors.ts';
-import { canonicalJson, type Json, type JsonObject } from '../../../domain/core/json.ts';
-import { isJsonObject } from '../../unreadable.ts';
+import { canonicalJson, type JsonObject } from '../../../domain/core/json.ts';
 import {
   GENESIS,
   hashOf,
@@ -247,9 +246,9 @@ type Read = { readonly line: ExportLine; readonly json: JsonObject };
 
 function lineOf(text: string): Read | undefined {
   try {
-    const json: Json = JSON.parse(text);
+    const json: unknown = JSON.parse(text);
     const parsed = LineSchema.safeParse(json);
-    return parsed.success && isJsonObject(json) ? { line: parsed.data, json } : undefined;
+    return parsed.success && isParsedObject(json) ? { line: parsed.data, json } : undefined;
   } catch {
     // Not JSON, so no line of an export.
     return undefined;
@@ -260,11 +259,17 @@ function withoutPersonal({ personal: _, ...line }: JsonObject): JsonObject {
   return line;
 }
 
+/** True for an object that came out of a JSON parser. */
+function isParsedObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 function isAbout({ event }: EventLine, user: string | undefined): boolean {
   if (user === undefined) return true;
   const { data } = event;
   if (typeof data !== 'object' || data === null || !('userId' in data)) return false;
-  return String(data.userId) === user;
+  const { userId } = data;
+  return userId === user || (typeof userId === 'number' && String(userId) === user);
 }
 
 function publicKeyOf(pem: string): KeyObject {
