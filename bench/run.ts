@@ -1,4 +1,4 @@
-// `npm run bench [-- CASE ...] [--rounds N] [--quick] [--json]`: product and limits in turn, and whether
+// `npm run bench [-- CASE ...] [--rounds N] [--quick] [--json] [--record]`: product and limits in turn, and whether
 // the project's targets are reached. What is measured, and what came of it, is in bench/README.md.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -15,12 +15,12 @@ import {
   FULL,
   isReached,
   QUICK,
-  shown,
   temporaryFolder,
   type Report,
   type Surroundings,
-  type Target,
+  verdictOf,
 } from './support/bench.ts';
+import { record } from './support/record.ts';
 
 const CASES = new Map<string, (surroundings: Surroundings) => Promise<Report>>([
   ['raise', benchRaise],
@@ -44,6 +44,7 @@ async function main(): Promise<number> {
     options: {
       json: { type: 'boolean', default: false },
       quick: { type: 'boolean', default: false },
+      record: { type: 'boolean', default: false },
       rounds: { type: 'string' },
     },
   });
@@ -70,6 +71,7 @@ async function main(): Promise<number> {
     if (!values.json) print(report);
   }
   if (values.json) console.log(JSON.stringify({ quick: values.quick, reports }, undefined, 2));
+  if (values.record && !values.quick) await record(reports);
   // A quick run is a test that it runs: what it reaches says nothing.
   const missed = reports.flatMap(({ targets }) => targets).some((target) => !isReached(target));
   return missed && !values.quick ? EXIT.missed : EXIT.done;
@@ -79,10 +81,4 @@ function print(report: Report): void {
   console.log(`\n${report.case}`);
   for (const line of report.lines) console.log(`  ${line}`);
   for (const target of report.targets) console.log(`  ${verdictOf(target)}`);
-}
-
-function verdictOf(target: Target): string {
-  const { what, reached, atLeast, below } = target;
-  const bound = atLeast === undefined ? `below ${below ?? ''}` : `at least ${atLeast}`;
-  return `${isReached(target) ? 'reached' : 'MISSED '}  ${what}: ${shown(reached, 3)} (target: ${bound})`;
 }

@@ -52,6 +52,13 @@ export function isReached({ reached, atLeast, below }: Target): boolean {
   return (atLeast === undefined || reached >= atLeast) && (below === undefined || reached < below);
 }
 
+/** A target in words, and whether it was reached. */
+export function verdictOf(target: Target): string {
+  const { what, reached, atLeast, below } = target;
+  const bound = atLeast === undefined ? `below ${below ?? ''}` : `at least ${atLeast}`;
+  return `${isReached(target) ? 'reached' : 'MISSED '}  ${what}: ${shown(reached, 3)} (target: ${bound})`;
+}
+
 /** A folder that is gone with its scope. */
 export async function temporaryFolder(): Promise<AsyncDisposable & { readonly path: string }> {
   const path = await mkdtemp(join(tmpdir(), 'tocsin-bench-'));
