@@ -239,7 +239,7 @@ describe('every policy', () => {
         const kernels = [world.kernel, ...others];
         const requestedAt = '2026-01-01T10:00:00Z';
         const outcomes = await Promise.all(
-          calls.map(([k, target]) => kernels[k]?.raise(anInput(target + 1, { requestedAt }))),
+          calls.map(async ([k, target]) => kernels[k]?.raise(anInput(target + 1, { requestedAt }))),
         );
         const targets = new Set(calls.map(([, target]) => target)).size;
         expect(outcomes.filter((result) => result?.outcome === 'raised')).toHaveLength(targets);
