@@ -21,8 +21,18 @@ type Expected = {
   readonly digest: string;
 };
 
+/** Where the commands find the store: in their folder, or behind a server that speaks EventStoreDB's protocol. */
+const STORES = ['the embedded store', 'the front'] as const;
+
 /** The three commands twice; the second time nothing may happen. */
-async function throughTheCommands(cli: Cli, file: string, expected: Expected): Promise<void> {
+async function throughTheCommands(
+  through: (typeof STORES)[number],
+  file: string,
+  expected: Expected,
+): Promise<void> {
+  await using folder = testCli();
+  const env = through === 'the front' ? { TOCSIN_STORE: await front(folder) } : {};
+  const cli = { json: (args: readonly string[]) => folder.json(args, { env }) };
   await using nats = await testNatsServer();
   await using stream = await rawStream(nats.url);
   const { read, raised, duplicates, conflicts, published, suppressed } = expected;
@@ -77,6 +87,12 @@ async function throughTheCommands(cli: Cli, file: string, expected: Expected): P
   expect((await stream.last())?.sequence).toBe(raised + published);
 }
 
+async function front(cli: Cli): Promise<string> {
+  const server = cli.start(['store', '--listen', '127.0.0.1:0']);
+  const [, url = ''] = await server.says(/ at (esdb:\S+);/);
+  return url;
+}
+
 const SmallSchema = z.object({
   read: z.int(),
   raised: z.int(),
@@ -89,23 +105,25 @@ const SmallSchema = z.object({
   dedupe_keys_sha256: z.string(),
 });
 
-test('the small data set gives what its oracle says, and nothing the second time', async () => {
-  await using cli = testCli();
-  const here = join(import.meta.dirname, '..', 'data');
-  const small = SmallSchema.parse(
-    JSON.parse(readFileSync(join(here, 'small.expected.json'), 'utf8')),
-  );
-  await throughTheCommands(cli, join(here, 'small.ndjson'), {
-    ...small,
-    messages: {
-      'active_schedule.triggered': small.raised - small.mockTriggers,
-      'mock.active_schedule.triggered': small.mockTriggers,
-      'notification.feishu.requested': small.published - small.mockNotifications,
-      'mock.notification.feishu.requested': small.mockNotifications,
-    },
-    digest: small.dedupe_keys_sha256,
-  });
-});
+test.each(STORES)(
+  'the small data set through %s gives what its oracle says, once',
+  async (store) => {
+    const here = join(import.meta.dirname, '..', 'data');
+    const small = SmallSchema.parse(
+      JSON.parse(readFileSync(join(here, 'small.expected.json'), 'utf8')),
+    );
+    await throughTheCommands(store, join(here, 'small.ndjson'), {
+      ...small,
+      messages: {
+        'active_schedule.triggered': small.raised - small.mockTriggers,
+        'mock.active_schedule.triggered': small.mockTriggers,
+        'notification.feishu.requested': small.published - small.mockNotifications,
+        'mock.notification.feishu.requested': small.mockNotifications,
+      },
+      digest: small.dedupe_keys_sha256,
+    });
+  },
+);
 
 const RealSchema = z.object({
   read: z.int(),
@@ -121,11 +139,10 @@ const data = process.env['TOCSIN_TEST_DATA'];
 test.skipIf(data === undefined)(
   'thirteen years of a real project give exactly the counts and the digest [needs TOCSIN_TEST_DATA]',
   async () => {
-    await using cli = testCli();
     const folder = data ?? '';
     const text = readFileSync(join(folder, 'commit-triggers.expected.json'), 'utf8');
     const real = RealSchema.parse(JSON.parse(text));
-    await throughTheCommands(cli, join(folder, 'commit-triggers.ndjson'), {
+    await throughTheCommands('the embedded store', join(folder, 'commit-triggers.ndjson'), {
       ...real,
       duplicates: real.trigger_duplicates,
       conflicts: 0,
