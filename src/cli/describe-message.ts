@@ -1,5 +1,5 @@
 // One message as a line for people and as a document for programs.
-import { isJson, type Json, type JsonObject } from '../domain/core/json.ts';
+import { isJson, isJsonObject, type Json } from '../domain/core/json.ts';
 import type { StoredMessage } from '../projections/ports.ts';
 
 const decoder = new TextDecoder();
@@ -12,7 +12,7 @@ export function describeMessage(message: StoredMessage): ShownMessage {
   const data = parse(decoder.decode(message.data));
   const type = headers.get('ce-type') ?? 'unknown';
   const field = (name: string): string => {
-    const value = isObject(data) ? data[name] : undefined;
+    const value = isJsonObject(data) ? data[name] : undefined;
     return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
   };
   const what = type.startsWith('notification.')
@@ -35,8 +35,4 @@ function parse(text: string): Json | undefined {
 
 function printable(text: string): string {
   return text.replace(/\p{Cc}/gu, ' ');
-}
-
-function isObject(data: Json | undefined): data is JsonObject {
-  return typeof data === 'object' && data !== null && !Array.isArray(data);
 }

@@ -1,7 +1,7 @@
 // The one way from stored bytes to domain events and back. Writing, loading, subscribing and replaying
 // all pass here; upcasters that only one of them applied have broken other systems' projections.
 import { z } from 'zod';
-import { isJson, type Json, type JsonObject } from './json.ts';
+import { isJson, isJsonObject, type Json, type JsonObject } from './json.ts';
 import { MetadataSchema, type EventMetadata } from './envelope.ts';
 import { err, ok, type Result } from './result.ts';
 import type { EventToAppend, RecordedEvent } from '../ports/event-store.ts';
@@ -60,7 +60,7 @@ export function createCodec<const D extends readonly EventDefinition[]>(
       const definition = byType.get(recorded.type);
       if (definition === undefined) return passBy(recorded);
       const { data, metadata } = recorded;
-      if (!isObject(data) || 'unreadable' in data) {
+      if (!isJsonObject(data) || 'unreadable' in data) {
         return fault('broken_json', 'the data is not a JSON object');
       }
       const envelope = MetadataSchema.safeParse(metadata);
@@ -102,7 +102,7 @@ export function describe(error: z.ZodError): string {
 
 function passBy(recorded: RecordedEvent): Decoded<never> {
   const { metadata } = recorded;
-  return isObject(metadata) && 'mustUnderstand' in metadata && metadata.mustUnderstand === true
+  return isJsonObject(metadata) && 'mustUnderstand' in metadata && metadata.mustUnderstand === true
     ? fault('must_understand', `type ${recorded.type} must be understood and is not known here`)
     : { kind: 'unknown' };
 }
@@ -132,13 +132,9 @@ function assertUpcasters(definition: EventDefinition): void {
   }
 }
 
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 function encodeObject(schema: z.ZodType, value: unknown): JsonObject {
   const encoded = toJson(z.encode(schema, value));
-  if (!isObject(encoded)) throw new TypeError('an event is a JSON object');
+  if (!isJsonObject(encoded)) throw new TypeError('an event is a JSON object');
   return encoded;
 }
 

@@ -36,6 +36,11 @@ export function isJson(value: unknown): value is Json {
   return jsonFault(value) === undefined;
 }
 
+/** True for an object, not a list, among values that are known to be JSON, such as a parser's. */
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 /** The one text of a JSON value, whatever order its keys are stored in (RFC 8785). */
 export function canonicalJson(value: Json): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);

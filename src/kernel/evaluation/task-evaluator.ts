@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
 import type { Instant } from '../../domain/core/instants.ts';
-import type { JsonObject } from '../../domain/core/json.ts';
+import { isJsonObject } from '../../domain/core/json.ts';
 import {
   actionFor,
   observe,
@@ -136,11 +136,7 @@ function baseVersionOf(request: Target, facts: Facts): string {
 }
 
 function windowStartOf(snapshot: ApplyRequest['snapshot']): Instant {
-  const window = isObject(snapshot) ? snapshot['window'] : undefined;
-  const from = isObject(window) ? window['from'] : undefined;
+  const window = isJsonObject(snapshot) ? snapshot['window'] : undefined;
+  const from = isJsonObject(window) ? window['from'] : undefined;
   return typeof from === 'string' ? Date.parse(from) : Number.NaN;
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -2,7 +2,7 @@
 // manifest with its signature. It also takes personal parts out of an export, which leaves the chain whole.
 import { createHash, createPublicKey, verify, type KeyObject } from 'node:crypto';
 import { TocsinError } from '../../../domain/core/errors.ts';
-import { canonicalJson, type JsonObject } from '../../../domain/core/json.ts';
+import { canonicalJson, isJsonObject, type JsonObject } from '../../../domain/core/json.ts';
 import {
   GENESIS,
   hashOf,
@@ -248,7 +248,7 @@ function lineOf(text: string): Read | undefined {
   try {
     const json: unknown = JSON.parse(text);
     const parsed = LineSchema.safeParse(json);
-    return parsed.success && isParsedObject(json) ? { line: parsed.data, json } : undefined;
+    return parsed.success && isJsonObject(json) ? { line: parsed.data, json } : undefined;
   } catch {
     // Not JSON, so no line of an export.
     return undefined;
@@ -257,11 +257,6 @@ function lineOf(text: string): Read | undefined {
 
 function withoutPersonal({ personal: _, ...line }: JsonObject): JsonObject {
   return line;
-}
-
-/** True for an object that came out of a JSON parser. */
-function isParsedObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isAbout({ event }: EventLine, user: string | undefined): boolean {
