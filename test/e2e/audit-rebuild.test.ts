@@ -12,13 +12,13 @@ function stateOf({ cli }: Lane): ReadModelSnapshot {
 }
 
 const rebuild = (lane: Lane, ...more: readonly string[]) =>
-  lane.cli.json(['audit', 'rebuild', '--nats', lane.nats.url, ...more]);
+  lane.cli.call(['audit', 'rebuild', '--nats', lane.nats.url, ...more]);
 
 async function goesOn(lane: Lane): Promise<void> {
   await lane.raise(4, 5);
   expect(await lane.project()).toMatchObject({ code: 0, document: { published: 2 } });
   expect(await lane.users()).toEqual(twice(1, 5));
-  expect(await lane.cli.json(['audit', 'verify', '--nats', lane.nats.url])).toMatchObject({
+  expect(await lane.cli.call(['audit', 'verify', '--nats', lane.nats.url])).toMatchObject({
     code: 0,
     document: { published: 5, mismatches: [], messages: { compared: 10 } },
   });

@@ -22,7 +22,7 @@ const List = z.object({
 });
 
 async function deliveries(cli: Cli, args: readonly string[] = []) {
-  const { code, document } = await cli.json(['deliveries', 'list', ...args]);
+  const { code, document } = await cli.call(['deliveries', 'list', ...args]);
   return code === 0 ? List.parse(document) : undefined;
 }
 
@@ -60,13 +60,13 @@ describe('start modes', () => {
       expect((await deliveries(cli, ['--user', '2']))?.deliveries).toHaveLength(1);
 
       const id = found.deliveries[0]?.notificationId ?? '';
-      const redriven = await cli.json(['deliveries', 'redrive', id, '--reason', 'try'], { env });
+      const redriven = await cli.call(['deliveries', 'redrive', id, '--reason', 'try'], { env });
       expect(redriven).toMatchObject({ code: 0, document: { redriven: true } });
       const Shown = z.object({ events: z.array(z.object({ type: z.string() })) });
       const shown = await until(
         'it is skipped again',
         async () => {
-          const { document } = await cli.json(['deliveries', 'show', id], { env });
+          const { document } = await cli.call(['deliveries', 'show', id], { env });
           const { events } = Shown.parse(document);
           return events.length === 4 ? events : undefined;
         },
@@ -78,7 +78,7 @@ describe('start modes', () => {
         'DeliveryRedriven',
         'DeliverySkipped',
       ]);
-      const unknown = await cli.json(['deliveries', 'show', nats.url], { env });
+      const unknown = await cli.call(['deliveries', 'show', nats.url], { env });
       expect(unknown).toMatchObject({ code: 2, document: { error: { code: 'unknown_delivery' } } });
 
       worker.kill('SIGTERM');

@@ -16,9 +16,9 @@ test('a policy is refused with its reason, set, shown, and tried on history', as
     cli.path('in.ndjson'),
     line(1, '2026-01-01T10:29:59Z') + line(2, '2026-01-01T10:30:00Z'),
   );
-  expect(await cli.json(['raise', '--file', 'in.ndjson'])).toMatchObject({ code: 0 });
+  expect(await cli.call(['raise', '--file', 'in.ndjson'])).toMatchObject({ code: 0 });
   const policy = ['--policy', 'anchored 30m on requestedAt'];
-  expect(await cli.json(['audit', 'simulate', ...policy])).toMatchObject({
+  expect(await cli.call(['audit', 'simulate', ...policy])).toMatchObject({
     code: 0,
     document: {
       requests: 2,
@@ -31,15 +31,15 @@ test('a policy is refused with its reason, set, shown, and tried on history', as
   });
   const record = ['--reason', 'one second apart', '--actor', 'ada'];
   const set = ['policy', 'set', 'anchored', '30m', 'on', 'requestedAt', ...record];
-  expect(await cli.json(set)).toMatchObject({ code: 0, document: { outcome: 'changed' } });
+  expect(await cli.call(set)).toMatchObject({ code: 0, document: { outcome: 'changed' } });
   const shown = { actor: 'ada', reason: 'one second apart' };
-  expect(await cli.json(['policy', 'show'])).toMatchObject({
+  expect(await cli.call(['policy', 'show'])).toMatchObject({
     code: 0,
     document: { policies: [{ triggerType: '*', kind: 'anchored', set: shown }], mutes: [] },
   });
   const mute = ['policy', 'mute', '--for', '2h', '--reason', 'import runs wild'];
-  expect(await cli.json(mute)).toMatchObject({ code: 0, document: { outcome: 'changed' } });
-  expect(await cli.json(['policy', 'history'])).toMatchObject({
+  expect(await cli.call(mute)).toMatchObject({ code: 0, document: { outcome: 'changed' } });
+  expect(await cli.call(['policy', 'history'])).toMatchObject({
     code: 0,
     document: {
       changes: [

@@ -10,7 +10,7 @@ import { testNatsServer, type TestNatsServer } from '../support/nats-server.ts';
 import { seededRandom } from '../support/random.ts';
 import { until } from '../support/until.ts';
 
-const KILLS = 24;
+const KILLS = 22;
 const LINES = 6_000;
 /** The daemon, and where it says how it is. */
 type Daemon = { readonly process: CliProcess; readonly http: string };
@@ -65,13 +65,13 @@ async function killAll(
     const { published, acknowledged } = gate.passed();
     if (published > acknowledged) whileUnacknowledged += 1;
     const victim = random();
-    if (victim < 0.7) {
+    if (victim < 0.55) {
       running.process.kill('SIGKILL');
       await running.process.ended();
       daemon = undefined;
       kills += 1;
     }
-    if (victim > 0.6) {
+    if (victim > 0.45) {
       await nats.crash();
       kills += 1;
       gate.cut();
