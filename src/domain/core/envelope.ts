@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { formatInstant, MAX_INSTANT, parseInstant, type Instant } from './instants.ts';
 import { isCleanText, jsonFault, type Json } from './json.ts';
+import { isCount, isFields, isOptionalText, isText, quickInstant } from './quick.ts';
 
 /** An instant: RFC 3339 in UTC at rest, integer milliseconds in memory. */
 export const InstantCodec = z.codec(z.string(), z.int().min(0).max(MAX_INSTANT), {
@@ -46,6 +47,38 @@ export const MetadataSchema = z.looseObject({
   /** A reader that does not know this event's type must stop at it instead of passing by. */
   mustUnderstand: z.boolean().optional(),
 });
+
+const METADATA_FIELDS: ReadonlySet<string> = new Set([
+  ...['schemaVersion', 'recordedAt', 'correlationId', 'causationId', 'commandId'],
+  ...['traceparent', 'actor', 'mustUnderstand'],
+]);
+
+/** What {@link MetadataSchema} makes of metadata just as we write it; `undefined` leaves it to the schema. */
+export function quickMetadata(
+  metadata: unknown,
+): { readonly success: true; readonly data: z.output<typeof MetadataSchema> } | undefined {
+  if (!isFields(metadata)) return undefined;
+  // The schema keeps keys of others; so does the schema only.
+  for (const key in metadata) if (!METADATA_FIELDS.has(key)) return undefined;
+  const { schemaVersion, correlationId, causationId, commandId, traceparent, actor } = metadata;
+  const { mustUnderstand } = metadata;
+  const recordedAt = quickInstant(metadata['recordedAt']);
+  if (recordedAt === undefined || !isCount(schemaVersion)) return undefined;
+  if (!isText(correlationId, 128) || !isText(causationId, 128)) return undefined;
+  if (!isText(commandId, 128) || mustUnderstand !== undefined) return undefined;
+  const data = { schemaVersion, recordedAt, correlationId, causationId, commandId };
+  if (traceparent === undefined && actor === undefined) return { success: true, data };
+  if (!isOptionalText(actor, 128) || !isOptionalText(traceparent, 55)) return undefined;
+  if (traceparent !== undefined && !TRACEPARENT.test(traceparent)) return undefined;
+  return {
+    success: true,
+    data: {
+      ...data,
+      ...(traceparent === undefined ? {} : { traceparent }),
+      ...(actor === undefined ? {} : { actor }),
+    },
+  };
+}
 
 /** What the kernel knows about an event besides its data. */
 export type EventMetadata = {

@@ -31,3 +31,8 @@ export const IdSchema = z
 
 /** The text form, as stored events hold it. */
 export const StoredIdSchema = z.string().regex(OPAQUE);
+
+/** True for what {@link StoredIdSchema} takes. */
+export function isStoredId(value: unknown): value is string {
+  return typeof value === 'string' && OPAQUE.test(value);
+}

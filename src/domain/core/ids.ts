@@ -28,8 +28,12 @@ export function uuidOf(...parts: readonly string[]): string {
 
 /** Two hex digits that place a user in one of 256 shares: the first byte of the user's UUIDv5. */
 export function userShare(user: UserId): string {
-  return uuidOfKey(user).slice(0, 2);
+  // A user's events come together: the streams and messages of one ask many times in a row.
+  if (lastShare?.user !== user) lastShare = { user, share: uuidOfKey(user).slice(0, 2) };
+  return lastShare.share;
 }
+
+let lastShare: { readonly user: UserId; readonly share: string } | undefined;
 
 /** The name of a user's stream: `{kernel}.{category}-{pp}-{uuid of the scope key}`. */
 export function userStream(

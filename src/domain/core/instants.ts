@@ -19,6 +19,8 @@ const WITHOUT_OFFSET = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?$/;
  * @returns milliseconds since the epoch, or the reason in words that complete "requestedAt …"
  */
 export function parseInstant(text: string): Result<Instant, string> {
+  const canonical = canonicalInstant(text);
+  if (canonical !== undefined) return ok(canonical);
   const match = RFC3339.exec(text);
   if (match === null) {
     return err(
@@ -44,6 +46,42 @@ export function parseInstant(text: string): Result<Instant, string> {
   return instant < 0 || instant > MAX_INSTANT
     ? err('is outside the years 1970 to 9999')
     : ok(instant);
+}
+
+/** How {@link formatInstant} writes it, which is how nearly every stored instant is; else `undefined`. */
+function canonicalInstant(text: string): Instant | undefined {
+  if (text.length !== 24 || text[23] !== 'Z' || text[10] !== 'T' || text[19] !== '.') {
+    return undefined;
+  }
+  if (text[4] !== '-' || text[7] !== '-' || text[13] !== ':' || text[16] !== ':') return undefined;
+  const year = digits(text, 0, 4);
+  const [month, day] = [digits(text, 5, 7), digits(text, 8, 10)];
+  const [hour, minute, second] = [digits(text, 11, 13), digits(text, 14, 16), digits(text, 17, 19)];
+  const millisecond = digits(text, 20, 23);
+  // Every comparison with NaN is false. The last days of months are left to the long way.
+  const isPlain =
+    year >= 1970 &&
+    month >= 1 &&
+    month <= 12 &&
+    day >= 1 &&
+    day <= 28 &&
+    hour <= 23 &&
+    minute <= 59 &&
+    second <= 59 &&
+    millisecond >= 0;
+  if (!isPlain) return undefined;
+  return Date.UTC(year, month - 1, day, hour, minute, second, millisecond);
+}
+
+/** The number that these characters write; NaN when one is no digit. */
+function digits(text: string, from: number, to: number): number {
+  let number = 0;
+  for (let at = from; at < to; at += 1) {
+    const digit = text.charCodeAt(at) - 48;
+    if (digit < 0 || digit > 9) return NaN;
+    number = number * 10 + digit;
+  }
+  return number;
 }
 
 /** RFC 3339 in UTC with milliseconds: `2026-04-30T02:17:42.000Z`. */

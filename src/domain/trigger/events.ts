@@ -11,11 +11,12 @@ import {
   MAX_CHANGES,
 } from '../preview/candidates.ts';
 import { isSiteRelativePath } from '../texts.ts';
+import { CHANNELS, TARGET_TYPES, TRIGGER_SOURCES, TRIGGER_TYPE } from './names.ts';
+import { quickRaised, quickRequested } from './quick.ts';
 import { SEVERITIES } from './severity.ts';
 
-export const TRIGGER_SOURCES = ['worker_due_job', 'api_trigger', 'user_feedback'] as const;
-export const TARGET_TYPES = ['task_pool', 'schedule_event', 'task_item'] as const;
-export const CHANNELS = ['feishu', 'webhook'] as const;
+export { CHANNELS, TARGET_TYPES, TRIGGER_SOURCES };
+
 export const PREVIEW_KINDS = ['proposal', 'question', 'reminder'] as const;
 
 /** Entries of a timetable that one apply names. */
@@ -25,7 +26,7 @@ export const PREVIEW_ENDINGS = ['applied', 'dismissed', 'expired'] as const;
 /** A trigger type's name. */
 export const TriggerTypeSchema = z
   .string()
-  .regex(/^[a-z0-9_]{1,64}$/, { error: 'must be 1 to 64 characters of a-z 0-9 _' });
+  .regex(TRIGGER_TYPE, { error: 'must be 1 to 64 characters of a-z 0-9 _' });
 
 /** Which occurrence in its stream an event belongs to. */
 const occurrence = { triggerId: textUpTo(128), occurrence: z.int().min(1) };
@@ -226,4 +227,7 @@ export type TriggerEventData<T extends TriggerEvent['type']> = Extract<
 /** The host's answer to a yes. */
 export type ApplyOutcomeEvent = Extract<TriggerEvent, { type: 'ApplySucceeded' | 'ApplyFailed' }>;
 
-export const triggerCodec = createCodec(TRIGGER_EVENTS);
+export const triggerCodec = createCodec(TRIGGER_EVENTS, {
+  TriggerRaised: quickRaised,
+  NotificationRequested: quickRequested,
+});

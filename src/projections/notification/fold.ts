@@ -388,8 +388,9 @@ class PageFold {
   }
 
   #tooLarge(draft: Draft, at: Position, key?: Window): boolean {
-    const { length } = draft.body;
     const { maxBodyBytes } = this.#ruleset;
+    if (draft.bodyAtMost <= maxBodyBytes) return false;
+    const { length } = draft.body;
     if (length <= maxBodyBytes) return false;
     const detail = `the body has ${length} bytes; the largest is ${maxBodyBytes}`;
     this.#park(draft.source, at, 'message_too_large', detail, key);

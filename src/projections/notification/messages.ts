@@ -12,6 +12,7 @@ import type { EventMetadata } from '../../domain/core/envelope.ts';
 import { messageId, userShare } from '../../domain/core/ids.ts';
 import { formatInstant, type Instant } from '../../domain/core/instants.ts';
 import { formatPosition } from '../../domain/core/positions.ts';
+import type { Json } from '../../domain/core/json.ts';
 import type { RecordedEvent } from '../../domain/ports/event-store.ts';
 import type { ApplyOutcomeEvent, TriggerEventData } from '../../domain/trigger/events.ts';
 import type { OutputMessage } from '../ports.ts';
@@ -23,7 +24,7 @@ export type MessageRule =
   | 'schedule.apply.succeeded'
   | 'schedule.apply.failed';
 
-/** A message before it has its place in the list. */
+/** A message before it has its place in the list. What it costs to make is made when it is asked for. */
 export type Draft = {
   readonly id: string;
   readonly rule: MessageRule;
@@ -33,6 +34,8 @@ export type Draft = {
   readonly about: string;
   readonly time: Instant;
   readonly body: Uint8Array;
+  /** The body is no larger than this, whatever it says: cheaper to know than its size. */
+  readonly bodyAtMost: number;
   readonly source: RecordedEvent;
   readonly metadata: EventMetadata;
 };
@@ -63,18 +66,16 @@ export function draftTriggered(
   metadata: EventMetadata,
   names: MessageNames,
 ): Draft {
-  const rule = 'active_schedule.triggered';
-  return {
-    id: messageId(source.id, rule),
-    rule,
-    contract: rule,
-    subject: subjectOf(names, data.mockNow !== undefined, rule, data.userId),
+  const contract = 'active_schedule.triggered';
+  return new LazyDraft(source, metadata, {
+    rule: contract,
+    contract,
     about: data.triggerId,
     time: data.requestedAt,
-    body: encode(toTriggered(data)),
-    source,
-    metadata,
-  };
+    bodyAtMost: OTHER_FIELDS_AT_MOST + jsonAtMost(data.personal.payload),
+    subject: () => subjectOf(names, data.mockNow !== undefined, contract, data.userId),
+    content: () => toTriggered(data),
+  });
 }
 
 /** Drafts `notification.{channel}.requested`. */
@@ -85,20 +86,17 @@ export function draftNotification(
   windowStart: Instant,
   names: MessageNames,
 ): Draft {
-  const rule = 'notification.requested';
   const contract = `notification.${data.channel}.requested` as const;
-  const id = messageId(source.id, rule);
-  return {
-    id,
-    rule,
+  const { summary, fallbackText } = data.personal;
+  return new LazyDraft(source, metadata, {
+    rule: 'notification.requested',
     contract,
-    subject: subjectOf(names, data.mock, contract, data.userId),
     about: data.previewId,
     time: data.requestedAt,
-    body: encode(toNotificationRequested(data, { id, windowStart })),
-    source,
-    metadata,
-  };
+    bodyAtMost: OTHER_FIELDS_AT_MOST + jsonAtMost(summary) + jsonAtMost(fallbackText),
+    subject: () => subjectOf(names, data.mock, contract, data.userId),
+    content: (id) => toNotificationRequested(data, { id, windowStart }),
+  });
 }
 
 /** Drafts `schedule.apply.succeeded` or `schedule.apply.failed`; pretend time is never applied. */
@@ -110,18 +108,84 @@ export function draftApplied(
 ): Draft {
   const { applyId, userId } = event.data;
   const isDone = event.type === 'ApplySucceeded';
-  const rule = isDone ? 'schedule.apply.succeeded' : 'schedule.apply.failed';
-  return {
-    id: messageId(source.id, rule),
-    rule,
-    contract: rule,
-    subject: subjectOf(names, false, rule, userId),
+  const contract = isDone ? 'schedule.apply.succeeded' : 'schedule.apply.failed';
+  return new LazyDraft(source, metadata, {
+    rule: contract,
+    contract,
     about: applyId,
     time: metadata.recordedAt,
-    body: encode(isDone ? toApplySucceeded(event.data) : toApplyFailed(event.data)),
-    source,
-    metadata,
-  };
+    bodyAtMost: Infinity,
+    subject: () => subjectOf(names, false, contract, userId),
+    content: () => (isDone ? toApplySucceeded(event.data) : toApplyFailed(event.data)),
+  });
+}
+
+type DraftParts = Pick<Draft, 'rule' | 'contract' | 'about' | 'time' | 'bodyAtMost'> & {
+  readonly subject: () => string;
+  readonly content: (id: string) => object;
+};
+
+class LazyDraft implements Draft {
+  readonly source: RecordedEvent;
+  readonly metadata: EventMetadata;
+  readonly #parts: DraftParts;
+  #id: string | undefined;
+  #body: Uint8Array | undefined;
+
+  constructor(source: RecordedEvent, metadata: EventMetadata, parts: DraftParts) {
+    this.source = source;
+    this.metadata = metadata;
+    this.#parts = parts;
+  }
+
+  get id(): string {
+    return (this.#id ??= messageId(this.source.id, this.rule));
+  }
+
+  get body(): Uint8Array {
+    return (this.#body ??= Buffer.from(JSON.stringify(this.#parts.content(this.id))));
+  }
+
+  get subject(): string {
+    return this.#parts.subject();
+  }
+
+  get rule(): MessageRule {
+    return this.#parts.rule;
+  }
+
+  get contract(): ContractName {
+    return this.#parts.contract;
+  }
+
+  get about(): string {
+    return this.#parts.about;
+  }
+
+  get time(): Instant {
+    return this.#parts.time;
+  }
+
+  get bodyAtMost(): number {
+    return this.#parts.bodyAtMost;
+  }
+}
+
+/** All that a body has besides the personal fields: their schemas allow no 1,500 UTF-16 units together. */
+const OTHER_FIELDS_AT_MOST = 16 * 1024;
+/** A UTF-16 unit takes six bytes at most, as an escape; a number 25, with sign and exponent. */
+const BYTES_PER_UNIT = 6;
+const BYTES_PER_SCALAR = 32;
+
+/** JSON text of the value has no more bytes than this. */
+function jsonAtMost(value: Json | undefined): number {
+  if (typeof value === 'string') return value.length * BYTES_PER_UNIT + BYTES_PER_SCALAR;
+  if (typeof value !== 'object' || value === null) return BYTES_PER_SCALAR;
+  let bytes = BYTES_PER_SCALAR;
+  for (const [key, child] of Object.entries(value)) {
+    bytes += key.length * BYTES_PER_UNIT + BYTES_PER_SCALAR + jsonAtMost(child);
+  }
+  return bytes;
 }
 
 /** The message of a draft at its place. */
@@ -161,10 +225,4 @@ function subjectOf(
 /** A user id as one subject token; `%2E` stands for the dot, and no id holds a percent sign. */
 export function encodeSubjectToken(user: string): string {
   return user.replaceAll('.', '%2E');
-}
-
-const encoder = new TextEncoder();
-
-function encode(body: object): Uint8Array {
-  return encoder.encode(JSON.stringify(body));
 }

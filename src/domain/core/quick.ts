@@ -1,0 +1,37 @@
+// Stored data that is exactly as we write it, told by hand-written checks at a tenth of a schema's cost.
+// They say "as the schema would read it" or nothing at all: whatever is unusual is left to the schema,
+// which also says what is wrong with it. A property compares the two (test/domain/quick.test.ts).
+import { MAX_INSTANT, parseInstant, type Instant } from './instants.ts';
+import { isCleanText } from './json.ts';
+
+/** Text of 1 to `max` UTF-16 units without NUL and lone surrogates. */
+export function isText(value: unknown, max: number): value is string {
+  return typeof value === 'string' && value.length > 0 && value.length <= max && isCleanText(value);
+}
+
+/** {@link isText}, or absent. */
+export function isOptionalText(value: unknown, max: number): value is string | undefined {
+  return value === undefined || isText(value, max);
+}
+
+/** An integer from 1 on that a double holds exactly. */
+export function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 1;
+}
+
+/** True for an object of whatever fields. */
+export function isFields(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** One of a few texts. */
+export function isOneOf<T extends string>(value: unknown, all: readonly T[]): value is T {
+  return all.some((each) => each === value);
+}
+
+/** The instant that the text names; `undefined` for anything else. */
+export function quickInstant(value: unknown): Instant | undefined {
+  if (typeof value !== 'string') return undefined;
+  const parsed = parseInstant(value);
+  return parsed.ok && parsed.value <= MAX_INSTANT ? parsed.value : undefined;
+}

@@ -1,0 +1,172 @@
+// The cheap way to read stored events against their schemas: it says the same, or leaves it to them.
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { MetadataSchema, quickMetadata } from '../../src/domain/core/envelope.ts';
+import { formatInstant, MAX_INSTANT, parseInstant } from '../../src/domain/core/instants.ts';
+import { TRIGGER_EVENTS } from '../../src/domain/trigger/events.ts';
+import { quickRaised, quickRequested } from '../../src/domain/trigger/quick.ts';
+
+const AT = '2026-04-30T02:17:42.000Z';
+
+const about = {
+  triggerId: 'ast_1',
+  occurrence: 1,
+  userId: '42',
+  triggerType: 'important_urgent_task',
+  targetType: 'task_pool',
+  targetId: '7',
+  traceId: 'trace_1',
+};
+const raised = {
+  ...about,
+  source: 'api_trigger',
+  dedupeKey: 'a:b',
+  requestedAt: AT,
+  personal: { payload: { title: 'Essay', tags: ['a', 1, null] } },
+};
+const requested = {
+  ...about,
+  previewId: 'asp_1',
+  channel: 'feishu',
+  targetUrl: '/a/b?c=d',
+  triggerRequestedAt: AT,
+  requestedAt: AT,
+  expiresAt: AT,
+  mock: false,
+  personal: { summary: 'An essay.', fallbackText: '' },
+};
+const metadata = {
+  schemaVersion: 1,
+  recordedAt: AT,
+  correlationId: 'c',
+  causationId: 'd',
+  commandId: 'e',
+};
+const OPTIONAL = [
+  ...['feedbackId', 'idempotencyKey', 'jobId', 'severity', 'mockNow', 'stranger', '__proto__'],
+  ...['traceparent', 'actor', 'mustUnderstand', '$correlationId'],
+];
+
+/** What somebody may have written there: a neighbour's value, too long, too short, or nonsense. */
+const value = fc.oneof(
+  fc.constantFrom<unknown>(
+    '',
+    'a',
+    'high',
+    AT,
+    '2026-04-30T10:17:42+08:00',
+    '2026-02-30T00:00:00.000Z',
+  ),
+  fc.constantFrom<unknown>('x'.repeat(64), 'x'.repeat(65), 'x'.repeat(129), 'x'.repeat(513)),
+  fc.constantFrom<unknown>('\u0000', '\ud800', '//x', '/ü', '/../x', '00-' + '1'.repeat(32)),
+  fc.constant('00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'),
+  fc.constantFrom<unknown>(
+    0,
+    1,
+    1.5,
+    -1,
+    2 ** 53,
+    true,
+    false,
+    null,
+    [],
+    {},
+    { payload: '\ud800' },
+  ),
+  fc.constantFrom<unknown>(
+    { payload: null },
+    { summary: 'a' },
+    { summary: '', fallbackText: '\u0000' },
+  ),
+  fc.jsonValue(),
+);
+
+/** The fields with a few of them changed, added or taken away. */
+function changed(fields: Readonly<Record<string, unknown>>) {
+  const name = fc.constantFrom(...Object.keys(fields), ...OPTIONAL);
+  const change = fc.record({ name, value: fc.option(value, { nil: undefined }) });
+  return fc.array(change, { maxLength: 2 }).map((changes) => {
+    const entries = new Map(Object.entries(fields));
+    for (const { name: field, value: next } of changes) {
+      if (next === undefined) entries.delete(field);
+      else entries.set(field, next);
+    }
+    // As a parser makes it, with an own field even of the name __proto__.
+    const text = [...entries].map(([k, v]) => `${JSON.stringify(k)}:${JSON.stringify(v)}`);
+    const parsed: unknown = JSON.parse(`{${text.join(',')}}`);
+    return z.record(z.string(), z.unknown()).parse(parsed);
+  });
+}
+
+const schemaOf = (type: string) => {
+  const found = TRIGGER_EVENTS.find((each) => each.type === type);
+  if (found === undefined) throw new Error(`no event ${type}`);
+  return found.schema;
+};
+
+describe.each([
+  ['TriggerRaised', raised, quickRaised],
+  ['NotificationRequested', requested, quickRequested],
+] as const)('the quick reading of %s', (type, fields, quick) => {
+  it('takes what we write', () => {
+    expect(quick(fields)).toStrictEqual(schemaOf(type).parse(fields));
+    expect(quick(fields)).toBeDefined();
+  });
+
+  it('says what the schema says, or nothing', () => {
+    fc.assert(
+      fc.property(changed(fields), (data) => {
+        const answer = quick(data);
+        if (answer === undefined) return;
+        expect(schemaOf(type).safeParse(data)).toStrictEqual({ success: true, data: answer });
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+describe('the quick reading of metadata', () => {
+  it('takes what we write', () => {
+    expect(quickMetadata(metadata)?.data).toStrictEqual(MetadataSchema.parse(metadata));
+  });
+
+  it('says what the schema says, or nothing', () => {
+    fc.assert(
+      fc.property(changed(metadata), (data) => {
+        const answer = quickMetadata(data);
+        if (answer !== undefined) expect(MetadataSchema.safeParse(data)).toStrictEqual(answer);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+describe('an instant as we write it', () => {
+  it('is read back, and as the long way reads it', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: MAX_INSTANT }), (instant) => {
+        const text = formatInstant(instant);
+        expect(parseInstant(text)).toEqual({ ok: true, value: instant });
+        expect(parseInstant(text.replace('T', 't'))).toEqual({ ok: true, value: instant });
+      }),
+    );
+  });
+
+  it('with one character changed is what the long way makes of it', () => {
+    const place = fc.integer({ min: 0, max: 23 });
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 0, max: MAX_INSTANT }),
+        place,
+        fc.string({ minLength: 1, maxLength: 1 }),
+        (instant, at, character) => {
+          const text = formatInstant(instant);
+          const other = text.slice(0, at) + character + text.slice(at + 1);
+          fc.pre(at !== 10);
+          expect(parseInstant(other)).toEqual(parseInstant(other.replace('T', 't')));
+        },
+      ),
+    );
+  });
+});
