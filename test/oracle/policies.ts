@@ -12,7 +12,7 @@ export type Happening = { at: number } | { died: number } | { redriven: number }
 
 type Sent = { at: number; released: boolean; releases: number };
 
-/** For each request, whether it is let through. Sessions are defined for requests in order only. */
+/** For each request, whether it is let through. */
 export function bruteForce(definition: Definition, happenings: readonly Happening[]): boolean[] {
   if (definition.kind === 'session') return sessions(definition, happenings);
   const verdicts: boolean[] = [];
@@ -55,18 +55,43 @@ export function bruteForce(definition: Definition, happenings: readonly Happenin
   return verdicts;
 }
 
+type Session = Sent & { last: number };
+
+/**
+ * A session is a notice and the requests that it held back. It is open at an instant that is less than the
+ * gap away from the nearest of its requests on that side, and less than the maximum after its notice; so a
+ * late request belongs to the session that it would have begun. Of several open ones the latest holds.
+ */
 function sessions(
   { gapMs, maxMs }: { gapMs: number; maxMs: number },
   happenings: readonly Happening[],
 ): boolean[] {
-  let start: number | undefined;
-  let last = 0;
-  return happenings.flatMap((happening) => {
-    if (!('at' in happening)) return [];
-    const { at } = happening;
-    const suppressed = start !== undefined && at - last < gapMs && at - start < maxMs;
-    if (!suppressed) start = at;
-    last = at;
-    return [!suppressed];
-  });
+  const verdicts: boolean[] = [];
+  const sent = new Map<number, Session>();
+  const isOpen = (session: Session, at: number): boolean =>
+    at > session.at - gapMs && at < session.last + gapMs && at < session.at + maxMs;
+  for (const happening of happenings) {
+    if ('died' in happening) {
+      const dead = sent.get(happening.died);
+      if (dead === undefined || dead.released) continue;
+      const near = [...sent.values()].filter((o) => isOpen(o, dead.at) || isOpen(dead, o.at));
+      if (near.reduce((sum, { releases }) => sum + releases, 0) >= 2) continue;
+      dead.released = true;
+      dead.releases += 1;
+    } else if ('redriven' in happening) {
+      const again = sent.get(happening.redriven);
+      if (again !== undefined) again.released = false;
+    } else {
+      const { at } = happening;
+      const open = [...sent.values()].filter((each) => !each.released && isOpen(each, at));
+      const holder = open.toSorted((a, b) => b.at - a.at)[0];
+      if (holder === undefined) {
+        sent.set(verdicts.length, { at, last: at, released: false, releases: 0 });
+      } else {
+        holder.last = Math.max(holder.last, at);
+      }
+      verdicts.push(holder === undefined);
+    }
+  }
+  return verdicts;
 }
