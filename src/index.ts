@@ -102,7 +102,27 @@ export type { DeliveryStatus } from './domain/notification/state.ts';
 
 // The audit: the same answers again, from the log alone.
 export { createAudit } from './kernel/create-audit.ts';
-export type { Audit, AuditExportOptions, AuditOptions } from './kernel/create-audit.ts';
+export type {
+  Audit,
+  AuditExportOptions,
+  AuditOptions,
+  AuditSimulateOptions,
+} from './kernel/create-audit.ts';
+export type {
+  Difference,
+  Replacement,
+  SideFigures,
+  Silence,
+  SimulatedVerdict,
+  SimulateOptions,
+  SimulationResult,
+  SimulationState,
+} from './projections/audit/simulate.ts';
+export type {
+  NoticeFigures,
+  NoticeHistory,
+  NoticesCompared,
+} from './projections/audit/simulate-notices.ts';
 export { replay } from './projections/audit/replay.ts';
 export type { ReplayFilter, ReplayOptions, ReplayResult } from './projections/audit/replay.ts';
 export type { Bound } from './projections/audit/events.ts';

@@ -21,6 +21,14 @@ import type {
 } from '../projections/audit/ports.ts';
 import { replay, type ReplayOptions, type ReplayResult } from '../projections/audit/replay.ts';
 import {
+  FEISHU_PER_MINUTE,
+  simulate,
+  type Replacement,
+  type SimulateOptions,
+  type SimulationResult,
+  type SimulationState,
+} from '../projections/audit/simulate.ts';
+import {
   verify,
   type VerifyOptions,
   type VerifyResult,
@@ -31,7 +39,7 @@ export type AuditOptions = {
   /** The log, for reading: an `embeddedReader`, or any event store. */
   readonly log: ReadableLog;
   /** Makes a place for what a fold must find again; `temporaryReadModel` keeps memory constant. */
-  readonly scratch: () => VerifyOptions['scratch'];
+  readonly scratch: () => VerifyOptions['scratch'] & SimulationState;
   /** The projector's read model, one committed state of it; `verify` and `explain` need it. */
   readonly state?: ReadModelView & VerdictLookup;
   /** The output stream; `verify` needs it. */
@@ -47,11 +55,26 @@ export type AuditOptions = {
 export type AuditExportOptions = Omit<ExportOptions, 'log' | 'kernel' | 'salt'> &
   Partial<Pick<ExportOptions, 'salt'>>;
 
+/** What is tried on history. */
+export type AuditSimulateOptions = {
+  /** By trigger type, `*` for all: what to try instead of what the log set. */
+  readonly policies: Replacement;
+  /** What to compare with. Default: what happened. */
+  readonly against?: Replacement;
+  /** What gaps, silences, days and minutes are measured by. Default `requestedAt`. */
+  readonly axis?: SimulateOptions['axis'];
+  /** Notifications a minute that the channel takes. Default 100, which is what Feishu takes from a bot. */
+  readonly limitPerMinute?: number;
+  readonly progress?: SimulateOptions['progress'];
+};
+
 export interface Audit {
   /** Every verdict again, from the log alone. */
   replay(options?: Omit<ReplayOptions, 'selected' | 'keep'>): Promise<ReplayResult>;
   /** Log, read model, stream and delivery records against each other, at the read model's checkpoint. */
   verify(options?: Pick<VerifyOptions, 'progress'>): Promise<VerifyResult>;
+  /** History under other policies, beside what happened or beside yet others. */
+  simulate(options: AuditSimulateOptions): Promise<SimulationResult>;
   /**
    * Why a trigger led to a notification, or did not. @param id a trigger's, a preview's or a notification's
    * @param at also as of this instant
@@ -94,6 +117,19 @@ export function createAudit(options: AuditOptions): Audit {
       const output = needed('messages', messages);
       using kept = scratch();
       return await verify({ log, kernel, view, output, scratch: kept, names, ...verifyOptions });
+    },
+    async simulate({ policies, against, axis = 'requestedAt', progress, ...options }) {
+      const { limitPerMinute = FEISHU_PER_MINUTE } = options;
+      using before = scratch();
+      using after = scratch();
+      return await simulate(log, {
+        kernel,
+        before: { policies: against, state: before },
+        after: { policies, state: after },
+        axis,
+        limitPerMinute,
+        ...(progress === undefined ? {} : { progress }),
+      });
     },
     explain: async (id, at) => explain(explaining(), id, at),
     explainUser: async (user, at) => explainUser(explaining(), user, at),

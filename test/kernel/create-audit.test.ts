@@ -36,6 +36,16 @@ test('answers on a log, a read model and a stream that it can only read', async 
     published: 0,
   });
   expect(await audit.verify()).toMatchObject({ ...counts, mismatches: [] });
+  const policy = { kind: 'rolling', count: 2, windowMs: 60_000, axis: 'requestedAt' } as const;
+  const policies = new Map([['*', policy]]);
+  expect(await audit.simulate({ policies })).toMatchObject({
+    before: { published: 1, suppressed: 1 },
+    after: { published: 2, suppressed: 0 },
+    newlySent: 1,
+  });
+  const same = await audit.simulate({ policies, against: policies });
+  expect(same).toMatchObject({ newlySent: 0, newlySuppressed: 0 });
+  expect(same.after).toEqual(same.before);
   const explanation = await audit.explain(triggerId);
   expect(explanation).toMatchObject({ decision: { verdict: 'published' } });
   const user = await audit.explainUser('1', world.clock.now());

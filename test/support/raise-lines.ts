@@ -6,7 +6,7 @@ import { replay } from '../../src/projections/audit/replay.ts';
 import type { World } from './world.ts';
 
 /** Each line's input, as the command line makes it. */
-function* inputsOf(text: string): Generator<unknown, void, undefined> {
+export function* inputsOf(text: string): Generator<unknown, void, undefined> {
   for (const line of text.split('\n')) {
     if (line === '') continue;
     const value: unknown = JSON.parse(line);

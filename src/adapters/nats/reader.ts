@@ -20,8 +20,8 @@ import { createReadingConsumer } from './watch.ts';
 import { decodeHeaders } from './wire.ts';
 
 /** Messages handed on at a time, and how many are asked for ahead: what a slow reader holds. */
-const messagesPerBatch = 256;
-const messagesAhead = 2_048;
+const messagesPerBatch = 128;
+const messagesAhead = 512;
 const pullExpiresMs = 30_000;
 const silenceMs = 15_000;
 const nanosPerMs = 1_000_000;
@@ -132,9 +132,17 @@ async function* batches(
   }
 }
 
+/** Headers are read when they are asked for: what waits its turn weighs a tenth without them. */
 function storedMessage(message: Msg, sequence: bigint): StoredMessage {
-  const { subject, data } = message;
-  return { sequence, subject, headers: headersOf(message), data };
+  let headers: ReadonlyMap<string, string> | undefined;
+  return {
+    sequence,
+    subject: message.subject,
+    data: message.data,
+    get headers() {
+      return (headers ??= headersOf(message));
+    },
+  };
 }
 
 /**

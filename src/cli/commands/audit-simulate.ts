@@ -6,7 +6,7 @@ import { TocsinError } from '../../domain/core/errors.ts';
 import { ANY_TYPE } from '../../domain/policy/in-force.ts';
 import { AXES, DEFAULT_POLICY, type Axis } from '../../domain/policy/policy.ts';
 import { parsePolicy, POLICY_FORMS } from '../../domain/policy/text.ts';
-import { simulate, type Replacement } from '../../projections/audit/simulate.ts';
+import { FEISHU_PER_MINUTE, simulate, type Replacement } from '../../projections/audit/simulate.ts';
 import { openReader } from '../compose.ts';
 import { EXIT, rate, secondsSince } from '../terminal.ts';
 import { execute, withCommonOptions, type Work } from './command.ts';
@@ -19,9 +19,6 @@ type Options = {
   readonly limit: number;
   readonly json?: true;
 };
-
-/** Feishu takes so many messages a minute from one bot. */
-const FEISHU_PER_MINUTE = 100;
 
 export function auditSimulateCommand(audit: Command): void {
   withCommonOptions(

@@ -96,6 +96,9 @@ export type SimulationResult = Omit<NoticesCompared, 'before' | 'after'> & {
   readonly firstDifference: Difference | undefined;
 };
 
+/** Feishu takes so many messages a minute from one bot. */
+export const FEISHU_PER_MINUTE = 100;
+
 const PAGE_EVENTS = 512;
 
 /** Folds a log up to its head under both sides' policies, and compares. */
