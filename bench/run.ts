@@ -3,6 +3,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { benchAudit } from './cases/audit.ts';
 import { benchDelay } from './cases/delay.ts';
 import { benchFrontProject, benchFrontRaise } from './cases/front.ts';
 import { benchDue } from './cases/due.ts';
@@ -27,6 +28,7 @@ const CASES = new Map<string, (surroundings: Surroundings) => Promise<Report>>([
   ['project', benchProject],
   ['replay', benchReplay],
   ['verify', benchVerify],
+  ['audit', benchAudit],
   ['delay', benchDelay],
   ['due', benchDue],
   ['memory', benchMemory],

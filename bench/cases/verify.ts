@@ -1,20 +1,14 @@
 // `verify`: log, read model and stream against each other, and `replay` beside it, against a bare scan of
 // the same log through the same store: every event read and parsed, nothing decided.
 import { join } from 'node:path';
-import { embeddedReader, embeddedStore } from '../../src/adapters/eventstore/embedded/store.ts';
-import { jetStreamOutput } from '../../src/adapters/nats/output.ts';
+import { embeddedReader } from '../../src/adapters/eventstore/embedded/store.ts';
 import { jetStreamReader } from '../../src/adapters/nats/reader.ts';
 import { startNatsServer } from '../../src/adapters/nats/server.ts';
-import {
-  openReadModelReader,
-  sqliteReadModel,
-  temporaryReadModel,
-} from '../../src/adapters/sqlite/read-model.ts';
+import { openReadModelReader, temporaryReadModel } from '../../src/adapters/sqlite/read-model.ts';
 import { createAudit } from '../../src/kernel/create-audit.ts';
-import { openProjector } from '../../src/kernel/open-projector.ts';
 import { shown, type Report, type Surroundings } from '../support/bench.ts';
 import { alternate, type Measured, type Paired } from '../support/rounds.ts';
-import { fillStore } from '../support/store.ts';
+import { fillStore, projectInto } from '../support/store.ts';
 
 /** What both have to reach, as a share of the bare scan's speed. */
 const SHARE = 0.4;
@@ -25,7 +19,7 @@ export async function benchVerify({ sizes, folder, say }: Surroundings): Promise
   say('verify: filling log, read model and stream');
   await fillStore(files.store, requests);
   await using server = await startNatsServer({ storeDir: join(folder, 'nats-verify') });
-  await project(files, server.url);
+  await projectInto(files, server.url);
   await using log = embeddedReader(files.store);
   await using messages = await jetStreamReader({ servers: server.url });
   using state = openReadModelReader(files.state, { snapshot: true });
@@ -67,14 +61,4 @@ export async function benchVerify({ sizes, folder, say }: Surroundings): Promise
     ],
     lines: [line('audit replay', replayed), line('audit verify', verified)],
   };
-}
-
-async function project(
-  files: { readonly store: string; readonly state: string },
-  servers: string,
-): Promise<void> {
-  await using store = await embeddedStore({ file: files.store, holder: 'npm run bench' });
-  using state = sqliteReadModel({ file: files.state });
-  const projector = await openProjector({ store, state, output: jetStreamOutput({ servers }) });
-  await projector.once();
 }

@@ -1,7 +1,10 @@
 // Filling an embedded store through the kernel, as an embedder would.
 import { embeddedStore } from '../../src/adapters/eventstore/embedded/store.ts';
+import { jetStreamOutput } from '../../src/adapters/nats/output.ts';
+import { sqliteReadModel } from '../../src/adapters/sqlite/read-model.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
 import { openKernel } from '../../src/kernel/open-kernel.ts';
+import { openProjector } from '../../src/kernel/open-projector.ts';
 import { raiseInputs } from './inputs.ts';
 import type { Measured } from './rounds.ts';
 
@@ -25,4 +28,15 @@ export async function raiseInto(store: EventStore, requests: number): Promise<Me
     units += 1;
   }
   return { units, seconds: (performance.now() - begun) / 1000 };
+}
+
+/** Everything of a store into a new read model, and to the server. */
+export async function projectInto(
+  files: { readonly store: string; readonly state: string },
+  servers: string,
+): Promise<void> {
+  await using store = await embeddedStore({ file: files.store, holder: 'npm run bench' });
+  using state = sqliteReadModel({ file: files.state });
+  const projector = await openProjector({ store, state, output: jetStreamOutput({ servers }) });
+  await projector.once();
 }
