@@ -27,6 +27,10 @@ export const SETTINGS = {
     'TOCSIN_DELIVERY',
     'on, or off: everything is recorded and nothing is sent (default on)',
   ],
+  tasks: ['TOCSIN_TASKS', 'tasks and blocks: an .ics or .ndjson file, or a folder of such'],
+  tasksUser: ['TOCSIN_TASKS_USER', 'whose entries they are that do not say it themselves'],
+  timeZone: ['TOCSIN_TIME_ZONE', 'zone of times that name none (default: this machine’s)'],
+  lead: ['TOCSIN_LEAD', 'hours before its due time that a task gets urgent (default 24)'],
   logLevel: ['TOCSIN_LOG_LEVEL', 'debug, info, warn or error'],
   natsUser: ['TOCSIN_NATS_USER', 'user of the NATS server'],
   natsCreds: ['TOCSIN_NATS_CREDS', 'a .creds file for the NATS server'],
@@ -41,9 +45,21 @@ const SECRETS = { natsPassword: 'TOCSIN_NATS_PASSWORD', natsToken: 'TOCSIN_NATS_
 
 export type SettingName = keyof typeof SETTINGS;
 
+/** A year. */
+const MAX_LEAD_HOURS = 8_760;
+
 const names: readonly string[] = [...Object.keys(SETTINGS), ...Object.keys(SECRETS)];
 
 const FileSchema = z.partialRecord(z.enum(names), z.string());
+
+/** Where tasks come from, and how they are read. */
+export type TasksConfig = {
+  /** Absent: nobody has named a source. */
+  readonly path: string | undefined;
+  readonly user: string | undefined;
+  readonly timeZone: string;
+  readonly leadMs: number;
+};
 
 /** The settings of one invocation. */
 export type Config = {
@@ -60,6 +76,9 @@ export type Config = {
   readonly worker: string;
   readonly frontend: string;
   readonly delivery: 'on' | 'off';
+  readonly tasks: TasksConfig;
+  /** When raises are evaluated: over the task source, where one was named; else at once. */
+  readonly evaluation: 'inline' | 'later';
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
   /** Replicas of a JetStream stream that we make. */
   readonly natsReplicas: number;
@@ -114,6 +133,8 @@ export function loadConfig(
     worker: resolve(said('worker') ?? 'var/worker'),
     frontend: parseFrontend(said('frontend')),
     delivery: parseDelivery(said('delivery') ?? 'on'),
+    tasks: tasksOf(said),
+    evaluation: said('tasks') === undefined ? (running?.evaluation ?? 'inline') : 'later',
     logLevel: parseLevel(said('logLevel') ?? 'info'),
     natsReplicas: parseReplicas(said('natsReplicas') ?? '1'),
     natsAccess: { credentials, tls: hasTls ? tls : undefined },
@@ -155,6 +176,38 @@ function parseAddress(text: string): Config['http'] {
     });
   }
   return { host: match[1] ?? '127.0.0.1', port };
+}
+
+function tasksOf(said: (name: SettingName) => string | undefined): TasksConfig {
+  const path = said('tasks');
+  const hours = Number(said('lead') ?? 24);
+  if (!(hours >= 0 && hours <= MAX_LEAD_HOURS)) {
+    throw new TocsinError('usage', 'invalid_lead', `"${said('lead') ?? ''}" is no lead in hours`, {
+      hint: `Use a number from 0 to ${MAX_LEAD_HOURS}.`,
+    });
+  }
+  const timeZone = said('timeZone') ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (!isTimeZone(timeZone)) {
+    throw new TocsinError('usage', 'invalid_time_zone', `nobody knows a zone "${timeZone}"`, {
+      hint: 'Use a name of the IANA zone data, such as Europe/Lisbon.',
+    });
+  }
+  return {
+    path: path === undefined ? undefined : resolve(path),
+    user: said('tasksUser'),
+    timeZone,
+    leadMs: hours * 60 * 60_000,
+  };
+}
+
+function isTimeZone(name: string): boolean {
+  try {
+    Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
+  } catch {
+    // The platform has no other way to say so.
+    return false;
+  }
 }
 
 function parseReplicas(text: string): number {

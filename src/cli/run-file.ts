@@ -8,6 +8,8 @@ const RunSchema = z.object({
   store: z.string(),
   nats: z.string(),
   http: z.string(),
+  /** Absent: at once. */
+  evaluation: z.literal('later').optional(),
 });
 
 export type RunFile = z.infer<typeof RunSchema>;

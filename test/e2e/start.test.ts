@@ -62,6 +62,8 @@ describe('start --once', () => {
       outputSequence: z.string(),
     });
     const summary = Summary.parse(first.document);
+    // The example's calendar: one task urgent, one block over, one task of no importance, two that wait.
+    expect(first.document).toMatchObject({ jobs: { scheduled: 5, triggered: 2, skipped: 1 } });
     expect(summary.triggered).toBe(summary.raised);
     expect(summary.outputSequence).toBe(String(summary.raised + summary.published));
     expect(cli.strays()).toEqual([]);
@@ -71,6 +73,8 @@ describe('start --once', () => {
       code: 0,
       document: { read: 0, events: 0, triggered: 0, published: 0, suppressed: 0 },
     });
+    const noJobs = { scheduled: 0, triggered: 0, skipped: 0 };
+    expect(second.document).toMatchObject({ raised: 0, jobs: noJobs });
     expect(second.document).toMatchObject({ outputSequence: summary.outputSequence });
     expect(existsSync(cli.path('var/run.json'))).toBe(false);
   });
@@ -94,9 +98,19 @@ describe('a start that stays up', () => {
     await start.says(/rejected {4}line 4: is not JSON/);
     await watch.says(/"type"|"ce-type":"notification.feishu.requested".*"eve"/);
 
+    // From the example's calendar to its notifications.
+    await start.says(/scheduled {3}task book-flight of dee/);
+    await start.says(/raised {6}ast_\w+ {2}important_urgent_task of ana/);
+    await start.says(/triggered {3}task thesis-outline of ana {2}ast_/);
+    await start.says(/offered {5}proposal to ana: .*“Hand in the outline of the thesis”/);
+    await start.says(/published {3}user ana {2}important_urgent_task/);
+    await start.says(/offered {5}proposal to ben: .*“Calculus, sheet 7”/);
+    await start.says(/published {3}user ben {2}unfinished_feedback/);
+    await start.says(/skipped {5}task tidy-desk of cem {2}task_not_important/);
+
     await using stream = await rawStream(nats);
-    await until('metrics', async () => (await metric(http, 'tocsin_output_sequence')) === 62);
-    expect((await stream.last())?.sequence).toBe(62);
+    await until('metrics', async () => (await metric(http, 'tocsin_output_sequence')) === 66);
+    expect((await stream.last())?.sequence).toBe(66);
     expect(await metric(http, 'tocsin_in_flight_messages')).toBe(0);
 
     // Others may look and raise; there is one start and one owner of the state file.
@@ -132,6 +146,9 @@ describe('a start that stays up', () => {
     start.write(`${raiseLine('eve')}\n`);
     start.endInput();
     await start.says(/"event":"published","user":"eve"/);
+    await start.says(/"event":"published","user":"ben"/);
+    await start.says(/"event":"skipped".*"code":"task_not_important"/);
+    await start.says(/"event":"triggered".*"kind":"block"/);
     start.kill('SIGTERM');
     const { stdout, code } = await start.ended();
     expect(code).toBe(0);
@@ -139,7 +156,9 @@ describe('a start that stays up', () => {
       .trimEnd()
       .split('\n')
       .map((line) => z.object({ event: z.string() }).parse(JSON.parse(line)).event);
-    expect(new Set(events)).toEqual(new Set(['raised', 'duplicate', 'published', 'suppressed']));
+    const ofJobs = ['scheduled', 'triggered', 'skipped', 'offered'];
+    const ofTriggers = ['raised', 'duplicate', 'published', 'suppressed'];
+    expect(new Set(events)).toEqual(new Set([...ofTriggers, ...ofJobs]));
   });
 
   test('a signal that comes early stops it, though stdin is open', async () => {

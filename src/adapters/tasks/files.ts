@@ -68,7 +68,7 @@ const DEFAULT_LEAD_MS = 24 * 60 * 60_000;
 export async function openTaskFiles(options: TaskFilesOptions): Promise<TaskFiles> {
   const { logger = silentLogger } = options;
   const root = resolve(options.path);
-  await assertThere(root);
+  await assertTasksThere(root);
   const table = createTable();
   let reading = await readAll(root, options);
   table.replace(reading);
@@ -207,7 +207,8 @@ async function filesUnder(root: string): Promise<readonly string[]> {
   return found.sort();
 }
 
-async function assertThere(root: string): Promise<void> {
+/** @throws TocsinError `usage` when there is no such file or folder */
+export async function assertTasksThere(root: string): Promise<void> {
   try {
     await stat(root);
   } catch (cause) {

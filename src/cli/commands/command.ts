@@ -18,6 +18,8 @@ export type Work<O> = (context: Context, options: O) => Promise<number>;
 const KEBAB: Readonly<Partial<Record<SettingName, string>>> = {
   subjectRoot: 'subject-root',
   logLevel: 'log-level',
+  tasksUser: 'tasks-user',
+  timeZone: 'time-zone',
   natsUser: 'nats-user',
   natsCreds: 'nats-creds',
   natsCa: 'nats-ca',
@@ -49,6 +51,14 @@ export const NATS_SETTINGS = [
   'natsCert',
   'natsKey',
   'natsReplicas',
+] as const satisfies readonly SettingName[];
+
+/** The settings that say where tasks come from, and how they are read. */
+export const TASK_SETTINGS = [
+  'tasks',
+  'tasksUser',
+  'timeZone',
+  'lead',
 ] as const satisfies readonly SettingName[];
 
 const SAME_SIGNAL_MS = 500;

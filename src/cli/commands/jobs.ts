@@ -1,5 +1,4 @@
 // `tocsin jobs`: what waits for its time. Import from calendars and lines, see, call off.
-import { randomUUID } from 'node:crypto';
 import type { Command } from 'commander';
 import { openTaskFiles } from '../../adapters/tasks/files.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
@@ -8,20 +7,17 @@ import { formatInstant } from '../../domain/core/instants.ts';
 import { BUILT_IN_DETECTORS } from '../../domain/detectors/built-in.ts';
 import type { DueJobState, DueJobStatus } from '../../domain/duejob/state.ts';
 import { dueJobId, parseDueJobId } from '../../domain/duejob/stream.ts';
-import { cancelDueJob, dueJobAggregate, type DueJobContext } from '../../kernel/due-jobs.ts';
+import { cancelDueJob, dueJobAggregate } from '../../kernel/due-jobs.ts';
 import { importJobs } from '../../kernel/import-jobs.ts';
 import { loadState } from '../../kernel/execute.ts';
-import { systemSurroundings } from '../../kernel/processes/surroundings.ts';
+import { dueJobContext } from '../compose-tasks.ts';
 import { openReader, openStore, type LogReader } from '../compose.ts';
-import type { EventStore } from '../../domain/ports/event-store.ts';
 import { EXIT } from '../terminal.ts';
 import { execute, withCommonOptions, type Work } from './command.ts';
 
 type ImportOptions = {
   readonly path: string;
   readonly user?: string;
-  readonly timeZone?: string;
-  readonly lead?: string;
   readonly json?: true;
 };
 type ListOptions = {
@@ -49,10 +45,8 @@ export function jobsCommand(program: Command): void {
     jobs
       .command('import <PATH>')
       .description('bring jobs in step with an .ics or .ndjson file, or a folder of such')
-      .option('--user <ID>', 'whose entries they are that do not say it themselves')
-      .option('--time-zone <ZONE>', 'zone of times that name none (default: this machine’s)')
-      .option('--lead <HOURS>', 'hours before its due time that a task gets urgent (default 24)'),
-    ['store', 'name'],
+      .option('--user <ID>', 'whose entries they are that do not say it themselves'),
+    ['store', 'name', 'timeZone', 'lead'],
   )
     .addHelpText('after', '\nExample:\n  tocsin jobs import tasks.ics --user 42')
     .action((path: string, options: Omit<ImportOptions, 'path'>) =>
@@ -83,13 +77,12 @@ export function jobsCommand(program: Command): void {
 }
 
 const importFrom: Work<ImportOptions> = async ({ config, terminal, signal }, options) => {
-  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  const leadHours = options.lead === undefined ? 24 : numberOf('--lead', options.lead, 0, 8_760);
+  const { timeZone, leadMs } = config.tasks;
   await using files = await openTaskFiles({
     path: options.path,
-    user: options.user,
-    timeZone: options.timeZone ?? zone,
-    urgencyLeadMs: leadHours * 60 * 60_000,
+    user: options.user ?? config.tasks.user,
+    timeZone,
+    urgencyLeadMs: leadMs,
     watch: false,
     now: Date.now,
   });
@@ -98,7 +91,12 @@ const importFrom: Work<ImportOptions> = async ({ config, terminal, signal }, opt
   const found = tasks.length + blocks.length;
   let done = 0;
   const changes = await importJobs(
-    { ...contextOf(store, config.name), concurrency: 64, detectors: BUILT_IN_DETECTORS, signal },
+    {
+      ...dueJobContext(store, config.name),
+      concurrency: 64,
+      detectors: BUILT_IN_DETECTORS,
+      signal,
+    },
     { tasks, blocks },
     () => {
       done += 1;
@@ -166,7 +164,7 @@ const cancel: Work<CancelOptions> = async ({ config, terminal }, { job, reason }
       hint: 'See `tocsin jobs list`.',
     });
   }
-  const change = await cancelDueJob(contextOf(store, config.name), {
+  const change = await cancelDueJob(dueJobContext(store, config.name), {
     subject,
     code: 'operator',
     detail: reason?.slice(0, 256),
@@ -177,13 +175,6 @@ const cancel: Work<CancelOptions> = async ({ config, terminal }, { job, reason }
   );
   return EXIT.done;
 };
-
-function contextOf(store: EventStore, kernel: string): DueJobContext {
-  const { now, elapsed, pause, random } = systemSurroundings();
-  const never = new AbortController().signal;
-  const wait = (ms: number): Promise<void> => pause(ms, never);
-  return { store, now, elapsed, pause: wait, random, kernel, newId: randomUUID, actor: 'cli' };
-}
 
 async function allJobs(
   reader: LogReader,

@@ -47,7 +47,11 @@ const raise: Work<Options> = async ({ config, terminal, signal, wasInterrupted }
   }
   const source = await openInput(options.file);
   await using store = await openStore(config, 'tocsin raise');
-  await using kernel = await openKernel({ store, name: config.name });
+  await using kernel = await openKernel({
+    store,
+    name: config.name,
+    evaluation: config.evaluation,
+  });
   const startedAt = performance.now();
   let done = 0;
   const summary = await raiseLines(kernel, untilAborted(source, signal), concurrency, () => {

@@ -5,7 +5,9 @@ import { TocsinError } from '../../domain/core/errors.ts';
 import { openKernel } from '../../kernel/open-kernel.ts';
 import { openProjector } from '../../kernel/open-projector.ts';
 import { openDelivery } from '../compose-delivery.ts';
+import { openTaskWorker } from '../compose-tasks.ts';
 import { openOutput, openStore } from '../compose.ts';
+import { runTogether } from '../run-together.ts';
 import { serveStatus } from '../serve-status.ts';
 import { EXIT } from '../terminal.ts';
 import type { Work } from './command.ts';
@@ -45,10 +47,14 @@ export const startPart: Work<Options> = async ({ config, signal }, options) => {
   await using status = await serveStatus(projector, config.http);
   await using delivery =
     mode === 'worker' ? await openDelivery(config, store, storeId, logger) : undefined;
+  await using tasks =
+    mode === 'worker'
+      ? await openTaskWorker({ config, store, storeId, path: config.tasks.path, logger })
+      : undefined;
   logger.info({ mode, http: status.url, state: config.state }, 'started');
   let code: number = EXIT.done;
   const project = projector.run(signal, { standby: options.standby === true });
-  if (delivery === undefined) {
+  if (delivery === undefined || tasks === undefined) {
     await project;
   } else {
     // A projection that has to stop holds nobody up who has been accepted: health is red, delivery goes on.
@@ -56,7 +62,11 @@ export const startPart: Work<Options> = async ({ config, signal }, options) => {
       code = REFUSED;
       logger.error({ err: error }, 'the projection cannot go on; deliveries do');
     });
-    await Promise.all([projecting, delivery.worker.run(signal)]);
+    await runTogether(signal, [
+      () => projecting,
+      (both) => delivery.worker.run(both),
+      (both) => tasks.worker.run(both),
+    ]);
   }
   logger.info({ mode, committed: projector.status().outputSequence }, 'stopped');
   return code;

@@ -4,14 +4,15 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Option, type Command } from 'commander';
 import { redactConnectionString } from '../../adapters/eventstore/esdb/connection-string.ts';
+import { assertTasksThere } from '../../adapters/tasks/files.ts';
 import { startNatsServer, stopLeftover } from '../../adapters/nats/server.ts';
 import { redactUrl } from '../../adapters/nats/options.ts';
 import { sqliteReadModel } from '../../adapters/sqlite/read-model.ts';
 import { openKernel, type Kernel } from '../../kernel/open-kernel.ts';
-import type { Worker } from '../../kernel/open-worker.ts';
 import { openProjector } from '../../kernel/open-projector.ts';
 import type { Projector } from '../../projections/runner/projector.ts';
 import { openDelivery } from '../compose-delivery.ts';
+import { headOf, openTaskWorker, type TaskWorkerOptions } from '../compose-tasks.ts';
 import { isEventStoreDb, openOutput, openStore } from '../compose.ts';
 import type { Config } from '../config.ts';
 import { narrator, type Narrator } from '../narrator.ts';
@@ -19,7 +20,17 @@ import { runTogether } from '../run-together.ts';
 import { removeRunFile, writeRunFile } from '../run-file.ts';
 import { startStoreProcess } from '../store-process.ts';
 import { EXIT, secondsSince, type Terminal } from '../terminal.ts';
-import { execute, NATS_SETTINGS, withCommonOptions, type Context, type Work } from './command.ts';
+import { exampleFolder, ensureExampleFolder } from '../example-tasks.ts';
+import { followStory, storyPrefixes, taskStory } from '../task-story.ts';
+import { runTasksOnce } from '../tasks-once.ts';
+import {
+  execute,
+  NATS_SETTINGS,
+  TASK_SETTINGS,
+  withCommonOptions,
+  type Context,
+  type Work,
+} from './command.ts';
 import { raiseLines, type RaiseSummary } from './raise-file.ts';
 import { untilAborted } from './raise.ts';
 import { startPart } from './start-part.ts';
@@ -49,18 +60,28 @@ export function startCommand(program: Command): void {
     .option('--standby', 'worker and projector: publish only when no other one does')
     .option('--once', 'raise the examples, project, print the summary and exit');
   const settings = ['store', ...NATS_SETTINGS, 'state', 'name', 'source', 'http'] as const;
-  withCommonOptions(command, [...settings, 'worker', 'frontend', 'delivery', 'logLevel'])
+  withCommonOptions(command, [
+    ...settings,
+    ...TASK_SETTINGS,
+    'worker',
+    'frontend',
+    'delivery',
+    'logLevel',
+  ])
     .addHelpText(
       'after',
       `
-On the first start it raises examples/triggers.ndjson and shows what happens. It then takes further
-trigger lines on its standard input, until Ctrl-C. A second start goes on where the first stopped.
+On the first start it reads examples/tasks.ics (with its times moved to now) and raises
+examples/triggers.ndjson, and shows what becomes of both. It then follows the calendars in var/tasks, or
+those that --tasks names, and takes trigger lines on its standard input, until Ctrl-C. A second start
+goes on where the first stopped.
 
 The other modes start no servers: they use those of a running start, or those that --store and --nats
 name. Two workers on one machine need a --worker and a --state each.
 
 Examples:
   tocsin start
+  tocsin start --tasks ~/calendars --tasks-user 42
   tocsin start --mode worker --store esdb://127.0.0.1:2113 --nats nats://127.0.0.1:4222
   tocsin start --once --json
   TOCSIN_NATS=nats://127.0.0.1:4222 tocsin start`,
@@ -75,13 +96,18 @@ Examples:
 const start: Work<Options> = async (context, options) => {
   const startedAt = performance.now();
   const { config, terminal } = context;
+  if (config.tasks.path !== undefined) await assertTasksThere(config.tasks.path);
   mkdirSync(resolve('var'), { recursive: true });
   // The store's lock comes first: a second start must not touch the first one's NATS server.
   await using server = await storeOf(config);
   await using nats = await natsOf(config);
   const settled: Config = { ...config, store: server.url, nats: nats.url };
   await using store = await openStore(settled, 'tocsin start');
-  await using kernel = await openKernel({ store, name: config.name });
+  await using kernel = await openKernel({
+    store,
+    name: config.name,
+    evaluation: config.evaluation,
+  });
   using state = sqliteReadModel({ file: config.state, owner: 'tocsin start' });
   // With --once and --json the summary is the one document on stdout.
   const story = narrator(options.once === true && terminal.json ? silent(terminal) : terminal);
@@ -97,24 +123,41 @@ const start: Work<Options> = async (context, options) => {
     onCommit: story.committed,
   });
   const running = { context, kernel, projector, story, startedAt };
-  if (options.once === true) return await once(running);
+  const tasks = {
+    config: settled,
+    store,
+    storeId: kernel.storeId,
+    path: config.tasks.path ?? exampleFolder(),
+    logger: story.logger,
+  };
+  if (config.tasks.path === undefined) ensureExampleFolder(Date.now(), !existsSync(examplesDone()));
+  if (options.once === true) return await once(running, tasks);
   const { serveStatus } = await import('../serve-status.ts');
   await using delivery = await openDelivery(settled, store, kernel.storeId, story.logger);
+  await using taskWorker = await openTaskWorker(tasks);
+  const jobs = taskStory(terminal);
+  const from = await headOf(store, storyPrefixes(config.name));
   await using status = await serveStatus(projector, config.http);
   writeRunFile({
     pid: process.pid,
     store: redactConnectionString(server.url),
     nats: redactUrl(nats.url),
     http: status.url,
+    ...(config.evaluation === 'later' ? { evaluation: 'later' as const } : {}),
   });
   try {
     const all = { ...running, context: { ...context, config: settled } };
-    return await live(all, status.url, delivery.worker);
+    return await live(all, status.url, [
+      (both) => delivery.worker.run(both),
+      (both) => taskWorker.worker.run(both),
+      (both) => followStory(store, jobs, { name: config.name, from }, both),
+    ]);
   } finally {
     removeRunFile();
   }
 };
 
+/** The summary is then the one document on stdout. */
 function silent(terminal: Terminal): Terminal {
   return { ...terminal, print: () => undefined };
 }
@@ -127,22 +170,26 @@ type Running = {
   readonly startedAt: number;
 };
 
-async function once({ context, kernel, projector, story, startedAt }: Running): Promise<number> {
+async function once(running: Running, tasks: TaskWorkerOptions): Promise<number> {
+  const { context, kernel, projector, story, startedAt } = running;
   const { terminal, signal, wasInterrupted } = context;
   const raised = await raiseExamples(kernel, story, signal);
+  const jobs = await runTasksOnce(tasks, silent(terminal), signal);
   const summary = await projector.once({}, signal);
   const { read = 0, duplicates = 0, rejected = 0 } = raised ?? {};
   const result = {
     read,
-    raised: raised?.raised ?? 0,
+    raised: (raised?.raised ?? 0) + jobs.raised,
     duplicates,
     rejected,
+    jobs: { scheduled: jobs.scheduled, triggered: jobs.triggered, skipped: jobs.skipped },
     ...summary,
     seconds: secondsSince(startedAt),
   };
   terminal.print(result);
   terminal.say(
-    `${result.raised} raised, ${duplicates} duplicates; ${summary.triggered} triggers and ` +
+    `${jobs.scheduled} jobs scheduled, ${jobs.triggered} triggered; ${result.raised} raised, ` +
+      `${duplicates} duplicates; ${summary.triggered} triggers and ` +
       `${summary.published} notifications published, ${summary.suppressed} suppressed ` +
       `(output sequence ${summary.outputSequence}, ${result.seconds} s)`,
   );
@@ -150,7 +197,11 @@ async function once({ context, kernel, projector, story, startedAt }: Running): 
   return rejected > 0 ? EXIT.partly : EXIT.done;
 }
 
-async function live(running: Running, http: string, worker: Worker): Promise<number> {
+async function live(
+  running: Running,
+  http: string,
+  workers: readonly ((signal: AbortSignal) => Promise<void>)[],
+): Promise<number> {
   const { context, kernel, projector, story } = running;
   const { terminal, signal } = context;
   const { store, nats } = context.config;
@@ -159,7 +210,8 @@ async function live(running: Running, http: string, worker: Worker): Promise<num
   terminal.say('  in a second terminal npm run -s tocsin -- watch');
   terminal.say('                       npm run -s tocsin -- raise --file examples/triggers.ndjson');
   terminal.say('                       npm run -s tocsin -- audit replay');
-  const project = runTogether(signal, [(both) => projector.run(both), (both) => worker.run(both)]);
+  terminal.say(`  tasks are read from  ${context.config.tasks.path ?? exampleFolder()}`);
+  const project = runTogether(signal, [(both) => projector.run(both), ...workers]);
   const examples = await Promise.race([raiseExamples(kernel, story, signal), project]);
   if (examples !== undefined) sayRaised(terminal, examples);
   terminal.say('Type or pipe trigger lines here (NDJSON); Ctrl-C stops.');
@@ -194,13 +246,16 @@ function sayRaised(terminal: Terminal, summary: RaiseSummary): void {
   terminal.say(`${read} lines: ${raised} raised, ${duplicates} duplicates, ${rejected} rejected`);
 }
 
+/** Its being there says that the examples were raised. */
+const examplesDone = (): string => resolve('var/examples-raised');
+
 /** The examples, until they were raised once; raising them again after a kill does no harm. */
 async function raiseExamples(
   kernel: Kernel,
   story: Narrator,
   signal: AbortSignal,
 ): Promise<RaiseSummary | undefined> {
-  const done = resolve('var/examples-raised');
+  const done = examplesDone();
   const file = fileURLToPath(new URL('../../../examples/triggers.ndjson', import.meta.url));
   if (existsSync(done) || !existsSync(file)) return undefined;
   const source = untilAborted(createReadStream(file), signal);

@@ -1,0 +1,150 @@
+// Tasks as the command line runs them: which files, which processes, and who evaluates what they raise.
+import { randomUUID } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { categoryPrefix } from '../domain/core/ids.ts';
+import type { Instant } from '../domain/core/instants.ts';
+import { comparePositions, type Position } from '../domain/core/positions.ts';
+import { BUILT_IN_DETECTORS } from '../domain/detectors/built-in.ts';
+import { DEFAULT_SLOT_TABLE } from '../domain/evaluation/slots.ts';
+import type { EventStore } from '../domain/ports/event-store.ts';
+import type { Logger } from '../domain/ports/logger.ts';
+import type { DueJobContext } from '../kernel/due-jobs.ts';
+import { taskEvaluator } from '../kernel/evaluation/task-evaluator.ts';
+import { importJobs } from '../kernel/import-jobs.ts';
+import { openKernel } from '../kernel/open-kernel.ts';
+import { openWorker, type Worker } from '../kernel/open-worker.ts';
+import { EVALUATION_INDEX, evaluationProcess } from '../kernel/processes/evaluation.ts';
+import { EXPIRY_INDEX, expiryProcess } from '../kernel/processes/expiry.ts';
+import type { Process } from '../kernel/processes/process.ts';
+import { DUE_JOB_INDEX, scannerProcess } from '../kernel/processes/scanner.ts';
+import { systemSurroundings } from '../kernel/processes/surroundings.ts';
+import { taskFollowerProcess } from '../kernel/processes/task-follower.ts';
+import { triggerPrefixes } from '../kernel/processes/trigger-streams.ts';
+import type { DueIndex, DueIndexes } from '../projections/indexes/due-index.ts';
+import type { Config } from './config.ts';
+
+export type TaskWorkerOptions = {
+  readonly config: Config;
+  readonly store: EventStore;
+  readonly storeId: string;
+  /** Where tasks come from; absent, nothing becomes due, and previews only end. */
+  readonly path: string | undefined;
+  /** True: nothing is watched, jobs are brought in step by `importAll`, and previews do not end. */
+  readonly once?: boolean;
+  readonly logger: Logger;
+};
+
+export type TaskWorker = AsyncDisposable & {
+  readonly worker: Worker;
+  /** Brings jobs in step with the source as it is now. */
+  readonly importAll: (signal: AbortSignal) => Promise<void>;
+  /** True when whatever is due up to `until` has been triggered and evaluated, or needs neither. */
+  readonly isDone: (until: Instant) => Promise<boolean>;
+};
+
+/**
+ * Opens the worker from tasks to previews; disposing closes its files, after it stopped.
+ *
+ * @throws TocsinError `usage` when there is no such file or folder
+ */
+export async function openTaskWorker(options: TaskWorkerOptions): Promise<TaskWorker> {
+  const { sqliteDueIndexes } = await import('../adapters/sqlite/due-index.ts');
+  const { config, store, storeId, path, logger, once = false } = options;
+  const { name } = config;
+  await using opened = new AsyncDisposableStack();
+  mkdirSync(config.worker, { recursive: true });
+  const file = join(config.worker, 'jobs.db');
+  const indexes = opened.use(sqliteDueIndexes({ file, storeId, owner: 'a worker' }));
+  const parts = path === undefined ? NOTHING_DUE : await openParts(options, path, indexes, opened);
+  const processes = [...parts.processes];
+  if (!once) {
+    processes.push(expiryProcess({ store, index: indexes.open(EXPIRY_INDEX), name, logger }));
+  }
+  const worker = openWorker({ processes, logger });
+  const held = opened.move();
+  const { importAll, isDone } = parts;
+  return { worker, importAll, isDone, [Symbol.asyncDispose]: () => held.disposeAsync() };
+}
+
+type Parts = Pick<TaskWorker, 'importAll' | 'isDone'> & { readonly processes: readonly Process[] };
+
+const NOTHING_DUE: Parts = {
+  processes: [],
+  importAll: () => Promise.resolve(),
+  isDone: () => Promise.resolve(true),
+};
+
+/** What a source needs: jobs kept in step with it, looked at when they are due, and evaluated. */
+async function openParts(
+  { config, store, logger, once = false }: TaskWorkerOptions,
+  path: string,
+  indexes: DueIndexes,
+  opened: AsyncDisposableStack,
+): Promise<Parts> {
+  const { name, tasks } = config;
+  const { openTaskFiles } = await import('../adapters/tasks/files.ts');
+  const { user, timeZone, leadMs: urgencyLeadMs } = tasks;
+  const reading = { path, user, timeZone, urgencyLeadMs, now: Date.now, logger };
+  const source = opened.use(await openTaskFiles({ ...reading, watch: !once }));
+  const kernel = opened.use(await openKernel({ store, name, evaluation: 'later' }));
+  const jobs = indexes.open(DUE_JOB_INDEX);
+  const evaluations = indexes.open(EVALUATION_INDEX);
+  const { evaluate } = taskEvaluator({ source, slots: { ...DEFAULT_SLOT_TABLE, timeZone } });
+  const common = { ...systemSurroundings(), store, kernelName: name, logger };
+  const detectors = BUILT_IN_DETECTORS;
+  const follower = taskFollowerProcess({ ...common, source, detectors });
+  return {
+    processes: [
+      ...(once ? [] : [follower]),
+      scannerProcess({ ...common, kernel, source, detectors, index: jobs }),
+      evaluationProcess({ store, index: evaluations, evaluate, name, logger }),
+    ],
+    async importAll(signal) {
+      const context = { ...dueJobContext(store, name), detectors, concurrency: 64, signal };
+      await importJobs(context, source.reading(), () => undefined);
+    },
+    isDone: (until) => isDone({ store, name, jobs, evaluations }, until),
+  };
+}
+
+/** Who brings jobs in step from the command line. */
+export function dueJobContext(store: EventStore, kernel: string): DueJobContext {
+  const { now, elapsed, pause, random } = systemSurroundings();
+  const never = new AbortController().signal;
+  const wait = (ms: number): Promise<void> => pause(ms, never);
+  return { store, now, elapsed, pause: wait, random, kernel, newId: randomUUID, actor: 'cli' };
+}
+
+type Waiting = {
+  readonly store: EventStore;
+  readonly name: string;
+  readonly jobs: DueIndex;
+  readonly evaluations: DueIndex;
+};
+
+/** Jobs first: what they raise is in the log before they are done. */
+async function isDone(
+  { store, name, jobs, evaluations }: Waiting,
+  until: Instant,
+): Promise<boolean> {
+  const waits = async (index: DueIndex, prefixes: readonly string[]): Promise<boolean> => {
+    const head = await headOf(store, prefixes);
+    const position = index.position();
+    const isBehind =
+      head !== undefined && (position === undefined || comparePositions(position, head) < 0);
+    return isBehind || (index.next(new Set()) ?? Infinity) <= until;
+  };
+  if (await waits(jobs, [categoryPrefix(name, 'duejob')])) return false;
+  return !(await waits(evaluations, triggerPrefixes(name)));
+}
+
+/** The place of the last event in streams of these names. */
+export async function headOf(
+  store: Pick<EventStore, 'readAll'>,
+  prefixes: readonly string[],
+): Promise<Position | undefined> {
+  const last = store.readAll({ direction: 'backwards', prefixes, maxCount: 1 });
+  for await (const [event] of last) if (event !== undefined) return event.position;
+  return undefined;
+}
