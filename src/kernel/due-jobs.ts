@@ -7,7 +7,7 @@ import { dueJobStream, type Subject } from '../domain/duejob/stream.ts';
 import { TocsinError } from '../domain/core/errors.ts';
 import type { Instant } from '../domain/core/instants.ts';
 import { ok } from '../domain/core/result.ts';
-import { execute, type Aggregate, type ExecuteContext } from './execute.ts';
+import { execute, type Aggregate, type ExecuteContext, type Loaded } from './execute.ts';
 
 export const dueJobAggregate: Aggregate<DueJobState, DueJobEvent> = {
   codec: dueJobCodec,
@@ -43,14 +43,23 @@ export function cancelDueJob(context: DueJobContext, cancel: CancelDueJob): Prom
   return change(context, cancel.subject, (state, stream) => decideCancel(state, cancel, stream));
 }
 
-/** Records what looking has found. @throws TocsinError as {@link watchSubject} */
+/**
+ * Records what looking has found.
+ *
+ * @param loaded the job as it was when the look began
+ * @throws TocsinError as {@link watchSubject}
+ */
 export function settleDueJob(
   context: DueJobContext,
   subject: Subject,
   settle: SettleDueJob,
+  loaded: Loaded<DueJobState>,
 ): Promise<DueJobChange> {
-  return change(context, subject, (state, stream, now) =>
-    decideSettle(state, settle, { stream, now }),
+  return change(
+    context,
+    subject,
+    (state, stream, now) => decideSettle(state, settle, { stream, now }),
+    loaded,
   );
 }
 
@@ -68,6 +77,7 @@ async function change(
   context: DueJobContext,
   subject: Subject,
   decide: (state: DueJobState, stream: string, now: Instant) => readonly DueJobEvent[],
+  loaded?: Loaded<DueJobState>,
 ): Promise<DueJobChange> {
   const stream = dueJobStream(context.kernel, subject);
   const commandId = context.newId();
@@ -75,6 +85,7 @@ async function change(
   const result = await execute(context, {
     aggregate: dueJobAggregate,
     stream,
+    ...(loaded === undefined ? {} : { loaded }),
     metadata: { ...ids, actor: context.actor },
     decide: (state, { recordedAt }) => {
       const events = decide(state, stream, recordedAt);

@@ -64,11 +64,14 @@ export type ExecuteRequest<S, E, A, R> = {
   readonly metadata: Omit<EventMetadata, 'recordedAt'>;
   /** Append with `no_stream` at once and load on conflict only; for streams that are new as a rule. */
   readonly assumeNew?: boolean;
+  /** The stream as the caller has just read it; it is read again on conflict only. */
+  readonly loaded?: Loaded<S>;
   /** Milliseconds from now. */
   readonly deadlineMs?: number | undefined;
 };
 
-type Loaded<S> = {
+/** A stream, folded, and what an append to it needs to know. */
+export type Loaded<S> = {
   readonly state: S;
   readonly expected: ExpectedRevision;
   readonly recordedAt: Instant;
@@ -89,7 +92,8 @@ export async function execute<S, E extends { readonly type: string }, A, R>(
     ids: new Set(),
     position: undefined,
   };
-  let loaded = request.assumeNew === true ? empty : await loadUntil(context, request, deadline);
+  const assumed = request.loaded ?? (request.assumeNew === true ? empty : undefined);
+  let loaded = assumed ?? (await loadUntil(context, request, deadline));
   let doubtful: Attempt<A> | undefined;
   for (let conflicts = 0; ;) {
     if (doubtful !== undefined && doubtful.ids.every((id) => loaded.ids.has(id))) {
@@ -116,8 +120,8 @@ export async function execute<S, E extends { readonly type: string }, A, R>(
         if (result.doubtful) doubtful = { answer, ids: encoded.map((event) => event.id) };
         conflicts += 1;
         if (conflicts > MAX_CONFLICTS) return { kind: 'conflict' };
-        // The first conflict of a stream that was only assumed to be new says nothing about rivals.
-        if (conflicts > 1 || request.assumeNew !== true) {
+        // The first conflict of what was only assumed says nothing about rivals that are at it now.
+        if (conflicts > 1 || assumed === undefined) {
           await context.pause(context.random() * 10 * 2 ** conflicts);
         }
         try {
@@ -177,7 +181,7 @@ function isOutage(error: unknown): boolean {
 }
 
 /** Folds a stream; an event of the aggregate's that cannot be read stops everything that needs it. */
-async function load<S, E>(
+export async function load<S, E>(
   context: { readonly store: Pick<EventStore, 'readStream'> },
   request: Pick<ExecuteRequest<S, E, unknown, unknown>, 'aggregate' | 'stream'>,
   silenceMs?: number,

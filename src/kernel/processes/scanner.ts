@@ -13,11 +13,14 @@ import type { DetectedTrigger, Detector } from '../../domain/ports/detector.ts';
 import type { RecordedEvent } from '../../domain/ports/event-store.ts';
 import type { TaskSource } from '../../domain/ports/task-source.ts';
 import { dueJobAggregate, settleDueJob, type DueJobContext } from '../due-jobs.ts';
-import { loadState } from '../execute.ts';
+import { load } from '../execute.ts';
 import type { Kernel } from '../open-kernel.ts';
 import { dueProcess } from './due.ts';
 import type { DueProcessOptions, DueStep } from './due-options.ts';
 import type { Process } from './process.ts';
+
+/** Each look is three appends, one after another; so many looks at once fill a store's groups. */
+const DEFAULT_CONCURRENCY = 256;
 
 /** The name of the index that the scanner's rows are in; it changes when the rows' meaning does. */
 export const DUE_JOB_INDEX = 'duejob.1';
@@ -52,6 +55,7 @@ export function scannerProcess(options: ScannerOptions): Process {
     actor: 'scanner',
   };
   return dueProcess({
+    concurrency: DEFAULT_CONCURRENCY,
     ...options,
     name: 'scanner',
     prefixes: [categoryPrefix(kernelName, 'duejob')],
@@ -93,13 +97,14 @@ async function lookAt(
   context: DueJobContext,
   stream: string,
 ): Promise<void> {
-  const state = await loadState(options.store, dueJobAggregate, stream);
+  const loaded = await load(options, { aggregate: dueJobAggregate, stream });
+  const { state } = loaded;
   const { subject, dueAt, triggerAt, round } = state;
   if (subject === undefined || dueAt === undefined || triggerAt === undefined) return;
   if (dueAt > options.now()) return;
   const finding = await examine(options, subject, stream, { ...state, triggerAt });
   const random = options.random();
-  await settleDueJob(context, subject, { round, triggerAt, finding, random });
+  await settleDueJob(context, subject, { round, triggerAt, finding, random }, loaded);
 }
 
 async function examine(

@@ -22,6 +22,13 @@ export type Scan = {
   readonly atEnd: boolean;
 };
 
+/** One look at a stream. */
+export type StreamScan = {
+  readonly events: readonly RecordedEvent[];
+  /** There is nothing beyond these in this direction; most streams are read in one look. */
+  readonly atEnd: boolean;
+};
+
 /** A log that is read in short, synchronous steps. */
 export type Log = {
   /** @param after exclusive; absent, the edge that the direction starts from */
@@ -37,7 +44,7 @@ export type Log = {
     stream: string,
     from: bigint | undefined,
     limit: number,
-  ) => readonly RecordedEvent[];
+  ) => StreamScan;
 };
 
 /** {@link EventStore.readAll} on a log. */
@@ -68,10 +75,16 @@ export async function* readStreamPages(
   let from = options.from;
   const forwards = options.direction === 'forwards';
   while (left > 0) {
-    const events = log.stream(options.direction, stream, from, Math.min(left, PAGE_EVENTS));
+    const { events, atEnd } = log.stream(
+      options.direction,
+      stream,
+      from,
+      Math.min(left, PAGE_EVENTS),
+    );
     const last = events.at(-1);
     if (last === undefined) return;
     yield events;
+    if (atEnd) return;
     left -= events.length;
     from = last.revision + (forwards ? 1n : -1n);
     if (from < 0n) return;

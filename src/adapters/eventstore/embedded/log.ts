@@ -5,7 +5,7 @@ import type { SQLOutputValue } from 'node:sqlite';
 import type { Json } from '../../../domain/core/json.ts';
 import type { RecordedEvent, Unreadable } from '../../../domain/ports/event-store.ts';
 import { parseJsonText } from '../common/json-text.ts';
-import type { Direction, Log, Scan } from '../common/reading.ts';
+import type { Direction, Log, Scan, StreamScan } from '../common/reading.ts';
 import { positionOf, TOMBSTONE_ON_WIRE, TOMBSTONE_REVISION } from '../common/revisions.ts';
 import { bigintOf, bytesOf, textOf } from './columns.ts';
 import { fileConnection, type Connection, type FileConnection } from './connection.ts';
@@ -121,7 +121,7 @@ function stream(
   name: string,
   from: bigint | undefined,
   limit: number,
-): readonly RecordedEvent[] {
+): StreamScan {
   const forwards = direction === 'forwards';
   const start = from ?? (forwards ? 0n : MAX_INTEGER);
   const rows = c
@@ -139,9 +139,9 @@ function stream(
     const metadata = row['metadata'];
     size += BigInt(lengthOf(data) + lengthOf(metadata));
     events.push(eventOf(c, row));
-    if (size > PAGE_BYTES) break;
+    if (size > PAGE_BYTES) return { events, atEnd: false };
   }
-  return events;
+  return { events, atEnd: events.length < limit };
 }
 
 const MAX_INTEGER = 2n ** 63n - 1n;

@@ -77,10 +77,11 @@ export function memoryLog(): MemoryLog {
       const own = streams.get(stream) ?? [];
       if (direction === 'forwards') {
         const start = clampIndex(from ?? 0n, own.length);
-        return own.slice(start, start + limit);
+        return { events: own.slice(start, start + limit), atEnd: start + limit > own.length };
       }
       const end = from === undefined ? own.length : clampIndex(from + 1n, own.length);
-      return own.slice(Math.max(0, end - limit), end).reverse();
+      const events = own.slice(Math.max(0, end - limit), end).reverse();
+      return { events, atEnd: events.length < limit };
     },
   };
 }
