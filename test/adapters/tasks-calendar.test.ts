@@ -172,6 +172,8 @@ describe('a time zone', () => {
     ['Europe/Berlin', '07'],
     ['W. Europe Standard Time', '07'],
     ['/mozilla.org/20050126_1/Europe/Berlin', '07'],
+    ['/freeassociation.sourceforge.net/Europe/Berlin', '07'],
+    ['/citadel.org/20210210_1/America/Argentina/Buenos_Aires', '12'],
     ['Asia/Tokyo', '00'],
   ])('is known by its name: %s', (zone, hour) => {
     expect(start(zone).problems).toEqual([]);
@@ -251,6 +253,11 @@ describe('a broken calendar', () => {
       [5, 'VTODO', 'invalid_property'],
       [7, 'VTODO', 'no_uid'],
     ]);
+  });
+
+  test('is named without the control characters that it may hold', () => {
+    const [problem] = read(calendar('END:V\u001b[31mEVENT\u0007')).problems;
+    expect(problem).toMatchObject({ component: 'V [31MEVENT', code: 'stray_end', line: 3 });
   });
 
   test('says whose it is, or is told that it does not', () => {

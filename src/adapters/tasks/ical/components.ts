@@ -1,6 +1,7 @@
 // An iCalendar file's text as components with their lines. Nothing recursive, everything bounded: a
 // hostile file costs what its bytes cost.
 import { EntryError, type Problem } from '../problems.ts';
+import { short } from './text.ts';
 
 /** One unfolded content line, and where it began. */
 export type ContentLine = { readonly line: number; readonly name: string; readonly text: string };
@@ -81,7 +82,7 @@ export function readComponents(text: string): Components {
     const { line, name } = content;
     const parent = stack.at(-1);
     if (name === 'BEGIN') {
-      const component = content.text.slice(6).trim().toUpperCase().slice(0, 64);
+      const component = componentName(content.text.slice(6));
       if (stack.length >= MAX_DEPTH) {
         tooDeep += 1;
         continue;
@@ -102,7 +103,7 @@ export function readComponents(text: string): Components {
         }
         continue;
       }
-      end(content.text.slice(4).trim().toUpperCase().slice(0, 64), line);
+      end(componentName(content.text.slice(4)), line);
     } else if (tooDeep === 0 && parent?.ours === true) {
       if (parent.lines.length <= MAX_ENTRY_LINES) parent.lines.push(content);
     } else if (parent?.name === 'VCALENDAR') calendars[parent.calendar]?.push(content);
@@ -111,6 +112,11 @@ export function readComponents(text: string): Components {
     if (open.ours || open.name === 'VCALENDAR') unfinished(open);
   }
   return { entries, calendars, ignored, problems };
+}
+
+/** Broken files put anything there, and people are shown it. */
+function componentName(text: string): string {
+  return short(text, 64).toUpperCase();
 }
 
 /** Unfolds: a line that begins with a space or a tab continues the one before. */

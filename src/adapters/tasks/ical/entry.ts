@@ -10,10 +10,10 @@ import {
   readInteger,
   readProperty,
   readWhen,
-  short,
   type Property,
   type When,
 } from './values.ts';
+import { short } from './text.ts';
 import type { Zones } from './zones.ts';
 
 /** One entry, before its recurrences are looked at. Offsets are from the entry's own beginning. */

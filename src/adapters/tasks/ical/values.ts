@@ -4,6 +4,7 @@ import ICAL from 'ical.js';
 import type { Instant } from '../../../domain/core/instants.ts';
 import { MAX_INSTANT } from '../../../domain/core/instants.ts';
 import { badLine, type ContentLine } from './components.ts';
+import { short } from './text.ts';
 
 /** A property as its line says it. */
 export type Property = {
@@ -80,16 +81,6 @@ export function readDuration(property: Property, text = property.values[0] ?? ''
   const [w = 0, d = 0, h = 0, m = 0, s = 0] = match.slice(2).map((field) => Number(field || 0));
   const ms = (((w * 7 + d) * 24 + h) * 60 + m) * 60_000 + s * 1000;
   return match[1] === '-' ? -ms : ms;
-}
-
-/** Text for people: clean, on one line, and not without end. */
-export function short(text: string, max = 200): string {
-  return text
-    .toWellFormed()
-    .replace(/\p{Cc}+/gu, ' ')
-    .trim()
-    .slice(0, max)
-    .toWellFormed();
 }
 
 /** An instant that the log can hold. */

@@ -86,8 +86,10 @@ export function namedZone(name: string): Zone | undefined {
 
 function makeNamedZone(name: string): Zone | undefined {
   if (/^(?:utc|gmt|z|etc\/utc)$/i.test(name)) return UTC;
-  const tail = /([A-Za-z_]+\/[A-Za-z_+-]+(?:\/[A-Za-z_+-]+)?)$/.exec(name)?.[1];
-  for (const candidate of [WINDOWS_ZONES.get(name), name, tail]) {
+  // Some put a path of their own before the name; it has two parts or three.
+  const parts = name.split('/');
+  const tails = parts.length > 2 ? [3, 2].map((n) => parts.slice(-n).join('/')) : [];
+  for (const candidate of [WINDOWS_ZONES.get(name), name, ...tails]) {
     const offsetAt = candidate === undefined ? undefined : intlOffset(candidate);
     if (offsetAt !== undefined) return { toInstant: (local) => resolve(local, offsetAt) };
   }
@@ -187,21 +189,24 @@ function definedZone(component: Component): Zone {
   }
   text.push('END:VTIMEZONE');
   const zone = new ICAL.Timezone(ICAL.Component.fromString(text.join('\r\n')));
+  const offsetAt = (local: number): number => {
+    const date = new Date(local);
+    const fields = {
+      year: date.getUTCFullYear(),
+      month: date.getUTCMonth() + 1,
+      day: date.getUTCDate(),
+      hour: date.getUTCHours(),
+      minute: date.getUTCMinutes(),
+      second: date.getUTCSeconds(),
+    };
+    return zone.utcOffset(ICAL.Time.fromData(fields, zone)) * 1000;
+  };
   return {
     toInstant(local) {
-      const date = new Date(local);
-      const time = ICAL.Time.fromData(
-        {
-          year: date.getUTCFullYear(),
-          month: date.getUTCMonth() + 1,
-          day: date.getUTCDate(),
-          hour: date.getUTCHours(),
-          minute: date.getUTCMinutes(),
-          second: date.getUTCSeconds(),
-        },
-        zone,
-      );
-      return local - zone.utcOffset(time) * 1000;
+      // The library changes to the new offset with the first hour that is ambiguous, or left out; both
+      // are counted by the old one (as in `resolve`), so it is asked about as much earlier.
+      const change = Math.abs(offsetAt(local - DAY) - offsetAt(local + DAY));
+      return local - offsetAt(local - change);
     },
   };
 }
