@@ -21,6 +21,7 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   park: async () => (await import('./commands/park.ts')).parkCommand,
   jobs: async () => (await import('./commands/jobs.ts')).jobsCommand,
   store: async () => (await import('./commands/store.ts')).storeCommand,
+  token: async () => (await import('./commands/token.ts')).tokenCommand,
   doctor: async () => (await import('./commands/doctor.ts')).doctorCommand,
 };
 

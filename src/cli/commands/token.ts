@@ -1,0 +1,164 @@
+// `tocsin token`: who may call the HTTP API, and for what.
+import type { Command } from 'commander';
+import { SCOPES, USER_SCOPES } from '../../domain/access/scopes.ts';
+import { parseDuration } from '../../domain/core/durations.ts';
+import { TocsinError } from '../../domain/core/errors.ts';
+import { formatInstant, parseInstant } from '../../domain/core/instants.ts';
+import { createTokens, type TokenView } from '../../kernel/tokens.ts';
+import { openStore } from '../compose.ts';
+import { CLI_ACTOR } from '../control-writer.ts';
+import { EXIT } from '../terminal.ts';
+import { execute, withCommonOptions, type Work } from './command.ts';
+
+type Common = { readonly json?: true };
+type CreateOptions = Common & {
+  readonly for?: string;
+  readonly user?: string;
+  readonly service?: true;
+  readonly scopes?: string;
+  readonly expires?: string;
+  readonly actor: string;
+};
+type RevokeOptions = Common & {
+  readonly id: string;
+  readonly reason?: string;
+  readonly actor: string;
+};
+
+export function tokenCommand(program: Command): void {
+  const token = program.command('token').description('who may call the HTTP API, and for what');
+  withCommonOptions(
+    token
+      .command('create')
+      .description('make a token and show it, once; the log keeps its hash')
+      .option('--for <TEXT>', 'what it is for; required')
+      .option('--user <ID>', 'bound to this user: it speaks for nobody else')
+      .option('--service', 'bound to the service: it speaks for any user')
+      .option('--scopes <LIST>', 'what it may do, separated by commas (default, for a user: all)')
+      .option('--expires <WHEN>', 'after a length such as 90d, or at an instant (default never)')
+      .option('--actor <NAME>', 'who makes it, for the record', CLI_ACTOR),
+    ['store', 'name'],
+  )
+    .addHelpText(
+      'after',
+      `
+Scopes: ${SCOPES.join(', ')}.
+Those of policies concern everybody, so they are for the service only.
+
+Examples:
+  tocsin token create --for "the web application" --service --scopes trigger:raise,preview:read
+  tocsin token create --for "Ann’s script" --user 42 --expires 90d`,
+    )
+    .action((options: CreateOptions) => execute(options, create));
+  withCommonOptions(token.command('list').description('all tokens, without themselves'), [
+    'store',
+    'name',
+  ])
+    .addHelpText('after', '\nExample:\n  tocsin token list --json')
+    .action((options: Common) => execute(options, list));
+  withCommonOptions(
+    token
+      .command('revoke <ID>')
+      .description('take a token back; it is refused within a second')
+      .option('--reason <TEXT>', 'why, for the record')
+      .option('--actor <NAME>', 'who decides, for the record', CLI_ACTOR),
+    ['store', 'name'],
+  )
+    .addHelpText(
+      'after',
+      '\nExample:\n  tocsin token revoke 5f0c2a9e1b7d4c33 --reason "was leaked"',
+    )
+    .action((id: string, options: Omit<RevokeOptions, 'id'>) =>
+      execute({ ...options, id }, revoke),
+    );
+}
+
+const create: Work<CreateOptions> = async ({ config, terminal }, options) => {
+  const { user, service, actor } = options;
+  if ((user === undefined) === (service === undefined)) {
+    throw wrong('whose token it is, is not said, or said twice', 'Say --user ID or --service.');
+  }
+  await using store = await openStore(config, 'tocsin token create');
+  const result = await createTokens({ store, name: config.name }).create(
+    {
+      name: options.for ?? '',
+      userId: user,
+      scopes: scopesOf(options),
+      expiresAt: expiryOf(options.expires),
+    },
+    { actor },
+  );
+  if (result.outcome === 'rejected') {
+    throw wrong(result.message, 'Nothing was written. See tocsin token create --help.');
+  }
+  const { token, view } = result;
+  terminal.print({ token, ...documentOf(view) });
+  terminal.say(token);
+  terminal.note(`This is the only time that token ${view.tokenId} is shown (${wordsOf(view)}).`);
+  return EXIT.done;
+};
+
+const list: Work<Common> = async ({ config, terminal }) => {
+  await using store = await openStore(config, 'tocsin token list');
+  const tokens = await createTokens({ store, name: config.name }).list();
+  terminal.print({ tokens: tokens.map(documentOf) });
+  for (const token of tokens) terminal.say(`${token.tokenId}  ${token.name}  ${wordsOf(token)}`);
+  if (tokens.length === 0) terminal.say('No tokens; see tocsin token create --help.');
+  return EXIT.done;
+};
+
+const revoke: Work<RevokeOptions> = async ({ config, terminal }, { id, reason, actor }) => {
+  await using store = await openStore(config, 'tocsin token revoke');
+  const { outcome } = await createTokens({ store, name: config.name }).revoke(id, {
+    actor,
+    ...(reason === undefined ? {} : { reason }),
+  });
+  if (outcome === 'not_found')
+    throw wrong('there is no token of that id', 'See tocsin token list.');
+  terminal.print({ id, outcome });
+  terminal.say(
+    outcome === 'revoked' ? `${id} is revoked.` : 'It was revoked already; nothing was written.',
+  );
+  return EXIT.done;
+};
+
+type ScopeList = (typeof SCOPES)[number][];
+
+function scopesOf({ scopes, user }: CreateOptions): ScopeList {
+  if (scopes === undefined) return user === undefined ? [] : [...USER_SCOPES];
+  return scopes.split(',').map((wanted) => {
+    const scope = SCOPES.find((known) => known === wanted.trim());
+    if (scope !== undefined) return scope;
+    throw wrong(`there is no scope "${wanted.trim()}"`, `Scopes are ${SCOPES.join(', ')}.`);
+  });
+}
+
+function expiryOf(text: string | undefined): Date | undefined {
+  if (text === undefined) return undefined;
+  const ms = parseDuration(text);
+  if (ms !== undefined) return new Date(Date.now() + ms);
+  const instant = parseInstant(text);
+  if (instant.ok) return new Date(instant.value);
+  throw wrong(`--expires ${instant.error}`, 'Use a length such as 90d, or an RFC 3339 instant.');
+}
+
+function documentOf({ tokenId, name, userId, scopes, expiresAt, status }: TokenView): object {
+  return {
+    id: tokenId,
+    name,
+    user: userId ?? null,
+    scopes,
+    expiresAt: expiresAt === undefined ? null : formatInstant(expiresAt),
+    status,
+  };
+}
+
+function wordsOf({ userId, scopes, expiresAt, status }: TokenView): string {
+  const whose = userId === undefined ? 'the service’s' : `of user ${userId}`;
+  const until = expiresAt === undefined ? '' : `, until ${formatInstant(expiresAt)}`;
+  return `${status}, ${whose}: ${scopes.join(', ')}${until}`;
+}
+
+function wrong(message: string, hint: string): TocsinError {
+  return new TocsinError('usage', 'token_invalid', message, { hint });
+}

@@ -1,0 +1,77 @@
+// Decisions about tokens. Pure: ids, hashes and time are arguments.
+import { z } from 'zod';
+import { textUpTo } from '../core/envelope.ts';
+import { IdSchema } from '../core/identity.ts';
+import type { Instant } from '../core/instants.ts';
+import { err, ok, type Result } from '../core/result.ts';
+import { InstantInput, rejectionOf, type Issue } from '../trigger/commands.ts';
+import type { AccessEvent } from './events.ts';
+import { SCOPES, SERVICE_SCOPES } from './scopes.ts';
+import type { AccessState } from './state.ts';
+
+/** A token as somebody wants it. */
+export const TokenInputSchema = z.strictObject({
+  /** What it is for, so that whoever lists tokens knows. */
+  name: z.string().trim().pipe(textUpTo(128)),
+  scopes: z
+    .array(z.enum(SCOPES, { error: `must be of ${SCOPES.join(', ')}` }))
+    .min(1, { error: `must name at least one of ${SCOPES.join(', ')}` }),
+  /** Whose it is; absent, the service's, which speaks for any user. */
+  userId: IdSchema.optional(),
+  /** Absent: until it is revoked. */
+  expiresAt: InstantInput.optional(),
+});
+
+/** {@link TokenInputSchema} before it is checked. */
+export type TokenInput = z.input<typeof TokenInputSchema>;
+
+/** Why a token was not made; stable codes. */
+export type TokenRejection = {
+  readonly code: 'invalid_field' | 'service_scope';
+  readonly message: string;
+  readonly issues: readonly Issue[];
+};
+
+/** A token's id and its hash. */
+export type MintedToken = { readonly tokenId: string; readonly hash: string };
+
+export function decideCreateToken(
+  input: unknown,
+  minted: MintedToken,
+  now: Instant,
+): Result<Extract<AccessEvent, { type: 'TokenCreated' }>, TokenRejection> {
+  const parsed = TokenInputSchema.safeParse(input);
+  if (!parsed.success) {
+    const { message, issues } = rejectionOf(parsed.error, input);
+    return err({ code: 'invalid_field', message, issues });
+  }
+  const { userId, expiresAt } = parsed.data;
+  const scopes = SCOPES.filter((scope) => parsed.data.scopes.includes(scope));
+  const forbidden = scopes.filter((scope) => SERVICE_SCOPES.includes(scope));
+  if (userId !== undefined && forbidden.length > 0) {
+    const message = `cannot hold ${forbidden.join(', ')} in a user’s token: it concerns everybody`;
+    return refused('service_scope', 'scopes', message);
+  }
+  if (expiresAt !== undefined && expiresAt <= now) {
+    return refused('invalid_field', 'expiresAt', 'must be later than now');
+  }
+  return ok({ type: 'TokenCreated', data: { ...parsed.data, ...minted, scopes } });
+}
+
+/** Revoking twice is revoking once; `undefined` when there is no such token. */
+export function decideRevokeToken(
+  state: AccessState,
+  { tokenId, reason }: { readonly tokenId: string; readonly reason: string | undefined },
+): readonly AccessEvent[] | undefined {
+  const token = state.get(tokenId);
+  if (token === undefined) return undefined;
+  return token.revoked ? [] : [{ type: 'TokenRevoked', data: { tokenId, reason } }];
+}
+
+function refused(
+  code: TokenRejection['code'],
+  field: string,
+  message: string,
+): Result<never, TokenRejection> {
+  return err({ code, message: `${field} ${message}`, issues: [{ field, message }] });
+}

@@ -1,0 +1,39 @@
+// `tocsin.access`: the tokens of the HTTP API. They are in the log, so that every process of a kernel
+// knows the same ones, and who gave and who took them stays known. A token itself is never stored.
+import { z } from 'zod';
+import { createCodec, type EventOf } from '../core/codec.ts';
+import { InstantCodec, textUpTo } from '../core/envelope.ts';
+import { StoredIdSchema } from '../core/identity.ts';
+import { SCOPES } from './scopes.ts';
+
+const TokenId = z.string().regex(/^[0-9a-f]{16}$/);
+
+const TokenCreated = {
+  type: 'TokenCreated',
+  version: 1,
+  schema: z.object({
+    tokenId: TokenId,
+    name: textUpTo(128),
+    /** SHA-256 of the whole token, lower-case hex. Of 256 random bits nothing can be guessed. */
+    hash: z.string().regex(/^[0-9a-f]{64}$/),
+    scopes: z.array(z.enum(SCOPES)).min(1),
+    /** Absent: the token is the service's, which speaks for any user. */
+    userId: StoredIdSchema.optional(),
+    expiresAt: InstantCodec.optional(),
+  }),
+} as const;
+
+const TokenRevoked = {
+  type: 'TokenRevoked',
+  version: 1,
+  schema: z.object({ tokenId: TokenId, reason: textUpTo(512).optional() }),
+} as const;
+
+export type AccessEvent = EventOf<typeof TokenCreated | typeof TokenRevoked>;
+
+export const accessCodec = createCodec([TokenCreated, TokenRevoked]);
+
+/** The one stream of a kernel's tokens. */
+export function accessStream(kernel: string): string {
+  return `${kernel}.access`;
+}
