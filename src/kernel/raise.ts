@@ -109,16 +109,23 @@ export async function raise(
   if (!parsed.ok) return rejected(parsed.error);
   const prepared = prepare(context, parsed.value);
   if (!prepared.ok) return rejected(prepared.error);
-  const { idempotencyKey } = parsed.value;
-  if (idempotencyKey !== undefined) {
-    return raiseKeyed(
-      context,
-      prepared.value,
-      { key: idempotencyKey, hash: requestHash(input) },
-      call,
-    );
-  }
-  return append(context, prepared.value, newId, true, call);
+  return raisePrepared(context, prepared.value, { input, commandId: newId, call });
+}
+
+/** Raises what was prepared: under its idempotency key, where it has one. */
+export async function raisePrepared(
+  context: RaiseContext,
+  command: RaiseTrigger,
+  of: {
+    /** What the client sent: its hash is what the key stands for. */
+    readonly input: unknown;
+    readonly commandId: string;
+    readonly call: Call;
+  },
+): Promise<RaiseResult> {
+  const { idempotencyKey: key } = command.request;
+  if (key === undefined) return append(context, command, of.commandId, true, of.call);
+  return raiseKeyed(context, command, { key, hash: requestHash(of.input) }, of.call);
 }
 
 /** What an input would lead to; nothing is written. */
@@ -142,7 +149,10 @@ export async function dryRun(
 }
 
 /** Everything about a request that can be known before its stream is. */
-function prepare(context: RaiseContext, request: RaiseRequest): Result<RaiseTrigger, Rejection> {
+export function prepare(
+  context: RaiseContext,
+  request: RaiseRequest,
+): Result<RaiseTrigger, Rejection> {
   const definition = context.definitions.get(request.triggerType);
   if (definition === undefined) {
     const known = [...context.definitions.keys()].join(', ');
@@ -290,7 +300,7 @@ function refused(result: Extract<Executed<never, never>, { kind: 'refused' }>): 
   return { outcome: 'rejected', code: reason, message, issues: [] };
 }
 
-function rejected(rejection: Rejection): RaiseResult {
+export function rejected(rejection: Rejection): RaiseResult {
   return { outcome: 'rejected', ...rejection };
 }
 
@@ -305,7 +315,7 @@ function evaluated(evaluate: Evaluator, request: RaiseRequest): Evaluation {
   }
 }
 
-function noEvaluator(): TocsinError {
+export function noEvaluator(): TocsinError {
   return new TocsinError('usage', 'no_evaluator', 'this kernel leaves evaluation to a worker', {
     hint: 'Open the kernel with `evaluateLater`, so that a dry run has somebody to ask.',
   });

@@ -19,6 +19,6 @@ export function joinKey(...parts: readonly string[]): string {
 }
 
 /** One tagged part, already encoded: `f=` feedback id, `k=` idempotency key, `t=` target. */
-export function taggedKeyPart(tag: 'f' | 'k' | 't' | 'w' | 'm', value: string): string {
+export function taggedKeyPart(tag: 'f' | 'k' | 't' | 'w' | 'm' | 'q', value: string): string {
   return `${tag}=${encodeKeyPart(value)}`;
 }

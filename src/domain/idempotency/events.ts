@@ -31,6 +31,7 @@ const IdempotencyClaimed = {
     traceId: textUpTo(64),
     severity: z.enum(SEVERITIES).optional(),
     mockNow: InstantCodec.optional(),
+    quiet: z.literal(true).optional(),
     personal: z.object({ payload: JsonSchema.optional() }),
   }),
 } as const;

@@ -83,6 +83,8 @@ export type RaiseRequest = {
   readonly traceId: string;
   readonly severity?: Severity | undefined;
   readonly mockNow?: Instant | undefined;
+  /** A preview is offered and nobody is told of it; never of a raise. */
+  readonly quiet?: true | undefined;
   readonly payload?: Json | undefined;
 };
 

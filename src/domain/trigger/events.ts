@@ -54,6 +54,8 @@ const TriggerRaised = {
     severity: z.enum(SEVERITIES).optional(),
     /** Present exactly for mock triggers. */
     mockNow: InstantCodec.optional(),
+    /** Present when somebody asked for a preview and wants nobody to be told of it. */
+    quiet: z.literal(true).optional(),
     personal: z.object({ payload: JsonSchema.optional() }),
   }),
 } as const;

@@ -50,19 +50,21 @@ function offer(
   const summary = cleanSummary(evaluation.summary);
   const targetUrl = definition.link(previewId);
   const about = { triggerId, occurrence, previewId, userId };
-  return [
-    {
-      type: 'PreviewOffered',
-      data: {
-        ...about,
-        kind,
-        offeredAt: recordedAt,
-        expiresAt,
-        candidateId: evaluation.candidateId ?? candidates?.[0]?.candidateId,
-        baseVersion,
-        personal: { summary, candidates: candidates && [...candidates], snapshot },
-      },
+  const offered: TriggerEvent = {
+    type: 'PreviewOffered',
+    data: {
+      ...about,
+      kind,
+      offeredAt: recordedAt,
+      expiresAt,
+      candidateId: evaluation.candidateId ?? candidates?.[0]?.candidateId,
+      baseVersion,
+      personal: { summary, candidates: candidates && [...candidates], snapshot },
     },
+  };
+  if (raised.quiet === true) return [offered];
+  return [
+    offered,
     {
       type: 'NotificationRequested',
       data: {

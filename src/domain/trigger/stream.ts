@@ -15,7 +15,8 @@ export type Scope = { readonly key: string; readonly dedupeKey: string };
  *
  * By target: user, type, target and the window of the effective instant (`mockNow`, else
  * `requestedAt`). By feedback: the feedback id, else the idempotency key, both without a window, else
- * as by target. Mock requests have a part of their own, so tests never silence real alerts (W23).
+ * as by target. Mock requests have a part of their own, so tests never silence real alerts (W23), and
+ * so have quiet ones: a preview that nobody was told of must not keep anybody from being told.
  */
 export function scopeOf(definition: TriggerDefinition, request: RaiseRequest): Scope {
   const { userId, triggerType, targetType, targetId, feedbackId, idempotencyKey } = request;
@@ -23,8 +24,9 @@ export function scopeOf(definition: TriggerDefinition, request: RaiseRequest): S
   const windowStart = tumblingWindowStart(effective, definition.windowMs);
   const prefix = joinKey(userId, triggerType);
   const mock = request.mockNow === undefined ? '' : `:${taggedKeyPart('m', 'mock')}`;
+  const quiet = request.quiet === undefined ? '' : `:${taggedKeyPart('q', 'quiet')}`;
   const scope = (part: string, text: string): Scope => ({
-    key: `${prefix}:${part}${mock}`,
+    key: `${prefix}:${part}${mock}${quiet}`,
     dedupeKey: `${userId}:${triggerType}:${text}`,
   });
   const byTarget = (): Scope =>

@@ -2,15 +2,27 @@
 import type { ConfirmInput } from '../../domain/preview/commands.ts';
 import { decideDismiss, ownPreview } from '../../domain/preview/end.ts';
 import { viewOf, type PreviewView } from '../../domain/preview/view.ts';
+import type { RaiseInput } from '../../domain/trigger/commands.ts';
 import type { ApplyPreview } from '../../domain/ports/apply-preview.ts';
 import { execute, loadState } from '../execute.ts';
 import { metadataOf, triggerAggregate, type Call, type RaiseContext } from '../raise.ts';
 import { confirmPreview } from './confirm.ts';
+import { offerPreview, type OfferPreviewResult } from './offer.ts';
 import { speakerOf, type Track } from './speaker.ts';
 import { failed, rejected, type ConfirmResult, type DismissResult } from './results.ts';
 
 /** What was offered, for its owner. A user's id is as in a raise: 42 and "42" are one. */
 export type Previews = {
+  /**
+   * Evaluates a request at once and offers what comes of it, telling nobody: no notification follows.
+   * While one of the same target is there, it is that one again (`duplicate`).
+   *
+   * @throws TocsinError `no_evaluator` when evaluation is `later` and nobody can be asked
+   */
+  readonly offer: (
+    input: RaiseInput,
+    call?: Call & { readonly signal?: AbortSignal },
+  ) => Promise<OfferPreviewResult>;
   /** The preview as it stands now, also after it has ended; `undefined` when there is none of theirs. */
   readonly get: (userId: string | number, previewId: string) => Promise<PreviewView | undefined>;
   /**
@@ -37,6 +49,7 @@ export function previewsOf(
   track: Track,
 ): Previews {
   return {
+    offer: (input, call = {}) => track(() => offerPreview(context, input, call)),
     get: (userId, previewId) => track(() => getPreview(context, userId, previewId)),
     confirm: (userId, previewId, input, call = {}) =>
       track(() => confirmPreview({ ...context, apply, track }, { userId, previewId, input }, call)),
