@@ -63,6 +63,23 @@ export type { Worker, WorkerOptions, WorkerStatus } from './kernel/open-worker.t
 export type { Process } from './kernel/processes/process.ts';
 export type { Surroundings } from './kernel/processes/due-options.ts';
 
+// Channels: where a user's notifications go, and the vault with their secrets.
+export type { ChannelCall, Channels } from './kernel/channels/channels.ts';
+export type {
+  ChannelRejected,
+  ChannelResult,
+  PutChannelResult,
+  TestChannelResult,
+} from './kernel/channels/results.ts';
+export type { ChannelView } from './kernel/channels/view.ts';
+export type { ChannelInput, ChannelKey, ChannelRejection } from './domain/channel/commands.ts';
+export type { AddressRules, ChannelKind } from './domain/channel/address.ts';
+export type { SecretVault } from './domain/ports/secret-vault.ts';
+export { sqliteVault } from './adapters/vault/sqlite-vault.ts';
+export type { SqliteVault, SqliteVaultOptions } from './adapters/vault/sqlite-vault.ts';
+export { createVaultKeyFile, parseVaultKeys, readVaultKeys } from './adapters/vault/keys.ts';
+export type { VaultKey, VaultKeys } from './adapters/vault/keys.ts';
+
 // Delivery: from a notification that was let through to a person.
 export { deliveryProcesses } from './kernel/processes/delivery/processes.ts';
 export type { DeliveryOptions } from './kernel/processes/delivery/processes.ts';

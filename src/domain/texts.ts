@@ -16,6 +16,8 @@ export type Texts = {
   readonly action: string;
   /** When nothing else is left to say. */
   readonly nothingElse: string;
+  /** What a test of a channel says. */
+  readonly test: string;
   /** What the task evaluator found, by its code; `{title}` stands for the task's or block's title. */
   readonly found: Readonly<Record<string, string>>;
 };
@@ -30,6 +32,7 @@ const en: Texts = {
   title: 'A suggestion for your schedule',
   action: 'View and decide',
   nothingElse: 'A suggestion for your schedule is ready; please come back and look.',
+  test: 'This is a test: notifications will arrive here.',
   found: {
     can_add_task_pool_to_schedule: 'There is room for “{title}” in your schedule.',
     need_makeup_block: 'There is room to make up for “{title}”.',
@@ -52,6 +55,7 @@ const zhCN: Texts = {
   title: '日程调整建议',
   action: '查看并确认',
   nothingElse: '日程调整建议已备好,请回来看看。',
+  test: '这是一条测试消息:通知会发送到这里。',
   found: {
     can_add_task_pool_to_schedule: '“{title}”可以排进你的日程。',
     need_makeup_block: '“{title}”可以补上,已经找到空闲时间。',

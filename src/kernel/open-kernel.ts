@@ -12,6 +12,11 @@ import { TEXTS, type Texts } from '../domain/texts.ts';
 import type { RaiseInput, RaiseRequest, Rejection } from '../domain/trigger/commands.ts';
 import { BUILT_IN_TRIGGERS, type TriggerDefinition } from '../domain/trigger/definitions.ts';
 import { occurrenceOf, type Occurrence } from '../domain/trigger/state.ts';
+import type { AddressRules } from '../domain/channel/address.ts';
+import type { SecretVault } from '../domain/ports/secret-vault.ts';
+import type { Sender } from '../domain/ports/sender.ts';
+import { channelsOf } from './channels/open.ts';
+import type { Channels } from './channels/channels.ts';
 import { initialiseControl } from './control.ts';
 import { alwaysNotify } from './evaluators.ts';
 import { loadState } from './execute.ts';
@@ -47,6 +52,12 @@ export type KernelOptions = {
    * and nothing more is said about it.
    */
   readonly apply?: ApplyPreview;
+  /** Where secrets of channels are kept; without it there are no channels. The caller closes it. */
+  readonly vault?: SecretVault;
+  /** Sends test messages to channels. */
+  readonly send?: Sender;
+  /** Which addresses channels may have. Default: public ones, by https on port 443. */
+  readonly addresses?: AddressRules;
   /** Sentences for people: a language of the catalogue or your own. Default `en`. */
   readonly texts?: keyof typeof TEXTS | Texts;
   /** Where "now" comes from. Default: the system's clock. */
@@ -96,6 +107,8 @@ export interface Kernel extends AsyncDisposable {
   readonly policies: Policies;
   /** What was offered: to read, to confirm, to dismiss. Every call checks whose it is. */
   readonly previews: Previews;
+  /** Users' channels. Every call rejects with `no_vault` when the kernel was opened without one. */
+  readonly channels: Channels;
   /** Waits for raises in flight; later ones are refused. The store stays open. */
   close(): Promise<void>;
 }
@@ -147,6 +160,7 @@ export async function openKernel(options: KernelOptions): Promise<Kernel> {
       history: () => track(() => policies.history()),
     },
     previews: previewsOf(context, options.apply, track),
+    channels: channelsOf(context, options, track),
     close,
     [Symbol.asyncDispose]: close,
   };

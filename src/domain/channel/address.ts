@@ -1,0 +1,113 @@
+// What an address is: its kind comes from host and path, never from what somebody ticked; and how it may
+// be shown. A webhook's address is a secret: whoever has it can speak in its name.
+import { err, ok, type Result } from '../core/result.ts';
+import type { ChannelTarget } from '../ports/sender.ts';
+
+export type ChannelKind = ChannelTarget['kind'];
+
+/** What addresses a deployment takes; never a user's to say. */
+export type AddressRules = {
+  /** Ports of generic webhooks besides 443. */
+  readonly ports: readonly number[];
+  /** For development: `http`, any port, and targets that are not public. */
+  readonly privateTargets: boolean;
+  /** For development: an origin that stands in for Feishu, such as `http://127.0.0.1:7070`. */
+  readonly standIn?: string | undefined;
+};
+
+/** The rules for the open internet. */
+export const STRICT_RULES: AddressRules = { ports: [], privateTargets: false };
+
+/** An address in its one form, and what it is. */
+export type Address = { readonly url: string; readonly kind: ChannelKind };
+
+export const MAX_URL = 2048;
+
+const TOKEN = '[A-Za-z0-9_-]{1,256}';
+const FLOW_HOSTS = /^(?:www\.)?(?:feishu\.cn|larksuite\.com)$/;
+const BASE_HOSTS = /^[a-z0-9-]{1,63}\.(?:feishu\.cn|larksuite\.com|larkoffice\.com)$/;
+const FEISHU_HOSTS = /(?:^|\.)(?:feishu\.cn|larksuite\.com|larkoffice\.com)$/;
+
+/** The three kinds of Feishu and Lark: which hosts, which paths. */
+const FEISHU_KINDS = [
+  {
+    kind: 'feishu_bot',
+    host: /^open\.(?:feishu\.cn|larksuite\.com)$/,
+    path: new RegExp(`^/open-apis/bot/v2/hook/${TOKEN}$`),
+  },
+  {
+    kind: 'feishu_flow',
+    host: FLOW_HOSTS,
+    path: new RegExp(`^/flow/api/trigger-webhook/${TOKEN}$`),
+  },
+  {
+    kind: 'feishu_base',
+    host: BASE_HOSTS,
+    path: new RegExp(`^/base/automation/webhook/event/${TOKEN}$`),
+  },
+] as const;
+
+/** Reads an address for a channel; the error says what is wrong and never quotes it. */
+export function readAddress(
+  text: string,
+  channel: ChannelTarget['channel'],
+  rules: AddressRules,
+): Result<Address, string> {
+  const trimmed = text.trim();
+  if (trimmed.length > MAX_URL) return err(`is longer than ${MAX_URL} characters`);
+  const url = URL.parse(trimmed);
+  if (url === null) return err('is not a URL');
+  if (url.username !== '' || url.password !== '') return err('must not have a user or a password');
+  if (url.hash !== '' || trimmed.includes('#')) return err('must not have a fragment');
+  const isLocal = rules.privateTargets || url.origin === rules.standIn;
+  if (url.protocol !== 'https:' && !(isLocal && url.protocol === 'http:')) {
+    return err('must begin with https://');
+  }
+  return channel === 'feishu' ? feishuAddress(url, rules) : webhookAddress(url, isLocal, rules);
+}
+
+function feishuAddress(url: URL, { standIn }: AddressRules): Result<Address, string> {
+  const isStandIn = url.origin === standIn;
+  const found = FEISHU_KINDS.find(
+    ({ host, path }) => (isStandIn || host.test(url.hostname)) && path.test(url.pathname),
+  );
+  if (found === undefined) {
+    return err('is not a webhook of Feishu or Lark: a bot, a flow or an automation of a Base');
+  }
+  if (!isStandIn && url.port !== '') return err('must not have a port');
+  if (url.search !== '') return err('must not have a query');
+  return ok({ url: url.href, kind: found.kind });
+}
+
+function webhookAddress(
+  url: URL,
+  isLocal: boolean,
+  { ports }: AddressRules,
+): Result<Address, string> {
+  if (FEISHU_HOSTS.test(url.hostname)) {
+    return err('is of Feishu or Lark: configure it as the channel feishu');
+  }
+  const port = url.port === '' ? 443 : Number(url.port);
+  if (!isLocal && port !== 443 && !ports.includes(port)) {
+    return err(`must be on port ${[443, ...ports].join(' or ')}`);
+  }
+  return ok({ url: url.href, kind: 'webhook' });
+}
+
+/** First and last four characters; nothing of what is that short anyway. */
+export function maskMiddle(text: string): string {
+  const letters = Array.from(text);
+  if (letters.length === 0) return '';
+  if (letters.length <= 8) return '****';
+  return `${letters.slice(0, 4).join('')}...${letters.slice(-4).join('')}`;
+}
+
+/** An address as it may be shown and stored: its key masked, without query. `url` is in its one form. */
+export function maskAddress({ url, kind }: Address): string {
+  const { protocol, host, pathname } = new URL(url);
+  const parts = pathname.split('/');
+  const key = maskMiddle(parts.at(-1) ?? '');
+  // Of an unknown receiver every part of the path may be its secret.
+  const before = kind === 'webhook' ? (parts.length > 2 ? '/…' : '') : parts.slice(0, -1).join('/');
+  return `${protocol}//${host}${before}/${key}`;
+}

@@ -1,0 +1,159 @@
+// What can be asked of a channel, and the checks that need no state.
+import { z } from 'zod';
+import { err, ok, type Result } from '../core/result.ts';
+import { IdSchema, type UserId } from '../core/identity.ts';
+import type { ChannelTarget } from '../ports/sender.ts';
+import { CHANNELS } from '../trigger/events.ts';
+import type { Issue } from '../trigger/commands.ts';
+import { readAddress, type Address, type AddressRules } from './address.ts';
+
+/** Which channel of whom. */
+export const ChannelKeySchema = z.strictObject({
+  userId: IdSchema,
+  channel: z.enum(CHANNELS, { error: `must be one of ${CHANNELS.join(', ')}` }),
+});
+
+/** Visible ASCII: what goes into a header must not be able to end it. */
+const VISIBLE = /^[\x21-\x7e]{1,1024}$/;
+
+const secretText = z
+  .string()
+  .trim()
+  .transform((text) => (text === '' ? undefined : text))
+  .pipe(z.string().regex(VISIBLE, 'must be 1 to 1024 visible ASCII characters').optional())
+  .optional();
+
+/** A configuration as its owner gives it; it takes the place of the one before. */
+export const ChannelInputSchema = ChannelKeySchema.extend({
+  url: z.string(),
+  enabled: z.boolean().default(true),
+  /** Sent as `Authorization: Bearer …`, by the kinds that take one. */
+  bearerToken: secretText,
+  /** Signs what is sent: a Feishu bot's secret, or one of Standard Webhooks (`whsec_…`). */
+  secret: secretText,
+});
+
+/** {@link ChannelInputSchema} before it is checked. */
+export type ChannelInput = z.input<typeof ChannelInputSchema>;
+
+export type ChannelKey = {
+  readonly userId: UserId;
+  readonly channel: ChannelTarget['channel'];
+};
+
+/** A configuration that has passed every check. */
+export type ChannelSettings = ChannelKey & {
+  readonly address: Address;
+  readonly enabled: boolean;
+  readonly bearerToken: string | undefined;
+  readonly secret: string | undefined;
+};
+
+/** Why something was refused; stable codes. No value is ever quoted. */
+export type ChannelRejection = {
+  readonly code:
+    | 'invalid_field'
+    | 'invalid_url'
+    | 'invalid_secret'
+    | 'not_configured'
+    | 'channel_disabled'
+    | 'too_many_tests';
+  readonly message: string;
+  readonly issues: readonly Issue[];
+};
+
+/** A rejection about one field. */
+export function channelRejection(
+  code: ChannelRejection['code'],
+  field: string,
+  message: string,
+): ChannelRejection {
+  return { code, message: `${field} ${message}`, issues: [{ field, message }] };
+}
+
+/** Which channel is meant, or what is wrong with how it is named. */
+export function parseChannelKey(input: unknown): Result<ChannelKey, ChannelRejection> {
+  const parsed = ChannelKeySchema.safeParse(input);
+  return parsed.success ? ok(parsed.data) : err(invalidFields(parsed.error));
+}
+
+/** A configuration that may be stored, or what is wrong with it. */
+export function parseChannel(
+  input: unknown,
+  rules: AddressRules,
+): Result<ChannelSettings, ChannelRejection> {
+  const parsed = ChannelInputSchema.safeParse(input);
+  if (!parsed.success) return err(invalidFields(parsed.error));
+  const { userId, channel, url, enabled, bearerToken, secret } = parsed.data;
+  const address = readAddress(url, channel, rules);
+  if (!address.ok) return err(channelRejection('invalid_url', 'url', address.error));
+  const { kind } = address.value;
+  if (bearerToken !== undefined && kind === 'feishu_bot') {
+    return err(channelRejection('invalid_secret', 'bearerToken', 'is not for a bot’s webhook'));
+  }
+  const wrong = secret === undefined ? undefined : wrongSecret(kind, secret);
+  if (wrong !== undefined) return err(channelRejection('invalid_secret', 'secret', wrong));
+  return ok({ userId, channel, address: address.value, enabled, bearerToken, secret });
+}
+
+/** 24 to 64 bytes of key, as Standard Webhooks has it. */
+const STANDARD_SECRET = /^whsec_[A-Za-z0-9+/]{32,88}={0,2}$/;
+
+function wrongSecret(kind: Address['kind'], secret: string): string | undefined {
+  switch (kind) {
+    case 'webhook':
+      return STANDARD_SECRET.test(secret)
+        ? undefined
+        : 'must be whsec_ and 24 to 64 bytes in base64';
+    case 'feishu_bot':
+      return undefined;
+    case 'feishu_flow':
+    case 'feishu_base':
+      return 'is for bots and generic webhooks: this kind cannot check a signature';
+  }
+}
+
+function invalidFields(error: z.ZodError): ChannelRejection {
+  const issues = error.issues.flatMap((issue): Issue[] =>
+    issue.code === 'unrecognized_keys'
+      ? issue.keys.map((key) => ({
+          field: key.slice(0, 64).replace(/[^\x20-\x7e]/g, '?'),
+          message: 'is not a known field',
+        }))
+      : [{ field: issue.path.map(String).join('.') || 'channel', message: issue.message }],
+  );
+  const message = issues.map((issue) => `${issue.field} ${issue.message}`).join('; ');
+  return { code: 'invalid_field', message, issues };
+}
+
+/** What is asked of a channel that is loaded. */
+export type ChannelCommand =
+  | {
+      readonly kind: 'configure';
+      readonly settings: Omit<ChannelSettings, 'address' | 'bearerToken' | 'secret'>;
+      readonly facts: {
+        readonly kind: Address['kind'];
+        readonly mask: string;
+        readonly fingerprint: string;
+        readonly hasBearerToken: boolean;
+        readonly hasSecret: boolean;
+        readonly ref: string;
+      };
+    }
+  | { readonly kind: 'enable' }
+  | { readonly kind: 'disable' }
+  | { readonly kind: 'remove' }
+  /** What a provider says about the version that was called. */
+  | {
+      readonly kind: 'report';
+      readonly version: number;
+      readonly advice: 'disable' | 'needs_attention';
+      readonly code: string;
+    }
+  | {
+      readonly kind: 'record_test';
+      readonly version: number;
+      readonly succeeded: boolean;
+      readonly code: string;
+      readonly detail: string | undefined;
+    };

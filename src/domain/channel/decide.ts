@@ -1,0 +1,88 @@
+// The channel's decisions. Pure: time is an argument. An empty list means that it is so already.
+import { match } from 'ts-pattern';
+import type { Instant } from '../core/instants.ts';
+import { err, ok, type Result } from '../core/result.ts';
+import {
+  channelRejection,
+  type ChannelCommand,
+  type ChannelKey,
+  type ChannelRejection,
+} from './commands.ts';
+import type { ChannelEvent } from './events.ts';
+import { MAX_TESTS_PER_HOUR, type ChannelState, type ConfiguredChannel } from './state.ts';
+
+const HOUR_MS = 60 * 60_000;
+
+type Decision = Result<readonly ChannelEvent[], ChannelRejection>;
+
+/** Decides a command. */
+export function decideChannel(
+  state: ChannelState,
+  command: ChannelCommand,
+  context: { readonly recordedAt: Instant },
+): Decision {
+  const { current } = state;
+  return match(command)
+    .returnType<Decision>()
+    .with({ kind: 'configure' }, ({ settings, facts }) =>
+      ok([
+        {
+          type: 'ChannelConfigured',
+          data: { ...settings, ...facts, version: state.version + 1 },
+        },
+      ]),
+    )
+    .with({ kind: 'enable' }, () => {
+      if (current === undefined) return notConfigured();
+      const isSo = current.enabled && current.attention === undefined;
+      return ok(isSo ? [] : [{ type: 'ChannelEnabled', data: aboutOf(current) }]);
+    })
+    .with({ kind: 'disable' }, () => {
+      if (current === undefined) return notConfigured();
+      const data = { ...aboutOf(current), code: 'by_owner' };
+      return ok(current.enabled ? [{ type: 'ChannelDisabled', data }] : []);
+    })
+    .with({ kind: 'remove' }, () =>
+      ok(current === undefined ? [] : [{ type: 'ChannelRemoved', data: aboutOf(current) }]),
+    )
+    .with({ kind: 'report' }, ({ version, advice, code }) => {
+      // What was said about an earlier version says nothing about this one.
+      if (current?.version !== version || !current.enabled) return ok([]);
+      const data = { ...aboutOf(current), code };
+      if (advice === 'disable') return ok([{ type: 'ChannelDisabled', data }]);
+      return ok(current.attention === code ? [] : [{ type: 'ChannelNeedsAttention', data }]);
+    })
+    .with({ kind: 'record_test' }, ({ version, succeeded, code, detail }) => {
+      if (current?.version !== version) return ok([]);
+      const { recordedAt: testedAt } = context;
+      const data = { ...aboutOf(current), testedAt, succeeded, code, detail };
+      return ok([{ type: 'ChannelTested', data }]);
+    })
+    .exhaustive();
+}
+
+/** The channel that may be tested now, or why it may not. */
+export function mayTest(
+  state: ChannelState,
+  now: Instant,
+): Result<ConfiguredChannel, ChannelRejection> {
+  const { current } = state;
+  if (current === undefined) return notConfigured();
+  if (!current.enabled) {
+    return err(channelRejection('channel_disabled', 'channel', 'is switched off'));
+  }
+  const lately = state.testedAt.filter((at) => now - at < HOUR_MS);
+  if (lately.length < MAX_TESTS_PER_HOUR) return ok(current);
+  const message = `was tested ${MAX_TESTS_PER_HOUR} times within an hour; try again later`;
+  return err(channelRejection('too_many_tests', 'channel', message));
+}
+
+function notConfigured(): { readonly ok: false; readonly error: ChannelRejection } {
+  return err(channelRejection('not_configured', 'channel', 'is not configured'));
+}
+
+function aboutOf({ userId, channel, version }: ConfiguredChannel): ChannelKey & {
+  readonly version: number;
+} {
+  return { userId, channel, version };
+}

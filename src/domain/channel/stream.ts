@@ -1,0 +1,14 @@
+// The stream of a user's channel: one per user and channel, for ever.
+import type { UserId } from '../core/identity.ts';
+import { userStream } from '../core/ids.ts';
+import { joinKey } from '../core/keys.ts';
+import type { ChannelTarget } from '../ports/sender.ts';
+
+/** `{kernel}.channel-{pp}-{uuid}`. */
+export function channelStream(
+  kernel: string,
+  user: UserId,
+  channel: ChannelTarget['channel'],
+): string {
+  return userStream(kernel, 'channel', user, joinKey(user, channel));
+}

@@ -1,0 +1,213 @@
+// A user's channels: configure, look at, switch on and off, remove, test. What the library, the command
+// line and the HTTP API all call.
+import { maskAddress, STRICT_RULES, type AddressRules } from '../../domain/channel/address.ts';
+import {
+  parseChannel,
+  parseChannelKey,
+  type ChannelCommand,
+  type ChannelInput,
+  type ChannelKey,
+  type ChannelSettings,
+} from '../../domain/channel/commands.ts';
+import { mayTest } from '../../domain/channel/decide.ts';
+import { channelStream } from '../../domain/channel/stream.ts';
+import type { SecretVault } from '../../domain/ports/secret-vault.ts';
+import type { ChannelLookup, Sender } from '../../domain/ports/sender.ts';
+import { CHANNELS } from '../../domain/trigger/events.ts';
+import { TEXTS, type Texts } from '../../domain/texts.ts';
+import { loadState } from '../execute.ts';
+import type { ChannelReport } from '../processes/delivery/attempt.ts';
+import type {
+  ChannelRejected,
+  ChannelResult,
+  PutChannelResult,
+  TestChannelResult,
+} from './results.ts';
+import { lookupOf } from './lookup.ts';
+import { getSecrets, putSecrets, shredSecrets, type ChannelSecrets } from './secrets.ts';
+import { sendTest } from './send-test.ts';
+import { channelAggregate, tellChannel, type ChannelContext } from './tell.ts';
+import { channelView, type ChannelView } from './view.ts';
+
+/** Who asks; for the record. */
+export type ChannelCall = { readonly actor?: string };
+
+/** A user's channels; every method names whose. */
+export interface Channels {
+  /**
+   * Configures a channel; everything that is not said is unset. The former secrets are shredded.
+   *
+   * @throws TocsinError `unavailable` when the store or the vault gives no answer
+   */
+  put(input: ChannelInput, call?: ChannelCall): Promise<PutChannelResult>;
+  /** A channel without its secrets; `configured: false` where there is none, or no such channel. */
+  get(key: ChannelKey): Promise<ChannelView>;
+  /** All of a user's channels that are configured. */
+  list(userId: string): Promise<readonly ChannelView[]>;
+  enable(key: ChannelKey, call?: ChannelCall): Promise<ChannelResult>;
+  disable(key: ChannelKey, call?: ChannelCall): Promise<ChannelResult>;
+  /** Removes it and shreds its secrets. What is not there is `unchanged`. */
+  remove(key: ChannelKey, call?: ChannelCall): Promise<ChannelResult>;
+  /** Sends a test message for real, at most 5 times an hour, and keeps what came of it. */
+  test(
+    key: ChannelKey,
+    call?: ChannelCall & { readonly signal?: AbortSignal },
+  ): Promise<TestChannelResult>;
+  /** For delivery: a channel with its secrets. */
+  readonly lookup: ChannelLookup;
+  /** For delivery: what a provider says about a channel. */
+  readonly report: ChannelReport;
+}
+
+/** What channels are made of. */
+export type ChannelsOptions = ChannelContext & {
+  readonly vault: SecretVault;
+  /** Sends test messages; without it nothing can be tested. */
+  readonly send?: Sender | undefined;
+  /** Which addresses are taken. Default: public ones on port 443. */
+  readonly addresses?: AddressRules | undefined;
+  readonly texts?: Texts | undefined;
+  /** Makes the secret of a generic webhook that is configured without one. */
+  readonly newSecret: () => string;
+};
+
+/** Channels over a log and a vault. */
+export function createChannels(options: ChannelsOptions): Channels {
+  const { store, kernel, vault, texts = TEXTS.en } = options;
+  const stateOf = ({ userId, channel }: ChannelKey) =>
+    loadState(store, channelAggregate, channelStream(kernel, userId, channel));
+  const view = async (key: ChannelKey) => channelView(key, await stateOf(key));
+  const change = async (
+    key: ChannelKey,
+    command: ChannelCommand,
+    call: ChannelCall = {},
+  ): Promise<ChannelResult> => {
+    const parsed = parseChannelKey(key);
+    if (!parsed.ok) return { outcome: 'rejected', ...parsed.error };
+    const told = await tellChannel(options, parsed.value, command, call.actor);
+    if (!told.ok) return { outcome: 'rejected', ...told.error };
+    return { outcome: outcomeOf(told.value), channel: await view(parsed.value) };
+  };
+
+  return {
+    put: (input, call) => put(options, input, call),
+    get: async (key) => {
+      const parsed = parseChannelKey(key);
+      return parsed.ok ? view(parsed.value) : { ...key, configured: false };
+    },
+    async list(userId) {
+      const views = await Promise.all(
+        CHANNELS.map((channel) => parseChannelKey({ userId, channel }))
+          .flatMap((parsed) => (parsed.ok ? [parsed.value] : []))
+          .map(view),
+      );
+      return views.filter(({ configured }) => configured);
+    },
+    enable: (key, call) => change(key, { kind: 'enable' }, call),
+    disable: (key, call) => change(key, { kind: 'disable' }, call),
+    async remove(key, call) {
+      const parsed = parseChannelKey(key);
+      if (!parsed.ok) return { outcome: 'rejected', ...parsed.error };
+      const { current } = await stateOf(parsed.value);
+      const result = await change(parsed.value, { kind: 'remove' }, call);
+      // The event first: a crash in between leaves a secret that nothing leads to any more.
+      if (current !== undefined) await shredSecrets(vault, parsed.value.userId, current.ref);
+      return result;
+    },
+    async test(key, { actor, signal = new AbortController().signal } = {}) {
+      const parsed = parseChannelKey(key);
+      if (!parsed.ok) return { outcome: 'rejected', ...parsed.error };
+      const allowed = mayTest(await stateOf(parsed.value), options.now());
+      if (!allowed.ok) return { outcome: 'rejected', ...allowed.error };
+      const secrets = await getSecrets(vault, allowed.value.userId, allowed.value.ref);
+      const tested = await sendTest({ ...options, texts }, allowed.value, secrets, signal);
+      const { version } = allowed.value;
+      await tellChannel(options, parsed.value, { kind: 'record_test', version, ...tested }, actor);
+      const { succeeded, answer, code, detail } = tested;
+      const status = succeeded ? 'success' : 'failed';
+      return { outcome: 'tested', status, answer, code, detail, channel: await view(parsed.value) };
+    },
+    lookup: lookupOf(options),
+    report: async ({ userId, channel, version, advice, code }) => {
+      const command = { kind: 'report', version, advice, code } as const;
+      await tellChannel(options, { userId, channel }, command);
+    },
+  };
+}
+
+async function put(
+  options: ChannelsOptions,
+  input: ChannelInput,
+  call: ChannelCall = {},
+): Promise<PutChannelResult> {
+  const { store, kernel, vault, addresses = STRICT_RULES } = options;
+  const parsed = parseChannel(input, addresses);
+  if (!parsed.ok) return rejected(parsed.error);
+  const settings = parsed.value;
+  const { userId, channel, enabled, address } = settings;
+  const state = await loadState(store, channelAggregate, channelStream(kernel, userId, channel));
+  const before = state.current;
+  const known = before && (await getSecrets(vault, userId, before.ref));
+  const secrets = secretsOf(settings, known, options.newSecret);
+  if (before?.enabled === enabled && isSame(known, secrets)) {
+    return { outcome: 'unchanged', channel: channelView(settings, state) };
+  }
+  const ref = options.newId();
+  const { url, bearerToken, secret } = secrets;
+  // The vault first: an event must never name what is not there.
+  await putSecrets(vault, userId, ref, secrets);
+  const facts = {
+    kind: address.kind,
+    mask: maskAddress(address),
+    fingerprint: (await vault.fingerprint(url)).slice(0, 12),
+    hasBearerToken: bearerToken !== undefined,
+    hasSecret: secret !== undefined,
+    ref,
+  };
+  const command = { kind: 'configure', settings: { userId, channel, enabled }, facts } as const;
+  const told = await tellChannel(options, settings, command, call.actor);
+  if (!told.ok) {
+    await shredSecrets(vault, userId, ref);
+    return rejected(told.error);
+  }
+  // What the state was before this event, and not before this call: another one may have come between.
+  for (const { ref: old } of told.value.replaced) await shredSecrets(vault, userId, old);
+  const isGenerated =
+    secret !== undefined && secret !== settings.secret && secret !== known?.secret;
+  return {
+    outcome: 'changed',
+    channel: channelView(settings, await loadChannel(options, settings)),
+    generatedSecret: isGenerated ? secret : undefined,
+  };
+}
+
+function loadChannel({ store, kernel }: ChannelsOptions, { userId, channel }: ChannelKey) {
+  return loadState(store, channelAggregate, channelStream(kernel, userId, channel));
+}
+
+/** A generic webhook is always signed: with the secret given, else the one it has, else a new one. */
+function secretsOf(
+  { address, bearerToken, secret }: ChannelSettings,
+  known: ChannelSecrets | undefined,
+  newSecret: () => string,
+): ChannelSecrets {
+  const { url, kind } = address;
+  if (kind !== 'webhook' || secret !== undefined) return { url, bearerToken, secret };
+  return { url, bearerToken, secret: known?.secret ?? newSecret() };
+}
+
+function isSame(known: ChannelSecrets | undefined, wanted: ChannelSecrets): boolean {
+  return (
+    known?.url === wanted.url &&
+    known.bearerToken === wanted.bearerToken &&
+    known.secret === wanted.secret
+  );
+}
+
+function outcomeOf({ changed }: { readonly changed: boolean }): 'changed' | 'unchanged' {
+  return changed ? 'changed' : 'unchanged';
+}
+
+function rejected(error: Omit<ChannelRejected, 'outcome'>): ChannelRejected {
+  return { outcome: 'rejected', ...error };
+}

@@ -1,0 +1,34 @@
+// What delivery asks before an attempt: where to, with which secrets.
+import { channelStream } from '../../domain/channel/stream.ts';
+import type { SecretVault } from '../../domain/ports/secret-vault.ts';
+import type { ChannelLookup, ChannelTarget } from '../../domain/ports/sender.ts';
+import type { ConfiguredChannel } from '../../domain/channel/state.ts';
+import { loadState } from '../execute.ts';
+import { getSecrets, type ChannelSecrets } from './secrets.ts';
+import { channelAggregate, type ChannelContext } from './tell.ts';
+
+/** Looks into the log and the vault each time: a channel that was just switched off is not called. */
+export function lookupOf({
+  store,
+  kernel,
+  vault,
+}: Pick<ChannelContext, 'store' | 'kernel'> & { readonly vault: SecretVault }): ChannelLookup {
+  return async (userId, channel) => {
+    const stream = channelStream(kernel, userId, channel);
+    const { current } = await loadState(store, channelAggregate, stream);
+    if (current === undefined) return { kind: 'closed', reason: 'no_channel' };
+    if (!current.enabled) return { kind: 'closed', reason: 'channel_disabled' };
+    const secrets = await getSecrets(vault, userId, current.ref);
+    // Shredded, and its removal is about to be written.
+    if (secrets === undefined) return { kind: 'closed', reason: 'no_channel' };
+    return { kind: 'open', target: targetOf(current, secrets) };
+  };
+}
+
+/** A channel with its secrets. */
+export function targetOf(
+  { channel, kind, version }: ConfiguredChannel,
+  { url, bearerToken, secret }: ChannelSecrets,
+): ChannelTarget {
+  return { channel, kind, version, url, bearerToken, secret };
+}

@@ -1,0 +1,50 @@
+// Channels as a kernel has them: tracked like its other calls, or none where there is no vault.
+import { randomBytes } from 'node:crypto';
+import type { AddressRules } from '../../domain/channel/address.ts';
+import { TocsinError } from '../../domain/core/errors.ts';
+import type { SecretVault } from '../../domain/ports/secret-vault.ts';
+import type { Sender } from '../../domain/ports/sender.ts';
+import type { Texts } from '../../domain/texts.ts';
+import { createChannels, type Channels } from './channels.ts';
+import type { ChannelContext } from './tell.ts';
+
+/** Counts a call, so that closing waits for it. */
+type Track = <T>(work: () => Promise<T>) => Promise<T>;
+
+type Options = {
+  readonly vault?: SecretVault | undefined;
+  readonly send?: Sender | undefined;
+  readonly addresses?: AddressRules | undefined;
+};
+
+export function channelsOf(
+  context: ChannelContext & { readonly texts: Texts },
+  { vault, send, addresses }: Options,
+  track: Track,
+): Channels {
+  const channels = vault && createChannels({ ...context, vault, send, addresses, newSecret });
+  const using = <T>(work: (channels: Channels) => Promise<T>): Promise<T> =>
+    track(() => (channels === undefined ? Promise.reject(noVault()) : work(channels)));
+  return {
+    put: (input, call) => using((own) => own.put(input, call)),
+    get: (key) => using((own) => own.get(key)),
+    list: (userId) => using((own) => own.list(userId)),
+    enable: (key, call) => using((own) => own.enable(key, call)),
+    disable: (key, call) => using((own) => own.disable(key, call)),
+    remove: (key, call) => using((own) => own.remove(key, call)),
+    test: (key, call) => using((own) => own.test(key, call)),
+    lookup: (userId, channel) => using((own) => own.lookup(userId, channel)),
+    report: (report) => using((own) => own.report(report)),
+  };
+}
+
+/** A secret of Standard Webhooks. */
+export function newSecret(): string {
+  return `whsec_${randomBytes(32).toString('base64')}`;
+}
+
+function noVault(): TocsinError {
+  return new TocsinError('usage', 'no_vault', 'channels need a vault, and there is none', {
+    hint: 'Open the kernel with a vault, such as sqliteVault; on the command line see docs/channels.md.',
+  });
+}

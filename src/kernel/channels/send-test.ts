@@ -1,0 +1,67 @@
+// A test message: a real one, that says of itself that it is a test.
+import type { ConfiguredChannel } from '../../domain/channel/state.ts';
+import { codeOf, detailOf } from '../../domain/notification/codes.ts';
+import { actionUrl, DEFAULT_FRONTEND_URL } from '../../domain/notification/message.ts';
+import type { OutgoingNotice, Sender, SendOutcome } from '../../domain/ports/sender.ts';
+import type { Texts } from '../../domain/texts.ts';
+import type { ExecuteContext } from '../execute.ts';
+import { targetOf } from './lookup.ts';
+import type { ChannelSecrets } from './secrets.ts';
+
+export type TestOutcome = {
+  readonly succeeded: boolean;
+  readonly answer: SendOutcome['outcome'] | 'skipped';
+  readonly code: string;
+  readonly detail: string | undefined;
+};
+
+type TestContext = Pick<ExecuteContext, 'now'> & {
+  readonly newId: () => string;
+  readonly send?: Sender | undefined;
+  readonly texts: Texts;
+};
+
+/** Sends it. Never throws for what the channel does. */
+export async function sendTest(
+  context: TestContext,
+  channel: ConfiguredChannel,
+  secrets: ChannelSecrets | undefined,
+  signal: AbortSignal,
+): Promise<TestOutcome> {
+  const { send } = context;
+  if (send === undefined || secrets === undefined) {
+    const code = send === undefined ? 'no_sender' : 'no_channel';
+    return { succeeded: false, answer: 'skipped', code, detail: undefined };
+  }
+  const outcome = await send(noticeOf(context, channel), targetOf(channel, secrets), signal);
+  const succeeded = outcome.outcome === 'accepted';
+  const detail = outcome.outcome === 'accepted' ? undefined : detailOf(outcome.detail);
+  const code = codeOf(outcome.code ?? 'accepted');
+  return { succeeded, answer: outcome.outcome, code, detail };
+}
+
+function noticeOf(
+  { now, newId, texts }: TestContext,
+  { userId, channel }: ConfiguredChannel,
+): OutgoingNotice {
+  const requestedAt = now();
+  const link = actionUrl(DEFAULT_FRONTEND_URL, '/');
+  return {
+    notificationId: newId(),
+    attempt: 1,
+    userId,
+    triggerId: 'ast_test_webhook',
+    triggerType: 'manual_test',
+    targetType: 'notification_channel',
+    targetId: channel,
+    previewId: 'asp_test_webhook',
+    dedupeKey: `${userId}:manual_test`,
+    title: texts.title,
+    text: texts.test,
+    actionText: texts.action,
+    actionUrl: link,
+    traceId: `trace_${channel}_webhook_test`,
+    requestedAt,
+    expiresAt: requestedAt + 60_000,
+  };
+}

@@ -1,0 +1,227 @@
+// A channel's decisions, what an address is, and how it is shown.
+import { describe, expect, it } from 'vitest';
+import {
+  maskAddress,
+  maskMiddle,
+  readAddress,
+  STRICT_RULES,
+} from '../../src/domain/channel/address.ts';
+import {
+  parseChannel,
+  type ChannelCommand,
+  type ChannelRejection,
+} from '../../src/domain/channel/commands.ts';
+import { decideChannel, mayTest } from '../../src/domain/channel/decide.ts';
+import type { ChannelEvent } from '../../src/domain/channel/events.ts';
+import {
+  evolveChannel,
+  initialChannel,
+  type ChannelState,
+} from '../../src/domain/channel/state.ts';
+import { givenOf } from '../../src/testing.ts';
+
+const NOW = Date.UTC(2026, 0, 1, 10);
+const HOUR = 3_600_000;
+const about = { userId: '42', channel: 'feishu' as const, version: 1 };
+const facts = {
+  kind: 'feishu_flow' as const,
+  mask: 'https://www.feishu.cn/flow/api/trigger-webhook/abcd...wxyz',
+  fingerprint: '0123456789ab',
+  hasBearerToken: false,
+  hasSecret: false,
+  ref: '6f1c5a0e-3b52-4c7e-9d4a-7a2f4e0b8c11',
+};
+
+const given = givenOf<ChannelState, ChannelEvent, ChannelCommand, ChannelRejection>({
+  initial: initialChannel,
+  evolve: evolveChannel,
+  decide: (state, command) => decideChannel(state, command, { recordedAt: NOW }),
+});
+
+const configured = (version = 1, enabled = true): ChannelEvent => ({
+  type: 'ChannelConfigured',
+  data: { ...about, ...facts, version, enabled },
+});
+const disabled = (code = 'by_owner'): ChannelEvent => ({
+  type: 'ChannelDisabled',
+  data: { ...about, code },
+});
+const enabled: ChannelEvent = { type: 'ChannelEnabled', data: about };
+const removed: ChannelEvent = { type: 'ChannelRemoved', data: about };
+const attention = (code: string): ChannelEvent => ({
+  type: 'ChannelNeedsAttention',
+  data: { ...about, code },
+});
+const tested = (testedAt = NOW): ChannelEvent => ({
+  type: 'ChannelTested',
+  data: { ...about, testedAt, succeeded: true, code: 'accepted' },
+});
+const configure: ChannelCommand = {
+  kind: 'configure',
+  settings: { userId: '42', channel: 'feishu', enabled: true },
+  facts,
+};
+const report = (advice: 'disable' | 'needs_attention', version = 1): ChannelCommand => ({
+  kind: 'report',
+  version,
+  advice,
+  code: 'feishu_19024',
+});
+
+describe('a channel', () => {
+  it('counts its configurations over its whole life', () => {
+    given().when(configure).then(configured(1));
+    given(configured()).when(configure).then(configured(2));
+    given(configured(), removed).when(configure).then(configured(2));
+  });
+
+  it('is switched off and on by its owner, once each', () => {
+    given(configured()).when({ kind: 'disable' }).then(disabled());
+    given(configured(), disabled()).when({ kind: 'disable' }).thenNothing();
+    given(configured(), disabled()).when({ kind: 'enable' }).then(enabled);
+    given(configured()).when({ kind: 'enable' }).thenNothing();
+    given(configured(1, false)).when({ kind: 'enable' }).then(enabled);
+  });
+
+  it('cannot be switched, and is removed without effect, where it is not', () => {
+    given().when({ kind: 'enable' }).thenRejected('not_configured');
+    given(configured(), removed).when({ kind: 'disable' }).thenRejected('not_configured');
+    given().when({ kind: 'remove' }).thenNothing();
+    given(configured()).when({ kind: 'remove' }).then(removed);
+  });
+
+  it('takes a provider’s word about the version that was called, and about no other', () => {
+    given(configured()).when(report('disable')).then(disabled('feishu_19024'));
+    given(configured()).when(report('needs_attention')).then(attention('feishu_19024'));
+    given(configured(), attention('feishu_19024')).when(report('needs_attention')).thenNothing();
+    given(configured(), disabled()).when(report('disable')).thenNothing();
+    given(configured(2)).when(report('disable', 1)).thenNothing();
+    given(configured(), removed).when(report('disable')).thenNothing();
+    given(configured(), attention('x')).when({ kind: 'enable' }).then(enabled);
+  });
+
+  it('keeps the outcome of a test of the version that is still there', () => {
+    const test: ChannelCommand = {
+      kind: 'record_test',
+      version: 1,
+      succeeded: true,
+      code: 'accepted',
+      detail: undefined,
+    };
+    given(configured()).when(test).then(tested());
+    given(configured(2)).when(test).thenNothing();
+  });
+
+  it('is tested five times an hour at most, and not while it is off', () => {
+    const fold = (...events: ChannelEvent[]) => events.reduce(evolveChannel, initialChannel);
+    const five = [0, 1, 2, 3, 4].map((minute) => tested(NOW + minute * 60_000));
+    const state = fold(configured(), ...five);
+    expect(mayTest(state, NOW + HOUR - 1)).toMatchObject({ error: { code: 'too_many_tests' } });
+    expect(mayTest(state, NOW + HOUR).ok).toBe(true);
+    expect(mayTest(fold(configured(), disabled()), NOW)).toMatchObject({
+      error: { code: 'channel_disabled' },
+    });
+    expect(mayTest(fold(), NOW)).toMatchObject({ error: { code: 'not_configured' } });
+  });
+});
+
+describe('an address', () => {
+  it.each([
+    ['https://open.feishu.cn/open-apis/bot/v2/hook/abc-123', 'feishu_bot'],
+    ['https://open.larksuite.com/open-apis/bot/v2/hook/abc-123', 'feishu_bot'],
+    [' https://www.feishu.cn/flow/api/trigger-webhook/abc123 ', 'feishu_flow'],
+    ['https://FEISHU.cn:443/flow/api/trigger-webhook/abc123', 'feishu_flow'],
+    ['https://acme.feishu.cn/base/automation/webhook/event/Ab12', 'feishu_base'],
+    ['https://acme.larkoffice.com/base/automation/webhook/event/Ab12', 'feishu_base'],
+  ])('%s is of kind %s', (url, kind) => {
+    expect(readAddress(url, 'feishu', STRICT_RULES)).toMatchObject({ ok: true, value: { kind } });
+  });
+
+  it.each([
+    'http://www.feishu.cn/flow/api/trigger-webhook/abc',
+    'https://www.feishu.cn:81/flow/api/trigger-webhook/abc',
+    'https://user@www.feishu.cn/flow/api/trigger-webhook/abc',
+    'https://www.feishu.cn/flow/api/trigger-webhook/',
+    'https://www.feishu.cn/flow/api/trigger-webhook/../x',
+    'https://www.feishu.cn/flow/api/trigger-webhook/abc?x=1',
+    'https://www.feishu.cn/flow/api/trigger-webhook/abc#x',
+    'https://www.feishu.cn.evil.example/flow/api/trigger-webhook/abc',
+    'https://evil.example/www.feishu.cn/flow/api/trigger-webhook/abc',
+    'https://evil\\@open.feishu.cn/open-apis/bot/v2/hook/abc',
+    'https://evil-feishu.cn/flow/api/trigger-webhook/abc',
+    'https://a.b.feishu.cn/base/automation/webhook/event/Ab12',
+    'https://open.feishu.cn/flow/api/trigger-webhook/abc',
+    'not a url',
+    `https://www.feishu.cn/flow/api/trigger-webhook/${'a'.repeat(3000)}`,
+  ])('%.60s is no Feishu channel', (url) => {
+    const result = readAddress(url, 'feishu', STRICT_RULES);
+    expect(result.ok).toBe(false);
+    expect(JSON.stringify(result)).not.toContain('abc');
+  });
+
+  it('of a generic webhook is https, on an allowed port, and not Feishu’s', () => {
+    const read = (url: string, rules = STRICT_RULES) => readAddress(url, 'webhook', rules).ok;
+    expect(read('https://hooks.example/x')).toBe(true);
+    expect(read('https://hooks.example:8443/x')).toBe(false);
+    expect(read('https://hooks.example:8443/x', { ports: [8443], privateTargets: false })).toBe(
+      true,
+    );
+    expect(read('http://hooks.example/x')).toBe(false);
+    expect(read('http://127.0.0.1:99/x', { ports: [], privateTargets: true })).toBe(true);
+    expect(read('ftp://hooks.example/x', { ports: [], privateTargets: true })).toBe(false);
+    expect(read('https://www.feishu.cn/flow/api/trigger-webhook/abc')).toBe(false);
+  });
+
+  it('of a stand-in counts by its path, and only at that origin', () => {
+    const rules = { ...STRICT_RULES, standIn: 'http://127.0.0.1:7070' };
+    const url = '/open-apis/bot/v2/hook/abc';
+    expect(readAddress(`http://127.0.0.1:7070${url}`, 'feishu', rules)).toMatchObject({
+      value: { kind: 'feishu_bot' },
+    });
+    expect(readAddress(`http://127.0.0.1:7071${url}`, 'feishu', rules).ok).toBe(false);
+  });
+
+  it('is shown with four characters of its key at either end, or none of a short one', () => {
+    const flow = 'https://www.feishu.cn/flow/api/trigger-webhook/';
+    const mask = (url: string, kind: 'feishu_flow' | 'webhook') => maskAddress({ url, kind });
+    expect(mask(`${flow}abcdefghijklmnop`, 'feishu_flow')).toBe(`${flow}abcd...mnop`);
+    expect(mask(`${flow}abcdefgh`, 'feishu_flow')).toBe(`${flow}****`);
+    expect(mask('https://h.example/services/T1/B2/abcdefghijkl?token=x', 'webhook')).toBe(
+      'https://h.example/…/abcd...ijkl',
+    );
+    expect(maskMiddle('')).toBe('');
+  });
+});
+
+describe('a configuration', () => {
+  const flow = 'https://www.feishu.cn/flow/api/trigger-webhook/abcdefghijkl';
+  const bot = 'https://open.feishu.cn/open-apis/bot/v2/hook/abcdefghijkl';
+  const parse = (more: object) =>
+    parseChannel({ userId: 42, channel: 'feishu', url: flow, ...more }, STRICT_RULES);
+
+  it('is complete with user, channel and address', () => {
+    expect(parse({})).toMatchObject({ ok: true, value: { userId: '42', enabled: true } });
+  });
+
+  it.each([
+    [{ userId: '' }, 'invalid_field'],
+    [{ channel: 'mail' }, 'invalid_field'],
+    [{ extra: 1 }, 'invalid_field'],
+    [{ url: 'http://x' }, 'invalid_url'],
+    [{ bearerToken: 'two\r\nX-Evil: 1' }, 'invalid_field'],
+    [{ bearerToken: 'é' }, 'invalid_field'],
+    [{ url: bot, bearerToken: 'abc' }, 'invalid_secret'],
+    [{ secret: 'abc' }, 'invalid_secret'],
+    [{ channel: 'webhook', url: 'https://x.example', secret: 'short' }, 'invalid_secret'],
+  ])('%j is refused as %s, and no value is quoted', (more, code) => {
+    const result = parse(more);
+    expect(result).toMatchObject({ ok: false, error: { code } });
+    expect(JSON.stringify(result)).not.toMatch(/abcdefghijkl|Evil/);
+  });
+
+  it('takes a signing secret for bots and generic webhooks', () => {
+    expect(parse({ url: bot, secret: 'abc' }).ok).toBe(true);
+    const secret = `whsec_${'A'.repeat(44)}`;
+    expect(parse({ channel: 'webhook', url: 'https://x.example/', secret }).ok).toBe(true);
+  });
+});

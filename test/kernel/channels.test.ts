@@ -1,0 +1,160 @@
+// Channels through the kernel: what is stored where, what is shredded, and what a test message does.
+import { describe, expect, it } from 'vitest';
+import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
+import type { SendOutcome } from '../../src/domain/ports/sender.ts';
+import { openKernel } from '../../src/kernel/open-kernel.ts';
+import { memoryVault } from '../support/vault.ts';
+import { virtualTime } from '../support/virtual-time.ts';
+import { eventsOf } from '../support/world.ts';
+
+const KEY = { userId: '42', channel: 'feishu' } as const;
+const CANARY = 'canaryabcdefghijklmnop';
+const URL_A = `https://www.feishu.cn/flow/api/trigger-webhook/${CANARY}`;
+const URL_B = 'https://www.feishu.cn/flow/api/trigger-webhook/another0123456789';
+
+async function world() {
+  const store = memoryStore();
+  const vault = memoryVault();
+  const time = virtualTime();
+  const sent: unknown[] = [];
+  const answers: SendOutcome[] = [];
+  const kernel = await openKernel({
+    store,
+    vault,
+    clock: time,
+    send: (notice, target) => {
+      sent.push([notice, target]);
+      return Promise.resolve(answers.shift() ?? { outcome: 'accepted', code: '0' });
+    },
+  });
+  return { store, vault, time, sent, answers, channels: kernel.channels };
+}
+
+describe('configuring a channel', () => {
+  it('acceptance 33: it is configured and enabled, masked as 4 + ... + 4 of the key', async () => {
+    const { channels } = await world();
+    expect(await channels.put({ ...KEY, url: URL_A })).toMatchObject({
+      outcome: 'changed',
+      channel: {
+        configured: true,
+        enabled: true,
+        kind: 'feishu_flow',
+        version: 1,
+        urlMask: 'https://www.feishu.cn/flow/api/trigger-webhook/cana...mnop',
+        hasBearerToken: false,
+      },
+    });
+    expect(await channels.list('42')).toHaveLength(1);
+    expect(await channels.get({ userId: '43', channel: 'feishu' })).toMatchObject({
+      configured: false,
+    });
+  });
+
+  it('writes nothing when it is so already, and shreds what it replaces', async () => {
+    const { channels, vault, store } = await world();
+    await channels.put({ ...KEY, url: URL_A });
+    expect(await channels.put({ ...KEY, url: URL_A })).toMatchObject({ outcome: 'unchanged' });
+    await channels.put({ ...KEY, url: URL_B, bearerToken: 'token-token' });
+    expect([...vault.secrets.values()].join()).not.toContain(CANARY);
+    expect(vault.secrets.size).toBe(1);
+    expect(JSON.stringify(await eventsOf(store), bigintText)).not.toMatch(/canaryabcd|token-token/);
+    expect(await channels.lookup('42', 'feishu')).toMatchObject({
+      kind: 'open',
+      target: { url: URL_B, bearerToken: 'token-token', version: 2 },
+    });
+  });
+
+  it('signs a generic webhook with a secret that is told once, and kept with the next address', async () => {
+    const { channels } = await world();
+    const key = { userId: '42', channel: 'webhook' } as const;
+    const first = await channels.put({ ...key, url: 'https://a.example/x' });
+    const secret = 'generatedSecret' in first ? first.generatedSecret : undefined;
+    expect(secret).toMatch(/^whsec_/);
+    const second = await channels.put({ ...key, url: 'https://b.example/x' });
+    expect(second).toMatchObject({ outcome: 'changed', generatedSecret: undefined });
+    expect(await channels.lookup('42', 'webhook')).toMatchObject({ target: { secret } });
+  });
+
+  it('leaves nothing in the vault when it is refused', async () => {
+    const { channels, vault } = await world();
+    expect(await channels.put({ ...KEY, url: 'http://x' })).toMatchObject({ code: 'invalid_url' });
+    expect(vault.secrets.size).toBe(0);
+  });
+
+  it('has no secret left of two who configure at once but the winner’s', async () => {
+    const { channels, vault } = await world();
+    await Promise.all([URL_A, URL_B].map((url) => channels.put({ ...KEY, url })));
+    expect(vault.secrets.size).toBe(1);
+    expect((await channels.lookup('42', 'feishu')).kind).toBe('open');
+  });
+});
+
+describe('removing a channel', () => {
+  it('shreds its secrets, and does nothing the second time', async () => {
+    const { channels, vault } = await world();
+    await channels.put({ ...KEY, url: URL_A });
+    expect(await channels.remove(KEY)).toMatchObject({
+      outcome: 'changed',
+      channel: { configured: false },
+    });
+    expect(vault.secrets.size).toBe(0);
+    expect(await channels.remove(KEY)).toMatchObject({ outcome: 'unchanged' });
+    expect(await channels.lookup('42', 'feishu')).toEqual({ kind: 'closed', reason: 'no_channel' });
+  });
+});
+
+describe('what a provider says about a channel', () => {
+  it('switches it off, so that it is not called any more', async () => {
+    const { channels } = await world();
+    await channels.put({ ...KEY, url: URL_A });
+    await channels.report({ ...KEY, version: 1, advice: 'disable', code: 'feishu_19001' });
+    expect(await channels.lookup('42', 'feishu')).toMatchObject({ reason: 'channel_disabled' });
+    expect(await channels.get(KEY)).toMatchObject({ enabled: false, disabledBy: 'feishu_19001' });
+    expect(await channels.enable(KEY)).toMatchObject({ outcome: 'changed' });
+    expect((await channels.lookup('42', 'feishu')).kind).toBe('open');
+  });
+});
+
+describe('a test message', () => {
+  it('acceptance 34: it is sent for real, once, and the channel keeps what came of it', async () => {
+    const { channels, sent } = await world();
+    await channels.put({ ...KEY, url: URL_A });
+    expect(await channels.test(KEY)).toMatchObject({
+      outcome: 'tested',
+      status: 'success',
+      answer: 'accepted',
+      channel: { lastTest: { status: 'success', code: '0' } },
+    });
+    expect(sent).toMatchObject([
+      [{ triggerId: 'ast_test_webhook', previewId: 'asp_test_webhook' }, { url: URL_A }],
+    ]);
+  });
+
+  it('that fails is kept too; a sixth within the hour is refused', async () => {
+    const { channels, answers, time } = await world();
+    await channels.put({ ...KEY, url: URL_A });
+    answers.push({ outcome: 'permanent', code: 'feishu_19024', detail: 'Key Words Not Found' });
+    expect(await channels.test(KEY)).toMatchObject({ status: 'failed', code: 'feishu_19024' });
+    for (let more = 0; more < 4; more += 1) await channels.test(KEY);
+    expect(await channels.test(KEY)).toMatchObject({ code: 'too_many_tests' });
+    time.advance(3_600_000);
+    expect(await channels.test(KEY)).toMatchObject({ outcome: 'tested' });
+  });
+
+  it('is refused where there is no channel, and where it is off', async () => {
+    const { channels, sent } = await world();
+    expect(await channels.test(KEY)).toMatchObject({ code: 'not_configured' });
+    await channels.put({ ...KEY, url: URL_A, enabled: false });
+    expect(await channels.test(KEY)).toMatchObject({ code: 'channel_disabled' });
+    expect(sent).toEqual([]);
+  });
+});
+
+it('needs a vault', async () => {
+  const kernel = await openKernel({ store: memoryStore() });
+  await expect(kernel.channels.get(KEY)).rejects.toMatchObject({ code: 'no_vault' });
+});
+
+function bigintText(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? String(value) : value;
+}
