@@ -1,0 +1,195 @@
+// One HTTP POST to one checked address: no redirect, no proxy, no second try, no more of the answer than
+// is needed, and an end in time. It says how far it got, because what follows depends on that.
+import type { LookupAddress } from 'node:dns';
+import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { match, P } from 'ts-pattern';
+
+export type PostRequest = {
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  /** Where to connect; name and certificate stay those of the URL. */
+  readonly address: LookupAddress;
+  readonly limits: PostLimits;
+  readonly signal: AbortSignal;
+};
+
+export type PostLimits = {
+  readonly connectMs: number;
+  readonly totalMs: number;
+  /** Bytes of the answer that are read. */
+  readonly maxBytes: number;
+};
+
+export const DEFAULT_LIMITS: PostLimits = {
+  connectMs: 3_000,
+  totalMs: 10_000,
+  maxBytes: 16 * 1024,
+};
+
+export type Posted =
+  | {
+      readonly kind: 'answer';
+      readonly status: number;
+      readonly headers: Readonly<Record<string, string | undefined>>;
+      /** As far as it was read. */
+      readonly body: string;
+      /** False when it was cut off, for its length or its slowness. */
+      readonly complete: boolean;
+    }
+  /** Nothing was sent. */
+  | { readonly kind: 'unsent'; readonly code: 'connect_timeout' | 'network_error' | 'cut_off' }
+  | { readonly kind: 'tls'; readonly code: 'tls_invalid' }
+  /** It may have arrived. */
+  | { readonly kind: 'unanswered'; readonly code: 'provider_timeout' | 'network_error' };
+
+/** Headers that anybody here looks at. */
+const KNOWN_HEADERS = ['retry-after', 'x-ogw-ratelimit-reset'] as const;
+
+/** Makes the call. Never rejects. */
+export function post(options: PostRequest): Promise<Posted> {
+  const { url, headers, body, address, limits, signal } = options;
+  if (signal.aborted) return Promise.resolve({ kind: 'unsent', code: 'cut_off' });
+  return new Promise((resolve) => {
+    const isTls = url.protocol === 'https:';
+    const request = (isTls ? httpsRequest : httpRequest)({
+      ...target(url),
+      method: 'POST',
+      // A connection of its own: pools are chosen by name, and this is about an address.
+      agent: false,
+      lookup: pinned(address),
+      headers: {
+        'user-agent': 'tocsin',
+        'accept-encoding': 'identity',
+        ...headers,
+        'content-length': String(Buffer.byteLength(body)),
+      },
+    });
+    let connected = false;
+    let isOver = false;
+    const finish = (posted: Posted): void => {
+      if (isOver) return;
+      isOver = true;
+      clearTimeout(connecting);
+      clearTimeout(whole);
+      signal.removeEventListener('abort', cutOff);
+      resolve(posted);
+      request.destroy();
+    };
+    let answered: (() => Posted) | undefined;
+    const late = (code: 'connect_timeout' | 'cut_off'): void => {
+      if (answered !== undefined) finish(answered());
+      else if (connected) finish({ kind: 'unanswered', code: 'provider_timeout' });
+      else finish({ kind: 'unsent', code });
+    };
+    const cutOff = (): void => {
+      late('cut_off');
+    };
+    const connecting = setTimeout(() => {
+      if (!connected) late('connect_timeout');
+    }, limits.connectMs);
+    const whole = setTimeout(() => {
+      late('connect_timeout');
+    }, limits.totalMs);
+    signal.addEventListener('abort', cutOff, { once: true });
+    request.on('socket', (socket) => {
+      socket.once(isTls ? 'secureConnect' : 'connect', () => {
+        // The last look: this is who is at the other end.
+        if (socket.remoteAddress !== undefined && !isSame(socket.remoteAddress, address)) {
+          finish({ kind: 'unsent', code: 'network_error' });
+          return;
+        }
+        connected = true;
+        // Not before: nothing is said to somebody whose certificate is not right.
+        request.end(body);
+      });
+    });
+    request.on('error', (error) => {
+      if (answered !== undefined) finish(answered());
+      else finish(failureOf(error, connected));
+    });
+    request.on('response', (response) => {
+      answered = readAnswer(response, limits.maxBytes, finish);
+    });
+  });
+}
+
+/** Reads what there is to read; the function returned says what there is so far. */
+function readAnswer(
+  response: IncomingMessage,
+  maxBytes: number,
+  finish: (posted: Posted) => void,
+): () => Posted {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  const soFar = (complete: boolean): Posted => ({
+    kind: 'answer',
+    status: response.statusCode ?? 0,
+    headers: Object.fromEntries(KNOWN_HEADERS.map((name) => [name, oneOf(response, name)])),
+    body: Buffer.concat(chunks).subarray(0, maxBytes).toString('utf8'),
+    complete,
+  });
+  response.on('data', (chunk: Buffer) => {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes > maxBytes) finish(soFar(false));
+  });
+  response.once('end', () => {
+    finish(soFar(true));
+  });
+  response.once('error', () => {
+    finish(soFar(false));
+  });
+  response.once('close', () => {
+    finish(soFar(response.complete));
+  });
+  return () => soFar(false);
+}
+
+function oneOf(response: IncomingMessage, name: string): string | undefined {
+  const value = response.headers[name];
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** Without the URL's own way of being parsed again: host and path as they were looked at. */
+function target(url: URL): RequestOptions {
+  const { protocol, hostname, port, pathname, search } = url;
+  const host = hostname.replace(/^\[(.*)\]$/, '$1');
+  return {
+    protocol,
+    hostname: host,
+    port: port === '' ? undefined : port,
+    path: pathname + search,
+  };
+}
+
+function pinned({ address, family }: LookupAddress): NonNullable<RequestOptions['lookup']> {
+  return (_hostname, { all }, callback) => {
+    if (all === true) callback(null, [{ address, family }]);
+    else callback(null, address, family);
+  };
+}
+
+function isSame(remote: string, { address }: LookupAddress): boolean {
+  return (
+    remote === address || remote === `::ffff:${address}` || shortest(remote) === shortest(address)
+  );
+}
+
+/** IPv6 addresses have several spellings. */
+function shortest(address: string): string {
+  return URL.parse(`http://[${address}]/`)?.hostname ?? address;
+}
+
+function failureOf(error: Error, connected: boolean): Posted {
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  return match({ connected, code })
+    .returnType<Posted>()
+    .with({ connected: true }, () => ({ kind: 'unanswered', code: 'network_error' }))
+    .with({ code: P.string.regex(/^ERR_TLS_|CERT|SELF_SIGNED|UNABLE_TO_/) }, () => ({
+      kind: 'tls',
+      code: 'tls_invalid',
+    }))
+    .otherwise(() => ({ kind: 'unsent', code: 'network_error' }));
+}
