@@ -1,0 +1,271 @@
+// A small world behind the API: a kernel in memory, tokens of two users and of the service, deliveries
+// from a real list, and a channel port that keeps no secrets. Every answer is held against the document.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
+import { createHttpApp, type HttpApp, type HttpAppOptions } from '../../src/adapters/api/app.ts';
+import { bearerTokens } from '../../src/adapters/api/caller.ts';
+import type { ApiChannels, ApiChannelView } from '../../src/adapters/api/routes/channels.ts';
+import { sqliteDeliveryIndex } from '../../src/adapters/sqlite/delivery-index.ts';
+import { SCOPES, USER_SCOPES, type Scope } from '../../src/domain/access/scopes.ts';
+import { notificationStream } from '../../src/domain/notification/stream.ts';
+import type { EventStore } from '../../src/domain/ports/event-store.ts';
+import { createDeliveries } from '../../src/kernel/deliveries.ts';
+import { openKernel, type Kernel, type KernelOptions } from '../../src/kernel/open-kernel.ts';
+import { fixedClock, type FixedClock } from '../../src/kernel/testing/fixed-clock.ts';
+import { createTokens, type Tokens } from '../../src/kernel/tokens.ts';
+import { deliveryAggregate, tell } from '../../src/kernel/processes/delivery/record.ts';
+import { recordContext } from '../../src/kernel/processes/delivery/processes.ts';
+import { loadState } from '../../src/kernel/execute.ts';
+import { rowAfter } from '../../src/projections/indexes/delivery-index.ts';
+import { notificationCodec } from '../../src/domain/notification/events.ts';
+import type { DeliveryIndex, DeliveryRow } from '../../src/projections/indexes/delivery-index.ts';
+import { START } from '../support/world.ts';
+
+export type Sent = {
+  readonly token?: string | undefined;
+  readonly body?: unknown;
+  /** Sent as it is. */
+  readonly raw?: string | Uint8Array<ArrayBuffer>;
+  readonly headers?: Readonly<Record<string, string>>;
+};
+
+export type Got = {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Readonly<Record<string, unknown>>;
+  readonly text: string;
+};
+
+export type ApiWorld = Disposable & {
+  readonly app: HttpApp;
+  readonly store: EventStore;
+  readonly kernel: Kernel;
+  readonly tokens: Tokens;
+  readonly clock: FixedClock;
+  /** Tokens of users 1 and 2 and of the service, with every scope that they can have. */
+  readonly one: string;
+  readonly two: string;
+  readonly service: string;
+  readonly token: (scopes: readonly Scope[], userId?: number) => Promise<string>;
+  /** Asks, and holds the answer against the document. */
+  readonly ask: (method: string, path: string, sent?: Sent) => Promise<Got>;
+  /** A delivery of the user's that ended as dead, in the log and in the list; its id. */
+  readonly dead: (userId: string, n: number) => Promise<string>;
+};
+
+export async function apiWorld(
+  options: Partial<HttpAppOptions> & {
+    readonly store?: EventStore;
+    readonly kernelOptions?: Partial<KernelOptions>;
+  } = {},
+): Promise<ApiWorld> {
+  const { store = memoryStore(), kernelOptions, ...more } = options;
+  const opened = new DisposableStack();
+  const clock = fixedClock(START);
+  const kernel = await openKernel({ store, clock, ...kernelOptions });
+  const tokens = createTokens({ store, clock });
+  const { storeId } = kernel;
+  let made: DeliveryIndex | undefined;
+  // Most tests have no deliveries, and a file costs more than the rest of such a world.
+  const list = (): DeliveryIndex => {
+    if (made !== undefined) return made;
+    const folder = mkdtempSync(join(tmpdir(), 'tocsin-api-'));
+    opened.defer(() => {
+      rmSync(folder, { recursive: true });
+    });
+    made = opened.use(sqliteDeliveryIndex({ file: join(folder, 'deliveries.db'), storeId }));
+    return made;
+  };
+  const app = createHttpApp({
+    kernel,
+    authenticate: bearerTokens(tokens),
+    deliveries: createDeliveries({ store, index: list, clock }),
+    channels: channelsInMemory(),
+    rate: { perSecond: 1_000_000, burst: 1_000_000 },
+    ...more,
+  });
+  const token: ApiWorld['token'] = async (scopes, userId) => {
+    const result = await tokens.create({
+      name: 'a test',
+      scopes: [...scopes],
+      ...(userId === undefined ? {} : { userId }),
+    });
+    if (result.outcome !== 'created') throw new Error(result.message);
+    return result.token;
+  };
+  const [one, two] = [await token(USER_SCOPES, 1), await token(USER_SCOPES, 2)];
+  const service = await token(SCOPES);
+  const check = checker(app.openApi);
+  return {
+    app,
+    store,
+    kernel,
+    tokens,
+    clock,
+    one,
+    two,
+    service,
+    token,
+    async ask(method, path, { token: bearer, body, raw, headers } = {}) {
+      const content = raw ?? (body === undefined ? undefined : JSON.stringify(body));
+      const response = await app.fetch(
+        new Request(`http://localhost${path}`, {
+          method,
+          headers: {
+            ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }),
+            ...(content === undefined ? {} : { 'content-type': 'application/json' }),
+            ...headers,
+          },
+          ...(content === undefined ? {} : { body: content }),
+        }),
+      );
+      const text = await response.text();
+      const answered: unknown = text === '' ? {} : JSON.parse(text);
+      check(method, new URL(path, 'http://localhost').pathname, response, answered);
+      const { status } = response;
+      const got = z.record(z.string(), z.unknown()).parse(answered);
+      return { status, headers: response.headers, body: got, text };
+    },
+    dead: (userId, n) => deadDelivery({ store, clock, list: list(), userId, n }),
+    [Symbol.dispose]: () => {
+      opened.dispose();
+    },
+  };
+}
+
+const Operation = z.looseObject({
+  operationId: z.string(),
+  responses: z.record(z.string(), z.looseObject({ content: z.record(z.string(), z.unknown()) })),
+});
+const Document = z.looseObject({
+  paths: z.record(z.string(), z.record(z.string(), Operation)),
+  components: z.looseObject({ schemas: z.record(z.string(), z.unknown()) }),
+});
+
+export type DocumentedOperation = z.infer<typeof Operation> & {
+  readonly method: string;
+  readonly path: string;
+};
+
+/** Every operation that a document has. */
+export function operationsOf(openApi: object): readonly DocumentedOperation[] {
+  return Object.entries(Document.parse(openApi).paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ ...operation, method, path })),
+  );
+}
+
+/** Fails for an answer that the document does not have. */
+function checker(openApi: object) {
+  const { Problem } = Document.parse(openApi).components.schemas;
+  const patterns = operationsOf(openApi).map((operation) => ({
+    ...operation,
+    pattern: new RegExp(`^${operation.path.replaceAll(/\{\w+\}/g, '[^/]+')}$`),
+  }));
+  return (method: string, path: string, response: Response, body: unknown): void => {
+    const operation = patterns.find(
+      (known) => known.method === method.toLowerCase() && known.pattern.test(path),
+    );
+    if (operation === undefined || method === 'HEAD') return;
+    const { operationId, responses } = operation;
+    const documented = responses[String(response.status)];
+    const name = `${operationId} ${response.status}`;
+    if (documented === undefined) throw new Error(`${name} is not in the document`);
+    const type = (response.headers.get('content-type') ?? '').replace(/;.*/, '');
+    const content = z.looseObject({ schema: z.unknown() }).parse(documented.content[type]);
+    const isProblem = type === 'application/problem+json';
+    const schema = schemaFrom(isProblem ? Problem : content.schema);
+    const parsed = schema.safeParse(body);
+    if (!parsed.success) throw new Error(`${name} breaks its schema: ${parsed.error.message}`);
+  };
+}
+
+const schemas = new Map<unknown, z.ZodType>();
+
+function schemaFrom(json: unknown): z.ZodType {
+  const known = schemas.get(json) ?? z.fromJSONSchema(z.looseObject({}).parse(json));
+  schemas.set(json, known);
+  return known;
+}
+
+type Dying = {
+  readonly store: EventStore;
+  readonly clock: FixedClock;
+  readonly list: DeliveryIndex;
+  readonly userId: string;
+  readonly n: number;
+};
+
+async function deadDelivery({ store, clock, list, userId, n }: Dying): Promise<string> {
+  const notificationId = `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
+  const stream = notificationStream('tocsin', userId, notificationId);
+  const records = { ...recordContext({ store }), now: clock.now };
+  const now = clock.now();
+  const facts = {
+    notificationId,
+    userId,
+    triggerType: 'important_urgent_task',
+    mock: false,
+    channel: 'feishu' as const,
+    triggerId: `ast_${n}`,
+    previewId: `asp_${n}`,
+    source: { event: notificationId, stream: 'tocsin.trigger-00-x', revision: '0' },
+    requestedAt: now,
+    expiresAt: now + 3_600_000,
+  };
+  await tell(records, stream, { kind: 'accept', facts });
+  await tell(records, stream, { kind: 'die', reason: 'auth', detail: 'canary-detail' });
+  const state = await loadState(store, deliveryAggregate, stream);
+  if (state?.phase.status !== 'dead') throw new Error('it did not die');
+  let row: DeliveryRow | undefined;
+  for await (const page of store.readStream(stream, { direction: 'forwards' })) {
+    for (const recorded of page) {
+      const decoded = notificationCodec.decode(recorded);
+      if (decoded.kind === 'event') row = rowAfter(row, decoded.event, stream);
+    }
+  }
+  if (row === undefined) throw new Error('there is no row');
+  list.commit({ position: { commit: BigInt(n), prepare: BigInt(n) }, rows: [row], marks: [] });
+  return notificationId;
+}
+
+/** A port that keeps what its owner may see, and refuses what is no https address. */
+function channelsInMemory(): ApiChannels {
+  const kept = new Map<string, ApiChannelView>();
+  const name = ({ userId, channel }: { userId: string; channel: string }) => `${userId}/${channel}`;
+  return {
+    put({ url, enabled = true, bearerToken, secret, ...key }) {
+      if (!url.startsWith('https://')) {
+        const issues = [{ field: 'url', message: 'is not an https address' }];
+        return Promise.resolve({ outcome: 'rejected', code: 'invalid_url', message: '', issues });
+      }
+      const channel = {
+        ...key,
+        configured: true as const,
+        kind: 'webhook',
+        enabled,
+        urlMask: 'https://…',
+        hasBearerToken: bearerToken !== undefined,
+        hasSecret: secret !== undefined,
+      };
+      kept.set(name(key), channel);
+      return Promise.resolve({ outcome: 'changed', channel });
+    },
+    get: (key) => Promise.resolve(kept.get(name(key)) ?? { ...key, configured: false }),
+    remove(key) {
+      const outcome = kept.delete(name(key)) ? 'changed' : 'unchanged';
+      return Promise.resolve({ outcome, channel: { ...key, configured: false } });
+    },
+    test(key) {
+      const channel = kept.get(name(key));
+      if (channel === undefined) {
+        const rejected = { code: 'not_configured', message: 'there is none', issues: [] };
+        return Promise.resolve({ outcome: 'rejected', ...rejected });
+      }
+      const tested = { status: 'success', answer: 'accepted', code: '0' } as const;
+      return Promise.resolve({ outcome: 'tested', ...tested, channel });
+    },
+  };
+}

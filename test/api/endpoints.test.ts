@@ -1,0 +1,322 @@
+// Each endpoint through the real handler; every answer is held against the OpenAPI document.
+import { describe, expect, test } from 'vitest';
+import { formatInstant } from '../../src/domain/core/instants.ts';
+import { eventsOf } from '../support/world.ts';
+import { apiWorld } from './api.support.ts';
+
+const S = '/api/v1/active-schedule';
+const N = '/api/v1/notification';
+
+const ABOUT = {
+  trigger_type: 'important_urgent_task',
+  target_type: 'task_pool',
+  target_id: 7,
+} as const;
+
+describe('a dry run', () => {
+  test('says what a trigger would lead to, and writes nothing', async () => {
+    using world = await apiWorld();
+    const before = await eventsOf(world.store);
+    const got = await world.ask('POST', `${S}/dry-run`, { token: world.one, body: ABOUT });
+    expect(got).toMatchObject({ status: 200, body: { outcome: 'offer', candidates: [] } });
+    expect(await eventsOf(world.store)).toEqual(before);
+  });
+});
+
+describe('a trigger', () => {
+  test('is raised with 201, is found again with 200, and can be looked at', async () => {
+    using world = await apiWorld();
+    const { ask, one: token } = world;
+    const raised = await ask('POST', `${S}/trigger`, { token, body: { ...ABOUT, payload: null } });
+    expect(raised).toMatchObject({ status: 201, body: { status: 'offered', dedupe_hit: false } });
+    const again = await ask('POST', `${S}/trigger`, { token, body: { ...ABOUT, target_id: '7' } });
+    expect(again.status).toBe(200);
+    expect(again.body).toEqual({ ...raised.body, dedupe_hit: true });
+    const id = String(raised.body['trigger_id']);
+    const seen = await ask('GET', `${S}/trigger/${id}`, { token });
+    expect(seen.body).toMatchObject({
+      user_id: 1,
+      target_id: 7,
+      is_mock_time: false,
+      occurrence: 1,
+    });
+  });
+
+  test('keeps who raised it and whose trace it belongs to', async () => {
+    using world = await apiWorld();
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    const headers = { traceparent };
+    await world.ask('POST', `${S}/trigger`, { token: world.one, body: ABOUT, headers });
+    await world.ask('POST', `${S}/trigger`, {
+      token: world.one,
+      body: { ...ABOUT, target_id: 8 },
+      headers: { traceparent: 'nonsense' },
+    });
+    const raised = (await eventsOf(world.store)).filter(({ type }) => type === 'TriggerRaised');
+    const [tokenOfOne] = await world.tokens.list();
+    const actor = `token:${tokenOfOne?.tokenId ?? ''}`;
+    expect(raised.map(({ metadata }) => metadata)).toMatchObject([
+      { actor, traceparent },
+      { actor },
+    ]);
+    expect(raised[1]?.metadata).not.toHaveProperty('traceparent');
+  });
+
+  test('under a key, in the header or the body, is one, and another under it is refused', async () => {
+    using world = await apiWorld();
+    const { ask, one: token } = world;
+    const headers = { 'idempotency-key': 'k' };
+    const first = await ask('POST', `${S}/trigger`, { token, body: ABOUT, headers });
+    const inBody = { ...ABOUT, idempotency_key: 'k' };
+    const second = await ask('POST', `${S}/trigger`, { token, body: inBody });
+    expect(second.body).toEqual({ ...first.body, dedupe_hit: true });
+    const other = await ask('POST', `${S}/trigger`, { token, body: { ...inBody, target_id: 8 } });
+    expect(other).toMatchObject({ status: 409, body: { code: 'idempotency_conflict' } });
+    const both = { ...ABOUT, idempotency_key: 'another' };
+    const two = await ask('POST', `${S}/trigger`, { token, body: both, headers });
+    expect(two).toMatchObject({ status: 400, body: { code: 'key_mismatch' } });
+  });
+
+  test.each([
+    [{ ...ABOUT, target_id: 0 }, 'invalid_field', 'target_id'],
+    [{ ...ABOUT, trigger_type: 'no_such_type' }, 'unknown_trigger_type', 'trigger_type'],
+    [{ ...ABOUT, user_id: 2 }, 'unknown_field', 'user_id'],
+    [{ ...ABOUT, mock_now: 'yesterday' }, 'invalid_field', 'mock_now'],
+    [{ ...ABOUT, idempotency_key: 'k'.repeat(192) }, 'invalid_field', 'idempotency_key'],
+    [{ trigger_type: 'important_urgent_task' }, 'invalid_field', 'target_type'],
+    [[], 'invalid_field', 'request'],
+  ])('from %j is refused by its field: %s %s', async (body, code, field) => {
+    using world = await apiWorld();
+    const got = await world.ask('POST', `${S}/trigger`, { token: world.one, body });
+    expect(got).toMatchObject({ status: 400, body: { code } });
+    expect(JSON.stringify(got.body['issues'])).toContain(`"${field}"`);
+  });
+
+  test('with a key in the header that is too long is refused too', async () => {
+    using world = await apiWorld();
+    const headers = { 'idempotency-key': 'k'.repeat(192) };
+    const got = await world.ask('POST', `${S}/trigger`, { token: world.one, body: ABOUT, headers });
+    expect(got.body).toMatchObject({
+      code: 'invalid_field',
+      issues: [{ field: 'idempotency_key' }],
+    });
+  });
+});
+
+describe('a preview', () => {
+  test('is made without telling anybody, read, and confirmed once under one key', async () => {
+    using world = await apiWorld();
+    const { ask, one: token } = world;
+    const made = await ask('POST', `${S}/preview`, { token, body: ABOUT });
+    expect(made).toMatchObject({ status: 201, body: { status: 'ready', can_confirm: true } });
+    const types = (await eventsOf(world.store)).map(({ type }) => type);
+    expect(types).not.toContain('NotificationRequested');
+    const path = `${S}/preview/${String(made.body['preview_id'])}`;
+    expect((await ask('GET', path, { token })).body).toEqual(made.body);
+    expect((await ask('POST', `${S}/preview`, { token, body: ABOUT })).status).toBe(200);
+    const headers = { 'idempotency-key': 'yes' };
+    const yes = await ask('POST', `${path}/confirm`, { token, body: {}, headers });
+    expect(yes).toMatchObject({ status: 200, body: { apply_status: 'applied' } });
+    const again = await ask('POST', `${path}/confirm`, { token, body: { idempotency_key: 'yes' } });
+    expect(again.body).toEqual(yes.body);
+    const other = await ask('POST', `${path}/confirm`, { token, body: { idempotency_key: 'no' } });
+    expect(other).toMatchObject({ status: 409, body: { code: 'already_applied' } });
+  });
+
+  test('is dismissed, once for all', async () => {
+    using world = await apiWorld();
+    const { ask, one: token } = world;
+    const made = await ask('POST', `${S}/preview`, { token, body: ABOUT });
+    const path = `${S}/preview/${String(made.body['preview_id'])}`;
+    const no = { status: 200, body: { dismissed: true } };
+    expect(await ask('POST', `${path}/dismiss`, { token })).toMatchObject(no);
+    expect(await ask('POST', `${path}/dismiss`, { token, body: { reason: 'no' } })).toMatchObject(
+      no,
+    );
+    const yes = await ask('POST', `${path}/confirm`, { token, body: { idempotency_key: 'k' } });
+    expect(yes).toMatchObject({ status: 409, body: { code: 'dismissed' } });
+  });
+
+  test('that is over says so, and is still there to read', async () => {
+    using world = await apiWorld();
+    const { ask, one: token } = world;
+    const made = await ask('POST', `${S}/preview`, { token, body: ABOUT });
+    const path = `${S}/preview/${String(made.body['preview_id'])}`;
+    world.clock.advance(3_600_000);
+    expect((await ask('GET', path, { token })).body).toMatchObject({ status: 'expired' });
+    const late = await ask('POST', `${path}/confirm`, { token, body: { idempotency_key: 'k' } });
+    expect(late).toMatchObject({ status: 409, body: { code: 'expired' } });
+  });
+
+  test('without a key for the yes, or with a field that does not exist, is refused by name', async () => {
+    using world = await apiWorld();
+    const { ask, one: token } = world;
+    const made = await ask('POST', `${S}/preview`, { token, body: ABOUT });
+    const path = `${S}/preview/${String(made.body['preview_id'])}/confirm`;
+    const keyless = await ask('POST', path, { token, body: {} });
+    expect(keyless.body).toMatchObject({ issues: [{ field: 'idempotency_key' }] });
+    const odd = await ask('POST', path, { token, body: { candidate: 'x' } });
+    expect(odd.body).toMatchObject({ code: 'unknown_field', issues: [{ field: 'candidate' }] });
+  });
+
+  test('that the host refuses to apply tells its code', async () => {
+    using world = await apiWorld({
+      kernelOptions: {
+        apply: () => Promise.resolve({ outcome: 'refused', code: 'slot_conflict' }),
+        evaluate: () => ({
+          outcome: 'offer',
+          kind: 'proposal',
+          candidates: [
+            {
+              candidateId: 'c',
+              type: 'add',
+              score: 1,
+              changes: [
+                {
+                  changeId: 'c:chg_1',
+                  type: 'add',
+                  targetType: 'task_pool',
+                  targetId: '7',
+                  startAt: 0,
+                  endAt: 1000,
+                  editable: true,
+                },
+              ],
+            },
+          ],
+        }),
+      },
+    });
+    const { ask, one: token } = world;
+    const made = await ask('POST', `${S}/preview`, { token, body: ABOUT });
+    const path = `${S}/preview/${String(made.body['preview_id'])}/confirm`;
+    const edited_changes = [
+      { change_id: 'c:chg_1', start_at: formatInstant(0), end_at: formatInstant(5) },
+    ];
+    const yes = { candidate_id: 'c', idempotency_key: 'k' };
+    const longer = await ask('POST', path, { token, body: { ...yes, edited_changes } });
+    expect(longer).toMatchObject({ status: 400, body: { code: 'invalid_edited_changes' } });
+    const got = await ask('POST', path, { token, body: yes });
+    expect(got).toMatchObject({
+      status: 409,
+      body: { code: 'apply_failed', apply: { code: 'slot_conflict' } },
+    });
+  });
+
+  test('of nothing is not made', async () => {
+    using world = await apiWorld({
+      kernelOptions: { evaluate: () => ({ outcome: 'close', reason: 'it is done' }) },
+    });
+    const got = await world.ask('POST', `${S}/preview`, { token: world.one, body: ABOUT });
+    expect(got).toMatchObject({ status: 409, body: { code: 'nothing_to_offer' } });
+  });
+});
+
+describe('deliveries', () => {
+  test('are listed in pages, shown step by step without details, and redriven', async () => {
+    using world = await apiWorld();
+    const { ask, one: token } = world;
+    const ids = [await world.dead('1', 1), await world.dead('1', 2), await world.dead('1', 3)];
+    const first = await ask('GET', `${N}/deliveries?limit=2&status=dead`, { token });
+    const page = first.body['deliveries'];
+    expect(page).toMatchObject([{ notification_id: ids[2] }, { notification_id: ids[1] }]);
+    const before = String(first.body['next_before']);
+    const rest = await ask('GET', `${N}/deliveries?limit=2&before=${before}`, { token });
+    expect(rest.body).toMatchObject({ deliveries: [{ notification_id: ids[0], user_id: 1 }] });
+    expect(rest.body).not.toHaveProperty('next_before');
+    const path = `${N}/deliveries/${ids[0] ?? ''}`;
+    const shown = await ask('GET', path, { token });
+    expect(shown.body).toMatchObject({
+      status: 'dead',
+      steps: [{ type: 'NotificationAccepted' }, { type: 'DeliveryDied', code: 'auth' }],
+    });
+    expect(shown.text).not.toContain('canary-detail');
+    const again = await ask('POST', `${path}/redrive`, { token, body: { reason: 'repaired' } });
+    expect(again).toMatchObject({ status: 200, body: { redriven: true } });
+    const twice = await ask('POST', `${path}/redrive`, { token, body: { reason: 'repaired' } });
+    expect(twice).toMatchObject({ status: 409, body: { code: 'under_way' } });
+  });
+
+  test('of everybody are the service’s to see, and of one user when it names one', async () => {
+    using world = await apiWorld();
+    const { ask, service: token } = world;
+    const ids = [await world.dead('1', 1), await world.dead('2', 2)];
+    expect((await ask('GET', `${N}/deliveries`, { token })).body['deliveries']).toHaveLength(2);
+    const headers = { 'tocsin-user': '2' };
+    const ofTwo = await ask('GET', `${N}/deliveries`, { token, headers });
+    expect(ofTwo.body['deliveries']).toMatchObject([{ notification_id: ids[1] }]);
+    const foreign = await ask('GET', `${N}/deliveries/${ids[0] ?? ''}`, { token, headers });
+    expect(foreign.status).toBe(404);
+  });
+
+  test.each(['limit=0', 'limit=201', 'limit=x', 'status=odd', 'colour=red', 'limit=1&limit=2'])(
+    'with %s are refused',
+    async (query) => {
+      using world = await apiWorld();
+      const got = await world.ask('GET', `${N}/deliveries?${query}`, { token: world.one });
+      expect(got.status).toBe(400);
+    },
+  );
+});
+
+describe('policies', () => {
+  test('are shown, muted until a time, and unmuted, with who did it in the log', async () => {
+    using world = await apiWorld();
+    const { ask, service: token, clock } = world;
+    const until = formatInstant(clock.now() + 3_600_000);
+    const body = { trigger_type: '*', until, reason: 'the import runs wild' };
+    const changed = { status: 200, body: { outcome: 'changed' } };
+    expect(await ask('POST', `${N}/policies/mute`, { token, body })).toMatchObject(changed);
+    expect((await ask('POST', `${N}/policies/mute`, { token, body })).body).toEqual({
+      outcome: 'unchanged',
+    });
+    const shown = await ask('GET', `${N}/policies`, { token });
+    expect(shown.body).toMatchObject({
+      mutes: { '*': until },
+      policies: { '*': 'tumbling 30m on requestedAt' },
+    });
+    const [entry] = await world.kernel.policies.history();
+    expect(entry?.actor).toMatch(/^token:[0-9a-f]{16}$/);
+    const over = { trigger_type: '*', reason: 'repaired' };
+    expect(await ask('POST', `${N}/policies/unmute`, { token, body: over })).toMatchObject(changed);
+  });
+
+  test('cannot be muted into the past or for longer than a brake is for', async () => {
+    using world = await apiWorld();
+    const { ask, service: token } = world;
+    for (const until of ['2020-01-01T00:00:00Z', '2030-01-01T00:00:00Z']) {
+      const body = { trigger_type: '*', until, reason: 'r' };
+      const got = await ask('POST', `${N}/policies/mute`, { token, body });
+      expect(got).toMatchObject({ status: 400, body: { issues: [{ field: 'until' }] } });
+    }
+  });
+});
+
+describe('a channel', () => {
+  test('is configured, shown masked, tested and removed, and absent it is no error', async () => {
+    using world = await apiWorld();
+    const { ask, one: token } = world;
+    const path = `${N}/channels/webhook`;
+    const absent = { status: 200, body: { configured: false, has_secret: false } };
+    expect(await ask('GET', path, { token })).toMatchObject(absent);
+    expect((await ask('POST', `${path}/test`, { token })).body['code']).toBe('not_configured');
+    const body = { webhook_url: 'https://hooks.example/canary-url', bearer_token: 'canary-bearer' };
+    const put = await ask('PUT', path, { token, body });
+    expect(put).toMatchObject({ status: 200, body: { configured: true, has_bearer_token: true } });
+    expect(put.text).not.toContain('canary');
+    expect((await ask('POST', `${path}/test`, { token })).body['outcome']).toBe('accepted');
+    const gone = { status: 200, body: { deleted: true } };
+    expect(await ask('DELETE', path, { token })).toMatchObject(gone);
+    expect(await ask('DELETE', path, { token })).toMatchObject(gone);
+  });
+
+  test('with an address that is not taken names the field, and another channel is none', async () => {
+    using world = await apiWorld();
+    const { ask, one: token } = world;
+    const body = { webhook_url: 'http://10.0.0.1/canary' };
+    const got = await ask('PUT', `${N}/channels/feishu`, { token, body });
+    expect(got.body).toMatchObject({ code: 'invalid_url', issues: [{ field: 'webhook_url' }] });
+    expect(got.text).not.toContain('canary');
+    expect((await ask('GET', `${N}/channels/pigeon`, { token })).status).toBe(404);
+  });
+});
