@@ -1,6 +1,6 @@
 // Opening SQLite files so that a wrong, newer or damaged one is named instead of being written to.
 // Knows nothing of what the tables mean.
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { TocsinError } from '../../domain/core/errors.ts';
@@ -61,6 +61,12 @@ export function openSqlite(file: string, format: SqliteFormat): DatabaseSync {
  * @throws TocsinError like {@link openSqlite}; also `usage` when there is no such file
  */
 export function openSqliteReadOnly(file: string, format: SqliteFormat): DatabaseSync {
+  if (!existsSync(file)) {
+    const message = `${file} does not exist; it would be ${format.what}`;
+    throw new TocsinError('usage', 'file_unusable', message, {
+      hint: 'Check the path: --store and --state name the files.',
+    });
+  }
   return guarded(file, format, () =>
     opened(file, true, (db) => {
       if (formatOf(db, file, format) === 'new') {

@@ -75,7 +75,7 @@ export function simulationLines(
     row('notifications', ({ published }) => published),
     row('suppressed', ({ suppressed }) => suppressed),
     row('parked', ({ parked }) => parked),
-    cells('newly sent, newly suppressed', `-${result.newlySuppressed}`, `+${result.newlySent}`),
+    cells('newly suppressed, newly sent', `-${result.newlySuppressed}`, `+${result.newlySent}`),
     row('users notified', ({ usersNotified }) => usersNotified),
     row('shortest gap', ({ shortestGap }) => lengthOf(shortestGap)),
     row('longest silence while held back', ({ longestSilence }) => lengthOf(longestSilence)),
