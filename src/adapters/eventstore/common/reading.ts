@@ -84,11 +84,10 @@ export async function* readStreamPages(
     const last = events.at(-1);
     if (last === undefined) return;
     yield events;
-    if (atEnd) return;
+    await nextTurn();
     left -= events.length;
     from = last.revision + (forwards ? 1n : -1n);
-    if (from < 0n) return;
-    await nextTurn();
+    if (atEnd || from < 0n) return;
   }
 }
 
