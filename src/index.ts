@@ -49,14 +49,31 @@ export type { Timing, Way } from './projections/runner/context.ts';
 export { observeProjector } from './adapters/telemetry/instruments.ts';
 
 // What a worker runs besides.
-export { evaluationProcess } from './kernel/processes/evaluation.ts';
+export { EVALUATION_INDEX, evaluationProcess } from './kernel/processes/evaluation.ts';
 export type { EvaluationOptions } from './kernel/processes/evaluation.ts';
-export { expiryProcess } from './kernel/processes/expiry.ts';
+export { EXPIRY_INDEX, expiryProcess } from './kernel/processes/expiry.ts';
 export type { ExpiryOptions } from './kernel/processes/expiry.ts';
 export { taskEvaluator } from './kernel/evaluation/task-evaluator.ts';
 export type { TaskEvaluator, TaskEvaluatorOptions } from './kernel/evaluation/task-evaluator.ts';
 export { DEFAULT_SLOT_TABLE } from './domain/evaluation/slots.ts';
 export type { SlotTable } from './domain/evaluation/slots.ts';
+// From a task to its trigger: what becomes due, and what is then raised.
+export { scannerProcess, DUE_JOB_INDEX } from './kernel/processes/scanner.ts';
+export type { ScannerOptions } from './kernel/processes/scanner.ts';
+export { taskFollowerProcess } from './kernel/processes/task-follower.ts';
+export type { TaskFollowerOptions } from './kernel/processes/task-follower.ts';
+export { systemSurroundings } from './kernel/processes/surroundings.ts';
+export { BUILT_IN_DETECTORS } from './domain/detectors/built-in.ts';
+export { urgentTask } from './domain/detectors/urgent-task.ts';
+export { endedBlock } from './domain/detectors/ended-block.ts';
+export type { DetectedTrigger, Detector, Look, LookContext } from './domain/ports/detector.ts';
+export type { Finding, Recheck, Watch } from './domain/duejob/commands.ts';
+export type { Subject } from './domain/duejob/stream.ts';
+export { openTaskFiles } from './adapters/tasks/files.ts';
+export type { Reading, TaskFiles, TaskFilesOptions } from './adapters/tasks/files.ts';
+export type { Problem } from './adapters/tasks/problems.ts';
+export type { ScheduledBlock, Task, TaskChange, TaskSource } from './domain/ports/task-source.ts';
+
 // The worker: what goes on behind the raises.
 export { openWorker } from './kernel/open-worker.ts';
 export type { Worker, WorkerOptions, WorkerStatus } from './kernel/open-worker.ts';
