@@ -3,9 +3,9 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EventStore } from '../domain/ports/event-store.ts';
 import type { Logger } from '../domain/ports/logger.ts';
-import type { ChannelLookup, Sender } from '../domain/ports/sender.ts';
 import { openWorker, type Worker } from '../kernel/open-worker.ts';
 import { deliveryProcesses } from '../kernel/processes/delivery/processes.ts';
+import { deliveryChannels } from './compose-channels.ts';
 import type { Config } from './config.ts';
 
 /** The list of deliveries in a worker's folder. */
@@ -43,7 +43,7 @@ export async function openDelivery(
     inbox,
     indexes,
     list,
-    ...channels(),
+    ...(await deliveryChannels(config, store, logger, opened)),
     name,
     frontendUrl,
     enabled: config.delivery === 'on',
@@ -57,13 +57,5 @@ export async function openDelivery(
       held.dispose();
       return Promise.resolve();
     },
-  };
-}
-
-/** Nobody has a channel in this version: every delivery is skipped, and its record says why. */
-function channels(): { readonly lookup: ChannelLookup; readonly send: Sender } {
-  return {
-    lookup: () => Promise.resolve({ kind: 'closed', reason: 'no_channel' }),
-    send: () => Promise.reject(new Error('nothing is sent without a channel')),
   };
 }

@@ -3,6 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import type { AddressRules } from '../domain/channel/address.ts';
 import { TocsinError } from '../domain/core/errors.ts';
 import { DEFAULT_FRONTEND_URL } from '../domain/notification/message.ts';
 import type { NatsConnectionOptions } from '../adapters/nats/options.ts';
@@ -31,6 +32,20 @@ export const SETTINGS = {
   tasksUser: ['TOCSIN_TASKS_USER', 'whose entries they are that do not say it themselves'],
   timeZone: ['TOCSIN_TIME_ZONE', 'zone of times that name none (default: this machine’s)'],
   lead: ['TOCSIN_LEAD', 'hours before its due time that a task gets urgent (default 24)'],
+  vault: ['TOCSIN_VAULT', 'where channels’ secrets and users’ keys are (default var/vault.db)'],
+  vaultKeyFile: [
+    'TOCSIN_VAULT_KEY_FILE',
+    'the vault’s keys, readable for their owner only (default var/vault.key)',
+  ],
+  webhookPorts: ['TOCSIN_WEBHOOK_PORTS', 'ports of generic webhooks besides 443, such as 8443'],
+  privateWebhooks: [
+    'TOCSIN_PRIVATE_WEBHOOKS',
+    'refuse, or for development allow: webhooks that are not of the open internet',
+  ],
+  standIn: [
+    'TOCSIN_STAND_IN',
+    'for development: an origin that stands in for Feishu, such as http://127.0.0.1:7070',
+  ],
   logLevel: ['TOCSIN_LOG_LEVEL', 'debug, info, warn or error'],
   natsUser: ['TOCSIN_NATS_USER', 'user of the NATS server'],
   natsCreds: ['TOCSIN_NATS_CREDS', 'a .creds file for the NATS server'],
@@ -41,7 +56,11 @@ export const SETTINGS = {
 } as const satisfies Record<string, readonly [string, string]>;
 
 /** Secrets: from the environment or the file only. */
-const SECRETS = { natsPassword: 'TOCSIN_NATS_PASSWORD', natsToken: 'TOCSIN_NATS_TOKEN' } as const;
+const SECRETS = {
+  natsPassword: 'TOCSIN_NATS_PASSWORD',
+  natsToken: 'TOCSIN_NATS_TOKEN',
+  vaultKey: 'TOCSIN_VAULT_KEY',
+} as const;
 
 export type SettingName = keyof typeof SETTINGS;
 
@@ -79,6 +98,16 @@ export type Config = {
   readonly tasks: TasksConfig;
   /** When raises are evaluated: over the task source, where one was named; else at once. */
   readonly evaluation: 'inline' | 'later';
+  /** The vault, and its keys: as text that must not be printed, or the file that they are in. */
+  readonly vault: {
+    readonly file: string;
+    readonly keys:
+      { readonly text: string } | { readonly file: string; readonly isDefault: boolean };
+    /** True when somebody said where, or under which key: then what is personal is sealed. */
+    readonly wasGiven: boolean;
+  };
+  /** Which addresses channels may have. */
+  readonly addresses: AddressRules;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
   /** Replicas of a JetStream stream that we make. */
   readonly natsReplicas: number;
@@ -135,6 +164,12 @@ export function loadConfig(
     delivery: parseDelivery(said('delivery') ?? 'on'),
     tasks: tasksOf(said),
     evaluation: said('tasks') === undefined ? (running?.evaluation ?? 'inline') : 'later',
+    vault: vaultOf(said('vault'), said('vaultKeyFile'), secret('vaultKey')),
+    addresses: {
+      ports: parsePorts(said('webhookPorts') ?? ''),
+      privateTargets: parsePrivate(said('privateWebhooks') ?? 'refuse'),
+      standIn: parseStandIn(said('standIn') ?? running?.receiver),
+    },
     logLevel: parseLevel(said('logLevel') ?? 'info'),
     natsReplicas: parseReplicas(said('natsReplicas') ?? '1'),
     natsAccess: { credentials, tls: hasTls ? tls : undefined },
@@ -232,6 +267,49 @@ function parseDelivery(text: string): Config['delivery'] {
   if (text === 'on' || text === 'off') return text;
   throw new TocsinError('usage', 'invalid_delivery', `delivery cannot be "${text}"`, {
     hint: 'Use on or off.',
+  });
+}
+
+function vaultOf(
+  file: string | undefined,
+  keyFile: string | undefined,
+  key: string | undefined,
+): Config['vault'] {
+  const keys =
+    key === undefined
+      ? { file: resolve(keyFile ?? 'var/vault.key'), isDefault: keyFile === undefined }
+      : { text: key };
+  const wasGiven = [file, keyFile, key].some((given) => given !== undefined);
+  return { file: resolve(file ?? 'var/vault.db'), keys, wasGiven };
+}
+
+function parsePorts(text: string): readonly number[] {
+  const words = text.split(',').filter((word) => word.trim() !== '');
+  const ports = words.map(Number);
+  if (ports.every((port) => Number.isInteger(port) && port > 0 && port < 65_536)) return ports;
+  throw new TocsinError('usage', 'invalid_webhook_ports', `"${text}" is no list of ports`, {
+    hint: 'Use numbers with commas between, such as 8443,9443.',
+  });
+}
+
+function parsePrivate(text: string): boolean {
+  if (text === 'allow' || text === 'refuse') return text === 'allow';
+  throw new TocsinError(
+    'usage',
+    'invalid_private_webhooks',
+    `"${text}" is neither allow nor refuse`,
+    {
+      hint: 'Leave it at refuse, except on a machine that is for development.',
+    },
+  );
+}
+
+function parseStandIn(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  const url = URL.parse(text);
+  if (url !== null && /^https?:$/.test(url.protocol) && url.pathname === '/') return url.origin;
+  throw new TocsinError('usage', 'invalid_stand_in', 'the stand-in is not an origin', {
+    hint: 'Use http://HOST:PORT without a path, such as http://127.0.0.1:7070.',
   });
 }
 

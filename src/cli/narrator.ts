@@ -3,11 +3,14 @@ import { formatInstantSeconds } from '../domain/core/instants.ts';
 import type { Logger } from '../domain/ports/logger.ts';
 import type { ReadModelCommit } from '../projections/ports.ts';
 import type { LineOutcome } from './commands/raise-file.ts';
+import type { Heard } from './stand-in.ts';
 import type { Terminal } from './terminal.ts';
 
 export type Narrator = {
   readonly raised: (outcome: LineOutcome) => void;
   readonly committed: (commit: ReadModelCommit) => void;
+  /** A call at what stands in for Feishu. */
+  readonly heard: Heard;
   readonly logger: Logger;
 };
 
@@ -43,6 +46,12 @@ export function narrator(terminal: Terminal): Narrator {
           `  ${verdict.padEnd(11)} ${what}  ${why}`,
         );
       }
+    },
+
+    heard({ kind, text, code, msg }) {
+      const line = text.replaceAll('\n', ' ');
+      const fields = { kind, text, code, msg };
+      tell('heard', fields, `  to a person by ${kind}: “${line}”, answered ${code} ${msg}`);
     },
 
     // People want to know what is wrong; that things are well, the lines above show.

@@ -18,6 +18,7 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   audit: async () => (await import('./commands/audit.ts')).auditCommand,
   policy: async () => (await import('./commands/policy.ts')).policyCommand,
   deliveries: async () => (await import('./commands/deliveries.ts')).deliveriesCommand,
+  channel: async () => (await import('./commands/channel.ts')).channelCommand,
   park: async () => (await import('./commands/park.ts')).parkCommand,
   jobs: async () => (await import('./commands/jobs.ts')).jobsCommand,
   store: async () => (await import('./commands/store.ts')).storeCommand,

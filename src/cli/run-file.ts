@@ -10,6 +10,8 @@ const RunSchema = z.object({
   http: z.string(),
   /** Absent: at once. */
   evaluation: z.literal('later').optional(),
+  /** What stands in for Feishu. */
+  receiver: z.string().optional(),
 });
 
 export type RunFile = z.infer<typeof RunSchema>;

@@ -1,5 +1,7 @@
 // Start modes as real processes on one front: what is raised while no worker runs is delivered, or its
 // record says why not, as soon as one does.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { testCli, type Cli } from '../support/cli.ts';
@@ -16,6 +18,7 @@ const List = z.object({
       userId: z.string(),
       status: z.string(),
       reason: z.string().nullable(),
+      attempts: z.int(),
     }),
   ),
   counts: z.record(z.string(), z.number()),
@@ -24,6 +27,13 @@ const List = z.object({
 async function deliveries(cli: Cli, args: readonly string[] = []) {
   const { code, document } = await cli.call(['deliveries', 'list', ...args]);
   return code === 0 ? List.parse(document) : undefined;
+}
+
+/** Every file of a folder, byte by byte. */
+function filesIn(folder: string): readonly string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => readFileSync(join(entry.parentPath, entry.name)).toString('latin1'));
 }
 
 describe('start modes', () => {
@@ -94,18 +104,33 @@ describe('start modes', () => {
     async () => {
       await using cli = testCli();
       const start = cli.start(['start'], { open: true });
-      await start.says(/Type or pipe trigger lines/, slowMs);
-      const found = await until(
-        'the examples have their records',
+      await start.says(/answered 0 success/, slowMs);
+      await start.says(/answered 2200 internal error/, slowMs);
+      await start.says(/answered 19001/, slowMs);
+      await until(
+        'everybody to be told, or to be dead',
         async () => {
-          const answer = await deliveries(cli);
-          return (answer?.counts['skipped'] ?? 0) > 0 ? answer : undefined;
+          const rows = (await deliveries(cli))?.deliveries ?? [];
+          const of = (userId: string, status: string) =>
+            rows.filter((row) => row.userId === userId && row.status === status);
+          const isRetried = of('1002', 'delivered').some(({ attempts }) => attempts > 1);
+          const isTold = of('1001', 'delivered').length > 0;
+          return isRetried && isTold && of('mia@example.org', 'dead').length > 0;
         },
         slowMs,
       );
-      expect(found.deliveries[0]?.reason).toMatch(/no_channel|expired/);
+      const { document } = await cli.call(['channel', 'list', '--user', 'mia@example.org']);
+      expect(document).toMatchObject({
+        channels: [{ kind: 'feishu_bot', enabled: false, disabledBy: 'feishu_19001' }],
+      });
       start.kill('SIGINT');
-      expect((await start.ended()).code).toBeOneOf([0, 130]);
+      const { stdout, stderr, code } = await start.ended();
+      expect(code).toBeOneOf([0, 130]);
+      // The addresses are nowhere but in the vault, under its key.
+      const secret = /hook\/(?:first-fails|bot-removed)|trigger-webhook\/always-well/;
+      for (const text of [stdout, stderr, ...filesIn(cli.path('var'))]) {
+        expect(text).not.toMatch(secret);
+      }
     },
     slowMs,
   );

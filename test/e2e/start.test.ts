@@ -14,6 +14,7 @@ const RunSchema = z.strictObject({
   store: z.string(),
   nats: z.string(),
   http: z.string(),
+  receiver: z.string(),
 });
 
 /** A live start, once it takes lines. */

@@ -17,6 +17,10 @@ export type Work<O> = (context: Context, options: O) => Promise<number>;
 
 const KEBAB: Readonly<Partial<Record<SettingName, string>>> = {
   subjectRoot: 'subject-root',
+  vaultKeyFile: 'vault-key-file',
+  webhookPorts: 'webhook-ports',
+  privateWebhooks: 'private-webhooks',
+  standIn: 'stand-in',
   logLevel: 'log-level',
   tasksUser: 'tasks-user',
   timeZone: 'time-zone',
@@ -59,6 +63,15 @@ export const TASK_SETTINGS = [
   'tasksUser',
   'timeZone',
   'lead',
+] as const satisfies readonly SettingName[];
+
+/** The settings of channels and their secrets. */
+export const CHANNEL_SETTINGS = [
+  'vault',
+  'vaultKeyFile',
+  'webhookPorts',
+  'privateWebhooks',
+  'standIn',
 ] as const satisfies readonly SettingName[];
 
 const SAME_SIGNAL_MS = 500;

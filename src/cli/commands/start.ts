@@ -24,6 +24,7 @@ import { exampleFolder, ensureExampleFolder } from '../example-tasks.ts';
 import { followStory, storyPrefixes, taskStory } from '../task-story.ts';
 import { runTasksOnce } from '../tasks-once.ts';
 import {
+  CHANNEL_SETTINGS,
   execute,
   NATS_SETTINGS,
   TASK_SETTINGS,
@@ -33,6 +34,7 @@ import {
 } from './command.ts';
 import { raiseLines, type RaiseSummary } from './raise-file.ts';
 import { untilAborted } from './raise.ts';
+import { exampleChannels } from '../example-channels.ts';
 import { startPart } from './start-part.ts';
 
 type Options = {
@@ -66,6 +68,7 @@ export function startCommand(program: Command): void {
     'worker',
     'frontend',
     'delivery',
+    ...CHANNEL_SETTINGS,
     'logLevel',
   ])
     .addHelpText(
@@ -133,7 +136,8 @@ const start: Work<Options> = async (context, options) => {
   if (config.tasks.path === undefined) ensureExampleFolder(Date.now(), !existsSync(examplesDone()));
   if (options.once === true) return await once(running, tasks);
   const { serveStatus } = await import('../serve-status.ts');
-  await using delivery = await openDelivery(settled, store, kernel.storeId, story.logger);
+  await using examples = await exampleChannels(settled, store, story);
+  await using delivery = await openDelivery(examples.config, store, kernel.storeId, story.logger);
   await using taskWorker = await openTaskWorker(tasks);
   const jobs = taskStory(terminal);
   const from = await headOf(store, storyPrefixes(config.name));
@@ -144,6 +148,7 @@ const start: Work<Options> = async (context, options) => {
     nats: redactUrl(nats.url),
     http: status.url,
     ...(config.evaluation === 'later' ? { evaluation: 'later' as const } : {}),
+    receiver: examples.url,
   });
   try {
     const all = { ...running, context: { ...context, config: settled } };

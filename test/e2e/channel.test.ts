@@ -1,0 +1,79 @@
+// `tocsin channel` as an operator uses it: nothing secret on the command line, nothing secret printed.
+import { randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { answering, receiver } from '../adapters/senders.support.ts';
+import { testCli } from '../support/cli.ts';
+
+const USER = ['--user', '42'];
+const KEY = 'canaryabcdefghijkl';
+const URL = `https://www.feishu.cn/flow/api/trigger-webhook/${KEY}`;
+
+describe('tocsin channel', () => {
+  test('puts, shows, switches and removes', async () => {
+    await using cli = testCli();
+    const call = (name: string, ...more: readonly string[]) =>
+      cli.call(['channel', name, ...USER, ...more], { env: { TOCSIN_CHANNEL_URL: URL } });
+    const mask = 'https://www.feishu.cn/flow/api/trigger-webhook/cana...ijkl';
+    expect((await call('get')).document).toMatchObject({ configured: false });
+    const put = await call('put');
+    expect(put).toMatchObject({
+      code: 0,
+      document: { outcome: 'changed', channel: { kind: 'feishu_flow', urlMask: mask } },
+    });
+    expect((await call('put')).document).toMatchObject({ outcome: 'unchanged' });
+    expect((await call('disable')).document).toMatchObject({ channel: { enabled: false } });
+    expect((await call('enable')).document).toMatchObject({ channel: { enabled: true } });
+    expect((await call('list')).document).toMatchObject({ channels: [{ configured: true }] });
+    expect((await call('remove')).document).toMatchObject({ channel: { configured: false } });
+    const refused = await call('enable');
+    expect(refused).toMatchObject({ code: 2, document: { error: { code: 'not_configured' } } });
+    expect(JSON.stringify([put, refused])).not.toContain(KEY);
+  });
+
+  test('tests a channel for real, at a receiver on this machine', async () => {
+    await using cli = testCli();
+    await using server = await receiver(
+      answering(200, { code: 19024, msg: 'Key Words Not Found' }),
+    );
+    const file = cli.path('receiver.json');
+    const url = `${server.origin}/open-apis/bot/v2/hook/${KEY}`;
+    writeFileSync(file, JSON.stringify({ url, secret: 'canary-secret' }));
+    const env = { TOCSIN_STAND_IN: server.origin };
+    await cli.call(['channel', 'put', ...USER, '--file', file], { env });
+    const tested = await cli.call(['channel', 'test', ...USER], { env });
+    expect(tested).toMatchObject({
+      code: 1,
+      document: { status: 'failed', answer: 'permanent', code: 'feishu_19024' },
+    });
+    expect(server.received).toHaveLength(1);
+    expect(tested.stdout).not.toContain('canary');
+  });
+
+  test('rotates the key, after which the old one is not needed', async () => {
+    await using cli = testCli();
+    const [old, fresh] = [0, 1].map(() => randomBytes(32).toString('base64'));
+    const call = (key: string, name: string, ...more: readonly string[]) =>
+      cli.call(['channel', name, ...more], {
+        env: { TOCSIN_VAULT_KEY: key, TOCSIN_CHANNEL_URL: URL },
+      });
+    await call(old ?? '', 'put', ...USER);
+    expect(await call(fresh ?? '', 'get', ...USER)).toMatchObject({
+      code: 4,
+      document: { error: { code: 'vault_key_wrong' } },
+    });
+    expect((await call(`${fresh},${old}`, 'rotate-key')).document).toEqual({ rotated: 2 });
+    expect((await call(fresh ?? '', 'put', ...USER)).document).toMatchObject({
+      outcome: 'unchanged',
+    });
+  });
+
+  test('refuses an address that is none without repeating it', async () => {
+    await using cli = testCli();
+    const env = { TOCSIN_CHANNEL_URL: `http://evil.example/${KEY}` };
+    const { code, stdout, stderr } = await cli.call(['channel', 'put', ...USER], { env });
+    expect(code).toBe(2);
+    expect(stdout).toContain('invalid_url');
+    expect(stdout + stderr).not.toContain(KEY);
+  });
+});
