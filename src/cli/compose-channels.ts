@@ -7,6 +7,7 @@ import type { Logger } from '../domain/ports/logger.ts';
 import type { ChannelLookup, Sender } from '../domain/ports/sender.ts';
 import { createChannels, type Channels } from '../kernel/channels/channels.ts';
 import { newSecret } from '../kernel/channels/open.ts';
+import { sealedStore } from '../kernel/sealing/sealed-store.ts';
 import type { ChannelReport } from '../kernel/processes/delivery/attempt.ts';
 import type { Config } from './config.ts';
 import { CLI_ACTOR, controlWriter } from './control-writer.ts';
@@ -53,6 +54,24 @@ export function channelsOn(
 ): Channels {
   const writer = controlWriter(store, config.name, actor);
   return createChannels({ ...writer, vault, send, addresses: config.addresses, newSecret });
+}
+
+/**
+ * The store with what is sealed readable, and where somebody named a vault, with what is personal sealed. A
+ * vault that is only there for a first start's examples seals nothing.
+ */
+export async function openSealing(
+  config: Config,
+  store: EventStore,
+): Promise<AsyncDisposable & { readonly store: EventStore }> {
+  const vault = hasVault(config) ? await openVault(config) : undefined;
+  return {
+    store: vault ? sealedStore(store, vault, { sealing: config.vault.wasGiven }) : store,
+    [Symbol.asyncDispose]: () => {
+      vault?.[Symbol.dispose]();
+      return Promise.resolve();
+    },
+  };
 }
 
 /** What delivery asks about channels; without a vault nobody has one, and every record says so. */

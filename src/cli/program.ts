@@ -19,6 +19,7 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   policy: async () => (await import('./commands/policy.ts')).policyCommand,
   deliveries: async () => (await import('./commands/deliveries.ts')).deliveriesCommand,
   channel: async () => (await import('./commands/channel.ts')).channelCommand,
+  forget: async () => (await import('./commands/forget.ts')).forgetCommand,
   park: async () => (await import('./commands/park.ts')).parkCommand,
   jobs: async () => (await import('./commands/jobs.ts')).jobsCommand,
   store: async () => (await import('./commands/store.ts')).storeCommand,

@@ -15,6 +15,7 @@ import { occurrenceOf, type Occurrence } from '../domain/trigger/state.ts';
 import type { AddressRules } from '../domain/channel/address.ts';
 import type { SecretVault } from '../domain/ports/secret-vault.ts';
 import type { Sender } from '../domain/ports/sender.ts';
+import { sealedStore } from './sealing/sealed-store.ts';
 import { channelsOf } from './channels/open.ts';
 import type { Channels } from './channels/channels.ts';
 import { initialiseControl } from './control.ts';
@@ -54,6 +55,11 @@ export type KernelOptions = {
   readonly apply?: ApplyPreview;
   /** Where secrets of channels are kept; without it there are no channels. The caller closes it. */
   readonly vault?: SecretVault;
+  /**
+   * Seals what is personal in events under a key per user, in the vault. Default: true with a vault. What is
+   * sealed already can be read either way.
+   */
+  readonly seal?: boolean;
   /** Sends test messages to channels. */
   readonly send?: Sender;
   /** Which addresses channels may have. Default: public ones, by https on port 443. */
@@ -181,7 +187,8 @@ async function findTrigger(context: RaiseContext, id: string): Promise<TriggerVi
 }
 
 function contextOf(options: KernelOptions): RaiseContext {
-  const { store, texts = 'en', clock, name = DEFAULT_KERNEL_NAME } = options;
+  const { texts = 'en', clock, name = DEFAULT_KERNEL_NAME, vault, seal: sealing = true } = options;
+  const store = vault ? sealedStore(options.store, vault, { sealing }) : options.store;
   if (!/^[a-z0-9-]{1,32}$/.test(name)) {
     throw new TocsinError('usage', 'invalid_kernel_name', 'the kernel’s name is out of range', {
       hint: 'Use 1 to 32 characters of a-z 0-9 and -.',

@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { openKernel } from '../../kernel/open-kernel.ts';
 import { openStore } from '../compose.ts';
+import { openSealing } from '../compose-channels.ts';
 import { EXIT, rate, secondsSince } from '../terminal.ts';
 import { execute, withCommonOptions, type Work } from './command.ts';
 import { raiseLines } from './raise-file.ts';
@@ -21,7 +22,7 @@ export function raiseCommand(program: Command): void {
     .description('raise triggers from a file of lines (NDJSON)')
     .requiredOption('--file <FILE>', 'one JSON object a line; - reads stdin')
     .option('--concurrency <N>', 'raises in flight, 1 to 1024', '64');
-  withCommonOptions(command, ['store', 'name'])
+  withCommonOptions(command, ['store', 'name', 'vault', 'vaultKeyFile'])
     .addHelpText(
       'after',
       `
@@ -46,9 +47,10 @@ const raise: Work<Options> = async ({ config, terminal, signal, wasInterrupted }
     });
   }
   const source = await openInput(options.file);
-  await using store = await openStore(config, 'tocsin raise');
+  await using opened = await openStore(config, 'tocsin raise');
+  await using sealing = await openSealing(config, opened);
   await using kernel = await openKernel({
-    store,
+    store: sealing.store,
     name: config.name,
     evaluation: config.evaluation,
   });

@@ -4,6 +4,7 @@ import { sqliteReadModel } from '../../adapters/sqlite/read-model.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { openKernel } from '../../kernel/open-kernel.ts';
 import { openProjector } from '../../kernel/open-projector.ts';
+import { openSealing } from '../compose-channels.ts';
 import { openDelivery } from '../compose-delivery.ts';
 import { openTaskWorker } from '../compose-tasks.ts';
 import { openOutput, openStore } from '../compose.ts';
@@ -31,7 +32,9 @@ export const startPart: Work<Options> = async ({ config, signal }, options) => {
   const { mode } = options;
   const who = `tocsin start --mode ${mode}`;
   const logger = jsonLogger({ level: config.logLevel });
-  await using store = await openStore(config, who, logger);
+  await using opened = await openStore(config, who, logger);
+  await using sealing = await openSealing(config, opened);
+  const { store } = sealing;
   const { storeId } = await openKernel({ store, name: config.name });
   using state = sqliteReadModel({ file: config.state, owner: who });
   const projector = await openProjector({

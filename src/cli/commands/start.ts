@@ -11,6 +11,7 @@ import { sqliteReadModel } from '../../adapters/sqlite/read-model.ts';
 import { openKernel, type Kernel } from '../../kernel/open-kernel.ts';
 import { openProjector } from '../../kernel/open-projector.ts';
 import type { Projector } from '../../projections/runner/projector.ts';
+import { openSealing } from '../compose-channels.ts';
 import { openDelivery } from '../compose-delivery.ts';
 import { headOf, openTaskWorker, type TaskWorkerOptions } from '../compose-tasks.ts';
 import { isEventStoreDb, openOutput, openStore } from '../compose.ts';
@@ -105,7 +106,9 @@ const start: Work<Options> = async (context, options) => {
   await using server = await storeOf(config);
   await using nats = await natsOf(config);
   const settled: Config = { ...config, store: server.url, nats: nats.url };
-  await using store = await openStore(settled, 'tocsin start');
+  await using opened = await openStore(settled, 'tocsin start');
+  await using sealing = await openSealing(config, opened);
+  const { store } = sealing;
   await using kernel = await openKernel({
     store,
     name: config.name,

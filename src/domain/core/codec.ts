@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { isJson, isJsonObject, type Json, type JsonObject } from './json.ts';
 import { MetadataSchema, quickMetadata, type EventMetadata } from './envelope.ts';
+import { withoutSeal } from './personal.ts';
 import { err, ok, type Result } from './result.ts';
 import type { EventToAppend, RecordedEvent } from '../ports/event-store.ts';
 
@@ -80,7 +81,7 @@ export function createCodec<const D extends readonly EventDefinition[]>(
       if (version > definition.version) {
         return fault('newer_version', `version ${version}; this code knows ${definition.version}`);
       }
-      const current = upcast(definition, version, data);
+      const current = upcast(definition, version, withoutSeal(data));
       if (!current.ok) return fault('schema_invalid', current.error);
       let content: unknown = readers.get(recorded.type)?.(current.value);
       if (content === undefined) {

@@ -1,0 +1,58 @@
+// `tocsin forget`: a user's key and secrets are shredded, and the log is read to prove it.
+import type { Command } from 'commander';
+import { TocsinError } from '../../domain/core/errors.ts';
+import { IdSchema } from '../../domain/core/identity.ts';
+import { initialiseControl } from '../../kernel/control.ts';
+import { forgetUser } from '../../kernel/sealing/forget.ts';
+import { openStore } from '../compose.ts';
+import { channelsOn, openSender, openVault } from '../compose-channels.ts';
+import { CLI_ACTOR, controlWriter } from '../control-writer.ts';
+import { EXIT } from '../terminal.ts';
+import { execute, withCommonOptions, type Work } from './command.ts';
+
+type Options = { readonly user: string; readonly actor: string; readonly json?: true };
+
+export function forgetCommand(program: Command): void {
+  const command = program
+    .command('forget')
+    .description('shred a user’s key and channels, and prove that nothing personal can be read')
+    .requiredOption('--user <ID>', 'who is forgotten; this cannot be undone')
+    .option('--actor <NAME>', 'who decides, for the record', CLI_ACTOR);
+  withCommonOptions(command, ['store', 'name', 'vault', 'vaultKeyFile'])
+    .addHelpText(
+      'after',
+      `
+Verdicts stay as they are: none depends on anything personal. Events that were written before there was a
+vault are not sealed; they are named, and the exit code is 1.
+
+Example:
+  tocsin forget --user 42 --json`,
+    )
+    .action((options: Options) => execute(options, forget));
+}
+
+const forget: Work<Options> = async ({ config, terminal }, { user, actor }) => {
+  const userId = IdSchema.safeParse(user);
+  if (!userId.success) {
+    throw new TocsinError('usage', 'invalid_user', 'that is no user’s id', {
+      hint: 'Use the id that events have, such as 42.',
+    });
+  }
+  using vault = await openVault(config);
+  await using store = await openStore(config, 'tocsin forget');
+  await initialiseControl(controlWriter(store, config.name));
+  const channels = channelsOn(config, store, vault, await openSender(config), actor);
+  const context = { store, vault, channels, kernel: config.name, actor };
+  const forgotten = await forgetUser(context, userId.data);
+  const { keyShredded, channelsRemoved, events, unreadable, readable, readableAt } = forgotten;
+  terminal.print(forgotten);
+  terminal.say(
+    `user ${userId.data}: ${keyShredded ? 'the key is shredded' : 'there was no key'}, ` +
+      `${channelsRemoved} channels removed`,
+  );
+  terminal.say(`${events} events: ${unreadable} personal parts that nobody can read any more`);
+  if (readable === 0) return EXIT.done;
+  terminal.say(`${readable} were never sealed, and can still be read:`);
+  for (const { stream, position } of readableAt) terminal.say(`  ${position}  ${stream}`);
+  return EXIT.partly;
+};

@@ -1,0 +1,111 @@
+// Forgetting a user: their key and their channels' secrets are shredded, and then the log is read to show
+// that nothing of theirs can be read any more. What was written before there was a vault can, and is named.
+import { categoryPrefix, userShare, type StreamCategory } from '../../domain/core/ids.ts';
+import type { UserId } from '../../domain/core/identity.ts';
+import { isJsonObject } from '../../domain/core/json.ts';
+import { sealOf } from '../../domain/core/personal.ts';
+import { formatPosition } from '../../domain/core/positions.ts';
+import type { EventStore, RecordedEvent } from '../../domain/ports/event-store.ts';
+import type { SecretVault } from '../../domain/ports/secret-vault.ts';
+import { CHANNELS } from '../../domain/trigger/events.ts';
+import type { Channels } from '../channels/channels.ts';
+import { secretsPrefix } from '../channels/secrets.ts';
+import { findUserKey, userKeyName } from './user-key.ts';
+
+/** What was shredded, and what the log shows afterwards. */
+export type Forgotten = {
+  readonly userId: UserId;
+  /** False when the user had no key: nothing was ever sealed, or it was shredded before. */
+  readonly keyShredded: boolean;
+  readonly channelsRemoved: number;
+  readonly secretsShredded: number;
+  /** Events of the user's in the log. */
+  readonly events: number;
+  /** Of those, how many have a personal part that nobody can read any more. */
+  readonly unreadable: number;
+  /** Of those, how many have one that anybody can read. */
+  readonly readable: number;
+  /** Where the first hundred of them are. */
+  readonly readableAt: readonly { readonly stream: string; readonly position: string }[];
+};
+
+const CATEGORIES: readonly StreamCategory[] = [
+  'trigger',
+  'idempotency',
+  'duejob',
+  'channel',
+  'notification',
+];
+const MAX_NAMED = 100;
+
+export type ForgetContext = {
+  /** As it is, without a vault in front. */
+  readonly store: Pick<EventStore, 'readAll'>;
+  readonly vault: SecretVault;
+  readonly channels: Channels;
+  readonly kernel: string;
+  readonly actor: string;
+};
+
+/**
+ * Forgets a user; again, it only looks.
+ *
+ * @throws TocsinError `unavailable` when the store or the vault gives no answer: begin again
+ */
+export async function forgetUser(context: ForgetContext, userId: UserId): Promise<Forgotten> {
+  const { vault, channels, actor } = context;
+  let channelsRemoved = 0;
+  for (const channel of CHANNELS) {
+    const removed = await channels.remove({ userId, channel }, { actor });
+    if (removed.outcome === 'changed') channelsRemoved += 1;
+  }
+  const left = await vault.names(secretsPrefix(userId));
+  for (const name of left) await vault.remove(name);
+  const keyShredded = await vault.remove(userKeyName(userId));
+  const secretsShredded = channelsRemoved + left.length;
+  const seen = await look(context, userId);
+  return { userId, keyShredded, channelsRemoved, secretsShredded, ...seen };
+}
+
+type Seen = Pick<Forgotten, 'events' | 'unreadable' | 'readable' | 'readableAt'>;
+
+async function look({ store, vault, kernel }: ForgetContext, userId: UserId): Promise<Seen> {
+  // Others share the prefix, so each event is asked whose it is.
+  const share = userShare(userId);
+  const prefixes = CATEGORIES.map((category) => `${categoryPrefix(kernel, category)}${share}-`);
+  const streams = new Set<string>();
+  const readableAt: Forgotten['readableAt'][number][] = [];
+  let [events, unreadable, readable] = [0, 0, 0];
+  for await (const page of store.readAll({ direction: 'forwards', prefixes })) {
+    for (const event of page) {
+      if (!isOf(event, userId, streams)) continue;
+      events += 1;
+      const state = await stateOf(event, vault);
+      if (state === 'unreadable') unreadable += 1;
+      if (state !== 'readable') continue;
+      readable += 1;
+      if (readableAt.length >= MAX_NAMED) continue;
+      readableAt.push({ stream: event.stream, position: formatPosition(event.position) });
+    }
+  }
+  return { events, unreadable, readable, readableAt };
+}
+
+/** By the event itself, or by an earlier one of its stream. */
+function isOf({ data, stream }: RecordedEvent, userId: UserId, streams: Set<string>): boolean {
+  const owner = isJsonObject(data) ? data['userId'] : undefined;
+  if (owner === userId) streams.add(stream);
+  return streams.has(stream);
+}
+
+async function stateOf(
+  { data }: RecordedEvent,
+  vault: SecretVault,
+): Promise<'none' | 'readable' | 'unreadable'> {
+  if (!isJsonObject(data)) return 'none';
+  const { personal } = data;
+  if (!isJsonObject(personal ?? null) || Object.keys(personal ?? {}).length === 0) return 'none';
+  const sealed = sealOf(data);
+  if (sealed === undefined) return 'readable';
+  return (await findUserKey(vault, sealed)) === undefined ? 'unreadable' : 'readable';
+}

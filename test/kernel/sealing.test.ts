@@ -1,0 +1,160 @@
+// What is personal, sealed per user: unreadable in the log, readable for those who have the vault, and gone
+// with the user's key, while every verdict stays as it was.
+import { describe, expect, it } from 'vitest';
+import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
+import { memoryReadModel } from '../../src/adapters/memory-read-model/read-model.ts';
+import { IDEMPOTENCY_EVENTS } from '../../src/domain/idempotency/events.ts';
+import { BLANK_PERSONAL } from '../../src/domain/core/personal.ts';
+import { TRIGGER_EVENTS } from '../../src/domain/trigger/events.ts';
+import { openKernel } from '../../src/kernel/open-kernel.ts';
+import { readRequest } from '../../src/kernel/processes/delivery/source.ts';
+import { forgetUser } from '../../src/kernel/sealing/forget.ts';
+import { sealedStore } from '../../src/kernel/sealing/sealed-store.ts';
+import { replay } from '../../src/projections/audit/replay.ts';
+import { memoryVault } from '../support/vault.ts';
+import { anInput, eventsOf, raised } from '../support/world.ts';
+
+const SUMMARY = 'canary of a summary';
+const PAYLOAD = { title: 'canary of a payload' };
+
+async function world() {
+  const store = memoryStore();
+  const vault = memoryVault();
+  const evaluate = () => ({ outcome: 'offer', kind: 'reminder', summary: SUMMARY }) as const;
+  const open = (more: object = {}) => openKernel({ store, evaluate, vault, ...more });
+  const kernel = await open();
+  const raise = async (n: number, on = kernel) => {
+    const input = { userId: 42, payload: PAYLOAD, idempotencyKey: `key ${n}` };
+    return raised(on, anInput(n, input));
+  };
+  const text = async () =>
+    JSON.stringify(await eventsOf(store), (_key, value: unknown) =>
+      typeof value === 'bigint' ? String(value) : value,
+    );
+  const forget = (userId = '42') =>
+    forgetUser(
+      { store, vault, channels: kernel.channels, kernel: 'tocsin', actor: 'test' },
+      userId,
+    );
+  const verdicts = async () => {
+    const rows: unknown[] = [];
+    const options = { onVerdict: (row: unknown) => rows.push(row) };
+    return { result: await replay(store, memoryReadModel(), 'tocsin', options), rows };
+  };
+  return { store, vault, kernel, open, raise, text, forget, verdicts };
+}
+
+describe('sealing', () => {
+  it('leaves nothing personal in the log, and everything readable for the kernel', async () => {
+    const { kernel, raise, text, store, vault } = await world();
+    const { previewId = '' } = await raise(1);
+    expect(await text()).not.toContain('canary');
+    expect(await text()).toContain('"sealed"');
+    const preview = await kernel.previews.get('42', previewId);
+    expect(JSON.stringify(preview)).toContain(SUMMARY);
+    const log = await eventsOf(store);
+    const request = log.find(({ type }) => type === 'NotificationRequested');
+    const place = { stream: request?.stream ?? '', revision: request?.revision ?? 0n };
+    expect(await readRequest(sealedStore(store, vault), 'tocsin', place)).toMatchObject({
+      value: { request: { personal: { summary: SUMMARY } } },
+    });
+  });
+
+  it('is not needed for a verdict: a replay without the vault gives the same ones', async () => {
+    const sealed = await world();
+    await sealed.raise(1);
+    await sealed.raise(2);
+    expect((await sealed.verdicts()).result).toMatchObject({
+      triggers: 2,
+      published: 1,
+      suppressed: 1,
+      parked: 0,
+    });
+  });
+
+  it('seals what does not say whose it is for the owner of its stream', async () => {
+    const { store, vault, raise } = await world();
+    await raise(1);
+    const [first] = (await eventsOf(store)).filter(({ type }) => type === 'TriggerRaised');
+    const stream = first?.stream ?? '';
+    const last = (await eventsOf(store, stream)).at(-1)?.revision ?? 0n;
+    const event = {
+      id: '6f1c5a0e-3b52-4c7e-9d4a-7a2f4e0b8c11',
+      type: 'TriggerEvaluationFailed',
+      data: { triggerId: 'x', occurrence: 1, personal: { detail: 'canary' } },
+      metadata: {},
+    };
+    await sealedStore(store, vault).append(stream, last, [event]);
+    const stored = (await eventsOf(store, stream)).at(-1)?.data;
+    expect(stored).toMatchObject({ personal: { sealed: { user: '42' } } });
+  });
+
+  it('does not open one event’s box in another', async () => {
+    const { store, vault, raise } = await world();
+    await raise(1);
+    const log = await eventsOf(store);
+    const [from] = log.filter(({ type }) => type === 'TriggerRaised');
+    const event = {
+      id: '6f1c5a0e-3b52-4c7e-9d4a-7a2f4e0b8c11',
+      type: 'PreviewOffered',
+      data: from?.data as { [key: string]: never },
+      metadata: {},
+    };
+    await store.append('tocsin.trigger-00-elsewhere', 'no_stream', [event]);
+    const reading = async () => {
+      const through = sealedStore(store, vault);
+      const options = { direction: 'forwards' } as const;
+      for await (const _page of through.readStream('tocsin.trigger-00-elsewhere', options));
+    };
+    await expect(reading()).rejects.toThrow();
+  });
+
+  it('has a blank for every event type that has something personal', () => {
+    const shapes = [...TRIGGER_EVENTS, ...IDEMPOTENCY_EVENTS].flatMap(({ schema }) =>
+      'personal' in schema.shape ? [schema.shape.personal] : [],
+    );
+    expect(shapes.length).toBeGreaterThan(5);
+    for (const shape of shapes) expect(shape.safeParse(BLANK_PERSONAL).success).toBe(true);
+  });
+});
+
+describe('forgetting a user', () => {
+  it('leaves nothing readable, and every verdict as it was', async () => {
+    const { kernel, raise, forget, verdicts, vault } = await world();
+    const url = 'https://www.feishu.cn/flow/api/trigger-webhook/canary-canary';
+    await kernel.channels.put({ userId: 42, channel: 'feishu', url });
+    const { previewId = '' } = await raise(1);
+    await raise(2);
+    await raised(kernel, anInput(3, { userId: 43, payload: PAYLOAD }));
+    const before = await verdicts();
+    const forgotten = await forget();
+    expect(forgotten).toMatchObject({
+      keyShredded: true,
+      channelsRemoved: 1,
+      readable: 0,
+      readableAt: [],
+    });
+    expect(forgotten.unreadable).toBeGreaterThan(5);
+    expect([...vault.secrets.keys()]).toEqual(['user/43']);
+    expect(await verdicts()).toEqual(before);
+    expect(JSON.stringify(await kernel.previews.get('42', previewId))).not.toContain('canary');
+    expect(await forget()).toMatchObject({ keyShredded: false, readable: 0 });
+  });
+
+  it('names what was written before anything was sealed', async () => {
+    const { open, raise, forget } = await world();
+    await raise(1, await open({ seal: false }));
+    const { readable, readableAt } = await forget();
+    expect(readable).toBeGreaterThan(0);
+    expect(readableAt).toHaveLength(readable);
+  });
+
+  it('does not bring back what is gone when the user comes back', async () => {
+    const { kernel, raise, forget } = await world();
+    const { previewId: first = '' } = await raise(1);
+    await forget();
+    const { previewId: second = '' } = await raise(2);
+    expect(JSON.stringify(await kernel.previews.get('42', first))).not.toContain('canary');
+    expect(JSON.stringify(await kernel.previews.get('42', second))).toContain(SUMMARY);
+  });
+});
