@@ -19,6 +19,7 @@ export const SETTINGS = {
   subjectRoot: ['TOCSIN_SUBJECT_ROOT', 'put before every subject, such as acme. (default empty)'],
   source: ['TOCSIN_SOURCE', 'the CloudEvents source (default /tocsin)'],
   http: ['TOCSIN_HTTP', 'HOST:PORT of health and metrics (default 127.0.0.1, any free port)'],
+  api: ['TOCSIN_API', 'HOST:PORT of the HTTP API (default 127.0.0.1, any free port)'],
   worker: [
     'TOCSIN_WORKER',
     'the worker’s folder: what waits, and the list of deliveries (default var/worker)',
@@ -92,6 +93,7 @@ export type Config = {
   readonly subjectRoot: string;
   readonly source: string;
   readonly http: { readonly host: string; readonly port: number };
+  readonly api: { readonly host: string; readonly port: number };
   readonly worker: string;
   readonly frontend: string;
   readonly delivery: 'on' | 'off';
@@ -158,7 +160,8 @@ export function loadConfig(
     stream: said('stream') ?? 'TOCSIN',
     subjectRoot: said('subjectRoot') ?? '',
     source: said('source') ?? '/tocsin',
-    http: parseAddress(said('http') ?? '127.0.0.1:0'),
+    http: parseAddress('http', said('http') ?? '127.0.0.1:0'),
+    api: parseAddress('api', said('api') ?? '127.0.0.1:0'),
     worker: resolve(said('worker') ?? 'var/worker'),
     frontend: parseFrontend(said('frontend')),
     delivery: parseDelivery(said('delivery') ?? 'on'),
@@ -202,13 +205,18 @@ function readConfigFile(given: string | undefined): Readonly<Record<string, stri
   throw bad(unknown.length > 0 ? `has unknown keys: ${unknown.join(', ')}` : 'is not of that form');
 }
 
-function parseAddress(text: string): Config['http'] {
+function parseAddress(setting: 'http' | 'api', text: string): Config['http'] {
   const match = /^(?:(.+):)?(\d{1,5})$/.exec(text);
   const port = Number(match?.[2]);
   if (match === null || port > 65_535) {
-    throw new TocsinError('usage', 'invalid_http', `"${text}" is not an address to listen at`, {
-      hint: 'Use HOST:PORT, such as 127.0.0.1:9090; port 0 takes any free one.',
-    });
+    throw new TocsinError(
+      'usage',
+      `invalid_${setting}`,
+      `"${text}" is not an address to listen at`,
+      {
+        hint: 'Use HOST:PORT, such as 127.0.0.1:9090; port 0 takes any free one.',
+      },
+    );
   }
   return { host: match[1] ?? '127.0.0.1', port };
 }

@@ -8,6 +8,7 @@ const RunSchema = z.object({
   store: z.string(),
   nats: z.string(),
   http: z.string(),
+  api: z.string().optional(),
   /** Absent: at once. */
   evaluation: z.literal('later').optional(),
   /** What stands in for Feishu. */

@@ -42,11 +42,12 @@ type Options = {
   readonly mode: (typeof MODES)[number];
   readonly once?: true;
   readonly standby?: true;
+  readonly allowRemote?: true;
   readonly json?: true;
 };
 
 /** Which parts run in this process. */
-const MODES = ['all', 'worker', 'projector'] as const;
+const MODES = ['all', 'api', 'worker', 'projector'] as const;
 
 /** Raises in flight; enough to fill group commits. */
 const CONCURRENCY = 64;
@@ -56,13 +57,17 @@ export function startCommand(program: Command): void {
     .command('start')
     .description('run everything on this machine, in ./var, or one part of it beside others')
     .addOption(
-      new Option('--mode <MODE>', 'all, or only worker (projection, delivery) or projector')
+      new Option(
+        '--mode <MODE>',
+        'all, or only api (HTTP), worker (projection, delivery) or projector',
+      )
         .choices(MODES)
         .default('all'),
     )
     .option('--standby', 'worker and projector: publish only when no other one does')
+    .option('--allow-remote', 'let the HTTP API listen where other machines reach it (--api)')
     .option('--once', 'raise the examples, project, print the summary and exit');
-  const settings = ['store', ...NATS_SETTINGS, 'state', 'name', 'source', 'http'] as const;
+  const settings = ['store', ...NATS_SETTINGS, 'state', 'name', 'source', 'http', 'api'] as const;
   withCommonOptions(command, [
     ...settings,
     ...TASK_SETTINGS,
@@ -86,15 +91,24 @@ name. Two workers on one machine need a --worker and a --state each.
 Examples:
   tocsin start
   tocsin start --tasks ~/calendars --tasks-user 42
+  tocsin start --mode api --api 127.0.0.1:8080
   tocsin start --mode worker --store esdb://127.0.0.1:2113 --nats nats://127.0.0.1:4222
   tocsin start --once --json
   TOCSIN_NATS=nats://127.0.0.1:4222 tocsin start`,
     )
-    .action((options: Options) =>
-      options.mode === 'all'
-        ? execute(options, start, { useRunFile: false })
-        : execute(options, startPart),
-    );
+    .action((options: Options) => startMode(options));
+}
+
+async function startMode({ mode, ...options }: Options): Promise<void> {
+  switch (mode) {
+    case 'all':
+      return execute({ mode, ...options }, start, { useRunFile: false });
+    case 'api':
+      return execute(options, (await import('./start-api.ts')).startApi);
+    case 'worker':
+    case 'projector':
+      return execute({ mode, ...options }, startPart);
+  }
 }
 
 const start: Work<Options> = async (context, options) => {
@@ -145,6 +159,10 @@ const start: Work<Options> = async (context, options) => {
   const jobs = taskStory(terminal);
   const from = await headOf(store, storyPrefixes(config.name));
   await using status = await serveStatus(projector, config.http);
+  const { serveApi } = await import('../serve-api.ts');
+  const allowRemote = options.allowRemote === true;
+  const { logger } = story;
+  await using api = await serveApi({ config: settled, store, kernel, logger, allowRemote });
   writeRunFile({
     pid: process.pid,
     store: redactConnectionString(server.url),
@@ -152,10 +170,11 @@ const start: Work<Options> = async (context, options) => {
     http: status.url,
     ...(config.evaluation === 'later' ? { evaluation: 'later' as const } : {}),
     receiver: examples.url,
+    api: api.url,
   });
   try {
     const all = { ...running, context: { ...context, config: settled } };
-    return await live(all, status.url, [
+    return await live(all, { http: status.url, api: api.url }, [
       (both) => delivery.worker.run(both),
       (both) => taskWorker.worker.run(both),
       (both) => followStory(store, jobs, { name: config.name, from }, both),
@@ -207,7 +226,7 @@ async function once(running: Running, tasks: TaskWorkerOptions): Promise<number>
 
 async function live(
   running: Running,
-  http: string,
+  { http, api }: { readonly http: string; readonly api: string },
   workers: readonly ((signal: AbortSignal) => Promise<void>)[],
 ): Promise<number> {
   const { context, kernel, projector, story } = running;
@@ -215,6 +234,7 @@ async function live(
   const { store, nats } = context.config;
   terminal.say(`Tocsin is up: store ${redactConnectionString(store)}, NATS ${redactUrl(nats)}`);
   terminal.say(`  health and metrics   ${http}/health/ready  ${http}/metrics`);
+  terminal.say(`  HTTP API             ${api}/openapi.json  (a token: tocsin token create --help)`);
   terminal.say('  in a second terminal npm run -s tocsin -- watch');
   terminal.say('                       npm run -s tocsin -- raise --file examples/triggers.ndjson');
   terminal.say('                       npm run -s tocsin -- audit replay');

@@ -1,0 +1,45 @@
+// `tocsin start --mode api`: the HTTP API beside others, on a store that is there already. It projects
+// nothing and delivers nothing, so there may be as many of it as one likes.
+import { once } from 'node:events';
+import { jsonLogger } from '../../adapters/logging/pino.ts';
+import { createStoreHealthApp } from '../../adapters/http/store-health.ts';
+import { serveHttp } from '../../adapters/http/serve.ts';
+import { TocsinError } from '../../domain/core/errors.ts';
+import { readControl } from '../../kernel/control.ts';
+import { openKernel } from '../../kernel/open-kernel.ts';
+import { openStore } from '../compose.ts';
+import { serveApi } from '../serve-api.ts';
+import { EXIT } from '../terminal.ts';
+import type { Work } from './command.ts';
+
+type Options = {
+  readonly once?: true;
+  readonly standby?: true;
+  readonly allowRemote?: true;
+  readonly json?: true;
+};
+
+export const startApi: Work<Options> = async ({ config, signal }, options) => {
+  if (options.once === true || options.standby === true) {
+    throw new TocsinError('usage', 'wrong_mode', '--once and --standby are not of --mode api', {
+      hint: 'Leave them out: the API projects nothing.',
+    });
+  }
+  const logger = jsonLogger({ level: config.logLevel });
+  await using store = await openStore(config, 'tocsin start --mode api', logger);
+  await using kernel = await openKernel({ store, name: config.name });
+  const allowRemote = options.allowRemote === true;
+  await using api = await serveApi({ config, store, kernel, logger, allowRemote });
+  const health = await serveHttp(
+    createStoreHealthApp(() => readControl(store, config.name)),
+    config.http,
+  );
+  try {
+    logger.info({ mode: 'api', api: api.url, http: health.url }, 'started');
+    if (!signal.aborted) await once(signal, 'abort');
+    logger.info({ mode: 'api' }, 'stopped');
+    return EXIT.done;
+  } finally {
+    await health.close();
+  }
+};

@@ -1,0 +1,54 @@
+// The HTTP API of a kernel, as the command line serves it: tokens and policies from the log, deliveries
+// from the worker's list on this machine.
+import { existsSync } from 'node:fs';
+import { assertLocal } from '../adapters/http/address.ts';
+import type { EventStore } from '../domain/ports/event-store.ts';
+import type { Logger } from '../domain/ports/logger.ts';
+import { createDeliveries } from '../kernel/deliveries.ts';
+import type { Kernel } from '../kernel/open-kernel.ts';
+import { createTokens } from '../kernel/tokens.ts';
+import type { DeliveryIndexReader } from '../projections/indexes/delivery-index.ts';
+import { deliveriesFile } from './compose-delivery.ts';
+import type { Config } from './config.ts';
+
+export type ApiServer = AsyncDisposable & { readonly url: string };
+
+/**
+ * Serves until it is disposed of.
+ *
+ * @throws TocsinError `usage` for an address that others reach and that was not allowed
+ */
+export async function serveApi(options: {
+  readonly config: Config;
+  readonly store: EventStore;
+  readonly kernel: Kernel;
+  readonly logger: Logger;
+  readonly allowRemote: boolean;
+}): Promise<ApiServer> {
+  const { config, store, kernel, logger, allowRemote } = options;
+  assertLocal(config.api.host, { allowRemote });
+  const { createHttpApp } = await import('../adapters/api/app.ts');
+  const { bearerTokens } = await import('../adapters/api/caller.ts');
+  const { serveHttp } = await import('../adapters/http/serve.ts');
+  const { openDeliveryIndexReader } = await import('../adapters/sqlite/delivery-index.ts');
+  const file = deliveriesFile(config);
+  let list: DeliveryIndexReader | undefined;
+  const app = createHttpApp({
+    kernel,
+    authenticate: bearerTokens(createTokens({ store, name: config.name })),
+    deliveries: createDeliveries({
+      store,
+      // A worker may make it after we began.
+      index: () => (list ??= existsSync(file) ? openDeliveryIndexReader(file) : undefined),
+    }),
+    logger,
+  });
+  const server = await serveHttp(app, config.api);
+  return {
+    url: server.url,
+    [Symbol.asyncDispose]: async () => {
+      await server.close();
+      list?.[Symbol.dispose]();
+    },
+  };
+}

@@ -1,0 +1,79 @@
+// The API alone, and then the worker alone, on one log.
+import { describe, expect, test } from 'vitest';
+import { createHttpApp } from '../../src/adapters/api/app.ts';
+import { bearerTokens } from '../../src/adapters/api/caller.ts';
+import { memoryDueIndexStore } from '../../src/adapters/memory-due-index/due-index.ts';
+import { memoryReadModelStore } from '../../src/adapters/memory-read-model/read-model.ts';
+import { categoryPrefix } from '../../src/domain/core/ids.ts';
+import { openProjector } from '../../src/kernel/open-projector.ts';
+import { EVALUATION_INDEX, evaluationProcess } from '../../src/kernel/processes/evaluation.ts';
+import { createTokens } from '../../src/kernel/tokens.ts';
+import { deliveryWorld, STORES, type DeliveryWorld } from '../delivery/world.support.ts';
+import { offering, running } from '../support/later.ts';
+import { until } from '../support/until.ts';
+import { eventsOf, QUICK } from '../support/world.ts';
+
+const ABOUT = { trigger_type: 'important_urgent_task', target_type: 'task_pool', target_id: 7 };
+
+/** Raises a trigger through the API; its answer. */
+async function posted({ store, kernel, time }: DeliveryWorld): Promise<unknown> {
+  const tokens = createTokens({ store, clock: time });
+  const made = await tokens.create({ name: 'a test', scopes: ['trigger:raise'], userId: 1 });
+  if (made.outcome !== 'created') throw new Error(made.message);
+  const app = createHttpApp({ kernel, authenticate: bearerTokens(tokens) });
+  const response = await app.fetch(
+    new Request('http://localhost/api/v1/active-schedule/trigger', {
+      method: 'POST',
+      headers: { authorization: `Bearer ${made.token}`, 'content-type': 'application/json' },
+      body: JSON.stringify(ABOUT),
+    }),
+  );
+  return response.json();
+}
+
+async function typesIn({ store }: DeliveryWorld, category: 'trigger' | 'notification') {
+  const prefix = categoryPrefix('tocsin', category);
+  const events = await eventsOf(store);
+  return events.filter(({ stream }) => stream.startsWith(prefix)).map(({ type }) => type);
+}
+
+describe.each(STORES)('on the %s store', (kind) => {
+  test('acceptance 49: with the API alone a trigger stays pending, and nothing is offered, sent or recorded', async () => {
+    await using world = await deliveryWorld({ store: kind, kernel: { evaluation: 'later' } });
+    expect(await posted(world)).toMatchObject({ status: 'pending', dedupe_hit: false });
+    world.time.advance(6_000);
+    expect(await typesIn(world, 'trigger')).toEqual(['TriggerRaised']);
+    expect(await typesIn(world, 'notification')).toEqual([]);
+    expect(world.output.messages).toEqual([]);
+  });
+
+  test('acceptance 50: with the worker alone what was raised is offered, sent, and skipped for want of a channel', async () => {
+    await using world = await deliveryWorld({ store: kind, kernel: { evaluation: 'later' } });
+    await posted(world);
+    const { store, time, output, kernel } = world;
+    world.closed.set('1', 'no_channel');
+    using indexes = memoryDueIndexStore().open(kernel.storeId);
+    const index = indexes.open(EVALUATION_INDEX);
+    await using _evaluating = running([
+      evaluationProcess({ store, evaluate: offering(), index, surroundings: time }),
+    ]);
+    await until('it is evaluated', async () =>
+      (await typesIn(world, 'trigger')).includes('NotificationRequested'),
+    );
+    const state = memoryReadModelStore().open();
+    const projector = await openProjector({ store, output, clock: time, timing: QUICK, state });
+    await projector.once();
+    await using worker = await world.worker();
+    await until('it is recorded', async () =>
+      (await typesIn(world, 'notification')).includes('DeliverySkipped'),
+    );
+    expect(await typesIn(world, 'trigger')).toEqual([
+      'TriggerRaised',
+      'PreviewOffered',
+      'NotificationRequested',
+    ]);
+    expect(world.calls).toEqual([]);
+    const row = await until('it is in the list', () => worker.list.list({ limit: 1 })[0]);
+    expect(row).toMatchObject({ userId: '1', status: 'skipped', reason: 'no_channel' });
+  });
+});
