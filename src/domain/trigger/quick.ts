@@ -4,7 +4,6 @@ import { isStoredId } from '../core/identity.ts';
 import { isJson } from '../core/json.ts';
 import { isCount, isFields, isOneOf, isOptionalText, isText, quickInstant } from '../core/quick.ts';
 import { isSiteRelativePath } from '../texts.ts';
-import type { TriggerEventData } from './events.ts';
 import { CHANNELS, isTriggerType, TARGET_TYPES, TRIGGER_SOURCES } from './names.ts';
 import { SEVERITIES } from './severity.ts';
 
@@ -21,7 +20,7 @@ function aboutOf(data: Fields) {
 }
 
 /** `TriggerRaised`, or `undefined` where the schema has to look. */
-export function quickRaised(data: Fields): TriggerEventData<'TriggerRaised'> | undefined {
+export function quickRaised(data: Fields) {
   const about = aboutOf(data);
   const requestedAt = quickInstant(data['requestedAt']);
   const { source, feedbackId, idempotencyKey, jobId, dedupeKey, severity, personal } = data;
@@ -47,9 +46,7 @@ export function quickRaised(data: Fields): TriggerEventData<'TriggerRaised'> | u
 }
 
 /** `NotificationRequested`, or `undefined` where the schema has to look. */
-export function quickRequested(
-  data: Fields,
-): TriggerEventData<'NotificationRequested'> | undefined {
+export function quickRequested(data: Fields) {
   const about = aboutOf(data);
   const { previewId, channel, targetUrl, mock, severity, personal } = data;
   const triggerRequestedAt = quickInstant(data['triggerRequestedAt']);
