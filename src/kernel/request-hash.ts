@@ -11,7 +11,8 @@ export function requestHash(input: unknown): string {
     .digest('hex');
 }
 
-/** SHA-256, lower-case hex, of a preview's id, an idempotency key and a body's hash, each on a line. */
-export function applyHash(previewId: string, key: string, bodyHash: string): string {
-  return createHash('sha256').update(`${previewId}\n${key}\n${bodyHash}`).digest('hex');
+/** An apply's id: of one preview, key and body the same, for ever; the host's port may key on it. */
+export function applyIdOf(previewId: string, key: string, bodyHash: string): string {
+  const hash = createHash('sha256').update(`${previewId}\n${key}\n${bodyHash}`).digest('hex');
+  return `asap_${hash.slice(0, 24)}`;
 }

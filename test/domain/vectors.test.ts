@@ -17,7 +17,7 @@ import { idempotencyStream } from '../../src/domain/idempotency/events.ts';
 import { BUILT_IN_TRIGGERS } from '../../src/domain/trigger/definitions.ts';
 import { parseRaise, type RaiseInput } from '../../src/domain/trigger/commands.ts';
 import { scopeOf, triggerStream } from '../../src/domain/trigger/stream.ts';
-import { requestHash } from '../../src/kernel/request-hash.ts';
+import { applyIdOf, requestHash } from '../../src/kernel/request-hash.ts';
 import { GENESIS_DIGEST, nextDigest } from '../../src/projections/notification/messages.ts';
 
 const COMMAND = '11111111-1111-4111-8111-111111111111';
@@ -147,6 +147,18 @@ describe('ids', () => {
     expect(keyedCommandId('42', 'important_urgent_task', 'order:1', hash)).toBe(
       '14c90c55-b230-5848-839a-05085a56529c',
     );
+  });
+
+  it('of an apply, by the preview, the key and what was sent', () => {
+    const preview = 'asp_22626ea8e643a55e3abc19cb2c85142695_1';
+    const body = { candidateId: 'notify_only:no_free_slot:7', idempotencyKey: 'yes:1' };
+    const hash = requestHash(body);
+    expect(applyIdOf(preview, 'yes:1', hash)).toBe('asap_ed25d1df90315bb99dfcd5e1');
+    // Keys are not cut out of what is around them.
+    expect(applyIdOf(`${preview}\nyes`, ':1', hash)).not.toBe('asap_ed25d1df90315bb99dfcd5e1');
+    const edited = { ...body, editedChanges: [{ changeId: 'c', startAt: '2026-04-30T10:00:00Z' }] };
+    expect(applyIdOf(preview, 'yes:1', requestHash(edited))).toBe('asap_d1dfaf5083ebd06bee01a262');
+    expect(applyIdOf(preview, '', requestHash(null))).toBe('asap_dc00fdd154ba3d98b5392716');
   });
 
   it('of a list of messages: its digest', () => {

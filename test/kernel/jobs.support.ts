@@ -15,7 +15,10 @@ import {
   scannerProcess,
   type ScannerOptions,
 } from '../../src/kernel/processes/scanner.ts';
-import { taskFollowerProcess } from '../../src/kernel/processes/task-follower.ts';
+import {
+  taskFollowerProcess,
+  type TaskFollowerOptions,
+} from '../../src/kernel/processes/task-follower.ts';
 import { until } from '../support/until.ts';
 import { virtualTime, type VirtualTime } from '../support/virtual-time.ts';
 import { eventsOf } from '../support/world.ts';
@@ -38,7 +41,7 @@ export type JobWorld = AsyncDisposable & {
     readonly source: TaskSource;
   };
   /** Starts the follower. */
-  readonly follow: () => void;
+  readonly follow: (more?: Partial<TaskFollowerOptions>) => void;
   /** Starts a scanner, with an index of its own. */
   readonly scan: (more?: Partial<ScannerOptions>) => void;
   readonly job: (kind: string, subjectId: string) => Promise<DueJobState>;
@@ -120,13 +123,14 @@ export async function jobWorld(store: EventStore, name = 'tocsin'): Promise<JobW
       },
       source: table,
     },
-    follow() {
+    follow(more = {}) {
       const follower = taskFollowerProcess({
         ...time,
         store,
         source: table,
         detectors: BUILT_IN_DETECTORS,
         kernelName: name,
+        ...more,
       });
       running.push(follower.run(stop.signal));
     },

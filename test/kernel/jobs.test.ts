@@ -153,6 +153,68 @@ describe('the scanner', () => {
   });
 });
 
+describe('W15, planted: what failed or was skipped once is looked at no more', () => {
+  /** Only a change of the task itself brings a job back; nothing is tried again, or looked at later. */
+  const oldRule: Detector = {
+    ...urgentTask,
+    watch: (change) => (change.kind === 'block' ? undefined : urgentTask.watch(change)),
+    async look(subject, context) {
+      const look = await urgentTask.look(subject, context);
+      if (look.kind === 'fail') return { kind: 'skip', code: look.code, seen: 'old' };
+      if (look.kind !== 'skip') return look;
+      const { kind, code, seen } = look;
+      return { kind, code, seen };
+    },
+  };
+
+  /** Another job that is triggered shows that the scanner has gone on meanwhile. */
+  const hasGoneOn = async (world: JobWorld): Promise<void> => {
+    world.host.set({ taskId: 'other', urgencyThresholdAt: world.time.now() });
+    await world.until('task', 'other', 'triggered', isTriggered);
+  };
+
+  test('so a task that could not be read is lost', async () => {
+    await using world = await jobWorld(memoryStore());
+    const { source } = world.host;
+    let away = true;
+    const task: TaskSource['task'] = (user, id) =>
+      away ? Promise.reject(new Error('the host is away')) : source.task(user, id);
+    world.follow({ detectors: [oldRule] });
+    world.scan({ detectors: [oldRule], source: { ...source, task } });
+    world.host.set({ urgencyThresholdAt: BEGIN });
+    await world.until('task', '7', 'skipped', ({ status }) => status === 'skipped');
+    away = false;
+    world.time.advance(10 * MINUTE);
+    await hasGoneOn(world);
+    expect(await world.job('task', '7')).toMatchObject({ status: 'skipped', dueAt: undefined });
+  });
+
+  test.each<[string, (world: JobWorld) => void]>([
+    [
+      'is taken away',
+      ({ host }) => {
+        host.unblock('b1');
+      },
+    ],
+    [
+      'is over',
+      ({ time }) => {
+        time.advance(120 * MINUTE);
+      },
+    ],
+  ])('so a task whose block %s is lost', async (_what, change) => {
+    await using world = await jobWorld(memoryStore());
+    world.follow({ detectors: [oldRule] });
+    world.scan({ detectors: [oldRule] });
+    world.host.block({ taskId: '7' });
+    world.host.set({ urgencyThresholdAt: BEGIN });
+    await world.until('task', '7', 'skipped', ({ status }) => status === 'skipped');
+    change(world);
+    await hasGoneOn(world);
+    expect(await world.job('task', '7')).toMatchObject({ status: 'skipped' });
+  });
+});
+
 describe('W7: the window is that of the decision', () => {
   /** A threshold at 09:50 that is looked at at 10:01, and the API at 10:05. */
   async function scenario(more: (world: JobWorld) => Partial<ScannerOptions>): Promise<number> {

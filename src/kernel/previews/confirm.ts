@@ -6,7 +6,7 @@ import { decideConfirm } from '../../domain/preview/confirm.ts';
 import type { ApplyPreview } from '../../domain/ports/apply-preview.ts';
 import { DEFAULT_DEADLINE_MS, execute } from '../execute.ts';
 import { metadataOf, triggerAggregate, type Call, type RaiseContext } from '../raise.ts';
-import { applyHash, requestHash } from '../request-hash.ts';
+import { applyIdOf, requestHash } from '../request-hash.ts';
 import { runApply } from './apply.ts';
 import { speakerOf, type Track } from './speaker.ts';
 import { failed, rejected, settledResult, type ConfirmResult } from './results.ts';
@@ -36,7 +36,7 @@ export async function confirmPreview(
     key,
     request: parseConfirm(input),
     requestHash: hash,
-    applyId: `asap_${applyHash(previewId, key ?? '', hash).slice(0, 24)}`,
+    applyId: applyIdOf(previewId, key ?? '', hash),
     hasPort: context.apply !== undefined,
   };
   const remainingMs = (): number => Math.max(1, deadline - context.elapsed());
