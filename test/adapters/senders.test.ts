@@ -139,6 +139,22 @@ describe('Feishu’s answers', () => {
   });
 });
 
+it('W21: the old rule takes failures for success, and limits for the end', () => {
+  /** 2xx is success unless a JSON body says otherwise, and then it is the end. */
+  const oldRule = (status: number, body: unknown): string => {
+    if (status === 429 || status >= 500) return 'transient';
+    const code = typeof body === 'object' && body !== null && 'code' in body ? body.code : 0;
+    return status < 300 && (code === 0 || typeof code !== 'number') ? 'accepted' : 'permanent';
+  };
+  const differing = CASES.filter(
+    ([, status, body, expected]) =>
+      'outcome' in expected && expected.outcome !== oldRule(status, body),
+  ).map(([, , body]) => body);
+  expect(differing).toContain('not json');
+  expect(differing).toContainEqual(says(11232, 'frequency limited psm[x]'));
+  expect(differing).toContainEqual(says(9499, 'too many request'));
+});
+
 describe('a generic receiver’s answers', () => {
   it.each([
     [200, 'anything', { outcome: 'accepted', code: 'http_200' }],
