@@ -35,8 +35,8 @@ export type ApiChannelView = ChannelKey &
           | {
               readonly at: string;
               readonly status: 'success' | 'failed';
+              /** Of the answer; its words are a provider's, and stay here. */
               readonly code: string;
-              readonly detail?: string | undefined;
             }
           | undefined;
       }
@@ -103,7 +103,6 @@ const ChannelShape = z.object({
   attention: z.string().optional(),
   last_test_status: z.enum(['success', 'failed']).optional(),
   last_test_code: z.string().optional(),
-  last_test_error: z.string().optional(),
   last_test_at: InstantShape.optional(),
 });
 
@@ -258,7 +257,6 @@ function viewOf(view: ApiChannelView): object {
     attention: view.attention,
     last_test_status: lastTest?.status,
     last_test_code: lastTest?.code,
-    last_test_error: lastTest?.detail,
     last_test_at: lastTest?.at,
   };
 }
