@@ -26,6 +26,7 @@ export type { Issue, RaiseInput, RaiseRequest, Rejection } from './domain/trigge
 export type { Occurrence } from './domain/trigger/state.ts';
 export type { Evaluation, Evaluator, LaterEvaluator, Offer } from './domain/ports/evaluator.ts';
 export type { Previews } from './kernel/previews/previews.ts';
+export type { OfferPreviewResult } from './kernel/previews/offer.ts';
 export type { ConfirmResult, DismissResult, PreviewRejected } from './kernel/previews/results.ts';
 export type { ConfirmInput } from './domain/preview/commands.ts';
 export type { Candidate, Change } from './domain/preview/candidates.ts';
