@@ -36,6 +36,9 @@ for name, key in SCOPES.items():
     print("scope", name, stream("trigger", key.split(":")[0], key))
 print("idempotency", stream("idempotency", "42", "42:important_urgent_task:k=order%3A1"))
 
+print("channel", stream("channel", "42", "42:feishu"))
+print("channel", stream("channel", "ada.l@example.org", "ada.l@example.org:webhook"))
+
 COMMAND = "11111111-1111-4111-8111-111111111111"
 TRIGGER = stream("trigger", "42", SCOPES["target"])
 events = [v5(f"event:{COMMAND}:{TRIGGER}:{index}") for index in range(3)]

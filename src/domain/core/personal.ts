@@ -15,13 +15,15 @@ export const BLANK_PERSONAL: JsonObject = { summary: '', fallbackText: '', chang
 
 /** The seal on an event's personal part; `undefined` where it is readable, or has none. */
 export function sealOf(data: JsonObject): Sealed | undefined {
-  const parsed = SealedSchema.safeParse(data['personal']);
+  const { personal } = data;
+  // Looked at first, because nearly no event is sealed where nothing is.
+  if (typeof personal !== 'object' || personal === null || !('sealed' in personal))
+    return undefined;
+  const parsed = SealedSchema.safeParse(personal);
   return parsed.success ? parsed.data.sealed : undefined;
 }
 
 /** The data as a reader without the key has it. */
 export function withoutSeal(data: JsonObject): JsonObject {
-  // Looked at first, because nearly no event is sealed where nothing is.
-  if (!('personal' in data) || sealOf(data) === undefined) return data;
-  return { ...data, personal: BLANK_PERSONAL };
+  return sealOf(data) === undefined ? data : { ...data, personal: BLANK_PERSONAL };
 }

@@ -43,6 +43,8 @@ async function sealAll(
 ): Promise<readonly EventToAppend[]> {
   const first = events.map(({ data }) => ownerIn(data)).find((owner) => owner !== undefined);
   const sealed: EventToAppend[] = [];
+  // Asked for once per append, and kept no longer: a key may be shredded at any time.
+  const keys = new Map<UserId, Awaited<ReturnType<typeof userKey>>>();
   for (const event of events) {
     const { personal } = event.data;
     if (personal === undefined || isEmpty(personal) || sealOf(event.data) !== undefined) {
@@ -50,7 +52,8 @@ async function sealAll(
       continue;
     }
     const user = ownerIn(event.data) ?? first ?? (await ownerOf(store, stream));
-    const key = await userKey(vault, user);
+    const key = keys.get(user) ?? (await userKey(vault, user));
+    keys.set(user, key);
     const place = placeOf(stream, event.type, user);
     const box = seal(key, user, place, JSON.stringify(personal));
     sealed.push({ ...event, data: { ...event.data, personal: { sealed: box } } });
