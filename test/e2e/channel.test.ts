@@ -1,9 +1,10 @@
 // `tocsin channel` as an operator uses it: nothing secret on the command line, nothing secret printed.
 import { randomBytes } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { answering, receiver } from '../adapters/senders.support.ts';
 import { testCli } from '../support/cli.ts';
+import { raiseLine } from '../support/lines.ts';
 
 const USER = ['--user', '42'];
 const KEY = 'canaryabcdefghijkl';
@@ -75,5 +76,41 @@ describe('tocsin channel', () => {
     expect(code).toBe(2);
     expect(stdout).toContain('invalid_url');
     expect(stdout + stderr).not.toContain(KEY);
+  });
+});
+
+describe('tocsin forget', () => {
+  test('leaves nothing to read, and the verdicts as they were; what was never sealed it names', async () => {
+    await using cli = testCli();
+    const line = {
+      ...JSON.parse(raiseLine(42)),
+      payload: { title: 'canary of a title' },
+    } as object;
+    const file = cli.path('lines.ndjson');
+    writeFileSync(file, `${JSON.stringify(line)}\n`);
+    const env = {
+      TOCSIN_VAULT: cli.path('vault.db'),
+      TOCSIN_VAULT_KEY: randomBytes(32).toString('base64'),
+    };
+    await cli.call(['raise', '--file', file], { env });
+    expect(readFileSync(cli.path('var/store.db')).includes('canary of a title')).toBe(false);
+    const before = await cli.call(['audit', 'replay']);
+    expect(before.document).toMatchObject({ triggers: 1, published: 1, parked: 0 });
+    const forgotten = await cli.call(['forget', ...USER], { env });
+    expect(forgotten).toMatchObject({
+      code: 0,
+      document: { userId: '42', keyShredded: true, readable: 0, unreadable: 3 },
+    });
+    const { seconds: _, ...after } = (await cli.call(['audit', 'replay'])).document as {
+      seconds: number;
+    };
+    expect(before.document).toMatchObject(after);
+    writeFileSync(file, `${raiseLine(43)}\n`);
+    await cli.call(['raise', '--file', file]);
+    expect(await cli.call(['forget', '--user', '43'], { env })).toMatchObject({
+      code: 1,
+      document: { keyShredded: false, unreadable: 0 },
+    });
+    expect(await cli.call(['forget', '--user', ''], { env })).toMatchObject({ code: 2 });
   });
 });
