@@ -8,7 +8,6 @@ const RunSchema = z.object({
   store: z.string(),
   nats: z.string(),
   http: z.string(),
-  api: z.string().optional(),
   /** Absent: at once. */
   evaluation: z.literal('later').optional(),
   /** What stands in for Feishu. */

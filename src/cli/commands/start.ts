@@ -170,7 +170,6 @@ const start: Work<Options> = async (context, options) => {
     http: status.url,
     ...(config.evaluation === 'later' ? { evaluation: 'later' as const } : {}),
     receiver: examples.url,
-    api: api.url,
   });
   try {
     const all = { ...running, context: { ...context, config: settled } };
