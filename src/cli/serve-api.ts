@@ -1,5 +1,5 @@
 // The HTTP API of a kernel, as the command line serves it: tokens and policies from the log, deliveries
-// from the worker's list on this machine.
+// from the worker's list on this machine, channels where there is a vault.
 import { existsSync } from 'node:fs';
 import { assertLocal } from '../adapters/http/address.ts';
 import type { EventStore } from '../domain/ports/event-store.ts';
@@ -8,6 +8,7 @@ import { createDeliveries } from '../kernel/deliveries.ts';
 import type { Kernel } from '../kernel/open-kernel.ts';
 import { createTokens } from '../kernel/tokens.ts';
 import type { DeliveryIndexReader } from '../projections/indexes/delivery-index.ts';
+import { channelsOn, hasVault, openSender, openVault } from './compose-channels.ts';
 import { deliveriesFile } from './compose-delivery.ts';
 import type { Config } from './config.ts';
 
@@ -33,9 +34,20 @@ export async function serveApi(options: {
   const { openDeliveryIndexReader } = await import('../adapters/sqlite/delivery-index.ts');
   const file = deliveriesFile(config);
   let list: DeliveryIndexReader | undefined;
+  await using opened = new AsyncDisposableStack();
+  opened.defer(() => list?.[Symbol.dispose]());
+  const channels = hasVault(config)
+    ? channelsOn(
+        config,
+        store,
+        opened.use(await openVault(config)),
+        await openSender(config, logger),
+      )
+    : undefined;
   const app = createHttpApp({
     kernel,
     authenticate: bearerTokens(createTokens({ store, name: config.name })),
+    channels,
     deliveries: createDeliveries({
       store,
       // A worker may make it after we began.
@@ -43,12 +55,8 @@ export async function serveApi(options: {
     }),
     logger,
   });
-  const server = await serveHttp(app, config.api);
-  return {
-    url: server.url,
-    [Symbol.asyncDispose]: async () => {
-      await server.close();
-      list?.[Symbol.dispose]();
-    },
-  };
+  const { url, close } = await serveHttp(app, config.api);
+  opened.defer(close);
+  const held = opened.move();
+  return { url, [Symbol.asyncDispose]: () => held.disposeAsync() };
 }

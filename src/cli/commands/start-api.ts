@@ -7,6 +7,7 @@ import { serveHttp } from '../../adapters/http/serve.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { readControl } from '../../kernel/control.ts';
 import { openKernel } from '../../kernel/open-kernel.ts';
+import { openSealing } from '../compose-channels.ts';
 import { openStore } from '../compose.ts';
 import { serveApi } from '../serve-api.ts';
 import { EXIT } from '../terminal.ts';
@@ -26,8 +27,14 @@ export const startApi: Work<Options> = async ({ config, signal }, options) => {
     });
   }
   const logger = jsonLogger({ level: config.logLevel });
-  await using store = await openStore(config, 'tocsin start --mode api', logger);
-  await using kernel = await openKernel({ store, name: config.name });
+  await using opened = await openStore(config, 'tocsin start --mode api', logger);
+  await using sealing = await openSealing(config, opened);
+  const { store } = sealing;
+  await using kernel = await openKernel({
+    store,
+    name: config.name,
+    evaluation: config.evaluation,
+  });
   const allowRemote = options.allowRemote === true;
   await using api = await serveApi({ config, store, kernel, logger, allowRemote });
   const health = await serveHttp(

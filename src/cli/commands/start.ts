@@ -162,7 +162,7 @@ const start: Work<Options> = async (context, options) => {
   const { serveApi } = await import('../serve-api.ts');
   const allowRemote = options.allowRemote === true;
   const { logger } = story;
-  await using api = await serveApi({ config: settled, store, kernel, logger, allowRemote });
+  await using api = await serveApi({ config: examples.config, store, kernel, logger, allowRemote });
   writeRunFile({
     pid: process.pid,
     store: redactConnectionString(server.url),
