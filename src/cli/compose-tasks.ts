@@ -7,12 +7,14 @@ import type { Instant } from '../domain/core/instants.ts';
 import { comparePositions, type Position } from '../domain/core/positions.ts';
 import { BUILT_IN_DETECTORS } from '../domain/detectors/built-in.ts';
 import { DEFAULT_SLOT_TABLE } from '../domain/evaluation/slots.ts';
+import type { LaterEvaluator } from '../domain/ports/evaluator.ts';
 import type { EventStore } from '../domain/ports/event-store.ts';
 import type { Logger } from '../domain/ports/logger.ts';
+import type { TaskSource } from '../domain/ports/task-source.ts';
 import type { DueJobContext } from '../kernel/due-jobs.ts';
 import { taskEvaluator } from '../kernel/evaluation/task-evaluator.ts';
 import { importJobs } from '../kernel/import-jobs.ts';
-import { openKernel } from '../kernel/open-kernel.ts';
+import { openKernel, type KernelOptions } from '../kernel/open-kernel.ts';
 import { openWorker, type Worker } from '../kernel/open-worker.ts';
 import { EVALUATION_INDEX, evaluationProcess } from '../kernel/processes/evaluation.ts';
 import { EXPIRY_INDEX, expiryProcess } from '../kernel/processes/expiry.ts';
@@ -22,7 +24,7 @@ import { systemSurroundings } from '../kernel/processes/surroundings.ts';
 import { taskFollowerProcess } from '../kernel/processes/task-follower.ts';
 import { triggerPrefixes } from '../kernel/processes/trigger-streams.ts';
 import type { DueIndex, DueIndexes } from '../projections/indexes/due-index.ts';
-import type { Config } from './config.ts';
+import type { Config, TasksConfig } from './config.ts';
 
 export type TaskWorkerOptions = {
   readonly config: Config;
@@ -75,6 +77,36 @@ const NOTHING_DUE: Parts = {
   isDone: () => Promise.resolve(true),
 };
 
+/**
+ * Who is asked when somebody wants a preview or a dry run at once: the tasks, where a source is named.
+ *
+ * @throws TocsinError `usage` when there is no such file or folder
+ */
+export async function openEvaluator(
+  { tasks }: Config,
+  logger: Logger,
+): Promise<AsyncDisposable & { readonly options: Pick<KernelOptions, 'evaluateLater'> }> {
+  if (tasks.path === undefined) {
+    return { options: {}, [Symbol.asyncDispose]: () => Promise.resolve() };
+  }
+  const { openTaskFiles } = await import('../adapters/tasks/files.ts');
+  const reading = readingOf(tasks, tasks.path, logger);
+  const source = await openTaskFiles({ ...reading, watch: true });
+  return {
+    options: { evaluateLater: evaluatorOver(source, tasks) },
+    [Symbol.asyncDispose]: () => source[Symbol.asyncDispose](),
+  };
+}
+
+function readingOf(tasks: TasksConfig, path: string, logger: Logger) {
+  const { user, timeZone, leadMs: urgencyLeadMs } = tasks;
+  return { path, user, timeZone, urgencyLeadMs, now: Date.now, logger };
+}
+
+function evaluatorOver(source: TaskSource, { timeZone }: TasksConfig): LaterEvaluator {
+  return taskEvaluator({ source, slots: { ...DEFAULT_SLOT_TABLE, timeZone } }).evaluate;
+}
+
 /** What a source needs: jobs kept in step with it, looked at when they are due, and evaluated. */
 async function openParts(
   { config, store, logger, once = false }: TaskWorkerOptions,
@@ -84,13 +116,12 @@ async function openParts(
 ): Promise<Parts> {
   const { name, tasks } = config;
   const { openTaskFiles } = await import('../adapters/tasks/files.ts');
-  const { user, timeZone, leadMs: urgencyLeadMs } = tasks;
-  const reading = { path, user, timeZone, urgencyLeadMs, now: Date.now, logger };
+  const reading = readingOf(tasks, path, logger);
   const source = opened.use(await openTaskFiles({ ...reading, watch: !once }));
   const kernel = opened.use(await openKernel({ store, name, evaluation: 'later' }));
   const jobs = indexes.open(DUE_JOB_INDEX);
   const evaluations = indexes.open(EVALUATION_INDEX);
-  const { evaluate } = taskEvaluator({ source, slots: { ...DEFAULT_SLOT_TABLE, timeZone } });
+  const evaluate = evaluatorOver(source, tasks);
   const common = { ...systemSurroundings(), store, kernelName: name, logger };
   const detectors = BUILT_IN_DETECTORS;
   const follower = taskFollowerProcess({ ...common, source, detectors });

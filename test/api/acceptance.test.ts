@@ -1,5 +1,6 @@
 // The API alone, and then the worker alone, on one log.
 import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { createHttpApp } from '../../src/adapters/api/app.ts';
 import { bearerTokens } from '../../src/adapters/api/caller.ts';
 import { memoryDueIndexStore } from '../../src/adapters/memory-due-index/due-index.ts';
@@ -7,6 +8,7 @@ import { memoryReadModelStore } from '../../src/adapters/memory-read-model/read-
 import { categoryPrefix } from '../../src/domain/core/ids.ts';
 import { openProjector } from '../../src/kernel/open-projector.ts';
 import { EVALUATION_INDEX, evaluationProcess } from '../../src/kernel/processes/evaluation.ts';
+import { createDeliveries } from '../../src/kernel/deliveries.ts';
 import { createTokens } from '../../src/kernel/tokens.ts';
 import { deliveryWorld, STORES, type DeliveryWorld } from '../delivery/world.support.ts';
 import { offering, running } from '../support/later.ts';
@@ -15,20 +17,30 @@ import { eventsOf, QUICK } from '../support/world.ts';
 
 const ABOUT = { trigger_type: 'important_urgent_task', target_type: 'task_pool', target_id: 7 };
 
-/** Raises a trigger through the API; its answer. */
-async function posted({ store, kernel, time }: DeliveryWorld): Promise<unknown> {
+type Ask = (path: string, body?: object) => Promise<Response>;
+
+/** The API of that world for one user; no worker has made a list of deliveries. */
+async function apiOf({ store, kernel, time }: DeliveryWorld): Promise<Ask> {
   const tokens = createTokens({ store, clock: time });
-  const made = await tokens.create({ name: 'a test', scopes: ['trigger:raise'], userId: 1 });
+  const scopes = ['trigger:raise', 'trigger:read', 'delivery:read'] as const;
+  const made = await tokens.create({ name: 'a test', scopes: [...scopes], userId: 1 });
   if (made.outcome !== 'created') throw new Error(made.message);
-  const app = createHttpApp({ kernel, authenticate: bearerTokens(tokens) });
-  const response = await app.fetch(
-    new Request('http://localhost/api/v1/active-schedule/trigger', {
-      method: 'POST',
-      headers: { authorization: `Bearer ${made.token}`, 'content-type': 'application/json' },
-      body: JSON.stringify(ABOUT),
-    }),
-  );
-  return response.json();
+  const deliveries = createDeliveries({ store, index: () => undefined });
+  const app = createHttpApp({ kernel, authenticate: bearerTokens(tokens), deliveries });
+  const headers = { authorization: `Bearer ${made.token}`, 'content-type': 'application/json' };
+  return async (path, body) =>
+    app.fetch(
+      new Request(`http://localhost/api/v1${path}`, {
+        headers,
+        ...(body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }),
+      }),
+    );
+}
+
+/** Raises a trigger through the API; its answer. */
+async function posted(world: DeliveryWorld): Promise<unknown> {
+  const ask = await apiOf(world);
+  return (await ask('/active-schedule/trigger', ABOUT)).json();
 }
 
 async function typesIn({ store }: DeliveryWorld, category: 'trigger' | 'notification') {
@@ -75,5 +87,22 @@ describe.each(STORES)('on the %s store', (kind) => {
     expect(world.calls).toEqual([]);
     const row = await until('it is in the list', () => worker.list.list({ limit: 1 })[0]);
     expect(row).toMatchObject({ userId: '1', status: 'skipped', reason: 'no_channel' });
+  });
+
+  test('acceptance 53: without anything in the background no work is done, and the API says so', async () => {
+    await using world = await deliveryWorld({ store: kind, kernel: { evaluation: 'later' } });
+    const ask = await apiOf(world);
+    const Raised = z.object({ trigger_id: z.string() });
+    const raised = Raised.parse(await (await ask('/active-schedule/trigger', ABOUT)).json());
+    world.time.advance(6_000);
+    const trigger = await ask(`/active-schedule/trigger/${raised.trigger_id}`);
+    expect(await trigger.json()).toMatchObject({ status: 'pending' });
+    const dryRun = await ask('/active-schedule/dry-run', ABOUT);
+    const deliveries = await ask('/notification/deliveries');
+    for (const answer of [dryRun, deliveries]) {
+      expect(answer.status).toBe(503);
+      expect(await answer.json()).toMatchObject({ detail: expect.stringMatching(/\w/) as string });
+    }
+    expect(await typesIn(world, 'trigger')).toEqual(['TriggerRaised']);
   });
 });

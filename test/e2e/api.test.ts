@@ -1,9 +1,11 @@
 // `tocsin token` and `tocsin start --mode api` as an operator meets them, on one front.
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { testCli } from '../support/cli.ts';
 import { until } from '../support/until.ts';
 
+const example = fileURLToPath(new URL('../../examples/tasks.ics', import.meta.url));
 const slowMs = 120_000;
 const Made = z.object({ token: z.string(), id: z.string() });
 
@@ -26,11 +28,13 @@ test(
     expect(listed.document).toMatchObject({ tokens: [{ id, user: '42', status: 'valid' }] });
     expect(listed.stdout).not.toContain(token);
 
-    const api = cli.start(['start', '--mode', 'api', '--log-level', 'debug'], { env });
+    const tasks = ['--tasks', example, '--tasks-user', '42'];
+    const mode = ['start', '--mode', 'api', '--log-level', 'debug', ...tasks];
+    const api = cli.start(mode, { env });
     const [, base = '', http = ''] = await api.says(/"api":"([^"]+)","http":"([^"]+)"/, slowMs);
     expect((await fetch(`${http}/health/ready`)).status).toBe(200);
-    const ask = () =>
-      fetch(`${base}/api/v1/active-schedule/trigger`, {
+    const ask = (what = 'trigger') =>
+      fetch(`${base}/api/v1/active-schedule/${what}`, {
         method: 'POST',
         headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
         body: JSON.stringify({
@@ -41,6 +45,8 @@ test(
       });
     expect((await ask()).status).toBe(201);
     expect((await ask()).status).toBe(200);
+    // It asks the tasks, and writes nothing.
+    expect((await ask('dry-run')).status).toBe(200);
     const deliveries = await fetch(`${base}/api/v1/notification/deliveries`, {
       headers: { authorization: `Bearer ${token}` },
     });

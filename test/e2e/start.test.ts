@@ -15,7 +15,6 @@ const RunSchema = z.strictObject({
   nats: z.string(),
   http: z.string(),
   receiver: z.string(),
-  api: z.string(),
 });
 
 /** A live start, once it takes lines. */

@@ -13,7 +13,7 @@ import { openProjector } from '../../kernel/open-projector.ts';
 import type { Projector } from '../../projections/runner/projector.ts';
 import { openSealing } from '../compose-channels.ts';
 import { openDelivery } from '../compose-delivery.ts';
-import { headOf, openTaskWorker, type TaskWorkerOptions } from '../compose-tasks.ts';
+import { headOf, openEvaluator, openTaskWorker, type TaskWorkerOptions } from '../compose-tasks.ts';
 import { isEventStoreDb, openOutput, openStore } from '../compose.ts';
 import type { Config } from '../config.ts';
 import { narrator, type Narrator } from '../narrator.ts';
@@ -123,14 +123,16 @@ const start: Work<Options> = async (context, options) => {
   await using opened = await openStore(settled, 'tocsin start');
   await using sealing = await openSealing(config, opened);
   const { store } = sealing;
+  // With --once and --json the summary is the one document on stdout.
+  const story = narrator(options.once === true && terminal.json ? silent(terminal) : terminal);
+  await using evaluator = await openEvaluator(config, story.logger);
   await using kernel = await openKernel({
     store,
     name: config.name,
     evaluation: config.evaluation,
+    ...evaluator.options,
   });
   using state = sqliteReadModel({ file: config.state, owner: 'tocsin start' });
-  // With --once and --json the summary is the one document on stdout.
-  const story = narrator(options.once === true && terminal.json ? silent(terminal) : terminal);
   const projector = await openProjector({
     store,
     state,
