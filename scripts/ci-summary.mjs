@@ -1,4 +1,4 @@
-// `ci-summary.mjs REPORT FAILED_CHECKS`: prints `N passed, N failed` from vitest's JSON report and the
+// `ci-summary.mjs FAILED_CHECKS REPORT...`: prints `N passed, N failed` from vitest's JSON reports and the
 // failed steps of `npm run check`. A skipped test is a failed one, because CI installs all that a test
 // can need; except where its name says which of the variables below it needs, and CI has not got that.
 // No report, or one without tests, is a failure too: a run that tested nothing must not look like one
@@ -60,9 +60,11 @@ function summariseFile(file) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const [report = '', failedChecks = ''] = process.argv.slice(2);
-  const { passed, failures } = summariseFile(report);
+  const [failedChecks = '', ...reports] = process.argv.slice(2);
+  const summaries = reports.map(summariseFile);
+  const failures = summaries.flatMap((summary) => summary.failures);
   for (const failure of failures) console.log(failure);
+  const passed = summaries.reduce((sum, summary) => sum + summary.passed, 0);
   const failed = failures.length + Number(failedChecks);
   console.log(`${String(passed)} passed, ${String(failed)} failed`);
   process.exitCode = failed === 0 ? 0 : 1;

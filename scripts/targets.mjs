@@ -9,6 +9,9 @@
 
 const cli = 'src/cli/main.ts';
 
+const vitest = 'node_modules/vitest/vitest.mjs';
+const proofs = 'test/faults';
+
 const prettier = tool(['node_modules/prettier/bin/prettier.cjs', '--write', '--log-level=warn']);
 
 /** @type {Readonly<Record<string, Target>>} */
@@ -23,7 +26,9 @@ export const targets = {
     needsNatsServer: ([command, ...args], env) => command === 'start' && startsItsOwn(args, env),
     inRoot: false,
   },
-  test: tool(['node_modules/vitest/vitest.mjs', 'run'], { natsServer: true }),
+  // Minutes of kills, freezes and outages are a command of their own, so that the rest stays quick.
+  test: tool([vitest, 'run', '--exclude', `${proofs}/**`], { natsServer: true }),
+  proofs: tool([vitest, 'run', `${proofs}/`], { natsServer: true }),
   bench: tool(['bench/run.ts'], { natsServer: true }),
   mutations: tool(['scripts/mutations.mjs'], { natsServer: true }),
   torture: tool(['test/harness/run-torture.ts'], { natsServer: true }),

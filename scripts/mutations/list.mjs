@@ -25,7 +25,7 @@ export const mutations = [
     find: 'const pending: Pending = { page, position, sent: undefined };',
     replace:
       'const pending: Pending = { page, position, sent: [] };\n    queueMicrotask(() => { this.#commitDelivered(); });',
-    tests: ['test/projections/crash.test.ts', 'test/faults/failpoints.test.ts'],
+    tests: ['test/projections/crash.test.ts', 'test/harness/failpoints.test.ts'],
   },
   {
     rule: 'the commit order: only a prefix is committed',

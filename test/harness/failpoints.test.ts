@@ -19,7 +19,7 @@ import {
   wrapped,
   type Failpoints,
   type Witness,
-} from '../harness/failpoints.ts';
+} from './failpoints.ts';
 import { oracle } from '../oracle/oracle.mjs';
 import { decidedList, storedList } from '../support/decided.ts';
 import { inSmallPages, QUICK, START } from '../support/world.ts';

@@ -1,7 +1,7 @@
 // Half a minute of everything at once, on real processes: kills, freezes, second starts, torn connections,
 // failing writes, a disk that goes back in time. `npm run torture` does it for as long as you like.
 import { expect, test } from 'vitest';
-import { isClean, summaryOf, torture } from '../harness/torture.ts';
+import { isClean, summaryOf, torture } from './torture.ts';
 
 const SECONDS = 30;
 const timeoutMs = 600_000;
