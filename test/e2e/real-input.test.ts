@@ -2,100 +2,14 @@
 // must come out, in every count and in JetStream.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { test } from 'vitest';
 import { z } from 'zod';
-import { testCli, type Cli } from '../support/cli.ts';
-import { rawStream } from '../support/jetstream.ts';
-import { testNatsServer } from '../support/nats-server.ts';
-
-type Expected = {
-  readonly read: number;
-  readonly raised: number;
-  readonly duplicates: number;
-  /** Lines whose idempotency key stands for another request. */
-  readonly conflicts: number;
-  readonly published: number;
-  readonly suppressed: number;
-  /** Messages by contract. */
-  readonly messages: Readonly<Record<string, number>>;
-  readonly digest: string;
-};
-
-/** Where the commands find the store: in their folder, or behind a server that speaks EventStoreDB's protocol. */
-const STORES = ['the embedded store', 'the front'] as const;
-
-/** How the commands run: each in a process of its own, or, where another test does that, in this one. */
-type Way = 'json' | 'call';
-
-/** The three commands twice; the second time nothing may happen. */
-async function throughTheCommands(
-  through: (typeof STORES)[number],
-  file: string,
-  expected: Expected,
-  way: Way,
-): Promise<void> {
-  await using folder = testCli();
-  const env = through === 'the front' ? { TOCSIN_STORE: await front(folder) } : {};
-  const cli = { json: (args: readonly string[]) => folder[way](args, { env }) };
-  await using nats = await testNatsServer();
-  await using stream = await rawStream(nats.url);
-  const { read, raised, duplicates, conflicts, published, suppressed } = expected;
-
-  const first = await cli.json(['raise', '--file', file]);
-  expect(first.document).toMatchObject({ read, raised, duplicates, rejected: conflicts });
-  expect(first.code).toBe(conflicts === 0 ? 0 : 1);
-  const project = ['project', '--once', '--nats', nats.url];
-  const projected = await cli.json(project);
-  expect(projected).toMatchObject({
-    code: 0,
-    stderr: '',
-    document: { triggered: raised, published, suppressed, parked: 0 },
-  });
-  expect(await stream.counts()).toEqual(expected.messages);
-  const messages = await stream.all();
-  expect(messages.map(({ ordinal }) => Number(ordinal))).toEqual(
-    Array.from({ length: raised + published }, (_, i) => i + 1),
-  );
-  expect(new Set(messages.map(({ id }) => id)).size).toBe(messages.length);
-  const audit = await cli.json(['audit', 'replay']);
-  expect(audit).toMatchObject({
-    code: 0,
-    document: { triggers: raised, published, suppressed, dedupeKeysSha256: expected.digest },
-  });
-
-  const verified = await cli.json(['audit', 'verify', '--nats', nats.url]);
-  expect(verified).toMatchObject({
-    code: 0,
-    document: {
-      published,
-      suppressed,
-      mismatches: [],
-      messages: { compared: messages.length, notVerifiable: 0, foreign: 0, late: 0 },
-    },
-  });
-
-  const again = await cli.json(['raise', '--file', file]);
-  expect(again.document).toMatchObject({
-    read,
-    raised: 0,
-    duplicates: read - conflicts,
-    rejected: conflicts,
-  });
-  expect((await cli.json(project)).document).toMatchObject({
-    events: 0,
-    triggered: 0,
-    published: 0,
-    suppressed: 0,
-    outputSequence: String(raised + published),
-  });
-  expect((await stream.last())?.sequence).toBe(raised + published);
-}
-
-async function front(cli: Cli): Promise<string> {
-  const server = cli.start(['store', '--listen', '127.0.0.1:0']);
-  const [, url = ''] = await server.says(/ at (esdb:\S+);/);
-  return url;
-}
+import {
+  recordedData,
+  recordedThroughTheCommands,
+  STORES,
+  throughTheCommands,
+} from '../support/through-commands.ts';
 
 const SmallSchema = z.object({
   read: z.int(),
@@ -130,33 +44,9 @@ test.each(STORES)(
   },
 );
 
-const RealSchema = z.object({
-  read: z.int(),
-  raised: z.int(),
-  trigger_duplicates: z.int(),
-  published: z.int(),
-  suppressed: z.int(),
-  dedupe_keys_sha256: z.string(),
-});
-
-const data = process.env['TOCSIN_TEST_DATA'];
-
-test.skipIf(data === undefined)(
+test.skipIf(recordedData === undefined)(
   'thirteen years of a real project give exactly the counts and the digest [needs TOCSIN_TEST_DATA]',
   async () => {
-    const folder = data ?? '';
-    const text = readFileSync(join(folder, 'commit-triggers.expected.json'), 'utf8');
-    const real = RealSchema.parse(JSON.parse(text));
-    const answer = {
-      ...real,
-      duplicates: real.trigger_duplicates,
-      conflicts: 0,
-      messages: {
-        'active_schedule.triggered': real.raised,
-        'notification.feishu.requested': real.published,
-      },
-      digest: real.dedupe_keys_sha256,
-    };
-    await throughTheCommands(STORES[0], join(folder, 'commit-triggers.ndjson'), answer, 'json');
+    await recordedThroughTheCommands('the embedded store');
   },
 );
