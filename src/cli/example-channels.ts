@@ -6,9 +6,11 @@ import type { Config } from './config.ts';
 import type { Narrator } from './narrator.ts';
 import { serveStandIn } from './stand-in.ts';
 
-/** The examples' users, each with another answer: at once, at the second attempt, and never. */
+/** The examples' users: told at once, at the second attempt, and never. */
 const EXAMPLES: readonly (readonly [userId: string, path: string])[] = [
   ['1001', '/flow/api/trigger-webhook/always-well'],
+  ['ana', '/flow/api/trigger-webhook/always-well'],
+  ['ben', '/flow/api/trigger-webhook/always-well'],
   ['1002', '/open-apis/bot/v2/hook/first-fails'],
   ['mia@example.org', '/open-apis/bot/v2/hook/bot-removed'],
 ];
