@@ -1,6 +1,7 @@
 // Channels through the kernel: what is stored where, what is shredded, and what a test message does.
 import { describe, expect, it } from 'vitest';
 import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
+import { TocsinError } from '../../src/domain/core/errors.ts';
 import type { SendOutcome } from '../../src/domain/ports/sender.ts';
 import { openKernel } from '../../src/kernel/open-kernel.ts';
 import { memoryVault } from '../support/vault.ts';
@@ -18,16 +19,19 @@ async function world() {
   const time = virtualTime();
   const sent: unknown[] = [];
   const answers: SendOutcome[] = [];
+  const throwing: Error[] = [];
   const kernel = await openKernel({
     store,
     vault,
     clock: time,
     send: (notice, target) => {
       sent.push([notice, target]);
+      const thrown = throwing.shift();
+      if (thrown !== undefined) return Promise.reject(thrown);
       return Promise.resolve(answers.shift() ?? { outcome: 'accepted', code: '0' });
     },
   });
-  return { store, vault, time, sent, answers, channels: kernel.channels };
+  return { store, vault, time, sent, answers, throwing, channels: kernel.channels };
 }
 
 describe('configuring a channel', () => {
@@ -89,6 +93,44 @@ describe('configuring a channel', () => {
   });
 });
 
+describe('a crash between the vault and the log', () => {
+  const cutOff = async () => {
+    const there = await world();
+    const { store, channels, vault } = there;
+    await channels.put({ userId: '42', channel: 'webhook', url: 'https://a.example/x' });
+    const append = store.append.bind(store);
+    const dead = new TocsinError('unavailable', 'store_away', 'gone', { hint: 'Try again.' });
+    store.append = () => Promise.reject(dead);
+    await expect(channels.put({ ...KEY, url: URL_A })).rejects.toBe(dead);
+    store.append = append;
+    expect([...vault.secrets.values()].join()).toContain(CANARY);
+    return there;
+  };
+
+  it('leaves a secret that the next put shreds, and none that is in use', async () => {
+    const { channels, vault, time } = await cutOff();
+    time.advance(3_600_000);
+    await channels.put({ ...KEY, url: URL_B });
+    expect([...vault.secrets.values()].join()).not.toContain(CANARY);
+    expect(vault.secrets.size).toBe(2);
+    expect((await channels.lookup('42', 'feishu')).kind).toBe('open');
+    expect((await channels.lookup('42', 'webhook')).kind).toBe('open');
+  });
+
+  it('leaves a secret that removing shreds too, also where there is no channel', async () => {
+    const { channels, vault, time } = await cutOff();
+    time.advance(3_600_000);
+    await channels.remove(KEY);
+    expect([...vault.secrets.values()].join()).not.toContain(CANARY);
+  });
+
+  it('is not mistaken for a put that is under way', async () => {
+    const { channels, vault } = await cutOff();
+    await channels.remove(KEY);
+    expect([...vault.secrets.values()].join()).toContain(CANARY);
+  });
+});
+
 describe('removing a channel', () => {
   it('shreds its secrets, and does nothing the second time', async () => {
     const { channels, vault } = await world();
@@ -139,6 +181,27 @@ describe('a test message', () => {
     expect(await channels.test(KEY)).toMatchObject({ code: 'too_many_tests' });
     time.advance(3_600_000);
     expect(await channels.test(KEY)).toMatchObject({ outcome: 'tested' });
+  });
+
+  it('W19: keeps nothing of the secrets that a sender repeats, or throws', async () => {
+    const { channels, answers, store, throwing } = await world();
+    const bot = `https://open.feishu.cn/open-apis/bot/v2/hook/${CANARY}`;
+    const told = (detail: string): SendOutcome => ({ outcome: 'transient', code: 'x', detail });
+    await channels.put({ ...KEY, url: URL_A, bearerToken: 'token-token' });
+    answers.push(told(`at ${URL_A}: no key ${CANARY}, no token-token`));
+    const flow = await channels.test(KEY);
+    await channels.put({ ...KEY, url: bot, secret: 'signing-secret' });
+    answers.push(told('wrong: signing-secret'));
+    const signed = await channels.test(KEY);
+    throwing.push(new Error(`cannot reach ${URL_A}`));
+    const thrown = await channels.test(KEY);
+    expect([flow, signed, thrown]).toMatchObject([
+      { detail: 'at ***: no key ***, no ***' },
+      { detail: 'wrong: ***' },
+      { code: 'sender_failed', answer: 'unknown' },
+    ]);
+    const all = [flow, signed, thrown, await channels.get(KEY), await eventsOf(store)];
+    expect(JSON.stringify(all, bigintText)).not.toMatch(/canaryabcd|token-token|signing-secret/);
   });
 
   it('is refused where there is no channel, and where it is off', async () => {

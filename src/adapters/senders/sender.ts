@@ -1,6 +1,7 @@
 // The sender: one attempt at one channel of any kind, from its address to what became of it. Nothing
 // that it returns or logs holds a secret.
 import { readAddress, STRICT_RULES, type AddressRules } from '../../domain/channel/address.ts';
+import { withoutSecretsOf } from '../../domain/channel/without-secrets.ts';
 import type { Instant } from '../../domain/core/instants.ts';
 import { MAX_DETAIL } from '../../domain/notification/events.ts';
 import { silentLogger, type Logger } from '../../domain/ports/logger.ts';
@@ -86,7 +87,8 @@ function outcomeOf(
     if (posted.status < 200 || posted.status >= 300) return outcomeOfStatus(posted, now);
     return { outcome: 'accepted', code: `http_${posted.status}` };
   }
-  const say = (text: string): string => withoutSecrets(text, target).slice(0, MAX_DETAIL);
+  const say = (text: string): string =>
+    redactText(withoutSecretsOf(text, target)).slice(0, MAX_DETAIL);
   return outcomeOfFeishu(posted, { attempt: notice.attempt, now, say });
 }
 
@@ -112,16 +114,6 @@ const UNRESOLVED: Readonly<Record<Unresolved, SendOutcome>> = {
 
 function unresolved(why: Unresolved): SendOutcome {
   return UNRESOLVED[why];
-}
-
-/** What a provider said, without what it may have repeated of the request. */
-export function withoutSecrets(text: string, { url, bearerToken, secret }: ChannelTarget): string {
-  const key = new URL(url).pathname.split('/').at(-1);
-  const clean = [url, key, bearerToken, secret].reduce<string>(
-    (rest, word) => (word === undefined || word === '' ? rest : rest.replaceAll(word, '***')),
-    text,
-  );
-  return redactText(clean);
 }
 
 /** A resolver that does not answer is one that failed. */

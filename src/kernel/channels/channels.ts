@@ -11,6 +11,7 @@ import {
 } from '../../domain/channel/commands.ts';
 import { mayTest } from '../../domain/channel/decide.ts';
 import { channelStream } from '../../domain/channel/stream.ts';
+import type { UserId } from '../../domain/core/identity.ts';
 import type { SecretVault } from '../../domain/ports/secret-vault.ts';
 import type { ChannelLookup, Sender } from '../../domain/ports/sender.ts';
 import { CHANNELS } from '../../domain/trigger/events.ts';
@@ -24,7 +25,13 @@ import type {
   TestChannelResult,
 } from './results.ts';
 import { lookupOf } from './lookup.ts';
-import { getSecrets, putSecrets, shredSecrets, type ChannelSecrets } from './secrets.ts';
+import {
+  getSecrets,
+  putSecrets,
+  shredOrphans,
+  shredSecrets,
+  type ChannelSecrets,
+} from './secrets.ts';
 import { sendTest } from './send-test.ts';
 import { channelAggregate, tellChannel, type ChannelContext } from './tell.ts';
 import { channelView, type ChannelView } from './view.ts';
@@ -110,8 +117,10 @@ export function createChannels(options: ChannelsOptions): Channels {
       if (!parsed.ok) return { outcome: 'rejected', ...parsed.error };
       const { current } = await stateOf(parsed.value);
       const result = await change(parsed.value, { kind: 'remove' }, call);
+      const { userId } = parsed.value;
       // The event first: a crash in between leaves a secret that nothing leads to any more.
-      if (current !== undefined) await shredSecrets(vault, parsed.value.userId, current.ref);
+      if (current !== undefined) await shredSecrets(vault, userId, current.ref);
+      await tidy(options, userId);
       return result;
     },
     async test(key, { actor, signal = new AbortController().signal } = {}) {
@@ -155,7 +164,7 @@ async function put(
   const ref = options.newId();
   const { url, bearerToken, secret } = secrets;
   // The vault first: an event must never name what is not there.
-  await putSecrets(vault, userId, ref, secrets);
+  await putSecrets(vault, userId, ref, secrets, options.now());
   const facts = {
     kind: address.kind,
     mask: maskAddress(address),
@@ -172,6 +181,7 @@ async function put(
   }
   // What the state was before this event, and not before this call: another one may have come between.
   for (const { ref: old } of told.value.replaced) await shredSecrets(vault, userId, old);
+  await tidy(options, userId);
   const isGenerated =
     secret !== undefined && secret !== settings.secret && secret !== known?.secret;
   return {
@@ -179,6 +189,16 @@ async function put(
     channel: channelView(settings, await loadChannel(options, settings)),
     generatedSecret: isGenerated ? secret : undefined,
   };
+}
+
+/** Shreds what an earlier call left behind when it was cut off between vault and log. */
+async function tidy(options: ChannelsOptions, userId: UserId): Promise<void> {
+  await shredOrphans(options.vault, userId, options.now(), async () => {
+    const states = await Promise.all(
+      CHANNELS.map((channel) => loadChannel(options, { userId, channel })),
+    );
+    return new Set(states.flatMap(({ current }) => (current === undefined ? [] : [current.ref])));
+  });
 }
 
 function loadChannel({ store, kernel }: ChannelsOptions, { userId, channel }: ChannelKey) {

@@ -5,6 +5,7 @@ import { actionUrl, DEFAULT_FRONTEND_URL } from '../../domain/notification/messa
 import type { OutgoingNotice, Sender, SendOutcome } from '../../domain/ports/sender.ts';
 import type { Texts } from '../../domain/texts.ts';
 import type { ExecuteContext } from '../execute.ts';
+import { askSender } from './ask.ts';
 import { targetOf } from './lookup.ts';
 import type { ChannelSecrets } from './secrets.ts';
 
@@ -33,7 +34,8 @@ export async function sendTest(
     const code = send === undefined ? 'no_sender' : 'no_channel';
     return { succeeded: false, answer: 'skipped', code, detail: undefined };
   }
-  const outcome = await send(noticeOf(context, channel), targetOf(channel, secrets), signal);
+  const target = targetOf(channel, secrets);
+  const outcome = await askSender(send, noticeOf(context, channel), target, signal);
   const succeeded = outcome.outcome === 'accepted';
   const detail = outcome.outcome === 'accepted' ? undefined : detailOf(outcome.detail);
   const code = codeOf(outcome.code ?? 'accepted');

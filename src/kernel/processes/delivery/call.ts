@@ -6,6 +6,7 @@ import type {
   Sender,
   SendOutcome,
 } from '../../../domain/ports/sender.ts';
+import { askSender } from '../../channels/ask.ts';
 import type { Surroundings } from '../due-options.ts';
 
 /** A call is over this long before its lease, so that its outcome is in the record in time. */
@@ -41,7 +42,7 @@ export async function call(options: CallOptions): Promise<Called> {
   }
   const cut = new AbortController();
   const done = new AbortController();
-  const sending = attempt(send, notice, target, cut.signal).finally(() => {
+  const sending = askSender(send, notice, target, cut.signal).finally(() => {
     done.abort();
   });
   await options.pause(timeMs, AbortSignal.any([done.signal, signal]));
@@ -54,21 +55,6 @@ export async function call(options: CallOptions): Promise<Called> {
   const code = signal.aborted ? 'worker_stopped' : 'provider_timeout';
   const detail = 'the call was cut off before an answer came';
   return { outcome: { outcome: 'unknown', code, detail }, late: sending };
-}
-
-async function attempt(
-  send: Sender,
-  notice: OutgoingNotice,
-  target: ChannelTarget,
-  signal: AbortSignal,
-): Promise<SendOutcome> {
-  try {
-    return await send(notice, target, signal);
-  } catch (error) {
-    // A sender that throws has not said what it did. Its words may hold secrets, so they stay here.
-    const name = error instanceof Error ? error.name : 'no error';
-    return { outcome: 'unknown', code: 'sender_failed', detail: `the sender threw: ${name}` };
-  }
 }
 
 // A function, because the compiler believes that a flag it has read once stays as it was.
