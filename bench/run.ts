@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { benchAudit } from './cases/audit.ts';
 import { benchDelay } from './cases/delay.ts';
 import { benchFrontProject, benchFrontRaise } from './cases/front.ts';
+import { benchDelivery } from './cases/delivery.ts';
 import { benchDue } from './cases/due.ts';
 import { benchMemory } from './cases/memory.ts';
 import { benchProject } from './cases/project.ts';
@@ -31,6 +32,7 @@ const CASES = new Map<string, (surroundings: Surroundings) => Promise<Report>>([
   ['audit', benchAudit],
   ['delay', benchDelay],
   ['due', benchDue],
+  ['delivery', benchDelivery],
   ['memory', benchMemory],
   ['front-raise', benchFrontRaise],
   ['front-project', benchFrontProject],

@@ -11,10 +11,10 @@ const MB = 1024 * 1024;
 /** What a command took. */
 export type Run = { readonly peakMb: number; readonly seconds: number };
 
-/** Runs `tocsin` with these arguments to its end. */
-export async function watched(args: readonly string[]): Promise<Run> {
+/** Runs `tocsin`, or another script, with these arguments to its end. */
+export async function watched(args: readonly string[], script = MAIN): Promise<Run> {
   const begun = performance.now();
-  const child = spawn(process.execPath, [MAIN, ...args], {
+  const child = spawn(process.execPath, [script, ...args], {
     stdio: ['ignore', 'ignore', 'pipe'],
     env: { PATH: process.env['PATH'], NODE_OPTIONS: process.env['NODE_OPTIONS'] },
   });
@@ -37,7 +37,7 @@ export async function watched(args: readonly string[]): Promise<Run> {
   }).finally(() => {
     clearInterval(timer);
   });
-  if (code !== 0) throw new Error(`tocsin ${args.join(' ')} ended with ${code}: ${errors}`);
+  if (code !== 0) throw new Error(`${script} ${args.join(' ')} ended with ${code}: ${errors}`);
   return { peakMb: peakBytes / MB, seconds: (performance.now() - begun) / 1000 };
 }
 

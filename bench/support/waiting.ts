@@ -1,0 +1,58 @@
+// Deliveries that wait, written as the raises and a worker before would have.
+import { embeddedStore } from '../../src/adapters/eventstore/embedded/store.ts';
+import { DEFAULT_KERNEL_NAME, parseOccurrenceId } from '../../src/domain/core/ids.ts';
+import { notificationStream } from '../../src/domain/notification/stream.ts';
+import type { EventStore } from '../../src/domain/ports/event-store.ts';
+import { openKernel, type Kernel } from '../../src/kernel/open-kernel.ts';
+import { accept } from '../../src/kernel/processes/delivery/intake.ts';
+import { recordContext } from '../../src/kernel/processes/delivery/processes.ts';
+import { tell } from '../../src/kernel/processes/delivery/record.ts';
+import { readRequest } from '../../src/kernel/processes/delivery/source.ts';
+import { inputOf } from './delivery.ts';
+
+const AT_ONCE = 256;
+/** A raise is three events; the last one asks for a notification. */
+const REQUEST_REVISION = 2n;
+
+export type Wanted = {
+  readonly first: number;
+  readonly count: number;
+  /** Absent: due at once. */
+  readonly until?: number;
+};
+
+/** Makes one for each of `count` users from `first` on. */
+export async function makeWaiting(file: string, wanted: Wanted): Promise<void> {
+  const { first, count, until } = wanted;
+  await using store = await embeddedStore({ file, holder: 'npm run bench' });
+  await using kernel = await openKernel({ store });
+  let next = first;
+  const lane = async (): Promise<void> => {
+    while (next < first + count) {
+      next += 1;
+      await makeOne(store, kernel, next - 1, until);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, lane));
+}
+
+async function makeOne(
+  store: EventStore,
+  kernel: Kernel,
+  user: number,
+  until: number | undefined,
+): Promise<void> {
+  const result = await kernel.raise(inputOf(user));
+  if (result.outcome !== 'raised') throw new Error(`a request was answered: ${result.outcome}`);
+  const stream = parseOccurrenceId(DEFAULT_KERNEL_NAME, result.triggerId)?.stream ?? '';
+  const place = { stream, revision: REQUEST_REVISION };
+  const found = await readRequest(store, DEFAULT_KERNEL_NAME, place);
+  if (!found.ok) throw new Error(`a request is not where it was written: ${found.error}`);
+  const records = recordContext({ store });
+  await accept({ ...records, kernel: DEFAULT_KERNEL_NAME }, found.value);
+  if (until === undefined) return;
+  const { notificationId } = found.value;
+  const record = notificationStream(DEFAULT_KERNEL_NAME, String(user), notificationId);
+  const told = await tell(records, record, { kind: 'defer', until, reason: 'rate_limited' });
+  if (!told.ok) throw new Error(`a delivery cannot wait: ${told.error.code}`);
+}
