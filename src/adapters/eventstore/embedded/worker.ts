@@ -24,7 +24,7 @@ const GROUP_BYTES = 8 * 1024 * 1024;
 
 /** Pages of index are written again and again: a longer WAL writes them to the file less often. */
 const CHECKPOINT_PAGES = 4_000;
-const CACHE_KIB = 64 * 1024;
+const CACHE_KIB = 24 * 1024;
 
 function main(port: MessagePort, settings: WriterSettings): void {
   const say = (message: FromWriter): void => {
