@@ -3,8 +3,12 @@
 //
 // Each method of a port is an `effect`, or a `look` that changes nothing, or makes another port. A method
 // that nobody has classified does not compile, and throws: a new effect cannot slip past. A port joins
-// with a table like those below; the HTTP sender and the ack of a message are to be the next.
+// with a table like those below.
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
+import type { NoticeInbox } from '../../src/domain/ports/notice-inbox.ts';
+import type { Sender } from '../../src/domain/ports/sender.ts';
+import type { DueIndex, DueIndexes } from '../../src/projections/indexes/due-index.ts';
 import type { Output, OutputSession, ReadModel } from '../../src/projections/ports.ts';
 import { label } from './effect-labels.ts';
 
@@ -123,6 +127,16 @@ const READ_MODEL: Kinds<ReadModel> = {
   [Symbol.dispose]: 'look',
 };
 
+const DUE_INDEX: Kinds<DueIndex> = {
+  commit: 'effect',
+  position: 'look',
+  lastEvent: 'look',
+  due: 'look',
+  next: 'look',
+  count: 'look',
+  [Symbol.dispose]: 'look',
+};
+
 /** Goes around each effect; see {@link Failpoints.around}, and the witness. */
 export type Around = (effect: string, call: () => unknown) => unknown;
 
@@ -131,7 +145,41 @@ export const wrapped = {
   store: (store: EventStore, around: Around) => wrap(store, EVENT_STORE, around),
   output: (output: Output, around: Around) => wrap(output, OUTPUT, around),
   state: (state: ReadModel, around: Around) => wrap(state, READ_MODEL, around),
+  indexes: (indexes: DueIndexes, around: Around): DueIndexes => ({
+    open: (name) => wrap(indexes.open(name), DUE_INDEX, around),
+    [Symbol.dispose]: () => {
+      indexes[Symbol.dispose]();
+    },
+  }),
+  send:
+    (send: Sender, around: Around): Sender =>
+    (...args) =>
+      // What goes in comes out.
+      around('call', () => send(...args)) as ReturnType<Sender>,
+  inbox: (inbox: NoticeInbox, around: Around): NoticeInbox => ({
+    run: ({ handle, ...rest }) =>
+      inbox.run({
+        ...rest,
+        handle: async (message) => {
+          const settlement = await handle(message);
+          return new Promise((resolve, reject) => {
+            const settle = async (): Promise<void> => {
+              resolve(settlement);
+              await sleep(SETTLED_MS);
+            };
+            try {
+              around('settle', settle);
+            } catch (error) {
+              if (error instanceof Error) reject(error);
+            }
+          });
+        },
+      }),
+  }),
 } as const;
+
+/** An inbox has no answer to what becomes of a message: by then it has told the broker. */
+const SETTLED_MS = 5;
 
 function wrap<T extends object>(port: T, kinds: Kinds<T>, around: Around): T {
   return new Proxy(port, {

@@ -14,6 +14,7 @@ test.each([20_261_124])(
     process.stdout.write(`torture (seed ${seed}): ${summaryOf(result)}\n`);
     for (const text of result.skipped) process.stdout.write(`SKIPPED ${text}\n`);
     const { messages, raises, differences, failures } = result;
+    for (const text of [...differences, ...failures]) process.stdout.write(`DIFFERENCE ${text}\n`);
     expect({ messages, raises, differences, failures }).toEqual({
       messages: { lost: 0, duplicated: 0, reordered: 0, strange: 0, examples: [] },
       raises: { lost: 0, duplicated: 0, reordered: 0, strange: 0, examples: [] },

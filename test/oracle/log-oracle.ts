@@ -21,6 +21,8 @@ export type Decided = {
   readonly events: number;
   readonly messages: readonly ExpectedMessage[];
   readonly verdicts: readonly ExpectedVerdict[];
+  /** Ids of the notices that people are told: those that are no mocks. */
+  readonly forPeople: readonly string[];
   /** The scope of each raised trigger, in the log's order; twice where a trigger was raised twice. */
   readonly scopes: readonly string[];
   /** SHA-256 of the sorted lines `user:type:windowStart` of the notices. */
@@ -76,6 +78,7 @@ function scopeOfTrigger(data: Row['data']): string {
 export function decideLog(file: string): Decided {
   const messages: ExpectedMessage[] = [];
   const verdicts: ExpectedVerdict[] = [];
+  const forPeople: string[] = [];
   const scopes: string[] = [];
   const keys: string[] = [];
   const holders = new Map<string, string>();
@@ -99,6 +102,7 @@ export function decideLog(file: string): Decided {
     }
     const notice = messageId(id, 'notification.requested');
     holders.set(window, notice);
+    if (data['mock'] !== true) forPeople.push(notice);
     keys.push(`${user}:${kind}:${startOf(bucket)}\n`);
     messages.push({ id: notice, type: `notification.${String(data['channel'])}.requested` });
     const [verdict, ordinal] = ['published' as const, messages.length];
@@ -106,7 +110,7 @@ export function decideLog(file: string): Decided {
   }
   const sorted = keys.map((key) => Buffer.from(key)).sort((a, b) => Buffer.compare(a, b));
   const dedupeKeysSha256 = createHash('sha256').update(Buffer.concat(sorted)).digest('hex');
-  return { events, messages, verdicts, scopes, dedupeKeysSha256 };
+  return { events, messages, verdicts, forPeople, scopes, dedupeKeysSha256 };
 }
 
 /** How a list of ids differs from the one that it should be. */

@@ -1,0 +1,198 @@
+// Real workers that are killed at each of their steps and frozen beyond their lease, on a front, a broker
+// and a receiver: every delivery ends, as it would have or as one whose outcome nobody knows, and no
+// attempt calls twice.
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test, type TestContext } from 'vitest';
+import { createFront, type Front } from '../../src/adapters/eventstore/front/front.ts';
+import { eventStoreDb } from '../../src/adapters/eventstore/esdb/store.ts';
+import { jetStreamOutput } from '../../src/adapters/nats/output.ts';
+import { temporaryReadModel } from '../../src/adapters/sqlite/read-model.ts';
+import { openKernel } from '../../src/kernel/open-kernel.ts';
+import { openProjector } from '../../src/kernel/open-projector.ts';
+import { openReceiver } from '../harness/receiver.ts';
+import { Supervised } from '../harness/supervised.ts';
+import { deliveryFaults, deliveryRecords, type HeardCall } from '../oracle/delivery-oracle.ts';
+import { decideLog } from '../oracle/log-oracle.ts';
+import { testCli } from '../support/cli.ts';
+import { testNatsServer } from '../support/nats-server.ts';
+import { until } from '../support/until.ts';
+
+const workerFile = fileURLToPath(new URL('../harness/delivery-worker.ts', import.meta.url));
+const compileCache = fileURLToPath(
+  new URL('../../node_modules/.cache/compiled-for-tests', import.meta.url),
+);
+const slowMs = 400_000;
+
+/** Each effect of the in-process enumeration; before one is after the one before it. */
+const points = [
+  ...[
+    'append notification NotificationAccepted',
+    'append notification AttemptStarted',
+    'call',
+    'append notification AttemptFailed',
+    'append notification AttemptSucceeded',
+  ].flatMap((effect) => [`${effect} sent`, `${effect} after`]),
+  'settle after',
+  'commit after',
+];
+
+async function frontIn(
+  folder: string,
+  { onTestFinished }: TestContext,
+): Promise<{ readonly front: Front; readonly file: string }> {
+  const file = join(folder, 'store.db');
+  const front = await createFront({ file });
+  onTestFinished(() => front.close());
+  return { front, file };
+}
+
+const noticeOf = (userId: string | number) =>
+  ({
+    userId,
+    triggerType: 'important_urgent_task',
+    source: 'api_trigger',
+    targetType: 'task_pool',
+    targetId: 1,
+  }) as const;
+
+const told = (calls: readonly HeardCall[]): number =>
+  calls.filter(({ answered }) => answered === 200).length;
+
+/** How a process ended: by which signal, or with which words. */
+async function ended(args: readonly string[], env: NodeJS.ProcessEnv): Promise<string> {
+  const { promise, resolve } = Promise.withResolvers<string>();
+  execFile(process.execPath, [...args], { env }, (error, _stdout, stderr) => {
+    resolve(error?.signal ?? `it did not die: ${stderr}`);
+  });
+  return promise;
+}
+
+test.concurrent(
+  'workers that die at every step leave deliveries that end, and call once per attempt',
+  { timeout: slowMs },
+  async (context) => {
+    const folder = mkdtempSync(join(tmpdir(), 'tocsin-delivery-kills-'));
+    context.onTestFinished(() => {
+      rmSync(folder, { recursive: true, force: true });
+    });
+    const { front, file } = await frontIn(folder, context);
+    await using nats = await testNatsServer();
+    // The first attempt of each fails, so that each way through a record is gone.
+    await using receiver = await openReceiver(({ attempt }) => (attempt === 1 ? 503 : 200));
+    const env = { ...process.env, NODE_COMPILE_CACHE: compileCache };
+    const place = [front.url, nats.url, receiver.origin, join(folder, 'worker')];
+
+    await using store = eventStoreDb({ connectionString: front.url });
+    await using kernel = await openKernel({ store });
+    using state = temporaryReadModel();
+    const output = jetStreamOutput({ servers: nats.url });
+    const projector = await openProjector({ store, state, output });
+    for (const [n, point] of points.entries()) {
+      await kernel.raise(noticeOf(n + 1));
+      await projector.once();
+      expect([point, await ended([workerFile, ...place, point], env)]).toEqual([point, 'SIGKILL']);
+    }
+    const last = new Supervised({
+      name: 'worker',
+      ready: 'ready',
+      command: () => [workerFile, ...place],
+      cwd: folder,
+      env,
+      onUnexpectedEnd: ({ said }) => {
+        throw new Error(said.join('\n'));
+      },
+    });
+    last.start();
+    const { forPeople } = decideLog(file);
+    expect(forPeople).toHaveLength(points.length);
+    await until('everybody to be told', () => told(receiver.calls) >= points.length, slowMs);
+    await until(
+      'every delivery to end',
+      () => [...deliveryRecords(file).values()].filter(({ end }) => end).length >= points.length,
+      slowMs,
+    );
+    expect(await last.stop()).toBe(0);
+    const records = deliveryRecords(file);
+    expect(deliveryFaults(forPeople, records, receiver.calls)).toEqual([]);
+    expect([...records.values()].map(({ end }) => end)).toEqual(
+      points.map(() => 'AttemptSucceeded'),
+    );
+  },
+);
+
+test.concurrent(
+  'of two workers one is frozen beyond its lease, one is killed in mid-call: nobody is called twice for one attempt',
+  { timeout: slowMs },
+  async (context) => {
+    await using cli = testCli();
+    const { front, file } = await frontIn(cli.folder, context);
+    await using nats = await testNatsServer();
+    const held = Promise.withResolvers<number>();
+    const seen = new Set<string>();
+    await using receiver = await openReceiver(({ userId }) => {
+      // The first call of these two stays open until the end.
+      const isFirst = userId !== 'u3' && !seen.has(userId);
+      seen.add(userId);
+      return isFirst ? held.promise : 200;
+    });
+    const env = {
+      TOCSIN_STORE: front.url,
+      TOCSIN_NATS: nats.url,
+      TOCSIN_STAND_IN: receiver.origin,
+    };
+    for (const userId of ['u1', 'u2', 'u3']) {
+      const url = `${receiver.origin}/flow/api/trigger-webhook/${userId}`;
+      const put = await cli.call(['channel', 'put', '--user', userId], {
+        env: { ...env, TOCSIN_CHANNEL_URL: url },
+      });
+      expect(put.code).toBe(0);
+    }
+    const start = (name: string) => {
+      const files = ['--worker', `${name}/worker`, '--state', `${name}/state.db`];
+      return cli.start(['start', '--mode', 'worker', ...files], { env });
+    };
+    const calledFor = (userId: string) => until(`a call for ${userId}`, () => seen.has(userId));
+    await using store = eventStoreDb({ connectionString: front.url });
+    await using kernel = await openKernel({ store });
+
+    const frozen = start('frozen');
+    await kernel.raise(noticeOf('u1'));
+    await calledFor('u1');
+    frozen.kill('SIGSTOP');
+    const killed = start('killed');
+    await kernel.raise(noticeOf('u2'));
+    await calledFor('u2');
+    killed.kill('SIGKILL');
+    await killed.ended();
+    const other = start('killed');
+    await kernel.raise(noticeOf('u3'));
+    await until('everybody to be told', () => told(receiver.calls) === 3, slowMs);
+    frozen.kill('SIGCONT');
+    held.resolve(200);
+    for (const worker of [frozen, other]) {
+      worker.kill('SIGTERM');
+      expect((await worker.ended()).code).toBe(0);
+    }
+    const records = deliveryRecords(file);
+    expect([...records.values()].map(({ end, begun }) => [end, begun]).toSorted()).toEqual([
+      ['AttemptSucceeded', [1]],
+      ['AttemptSucceeded', [1, 2]],
+      ['AttemptSucceeded', [1, 2]],
+    ]);
+    const unknown = [...records.values()].filter(({ said }) =>
+      said.get(1)?.includes('AttemptOutcomeUnknown'),
+    );
+    expect(unknown).toHaveLength(2);
+    // These calls do not say of which attempt they are: each is of the next one of its notice.
+    const calls = receiver.calls.map((call, index) => {
+      const earlier = receiver.calls.slice(0, index);
+      const isSame = ({ notificationId }: HeardCall) => notificationId === call.notificationId;
+      return { ...call, attempt: earlier.filter(isSame).length + 1 };
+    });
+    expect(deliveryFaults(decideLog(file).forPeople, records, calls)).toEqual([]);
+  },
+);

@@ -1,0 +1,115 @@
+// What the log says of deliveries, and what a receiver may have heard of them, worked out from the store's
+// own file without a line of the product's code.
+import { DatabaseSync } from 'node:sqlite';
+
+/** One call that a receiver heard. */
+export type HeardCall = {
+  readonly notificationId: string;
+  readonly attempt: number;
+  /** What it answered; `undefined` when the caller was gone before. */
+  readonly answered: number | undefined;
+};
+
+/** One delivery record. */
+export type DeliveryRecord = {
+  readonly notificationId: string;
+  /** How it ended; `undefined` while it has not. */
+  readonly end: string | undefined;
+  /** Attempts that were begun, in the log's order. */
+  readonly begun: readonly number[];
+  /** What is said of each attempt, in the log's order. */
+  readonly said: ReadonlyMap<number, readonly string[]>;
+};
+
+const ENDS = new Set([
+  'AttemptSucceeded',
+  'DeliverySkipped',
+  'DeliveryDied',
+  'DeliveryExpired',
+  'DeliveryCancelled',
+]);
+
+type Row = { readonly stream: string; readonly type: string; readonly data: string };
+
+/** Every record of a store, by the notice's id. */
+export function deliveryRecords(file: string): ReadonlyMap<string, DeliveryRecord> {
+  const db = new DatabaseSync(file, { readOnly: true, timeout: 5_000 });
+  try {
+    const rows = db
+      .prepare(
+        `SELECT s.name AS stream, e.type, CAST(e.data AS TEXT) AS data
+         FROM events e JOIN streams s ON s.id = e.stream
+         WHERE s.name LIKE 'tocsin.notification-%' ORDER BY e.position`,
+      )
+      .all() as Row[];
+    const byStream = Map.groupBy(rows, ({ stream }) => stream);
+    const records = [...byStream].map(([stream, own]) => recordOf(stream.slice(-36), own));
+    return new Map(records.map((record) => [record.notificationId, record]));
+  } finally {
+    db.close();
+  }
+}
+
+function recordOf(notificationId: string, rows: readonly Row[]): DeliveryRecord {
+  const begun: number[] = [];
+  const said = new Map<number, string[]>();
+  let end: string | undefined;
+  for (const { type, data } of rows) {
+    const { attempt } = JSON.parse(data) as { readonly attempt?: number };
+    // What is said late of an attempt long over ends nothing but a success does.
+    if (ENDS.has(type)) end = end === 'AttemptSucceeded' ? end : type;
+    else if (type === 'DeliveryRedriven') end = undefined;
+    if (attempt === undefined) continue;
+    if (type === 'AttemptStarted') begun.push(attempt);
+    else said.set(attempt, [...(said.get(attempt) ?? []), type]);
+  }
+  return { notificationId, end, begun, said };
+}
+
+/** What is wrong between the notices that people were to be told, the records and the calls; empty if nothing. */
+export function deliveryFaults(
+  forPeople: readonly string[],
+  records: ReadonlyMap<string, DeliveryRecord>,
+  calls: readonly HeardCall[],
+): readonly string[] {
+  const faults: string[] = [];
+  const wanted = new Set(forPeople);
+  for (const id of wanted) if (!records.has(id)) faults.push(`${id} was never accepted`);
+  for (const record of records.values()) {
+    const { notificationId: id, end, begun, said } = record;
+    if (!wanted.has(id)) faults.push(`${id} was accepted, and is no notice`);
+    if (end === undefined) faults.push(`${id} has not ended`);
+    if (begun.some((attempt, index) => attempt !== index + 1)) {
+      faults.push(`${id} began its attempts as ${begun.join(', ')}`);
+    }
+    for (const attempt of begun) {
+      if (!said.has(attempt)) faults.push(`nobody says what became of ${id}, ${attempt}`);
+    }
+  }
+  const heard = Map.groupBy(calls, nameOf);
+  for (const [which, all] of heard) {
+    if (all.length > 1) faults.push(`${all.length} calls for ${which}`);
+    for (const call of all) faults.push(...callFaults(call, records.get(call.notificationId)));
+  }
+  for (const { notificationId: id, said } of records.values()) {
+    for (const [attempt, words] of said) {
+      if (words.includes('AttemptSucceeded') && !heard.has(`${id}, ${attempt}`)) {
+        faults.push(`${id}, ${attempt} succeeded, and nobody was called`);
+      }
+    }
+  }
+  return faults;
+}
+
+const nameOf = ({ notificationId, attempt }: HeardCall): string => `${notificationId}, ${attempt}`;
+
+function callFaults(call: HeardCall, record: DeliveryRecord | undefined): readonly string[] {
+  const { attempt, answered } = call;
+  if (record?.begun.includes(attempt) !== true) return [`a call for ${nameOf(call)}, never begun`];
+  const words = record.said.get(attempt) ?? [];
+  // What was answered is what is recorded, unless whoever heard the answer could not say so any more.
+  const right = answered === 200 ? 'AttemptSucceeded' : 'AttemptFailed';
+  if (answered !== undefined && words.includes(right)) return [];
+  if (words.includes('AttemptOutcomeUnknown')) return [];
+  return [`${nameOf(call)} was answered ${answered ?? 'nothing'}, recorded is ${words.join(', ')}`];
+}
