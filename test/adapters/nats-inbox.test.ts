@@ -131,6 +131,28 @@ describe('the JetStream inbox', () => {
     slowMs,
   );
 
+  test(
+    'goes on when the server crashed while a whole batch was in hand',
+    async () => {
+      const batch = 64;
+      const answer = Promise.withResolvers<Settlement>();
+      await using reader = read(() => answer.promise);
+      for (let n = 1; n <= batch; n += 1) await notice(n);
+      await until('all are in hand', () => reader.got.length === batch);
+      await server.crash();
+      await server.restart();
+      answer.resolve('done');
+      await until('it can be written to', () =>
+        notice(batch + 1).then(
+          () => true,
+          () => false,
+        ),
+      );
+      await until('the next is there', () => ids(reader).includes(String(batch + 1)), slowMs);
+    },
+    slowMs,
+  );
+
   test('waits for a stream, and for leave to begin', async () => {
     const { streams } = await client.jetstreamManager();
     await streams.delete('TOCSIN');

@@ -91,6 +91,7 @@ async function follow(connection: Connection, place: Place, run: Run): Promise<v
   const closed = (): void => {
     inflow.end();
   };
+  if (client.isClosed()) throw unavailable('the connection closed');
   client.closed().then(closed, closed);
   client.subscribe(inbox, {
     callback: (error, message) => {
@@ -104,6 +105,8 @@ async function follow(connection: Connection, place: Place, run: Run): Promise<v
     while (!isOver(signal)) {
       if (due === 0) {
         await Promise.all(inHand);
+        // The client throws at whoever asks it then, and handling may have taken long.
+        if (client.isClosed()) throw unavailable('the connection closed');
         const pull = { batch: BATCH, expires: pullExpiresMs * nanosPerMs };
         const body = JSON.stringify({ ...pull, idle_heartbeat: heartbeatMs * nanosPerMs });
         client.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`, body, { reply: inbox });
