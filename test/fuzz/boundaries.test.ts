@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
+import { readCalendar } from '../../src/adapters/tasks/ical/calendar.ts';
 import { readLines } from '../../src/adapters/ndjson/lines.ts';
 import { loadConfig } from '../../src/cli/config.ts';
 import { fromRaiseLine } from '../../src/domain/contracts/mapping.ts';
@@ -20,6 +21,7 @@ import { openKernel } from '../../src/kernel/open-kernel.ts';
 import { stepOf } from '../../src/projections/notification/steps.ts';
 import { agrees, stampOf } from '../../src/projections/runner/headers.ts';
 import { memoryStore } from '../../src/testing.ts';
+import { apiWorld } from '../api/api.support.ts';
 import { raiseLines } from '../support/arbitraries.ts';
 
 const seed = Number(process.env['FUZZ_SEED'] ?? 20_261_124);
@@ -153,6 +155,76 @@ describe('messages of NATS', () => {
         }
         const stamp = stampOf({ sequence: 1n, subject: 'a', headers: found, data });
         if (stamp !== undefined) agrees(stamp, stamp);
+      }),
+      settings,
+    );
+  });
+});
+
+describe('bodies of HTTP requests', () => {
+  const paths = ['dry-run', 'trigger', 'preview', 'preview/x/confirm', 'preview/x/dismiss'];
+
+  it('never crash the API: each answer is of the document, and no server’s error', async () => {
+    using world = await apiWorld();
+    const lines = fc.oneof(
+      bytes,
+      fc.oneof(spoilt, json).map((v) => Buffer.from(JSON.stringify(v))),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(...paths), lines, async (path, raw) => {
+        const sent = { token: world.one, raw: new Uint8Array(raw) };
+        const { status } = await world.ask('POST', `/api/v1/active-schedule/${path}`, sent);
+        expect(status).toBeLessThan(500);
+      }),
+      { ...settings, numRuns: 150 },
+    );
+  });
+});
+
+describe('calendars', () => {
+  const names = [
+    'DUE',
+    'DTSTART',
+    'DURATION',
+    'RRULE',
+    'EXDATE',
+    'RECURRENCE-ID',
+    'PRIORITY',
+    'UID',
+  ];
+  const values = fc.oneof(
+    fc.constantFrom(
+      '20260401T100000Z',
+      '20260401',
+      'TZID=Europe/Nowhere:20260401T100000',
+      '99999999T999999Z',
+      'FREQ=SECONDLY;COUNT=999999999',
+      'FREQ=DAILY;BYDAY=-53MO;BYSETPOS=-366;INTERVAL=0',
+      'FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30',
+      '-P99999999W',
+    ),
+    fc.string({ maxLength: 60 }),
+  );
+  const kinds = fc.constantFrom('VTODO', 'VEVENT', 'VTIMEZONE', 'VALARM', 'VFREEBUSY');
+  const property = fc
+    .tuple(fc.constantFrom(...names), fc.constantFrom(':', ';', ';VALUE=DATE:'), values)
+    .map((parts) => parts.join(''));
+  const components = fc
+    .tuple(kinds, fc.array(property, { maxLength: 6 }), fc.boolean())
+    .map(([kind, inside, ends]) => [`BEGIN:${kind}`, ...inside, ...(ends ? [`END:${kind}`] : [])]);
+  const calendars = fc.oneof(
+    bytes.map((found) => found.toString('utf8')),
+    fc
+      .array(components, { maxLength: 4 })
+      .map((inside) => ['BEGIN:VCALENDAR', ...inside.flat(), 'END:VCALENDAR', ''].join('\r\n')),
+  );
+
+  it('never crash it or keep it for long: each is tasks and blocks, with problems in words', () => {
+    const rules = { user: '1', timeZone: 'UTC', urgencyLeadMs: 0 };
+    fc.assert(
+      fc.property(calendars, (text) => {
+        const { problems } = readCalendar('a.ics', text, Date.UTC(2026, 0, 1), rules);
+        for (const problem of problems) expect(JSON.stringify(problem)).not.toBe('{}');
       }),
       settings,
     );
