@@ -1,5 +1,5 @@
-// Everything that runs under torture: a front, a NATS server, two projectors with a state file each, and
-// raisers; each link has a proxy of its own.
+// Everything that runs under torture: a front, a NATS server, two projectors with a state file each,
+// raisers, and delivery workers with a receiver; each link has a proxy of its own.
 import { mkdtempSync, realpathSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -10,6 +10,7 @@ import { testNatsServer, type TestNatsServer } from '../support/nats-server.ts';
 import type { Load } from './load.ts';
 import { natsTraffic, type Traffic } from './nats-traffic.ts';
 import { openProxy, type Proxy } from './proxy.ts';
+import { openReceiver, type Answers, type Receiver } from './receiver.ts';
 import { Supervised, type UnexpectedEnd } from './supervised.ts';
 
 const RAISERS = 2;
@@ -17,6 +18,7 @@ const RAISERS = 2;
 const file = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const main = file('../../src/cli/main.ts');
 const raiserFile = file('raiser.ts');
+const workerFile = file('delivery-worker.ts');
 
 /** A projector, its links, and what is on its way over them. */
 export type ProjectorSeat = {
@@ -30,6 +32,8 @@ export type ProjectorSeat = {
 
 export type RaiserSeat = { readonly process: Supervised; readonly toStore: Proxy };
 
+export type WorkerSeat = RaiserSeat & { readonly toNats: Proxy };
+
 export type Cluster = AsyncDisposable & {
   readonly folder: string;
   readonly storeFile: string;
@@ -39,11 +43,16 @@ export type Cluster = AsyncDisposable & {
   readonly nats: TestNatsServer;
   readonly projectors: readonly ProjectorSeat[];
   readonly raisers: readonly RaiserSeat[];
+  readonly workers: readonly WorkerSeat[];
+  readonly receiver: Receiver;
   readonly proxies: readonly Proxy[];
 };
 
 export type ClusterOptions = {
   readonly load: Load;
+  readonly workers: number;
+  /** What the receiver of deliveries answers. */
+  readonly answers: Answers;
   readonly onUnexpectedEnd: (end: UnexpectedEnd) => void;
   /** Whether a projector that starts now starts as a standby. */
   readonly startsAsStandby: () => boolean;
@@ -106,7 +115,23 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     });
   }
 
-  const all = [front, ...projectors.map((p) => p.process), ...raisers.map((r) => r.process)];
+  const receiver = await openReceiver(options.answers);
+  const workers = await Promise.all(
+    Array.from({ length: options.workers }, async (_, index): Promise<WorkerSeat> => {
+      const toStore = await proxy(port);
+      const toNats = await proxy(nats.port);
+      const urls = [esdb(toStore.port), `nats://127.0.0.1:${toNats.port}`, receiver.origin];
+      const process = new Supervised({
+        ...common,
+        name: `worker ${index + 1}`,
+        ready: 'ready',
+        command: () => [workerFile, ...urls, join(folder, `worker-${index}`)],
+      });
+      return { process, toStore, toNats };
+    }),
+  );
+
+  const all = [front, ...[...projectors, ...raisers, ...workers].map(({ process }) => process)];
   for (const process of all) process.start();
   return {
     folder,
@@ -117,9 +142,12 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     nats,
     projectors,
     raisers,
+    workers,
+    receiver,
     proxies,
     async [Symbol.asyncDispose]() {
       await Promise.all(all.map((process) => process.stop(1_000)));
+      await receiver[Symbol.asyncDispose]();
       for (const opened of proxies) await opened[Symbol.asyncDispose]();
       await nats[Symbol.asyncDispose]();
       await rm(folder, { recursive: true, force: true, maxRetries: 3 });

@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { cpSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Cluster, ProjectorSeat, RaiserSeat } from './cluster.ts';
+import type { Cluster, ProjectorSeat, RaiserSeat, WorkerSeat } from './cluster.ts';
 import type { Load } from './load.ts';
 import type { Direction, Proxy } from './proxy.ts';
 import { Supervised } from './supervised.ts';
@@ -45,6 +45,8 @@ export type Lane = {
 /** A restored copy of the stream must not be further behind than what is kept to send again. */
 const RESTORE_AT_MOST = 6_000;
 const patientMs = 600_000;
+/** A worker's lease, with what others wait after it, and more. */
+const BEYOND_A_LEASE_MS = 20_000;
 /** So much progress, or so long without it, comes before the next fault of a lane. */
 const ENOUGH = 8;
 const MAX_IDLE_MS = 15_000;
@@ -81,7 +83,7 @@ export async function runLane(
 /** All lanes of a cluster. */
 export function lanesOf(context: FaultContext): readonly Lane[] {
   const { cluster, load } = context;
-  const { front, projectors, raisers } = cluster;
+  const { front, projectors, raisers, workers } = cluster;
   return [
     {
       name: 'front',
@@ -97,6 +99,7 @@ export function lanesOf(context: FaultContext): readonly Lane[] {
     natsLane(context),
     ...projectors.map((seat, index) => projectorLane(context, seat, index)),
     ...raisers.map((seat, index) => raiserLane(context, seat, index)),
+    ...workers.map((seat, index) => workerLane(context, seat, index)),
   ];
 }
 
@@ -137,6 +140,26 @@ function raiserLane(context: FaultContext, { process, toStore }: RaiserSeat, ind
       killing(context, 6, process, () => context.load.inFlight(index)),
       freezing(1, process, random, 2_000),
       networkFault(2, toStore, random),
+    ],
+  };
+}
+
+function workerLane(
+  context: FaultContext,
+  { process, toStore, toNats }: WorkerSeat,
+  index: number,
+): Lane {
+  const { receiver } = context.cluster;
+  return {
+    name: `worker ${index + 1}`,
+    meanMs: 8_000,
+    ready: () => process.isReady,
+    progress: () => receiver.calls.length,
+    faults: (random) => [
+      killing(context, 6, process, () => receiver.open()),
+      freezing(2, process, random, BEYOND_A_LEASE_MS),
+      networkFault(1, toNats, random),
+      networkFault(1, toStore, random),
     ],
   };
 }

@@ -1,6 +1,8 @@
 // A receiver of deliveries that remembers every call and what it answered to it.
+import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { HeardCall } from '../oracle/delivery-oracle.ts';
 
 /** A call as it came, before anybody answers. */
@@ -75,4 +77,14 @@ function notificationOf(body: unknown): string {
     readonly notification_id?: string;
   };
   return notification_id ?? data?.notification_id ?? '';
+}
+
+/** Answers most calls well and soon, and some badly, late or not at all; by the call alone, not by chance. */
+export function moody(seed: number): Answers {
+  return async ({ notificationId, attempt }) => {
+    const mood = createHash('sha1').update(`${seed} ${notificationId} ${attempt}`).digest();
+    await sleep((mood[0] ?? 0) / 4);
+    const what = mood[1] ?? 0;
+    return what < 20 ? 503 : what < 30 ? 'cut' : 200;
+  };
 }

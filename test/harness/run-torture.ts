@@ -31,8 +31,10 @@ const result = await torture({
   ...(values.trace ? { trace: say } : {}),
 });
 const { counts, outcomes, triggers, stored, messages, raises, differences, failures } = result;
+const { deliveries, calls } = result;
 say(`faults by kind: ${JSON.stringify(counts.byKind)}`);
 say(`answers: ${JSON.stringify(outcomes)}; ${triggers} triggers, ${stored} messages stored`);
+say(`${deliveries} deliveries, ${calls} calls`);
 for (const text of result.skipped) say(`SKIPPED ${text}`);
 for (const text of [...messages.examples, ...raises.examples, ...differences, ...failures]) {
   say(`DIFFERENCE ${text}`);

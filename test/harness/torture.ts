@@ -1,6 +1,7 @@
 // Raises at load while processes are killed, frozen, restarted and started twice, connections are cut and
 // held, writes fail, and the output's disk goes back in time; then everything is compared.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { deliveryRecords } from '../oracle/delivery-oracle.ts';
 import { decideLog } from '../oracle/log-oracle.ts';
 import { seededRandom } from '../support/random.ts';
 import { until } from '../support/until.ts';
@@ -8,6 +9,7 @@ import { startCluster, type Cluster } from './cluster.ts';
 import { canFailWrites, lanesOf, runLane, type FaultContext, type FaultCounts } from './faults.ts';
 import { Load, type Outcomes } from './load.ts';
 import { committedSequence, lastSequence } from './looks.ts';
+import { moody } from './receiver.ts';
 import { verify, type Verification } from './verify.ts';
 
 export type TortureOptions = {
@@ -15,6 +17,8 @@ export type TortureOptions = {
   readonly seed: number;
   /** Raises a second. Default 40. */
   readonly rate?: number;
+  /** Delivery workers. Default 2. */
+  readonly workers?: number;
   readonly note?: (what: string) => void;
   /** Told of each fault when it begins and ends. */
   readonly trace?: (what: string) => void;
@@ -38,7 +42,8 @@ const settleMs = 240_000;
 
 /** One run; the same seed gives the same lines and the same faults in each lane, not the same moments. */
 export async function torture(options: TortureOptions): Promise<TortureResult> {
-  const { seconds, seed, rate = 40, note = () => undefined, trace = () => undefined } = options;
+  const { seconds, seed, rate = 40, workers = 2 } = options;
+  const { note = () => undefined, trace = () => undefined } = options;
   const counts: FaultCounts = { byKind: {}, kills: 0, killsUnacknowledged: 0 };
   const failures: string[] = [];
   const failing = new Set<string>();
@@ -50,6 +55,8 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
   };
   await using cluster = await startCluster({
     load,
+    workers,
+    answers: moody(seed),
     startsAsStandby: () => roles() < 0.05,
     onUnexpectedEnd: ({ name, code, signal, said }) => {
       const what = `${name} ended by itself (${code ?? signal ?? ''}): ${said.slice(-4).join(' ')}`;
@@ -74,7 +81,7 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
 
   await heal(cluster);
   await settle(cluster, load, fail);
-  for (const { process } of [...cluster.raisers, ...cluster.projectors]) {
+  for (const { process } of [...cluster.raisers, ...cluster.workers, ...cluster.projectors]) {
     const code = await process.stop();
     if (code !== 0) fail(`a process did not stop as it should: ${code ?? 'killed'}`);
   }
@@ -141,18 +148,25 @@ async function report(
 }
 
 /** Ends every fault that may still be on. */
-async function heal({ proxies, nats, front, projectors, raisers }: Cluster): Promise<void> {
+async function heal({
+  proxies,
+  nats,
+  front,
+  projectors,
+  raisers,
+  workers,
+}: Cluster): Promise<void> {
   for (const proxy of proxies) {
     proxy.release();
     proxy.refuse(false);
   }
   nats.thaw();
-  for (const { process } of [...projectors, ...raisers]) process.thaw();
+  for (const { process } of [...projectors, ...raisers, ...workers]) process.thaw();
   front.thaw();
   await until('all to be up', () => front.isReady, settleMs);
 }
 
-/** Until every raise is answered, every message is stored, and both read models are at the end. */
+/** Until every raise is answered, every message stored, both read models at the end, and all told. */
 async function settle(cluster: Cluster, load: Load, fail: (what: string) => void): Promise<void> {
   try {
     await until(
@@ -172,7 +186,15 @@ async function settle(cluster: Cluster, load: Load, fail: (what: string) => void
     const ends = cluster.projectors.map(({ state }) => state);
     const isAtEnd = (state: string): boolean => committedSequence(state) >= messages.length;
     await until('both read models', () => ends.every(isAtEnd), settleMs);
+    await until('every delivery to end', () => haveAllEnded(cluster.storeFile), settleMs);
   } catch (error) {
     fail(error instanceof Error ? error.message : String(error));
   }
+}
+
+async function haveAllEnded(storeFile: string): Promise<boolean> {
+  // A look at the whole log is not for free.
+  await sleep(1_000);
+  const records = deliveryRecords(storeFile);
+  return decideLog(storeFile).forPeople.every((id) => records.get(id)?.end !== undefined);
 }

@@ -4,6 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { connect } from 'nats';
+import { deliveryFaults, deliveryRecords } from '../oracle/delivery-oracle.ts';
 import { compareLists, decideLog, type Decided, type Difference } from '../oracle/log-oracle.ts';
 import type { Cluster } from './cluster.ts';
 import type { Load } from './load.ts';
@@ -14,6 +15,9 @@ export type Verification = {
   readonly expected: number;
   readonly stored: number;
   readonly triggers: number;
+  /** Deliveries that have a record, and calls that the receiver heard. */
+  readonly deliveries: number;
+  readonly calls: number;
   /** Messages of the decided list against the stream. */
   readonly messages: Difference;
   /** Triggers that the raised lines stand for against the log. */
@@ -47,10 +51,15 @@ export async function verify(cluster: Cluster, load: Load): Promise<Verification
     parked: 0,
     dedupeKeysSha256: decided.dedupeKeysSha256,
   });
+  const records = deliveryRecords(cluster.storeFile);
+  const { calls } = cluster.receiver;
+  differences.push(...deliveryFaults(decided.forPeople, records, calls));
   return {
     expected: ids.length,
     stored: stored.length,
     triggers: decided.scopes.length,
+    deliveries: records.size,
+    calls: calls.length,
     messages: compareLists(ids, stored),
     raises: unordered(compareLists(scopes, decided.scopes)),
     differences,
