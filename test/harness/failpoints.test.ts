@@ -22,6 +22,7 @@ import {
 } from './failpoints.ts';
 import { oracle } from '../oracle/oracle.mjs';
 import { decidedList, storedList } from '../support/decided.ts';
+import { seededRandom } from '../support/random.ts';
 import { inSmallPages, QUICK, START } from '../support/world.ts';
 
 const line = (user: number, target: number, more: object = {}) => ({
@@ -206,6 +207,27 @@ describe('the points', () => {
     const store = wrapped.store(more, (_effect, call) => call());
     expect(() => Reflect.get(store, 'truncate') as unknown).toThrow(/neither an effect nor a look/);
   });
+});
+
+/** Lives that die where a seed says, until one gets to its end: every point of every one of them. */
+async function schedule(seed: number): Promise<readonly (readonly string[])[]> {
+  const random = seededRandom(seed);
+  const left = disk();
+  const lives: (readonly string[])[] = [];
+  for (;;) {
+    const { points, end } = await live(left, wholeWork, Math.floor(random() * 40));
+    lives.push([...points.reached, end]);
+    if (end === 'done') return lives;
+  }
+}
+
+describe('the same seed', () => {
+  it('repeats the same schedule, fault for fault; another seed does not', async () => {
+    const [first, again, other] = [await schedule(3), await schedule(3), await schedule(4)];
+    expect(again).toEqual(first);
+    expect(other).not.toEqual(first);
+    expect(first.length).toBeGreaterThan(2);
+  }, 60_000);
 });
 
 describe('a crash', () => {
