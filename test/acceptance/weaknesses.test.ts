@@ -25,17 +25,8 @@ import { scopeOf } from '../../src/domain/trigger/stream.ts';
 import { TEXTS } from '../../src/domain/texts.ts';
 import { openKernel } from '../../src/kernel/open-kernel.ts';
 import { aCandidate } from '../support/later.ts';
+import { mended } from '../support/mended.ts';
 import { anInput, eventsOf } from '../support/world.ts';
-
-/** `check` passes for our rule and fails for the planted one: so it is the rule that it looks at. */
-async function mended<R>(
-  check: (rule: R) => void | Promise<void>,
-  rules: { readonly ours: R; readonly planted: R },
-): Promise<void> {
-  await check(rules.ours);
-  const planted = async (): Promise<void> => check(rules.planted);
-  await expect(planted()).rejects.toThrow(/expected/);
-}
 
 const STREAM = 'tocsin.trigger-92-626ea8e6-43a5-5e3a-bc19-cb2c85142695';
 const AT = Date.UTC(2026, 3, 30, 2);

@@ -1,0 +1,213 @@
+// The weaknesses of the existing system that delivery mends. Each test states what must hold, and shows
+// that it does not hold any more under the old rule, planted in its place.
+import { expect, test } from 'vitest';
+import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
+import { STRICT_RULES } from '../../src/domain/channel/address.ts';
+import { parseChannel } from '../../src/domain/channel/commands.ts';
+import { withoutSecretsOf } from '../../src/domain/channel/without-secrets.ts';
+import { TocsinError } from '../../src/domain/core/errors.ts';
+import { decideDelivery } from '../../src/domain/notification/decide.ts';
+import { nextAttemptAt, RETRY_PROFILES } from '../../src/domain/notification/schedule.ts';
+import { evolveDelivery, type DeliveryState } from '../../src/domain/notification/state.ts';
+import { notificationStream } from '../../src/domain/notification/stream.ts';
+import type { EventStore } from '../../src/domain/ports/event-store.ts';
+import type { InboxMessage } from '../../src/domain/ports/notice-inbox.ts';
+import { cleanSummary } from '../../src/domain/texts.ts';
+import { take, type IntakeOptions } from '../../src/kernel/processes/delivery/intake.ts';
+import { recordContext } from '../../src/kernel/processes/delivery/processes.ts';
+import { tell } from '../../src/kernel/processes/delivery/record.ts';
+import { systemSurroundings } from '../../src/kernel/processes/surroundings.ts';
+import {
+  accepted,
+  facts,
+  failed,
+  HOUR,
+  HUMAN,
+  LEASE_MS,
+  started,
+  T0,
+} from '../domain/delivery.support.ts';
+import { mended } from '../support/mended.ts';
+import { eventsOf } from '../support/world.ts';
+import { deliveryWorld } from './world.support.ts';
+
+const stateOf = (...events: readonly Parameters<typeof evolveDelivery>[1][]): DeliveryState =>
+  events.reduce<DeliveryState>(evolveDelivery, undefined);
+
+const STREAM = notificationStream('tocsin', facts.userId, facts.notificationId);
+
+function recordsOn(store: EventStore) {
+  return recordContext({ store, surroundings: { ...systemSurroundings(), now: () => T0 } });
+}
+
+test('W1: an attempt that nobody ends is over some time after its lease', async () => {
+  await mended(
+    (decide: typeof decideDelivery) => {
+      const state = stateOf(accepted, started(1, 0));
+      const context = { recordedAt: T0 + 2 * LEASE_MS, rules: HUMAN };
+      const decided = decide(state, { kind: 'lapse', attempt: 1 }, context);
+      expect(decided).toMatchObject({ ok: true, value: [{ type: 'AttemptOutcomeUnknown' }] });
+    },
+    {
+      ours: decideDelivery,
+      // Only who set it to `sending` may take it from there.
+      planted: (state, command, context) =>
+        command.kind === 'lapse'
+          ? { ok: true, value: [] }
+          : decideDelivery(state, command, context),
+    },
+  );
+});
+
+test('W3: a message is taken out of the inbox when its record is there, and not before', async () => {
+  await using world = await deliveryWorld();
+  const notice = await world.notify();
+  const sent = world.output.messages.find(({ headers }) => new Map(headers).has('Tocsin-Revision'));
+  if (sent === undefined) throw new Error('nothing was sent');
+  const message: InboxMessage = {
+    sequence: sent.sequence,
+    subject: sent.subject,
+    headers: await headersOf(world.store, notice.id),
+  };
+  const gone = new TocsinError('unavailable', 'store_away', 'gone', { hint: 'Try again.' });
+  const store: EventStore = {
+    ...world.store,
+    readStream: (...args) => world.store.readStream(...args),
+    append: () => Promise.reject(gone),
+  };
+  const options = { ...recordsOn(store), kernel: 'tocsin', inbox: world.inbox };
+  await mended(
+    async (rule: typeof take) => {
+      const settled = await rule(options, message).catch(() => 'it comes again');
+      expect(settled).toBe('it comes again');
+      expect(await world.delivery(notice)).toBeUndefined();
+    },
+    { ours: take, planted: takeFirst },
+  );
+});
+
+/** The message is acknowledged, and then what it says is written, if the process still lives. */
+async function takeFirst(options: IntakeOptions, message: InboxMessage) {
+  void take(options, message).catch(() => 'lost');
+  return Promise.resolve('done' as const);
+}
+
+async function headersOf(store: EventStore, id: string): Promise<ReadonlyMap<string, string>> {
+  const request = (await eventsOf(store)).find(({ type }) => type === 'NotificationRequested');
+  return new Map([
+    ['ce-id', id],
+    ['Tocsin-Stream', request?.stream ?? ''],
+    ['Tocsin-Revision', String(request?.revision)],
+  ]);
+}
+
+test('W9: of two workers one begins the attempt', async () => {
+  await mended(
+    async (planted: boolean) => {
+      const plain = memoryStore();
+      const store = planted ? withoutRevisions(plain) : plain;
+      const records = recordsOn(store);
+      await tell(records, STREAM, { kind: 'accept', facts });
+      const begin = { kind: 'start', attempt: 1, leaseMs: LEASE_MS, channelVersion: 1 } as const;
+      await Promise.all([tell(records, STREAM, begin), tell(records, STREAM, begin)]);
+      const begun = (await eventsOf(plain)).filter(({ type }) => type === 'AttemptStarted');
+      expect(begun).toHaveLength(1);
+    },
+    { ours: false, planted: true },
+  );
+});
+
+/** A row that whoever comes last has written. */
+function withoutRevisions(store: EventStore): EventStore {
+  return {
+    ...store,
+    readStream: (...args) => store.readStream(...args),
+    async append(stream, expected, events, options) {
+      const result = await store.append(stream, expected, events, options);
+      if (result.outcome !== 'conflict') return result;
+      return store.append(stream, result.actual, events, options);
+    },
+  };
+}
+
+test('W10: a request that comes again begins nothing', async () => {
+  await mended(
+    (decide: typeof decideDelivery) => {
+      const state = stateOf(accepted, started(1, 0), failed(1, 60_000));
+      const context = { recordedAt: T0 + 30_000, rules: HUMAN };
+      expect(decide(state, { kind: 'accept', facts }, context)).toEqual({ ok: true, value: [] });
+    },
+    {
+      ours: decideDelivery,
+      planted: (state, command, context) =>
+        command.kind === 'accept' && state !== undefined
+          ? { ok: true, value: [started(state.attempts + 1, 30_000)] }
+          : decideDelivery(state, command, context),
+    },
+  );
+});
+
+test('W11: no wait reaches beyond the preview’s end', async () => {
+  await mended(
+    (next: typeof nextAttemptAt) => {
+      const now = T0 + HOUR - 60_000;
+      const { notificationId, expiresAt } = facts;
+      const profile = RETRY_PROFILES.seed;
+      const at = next({ profile, notificationId, used: 4, attempt: 4, now, expiresAt });
+      expect(at).toBeLessThanOrEqual(expiresAt);
+    },
+    {
+      ours: nextAttemptAt,
+      planted: (options) => nextAttemptAt({ ...options, expiresAt: Infinity }),
+    },
+  );
+});
+
+test('W19: what a receiver repeats is kept without the channel’s secrets', async () => {
+  const url = 'https://www.feishu.cn/flow/api/trigger-webhook/canary0123456789';
+  const secrets = { url, bearerToken: 'a-bearer-token', secret: 'a-signing-secret' };
+  const target = { channel: 'feishu', kind: 'feishu_flow', version: 1, ...secrets } as const;
+  await mended(
+    (clean: typeof withoutSecretsOf) => {
+      const kept = clean(
+        `no ${url}; canary0123456789, ${secrets.bearerToken}: ${secrets.secret}`,
+        target,
+      );
+      expect(kept).toBe('no ***; ***, ***: ***');
+    },
+    { ours: withoutSecretsOf, planted: (text) => text },
+  );
+});
+
+test('W20: a summary with a link is not used, and does not come back cut', async () => {
+  await mended(
+    (clean: typeof cleanSummary) => {
+      expect(clean(`Open https://evil.example/${'x'.repeat(300)}`)).toBe('');
+      expect(clean('Open www.evil.example')).toBe('');
+    },
+    {
+      ours: cleanSummary,
+      // The first link is cut off, and whatever stands before and behind it is sent.
+      planted: (summary = '') => summary.replace(/https?:\/\/\S+/, '').trim(),
+    },
+  );
+});
+
+test('W24: wrong input is an answer with a code and a field, and no fault', async () => {
+  await mended(
+    (parse: typeof parseChannel) => {
+      const input = { userId: '42', channel: 'feishu', url: 'http://x' } as const;
+      expect(() => parse(input, STRICT_RULES), 'expected no throw').not.toThrow();
+      expect(parse(input, STRICT_RULES)).toMatchObject({
+        ok: false,
+        error: { code: 'invalid_url', issues: [{ field: 'url' }] },
+      });
+    },
+    {
+      ours: parseChannel,
+      planted: () => {
+        throw new Error('500');
+      },
+    },
+  );
+});
