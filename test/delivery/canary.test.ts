@@ -1,12 +1,29 @@
 // A canary in every secret field of a channel, at receivers that repeat what they are sent: it is in no
 // event, no message, no log line and no answer. Only the vault and the receivers have it.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { createHttpApp } from '../../src/adapters/api/app.ts';
+import { bearerTokens } from '../../src/adapters/api/caller.ts';
+import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
+import { createHealthApp } from '../../src/adapters/http/health.ts';
 import { jsonLogger } from '../../src/adapters/logging/pino.ts';
+import { memoryReadModelStore } from '../../src/adapters/memory-read-model/read-model.ts';
+import { jetStreamOutput } from '../../src/adapters/nats/output.ts';
 import { channelSender } from '../../src/adapters/senders/sender.ts';
+import { projectorMetrics } from '../../src/adapters/telemetry/metrics.ts';
+import { parseVaultKeys } from '../../src/adapters/vault/keys.ts';
+import { sqliteVault } from '../../src/adapters/vault/sqlite-vault.ts';
+import { USER_SCOPES } from '../../src/domain/access/scopes.ts';
 import type { ChannelInput } from '../../src/domain/channel/commands.ts';
+import { openKernel } from '../../src/kernel/open-kernel.ts';
+import { openProjector } from '../../src/kernel/open-projector.ts';
+import { createTokens } from '../../src/kernel/tokens.ts';
 import { receiver, type Receiver } from '../adapters/senders.support.ts';
 import { memoryVault } from '../support/vault.ts';
-import { eventsOf } from '../support/world.ts';
+import { until } from '../support/until.ts';
+import { eventsOf, QUICK } from '../support/world.ts';
 import { deliveryWorld } from './world.support.ts';
 
 const CANARY = 'canary0123456789';
@@ -75,3 +92,80 @@ it('W19: no secret of a channel leaves the vault but to its receiver', async () 
     expect(text).not.toContain(secret);
   }
 });
+
+it('W19: no secret is in an answer of the API, in a problem, or in a metric', async () => {
+  await using closing = new AsyncDisposableStack();
+  const folder = mkdtempSync(join(tmpdir(), 'tocsin-canary-'));
+  closing.defer(() => {
+    rmSync(folder, { recursive: true });
+  });
+  const key = Buffer.from(`${CANARY}${CANARY}`).toString('base64');
+  const file = join(folder, 'vault.db');
+  const vault = closing.use(sqliteVault({ file, keys: parseVaultKeys(key) }));
+  const lines: string[] = [];
+  const logger = jsonLogger({ level: 'debug', destination: { write: (line) => lines.push(line) } });
+  await using server = await repeating(200);
+  const addresses = { ports: [], privateTargets: true, standIn: server.origin };
+  const store = closing.use(memoryStore());
+  const send = channelSender({ addresses, logger });
+  const kernel = await openKernel({ store, vault, send, addresses });
+  const tokens = createTokens({ store });
+  const made = await tokens.create({ name: 'a test', scopes: [...USER_SCOPES], userId: 1 });
+  const token = made.outcome === 'created' ? made.token : '';
+  const authenticate = bearerTokens(tokens);
+  const app = createHttpApp({ kernel, channels: kernel.channels, authenticate, logger });
+  const said: string[] = [];
+  const ask = async (method: string, path: string, body?: object, bearer = token) => {
+    const headers = { authorization: `Bearer ${bearer}`, 'content-type': 'application/json' };
+    const sent = body === undefined ? {} : { body: JSON.stringify(body) };
+    const request = new Request(`http://localhost/api/v1/notification/channels/${path}`, {
+      ...{ method, headers },
+      ...sent,
+    });
+    const response = await app.fetch(request);
+    said.push(await response.text(), JSON.stringify([...response.headers]));
+    return response.status;
+  };
+  const statuses: number[] = [];
+  for (const { channel, url, bearerToken, secret } of channelsAt(server)) {
+    const body = { webhook_url: url, bearer_token: bearerToken, secret };
+    statuses.push(await ask('PUT', channel, body), await ask('POST', `${channel}/test`));
+    statuses.push(await ask('GET', channel));
+    // What is wrong is named, and not repeated.
+    for (const wrong of [{ webhook_url: `ftp://${CANARY}` }, { secret: { [CANARY]: CANARY } }]) {
+      statuses.push(await ask('PUT', channel, { ...body, ...wrong }));
+    }
+    statuses.push(await ask('PUT', channel, body, `${token}x`));
+  }
+  vault[Symbol.dispose]();
+  statuses.push(await ask('POST', 'webhook/test'));
+  expect(new Set(statuses)).toEqual(new Set([200, 400, 401, 500]));
+
+  const output = jetStreamOutput({ servers: `nats://worker:${CANARY}@127.0.0.1:1` });
+  const state = memoryReadModelStore().open();
+  const projector = await openProjector({ store, output, state, timing: QUICK, logger });
+  const stop = new AbortController();
+  const running = projector.run(stop.signal);
+  await until('it has failed', () => projector.status().lastFailure !== undefined);
+  const status = () => projector.status();
+  const metrics = projectorMetrics(status);
+  closing.defer(metrics.close);
+  const limits = { lagSeconds: 1, stalledSeconds: 1 };
+  const health = createHealthApp({ status, metrics: metrics.collect, limits });
+  for (const path of ['/health/ready', '/metrics']) said.push(await textOf(health, path));
+  stop.abort();
+  await running;
+  expect(said.join()).toContain('tocsin_running');
+  const other = parseVaultKeys(Buffer.from(`${CANARY}-${CANARY.slice(1)}`).toString('base64'));
+  expect(() => sqliteVault({ file, keys: other })).toThrow(/not under this key/);
+  const log = (await eventsOf(store)).map(({ data, metadata }) => JSON.stringify([data, metadata]));
+  const text = [...said, ...lines, ...log].join('\n');
+  for (const secret of [CANARY, SECRET, key, token, Buffer.from(CANARY).toString('base64url')]) {
+    expect(text).not.toContain(secret);
+  }
+});
+
+async function textOf(app: ReturnType<typeof createHealthApp>, path: string): Promise<string> {
+  const response = await app.request(path);
+  return response.text();
+}
