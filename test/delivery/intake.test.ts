@@ -73,6 +73,26 @@ describe('intake', () => {
     await world.when(notice, 'it is delivered', ({ phase }) => phase.status === 'delivered');
   });
 
+  it('waits, as for everything, when the store is away as the inbox opens', async () => {
+    let away = false;
+    let refused = 0;
+    await using world = await deliveryWorld({
+      faults: (operation) => {
+        if (!away || operation.kind !== 'readStream' || !operation.stream.endsWith('.control')) {
+          return undefined;
+        }
+        refused += 1;
+        away = refused < 2;
+        return { fault: 'unavailable' };
+      },
+    });
+    const notice = await world.notify();
+    away = true;
+    await world.worker();
+    await world.when(notice, 'it is delivered', ({ phase }) => phase.status === 'delivered');
+    expect(refused).toBe(2);
+  });
+
   it('ends what nobody accepted in time as expired, once a worker runs', async () => {
     await using world = await deliveryWorld();
     const notice = await world.notify();

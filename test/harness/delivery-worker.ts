@@ -17,8 +17,10 @@ import { openWorker } from '../../src/kernel/open-worker.ts';
 import { deliveryProcesses } from '../../src/kernel/processes/delivery/processes.ts';
 import { failpoints, wrapped } from './failpoints.ts';
 
-/** The shortest that there is, so that whoever dies is not waited for. */
-const LEASE_MS = 6_000;
+/** Short, so that whoever dies is not waited for long, with ten seconds for an append on a busy machine. */
+const LEASE_MS = 15_000;
+/** Few, because what is begun at once shares the store's time. */
+const CONCURRENCY = 32;
 const RETRY_MS = 100;
 const secret = `whsec_${Buffer.from('a-key-of-twenty-four-byt').toString('base64')}`;
 
@@ -70,6 +72,7 @@ const worker = openWorker({
     },
     send: wrapped.send(numbered, around),
     leaseMs: LEASE_MS,
+    concurrency: CONCURRENCY,
     profile: { waits: [200, 400, 800, 1_000, 1_000, 1_000, 1_000, 1_000] },
     logger,
     onCaughtUp: () => {

@@ -46,7 +46,7 @@ export type Lane = {
 const RESTORE_AT_MOST = 6_000;
 const patientMs = 600_000;
 /** A worker's lease, with what others wait after it, and more. */
-const BEYOND_A_LEASE_MS = 20_000;
+const BEYOND_A_LEASE_MS = 30_000;
 /** So much progress, or so long without it, comes before the next fault of a lane. */
 const ENOUGH = 8;
 const MAX_IDLE_MS = 15_000;

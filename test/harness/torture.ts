@@ -59,7 +59,7 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
     answers: moody(seed),
     startsAsStandby: () => roles() < 0.05,
     onUnexpectedEnd: ({ name, code, signal, said }) => {
-      const what = `${name} ended by itself (${code ?? signal ?? ''}): ${said.slice(-4).join(' ')}`;
+      const what = `${name} ended by itself (${code ?? signal ?? ''}): ${said.slice(-12).join(' ')}`;
       if (failing.has(name)) note(what);
       else fail(what);
     },

@@ -102,10 +102,20 @@ async function isOurs(
   { store, kernel }: IntakeOptions,
   { stream, created }: InboxStream,
 ): Promise<'ours' | 'none' | 'foreign'> {
-  const { output } = await readControl(store, kernel);
-  // A projector has not opened its list yet.
+  const output = await openedOutput(store, kernel);
+  // A projector has not opened its list yet, or the store is away for the moment.
   if (output === undefined) return 'none';
   return output.stream === stream && output.created === created ? 'ours' : 'foreign';
+}
+
+/** What the log says of its output; an outage is waited out as everywhere, and ends no worker. */
+async function openedOutput(store: IntakeOptions['store'], kernel: string) {
+  try {
+    return (await readControl(store, kernel)).output;
+  } catch (error) {
+    if (error instanceof TocsinError && error.kind === 'unavailable') return undefined;
+    throw error;
+  }
 }
 
 function otherStream({ stream, created }: InboxStream): TocsinError {
