@@ -13,13 +13,7 @@ import {
   memoryReadModelStore,
   recordingOutput,
 } from '../../src/testing.ts';
-import {
-  failpoints,
-  witness,
-  wrapped,
-  type Failpoints,
-  type Witness,
-} from './failpoints.ts';
+import { failpoints, witness, wrapped, type Failpoints, type Witness } from './failpoints.ts';
 import { oracle } from '../oracle/oracle.mjs';
 import { decidedList, storedList } from '../support/decided.ts';
 import { seededRandom } from '../support/random.ts';
