@@ -3,6 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { cpSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isOver } from '../../src/domain/core/signals.ts';
 import type { Cluster, ProjectorSeat, RaiserSeat, WorkerSeat } from './cluster.ts';
 import type { Load } from './load.ts';
 import type { Direction, Proxy } from './proxy.ts';
@@ -372,9 +373,4 @@ async function within(ms: number, condition: () => boolean): Promise<void> {
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
   await sleep(ms, undefined, { signal }).catch(() => undefined);
-}
-
-// A function, because the compiler believes that a flag it has read once stays as it was.
-function isOver(signal: AbortSignal): boolean {
-  return signal.aborted;
 }

@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Msg } from 'nats';
 import { z } from 'zod';
+import { isOver } from '../../domain/core/signals.ts';
 import { silentLogger, type Logger } from '../../domain/ports/logger.ts';
 import type { NoticeInbox, Settlement } from '../../domain/ports/notice-inbox.ts';
 import { OutputError } from '../../projections/ports.ts';
@@ -203,9 +204,4 @@ const ANSWERS: Readonly<Record<Settlement, string>> = {
 async function pause(signal: AbortSignal): Promise<void> {
   // The signal ends the wait; that it was raised, the caller sees.
   await sleep(retryMs, undefined, { signal }).catch(() => undefined);
-}
-
-// A function, because the compiler believes that a flag it has read once stays as it was.
-function isOver(signal: AbortSignal): boolean {
-  return signal.aborted;
 }

@@ -2,6 +2,7 @@
 // A slow listener holds the last word about each row, never a growing list.
 import type { TargetId, UserId } from '../../domain/core/identity.ts';
 import type { Instant } from '../../domain/core/instants.ts';
+import { isOver } from '../../domain/core/signals.ts';
 import type {
   ScheduledBlock,
   Task,
@@ -107,9 +108,4 @@ function keyOf(kind: TaskChange['kind'], user: UserId, id: TargetId): string {
 
 function isIn(block: ScheduledBlock, user: UserId, from: Instant, to: Instant): boolean {
   return block.userId === user && block.startAt >= from && block.startAt < to;
-}
-
-// A function, because the compiler believes that a flag it has read once stays as it was.
-function isOver(signal: AbortSignal): boolean {
-  return signal.aborted;
 }

@@ -2,6 +2,7 @@
 // per thing that waits, sleeps until the next one is due, and hands it over. What a row means, and what
 // is done when its time has come, is the caller's.
 import { TocsinError } from '../../domain/core/errors.ts';
+import { isOver } from '../../domain/core/signals.ts';
 import { silentLogger } from '../../domain/ports/logger.ts';
 import { backoffMs } from './backoff.ts';
 import { dispatcher } from './due-dispatch.ts';
@@ -67,9 +68,4 @@ async function runUntilOutage(
   const error: unknown = failed.reason;
   if (error instanceof TocsinError && error.kind === 'unavailable') return error;
   throw error;
-}
-
-// A function, because the compiler believes that a flag it has read once stays as it was.
-function isOver(signal: AbortSignal): boolean {
-  return signal.aborted;
 }

@@ -1,6 +1,7 @@
 // The projector: epochs, one after another, for ever. It knows nothing of NATS, SQLite or EventStoreDB.
 import { TocsinError } from '../../domain/core/errors.ts';
 import type { Position } from '../../domain/core/positions.ts';
+import { isOver } from '../../domain/core/signals.ts';
 import { NO_COUNTS } from '../notification/fold.ts';
 import { projectionPrefixes } from '../notification/steps.ts';
 import { OutputError, type Checkpoint } from '../ports.ts';
@@ -321,9 +322,4 @@ function stopped(): TocsinError {
   return new TocsinError('usage', 'projector_stopped', 'the projector stopped before that', {
     hint: 'Run it again; it goes on where it stopped.',
   });
-}
-
-// A function, because the compiler believes that a flag it has read once stays as it was.
-function isOver(signal: AbortSignal): boolean {
-  return signal.aborted;
 }

@@ -1,5 +1,6 @@
 // One call of a sender within its lease: cut off in time, and its outcome awaited even after that.
 import type { Instant } from '../../../domain/core/instants.ts';
+import { isOver } from '../../../domain/core/signals.ts';
 import type {
   ChannelTarget,
   OutgoingNotice,
@@ -55,9 +56,4 @@ export async function call(options: CallOptions): Promise<Called> {
   const code = signal.aborted ? 'worker_stopped' : 'provider_timeout';
   const detail = 'the call was cut off before an answer came';
   return { outcome: { outcome: 'unknown', code, detail }, late: sending };
-}
-
-// A function, because the compiler believes that a flag it has read once stays as it was.
-function isOver(signal: AbortSignal): boolean {
-  return signal.aborted;
 }

@@ -1,4 +1,5 @@
 // Sends what was skipped for want of a channel, once there is one and while it is of use (W22).
+import { isOver } from '../../../domain/core/signals.ts';
 import { silentLogger, type Logger } from '../../../domain/ports/logger.ts';
 import type { ChannelLookup, ChannelTarget } from '../../../domain/ports/sender.ts';
 import { CHANNELS } from '../../../domain/trigger/events.ts';
@@ -66,9 +67,4 @@ async function reviveUser(options: ReviveOptions, { userId }: Mark): Promise<voi
     if (!isOpen) continue;
     await tell(records, stream, { kind: 'redrive', reason: 'channel_configured', of: 'skipped' });
   }
-}
-
-// A function, because the compiler believes that a flag it has read once stays as it was.
-function isOver(signal: AbortSignal): boolean {
-  return signal.aborted;
 }
