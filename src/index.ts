@@ -127,7 +127,13 @@ export { RETRY_PROFILES } from './domain/notification/schedule.ts';
 export type { RetryProfile } from './domain/notification/schedule.ts';
 export { sqliteDueIndexes } from './adapters/sqlite/due-index.ts';
 export type { SqliteDueIndexesOptions } from './adapters/sqlite/due-index.ts';
-export type { DueCommit, DueEntry, DueIndex, DueIndexes } from './projections/indexes/due-index.ts';
+export type {
+  DueCommit,
+  DueEntry,
+  DueIndex,
+  DueIndexes,
+  DueRank,
+} from './projections/indexes/due-index.ts';
 export { openDeliveryIndexReader, sqliteDeliveryIndex } from './adapters/sqlite/delivery-index.ts';
 export type { SqliteDeliveryIndexOptions } from './adapters/sqlite/delivery-index.ts';
 export type {

@@ -23,7 +23,7 @@ import { DUE_JOB_INDEX, scannerProcess } from '../kernel/processes/scanner.ts';
 import { systemSurroundings } from '../kernel/processes/surroundings.ts';
 import { taskFollowerProcess } from '../kernel/processes/task-follower.ts';
 import { triggerPrefixes } from '../kernel/processes/trigger-streams.ts';
-import type { DueIndex, DueIndexes } from '../projections/indexes/due-index.ts';
+import { DUE_RANKS, type DueIndex, type DueIndexes } from '../projections/indexes/due-index.ts';
 import type { Config, TasksConfig } from './config.ts';
 
 export type TaskWorkerOptions = {
@@ -164,7 +164,8 @@ async function isDone(
     const position = index.position();
     const isBehind =
       head !== undefined && (position === undefined || comparePositions(position, head) < 0);
-    return isBehind || (index.next(new Set()) ?? Infinity) <= until;
+    const next = DUE_RANKS.map((rank) => index.next(rank, new Set()) ?? Infinity);
+    return isBehind || Math.min(...next) <= until;
   };
   if (await waits(jobs, [categoryPrefix(name, 'duejob')])) return false;
   return !(await waits(evaluations, triggerPrefixes(name)));

@@ -36,7 +36,13 @@ export type Decide<S, E, A, R> = (
 ) => Result<{ readonly events: readonly E[]; readonly answer: A }, R>;
 
 export type Executed<A, R> =
-  | { readonly kind: 'done'; readonly answer: A; readonly position: Position | undefined }
+  | {
+      readonly kind: 'done';
+      readonly answer: A;
+      readonly position: Position | undefined;
+      /** The stream's end, when this execution has just written it; who goes on need not read it. */
+      readonly end?: Pick<Loaded<unknown>, 'expected' | 'recordedAt'>;
+    }
   | { readonly kind: 'rejected'; readonly rejection: R }
   | { readonly kind: 'refused'; readonly reason: AppendRefusal; readonly message: string }
   /** Others kept changing the stream. */
@@ -111,7 +117,12 @@ export async function execute<S, E extends { readonly type: string }, A, R>(
     const result = await appendUntil(context, stream, loaded.expected, encoded, deadline);
     switch (result.outcome) {
       case 'appended':
-        return { kind: 'done', answer, position: result.position };
+        return {
+          kind: 'done',
+          answer,
+          position: result.position,
+          end: { expected: result.revision, recordedAt },
+        };
       case 'refused':
         return { kind: 'refused', reason: result.reason, message: result.message };
       case 'unknown':

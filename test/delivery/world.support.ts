@@ -220,7 +220,7 @@ export async function deliveryWorld(
       workers.push(worker);
       return worker;
     },
-    delivery: ({ stream }) => loadDelivery(store, stream),
+    delivery: async ({ stream }) => (await loadDelivery(store, stream)).state,
     async events({ stream }) {
       const recorded = await eventsOf(store, stream);
       return recorded.map((event) => {
@@ -231,7 +231,7 @@ export async function deliveryWorld(
     },
     when: ({ stream }, what, holds) =>
       until(what, async () => {
-        const delivery = await loadDelivery(store, stream);
+        const { state: delivery } = await loadDelivery(store, stream);
         return delivery !== undefined && holds(delivery) ? delivery : undefined;
       }),
     async configure(userId) {

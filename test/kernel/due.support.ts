@@ -98,6 +98,6 @@ export function step({ stream: name, data }: RecordedEvent): DueStep {
   const dueAt =
     typeof data === 'object' && data !== null && 'dueAt' in data ? data.dueAt : undefined;
   if (typeof dueAt !== 'number') return { remove: [key] };
-  const row: DueEntry = { key, stream: name, dueAt };
+  const row: DueEntry = { key, stream: name, dueAt, rank: 0 };
   return { put: [row] };
 }

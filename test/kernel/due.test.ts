@@ -159,6 +159,32 @@ describe('a due process', () => {
     expect([...world.handed].sort()).toEqual([...keys, ...keys].sort());
   });
 
+  test('leaves half of the places to what is done for the first time, and does it first', async () => {
+    const world = dueWorld();
+    const retries = Array.from({ length: 6 }, (_, n) => `retry-${n}`);
+    for (const key of retries) await world.call(key, 0);
+    await using _process = await world.start({
+      concurrency: 4,
+      step: (event) => {
+        const { put = [], ...rest } = step(event);
+        const rankOf = (key: string) => (key.startsWith('retry') ? 1 : 0);
+        return { ...rest, put: put.map((row) => ({ ...row, rank: rankOf(row.key) })) };
+      },
+      handle: async ({ key }, signal) => {
+        world.handed.push(key);
+        if (key.startsWith('retry'))
+          await new Promise((resolve) => {
+            signal.addEventListener('abort', resolve);
+          });
+        else await world.call(key, undefined);
+      },
+    });
+    await until('retries are in hand', () => world.handed.length === 2);
+    for (const key of ['first', 'second', 'third']) await world.call(key, 0);
+    await until('the others are done', () => world.handed.length === 5);
+    expect(world.handed.toSorted()).toEqual(['first', 'retry-0', 'retry-1', 'second', 'third']);
+  });
+
   test('does not hand over again what was handled, before its row could change', async () => {
     const world = dueWorld();
     await world.call('a', 0);

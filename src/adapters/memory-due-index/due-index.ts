@@ -1,7 +1,12 @@
 // Due indexes in memory, for tests: the promises of those on disk, without a file.
 import type { Instant } from '../../domain/core/instants.ts';
 import type { Position } from '../../domain/core/positions.ts';
-import type { DueEntry, DueIndex, DueIndexes } from '../../projections/indexes/due-index.ts';
+import type {
+  DueEntry,
+  DueIndex,
+  DueIndexes,
+  DueRank,
+} from '../../projections/indexes/due-index.ts';
 import type { EventRef } from '../../projections/ports.ts';
 import { assertIndexName, indexClosed, otherLog } from '../sqlite/due-index-errors.ts';
 
@@ -76,18 +81,18 @@ function indexOn(
       contents.position = position;
       contents.lastEvent = lastEvent ?? contents.lastEvent;
     },
-    due(now, limit, except) {
+    due(rank, now, limit, except) {
       open();
       const found: DueEntry[] = [];
       for (const entry of inOrder()) {
         if (entry.dueAt > now || found.length >= limit) break;
-        if (!except.has(entry.key)) found.push(entry);
+        if (entry.rank === rank && !except.has(entry.key)) found.push(entry);
       }
       return found;
     },
-    next(except): Instant | undefined {
+    next(rank: DueRank, except): Instant | undefined {
       open();
-      return inOrder().find(({ key }) => !except.has(key))?.dueAt;
+      return inOrder().find((entry) => entry.rank === rank && !except.has(entry.key))?.dueAt;
     },
     count: () => open().rows.size,
     [Symbol.dispose]: closed,

@@ -2,7 +2,12 @@
 // deleted; what it saves is reading the log again at every start.
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import type { Instant } from '../../domain/core/instants.ts';
-import type { DueEntry, DueIndex, DueIndexes } from '../../projections/indexes/due-index.ts';
+import type {
+  DueEntry,
+  DueIndex,
+  DueIndexes,
+  DueRank,
+} from '../../projections/indexes/due-index.ts';
 import type { EventRef } from '../../projections/ports.ts';
 import {
   assertIndexName,
@@ -24,30 +29,37 @@ export type SqliteDueIndexesOptions = {
   readonly owner?: string;
 };
 
+const TABLES = `
+  CREATE TABLE log (one INTEGER PRIMARY KEY CHECK (one = 1), store_id TEXT NOT NULL);
+  CREATE TABLE places (
+    name TEXT PRIMARY KEY,
+    position_commit INTEGER NOT NULL,
+    position_prepare INTEGER NOT NULL,
+    last_event TEXT,
+    last_stream TEXT,
+    last_revision INTEGER
+  );
+  CREATE TABLE due (
+    name TEXT NOT NULL,
+    key TEXT NOT NULL,
+    stream TEXT NOT NULL,
+    due_at INTEGER NOT NULL,
+    rank INTEGER NOT NULL,
+    PRIMARY KEY (name, key)
+  ) WITHOUT ROWID;
+  CREATE INDEX due_by_time ON due (name, rank, due_at, key, stream);
+`;
+
 const FORMAT: SqliteFormat = {
   applicationId: 0x54_63_64_75, // "Tcdu"
-  version: 1,
+  version: 2,
   what: DUE_INDEX_WHAT,
   create(db) {
-    db.exec(`
-      CREATE TABLE log (one INTEGER PRIMARY KEY CHECK (one = 1), store_id TEXT NOT NULL);
-      CREATE TABLE places (
-        name TEXT PRIMARY KEY,
-        position_commit INTEGER NOT NULL,
-        position_prepare INTEGER NOT NULL,
-        last_event TEXT,
-        last_stream TEXT,
-        last_revision INTEGER
-      );
-      CREATE TABLE due (
-        name TEXT NOT NULL,
-        key TEXT NOT NULL,
-        stream TEXT NOT NULL,
-        due_at INTEGER NOT NULL,
-        PRIMARY KEY (name, key)
-      ) WITHOUT ROWID;
-      CREATE INDEX due_by_time ON due (name, due_at, key, stream);
-    `);
+    db.exec(TABLES);
+  },
+  // What is in it can be made from the log: it is not worth translating.
+  upgrade(db) {
+    db.exec(`DROP TABLE log; DROP TABLE places; DROP TABLE due; ${TABLES}`);
   },
 };
 
@@ -111,13 +123,14 @@ function indexOn(db: DatabaseSync, file: string, name: string, closed: () => voi
     INSERT INTO places VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (name) DO UPDATE SET
       position_commit = ?2, position_prepare = ?3, last_event = coalesce(?4, last_event),
       last_stream = coalesce(?5, last_stream), last_revision = coalesce(?6, last_revision)`);
-  const put = db.prepare('INSERT OR REPLACE INTO due VALUES (?, ?, ?, ?)');
+  const put = db.prepare('INSERT OR REPLACE INTO due VALUES (?, ?, ?, ?, ?)');
   const remove = db.prepare('DELETE FROM due WHERE name = ? AND key = ?');
   const dueBy = db.prepare(
-    'SELECT key, stream, due_at FROM due WHERE name = ? AND due_at <= ? ORDER BY due_at, key',
+    `SELECT key, stream, due_at FROM due
+     WHERE name = ? AND rank = ? AND due_at <= ? ORDER BY due_at, key`,
   );
   const first = db.prepare(
-    'SELECT key, stream, due_at FROM due WHERE name = ? ORDER BY due_at, key',
+    'SELECT key, due_at FROM due WHERE name = ? AND rank = ? ORDER BY due_at, key',
   );
   const count = db.prepare('SELECT count(*) AS n FROM due WHERE name = ?');
   let isOpen = true;
@@ -139,7 +152,9 @@ function indexOn(db: DatabaseSync, file: string, name: string, closed: () => voi
         db.exec('BEGIN IMMEDIATE');
         try {
           for (const key of step.remove) remove.run(name, key);
-          for (const { key, stream, dueAt } of step.put) put.run(name, key, stream, dueAt);
+          for (const { key, stream, dueAt, rank } of step.put) {
+            put.run(name, key, stream, dueAt, rank);
+          }
           const event = [last?.id ?? null, last?.stream ?? null, last?.revision ?? null];
           move.run(name, position.commit, position.prepare, ...event);
           db.exec('COMMIT');
@@ -149,23 +164,22 @@ function indexOn(db: DatabaseSync, file: string, name: string, closed: () => voi
         }
       });
     },
-    due: (now, limit, except) =>
+    due: (rank, now, limit, except) =>
       using(() => {
         const found: DueEntry[] = [];
         if (limit <= 0) return found;
-        for (const row of dueBy.iterate(name, now)) {
-          const entry = entryOf(row);
-          if (except.has(entry.key)) continue;
-          found.push(entry);
+        for (const row of dueBy.iterate(name, rank, now)) {
+          const key = String(row['key']);
+          if (except.has(key)) continue;
+          found.push({ key, stream: String(row['stream']), dueAt: Number(row['due_at']), rank });
           if (found.length >= limit) break;
         }
         return found;
       }),
-    next: (except) =>
+    next: (rank: DueRank, except) =>
       using((): Instant | undefined => {
-        for (const row of first.iterate(name)) {
-          const entry = entryOf(row);
-          if (!except.has(entry.key)) return entry.dueAt;
+        for (const row of first.iterate(name, rank)) {
+          if (!except.has(String(row['key']))) return Number(row['due_at']);
         }
         return undefined;
       }),
@@ -178,10 +192,6 @@ function indexOn(db: DatabaseSync, file: string, name: string, closed: () => voi
 }
 
 type Row = Record<string, SQLOutputValue>;
-
-function entryOf(row: Row): DueEntry {
-  return { key: String(row['key']), stream: String(row['stream']), dueAt: Number(row['due_at']) };
-}
 
 function eventOf(row: Row | undefined): EventRef | undefined {
   if (row === undefined || row['last_event'] === null) return undefined;

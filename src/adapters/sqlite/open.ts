@@ -33,6 +33,8 @@ export type SqliteFormat = {
   readonly what: string;
   /** Makes the tables of a new file; runs inside the transaction that marks it. */
   readonly create: (db: DatabaseSync) => void;
+  /** Makes a file of an older version one of this version; runs inside a transaction, too. */
+  readonly upgrade?: (db: DatabaseSync) => void;
 };
 
 /** How long a statement waits for another process that holds the file for a moment. */
@@ -50,7 +52,8 @@ export function openSqlite(file: string, format: SqliteFormat): DatabaseSync {
       const state = formatOf(db, file, format);
       // WAL is a property of the file, full sync of the connection: commits survive a power cut.
       db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
-      if (state === 'new') create(db, format);
+      if (state === 'new') mark(db, format, format.create);
+      if (state === 'older' && format.upgrade) mark(db, format, format.upgrade);
     });
   });
 }
@@ -94,10 +97,10 @@ function opened(file: string, readOnly: boolean, check: (db: DatabaseSync) => vo
   }
 }
 
-function create(db: DatabaseSync, format: SqliteFormat): void {
+function mark(db: DatabaseSync, format: SqliteFormat, make: (db: DatabaseSync) => void): void {
   db.exec('BEGIN IMMEDIATE');
   try {
-    format.create(db);
+    make(db);
     db.exec(
       `PRAGMA application_id = ${format.applicationId}; PRAGMA user_version = ${format.version}`,
     );
@@ -108,7 +111,7 @@ function create(db: DatabaseSync, format: SqliteFormat): void {
   }
 }
 
-function formatOf(db: DatabaseSync, file: string, format: SqliteFormat): 'new' | 'ours' {
+function formatOf(db: DatabaseSync, file: string, format: SqliteFormat): 'new' | 'older' | 'ours' {
   const application = Number(db.prepare('PRAGMA application_id').get()?.['application_id']);
   const version = Number(db.prepare('PRAGMA user_version').get()?.['user_version']);
   const tables = Number(db.prepare('SELECT count(*) AS n FROM sqlite_schema').get()?.['n']);
@@ -132,7 +135,7 @@ function formatOf(db: DatabaseSync, file: string, format: SqliteFormat): 'new' |
       { hint: 'Use the version that wrote it, or a newer one. Nothing was written to the file.' },
     );
   }
-  return 'ours';
+  return version < format.version ? 'older' : 'ours';
 }
 
 function guarded(file: string, format: SqliteFormat, open: () => DatabaseSync): DatabaseSync {

@@ -1,7 +1,7 @@
 // The acting half of a due process: which rows are due, which are in hand, which have to wait, and how
 // long to sleep. It knows nothing of the log.
 import { silentLogger } from '../../domain/ports/logger.ts';
-import type { DueEntry } from '../../projections/indexes/due-index.ts';
+import { DUE_RANKS, type DueEntry, type DueRank } from '../../projections/indexes/due-index.ts';
 import { backoffMs } from './backoff.ts';
 import type { DueProcessOptions } from './due-options.ts';
 
@@ -36,10 +36,13 @@ type Hold = {
 export function dispatcher(options: DueProcessOptions, signal: AbortSignal): Dispatcher {
   const { index, now, elapsed, handle, logger = silentLogger } = options;
   const { concurrency = DEFAULT_CONCURRENCY } = options;
+  // Those who are tried again never have all places: who is there for the first time finds one.
+  const rooms = [concurrency, Math.ceil(concurrency / 2)] as const;
+  const counts: [number, number] = [0, 0];
   const inHand = new Map<string, Promise<void>>();
   const touched = new Set<string>();
   const holds = new Map<string, Hold>();
-  let queue: DueEntry[] = [];
+  const queues: [DueEntry[], DueEntry[]] = [[], []];
   let begun = false;
   let alarm = new AbortController();
 
@@ -61,7 +64,8 @@ export function dispatcher(options: DueProcessOptions, signal: AbortSignal): Dis
   };
 
   const work = async (entry: DueEntry): Promise<void> => {
-    const { key } = entry;
+    const { key, rank } = entry;
+    counts[rank] += 1;
     const tries = holds.get(key)?.tries ?? 0;
     try {
       await handle(entry, signal);
@@ -80,16 +84,21 @@ export function dispatcher(options: DueProcessOptions, signal: AbortSignal): Dis
     } finally {
       touched.delete(key);
       inHand.delete(key);
+      counts[rank] -= 1;
       ring();
     }
   };
 
-  const handOver = (): void => {
-    while (inHand.size < concurrency) {
+  const hasRoom = (rank: DueRank): boolean =>
+    inHand.size < concurrency && counts[rank] < rooms[rank];
+
+  const handOver = (rank: DueRank): void => {
+    const queue = queues[rank];
+    while (hasRoom(rank)) {
       if (queue.length === 0) {
         const waiting = held();
         if (waiting.length >= MAX_HELD) return;
-        queue = [...index.due(now(), BATCH, new Set([...inHand.keys(), ...waiting]))];
+        queue.push(...index.due(rank, now(), BATCH, new Set([...inHand.keys(), ...waiting])));
       }
       const entry = queue.shift();
       if (entry === undefined) return;
@@ -102,8 +111,9 @@ export function dispatcher(options: DueProcessOptions, signal: AbortSignal): Dis
     const waits = [LONGEST_SLEEP_MS];
     const waiting = held();
     for (const key of waiting) waits.push((holds.get(key)?.until ?? at) - at);
-    if (inHand.size < concurrency && waiting.length < MAX_HELD) {
-      const next = index.next(new Set([...inHand.keys(), ...waiting]));
+    const except = new Set([...inHand.keys(), ...waiting]);
+    for (const rank of waiting.length < MAX_HELD ? DUE_RANKS.filter(hasRoom) : []) {
+      const next = index.next(rank, except);
       if (next !== undefined) waits.push(next - now());
     }
     return Math.max(1, Math.min(...waits));
@@ -120,7 +130,9 @@ export function dispatcher(options: DueProcessOptions, signal: AbortSignal): Dis
         // A row that failed keeps its backoff, whatever is written about it.
         if (holds.get(key)?.settled === true) holds.delete(key);
       }
-      queue = queue.filter(({ key }) => !keys.has(key));
+      for (const rank of DUE_RANKS) {
+        queues[rank] = queues[rank].filter(({ key }) => !keys.has(key));
+      }
       ring();
     },
     async run() {
@@ -130,7 +142,7 @@ export function dispatcher(options: DueProcessOptions, signal: AbortSignal): Dis
           alarm = new AbortController();
           if (begun) {
             sweep();
-            handOver();
+            for (const rank of DUE_RANKS) handOver(rank);
           }
           // Whatever rings from here on ends the pause, also before it began.
           await options.pause(begun ? sleepMs() : LONGEST_SLEEP_MS, alarm.signal);

@@ -83,10 +83,12 @@ export function evaluationStep(recorded: RecordedEvent): DueStep | undefined {
   const { stream } = recorded;
   switch (event?.type) {
     case 'TriggerRaised':
-      return { put: [{ key: event.data.triggerId, stream, dueAt: recordedAtOf(recorded) }] };
+      return {
+        put: [{ key: event.data.triggerId, stream, dueAt: recordedAtOf(recorded), rank: 0 }],
+      };
     case 'TriggerEvaluationFailed': {
       const { triggerId: key, retryAt: dueAt } = event.data;
-      return dueAt === undefined ? { remove: [key] } : { put: [{ key, stream, dueAt }] };
+      return dueAt === undefined ? { remove: [key] } : { put: [{ key, stream, dueAt, rank: 1 }] };
     }
     case 'PreviewOffered':
     case 'TriggerClosed':

@@ -89,11 +89,11 @@ export function expiryStep(recorded: RecordedEvent): DueStep | undefined {
     case 'PreviewOffered':
     case 'ApplyFailed': {
       const { previewId: key, expiresAt: dueAt } = event.data;
-      return { put: [{ key, stream, dueAt }] };
+      return { put: [{ key, stream, dueAt, rank: 0 }] };
     }
     case 'ApplyStarted': {
       const { previewId: key, leaseUntil } = event.data;
-      return { put: [{ key, stream, dueAt: leaseUntil + APPLY_MARGIN_MS }] };
+      return { put: [{ key, stream, dueAt: leaseUntil + APPLY_MARGIN_MS, rank: 0 }] };
     }
     case 'PreviewEnded':
       return { remove: [event.data.previewId] };

@@ -73,7 +73,7 @@ export function dueJobStep(recorded: RecordedEvent): DueStep | undefined {
   const until = dueAtOf(decoded.event);
   return until === undefined
     ? { remove: [stream] }
-    : { put: [{ key: stream, stream, dueAt: until }] };
+    : { put: [{ key: stream, stream, dueAt: until, rank: 0 }] };
 }
 
 function dueAtOf(event: DueJobEvent): number | undefined {

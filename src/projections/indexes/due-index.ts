@@ -4,12 +4,19 @@ import type { Instant } from '../../domain/core/instants.ts';
 import type { Position } from '../../domain/core/positions.ts';
 import type { EventRef } from '../ports.ts';
 
+/** How a thing goes before others that are due: 0 is what is done for the first time, 1 what is tried again. */
+export type DueRank = 0 | 1;
+
+/** Ranks, the first first. */
+export const DUE_RANKS: readonly DueRank[] = [0, 1];
+
 /** One thing that waits. */
 export type DueEntry = {
   /** What it is, once per index: a stream's name, or an occurrence's id. */
   readonly key: string;
   readonly stream: string;
   readonly dueAt: Instant;
+  readonly rank: DueRank;
 };
 
 /** One step of an index: rows of one page of events, and the place behind them. */
@@ -32,10 +39,10 @@ export interface DueIndex extends Disposable {
   lastEvent(): EventRef | undefined;
   /** One transaction; `remove` goes before `put`, and `put` replaces a row of the same key. */
   commit(step: DueCommit): void;
-  /** The first rows that are due at `now`, by time, then key; those in `except` left out. */
-  due(now: Instant, limit: number, except: ReadonlySet<string>): readonly DueEntry[];
-  /** When the next row that is not in `except` becomes due. */
-  next(except: ReadonlySet<string>): Instant | undefined;
+  /** The first rows of a rank that are due at `now`, by time, then key; those in `except` left out. */
+  due(rank: DueRank, now: Instant, limit: number, except: ReadonlySet<string>): readonly DueEntry[];
+  /** When the next row of a rank that is not in `except` becomes due. */
+  next(rank: DueRank, except: ReadonlySet<string>): Instant | undefined;
   count(): number;
 }
 

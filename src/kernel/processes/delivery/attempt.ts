@@ -3,7 +3,7 @@
 import { TocsinError } from '../../../domain/core/errors.ts';
 import { LEASE_MARGIN_MS, type DeliveryCommand } from '../../../domain/notification/decide.ts';
 import { outgoingNotice } from '../../../domain/notification/message.ts';
-import type { Delivery } from '../../../domain/notification/state.ts';
+import type { Delivery, DeliveryState } from '../../../domain/notification/state.ts';
 import { silentLogger, type Logger } from '../../../domain/ports/logger.ts';
 import type {
   ChannelLookup,
@@ -12,6 +12,7 @@ import type {
   SendOutcome,
 } from '../../../domain/ports/sender.ts';
 import type { Texts } from '../../../domain/texts.ts';
+import type { Loaded } from '../../execute.ts';
 import { backoffMs } from '../backoff.ts';
 import type { Surroundings } from '../due-options.ts';
 import { call } from './call.ts';
@@ -50,13 +51,14 @@ export async function attend(
   signal: AbortSignal,
 ): Promise<void> {
   const { records, surroundings } = context;
-  const delivery = await loadDelivery(records.store, stream);
+  const loaded = await loadDelivery(records.store, stream);
+  const delivery = loaded.state;
   if (delivery === undefined) return;
   const { phase, open } = delivery;
   const now = surroundings.now();
   if (phase.status === 'attempting' && open !== undefined) {
     if (now < open.leaseUntil + LEASE_MARGIN_MS) return;
-    await tell(records, stream, { kind: 'lapse', attempt: open.attempt });
+    await tell(records, stream, { kind: 'lapse', attempt: open.attempt }, { loaded });
     return;
   }
   if (phase.status !== 'waiting' || phase.dueAt > now) return;
@@ -66,10 +68,11 @@ export async function attend(
   });
   const end = endOf(delivery, found, now);
   if (end !== undefined) {
-    await tell(records, stream, end);
+    await tell(records, stream, end, { loaded });
     return;
   }
-  if (found.ok) await toChannel(context, stream, delivery, found.value, signal);
+  if (!found.ok) return;
+  await toChannel(context, { stream, loaded, delivery, found: found.value }, signal);
 }
 
 /** Why nothing is to be sent any more, as a command. */
@@ -87,46 +90,51 @@ function endOf(
   return ended === undefined ? undefined : { kind: 'cancel', reason: `preview_${ended}` };
 }
 
+/** One record, as it was found, and what it is about. */
+type Matter = {
+  readonly stream: string;
+  readonly loaded: Loaded<DeliveryState>;
+  readonly delivery: Delivery;
+  readonly found: FoundRequest;
+};
+
 async function toChannel(
   context: AttemptContext,
-  stream: string,
-  delivery: Delivery,
-  found: FoundRequest,
+  matter: Matter,
   signal: AbortSignal,
 ): Promise<void> {
   const { records, gate, surroundings } = context;
-  const { userId, channel } = delivery.facts;
+  const { stream, loaded } = matter;
+  const { userId, channel } = matter.delivery.facts;
   if (!context.enabled) {
-    await tell(records, stream, { kind: 'skip', reason: 'delivery_disabled' });
+    await tell(records, stream, { kind: 'skip', reason: 'delivery_disabled' }, { loaded });
     return;
   }
   const there = await context.lookup(userId, channel);
   if (there.kind === 'closed') {
-    await tell(records, stream, { kind: 'skip', reason: there.reason });
+    await tell(records, stream, { kind: 'skip', reason: there.reason }, { loaded });
     return;
   }
   const { target } = there;
   const admission = gate.enter(target, surroundings.now());
   if (admission.kind === 'wait') {
     const { until, reason } = admission;
-    await tell(records, stream, { kind: 'defer', until, reason });
+    await tell(records, stream, { kind: 'defer', until, reason }, { loaded });
     return;
   }
   let outcome: SendOutcome | undefined;
   try {
-    outcome = await attempt(context, stream, delivery, found, target, signal);
+    outcome = await attempt(context, matter, target, signal);
   } finally {
     const retryAfterMs = outcome?.outcome === 'throttled' ? outcome.retryAfterMs : undefined;
     admission.leave(surroundings.now(), outcome?.outcome, retryAfterMs);
   }
 }
 
-/** @returns what became of the call; `undefined` when another worker makes it */
+/** @returns what became of the call; `undefined` when none was made, or by another worker */
 async function attempt(
   context: AttemptContext,
-  stream: string,
-  delivery: Delivery,
-  found: FoundRequest,
+  { stream, loaded, delivery, found }: Matter,
   target: ChannelTarget,
   signal: AbortSignal,
 ): Promise<SendOutcome | undefined> {
@@ -134,26 +142,19 @@ async function attempt(
   const number = delivery.attempts + 1;
   const { version: channelVersion } = target;
   const begin = { kind: 'start', attempt: number, leaseMs, channelVersion } as const;
-  const told = await tell(records, stream, begin);
+  const told = await tell(records, stream, begin, { loaded });
   const started = told.ok
     ? told.value.events.find(({ type }) => type === 'AttemptStarted')
     : undefined;
   if (started?.type !== 'AttemptStarted') return undefined;
   const { leaseUntil } = started.data;
   const notice = outgoingNotice(delivery, found.request, number, wording);
-  const { outcome, late } = await call({
-    ...surroundings,
-    send,
-    notice,
-    target,
-    leaseUntil,
-    signal,
-  });
-  if (late !== undefined) {
-    void late.then((word) => settle(context, stream, number, target, delivery, word));
-  }
-  await settle(context, stream, number, target, delivery, outcome);
-  return outcome;
+  const calling = { ...surroundings, send, notice, target, leaseUntil, signal };
+  const { outcome, wasMade, late } = await call(calling);
+  const about = { stream, attempt: number, target, facts: delivery.facts };
+  if (late !== undefined) void late.then((word) => settle(context, about, word));
+  await settle(context, about, outcome, told.ok ? told.value.after : undefined);
+  return wasMade ? outcome : undefined;
 }
 
 /** This often is an outcome brought to the record; after that, its lease runs out. */
@@ -161,19 +162,25 @@ const SETTLE_TRIES = 8;
 /** How long one try may take: a worker that stops has ten seconds for everything. */
 const SETTLE_DEADLINE_MS = 3_000;
 
+type Attempted = {
+  readonly stream: string;
+  readonly attempt: number;
+  readonly target: ChannelTarget;
+  readonly facts: Delivery['facts'];
+};
+
 /** Writes an outcome down; an outage of the store must not lose it while the process lives. */
 async function settle(
   context: AttemptContext,
-  stream: string,
-  attempt: number,
-  target: ChannelTarget,
-  { facts }: Delivery,
+  { stream, attempt, target, facts }: Attempted,
   outcome: SendOutcome,
+  loaded?: Loaded<DeliveryState>,
 ): Promise<void> {
   const { records, surroundings, logger = silentLogger } = context;
   for (let tries = 1; ; tries += 1) {
     try {
-      await tell(records, stream, { kind: 'settle', attempt, outcome }, SETTLE_DEADLINE_MS);
+      const settled = { kind: 'settle', attempt, outcome } as const;
+      await tell(records, stream, settled, { deadlineMs: SETTLE_DEADLINE_MS, loaded });
       break;
     } catch (error) {
       const isAway = error instanceof TocsinError && error.kind === 'unavailable';

@@ -4,14 +4,14 @@ import { LEASE_MARGIN_MS } from '../../../domain/notification/decide.ts';
 import { notificationCodec } from '../../../domain/notification/events.ts';
 import type { EventStore, RecordedEvent } from '../../../domain/ports/event-store.ts';
 import type { Logger } from '../../../domain/ports/logger.ts';
-import type { DueIndex } from '../../../projections/indexes/due-index.ts';
+import type { DueIndex, DueRank } from '../../../projections/indexes/due-index.ts';
 import type { DueStep } from '../due-options.ts';
 import { dueProcess } from '../due.ts';
 import type { Process } from '../process.ts';
 import { attend, type AttemptContext } from './attempt.ts';
 
 /** The name of the due index; another meaning of its rows is another name. */
-export const ATTEMPTS_INDEX = 'delivery-attempts.1';
+export const ATTEMPTS_INDEX = 'delivery-attempts.2';
 
 export type AttemptsOptions = AttemptContext & {
   readonly kernel: string;
@@ -47,10 +47,13 @@ export function attemptsStep(recorded: RecordedEvent): DueStep | undefined {
   if (decoded.kind !== 'event') return undefined;
   const { stream } = recorded;
   const { event } = decoded;
-  const at = (dueAt: number): DueStep => ({ put: [{ key: stream, stream, dueAt }] });
+  // Who waits for the first time goes before everybody whose channel has had its chance.
+  const at = (dueAt: number, rank: DueRank = 1): DueStep => ({
+    put: [{ key: stream, stream, dueAt, rank }],
+  });
   switch (event.type) {
     case 'NotificationAccepted':
-      return at(event.data.requestedAt);
+      return at(event.data.requestedAt, 0);
     case 'AttemptStarted':
       return at(event.data.leaseUntil + LEASE_MARGIN_MS);
     case 'AttemptFailed':

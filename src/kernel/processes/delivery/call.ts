@@ -28,6 +28,8 @@ export type CallOptions = Surroundings & {
 
 export type Called = {
   readonly outcome: SendOutcome;
+  /** False: nothing was sent, and the outcome says nothing about the channel. */
+  readonly wasMade: boolean;
   /** The call's own word, if it still comes. */
   readonly late: Promise<SendOutcome> | undefined;
 };
@@ -39,7 +41,8 @@ export async function call(options: CallOptions): Promise<Called> {
   if (timeMs <= 0) {
     // The append took so long, or the process stood still: nothing was sent, and nothing will be.
     const detail = 'the lease was nearly over before the call';
-    return { outcome: { outcome: 'transient', code: 'lease_used_up', detail }, late: undefined };
+    const outcome = { outcome: 'transient', code: 'lease_used_up', detail } as const;
+    return { outcome, wasMade: false, late: undefined };
   }
   const cut = new AbortController();
   const done = new AbortController();
@@ -52,8 +55,8 @@ export async function call(options: CallOptions): Promise<Called> {
     cut.abort();
     await options.pause(LAST_WORD_MS, done.signal);
   }
-  if (isOver(done.signal)) return { outcome: await sending, late: undefined };
+  if (isOver(done.signal)) return { outcome: await sending, wasMade: true, late: undefined };
   const code = signal.aborted ? 'worker_stopped' : 'provider_timeout';
   const detail = 'the call was cut off before an answer came';
-  return { outcome: { outcome: 'unknown', code, detail }, late: sending };
+  return { outcome: { outcome: 'unknown', code, detail }, wasMade: true, late: sending };
 }

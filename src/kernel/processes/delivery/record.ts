@@ -12,7 +12,7 @@ import {
 import { notificationCodec, type NotificationEvent } from '../../../domain/notification/events.ts';
 import { evolveDelivery, type DeliveryState } from '../../../domain/notification/state.ts';
 import type { EventStore } from '../../../domain/ports/event-store.ts';
-import { execute, loadState, type Aggregate, type ExecuteContext } from '../../execute.ts';
+import { execute, load, type Aggregate, type ExecuteContext, type Loaded } from '../../execute.ts';
 
 /** The delivery record, as the kernel executes commands on it. */
 export const deliveryAggregate: Aggregate<DeliveryState, NotificationEvent> = {
@@ -34,15 +34,23 @@ export type RecordContext = ExecuteContext & {
 export type Told = {
   readonly events: readonly NotificationEvent[];
   readonly position: Position | undefined;
+  /** The record as it is now; `undefined` when it has to be read to know. */
+  readonly after: Loaded<DeliveryState> | undefined;
 };
 
 /** Reads a record. */
 export async function loadDelivery(
   store: Pick<EventStore, 'readStream'>,
   stream: string,
-): Promise<DeliveryState> {
-  return loadState(store, deliveryAggregate, stream);
+): Promise<Loaded<DeliveryState>> {
+  return load({ store }, { aggregate: deliveryAggregate, stream });
 }
+
+export type TellOptions = {
+  /** The record as the caller knows it; it is read when another has written to it since. */
+  readonly loaded?: Loaded<DeliveryState> | undefined;
+  readonly deadlineMs?: number;
+};
 
 /**
  * Executes one command on a record.
@@ -53,23 +61,30 @@ export async function tell(
   context: RecordContext,
   stream: string,
   command: DeliveryCommand,
-  deadlineMs?: number,
+  { loaded, deadlineMs }: TellOptions = {},
 ): Promise<Result<Told, DeliveryRejection>> {
   const commandId = context.newId();
+  let before: DeliveryState;
   const result = await execute(context, {
     aggregate: deliveryAggregate,
     stream,
     metadata: { commandId, actor: context.actor, ...chainOf(command, stream) },
     assumeNew: command.kind === 'accept',
     deadlineMs,
+    ...(loaded === undefined ? {} : { loaded }),
     decide: (state, { recordedAt }) => {
+      before = state;
       const decided = decideDelivery(state, command, { recordedAt, rules: context.rules });
       return decided.ok ? ok({ events: decided.value, answer: decided.value }) : decided;
     },
   });
   switch (result.kind) {
-    case 'done':
-      return ok({ events: result.answer, position: result.position });
+    case 'done': {
+      const { answer: events, position, end } = result;
+      const state = events.reduce(evolveDelivery, before);
+      const after = end && { ...end, state, position, ids: new Set<string>() };
+      return ok({ events, position, after });
+    }
     case 'rejected':
       return err(result.rejection);
     default:
