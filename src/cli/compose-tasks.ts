@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { TaskFiles } from '../adapters/tasks/files.ts';
 import { categoryPrefix } from '../domain/core/ids.ts';
 import type { Instant } from '../domain/core/instants.ts';
 import { comparePositions, type Position } from '../domain/core/positions.ts';
@@ -10,11 +11,10 @@ import { DEFAULT_SLOT_TABLE } from '../domain/evaluation/slots.ts';
 import type { LaterEvaluator } from '../domain/ports/evaluator.ts';
 import type { EventStore } from '../domain/ports/event-store.ts';
 import type { Logger } from '../domain/ports/logger.ts';
-import type { TaskSource } from '../domain/ports/task-source.ts';
 import type { DueJobContext } from '../kernel/due-jobs.ts';
 import { taskEvaluator } from '../kernel/evaluation/task-evaluator.ts';
 import { importJobs } from '../kernel/import-jobs.ts';
-import { openKernel, type KernelOptions } from '../kernel/open-kernel.ts';
+import { openKernel } from '../kernel/open-kernel.ts';
 import { openWorker, type Worker } from '../kernel/open-worker.ts';
 import { EVALUATION_INDEX, evaluationProcess } from '../kernel/processes/evaluation.ts';
 import { EXPIRY_INDEX, expiryProcess } from '../kernel/processes/expiry.ts';
@@ -24,15 +24,15 @@ import { systemSurroundings } from '../kernel/processes/surroundings.ts';
 import { taskFollowerProcess } from '../kernel/processes/task-follower.ts';
 import { triggerPrefixes } from '../kernel/processes/trigger-streams.ts';
 import { DUE_RANKS, type DueIndex, type DueIndexes } from '../projections/indexes/due-index.ts';
-import type { Config, TasksConfig } from './config.ts';
+import type { Config } from './config.ts';
 
 export type TaskWorkerOptions = {
   readonly config: Config;
   readonly store: EventStore;
   readonly storeId: string;
-  /** Where tasks come from; absent, nothing becomes due, and previews only end. */
-  readonly path: string | undefined;
-  /** True: nothing is watched, jobs are brought in step by `importAll`, and previews do not end. */
+  /** Where tasks come from, the caller's to close; absent, nothing becomes due, and previews only end. */
+  readonly source: TaskFiles | undefined;
+  /** True: nothing is followed, jobs are brought in step by `importAll`, and previews do not end. */
   readonly once?: boolean;
   readonly logger: Logger;
 };
@@ -48,17 +48,18 @@ export type TaskWorker = AsyncDisposable & {
 /**
  * Opens the worker from tasks to previews; disposing closes its files, after it stopped.
  *
- * @throws TocsinError `usage` when there is no such file or folder
+ * @throws TocsinError `usage` when another worker uses them
  */
 export async function openTaskWorker(options: TaskWorkerOptions): Promise<TaskWorker> {
   const { sqliteDueIndexes } = await import('../adapters/sqlite/due-index.ts');
-  const { config, store, storeId, path, logger, once = false } = options;
+  const { config, store, storeId, source, logger, once = false } = options;
   const { name } = config;
   await using opened = new AsyncDisposableStack();
   mkdirSync(config.worker, { recursive: true });
   const file = join(config.worker, 'jobs.db');
   const indexes = opened.use(sqliteDueIndexes({ file, storeId, owner: 'a worker' }));
-  const parts = path === undefined ? NOTHING_DUE : await openParts(options, path, indexes, opened);
+  const parts =
+    source === undefined ? NOTHING_DUE : await openParts(options, source, indexes, opened);
   const processes = [...parts.processes];
   if (!once) {
     processes.push(expiryProcess({ store, index: indexes.open(EXPIRY_INDEX), name, logger }));
@@ -78,50 +79,39 @@ const NOTHING_DUE: Parts = {
 };
 
 /**
- * Who is asked when somebody wants a preview or a dry run at once: the tasks, where a source is named.
+ * Opens the files that tasks come from, once for everybody in the process.
  *
+ * @param options.watch true: what changes in them is seen
  * @throws TocsinError `usage` when there is no such file or folder
  */
-export async function openEvaluator(
+export async function openTasks(
   { tasks }: Config,
-  logger: Logger,
-): Promise<AsyncDisposable & { readonly options: Pick<KernelOptions, 'evaluateLater'> }> {
-  if (tasks.path === undefined) {
-    return { options: {}, [Symbol.asyncDispose]: () => Promise.resolve() };
-  }
+  path: string,
+  options: { readonly watch: boolean; readonly logger: Logger },
+): Promise<TaskFiles> {
   const { openTaskFiles } = await import('../adapters/tasks/files.ts');
-  const reading = readingOf(tasks, tasks.path, logger);
-  const source = await openTaskFiles({ ...reading, watch: true });
-  return {
-    options: { evaluateLater: evaluatorOver(source, tasks) },
-    [Symbol.asyncDispose]: () => source[Symbol.asyncDispose](),
-  };
-}
-
-function readingOf(tasks: TasksConfig, path: string, logger: Logger) {
   const { user, timeZone, leadMs: urgencyLeadMs } = tasks;
-  return { path, user, timeZone, urgencyLeadMs, now: Date.now, logger };
+  return openTaskFiles({ path, user, timeZone, urgencyLeadMs, now: Date.now, ...options });
 }
 
-function evaluatorOver(source: TaskSource, { timeZone }: TasksConfig): LaterEvaluator {
-  return taskEvaluator({ source, slots: { ...DEFAULT_SLOT_TABLE, timeZone } }).evaluate;
+/** Evaluates over the tasks. */
+export function evaluatorOver(source: TaskFiles, { tasks }: Config): LaterEvaluator {
+  const slots = { ...DEFAULT_SLOT_TABLE, timeZone: tasks.timeZone };
+  return taskEvaluator({ source, slots }).evaluate;
 }
 
 /** What a source needs: jobs kept in step with it, looked at when they are due, and evaluated. */
 async function openParts(
   { config, store, logger, once = false }: TaskWorkerOptions,
-  path: string,
+  source: TaskFiles,
   indexes: DueIndexes,
   opened: AsyncDisposableStack,
 ): Promise<Parts> {
-  const { name, tasks } = config;
-  const { openTaskFiles } = await import('../adapters/tasks/files.ts');
-  const reading = readingOf(tasks, path, logger);
-  const source = opened.use(await openTaskFiles({ ...reading, watch: !once }));
+  const { name } = config;
   const kernel = opened.use(await openKernel({ store, name, evaluation: 'later' }));
   const jobs = indexes.open(DUE_JOB_INDEX);
   const evaluations = indexes.open(EVALUATION_INDEX);
-  const evaluate = evaluatorOver(source, tasks);
+  const evaluate = evaluatorOver(source, config);
   const common = { ...systemSurroundings(), store, kernelName: name, logger };
   const detectors = BUILT_IN_DETECTORS;
   const follower = taskFollowerProcess({ ...common, source, detectors });

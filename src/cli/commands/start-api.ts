@@ -8,7 +8,7 @@ import { TocsinError } from '../../domain/core/errors.ts';
 import { readControl } from '../../kernel/control.ts';
 import { openKernel } from '../../kernel/open-kernel.ts';
 import { openSealing } from '../compose-channels.ts';
-import { openEvaluator } from '../compose-tasks.ts';
+import { evaluatorOver, openTasks } from '../compose-tasks.ts';
 import { openStore } from '../compose.ts';
 import { serveApi } from '../serve-api.ts';
 import { EXIT } from '../terminal.ts';
@@ -31,12 +31,14 @@ export const startApi: Work<Options> = async ({ config, signal }, options) => {
   await using opened = await openStore(config, 'tocsin start --mode api', logger);
   await using sealing = await openSealing(config, opened);
   const { store } = sealing;
-  await using evaluator = await openEvaluator(config, logger);
+  const { path } = config.tasks;
+  await using source =
+    path === undefined ? undefined : await openTasks(config, path, { watch: true, logger });
   await using kernel = await openKernel({
     store,
     name: config.name,
     evaluation: config.evaluation,
-    ...evaluator.options,
+    ...(source === undefined ? {} : { evaluateLater: evaluatorOver(source, config) }),
   });
   const allowRemote = options.allowRemote === true;
   await using api = await serveApi({ config, store, kernel, logger, allowRemote });

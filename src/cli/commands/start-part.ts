@@ -6,7 +6,7 @@ import { openKernel } from '../../kernel/open-kernel.ts';
 import { openProjector } from '../../kernel/open-projector.ts';
 import { openSealing } from '../compose-channels.ts';
 import { openDelivery } from '../compose-delivery.ts';
-import { openTaskWorker } from '../compose-tasks.ts';
+import { openTasks, openTaskWorker } from '../compose-tasks.ts';
 import { openOutput, openStore } from '../compose.ts';
 import { runTogether } from '../run-together.ts';
 import { serveStatus } from '../serve-status.ts';
@@ -50,9 +50,14 @@ export const startPart: Work<Options> = async ({ config, signal }, options) => {
   await using status = await serveStatus(projector, config.http);
   await using delivery =
     mode === 'worker' ? await openDelivery(config, store, storeId, logger) : undefined;
+  const { path } = config.tasks;
+  await using source =
+    mode === 'worker' && path !== undefined
+      ? await openTasks(config, path, { watch: true, logger })
+      : undefined;
   await using tasks =
     mode === 'worker'
-      ? await openTaskWorker({ config, store, storeId, path: config.tasks.path, logger })
+      ? await openTaskWorker({ config, store, storeId, source, logger })
       : undefined;
   logger.info({ mode, http: status.url, state: config.state }, 'started');
   let code: number = EXIT.done;

@@ -13,7 +13,13 @@ import { openProjector } from '../../kernel/open-projector.ts';
 import type { Projector } from '../../projections/runner/projector.ts';
 import { openSealing } from '../compose-channels.ts';
 import { openDelivery } from '../compose-delivery.ts';
-import { headOf, openEvaluator, openTaskWorker, type TaskWorkerOptions } from '../compose-tasks.ts';
+import {
+  evaluatorOver,
+  headOf,
+  openTasks,
+  openTaskWorker,
+  type TaskWorkerOptions,
+} from '../compose-tasks.ts';
 import { isEventStoreDb, openOutput, openStore } from '../compose.ts';
 import type { Config } from '../config.ts';
 import { narrator, type Narrator } from '../narrator.ts';
@@ -125,12 +131,18 @@ const start: Work<Options> = async (context, options) => {
   const { store } = sealing;
   // With --once and --json the summary is the one document on stdout.
   const story = narrator(options.once === true && terminal.json ? silent(terminal) : terminal);
-  await using evaluator = await openEvaluator(config, story.logger);
+  const { path } = config.tasks;
+  if (path === undefined) ensureExampleFolder(Date.now(), !existsSync(examplesDone()));
+  await using source = await openTasks(config, path ?? exampleFolder(), {
+    watch: options.once !== true,
+    logger: story.logger,
+  });
   await using kernel = await openKernel({
     store,
     name: config.name,
     evaluation: config.evaluation,
-    ...evaluator.options,
+    // The examples are there to become due, not to answer for everybody.
+    ...(path === undefined ? {} : { evaluateLater: evaluatorOver(source, config) }),
   });
   using state = sqliteReadModel({ file: config.state, owner: 'tocsin start' });
   const projector = await openProjector({
@@ -149,10 +161,9 @@ const start: Work<Options> = async (context, options) => {
     config: settled,
     store,
     storeId: kernel.storeId,
-    path: config.tasks.path ?? exampleFolder(),
+    source,
     logger: story.logger,
   };
-  if (config.tasks.path === undefined) ensureExampleFolder(Date.now(), !existsSync(examplesDone()));
   if (options.once === true) return await once(running, tasks);
   const { serveStatus } = await import('../serve-status.ts');
   await using examples = await exampleChannels(settled, store, story);
