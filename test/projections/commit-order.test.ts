@@ -28,16 +28,17 @@ function committer() {
     await new Promise(setImmediate);
     return commits.map(({ checkpoint }) => checkpoint.position.commit);
   };
-  const add = (events: number, delivered: Promise<never[]>): Promise<void> => {
-    const folded = page(events);
-    return made.add(folded, folded.state.position, delivered);
+  const add = (at: number, delivered: Promise<never[]>, events = at): Promise<void> => {
+    const folded = page(at);
+    return made.add(folded, folded.state.position, events, delivered);
   };
-  return { add, settled, failures };
+  return { made, add, settled, failures };
 }
 
 describe('a page whose messages are stored', () => {
   it('is not committed before its own acks', async () => {
-    const { add, settled } = committer();
+    const { made, add, settled } = committer();
+    made.goLive();
     const acks = Promise.withResolvers<never[]>();
     await add(1, acks.promise);
     expect(await settled()).toEqual([]);
@@ -45,8 +46,29 @@ describe('a page whose messages are stored', () => {
     expect(await settled()).toEqual([1n]);
   });
 
+  it('waits for others while more of the history is to come, but not for ever', async () => {
+    const { made, add, settled } = committer();
+    await add(1, Promise.resolve([]));
+    expect(await settled()).toEqual([]);
+    // Large enough to be worth a commit.
+    await add(512, Promise.resolve([]));
+    expect(await settled()).toEqual([512n]);
+    await add(513, Promise.resolve([]), 1);
+    expect(await settled()).toEqual([512n]);
+    made.goLive();
+    expect(await settled()).toEqual([512n, 513n]);
+  });
+
+  it('is committed at the end, however little it is', async () => {
+    const { made, add, settled } = committer();
+    await add(1, Promise.resolve([]));
+    await made.drained();
+    expect(await settled()).toEqual([1n]);
+  });
+
   it('waits for the page before it, and is then committed with it', async () => {
-    const { add, settled } = committer();
+    const { made, add, settled } = committer();
+    made.goLive();
     const acks = Promise.withResolvers<never[]>();
     await add(1, acks.promise);
     await add(2, Promise.resolve([]));
@@ -56,7 +78,8 @@ describe('a page whose messages are stored', () => {
   });
 
   it('is never committed when the page before it fails', async () => {
-    const { add, settled, failures } = committer();
+    const { made, add, settled, failures } = committer();
+    made.goLive();
     const acks = Promise.withResolvers<never[]>();
     await add(1, acks.promise);
     await add(2, Promise.resolve([]));

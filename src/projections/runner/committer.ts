@@ -7,8 +7,10 @@ import { subjectText, type NoticesById } from '../notification/subjects.ts';
 import type { Checkpoint, Notice, ReadModel, ReadModelCommit } from '../ports.ts';
 import type { Placement } from './placement.ts';
 
-/** Pages on their way: enough to hide the round trip, few enough to stay small. */
-const MAX_IN_FLIGHT = 8;
+/** Events on their way: enough to hide the round trip, few enough to stay small. */
+const MAX_IN_FLIGHT = 4_096;
+/** While more is to come at once, a commit takes so many events at least: its cost is by the commit. */
+const BATCH = 512;
 
 export type Committed = {
   readonly commit: ReadModelCommit;
@@ -21,6 +23,8 @@ export type Committed = {
 type Pending = {
   readonly page: FoldedPage;
   readonly position: Position;
+  /** How many events the page is of. */
+  readonly events: number;
   /** The messages that we stored, once all are stored. */
   sent: readonly PlannedMessage[] | undefined;
 };
@@ -43,6 +47,9 @@ export class Committer {
   #running = false;
   #over = false;
   #room: (() => void)[] = [];
+  /** True: whatever is delivered is committed; false: more of the history is to come. */
+  #isLive = false;
+  #eventsInFlight = 0;
 
   constructor(
     state: ReadModel,
@@ -74,10 +81,15 @@ export class Committer {
     return this.#uncommitted.get(subject);
   }
 
-  /** Queues a page; waits while there are too many. */
+  /**
+   * Queues a page; waits while there is too much.
+   *
+   * @param events how many events the page is of
+   */
   async add(
     page: FoldedPage,
     position: Position,
+    events: number,
     delivered: Promise<readonly PlannedMessage[]>,
   ): Promise<void> {
     for (const notice of noticesOf(page)) {
@@ -86,8 +98,9 @@ export class Committer {
       if (notices === undefined) this.#uncommitted.set(subject, new Map([[notice.id, notice]]));
       else notices.set(notice.id, notice);
     }
-    const pending: Pending = { page, position, sent: undefined };
+    const pending: Pending = { page, position, events, sent: undefined };
     this.#queue.push(pending);
+    this.#eventsInFlight += events;
     delivered.then(
       (sent) => {
         pending.sent = sent;
@@ -97,13 +110,21 @@ export class Committer {
         this.#fail(error);
       },
     );
-    while (this.#queue.length >= MAX_IN_FLIGHT && !this.#over) {
+    while (this.#eventsInFlight >= MAX_IN_FLIGHT && !this.#over) {
       await new Promise<void>((resolve) => this.#room.push(resolve));
     }
   }
 
+  /** History is over, for now or for good: nothing waits for a larger commit any more. */
+  goLive(): void {
+    if (this.#isLive) return;
+    this.#isLive = true;
+    this.#commitDelivered();
+  }
+
   /** Resolves when everything that was added is committed, or nothing more will be. */
   async drained(): Promise<void> {
+    this.goLive();
     while (this.#queue.length > 0 && !this.#over) {
       await new Promise<void>((resolve) => this.#room.push(resolve));
     }
@@ -134,6 +155,9 @@ export class Committer {
     const ready = this.#queue.slice(0, count === -1 ? this.#queue.length : count);
     const last = ready.at(-1);
     if (last === undefined) return;
+    const events = ready.reduce((sum, page) => sum + page.events, 0);
+    const isMoreToCome = !this.#isLive || ready.length < this.#queue.length;
+    if (isMoreToCome && events < BATCH) return;
     const pages = ready.map(({ page }) => page);
     const { storeId, output, markAfter } = this.#identity;
     const { position } = last;
@@ -153,6 +177,7 @@ export class Committer {
     };
     this.#state.commit(commit);
     this.#queue.splice(0, ready.length);
+    this.#eventsInFlight -= events;
     for (const notice of pages.flatMap(noticesOf)) this.#forget(notice);
     const lastRecordedAt = pages.findLast(({ firstRecordedAt }) => firstRecordedAt !== undefined);
     this.#onCommit({

@@ -290,8 +290,12 @@ class Epoch {
     this.#fold = { ...page.state, position };
     const unstored = this.#delivery.unstored(page);
     this.#events.folded(page);
-    await this.#committer.add(page, position, this.#delivery.deliver(unstored));
-    if (entries.some(({ kind }) => kind === 'caughtUp')) this.#events.caughtUp();
+    const delivered = this.#delivery.deliver(unstored);
+    await this.#committer.add(page, position, steps.length, delivered);
+    if (entries.some(({ kind }) => kind === 'caughtUp')) {
+      this.#committer.goLive();
+      this.#events.caughtUp();
+    }
   }
 
   /** What the fold must know about earlier verdicts: one look-up for the page. */
