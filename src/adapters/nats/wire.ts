@@ -26,13 +26,22 @@ export function encodeHeaders(message: OutputMessage, extra: string): Uint8Array
     throw new UnsendableMessage(`its subject ${JSON.stringify(message.subject)} is not a subject`);
   }
   let text = version;
+  let values = '';
   for (const [name, value] of message.headers) {
-    if (unprintable.test(value) || !isHeaderName(name)) {
-      throw new UnsendableMessage(`its header ${JSON.stringify(name)} is not printable ASCII`);
-    }
+    if (!isHeaderName(name)) throw unprintableHeader(name);
+    values += value;
     text += `${name}: ${value}\r\n`;
   }
+  // One look at all of them costs less than one at each.
+  if (unprintable.test(values)) {
+    const bad = message.headers.find(([, value]) => unprintable.test(value));
+    throw unprintableHeader(bad?.[0] ?? '');
+  }
   return Buffer.from(`${text}${extra}\r\n`, 'latin1');
+}
+
+function unprintableHeader(name: string): UnsendableMessage {
+  return new UnsendableMessage(`its header ${JSON.stringify(name)} is not printable ASCII`);
 }
 
 function isHeaderName(name: string): boolean {

@@ -86,8 +86,12 @@ function digits(text: string, from: number, to: number): number {
 
 /** RFC 3339 in UTC with milliseconds: `2026-04-30T02:17:42.000Z`. */
 export function formatInstant(instant: Instant): string {
-  return new Date(instant).toISOString();
+  // An event and its messages say the same instant several times in a row.
+  if (last?.instant !== instant) last = { instant, text: new Date(instant).toISOString() };
+  return last.text;
 }
+
+let last: { readonly instant: Instant; readonly text: string } | undefined;
 
 /** RFC 3339 in UTC with whole seconds, the form that dedupe keys use: `2026-04-30T02:00:00Z`. */
 export function formatInstantSeconds(instant: Instant): string {

@@ -401,6 +401,7 @@ class PageFold {
     const { id: event, position, stream, revision, type } = recorded;
     const { number: ruleset } = this.#ruleset;
     this.#counts.parked += 1;
+    this.#parked.delete(event);
     this.#parked.set(event, { event, position, stream, revision, type, code, detail, ruleset });
     this.#unparked.delete(event);
     if (type === 'NotificationRequested') this.#verdict(recorded, at, key, 'parked', code, detail);

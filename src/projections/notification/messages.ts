@@ -188,18 +188,38 @@ function jsonAtMost(value: Json | undefined): number {
   return bytes;
 }
 
+type Header = OutputMessage['headers'][number];
+
+// What is the same in every message is made once.
+const SPEC_VERSION: Header = ['ce-specversion', '1.0'];
+const CONTENT_TYPE: Header = ['content-type', 'application/json'];
+const typeHeaders = new Map<ContractName, readonly [type: Header, schema: Header]>();
+
+function typeHeadersOf(contract: ContractName): readonly [type: Header, schema: Header] {
+  let made = typeHeaders.get(contract);
+  if (made === undefined) {
+    made = [
+      ['ce-type', contract],
+      ['ce-dataschema', `urn:tocsin:${contract}:1`],
+    ];
+    typeHeaders.set(contract, made);
+  }
+  return made;
+}
+
 /** The message of a draft at its place. */
 export function render(draft: Draft, place: Place, names: MessageNames): OutputMessage {
   const { source, metadata } = draft;
-  const headers: (readonly [string, string])[] = [
-    ['ce-specversion', '1.0'],
+  const [type, schema] = typeHeadersOf(draft.contract);
+  const headers: Header[] = [
+    SPEC_VERSION,
     ['ce-id', draft.id],
     ['ce-source', names.source],
-    ['ce-type', draft.contract],
-    ['ce-dataschema', `urn:tocsin:${draft.contract}:1`],
+    type,
+    schema,
     ['ce-subject', draft.about],
     ['ce-time', formatInstant(draft.time)],
-    ['content-type', 'application/json'],
+    CONTENT_TYPE,
     ['Tocsin-Ordinal', String(place.ordinal)],
     ['Tocsin-Position', formatPosition(source.position)],
     ['Tocsin-Stream', source.stream],

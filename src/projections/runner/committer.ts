@@ -223,6 +223,8 @@ function parkedAfter(pages: readonly FoldedPage[]): Pick<FoldedPage, 'parked' | 
       unparked.add(event);
     }
     for (const row of page.parked) {
+      // At the end, as in a commit of its own: whoever lists them sees the last decision last.
+      parked.delete(row.event);
       parked.set(row.event, row);
       unparked.delete(row.event);
     }

@@ -13,8 +13,6 @@ const JSON_CONTENT = 'application/json';
 /** Positions are signed on the server's disk; anything above is "unknown", spelled as a number. */
 const MAX_POSITION = 2n ** 63n - 1n;
 
-const NOTHING: Buffer = Buffer.alloc(0);
-
 /** What an answer says, as far as somebody here listens to it. */
 export type Heard =
   /** `bytes`: about how much of a page it fills. */
@@ -60,7 +58,7 @@ function eventIn(answer: Buffer, from: number, to: number): Heard | undefined {
 function recordedIn(answer: Buffer, from: number, to: number): Heard {
   let [id, stream, type, contentType] = ['', '', '', ''];
   let [revision, prepare, commit] = [0n, 0n, 0n];
-  let [data, metadata] = [NOTHING, NOTHING];
+  let [dataStart, dataEnd, metadataStart, metadataEnd] = [0, 0, 0, 0];
   visitFields(answer, from, to, {
     number(number, value) {
       if (number === 3) revision = value;
@@ -82,10 +80,10 @@ function recordedIn(answer: Buffer, from: number, to: number): Heard {
           break;
         }
         case 7:
-          metadata = answer.subarray(start, end);
+          [metadataStart, metadataEnd] = [start, end];
           break;
         case 8:
-          data = answer.subarray(start, end);
+          [dataStart, dataEnd] = [start, end];
       }
     },
   });
@@ -99,10 +97,13 @@ function recordedIn(answer: Buffer, from: number, to: number): Heard {
       revision,
       position,
       type,
-      data: contentType === JSON_CONTENT ? jsonOf(data) : { unreadable: new Uint8Array(data) },
-      metadata: jsonOf(metadata),
+      data:
+        contentType === JSON_CONTENT
+          ? jsonOf(answer, dataStart, dataEnd)
+          : { unreadable: bytesOf(answer, dataStart, dataEnd) },
+      metadata: jsonOf(answer, metadataStart, metadataEnd),
     },
-    bytes: data.length + metadata.length,
+    bytes: dataEnd - dataStart + metadataEnd - metadataStart,
   };
 }
 
@@ -135,13 +136,20 @@ function positionFrom(commit: bigint, prepare: bigint): Position | undefined {
   return prepare === 0n && commit !== 0n ? undefined : { commit, prepare };
 }
 
-function jsonOf(bytes: Buffer): Json | Unreadable {
-  const text = bytes.toString();
+function jsonOf(answer: Buffer, start: number, end: number): Json | Unreadable {
+  const text = answer.toString('utf8', start, end);
   // What is not UTF-8 comes out with this character; then the bytes themselves decide.
-  if (text.includes('\uFFFD') && !isUtf8(bytes)) return { unreadable: new Uint8Array(bytes) };
+  if (text.includes('\uFFFD') && !isUtf8(answer.subarray(start, end))) {
+    return { unreadable: bytesOf(answer, start, end) };
+  }
   try {
     return parseJsonText(text);
   } catch {
-    return { unreadable: new Uint8Array(bytes) };
+    return { unreadable: bytesOf(answer, start, end) };
   }
+}
+
+/** A copy: the answer is not kept for the sake of a part of it. */
+function bytesOf(answer: Buffer, start: number, end: number): Uint8Array {
+  return new Uint8Array(answer.subarray(start, end));
 }

@@ -16,8 +16,11 @@ export type FilterTerms = {
   readonly regex: string;
 };
 
-/** How long a regular expression may take for one page of names, in milliseconds. */
-const REGEX_TIMEOUT_MS = 50;
+/**
+ * How long a regular expression may take for one page of names, in milliseconds: far more than an honest
+ * one needs, also on a machine that is busy with other things.
+ */
+const REGEX_TIMEOUT_MS = 250;
 /** Names whose answer is remembered, so that a type is matched once and not for every event. */
 const REMEMBERED_NAMES = 2_000;
 
