@@ -20,7 +20,7 @@ import { EVALUATION_INDEX, evaluationProcess } from '../kernel/processes/evaluat
 import { EXPIRY_INDEX, expiryProcess } from '../kernel/processes/expiry.ts';
 import type { Process } from '../kernel/processes/process.ts';
 import { DUE_JOB_INDEX, scannerProcess } from '../kernel/processes/scanner.ts';
-import { systemSurroundings } from '../kernel/processes/surroundings.ts';
+import { executeContext, systemSurroundings } from '../kernel/processes/surroundings.ts';
 import { taskFollowerProcess } from '../kernel/processes/task-follower.ts';
 import { triggerPrefixes } from '../kernel/processes/trigger-streams.ts';
 import { DUE_RANKS, type DueIndex, type DueIndexes } from '../projections/indexes/due-index.ts';
@@ -131,10 +131,7 @@ async function openParts(
 
 /** Who brings jobs in step from the command line. */
 export function dueJobContext(store: EventStore, kernel: string): DueJobContext {
-  const { now, elapsed, pause, random } = systemSurroundings();
-  const never = new AbortController().signal;
-  const wait = (ms: number): Promise<void> => pause(ms, never);
-  return { store, now, elapsed, pause: wait, random, kernel, newId: randomUUID, actor: 'cli' };
+  return { ...executeContext(store), kernel, newId: randomUUID, actor: 'cli' };
 }
 
 type Waiting = {

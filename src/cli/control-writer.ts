@@ -1,8 +1,8 @@
 // How commands write into the control stream: by the system's clock, under a name that the log keeps.
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { EventStore } from '../domain/ports/event-store.ts';
 import type { ControlWriter } from '../kernel/control.ts';
+import { executeContext } from '../kernel/processes/surroundings.ts';
 
 /** Who a command's decisions are by, unless it is told. */
 export const CLI_ACTOR = 'cli';
@@ -14,14 +14,8 @@ export function controlWriter(
   actor: string = CLI_ACTOR,
 ): ControlWriter {
   return {
-    store,
+    ...executeContext(store),
     kernel,
-    now: Date.now,
-    elapsed: () => performance.now(),
-    pause: async (ms) => {
-      await sleep(ms);
-    },
-    random: Math.random,
     newId: randomUUID,
     actor,
   };

@@ -1,6 +1,5 @@
 // The domain core, embedded: commands in, events out, through ports.
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { TocsinError } from '../domain/core/errors.ts';
 import { DEFAULT_KERNEL_NAME, parseOccurrenceId } from '../domain/core/ids.ts';
 import type { Result } from '../domain/core/result.ts';
@@ -23,6 +22,7 @@ import { alwaysNotify } from './evaluators.ts';
 import { loadState } from './execute.ts';
 import { createPolicies, type Policies } from './policies.ts';
 import { previewsOf, type Previews } from './previews/previews.ts';
+import { executeContext, systemSurroundings } from './processes/surroundings.ts';
 import { DEFAULT_CONCURRENCY, raiseAll } from './raise-all.ts';
 import {
   dryRun,
@@ -197,7 +197,7 @@ function contextOf(options: KernelOptions): RaiseContext {
   const definitions = [...BUILT_IN_TRIGGERS, ...(options.triggers ?? [])];
   const catalogue = typeof texts === 'string' ? TEXTS[texts] : texts;
   return {
-    store,
+    ...executeContext(store, systemSurroundings(clock)),
     kernel: name,
     definitions: new Map(definitions.map((definition) => [definition.type, definition])),
     evaluate:
@@ -205,12 +205,6 @@ function contextOf(options: KernelOptions): RaiseContext {
     evaluateLater: options.evaluateLater,
     texts: catalogue,
     recordDuplicates: options.recordDuplicates ?? false,
-    now: clock === undefined ? Date.now : clock.now,
-    elapsed: () => performance.now(),
-    pause: async (ms) => {
-      await sleep(ms);
-    },
-    random: Math.random,
     newId: randomUUID,
   };
 }

@@ -1,6 +1,5 @@
 // A projector on real surroundings: the system's clock, and the control stream through the kernel.
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { TocsinError } from '../domain/core/errors.ts';
 import { DEFAULT_KERNEL_NAME } from '../domain/core/ids.ts';
 import type { Clock } from '../domain/ports/clock.ts';
@@ -10,6 +9,7 @@ import type { Output, ReadModel, ReadModelCommit } from '../projections/ports.ts
 import { DEFAULT_TIMING, type Timing } from '../projections/runner/context.ts';
 import { createProjector, type Projector } from '../projections/runner/projector.ts';
 import { appendControl, initialiseControl, readControl, type ControlWriter } from './control.ts';
+import { executeContext, systemSurroundings } from './processes/surroundings.ts';
 
 /** What a projector is opened with. The caller closes store and state, after the projector stopped. */
 export type ProjectorOptions = {
@@ -43,16 +43,12 @@ export async function openProjector(options: ProjectorOptions): Promise<Projecto
   const { store, output, state, clock, logger = silentLogger } = options;
   const { name = DEFAULT_KERNEL_NAME, subjectRoot = '', source = '/tocsin' } = options;
   assertNames(subjectRoot, source);
-  const now = clock === undefined ? Date.now : clock.now;
+  const surroundings = systemSurroundings(clock);
+  const { now, elapsed, random } = surroundings;
+  const never = new AbortController().signal;
   const writer: ControlWriter = {
-    store,
+    ...executeContext(store, surroundings),
     kernel: name,
-    now,
-    elapsed: () => performance.now(),
-    pause: async (ms) => {
-      await sleep(ms);
-    },
-    random: Math.random,
     newId: randomUUID,
     actor: options.actor ?? 'projector',
   };
@@ -71,20 +67,10 @@ export async function openProjector(options: ProjectorOptions): Promise<Projecto
     onCommit: options.onCommit ?? (() => undefined),
     timing: { ...DEFAULT_TIMING, ...options.timing },
     now,
-    elapsed: () => performance.now(),
-    pause,
-    random: Math.random,
+    elapsed,
+    pause: (ms, signal = never) => surroundings.pause(ms, signal),
+    random,
   });
-}
-
-async function pause(ms: number, signal?: AbortSignal): Promise<void> {
-  if (signal?.aborted === true) return;
-  const { promise, resolve: wake } = Promise.withResolvers<unknown>();
-  const timer = setTimeout(wake, ms);
-  signal?.addEventListener('abort', wake, { once: true });
-  await promise;
-  clearTimeout(timer);
-  signal?.removeEventListener('abort', wake);
 }
 
 function assertNames(subjectRoot: string, source: string): void {

@@ -1,7 +1,6 @@
 // Bearer tokens: made, listed, revoked, and recognised. A token is shown once, when it is made; the log
 // holds its SHA-256, which is enough to recognise it and of no use to whoever reads the log.
 import { createHash, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
   decideCreateToken,
   decideRevokeToken,
@@ -22,7 +21,8 @@ import { DEFAULT_KERNEL_NAME } from '../domain/core/ids.ts';
 import { err, ok, type Result } from '../domain/core/result.ts';
 import type { Clock } from '../domain/ports/clock.ts';
 import type { EventStore } from '../domain/ports/event-store.ts';
-import { execute, loadState, type Aggregate, type Decide, type ExecuteContext } from './execute.ts';
+import { execute, loadState, type Aggregate, type Decide } from './execute.ts';
+import { executeContext, systemSurroundings } from './processes/surroundings.ts';
 import { tokenReader } from './token-reader.ts';
 
 /** A token as lists show it. */
@@ -80,16 +80,8 @@ export function createTokens({
   name: kernel = DEFAULT_KERNEL_NAME,
   clock,
 }: TokensOptions): Tokens {
-  const now = clock === undefined ? Date.now : clock.now;
-  const context: ExecuteContext = {
-    store,
-    now,
-    elapsed: () => performance.now(),
-    pause: async (ms) => {
-      await sleep(ms);
-    },
-    random: Math.random,
-  };
+  const context = executeContext(store, systemSurroundings(clock));
+  const { now } = context;
   const stream = accessStream(kernel);
   const reader = tokenReader({ store, stream, elapsed: context.elapsed });
   const tell = async <A, R>(

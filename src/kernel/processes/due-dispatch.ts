@@ -47,7 +47,8 @@ export function dispatcher(options: DueProcessOptions, signal: AbortSignal): Dis
   let alarm = new AbortController();
 
   const ring = (): void => {
-    alarm.abort();
+    // With a reason of its own: making an error for each ring would cost more than the ring.
+    alarm.abort('ring');
   };
 
   const held = (): string[] => {

@@ -21,10 +21,9 @@ import { loadState } from '../execute.ts';
 import type { DueStep, Surroundings } from './due-options.ts';
 import { dueProcess } from './due.ts';
 import type { Process } from './process.ts';
-import { systemSurroundings } from './surroundings.ts';
+import { executeContext, systemSurroundings } from './surroundings.ts';
 import {
   append,
-  executeContext,
   recordedAtOf,
   tracedTrigger,
   triggerEventOf,

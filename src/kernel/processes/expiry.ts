@@ -14,14 +14,8 @@ import { runApply } from '../previews/apply.ts';
 import type { DueStep, Surroundings } from './due-options.ts';
 import { dueProcess } from './due.ts';
 import type { Process } from './process.ts';
-import { systemSurroundings } from './surroundings.ts';
-import {
-  append,
-  executeContext,
-  tracedTrigger,
-  triggerEventOf,
-  triggerPrefixes,
-} from './trigger-streams.ts';
+import { executeContext, systemSurroundings } from './surroundings.ts';
+import { append, tracedTrigger, triggerEventOf, triggerPrefixes } from './trigger-streams.ts';
 
 /** The index's name: it says how its rows are made. */
 export const EXPIRY_INDEX = 'expiry.1';

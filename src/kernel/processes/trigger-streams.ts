@@ -6,11 +6,10 @@ import { TocsinError } from '../../domain/core/errors.ts';
 import { categoryPrefix, DEFAULT_KERNEL_NAME } from '../../domain/core/ids.ts';
 import type { Instant } from '../../domain/core/instants.ts';
 import { ok } from '../../domain/core/result.ts';
-import type { EventStore, RecordedEvent } from '../../domain/ports/event-store.ts';
+import type { RecordedEvent } from '../../domain/ports/event-store.ts';
 import { triggerCodec, type TriggerEvent } from '../../domain/trigger/events.ts';
 import { evolveTrigger, initialTrigger, type TriggerState } from '../../domain/trigger/state.ts';
 import { execute, type Aggregate, type ExecuteContext } from '../execute.ts';
-import type { Surroundings } from './due-options.ts';
 
 /** How an occurrence came about. */
 type Origin = Pick<EventMetadata, 'correlationId' | 'causationId' | 'traceparent'>;
@@ -52,13 +51,6 @@ export function triggerEventOf(recorded: RecordedEvent): TriggerEvent | undefine
 export function recordedAtOf(recorded: RecordedEvent): Instant {
   const metadata = MetadataSchema.safeParse(recorded.metadata);
   return metadata.success ? metadata.data.recordedAt : 0;
-}
-
-/** The surroundings of a command that a process executes. */
-export function executeContext(store: EventStore, around: Surroundings): ExecuteContext {
-  const { now, elapsed, random, pause } = around;
-  const unstoppable = new AbortController().signal;
-  return { store, now, elapsed, random, pause: (ms) => pause(ms, unstoppable) };
 }
 
 /**

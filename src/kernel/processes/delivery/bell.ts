@@ -11,7 +11,7 @@ export function createBell(surroundings: Pick<Surroundings, 'pause'>): Bell {
   let rung = new AbortController();
   return {
     ring: () => {
-      rung.abort();
+      rung.abort('ring');
     },
     async wait(ms, signal) {
       await surroundings.pause(ms, AbortSignal.any([rung.signal, signal]));

@@ -1,6 +1,5 @@
 // Delivery as a whole: from messages to a person, as processes for a worker.
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import { DEFAULT_KERNEL_NAME } from '../../../domain/core/ids.ts';
 import { DEFAULT_FRONTEND_URL } from '../../../domain/notification/message.ts';
@@ -14,7 +13,7 @@ import type { DeliveryIndex } from '../../../projections/indexes/delivery-index.
 import type { DueIndexes } from '../../../projections/indexes/due-index.ts';
 import type { Surroundings } from '../due-options.ts';
 import type { Process } from '../process.ts';
-import { systemSurroundings } from '../surroundings.ts';
+import { executeContext, systemSurroundings } from '../surroundings.ts';
 import type { ChannelReport } from './attempt.ts';
 import { createBell } from './bell.ts';
 import { listProcess } from './list.ts';
@@ -120,15 +119,12 @@ export function recordContext(
 ): RecordContext {
   const { store, profile = 'human', onUnknown = 'resend', actor = 'worker' } = options;
   const { surroundings = systemSurroundings() } = options;
+  const { now, random } = surroundings;
   return {
-    store,
-    now: surroundings.now,
-    random: surroundings.random,
     // Deadlines of appends are the store's business, and kept by real time.
-    elapsed: () => performance.now(),
-    pause: async (ms) => {
-      await sleep(ms);
-    },
+    ...executeContext(store),
+    now,
+    random,
     newId: randomUUID,
     actor,
     rules: { profile: typeof profile === 'string' ? RETRY_PROFILES[profile] : profile, onUnknown },
