@@ -18,6 +18,11 @@ export type StoredMessage = {
   readonly subject: string;
   readonly headers: ReadonlyMap<string, string>;
   readonly data: Uint8Array;
+  /**
+   * True when the bytes are those of exactly this message, which is cheaper to see than what the bytes
+   * say. False, or nobody to ask, leaves it to the parts.
+   */
+  readonly is?: (message: OutputMessage) => boolean;
 };
 
 /** The output stream's identity and extent. */

@@ -143,6 +143,28 @@ describe('the quick reading of metadata', () => {
 });
 
 describe('an instant as we write it', () => {
+  it('is as the platform writes it, also before 1970, and whichever day was the last', () => {
+    const instant = fc.integer({ min: -MAX_INSTANT, max: MAX_INSTANT });
+    const near = fc.tuple(instant, fc.constantFrom(-86_400_000, -1, 0, 1, 86_399_999));
+    fc.assert(
+      fc.property(
+        fc.array(
+          fc.oneof(
+            instant,
+            near.map(([a, b]) => a + b),
+          ),
+        ),
+        (instants) => {
+          fc.pre(instants.every((each) => Math.abs(each) <= MAX_INSTANT));
+          expect(instants.map(formatInstant)).toEqual(
+            instants.map((each) => new Date(each).toISOString()),
+          );
+        },
+      ),
+    );
+    expect(() => formatInstant(NaN)).toThrow(RangeError);
+  });
+
   it('is read back, and as the long way reads it', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: MAX_INSTANT }), (instant) => {

@@ -1,5 +1,4 @@
 // The output stream for those who only compare: batches through one consumer, and no way to publish.
-import type { Msg } from 'nats';
 import { z } from 'zod';
 import type { OutputInfo, StoredMessage } from '../../projections/ports.ts';
 import type { MessageReader } from '../../projections/audit/ports.ts';
@@ -16,8 +15,8 @@ import { Inflow } from './inflow.ts';
 import type { JetStreamOutputOptions } from './output.ts';
 import { describeStream, planStream, streamInfoSchema, type StreamPlan } from './stream.ts';
 import { deliveryNumbers } from './pull.ts';
+import { storedMessage } from './stored-message.ts';
 import { createReadingConsumer } from './watch.ts';
-import { decodeHeaders } from './wire.ts';
 
 /** Messages handed on at a time, and how many are asked for ahead: what a slow reader holds. */
 const messagesPerBatch = 128;
@@ -130,43 +129,4 @@ async function* batches(
     subscription.unsubscribe();
     await apiRequest(connection, `CONSUMER.DELETE.${stream}.${consumer}`, undefined, z.unknown());
   }
-}
-
-/** Headers are read when they are asked for: what waits its turn weighs a tenth without them. */
-function storedMessage(message: Msg, sequence: bigint): StoredMessage {
-  let headers: ReadonlyMap<string, string> | undefined;
-  return {
-    sequence,
-    subject: message.subject,
-    data: message.data,
-    get headers() {
-      return (headers ??= headersOf(message));
-    },
-  };
-}
-
-/**
- * The headers, read from the client's own bytes where it has them as we know it: its header class
- * takes five times as long, which is most of what reading a million messages costs.
- */
-function headersOf(message: Msg): ReadonlyMap<string, string> {
-  if ('_rdata' in message && '_msg' in message) {
-    const { _rdata: bytes, _msg: parts } = message;
-    if (
-      bytes instanceof Uint8Array &&
-      typeof parts === 'object' &&
-      parts !== null &&
-      'hdr' in parts
-    ) {
-      const { hdr: length } = parts;
-      if (typeof length === 'number') {
-        return length <= 0
-          ? new Map()
-          : decodeHeaders(Buffer.from(bytes.buffer, bytes.byteOffset, length).toString('latin1'));
-      }
-    }
-  }
-  const headers = new Map<string, string>();
-  for (const [name, [value = '']] of message.headers ?? []) headers.set(name, value);
-  return headers;
 }

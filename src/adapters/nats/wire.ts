@@ -44,6 +44,13 @@ function unprintableHeader(name: string): UnsendableMessage {
   return new UnsendableMessage(`its header ${JSON.stringify(name)} is not printable ASCII`);
 }
 
+/** The lines of a header block from its first on, as {@link encodeHeaders} writes them. */
+export function headerLines(lines: OutputMessage['headers']): string {
+  let text = version;
+  for (const [name, value] of lines) text += `${name}: ${value}\r\n`;
+  return text;
+}
+
 function isHeaderName(name: string): boolean {
   if (goodHeaderNames.has(name)) return true;
   if (badHeaderName.test(name)) return false;

@@ -84,18 +84,30 @@ function digits(text: string, from: number, to: number): number {
   return number;
 }
 
+const DAY_MS = 86_400_000;
+const digitsOf = (length: number): readonly string[] =>
+  Array.from({ length: 10 ** length }, (_, number) => String(number).padStart(length, '0'));
+const [TWO_DIGITS, THREE_DIGITS] = [digitsOf(2), digitsOf(3)];
+
 /** RFC 3339 in UTC with milliseconds: `2026-04-30T02:17:42.000Z`. */
 export function formatInstant(instant: Instant): string {
-  // An event and its messages say the same instant several times in a row.
-  if (last?.instant !== instant) last = { instant, text: new Date(instant).toISOString() };
-  return last.text;
+  // A message has half a dozen of them, nearly all of one day: the calendar is asked once a day.
+  const day = Math.floor(instant / DAY_MS);
+  if (lastDay.day !== day) {
+    lastDay = { day, date: new Date(day * DAY_MS).toISOString().slice(0, -'00:00:00.000Z'.length) };
+  }
+  const time = Math.trunc(instant - day * DAY_MS);
+  const hours = TWO_DIGITS[Math.floor(time / 3_600_000)] ?? '';
+  const minutes = TWO_DIGITS[Math.floor(time / 60_000) % 60] ?? '';
+  const seconds = TWO_DIGITS[Math.floor(time / 1_000) % 60] ?? '';
+  return `${lastDay.date}${hours}:${minutes}:${seconds}.${THREE_DIGITS[time % 1_000] ?? ''}Z`;
 }
 
-let last: { readonly instant: Instant; readonly text: string } | undefined;
+let lastDay: { readonly day: number; readonly date: string } = { day: 0, date: '1970-01-01T' };
 
 /** RFC 3339 in UTC with whole seconds, the form that dedupe keys use: `2026-04-30T02:00:00Z`. */
 export function formatInstantSeconds(instant: Instant): string {
-  return `${new Date(instant).toISOString().slice(0, 19)}Z`;
+  return `${formatInstant(instant).slice(0, 19)}Z`;
 }
 
 function utcMilliseconds(

@@ -11,6 +11,7 @@ import type { Findings } from './mismatches.ts';
 /** Watches delivery records while the log goes by; a record comes after its request. */
 export class DeliveryRecords {
   readonly #kernel: string;
+  readonly #prefix: string;
   readonly #findings: Findings;
   readonly #notices = new Fingerprints();
   readonly #reported = new Set<string>();
@@ -18,6 +19,7 @@ export class DeliveryRecords {
 
   constructor(kernel: string, findings: Findings) {
     this.#kernel = kernel;
+    this.#prefix = categoryPrefix(kernel, 'notification');
     this.#findings = findings;
   }
 
@@ -28,7 +30,7 @@ export class DeliveryRecords {
 
   /** True for an event of a delivery record. */
   isOne({ stream }: RecordedEvent): boolean {
-    return stream.startsWith(categoryPrefix(this.#kernel, 'notification'));
+    return stream.startsWith(this.#prefix);
   }
 
   see(recorded: RecordedEvent): void {

@@ -27,12 +27,15 @@ export class ReadModelCheck {
   #places: ReadonlyMap<string, bigint> = new Map();
   readonly #reasons = new Map<string, number>();
   #tail: TailRow[] = [];
+  /** The first message that the read model keeps; undefined when it keeps none. */
+  readonly #tailFrom: bigint | undefined;
   #state: FoldState | undefined;
 
   constructor(view: ReadModelView, findings: Findings, resolved: ReadonlySet<string>) {
     this.#view = view;
     this.#findings = findings;
     this.#resolved = resolved;
+    this.#tailFrom = firstOrdinal(view.tailAfter(-1n));
     this.#verdicts = new Lockstep(view.verdicts(), ({ event }) => event, {
       both: (expected, found) => {
         const { messageId } = expected;
@@ -90,8 +93,7 @@ export class ReadModelCheck {
     }
     for (const event of page.unparked) this.#parked.delete(event);
     for (const row of page.parked) this.#parked.set(row.event, row);
-    this.#tail.push(...page.tail);
-    if (this.#tail.length > 2 * TAIL_LIMIT) this.#tail = this.#tail.slice(-TAIL_LIMIT);
+    this.#expectTail(page.tail);
   }
 
   /** Everything up to the cut has passed: what is left over has no reason. */
@@ -108,6 +110,14 @@ export class ReadModelCheck {
     this.#parkedRows();
     this.#tailRows();
     this.#checkpoint(state);
+  }
+
+  /** What is before the kept tail is nobody's concern any more, and not worth the memory. */
+  #expectTail(rows: readonly TailRow[]): void {
+    const [from, last] = [this.#tailFrom, rows.at(-1)];
+    if (last === undefined || (from !== undefined && last.ordinal < from)) return;
+    for (const row of rows) if (from === undefined || row.ordinal >= from) this.#tail.push(row);
+    if (this.#tail.length > 2 * TAIL_LIMIT) this.#tail = this.#tail.slice(-TAIL_LIMIT);
   }
 
   #compareVerdict(expected: VerdictRow, found: VerdictRow, ignored?: ReadonlySet<string>): void {
@@ -167,8 +177,6 @@ export class ReadModelCheck {
       this.#findings.add('tail_changed', `message ${ordinal} of the list (${id})`, detail);
     };
     const byOrdinal = kept.toSorted((a, b) => (a.ordinal < b.ordinal ? -1 : 1));
-    const first = byOrdinal[0]?.ordinal;
-    const expected = this.#tail.filter(({ ordinal }) => first === undefined || ordinal >= first);
     const join = new Lockstep<TailRow>(byOrdinal, ({ ordinal }) => String(ordinal), {
       both: (a, b) => {
         const detail = differences(a, b, UNPLACED);
@@ -181,7 +189,7 @@ export class ReadModelCheck {
         tell(row, 'is there');
       },
     });
-    for (const row of expected.slice(-TAIL_LIMIT)) join.expect(row);
+    for (const row of this.#tail.slice(-TAIL_LIMIT)) join.expect(row);
     join.end();
   }
 
@@ -220,6 +228,12 @@ export class ReadModelCheck {
     if (verdict === 'published') return;
     this.#reasons.set(reason, (this.#reasons.get(reason) ?? 0) + 1);
   }
+}
+
+function firstOrdinal(kept: readonly TailRow[]): bigint | undefined {
+  let first: bigint | undefined;
+  for (const { ordinal } of kept) if (first === undefined || ordinal < first) first = ordinal;
+  return first;
 }
 
 function whereVerdict({ event, stream, revision }: VerdictRow): string {

@@ -60,15 +60,17 @@ export class StoredList {
   async expect(messages: readonly PlannedMessage[]): Promise<ReadonlyMap<string, bigint>> {
     const places = new Map<string, bigint>();
     for (const message of messages) {
-      const sequence = await this.#find(message);
-      if (sequence !== undefined) places.set(message.id, sequence);
+      while (!this.#find(message, places)) await this.#refill();
     }
     return places;
   }
 
   /** The list is over: what is stored beyond it has no reason. */
   async end(): Promise<void> {
-    for (let next = await this.#peek(); next !== undefined; next = await this.#peek()) {
+    for (;;) {
+      while (this.#at >= this.#page.length && !this.#isOver) await this.#refill();
+      const next = this.#page[this.#at];
+      if (next === undefined) break;
       this.#at += 1;
       const stamp = stampOf(next);
       if (stamp === undefined) this.foreign += 1;
@@ -77,34 +79,47 @@ export class StoredList {
     for (const { message } of this.#absent.values()) this.#missing(message);
   }
 
-  async #find(message: PlannedMessage): Promise<bigint | undefined> {
+  /** Looks for the message where the stream goes on; false when more of the stream is needed for it. */
+  #find(message: PlannedMessage, places: Map<string, bigint>): boolean {
     for (;;) {
-      const next = this.#page[this.#at] ?? (await this.#peek());
+      const next = this.#page[this.#at];
+      if (next === undefined && !this.#isOver) return false;
+      if (next !== undefined && this.#firstOrdinal === undefined) this.#firstSeen(next);
       if (this.#isBefore(message.ordinal)) {
         this.notVerifiable += 1;
-        return undefined;
+        return true;
       }
       if (next === undefined) {
         this.#missing(message);
-        return undefined;
+        return true;
+      }
+      if (next.is?.(message.message) === true) {
+        this.compared += 1;
+        places.set(message.id, this.#place(message, next));
+        return true;
       }
       const stamp = stampOf(next);
       if (stamp === undefined) {
         this.#stranger(next.sequence);
       } else if (stamp.ordinal === message.ordinal || this.#isInPlaceOf(message, next, stamp)) {
-        this.#at += 1;
-        this.#base = next.sequence - message.ordinal;
+        places.set(message.id, this.#place(message, next));
         this.#compare(message, next);
-        return next.sequence;
+        return true;
       } else if (stamp.ordinal > message.ordinal) {
         const excused = this.#foreign.has(this.#base + message.ordinal);
         this.#absent.set(message.ordinal, { message, excused });
-        return undefined;
+        return true;
       } else {
         this.#at += 1;
         this.#unexpected(next, stamp);
       }
     }
+  }
+
+  #place({ ordinal }: PlannedMessage, { sequence }: StoredMessage): bigint {
+    this.#at += 1;
+    this.#base = sequence - ordinal;
+    return sequence;
   }
 
   /** What the stream no longer keeps can be neither right nor wrong. */
@@ -166,16 +181,11 @@ export class StoredList {
     this.#findings.add('message_altered', where, detail);
   }
 
-  async #peek(): Promise<StoredMessage | undefined> {
-    while (this.#at >= this.#page.length && !this.#isOver) {
-      const next = await this.#pages.next();
-      this.#isOver = next.done === true;
-      this.#page = next.done === true ? [] : next.value;
-      this.#at = 0;
-    }
-    const message = this.#page[this.#at];
-    if (message !== undefined && this.#firstOrdinal === undefined) this.#firstSeen(message);
-    return message;
+  async #refill(): Promise<void> {
+    const next = await this.#pages.next();
+    this.#isOver = next.done === true;
+    this.#page = next.done === true ? [] : next.value;
+    this.#at = 0;
   }
 
   #firstSeen(message: StoredMessage): void {

@@ -8,6 +8,9 @@ import type { Findings } from './mismatches.ts';
 const USER_STREAM =
   /^(.+-)[0-9a-f]{2}-([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$/;
 
+/** Last revisions by UUID, or by name. */
+type Revisions = Pick<Fingerprints, 'get' | 'set'>;
+
 /** Watches revisions while the log goes by. */
 export class StreamRevisions {
   readonly #findings: Findings;
@@ -15,6 +18,11 @@ export class StreamRevisions {
   readonly #last = new Map<string, Fingerprints>();
   /** Streams without a UUID: the control stream. */
   readonly #named = new Map<string, number>();
+  /** The stream of the event before, and where its last revision goes: a stream's events come in rows. */
+  #stream: string | undefined;
+  #revisions: Revisions = this.#named;
+  #key = '';
+  #revision = -1;
 
   constructor(findings: Findings) {
     this.#findings = findings;
@@ -22,10 +30,8 @@ export class StreamRevisions {
 
   see({ stream, revision, position }: RecordedEvent): void {
     const found = Number(revision);
-    const [, category, uuid] = USER_STREAM.exec(stream) ?? [];
-    const isNamed = category === undefined || uuid === undefined;
-    const seen = isNamed ? this.#named.get(stream) : this.#of(category).get(uuid);
-    const next = (seen ?? -1) + 1;
+    if (stream !== this.#stream) this.#turnTo(stream);
+    const next = this.#revision + 1;
     if (found !== next) {
       const gap =
         next === found - 1 ? `revision ${next} is` : `revisions ${next} to ${found - 1} are`;
@@ -33,9 +39,17 @@ export class StreamRevisions {
         found < next ? `revision ${found} comes after ${next - 1}` : `${gap} not there`;
       this.#findings.add('revision_gap', `${stream}, before ${formatPosition(position)}`, detail);
     }
-    const last = Math.max(found, next - 1);
-    if (isNamed) this.#named.set(stream, last);
-    else this.#of(category).set(uuid, last);
+    this.#revision = Math.max(found, next - 1);
+  }
+
+  #turnTo(stream: string): void {
+    if (this.#stream !== undefined) this.#revisions.set(this.#key, this.#revision);
+    const [, category, uuid] = USER_STREAM.exec(stream) ?? [];
+    const isNamed = category === undefined || uuid === undefined;
+    this.#stream = stream;
+    this.#revisions = isNamed ? this.#named : this.#of(category);
+    this.#key = isNamed ? stream : uuid;
+    this.#revision = this.#revisions.get(this.#key) ?? -1;
   }
 
   #of(category: string): Fingerprints {

@@ -1,0 +1,105 @@
+// The stream as an audit reads it: in a thread, as bytes, and without taking anything for what it is not.
+import { connect, headers } from 'nats';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { jetStreamOutput } from '../../src/adapters/nats/output.ts';
+import { jetStreamReader } from '../../src/adapters/nats/reader.ts';
+import type { OutputMessage, StoredMessage } from '../../src/projections/ports.ts';
+import { failureOf, listMessages } from '../contracts/output.suite.ts';
+import { testNatsServer, type TestNatsServer } from '../support/nats-server.ts';
+
+let server: TestNatsServer;
+beforeEach(async () => {
+  server = await testNatsServer();
+});
+afterEach(async () => {
+  await server[Symbol.asyncDispose]();
+});
+
+async function publish(messages: readonly OutputMessage[]): Promise<void> {
+  await using session = await jetStreamOutput({ servers: server.url }).connect();
+  await session.create('');
+  await session.publish(1n, messages);
+}
+
+async function readAll(from: bigint, to: bigint): Promise<readonly StoredMessage[]> {
+  await using reader = await jetStreamReader({ servers: server.url });
+  const found: StoredMessage[] = [];
+  for await (const batch of reader.messages(from, to)) found.push(...batch);
+  return found;
+}
+
+test('reads every message in order, by its bytes and by its parts', async () => {
+  const published = listMessages(1, 3_000);
+  await publish(published);
+  const found = await readAll(1n, 3_000n);
+  expect(found.map(({ sequence }) => Number(sequence))).toEqual(published.map((_, i) => i + 1));
+  for (const [i, message] of published.entries()) {
+    const stored = found[i];
+    if (stored?.is?.(message) !== true) throw new Error(`message ${i + 1} is not itself`);
+    expect(stored.subject).toBe(message.subject);
+    expect([...stored.headers].slice(0, message.headers.length)).toEqual(message.headers);
+    expect(Buffer.from(stored.data)).toEqual(Buffer.from(message.data));
+  }
+});
+
+test('reads no further than it is asked to, and nothing where nothing is', async () => {
+  await publish(listMessages(1, 600));
+  const some = await readAll(300n, 310n);
+  expect(some.map(({ sequence }) => Number(sequence))).toEqual(
+    Array.from({ length: 11 }, (_, i) => 300 + i),
+  );
+  expect(await readAll(601n, 700n)).toEqual([]);
+  expect(await readAll(5n, 4n)).toEqual([]);
+});
+
+test('takes nothing for a message that it is not', async () => {
+  const [message, next] = listMessages(1, 2);
+  if (message === undefined || next === undefined) throw new Error('no messages');
+  await publish([message]);
+  // Another header at the end, as somebody with the plain client would add it.
+  const client = await connect({ servers: server.url });
+  const more = headers();
+  for (const [name, value] of message.headers) more.set(name, value);
+  more.set('X-Other', '1');
+  await client.jetstream().publish(message.subject, message.data, { headers: more });
+  await client.jetstream().publish(message.subject, message.data);
+  await client.close();
+  const [stored, longer, bare] = await readAll(1n, 3n);
+  expect(stored?.is?.(message)).toBe(true);
+  expect(longer?.is?.(message)).toBe(false);
+  expect(longer?.headers.get('X-Other')).toBe('1');
+  expect(bare?.is?.(message)).toBe(false);
+  expect(bare?.headers.size).toBe(0);
+
+  const [first = ['', ''], second = ['', ''], ...rest] = message.headers;
+  const others: readonly OutputMessage[] = [
+    next,
+    { ...message, subject: `${message.subject.slice(0, -1)}x` },
+    { ...message, subject: `${message.subject}x` },
+    { ...message, headers: [second, first, ...rest] },
+    { ...message, headers: [first, ...rest] },
+    { ...message, headers: [...message.headers, ['traceparent', '0']] },
+    { ...message, headers: [[first[0], `${first[1]}x`], second, ...rest] },
+    { ...message, headers: [[`${first[0]}x`, first[1]], second, ...rest] },
+    { ...message, headers: [...message.headers, ['long', 'x'.repeat(20_000)]] },
+    { ...message, data: Buffer.from(message.data).fill(0x20, 0, 1) },
+    { ...message, data: message.data.subarray(1) },
+    { ...message, data: Buffer.concat([message.data, Buffer.from(' ')]) },
+  ];
+  expect(others.map((other) => stored?.is?.(other))).toEqual(others.map(() => false));
+});
+
+test('fails when the server goes away, and leaves nothing behind when it is left', async () => {
+  await publish(listMessages(1, 6_000));
+  await using reader = await jetStreamReader({ servers: server.url });
+  for await (const batch of reader.messages(1n, 6_000n)) {
+    expect(batch.length).toBeGreaterThan(0);
+    break;
+  }
+  const reading = async (): Promise<void> => {
+    for await (const batch of reader.messages(1n, 6_000n)) {
+      if (batch[0]?.sequence === 1n) await server.crash();
+    }
+  };
+  expect(await failureOf(reading())).toMatchObject({ kind: 'unavailable' });
+});
