@@ -6,8 +6,11 @@ import { triggerCodec } from '../../src/domain/trigger/events.ts';
 import type { JsonObject } from '../../src/domain/core/json.ts';
 import type { RecordedEvent } from '../../src/domain/ports/event-store.ts';
 import { replay } from '../../src/projections/audit/replay.ts';
+import type { Policy } from '../../src/domain/policy/policy.ts';
+import { verified } from '../support/audited.ts';
 import { storedList } from '../support/decided.ts';
 import { appendRaw, metadata, poison, resolvePark, triggerStreamOf } from '../support/log-edits.ts';
+import { setPolicy } from '../support/policies.ts';
 import { anInput, eventsOf, makeWorld, raised, type World } from '../support/world.ts';
 
 const AT = '2026-01-01T10:00:00.000Z';
@@ -219,5 +222,76 @@ describe('a retried request that can be read by now', () => {
     const [verdict] = verdicts;
     expect(verdict?.position.commit).toBeGreaterThan(request.position.commit);
     expect(parkedIn(world)).toEqual([]);
+  });
+});
+
+describe('a parked request that is retried under another policy', () => {
+  const anchored: Policy = { kind: 'anchored', windowMs: 3_600_000, axis: 'requestedAt' };
+  const verdictsOn = ({ file }: World, { id }: RecordedEvent): string[] =>
+    file
+      .snapshot()
+      .verdicts.filter(({ event }) => event === id)
+      .map(({ verdict, reason }) => `${verdict} ${reason}`);
+
+  /** A request of ten o'clock whose message is too large, and a notice of forty minutes before. */
+  async function largeAfterNotice(pageEntries: number) {
+    const world = await makeWorld({ pageEntries });
+    await raised(world.kernel, anInput(1, { requestedAt: '2026-01-01T09:20:00.000Z' }));
+    const large = await tooLarge(world);
+    return { world, large };
+  }
+
+  const folds = [1, 2, 512].flatMap((pageEntries) => [
+    { pageEntries, projects: 'once, at the end' as const },
+    { pageEntries, projects: 'after each step' as const },
+  ]);
+
+  it.each(folds)(
+    'is decided by the one in force at the retry, live and replayed ($pageEntries at a time, $projects)',
+    async ({ pageEntries, projects }) => {
+      const { world, large } = await largeAfterNotice(pageEntries);
+      const passed = async (): Promise<void> => {
+        if (projects === 'after each step') await world.project();
+      };
+      await passed();
+      // Half an hour apart, as the log begins, they have nothing to do with each other: it stays parked.
+      await resolvePark(world.store, large, 'retry');
+      await passed();
+      if (projects === 'after each step') {
+        expect(verdictsOn(world, large)).toEqual(['parked message_too_large']);
+      }
+      await setPolicy(world.store, anchored);
+      await passed();
+      await resolvePark(world.store, large, 'retry');
+      await passed();
+      // Decided once and for all: what is in force later does not matter to it any more.
+      await setPolicy(world.store, { ...anchored, windowMs: 60_000 });
+      await resolvePark(world.store, large, 'retry');
+      await world.project();
+
+      expect(verdictsOn(world, large)).toEqual(['suppressed within_window']);
+      const { verdicts, notices } = world.file.snapshot();
+      expect(verdicts.find(({ event }) => event === large.id)?.basis).toBe(notices[0]?.id);
+      expect(parkedIn(world)).toEqual([]);
+      const again = memoryReadModel();
+      const replayed = await replay(world.store, again, 'tocsin');
+      expect(replayed).toMatchObject({ published: 1, suppressed: 1, parked: 2 });
+      expect(world.file.snapshot().checkpoint?.counts).toMatchObject({ parked: 2, suppressed: 1 });
+      const decided = again.snapshot().verdicts.map((row) => ({ ...row, sequence: null }));
+      expect(decided).toEqual(verdicts.map((row) => ({ ...row, sequence: null })));
+      expect(await verified(world)).toMatchObject({ mismatches: [] });
+    },
+  );
+
+  it('stays parked where the one that would keep it back is no longer in force', async () => {
+    const { world, large } = await largeAfterNotice(2);
+    await world.project();
+    await setPolicy(world.store, anchored);
+    await setPolicy(world.store, { ...anchored, windowMs: 60_000 });
+    await resolvePark(world.store, large, 'retry');
+    await world.project();
+    expect(verdictsOn(world, large)).toEqual(['parked message_too_large']);
+    expect(parkedIn(world)).toEqual([large.id]);
+    expect(await verified(world)).toMatchObject({ mismatches: [] });
   });
 });
