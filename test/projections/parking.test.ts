@@ -243,6 +243,7 @@ describe('a parked request that is retried under another policy', () => {
 
   const folds = [1, 2, 512].flatMap((pageEntries) => [
     { pageEntries, projects: 'once, at the end' as const },
+    { pageEntries, projects: 'before the policy, and at the end' as const },
     { pageEntries, projects: 'after each step' as const },
   ]);
 
@@ -253,6 +254,7 @@ describe('a parked request that is retried under another policy', () => {
       const passed = async (): Promise<void> => {
         if (projects === 'after each step') await world.project();
       };
+      if (projects === 'before the policy, and at the end') await world.project();
       await passed();
       // Half an hour apart, as the log begins, they have nothing to do with each other: it stays parked.
       await resolvePark(world.store, large, 'retry');
