@@ -164,7 +164,7 @@ function* pages<T>(what: string, page: StatementSync, map: (row: Row) => T): Ite
   let after = 0n;
   for (;;) {
     const rows = guarded(what, () => page.all(after));
-    for (const row of rows) yield guarded(what, () => map(row));
+    yield* guarded(what, () => rows.map(map));
     const last = rows.at(-1);
     if (last === undefined || rows.length < PAGE_ROWS) return;
     after = bigint(last, 'rowid');
