@@ -1,4 +1,4 @@
-// The stream as an audit reads it: in a thread, as bytes, and without taking anything for what it is not.
+// The stream as an audit reads it: as bytes, and without taking anything for what it is not.
 import { connect, headers } from 'nats';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { jetStreamOutput } from '../../src/adapters/nats/output.ts';
@@ -29,9 +29,9 @@ async function readAll(from: bigint, to: bigint): Promise<readonly StoredMessage
 }
 
 test('reads every message in order, by its bytes and by its parts', async () => {
-  const published = listMessages(1, 3_000);
+  const published = listMessages(1, 1_500);
   await publish(published);
-  const found = await readAll(1n, 3_000n);
+  const found = await readAll(1n, 1_500n);
   expect(found.map(({ sequence }) => Number(sequence))).toEqual(published.map((_, i) => i + 1));
   for (const [i, message] of published.entries()) {
     const stored = found[i];
@@ -90,14 +90,14 @@ test('takes nothing for a message that it is not', async () => {
 });
 
 test('fails when the server goes away, and leaves nothing behind when it is left', async () => {
-  await publish(listMessages(1, 6_000));
+  await publish(listMessages(1, 3_000));
   await using reader = await jetStreamReader({ servers: server.url });
-  for await (const batch of reader.messages(1n, 6_000n)) {
+  for await (const batch of reader.messages(1n, 3_000n)) {
     expect(batch.length).toBeGreaterThan(0);
     break;
   }
   const reading = async (): Promise<void> => {
-    for await (const batch of reader.messages(1n, 6_000n)) {
+    for await (const batch of reader.messages(1n, 3_000n)) {
       if (batch[0]?.sequence === 1n) await server.crash();
     }
   };
