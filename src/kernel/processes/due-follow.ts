@@ -3,6 +3,7 @@ import { TocsinError } from '../../domain/core/errors.ts';
 import type { Position } from '../../domain/core/positions.ts';
 import type { SubscriptionEntry } from '../../domain/ports/event-store.ts';
 import type { DueCommit, DueEntry, DueIndex } from '../../projections/indexes/due-index.ts';
+import { lastSeen } from '../../projections/last-seen.ts';
 import type { EventRef } from '../../projections/ports.ts';
 import type { DueProcessOptions } from './due-options.ts';
 
@@ -19,7 +20,7 @@ export async function follow(
   told: Told,
 ): Promise<void> {
   const { index, store, prefixes, step } = options;
-  await assertSameLog(index, store);
+  await assertSameLog(index, store, prefixes);
   const from = index.position();
   for await (const page of store.subscribeAll({ from, prefixes, signal })) {
     const { commit, keys } = commitOf(page, step);
@@ -33,16 +34,14 @@ export async function follow(
 
 /** A log that was restored from an older copy has the same id, and is still another log. */
 export async function assertSameLog(
-  index: Pick<DueIndex, 'lastEvent'>,
-  store: Pick<DueProcessOptions['store'], 'readStream'>,
+  index: Pick<DueIndex, 'lastEvent' | 'position'>,
+  store: DueProcessOptions['store'],
+  prefixes: readonly string[],
 ): Promise<void> {
   const last = index.lastEvent();
-  if (last === undefined) return;
-  const place = { direction: 'forwards', from: last.revision, maxCount: 1 } as const;
-  for await (const [event] of store.readStream(last.stream, place)) {
-    if (event?.id === last.id) return;
-    break;
-  }
+  const position = index.position();
+  if (last === undefined || position === undefined) return;
+  if ((await lastSeen(store, { last, position, prefixes })) !== undefined) return;
   throw new TocsinError(
     'refused',
     'index_of_other_log',

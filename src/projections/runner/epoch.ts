@@ -14,6 +14,7 @@ import {
 } from '../notification/fold.ts';
 import { knownFor } from '../notification/known.ts';
 import { projectionPrefixes, stepOf, type Step } from '../notification/steps.ts';
+import { lastSeen } from '../last-seen.ts';
 import type { Checkpoint, OutputSession } from '../ports.ts';
 import { Committer, type Committed } from './committer.ts';
 import type { RunnerContext, Way } from './context.ts';
@@ -114,12 +115,11 @@ async function assertLog({ store, state, kernel, logger }: RunnerContext): Promi
   const checkpoint = state.checkpoint();
   const last = checkpoint?.lastEvent;
   if (checkpoint === undefined || last === undefined || last === null) return;
-  const { stream, revision } = last;
-  const event = await firstOf(
-    store.readStream(stream, { direction: 'forwards', from: revision, maxCount: 1 }),
-  );
-  if (event?.id !== last.id) throw refusals.logShorter(`event ${revision} of ${stream}`);
   const prefixes = projectionPrefixes(kernel);
+  const event = await lastSeen(store, { last, position: checkpoint.position, prefixes });
+  if (event === undefined) {
+    throw refusals.logShorter(`event ${last.revision} of ${last.stream}`);
+  }
   const next = await firstOf(
     store.readAll({ direction: 'forwards', from: event.position, prefixes, maxCount: 1 }),
   );

@@ -66,10 +66,10 @@ export function listProcess(options: ListOptions): Process {
 
 async function follow(options: ListOptions, signal: AbortSignal): Promise<void> {
   const { store, kernel, index, bell } = options;
-  await assertSameLog(index, store);
+  const prefixes = [categoryPrefix(kernel, 'notification'), categoryPrefix(kernel, 'channel')];
+  await assertSameLog(index, store, prefixes);
   // What a worker noted before it ended.
   bell.ring();
-  const prefixes = [categoryPrefix(kernel, 'notification'), categoryPrefix(kernel, 'channel')];
   for await (const page of store.subscribeAll({ from: index.position(), prefixes, signal })) {
     const step = stepOf(page, index);
     if (step === undefined) continue;

@@ -1,0 +1,111 @@
+// A stream is deleted under those who follow the log: its events stay in the log until the server takes
+// them away, so every verdict stays, and whoever followed it goes on, also from a state that ends with it.
+import { EventStoreDBClient } from '@eventstore/db-client';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { eventStoreDb } from '../../src/adapters/eventstore/esdb/store.ts';
+import { memoryDueIndexStore } from '../../src/adapters/memory-due-index/due-index.ts';
+import { openKernel } from '../../src/kernel/open-kernel.ts';
+import { openProjector } from '../../src/kernel/open-projector.ts';
+import { follow } from '../../src/kernel/processes/due-follow.ts';
+import { replay } from '../../src/projections/audit/replay.ts';
+import { memoryReadModel, memoryReadModelStore, recordingOutput } from '../../src/testing.ts';
+import { aFront } from '../adapters/front.support.ts';
+import { decidedList, storedList } from '../support/decided.ts';
+import { anInput, eventsOf, QUICK, raised, until } from '../support/world.ts';
+
+async function served() {
+  const { url } = await aFront();
+  const store = eventStoreDb({ connectionString: url });
+  const client = EventStoreDBClient.connectionString(url);
+  const kernel = await openKernel({ store });
+  onTestFinished(async () => {
+    await client.dispose();
+    await kernel.close();
+    await store[Symbol.asyncDispose]();
+  });
+  const output = recordingOutput();
+  const file = memoryReadModelStore();
+  return {
+    store,
+    kernel,
+    output,
+    file,
+    projector: () => openProjector({ store, output, timing: QUICK, state: file.open() }),
+    /** Deletes the last trigger's stream, for ever. */
+    deleteLast: async (): Promise<string> => {
+      const streams = (await eventsOf(store)).map((event) => event.stream);
+      const stream = streams.findLast((name) => name.startsWith('tocsin.trigger-')) ?? '';
+      await client.tombstoneStream(stream);
+      return stream;
+    },
+  };
+}
+
+describe('a stream that is deleted', () => {
+  it('under a running projector: what was decided stays, what comes passes', async () => {
+    const { store, kernel, output, file, projector, deleteLast } = await served();
+    await raised(kernel, anInput(1, { userId: 1 }));
+    const running = await projector();
+    const stop = new AbortController();
+    const run = running.run(stop.signal);
+    await until('the first are out', () => output.messages.length === 2);
+    const stream = await deleteLast();
+    await raised(kernel, anInput(2, { userId: 2 }));
+    await until('the next are out', () => output.messages.length === 4);
+    stop.abort();
+    await run;
+    expect(storedList(output)).toEqual(await decidedList(store));
+    const replayed = memoryReadModel();
+    await replay(store, replayed, 'tocsin');
+    expect(replayed.snapshot().notices).toEqual(file.snapshot().notices);
+    expect(await store.append(stream, 'no_stream', [])).toMatchObject({
+      reason: 'stream_deleted',
+    });
+    await using other = await openKernel({ store });
+    expect(await other.raise(anInput(1, { userId: 1 }))).toMatchObject({
+      outcome: 'rejected',
+      code: 'stream_deleted',
+    });
+  });
+
+  it('with the last event that was projected: the next start goes on, and sends nothing again', async () => {
+    const { store, kernel, output, file, projector, deleteLast } = await served();
+    await raised(kernel, anInput(1, { userId: 1 }));
+    await (await projector()).once();
+    await raised(kernel, anInput(3, { userId: 3 }));
+    await (await projector()).once();
+    expect(file.snapshot().checkpoint?.lastEvent?.stream).toBe(await deleteLast());
+    await raised(kernel, anInput(2, { userId: 2 }));
+    expect(await (await projector()).once()).toMatchObject({ triggered: 1, published: 1 });
+    expect(storedList(output)).toEqual(await decidedList(store));
+  });
+
+  it('with the last event that an index has seen: it goes on where it was', async () => {
+    const { store, kernel, deleteLast } = await served();
+    await raised(kernel, anInput(1, { userId: 1 }));
+    const index = memoryDueIndexStore().open(kernel.storeId).open('test');
+    const seen: string[] = [];
+    const followed = async (count: number): Promise<void> => {
+      const stop = new AbortController();
+      const step = ({ type }: { readonly type: string }) => {
+        seen.push(type);
+        return undefined;
+      };
+      const told = { stepped: () => undefined, caughtUp: () => undefined };
+      const options = { index, store, prefixes: ['tocsin.trigger-'], step };
+      const run = follow(options, stop.signal, told);
+      await Promise.race([run, until('it has seen them', () => seen.length >= count)]);
+      stop.abort();
+      await run;
+    };
+    await followed(3);
+    await deleteLast();
+    await followed(4);
+    expect(seen).toEqual([
+      'TriggerRaised',
+      'PreviewOffered',
+      'NotificationRequested',
+      '$streamDeleted',
+    ]);
+  });
+});
