@@ -52,9 +52,17 @@ async function playing(
   }
 }
 
+/** As the server writes it. */
+const spelled =
+  (off: number) =>
+  (n: number): string =>
+    `{"stream":"TOCSIN", "seq":${n + off}}`;
+
 test.for([
   ['a duplicate', (n: number) => `{"stream":"TOCSIN","seq":${n},"duplicate":true}`, 'unavailable'],
   ['another sequence', (n: number) => `{"stream":"TOCSIN","seq":${n + 1}}`, 'unavailable'],
+  ['another sequence, in the server’s own spelling', spelled(1), 'unavailable'],
+  ['a sequence that begins like its own', (n: number) => spelled(0)(n * 10), 'unavailable'],
   ['no sequence', () => '{"stream":"TOCSIN"}', 'unavailable'],
   ['another stream', (n: number) => `{"stream":"OTHER","seq":${n}}`, 'rejected'],
   ['no JSON', () => 'not json', 'unavailable'],
