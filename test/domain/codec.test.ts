@@ -1,0 +1,79 @@
+// One codec for every reader: what an older version wrote is read as if it had been written today, and
+// what a newer one wrote is a fault that says so.
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { createCodec } from '../../src/domain/core/codec.ts';
+import type { Json, JsonObject } from '../../src/domain/core/json.ts';
+import type { RecordedEvent, Unreadable } from '../../src/domain/ports/event-store.ts';
+import { metadata } from '../support/log-edits.ts';
+
+/** Said `{name}` at first, then `{first, last}`, and now a title besides. */
+const codec = createCodec([
+  {
+    type: 'Named',
+    version: 3,
+    schema: z.object({ first: z.string(), last: z.string(), title: z.string() }),
+    upcast: {
+      1: ({ name }) => {
+        if (typeof name !== 'string') throw new Error('there is no name');
+        const [first = '', last = ''] = name.split(' ');
+        return { first, last };
+      },
+      2: (data) => ({ ...data, title: '' }),
+    },
+  },
+]);
+
+function decode(data: Json | Unreadable, version: Json, more: JsonObject = {}) {
+  const recorded: RecordedEvent = {
+    id: '00000000-0000-4000-8000-000000000000',
+    stream: 's',
+    revision: 0n,
+    position: { commit: 1n, prepare: 1n },
+    type: 'Named',
+    data,
+    metadata: { ...metadata('2026-01-01T10:00:00.000Z'), schemaVersion: version, ...more },
+  };
+  return codec.decode(recorded);
+}
+
+describe('an event of an older version', () => {
+  it.each([
+    [1, { name: 'Ada Lovelace' }, { first: 'Ada', last: 'Lovelace', title: '' }],
+    [2, { first: 'Ada', last: 'Lovelace' }, { first: 'Ada', last: 'Lovelace', title: '' }],
+    [3, { first: 'A', last: 'L', title: 'Lady' }, { first: 'A', last: 'L', title: 'Lady' }],
+  ])('is read step by step from version %i', (version, stored, data) => {
+    expect(decode(stored, version)).toMatchObject({ kind: 'event', event: { data } });
+  });
+
+  it('that the step chokes on is the data’s fault', () => {
+    expect(decode({ nonsense: 1 }, 1)).toMatchObject({
+      kind: 'fault',
+      fault: { code: 'schema_invalid', detail: expect.stringContaining('version 1') as string },
+    });
+  });
+
+  it('needs a step from each version: a gap is found when the codec is made', () => {
+    const gap = { type: 'Named', version: 3, schema: z.object({}), upcast: { 2: () => ({}) } };
+    expect(() => createCodec([gap])).toThrow('no upcaster from version 1');
+  });
+});
+
+describe('an event that cannot be read', () => {
+  it.each<[string, Json | Unreadable, Json, string]>([
+    ['of a newer version', { first: 'A', last: 'L', title: '' }, 4, 'newer_version'],
+    ['of version 0', { first: 'A', last: 'L', title: '' }, 0, 'metadata_invalid'],
+    ['of a version that is no number', { name: 'A L' }, '1', 'metadata_invalid'],
+    ['that is no JSON', { unreadable: new Uint8Array([0x7b]) }, 1, 'broken_json'],
+    ['that is no object', ['Ada'], 1, 'broken_json'],
+    ['of another shape', { first: 1 }, 2, 'schema_invalid'],
+  ])('%s is a fault with its name', (_what, data, version, code) => {
+    expect(decode(data, version)).toMatchObject({ kind: 'fault', fault: { code } });
+  });
+
+  it('names fields in its reason and quotes no value', () => {
+    const decoded = decode({ first: 'secret-a', last: 7, title: 'secret-b' }, 3);
+    expect(JSON.stringify(decoded)).toContain('last');
+    expect(JSON.stringify(decoded)).not.toContain('secret');
+  });
+});

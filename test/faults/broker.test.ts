@@ -1,0 +1,128 @@
+// What somebody can do to the broker's side, on a real server and by the command line: what the operator
+// sees, and that after the cure everything is sent once.
+import { DiscardPolicy, RetentionPolicy, StorageType, type StreamUpdateConfig } from 'nats';
+import { afterAll, describe, expect, test } from 'vitest';
+import { embeddedStore } from '../../src/adapters/eventstore/embedded/store.ts';
+import { jetStreamOutput } from '../../src/adapters/nats/output.ts';
+import { sqliteReadModel } from '../../src/adapters/sqlite/read-model.ts';
+import { openProjector } from '../../src/kernel/open-projector.ts';
+import { errorOf, projectedLane, refused, testLane, twice } from '../support/lane.ts';
+import { testNatsServer } from '../support/nats-server.ts';
+
+/** They are worked on one after the other, each with what the one before left. */
+const lane = await projectedLane();
+afterAll(() => lane[Symbol.asyncDispose]());
+
+let users = 3;
+
+/** One more trigger, whose two messages have to come through in the end. */
+async function raiseOne(): Promise<void> {
+  users += 1;
+  await lane.raise(users, users);
+}
+
+async function update(settings: Partial<StreamUpdateConfig>): Promise<void> {
+  const { streams } = await lane.stream.client.jetstreamManager();
+  await streams.update('TOCSIN', settings);
+}
+
+async function expectAllOnce(): Promise<void> {
+  expect(await lane.project()).toMatchObject({ code: 0, document: { published: 1 } });
+  expect(await lane.users()).toEqual(twice(1, users));
+}
+
+/** It is waited for, as the daemon does for ever; the command line gives up after 15 s with exit code 3. */
+async function expectAway(reason: RegExp, servers = lane.nats.url): Promise<void> {
+  await using store = await embeddedStore({ file: lane.cli.path('var/store.db') });
+  using state = sqliteReadModel({ file: lane.cli.path('var/state.db') });
+  const projector = await openProjector({ store, state, output: jetStreamOutput({ servers }) });
+  await expect(projector.once({ giveUpAfterMs: 300 })).rejects.toMatchObject({
+    kind: 'unavailable',
+    code: 'dependency_away',
+    message: expect.stringMatching(reason) as string,
+    hint: expect.stringContaining('Nothing is lost') as string,
+  });
+}
+
+describe('a stream at its limits', () => {
+  test.each(['messages', 'bytes'] as const)(
+    'of %s is waited for; with room again all are sent',
+    async (what) => {
+      const { streams } = await lane.stream.client.jetstreamManager();
+      const { state } = await streams.info('TOCSIN');
+      const limit = what === 'bytes' ? { max_bytes: state.bytes } : { max_msgs: state.messages };
+      await update({ ...limit, discard: DiscardPolicy.New });
+      await raiseOne();
+      await expectAway(new RegExp(`refused: maximum ${what} exceeded`));
+      await update({ max_bytes: -1, max_msgs: -1, discard: DiscardPolicy.Old });
+      await expectAllOnce();
+    },
+  );
+});
+
+describe('settings that somebody has changed', () => {
+  test.each([
+    ['no_ack', { no_ack: true }, { no_ack: false }, /no_ack is on/],
+    ['max_msg_size', { max_msg_size: 1_000 }, { max_msg_size: -1 }, /max_msg_size is 1000/],
+    ['allow_rollup_hdrs', { allow_rollup_hdrs: true }, {}, /allow_rollup_hdrs/],
+  ])('%s is refused by name, and sent once it is as it was', async (name, change, back, reason) => {
+    await raiseOne();
+    try {
+      await update(change);
+    } catch (error) {
+      // The server itself refuses what would undo `deny_purge`.
+      expect([name, String(error)]).toEqual([
+        'allow_rollup_hdrs',
+        expect.stringMatching(/roll-?ups/i),
+      ]);
+      await expectAllOnce();
+      return;
+    }
+    const result = await lane.project();
+    refused(result, 'output_settings', /Change these settings/);
+    expect(errorOf(result).message).toMatch(reason);
+    await update(back);
+    await expectAllOnce();
+  });
+});
+
+describe('a server', () => {
+  test('without JetStream is waited for; with it all are sent', async () => {
+    await using bare = await testNatsServer({ jetStream: false });
+    await raiseOne();
+    await expectAway(/JetStream/, bare.url);
+    await expectAllOnce();
+  });
+
+  test('where the stream was made by hand for something else is refused by each setting', async () => {
+    await using other = await testLane();
+    const { streams } = await other.stream.client.jetstreamManager();
+    await streams.add({
+      name: 'TOCSIN',
+      subjects: ['orders.>'],
+      retention: RetentionPolicy.Workqueue,
+      storage: StorageType.Memory,
+    });
+    await other.raise(1, 1);
+    const result = await other.project();
+    refused(result, 'output_settings', /name another stream/);
+    for (const setting of ['retention', 'storage', 'subjects', 'deny_purge']) {
+      expect(errorOf(result).message).toContain(setting);
+    }
+    expect(await other.project('--stream', 'OURS')).toMatchObject({
+      code: 0,
+      document: { published: 1 },
+    });
+  });
+});
+
+test('a purge takes nothing from the front by hand; what age took from there is not missed', async () => {
+  const { streams } = await lane.stream.client.jetstreamManager();
+  await expect(streams.purge('TOCSIN')).rejects.toThrow(/not permitted|purge/);
+  const { messages = 0 } = (await lane.stream.last()) ?? {};
+  await update({ max_msgs: 2 });
+  await raiseOne();
+  expect(await lane.project()).toMatchObject({ code: 0, document: { published: 1 } });
+  expect(await lane.stream.last()).toMatchObject({ sequence: messages + 2, messages: 2 });
+  expect(await lane.users()).toEqual(twice(users, users));
+});
