@@ -1,9 +1,19 @@
 // Strangers' messages in the output stream, on real servers and by the command line: they cost a
 // sequence each, and no message of ours its place in the list.
 import { describe, expect, test } from 'vitest';
-import { forgetState, lastSequence, projectedLane, refused, type Lane } from '../support/lane.ts';
+import { z } from 'zod';
+import {
+  forgetState,
+  lastSequence,
+  projectedLane,
+  refused,
+  twice,
+  type Lane,
+} from '../support/lane.ts';
 import { raiseLine } from '../support/lines.ts';
 import { until } from '../support/until.ts';
+
+const Summary = z.object({ checkpoint: z.object({ commit: z.string(), prepare: z.string() }) });
 
 describe('messages of others in the stream', () => {
   const publish = async (lane: Lane, count: number): Promise<void> => {
@@ -80,13 +90,22 @@ describe('messages of others in the stream', () => {
   });
 
   test.each([7, 9, 999_999])(
-    'one that claims place %i is refused; nothing is skipped',
+    'one that claims place %i is refused; a stream in its place gets what was not sent',
     async (n) => {
       await using lane = await projectedLane();
+      const { commit, prepare } = Summary.parse((await lane.project()).document).checkpoint;
       await forge(lane, n);
       await lane.raise(4, 5);
       refused(await lane.project(), 'output_disagrees', /Somebody else wrote to the stream/);
       expect(await lastSequence(lane)).toBe(7);
+      const { streams } = await lane.stream.client.jetstreamManager();
+      await streams.delete('TOCSIN');
+      refused(await lane.project(), 'output_missing', /--resend-from/);
+      expect(await lane.project('--resend-from', `${commit}/${prepare}`)).toMatchObject({
+        code: 0,
+        document: { triggered: 2, published: 2 },
+      });
+      expect(await lane.users()).toEqual(twice(4, 5));
     },
   );
 });

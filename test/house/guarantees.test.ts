@@ -1,9 +1,13 @@
-// No promise without a test: each one of docs/guarantees.md names tests, and each named test is there.
+// No promise without a test: each one of docs/guarantees.md names tests, each fault too, and each named
+// test is there.
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 
 const text = readFileSync('docs/guarantees.md', 'utf8');
 const promises = (/## Promises\n(.*?)\n## /s.exec(text)?.[1] ?? '').split(/^- /m).slice(1);
+const faults = (/## What can be wrong\n(.*?)\n## /s.exec(text)?.[1] ?? '')
+  .split('\n')
+  .filter((line) => /^\| (?!what |-)/.test(line));
 const references = [...text.matchAll(/\]\(\.\.\/(test\/[^)]+)\) “([^”]+)”/g)];
 
 describe('every promise', () => {
@@ -16,6 +20,20 @@ describe('every promise', () => {
     'names its tests: %s',
     (_first, promise) => {
       expect(promise).toMatch(/\]\(\.\.\/test\/[^)]+\) “/);
+    },
+  );
+});
+
+describe('every fault', () => {
+  test('there are some', () => {
+    expect(faults.length).toBeGreaterThan(20);
+  });
+
+  test.each(faults.map((row) => row.split('|').map((cell) => cell.trim())))(
+    'says what is seen, what to do, and its tests: %s%s',
+    (_start, _what, seen, cure, tests) => {
+      expect([seen, cure]).not.toContain('');
+      expect(tests).toMatch(/^(?:(?:; )?\[(test\/[^\]]+)\]\(\.\.\/\1\) “[^”]+”)+$/);
     },
   );
 });

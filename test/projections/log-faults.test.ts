@@ -93,6 +93,24 @@ describe('an event that somebody has broken in the file', () => {
   );
 });
 
+describe('a log whose file another program keeps locked', () => {
+  it('leaves a raise unknown at its deadline, and takes it once when the lock is gone', async () => {
+    const file = temporaryFile();
+    const store = await opened(file);
+    await using kernel = await openKernel({ store });
+    const other = new DatabaseSync(file);
+    other.exec('BEGIN IMMEDIATE');
+    const waiting = await kernel.raise(anInput(1), { deadlineMs: 300 });
+    expect(waiting).toMatchObject({ outcome: 'unknown', triggerId: expect.any(String) as string });
+    other.exec('ROLLBACK');
+    other.close();
+    const again = await kernel.raise(anInput(1));
+    expect(['raised', 'duplicate']).toContain(again.outcome);
+    const raisedOnes = (await eventsOf(store)).filter(({ type }) => type === 'TriggerRaised');
+    expect(raisedOnes).toHaveLength(1);
+  });
+});
+
 describe('an event of a megabyte', () => {
   const filler = 'x'.repeat(1_000_000);
 
