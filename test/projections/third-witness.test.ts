@@ -1,6 +1,7 @@
 // The log knows which output it opened. Where NATS or the read model disagree, the lane refuses, and an
 // operator's way on is recorded: years of history never go out by accident.
 import { describe, expect, it } from 'vitest';
+import type { Output } from '../../src/projections/ports.ts';
 import { memoryReadModelStore, recordingOutput } from '../../src/testing.ts';
 import { decidedList, stamped, storedList } from '../support/decided.ts';
 import { openedLists, poison } from '../support/log-edits.ts';
@@ -84,6 +85,35 @@ describe('a first start', () => {
     await raiseSome(world, 8, 8);
     await world.project();
     expect(world.output.messages).toHaveLength(8);
+  });
+
+  it('beside another that was a little earlier takes its messages for what they are', async () => {
+    const world = await makeWorld();
+    await raiseSome(world, 1, 2);
+    let isFirst = true;
+    const output: Output = {
+      stream: world.output.stream,
+      async connect(signal) {
+        const session = await world.output.connect(signal);
+        return {
+          info: async () => {
+            // This one has seen a log that has sent nothing; before it looks at the stream, the other has.
+            if (isFirst) {
+              isFirst = false;
+              await world.project({}, { state: memoryReadModelStore().open() });
+            }
+            return session.info();
+          },
+          read: (sequence) => session.read(sequence),
+          create: (description) => session.create(description),
+          publish: (first, messages) => session.publish(first, messages),
+          [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
+        };
+      },
+    };
+    expect(await world.project({}, { output })).toMatchObject({ triggered: 0, published: 0 });
+    expect(storedList(world.output)).toEqual(await decidedList(world.store));
+    expect(await waysOf(world)).toEqual(['first']);
   });
 
   it('refuses a stream whose messages are gone: nobody knows what they were', async () => {

@@ -28,8 +28,13 @@ export async function currentList(
   const { output: list } = await context.control.read();
   const info = await session.info();
   if (list === undefined) {
-    await assertFirstStart(context, session, info);
-    return openList(context, session, { kind: 'from_start' }, 'first');
+    const refusal = await firstStartRefusal(context, session, info);
+    if (refusal === undefined) {
+      return openList(context, session, { kind: 'from_start' }, 'first');
+    }
+    // Of two that start at once the other may have been first: then these are its messages.
+    if ((await context.control.read()).output !== undefined) return currentList(context, session);
+    throw refusal;
   }
   if (info === undefined) throw refusals.missing(list.stream);
   if (info.stream !== list.stream || info.created !== list.created) {
@@ -116,16 +121,17 @@ async function startOf(
   }
 }
 
-async function assertFirstStart(
+/** Why a log that has sent nothing must not begin by itself, if it must not. */
+async function firstStartRefusal(
   context: RunnerContext,
   session: OutputSession,
   info: OutputInfo | undefined,
-): Promise<void> {
+): Promise<TocsinError | undefined> {
   if (info !== undefined && info.lastSequence > 0n) {
     const last = await session.read(info.lastSequence);
     // Messages that are gone, or have our headers, were sent by some projector; nobody knows for whom.
     if (last === undefined || stampOf(last) !== undefined) {
-      throw refusals.notOurs(info.stream, info.lastSequence);
+      return refusals.notOurs(info.stream, info.lastSequence);
     }
   }
   const prefixes = [categoryPrefix(context.kernel, 'trigger')];
@@ -135,10 +141,11 @@ async function assertFirstStart(
       // One that cannot be read sends nothing, and says nothing about what comes after it.
       if (first.kind !== 'event') continue;
       const { recordedAt } = first.metadata;
-      if (recordedAt >= context.now() - OLD_HISTORY_MS) return;
-      throw refusals.oldHistory(formatInstant(recordedAt));
+      if (recordedAt >= context.now() - OLD_HISTORY_MS) return undefined;
+      return refusals.oldHistory(formatInstant(recordedAt));
     }
   }
+  return undefined;
 }
 
 function checked(context: RunnerContext, info: OutputInfo): OutputInfo {
