@@ -1,11 +1,10 @@
 // Bytes at each boundary, random and from the corpus of those that once were trouble or look like it.
 // Seeded, so that a failure is found again; `FUZZ_SEED` tries others, and what fails goes into the corpus.
 import fc from 'fast-check';
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { readCalendar } from '../../src/adapters/tasks/ical/calendar.ts';
 import { readLines } from '../../src/adapters/ndjson/lines.ts';
@@ -23,11 +22,11 @@ import { agrees, stampOf } from '../../src/projections/runner/headers.ts';
 import { memoryStore } from '../../src/testing.ts';
 import { apiWorld } from '../api/api.support.ts';
 import { raiseLines } from '../support/arbitraries.ts';
+import { corpusOf } from './corpus.ts';
 
 const seed = Number(process.env['FUZZ_SEED'] ?? 20_261_124);
 const settings = { seed, numRuns: 400 };
-const corpusFolder = fileURLToPath(new URL('corpus', import.meta.url));
-const corpus = readdirSync(corpusFolder).map((name) => readFileSync(join(corpusFolder, name)));
+const corpus = corpusOf('lines');
 const folder = mkdtempSync(join(tmpdir(), 'tocsin-fuzz-'));
 afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
@@ -68,7 +67,7 @@ describe('lines of NDJSON', () => {
           }
         }
       }),
-      settings,
+      { ...settings, examples: corpus.map((found): [Buffer[]] => [[found]]) },
     );
   });
 
@@ -170,13 +169,16 @@ describe('bodies of HTTP requests', () => {
       bytes,
       fc.oneof(spoilt, json).map((v) => Buffer.from(JSON.stringify(v))),
     );
+    const kept = corpusOf('http').flatMap((raw) =>
+      paths.map((path): [string, Buffer] => [path, raw]),
+    );
     await fc.assert(
       fc.asyncProperty(fc.constantFrom(...paths), lines, async (path, raw) => {
         const sent = { token: world.one, raw: new Uint8Array(raw) };
         const { status } = await world.ask('POST', `/api/v1/active-schedule/${path}`, sent);
         expect(status).toBeLessThan(500);
       }),
-      { ...settings, numRuns: 150 },
+      { ...settings, numRuns: 150, examples: kept },
     );
   });
 });
@@ -221,12 +223,13 @@ describe('calendars', () => {
 
   it('never crash it or keep it for long: each is tasks and blocks, with problems in words', () => {
     const rules = { user: '1', timeZone: 'UTC', urgencyLeadMs: 0 };
+    const kept = corpusOf('calendars').map((found): [string] => [found.toString('utf8')]);
     fc.assert(
       fc.property(calendars, (text) => {
         const { problems } = readCalendar('a.ics', text, Date.UTC(2026, 0, 1), rules);
         for (const problem of problems) expect(JSON.stringify(problem)).not.toBe('{}');
       }),
-      settings,
+      { ...settings, examples: kept },
     );
   });
 });

@@ -3,6 +3,7 @@
 import { Client, credentials, Metadata, status } from '@grpc/grpc-js';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { corpusOf } from './corpus.ts';
 import { aFront, batch, fragment, rawClient, readRequest } from '../adapters/front.support.ts';
 
 const seed = Number(process.env['FUZZ_SEED'] ?? 20_261_124);
@@ -49,12 +50,16 @@ it('calls of the front never crash it or keep anybody waiting', async () => {
   const { port } = await aFront();
   const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
   try {
-    const methods = fc.constantFrom('Append', 'Read', 'Delete', 'Tombstone', 'BatchAppend');
+    const names = ['Append', 'Read', 'Delete', 'Tombstone', 'BatchAppend'];
+    const methods = fc.constantFrom(...names);
+    const kept = corpusOf('calls').flatMap((found) =>
+      ['Append', 'Read', 'BatchAppend'].map((name): [string, Buffer[]] => [name, [found]]),
+    );
     await fc.assert(
       fc.asyncProperty(methods, fc.array(message, { maxLength: 3 }), async (method, messages) => {
         expect(await statusOf(client, method, messages)).not.toBe(status.DEADLINE_EXCEEDED);
       }),
-      { seed, numRuns: 150 },
+      { seed, numRuns: 120 + kept.length, examples: kept },
     );
     const [answer] = await batch(rawClient(port), [fragment({ id, stream: 'afterwards' })]);
     expect(answer?.getSuccess()?.getCurrentRevision()).toBe('0');
