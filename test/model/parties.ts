@@ -1,0 +1,204 @@
+// The parties of the model: raisers, projectors and delivery workers, each composed as the product composes
+// it, on ports that wait for their turn and on virtual time.
+import type { NoticeInbox, Settlement } from '../../src/domain/ports/notice-inbox.ts';
+import type { EventStore } from '../../src/domain/ports/event-store.ts';
+import { silentLogger } from '../../src/domain/ports/logger.ts';
+import type { Sender, SendOutcome } from '../../src/domain/ports/sender.ts';
+import { fromRaiseLine } from '../../src/domain/contracts/mapping.ts';
+import type { JsonObject } from '../../src/domain/core/json.ts';
+import { BUILT_IN_TRIGGERS } from '../../src/domain/trigger/definitions.ts';
+import { alwaysNotify } from '../../src/kernel/evaluators.ts';
+import { TEXTS } from '../../src/domain/texts.ts';
+import { appendControl, readControl, type ControlWriter } from '../../src/kernel/control.ts';
+import type { ExecuteContext } from '../../src/kernel/execute.ts';
+import { attemptsProcess, ATTEMPTS_INDEX } from '../../src/kernel/processes/delivery/attempts.ts';
+import { channelGate } from '../../src/kernel/processes/delivery/gate.ts';
+import { intakeProcess } from '../../src/kernel/processes/delivery/intake.ts';
+import type { RecordContext } from '../../src/kernel/processes/delivery/record.ts';
+import { raise, type RaiseResult } from '../../src/kernel/raise.ts';
+import { RETRY_PROFILES } from '../../src/domain/notification/schedule.ts';
+import type { DueIndexes } from '../../src/projections/indexes/due-index.ts';
+import type { Output, ReadModel } from '../../src/projections/ports.ts';
+import { createProjector, type Projector } from '../../src/projections/runner/projector.ts';
+import { targetOf } from '../delivery/world.support.ts';
+import type { RecordingOutput } from '../../src/testing.ts';
+import { inSmallPages } from '../support/world.ts';
+import type { Life } from './life.ts';
+import type { Schedule } from './schedule.ts';
+
+/** In proportion to what the model's time passes in; nobody sleeps for them. */
+export const TIMING = {
+  lostTailMs: 10_000,
+  takeoverMs: 10_000,
+  pollMs: 2_000,
+  idleCheckMs: 20_000,
+  maxBackoffMs: 30_000,
+};
+const DEADLINE_MS = 10_000;
+const POLL_MS = 10_000;
+/** Few, so that several pages are on their way at once. */
+const PAGE_ENTRIES = 3;
+
+export function executeContext(schedule: Schedule, store: EventStore): ExecuteContext {
+  const { time, pause, random } = schedule;
+  return { store, now: time.now, elapsed: time.elapsed, pause: (ms) => pause(ms), random };
+}
+
+export function controlWriter(schedule: Schedule, store: EventStore): ControlWriter {
+  const { newId } = schedule;
+  return { ...executeContext(schedule, store), kernel: 'tocsin', newId, actor: 'model' };
+}
+
+/** Raises one line once; what it is answered, or that nobody answered. */
+export async function raiseLine(
+  schedule: Schedule,
+  store: EventStore,
+  line: JsonObject,
+): Promise<RaiseResult> {
+  const input = fromRaiseLine(line);
+  if (!input.ok) throw new Error(`not a line: ${JSON.stringify(line)}`);
+  const context = {
+    ...executeContext(schedule, store),
+    kernel: 'tocsin',
+    definitions: new Map(BUILT_IN_TRIGGERS.map((definition) => [definition.type, definition])),
+    evaluate: alwaysNotify(TEXTS.en),
+    evaluateLater: undefined,
+    texts: TEXTS.en,
+    recordDuplicates: false,
+    newId: schedule.newId,
+  };
+  return raise(context, input.value, { deadlineMs: DEADLINE_MS });
+}
+
+/** A projector, not running yet. */
+export function projectorOf(
+  schedule: Schedule,
+  life: Life,
+  disk: { readonly store: EventStore; readonly output: Output; readonly state: ReadModel },
+  onCommit: (sequence: bigint) => void,
+): Projector {
+  const store = life.store(inSmallPages(disk.store, PAGE_ENTRIES));
+  const { time, pause, random } = schedule;
+  return createProjector({
+    kernel: 'tocsin',
+    store,
+    output: life.output(disk.output),
+    state: life.state(disk.state),
+    names: { subjectRoot: '', source: '/tocsin' },
+    control: {
+      read: () => readControl(store, 'tocsin'),
+      append: (decide) => appendControl(controlWriter(schedule, store), decide),
+    },
+    logger: silentLogger,
+    onCommit: ({ checkpoint }) => {
+      onCommit(checkpoint.sequence);
+    },
+    timing: TIMING,
+    now: time.now,
+    elapsed: time.elapsed,
+    pause,
+    random,
+  });
+}
+
+/** One call of the channel, as the model remembers it. */
+export type Call = { readonly notificationId: string; readonly attempt: number };
+
+/** What a worker that runs leaves, and what all workers share. */
+export type Delivering = {
+  readonly store: EventStore;
+  readonly output: RecordingOutput;
+  readonly calls: Call[];
+  /** Sequences that are settled for good: what a durable consumer knows. */
+  readonly settled: Set<bigint>;
+  /** Whoever has a message in hand. */
+  readonly inHand: Map<bigint, Life>;
+  readonly answer: () => SendOutcome;
+};
+
+/** Runs a worker until its life is over. */
+export async function work(
+  schedule: Schedule,
+  life: Life,
+  shared: Delivering,
+  indexes: DueIndexes,
+): Promise<void> {
+  const { time, pause, random, newId } = schedule;
+  const store = life.store(shared.store);
+  const surroundings = { now: time.now, elapsed: time.elapsed, pause, random };
+  const records: RecordContext = {
+    ...executeContext(schedule, store),
+    newId,
+    actor: life.name,
+    rules: { profile: RETRY_PROFILES.human, onUnknown: 'resend' },
+  };
+  const send: Sender = async ({ notificationId, attempt }) => {
+    shared.calls.push({ notificationId, attempt });
+    const outcome = shared.answer();
+    return life.ask(`call ${outcome.outcome}`, () => Promise.resolve(outcome));
+  };
+  const attempts = attemptsProcess({
+    kernel: 'tocsin',
+    store,
+    records,
+    surroundings,
+    lookup: (userId, channel) =>
+      Promise.resolve(
+        userId === 'ada.l'
+          ? { kind: 'closed', reason: 'no_channel' }
+          : { kind: 'open', target: targetOf(userId, channel) },
+      ),
+    send,
+    gate: channelGate({ slots: 64 }),
+    wording: { texts: TEXTS.en, frontendUrl: 'https://tasks.example' },
+    leaseMs: 20_000,
+    enabled: true,
+    index: life.indexes(indexes).open(ATTEMPTS_INDEX),
+    concurrency: 8,
+  });
+  const inbox = inboxOf(schedule, life, shared);
+  const intake = intakeProcess({ ...records, kernel: 'tocsin', inbox });
+  await Promise.all([attempts, intake].map((process) => process.run(life.stop.signal)));
+}
+
+/** A consumer that all workers share; what a dead one had in hand goes to another. */
+function inboxOf(schedule: Schedule, life: Life, shared: Delivering): NoticeInbox {
+  const { output, settled, inHand } = shared;
+  return {
+    async run({ signal, check, handle }) {
+      const under = new Set<Promise<void>>();
+      const one = async (message: (typeof output.messages)[number]): Promise<void> => {
+        const { sequence } = message;
+        inHand.set(sequence, life);
+        let settlement: Settlement;
+        try {
+          settlement = await handle(message);
+        } catch {
+          // As the port says: it comes again.
+          settlement = 'later';
+        }
+        if (life.isDead) return;
+        if (settlement !== 'later') settled.add(sequence);
+        inHand.delete(sequence);
+      };
+      const isFree = (sequence: bigint): boolean => {
+        const holder = inHand.get(sequence);
+        return !settled.has(sequence) && (holder === undefined || holder.isDead);
+      };
+      let mayGo = false;
+      while (!signal.aborted) {
+        const created = '2026-01-01T00:00:00.000000001Z';
+        mayGo ||= (await check({ stream: output.stream, created })) === 'go';
+        const fresh = output.messages.filter(
+          ({ sequence, subject }) => subject.startsWith('notification.') && isFree(sequence),
+        );
+        for (const message of mayGo ? fresh : []) {
+          const handling: Promise<void> = one(message).finally(() => under.delete(handling));
+          under.add(handling);
+        }
+        await schedule.pause(POLL_MS, signal);
+      }
+      await Promise.all(under);
+    },
+  };
+}
