@@ -32,6 +32,7 @@ export const targets = {
   bench: tool(['bench/run.ts'], { natsServer: true }),
   mutations: tool(['scripts/mutations.mjs'], { natsServer: true }),
   torture: tool(['test/harness/run-torture.ts'], { natsServer: true }),
+  soak: tool(['test/harness/soak/run-soak.ts'], { natsServer: true }),
   check: tool(['scripts/check.mjs']),
   api: tool(['scripts/api-report.mjs', '--write']),
   acceptance: tool(['scripts/acceptance.mjs'], { natsServer: true }),

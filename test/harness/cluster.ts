@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { testNatsServer, type TestNatsServer } from '../support/nats-server.ts';
 import type { Load } from './load.ts';
 import { natsTraffic, type Traffic } from './nats-traffic.ts';
-import { openProxy, type Proxy } from './proxy.ts';
+import { noProxy, openProxy, type Proxy } from './proxy.ts';
 import { openReceiver, type Answers, type Receiver } from './receiver.ts';
 import { Supervised, type UnexpectedEnd } from './supervised.ts';
 
@@ -27,6 +27,8 @@ export type ProjectorSeat = {
   readonly toStore: Proxy;
   readonly toNats: Proxy;
   readonly traffic: Traffic;
+  /** Where it serves health and metrics, if it was told where. */
+  readonly status?: string;
   readonly command: () => readonly string[];
 };
 
@@ -56,11 +58,16 @@ export type ClusterOptions = {
   readonly onUnexpectedEnd: (end: UnexpectedEnd) => void;
   /** Whether a projector that starts now starts as a standby. */
   readonly startsAsStandby: () => boolean;
+  /** Gives each projector a port of its own for its status: then none can be started twice. */
+  readonly withStatus?: boolean;
+  /** No proxies: for a cluster whose links nobody disturbs, and whose speed is measured. */
+  readonly direct?: boolean;
 };
 
 /** Starts everything. */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const { load, onUnexpectedEnd, startsAsStandby } = options;
+  const { withStatus = false, direct = false } = options;
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'tocsin-torture-')));
   const nats = await testNatsServer();
   const port = await freePort();
@@ -69,6 +76,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const common = { cwd: folder, env, onUnexpectedEnd };
   const proxies: Proxy[] = [];
   const proxy = async (...args: Parameters<typeof openProxy>): Promise<Proxy> => {
+    if (direct) return noProxy(args[0]);
     const opened = await openProxy(...args);
     proxies.push(opened);
     return opened;
@@ -88,13 +96,17 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     const toStore = await proxy(port);
     const toNats = await proxy(nats.port, traffic.observe);
     const state = join(folder, `state-${index}.db`);
+    const address = withStatus ? `127.0.0.1:${await freePort()}` : undefined;
     const command = (): readonly string[] => {
       const where = ['--store', esdb(toStore.port), '--state', state];
       const out = ['--nats', `nats://127.0.0.1:${toNats.port}`];
-      return [main, 'project', ...where, ...out, ...(startsAsStandby() ? ['--standby'] : [])];
+      const http = address === undefined ? [] : ['--http', address];
+      const how = startsAsStandby() ? ['--standby'] : [];
+      return [main, 'project', ...where, ...out, ...http, ...how];
     };
     const process = new Supervised({ ...common, name, ready: 'projector started', command });
-    return { process, state, toStore, toNats, traffic, command };
+    const seat = { process, state, toStore, toNats, traffic, command };
+    return address === undefined ? seat : { ...seat, status: `http://${address}` };
   });
   const projectors = await Promise.all(seats);
 

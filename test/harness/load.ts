@@ -69,6 +69,7 @@ export class Load {
   readonly #outcomes: Record<string, number> = {};
   readonly #wrong: string[] = [];
   readonly #conflicting = new Set<number>();
+  #latencies: number[] = [];
 
   constructor(random: () => number) {
     this.#random = random;
@@ -85,10 +86,12 @@ export class Load {
         for (const [n, line] of open) process.write(`${JSON.stringify({ n, line })}\n`);
       },
       heard: (text) => {
-        const [verb, number, outcome = ''] = text.split(' ');
+        const [verb, number, outcome = '', ms = ''] = text.split(' ');
         const n = Number(number);
         if (verb === 's') begun.add(n);
-        if (verb === 'a') this.#answer(n, outcome, open, begun);
+        if (verb !== 'a') return;
+        this.#answer(n, outcome, open, begun);
+        this.#latencies.push(Number(ms));
       },
     });
     this.#raisers.push({ process, open, begun });
@@ -119,6 +122,13 @@ export class Load {
   /** Lines that have been answered, by anybody. */
   get answers(): number {
     return this.#answered.size;
+  }
+
+  /** How many milliseconds the raises took that were answered since this was asked last. */
+  takeLatencies(): readonly number[] {
+    const taken = this.#latencies;
+    this.#latencies = [];
+    return taken;
   }
 
   get backlog(): number {

@@ -114,3 +114,16 @@ export async function openProxy(target: number, observe?: () => Observer): Promi
     },
   };
 }
+
+/** The server itself, where nothing is to come between. */
+export function noProxy(port: number): Proxy {
+  const nothing = (): void => undefined;
+  return {
+    port,
+    hold: nothing,
+    release: nothing,
+    cut: nothing,
+    refuse: nothing,
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}

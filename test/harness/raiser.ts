@@ -1,7 +1,8 @@
 // A process that raises what it is told to, as an application that embeds the kernel does: lines come on
 // stdin, each is raised until it has an answer, and the answers go to stdout.
 //
-//   node test/harness/raiser.ts STORE        reads {"n":1,"line":{…}}, prints `s 1` and `a 1 raised`
+//   node test/harness/raiser.ts STORE        reads {"n":1,"line":{…}}, prints `s 1` and `a 1 raised 2.5`,
+//                                            with the milliseconds that it took
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { eventStoreDb } from '../../src/adapters/eventstore/esdb/store.ts';
@@ -47,13 +48,14 @@ async function raise({ n, line }: Item): Promise<void> {
   const input = isJson(line) ? fromRaiseLine(line) : undefined;
   if (input?.ok !== true) throw new Error(`not a raise line: ${JSON.stringify(line)}`);
   say(`s ${n}`);
+  const begun = performance.now();
   for (;;) {
     try {
       // Whatever it is, the kernel looks at it again.
       const request = input.value as RaiseInput;
       const { outcome } = await kernel.raise(request, { deadlineMs: DEADLINE_MS });
       if (outcome !== 'unknown' && outcome !== 'conflict') {
-        say(`a ${n} ${outcome}`);
+        say(`a ${n} ${outcome} ${(performance.now() - begun).toFixed(1)}`);
         return;
       }
     } catch (error) {
