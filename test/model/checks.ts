@@ -66,6 +66,8 @@ export async function expectPrefix(world: ModelWorld, projector: number): Promis
 /** At the end: everything that was promised. */
 export async function expectEnd(world: ModelWorld): Promise<void> {
   const events = await eventsOf(world.store);
+  if (world.options.upgrades) expectOnlyTheOldRefuses(world);
+  else expect([...world.refused]).toEqual([]);
   expectRaised(world, events);
   const { ids, notices } = decidedIds(events, world);
   expect(storedList(world.output).map(({ id }) => id)).toEqual(ids);
@@ -82,8 +84,6 @@ export async function expectEnd(world: ModelWorld): Promise<void> {
   expect(again.notices.map(({ id }) => id).sort()).toEqual(
     notices.map(({ source }) => noticeOf(source)).sort(),
   );
-  if (world.options.upgrades) expectOnlyTheOldRefuses(world);
-  else expect([...world.refused]).toEqual([]);
   expectDelivered(world, events, again);
 }
 

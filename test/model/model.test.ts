@@ -3,17 +3,22 @@
 // that are held, a server that loses what it acknowledged, an upgrade half-way. `MODEL_RUNS` tries more,
 // `MODEL_SEED` others.
 import fc from 'fast-check';
-import { describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { JsonObject } from '../../src/domain/core/json.ts';
-import type * as Rulesets from '../../src/projections/notification/rulesets.ts';
+import { RULESETS } from '../../src/projections/notification/rulesets.ts';
 import { raiseLines } from '../support/arbitraries.ts';
 import { expectEnd, expectPrefix } from './checks.ts';
 import { runModel, type ModelOptions } from './run.ts';
+import { rulesetsOf } from './versions.ts';
 
-vi.mock('../../src/projections/notification/rulesets.ts', async (importOriginal) => {
-  const original = await importOriginal<typeof Rulesets>();
-  const { versionedRulesets } = await import('./versions.ts');
-  return { ...original, RULESETS: versionedRulesets(original.RULESETS) };
+// Other files share the module: each test gives it back as it was.
+beforeEach(() => {
+  const first = RULESETS.get(1);
+  if (first === undefined) throw new Error('there is a first ruleset');
+  vi.spyOn(RULESETS, 'get').mockImplementation(rulesetsOf(first));
+});
+afterEach(() => {
+  vi.restoreAllMocks();
 });
 
 const runs = Number(process.env['MODEL_RUNS'] ?? 20);

@@ -13,22 +13,17 @@ export function inVersion<T>(version: Version, work: () => Promise<T>): Promise<
   return running.run(version, work);
 }
 
-/** The rulesets of the version that asks; outside of any, all of them. */
-export function versionedRulesets(all: ReadonlyMap<number, Ruleset>): ReadonlyMap<number, Ruleset> {
-  const first = all.get(1);
-  if (first === undefined) throw new Error('there is a first ruleset');
+/** What the version that asks knows of a ruleset; outside of any, everything is known. */
+export function rulesetsOf(first: Ruleset): (number: number) => Ruleset | undefined {
   const second: Ruleset = {
     ...first,
     number: 2,
     decide: (policy, ...rest) => first.decide(halved(policy), ...rest),
   };
-  return new Rulesets([...all, [2, second]]);
-}
-
-class Rulesets extends Map<number, Ruleset> {
-  override get(number: number): Ruleset | undefined {
-    return number === 2 && running.getStore() === 'old' ? undefined : super.get(number);
-  }
+  return (number) => {
+    if (number === 1) return first;
+    return number === 2 && running.getStore() !== 'old' ? second : undefined;
+  };
 }
 
 /** Every window half as long. */
