@@ -235,7 +235,7 @@ async function isOver(
   const notices = files.find((_, n) => !refused.has(n))?.snapshot().notices ?? [];
   for (const { mock, user, id } of notices) {
     if (mock) continue;
-    const delivery = await loadDelivery(store, notificationStream('tocsin', user, id));
+    const { state: delivery } = await loadDelivery(store, notificationStream('tocsin', user, id));
     if (delivery === undefined || !hasEnded(delivery)) return false;
   }
   return true;
