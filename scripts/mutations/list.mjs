@@ -22,9 +22,9 @@ export const mutations = [
   {
     rule: 'the commit order: nothing is committed before its messages are acknowledged',
     file: 'src/projections/runner/committer.ts',
-    find: 'const pending: Pending = { page, position, sent: undefined };',
+    find: 'const pending: Pending = { page, position, events, sent: undefined };',
     replace:
-      'const pending: Pending = { page, position, sent: [] };\n    queueMicrotask(() => { this.#commitDelivered(); });',
+      'const pending: Pending = { page, position, events, sent: [] };\n    queueMicrotask(() => { this.#commitDelivered(); });',
     tests: ['test/projections/crash.test.ts', 'test/harness/failpoints.test.ts'],
   },
   {
