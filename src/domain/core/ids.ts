@@ -1,14 +1,19 @@
 // Identity that is for ever once released: every id, stream name and key below has a test vector in
 // test/domain/vectors.test.ts. Changing one makes old logs unreadable.
-import { parse as uuidToBytes, validate } from 'uuid';
+import { parse as uuidToBytes, v5, validate } from 'uuid';
 import { joinKey } from './keys.ts';
 import type { UserId } from './identity.ts';
-import { uuidsIn } from './name-uuid.ts';
 
 /** The namespace of every UUIDv5 that Tocsin makes. */
 export const TOCSIN_NAMESPACE = '6f1c5a0e-3b52-5c7e-9d4a-7a2f4e0b8c11';
 
-const uuidOfKey = uuidsIn(uuidToBytes(TOCSIN_NAMESPACE));
+// As bytes: of text, the package would read both anew for every id, which is most of an id's cost.
+const namespaceBytes = uuidToBytes(TOCSIN_NAMESPACE);
+const encoder = new TextEncoder();
+
+function uuidOfKey(key: string): string {
+  return v5(encoder.encode(key), namespaceBytes);
+}
 
 /** The kernel's name when none is configured; stream names start with it. */
 export const DEFAULT_KERNEL_NAME = 'tocsin';
