@@ -46,7 +46,7 @@ describe('over TLS', () => {
     const { port } = await aFront({ tls, token });
     const password = encodeURIComponent(token);
     const inString = store({
-      connectionString: `esdb://any:${password}@127.0.0.1:${port}?tlsCAFile=${encodeURIComponent(caFile)}`,
+      connectionString: `esdb://any:${password}@localhost:${port}?tlsCAFile=${encodeURIComponent(caFile)}`,
     });
     expect(await inString.append('a', 'no_stream', [anEvent(0)])).toMatchObject({
       outcome: 'appended',
@@ -66,7 +66,7 @@ describe('over TLS', () => {
     const { tls } = tlsFiles();
     const { caFile } = tlsFiles();
     const { port } = await aFront({ tls, token });
-    const other = store({ connectionString: `esdb://127.0.0.1:${port}`, tls: { caFile } });
+    const other = store({ connectionString: `esdb://localhost:${port}`, tls: { caFile } });
     expect(await other.append('a', 'no_stream', [anEvent(0)])).toMatchObject({
       outcome: 'unknown',
     });
@@ -80,7 +80,7 @@ describe('over TLS', () => {
     const { port } = await aFront({ tls, token });
     const credentials = password === undefined ? undefined : { username: 'any', password };
     const outside = store({
-      connectionString: `esdb://127.0.0.1:${port}`,
+      connectionString: `esdb://localhost:${port}`,
       credentials,
       tls: { caFile },
     });
@@ -95,7 +95,7 @@ describe('over TLS', () => {
   test('the official client appends in batches and reads, as it is', async () => {
     const { tls, caFile } = tlsFiles();
     const { port } = await aFront({ tls });
-    const url = `esdb://admin:changeit@127.0.0.1:${port}?tls=true&tlsCAFile=${caFile}`;
+    const url = `esdb://admin:changeit@localhost:${port}?tls=true&tlsCAFile=${caFile}`;
     const client = EventStoreDBClient.connectionString(url);
     await client.appendToStream('a', jsonEvents(3));
     let read = 0;
