@@ -25,19 +25,17 @@ export function encodeHeaders(message: OutputMessage, extra: string): Uint8Array
   if (badSubject.test(message.subject)) {
     throw new UnsendableMessage(`its subject ${JSON.stringify(message.subject)} is not a subject`);
   }
-  let text = version;
   let values = '';
   for (const [name, value] of message.headers) {
     if (!isHeaderName(name)) throw unprintableHeader(name);
     values += value;
-    text += `${name}: ${value}\r\n`;
   }
   // One look at all of them costs less than one at each.
   if (unprintable.test(values)) {
     const bad = message.headers.find(([, value]) => unprintable.test(value));
     throw unprintableHeader(bad?.[0] ?? '');
   }
-  return Buffer.from(`${text}${extra}\r\n`, 'latin1');
+  return Buffer.from(`${headerLines(message.headers)}${extra}\r\n`, 'latin1');
 }
 
 function unprintableHeader(name: string): UnsendableMessage {

@@ -53,19 +53,18 @@ export class Connection extends EventStoreDBClient {
 
   constructor(nodes: Nodes, security: ChannelSecurity, credentials: ClientArguments[2]) {
     super(nodes, security, credentials);
-    const open = this.getChannel;
-    this.getChannel = () => {
-      this.#channel = open();
-      return this.#channel;
-    };
     // The client gives its channels no window. It has not dialled yet what it makes here.
     const create: unknown = this['createChannel'];
     if (!makesChannels(create)) throw new TypeError('the client has no createChannel any more');
-    this['createChannel'] = async () => {
+    const open = async (): Promise<Channel> => {
       const made = await create();
       const target = made.getTarget();
       made.close();
       return new Channel(target, credentialsOf(security), optionsOf(nodes));
+    };
+    this['createChannel'] = () => {
+      this.#channel = open();
+      return this.#channel;
     };
   }
 
