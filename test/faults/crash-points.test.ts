@@ -9,14 +9,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { smallWork, type SmallWork } from '../harness/small-work.ts';
 import { readModelFault, storedIds } from '../harness/verify.ts';
 import { compareLists, decideLog } from '../oracle/log-oracle.ts';
+import { compileCache } from '../support/compile-cache.ts';
 import { rawStream } from '../support/jetstream.ts';
 import { testNatsServer, type TestNatsServer } from '../support/nats-server.ts';
 
 const program = fileURLToPath(new URL('../harness/crashing.ts', import.meta.url));
-/** Compiling takes half of a short process's time. */
-const compileCache = fileURLToPath(
-  new URL('../../node_modules/.cache/compiled-for-tests', import.meta.url),
-);
 const timeoutMs = 120_000;
 
 /** Each effect of the in-process enumeration (failpoints.test.ts), at each of its moments. */

@@ -18,13 +18,11 @@ import { Supervised } from '../harness/supervised.ts';
 import { deliveryFaults, deliveryRecords, type HeardCall } from '../oracle/delivery-oracle.ts';
 import { decideLog } from '../oracle/log-oracle.ts';
 import { testCli } from '../support/cli.ts';
+import { compileCache } from '../support/compile-cache.ts';
 import { testNatsServer } from '../support/nats-server.ts';
 import { until } from '../support/until.ts';
 
 const workerFile = fileURLToPath(new URL('../harness/delivery-worker.ts', import.meta.url));
-const compileCache = fileURLToPath(
-  new URL('../../node_modules/.cache/compiled-for-tests', import.meta.url),
-);
 const slowMs = 400_000;
 
 /** Each effect of the in-process enumeration; before one is after the one before it. */

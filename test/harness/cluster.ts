@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { compileCache } from '../support/compile-cache.ts';
 import { testNatsServer, type TestNatsServer } from '../support/nats-server.ts';
 import type { Load } from './load.ts';
 import { natsTraffic, type Traffic } from './nats-traffic.ts';
@@ -172,7 +173,7 @@ function environment(): NodeJS.ProcessEnv {
   return {
     ...Object.fromEntries(kept.map((name) => [name, process.env[name]])),
     NODE_OPTIONS: '--disable-warning=ExperimentalWarning',
-    NODE_COMPILE_CACHE: file('../../node_modules/.cache/compiled-for-tests'),
+    NODE_COMPILE_CACHE: compileCache,
   };
 }
 

@@ -1,5 +1,6 @@
 // npm run torture -- --seconds N --seed N [--rate N] [--trace]
 import { parseArgs } from 'node:util';
+import { openRun } from './command.ts';
 import { isClean, summaryOf, torture } from './torture.ts';
 
 const { values } = parseArgs({
@@ -10,20 +11,10 @@ const { values } = parseArgs({
     trace: { type: 'boolean', default: false },
   },
 });
-const begun = performance.now();
-const say = (text: string): void => {
-  process.stdout.write(`${((performance.now() - begun) / 1_000).toFixed(1)} ${text}\n`);
-};
-
-const stop = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => {
-    stop.abort();
-  });
-}
+const { say, signal } = openRun();
 
 const result = await torture({
-  signal: stop.signal,
+  signal,
   seconds: Number(values.seconds),
   seed: Number(values.seed),
   rate: Number(values.rate),

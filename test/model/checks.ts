@@ -8,6 +8,7 @@ import type { RecordedEvent } from '../../src/domain/ports/event-store.ts';
 import { replay, type ReadableLog } from '../../src/projections/audit/replay.ts';
 import type { ReadModelSnapshot } from '../../src/adapters/sqlite/read-model-tables.ts';
 import { memoryReadModel } from '../../src/testing.ts';
+import { ENDS } from '../oracle/delivery-oracle.ts';
 import { scopeOf } from '../oracle/oracle.mjs';
 import { listOf } from '../oracle/model-oracle.ts';
 import { storedList } from '../support/decided.ts';
@@ -110,14 +111,6 @@ function expectRaised({ answers, options }: ModelWorld, events: readonly Recorde
   expect(triggers).toHaveLength(idsOf.size);
   expect(new Set(triggers.map(({ stream }) => stream)).size).toBe(triggers.length);
 }
-
-const ENDS = new Set([
-  'AttemptSucceeded',
-  'DeliverySkipped',
-  'DeliveryDied',
-  'DeliveryExpired',
-  'DeliveryCancelled',
-]);
 
 /** Each notice of a person ends, once for good, and no attempt called twice. */
 function expectDelivered(

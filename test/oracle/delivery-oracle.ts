@@ -21,7 +21,8 @@ export type DeliveryRecord = {
   readonly said: ReadonlyMap<number, readonly string[]>;
 };
 
-const ENDS = new Set([
+/** The events that end a delivery. */
+export const ENDS: ReadonlySet<string> = new Set([
   'AttemptSucceeded',
   'DeliverySkipped',
   'DeliveryDied',

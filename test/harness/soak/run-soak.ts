@@ -1,5 +1,6 @@
 // npm run soak -- --hours N | --seconds N [--rate N] [--workers N] [--nats-away SECONDS] [--out FOLDER]
 import { parseArgs } from 'node:util';
+import { openRun } from '../command.ts';
 import { soak, soakSummary } from './soak.ts';
 
 const { values } = parseArgs({
@@ -14,17 +15,7 @@ const { values } = parseArgs({
     out: { type: 'string', default: 'var/soak' },
   },
 });
-const begun = performance.now();
-const say = (text: string): void => {
-  process.stdout.write(`${((performance.now() - begun) / 1_000).toFixed(1)} ${text}\n`);
-};
-
-const stop = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => {
-    stop.abort();
-  });
-}
+const { say, signal } = openRun();
 
 const natsAwaySeconds = Number(values['nats-away']);
 const result = await soak({
@@ -37,7 +28,7 @@ const result = await soak({
   folder: values.out,
   natsAwaySeconds,
   note: say,
-  signal: stop.signal,
+  signal,
 });
 const { verification, away, failures } = result;
 const { messages, raises, differences } = verification;
