@@ -51,7 +51,7 @@ export default {
       to: {
         pathNot: [
           '^src/(domain|projections|kernel)/',
-          packages('zod', 'ts-pattern', 'uuid', 'canonicalize'),
+          packages('zod', 'ts-pattern', 'uuid'),
           core('assert', 'crypto', 'timers', 'timers/promises'),
         ],
       },

@@ -3,7 +3,8 @@
 // The kernel: commands in, events out.
 export { openKernel } from './kernel/open-kernel.ts';
 export type { Kernel, KernelOptions, TriggerView } from './kernel/open-kernel.ts';
-export type { Call, RaiseResult } from './kernel/raise.ts';
+export type { Call } from './kernel/raise.ts';
+export type { RaiseResult } from './kernel/raise-result.ts';
 export { relayRaises } from './kernel/relay.ts';
 export type { RelayOptions, RelaySummary } from './kernel/relay.ts';
 export type { PendingRaise, RaiseSource, SettledRaise } from './kernel/raise-source.ts';
@@ -126,7 +127,7 @@ export type {
 export { RETRY_PROFILES } from './domain/notification/schedule.ts';
 export type { RetryProfile } from './domain/notification/schedule.ts';
 export { sqliteDueIndexes } from './adapters/sqlite/due-index.ts';
-export type { SqliteDueIndexesOptions } from './adapters/sqlite/due-index.ts';
+export type { SqliteIndexOptions } from './adapters/sqlite/index-file.ts';
 export type {
   DueCommit,
   DueEntry,
@@ -135,7 +136,6 @@ export type {
   DueRank,
 } from './projections/indexes/due-index.ts';
 export { openDeliveryIndexReader, sqliteDeliveryIndex } from './adapters/sqlite/delivery-index.ts';
-export type { SqliteDeliveryIndexOptions } from './adapters/sqlite/delivery-index.ts';
 export type {
   DeliveryIndex,
   DeliveryIndexReader,
@@ -169,6 +169,7 @@ export type {
   NoticeHistory,
   NoticesCompared,
 } from './projections/audit/simulate-notices.ts';
+export type { RebuildOptions, RebuildResult } from './projections/audit/rebuild.ts';
 export { replay } from './projections/audit/replay.ts';
 export type { ReplayFilter, ReplayOptions, ReplayResult } from './projections/audit/replay.ts';
 export type { Bound } from './projections/audit/events.ts';
@@ -243,6 +244,7 @@ export type {
   SqliteReadModelOptions,
   SqliteReadModelReader,
 } from './adapters/sqlite/read-model.ts';
+export { replaceReadModel } from './adapters/sqlite/replace.ts';
 export type { ReadModelTables } from './adapters/sqlite/read-model-tables.ts';
 export type {
   Checkpoint,

@@ -1,20 +1,32 @@
-// `verify`: log, read model and stream against each other, and `replay` beside it, against a bare scan of
-// the same log through the same store: every event read and parsed, nothing decided.
+// `verify`: log, read model and stream against each other, and `replay` beside it, on both stores. The
+// limits are bare reads in the same process: of the log alone, and of all that verify has to read.
 import { join } from 'node:path';
 import { embeddedReader } from '../../src/adapters/eventstore/embedded/store.ts';
+import { eventStoreDb } from '../../src/adapters/eventstore/esdb/store.ts';
 import { jetStreamReader } from '../../src/adapters/nats/reader.ts';
 import { startNatsServer } from '../../src/adapters/nats/server.ts';
-import { openReadModelReader, temporaryReadModel } from '../../src/adapters/sqlite/read-model.ts';
-import { createAudit } from '../../src/kernel/create-audit.ts';
-import type { MessageReader } from '../../src/projections/audit/ports.ts';
-import { shown, type Report, type Surroundings } from '../support/bench.ts';
+import {
+  openReadModelReader,
+  temporaryReadModel,
+  type SqliteReadModelReader,
+} from '../../src/adapters/sqlite/read-model.ts';
+import { startStoreProcess } from '../../src/cli/store-process.ts';
+import { createAudit, type Audit } from '../../src/kernel/create-audit.ts';
+import type { MessageReader, ReadableLog } from '../../src/projections/audit/ports.ts';
+import { bareScan } from '../limits/bare-scan.ts';
+import { shown, type Report, type Surroundings, type Target } from '../support/bench.ts';
 import { alternate, type Measured, type Paired } from '../support/rounds.ts';
 import { fillStore, projectInto } from '../support/store.ts';
 
-/** What both have to reach, as a share of the bare scan's speed. */
+/** What has to be reached, as a share of the bare reads' speed. */
 const SHARE = 0.4;
-/** Of the three events of a request two become a message. */
-const MESSAGES_PER_EVENT = 2 / 3;
+
+/** A way to the log, and what lies beside it. */
+type Sources = {
+  readonly log: ReadableLog;
+  readonly state: SqliteReadModelReader;
+  readonly messages: MessageReader;
+};
 
 export async function benchVerify({ sizes, folder, say }: Surroundings): Promise<Report> {
   const { rounds, requests } = sizes;
@@ -23,64 +35,82 @@ export async function benchVerify({ sizes, folder, say }: Surroundings): Promise
   await fillStore(files.store, requests);
   await using server = await startNatsServer({ storeDir: join(folder, 'nats-verify') });
   await projectInto(files, server.url);
-  await using log = embeddedReader(files.store);
   await using messages = await jetStreamReader({ servers: server.url });
   using state = openReadModelReader(files.state, { snapshot: true });
-  const audit = createAudit({ log, scratch: temporaryReadModel, state, messages });
+  const paired = (what: string, product: () => Promise<number>, limit: () => Promise<number>) =>
+    alternate(rounds, { product: timed(product), limit: timed(limit) }, (n) => {
+      say(`verify: ${what}, round ${n} of ${rounds}`);
+    });
+  const on = async (store: string, log: ReadableLog): Promise<Stored> => {
+    const sources = { log, state, messages };
+    const audit = createAudit({ ...sources, scratch: temporaryReadModel });
+    const scan = () => bareScan(log);
+    const replayed = async () => (await audit.replay()).events;
+    const replay = await paired(`replay, ${store}`, replayed, scan);
+    const verify = await paired(`verify, ${store}`, () => verified(audit), scan);
+    const all = await paired(
+      `all, ${store}`,
+      () => verified(audit),
+      () => readAll(sources),
+    );
+    return { store, replay, verify, all };
+  };
+  await using file = embeddedReader(files.store);
+  const embedded = await on('embedded', file);
+  await using process = await startStoreProcess(`embedded:${files.store}`);
+  await using client = eventStoreDb({ connectionString: process.url });
+  const overGrpc = await on('EventStoreDB', client);
+  return {
+    case: 'verify',
+    figures: { unit: 'events/s', events: requests * 3, embedded, overGrpc },
+    targets: [
+      reached('replay, embedded: share of a bare scan', embedded.replay),
+      reached('replay, EventStoreDB: share of a bare scan', overGrpc.replay),
+      reached('verify, EventStoreDB: share of a bare scan', overGrpc.verify),
+      reached('verify, embedded: share of bare reads of all that it reads', embedded.all),
+    ],
+    lines: [embedded, overGrpc].flatMap(linesOf),
+  };
+}
 
-  const timed = async (work: () => Promise<number>): Promise<Measured> => {
+type Stored = { readonly store: string } & Readonly<Record<'replay' | 'verify' | 'all', Paired>>;
+
+function timed(work: () => Promise<number>): () => Promise<Measured> {
+  return async () => {
     const begun = performance.now();
     const units = await work();
     return { units, seconds: (performance.now() - begun) / 1000 };
   };
-  const scan = () =>
-    timed(async () => {
-      let events = 0;
-      for await (const page of log.readAll({ direction: 'forwards', prefixes: [] })) {
-        events += page.length;
-      }
-      return events;
-    });
-  const against = (what: string, product: () => Promise<Measured>): Promise<Paired> =>
-    alternate(rounds, { product, limit: scan }, (n) => {
-      say(`${what}, round ${n} of ${rounds}`);
-    });
-  const replayed = await against('replay', () => timed(async () => (await audit.replay()).events));
-  const verified = await against('verify', () =>
-    timed(async () => {
-      const { events, mismatches } = await audit.verify();
-      if (mismatches.length > 0) throw new Error('what nobody touched has differences');
-      return events;
-    }),
-  );
-  const stream = await against('stream', () => timed(() => readStream(messages)));
-  const line = (what: string, { product, limit, ratio }: Paired): string =>
-    `${what}  ${shown(product.median)} of ${shown(limit.median)} events/s, ratio ${shown(ratio.median, 3)} (${shown(ratio.min, 3)} to ${shown(ratio.max, 3)})`;
-  return {
-    case: 'verify',
-    figures: { unit: 'events/s', events: requests * 3, replay: replayed, verify: verified, stream },
-    targets: [
-      { what: 'replay: share of a bare scan', reached: replayed.ratio.median, atLeast: SHARE },
-      { what: 'verify: share of a bare scan', reached: verified.ratio.median, atLeast: SHARE },
-    ],
-    lines: [
-      line('audit replay', replayed),
-      line('audit verify', verified),
-      `bare read of the stream  ${shown(stream.product.median)} messages/s; with it and a scan alone, verify would reach ${shown(mostOf(stream, MESSAGES_PER_EVENT), 3)}`,
-    ],
-  };
 }
 
-/** Every message of the stream, not looked at. */
-async function readStream(messages: MessageReader): Promise<number> {
+async function verified(audit: Audit): Promise<number> {
+  const { events, mismatches } = await audit.verify();
+  if (mismatches.length > 0) throw new Error('what nobody touched has differences');
+  return events;
+}
+
+/** Every event, every row of the two long tables and every message, one after the other. */
+async function readAll({ log, state, messages }: Sources): Promise<number> {
+  const events = await bareScan(log);
+  let others = 0;
+  for (const _ of state.verdicts()) others += 1;
+  for (const _ of state.notices()) others += 1;
   const info = await messages.info();
-  let read = 0;
-  for await (const batch of messages.messages(1n, info?.lastSequence ?? 0n)) read += batch.length;
-  return read;
+  for await (const batch of messages.messages(1n, info?.lastSequence ?? 0n)) others += batch.length;
+  if (others < events) throw new Error(`${others} rows and messages beside ${events} events`);
+  return events;
 }
 
-/** The share of a scan that is left when the stream is read after it, and nothing else is done. */
-function mostOf({ product, limit }: Paired, messagesPerEvent: number): number {
-  const [scan, stream] = [1 / limit.median, messagesPerEvent / product.median];
-  return scan / (scan + stream);
+function reached(what: string, { ratio }: Paired): Target {
+  return { what, reached: ratio.median, atLeast: SHARE };
+}
+
+function linesOf({ store, replay, verify, all }: Stored): readonly string[] {
+  const line = (what: string, { product, limit, ratio }: Paired, of: string): string =>
+    `${store.padEnd(12)}  ${what}  ${shown(product.median)} of ${shown(limit.median)} events/s of ${of}, ratio ${shown(ratio.median, 3)} (${shown(ratio.min, 3)} to ${shown(ratio.max, 3)})`;
+  return [
+    line('replay', replay, 'a bare scan'),
+    line('verify', verify, 'a bare scan'),
+    line('verify', all, 'bare reads of log, read model and stream'),
+  ];
 }

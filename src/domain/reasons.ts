@@ -20,7 +20,7 @@ export const REASONS = {
     stale: 'it was recorded too long after it had happened',
   },
   parked: {
-    broken_json: 'the event is not JSON',
+    broken_json: 'the event is not JSON, or nests too deep',
     metadata_invalid: 'the event’s metadata cannot be read',
     schema_invalid: 'the event’s data is not of its type’s shape',
     newer_version: 'a newer version of Tocsin wrote the event',

@@ -19,6 +19,7 @@ import type {
   ReadModelView,
   VerdictLookup,
 } from '../projections/audit/ports.ts';
+import { rebuild, type RebuildOptions, type RebuildResult } from '../projections/audit/rebuild.ts';
 import { replay, type ReplayOptions, type ReplayResult } from '../projections/audit/replay.ts';
 import {
   FEISHU_PER_MINUTE,
@@ -42,7 +43,7 @@ export type AuditOptions = {
   readonly scratch: () => VerifyOptions['scratch'] & SimulationState;
   /** The projector's read model, one committed state of it; `verify` and `explain` need it. */
   readonly state?: ReadModelView & VerdictLookup;
-  /** The output stream; `verify` needs it. */
+  /** The output stream; `verify` and `rebuild` need it. */
   readonly messages?: MessageReader;
   /** The kernel's name. Default `tocsin`. */
   readonly name?: string;
@@ -73,6 +74,19 @@ export interface Audit {
   replay(options?: Omit<ReplayOptions, 'selected' | 'keep'>): Promise<ReplayResult>;
   /** Log, read model, stream and delivery records against each other, at the read model's checkpoint. */
   verify(options?: Pick<VerifyOptions, 'progress'>): Promise<VerifyResult>;
+  /**
+   * A fresh read model from the log, for a projector to go on from; nothing is sent. Every message is
+   * compared on the way: where the stream is not what the log gives, it throws `refused`.
+   *
+   * @param fresh an empty read model; `replaceReadModel` makes one beside a file and puts it in its place
+   * @param options.live what the one to be replaced had reached, if it can still be read: the end of the
+   * rebuilding, where the stream holds all of it
+   * @param options.to not further than this position
+   */
+  rebuild(
+    fresh: RebuildOptions['state'],
+    options?: Partial<Pick<RebuildOptions, 'live' | 'to' | 'progress'>>,
+  ): Promise<RebuildResult>;
   /** History under other policies, beside what happened or beside yet others. */
   simulate(options: AuditSimulateOptions): Promise<SimulationResult>;
   /**
@@ -117,6 +131,10 @@ export function createAudit(options: AuditOptions): Audit {
       const output = needed('messages', messages);
       using kept = scratch();
       return await verify({ log, kernel, view, output, scratch: kept, names, ...verifyOptions });
+    },
+    async rebuild(fresh, { live, ...rebuildOptions } = {}) {
+      const output = needed('messages', messages);
+      return await rebuild({ log, kernel, output, state: fresh, live, names, ...rebuildOptions });
     },
     async simulate({ policies, against, axis = 'requestedAt', progress, ...options }) {
       const { limitPerMinute = FEISHU_PER_MINUTE } = options;

@@ -157,7 +157,7 @@ async function appendUntil(
   deadline: number,
 ): Promise<AppendResult & { readonly doubtful: boolean }> {
   for (let attempt = 0; ; attempt++) {
-    const deadlineMs = Math.max(1, deadline - context.elapsed());
+    const deadlineMs = millisecondsUntil(context, deadline);
     const result = await context.store.append(stream, expected, events, { deadlineMs });
     if (result.outcome !== 'unknown') return { ...result, doubtful: attempt > 0 };
     const wait = backoff(context, attempt);
@@ -166,21 +166,34 @@ async function appendUntil(
   }
 }
 
-/** Folds a stream, waiting out an outage as long as there is time. */
-async function loadUntil<S, E>(
+/**
+ * Folds a stream, waiting out an outage as long as there is time.
+ *
+ * @param deadline by {@link ExecuteContext.elapsed}
+ * @throws TocsinError `unavailable` when the store still cannot be read then
+ */
+export async function loadUntil<S, E>(
   context: ExecuteContext,
   request: Pick<ExecuteRequest<S, E, unknown, unknown>, 'aggregate' | 'stream'>,
   deadline: number,
 ): Promise<Loaded<S>> {
   for (let attempt = 0; ; attempt++) {
     try {
-      return await load(context, request, Math.max(1, deadline - context.elapsed()));
+      return await load(context, request, millisecondsUntil(context, deadline));
     } catch (error) {
       const wait = backoff(context, attempt);
       if (!isOutage(error) || context.elapsed() + wait >= deadline) throw error;
       await context.pause(wait);
     }
   }
+}
+
+/** What is left until a deadline by {@link ExecuteContext.elapsed}; at least 1, as a deadline has to be. */
+export function millisecondsUntil(
+  { elapsed }: Pick<ExecuteContext, 'elapsed'>,
+  deadline: number,
+): number {
+  return Math.max(1, deadline - elapsed());
 }
 
 function backoff({ random }: ExecuteContext, attempt: number): number {

@@ -24,14 +24,8 @@ import { createPolicies, type Policies } from './policies.ts';
 import { previewsOf, type Previews } from './previews/previews.ts';
 import { executeContext, systemSurroundings } from './processes/surroundings.ts';
 import { DEFAULT_CONCURRENCY, raiseAll } from './raise-all.ts';
-import {
-  dryRun,
-  raise,
-  triggerAggregate,
-  type Call,
-  type RaiseContext,
-  type RaiseResult,
-} from './raise.ts';
+import { dryRun, raise, triggerAggregate, type Call, type RaiseContext } from './raise.ts';
+import type { RaiseResult } from './raise-result.ts';
 
 /** What a kernel is opened with. */
 export type KernelOptions = {

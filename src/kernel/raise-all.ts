@@ -1,5 +1,5 @@
 // Many raises at once, in order where order matters.
-import type { RaiseResult } from './raise.ts';
+import type { RaiseResult } from './raise-result.ts';
 
 /** How many raises are in flight unless said otherwise. */
 export const DEFAULT_CONCURRENCY = 64;

@@ -1,6 +1,6 @@
 // The port to a host's own store of requests to raise.
 import type { RaiseInput } from '../domain/trigger/commands.ts';
-import type { RaiseResult } from './raise.ts';
+import type { RaiseResult } from './raise-result.ts';
 
 /** A request that waits in the host's store. */
 export type PendingRaise = {

@@ -7,19 +7,17 @@ import {
   type IdempotencyEvent,
 } from '../domain/idempotency/events.ts';
 import { TocsinError } from '../domain/core/errors.ts';
-import { keyedCommandId, occurrenceId } from '../domain/core/ids.ts';
-import type { Position } from '../domain/core/positions.ts';
+import { keyedCommandId } from '../domain/core/ids.ts';
 import { err, ok, type Result } from '../domain/core/result.ts';
 import type { Evaluation, Evaluator, LaterEvaluator } from '../domain/ports/evaluator.ts';
 import type { Texts } from '../domain/texts.ts';
 import {
   parseRaise,
   rejection,
-  type Issue,
   type RaiseRequest,
   type Rejection,
 } from '../domain/trigger/commands.ts';
-import { decideRaise, type Raised, type RaiseTrigger } from '../domain/trigger/decide.ts';
+import { decideRaise, type RaiseTrigger } from '../domain/trigger/decide.ts';
 import type { TriggerDefinition } from '../domain/trigger/definitions.ts';
 import { triggerCodec, type TriggerEvent } from '../domain/trigger/events.ts';
 import { evolveTrigger, initialTrigger, type TriggerState } from '../domain/trigger/state.ts';
@@ -28,11 +26,12 @@ import { encodeAll } from './encode.ts';
 import {
   execute,
   DEFAULT_DEADLINE_MS,
-  loadState,
+  loadUntil,
+  millisecondsUntil,
   type Aggregate,
   type ExecuteContext,
-  type Executed,
 } from './execute.ts';
+import { answer, rejected, type RaiseResult } from './raise-result.ts';
 import { requestHash } from './request-hash.ts';
 
 /** What a caller may say about a call. */
@@ -44,32 +43,6 @@ export type Call = {
   /** W3C trace context, carried into events and messages. */
   readonly traceparent?: string | undefined;
 };
-
-/** What became of a raise. Expected outcomes are values; only misuse and outages throw. */
-export type RaiseResult =
-  | {
-      readonly outcome: 'raised';
-      readonly duplicate: false;
-      readonly triggerId: string;
-      /** Present when the evaluation offers a preview. */
-      readonly previewId?: string;
-      /** Where the log holds it; pass it to a projector's `whenPast`. */
-      readonly position: Position | undefined;
-    }
-  /** Nothing was written: the scope's active trigger, or the key's, is this one. */
-  | { readonly outcome: 'duplicate'; readonly duplicate: true; readonly triggerId: string }
-  | {
-      readonly outcome: 'rejected';
-      readonly code: Rejection['code'] | 'invalid_argument' | 'stream_deleted';
-      readonly message: string;
-      readonly issues: readonly Issue[];
-    }
-  /** The key stands for another request. */
-  | { readonly outcome: 'idempotency_conflict'; readonly message: string }
-  /** Others kept changing the stream; try again. */
-  | { readonly outcome: 'conflict'; readonly message: string }
-  /** No answer before the deadline. With an idempotency key, the same call again is safe. */
-  | { readonly outcome: 'unknown'; readonly triggerId: string; readonly message: string };
 
 /** What a raise needs from the kernel. */
 export type RaiseContext = ExecuteContext & {
@@ -192,56 +165,32 @@ async function append(
   return answer(command, result);
 }
 
+/** A key as one call uses it. */
+type Key = {
+  readonly key: string;
+  /** Of what the client sent. */
+  readonly hash: string;
+};
+
 /** The claim first, then the trigger; a repeat makes good a crash between the two. */
 async function raiseKeyed(
   context: RaiseContext,
   command: RaiseTrigger,
-  { key, hash }: { readonly key: string; readonly hash: string },
+  { key, hash }: Key,
   call: Call,
 ): Promise<RaiseResult> {
   const { request } = command;
-  const { userId, triggerType } = request;
-  const stream = idempotencyStream(context.kernel, request, key);
-  const commandId = keyedCommandId(userId, triggerType, key, hash);
+  const commandId = keyedCommandId(request.userId, request.triggerType, key, hash);
   const deadline = context.elapsed() + (call.deadlineMs ?? DEFAULT_DEADLINE_MS);
-  const left = (): number => Math.max(1, deadline - context.elapsed());
-  const found = await loadState(context.store, claimAggregate, stream, left());
-  let claim = found;
-  if (claim === undefined) {
-    const state = await loadState(context.store, triggerAggregate, command.stream, left());
-    const recordedAt = context.now();
-    const decision = decideRaise(state, command, { recordedAt });
-    if (!decision.ok) return rejected(decision.error);
-    // A claim is for ever: it is not made for events that could never be stored.
-    const metadata = { ...metadataOf(commandId, call.actor, call.traceparent), recordedAt };
-    encodeAll(triggerCodec, command.stream, decision.value.events, metadata);
-    const { payload, ...facts } = request;
-    const wanted: Claim = {
-      ...facts,
-      idempotencyKey: key,
-      requestHash: hash,
-      triggerStream: command.stream,
-      occurrence: decision.value.answer.occurrence,
-      personal: { payload },
-    };
-    const claimed = await execute<Claim | undefined, IdempotencyEvent, Claim, Rejection>(context, {
-      aggregate: claimAggregate,
-      stream,
-      metadata: metadataOf(commandId, call.actor, call.traceparent),
-      assumeNew: true,
-      deadlineMs: left(),
-      decide: (taken) =>
-        ok(
-          taken === undefined
-            ? { events: [{ type: 'IdempotencyClaimed' as const, data: wanted }], answer: wanted }
-            : { events: [], answer: taken },
-        ),
-    });
-    if (claimed.kind !== 'done') {
-      return answer({ ...command, claimed: wanted.occurrence }, claimed);
-    }
-    claim = claimed.answer;
-  }
+  const stream = idempotencyStream(context.kernel, request, key);
+  const claims = { aggregate: claimAggregate, stream };
+  const { state: found } = await loadUntil(context, claims, deadline);
+  const claimed =
+    found === undefined
+      ? await claimKey(context, command, { key, hash, stream, commandId, deadline, call })
+      : ok(found);
+  if (!claimed.ok) return claimed.error;
+  const claim = claimed.value;
   if (claim.requestHash !== hash) {
     const message = 'this idempotency key was used for another request';
     return { outcome: 'idempotency_conflict', message };
@@ -252,56 +201,54 @@ async function raiseKeyed(
   const again = { ...first.value, stream: claim.triggerStream, claimed: claim.occurrence };
   // A repeat has the ids of the first call, and the store would answer it as if it were the first.
   const assumeNew = found === undefined && claim.occurrence === 1;
-  return append(context, again, commandId, assumeNew, { ...call, deadlineMs: left() });
+  const deadlineMs = millisecondsUntil(context, deadline);
+  return append(context, again, commandId, assumeNew, { ...call, deadlineMs });
 }
 
-function answer(
-  command: Pick<RaiseTrigger, 'stream' | 'evaluation' | 'claimed'>,
-  result: Executed<Raised | Claim, Rejection>,
-): RaiseResult {
-  const { stream, evaluation } = command;
-  switch (result.kind) {
-    case 'done': {
-      const { occurrence } = result.answer;
-      const triggerId = occurrenceId('ast', stream, occurrence);
-      if (!('duplicate' in result.answer) || result.answer.duplicate) {
-        return { outcome: 'duplicate', duplicate: true, triggerId };
-      }
-      const { position } = result;
-      const offers = evaluation?.outcome === 'offer';
-      const preview = offers ? { previewId: occurrenceId('asp', stream, occurrence) } : {};
-      return { outcome: 'raised', duplicate: false, triggerId, ...preview, position };
-    }
-    case 'rejected':
-      return rejected(result.rejection);
-    case 'refused':
-      return refused(result);
-    case 'conflict':
-      return { outcome: 'conflict', message: 'others kept raising in the same scope; try again' };
-    case 'unknown':
-      return {
-        outcome: 'unknown',
-        triggerId: occurrenceId('ast', stream, command.claimed ?? 1),
-        message: 'the store gave no answer before the deadline; the trigger may be in the log',
-      };
-  }
-}
-
-function refused(result: Extract<Executed<never, never>, { kind: 'refused' }>): RaiseResult {
-  const { reason, message } = result;
-  if (reason === 'access_denied' || reason === 'storage_full') {
-    throw new TocsinError('unavailable', reason, message, {
-      hint:
-        reason === 'storage_full'
-          ? 'Nothing was written. Make room for the event store, then raise again.'
-          : 'Nothing was written. Give this user the right to append to the kernel’s streams.',
-    });
-  }
-  return { outcome: 'rejected', code: reason, message, issues: [] };
-}
-
-export function rejected(rejection: Rejection): RaiseResult {
-  return { outcome: 'rejected', ...rejection };
+/** Claims the key for what the command decides now; of two that do so at once, both get the first's claim. */
+async function claimKey(
+  context: RaiseContext,
+  command: RaiseTrigger,
+  of: Key & {
+    readonly stream: string;
+    readonly commandId: string;
+    readonly deadline: number;
+    readonly call: Call;
+  },
+): Promise<Result<Claim, RaiseResult>> {
+  const { key, hash, stream, deadline } = of;
+  const trigger = { aggregate: triggerAggregate, stream: command.stream };
+  const { state } = await loadUntil(context, trigger, deadline);
+  const recordedAt = context.now();
+  const decision = decideRaise(state, command, { recordedAt });
+  if (!decision.ok) return err(rejected(decision.error));
+  // A claim is for ever: it is not made for events that could never be stored.
+  const metadata = metadataOf(of.commandId, of.call.actor, of.call.traceparent);
+  encodeAll(triggerCodec, command.stream, decision.value.events, { ...metadata, recordedAt });
+  const { payload, ...facts } = command.request;
+  const wanted: Claim = {
+    ...facts,
+    idempotencyKey: key,
+    requestHash: hash,
+    triggerStream: command.stream,
+    occurrence: decision.value.answer.occurrence,
+    personal: { payload },
+  };
+  const claimed = await execute<Claim | undefined, IdempotencyEvent, Claim, Rejection>(context, {
+    aggregate: claimAggregate,
+    stream,
+    metadata,
+    assumeNew: true,
+    deadlineMs: millisecondsUntil(context, deadline),
+    decide: (taken) =>
+      ok(
+        taken === undefined
+          ? { events: [{ type: 'IdempotencyClaimed' as const, data: wanted }], answer: wanted }
+          : { events: [], answer: taken },
+      ),
+  });
+  if (claimed.kind === 'done') return ok(claimed.answer);
+  return err(answer({ ...command, claimed: wanted.occurrence }, claimed));
 }
 
 function evaluated(evaluate: Evaluator, request: RaiseRequest): Evaluation {

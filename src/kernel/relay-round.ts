@@ -1,7 +1,7 @@
 // One look at a host's pending requests: users side by side, each one's requests in their order.
 import { TocsinError } from '../domain/core/errors.ts';
 import type { PendingRaise, SettledRaise } from './raise-source.ts';
-import type { RaiseResult } from './raise.ts';
+import type { RaiseResult } from './raise-result.ts';
 
 /** Users whose requests are raised at once; enough to fill group commits. */
 const CONCURRENCY = 64;

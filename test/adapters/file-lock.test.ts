@@ -7,6 +7,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { acquireFileLock, type LockOwner } from '../../src/adapters/sqlite/file-lock.ts';
 import { TocsinError } from '../../src/domain/core/errors.ts';
+import { refusal } from '../support/refusals.ts';
 
 let directory: string;
 let file: string;
@@ -28,16 +29,6 @@ const inUse = (owner: LockOwner | undefined): TocsinError =>
   });
 
 const lock = (path: string, holder = 'a test') => acquireFileLock(path, { holder, inUse });
-
-function codeOf(work: () => unknown): string {
-  try {
-    work();
-  } catch (error) {
-    if (error instanceof TocsinError) return `${error.kind} ${error.code}`;
-    throw error;
-  }
-  return 'no error';
-}
 
 /** Another process that says "held" or the error's message, and then stays. */
 /** Does it as a user who owns nothing, where we are root and may do everything. */
@@ -86,7 +77,7 @@ describe('a file lock', () => {
     writeFileSync(file, '');
     symlinkSync(file, join(directory, 'link.db'));
     using first = lock(file);
-    expect(codeOf(() => lock(join(directory, 'link.db')))).toBe('refused in_use');
+    expect(refusal(() => lock(join(directory, 'link.db')))).toBe('refused in_use');
     expect(first.file).toBe(`${file}.lock`);
   });
 
@@ -118,21 +109,21 @@ describe('a file lock', () => {
       `${file}.lock`,
       'not a database at all, but long enough to have a header'.repeat(20),
     );
-    expect(codeOf(() => lock(file))).toBe('refused lock_foreign');
+    expect(refusal(() => lock(file))).toBe('refused lock_foreign');
     const foreign = new DatabaseSync(`${join(directory, 'x')}.lock`);
     foreign.exec('CREATE TABLE theirs (a)');
     foreign.close();
-    expect(codeOf(() => lock(join(directory, 'x')))).toBe('refused lock_foreign');
+    expect(refusal(() => lock(join(directory, 'x')))).toBe('refused lock_foreign');
   });
 
   test('says so when the directory cannot be written', () => {
     chmodSync(directory, 0o500);
     // Root may write everywhere, so it asks as somebody else.
-    expect(withoutPrivileges(() => codeOf(() => lock(file)))).toBe('usage lock_unusable');
+    expect(withoutPrivileges(() => refusal(() => lock(file)))).toBe('usage lock_unusable');
   });
 
   test('says so when the lock file cannot be opened', () => {
     using _ = lock(join(directory, 'd.lock', 'inner'));
-    expect(codeOf(() => lock(join(directory, 'd')))).toBe('usage lock_unusable');
+    expect(refusal(() => lock(join(directory, 'd')))).toBe('usage lock_unusable');
   });
 });

@@ -2,6 +2,7 @@
 import { connect, headers } from 'nats';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { jetStreamOutput } from '../../src/adapters/nats/output.ts';
+import { deliveryNumbers } from '../../src/adapters/nats/pull.ts';
 import { jetStreamReader } from '../../src/adapters/nats/reader.ts';
 import type { OutputMessage, StoredMessage } from '../../src/projections/ports.ts';
 import { failureOf, listMessages } from '../contracts/output.suite.ts';
@@ -89,6 +90,54 @@ test('takes nothing for a message that it is not', async () => {
   expect(others.map((other) => stored?.is?.(other))).toEqual(others.map(() => false));
 });
 
+test('two read at a time through one connection, also beside one that was left', async () => {
+  await publish(listMessages(1, 1_500));
+  await using reader = await jetStreamReader({ servers: server.url });
+  const left = reader.messages(1n, 1_500n)[Symbol.asyncIterator]();
+  await left.next();
+  const read = async (): Promise<readonly number[]> => {
+    const found: number[] = [];
+    for await (const batch of reader.messages(1n, 1_500n)) {
+      found.push(...batch.map(({ sequence }) => Number(sequence)));
+    }
+    return found;
+  };
+  const all = Array.from({ length: 1_500 }, (_, i) => i + 1);
+  expect(await Promise.all([read(), read()])).toEqual([all, all]);
+  await left.return?.();
+});
+
+test('is not disturbed by the end of a pull that asked for more than there was', async () => {
+  await publish(listMessages(1, 600));
+  await using reader = await jetStreamReader({ servers: server.url, inboxPrefix: '_INBOX.test' });
+  // Sees what comes to the reader, and ends the pull as the server does half a minute later.
+  const client = await connect({ servers: server.url });
+  const [asked, lastCame] = [Promise.withResolvers<string>(), Promise.withResolvers<undefined>()];
+  client.subscribe('$JS.API.CONSUMER.MSG.NEXT.>', {
+    callback: (_error, { reply = '' }) => {
+      asked.resolve(reply);
+    },
+  });
+  client.subscribe('_INBOX.test.>', {
+    callback: (_error, { reply = '' }) => {
+      if (deliveryNumbers(reply)?.pending === 0) lastCame.resolve(undefined);
+    },
+  });
+  await client.flush();
+  const found: number[] = [];
+  for await (const batch of reader.messages(1n, 600n)) {
+    found.push(...batch.map(({ sequence }) => Number(sequence)));
+    if (found.length !== 512) continue;
+    await lastCame.promise;
+    client.publish(await asked.promise, undefined, { headers: headers(408, 'Request Timeout') });
+    await client.flush();
+    // Its answer comes after the status, through the same connection.
+    await reader.info();
+  }
+  expect(found).toEqual(Array.from({ length: 600 }, (_, i) => i + 1));
+  await client.close();
+});
+
 test('fails when the server goes away, and leaves nothing behind when it is left', async () => {
   await publish(listMessages(1, 3_000));
   await using reader = await jetStreamReader({ servers: server.url });
@@ -98,7 +147,24 @@ test('fails when the server goes away, and leaves nothing behind when it is left
   }
   const reading = async (): Promise<void> => {
     for await (const batch of reader.messages(1n, 3_000n)) {
-      if (batch[0]?.sequence === 1n) await server.crash();
+      if (batch[0]?.sequence !== 1n) continue;
+      await server.crash();
+      await failureOf(reader.info());
+    }
+  };
+  expect(await failureOf(reading())).toMatchObject({ kind: 'unavailable' });
+});
+
+test('takes no end for the last message that it was asked for', async () => {
+  await publish(listMessages(1, 600));
+  await using reader = await jetStreamReader({ servers: server.url });
+  const reading = async (): Promise<void> => {
+    for await (const batch of reader.messages(1n, 600n)) {
+      // The first 512 are here or on their way; the rest is asked for and never comes.
+      if (batch[0]?.sequence === 1n) server.freeze();
+      if (batch[0]?.sequence !== 385n) continue;
+      await server.crash();
+      await failureOf(reader.info());
     }
   };
   expect(await failureOf(reading())).toMatchObject({ kind: 'unavailable' });

@@ -94,6 +94,24 @@ describe('watching', () => {
     expect(seen).toEqual(idsTo(20));
   });
 
+  test('goes on when the server was killed while somebody was busy with all that was asked for', async () => {
+    await publishing(async (session) => {
+      await session.create('');
+      await session.publish(1n, listMessages(1, 500));
+    });
+    const seen: string[] = [];
+    const { signal } = stop;
+    for await (const { headers } of watchOutput({ servers: server.url, signal, from: 'all' })) {
+      seen.push(headers.get('ce-id') ?? '');
+      if (seen.length === 502) break;
+      if (seen.length !== 500) continue;
+      await server.crash();
+      await server.restart();
+      await publishing((session) => session.publish(501n, listMessages(501, 502)));
+    }
+    expect(seen).toEqual(idsTo(502));
+  });
+
   test('waits for a stream, and begins again with one that was made anew', async () => {
     const seen = watching({});
     await publishing(async (session) => {

@@ -6,15 +6,9 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openReadModelReader, sqliteReadModel } from '../../src/adapters/sqlite/read-model.ts';
 import { snapshotOf } from '../../src/adapters/sqlite/read-model-tables.ts';
-import { TocsinError } from '../../src/domain/core/errors.ts';
 import type { Notice } from '../../src/projections/ports.ts';
-import {
-  batchUpTo,
-  checkpointAt,
-  commitOf,
-  noticeOf,
-  refusal,
-} from '../contracts/read-model.fixtures.ts';
+import { batchUpTo, checkpointAt, commitOf, noticeOf } from '../contracts/read-model.fixtures.ts';
+import { refusal, thrownBy } from '../support/refusals.ts';
 
 let directory: string;
 let file: string;
@@ -273,11 +267,6 @@ function expectRefused(code: string, hint = /./): void {
 }
 
 function hintOf(work: () => unknown): string {
-  try {
-    work();
-  } catch (error) {
-    if (error instanceof TocsinError) return `${error.message} ${error.hint}`;
-    throw error;
-  }
-  return '';
+  const error = thrownBy(work);
+  return error === undefined ? '' : `${error.message} ${error.hint}`;
 }

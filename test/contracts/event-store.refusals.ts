@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { MAX_STORED_DEPTH, type Json, type JsonObject } from '../../src/domain/core/json.ts';
 import type { AppendRefusal, EventToAppend } from '../../src/domain/ports/event-store.ts';
 import {
   allForwards,
@@ -72,6 +73,25 @@ export function refusalSuite({ store }: StoreUnderTest): void {
       );
       expect(await refusal(stream, many)).toBe('too_large');
       expect(await streamForwards(store(), stream)).toEqual([]);
+    });
+
+    test('data and metadata that nest so deep that readers would break', async () => {
+      const stream = `${uniquePrefix()}a`;
+      const nested = (levels: number): JsonObject => {
+        let inner: Json = 'here';
+        for (let n = 1; n < levels; n += 1) inner = [inner];
+        return { inner };
+      };
+      for (const levels of [MAX_STORED_DEPTH + 1, 100_000]) {
+        const data = nested(levels);
+        expect(await refusal(stream, [anEvent(0, { data })])).toBe('invalid_argument');
+        expect(await refusal(stream, [anEvent(0, { metadata: data })])).toBe('invalid_argument');
+      }
+      expect(await streamForwards(store(), stream)).toEqual([]);
+      const data = nested(MAX_STORED_DEPTH);
+      await write(store(), stream, 'no_stream', [anEvent(0, { data })]);
+      const [stored] = await streamForwards(store(), stream);
+      expect(JSON.stringify(stored?.data)).toBe(JSON.stringify(data));
     });
 
     test('ids that are no UUIDs, and one id twice', async () => {

@@ -225,11 +225,17 @@ export function outputContract(name: string, open: () => Promise<OutputHarness>)
       await first.create('');
       const last = 600;
       let fenced = 0;
+      // Both have seen the empty stream before either writes, so they want the same place.
+      const bothLooked = Promise.withResolvers<undefined>();
+      let looks = 0;
       const project = async (): Promise<void> => {
         for (;;) {
           await using session = await harness.output.connect();
           let next = Number((await session.info())?.lastSequence) + 1;
           if (next > last) return;
+          looks += 1;
+          if (looks === 2) bothLooked.resolve(undefined);
+          await bothLooked.promise;
           const calls: Promise<void>[] = [];
           for (; next <= last && calls.length < 4; next += 20) {
             calls.push(

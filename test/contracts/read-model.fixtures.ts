@@ -1,7 +1,6 @@
 // Commits for the read model's suites: what a projector would write, made from a few numbers.
 import fc from 'fast-check';
 import type { ReadModelTables } from '../../src/adapters/sqlite/read-model-tables.ts';
-import { TocsinError } from '../../src/domain/core/errors.ts';
 import type {
   Checkpoint,
   ControlRow,
@@ -200,15 +199,4 @@ function listOf(parts: fc.Arbitrary<Partial<Notice>>): fc.Arbitrary<readonly Not
   return fc
     .array(parts, { maxLength: 40 })
     .map((all) => all.map((part, index) => noticeOf({ ...part, id: `notice-${index}` })));
-}
-
-/** Kind and code of the TocsinError that `work` throws. */
-export function refusal(work: () => unknown): string {
-  try {
-    work();
-  } catch (error) {
-    if (error instanceof TocsinError) return `${error.kind} ${error.code}`;
-    throw error;
-  }
-  return 'no error';
 }

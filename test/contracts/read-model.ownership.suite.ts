@@ -8,11 +8,11 @@ import {
   commitOf,
   noticeOf,
   parkedOf,
-  refusal,
   tailOf,
   verdictOf,
   type ReadModelHarness,
 } from './read-model.fixtures.ts';
+import { refusal } from '../support/refusals.ts';
 
 export function readModelOwnershipSuite(name: string, harnessOf: () => ReadModelHarness): void {
   describe(`a read model ${name} and its owner`, () => {

@@ -1,7 +1,8 @@
 // The list of deliveries: what its rows say is what the records say.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -13,6 +14,7 @@ import { evolveDelivery, type DeliveryState } from '../../src/domain/notificatio
 import { rowAfter, type DeliveryRow } from '../../src/projections/indexes/delivery-index.ts';
 import { about, accepted, T0 } from '../domain/delivery.support.ts';
 import { anyStory, playStory } from '../domain/delivery.stories.ts';
+import { thrownBy } from '../support/refusals.ts';
 import { until } from '../support/until.ts';
 import { deliveryWorld } from './world.support.ts';
 
@@ -62,6 +64,11 @@ describe('the file', () => {
     return { ...row, notificationId, userId: String(n % 5), status };
   });
   const position = { commit: 5n, prepare: 5n };
+  const said = (work: () => unknown) => {
+    const error = thrownBy(work);
+    return [error?.code, error?.hint];
+  };
+  const damaged = ['file_damaged', expect.stringMatching(/built again from the log/)];
 
   it('keeps rows, place and marks over a restart, and has one owner', () => {
     {
@@ -85,6 +92,47 @@ describe('the file', () => {
   it('of another log is refused', () => {
     sqliteDeliveryIndex({ file, storeId: 'log-1' })[Symbol.dispose]();
     expect(() => sqliteDeliveryIndex({ file, storeId: 'log-2' })).toThrow(/another log/);
+  });
+
+  it('says of what cannot be read how it is built again', () => {
+    {
+      using index = sqliteDeliveryIndex({ file, storeId: 'log-1' });
+      index.commit({ position, rows, marks: [] });
+      using db = new DatabaseSync(file);
+      db.exec("UPDATE deliveries SET status = 'lost' WHERE number = 3");
+      using reader = openDeliveryIndexReader(file);
+      expect(said(() => reader.list({ limit: 100 }))).toEqual(damaged);
+      expect(said(() => index.get(rows[2]?.notificationId ?? ''))).toEqual(damaged);
+    }
+    // Whatever is behind the header and the first page is spoilt.
+    const bytes = readFileSync(file);
+    writeFileSync(file, bytes.fill(0xff, 4_096));
+    using reader = openDeliveryIndexReader(file);
+    expect(said(() => reader.list({ limit: 100 }))).toEqual(damaged);
+    expect(said(() => reader.counts())).toEqual(damaged);
+    expect(said(() => sqliteDeliveryIndex({ file, storeId: 'log-1' }))).toEqual(damaged);
+    // And whoever could not open it does not keep it.
+    rmSync(file);
+    sqliteDeliveryIndex({ file, storeId: 'log-1' })[Symbol.dispose]();
+  });
+
+  it('lets the next owner in when it lacks a table', () => {
+    sqliteDeliveryIndex({ file, storeId: 'log-1' })[Symbol.dispose]();
+    {
+      using db = new DatabaseSync(file);
+      db.exec('DROP TABLE marks');
+    }
+    expect(() => sqliteDeliveryIndex({ file, storeId: 'log-1' })).toThrow(/marks/);
+    for (const end of ['', '-wal', '-shm']) rmSync(`${file}${end}`, { force: true });
+    using index = sqliteDeliveryIndex({ file, storeId: 'log-1' });
+    expect(index.counts()).toEqual({});
+  });
+
+  it('that was closed says so', () => {
+    const index = sqliteDeliveryIndex({ file, storeId: 'log-1' });
+    index[Symbol.dispose]();
+    index[Symbol.dispose]();
+    expect(() => index.counts()).toThrow(expect.objectContaining({ code: 'index_closed' }));
   });
 
   it('lists the newest first, by user and status, a page after the other, beside its owner', () => {

@@ -9,6 +9,8 @@ import { testCli, type Cli, type JsonResult } from '../support/cli.ts';
 import { raiseLine } from '../support/lines.ts';
 import { testNatsServer } from '../support/nats-server.ts';
 
+const ExportFaults = z.object({ faults: z.array(z.object({ code: z.string() })) });
+
 const deep = JSON.parse('['.repeat(100) + ']'.repeat(100)) as unknown;
 const utf16 = Buffer.from(`\ufeff${raiseLine(1)}\n`, 'utf16le');
 
@@ -252,6 +254,28 @@ describe('wrong calls', () => {
     const result = await raise(cli, `${raiseLine(1)}\n`);
     expect([result.code, errorCode(result)]).toEqual([4, 'file_foreign']);
     expect(readFileSync(cli.path('var/store.db'), 'utf8')).toBe('my diary');
+  });
+
+  test('what is no export is told so, also when it is one endless line', async () => {
+    await using cli = testCli();
+    const cases = [
+      ['', 0],
+      ['my diary\n', 1],
+      ['{"n":0}\n\n', 2],
+      ['x'.repeat(40 * 1024 * 1024), 1],
+    ] as const;
+    for (const [text, lines] of cases) {
+      writeFileSync(cli.path('export.ndjson'), text);
+      const result = await cli.call(['audit', 'verify-export', 'export.ndjson']);
+      const { faults } = ExportFaults.parse(result.document);
+      const codes = faults.map(({ code }) => code);
+      expect(result.code).toBe(1);
+      expect(codes).toEqual([
+        ...Array<string>(lines).fill('not_a_line'),
+        'header_missing',
+        'manifest_missing',
+      ]);
+    }
   });
 
   test('an address that is taken is a matter of configuration', async () => {

@@ -21,7 +21,7 @@ const clean: Readonly<Record<string, string>> = {
     "import 'node:crypto';\nimport 'zod';\nimport 'ts-pattern';\nexport { a } from '../domain/a.ts';\n",
   'src/projections/runner/r.ts': "import 'node:timers/promises';\nexport { a } from '../p.ts';\n",
   'src/kernel/k.ts':
-    "import 'canonicalize';\nimport 'node:crypto';\nimport 'uuid';\nexport { a } from '../projections/p.ts';\nexport type K = 1;\n",
+    "import 'node:crypto';\nimport 'uuid';\nexport { a } from '../projections/p.ts';\nexport type K = 1;\n",
   'src/adapters/nats/n.ts':
     "import 'nats';\nimport 'node:net';\nimport type { K } from '../../kernel/k.ts';\nexport const n: K = 1;\n",
   'src/cli/main.ts':

@@ -237,7 +237,7 @@ describe('a copy is refused', () => {
     };
     await expect(copy(broken, memoryStore())).rejects.toMatchObject({
       code: 'event_not_copyable',
-      message: 'event 0 of a has data that is no JSON object',
+      message: 'event 0 of a has data that is no JSON object, or nests too deep',
     });
   });
 });

@@ -1,9 +1,16 @@
 // The audit as a library: everything of it on one world; and no way to send in its types.
-import { expect, expectTypeOf, test } from 'vitest';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, expectTypeOf, onTestFinished, test } from 'vitest';
 import { memoryReadModel } from '../../src/adapters/memory-read-model/read-model.ts';
+import { openReadModelReader } from '../../src/adapters/sqlite/read-model.ts';
+import { snapshotOf } from '../../src/adapters/sqlite/read-model-tables.ts';
+import { replaceReadModel } from '../../src/adapters/sqlite/replace.ts';
 import { createAudit, type AuditOptions } from '../../src/kernel/create-audit.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
 import type { OutputSession } from '../../src/projections/ports.ts';
+import { readerOf } from '../support/audited.ts';
 import { anInput, makeWorld, raised } from '../support/world.ts';
 
 test('answers on a log, a read model and a stream that it can only read', async () => {
@@ -11,18 +18,11 @@ test('answers on a log, a read model and a stream that it can only read', async 
   const { triggerId } = await raised(world.kernel, anInput(1));
   await raised(world.kernel, anInput(2));
   await world.project();
-  await using session = await world.output.connect();
   const audit = createAudit({
     log: world.store,
     scratch: memoryReadModel,
     state: world.file.open(),
-    messages: {
-      info: () => session.info(),
-      async *messages() {
-        await Promise.resolve();
-        yield world.output.messages;
-      },
-    },
+    messages: await readerOf(world),
   });
   const counts = { triggers: 2, published: 1, suppressed: 1 };
   const replayed = await audit.replay();
@@ -53,6 +53,44 @@ test('answers on a log, a read model and a stream that it can only read', async 
   expect(await audit.verifyExport(audit.redactExport(audit.export()))).toMatchObject({
     faults: [],
   });
+});
+
+test('builds a read model again, in the place of the one that a projector goes on from', async () => {
+  const world = await makeWorld();
+  await raised(world.kernel, anInput(1));
+  await raised(world.kernel, anInput(2));
+  await world.project();
+  const audit = createAudit({
+    log: world.store,
+    scratch: memoryReadModel,
+    messages: await readerOf(world),
+  });
+  const folder = await mkdtemp(join(tmpdir(), 'tocsin-rebuild-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const file = join(folder, 'state.db');
+  const counts = { published: 1, suppressed: 1, parked: 0 };
+  // Nothing is in its place yet: up to the event of the last message, and no further.
+  const first = await replaceReadModel(file, (fresh, live) => audit.rebuild(fresh, { live }));
+  expect(first).toMatchObject({ ...counts, suppressed: 0 });
+  expect(first.outputSequence).toBe(BigInt(world.output.messages.length));
+  const rows = () => {
+    using reader = openReadModelReader(file);
+    return snapshotOf(reader);
+  };
+  // Up to where the projector was: then it is as the projector has it.
+  const own = world.file.snapshot();
+  const live = own.checkpoint;
+  const second = await replaceReadModel(file, (fresh) => audit.rebuild(fresh, { live }));
+  expect(second).toMatchObject(counts);
+  expect(rows()).toEqual(own);
+  // Up to where it was, also when the log has gone on.
+  await raised(world.kernel, anInput(3, { userId: 3 }));
+  const before = rows();
+  await replaceReadModel(file, (fresh, reached) => audit.rebuild(fresh, { live: reached }));
+  expect(rows()).toEqual(before);
+  await expect(
+    createAudit({ log: world.store, scratch: memoryReadModel }).rebuild(memoryReadModel()),
+  ).rejects.toMatchObject({ kind: 'usage', code: 'audit_incomplete' });
 });
 
 test('says which part is missing', async () => {

@@ -178,6 +178,24 @@ describe('a crash between claim and trigger', () => {
   });
 });
 
+describe('an outage', () => {
+  it('that ends before the deadline is waited out, whatever was to be read', async () => {
+    let reads: number | undefined;
+    const { kernel, store } = await makeWorld({
+      faults: ({ kind }) =>
+        kind === 'readStream' && reads !== undefined && reads++ % 3 < 2
+          ? { fault: 'unavailable' }
+          : undefined,
+    });
+    reads = 0;
+    await raised(kernel, keyed(1));
+    // The claim and the trigger: two failures and an answer each.
+    expect(reads).toBe(6);
+    expect(await kernel.raise(keyed(1))).toMatchObject({ outcome: 'duplicate' });
+    expect(await triggerEvents(store)).toHaveLength(3);
+  });
+});
+
 describe('callers at once', () => {
   // They are one command with one set of ids, so the store may tell several that they were first.
   it('with one key and one request raise once, and are all told the same trigger', async () => {

@@ -156,7 +156,7 @@ describe('a definite refusal', () => {
       faults: ({ kind }) => (away && kind === 'readStream' ? { fault: 'unavailable' } : undefined),
     });
     away = true;
-    const raise = kernel.raise(anInput(1, { idempotencyKey: 'k' }));
+    const raise = kernel.raise(anInput(1, { idempotencyKey: 'k' }), { deadlineMs: 5 });
     await expect(raise).rejects.toMatchObject({ kind: 'unavailable' });
   });
 });

@@ -15,7 +15,8 @@ import { attemptsProcess, ATTEMPTS_INDEX } from '../../src/kernel/processes/deli
 import { channelGate } from '../../src/kernel/processes/delivery/gate.ts';
 import { intakeProcess } from '../../src/kernel/processes/delivery/intake.ts';
 import type { RecordContext } from '../../src/kernel/processes/delivery/record.ts';
-import { raise, type RaiseResult } from '../../src/kernel/raise.ts';
+import { raise } from '../../src/kernel/raise.ts';
+import type { RaiseResult } from '../../src/kernel/raise-result.ts';
 import { RETRY_PROFILES } from '../../src/domain/notification/schedule.ts';
 import type { DueIndexes } from '../../src/projections/indexes/due-index.ts';
 import type { Output, ReadModel } from '../../src/projections/ports.ts';

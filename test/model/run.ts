@@ -9,7 +9,7 @@ import { memoryDueIndexStore } from '../../src/adapters/memory-due-index/due-ind
 import { TocsinError } from '../../src/domain/core/errors.ts';
 import { appendControl, initialiseControl } from '../../src/kernel/control.ts';
 import { loadDelivery } from '../../src/kernel/processes/delivery/record.ts';
-import type { RaiseResult } from '../../src/kernel/raise.ts';
+import type { RaiseResult } from '../../src/kernel/raise-result.ts';
 import type { Projector } from '../../src/projections/runner/projector.ts';
 import {
   memoryReadModelStore,

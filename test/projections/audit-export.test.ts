@@ -2,6 +2,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { MAX_STORED_DEPTH, type JsonObject } from '../../src/domain/core/json.ts';
 import { exportLines, type ExportOptions } from '../../src/projections/audit/export/export.ts';
 import {
   redactExport,
@@ -81,6 +82,22 @@ test('bytes that are no JSON, and texts with any character, are kept', async () 
   expect(codes(await report(await exported(world)))).toEqual([]);
 });
 
+test('events that nest as deep as a store keeps them, and lone surrogates, are kept', async () => {
+  const world = await smallWorld();
+  // The data itself is one level.
+  const levels = MAX_STORED_DEPTH - 1;
+  const data = `{"inner":${'['.repeat(levels)}"\\ud800"${']'.repeat(levels)}}`;
+  await appendRaw(world.store, triggerStreamOf('odd'), {
+    type: 'Odd',
+    data: { ...(JSON.parse(data) as JsonObject) },
+    metadata: metadata(START),
+  });
+  const lines = await exported(world);
+  expect(codes(await report(lines))).toEqual([]);
+  expect(lines.some((line) => line.includes('"\\ud800"'))).toBe(true);
+  expect(await collect(redactExport(each(lines)))).toHaveLength(lines.length);
+});
+
 const CHANGES: readonly (readonly [
   what: string,
   code: string,
@@ -100,6 +117,12 @@ const CHANGES: readonly (readonly [
     'a moved line',
     'line_moved',
     (lines) => [...lines.slice(0, 4), ...lines.slice(5, 8), lines[4] ?? '', ...lines.slice(8)],
+  ],
+  [
+    'a line that nests deeper than a stack',
+    'not_a_line',
+    (lines) =>
+      lines.with(4, lines[4]?.replace('"1"', `${'['.repeat(20_000)}${']'.repeat(20_000)}`) ?? ''),
   ],
   ['garbage', 'not_a_line', (lines) => lines.toSpliced(4, 0, '{"n":1}')],
   ['an empty line', 'not_a_line', (lines) => [...lines, '']],
@@ -124,6 +147,30 @@ test('a line that was made anew, hash and all, breaks the chain', async () => {
   const other = await exported(world, { kernel: 'tocsin', user: '1' });
   // The other export's line 4 is whole in itself, but of another chain.
   expect(codes(await report(lines.with(4, other[4] ?? '')))).toContain('chain_broken');
+});
+
+test('of lines in any order, left out or repeated, each is told as what it is', async () => {
+  const lines = await exported(await smallWorld());
+  const numbers = [...lines.keys()];
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.constantFrom(...numbers.slice(1, -1))), async (order) => {
+      const { faults } = await report([0, ...order, lines.length - 1].map((n) => lines[n] ?? ''));
+      const told = (code: string) => faults.filter((fault) => fault.code === code);
+      const late = order.map((n, at) => ({
+        isRepeated: order.indexOf(n) < at,
+        isBehind: order.slice(0, at).some((before) => before > n),
+      }));
+      expect(told('line_added')).toHaveLength(late.filter((n) => n.isRepeated).length);
+      expect(told('line_moved')).toHaveLength(
+        late.filter((n) => n.isBehind && !n.isRepeated).length,
+      );
+      const missing = told('line_missing').flatMap(({ detail }) => {
+        const [from = -1, to = from] = (detail.match(/\d+/g) ?? []).map(Number);
+        return numbers.slice(from, to + 1);
+      });
+      expect(missing).toEqual(numbers.slice(1, -1).filter((n) => !order.includes(n)));
+    }),
+  );
 });
 
 test('whatever is done to one place of the file is found', async () => {

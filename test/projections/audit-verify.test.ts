@@ -1,12 +1,15 @@
 // Verify: a world that nobody touched has no differences; each kind of tampering is found and named.
 import { expect, test } from 'vitest';
+import { memoryReadModel } from '../../src/adapters/memory-read-model/read-model.ts';
 import type { JsonObject } from '../../src/domain/core/json.ts';
 import { notificationCodec } from '../../src/domain/notification/events.ts';
 import { notificationStream } from '../../src/domain/notification/stream.ts';
 import type { RecordedEvent } from '../../src/domain/ports/event-store.ts';
+import type { MessageReader, ReadableLog } from '../../src/projections/audit/ports.ts';
 import { MISMATCHES } from '../../src/projections/audit/verify/mismatches.ts';
+import { verify } from '../../src/projections/audit/verify/verify.ts';
 import type { StoredMessage } from '../../src/projections/ports.ts';
-import { kindsOf, verified, type Tampering } from '../support/audited.ts';
+import { kindsOf, verified, viewOf, type Tampering } from '../support/audited.ts';
 import { appendControlEvent, appendRaw, poison, resolvePark } from '../support/log-edits.ts';
 import { anInput, makeWorld, raised, type World } from '../support/world.ts';
 
@@ -399,3 +402,37 @@ function first<T>(rows: readonly T[]): T {
   if (row === undefined) throw new Error('there is none');
   return row;
 }
+
+test('lets go of the stream when the log fails on the way', async () => {
+  const world = await smallWorld();
+  await using session = await world.output.connect();
+  const info = await session.info();
+  let isLeft = false;
+  const output: MessageReader = {
+    info: () => Promise.resolve(info),
+    async *messages() {
+      try {
+        for (const message of world.output.messages) yield await Promise.resolve([message]);
+      } finally {
+        isLeft = true;
+      }
+    },
+  };
+  const log: ReadableLog = {
+    readStream: (...args) => world.store.readStream(...args),
+    async *readAll(options) {
+      yield* world.store.readAll({ ...options, maxCount: 3 });
+      if (options.direction === 'forwards') throw new Error('the disk is gone');
+    },
+  };
+  const verifying = verify({
+    log,
+    kernel: 'tocsin',
+    view: viewOf(world.file.snapshot()),
+    output,
+    scratch: memoryReadModel(),
+    names: { subjectRoot: '', source: '/tocsin' },
+  });
+  await expect(verifying).rejects.toThrow('the disk is gone');
+  expect(isLeft).toBe(true);
+});

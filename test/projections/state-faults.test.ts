@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { sqliteReadModel } from '../../src/adapters/sqlite/read-model.ts';
 import type { ReadModel } from '../../src/projections/ports.ts';
 import { temporaryFile } from '../adapters/embedded.support.ts';
-import { refusal } from '../contracts/read-model.fixtures.ts';
+import { refusal } from '../support/refusals.ts';
 import { decidedList, storedList } from '../support/decided.ts';
 import { anInput, makeWorld, raised, until, type World } from '../support/world.ts';
 

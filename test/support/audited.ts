@@ -85,7 +85,11 @@ function isExactly(stored: StoredMessage): (message: OutputMessage) => boolean {
     JSON.stringify([...stored.headers]) === JSON.stringify(headers);
 }
 
-async function readerOf(world: World, { messages, info }: Tampering): Promise<MessageReader> {
+/** A world's stream, as an audit reads it. */
+export async function readerOf(
+  world: World,
+  { messages, info }: Tampering = {},
+): Promise<MessageReader> {
   await using session = await world.output.connect();
   const found = await session.info();
   const edited = messages?.([...world.output.messages]) ?? world.output.messages;

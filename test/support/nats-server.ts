@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startNatsServer, type NatsServer } from '../../src/adapters/nats/server.ts';
+import { freeze } from './frozen.ts';
 
 export type TestNatsServer = AsyncDisposable & {
   readonly url: string;
@@ -16,7 +17,7 @@ export type TestNatsServer = AsyncDisposable & {
   readonly stop: () => Promise<void>;
   /** Starts it again: same store, same port. */
   readonly restart: () => Promise<void>;
-  /** SIGSTOP: connections stay open, nothing answers. */
+  /** SIGSTOP: connections stay open, nothing answers any more once it returns. */
   readonly freeze: () => void;
   /** SIGCONT */
   readonly thaw: () => void;
@@ -59,7 +60,7 @@ export async function testNatsServer(options: TestNatsOptions = {}): Promise<Tes
       server = await start(port);
     },
     freeze: () => {
-      server.kill('SIGSTOP');
+      freeze(server.pid);
     },
     thaw: () => {
       server.kill('SIGCONT');

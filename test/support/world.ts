@@ -16,7 +16,7 @@ import type { RaiseInput } from '../../src/domain/trigger/commands.ts';
 import type { EventStore, RecordedEvent } from '../../src/domain/ports/event-store.ts';
 import { openKernel, type Kernel, type KernelOptions } from '../../src/kernel/open-kernel.ts';
 import { openProjector, type ProjectorOptions } from '../../src/kernel/open-projector.ts';
-import type { RaiseResult } from '../../src/kernel/raise.ts';
+import type { RaiseResult } from '../../src/kernel/raise-result.ts';
 import { fixedClock, type FixedClock } from '../../src/kernel/testing/fixed-clock.ts';
 import type { Timing } from '../../src/projections/runner/context.ts';
 import type { OnceOptions, Projector, RunSummary } from '../../src/projections/runner/projector.ts';

@@ -8,7 +8,7 @@ import type {
   DueRank,
 } from '../../projections/indexes/due-index.ts';
 import type { EventRef } from '../../projections/ports.ts';
-import { assertIndexName, indexClosed, otherLog } from '../sqlite/due-index-errors.ts';
+import { assertIndexName, indexClosed, otherLog } from '../sqlite/index-errors.ts';
 
 /** What outlives its owners, as a file does. */
 export type MemoryDueIndexStore = {

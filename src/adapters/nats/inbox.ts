@@ -16,10 +16,17 @@ import {
   type Connection,
 } from './connection.ts';
 import { jsCode, unavailable } from './failures.ts';
-import { Inflow } from './inflow.ts';
 import type { NatsConnectionOptions } from './options.ts';
 import { planStream, streamInfoSchema } from './stream.ts';
-import { afterStatus, deliveryNumbers, readHeaders } from './pull.ts';
+import {
+  afterStatus,
+  askForMessages,
+  deliveryNumbers,
+  listen,
+  nanosPerMs,
+  readHeaders,
+  type Pull,
+} from './pull.ts';
 
 /** Settings of {@link jetStreamInbox}. */
 export type JetStreamInboxOptions = NatsConnectionOptions & {
@@ -35,10 +42,10 @@ type Run = Parameters<NoticeInbox['run']>[0];
 
 /** Messages asked for, and so handled, at once. */
 const BATCH = 64;
-const pullExpiresMs = 30_000;
 /** The server says that it is still there this often; after three silences it counts as gone. */
 const heartbeatMs = 5_000;
 const silenceMs = 3 * heartbeatMs;
+const PULL: Pull = { batch: BATCH, expiresMs: 30_000, heartbeatMs };
 /** Not settled within this time, a message comes again: its worker may be gone. */
 const ackWaitMs = 30_000;
 /** A message that cannot be handled now comes again after this. */
@@ -47,7 +54,6 @@ const laterMs = 2_000;
 const maxAckPending = 1_024;
 /** Whatever is not there yet is looked for this often. */
 const retryMs = 1_000;
-const nanosPerMs = 1_000_000;
 
 const consumerSchema = z.object({ name: z.string() });
 
@@ -84,33 +90,17 @@ type Place = JetStreamInboxOptions & { readonly stream: string };
 async function follow(connection: Connection, place: Place, run: Run): Promise<void> {
   const { stream, subjectRoot = '', consumer = 'tocsin-delivery' } = place;
   const { signal } = run;
-  const { client } = connection;
   if (!(await mayBegin(connection, stream, run))) return;
   await createConsumer(connection, stream, consumer, subjectRoot);
   const inbox = `${connection.inbox}.notices`;
-  using inflow = new Inflow<Msg>(signal);
-  const closed = (): void => {
-    inflow.end();
-  };
-  if (client.isClosed()) throw unavailable('the connection closed');
-  client.closed().then(closed, closed);
-  client.subscribe(inbox, {
-    callback: (error, message) => {
-      if (error === null) inflow.push(message);
-      else inflow.end();
-    },
-  });
+  using inflow = listen(connection, inbox, signal);
   const inHand = new Set<Promise<void>>();
   let due = 0;
   try {
     while (!isOver(signal)) {
       if (due === 0) {
         await Promise.all(inHand);
-        // The client throws at whoever asks it then, and handling may have taken long.
-        if (client.isClosed()) throw unavailable('the connection closed');
-        const pull = { batch: BATCH, expires: pullExpiresMs * nanosPerMs };
-        const body = JSON.stringify({ ...pull, idle_heartbeat: heartbeatMs * nanosPerMs });
-        client.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`, body, { reply: inbox });
+        askForMessages(connection, { stream, consumer, inbox }, PULL);
         due = BATCH;
       }
       const message = await inflow.next(silenceMs);

@@ -29,6 +29,11 @@ export class Inflow<T> implements Disposable {
     this.#wake?.();
   }
 
+  /** Nothing more comes; what came may still be read. */
+  get hasEnded(): boolean {
+    return this.#ended;
+  }
+
   /** It has ended, and everything was read. */
   get isOver(): boolean {
     return this.#ended && this.#taken === this.#items.length;

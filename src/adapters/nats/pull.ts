@@ -1,6 +1,63 @@
-// What a pull consumer's messages say besides their data.
+// Asking a pull consumer, and what its messages say besides their data.
 import type { Msg } from 'nats';
+import type { Connection } from './connection.ts';
 import { unavailable } from './failures.ts';
+import { Inflow } from './inflow.ts';
+
+/** The API's durations are in nanoseconds. */
+export const nanosPerMs = 1_000_000;
+
+/**
+ * What comes to `inbox`, until the signal, an error or the connection's end.
+ *
+ * @throws OutputError (`unavailable`) when the connection is closed already
+ */
+export function listen(
+  { client }: Connection,
+  inbox: string,
+  signal: AbortSignal | undefined,
+): Inflow<Msg> {
+  if (client.isClosed()) throw unavailable('the connection closed');
+  const inflow = new Inflow<Msg>(signal);
+  const closed = (): void => {
+    inflow.end();
+  };
+  client.closed().then(closed, closed);
+  client.subscribe(inbox, {
+    callback: (error, message) => {
+      if (error === null) inflow.push(message);
+      else inflow.end();
+    },
+  });
+  return inflow;
+}
+
+/** How much is asked for, how long the server keeps it in mind, and how often it says that it does. */
+export type Pull = {
+  readonly batch: number;
+  readonly expiresMs: number;
+  readonly heartbeatMs?: number;
+};
+
+/**
+ * Asks a consumer for messages; they come to `inbox`.
+ *
+ * @throws OutputError (`unavailable`) when the connection is closed, where the client throws an error of its own
+ */
+export function askForMessages(
+  { client }: Connection,
+  { stream, consumer, inbox }: Readonly<Record<'stream' | 'consumer' | 'inbox', string>>,
+  { batch, expiresMs, heartbeatMs }: Pull,
+): void {
+  if (client.isClosed()) throw unavailable('the connection closed');
+  const pull = {
+    batch,
+    expires: expiresMs * nanosPerMs,
+    ...(heartbeatMs === undefined ? {} : { idle_heartbeat: heartbeatMs * nanosPerMs }),
+  };
+  const subject = `$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`;
+  client.publish(subject, JSON.stringify(pull), { reply: inbox });
+}
 
 /** How many messages are due after a status: none, when it ended the pull. */
 export function afterStatus({ headers }: Msg, due: number): number {

@@ -14,16 +14,17 @@ import { jsCode, unavailable } from './failures.ts';
 import { Inflow } from './inflow.ts';
 import type { JetStreamOutputOptions } from './output.ts';
 import { describeStream, planStream, streamInfoSchema, type StreamPlan } from './stream.ts';
-import { deliveryNumbers } from './pull.ts';
+import { askForMessages, deliveryNumbers, type Pull } from './pull.ts';
 import { storedMessage } from './stored-message.ts';
 import { createReadingConsumer } from './watch.ts';
 
 /** Messages handed on at a time, and how many are asked for ahead: what a slow reader holds. */
 const messagesPerBatch = 128;
 const messagesAhead = 512;
-const pullExpiresMs = 30_000;
+const pull: Pull = { batch: messagesAhead, expiresMs: 30_000 };
 const silenceMs = 15_000;
-const nanosPerMs = 1_000_000;
+/** How long a reader may be busy with what a log has between two messages. */
+const consumerIdleMs = 60 * 60_000;
 
 /**
  * Reads the output stream from its first message to its last, as it is stored.
@@ -77,56 +78,63 @@ async function* batches(
     connection,
     stream,
     from,
+    consumerIdleMs,
   );
   // What was deleted is not waited for.
   if (held === 0) return;
-  const inbox = `${connection.inbox}.read`;
+  // An inbox of its own: two may read at a time, and what a read that was left had asked for still comes.
+  const inbox = `${connection.inbox}.${consumer}`;
   using inflow = new Inflow<readonly StoredMessage[]>(undefined);
-  client.closed().then(
-    () => {
-      inflow.end();
-    },
-    () => {
-      inflow.end();
-    },
-  );
   let [batch, delivered, failure]: [StoredMessage[], number, string] = [[], 0, ''];
+  let isRead = false;
+  const end = (why: string): void => {
+    if (!isRead && failure === '') failure = why;
+    inflow.end();
+  };
+  const closed = (): void => {
+    end('the connection closed');
+  };
+  client.closed().then(closed, closed);
   const subscription = client.subscribe(inbox, {
     callback: (error, message) => {
+      // A pull that asked for more than there was ends with a status, long after the last message.
+      if (isRead) return;
       const numbers = error === null ? deliveryNumbers(message.reply ?? '') : undefined;
       if (numbers?.delivered !== delivered + 1) {
-        failure = error?.message ?? message.headers?.status ?? 'a message was skipped';
-        inflow.end();
+        end(error?.message ?? message.headers?.status ?? 'a message was skipped');
         return;
       }
       delivered += 1;
       const { sequence, pending } = numbers;
-      const isLast = sequence >= to || pending === 0;
+      isRead = sequence >= to || pending === 0;
       if (sequence <= to) batch.push(storedMessage(message, sequence));
-      if (batch.length < messagesPerBatch && !isLast) return;
+      if (batch.length < messagesPerBatch && !isRead) return;
       inflow.push(batch);
       batch = [];
-      if (isLast) inflow.end();
+      if (isRead) inflow.end();
     },
   });
   try {
     let due = 0;
     for (let read = 0; ;) {
-      if (due - read < messagesAhead / 2) {
-        const pull = { batch: messagesAhead, expires: pullExpiresMs * nanosPerMs };
-        const subject = `$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`;
-        client.publish(subject, JSON.stringify(pull), { reply: inbox });
+      // It may have gone wrong while the reader was busy.
+      if (failure !== '') throw unavailable(`reading the stream ${stream} ended: ${failure}`);
+      if (inflow.isOver) return;
+      if (!inflow.hasEnded && due - read < messagesAhead / 2) {
+        askForMessages(connection, { stream, consumer, inbox }, pull);
         due += messagesAhead;
       }
       const messages = await inflow.next(silenceMs);
-      if (failure !== '') throw unavailable(`reading the stream ${stream} ended: ${failure}`);
-      if (messages === undefined) throw unavailable(`nothing is heard of the stream ${stream}`);
-      read += messages.length;
-      if (messages.length > 0) yield messages;
-      if (inflow.isOver) return;
+      if (messages === undefined) end('nothing is heard of it');
+      else if (messages.length > 0) {
+        read += messages.length;
+        yield messages;
+      }
     }
   } finally {
     subscription.unsubscribe();
-    await apiRequest(connection, `CONSUMER.DELETE.${stream}.${consumer}`, undefined, z.unknown());
+    const path = `CONSUMER.DELETE.${stream}.${consumer}`;
+    // A server that cannot be asked forgets it by itself; what went wrong before is worth telling.
+    await apiRequest(connection, path, undefined, z.unknown()).catch(() => undefined);
   }
 }

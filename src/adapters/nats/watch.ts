@@ -15,8 +15,15 @@ import {
 } from './connection.ts';
 import { causeText, jsCode, unavailable } from './failures.ts';
 import type { NatsConnectionOptions } from './options.ts';
-import { Inflow } from './inflow.ts';
-import { afterStatus, deliveryNumbers, readHeaders } from './pull.ts';
+import {
+  afterStatus,
+  askForMessages,
+  deliveryNumbers,
+  listen,
+  nanosPerMs,
+  readHeaders,
+  type Pull,
+} from './pull.ts';
 import { planStream, streamInfoSchema } from './stream.ts';
 
 /** Settings of {@link watchOutput}. */
@@ -35,13 +42,11 @@ const messagesPerPull = 500;
 /** The server says that it is still there this often; after three silences it counts as gone. */
 const heartbeatMs = 5_000;
 const silenceMs = 3 * heartbeatMs;
-/** A pull is asked again after this; the server forgets consumers that nobody asks. */
-const pullExpiresMs = 30_000;
+const pull: Pull = { batch: messagesPerPull, expiresMs: 30_000, heartbeatMs };
+/** The server forgets consumers that nobody asks. */
 const consumerIdleMs = 5 * 60_000;
 /** A stream that is not there yet, and a server that went away, are looked for this often. */
 const retryMs = 1_000;
-
-const nanosPerMs = 1_000_000;
 
 const consumerSchema = z.object({
   name: z.string().regex(/^[^\s.*>]+$/),
@@ -122,26 +127,13 @@ async function* follow(
   place: Place,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<StoredMessage, void> {
-  const { client } = connection;
   const { name: consumer } = await createReadingConsumer(connection, stream, place.next);
   const inbox = `${connection.inbox}.watch`;
-  using inflow = new Inflow<Msg>(signal);
-  const closed = (): void => {
-    inflow.end();
-  };
-  client.closed().then(closed, closed);
-  client.subscribe(inbox, {
-    callback: (error, message) => {
-      if (error === null) inflow.push(message);
-      else inflow.end();
-    },
-  });
+  using inflow = listen(connection, inbox, signal);
   let [due, delivered] = [0, 0];
   for (;;) {
     if (due === 0) {
-      const pull = { batch: messagesPerPull, expires: pullExpiresMs * nanosPerMs };
-      const body = JSON.stringify({ ...pull, idle_heartbeat: heartbeatMs * nanosPerMs });
-      client.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`, body, { reply: inbox });
+      askForMessages(connection, { stream, consumer, inbox }, pull);
       due = messagesPerPull;
     }
     const message = await inflow.next(silenceMs);
@@ -165,13 +157,14 @@ export async function createReadingConsumer(
   connection: Connection,
   stream: string,
   start: bigint,
+  idleMs = consumerIdleMs,
 ): Promise<z.infer<typeof consumerSchema>> {
   const config = {
     deliver_policy: 'by_start_sequence',
     opt_start_seq: Number(start < 1n ? 1n : start),
     ack_policy: 'none',
     replay_policy: 'instant',
-    inactive_threshold: consumerIdleMs * nanosPerMs,
+    inactive_threshold: idleMs * nanosPerMs,
     mem_storage: true,
     num_replicas: 1,
   };

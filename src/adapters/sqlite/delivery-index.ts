@@ -1,7 +1,6 @@
 // The list of deliveries in one SQLite file: one owner writes, anybody may read meanwhile. It is made
 // from the log and can be deleted.
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
-import { TocsinError } from '../../domain/core/errors.ts';
 import type { DeliveryStatus } from '../../domain/notification/state.ts';
 import type {
   DeliveryIndex,
@@ -10,18 +9,18 @@ import type {
   DeliveryRow,
   ListedDelivery,
 } from '../../projections/indexes/delivery-index.ts';
-import { indexInUse, otherLog } from './due-index-errors.ts';
-import { acquireFileLock } from './file-lock.ts';
-import { openSqlite, openSqliteReadOnly, type SqliteFormat } from './open.ts';
-
-export type SqliteDeliveryIndexOptions = {
-  /** The file; it and its directory are made if missing. */
-  readonly file: string;
-  /** The id of the log that the rows are about; a file of another log is refused. */
-  readonly storeId: string;
-  /** Who opens it, in words that a second owner is told; default "a worker". */
-  readonly owner?: string;
-};
+import { damaged, guarded } from './index-errors.ts';
+import {
+  bigint,
+  columnsOf,
+  lastEventOf,
+  openIndexFile,
+  positionOf,
+  type IndexFile,
+  type SqliteIndexOptions,
+} from './index-file.ts';
+import { openSqliteReadOnly, type SqliteFormat } from './open.ts';
+import { transaction } from './transaction.ts';
 
 const FORMAT: SqliteFormat = {
   applicationId: 0x54_63_64_6c, // "Tcdl"
@@ -57,7 +56,6 @@ const FORMAT: SqliteFormat = {
   },
 };
 
-const CACHE_KIB = 8 * 1024;
 /** Longest page of a list. */
 const MAX_LIMIT = 1_000;
 
@@ -66,29 +64,11 @@ const MAX_LIMIT = 1_000;
  *
  * @throws TocsinError `refused` when another owns the file, or it is of another log, damaged, newer or not ours
  */
-export function sqliteDeliveryIndex(options: SqliteDeliveryIndexOptions): DeliveryIndex {
-  const { file, storeId, owner = 'a worker' } = options;
-  const lock = acquireFileLock(file, {
-    holder: owner,
-    inUse: (other) =>
-      indexInUse(file, other === undefined ? 'another' : `${other.what} (process ${other.pid})`),
-  });
-  let db: DatabaseSync | undefined;
-  try {
-    db = openSqlite(file, FORMAT);
-    // A power cut can cost the last commits, whole; they are read from the log again.
-    db.exec(`PRAGMA synchronous = NORMAL; PRAGMA cache_size = -${CACHE_KIB}`);
-    db.prepare('INSERT INTO log (one, store_id) VALUES (1, ?) ON CONFLICT DO NOTHING').run(storeId);
-    if (db.prepare('SELECT store_id FROM log').get()?.['store_id'] !== storeId)
-      throw otherLog(file);
-    return indexOn(db, () => {
-      lock[Symbol.dispose]();
-    });
-  } catch (error) {
-    db?.close();
-    lock[Symbol.dispose]();
-    throw error;
-  }
+export function sqliteDeliveryIndex(options: SqliteIndexOptions): DeliveryIndex {
+  using undo = new DisposableStack();
+  const index = indexOn(undo.use(openIndexFile(options, FORMAT)));
+  undo.move();
+  return index;
 }
 
 /**
@@ -97,20 +77,27 @@ export function sqliteDeliveryIndex(options: SqliteDeliveryIndexOptions): Delive
  * @throws TocsinError `usage` when there is no such file
  */
 export function openDeliveryIndexReader(file: string): DeliveryIndexReader {
-  return readerOn(openSqliteReadOnly(file, FORMAT));
+  const using: IndexFile['guarded'] = (work) => guarded(file, FORMAT.what, work);
+  return readerOn(
+    using(() => openSqliteReadOnly(file, FORMAT)),
+    using,
+  );
 }
 
-function readerOn(db: DatabaseSync): DeliveryIndexReader {
+function readerOn(db: DatabaseSync, using: IndexFile['guarded']): DeliveryIndexReader {
   const one = db.prepare('SELECT * FROM deliveries WHERE notification_id = ?');
   const counts = db.prepare('SELECT status, count(*) AS n FROM deliveries GROUP BY status');
   return {
-    get(notificationId) {
-      const row = one.get(notificationId);
-      return row && rowOf(row);
-    },
-    list: (query) => listOf(db, query),
+    get: (notificationId) =>
+      using(() => {
+        const row = one.get(notificationId);
+        return row && rowOf(row);
+      }),
+    list: (query) => using(() => listOf(db, query)),
     counts: () =>
-      Object.fromEntries(counts.all().map((row) => [String(row['status']), Number(row['n'])])),
+      using(() =>
+        Object.fromEntries(counts.all().map((row) => [String(row['status']), Number(row['n'])])),
+      ),
     [Symbol.dispose]: () => {
       if (db.isOpen) db.close();
     },
@@ -133,8 +120,8 @@ function listOf(db: DatabaseSync, query: DeliveryQuery): readonly ListedDelivery
     .map((row) => ({ ...rowOf(row), number: Number(row['number']) }));
 }
 
-function indexOn(db: DatabaseSync, closed: () => void): DeliveryIndex {
-  const reader = readerOn(db);
+function indexOn(owned: IndexFile): DeliveryIndex {
+  const { db, guarded: using } = owned;
   const place = db.prepare('SELECT * FROM log');
   place.setReadBigInts(true);
   const move = db.prepare(`
@@ -151,48 +138,31 @@ function indexOn(db: DatabaseSync, closed: () => void): DeliveryIndex {
   marks.setReadBigInts(true);
   const unmark = db.prepare('DELETE FROM marks WHERE user = ? AND since = ?');
   return {
-    ...reader,
-    position() {
-      const row = place.get();
-      if (row === undefined || row['position_commit'] === null) return undefined;
-      return { commit: big(row['position_commit']), prepare: big(row['position_prepare']) };
-    },
-    lastEvent() {
-      const row = place.get();
-      if (row === undefined || row['last_event'] === null) return undefined;
-      const [id, stream] = [String(row['last_event']), String(row['last_stream'])];
-      return { id, stream, revision: big(row['last_revision']) };
-    },
-    commit(step) {
-      const { position, lastEvent: last } = step;
-      db.exec('BEGIN IMMEDIATE');
-      try {
-        for (const row of step.rows) put.run(...valuesOf(row));
-        for (const { userId, since } of step.marks) mark.run(userId, since);
-        const event = [last?.id ?? null, last?.stream ?? null, last?.revision ?? null];
-        move.run(position.commit, position.prepare, ...event);
-        db.exec('COMMIT');
-      } catch (error) {
-        if (db.isTransaction) db.exec('ROLLBACK');
-        throw unwritable(error);
-      }
+    ...readerOn(db, using),
+    position: () => using(() => positionOf(place.get())),
+    lastEvent: () => using(() => lastEventOf(place.get())),
+    commit({ position, lastEvent, rows, marks: added }) {
+      using(() => {
+        transaction(db, () => {
+          for (const row of rows) put.run(...valuesOf(row));
+          for (const { userId, since } of added) mark.run(userId, since);
+          move.run(position.commit, position.prepare, ...columnsOf(lastEvent));
+        });
+      });
     },
     marks: (limit) =>
-      marks.all(limit).map((row) => ({ userId: String(row['user']), since: big(row['since']) })),
-    unmark: ({ userId, since }) => void unmark.run(userId, since),
+      using(() =>
+        marks
+          .all(limit)
+          .map((row) => ({ userId: String(row['user']), since: bigint(row['since']) })),
+      ),
+    unmark({ userId, since }) {
+      using(() => unmark.run(userId, since));
+    },
     [Symbol.dispose]: () => {
-      reader[Symbol.dispose]();
-      closed();
+      owned[Symbol.dispose]();
     },
   };
-}
-
-function unwritable(cause: unknown): TocsinError {
-  const detail = cause instanceof Error ? cause.message : String(cause);
-  return new TocsinError('unavailable', 'index_unwritable', `the list of deliveries: ${detail}`, {
-    hint: 'Check the disk and its quota. The file may be deleted: it is built again from the log.',
-    cause,
-  });
 }
 
 type Row = Record<string, SQLOutputValue>;
@@ -224,8 +194,8 @@ function rowOf(row: Row): DeliveryRow {
 
 function statusOf(value: SQLOutputValue | undefined): DeliveryStatus {
   const status = DELIVERY_STATUSES.find((known) => known === value);
-  if (status === undefined) throw new TypeError(`no status of a delivery: ${String(value)}`);
-  return status;
+  if (status !== undefined) return status;
+  throw damaged(`a delivery has no such status: ${String(value)}`);
 }
 
 /** Every status, for lists and options. */
@@ -238,7 +208,3 @@ export const DELIVERY_STATUSES = [
   'expired',
   'cancelled',
 ] as const satisfies readonly DeliveryStatus[];
-
-function big(value: SQLOutputValue | undefined): bigint {
-  return typeof value === 'bigint' ? value : BigInt(Number(value));
-}

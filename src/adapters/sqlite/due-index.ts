@@ -1,6 +1,5 @@
 // Due indexes in one SQLite file: what waits, by key and by time. It is made from the log and can be
 // deleted; what it saves is reading the log again at every start.
-import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import type { Instant } from '../../domain/core/instants.ts';
 import type {
   DueEntry,
@@ -8,26 +7,17 @@ import type {
   DueIndexes,
   DueRank,
 } from '../../projections/indexes/due-index.ts';
-import type { EventRef } from '../../projections/ports.ts';
+import { assertIndexName, indexClosed } from './index-errors.ts';
 import {
-  assertIndexName,
-  DUE_INDEX_WHAT,
-  guarded,
-  indexClosed,
-  indexInUse,
-  otherLog,
-} from './due-index-errors.ts';
-import { acquireFileLock } from './file-lock.ts';
-import { openSqlite, type SqliteFormat } from './open.ts';
-
-export type SqliteDueIndexesOptions = {
-  /** The file; it and its directory are made if missing. */
-  readonly file: string;
-  /** The id of the log that the rows are about; a file of another log is refused. */
-  readonly storeId: string;
-  /** Who opens it, in words that a second owner is told; default "a worker". */
-  readonly owner?: string;
-};
+  columnsOf,
+  lastEventOf,
+  openIndexFile,
+  positionOf,
+  type IndexFile,
+  type SqliteIndexOptions,
+} from './index-file.ts';
+import type { SqliteFormat } from './open.ts';
+import { transaction } from './transaction.ts';
 
 const TABLES = `
   CREATE TABLE log (one INTEGER PRIMARY KEY CHECK (one = 1), store_id TEXT NOT NULL);
@@ -53,7 +43,7 @@ const TABLES = `
 const FORMAT: SqliteFormat = {
   applicationId: 0x54_63_64_75, // "Tcdu"
   version: 2,
-  what: DUE_INDEX_WHAT,
+  what: 'a Tocsin due index',
   create(db) {
     db.exec(TABLES);
   },
@@ -63,60 +53,29 @@ const FORMAT: SqliteFormat = {
   },
 };
 
-/** Page cache: the upper levels of both trees of a million rows fit in. */
-const CACHE_KIB = 8 * 1024;
-
 /**
  * Opens the due indexes in `file` as its one owner.
  *
  * @throws TocsinError `refused` when another owns the file, when it belongs to another log, or is damaged,
  * newer or not ours; `usage` when it cannot be opened
  */
-export function sqliteDueIndexes(options: SqliteDueIndexesOptions): DueIndexes {
-  const { file, storeId, owner = 'a worker' } = options;
-  const lock = acquireFileLock(file, {
-    holder: owner,
-    inUse: (other) =>
-      indexInUse(file, other === undefined ? 'another' : `${other.what} (process ${other.pid})`),
-  });
-  let db: DatabaseSync | undefined;
-  try {
-    db = guarded(file, () => openSqlite(file, FORMAT));
-    // A power cut can cost the last commits, whole: place and rows go back together.
-    db.exec(`PRAGMA synchronous = NORMAL; PRAGMA cache_size = -${CACHE_KIB}`);
-    bind(db, file, storeId);
-  } catch (error) {
-    db?.close();
-    lock[Symbol.dispose]();
-    throw error;
-  }
+export function sqliteDueIndexes(options: SqliteIndexOptions): DueIndexes {
+  const owned = openIndexFile(options, FORMAT);
   const open = new Set<string>();
-  const connection = db;
   return {
     open(name) {
       assertIndexName(name, open);
-      const index = indexOn(connection, file, name, () => open.delete(name));
+      const index = indexOn(owned, name, () => open.delete(name));
       open.add(name);
       return index;
     },
     [Symbol.dispose]() {
-      if (!connection.isOpen) return;
-      connection.close();
-      lock[Symbol.dispose]();
+      owned[Symbol.dispose]();
     },
   };
 }
 
-function bind(db: DatabaseSync, file: string, storeId: string): void {
-  guarded(file, () => {
-    db.prepare('INSERT INTO log VALUES (1, ?) ON CONFLICT DO NOTHING').run(storeId);
-    if (db.prepare('SELECT store_id FROM log').get()?.['store_id'] !== storeId) {
-      throw otherLog(file);
-    }
-  });
-}
-
-function indexOn(db: DatabaseSync, file: string, name: string, closed: () => void): DueIndex {
+function indexOn({ db, guarded }: IndexFile, name: string, closed: () => void): DueIndex {
   const place = db.prepare('SELECT * FROM places WHERE name = ?');
   place.setReadBigInts(true);
   const move = db.prepare(`
@@ -136,32 +95,20 @@ function indexOn(db: DatabaseSync, file: string, name: string, closed: () => voi
   let isOpen = true;
   const using = <T>(work: () => T): T => {
     if (!isOpen) throw indexClosed(`the index ${name}`);
-    return guarded(file, work);
+    return guarded(work);
   };
   return {
-    position: () =>
+    position: () => using(() => positionOf(place.get(name))),
+    lastEvent: () => using(() => lastEventOf(place.get(name))),
+    commit({ position, lastEvent, put: rows, remove: keys }) {
       using(() => {
-        const row = place.get(name);
-        if (row === undefined) return undefined;
-        return { commit: bigint(row['position_commit']), prepare: bigint(row['position_prepare']) };
-      }),
-    lastEvent: () => using(() => eventOf(place.get(name))),
-    commit(step) {
-      const { position, lastEvent: last } = step;
-      using(() => {
-        db.exec('BEGIN IMMEDIATE');
-        try {
-          for (const key of step.remove) remove.run(name, key);
-          for (const { key, stream, dueAt, rank } of step.put) {
+        transaction(db, () => {
+          for (const key of keys) remove.run(name, key);
+          for (const { key, stream, dueAt, rank } of rows) {
             put.run(name, key, stream, dueAt, rank);
           }
-          const event = [last?.id ?? null, last?.stream ?? null, last?.revision ?? null];
-          move.run(name, position.commit, position.prepare, ...event);
-          db.exec('COMMIT');
-        } catch (error) {
-          if (db.isTransaction) db.exec('ROLLBACK');
-          throw error;
-        }
+          move.run(name, position.commit, position.prepare, ...columnsOf(lastEvent));
+        });
       });
     },
     due: (rank, now, limit, except) =>
@@ -189,19 +136,4 @@ function indexOn(db: DatabaseSync, file: string, name: string, closed: () => voi
       isOpen = false;
     },
   };
-}
-
-type Row = Record<string, SQLOutputValue>;
-
-function eventOf(row: Row | undefined): EventRef | undefined {
-  if (row === undefined || row['last_event'] === null) return undefined;
-  return {
-    id: String(row['last_event']),
-    stream: String(row['last_stream']),
-    revision: bigint(row['last_revision']),
-  };
-}
-
-function bigint(value: SQLOutputValue | undefined): bigint {
-  return typeof value === 'bigint' ? value : BigInt(Number(value));
 }

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { TocsinError } from '../../domain/core/errors.ts';
+import { transaction } from './transaction.ts';
 
 /** SQLite's primary result codes that callers tell apart. */
 export const SQLITE = {
@@ -98,17 +99,12 @@ function opened(file: string, readOnly: boolean, check: (db: DatabaseSync) => vo
 }
 
 function mark(db: DatabaseSync, format: SqliteFormat, make: (db: DatabaseSync) => void): void {
-  db.exec('BEGIN IMMEDIATE');
-  try {
+  transaction(db, () => {
     make(db);
     db.exec(
       `PRAGMA application_id = ${format.applicationId}; PRAGMA user_version = ${format.version}`,
     );
-    db.exec('COMMIT');
-  } catch (error) {
-    if (db.isTransaction) db.exec('ROLLBACK');
-    throw error;
-  }
+  });
 }
 
 function formatOf(db: DatabaseSync, file: string, format: SqliteFormat): 'new' | 'older' | 'ours' {

@@ -15,6 +15,7 @@ import {
   tailValues,
   verdictValues,
 } from './read-model-values.ts';
+import { transaction } from './transaction.ts';
 
 /** What this owner left behind: the next commit must find exactly that. */
 type Left = { readonly output: string | null; readonly sequence: bigint | null };
@@ -81,15 +82,11 @@ export function readModelWrites(db: DatabaseSync, token: string, what: string): 
       : NO_OUTPUT;
   }
 
-  function transaction(before: Left, next: Left, work: () => void): void {
+  function write(before: Left, next: Left, work: () => void): void {
     left = undefined;
-    db.exec('BEGIN IMMEDIATE');
     try {
-      work();
-      db.exec('COMMIT');
+      transaction(db, work);
     } catch (error) {
-      // Some failures, a full disk among them, have rolled back already.
-      if (db.isTransaction) db.exec('ROLLBACK');
       if (isOwnershipLost(error)) left = before;
       throw error;
     }
@@ -133,7 +130,7 @@ export function readModelWrites(db: DatabaseSync, token: string, what: string): 
       assertCommit(commit);
       const before = left ?? leftBehind();
       const { output, sequence } = commit.checkpoint;
-      transaction(before, { output, sequence }, () => {
+      write(before, { output, sequence }, () => {
         const changed = advance.run(...checkpointValues(commit.checkpoint), token, before.sequence);
         if (Number(changed.changes) !== 1) throw ownershipLost(what);
         for (const row of commit.notices) notice.run(...noticeValues(row));
@@ -148,7 +145,7 @@ export function readModelWrites(db: DatabaseSync, token: string, what: string): 
     },
     reset() {
       const before = left ?? leftBehind();
-      transaction(before, NO_OUTPUT, () => {
+      write(before, NO_OUTPUT, () => {
         if (Number(owned.run(token, before.sequence).changes) !== 1) throw ownershipLost(what);
         db.exec(FORGET);
       });

@@ -31,6 +31,8 @@ export type SqliteReadModelReader = ReadModelTables & Disposable;
 
 /** Page cache of a connection. The upper levels of the indexes of ten million notices fit in. */
 const CACHE_KIB = 16 * 1024;
+/** Page cache of a temporary one. Measured at a million events: sixteen were not faster. */
+const TEMPORARY_CACHE_KIB = 8 * 1024;
 /** Page cache of a reader. SQLite also sorts in portions of this size, the rest in temporary files. */
 const READER_CACHE_KIB = 4 * 1024;
 /** Pages after which SQLite moves the write-ahead log into the file: rarer is faster, but stalls longer. */
@@ -114,7 +116,8 @@ export function temporaryReadModel(): SqliteReadModel {
       // Nobody else can open it and it does not outlive us: nothing has to be synced, but a failed
       // commit must still roll back, so there is a journal, in memory.
       db.exec(`
-        PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; PRAGMA cache_size = -${CACHE_KIB}`);
+        PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;
+        PRAGMA cache_size = -${TEMPORARY_CACHE_KIB}`);
       createTables(db);
     });
     return onConnection(db, what, 'a replay', {});

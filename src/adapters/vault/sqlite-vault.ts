@@ -6,6 +6,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { TocsinError } from '../../domain/core/errors.ts';
 import type { SecretVault } from '../../domain/ports/secret-vault.ts';
 import { openError, openSqlite, type SqliteFormat } from '../sqlite/open.ts';
+import { transaction } from '../sqlite/transaction.ts';
 import { lock, unlock } from './box.ts';
 import type { VaultKey, VaultKeys } from './keys.ts';
 
@@ -128,17 +129,12 @@ function vaultOn(db: DatabaseSync, file: string, keys: VaultKeys): SqliteVault {
       guarded(() => createHmac('sha256', fingerprints).update(text).digest('hex')),
     rotate() {
       const names = stale.all(current.id).map(({ name }) => String(name));
-      db.exec('BEGIN IMMEDIATE');
-      try {
+      transaction(db, () => {
         for (const name of names) {
           const secret = get(name);
           if (secret !== undefined) put(name, secret);
         }
-        db.exec('COMMIT');
-      } catch (error) {
-        if (db.isTransaction) db.exec('ROLLBACK');
-        throw error;
-      }
+      });
       forgetJournal();
       return names.length;
     },

@@ -171,15 +171,25 @@ async function writeLines(file: string, lines: AsyncIterable<string>): Promise<v
   }
 }
 
-/** Only LF ends a line: what readline also takes for an end can be part of a text. */
+/** Characters of a line; a store's largest event, as bytes in base64, is shorter. */
+const MAX_LINE = 32 * 1024 * 1024;
+
+/**
+ * Only LF ends a line: what readline also takes for an end can be part of a text. A line that is too
+ * long for an export's is cut, and so is none.
+ */
 async function* linesOf(file: string): AsyncGenerator<string> {
   let rest = '';
   try {
     const stream: AsyncIterable<string> = createReadStream(file, 'utf8');
     for await (const chunk of stream) {
-      const lines = `${rest}${chunk}`.split('\n');
-      rest = lines.pop() ?? '';
+      const [end = '', ...lines] = chunk.split('\n');
+      if (rest.length <= MAX_LINE) rest += end;
+      const begun = lines.pop();
+      if (begun === undefined) continue;
+      yield rest;
       yield* lines;
+      rest = begun;
     }
   } catch (cause) {
     throw asFileError(file, cause);

@@ -1,6 +1,6 @@
 // Raising lines: of a file, of stdin, of what a running `start` is typed.
 import type { Kernel } from '../../kernel/open-kernel.ts';
-import type { RaiseResult } from '../../kernel/raise.ts';
+import type { RaiseResult } from '../../kernel/raise-result.ts';
 import { readLines } from '../../adapters/ndjson/lines.ts';
 import { fromRaiseLine, toContractFields } from '../../domain/contracts/mapping.ts';
 import { rejection } from '../../domain/trigger/commands.ts';

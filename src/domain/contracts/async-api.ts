@@ -2,7 +2,7 @@
 // with: the two cannot drift apart.
 import { z } from 'zod';
 import type { Json, JsonObject } from '../core/json.ts';
-import { isJson } from '../core/json.ts';
+import { parseJson } from '../core/json.ts';
 import { MessageHeaders } from './headers.ts';
 import { CONTRACTS, type ContractName } from './schemas.ts';
 
@@ -92,7 +92,5 @@ function jsonSchema(schema: z.ZodType): Json {
     // "Any JSON" has no keyword; the empty schema says it.
     unrepresentable: 'any',
   });
-  const plain: unknown = JSON.parse(JSON.stringify(rest));
-  if (!isJson(plain)) throw new TypeError('a JSON schema is JSON');
-  return plain;
+  return parseJson(JSON.stringify(rest));
 }

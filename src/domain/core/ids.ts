@@ -11,7 +11,8 @@ export const TOCSIN_NAMESPACE = '6f1c5a0e-3b52-5c7e-9d4a-7a2f4e0b8c11';
 const namespaceBytes = uuidToBytes(TOCSIN_NAMESPACE);
 const encoder = new TextEncoder();
 
-function uuidOfKey(key: string): string {
+/** UUIDv5 of a key under Tocsin's namespace. */
+export function uuidOfKey(key: string): string {
   return v5(encoder.encode(key), namespaceBytes);
 }
 
@@ -29,8 +30,13 @@ export function uuidOf(...parts: readonly string[]): string {
 /** Two hex digits that place a user in one of 256 shares: the first byte of the user's UUIDv5. */
 export function userShare(user: UserId): string {
   // A user's events come together: the streams and messages of one ask many times in a row.
-  if (lastShare?.user !== user) lastShare = { user, share: uuidOfKey(user).slice(0, 2) };
+  if (lastShare?.user !== user) lastShare = { user, share: shareOf(uuidOfKey(user)) };
   return lastShare.share;
+}
+
+/** The share that a user's UUIDv5 stands for. */
+export function shareOf(userUuid: string): string {
+  return userUuid.slice(0, 2);
 }
 
 let lastShare: { readonly user: UserId; readonly share: string } | undefined;
@@ -67,7 +73,12 @@ export function eventId(commandId: string, stream: string, index: number): strin
 
 /** Message id (`ce-id`, `notification_id`) of what `rule` makes of a source event. */
 export function messageId(sourceEventId: string, rule: string): string {
-  return uuidOf('message', sourceEventId, rule);
+  return uuidOfKey(messageKey(sourceEventId, rule));
+}
+
+/** What a message id is the UUIDv5 of. */
+export function messageKey(sourceEventId: string, rule: string): string {
+  return joinKey('message', sourceEventId, rule);
 }
 
 /** Command id of a request with an idempotency key: the same request gives the same command. */

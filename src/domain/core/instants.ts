@@ -91,19 +91,26 @@ const [TWO_DIGITS, THREE_DIGITS] = [digitsOf(2), digitsOf(3)];
 
 /** RFC 3339 in UTC with milliseconds: `2026-04-30T02:17:42.000Z`. */
 export function formatInstant(instant: Instant): string {
-  // A message has half a dozen of them, nearly all of one day: the calendar is asked once a day.
   const day = Math.floor(instant / DAY_MS);
-  if (lastDay.day !== day) {
-    lastDay = { day, date: new Date(day * DAY_MS).toISOString().slice(0, -'00:00:00.000Z'.length) };
-  }
   const time = Math.trunc(instant - day * DAY_MS);
   const hours = TWO_DIGITS[Math.floor(time / 3_600_000)] ?? '';
   const minutes = TWO_DIGITS[Math.floor(time / 60_000) % 60] ?? '';
   const seconds = TWO_DIGITS[Math.floor(time / 1_000) % 60] ?? '';
-  return `${lastDay.date}${hours}:${minutes}:${seconds}.${THREE_DIGITS[time % 1_000] ?? ''}Z`;
+  return `${dateOf(day)}${hours}:${minutes}:${seconds}.${THREE_DIGITS[time % 1_000] ?? ''}Z`;
 }
 
-let lastDay: { readonly day: number; readonly date: string } = { day: 0, date: '1970-01-01T' };
+/** A message has half a dozen instants, nearly all of one or two days: the calendar is asked once a day. */
+function dateOf(day: number): string {
+  const known = dates.get(day);
+  if (known !== undefined) return known;
+  const date = new Date(day * DAY_MS).toISOString().slice(0, -'00:00:00.000Z'.length);
+  if (dates.size >= DATES_KEPT) dates.clear();
+  dates.set(day, date);
+  return date;
+}
+
+const dates = new Map<number, string>();
+const DATES_KEPT = 1_000;
 
 /** RFC 3339 in UTC with whole seconds, the form that dedupe keys use: `2026-04-30T02:00:00Z`. */
 export function formatInstantSeconds(instant: Instant): string {

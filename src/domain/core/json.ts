@@ -9,6 +9,9 @@ export type JsonObject = { readonly [key: string]: Json };
 /** Deeper values than this are refused: serialisers recurse, and a host's stack is not ours to fill. */
 export const MAX_JSON_DEPTH = 64;
 
+/** Stored events that nest deeper are bytes that nobody reads, in all stores alike. Ours stay far below. */
+export const MAX_STORED_DEPTH = 1_000;
+
 /** What is wrong with a value that came from outside, or `undefined` when it is plain JSON. */
 export function jsonFault(value: unknown): string | undefined {
   // Iterative on purpose: a recursive check would itself overflow on the value it is to refuse.
@@ -26,6 +29,41 @@ export function jsonFault(value: unknown): string | undefined {
   return undefined;
 }
 
+/**
+ * True for JSON text whose lists and objects nest deeper than this. It is asked of what strangers may have
+ * written, before anything that recurses sees the value; what is no JSON gets some answer.
+ */
+export function nestsDeeperThan(text: string, levels: number): boolean {
+  // Every level takes two brackets, so nearly every text is known by its length.
+  if (text.length <= 2 * levels) return false;
+  let depth = 0;
+  let isInText = false;
+  for (let i = 0; i < text.length; i += 1) {
+    const char = text[i];
+    if (char === '"') isInText = !isInText;
+    else if (isInText) i += char === '\\' ? 1 : 0;
+    else if (char === '[' || char === '{') depth += 1;
+    else if (char === ']' || char === '}') depth -= 1;
+    if (depth > levels) return true;
+  }
+  return false;
+}
+
+/**
+ * JSON text as a value.
+ * @throws SyntaxError for anything else
+ */
+export function parseJson(text: string): Json {
+  const value: unknown = JSON.parse(text);
+  if (isParsed(value)) return value;
+  throw new SyntaxError('no JSON value');
+}
+
+// What JSON.parse returns is JSON by construction; walking it again would double the cost of a read.
+function isParsed(value: unknown): value is Json {
+  return value !== undefined;
+}
+
 /** True for text that survives every store and wire: no NUL, no lone surrogate. */
 export function isCleanText(text: string): boolean {
   return !text.includes('\u0000') && text.isWellFormed();
@@ -41,7 +79,10 @@ export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The one text of a JSON value, whatever order its keys are stored in (RFC 8785). */
+/**
+ * The one text of a JSON value, whatever order its keys are stored in (RFC 8785). Total: lone surrogates,
+ * which the RFC and the packages for it refuse, are written as escapes, because a log may hold them.
+ */
 export function canonicalJson(value: Json): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
   if (isList(value)) return `[${value.map(canonicalJson).join(',')}]`;

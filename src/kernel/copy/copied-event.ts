@@ -1,8 +1,7 @@
 // What one event becomes in the copy. Everything stays as it is, but for a position: it is a place of one
 // log and means another place, or none, in every other.
-import canonicalize from 'canonicalize';
 import { TocsinError } from '../../domain/core/errors.ts';
-import type { Json, JsonObject } from '../../domain/core/json.ts';
+import { canonicalJson, type Json, type JsonObject } from '../../domain/core/json.ts';
 import {
   comparePositions,
   formatPosition,
@@ -43,7 +42,7 @@ export async function copiedEvent(logs: CopyLogs, event: RecordedEvent): Promise
     throw new TocsinError(
       'refused',
       'event_not_copyable',
-      `${placeOf(event)} has ${isObject(data) ? 'metadata' : 'data'} that is no JSON object`,
+      `${placeOf(event)} has ${isObject(data) ? 'metadata' : 'data'} that is no JSON object, or nests too deep`,
       { hint: 'Copy the streams that you need with --prefix, or the file itself.' },
     );
   }
@@ -83,7 +82,8 @@ export function differenceOf(
   if (found.id !== expected.id) return `${placeOf(found)}, with the id ${found.id}`;
   if (found.type !== expected.type) return `${placeOf(found)}, of the type ${found.type}`;
   for (const part of ['data', 'metadata'] as const) {
-    if (canonicalize(found[part]) !== canonicalize(expected[part])) {
+    const value = found[part];
+    if (!isObject(value) || canonicalJson(value) !== canonicalJson(expected[part])) {
       return `${placeOf(found)}, with other ${part}`;
     }
   }

@@ -1,8 +1,7 @@
 // The built-in evaluator over a task source: what is true of the target now, and which slots are free.
 import { createHash } from 'node:crypto';
-import canonicalize from 'canonicalize';
 import type { Instant } from '../../domain/core/instants.ts';
-import { isJsonObject } from '../../domain/core/json.ts';
+import { canonicalJson, isJsonObject, parseJson } from '../../domain/core/json.ts';
 import {
   actionFor,
   observe,
@@ -131,7 +130,7 @@ function baseVersionOf(request: Target, facts: Facts): string {
     window: [facts.now, facts.now + OBSERVATION_MS],
     blocks: facts.blocks.map(({ blockId, startAt, endAt }) => [blockId, startAt, endAt]),
   };
-  const text = canonicalize(JSON.parse(JSON.stringify(base))) ?? '';
+  const text = canonicalJson(parseJson(JSON.stringify(base)));
   return `sha256:${createHash('sha256').update(text).digest('hex')}`;
 }
 

@@ -4,7 +4,7 @@ import type { ApplyAnswer } from '../../domain/preview/apply.ts';
 import { parseConfirm } from '../../domain/preview/commands.ts';
 import { decideConfirm } from '../../domain/preview/confirm.ts';
 import type { ApplyPreview } from '../../domain/ports/apply-preview.ts';
-import { DEFAULT_DEADLINE_MS, execute } from '../execute.ts';
+import { DEFAULT_DEADLINE_MS, execute, millisecondsUntil } from '../execute.ts';
 import { metadataOf, triggerAggregate, type Call, type RaiseContext } from '../raise.ts';
 import { applyIdOf, requestHash } from '../request-hash.ts';
 import { runApply } from './apply.ts';
@@ -39,7 +39,7 @@ export async function confirmPreview(
     applyId: applyIdOf(previewId, key ?? '', hash),
     hasPort: context.apply !== undefined,
   };
-  const remainingMs = (): number => Math.max(1, deadline - context.elapsed());
+  const remainingMs = (): number => millisecondsUntil(context, deadline);
   for (;;) {
     // A new command for each look: of two callers under one key, one appends and the other waits.
     const metadata = metadataOf(context.newId(), call.actor, call.traceparent);

@@ -55,7 +55,7 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
   const cut = await cutOf(options, info, list.id);
   const start = startOf(control, list);
   const findings = new Findings();
-  const stored = new StoredList(
+  await using stored = new StoredList(
     output.messages(start, info.lastSequence),
     { base: start - 1n, firstSequence: info.firstSequence, committed: info.lastSequence },
     findings,

@@ -5,6 +5,7 @@ import type { RecordedEvent } from '../../domain/ports/event-store.ts';
 import { checkpointOf } from '../notification/fold.ts';
 import { projectionPrefixes } from '../notification/steps.ts';
 import type { ReadModel, VerdictRow } from '../ports.ts';
+import { inTurns } from '../runner/turns.ts';
 import { isAfter, typeOf, userOf, type Bound } from './events.ts';
 import type { ReadableLog } from './ports.ts';
 import { PAGE_EVENTS } from './reading.ts';
@@ -83,7 +84,7 @@ export async function replay(
   const { events, triggered: triggers, published, suppressed, parked } = fold.state().counts;
   const counts = selection?.counts ?? { events, triggers, published, suppressed, parked };
   const notices = filter === undefined ? state : selected;
-  return { ...counts, dedupeKeysSha256: digestOf(notices?.dedupeKeys() ?? []) };
+  return { ...counts, dedupeKeysSha256: await digestOf(notices?.dedupeKeys() ?? []) };
 }
 
 /** What of a replay matches a filter. */
@@ -143,8 +144,8 @@ class Selection {
   }
 }
 
-function digestOf(lines: Iterable<string>): string {
+async function digestOf(lines: Iterable<string>): Promise<string> {
   const hash = createHash('sha256');
-  for (const line of lines) hash.update(`${line}\n`);
+  for await (const batch of inTurns(lines)) hash.update(`${batch.join('\n')}\n`);
   return hash.digest('hex');
 }

@@ -3,6 +3,7 @@
 import type { Instant } from '../../domain/core/instants.ts';
 import type { Axis } from '../../domain/policy/policy.ts';
 import type { Notice } from '../ports.ts';
+import { inTurns } from '../runner/turns.ts';
 
 /** Live notices in order. */
 export interface NoticeHistory {
@@ -51,18 +52,18 @@ const DAY_MS = 24 * 60 * MINUTE_MS;
 const USERS_SHOWN = 20;
 
 /** Compares two lists of notices. */
-export function compareNotices(
+export async function compareNotices(
   sides: { readonly before: NoticeHistory; readonly after: NoticeHistory },
   axis: Axis,
   limitPerMinute: number,
-): NoticesCompared {
+): Promise<NoticesCompared> {
   const before = new Walk(sides.before, axis);
   const after = new Walk(sides.after, axis);
-  const users = compareUsers(before, after);
+  const users = await compareUsers(before, after);
   const days = new Map<Instant, { before: number; after: number }>();
   const minutes = {
-    before: minutesOf(sides.before, axis, limitPerMinute, days, 'before'),
-    after: minutesOf(sides.after, axis, limitPerMinute, days, 'after'),
+    before: await minutesOf(sides.before, axis, limitPerMinute, days, 'before'),
+    after: await minutesOf(sides.after, axis, limitPerMinute, days, 'after'),
   };
   return {
     before: { ...before.figures(), ...minutes.before },
@@ -115,18 +116,19 @@ class Walk {
   }
 }
 
-function compareUsers(before: Walk, after: Walk): NoticesCompared['users'] {
+async function compareUsers(before: Walk, after: Walk): Promise<NoticesCompared['users']> {
   const counts = { more: 0, fewer: 0, same: 0 };
   let largest: (Pair & { readonly user: string })[] = [];
-  for (const pair of joined(before.users(), after.users())) {
-    const difference = pair.after - pair.before;
-    if (difference === 0) counts.same += 1;
-    else counts[difference > 0 ? 'more' : 'fewer'] += 1;
-    if (difference === 0) continue;
-    largest.push(pair);
-    if (largest.length >= 50 * USERS_SHOWN) largest = topOf(largest);
+  for await (const batch of inTurns(joined(before.users(), after.users()))) {
+    for (const pair of batch) {
+      const difference = pair.after - pair.before;
+      if (difference === 0) counts.same += 1;
+      else counts[difference > 0 ? 'more' : 'fewer'] += 1;
+      if (difference !== 0) largest.push(pair);
+    }
+    largest = topOf(largest);
   }
-  return { ...counts, largest: topOf(largest) };
+  return { ...counts, largest };
 }
 
 function topOf<T extends Pair>(pairs: readonly T[]): T[] {
@@ -152,13 +154,13 @@ function* joined(
   }
 }
 
-function minutesOf(
+async function minutesOf(
   history: NoticeHistory,
   axis: Axis,
   limit: number,
   days: Map<Instant, { before: number; after: number }>,
   side: keyof Pair,
-): Pick<NoticeFigures, 'peakMinute' | 'minutesOverLimit'> {
+): Promise<Pick<NoticeFigures, 'peakMinute' | 'minutesOverLimit'>> {
   let peakMinute: NoticeFigures['peakMinute'];
   let minutesOverLimit = 0;
   let current = { minute: -1, notices: 0 };
@@ -166,8 +168,7 @@ function minutesOf(
     if (current.notices > limit) minutesOverLimit += 1;
     if (current.notices > (peakMinute?.notices ?? 0)) peakMinute = current;
   };
-  for (const notice of history.noticesBy('time', axis)) {
-    const at = notice[axis];
+  const count = (at: Instant): void => {
     const minute = at - (at % MINUTE_MS);
     if (minute !== current.minute) {
       close();
@@ -178,6 +179,9 @@ function minutesOf(
     const pair = days.get(day) ?? { before: 0, after: 0 };
     pair[side] += 1;
     days.set(day, pair);
+  };
+  for await (const batch of inTurns(history.noticesBy('time', axis))) {
+    for (const notice of batch) count(notice[axis]);
   }
   close();
   return { peakMinute, minutesOverLimit };

@@ -123,7 +123,7 @@ export async function simulate(
     }
   }
   const sides = { before: options.before.state, after: options.after.state };
-  const notices = compareNotices(sides, axis, limitPerMinute);
+  const notices = await compareNotices(sides, axis, limitPerMinute);
   const { newlySent, newlySuppressed, firstDifference, requests } = comparison;
   return {
     ...notices,

@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 import type { RaiseInput } from '../../../domain/trigger/commands.ts';
 import { toContractFields } from '../../../domain/contracts/mapping.ts';
-import type { RaiseResult } from '../../../kernel/raise.ts';
+import type { RaiseResult } from '../../../kernel/raise-result.ts';
 import { refuse, type Answer, type Given } from '../endpoint.ts';
 import { rejectionProblem } from '../problems.ts';
 import type { TriggerBody } from '../shapes.ts';

@@ -1,7 +1,7 @@
 // What a store of ours accepts, checked and turned into text before anything is written. The limits
 // are those of an EventStoreDB with its defaults, so that what fits here fits there.
 import { isUuid } from '../../../domain/core/ids.ts';
-import { isCleanText } from '../../../domain/core/json.ts';
+import { isCleanText, MAX_STORED_DEPTH, nestsDeeperThan } from '../../../domain/core/json.ts';
 import type {
   AppendRefusal,
   AppendResult,
@@ -101,7 +101,8 @@ function encodeEvent(event: EventToAppend): JsonEvent | string {
   const data = encodeJson(event.data);
   const metadata = encodeJson(event.metadata);
   if (data === undefined || metadata === undefined) {
-    return `${data === undefined ? 'the data' : 'the metadata'} of event ${id} is not a JSON object`;
+    const what = data === undefined ? 'the data' : 'the metadata';
+    return `${what} of event ${id} is not a JSON object of at most ${MAX_STORED_DEPTH} levels`;
   }
   const bytes = Buffer.byteLength(type) + Buffer.byteLength(data) + Buffer.byteLength(metadata);
   return { id: id.toLowerCase(), type, isJson: true, data, metadata, bytes };
@@ -110,7 +111,8 @@ function encodeEvent(event: EventToAppend): JsonEvent | string {
 function encodeJson(value: unknown): string | undefined {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
   try {
-    return JSON.stringify(value);
+    const text = JSON.stringify(value);
+    return nestsDeeperThan(text, MAX_STORED_DEPTH) ? undefined : text;
   } catch {
     // A cycle, a bigint, or nesting deeper than the stack: callers without types can bring any of them.
     return undefined;

@@ -1,14 +1,14 @@
-// JSON text to values, typed as what it can be.
-import type { Json } from '../../../domain/core/json.ts';
+// The text of stored JSON to values. Anybody may have written it: what would break a recursive reader
+// behind this place is not read at all.
+import {
+  MAX_STORED_DEPTH,
+  nestsDeeperThan,
+  parseJson,
+  type Json,
+} from '../../../domain/core/json.ts';
 
-/** Reads JSON text; throws a SyntaxError for anything else. */
+/** Reads JSON text; throws a SyntaxError for anything else, and for what nests too deep. */
 export function parseJsonText(text: string): Json {
-  const value: unknown = JSON.parse(text);
-  if (isParsed(value)) return value;
-  throw new SyntaxError('no JSON value');
-}
-
-// What JSON.parse returns is JSON by construction; walking it again would double the cost of a read.
-function isParsed(value: unknown): value is Json {
-  return value !== undefined;
+  if (nestsDeeperThan(text, MAX_STORED_DEPTH)) throw new SyntaxError('nests too deep');
+  return parseJson(text);
 }

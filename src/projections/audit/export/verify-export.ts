@@ -2,7 +2,14 @@
 // manifest with its signature. It also takes personal parts out of an export, which leaves the chain whole.
 import { createHash, createPublicKey, verify, type KeyObject } from 'node:crypto';
 import { TocsinError } from '../../../domain/core/errors.ts';
-import { canonicalJson, isJsonObject, type JsonObject } from '../../../domain/core/json.ts';
+import {
+  canonicalJson,
+  isJsonObject,
+  MAX_STORED_DEPTH,
+  nestsDeeperThan,
+  parseJson,
+  type JsonObject,
+} from '../../../domain/core/json.ts';
 import {
   GENESIS,
   hashOf,
@@ -54,6 +61,9 @@ export type ExportReport = {
 
 const MAX_FAULTS = 100;
 
+/** A stored event's data, and the line around it. */
+const MAX_LINE_DEPTH = MAX_STORED_DEPTH + 8;
+
 /**
  * Checks an export line by line.
  *
@@ -95,7 +105,7 @@ class Check {
   /** The number that the next line has to have. */
   #next = 0;
   #previous = GENESIS;
-  /** Numbers that were passed over, as ranges: they are missing, or come later. */
+  /** Numbers that were passed over, as ranges in ascending order: they are missing, or come later. */
   #skipped: { from: number; to: number }[] = [];
   #events = 0;
   #redacted = 0;
@@ -178,15 +188,26 @@ class Check {
   }
 
   #takeSkipped(n: number): boolean {
-    const at = this.#skipped.findIndex(({ from, to }) => from <= n && n <= to);
+    const at = this.#firstSkippedTo(n);
     const range = this.#skipped[at];
-    if (range === undefined) return false;
+    if (range === undefined || range.from > n) return false;
     const parts = [
       { from: range.from, to: n - 1 },
       { from: n + 1, to: range.to },
     ];
     this.#skipped.splice(at, 1, ...parts.filter(({ from, to }) => from <= to));
     return true;
+  }
+
+  /** By halves: a file made to waste time has a range for every other line. */
+  #firstSkippedTo(n: number): number {
+    let [low, high] = [0, this.#skipped.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#skipped[middle]?.to ?? n) < n) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   #event(line: EventLine): void {
@@ -245,8 +266,9 @@ class Check {
 type Read = { readonly line: ExportLine; readonly json: JsonObject };
 
 function lineOf(text: string): Read | undefined {
+  if (nestsDeeperThan(text, MAX_LINE_DEPTH)) return undefined;
   try {
-    const json: unknown = JSON.parse(text);
+    const json = parseJson(text);
     const parsed = LineSchema.safeParse(json);
     return parsed.success && isJsonObject(json) ? { line: parsed.data, json } : undefined;
   } catch {

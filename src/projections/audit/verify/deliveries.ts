@@ -1,10 +1,10 @@
 // The delivery records against the notices: nobody is told anything that was not let through.
-import { messageId } from '../../../domain/core/ids.ts';
 import { categoryPrefix } from '../../../domain/core/ids.ts';
 import { notificationCodec, type NotificationEvent } from '../../../domain/notification/events.ts';
 import { notificationStream } from '../../../domain/notification/stream.ts';
 import type { RecordedEvent } from '../../../domain/ports/event-store.ts';
 import type { Notice } from '../../ports.ts';
+import { quickMessageId } from '../../uuid.ts';
 import { Fingerprints } from './fingerprints.ts';
 import type { Findings } from './mismatches.ts';
 
@@ -63,7 +63,7 @@ export class DeliveryRecords {
     const own = notificationStream(this.#kernel, data.userId, data.notificationId);
     if (stream !== own) return `it belongs into ${own}`;
     if (type !== 'NotificationAccepted') return undefined;
-    const id = messageId(data.source.event, 'notification.requested');
+    const id = quickMessageId(data.source.event, 'notification.requested');
     return id === data.notificationId
       ? undefined
       : `its source ${data.source.event} makes notification ${id}, not ${data.notificationId}`;

@@ -3,6 +3,7 @@ import { formatInstant } from '../../../domain/core/instants.ts';
 import { subjectText } from '../../notification/subjects.ts';
 import type { FoldState } from '../../notification/fold.ts';
 import type { ControlRow, Notice, ParkedRow, TailRow, VerdictRow } from '../../ports.ts';
+import { inTurns } from '../../runner/turns.ts';
 import type { ReadModelView } from '../ports.ts';
 import type { Refolded } from '../refold.ts';
 import type { Findings } from './mismatches.ts';
@@ -97,7 +98,7 @@ export class ReadModelCheck {
   }
 
   /** Everything up to the cut has passed: what is left over has no reason. */
-  atCut(state: FoldState, notices: Iterable<Notice>): void {
+  async atCut(state: FoldState, notices: Iterable<Notice>): Promise<void> {
     this.#state = state;
     this.#places = new Map();
     for (const row of this.#again.values()) {
@@ -106,7 +107,7 @@ export class ReadModelCheck {
     }
     this.#verdicts.end();
     this.#control.end();
-    this.#notices(notices);
+    await this.#notices(notices);
     this.#parkedRows();
     this.#tailRows();
     this.#checkpoint(state);
@@ -125,7 +126,7 @@ export class ReadModelCheck {
     if (detail !== undefined) this.#findings.add('verdict_changed', whereVerdict(expected), detail);
   }
 
-  #notices(expected: Iterable<Notice>): void {
+  async #notices(expected: Iterable<Notice>): Promise<void> {
     const findings = this.#findings;
     const join = new Lockstep<Notice>(this.#view.notices(), ({ id }) => id, {
       both: (a, b) => {
@@ -147,7 +148,7 @@ export class ReadModelCheck {
         );
       },
     });
-    for (const notice of expected) join.expect(notice);
+    for await (const batch of inTurns(expected)) for (const notice of batch) join.expect(notice);
     join.end();
   }
 

@@ -25,8 +25,8 @@ export type StoredListOptions = {
 
 type Absent = { readonly message: PlannedMessage; readonly excused: boolean };
 
-/** Compares message by message. */
-export class StoredList {
+/** Compares message by message. Disposing it lets go of the stream, however far it was read. */
+export class StoredList implements AsyncDisposable {
   readonly #findings: Findings;
   readonly #committed: bigint;
   readonly #firstSequence: bigint;
@@ -77,6 +77,10 @@ export class StoredList {
       else this.#unexpected(next, stamp);
     }
     for (const { message } of this.#absent.values()) this.#missing(message);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#pages.return?.();
   }
 
   /** Looks for the message where the stream goes on; false when more of the stream is needed for it. */

@@ -76,7 +76,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
   const isThere = checkOutput(list, info, findings);
   const base = list?.base ?? 0n;
   const from = isThere ? startOf(control, list) : 1n;
-  const stored = new StoredList(
+  await using stored = new StoredList(
     isThere && info !== undefined ? output.messages(from, info.lastSequence) : none(),
     {
       base: from - 1n,
@@ -100,10 +100,10 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
 
   const cut = checkpoint?.position;
   let isAtCut = false;
-  const reachCut = (): void => {
+  const reachCut = async (): Promise<void> => {
     if (isAtCut) return;
     isAtCut = true;
-    check.atCut(fold.state(), options.scratch.notices());
+    await check.atCut(fold.state(), options.scratch.notices());
   };
   const compare = async (page: Refolded): Promise<void> => {
     const places = await stored.expect(page.messages);
@@ -119,13 +119,13 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
     const [before, after] = splitAt(events.filter(isFolded), cut);
     if (before.length > 0) await compare(await fold.page(before));
     if (after.length > 0) {
-      reachCut();
+      await reachCut();
       await compare(await fold.page(after));
     }
     for (const event of events) if (deliveries.isOne(event)) deliveries.see(event);
     options.progress?.(fold.state().counts.events, fold.state().position);
   }
-  reachCut();
+  await reachCut();
   await stored.end();
   const { counts } = check.state ?? fold.state();
   return {

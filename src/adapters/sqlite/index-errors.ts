@@ -1,4 +1,4 @@
-// What is wrong with a due index, in terms of what an operator can do. It is made from the log alone,
+// What is wrong with the file of an index, in terms of what an operator can do. It is made from the log alone,
 // so deleting it is always a way on.
 import { TocsinError } from '../../domain/core/errors.ts';
 import { openError, SQLITE, sqliteCode } from './open.ts';
@@ -7,12 +7,12 @@ import { openError, SQLITE, sqliteCode } from './open.ts';
 const REBUILD_HINT =
   'It is built again from the log: stop the worker, delete the file and those beside it that end in -wal and -shm, and start again.';
 
-/** Runs `work` and gives its errors a code and a hint. */
-export function guarded<T>(file: string, work: () => T): T {
+/** Runs `work` on the file, which is `what` in words, and gives its errors a code and a hint. */
+export function guarded<T>(file: string, what: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    throw dueIndexError(file, error);
+    throw indexError(file, what, error);
   }
 }
 
@@ -21,6 +21,11 @@ export function otherLog(what: string): TocsinError {
   return new TocsinError('refused', 'index_of_other_log', `${what} belongs to another log`, {
     hint: `Check which store is meant. If it is the right one, the index is of no use. ${REBUILD_HINT}`,
   });
+}
+
+/** The file holds what no version has written. */
+export function damaged(message: string, cause?: unknown): TocsinError {
+  return new TocsinError('refused', 'file_damaged', message, { hint: REBUILD_HINT, cause });
 }
 
 /** @throws TocsinError for a name that no index can have, or that is in use */
@@ -50,7 +55,7 @@ export function indexInUse(file: string, owner: string): TocsinError {
   });
 }
 
-function dueIndexError(file: string, cause: unknown): unknown {
+function indexError(file: string, what: string, cause: unknown): unknown {
   if (cause instanceof TocsinError) {
     if (cause.code !== 'file_damaged' && cause.code !== 'file_newer') return cause;
     return new TocsinError(cause.kind, cause.code, cause.message, { hint: REBUILD_HINT, cause });
@@ -62,10 +67,7 @@ function dueIndexError(file: string, cause: unknown): unknown {
       return 'code' in cause && cause.code === 'ERR_INVALID_STATE' ? indexClosed(file) : cause;
     case SQLITE.corrupt:
     case SQLITE.notADatabase:
-      return new TocsinError('refused', 'file_damaged', `${file} is damaged: ${cause.message}`, {
-        hint: REBUILD_HINT,
-        cause,
-      });
+      return damaged(`${file} is damaged: ${cause.message}`, cause);
     case SQLITE.ioError:
       return new TocsinError(
         'unavailable',
@@ -74,9 +76,6 @@ function dueIndexError(file: string, cause: unknown): unknown {
         { hint: 'Check the disk and its quota.', cause },
       );
     default:
-      return openError(file, DUE_INDEX_WHAT, cause);
+      return openError(file, what, cause);
   }
 }
-
-/** What such a file is, for messages. */
-export const DUE_INDEX_WHAT = 'a Tocsin due index';

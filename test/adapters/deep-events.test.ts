@@ -1,0 +1,67 @@
+// Events that somebody stored and that nest deeper than a stack: bytes that nobody reads, by whatever way
+// they come, so that one of them can end neither a projector nor an audit.
+import { DatabaseSync } from 'node:sqlite';
+import { expect, test } from 'vitest';
+import { embeddedReader } from '../../src/adapters/eventstore/embedded/store.ts';
+import { eventStoreDb } from '../../src/adapters/eventstore/esdb/store.ts';
+import { recordingOutput } from '../../src/adapters/memory-output/recording-output.ts';
+import { temporaryReadModel } from '../../src/adapters/sqlite/read-model.ts';
+import { startStoreProcess } from '../../src/cli/store-process.ts';
+import { createAudit } from '../../src/kernel/create-audit.ts';
+import { openKernel } from '../../src/kernel/open-kernel.ts';
+import { openProjector } from '../../src/kernel/open-projector.ts';
+import { memoryReadModel } from '../../src/testing.ts';
+import { anInput, eventsOf, raised } from '../support/world.ts';
+import { opened, temporaryFile } from './embedded.support.ts';
+
+const DEEP = `{"deep":${'['.repeat(20_000)}${']'.repeat(20_000)}}`;
+
+const bytes = { unreadable: new Uint8Array(Buffer.from(DEEP)) };
+
+/** A log of two triggers in which the last event of a type has other data. */
+async function spoilt(type: string): Promise<string> {
+  const file = temporaryFile();
+  const store = await opened(file);
+  const kernel = await openKernel({ store });
+  for (const n of [1, 2]) await raised(kernel, anInput(n, { userId: n }));
+  await kernel[Symbol.asyncDispose]();
+  await store[Symbol.asyncDispose]();
+  using db = new DatabaseSync(file);
+  const changed = db
+    .prepare(
+      'UPDATE events SET data = ? WHERE position = (SELECT max(position) FROM events WHERE type = ?)',
+    )
+    .run(DEEP, type);
+  expect(changed.changes).toBe(1);
+  return file;
+}
+
+test('are bytes, read from the file and over the wire; a request is parked, and an export is whole', async () => {
+  const file = await spoilt('NotificationRequested');
+  {
+    await using front = await startStoreProcess(`embedded:${file}`);
+    await using wire = eventStoreDb({ connectionString: front.url });
+    expect((await eventsOf(wire)).at(-1)?.data).toEqual(bytes);
+  }
+  await using store = await opened(file);
+  expect((await eventsOf(store)).at(-1)?.data).toEqual(bytes);
+  await using log = embeddedReader(file);
+  const audit = createAudit({ log, scratch: temporaryReadModel });
+  expect(await audit.replay()).toMatchObject({ parked: 1 });
+  expect(await audit.verifyExport(audit.export())).toMatchObject({ faults: [] });
+  const projector = await openProjector({
+    store,
+    output: recordingOutput(),
+    state: memoryReadModel(),
+  });
+  expect(await projector.once()).toMatchObject({ parked: 1 });
+});
+
+test('of the control stream stop what would need to understand them, in words', async () => {
+  const file = await spoilt('RulesetActivated');
+  await using log = embeddedReader(file);
+  const refused = { kind: 'refused', code: 'control_unreadable' };
+  await expect(createAudit({ log, scratch: temporaryReadModel }).replay()).rejects.toMatchObject(
+    refused,
+  );
+});

@@ -1,0 +1,36 @@
+// The quick way to ids against the domain's, which has the vectors.
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { messageId, userShare, uuidOfKey } from '../../src/domain/core/ids.ts';
+import { quickMessageId, quickUserShare, quickUuidOfKey } from '../../src/projections/uuid.ts';
+
+// Whatever text, lone surrogates too, on both sides of what fits into the buffer.
+const anyText = fc.oneof(
+  fc.string({ unit: 'binary' }),
+  fc.string({ unit: fc.nat({ max: 0xffff }).map((code) => String.fromCharCode(code)) }),
+  fc
+    .tuple(fc.constantFrom('a', 'ß', '€', '💡', '\ud800'), fc.integer({ min: 300, max: 1_100 }))
+    .map(([unit, length]) => unit.repeat(length)),
+);
+
+describe('quick ids', () => {
+  it('are those of the domain', () => {
+    fc.assert(
+      fc.property(anyText, (key) => {
+        expect(quickUuidOfKey(key)).toBe(uuidOfKey(key));
+      }),
+    );
+  });
+
+  it('are those of the domain for messages and users', () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(anyText, anyText), { minLength: 1 }), (pairs) => {
+        for (const [a, b] of pairs) {
+          expect(quickMessageId(a, b)).toBe(messageId(a, b));
+          expect(quickUserShare(a)).toBe(userShare(a));
+          expect(quickUserShare(b)).toBe(userShare(b));
+        }
+      }),
+    );
+  });
+});
