@@ -157,15 +157,16 @@ test.concurrent(
     await using store = eventStoreDb({ connectionString: front.url });
     await using kernel = await openKernel({ store });
 
-    const frozen = start('frozen');
+    // Dead before the other is frozen, or it could die while it makes up for the frozen one's call.
+    const killed = start('killed');
     await kernel.raise(noticeOf('u1'));
     await calledFor('u1');
-    frozen.kill('SIGSTOP');
-    const killed = start('killed');
-    await kernel.raise(noticeOf('u2'));
-    await calledFor('u2');
     killed.kill('SIGKILL');
     await killed.ended();
+    const frozen = start('frozen');
+    await kernel.raise(noticeOf('u2'));
+    await calledFor('u2');
+    frozen.kill('SIGSTOP');
     const other = start('killed');
     await kernel.raise(noticeOf('u3'));
     await until('everybody to be told', () => told(receiver.calls) === 3, slowMs);
@@ -176,11 +177,14 @@ test.concurrent(
       expect((await worker.ended()).code).toBe(0);
     }
     const records = deliveryRecords(file);
-    expect([...records.values()].map(({ end, begun }) => [end, begun]).toSorted()).toEqual([
-      ['AttemptSucceeded', [1]],
-      ['AttemptSucceeded', [1, 2]],
-      ['AttemptSucceeded', [1, 2]],
-    ]);
+    expect([...records.values()].map(({ end }) => end)).toEqual(
+      Array.from({ length: 3 }, () => 'AttemptSucceeded'),
+    );
+    // What a worker on a slow machine made up for before it was frozen has one attempt more.
+    for (const { begun, said } of records.values()) {
+      const given = begun.slice(0, -1).map((attempt) => said.get(attempt)?.[0]);
+      expect(given).toEqual(given.map(() => 'AttemptOutcomeUnknown'));
+    }
     const unknown = [...records.values()].filter(({ said }) =>
       said.get(1)?.includes('AttemptOutcomeUnknown'),
     );
