@@ -2,23 +2,48 @@
 import { expect, test } from 'vitest';
 import { scopeOf } from '../../src/domain/trigger/stream.ts';
 import { BUILT_IN_TRIGGERS } from '../../src/domain/trigger/definitions.ts';
+import type { Kernel } from '../../src/kernel/open-kernel.ts';
 import { anInput, eventsOf, makeWorld, raised } from '../support/world.ts';
+
+async function offered(kernel: Kernel): Promise<string> {
+  const result = await kernel.previews.offer(anInput(7));
+  if (result.outcome !== 'raised' || result.previewId === undefined) throw new Error('not offered');
+  return result.previewId;
+}
 
 test('a preview that is asked for can be read and confirmed, and notifies nobody', async () => {
   const { kernel, project, output, store } = await makeWorld();
-  const result = await kernel.previews.offer(anInput(7));
-  if (result.outcome !== 'raised' || result.previewId === undefined) throw new Error('not offered');
+  const previewId = await offered(kernel);
   const types = (await eventsOf(store)).map(({ type }) => type);
   expect(types).toEqual(expect.arrayContaining(['TriggerRaised', 'PreviewOffered']));
   expect(types).not.toContain('NotificationRequested');
-  expect(await kernel.previews.get(1, result.previewId)).toMatchObject({ canConfirm: true });
+  expect(await kernel.previews.get(1, previewId)).toMatchObject({ canConfirm: true });
   const { published } = await project();
   expect(published).toBe(0);
   expect(output.messages.map(({ headers }) => headers.get('ce-type'))).toEqual([
     'active_schedule.triggered',
   ]);
-  const yes = await kernel.previews.confirm(1, result.previewId, { idempotencyKey: 'k' });
+  const yes = await kernel.previews.confirm(1, previewId, { idempotencyKey: 'k' });
   expect(yes).toMatchObject({ outcome: 'applied' });
+});
+
+test('a confirm of what is no request, whatever it is made of, is refused in words', async () => {
+  const { kernel } = await makeWorld();
+  const previewId = await offered(kernel);
+  const cycle: { [key: string]: unknown } = { idempotencyKey: 'k' };
+  cycle['itself'] = cycle;
+  const strange = [
+    undefined,
+    JSON.parse(`${'['.repeat(50_000)}${']'.repeat(50_000)}`),
+    { idempotencyKey: 'k', more: 1n },
+    cycle,
+  ] as never[];
+  for (const input of strange) {
+    expect(await kernel.previews.confirm(1, previewId, input)).toMatchObject({
+      outcome: 'rejected',
+      code: 'invalid_request',
+    });
+  }
 });
 
 test('it keeps nobody from being told of the same target, before and after', async () => {

@@ -29,12 +29,14 @@ export async function confirmPreview(
   const speaker = speakerOf(context.kernel, userId, previewId);
   if (speaker === undefined) return rejected({ code: 'not_found', message: 'there is none' });
   const deadline = context.elapsed() + (call.deadlineMs ?? DEFAULT_DEADLINE_MS);
-  const hash = requestHash(input ?? null);
   const key = keyOf(input);
+  const request = parseConfirm(input);
+  // What is no request repeats none, and may be anything, even what no hash can be made of.
+  const hash = request.ok ? requestHash(input) : '';
   const command = {
     ...speaker,
     key,
-    request: parseConfirm(input),
+    request,
     requestHash: hash,
     applyId: applyIdOf(previewId, key ?? '', hash),
     hasPort: context.apply !== undefined,
