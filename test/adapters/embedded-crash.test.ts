@@ -43,6 +43,8 @@ describe('an embedded store whose process is killed in the middle of appends', (
       const started = child(file, writers(round));
       let count = 0;
       for await (const line of started.lines) {
+        // Its death may cut the last line short.
+        if (!line.endsWith('}')) break;
         answered.push(AnswerSchema.parse(JSON.parse(line)));
         count += 1;
         // What is said after this is still read: the process had been answered before it died.

@@ -75,6 +75,8 @@ export const CHANNEL_SETTINGS = [
 ] as const satisfies readonly SettingName[];
 
 const SAME_SIGNAL_MS = 500;
+/** Whoever waits longer than this for the end is told how to have it now. */
+const PATIENCE_MS = 1_000;
 
 /** Runs a command's work and turns its end into an exit code. */
 export async function execute<O extends Given & { readonly json?: true }>(
@@ -83,10 +85,12 @@ export async function execute<O extends Given & { readonly json?: true }>(
   { useRunFile = true }: { readonly useRunFile?: boolean } = {},
 ): Promise<void> {
   const json = options.json === true;
+  const terminal = createTerminal(json);
   const stop = new AbortController();
   let interrupted = false;
   const wasInterrupted = (): boolean => interrupted;
   let firstAt = 0;
+  let patience: NodeJS.Timeout | undefined;
   const onSignal = (name: NodeJS.Signals): void => {
     if (stop.signal.aborted) {
       // One Ctrl-C may come twice: from the terminal and from the process that started us.
@@ -96,17 +100,20 @@ export async function execute<O extends Given & { readonly json?: true }>(
     firstAt = performance.now();
     interrupted = name === 'SIGINT';
     stop.abort();
+    patience = setTimeout(() => {
+      terminal.note('Finishing what is under way; the same signal again ends it at once.');
+    }, PATIENCE_MS);
   };
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
   try {
     const config = loadConfig(options, process.env, { useRunFile });
-    const terminal = createTerminal(json);
     const context = { config, terminal, signal: stop.signal, wasInterrupted };
     process.exitCode = await work(context, options);
     terminal.endProgress();
   } catch (error) {
     process.exitCode = wasInterrupted() ? EXIT.interrupted : reportFailure(error, json);
   } finally {
+    clearTimeout(patience);
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
   }
 }
