@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { smallWork, type SmallWork } from '../harness/small-work.ts';
+import { SMALL_WORK_EFFECTS, smallWork, type SmallWork } from '../harness/small-work.ts';
 import { readModelFault, storedIds } from '../harness/verify.ts';
 import { compareLists, decideLog } from '../oracle/log-oracle.ts';
 import { compileCache } from '../support/compile-cache.ts';
@@ -16,16 +16,8 @@ import { testNatsServer, type TestNatsServer } from '../support/nats-server.ts';
 const program = fileURLToPath(new URL('../harness/crashing.ts', import.meta.url));
 const timeoutMs = 120_000;
 
-/** Each effect of the in-process enumeration (failpoints.test.ts), at each of its moments. */
-const points = [
-  'append control StoreInitialised',
-  'append trigger TriggerRaised',
-  'append idempotency IdempotencyClaimed',
-  'append control OutputOpened',
-  'create',
-  'publish',
-  'commit',
-].flatMap((effect) =>
+/** Each effect, at each of its moments. */
+const points = SMALL_WORK_EFFECTS.flatMap((effect) =>
   (effect === 'commit' ? ['before', 'after'] : ['before', 'sent', 'after']).map(
     (moment) => `${effect} ${moment}`,
   ),

@@ -14,6 +14,7 @@ import {
   recordingOutput,
 } from '../../src/testing.ts';
 import { failpoints, witness, wrapped, type Failpoints, type Witness } from './failpoints.ts';
+import { SMALL_WORK_EFFECTS } from './small-work.ts';
 import { oracle } from '../oracle/oracle.mjs';
 import { decidedList, storedList } from '../support/decided.ts';
 import { seededRandom } from '../support/random.ts';
@@ -175,17 +176,7 @@ describe('the points', () => {
     expect(seen.calls()).toBeGreaterThan(10);
     expect([moments(' before'), moments(' after')]).toEqual([seen.calls(), seen.calls()]);
     const effects = points.reached.map((point) => point.replace(/ (before|sent|after)$/, ''));
-    expect(new Set(effects)).toEqual(
-      new Set([
-        'append control StoreInitialised',
-        'append trigger TriggerRaised',
-        'append idempotency IdempotencyClaimed',
-        'append control OutputOpened',
-        'create',
-        'publish',
-        'commit',
-      ]),
-    );
+    expect(new Set(effects)).toEqual(new Set(SMALL_WORK_EFFECTS));
   });
 
   it('tell of an effect that comes from elsewhere', async () => {

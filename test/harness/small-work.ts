@@ -16,6 +16,17 @@ export type SmallWork = {
   readonly fromNow: boolean;
 };
 
+/** Every kind of effect that the work has; the enumeration in failpoints.test.ts finds no other. */
+export const SMALL_WORK_EFFECTS = [
+  'append control StoreInitialised',
+  'append trigger TriggerRaised',
+  'append idempotency IdempotencyClaimed',
+  'append control OutputOpened',
+  'create',
+  'publish',
+  'commit',
+] as const;
+
 /** Does it once; the same again does nothing new. */
 export async function smallWork(
   { folder, servers, stream, fromNow }: SmallWork,

@@ -17,7 +17,15 @@ import {
 } from '../endpoint.ts';
 import { rejectionProblem } from '../problems.ts';
 import { InstantText, PreviewShape, previewOf, TriggerBody } from '../shapes.ts';
-import { blankless, inputOf, isAnswer, keyMismatch, previewIdOf, raiseFailure } from './raising.ts';
+import {
+  blankless,
+  inputOf,
+  isAnswer,
+  keyMismatch,
+  previewIdOf,
+  raiseFailure,
+  RAISE_PROBLEMS,
+} from './raising.ts';
 
 const PREVIEW_MS = 5_000;
 const READ_MS = 3_000;
@@ -69,15 +77,7 @@ export function previewEndpoints({ previews }: Pick<Kernel, 'previews'>): readon
         201: { words: 'The preview', schema: PreviewShape },
         200: { words: 'The preview that was there before', schema: PreviewShape },
       },
-      problems: [
-        'key_mismatch',
-        'unknown_trigger_type',
-        'payload_invalid',
-        'nothing_to_offer',
-        'idempotency_conflict',
-        'conflict',
-        'stream_deleted',
-      ],
+      problems: [...RAISE_PROBLEMS, 'nothing_to_offer'],
       deadlineMs: PREVIEW_MS,
       async handle({ body, actor, traceparent, deadlineMs, signal, ...given }) {
         const input = inputOf(given, body);

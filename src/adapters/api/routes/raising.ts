@@ -4,11 +4,21 @@ import type { RaiseInput } from '../../../domain/trigger/commands.ts';
 import { toContractFields } from '../../../domain/contracts/mapping.ts';
 import type { RaiseResult } from '../../../kernel/raise-result.ts';
 import { refuse, type Answer, type Given } from '../endpoint.ts';
-import { rejectionProblem } from '../problems.ts';
+import { rejectionProblem, type ProblemCode } from '../problems.ts';
 import type { TriggerBody } from '../shapes.ts';
 
 /** How long a raise may take. */
 export const RAISE_MS = 3_000;
+
+/** What {@link inputOf} and {@link raiseFailure} may answer, besides what any endpoint may. */
+export const RAISE_PROBLEMS = [
+  'key_mismatch',
+  'unknown_trigger_type',
+  'payload_invalid',
+  'idempotency_conflict',
+  'conflict',
+  'stream_deleted',
+] as const satisfies readonly ProblemCode[];
 
 type Body = z.output<typeof TriggerBody>;
 

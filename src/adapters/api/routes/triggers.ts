@@ -9,7 +9,7 @@ import { toContractFields } from '../../../domain/contracts/mapping.ts';
 import { NO_BODY, NO_QUERY, answer, ofOne, refuse, type Endpoint } from '../endpoint.ts';
 import { rejectionProblem } from '../problems.ts';
 import { CandidateShape, candidateOf, IdShape, InstantShape, TriggerBody } from '../shapes.ts';
-import { inputOf, isAnswer, raiseFailure, RAISE_MS } from './raising.ts';
+import { inputOf, isAnswer, raiseFailure, RAISE_MS, RAISE_PROBLEMS } from './raising.ts';
 
 const DryRunShape = z.object({
   outcome: z.enum(['offer', 'close', 'reject']),
@@ -83,14 +83,7 @@ export function triggerEndpoints(
         201: { words: 'It was raised', schema: RaisedShape },
         200: { words: 'It was there before (`dedupe_hit`)', schema: RaisedShape },
       },
-      problems: [
-        'key_mismatch',
-        'unknown_trigger_type',
-        'payload_invalid',
-        'idempotency_conflict',
-        'conflict',
-        'stream_deleted',
-      ],
+      problems: RAISE_PROBLEMS,
       deadlineMs: RAISE_MS,
       async handle({ body, actor, traceparent, deadlineMs, ...given }) {
         const input = inputOf(given, body);
