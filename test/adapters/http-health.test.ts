@@ -1,6 +1,5 @@
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createHealthApp, serveHealth } from '../../src/adapters/http/health.ts';
 import type { HttpServer } from '../../src/adapters/http/serve.ts';
@@ -155,17 +154,22 @@ describe('served', () => {
     });
   });
 
-  test('closes although a client holds its connection open and says nothing', async () => {
-    const server = await serveHealth(appOf(), { port: 0 });
-    const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
-    const gone = new Promise((resolve) => socket.once('close', resolve));
-    socket.on('error', () => undefined);
-    socket.write('GET /health/live HTTP/1.1\r\nHost: x\r\n');
-    await sleep(50);
-    const begun = performance.now();
-    await server.close();
-    expect(performance.now() - begun).toBeLessThan(3_000);
-    await gone;
-    await expect(fetch(`${server.url}/health/live`)).rejects.toThrow('fetch failed');
-  });
+  // Node by itself waits for a minute.
+  const patience = { timeout: 30_000 };
+  test(
+    'closes although a client holds its connection open and says nothing',
+    patience,
+    async () => {
+      const server = await serveHealth(appOf(), { port: 0 });
+      const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
+      const gone = new Promise((resolve) => socket.once('close', resolve));
+      socket.on('error', () => undefined);
+      socket.write('GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n');
+      await new Promise((resolve) => socket.once('data', resolve));
+      socket.write('GET /health/live HTTP/1.1\r\nHost: x\r\n');
+      await server.close();
+      await gone;
+      await expect(fetch(`${server.url}/health/live`)).rejects.toThrow('fetch failed');
+    },
+  );
 });
