@@ -2,8 +2,7 @@
 // for each, takes ten times as long. The ids are the same (test/projections/uuid.test.ts).
 import { hash } from 'node:crypto';
 import { parse } from 'uuid';
-import { messageKey, shareOf, TOCSIN_NAMESPACE, uuidOfKey } from '../domain/core/ids.ts';
-import type { UserId } from '../domain/core/identity.ts';
+import { messageKey, TOCSIN_NAMESPACE, uuidOfKey } from '../domain/core/ids.ts';
 
 /** The namespace's bytes, and room for a key behind them. */
 const name = Buffer.alloc(1024);
@@ -33,12 +32,3 @@ const VARIANTS: Readonly<Record<number, string>> = Object.fromEntries(
 export function quickMessageId(sourceEventId: string, rule: string): string {
   return quickUuidOfKey(messageKey(sourceEventId, rule));
 }
-
-/** As the domain's `userShare`. */
-export function quickUserShare(user: UserId): string {
-  // A trigger's two messages follow each other.
-  if (last?.user !== user) last = { user, share: shareOf(quickUuidOfKey(user)) };
-  return last.share;
-}
-
-let last: { readonly user: UserId; readonly share: string } | undefined;

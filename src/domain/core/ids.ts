@@ -27,16 +27,15 @@ export function uuidOf(...parts: readonly string[]): string {
   return uuidOfKey(joinKey(...parts));
 }
 
-/** Two hex digits that place a user in one of 256 shares: the first byte of the user's UUIDv5. */
-export function userShare(user: UserId): string {
+/**
+ * Two hex digits that place a user in one of 256 shares: the first byte of the user's UUIDv5.
+ *
+ * @param toUuid another way to the same UUIDs
+ */
+export function userShare(user: UserId, toUuid: (key: string) => string = uuidOfKey): string {
   // A user's events come together: the streams and messages of one ask many times in a row.
-  if (lastShare?.user !== user) lastShare = { user, share: shareOf(uuidOfKey(user)) };
+  if (lastShare?.user !== user) lastShare = { user, share: toUuid(user).slice(0, 2) };
   return lastShare.share;
-}
-
-/** The share that a user's UUIDv5 stands for. */
-export function shareOf(userUuid: string): string {
-  return userUuid.slice(0, 2);
 }
 
 let lastShare: { readonly user: UserId; readonly share: string } | undefined;

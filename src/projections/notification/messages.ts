@@ -9,13 +9,14 @@ import {
 } from '../../domain/contracts/mapping.ts';
 import type { ContractName } from '../../domain/contracts/schemas.ts';
 import type { EventMetadata } from '../../domain/core/envelope.ts';
+import { userShare } from '../../domain/core/ids.ts';
 import { formatInstant, type Instant } from '../../domain/core/instants.ts';
 import { formatPosition } from '../../domain/core/positions.ts';
 import type { Json } from '../../domain/core/json.ts';
 import type { RecordedEvent } from '../../domain/ports/event-store.ts';
 import type { ApplyOutcomeEvent, TriggerEventData } from '../../domain/trigger/events.ts';
 import type { OutputMessage } from '../ports.ts';
-import { quickMessageId, quickUserShare } from '../uuid.ts';
+import { quickMessageId, quickUuidOfKey } from '../uuid.ts';
 
 /** The rules that turn a source event into a message; part of the message's id. */
 export type MessageRule =
@@ -239,7 +240,7 @@ function subjectOf(
   user: string,
 ): string {
   const prefix = `${names.subjectRoot}${mock ? 'mock.' : ''}${contract}`;
-  return `${prefix}.${quickUserShare(user)}.${encodeSubjectToken(user)}`;
+  return `${prefix}.${userShare(user, quickUuidOfKey)}.${encodeSubjectToken(user)}`;
 }
 
 /** A user id as one subject token; `%2E` stands for the dot, and no id holds a percent sign. */
