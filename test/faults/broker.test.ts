@@ -1,7 +1,7 @@
 // What somebody can do to the broker's side, on a real server and by the command line: what the operator
 // sees, and that after the cure everything is sent once.
 import { DiscardPolicy, RetentionPolicy, StorageType, type StreamUpdateConfig } from 'nats';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { embeddedStore } from '../../src/adapters/eventstore/embedded/store.ts';
 import { jetStreamOutput } from '../../src/adapters/nats/output.ts';
 import { sqliteReadModel } from '../../src/adapters/sqlite/read-model.ts';
@@ -10,7 +10,10 @@ import { errorOf, projectedLane, refused, testLane, twice } from '../support/lan
 import { testNatsServer } from '../support/nats-server.ts';
 
 /** They are worked on one after the other, each with what the one before left. */
-const lane = await projectedLane();
+let lane: Awaited<ReturnType<typeof projectedLane>>;
+beforeAll(async () => {
+  lane = await projectedLane();
+});
 afterAll(() => lane[Symbol.asyncDispose]());
 
 let users = 3;
