@@ -11,6 +11,8 @@ import { seededRandom } from '../support/random.ts';
 import { until } from '../support/until.ts';
 
 const KILLS = 22;
+/** At least so many rounds have to kill somebody who has not heard of all that is sent. */
+const UNACKNOWLEDGED = 15;
 const LINES = 6_000;
 /** The daemon, and where it says how it is. */
 type Daemon = { readonly process: CliProcess; readonly http: string };
@@ -52,7 +54,7 @@ async function killAll(
   const upTo = (n: number): number => 1 + Math.floor(random() * n);
   let [kills, whileUnacknowledged] = [0, 0];
   let daemon: Daemon | undefined;
-  while (kills < KILLS) {
+  while (kills < KILLS || whileUnacknowledged < UNACKNOWLEDGED) {
     // Some of what is left, so that there is enough for every round.
     const share = Math.floor(goal / KILLS / 2);
     gate.set({ publishes: upTo(share), acks: upTo(share) });
@@ -84,7 +86,7 @@ async function killAll(
   return { kills, whileUnacknowledged };
 }
 
-test(`after ${KILLS} kills of daemon and server the stream holds the list of an undisturbed run`, async () => {
+test(`after ${KILLS} and more kills of daemon and server the stream holds the list of an undisturbed run`, async () => {
   await using cli = testCli();
   await using nats = await testNatsServer();
   writeFileSync(cli.path('in.ndjson'), manyLines(1, LINES));
@@ -100,8 +102,6 @@ test(`after ${KILLS} kills of daemon and server the stream holds the list of an 
     `kills (seed ${seed}): ${counts.kills}, ` +
       `${counts.whileUnacknowledged} while messages were unacknowledged\n`,
   );
-  expect(counts.kills).toBeGreaterThanOrEqual(20);
-  expect(counts.whileUnacknowledged).toBeGreaterThanOrEqual(15);
 
   await using stream = await rawStream(nats.url);
   const before = (await stream.last())?.sequence ?? 0;
