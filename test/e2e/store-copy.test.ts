@@ -7,6 +7,7 @@ import { eventStoreDb } from '../../src/adapters/eventstore/esdb/store.ts';
 import type { EventStore, RecordedEvent } from '../../src/domain/ports/event-store.ts';
 import { anEvent } from '../contracts/event-store.support.ts';
 import type { Cli } from '../support/cli.ts';
+import { faultyLink } from '../support/faulty-link.ts';
 import { testLane } from '../support/lane.ts';
 import { raiseLine } from '../support/lines.ts';
 import { until } from '../support/until.ts';
@@ -47,18 +48,26 @@ describe('store copy', () => {
       expect(await lane.project()).toMatchObject({ document: { published: users } });
       const url = await served(cli, 'cluster.db');
       await using target = eventStoreDb({ connectionString: url });
-      const copy = ['store', 'copy', '--store', 'embedded:var/store.db', '--to', url];
+      const copyTo = (to: string): string[] => [
+        'store',
+        'copy',
+        '--store',
+        'embedded:var/store.db',
+        '--to',
+        to,
+      ];
 
-      for (const part of [100]) {
-        const running = cli.start(copy);
-        await until('a part of the copy', async () => {
-          if (running.isOver()) throw new Error(`too quick: ${running.stderr()}`);
-          return (await eventsOf(target)).length > part;
-        });
-        running.kill('SIGKILL');
-        await running.ended();
-      }
-      const { code, document } = await cli.json(copy);
+      // Slow, so that it does not end before anybody looks.
+      await using link = await faultyLink(Number(new URL(url).port));
+      link.delay(10);
+      const running = cli.start(copyTo(`esdb://127.0.0.1:${link.port}?tls=false`));
+      await until('a part of the copy', async () => {
+        if (running.isOver()) throw new Error(`too quick: ${running.stderr()}`);
+        return (await eventsOf(target)).length > 100;
+      });
+      running.kill('SIGKILL');
+      await running.ended();
+      const { code, document } = await cli.json(copyTo(url));
       expect(code).toBe(0);
       await using source = embeddedReader(cli.path('var/store.db'));
       const originals = await eventsOf(source);
