@@ -1,7 +1,7 @@
 // `tocsin start` pointed at a calendar: no code, a file that somebody edits, and what becomes of it.
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { testCli } from '../support/cli.ts';
+import { QUIET_END, testCli } from '../support/cli.ts';
 import { raiseLine } from '../support/lines.ts';
 
 const stamp = (at: number): string => new Date(at).toISOString().replace(/[-:]|\.\d{3}/g, '');
@@ -46,7 +46,7 @@ test('a calendar that is edited while it is followed leads to what it says', asy
   await start.says(/scheduled {3}task new of eve/);
 
   start.kill('SIGINT');
-  expect(await start.ended()).toMatchObject({ code: 0, stderr: '' });
+  expect(await start.ended()).toMatchObject(QUIET_END);
   expect(cli.strays()).toEqual([]);
 });
 

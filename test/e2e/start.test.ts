@@ -3,7 +3,7 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { testCli, type Cli, type CliProcess } from '../support/cli.ts';
+import { QUIET_END, testCli, type Cli, type CliProcess } from '../support/cli.ts';
 import { rawStream } from '../support/jetstream.ts';
 import { raiseLine } from '../support/lines.ts';
 import { testNatsServer } from '../support/nats-server.ts';
@@ -133,9 +133,9 @@ describe('a start that stays up', () => {
     expect(readRun(cli)).toEqual(start.run);
 
     watch.kill('SIGINT');
-    expect(await watch.ended()).toMatchObject({ code: 0, stderr: '' });
+    expect(await watch.ended()).toMatchObject(QUIET_END);
     start.kill('SIGINT');
-    expect(await start.ended()).toMatchObject({ code: 0, stderr: '' });
+    expect(await start.ended()).toMatchObject(QUIET_END);
     expect(start.stdout()).toContain('Stopped; the next start goes on from here.');
     expect(cli.strays()).toEqual([]);
     expect(existsSync(cli.path('var/run.json'))).toBe(false);

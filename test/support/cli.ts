@@ -6,7 +6,7 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { vi } from 'vitest';
+import { expect, vi } from 'vitest';
 import { runCommandLine } from '../../src/cli/program.ts';
 import { until } from './until.ts';
 
@@ -18,6 +18,12 @@ export type CliResult = {
   readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
   readonly stderr: string;
+};
+
+/** Ended in order, and nothing on stderr but what a stop says that takes its time on a busy machine. */
+export const QUIET_END = {
+  code: 0,
+  stderr: expect.stringMatching(/^(Finishing what is under way.*\n)?$/) as string,
 };
 
 export type CliOptions = {
