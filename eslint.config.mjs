@@ -8,6 +8,7 @@ import tseslint from 'typescript-eslint';
 import {
   noCasts,
   noDoubleCasts,
+  noNativeJson,
   pureDomain,
   pureProjections,
   pureRunner,
@@ -52,6 +53,7 @@ export default defineConfig(
       '@eslint-community/eslint-comments/disable-enable-pair': 'error',
     },
   },
+  { files: ['src/**/*.ts'], rules: { 'no-restricted-properties': ['error', noNativeJson] } },
   { files: ['src/domain/**/*.ts'], rules: pureDomain },
   { files: ['src/projections/**/*.ts'], rules: pureProjections },
   { files: ['src/projections/runner/**/*.ts'], rules: pureRunner },

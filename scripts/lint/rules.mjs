@@ -23,6 +23,13 @@ export const noDoubleCasts = [
   },
 ];
 
+/** src: V8 reads some keys by what it has read before (src/domain/core/escaped-keys.ts). */
+export const noNativeJson = {
+  object: 'JSON',
+  property: 'parse',
+  message: 'Take parseJson or tryParseJson of src/domain/core/json.ts.',
+};
+
 /** @type {Ban[]} */
 const noAmbientTime = [
   {
@@ -91,7 +98,7 @@ function pure(globals, imports) {
         message: 'Not in a pure folder: take it as an argument or a port.',
       })),
     ],
-    'no-restricted-properties': ['error', ...noAmbientProperties],
+    'no-restricted-properties': ['error', noNativeJson, ...noAmbientProperties],
     'no-restricted-syntax': ['error', ...noCasts, ...noAmbientTime],
     'no-restricted-imports': ['error', imports],
   };

@@ -5,6 +5,7 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import type { AddressRules } from '../domain/channel/address.ts';
 import { TocsinError } from '../domain/core/errors.ts';
+import { parseJson } from '../domain/core/json.ts';
 import { DEFAULT_FRONTEND_URL } from '../domain/notification/message.ts';
 import type { NatsConnectionOptions } from '../adapters/nats/options.ts';
 import { readRunFile } from './run-file.ts';
@@ -193,7 +194,7 @@ function readConfigFile(given: string | undefined): Readonly<Record<string, stri
     });
   let json: unknown;
   try {
-    json = JSON.parse(readFileSync(path, 'utf8'));
+    json = parseJson(readFileSync(path, 'utf8'));
   } catch (cause) {
     throw bad('cannot be read as JSON', cause);
   }

@@ -1,5 +1,5 @@
 // One message as a line for people and as a document for programs.
-import { isJson, isJsonObject, type Json } from '../domain/core/json.ts';
+import { isJson, isJsonObject, tryParseJson, type Json } from '../domain/core/json.ts';
 import type { StoredMessage } from '../projections/ports.ts';
 
 const decoder = new TextDecoder();
@@ -25,12 +25,8 @@ export function describeMessage(message: StoredMessage): ShownMessage {
 }
 
 function parse(text: string): Json | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isJson(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
+  const value = tryParseJson(text);
+  return isJson(value) ? value : undefined;
 }
 
 function printable(text: string): string {

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { z } from 'zod';
 import { TocsinError } from '../domain/core/errors.ts';
+import { parseJson } from '../domain/core/json.ts';
 import { reportFailure } from './terminal.ts';
 
 const VERSION_OPTION = '--version';
@@ -58,7 +59,7 @@ Exit codes: 0 done, 1 done but something was refused, 2 wrong usage, 3 a depende
 
 function version(): string {
   const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return z.object({ version: z.string() }).parse(JSON.parse(text)).version;
+  return z.object({ version: z.string() }).parse(parseJson(text)).version;
 }
 
 function quiet(command: Command): void {

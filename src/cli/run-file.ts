@@ -2,6 +2,7 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { tryParseJson } from '../domain/core/json.ts';
 
 const RunSchema = z.object({
   pid: z.int().positive(),
@@ -27,7 +28,7 @@ export function readRunFile(): RunFile | undefined {
     // No file: nobody is running.
     return undefined;
   }
-  const parsed = RunSchema.safeParse(parseJson(text));
+  const parsed = RunSchema.safeParse(tryParseJson(text));
   return parsed.success && isAlive(parsed.data.pid) ? parsed.data : undefined;
 }
 
@@ -40,14 +41,6 @@ export function writeRunFile(run: RunFile): void {
 
 export function removeRunFile(): void {
   rmSync(path(), { force: true });
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function isAlive(pid: number): boolean {

@@ -2,6 +2,7 @@
 // answers, failures included. Which of them, the key of the address says.
 import { z } from 'zod';
 import { serveHttp } from '../adapters/http/serve.ts';
+import { tryParseJson } from '../domain/core/json.ts';
 
 /** Told of every call: what arrived, and what was answered. */
 export type Heard = (call: {
@@ -90,13 +91,7 @@ function answer({ code, msg, status = 200, headers = {} }: Answer): Response {
 
 /** What a person would read; `undefined` for a body that Feishu would not take. */
 function textOf(kind: (typeof PATHS)[number][0], body: string): string | undefined {
-  let json: unknown;
-  try {
-    json = JSON.parse(body);
-  } catch {
-    // Not JSON: told as Feishu tells it.
-    return undefined;
-  }
+  const json = tryParseJson(body);
   if (kind !== 'bot') {
     const flow = Flow.safeParse(json);
     return flow.success ? flow.data.message.summary : undefined;

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { TocsinError } from '../domain/core/errors.ts';
+import { tryParseJson } from '../domain/core/json.ts';
 
 const ServingSchema = z.object({ event: z.literal('serving'), url: z.string() });
 const FailureSchema = z.object({
@@ -106,10 +107,11 @@ async function launch(store: string, listen: string): Promise<Running> {
     });
   });
   const first = await Promise.race([firstLine(child), exited]);
-  const serving = ServingSchema.safeParse(parseJson(first));
+  const said = first === undefined ? undefined : tryParseJson(first);
+  const serving = ServingSchema.safeParse(said);
   if (serving.success) return { child, url: serving.data.url };
   child.kill('SIGTERM');
-  const failed = FailureSchema.safeParse(parseJson(first));
+  const failed = FailureSchema.safeParse(said);
   const { code, message, hint } = failed.success
     ? failed.data.error
     : {
@@ -125,12 +127,4 @@ async function firstLine(child: ChildProcess): Promise<string | undefined> {
   if (child.stdout === null) return undefined;
   for await (const line of createInterface({ input: child.stdout })) return line;
   return undefined;
-}
-
-function parseJson(text: string | undefined): unknown {
-  try {
-    return text === undefined ? undefined : JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -31,6 +31,11 @@ const violations: Readonly<Record<string, Planted>> = {
     code: "export const a: string = JSON.parse('1');\n",
     rule: '@typescript-eslint/no-unsafe-assignment',
   },
+  'the parser that mistakes keys': {
+    file: 'src/kernel/native-json.ts',
+    code: "export const a: unknown = JSON.parse('1');\n",
+    rule: 'no-restricted-properties',
+  },
   'a non-null assertion': {
     file: 'src/kernel/non-null.ts',
     code: 'export const f = (a: readonly string[]): string => a[0]!;\n',
@@ -77,6 +82,7 @@ const violations: Readonly<Record<string, Planted>> = {
     rule: 'unused directive',
   },
   ...impure('domain', {
+    'JSON.parse': ["export const a: unknown = JSON.parse('1');", 'no-restricted-properties'],
     'Date.now': ['export const a = Date.now();', 'no-restricted-properties'],
     'Date.now, taken out': ['export const { now } = Date;', 'no-restricted-properties'],
     'new Date()': ['export const a = new Date();', 'no-restricted-syntax'],

@@ -1,5 +1,5 @@
 // A request's body as JSON: never more than the limit in memory, and nothing that a store could not take.
-import { jsonFault } from '../../domain/core/json.ts';
+import { jsonFault, parseJson } from '../../domain/core/json.ts';
 import type { Result } from '../../domain/core/result.ts';
 import { err, ok } from '../../domain/core/result.ts';
 import type { Problem } from './problems.ts';
@@ -32,7 +32,7 @@ export async function readBody(
 function parse(bytes: Uint8Array): Result<unknown, Problem> {
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    value = parseJson(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch {
     // Its message would quote the body.
     return invalid('Send JSON in UTF-8.');

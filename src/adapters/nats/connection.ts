@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { connect, type Msg, type NatsConnection } from 'nats';
 import { z } from 'zod';
 import { TocsinError } from '../../domain/core/errors.ts';
+import { tryParseJson } from '../../domain/core/json.ts';
 import { err, ok, type Result } from '../../domain/core/result.ts';
 import {
   causeText,
@@ -122,7 +123,7 @@ export async function apiRequest<T>(
     const why = client.isClosed() ? 'the connection closed' : causeText(cause);
     throw unavailable(`JetStream at ${servers} did not answer ${path}: ${why}`, cause);
   }
-  const answer = parseJson(reply.string());
+  const answer = tryParseJson(reply.string());
   const failed = z.object({ error: jsErrorSchema }).safeParse(answer);
   if (failed.success) return err(failed.data.error);
   const parsed = schema.safeParse(answer);
@@ -131,16 +132,6 @@ export async function apiRequest<T>(
     `JetStream at ${servers} answered ${path} in a form we do not know`,
     parsed.error,
   );
-}
-
-/** JSON of untrusted text; `undefined` when it is none, which no schema of ours takes. */
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // Not JSON: the caller's schema refuses undefined and says what was expected.
-    return undefined;
-  }
 }
 
 async function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {

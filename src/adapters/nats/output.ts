@@ -17,7 +17,6 @@ import {
   apiRequest,
   closeConnection,
   openConnection,
-  parseJson,
   requireJetStream,
   type ApiError,
   type Connection,
@@ -40,6 +39,7 @@ import {
   type StreamPlan,
 } from './stream.ts';
 import { decodeHeaders, encodeHeaders, rawHeaders, UnsendableMessage } from './wire.ts';
+import { tryParseJson } from '../../domain/core/json.ts';
 
 /** Settings of {@link jetStreamOutput}. */
 export type JetStreamOutputOptions = NatsConnectionOptions & {
@@ -216,7 +216,7 @@ class JetStreamSession implements OutputSession {
       this.#pipeline.fail({ kind: 'unavailable', message });
       return;
     }
-    const { success, data: ack } = ackSchema.safeParse(parseJson(body));
+    const { success, data: ack } = ackSchema.safeParse(tryParseJson(body));
     if (!success) {
       const message = `message ${sequence} got an answer in a form we do not know`;
       this.#pipeline.fail({ kind: 'unavailable', message });

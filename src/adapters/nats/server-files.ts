@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 import { TocsinError } from '../../domain/core/errors.ts';
-import { parseJson } from './connection.ts';
+import { tryParseJson } from '../../domain/core/json.ts';
 
 /** Where packages and Homebrew put it, if `PATH` does not say so. */
 const usualFolders = ['/usr/sbin', '/usr/local/sbin', '/usr/local/bin', '/opt/homebrew/bin'];
@@ -66,7 +66,7 @@ export async function findLeftover(pidFile: string): Promise<RunningServer | und
     // No pid file, no server.
     return undefined;
   }
-  const { data: server } = pidFileSchema.safeParse(parseJson(text));
+  const { data: server } = pidFileSchema.safeParse(tryParseJson(text));
   return server !== undefined && (await isOurs(server)) ? server : undefined;
 }
 

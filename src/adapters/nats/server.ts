@@ -11,7 +11,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { TocsinError } from '../../domain/core/errors.ts';
-import { parseJson } from './connection.ts';
+import { tryParseJson } from '../../domain/core/json.ts';
 import { findLeftover, findNatsServer, signalProcess, writePidFile } from './server-files.ts';
 
 export { findLeftover, findNatsServer, stopLeftover } from './server-files.ts';
@@ -136,7 +136,9 @@ async function ready(
 async function portOf(storeDir: string, pid: number): Promise<number | undefined> {
   const name = (await readdir(storeDir)).find((file) => file.endsWith(`_${pid}.ports`));
   if (name === undefined) return undefined;
-  const { data } = portsSchema.safeParse(parseJson(await readFile(join(storeDir, name), 'utf8')));
+  const { data } = portsSchema.safeParse(
+    tryParseJson(await readFile(join(storeDir, name), 'utf8')),
+  );
   const port = Number(URL.parse(data?.nats[0] ?? '')?.port);
   return Number.isInteger(port) && port > 0 ? port : undefined;
 }

@@ -1,7 +1,7 @@
 // NDJSON from outside, line by line: whatever comes, memory stays bounded, a bad line says what is
 // wrong with it, and the good lines around it are read. What the lines mean is not known here.
 import { isUtf8, type Buffer } from 'node:buffer';
-import { jsonFault, type Json } from '../../domain/core/json.ts';
+import { jsonFault, parseJson, type Json } from '../../domain/core/json.ts';
 import { jsonBreak } from './json-break.ts';
 import { createSplitter, type RawLine } from './splitter.ts';
 
@@ -67,7 +67,7 @@ function parse({ line, bytes }: { readonly line: number; readonly bytes: Buffer 
   if (nul >= 0) return fault(line, 'nul_byte', `has a NUL byte at column ${nul + 1}`);
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseJson(text);
   } catch {
     // It throws for one reason only, and where that is we find out ourselves.
     if (/^[ \t\r]*$/.test(text)) return undefined;

@@ -2,6 +2,7 @@
 // comes with "access token invalid" and with "frequency limited".
 import { z } from 'zod';
 import type { Instant } from '../../domain/core/instants.ts';
+import { tryParseJson } from '../../domain/core/json.ts';
 import type { SendOutcome } from '../../domain/ports/sender.ts';
 import type { Posted } from './post.ts';
 import { outcomeOfStatus, retryAfter } from './statuses.ts';
@@ -95,13 +96,7 @@ function patience(now: Instant): number {
 
 function parse({ body, complete }: Answer): z.output<typeof Body> | undefined {
   if (!complete) return undefined;
-  let json: unknown;
-  try {
-    json = JSON.parse(body);
-  } catch {
-    // Not JSON: what it means is said above.
-    return undefined;
-  }
-  const parsed = Body.safeParse(json);
+  // What is not JSON is not of the schema either; what it means is said above.
+  const parsed = Body.safeParse(tryParseJson(body));
   return parsed.success ? parsed.data : undefined;
 }

@@ -5,6 +5,7 @@ import { text as readAll } from 'node:stream/consumers';
 import { Option, type Command } from 'commander';
 import { z } from 'zod';
 import { TocsinError } from '../../domain/core/errors.ts';
+import { tryParseJson } from '../../domain/core/json.ts';
 import type { ChannelKey } from '../../domain/channel/commands.ts';
 import { CHANNELS } from '../../domain/trigger/events.ts';
 import { initialiseControl } from '../../kernel/control.ts';
@@ -219,7 +220,7 @@ async function secretsFor({ file }: PutOptions): Promise<z.output<typeof Given>>
     });
   }
   if (!given.startsWith('{')) return { url: given, ...fromEnvironment };
-  const parsed = Given.safeParse(parseJson(given));
+  const parsed = Given.safeParse(tryParseJson(given));
   if (parsed.success) return parsed.data;
   throw new TocsinError('usage', 'invalid_address', 'what was read is not of that form', {
     hint: 'It is an address alone, or a JSON object with url, and as needed bearerToken and secret.',
@@ -239,15 +240,6 @@ function fromFile(file: string): string {
       hint: 'Check the path.',
       cause,
     });
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // What was given may be a secret: the parser's message would quote it.
-    return undefined;
   }
 }
 

@@ -1,6 +1,7 @@
 // Reading a message as a consumer does: from its subject or its `ce-type`, and its bytes.
 import type { z } from 'zod';
 import { describe } from '../core/codec.ts';
+import { parseJson } from '../core/json.ts';
 import {
   CONTRACTS,
   type ActiveScheduleTriggered,
@@ -42,7 +43,7 @@ export function parseMessage(subjectOrType: string, data: Uint8Array): ParsedMes
   if (contract === undefined) {
     return { ok: false, code: 'unknown_contract', message: 'neither a subject nor a type of ours' };
   }
-  const body = parseJson(data);
+  const body = bodyOf(data);
   if (body === undefined) {
     return { ok: false, code: 'broken_json', message: 'the data is not JSON in UTF-8' };
   }
@@ -76,9 +77,9 @@ function contractOf(subjectOrType: string): ContractName | undefined {
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
-function parseJson(data: Uint8Array): { readonly value: unknown } | undefined {
+function bodyOf(data: Uint8Array): { readonly value: unknown } | undefined {
   try {
-    return { value: JSON.parse(decoder.decode(data)) };
+    return { value: parseJson(decoder.decode(data)) };
   } catch {
     // Bytes that are not UTF-8, or text that is not JSON: one and the same to a consumer.
     return undefined;

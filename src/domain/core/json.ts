@@ -1,4 +1,5 @@
 // JSON values as a type, and the checks that JSON from outside needs before it is carried on.
+import { hasEscapedKey, readJson } from './escaped-keys.ts';
 
 /** A JSON value. */
 export type Json = string | number | boolean | null | readonly Json[] | JsonObject;
@@ -50,13 +51,25 @@ export function nestsDeeperThan(text: string, levels: number): boolean {
 }
 
 /**
- * JSON text as a value.
+ * JSON text as a value: the same text gives the same value, whatever was read before it.
  * @throws SyntaxError for anything else
  */
 export function parseJson(text: string): Json {
-  const value: unknown = JSON.parse(text);
+  // eslint-disable-next-line no-restricted-properties -- the one place, which knows what it gets wrong
+  const parsed: unknown = JSON.parse(text);
+  const value = hasEscapedKey(text) ? readJson(text) : parsed;
   if (isParsed(value)) return value;
   throw new SyntaxError('no JSON value');
+}
+
+/** JSON text as a value; `undefined` for anything else, which no schema of ours takes. */
+export function tryParseJson(text: string): Json | undefined {
+  try {
+    return parseJson(text);
+  } catch {
+    // The parser's message would quote the text, which may be a secret.
+    return undefined;
+  }
 }
 
 // What JSON.parse returns is JSON by construction; walking it again would double the cost of a read.

@@ -1,6 +1,7 @@
 // A channel's secrets as the vault has them: one record per version, under a name that the event holds.
 import { z } from 'zod';
 import type { Instant } from '../../domain/core/instants.ts';
+import { parseJson } from '../../domain/core/json.ts';
 import { joinKey } from '../../domain/core/keys.ts';
 import type { UserId } from '../../domain/core/identity.ts';
 import type { SecretVault } from '../../domain/ports/secret-vault.ts';
@@ -80,5 +81,5 @@ async function getStored(
   name: string,
 ): Promise<z.output<typeof Stored> | undefined> {
   const text = await vault.get(name);
-  return text === undefined ? undefined : Stored.parse(JSON.parse(text));
+  return text === undefined ? undefined : Stored.parse(parseJson(text));
 }

@@ -4,7 +4,7 @@
 import { z } from 'zod';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { StoredIdSchema, type UserId } from '../../domain/core/identity.ts';
-import { isJsonObject, type Json, type JsonObject } from '../../domain/core/json.ts';
+import { isJsonObject, parseJson, type Json, type JsonObject } from '../../domain/core/json.ts';
 import { joinKey } from '../../domain/core/keys.ts';
 import { sealOf } from '../../domain/core/personal.ts';
 import type { EventStore, EventToAppend, RecordedEvent } from '../../domain/ports/event-store.ts';
@@ -69,7 +69,7 @@ async function opened(vault: SecretVault, event: RecordedEvent): Promise<Recorde
   // Shredded: the codec reads it as blank.
   if (key === undefined) return event;
   const text = unseal(key, sealed, placeOf(stream, type, sealed.user));
-  const personal: unknown = JSON.parse(text);
+  const personal = parseJson(text);
   return isJsonObjectOf(personal) ? { ...event, data: { ...data, personal } } : event;
 }
 

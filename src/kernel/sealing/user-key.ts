@@ -4,6 +4,7 @@ import { createCipheriv, createDecipheriv, randomBytes, randomUUID } from 'node:
 import { z } from 'zod';
 import type { UserId } from '../../domain/core/identity.ts';
 import { joinKey } from '../../domain/core/keys.ts';
+import { parseJson } from '../../domain/core/json.ts';
 import type { Sealed } from '../../domain/core/personal.ts';
 import type { SecretVault } from '../../domain/ports/secret-vault.ts';
 
@@ -62,5 +63,5 @@ export function unseal({ key }: UserKey, { box }: Sealed, place: string): string
 }
 
 function parse(text: string): UserKey {
-  return KeySchema.parse(JSON.parse(text));
+  return KeySchema.parse(parseJson(text));
 }
