@@ -12,6 +12,7 @@ import { NO_STREAM } from '../../src/adapters/eventstore/common/revisions.ts';
 import { answerOf, readReply } from '../../src/adapters/eventstore/esdb/append-answers.ts';
 import { appendMessages } from '../../src/adapters/eventstore/esdb/append-messages.ts';
 import { heardIn } from '../../src/adapters/eventstore/esdb/recorded.ts';
+import { parseJson } from '../../src/domain/core/json.ts';
 import { identifier, uuid } from './front.support.ts';
 
 const id = '0f3c1b1e-6f2d-4c43-9a3e-0123456789ab';
@@ -135,7 +136,7 @@ describe('what readers get', () => {
             type,
             revision: number,
             position: { commit: at, prepare: at },
-            data: JSON.parse(JSON.stringify(data)) as unknown,
+            data: parseJson(JSON.stringify(data)),
             metadata: { a: 1 },
           },
         });

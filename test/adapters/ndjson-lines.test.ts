@@ -2,6 +2,7 @@ import { Buffer } from 'node:buffer';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { readLines, type Line } from '../../src/adapters/ndjson/lines.ts';
+import { parseJson } from '../../src/domain/core/json.ts';
 
 async function linesOf(
   source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
@@ -215,7 +216,7 @@ describe('the same bytes give the same lines, however they are cut', () => {
       fc.asyncProperty(fc.array(fc.jsonValue()), async (values) => {
         const plain = values.filter((value) => !/\\u0000|\\ud[89a-f]/.test(JSON.stringify(value)));
         const lines = await read(plain.map((value) => `${JSON.stringify(value)}\n`).join(''));
-        const expected = plain.map((value): unknown => JSON.parse(JSON.stringify(value)));
+        const expected = plain.map((value) => parseJson(JSON.stringify(value)));
         expect(lines.map((line) => line.kind === 'json' && line.value)).toEqual(expected);
       }),
     );

@@ -19,7 +19,7 @@ describe('how deep a text nests', () => {
   it('is what its value says, whatever its strings hold', () => {
     fc.assert(
       fc.property(texts, (text) => {
-        expect(nestsDeeperThan(text, LEVELS)).toBe(depthOf(JSON.parse(text)) > LEVELS);
+        expect(nestsDeeperThan(text, LEVELS)).toBe(depthOf(parseJson(text)) > LEVELS);
       }),
       { numRuns: 1_000 },
     );
