@@ -127,7 +127,7 @@ test("an ack for another session's inbox counts for nobody", async () => {
       },
     });
     await liar.flush();
-    const output = jetStreamOutput({ servers: server.url, stallAfterMs: 100 });
+    const output = jetStreamOutput({ servers: server.url, stallAfterMs: 2_000 });
     await using first = await output.connect();
     await using second = await output.connect();
     const calls = [first, second].map((session) => session.publish(1n, listMessages(1, 1)));

@@ -123,7 +123,7 @@ describe('a server that fails', () => {
 
   test('frozen, it ends the session; thawed, its late acks count for nobody', async () => {
     const server = await open();
-    const output = jetStreamOutput({ servers: server.url, stallAfterMs: 200 });
+    const output = jetStreamOutput({ servers: server.url, stallAfterMs: 2_000 });
     const first = await session(output);
     await first.create('');
     await first.publish(1n, listMessages(1, 10));
@@ -131,7 +131,7 @@ describe('a server that fails', () => {
     const lost = first.publish(11n, listMessages(11, 20));
     expect(await failureOf(lost)).toEqual({
       kind: 'unavailable',
-      message: 'no ack after 10 for 200 ms',
+      message: 'no ack after 10 for 2000 ms',
     });
     server.thaw();
     // What the dead session had sent may be stored or not; the stream says it, and nobody else.

@@ -116,7 +116,7 @@ describe('an unknown outcome', () => {
     const { kernel, store } = await makeWorld({
       faults: scripted(isTrigger, () => ({ fault: 'unknown', written: true })),
     });
-    const result = await kernel.raise(anInput(1), { deadlineMs: 60 });
+    const result = await kernel.raise(anInput(1), { deadlineMs: 500 });
     const [event] = await triggerEvents(store);
     expect(result).toMatchObject({
       outcome: 'unknown',

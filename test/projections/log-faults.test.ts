@@ -100,7 +100,7 @@ describe('a log whose file another program keeps locked', () => {
     await using kernel = await openKernel({ store });
     const other = new DatabaseSync(file);
     other.exec('BEGIN IMMEDIATE');
-    const waiting = await kernel.raise(anInput(1), { deadlineMs: 300 });
+    const waiting = await kernel.raise(anInput(1), { deadlineMs: 1_000 });
     expect(waiting).toMatchObject({ outcome: 'unknown', triggerId: expect.any(String) as string });
     other.exec('ROLLBACK');
     other.close();
