@@ -20,7 +20,7 @@ import {
   type SqliteIndexOptions,
 } from './index-file.ts';
 import { openSqliteReadOnly, type SqliteFormat } from './open.ts';
-import { transaction } from './transaction.ts';
+import { snapshot, transaction } from './transaction.ts';
 
 const FORMAT: SqliteFormat = {
   applicationId: 0x54_63_64_6c, // "Tcdl"
@@ -98,6 +98,7 @@ function readerOn(db: DatabaseSync, using: IndexFile['guarded']): DeliveryIndexR
       using(() =>
         Object.fromEntries(counts.all().map((row) => [String(row['status']), Number(row['n'])])),
       ),
+    snapshot: (read) => using(() => snapshot(db, read)),
     [Symbol.dispose]: () => {
       if (db.isOpen) db.close();
     },
