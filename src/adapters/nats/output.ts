@@ -2,6 +2,7 @@
 // only in their own session and only for exactly their sequence (design section 5).
 import { Events, type Msg, type PublishOptions, type Subscription } from 'nats';
 import { z } from 'zod';
+import { tryParseJson } from '../../domain/core/json.ts';
 import { silentLogger, type Logger } from '../../domain/ports/logger.ts';
 import {
   OutputError,
@@ -39,7 +40,6 @@ import {
   type StreamPlan,
 } from './stream.ts';
 import { decodeHeaders, encodeHeaders, rawHeaders, UnsendableMessage } from './wire.ts';
-import { tryParseJson } from '../../domain/core/json.ts';
 
 /** Settings of {@link jetStreamOutput}. */
 export type JetStreamOutputOptions = NatsConnectionOptions & {

@@ -20,7 +20,7 @@ import {
   type SqliteIndexOptions,
 } from './index-file.ts';
 import { openSqliteReadOnly, type SqliteFormat } from './open.ts';
-import { snapshot, transaction } from './transaction.ts';
+import { transaction } from './transaction.ts';
 
 const FORMAT: SqliteFormat = {
   applicationId: 0x54_63_64_6c, // "Tcdl"
@@ -74,14 +74,18 @@ export function sqliteDeliveryIndex(options: SqliteIndexOptions): DeliveryIndex 
 /**
  * Opens the list in `file` for reading, beside its owner.
  *
+ * @param options.snapshot see one state of the list, that of the first look, until disposed. Dispose it
+ * within minutes: the owner's write-ahead log grows as long as somebody looks at an old state.
  * @throws TocsinError `usage` when there is no such file
  */
-export function openDeliveryIndexReader(file: string): DeliveryIndexReader {
+export function openDeliveryIndexReader(
+  file: string,
+  options: { readonly snapshot?: boolean } = {},
+): DeliveryIndexReader {
   const using: IndexFile['guarded'] = (work) => guarded(file, FORMAT.what, work);
-  return readerOn(
-    using(() => openSqliteReadOnly(file, FORMAT)),
-    using,
-  );
+  const db = using(() => openSqliteReadOnly(file, FORMAT));
+  if (options.snapshot === true) db.exec('BEGIN');
+  return readerOn(db, using);
 }
 
 function readerOn(db: DatabaseSync, using: IndexFile['guarded']): DeliveryIndexReader {
@@ -98,7 +102,6 @@ function readerOn(db: DatabaseSync, using: IndexFile['guarded']): DeliveryIndexR
       using(() =>
         Object.fromEntries(counts.all().map((row) => [String(row['status']), Number(row['n'])])),
       ),
-    snapshot: (read) => using(() => snapshot(db, read)),
     [Symbol.dispose]: () => {
       if (db.isOpen) db.close();
     },

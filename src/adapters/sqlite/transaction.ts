@@ -1,4 +1,4 @@
-// One way to run several statements as one.
+// One way to write several statements as one.
 import type { DatabaseSync } from 'node:sqlite';
 
 /** Runs `work` in one transaction, which is undone when it throws. */
@@ -11,15 +11,5 @@ export function transaction(db: DatabaseSync, work: () => void): void {
     // Some failures, a full disk among them, have rolled back already.
     if (db.isTransaction) db.exec('ROLLBACK');
     throw error;
-  }
-}
-
-/** What several reads say of one moment, whatever others write meanwhile. */
-export function snapshot<T>(db: DatabaseSync, read: () => T): T {
-  db.exec('BEGIN');
-  try {
-    return read();
-  } finally {
-    if (db.isTransaction) db.exec('COMMIT');
   }
 }

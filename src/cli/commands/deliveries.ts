@@ -66,11 +66,9 @@ export function deliveriesCommand(program: Command): void {
 }
 
 const list: Work<ListOptions> = ({ config, terminal }, { user, status, before, limit }) => {
-  using index = openDeliveryIndexReader(deliveriesFile(config));
-  const [rows, counts] = index.snapshot(
-    () => [index.list({ userId: user, status, before, limit }), index.counts()] as const,
-  );
-  terminal.print({ deliveries: rows.map(documentOf), counts });
+  using index = openDeliveryIndexReader(deliveriesFile(config), { snapshot: true });
+  const rows = index.list({ userId: user, status, before, limit });
+  terminal.print({ deliveries: rows.map(documentOf), counts: index.counts() });
   for (const row of rows) {
     const { notificationId, userId, status: state, attempts, reason } = row;
     const why = reason === null ? '' : `  ${reason}`;

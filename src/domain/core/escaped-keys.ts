@@ -61,7 +61,7 @@ function endOfToken(text: string, start: number): number {
 }
 
 /** Behind the closing quote of the string that begins there. */
-function endOfString(text: string, start: number): number {
+export function endOfString(text: string, start: number): number {
   let end = start + 1;
   while (end < text.length && text.charAt(end) !== '"') end += text.charAt(end) === '\\' ? 2 : 1;
   return end + 1;

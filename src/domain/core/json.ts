@@ -1,5 +1,5 @@
 // JSON values as a type, and the checks that JSON from outside needs before it is carried on.
-import { hasEscapedKey, readJson } from './escaped-keys.ts';
+import { endOfString, hasEscapedKey, readJson } from './escaped-keys.ts';
 
 /** A JSON value. */
 export type Json = string | number | boolean | null | readonly Json[] | JsonObject;
@@ -38,11 +38,9 @@ export function nestsDeeperThan(text: string, levels: number): boolean {
   // Every level takes two brackets, so nearly every text is known by its length.
   if (text.length <= 2 * levels) return false;
   let depth = 0;
-  let isInText = false;
   for (let i = 0; i < text.length; i += 1) {
     const char = text[i];
-    if (char === '"') isInText = !isInText;
-    else if (isInText) i += char === '\\' ? 1 : 0;
+    if (char === '"') i = endOfString(text, i) - 1;
     else if (char === '[' || char === '{') depth += 1;
     else if (char === ']' || char === '}') depth -= 1;
     if (depth > levels) return true;

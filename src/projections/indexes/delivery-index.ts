@@ -43,8 +43,6 @@ export interface DeliveryIndexReader extends Disposable {
   /** The newest first. */
   list(query: DeliveryQuery): readonly ListedDelivery[];
   counts(): Readonly<Partial<Record<DeliveryStatus, number>>>;
-  /** What several reads say of one moment, whatever is committed meanwhile. */
-  snapshot<T>(read: () => T): T;
 }
 
 /** A user whose skipped deliveries may go now, and since when. */
