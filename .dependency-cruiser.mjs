@@ -64,6 +64,20 @@ export default {
       to: { path: '^src/', pathNot: '^src/(domain|projections|adapters|kernel)/' },
     },
     {
+      name: 'schedule',
+      comment: 'schedule -> domain, kernel, projections; its task files are an adapter of its own',
+      severity: 'error',
+      from: { path: '^src/schedule/' },
+      to: { path: '^src/', pathNot: '^src/(domain|projections|kernel|schedule|adapters/ndjson)/' },
+    },
+    {
+      name: 'schedule-only-from-the-command-line-and-the-entries',
+      comment: 'The kernel serves any product; the schedule is one of them.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: ['^src/(schedule|cli)/', entries] },
+      to: { path: '^src/schedule/' },
+    },
+    {
       name: 'adapters-use-kernel-types-only',
       severity: 'error',
       from: { path: '^src/adapters/' },
@@ -85,7 +99,7 @@ export default {
     {
       name: 'adapters-only-from-the-composition-root',
       severity: 'error',
-      from: { path: '^src/', pathNot: ['^src/(adapters|cli)/', entries] },
+      from: { path: '^src/', pathNot: ['^src/(adapters|cli|schedule/tasks)/', entries] },
       to: { path: '^src/adapters/' },
     },
     {

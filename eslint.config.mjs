@@ -56,7 +56,7 @@ export default defineConfig(
   { files: ['src/**/*.ts'], rules: { 'no-restricted-properties': ['error', noNativeJson] } },
   { files: ['src/domain/**/*.ts'], rules: pureDomain },
   { files: ['src/projections/**/*.ts'], rules: pureProjections },
-  { files: ['src/projections/runner/**/*.ts'], rules: pureRunner },
+  { files: ['src/projections/publisher/**/*.ts'], rules: pureRunner },
   {
     // A cast in a comment, the only kind that plain JavaScript has, is not seen by these.
     files: scripts,

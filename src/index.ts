@@ -3,19 +3,19 @@
 // The kernel: commands in, events out.
 export { openKernel } from './kernel/open-kernel.ts';
 export type { Kernel, KernelOptions, TriggerView } from './kernel/open-kernel.ts';
-export type { Call } from './kernel/raise.ts';
-export type { RaiseResult } from './kernel/raise-result.ts';
-export { relayRaises } from './kernel/relay.ts';
-export type { RelayOptions, RelaySummary } from './kernel/relay.ts';
-export type { PendingRaise, RaiseSource, SettledRaise } from './kernel/raise-source.ts';
-export { alwaysNotify } from './kernel/evaluators.ts';
+export type { Call } from './kernel/raise/raise.ts';
+export type { RaiseResult } from './kernel/raise/raise-result.ts';
+export { relayRaises } from './kernel/relay/relay.ts';
+export type { RelayOptions, RelaySummary } from './kernel/relay/relay.ts';
+export type { PendingRaise, RaiseSource, SettledRaise } from './kernel/relay/raise-source.ts';
+export { alwaysNotify } from './kernel/raise/evaluators.ts';
 export type {
   Policies,
   PolicyCall,
   PolicyHistoryEntry,
   PolicyResult,
   PolicyView,
-} from './kernel/policies.ts';
+} from './kernel/control/policies.ts';
 export type { PolicyRejection } from './domain/control/policies.ts';
 export type { PolicyEvent } from './domain/policy/in-force.ts';
 export { formatPolicy, parsePolicy } from './domain/policy/text.ts';
@@ -44,10 +44,10 @@ export type {
   Projector,
   RunOptions,
   RunSummary,
-} from './projections/runner/projector.ts';
-export type { ProjectorStatus } from './projections/runner/status.ts';
-export type { Role } from './projections/runner/delivery.ts';
-export type { Timing, Way } from './projections/runner/context.ts';
+} from './projections/publisher/projector.ts';
+export type { ProjectorStatus } from './projections/publisher/status.ts';
+export type { Role } from './projections/publisher/publisher.ts';
+export type { Timing, RecoveryMode } from './projections/publisher/context.ts';
 export { observeProjector } from './adapters/telemetry/instruments.ts';
 
 // What a worker runs besides.
@@ -55,32 +55,37 @@ export { EVALUATION_INDEX, evaluationProcess } from './kernel/processes/evaluati
 export type { EvaluationOptions } from './kernel/processes/evaluation.ts';
 export { EXPIRY_INDEX, expiryProcess } from './kernel/processes/expiry.ts';
 export type { ExpiryOptions } from './kernel/processes/expiry.ts';
-export { taskEvaluator } from './kernel/evaluation/task-evaluator.ts';
-export type { TaskEvaluator, TaskEvaluatorOptions } from './kernel/evaluation/task-evaluator.ts';
-export { DEFAULT_SLOT_TABLE } from './domain/evaluation/slots.ts';
-export type { SlotTable } from './domain/evaluation/slots.ts';
+export { taskEvaluator } from './schedule/evaluation/task-evaluator.ts';
+export type { TaskEvaluator, TaskEvaluatorOptions } from './schedule/evaluation/task-evaluator.ts';
+export { DEFAULT_SLOT_TABLE } from './schedule/evaluation/slots.ts';
+export type { SlotTable } from './schedule/evaluation/slots.ts';
 // From a task to its trigger: what becomes due, and what is then raised.
-export { scannerProcess, DUE_JOB_INDEX } from './kernel/processes/scanner.ts';
-export type { ScannerOptions } from './kernel/processes/scanner.ts';
-export { taskFollowerProcess } from './kernel/processes/task-follower.ts';
-export type { TaskFollowerOptions } from './kernel/processes/task-follower.ts';
-export { systemSurroundings } from './kernel/processes/surroundings.ts';
-export { BUILT_IN_DETECTORS } from './domain/detectors/built-in.ts';
-export { urgentTask } from './domain/detectors/urgent-task.ts';
-export { endedBlock } from './domain/detectors/ended-block.ts';
-export type { DetectedTrigger, Detector, Look, LookContext } from './domain/ports/detector.ts';
-export type { Finding, Recheck, Watch } from './domain/duejob/commands.ts';
-export type { Subject } from './domain/duejob/stream.ts';
-export { openTaskFiles } from './adapters/tasks/files.ts';
-export type { Reading, TaskFiles, TaskFilesOptions } from './adapters/tasks/files.ts';
-export type { Problem } from './adapters/tasks/problems.ts';
-export type { ScheduledBlock, Task, TaskChange, TaskSource } from './domain/ports/task-source.ts';
+export { scannerProcess, DUE_JOB_INDEX } from './schedule/scanner.ts';
+export type { ScannerOptions } from './schedule/scanner.ts';
+export { taskFollowerProcess } from './schedule/task-follower.ts';
+export type { TaskFollowerOptions } from './schedule/task-follower.ts';
+export { systemRuntime } from './kernel/decider/runtime.ts';
+export { BUILT_IN_DETECTORS } from './schedule/detectors/built-in.ts';
+export { urgentTask } from './schedule/detectors/urgent-task.ts';
+export { endedBlock } from './schedule/detectors/ended-block.ts';
+export type {
+  DetectedTrigger,
+  Detector,
+  Look,
+  LookContext,
+} from './schedule/detectors/detector.ts';
+export type { Finding, Recheck, Watch } from './schedule/due-job/commands.ts';
+export type { Subject } from './schedule/due-job/stream.ts';
+export { openTaskFiles } from './schedule/tasks/files/files.ts';
+export type { Reading, TaskFiles, TaskFilesOptions } from './schedule/tasks/files/files.ts';
+export type { Problem } from './schedule/tasks/problems.ts';
+export type { ScheduledBlock, Task, TaskChange, TaskSource } from './schedule/tasks/task-source.ts';
 
 // The worker: what goes on behind the raises.
 export { openWorker } from './kernel/open-worker.ts';
 export type { Worker, WorkerOptions, WorkerStatus } from './kernel/open-worker.ts';
-export type { Process } from './kernel/processes/process.ts';
-export type { Surroundings } from './kernel/processes/due-options.ts';
+export type { Process } from './kernel/processes/due/process.ts';
+export type { Runtime } from './kernel/processes/due/options.ts';
 
 // Channels: where a user's notifications go, and the vault with their secrets.
 export type { ChannelCall, Channels } from './kernel/channels/channels.ts';
@@ -99,10 +104,10 @@ export { channelSender } from './adapters/senders/sender.ts';
 export type { ChannelSenderOptions } from './adapters/senders/sender.ts';
 export type { PostLimits } from './adapters/senders/post.ts';
 export type { Resolve } from './adapters/senders/resolve.ts';
-export { sqliteVault } from './adapters/vault/sqlite-vault.ts';
-export type { SqliteVault, SqliteVaultOptions } from './adapters/vault/sqlite-vault.ts';
-export { createVaultKeyFile, parseVaultKeys, readVaultKeys } from './adapters/vault/keys.ts';
-export type { VaultKey, VaultKeys } from './adapters/vault/keys.ts';
+export { sqliteVault } from './adapters/sqlite/vault/sqlite-vault.ts';
+export type { SqliteVault, SqliteVaultOptions } from './adapters/sqlite/vault/sqlite-vault.ts';
+export { createVaultKeyFile, parseVaultKeys, readVaultKeys } from './adapters/sqlite/vault/keys.ts';
+export type { VaultKey, VaultKeys } from './adapters/sqlite/vault/keys.ts';
 
 // Delivery: from a notification that was let through to a person.
 export { deliveryProcesses } from './kernel/processes/delivery/processes.ts';
@@ -114,18 +119,18 @@ export type { JetStreamInboxOptions } from './adapters/nats/inbox.ts';
 export type {
   InboxMessage,
   InboxStream,
-  NoticeInbox,
+  RequestQueue,
   Settlement,
-} from './domain/ports/notice-inbox.ts';
+} from './kernel/processes/delivery/request-queue.ts';
 export type {
   ChannelLookup,
   ChannelTarget,
-  OutgoingNotice,
+  OutgoingMessage,
   Sender,
   SendOutcome,
 } from './domain/ports/sender.ts';
-export { RETRY_PROFILES } from './domain/notification/schedule.ts';
-export type { RetryProfile } from './domain/notification/schedule.ts';
+export { RETRY_PROFILES } from './domain/delivery/retry-schedule.ts';
+export type { RetryProfile } from './domain/delivery/retry-schedule.ts';
 export { sqliteDueIndexes } from './adapters/sqlite/due-index.ts';
 export type { SqliteIndexOptions } from './adapters/sqlite/index-file.ts';
 export type {
@@ -134,7 +139,7 @@ export type {
   DueIndex,
   DueIndexes,
   DueRank,
-} from './projections/indexes/due-index.ts';
+} from './kernel/processes/due/due-index.ts';
 export { openDeliveryIndexReader, sqliteDeliveryIndex } from './adapters/sqlite/delivery-index.ts';
 export type {
   DeliveryIndex,
@@ -143,8 +148,8 @@ export type {
   DeliveryRow,
   ListedDelivery,
   Mark,
-} from './projections/indexes/delivery-index.ts';
-export type { DeliveryStatus } from './domain/notification/state.ts';
+} from './kernel/processes/delivery/delivery-index.ts';
+export type { DeliveryStatus } from './domain/delivery/state.ts';
 
 // The audit: the same answers again, from the log alone.
 export { createAudit } from './kernel/create-audit.ts';
@@ -163,29 +168,33 @@ export type {
   SimulateOptions,
   SimulationResult,
   SimulationState,
-} from './projections/audit/simulate.ts';
+} from './projections/audit/simulate/simulate.ts';
 export type {
-  NoticeFigures,
-  NoticeHistory,
-  NoticesCompared,
-} from './projections/audit/simulate-notices.ts';
-export type { RebuildOptions, RebuildResult } from './projections/audit/rebuild.ts';
-export { replay } from './projections/audit/replay.ts';
-export type { ReplayFilter, ReplayOptions, ReplayResult } from './projections/audit/replay.ts';
-export type { Bound } from './projections/audit/events.ts';
+  SentFigures,
+  SentHistory,
+  SentCompared,
+} from './projections/audit/simulate/simulate-notices.ts';
+export type { RebuildOptions, RebuildResult } from './projections/audit/rebuild/rebuild.ts';
+export { replay } from './projections/audit/replay/replay.ts';
+export type {
+  ReplayFilter,
+  ReplayOptions,
+  ReplayResult,
+} from './projections/audit/replay/replay.ts';
+export type { Bound } from './projections/audit/reading/events.ts';
 export type {
   MessageReader,
   ReadableLog,
   ReadModelView,
   VerdictLookup,
-} from './projections/audit/ports.ts';
+} from './projections/audit/reading/ports.ts';
 export type { VerifyOptions, VerifyResult } from './projections/audit/verify/verify.ts';
 export type { Mismatch, MismatchCode } from './projections/audit/verify/mismatches.ts';
 export type {
   AsOf,
   DecisionView,
   Explanation,
-  NoticeView,
+  SentNotificationView,
   SuppressedView,
 } from './projections/audit/explain/explain.ts';
 export type { RequestView, UserExplanation } from './projections/audit/explain/explain-user.ts';
@@ -251,15 +260,15 @@ export type {
   ControlRow,
   Counts,
   EventRef,
-  Notice,
-  NoticeRange,
-  NoticeRef,
-  NoticeSubject,
+  SentNotification,
+  SentNotificationRange,
+  SentNotificationRef,
+  NotificationSubject,
   ParkedRow,
   ReadModel,
   ReadModelCommit,
   ReadModelReader,
-  TailRow,
+  RecentMessageRow,
   VerdictRow,
 } from './projections/ports.ts';
 

@@ -9,16 +9,16 @@ export {
   type PublishFault,
   type RecordingOutput,
   type RecordingOutputOptions,
-} from './adapters/memory-output/recording-output.ts';
+} from './adapters/memory/recording-output.ts';
 export {
   memoryReadModel,
   memoryReadModelStore,
   type MemoryReadModel,
   type MemoryReadModelStore,
-} from './adapters/memory-read-model/read-model.ts';
+} from './adapters/memory/read-model.ts';
 export {
   memoryInbox,
   type InboxSource,
   type MemoryInbox,
   type MemoryInboxOptions,
-} from './adapters/memory-inbox/inbox.ts';
+} from './adapters/memory/request-queue.ts';

@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startNatsServer } from '../../src/adapters/nats/server.ts';
-import { startStoreProcess } from '../../src/cli/store-process.ts';
+import { startStoreProcess } from '../../src/cli/compose/store-process.ts';
 import { shown, type Report, type Surroundings } from '../support/bench.ts';
 import { fillStore, projectInto } from '../support/store.ts';
 import { watched, type Run } from '../support/watched.ts';

@@ -5,13 +5,13 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { embeddedStore } from '../../src/adapters/eventstore/embedded/store.ts';
 import { sqliteDueIndexes } from '../../src/adapters/sqlite/due-index.ts';
-import { createTable } from '../../src/adapters/tasks/table.ts';
-import { BUILT_IN_DETECTORS } from '../../src/domain/detectors/built-in.ts';
-import type { Task } from '../../src/domain/ports/task-source.ts';
-import { importJobs } from '../../src/kernel/import-jobs.ts';
+import { createTable } from '../../src/schedule/tasks/files/table.ts';
+import { BUILT_IN_DETECTORS } from '../../src/schedule/detectors/built-in.ts';
+import type { Task } from '../../src/schedule/tasks/task-source.ts';
+import { importJobs } from '../../src/schedule/import-jobs.ts';
 import { openKernel, type Kernel } from '../../src/kernel/open-kernel.ts';
-import { DUE_JOB_INDEX, scannerProcess } from '../../src/kernel/processes/scanner.ts';
-import { systemSurroundings } from '../../src/kernel/processes/surroundings.ts';
+import { DUE_JOB_INDEX, scannerProcess } from '../../src/schedule/scanner.ts';
+import { systemRuntime } from '../../src/kernel/decider/runtime.ts';
 import { shown, type Report, type Surroundings } from '../support/bench.ts';
 
 const SOON_MS = 50;
@@ -65,7 +65,7 @@ async function openWorkerOn(folder: string) {
   const kernel = await openKernel({ store });
   const indexes = sqliteDueIndexes({ file: join(folder, 'due.db'), storeId: kernel.storeId });
   const stop = new AbortController();
-  const surroundings = systemSurroundings();
+  const surroundings = systemRuntime();
   const table = createTable();
   let raised = 0;
   let lastAt = 0;

@@ -6,7 +6,7 @@ import { eventStoreDb } from '../../src/adapters/eventstore/esdb/store.ts';
 import { jetStreamOutput } from '../../src/adapters/nats/output.ts';
 import { startNatsServer } from '../../src/adapters/nats/server.ts';
 import { sqliteReadModel } from '../../src/adapters/sqlite/read-model.ts';
-import { startStoreProcess, type StoreProcess } from '../../src/cli/store-process.ts';
+import { startStoreProcess, type StoreProcess } from '../../src/cli/compose/store-process.ts';
 import { openProjector } from '../../src/kernel/open-projector.ts';
 import { officialAppends, readyAppends, type ReadyAppend } from '../limits/official-appends.ts';
 import { officialReads } from '../limits/official-reads.ts';

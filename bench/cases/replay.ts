@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { embeddedReader } from '../../src/adapters/eventstore/embedded/store.ts';
 import { temporaryReadModel } from '../../src/adapters/sqlite/read-model.ts';
-import { replay } from '../../src/projections/audit/replay.ts';
+import { replay } from '../../src/projections/audit/replay/replay.ts';
 import { bareReads } from '../limits/bare-reads.ts';
 import { shown, type Report, type Surroundings } from '../support/bench.ts';
 import { alternate, type Measured } from '../support/rounds.ts';

@@ -10,9 +10,9 @@ import {
   temporaryReadModel,
   type SqliteReadModelReader,
 } from '../../src/adapters/sqlite/read-model.ts';
-import { startStoreProcess } from '../../src/cli/store-process.ts';
+import { startStoreProcess } from '../../src/cli/compose/store-process.ts';
 import { createAudit, type Audit } from '../../src/kernel/create-audit.ts';
-import type { MessageReader, ReadableLog } from '../../src/projections/audit/ports.ts';
+import type { MessageReader, ReadableLog } from '../../src/projections/audit/reading/ports.ts';
 import { bareScan } from '../limits/bare-scan.ts';
 import { shown, type Report, type Surroundings, type Target } from '../support/bench.ts';
 import { alternate, type Measured, type Paired } from '../support/rounds.ts';

@@ -2,7 +2,7 @@
 // metadata parsed. Nothing is checked, decided or kept.
 import { embeddedReader } from '../../src/adapters/eventstore/embedded/store.ts';
 import { eventStoreDb } from '../../src/adapters/eventstore/esdb/store.ts';
-import type { ReadableLog } from '../../src/projections/audit/ports.ts';
+import type { ReadableLog } from '../../src/projections/audit/reading/ports.ts';
 
 /** Reads the whole log and tells how many events it holds. */
 export async function bareScan(log: ReadableLog): Promise<number> {

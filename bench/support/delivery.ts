@@ -14,7 +14,7 @@ import { openKernel } from '../../src/kernel/open-kernel.ts';
 import { openProjector } from '../../src/kernel/open-projector.ts';
 import { openWorker } from '../../src/kernel/open-worker.ts';
 import { deliveryProcesses } from '../../src/kernel/processes/delivery/processes.ts';
-import type { DeliveryIndex } from '../../src/projections/indexes/delivery-index.ts';
+import type { DeliveryIndex } from '../../src/kernel/processes/delivery/delivery-index.ts';
 import { addressAt, openReceiver, type Behaviour } from './receiver.ts';
 import { IN_FLIGHT } from './store.ts';
 

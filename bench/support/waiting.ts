@@ -1,7 +1,7 @@
 // Deliveries that wait, written as the raises and a worker before would have.
 import { embeddedStore } from '../../src/adapters/eventstore/embedded/store.ts';
 import { DEFAULT_KERNEL_NAME, parseOccurrenceId } from '../../src/domain/core/ids.ts';
-import { notificationStream } from '../../src/domain/notification/stream.ts';
+import { notificationStream } from '../../src/domain/delivery/stream.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
 import { openKernel, type Kernel } from '../../src/kernel/open-kernel.ts';
 import { accept } from '../../src/kernel/processes/delivery/intake.ts';

@@ -118,7 +118,7 @@ export const pureProjections = pure([...timers, ...ambient], {
   patterns: [{ regex: '^node:(?!crypto$)', message: 'Of Node, only hashes here.' }],
 });
 
-/** src/projections/runner: also timers, for deadlines and backoff; still no clock of its own. */
+/** src/projections/publisher: also timers, for deadlines and backoff; still no clock of its own. */
 export const pureRunner = pure(ambient, {
   paths: [pureUuid, { name: 'node:crypto', ...impureCrypto }],
   patterns: [

@@ -21,7 +21,7 @@ export const mutations = [
   },
   {
     rule: 'the commit order: nothing is committed before its messages are acknowledged',
-    file: 'src/projections/runner/committer.ts',
+    file: 'src/projections/publisher/checkpointer.ts',
     find: 'const pending: Pending = { page, position, events, sent: undefined };',
     replace:
       'const pending: Pending = { page, position, events, sent: [] };\n    queueMicrotask(() => { this.#commitDelivered(); });',
@@ -29,7 +29,7 @@ export const mutations = [
   },
   {
     rule: 'the commit order: only a prefix is committed',
-    file: 'src/projections/runner/committer.ts',
+    file: 'src/projections/publisher/checkpointer.ts',
     find: 'const count = this.#queue.findIndex(({ sent }) => sent === undefined);',
     replace:
       'const last_ = this.#queue.findLastIndex(({ sent }) => sent !== undefined);\n    const count = last_ + 1;',
@@ -37,14 +37,14 @@ export const mutations = [
   },
   {
     rule: 'the resume rule: what the server lost is sent again',
-    file: 'src/projections/runner/resume.ts',
+    file: 'src/projections/publisher/resume.ts',
     find: 'resent = await resend(context, session, info.stream, lastSequence, committed);',
     replace: 'resent = 0;',
     tests: ['test/properties/crashes.test.ts'],
   },
   {
     rule: 'the resume rule: what is stored already is folded, not sent again',
-    file: 'src/projections/runner/delivery.ts',
+    file: 'src/projections/publisher/publisher.ts',
     find: 'this.#end = this.#handed = end;\n    this.#unverified = last;\n    this.#role',
     replace: 'this.#end = this.#handed = end - 1n;\n    this.#unverified = last;\n    this.#role',
     tests: ['test/projections/crash.test.ts'],
@@ -72,21 +72,21 @@ export const mutations = [
   },
   {
     rule: 'the idempotency claim: another request is refused its key',
-    file: 'src/kernel/raise.ts',
+    file: 'src/kernel/raise/raise.ts',
     find: 'if (claim.requestHash !== hash) {',
     replace: "if (claim.requestHash === '') {",
     tests: ['test/kernel/idempotency.test.ts'],
   },
   {
     rule: 'the idempotency claim: a repeat is the occurrence that the claim names',
-    file: 'src/kernel/raise.ts',
+    file: 'src/kernel/raise/raise.ts',
     find: 'claimed: claim.occurrence };\n  // A repeat',
     replace: 'claimed: undefined };\n  // A repeat',
     tests: ['test/kernel/idempotency.test.ts'],
   },
   {
     rule: 'the release rule: a death in the page of its own notice looks as far as any other',
-    file: 'src/projections/notification/known.ts',
+    file: 'src/projections/dedupe/prior.ts',
     find: 'const instants = candidates.map((candidate) => candidate.instants);',
     replace: 'const instants = candidates.flatMap(() => []);',
     tests: ['test/properties/policies.test.ts'],

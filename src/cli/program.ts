@@ -4,7 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { z } from 'zod';
 import { TocsinError } from '../domain/core/errors.ts';
 import { parseJson } from '../domain/core/json.ts';
-import { reportFailure } from './terminal.ts';
+import { reportFailure } from './terminal/terminal.ts';
 
 const VERSION_OPTION = '--version';
 

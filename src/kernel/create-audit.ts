@@ -18,9 +18,17 @@ import type {
   ReadableLog,
   ReadModelView,
   VerdictLookup,
-} from '../projections/audit/ports.ts';
-import { rebuild, type RebuildOptions, type RebuildResult } from '../projections/audit/rebuild.ts';
-import { replay, type ReplayOptions, type ReplayResult } from '../projections/audit/replay.ts';
+} from '../projections/audit/reading/ports.ts';
+import {
+  rebuild,
+  type RebuildOptions,
+  type RebuildResult,
+} from '../projections/audit/rebuild/rebuild.ts';
+import {
+  replay,
+  type ReplayOptions,
+  type ReplayResult,
+} from '../projections/audit/replay/replay.ts';
 import {
   FEISHU_PER_MINUTE,
   simulate,
@@ -28,7 +36,7 @@ import {
   type SimulateOptions,
   type SimulationResult,
   type SimulationState,
-} from '../projections/audit/simulate.ts';
+} from '../projections/audit/simulate/simulate.ts';
 import {
   verify,
   type VerifyOptions,

@@ -1,8 +1,8 @@
 // Deliveries as people ask for them: listed from the worker's list, looked at and redriven by their
 // records. Whoever names a user is told of that user's only.
 import type { Instant } from '../domain/core/instants.ts';
-import { notificationCodec, type NotificationEvent } from '../domain/notification/events.ts';
-import type { DeliveryRejection } from '../domain/notification/decide.ts';
+import { notificationCodec, type NotificationEvent } from '../domain/delivery/events.ts';
+import type { DeliveryRejection } from '../domain/delivery/decide.ts';
 import { TocsinError } from '../domain/core/errors.ts';
 import type { Clock } from '../domain/ports/clock.ts';
 import type { EventStore } from '../domain/ports/event-store.ts';
@@ -11,7 +11,7 @@ import type {
   DeliveryQuery,
   DeliveryRow,
   ListedDelivery,
-} from '../projections/indexes/delivery-index.ts';
+} from './processes/delivery/delivery-index.ts';
 import { recordContext } from './processes/delivery/processes.ts';
 import { tell } from './processes/delivery/record.ts';
 

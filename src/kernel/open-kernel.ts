@@ -17,15 +17,15 @@ import type { Sender } from '../domain/ports/sender.ts';
 import { sealedStore } from './sealing/sealed-store.ts';
 import { channelsOf } from './channels/open.ts';
 import type { Channels } from './channels/channels.ts';
-import { initialiseControl } from './control.ts';
-import { alwaysNotify } from './evaluators.ts';
-import { loadState } from './execute.ts';
-import { createPolicies, type Policies } from './policies.ts';
+import { initialiseControl } from './control/control.ts';
+import { alwaysNotify } from './raise/evaluators.ts';
+import { loadState } from './decider/execute.ts';
+import { createPolicies, type Policies } from './control/policies.ts';
 import { previewsOf, type Previews } from './previews/previews.ts';
-import { executeContext, systemSurroundings } from './processes/surroundings.ts';
-import { DEFAULT_CONCURRENCY, raiseAll } from './raise-all.ts';
-import { dryRun, raise, triggerAggregate, type Call, type RaiseContext } from './raise.ts';
-import type { RaiseResult } from './raise-result.ts';
+import { executeContext, systemRuntime } from './decider/runtime.ts';
+import { DEFAULT_CONCURRENCY, raiseAll } from './raise/raise-all.ts';
+import { dryRun, raise, triggerAggregate, type Call, type RaiseContext } from './raise/raise.ts';
+import type { RaiseResult } from './raise/raise-result.ts';
 
 /** What a kernel is opened with. */
 export type KernelOptions = {
@@ -191,7 +191,7 @@ function contextOf(options: KernelOptions): RaiseContext {
   const definitions = [...BUILT_IN_TRIGGERS, ...(options.triggers ?? [])];
   const catalogue = typeof texts === 'string' ? TEXTS[texts] : texts;
   return {
-    ...executeContext(store, systemSurroundings(clock)),
+    ...executeContext(store, systemRuntime(clock)),
     kernel: name,
     definitions: new Map(definitions.map((definition) => [definition.type, definition])),
     evaluate:

@@ -6,10 +6,15 @@ import type { Clock } from '../domain/ports/clock.ts';
 import type { EventStore } from '../domain/ports/event-store.ts';
 import { silentLogger, type Logger } from '../domain/ports/logger.ts';
 import type { Output, ReadModel, ReadModelCommit } from '../projections/ports.ts';
-import { DEFAULT_TIMING, type Timing } from '../projections/runner/context.ts';
-import { createProjector, type Projector } from '../projections/runner/projector.ts';
-import { appendControl, initialiseControl, readControl, type ControlWriter } from './control.ts';
-import { executeContext, systemSurroundings } from './processes/surroundings.ts';
+import { DEFAULT_TIMING, type Timing } from '../projections/publisher/context.ts';
+import { createProjector, type Projector } from '../projections/publisher/projector.ts';
+import {
+  appendControl,
+  initialiseControl,
+  readControl,
+  type ControlWriter,
+} from './control/control.ts';
+import { executeContext, systemRuntime } from './decider/runtime.ts';
 
 /** What a projector is opened with. The caller closes store and state, after the projector stopped. */
 export type ProjectorOptions = {
@@ -43,7 +48,7 @@ export async function openProjector(options: ProjectorOptions): Promise<Projecto
   const { store, output, state, clock, logger = silentLogger } = options;
   const { name = DEFAULT_KERNEL_NAME, subjectRoot = '', source = '/tocsin' } = options;
   assertNames(subjectRoot, source);
-  const surroundings = systemSurroundings(clock);
+  const surroundings = systemRuntime(clock);
   const { now, elapsed, random } = surroundings;
   const never = new AbortController().signal;
   const writer: ControlWriter = {

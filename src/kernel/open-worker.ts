@@ -1,7 +1,7 @@
 // A worker: the processes that go on behind the raises, run together and stopped together.
 import { TocsinError } from '../domain/core/errors.ts';
 import { silentLogger, type Logger } from '../domain/ports/logger.ts';
-import type { Process } from './processes/process.ts';
+import type { Process } from './processes/due/process.ts';
 
 /** What a worker is opened with. Whoever opened stores and indexes closes them, after it stopped. */
 export type WorkerOptions = {

@@ -3,7 +3,7 @@
 import type { Instant } from '../domain/core/instants.ts';
 import type { Position } from '../domain/core/positions.ts';
 import type { Axis } from '../domain/policy/policy.ts';
-import type { PastNotice, Span } from '../domain/policy/windows.ts';
+import type { PastNotification, Span } from '../domain/policy/windows.ts';
 
 /** A message as it goes out. Header names and values are ASCII. */
 export type OutputMessage = {
@@ -87,7 +87,7 @@ export type Output = {
 };
 
 /** A notice: a notification that was let through, and what policies need to know of it. */
-export type Notice = PastNotice & {
+export type SentNotification = PastNotification & {
   /** Its message id; the `notification_id`. */
   readonly id: string;
   /** Mock and live notices never meet. */
@@ -99,13 +99,13 @@ export type Notice = PastNotice & {
 };
 
 /** Whose notices may keep each other's windows. */
-export type NoticeSubject = Pick<Notice, 'mock' | 'user' | 'triggerType'>;
+export type NotificationSubject = Pick<SentNotification, 'mock' | 'user' | 'triggerType'>;
 
 /** One notice of a subject. */
-export type NoticeRef = NoticeSubject & Pick<Notice, 'id'>;
+export type SentNotificationRef = NotificationSubject & Pick<SentNotification, 'id'>;
 
 /** A subject's notices whose instant on one axis is `from` or later, and before `to`. */
-export type NoticeRange = NoticeSubject & Span & { readonly axis: Axis };
+export type SentNotificationRange = NotificationSubject & Span & { readonly axis: Axis };
 
 /** What was decided about one `NotificationRequested`. */
 export type VerdictRow = {
@@ -128,7 +128,7 @@ export type VerdictRow = {
 };
 
 /** One of the last messages: enough to find its source and to render it again. */
-export type TailRow = {
+export type RecentMessageRow = {
   readonly sequence: bigint;
   readonly ordinal: bigint;
   /** The source event, and where it is. */
@@ -201,11 +201,11 @@ export type Counts = {
 /** One transaction's worth of progress. */
 export type ReadModelCommit = {
   readonly checkpoint: Checkpoint;
-  readonly notices: readonly Notice[];
+  readonly notices: readonly SentNotification[];
   /** Earlier notices as they are now: released, redriven, or with a longer session. */
-  readonly amended: readonly Notice[];
+  readonly amended: readonly SentNotification[];
   readonly verdicts: readonly VerdictRow[];
-  readonly tail: readonly TailRow[];
+  readonly tail: readonly RecentMessageRow[];
   readonly parked: readonly ParkedRow[];
   /** Event ids that an operator's decision took out of the parked list. */
   readonly unparked: readonly string[];
@@ -217,13 +217,13 @@ export type ReadModelCommit = {
 export interface ReadModelReader {
   checkpoint(): Checkpoint | undefined;
   /** The notices within these ranges, in one round trip; one that is in several may come several times. */
-  noticesIn(ranges: readonly NoticeRange[]): readonly Notice[];
+  noticesIn(ranges: readonly SentNotificationRange[]): readonly SentNotification[];
   /** These notices, as far as they are there. Rare, so they may be looked for one by one. */
-  noticesNamed(refs: readonly NoticeRef[]): readonly Notice[];
+  noticesNamed(refs: readonly SentNotificationRef[]): readonly SentNotification[];
   /** Tail rows after `sequence`, ascending. */
-  tailAfter(sequence: bigint): readonly TailRow[];
+  tailAfter(sequence: bigint): readonly RecentMessageRow[];
   /** The last tail row, if any. */
-  lastTail(): TailRow | undefined;
+  lastTail(): RecentMessageRow | undefined;
   parked(): readonly ParkedRow[];
   /** How many requests were suppressed or parked, by reason. */
   reasons(): ReadonlyMap<string, number>;

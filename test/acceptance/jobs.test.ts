@@ -1,6 +1,6 @@
 // From a task to its trigger: numbers 6 to 10, 12 and 13 of the acceptance list, on both event stores.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { dueJobStream } from '../../src/domain/duejob/stream.ts';
+import { dueJobStream } from '../../src/schedule/due-job/stream.ts';
 import { parseOccurrenceId } from '../../src/domain/core/ids.ts';
 import { BEGIN, jobWorld, MINUTE, type JobWorld } from '../kernel/jobs.support.ts';
 import { BOTH_STORES, type OpenedStore } from '../support/stores.ts';

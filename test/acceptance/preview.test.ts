@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { ApplyPreview, ApplyRequest } from '../../src/domain/ports/apply-preview.ts';
 import type { ConfirmInput } from '../../src/domain/preview/commands.ts';
-import { taskEvaluator } from '../../src/kernel/evaluation/task-evaluator.ts';
+import { taskEvaluator } from '../../src/schedule/evaluation/task-evaluator.ts';
 import {
   aBlock,
   aTask,

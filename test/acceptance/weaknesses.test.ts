@@ -5,7 +5,7 @@ import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
 import { eventId } from '../../src/domain/core/ids.ts';
 import { formatInstantSeconds, parseInstant } from '../../src/domain/core/instants.ts';
 import { ok } from '../../src/domain/core/result.ts';
-import { actionFor, type IssueCode } from '../../src/domain/evaluation/observe.ts';
+import { actionFor, type IssueCode } from '../../src/schedule/evaluation/observe.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
 import { decideConfirm, type ConfirmPreview } from '../../src/domain/preview/confirm.ts';
 import {

@@ -1,9 +1,9 @@
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
-import { createHealthApp, serveHealth } from '../../src/adapters/http/health.ts';
-import type { HttpServer } from '../../src/adapters/http/serve.ts';
-import type { ProjectorStatus } from '../../src/projections/runner/status.ts';
+import { createHealthApp, serveHealth } from '../../src/adapters/http/server/health.ts';
+import type { HttpServer } from '../../src/adapters/http/server/serve.ts';
+import type { ProjectorStatus } from '../../src/projections/publisher/status.ts';
 import { idleStatus } from './status.support.ts';
 
 const limits = { lagSeconds: 60, stalledSeconds: 30 };

@@ -3,7 +3,10 @@ import { connect, headers, type NatsConnection } from 'nats';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { jetStreamInbox } from '../../src/adapters/nats/inbox.ts';
 import { createConfig, planStream } from '../../src/adapters/nats/stream.ts';
-import type { InboxMessage, Settlement } from '../../src/domain/ports/notice-inbox.ts';
+import type {
+  InboxMessage,
+  Settlement,
+} from '../../src/kernel/processes/delivery/request-queue.ts';
 import { testNatsServer, type TestNatsServer } from '../support/nats-server.ts';
 import { until } from '../support/until.ts';
 

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { memoryReadModel } from '../../src/adapters/memory-read-model/read-model.ts';
+import { memoryReadModel } from '../../src/adapters/memory/read-model.ts';
 import { openReadModelReader, sqliteReadModel } from '../../src/adapters/sqlite/read-model.ts';
 import { snapshotOf } from '../../src/adapters/sqlite/read-model-tables.ts';
 import { batchUpTo } from '../contracts/read-model.fixtures.ts';

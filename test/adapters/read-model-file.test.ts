@@ -6,7 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openReadModelReader, sqliteReadModel } from '../../src/adapters/sqlite/read-model.ts';
 import { snapshotOf } from '../../src/adapters/sqlite/read-model-tables.ts';
-import type { Notice } from '../../src/projections/ports.ts';
+import type { SentNotification } from '../../src/projections/ports.ts';
 import { batchUpTo, checkpointAt, commitOf, noticeOf } from '../contracts/read-model.fixtures.ts';
 import { refusal, thrownBy } from '../support/refusals.ts';
 
@@ -29,7 +29,7 @@ function filled(batches = 3): void {
 }
 
 /** A notice that runs `meanwhile` when the commit that holds it comes to it. */
-function noticeWith(meanwhile: () => void): Notice {
+function noticeWith(meanwhile: () => void): SentNotification {
   return {
     ...noticeOf(),
     get id() {

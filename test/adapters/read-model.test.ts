@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { memoryReadModelStore } from '../../src/adapters/memory-read-model/read-model.ts';
+import { memoryReadModelStore } from '../../src/adapters/memory/read-model.ts';
 import { sqliteReadModel, temporaryReadModel } from '../../src/adapters/sqlite/read-model.ts';
 import { describe, expect, test } from 'vitest';
 import { snapshotOf } from '../../src/adapters/sqlite/read-model-tables.ts';

@@ -7,7 +7,7 @@ import {
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { channelSender, type ChannelSenderOptions } from '../../src/adapters/senders/sender.ts';
-import type { ChannelTarget, OutgoingNotice, SendOutcome } from '../../src/domain/ports/sender.ts';
+import type { ChannelTarget, OutgoingMessage, SendOutcome } from '../../src/domain/ports/sender.ts';
 import { STRICT_RULES } from '../../src/domain/channel/address.ts';
 
 export const NOW = Date.UTC(2026, 0, 1, 10, 17);
@@ -81,7 +81,7 @@ export function targetAt(
   return { channel, kind, version: 1, url: `${origin}${PATHS[kind]}`, secret, ...more };
 }
 
-export const NOTICE: OutgoingNotice = {
+export const NOTICE: OutgoingMessage = {
   notificationId: '6072f595-6a17-5132-a9b1-daa475c1b68e',
   attempt: 1,
   userId: '42',
@@ -105,7 +105,7 @@ export function sendTo(
   origin: string,
   kind: ChannelTarget['kind'],
   more: {
-    readonly notice?: Partial<OutgoingNotice>;
+    readonly notice?: Partial<OutgoingMessage>;
     readonly target?: Partial<ChannelTarget>;
     readonly options?: ChannelSenderOptions;
     readonly signal?: AbortSignal;

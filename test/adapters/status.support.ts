@@ -1,4 +1,4 @@
-import type { ProjectorStatus } from '../../src/projections/runner/status.ts';
+import type { ProjectorStatus } from '../../src/projections/publisher/status.ts';
 
 /** A projector that runs, has seen everything, and has nothing to do. */
 export const idleStatus: ProjectorStatus = {

@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { openTaskFiles, type TaskFilesOptions } from '../../src/adapters/tasks/files.ts';
-import type { TaskChange } from '../../src/domain/ports/task-source.ts';
+import { openTaskFiles, type TaskFilesOptions } from '../../src/schedule/tasks/files/files.ts';
+import type { TaskChange } from '../../src/schedule/tasks/task-source.ts';
 import { until } from '../support/until.ts';
 
 const NOW = Date.UTC(2026, 3, 30);

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { readCalendar } from '../../src/adapters/tasks/ical/calendar.ts';
-import { namedZone } from '../../src/adapters/tasks/ical/zones.ts';
+import { readCalendar } from '../../src/schedule/tasks/ical/calendar.ts';
+import { namedZone } from '../../src/schedule/tasks/ical/zones.ts';
 
 const NOW = Date.UTC(2026, 2, 27, 12);
 const HOUR = 60 * 60_000;

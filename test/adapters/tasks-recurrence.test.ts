@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import ICAL from 'ical.js';
 import { describe, expect, test } from 'vitest';
 import rrule from 'rrule';
-import { occurrences } from '../../src/adapters/tasks/ical/recurrence.ts';
-import { readRule } from '../../src/adapters/tasks/ical/rule.ts';
+import { occurrences } from '../../src/schedule/tasks/ical/recurrence.ts';
+import { readRule } from '../../src/schedule/tasks/ical/rule.ts';
 
 const DAY = 24 * 60 * 60_000;
 

@@ -3,8 +3,8 @@ import { Temporal } from '@js-temporal/polyfill';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import rrule from 'rrule';
-import { AHEAD_MS, BEHIND_MS, readCalendar } from '../../src/adapters/tasks/ical/calendar.ts';
-import { namedZone } from '../../src/adapters/tasks/ical/zones.ts';
+import { AHEAD_MS, BEHIND_MS, readCalendar } from '../../src/schedule/tasks/ical/calendar.ts';
+import { namedZone } from '../../src/schedule/tasks/ical/zones.ts';
 
 const DAY = 24 * 60 * 60_000;
 

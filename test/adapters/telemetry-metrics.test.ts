@@ -2,7 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { projectorMetrics, type ProjectorMetrics } from '../../src/adapters/telemetry/metrics.ts';
 import { METRICS, type MetricName } from '../../src/adapters/telemetry/names.ts';
-import type { ProjectorStatus } from '../../src/projections/runner/status.ts';
+import type { ProjectorStatus } from '../../src/projections/publisher/status.ts';
 import { idleStatus } from './status.support.ts';
 
 let opened: ProjectorMetrics | undefined;

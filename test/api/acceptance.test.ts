@@ -1,15 +1,15 @@
 // The API alone, and then the worker alone, on one log.
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { createHttpApp } from '../../src/adapters/api/app.ts';
-import { bearerTokens } from '../../src/adapters/api/caller.ts';
-import { memoryDueIndexStore } from '../../src/adapters/memory-due-index/due-index.ts';
-import { memoryReadModelStore } from '../../src/adapters/memory-read-model/read-model.ts';
+import { createHttpApp } from '../../src/adapters/http/app.ts';
+import { bearerTokens } from '../../src/adapters/http/endpoint/caller.ts';
+import { memoryDueIndexStore } from '../../src/adapters/memory/due-index.ts';
+import { memoryReadModelStore } from '../../src/adapters/memory/read-model.ts';
 import { categoryPrefix } from '../../src/domain/core/ids.ts';
 import { openProjector } from '../../src/kernel/open-projector.ts';
 import { EVALUATION_INDEX, evaluationProcess } from '../../src/kernel/processes/evaluation.ts';
 import { createDeliveries } from '../../src/kernel/deliveries.ts';
-import { createTokens } from '../../src/kernel/tokens.ts';
+import { createTokens } from '../../src/kernel/access/tokens.ts';
 import { deliveryWorld, STORES, type DeliveryWorld } from '../delivery/world.support.ts';
 import { offering, running } from '../support/later.ts';
 import { until } from '../support/until.ts';

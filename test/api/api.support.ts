@@ -5,23 +5,26 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
-import { createHttpApp, type HttpApp, type HttpAppOptions } from '../../src/adapters/api/app.ts';
-import { bearerTokens } from '../../src/adapters/api/caller.ts';
-import type { ApiChannels, ApiChannelView } from '../../src/adapters/api/routes/channels.ts';
+import { createHttpApp, type HttpApp, type HttpAppOptions } from '../../src/adapters/http/app.ts';
+import { bearerTokens } from '../../src/adapters/http/endpoint/caller.ts';
+import type { ApiChannels, ApiChannelView } from '../../src/adapters/http/routes/channels.ts';
 import { sqliteDeliveryIndex } from '../../src/adapters/sqlite/delivery-index.ts';
 import { SCOPES, USER_SCOPES, type Scope } from '../../src/domain/access/scopes.ts';
-import { notificationStream } from '../../src/domain/notification/stream.ts';
+import { notificationStream } from '../../src/domain/delivery/stream.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
 import { createDeliveries } from '../../src/kernel/deliveries.ts';
 import { openKernel, type Kernel, type KernelOptions } from '../../src/kernel/open-kernel.ts';
 import { fixedClock, type FixedClock } from '../../src/kernel/testing/fixed-clock.ts';
-import { createTokens, type Tokens } from '../../src/kernel/tokens.ts';
+import { createTokens, type Tokens } from '../../src/kernel/access/tokens.ts';
 import { deliveryAggregate, tell } from '../../src/kernel/processes/delivery/record.ts';
 import { recordContext } from '../../src/kernel/processes/delivery/processes.ts';
-import { loadState } from '../../src/kernel/execute.ts';
-import { rowAfter } from '../../src/projections/indexes/delivery-index.ts';
-import { notificationCodec } from '../../src/domain/notification/events.ts';
-import type { DeliveryIndex, DeliveryRow } from '../../src/projections/indexes/delivery-index.ts';
+import { loadState } from '../../src/kernel/decider/execute.ts';
+import { rowAfter } from '../../src/kernel/processes/delivery/delivery-index.ts';
+import { notificationCodec } from '../../src/domain/delivery/events.ts';
+import type {
+  DeliveryIndex,
+  DeliveryRow,
+} from '../../src/kernel/processes/delivery/delivery-index.ts';
 import { START } from '../support/world.ts';
 
 export type Sent = {

@@ -1,6 +1,6 @@
 // Channels over HTTP with the kernel's own: secrets go in, and never come out.
 import { expect, test } from 'vitest';
-import { createHttpApp } from '../../src/adapters/api/app.ts';
+import { createHttpApp } from '../../src/adapters/http/app.ts';
 import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
 import { USER_SCOPES } from '../../src/domain/access/scopes.ts';
 import type { SendOutcome } from '../../src/domain/ports/sender.ts';

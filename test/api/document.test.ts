@@ -4,7 +4,7 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import fc from 'fast-check';
 import { z } from 'zod';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { PROBLEMS } from '../../src/adapters/api/problems.ts';
+import { PROBLEMS } from '../../src/adapters/http/endpoint/problems.ts';
 import { apiWorld, operationsOf, type ApiWorld } from './api.support.ts';
 
 let world: ApiWorld;

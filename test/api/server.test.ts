@@ -1,7 +1,7 @@
 // The API behind a real HTTP server, as clients of all manners meet it.
 import { connect } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { serveHttp, type HttpServer } from '../../src/adapters/http/serve.ts';
+import { serveHttp, type HttpServer } from '../../src/adapters/http/server/serve.ts';
 import { apiWorld, type ApiWorld } from './api.support.ts';
 
 const TRIGGER = '/api/v1/active-schedule/trigger';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
 import { accessStream } from '../../src/domain/access/events.ts';
-import { createTokens, type Tokens } from '../../src/kernel/tokens.ts';
+import { createTokens, type Tokens } from '../../src/kernel/access/tokens.ts';
 import { fixedClock } from '../../src/kernel/testing/fixed-clock.ts';
 import { eventsOf } from '../support/world.ts';
 

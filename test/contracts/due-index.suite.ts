@@ -7,7 +7,7 @@ import {
   type DueIndex,
   type DueIndexes,
   type DueRank,
-} from '../../src/projections/indexes/due-index.ts';
+} from '../../src/kernel/processes/due/due-index.ts';
 
 /** One place where indexes are kept: a file, or what stands for it. */
 export type DueIndexHarness = Disposable & {

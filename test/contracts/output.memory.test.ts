@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { recordingOutput } from '../../src/adapters/memory-output/recording-output.ts';
+import { recordingOutput } from '../../src/adapters/memory/recording-output.ts';
 import { failureOf, listMessages, outputContract } from './output.suite.ts';
 
 outputContract('recordingOutput', async () => {

@@ -4,12 +4,12 @@ import type { ReadModelTables } from '../../src/adapters/sqlite/read-model-table
 import type {
   Checkpoint,
   ControlRow,
-  Notice,
-  NoticeRange,
+  SentNotification,
+  SentNotificationRange,
   ParkedRow,
   ReadModel,
   ReadModelCommit,
-  TailRow,
+  RecentMessageRow,
   VerdictRow,
 } from '../../src/projections/ports.ts';
 import { MAX_INSTANT } from '../../src/domain/core/instants.ts';
@@ -40,7 +40,7 @@ export function checkpointAt(sequence: bigint, more: Partial<Checkpoint> = {}): 
   };
 }
 
-export function noticeOf(more: Partial<Notice> = {}): Notice {
+export function noticeOf(more: Partial<SentNotification> = {}): SentNotification {
   const requestedAt = more.requestedAt ?? AT;
   return {
     id: 'notice-1',
@@ -78,7 +78,7 @@ export function verdictOf(event: string, more: Partial<VerdictRow> = {}): Verdic
   };
 }
 
-export function tailOf(sequence: bigint, more: Partial<TailRow> = {}): TailRow {
+export function tailOf(sequence: bigint, more: Partial<RecentMessageRow> = {}): RecentMessageRow {
   return {
     sequence,
     ordinal: sequence,
@@ -96,7 +96,7 @@ export function tailOf(sequence: bigint, more: Partial<TailRow> = {}): TailRow {
 }
 
 /** The messages from `first` to `last`, both included. */
-export function tailRows(first: number, last: number): readonly TailRow[] {
+export function tailRows(first: number, last: number): readonly RecentMessageRow[] {
   return Array.from({ length: last - first + 1 }, (_, index) => tailOf(BigInt(first + index)));
 }
 
@@ -168,19 +168,19 @@ const subjects = {
 const fewInstants = fc.constantFrom(0, 1, 5, 6, AT);
 
 /** Ranges that may be empty, on both axes. */
-export const rangesOfFew: fc.Arbitrary<NoticeRange> = fc.record({
+export const rangesOfFew: fc.Arbitrary<SentNotificationRange> = fc.record({
   ...subjects,
   axis: fc.constantFrom('requestedAt', 'recordedAt'),
   from: fewInstants,
   to: fewInstants,
 });
 
-export const noticesOfFew: fc.Arbitrary<readonly Notice[]> = listOf(
+export const noticesOfFew: fc.Arbitrary<readonly SentNotification[]> = listOf(
   fc.record({ ...subjects, requestedAt: fewInstants, recordedAt: fewInstants }),
 );
 
 /** Notices whose users' order as text is not their order beside a colon, and windows of all times. */
-export const notices: fc.Arbitrary<readonly Notice[]> = listOf(
+export const notices: fc.Arbitrary<readonly SentNotification[]> = listOf(
   fc.record({
     mock: fc.boolean(),
     user: fc.oneof(
@@ -195,7 +195,9 @@ export const notices: fc.Arbitrary<readonly Notice[]> = listOf(
   }),
 );
 
-function listOf(parts: fc.Arbitrary<Partial<Notice>>): fc.Arbitrary<readonly Notice[]> {
+function listOf(
+  parts: fc.Arbitrary<Partial<SentNotification>>,
+): fc.Arbitrary<readonly SentNotification[]> {
   return fc
     .array(parts, { maxLength: 40 })
     .map((all) => all.map((part, index) => noticeOf({ ...part, id: `notice-${index}` })));

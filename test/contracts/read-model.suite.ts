@@ -3,7 +3,11 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { snapshotOf, type ReadModelTables } from '../../src/adapters/sqlite/read-model-tables.ts';
 import { formatInstantSeconds } from '../../src/domain/core/instants.ts';
-import type { Notice, NoticeRange, ReadModel } from '../../src/projections/ports.ts';
+import type {
+  SentNotification,
+  SentNotificationRange,
+  ReadModel,
+} from '../../src/projections/ports.ts';
 import {
   AT,
   batchUpTo,
@@ -303,7 +307,7 @@ export function readModelSuite(name: string, harnessOf: () => ReadModelHarness):
   });
 }
 
-function isWithin(range: NoticeRange, notice: Notice): boolean {
+function isWithin(range: SentNotificationRange, notice: SentNotification): boolean {
   return (
     range.user === notice.user &&
     range.triggerType === notice.triggerType &&
@@ -314,13 +318,16 @@ function isWithin(range: NoticeRange, notice: Notice): boolean {
 }
 
 /** The narrowest range that a notice is in. */
-function aroundOf(notice: Notice, axis: NoticeRange['axis']): NoticeRange {
+function aroundOf(
+  notice: SentNotification,
+  axis: SentNotificationRange['axis'],
+): SentNotificationRange {
   const { mock, user, triggerType } = notice;
   return { mock, user, triggerType, axis, from: notice[axis], to: notice[axis] + 1 };
 }
 
 /** Each once, by id. */
-function byId(all: readonly Notice[]): readonly Notice[] {
+function byId(all: readonly SentNotification[]): readonly SentNotification[] {
   const distinct = new Map(all.map((notice) => [notice.id, notice]));
   return [...distinct.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1));
 }

@@ -16,8 +16,8 @@ import {
   createVaultKeyFile,
   parseVaultKeys,
   readVaultKeys,
-} from '../../src/adapters/vault/keys.ts';
-import { sqliteVault } from '../../src/adapters/vault/sqlite-vault.ts';
+} from '../../src/adapters/sqlite/vault/keys.ts';
+import { sqliteVault } from '../../src/adapters/sqlite/vault/sqlite-vault.ts';
 import { secretVaultSuite } from './secret-vault.suite.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tocsin-vault-'));

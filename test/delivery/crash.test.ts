@@ -2,7 +2,7 @@
 // would have, or as an outcome that nobody knows; and nobody calls twice for one attempt.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { LEASE_MARGIN_MS } from '../../src/domain/notification/decide.ts';
+import { LEASE_MARGIN_MS } from '../../src/domain/delivery/decide.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
 import type { SendOutcome } from '../../src/domain/ports/sender.ts';
 import { until } from '../support/until.ts';

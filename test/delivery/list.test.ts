@@ -9,9 +9,9 @@ import {
   openDeliveryIndexReader,
   sqliteDeliveryIndex,
 } from '../../src/adapters/sqlite/delivery-index.ts';
-import { LEASE_MARGIN_MS } from '../../src/domain/notification/decide.ts';
-import { evolveDelivery, type DeliveryState } from '../../src/domain/notification/state.ts';
-import { rowAfter, type DeliveryRow } from '../../src/projections/indexes/delivery-index.ts';
+import { LEASE_MARGIN_MS } from '../../src/domain/delivery/decide.ts';
+import { evolveDelivery, type DeliveryState } from '../../src/domain/delivery/state.ts';
+import { rowAfter, type DeliveryRow } from '../../src/kernel/processes/delivery/delivery-index.ts';
 import { about, accepted, T0 } from '../domain/delivery.support.ts';
 import { anyStory, playStory } from '../domain/delivery.stories.ts';
 import { thrownBy } from '../support/refusals.ts';

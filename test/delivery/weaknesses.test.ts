@@ -6,17 +6,17 @@ import { STRICT_RULES } from '../../src/domain/channel/address.ts';
 import { parseChannel } from '../../src/domain/channel/commands.ts';
 import { withoutSecretsOf } from '../../src/domain/channel/without-secrets.ts';
 import { TocsinError } from '../../src/domain/core/errors.ts';
-import { decideDelivery } from '../../src/domain/notification/decide.ts';
-import { nextAttemptAt, RETRY_PROFILES } from '../../src/domain/notification/schedule.ts';
-import { evolveDelivery, type DeliveryState } from '../../src/domain/notification/state.ts';
-import { notificationStream } from '../../src/domain/notification/stream.ts';
+import { decideDelivery } from '../../src/domain/delivery/decide.ts';
+import { nextAttemptAt, RETRY_PROFILES } from '../../src/domain/delivery/retry-schedule.ts';
+import { evolveDelivery, type DeliveryState } from '../../src/domain/delivery/state.ts';
+import { notificationStream } from '../../src/domain/delivery/stream.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
-import type { InboxMessage } from '../../src/domain/ports/notice-inbox.ts';
+import type { InboxMessage } from '../../src/kernel/processes/delivery/request-queue.ts';
 import { cleanSummary } from '../../src/domain/texts.ts';
 import { take, type IntakeOptions } from '../../src/kernel/processes/delivery/intake.ts';
 import { recordContext } from '../../src/kernel/processes/delivery/processes.ts';
 import { tell } from '../../src/kernel/processes/delivery/record.ts';
-import { systemSurroundings } from '../../src/kernel/processes/surroundings.ts';
+import { systemRuntime } from '../../src/kernel/decider/runtime.ts';
 import {
   accepted,
   facts,
@@ -37,7 +37,7 @@ const stateOf = (...events: readonly Parameters<typeof evolveDelivery>[1][]): De
 const STREAM = notificationStream('tocsin', facts.userId, facts.notificationId);
 
 function recordsOn(store: EventStore) {
-  return recordContext({ store, surroundings: { ...systemSurroundings(), now: () => T0 } });
+  return recordContext({ store, surroundings: { ...systemRuntime(), now: () => T0 } });
 }
 
 test('W1: an attempt that nobody ends is over some time after its lease', async () => {

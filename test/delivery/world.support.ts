@@ -7,24 +7,24 @@ import { join } from 'node:path';
 import { embeddedStore } from '../../src/adapters/eventstore/embedded/store.ts';
 import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
 import type { FaultScript } from '../../src/adapters/eventstore/memory/faults.ts';
-import { memoryDueIndexStore } from '../../src/adapters/memory-due-index/due-index.ts';
-import { memoryInbox, type MemoryInbox } from '../../src/adapters/memory-inbox/inbox.ts';
+import { memoryDueIndexStore } from '../../src/adapters/memory/due-index.ts';
+import { memoryInbox, type MemoryInbox } from '../../src/adapters/memory/request-queue.ts';
 import {
   recordingOutput,
   type RecordingOutput,
-} from '../../src/adapters/memory-output/recording-output.ts';
-import { memoryReadModelStore } from '../../src/adapters/memory-read-model/read-model.ts';
+} from '../../src/adapters/memory/recording-output.ts';
+import { memoryReadModelStore } from '../../src/adapters/memory/read-model.ts';
 import { sqliteDeliveryIndex } from '../../src/adapters/sqlite/delivery-index.ts';
 import { messageId, parseOccurrenceId, userStream } from '../../src/domain/core/ids.ts';
 import { formatInstant } from '../../src/domain/core/instants.ts';
-import { notificationCodec, type NotificationEvent } from '../../src/domain/notification/events.ts';
-import { notificationStream } from '../../src/domain/notification/stream.ts';
-import type { Delivery } from '../../src/domain/notification/state.ts';
+import { notificationCodec, type NotificationEvent } from '../../src/domain/delivery/events.ts';
+import { notificationStream } from '../../src/domain/delivery/stream.ts';
+import type { Delivery } from '../../src/domain/delivery/state.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
 import type {
   ChannelLookup,
   ChannelTarget,
-  OutgoingNotice,
+  OutgoingMessage,
   Sender,
   SendOutcome,
 } from '../../src/domain/ports/sender.ts';
@@ -36,14 +36,14 @@ import {
   type DeliveryOptions,
 } from '../../src/kernel/processes/delivery/processes.ts';
 import { loadDelivery } from '../../src/kernel/processes/delivery/record.ts';
-import type { DeliveryIndex } from '../../src/projections/indexes/delivery-index.ts';
+import type { DeliveryIndex } from '../../src/kernel/processes/delivery/delivery-index.ts';
 import { virtualTime, type VirtualTime } from '../support/virtual-time.ts';
 import { until } from '../support/until.ts';
 import { anInput, eventsOf, QUICK, raised } from '../support/world.ts';
 
 /** One call of the scripted channel. */
 export type Call = {
-  readonly notice: OutgoingNotice;
+  readonly notice: OutgoingMessage;
   readonly target: ChannelTarget;
   readonly signal: AbortSignal;
   readonly at: number;

@@ -4,10 +4,10 @@ import {
   decideDelivery,
   type DeliveryCommand,
   type DeliveryRules,
-} from '../../src/domain/notification/decide.ts';
-import type { NotificationEvent } from '../../src/domain/notification/events.ts';
-import { RETRY_PROFILES } from '../../src/domain/notification/schedule.ts';
-import { evolveDelivery, type DeliveryState } from '../../src/domain/notification/state.ts';
+} from '../../src/domain/delivery/decide.ts';
+import type { NotificationEvent } from '../../src/domain/delivery/events.ts';
+import { RETRY_PROFILES } from '../../src/domain/delivery/retry-schedule.ts';
+import { evolveDelivery, type DeliveryState } from '../../src/domain/delivery/state.ts';
 import type { SendOutcome } from '../../src/domain/ports/sender.ts';
 import { facts, HOUR, LEASE_MS, T0 } from './delivery.support.ts';
 

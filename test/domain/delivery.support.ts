@@ -4,10 +4,10 @@ import {
   type DeliveryCommand,
   type DeliveryRejection,
   type DeliveryRules,
-} from '../../src/domain/notification/decide.ts';
-import type { NotificationEvent } from '../../src/domain/notification/events.ts';
-import { RETRY_PROFILES } from '../../src/domain/notification/schedule.ts';
-import { evolveDelivery, type DeliveryState } from '../../src/domain/notification/state.ts';
+} from '../../src/domain/delivery/decide.ts';
+import type { NotificationEvent } from '../../src/domain/delivery/events.ts';
+import { RETRY_PROFILES } from '../../src/domain/delivery/retry-schedule.ts';
+import { evolveDelivery, type DeliveryState } from '../../src/domain/delivery/state.ts';
 import { givenOf } from '../../src/testing.ts';
 
 /** When the notice was requested; times below are counted from here. */

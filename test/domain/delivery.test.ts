@@ -1,14 +1,14 @@
 // The delivery record's decisions, each written out whole.
 import { describe, expect, it } from 'vitest';
-import { codeOf, detailOf, shortText } from '../../src/domain/notification/codes.ts';
-import { notificationCodec, type NotificationEvent } from '../../src/domain/notification/events.ts';
+import { codeOf, detailOf, shortText } from '../../src/domain/delivery/outcome-codes.ts';
+import { notificationCodec, type NotificationEvent } from '../../src/domain/delivery/events.ts';
 import {
   jitter,
   maxAttempts,
   nextAttemptAt,
   RETRY_PROFILES,
   throttledUntil,
-} from '../../src/domain/notification/schedule.ts';
+} from '../../src/domain/delivery/retry-schedule.ts';
 import {
   about,
   accepted,

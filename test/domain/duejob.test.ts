@@ -5,7 +5,7 @@ import type {
   Recheck,
   SettleDueJob,
   Watch,
-} from '../../src/domain/duejob/commands.ts';
+} from '../../src/schedule/due-job/commands.ts';
 import {
   decideCancel,
   decideRecheck,
@@ -13,15 +13,15 @@ import {
   decideWatch,
   dueJobKey,
   retryMs,
-} from '../../src/domain/duejob/decide.ts';
-import type { DueJobEvent, DueJobEventData } from '../../src/domain/duejob/events.ts';
-import { evolveDueJob, initialDueJob, type DueJobState } from '../../src/domain/duejob/state.ts';
+} from '../../src/schedule/due-job/decide.ts';
+import type { DueJobEvent, DueJobEventData } from '../../src/schedule/due-job/events.ts';
+import { evolveDueJob, initialDueJob, type DueJobState } from '../../src/schedule/due-job/state.ts';
 import {
   dueJobId,
   dueJobStream,
   dueJobTraceId,
   parseDueJobId,
-} from '../../src/domain/duejob/stream.ts';
+} from '../../src/schedule/due-job/stream.ts';
 import { givenOf } from '../../src/testing.ts';
 
 const subject = { userId: '42', kind: 'task', subjectId: '7' };

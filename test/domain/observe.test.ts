@@ -5,14 +5,14 @@ import {
   observe,
   OBSERVATION_MS,
   type Facts,
-} from '../../src/domain/evaluation/observe.ts';
+} from '../../src/schedule/evaluation/observe.ts';
 import {
   DEFAULT_SLOT_TABLE,
   firstRun,
   slotsBetween,
   type SlotTable,
-} from '../../src/domain/evaluation/slots.ts';
-import type { ScheduledBlock, Task } from '../../src/domain/ports/task-source.ts';
+} from '../../src/schedule/evaluation/slots.ts';
+import type { ScheduledBlock, Task } from '../../src/schedule/tasks/task-source.ts';
 
 const at = (text: string): number => Date.parse(text);
 const now = at('2026-04-30T07:00:00+08:00');

@@ -11,8 +11,8 @@ import {
   draftTriggered,
   encodeSubjectToken,
   render,
-} from '../../src/projections/notification/messages.ts';
-import { stepOf } from '../../src/projections/notification/steps.ts';
+} from '../../src/projections/dedupe/messages.ts';
+import { classify } from '../../src/projections/dedupe/classify.ts';
 
 const STREAM = 'tocsin.trigger-22-626ea8e6-43a5-5e3a-bc19-cb2c85142695';
 const TAIL = '22626ea8e643a55e3abc19cb2c85142695_1';
@@ -189,7 +189,7 @@ function message(event: TriggerEvent, eventId: string, revision: bigint, subject
     data,
     metadata: stored,
   };
-  const step = stepOf('tocsin', recorded);
+  const step = classify('tocsin', recorded);
   const names = { subjectRoot, source: '/tocsin' };
   const place = { ordinal: 9n, digest: 'cd'.repeat(32), ruleset: 1 };
   if (step.kind === 'triggered') {

@@ -17,8 +17,8 @@ import { idempotencyStream } from '../../src/domain/idempotency/events.ts';
 import { BUILT_IN_TRIGGERS } from '../../src/domain/trigger/definitions.ts';
 import { parseRaise, type RaiseInput } from '../../src/domain/trigger/commands.ts';
 import { scopeOf, triggerStream } from '../../src/domain/trigger/stream.ts';
-import { applyIdOf, requestHash } from '../../src/kernel/request-hash.ts';
-import { GENESIS_DIGEST, nextDigest } from '../../src/projections/notification/messages.ts';
+import { applyIdOf, requestHash } from '../../src/kernel/raise/request-hash.ts';
+import { GENESIS_DIGEST, nextDigest } from '../../src/projections/dedupe/messages.ts';
 
 const COMMAND = '11111111-1111-4111-8111-111111111111';
 const STREAM = 'tocsin.trigger-22-626ea8e6-43a5-5e3a-bc19-cb2c85142695';

@@ -2,9 +2,9 @@
 // not a sample. After each a new worker goes on, and the delivery ends; no attempt calls twice.
 import { describe, expect, it } from 'vitest';
 import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
-import { memoryDueIndexStore } from '../../src/adapters/memory-due-index/due-index.ts';
-import { memoryInbox } from '../../src/adapters/memory-inbox/inbox.ts';
-import { LEASE_MARGIN_MS } from '../../src/domain/notification/decide.ts';
+import { memoryDueIndexStore } from '../../src/adapters/memory/due-index.ts';
+import { memoryInbox } from '../../src/adapters/memory/request-queue.ts';
+import { LEASE_MARGIN_MS } from '../../src/domain/delivery/decide.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
 import type { Sender } from '../../src/domain/ports/sender.ts';
 import { openKernel } from '../../src/kernel/open-kernel.ts';

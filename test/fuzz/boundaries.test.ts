@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterAll, describe, expect, it } from 'vitest';
-import { readCalendar } from '../../src/adapters/tasks/ical/calendar.ts';
+import { readCalendar } from '../../src/schedule/tasks/ical/calendar.ts';
 import { readLines } from '../../src/adapters/ndjson/lines.ts';
-import { loadConfig } from '../../src/cli/config.ts';
+import { loadConfig } from '../../src/cli/config/config.ts';
 import { fromRaiseLine } from '../../src/domain/contracts/mapping.ts';
 import { parseMessage } from '../../src/domain/contracts/parse-message.ts';
 import { controlCodec } from '../../src/domain/control/events.ts';
@@ -17,8 +17,8 @@ import { isJson, type Json } from '../../src/domain/core/json.ts';
 import type { RecordedEvent } from '../../src/domain/ports/event-store.ts';
 import { triggerCodec } from '../../src/domain/trigger/events.ts';
 import { openKernel } from '../../src/kernel/open-kernel.ts';
-import { stepOf } from '../../src/projections/notification/steps.ts';
-import { agrees, stampOf } from '../../src/projections/runner/headers.ts';
+import { classify } from '../../src/projections/dedupe/classify.ts';
+import { agrees, identityOf } from '../../src/projections/publisher/message-identity.ts';
 import { memoryStore } from '../../src/testing.ts';
 import { apiWorld } from '../api/api.support.ts';
 import { raiseLines } from '../support/arbitraries.ts';
@@ -130,7 +130,7 @@ describe('events that somebody stored', () => {
         const recorded: RecordedEvent = { id, revision: 0n, position, ...event };
         for (const codec of [triggerCodec, controlCodec]) codec.decode(recorded);
         try {
-          expect(stepOf('tocsin', recorded).kind).not.toBe('');
+          expect(classify('tocsin', recorded).kind).not.toBe('');
         } catch (error) {
           // What the lane cannot go on without stops it by name.
           expect(error).toBeInstanceOf(TocsinError);
@@ -152,7 +152,7 @@ describe('messages of NATS', () => {
         for (const of of [subject, 'active_schedule.triggered', 'notification.feishu.requested']) {
           parseMessage(of, data);
         }
-        const stamp = stampOf({ sequence: 1n, subject: 'a', headers: found, data });
+        const stamp = identityOf({ sequence: 1n, subject: 'a', headers: found, data });
         if (stamp !== undefined) agrees(stamp, stamp);
       }),
       settings,

@@ -6,7 +6,7 @@ import type { EventStore } from '../../src/domain/ports/event-store.ts';
 import type { ReadModel } from '../../src/projections/ports.ts';
 import { openKernel } from '../../src/kernel/open-kernel.ts';
 import { openProjector } from '../../src/kernel/open-projector.ts';
-import { replay } from '../../src/projections/audit/replay.ts';
+import { replay } from '../../src/projections/audit/replay/replay.ts';
 import {
   fixedClock,
   memoryReadModel,

@@ -6,9 +6,9 @@
 // with a table like those below.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
-import type { NoticeInbox } from '../../src/domain/ports/notice-inbox.ts';
+import type { RequestQueue } from '../../src/kernel/processes/delivery/request-queue.ts';
 import type { Sender } from '../../src/domain/ports/sender.ts';
-import type { DueIndex, DueIndexes } from '../../src/projections/indexes/due-index.ts';
+import type { DueIndex, DueIndexes } from '../../src/kernel/processes/due/due-index.ts';
 import type { Output, OutputSession, ReadModel } from '../../src/projections/ports.ts';
 import { label } from './effect-labels.ts';
 
@@ -156,7 +156,7 @@ export const wrapped = {
     (...args) =>
       // What goes in comes out.
       around('call', () => send(...args)) as ReturnType<Sender>,
-  inbox: (inbox: NoticeInbox, around: Around): NoticeInbox => ({
+  inbox: (inbox: RequestQueue, around: Around): RequestQueue => ({
     run: ({ handle, ...rest }) =>
       inbox.run({
         ...rest,

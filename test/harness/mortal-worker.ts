@@ -12,7 +12,7 @@ import {
   openWorker,
   scannerProcess,
   sqliteDueIndexes,
-  systemSurroundings,
+  systemRuntime,
   taskEvaluator,
   taskFollowerProcess,
   type EventStore,
@@ -43,7 +43,7 @@ await using source = await openTaskFiles({
   watch: false,
   now: Date.now,
 });
-const common = { ...systemSurroundings(), store, source, detectors: BUILT_IN_DETECTORS };
+const common = { ...systemRuntime(), store, source, detectors: BUILT_IN_DETECTORS };
 const worker = openWorker({
   processes: [
     taskFollowerProcess(common),

@@ -19,7 +19,7 @@ const clean: Readonly<Record<string, string>> = {
   'src/domain/b.ts': "export { a } from './a.ts';\n",
   'src/projections/p.ts':
     "import 'node:crypto';\nimport 'zod';\nimport 'ts-pattern';\nexport { a } from '../domain/a.ts';\n",
-  'src/projections/runner/r.ts': "import 'node:timers/promises';\nexport { a } from '../p.ts';\n",
+  'src/projections/publisher/r.ts': "import 'node:timers/promises';\nexport { a } from '../p.ts';\n",
   'src/kernel/k.ts':
     "import 'node:crypto';\nimport 'uuid';\nexport { a } from '../projections/p.ts';\nexport type K = 1;\n",
   'src/adapters/nats/n.ts':

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { readCalendar } from '../../src/adapters/tasks/ical/calendar.ts';
-import { beginningAt } from '../../src/cli/example-tasks.ts';
+import { readCalendar } from '../../src/schedule/tasks/ical/calendar.ts';
+import { beginningAt } from '../../src/cli/demo/example-tasks.ts';
 
 const example = readFileSync(new URL('../../examples/tasks.ics', import.meta.url), 'utf8');
 

@@ -135,7 +135,7 @@ const clean: Readonly<Record<string, string>> = {
     "import { v5 } from 'uuid';\n\nexport const id = (name: string, namespace: string): string => v5(name, namespace);\n" +
     "export const at = (now: number): string => new Date(now).toISOString();\nexport const kinds = ['a'] as const;\n",
   'src/projections/clean.ts': "export { createHash } from 'node:crypto';\n",
-  'src/projections/runner/clean.ts':
+  'src/projections/publisher/clean.ts':
     "import { setTimeout as delay } from 'node:timers/promises';\n\nexport const wait = async (): Promise<void> => {\n  await delay(1);\n};\n",
   'src/cli/clean.ts': "console.log('for the person at the terminal');\n",
   'test/domain/clean.test.ts': 'export const f = (a: unknown): string => a as string;\n',

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { METRICS } from '../../src/adapters/telemetry/names.ts';
-import { SETTINGS } from '../../src/cli/config.ts';
+import { SETTINGS } from '../../src/cli/config/config.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const document = readFileSync(join(root, 'docs/operating.md'), 'utf8');
@@ -16,8 +16,8 @@ function rowsOf(section: string): readonly string[] {
 
 /** Where the daemon, and `start` around it, may refuse. */
 const places = [
-  'src/projections/notification',
-  'src/projections/runner',
+  'src/projections/dedupe',
+  'src/projections/publisher',
   'src/adapters/nats',
   'src/adapters/eventstore/embedded',
   'src/adapters/sqlite/file-lock.ts',

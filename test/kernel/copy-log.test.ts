@@ -1,6 +1,6 @@
 // Copying a log: what stays, what is compared, and that it can break off anywhere.
 import { describe, expect, test } from 'vitest';
-import { memoryReadModelStore } from '../../src/adapters/memory-read-model/read-model.ts';
+import { memoryReadModelStore } from '../../src/adapters/memory/read-model.ts';
 import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
 import { formatPosition } from '../../src/domain/core/positions.ts';
 import type { EventStore, RecordedEvent } from '../../src/domain/ports/event-store.ts';

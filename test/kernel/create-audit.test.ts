@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, expectTypeOf, onTestFinished, test } from 'vitest';
-import { memoryReadModel } from '../../src/adapters/memory-read-model/read-model.ts';
+import { memoryReadModel } from '../../src/adapters/memory/read-model.ts';
 import { openReadModelReader } from '../../src/adapters/sqlite/read-model.ts';
 import { snapshotOf } from '../../src/adapters/sqlite/read-model-tables.ts';
 import { replaceReadModel } from '../../src/adapters/sqlite/replace.ts';

@@ -5,11 +5,11 @@ import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
 import {
   memoryDueIndexStore,
   type MemoryDueIndexStore,
-} from '../../src/adapters/memory-due-index/due-index.ts';
+} from '../../src/adapters/memory/due-index.ts';
 import type { EventStore, RecordedEvent } from '../../src/domain/ports/event-store.ts';
-import type { DueEntry } from '../../src/projections/indexes/due-index.ts';
-import type { DueProcessOptions, DueStep } from '../../src/kernel/processes/due-options.ts';
-import { dueProcess } from '../../src/kernel/processes/due.ts';
+import type { DueEntry } from '../../src/kernel/processes/due/due-index.ts';
+import type { DueProcessOptions, DueStep } from '../../src/kernel/processes/due/options.ts';
+import { dueProcess } from '../../src/kernel/processes/due/due-process.ts';
 import { virtualTime, type VirtualTime } from '../support/virtual-time.ts';
 import { eventsOf, until } from '../support/world.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { TocsinError } from '../../src/domain/core/errors.ts';
-import type { DueIndex } from '../../src/projections/indexes/due-index.ts';
+import type { DueIndex } from '../../src/kernel/processes/due/due-index.ts';
 import { until } from '../support/world.ts';
 import { dueWorld, step, stream } from './due.support.ts';
 

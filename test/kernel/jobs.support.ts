@@ -1,24 +1,17 @@
 // Jobs on a log: a host whose tasks a test changes, the follower that keeps jobs in step, scanners, and
 // a clock that only the test moves.
-import { memoryDueIndexStore } from '../../src/adapters/memory-due-index/due-index.ts';
-import { createTable, type Rows } from '../../src/adapters/tasks/table.ts';
-import { BUILT_IN_DETECTORS } from '../../src/domain/detectors/built-in.ts';
-import type { DueJobState } from '../../src/domain/duejob/state.ts';
-import { dueJobStream } from '../../src/domain/duejob/stream.ts';
+import { memoryDueIndexStore } from '../../src/adapters/memory/due-index.ts';
+import { createTable, type Rows } from '../../src/schedule/tasks/files/table.ts';
+import { BUILT_IN_DETECTORS } from '../../src/schedule/detectors/built-in.ts';
+import type { DueJobState } from '../../src/schedule/due-job/state.ts';
+import { dueJobStream } from '../../src/schedule/due-job/stream.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
-import type { ScheduledBlock, Task, TaskSource } from '../../src/domain/ports/task-source.ts';
-import { dueJobAggregate } from '../../src/kernel/due-jobs.ts';
-import { loadState } from '../../src/kernel/execute.ts';
+import type { ScheduledBlock, Task, TaskSource } from '../../src/schedule/tasks/task-source.ts';
+import { dueJobAggregate } from '../../src/schedule/due-jobs.ts';
+import { loadState } from '../../src/kernel/decider/execute.ts';
 import { openKernel, type Kernel } from '../../src/kernel/open-kernel.ts';
-import {
-  DUE_JOB_INDEX,
-  scannerProcess,
-  type ScannerOptions,
-} from '../../src/kernel/processes/scanner.ts';
-import {
-  taskFollowerProcess,
-  type TaskFollowerOptions,
-} from '../../src/kernel/processes/task-follower.ts';
+import { DUE_JOB_INDEX, scannerProcess, type ScannerOptions } from '../../src/schedule/scanner.ts';
+import { taskFollowerProcess, type TaskFollowerOptions } from '../../src/schedule/task-follower.ts';
 import { until } from '../support/until.ts';
 import { virtualTime, type VirtualTime } from '../support/virtual-time.ts';
 import { eventsOf } from '../support/world.ts';

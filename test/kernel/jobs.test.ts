@@ -2,12 +2,12 @@
 // each of its weaknesses is planted once, and the same scenario then ends badly.
 import { describe, expect, test } from 'vitest';
 import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
-import { urgentTask } from '../../src/domain/detectors/urgent-task.ts';
+import { urgentTask } from '../../src/schedule/detectors/urgent-task.ts';
 import { formatInstant } from '../../src/domain/core/instants.ts';
-import type { Detector } from '../../src/domain/ports/detector.ts';
+import type { Detector } from '../../src/schedule/detectors/detector.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
-import type { TaskSource } from '../../src/domain/ports/task-source.ts';
-import type { ScannerOptions } from '../../src/kernel/processes/scanner.ts';
+import type { TaskSource } from '../../src/schedule/tasks/task-source.ts';
+import type { ScannerOptions } from '../../src/schedule/scanner.ts';
 import { eventsOf } from '../support/world.ts';
 import { until } from '../support/until.ts';
 import { BEGIN, jobWorld, MINUTE, type JobWorld } from './jobs.support.ts';

@@ -1,7 +1,7 @@
 // Many raises at once: the order of each user, bounded work in flight, and nothing left behind.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RaiseInput } from '../../src/domain/trigger/commands.ts';
-import type { RaiseResult } from '../../src/kernel/raise-result.ts';
+import type { RaiseResult } from '../../src/kernel/raise/raise-result.ts';
 import { anInput, makeWorld, until } from '../support/world.ts';
 import { triggerEvents } from './kernel.support.ts';
 

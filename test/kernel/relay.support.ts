@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { RaiseInput } from '../../src/domain/trigger/commands.ts';
-import type { RaiseSource, SettledRaise } from '../../src/kernel/raise-source.ts';
+import type { RaiseSource, SettledRaise } from '../../src/kernel/relay/raise-source.ts';
 
 export type Host = Disposable & {
   readonly source: RaiseSource;

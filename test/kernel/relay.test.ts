@@ -2,9 +2,9 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { RaiseInput } from '../../src/domain/trigger/commands.ts';
 import { silentLogger } from '../../src/domain/ports/logger.ts';
-import { relayRaises } from '../../src/kernel/relay.ts';
-import type { Call } from '../../src/kernel/raise.ts';
-import type { RaiseSource } from '../../src/kernel/raise-source.ts';
+import { relayRaises } from '../../src/kernel/relay/relay.ts';
+import type { Call } from '../../src/kernel/raise/raise.ts';
+import type { RaiseSource } from '../../src/kernel/relay/raise-source.ts';
 import { anInput, eventsOf, makeWorld, until, type World } from '../support/world.ts';
 import { sqliteHost, type Host } from './relay.support.ts';
 

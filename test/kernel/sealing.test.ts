@@ -2,7 +2,7 @@
 // with the user's key, while every verdict stays as it was.
 import { describe, expect, it } from 'vitest';
 import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
-import { memoryReadModel } from '../../src/adapters/memory-read-model/read-model.ts';
+import { memoryReadModel } from '../../src/adapters/memory/read-model.ts';
 import { IDEMPOTENCY_EVENTS } from '../../src/domain/idempotency/events.ts';
 import { BLANK_PERSONAL } from '../../src/domain/core/personal.ts';
 import { TRIGGER_EVENTS } from '../../src/domain/trigger/events.ts';
@@ -10,7 +10,7 @@ import { openKernel } from '../../src/kernel/open-kernel.ts';
 import { readRequest } from '../../src/kernel/processes/delivery/source.ts';
 import { forgetUser } from '../../src/kernel/sealing/forget.ts';
 import { sealedStore } from '../../src/kernel/sealing/sealed-store.ts';
-import { replay } from '../../src/projections/audit/replay.ts';
+import { replay } from '../../src/projections/audit/replay/replay.ts';
 import { memoryVault } from '../support/vault.ts';
 import { anInput, eventsOf, raised } from '../support/world.ts';
 

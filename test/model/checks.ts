@@ -2,10 +2,10 @@
 import { expect } from 'vitest';
 import { messageId } from '../../src/domain/core/ids.ts';
 import { comparePositions } from '../../src/domain/core/positions.ts';
-import { notificationCodec, type NotificationEvent } from '../../src/domain/notification/events.ts';
-import { maxAttempts, RETRY_PROFILES } from '../../src/domain/notification/schedule.ts';
+import { notificationCodec, type NotificationEvent } from '../../src/domain/delivery/events.ts';
+import { maxAttempts, RETRY_PROFILES } from '../../src/domain/delivery/retry-schedule.ts';
 import type { RecordedEvent } from '../../src/domain/ports/event-store.ts';
-import { replay, type ReadableLog } from '../../src/projections/audit/replay.ts';
+import { replay, type ReadableLog } from '../../src/projections/audit/replay/replay.ts';
 import type { ReadModelSnapshot } from '../../src/adapters/sqlite/read-model-tables.ts';
 import { memoryReadModel } from '../../src/testing.ts';
 import { ENDS } from '../oracle/delivery-oracle.ts';

@@ -2,7 +2,7 @@
 // another. It can die between any two of them; then nothing it still waits for ever comes, and what it had
 // sent may arrive all the same.
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
-import type { DueIndexes } from '../../src/projections/indexes/due-index.ts';
+import type { DueIndexes } from '../../src/kernel/processes/due/due-index.ts';
 import type { Output, OutputSession, ReadModel } from '../../src/projections/ports.ts';
 import { label } from '../harness/effect-labels.ts';
 import { Died, wrapped } from '../harness/failpoints.ts';

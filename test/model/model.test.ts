@@ -5,7 +5,7 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { JsonObject } from '../../src/domain/core/json.ts';
-import { RULESETS } from '../../src/projections/notification/rulesets.ts';
+import { RULESETS } from '../../src/projections/dedupe/rulesets.ts';
 import { raiseLines } from '../support/arbitraries.ts';
 import { expectEnd, expectPrefix } from './checks.ts';
 import { runModel, type ModelOptions } from './run.ts';

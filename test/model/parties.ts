@@ -1,26 +1,33 @@
 // The parties of the model: raisers, projectors and delivery workers, each composed as the product composes
 // it, on ports that wait for their turn and on virtual time.
-import type { NoticeInbox, Settlement } from '../../src/domain/ports/notice-inbox.ts';
+import type {
+  RequestQueue,
+  Settlement,
+} from '../../src/kernel/processes/delivery/request-queue.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
 import { silentLogger } from '../../src/domain/ports/logger.ts';
 import type { Sender, SendOutcome } from '../../src/domain/ports/sender.ts';
 import { fromRaiseLine } from '../../src/domain/contracts/mapping.ts';
 import type { JsonObject } from '../../src/domain/core/json.ts';
 import { BUILT_IN_TRIGGERS } from '../../src/domain/trigger/definitions.ts';
-import { alwaysNotify } from '../../src/kernel/evaluators.ts';
+import { alwaysNotify } from '../../src/kernel/raise/evaluators.ts';
 import { TEXTS } from '../../src/domain/texts.ts';
-import { appendControl, readControl, type ControlWriter } from '../../src/kernel/control.ts';
-import type { ExecuteContext } from '../../src/kernel/execute.ts';
+import {
+  appendControl,
+  readControl,
+  type ControlWriter,
+} from '../../src/kernel/control/control.ts';
+import type { ExecuteContext } from '../../src/kernel/decider/execute.ts';
 import { attemptsProcess, ATTEMPTS_INDEX } from '../../src/kernel/processes/delivery/attempts.ts';
 import { channelGate } from '../../src/kernel/processes/delivery/gate.ts';
 import { intakeProcess } from '../../src/kernel/processes/delivery/intake.ts';
 import type { RecordContext } from '../../src/kernel/processes/delivery/record.ts';
-import { raise } from '../../src/kernel/raise.ts';
-import type { RaiseResult } from '../../src/kernel/raise-result.ts';
-import { RETRY_PROFILES } from '../../src/domain/notification/schedule.ts';
-import type { DueIndexes } from '../../src/projections/indexes/due-index.ts';
+import { raise } from '../../src/kernel/raise/raise.ts';
+import type { RaiseResult } from '../../src/kernel/raise/raise-result.ts';
+import { RETRY_PROFILES } from '../../src/domain/delivery/retry-schedule.ts';
+import type { DueIndexes } from '../../src/kernel/processes/due/due-index.ts';
 import type { Output, ReadModel } from '../../src/projections/ports.ts';
-import { createProjector, type Projector } from '../../src/projections/runner/projector.ts';
+import { createProjector, type Projector } from '../../src/projections/publisher/projector.ts';
 import { targetOf } from '../delivery/world.support.ts';
 import type { RecordingOutput } from '../../src/testing.ts';
 import { inSmallPages } from '../support/world.ts';
@@ -163,7 +170,7 @@ export async function work(
 }
 
 /** A consumer that all workers share; what a dead one had in hand goes to another. */
-function inboxOf(schedule: Schedule, life: Life, shared: Delivering): NoticeInbox {
+function inboxOf(schedule: Schedule, life: Life, shared: Delivering): RequestQueue {
   const { output, settled, inHand } = shared;
   return {
     async run({ signal, check, handle }) {

@@ -1,16 +1,16 @@
 // One run of the model: raisers, projectors and workers at once, under a seed's schedule and faults, until
 // everything is raised, published and delivered.
 import type { JsonObject } from '../../src/domain/core/json.ts';
-import { hasEnded } from '../../src/domain/notification/state.ts';
-import { notificationStream } from '../../src/domain/notification/stream.ts';
+import { hasEnded } from '../../src/domain/delivery/state.ts';
+import { notificationStream } from '../../src/domain/delivery/stream.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
 import type { SendOutcome } from '../../src/domain/ports/sender.ts';
-import { memoryDueIndexStore } from '../../src/adapters/memory-due-index/due-index.ts';
+import { memoryDueIndexStore } from '../../src/adapters/memory/due-index.ts';
 import { TocsinError } from '../../src/domain/core/errors.ts';
-import { appendControl, initialiseControl } from '../../src/kernel/control.ts';
+import { appendControl, initialiseControl } from '../../src/kernel/control/control.ts';
 import { loadDelivery } from '../../src/kernel/processes/delivery/record.ts';
-import type { RaiseResult } from '../../src/kernel/raise-result.ts';
-import type { Projector } from '../../src/projections/runner/projector.ts';
+import type { RaiseResult } from '../../src/kernel/raise/raise-result.ts';
+import type { Projector } from '../../src/projections/publisher/projector.ts';
 import {
   memoryReadModelStore,
   memoryStore,

@@ -1,7 +1,7 @@
 // Two versions of the code in one process: the old one does not know ruleset 2. Which of them runs goes
 // along with everything that it awaits.
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { Ruleset } from '../../src/projections/notification/rulesets.ts';
+import type { Ruleset } from '../../src/projections/dedupe/rulesets.ts';
 import type { Policy } from '../../src/domain/policy/policy.ts';
 
 export type Version = 'old' | 'new';

@@ -1,12 +1,12 @@
 // Explain: the story, the decision and the sentence; and how little of the log is read for them.
 import { expect, test } from 'vitest';
-import { memoryReadModel } from '../../src/adapters/memory-read-model/read-model.ts';
+import { memoryReadModel } from '../../src/adapters/memory/read-model.ts';
 import { parseInstant, type Instant } from '../../src/domain/core/instants.ts';
-import { notificationCodec, type NotificationEvent } from '../../src/domain/notification/events.ts';
-import { notificationStream } from '../../src/domain/notification/stream.ts';
+import { notificationCodec, type NotificationEvent } from '../../src/domain/delivery/events.ts';
+import { notificationStream } from '../../src/domain/delivery/stream.ts';
 import { explain, type ExplainSources } from '../../src/projections/audit/explain/explain.ts';
 import { explainUser } from '../../src/projections/audit/explain/explain-user.ts';
-import { replay } from '../../src/projections/audit/replay.ts';
+import { replay } from '../../src/projections/audit/replay/replay.ts';
 import { appendControlEvent, appendRaw, poison, resolvePark } from '../support/log-edits.ts';
 import { anInput, makeWorld, raised, START, type World } from '../support/world.ts';
 

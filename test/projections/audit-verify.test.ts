@@ -1,11 +1,11 @@
 // Verify: a world that nobody touched has no differences; each kind of tampering is found and named.
 import { expect, test } from 'vitest';
-import { memoryReadModel } from '../../src/adapters/memory-read-model/read-model.ts';
+import { memoryReadModel } from '../../src/adapters/memory/read-model.ts';
 import type { JsonObject } from '../../src/domain/core/json.ts';
-import { notificationCodec } from '../../src/domain/notification/events.ts';
-import { notificationStream } from '../../src/domain/notification/stream.ts';
+import { notificationCodec } from '../../src/domain/delivery/events.ts';
+import { notificationStream } from '../../src/domain/delivery/stream.ts';
 import type { RecordedEvent } from '../../src/domain/ports/event-store.ts';
-import type { MessageReader, ReadableLog } from '../../src/projections/audit/ports.ts';
+import type { MessageReader, ReadableLog } from '../../src/projections/audit/reading/ports.ts';
 import { MISMATCHES } from '../../src/projections/audit/verify/mismatches.ts';
 import { verify } from '../../src/projections/audit/verify/verify.ts';
 import type { StoredMessage } from '../../src/projections/ports.ts';

@@ -1,8 +1,8 @@
 // What is committed is a prefix: pages in their order, and only those whose messages are stored.
 import { describe, expect, it } from 'vitest';
-import { initialFold, type FoldedPage } from '../../src/projections/notification/fold.ts';
+import { initialFold, type FoldedPage } from '../../src/projections/dedupe/fold.ts';
 import type { ReadModelCommit } from '../../src/projections/ports.ts';
-import { Committer } from '../../src/projections/runner/committer.ts';
+import { Checkpointer } from '../../src/projections/publisher/checkpointer.ts';
 import { memoryReadModel } from '../../src/testing.ts';
 
 function page(events: number): FoldedPage {
@@ -18,7 +18,7 @@ function committer() {
   const state = { ...memoryReadModel(), commit: (commit: ReadModelCommit) => commits.push(commit) };
   const identity = { storeId: 'a log', output: 'a list', markAfter: (ordinal: bigint) => ordinal };
   const failures: unknown[] = [];
-  const made = new Committer(
+  const made = new Checkpointer(
     state,
     identity,
     () => undefined,

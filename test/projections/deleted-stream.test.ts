@@ -3,11 +3,11 @@
 import { EventStoreDBClient } from '@eventstore/db-client';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { eventStoreDb } from '../../src/adapters/eventstore/esdb/store.ts';
-import { memoryDueIndexStore } from '../../src/adapters/memory-due-index/due-index.ts';
+import { memoryDueIndexStore } from '../../src/adapters/memory/due-index.ts';
 import { openKernel } from '../../src/kernel/open-kernel.ts';
 import { openProjector } from '../../src/kernel/open-projector.ts';
-import { follow } from '../../src/kernel/processes/due-follow.ts';
-import { replay } from '../../src/projections/audit/replay.ts';
+import { follow } from '../../src/kernel/processes/due/follow.ts';
+import { replay } from '../../src/projections/audit/replay/replay.ts';
 import { memoryReadModel, memoryReadModelStore, recordingOutput } from '../../src/testing.ts';
 import { aFront } from '../adapters/front.support.ts';
 import { decidedList, storedList } from '../support/decided.ts';

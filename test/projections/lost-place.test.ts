@@ -1,7 +1,7 @@
 // A stranger's message in the middle of a pipelined batch takes the place of one of ours, and the next
 // ones fit again. The fence alone does not tell; resuming must.
 import { expect, test } from 'vitest';
-import { memoryReadModel } from '../../src/adapters/memory-read-model/read-model.ts';
+import { memoryReadModel } from '../../src/adapters/memory/read-model.ts';
 import type { OutputMessage, StoredMessage } from '../../src/projections/ports.ts';
 import { decidedList, storedList } from '../support/decided.ts';
 import { anInput, makeWorld, raised, type World } from '../support/world.ts';

@@ -5,7 +5,7 @@ import { memoryReadModel } from '../../src/testing.ts';
 import { triggerCodec } from '../../src/domain/trigger/events.ts';
 import type { JsonObject } from '../../src/domain/core/json.ts';
 import type { RecordedEvent } from '../../src/domain/ports/event-store.ts';
-import { replay } from '../../src/projections/audit/replay.ts';
+import { replay } from '../../src/projections/audit/replay/replay.ts';
 import type { Policy } from '../../src/domain/policy/policy.ts';
 import { verified } from '../support/audited.ts';
 import { storedList } from '../support/decided.ts';

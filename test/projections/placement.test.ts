@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
-  irregularPlacement,
+  irregularMap,
   isRegular,
-  regularPlacement,
+  regularMap,
   type Mark,
   type Seen,
-} from '../../src/projections/runner/placement.ts';
+} from '../../src/projections/publisher/sequence-map.ts';
 
 const stampOf = (ordinal: bigint) => ({
   ordinal,
@@ -32,7 +32,7 @@ const marks = fc.record({
 describe('the placement of a list in a stream that strangers write into', () => {
   test('is base + n while there are none', () => {
     const mark = { ordinal: 3n, sequence: 10n };
-    const { sequenceOf, markAfter, missing, foreign } = regularPlacement(mark, 12n);
+    const { sequenceOf, markAfter, missing, foreign } = regularMap(mark, 12n);
     expect([sequenceOf(4n), markAfter(5n), missing, foreign]).toEqual([11n, 12n, 0, 0]);
   });
 
@@ -42,7 +42,7 @@ describe('the placement of a list in a stream that strangers write into', () => 
       { sequence: 3n, stamp: stampOf(3n) },
       { sequence: 4n, stamp: 'foreign' },
     ];
-    const placement = irregularPlacement(mark, seen, 4n, 100);
+    const placement = irregularMap(mark, seen, 4n, 100);
     expect(placement).toMatchObject({ foreign: 1, missing: 0, last: { ordinal: 3n } });
     expect(placement?.sequenceOf(4n)).toBe(5n);
   });
@@ -50,7 +50,7 @@ describe('the placement of a list in a stream that strangers write into', () => 
   test('puts a message that lost its place to a stranger at the end, and the rest behind it', () => {
     const mark = { ordinal: 0n, sequence: 0n };
     const seen = store(mark, [true, false, true]);
-    const placement = irregularPlacement(mark, seen, 3n, 100);
+    const placement = irregularMap(mark, seen, 3n, 100);
     expect(placement).toMatchObject({ foreign: 1, missing: 1 });
     expect([1n, 2n, 3n, 4n].map((n) => placement?.sequenceOf(n))).toEqual([1n, 4n, 3n, 5n]);
     expect([0n, 1n, 2n, 3n].map((n) => placement?.markAfter(n))).toEqual([0n, 2n, 2n, 4n]);
@@ -61,7 +61,7 @@ describe('the placement of a list in a stream that strangers write into', () => 
       fc.property(marks, fc.array(fc.boolean(), { minLength: 1, maxLength: 40 }), (mark, slots) => {
         const seen = store(mark, slots);
         const end = mark.sequence + BigInt(slots.length);
-        const placement = irregularPlacement(mark, seen, end, 1000);
+        const placement = irregularMap(mark, seen, end, 1000);
         expect(placement).toBeDefined();
         if (placement === undefined) return;
         const { sequenceOf, markAfter, last } = placement;
@@ -88,8 +88,6 @@ describe('the placement of a list in a stream that strangers write into', () => 
 
   test('is none where more is missing than can have been on its way', () => {
     const mark = { ordinal: 0n, sequence: 0n };
-    expect(
-      irregularPlacement(mark, [{ sequence: 1n, stamp: stampOf(99n) }], 1n, 50),
-    ).toBeUndefined();
+    expect(irregularMap(mark, [{ sequence: 1n, stamp: stampOf(99n) }], 1n, 50)).toBeUndefined();
   });
 });

@@ -5,7 +5,7 @@ import { parseInstant } from '../../src/domain/core/instants.ts';
 import { parsePolicy } from '../../src/domain/policy/text.ts';
 import type { Policy } from '../../src/domain/policy/policy.ts';
 import type { Severity } from '../../src/domain/trigger/severity.ts';
-import { replay } from '../../src/projections/audit/replay.ts';
+import { replay } from '../../src/projections/audit/replay/replay.ts';
 import { memoryReadModel } from '../../src/testing.ts';
 import { appendControlEvent } from '../support/log-edits.ts';
 import { endDelivery, noticesOf, setPolicy, verdictsOf } from '../support/policies.ts';

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { controlStream } from '../../src/domain/core/ids.ts';
 import { memoryReadModel } from '../../src/testing.ts';
-import { replay } from '../../src/projections/audit/replay.ts';
+import { replay } from '../../src/projections/audit/replay/replay.ts';
 import { appendControlEvent, appendRaw, metadata } from '../support/log-edits.ts';
 import { anInput, makeWorld, raised } from '../support/world.ts';
 

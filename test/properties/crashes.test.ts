@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ReadModelSnapshot } from '../../src/adapters/sqlite/read-model-tables.ts';
-import { replay } from '../../src/projections/audit/replay.ts';
+import { replay } from '../../src/projections/audit/replay/replay.ts';
 import {
   memoryReadModel,
   memoryReadModelStore,

@@ -5,14 +5,10 @@ import {
   decideDelivery,
   LEASE_MARGIN_MS,
   type DeliveryCommand,
-} from '../../src/domain/notification/decide.ts';
-import type { NotificationEvent } from '../../src/domain/notification/events.ts';
-import { maxAttempts } from '../../src/domain/notification/schedule.ts';
-import {
-  evolveDelivery,
-  hasEnded,
-  type DeliveryState,
-} from '../../src/domain/notification/state.ts';
+} from '../../src/domain/delivery/decide.ts';
+import type { NotificationEvent } from '../../src/domain/delivery/events.ts';
+import { maxAttempts } from '../../src/domain/delivery/retry-schedule.ts';
+import { evolveDelivery, hasEnded, type DeliveryState } from '../../src/domain/delivery/state.ts';
 import { facts, LEASE_MS, T0 } from '../domain/delivery.support.ts';
 import { play, rules, startOf, story } from '../domain/delivery.stories.ts';
 

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { RecordedEvent } from '../../src/domain/ports/event-store.ts';
-import { replay } from '../../src/projections/audit/replay.ts';
+import { replay } from '../../src/projections/audit/replay/replay.ts';
 import { memoryReadModel } from '../../src/testing.ts';
 import { poison, resolvePark } from '../support/log-edits.ts';
 import { anInput, makeWorld, raised } from '../support/world.ts';

@@ -8,7 +8,7 @@ import { tumblingWindowStart } from '../../src/domain/core/windows.ts';
 import { parseRaise } from '../../src/domain/trigger/commands.ts';
 import { BUILT_IN_TRIGGERS } from '../../src/domain/trigger/definitions.ts';
 import { scopeOf } from '../../src/domain/trigger/stream.ts';
-import { replay } from '../../src/projections/audit/replay.ts';
+import { replay } from '../../src/projections/audit/replay/replay.ts';
 import { memoryReadModel } from '../../src/testing.ts';
 import { oracle } from '../oracle/oracle.mjs';
 import { inZone, instants, ndjson, raiseLines, zones } from '../support/arbitraries.ts';

@@ -1,12 +1,12 @@
 // A small world through verify, with whatever a test has done to the log, the read model or the stream.
-import { memoryReadModel } from '../../src/adapters/memory-read-model/read-model.ts';
+import { memoryReadModel } from '../../src/adapters/memory/read-model.ts';
 import type { ReadModelSnapshot } from '../../src/adapters/sqlite/read-model-tables.ts';
 import type { RecordedEvent } from '../../src/domain/ports/event-store.ts';
 import type {
   MessageReader,
   ReadableLog,
   ReadModelView,
-} from '../../src/projections/audit/ports.ts';
+} from '../../src/projections/audit/reading/ports.ts';
 import { verify, type VerifyResult } from '../../src/projections/audit/verify/verify.ts';
 import type { OutputInfo, OutputMessage, StoredMessage } from '../../src/projections/ports.ts';
 import type { World } from './world.ts';

@@ -1,7 +1,7 @@
 // What the output has to hold, worked out from the log's raw events in the plainest way: one loop, one
 // set of windows. The fold, its pages and its read model are held against it.
 import { createHash } from 'node:crypto';
-import type { RecordingOutput } from '../../src/adapters/memory-output/recording-output.ts';
+import type { RecordingOutput } from '../../src/adapters/memory/recording-output.ts';
 import { messageId } from '../../src/domain/core/ids.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
 import type { StoredMessage } from '../../src/projections/ports.ts';

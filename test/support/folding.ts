@@ -11,10 +11,10 @@ import {
   foldPage,
   initialFold,
   type FoldState,
-} from '../../src/projections/notification/fold.ts';
-import { knownFor } from '../../src/projections/notification/known.ts';
-import type { Step } from '../../src/projections/notification/steps.ts';
-import type { Notice, VerdictRow } from '../../src/projections/ports.ts';
+} from '../../src/projections/dedupe/fold.ts';
+import { priorFor } from '../../src/projections/dedupe/prior.ts';
+import type { ClassifiedEvent } from '../../src/projections/dedupe/classify.ts';
+import type { SentNotification, VerdictRow } from '../../src/projections/ports.ts';
 
 export type Item =
   | {
@@ -32,7 +32,7 @@ export type Item =
 
 export type Folded = {
   readonly verdicts: readonly VerdictRow[];
-  readonly notices: readonly Notice[];
+  readonly notices: readonly SentNotification[];
 };
 
 /** The policy of all types. */
@@ -50,7 +50,7 @@ export async function foldItems(items: readonly Item[], pageSizes = [512]): Prom
   let fold: FoldState = initialFold;
   for (let at = 0, n = 0; at < steps.length; n += 1) {
     const page = steps.slice(at, (at += pageSizes[n % pageSizes.length] ?? 1));
-    const known = await knownFor({ log: NO_LOG, kernel: 'tocsin', state }, fold, page, new Set());
+    const known = await priorFor({ log: NO_LOG, kernel: 'tocsin', state }, fold, page, new Set());
     const folded = foldPage(fold, page, known, LIST, { subjectRoot: '', source: '/' });
     const identity = { storeId: 'store', output: null, sequence: folded.state.ordinal };
     state.commit({ ...folded, checkpoint: checkpointOf(folded.state, identity) });
@@ -75,9 +75,9 @@ const NO_LOG = {
 const eventOf = (request: number): string =>
   `00000000-0000-4000-8000-${String(request).padStart(12, '0')}`;
 
-function stepsOf(items: readonly Item[]): readonly Step[] {
+function stepsOf(items: readonly Item[]): readonly ClassifiedEvent[] {
   let requests = 0;
-  return items.map((item, index): Step => {
+  return items.map((item, index): ClassifiedEvent => {
     const position = { commit: BigInt(index + 1), prepare: BigInt(index + 1) };
     const about = { stream: `s-${index}`, revision: 0n, position, data: {}, metadata: {} };
     const recordedAs = (id: string, type: string): RecordedEvent => ({ ...about, id, type });

@@ -1,7 +1,7 @@
 // A small world whose triggers are evaluated later: a kernel, workers and time in a test's hands. A
 // worker's index outlives it, as its file would.
 import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
-import { memoryDueIndexStore } from '../../src/adapters/memory-due-index/due-index.ts';
+import { memoryDueIndexStore } from '../../src/adapters/memory/due-index.ts';
 import type { Candidate } from '../../src/domain/preview/candidates.ts';
 import type { ApplyPreview } from '../../src/domain/ports/apply-preview.ts';
 import type { LaterEvaluator, Offer } from '../../src/domain/ports/evaluator.ts';
@@ -13,7 +13,7 @@ import {
   type EvaluationOptions,
 } from '../../src/kernel/processes/evaluation.ts';
 import { expiryProcess, EXPIRY_INDEX } from '../../src/kernel/processes/expiry.ts';
-import type { Process } from '../../src/kernel/processes/process.ts';
+import type { Process } from '../../src/kernel/processes/due/process.ts';
 import { virtualTime, type VirtualTime } from './virtual-time.ts';
 import { eventsOf } from './world.ts';
 

@@ -1,9 +1,9 @@
 // Policies, mutes and delivery endings as tests put them into a log.
-import { notificationStream } from '../../src/domain/notification/stream.ts';
-import { notificationCodec, type NotificationEvent } from '../../src/domain/notification/events.ts';
+import { notificationStream } from '../../src/domain/delivery/stream.ts';
+import { notificationCodec, type NotificationEvent } from '../../src/domain/delivery/events.ts';
 import type { Policy } from '../../src/domain/policy/policy.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
-import type { Notice } from '../../src/projections/ports.ts';
+import type { SentNotification } from '../../src/projections/ports.ts';
 import { appendControlEvent, appendRaw } from './log-edits.ts';
 import type { World } from './world.ts';
 
@@ -20,7 +20,7 @@ type Ending = 'DeliveryDied' | 'DeliveryExpired' | 'DeliveryRedriven' | 'Deliver
 /** Ends the delivery of a notice, or begins it again. */
 export async function endDelivery(
   store: EventStore,
-  notice: Pick<Notice, 'id' | 'user' | 'triggerType' | 'mock'>,
+  notice: Pick<SentNotification, 'id' | 'user' | 'triggerType' | 'mock'>,
   type: Ending,
   doubtful = false,
 ): Promise<void> {
@@ -55,4 +55,4 @@ export const verdictsOf = ({ file }: World): string[] =>
   file.snapshot().verdicts.map(({ verdict, reason }) => `${verdict} ${reason}`);
 
 /** The notices that were let through, in order. */
-export const noticesOf = ({ file }: World): readonly Notice[] => file.snapshot().notices;
+export const noticesOf = ({ file }: World): readonly SentNotification[] => file.snapshot().notices;

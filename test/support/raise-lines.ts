@@ -1,8 +1,8 @@
 // A file of raise lines through the product, over the adapters in memory.
-import { memoryReadModel } from '../../src/adapters/memory-read-model/read-model.ts';
+import { memoryReadModel } from '../../src/adapters/memory/read-model.ts';
 import { fromRaiseLine } from '../../src/domain/contracts/mapping.ts';
 import { isJson } from '../../src/domain/core/json.ts';
-import { replay } from '../../src/projections/audit/replay.ts';
+import { replay } from '../../src/projections/audit/replay/replay.ts';
 import type { World } from './world.ts';
 
 /** Each line's input, as the command line makes it. */

@@ -1,7 +1,7 @@
 // Time in a test's hands: it stands still until it is moved, and says what waits for it.
-import type { Surroundings } from '../../src/kernel/processes/due-options.ts';
+import type { Runtime } from '../../src/kernel/processes/due/options.ts';
 
-export type VirtualTime = Surroundings & {
+export type VirtualTime = Runtime & {
   /** Moves time on, and ends the pauses that are over then, the earliest first. */
   readonly advance: (ms: number) => void;
   /** When the pauses that are under way will end, the earliest first. */

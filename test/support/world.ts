@@ -7,19 +7,23 @@ import {
 import {
   recordingOutput,
   type RecordingOutput,
-} from '../../src/adapters/memory-output/recording-output.ts';
+} from '../../src/adapters/memory/recording-output.ts';
 import {
   memoryReadModelStore,
   type MemoryReadModelStore,
-} from '../../src/adapters/memory-read-model/read-model.ts';
+} from '../../src/adapters/memory/read-model.ts';
 import type { RaiseInput } from '../../src/domain/trigger/commands.ts';
 import type { EventStore, RecordedEvent } from '../../src/domain/ports/event-store.ts';
 import { openKernel, type Kernel, type KernelOptions } from '../../src/kernel/open-kernel.ts';
 import { openProjector, type ProjectorOptions } from '../../src/kernel/open-projector.ts';
-import type { RaiseResult } from '../../src/kernel/raise-result.ts';
+import type { RaiseResult } from '../../src/kernel/raise/raise-result.ts';
 import { fixedClock, type FixedClock } from '../../src/kernel/testing/fixed-clock.ts';
-import type { Timing } from '../../src/projections/runner/context.ts';
-import type { OnceOptions, Projector, RunSummary } from '../../src/projections/runner/projector.ts';
+import type { Timing } from '../../src/projections/publisher/context.ts';
+import type {
+  OnceOptions,
+  Projector,
+  RunSummary,
+} from '../../src/projections/publisher/projector.ts';
 
 /** Small enough that a test never notices, in the same proportions as the real ones. */
 export const QUICK: Timing = {

@@ -5,7 +5,7 @@ import type { Msg } from 'nats';
 import { z } from 'zod';
 import { isOver } from '../../domain/core/signals.ts';
 import { silentLogger, type Logger } from '../../domain/ports/logger.ts';
-import type { NoticeInbox, Settlement } from '../../domain/ports/notice-inbox.ts';
+import type { RequestQueue, Settlement } from '../../kernel/processes/delivery/request-queue.ts';
 import { OutputError } from '../../projections/ports.ts';
 import {
   apiErrorText,
@@ -38,7 +38,7 @@ export type JetStreamInboxOptions = NatsConnectionOptions & {
   readonly logger?: Logger | undefined;
 };
 
-type Run = Parameters<NoticeInbox['run']>[0];
+type Run = Parameters<RequestQueue['run']>[0];
 
 /** Messages asked for, and so handled, at once. */
 const BATCH = 64;
@@ -58,7 +58,7 @@ const retryMs = 1_000;
 const consumerSchema = z.object({ name: z.string() });
 
 /** The inbox of a JetStream output. */
-export function jetStreamInbox(options: JetStreamInboxOptions): NoticeInbox {
+export function jetStreamInbox(options: JetStreamInboxOptions): RequestQueue {
   const { stream } = planStream(options.stream ?? 'TOCSIN', options.subjectRoot ?? '', 1);
   const { logger = silentLogger } = options;
   return {

@@ -1,7 +1,7 @@
 // The output stream for those who only compare: batches through one consumer, and no way to publish.
 import { z } from 'zod';
 import type { OutputInfo, StoredMessage } from '../../projections/ports.ts';
-import type { MessageReader } from '../../projections/audit/ports.ts';
+import type { MessageReader } from '../../projections/audit/reading/ports.ts';
 import {
   apiErrorText,
   apiRequest,

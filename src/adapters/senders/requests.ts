@@ -2,7 +2,7 @@
 import { createHmac } from 'node:crypto';
 import { emitId } from '../../domain/core/identity.ts';
 import { formatInstant, formatInstantSeconds, type Instant } from '../../domain/core/instants.ts';
-import type { ChannelTarget, OutgoingNotice } from '../../domain/ports/sender.ts';
+import type { ChannelTarget, OutgoingMessage } from '../../domain/ports/sender.ts';
 import { plainText } from './plain-text.ts';
 
 /** A request, short of where it goes. */
@@ -14,7 +14,7 @@ export type Composed = {
 const JSON_TYPE = 'application/json; charset=utf-8';
 
 /** The request for one attempt. */
-export function compose(notice: OutgoingNotice, target: ChannelTarget, now: Instant): Composed {
+export function compose(notice: OutgoingMessage, target: ChannelTarget, now: Instant): Composed {
   switch (target.kind) {
     case 'feishu_bot':
       return botMessage(notice, target, now);
@@ -39,7 +39,7 @@ function withBearer(
 }
 
 /** A group bot's message: structured, so that text is text. */
-function botMessage(notice: OutgoingNotice, { secret }: ChannelTarget, now: Instant): Composed {
+function botMessage(notice: OutgoingMessage, { secret }: ChannelTarget, now: Instant): Composed {
   const { title, text, actionText, actionUrl } = notice;
   const words = plainText(text.replaceAll(actionUrl, '').trim());
   const lines = [
@@ -65,7 +65,7 @@ export function botSignature(
 }
 
 /** The body that the existing flows expect. */
-function seedBody(notice: OutgoingNotice, now: Instant): object {
+function seedBody(notice: OutgoingMessage, now: Instant): object {
   return {
     event: 'smartflow.schedule_adjustment_ready',
     version: '1',
@@ -73,7 +73,7 @@ function seedBody(notice: OutgoingNotice, now: Instant): object {
   };
 }
 
-function factsOf(notice: OutgoingNotice, now: Instant): object {
+function factsOf(notice: OutgoingMessage, now: Instant): object {
   return {
     notification_id: notice.notificationId,
     user_id: emitId(notice.userId),
@@ -95,7 +95,7 @@ function factsOf(notice: OutgoingNotice, now: Instant): object {
 
 /** A CloudEvent, signed by Standard Webhooks. */
 function signedEvent(
-  notice: OutgoingNotice,
+  notice: OutgoingMessage,
   { bearerToken, secret = '' }: ChannelTarget,
   now: Instant,
 ) {

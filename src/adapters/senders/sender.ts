@@ -3,11 +3,11 @@
 import { readAddress, STRICT_RULES, type AddressRules } from '../../domain/channel/address.ts';
 import { withoutSecretsOf } from '../../domain/channel/without-secrets.ts';
 import type { Instant } from '../../domain/core/instants.ts';
-import { MAX_DETAIL } from '../../domain/notification/events.ts';
+import { MAX_DETAIL } from '../../domain/delivery/events.ts';
 import { silentLogger, type Logger } from '../../domain/ports/logger.ts';
 import type {
   ChannelTarget,
-  OutgoingNotice,
+  OutgoingMessage,
   Sender,
   SendOutcome,
 } from '../../domain/ports/sender.ts';
@@ -64,7 +64,7 @@ export function channelSender(options: ChannelSenderOptions = {}): Sender {
 
 function outcomeOf(
   posted: Posted,
-  notice: OutgoingNotice,
+  notice: OutgoingMessage,
   target: ChannelTarget,
   now: Instant,
 ): SendOutcome {

@@ -1,14 +1,14 @@
 // The list of deliveries in one SQLite file: one owner writes, anybody may read meanwhile. It is made
 // from the log and can be deleted.
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
-import type { DeliveryStatus } from '../../domain/notification/state.ts';
+import type { DeliveryStatus } from '../../domain/delivery/state.ts';
 import type {
   DeliveryIndex,
   DeliveryIndexReader,
   DeliveryQuery,
   DeliveryRow,
   ListedDelivery,
-} from '../../projections/indexes/delivery-index.ts';
+} from '../../kernel/processes/delivery/delivery-index.ts';
 import { damaged, guarded } from './index-errors.ts';
 import {
   bigint,

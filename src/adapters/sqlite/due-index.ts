@@ -6,7 +6,7 @@ import type {
   DueIndex,
   DueIndexes,
   DueRank,
-} from '../../projections/indexes/due-index.ts';
+} from '../../kernel/processes/due/due-index.ts';
 import { assertIndexName, indexClosed } from './index-errors.ts';
 import {
   columnsOf,

@@ -2,7 +2,7 @@
 // its statements when it returns, so nothing stays open while the caller awaits something.
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Axis } from '../../domain/policy/policy.ts';
-import type { Notice, NoticeRange } from '../../projections/ports.ts';
+import type { SentNotification, SentNotificationRange } from '../../projections/ports.ts';
 import { damaged, guarded } from './read-model-errors.ts';
 import { RECORDED_INDEX } from './read-model-schema.ts';
 import { distinctRanges, type ReadModelTables } from './read-model-tables.ts';
@@ -145,8 +145,11 @@ export function readModelQueries(
   };
 }
 
-function noticesAmong(statement: StatementSync, ranges: readonly NoticeRange[]): Notice[] {
-  const notices: Notice[] = [];
+function noticesAmong(
+  statement: StatementSync,
+  ranges: readonly SentNotificationRange[],
+): SentNotification[] {
+  const notices: SentNotification[] = [];
   for (let start = 0; start < ranges.length; start += RANGES_PER_STATEMENT) {
     const values: (string | number | null)[] = [];
     for (const range of ranges.slice(start, start + RANGES_PER_STATEMENT)) {
@@ -177,7 +180,7 @@ function* noticesBy(
   what: string,
   order: 'subject' | 'time',
   axis: Axis,
-): Iterable<Notice> {
+): Iterable<SentNotification> {
   const instant = axis === 'requestedAt' ? 'requested_at' : 'recorded_at';
   const columns = order === 'subject' ? `user, trigger_type, ${instant}` : instant;
   const sql = `SELECT ${NOTICE} FROM notices AS n WHERE n.mock = 0 ORDER BY ${columns}, id`;

@@ -5,9 +5,9 @@ import type {
   Checkpoint,
   ControlRow,
   EventRef,
-  Notice,
+  SentNotification,
   ParkedRow,
-  TailRow,
+  RecentMessageRow,
   VerdictRow,
 } from '../../projections/ports.ts';
 import type { Position } from '../../domain/core/positions.ts';
@@ -84,7 +84,7 @@ function lastEvent(row: Row): EventRef | null {
 }
 
 /** A row of `notices`. */
-export function toNotice(row: Row): Notice {
+export function toNotice(row: Row): SentNotification {
   return {
     id: text(row, 'id'),
     mock: integer(row, 'mock') === 1,
@@ -135,7 +135,7 @@ function verdict(row: Row): VerdictRow['verdict'] {
 }
 
 /** A row of `tail`. */
-export function toTail(row: Row): TailRow {
+export function toTail(row: Row): RecentMessageRow {
   return {
     sequence: bigint(row, 'sequence'),
     ordinal: bigint(row, 'ordinal'),

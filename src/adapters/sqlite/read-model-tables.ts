@@ -1,22 +1,22 @@
 // A read model's contents as a whole, on disk or in memory, for those who compare them row by row.
 // Knows nothing of SQLite.
-import type { NoticeHistory } from '../../projections/audit/simulate-notices.ts';
+import type { SentHistory } from '../../projections/audit/simulate/simulate-notices.ts';
 import type {
   Checkpoint,
   ControlRow,
-  Notice,
-  NoticeRange,
+  SentNotification,
+  SentNotificationRange,
   ParkedRow,
   ReadModelReader,
-  TailRow,
+  RecentMessageRow,
   VerdictRow,
 } from '../../projections/ports.ts';
-import type { VerdictLookup } from '../../projections/audit/ports.ts';
+import type { VerdictLookup } from '../../projections/audit/reading/ports.ts';
 
 /** What the port offers, and the two long tables whole. */
-export interface ReadModelTables extends ReadModelReader, NoticeHistory, VerdictLookup {
+export interface ReadModelTables extends ReadModelReader, SentHistory, VerdictLookup {
   /** Every notice, in the order in which they were let through. */
-  notices(): Iterable<Notice>;
+  notices(): Iterable<SentNotification>;
   /** Every verdict, in the order in which they were decided. */
   verdicts(): Iterable<VerdictRow>;
   /** The control events that verdicts stand on, in order. */
@@ -26,9 +26,9 @@ export interface ReadModelTables extends ReadModelReader, NoticeHistory, Verdict
 /** Everything that a read model holds. Two that are equal in this are the same. */
 export type ReadModelSnapshot = {
   readonly checkpoint: Checkpoint | undefined;
-  readonly notices: readonly Notice[];
+  readonly notices: readonly SentNotification[];
   readonly verdicts: readonly VerdictRow[];
-  readonly tail: readonly TailRow[];
+  readonly tail: readonly RecentMessageRow[];
   readonly parked: readonly ParkedRow[];
   readonly reasons: ReadonlyMap<string, number>;
   readonly control: readonly ControlRow[];
@@ -48,14 +48,16 @@ export function snapshotOf(tables: ReadModelTables): ReadModelSnapshot {
 }
 
 /** A range as text that no other range shares. */
-function rangeText(range: NoticeRange): string {
+function rangeText(range: SentNotificationRange): string {
   const { user, triggerType, mock, axis, from, to } = range;
   return `${user}\n${triggerType}\n${mock}\n${axis}\n${from}\n${to}`;
 }
 
 /** Each range once, in the order of its first mention. */
-export function distinctRanges(ranges: readonly NoticeRange[]): readonly NoticeRange[] {
-  const distinct = new Map<string, NoticeRange>();
+export function distinctRanges(
+  ranges: readonly SentNotificationRange[],
+): readonly SentNotificationRange[] {
+  const distinct = new Map<string, SentNotificationRange>();
   for (const range of ranges) distinct.set(rangeText(range), range);
   return [...distinct.values()];
 }

@@ -3,9 +3,9 @@ import type { SQLInputValue } from 'node:sqlite';
 import type {
   Checkpoint,
   ControlRow,
-  Notice,
+  SentNotification,
   ParkedRow,
-  TailRow,
+  RecentMessageRow,
   VerdictRow,
 } from '../../projections/ports.ts';
 
@@ -34,7 +34,7 @@ export function checkpointValues(checkpoint: Checkpoint): SQLInputValue[] {
 }
 
 /** The columns of `notices`. */
-export function noticeValues(notice: Notice): SQLInputValue[] {
+export function noticeValues(notice: SentNotification): SQLInputValue[] {
   return [
     notice.id,
     notice.mock ? 1 : 0,
@@ -52,7 +52,7 @@ export function noticeValues(notice: Notice): SQLInputValue[] {
 }
 
 /** What can change of a notice, and then which notice it is. */
-export function amendedValues(notice: Notice): SQLInputValue[] {
+export function amendedValues(notice: SentNotification): SQLInputValue[] {
   const { user, triggerType, mock, id } = notice;
   return [
     notice.released ? 1 : 0,
@@ -86,7 +86,7 @@ export function verdictValues(verdict: VerdictRow): SQLInputValue[] {
 }
 
 /** The columns of `tail`. */
-export function tailValues(tail: TailRow): SQLInputValue[] {
+export function tailValues(tail: RecentMessageRow): SQLInputValue[] {
   return [
     tail.sequence,
     tail.ordinal,

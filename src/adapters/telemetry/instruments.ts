@@ -2,7 +2,7 @@
 // status is read once per collection: all numbers of one scrape belong to one moment.
 import type { Attributes, Meter, Observable } from '@opentelemetry/api';
 import { REASONS } from '../../domain/reasons.ts';
-import type { ProjectorStatus } from '../../projections/runner/status.ts';
+import type { ProjectorStatus } from '../../projections/publisher/status.ts';
 import { METRICS, type Declaration, type MetricName } from './names.ts';
 
 /** Tells one value of an instrument. */

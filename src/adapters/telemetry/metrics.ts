@@ -4,7 +4,7 @@ import type { Meter } from '@opentelemetry/api';
 import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporter-prometheus';
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import { TocsinError } from '../../domain/core/errors.ts';
-import type { ProjectorStatus } from '../../projections/runner/status.ts';
+import type { ProjectorStatus } from '../../projections/publisher/status.ts';
 import { observeProjector, observeTogether } from './instruments.ts';
 import type { MetricName } from './names.ts';
 

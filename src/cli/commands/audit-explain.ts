@@ -5,8 +5,8 @@ import { TocsinError } from '../../domain/core/errors.ts';
 import { explain, type AsOf, type Explanation } from '../../projections/audit/explain/explain.ts';
 import { explainUser, type UserExplanation } from '../../projections/audit/explain/explain-user.ts';
 import type { StoryLine } from '../../projections/audit/explain/lines.ts';
-import { openReader } from '../compose.ts';
-import { EXIT, type Terminal } from '../terminal.ts';
+import { openReader } from '../compose/compose.ts';
+import { EXIT, type Terminal } from '../terminal/terminal.ts';
 import { timeOf } from './audit-bounds.ts';
 import { execute, withCommonOptions, type Work } from './command.ts';
 

@@ -13,8 +13,8 @@ import {
   verifyExport,
   type ExportReport,
 } from '../../projections/audit/export/verify-export.ts';
-import { openReader } from '../compose.ts';
-import { EXIT, secondsSince, type Terminal } from '../terminal.ts';
+import { openReader } from '../compose/compose.ts';
+import { EXIT, secondsSince, type Terminal } from '../terminal/terminal.ts';
 import { boundOf } from './audit-bounds.ts';
 import { logProgress } from './audit-progress.ts';
 import { execute, withCommonOptions, type Work } from './command.ts';

@@ -1,9 +1,9 @@
 // Progress of what reads the whole log: count, rate, and the time left by the share of the log that is
 // behind. Positions are a measure of it in every store; they are not dense, but even enough.
 import type { Position } from '../../domain/core/positions.ts';
-import { projectionPrefixes } from '../../projections/notification/steps.ts';
-import type { ReadableLog } from '../../projections/audit/ports.ts';
-import { rate, type Terminal } from '../terminal.ts';
+import { projectionPrefixes } from '../../projections/dedupe/classify.ts';
+import type { ReadableLog } from '../../projections/audit/reading/ports.ts';
+import { rate, type Terminal } from '../terminal/terminal.ts';
 
 /** Told how far it has come. */
 export type LogProgress = (events: number, at?: Position) => void;

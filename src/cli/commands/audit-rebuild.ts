@@ -3,9 +3,9 @@ import type { Command } from 'commander';
 import { replaceReadModel } from '../../adapters/sqlite/replace.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { formatPosition, parsePosition, type Position } from '../../domain/core/positions.ts';
-import { rebuild } from '../../projections/audit/rebuild.ts';
-import { openMessageReader, openReader } from '../compose.ts';
-import { EXIT, secondsSince } from '../terminal.ts';
+import { rebuild } from '../../projections/audit/rebuild/rebuild.ts';
+import { openMessageReader, openReader } from '../compose/compose.ts';
+import { EXIT, secondsSince } from '../terminal/terminal.ts';
 import { logProgress } from './audit-progress.ts';
 import { execute, NATS_SETTINGS, withCommonOptions, type Work } from './command.ts';
 

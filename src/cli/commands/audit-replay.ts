@@ -1,9 +1,9 @@
 // `tocsin audit replay`: the same verdicts again, from the log alone.
 import type { Command } from 'commander';
 import { temporaryReadModel } from '../../adapters/sqlite/read-model.ts';
-import { replay, type ReplayFilter } from '../../projections/audit/replay.ts';
-import { openReader } from '../compose.ts';
-import { EXIT, rate, secondsSince } from '../terminal.ts';
+import { replay, type ReplayFilter } from '../../projections/audit/replay/replay.ts';
+import { openReader } from '../compose/compose.ts';
+import { EXIT, rate, secondsSince } from '../terminal/terminal.ts';
 import { boundOf } from './audit-bounds.ts';
 import { logProgress } from './audit-progress.ts';
 import { execute, withCommonOptions, type Work } from './command.ts';

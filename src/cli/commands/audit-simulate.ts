@@ -6,9 +6,13 @@ import { TocsinError } from '../../domain/core/errors.ts';
 import { ANY_TYPE } from '../../domain/policy/in-force.ts';
 import { AXES, DEFAULT_POLICY, type Axis } from '../../domain/policy/policy.ts';
 import { parsePolicy, POLICY_FORMS } from '../../domain/policy/text.ts';
-import { FEISHU_PER_MINUTE, simulate, type Replacement } from '../../projections/audit/simulate.ts';
-import { openReader } from '../compose.ts';
-import { EXIT, rate, secondsSince } from '../terminal.ts';
+import {
+  FEISHU_PER_MINUTE,
+  simulate,
+  type Replacement,
+} from '../../projections/audit/simulate/simulate.ts';
+import { openReader } from '../compose/compose.ts';
+import { EXIT, rate, secondsSince } from '../terminal/terminal.ts';
 import { execute, withCommonOptions, type Work } from './command.ts';
 import { simulationDocument, simulationLines } from './simulation-report.ts';
 

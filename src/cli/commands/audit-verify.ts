@@ -2,8 +2,8 @@
 import type { Command } from 'commander';
 import { openReadModelReader, temporaryReadModel } from '../../adapters/sqlite/read-model.ts';
 import { verify, type VerifyResult } from '../../projections/audit/verify/verify.ts';
-import { openMessageReader, openReader } from '../compose.ts';
-import { EXIT, secondsSince, type Terminal } from '../terminal.ts';
+import { openMessageReader, openReader } from '../compose/compose.ts';
+import { EXIT, secondsSince, type Terminal } from '../terminal/terminal.ts';
 import { logProgress } from './audit-progress.ts';
 import { execute, NATS_SETTINGS, withCommonOptions, type Work } from './command.ts';
 

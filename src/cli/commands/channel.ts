@@ -8,14 +8,14 @@ import { TocsinError } from '../../domain/core/errors.ts';
 import { tryParseJson } from '../../domain/core/json.ts';
 import type { ChannelKey } from '../../domain/channel/commands.ts';
 import { CHANNELS } from '../../domain/trigger/events.ts';
-import { initialiseControl } from '../../kernel/control.ts';
+import { initialiseControl } from '../../kernel/control/control.ts';
 import type { Channels } from '../../kernel/channels/channels.ts';
 import type { ChannelRejected } from '../../kernel/channels/results.ts';
 import type { ChannelView } from '../../kernel/channels/view.ts';
-import { openStore } from '../compose.ts';
-import { channelsOn, openSender, openVault } from '../compose-channels.ts';
-import { CLI_ACTOR, controlWriter } from '../control-writer.ts';
-import { EXIT, type Terminal } from '../terminal.ts';
+import { openStore } from '../compose/compose.ts';
+import { channelsOn, openSender, openVault } from '../compose/channels.ts';
+import { CLI_ACTOR, controlWriter } from '../compose/control-writer.ts';
+import { EXIT, type Terminal } from '../terminal/terminal.ts';
 import {
   CHANNEL_SETTINGS,
   execute,

@@ -1,7 +1,13 @@
 // What every command shares: its settings, its terminal, and a signal that Ctrl-C raises.
 import { Option, type Command } from 'commander';
-import { loadConfig, SETTINGS, type Config, type Given, type SettingName } from '../config.ts';
-import { createTerminal, EXIT, reportFailure, type Terminal } from '../terminal.ts';
+import {
+  loadConfig,
+  SETTINGS,
+  type Config,
+  type Given,
+  type SettingName,
+} from '../config/config.ts';
+import { createTerminal, EXIT, reportFailure, type Terminal } from '../terminal/terminal.ts';
 
 export type Context = {
   readonly config: Config;

@@ -6,15 +6,15 @@ import {
 } from '../../adapters/sqlite/delivery-index.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { formatInstant } from '../../domain/core/instants.ts';
-import { notificationCodec } from '../../domain/notification/events.ts';
-import type { DeliveryStatus } from '../../domain/notification/state.ts';
+import { notificationCodec } from '../../domain/delivery/events.ts';
+import type { DeliveryStatus } from '../../domain/delivery/state.ts';
 import { recordContext } from '../../kernel/processes/delivery/processes.ts';
 import { tell } from '../../kernel/processes/delivery/record.ts';
-import type { DeliveryRow } from '../../projections/indexes/delivery-index.ts';
-import { deliveriesFile } from '../compose-delivery.ts';
-import { openReader, openStore } from '../compose.ts';
-import type { Config } from '../config.ts';
-import { EXIT } from '../terminal.ts';
+import type { DeliveryRow } from '../../kernel/processes/delivery/delivery-index.ts';
+import { deliveriesFile } from '../compose/delivery.ts';
+import { openReader, openStore } from '../compose/compose.ts';
+import type { Config } from '../config/config.ts';
+import { EXIT } from '../terminal/terminal.ts';
 import { execute, withCommonOptions, type Work } from './command.ts';
 
 type ListOptions = {

@@ -5,11 +5,11 @@ import { redactConnectionString } from '../../adapters/eventstore/esdb/connectio
 import { describeServer, type ServerDescription } from '../../adapters/nats/describe.ts';
 import { openReadModelReader } from '../../adapters/sqlite/read-model.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
-import { readControl } from '../../kernel/control.ts';
-import { rulesetOf } from '../../projections/notification/fold.ts';
-import { embeddedFile, isEventStoreDb, openReader } from '../compose.ts';
-import type { Config } from '../config.ts';
-import { EXIT } from '../terminal.ts';
+import { readControl } from '../../kernel/control/control.ts';
+import { rulesetOf } from '../../projections/dedupe/fold.ts';
+import { embeddedFile, isEventStoreDb, openReader } from '../compose/compose.ts';
+import type { Config } from '../config/config.ts';
+import { EXIT } from '../terminal/terminal.ts';
 import { execute, NATS_SETTINGS, withCommonOptions, type Work } from './command.ts';
 
 type Options = { readonly json?: true };

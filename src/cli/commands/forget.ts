@@ -2,12 +2,12 @@
 import type { Command } from 'commander';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { IdSchema } from '../../domain/core/identity.ts';
-import { initialiseControl } from '../../kernel/control.ts';
+import { initialiseControl } from '../../kernel/control/control.ts';
 import { forgetUser } from '../../kernel/sealing/forget.ts';
-import { openStore } from '../compose.ts';
-import { channelsOn, openSender, openVault } from '../compose-channels.ts';
-import { CLI_ACTOR, controlWriter } from '../control-writer.ts';
-import { EXIT } from '../terminal.ts';
+import { openStore } from '../compose/compose.ts';
+import { channelsOn, openSender, openVault } from '../compose/channels.ts';
+import { CLI_ACTOR, controlWriter } from '../compose/control-writer.ts';
+import { EXIT } from '../terminal/terminal.ts';
 import { execute, withCommonOptions, type Work } from './command.ts';
 
 type Options = { readonly user: string; readonly actor: string; readonly json?: true };

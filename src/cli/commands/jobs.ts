@@ -1,18 +1,18 @@
 // `tocsin jobs`: what waits for its time. Import from calendars and lines, see, call off.
 import type { Command } from 'commander';
-import { openTaskFiles } from '../../adapters/tasks/files.ts';
+import { openTaskFiles } from '../../schedule/tasks/files/files.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { categoryPrefix } from '../../domain/core/ids.ts';
 import { formatInstant } from '../../domain/core/instants.ts';
-import { BUILT_IN_DETECTORS } from '../../domain/detectors/built-in.ts';
-import type { DueJobState, DueJobStatus } from '../../domain/duejob/state.ts';
-import { dueJobId, parseDueJobId } from '../../domain/duejob/stream.ts';
-import { cancelDueJob, dueJobAggregate } from '../../kernel/due-jobs.ts';
-import { importJobs } from '../../kernel/import-jobs.ts';
-import { loadState } from '../../kernel/execute.ts';
-import { dueJobContext } from '../compose-tasks.ts';
-import { openReader, openStore, type LogReader } from '../compose.ts';
-import { EXIT } from '../terminal.ts';
+import { BUILT_IN_DETECTORS } from '../../schedule/detectors/built-in.ts';
+import type { DueJobState, DueJobStatus } from '../../schedule/due-job/state.ts';
+import { dueJobId, parseDueJobId } from '../../schedule/due-job/stream.ts';
+import { cancelDueJob, dueJobAggregate } from '../../schedule/due-jobs.ts';
+import { importJobs } from '../../schedule/import-jobs.ts';
+import { loadState } from '../../kernel/decider/execute.ts';
+import { dueJobContext } from '../compose/tasks.ts';
+import { openReader, openStore, type LogReader } from '../compose/compose.ts';
+import { EXIT } from '../terminal/terminal.ts';
 import { execute, withCommonOptions, type Work } from './command.ts';
 
 type ImportOptions = {

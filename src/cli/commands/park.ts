@@ -3,10 +3,10 @@ import type { Command } from 'commander';
 import { openReadModelReader } from '../../adapters/sqlite/read-model.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { formatPosition } from '../../domain/core/positions.ts';
-import { appendControl } from '../../kernel/control.ts';
-import { openStore } from '../compose.ts';
-import { controlWriter } from '../control-writer.ts';
-import { EXIT } from '../terminal.ts';
+import { appendControl } from '../../kernel/control/control.ts';
+import { openStore } from '../compose/compose.ts';
+import { controlWriter } from '../compose/control-writer.ts';
+import { EXIT } from '../terminal/terminal.ts';
 import { execute, withCommonOptions, type Work } from './command.ts';
 
 type ListOptions = { readonly json?: true };

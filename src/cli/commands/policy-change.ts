@@ -8,11 +8,11 @@ import { formatPosition } from '../../domain/core/positions.ts';
 import { ANY_TYPE } from '../../domain/policy/in-force.ts';
 import { formatPolicy, parsePolicy, POLICY_FORMS } from '../../domain/policy/text.ts';
 import type { Issue } from '../../domain/trigger/commands.ts';
-import { initialiseControl } from '../../kernel/control.ts';
-import { changePolicies } from '../../kernel/policies.ts';
-import { openStore } from '../compose.ts';
-import { CLI_ACTOR, controlWriter } from '../control-writer.ts';
-import { EXIT } from '../terminal.ts';
+import { initialiseControl } from '../../kernel/control/control.ts';
+import { changePolicies } from '../../kernel/control/policies.ts';
+import { openStore } from '../compose/compose.ts';
+import { CLI_ACTOR, controlWriter } from '../compose/control-writer.ts';
+import { EXIT } from '../terminal/terminal.ts';
 import { execute, withCommonOptions, type Context, type Work } from './command.ts';
 
 type ChangeOptions = {

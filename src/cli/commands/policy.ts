@@ -4,10 +4,10 @@ import type { Command } from 'commander';
 import { formatInstant } from '../../domain/core/instants.ts';
 import { formatPosition } from '../../domain/core/positions.ts';
 import { formatPolicy } from '../../domain/policy/text.ts';
-import { policyHistory, viewOf, type PolicyHistoryEntry } from '../../kernel/policies.ts';
-import { embeddedFile, isEventStoreDb, openReader } from '../compose.ts';
-import type { Config } from '../config.ts';
-import { EXIT } from '../terminal.ts';
+import { policyHistory, viewOf, type PolicyHistoryEntry } from '../../kernel/control/policies.ts';
+import { embeddedFile, isEventStoreDb, openReader } from '../compose/compose.ts';
+import type { Config } from '../config/config.ts';
+import { EXIT } from '../terminal/terminal.ts';
 import { execute, withCommonOptions, type Work } from './command.ts';
 import { policyChangeCommands } from './policy-change.ts';
 

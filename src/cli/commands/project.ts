@@ -6,10 +6,10 @@ import { jsonLogger } from '../../adapters/logging/pino.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { silentLogger, type Logger } from '../../domain/ports/logger.ts';
 import { openProjector } from '../../kernel/open-projector.ts';
-import { DEFAULT_TIMING, type Way } from '../../projections/runner/context.ts';
-import type { Projector } from '../../projections/runner/projector.ts';
-import { openOutput, openStore } from '../compose.ts';
-import { EXIT, rate, secondsSince, type Terminal } from '../terminal.ts';
+import { DEFAULT_TIMING, type RecoveryMode } from '../../projections/publisher/context.ts';
+import type { Projector } from '../../projections/publisher/projector.ts';
+import { openOutput, openStore } from '../compose/compose.ts';
+import { EXIT, rate, secondsSince, type Terminal } from '../terminal/terminal.ts';
 import { execute, NATS_SETTINGS, withCommonOptions, type Work } from './command.ts';
 
 type Options = {
@@ -86,7 +86,7 @@ const project: Work<Options> = async ({ config, terminal, signal, wasInterrupted
     return wasInterrupted() ? EXIT.interrupted : EXIT.done;
   }
   // For the daemon only: metrics and their server take a while to load.
-  const { serveStatus } = await import('../serve-status.ts');
+  const { serveStatus } = await import('../compose/serve-status.ts');
   await using status = await serveStatus(projector, config.http);
   logger.info({ http: status.url, state: config.state }, 'projector started');
   await projector.run(signal, run);
@@ -120,7 +120,7 @@ async function patiently<T>(
 async function once(
   projector: Projector,
   terminal: Terminal,
-  run: { readonly standby: boolean; readonly way?: Way },
+  run: { readonly standby: boolean; readonly way?: RecoveryMode },
   signal: AbortSignal,
 ): Promise<void> {
   const startedAt = performance.now();
@@ -145,10 +145,10 @@ async function once(
   }
 }
 
-function wayOf(options: Options): Way | undefined {
+function wayOf(options: Options): RecoveryMode | undefined {
   const { reason } = options;
   const why = reason === undefined ? {} : { reason };
-  const ways: Way[] = [
+  const ways: RecoveryMode[] = [
     ...(options.fromStart === true ? [{ kind: 'from_start' as const, ...why }] : []),
     ...(options.fromNow === true ? [{ kind: 'from_now' as const, ...why }] : []),
     ...(options.adoptTail === true ? [{ kind: 'adopt_tail' as const, ...why }] : []),

@@ -4,11 +4,11 @@ import { open } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { openKernel } from '../../kernel/open-kernel.ts';
-import { openStore } from '../compose.ts';
-import { openSealing } from '../compose-channels.ts';
-import { EXIT, rate, secondsSince } from '../terminal.ts';
+import { openStore } from '../compose/compose.ts';
+import { openSealing } from '../compose/channels.ts';
+import { EXIT, rate, secondsSince } from '../terminal/terminal.ts';
 import { execute, withCommonOptions, type Work } from './command.ts';
-import { raiseLines } from './raise-file.ts';
+import { raiseLines } from '../compose/raise-file.ts';
 
 type Options = {
   readonly file: string;

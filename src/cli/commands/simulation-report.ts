@@ -9,8 +9,8 @@ import type {
   SideFigures,
   SimulatedVerdict,
   SimulationResult,
-} from '../../projections/audit/simulate.ts';
-import type { Gap } from '../../projections/audit/simulate-notices.ts';
+} from '../../projections/audit/simulate/simulate.ts';
+import type { Gap } from '../../projections/audit/simulate/simulate-notices.ts';
 
 /** The policies of both sides; undefined is what the log set. */
 export type Sides = {

@@ -2,16 +2,16 @@
 // nothing and delivers nothing, so there may be as many of it as one likes.
 import { once } from 'node:events';
 import { jsonLogger } from '../../adapters/logging/pino.ts';
-import { createStoreHealthApp } from '../../adapters/http/store-health.ts';
-import { serveHttp } from '../../adapters/http/serve.ts';
+import { createStoreHealthApp } from '../../adapters/http/server/store-health.ts';
+import { serveHttp } from '../../adapters/http/server/serve.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
-import { readControl } from '../../kernel/control.ts';
+import { readControl } from '../../kernel/control/control.ts';
 import { openKernel } from '../../kernel/open-kernel.ts';
-import { openSealing } from '../compose-channels.ts';
-import { evaluatorOver, openTasks } from '../compose-tasks.ts';
-import { openStore } from '../compose.ts';
-import { serveApi } from '../serve-api.ts';
-import { EXIT } from '../terminal.ts';
+import { openSealing } from '../compose/channels.ts';
+import { evaluatorOver, openTasks } from '../compose/tasks.ts';
+import { openStore } from '../compose/compose.ts';
+import { serveApi } from '../compose/serve-api.ts';
+import { EXIT } from '../terminal/terminal.ts';
 import type { Work } from './command.ts';
 
 type Options = {

@@ -4,13 +4,13 @@ import { sqliteReadModel } from '../../adapters/sqlite/read-model.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { openKernel } from '../../kernel/open-kernel.ts';
 import { openProjector } from '../../kernel/open-projector.ts';
-import { openSealing } from '../compose-channels.ts';
-import { openDelivery } from '../compose-delivery.ts';
-import { openTasks, openTaskWorker } from '../compose-tasks.ts';
-import { openOutput, openStore } from '../compose.ts';
-import { runTogether } from '../run-together.ts';
-import { serveStatus } from '../serve-status.ts';
-import { EXIT } from '../terminal.ts';
+import { openSealing } from '../compose/channels.ts';
+import { openDelivery } from '../compose/delivery.ts';
+import { openTasks, openTaskWorker } from '../compose/tasks.ts';
+import { openOutput, openStore } from '../compose/compose.ts';
+import { runTogether } from '../compose/run-together.ts';
+import { serveStatus } from '../compose/serve-status.ts';
+import { EXIT } from '../terminal/terminal.ts';
 import type { Work } from './command.ts';
 
 type Options = {

@@ -4,32 +4,32 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Option, type Command } from 'commander';
 import { redactConnectionString } from '../../adapters/eventstore/esdb/connection-string.ts';
-import { assertTasksThere } from '../../adapters/tasks/files.ts';
+import { assertTasksThere } from '../../schedule/tasks/files/files.ts';
 import { startNatsServer, stopLeftover } from '../../adapters/nats/server.ts';
 import { redactUrl } from '../../adapters/nats/options.ts';
 import { sqliteReadModel } from '../../adapters/sqlite/read-model.ts';
 import { openKernel, type Kernel } from '../../kernel/open-kernel.ts';
 import { openProjector } from '../../kernel/open-projector.ts';
-import type { Projector } from '../../projections/runner/projector.ts';
-import { openSealing } from '../compose-channels.ts';
-import { openDelivery } from '../compose-delivery.ts';
+import type { Projector } from '../../projections/publisher/projector.ts';
+import { openSealing } from '../compose/channels.ts';
+import { openDelivery } from '../compose/delivery.ts';
 import {
   evaluatorOver,
   headOf,
   openTasks,
   openTaskWorker,
   type TaskWorkerOptions,
-} from '../compose-tasks.ts';
-import { isEventStoreDb, openOutput, openStore } from '../compose.ts';
-import type { Config } from '../config.ts';
-import { narrator, type Narrator } from '../narrator.ts';
-import { runTogether } from '../run-together.ts';
-import { removeRunFile, writeRunFile } from '../run-file.ts';
-import { startStoreProcess } from '../store-process.ts';
-import { EXIT, secondsSince, type Terminal } from '../terminal.ts';
-import { exampleFolder, ensureExampleFolder } from '../example-tasks.ts';
-import { followStory, storyPrefixes, taskStory } from '../task-story.ts';
-import { runTasksOnce } from '../tasks-once.ts';
+} from '../compose/tasks.ts';
+import { isEventStoreDb, openOutput, openStore } from '../compose/compose.ts';
+import type { Config } from '../config/config.ts';
+import { narrator, type Narrator } from '../demo/narrator.ts';
+import { runTogether } from '../compose/run-together.ts';
+import { removeRunFile, writeRunFile } from '../config/run-file.ts';
+import { startStoreProcess } from '../compose/store-process.ts';
+import { EXIT, secondsSince, type Terminal } from '../terminal/terminal.ts';
+import { exampleFolder, ensureExampleFolder } from '../demo/example-tasks.ts';
+import { followStory, storyPrefixes, taskStory } from '../demo/task-story.ts';
+import { runTasksOnce } from '../demo/tasks-once.ts';
 import {
   CHANNEL_SETTINGS,
   execute,
@@ -39,9 +39,9 @@ import {
   type Context,
   type Work,
 } from './command.ts';
-import { raiseLines, type RaiseSummary } from './raise-file.ts';
+import { raiseLines, type RaiseSummary } from '../compose/raise-file.ts';
 import { untilAborted } from './raise.ts';
-import { exampleChannels } from '../example-channels.ts';
+import { exampleChannels } from '../demo/example-channels.ts';
 import { startPart } from './start-part.ts';
 
 type Options = {
@@ -165,14 +165,14 @@ const start: Work<Options> = async (context, options) => {
     logger: story.logger,
   };
   if (options.once === true) return await once(running, tasks);
-  const { serveStatus } = await import('../serve-status.ts');
+  const { serveStatus } = await import('../compose/serve-status.ts');
   await using examples = await exampleChannels(settled, store, story);
   await using delivery = await openDelivery(examples.config, store, kernel.storeId, story.logger);
   await using taskWorker = await openTaskWorker(tasks);
   const jobs = taskStory(terminal);
   const from = await headOf(store, storyPrefixes(config.name));
   await using status = await serveStatus(projector, config.http);
-  const { serveApi } = await import('../serve-api.ts');
+  const { serveApi } = await import('../compose/serve-api.ts');
   const allowRemote = options.allowRemote === true;
   const { logger } = story;
   await using api = await serveApi({ config: examples.config, store, kernel, logger, allowRemote });

@@ -4,8 +4,8 @@ import { Option, type Command } from 'commander';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { formatPosition, type Position } from '../../domain/core/positions.ts';
 import { copyLog } from '../../kernel/copy/copy-log.ts';
-import { openReader, openStore } from '../compose.ts';
-import { EXIT, secondsSince } from '../terminal.ts';
+import { openReader, openStore } from '../compose/compose.ts';
+import { EXIT, secondsSince } from '../terminal/terminal.ts';
 import { execute, withCommonOptions, type Work } from './command.ts';
 
 type Options = {

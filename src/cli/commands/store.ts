@@ -4,8 +4,8 @@ import type { Command } from 'commander';
 import { createFront } from '../../adapters/eventstore/front/front.ts';
 import { jsonLogger } from '../../adapters/logging/pino.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
-import { embeddedFile } from '../compose.ts';
-import { EXIT } from '../terminal.ts';
+import { embeddedFile } from '../compose/compose.ts';
+import { EXIT } from '../terminal/terminal.ts';
 import { execute, withCommonOptions, type Work } from './command.ts';
 import { storeCopyCommand } from './store-copy.ts';
 

@@ -4,10 +4,10 @@ import { SCOPES, USER_SCOPES } from '../../domain/access/scopes.ts';
 import { parseDuration } from '../../domain/core/durations.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { formatInstant, parseInstant } from '../../domain/core/instants.ts';
-import { createTokens, type TokenView } from '../../kernel/tokens.ts';
-import { openStore } from '../compose.ts';
-import { CLI_ACTOR } from '../control-writer.ts';
-import { EXIT } from '../terminal.ts';
+import { createTokens, type TokenView } from '../../kernel/access/tokens.ts';
+import { openStore } from '../compose/compose.ts';
+import { CLI_ACTOR } from '../compose/control-writer.ts';
+import { EXIT } from '../terminal/terminal.ts';
 import { execute, withCommonOptions, type Work } from './command.ts';
 
 type Common = { readonly json?: true };

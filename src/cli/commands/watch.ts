@@ -2,8 +2,8 @@
 import type { Command } from 'commander';
 import { watchOutput } from '../../adapters/nats/watch.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
-import { EXIT } from '../terminal.ts';
-import { describeMessage } from '../describe-message.ts';
+import { EXIT } from '../terminal/terminal.ts';
+import { describeMessage } from '../terminal/describe-message.ts';
 import { execute, NATS_SETTINGS, withCommonOptions, type Work } from './command.ts';
 
 type Options = { readonly from: string; readonly json?: true };

@@ -2,10 +2,10 @@
 // absolute: a relative one leads nowhere from a chat).
 import { notificationDedupeKey } from '../contracts/mapping.ts';
 import { DEFAULT_WINDOW_MS, tumblingWindowStart } from '../core/windows.ts';
-import type { OutgoingNotice } from '../ports/sender.ts';
+import type { OutgoingMessage } from '../ports/sender.ts';
 import { cleanSummary, type Texts } from '../texts.ts';
 import type { TriggerEventData } from '../trigger/events.ts';
-import type { Delivery } from './state.ts';
+import type { Delivery } from '../delivery/state.ts';
 
 /** Where links lead when nobody has said; nothing is there. */
 export const DEFAULT_FRONTEND_URL = 'https://tocsin.example.com';
@@ -21,7 +21,7 @@ export function outgoingNotice(
   request: TriggerEventData<'NotificationRequested'>,
   attempt: number,
   wording: { readonly texts: Texts; readonly frontendUrl: string },
-): OutgoingNotice {
+): OutgoingMessage {
   const { texts, frontendUrl } = wording;
   const { facts } = delivery;
   const { userId, triggerType, targetType, targetId, targetUrl, traceId } = request;

@@ -9,7 +9,7 @@ import {
   instantOf,
   windowStartOf,
   type Instants,
-  type PastNotice,
+  type PastNotification,
   type Subject,
 } from './windows.ts';
 
@@ -32,7 +32,7 @@ export type PolicyDecision =
       readonly basis: string | null;
       readonly windowStart: Instant;
       /** The notice whose session now lasts until this request. */
-      readonly extended: PastNotice | null;
+      readonly extended: PastNotification | null;
     };
 
 /**
@@ -45,7 +45,7 @@ export type PolicyDecision =
 export function decideNotification(
   policy: Policy,
   request: PolicyRequest,
-  notices: readonly PastNotice[],
+  notices: readonly PastNotification[],
   silenced: boolean,
 ): PolicyDecision {
   const at = instantOf(policy, request);
@@ -85,7 +85,7 @@ function isStale({ staleAfterMs }: Policy, { requestedAt, recordedAt }: Instants
 function hasRisen(
   { bypasses }: Policy,
   { severity }: PolicyRequest,
-  holding: readonly PastNotice[],
+  holding: readonly PastNotification[],
 ): 'no' | 'capped' | 'bypasses' {
   if (bypasses === undefined) return 'no';
   const rank = severityRank(severity);
@@ -98,17 +98,17 @@ function reasonOf({ kind }: Policy): SuppressedReason {
 }
 
 /** The window that a suppressed request falls into: an anchored one and a session begin with a notice. */
-function startOf(policy: Policy, holder: PastNotice, own: Instant): Instant {
+function startOf(policy: Policy, holder: PastNotification, own: Instant): Instant {
   return policy.kind === 'anchored' || policy.kind === 'session' ? instantOf(policy, holder) : own;
 }
 
 /** The latest instant of a session. */
-function lastOf(policy: Policy, notice: PastNotice): Instant {
+function lastOf(policy: Policy, notice: PastNotification): Instant {
   return Math.max(instantOf(policy, notice), notice.heldAt ?? 0);
 }
 
 /** The notice with the latest instant; by id where two have the same, so that the list's order is nothing. */
-function latest(policy: Policy, notices: readonly PastNotice[]): PastNotice {
+function latest(policy: Policy, notices: readonly PastNotification[]): PastNotification {
   return notices.reduce((best, notice) => {
     const difference = instantOf(policy, notice) - instantOf(policy, best);
     return difference > 0 || (difference === 0 && notice.id > best.id) ? notice : best;

@@ -1,6 +1,6 @@
 // Release: a notification that never reached the person stops holding its window (W22).
 import type { Policy } from './policy.ts';
-import { covers, instantOf, type PastNotice, type Subject } from './windows.ts';
+import { covers, instantOf, type PastNotification, type Subject } from './windows.ts';
 
 /** How often one window may be released. */
 export const MAX_RELEASES = 2;
@@ -14,8 +14,8 @@ export const MAX_RELEASES = 2;
 export function mayRelease(
   policy: Policy,
   subject: Subject,
-  notice: PastNotice,
-  notices: readonly PastNotice[],
+  notice: PastNotification,
+  notices: readonly PastNotification[],
 ): boolean {
   if (notice.released) return false;
   const at = instantOf(policy, notice);

@@ -14,7 +14,7 @@ import type { Policy } from './policy.ts';
 export type Instants = { readonly requestedAt: Instant; readonly recordedAt: Instant };
 
 /** What a policy knows about a notification that was let through. */
-export type PastNotice = Instants & {
+export type PastNotification = Instants & {
   readonly id: string;
   readonly severity: Severity | null;
   /** Let through because its severity had risen. */
@@ -49,7 +49,12 @@ export function windowStartOf(policy: Policy, subject: Subject, at: Instant): In
 }
 
 /** True when a request at `at` falls into the notice's window. */
-export function covers(policy: Policy, subject: Subject, notice: PastNotice, at: Instant): boolean {
+export function covers(
+  policy: Policy,
+  subject: Subject,
+  notice: PastNotification,
+  at: Instant,
+): boolean {
   const then = instantOf(policy, notice);
   return match(policy)
     .with(

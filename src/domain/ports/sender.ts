@@ -4,7 +4,7 @@ import type { Instant } from '../core/instants.ts';
 import type { CHANNELS } from '../trigger/events.ts';
 
 /** What is to be said; texts are clean and final. */
-export type OutgoingNotice = {
+export type OutgoingMessage = {
   /** Also the provider's idempotency key, where it takes one: the same over all attempts. */
   readonly notificationId: string;
   readonly attempt: number;
@@ -76,7 +76,7 @@ export type SendOutcome =
 
 /** Makes one attempt. Never throws for what {@link SendOutcome} names; obeys the signal. */
 export type Sender = (
-  notice: OutgoingNotice,
+  notice: OutgoingMessage,
   target: ChannelTarget,
   signal: AbortSignal,
 ) => Promise<SendOutcome>;

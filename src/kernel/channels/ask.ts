@@ -3,7 +3,7 @@
 import { withoutSecretsOf } from '../../domain/channel/without-secrets.ts';
 import type {
   ChannelTarget,
-  OutgoingNotice,
+  OutgoingMessage,
   Sender,
   SendOutcome,
 } from '../../domain/ports/sender.ts';
@@ -11,7 +11,7 @@ import type {
 /** Makes the call. */
 export async function askSender(
   send: Sender,
-  notice: OutgoingNotice,
+  notice: OutgoingMessage,
   target: ChannelTarget,
   signal: AbortSignal,
 ): Promise<SendOutcome> {

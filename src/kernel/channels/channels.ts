@@ -16,7 +16,7 @@ import type { SecretVault } from '../../domain/ports/secret-vault.ts';
 import type { ChannelLookup, Sender } from '../../domain/ports/sender.ts';
 import { CHANNELS } from '../../domain/trigger/events.ts';
 import { TEXTS, type Texts } from '../../domain/texts.ts';
-import { loadState } from '../execute.ts';
+import { loadState } from '../decider/execute.ts';
 import type { ChannelReport } from '../processes/delivery/attempt.ts';
 import type {
   ChannelRejected,

@@ -3,7 +3,7 @@ import { channelStream } from '../../domain/channel/stream.ts';
 import type { SecretVault } from '../../domain/ports/secret-vault.ts';
 import type { ChannelLookup, ChannelTarget } from '../../domain/ports/sender.ts';
 import type { ConfiguredChannel } from '../../domain/channel/state.ts';
-import { loadState } from '../execute.ts';
+import { loadState } from '../decider/execute.ts';
 import { getSecrets, type ChannelSecrets } from './secrets.ts';
 import { channelAggregate, type ChannelContext } from './tell.ts';
 

@@ -1,10 +1,10 @@
 // A test message: a real one, that says of itself that it is a test.
 import type { ConfiguredChannel } from '../../domain/channel/state.ts';
-import { codeOf, detailOf } from '../../domain/notification/codes.ts';
+import { codeOf, detailOf } from '../../domain/delivery/outcome-codes.ts';
 import { actionUrl, DEFAULT_FRONTEND_URL } from '../../domain/notification/message.ts';
-import type { OutgoingNotice, Sender, SendOutcome } from '../../domain/ports/sender.ts';
+import type { OutgoingMessage, Sender, SendOutcome } from '../../domain/ports/sender.ts';
 import type { Texts } from '../../domain/texts.ts';
-import type { ExecuteContext } from '../execute.ts';
+import type { ExecuteContext } from '../decider/execute.ts';
 import { askSender } from './ask.ts';
 import { targetOf } from './lookup.ts';
 import type { ChannelSecrets } from './secrets.ts';
@@ -45,7 +45,7 @@ export async function sendTest(
 function noticeOf(
   { now, newId, texts }: TestContext,
   { userId, channel }: ConfiguredChannel,
-): OutgoingNotice {
+): OutgoingMessage {
   const requestedAt = now();
   const link = actionUrl(DEFAULT_FRONTEND_URL, '/');
   return {

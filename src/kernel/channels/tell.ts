@@ -10,7 +10,7 @@ import { evolveChannel, initialChannel, type ChannelState } from '../../domain/c
 import { channelStream } from '../../domain/channel/stream.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { err, ok, type Result } from '../../domain/core/result.ts';
-import { execute, type Aggregate, type ExecuteContext } from '../execute.ts';
+import { execute, type Aggregate, type ExecuteContext } from '../decider/execute.ts';
 
 export const channelAggregate: Aggregate<ChannelState, ChannelEvent> = {
   codec: channelCodec,

@@ -5,8 +5,8 @@ import type { ApplyOutcome, ApplyPreview, ApplyRequest } from '../../domain/port
 import { ok } from '../../domain/core/result.ts';
 import type { EventMetadata } from '../../domain/core/envelope.ts';
 import { MAX_APPLIED_EVENTS } from '../../domain/trigger/events.ts';
-import { execute, type ExecuteContext, type Executed } from '../execute.ts';
-import { triggerAggregate } from '../raise.ts';
+import { execute, type ExecuteContext, type Executed } from '../decider/execute.ts';
+import { triggerAggregate } from '../raise/raise.ts';
 import { uuidOf } from '../../domain/core/ids.ts';
 
 /** The port is asked to stop so long before its lease ends. */

@@ -2,8 +2,14 @@
 // like any other, in a scope of its own, so it can be read, confirmed and dismissed like any other.
 import type { Evaluation, Offer } from '../../domain/ports/evaluator.ts';
 import { parseRaise, type RaiseRequest } from '../../domain/trigger/commands.ts';
-import { noEvaluator, prepare, raisePrepared, type Call, type RaiseContext } from '../raise.ts';
-import { rejected, type RaiseResult } from '../raise-result.ts';
+import {
+  noEvaluator,
+  prepare,
+  raisePrepared,
+  type Call,
+  type RaiseContext,
+} from '../raise/raise.ts';
+import { rejected, type RaiseResult } from '../raise/raise-result.ts';
 
 /** As of a raise; `nothing_to_offer` when the evaluation offers nothing, and nothing was written. */
 export type OfferPreviewResult =

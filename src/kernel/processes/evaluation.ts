@@ -16,12 +16,12 @@ import {
   decideEvaluationFailed,
 } from '../../domain/trigger/evaluate.ts';
 import type { Occurrence } from '../../domain/trigger/state.ts';
-import type { DueEntry, DueIndex } from '../../projections/indexes/due-index.ts';
-import { loadState } from '../execute.ts';
-import type { DueStep, Surroundings } from './due-options.ts';
-import { dueProcess } from './due.ts';
-import type { Process } from './process.ts';
-import { executeContext, systemSurroundings } from './surroundings.ts';
+import type { DueEntry, DueIndex } from './due/due-index.ts';
+import { loadState } from '../decider/execute.ts';
+import type { DueStep, Runtime } from './due/options.ts';
+import { dueProcess } from './due/due-process.ts';
+import type { Process } from './due/process.ts';
+import { executeContext, systemRuntime } from '../decider/runtime.ts';
 import {
   append,
   recordedAtOf,
@@ -55,12 +55,12 @@ export type EvaluationOptions = {
   /** Told each time that everything in the log has been looked at. */
   readonly onCaughtUp?: () => void;
   /** For tests. */
-  readonly surroundings?: Surroundings;
+  readonly surroundings?: Runtime;
 };
 
 /** The process that evaluates what a kernel with `evaluation: 'later'` raised. */
 export function evaluationProcess(options: EvaluationOptions): Process {
-  const { surroundings = systemSurroundings(options.clock), name, logger = silentLogger } = options;
+  const { surroundings = systemRuntime(options.clock), name, logger = silentLogger } = options;
   const { store, index, concurrency, onCaughtUp } = options;
   return dueProcess({
     ...surroundings,
@@ -99,7 +99,7 @@ export function evaluationStep(recorded: RecordedEvent): DueStep | undefined {
   }
 }
 
-function handler(options: EvaluationOptions, surroundings: Surroundings) {
+function handler(options: EvaluationOptions, surroundings: Runtime) {
   const { store, name: kernel = DEFAULT_KERNEL_NAME, texts = 'en', triggers = [] } = options;
   const { logger = silentLogger } = options;
   const context = executeContext(store, surroundings);
@@ -153,7 +153,7 @@ type Failure = { readonly code: string; readonly error: unknown };
 /** Asks the evaluator, for as long as it may take and the worker runs. */
 async function ask(
   { evaluate, timeoutMs = DEFAULT_TIMEOUT_MS }: EvaluationOptions,
-  { now, pause }: Surroundings,
+  { now, pause }: Runtime,
   { raised }: Occurrence,
   signal: AbortSignal,
 ): Promise<{ readonly evaluation: Evaluation } | Failure | 'stopped'> {

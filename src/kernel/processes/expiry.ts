@@ -8,13 +8,13 @@ import type { ApplyPreview } from '../../domain/ports/apply-preview.ts';
 import type { Clock } from '../../domain/ports/clock.ts';
 import type { EventStore, RecordedEvent } from '../../domain/ports/event-store.ts';
 import { silentLogger, type Logger } from '../../domain/ports/logger.ts';
-import type { DueEntry, DueIndex } from '../../projections/indexes/due-index.ts';
-import { loadState } from '../execute.ts';
+import type { DueEntry, DueIndex } from './due/due-index.ts';
+import { loadState } from '../decider/execute.ts';
 import { runApply } from '../previews/apply.ts';
-import type { DueStep, Surroundings } from './due-options.ts';
-import { dueProcess } from './due.ts';
-import type { Process } from './process.ts';
-import { executeContext, systemSurroundings } from './surroundings.ts';
+import type { DueStep, Runtime } from './due/options.ts';
+import { dueProcess } from './due/due-process.ts';
+import type { Process } from './due/process.ts';
+import { executeContext, systemRuntime } from '../decider/runtime.ts';
 import { append, tracedTrigger, triggerEventOf, triggerPrefixes } from './trigger-streams.ts';
 
 /** The index's name: it says how its rows are made. */
@@ -33,12 +33,12 @@ export type ExpiryOptions = {
   /** Told each time that everything in the log has been looked at. */
   readonly onCaughtUp?: () => void;
   /** For tests. */
-  readonly surroundings?: Surroundings;
+  readonly surroundings?: Runtime;
 };
 
 /** The process that ends previews whose time is over, and applies that were left open. */
 export function expiryProcess(options: ExpiryOptions): Process {
-  const { surroundings = systemSurroundings(options.clock), name = DEFAULT_KERNEL_NAME } = options;
+  const { surroundings = systemRuntime(options.clock), name = DEFAULT_KERNEL_NAME } = options;
   const { store, index, apply, logger = silentLogger, onCaughtUp } = options;
   const context = { ...executeContext(store, surroundings), apply };
 

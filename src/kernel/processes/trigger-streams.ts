@@ -9,7 +9,7 @@ import { ok } from '../../domain/core/result.ts';
 import type { RecordedEvent } from '../../domain/ports/event-store.ts';
 import { triggerCodec, type TriggerEvent } from '../../domain/trigger/events.ts';
 import { evolveTrigger, initialTrigger, type TriggerState } from '../../domain/trigger/state.ts';
-import { execute, type Aggregate, type ExecuteContext } from '../execute.ts';
+import { execute, type Aggregate, type ExecuteContext } from '../decider/execute.ts';
 
 /** How an occurrence came about. */
 type Origin = Pick<EventMetadata, 'correlationId' | 'causationId' | 'traceparent'>;

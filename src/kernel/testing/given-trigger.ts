@@ -15,7 +15,7 @@ import { BUILT_IN_TRIGGERS, type TriggerDefinition } from '../../domain/trigger/
 import type { TriggerEvent } from '../../domain/trigger/events.ts';
 import { evolveTrigger, initialTrigger, type TriggerState } from '../../domain/trigger/state.ts';
 import { scopeOf, triggerStream } from '../../domain/trigger/stream.ts';
-import { alwaysNotify } from '../evaluators.ts';
+import { alwaysNotify } from '../raise/evaluators.ts';
 import { givenOf } from './given.ts';
 
 /** A raise as the trigger's decider meets it. */

@@ -1,9 +1,9 @@
 // What is done about a record whose time has come: look at the record, at the log and at the channel,
 // begin an attempt or end the delivery, call, and write down what became of it.
 import { TocsinError } from '../../../domain/core/errors.ts';
-import { LEASE_MARGIN_MS, type DeliveryCommand } from '../../../domain/notification/decide.ts';
+import { LEASE_MARGIN_MS, type DeliveryCommand } from '../../../domain/delivery/decide.ts';
 import { outgoingNotice } from '../../../domain/notification/message.ts';
-import type { Delivery, DeliveryState } from '../../../domain/notification/state.ts';
+import type { Delivery, DeliveryState } from '../../../domain/delivery/state.ts';
 import { silentLogger, type Logger } from '../../../domain/ports/logger.ts';
 import type {
   ChannelLookup,
@@ -12,9 +12,9 @@ import type {
   SendOutcome,
 } from '../../../domain/ports/sender.ts';
 import type { Texts } from '../../../domain/texts.ts';
-import type { Loaded } from '../../execute.ts';
-import { backoffMs } from '../backoff.ts';
-import type { Surroundings } from '../due-options.ts';
+import type { Loaded } from '../../decider/execute.ts';
+import { backoffMs } from '../due/backoff.ts';
+import type { Runtime } from '../due/options.ts';
 import { call } from './call.ts';
 import type { ChannelGate } from './gate.ts';
 import { loadDelivery, tell, type RecordContext } from './record.ts';
@@ -32,7 +32,7 @@ export type ChannelReport = (report: {
 export type AttemptContext = {
   readonly kernel: string;
   readonly records: RecordContext;
-  readonly surroundings: Surroundings;
+  readonly surroundings: Runtime;
   readonly lookup: ChannelLookup;
   readonly send: Sender;
   readonly gate: ChannelGate;

@@ -1,13 +1,13 @@
 // The process that makes attempts: every record that waits has a row with the time of its next step.
 import { categoryPrefix } from '../../../domain/core/ids.ts';
-import { LEASE_MARGIN_MS } from '../../../domain/notification/decide.ts';
-import { notificationCodec } from '../../../domain/notification/events.ts';
+import { LEASE_MARGIN_MS } from '../../../domain/delivery/decide.ts';
+import { notificationCodec } from '../../../domain/delivery/events.ts';
 import type { EventStore, RecordedEvent } from '../../../domain/ports/event-store.ts';
 import type { Logger } from '../../../domain/ports/logger.ts';
-import type { DueIndex, DueRank } from '../../../projections/indexes/due-index.ts';
-import type { DueStep } from '../due-options.ts';
-import { dueProcess } from '../due.ts';
-import type { Process } from '../process.ts';
+import type { DueIndex, DueRank } from '../due/due-index.ts';
+import type { DueStep } from '../due/options.ts';
+import { dueProcess } from '../due/due-process.ts';
+import type { Process } from '../due/process.ts';
 import { attend, type AttemptContext } from './attempt.ts';
 
 /** The name of the due index; another meaning of its rows is another name. */

@@ -1,5 +1,5 @@
 // One process wakes another: a ring while nobody waits is not lost.
-import type { Surroundings } from '../due-options.ts';
+import type { Runtime } from '../due/options.ts';
 
 export type Bell = {
   readonly ring: () => void;
@@ -7,7 +7,7 @@ export type Bell = {
   readonly wait: (ms: number, signal: AbortSignal) => Promise<void>;
 };
 
-export function createBell(surroundings: Pick<Surroundings, 'pause'>): Bell {
+export function createBell(surroundings: Pick<Runtime, 'pause'>): Bell {
   let rung = new AbortController();
   return {
     ring: () => {

@@ -3,12 +3,12 @@ import type { Instant } from '../../../domain/core/instants.ts';
 import { isOver } from '../../../domain/core/signals.ts';
 import type {
   ChannelTarget,
-  OutgoingNotice,
+  OutgoingMessage,
   Sender,
   SendOutcome,
 } from '../../../domain/ports/sender.ts';
 import { askSender } from '../../channels/ask.ts';
-import type { Surroundings } from '../due-options.ts';
+import type { Runtime } from '../due/options.ts';
 
 /** A call is over this long before its lease, so that its outcome is in the record in time. */
 export const CUT_OFF_MS = 5_000;
@@ -17,9 +17,9 @@ const LAST_WORD_MS = 500;
 /** A worker that stops waits this long for calls under way. */
 const STOP_MS = 4_000;
 
-export type CallOptions = Surroundings & {
+export type CallOptions = Runtime & {
   readonly send: Sender;
-  readonly notice: OutgoingNotice;
+  readonly notice: OutgoingMessage;
   readonly target: ChannelTarget;
   readonly leaseUntil: Instant;
   /** The worker stops. */

@@ -2,22 +2,17 @@
 // and before any attempt: from then on the broker has no part in it (W3).
 import { z } from 'zod';
 import { TocsinError } from '../../../domain/core/errors.ts';
-import { notificationStream } from '../../../domain/notification/stream.ts';
+import { notificationStream } from '../../../domain/delivery/stream.ts';
 import { silentLogger, type Logger } from '../../../domain/ports/logger.ts';
-import type {
-  InboxMessage,
-  InboxStream,
-  NoticeInbox,
-  Settlement,
-} from '../../../domain/ports/notice-inbox.ts';
-import { readControl } from '../../control.ts';
-import type { Process } from '../process.ts';
+import type { InboxMessage, InboxStream, RequestQueue, Settlement } from './request-queue.ts';
+import { readControl } from '../../control/control.ts';
+import type { Process } from '../due/process.ts';
 import { tell, type RecordContext } from './record.ts';
 import { readRequest, type FoundRequest } from './source.ts';
 
 export type IntakeOptions = RecordContext & {
   readonly kernel: string;
-  readonly inbox: NoticeInbox;
+  readonly inbox: RequestQueue;
   readonly logger?: Logger | undefined;
 };
 

@@ -5,31 +5,26 @@ import { z } from 'zod';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import { categoryPrefix } from '../../../domain/core/ids.ts';
 import type { Position } from '../../../domain/core/positions.ts';
-import { notificationCodec } from '../../../domain/notification/events.ts';
+import { notificationCodec } from '../../../domain/delivery/events.ts';
 import type {
   EventStore,
   RecordedEvent,
   SubscriptionEntry,
 } from '../../../domain/ports/event-store.ts';
 import { silentLogger, type Logger } from '../../../domain/ports/logger.ts';
-import {
-  rowAfter,
-  type DeliveryIndex,
-  type DeliveryRow,
-  type Mark,
-} from '../../../projections/indexes/delivery-index.ts';
+import { rowAfter, type DeliveryIndex, type DeliveryRow, type Mark } from './delivery-index.ts';
 import type { EventRef } from '../../../projections/ports.ts';
-import { backoffMs } from '../backoff.ts';
-import { assertSameLog } from '../due-follow.ts';
-import type { Surroundings } from '../due-options.ts';
-import type { Process } from '../process.ts';
+import { backoffMs } from '../due/backoff.ts';
+import { assertSameLog } from '../due/follow.ts';
+import type { Runtime } from '../due/options.ts';
+import type { Process } from '../due/process.ts';
 import type { Bell } from './bell.ts';
 
 export type ListOptions = {
   readonly store: EventStore;
   readonly kernel: string;
   readonly index: DeliveryIndex;
-  readonly surroundings: Surroundings;
+  readonly surroundings: Runtime;
   /** Rung when there are marks. */
   readonly bell: Bell;
   readonly logger?: Logger | undefined;

@@ -3,17 +3,17 @@ import { randomUUID } from 'node:crypto';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import { DEFAULT_KERNEL_NAME } from '../../../domain/core/ids.ts';
 import { DEFAULT_FRONTEND_URL } from '../../../domain/notification/message.ts';
-import { RETRY_PROFILES, type RetryProfile } from '../../../domain/notification/schedule.ts';
+import { RETRY_PROFILES, type RetryProfile } from '../../../domain/delivery/retry-schedule.ts';
 import type { EventStore } from '../../../domain/ports/event-store.ts';
 import { silentLogger, type Logger } from '../../../domain/ports/logger.ts';
-import type { NoticeInbox } from '../../../domain/ports/notice-inbox.ts';
+import type { RequestQueue } from './request-queue.ts';
 import type { ChannelLookup, Sender } from '../../../domain/ports/sender.ts';
 import { TEXTS, type Texts } from '../../../domain/texts.ts';
-import type { DeliveryIndex } from '../../../projections/indexes/delivery-index.ts';
-import type { DueIndexes } from '../../../projections/indexes/due-index.ts';
-import type { Surroundings } from '../due-options.ts';
-import type { Process } from '../process.ts';
-import { executeContext, systemSurroundings } from '../surroundings.ts';
+import type { DeliveryIndex } from './delivery-index.ts';
+import type { DueIndexes } from '../due/due-index.ts';
+import type { Runtime } from '../due/options.ts';
+import type { Process } from '../due/process.ts';
+import { executeContext, systemRuntime } from '../../decider/runtime.ts';
 import type { ChannelReport } from './attempt.ts';
 import { createBell } from './bell.ts';
 import { listProcess } from './list.ts';
@@ -35,7 +35,7 @@ const DEFAULT_CONCURRENCY = 256;
 export type DeliveryOptions = {
   readonly store: EventStore;
   /** Where the messages come from. */
-  readonly inbox: NoticeInbox;
+  readonly inbox: RequestQueue;
   /** Where what waits is kept. */
   readonly indexes: DueIndexes;
   /** The list of deliveries; without it nobody can list them, and none that was skipped is revived. */
@@ -65,7 +65,7 @@ export type DeliveryOptions = {
   readonly enabled?: boolean;
   readonly logger?: Logger;
   /** Time and chance; default the system's. */
-  readonly surroundings?: Surroundings;
+  readonly surroundings?: Runtime;
   /** Who acts, for the record. Default `worker`. */
   readonly actor?: string;
   /** Told when everything that was in the log is in the index; for tests and health. */
@@ -82,7 +82,7 @@ export function deliveryProcesses(options: DeliveryOptions): readonly Process[] 
   const { name: kernel = DEFAULT_KERNEL_NAME, logger = silentLogger, onCaughtUp } = options;
   const { texts = 'en', frontendUrl = DEFAULT_FRONTEND_URL } = options;
   const { leaseMs = DEFAULT_LEASE_MS, concurrency = DEFAULT_CONCURRENCY } = options;
-  const { surroundings = systemSurroundings() } = options;
+  const { surroundings = systemRuntime() } = options;
   assertLease(leaseMs);
   const records = recordContext(options);
   const attempts = attemptsProcess({
@@ -118,7 +118,7 @@ export function recordContext(
   options: Pick<DeliveryOptions, 'store' | 'profile' | 'onUnknown' | 'surroundings' | 'actor'>,
 ): RecordContext {
   const { store, profile = 'human', onUnknown = 'resend', actor = 'worker' } = options;
-  const { surroundings = systemSurroundings() } = options;
+  const { surroundings = systemRuntime() } = options;
   const { now, random } = surroundings;
   return {
     // Deadlines of appends are the store's business, and kept by real time.

@@ -8,11 +8,17 @@ import {
   type DeliveryCommand,
   type DeliveryRejection,
   type DeliveryRules,
-} from '../../../domain/notification/decide.ts';
-import { notificationCodec, type NotificationEvent } from '../../../domain/notification/events.ts';
-import { evolveDelivery, type DeliveryState } from '../../../domain/notification/state.ts';
+} from '../../../domain/delivery/decide.ts';
+import { notificationCodec, type NotificationEvent } from '../../../domain/delivery/events.ts';
+import { evolveDelivery, type DeliveryState } from '../../../domain/delivery/state.ts';
 import type { EventStore } from '../../../domain/ports/event-store.ts';
-import { execute, load, type Aggregate, type ExecuteContext, type Loaded } from '../../execute.ts';
+import {
+  execute,
+  load,
+  type Aggregate,
+  type ExecuteContext,
+  type Loaded,
+} from '../../decider/execute.ts';
 
 /** The delivery record, as the kernel executes commands on it. */
 export const deliveryAggregate: Aggregate<DeliveryState, NotificationEvent> = {

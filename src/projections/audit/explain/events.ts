@@ -2,11 +2,11 @@
 import { controlCodec, type ControlEvent } from '../../../domain/control/events.ts';
 import { controlStream } from '../../../domain/core/ids.ts';
 import type { EventMetadata } from '../../../domain/core/envelope.ts';
-import { notificationCodec, type NotificationEvent } from '../../../domain/notification/events.ts';
-import { notificationStream } from '../../../domain/notification/stream.ts';
+import { notificationCodec, type NotificationEvent } from '../../../domain/delivery/events.ts';
+import { notificationStream } from '../../../domain/delivery/stream.ts';
 import type { RecordedEvent } from '../../../domain/ports/event-store.ts';
 import { triggerCodec, type TriggerEvent } from '../../../domain/trigger/events.ts';
-import type { ReadableLog } from '../ports.ts';
+import type { ReadableLog } from '../reading/ports.ts';
 
 /** More events of one stream than this are not read: no trigger or delivery has so many. */
 const MAX_STREAM_EVENTS = 1_000;

@@ -5,13 +5,13 @@ import { TocsinError } from '../../../domain/core/errors.ts';
 import { isUuid, parseOccurrenceId, occurrenceId } from '../../../domain/core/ids.ts';
 import { formatInstant, type Instant } from '../../../domain/core/instants.ts';
 import { comparePositions, formatPosition, type Position } from '../../../domain/core/positions.ts';
-import type { NotificationEvent } from '../../../domain/notification/events.ts';
+import type { NotificationEvent } from '../../../domain/delivery/events.ts';
 import { mutedUntil, policiesAt, policyFor } from '../../../domain/policy/in-force.ts';
 import { formatPolicy } from '../../../domain/policy/text.ts';
 import { REASONS } from '../../../domain/reasons.ts';
 import type { TriggerEvent, TriggerEventData } from '../../../domain/trigger/events.ts';
 import type { VerdictRow } from '../../ports.ts';
-import type { ReadableLog, VerdictLookup } from '../ports.ts';
+import type { ReadableLog, VerdictLookup } from '../reading/ports.ts';
 import {
   controlEvents,
   deliveryEvents,
@@ -30,7 +30,7 @@ export type ExplainSources = {
 };
 
 /** The notification that a decision stands on: the one that was sent, or the one that held the window. */
-export type NoticeView = {
+export type SentNotificationView = {
   readonly id: string;
   readonly triggerId: string;
   readonly happenedAt: string;
@@ -54,7 +54,7 @@ export type DecisionView = {
   readonly notificationId: string | null;
   readonly sequence: string | null;
   /** The notice that holds the window: its own, or the one that stood in its way. */
-  readonly notice: NoticeView | null;
+  readonly notice: SentNotificationView | null;
 };
 
 /** A request that was suppressed because of a notice. */
@@ -275,7 +275,7 @@ function decisionView(
   };
 }
 
-function noticeView({ id, row, request, data }: Notice): NoticeView {
+function noticeView({ id, row, request, data }: Notice): SentNotificationView {
   return {
     id,
     triggerId: data.triggerId,

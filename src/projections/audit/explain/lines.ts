@@ -3,7 +3,7 @@ import { match } from 'ts-pattern';
 import type { ControlEvent } from '../../../domain/control/events.ts';
 import { formatInstant, type Instant } from '../../../domain/core/instants.ts';
 import { formatPosition } from '../../../domain/core/positions.ts';
-import type { NotificationEvent } from '../../../domain/notification/events.ts';
+import type { NotificationEvent } from '../../../domain/delivery/events.ts';
 import { formatPolicy } from '../../../domain/policy/text.ts';
 import type { TriggerEvent } from '../../../domain/trigger/events.ts';
 import type { Found } from './events.ts';

@@ -1,6 +1,6 @@
 // The one sentence that a support person can send on: plain words, UTC, no ids, nothing personal.
 import { formatInstant, type Instant } from '../../../domain/core/instants.ts';
-import type { NotificationEvent } from '../../../domain/notification/events.ts';
+import type { NotificationEvent } from '../../../domain/delivery/events.ts';
 import type { TriggerEventData } from '../../../domain/trigger/events.ts';
 import type { VerdictRow } from '../../ports.ts';
 

@@ -7,9 +7,9 @@ import { canonicalJson, type Json, type JsonObject } from '../../../domain/core/
 import { formatPosition, type Position } from '../../../domain/core/positions.ts';
 import type { RecordedEvent, Unreadable } from '../../../domain/ports/event-store.ts';
 import { isJsonObject, isUnreadable } from '../../unreadable.ts';
-import { isAfter, typeOf, userOf, type Bound } from '../events.ts';
-import type { ReadableLog } from '../ports.ts';
-import { headOf, kernelEvents } from '../reading.ts';
+import { isAfter, typeOf, userOf, type Bound } from '../reading/events.ts';
+import type { ReadableLog } from '../reading/ports.ts';
+import { headOf, kernelEvents } from '../reading/reading.ts';
 import {
   EXPORT_FORMAT,
   GENESIS,

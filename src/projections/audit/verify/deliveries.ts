@@ -1,9 +1,9 @@
 // The delivery records against the notices: nobody is told anything that was not let through.
 import { categoryPrefix } from '../../../domain/core/ids.ts';
-import { notificationCodec, type NotificationEvent } from '../../../domain/notification/events.ts';
-import { notificationStream } from '../../../domain/notification/stream.ts';
+import { notificationCodec, type NotificationEvent } from '../../../domain/delivery/events.ts';
+import { notificationStream } from '../../../domain/delivery/stream.ts';
 import type { RecordedEvent } from '../../../domain/ports/event-store.ts';
-import type { Notice } from '../../ports.ts';
+import type { SentNotification } from '../../ports.ts';
 import { quickMessageId } from '../../uuid.ts';
 import { Fingerprints } from './fingerprints.ts';
 import type { Findings } from './mismatches.ts';
@@ -24,7 +24,7 @@ export class DeliveryRecords {
   }
 
   /** These were let through. */
-  allow(notices: readonly Notice[]): void {
+  allow(notices: readonly SentNotification[]): void {
     for (const { id } of notices) this.#notices.set(id, 0);
   }
 

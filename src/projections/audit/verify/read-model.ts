@@ -1,11 +1,17 @@
 // The read model's rows against the rows that the log gives.
 import { formatInstant } from '../../../domain/core/instants.ts';
-import { subjectText } from '../../notification/subjects.ts';
-import type { FoldState } from '../../notification/fold.ts';
-import type { ControlRow, Notice, ParkedRow, TailRow, VerdictRow } from '../../ports.ts';
-import { inTurns } from '../../runner/turns.ts';
-import type { ReadModelView } from '../ports.ts';
-import type { Refolded } from '../refold.ts';
+import { subjectText } from '../../dedupe/subjects.ts';
+import type { FoldState } from '../../dedupe/fold.ts';
+import type {
+  ControlRow,
+  SentNotification,
+  ParkedRow,
+  RecentMessageRow,
+  VerdictRow,
+} from '../../ports.ts';
+import { inTurns } from '../../publisher/turns.ts';
+import type { ReadModelView } from '../reading/ports.ts';
+import type { Refolded } from '../reading/refold.ts';
 import type { Findings } from './mismatches.ts';
 import { differences, Lockstep, shown } from './rows.ts';
 
@@ -27,7 +33,7 @@ export class ReadModelCheck {
   /** Sequences of messages that were found at their places, for the page at hand. */
   #places: ReadonlyMap<string, bigint> = new Map();
   readonly #reasons = new Map<string, number>();
-  #tail: TailRow[] = [];
+  #tail: RecentMessageRow[] = [];
   /** The first message that the read model keeps; undefined when it keeps none. */
   readonly #tailFrom: bigint | undefined;
   #state: FoldState | undefined;
@@ -98,7 +104,7 @@ export class ReadModelCheck {
   }
 
   /** Everything up to the cut has passed: what is left over has no reason. */
-  async atCut(state: FoldState, notices: Iterable<Notice>): Promise<void> {
+  async atCut(state: FoldState, notices: Iterable<SentNotification>): Promise<void> {
     this.#state = state;
     this.#places = new Map();
     for (const row of this.#again.values()) {
@@ -114,7 +120,7 @@ export class ReadModelCheck {
   }
 
   /** What is before the kept tail is nobody's concern any more, and not worth the memory. */
-  #expectTail(rows: readonly TailRow[]): void {
+  #expectTail(rows: readonly RecentMessageRow[]): void {
     const [from, last] = [this.#tailFrom, rows.at(-1)];
     if (last === undefined || (from !== undefined && last.ordinal < from)) return;
     for (const row of rows) if (from === undefined || row.ordinal >= from) this.#tail.push(row);
@@ -126,9 +132,9 @@ export class ReadModelCheck {
     if (detail !== undefined) this.#findings.add('verdict_changed', whereVerdict(expected), detail);
   }
 
-  async #notices(expected: Iterable<Notice>): Promise<void> {
+  async #notices(expected: Iterable<SentNotification>): Promise<void> {
     const findings = this.#findings;
-    const join = new Lockstep<Notice>(this.#view.notices(), ({ id }) => id, {
+    const join = new Lockstep<SentNotification>(this.#view.notices(), ({ id }) => id, {
       both: (a, b) => {
         const detail = differences(a, b);
         if (detail !== undefined) findings.add('notice_changed', `notice ${a.id}`, detail);
@@ -174,11 +180,11 @@ export class ReadModelCheck {
 
   #tailRows(): void {
     const kept = this.#view.tailAfter(-1n);
-    const tell = ({ ordinal, id }: TailRow, detail: string): void => {
+    const tell = ({ ordinal, id }: RecentMessageRow, detail: string): void => {
       this.#findings.add('tail_changed', `message ${ordinal} of the list (${id})`, detail);
     };
     const byOrdinal = kept.toSorted((a, b) => (a.ordinal < b.ordinal ? -1 : 1));
-    const join = new Lockstep<TailRow>(byOrdinal, ({ ordinal }) => String(ordinal), {
+    const join = new Lockstep<RecentMessageRow>(byOrdinal, ({ ordinal }) => String(ordinal), {
       both: (a, b) => {
         const detail = differences(a, b, UNPLACED);
         if (detail !== undefined) tell(a, detail);
@@ -231,7 +237,7 @@ export class ReadModelCheck {
   }
 }
 
-function firstOrdinal(kept: readonly TailRow[]): bigint | undefined {
+function firstOrdinal(kept: readonly RecentMessageRow[]): bigint | undefined {
   let first: bigint | undefined;
   for (const { ordinal } of kept) if (first === undefined || ordinal < first) first = ordinal;
   return first;

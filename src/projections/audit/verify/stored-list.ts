@@ -1,8 +1,8 @@
 // The output stream against the list that the log decides, both in their order. A message has one place;
 // strangers' messages move the places after them, and one that lands in a batch can send one of ours to
 // the end (see runner/placement.ts). Everything else that is out of place is a finding.
-import type { PlannedMessage } from '../../notification/fold.ts';
-import { stampOf, type Stamp } from '../../runner/headers.ts';
+import type { PlannedMessage } from '../../dedupe/fold.ts';
+import { identityOf, type MessageIdentity } from '../../publisher/message-identity.ts';
 import type { StoredMessage } from '../../ports.ts';
 import type { Findings } from './mismatches.ts';
 
@@ -72,7 +72,7 @@ export class StoredList implements AsyncDisposable {
       const next = this.#page[this.#at];
       if (next === undefined) break;
       this.#at += 1;
-      const stamp = stampOf(next);
+      const stamp = identityOf(next);
       if (stamp === undefined) this.foreign += 1;
       else this.#unexpected(next, stamp);
     }
@@ -102,7 +102,7 @@ export class StoredList implements AsyncDisposable {
         places.set(message.id, this.#place(message, next));
         return true;
       }
-      const stamp = stampOf(next);
+      const stamp = identityOf(next);
       if (stamp === undefined) {
         this.#stranger(next.sequence);
       } else if (stamp.ordinal === message.ordinal || this.#isInPlaceOf(message, next, stamp)) {
@@ -134,7 +134,7 @@ export class StoredList implements AsyncDisposable {
   }
 
   /** Recognised although its number was changed. */
-  #isInPlaceOf(message: PlannedMessage, stored: StoredMessage, stamp: Stamp): boolean {
+  #isInPlaceOf(message: PlannedMessage, stored: StoredMessage, stamp: MessageIdentity): boolean {
     if (stamp.id === message.id) return true;
     const ahead = stamp.ordinal - message.ordinal > MAX_AHEAD;
     return ahead && stored.sequence === this.#base + message.ordinal;
@@ -152,7 +152,7 @@ export class StoredList implements AsyncDisposable {
   }
 
   /** Not the next of the list: one that was late, or one too many. */
-  #unexpected(stored: StoredMessage, stamp: Stamp): void {
+  #unexpected(stored: StoredMessage, stamp: MessageIdentity): void {
     const absent = this.#absent.get(stamp.ordinal);
     const where = `message ${stored.sequence} of the stream`;
     if (absent?.message.id !== stamp.id) {
@@ -193,7 +193,7 @@ export class StoredList implements AsyncDisposable {
   }
 
   #firstSeen(message: StoredMessage): void {
-    const stamp = stampOf(message);
+    const stamp = identityOf(message);
     if (stamp === undefined) return;
     this.#firstOrdinal = this.#firstSequence > this.#base + 1n ? stamp.ordinal : 0n;
   }

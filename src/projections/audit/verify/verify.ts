@@ -3,13 +3,13 @@
 import type { ControlState } from '../../../domain/control/state.ts';
 import { formatPosition, type Position } from '../../../domain/core/positions.ts';
 import type { RecordedEvent } from '../../../domain/ports/event-store.ts';
-import type { MessageNames } from '../../notification/messages.ts';
-import { projectionPrefixes } from '../../notification/steps.ts';
-import type { Notice, OutputInfo, ReadModel } from '../../ports.ts';
-import { controlAt, listOf, startOf } from '../lists.ts';
-import type { MessageReader, ReadableLog, ReadModelView } from '../ports.ts';
-import { kernelEvents, headOf, splitAt } from '../reading.ts';
-import { refold, type Refolded } from '../refold.ts';
+import type { MessageNames } from '../../dedupe/messages.ts';
+import { projectionPrefixes } from '../../dedupe/classify.ts';
+import type { SentNotification, OutputInfo, ReadModel } from '../../ports.ts';
+import { controlAt, listOf, startOf } from '../reading/lists.ts';
+import type { MessageReader, ReadableLog, ReadModelView } from '../reading/ports.ts';
+import { kernelEvents, headOf, splitAt } from '../reading/reading.ts';
+import { refold, type Refolded } from '../reading/refold.ts';
 import { DeliveryRecords } from './deliveries.ts';
 import { Findings, type Mismatch, type MismatchCode } from './mismatches.ts';
 import { ReadModelCheck } from './read-model.ts';
@@ -24,7 +24,7 @@ export type VerifyOptions = {
   readonly view: ReadModelView;
   readonly output: MessageReader;
   /** Where the fold keeps what it must find again; empty at the beginning. */
-  readonly scratch: ReadModel & { notices(): Iterable<Notice> };
+  readonly scratch: ReadModel & { notices(): Iterable<SentNotification> };
   /** The names that the projector makes messages with. */
   readonly names: MessageNames;
   /** Told how many events were compared, once per page. */

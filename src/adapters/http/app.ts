@@ -1,0 +1,225 @@
+// The HTTP API as a `fetch` handler: what all endpoints share. An endpoint's own meaning is in routes/.
+import { randomUUID } from 'node:crypto';
+import { Hono } from 'hono';
+import { TraceparentSchema } from '../../domain/core/envelope.ts';
+import { silentLogger, type Logger } from '../../domain/ports/logger.ts';
+import type { Deliveries } from '../../kernel/deliveries.ts';
+import type { Kernel } from '../../kernel/open-kernel.ts';
+import { readBody } from './endpoint/body.ts';
+import { userOf, type Authenticate } from './endpoint/caller.ts';
+import type { Answer, Endpoint } from './endpoint/endpoint.ts';
+import { openApiOf } from './endpoint/open-api.ts';
+import type { Problem } from './endpoint/problems.ts';
+import { rateLimit, type ApiRate, type RateLimit } from './endpoint/rate-limit.ts';
+import {
+  finished,
+  problemResponse,
+  REQUEST_ID_HEADER,
+  responseOf,
+  thrownProblem,
+} from './endpoint/respond.ts';
+import { channelEndpoints, type ApiChannels } from './routes/channels.ts';
+import { deliveryEndpoints } from './routes/deliveries.ts';
+import { policyEndpoints } from './routes/policies.ts';
+import { previewEndpoints } from './routes/previews.ts';
+import { triggerEndpoints } from './routes/triggers.ts';
+
+/** What the API is made of. */
+export type HttpAppOptions = {
+  readonly kernel: Pick<Kernel, 'dryRun' | 'raise' | 'trigger' | 'previews' | 'policies'>;
+  /** Who is let in; `bearerTokens(createTokens({ store }))`, or the host's own. */
+  readonly authenticate: Authenticate;
+  /** Absent: the API has no channels. */
+  readonly channels?: ApiChannels | undefined;
+  /** Absent: the API has no deliveries. */
+  readonly deliveries?: Deliveries | undefined;
+  /** How much one caller may ask. Default 20 a second, 40 at once. */
+  readonly rate?: ApiRate;
+  readonly logger?: Logger;
+};
+
+/** The API, to be mounted wherever a `fetch` handler can be. */
+export type HttpApp = {
+  readonly fetch: (request: Request) => Promise<Response>;
+  /** The OpenAPI 3.1 document that it serves at `/openapi.json`. */
+  readonly openApi: object;
+};
+
+const DEFAULT_RATE: ApiRate = { perSecond: 20, burst: 40 };
+
+/** Beyond its own deadline an endpoint gets so long to say so. */
+const GRACE_MS = 2_000;
+
+type Shared = {
+  readonly authenticate: Authenticate;
+  readonly limit: RateLimit;
+  readonly logger: Logger;
+};
+
+/**
+ * The API over a kernel. It takes nothing that it does not know, tells nobody what is somebody else's,
+ * and answers every failure as `application/problem+json` with a stable `code`.
+ */
+export function createHttpApp(options: HttpAppOptions): HttpApp {
+  const { kernel, channels, deliveries, authenticate } = options;
+  const { rate = DEFAULT_RATE, logger = silentLogger } = options;
+  const endpoints = [
+    ...triggerEndpoints(kernel),
+    ...previewEndpoints(kernel),
+    ...(channels === undefined ? [] : channelEndpoints(channels)),
+    ...(deliveries === undefined ? [] : deliveryEndpoints(deliveries)),
+    ...policyEndpoints(kernel),
+  ];
+  const openApi = openApiOf(endpoints);
+  const shared = { authenticate, logger, limit: rateLimit(rate, () => performance.now()) };
+  const app = new Hono<{ Variables: { requestId: string } }>();
+  app.use(async (context, next) => {
+    const requestId = requestIdOf(context.req.raw.headers);
+    context.set('requestId', requestId);
+    await next();
+    context.res = finished(new Response(context.res.body, context.res), requestId);
+  });
+  app.get('/openapi.json', (context) => context.json(openApi));
+  for (const endpoint of endpoints) {
+    const path = endpoint.path.replaceAll(/\{(\w+)\}/g, ':$1');
+    app.on(endpoint.method, path, (context) => {
+      const params = context.req.param();
+      return served(endpoint, context.req.raw, { ...shared, params, id: context.get('requestId') });
+    });
+  }
+  for (const [path, allow] of methodsOf(endpoints)) {
+    app.all(path, () =>
+      problemResponse({ code: 'method_not_allowed', detail: `Use ${allow}.` }, { allow }),
+    );
+  }
+  app.notFound(() =>
+    problemResponse({ code: 'not_found', detail: 'See /openapi.json for what there is.' }),
+  );
+  app.onError((error, context) => {
+    logger.error({ err: error, requestId: context.get('requestId') }, 'a request failed');
+    return problemResponse(thrownProblem(error));
+  });
+  return { fetch: async (request) => app.fetch(request), openApi };
+}
+
+type Serving = Shared & { readonly params: Readonly<Record<string, string>>; readonly id: string };
+
+async function served(endpoint: Endpoint, request: Request, serving: Serving): Promise<Response> {
+  const { logger, id: requestId } = serving;
+  const begun = performance.now();
+  const { operationId } = endpoint;
+  let answered: Answer;
+  let caller: string | undefined;
+  try {
+    answered = await answerTo(endpoint, request, serving, (known) => {
+      caller = known;
+    });
+  } catch (error) {
+    const problem = thrownProblem(error);
+    const log = problem.code === 'unavailable' ? logger.warn : logger.error;
+    log({ err: error, requestId, operationId, caller }, 'a request failed');
+    answered = { kind: 'problem', problem };
+  }
+  const response = responseOf(answered);
+  const ms = Math.round(performance.now() - begun);
+  const { status } = response;
+  const code = answered.kind === 'problem' ? answered.problem.code : undefined;
+  logger.debug({ requestId, operationId, caller, status, code, ms }, 'request');
+  return response;
+}
+
+async function answerTo(
+  endpoint: Endpoint,
+  request: Request,
+  { authenticate, limit, params }: Serving,
+  isKnown: (caller: string) => void,
+): Promise<Answer> {
+  const caller = await authenticate(request);
+  if (caller === undefined) {
+    return refused({ code: 'unauthorized', detail: 'Send Authorization: Bearer TOKEN.' });
+  }
+  isKnown(caller.id);
+  const retryAfter = limit(caller.id);
+  if (retryAfter > 0) {
+    return refused({ code: 'rate_limited', detail: 'Wait, then go on more slowly.', retryAfter });
+  }
+  const user = userOf(caller, endpoint, request.headers);
+  if (!user.ok) return refused(user.error);
+  const query = queryOf(request.url);
+  if (query === undefined) {
+    return refused({ code: 'invalid_field', detail: 'A query parameter is given twice.' });
+  }
+  const { deadlineMs, bodyOptional = false } = endpoint;
+  const isOver = AbortSignal.timeout(deadlineMs + GRACE_MS);
+  const body =
+    endpoint.body === undefined
+      ? undefined
+      : await within(isOver, readBody(request, { optional: bodyOptional }));
+  if (body === 'over') return refused(OVER);
+  if (body?.ok === false) return refused(body.error);
+  const work = endpoint.handle({
+    params,
+    query,
+    body: body?.value,
+    userId: user.value,
+    key: keyOf(endpoint, request.headers),
+    actor: caller.id,
+    traceparent: TraceparentSchema.safeParse(request.headers.get('traceparent')).data,
+    deadlineMs,
+    signal: isOver,
+  });
+  const answered = await within(isOver, work);
+  return answered === 'over' ? refused(OVER) : answered;
+}
+
+const OVER: Problem = {
+  code: 'outcome_unknown',
+  detail: 'There was no answer in time; ask again, and whatever writes under the same key.',
+};
+
+const refused = (problem: Problem): Answer => ({ kind: 'problem', problem });
+
+/** The deadline ends the waiting, not the work; what fails after it, nobody waits for. */
+async function within<T>(isOver: AbortSignal, work: Promise<T>): Promise<T | 'over'> {
+  const { promise, resolve } = Promise.withResolvers<'over'>();
+  const end = (): void => {
+    resolve('over');
+  };
+  isOver.addEventListener('abort', end, { once: true });
+  if (isOver.aborted) end();
+  work.catch(() => undefined);
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    isOver.removeEventListener('abort', end);
+  }
+}
+
+function keyOf({ takesKey }: Endpoint, headers: Headers): string | undefined {
+  const key = takesKey === true ? headers.get('idempotency-key')?.trim() : undefined;
+  return key === '' ? undefined : key;
+}
+
+/** `undefined` when a parameter is given twice: nobody knows which one was meant. */
+function queryOf(url: string): Readonly<Record<string, string>> | undefined {
+  const given = [...new URL(url).searchParams];
+  const query = Object.fromEntries(given);
+  return Object.keys(query).length === given.length ? query : undefined;
+}
+
+/** The caller's own id where it is one that logs can take. */
+function requestIdOf(headers: Headers): string {
+  const given = headers.get(REQUEST_ID_HEADER) ?? '';
+  return /^[A-Za-z0-9._-]{1,64}$/.test(given) ? given : randomUUID();
+}
+
+function methodsOf(endpoints: readonly Endpoint[]): ReadonlyMap<string, string> {
+  const methods = new Map<string, string>([['/openapi.json', 'GET']]);
+  for (const { path, method } of endpoints) {
+    const pattern = path.replaceAll(/\{(\w+)\}/g, ':$1');
+    const known = methods.get(pattern);
+    const name = method.toUpperCase();
+    methods.set(pattern, known === undefined ? name : `${known}, ${name}`);
+  }
+  return methods;
+}

@@ -1,0 +1,66 @@
+// A request's body as JSON: never more than the limit in memory, and nothing that a store could not take.
+import { jsonFault, parseJson } from '../../../domain/core/json.ts';
+import type { Result } from '../../../domain/core/result.ts';
+import { err, ok } from '../../../domain/core/result.ts';
+import type { Problem } from './problems.ts';
+
+/** Longest body. */
+export const MAX_BODY_BYTES = 32 * 1024;
+
+const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i;
+
+/** The body as a value; an empty one is `{}` where it may be left out. */
+export async function readBody(
+  request: Request,
+  { optional }: { readonly optional: boolean },
+): Promise<Result<unknown, Problem>> {
+  const bytes = await bytesOf(request);
+  if (bytes === 'too_large') {
+    return err({ code: 'too_large', detail: `Send at most ${MAX_BODY_BYTES} bytes.` });
+  }
+  if (bytes === 'broken') return invalid('It broke off; send it again.');
+  if (optional && bytes.length === 0) return ok({});
+  const { headers } = request;
+  const encoding = headers.get('content-encoding') ?? 'identity';
+  if (!JSON_TYPE.test(headers.get('content-type') ?? '') || encoding !== 'identity') {
+    const detail = 'Send JSON, uncompressed, with the Content-Type application/json.';
+    return err({ code: 'unsupported_media_type', detail });
+  }
+  return parse(bytes);
+}
+
+function parse(bytes: Uint8Array): Result<unknown, Problem> {
+  let value: unknown;
+  try {
+    value = parseJson(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch {
+    // Its message would quote the body.
+    return invalid('Send JSON in UTF-8.');
+  }
+  const fault = jsonFault(value);
+  return fault === undefined ? ok(value) : invalid(`The body ${fault}.`);
+}
+
+async function bytesOf(request: Request): Promise<Uint8Array | 'too_large' | 'broken'> {
+  const announced = Number(request.headers.get('content-length') ?? 0);
+  if (announced > MAX_BODY_BYTES) return 'too_large';
+  if (request.body === null) return new Uint8Array();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  try {
+    const stream: AsyncIterable<Uint8Array> = request.body;
+    for await (const chunk of stream) {
+      size += chunk.byteLength;
+      if (size > MAX_BODY_BYTES) return 'too_large';
+      chunks.push(chunk);
+    }
+  } catch {
+    // The client went away: there is nobody to tell more.
+    return 'broken';
+  }
+  return Buffer.concat(chunks);
+}
+
+function invalid(detail: string): Result<never, Problem> {
+  return err({ code: 'invalid_json', detail });
+}

@@ -1,0 +1,185 @@
+// The OpenAPI 3.1 document, made of the endpoints and their zod schemas: JSON Schema 2020-12 is its own
+// dialect, so zod's generator says everything.
+import { z } from 'zod';
+import { IdSchema } from '../../../domain/core/identity.ts';
+import { MAX_BODY_BYTES } from './body.ts';
+import type { Endpoint } from './endpoint.ts';
+import { PROBLEMS, type ProblemCode } from './problems.ts';
+
+const ProblemShape = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string(),
+  code: z.string(),
+  issues: z.array(z.object({ field: z.string(), message: z.string() })).optional(),
+});
+
+/** What can become of any request. */
+const ALWAYS = [
+  'invalid_field',
+  'unknown_field',
+  'unauthorized',
+  'scope_missing',
+  'rate_limited',
+  'internal_error',
+  'unavailable',
+  'outcome_unknown',
+] as const satisfies readonly ProblemCode[];
+
+/** The document of these endpoints: plain JSON. */
+export function openApiOf(endpoints: readonly Endpoint[]): object {
+  const paths: Record<string, Record<string, object>> = {};
+  for (const endpoint of endpoints) {
+    paths[endpoint.path] = { ...paths[endpoint.path], [endpoint.method]: operationOf(endpoint) };
+  }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Tocsin',
+      version: '1',
+      description:
+        'Triggers that become notifications. A token is bound to a user, or to the service, which names ' +
+        'the user it speaks for. What is somebody else’s answers as if it were not there. Failures are ' +
+        'application/problem+json with a stable `code`.',
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
+    servers: [{ url: '/' }],
+    paths,
+    components: {
+      schemas: { Problem: schemaOf(ProblemShape) },
+      securitySchemes: {
+        bearer: {
+          type: 'http',
+          scheme: 'bearer',
+          description: 'A token of `tocsin token create`; each operation names the scope it takes.',
+        },
+      },
+      headers: {
+        'X-Request-Id': {
+          description: 'The caller’s own where it is one of A-Z a-z 0-9 . _ -, else a new one',
+          schema: { type: 'string' },
+        },
+        'Retry-After': {
+          description: 'Seconds after which trying again makes sense',
+          schema: { type: 'integer', minimum: 1 },
+        },
+      },
+    },
+  };
+}
+
+/** Every problem that an endpoint can answer with. */
+export function problemsOf({ problems, speaksFor, body }: Endpoint): ProblemCode[] {
+  const all = new Set<ProblemCode>([...ALWAYS, ...problems]);
+  if (speaksFor !== 'none') all.add('other_user');
+  if (speaksFor === 'one') all.add('user_required');
+  if (body !== undefined) {
+    all.add('invalid_json').add('too_large').add('unsupported_media_type');
+  }
+  return [...all].sort();
+}
+
+function operationOf(endpoint: Endpoint): object {
+  const { operationId, summary, scope, path, body, answers, bodyOptional = false } = endpoint;
+  const [, , , group = ''] = path.split('/');
+  return {
+    operationId,
+    summary,
+    tags: [group],
+    security: [{ bearer: [scope] }],
+    parameters: parametersOf(endpoint),
+    ...(body === undefined
+      ? {}
+      : {
+          requestBody: {
+            required: !bodyOptional,
+            description: `At most ${MAX_BODY_BYTES} bytes`,
+            content: { 'application/json': { schema: schemaOf(body) } },
+          },
+        }),
+    responses: {
+      ...Object.fromEntries(
+        Object.entries(answers).map(([status, { words, schema }]) => [
+          status,
+          responseOf(words, 'application/json', schemaOf(schema)),
+        ]),
+      ),
+      ...failuresOf(endpoint),
+    },
+  };
+}
+
+function failuresOf(endpoint: Endpoint): Record<string, object> {
+  const byStatus = new Map<number, ProblemCode[]>();
+  for (const code of problemsOf(endpoint)) {
+    const [status] = PROBLEMS[code];
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
+  }
+  const schema = { $ref: '#/components/schemas/Problem' };
+  return Object.fromEntries(
+    Array.from(byStatus, ([status, codes]) => [
+      String(status),
+      responseOf(codes.map((code) => `\`${code}\``).join(', '), 'application/problem+json', schema),
+    ]),
+  );
+}
+
+function responseOf(description: string, type: string, schema: object): object {
+  const headers = {
+    'X-Request-Id': { $ref: '#/components/headers/X-Request-Id' },
+    ...(/rate_limited|unavailable|`conflict`|too_many/.test(description)
+      ? { 'Retry-After': { $ref: '#/components/headers/Retry-After' } }
+      : {}),
+  };
+  return { description, headers, content: { [type]: { schema } } };
+}
+
+function parametersOf({ path, speaksFor, takesKey, query }: Endpoint): object[] {
+  const inPath = Array.from(path.matchAll(/\{(\w+)\}/g), ([, name = '']) => ({
+    name,
+    in: 'path',
+    required: true,
+    schema: { type: 'string', minLength: 1 },
+  }));
+  const user = {
+    name: 'Tocsin-User',
+    in: 'header',
+    required: false,
+    description: 'Whom the service speaks for; a user’s token may leave it out.',
+    schema: schemaOf(IdSchema),
+  };
+  const key = {
+    name: 'Idempotency-Key',
+    in: 'header',
+    required: false,
+    description: 'Repeats of one request under one key have one effect.',
+    schema: { type: 'string', minLength: 1, maxLength: 191 },
+  };
+  return [
+    ...inPath,
+    ...(speaksFor === 'none' ? [] : [user]),
+    ...(takesKey === true ? [key] : []),
+    ...queryParameters(query),
+  ];
+}
+
+function queryParameters(query: z.ZodType): object[] {
+  const { properties = {}, required = [] } = jsonSchema(query);
+  return Object.entries(properties).map(([name, schema]) => ({
+    name,
+    in: 'query',
+    required: required.includes(name),
+    schema,
+  }));
+}
+
+function schemaOf(schema: z.ZodType): object {
+  const { $schema: _dialect, ...rest } = jsonSchema(schema);
+  return rest;
+}
+
+/** "Any JSON" has no keyword; the empty schema says it. */
+function jsonSchema(schema: z.ZodType) {
+  return z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
+}

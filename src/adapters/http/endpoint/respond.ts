@@ -1,0 +1,65 @@
+// From a value to a response: headers that every answer has, and problems without anything of ours.
+import { TocsinError } from '../../../domain/core/errors.ts';
+import type { Answer } from './endpoint.ts';
+import { PROBLEMS, type Problem } from './problems.ts';
+import { problem } from '../server/problem.ts';
+
+/** Nothing here is for a browser's cache, a frame or a guess at its type. */
+const SECURITY_HEADERS = {
+  'cache-control': 'no-store',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+} as const;
+
+export const REQUEST_ID_HEADER = 'x-request-id';
+
+export function responseOf(answered: Answer): Response {
+  if (answered.kind === 'problem') return problemResponse(answered.problem);
+  const { status, body } = answered;
+  return new Response(JSON.stringify(body), {
+    status,
+    headers: { 'content-type': 'application/json; charset=utf-8' },
+  });
+}
+
+export function problemResponse(
+  { code, detail, issues, retryAfter, members }: Problem,
+  more: Readonly<Record<string, string>> = {},
+): Response {
+  const [status, title] = PROBLEMS[code];
+  const headers = {
+    ...more,
+    ...(status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
+    ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }),
+  };
+  return problem(status, title, detail, {
+    type: `urn:tocsin:problem:${code}`,
+    members: { code, issues, ...members },
+    headers,
+  });
+}
+
+/** What was thrown, as a caller may know it: what went wrong exactly may name files and addresses. */
+export function thrownProblem(error: unknown): Problem {
+  if (
+    error instanceof TocsinError &&
+    (error.kind === 'unavailable' || error.code === NO_EVALUATOR)
+  ) {
+    return { code: 'unavailable', detail: 'Try again in a moment.', retryAfter: 1 };
+  }
+  return {
+    code: 'internal_error',
+    detail: 'It is in the log under this request’s id; tell the operator.',
+  };
+}
+
+const NO_EVALUATOR = 'no_evaluator';
+
+/** The same answer with the headers that all have. */
+export function finished(response: Response, requestId: string): Response {
+  for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.headers.set(name, value);
+  response.headers.set(REQUEST_ID_HEADER, requestId);
+  return response;
+}

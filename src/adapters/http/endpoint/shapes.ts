@@ -1,0 +1,144 @@
+// JSON as the API takes and gives it: snake_case like the contracts, instants in RFC 3339.
+import { z } from 'zod';
+import { JsonSchema, textUpTo } from '../../../domain/core/envelope.ts';
+import { emitId, IdSchema } from '../../../domain/core/identity.ts';
+import { formatInstant, parseInstant } from '../../../domain/core/instants.ts';
+import type { PreviewView } from '../../../domain/preview/view.ts';
+import type { Candidate } from '../../../domain/preview/candidates.ts';
+import { SEVERITIES } from '../../../domain/trigger/severity.ts';
+import { PREVIEW_KINDS, TARGET_TYPES, TriggerTypeSchema } from '../../../domain/trigger/events.ts';
+
+/** An instant from outside, left as text: the kernel reads it. */
+export const InstantText = z
+  .string()
+  .max(64)
+  .refine((text) => parseInstant(text).ok, { error: 'is not RFC 3339 with an offset' })
+  .meta({ format: 'date-time' });
+
+/** An id as answers show it: a number exactly when it is one. */
+export const IdShape = z.union([z.int().positive(), z.string()]);
+
+/** An instant in an answer. */
+export const InstantShape = z.string().meta({ format: 'date-time' });
+
+/** A request about a target: to try, to raise, to make a preview of. */
+export const TriggerBody = z.strictObject({
+  trigger_type: TriggerTypeSchema,
+  target_type: z.enum(TARGET_TYPES, { error: `must be one of ${TARGET_TYPES.join(', ')}` }),
+  target_id: IdSchema,
+  feedback_id: z.string().max(128).optional(),
+  idempotency_key: z.string().max(191).optional(),
+  trace_id: z.string().max(64).optional(),
+  severity: z.enum(SEVERITIES, { error: `must be one of ${SEVERITIES.join(', ')}` }).optional(),
+  mock_now: InstantText.optional(),
+  payload: JsonSchema.optional(),
+});
+
+export const CandidateShape = z.object({
+  candidate_id: z.string(),
+  type: z.string(),
+  score: z.number(),
+  summary: z.string().optional(),
+  changes: z.array(
+    z.object({
+      change_id: z.string(),
+      type: z.string(),
+      target_type: z.string(),
+      target_id: IdShape,
+      start_at: InstantShape,
+      end_at: InstantShape,
+      editable: z.boolean(),
+    }),
+  ),
+});
+
+export function candidateOf(candidate: Candidate): z.infer<typeof CandidateShape> {
+  const { candidateId, type, score, summary, changes } = candidate;
+  return {
+    candidate_id: candidateId,
+    type,
+    score,
+    ...(summary === undefined ? {} : { summary }),
+    changes: changes.map(({ changeId, targetType, targetId, startAt, endAt, ...change }) => ({
+      change_id: changeId,
+      type: change.type,
+      target_type: targetType,
+      target_id: emitId(targetId),
+      start_at: formatInstant(startAt),
+      end_at: formatInstant(endAt),
+      editable: change.editable,
+    })),
+  };
+}
+
+export const PreviewShape = z.object({
+  preview_id: z.string(),
+  kind: z.enum(PREVIEW_KINDS),
+  status: z.enum(['ready', 'applied', 'dismissed', 'expired']),
+  summary: z.string(),
+  offered_at: InstantShape,
+  expires_at: InstantShape,
+  can_confirm: z.boolean(),
+  can_dismiss: z.boolean(),
+  candidate_id: z.string().optional(),
+  candidates: z.array(CandidateShape),
+  base_version: z.string().optional(),
+  snapshot: z.unknown().optional(),
+  trigger: z.object({
+    trigger_id: z.string(),
+    trigger_type: z.string(),
+    source: z.string(),
+    target_type: z.string(),
+    target_id: IdShape,
+    requested_at: InstantShape,
+    mock: z.boolean(),
+  }),
+  apply: z
+    .object({
+      apply_id: z.string(),
+      candidate_id: z.string(),
+      status: z.enum(['open', 'applied', 'failed']),
+      applied_event_ids: z.array(z.string()),
+      code: z.string().optional(),
+      detail: z.string().optional(),
+    })
+    .optional(),
+});
+
+export function previewOf(view: PreviewView): object {
+  const { trigger, apply } = view;
+  return {
+    preview_id: view.previewId,
+    kind: view.kind,
+    status: view.status,
+    summary: view.summary,
+    offered_at: formatInstant(view.offeredAt),
+    expires_at: formatInstant(view.expiresAt),
+    can_confirm: view.canConfirm,
+    can_dismiss: view.canDismiss,
+    candidate_id: view.candidateId,
+    candidates: view.candidates.map(candidateOf),
+    base_version: view.baseVersion,
+    snapshot: view.snapshot,
+    trigger: {
+      trigger_id: trigger.triggerId,
+      trigger_type: trigger.triggerType,
+      source: trigger.source,
+      target_type: trigger.targetType,
+      target_id: emitId(trigger.targetId),
+      requested_at: trigger.requestedAt,
+      mock: trigger.mock,
+    },
+    apply: apply && {
+      apply_id: apply.applyId,
+      candidate_id: apply.candidateId,
+      status: apply.status,
+      applied_event_ids: apply.appliedEventIds,
+      code: apply.code,
+      detail: apply.detail,
+    },
+  };
+}
+
+/** Why somebody does something, for the record. */
+export const Reason = z.string().trim().pipe(textUpTo(256));

@@ -1,0 +1,262 @@
+// A user's channels: where notifications go. Secrets come in and never go out; only one that was made
+// here is told, once.
+import { z } from 'zod';
+import type { Issue } from '../../../domain/trigger/commands.ts';
+import { CHANNELS } from '../../../domain/trigger/events.ts';
+import {
+  answer,
+  NO_BODY,
+  NO_QUERY,
+  ofOne,
+  refuse,
+  type Answer,
+  type Endpoint,
+} from '../endpoint/endpoint.ts';
+import { rejectionProblem } from '../endpoint/problems.ts';
+import { InstantShape } from '../endpoint/shapes.ts';
+
+type Channel = (typeof CHANNELS)[number];
+type ChannelKey = { readonly userId: string; readonly channel: Channel };
+
+/** A channel as its owner may see it. */
+export type ApiChannelView = ChannelKey &
+  (
+    | { readonly configured: false }
+    | {
+        readonly configured: true;
+        readonly kind: string;
+        readonly enabled: boolean;
+        readonly disabledBy?: string | undefined;
+        readonly attention?: string | undefined;
+        readonly urlMask: string;
+        readonly hasBearerToken: boolean;
+        readonly hasSecret: boolean;
+        readonly lastTest?:
+          | {
+              readonly at: string;
+              readonly status: 'success' | 'failed';
+              /** Of the answer; its words are a provider's, and stay here. */
+              readonly code: string;
+            }
+          | undefined;
+      }
+  );
+
+type Rejected = {
+  readonly outcome: 'rejected';
+  readonly code: string;
+  readonly message: string;
+  readonly issues: readonly Issue[];
+};
+
+type Changed = {
+  readonly outcome: 'changed' | 'unchanged';
+  readonly channel: ApiChannelView;
+};
+
+type Tested = {
+  readonly outcome: 'tested';
+  readonly status: 'success' | 'failed';
+  readonly answer: string;
+  readonly code: string;
+  readonly channel: ApiChannelView;
+};
+
+type By = { readonly actor?: string };
+
+/** What the API needs of a kernel's channels. */
+export type ApiChannels = {
+  readonly put: (
+    input: ChannelKey & {
+      readonly url: string;
+      readonly enabled?: boolean;
+      readonly bearerToken?: string;
+      readonly secret?: string;
+    },
+    call?: By,
+  ) => Promise<(Changed & { readonly generatedSecret?: string | undefined }) | Rejected>;
+  readonly get: (key: ChannelKey) => Promise<ApiChannelView>;
+  readonly remove: (key: ChannelKey, call?: By) => Promise<Changed | Rejected>;
+  readonly test: (
+    key: ChannelKey,
+    call?: By & { readonly signal?: AbortSignal },
+  ) => Promise<Tested | Rejected>;
+};
+
+const PutBody = z.strictObject({
+  webhook_url: z.string().max(2048),
+  enabled: z.boolean().optional(),
+  bearer_token: z.string().max(1024).optional(),
+  /** Signs what is sent. */
+  secret: z.string().max(1024).optional(),
+});
+
+const ChannelShape = z.object({
+  channel: z.enum(CHANNELS),
+  configured: z.boolean(),
+  enabled: z.boolean(),
+  kind: z.string().optional(),
+  webhook_url_mask: z.string().optional(),
+  has_bearer_token: z.boolean(),
+  has_secret: z.boolean(),
+  disabled_by: z.string().optional(),
+  attention: z.string().optional(),
+  last_test_status: z.enum(['success', 'failed']).optional(),
+  last_test_code: z.string().optional(),
+  last_test_at: InstantShape.optional(),
+});
+
+const TestedShape = z.object({
+  channel: z.enum(CHANNELS),
+  status: z.enum(['success', 'failed']),
+  outcome: z.string(),
+  code: z.string(),
+});
+
+const base = '/api/v1/notification/channels/{channel}';
+const CHANNEL_MS = 8_000;
+/** A test message is sent for real, and providers take their time. */
+const TEST_MS = 20_000;
+
+export function channelEndpoints(channels: ApiChannels): readonly Endpoint[] {
+  return [
+    ofOne({
+      method: 'get',
+      path: base,
+      operationId: 'getChannel',
+      summary: 'A channel without its secrets; `configured` is false where there is none',
+      scope: 'channel:read',
+      query: NO_QUERY,
+      body: NO_BODY,
+      answers: { 200: { words: 'The channel', schema: ChannelShape } },
+      problems: ['not_found'],
+      deadlineMs: CHANNEL_MS,
+      async handle({ params, userId }) {
+        const channel = channelOf(params);
+        if (channel === undefined) return noChannel();
+        return answer(200, viewOf(await channels.get({ userId, channel })));
+      },
+    }),
+    ofOne({
+      method: 'put',
+      path: base,
+      operationId: 'putChannel',
+      summary: 'Configure a channel; what is not said is unset',
+      scope: 'channel:write',
+      query: NO_QUERY,
+      body: PutBody,
+      answers: {
+        200: {
+          words: 'The channel; a signing secret that was made is told here and never again',
+          schema: ChannelShape.extend({ generated_secret: z.string().optional() }),
+        },
+      },
+      problems: ['not_found', 'invalid_url', 'invalid_secret'],
+      deadlineMs: CHANNEL_MS,
+      async handle({ params, userId, body, actor }) {
+        const channel = channelOf(params);
+        if (channel === undefined) return noChannel();
+        const { webhook_url: url, enabled, bearer_token: bearerToken, secret } = body;
+        const input = {
+          userId,
+          channel,
+          url,
+          ...(enabled === undefined ? {} : { enabled }),
+          ...(bearerToken === undefined ? {} : { bearerToken }),
+          ...(secret === undefined ? {} : { secret }),
+        };
+        const result = await channels.put(input, { actor });
+        if (result.outcome === 'rejected') return rejected(result);
+        const { generatedSecret } = result;
+        return answer(200, { ...viewOf(result.channel), generated_secret: generatedSecret });
+      },
+    }),
+    ofOne({
+      method: 'delete',
+      path: base,
+      operationId: 'deleteChannel',
+      summary: 'Remove a channel and destroy its secrets; one that is not there is removed too',
+      scope: 'channel:write',
+      query: NO_QUERY,
+      body: NO_BODY,
+      answers: { 200: { words: 'It is gone', schema: z.object({ deleted: z.literal(true) }) } },
+      problems: ['not_found'],
+      deadlineMs: CHANNEL_MS,
+      async handle({ params, userId, actor }) {
+        const channel = channelOf(params);
+        if (channel === undefined) return noChannel();
+        const result = await channels.remove({ userId, channel }, { actor });
+        return result.outcome === 'rejected' ? rejected(result) : answer(200, { deleted: true });
+      },
+    }),
+    ofOne({
+      method: 'post',
+      path: `${base}/test`,
+      operationId: 'testChannel',
+      summary: 'Send a test message for real; a few an hour',
+      scope: 'channel:write',
+      query: NO_QUERY,
+      body: z.strictObject({}),
+      bodyOptional: true,
+      answers: { 200: { words: 'What came of it', schema: TestedShape } },
+      problems: ['not_found', 'not_configured', 'channel_disabled', 'too_many_tests'],
+      deadlineMs: TEST_MS,
+      async handle({ params, userId, actor, signal }) {
+        const channel = channelOf(params);
+        if (channel === undefined) return noChannel();
+        const result = await channels.test({ userId, channel }, { actor, signal });
+        if (result.outcome === 'rejected') return rejected(result);
+        const { status, answer: outcome, code } = result;
+        return answer(200, { channel, status, outcome, code });
+      },
+    }),
+  ];
+}
+
+function channelOf({ channel }: Readonly<Record<string, string>>): Channel | undefined {
+  return CHANNELS.find((known) => known === channel);
+}
+
+const noChannel = (): Answer => refuse('not_found', `Channels are ${CHANNELS.join(', ')}.`);
+
+const FIELDS: ReadonlyMap<string, string> = new Map([
+  ['url', 'webhook_url'],
+  ['bearerToken', 'bearer_token'],
+]);
+
+function rejected(result: Rejected): Answer {
+  const issues = result.issues.map(({ field, message }) => ({
+    field: FIELDS.get(field) ?? field,
+    message,
+  }));
+  const message = issues.map(({ field, message: text }) => `${field} ${text}`).join('; ');
+  return { kind: 'problem', problem: rejectionProblem({ ...result, message, issues }) };
+}
+
+function viewOf(view: ApiChannelView): object {
+  const { channel } = view;
+  if (!view.configured) {
+    return {
+      channel,
+      configured: false,
+      enabled: false,
+      has_bearer_token: false,
+      has_secret: false,
+    };
+  }
+  const { lastTest } = view;
+  return {
+    channel,
+    configured: true,
+    enabled: view.enabled,
+    kind: view.kind,
+    webhook_url_mask: view.urlMask,
+    has_bearer_token: view.hasBearerToken,
+    has_secret: view.hasSecret,
+    disabled_by: view.disabledBy,
+    attention: view.attention,
+    last_test_status: lastTest?.status,
+    last_test_code: lastTest?.code,
+    last_test_at: lastTest?.at,
+  };
+}

@@ -1,0 +1,163 @@
+// Deliveries: what became of notifications, and sending one again.
+import { z } from 'zod';
+import { emitId } from '../../../domain/core/identity.ts';
+import { formatInstant } from '../../../domain/core/instants.ts';
+import type { Deliveries, DeliveryStep, DeliveryView } from '../../../kernel/deliveries.ts';
+import type { DeliveryRow } from '../../../kernel/processes/delivery/delivery-index.ts';
+import { NO_BODY, NO_QUERY, answer, ofAny, refuse, type Endpoint } from '../endpoint/endpoint.ts';
+import { rejectionProblem } from '../endpoint/problems.ts';
+import { IdShape, InstantShape, Reason } from '../endpoint/shapes.ts';
+
+const STATUSES = [
+  'waiting',
+  'attempting',
+  'delivered',
+  'skipped',
+  'dead',
+  'expired',
+  'cancelled',
+] as const satisfies readonly DeliveryRow['status'][];
+
+const DeliveryShape = z.object({
+  notification_id: z.string(),
+  user_id: IdShape,
+  trigger_type: z.string(),
+  channel: z.string(),
+  trigger_id: z.string(),
+  preview_id: z.string(),
+  status: z.enum(STATUSES),
+  attempts: z.int(),
+  reason: z.string().nullable(),
+  due_at: InstantShape.nullable(),
+  requested_at: InstantShape,
+  expires_at: InstantShape,
+});
+
+const StepShape = z.object({
+  type: z.string(),
+  recorded_at: InstantShape,
+  attempt: z.int().optional(),
+  code: z.string().optional(),
+  next_at: InstantShape.optional(),
+});
+
+const MAX_LIMIT = 200;
+
+const ListQuery = z.strictObject({
+  status: z.enum(STATUSES, { error: `must be one of ${STATUSES.join(', ')}` }).optional(),
+  before: z.coerce.number().int().min(1).optional(),
+  limit: z.coerce.number().int().min(1).max(MAX_LIMIT).default(50),
+});
+
+const base = '/api/v1/notification/deliveries';
+const READ_MS = 3_000;
+
+export function deliveryEndpoints(deliveries: Deliveries): readonly Endpoint[] {
+  return [
+    ofAny({
+      method: 'get',
+      path: base,
+      operationId: 'listDeliveries',
+      summary: 'Deliveries, the newest first: of one user, or for the service of all',
+      scope: 'delivery:read',
+      body: NO_BODY,
+      query: ListQuery,
+      answers: {
+        200: {
+          words: 'A page of them; `next_before` leads to the next one',
+          schema: z.object({
+            deliveries: z.array(DeliveryShape),
+            next_before: z.int().optional(),
+          }),
+        },
+      },
+      problems: [],
+      deadlineMs: READ_MS,
+      handle({ userId, query }) {
+        const rows = deliveries.list({ ...query, userId });
+        const last = rows.length === query.limit ? rows.at(-1) : undefined;
+        const page = { deliveries: rows.map(rowOf), next_before: last?.number };
+        return Promise.resolve(answer(200, page));
+      },
+    }),
+    ofAny({
+      method: 'get',
+      path: `${base}/{notification_id}`,
+      operationId: 'getDelivery',
+      summary: 'One delivery, with everything that was tried',
+      scope: 'delivery:read',
+      query: NO_QUERY,
+      body: NO_BODY,
+      answers: {
+        200: {
+          words: 'The delivery',
+          schema: DeliveryShape.extend({ steps: z.array(StepShape) }),
+        },
+      },
+      problems: ['not_found'],
+      deadlineMs: READ_MS,
+      async handle({ params, userId }) {
+        const view = await deliveries.get(params['notification_id'] ?? '', userId);
+        return view === undefined ? noDelivery() : answer(200, viewOf(view));
+      },
+    }),
+    ofAny({
+      method: 'post',
+      path: `${base}/{notification_id}/redrive`,
+      operationId: 'redriveDelivery',
+      summary: 'Send a dead or skipped one again, as long as it is of use',
+      scope: 'delivery:redrive',
+      query: NO_QUERY,
+      body: z.strictObject({ reason: Reason }),
+      answers: {
+        200: { words: 'It is sent again', schema: z.object({ redriven: z.literal(true) }) },
+      },
+      problems: ['not_found', 'already_delivered', 'under_way', 'expired'],
+      deadlineMs: 8_000,
+      async handle({ params, userId, body, actor }) {
+        const id = params['notification_id'] ?? '';
+        const result = await deliveries.redrive(id, userId, { ...body, actor });
+        if (result.outcome === 'redriven') return answer(200, { redriven: true });
+        if (result.outcome === 'not_found') return noDelivery();
+        return { kind: 'problem', problem: rejectionProblem(result) };
+      },
+    }),
+  ];
+}
+
+const noDelivery = () => refuse('not_found', 'There is no such delivery.');
+
+function rowOf(row: DeliveryRow): object {
+  return {
+    notification_id: row.notificationId,
+    user_id: emitId(row.userId),
+    trigger_type: row.triggerType,
+    channel: row.channel,
+    trigger_id: row.triggerId,
+    preview_id: row.previewId,
+    status: row.status,
+    attempts: row.attempts,
+    reason: row.reason,
+    due_at: row.dueAt === null ? null : formatInstant(row.dueAt),
+    requested_at: formatInstant(row.requestedAt),
+    expires_at: formatInstant(row.expiresAt),
+  };
+}
+
+function viewOf({ steps, ...row }: DeliveryView): object {
+  return { ...rowOf(row), steps: steps.map(stepOf) };
+}
+
+/** Codes only: details are providers' words, which whoever configured an address need not read. */
+function stepOf({ event, recordedAt }: DeliveryStep): object {
+  const { data } = event;
+  const code = 'code' in data ? data.code : 'reason' in data ? data.reason : undefined;
+  const next = 'nextAt' in data ? data.nextAt : 'until' in data ? data.until : undefined;
+  return {
+    type: event.type,
+    recorded_at: formatInstant(recordedAt),
+    attempt: 'attempt' in data ? data.attempt : undefined,
+    code,
+    next_at: next === undefined ? undefined : formatInstant(next),
+  };
+}

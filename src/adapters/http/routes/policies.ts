@@ -1,0 +1,94 @@
+// Policies: what is in force, and the emergency brake.
+import { z } from 'zod';
+import { TypeOrAnySchema } from '../../../domain/control/events.ts';
+import { formatInstant, parseInstant } from '../../../domain/core/instants.ts';
+import { formatPolicy } from '../../../domain/policy/text.ts';
+import type { Kernel } from '../../../kernel/open-kernel.ts';
+import type { PolicyResult, PolicyView } from '../../../kernel/control/policies.ts';
+import {
+  NO_BODY,
+  NO_QUERY,
+  answer,
+  ofNone,
+  refuse,
+  type Answer,
+  type Endpoint,
+} from '../endpoint/endpoint.ts';
+import { rejectionProblem } from '../endpoint/problems.ts';
+import { InstantShape, InstantText, Reason } from '../endpoint/shapes.ts';
+
+const base = '/api/v1/notification/policies';
+
+const ChangedShape = z.object({ outcome: z.enum(['changed', 'unchanged']) });
+const changed = { 200: { words: 'It is so from here on', schema: ChangedShape } };
+
+const InForceShape = z.object({
+  policies: z.record(z.string(), z.string()),
+  mutes: z.record(z.string(), InstantShape),
+});
+
+const WRITE_MS = 8_000;
+
+export function policyEndpoints({ policies }: Pick<Kernel, 'policies'>): readonly Endpoint[] {
+  return [
+    ofNone({
+      method: 'get',
+      path: base,
+      operationId: 'getPolicies',
+      summary: 'The policies and mutes in force; `*` stands for all other types',
+      scope: 'policy:read',
+      query: NO_QUERY,
+      body: NO_BODY,
+      answers: { 200: { words: 'By trigger type', schema: InForceShape } },
+      problems: [],
+      deadlineMs: 3_000,
+      handle: async () => answer(200, inForce(await policies.show())),
+    }),
+    ofNone({
+      method: 'post',
+      path: `${base}/mute`,
+      operationId: 'mute',
+      summary: 'The emergency brake: suppress requests of a type, or with `*` of all, until a time',
+      scope: 'policy:write',
+      query: NO_QUERY,
+      body: z.strictObject({ trigger_type: TypeOrAnySchema, until: InstantText, reason: Reason }),
+      answers: changed,
+      problems: [],
+      deadlineMs: WRITE_MS,
+      async handle({ body: { trigger_type, until, reason }, actor }) {
+        const instant = parseInstant(until);
+        if (!instant.ok) return refuse('invalid_field', `until ${instant.error}`);
+        const wanted = { triggerType: trigger_type, until: new Date(instant.value), reason };
+        return told(await policies.mute(wanted, { actor }));
+      },
+    }),
+    ofNone({
+      method: 'post',
+      path: `${base}/unmute`,
+      operationId: 'unmute',
+      summary: 'End a mute before its time',
+      scope: 'policy:write',
+      query: NO_QUERY,
+      body: z.strictObject({ trigger_type: TypeOrAnySchema, reason: Reason }),
+      answers: changed,
+      problems: [],
+      deadlineMs: WRITE_MS,
+      handle: async ({ body: { trigger_type, reason }, actor }) =>
+        told(await policies.unmute({ triggerType: trigger_type, reason }, { actor })),
+    }),
+  ];
+}
+
+function told(result: PolicyResult): Answer {
+  if (result.outcome !== 'rejected') return answer(200, { outcome: result.outcome });
+  return { kind: 'problem', problem: rejectionProblem(result) };
+}
+
+function inForce({ policies, mutes }: PolicyView): object {
+  return {
+    policies: Object.fromEntries(
+      Array.from(policies, ([type, policy]) => [type, formatPolicy(policy)]),
+    ),
+    mutes: Object.fromEntries(Array.from(mutes, ([type, until]) => [type, formatInstant(until)])),
+  };
+}

@@ -1,0 +1,245 @@
+// Previews: make one, read it, say yes or no to it. All for its owner alone.
+import { z } from 'zod';
+import { IdSchema } from '../../../domain/core/identity.ts';
+import { MAX_CHANGES } from '../../../domain/preview/candidates.ts';
+import type { ConfirmInput } from '../../../domain/preview/commands.ts';
+import type { Issue } from '../../../domain/trigger/commands.ts';
+import type { Kernel } from '../../../kernel/open-kernel.ts';
+import type { ConfirmResult, DismissResult } from '../../../kernel/previews/results.ts';
+import {
+  NO_BODY,
+  NO_QUERY,
+  answer,
+  ofOne,
+  refuse,
+  type Answer,
+  type Endpoint,
+} from '../endpoint/endpoint.ts';
+import { rejectionProblem } from '../endpoint/problems.ts';
+import { InstantText, PreviewShape, previewOf, TriggerBody } from '../endpoint/shapes.ts';
+import {
+  blankless,
+  inputOf,
+  isAnswer,
+  keyMismatch,
+  previewIdOf,
+  raiseFailure,
+  RAISE_PROBLEMS,
+} from './raising.ts';
+
+const PREVIEW_MS = 5_000;
+const READ_MS = 3_000;
+
+const ConfirmBody = z.strictObject({
+  candidate_id: z.string().max(256).optional(),
+  action: z.enum(['', 'confirm'], { error: 'must be confirm' }).optional(),
+  edited_changes: z
+    .array(
+      z.strictObject({
+        change_id: z.string().max(280),
+        start_at: InstantText,
+        end_at: InstantText,
+        type: z.string().max(64).optional(),
+        target_type: z.string().max(64).optional(),
+        target_id: IdSchema.optional(),
+      }),
+    )
+    .max(MAX_CHANGES)
+    .optional(),
+  idempotency_key: z.string().max(191).optional(),
+});
+
+const AppliedShape = z.object({
+  apply_id: z.string(),
+  apply_status: z.literal('applied'),
+  candidate_id: z.string(),
+  applied_event_ids: z.array(z.string()),
+});
+
+const base = '/api/v1/active-schedule/preview';
+
+export function previewEndpoints({ previews }: Pick<Kernel, 'previews'>): readonly Endpoint[] {
+  const found = async (userId: string, previewId: string): Promise<object | undefined> => {
+    const view = await previews.get(userId, previewId);
+    return view && previewOf(view);
+  };
+  return [
+    ofOne({
+      method: 'post',
+      path: base,
+      operationId: 'createPreview',
+      summary: 'Evaluate at once and offer what comes of it; nobody is notified',
+      scope: 'preview:write',
+      query: NO_QUERY,
+      body: TriggerBody,
+      takesKey: true,
+      answers: {
+        201: { words: 'The preview', schema: PreviewShape },
+        200: { words: 'The preview that was there before', schema: PreviewShape },
+      },
+      problems: [...RAISE_PROBLEMS, 'nothing_to_offer'],
+      deadlineMs: PREVIEW_MS,
+      async handle({ body, actor, traceparent, deadlineMs, signal, ...given }) {
+        const input = inputOf(given, body);
+        if (isAnswer(input)) return input;
+        const call = { actor, traceparent, deadlineMs, signal };
+        const result = await previews.offer(input, call);
+        if (result.outcome === 'nothing_to_offer') {
+          return refuse('nothing_to_offer', `Nothing was stored: ${result.reason}.`);
+        }
+        if (result.outcome !== 'raised' && result.outcome !== 'duplicate') {
+          return raiseFailure(result);
+        }
+        const preview = await found(given.userId, previewIdOf(result.triggerId));
+        if (preview === undefined) return refuse('nothing_to_offer', 'It led to no preview.');
+        return answer(result.duplicate ? 200 : 201, preview);
+      },
+    }),
+    ofOne({
+      method: 'get',
+      path: `${base}/{preview_id}`,
+      operationId: 'getPreview',
+      summary: 'A preview as it stands now, also after it has ended',
+      scope: 'preview:read',
+      query: NO_QUERY,
+      body: NO_BODY,
+      answers: { 200: { words: 'The preview', schema: PreviewShape } },
+      problems: ['not_found'],
+      deadlineMs: READ_MS,
+      async handle({ params, userId }) {
+        const preview = await found(userId, params['preview_id'] ?? '');
+        return preview === undefined ? noPreview() : answer(200, preview);
+      },
+    }),
+    ofOne({
+      method: 'post',
+      path: `${base}/{preview_id}/confirm`,
+      operationId: 'confirmPreview',
+      summary: 'Say yes: once, however often it is said under one key',
+      scope: 'preview:write',
+      query: NO_QUERY,
+      body: ConfirmBody,
+      takesKey: true,
+      answers: { 200: { words: 'It was applied', schema: AppliedShape } },
+      problems: [
+        'key_mismatch',
+        'not_found',
+        'already_applied',
+        'apply_failed',
+        'apply_in_progress',
+        'conflict',
+        'dismissed',
+        'expired',
+        'idempotency_conflict',
+        'invalid_edited_changes',
+        'stream_deleted',
+      ],
+      deadlineMs: PREVIEW_MS,
+      async handle({ params, userId, body, key, actor, traceparent, deadlineMs }) {
+        const inBody = blankless(body.idempotency_key);
+        if (key !== undefined && inBody !== undefined && key !== inBody) return keyMismatch();
+        const input = confirmInputOf(body, inBody ?? key ?? '');
+        const call = { actor, traceparent, deadlineMs };
+        const result = await previews.confirm(userId, params['preview_id'] ?? '', input, call);
+        return confirmed(result);
+      },
+    }),
+    ofOne({
+      method: 'post',
+      path: `${base}/{preview_id}/dismiss`,
+      operationId: 'dismissPreview',
+      summary: 'Say no; saying it twice is saying it once',
+      scope: 'preview:write',
+      query: NO_QUERY,
+      body: z.strictObject({ reason: z.string().max(256).optional() }),
+      bodyOptional: true,
+      answers: {
+        200: { words: 'It is dismissed', schema: z.object({ dismissed: z.literal(true) }) },
+      },
+      problems: [
+        'not_found',
+        'already_applied',
+        'apply_in_progress',
+        'conflict',
+        'expired',
+        'stream_deleted',
+      ],
+      deadlineMs: PREVIEW_MS,
+      async handle({ params, userId, body, actor, traceparent, deadlineMs }) {
+        const { reason } = body;
+        const call = {
+          actor,
+          traceparent,
+          deadlineMs,
+          ...(reason === undefined ? {} : { reason }),
+        };
+        const result = await previews.dismiss(userId, params['preview_id'] ?? '', call);
+        return result.outcome === 'dismissed' ? answer(200, { dismissed: true }) : failed(result);
+      },
+    }),
+  ];
+}
+
+function confirmInputOf(
+  { candidate_id, action, edited_changes }: z.output<typeof ConfirmBody>,
+  idempotencyKey: string,
+): ConfirmInput {
+  return {
+    candidateId: candidate_id,
+    action,
+    editedChanges: edited_changes?.map((change) => ({
+      changeId: change.change_id,
+      startAt: change.start_at,
+      endAt: change.end_at,
+      type: change.type,
+      targetType: change.target_type,
+      targetId: change.target_id,
+    })),
+    idempotencyKey,
+  };
+}
+
+function confirmed(result: ConfirmResult): Answer {
+  if (result.outcome === 'applied') {
+    const { applyId, candidateId, appliedEventIds } = result;
+    return answer(200, {
+      apply_id: applyId,
+      apply_status: 'applied',
+      candidate_id: candidateId,
+      applied_event_ids: appliedEventIds,
+    });
+  }
+  if (result.outcome === 'failed') {
+    const { applyId, code, detail } = result;
+    return refuse('apply_failed', 'Nothing was written; read the preview, and use a new key.', {
+      members: { apply: { apply_id: applyId, code, detail } },
+    });
+  }
+  return failed(result);
+}
+
+function failed(
+  result: Exclude<ConfirmResult | DismissResult, { outcome: 'applied' | 'failed' | 'dismissed' }>,
+): Answer {
+  switch (result.outcome) {
+    case 'rejected': {
+      // That there is one, and it is somebody else's, is nobody's business.
+      if (result.code === 'forbidden' || result.code === 'not_found') return noPreview();
+      const issues = result.issues.map(inSnakeCase);
+      const detail = issues.map(({ field, message }) => `${field} ${message}`).join('; ');
+      const message = detail === '' ? `${result.message}.` : detail;
+      return { kind: 'problem', problem: rejectionProblem({ ...result, message, issues }) };
+    }
+    case 'conflict':
+      return refuse('conflict', result.message, { retryAfter: 1 });
+    case 'unknown':
+      return refuse('outcome_unknown', 'The same request again says what became of it.');
+  }
+}
+
+const noPreview = (): Answer => refuse('not_found', 'There is no such preview.');
+
+function inSnakeCase({ field, message }: Issue): Issue {
+  const snake = (name: string): string => name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`);
+  return { field: snake(field), message };
+}

@@ -1,0 +1,161 @@
+// Triggers: try one, raise one, look at one.
+import { z } from 'zod';
+import { emitId } from '../../../domain/core/identity.ts';
+import { formatInstant } from '../../../domain/core/instants.ts';
+import { PREVIEW_KINDS } from '../../../domain/trigger/events.ts';
+import type { Evaluation } from '../../../domain/ports/evaluator.ts';
+import type { Kernel, TriggerView } from '../../../kernel/open-kernel.ts';
+import { toContractFields } from '../../../domain/contracts/mapping.ts';
+import { NO_BODY, NO_QUERY, answer, ofOne, refuse, type Endpoint } from '../endpoint/endpoint.ts';
+import { rejectionProblem } from '../endpoint/problems.ts';
+import {
+  CandidateShape,
+  candidateOf,
+  IdShape,
+  InstantShape,
+  TriggerBody,
+} from '../endpoint/shapes.ts';
+import { inputOf, isAnswer, raiseFailure, RAISE_MS, RAISE_PROBLEMS } from './raising.ts';
+
+const DryRunShape = z.object({
+  outcome: z.enum(['offer', 'close', 'reject']),
+  kind: z.enum(PREVIEW_KINDS).optional(),
+  summary: z.string().optional(),
+  candidates: z.array(CandidateShape),
+  base_version: z.string().optional(),
+  snapshot: z.unknown().optional(),
+  code: z.string().optional(),
+  reason: z.string().optional(),
+});
+
+const RaisedShape = z.object({
+  trigger_id: z.string(),
+  status: z.enum(['pending', 'offered', 'closed', 'rejected', 'abandoned']),
+  preview_id: z.string().optional(),
+  dedupe_hit: z.boolean(),
+});
+
+const TriggerShape = z.object({
+  trigger_id: z.string(),
+  occurrence: z.int(),
+  user_id: IdShape,
+  trigger_type: z.string(),
+  source: z.string(),
+  target_type: z.string(),
+  target_id: IdShape,
+  status: RaisedShape.shape.status,
+  reason: z.string().optional(),
+  preview_id: z.string().optional(),
+  trace_id: z.string(),
+  requested_at: InstantShape,
+  is_mock_time: z.boolean(),
+});
+
+const base = '/api/v1/active-schedule';
+
+export function triggerEndpoints(
+  kernel: Pick<Kernel, 'dryRun' | 'raise' | 'trigger'>,
+): readonly Endpoint[] {
+  return [
+    ofOne({
+      method: 'post',
+      path: `${base}/dry-run`,
+      operationId: 'dryRun',
+      summary: 'What a trigger would lead to; nothing is written, nobody is told',
+      scope: 'trigger:raise',
+      query: NO_QUERY,
+      body: TriggerBody,
+      answers: { 200: { words: 'What it would lead to', schema: DryRunShape } },
+      problems: ['unknown_trigger_type', 'payload_invalid'],
+      deadlineMs: RAISE_MS,
+      async handle({ body, signal, ...given }) {
+        const input = inputOf(given, body);
+        if (isAnswer(input)) return input;
+        const result = await kernel.dryRun(input, { signal });
+        if (result.ok) return answer(200, evaluationOf(result.value.evaluation));
+        return { kind: 'problem', problem: rejectionProblem(toContractFields(result.error)) };
+      },
+    }),
+    ofOne({
+      method: 'post',
+      path: `${base}/trigger`,
+      operationId: 'raiseTrigger',
+      summary: 'Raise a trigger: once per scope while it is active, once per key for ever',
+      scope: 'trigger:raise',
+      query: NO_QUERY,
+      body: TriggerBody,
+      takesKey: true,
+      answers: {
+        201: { words: 'It was raised', schema: RaisedShape },
+        200: { words: 'It was there before (`dedupe_hit`)', schema: RaisedShape },
+      },
+      problems: RAISE_PROBLEMS,
+      deadlineMs: RAISE_MS,
+      async handle({ body, actor, traceparent, deadlineMs, ...given }) {
+        const input = inputOf(given, body);
+        if (isAnswer(input)) return input;
+        const result = await kernel.raise(input, { actor, traceparent, deadlineMs });
+        if (result.outcome !== 'raised' && result.outcome !== 'duplicate') {
+          return raiseFailure(result);
+        }
+        const { triggerId, duplicate } = result;
+        const view = await kernel.trigger(triggerId);
+        return answer(duplicate ? 200 : 201, {
+          trigger_id: triggerId,
+          status: view?.status ?? 'pending',
+          preview_id: view?.preview?.previewId,
+          dedupe_hit: duplicate,
+        });
+      },
+    }),
+    ofOne({
+      method: 'get',
+      path: `${base}/trigger/{trigger_id}`,
+      operationId: 'getTrigger',
+      summary: 'What became of a trigger',
+      scope: 'trigger:read',
+      query: NO_QUERY,
+      body: NO_BODY,
+      answers: { 200: { words: 'The trigger', schema: TriggerShape } },
+      problems: ['not_found'],
+      deadlineMs: RAISE_MS,
+      async handle({ params, userId }) {
+        const view = await kernel.trigger(params['trigger_id'] ?? '');
+        // Ids can be computed; whose it is decides.
+        if (view?.raised.userId !== userId) return refuse('not_found', 'There is no such trigger.');
+        return answer(200, triggerOf(view));
+      },
+    }),
+  ];
+}
+
+function evaluationOf(evaluation: Evaluation): object {
+  switch (evaluation.outcome) {
+    case 'offer': {
+      const { outcome, kind, summary, candidates = [], baseVersion, snapshot } = evaluation;
+      const shown = candidates.map(candidateOf);
+      return { outcome, kind, summary, candidates: shown, base_version: baseVersion, snapshot };
+    }
+    case 'close':
+    case 'reject':
+      return { ...evaluation, candidates: [] };
+  }
+}
+
+function triggerOf({ occurrence, raised, status, reason, preview }: TriggerView): object {
+  return {
+    trigger_id: raised.triggerId,
+    occurrence,
+    user_id: emitId(raised.userId),
+    trigger_type: raised.triggerType,
+    source: raised.source,
+    target_type: raised.targetType,
+    target_id: emitId(raised.targetId),
+    status,
+    reason,
+    preview_id: preview?.previewId,
+    trace_id: raised.traceId,
+    requested_at: formatInstant(raised.requestedAt),
+    is_mock_time: raised.mockNow !== undefined,
+  };
+}

@@ -1,0 +1,155 @@
+// The default vault: one SQLite file of encrypted records. The key is not in it. Several processes may
+// have it open.
+import { createHmac, randomBytes } from 'node:crypto';
+import { chmodSync, existsSync } from 'node:fs';
+import type { DatabaseSync } from 'node:sqlite';
+import { TocsinError } from '../../../domain/core/errors.ts';
+import type { SecretVault } from '../../../domain/ports/secret-vault.ts';
+import { openError, openSqlite, type SqliteFormat } from '../open.ts';
+import { transaction } from '../transaction.ts';
+import { lock, unlock } from './box.ts';
+import type { VaultKey, VaultKeys } from './keys.ts';
+
+export type SqliteVaultOptions = {
+  /** The file; it and its directory are made if missing, for its owner only. */
+  readonly file: string;
+  /** The current key first, then old ones that records may still be under. */
+  readonly keys: VaultKeys;
+};
+
+/** A vault in a file; disposing closes it. */
+export type SqliteVault = SecretVault &
+  Disposable & {
+    /** Puts every record under the current key. @returns how many were under another one */
+    readonly rotate: () => number;
+  };
+
+const WHAT = 'a Tocsin vault';
+
+const FORMAT: SqliteFormat = {
+  applicationId: 0x54_63_76_61, // "Tcva"
+  version: 1,
+  what: WHAT,
+  create(db) {
+    db.exec(`
+      CREATE TABLE secrets (
+        name TEXT PRIMARY KEY,
+        key_id TEXT NOT NULL,
+        box BLOB NOT NULL
+      ) WITHOUT ROWID;
+    `);
+  },
+};
+
+/** The vault's own record: what fingerprints are made with, and the proof that the key fits. */
+const FINGERPRINT_KEY = ':fingerprints';
+
+/**
+ * Opens the vault in `file`.
+ *
+ * @throws TocsinError `refused` when none of the keys fits, or the file is damaged, newer or not ours;
+ * `usage` when it cannot be opened
+ */
+export function sqliteVault({ file, keys }: SqliteVaultOptions): SqliteVault {
+  const isNew = !existsSync(file);
+  const db = openSqlite(file, FORMAT);
+  try {
+    if (isNew) chmodSync(file, 0o600);
+    // What is deleted is overwritten; `remove` sees to the journal.
+    db.exec('PRAGMA secure_delete = ON');
+    return vaultOn(db, file, keys);
+  } catch (error) {
+    db.close();
+    throw openError(file, WHAT, error);
+  }
+}
+
+function vaultOn(db: DatabaseSync, file: string, keys: VaultKeys): SqliteVault {
+  const [current] = keys;
+  const byId = new Map<string, VaultKey>(keys.map((key) => [key.id, key]));
+  const find = db.prepare('SELECT key_id, box FROM secrets WHERE name = ?');
+  const upsert = db.prepare('INSERT OR REPLACE INTO secrets VALUES (?, ?, ?)');
+  const insert = db.prepare('INSERT INTO secrets VALUES (?, ?, ?) ON CONFLICT DO NOTHING');
+  const remove = db.prepare('DELETE FROM secrets WHERE name = ?');
+  const from = db.prepare('SELECT name FROM secrets WHERE name >= ? AND name < ? ORDER BY name');
+  const stale = db.prepare('SELECT name FROM secrets WHERE key_id <> ? ORDER BY name');
+
+  const get = (name: string): string | undefined => {
+    const row = find.get(name);
+    if (row === undefined) return undefined;
+    const { key_id: keyId, box } = row;
+    const key = byId.get(String(keyId));
+    if (key === undefined || !(box instanceof Uint8Array)) throw noKey(file);
+    return unlock(key.bytes, name, box);
+  };
+  const put = (name: string, secret: string): void => {
+    upsert.run(name, current.id, lock(current.bytes, name, secret));
+  };
+  const putIfAbsent = (name: string, secret: string): string => {
+    const found = get(name);
+    if (found !== undefined) return found;
+    insert.run(name, current.id, lock(current.bytes, name, secret));
+    // Another process may have been first.
+    return get(name) ?? secret;
+  };
+  const forgetJournal = (): void => {
+    // The journal holds pages as they were: it is emptied, or what was removed could be read there.
+    db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get();
+  };
+  const guarded = <T>(work: () => T): Promise<T> => {
+    try {
+      return Promise.resolve(work());
+    } catch (error) {
+      return Promise.reject(asError(openError(file, WHAT, error)));
+    }
+  };
+  const fingerprints = putIfAbsent(FINGERPRINT_KEY, randomBytes(32).toString('base64'));
+
+  return {
+    put: (name, secret) =>
+      guarded(() => {
+        put(name, secret);
+      }),
+    putIfAbsent: (name, secret) => guarded(() => putIfAbsent(name, secret)),
+    get: (name) => guarded(() => get(name)),
+    remove: (name) =>
+      guarded(() => {
+        const { changes } = remove.run(name);
+        forgetJournal();
+        return Number(changes) > 0;
+      }),
+    names: (prefix) =>
+      guarded(() =>
+        from
+          .all(prefix, `${prefix}\u{10ffff}`)
+          .map(({ name }) => String(name))
+          .filter((name) => name !== FINGERPRINT_KEY),
+      ),
+    fingerprint: (text) =>
+      guarded(() => createHmac('sha256', fingerprints).update(text).digest('hex')),
+    rotate() {
+      const names = stale.all(current.id).map(({ name }) => String(name));
+      transaction(db, () => {
+        for (const name of names) {
+          const secret = get(name);
+          if (secret !== undefined) put(name, secret);
+        }
+      });
+      forgetJournal();
+      return names.length;
+    },
+    [Symbol.dispose]() {
+      if (db.isOpen) db.close();
+    },
+  };
+}
+
+function noKey(file: string): TocsinError {
+  return new TocsinError('refused', 'vault_key_wrong', `${file} is not under this key`, {
+    hint: 'Name the key that it was made with, and after a rotation the old key behind the new one.',
+  });
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}

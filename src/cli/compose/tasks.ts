@@ -1,0 +1,169 @@
+// Tasks as the command line runs them: which files, which processes, and who evaluates what they raise.
+import { randomUUID } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { TaskFiles } from '../../schedule/tasks/files/files.ts';
+import { categoryPrefix } from '../../domain/core/ids.ts';
+import type { Instant } from '../../domain/core/instants.ts';
+import { comparePositions, type Position } from '../../domain/core/positions.ts';
+import { BUILT_IN_DETECTORS } from '../../schedule/detectors/built-in.ts';
+import { DEFAULT_SLOT_TABLE } from '../../schedule/evaluation/slots.ts';
+import type { LaterEvaluator } from '../../domain/ports/evaluator.ts';
+import type { EventStore } from '../../domain/ports/event-store.ts';
+import type { Logger } from '../../domain/ports/logger.ts';
+import type { DueJobContext } from '../../schedule/due-jobs.ts';
+import { taskEvaluator } from '../../schedule/evaluation/task-evaluator.ts';
+import { importJobs } from '../../schedule/import-jobs.ts';
+import { openKernel } from '../../kernel/open-kernel.ts';
+import { openWorker, type Worker } from '../../kernel/open-worker.ts';
+import { EVALUATION_INDEX, evaluationProcess } from '../../kernel/processes/evaluation.ts';
+import { EXPIRY_INDEX, expiryProcess } from '../../kernel/processes/expiry.ts';
+import type { Process } from '../../kernel/processes/due/process.ts';
+import { DUE_JOB_INDEX, scannerProcess } from '../../schedule/scanner.ts';
+import { executeContext, systemRuntime } from '../../kernel/decider/runtime.ts';
+import { taskFollowerProcess } from '../../schedule/task-follower.ts';
+import { triggerPrefixes } from '../../kernel/processes/trigger-streams.ts';
+import { DUE_RANKS, type DueIndex, type DueIndexes } from '../../kernel/processes/due/due-index.ts';
+import type { Config } from '../config/config.ts';
+
+export type TaskWorkerOptions = {
+  readonly config: Config;
+  readonly store: EventStore;
+  readonly storeId: string;
+  /** Where tasks come from, the caller's to close; absent, nothing becomes due, and previews only end. */
+  readonly source: TaskFiles | undefined;
+  /** True: nothing is followed, jobs are brought in step by `importAll`, and previews do not end. */
+  readonly once?: boolean;
+  readonly logger: Logger;
+};
+
+export type TaskWorker = AsyncDisposable & {
+  readonly worker: Worker;
+  /** Brings jobs in step with the source as it is now. */
+  readonly importAll: (signal: AbortSignal) => Promise<void>;
+  /** True when whatever is due up to `until` has been triggered and evaluated, or needs neither. */
+  readonly isDone: (until: Instant) => Promise<boolean>;
+};
+
+/**
+ * Opens the worker from tasks to previews; disposing closes its files, after it stopped.
+ *
+ * @throws TocsinError `usage` when another worker uses them
+ */
+export async function openTaskWorker(options: TaskWorkerOptions): Promise<TaskWorker> {
+  const { sqliteDueIndexes } = await import('../../adapters/sqlite/due-index.ts');
+  const { config, store, storeId, source, logger, once = false } = options;
+  const { name } = config;
+  await using opened = new AsyncDisposableStack();
+  mkdirSync(config.worker, { recursive: true });
+  const file = join(config.worker, 'jobs.db');
+  const indexes = opened.use(sqliteDueIndexes({ file, storeId, owner: 'a worker' }));
+  const parts =
+    source === undefined ? NOTHING_DUE : await openParts(options, source, indexes, opened);
+  const processes = [...parts.processes];
+  if (!once) {
+    processes.push(expiryProcess({ store, index: indexes.open(EXPIRY_INDEX), name, logger }));
+  }
+  const worker = openWorker({ processes, logger });
+  const held = opened.move();
+  const { importAll, isDone } = parts;
+  return { worker, importAll, isDone, [Symbol.asyncDispose]: () => held.disposeAsync() };
+}
+
+type Parts = Pick<TaskWorker, 'importAll' | 'isDone'> & { readonly processes: readonly Process[] };
+
+const NOTHING_DUE: Parts = {
+  processes: [],
+  importAll: () => Promise.resolve(),
+  isDone: () => Promise.resolve(true),
+};
+
+/**
+ * Opens the files that tasks come from, once for everybody in the process.
+ *
+ * @param options.watch true: what changes in them is seen
+ * @throws TocsinError `usage` when there is no such file or folder
+ */
+export async function openTasks(
+  { tasks }: Config,
+  path: string,
+  options: { readonly watch: boolean; readonly logger: Logger },
+): Promise<TaskFiles> {
+  const { openTaskFiles } = await import('../../schedule/tasks/files/files.ts');
+  const { user, timeZone, leadMs: urgencyLeadMs } = tasks;
+  return openTaskFiles({ path, user, timeZone, urgencyLeadMs, now: Date.now, ...options });
+}
+
+/** Evaluates over the tasks. */
+export function evaluatorOver(source: TaskFiles, { tasks }: Config): LaterEvaluator {
+  const slots = { ...DEFAULT_SLOT_TABLE, timeZone: tasks.timeZone };
+  return taskEvaluator({ source, slots }).evaluate;
+}
+
+/** What a source needs: jobs kept in step with it, looked at when they are due, and evaluated. */
+async function openParts(
+  { config, store, logger, once = false }: TaskWorkerOptions,
+  source: TaskFiles,
+  indexes: DueIndexes,
+  opened: AsyncDisposableStack,
+): Promise<Parts> {
+  const { name } = config;
+  const kernel = opened.use(await openKernel({ store, name, evaluation: 'later' }));
+  const jobs = indexes.open(DUE_JOB_INDEX);
+  const evaluations = indexes.open(EVALUATION_INDEX);
+  const evaluate = evaluatorOver(source, config);
+  const common = { ...systemRuntime(), store, kernelName: name, logger };
+  const detectors = BUILT_IN_DETECTORS;
+  const follower = taskFollowerProcess({ ...common, source, detectors });
+  return {
+    processes: [
+      ...(once ? [] : [follower]),
+      scannerProcess({ ...common, kernel, source, detectors, index: jobs }),
+      evaluationProcess({ store, index: evaluations, evaluate, name, logger }),
+    ],
+    async importAll(signal) {
+      const context = { ...dueJobContext(store, name), detectors, concurrency: 64, signal };
+      await importJobs(context, source.reading(), () => undefined);
+    },
+    isDone: (until) => isDone({ store, name, jobs, evaluations }, until),
+  };
+}
+
+/** Who brings jobs in step from the command line. */
+export function dueJobContext(store: EventStore, kernel: string): DueJobContext {
+  return { ...executeContext(store), kernel, newId: randomUUID, actor: 'cli' };
+}
+
+type Waiting = {
+  readonly store: EventStore;
+  readonly name: string;
+  readonly jobs: DueIndex;
+  readonly evaluations: DueIndex;
+};
+
+/** Jobs first: what they raise is in the log before they are done. */
+async function isDone(
+  { store, name, jobs, evaluations }: Waiting,
+  until: Instant,
+): Promise<boolean> {
+  const waits = async (index: DueIndex, prefixes: readonly string[]): Promise<boolean> => {
+    const head = await headOf(store, prefixes);
+    const position = index.position();
+    const isBehind =
+      head !== undefined && (position === undefined || comparePositions(position, head) < 0);
+    const next = DUE_RANKS.map((rank) => index.next(rank, new Set()) ?? Infinity);
+    return isBehind || Math.min(...next) <= until;
+  };
+  if (await waits(jobs, [categoryPrefix(name, 'duejob')])) return false;
+  return !(await waits(evaluations, triggerPrefixes(name)));
+}
+
+/** The place of the last event in streams of these names. */
+export async function headOf(
+  store: Pick<EventStore, 'readAll'>,
+  prefixes: readonly string[],
+): Promise<Position | undefined> {
+  const last = store.readAll({ direction: 'backwards', prefixes, maxCount: 1 });
+  for await (const [event] of last) if (event !== undefined) return event.position;
+  return undefined;
+}

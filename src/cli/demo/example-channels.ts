@@ -1,0 +1,50 @@
+// Channels for the examples' users, at a receiver on this machine that stands in for Feishu: so that a
+// first start shows the whole way, with what can go wrong on it.
+import type { EventStore } from '../../domain/ports/event-store.ts';
+import { channelsOn, openSender, openVault } from '../compose/channels.ts';
+import type { Config } from '../config/config.ts';
+import type { Narrator } from './narrator.ts';
+import { serveStandIn } from './stand-in-receiver.ts';
+
+/** The examples' users: told at once, at the second attempt, and never. */
+const EXAMPLES: readonly (readonly [userId: string, path: string])[] = [
+  ['1001', '/flow/api/trigger-webhook/always-well'],
+  ['ana', '/flow/api/trigger-webhook/always-well'],
+  ['ben', '/flow/api/trigger-webhook/always-well'],
+  ['1002', '/open-apis/bot/v2/hook/first-fails'],
+  ['mia@example.org', '/open-apis/bot/v2/hook/bot-removed'],
+];
+
+type ExampleChannels = AsyncDisposable & {
+  readonly url: string | undefined;
+  /** The configuration that everything else is to run under. */
+  readonly config: Config;
+};
+
+/** Serves the receiver and configures the channels; nothing where a real deployment is configured. */
+export async function exampleChannels(
+  config: Config,
+  store: EventStore,
+  story: Narrator,
+): Promise<ExampleChannels> {
+  const isReal = config.vault.wasGiven || config.addresses.standIn !== undefined;
+  if (isReal || config.delivery === 'off') {
+    return { url: undefined, config, [Symbol.asyncDispose]: () => Promise.resolve() };
+  }
+  const receiver = await serveStandIn(story.heard);
+  const addresses = { ...config.addresses, standIn: receiver.url };
+  const own = { ...config, addresses };
+  using vault = await openVault(own);
+  const channels = channelsOn(own, store, vault, await openSender(own), 'tocsin start');
+  for (const [userId, path] of EXAMPLES) {
+    const there = await channels.get({ userId, channel: 'feishu' });
+    // What somebody configured is theirs; what an earlier start did has another port.
+    if (there.configured && !there.urlMask.startsWith('http://127.0.0.1:')) continue;
+    await channels.put({ userId, channel: 'feishu', url: `${receiver.url}${path}` });
+  }
+  return {
+    url: receiver.url,
+    config: own,
+    [Symbol.asyncDispose]: () => receiver[Symbol.asyncDispose](),
+  };
+}

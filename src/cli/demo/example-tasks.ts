@@ -1,0 +1,38 @@
+// The example's calendar: the first start puts it where tasks are looked for, with its times moved so
+// that what it tells of happens now.
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Instant } from '../../domain/core/instants.ts';
+
+/** Where `tocsin start` looks for tasks when nobody names another place. */
+export const exampleFolder = (): string => resolve('var/tasks');
+
+const SECOND = 1000;
+
+/** Makes the folder, if it is not there; with the example, where `withExample`. */
+export function ensureExampleFolder(now: Instant, withExample: boolean): void {
+  const folder = exampleFolder();
+  if (existsSync(folder)) return;
+  mkdirSync(folder, { recursive: true });
+  const file = fileURLToPath(new URL('../../../examples/tasks.ics', import.meta.url));
+  if (!withExample || !existsSync(file)) return;
+  writeFileSync(join(folder, 'example.ics'), beginningAt(readFileSync(file, 'utf8'), now));
+}
+
+/** The calendar with every UTC time moved by as much as its beginning has to be. */
+export function beginningAt(calendar: string, now: Instant): string {
+  const begins = /^X-TOCSIN-EXAMPLE-BEGINS:(\d{8}T\d{6}Z)/m.exec(calendar)?.[1];
+  if (begins === undefined) return calendar;
+  const by = Math.ceil(now / SECOND) * SECOND - parse(begins);
+  return calendar.replaceAll(/\b\d{8}T\d{6}Z\b/g, (stamp) => format(parse(stamp) + by));
+}
+
+function parse(stamp: string): number {
+  const [, y, mo, d, h, mi, s] = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(stamp) ?? [];
+  return Date.parse(`${y ?? ''}-${mo ?? ''}-${d ?? ''}T${h ?? ''}:${mi ?? ''}:${s ?? ''}Z`);
+}
+
+function format(at: number): string {
+  return new Date(at).toISOString().replaceAll(/[-:]|\.\d{3}/g, '');
+}

@@ -1,0 +1,74 @@
+// What `start` shows while things happen: lines for people, NDJSON for programs.
+import { formatInstantSeconds } from '../../domain/core/instants.ts';
+import type { Logger } from '../../domain/ports/logger.ts';
+import type { ReadModelCommit } from '../../projections/ports.ts';
+import type { LineOutcome } from '../compose/raise-file.ts';
+import type { Heard } from './stand-in-receiver.ts';
+import type { Terminal } from '../terminal/terminal.ts';
+
+export type Narrator = {
+  readonly raised: (outcome: LineOutcome) => void;
+  readonly committed: (commit: ReadModelCommit) => void;
+  /** A call at what stands in for Feishu. */
+  readonly heard: Heard;
+  readonly logger: Logger;
+};
+
+export function narrator(terminal: Terminal): Narrator {
+  const tell = (event: string, fields: object, line: string): void => {
+    terminal.print({ event, ...fields });
+    terminal.say(line);
+  };
+  return {
+    raised(outcome) {
+      if (outcome.kind === 'error') {
+        const { line, code, message } = outcome;
+        tell('rejected', { line, code, message }, `  rejected    line ${line}: ${message}`);
+        return;
+      }
+      const { result } = outcome;
+      if (result.outcome === 'raised') {
+        tell('raised', result, `  raised      ${result.triggerId}`);
+      } else if (result.outcome === 'duplicate') {
+        tell('duplicate', result, `  duplicate   of ${result.triggerId}`);
+      }
+    },
+
+    committed({ verdicts }) {
+      for (const row of verdicts) {
+        const { verdict, reason, basis, messageId, sequence, user, triggerType, windowStart } = row;
+        const window = windowStart === null ? '' : formatInstantSeconds(windowStart);
+        const what = `user ${user ?? '?'}  ${triggerType ?? '?'}  window ${window}`;
+        const why = verdict === 'published' ? `#${sequence ?? '-'}` : `${reason}: ${basis ?? ''}`;
+        tell(
+          verdict,
+          { user, triggerType, window, reason, basis, notificationId: messageId, sequence },
+          `  ${verdict.padEnd(11)} ${what}  ${why}`,
+        );
+      }
+    },
+
+    heard({ kind, text, code, msg }) {
+      const line = text.replaceAll('\n', ' ');
+      const fields = { kind, text, code, msg };
+      tell('heard', fields, `  to a person by ${kind}: “${line}”, answered ${code} ${msg}`);
+    },
+
+    // People want to know what is wrong; that things are well, the lines above show.
+    logger: {
+      debug: () => undefined,
+      info: () => undefined,
+      warn: (fields, message) => {
+        terminal.note(`  ${message} ${detail(fields)}`);
+      },
+      error: (fields, message) => {
+        terminal.note(`  ${message} ${detail(fields)}`);
+      },
+    },
+  };
+}
+
+function detail(fields: Readonly<Record<string, unknown>>): string {
+  const shown = Object.entries(fields).map(([key, value]) => `${key}=${String(value)}`);
+  return shown.length === 0 ? '' : `(${shown.join(', ')})`;
+}

@@ -1,0 +1,135 @@
+// What `start` shows between a task and its notification: jobs and evaluations, as the log has them.
+import { categoryPrefix } from '../../domain/core/ids.ts';
+import { formatInstantSeconds } from '../../domain/core/instants.ts';
+import type { Position } from '../../domain/core/positions.ts';
+import { dueJobCodec, type DueJobEvent } from '../../schedule/due-job/events.ts';
+import type { EventStore, RecordedEvent } from '../../domain/ports/event-store.ts';
+import {
+  triggerCodec,
+  type TriggerEvent,
+  type TriggerEventData,
+} from '../../domain/trigger/events.ts';
+import { triggerPrefixes } from '../../kernel/processes/trigger-streams.ts';
+import type { Terminal } from '../terminal/terminal.ts';
+
+/** How many jobs went which way, and the triggers that were raised for them. */
+type JobCounts = { scheduled: number; triggered: number; skipped: number; raised: number };
+
+export type TaskStory = {
+  readonly counts: Readonly<JobCounts>;
+  readonly tell: (recorded: RecordedEvent) => void;
+};
+
+type Told = { readonly event: string; readonly fields: object; readonly line: string };
+
+/** The streams that the story is about. */
+export function storyPrefixes(name: string): readonly string[] {
+  return [categoryPrefix(name, 'duejob'), ...triggerPrefixes(name)];
+}
+
+export function taskStory(terminal: Pick<Terminal, 'say' | 'print'>): TaskStory {
+  const counts: JobCounts = { scheduled: 0, triggered: 0, skipped: 0, raised: 0 };
+  return {
+    counts,
+    tell(recorded) {
+      const job = dueJobCodec.decode(recorded);
+      if (job.kind === 'event') {
+        if (job.event.type === 'DueJobScheduled') counts.scheduled += 1;
+        if (job.event.type === 'DueJobTriggered') counts.triggered += 1;
+        if (job.event.type === 'DueJobSkipped') counts.skipped += 1;
+        show(terminal, jobLine(job.event));
+        return;
+      }
+      const trigger = triggerCodec.decode(recorded);
+      if (trigger.kind !== 'event') return;
+      const { event, metadata } = trigger;
+      if (metadata.actor === 'scanner' && event.type === 'TriggerRaised') {
+        counts.raised += 1;
+        show(terminal, raisedLine(event.data));
+      }
+      // Where it was evaluated at once, nobody waits for the answer.
+      if (metadata.actor === 'evaluation') show(terminal, evaluationLine(event));
+    },
+  };
+}
+
+/** Tells what happens from a place on, until the signal. */
+export async function followStory(
+  store: Pick<EventStore, 'subscribeAll'>,
+  story: TaskStory,
+  { name, from }: { readonly name: string; readonly from: Position | undefined },
+  signal: AbortSignal,
+): Promise<void> {
+  const prefixes = storyPrefixes(name);
+  for await (const page of store.subscribeAll({ from, prefixes, signal })) {
+    for (const entry of page) if (entry.kind === 'event') story.tell(entry.event);
+  }
+}
+
+function show({ print, say }: Pick<Terminal, 'say' | 'print'>, told: Told | undefined): void {
+  if (told === undefined) return;
+  const { event, fields, line } = told;
+  print({ event, ...fields });
+  say(`  ${event.padEnd(11)} ${line}`);
+}
+
+function jobLine({ type, data }: DueJobEvent): Told {
+  const { jobId, userId, kind, subjectId } = data;
+  const about = { jobId, userId, kind, subjectId };
+  const what = `${kind} ${subjectId} of ${userId}`;
+  const told = (event: string, fields: object, more: string): Told => ({
+    event,
+    fields: { ...about, ...fields },
+    line: `${what}  ${more}`,
+  });
+  switch (type) {
+    case 'DueJobScheduled':
+    case 'DueJobRescheduled':
+    case 'DueJobDeferred': {
+      const at = formatInstantSeconds(data.triggerAt);
+      return told(type === 'DueJobScheduled' ? 'scheduled' : 'moved', { at }, `for ${at}`);
+    }
+    case 'DueJobTriggered': {
+      const { triggerId, duplicate } = data;
+      return told('triggered', { triggerId, duplicate }, triggerId);
+    }
+    case 'DueJobSkipped':
+      return told('skipped', { code: data.code }, data.code);
+    case 'DueJobCancelled':
+      return told('cancelled', { code: data.code }, data.code);
+    case 'DueJobFailed': {
+      const { code, failures } = data;
+      return told('failed', { code, failures }, `${code}, for the ${failures}. time`);
+    }
+  }
+}
+
+function raisedLine(data: TriggerEventData<'TriggerRaised'>): Told {
+  const { triggerId, jobId, userId, triggerType, targetType, targetId } = data;
+  const fields = { triggerId, jobId, userId, triggerType, targetType, targetId };
+  return { event: 'raised', fields, line: `${triggerId}  ${triggerType} of ${userId}` };
+}
+
+function evaluationLine({ type, data }: TriggerEvent): Told | undefined {
+  switch (type) {
+    case 'PreviewOffered': {
+      const { previewId, triggerId, userId, kind, personal } = data;
+      const fields = { previewId, triggerId, userId, kind };
+      return { event: 'offered', fields, line: `${kind} to ${userId}: ${personal.summary}` };
+    }
+    case 'TriggerClosed':
+    case 'TriggerRejected':
+    case 'TriggerAbandoned': {
+      const { triggerId, reason } = data;
+      const event = type.replace('Trigger', '').toLowerCase();
+      return { event, fields: { triggerId, reason }, line: `${triggerId}  ${reason}` };
+    }
+    case 'TriggerEvaluationFailed': {
+      const { triggerId, attempt, code } = data;
+      const line = `${triggerId}  evaluation ${attempt}: ${code}`;
+      return { event: 'failed', fields: { triggerId, attempt, code }, line };
+    }
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,43 @@
+// Tasks for `start --once`: what falls due about now is triggered and evaluated, and then it is enough.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { headOf, openTaskWorker, type TaskWorkerOptions } from '../compose/tasks.ts';
+import { storyPrefixes, taskStory, type TaskStory } from './task-story.ts';
+import type { Terminal } from '../terminal/terminal.ts';
+
+/** What becomes due within this time of the start is waited for: the example's tasks do. */
+const AHEAD_MS = 4_000;
+const POLL_MS = 20;
+
+/** Brings jobs in step, waits for what is due about now, and tells what has happened. */
+export async function runTasksOnce(
+  options: Omit<TaskWorkerOptions, 'once'>,
+  terminal: Pick<Terminal, 'say' | 'print'>,
+  signal: AbortSignal,
+): Promise<TaskStory['counts']> {
+  const { store, config } = options;
+  const story = taskStory(terminal);
+  const prefixes = storyPrefixes(config.name);
+  const from = await headOf(store, prefixes);
+  {
+    await using tasks = await openTaskWorker({ ...options, once: true });
+    await tasks.importAll(signal);
+    const until = Date.now() + AHEAD_MS;
+    const stop = new AbortController();
+    const both = AbortSignal.any([signal, stop.signal]);
+    const working = tasks.worker.run(both);
+    const waiting = (async () => {
+      while (!both.aborted && !(await tasks.isDone(until))) await sleep(POLL_MS);
+    })();
+    try {
+      await Promise.race([waiting, working]);
+    } finally {
+      stop.abort();
+      await Promise.allSettled([waiting, working]);
+    }
+    await Promise.all([waiting, working]);
+  }
+  for await (const page of store.readAll({ direction: 'forwards', from, prefixes })) {
+    for (const recorded of page) story.tell(recorded);
+  }
+  return story.counts;
+}

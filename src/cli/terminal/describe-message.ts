@@ -1,0 +1,34 @@
+// One message as a line for people and as a document for programs.
+import { isJson, isJsonObject, tryParseJson, type Json } from '../../domain/core/json.ts';
+import type { StoredMessage } from '../../projections/ports.ts';
+
+const decoder = new TextDecoder();
+
+export type ShownMessage = { readonly line: string; readonly document: object };
+
+/** What came may be anybody's: nothing is believed, and control characters never reach a terminal. */
+export function describeMessage(message: StoredMessage): ShownMessage {
+  const { sequence, subject, headers } = message;
+  const data = parse(decoder.decode(message.data));
+  const type = headers.get('ce-type') ?? 'unknown';
+  const field = (name: string): string => {
+    const value = isJsonObject(data) ? data[name] : undefined;
+    return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
+  };
+  const what = type.startsWith('notification.')
+    ? `notification  user ${field('user_id')}  ${field('dedupe_key')}  ${field('fallback_text')}`
+    : `trigger       user ${field('user_id')}  ${field('trigger_type')}  ${field('trigger_id')}`;
+  return {
+    line: printable(`#${sequence}  ${what}`),
+    document: { sequence, subject, headers: Object.fromEntries(headers), data: data ?? null },
+  };
+}
+
+function parse(text: string): Json | undefined {
+  const value = tryParseJson(text);
+  return isJson(value) ? value : undefined;
+}
+
+function printable(text: string): string {
+  return text.replace(/\p{Cc}/gu, ' ');
+}

@@ -1,0 +1,109 @@
+// What a person or a program sees. With `--json`, stdout holds JSON and nothing else; progress and
+// remarks go to stderr.
+import { TocsinError, type ErrorKind } from '../../domain/core/errors.ts';
+import { OutputError } from '../../projections/ports.ts';
+
+/** Exit codes (design section 10). */
+export const EXIT = { done: 0, partly: 1, interrupted: 130 } as const;
+
+const EXIT_OF_KIND: Readonly<Record<ErrorKind, number>> = {
+  usage: 2,
+  unavailable: 3,
+  refused: 4,
+  internal: 5,
+};
+
+export type Terminal = {
+  readonly json: boolean;
+  /** For people: a line on stdout; nothing with `--json`. */
+  readonly say: (line: string) => void;
+  /** For programs: one JSON document on stdout; nothing without `--json`. */
+  readonly print: (document: object) => void;
+  /** A remark on stderr, in both modes. */
+  readonly note: (line: string) => void;
+  /** A line that is written over while work goes on; only on a terminal. */
+  readonly progress: (text: () => string) => void;
+  readonly endProgress: () => void;
+};
+
+/** How often a progress line changes. */
+const PROGRESS_EVERY_MS = 200;
+
+/** The terminal of this process. */
+export function createTerminal(json: boolean): Terminal {
+  const live = process.stderr.isTTY;
+  let shownAt = 0;
+  let shown = false;
+  const endProgress = (): void => {
+    if (shown) process.stderr.write('\r\u001b[K');
+    shown = false;
+  };
+  return {
+    json,
+    say: (line) => {
+      if (json) return;
+      endProgress();
+      process.stdout.write(`${line}\n`);
+    },
+    print: (document) => {
+      if (json) process.stdout.write(`${toJson(document)}\n`);
+    },
+    note: (line) => {
+      endProgress();
+      process.stderr.write(`${line}\n`);
+    },
+    progress: (text) => {
+      const now = performance.now();
+      if (!live || now - shownAt < PROGRESS_EVERY_MS) return;
+      shownAt = now;
+      shown = true;
+      process.stderr.write(`\r\u001b[K${text()}`);
+    },
+    endProgress,
+  };
+}
+
+/** JSON with bigints as decimal strings. */
+export function toJson(document: object): string {
+  return JSON.stringify(document, (_key, value: unknown) =>
+    typeof value === 'bigint' ? String(value) : value,
+  );
+}
+
+/** Tells a failure in the form that was asked for. @returns the exit code */
+export function reportFailure(error: unknown, json: boolean): number {
+  const failure = asTocsinError(error);
+  const { code, message, hint, kind } = failure;
+  if (json) process.stdout.write(`${toJson({ error: { code, message, hint } })}\n`);
+  else process.stderr.write(`error: ${message}\n${hint}\n`);
+  if (kind === 'internal' && process.env['TOCSIN_DEBUG'] !== undefined && error instanceof Error) {
+    process.stderr.write(`${error.stack ?? ''}\n`);
+  }
+  return EXIT_OF_KIND[kind];
+}
+
+/** Rate and time so far, for progress lines. */
+export function rate(count: number, startedAt: number): string {
+  const seconds = (performance.now() - startedAt) / 1000;
+  return `${Math.round(count / Math.max(seconds, 0.001)).toLocaleString('en')}/s`;
+}
+
+/** Seconds since `startedAt`, to the millisecond. */
+export function secondsSince(startedAt: number): number {
+  return Math.round(performance.now() - startedAt) / 1000;
+}
+
+function asTocsinError(error: unknown): TocsinError {
+  if (error instanceof TocsinError) return error;
+  if (error instanceof OutputError) {
+    return new TocsinError('unavailable', 'nats_unavailable', error.message, {
+      hint: 'Start the NATS server, or check --nats.',
+      cause: error,
+    });
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return new TocsinError('internal', 'internal_error', message, {
+    hint: 'This is a bug of Tocsin’s. Run again with TOCSIN_DEBUG=1 and report what it prints.',
+    cause: error,
+  });
+}

@@ -1,6 +1,0 @@
-// The detectors that are there without anybody registering one.
-import type { Detector } from '../ports/detector.ts';
-import { endedBlock } from './ended-block.ts';
-import { urgentTask } from './urgent-task.ts';
-
-export const BUILT_IN_DETECTORS: readonly Detector[] = [urgentTask, endedBlock];

@@ -1,0 +1,152 @@
+// Bearer tokens: made, listed, revoked, and recognised. A token is shown once, when it is made; the log
+// holds its SHA-256, which is enough to recognise it and of no use to whoever reads the log.
+import { createHash, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
+import {
+  decideCreateToken,
+  decideRevokeToken,
+  type TokenInput,
+  type TokenRejection,
+} from '../../domain/access/decide.ts';
+import { accessCodec, accessStream, type AccessEvent } from '../../domain/access/events.ts';
+import {
+  evolveAccess,
+  initialAccess,
+  tokenStatus,
+  type AccessState,
+  type TokenRecord,
+  type TokenStatus,
+} from '../../domain/access/state.ts';
+import { TocsinError } from '../../domain/core/errors.ts';
+import { DEFAULT_KERNEL_NAME } from '../../domain/core/ids.ts';
+import { err, ok, type Result } from '../../domain/core/result.ts';
+import type { Clock } from '../../domain/ports/clock.ts';
+import type { EventStore } from '../../domain/ports/event-store.ts';
+import { execute, loadState, type Aggregate, type Decide } from '../decider/execute.ts';
+import { executeContext, systemRuntime } from '../decider/runtime.ts';
+import { tokenReader } from './token-reader.ts';
+
+/** A token as lists show it. */
+export type TokenView = Omit<TokenRecord, 'hash' | 'revoked'> & { readonly status: TokenStatus };
+
+/** What became of the wish for a token. The token itself is told here and never again. */
+export type CreateTokenResult =
+  | { readonly outcome: 'created'; readonly token: string; readonly view: TokenView }
+  | ({ readonly outcome: 'rejected' } & TokenRejection);
+
+export type RevokeTokenResult = { readonly outcome: 'revoked' | 'unchanged' | 'not_found' };
+
+/** Tokens over a log. */
+export interface Tokens {
+  /** @throws TocsinError `unavailable` when the store gives no answer or refuses */
+  create(input: TokenInput, call?: { readonly actor?: string }): Promise<CreateTokenResult>;
+  /** In the order in which they were made, also those that are over. */
+  list(): Promise<readonly TokenView[]>;
+  /**
+   * It counts at once where it is asked for, and within a second in every other process.
+   * @throws TocsinError as {@link Tokens.create}
+   */
+  revoke(
+    tokenId: string,
+    call?: { readonly actor?: string; readonly reason?: string },
+  ): Promise<RevokeTokenResult>;
+  /**
+   * Whose token this is; `undefined` for what is none, or not valid any more.
+   * @throws TocsinError `unavailable` when the store cannot be asked: then nobody is let in
+   */
+  verify(token: string): Promise<TokenView | undefined>;
+}
+
+export type TokensOptions = {
+  readonly store: EventStore;
+  /** The kernel's name. Default `tocsin`. */
+  readonly name?: string;
+  readonly clock?: Clock;
+};
+
+export const accessAggregate: Aggregate<AccessState, AccessEvent> = {
+  codec: accessCodec,
+  initial: initialAccess,
+  evolve: evolveAccess,
+};
+
+const TOKEN = /^tcs_([0-9a-f]{16})_[A-Za-z0-9_-]{43}$/;
+
+/** Compared with where there is no such token, so that both take the same time. */
+const NOBODY = Buffer.alloc(32);
+
+/** Tokens of a log, for the command line and for whoever serves the API. */
+export function createTokens({
+  store,
+  name: kernel = DEFAULT_KERNEL_NAME,
+  clock,
+}: TokensOptions): Tokens {
+  const context = executeContext(store, systemRuntime(clock));
+  const { now } = context;
+  const stream = accessStream(kernel);
+  const reader = tokenReader({ store, stream, elapsed: context.elapsed });
+  const tell = async <A, R>(
+    actor: string | undefined,
+    decide: Decide<AccessState, AccessEvent, A, R>,
+  ): Promise<Result<A, R>> => {
+    const commandId = randomUUID();
+    const ids = { commandId, correlationId: commandId, causationId: commandId };
+    const metadata = { ...ids, actor };
+    const result = await execute(context, { aggregate: accessAggregate, stream, metadata, decide });
+    reader.forget();
+    if (result.kind === 'done') return ok(result.answer);
+    if (result.kind === 'rejected') return err(result.rejection);
+    throw unwritable(result.kind);
+  };
+
+  return {
+    async create(input, { actor } = {}) {
+      const tokenId = randomBytes(8).toString('hex');
+      const token = `tcs_${tokenId}_${randomBytes(32).toString('base64url')}`;
+      const minted = { tokenId, hash: hashOf(token).toString('hex') };
+      const told = await tell(actor, (_state, { recordedAt }) => {
+        const decided = decideCreateToken(input, minted, recordedAt);
+        return decided.ok ? ok({ events: [decided.value], answer: decided.value.data }) : decided;
+      });
+      if (!told.ok) return { outcome: 'rejected', ...told.error };
+      return { outcome: 'created', token, view: viewOf({ ...told.value, revoked: false }, now()) };
+    },
+    async list() {
+      const state = await loadState(store, accessAggregate, stream);
+      return [...state.values()].map((token) => viewOf(token, now()));
+    },
+    async revoke(tokenId, { actor, reason } = {}) {
+      const told = await tell<RevokeTokenResult['outcome'], never>(actor, (state) => {
+        const events = decideRevokeToken(state, { tokenId, reason });
+        if (events === undefined) return ok({ events: [], answer: 'not_found' });
+        return ok({ events, answer: events.length > 0 ? 'revoked' : 'unchanged' });
+      });
+      if (!told.ok) throw new TypeError('revoking is never refused');
+      return { outcome: told.value };
+    },
+    async verify(token) {
+      const tokenId = TOKEN.exec(token)?.[1];
+      if (tokenId === undefined) return undefined;
+      const record = await reader.find(tokenId);
+      const known = record === undefined ? NOBODY : Buffer.from(record.hash, 'hex');
+      const isIt = timingSafeEqual(hashOf(token), known);
+      if (record === undefined || !isIt) return undefined;
+      const view = viewOf(record, now());
+      return view.status === 'valid' ? view : undefined;
+    },
+  };
+}
+
+function hashOf(token: string): Buffer {
+  return createHash('sha256').update(token).digest();
+}
+
+function viewOf(record: TokenRecord, now: number): TokenView {
+  const { hash: _hash, revoked: _revoked, ...shown } = record;
+  return { ...shown, status: tokenStatus(record, now) };
+}
+
+function unwritable(kind: string): TocsinError {
+  return new TocsinError('unavailable', 'tokens_unwritable', `the access stream: ${kind}`, {
+    hint: 'The event store gave no answer or refused; check it, see `tocsin token list`, try again.',
+  });
+}

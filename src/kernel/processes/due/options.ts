@@ -1,0 +1,45 @@
+// What a due process is made of; its two halves share it.
+import type { Instant } from '../../../domain/core/instants.ts';
+import type { EventStore, RecordedEvent } from '../../../domain/ports/event-store.ts';
+import type { Logger } from '../../../domain/ports/logger.ts';
+import type { DueEntry, DueIndex } from './due-index.ts';
+
+/** What one event changes about the rows; absent parts change nothing. */
+export type DueStep = {
+  readonly put?: readonly DueEntry[];
+  readonly remove?: readonly string[];
+};
+
+/** Time and chance, as arguments. */
+export type Runtime = {
+  readonly now: () => Instant;
+  /** Milliseconds that never run backwards. */
+  readonly elapsed: () => number;
+  /** Waits; returns early, without an error, when the signal is raised. */
+  readonly pause: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** 0 <= x < 1, for jitter. */
+  readonly random: () => number;
+};
+
+export type DueProcessOptions = Runtime & {
+  /** The process's name; logs and metrics have it. */
+  readonly name: string;
+  /** Opened for this process alone; whoever opened it disposes it, after the process ended. */
+  readonly index: DueIndex;
+  readonly store: EventStore;
+  /** Starts of the names of the streams that `step` is about. */
+  readonly prefixes: readonly string[];
+  /** Pure and total: what an event changes about the rows. Events come in log order. */
+  readonly step: (event: RecordedEvent) => DueStep | undefined;
+  /**
+   * Does what is due. It may be called again for what is done already: after a crash, and by another
+   * worker at the same time; so it looks at the stream first. What it throws is logged, and the row is
+   * tried again with backoff, up to 30 s, while others go on.
+   */
+  readonly handle: (entry: DueEntry, signal: AbortSignal) => Promise<void>;
+  /** Rows handled at once; default 64. */
+  readonly concurrency?: number;
+  readonly logger?: Logger;
+  /** Told each time that everything that was in the log is in the rows; for tests and health. */
+  readonly onCaughtUp?: () => void;
+};

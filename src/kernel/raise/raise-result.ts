@@ -1,0 +1,84 @@
+// What became of a raise, in terms of what its caller can do.
+import { TocsinError } from '../../domain/core/errors.ts';
+import { occurrenceId } from '../../domain/core/ids.ts';
+import type { Position } from '../../domain/core/positions.ts';
+import type { Issue, Rejection } from '../../domain/trigger/commands.ts';
+import type { Raised, RaiseTrigger } from '../../domain/trigger/decide.ts';
+import type { Claim } from '../../domain/idempotency/events.ts';
+import type { Executed } from '../decider/execute.ts';
+
+/** What became of a raise. Expected outcomes are values; only misuse and outages throw. */
+export type RaiseResult =
+  | {
+      readonly outcome: 'raised';
+      readonly duplicate: false;
+      readonly triggerId: string;
+      /** Present when the evaluation offers a preview. */
+      readonly previewId?: string;
+      /** Where the log holds it; pass it to a projector's `whenPast`. */
+      readonly position: Position | undefined;
+    }
+  /** Nothing was written: the scope's active trigger, or the key's, is this one. */
+  | { readonly outcome: 'duplicate'; readonly duplicate: true; readonly triggerId: string }
+  | {
+      readonly outcome: 'rejected';
+      readonly code: Rejection['code'] | 'invalid_argument' | 'stream_deleted';
+      readonly message: string;
+      readonly issues: readonly Issue[];
+    }
+  /** The key stands for another request. */
+  | { readonly outcome: 'idempotency_conflict'; readonly message: string }
+  /** Others kept changing the stream; try again. */
+  | { readonly outcome: 'conflict'; readonly message: string }
+  /** No answer before the deadline. With an idempotency key, the same call again is safe. */
+  | { readonly outcome: 'unknown'; readonly triggerId: string; readonly message: string };
+
+/** What a command on a trigger's stream or on a key's has come to. */
+export function answer(
+  command: Pick<RaiseTrigger, 'stream' | 'evaluation' | 'claimed'>,
+  result: Executed<Raised | Claim, Rejection>,
+): RaiseResult {
+  const { stream, evaluation } = command;
+  switch (result.kind) {
+    case 'done': {
+      const { occurrence } = result.answer;
+      const triggerId = occurrenceId('ast', stream, occurrence);
+      if (!('duplicate' in result.answer) || result.answer.duplicate) {
+        return { outcome: 'duplicate', duplicate: true, triggerId };
+      }
+      const { position } = result;
+      const offers = evaluation?.outcome === 'offer';
+      const preview = offers ? { previewId: occurrenceId('asp', stream, occurrence) } : {};
+      return { outcome: 'raised', duplicate: false, triggerId, ...preview, position };
+    }
+    case 'rejected':
+      return rejected(result.rejection);
+    case 'refused':
+      return refused(result);
+    case 'conflict':
+      return { outcome: 'conflict', message: 'others kept raising in the same scope; try again' };
+    case 'unknown':
+      return {
+        outcome: 'unknown',
+        triggerId: occurrenceId('ast', stream, command.claimed ?? 1),
+        message: 'the store gave no answer before the deadline; the trigger may be in the log',
+      };
+  }
+}
+
+function refused(result: Extract<Executed<never, never>, { kind: 'refused' }>): RaiseResult {
+  const { reason, message } = result;
+  if (reason === 'access_denied' || reason === 'storage_full') {
+    throw new TocsinError('unavailable', reason, message, {
+      hint:
+        reason === 'storage_full'
+          ? 'Nothing was written. Make room for the event store, then raise again.'
+          : 'Nothing was written. Give this user the right to append to the kernel’s streams.',
+    });
+  }
+  return { outcome: 'rejected', code: reason, message, issues: [] };
+}
+
+export function rejected(rejection: Rejection): RaiseResult {
+  return { outcome: 'rejected', ...rejection };
+}

@@ -1,0 +1,273 @@
+// A raise, from what a client sent to events in streams (design section 3).
+import {
+  claimedRequest,
+  idempotencyCodec,
+  idempotencyStream,
+  type Claim,
+  type IdempotencyEvent,
+} from '../../domain/idempotency/events.ts';
+import { TocsinError } from '../../domain/core/errors.ts';
+import { keyedCommandId } from '../../domain/core/ids.ts';
+import { err, ok, type Result } from '../../domain/core/result.ts';
+import type { Evaluation, Evaluator, LaterEvaluator } from '../../domain/ports/evaluator.ts';
+import type { Texts } from '../../domain/texts.ts';
+import {
+  parseRaise,
+  rejection,
+  type RaiseRequest,
+  type Rejection,
+} from '../../domain/trigger/commands.ts';
+import { decideRaise, type RaiseTrigger } from '../../domain/trigger/decide.ts';
+import type { TriggerDefinition } from '../../domain/trigger/definitions.ts';
+import { triggerCodec, type TriggerEvent } from '../../domain/trigger/events.ts';
+import { evolveTrigger, initialTrigger, type TriggerState } from '../../domain/trigger/state.ts';
+import { scopeOf, triggerStream } from '../../domain/trigger/stream.ts';
+import { encodeAll } from '../decider/encode.ts';
+import {
+  execute,
+  DEFAULT_DEADLINE_MS,
+  loadUntil,
+  millisecondsUntil,
+  type Aggregate,
+  type ExecuteContext,
+} from '../decider/execute.ts';
+import { answer, rejected, type RaiseResult } from './raise-result.ts';
+import { requestHash } from './request-hash.ts';
+
+/** What a caller may say about a call. */
+export type Call = {
+  /** Milliseconds until the answer is `unknown`; default 10,000. */
+  readonly deadlineMs?: number | undefined;
+  /** Who asks, for the record; up to 128 characters. */
+  readonly actor?: string | undefined;
+  /** W3C trace context, carried into events and messages. */
+  readonly traceparent?: string | undefined;
+};
+
+/** What a raise needs from the kernel. */
+export type RaiseContext = ExecuteContext & {
+  readonly kernel: string;
+  readonly definitions: ReadonlyMap<string, TriggerDefinition>;
+  /** Absent when evaluation is later: then a raise decides nothing. */
+  readonly evaluate: Evaluator | undefined;
+  /** What a dry run asks then. */
+  readonly evaluateLater: LaterEvaluator | undefined;
+  readonly texts: Texts;
+  readonly recordDuplicates: boolean;
+  /** A random UUID per call. */
+  readonly newId: () => string;
+};
+
+export const triggerAggregate: Aggregate<TriggerState, TriggerEvent> = {
+  codec: triggerCodec,
+  initial: initialTrigger,
+  evolve: evolveTrigger,
+};
+
+const claimAggregate: Aggregate<Claim | undefined, IdempotencyEvent> = {
+  codec: idempotencyCodec,
+  initial: undefined,
+  evolve: (claim, event) => claim ?? event.data,
+};
+
+/** Raises a trigger: once per scope while it is active, once per idempotency key for ever. */
+export async function raise(
+  context: RaiseContext,
+  input: unknown,
+  call: Call,
+): Promise<RaiseResult> {
+  const newId = context.newId();
+  const defaults = { now: context.now(), traceId: `trace_active_trigger_${newId}` };
+  const parsed = parseRaise(input, defaults);
+  if (!parsed.ok) return rejected(parsed.error);
+  const prepared = prepare(context, parsed.value);
+  if (!prepared.ok) return rejected(prepared.error);
+  return raisePrepared(context, prepared.value, { input, commandId: newId, call });
+}
+
+/** Raises what was prepared: under its idempotency key, where it has one. */
+export async function raisePrepared(
+  context: RaiseContext,
+  command: RaiseTrigger,
+  of: {
+    /** What the client sent: its hash is what the key stands for. */
+    readonly input: unknown;
+    readonly commandId: string;
+    readonly call: Call;
+  },
+): Promise<RaiseResult> {
+  const { idempotencyKey: key } = command.request;
+  if (key === undefined) return append(context, command, of.commandId, true, of.call);
+  return raiseKeyed(context, command, { key, hash: requestHash(of.input) }, of.call);
+}
+
+/** What an input would lead to; nothing is written. */
+export async function dryRun(
+  context: RaiseContext,
+  input: Readonly<Record<string, unknown>>,
+  signal: AbortSignal,
+): Promise<Result<{ readonly request: RaiseRequest; readonly evaluation: Evaluation }, Rejection>> {
+  // Everything is as for a raise from the API, but that it cannot be stored.
+  const { source: given = 'api_dry_run' } = input;
+  const source = given === 'api_dry_run' ? 'api_trigger' : given;
+  const now = context.now();
+  const parsed = parseRaise({ ...input, source }, { now, traceId: 'trace_active_dry_run' });
+  if (!parsed.ok) return parsed;
+  const prepared = prepare(context, parsed.value);
+  if (!prepared.ok) return prepared;
+  const { request, evaluation } = prepared.value;
+  if (evaluation !== undefined) return ok({ request, evaluation });
+  if (context.evaluateLater === undefined) throw noEvaluator();
+  return ok({ request, evaluation: await context.evaluateLater(request, { now, signal }) });
+}
+
+/** Everything about a request that can be known before its stream is. */
+export function prepare(
+  context: RaiseContext,
+  request: RaiseRequest,
+): Result<RaiseTrigger, Rejection> {
+  const definition = context.definitions.get(request.triggerType);
+  if (definition === undefined) {
+    const known = [...context.definitions.keys()].join(', ');
+    return err(rejection('unknown_trigger_type', 'triggerType', `is not one of ${known}`));
+  }
+  if (definition.payload?.safeParse(request.payload).success === false) {
+    return err(rejection('payload_invalid', 'payload', `does not fit ${request.triggerType}`));
+  }
+  const scope = scopeOf(definition, request);
+  return ok({
+    request,
+    definition,
+    stream: triggerStream(context.kernel, request, scope),
+    dedupeKey: scope.dedupeKey,
+    evaluation: context.evaluate && evaluated(context.evaluate, request),
+    texts: context.texts,
+    recordDuplicates: context.recordDuplicates,
+  });
+}
+
+async function append(
+  context: RaiseContext,
+  command: RaiseTrigger,
+  commandId: string,
+  assumeNew: boolean,
+  call: Call,
+): Promise<RaiseResult> {
+  const { actor, traceparent, deadlineMs } = call;
+  const result = await execute(context, {
+    aggregate: triggerAggregate,
+    stream: command.stream,
+    decide: (state, at) => decideRaise(state, command, at),
+    metadata: metadataOf(commandId, actor, traceparent),
+    assumeNew,
+    deadlineMs,
+  });
+  return answer(command, result);
+}
+
+/** A key as one call uses it. */
+type Key = {
+  readonly key: string;
+  /** Of what the client sent. */
+  readonly hash: string;
+};
+
+/** The claim first, then the trigger; a repeat makes good a crash between the two. */
+async function raiseKeyed(
+  context: RaiseContext,
+  command: RaiseTrigger,
+  { key, hash }: Key,
+  call: Call,
+): Promise<RaiseResult> {
+  const { request } = command;
+  const commandId = keyedCommandId(request.userId, request.triggerType, key, hash);
+  const deadline = context.elapsed() + (call.deadlineMs ?? DEFAULT_DEADLINE_MS);
+  const stream = idempotencyStream(context.kernel, request, key);
+  const claims = { aggregate: claimAggregate, stream };
+  const { state: found } = await loadUntil(context, claims, deadline);
+  const claimed =
+    found === undefined
+      ? await claimKey(context, command, { key, hash, stream, commandId, deadline, call })
+      : ok(found);
+  if (!claimed.ok) return claimed.error;
+  const claim = claimed.value;
+  if (claim.requestHash !== hash) {
+    const message = 'this idempotency key was used for another request';
+    return { outcome: 'idempotency_conflict', message };
+  }
+  // The claim holds the request as it was first made, defaults included.
+  const first = prepare(context, claimedRequest(claim));
+  if (!first.ok) return rejected(first.error);
+  const again = { ...first.value, stream: claim.triggerStream, claimed: claim.occurrence };
+  // A repeat has the ids of the first call, and the store would answer it as if it were the first.
+  const assumeNew = found === undefined && claim.occurrence === 1;
+  const deadlineMs = millisecondsUntil(context, deadline);
+  return append(context, again, commandId, assumeNew, { ...call, deadlineMs });
+}
+
+/** Claims the key for what the command decides now; of two that do so at once, both get the first's claim. */
+async function claimKey(
+  context: RaiseContext,
+  command: RaiseTrigger,
+  of: Key & {
+    readonly stream: string;
+    readonly commandId: string;
+    readonly deadline: number;
+    readonly call: Call;
+  },
+): Promise<Result<Claim, RaiseResult>> {
+  const { key, hash, stream, deadline } = of;
+  const trigger = { aggregate: triggerAggregate, stream: command.stream };
+  const { state } = await loadUntil(context, trigger, deadline);
+  const recordedAt = context.now();
+  const decision = decideRaise(state, command, { recordedAt });
+  if (!decision.ok) return err(rejected(decision.error));
+  // A claim is for ever: it is not made for events that could never be stored.
+  const metadata = metadataOf(of.commandId, of.call.actor, of.call.traceparent);
+  encodeAll(triggerCodec, command.stream, decision.value.events, { ...metadata, recordedAt });
+  const { payload, ...facts } = command.request;
+  const wanted: Claim = {
+    ...facts,
+    idempotencyKey: key,
+    requestHash: hash,
+    triggerStream: command.stream,
+    occurrence: decision.value.answer.occurrence,
+    personal: { payload },
+  };
+  const claimed = await execute<Claim | undefined, IdempotencyEvent, Claim, Rejection>(context, {
+    aggregate: claimAggregate,
+    stream,
+    metadata,
+    assumeNew: true,
+    deadlineMs: millisecondsUntil(context, deadline),
+    decide: (taken) =>
+      ok(
+        taken === undefined
+          ? { events: [{ type: 'IdempotencyClaimed' as const, data: wanted }], answer: wanted }
+          : { events: [], answer: taken },
+      ),
+  });
+  if (claimed.kind === 'done') return ok(claimed.answer);
+  return err(answer({ ...command, claimed: wanted.occurrence }, claimed));
+}
+
+function evaluated(evaluate: Evaluator, request: RaiseRequest): Evaluation {
+  try {
+    return evaluate(request);
+  } catch (cause) {
+    throw new TocsinError('usage', 'evaluator_failed', 'the evaluator threw', {
+      hint: 'Nothing was written. An inline evaluator answers; it returns `reject` to refuse.',
+      cause,
+    });
+  }
+}
+
+export function noEvaluator(): TocsinError {
+  return new TocsinError('usage', 'no_evaluator', 'this kernel leaves evaluation to a worker', {
+    hint: 'Open the kernel with `evaluateLater`, so that a dry run has somebody to ask.',
+  });
+}
+
+export function metadataOf(commandId: string, actor?: string, traceparent?: string) {
+  return { commandId, correlationId: commandId, causationId: commandId, actor, traceparent };
+}

@@ -1,0 +1,45 @@
+// The kernel's streams in log order, up to a fixed end.
+import { comparePositions, type Position } from '../../../domain/core/positions.ts';
+import type { RecordedEvent } from '../../../domain/ports/event-store.ts';
+import type { ReadableLog } from './ports.ts';
+
+/** Events of one step at a time; more gains nothing. */
+export const PAGE_EVENTS = 512;
+
+/** Every stream of the kernel's, up to the head as it was at the start. */
+export async function* kernelEvents(
+  log: ReadableLog,
+  kernel: string,
+  head: Position | undefined,
+): AsyncGenerator<readonly RecordedEvent[], void, undefined> {
+  if (head === undefined) return;
+  for await (const events of log.readAll({ direction: 'forwards', prefixes: [`${kernel}.`] })) {
+    for (let at = 0; at < events.length; at += PAGE_EVENTS) {
+      const page = events.slice(at, at + PAGE_EVENTS);
+      const [own] = splitAt(page, head);
+      if (own.length > 0) yield own;
+      if (own.length < page.length) return;
+    }
+  }
+}
+
+/** The last event of the kernel's streams; `undefined` in an empty log. */
+export async function headOf(log: ReadableLog, kernel: string): Promise<Position | undefined> {
+  const prefixes = [`${kernel}.`];
+  for await (const [event] of log.readAll({ direction: 'backwards', prefixes, maxCount: 1 })) {
+    return event?.position;
+  }
+  return undefined;
+}
+
+/** Events up to a position, and those after it; without a position all are after it. */
+export function splitAt(
+  events: readonly RecordedEvent[],
+  at: Position | undefined,
+): readonly [readonly RecordedEvent[], readonly RecordedEvent[]] {
+  if (at === undefined) return [[], events];
+  const last = events.at(-1);
+  if (last === undefined || comparePositions(last.position, at) <= 0) return [events, []];
+  const index = events.findIndex(({ position }) => comparePositions(position, at) > 0);
+  return [events.slice(0, index), events.slice(index)];
+}

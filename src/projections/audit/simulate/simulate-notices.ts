@@ -1,0 +1,188 @@
+// What two histories of notices look like beside each other: users, days, gaps, and minutes in which a
+// channel would be overrun. Every list is read once, in order, so memory does not grow with it.
+import type { Instant } from '../../../domain/core/instants.ts';
+import type { Axis } from '../../../domain/policy/policy.ts';
+import type { SentNotification } from '../../ports.ts';
+import { inTurns } from '../../publisher/turns.ts';
+
+/** Live notices in order. */
+export interface SentHistory {
+  /** By user, type and instant, or by instant alone; mock notices are left out. */
+  noticesBy(order: 'subject' | 'time', axis: Axis): Iterable<SentNotification>;
+}
+
+/** Two notices of one user and type, one right after the other. */
+export type Gap = {
+  readonly ms: number;
+  readonly user: string;
+  readonly triggerType: string;
+  /** When the second one came. */
+  readonly at: Instant;
+};
+
+/** What can be said about one list of notices. */
+export type SentFigures = {
+  readonly usersNotified: number;
+  readonly shortestGap: Gap | undefined;
+  readonly peakMinute: { readonly notices: number; readonly minute: Instant } | undefined;
+  /** Minutes with more notices than the channel takes. */
+  readonly minutesOverLimit: number;
+};
+
+/** How many notices a user, or a day, has on each side. */
+export type Pair = { readonly before: number; readonly after: number };
+
+export type SentCompared = {
+  readonly before: SentFigures;
+  readonly after: SentFigures;
+  readonly users: {
+    /** Users who would get more, fewer, or as many. */
+    readonly more: number;
+    readonly fewer: number;
+    readonly same: number;
+    /** Those with the largest differences. */
+    readonly largest: readonly (Pair & { readonly user: string })[];
+  };
+  /** Every day (UTC) with notices on a side, in order. */
+  readonly days: readonly (Pair & { readonly day: Instant })[];
+};
+
+const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
+const USERS_SHOWN = 20;
+
+/** Compares two lists of notices. */
+export async function compareNotices(
+  sides: { readonly before: SentHistory; readonly after: SentHistory },
+  axis: Axis,
+  limitPerMinute: number,
+): Promise<SentCompared> {
+  const before = new Walk(sides.before, axis);
+  const after = new Walk(sides.after, axis);
+  const users = await compareUsers(before, after);
+  const days = new Map<Instant, { before: number; after: number }>();
+  const minutes = {
+    before: await minutesOf(sides.before, axis, limitPerMinute, days, 'before'),
+    after: await minutesOf(sides.after, axis, limitPerMinute, days, 'after'),
+  };
+  return {
+    before: { ...before.figures(), ...minutes.before },
+    after: { ...after.figures(), ...minutes.after },
+    users,
+    days: [...days].sort(([a], [b]) => a - b).map(([day, pair]) => ({ day, ...pair })),
+  };
+}
+
+/** Walks one side user by user, and notes the shortest gap on the way. */
+class Walk {
+  readonly #history: SentHistory;
+  readonly #axis: Axis;
+  #users = 0;
+  #gap: Gap | undefined;
+
+  constructor(history: SentHistory, axis: Axis) {
+    this.#history = history;
+    this.#axis = axis;
+  }
+
+  *users(): Generator<readonly [user: string, notices: number], void, undefined> {
+    let previous: SentNotification | undefined;
+    let count = 0;
+    for (const notice of this.#history.noticesBy('subject', this.#axis)) {
+      if (previous !== undefined) this.#measure(previous, notice);
+      if (previous !== undefined && previous.user !== notice.user) {
+        yield [previous.user, count];
+        count = 0;
+        this.#users += 1;
+      }
+      count += 1;
+      previous = notice;
+    }
+    if (previous === undefined) return;
+    this.#users += 1;
+    yield [previous.user, count];
+  }
+
+  figures(): Pick<SentFigures, 'usersNotified' | 'shortestGap'> {
+    return { usersNotified: this.#users, shortestGap: this.#gap };
+  }
+
+  #measure(a: SentNotification, b: SentNotification): void {
+    if (a.user !== b.user || a.triggerType !== b.triggerType) return;
+    const at = b[this.#axis];
+    const ms = at - a[this.#axis];
+    if (this.#gap !== undefined && ms >= this.#gap.ms) return;
+    this.#gap = { ms, user: b.user, triggerType: b.triggerType, at };
+  }
+}
+
+async function compareUsers(before: Walk, after: Walk): Promise<SentCompared['users']> {
+  const counts = { more: 0, fewer: 0, same: 0 };
+  let largest: (Pair & { readonly user: string })[] = [];
+  for await (const batch of inTurns(joined(before.users(), after.users()))) {
+    for (const pair of batch) {
+      const difference = pair.after - pair.before;
+      if (difference === 0) counts.same += 1;
+      else counts[difference > 0 ? 'more' : 'fewer'] += 1;
+      if (difference !== 0) largest.push(pair);
+    }
+    largest = topOf(largest);
+  }
+  return { ...counts, largest };
+}
+
+function topOf<T extends Pair>(pairs: readonly T[]): T[] {
+  const size = ({ before, after }: Pair): number => Math.abs(after - before);
+  return pairs.toSorted((a, b) => size(b) - size(a)).slice(0, USERS_SHOWN);
+}
+
+/** Two lists in order of their users, as one. */
+function* joined(
+  before: Iterator<readonly [string, number], void>,
+  after: Iterator<readonly [string, number], void>,
+): Generator<Pair & { readonly user: string }, void, undefined> {
+  let [a, b] = [before.next(), after.next()];
+  for (;;) {
+    const [userA, countA] = a.done === true ? [undefined, 0] : a.value;
+    const [userB, countB] = b.done === true ? [undefined, 0] : b.value;
+    const user = userA === undefined || (userB !== undefined && userB < userA) ? userB : userA;
+    if (user === undefined) return;
+    const [isA, isB] = [userA === user, userB === user];
+    yield { user, before: isA ? countA : 0, after: isB ? countB : 0 };
+    if (isA) a = before.next();
+    if (isB) b = after.next();
+  }
+}
+
+async function minutesOf(
+  history: SentHistory,
+  axis: Axis,
+  limit: number,
+  days: Map<Instant, { before: number; after: number }>,
+  side: keyof Pair,
+): Promise<Pick<SentFigures, 'peakMinute' | 'minutesOverLimit'>> {
+  let peakMinute: SentFigures['peakMinute'];
+  let minutesOverLimit = 0;
+  let current = { minute: -1, notices: 0 };
+  const close = (): void => {
+    if (current.notices > limit) minutesOverLimit += 1;
+    if (current.notices > (peakMinute?.notices ?? 0)) peakMinute = current;
+  };
+  const count = (at: Instant): void => {
+    const minute = at - (at % MINUTE_MS);
+    if (minute !== current.minute) {
+      close();
+      current = { minute, notices: 0 };
+    }
+    current.notices += 1;
+    const day = at - (at % DAY_MS);
+    const pair = days.get(day) ?? { before: 0, after: 0 };
+    pair[side] += 1;
+    days.set(day, pair);
+  };
+  for await (const batch of inTurns(history.noticesBy('time', axis))) {
+    for (const notice of batch) count(notice[axis]);
+  }
+  close();
+  return { peakMinute, minutesOverLimit };
+}

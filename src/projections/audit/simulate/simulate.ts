@@ -1,0 +1,275 @@
+// History under another policy: the whole log is folded twice, side by side, and the verdicts compared.
+// There is no publisher in this file, nor in its types. Delivery events of notices that a side does not
+// have change nothing there; notices that only a side has never die, so they count as delivered.
+import type { Axis, Policy } from '../../../domain/policy/policy.ts';
+import { ANY_TYPE, NO_POLICIES, type PoliciesInForce } from '../../../domain/policy/in-force.ts';
+import type { Position } from '../../../domain/core/positions.ts';
+import type { Instant } from '../../../domain/core/instants.ts';
+import type { RecordedEvent } from '../../../domain/ports/event-store.ts';
+import {
+  checkpointOf,
+  foldPage,
+  initialFold,
+  type FoldState,
+  type FoldedPage,
+  type Prior,
+} from '../../dedupe/fold.ts';
+import { priorFor } from '../../dedupe/prior.ts';
+import { projectionPrefixes, classify, type ClassifiedEvent } from '../../dedupe/classify.ts';
+import { subjectOf, subjectText, type Request } from '../../dedupe/subjects.ts';
+import type { SentNotification, ReadModel, VerdictRow } from '../../ports.ts';
+import type { ReadableLog } from '../replay/replay.ts';
+import {
+  compareNotices,
+  type SentFigures,
+  type SentHistory,
+  type SentCompared,
+} from './simulate-notices.ts';
+
+/** Policies by trigger type, `*` for all: they replace what the log set, from its beginning on. */
+export type Replacement = ReadonlyMap<string, Policy>;
+
+/** One of the two histories: the log's own, or one under other policies. */
+export type SimulatedSide = {
+  /** Absent: as it happened. A replacement for `*` replaces the policies of all types. */
+  readonly policies?: Replacement | undefined;
+  /** Where its notices are kept; empty at the beginning. A temporary one keeps memory constant. */
+  readonly state: SimulationState;
+};
+
+/** A read model whose notices can be read in order. */
+export type SimulationState = ReadModel & SentHistory;
+
+export type SimulateOptions = {
+  readonly kernel: string;
+  readonly before: SimulatedSide;
+  readonly after: SimulatedSide;
+  /** Which of a request's instants gaps, silences, days and minutes are measured by. */
+  readonly axis: Axis;
+  /** Notifications a minute that the channel takes. */
+  readonly limitPerMinute: number;
+  /** Told how many events were folded, once per page. */
+  readonly progress?: (events: number) => void;
+};
+
+/** What a side decided about a request. */
+export type SimulatedVerdict = Pick<VerdictRow, 'verdict' | 'reason' | 'basis'>;
+
+/** A request that the two sides decide differently. */
+export type Difference = {
+  readonly triggerId: string;
+  readonly user: string;
+  readonly triggerType: string;
+  readonly position: Position;
+  readonly at: Instant;
+  readonly before: SimulatedVerdict;
+  readonly after: SimulatedVerdict;
+};
+
+/** The longest that a person had not been told anything when a request was held back all the same. */
+export type Silence = {
+  readonly ms: number;
+  readonly user: string;
+  readonly triggerType: string;
+  readonly at: Instant;
+};
+
+/** One side's figures. Mock traffic is in none of them. */
+export type SideFigures = SentFigures & {
+  readonly published: number;
+  readonly suppressed: number;
+  readonly parked: number;
+  /** Requests by verdict and reason. */
+  readonly reasons: Readonly<Record<string, number>>;
+  readonly longestSilence: Silence | undefined;
+};
+
+export type SimulationResult = Omit<SentCompared, 'before' | 'after'> & {
+  readonly events: number;
+  readonly requests: number;
+  readonly before: SideFigures;
+  readonly after: SideFigures;
+  /** Requests that only `after` lets through, and that only `before` does. */
+  readonly newlySent: number;
+  readonly newlySuppressed: number;
+  /** The first request that is decided differently, also where only the reason differs. */
+  readonly firstDifference: Difference | undefined;
+};
+
+/** Feishu takes so many messages a minute from one bot. */
+export const FEISHU_PER_MINUTE = 100;
+
+const PAGE_EVENTS = 512;
+
+/** Folds a log up to its head under both sides' policies, and compares. */
+export async function simulate(
+  log: ReadableLog,
+  options: SimulateOptions,
+): Promise<SimulationResult> {
+  const { kernel, axis, limitPerMinute, progress = () => undefined } = options;
+  const before = new Side(log, kernel, axis, options.before);
+  const after = new Side(log, kernel, axis, options.after);
+  const comparison = new Comparison(axis);
+  let events = 0;
+  const prefixes = projectionPrefixes(kernel);
+  for await (const batch of log.readAll({ direction: 'forwards', prefixes })) {
+    for (let at = 0; at < batch.length; at += PAGE_EVENTS) {
+      const page = batch.slice(at, at + PAGE_EVENTS);
+      const steps = page.map((recorded: RecordedEvent) => classify(kernel, recorded));
+      const [one, other] = [await before.page(steps), await after.page(steps)];
+      comparison.page(one, other);
+      events += page.length;
+      progress(events);
+    }
+  }
+  const sides = { before: options.before.state, after: options.after.state };
+  const notices = await compareNotices(sides, axis, limitPerMinute);
+  const { newlySent, newlySuppressed, firstDifference, requests } = comparison;
+  return {
+    ...notices,
+    events,
+    requests,
+    before: { ...notices.before, ...before.figures() },
+    after: { ...notices.after, ...after.figures() },
+    newlySent,
+    newlySuppressed,
+    firstDifference,
+  };
+}
+
+/** A side's verdicts about live requests of one page, with the request where it can be read. */
+type SidePage = {
+  readonly rows: ReadonlyMap<string, VerdictRow>;
+  readonly requests: ReadonlyMap<string, Request & { readonly recordedAt: Instant }>;
+};
+
+class Side {
+  readonly #log: ReadableLog;
+  readonly #kernel: string;
+  readonly #axis: Axis;
+  readonly #state: ReadModel;
+  readonly #replacement: Replacement;
+  readonly #parked = new Set<string>();
+  readonly #counts = { published: 0, suppressed: 0, parked: 0 };
+  readonly #reasons: Record<string, number> = {};
+  #fold: FoldState;
+  #silence: Silence | undefined;
+
+  constructor(log: ReadableLog, kernel: string, axis: Axis, side: SimulatedSide) {
+    this.#log = log;
+    this.#kernel = kernel;
+    this.#axis = axis;
+    this.#state = side.state;
+    this.#replacement = side.policies ?? new Map();
+    const policies: PoliciesInForce = { ...NO_POLICIES, policies: this.#replacement };
+    this.#fold = { ...initialFold, policies };
+  }
+
+  async page(log: readonly ClassifiedEvent[]): Promise<SidePage> {
+    const steps = log.map((step) => this.#withoutReplaced(step));
+    const sources = { log: this.#log, kernel: this.#kernel, state: this.#state };
+    const known = await priorFor(sources, this.#fold, steps, this.#parked);
+    const page = foldPage(this.#fold, steps, known, NO_LIST, NO_NAMES);
+    for (const event of page.unparked) this.#parked.delete(event);
+    for (const { event } of page.parked) this.#parked.add(event);
+    const identity = { storeId: 'simulated', output: null, sequence: 0n };
+    const checkpoint = checkpointOf(page.state, identity);
+    // Only what later verdicts depend on is kept.
+    const { notices, amended } = page;
+    const none = { verdicts: [], tail: [], parked: [], unparked: [] };
+    this.#state.commit({ checkpoint, notices, amended, ...none });
+    this.#fold = page.state;
+    return this.#counted(steps, known, page);
+  }
+
+  figures(): Omit<SideFigures, keyof SentFigures> {
+    return { ...this.#counts, reasons: this.#reasons, longestSilence: this.#silence };
+  }
+
+  /** Policies that the log set where another one is tried are as if they had never been set. */
+  #withoutReplaced(step: ClassifiedEvent): ClassifiedEvent {
+    if (step.kind !== 'policy' || step.change.type !== 'NotificationPolicySet') return step;
+    const isReplaced =
+      this.#replacement.has(ANY_TYPE) || this.#replacement.has(step.change.data.triggerType);
+    return isReplaced ? { kind: 'pass', recorded: step.recorded } : step;
+  }
+
+  #counted(steps: readonly ClassifiedEvent[], known: Prior, page: FoldedPage): SidePage {
+    const requests = new Map<string, Request & { readonly recordedAt: Instant }>();
+    for (const step of [...steps, ...known.retried.values()]) {
+      if (step.kind !== 'request') continue;
+      requests.set(step.recorded.id, { ...step.data, recordedAt: step.metadata.recordedAt });
+    }
+    const live = page.verdicts.filter(({ event }) => requests.get(event)?.mock !== true);
+    const here = new Map(page.notices.map((notice) => [notice.id, notice]));
+    for (const row of live) {
+      this.#counts[row.verdict] += 1;
+      const key = `${row.verdict} ${row.reason}`;
+      this.#reasons[key] = (this.#reasons[key] ?? 0) + 1;
+      const request = requests.get(row.event);
+      if (request === undefined || row.verdict !== 'suppressed' || row.basis === null) continue;
+      const holder =
+        here.get(row.basis) ?? known.notices.get(subjectText(subjectOf(request)))?.get(row.basis);
+      if (holder !== undefined) this.#heldBack(request, holder);
+    }
+    return { rows: new Map(live.map((row) => [row.event, row])), requests };
+  }
+
+  #heldBack(request: Request & { readonly recordedAt: Instant }, holder: SentNotification): void {
+    const at = instantIn(request, this.#axis);
+    const ms = at - holder[this.#axis];
+    if (ms <= (this.#silence?.ms ?? -1)) return;
+    this.#silence = { ms, user: request.userId, triggerType: request.triggerType, at };
+  }
+}
+
+class Comparison {
+  readonly #axis: Axis;
+  requests = 0;
+  newlySent = 0;
+  newlySuppressed = 0;
+  firstDifference: Difference | undefined;
+
+  constructor(axis: Axis) {
+    this.#axis = axis;
+  }
+
+  page(before: SidePage, after: SidePage): void {
+    for (const [event, row] of after.rows) {
+      this.requests += 1;
+      const earlier = before.rows.get(event);
+      if (earlier === undefined || isSame(earlier, row)) continue;
+      if (row.verdict === 'published' && earlier.verdict !== 'published') this.newlySent += 1;
+      if (row.verdict !== 'published' && earlier.verdict === 'published') this.newlySuppressed += 1;
+      const request = after.requests.get(event);
+      if (request === undefined) continue;
+      this.firstDifference ??= {
+        triggerId: request.triggerId,
+        user: request.userId,
+        triggerType: request.triggerType,
+        position: row.position,
+        at: instantIn(request, this.#axis),
+        before: verdictOf(earlier),
+        after: verdictOf(row),
+      };
+    }
+  }
+}
+
+/** Two sides agree about a request where verdict and reason are the same. */
+function isSame(a: VerdictRow, b: VerdictRow): boolean {
+  return a.verdict === b.verdict && a.reason === b.reason;
+}
+
+function verdictOf({ verdict, reason, basis }: VerdictRow): SimulatedVerdict {
+  return { verdict, reason, basis };
+}
+
+function instantIn(request: Request & { readonly recordedAt: Instant }, axis: Axis): Instant {
+  return axis === 'requestedAt' ? request.triggerRequestedAt : request.recordedAt;
+}
+
+// Messages have no place here: a list that begins after every position has none.
+const END = 2n ** 64n;
+const NO_LIST = { after: { commit: END, prepare: END }, sequenceOf: () => 0n };
+const NO_NAMES = { subjectRoot: '', source: '' };

@@ -1,0 +1,162 @@
+// What the projection has to do about each event of the log, before any verdict.
+import { controlCodec, type ControlEventData } from '../../domain/control/events.ts';
+import type { DecodeFault } from '../../domain/core/codec.ts';
+import { TocsinError } from '../../domain/core/errors.ts';
+import type { EventMetadata } from '../../domain/core/envelope.ts';
+import { categoryPrefix, controlStream } from '../../domain/core/ids.ts';
+import {
+  NOTIFICATION_EVENTS,
+  notificationCodec,
+  type NotificationEventData,
+} from '../../domain/delivery/events.ts';
+import type { PolicyEvent } from '../../domain/policy/in-force.ts';
+import type { RecordedEvent } from '../../domain/ports/event-store.ts';
+import {
+  TRIGGER_EVENTS,
+  triggerCodec,
+  type ApplyOutcomeEvent,
+  type TriggerEventData,
+} from '../../domain/trigger/events.ts';
+import type { SentNotificationRef } from '../ports.ts';
+
+/** One event as the fold sees it. */
+export type ClassifiedEvent = { readonly recorded: RecordedEvent } & (
+  | {
+      readonly kind: 'triggered';
+      readonly data: TriggerEventData<'TriggerRaised'>;
+      readonly metadata: EventMetadata;
+    }
+  | {
+      readonly kind: 'request';
+      readonly data: TriggerEventData<'NotificationRequested'>;
+      readonly metadata: EventMetadata;
+    }
+  | {
+      readonly kind: 'applied';
+      readonly event: ApplyOutcomeEvent;
+      readonly metadata: EventMetadata;
+    }
+  | { readonly kind: 'ruleset'; readonly ruleset: number }
+  | { readonly kind: 'policy'; readonly change: PolicyEvent }
+  | {
+      readonly kind: 'resolved';
+      readonly data: ControlEventData<'ParkResolved'>;
+      readonly metadata: EventMetadata;
+    }
+  /** A delivery that ended without reaching the person, or that begins again. */
+  | { readonly kind: 'undelivered' | 'redriven'; readonly ref: SentNotificationRef }
+  | { readonly kind: 'poison'; readonly fault: DecodeFault }
+  /** Of no concern here. */
+  | { readonly kind: 'pass' }
+  | { readonly kind: 'unknown' }
+);
+
+const KNOWN_TYPES: ReadonlySet<string> = new Set(TRIGGER_EVENTS.map(({ type }) => type));
+const MESSAGE_TYPES: ReadonlySet<string> = new Set([
+  'TriggerRaised',
+  'NotificationRequested',
+  'ApplySucceeded',
+  'ApplyFailed',
+]);
+const DELIVERY_TYPES: ReadonlySet<string> = new Set(NOTIFICATION_EVENTS.map(({ type }) => type));
+/** What of a delivery can change a verdict (release). */
+const RELEASE_TYPES: ReadonlySet<string> = new Set([
+  'DeliveryDied',
+  'DeliveryExpired',
+  'DeliveryRedriven',
+]);
+
+/** The stream prefixes whose events the projection reads. */
+export function projectionPrefixes(kernel: string): readonly string[] {
+  return [
+    controlStream(kernel),
+    categoryPrefix(kernel, 'trigger'),
+    categoryPrefix(kernel, 'notification'),
+  ];
+}
+
+/**
+ * Reads one event.
+ * @throws TocsinError `control_unreadable`: what could change a verdict must be understood
+ */
+export function classify(kernel: string, recorded: RecordedEvent): ClassifiedEvent {
+  if (recorded.stream === controlStream(kernel)) return controlStep(recorded);
+  if (!recorded.stream.startsWith(categoryPrefix(kernel, 'trigger'))) {
+    return recorded.stream.startsWith(categoryPrefix(kernel, 'notification'))
+      ? deliveryStep(recorded)
+      : { kind: 'pass', recorded };
+  }
+  // Known events that make no message are not worth decoding.
+  if (KNOWN_TYPES.has(recorded.type) && !MESSAGE_TYPES.has(recorded.type)) {
+    return { kind: 'pass', recorded };
+  }
+  const decoded = triggerCodec.decode(recorded);
+  if (decoded.kind === 'fault') return { kind: 'poison', recorded, fault: decoded.fault };
+  if (decoded.kind === 'unknown') return { kind: 'unknown', recorded };
+  const { event, metadata } = decoded;
+  switch (event.type) {
+    case 'TriggerRaised':
+      return { kind: 'triggered', recorded, data: event.data, metadata };
+    case 'NotificationRequested':
+      return { kind: 'request', recorded, data: event.data, metadata };
+    case 'ApplySucceeded':
+    case 'ApplyFailed':
+      return { kind: 'applied', recorded, event, metadata };
+    default:
+      return { kind: 'pass', recorded };
+  }
+}
+
+function deliveryStep(recorded: RecordedEvent): ClassifiedEvent {
+  if (DELIVERY_TYPES.has(recorded.type) && !RELEASE_TYPES.has(recorded.type)) {
+    return { kind: 'pass', recorded };
+  }
+  const decoded = notificationCodec.decode(recorded);
+  if (decoded.kind === 'fault') return { kind: 'poison', recorded, fault: decoded.fault };
+  if (decoded.kind === 'unknown') return { kind: 'unknown', recorded };
+  const { event } = decoded;
+  switch (event.type) {
+    case 'DeliveryDied':
+    case 'DeliveryExpired':
+      // Where the person may have been told after all, the notice goes on counting.
+      return event.data.doubtful
+        ? { kind: 'pass', recorded }
+        : { kind: 'undelivered', recorded, ref: refOf(event.data) };
+    case 'DeliveryRedriven':
+      return { kind: 'redriven', recorded, ref: refOf(event.data) };
+    default:
+      return { kind: 'pass', recorded };
+  }
+}
+
+function refOf(
+  data: Omit<NotificationEventData<'DeliveryExpired'>, 'doubtful'>,
+): SentNotificationRef {
+  const { notificationId: id, userId: user, triggerType, mock } = data;
+  return { id, user, triggerType, mock };
+}
+
+function controlStep(recorded: RecordedEvent): ClassifiedEvent {
+  const decoded = controlCodec.decode(recorded);
+  if (decoded.kind === 'unknown') return { kind: 'unknown', recorded };
+  if (decoded.kind === 'fault') {
+    const { code, detail } = decoded.fault;
+    const place = `event ${recorded.revision} of ${recorded.stream} (${recorded.type})`;
+    throw new TocsinError('refused', 'control_unreadable', `${place}: ${code}, ${detail}`, {
+      hint: 'A newer version may have written it: run the version that did, or a later one.',
+    });
+  }
+  const { event, metadata } = decoded;
+  switch (event.type) {
+    case 'RulesetActivated':
+      return { kind: 'ruleset', recorded, ruleset: event.data.ruleset };
+    case 'ParkResolved':
+      return { kind: 'resolved', recorded, data: event.data, metadata };
+    case 'NotificationPolicySet':
+    case 'NotificationsMuted':
+    case 'NotificationsUnmuted':
+      return { kind: 'policy', recorded, change: event };
+    default:
+      return { kind: 'pass', recorded };
+  }
+}

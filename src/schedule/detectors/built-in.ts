@@ -1,0 +1,6 @@
+// The detectors that are there without anybody registering one.
+import type { Detector } from './detector.ts';
+import { endedBlock } from './ended-block.ts';
+import { urgentTask } from './urgent-task.ts';
+
+export const BUILT_IN_DETECTORS: readonly Detector[] = [urgentTask, endedBlock];

@@ -1,0 +1,104 @@
+// The slots of a timetable: numbered sections of a local day, as instants. Pure: the zone is an
+// argument, never the machine's.
+import type { Instant } from '../../domain/core/instants.ts';
+
+/** A day's sections in local time. */
+export type SlotTable = {
+  /** IANA name. */
+  readonly timeZone: string;
+  /** `HH:MM` to `HH:MM`, ascending, within one day; section numbers count from 1. */
+  readonly sections: readonly (readonly [start: string, end: string])[];
+};
+
+/** Twelve sections a day. */
+export const DEFAULT_SLOT_TABLE: SlotTable = {
+  timeZone: 'Asia/Shanghai',
+  sections: [
+    ['08:00', '08:45'],
+    ['08:55', '09:40'],
+    ['10:15', '11:00'],
+    ['11:10', '11:55'],
+    ['14:00', '14:45'],
+    ['14:55', '15:40'],
+    ['16:15', '17:00'],
+    ['17:10', '17:55'],
+    ['19:00', '19:45'],
+    ['19:55', '20:40'],
+    ['20:50', '21:35'],
+    ['21:45', '22:30'],
+  ],
+};
+
+/** One section of one day. */
+export type Slot = {
+  /** The local date, `YYYY-MM-DD`. */
+  readonly day: string;
+  /** From 1. */
+  readonly section: number;
+  readonly startAt: Instant;
+  readonly endAt: Instant;
+};
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** The slots that start in `from <= startAt < to`, ascending. */
+export function slotsBetween(table: SlotTable, from: Instant, to: Instant): readonly Slot[] {
+  const local = localClock(table.timeZone);
+  const slots: Slot[] = [];
+  // A day more on each side: the local date may be another than the UTC one.
+  for (let at = from - DAY_MS; at < to + DAY_MS; at += DAY_MS) {
+    const day = new Date(at).toISOString().slice(0, 10);
+    for (const [index, [start, end]] of table.sections.entries()) {
+      const [startAt, endAt] = [local(day, start), local(day, end)];
+      if (startAt >= from && startAt < to && endAt > startAt) {
+        slots.push({ day, section: index + 1, startAt, endAt });
+      }
+    }
+  }
+  return slots;
+}
+
+/** The first run of `length` slots that follow one another on one day. */
+export function firstRun(slots: readonly Slot[], length: number): readonly Slot[] | undefined {
+  for (const [index, first] of slots.entries()) {
+    const run = slots.slice(index, index + length);
+    const isRun = run.every(
+      (slot, n) => slot.day === first.day && slot.section === first.section + n,
+    );
+    if (run.length === length && isRun) return run;
+  }
+  return undefined;
+}
+
+/** Reads wall-clock times of a zone as instants. A time that a clock change skips is the one after it. */
+function localClock(timeZone: string): (day: string, time: string) => Instant {
+  const format = new Intl.DateTimeFormat('en-US', {
+    timeZone,
+    hourCycle: 'h23',
+    year: 'numeric',
+    month: '2-digit',
+    day: '2-digit',
+    hour: '2-digit',
+    minute: '2-digit',
+    second: '2-digit',
+  });
+  const offsetAt = (instant: Instant): number => {
+    const parts = new Map(format.formatToParts(instant).map(({ type, value }) => [type, value]));
+    const of = (type: Intl.DateTimeFormatPartTypes): number => Number(parts.get(type));
+    const wall = Date.UTC(
+      of('year'),
+      of('month') - 1,
+      of('day'),
+      of('hour'),
+      of('minute'),
+      of('second'),
+    );
+    return wall - Math.floor(instant / 1000) * 1000;
+  };
+  return (day, time) => {
+    const wall = Date.parse(`${day}T${time}:00Z`);
+    // Twice, because the offset is that of the instant that is looked for.
+    const guess = wall - offsetAt(wall);
+    return wall - offsetAt(guess);
+  };
+}

@@ -1,0 +1,220 @@
+// A task source of files: an iCalendar or NDJSON file, or a folder of such, read again when they change.
+import { isUtf8 } from 'node:buffer';
+import { createReadStream } from 'node:fs';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { basename, extname, join, relative, resolve, sep } from 'node:path';
+import { watch } from 'chokidar';
+import { TocsinError } from '../../../domain/core/errors.ts';
+import { IdSchema } from '../../../domain/core/identity.ts';
+import type { Instant } from '../../../domain/core/instants.ts';
+import { silentLogger, type Logger } from '../../../domain/ports/logger.ts';
+import type { ScheduledBlock, Task, TaskSource } from '../task-source.ts';
+import { readCalendar } from '../ical/calendar.ts';
+import { readTaskLines } from './ndjson.ts';
+import type { Problem } from '../problems.ts';
+import { createTable } from './table.ts';
+
+export type TaskFilesOptions = {
+  /** An `.ics` or `.ndjson` file, or a folder of such; a subfolder's name says whose its files are. */
+  readonly path: string;
+  /** Whose entries they are that do not say it themselves. */
+  readonly user?: string | undefined;
+  /** The zone of times that name none: an IANA name. Default `UTC`. */
+  readonly timeZone?: string | undefined;
+  /** How long before its due time a task without alarm becomes urgent. Default 24 hours. */
+  readonly urgencyLeadMs?: number | undefined;
+  /** Read again when files change. Default true. */
+  readonly watch?: boolean;
+  /** Where "now" comes from: series are looked at around it. */
+  readonly now: () => Instant;
+  readonly logger?: Logger;
+};
+
+/** What the last reading amounts to. */
+export type Reading = {
+  readonly files: number;
+  readonly imported: number;
+  readonly ignored: number;
+  readonly failed: number;
+  readonly tasks: readonly Task[];
+  readonly blocks: readonly ScheduledBlock[];
+  /** The first 1,000. */
+  readonly problems: readonly Problem[];
+};
+
+export type TaskFiles = TaskSource &
+  AsyncDisposable & {
+    readonly reading: () => Reading;
+    /** Reads everything again now. */
+    readonly reload: () => Promise<void>;
+  };
+
+const MAX_FILE_BYTES = 32 * 1024 * 1024;
+const MAX_FILES = 10_000;
+const MAX_DEPTH = 3;
+const MAX_PROBLEMS = 1_000;
+/** Series are looked at from a week back to eight days ahead, so an hour is soon enough. */
+const REFRESH_MS = 60 * 60_000;
+/** A file that is being written is read when it has been quiet for this long. */
+const QUIET_MS = 100;
+const EXTENSIONS: ReadonlySet<string> = new Set(['.ics', '.ical', '.ifb', '.ndjson', '.jsonl']);
+const DEFAULT_LEAD_MS = 24 * 60 * 60_000;
+
+/**
+ * Opens a task source of files and reads them once.
+ *
+ * @throws TocsinError `usage` when there is no such file or folder
+ */
+export async function openTaskFiles(options: TaskFilesOptions): Promise<TaskFiles> {
+  const { logger = silentLogger } = options;
+  const root = resolve(options.path);
+  await assertTasksThere(root);
+  const table = createTable();
+  let reading = await readAll(root, options);
+  table.replace(reading);
+  let under: Promise<void> = Promise.resolve();
+
+  const reload = (): Promise<void> => {
+    // One after another: a later reading never gives way to an earlier one.
+    const next = under.then(async () => {
+      reading = await readAll(root, options);
+      table.replace(reading);
+      const { files, imported, failed } = reading;
+      logger.info({ files, imported, failed }, 'tasks were read');
+    });
+    under = next.catch((error: unknown) => {
+      logger.error({ err: error }, 'tasks could not be read; the last reading stays');
+    });
+    return next;
+  };
+  const reloadSoon = (): void => {
+    void reload().catch(() => undefined);
+  };
+
+  const watcher =
+    options.watch === false
+      ? undefined
+      : watch(root, {
+          ignoreInitial: true,
+          depth: MAX_DEPTH,
+          followSymlinks: false,
+          awaitWriteFinish: { stabilityThreshold: QUIET_MS, pollInterval: 25 },
+        });
+  watcher?.on('all', reloadSoon).on('error', (error) => {
+    logger.error({ err: error }, 'tasks are not watched any more; they are read once an hour');
+  });
+  if (watcher !== undefined) {
+    await new Promise((ready) =>
+      watcher.once('ready', () => {
+        ready(undefined);
+      }),
+    );
+  }
+  const timer = setInterval(reloadSoon, REFRESH_MS);
+  timer.unref();
+
+  return {
+    task: table.task,
+    block: table.block,
+    blocks: table.blocks,
+    changes: table.changes,
+    reading: () => reading,
+    reload,
+    async [Symbol.asyncDispose]() {
+      clearInterval(timer);
+      await watcher?.close();
+      await under;
+    },
+  };
+}
+
+async function readAll(root: string, options: TaskFilesOptions): Promise<Reading> {
+  const tasks: Task[] = [];
+  const blocks: ScheduledBlock[] = [];
+  const problems: Problem[] = [];
+  let [imported, ignored, failed] = [0, 0, 0];
+  const files = await filesUnder(root);
+  for (const file of files) {
+    const name = relative(process.cwd(), file);
+    try {
+      const rows = await readOne(root, file, name.startsWith('..') ? file : name, options);
+      for (const task of rows.tasks) tasks.push(task);
+      for (const block of rows.blocks) blocks.push(block);
+      problems.push(...rows.problems.slice(0, MAX_PROBLEMS - problems.length));
+      imported += rows.counts.imported;
+      ignored += rows.counts.ignored;
+      failed += rows.counts.failed;
+    } catch (error) {
+      failed += 1;
+      const message = `cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+      problems.push({ file: name, line: 1, component: 'file', code: 'unreadable', message });
+    }
+  }
+  return { files: files.length, imported, ignored, failed, tasks, blocks, problems };
+}
+
+async function readOne(root: string, file: string, name: string, options: TaskFilesOptions) {
+  const { size } = await stat(file);
+  if (size > MAX_FILE_BYTES) {
+    const message = `is larger than ${MAX_FILE_BYTES / 1024 / 1024} MiB`;
+    const problem = { file: name, line: 1, component: 'file', code: 'file_too_large', message };
+    const counts = { imported: 0, ignored: 0, failed: 1 };
+    return { tasks: [], blocks: [], problems: [problem], counts };
+  }
+  if (/^\.(?:ndjson|jsonl)$/.test(extname(file).toLowerCase())) {
+    const { imported, ...rows } = await readTaskLines(name, createReadStream(file));
+    return { ...rows, counts: { imported, ignored: 0, failed: rows.problems.length } };
+  }
+  return readCalendar(name, decode(await readFile(file)), options.now(), {
+    user: options.user,
+    folderUser: folderUser(root, file),
+    timeZone: options.timeZone ?? 'UTC',
+    urgencyLeadMs: options.urgencyLeadMs ?? DEFAULT_LEAD_MS,
+  });
+}
+
+/** UTF-8, or what a byte order mark says; anything else is taken for Latin-1, as old programs wrote. */
+function decode(bytes: Buffer): string {
+  if (bytes[0] === 0xff && bytes[1] === 0xfe) return new TextDecoder('utf-16le').decode(bytes);
+  if (bytes[0] === 0xfe && bytes[1] === 0xff) return new TextDecoder('utf-16be').decode(bytes);
+  if (!isUtf8(bytes)) return bytes.toString('latin1');
+  const text = bytes.toString('utf8');
+  return text.startsWith('\ufeff') ? text.slice(1) : text;
+}
+
+/** The name of the folder right under the root that the file lies in, where it is a user's id. */
+function folderUser(root: string, file: string): string | undefined {
+  const parts = relative(root, file).split(sep);
+  const parsed = IdSchema.safeParse(parts.length > 1 ? parts[0] : undefined);
+  return parsed.success ? parsed.data : undefined;
+}
+
+async function filesUnder(root: string): Promise<readonly string[]> {
+  if ((await stat(root)).isFile()) return [root];
+  const found: string[] = [];
+  const pending = [{ folder: root, depth: 0 }];
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    for (const entry of await readdir(next.folder, { withFileTypes: true })) {
+      const path = join(next.folder, entry.name);
+      if (entry.isDirectory() && next.depth < MAX_DEPTH && !entry.name.startsWith('.')) {
+        pending.push({ folder: path, depth: next.depth + 1 });
+      } else if (entry.isFile() && EXTENSIONS.has(extname(basename(path)).toLowerCase())) {
+        if (found.length >= MAX_FILES) return found.sort();
+        found.push(path);
+      }
+    }
+  }
+  return found.sort();
+}
+
+/** @throws TocsinError `usage` when there is no such file or folder */
+export async function assertTasksThere(root: string): Promise<void> {
+  try {
+    await stat(root);
+  } catch (cause) {
+    throw new TocsinError('usage', 'tasks_not_found', `there is no file or folder ${root}`, {
+      hint: 'Name an .ics or .ndjson file, or a folder of such.',
+      cause,
+    });
+  }
+}

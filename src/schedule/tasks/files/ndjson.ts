@@ -1,0 +1,119 @@
+// Tasks and blocks as NDJSON, one a line; a later line about the same one counts.
+import { z } from 'zod';
+import { describe } from '../../../domain/core/codec.ts';
+import { IdSchema } from '../../../domain/core/identity.ts';
+import { parseInstant } from '../../../domain/core/instants.ts';
+import type { ScheduledBlock, Task } from '../task-source.ts';
+import { readLines } from '../../../adapters/ndjson/lines.ts';
+import type { Problem } from '../problems.ts';
+import type { Rows } from './table.ts';
+
+const InstantText = z.string().transform((text, context) => {
+  const parsed = parseInstant(text);
+  if (parsed.ok) return parsed.value;
+  context.issues.push({ code: 'custom', input: text, message: parsed.error });
+  return z.NEVER;
+});
+
+const common = {
+  user_id: IdSchema,
+  title: z.string().max(1_000).default(''),
+  completed: z.boolean().default(false),
+  /** True takes the entry away. */
+  deleted: z.boolean().default(false),
+};
+
+const LineSchema = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('task'),
+    ...common,
+    task_id: IdSchema,
+    priority: z.union([z.literal(1), z.literal(2), z.literal(3), z.literal(4)]).default(3),
+    deadline_at: InstantText.optional(),
+    urgency_threshold_at: InstantText.optional(),
+    estimated_sections: z
+      .int()
+      .default(1)
+      .transform((sections) => (sections <= 0 ? 1 : Math.min(4, sections))),
+  }),
+  z.strictObject({
+    kind: z.literal('block'),
+    ...common,
+    block_id: IdSchema,
+    series_id: IdSchema.optional(),
+    task_id: IdSchema.optional(),
+    start_at: InstantText,
+    end_at: InstantText,
+  }),
+]);
+
+type Line = z.output<typeof LineSchema>;
+
+/** Reads every line; those that are no task or block are told. */
+export async function readTaskLines(
+  file: string,
+  source: AsyncIterable<Uint8Array>,
+): Promise<Rows & { readonly problems: readonly Problem[]; readonly imported: number }> {
+  const tasks = new Map<string, Task>();
+  const blocks = new Map<string, ScheduledBlock>();
+  const problems: Problem[] = [];
+  let imported = 0;
+  const tell = (line: number, code: string, message: string): void => {
+    problems.push({ file, line, component: 'line', code, message });
+  };
+  for await (const page of readLines(source)) {
+    for (const item of page) {
+      if (item.kind === 'fault') {
+        tell(item.line, item.code, item.message);
+        continue;
+      }
+      const parsed = LineSchema.safeParse(item.value);
+      if (!parsed.success) {
+        tell(item.line, 'invalid_line', describe(parsed.error));
+        continue;
+      }
+      if (parsed.data.kind === 'block' && parsed.data.end_at < parsed.data.start_at) {
+        tell(item.line, 'invalid_line', 'end_at: comes before the start');
+        continue;
+      }
+      take(parsed.data, tasks, blocks);
+      imported += 1;
+    }
+  }
+  return { tasks: [...tasks.values()], blocks: [...blocks.values()], problems, imported };
+}
+
+function take(line: Line, tasks: Map<string, Task>, blocks: Map<string, ScheduledBlock>): void {
+  const { user_id: userId, title, completed } = line;
+  if (line.kind === 'task') {
+    const key = `${userId} ${line.task_id}`;
+    if (line.deleted) tasks.delete(key);
+    else {
+      tasks.set(key, {
+        userId,
+        taskId: line.task_id,
+        title,
+        priority: line.priority,
+        completed,
+        deadlineAt: line.deadline_at,
+        urgencyThresholdAt: line.urgency_threshold_at,
+        estimatedSections: line.estimated_sections,
+      });
+    }
+    return;
+  }
+  const key = `${userId} ${line.block_id}`;
+  if (line.deleted) blocks.delete(key);
+  else {
+    blocks.set(key, {
+      userId,
+      blockId: line.block_id,
+      seriesId: line.series_id,
+      title,
+      taskId: line.task_id,
+      startAt: line.start_at,
+      endAt: line.end_at,
+      completed,
+    });
+  }
+}

@@ -1,0 +1,106 @@
+// What a file source knows: rows by key, what changed between two readings, and those who listen.
+// A slow listener holds the last word about each row, never a growing list.
+import type { TargetId, UserId } from '../../../domain/core/identity.ts';
+import type { Instant } from '../../../domain/core/instants.ts';
+import { isOver } from '../../../domain/core/signals.ts';
+import type { ScheduledBlock, Task, TaskChange, TaskSource } from '../task-source.ts';
+
+/** Everything that one reading found. */
+export type Rows = { readonly tasks: readonly Task[]; readonly blocks: readonly ScheduledBlock[] };
+
+export type Table = Omit<TaskSource, 'changes'> & {
+  /** Takes a new reading; listeners are told what is different. */
+  readonly replace: (rows: Rows) => void;
+  /** Everything, then every change, until the signal. */
+  readonly changes: (signal: AbortSignal) => AsyncGenerator<TaskChange, void, undefined>;
+};
+
+type Held = { readonly change: TaskChange; readonly text: string };
+
+export function createTable(): Table {
+  const tasks = new Map<string, Task>();
+  const blocks = new Map<string, ScheduledBlock>();
+  let held = new Map<string, Held>();
+  const listeners = new Set<(key: string, change: TaskChange) => void>();
+
+  const tell = (key: string, change: TaskChange): void => {
+    for (const listener of listeners) listener(key, change);
+  };
+
+  return {
+    task: (user, task) => Promise.resolve(tasks.get(keyOf('task', user, task))),
+    block: (user, block) => Promise.resolve(blocks.get(keyOf('block', user, block))),
+    blocks(user, from, to) {
+      const found = [...blocks.values()].filter((block) => isIn(block, user, from, to));
+      return Promise.resolve(found.sort((a, b) => a.startAt - b.startAt));
+    },
+    replace(rows) {
+      const before = held;
+      held = new Map();
+      tasks.clear();
+      blocks.clear();
+      for (const task of rows.tasks) {
+        const { userId, taskId } = task;
+        const key = keyOf('task', userId, taskId);
+        tasks.set(key, task);
+        held.set(key, entry({ kind: 'task', userId, taskId, task }));
+      }
+      for (const block of rows.blocks) {
+        const { userId, blockId } = block;
+        const key = keyOf('block', userId, blockId);
+        blocks.set(key, block);
+        held.set(key, entry({ kind: 'block', userId, blockId, block }));
+      }
+      for (const [key, { change, text }] of held) {
+        if (before.get(key)?.text !== text) tell(key, change);
+      }
+      for (const [key, { change }] of before) if (!held.has(key)) tell(key, gone(change));
+    },
+    async *changes(signal) {
+      const pending = new Map<string, TaskChange>();
+      for (const [key, { change }] of held) pending.set(key, change);
+      let bell = Promise.withResolvers<undefined>();
+      const ring = (): void => {
+        bell.resolve(undefined);
+      };
+      const listener = (key: string, change: TaskChange): void => {
+        pending.set(key, change);
+        ring();
+      };
+      listeners.add(listener);
+      signal.addEventListener('abort', ring, { once: true });
+      try {
+        while (!signal.aborted) {
+          for (const [key, change] of pending) {
+            pending.delete(key);
+            yield change;
+            if (isOver(signal)) return;
+          }
+          if (pending.size > 0) continue;
+          bell = Promise.withResolvers();
+          await bell.promise;
+        }
+      } finally {
+        listeners.delete(listener);
+        signal.removeEventListener('abort', ring);
+      }
+    },
+  };
+}
+
+function entry(change: TaskChange): Held {
+  return { change, text: JSON.stringify(change) };
+}
+
+function gone(change: TaskChange): TaskChange {
+  if (change.kind === 'task') return { ...change, task: undefined };
+  return { ...change, block: undefined, taskId: change.block?.taskId };
+}
+
+function keyOf(kind: TaskChange['kind'], user: UserId, id: TargetId): string {
+  return `${kind} ${user} ${id}`;
+}
+
+function isIn(block: ScheduledBlock, user: UserId, from: Instant, to: Instant): boolean {
+  return block.userId === user && block.startAt >= from && block.startAt < to;
+}
