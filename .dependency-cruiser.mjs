@@ -4,7 +4,7 @@
 const packages = (/** @type {string[]} */ ...names) => `(^|/)node_modules/(${names.join('|')})/`;
 const core = (/** @type {string[]} */ ...names) => `^(node:)?(${names.join('|')})$`;
 
-const entries = '^src/(index|testing|contracts|http)\\.ts$';
+const entries = '^src/(index|eventstoredb|nats|sqlite|delivery|audit|schedule|http|otel|contracts|testing)\\.ts$';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 export default {

@@ -11,13 +11,13 @@ import {
   alwaysNotify,
   defineTrigger,
   embeddedStore,
-  jetStreamOutput,
   openKernel,
   openProjector,
   relayRaises,
-  sqliteReadModel,
-  TEXTS,
 } from '../src/index.ts';
+import { jetStreamOutput } from '../src/nats.ts';
+import { sqliteReadModel } from '../src/sqlite.ts';
+import { TEXTS } from '../src/schedule.ts';
 import { openTasks, type Tasks } from './tasks.ts';
 
 const folder = process.env['DATA'] ?? 'var/fastify';

@@ -4,19 +4,19 @@ import { join } from 'node:path';
 import {
   BUILT_IN_DETECTORS,
   DUE_JOB_INDEX,
-  embeddedStore,
-  EVALUATION_INDEX,
-  evaluationProcess,
-  openKernel,
   openTaskFiles,
-  openWorker,
   scannerProcess,
-  sqliteDueIndexes,
-  systemRuntime,
   taskEvaluator,
   taskFollowerProcess,
-  type EventStore,
-} from '../../src/index.ts';
+} from '../../src/schedule.ts';
+import { embeddedStore, openKernel, type EventStore } from '../../src/index.ts';
+import {
+  EVALUATION_INDEX,
+  evaluationProcess,
+  openWorker,
+  systemRuntime,
+} from '../../src/delivery.ts';
+import { sqliteDueIndexes } from '../../src/sqlite.ts';
 
 const [folder = '.', dieAfter = '0'] = process.argv.slice(2);
 const inner = await embeddedStore({ file: join(folder, 'events.db') });

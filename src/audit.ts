@@ -1,0 +1,57 @@
+// 'tocsin/audit': the same answers again, from the log alone: replay to export. Re-exports only.
+export { createAudit } from './kernel/create-audit.ts';
+export type {
+  Audit,
+  AuditExportOptions,
+  AuditOptions,
+  AuditSimulateOptions,
+} from './kernel/create-audit.ts';
+export type {
+  Difference,
+  Replacement,
+  SideFigures,
+  Silence,
+  SimulateOptions,
+  SimulatedVerdict,
+  SimulationResult,
+  SimulationState,
+} from './projections/audit/simulate/simulate.ts';
+export type {
+  SentCompared,
+  SentFigures,
+  SentHistory,
+} from './projections/audit/simulate/simulate-notices.ts';
+export type { RebuildOptions, RebuildResult } from './projections/audit/rebuild/rebuild.ts';
+export { replay } from './projections/audit/replay/replay.ts';
+export type {
+  ReplayFilter,
+  ReplayOptions,
+  ReplayResult,
+} from './projections/audit/replay/replay.ts';
+export type { Bound } from './projections/audit/reading/events.ts';
+export type {
+  MessageReader,
+  ReadModelView,
+  ReadableLog,
+  VerdictLookup,
+} from './projections/audit/reading/ports.ts';
+export type { VerifyOptions, VerifyResult } from './projections/audit/verify/verify.ts';
+export type { Mismatch, MismatchCode } from './projections/audit/verify/mismatches.ts';
+export type {
+  AsOf,
+  DecisionView,
+  Explanation,
+  SentNotificationView,
+  SuppressedView,
+} from './projections/audit/explain/explain.ts';
+export type { RequestView, UserExplanation } from './projections/audit/explain/explain-user.ts';
+export type { StoryLine } from './projections/audit/explain/lines.ts';
+export type { ExportOptions } from './projections/audit/export/export.ts';
+export type { ExportFilter, Manifest } from './projections/audit/export/format.ts';
+export type {
+  ExportFault,
+  ExportFaultCode,
+  ExportReport,
+} from './projections/audit/export/verify-export.ts';
+export { embeddedReader } from './adapters/eventstore/embedded/store.ts';
+export type { EmbeddedReader } from './adapters/eventstore/embedded/store.ts';

@@ -1,0 +1,60 @@
+// 'tocsin/delivery': the worker, its processes, channels and senders. Re-exports only.
+export { EVALUATION_INDEX, evaluationProcess } from './kernel/processes/evaluation.ts';
+export type { EvaluationOptions } from './kernel/processes/evaluation.ts';
+export { EXPIRY_INDEX, expiryProcess } from './kernel/processes/expiry.ts';
+export type { ExpiryOptions } from './kernel/processes/expiry.ts';
+export { systemRuntime } from './kernel/decider/runtime.ts';
+export { openWorker } from './kernel/open-worker.ts';
+export type { Worker, WorkerOptions, WorkerStatus } from './kernel/open-worker.ts';
+export type { Process } from './kernel/processes/due/process.ts';
+export type { Runtime } from './kernel/processes/due/options.ts';
+export type { ChannelCall, Channels } from './kernel/channels/channels.ts';
+export type {
+  ChannelRejected,
+  ChannelResult,
+  PutChannelResult,
+  TestChannelResult,
+} from './kernel/channels/results.ts';
+export type { ChannelView } from './kernel/channels/view.ts';
+export type { ChannelInput, ChannelKey, ChannelRejection } from './domain/channel/commands.ts';
+export type { AddressRules, ChannelKind } from './domain/channel/address.ts';
+export { sealedStore } from './kernel/sealing/sealed-store.ts';
+export { channelSender } from './adapters/senders/sender.ts';
+export type { ChannelSenderOptions } from './adapters/senders/sender.ts';
+export type { PostLimits } from './adapters/senders/post.ts';
+export type { Resolve } from './adapters/senders/resolve.ts';
+export { deliveryProcesses } from './kernel/processes/delivery/processes.ts';
+export type { DeliveryOptions } from './kernel/processes/delivery/processes.ts';
+export type { ChannelReport } from './kernel/processes/delivery/attempt.ts';
+export type { ChannelLimits, LimitsOf, Rate } from './kernel/processes/delivery/limits.ts';
+export type {
+  InboxMessage,
+  InboxStream,
+  RequestQueue,
+  Settlement,
+} from './kernel/processes/delivery/request-queue.ts';
+export type {
+  ChannelLookup,
+  ChannelTarget,
+  OutgoingMessage,
+  SendOutcome,
+  Sender,
+} from './domain/ports/sender.ts';
+export { RETRY_PROFILES } from './domain/delivery/retry-schedule.ts';
+export type { RetryProfile } from './domain/delivery/retry-schedule.ts';
+export type {
+  DueCommit,
+  DueEntry,
+  DueIndex,
+  DueIndexes,
+  DueRank,
+} from './kernel/processes/due/due-index.ts';
+export type {
+  DeliveryIndex,
+  DeliveryIndexReader,
+  DeliveryQuery,
+  DeliveryRow,
+  ListedDelivery,
+  Mark,
+} from './kernel/processes/delivery/delivery-index.ts';
+export type { DeliveryStatus } from './domain/delivery/state.ts';

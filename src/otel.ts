@@ -1,0 +1,2 @@
+// 'tocsin/otel': instruments on @opentelemetry/api. Re-exports only.
+export { observeProjector } from './adapters/telemetry/instruments.ts';
