@@ -21,17 +21,17 @@ export type { AddressRules, ChannelKind } from './domain/channel/address.ts';
 export { sealedStore } from './kernel/sealing/sealed-store.ts';
 export { channelSender } from './adapters/senders/sender.ts';
 export type { ChannelSenderOptions } from './adapters/senders/sender.ts';
-export type { PostLimits } from './adapters/senders/post.ts';
+export type { PostLimits } from './adapters/senders/webhook-post.ts';
 export type { Resolve } from './adapters/senders/resolve.ts';
 export { deliveryProcesses } from './kernel/processes/delivery/processes.ts';
 export type { DeliveryOptions } from './kernel/processes/delivery/processes.ts';
-export type { ChannelReport } from './kernel/processes/delivery/attempt.ts';
-export type { ChannelLimits, LimitsOf, Rate } from './kernel/processes/delivery/limits.ts';
+export type { ChannelReport } from './kernel/processes/delivery/handle-due.ts';
+export type { ChannelLimits, LimitsOf, Rate } from './kernel/processes/delivery/rate-limits.ts';
 export type {
-  InboxMessage,
-  InboxStream,
+  RequestMessage,
+  RequestStream,
   RequestQueue,
-  Settlement,
+  Acknowledgement,
 } from './kernel/processes/delivery/request-queue.ts';
 export type {
   ChannelLookup,
@@ -55,6 +55,6 @@ export type {
   DeliveryQuery,
   DeliveryRow,
   ListedDelivery,
-  Mark,
+  RedriveMark,
 } from './kernel/processes/delivery/delivery-index.ts';
 export type { DeliveryStatus } from './domain/delivery/state.ts';

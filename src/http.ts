@@ -18,4 +18,9 @@ export type {
 export { SCOPES } from './domain/access/scopes.ts';
 export type { Scope } from './domain/access/scopes.ts';
 export { createDeliveries } from './kernel/deliveries.ts';
-export type { Deliveries, DeliveryStep, DeliveryView, RedriveResult } from './kernel/deliveries.ts';
+export type {
+  Deliveries,
+  DeliveryHistoryEvent,
+  DeliveryView,
+  RedriveResult,
+} from './kernel/deliveries.ts';

@@ -17,8 +17,8 @@ export {
   type MemoryReadModelStore,
 } from './adapters/memory/read-model.ts';
 export {
-  memoryInbox,
-  type InboxSource,
-  type MemoryInbox,
-  type MemoryInboxOptions,
+  memoryRequestQueue,
+  type RequestSource,
+  type MemoryRequestQueue,
+  type MemoryRequestQueueOptions,
 } from './adapters/memory/request-queue.ts';

@@ -1,13 +1,13 @@
 // Deliveries that wait, written as the raises and a worker before would have.
 import { embeddedStore } from '../../src/adapters/eventstore/embedded/store.ts';
 import { DEFAULT_KERNEL_NAME, parseOccurrenceId } from '../../src/domain/core/ids.ts';
-import { notificationStream } from '../../src/domain/delivery/stream.ts';
+import { deliveryStream } from '../../src/domain/delivery/stream.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
 import { openKernel, type Kernel } from '../../src/kernel/open-kernel.ts';
 import { accept } from '../../src/kernel/processes/delivery/intake.ts';
 import { recordContext } from '../../src/kernel/processes/delivery/processes.ts';
 import { tell } from '../../src/kernel/processes/delivery/record.ts';
-import { readRequest } from '../../src/kernel/processes/delivery/source.ts';
+import { readRequest } from '../../src/kernel/processes/delivery/read-request.ts';
 import { inputOf } from './delivery.ts';
 
 const AT_ONCE = 256;
@@ -52,7 +52,7 @@ async function makeOne(
   await accept({ ...records, kernel: DEFAULT_KERNEL_NAME }, found.value);
   if (until === undefined) return;
   const { notificationId } = found.value;
-  const record = notificationStream(DEFAULT_KERNEL_NAME, String(user), notificationId);
+  const record = deliveryStream(DEFAULT_KERNEL_NAME, String(user), notificationId);
   const told = await tell(records, record, { kind: 'defer', until, reason: 'rate_limited' });
   if (!told.ok) throw new Error(`a delivery cannot wait: ${told.error.code}`);
 }

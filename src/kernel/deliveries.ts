@@ -1,7 +1,7 @@
 // Deliveries as people ask for them: listed from the worker's list, looked at and redriven by their
 // records. Whoever names a user is told of that user's only.
 import type { Instant } from '../domain/core/instants.ts';
-import { notificationCodec, type NotificationEvent } from '../domain/delivery/events.ts';
+import { deliveryCodec, type DeliveryEvent } from '../domain/delivery/events.ts';
 import type { DeliveryRejection } from '../domain/delivery/decide.ts';
 import { TocsinError } from '../domain/core/errors.ts';
 import type { Clock } from '../domain/ports/clock.ts';
@@ -16,9 +16,9 @@ import { recordContext } from './processes/delivery/processes.ts';
 import { tell } from './processes/delivery/record.ts';
 
 /** One event of a record. */
-export type DeliveryStep = { readonly event: NotificationEvent; readonly recordedAt: Instant };
+export type DeliveryHistoryEvent = { readonly event: DeliveryEvent; readonly recordedAt: Instant };
 
-export type DeliveryView = DeliveryRow & { readonly steps: readonly DeliveryStep[] };
+export type DeliveryView = DeliveryRow & { readonly steps: readonly DeliveryHistoryEvent[] };
 
 export type RedriveResult =
   | { readonly outcome: 'redriven' }
@@ -67,10 +67,10 @@ export function createDeliveries({
     async get(notificationId, userId) {
       const row = own(notificationId, userId);
       if (row === undefined) return undefined;
-      const steps: DeliveryStep[] = [];
+      const steps: DeliveryHistoryEvent[] = [];
       for await (const page of store.readStream(row.stream, { direction: 'forwards' })) {
         for (const recorded of page) {
-          const decoded = notificationCodec.decode(recorded);
+          const decoded = deliveryCodec.decode(recorded);
           if (decoded.kind !== 'event') continue;
           const { event, metadata } = decoded;
           steps.push({ event, recordedAt: metadata.recordedAt });

@@ -3,7 +3,7 @@ import type { Detector } from './detectors/detector.ts';
 import type { ScheduledBlock, Task, TaskChange } from './tasks/task-source.ts';
 import { dueJobStream } from './due-job/stream.ts';
 import { watchSubject, type DueJobChange, type DueJobContext } from './due-jobs.ts';
-import { keyedLanes } from '../kernel/processes/due/keyed-queue.ts';
+import { keyedQueue } from '../domain/core/keyed-queue.ts';
 
 /** How many jobs were changed how. */
 export type ImportedJobs = Readonly<Record<Exclude<DueJobChange, 'settled'>, number>>;
@@ -25,7 +25,7 @@ export async function importJobs(
   onEach: () => void,
 ): Promise<ImportedJobs> {
   const counts = { scheduled: 0, rescheduled: 0, cancelled: 0, unchanged: 0, settled: 0 };
-  const lanes = keyedLanes(context.concurrency);
+  const lanes = keyedQueue(context.concurrency);
   for (const change of changesOf(found)) {
     if (context.signal.aborted) break;
     for (const detector of context.detectors) {

@@ -16,7 +16,7 @@ import { dueJobAggregate, settleDueJob, type DueJobContext } from './due-jobs.ts
 import { load } from '../kernel/decider/execute.ts';
 import type { Kernel } from '../kernel/open-kernel.ts';
 import { dueProcess } from '../kernel/processes/due/due-process.ts';
-import type { DueProcessOptions, DueStep } from '../kernel/processes/due/options.ts';
+import type { DueProcessOptions, DueChange } from '../kernel/processes/due/options.ts';
 import type { Process } from '../kernel/processes/due/process.ts';
 
 /** Each look is three appends, one after another; so many looks at once fill a store's groups. */
@@ -65,7 +65,7 @@ export function scannerProcess(options: ScannerOptions): Process {
 }
 
 /** What a due job's event changes about its row: the stream's name is its key. */
-export function dueJobStep(recorded: RecordedEvent): DueStep | undefined {
+export function dueJobStep(recorded: RecordedEvent): DueChange | undefined {
   const decoded = dueJobCodec.decode(recorded);
   // What cannot be read is told when the job is loaded; here it changes nothing.
   if (decoded.kind !== 'event') return undefined;

@@ -12,7 +12,7 @@ import type { TaskChange, TaskSource } from './tasks/task-source.ts';
 import { watchSubject, type DueJobContext } from './due-jobs.ts';
 import { backoffMs } from '../kernel/processes/due/backoff.ts';
 import type { Runtime } from '../kernel/processes/due/options.ts';
-import { keyedLanes } from '../kernel/processes/due/keyed-queue.ts';
+import { keyedQueue } from '../domain/core/keyed-queue.ts';
 import type { Process } from '../kernel/processes/due/process.ts';
 
 export type TaskFollowerOptions = Runtime & {
@@ -38,7 +38,7 @@ export function taskFollowerProcess(options: TaskFollowerOptions): Process {
     name: 'task-follower',
     async run(signal) {
       const context = contextOf(options, signal);
-      const lanes = keyedLanes(options.concurrency ?? DEFAULT_CONCURRENCY);
+      const lanes = keyedQueue(options.concurrency ?? DEFAULT_CONCURRENCY);
       const write = async (seen: Watch | Recheck): Promise<void> => {
         for (let failures = 0; !signal.aborted; failures += 1) {
           try {

@@ -4,8 +4,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { jetStreamInbox } from '../../src/adapters/nats/inbox.ts';
 import { createConfig, planStream } from '../../src/adapters/nats/stream.ts';
 import type {
-  InboxMessage,
-  Settlement,
+  RequestMessage,
+  Acknowledgement,
 } from '../../src/kernel/processes/delivery/request-queue.ts';
 import { testNatsServer, type TestNatsServer } from '../support/nats-server.ts';
 import { until } from '../support/until.ts';
@@ -22,16 +22,19 @@ afterAll(async () => {
 });
 
 type Reader = AsyncDisposable & {
-  readonly got: InboxMessage[];
+  readonly got: RequestMessage[];
   readonly ended: Promise<void>;
 };
 
 function read(
-  answer: (message: InboxMessage, times: number) => Settlement | Promise<Settlement> = () => 'done',
+  answer: (
+    message: RequestMessage,
+    times: number,
+  ) => Acknowledgement | Promise<Acknowledgement> = () => 'done',
   check: () => 'go' | 'wait' = () => 'go',
 ): Reader {
   const stop = new AbortController();
-  const got: InboxMessage[] = [];
+  const got: RequestMessage[] = [];
   const ended = jetStreamInbox({ servers: server.url, connectTimeoutMs: 500 }).run({
     signal: stop.signal,
     check: () => Promise.resolve(check()),
@@ -138,7 +141,7 @@ describe('the JetStream inbox', () => {
     'goes on when the server crashed while a whole batch was in hand',
     async () => {
       const batch = 64;
-      const answer = Promise.withResolvers<Settlement>();
+      const answer = Promise.withResolvers<Acknowledgement>();
       await using reader = read(() => answer.promise);
       for (let n = 1; n <= batch; n += 1) await notice(n);
       await until('all are in hand', () => reader.got.length === batch);

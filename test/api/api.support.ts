@@ -10,7 +10,7 @@ import { bearerTokens } from '../../src/adapters/http/endpoint/caller.ts';
 import type { ApiChannels, ApiChannelView } from '../../src/adapters/http/routes/channels.ts';
 import { sqliteDeliveryIndex } from '../../src/adapters/sqlite/delivery-index.ts';
 import { SCOPES, USER_SCOPES, type Scope } from '../../src/domain/access/scopes.ts';
-import { notificationStream } from '../../src/domain/delivery/stream.ts';
+import { deliveryStream } from '../../src/domain/delivery/stream.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
 import { createDeliveries } from '../../src/kernel/deliveries.ts';
 import { openKernel, type Kernel, type KernelOptions } from '../../src/kernel/open-kernel.ts';
@@ -20,7 +20,7 @@ import { deliveryAggregate, tell } from '../../src/kernel/processes/delivery/rec
 import { recordContext } from '../../src/kernel/processes/delivery/processes.ts';
 import { loadState } from '../../src/kernel/decider/execute.ts';
 import { rowAfter } from '../../src/kernel/processes/delivery/delivery-index.ts';
-import { notificationCodec } from '../../src/domain/delivery/events.ts';
+import { deliveryCodec } from '../../src/domain/delivery/events.ts';
 import type {
   DeliveryIndex,
   DeliveryRow,
@@ -203,7 +203,7 @@ type Dying = {
 
 async function deadDelivery({ store, clock, list, userId, n }: Dying): Promise<string> {
   const notificationId = `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
-  const stream = notificationStream('tocsin', userId, notificationId);
+  const stream = deliveryStream('tocsin', userId, notificationId);
   const records = { ...recordContext({ store }), now: clock.now };
   const now = clock.now();
   const facts = {
@@ -225,7 +225,7 @@ async function deadDelivery({ store, clock, list, userId, n }: Dying): Promise<s
   let row: DeliveryRow | undefined;
   for await (const page of store.readStream(stream, { direction: 'forwards' })) {
     for (const recorded of page) {
-      const decoded = notificationCodec.decode(recorded);
+      const decoded = deliveryCodec.decode(recorded);
       if (decoded.kind === 'event') row = rowAfter(row, decoded.event, stream);
     }
   }

@@ -1,7 +1,7 @@
 // Slow and failing channels hold nobody else up.
 import { describe, expect, it } from 'vitest';
 import type { SendOutcome } from '../../src/domain/ports/sender.ts';
-import { channelGate } from '../../src/kernel/processes/delivery/gate.ts';
+import { channelGate } from '../../src/kernel/processes/delivery/channel-gate.ts';
 import { T0 } from '../domain/delivery.support.ts';
 import { until } from '../support/until.ts';
 import { deliveryWorld, targetOf } from './world.support.ts';

@@ -9,11 +9,11 @@ import { TocsinError } from '../../src/domain/core/errors.ts';
 import { decideDelivery } from '../../src/domain/delivery/decide.ts';
 import { nextAttemptAt, RETRY_PROFILES } from '../../src/domain/delivery/retry-schedule.ts';
 import { evolveDelivery, type DeliveryState } from '../../src/domain/delivery/state.ts';
-import { notificationStream } from '../../src/domain/delivery/stream.ts';
+import { deliveryStream } from '../../src/domain/delivery/stream.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
-import type { InboxMessage } from '../../src/kernel/processes/delivery/request-queue.ts';
+import type { RequestMessage } from '../../src/kernel/processes/delivery/request-queue.ts';
 import { cleanSummary } from '../../src/domain/texts.ts';
-import { take, type IntakeOptions } from '../../src/kernel/processes/delivery/intake.ts';
+import { intakeMessage, type IntakeOptions } from '../../src/kernel/processes/delivery/intake.ts';
 import { recordContext } from '../../src/kernel/processes/delivery/processes.ts';
 import { tell } from '../../src/kernel/processes/delivery/record.ts';
 import { systemRuntime } from '../../src/kernel/decider/runtime.ts';
@@ -34,7 +34,7 @@ import { deliveryWorld } from './world.support.ts';
 const stateOf = (...events: readonly Parameters<typeof evolveDelivery>[1][]): DeliveryState =>
   events.reduce<DeliveryState>(evolveDelivery, undefined);
 
-const STREAM = notificationStream('tocsin', facts.userId, facts.notificationId);
+const STREAM = deliveryStream('tocsin', facts.userId, facts.notificationId);
 
 function recordsOn(store: EventStore) {
   return recordContext({ store, surroundings: { ...systemRuntime(), now: () => T0 } });
@@ -64,7 +64,7 @@ test('W3: a message is taken out of the inbox when its record is there, and not 
   const notice = await world.notify();
   const sent = world.output.messages.find(({ headers }) => new Map(headers).has('Tocsin-Revision'));
   if (sent === undefined) throw new Error('nothing was sent');
-  const message: InboxMessage = {
+  const message: RequestMessage = {
     sequence: sent.sequence,
     subject: sent.subject,
     headers: await headersOf(world.store, notice.id),
@@ -77,18 +77,18 @@ test('W3: a message is taken out of the inbox when its record is there, and not 
   };
   const options = { ...recordsOn(store), kernel: 'tocsin', inbox: world.inbox };
   await mended(
-    async (rule: typeof take) => {
+    async (rule: typeof intakeMessage) => {
       const settled = await rule(options, message).catch(() => 'it comes again');
       expect(settled).toBe('it comes again');
       expect(await world.delivery(notice)).toBeUndefined();
     },
-    { ours: take, planted: takeFirst },
+    { ours: intakeMessage, planted: takeFirst },
   );
 });
 
 /** The message is acknowledged, and then what it says is written, if the process still lives. */
-async function takeFirst(options: IntakeOptions, message: InboxMessage) {
-  void take(options, message).catch(() => 'lost');
+async function takeFirst(options: IntakeOptions, message: RequestMessage) {
+  void intakeMessage(options, message).catch(() => 'lost');
   return Promise.resolve('done' as const);
 }
 

@@ -8,7 +8,10 @@ import { embeddedStore } from '../../src/adapters/eventstore/embedded/store.ts';
 import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
 import type { FaultScript } from '../../src/adapters/eventstore/memory/faults.ts';
 import { memoryDueIndexStore } from '../../src/adapters/memory/due-index.ts';
-import { memoryInbox, type MemoryInbox } from '../../src/adapters/memory/request-queue.ts';
+import {
+  memoryRequestQueue,
+  type MemoryRequestQueue,
+} from '../../src/adapters/memory/request-queue.ts';
 import {
   recordingOutput,
   type RecordingOutput,
@@ -17,8 +20,8 @@ import { memoryReadModelStore } from '../../src/adapters/memory/read-model.ts';
 import { sqliteDeliveryIndex } from '../../src/adapters/sqlite/delivery-index.ts';
 import { messageId, parseOccurrenceId, userStream } from '../../src/domain/core/ids.ts';
 import { formatInstant } from '../../src/domain/core/instants.ts';
-import { notificationCodec, type NotificationEvent } from '../../src/domain/delivery/events.ts';
-import { notificationStream } from '../../src/domain/delivery/stream.ts';
+import { deliveryCodec, type DeliveryEvent } from '../../src/domain/delivery/events.ts';
+import { deliveryStream } from '../../src/domain/delivery/stream.ts';
 import type { Delivery } from '../../src/domain/delivery/state.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
 import type {
@@ -54,7 +57,7 @@ export type DeliveryWorld = AsyncDisposable & {
   readonly kernel: Kernel;
   readonly time: VirtualTime;
   readonly output: RecordingOutput;
-  readonly inbox: MemoryInbox;
+  readonly inbox: MemoryRequestQueue;
   readonly calls: Call[];
   /** What the next calls answer, in order; then everything is accepted. */
   readonly answers: (SendOutcome | ((call: Call) => Promise<SendOutcome>))[];
@@ -67,7 +70,7 @@ export type DeliveryWorld = AsyncDisposable & {
   /** What workers ask about channels, unless told otherwise. */
   readonly lookup: ChannelLookup;
   readonly delivery: (notice: Notified) => Promise<Delivery | undefined>;
-  readonly events: (notice: Notified) => Promise<readonly NotificationEvent[]>;
+  readonly events: (notice: Notified) => Promise<readonly DeliveryEvent[]>;
   /** Waits until the record says so. */
   readonly when: (
     notice: Notified,
@@ -121,7 +124,7 @@ export async function deliveryWorld(
   const kernel = await openKernel({ store, clock: time, ...options.kernel });
   const output = recordingOutput();
   const readModels = memoryReadModelStore();
-  const inbox = memoryInbox({ source: output, created: options.created });
+  const inbox = memoryRequestQueue({ source: output, created: options.created });
   const calls: Call[] = [];
   const answers: DeliveryWorld['answers'] = [];
   const closed: DeliveryWorld['closed'] = new Map();
@@ -174,7 +177,7 @@ export async function deliveryWorld(
       );
       const id = messageId(request?.id ?? '', 'notification.requested');
       const userId = String(input.userId ?? 1);
-      return { id, stream: notificationStream('tocsin', userId, id), triggerId, previewId, userId };
+      return { id, stream: deliveryStream('tocsin', userId, id), triggerId, previewId, userId };
     },
     async worker(more = {}) {
       const stop = new AbortController();
@@ -224,7 +227,7 @@ export async function deliveryWorld(
     async events({ stream }) {
       const recorded = await eventsOf(store, stream);
       return recorded.map((event) => {
-        const decoded = notificationCodec.decode(event);
+        const decoded = deliveryCodec.decode(event);
         if (decoded.kind !== 'event') throw new Error(`unreadable: ${event.type}`);
         return decoded.event;
       });

@@ -5,7 +5,7 @@ import {
   type DeliveryCommand,
   type DeliveryRules,
 } from '../../src/domain/delivery/decide.ts';
-import type { NotificationEvent } from '../../src/domain/delivery/events.ts';
+import type { DeliveryEvent } from '../../src/domain/delivery/events.ts';
 import { RETRY_PROFILES } from '../../src/domain/delivery/retry-schedule.ts';
 import { evolveDelivery, type DeliveryState } from '../../src/domain/delivery/state.ts';
 import type { SendOutcome } from '../../src/domain/ports/sender.ts';
@@ -58,7 +58,7 @@ export const rules: fc.Arbitrary<DeliveryRules> = fc.record({
 export const story = fc.array(fc.tuple(fc.nat(400_000), command), { maxLength: 60 });
 
 export type Told = {
-  readonly events: readonly NotificationEvent[];
+  readonly events: readonly DeliveryEvent[];
   readonly states: DeliveryState[];
 };
 
@@ -66,11 +66,11 @@ export type Told = {
 export function play(
   told: readonly (readonly [number, DeliveryCommand])[],
   by: DeliveryRules,
-  look: (before: DeliveryState, step: readonly NotificationEvent[], now: number) => void = () =>
+  look: (before: DeliveryState, step: readonly DeliveryEvent[], now: number) => void = () =>
     undefined,
 ): Told {
   let state: DeliveryState;
-  const events: NotificationEvent[] = [];
+  const events: DeliveryEvent[] = [];
   const states: DeliveryState[] = [];
   let now = T0;
   const all: (readonly [number, DeliveryCommand])[] = [[0, { kind: 'accept', facts }], ...told];

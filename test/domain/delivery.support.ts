@@ -5,7 +5,7 @@ import {
   type DeliveryRejection,
   type DeliveryRules,
 } from '../../src/domain/delivery/decide.ts';
-import type { NotificationEvent } from '../../src/domain/delivery/events.ts';
+import type { DeliveryEvent } from '../../src/domain/delivery/events.ts';
 import { RETRY_PROFILES } from '../../src/domain/delivery/retry-schedule.ts';
 import { evolveDelivery, type DeliveryState } from '../../src/domain/delivery/state.ts';
 import { givenOf } from '../../src/testing.ts';
@@ -36,9 +36,9 @@ export const facts = {
   expiresAt: T0 + HOUR,
 };
 
-export const accepted: NotificationEvent = { type: 'NotificationAccepted', data: facts };
+export const accepted: DeliveryEvent = { type: 'NotificationAccepted', data: facts };
 
-export const started = (attempt: number, at: number): NotificationEvent => ({
+export const started = (attempt: number, at: number): DeliveryEvent => ({
   type: 'AttemptStarted',
   data: { ...about, attempt, leaseUntil: T0 + at + LEASE_MS, channelVersion: 1 },
 });
@@ -53,14 +53,14 @@ export const failed = (attempt: number, nextAt: number | undefined, code = 'prov
       detail: 'it said so',
       ...(nextAt === undefined ? {} : { nextAt: T0 + nextAt }),
     },
-  }) satisfies NotificationEvent;
+  }) satisfies DeliveryEvent;
 
-export const succeeded = (attempt: number, late?: true): NotificationEvent => ({
+export const succeeded = (attempt: number, late?: true): DeliveryEvent => ({
   type: 'AttemptSucceeded',
   data: { ...about, attempt, code: '0', providerMessageId: 'om_1', late },
 });
 
-export const unknown = (attempt: number, nextAt: number | undefined): NotificationEvent => ({
+export const unknown = (attempt: number, nextAt: number | undefined): DeliveryEvent => ({
   type: 'AttemptOutcomeUnknown',
   data: {
     ...about,
@@ -75,7 +75,7 @@ export const HUMAN: DeliveryRules = { profile: RETRY_PROFILES.human, onUnknown: 
 /** A command at a time, in milliseconds from {@link T0}. */
 export type Timed = { readonly at: number; readonly rules?: DeliveryRules } & DeliveryCommand;
 
-export const given = givenOf<DeliveryState, NotificationEvent, Timed, DeliveryRejection>({
+export const given = givenOf<DeliveryState, DeliveryEvent, Timed, DeliveryRejection>({
   initial: undefined,
   evolve: evolveDelivery,
   decide: (state, { at, rules = HUMAN, ...command }) =>

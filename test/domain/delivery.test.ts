@@ -1,7 +1,7 @@
 // The delivery record's decisions, each written out whole.
 import { describe, expect, it } from 'vitest';
 import { codeOf, detailOf, shortText } from '../../src/domain/delivery/outcome-codes.ts';
-import { notificationCodec, type NotificationEvent } from '../../src/domain/delivery/events.ts';
+import { deliveryCodec, type DeliveryEvent } from '../../src/domain/delivery/events.ts';
 import {
   jitter,
   maxAttempts,
@@ -38,16 +38,16 @@ const next = (used: number, at: number, retryAfterMs?: number): number =>
     retryAfterMs,
   }) ?? 0) - T0;
 
-const died = (reason: string, detail: string | undefined, doubtful = false): NotificationEvent => ({
+const died = (reason: string, detail: string | undefined, doubtful = false): DeliveryEvent => ({
   type: 'DeliveryDied',
   data: { ...about, reason, detail, doubtful },
 });
-const expired: NotificationEvent = { type: 'DeliveryExpired', data: { ...about, doubtful: false } };
-const skipped: NotificationEvent = {
+const expired: DeliveryEvent = { type: 'DeliveryExpired', data: { ...about, doubtful: false } };
+const skipped: DeliveryEvent = {
   type: 'DeliverySkipped',
   data: { ...about, reason: 'no_channel' },
 };
-const redriven: NotificationEvent = { type: 'DeliveryRedriven', data: { ...about, reason: 'op' } };
+const redriven: DeliveryEvent = { type: 'DeliveryRedriven', data: { ...about, reason: 'op' } };
 
 describe('accepting a notice', () => {
   it('is one event, once: a second message about it changes nothing', () => {
@@ -127,7 +127,7 @@ describe('an attempt', () => {
       retryAfterMs: 90_000,
     });
     expect(until).toBeGreaterThanOrEqual(T0 + 90_300);
-    const deferred: NotificationEvent = {
+    const deferred: DeliveryEvent = {
       type: 'DeliveryDeferred',
       data: { ...about, until, reason: 'provider_rate_limited', attempt: 1 },
     };
@@ -154,7 +154,7 @@ describe('an attempt', () => {
 
   it('whose answer cannot be read is tried once more, then it is over and doubtful', () => {
     const outcome = { outcome: 'suspect', code: 'unparsable', detail: 'no JSON' } as const;
-    const suspect = (attempt: number, nextAt?: number): NotificationEvent => ({
+    const suspect = (attempt: number, nextAt?: number): DeliveryEvent => ({
       type: 'AttemptFailed',
       data: {
         ...about,
@@ -237,7 +237,7 @@ describe('an attempt that is not heard of again', () => {
         type: 'AttemptFailed',
         data: { ...about, attempt: 1, code: 'provider_5xx', detail: 'it said so', late: true },
       });
-    const certain: NotificationEvent = {
+    const certain: DeliveryEvent = {
       type: 'AttemptFailed',
       data: { ...about, attempt: 1, code: 'provider_5xx', late: true },
     };
@@ -284,7 +284,7 @@ describe('ends', () => {
   });
 
   it('absorb whatever comes later by itself', () => {
-    const ends: NotificationEvent[][] = [
+    const ends: DeliveryEvent[][] = [
       [started(1, 0), succeeded(1)],
       [skipped],
       [started(1, 0), failed(1, undefined), died('gone', undefined)],
@@ -384,6 +384,6 @@ describe('what providers say', () => {
         died('_', '\ufffd'.repeat(512)),
       );
     const event = died('_', '\ufffd'.repeat(512));
-    expect(notificationCodec.encode(event, metadata, about.notificationId).type).toBe(event.type);
+    expect(deliveryCodec.encode(event, metadata, about.notificationId).type).toBe(event.type);
   });
 });

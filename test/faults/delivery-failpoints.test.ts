@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
 import { memoryDueIndexStore } from '../../src/adapters/memory/due-index.ts';
-import { memoryInbox } from '../../src/adapters/memory/request-queue.ts';
+import { memoryRequestQueue } from '../../src/adapters/memory/request-queue.ts';
 import { LEASE_MARGIN_MS } from '../../src/domain/delivery/decide.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
 import type { Sender } from '../../src/domain/ports/sender.ts';
@@ -25,7 +25,7 @@ import { anInput, eventsOf, QUICK } from '../support/world.ts';
 /** What survives a worker. */
 type Disk = {
   readonly store: EventStore;
-  readonly inbox: ReturnType<typeof memoryInbox>;
+  readonly inbox: ReturnType<typeof memoryRequestQueue>;
   readonly indexes: ReturnType<typeof memoryDueIndexStore>;
   readonly time: VirtualTime;
   readonly storeId: string;
@@ -47,7 +47,7 @@ async function disk(): Promise<Disk> {
     state: memoryReadModel(),
   });
   await projector.once();
-  const inbox = memoryInbox({ source: output });
+  const inbox = memoryRequestQueue({ source: output });
   const { storeId } = kernel;
   return { store, inbox, indexes: memoryDueIndexStore(), time, storeId, calls: [] };
 }

@@ -8,7 +8,7 @@ import {
 } from '../../src/adapters/memory/due-index.ts';
 import type { EventStore, RecordedEvent } from '../../src/domain/ports/event-store.ts';
 import type { DueEntry } from '../../src/kernel/processes/due/due-index.ts';
-import type { DueProcessOptions, DueStep } from '../../src/kernel/processes/due/options.ts';
+import type { DueProcessOptions, DueChange } from '../../src/kernel/processes/due/options.ts';
 import { dueProcess } from '../../src/kernel/processes/due/due-process.ts';
 import { virtualTime, type VirtualTime } from '../support/virtual-time.ts';
 import { eventsOf, until } from '../support/world.ts';
@@ -93,7 +93,7 @@ export function dueWorld(): DueWorld {
 export const stream = (key: string): string => `calls-${key}`;
 
 /** What a call says about its row. */
-export function step({ stream: name, data }: RecordedEvent): DueStep {
+export function step({ stream: name, data }: RecordedEvent): DueChange {
   const key = name.slice('calls-'.length);
   const dueAt =
     typeof data === 'object' && data !== null && 'dueAt' in data ? data.dueAt : undefined;

@@ -7,7 +7,7 @@ import { IDEMPOTENCY_EVENTS } from '../../src/domain/idempotency/events.ts';
 import { BLANK_PERSONAL } from '../../src/domain/core/personal.ts';
 import { TRIGGER_EVENTS } from '../../src/domain/trigger/events.ts';
 import { openKernel } from '../../src/kernel/open-kernel.ts';
-import { readRequest } from '../../src/kernel/processes/delivery/source.ts';
+import { readRequest } from '../../src/kernel/processes/delivery/read-request.ts';
 import { forgetUser } from '../../src/kernel/sealing/forget.ts';
 import { sealedStore } from '../../src/kernel/sealing/sealed-store.ts';
 import { replay } from '../../src/projections/audit/replay/replay.ts';

@@ -2,7 +2,7 @@
 import { expect } from 'vitest';
 import { messageId } from '../../src/domain/core/ids.ts';
 import { comparePositions } from '../../src/domain/core/positions.ts';
-import { notificationCodec, type NotificationEvent } from '../../src/domain/delivery/events.ts';
+import { deliveryCodec, type DeliveryEvent } from '../../src/domain/delivery/events.ts';
 import { maxAttempts, RETRY_PROFILES } from '../../src/domain/delivery/retry-schedule.ts';
 import type { RecordedEvent } from '../../src/domain/ports/event-store.ts';
 import { replay, type ReadableLog } from '../../src/projections/audit/replay/replay.ts';
@@ -137,14 +137,14 @@ function expectDelivered(
   for (const name of names) expect(begun).toContain(name);
 }
 
-function readable(recorded: RecordedEvent): NotificationEvent {
-  const decoded = notificationCodec.decode(recorded);
+function readable(recorded: RecordedEvent): DeliveryEvent {
+  const decoded = deliveryCodec.decode(recorded);
   if (decoded.kind !== 'event') throw new Error(`unreadable: ${recorded.type}`);
   return decoded.event;
 }
 
 /** One record: accepted, attempts in order and not too many, one end; after it only what comes late. */
-function expectRecord(record: readonly NotificationEvent[]): void {
+function expectRecord(record: readonly DeliveryEvent[]): void {
   const types = record.map(({ type }) => type);
   expect(types[0]).toBe('NotificationAccepted');
   const end = types.findIndex((type) => ENDS.has(type));

@@ -2,7 +2,7 @@
 // it, on ports that wait for their turn and on virtual time.
 import type {
   RequestQueue,
-  Settlement,
+  Acknowledgement,
 } from '../../src/kernel/processes/delivery/request-queue.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
 import { silentLogger } from '../../src/domain/ports/logger.ts';
@@ -19,7 +19,7 @@ import {
 } from '../../src/kernel/control/control.ts';
 import type { ExecuteContext } from '../../src/kernel/decider/execute.ts';
 import { attemptsProcess, ATTEMPTS_INDEX } from '../../src/kernel/processes/delivery/attempts.ts';
-import { channelGate } from '../../src/kernel/processes/delivery/gate.ts';
+import { channelGate } from '../../src/kernel/processes/delivery/channel-gate.ts';
 import { intakeProcess } from '../../src/kernel/processes/delivery/intake.ts';
 import type { RecordContext } from '../../src/kernel/processes/delivery/record.ts';
 import { raise } from '../../src/kernel/raise/raise.ts';
@@ -178,7 +178,7 @@ function inboxOf(schedule: Schedule, life: Life, shared: Delivering): RequestQue
       const one = async (message: (typeof output.messages)[number]): Promise<void> => {
         const { sequence } = message;
         inHand.set(sequence, life);
-        let settlement: Settlement;
+        let settlement: Acknowledgement;
         try {
           settlement = await handle(message);
         } catch {

@@ -2,7 +2,7 @@
 // everything is raised, published and delivered.
 import type { JsonObject } from '../../src/domain/core/json.ts';
 import { hasEnded } from '../../src/domain/delivery/state.ts';
-import { notificationStream } from '../../src/domain/delivery/stream.ts';
+import { deliveryStream } from '../../src/domain/delivery/stream.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
 import type { SendOutcome } from '../../src/domain/ports/sender.ts';
 import { memoryDueIndexStore } from '../../src/adapters/memory/due-index.ts';
@@ -235,7 +235,7 @@ async function isOver(
   const notices = files.find((_, n) => !refused.has(n))?.snapshot().notices ?? [];
   for (const { mock, user, id } of notices) {
     if (mock) continue;
-    const { state: delivery } = await loadDelivery(store, notificationStream('tocsin', user, id));
+    const { state: delivery } = await loadDelivery(store, deliveryStream('tocsin', user, id));
     if (delivery === undefined || !hasEnded(delivery)) return false;
   }
   return true;

@@ -2,8 +2,8 @@
 import { expect, test } from 'vitest';
 import { memoryReadModel } from '../../src/adapters/memory/read-model.ts';
 import { parseInstant, type Instant } from '../../src/domain/core/instants.ts';
-import { notificationCodec, type NotificationEvent } from '../../src/domain/delivery/events.ts';
-import { notificationStream } from '../../src/domain/delivery/stream.ts';
+import { deliveryCodec, type DeliveryEvent } from '../../src/domain/delivery/events.ts';
+import { deliveryStream } from '../../src/domain/delivery/stream.ts';
 import { explain, type ExplainSources } from '../../src/projections/audit/explain/explain.ts';
 import { explainUser } from '../../src/projections/audit/explain/explain-user.ts';
 import { replay } from '../../src/projections/audit/replay/replay.ts';
@@ -127,10 +127,10 @@ test('names the policy that was in force, and not the one of today', async () =>
   ]);
 });
 
-async function deliver(world: World, id: string, at: Instant, event: NotificationEvent) {
+async function deliver(world: World, id: string, at: Instant, event: DeliveryEvent) {
   const ids = { correlationId: 'c', causationId: 'c', commandId: 'c', actor: 'worker' };
-  const { type, data, metadata } = notificationCodec.encode(event, { recordedAt: at, ...ids }, 'x');
-  await appendRaw(world.store, notificationStream('tocsin', '1', id), { type, data, metadata });
+  const { type, data, metadata } = deliveryCodec.encode(event, { recordedAt: at, ...ids }, 'x');
+  await appendRaw(world.store, deliveryStream('tocsin', '1', id), { type, data, metadata });
 }
 
 test('tells each delivery attempt, and what was known of them at a time', async () => {

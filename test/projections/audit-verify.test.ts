@@ -2,8 +2,8 @@
 import { expect, test } from 'vitest';
 import { memoryReadModel } from '../../src/adapters/memory/read-model.ts';
 import type { JsonObject } from '../../src/domain/core/json.ts';
-import { notificationCodec } from '../../src/domain/delivery/events.ts';
-import { notificationStream } from '../../src/domain/delivery/stream.ts';
+import { deliveryCodec } from '../../src/domain/delivery/events.ts';
+import { deliveryStream } from '../../src/domain/delivery/stream.ts';
 import type { RecordedEvent } from '../../src/domain/ports/event-store.ts';
 import type { MessageReader, ReadableLog } from '../../src/projections/audit/reading/ports.ts';
 import { MISMATCHES } from '../../src/projections/audit/verify/mismatches.ts';
@@ -352,7 +352,7 @@ test('a control event that the projector did not see is found', async () => {
 
 async function appendDelivery(world: World, id: string, source: string, stream?: string) {
   const at = Date.UTC(2026, 0, 1, 10);
-  const { type, data, metadata } = notificationCodec.encode(
+  const { type, data, metadata } = deliveryCodec.encode(
     {
       type: 'NotificationAccepted',
       data: {
@@ -371,7 +371,7 @@ async function appendDelivery(world: World, id: string, source: string, stream?:
     { recordedAt: at, correlationId: 'c', causationId: 'c', commandId: 'c', actor: 'somebody' },
     'unused',
   );
-  const own = notificationStream('tocsin', '1', id);
+  const own = deliveryStream('tocsin', '1', id);
   await appendRaw(world.store, stream ?? own, { type, data, metadata });
 }
 

@@ -6,7 +6,7 @@ import {
   LEASE_MARGIN_MS,
   type DeliveryCommand,
 } from '../../src/domain/delivery/decide.ts';
-import type { NotificationEvent } from '../../src/domain/delivery/events.ts';
+import type { DeliveryEvent } from '../../src/domain/delivery/events.ts';
 import { maxAttempts } from '../../src/domain/delivery/retry-schedule.ts';
 import { evolveDelivery, hasEnded, type DeliveryState } from '../../src/domain/delivery/state.ts';
 import { facts, LEASE_MS, T0 } from '../domain/delivery.support.ts';
@@ -126,7 +126,7 @@ describe('every delivery', () => {
             ? [[0, next] as const]
             : []),
         ]);
-        const types = (list: readonly NotificationEvent[]) =>
+        const types = (list: readonly DeliveryEvent[]) =>
           list.filter(({ data }) => !('suspect' in data)).map(({ type }) => type);
         expect(types(play(doubled, by).events)).toEqual(types(events));
       }),

@@ -1,6 +1,6 @@
 // Policies, mutes and delivery endings as tests put them into a log.
-import { notificationStream } from '../../src/domain/delivery/stream.ts';
-import { notificationCodec, type NotificationEvent } from '../../src/domain/delivery/events.ts';
+import { deliveryStream } from '../../src/domain/delivery/stream.ts';
+import { deliveryCodec, type DeliveryEvent } from '../../src/domain/delivery/events.ts';
 import type { Policy } from '../../src/domain/policy/policy.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
 import type { SentNotification } from '../../src/projections/ports.ts';
@@ -29,15 +29,15 @@ export async function endDelivery(
   const at = Date.UTC(2026, 0, 1, 10);
   const ids = { correlationId: 'test', causationId: 'test', commandId: 'test' };
   const event = eventOf(type, about, doubtful);
-  const encoded = notificationCodec.encode(event, { recordedAt: at, ...ids }, 'unused');
+  const encoded = deliveryCodec.encode(event, { recordedAt: at, ...ids }, 'unused');
   const { data, metadata } = encoded;
-  const stream = notificationStream('tocsin', userId, notificationId);
+  const stream = deliveryStream('tocsin', userId, notificationId);
   await appendRaw(store, stream, { type, data, metadata });
 }
 
 type About = { notificationId: string; userId: string; triggerType: string; mock: boolean };
 
-function eventOf(type: Ending, about: About, doubtful: boolean): NotificationEvent {
+function eventOf(type: Ending, about: About, doubtful: boolean): DeliveryEvent {
   switch (type) {
     case 'DeliveryDied':
       return { type, data: { ...about, reason: 'permanent_http', doubtful } };

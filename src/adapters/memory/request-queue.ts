@@ -2,31 +2,31 @@
 // of each message.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type {
-  InboxMessage,
+  RequestMessage,
   RequestQueue,
-  Settlement,
+  Acknowledgement,
 } from '../../kernel/processes/delivery/request-queue.ts';
 import type { StoredMessage } from '../../projections/ports.ts';
 
 /** What the inbox reads from; a recording output is one. */
-export type InboxSource = {
+export type RequestSource = {
   readonly stream: string;
   readonly messages: readonly StoredMessage[];
 };
 
 /** An inbox that can be looked into. */
-export type MemoryInbox = RequestQueue & {
+export type MemoryRequestQueue = RequestQueue & {
   /** What was said about each message, in order; `failed` where the handler threw. */
   readonly settled: readonly {
     readonly sequence: bigint;
-    readonly settlement: Settlement | 'failed';
+    readonly settlement: Acknowledgement | 'failed';
   }[];
   /** Hands a message over once more, as a broker may. */
   readonly again: (sequence: bigint) => void;
 };
 
-export type MemoryInboxOptions = {
-  readonly source: InboxSource;
+export type MemoryRequestQueueOptions = {
+  readonly source: RequestSource;
   /** The stream's creation time; default that of a recording output's first stream. */
   readonly created?: string | undefined;
 };
@@ -35,10 +35,13 @@ const POLL_MS = 2;
 const SUBJECT = /^notification\.[^.]+\.requested\./;
 
 /** An inbox in memory. It promises what {@link RequestQueue} promises, for one process. */
-export function memoryInbox({ source, created }: MemoryInboxOptions): MemoryInbox {
+export function memoryRequestQueue({
+  source,
+  created,
+}: MemoryRequestQueueOptions): MemoryRequestQueue {
   const over = new Set<bigint>();
   const inHand = new Set<bigint>();
-  const settled: { sequence: bigint; settlement: Settlement | 'failed' }[] = [];
+  const settled: { sequence: bigint; settlement: Acknowledgement | 'failed' }[] = [];
   return {
     settled,
     again: (sequence) => void over.delete(sequence),
@@ -47,11 +50,11 @@ export function memoryInbox({ source, created }: MemoryInboxOptions): MemoryInbo
         stream: source.stream,
         created: created ?? '2026-01-01T00:00:00.000000001Z',
       };
-      const one = async (message: InboxMessage): Promise<void> => {
+      const one = async (message: RequestMessage): Promise<void> => {
         const { sequence } = message;
         inHand.add(sequence);
         mine.add(sequence);
-        let settlement: Settlement | 'failed';
+        let settlement: Acknowledgement | 'failed';
         try {
           settlement = await handle(message);
         } catch {

@@ -5,7 +5,10 @@ import type { Msg } from 'nats';
 import { z } from 'zod';
 import { isOver } from '../../domain/core/signals.ts';
 import { silentLogger, type Logger } from '../../domain/ports/logger.ts';
-import type { RequestQueue, Settlement } from '../../kernel/processes/delivery/request-queue.ts';
+import type {
+  RequestQueue,
+  Acknowledgement,
+} from '../../kernel/processes/delivery/request-queue.ts';
 import { OutputError } from '../../projections/ports.ts';
 import {
   apiErrorText,
@@ -174,7 +177,7 @@ async function settle(
 ): Promise<void> {
   const { subject, reply = '' } = message;
   const sequence = deliveryNumbers(reply)?.sequence ?? 0n;
-  let settlement: Settlement;
+  let settlement: Acknowledgement;
   try {
     settlement = await run.handle({ subject, sequence, headers: readHeaders(message) });
   } catch (error) {
@@ -185,7 +188,7 @@ async function settle(
   if (!client.isClosed()) client.publish(reply, ANSWERS[settlement]);
 }
 
-const ANSWERS: Readonly<Record<Settlement, string>> = {
+const ANSWERS: Readonly<Record<Acknowledgement, string>> = {
   done: '+ACK',
   never: '+TERM',
   later: `-NAK {"delay": ${laterMs * nanosPerMs}}`,

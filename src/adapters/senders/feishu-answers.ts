@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { Instant } from '../../domain/core/instants.ts';
 import { tryParseJson } from '../../domain/core/json.ts';
 import type { SendOutcome } from '../../domain/ports/sender.ts';
-import type { Posted } from './post.ts';
+import type { Posted } from './webhook-post.ts';
 import { outcomeOfStatus, retryAfter } from './statuses.ts';
 
 type Answer = Extract<Posted, { kind: 'answer' }>;

@@ -13,7 +13,7 @@ import type {
 } from '../../domain/ports/sender.ts';
 import { redactText } from '../logging/redact.ts';
 import { outcomeOfFeishu } from './feishu-answers.ts';
-import { DEFAULT_LIMITS, post, type Posted, type PostLimits } from './post.ts';
+import { DEFAULT_LIMITS, post, type Posted, type PostLimits } from './webhook-post.ts';
 import { compose } from './requests.ts';
 import { resolveTarget, systemResolve, type Resolve, type Unresolved } from './resolve.ts';
 import { outcomeOfStatus } from './statuses.ts';

@@ -1,7 +1,7 @@
 // What an HTTP status means where the body says nothing, and what headers say about waiting.
 import type { Instant } from '../../domain/core/instants.ts';
 import type { SendOutcome } from '../../domain/ports/sender.ts';
-import type { Posted } from './post.ts';
+import type { Posted } from './webhook-post.ts';
 
 type Answer = Extract<Posted, { kind: 'answer' }>;
 

@@ -6,7 +6,7 @@ import {
 } from '../../adapters/sqlite/delivery-index.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { formatInstant } from '../../domain/core/instants.ts';
-import { notificationCodec } from '../../domain/delivery/events.ts';
+import { deliveryCodec } from '../../domain/delivery/events.ts';
 import type { DeliveryStatus } from '../../domain/delivery/state.ts';
 import { recordContext } from '../../kernel/processes/delivery/processes.ts';
 import { tell } from '../../kernel/processes/delivery/record.ts';
@@ -86,7 +86,7 @@ const show: Work<OneOptions> = async ({ config, terminal }, { id }) => {
   for await (const page of log.readStream(row.stream, { direction: 'forwards' })) {
     for (const recorded of page) {
       const { type, revision, data } = recorded;
-      const decoded = notificationCodec.decode(recorded);
+      const decoded = deliveryCodec.decode(recorded);
       const at = decoded.kind === 'event' ? formatInstant(decoded.metadata.recordedAt) : '?';
       events.push({ revision, type, recordedAt: at, data });
       lines.push(`${at}  ${type}  ${JSON.stringify(data)}`);

@@ -8,7 +8,7 @@ import type { ChannelLookup, Sender } from '../../domain/ports/sender.ts';
 import { createChannels, type Channels } from '../../kernel/channels/channels.ts';
 import { newSecret } from '../../kernel/channels/open.ts';
 import { sealedStore } from '../../kernel/sealing/sealed-store.ts';
-import type { ChannelReport } from '../../kernel/processes/delivery/attempt.ts';
+import type { ChannelReport } from '../../kernel/processes/delivery/handle-due.ts';
 import type { Config } from '../config/config.ts';
 import { CLI_ACTOR, controlWriter } from './control-writer.ts';
 

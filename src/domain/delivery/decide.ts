@@ -4,7 +4,7 @@ import type { Instant } from '../core/instants.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import type { SendOutcome } from '../ports/sender.ts';
 import { codeOf, detailOf, shortText } from './outcome-codes.ts';
-import type { NotificationEvent, NotificationEventData } from './events.ts';
+import type { DeliveryEvent, DeliveryEventData } from './events.ts';
 import { maxAttempts, nextAttemptAt, throttledUntil, type RetryProfile } from './retry-schedule.ts';
 import { evolveDelivery, hasEnded, type Delivery, type DeliveryState } from './state.ts';
 
@@ -25,7 +25,7 @@ export type DeliveryRules = {
 };
 
 export type DeliveryCommand =
-  | { readonly kind: 'accept'; readonly facts: NotificationEventData<'NotificationAccepted'> }
+  | { readonly kind: 'accept'; readonly facts: DeliveryEventData<'NotificationAccepted'> }
   /** Begin exactly this attempt; the fence between workers. */
   | {
       readonly kind: 'start';
@@ -51,7 +51,7 @@ export type DeliveryRejection = {
   readonly message: string;
 };
 
-type Decision = Result<readonly NotificationEvent[], DeliveryRejection>;
+type Decision = Result<readonly DeliveryEvent[], DeliveryRejection>;
 type Context = { readonly recordedAt: Instant; readonly rules: DeliveryRules };
 
 /**
@@ -80,11 +80,8 @@ export function decideDelivery(
   );
 }
 
-function accept(
-  facts: NotificationEventData<'NotificationAccepted'>,
-  now: Instant,
-): NotificationEvent[] {
-  const accepted: NotificationEvent = { type: 'NotificationAccepted', data: facts };
+function accept(facts: DeliveryEventData<'NotificationAccepted'>, now: Instant): DeliveryEvent[] {
+  const accepted: DeliveryEvent = { type: 'NotificationAccepted', data: facts };
   if (now < facts.expiresAt) return [accepted];
   return [accepted, { type: 'DeliveryExpired', data: { ...aboutOf(facts), doubtful: false } }];
 }
@@ -99,32 +96,32 @@ type Step = Extract<
   { readonly kind: 'start' | 'defer' | 'skip' | 'expire' | 'cancel' | 'die' }
 >;
 
-function proceed(state: Delivery, step: Step, { recordedAt, rules }: Context): NotificationEvent[] {
+function proceed(state: Delivery, step: Step, { recordedAt, rules }: Context): DeliveryEvent[] {
   const about = aboutOf(state.facts);
   const { expiresAt } = state.facts;
-  const expired: NotificationEvent = {
+  const expired: DeliveryEvent = {
     type: 'DeliveryExpired',
     data: { ...about, doubtful: isDoubtful(state) },
   };
   if (recordedAt >= expiresAt) return [expired];
   return match(step)
-    .with({ kind: 'start' }, ({ attempt, leaseMs, channelVersion }): NotificationEvent[] => {
+    .with({ kind: 'start' }, ({ attempt, leaseMs, channelVersion }): DeliveryEvent[] => {
       if (attempt !== state.attempts + 1) return [];
       // A shorter profile may have come into force since.
       if (state.used >= maxAttempts(rules.profile)) return [died(state, 'attempts_exhausted')];
       const leaseUntil = recordedAt + leaseMs;
       return [{ type: 'AttemptStarted', data: { ...about, attempt, leaseUntil, channelVersion } }];
     })
-    .with({ kind: 'defer' }, ({ until, reason }): NotificationEvent[] => [
+    .with({ kind: 'defer' }, ({ until, reason }): DeliveryEvent[] => [
       {
         type: 'DeliveryDeferred',
         data: { ...about, until: Math.min(until, expiresAt), reason: codeOf(reason) },
       },
     ])
-    .with({ kind: 'skip' }, ({ reason }): NotificationEvent[] => [
+    .with({ kind: 'skip' }, ({ reason }): DeliveryEvent[] => [
       { type: 'DeliverySkipped', data: { ...about, reason: codeOf(reason) } },
     ])
-    .with({ kind: 'cancel' }, ({ reason }): NotificationEvent[] => [
+    .with({ kind: 'cancel' }, ({ reason }): DeliveryEvent[] => [
       { type: 'DeliveryCancelled', data: { ...about, reason: codeOf(reason) } },
     ])
     .with({ kind: 'die' }, ({ reason, detail }) => [died(state, codeOf(reason), detail)])
@@ -138,7 +135,7 @@ function settle(
   attempt: number,
   outcome: SendOutcome,
   context: Context,
-): NotificationEvent[] {
+): DeliveryEvent[] {
   const isOpen = state.open?.attempt === attempt;
   // The outcome of an attempt that is certain already, or that never was.
   if (!isOpen && !state.doubtful.includes(attempt)) return [];
@@ -146,7 +143,7 @@ function settle(
   const late = !isOpen || context.recordedAt > state.open.leaseUntil || undefined;
   const about = { ...aboutOf(state.facts), attempt, late };
   return match(outcome)
-    .with({ outcome: 'accepted' }, ({ code, providerMessageId }): NotificationEvent[] => [
+    .with({ outcome: 'accepted' }, ({ code, providerMessageId }): DeliveryEvent[] => [
       {
         type: 'AttemptSucceeded',
         data: {
@@ -159,17 +156,17 @@ function settle(
     .with({ outcome: 'unknown' }, ({ code, detail }) =>
       isCurrent ? outcomeUnknown(state, attempt, code, detail, context) : [],
     )
-    .with({ outcome: 'throttled' }, ({ code, detail, retryAfterMs }): NotificationEvent[] =>
+    .with({ outcome: 'throttled' }, ({ code, detail, retryAfterMs }): DeliveryEvent[] =>
       isCurrent
         ? [throttled(state, attempt, { code, detail, retryAfterMs }, context.recordedAt)]
         : [failed(about, { code, detail })],
     )
-    .with({ outcome: 'transient' }, ({ code, detail, retryAfterMs }): NotificationEvent[] =>
+    .with({ outcome: 'transient' }, ({ code, detail, retryAfterMs }): DeliveryEvent[] =>
       isCurrent
         ? retryOrDie(state, failed(about, { code, detail }), context, retryAfterMs)
         : [failed(about, { code, detail })],
     )
-    .with({ outcome: 'suspect' }, ({ code, detail }): NotificationEvent[] => {
+    .with({ outcome: 'suspect' }, ({ code, detail }): DeliveryEvent[] => {
       const event = failed({ ...about, suspect: true }, { code, detail });
       if (!isCurrent) return [event];
       const isLast = state.suspects + 1 >= MAX_SUSPECTS || context.rules.onUnknown === 'park';
@@ -177,7 +174,7 @@ function settle(
         ? [event, died(after(state, event), 'unparsable', detail)]
         : retryOrDie(state, event, context);
     })
-    .with({ outcome: 'permanent' }, ({ code, detail }): NotificationEvent[] => {
+    .with({ outcome: 'permanent' }, ({ code, detail }): DeliveryEvent[] => {
       const event = failed(about, { code, detail });
       // An old attempt's answer ends what waits, but says nothing about a newer call under way.
       const ends = isCurrent || state.phase.status === 'waiting';
@@ -186,7 +183,7 @@ function settle(
     .exhaustive();
 }
 
-function lapse(state: Delivery, attempt: number, context: Context): NotificationEvent[] {
+function lapse(state: Delivery, attempt: number, context: Context): DeliveryEvent[] {
   const { open } = state;
   if (open?.attempt !== attempt || state.phase.status !== 'attempting') return [];
   if (context.recordedAt < open.leaseUntil + LEASE_MARGIN_MS) return [];
@@ -199,7 +196,7 @@ function outcomeUnknown(
   code: string,
   detail: string,
   context: Context,
-): NotificationEvent[] {
+): DeliveryEvent[] {
   const about = { ...aboutOf(state.facts), attempt };
   const data = { ...about, code: codeOf(code), detail: detailOf(detail) };
   const event = { type: 'AttemptOutcomeUnknown', data } as const;
@@ -210,10 +207,10 @@ function outcomeUnknown(
 /** Gives an outcome the time of the next attempt, or ends the delivery where there is none. */
 function retryOrDie(
   state: Delivery,
-  event: Extract<NotificationEvent, { type: 'AttemptFailed' | 'AttemptOutcomeUnknown' }>,
+  event: Extract<DeliveryEvent, { type: 'AttemptFailed' | 'AttemptOutcomeUnknown' }>,
   { recordedAt: now, rules }: Context,
   retryAfterMs?: number,
-): NotificationEvent[] {
+): DeliveryEvent[] {
   const { notificationId, expiresAt } = state.facts;
   const { attempt, code, detail } = event.data;
   const { used } = state;
@@ -238,7 +235,7 @@ function throttled(
     readonly retryAfterMs: number | undefined;
   },
   now: Instant,
-): NotificationEvent {
+): DeliveryEvent {
   const { notificationId, expiresAt } = state.facts;
   const { code, detail, retryAfterMs } = said;
   const until = throttledUntil({ notificationId, attempt, now, expiresAt, retryAfterMs });
@@ -269,25 +266,25 @@ function redrive(
   return ok([{ type: 'DeliveryRedriven', data: { ...aboutOf(state.facts), reason } }]);
 }
 
-type Failed = NotificationEventData<'AttemptFailed'>;
+type Failed = DeliveryEventData<'AttemptFailed'>;
 
 function failed(
   about: Omit<Failed, 'code' | 'detail' | 'nextAt'>,
   { code, detail }: { readonly code: string; readonly detail: string },
-): Extract<NotificationEvent, { type: 'AttemptFailed' }> {
+): Extract<DeliveryEvent, { type: 'AttemptFailed' }> {
   return {
     type: 'AttemptFailed',
     data: { ...about, code: codeOf(code), detail: detailOf(detail) },
   };
 }
 
-function died(state: Delivery, reason: string, detail = ''): NotificationEvent {
+function died(state: Delivery, reason: string, detail = ''): DeliveryEvent {
   const words = { reason, detail: detailOf(detail) };
   const data = { ...aboutOf(state.facts), ...words, doubtful: isDoubtful(state) };
   return { type: 'DeliveryDied', data };
 }
 
-function after(state: Delivery, event: NotificationEvent): Delivery {
+function after(state: Delivery, event: DeliveryEvent): Delivery {
   return evolveDelivery(state, event) ?? state;
 }
 
@@ -300,6 +297,6 @@ function aboutOf({
   userId,
   triggerType,
   mock,
-}: NotificationEventData<'NotificationAccepted'>) {
+}: DeliveryEventData<'NotificationAccepted'>) {
   return { notificationId, userId, triggerType, mock };
 }

@@ -139,7 +139,7 @@ const DeliveryRedriven = {
 } as const;
 
 /** Every event type of the delivery records. */
-export const NOTIFICATION_EVENTS = [
+export const DELIVERY_EVENTS = [
   NotificationAccepted,
   AttemptStarted,
   AttemptSucceeded,
@@ -153,12 +153,12 @@ export const NOTIFICATION_EVENTS = [
   DeliveryRedriven,
 ] as const;
 
-export type NotificationEvent = EventOf<(typeof NOTIFICATION_EVENTS)[number]>;
+export type DeliveryEvent = EventOf<(typeof DELIVERY_EVENTS)[number]>;
 
 /** The data of one of the record's event types. */
-export type NotificationEventData<T extends NotificationEvent['type']> = Extract<
-  NotificationEvent,
+export type DeliveryEventData<T extends DeliveryEvent['type']> = Extract<
+  DeliveryEvent,
   { type: T }
 >['data'];
 
-export const notificationCodec = createCodec(NOTIFICATION_EVENTS);
+export const deliveryCodec = createCodec(DELIVERY_EVENTS);

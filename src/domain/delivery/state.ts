@@ -1,7 +1,7 @@
 // What a delivery record's events amount to.
 import { match } from 'ts-pattern';
 import type { Instant } from '../core/instants.ts';
-import type { NotificationEvent, NotificationEventData } from './events.ts';
+import type { DeliveryEvent, DeliveryEventData } from './events.ts';
 
 /** An attempt that has begun and whose outcome is not in the record. */
 export type OpenAttempt = { readonly attempt: number; readonly leaseUntil: Instant };
@@ -19,7 +19,7 @@ export type DeliveryStatus = DeliveryPhase['status'];
 
 /** The record of one notice, from its acceptance on. */
 export type Delivery = {
-  readonly facts: NotificationEventData<'NotificationAccepted'>;
+  readonly facts: DeliveryEventData<'NotificationAccepted'>;
   readonly phase: DeliveryPhase;
   /** The number of the last attempt; numbers are never used again. */
   readonly attempts: number;
@@ -41,7 +41,7 @@ export type Delivery = {
 export type DeliveryState = Delivery | undefined;
 
 /** Total: an event that makes no sense here changes nothing. */
-export function evolveDelivery(state: DeliveryState, event: NotificationEvent): DeliveryState {
+export function evolveDelivery(state: DeliveryState, event: DeliveryEvent): DeliveryState {
   if (event.type === 'NotificationAccepted') return state ?? accepted(event.data);
   if (state === undefined) return undefined;
   return match(event)
@@ -88,7 +88,7 @@ export function hasEnded(delivery: Delivery): boolean {
   return status !== 'waiting' && status !== 'attempting';
 }
 
-function accepted(facts: NotificationEventData<'NotificationAccepted'>): Delivery {
+function accepted(facts: DeliveryEventData<'NotificationAccepted'>): Delivery {
   return {
     facts,
     phase: { status: 'waiting', dueAt: facts.requestedAt },

@@ -3,6 +3,6 @@ import { categoryPrefix, userShare } from '../core/ids.ts';
 import type { UserId } from '../core/identity.ts';
 
 /** `{kernel}.notification-{pp}-{notification id}`. */
-export function notificationStream(kernel: string, user: UserId, notificationId: string): string {
+export function deliveryStream(kernel: string, user: UserId, notificationId: string): string {
   return `${categoryPrefix(kernel, 'notification')}${userShare(user)}-${notificationId}`;
 }

@@ -16,7 +16,7 @@ export function actionUrl(frontendUrl: string, targetUrl: string): string {
 }
 
 /** What one attempt says. */
-export function outgoingNotice(
+export function outgoingMessage(
   delivery: Delivery,
   request: TriggerEventData<'NotificationRequested'>,
   attempt: number,

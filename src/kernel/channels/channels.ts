@@ -17,7 +17,7 @@ import type { ChannelLookup, Sender } from '../../domain/ports/sender.ts';
 import { CHANNELS } from '../../domain/trigger/events.ts';
 import { TEXTS, type Texts } from '../../domain/texts.ts';
 import { loadState } from '../decider/execute.ts';
-import type { ChannelReport } from '../processes/delivery/attempt.ts';
+import type { ChannelReport } from '../processes/delivery/handle-due.ts';
 import type {
   ChannelRejected,
   ChannelResult,

@@ -5,7 +5,7 @@ import { actionUrl, DEFAULT_FRONTEND_URL } from '../../domain/notification/messa
 import type { OutgoingMessage, Sender, SendOutcome } from '../../domain/ports/sender.ts';
 import type { Texts } from '../../domain/texts.ts';
 import type { ExecuteContext } from '../decider/execute.ts';
-import { askSender } from './ask.ts';
+import { callSender } from './call-sender.ts';
 import { targetOf } from './lookup.ts';
 import type { ChannelSecrets } from './secrets.ts';
 
@@ -35,7 +35,7 @@ export async function sendTest(
     return { succeeded: false, answer: 'skipped', code, detail: undefined };
   }
   const target = targetOf(channel, secrets);
-  const outcome = await askSender(send, noticeOf(context, channel), target, signal);
+  const outcome = await callSender(send, noticeOf(context, channel), target, signal);
   const succeeded = outcome.outcome === 'accepted';
   const detail = outcome.outcome === 'accepted' ? undefined : detailOf(outcome.detail);
   const code = codeOf(outcome.code ?? 'accepted');

@@ -18,7 +18,7 @@ import {
 import type { Occurrence } from '../../domain/trigger/state.ts';
 import type { DueEntry, DueIndex } from './due/due-index.ts';
 import { loadState } from '../decider/execute.ts';
-import type { DueStep, Runtime } from './due/options.ts';
+import type { DueChange, Runtime } from './due/options.ts';
 import { dueProcess } from './due/due-process.ts';
 import type { Process } from './due/process.ts';
 import { executeContext, systemRuntime } from '../decider/runtime.ts';
@@ -68,7 +68,7 @@ export function evaluationProcess(options: EvaluationOptions): Process {
     index,
     store,
     prefixes: triggerPrefixes(name),
-    step: evaluationStep,
+    step: evaluationRows,
     handle: handler(options, surroundings),
     logger,
     ...(concurrency === undefined ? {} : { concurrency }),
@@ -77,7 +77,7 @@ export function evaluationProcess(options: EvaluationOptions): Process {
 }
 
 /** What an event says about waiting for an evaluation. */
-export function evaluationStep(recorded: RecordedEvent): DueStep | undefined {
+export function evaluationRows(recorded: RecordedEvent): DueChange | undefined {
   const event = triggerEventOf(recorded);
   const { stream } = recorded;
   switch (event?.type) {

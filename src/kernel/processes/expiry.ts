@@ -11,7 +11,7 @@ import { silentLogger, type Logger } from '../../domain/ports/logger.ts';
 import type { DueEntry, DueIndex } from './due/due-index.ts';
 import { loadState } from '../decider/execute.ts';
 import { runApply } from '../previews/apply.ts';
-import type { DueStep, Runtime } from './due/options.ts';
+import type { DueChange, Runtime } from './due/options.ts';
 import { dueProcess } from './due/due-process.ts';
 import type { Process } from './due/process.ts';
 import { executeContext, systemRuntime } from '../decider/runtime.ts';
@@ -68,7 +68,7 @@ export function expiryProcess(options: ExpiryOptions): Process {
     index,
     store,
     prefixes: triggerPrefixes(name),
-    step: expiryStep,
+    step: expiryRows,
     handle,
     logger,
     ...(onCaughtUp === undefined ? {} : { onCaughtUp }),
@@ -76,7 +76,7 @@ export function expiryProcess(options: ExpiryOptions): Process {
 }
 
 /** What an event says about when a preview has to be looked at. */
-export function expiryStep(recorded: RecordedEvent): DueStep | undefined {
+export function expiryRows(recorded: RecordedEvent): DueChange | undefined {
   const event = triggerEventOf(recorded);
   const { stream } = recorded;
   switch (event?.type) {

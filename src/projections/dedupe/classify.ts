@@ -5,9 +5,9 @@ import { TocsinError } from '../../domain/core/errors.ts';
 import type { EventMetadata } from '../../domain/core/envelope.ts';
 import { categoryPrefix, controlStream } from '../../domain/core/ids.ts';
 import {
-  NOTIFICATION_EVENTS,
-  notificationCodec,
-  type NotificationEventData,
+  DELIVERY_EVENTS,
+  deliveryCodec,
+  type DeliveryEventData,
 } from '../../domain/delivery/events.ts';
 import type { PolicyEvent } from '../../domain/policy/in-force.ts';
 import type { RecordedEvent } from '../../domain/ports/event-store.ts';
@@ -58,7 +58,7 @@ const MESSAGE_TYPES: ReadonlySet<string> = new Set([
   'ApplySucceeded',
   'ApplyFailed',
 ]);
-const DELIVERY_TYPES: ReadonlySet<string> = new Set(NOTIFICATION_EVENTS.map(({ type }) => type));
+const DELIVERY_TYPES: ReadonlySet<string> = new Set(DELIVERY_EVENTS.map(({ type }) => type));
 /** What of a delivery can change a verdict (release). */
 const RELEASE_TYPES: ReadonlySet<string> = new Set([
   'DeliveryDied',
@@ -111,7 +111,7 @@ function deliveryStep(recorded: RecordedEvent): ClassifiedEvent {
   if (DELIVERY_TYPES.has(recorded.type) && !RELEASE_TYPES.has(recorded.type)) {
     return { kind: 'pass', recorded };
   }
-  const decoded = notificationCodec.decode(recorded);
+  const decoded = deliveryCodec.decode(recorded);
   if (decoded.kind === 'fault') return { kind: 'poison', recorded, fault: decoded.fault };
   if (decoded.kind === 'unknown') return { kind: 'unknown', recorded };
   const { event } = decoded;
@@ -129,9 +129,7 @@ function deliveryStep(recorded: RecordedEvent): ClassifiedEvent {
   }
 }
 
-function refOf(
-  data: Omit<NotificationEventData<'DeliveryExpired'>, 'doubtful'>,
-): SentNotificationRef {
+function refOf(data: Omit<DeliveryEventData<'DeliveryExpired'>, 'doubtful'>): SentNotificationRef {
   const { notificationId: id, userId: user, triggerType, mock } = data;
   return { id, user, triggerType, mock };
 }

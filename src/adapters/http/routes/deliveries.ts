@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { emitId } from '../../../domain/core/identity.ts';
 import { formatInstant } from '../../../domain/core/instants.ts';
-import type { Deliveries, DeliveryStep, DeliveryView } from '../../../kernel/deliveries.ts';
+import type { Deliveries, DeliveryHistoryEvent, DeliveryView } from '../../../kernel/deliveries.ts';
 import type { DeliveryRow } from '../../../kernel/processes/delivery/delivery-index.ts';
 import { NO_BODY, NO_QUERY, answer, ofAny, refuse, type Endpoint } from '../endpoint/endpoint.ts';
 import { rejectionProblem } from '../endpoint/problems.ts';
@@ -149,7 +149,7 @@ function viewOf({ steps, ...row }: DeliveryView): object {
 }
 
 /** Codes only: details are providers' words, which whoever configured an address need not read. */
-function stepOf({ event, recordedAt }: DeliveryStep): object {
+function stepOf({ event, recordedAt }: DeliveryHistoryEvent): object {
   const { data } = event;
   const code = 'code' in data ? data.code : 'reason' in data ? data.reason : undefined;
   const next = 'nextAt' in data ? data.nextAt : 'until' in data ? data.until : undefined;

@@ -1,14 +1,14 @@
 // The process that makes attempts: every record that waits has a row with the time of its next step.
 import { categoryPrefix } from '../../../domain/core/ids.ts';
 import { LEASE_MARGIN_MS } from '../../../domain/delivery/decide.ts';
-import { notificationCodec } from '../../../domain/delivery/events.ts';
+import { deliveryCodec } from '../../../domain/delivery/events.ts';
 import type { EventStore, RecordedEvent } from '../../../domain/ports/event-store.ts';
 import type { Logger } from '../../../domain/ports/logger.ts';
 import type { DueIndex, DueRank } from '../due/due-index.ts';
-import type { DueStep } from '../due/options.ts';
+import type { DueChange } from '../due/options.ts';
 import { dueProcess } from '../due/due-process.ts';
 import type { Process } from '../due/process.ts';
-import { attend, type AttemptContext } from './attempt.ts';
+import { handleDue, type AttemptContext } from './handle-due.ts';
 
 /** The name of the due index; another meaning of its rows is another name. */
 export const ATTEMPTS_INDEX = 'delivery-attempts.2';
@@ -32,8 +32,8 @@ export function attemptsProcess(options: AttemptsOptions): Process {
     index,
     store,
     prefixes: [categoryPrefix(kernel, 'notification')],
-    step: attemptsStep,
-    handle: (entry, signal) => attend(options, entry.stream, signal),
+    step: attemptRows,
+    handle: (entry, signal) => handleDue(options, entry.stream, signal),
     concurrency,
     ...(logger === undefined ? {} : { logger }),
     ...(onCaughtUp === undefined ? {} : { onCaughtUp }),
@@ -41,14 +41,14 @@ export function attemptsProcess(options: AttemptsOptions): Process {
 }
 
 /** When a record wants to be looked at again. */
-export function attemptsStep(recorded: RecordedEvent): DueStep | undefined {
-  const decoded = notificationCodec.decode(recorded);
+export function attemptRows(recorded: RecordedEvent): DueChange | undefined {
+  const decoded = deliveryCodec.decode(recorded);
   // What cannot be read keeps its row: whoever attends to it says so.
   if (decoded.kind !== 'event') return undefined;
   const { stream } = recorded;
   const { event } = decoded;
   // Who waits for the first time goes before everybody whose channel has had its chance.
-  const at = (dueAt: number, rank: DueRank = 1): DueStep => ({
+  const at = (dueAt: number, rank: DueRank = 1): DueChange => ({
     put: [{ key: stream, stream, dueAt, rank }],
   });
   switch (event.type) {

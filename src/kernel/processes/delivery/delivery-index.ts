@@ -2,7 +2,7 @@
 // whose skipped deliveries are to be looked at again. It is made from the log and can be deleted.
 import type { Instant } from '../../../domain/core/instants.ts';
 import type { Position } from '../../../domain/core/positions.ts';
-import type { NotificationEvent } from '../../../domain/delivery/events.ts';
+import type { DeliveryEvent } from '../../../domain/delivery/events.ts';
 import { LEASE_MARGIN_MS } from '../../../domain/delivery/decide.ts';
 import type { DeliveryStatus } from '../../../domain/delivery/state.ts';
 import type { EventRef } from '../../../projections/ports.ts';
@@ -46,7 +46,7 @@ export interface DeliveryIndexReader extends Disposable {
 }
 
 /** A user whose skipped deliveries may go now, and since when. */
-export type Mark = { readonly userId: string; readonly since: bigint };
+export type RedriveMark = { readonly userId: string; readonly since: bigint };
 
 export interface DeliveryIndex extends DeliveryIndexReader {
   /** Everything up to here is in the rows; `undefined` before the first commit. */
@@ -57,17 +57,17 @@ export interface DeliveryIndex extends DeliveryIndexReader {
     readonly position: Position;
     readonly lastEvent?: EventRef | undefined;
     readonly rows: readonly DeliveryRow[];
-    readonly marks: readonly Mark[];
+    readonly marks: readonly RedriveMark[];
   }): void;
-  marks(limit: number): readonly Mark[];
+  marks(limit: number): readonly RedriveMark[];
   /** Takes a mark away, unless a newer one has replaced it. */
-  unmark(mark: Mark): void;
+  unmark(mark: RedriveMark): void;
 }
 
 /** The row after an event of its record; `undefined` when nothing was accepted yet. */
 export function rowAfter(
   row: DeliveryRow | undefined,
-  event: NotificationEvent,
+  event: DeliveryEvent,
   stream: string,
 ): DeliveryRow | undefined {
   if (event.type === 'NotificationAccepted') {

@@ -2,13 +2,18 @@
 // and before any attempt: from then on the broker has no part in it (W3).
 import { z } from 'zod';
 import { TocsinError } from '../../../domain/core/errors.ts';
-import { notificationStream } from '../../../domain/delivery/stream.ts';
+import { deliveryStream } from '../../../domain/delivery/stream.ts';
 import { silentLogger, type Logger } from '../../../domain/ports/logger.ts';
-import type { InboxMessage, InboxStream, RequestQueue, Settlement } from './request-queue.ts';
+import type {
+  RequestMessage,
+  RequestStream,
+  RequestQueue,
+  Acknowledgement,
+} from './request-queue.ts';
 import { readControl } from '../../control/control.ts';
 import type { Process } from '../due/process.ts';
 import { tell, type RecordContext } from './record.ts';
-import { readRequest, type FoundRequest } from './source.ts';
+import { readRequest, type FoundRequest } from './read-request.ts';
 
 export type IntakeOptions = RecordContext & {
   readonly kernel: string;
@@ -40,14 +45,17 @@ export function intakeProcess(options: IntakeOptions): Process {
           if (foreign > LOOKS) throw otherStream(stream);
           return answer === 'ours' ? 'go' : 'wait';
         },
-        handle: (message) => take(options, message),
+        handle: (message) => intakeMessage(options, message),
       });
     },
   };
 }
 
 /** Takes one message: the log decides what it is about, and whether it is ours. */
-export async function take(options: IntakeOptions, message: InboxMessage): Promise<Settlement> {
+export async function intakeMessage(
+  options: IntakeOptions,
+  message: RequestMessage,
+): Promise<Acknowledgement> {
   const { headers } = message;
   const place = Place.safeParse({
     id: headers.get('ce-id'),
@@ -73,7 +81,7 @@ export async function accept(
   { notificationId, event, request }: FoundRequest,
 ): Promise<void> {
   const { userId, triggerType, channel, triggerId, previewId, requestedAt, expiresAt } = request;
-  const stream = notificationStream(options.kernel, userId, notificationId);
+  const stream = deliveryStream(options.kernel, userId, notificationId);
   const facts = {
     notificationId,
     userId,
@@ -95,7 +103,7 @@ export async function accept(
  */
 async function isOurs(
   { store, kernel }: IntakeOptions,
-  { stream, created }: InboxStream,
+  { stream, created }: RequestStream,
 ): Promise<'ours' | 'none' | 'foreign'> {
   const output = await openedOutput(store, kernel);
   // A projector has not opened its list yet, or the store is away for the moment.
@@ -113,7 +121,7 @@ async function openedOutput(store: IntakeOptions['store'], kernel: string) {
   }
 }
 
-function otherStream({ stream, created }: InboxStream): TocsinError {
+function otherStream({ stream, created }: RequestStream): TocsinError {
   return new TocsinError(
     'refused',
     'inbox_of_other_log',
@@ -122,7 +130,7 @@ function otherStream({ stream, created }: InboxStream): TocsinError {
   );
 }
 
-function refuse(options: IntakeOptions, message: InboxMessage, reason: string): Settlement {
+function refuse(options: IntakeOptions, message: RequestMessage, reason: string): Acknowledgement {
   const { logger = silentLogger } = options;
   const { sequence, subject } = message;
   const about = { sequence: String(sequence), subject, reason };

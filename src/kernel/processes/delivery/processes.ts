@@ -14,14 +14,14 @@ import type { DueIndexes } from '../due/due-index.ts';
 import type { Runtime } from '../due/options.ts';
 import type { Process } from '../due/process.ts';
 import { executeContext, systemRuntime } from '../../decider/runtime.ts';
-import type { ChannelReport } from './attempt.ts';
-import { createBell } from './bell.ts';
-import { listProcess } from './list.ts';
-import { reviveProcess } from './revive.ts';
+import type { ChannelReport } from './handle-due.ts';
+import { wakeSignal } from '../../../domain/core/wake-signal.ts';
+import { listProcess } from './delivery-list.ts';
+import { redriveSkippedProcess } from './redrive-skipped.ts';
 import { ATTEMPTS_INDEX, attemptsProcess } from './attempts.ts';
-import { channelGate } from './gate.ts';
+import { channelGate } from './channel-gate.ts';
 import { intakeProcess } from './intake.ts';
-import type { LimitsOf } from './limits.ts';
+import type { LimitsOf } from './rate-limits.ts';
 import type { RecordContext } from './record.ts';
 
 /** How long an attempt may take; its call is cut off 5 s before. */
@@ -104,12 +104,12 @@ export function deliveryProcesses(options: DeliveryOptions): readonly Process[] 
   });
   const processes = [intakeProcess({ ...records, kernel, inbox, logger }), attempts];
   if (list === undefined) return processes;
-  const bell = createBell(surroundings);
+  const bell = wakeSignal(surroundings);
   const shared = { index: list, surroundings, bell, logger };
   return [
     ...processes,
     listProcess({ ...shared, store, kernel }),
-    reviveProcess({ ...shared, records, lookup }),
+    redriveSkippedProcess({ ...shared, records, lookup }),
   ];
 }
 

@@ -9,7 +9,7 @@ import {
   type DeliveryRejection,
   type DeliveryRules,
 } from '../../../domain/delivery/decide.ts';
-import { notificationCodec, type NotificationEvent } from '../../../domain/delivery/events.ts';
+import { deliveryCodec, type DeliveryEvent } from '../../../domain/delivery/events.ts';
 import { evolveDelivery, type DeliveryState } from '../../../domain/delivery/state.ts';
 import type { EventStore } from '../../../domain/ports/event-store.ts';
 import {
@@ -21,8 +21,8 @@ import {
 } from '../../decider/execute.ts';
 
 /** The delivery record, as the kernel executes commands on it. */
-export const deliveryAggregate: Aggregate<DeliveryState, NotificationEvent> = {
-  codec: notificationCodec,
+export const deliveryAggregate: Aggregate<DeliveryState, DeliveryEvent> = {
+  codec: deliveryCodec,
   initial: undefined,
   evolve: evolveDelivery,
 };
@@ -38,7 +38,7 @@ export type RecordContext = ExecuteContext & {
 
 /** What a command led to. */
 export type Told = {
-  readonly events: readonly NotificationEvent[];
+  readonly events: readonly DeliveryEvent[];
   readonly position: Position | undefined;
   /** The record as it is now; `undefined` when it has to be read to know. */
   readonly after: Loaded<DeliveryState> | undefined;

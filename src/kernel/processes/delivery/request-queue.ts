@@ -2,7 +2,7 @@
 // believed: it only says where in the log to look.
 
 /** A message as it came. */
-export type InboxMessage = {
+export type RequestMessage = {
   readonly subject: string;
   readonly headers: ReadonlyMap<string, string>;
   /** Its number in the stream, for logs. */
@@ -13,10 +13,10 @@ export type InboxMessage = {
  * What becomes of a message: `done` and `never` take it out of the inbox for good, `later` brings it
  * back after a while.
  */
-export type Settlement = 'done' | 'never' | 'later';
+export type Acknowledgement = 'done' | 'never' | 'later';
 
 /** The stream behind the inbox, by which a log knows its own. */
-export type InboxStream = { readonly stream: string; readonly created: string };
+export type RequestStream = { readonly stream: string; readonly created: string };
 
 export type RequestQueue = {
   /**
@@ -31,7 +31,7 @@ export type RequestQueue = {
    */
   readonly run: (options: {
     readonly signal: AbortSignal;
-    readonly check: (stream: InboxStream) => Promise<'go' | 'wait'>;
-    readonly handle: (message: InboxMessage) => Promise<Settlement>;
+    readonly check: (stream: RequestStream) => Promise<'go' | 'wait'>;
+    readonly handle: (message: RequestMessage) => Promise<Acknowledgement>;
   }) => Promise<void>;
 };

@@ -5,7 +5,7 @@ import type { Logger } from '../../../domain/ports/logger.ts';
 import type { DueEntry, DueIndex } from './due-index.ts';
 
 /** What one event changes about the rows; absent parts change nothing. */
-export type DueStep = {
+export type DueChange = {
   readonly put?: readonly DueEntry[];
   readonly remove?: readonly string[];
 };
@@ -30,7 +30,7 @@ export type DueProcessOptions = Runtime & {
   /** Starts of the names of the streams that `step` is about. */
   readonly prefixes: readonly string[];
   /** Pure and total: what an event changes about the rows. Events come in log order. */
-  readonly step: (event: RecordedEvent) => DueStep | undefined;
+  readonly step: (event: RecordedEvent) => DueChange | undefined;
   /**
    * Does what is due. It may be called again for what is done already: after a crash, and by another
    * worker at the same time; so it looks at the stream first. What it throws is logged, and the row is

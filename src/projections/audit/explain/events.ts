@@ -2,8 +2,8 @@
 import { controlCodec, type ControlEvent } from '../../../domain/control/events.ts';
 import { controlStream } from '../../../domain/core/ids.ts';
 import type { EventMetadata } from '../../../domain/core/envelope.ts';
-import { notificationCodec, type NotificationEvent } from '../../../domain/delivery/events.ts';
-import { notificationStream } from '../../../domain/delivery/stream.ts';
+import { deliveryCodec, type DeliveryEvent } from '../../../domain/delivery/events.ts';
+import { deliveryStream } from '../../../domain/delivery/stream.ts';
 import type { RecordedEvent } from '../../../domain/ports/event-store.ts';
 import { triggerCodec, type TriggerEvent } from '../../../domain/trigger/events.ts';
 import type { ReadableLog } from '../reading/ports.ts';
@@ -49,10 +49,10 @@ export async function deliveryEvents(
   kernel: string,
   user: string,
   notificationId: string,
-): Promise<Found<NotificationEvent>[]> {
-  const stream = notificationStream(kernel, user, notificationId);
+): Promise<Found<DeliveryEvent>[]> {
+  const stream = deliveryStream(kernel, user, notificationId);
   return (await eventsOf(log, stream)).flatMap((recorded) => {
-    const decoded = notificationCodec.decode(recorded);
+    const decoded = deliveryCodec.decode(recorded);
     return decoded.kind === 'event' ? [{ ...decoded, recorded }] : [];
   });
 }

@@ -5,7 +5,7 @@ import { TocsinError } from '../../../domain/core/errors.ts';
 import { isUuid, parseOccurrenceId, occurrenceId } from '../../../domain/core/ids.ts';
 import { formatInstant, type Instant } from '../../../domain/core/instants.ts';
 import { comparePositions, formatPosition, type Position } from '../../../domain/core/positions.ts';
-import type { NotificationEvent } from '../../../domain/delivery/events.ts';
+import type { DeliveryEvent } from '../../../domain/delivery/events.ts';
 import { mutedUntil, policiesAt, policyFor } from '../../../domain/policy/in-force.ts';
 import { formatPolicy } from '../../../domain/policy/text.ts';
 import { REASONS } from '../../../domain/reasons.ts';
@@ -291,7 +291,7 @@ function factsOf(
   events: readonly Found<TriggerEvent>[],
   decision: VerdictRow | undefined,
   holderAt: Instant | undefined,
-  deliveries: readonly Found<NotificationEvent>[],
+  deliveries: readonly Found<DeliveryEvent>[],
 ): Facts {
   const types = new Set(events.map(({ event }) => event.type));
   return {

@@ -3,7 +3,7 @@ import { match } from 'ts-pattern';
 import type { ControlEvent } from '../../../domain/control/events.ts';
 import { formatInstant, type Instant } from '../../../domain/core/instants.ts';
 import { formatPosition } from '../../../domain/core/positions.ts';
-import type { NotificationEvent } from '../../../domain/delivery/events.ts';
+import type { DeliveryEvent } from '../../../domain/delivery/events.ts';
 import { formatPolicy } from '../../../domain/policy/text.ts';
 import type { TriggerEvent } from '../../../domain/trigger/events.ts';
 import type { Found } from './events.ts';
@@ -35,7 +35,7 @@ export function triggerLine(found: Found<TriggerEvent>): StoryLine {
 }
 
 /** A delivery's event as a line. */
-export function deliveryLine(found: Found<NotificationEvent>): StoryLine {
+export function deliveryLine(found: Found<DeliveryEvent>): StoryLine {
   return lineOf(found, deliveryText(found.event));
 }
 
@@ -81,7 +81,7 @@ function triggerText({ type, data }: TriggerEvent): string {
   }
 }
 
-function deliveryText(event: NotificationEvent): string {
+function deliveryText(event: DeliveryEvent): string {
   return match(event)
     .with(
       { type: 'NotificationAccepted' },

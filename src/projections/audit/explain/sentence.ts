@@ -1,6 +1,6 @@
 // The one sentence that a support person can send on: plain words, UTC, no ids, nothing personal.
 import { formatInstant, type Instant } from '../../../domain/core/instants.ts';
-import type { NotificationEvent } from '../../../domain/delivery/events.ts';
+import type { DeliveryEvent } from '../../../domain/delivery/events.ts';
 import type { TriggerEventData } from '../../../domain/trigger/events.ts';
 import type { VerdictRow } from '../../ports.ts';
 
@@ -12,7 +12,7 @@ export type Facts = {
   readonly decision: VerdictRow | undefined;
   /** When the notification that held the window was asked for. */
   readonly holderAt: Instant | undefined;
-  readonly deliveries: readonly NotificationEvent[];
+  readonly deliveries: readonly DeliveryEvent[];
 };
 
 /** Facts as a sentence. */
@@ -66,7 +66,7 @@ function whyNot(reason: string, holderAt: Instant | undefined): string {
   }
 }
 
-function delivered(events: readonly NotificationEvent[]): string {
+function delivered(events: readonly DeliveryEvent[]): string {
   const last = events.findLast(({ type }) => type !== 'DeliveryDeferred');
   switch (last?.type) {
     case undefined:

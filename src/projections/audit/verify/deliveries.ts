@@ -1,7 +1,7 @@
 // The delivery records against the notices: nobody is told anything that was not let through.
 import { categoryPrefix } from '../../../domain/core/ids.ts';
-import { notificationCodec, type NotificationEvent } from '../../../domain/delivery/events.ts';
-import { notificationStream } from '../../../domain/delivery/stream.ts';
+import { deliveryCodec, type DeliveryEvent } from '../../../domain/delivery/events.ts';
+import { deliveryStream } from '../../../domain/delivery/stream.ts';
 import type { RecordedEvent } from '../../../domain/ports/event-store.ts';
 import type { SentNotification } from '../../ports.ts';
 import { quickMessageId } from '../../uuid.ts';
@@ -36,7 +36,7 @@ export class DeliveryRecords {
   see(recorded: RecordedEvent): void {
     if (recorded.revision === 0n) this.records += 1;
     const { stream, revision } = recorded;
-    const decoded = notificationCodec.decode(recorded);
+    const decoded = deliveryCodec.decode(recorded);
     if (decoded.kind === 'unknown') return;
     if (decoded.kind === 'fault') {
       const { code, detail } = decoded.fault;
@@ -59,8 +59,8 @@ export class DeliveryRecords {
     this.#findings.add('delivery_without_request', stream, detail);
   }
 
-  #faultOf({ type, data }: NotificationEvent, { stream }: RecordedEvent): string | undefined {
-    const own = notificationStream(this.#kernel, data.userId, data.notificationId);
+  #faultOf({ type, data }: DeliveryEvent, { stream }: RecordedEvent): string | undefined {
+    const own = deliveryStream(this.#kernel, data.userId, data.notificationId);
     if (stream !== own) return `it belongs into ${own}`;
     if (type !== 'NotificationAccepted') return undefined;
     const id = quickMessageId(data.source.event, 'notification.requested');

@@ -5,7 +5,7 @@
 // in here.
 import type { Instant } from '../../../domain/core/instants.ts';
 import type { ChannelTarget, SendOutcome } from '../../../domain/ports/sender.ts';
-import { DEFAULT_LIMITS, type ChannelLimits, type LimitsOf } from './limits.ts';
+import { DEFAULT_LIMITS, type ChannelLimits, type LimitsOf } from './rate-limits.ts';
 
 export type GateOptions = {
   readonly limits?: LimitsOf | undefined;

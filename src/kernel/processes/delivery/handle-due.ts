@@ -2,7 +2,7 @@
 // begin an attempt or end the delivery, call, and write down what became of it.
 import { TocsinError } from '../../../domain/core/errors.ts';
 import { LEASE_MARGIN_MS, type DeliveryCommand } from '../../../domain/delivery/decide.ts';
-import { outgoingNotice } from '../../../domain/notification/message.ts';
+import { outgoingMessage } from '../../../domain/notification/message.ts';
 import type { Delivery, DeliveryState } from '../../../domain/delivery/state.ts';
 import { silentLogger, type Logger } from '../../../domain/ports/logger.ts';
 import type {
@@ -15,10 +15,10 @@ import type { Texts } from '../../../domain/texts.ts';
 import type { Loaded } from '../../decider/execute.ts';
 import { backoffMs } from '../due/backoff.ts';
 import type { Runtime } from '../due/options.ts';
-import { call } from './call.ts';
-import type { ChannelGate } from './gate.ts';
+import { callWithinLease } from './call-within-lease.ts';
+import type { ChannelGate } from './channel-gate.ts';
 import { loadDelivery, tell, type RecordContext } from './record.ts';
-import { readRequest, type FoundRequest } from './source.ts';
+import { readRequest, type FoundRequest } from './read-request.ts';
 
 /** Told when a provider says something about the channel itself: it is gone, or needs its owner. */
 export type ChannelReport = (report: {
@@ -45,7 +45,7 @@ export type AttemptContext = {
 };
 
 /** Does what is due about one record; another worker may do the same at the same time. */
-export async function attend(
+export async function handleDue(
   context: AttemptContext,
   stream: string,
   signal: AbortSignal,
@@ -148,9 +148,9 @@ async function attempt(
     : undefined;
   if (started?.type !== 'AttemptStarted') return undefined;
   const { leaseUntil } = started.data;
-  const notice = outgoingNotice(delivery, found.request, number, wording);
+  const notice = outgoingMessage(delivery, found.request, number, wording);
   const calling = { ...surroundings, send, notice, target, leaseUntil, signal };
-  const { outcome, wasMade, late } = await call(calling);
+  const { outcome, wasMade, late } = await callWithinLease(calling);
   const about = { stream, attempt: number, target, facts: delivery.facts };
   if (late !== undefined) void late.then((word) => settle(context, about, word));
   await settle(context, about, outcome, told.ok ? told.value.after : undefined);

@@ -3,19 +3,19 @@ import { isOver } from '../../../domain/core/signals.ts';
 import { silentLogger, type Logger } from '../../../domain/ports/logger.ts';
 import type { ChannelLookup, ChannelTarget } from '../../../domain/ports/sender.ts';
 import { CHANNELS } from '../../../domain/trigger/events.ts';
-import type { DeliveryIndex, Mark } from './delivery-index.ts';
+import type { DeliveryIndex, RedriveMark } from './delivery-index.ts';
 import type { Runtime } from '../due/options.ts';
 import type { Process } from '../due/process.ts';
-import type { Bell } from './bell.ts';
-import { NO_CHANNEL_REASONS } from './list.ts';
+import type { WakeSignal } from '../../../domain/core/wake-signal.ts';
+import { NO_CHANNEL_REASONS } from './delivery-list.ts';
 import { tell, type RecordContext } from './record.ts';
 
-export type ReviveOptions = {
+export type RedriveSkippedOptions = {
   readonly index: DeliveryIndex;
   readonly records: RecordContext;
   readonly surroundings: Runtime;
   readonly lookup: ChannelLookup;
-  readonly bell: Bell;
+  readonly bell: WakeSignal;
   readonly logger?: Logger | undefined;
 };
 
@@ -27,7 +27,7 @@ const MAX_ROWS = 1_000;
 const LONGEST_WAIT_MS = 30_000;
 
 /** The process that redrives what was skipped. */
-export function reviveProcess(options: ReviveOptions): Process {
+export function redriveSkippedProcess(options: RedriveSkippedOptions): Process {
   const { index, bell, logger = silentLogger } = options;
   return {
     name: 'delivery-revive',
@@ -54,7 +54,7 @@ export function reviveProcess(options: ReviveOptions): Process {
   };
 }
 
-async function reviveUser(options: ReviveOptions, { userId }: Mark): Promise<void> {
+async function reviveUser(options: RedriveSkippedOptions, { userId }: RedriveMark): Promise<void> {
   const { index, records, surroundings, lookup } = options;
   const skipped = index.list({ userId, status: 'skipped', limit: MAX_ROWS });
   const open = new Map<string, boolean>();

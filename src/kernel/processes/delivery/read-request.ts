@@ -9,7 +9,7 @@ import { triggerCodec, type TriggerEventData } from '../../../domain/trigger/eve
 const RULE = 'notification.requested';
 
 /** Where a request is said to be. */
-export type RequestPlace = { readonly stream: string; readonly revision: bigint };
+export type RequestLocation = { readonly stream: string; readonly revision: bigint };
 
 /** A request as the log has it. */
 export type FoundRequest = {
@@ -33,7 +33,7 @@ const Ended = z.object({ previewId: z.string(), ending: z.string().regex(/^[a-z0
 export async function readRequest(
   store: Pick<EventStore, 'readStream'>,
   kernel: string,
-  { stream, revision }: RequestPlace,
+  { stream, revision }: RequestLocation,
 ): Promise<Result<FoundRequest, NoRequest>> {
   if (!stream.startsWith(categoryPrefix(kernel, 'trigger'))) return err('foreign_stream');
   let found: Omit<FoundRequest, 'ended'> | undefined;

@@ -7,7 +7,7 @@ import type {
   Sender,
   SendOutcome,
 } from '../../../domain/ports/sender.ts';
-import { askSender } from '../../channels/ask.ts';
+import { callSender } from '../../channels/call-sender.ts';
 import type { Runtime } from '../due/options.ts';
 
 /** A call is over this long before its lease, so that its outcome is in the record in time. */
@@ -35,7 +35,7 @@ export type Called = {
 };
 
 /** Makes the call. Never throws. */
-export async function call(options: CallOptions): Promise<Called> {
+export async function callWithinLease(options: CallOptions): Promise<Called> {
   const { send, notice, target, leaseUntil, signal, now } = options;
   const timeMs = leaseUntil - CUT_OFF_MS - now();
   if (timeMs <= 0) {
@@ -46,7 +46,7 @@ export async function call(options: CallOptions): Promise<Called> {
   }
   const cut = new AbortController();
   const done = new AbortController();
-  const sending = askSender(send, notice, target, cut.signal).finally(() => {
+  const sending = callSender(send, notice, target, cut.signal).finally(() => {
     done.abort();
   });
   await options.pause(timeMs, AbortSignal.any([done.signal, signal]));

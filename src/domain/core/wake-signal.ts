@@ -1,13 +1,13 @@
 // One process wakes another: a ring while nobody waits is not lost.
-import type { Runtime } from '../due/options.ts';
+import type { Runtime } from '../../kernel/processes/due/options.ts';
 
-export type Bell = {
+export type WakeSignal = {
   readonly ring: () => void;
   /** Waits for a ring since the last wait, for the time, or for the signal. */
   readonly wait: (ms: number, signal: AbortSignal) => Promise<void>;
 };
 
-export function createBell(surroundings: Pick<Runtime, 'pause'>): Bell {
+export function wakeSignal(surroundings: Pick<Runtime, 'pause'>): WakeSignal {
   let rung = new AbortController();
   return {
     ring: () => {

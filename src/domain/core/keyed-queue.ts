@@ -1,6 +1,6 @@
 // Work of many keys at once, of one key in its order, and never more at once than there is room for.
 
-export type KeyedLanes = {
+export type KeyedQueue = {
   /**
    * Takes one piece of work; resolves when there is room for it, not when it is done.
    * @throws unknown what earlier work threw
@@ -10,7 +10,7 @@ export type KeyedLanes = {
   readonly idle: () => Promise<void>;
 };
 
-export function keyedLanes(room: number): KeyedLanes {
+export function keyedQueue(room: number): KeyedQueue {
   const tails = new Map<string, Promise<void>>();
   let underWay = 0;
   let bell = Promise.withResolvers<undefined>();

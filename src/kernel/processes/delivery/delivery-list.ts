@@ -5,20 +5,25 @@ import { z } from 'zod';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import { categoryPrefix } from '../../../domain/core/ids.ts';
 import type { Position } from '../../../domain/core/positions.ts';
-import { notificationCodec } from '../../../domain/delivery/events.ts';
+import { deliveryCodec } from '../../../domain/delivery/events.ts';
 import type {
   EventStore,
   RecordedEvent,
   SubscriptionEntry,
 } from '../../../domain/ports/event-store.ts';
 import { silentLogger, type Logger } from '../../../domain/ports/logger.ts';
-import { rowAfter, type DeliveryIndex, type DeliveryRow, type Mark } from './delivery-index.ts';
+import {
+  rowAfter,
+  type DeliveryIndex,
+  type DeliveryRow,
+  type RedriveMark,
+} from './delivery-index.ts';
 import type { EventRef } from '../../../projections/ports.ts';
 import { backoffMs } from '../due/backoff.ts';
 import { assertSameLog } from '../due/follow.ts';
 import type { Runtime } from '../due/options.ts';
 import type { Process } from '../due/process.ts';
-import type { Bell } from './bell.ts';
+import type { WakeSignal } from '../../../domain/core/wake-signal.ts';
 
 export type ListOptions = {
   readonly store: EventStore;
@@ -26,7 +31,7 @@ export type ListOptions = {
   readonly index: DeliveryIndex;
   readonly surroundings: Runtime;
   /** Rung when there are marks. */
-  readonly bell: Bell;
+  readonly bell: WakeSignal;
   readonly logger?: Logger | undefined;
 };
 
@@ -77,7 +82,7 @@ type Step = Parameters<DeliveryIndex['commit']>[0];
 
 function stepOf(page: readonly SubscriptionEntry[], index: DeliveryIndex): Step | undefined {
   const rows = new Map<string, DeliveryRow>();
-  const marks = new Map<string, Mark>();
+  const marks = new Map<string, RedriveMark>();
   let position: Position | undefined;
   let lastEvent: EventRef | undefined;
   for (const entry of page) {
@@ -103,7 +108,7 @@ function enter(
     const about = OfUser.safeParse(recorded.data);
     return about.success ? about.data.userId : undefined;
   }
-  const decoded = notificationCodec.decode(recorded);
+  const decoded = deliveryCodec.decode(recorded);
   if (decoded.kind !== 'event') return undefined;
   const { event } = decoded;
   const { notificationId, userId } = event.data;

@@ -9,7 +9,7 @@ import type {
 } from '../../domain/ports/sender.ts';
 
 /** Makes the call. */
-export async function askSender(
+export async function callSender(
   send: Sender,
   notice: OutgoingMessage,
   target: ChannelTarget,
