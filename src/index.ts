@@ -50,16 +50,15 @@ export type {
   SubscribeOptions,
   SubscriptionEntry,
 } from './domain/ports/event-store.ts';
-export { OutputError } from './projections/ports.ts';
+export { OutputError } from './projections/output.ts';
 export type {
   Output,
   OutputFailure,
   OutputInfo,
   OutputMessage,
   OutputSession,
-  ReadModel,
-  ReadModelReader,
-} from './projections/ports.ts';
+} from './projections/output.ts';
+export type { ReadModel, ReadModelReader } from './projections/read-model.ts';
 export { TocsinError } from './domain/core/errors.ts';
 export type { ErrorKind } from './domain/core/errors.ts';
 export { formatPosition, parsePosition } from './domain/core/positions.ts';

@@ -5,4 +5,4 @@ export { jetStreamOutput } from './adapters/nats/output.ts';
 export { jetStreamReader } from './adapters/nats/reader.ts';
 export type { JetStreamOutputOptions } from './adapters/nats/output.ts';
 export type { NatsConnectionOptions, NatsCredentials, NatsTls } from './adapters/nats/options.ts';
-export type { StoredMessage } from './projections/ports.ts';
+export type { StoredMessage } from './projections/output.ts';

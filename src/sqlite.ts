@@ -31,4 +31,4 @@ export type {
   SentNotificationRange,
   SentNotificationRef,
   VerdictRow,
-} from './projections/ports.ts';
+} from './projections/read-model.ts';

@@ -9,7 +9,7 @@ import { startNatsServer } from '../../src/adapters/nats/server.ts';
 import { createConfig, planStream } from '../../src/adapters/nats/stream.ts';
 import { sqliteReadModel } from '../../src/adapters/sqlite/read-model.ts';
 import { openProjector } from '../../src/kernel/open-projector.ts';
-import type { Output, OutputMessage } from '../../src/projections/ports.ts';
+import type { Output, OutputMessage } from '../../src/projections/output.ts';
 import { barePublisher, type ReadyMessage } from '../limits/bare-publisher.ts';
 import { shown, type Report, type Surroundings } from '../support/bench.ts';
 import { alternate, type Measured } from '../support/rounds.ts';

@@ -5,7 +5,8 @@ import { DEFAULT_KERNEL_NAME } from '../domain/core/ids.ts';
 import type { Clock } from '../domain/ports/clock.ts';
 import type { EventStore } from '../domain/ports/event-store.ts';
 import { silentLogger, type Logger } from '../domain/ports/logger.ts';
-import type { Output, ReadModel, ReadModelCommit } from '../projections/ports.ts';
+import type { Output } from '../projections/output.ts';
+import type { ReadModel, ReadModelCommit } from '../projections/read-model.ts';
 import { DEFAULT_TIMING, type Timing } from '../projections/publisher/context.ts';
 import { createProjector, type Projector } from '../projections/publisher/projector.ts';
 import {

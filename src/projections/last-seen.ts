@@ -2,7 +2,7 @@
 // goes on: a log without it is another one, or an older copy.
 import { comparePositions, type Position } from '../domain/core/positions.ts';
 import type { EventStore, RecordedEvent } from '../domain/ports/event-store.ts';
-import type { EventRef } from './ports.ts';
+import type { EventRef } from './read-model.ts';
 
 /** What a follower has seen: the last event, and the position up to which it has seen everything. */
 export type SeenUpTo = {

@@ -3,7 +3,7 @@ import { connect, DiscardPolicy, type NatsConnection } from 'nats';
 import { afterEach, describe, expect, test } from 'vitest';
 import { jetStreamOutput } from '../../src/adapters/nats/output.ts';
 import { TocsinError } from '../../src/domain/core/errors.ts';
-import type { Output, OutputSession } from '../../src/projections/ports.ts';
+import type { Output, OutputSession } from '../../src/projections/output.ts';
 import {
   failureOf,
   idsTo,

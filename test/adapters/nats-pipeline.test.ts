@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Pipeline } from '../../src/adapters/nats/pipeline.ts';
-import type { OutputFailure } from '../../src/projections/ports.ts';
+import type { OutputFailure } from '../../src/projections/output.ts';
 import { failureOf, listMessages } from '../contracts/output.suite.ts';
 
 function open({ bytes = 1_000, stallAfterMs = 5_000 } = {}) {

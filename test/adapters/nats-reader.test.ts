@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { jetStreamOutput } from '../../src/adapters/nats/output.ts';
 import { deliveryNumbers } from '../../src/adapters/nats/pull.ts';
 import { jetStreamReader } from '../../src/adapters/nats/reader.ts';
-import type { OutputMessage, StoredMessage } from '../../src/projections/ports.ts';
+import type { OutputMessage, StoredMessage } from '../../src/projections/output.ts';
 import { failureOf, listMessages } from '../contracts/output.suite.ts';
 import { testNatsServer, type TestNatsServer } from '../support/nats-server.ts';
 

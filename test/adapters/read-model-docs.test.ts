@@ -30,7 +30,7 @@ beforeAll(() => {
   model.commit(batchUpTo(30n));
   model.commit(
     commitOf(30n, {
-      notices: [noticeOf()],
+      sentNotifications: [noticeOf()],
       verdicts: [verdictOf('r1', { position: { commit: 1_500n, prepare: 1_500n } })],
       parked: [parkedOf('r2')],
     }),

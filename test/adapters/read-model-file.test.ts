@@ -6,7 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openReadModelReader, sqliteReadModel } from '../../src/adapters/sqlite/read-model.ts';
 import { snapshotOf } from '../../src/adapters/sqlite/read-model-tables.ts';
-import type { SentNotification } from '../../src/projections/ports.ts';
+import type { SentNotification } from '../../src/projections/read-model.ts';
 import { batchUpTo, checkpointAt, commitOf, noticeOf } from '../contracts/read-model.fixtures.ts';
 import { refusal, thrownBy } from '../support/refusals.ts';
 
@@ -51,7 +51,10 @@ describe('readers beside the owner', () => {
     const batch = batchUpTo(60n);
     model.commit({
       ...batch,
-      notices: [...batch.notices, noticeWith(() => (seen = snapshotOf(reader)))],
+      sentNotifications: [
+        ...batch.sentNotifications,
+        noticeWith(() => (seen = snapshotOf(reader))),
+      ],
     });
     expect(seen).toEqual(before);
     expect(reader.checkpoint()).toEqual(checkpointAt(60n));
@@ -81,7 +84,7 @@ describe('readers beside the owner', () => {
     filled();
     using reader = openReadModelReader(file);
     expect(reader).not.toHaveProperty('commit');
-    expect(reader.lastTail()?.sequence).toBe(90n);
+    expect(reader.lastRecentMessage()?.sequence).toBe(90n);
   });
 
   test('need a file that is there, and a read model in it', () => {
@@ -97,7 +100,7 @@ describe('readers beside the owner', () => {
     for (const line of model.dedupeKeys()) {
       expect(line).toContain('important_urgent_task');
       listed += 1;
-      model.commit(commitOf(30n, { notices: [noticeOf({ id: `late-${listed}` })] }));
+      model.commit(commitOf(30n, { sentNotifications: [noticeOf({ id: `late-${listed}` })] }));
     }
     expect(listed).toBe(30);
     expect([...model.dedupeKeys()]).toHaveLength(60);
@@ -114,7 +117,7 @@ describe('a commit that fails', () => {
     });
     const batch = batchUpTo(60n);
     expect(() => {
-      model.commit({ ...batch, notices: [...batch.notices, fails] });
+      model.commit({ ...batch, sentNotifications: [...batch.sentNotifications, fails] });
     }).toThrow('half-way');
     expect(snapshotOf(model)).toEqual(before);
     model.commit(batch);

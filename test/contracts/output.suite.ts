@@ -1,4 +1,4 @@
-// What every output promises (src/projections/ports.ts). Adapters run it in output.*.test.ts.
+// What every output promises (src/projections/output.ts). Adapters run it in output.*.test.ts.
 import { describe, expect, test } from 'vitest';
 import {
   OutputError,
@@ -6,7 +6,7 @@ import {
   type OutputFailure,
   type OutputMessage,
   type OutputSession,
-} from '../../src/projections/ports.ts';
+} from '../../src/projections/output.ts';
 
 /** An adapter under test, with what others may do to its stream. */
 export type OutputHarness = AsyncDisposable & {

@@ -11,7 +11,7 @@ import type {
   ReadModelCommit,
   RecentMessageRow,
   VerdictRow,
-} from '../../src/projections/ports.ts';
+} from '../../src/projections/read-model.ts';
 import { MAX_INSTANT } from '../../src/domain/core/instants.ts';
 import { DEFAULT_WINDOW_MS, tumblingWindowStart } from '../../src/domain/core/windows.ts';
 
@@ -127,10 +127,10 @@ export function commitOf(
 ): ReadModelCommit {
   return {
     checkpoint: checkpointAt(sequence, checkpoint),
-    notices: [],
+    sentNotifications: [],
     amended: [],
     verdicts: [],
-    tail: [],
+    recentMessages: [],
     parked: [],
     unparked: [],
     ...more,
@@ -141,8 +141,8 @@ export function commitOf(
 export function batchUpTo(sequence: bigint, size = 30): ReadModelCommit {
   const ids = Array.from({ length: size }, (_, index) => sequence - BigInt(size - 1 - index));
   return commitOf(sequence, {
-    tail: ids.map((id) => tailOf(id)),
-    notices: ids.map((id) =>
+    recentMessages: ids.map((id) => tailOf(id)),
+    sentNotifications: ids.map((id) =>
       noticeOf({ id: `message-${id}`, user: String(id), requestedAt: AT + Number(id) }),
     ),
     verdicts: ids.map((id) =>

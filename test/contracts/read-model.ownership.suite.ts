@@ -1,7 +1,7 @@
 // Who may write a read model, and what a refused or forgotten state leaves. Run like the other suite.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { snapshotOf, type ReadModelTables } from '../../src/adapters/sqlite/read-model-tables.ts';
-import type { ReadModel } from '../../src/projections/ports.ts';
+import type { ReadModel } from '../../src/projections/read-model.ts';
 import {
   batchUpTo,
   checkpointAt,
@@ -64,7 +64,10 @@ export function readModelOwnershipSuite(name: string, harnessOf: () => ReadModel
     test('refuses a tail out of order, and leaves everything as it was', () => {
       model.commit(batchUpTo(30n));
       const before = snapshotOf(model);
-      const disorder = commitOf(32n, { notices: [noticeOf()], tail: [tailOf(32n), tailOf(31n)] });
+      const disorder = commitOf(32n, {
+        sentNotifications: [noticeOf()],
+        recentMessages: [tailOf(32n), tailOf(31n)],
+      });
       expect(
         refusal(() => {
           model.commit(disorder);

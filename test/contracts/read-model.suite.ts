@@ -7,7 +7,7 @@ import type {
   SentNotification,
   SentNotificationRange,
   ReadModel,
-} from '../../src/projections/ports.ts';
+} from '../../src/projections/read-model.ts';
 import {
   AT,
   batchUpTo,
@@ -47,13 +47,13 @@ export function readModelSuite(name: string, harnessOf: () => ReadModelHarness):
 
     test('is empty at first', () => {
       expect(model.checkpoint()).toBeUndefined();
-      expect(model.lastTail()).toBeUndefined();
+      expect(model.lastRecentMessage()).toBeUndefined();
       expect([...model.dedupeKeys()]).toEqual([]);
       expect(snapshotOf(model)).toEqual({
         checkpoint: undefined,
-        notices: [],
+        sentNotifications: [],
         verdicts: [],
-        tail: [],
+        recentMessages: [],
         parked: [],
         reasons: new Map(),
         control: [],
@@ -64,7 +64,7 @@ export function readModelSuite(name: string, harnessOf: () => ReadModelHarness):
       const commit = commitOf(
         2n,
         {
-          notices: [noticeOf(), noticeOf({ id: 'notice-2', mock: true })],
+          sentNotifications: [noticeOf(), noticeOf({ id: 'notice-2', mock: true })],
           verdicts: [
             verdictOf('r1', {
               verdict: 'published',
@@ -76,7 +76,7 @@ export function readModelSuite(name: string, harnessOf: () => ReadModelHarness):
             verdictOf('r2'),
             verdictOf('r3', { verdict: 'parked', reason: 'schema', basis: null }),
           ],
-          tail: tailRows(1, 2),
+          recentMessages: tailRows(1, 2),
           parked: [parkedOf('r3')],
           control: [controlOf(0n), controlOf(1n)],
         },
@@ -126,31 +126,31 @@ export function readModelSuite(name: string, harnessOf: () => ReadModelHarness):
         position: { commit: largest, prepare: largest - 1n },
       });
       model.commit({
-        ...commitOf(0n, { tail: [tailOf(largest, { position: checkpoint.position })] }),
+        ...commitOf(0n, { recentMessages: [tailOf(largest, { position: checkpoint.position })] }),
         checkpoint,
       });
       reopen();
       expect(model.checkpoint()).toEqual(checkpoint);
-      expect(model.lastTail()?.sequence).toBe(largest);
-      expect(model.tailAfter(largest - 1n)).toHaveLength(1);
-      expect(model.tailAfter(largest)).toEqual([]);
+      expect(model.lastRecentMessage()?.sequence).toBe(largest);
+      expect(model.recentMessagesAfter(largest - 1n)).toHaveLength(1);
+      expect(model.recentMessagesAfter(largest)).toEqual([]);
     });
 
     test('moves its checkpoint without messages', () => {
-      model.commit(commitOf(5n, { tail: tailRows(1, 5) }));
+      model.commit(commitOf(5n, { recentMessages: tailRows(1, 5) }));
       model.commit(commitOf(5n, {}, { position: { commit: 900n, prepare: 900n } }));
       reopen();
       expect(model.checkpoint()?.position.commit).toBe(900n);
-      expect(model.lastTail()?.sequence).toBe(5n);
+      expect(model.lastRecentMessage()?.sequence).toBe(5n);
     });
 
     test('finds the notices within ranges, and no others', () => {
       fc.assert(
         fc.property(noticesOfFew, fc.array(rangesOfFew), (all, ranges) => {
           model.reset();
-          model.commit(commitOf(1n, { notices: all }));
+          model.commit(commitOf(1n, { sentNotifications: all }));
           const expected = all.filter((notice) => ranges.some((range) => isWithin(range, notice)));
-          expect(byId(model.noticesIn(ranges))).toEqual(byId(expected));
+          expect(byId(model.sentNotificationsIn(ranges))).toEqual(byId(expected));
         }),
         { numRuns: 200 },
       );
@@ -160,50 +160,55 @@ export function readModelSuite(name: string, harnessOf: () => ReadModelHarness):
       const all = Array.from({ length: 3_001 }, (_, user) =>
         noticeOf({ id: `notice-${user}`, user: String(user + 1) }),
       );
-      model.commit(commitOf(1n, { notices: all }));
+      model.commit(commitOf(1n, { sentNotifications: all }));
       const notices = all.toReversed();
       for (const axis of ['requestedAt', 'recordedAt'] as const) {
         const ranges = notices.map((notice) => aroundOf(notice, axis));
-        expect(model.noticesIn([...ranges, ...ranges])).toEqual(notices);
+        expect(model.sentNotificationsIn([...ranges, ...ranges])).toEqual(notices);
       }
-      expect(model.noticesIn([])).toEqual([]);
+      expect(model.sentNotificationsIn([])).toEqual([]);
     });
 
     test('finds every notice of a window that was let through again', () => {
       const twice = [noticeOf(), noticeOf({ id: 'notice-2' })];
       for (const [index, notice] of twice.entries()) {
-        model.commit(commitOf(BigInt(index), { notices: [notice] }));
+        model.commit(commitOf(BigInt(index), { sentNotifications: [notice] }));
       }
-      expect(model.noticesIn([aroundOf(noticeOf(), 'requestedAt')])).toEqual(twice);
+      expect(model.sentNotificationsIn([aroundOf(noticeOf(), 'requestedAt')])).toEqual(twice);
       const line = '42:important_urgent_task:2026-04-30T02:00:00Z';
       expect([...model.dedupeKeys()]).toEqual([line, line]);
     });
 
     test('finds notices by their names, where subject and id are both right', () => {
-      const notices = [noticeOf(), noticeOf({ id: 'notice-2', user: '43' })];
-      model.commit(commitOf(1n, { notices }));
+      const sentNotifications = [noticeOf(), noticeOf({ id: 'notice-2', user: '43' })];
+      model.commit(commitOf(1n, { sentNotifications }));
       const { mock, user, triggerType, id } = noticeOf();
       const ref = { mock, user, triggerType, id };
-      expect(model.noticesNamed([ref])).toEqual([noticeOf()]);
+      expect(model.sentNotificationsById([ref])).toEqual([noticeOf()]);
       const others = [{ mock: true }, { user: '43' }, { triggerType: 'a' }, { id: 'notice-2' }];
-      expect(model.noticesNamed(others.map((other) => ({ ...ref, ...other })))).toEqual([]);
+      expect(model.sentNotificationsById(others.map((other) => ({ ...ref, ...other })))).toEqual(
+        [],
+      );
     });
 
     test('keeps what a notice was amended to last, also to the next owner', () => {
-      const notices = [noticeOf(), noticeOf({ id: 'notice-2', severity: 'urgent', bypass: true })];
-      model.commit(commitOf(1n, { notices }));
+      const sentNotifications = [
+        noticeOf(),
+        noticeOf({ id: 'notice-2', severity: 'urgent', bypass: true }),
+      ];
+      model.commit(commitOf(1n, { sentNotifications }));
       const released = noticeOf({ released: true, releases: 1 });
       const again = { ...released, released: false, heldAt: AT + 9 };
       model.commit(commitOf(2n, { amended: [released, again] }));
       reopen();
-      expect([...model.notices()]).toEqual([again, notices[1]]);
+      expect([...model.notices()]).toEqual([again, sentNotifications[1]]);
       const { mock, user, triggerType, id } = again;
-      expect(model.noticesNamed([{ mock, user, triggerType, id }])).toEqual([again]);
+      expect(model.sentNotificationsById([{ mock, user, triggerType, id }])).toEqual([again]);
     });
 
     test('amends what the same commit has brought', () => {
       const amended = noticeOf({ released: true, releases: 1 });
-      model.commit(commitOf(1n, { notices: [noticeOf()], amended: [amended] }));
+      model.commit(commitOf(1n, { sentNotifications: [noticeOf()], amended: [amended] }));
       expect([...model.notices()]).toEqual([amended]);
     });
 
@@ -211,7 +216,7 @@ export function readModelSuite(name: string, harnessOf: () => ReadModelHarness):
       fc.assert(
         fc.property(notices, (all) => {
           model.reset();
-          model.commit(commitOf(1n, { notices: all }));
+          model.commit(commitOf(1n, { sentNotifications: all }));
           const lines = all.map(
             (n) => `${n.user}:${n.triggerType}:${formatInstantSeconds(n.windowStart)}`,
           );
@@ -235,27 +240,27 @@ export function readModelSuite(name: string, harnessOf: () => ReadModelHarness):
     });
 
     test('keeps the last 10,000 messages', () => {
-      model.commit(commitOf(6_000n, { tail: tailRows(1, 6_000) }));
-      model.commit(commitOf(10_000n, { tail: tailRows(6_001, 10_000) }));
-      expect(model.tailAfter(0n)).toHaveLength(10_000);
-      model.commit(commitOf(10_003n, { tail: tailRows(10_001, 10_003) }));
-      const kept = model.tailAfter(0n);
-      expect([kept[0]?.sequence, kept.length, model.lastTail()]).toEqual([
+      model.commit(commitOf(6_000n, { recentMessages: tailRows(1, 6_000) }));
+      model.commit(commitOf(10_000n, { recentMessages: tailRows(6_001, 10_000) }));
+      expect(model.recentMessagesAfter(0n)).toHaveLength(10_000);
+      model.commit(commitOf(10_003n, { recentMessages: tailRows(10_001, 10_003) }));
+      const kept = model.recentMessagesAfter(0n);
+      expect([kept[0]?.sequence, kept.length, model.lastRecentMessage()]).toEqual([
         4n,
         10_000,
         tailOf(10_003n),
       ]);
-      expect(model.tailAfter(10_001n)).toEqual(tailRows(10_002, 10_003));
+      expect(model.recentMessagesAfter(10_001n)).toEqual(tailRows(10_002, 10_003));
     });
 
     test('begins a new tail with a new output, and takes a list up again where it goes on', () => {
-      model.commit(commitOf(9n, { tail: tailRows(1, 9) }));
-      model.commit(commitOf(8n, { tail: [tailOf(8n, { id: 'another' })] }));
-      expect(model.tailAfter(6n).map((row) => row.id)).toEqual(['message-7', 'another']);
-      model.commit(commitOf(4n, { tail: [tailOf(4n)] }, { output: 'output-2' }));
-      expect(model.tailAfter(0n)).toEqual([tailOf(4n)]);
+      model.commit(commitOf(9n, { recentMessages: tailRows(1, 9) }));
+      model.commit(commitOf(8n, { recentMessages: [tailOf(8n, { id: 'another' })] }));
+      expect(model.recentMessagesAfter(6n).map((row) => row.id)).toEqual(['message-7', 'another']);
+      model.commit(commitOf(4n, { recentMessages: [tailOf(4n)] }, { output: 'output-2' }));
+      expect(model.recentMessagesAfter(0n)).toEqual([tailOf(4n)]);
       model.commit(commitOf(0n, {}, { output: 'output-3' }));
-      expect(model.lastTail()).toBeUndefined();
+      expect(model.lastRecentMessage()).toBeUndefined();
     });
 
     test('replaces the verdict of a parked request when it is decided again', () => {
@@ -268,6 +273,7 @@ export function readModelSuite(name: string, harnessOf: () => ReadModelHarness):
       );
       model.commit(commitOf(1n, { verdicts: [verdictOf('r1')], unparked: ['r1'] }));
       expect(model.parked()).toEqual([parkedOf('r2')]);
+      expect(model.parkedCount()).toBe(1);
       expect([...model.verdicts()]).toEqual([parked('r2'), verdictOf('r1')]);
       expect(model.reasons()).toEqual(
         new Map([

@@ -1,6 +1,6 @@
 // Intake: the log decides, not the message. Each hostile message has a plausible look.
 import { describe, expect, it } from 'vitest';
-import type { OutputMessage } from '../../src/projections/ports.ts';
+import type { OutputMessage } from '../../src/projections/output.ts';
 import { openWorker } from '../../src/kernel/open-worker.ts';
 import { HOUR } from '../domain/delivery.support.ts';
 import { until } from '../support/until.ts';

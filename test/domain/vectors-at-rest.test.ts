@@ -150,7 +150,7 @@ describe('events at rest', () => {
           created: '2026-01-01T00:00:00.000000001Z',
           publishFrom: { commit: 12n, prepare: 11n },
           base: -3n,
-          way: 'resend_from',
+          mode: 'resend_from',
           reason: undefined,
         },
       },
@@ -159,7 +159,7 @@ describe('events at rest', () => {
         created: '2026-01-01T00:00:00.000000001Z',
         publishFrom: '12/11',
         base: '-3',
-        way: 'resend_from',
+        mode: 'resend_from',
       },
     ],
     [

@@ -10,7 +10,7 @@ import { embeddedStore } from '../../src/adapters/eventstore/embedded/store.ts';
 import { openReadModelReader, sqliteReadModel } from '../../src/adapters/sqlite/read-model.ts';
 import { openKernel } from '../../src/kernel/open-kernel.ts';
 import { openProjector } from '../../src/kernel/open-projector.ts';
-import type { VerdictRow } from '../../src/projections/ports.ts';
+import type { VerdictRow } from '../../src/projections/read-model.ts';
 import { recordingOutput } from '../../src/testing.ts';
 import { inputsOf } from '../support/raise-lines.ts';
 

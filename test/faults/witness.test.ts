@@ -40,7 +40,7 @@ describe('an empty stream under a read model that knows better', () => {
     refused(await lane.project('--from-start'), 'way_not_open', /--from-now/);
     refused(await lane.project('--adopt-tail'), 'nothing_to_adopt', /--from-now/);
     expect(await lastSequence(lane)).toBe(0);
-    expect(await lane.opened()).toMatchObject([{ way: 'first' }]);
+    expect(await lane.opened()).toMatchObject([{ mode: 'first' }]);
 
     const reason = ['--reason', 'the disk was replaced'];
     expect(await lane.project('--from-now', ...reason)).toMatchObject({
@@ -51,9 +51,9 @@ describe('an empty stream under a read model that knows better', () => {
     expect(await lane.project()).toMatchObject({ document: { published: 2 } });
     expect(await lane.users()).toEqual(twice(5, 6));
     expect(await lane.opened()).toMatchObject([
-      { way: 'first', publishFrom: 'start' },
+      { mode: 'first', publishFrom: 'start' },
       {
-        way: 'from_now',
+        mode: 'from_now',
         publishFrom: 'here',
         base: '0',
         reason: 'the disk was replaced',
@@ -81,7 +81,7 @@ describe('an empty stream under a read model that knows better', () => {
       before.slice(6).map(({ id, body }) => [id, body]),
     );
     expect(again.map(({ ordinal }) => ordinal)).toEqual(['1', '2', '3', '4', '5', '6']);
-    expect((await lane.opened()).at(-1)).toMatchObject({ way: 'resend_from' });
+    expect((await lane.opened()).at(-1)).toMatchObject({ mode: 'resend_from' });
     const bad = await lane.project('--resend-from', 'yesterday');
     expect(bad.code).toBe(0); // Nothing is wrong any more, so no way is taken.
   });
@@ -104,7 +104,7 @@ describe('an empty stream under a read model that knows better', () => {
       document: { triggered: 1, published: 1, outputSequence: '8' },
     });
     expect(await lane.users()).toEqual(twice(1, 4));
-    expect((await lane.opened()).at(-1)).toMatchObject({ way: 'adopt_tail', base: '0' });
+    expect((await lane.opened()).at(-1)).toMatchObject({ mode: 'adopt_tail', base: '0' });
   });
 
   test('a purge and a deletion are denied by the stream itself', async () => {
@@ -281,7 +281,7 @@ describe('old history', () => {
     const way = ['--from-start', '--reason', 'a new consumer'];
     expect(await lane.project(...way)).toMatchObject({ document: { published: 3 } });
     expect(await lane.opened()).toMatchObject([
-      { way: 'from_start', reason: 'a new consumer', actor: 'tocsin project' },
+      { mode: 'from_start', reason: 'a new consumer', actor: 'tocsin project' },
     ]);
     expect(await lane.users()).toEqual(twice(1, 3));
   });

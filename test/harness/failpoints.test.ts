@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
-import type { ReadModel } from '../../src/projections/ports.ts';
+import type { ReadModel } from '../../src/projections/read-model.ts';
 import { openKernel } from '../../src/kernel/open-kernel.ts';
 import { openProjector } from '../../src/kernel/open-projector.ts';
 import { replay } from '../../src/projections/audit/replay/replay.ts';
@@ -99,7 +99,7 @@ async function live(disk: Disk, work: Work, diesAt: number | undefined): Promise
       const paged = inSmallPages(store, 2);
       const { clock } = disk;
       const projector = await openProjector({ store: paged, output, state, clock, timing: QUICK });
-      const options = way === undefined ? {} : { way: { kind: way } };
+      const options = way === undefined ? {} : { recoveryMode: { kind: way } };
       await projector.once(options, stop.signal);
     },
   };

@@ -9,7 +9,8 @@ import type { EventStore } from '../../src/domain/ports/event-store.ts';
 import type { RequestQueue } from '../../src/kernel/processes/delivery/request-queue.ts';
 import type { Sender } from '../../src/domain/ports/sender.ts';
 import type { DueIndex, DueIndexes } from '../../src/kernel/processes/due/due-index.ts';
-import type { Output, OutputSession, ReadModel } from '../../src/projections/ports.ts';
+import type { Output, OutputSession } from '../../src/projections/output.ts';
+import type { ReadModel } from '../../src/projections/read-model.ts';
 import { label } from './effect-labels.ts';
 
 /** `before` it is asked for, `sent` but not answered, and `after` the answer. */
@@ -117,11 +118,12 @@ const READ_MODEL: Kinds<ReadModel> = {
   commit: 'effect',
   reset: 'effect',
   checkpoint: 'look',
-  noticesIn: 'look',
-  noticesNamed: 'look',
-  tailAfter: 'look',
-  lastTail: 'look',
+  sentNotificationsIn: 'look',
+  sentNotificationsById: 'look',
+  recentMessagesAfter: 'look',
+  lastRecentMessage: 'look',
   parked: 'look',
+  parkedCount: 'look',
   reasons: 'look',
   dedupeKeys: 'look',
   [Symbol.dispose]: 'look',

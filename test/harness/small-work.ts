@@ -50,5 +50,5 @@ export async function smallWork(
     await kernel.raise({ ...common, userId, targetId: 2, idempotencyKey: 'k' });
   }
   const projector = await openProjector({ store, state, output, subjectRoot });
-  await projector.once(fromNow ? { way: { kind: 'from_now' } } : {});
+  await projector.once(fromNow ? { recoveryMode: { kind: 'from_now' } } : {});
 }

@@ -253,8 +253,8 @@ describe('what a copied log says about positions', () => {
     if (from === undefined) throw new Error('nothing was requested');
     // The stream is gone: the operator sends again from a place on.
     world.output.remove();
-    const way = { kind: 'resend_from', position: formatPosition(from.position) } as const;
-    await world.project({ way });
+    const recoveryMode = { kind: 'resend_from', position: formatPosition(from.position) } as const;
+    await world.project({ recoveryMode });
     return { world, from };
   }
 

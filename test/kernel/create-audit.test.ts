@@ -9,7 +9,7 @@ import { snapshotOf } from '../../src/adapters/sqlite/read-model-tables.ts';
 import { replaceReadModel } from '../../src/adapters/sqlite/replace.ts';
 import { createAudit, type AuditOptions } from '../../src/kernel/create-audit.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
-import type { OutputSession } from '../../src/projections/ports.ts';
+import type { OutputSession } from '../../src/projections/output.ts';
 import { readerOf } from '../support/audited.ts';
 import { anInput, makeWorld, raised } from '../support/world.ts';
 

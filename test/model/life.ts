@@ -3,7 +3,8 @@
 // sent may arrive all the same.
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
 import type { DueIndexes } from '../../src/kernel/processes/due/due-index.ts';
-import type { Output, OutputSession, ReadModel } from '../../src/projections/ports.ts';
+import type { Output, OutputSession } from '../../src/projections/output.ts';
+import type { ReadModel } from '../../src/projections/read-model.ts';
 import { label } from '../harness/effect-labels.ts';
 import { Died, wrapped } from '../harness/failpoints.ts';
 import type { Schedule } from './schedule.ts';

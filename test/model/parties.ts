@@ -26,7 +26,8 @@ import { raise } from '../../src/kernel/raise/raise.ts';
 import type { RaiseResult } from '../../src/kernel/raise/raise-result.ts';
 import { RETRY_PROFILES } from '../../src/domain/delivery/retry-schedule.ts';
 import type { DueIndexes } from '../../src/kernel/processes/due/due-index.ts';
-import type { Output, ReadModel } from '../../src/projections/ports.ts';
+import type { Output } from '../../src/projections/output.ts';
+import type { ReadModel } from '../../src/projections/read-model.ts';
 import { createProjector, type Projector } from '../../src/projections/publisher/projector.ts';
 import { targetOf } from '../delivery/world.support.ts';
 import type { RecordingOutput } from '../../src/testing.ts';
@@ -36,7 +37,7 @@ import type { Schedule } from './schedule.ts';
 
 /** In proportion to what the model's time passes in; nobody sleeps for them. */
 export const TIMING = {
-  lostTailMs: 10_000,
+  lostMessagesMs: 10_000,
   takeoverMs: 10_000,
   pollMs: 2_000,
   idleCheckMs: 20_000,

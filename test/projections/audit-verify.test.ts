@@ -8,7 +8,7 @@ import type { RecordedEvent } from '../../src/domain/ports/event-store.ts';
 import type { MessageReader, ReadableLog } from '../../src/projections/audit/reading/ports.ts';
 import { MISMATCHES } from '../../src/projections/audit/verify/mismatches.ts';
 import { verify } from '../../src/projections/audit/verify/verify.ts';
-import type { StoredMessage } from '../../src/projections/ports.ts';
+import type { StoredMessage } from '../../src/projections/output.ts';
 import { kindsOf, verified, viewOf, type Tampering } from '../support/audited.ts';
 import { appendControlEvent, appendRaw, poison, resolvePark } from '../support/log-edits.ts';
 import { anInput, makeWorld, raised, type World } from '../support/world.ts';
@@ -105,8 +105,8 @@ test('a stream that was emptied by its limits leaves nothing to verify', async (
 test('an adopted list is compared from its first message', async () => {
   const world = await smallWorld();
   world.output.recreate();
-  const way = { kind: 'from_now' as const };
-  await world.project({ way });
+  const recoveryMode = { kind: 'from_now' as const };
+  await world.project({ recoveryMode });
   await raised(world.kernel, anInput(7, { userId: 7 }));
   await world.project();
   expect(await verified(world)).toMatchObject({ mismatches: [], messages: { compared: 2 } });

@@ -1,7 +1,7 @@
 // What is committed is a prefix: pages in their order, and only those whose messages are stored.
 import { describe, expect, it } from 'vitest';
 import { initialFold, type FoldedPage } from '../../src/projections/dedupe/fold.ts';
-import type { ReadModelCommit } from '../../src/projections/ports.ts';
+import type { ReadModelCommit } from '../../src/projections/read-model.ts';
 import { Checkpointer } from '../../src/projections/publisher/checkpointer.ts';
 import { memoryReadModel } from '../../src/testing.ts';
 
@@ -9,7 +9,14 @@ function page(events: number): FoldedPage {
   const position = { commit: BigInt(events), prepare: BigInt(events) };
   const counts = { ...initialFold.counts, events };
   const state = { ...initialFold, position, ordinal: BigInt(events), counts };
-  const nothing = { messages: [], notices: [], amended: [], verdicts: [], control: [], tail: [] };
+  const nothing = {
+    messages: [],
+    sentNotifications: [],
+    amended: [],
+    verdicts: [],
+    control: [],
+    recentMessages: [],
+  };
   return { ...nothing, state, parked: [], unparked: [], firstRecordedAt: undefined };
 }
 

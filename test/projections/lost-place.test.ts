@@ -2,7 +2,7 @@
 // ones fit again. The fence alone does not tell; resuming must.
 import { expect, test } from 'vitest';
 import { memoryReadModel } from '../../src/adapters/memory/read-model.ts';
-import type { OutputMessage, StoredMessage } from '../../src/projections/ports.ts';
+import type { OutputMessage, StoredMessage } from '../../src/projections/output.ts';
 import { decidedList, storedList } from '../support/decided.ts';
 import { anInput, makeWorld, raised, type World } from '../support/world.ts';
 

@@ -1,7 +1,7 @@
 // The output stream is not as it was left: foreign messages are counted, lost ones are sent again, and
 // what cannot be explained is refused.
 import { describe, expect, it } from 'vitest';
-import type { OutputMessage } from '../../src/projections/ports.ts';
+import type { OutputMessage } from '../../src/projections/output.ts';
 import { memoryReadModelStore } from '../../src/testing.ts';
 import { decidedList, storedList } from '../support/decided.ts';
 import { anInput, makeWorld, raised, until, type World } from '../support/world.ts';

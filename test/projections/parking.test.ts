@@ -205,7 +205,13 @@ describe('a retried request that can be read by now', () => {
     if (checkpoint === undefined) throw new Error('it was projected');
     const { id: event, position, stream, revision, type } = request;
     const row = { event, position, stream, revision, type, code: 'x', detail: 'x', ruleset: 1 };
-    const nothing = { notices: [], amended: [], verdicts: [], tail: [], unparked: [] };
+    const nothing = {
+      sentNotifications: [],
+      amended: [],
+      verdicts: [],
+      recentMessages: [],
+      unparked: [],
+    };
     owner.commit({ checkpoint, ...nothing, parked: [row] });
     return { world, request };
   }

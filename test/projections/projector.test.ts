@@ -71,7 +71,7 @@ describe('a projector', () => {
     await world.project();
     expect(await world.project()).toMatchObject({ events: 0, triggered: 0, published: 0 });
     expect(world.output.messages).toHaveLength(8);
-    expect(await openedLists(world.store)).toMatchObject([{ way: 'first', base: '0' }]);
+    expect(await openedLists(world.store)).toMatchObject([{ mode: 'first', base: '0' }]);
   });
 
   it('follows the log while it runs, tells when a place is passed, and stops with nothing on its way', async () => {

@@ -29,7 +29,14 @@ describe('the log', () => {
     const checkpoint = owner.checkpoint();
     if (!checkpoint?.lastEvent) throw new Error('it was projected');
     const lastEvent = { ...checkpoint.lastEvent, revision: 99n };
-    const nothing = { notices: [], amended: [], verdicts: [], tail: [], parked: [], unparked: [] };
+    const nothing = {
+      sentNotifications: [],
+      amended: [],
+      verdicts: [],
+      recentMessages: [],
+      parked: [],
+      unparked: [],
+    };
     owner.commit({ ...nothing, checkpoint: { ...checkpoint, lastEvent } });
     await expect(world.project()).rejects.toMatchObject({ code: 'log_shorter' });
   });

@@ -4,7 +4,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
 import { sqliteReadModel } from '../../src/adapters/sqlite/read-model.ts';
-import type { ReadModel } from '../../src/projections/ports.ts';
+import type { ReadModel } from '../../src/projections/read-model.ts';
 import { temporaryFile } from '../adapters/embedded.support.ts';
 import { refusal } from '../support/refusals.ts';
 import { decidedList, storedList } from '../support/decided.ts';

@@ -1,7 +1,7 @@
 // The log knows which output it opened. Where NATS or the read model disagree, the lane refuses, and an
 // operator's way on is recorded: years of history never go out by accident.
 import { describe, expect, it } from 'vitest';
-import type { Output } from '../../src/projections/ports.ts';
+import type { Output } from '../../src/projections/output.ts';
 import { memoryReadModelStore, recordingOutput } from '../../src/testing.ts';
 import { decidedList, stamped, storedList } from '../support/decided.ts';
 import { openedLists, poison } from '../support/log-edits.ts';
@@ -22,7 +22,7 @@ async function projected(): Promise<World> {
 }
 
 const waysOf = async ({ store }: World): Promise<unknown[]> =>
-  (await openedLists(store)).map(({ way }) => way);
+  (await openedLists(store)).map(({ mode }) => mode);
 
 describe('a first start', () => {
   it('on history of more than a day ago refuses, and sends and creates nothing', async () => {
@@ -53,10 +53,10 @@ describe('a first start', () => {
     const world = await makeWorld();
     await raiseSome(world, 1, 3);
     world.clock.advance(DAY_MS + 1);
-    const way = { kind: 'from_start', reason: 'a new consumer' } as const;
-    expect(await world.project({ way })).toMatchObject({ triggered: 3, published: 3 });
+    const recoveryMode = { kind: 'from_start', reason: 'a new consumer' } as const;
+    expect(await world.project({ recoveryMode })).toMatchObject({ triggered: 3, published: 3 });
     expect(await openedLists(world.store)).toMatchObject([
-      { way: 'from_start', publishFrom: 'start', reason: 'a new consumer' },
+      { mode: 'from_start', publishFrom: 'start', reason: 'a new consumer' },
     ]);
   });
 
@@ -65,7 +65,7 @@ describe('a first start', () => {
     await raised(world.kernel, anInput(1));
     world.clock.advance(DAY_MS + 1);
     await raised(world.kernel, anInput(2, { requestedAt: '2026-01-01T10:05:00Z' }));
-    const summary = await world.project({ way: { kind: 'from_now' } });
+    const summary = await world.project({ recoveryMode: { kind: 'from_now' } });
     expect(summary).toMatchObject({ triggered: 0, published: 0, suppressed: 1 });
     expect(world.output.messages).toEqual([]);
     // The first one holds its window although its message never went out: it was decided.
@@ -81,7 +81,9 @@ describe('a first start', () => {
     await raiseSome(world, 7, 7);
     await expect(world.project()).rejects.toMatchObject({ code: 'output_not_ours' });
     expect(world.output.messages).toHaveLength(6);
-    expect(await world.project({ way: { kind: 'from_now' } })).toMatchObject({ triggered: 0 });
+    expect(await world.project({ recoveryMode: { kind: 'from_now' } })).toMatchObject({
+      triggered: 0,
+    });
     await raiseSome(world, 8, 8);
     await world.project();
     expect(world.output.messages).toHaveLength(8);
@@ -183,8 +185,8 @@ describe('an output that is not the one the log opened', () => {
       const world = await projected();
       breakIt(world);
       await raiseSome(world, 4, 4);
-      const way = { kind: 'from_now', reason: 'lost volume' } as const;
-      expect(await world.project({ way })).toMatchObject({ triggered: 0, published: 0 });
+      const recoveryMode = { kind: 'from_now', reason: 'lost volume' } as const;
+      expect(await world.project({ recoveryMode })).toMatchObject({ triggered: 0, published: 0 });
       await raiseSome(world, 5, 5);
       await world.project();
       const decided = (await decidedList(world.store)).slice(-2);
@@ -205,15 +207,18 @@ describe('an output that is not the one the log opened', () => {
       await world.project();
       breakIt(world);
       await raiseSome(world, 6, 6);
-      const way = { kind: 'resend_from', position: formatPosition(checkpoint.position) } as const;
-      expect(await world.project({ way })).toMatchObject({ triggered: 3, published: 3 });
+      const recoveryMode = {
+        kind: 'resend_from',
+        position: formatPosition(checkpoint.position),
+      } as const;
+      expect(await world.project({ recoveryMode })).toMatchObject({ triggered: 3, published: 3 });
       const decided = (await decidedList(world.store)).slice(6);
       const stored = world.output.messages.map(stamped);
       expect(stored.map(({ id }) => id)).toEqual(decided.map(({ id }) => id));
       expect(stored.map(({ ordinal }) => ordinal)).toEqual(['1', '2', '3', '4', '5', '6']);
       expect(await openedLists(world.store)).toMatchObject([
-        { way: 'first' },
-        { way: 'resend_from', publishFrom: formatPosition(checkpoint.position) },
+        { mode: 'first' },
+        { mode: 'resend_from', publishFrom: formatPosition(checkpoint.position) },
       ]);
     },
   );
@@ -227,7 +232,7 @@ describe('an output that is not the one the log opened', () => {
     }
     await raiseSome(world, 4, 4);
     await expect(world.project()).rejects.toMatchObject({ code: 'output_replaced' });
-    const summary = await world.project({ way: { kind: 'adopt_tail' } });
+    const summary = await world.project({ recoveryMode: { kind: 'adopt_tail' } });
     expect(summary).toMatchObject({ triggered: 1, published: 2 });
     expect(storedList(world.output)).toEqual(await decidedList(world.store));
     expect(await waysOf(world)).toEqual(['first', 'adopt_tail']);
@@ -238,7 +243,7 @@ describe('an output that is not the one the log opened', () => {
     world.output.dropLast(3);
     world.clock.advance(DAY_MS + 1);
     await expect(world.project()).rejects.toMatchObject({ code: 'output_behind' });
-    await world.project({ way: { kind: 'adopt_tail' } });
+    await world.project({ recoveryMode: { kind: 'adopt_tail' } });
     expect(storedList(world.output)).toEqual(await decidedList(world.store));
   });
 
@@ -265,30 +270,34 @@ describe('an output that is not the one the log opened', () => {
   ])('%s has no tail to adopt', async (_name, breakIt) => {
     const world = await projected();
     breakIt(world);
-    const way = { kind: 'adopt_tail' } as const;
-    await expect(world.project({ way })).rejects.toMatchObject({ code: 'nothing_to_adopt' });
+    const recoveryMode = { kind: 'adopt_tail' } as const;
+    await expect(world.project({ recoveryMode })).rejects.toMatchObject({
+      code: 'nothing_to_adopt',
+    });
     expect(await waysOf(world)).toEqual(['first']);
   });
 
   it('does not take --from-start: that way is for a log that has sent nothing', async () => {
     const world = await projected();
     world.output.recreate();
-    const way = { kind: 'from_start' } as const;
-    await expect(world.project({ way })).rejects.toMatchObject({ code: 'way_not_open' });
+    const recoveryMode = { kind: 'from_start' } as const;
+    await expect(world.project({ recoveryMode })).rejects.toMatchObject({ code: 'way_not_open' });
     expect(world.output.messages).toEqual([]);
   });
 
   it('does not take a position that is none', async () => {
     const world = await projected();
     world.output.recreate();
-    const way = { kind: 'resend_from', position: 'yesterday' } as const;
-    await expect(world.project({ way })).rejects.toMatchObject({ code: 'invalid_position' });
+    const recoveryMode = { kind: 'resend_from', position: 'yesterday' } as const;
+    await expect(world.project({ recoveryMode })).rejects.toMatchObject({
+      code: 'invalid_position',
+    });
   });
 
   it('is refused again next time: a way is taken where one is needed, and only there', async () => {
     const world = await projected();
-    const way = { kind: 'resend_from', position: '0/0' } as const;
-    expect(await world.project({ way })).toMatchObject({ triggered: 0, published: 0 });
+    const recoveryMode = { kind: 'resend_from', position: '0/0' } as const;
+    expect(await world.project({ recoveryMode })).toMatchObject({ triggered: 0, published: 0 });
     expect(await waysOf(world)).toEqual(['first']);
     expect(world.output.messages).toHaveLength(6);
   });

@@ -8,7 +8,7 @@ import type {
   ReadModelView,
 } from '../../src/projections/audit/reading/ports.ts';
 import { verify, type VerifyResult } from '../../src/projections/audit/verify/verify.ts';
-import type { OutputInfo, OutputMessage, StoredMessage } from '../../src/projections/ports.ts';
+import type { OutputInfo, OutputMessage, StoredMessage } from '../../src/projections/output.ts';
 import type { World } from './world.ts';
 
 /** What somebody did behind the product's back. */
@@ -65,11 +65,12 @@ function nothing(): never {
 export function viewOf(rows: ReadModelSnapshot): ReadModelView {
   return {
     checkpoint: () => rows.checkpoint,
-    noticesIn: nothing,
-    noticesNamed: nothing,
-    tailAfter: (sequence) => rows.tail.filter((row) => row.sequence > sequence),
-    lastTail: () => rows.tail.at(-1),
+    sentNotificationsIn: nothing,
+    sentNotificationsById: nothing,
+    recentMessagesAfter: (sequence) => rows.tail.filter((row) => row.sequence > sequence),
+    lastRecentMessage: () => rows.tail.at(-1),
     parked: () => rows.parked,
+    parkedCount: () => rows.parked.length,
     reasons: () => rows.reasons,
     dedupeKeys: () => [],
     notices: () => rows.notices,

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import type { RecordingOutput } from '../../src/adapters/memory/recording-output.ts';
 import { messageId } from '../../src/domain/core/ids.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
-import type { StoredMessage } from '../../src/projections/ports.ts';
+import type { StoredMessage } from '../../src/projections/output.ts';
 import { eventsOf } from './world.ts';
 
 /** A message as it has to be in the stream. */

@@ -14,7 +14,7 @@ import {
 } from '../../src/projections/dedupe/fold.ts';
 import { priorFor } from '../../src/projections/dedupe/prior.ts';
 import type { ClassifiedEvent } from '../../src/projections/dedupe/classify.ts';
-import type { SentNotification, VerdictRow } from '../../src/projections/ports.ts';
+import type { SentNotification, VerdictRow } from '../../src/projections/read-model.ts';
 
 export type Item =
   | {

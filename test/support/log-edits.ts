@@ -65,7 +65,7 @@ export function resolvePark(
 export async function openedLists(store: EventStore): Promise<JsonObject[]> {
   const events = await eventsOf(store, controlStream('tocsin'));
   return events.flatMap(({ type, data }) =>
-    type === 'OutputOpened' && typeof data === 'object' && data !== null && 'way' in data
+    type === 'OutputOpened' && typeof data === 'object' && data !== null && 'mode' in data
       ? [data]
       : [],
   );

@@ -3,7 +3,7 @@ import { deliveryStream } from '../../src/domain/delivery/stream.ts';
 import { deliveryCodec, type DeliveryEvent } from '../../src/domain/delivery/events.ts';
 import type { Policy } from '../../src/domain/policy/policy.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
-import type { SentNotification } from '../../src/projections/ports.ts';
+import type { SentNotification } from '../../src/projections/read-model.ts';
 import { appendControlEvent, appendRaw } from './log-edits.ts';
 import type { World } from './world.ts';
 

@@ -27,7 +27,7 @@ import type {
 
 /** Small enough that a test never notices, in the same proportions as the real ones. */
 export const QUICK: Timing = {
-  lostTailMs: 20,
+  lostMessagesMs: 20,
   takeoverMs: 20,
   pollMs: 2,
   idleCheckMs: 5,

@@ -7,7 +7,7 @@ import type {
   DueIndexes,
   DueRank,
 } from '../../kernel/processes/due/due-index.ts';
-import type { EventRef } from '../../projections/ports.ts';
+import type { EventRef } from '../../projections/read-model.ts';
 import { assertIndexName, indexClosed, otherLog } from '../sqlite/index-errors.ts';
 
 /** What outlives its owners, as a file does. */

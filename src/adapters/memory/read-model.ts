@@ -14,7 +14,7 @@ import type {
   ReadModelCommit,
   RecentMessageRow,
   VerdictRow,
-} from '../../projections/ports.ts';
+} from '../../projections/read-model.ts';
 import {
   assertCommit,
   ownershipLost,
@@ -121,7 +121,7 @@ function empty(): Contents {
 
 /** Cannot fail half-way: what could be wrong with a commit was checked before. */
 function apply(contents: Contents, commit: ReadModelCommit): void {
-  for (const notice of commit.notices) {
+  for (const notice of commit.sentNotifications) {
     contents.notices.set(notice.id, notice);
     const subject = subjectText(notice);
     const ids = contents.bySubject.get(subject);
@@ -147,28 +147,31 @@ function apply(contents: Contents, commit: ReadModelCommit): void {
 function nextTail(contents: Contents, commit: ReadModelCommit): RecentMessageRow[] {
   const sameList = contents.checkpoint?.output === commit.checkpoint.output;
   const before = sameList ? contents.tail : [];
-  const first = commit.tail[0];
-  const last = commit.tail.at(-1);
+  const first = commit.recentMessages[0];
+  const last = commit.recentMessages.at(-1);
   if (first === undefined || last === undefined) return before;
   const kept = before.filter((row) => row.sequence < first.sequence);
-  return [...kept, ...commit.tail].filter((row) => row.sequence > last.sequence - TAIL_LIMIT);
+  return [...kept, ...commit.recentMessages].filter(
+    (row) => row.sequence > last.sequence - TAIL_LIMIT,
+  );
 }
 
 function tablesOf(contents: () => Contents): ReadModelTables {
   return {
     checkpoint: () => contents().checkpoint,
-    noticesIn: (ranges) =>
+    sentNotificationsIn: (ranges) =>
       distinctRanges(ranges).flatMap((range) =>
         noticesOf(contents(), range).filter((notice) => {
           const at = notice[range.axis];
           return range.from <= at && at < range.to;
         }),
       ),
-    noticesNamed: (refs) =>
+    sentNotificationsById: (refs) =>
       refs.flatMap((ref) => noticesOf(contents(), ref).filter(({ id }) => id === ref.id)),
-    tailAfter: (sequence) => contents().tail.filter((row) => row.sequence > sequence),
-    lastTail: () => contents().tail.at(-1),
+    recentMessagesAfter: (sequence) => contents().tail.filter((row) => row.sequence > sequence),
+    lastRecentMessage: () => contents().tail.at(-1),
     parked: () => [...contents().parked.values()],
+    parkedCount: () => contents().parked.size,
     reasons: () => reasonsOf(contents().verdicts.values()),
     dedupeKeys: () => dedupeKeysOf([...contents().notices.values()]),
     noticesBy: (order, axis) => sorted([...contents().notices.values()], order, axis),

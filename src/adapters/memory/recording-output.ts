@@ -5,7 +5,7 @@ import {
   type Output,
   type OutputMessage,
   type StoredMessage,
-} from '../../projections/ports.ts';
+} from '../../projections/output.ts';
 import { RecordingSession, type PublishFault, type Shared } from './session.ts';
 import { MemoryStream } from './stream.ts';
 

@@ -6,7 +6,7 @@ import type {
   RequestQueue,
   Acknowledgement,
 } from '../../kernel/processes/delivery/request-queue.ts';
-import type { StoredMessage } from '../../projections/ports.ts';
+import type { StoredMessage } from '../../projections/output.ts';
 
 /** What the inbox reads from; a recording output is one. */
 export type RequestSource = {

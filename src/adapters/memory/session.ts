@@ -6,7 +6,7 @@ import {
   type OutputMessage,
   type OutputSession,
   type StoredMessage,
-} from '../../projections/ports.ts';
+} from '../../projections/output.ts';
 import type { MemoryStream } from './stream.ts';
 
 /** What goes wrong at a scripted message. */

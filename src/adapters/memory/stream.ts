@@ -1,6 +1,6 @@
 // A JetStream stream in memory, as far as the output port can tell: sequences, the fence, and what
 // servers and people do to streams.
-import type { OutputMessage, StoredMessage } from '../../projections/ports.ts';
+import type { OutputMessage, StoredMessage } from '../../projections/output.ts';
 
 /** One stream; deleting and making it again gives another one. */
 export class MemoryStream {

@@ -1,6 +1,6 @@
 // What `doctor` wants to know about a NATS server, asked without changing anything there.
 import { TocsinError } from '../../domain/core/errors.ts';
-import type { OutputInfo } from '../../projections/ports.ts';
+import type { OutputInfo } from '../../projections/output.ts';
 import {
   apiRequest,
   closeConnection,

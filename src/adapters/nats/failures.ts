@@ -2,7 +2,7 @@
 // (server/errors.json there); they are stable across its versions, the texts are not.
 import { z } from 'zod';
 import { TocsinError } from '../../domain/core/errors.ts';
-import { OutputError, type OutputFailure } from '../../projections/ports.ts';
+import { OutputError, type OutputFailure } from '../../projections/output.ts';
 
 /** Error codes of the JetStream API that we tell apart. */
 export const jsCode = {

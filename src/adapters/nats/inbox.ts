@@ -9,7 +9,7 @@ import type {
   RequestQueue,
   Acknowledgement,
 } from '../../kernel/processes/delivery/request-queue.ts';
-import { OutputError } from '../../projections/ports.ts';
+import { OutputError } from '../../projections/output.ts';
 import {
   apiErrorText,
   apiRequest,

@@ -12,7 +12,7 @@ import {
   type OutputMessage,
   type OutputSession,
   type StoredMessage,
-} from '../../projections/ports.ts';
+} from '../../projections/output.ts';
 import {
   apiErrorText,
   apiRequest,

@@ -1,7 +1,7 @@
 // The publishing half of a session as a state machine without I/O: what was sent, what is
 // acknowledged, who waits for it, and when it is over. One promise per call, nothing per message
 // but a number.
-import { OutputError, type OutputFailure, type OutputMessage } from '../../projections/ports.ts';
+import { OutputError, type OutputFailure, type OutputMessage } from '../../projections/output.ts';
 
 /** What the pipeline needs from outside. */
 export type PipelineHost = {

@@ -1,6 +1,6 @@
 // The output stream for those who only compare: batches through one consumer, and no way to publish.
 import { z } from 'zod';
-import type { OutputInfo, StoredMessage } from '../../projections/ports.ts';
+import type { OutputInfo, StoredMessage } from '../../projections/output.ts';
 import type { MessageReader } from '../../projections/audit/reading/ports.ts';
 import {
   apiErrorText,

@@ -1,7 +1,7 @@
 // A stored message as the client's bytes: for an audit, which has the message as it has to be and only
 // asks whether this is it, nothing of it is ever taken apart.
 import type { Msg } from 'nats';
-import type { OutputMessage, StoredMessage } from '../../projections/ports.ts';
+import type { OutputMessage, StoredMessage } from '../../projections/output.ts';
 import { readHeaders } from './pull.ts';
 import { decodeHeaders, headerLines } from './wire.ts';
 

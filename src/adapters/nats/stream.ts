@@ -1,6 +1,6 @@
 // The output stream's settings: what we create, and what we refuse to write to (design section 5).
 import { z } from 'zod';
-import type { OutputInfo } from '../../projections/ports.ts';
+import type { OutputInfo } from '../../projections/output.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 
 /** The largest message is 256 KiB (design section 4); headers come on top. */

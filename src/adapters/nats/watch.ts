@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Msg } from 'nats';
 import { z } from 'zod';
 import { silentLogger, type Logger } from '../../domain/ports/logger.ts';
-import { OutputError, type StoredMessage } from '../../projections/ports.ts';
+import { OutputError, type StoredMessage } from '../../projections/output.ts';
 import {
   apiErrorText,
   apiRequest,

@@ -1,7 +1,7 @@
 // Bytes of the NATS protocol that the client would make too slowly: header blocks out and in.
 // 15 headers through the client's own header class cost more than storing the message.
 import { headers, type MsgHdrs } from 'nats';
-import type { OutputMessage } from '../../projections/ports.ts';
+import type { OutputMessage } from '../../projections/output.ts';
 
 const version = 'NATS/1.0\r\n';
 const unprintable = /[^\x20-\x7e]/;

@@ -2,7 +2,7 @@
 // Knows the place that an index has reached, not what its rows mean.
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import type { Position } from '../../domain/core/positions.ts';
-import type { EventRef } from '../../projections/ports.ts';
+import type { EventRef } from '../../projections/read-model.ts';
 import { acquireFileLock } from './file-lock.ts';
 import { damaged, guarded, indexInUse, otherLog } from './index-errors.ts';
 import { openSqlite, type SqliteFormat } from './open.ts';

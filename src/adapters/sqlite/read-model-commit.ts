@@ -1,6 +1,6 @@
 // What every read model, on disk or in memory, demands of a commit. Knows nothing of SQLite.
 import { TocsinError } from '../../domain/core/errors.ts';
-import type { ReadModelCommit } from '../../projections/ports.ts';
+import type { ReadModelCommit } from '../../projections/read-model.ts';
 
 /** How many of the last messages the tail keeps: what can be published again after a server lost them. */
 export const TAIL_LIMIT = 10_000n;
@@ -8,7 +8,7 @@ export const TAIL_LIMIT = 10_000n;
 /** @throws TocsinError (`internal`) when the tail is not in the order in which messages are stored */
 export function assertCommit(commit: ReadModelCommit): void {
   let last: bigint | undefined;
-  for (const { sequence } of commit.tail) {
+  for (const { sequence } of commit.recentMessages) {
     if (last !== undefined && sequence <= last) {
       throw new TocsinError(
         'internal',

@@ -2,7 +2,7 @@
 // its statements when it returns, so nothing stays open while the caller awaits something.
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Axis } from '../../domain/policy/policy.ts';
-import type { SentNotification, SentNotificationRange } from '../../projections/ports.ts';
+import type { SentNotification, SentNotificationRange } from '../../projections/read-model.ts';
 import { damaged, guarded } from './read-model-errors.ts';
 import { RECORDED_INDEX } from './read-model-schema.ts';
 import { distinctRanges, type ReadModelTables } from './read-model-tables.ts';
@@ -68,6 +68,7 @@ export function readModelQueries(
   const tailAfter = prepare64('SELECT * FROM tail WHERE sequence > ? ORDER BY sequence');
   const lastTail = prepare64('SELECT * FROM tail ORDER BY sequence DESC LIMIT 1');
   const parked = prepare64('SELECT * FROM parked ORDER BY rowid');
+  const parkedCount = prepare('SELECT count(*) AS parked FROM parked');
   const control = prepare64('SELECT * FROM control ORDER BY revision');
   const reasons = prepare(`
     SELECT reason, sum(requests) AS requests FROM reasons
@@ -99,7 +100,7 @@ export function readModelQueries(
         if (row === undefined) throw damaged(what, 'its checkpoint is gone');
         return toCheckpoint(row);
       }),
-    noticesIn: (ranges) =>
+    sentNotificationsIn: (ranges) =>
       guarded(what, () => {
         const distinct = distinctRanges(ranges);
         const on = (axis: Axis) => distinct.filter((range) => range.axis === axis);
@@ -110,19 +111,21 @@ export function readModelQueries(
         byRecorded ??= prepare(noticesIn('recorded_at'));
         return [...notices, ...noticesAmong(byRecorded, recorded)];
       }),
-    noticesNamed: (refs) =>
+    sentNotificationsById: (refs) =>
       guarded(what, () =>
         refs.flatMap(({ user, triggerType, mock, id }) =>
           noticeNamed.all(user, triggerType, mock ? 1 : 0, id).map(toNotice),
         ),
       ),
-    tailAfter: (sequence) => guarded(what, () => tailAfter.all(sequence).map(toTail)),
-    lastTail: () =>
+    recentMessagesAfter: (sequence) => guarded(what, () => tailAfter.all(sequence).map(toTail)),
+    lastRecentMessage: () =>
       guarded(what, () => {
         const row = lastTail.get();
         return row === undefined ? undefined : toTail(row);
       }),
     parked: () => guarded(what, () => parked.all().map(toParked)),
+    parkedCount: () =>
+      guarded(what, () => optional(parkedCount.get(), (row) => integer(row, 'parked')) ?? 0),
     controlRows: () => guarded(what, () => control.all().map(toControl)),
     reasons: () =>
       guarded(

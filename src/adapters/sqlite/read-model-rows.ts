@@ -9,7 +9,7 @@ import type {
   ParkedRow,
   RecentMessageRow,
   VerdictRow,
-} from '../../projections/ports.ts';
+} from '../../projections/read-model.ts';
 import type { Position } from '../../domain/core/positions.ts';
 import { SEVERITIES, type Severity } from '../../domain/trigger/severity.ts';
 import { damaged } from './read-model-errors.ts';

@@ -10,7 +10,7 @@ import type {
   ReadModelReader,
   RecentMessageRow,
   VerdictRow,
-} from '../../projections/ports.ts';
+} from '../../projections/read-model.ts';
 import type { VerdictLookup } from '../../projections/audit/reading/ports.ts';
 
 /** What the port offers, and the two long tables whole. */
@@ -40,7 +40,7 @@ export function snapshotOf(tables: ReadModelTables): ReadModelSnapshot {
     checkpoint: tables.checkpoint(),
     notices: [...tables.notices()],
     verdicts: [...tables.verdicts()],
-    tail: tables.tailAfter(-1n),
+    tail: tables.recentMessagesAfter(-1n),
     parked: tables.parked(),
     reasons: tables.reasons(),
     control: tables.controlRows(),

@@ -7,7 +7,7 @@ import type {
   ParkedRow,
   RecentMessageRow,
   VerdictRow,
-} from '../../projections/ports.ts';
+} from '../../projections/read-model.ts';
 
 /** The columns of `checkpoint` from `store_id` on. */
 export function checkpointValues(checkpoint: Checkpoint): SQLInputValue[] {

@@ -2,7 +2,7 @@
 // any part of it fails. Rows go in one by one through prepared statements: measured as fast as
 // statements of many rows, and simpler.
 import type { DatabaseSync } from 'node:sqlite';
-import type { ReadModelCommit, VerdictRow } from '../../projections/ports.ts';
+import type { ReadModelCommit, VerdictRow } from '../../projections/read-model.ts';
 import { assertCommit, isOwnershipLost, ownershipLost, TAIL_LIMIT } from './read-model-commit.ts';
 import { text } from './read-model-rows.ts';
 import { FORGET } from './read-model-schema.ts';
@@ -117,11 +117,11 @@ export function readModelWrites(db: DatabaseSync, token: string, what: string): 
   function writeTail(commit: ReadModelCommit, before: Left): void {
     // Another output is another list: its sequences say nothing about the old one's messages.
     if (commit.checkpoint.output !== before.output) clearTail.run(0n);
-    const first = commit.tail[0];
-    const last = commit.tail.at(-1);
+    const first = commit.recentMessages[0];
+    const last = commit.recentMessages.at(-1);
     if (first === undefined || last === undefined) return;
     clearTail.run(first.sequence);
-    for (const row of commit.tail) tail.run(...tailValues(row));
+    for (const row of commit.recentMessages) tail.run(...tailValues(row));
     trimTail.run(last.sequence - TAIL_LIMIT);
   }
 
@@ -133,7 +133,7 @@ export function readModelWrites(db: DatabaseSync, token: string, what: string): 
       write(before, { output, sequence }, () => {
         const changed = advance.run(...checkpointValues(commit.checkpoint), token, before.sequence);
         if (Number(changed.changes) !== 1) throw ownershipLost(what);
-        for (const row of commit.notices) notice.run(...noticeValues(row));
+        for (const row of commit.sentNotifications) notice.run(...noticeValues(row));
         for (const row of commit.amended) amend.run(...amendedValues(row));
         writeVerdicts(commit.verdicts);
         writeTail(commit, before);

@@ -2,7 +2,7 @@
 // mean to people is in docs/read-model.md.
 import { DatabaseSync } from 'node:sqlite';
 import { TocsinError } from '../../domain/core/errors.ts';
-import type { ReadModel } from '../../projections/ports.ts';
+import type { ReadModel } from '../../projections/read-model.ts';
 import { acquireFileLock, type LockOwner } from './file-lock.ts';
 import { openSqlite, openSqliteReadOnly } from './open.ts';
 import { IN_USE, STANDBY_HINT } from './read-model-commit.ts';

@@ -3,7 +3,7 @@
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import { TocsinError } from '../../domain/core/errors.ts';
-import type { Checkpoint } from '../../projections/ports.ts';
+import type { Checkpoint } from '../../projections/read-model.ts';
 import { acquireFileLock } from './file-lock.ts';
 import { openSqlite } from './open.ts';
 import { inUse, openReadModelReader, sqliteReadModel, type SqliteReadModel } from './read-model.ts';

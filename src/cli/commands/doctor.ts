@@ -62,7 +62,7 @@ function checkState(config: Config): Check {
   if (!existsSync(config.state)) return ok('state', `${config.state}: not there yet`);
   using state = openReadModelReader(config.state);
   const checkpoint = state.checkpoint();
-  const parked = state.parked().length;
+  const parked = state.parkedCount();
   const detail =
     checkpoint === undefined
       ? `${config.state}: empty`

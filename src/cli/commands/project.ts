@@ -62,7 +62,7 @@ Examples:
 }
 
 const project: Work<Options> = async ({ config, terminal, signal, wasInterrupted }, options) => {
-  const way = wayOf(options);
+  const recoveryMode = recoveryModeOf(options);
   const logger = options.once === true ? silentLogger : jsonLogger({ level: config.logLevel });
   await using store = await openStore(config, 'tocsin project');
   using state = sqliteReadModel({ file: config.state, owner: 'tocsin project' });
@@ -80,7 +80,10 @@ const project: Work<Options> = async ({ config, terminal, signal, wasInterrupted
     });
   const projector = options.once === true ? await open() : await patiently(open, logger, signal);
   if (projector === undefined) return EXIT.done;
-  const run = { standby: options.standby === true, ...(way === undefined ? {} : { way }) };
+  const run = {
+    standby: options.standby === true,
+    ...(recoveryMode === undefined ? {} : { recoveryMode }),
+  };
   if (options.once === true) {
     await once(projector, terminal, run, signal);
     return wasInterrupted() ? EXIT.interrupted : EXIT.done;
@@ -120,7 +123,7 @@ async function patiently<T>(
 async function once(
   projector: Projector,
   terminal: Terminal,
-  run: { readonly standby: boolean; readonly way?: RecoveryMode },
+  run: { readonly standby: boolean; readonly recoveryMode?: RecoveryMode },
   signal: AbortSignal,
 ): Promise<void> {
   const startedAt = performance.now();
@@ -145,10 +148,10 @@ async function once(
   }
 }
 
-function wayOf(options: Options): RecoveryMode | undefined {
+function recoveryModeOf(options: Options): RecoveryMode | undefined {
   const { reason } = options;
   const why = reason === undefined ? {} : { reason };
-  const ways: RecoveryMode[] = [
+  const modes: RecoveryMode[] = [
     ...(options.fromStart === true ? [{ kind: 'from_start' as const, ...why }] : []),
     ...(options.fromNow === true ? [{ kind: 'from_now' as const, ...why }] : []),
     ...(options.adoptTail === true ? [{ kind: 'adopt_tail' as const, ...why }] : []),
@@ -156,7 +159,7 @@ function wayOf(options: Options): RecoveryMode | undefined {
       ? []
       : [{ kind: 'resend_from' as const, position: options.resendFrom, ...why }]),
   ];
-  if (ways.length <= 1) return ways[0];
+  if (modes.length <= 1) return modes[0];
   throw new TocsinError('usage', 'several_ways', 'more than one way on was named', {
     hint: 'Choose one of --from-start, --from-now, --adopt-tail and --resend-from.',
   });

@@ -5,7 +5,7 @@ import { TocsinError } from '../../domain/core/errors.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
 import type { Logger } from '../../domain/ports/logger.ts';
 import type { MessageReader } from '../../projections/audit/reading/ports.ts';
-import type { Output } from '../../projections/ports.ts';
+import type { Output } from '../../projections/output.ts';
 import type { Config } from '../config/config.ts';
 
 /** A log that can be read beside its owner. */

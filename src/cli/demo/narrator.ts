@@ -1,7 +1,7 @@
 // What `start` shows while things happen: lines for people, NDJSON for programs.
 import { formatInstantSeconds } from '../../domain/core/instants.ts';
 import type { Logger } from '../../domain/ports/logger.ts';
-import type { ReadModelCommit } from '../../projections/ports.ts';
+import type { ReadModelCommit } from '../../projections/read-model.ts';
 import type { LineOutcome } from '../compose/raise-file.ts';
 import type { Heard } from './stand-in-receiver.ts';
 import type { Terminal } from '../terminal/terminal.ts';

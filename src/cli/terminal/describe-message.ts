@@ -1,6 +1,6 @@
 // One message as a line for people and as a document for programs.
 import { isJson, isJsonObject, tryParseJson, type Json } from '../../domain/core/json.ts';
-import type { StoredMessage } from '../../projections/ports.ts';
+import type { StoredMessage } from '../../projections/output.ts';
 
 const decoder = new TextDecoder();
 

@@ -1,7 +1,7 @@
 // What a person or a program sees. With `--json`, stdout holds JSON and nothing else; progress and
 // remarks go to stderr.
 import { TocsinError, type ErrorKind } from '../../domain/core/errors.ts';
-import { OutputError } from '../../projections/ports.ts';
+import { OutputError } from '../../projections/output.ts';
 
 /** Exit codes (design section 10). */
 export const EXIT = { done: 0, partly: 1, interrupted: 130 } as const;

@@ -49,7 +49,7 @@ const OutputOpened = {
     publishFrom: z.union([z.enum(['start', 'here']), PositionCodec]),
     /** Message n of the list has sequence base + n; what the stream held before the list is the base. */
     base: IntegerCodec,
-    way: z.enum(['first', 'from_start', 'from_now', 'resend_from', 'adopt_tail']),
+    mode: z.enum(['first', 'from_start', 'from_now', 'resend_from', 'adopt_tail']),
     reason: textUpTo(512).optional(),
   }),
 } as const;

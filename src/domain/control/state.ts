@@ -5,7 +5,7 @@ import type { PolicyEvent } from '../policy/in-force.ts';
 import type { ControlEvent, ControlEventData } from './events.ts';
 
 /** A list of messages: which `OutputOpened` began it, and after which position it sends. */
-export type OutputList = ControlEventData<'OutputOpened'> & {
+export type OutputGeneration = ControlEventData<'OutputOpened'> & {
   readonly id: string;
   readonly after: Position;
 };
@@ -15,7 +15,7 @@ export type ControlState = {
   /** Every ruleset that was ever activated. */
   readonly rulesets: readonly number[];
   /** The list in force. */
-  readonly output: OutputList | undefined;
+  readonly output: OutputGeneration | undefined;
   /** Everything that ever changed a policy or a mute, in order. */
   readonly policyChanges: readonly PolicyChange[];
 };

@@ -17,7 +17,7 @@ import {
   type ApplyOutcomeEvent,
   type TriggerEventData,
 } from '../../domain/trigger/events.ts';
-import type { SentNotificationRef } from '../ports.ts';
+import type { SentNotificationRef } from '../read-model.ts';
 
 /** One event as the fold sees it. */
 export type ClassifiedEvent = { readonly recorded: RecordedEvent } & (

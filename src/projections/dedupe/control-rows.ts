@@ -2,7 +2,7 @@
 import { hash } from 'node:crypto';
 import { canonicalJson, type Json } from '../../domain/core/json.ts';
 import type { RecordedEvent, Unreadable } from '../../domain/ports/event-store.ts';
-import type { ControlRow } from '../ports.ts';
+import type { ControlRow } from '../read-model.ts';
 import { isUnreadable } from '../unreadable.ts';
 
 /** The row of a control event. */

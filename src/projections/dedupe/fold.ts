@@ -14,6 +14,7 @@ import {
 } from '../../domain/policy/in-force.ts';
 import { instantOf, type Instants } from '../../domain/policy/windows.ts';
 import type { RecordedEvent } from '../../domain/ports/event-store.ts';
+import type { OutputMessage } from '../output.ts';
 import type {
   Checkpoint,
   ControlRow,
@@ -22,11 +23,10 @@ import type {
   SentNotification,
   SentNotificationRef,
   NotificationSubject,
-  OutputMessage,
   ParkedRow,
   RecentMessageRow,
   VerdictRow,
-} from '../ports.ts';
+} from '../read-model.ts';
 import {
   draftApplied,
   draftNotification,
@@ -78,7 +78,7 @@ export const initialFold: FoldState = {
 /** What is known from before the page. */
 export type Prior = {
   /** Notices by {@link subjectText} and id: all that can bear on what the page decides. */
-  readonly notices: ReadonlyMap<string, SentById>;
+  readonly sentNotifications: ReadonlyMap<string, SentById>;
   /** Ids of the events that are parked. */
   readonly parked: ReadonlySet<string>;
   /** The steps of events that the page retries, by event id. */
@@ -105,11 +105,11 @@ export type PlannedMessage = {
 export type FoldedPage = {
   readonly state: FoldState;
   readonly messages: readonly PlannedMessage[];
-  readonly notices: readonly SentNotification[];
+  readonly sentNotifications: readonly SentNotification[];
   /** Notices of earlier pages that have changed. */
   readonly amended: readonly SentNotification[];
   readonly verdicts: readonly VerdictRow[];
-  readonly tail: readonly RecentMessageRow[];
+  readonly recentMessages: readonly RecentMessageRow[];
   readonly parked: readonly ParkedRow[];
   readonly unparked: readonly string[];
   /** The page's control events. */
@@ -218,10 +218,10 @@ class PageFold {
         counts: this.#counts,
       },
       messages: this.#messages,
-      notices: [...this.#notices.values()],
+      sentNotifications: [...this.#notices.values()],
       amended: [...this.#amended.values()],
       verdicts: this.#verdicts,
-      tail: this.#tail,
+      recentMessages: this.#tail,
       parked: [...this.#parked.values()],
       unparked: [...this.#unparked],
       control: this.#control,
@@ -321,14 +321,14 @@ class PageFold {
   }
 
   #noticesOf(text: string): readonly SentNotification[] {
-    const notices = this.#changed.get(text) ?? this.#known.notices.get(text);
+    const notices = this.#changed.get(text) ?? this.#known.sentNotifications.get(text);
     return notices === undefined ? NO_NOTICES : [...notices.values()];
   }
 
   #changing(text: string): Map<string, SentNotification> {
     let notices = this.#changed.get(text);
     if (notices === undefined) {
-      notices = new Map(this.#known.notices.get(text));
+      notices = new Map(this.#known.sentNotifications.get(text));
       this.#changed.set(text, notices);
     }
     return notices;

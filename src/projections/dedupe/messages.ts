@@ -15,7 +15,7 @@ import { formatPosition } from '../../domain/core/positions.ts';
 import type { Json } from '../../domain/core/json.ts';
 import type { RecordedEvent } from '../../domain/ports/event-store.ts';
 import type { ApplyOutcomeEvent, TriggerEventData } from '../../domain/trigger/events.ts';
-import type { OutputMessage } from '../ports.ts';
+import type { OutputMessage } from '../output.ts';
 import { quickMessageId, quickUuidOfKey } from '../uuid.ts';
 
 /** The rules that turn a source event into a message; part of the message's id. */

@@ -16,7 +16,7 @@ import type {
   SentNotificationRef,
   NotificationSubject,
   ReadModelReader,
-} from '../ports.ts';
+} from '../read-model.ts';
 import type { FoldState, Prior } from './fold.ts';
 import { retriedSteps } from './retried.ts';
 import type { ClassifiedEvent } from './classify.ts';
@@ -26,7 +26,7 @@ import { instantsOf, subjectOf, subjectText, type SentById } from './subjects.ts
 export type KnownSources = {
   readonly log: Pick<EventStore, 'readStream'>;
   readonly kernel: string;
-  readonly state: Pick<ReadModelReader, 'noticesIn' | 'noticesNamed'>;
+  readonly state: Pick<ReadModelReader, 'sentNotificationsIn' | 'sentNotificationsById'>;
   /** A subject's notices that were decided or amended, but are not in the read model yet. */
   readonly uncommitted?: (subject: string) => SentById | undefined;
 };
@@ -43,28 +43,28 @@ export async function priorFor(
   const decided = steps.flatMap((step): Decided[] => decidedBy(step, retried));
   const refs = decided.flatMap(({ step }) => (step.kind === 'undelivered' ? [step.ref] : []));
   refs.push(...decided.flatMap(({ step }) => (step.kind === 'redriven' ? [step.ref] : [])));
-  const notices = new Map<string, Map<string, SentNotification>>();
+  const sentNotifications = new Map<string, Map<string, SentNotification>>();
   const add = (notice: SentNotification): void => {
     const subject = subjectText(notice);
-    const known = notices.get(subject);
-    if (known === undefined) notices.set(subject, new Map([[notice.id, notice]]));
+    const known = sentNotifications.get(subject);
+    if (known === undefined) sentNotifications.set(subject, new Map([[notice.id, notice]]));
     else known.set(notice.id, notice);
   };
   const overlay = (subject: NotificationSubject): void => {
     sources.uncommitted?.(subjectText(subject))?.forEach(add);
   };
   if (refs.length > 0) {
-    state.noticesNamed(refs).forEach(add);
+    state.sentNotificationsById(refs).forEach(add);
     refs.forEach(overlay);
   }
   const find = (ref: SentNotificationRef): SentNotification | undefined =>
-    notices.get(subjectText(ref))?.get(ref.id);
+    sentNotifications.get(subjectText(ref))?.get(ref.id);
   const ranges = rangesOf(fold, decided, find);
   if (ranges.length > 0) {
-    state.noticesIn(ranges).forEach(add);
+    state.sentNotificationsIn(ranges).forEach(add);
     ranges.forEach(overlay);
   }
-  return { notices, parked, retried };
+  return { sentNotifications, parked, retried };
 }
 
 /** A step that is decided here, and the stamp of the event at whose place that happens. */

@@ -2,7 +2,7 @@
 import type { Instant } from '../../domain/core/instants.ts';
 import type { Instants } from '../../domain/policy/windows.ts';
 import type { TriggerEventData } from '../../domain/trigger/events.ts';
-import type { SentNotification, NotificationSubject } from '../ports.ts';
+import type { SentNotification, NotificationSubject } from '../read-model.ts';
 
 /** What a request for a notification says. */
 export type Request = TriggerEventData<'NotificationRequested'>;

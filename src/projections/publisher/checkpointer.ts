@@ -4,7 +4,7 @@ import type { Position } from '../../domain/core/positions.ts';
 import type { Instant } from '../../domain/core/instants.ts';
 import { checkpointOf, type FoldedPage, type PlannedMessage } from '../dedupe/fold.ts';
 import { subjectText, type SentById } from '../dedupe/subjects.ts';
-import type { Checkpoint, SentNotification, ReadModel, ReadModelCommit } from '../ports.ts';
+import type { Checkpoint, SentNotification, ReadModel, ReadModelCommit } from '../read-model.ts';
 import type { SequenceMap } from './sequence-map.ts';
 
 /** Events on their way: enough to hide the round trip, few enough to stay small. */
@@ -166,12 +166,14 @@ export class Checkpointer {
     const checkpoint = checkpointOf({ ...state, position }, { storeId, output, sequence });
     const commit = {
       checkpoint,
-      notices: pages.flatMap(({ notices }) => notices),
+      sentNotifications: pages.flatMap(({ sentNotifications }) => sentNotifications),
       // In the pages' order: a notice that was amended twice is what it was amended to last.
       amended: pages.flatMap(({ amended }) => amended),
       verdicts: pages.flatMap(({ verdicts }) => verdicts),
       // In the stream's order: messages that had lost their place are at its end.
-      tail: pages.flatMap(({ tail }) => tail).sort((a, b) => (a.sequence < b.sequence ? -1 : 1)),
+      recentMessages: pages
+        .flatMap(({ recentMessages }) => recentMessages)
+        .sort((a, b) => (a.sequence < b.sequence ? -1 : 1)),
       ...parkedAfter(pages),
       control: pages.flatMap(({ control }) => control),
     };
@@ -209,8 +211,8 @@ export class Checkpointer {
   }
 }
 
-function noticesOf({ notices, amended }: FoldedPage): readonly SentNotification[] {
-  return amended.length === 0 ? notices : [...notices, ...amended];
+function noticesOf({ sentNotifications, amended }: FoldedPage): readonly SentNotification[] {
+  return amended.length === 0 ? sentNotifications : [...sentNotifications, ...amended];
 }
 
 /** Pages are committed together, so a decision of a later page wins over an earlier one's row. */

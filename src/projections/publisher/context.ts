@@ -6,7 +6,8 @@ import type { Instant } from '../../domain/core/instants.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
 import type { Logger } from '../../domain/ports/logger.ts';
 import type { MessageNames } from '../dedupe/messages.ts';
-import type { Output, ReadModel, ReadModelCommit } from '../ports.ts';
+import type { Output } from '../output.ts';
+import type { ReadModel, ReadModelCommit } from '../read-model.ts';
 
 /** The control stream, as the projector needs it. */
 export type ControlPort = {
@@ -28,7 +29,7 @@ export type RecoveryMode =
 /** Numbers that only tests change. */
 export type Timing = {
   /** How long a shorter output stream is watched before its lost messages are sent again. */
-  readonly lostTailMs: number;
+  readonly lostMessagesMs: number;
   /** How long the output must stand still before a standby takes over. */
   readonly takeoverMs: number;
   /** How often a standby looks at the output, and an idle projector checks that it is still there. */
@@ -39,7 +40,7 @@ export type Timing = {
 };
 
 export const DEFAULT_TIMING: Timing = {
-  lostTailMs: 10_000,
+  lostMessagesMs: 10_000,
   takeoverMs: 10_000,
   pollMs: 500,
   idleCheckMs: 5_000,

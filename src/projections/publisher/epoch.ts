@@ -15,7 +15,8 @@ import {
 import { priorFor } from '../dedupe/prior.ts';
 import { projectionPrefixes, classify, type ClassifiedEvent } from '../dedupe/classify.ts';
 import { lastSeen } from '../last-seen.ts';
-import type { Checkpoint, OutputSession } from '../ports.ts';
+import type { OutputSession } from '../output.ts';
+import type { Checkpoint } from '../read-model.ts';
 import { Checkpointer, type Committed } from './checkpointer.ts';
 import type { ProjectorContext, RecoveryMode } from './context.ts';
 import { Publisher, EpochOver, type Role } from './publisher.ts';
@@ -23,7 +24,7 @@ import {
   currentGeneration,
   isResolvable,
   openGeneration,
-  type OutputGeneration,
+  type OpenOutput,
 } from './output-generation.ts';
 import { refusals } from './refusals.ts';
 import { resume, type Stored } from './resume.ts';
@@ -82,12 +83,12 @@ async function settleOutput(
   session: OutputSession,
   way: RecoveryMode | undefined,
   signal: AbortSignal,
-): Promise<{ open: OutputGeneration; checkpoint: Checkpoint | undefined; stored: Stored }> {
-  const attempt = async (open: OutputGeneration) => {
+): Promise<{ open: OpenOutput; checkpoint: Checkpoint | undefined; stored: Stored }> {
+  const attempt = async (open: OpenOutput) => {
     let checkpoint = context.state.checkpoint();
-    if (checkpoint !== undefined && checkpoint.output !== open.list.id) {
+    if (checkpoint !== undefined && checkpoint.output !== open.generation.id) {
       context.logger.warn(
-        { output: open.list.id },
+        { output: open.generation.id },
         'the state file belongs to an earlier list of messages; folding the log anew',
       );
       context.state.reset();
@@ -148,7 +149,7 @@ async function firstOf(
 
 type EpochStart = {
   readonly storeId: string;
-  readonly open: OutputGeneration;
+  readonly open: OpenOutput;
   readonly checkpoint: Checkpoint | undefined;
   /** The policies in force at the checkpoint. */
   readonly policies: PoliciesInForce;
@@ -159,7 +160,7 @@ type EpochStart = {
 class Epoch {
   readonly #context: ProjectorContext;
   readonly #checkpoint: Checkpoint | undefined;
-  readonly #open: OutputGeneration;
+  readonly #open: OpenOutput;
   readonly #events: EpochEvents;
   readonly #delivery: Publisher;
   readonly #committer: Checkpointer;
@@ -188,7 +189,7 @@ class Epoch {
     this.#fold = { ...(checkpoint ?? initialFold), policies };
     this.#committer = new Checkpointer(
       context.state,
-      { storeId, output: open.list.id, markAfter: placement.markAfter },
+      { storeId, output: open.generation.id, markAfter: placement.markAfter },
       (committed) => {
         events.committed(committed);
       },
@@ -281,12 +282,12 @@ class Epoch {
       entry.kind === 'event' ? [classify(kernel, entry.event)] : [],
     );
     const known = await this.#known(steps);
-    const { list } = this.#open;
+    const { generation } = this.#open;
     const page = foldPage(
       this.#fold,
       steps,
       known,
-      { after: list.after, sequenceOf: this.#sequenceOf },
+      { after: generation.after, sequenceOf: this.#sequenceOf },
       names,
     );
     for (const event of page.unparked) this.#parked.delete(event);

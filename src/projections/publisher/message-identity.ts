@@ -1,5 +1,5 @@
 // Recognising our own messages in the output stream.
-import type { StoredMessage } from '../ports.ts';
+import type { StoredMessage } from '../output.ts';
 
 /** What a stored message says about its place in the list. */
 export type MessageIdentity = {

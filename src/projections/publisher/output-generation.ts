@@ -1,12 +1,12 @@
 // The third witness: which list of messages is in force, and how a new one begins (design section 5.5).
-import type { OutputList } from '../../domain/control/state.ts';
+import type { OutputGeneration } from '../../domain/control/state.ts';
 import { formatInstant } from '../../domain/core/instants.ts';
 import { parsePosition } from '../../domain/core/positions.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { categoryPrefix } from '../../domain/core/ids.ts';
 import { triggerCodec } from '../../domain/trigger/events.ts';
 import type { ControlEventData } from '../../domain/control/events.ts';
-import type { OutputInfo, OutputSession } from '../ports.ts';
+import type { OutputInfo, OutputSession } from '../output.ts';
 import type { ProjectorContext, RecoveryMode } from './context.ts';
 import { identityOf } from './message-identity.ts';
 import { RESOLVABLE, refusals } from './refusals.ts';
@@ -15,7 +15,7 @@ import { RESOLVABLE, refusals } from './refusals.ts';
 const OLD_HISTORY_MS = 24 * 60 * 60 * 1000;
 
 /** The list in force and the stream that it is in. */
-export type OutputGeneration = { readonly list: OutputList; readonly info: OutputInfo };
+export type OpenOutput = { readonly generation: OutputGeneration; readonly info: OutputInfo };
 
 /**
  * The list to go on with; a first start opens it.
@@ -24,10 +24,10 @@ export type OutputGeneration = { readonly list: OutputList; readonly info: Outpu
 export async function currentGeneration(
   context: ProjectorContext,
   session: OutputSession,
-): Promise<OutputGeneration> {
-  const { output: list } = await context.control.read();
+): Promise<OpenOutput> {
+  const { output: generation } = await context.control.read();
   const info = await session.info();
-  if (list === undefined) {
+  if (generation === undefined) {
     const refusal = await firstStartRefusal(context, session, info);
     if (refusal === undefined) {
       return openGeneration(context, session, { kind: 'from_start' }, 'first');
@@ -37,33 +37,33 @@ export async function currentGeneration(
       return currentGeneration(context, session);
     throw refusal;
   }
-  if (info === undefined) throw refusals.missing(list.stream);
-  if (info.stream !== list.stream || info.created !== list.created) {
-    throw refusals.replaced(info.stream, list.created, info.created);
+  if (info === undefined) throw refusals.missing(generation.stream);
+  if (info.stream !== generation.stream || info.created !== generation.created) {
+    throw refusals.replaced(info.stream, generation.created, info.created);
   }
-  return { list, info: checked(context, info) };
+  return { generation, info: checked(context, info) };
 }
 
 /** Begins a new list the way that an operator chose, and records it in the log. */
 export async function openGeneration(
   context: ProjectorContext,
   session: OutputSession,
-  way: RecoveryMode,
-  name: ControlEventData<'OutputOpened'>['way'] = way.kind,
-): Promise<OutputGeneration> {
+  recovery: RecoveryMode,
+  name: ControlEventData<'OutputOpened'>['mode'] = recovery.kind,
+): Promise<OpenOutput> {
   const { storeId, output: previous } = await context.control.read();
-  if (way.kind === 'from_start' && previous !== undefined) {
+  if (recovery.kind === 'from_start' && previous !== undefined) {
     // Two that start at once: the other was first, and this one has nothing to open any more.
     if (name === 'first') return currentGeneration(context, session);
     throw refusals.wayNotOpen('--from-start');
   }
   const found = await session.info();
-  if (found === undefined && way.kind === 'adopt_tail') {
+  if (found === undefined && recovery.kind === 'adopt_tail') {
     throw refusals.nothingToAdopt(context.output.stream);
   }
   const description = `Tocsin output of log ${storeId ?? 'unknown'}; written by its projector only`;
   const info = checked(context, found ?? (await session.create(description)));
-  const start = await startOf(session, way, previous, info);
+  const start = await startOf(session, recovery, previous, info);
   await context.control.append((state) =>
     // Two projectors that start at once agree on the list of whoever came first.
     state.output?.id === previous?.id
@@ -74,20 +74,25 @@ export async function openGeneration(
               stream: info.stream,
               created: info.created,
               ...start,
-              way: name,
-              reason: way.reason,
+              mode: name,
+              reason: recovery.reason,
             },
           },
         ]
       : [],
   );
-  const { output: list } = await context.control.read();
-  if (list === undefined) throw new TypeError('a list was opened');
+  const { output: generation } = await context.control.read();
+  if (generation === undefined) throw new TypeError('a generation was opened');
   context.logger.info(
-    { stream: list.stream, way: list.way, base: String(list.base), opened: list.id },
+    {
+      stream: generation.stream,
+      mode: generation.mode,
+      base: String(generation.base),
+      opened: generation.id,
+    },
     'output opened',
   );
-  return { list, info };
+  return { generation, info };
 }
 
 /** True for a refusal that an operator's way resolves. */
@@ -97,17 +102,17 @@ export function isResolvable(error: unknown): error is TocsinError {
 
 async function startOf(
   session: OutputSession,
-  way: RecoveryMode,
-  previous: OutputList | undefined,
+  recovery: RecoveryMode,
+  previous: OutputGeneration | undefined,
   info: OutputInfo,
 ): Promise<Pick<ControlEventData<'OutputOpened'>, 'publishFrom' | 'base'>> {
-  switch (way.kind) {
+  switch (recovery.kind) {
     case 'from_start':
       return { publishFrom: 'start', base: info.lastSequence };
     case 'from_now':
       return { publishFrom: 'here', base: info.lastSequence };
     case 'resend_from': {
-      const publishFrom = parsePosition(way.position);
+      const publishFrom = parsePosition(recovery.position);
       if (publishFrom !== undefined) return { publishFrom, base: info.lastSequence };
       throw new TocsinError('usage', 'invalid_position', 'the position to resend from is not one', {
         hint: 'A position is commit/prepare in decimal, as `tocsin project` prints it.',

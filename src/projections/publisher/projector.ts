@@ -4,7 +4,8 @@ import type { Position } from '../../domain/core/positions.ts';
 import { isOver } from '../../domain/core/signals.ts';
 import { NO_COUNTS } from '../dedupe/fold.ts';
 import { projectionPrefixes } from '../dedupe/classify.ts';
-import { OutputError, type Checkpoint } from '../ports.ts';
+import { OutputError } from '../output.ts';
+import type { Checkpoint } from '../read-model.ts';
 import type { ProjectorContext, RecoveryMode } from './context.ts';
 import { EpochOver, type Role } from './publisher.ts';
 import { isFatal, runEpoch, type EpochEvents, type EpochView } from './epoch.ts';
@@ -24,7 +25,7 @@ export type RunSummary = {
 export type RunOptions = {
   /** Start as a standby: publish only when nobody else does. Default: publish, until fenced. */
   readonly standby?: boolean;
-  readonly way?: RecoveryMode;
+  readonly recoveryMode?: RecoveryMode;
 };
 
 export type OnceOptions = RunOptions & {
@@ -90,7 +91,7 @@ class EpochProjector implements Projector {
   async run(signal: AbortSignal, options: RunOptions = {}): Promise<void> {
     if (this.#phase !== 'stopped') throw alreadyRunning();
     this.#role = options.standby === true ? 'standby' : 'active';
-    this.#way = options.way;
+    this.#way = options.recoveryMode;
     this.#progressAt = this.#context.elapsed();
     try {
       while (!signal.aborted) {
@@ -181,7 +182,7 @@ class EpochProjector implements Projector {
       resent: this.#resent,
       totals: this.#checkpoint?.counts ?? NO_COUNTS,
       reasons: state.reasons(),
-      parked: state.parked().length,
+      parked: state.parkedCount(),
       lastFailure: this.#lastFailure,
     };
   }

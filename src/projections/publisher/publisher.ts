@@ -1,7 +1,7 @@
 // Getting pages' messages into the stream: by publishing them, or, as a standby, by waiting until
 // another projector of the lane has. Both decide the same list, so each message has one place.
 import type { FoldedPage, PlannedMessage } from '../dedupe/fold.ts';
-import type { OutputSession } from '../ports.ts';
+import type { OutputSession } from '../output.ts';
 import type { ProjectorContext } from './context.ts';
 import { agrees } from './message-identity.ts';
 import type { PlacedMessage, SequenceMap } from './sequence-map.ts';

@@ -1,18 +1,13 @@
 // Resuming: what the output stream already holds of the list, compared with what was committed
 // (design section 5.4). It sends nothing but the tail that a server lost.
-import type {
-  Checkpoint,
-  OutputInfo,
-  OutputMessage,
-  OutputSession,
-  RecentMessageRow,
-} from '../ports.ts';
+import type { OutputInfo, OutputMessage, OutputSession } from '../output.ts';
+import type { Checkpoint, RecentMessageRow } from '../read-model.ts';
 import { draftApplied, draftNotification, draftTriggered, render } from '../dedupe/messages.ts';
 import { subjectOf } from '../dedupe/subjects.ts';
 import { classify } from '../dedupe/classify.ts';
 import type { ProjectorContext } from './context.ts';
 import { agrees, identityOf } from './message-identity.ts';
-import type { OutputGeneration } from './output-generation.ts';
+import type { OpenOutput } from './output-generation.ts';
 import {
   irregularMap,
   isRegular,
@@ -47,11 +42,11 @@ export type Stored = {
 export async function resume(
   context: ProjectorContext,
   session: OutputSession,
-  { list, info }: OutputGeneration,
+  { generation, info }: OpenOutput,
   checkpoint: Checkpoint | undefined,
   signal: AbortSignal,
 ): Promise<Stored> {
-  const mark = checkpoint ?? { ordinal: 0n, sequence: list.base };
+  const mark = checkpoint ?? { ordinal: 0n, sequence: generation.base };
   const committed = mark.sequence > 0n ? mark.sequence : 0n;
   let { lastSequence } = info;
   let resent = 0;
@@ -81,8 +76,8 @@ async function settle(
   committed: bigint,
   signal: AbortSignal,
 ): Promise<bigint> {
-  const { lostTailMs, pollMs } = context.timing;
-  const until = context.elapsed() + lostTailMs;
+  const { lostMessagesMs, pollMs } = context.timing;
+  const until = context.elapsed() + lostMessagesMs;
   let last = info.lastSequence;
   while (last < committed && context.elapsed() < until) {
     await context.pause(pollMs, signal);
@@ -105,7 +100,7 @@ async function resend(
   last: bigint,
   committed: bigint,
 ): Promise<number> {
-  const rows = context.state.tailAfter(last);
+  const rows = context.state.recentMessagesAfter(last);
   const oldest = rows[0];
   if (oldest === undefined || oldest.sequence !== last + 1n) {
     throw refusals.behind(stream, last, committed, 'more than the kept tail is missing');
@@ -149,7 +144,7 @@ async function rerender(context: ProjectorContext, row: RecentMessageRow): Promi
     }
     if (step.kind === 'request') {
       // Where its window began was decided under the policy of that time, and is kept.
-      const [notice] = state.noticesNamed([{ ...subjectOf(step.data), id: row.id }]);
+      const [notice] = state.sentNotificationsById([{ ...subjectOf(step.data), id: row.id }]);
       if (notice === undefined) break;
       const { windowStart } = notice;
       const draft = draftNotification(recorded, step.data, step.metadata, windowStart, names);
@@ -167,7 +162,7 @@ async function assertLastCommitted(
   stream: string,
   checkpoint: Checkpoint | undefined,
 ): Promise<void> {
-  const row = context.state.lastTail();
+  const row = context.state.lastRecentMessage();
   if (checkpoint === undefined || row?.sequence !== checkpoint.sequence) return;
   const stored = await session.read(row.sequence);
   const stamp = stored && identityOf(stored);

@@ -1,7 +1,7 @@
 // What a projector can say about itself; health, metrics and the command line read it.
 import { comparePositions, type Position } from '../../domain/core/positions.ts';
 import type { Instant } from '../../domain/core/instants.ts';
-import type { Counts } from '../ports.ts';
+import type { Counts } from '../read-model.ts';
 import type { EpochView } from './epoch.ts';
 import type { Role } from './publisher.ts';
 

@@ -5,7 +5,7 @@ import type { Position } from '../../../domain/core/positions.ts';
 import type { DeliveryEvent } from '../../../domain/delivery/events.ts';
 import { LEASE_MARGIN_MS } from '../../../domain/delivery/decide.ts';
 import type { DeliveryStatus } from '../../../domain/delivery/state.ts';
-import type { EventRef } from '../../../projections/ports.ts';
+import type { EventRef } from '../../../projections/read-model.ts';
 
 /** One delivery, as lists show it; the record itself has all of it. */
 export type DeliveryRow = {

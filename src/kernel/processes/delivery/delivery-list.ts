@@ -18,7 +18,7 @@ import {
   type DeliveryRow,
   type RedriveMark,
 } from './delivery-index.ts';
-import type { EventRef } from '../../../projections/ports.ts';
+import type { EventRef } from '../../../projections/read-model.ts';
 import { backoffMs } from '../due/backoff.ts';
 import { assertSameLog } from '../due/follow.ts';
 import type { Runtime } from '../due/options.ts';

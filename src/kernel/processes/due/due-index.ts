@@ -2,7 +2,7 @@
 // about, keeps its rows, and wakes at the next due instant; a restart goes on from the committed place.
 import type { Instant } from '../../../domain/core/instants.ts';
 import type { Position } from '../../../domain/core/positions.ts';
-import type { EventRef } from '../../../projections/ports.ts';
+import type { EventRef } from '../../../projections/read-model.ts';
 
 /** How a thing goes before others that are due: 0 is what is done for the first time, 1 what is tried again. */
 export type DueRank = 0 | 1;

@@ -4,7 +4,7 @@ import type { Position } from '../../../domain/core/positions.ts';
 import type { SubscriptionEntry } from '../../../domain/ports/event-store.ts';
 import type { DueCommit, DueEntry, DueIndex } from './due-index.ts';
 import { lastSeen } from '../../../projections/last-seen.ts';
-import type { EventRef } from '../../../projections/ports.ts';
+import type { EventRef } from '../../../projections/read-model.ts';
 import type { DueProcessOptions } from './options.ts';
 
 type Told = {

@@ -2,7 +2,7 @@
 // happened but was not known.
 import { formatInstant, type Instant } from '../../../domain/core/instants.ts';
 import { formatPosition } from '../../../domain/core/positions.ts';
-import type { VerdictRow } from '../../ports.ts';
+import type { VerdictRow } from '../../read-model.ts';
 import { triggerEventAt } from './events.ts';
 import { explain, type ExplainSources, type Explanation } from './explain.ts';
 

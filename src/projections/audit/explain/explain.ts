@@ -10,7 +10,7 @@ import { mutedUntil, policiesAt, policyFor } from '../../../domain/policy/in-for
 import { formatPolicy } from '../../../domain/policy/text.ts';
 import { REASONS } from '../../../domain/reasons.ts';
 import type { TriggerEvent, TriggerEventData } from '../../../domain/trigger/events.ts';
-import type { VerdictRow } from '../../ports.ts';
+import type { VerdictRow } from '../../read-model.ts';
 import type { ReadableLog, VerdictLookup } from '../reading/ports.ts';
 import {
   controlEvents,

@@ -2,7 +2,7 @@
 import { formatInstant, type Instant } from '../../../domain/core/instants.ts';
 import type { DeliveryEvent } from '../../../domain/delivery/events.ts';
 import type { TriggerEventData } from '../../../domain/trigger/events.ts';
-import type { VerdictRow } from '../../ports.ts';
+import type { VerdictRow } from '../../read-model.ts';
 
 /** What is known of one trigger. */
 export type Facts = {

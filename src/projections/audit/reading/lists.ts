@@ -48,6 +48,6 @@ export function listOf(
 /** Where the list's first message is: an adopted list goes on from the one before it. */
 export function startOf({ lists }: Control, list: ControlState['output']): bigint {
   let at = lists.findIndex(({ id }) => id === list?.id);
-  while (lists[at]?.way === 'adopt_tail' && at > 0) at -= 1;
+  while (lists[at]?.mode === 'adopt_tail' && at > 0) at -= 1;
   return (lists[at]?.base ?? 0n) + 1n;
 }

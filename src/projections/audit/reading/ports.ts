@@ -2,14 +2,13 @@
 import type { Instant } from '../../../domain/core/instants.ts';
 import type { Position } from '../../../domain/core/positions.ts';
 import type { EventStore } from '../../../domain/ports/event-store.ts';
+import type { OutputInfo, StoredMessage } from '../../output.ts';
 import type {
   ControlRow,
   SentNotification,
-  OutputInfo,
   ReadModelReader,
-  StoredMessage,
   VerdictRow,
-} from '../../ports.ts';
+} from '../../read-model.ts';
 
 /** What an audit needs of a log. */
 export type ReadableLog = Pick<EventStore, 'readAll' | 'readStream'>;

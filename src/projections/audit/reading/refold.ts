@@ -16,7 +16,7 @@ import {
 import { priorFor } from '../../dedupe/prior.ts';
 import type { MessageNames } from '../../dedupe/messages.ts';
 import { classify, type ClassifiedEvent } from '../../dedupe/classify.ts';
-import type { ReadModel } from '../../ports.ts';
+import type { ReadModel } from '../../read-model.ts';
 import type { ReadableLog } from './ports.ts';
 
 export type RefoldOptions = {
@@ -78,11 +78,11 @@ export function refold(options: RefoldOptions): Refold {
     const sequence = list.sequenceOf(fold.ordinal);
     const identity = { storeId: control.storeId ?? '', output, sequence };
     const checkpoint = checkpointOf(folded.state, identity);
-    const { notices, amended } = folded;
+    const { sentNotifications, amended } = folded;
     state.commit({
       ...folded,
       ...(options.keep === 'all' ? {} : NOTHING_ELSE),
-      notices,
+      sentNotifications,
       amended,
       checkpoint,
     });
@@ -91,16 +91,25 @@ export function refold(options: RefoldOptions): Refold {
   return { page, state: () => fold };
 }
 
-const NOTHING_ELSE = { verdicts: [], tail: [], parked: [], unparked: [], control: [] } as const;
+const NOTHING_ELSE = {
+  verdicts: [],
+  recentMessages: [],
+  parked: [],
+  unparked: [],
+  control: [],
+} as const;
 
 function placed(page: FoldedPage, places: ReadonlyMap<string, bigint>): FoldedPage {
-  const tail = page.tail.map((row) => ({ ...row, sequence: places.get(row.id) ?? row.sequence }));
+  const tail = page.recentMessages.map((row) => ({
+    ...row,
+    sequence: places.get(row.id) ?? row.sequence,
+  }));
   return {
     ...page,
     verdicts: page.verdicts.map((row) => {
       const sequence = row.messageId === null ? undefined : places.get(row.messageId);
       return sequence === undefined ? row : { ...row, sequence };
     }),
-    tail: tail.toSorted((a, b) => (a.sequence < b.sequence ? -1 : 1)),
+    recentMessages: tail.toSorted((a, b) => (a.sequence < b.sequence ? -1 : 1)),
   };
 }

@@ -5,7 +5,8 @@ import { comparePositions, parsePosition, type Position } from '../../../domain/
 import { checkpointOf } from '../../dedupe/fold.ts';
 import type { MessageNames } from '../../dedupe/messages.ts';
 import { projectionPrefixes } from '../../dedupe/classify.ts';
-import type { Checkpoint, OutputInfo, ReadModel, StoredMessage } from '../../ports.ts';
+import type { OutputInfo, StoredMessage } from '../../output.ts';
+import type { Checkpoint, ReadModel } from '../../read-model.ts';
 import { identityOf } from '../../publisher/message-identity.ts';
 import { controlAt, listOf, startOf } from '../reading/lists.ts';
 import type { MessageReader, ReadableLog } from '../reading/ports.ts';
@@ -90,10 +91,10 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
   const checkpoint = { ...checkpointOf(folded, identity), position: cut };
   state.commit({
     checkpoint,
-    notices: [],
+    sentNotifications: [],
     amended: [],
     verdicts: [],
-    tail: [],
+    recentMessages: [],
     parked: [],
     unparked: [],
   });

@@ -4,7 +4,7 @@ import { comparePositions, type Position } from '../../../domain/core/positions.
 import type { RecordedEvent } from '../../../domain/ports/event-store.ts';
 import { checkpointOf } from '../../dedupe/fold.ts';
 import { projectionPrefixes } from '../../dedupe/classify.ts';
-import type { ReadModel, VerdictRow } from '../../ports.ts';
+import type { ReadModel, VerdictRow } from '../../read-model.ts';
 import { inTurns } from '../../publisher/turns.ts';
 import { isAfter, typeOf, userOf, type Bound } from '../reading/events.ts';
 import type { ReadableLog } from '../reading/ports.ts';
@@ -110,11 +110,11 @@ class Selection {
     const taken = page.verdicts.filter((row) => this.takes(row, page));
     for (const { verdict } of taken) if (verdict !== 'parked') this.counts[verdict] += 1;
     const ids = new Set(taken.map(({ messageId }) => messageId));
-    const notices = page.notices.filter(({ id }) => ids.has(id));
-    if (notices.length === 0) return;
+    const sentNotifications = page.sentNotifications.filter(({ id }) => ids.has(id));
+    if (sentNotifications.length === 0) return;
     const checkpoint = checkpointOf(page.state, { storeId: '', output: null, sequence: 0n });
-    const nothing = { amended: [], verdicts: [], tail: [], parked: [], unparked: [] };
-    this.#notices?.commit({ checkpoint, notices, ...nothing });
+    const nothing = { amended: [], verdicts: [], recentMessages: [], parked: [], unparked: [] };
+    this.#notices?.commit({ checkpoint, sentNotifications, ...nothing });
   }
 
   /** A verdict belongs to the event at whose place it was decided. */

@@ -2,7 +2,7 @@
 // channel would be overrun. Every list is read once, in order, so memory does not grow with it.
 import type { Instant } from '../../../domain/core/instants.ts';
 import type { Axis } from '../../../domain/policy/policy.ts';
-import type { SentNotification } from '../../ports.ts';
+import type { SentNotification } from '../../read-model.ts';
 import { inTurns } from '../../publisher/turns.ts';
 
 /** Live notices in order. */

@@ -17,7 +17,7 @@ import {
 import { priorFor } from '../../dedupe/prior.ts';
 import { projectionPrefixes, classify, type ClassifiedEvent } from '../../dedupe/classify.ts';
 import { subjectOf, subjectText, type Request } from '../../dedupe/subjects.ts';
-import type { SentNotification, ReadModel, VerdictRow } from '../../ports.ts';
+import type { SentNotification, ReadModel, VerdictRow } from '../../read-model.ts';
 import type { ReadableLog } from '../replay/replay.ts';
 import {
   compareNotices,
@@ -175,9 +175,9 @@ class Side {
     const identity = { storeId: 'simulated', output: null, sequence: 0n };
     const checkpoint = checkpointOf(page.state, identity);
     // Only what later verdicts depend on is kept.
-    const { notices, amended } = page;
-    const none = { verdicts: [], tail: [], parked: [], unparked: [] };
-    this.#state.commit({ checkpoint, notices, amended, ...none });
+    const { sentNotifications, amended } = page;
+    const none = { verdicts: [], recentMessages: [], parked: [], unparked: [] };
+    this.#state.commit({ checkpoint, sentNotifications, amended, ...none });
     this.#fold = page.state;
     return this.#counted(steps, known, page);
   }
@@ -201,7 +201,7 @@ class Side {
       requests.set(step.recorded.id, { ...step.data, recordedAt: step.metadata.recordedAt });
     }
     const live = page.verdicts.filter(({ event }) => requests.get(event)?.mock !== true);
-    const here = new Map(page.notices.map((notice) => [notice.id, notice]));
+    const here = new Map(page.sentNotifications.map((notice) => [notice.id, notice]));
     for (const row of live) {
       this.#counts[row.verdict] += 1;
       const key = `${row.verdict} ${row.reason}`;
@@ -209,7 +209,8 @@ class Side {
       const request = requests.get(row.event);
       if (request === undefined || row.verdict !== 'suppressed' || row.basis === null) continue;
       const holder =
-        here.get(row.basis) ?? known.notices.get(subjectText(subjectOf(request)))?.get(row.basis);
+        here.get(row.basis) ??
+        known.sentNotifications.get(subjectText(subjectOf(request)))?.get(row.basis);
       if (holder !== undefined) this.#heldBack(request, holder);
     }
     return { rows: new Map(live.map((row) => [row.event, row])), requests };

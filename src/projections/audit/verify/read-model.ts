@@ -8,7 +8,7 @@ import type {
   ParkedRow,
   RecentMessageRow,
   VerdictRow,
-} from '../../ports.ts';
+} from '../../read-model.ts';
 import { inTurns } from '../../publisher/turns.ts';
 import type { ReadModelView } from '../reading/ports.ts';
 import type { Refolded } from '../reading/refold.ts';
@@ -42,7 +42,7 @@ export class ReadModelCheck {
     this.#view = view;
     this.#findings = findings;
     this.#resolved = resolved;
-    this.#tailFrom = firstOrdinal(view.tailAfter(-1n));
+    this.#tailFrom = firstOrdinal(view.recentMessagesAfter(-1n));
     this.#verdicts = new Lockstep(view.verdicts(), ({ event }) => event, {
       both: (expected, found) => {
         const { messageId } = expected;
@@ -100,7 +100,7 @@ export class ReadModelCheck {
     }
     for (const event of page.unparked) this.#parked.delete(event);
     for (const row of page.parked) this.#parked.set(row.event, row);
-    this.#expectTail(page.tail);
+    this.#expectTail(page.recentMessages);
   }
 
   /** Everything up to the cut has passed: what is left over has no reason. */
@@ -179,7 +179,7 @@ export class ReadModelCheck {
   }
 
   #tailRows(): void {
-    const kept = this.#view.tailAfter(-1n);
+    const kept = this.#view.recentMessagesAfter(-1n);
     const tell = ({ ordinal, id }: RecentMessageRow, detail: string): void => {
       this.#findings.add('tail_changed', `message ${ordinal} of the list (${id})`, detail);
     };

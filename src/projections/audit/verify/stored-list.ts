@@ -3,7 +3,7 @@
 // the end (see runner/placement.ts). Everything else that is out of place is a finding.
 import type { PlannedMessage } from '../../dedupe/fold.ts';
 import { identityOf, type MessageIdentity } from '../../publisher/message-identity.ts';
-import type { StoredMessage } from '../../ports.ts';
+import type { StoredMessage } from '../../output.ts';
 import type { Findings } from './mismatches.ts';
 
 /** Further ahead than any pipeline: such an ordinal is not one of ours. */

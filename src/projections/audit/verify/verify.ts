@@ -5,7 +5,8 @@ import { formatPosition, type Position } from '../../../domain/core/positions.ts
 import type { RecordedEvent } from '../../../domain/ports/event-store.ts';
 import type { MessageNames } from '../../dedupe/messages.ts';
 import { projectionPrefixes } from '../../dedupe/classify.ts';
-import type { SentNotification, OutputInfo, ReadModel } from '../../ports.ts';
+import type { OutputInfo } from '../../output.ts';
+import type { SentNotification, ReadModel } from '../../read-model.ts';
 import { controlAt, listOf, startOf } from '../reading/lists.ts';
 import type { MessageReader, ReadableLog, ReadModelView } from '../reading/ports.ts';
 import { kernelEvents, headOf, splitAt } from '../reading/reading.ts';
@@ -107,7 +108,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
   };
   const compare = async (page: Refolded): Promise<void> => {
     const places = await stored.expect(page.messages);
-    deliveries.allow(page.notices);
+    deliveries.allow(page.sentNotifications);
     if (!isAtCut) check.page(page, places);
   };
   const prefixes = projectionPrefixes(kernel);

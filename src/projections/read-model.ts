@@ -1,90 +1,9 @@
-// The two ports of the projections: where messages go, and where verdicts are kept.
-// Adapters live in src/adapters/nats and src/adapters/sqlite; each passes its suite in test/contracts.
+// The read-model port: where verdicts are kept. Its adapters are in src/adapters/sqlite and
+// src/adapters/memory, and pass test/contracts/read-model.suite.ts.
 import type { Instant } from '../domain/core/instants.ts';
 import type { Position } from '../domain/core/positions.ts';
 import type { Axis } from '../domain/policy/policy.ts';
 import type { PastNotification, Span } from '../domain/policy/windows.ts';
-
-/** A message as it goes out. Header names and values are ASCII. */
-export type OutputMessage = {
-  readonly subject: string;
-  readonly headers: readonly (readonly [name: string, value: string])[];
-  readonly data: Uint8Array;
-};
-
-/** A message as the output stream holds it. */
-export type StoredMessage = {
-  readonly sequence: bigint;
-  readonly subject: string;
-  readonly headers: ReadonlyMap<string, string>;
-  readonly data: Uint8Array;
-  /**
-   * True when the bytes are those of exactly this message, which is cheaper to see than what the bytes
-   * say. False, or nobody to ask, leaves it to the parts.
-   */
-  readonly is?: (message: OutputMessage) => boolean;
-};
-
-/** The output stream's identity and extent. */
-export type OutputInfo = {
-  readonly stream: string;
-  /** Creation time as the server states it; with the name it is the stream's identity. */
-  readonly created: string;
-  /** Free text that we wrote when creating it: names the store whose output it is. */
-  readonly description: string;
-  readonly firstSequence: bigint;
-  /** 0 when nothing was ever stored. */
-  readonly lastSequence: bigint;
-  /** Settings under which the fence would not hold, in words; empty when all is well. */
-  readonly faults: readonly string[];
-  /** Settings that weaken comfort, not correctness, in words. */
-  readonly warnings: readonly string[];
-};
-
-/** Why a session ended. Only `fenced` says that somebody else writes the same list. */
-export type OutputFailure =
-  | { readonly kind: 'fenced'; readonly message: string }
-  | { readonly kind: 'unavailable'; readonly message: string }
-  | { readonly kind: 'rejected'; readonly message: string };
-
-/** Thrown by a session's `publish`; the session is unusable afterwards. */
-export class OutputError extends Error {
-  override readonly name = 'OutputError';
-  readonly failure: OutputFailure;
-  constructor(failure: OutputFailure, options?: ErrorOptions) {
-    super(failure.message, options);
-    this.failure = failure;
-  }
-}
-
-/** One epoch's connection to the output stream. Acks of other epochs never count in it. */
-export interface OutputSession extends AsyncDisposable {
-  /** The stream as it is now, or `undefined` when there is none. */
-  info(): Promise<OutputInfo | undefined>;
-  /** Creates the stream with the settings that the fence needs. */
-  create(description: string): Promise<OutputInfo>;
-  /** One stored message, or `undefined` when it is gone. */
-  read(sequence: bigint): Promise<StoredMessage | undefined>;
-  /**
-   * Stores `messages` at `firstSequence`, `firstSequence + 1`, … exactly, or fails. Calls may
-   * overlap and are sent in the order of the calls; each resolves when its own messages and all
-   * earlier ones are acknowledged at exactly their sequences.
-   *
-   * @throws OutputError for any failure, five seconds without progress included; then the session is over
-   */
-  publish(firstSequence: bigint, messages: readonly OutputMessage[]): Promise<void>;
-}
-
-/** The output: makes sessions. */
-export type Output = {
-  /** The stream's name. */
-  readonly stream: string;
-  /**
-   * Connects. @throws OutputError (`unavailable`) when there is no connection, TocsinError when the
-   * server can never serve (no JetStream, wrong credentials).
-   */
-  connect(signal?: AbortSignal): Promise<OutputSession>;
-};
 
 /** A notice: a notification that was let through, and what policies need to know of it. */
 export type SentNotification = PastNotification & {
@@ -201,11 +120,11 @@ export type Counts = {
 /** One transaction's worth of progress. */
 export type ReadModelCommit = {
   readonly checkpoint: Checkpoint;
-  readonly notices: readonly SentNotification[];
+  readonly sentNotifications: readonly SentNotification[];
   /** Earlier notices as they are now: released, redriven, or with a longer session. */
   readonly amended: readonly SentNotification[];
   readonly verdicts: readonly VerdictRow[];
-  readonly tail: readonly RecentMessageRow[];
+  readonly recentMessages: readonly RecentMessageRow[];
   readonly parked: readonly ParkedRow[];
   /** Event ids that an operator's decision took out of the parked list. */
   readonly unparked: readonly string[];
@@ -217,14 +136,16 @@ export type ReadModelCommit = {
 export interface ReadModelReader {
   checkpoint(): Checkpoint | undefined;
   /** The notices within these ranges, in one round trip; one that is in several may come several times. */
-  noticesIn(ranges: readonly SentNotificationRange[]): readonly SentNotification[];
+  sentNotificationsIn(ranges: readonly SentNotificationRange[]): readonly SentNotification[];
   /** These notices, as far as they are there. Rare, so they may be looked for one by one. */
-  noticesNamed(refs: readonly SentNotificationRef[]): readonly SentNotification[];
+  sentNotificationsById(refs: readonly SentNotificationRef[]): readonly SentNotification[];
   /** Tail rows after `sequence`, ascending. */
-  tailAfter(sequence: bigint): readonly RecentMessageRow[];
+  recentMessagesAfter(sequence: bigint): readonly RecentMessageRow[];
   /** The last tail row, if any. */
-  lastTail(): RecentMessageRow | undefined;
+  lastRecentMessage(): RecentMessageRow | undefined;
   parked(): readonly ParkedRow[];
+  /** How many events are parked; cheap, so a status may ask often. */
+  parkedCount(): number;
   /** How many requests were suppressed or parked, by reason. */
   reasons(): ReadonlyMap<string, number>;
   /** `user:type:windowStart` of every notice, bytewise ascending. */
