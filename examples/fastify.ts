@@ -17,7 +17,7 @@ import {
 } from '../src/index.ts';
 import { jetStreamOutput } from '../src/nats.ts';
 import { sqliteReadModel } from '../src/sqlite.ts';
-import { TEXTS } from '../src/schedule.ts';
+import { scheduleTexts, scheduleTriggers } from '../src/schedule.ts';
 import { openTasks, type Tasks } from './tasks.ts';
 
 const folder = process.env['DATA'] ?? 'var/fastify';
@@ -33,10 +33,16 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) {
 }
 
 await using store = await embeddedStore({ file: `${folder}/events.db` });
-const remind = alwaysNotify(TEXTS.en);
+const taskCompleted = defineTrigger({
+  type: 'task_completed',
+  channel: 'feishu',
+  link: (previewId) => `/suggestions/${previewId}`,
+});
+const remind = alwaysNotify(scheduleTexts.en);
 await using kernel = await openKernel({
   store,
-  triggers: [defineTrigger({ type: 'task_completed' })],
+  triggers: [...scheduleTriggers, taskCompleted],
+  texts: scheduleTexts.en,
   evaluate: (request) =>
     request.triggerType === 'task_completed'
       ? { outcome: 'offer', kind: 'reminder', summary: 'Done. That leaves room for the next one.' }

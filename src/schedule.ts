@@ -1,4 +1,7 @@
 // 'tocsin/schedule': triggers from tasks and calendars: due jobs, detectors, evaluation. Re-exports only.
+export { scheduleTriggers } from './schedule/triggers.ts';
+export { scheduleTexts } from './schedule/texts.ts';
+export type { ScheduleTexts } from './schedule/texts.ts';
 export { taskEvaluator } from './schedule/evaluation/task-evaluator.ts';
 export type { TaskEvaluator, TaskEvaluatorOptions } from './schedule/evaluation/task-evaluator.ts';
 export { DEFAULT_SLOT_TABLE } from './schedule/evaluation/slots.ts';
@@ -22,4 +25,3 @@ export { openTaskFiles } from './schedule/tasks/files/files.ts';
 export type { Reading, TaskFiles, TaskFilesOptions } from './schedule/tasks/files/files.ts';
 export type { Problem } from './schedule/tasks/problems.ts';
 export type { ScheduledBlock, Task, TaskChange, TaskSource } from './schedule/tasks/task-source.ts';
-export { TEXTS } from './domain/texts.ts';

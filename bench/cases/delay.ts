@@ -6,6 +6,7 @@ import { embeddedStore } from '../../src/adapters/eventstore/embedded/store.ts';
 import { openKernel, type Kernel } from '../../src/kernel/open-kernel.ts';
 import { shown, type Report, type Surroundings } from '../support/bench.ts';
 import { raiseInputs } from '../support/inputs.ts';
+import { scheduleProduct } from '../../src/schedule/triggers.ts';
 
 /** Timers fire once a millisecond, so an idle loop shows a little more than 1 ms. */
 const RESOLUTION_MS = 1;
@@ -42,7 +43,7 @@ export async function benchDelay({ sizes, folder, say }: Surroundings): Promise<
 
 async function underLoad(file: string, seconds: number, inFlight: number): Promise<Delay> {
   await using store = await embeddedStore({ file, holder: 'npm run bench' });
-  await using kernel = await openKernel({ store });
+  await using kernel = await openKernel({ ...scheduleProduct, store });
   await raiseFor(kernel, Math.min(1, seconds), inFlight, 'warm'); // The compiler's work is not the store's.
   return await watched(() => raiseFor(kernel, seconds, inFlight, 'host'));
 }

@@ -13,6 +13,7 @@ import { openKernel, type Kernel } from '../../src/kernel/open-kernel.ts';
 import { DUE_JOB_INDEX, scannerProcess } from '../../src/schedule/scanner.ts';
 import { systemRuntime } from '../../src/kernel/decider/runtime.ts';
 import { shown, type Report, type Surroundings } from '../support/bench.ts';
+import { scheduleProduct } from '../../src/schedule/triggers.ts';
 
 const SOON_MS = 50;
 
@@ -62,7 +63,7 @@ function aTask(n: number, urgencyThresholdAt: number): Task {
 /** A scanner at work on files of its own. */
 async function openWorkerOn(folder: string) {
   const store = await embeddedStore({ file: join(folder, 'events.db'), holder: 'npm run bench' });
-  const kernel = await openKernel({ store });
+  const kernel = await openKernel({ ...scheduleProduct, store });
   const indexes = sqliteDueIndexes({ file: join(folder, 'due.db'), storeId: kernel.storeId });
   const stop = new AbortController();
   const surroundings = systemRuntime();

@@ -10,6 +10,7 @@ import { openKernel } from '../../src/kernel/open-kernel.ts';
 import { openWorker } from '../../src/kernel/open-worker.ts';
 import { deliveryProcesses } from '../../src/kernel/processes/delivery/processes.ts';
 import { lookupAt, senderTo } from './delivery.ts';
+import { scheduleProduct } from '../../src/schedule/triggers.ts';
 
 // As the command line does.
 keepHeapSmall();
@@ -17,11 +18,12 @@ keepHeapSmall();
 const [folder = '', origin = '', waiting = '', due = ''] = process.argv.slice(2);
 
 const store = await embeddedStore({ file: join(folder, 'events.db'), holder: 'npm run bench' });
-const { storeId } = await openKernel({ store });
+const { storeId } = await openKernel({ ...scheduleProduct, store });
 const indexes = sqliteDueIndexes({ file: join(folder, 'due.db'), storeId });
 const list = sqliteDeliveryIndex({ file: join(folder, 'list.db'), storeId });
 let isCaughtUp = false;
 const processes = deliveryProcesses({
+  texts: scheduleProduct.texts,
   store,
   // What there is to accept was accepted before.
   inbox: {

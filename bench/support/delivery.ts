@@ -17,6 +17,7 @@ import { deliveryProcesses } from '../../src/kernel/processes/delivery/processes
 import type { DeliveryIndex } from '../../src/kernel/processes/delivery/delivery-index.ts';
 import { addressAt, openReceiver, type Behaviour } from './receiver.ts';
 import { IN_FLIGHT } from './store.ts';
+import { scheduleProduct } from '../../src/schedule/triggers.ts';
 
 /** Users by how their channel behaves; those of the last two share one address. */
 const GROUPS = [
@@ -63,7 +64,7 @@ export async function openDelivering(folder: string): Promise<Delivering> {
   const store = opened.use(
     await embeddedStore({ file: join(folder, 'events.db'), holder: 'npm run bench' }),
   );
-  const kernel = await openKernel({ store });
+  const kernel = await openKernel({ ...scheduleProduct, store });
   opened.defer(() => kernel.close());
   const { storeId } = kernel;
   const state = opened.use(sqliteReadModel({ file: join(folder, 'state.db') }));
@@ -75,7 +76,15 @@ export async function openDelivering(folder: string): Promise<Delivering> {
   const inbox = jetStreamInbox({ servers: server.url });
   const [send, lookup] = [senderTo(origin), lookupAt(origin)];
   const worker = openWorker({
-    processes: deliveryProcesses({ store, inbox, indexes, list, lookup, send }),
+    processes: deliveryProcesses({
+      texts: scheduleProduct.texts,
+      store,
+      inbox,
+      indexes,
+      list,
+      lookup,
+      send,
+    }),
   });
   const stop = new AbortController();
   const running = Promise.all([projector.run(stop.signal), worker.run(stop.signal)]);

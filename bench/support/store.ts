@@ -7,6 +7,7 @@ import { openKernel } from '../../src/kernel/open-kernel.ts';
 import { openProjector } from '../../src/kernel/open-projector.ts';
 import { raiseInputs } from './inputs.ts';
 import type { Measured } from './rounds.ts';
+import { scheduleProduct } from '../../src/schedule/triggers.ts';
 
 /** Raises on their way at a time. */
 export const IN_FLIGHT = 64;
@@ -19,7 +20,7 @@ export async function fillStore(file: string, requests: number): Promise<Measure
 
 /** Raises from first to last answer; opening and closing are not counted. */
 export async function raiseInto(store: EventStore, requests: number): Promise<Measured> {
-  await using kernel = await openKernel({ store });
+  await using kernel = await openKernel({ ...scheduleProduct, store });
   const begun = performance.now();
   let units = 0;
   const options = { concurrency: IN_FLIGHT };

@@ -9,6 +9,7 @@ import { recordContext } from '../../src/kernel/processes/delivery/processes.ts'
 import { tell } from '../../src/kernel/processes/delivery/record.ts';
 import { readRequest } from '../../src/kernel/processes/delivery/read-request.ts';
 import { inputOf } from './delivery.ts';
+import { scheduleProduct } from '../../src/schedule/triggers.ts';
 
 const AT_ONCE = 256;
 /** A raise is three events; the last one asks for a notification. */
@@ -25,7 +26,7 @@ export type Wanted = {
 export async function makeWaiting(file: string, wanted: Wanted): Promise<void> {
   const { first, count, until } = wanted;
   await using store = await embeddedStore({ file, holder: 'npm run bench' });
-  await using kernel = await openKernel({ store });
+  await using kernel = await openKernel({ ...scheduleProduct, store });
   let next = first;
   const lane = async (): Promise<void> => {
     while (next < first + count) {

@@ -7,9 +7,9 @@ import type { Clock } from '../domain/ports/clock.ts';
 import type { ApplyPreview } from '../domain/ports/apply-preview.ts';
 import type { Evaluation, Evaluator, LaterEvaluator } from '../domain/ports/evaluator.ts';
 import type { EventStore } from '../domain/ports/event-store.ts';
-import { TEXTS, type Texts } from '../domain/texts.ts';
+import type { Texts } from '../domain/texts.ts';
 import type { RaiseInput, RaiseRequest, Rejection } from '../domain/trigger/commands.ts';
-import { BUILT_IN_TRIGGERS, type TriggerDefinition } from '../domain/trigger/definitions.ts';
+import type { TriggerDefinition } from '../domain/trigger/definitions.ts';
 import { occurrenceOf, type Occurrence } from '../domain/trigger/state.ts';
 import type { AddressRules } from '../domain/channel/address.ts';
 import type { SecretVault } from '../domain/ports/secret-vault.ts';
@@ -31,8 +31,10 @@ import type { RaiseResult } from './raise/raise-result.ts';
 export type KernelOptions = {
   /** The log. The caller closes it, after the kernel. */
   readonly store: EventStore;
-  /** Trigger types besides the built-in two; one of the same name replaces a built-in one. */
-  readonly triggers?: readonly TriggerDefinition[];
+  /** The trigger types that can be raised; of two with one name the last counts. */
+  readonly triggers: readonly TriggerDefinition[];
+  /** The sentences of notifications and of test messages. */
+  readonly texts: Texts;
   /** Decides inline what a trigger leads to. Default: always notify. */
   readonly evaluate?: Evaluator;
   /**
@@ -58,8 +60,6 @@ export type KernelOptions = {
   readonly send?: Sender;
   /** Which addresses channels may have. Default: public ones, by https on port 443. */
   readonly addresses?: AddressRules;
-  /** Sentences for people: a language of the catalogue or your own. Default `en`. */
-  readonly texts?: keyof typeof TEXTS | Texts;
   /** Where "now" comes from. Default: the system's clock. */
   readonly clock?: Clock;
   /** First part of every stream name, `[a-z0-9-]{1,32}`. Default `tocsin`. */
@@ -181,23 +181,28 @@ async function findTrigger(context: RaiseContext, id: string): Promise<TriggerVi
 }
 
 function contextOf(options: KernelOptions): RaiseContext {
-  const { texts = 'en', clock, name = DEFAULT_KERNEL_NAME, vault, seal: sealing = true } = options;
+  const {
+    texts,
+    triggers,
+    clock,
+    name = DEFAULT_KERNEL_NAME,
+    vault,
+    seal: sealing = true,
+  } = options;
   const store = vault ? sealedStore(options.store, vault, { sealing }) : options.store;
   if (!/^[a-z0-9-]{1,32}$/.test(name)) {
     throw new TocsinError('usage', 'invalid_kernel_name', 'the kernel’s name is out of range', {
       hint: 'Use 1 to 32 characters of a-z 0-9 and -.',
     });
   }
-  const definitions = [...BUILT_IN_TRIGGERS, ...(options.triggers ?? [])];
-  const catalogue = typeof texts === 'string' ? TEXTS[texts] : texts;
   return {
     ...executeContext(store, systemRuntime(clock)),
     kernel: name,
-    definitions: new Map(definitions.map((definition) => [definition.type, definition])),
+    definitions: new Map(triggers.map((definition) => [definition.type, definition])),
     evaluate:
-      options.evaluation === 'later' ? undefined : (options.evaluate ?? alwaysNotify(catalogue)),
+      options.evaluation === 'later' ? undefined : (options.evaluate ?? alwaysNotify(texts)),
     evaluateLater: options.evaluateLater,
-    texts: catalogue,
+    texts,
     recordDuplicates: options.recordDuplicates ?? false,
     newId: randomUUID,
   };

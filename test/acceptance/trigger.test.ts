@@ -1,9 +1,9 @@
 // Acceptance: triggers, and what is raised again.
 import { expect, test } from 'vitest';
 import { decideEvaluated } from '../../src/domain/trigger/evaluate.ts';
-import { TEXTS } from '../../src/domain/texts.ts';
 import { until } from '../support/until.ts';
 import { aBlock, aTask, feedback, MORNING, onBothStores, urgent } from './acceptance.support.ts';
+import { scheduleTexts } from '../../src/schedule/texts.ts';
 
 onBothStores((make) => {
   test('acceptance 11: a trigger with a mock time says so in the log and in its message', async () => {
@@ -98,9 +98,9 @@ onBothStores((make) => {
       occurrence: 1,
       evaluation: offer,
       stream: 's',
-      definition: { link: () => '/' },
-      texts: TEXTS.en,
-    };
+      definition: { channel: 'feishu', link: () => '/' },
+      texts: scheduleTexts.en,
+    } as const;
     expect(decideEvaluated(state, command, { recordedAt: 0 })).toEqual([]);
   });
 });

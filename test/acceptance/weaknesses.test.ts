@@ -22,16 +22,21 @@ import {
   type TriggerState,
 } from '../../src/domain/trigger/state.ts';
 import { scopeOf } from '../../src/domain/trigger/stream.ts';
-import { TEXTS } from '../../src/domain/texts.ts';
 import { openKernel } from '../../src/kernel/open-kernel.ts';
 import { aCandidate } from '../support/later.ts';
 import { mended } from '../support/mended.ts';
 import { anInput, eventsOf } from '../support/world.ts';
+import { scheduleProduct } from '../../src/schedule/triggers.ts';
+import { scheduleTexts } from '../../src/schedule/texts.ts';
 
 const STREAM = 'tocsin.trigger-92-626ea8e6-43a5-5e3a-bc19-cb2c85142695';
 const AT = Date.UTC(2026, 3, 30, 2);
 const id = { triggerId: 'ast_1', occurrence: 1 };
-const definition = defineTrigger({ type: 'important_urgent_task' });
+const definition = defineTrigger({
+  type: 'important_urgent_task',
+  channel: 'feishu',
+  link: (previewId) => `/previews/${previewId}`,
+});
 
 function request(more: Partial<RaiseInput> = {}): RaiseRequest {
   const parsed = parseRaise(anInput(7, more), { now: AT, traceId: 't' });
@@ -65,8 +70,8 @@ test('W2: what a crash leaves of a raise is all of it or nothing', async () => {
   await mended<(store: EventStore) => EventStore>(
     async (written) => {
       const store = memoryStore();
-      await openKernel({ store });
-      const kernel = await openKernel({ store: written(store) });
+      await openKernel({ ...scheduleProduct, store });
+      const kernel = await openKernel({ ...scheduleProduct, store: written(store) });
       await kernel.raise(anInput(1)).catch(() => undefined);
       const types = (await eventsOf(store)).map(({ type }) => type).slice(2);
       expect([0, 3]).toContain(types.length);
@@ -202,7 +207,13 @@ test('W26: every event has an id of its own', async () => {
   await mended<(command: string, index: number) => string>(
     (idOf) => {
       const evaluation = { outcome: 'offer', kind: 'reminder' } as const;
-      const command = { occurrence: 1, evaluation, definition, stream: STREAM, texts: TEXTS.en };
+      const command = {
+        occurrence: 1,
+        evaluation,
+        definition,
+        stream: STREAM,
+        texts: scheduleTexts.en,
+      };
       const events = decideEvaluated(stateOf(raised), command, { recordedAt: AT });
       expect(new Set(events.map((_event, index) => idOf('c', index))).size).toBe(2);
     },

@@ -13,6 +13,7 @@ import { openProjector } from '../../src/kernel/open-projector.ts';
 import { memoryReadModel } from '../../src/testing.ts';
 import { anInput, eventsOf, raised } from '../support/world.ts';
 import { opened, temporaryFile } from './embedded.support.ts';
+import { scheduleProduct } from '../../src/schedule/triggers.ts';
 
 const DEEP = `{"deep":${'['.repeat(20_000)}${']'.repeat(20_000)}}`;
 
@@ -22,7 +23,7 @@ const bytes = { unreadable: new Uint8Array(Buffer.from(DEEP)) };
 async function spoilt(type: string): Promise<string> {
   const file = temporaryFile();
   const store = await opened(file);
-  const kernel = await openKernel({ store });
+  const kernel = await openKernel({ ...scheduleProduct, store });
   for (const n of [1, 2]) await raised(kernel, anInput(n, { userId: n }));
   await kernel[Symbol.asyncDispose]();
   await store[Symbol.asyncDispose]();

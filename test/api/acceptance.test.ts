@@ -14,6 +14,7 @@ import { deliveryWorld, STORES, type DeliveryWorld } from '../delivery/world.sup
 import { offering, running } from '../support/later.ts';
 import { until } from '../support/until.ts';
 import { eventsOf, QUICK } from '../support/world.ts';
+import { scheduleProduct } from '../../src/schedule/triggers.ts';
 
 const ABOUT = { trigger_type: 'important_urgent_task', target_type: 'task_pool', target_id: 7 };
 
@@ -67,7 +68,13 @@ describe.each(STORES)('on the %s store', (kind) => {
     using indexes = memoryDueIndexStore().open(kernel.storeId);
     const index = indexes.open(EVALUATION_INDEX);
     await using _evaluating = running([
-      evaluationProcess({ store, evaluate: offering(), index, surroundings: time }),
+      evaluationProcess({
+        ...scheduleProduct,
+        store,
+        evaluate: offering(),
+        index,
+        surroundings: time,
+      }),
     ]);
     await until('it is evaluated', async () =>
       (await typesIn(world, 'trigger')).includes('NotificationRequested'),

@@ -26,6 +26,7 @@ import type {
   DeliveryRow,
 } from '../../src/kernel/processes/delivery/delivery-index.ts';
 import { START } from '../support/world.ts';
+import { scheduleProduct } from '../../src/schedule/triggers.ts';
 
 export type Sent = {
   readonly token?: string | undefined;
@@ -68,7 +69,7 @@ export async function apiWorld(
   const { store = memoryStore(), kernelOptions, ...more } = options;
   const opened = new DisposableStack();
   const clock = fixedClock(START);
-  const kernel = await openKernel({ store, clock, ...kernelOptions });
+  const kernel = await openKernel({ ...scheduleProduct, store, clock, ...kernelOptions });
   const tokens = createTokens({ store, clock });
   const { storeId } = kernel;
   let made: DeliveryIndex | undefined;

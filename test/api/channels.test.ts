@@ -7,6 +7,7 @@ import type { SendOutcome } from '../../src/domain/ports/sender.ts';
 import { openKernel } from '../../src/kernel/open-kernel.ts';
 import { memoryVault } from '../support/vault.ts';
 import { eventsOf } from '../support/world.ts';
+import { scheduleProduct } from '../../src/schedule/triggers.ts';
 
 const PATH = '/api/v1/notification/channels/feishu';
 const KEY = 'canaryabcdefghijklmnop';
@@ -16,6 +17,7 @@ async function world() {
   const store = memoryStore();
   const answers: SendOutcome[] = [];
   const kernel = await openKernel({
+    ...scheduleProduct,
     store,
     vault: memoryVault(),
     send: () => Promise.resolve(answers.shift() ?? { outcome: 'accepted', code: '0' }),

@@ -1,8 +1,8 @@
 // The acceptance list's entries about delivery, by their numbers, on both stores.
 import { describe, expect, it } from 'vitest';
-import { TEXTS } from '../../src/domain/texts.ts';
 import { HOUR, T0 } from '../domain/delivery.support.ts';
 import { deliveryWorld, STORES, type DeliveryWorld, type StoreKind } from './world.support.ts';
+import { scheduleTexts } from '../../src/schedule/texts.ts';
 
 const TIMEOUT = { outcome: 'transient', code: 'provider_timeout', detail: 'no answer' } as const;
 
@@ -42,10 +42,10 @@ describe.each(STORES)('on the %s store', (store: StoreKind) => {
     await world.when(notice, 'it is delivered', ({ phase }) => phase.status === 'delivered');
     const link = `https://app.example/schedule-adjust/${notice.previewId}`;
     expect(world.calls[0]?.notice).toMatchObject({
-      text: `${TEXTS.en.summaries['important_urgent_task'] ?? ''}\n${link}`,
+      text: `${scheduleTexts.en.summaries['important_urgent_task'] ?? ''}\n${link}`,
       actionUrl: link,
-      title: TEXTS.en.title,
-      actionText: TEXTS.en.action,
+      title: scheduleTexts.en.title,
+      actionText: scheduleTexts.en.action,
     });
   });
 
@@ -201,16 +201,16 @@ describe('the text', () => {
       const notice = await world.notify();
       await world.when(notice, 'it is delivered', ({ phase }) => phase.status === 'delivered');
       const link = `https://tocsin.example.com/schedule-adjust/${notice.previewId}`;
-      expect(world.calls[0]?.notice.text).toBe(`${TEXTS.en.fallback}${link}`);
+      expect(world.calls[0]?.notice.text).toBe(`${scheduleTexts.en.fallback}${link}`);
     },
   );
 
   it('is in the language of the catalogue that was asked for', async () => {
     await using world = await deliveryWorld();
-    await world.worker({ texts: 'zh-CN' });
+    await world.worker({ texts: scheduleTexts['zh-CN'] });
     const notice = await world.notify();
     await world.when(notice, 'it is delivered', ({ phase }) => phase.status === 'delivered');
-    expect(world.calls[0]?.notice.title).toBe(TEXTS['zh-CN'].title);
+    expect(world.calls[0]?.notice.title).toBe(scheduleTexts['zh-CN'].title);
   });
 
   it('never carries mock traffic to a person', async () => {

@@ -25,6 +25,7 @@ import { memoryVault } from '../support/vault.ts';
 import { until } from '../support/until.ts';
 import { eventsOf, QUICK } from '../support/world.ts';
 import { deliveryWorld } from './world.support.ts';
+import { scheduleProduct } from '../../src/schedule/triggers.ts';
 
 const CANARY = 'canary0123456789';
 const SECRET = `whsec_${Buffer.from(`${CANARY}-${CANARY}-`).toString('base64')}`;
@@ -108,7 +109,7 @@ it('W19: no secret is in an answer of the API, in a problem, or in a metric', as
   const addresses = { ports: [], privateTargets: true, standIn: server.origin };
   const store = closing.use(memoryStore());
   const send = channelSender({ addresses, logger });
-  const kernel = await openKernel({ store, vault, send, addresses });
+  const kernel = await openKernel({ ...scheduleProduct, store, vault, send, addresses });
   const tokens = createTokens({ store });
   const made = await tokens.create({ name: 'a test', scopes: [...USER_SCOPES], userId: 1 });
   const token = made.outcome === 'created' ? made.token : '';

@@ -43,6 +43,7 @@ import type { DeliveryIndex } from '../../src/kernel/processes/delivery/delivery
 import { virtualTime, type VirtualTime } from '../support/virtual-time.ts';
 import { until } from '../support/until.ts';
 import { anInput, eventsOf, QUICK, raised } from '../support/world.ts';
+import { scheduleProduct } from '../../src/schedule/triggers.ts';
 
 /** One call of the scripted channel. */
 export type Call = {
@@ -121,7 +122,7 @@ export async function deliveryWorld(
       ? await embeddedStore({ file: join(folder, 'store.db') })
       : memoryStore({ faults: options.faults });
   const time = virtualTime();
-  const kernel = await openKernel({ store, clock: time, ...options.kernel });
+  const kernel = await openKernel({ ...scheduleProduct, store, clock: time, ...options.kernel });
   const output = recordingOutput();
   const readModels = memoryReadModelStore();
   const inbox = memoryRequestQueue({ source: output, created: options.created });
@@ -188,6 +189,7 @@ export async function deliveryWorld(
       const file = join(folder, `deliveries-${files}.db`);
       const list = sqliteDeliveryIndex({ file, storeId: kernel.storeId });
       const processes = deliveryProcesses({
+        texts: scheduleProduct.texts,
         inbox,
         indexes,
         list,

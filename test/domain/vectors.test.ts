@@ -14,11 +14,11 @@ import {
 import { formatPosition, parsePosition } from '../../src/domain/core/positions.ts';
 import { tumblingWindowStart } from '../../src/domain/core/windows.ts';
 import { idempotencyStream } from '../../src/domain/idempotency/events.ts';
-import { BUILT_IN_TRIGGERS } from '../../src/domain/trigger/definitions.ts';
 import { parseRaise, type RaiseInput } from '../../src/domain/trigger/commands.ts';
 import { scopeOf, triggerStream } from '../../src/domain/trigger/stream.ts';
 import { applyIdOf, requestHash } from '../../src/kernel/raise/request-hash.ts';
 import { GENESIS_DIGEST, nextDigest } from '../../src/projections/dedupe/messages.ts';
+import { scheduleTriggers } from '../../src/schedule/triggers.ts';
 
 const COMMAND = '11111111-1111-4111-8111-111111111111';
 const STREAM = 'tocsin.trigger-22-626ea8e6-43a5-5e3a-bc19-cb2c85142695';
@@ -116,7 +116,7 @@ describe('the scope of a trigger', () => {
     ],
   ])('%s', (_name, input, stream, dedupeKey) => {
     const request = parsed(input);
-    const definition = BUILT_IN_TRIGGERS.find(({ type }) => type === input.triggerType);
+    const definition = scheduleTriggers.find(({ type }) => type === input.triggerType);
     if (definition === undefined) throw new Error('a built-in type');
     const scope = scopeOf(definition, request);
     expect(triggerStream('tocsin', request, scope)).toBe(stream);

@@ -10,6 +10,7 @@ import { openKernel } from '../../src/kernel/open-kernel.ts';
 import { openProjector } from '../../src/kernel/open-projector.ts';
 import { testCli } from '../support/cli.ts';
 import { testNatsServer } from '../support/nats-server.ts';
+import { scheduleProduct } from '../../src/schedule/triggers.ts';
 
 const page = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'audit.md'), 'utf8');
 
@@ -40,7 +41,7 @@ async function makeCase(folder: string, url: string): Promise<void> {
   await using store = await embeddedStore({ file: join(folder, 'store.db') });
   let now = BEGIN;
   const clock = { now: () => now };
-  await using kernel = await openKernel({ store, clock });
+  await using kernel = await openKernel({ ...scheduleProduct, store, clock });
   const raise = async (targetId: number, minutes: number, requestedMinutes = minutes) => {
     now = BEGIN + minutes * MINUTE;
     await kernel.raise(

@@ -11,6 +11,7 @@ import { openReadModelReader, sqliteReadModel } from '../../src/adapters/sqlite/
 import { openKernel } from '../../src/kernel/open-kernel.ts';
 import { openProjector } from '../../src/kernel/open-projector.ts';
 import type { VerdictRow } from '../../src/projections/read-model.ts';
+import { scheduleProduct } from '../../src/schedule/triggers.ts';
 import { recordingOutput } from '../../src/testing.ts';
 import { inputsOf } from '../support/raise-lines.ts';
 
@@ -56,7 +57,7 @@ test('a replay gives the same bytes in another process, time zone and time, with
     const text = all.split('\n').slice(0, 200).join('\n');
     {
       await using store = await embeddedStore({ file: files.store, holder: 'a test' });
-      await using kernel = await openKernel({ store });
+      await using kernel = await openKernel({ ...scheduleProduct, store });
       for await (const { outcome } of kernel.raiseAll(inputsOf(text)))
         expect(outcome).toBeDefined();
       using state = sqliteReadModel({ file: files.state });

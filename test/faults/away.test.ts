@@ -5,6 +5,7 @@ import { openKernel } from '../../src/kernel/open-kernel.ts';
 import { openProxy } from '../harness/proxy.ts';
 import { testCli } from '../support/cli.ts';
 import { testNatsServer } from '../support/nats-server.ts';
+import { scheduleProduct } from '../../src/schedule/triggers.ts';
 
 const timeoutMs = 120_000;
 const input = {
@@ -53,7 +54,7 @@ test('a raise without its store answers by its deadline', { timeout: timeoutMs }
   await using store = eventStoreDb({
     connectionString: `esdb://127.0.0.1:${proxy.port}?tls=false`,
   });
-  await using kernel = await openKernel({ store });
+  await using kernel = await openKernel({ ...scheduleProduct, store });
   expect(await kernel.raise(input)).toMatchObject({ outcome: 'raised' });
   proxy.refuse(true);
   proxy.cut('reset');

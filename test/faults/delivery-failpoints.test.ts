@@ -21,6 +21,7 @@ import {
 } from '../harness/failpoints.ts';
 import { virtualTime, type VirtualTime } from '../support/virtual-time.ts';
 import { anInput, eventsOf, QUICK } from '../support/world.ts';
+import { scheduleProduct } from '../../src/schedule/triggers.ts';
 
 /** What survives a worker. */
 type Disk = {
@@ -36,7 +37,7 @@ type Disk = {
 async function disk(): Promise<Disk> {
   const store = memoryStore();
   const time = virtualTime();
-  const kernel = await openKernel({ store, clock: time });
+  const kernel = await openKernel({ ...scheduleProduct, store, clock: time });
   await kernel.raise(anInput(1));
   const output = recordingOutput();
   const projector = await openProjector({
@@ -78,6 +79,7 @@ async function live(from: Disk, failures: number, dies?: Place): Promise<Life> {
   };
   const stop = new AbortController();
   const processes = deliveryProcesses({
+    texts: scheduleProduct.texts,
     store: both(from.store, wrapped.store),
     inbox: both(from.inbox, wrapped.inbox),
     indexes: both(from.indexes.open(from.storeId), wrapped.indexes),

@@ -21,6 +21,7 @@ import { testCli } from '../support/cli.ts';
 import { compileCache } from '../support/compile-cache.ts';
 import { testNatsServer } from '../support/nats-server.ts';
 import { until } from '../support/until.ts';
+import { scheduleProduct } from '../../src/schedule/triggers.ts';
 
 const workerFile = fileURLToPath(new URL('../harness/delivery-worker.ts', import.meta.url));
 const slowMs = 400_000;
@@ -85,7 +86,7 @@ test.concurrent(
     const place = [front.url, nats.url, receiver.origin, join(folder, 'worker')];
 
     await using store = eventStoreDb({ connectionString: front.url });
-    await using kernel = await openKernel({ store });
+    await using kernel = await openKernel({ ...scheduleProduct, store });
     using state = temporaryReadModel();
     const output = jetStreamOutput({ servers: nats.url });
     const projector = await openProjector({ store, state, output });
@@ -155,7 +156,7 @@ test.concurrent(
     };
     const calledFor = (userId: string) => until(`a call for ${userId}`, () => seen.has(userId));
     await using store = eventStoreDb({ connectionString: front.url });
-    await using kernel = await openKernel({ store });
+    await using kernel = await openKernel({ ...scheduleProduct, store });
 
     // Dead before the other is frozen, or it could die while it makes up for the frozen one's call.
     const killed = start('killed');

@@ -16,6 +16,7 @@ import { openGate } from '../support/gate.ts';
 import { rawStream } from '../support/jetstream.ts';
 import { testNatsServer } from '../support/nats-server.ts';
 import { until } from '../support/until.ts';
+import { scheduleProduct } from '../../src/schedule/triggers.ts';
 
 const script = fileURLToPath(new URL('../support/projector-process.ts', import.meta.url));
 const frozenMs = 15_000;
@@ -66,7 +67,7 @@ test('frozen for 15 s beside a standby that takes over, then woken: nothing twic
   await using gate = await openGate(nats.port);
   const file = join(folder, 'store.db');
   await using store = await embeddedStore({ file });
-  await using kernel = await openKernel({ store });
+  await using kernel = await openKernel({ ...scheduleProduct, store });
   await using stream = await rawStream(nats.url);
   await raise(kernel, 1, 50);
   {

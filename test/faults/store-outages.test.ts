@@ -14,6 +14,7 @@ import { testNatsServer } from '../support/nats-server.ts';
 import { seededRandom } from '../support/random.ts';
 import { until } from '../support/until.ts';
 import { anInput, eventsOf } from '../support/world.ts';
+import { scheduleProduct } from '../../src/schedule/triggers.ts';
 
 const FAULTS = 100;
 /** Every so many faults are kills; the others are of the connection. */
@@ -116,7 +117,7 @@ test(
     await using link = await faultyLink(port);
     const url = `esdb://127.0.0.1:${link.port}?tls=false`;
     await using store = eventStoreDb({ connectionString: url });
-    await using kernel = await openKernel({ store });
+    await using kernel = await openKernel({ ...scheduleProduct, store });
     const daemon = cli.start(['project', '--store', url, '--nats', nats.url]);
     await daemon.says(/output opened/);
 

@@ -23,6 +23,7 @@ import { memoryStore } from '../../src/testing.ts';
 import { apiWorld } from '../api/api.support.ts';
 import { raiseLines } from '../support/arbitraries.ts';
 import { corpusOf } from './corpus.ts';
+import { scheduleProduct } from '../../src/schedule/triggers.ts';
 
 const seed = Number(process.env['FUZZ_SEED'] ?? 20_261_124);
 const settings = { seed, numRuns: 400 };
@@ -72,7 +73,7 @@ describe('lines of NDJSON', () => {
   });
 
   it('never crash a kernel, whatever is in their fields', async () => {
-    const kernel = await openKernel({ store: memoryStore() });
+    const kernel = await openKernel({ ...scheduleProduct, store: memoryStore() });
     await fc.assert(
       fc.asyncProperty(fc.oneof(spoilt, json), async (line) => {
         const input = isJson(line) ? fromRaiseLine(line) : undefined;

@@ -16,6 +16,7 @@ import { openKernel } from '../../src/kernel/open-kernel.ts';
 import { openWorker } from '../../src/kernel/open-worker.ts';
 import { deliveryProcesses } from '../../src/kernel/processes/delivery/processes.ts';
 import { failpoints, wrapped } from './failpoints.ts';
+import { scheduleProduct } from '../../src/schedule/triggers.ts';
 
 /** Short, so that whoever dies is not waited for long, with ten seconds for an append on a busy machine. */
 const LEASE_MS = 15_000;
@@ -44,7 +45,7 @@ const store = wrapped.store(opened, around);
 async function storeIdOf(): Promise<string> {
   for (;;) {
     try {
-      return (await openKernel({ store: opened })).storeId;
+      return (await openKernel({ ...scheduleProduct, store: opened })).storeId;
     } catch (error) {
       if (!(error instanceof TocsinError) || error.kind !== 'unavailable') throw error;
       await sleep(RETRY_MS);
@@ -62,6 +63,7 @@ const logger = jsonLogger({ level: 'error' });
 const worker = openWorker({
   logger,
   processes: deliveryProcesses({
+    texts: scheduleProduct.texts,
     store,
     inbox: wrapped.inbox(jetStreamInbox({ servers, logger }), around),
     indexes: wrapped.indexes(indexes, around),

@@ -19,6 +19,7 @@ import { oracle } from '../oracle/oracle.mjs';
 import { decidedList, storedList } from '../support/decided.ts';
 import { seededRandom } from '../support/random.ts';
 import { inSmallPages, QUICK, START } from '../support/world.ts';
+import { scheduleProduct } from '../../src/schedule/triggers.ts';
 
 const line = (user: number, target: number, more: object = {}) => ({
   userId: user,
@@ -90,7 +91,7 @@ async function live(disk: Disk, work: Work, diesAt: number | undefined): Promise
     store,
     disk,
     async raise(lines) {
-      const kernel = await openKernel({ store, clock: disk.clock });
+      const kernel = await openKernel({ ...scheduleProduct, store, clock: disk.clock });
       for await (const { outcome } of kernel.raiseAll(lines)) {
         expect(['raised', 'duplicate']).toContain(outcome);
       }

@@ -17,6 +17,7 @@ import {
   systemRuntime,
 } from '../../src/delivery.ts';
 import { sqliteDueIndexes } from '../../src/sqlite.ts';
+import { scheduleProduct } from '../../src/schedule/triggers.ts';
 
 const [folder = '.', dieAfter = '0'] = process.argv.slice(2);
 const inner = await embeddedStore({ file: join(folder, 'events.db') });
@@ -36,7 +37,7 @@ const store: EventStore = {
   },
 };
 
-await using kernel = await openKernel({ store, evaluation: 'later' });
+await using kernel = await openKernel({ ...scheduleProduct, store, evaluation: 'later' });
 using indexes = sqliteDueIndexes({ file: join(folder, 'due.db'), storeId: kernel.storeId });
 await using source = await openTaskFiles({
   path: join(folder, 'tasks.ndjson'),
@@ -49,6 +50,7 @@ const worker = openWorker({
     taskFollowerProcess(common),
     scannerProcess({ ...common, kernel, index: indexes.open(DUE_JOB_INDEX) }),
     evaluationProcess({
+      ...scheduleProduct,
       store,
       index: indexes.open(EVALUATION_INDEX),
       evaluate: taskEvaluator({ source }).evaluate,

@@ -11,6 +11,7 @@ import { TocsinError } from '../../src/domain/core/errors.ts';
 import { isJson } from '../../src/domain/core/json.ts';
 import type { RaiseInput } from '../../src/domain/trigger/commands.ts';
 import { openKernel, type Kernel } from '../../src/kernel/open-kernel.ts';
+import { scheduleProduct } from '../../src/schedule/triggers.ts';
 
 const DEADLINE_MS = 3_000;
 const RETRY_MS = 50;
@@ -32,7 +33,7 @@ const store = eventStoreDb({ connectionString: process.argv[2] ?? '' });
 async function opened(): Promise<Kernel> {
   for (;;) {
     try {
-      return await openKernel({ store });
+      return await openKernel({ ...scheduleProduct, store });
     } catch (error) {
       if (!isAway(error)) throw error;
       await sleep(RETRY_MS);

@@ -6,6 +6,7 @@ import { sqliteReadModel } from '../../src/adapters/sqlite/read-model.ts';
 import { openKernel } from '../../src/kernel/open-kernel.ts';
 import { openProjector } from '../../src/kernel/open-projector.ts';
 import { wrapped, type Around } from './failpoints.ts';
+import { scheduleProduct } from '../../src/schedule/triggers.ts';
 
 export type SmallWork = {
   readonly folder: string;
@@ -38,7 +39,7 @@ export async function smallWork(
   using model = sqliteReadModel({ file: join(folder, 'state.db') });
   const state = wrapped.state(model, around);
   const output = wrapped.output(jetStreamOutput({ servers, stream, subjectRoot }), around);
-  await using kernel = await openKernel({ store });
+  await using kernel = await openKernel({ ...scheduleProduct, store });
   const common = {
     triggerType: 'important_urgent_task',
     source: 'api_trigger',

@@ -7,6 +7,7 @@ import { openKernel } from '../../src/kernel/open-kernel.ts';
 import { memoryVault } from '../support/vault.ts';
 import { virtualTime } from '../support/virtual-time.ts';
 import { eventsOf } from '../support/world.ts';
+import { scheduleProduct } from '../../src/schedule/triggers.ts';
 
 const KEY = { userId: '42', channel: 'feishu' } as const;
 const CANARY = 'canaryabcdefghijklmnop';
@@ -21,6 +22,7 @@ async function world() {
   const answers: SendOutcome[] = [];
   const throwing: Error[] = [];
   const kernel = await openKernel({
+    ...scheduleProduct,
     store,
     vault,
     clock: time,
@@ -214,7 +216,7 @@ describe('a test message', () => {
 });
 
 it('needs a vault', async () => {
-  const kernel = await openKernel({ store: memoryStore() });
+  const kernel = await openKernel({ ...scheduleProduct, store: memoryStore() });
   await expect(kernel.channels.get(KEY)).rejects.toMatchObject({ code: 'no_vault' });
 });
 

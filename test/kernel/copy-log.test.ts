@@ -10,6 +10,7 @@ import { copyLog, type CopyContext, type CopyResult } from '../../src/kernel/cop
 import { anEvent } from '../contracts/event-store.support.ts';
 import { seededRandom } from '../support/random.ts';
 import { anInput, eventsOf, makeWorld, QUICK, raised } from '../support/world.ts';
+import { scheduleProduct } from '../../src/schedule/triggers.ts';
 
 function copy(
   source: EventStore,
@@ -283,7 +284,7 @@ describe('what a copied log says about positions', () => {
         (await openProjector({ store, output, clock, timing: QUICK, state: file.open() })).once();
       await project();
       expect(world.output.messages).toHaveLength(before);
-      const kernel = await openKernel({ store, clock });
+      const kernel = await openKernel({ ...scheduleProduct, store, clock });
       await raised(kernel, anInput(9, { userId: 9 }));
       expect(await project()).toMatchObject({ triggered: 1, published: 1 });
       expect(world.output.messages).toHaveLength(before + 2);

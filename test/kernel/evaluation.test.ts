@@ -107,7 +107,7 @@ describe('evaluation later', () => {
 
   test('a type that this worker does not know waits for one that does', async () => {
     const triggers = [
-      { type: 'invoice', scope: 'target', windowMs: 1000, link: () => '/x' },
+      { type: 'invoice', scope: 'target', windowMs: 1000, channel: 'webhook', link: () => '/x' },
     ] as const;
     const world = await laterWorld({ kernel: { triggers } });
     await raised(world.kernel, anInput(1, { triggerType: 'invoice' }));

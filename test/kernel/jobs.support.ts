@@ -15,6 +15,7 @@ import { taskFollowerProcess, type TaskFollowerOptions } from '../../src/schedul
 import { until } from '../support/until.ts';
 import { virtualTime, type VirtualTime } from '../support/virtual-time.ts';
 import { eventsOf } from '../support/world.ts';
+import { scheduleProduct } from '../../src/schedule/triggers.ts';
 
 export const MINUTE = 60_000;
 /** When these worlds begin. */
@@ -53,7 +54,7 @@ export type JobWorld = AsyncDisposable & {
 /** @param name the kernel's name: several worlds may share a store */
 export async function jobWorld(store: EventStore, name = 'tocsin'): Promise<JobWorld> {
   const time = virtualTime(BEGIN);
-  const kernel = await openKernel({ store, clock: time, name });
+  const kernel = await openKernel({ ...scheduleProduct, store, clock: time, name });
   const tasks = new Map<string, Task>();
   const blocks = new Map<string, ScheduledBlock>();
   const table = createTable();

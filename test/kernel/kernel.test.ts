@@ -6,29 +6,34 @@ import { openKernel } from '../../src/kernel/open-kernel.ts';
 import { memoryStore } from '../../src/testing.ts';
 import { z } from 'zod';
 import { anInput, eventsOf, makeWorld, raised } from '../support/world.ts';
+import { scheduleProduct } from '../../src/schedule/triggers.ts';
 
 describe('opening', () => {
   it('gives a log one id and its first ruleset, however many open it at once', async () => {
     const store = memoryStore();
-    const kernels = await Promise.all([1, 2, 3].map(() => openKernel({ store })));
+    const kernels = await Promise.all(
+      [1, 2, 3].map(() => openKernel({ ...scheduleProduct, store })),
+    );
     expect(new Set(kernels.map(({ storeId }) => storeId)).size).toBe(1);
     expect((await eventsOf(store)).map(({ type }) => type)).toEqual([
       'StoreInitialised',
       'RulesetActivated',
     ]);
-    expect((await openKernel({ store })).storeId).toBe(kernels[0]?.storeId);
+    expect((await openKernel({ ...scheduleProduct, store })).storeId).toBe(kernels[0]?.storeId);
   });
 
   it.each(['', 'Tocsin', 'a.b', 'x'.repeat(33)])('refuses the name %o', async (name) => {
-    await expect(openKernel({ store: memoryStore(), name })).rejects.toMatchObject({
+    await expect(
+      openKernel({ ...scheduleProduct, store: memoryStore(), name }),
+    ).rejects.toMatchObject({
       code: 'invalid_kernel_name',
     });
   });
 
   it('keeps two kernels in one store apart', async () => {
     const store = memoryStore();
-    const one = await openKernel({ store, name: 'one' });
-    const two = await openKernel({ store, name: 'two' });
+    const one = await openKernel({ ...scheduleProduct, store, name: 'one' });
+    const two = await openKernel({ ...scheduleProduct, store, name: 'two' });
     expect(one.storeId).not.toBe(two.storeId);
     await raised(one, anInput(1));
     expect(await two.raise(anInput(1))).toMatchObject({ outcome: 'raised' });
@@ -118,6 +123,7 @@ describe('trigger types of the embedder', () => {
       type: 'invoice_due',
       windowMs: 24 * 60 * 60 * 1000,
       payload: z.object({ invoice: z.string() }),
+      channel: 'webhook',
       link: (previewId) => `/invoices/${previewId}`,
     });
     const { kernel, store } = await makeWorld({ kernel: { triggers: [invoice] } });
@@ -130,6 +136,7 @@ describe('trigger types of the embedder', () => {
     const later = { ...input, requestedAt: '2026-01-01T09:59:00Z' };
     expect(await kernel.raise(later)).toMatchObject({ outcome: 'duplicate' });
     expect((await eventsOf(store)).at(-1)?.data).toMatchObject({
+      channel: 'webhook',
       targetUrl: `/invoices/${previewId ?? ''}`,
     });
     const broken = await kernel.raise({ ...input, targetId: 2, payload: { invoice: 1 } });
@@ -138,12 +145,15 @@ describe('trigger types of the embedder', () => {
     expect(unknown).toMatchObject({ outcome: 'rejected', code: 'unknown_trigger_type' });
   });
 
-  it.each([{ type: 'No' }, { type: 'x', windowMs: 0 }, { type: 'x', windowMs: 1.5 }])(
-    '%o is no definition',
-    (definition) => {
-      expect(() => defineTrigger(definition)).toThrow(/trigger type/);
-    },
-  );
+  it.each([
+    { type: 'No', windowMs: 1 },
+    { type: 'x', windowMs: 0 },
+    { type: 'x', windowMs: 1.5 },
+  ])('%o is no definition', (definition) => {
+    expect(() => defineTrigger({ channel: 'feishu', link: () => '/', ...definition })).toThrow(
+      /trigger type/,
+    );
+  });
 });
 
 describe('closing', () => {

@@ -1,9 +1,9 @@
 // Previews that somebody asks for: offered, and told to nobody.
 import { expect, test } from 'vitest';
 import { scopeOf } from '../../src/domain/trigger/stream.ts';
-import { BUILT_IN_TRIGGERS } from '../../src/domain/trigger/definitions.ts';
 import type { Kernel } from '../../src/kernel/open-kernel.ts';
 import { anInput, eventsOf, makeWorld, raised } from '../support/world.ts';
+import { scheduleTriggers } from '../../src/schedule/triggers.ts';
 
 async function offered(kernel: Kernel): Promise<string> {
   const result = await kernel.previews.offer(anInput(7));
@@ -85,7 +85,7 @@ test('where evaluation is later, it is asked at once', async () => {
 });
 
 test('the quiet scope’s key is for ever', () => {
-  const [definition] = BUILT_IN_TRIGGERS.filter(({ type }) => type === 'important_urgent_task');
+  const [definition] = scheduleTriggers.filter(({ type }) => type === 'important_urgent_task');
   if (definition === undefined) throw new Error('there is no such type');
   const request = {
     userId: '42',

@@ -7,6 +7,7 @@ import { aCandidate, laterWorld, offering, type LaterWorld } from '../support/la
 import { mortalStore } from '../support/mortal.ts';
 import { until } from '../support/until.ts';
 import { anInput, raised } from '../support/world.ts';
+import { scheduleProduct } from '../../src/schedule/triggers.ts';
 
 /** Fails once per trigger, then offers. */
 function failingOnce(): LaterEvaluator {
@@ -71,6 +72,7 @@ describe('a process that is killed while it applies', () => {
     await until('it is offered', async () => (await world.types()).length === 3);
     const mortal = mortalStore(world.store, at);
     const dying = await openKernel({
+      ...scheduleProduct,
       store: mortal.store,
       clock: world.time,
       apply: wrote(written),
@@ -85,7 +87,7 @@ describe('a process that is killed while it applies', () => {
       'PreviewEnded',
     ]);
     expect(written.size).toBe(1);
-    const kernel = await openKernel({ store: world.store, clock: world.time });
+    const kernel = await openKernel({ ...scheduleProduct, store: world.store, clock: world.time });
     // Who said yes and heard nothing says it again, and hears.
     expect(await kernel.previews.confirm(1, previewId, input)).toMatchObject({
       outcome: 'applied',
@@ -102,7 +104,12 @@ describe('a process that is killed while it applies', () => {
     await until('it is offered', async () => (await world.types()).length === 3);
     const mortal = mortalStore(world.store, 1);
     const apply = wrote(new Set());
-    const dying = await openKernel({ store: mortal.store, clock: world.time, apply });
+    const dying = await openKernel({
+      ...scheduleProduct,
+      store: mortal.store,
+      clock: world.time,
+      apply,
+    });
     const input = { candidateId: aCandidate().candidateId, idempotencyKey: 'k' };
     void dying.previews.confirm(1, previewId, input);
     await until('it has died', mortal.isDead);

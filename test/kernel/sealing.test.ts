@@ -13,6 +13,7 @@ import { sealedStore } from '../../src/kernel/sealing/sealed-store.ts';
 import { replay } from '../../src/projections/audit/replay/replay.ts';
 import { memoryVault } from '../support/vault.ts';
 import { anInput, eventsOf, raised } from '../support/world.ts';
+import { scheduleProduct } from '../../src/schedule/triggers.ts';
 
 const SUMMARY = 'canary of a summary';
 const PAYLOAD = { title: 'canary of a payload' };
@@ -21,7 +22,8 @@ async function world() {
   const store = memoryStore();
   const vault = memoryVault();
   const evaluate = () => ({ outcome: 'offer', kind: 'reminder', summary: SUMMARY }) as const;
-  const open = (more: object = {}) => openKernel({ store, evaluate, vault, ...more });
+  const open = (more: object = {}) =>
+    openKernel({ ...scheduleProduct, store, evaluate, vault, ...more });
   const kernel = await open();
   const raise = async (n: number, on = kernel) => {
     const input = { userId: 42, payload: PAYLOAD, idempotencyKey: `key ${n}` };

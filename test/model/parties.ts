@@ -9,9 +9,7 @@ import { silentLogger } from '../../src/domain/ports/logger.ts';
 import type { Sender, SendOutcome } from '../../src/domain/ports/sender.ts';
 import { fromRaiseLine } from '../../src/domain/contracts/mapping.ts';
 import type { JsonObject } from '../../src/domain/core/json.ts';
-import { BUILT_IN_TRIGGERS } from '../../src/domain/trigger/definitions.ts';
 import { alwaysNotify } from '../../src/kernel/raise/evaluators.ts';
-import { TEXTS } from '../../src/domain/texts.ts';
 import {
   appendControl,
   readControl,
@@ -34,6 +32,8 @@ import type { RecordingOutput } from '../../src/testing.ts';
 import { inSmallPages } from '../support/world.ts';
 import type { Life } from './life.ts';
 import type { Schedule } from './schedule.ts';
+import { scheduleTriggers } from '../../src/schedule/triggers.ts';
+import { scheduleTexts } from '../../src/schedule/texts.ts';
 
 /** In proportion to what the model's time passes in; nobody sleeps for them. */
 export const TIMING = {
@@ -69,10 +69,10 @@ export async function raiseLine(
   const context = {
     ...executeContext(schedule, store),
     kernel: 'tocsin',
-    definitions: new Map(BUILT_IN_TRIGGERS.map((definition) => [definition.type, definition])),
-    evaluate: alwaysNotify(TEXTS.en),
+    definitions: new Map(scheduleTriggers.map((definition) => [definition.type, definition])),
+    evaluate: alwaysNotify(scheduleTexts.en),
     evaluateLater: undefined,
-    texts: TEXTS.en,
+    texts: scheduleTexts.en,
     recordDuplicates: false,
     newId: schedule.newId,
   };
@@ -159,7 +159,7 @@ export async function work(
       ),
     send,
     gate: channelGate({ slots: 64 }),
-    wording: { texts: TEXTS.en, frontendUrl: 'https://tasks.example' },
+    wording: { texts: scheduleTexts.en, frontendUrl: 'https://tasks.example' },
     leaseMs: 20_000,
     enabled: true,
     index: life.indexes(indexes).open(ATTEMPTS_INDEX),

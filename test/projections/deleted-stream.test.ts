@@ -12,12 +12,13 @@ import { memoryReadModel, memoryReadModelStore, recordingOutput } from '../../sr
 import { aFront } from '../adapters/front.support.ts';
 import { decidedList, storedList } from '../support/decided.ts';
 import { anInput, eventsOf, QUICK, raised, until } from '../support/world.ts';
+import { scheduleProduct } from '../../src/schedule/triggers.ts';
 
 async function served() {
   const { url } = await aFront();
   const store = eventStoreDb({ connectionString: url });
   const client = EventStoreDBClient.connectionString(url);
-  const kernel = await openKernel({ store });
+  const kernel = await openKernel({ ...scheduleProduct, store });
   onTestFinished(async () => {
     await client.dispose();
     await kernel.close();
@@ -61,7 +62,7 @@ describe('a stream that is deleted', () => {
     expect(await store.append(stream, 'no_stream', [])).toMatchObject({
       reason: 'stream_deleted',
     });
-    await using other = await openKernel({ store });
+    await using other = await openKernel({ ...scheduleProduct, store });
     expect(await other.raise(anInput(1, { userId: 1 }))).toMatchObject({
       outcome: 'rejected',
       code: 'stream_deleted',

@@ -10,6 +10,7 @@ import { opened, temporaryFile } from '../adapters/embedded.support.ts';
 import { decidedList, storedList } from '../support/decided.ts';
 import { appendRaw, metadata, resolvePark, triggerStreamOf } from '../support/log-edits.ts';
 import { anInput, eventsOf, QUICK, raised, START } from '../support/world.ts';
+import { scheduleProduct } from '../../src/schedule/triggers.ts';
 
 type Disk = {
   readonly sql: (text: string) => void;
@@ -37,7 +38,7 @@ function disk(): Disk {
     },
     async work(what) {
       const store = await opened(file);
-      const kernel = await openKernel({ store, clock });
+      const kernel = await openKernel({ ...scheduleProduct, store, clock });
       const project: Log['project'] = async () => {
         const common = { store, output, clock, timing: QUICK };
         return (await openProjector({ ...common, state: state.open() })).once();
@@ -97,7 +98,7 @@ describe('a log whose file another program keeps locked', () => {
   it('leaves a raise unknown at its deadline, and takes it once when the lock is gone', async () => {
     const file = temporaryFile();
     const store = await opened(file);
-    await using kernel = await openKernel({ store });
+    await using kernel = await openKernel({ ...scheduleProduct, store });
     const other = new DatabaseSync(file);
     other.exec('BEGIN IMMEDIATE');
     const waiting = await kernel.raise(anInput(1), { deadlineMs: 1_000 });

@@ -9,6 +9,7 @@ import { bruteForce, type Definition, type Happening } from '../oracle/policies.
 import { foldItems, policySet, throughOf, type Item } from '../support/folding.ts';
 import { verdictsOf } from '../support/policies.ts';
 import { anInput, eventsOf, makeWorld } from '../support/world.ts';
+import { scheduleProduct } from '../../src/schedule/triggers.ts';
 
 const RUNS = { numRuns: 300 };
 
@@ -288,7 +289,10 @@ describe('every policy', () => {
       fc.asyncProperty(schedule, async (calls) => {
         const world = await makeWorld();
         const { store, clock } = world;
-        const others = [await openKernel({ store, clock }), await openKernel({ store, clock })];
+        const others = [
+          await openKernel({ ...scheduleProduct, store, clock }),
+          await openKernel({ ...scheduleProduct, store, clock }),
+        ];
         const kernels = [world.kernel, ...others];
         const requestedAt = '2026-01-01T10:00:00Z';
         const outcomes = await Promise.all(

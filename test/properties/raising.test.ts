@@ -6,7 +6,6 @@ import { notificationDedupeKey } from '../../src/domain/contracts/mapping.ts';
 import { parseInstant } from '../../src/domain/core/instants.ts';
 import { tumblingWindowStart } from '../../src/domain/core/windows.ts';
 import { parseRaise } from '../../src/domain/trigger/commands.ts';
-import { BUILT_IN_TRIGGERS } from '../../src/domain/trigger/definitions.ts';
 import { scopeOf } from '../../src/domain/trigger/stream.ts';
 import { replay } from '../../src/projections/audit/replay/replay.ts';
 import { memoryReadModel } from '../../src/testing.ts';
@@ -15,6 +14,7 @@ import { inZone, instants, ndjson, raiseLines, zones } from '../support/arbitrar
 import { decidedList, storedList } from '../support/decided.ts';
 import { productAnswer, raiseText } from '../support/raise-lines.ts';
 import { makeWorld } from '../support/world.ts';
+import { scheduleTriggers } from '../../src/schedule/triggers.ts';
 
 describe('any sequence of raises', () => {
   it('ends in what the oracle says, and in the decided list exactly once and in order', async () => {
@@ -79,7 +79,7 @@ describe('the same instant in another zone', () => {
             requestedAt: inZone(at, zone),
           };
           const request = parseRaise(input, { now: 0, traceId: 't' });
-          const [definition] = BUILT_IN_TRIGGERS;
+          const [definition] = scheduleTriggers;
           if (!request.ok || definition === undefined) throw new Error('a good request');
           const window = tumblingWindowStart(request.value.requestedAt, 1_800_000);
           return [scopeOf(definition, request.value), notificationDedupeKey('1', 't', window)];

@@ -10,6 +10,7 @@ import { openKernel } from '../../src/kernel/open-kernel.ts';
 import { testCli, type Cli, type JsonResult } from './cli.ts';
 import { rawStream, type RawStream } from './jetstream.ts';
 import { testNatsServer, type TestNatsServer } from './nats-server.ts';
+import { scheduleProduct } from '../../src/schedule/triggers.ts';
 
 /** An `OutputOpened` of the control stream, with who wrote it. */
 export type OpenedOutput = Readonly<Record<string, unknown>>;
@@ -39,7 +40,11 @@ export async function testLane(): Promise<Lane> {
   const file = cli.path('var/store.db');
   const raiseAgo: Lane['raiseAgo'] = async (from, to, ms) => {
     await using store = await embeddedStore({ file });
-    await using kernel = await openKernel({ store, clock: { now: () => Date.now() - ms } });
+    await using kernel = await openKernel({
+      ...scheduleProduct,
+      store,
+      clock: { now: () => Date.now() - ms },
+    });
     for (let user = from; user <= to; user++) {
       await kernel.raise({
         userId: user,

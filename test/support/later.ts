@@ -16,6 +16,7 @@ import { expiryProcess, EXPIRY_INDEX } from '../../src/kernel/processes/expiry.t
 import type { Process } from '../../src/kernel/processes/due/process.ts';
 import { virtualTime, type VirtualTime } from './virtual-time.ts';
 import { eventsOf } from './world.ts';
+import { scheduleProduct } from '../../src/schedule/triggers.ts';
 
 export type LaterWorld = {
   readonly store: EventStore;
@@ -49,6 +50,7 @@ export async function laterWorld(
 ): Promise<LaterWorld> {
   const { store = memoryStore(), time = virtualTime(), evaluate = offering() } = options;
   const kernel = await openKernel({
+    ...scheduleProduct,
     store,
     clock: time,
     evaluation: 'later',
@@ -70,7 +72,12 @@ export async function laterWorld(
       const open = indexes.open(kernel.storeId);
       const common = { store, surroundings: time, ...more };
       return running([
-        evaluationProcess({ evaluate, ...common, index: open.open(EVALUATION_INDEX) }),
+        evaluationProcess({
+          ...scheduleProduct,
+          evaluate,
+          ...common,
+          index: open.open(EVALUATION_INDEX),
+        }),
         expiryProcess({ ...common, apply, index: open.open(EXPIRY_INDEX) }),
       ]);
     },

@@ -24,6 +24,7 @@ import type {
   Projector,
   RunSummary,
 } from '../../src/projections/publisher/projector.ts';
+import { scheduleProduct } from '../../src/schedule/triggers.ts';
 
 /** Small enough that a test never notices, in the same proportions as the real ones. */
 export const QUICK: Timing = {
@@ -66,7 +67,7 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
   const clock = fixedClock(options.start ?? START);
   const output = options.output ?? recordingOutput();
   const file = memoryReadModelStore();
-  const kernel = await openKernel({ store, clock, ...options.kernel });
+  const kernel = await openKernel({ ...scheduleProduct, store, clock, ...options.kernel });
   const { pageEntries } = options;
   const paged = pageEntries === undefined ? store : inSmallPages(store, pageEntries);
   const projector: World['projector'] = (more = {}) =>

@@ -9,6 +9,7 @@ import { openSealing } from '../compose/channels.ts';
 import { EXIT, rate, secondsSince } from '../terminal/terminal.ts';
 import { execute, withCommonOptions, type Work } from './command.ts';
 import { raiseLines } from '../compose/raise-file.ts';
+import { scheduleProduct } from '../../schedule/triggers.ts';
 
 type Options = {
   readonly file: string;
@@ -50,6 +51,7 @@ const raise: Work<Options> = async ({ config, terminal, signal, wasInterrupted }
   await using opened = await openStore(config, 'tocsin raise');
   await using sealing = await openSealing(config, opened);
   await using kernel = await openKernel({
+    ...scheduleProduct,
     store: sealing.store,
     name: config.name,
     evaluation: config.evaluation,

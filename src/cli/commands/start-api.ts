@@ -13,6 +13,7 @@ import { openStore } from '../compose/compose.ts';
 import { serveApi } from '../compose/serve-api.ts';
 import { EXIT } from '../terminal/terminal.ts';
 import type { Work } from './command.ts';
+import { scheduleProduct } from '../../schedule/triggers.ts';
 
 type Options = {
   readonly once?: true;
@@ -35,6 +36,7 @@ export const startApi: Work<Options> = async ({ config, signal }, options) => {
   await using source =
     path === undefined ? undefined : await openTasks(config, path, { watch: true, logger });
   await using kernel = await openKernel({
+    ...scheduleProduct,
     store,
     name: config.name,
     evaluation: config.evaluation,

@@ -12,6 +12,7 @@ import { runTogether } from '../compose/run-together.ts';
 import { serveStatus } from '../compose/serve-status.ts';
 import { EXIT } from '../terminal/terminal.ts';
 import type { Work } from './command.ts';
+import { scheduleProduct } from '../../schedule/triggers.ts';
 
 type Options = {
   readonly mode: 'all' | 'worker' | 'projector';
@@ -35,7 +36,7 @@ export const startPart: Work<Options> = async ({ config, signal }, options) => {
   await using opened = await openStore(config, who, logger);
   await using sealing = await openSealing(config, opened);
   const { store } = sealing;
-  const { storeId } = await openKernel({ store, name: config.name });
+  const { storeId } = await openKernel({ ...scheduleProduct, store, name: config.name });
   using state = sqliteReadModel({ file: config.state, owner: who });
   const projector = await openProjector({
     store,

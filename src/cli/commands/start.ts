@@ -43,6 +43,7 @@ import { raiseLines, type RaiseSummary } from '../compose/raise-file.ts';
 import { untilAborted } from './raise.ts';
 import { exampleChannels } from '../demo/example-channels.ts';
 import { startPart } from './start-part.ts';
+import { scheduleProduct } from '../../schedule/triggers.ts';
 
 type Options = {
   readonly mode: (typeof MODES)[number];
@@ -138,6 +139,7 @@ const start: Work<Options> = async (context, options) => {
     logger: story.logger,
   });
   await using kernel = await openKernel({
+    ...scheduleProduct,
     store,
     name: config.name,
     evaluation: config.evaluation,

@@ -11,6 +11,7 @@ import { sealedStore } from '../../kernel/sealing/sealed-store.ts';
 import type { ChannelReport } from '../../kernel/processes/delivery/handle-due.ts';
 import type { Config } from '../config/config.ts';
 import { CLI_ACTOR, controlWriter } from './control-writer.ts';
+import { scheduleProduct } from '../../schedule/triggers.ts';
 
 /** True when there is a vault, or somebody said that there is to be one. */
 export function hasVault({ vault }: Config): boolean {
@@ -53,7 +54,14 @@ export function channelsOn(
   actor: string = CLI_ACTOR,
 ): Channels {
   const writer = controlWriter(store, config.name, actor);
-  return createChannels({ ...writer, vault, send, addresses: config.addresses, newSecret });
+  return createChannels({
+    texts: scheduleProduct.texts,
+    ...writer,
+    vault,
+    send,
+    addresses: config.addresses,
+    newSecret,
+  });
 }
 
 /**

@@ -7,6 +7,7 @@ import { openWorker, type Worker } from '../../kernel/open-worker.ts';
 import { deliveryProcesses } from '../../kernel/processes/delivery/processes.ts';
 import { deliveryChannels } from './channels.ts';
 import type { Config } from '../config/config.ts';
+import { scheduleProduct } from '../../schedule/triggers.ts';
 
 /** The list of deliveries in a worker's folder. */
 export const deliveriesFile = (config: Pick<Config, 'worker'>): string =>
@@ -39,6 +40,7 @@ export async function openDelivery(
     name: 'tocsin worker',
   });
   const processes = deliveryProcesses({
+    texts: scheduleProduct.texts,
     store,
     inbox,
     indexes,

@@ -25,6 +25,7 @@ import { taskFollowerProcess } from '../../schedule/task-follower.ts';
 import { triggerPrefixes } from '../../kernel/processes/trigger-streams.ts';
 import { DUE_RANKS, type DueIndex, type DueIndexes } from '../../kernel/processes/due/due-index.ts';
 import type { Config } from '../config/config.ts';
+import { scheduleProduct } from '../../schedule/triggers.ts';
 
 export type TaskWorkerOptions = {
   readonly config: Config;
@@ -108,7 +109,9 @@ async function openParts(
   opened: AsyncDisposableStack,
 ): Promise<Parts> {
   const { name } = config;
-  const kernel = opened.use(await openKernel({ store, name, evaluation: 'later' }));
+  const kernel = opened.use(
+    await openKernel({ ...scheduleProduct, store, name, evaluation: 'later' }),
+  );
   const jobs = indexes.open(DUE_JOB_INDEX);
   const evaluations = indexes.open(EVALUATION_INDEX);
   const evaluate = evaluatorOver(source, config);
@@ -119,7 +122,7 @@ async function openParts(
     processes: [
       ...(once ? [] : [follower]),
       scannerProcess({ ...common, kernel, source, detectors, index: jobs }),
-      evaluationProcess({ store, index: evaluations, evaluate, name, logger }),
+      evaluationProcess({ ...scheduleProduct, store, index: evaluations, evaluate, name, logger }),
     ],
     async importAll(signal) {
       const context = { ...dueJobContext(store, name), detectors, concurrency: 64, signal };

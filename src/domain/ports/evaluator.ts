@@ -18,7 +18,7 @@ export type Offer = {
   readonly baseVersion?: string;
   /** Anything else that a reader of the preview wants to see, frozen. */
   readonly snapshot?: Json;
-  /** Default `feishu`. */
+  /** Default: the trigger definition's. */
   readonly channel?: (typeof CHANNELS)[number];
 };
 

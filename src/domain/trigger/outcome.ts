@@ -12,7 +12,7 @@ export const PREVIEW_TTL_MS = 60 * 60 * 1000;
 
 /** What an outcome is worded and linked with. */
 export type OutcomeContext = {
-  readonly definition: Pick<TriggerDefinition, 'link'>;
+  readonly definition: Pick<TriggerDefinition, 'channel' | 'link'>;
   readonly stream: string;
   readonly texts: Texts;
   readonly recordedAt: Instant;
@@ -73,7 +73,7 @@ function offer(
         targetType,
         targetId,
         traceId,
-        channel: evaluation.channel ?? 'feishu',
+        channel: evaluation.channel ?? definition.channel,
         targetUrl,
         triggerRequestedAt: raised.requestedAt,
         requestedAt: recordedAt,

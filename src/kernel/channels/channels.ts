@@ -15,7 +15,7 @@ import type { UserId } from '../../domain/core/identity.ts';
 import type { SecretVault } from '../../domain/ports/secret-vault.ts';
 import type { ChannelLookup, Sender } from '../../domain/ports/sender.ts';
 import { CHANNELS } from '../../domain/trigger/events.ts';
-import { TEXTS, type Texts } from '../../domain/texts.ts';
+import type { Texts } from '../../domain/texts.ts';
 import { loadState } from '../decider/execute.ts';
 import type { ChannelReport } from '../processes/delivery/handle-due.ts';
 import type {
@@ -73,14 +73,15 @@ export type ChannelsOptions = ChannelContext & {
   readonly send?: Sender | undefined;
   /** Which addresses are taken. Default: public ones on port 443. */
   readonly addresses?: AddressRules | undefined;
-  readonly texts?: Texts | undefined;
+  /** The sentences of test messages. */
+  readonly texts: Texts;
   /** Makes the secret of a generic webhook that is configured without one. */
   readonly newSecret: () => string;
 };
 
 /** Channels over a log and a vault. */
 export function createChannels(options: ChannelsOptions): Channels {
-  const { store, kernel, vault, texts = TEXTS.en } = options;
+  const { store, kernel, vault } = options;
   const stateOf = ({ userId, channel }: ChannelKey) =>
     loadState(store, channelAggregate, channelStream(kernel, userId, channel));
   const view = async (key: ChannelKey) => channelView(key, await stateOf(key));
@@ -129,7 +130,7 @@ export function createChannels(options: ChannelsOptions): Channels {
       const allowed = mayTest(await stateOf(parsed.value), options.now());
       if (!allowed.ok) return { outcome: 'rejected', ...allowed.error };
       const secrets = await getSecrets(vault, allowed.value.userId, allowed.value.ref);
-      const tested = await sendTest({ ...options, texts }, allowed.value, secrets, signal);
+      const tested = await sendTest(options, allowed.value, secrets, signal);
       const { version } = allowed.value;
       await tellChannel(options, parsed.value, { kind: 'record_test', version, ...tested }, actor);
       const { succeeded, answer, code, detail } = tested;

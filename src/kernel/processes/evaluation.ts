@@ -7,9 +7,9 @@ import type { Clock } from '../../domain/ports/clock.ts';
 import type { Evaluation, LaterEvaluator } from '../../domain/ports/evaluator.ts';
 import type { EventStore, RecordedEvent } from '../../domain/ports/event-store.ts';
 import { silentLogger, type Logger } from '../../domain/ports/logger.ts';
-import { TEXTS, type Texts } from '../../domain/texts.ts';
+import type { Texts } from '../../domain/texts.ts';
 import { raisedRequest } from '../../domain/trigger/commands.ts';
-import { BUILT_IN_TRIGGERS, type TriggerDefinition } from '../../domain/trigger/definitions.ts';
+import type { TriggerDefinition } from '../../domain/trigger/definitions.ts';
 import {
   awaitingEvaluation,
   decideEvaluated,
@@ -43,9 +43,10 @@ export type EvaluationOptions = {
   readonly evaluate: LaterEvaluator;
   /** The kernel's name. Default `tocsin`. */
   readonly name?: string;
-  /** Trigger types besides the built-in two, as the kernel has them. */
-  readonly triggers?: readonly TriggerDefinition[];
-  readonly texts?: keyof typeof TEXTS | Texts;
+  /** As the kernel has them. */
+  readonly triggers: readonly TriggerDefinition[];
+  /** As the kernel has them. */
+  readonly texts: Texts;
   readonly clock?: Clock;
   readonly logger?: Logger;
   /** Evaluations at once; default 64. */
@@ -100,11 +101,10 @@ export function evaluationRows(recorded: RecordedEvent): DueChange | undefined {
 }
 
 function handler(options: EvaluationOptions, surroundings: Runtime) {
-  const { store, name: kernel = DEFAULT_KERNEL_NAME, texts = 'en', triggers = [] } = options;
+  const { store, name: kernel = DEFAULT_KERNEL_NAME, texts, triggers } = options;
   const { logger = silentLogger } = options;
   const context = executeContext(store, surroundings);
-  const catalogue = typeof texts === 'string' ? TEXTS[texts] : texts;
-  const definitions = new Map([...BUILT_IN_TRIGGERS, ...triggers].map((one) => [one.type, one]));
+  const definitions = new Map(triggers.map((definition) => [definition.type, definition]));
 
   return async ({ key, stream }: DueEntry, signal: AbortSignal): Promise<void> => {
     const occurrence = parseOccurrenceId(kernel, key)?.occurrence ?? 0;
@@ -134,7 +134,7 @@ function handler(options: EvaluationOptions, surroundings: Runtime) {
     const answer = await ask(options, surroundings, waiting, signal);
     if (answer === 'stopped') return;
     if ('code' in answer) return fail(answer);
-    const offer = { occurrence, definition, stream, texts: catalogue, ...answer };
+    const offer = { occurrence, definition, stream, texts, ...answer };
     try {
       const command = commandFor('evaluated');
       await append(context, stream, occurrence, command, (state, at) => ({

@@ -1,7 +1,7 @@
 import type { Evaluator } from '../../domain/ports/evaluator.ts';
 import type { Texts } from '../../domain/texts.ts';
 
-/** The built-in evaluator: every trigger is worth a reminder, in the catalogue's words. */
+/** The default evaluator: offers a reminder for every trigger, with the type's summary of `texts`. */
 export function alwaysNotify(texts: Texts): Evaluator {
   return (request) => {
     const summary = texts.summaries[request.triggerType];

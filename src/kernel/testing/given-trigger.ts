@@ -3,7 +3,7 @@ import { parseInstant, type Instant } from '../../domain/core/instants.ts';
 import { DEFAULT_KERNEL_NAME } from '../../domain/core/ids.ts';
 import { err, ok, type Result } from '../../domain/core/result.ts';
 import type { Evaluation } from '../../domain/ports/evaluator.ts';
-import { TEXTS, type Texts } from '../../domain/texts.ts';
+import type { Texts } from '../../domain/texts.ts';
 import {
   parseRaise,
   rejection,
@@ -11,7 +11,7 @@ import {
   type Rejection,
 } from '../../domain/trigger/commands.ts';
 import { decideRaise } from '../../domain/trigger/decide.ts';
-import { BUILT_IN_TRIGGERS, type TriggerDefinition } from '../../domain/trigger/definitions.ts';
+import type { TriggerDefinition } from '../../domain/trigger/definitions.ts';
 import type { TriggerEvent } from '../../domain/trigger/events.ts';
 import { evolveTrigger, initialTrigger, type TriggerState } from '../../domain/trigger/state.ts';
 import { scopeOf, triggerStream } from '../../domain/trigger/stream.ts';
@@ -25,9 +25,10 @@ export type RaiseCommand = {
   readonly now: string | Instant;
   /** What the evaluator says. Default: always notify. */
   readonly evaluation?: Evaluation;
-  /** Trigger types of your own besides the built-in two. */
-  readonly triggers?: readonly TriggerDefinition[];
-  readonly texts?: Texts;
+  /** As the kernel has them. */
+  readonly triggers: readonly TriggerDefinition[];
+  /** As the kernel has them. */
+  readonly texts: Texts;
   /** The occurrence that an idempotency key has claimed. */
   readonly claimed?: number;
   readonly recordDuplicates?: boolean;
@@ -47,14 +48,12 @@ function decide(
   state: TriggerState,
   command: RaiseCommand,
 ): Result<readonly TriggerEvent[], Rejection> {
-  const { texts = TEXTS.en, claimed, recordDuplicates = false } = command;
+  const { texts, claimed, recordDuplicates = false } = command;
   const recordedAt = instantOf(command.now);
   const parsed = parseRaise(command.input, { now: recordedAt, traceId: TEST_TRACE_ID });
   if (!parsed.ok) return parsed;
   const request = parsed.value;
-  const definition = [...BUILT_IN_TRIGGERS, ...(command.triggers ?? [])].findLast(
-    ({ type }) => type === request.triggerType,
-  );
+  const definition = command.triggers.findLast(({ type }) => type === request.triggerType);
   if (definition === undefined) {
     return err(rejection('unknown_trigger_type', 'triggerType', 'is not known'));
   }

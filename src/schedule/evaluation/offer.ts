@@ -5,7 +5,7 @@ import type { Json } from '../../domain/core/json.ts';
 import type { Candidate } from '../../domain/preview/candidates.ts';
 import type { Offer } from '../../domain/ports/evaluator.ts';
 import type { ScheduledBlock } from '../tasks/task-source.ts';
-import { evaluationText, type Texts } from '../../domain/texts.ts';
+import { reasonText, type ScheduleTexts } from '../texts.ts';
 import type { RaiseRequest } from '../../domain/trigger/commands.ts';
 import { OBSERVATION_MS, type Facts, type Observation } from './observe.ts';
 import type { Slot } from './slots.ts';
@@ -19,11 +19,11 @@ export function offerOf(
   facts: Facts,
   observation: Observation,
   kind: Offer['kind'],
-  texts: Texts,
+  texts: ScheduleTexts,
 ): Offer {
   const title = facts.about === 'task' ? facts.task?.title : facts.block?.title;
   const { issue, metrics, run = [] } = observation;
-  const summary = evaluationText(texts, issue, title);
+  const summary = reasonText(texts, issue, title);
   const candidate = candidateOf(request, facts, observation, kind, summary);
   const before = facts.blocks.slice(0, MAX_ENTRIES).map((block) => entry('unchanged', block));
   const added = candidate.changes.map(({ targetId, startAt, endAt }) =>

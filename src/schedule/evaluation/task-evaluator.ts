@@ -8,14 +8,15 @@ import { DEFAULT_SLOT_TABLE, slotsBetween, type SlotTable } from './slots.ts';
 import type { ApplyRequest } from '../../domain/ports/apply-preview.ts';
 import type { Evaluation, LaterEvaluator } from '../../domain/ports/evaluator.ts';
 import type { TaskSource } from '../tasks/task-source.ts';
-import { TEXTS, type Texts } from '../../domain/texts.ts';
+import { scheduleTexts, type ScheduleTexts } from '../texts.ts';
 import type { RaiseRequest } from '../../domain/trigger/commands.ts';
 
 export type TaskEvaluatorOptions = {
   readonly source: Pick<TaskSource, 'task' | 'block' | 'blocks'>;
   /** Default: twelve sections a day in Asia/Shanghai. */
   readonly slots?: SlotTable;
-  readonly texts?: keyof typeof TEXTS | Texts;
+  /** Default: English. */
+  readonly texts?: ScheduleTexts;
 };
 
 export type TaskEvaluator = {
@@ -38,8 +39,7 @@ const LONGEST_BLOCK_MS = 24 * 60 * 60 * 1000;
  * with. Other types and targets are rejected, with a reason.
  */
 export function taskEvaluator(options: TaskEvaluatorOptions): TaskEvaluator {
-  const { source, slots = DEFAULT_SLOT_TABLE, texts = 'en' } = options;
-  const catalogue = typeof texts === 'string' ? TEXTS[texts] : texts;
+  const { source, slots = DEFAULT_SLOT_TABLE, texts = scheduleTexts.en } = options;
   return {
     async evaluate(request, context) {
       const fault = unsupported(request);
@@ -48,7 +48,7 @@ export function taskEvaluator(options: TaskEvaluatorOptions): TaskEvaluator {
       const facts = await factsOf(source, slots, request, now);
       context.signal.throwIfAborted();
       const observation = observe(facts);
-      return evaluationOf(request, facts, observation, catalogue);
+      return evaluationOf(request, facts, observation, texts);
     },
     async baseVersion({ snapshot, ...request }) {
       const now = windowStartOf(snapshot);
@@ -101,7 +101,7 @@ function evaluationOf(
   request: RaiseRequest,
   facts: Facts,
   observation: Observation,
-  texts: Texts,
+  texts: ScheduleTexts,
 ): Evaluation {
   const action = actionFor(observation.issue);
   if (action === 'close') return { outcome: 'close', reason: observation.issue };

@@ -8,7 +8,7 @@ import type { EventStore } from '../../../domain/ports/event-store.ts';
 import { silentLogger, type Logger } from '../../../domain/ports/logger.ts';
 import type { RequestQueue } from './request-queue.ts';
 import type { ChannelLookup, Sender } from '../../../domain/ports/sender.ts';
-import { TEXTS, type Texts } from '../../../domain/texts.ts';
+import type { Texts } from '../../../domain/texts.ts';
 import type { DeliveryIndex } from './delivery-index.ts';
 import type { DueIndexes } from '../due/due-index.ts';
 import type { Runtime } from '../due/options.ts';
@@ -51,8 +51,8 @@ export type DeliveryOptions = {
   readonly profile?: keyof typeof RETRY_PROFILES | RetryProfile;
   /** What follows when nobody knows an attempt's outcome. Default `resend`. */
   readonly onUnknown?: 'resend' | 'park';
-  /** Sentences for people: a language of the catalogue or your own. Default `en`. */
-  readonly texts?: keyof typeof TEXTS | Texts;
+  /** The sentences of notifications. */
+  readonly texts: Texts;
   /** What links in notifications begin with. */
   readonly frontendUrl?: string;
   /** Milliseconds that an attempt may take; default 20,000. */
@@ -80,7 +80,7 @@ export type DeliveryOptions = {
 export function deliveryProcesses(options: DeliveryOptions): readonly Process[] {
   const { store, inbox, indexes, list, lookup, send, report, limits, enabled = true } = options;
   const { name: kernel = DEFAULT_KERNEL_NAME, logger = silentLogger, onCaughtUp } = options;
-  const { texts = 'en', frontendUrl = DEFAULT_FRONTEND_URL } = options;
+  const { texts, frontendUrl = DEFAULT_FRONTEND_URL } = options;
   const { leaseMs = DEFAULT_LEASE_MS, concurrency = DEFAULT_CONCURRENCY } = options;
   const { surroundings = systemRuntime() } = options;
   assertLease(leaseMs);
@@ -94,7 +94,7 @@ export function deliveryProcesses(options: DeliveryOptions): readonly Process[] 
     send,
     report,
     gate: channelGate({ limits, slots: concurrency }),
-    wording: { texts: typeof texts === 'string' ? TEXTS[texts] : texts, frontendUrl },
+    wording: { texts, frontendUrl },
     leaseMs,
     enabled,
     logger,
