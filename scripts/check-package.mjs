@@ -1,5 +1,6 @@
-// Looks at the built package as its users do: publint over what would be published, and every entry
-// loaded by `require` and by `import` under its public name.
+// Checks the built package: publint over the published files, each entry loaded by `require` and by
+// `import` under its public name, and no import of a `.ts` path in `dist`.
+import { globSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
@@ -26,6 +27,18 @@ for (const [entry, target] of Object.entries(packageJson.exports)) {
     if (missing.length > 0) problems.push(`require('${name}') lacks ${missing.join(', ')}`);
   } catch (error) {
     problems.push(`${name} cannot be loaded: ${String(error)}`);
+  }
+}
+
+// The compiler leaves `import('./x.ts')` as it is in a function with `using`; the published package has no .ts.
+const tsImport = /\bimport\(\s*(['"`])[^'"`]*\.ts\1|\bfrom\s*(['"])[^'"]*\.ts\2/;
+for (const file of globSync('dist/**/*.js')) {
+  const lines = readFileSync(file, 'utf8').split('\n');
+  for (const [index, line] of lines.entries()) {
+    if (!tsImport.test(line)) continue;
+    problems.push(
+      `${file}:${index + 1} imports a .ts path: move the import out of the function with using`,
+    );
   }
 }
 

@@ -1,7 +1,9 @@
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
-import { createHealthApp, serveHealth } from '../../src/adapters/http/server/health.ts';
+import { createHealthApp } from '../../src/adapters/http/server/health.ts';
+import { projectorReadiness, storeReadiness } from '../../src/adapters/http/server/readiness.ts';
+import { serveHttp } from '../../src/adapters/http/server/serve.ts';
 import type { HttpServer } from '../../src/adapters/http/server/serve.ts';
 import type { ProjectorStatus } from '../../src/projections/publisher/status.ts';
 import { idleStatus } from './status.support.ts';
@@ -10,9 +12,8 @@ const limits = { lagSeconds: 60, stalledSeconds: 30 };
 
 const appOf = (changes: Partial<ProjectorStatus> = {}) =>
   createHealthApp({
-    status: () => ({ ...idleStatus, ...changes }),
+    readiness: () => projectorReadiness(() => ({ ...idleStatus, ...changes }), limits),
     metrics: () => Promise.resolve('tocsin_running 1\n'),
-    limits,
   });
 
 async function ready(changes: Partial<ProjectorStatus>): Promise<[number, unknown]> {
@@ -20,8 +21,8 @@ async function ready(changes: Partial<ProjectorStatus>): Promise<[number, unknow
   return [response.status, await response.json()];
 }
 
-describe('ready', () => {
-  test('is a projector that runs, has caught up and keeps up', async () => {
+describe('/health/ready of a projector', () => {
+  test('answers 200 for a projector that runs, has caught up and keeps up', async () => {
     expect(await ready({})).toEqual([
       200,
       {
@@ -38,7 +39,7 @@ describe('ready', () => {
     expect(await ready({ lagSeconds: 60, stalledSeconds: 30 })).toMatchObject([200, {}]);
   });
 
-  test('with parked events is degraded, because later events pass them', async () => {
+  test('answers 200 and degraded with parked events, because later events pass them', async () => {
     expect(await ready({ parked: 2 })).toMatchObject([200, { degraded: true, parked: 2 }]);
   });
 
@@ -50,10 +51,10 @@ describe('ready', () => {
       'waiting before the next try: nats://127.0.0.1:4222 is away',
     ],
     [{ phase: 'waiting' }, 'waiting', 'waiting before the next try'],
-    [{ caughtUp: false }, 'catching_up', 'what is in the log has not been projected yet'],
+    [{ caughtUp: false }, 'catching_up', 'the log has events that are not projected yet'],
     [{ lagSeconds: 75.25 }, 'lagging', '75.3 s behind, more than 60 s'],
     [{ stalledSeconds: 31 }, 'stalled', 'no progress for 31.0 s, more than 30 s'],
-  ] as const)('is not %j', async (changes, code, message) => {
+  ] as const)('answers 503 for %j', async (changes, code, message) => {
     expect(await ready({ ...changes, parked: 1 })).toMatchObject([
       503,
       { ready: false, degraded: false, reasons: [{ code, message }] },
@@ -68,13 +69,13 @@ describe('ready', () => {
     });
   });
 
-  test('is not a projector that cannot tell its state; why is not for everybody', async () => {
+  test('answers 503 without the cause for a status that cannot be read', async () => {
     const app = createHealthApp({
-      status: () => {
-        throw new Error('secret path');
-      },
+      readiness: () =>
+        projectorReadiness(() => {
+          throw new Error('secret path');
+        }, limits),
       metrics: () => Promise.reject(new Error('secret path')),
-      limits,
     });
     const health = await app.request('/health/ready');
     expect(health.status).toBe(503);
@@ -88,12 +89,34 @@ describe('ready', () => {
   });
 });
 
-test('live is a process that answers, whatever its projector does', async () => {
+describe('/health/ready of a process that projects nothing', () => {
+  const appOver = (probe: () => Promise<unknown>) =>
+    createHealthApp({ readiness: () => storeReadiness(probe), metrics: () => Promise.resolve('') });
+
+  test('answers 200 when the event store answers', async () => {
+    const response = await appOver(() => Promise.resolve()).request('/health/ready');
+    expect([response.status, await response.json()]).toEqual([200, { ready: true, reasons: [] }]);
+  });
+
+  test('answers 503 without the cause when the event store cannot be reached', async () => {
+    const app = appOver(() => Promise.reject(new Error('secret path')));
+    const response = await app.request('/health/ready');
+    expect([response.status, await response.json()]).toEqual([
+      503,
+      {
+        ready: false,
+        reasons: [{ code: 'store_unavailable', message: 'the event store cannot be reached' }],
+      },
+    ]);
+  });
+});
+
+test('/health/live answers 200 also while the projector is stopped', async () => {
   const response = await appOf({ phase: 'stopped' }).request('/health/live');
   expect([response.status, await response.json()]).toEqual([200, { live: true }]);
 });
 
-test('metrics are Prometheus text, and nothing is kept by caches', async () => {
+test('/metrics answers Prometheus text that caches do not keep', async () => {
   const response = await appOf().request('/metrics');
   expect(response.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
   expect(response.headers.get('cache-control')).toBe('no-store');
@@ -105,25 +128,25 @@ test.each([
   ['GET', '/health'],
   ['POST', '/health/ready'],
   ['GET', '/metrics/..%2f..%2fetc'],
-])('%s %s is not there, in the form of a problem', async (method, path) => {
+])('%s %s answers 404 as application/problem+json', async (method, path) => {
   const response = await appOf().request(path, { method });
   expect(response.status).toBe(404);
   expect(response.headers.get('content-type')).toBe('application/problem+json');
   expect(await response.json()).toMatchObject({ type: 'about:blank', status: 404 });
 });
 
-describe('served', () => {
+describe('serveHttp', () => {
   const servers: HttpServer[] = [];
   afterEach(async () => {
     await Promise.all(servers.splice(0).map((server) => server.close()));
   });
   const serve = async (address: { readonly host?: string; readonly port: number }) => {
-    const server = await serveHealth(appOf(), address);
+    const server = await serveHttp(appOf(), address);
     servers.push(server);
     return server;
   };
 
-  test('on a free port of the loopback, with the same Request for everybody', async () => {
+  test('listens on a free port of 127.0.0.1 and leaves the global Request as it was', async () => {
     const before = globalThis.Request;
     const { url } = await serve({ port: 0 });
     expect(url).toMatch(/^http:\/\/127\.0\.0\.1:[1-9]\d+$/);
@@ -131,12 +154,12 @@ describe('served', () => {
     expect(globalThis.Request).toBe(before);
   });
 
-  test('on a taken port it says so, with a way out', async () => {
+  test('rejects a taken port with http_unavailable', async () => {
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
     const address = other.address();
     const port = typeof address === 'object' ? (address?.port ?? 0) : 0;
-    await expect(serveHealth(appOf(), { port })).rejects.toMatchObject({
+    await expect(serveHttp(appOf(), { port })).rejects.toMatchObject({
       name: 'TocsinError',
       kind: 'usage',
       code: 'http_unavailable',
@@ -145,9 +168,9 @@ describe('served', () => {
     other.close();
   });
 
-  test('at an address of somebody else it says so', async () => {
+  test('rejects an address of another machine with http_unavailable', async () => {
     // 192.0.2.0/24 is for documentation: no machine has it.
-    await expect(serveHealth(appOf(), { host: '192.0.2.1', port: 0 })).rejects.toMatchObject({
+    await expect(serveHttp(appOf(), { host: '192.0.2.1', port: 0 })).rejects.toMatchObject({
       kind: 'usage',
       code: 'http_unavailable',
       message: '192.0.2.1:0 cannot be listened at',
@@ -157,10 +180,10 @@ describe('served', () => {
   // Node by itself waits for a minute.
   const patience = { timeout: 30_000 };
   test(
-    'closes although a client holds its connection open and says nothing',
+    'closes although a client holds its connection open without a complete request',
     patience,
     async () => {
-      const server = await serveHealth(appOf(), { port: 0 });
+      const server = await serveHttp(appOf(), { port: 0 });
       const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
       const gone = new Promise((resolve) => socket.once('close', resolve));
       socket.on('error', () => undefined);

@@ -1,11 +1,11 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
-import { projectorMetrics, type ProjectorMetrics } from '../../src/adapters/telemetry/metrics.ts';
+import { daemonMetrics, type DaemonMetrics } from '../../src/adapters/telemetry/metrics.ts';
 import { METRICS, type MetricName } from '../../src/adapters/telemetry/names.ts';
 import type { ProjectorStatus } from '../../src/projections/publisher/status.ts';
 import { idleStatus } from './status.support.ts';
 
-let opened: ProjectorMetrics | undefined;
+let opened: DaemonMetrics | undefined;
 afterEach(async () => {
   await opened?.close();
   opened = undefined;
@@ -15,7 +15,7 @@ afterEach(async () => {
 function metricsOf(first: Partial<ProjectorStatus> = {}) {
   let status = { ...idleStatus, ...first };
   let reads = 0;
-  const metrics = projectorMetrics(() => {
+  const metrics = daemonMetrics(() => {
     reads += 1;
     return status;
   });
@@ -99,26 +99,29 @@ const processMetrics = [
   'nodejs_eventloop_delay_p99_seconds',
 ] as const satisfies readonly MetricName[];
 
-test('every declared instrument has a test below', () => {
+test('each declared instrument has a case in this file', () => {
   expect([...Object.keys(moves), ...processMetrics].sort()).toEqual(Object.keys(METRICS).sort());
 });
 
-describe('moves when its fact changes', () => {
-  test.each(Object.entries(moves))('%s', async (_name, [change, sample, value]) => {
-    const metrics = metricsOf();
-    const before = await metrics.samples();
-    expect(before.get(sample)).not.toBe(value);
-    metrics.change(change);
-    expect((await metrics.samples()).get(sample)).toBe(value);
-  });
+describe('daemonMetrics', () => {
+  test.each(Object.entries(moves))(
+    '%s changes when its fact changes',
+    async (_name, [change, sample, value]) => {
+      const metrics = metricsOf();
+      const before = await metrics.samples();
+      expect(before.get(sample)).not.toBe(value);
+      metrics.change(change);
+      expect((await metrics.samples()).get(sample)).toBe(value);
+    },
+  );
 
-  test('the other rule of tocsin_messages_sent', async () => {
+  test('tocsin_messages_sent counts triggers under their own rule', async () => {
     const metrics = metricsOf({ sent: { triggered: 7, notifications: 0 } });
     const samples = await metrics.samples();
     expect(samples.get('tocsin_messages_sent_total{rule="active_schedule.triggered"}')).toBe(7);
   });
 
-  test('memory, with what the process holds', async () => {
+  test('the memory metrics change with the memory that the process holds', async () => {
     const metrics = metricsOf();
     const before = await metrics.samples();
     const held = Array.from({ length: 200_000 }, (_, index) => ({ index }));
@@ -130,7 +133,7 @@ describe('moves when its fact changes', () => {
     }
   });
 
-  test('the delay of the event loop, when something has held it since the last collection', async () => {
+  test('the event loop delay shows blocking since the last collection only', async () => {
     const metrics = metricsOf();
     const delay = async (): Promise<number> =>
       (await metrics.samples()).get('nodejs_eventloop_delay_p99_seconds') ?? 0;
@@ -157,14 +160,14 @@ describe('moves when its fact changes', () => {
   });
 });
 
-test('one collection reads the status once: its numbers are of one moment', async () => {
+test('daemonMetrics reads the status once for each collection', async () => {
   const metrics = metricsOf();
   await metrics.samples();
   await metrics.samples();
   expect(metrics.reads()).toBe(2);
 });
 
-test('a reason that is gone is told as none', async () => {
+test('daemonMetrics reports 0 for a reason that has disappeared', async () => {
   const metrics = metricsOf({ reasons: new Map([['schema_invalid', 1]]) });
   const sample = 'tocsin_notifications_withheld{reason="schema_invalid"}';
   expect((await metrics.samples()).get(sample)).toBe(1);
@@ -172,7 +175,7 @@ test('a reason that is gone is told as none', async () => {
   expect((await metrics.samples()).get(sample)).toBe(0);
 });
 
-test('the text has help and type for each metric, and nothing of the exporter’s own', async () => {
+test('the Prometheus text has HELP and TYPE of each metric, and no metric of the exporter', async () => {
   const text = await metricsOf({ reasons: new Map([['within_window', 1]]) }).text();
   for (const [name, [kind, help]] of Object.entries(METRICS)) {
     const shown = kind === 'counter' ? `${name}_total` : name;
@@ -182,8 +185,14 @@ test('the text has help and type for each metric, and nothing of the exporter’
   expect(text).not.toContain('otel_scope');
 });
 
-test('a status that cannot be read is told of, not served as half a page', async () => {
-  opened = projectorMetrics(() => {
+test('daemonMetrics without a status reports the process metrics only', async () => {
+  opened = daemonMetrics();
+  const names = [...samplesOf(await opened.collect()).keys()];
+  expect(names.sort()).toEqual([...processMetrics].sort());
+});
+
+test('daemonMetrics rejects a collection whose status cannot be read', async () => {
+  opened = daemonMetrics(() => {
     throw new Error('disk gone');
   });
   await expect(opened.collect()).rejects.toMatchObject({

@@ -8,11 +8,12 @@ import { createHttpApp } from '../../src/adapters/http/app.ts';
 import { bearerTokens } from '../../src/adapters/http/endpoint/caller.ts';
 import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
 import { createHealthApp } from '../../src/adapters/http/server/health.ts';
+import { projectorReadiness } from '../../src/adapters/http/server/readiness.ts';
 import { jsonLogger } from '../../src/adapters/logging/pino.ts';
 import { memoryReadModelStore } from '../../src/adapters/memory/read-model.ts';
 import { jetStreamOutput } from '../../src/adapters/nats/output.ts';
 import { channelSender } from '../../src/adapters/senders/sender.ts';
-import { projectorMetrics } from '../../src/adapters/telemetry/metrics.ts';
+import { daemonMetrics } from '../../src/adapters/telemetry/metrics.ts';
 import { parseVaultKeys } from '../../src/adapters/sqlite/vault/keys.ts';
 import { sqliteVault } from '../../src/adapters/sqlite/vault/sqlite-vault.ts';
 import { USER_SCOPES } from '../../src/domain/access/scopes.ts';
@@ -149,10 +150,13 @@ it('W19: no secret is in an answer of the API, in a problem, or in a metric', as
   const running = projector.run(stop.signal);
   await until('it has failed', () => projector.status().lastFailure !== undefined);
   const status = () => projector.status();
-  const metrics = projectorMetrics(status);
+  const metrics = daemonMetrics(status);
   closing.defer(metrics.close);
   const limits = { lagSeconds: 1, stalledSeconds: 1 };
-  const health = createHealthApp({ status, metrics: metrics.collect, limits });
+  const health = createHealthApp({
+    readiness: () => projectorReadiness(status, limits),
+    metrics: metrics.collect,
+  });
   for (const path of ['/health/ready', '/metrics']) said.push(await textOf(health, path));
   stop.abort();
   await running;

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { METRICS } from '../../src/adapters/telemetry/names.ts';
-import { SETTINGS } from '../../src/cli/config/config.ts';
+import { SETTINGS } from '../../src/cli/config/settings.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const document = readFileSync(join(root, 'docs/operating.md'), 'utf8');

@@ -1,7 +1,7 @@
 // One list of reason codes: the code has it, the documentation describes it, the metrics tell it.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { projectorMetrics } from '../../src/adapters/telemetry/metrics.ts';
+import { daemonMetrics } from '../../src/adapters/telemetry/metrics.ts';
 import { REASONS } from '../../src/domain/reasons.ts';
 import { idleStatus } from '../adapters/status.support.ts';
 
@@ -19,7 +19,7 @@ describe('the reason codes', () => {
   });
 
   it('are all told by the metrics, those that never happened as 0', async () => {
-    const metrics = projectorMetrics(() => ({ ...idleStatus, reasons: new Map([['stale', 3]]) }));
+    const metrics = daemonMetrics(() => ({ ...idleStatus, reasons: new Map([['stale', 3]]) }));
     const text = await metrics.collect();
     await metrics.close();
     const told = [

@@ -23,7 +23,7 @@ export type CliResult = {
 /** Ended in order, and nothing on stderr but what a stop says that takes its time on a busy machine. */
 export const QUIET_END = {
   code: 0,
-  stderr: expect.stringMatching(/^(Finishing what is under way.*\n)?$/) as string,
+  stderr: expect.stringMatching(/^(Finishing the work in flight.*\n)?$/) as string,
 };
 
 export type CliOptions = {

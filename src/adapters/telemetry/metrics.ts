@@ -13,10 +13,10 @@ const SAMPLE_MS = 20;
 
 const NANOSECONDS_PER_SECOND = 1e9;
 
-/** A projector's metrics, collected by whoever asks. */
-export type ProjectorMetrics = {
+/** A daemon's metrics. */
+export type DaemonMetrics = {
   /**
-   * Reads the status once and tells all metrics in Prometheus' text format.
+   * Reads the status once and writes all metrics in Prometheus' text format.
    * @throws TocsinError `internal` when the status cannot be read
    */
   readonly collect: () => Promise<string>;
@@ -24,15 +24,15 @@ export type ProjectorMetrics = {
   readonly close: () => Promise<void>;
 };
 
-/** Metrics of a daemon: the projector's, and the process'. */
-export function projectorMetrics(status: () => ProjectorStatus): ProjectorMetrics {
+/** Metrics of a daemon: those of its process, and with `status` those of its projector. */
+export function daemonMetrics(status?: () => ProjectorStatus): DaemonMetrics {
   // Only its collecting half is used; its own HTTP server never starts.
   const reader = new PrometheusExporter({ preventServerStart: true });
   const provider = new MeterProvider({ readers: [reader] });
   const serializer = new PrometheusSerializer(undefined, false, undefined, true, true);
   const delay = monitorEventLoopDelay({ resolution: SAMPLE_MS });
   delay.enable();
-  observeProjector(provider.getMeter('tocsin'), status);
+  if (status !== undefined) observeProjector(provider.getMeter('tocsin'), status);
   observeProcess(provider.getMeter('tocsin.process'), delay);
   return {
     async collect() {
@@ -43,7 +43,7 @@ export function projectorMetrics(status: () => ProjectorStatus): ProjectorMetric
         'metrics_unreadable',
         'the metrics could not be collected',
         {
-          hint: 'The projector could not tell its state; its log says why.',
+          hint: 'The projector’s status could not be read; its log says why.',
           cause: errors[0],
         },
       );

@@ -7,7 +7,8 @@ import { rebuild } from '../../projections/audit/rebuild/rebuild.ts';
 import { openMessageReader, openReader } from '../compose/compose.ts';
 import { EXIT, secondsSince } from '../terminal/terminal.ts';
 import { logProgress } from './audit-progress.ts';
-import { execute, NATS_SETTINGS, withCommonOptions, type Work } from './command.ts';
+import { NATS_SETTINGS } from '../config/settings.ts';
+import { execute, withCommonOptions, type Work } from './command.ts';
 
 type Options = { readonly to?: string; readonly json?: true };
 

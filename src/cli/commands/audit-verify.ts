@@ -5,7 +5,8 @@ import { verify, type VerifyResult } from '../../projections/audit/verify/verify
 import { openMessageReader, openReader } from '../compose/compose.ts';
 import { EXIT, secondsSince, type Terminal } from '../terminal/terminal.ts';
 import { logProgress } from './audit-progress.ts';
-import { execute, NATS_SETTINGS, withCommonOptions, type Work } from './command.ts';
+import { NATS_SETTINGS } from '../config/settings.ts';
+import { execute, withCommonOptions, type Work } from './command.ts';
 
 type Options = { readonly json?: true };
 

@@ -16,13 +16,8 @@ import { openStore } from '../compose/compose.ts';
 import { channelsOn, openSender, openVault } from '../compose/channels.ts';
 import { CLI_ACTOR, controlWriter } from '../compose/control-writer.ts';
 import { EXIT, type Terminal } from '../terminal/terminal.ts';
-import {
-  CHANNEL_SETTINGS,
-  execute,
-  withCommonOptions,
-  type Context,
-  type Work,
-} from './command.ts';
+import { CHANNEL_SETTINGS } from '../config/settings.ts';
+import { execute, withCommonOptions, type Context, type Work } from './command.ts';
 
 type Options = {
   readonly user: string;

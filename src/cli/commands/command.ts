@@ -1,90 +1,39 @@
-// What every command shares: its settings, its terminal, and a signal that Ctrl-C raises.
+// What all commands share: settings, terminal, and a signal that Ctrl-C aborts.
 import { Option, type Command } from 'commander';
-import {
-  loadConfig,
-  SETTINGS,
-  type Config,
-  type Given,
-  type SettingName,
-} from '../config/config.ts';
+import { loadConfig, type Config } from '../config/config.ts';
+import { optionOf, SETTINGS, type SettingName } from '../config/settings.ts';
+import type { Given } from '../config/sources.ts';
 import { createTerminal, EXIT, reportFailure, type Terminal } from '../terminal/terminal.ts';
 
 export type Context = {
   readonly config: Config;
   readonly terminal: Terminal;
-  /** Raised by the first SIGINT or SIGTERM; a second one ends the process at once. */
+  /** Aborted by the first SIGINT or SIGTERM; a second signal ends the process at once. */
   readonly signal: AbortSignal;
-  /** True when it was Ctrl-C that raised the signal. */
+  /** True when Ctrl-C aborted the signal. */
   readonly wasInterrupted: () => boolean;
 };
 
-/** A command's work; returns the exit code. */
+/** The work of a command; returns the exit code. */
 export type Work<O> = (context: Context, options: O) => Promise<number>;
 
-const KEBAB: Readonly<Partial<Record<SettingName, string>>> = {
-  subjectRoot: 'subject-root',
-  vaultKeyFile: 'vault-key-file',
-  webhookPorts: 'webhook-ports',
-  privateWebhooks: 'private-webhooks',
-  standIn: 'stand-in',
-  logLevel: 'log-level',
-  tasksUser: 'tasks-user',
-  timeZone: 'time-zone',
-  natsUser: 'nats-user',
-  natsCreds: 'nats-creds',
-  natsCa: 'nats-ca',
-  natsCert: 'nats-cert',
-  natsKey: 'nats-key',
-  natsReplicas: 'nats-replicas',
-};
-
-/** Adds the options that are common to all commands. */
+/** Adds the options of these settings, and those of all commands. */
 export function withCommonOptions(command: Command, settings: readonly SettingName[]): Command {
   for (const name of settings) {
     const [variable, help] = SETTINGS[name];
     const value = name === 'store' ? 'STORE' : 'VALUE';
-    command.addOption(new Option(`--${KEBAB[name] ?? name} <${value}>`, `${help} [${variable}]`));
+    command.addOption(new Option(`${optionOf(name)} <${value}>`, `${help} [${variable}]`));
   }
   return command
-    .option('--config <FILE>', 'settings file (default tocsin.config.json, if it is there)')
-    .option('--json', 'print JSON for programs');
+    .option('--config <FILE>', 'settings file (default tocsin.config.json, if it exists)')
+    .option('--json', 'print JSON on standard output');
 }
 
-/** The settings that reach the NATS server. */
-export const NATS_SETTINGS = [
-  'nats',
-  'stream',
-  'subjectRoot',
-  'natsUser',
-  'natsCreds',
-  'natsCa',
-  'natsCert',
-  'natsKey',
-  'natsReplicas',
-] as const satisfies readonly SettingName[];
-
-/** The settings that say where tasks come from, and how they are read. */
-export const TASK_SETTINGS = [
-  'tasks',
-  'tasksUser',
-  'timeZone',
-  'lead',
-] as const satisfies readonly SettingName[];
-
-/** The settings of channels and their secrets. */
-export const CHANNEL_SETTINGS = [
-  'vault',
-  'vaultKeyFile',
-  'webhookPorts',
-  'privateWebhooks',
-  'standIn',
-] as const satisfies readonly SettingName[];
-
 const SAME_SIGNAL_MS = 500;
-/** Whoever waits longer than this for the end is told how to have it now. */
+/** After this time the user learns how to end the process at once. */
 const PATIENCE_MS = 1_000;
 
-/** Runs a command's work and turns its end into an exit code. */
+/** Runs the work of a command and sets the exit code. */
 export async function execute<O extends Given & { readonly json?: true }>(
   options: O,
   work: Work<O>,
@@ -99,7 +48,7 @@ export async function execute<O extends Given & { readonly json?: true }>(
   let patience: NodeJS.Timeout | undefined;
   const onSignal = (name: NodeJS.Signals): void => {
     if (stop.signal.aborted) {
-      // One Ctrl-C may come twice: from the terminal and from the process that started us.
+      // One Ctrl-C can arrive twice: from the terminal and from the parent process.
       if (performance.now() - firstAt < SAME_SIGNAL_MS) return;
       process.exit(EXIT.interrupted);
     }
@@ -107,7 +56,7 @@ export async function execute<O extends Given & { readonly json?: true }>(
     interrupted = name === 'SIGINT';
     stop.abort();
     patience = setTimeout(() => {
-      terminal.note('Finishing what is under way; the same signal again ends it at once.');
+      terminal.note('Finishing the work in flight; a second signal ends the process at once.');
     }, PATIENCE_MS);
   };
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);

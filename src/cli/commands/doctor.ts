@@ -10,7 +10,8 @@ import { rulesetOf } from '../../projections/dedupe/fold.ts';
 import { embeddedFile, isEventStoreDb, openReader } from '../compose/compose.ts';
 import type { Config } from '../config/config.ts';
 import { EXIT } from '../terminal/terminal.ts';
-import { execute, NATS_SETTINGS, withCommonOptions, type Work } from './command.ts';
+import { NATS_SETTINGS } from '../config/settings.ts';
+import { execute, withCommonOptions, type Work } from './command.ts';
 
 type Options = { readonly json?: true };
 

@@ -9,8 +9,11 @@ import { openProjector } from '../../kernel/open-projector.ts';
 import { DEFAULT_TIMING, type RecoveryMode } from '../../projections/publisher/context.ts';
 import type { Projector } from '../../projections/publisher/projector.ts';
 import { openOutput, openStore } from '../compose/compose.ts';
+import type { HealthServer } from '../compose/serve-health.ts';
+import type { Config } from '../config/config.ts';
 import { EXIT, rate, secondsSince, type Terminal } from '../terminal/terminal.ts';
-import { execute, NATS_SETTINGS, withCommonOptions, type Work } from './command.ts';
+import { NATS_SETTINGS } from '../config/settings.ts';
+import { execute, withCommonOptions, type Work } from './command.ts';
 
 type Options = {
   readonly once?: true;
@@ -88,14 +91,18 @@ const project: Work<Options> = async ({ config, terminal, signal, wasInterrupted
     await once(projector, terminal, run, signal);
     return wasInterrupted() ? EXIT.interrupted : EXIT.done;
   }
-  // For the daemon only: metrics and their server take a while to load.
-  const { serveStatus } = await import('../compose/serve-status.ts');
-  await using status = await serveStatus(projector, config.http);
-  logger.info({ http: status.url, state: config.state }, 'projector started');
+  await using health = await serveHealth(projector, config);
+  logger.info({ http: health.url, state: config.state }, 'projector started');
   await projector.run(signal, run);
   logger.info({ committed: projector.status().outputSequence }, 'projector stopped');
   return EXIT.done;
 };
+
+/** Metrics and their server take a while to load, and only the daemon needs them. */
+async function serveHealth(projector: Projector, config: Config): Promise<HealthServer> {
+  const { serveProjectorHealth } = await import('../compose/serve-health.ts');
+  return serveProjectorHealth(projector, config.http);
+}
 
 /**
  * A daemon waits for its store also when it starts, as it does later.

@@ -2,8 +2,6 @@
 // nothing and delivers nothing, so there may be as many of it as one likes.
 import { once } from 'node:events';
 import { jsonLogger } from '../../adapters/logging/pino.ts';
-import { createStoreHealthApp } from '../../adapters/http/server/store-health.ts';
-import { serveHttp } from '../../adapters/http/server/serve.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { readControl } from '../../kernel/control/control.ts';
 import { openKernel } from '../../kernel/open-kernel.ts';
@@ -11,6 +9,7 @@ import { openSealing } from '../compose/channels.ts';
 import { evaluatorOver, openTasks } from '../compose/tasks.ts';
 import { openStore } from '../compose/compose.ts';
 import { serveApi } from '../compose/serve-api.ts';
+import { serveStoreHealth } from '../compose/serve-health.ts';
 import { EXIT } from '../terminal/terminal.ts';
 import type { Work } from './command.ts';
 import { scheduleProduct } from '../../schedule/triggers.ts';
@@ -44,16 +43,9 @@ export const startApi: Work<Options> = async ({ config, signal }, options) => {
   });
   const allowRemote = options.allowRemote === true;
   await using api = await serveApi({ config, store, kernel, logger, allowRemote });
-  const health = await serveHttp(
-    createStoreHealthApp(() => readControl(store, config.name)),
-    config.http,
-  );
-  try {
-    logger.info({ mode: 'api', api: api.url, http: health.url }, 'started');
-    if (!signal.aborted) await once(signal, 'abort');
-    logger.info({ mode: 'api' }, 'stopped');
-    return EXIT.done;
-  } finally {
-    await health.close();
-  }
+  await using health = await serveStoreHealth(() => readControl(store, config.name), config.http);
+  logger.info({ mode: 'api', api: api.url, http: health.url }, 'started');
+  if (!signal.aborted) await once(signal, 'abort');
+  logger.info({ mode: 'api' }, 'stopped');
+  return EXIT.done;
 };

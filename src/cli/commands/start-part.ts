@@ -9,7 +9,7 @@ import { openDelivery } from '../compose/delivery.ts';
 import { openTasks, openTaskWorker } from '../compose/tasks.ts';
 import { openOutput, openStore } from '../compose/compose.ts';
 import { runTogether } from '../compose/run-together.ts';
-import { serveStatus } from '../compose/serve-status.ts';
+import { serveProjectorHealth } from '../compose/serve-health.ts';
 import { EXIT } from '../terminal/terminal.ts';
 import type { Work } from './command.ts';
 import { scheduleProduct } from '../../schedule/triggers.ts';
@@ -48,7 +48,7 @@ export const startPart: Work<Options> = async ({ config, signal }, options) => {
     logger,
     actor: who,
   });
-  await using status = await serveStatus(projector, config.http);
+  await using health = await serveProjectorHealth(projector, config.http);
   await using delivery =
     mode === 'worker' ? await openDelivery(config, store, storeId, logger) : undefined;
   const { path } = config.tasks;
@@ -60,7 +60,7 @@ export const startPart: Work<Options> = async ({ config, signal }, options) => {
     mode === 'worker'
       ? await openTaskWorker({ config, store, storeId, source, logger })
       : undefined;
-  logger.info({ mode, http: status.url, state: config.state }, 'started');
+  logger.info({ mode, http: health.url, state: config.state }, 'started');
   let code: number = EXIT.done;
   const project = projector.run(signal, { standby: options.standby === true });
   if (delivery === undefined || tasks === undefined) {

@@ -30,19 +30,11 @@ import { EXIT, secondsSince, type Terminal } from '../terminal/terminal.ts';
 import { exampleFolder, ensureExampleFolder } from '../demo/example-tasks.ts';
 import { followStory, storyPrefixes, taskStory } from '../demo/task-story.ts';
 import { runTasksOnce } from '../demo/tasks-once.ts';
-import {
-  CHANNEL_SETTINGS,
-  execute,
-  NATS_SETTINGS,
-  TASK_SETTINGS,
-  withCommonOptions,
-  type Context,
-  type Work,
-} from './command.ts';
+import { CHANNEL_SETTINGS, NATS_SETTINGS, TASK_SETTINGS } from '../config/settings.ts';
+import { execute, withCommonOptions, type Context, type Work } from './command.ts';
 import { raiseLines, type RaiseSummary } from '../compose/raise-file.ts';
 import { untilAborted } from './raise.ts';
 import { exampleChannels } from '../demo/example-channels.ts';
-import { startPart } from './start-part.ts';
 import { scheduleProduct } from '../../schedule/triggers.ts';
 
 type Options = {
@@ -114,7 +106,7 @@ async function startMode({ mode, ...options }: Options): Promise<void> {
       return execute(options, (await import('./start-api.ts')).startApi);
     case 'worker':
     case 'projector':
-      return execute({ mode, ...options }, startPart);
+      return execute({ mode, ...options }, (await import('./start-part.ts')).startPart);
   }
 }
 
@@ -167,14 +159,13 @@ const start: Work<Options> = async (context, options) => {
     logger: story.logger,
   };
   if (options.once === true) return await once(running, tasks);
-  const { serveStatus } = await import('../compose/serve-status.ts');
+  const { serveProjectorHealth, serveApi } = await loadServers();
   await using examples = await exampleChannels(settled, store, story);
   await using delivery = await openDelivery(examples.config, store, kernel.storeId, story.logger);
   await using taskWorker = await openTaskWorker(tasks);
   const jobs = taskStory(terminal);
   const from = await headOf(store, storyPrefixes(config.name));
-  await using status = await serveStatus(projector, config.http);
-  const { serveApi } = await import('../compose/serve-api.ts');
+  await using health = await serveProjectorHealth(projector, config.http);
   const allowRemote = options.allowRemote === true;
   const { logger } = story;
   await using api = await serveApi({ config: examples.config, store, kernel, logger, allowRemote });
@@ -182,13 +173,13 @@ const start: Work<Options> = async (context, options) => {
     pid: process.pid,
     store: redactConnectionString(server.url),
     nats: redactUrl(nats.url),
-    http: status.url,
+    http: health.url,
     ...(config.evaluation === 'later' ? { evaluation: 'later' as const } : {}),
     receiver: examples.url,
   });
   try {
     const all = { ...running, context: { ...context, config: settled } };
-    return await live(all, { http: status.url, api: api.url }, [
+    return await live(all, { http: health.url, api: api.url }, [
       (both) => delivery.worker.run(both),
       (both) => taskWorker.worker.run(both),
       (both) => followStory(store, jobs, { name: config.name, from }, both),
@@ -197,6 +188,15 @@ const start: Work<Options> = async (context, options) => {
     removeRunFile();
   }
 };
+
+/** For a run that serves: --once needs neither. Without `using`: there the compiler leaves an import's path as `.ts`. */
+async function loadServers() {
+  const [health, api] = await Promise.all([
+    import('../compose/serve-health.ts'),
+    import('../compose/serve-api.ts'),
+  ]);
+  return { ...health, ...api };
+}
 
 /** The summary is then the one document on stdout. */
 function silent(terminal: Terminal): Terminal {

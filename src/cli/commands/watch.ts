@@ -4,7 +4,8 @@ import { watchOutput } from '../../adapters/nats/watch.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { EXIT } from '../terminal/terminal.ts';
 import { describeMessage } from '../terminal/describe-message.ts';
-import { execute, NATS_SETTINGS, withCommonOptions, type Work } from './command.ts';
+import { NATS_SETTINGS } from '../config/settings.ts';
+import { execute, withCommonOptions, type Work } from './command.ts';
 
 type Options = { readonly from: string; readonly json?: true };
 

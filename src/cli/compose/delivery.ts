@@ -1,4 +1,4 @@
-// Delivery as the command line runs it: which inbox, which files, which channels.
+// Delivery as the command line runs it: its inbox, its files and its channels.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EventStore } from '../../domain/ports/event-store.ts';
@@ -9,20 +9,18 @@ import { deliveryChannels } from './channels.ts';
 import type { Config } from '../config/config.ts';
 import { scheduleProduct } from '../../schedule/triggers.ts';
 
-/** The list of deliveries in a worker's folder. */
+/** The file with the list of deliveries, in the worker's folder. */
 export const deliveriesFile = (config: Pick<Config, 'worker'>): string =>
   join(config.worker, 'deliveries.db');
 
-/** Opens the worker with delivery; disposing closes its files, after it stopped. */
+/** Opens the worker with delivery. Stop the worker before disposal: disposal closes its files. */
 export async function openDelivery(
   config: Config,
   store: EventStore,
   storeId: string,
   logger: Logger,
 ): Promise<AsyncDisposable & { readonly worker: Worker }> {
-  const { jetStreamInbox } = await import('../../adapters/nats/inbox.ts');
-  const { sqliteDueIndexes } = await import('../../adapters/sqlite/due-index.ts');
-  const { sqliteDeliveryIndex } = await import('../../adapters/sqlite/delivery-index.ts');
+  const { jetStreamInbox, sqliteDueIndexes, sqliteDeliveryIndex } = await loadAdapters();
   const { nats, natsAccess, stream, subjectRoot, name, frontend: frontendUrl } = config;
   mkdirSync(config.worker, { recursive: true });
   const owner = 'a worker';
@@ -60,4 +58,14 @@ export async function openDelivery(
       return Promise.resolve();
     },
   };
+}
+
+/** Without `using`: in a function with it the compiler leaves an import's path as `.ts`. */
+async function loadAdapters() {
+  const [inbox, due, list] = await Promise.all([
+    import('../../adapters/nats/inbox.ts'),
+    import('../../adapters/sqlite/due-index.ts'),
+    import('../../adapters/sqlite/delivery-index.ts'),
+  ]);
+  return { ...inbox, ...due, ...list };
 }

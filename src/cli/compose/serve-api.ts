@@ -1,7 +1,11 @@
-// The HTTP API of a kernel, as the command line serves it: tokens and policies from the log, deliveries
-// from the worker's list on this machine, channels where there is a vault.
+// The HTTP API as the command line serves it: tokens and policies from the log, deliveries from the worker's
+// list on this machine, channels where a vault exists.
 import { existsSync } from 'node:fs';
+import { createHttpApp } from '../../adapters/http/app.ts';
+import { bearerTokens } from '../../adapters/http/endpoint/caller.ts';
 import { assertLocal } from '../../adapters/http/server/address.ts';
+import { serveHttp } from '../../adapters/http/server/serve.ts';
+import { openDeliveryIndexReader } from '../../adapters/sqlite/delivery-index.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
 import type { Logger } from '../../domain/ports/logger.ts';
 import { createDeliveries } from '../../kernel/deliveries.ts';
@@ -15,9 +19,9 @@ import type { Config } from '../config/config.ts';
 export type ApiServer = AsyncDisposable & { readonly url: string };
 
 /**
- * Serves until it is disposed of.
+ * Serves the API until disposal.
  *
- * @throws TocsinError `usage` for an address that others reach and that was not allowed
+ * @throws TocsinError `usage` for an address that other machines reach, unless `allowRemote`
  */
 export async function serveApi(options: {
   readonly config: Config;
@@ -28,10 +32,6 @@ export async function serveApi(options: {
 }): Promise<ApiServer> {
   const { config, store, kernel, logger, allowRemote } = options;
   assertLocal(config.api.host, { allowRemote });
-  const { createHttpApp } = await import('../../adapters/http/app.ts');
-  const { bearerTokens } = await import('../../adapters/http/endpoint/caller.ts');
-  const { serveHttp } = await import('../../adapters/http/server/serve.ts');
-  const { openDeliveryIndexReader } = await import('../../adapters/sqlite/delivery-index.ts');
   const file = deliveriesFile(config);
   let list: DeliveryIndexReader | undefined;
   await using opened = new AsyncDisposableStack();
@@ -50,7 +50,7 @@ export async function serveApi(options: {
     channels,
     deliveries: createDeliveries({
       store,
-      // A worker may make it after we began.
+      // A worker may create the file after this process has started.
       index: () => (list ??= existsSync(file) ? openDeliveryIndexReader(file) : undefined),
     }),
     logger,

@@ -52,7 +52,7 @@ export type TaskWorker = AsyncDisposable & {
  * @throws TocsinError `usage` when another worker uses them
  */
 export async function openTaskWorker(options: TaskWorkerOptions): Promise<TaskWorker> {
-  const { sqliteDueIndexes } = await import('../../adapters/sqlite/due-index.ts');
+  const sqliteDueIndexes = await loadDueIndexes();
   const { config, store, storeId, source, logger, once = false } = options;
   const { name } = config;
   await using opened = new AsyncDisposableStack();
@@ -69,6 +69,11 @@ export async function openTaskWorker(options: TaskWorkerOptions): Promise<TaskWo
   const held = opened.move();
   const { importAll, isDone } = parts;
   return { worker, importAll, isDone, [Symbol.asyncDispose]: () => held.disposeAsync() };
+}
+
+/** Without `using`: in a function with it the compiler leaves an import's path as `.ts`. */
+async function loadDueIndexes() {
+  return (await import('../../adapters/sqlite/due-index.ts')).sqliteDueIndexes;
 }
 
 type Parts = Pick<TaskWorker, 'importAll' | 'isDone'> & { readonly processes: readonly Process[] };

@@ -1,0 +1,88 @@
+// When a daemon is ready: a projector by its status, the API by whether its event store answers.
+import type { ProjectorStatus } from '../../../projections/publisher/status.ts';
+
+/** Why a daemon is not ready; codes are stable. */
+export type Reason = {
+  readonly code:
+    | 'stopped'
+    | 'waiting'
+    | 'catching_up'
+    | 'lagging'
+    | 'stalled'
+    | 'status_unreadable'
+    | 'store_unavailable';
+  readonly message: string;
+};
+
+/** The body of `/health/ready`. All fields after `reasons` are a projector's. */
+export type Readiness = {
+  readonly ready: boolean;
+  readonly reasons: readonly Reason[];
+  /** Ready, but an operator should look: events are parked. Later events pass them. */
+  readonly degraded?: boolean;
+  readonly role?: ProjectorStatus['role'];
+  readonly lagSeconds?: number;
+  readonly stalledSeconds?: number;
+  readonly parked?: number;
+};
+
+/** In seconds; beyond these a projector is not ready. */
+export type ReadinessLimits = { readonly lagSeconds: number; readonly stalledSeconds: number };
+
+/** A projector is ready when it runs, has caught up and keeps up. */
+export function projectorReadiness(
+  read: () => ProjectorStatus,
+  limits: ReadinessLimits,
+): Readiness {
+  let status: ProjectorStatus;
+  try {
+    status = read();
+  } catch {
+    const message = 'the projector’s status cannot be read';
+    return { ready: false, degraded: false, reasons: [{ code: 'status_unreadable', message }] };
+  }
+  const { role, lagSeconds, stalledSeconds, parked } = status;
+  const reasons = reasonsOf(status, limits);
+  const ready = reasons.length === 0;
+  const degraded = ready && parked > 0;
+  return { ready, degraded, reasons, role, lagSeconds, stalledSeconds, parked };
+}
+
+/**
+ * A process that projects nothing is ready when its event store answers.
+ *
+ * @param probe reads something small from the store; every rejection is an outage
+ */
+export async function storeReadiness(probe: () => Promise<unknown>): Promise<Readiness> {
+  try {
+    await probe();
+    return { ready: true, reasons: [] };
+  } catch {
+    // The error may name addresses: it belongs in the log.
+    const message = 'the event store cannot be reached';
+    return { ready: false, reasons: [{ code: 'store_unavailable', message }] };
+  }
+}
+
+function reasonsOf(status: ProjectorStatus, limits: ReadinessLimits): Reason[] {
+  const { phase, caughtUp, lagSeconds, stalledSeconds, lastFailure } = status;
+  const reasons: Reason[] = [];
+  if (phase === 'stopped') {
+    reasons.push({ code: 'stopped', message: 'the projector does not run' });
+  } else if (phase === 'waiting') {
+    const why = lastFailure === undefined ? '' : `: ${lastFailure}`;
+    reasons.push({ code: 'waiting', message: `waiting before the next try${why}` });
+  }
+  if (!caughtUp) {
+    reasons.push({ code: 'catching_up', message: 'the log has events that are not projected yet' });
+  }
+  if (lagSeconds > limits.lagSeconds) {
+    const message = `${lagSeconds.toFixed(1)} s behind, more than ${limits.lagSeconds} s`;
+    reasons.push({ code: 'lagging', message });
+  }
+  if (stalledSeconds > limits.stalledSeconds) {
+    const message = `no progress for ${stalledSeconds.toFixed(1)} s, more than ${limits.stalledSeconds} s`;
+    reasons.push({ code: 'stalled', message });
+  }
+  return reasons;
+}

@@ -1,0 +1,53 @@
+// Reads a setting from its sources: option before environment before configuration file.
+import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { z } from 'zod';
+import { TocsinError } from '../../domain/core/errors.ts';
+import { parseJson } from '../../domain/core/json.ts';
+import { SECRETS, SETTINGS, type SecretName, type SettingName } from './settings.ts';
+
+/** The options of a command line. */
+export type Given = Partial<Record<SettingName | 'config', string>>;
+
+export type Sources = {
+  readonly setting: (name: SettingName) => string | undefined;
+  readonly secret: (name: SecretName) => string | undefined;
+};
+
+const names: readonly string[] = [...Object.keys(SETTINGS), ...Object.keys(SECRETS)];
+
+const FileSchema = z.partialRecord(z.enum(names), z.string());
+
+/** @throws TocsinError `usage` for a file that cannot be read or has unknown keys */
+export function openSources(given: Given, env: NodeJS.ProcessEnv): Sources {
+  const file = readConfigFile(given.config);
+  const fromEnvironment = (variable: string): string | undefined =>
+    env[variable] === '' ? undefined : env[variable];
+  return {
+    setting: (name) => given[name] ?? fromEnvironment(SETTINGS[name][0]) ?? file[name],
+    secret: (name) => fromEnvironment(SECRETS[name]) ?? file[name],
+  };
+}
+
+function readConfigFile(given: string | undefined): Readonly<Record<string, string | undefined>> {
+  const path = resolve(given ?? 'tocsin.config.json');
+  if (given === undefined && !existsSync(path)) return {};
+  const invalid = (message: string, cause?: unknown): TocsinError =>
+    new TocsinError('usage', 'invalid_config', `${path} ${message}`, {
+      hint: `It must be a JSON object of strings with these keys: ${names.join(', ')}.`,
+      cause,
+    });
+  let json: unknown;
+  try {
+    json = parseJson(readFileSync(path, 'utf8'));
+  } catch (cause) {
+    throw invalid('cannot be read as JSON', cause);
+  }
+  const parsed = FileSchema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const keys = Object.keys(typeof json === 'object' ? (json ?? {}) : {});
+  const unknown = keys.filter((key) => !names.includes(key));
+  throw invalid(
+    unknown.length > 0 ? `has unknown keys: ${unknown.join(', ')}` : 'is not an object of strings',
+  );
+}
