@@ -10,21 +10,23 @@ export { alwaysNotify } from './kernel/raise/evaluators.ts';
 export type { Policies, PolicyCall, PolicyResult, PolicyView } from './kernel/control/policies.ts';
 export { formatPolicy, parsePolicy } from './domain/policy/text.ts';
 export type { Axis, Policy, PolicyInput } from './domain/policy/policy.ts';
-export { SEVERITIES } from './domain/trigger/severity.ts';
-export type { Severity } from './domain/trigger/severity.ts';
+export { SEVERITIES, type Severity } from './domain/core/vocabulary.ts';
 export { defineTrigger } from './domain/trigger/definitions.ts';
 export type { TriggerDefinition } from './domain/trigger/definitions.ts';
-export type { Issue, RaiseInput, RaiseRequest, Rejection } from './domain/trigger/commands.ts';
+export type { RaiseInput, RaiseRequest, Rejection } from './domain/trigger/commands.ts';
+export type { Issue } from './domain/core/input.ts';
 export type { Occurrence } from './domain/trigger/state.ts';
-export type { Evaluation, Evaluator, LaterEvaluator, Offer } from './domain/ports/evaluator.ts';
+export type { Evaluator, LaterEvaluator } from './domain/ports/evaluator.ts';
+export type { Evaluation, Offer } from './domain/trigger/evaluation.ts';
 export type { Previews } from './kernel/previews/previews.ts';
 export type { OfferPreviewResult } from './kernel/previews/offer.ts';
 export type { ConfirmResult, DismissResult, PreviewRejected } from './kernel/previews/results.ts';
 export type { ConfirmInput } from './domain/preview/commands.ts';
 export type { Candidate, Change } from './domain/preview/candidates.ts';
 export type { PreviewView } from './domain/preview/view.ts';
-export type { ApplyOutcome, ApplyPreview, ApplyRequest } from './domain/ports/apply-preview.ts';
-export type { Texts } from './domain/texts.ts';
+export type { ApplyPreview } from './domain/ports/apply-preview.ts';
+export type { ApplyOutcome, ApplyRequest } from './domain/preview/apply.ts';
+export type { Texts } from './domain/notification/texts.ts';
 export { openProjector } from './kernel/open-projector.ts';
 export type { ProjectorOptions } from './kernel/open-projector.ts';
 export type {
@@ -41,15 +43,14 @@ export type { EmbeddedStoreOptions } from './adapters/eventstore/embedded/store.
 export type {
   AppendResult,
   EventStore,
-  EventToAppend,
   ExpectedRevision,
   ReadAllOptions,
   ReadStreamOptions,
-  RecordedEvent,
   StreamFilter,
   SubscribeOptions,
   SubscriptionEntry,
 } from './domain/ports/event-store.ts';
+export type { EventToAppend, RecordedEvent } from './domain/core/recorded-event.ts';
 export { OutputError } from './projections/output.ts';
 export type {
   Output,

@@ -1,7 +1,8 @@
 // The event that a checkpoint ends with, where it is in the log now. Every follower looks for it before it
 // goes on: a log without it is another one, or an older copy.
+import type { RecordedEvent } from '../domain/core/recorded-event.ts';
 import { comparePositions, type Position } from '../domain/core/positions.ts';
-import type { EventStore, RecordedEvent } from '../domain/ports/event-store.ts';
+import type { EventStore } from '../domain/ports/event-store.ts';
 import type { EventRef } from './read-model.ts';
 
 /** What a follower has seen: the last event, and the position up to which it has seen everything. */

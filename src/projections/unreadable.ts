@@ -1,6 +1,6 @@
 // Stored bytes that are no JSON, told apart from JSON.
 import type { Json, JsonObject } from '../domain/core/json.ts';
-import type { Unreadable } from '../domain/ports/event-store.ts';
+import type { Unreadable } from '../domain/core/recorded-event.ts';
 
 /** True for bytes that cannot be read as JSON. */
 export function isUnreadable(value: Json | Unreadable): value is Unreadable {

@@ -1,6 +1,6 @@
 // Every sentence of the schedule product, in English and in Chinese.
-import type { Texts } from '../domain/texts.ts';
-
+import { cutCodePoints, oneLine } from '../domain/core/text.ts';
+import type { Texts } from '../domain/notification/texts.ts';
 /** The sentences of one language. */
 export type ScheduleTexts = Texts & {
   /** The task evaluator's summaries, by reason code; `{title}` stands for the task's or block's title. */
@@ -56,15 +56,13 @@ const zhCN: ScheduleTexts = {
 /** The sentences of the schedule product, by language. */
 export const scheduleTexts = { en, 'zh-CN': zhCN } as const satisfies Record<string, ScheduleTexts>;
 
-/** Longer titles are cut. */
+/** Longest title in a sentence, in code points. */
 const MAX_TITLE = 80;
 
 /** The sentence for an evaluation's reason code; blank where the texts have none. */
 export function reasonText(texts: ScheduleTexts, code: string, title: string | undefined): string {
-  const characters = Array.from((title ?? '').toWellFormed().replaceAll('\u0000', '').trim());
-  const shown =
-    characters.length > MAX_TITLE
-      ? `${characters.slice(0, MAX_TITLE).join('')}…`
-      : characters.join('');
+  const clean = oneLine(title ?? '', 1_000);
+  const cut = cutCodePoints(clean, MAX_TITLE);
+  const shown = cut === clean ? clean : `${cut}…`;
   return (texts.reasons[code] ?? '').replaceAll('{title}', () => shown || '…');
 }

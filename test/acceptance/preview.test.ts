@@ -1,6 +1,7 @@
 // Acceptance: previews, from the offer to a yes.
 import { describe, expect, test } from 'vitest';
-import type { ApplyPreview, ApplyRequest } from '../../src/domain/ports/apply-preview.ts';
+import type { ApplyRequest } from '../../src/domain/preview/apply.ts';
+import type { ApplyPreview } from '../../src/domain/ports/apply-preview.ts';
 import type { ConfirmInput } from '../../src/domain/preview/commands.ts';
 import { taskEvaluator } from '../../src/schedule/evaluation/task-evaluator.ts';
 import {

@@ -19,8 +19,10 @@ import type { TriggerEvent } from '../../src/domain/trigger/events.ts';
 import {
   evolveTrigger,
   initialTrigger,
+  offeredOf,
   type TriggerState,
 } from '../../src/domain/trigger/state.ts';
+import { TEXTS } from '../../src/domain/notification/texts.ts';
 import { scopeOf } from '../../src/domain/trigger/stream.ts';
 import { openKernel } from '../../src/kernel/open-kernel.ts';
 import { aCandidate } from '../support/later.ts';
@@ -110,7 +112,6 @@ test('W6: one instant has one dedupe key, whatever zone it is written in', async
 const yes: ConfirmPreview = {
   userId: '1',
   previewId: 'asp_1',
-  occurrence: 1,
   key: 'k',
   request: ok({ candidateId: 'add:1', editedChanges: [], idempotencyKey: 'k' }),
   requestHash: 'a'.repeat(64),
@@ -119,7 +120,7 @@ const yes: ConfirmPreview = {
 };
 
 function afterConfirm(command: ConfirmPreview): TriggerState {
-  const first = decideConfirm(stateOf(raised, offered), command, { recordedAt: AT });
+  const first = decideConfirm(offeredOf(stateOf(raised, offered), 1), command, { recordedAt: AT });
   if (!first.ok) throw new Error(first.error.message);
   return stateOf(raised, offered, ...first.value.events);
 }
@@ -129,7 +130,9 @@ test('W16: a key that was used for one request is refused for another', async ()
     (hashOf) => {
       const command = { ...yes, requestHash: hashOf('first') };
       const other = { ...command, requestHash: hashOf('other') };
-      expect(decideConfirm(afterConfirm(command), other, { recordedAt: AT })).toMatchObject({
+      expect(
+        decideConfirm(offeredOf(afterConfirm(command), 1), other, { recordedAt: AT }),
+      ).toMatchObject({
         ok: false,
         error: { code: 'idempotency_conflict' },
       });
@@ -192,7 +195,9 @@ test('W25: a second yes while the first is applied starts nothing and re-opens n
   const second = { ...yes, key: 'k2', applyId: 'asap_2', requestHash: 'b'.repeat(64) };
   await mended<(state: TriggerState) => TriggerState>(
     (seen) => {
-      const decision = decideConfirm(seen(afterConfirm(yes)), second, { recordedAt: AT + 1 });
+      const decision = decideConfirm(offeredOf(seen(afterConfirm(yes)), 1), second, {
+        recordedAt: AT + 1,
+      });
       expect(decision).toMatchObject({ ok: false, error: { code: 'apply_in_progress' } });
     },
     {

@@ -2,7 +2,8 @@ import { mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, test } from 'vitest';
 import { embeddedReader } from '../../src/adapters/eventstore/embedded/store.ts';
-import type { AppendResult, EventToAppend } from '../../src/domain/ports/event-store.ts';
+import type { AppendResult } from '../../src/domain/ports/event-store.ts';
+import type { EventToAppend } from '../../src/domain/core/recorded-event.ts';
 import {
   allForwards,
   anEvent,

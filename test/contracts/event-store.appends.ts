@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { comparePositions } from '../../src/domain/core/positions.ts';
-import type { EventToAppend } from '../../src/domain/ports/event-store.ts';
+import type { EventToAppend } from '../../src/domain/core/recorded-event.ts';
 import {
   allForwards,
   anEvent,

@@ -1,7 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { comparePositions } from '../../src/domain/core/positions.ts';
-import type { EventStore, EventToAppend } from '../../src/domain/ports/event-store.ts';
+import type { EventStore } from '../../src/domain/ports/event-store.ts';
+import type { EventToAppend } from '../../src/domain/core/recorded-event.ts';
 import {
   all,
   allForwards,

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { MAX_STORED_DEPTH, type Json, type JsonObject } from '../../src/domain/core/json.ts';
-import type { AppendRefusal, EventToAppend } from '../../src/domain/ports/event-store.ts';
+import type { AppendRefusal } from '../../src/domain/ports/event-store.ts';
+import type { EventToAppend } from '../../src/domain/core/recorded-event.ts';
 import {
   allForwards,
   anEvent,

@@ -1,12 +1,11 @@
 // What the suites of the event store port share. Logs may hold other people's events: everything here
 // stays inside a prefix of its own, and no position is assumed.
+import type { EventToAppend, RecordedEvent } from '../../src/domain/core/recorded-event.ts';
 import type { Position } from '../../src/domain/core/positions.ts';
 import type {
   AppendResult,
   EventStore,
-  EventToAppend,
   ExpectedRevision,
-  RecordedEvent,
   SubscribeOptions,
   SubscriptionEntry,
 } from '../../src/domain/ports/event-store.ts';

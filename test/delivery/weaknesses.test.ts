@@ -11,8 +11,8 @@ import { nextAttemptAt, RETRY_PROFILES } from '../../src/domain/delivery/retry-s
 import { evolveDelivery, type DeliveryState } from '../../src/domain/delivery/state.ts';
 import { deliveryStream } from '../../src/domain/delivery/stream.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
+import { cleanSummary } from '../../src/domain/notification/texts.ts';
 import type { RequestMessage } from '../../src/kernel/processes/delivery/request-queue.ts';
-import { cleanSummary } from '../../src/domain/texts.ts';
 import { intakeMessage, type IntakeOptions } from '../../src/kernel/processes/delivery/intake.ts';
 import { recordContext } from '../../src/kernel/processes/delivery/processes.ts';
 import { tell } from '../../src/kernel/processes/delivery/record.ts';

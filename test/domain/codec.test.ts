@@ -3,8 +3,8 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { createCodec } from '../../src/domain/core/codec.ts';
+import type { RecordedEvent, Unreadable } from '../../src/domain/core/recorded-event.ts';
 import type { Json, JsonObject } from '../../src/domain/core/json.ts';
-import type { RecordedEvent, Unreadable } from '../../src/domain/ports/event-store.ts';
 import { metadata } from '../support/log-edits.ts';
 
 /** Said `{name}` at first, then `{first, last}`, and now a title besides. */

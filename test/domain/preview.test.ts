@@ -1,13 +1,13 @@
-// What may follow an offered preview, decision by decision: a yes, a no, an answer, the end of its time.
+// The decisions about an offered preview: confirm, dismiss, expire, record the host's answer, continue.
 import { describe, it } from 'vitest';
 import { err, ok } from '../../src/domain/core/result.ts';
-import type { ApplyOutcome } from '../../src/domain/ports/apply-preview.ts';
 import {
   APPLY_LEASE_MS,
   APPLY_MARGIN_MS,
   decideApplied,
-  decideCarryOn,
+  decideContinueApply,
   MAX_APPLY_ATTEMPTS,
+  type ApplyOutcome,
 } from '../../src/domain/preview/apply.ts';
 import { parseConfirm, type PreviewRejection } from '../../src/domain/preview/commands.ts';
 import { decideConfirm } from '../../src/domain/preview/confirm.ts';
@@ -16,6 +16,7 @@ import type { TriggerEvent } from '../../src/domain/trigger/events.ts';
 import {
   evolveTrigger,
   initialTrigger,
+  offeredOf,
   type TriggerState,
 } from '../../src/domain/trigger/state.ts';
 import { givenOf } from '../../src/testing.ts';
@@ -35,7 +36,7 @@ type Command = { readonly at?: number } & (
     }
   | { readonly kind: 'dismiss'; readonly user?: string; readonly reason?: string }
   | { readonly kind: 'expire' }
-  | { readonly kind: 'carry on'; readonly hasPort?: boolean }
+  | { readonly kind: 'continue'; readonly hasPort?: boolean }
   | { readonly kind: 'applied'; readonly applyId: string; readonly outcome: ApplyOutcome }
 );
 
@@ -50,34 +51,35 @@ function decide(
 > {
   const { at = NOW + 1_000 } = command;
   const recordedAt = { recordedAt: at };
+  const found = offeredOf(state, 1);
   switch (command.kind) {
     case 'confirm': {
       const { key, user = '42', hash = 'a'.repeat(64), hasPort = true } = command;
       const { candidateId = 'c1' } = command;
       const request = parseConfirm({ candidateId, idempotencyKey: key });
-      const speaker = { userId: user, previewId: 'asp_1', occurrence: 1 };
+      const caller = { userId: user, previewId: 'asp_1' };
       const decision = decideConfirm(
-        state,
-        { ...speaker, key, request, requestHash: hash, applyId: `apply_${key}`, hasPort },
+        found,
+        { ...caller, key, request, requestHash: hash, applyId: `apply_${key}`, hasPort },
         recordedAt,
       );
       return decision.ok ? ok(decision.value.events) : decision;
     }
     case 'dismiss': {
       const { user = '42', reason } = command;
-      const speaker = { userId: user, previewId: 'asp_1', occurrence: 1 };
-      const decision = decideDismiss(state, { ...speaker, reason }, recordedAt);
+      const caller = { userId: user, previewId: 'asp_1' };
+      const decision = decideDismiss(found, { ...caller, reason }, recordedAt);
       return decision.ok ? ok(decision.value.events) : err(decision.error);
     }
     case 'expire':
-      return ok(decideExpire(state, { occurrence: 1 }, recordedAt));
-    case 'carry on': {
+      return ok(decideExpire(found, recordedAt));
+    case 'continue': {
       const { hasPort = true } = command;
-      return ok(decideCarryOn(state, { occurrence: 1, hasPort }, recordedAt).events);
+      return ok(decideContinueApply(found, { hasPort }, recordedAt).events);
     }
     case 'applied': {
       const { applyId, outcome } = command;
-      return ok(decideApplied(state, { occurrence: 1, applyId, outcome }).events);
+      return ok(decideApplied(found, { applyId, outcome }).events);
     }
   }
 }
@@ -149,7 +151,7 @@ const started = (key: string, attempt = 1, at = NOW + 1_000): TriggerEvent => ({
     personal: { changes: [change] },
   },
 });
-const asked = (key: string): TriggerEvent => ({
+const startedQuestion = (key: string): TriggerEvent => ({
   type: 'ApplyStarted',
   data: {
     ...apply(key, 'ask'),
@@ -176,8 +178,8 @@ const applied: ApplyOutcome = { outcome: 'applied', eventIds: ['ev1'] };
 const refused: ApplyOutcome = { outcome: 'refused', code: 'slot_taken', detail: 'a lesson' };
 const open = [raised, offered];
 
-describe('a yes', () => {
-  it('starts an apply; the host’s answer ends it and the preview', () => {
+describe('decideConfirm', () => {
+  it('starts an apply, and the host’s answer ends the apply and the preview', () => {
     given(...open)
       .when({ kind: 'confirm', key: 'k1' })
       .then(started('k1'));
@@ -186,108 +188,108 @@ describe('a yes', () => {
       .then(succeeded('k1'), ended('applied', { applyId: 'apply_k1' }));
   });
 
-  it('ends the preview at once where nothing is to be written', () => {
+  it('ends the preview at once when nothing is to be written', () => {
     const end = ended('applied', { applyId: 'apply_k1' });
-    const yes = { kind: 'confirm', key: 'k1' } as const;
+    const confirm = { kind: 'confirm', key: 'k1' } as const;
     given(...open)
-      .when({ ...yes, hasPort: false })
+      .when({ ...confirm, hasPort: false })
       .then(started('k1'), end);
     given(...open)
-      .when({ ...yes, candidateId: 'ask' })
-      .then(asked('k1'), end);
-    given(raisedAs(NOW), offered).when(yes).then(started('k1'), end);
+      .when({ ...confirm, candidateId: 'ask' })
+      .then(startedQuestion('k1'), end);
+    given(raisedAs(NOW), offered).when(confirm).then(started('k1'), end);
   });
 
-  it('is one yes when it is said again, and no other under its key', () => {
-    const so = [...open, started('k1')];
-    given(...so)
+  it('accepts a repeat under its key and refuses another request under that key', () => {
+    const before = [...open, started('k1')];
+    given(...before)
       .when({ kind: 'confirm', key: 'k1' })
       .thenNothing();
-    given(...so)
+    given(...before)
       .when({ kind: 'confirm', key: 'k1', hash: 'b'.repeat(64) })
       .thenRejected('idempotency_conflict');
-    given(...so)
+    given(...before)
       .when({ kind: 'confirm', key: 'k2' })
       .thenRejected('apply_in_progress');
-    const over = [...so, succeeded('k1'), ended('applied', { applyId: 'apply_k1' })];
-    given(...over)
+    const finished = [...before, succeeded('k1'), ended('applied', { applyId: 'apply_k1' })];
+    given(...finished)
       .when({ kind: 'confirm', key: 'k1' })
       .thenNothing();
-    given(...over)
+    given(...finished)
       .when({ kind: 'confirm', key: 'k2' })
       .thenRejected('already_applied');
   });
 
-  it('may be tried again under a new key after the host has refused', () => {
-    const so = [...open, started('k1'), failed('k1', 'slot_taken', 'a lesson')];
+  it('accepts a new key after the host has refused', () => {
+    const before = [...open, started('k1'), failed('k1', 'slot_taken', 'a lesson')];
     given(...open, started('k1'))
       .when({ kind: 'applied', applyId: 'apply_k1', outcome: refused })
       .then(failed('k1', 'slot_taken', 'a lesson'));
-    given(...so)
+    given(...before)
       .when({ kind: 'confirm', key: 'k1' })
       .thenNothing();
-    given(...so)
+    given(...before)
       .when({ kind: 'confirm', key: 'k2' })
       .then(started('k2'));
   });
 
-  it('is refused to others, in the preview’s last instant, and for what it does not offer', () => {
-    const yes = { kind: 'confirm', key: 'k1' } as const;
-    given().when(yes).thenRejected('not_found');
-    given(raised).when(yes).thenRejected('not_found');
+  it('refuses other users, a call at expiresAt, and a candidate that the preview does not have', () => {
+    const confirm = { kind: 'confirm', key: 'k1' } as const;
+    given().when(confirm).thenRejected('not_found');
+    given(raised).when(confirm).thenRejected('not_found');
     given(...open)
-      .when({ ...yes, user: '43' })
+      .when({ ...confirm, user: '43' })
       .thenRejected('forbidden');
     given(...open)
-      .when({ ...yes, at: EXPIRES })
+      .when({ ...confirm, at: EXPIRES })
       .thenRejected('expired');
     given(...open)
-      .when({ ...yes, candidateId: 'c9' })
+      .when({ ...confirm, candidateId: 'c9' })
       .thenRejected('invalid_request');
     given(...open, ended('dismissed'))
-      .when(yes)
+      .when(confirm)
       .thenRejected('dismissed');
     given(...open, ended('expired'))
-      .when(yes)
+      .when(confirm)
       .thenRejected('expired');
   });
 });
 
-describe('an apply that nobody answered', () => {
+describe('decideContinueApply and decideApplied', () => {
   const later = NOW + 1_000 + APPLY_LEASE_MS + APPLY_MARGIN_MS;
 
-  it('is carried on under the same id once its lease is long over, and given up in the end', () => {
-    const so = [...open, started('k1')];
-    given(...so)
-      .when({ kind: 'carry on', at: later - 1 })
+  it('continue an open apply after its lease and the margin, and give it up after the last attempt', () => {
+    const before = [...open, started('k1')];
+    given(...before)
+      .when({ kind: 'continue', at: later - 1 })
       .thenNothing();
-    given(...so)
-      .when({ kind: 'carry on', at: later })
+    given(...before)
+      .when({ kind: 'continue', at: later })
       .then(started('k1', 2, later));
-    given(...so)
-      .when({ kind: 'carry on', at: later, hasPort: false })
+    given(...before)
+      .when({ kind: 'continue', at: later, hasPort: false })
       .then(failed('k1', 'outcome_unknown'));
     given(...open, started('k1', MAX_APPLY_ATTEMPTS))
-      .when({ kind: 'carry on', at: later })
+      .when({ kind: 'continue', at: later })
       .then(failed('k1', 'outcome_unknown'));
   });
 
-  it('counts when the yes comes after it was given up', () => {
-    const so = [...open, started('k1'), failed('k1', 'outcome_unknown'), ended('expired')];
-    given(...so)
+  it('record a late success of an apply that was given up, and nothing else', () => {
+    const before = [...open, started('k1'), failed('k1', 'outcome_unknown'), ended('expired')];
+    given(...before)
       .when({ kind: 'applied', applyId: 'apply_k1', outcome: applied })
       .then(succeeded('k1'));
-    given(...so)
+    given(...before)
       .when({ kind: 'applied', applyId: 'apply_k1', outcome: refused })
       .thenNothing();
-    given(...so)
+    given(...before)
       .when({ kind: 'applied', applyId: 'apply_k2', outcome: applied })
       .thenNothing();
   });
 });
 
-describe('a no, and the end of the time', () => {
-  it('ends what is open, once', () => {
+describe('decideDismiss and decideExpire', () => {
+  it('dismiss an open preview once, for its owner only', () => {
     const detail = { personal: { detail: 'not today' } };
     given(...open)
       .when({ kind: 'dismiss', reason: 'not today' })
@@ -309,7 +311,7 @@ describe('a no, and the end of the time', () => {
       .thenRejected('expired');
   });
 
-  it('comes at the instant itself, after an open apply, and not twice', () => {
+  it('expire a preview at expiresAt, once, after an open apply has ended', () => {
     given(...open)
       .when({ kind: 'expire', at: EXPIRES - 1 })
       .thenNothing();

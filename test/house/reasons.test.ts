@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { daemonMetrics } from '../../src/adapters/telemetry/metrics.ts';
-import { REASONS } from '../../src/domain/reasons.ts';
+import { REASONS } from '../../src/domain/policy/reasons.ts';
 import { idleStatus } from '../adapters/status.support.ts';
 
 const document = readFileSync(new URL('../../docs/policies.md', import.meta.url), 'utf8');

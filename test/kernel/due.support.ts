@@ -2,11 +2,12 @@
 // not any more.
 import { randomUUID } from 'node:crypto';
 import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
+import type { RecordedEvent } from '../../src/domain/core/recorded-event.ts';
 import {
   memoryDueIndexStore,
   type MemoryDueIndexStore,
 } from '../../src/adapters/memory/due-index.ts';
-import type { EventStore, RecordedEvent } from '../../src/domain/ports/event-store.ts';
+import type { EventStore } from '../../src/domain/ports/event-store.ts';
 import type { DueEntry } from '../../src/kernel/processes/due/due-index.ts';
 import type { DueProcessOptions, DueChange } from '../../src/kernel/processes/due/options.ts';
 import { dueProcess } from '../../src/kernel/processes/due/due-process.ts';

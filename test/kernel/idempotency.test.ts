@@ -1,7 +1,7 @@
 // Idempotency keys: one request, one effect, for ever, whatever crashes between the claim and the trigger.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Evaluation } from '../../src/domain/ports/evaluator.ts';
+import type { Evaluation } from '../../src/domain/trigger/evaluation.ts';
 import type { StoreOperation } from '../../src/testing.ts';
 import { anInput, eventsOf, makeWorld, raised } from '../support/world.ts';
 import { scripted, triggerEvents } from './kernel.support.ts';

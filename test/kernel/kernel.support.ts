@@ -1,5 +1,5 @@
 // What the kernel's tests share.
-import type { RecordedEvent } from '../../src/domain/ports/event-store.ts';
+import type { RecordedEvent } from '../../src/domain/core/recorded-event.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
 import type { Fault, FaultScript, StoreOperation } from '../../src/testing.ts';
 import { eventsOf } from '../support/world.ts';

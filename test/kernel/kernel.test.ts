@@ -1,7 +1,7 @@
 // The kernel's other promises: names, dry runs, reading triggers, closing, and one id per log.
 import { describe, expect, it } from 'vitest';
 import { defineTrigger } from '../../src/domain/trigger/definitions.ts';
-import type { Evaluation } from '../../src/domain/ports/evaluator.ts';
+import type { Evaluation } from '../../src/domain/trigger/evaluation.ts';
 import { openKernel } from '../../src/kernel/open-kernel.ts';
 import { memoryStore } from '../../src/testing.ts';
 import { z } from 'zod';

@@ -4,7 +4,7 @@ import { messageId } from '../../src/domain/core/ids.ts';
 import { comparePositions } from '../../src/domain/core/positions.ts';
 import { deliveryCodec, type DeliveryEvent } from '../../src/domain/delivery/events.ts';
 import { maxAttempts, RETRY_PROFILES } from '../../src/domain/delivery/retry-schedule.ts';
-import type { RecordedEvent } from '../../src/domain/ports/event-store.ts';
+import type { RecordedEvent } from '../../src/domain/core/recorded-event.ts';
 import { replay, type ReadableLog } from '../../src/projections/audit/replay/replay.ts';
 import type { ReadModelSnapshot } from '../../src/adapters/sqlite/read-model-tables.ts';
 import { memoryReadModel } from '../../src/testing.ts';

@@ -4,7 +4,7 @@ import { memoryReadModel } from '../../src/adapters/memory/read-model.ts';
 import type { JsonObject } from '../../src/domain/core/json.ts';
 import { deliveryCodec } from '../../src/domain/delivery/events.ts';
 import { deliveryStream } from '../../src/domain/delivery/stream.ts';
-import type { RecordedEvent } from '../../src/domain/ports/event-store.ts';
+import type { RecordedEvent } from '../../src/domain/core/recorded-event.ts';
 import type { MessageReader, ReadableLog } from '../../src/projections/audit/reading/ports.ts';
 import { MISMATCHES } from '../../src/projections/audit/verify/mismatches.ts';
 import { verify } from '../../src/projections/audit/verify/verify.ts';

@@ -3,8 +3,8 @@
 import { describe, expect, it } from 'vitest';
 import { memoryReadModel } from '../../src/testing.ts';
 import { triggerCodec } from '../../src/domain/trigger/events.ts';
+import type { RecordedEvent } from '../../src/domain/core/recorded-event.ts';
 import type { JsonObject } from '../../src/domain/core/json.ts';
-import type { RecordedEvent } from '../../src/domain/ports/event-store.ts';
 import { replay } from '../../src/projections/audit/replay/replay.ts';
 import type { Policy } from '../../src/domain/policy/policy.ts';
 import { verified } from '../support/audited.ts';

@@ -1,7 +1,7 @@
 // Operators' decisions in any order, in any pages: what is parked is what a machine of two states says.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { RecordedEvent } from '../../src/domain/ports/event-store.ts';
+import type { RecordedEvent } from '../../src/domain/core/recorded-event.ts';
 import { replay } from '../../src/projections/audit/replay/replay.ts';
 import { memoryReadModel } from '../../src/testing.ts';
 import { poison, resolvePark } from '../support/log-edits.ts';

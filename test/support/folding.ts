@@ -3,9 +3,9 @@
 import { memoryReadModel } from '../../src/testing.ts';
 import { messageId } from '../../src/domain/core/ids.ts';
 import type { PolicyEvent } from '../../src/domain/policy/in-force.ts';
+import type { Severity } from '../../src/domain/core/vocabulary.ts';
+import type { RecordedEvent } from '../../src/domain/core/recorded-event.ts';
 import type { Policy } from '../../src/domain/policy/policy.ts';
-import type { Severity } from '../../src/domain/trigger/severity.ts';
-import type { RecordedEvent } from '../../src/domain/ports/event-store.ts';
 import {
   checkpointOf,
   foldPage,

@@ -3,9 +3,11 @@
 import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
 import { memoryDueIndexStore } from '../../src/adapters/memory/due-index.ts';
 import type { Candidate } from '../../src/domain/preview/candidates.ts';
+import type { Offer } from '../../src/domain/trigger/evaluation.ts';
 import type { ApplyPreview } from '../../src/domain/ports/apply-preview.ts';
-import type { LaterEvaluator, Offer } from '../../src/domain/ports/evaluator.ts';
-import type { EventStore, RecordedEvent } from '../../src/domain/ports/event-store.ts';
+import type { RecordedEvent } from '../../src/domain/core/recorded-event.ts';
+import type { LaterEvaluator } from '../../src/domain/ports/evaluator.ts';
+import type { EventStore } from '../../src/domain/ports/event-store.ts';
 import { openKernel, type Kernel, type KernelOptions } from '../../src/kernel/open-kernel.ts';
 import {
   evaluationProcess,

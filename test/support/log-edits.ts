@@ -2,7 +2,8 @@
 import { controlCodec, type ControlEvent } from '../../src/domain/control/events.ts';
 import { controlStream, userStream } from '../../src/domain/core/ids.ts';
 import type { JsonObject } from '../../src/domain/core/json.ts';
-import type { EventStore, RecordedEvent } from '../../src/domain/ports/event-store.ts';
+import type { RecordedEvent } from '../../src/domain/core/recorded-event.ts';
+import type { EventStore } from '../../src/domain/ports/event-store.ts';
 import { eventsOf } from './world.ts';
 
 /** Metadata as the kernel writes it. */

@@ -12,8 +12,9 @@ import {
   memoryReadModelStore,
   type MemoryReadModelStore,
 } from '../../src/adapters/memory/read-model.ts';
+import type { RecordedEvent } from '../../src/domain/core/recorded-event.ts';
 import type { RaiseInput } from '../../src/domain/trigger/commands.ts';
-import type { EventStore, RecordedEvent } from '../../src/domain/ports/event-store.ts';
+import type { EventStore } from '../../src/domain/ports/event-store.ts';
 import { openKernel, type Kernel, type KernelOptions } from '../../src/kernel/open-kernel.ts';
 import { openProjector, type ProjectorOptions } from '../../src/kernel/open-projector.ts';
 import type { RaiseResult } from '../../src/kernel/raise/raise-result.ts';

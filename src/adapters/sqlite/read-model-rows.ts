@@ -10,8 +10,8 @@ import type {
   RecentMessageRow,
   VerdictRow,
 } from '../../projections/read-model.ts';
+import { SEVERITIES, type Severity } from '../../domain/core/vocabulary.ts';
 import type { Position } from '../../domain/core/positions.ts';
-import { SEVERITIES, type Severity } from '../../domain/trigger/severity.ts';
 import { damaged } from './read-model-errors.ts';
 
 /** A row with unchecked cells. */

@@ -1,7 +1,7 @@
 // A projector's status as OpenTelemetry instruments, on whosever meter. Knows no SDK and no exporter. The
 // status is read once per collection: all numbers of one scrape belong to one moment.
+import { REASONS } from '../../domain/policy/reasons.ts';
 import type { Attributes, Meter, Observable } from '@opentelemetry/api';
-import { REASONS } from '../../domain/reasons.ts';
 import type { ProjectorStatus } from '../../projections/publisher/status.ts';
 import { METRICS, type Declaration, type MetricName } from './names.ts';
 

@@ -7,7 +7,7 @@ import { formatInstant, parseInstant, type Instant } from '../../domain/core/ins
 import { formatPosition } from '../../domain/core/positions.ts';
 import { ANY_TYPE } from '../../domain/policy/in-force.ts';
 import { formatPolicy, parsePolicy, POLICY_FORMS } from '../../domain/policy/text.ts';
-import type { Issue } from '../../domain/trigger/commands.ts';
+import type { Issue } from '../../domain/core/input.ts';
 import { initialiseControl } from '../../kernel/control/control.ts';
 import { changePolicies } from '../../kernel/control/policies.ts';
 import { openStore } from '../compose/compose.ts';

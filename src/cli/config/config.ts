@@ -2,7 +2,7 @@
 // the configuration file, and the file over a running `start` and the defaults. Secrets are never printed.
 import { resolve } from 'node:path';
 import type { AddressRules } from '../../domain/channel/address.ts';
-import { DEFAULT_FRONTEND_URL } from '../../domain/notification/message.ts';
+import { DEFAULT_FRONTEND_URL } from '../../domain/delivery/message.ts';
 import type { NatsConnectionOptions } from '../../adapters/nats/options.ts';
 import { readRunFile } from './run-file.ts';
 import { openSources, type Given, type Sources } from './sources.ts';

@@ -3,7 +3,8 @@ import { categoryPrefix } from '../../domain/core/ids.ts';
 import { formatInstantSeconds } from '../../domain/core/instants.ts';
 import type { Position } from '../../domain/core/positions.ts';
 import { dueJobCodec, type DueJobEvent } from '../../schedule/due-job/events.ts';
-import type { EventStore, RecordedEvent } from '../../domain/ports/event-store.ts';
+import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
+import type { EventStore } from '../../domain/ports/event-store.ts';
 import {
   triggerCodec,
   type TriggerEvent,

@@ -1,31 +1,31 @@
-// Decisions about tokens. Pure: ids, hashes and time are arguments.
+// Decisions about tokens.
 import { z } from 'zod';
 import { textUpTo } from '../core/envelope.ts';
 import { IdSchema } from '../core/identity.ts';
 import type { Instant } from '../core/instants.ts';
 import { err, ok, type Result } from '../core/result.ts';
-import { InstantInput, rejectionOf, type Issue } from '../trigger/commands.ts';
+import { InstantInput, issuesOf, messageOf, type Issue } from '../core/input.ts';
 import type { AccessEvent } from './events.ts';
 import { SCOPES, SERVICE_SCOPES } from './scopes.ts';
 import type { AccessState } from './state.ts';
 
-/** A token as somebody wants it. */
+/** A request for a token. */
 export const TokenInputSchema = z.strictObject({
-  /** What it is for, so that whoever lists tokens knows. */
+  /** Its purpose, for readers of the list of tokens. */
   name: z.string().trim().pipe(textUpTo(128)),
   scopes: z
     .array(z.enum(SCOPES, { error: `must be of ${SCOPES.join(', ')}` }))
     .min(1, { error: `must name at least one of ${SCOPES.join(', ')}` }),
-  /** Whose it is; absent, the service's, which speaks for any user. */
+  /** The user it is bound to; absent, it is a service token, which acts for any user. */
   userId: IdSchema.optional(),
-  /** Absent: until it is revoked. */
+  /** Default: it is valid until it is revoked. */
   expiresAt: InstantInput.optional(),
 });
 
 /** {@link TokenInputSchema} before it is checked. */
 export type TokenInput = z.input<typeof TokenInputSchema>;
 
-/** Why a token was not made; stable codes. */
+/** Why a token was refused; stable codes. */
 export type TokenRejection = {
   readonly code: 'invalid_field' | 'service_scope';
   readonly message: string;
@@ -42,14 +42,14 @@ export function decideCreateToken(
 ): Result<Extract<AccessEvent, { type: 'TokenCreated' }>, TokenRejection> {
   const parsed = TokenInputSchema.safeParse(input);
   if (!parsed.success) {
-    const { message, issues } = rejectionOf(parsed.error, input);
-    return err({ code: 'invalid_field', message, issues });
+    const issues = issuesOf(parsed.error, { input });
+    return err({ code: 'invalid_field', message: messageOf(issues), issues });
   }
   const { userId, expiresAt } = parsed.data;
   const scopes = SCOPES.filter((scope) => parsed.data.scopes.includes(scope));
   const forbidden = scopes.filter((scope) => SERVICE_SCOPES.includes(scope));
   if (userId !== undefined && forbidden.length > 0) {
-    const message = `cannot hold ${forbidden.join(', ')} in a user’s token: it concerns everybody`;
+    const message = `cannot hold ${forbidden.join(', ')} in a user’s token: it affects all users`;
     return refused('service_scope', 'scopes', message);
   }
   if (expiresAt !== undefined && expiresAt <= now) {
@@ -58,7 +58,7 @@ export function decideCreateToken(
   return ok({ type: 'TokenCreated', data: { ...parsed.data, ...minted, scopes } });
 }
 
-/** Revoking twice is revoking once; `undefined` when there is no such token. */
+/** Revoking a revoked token changes nothing; `undefined` when there is no such token. */
 export function decideRevokeToken(
   state: AccessState,
   { tokenId, reason }: { readonly tokenId: string; readonly reason: string | undefined },
@@ -73,5 +73,6 @@ function refused(
   field: string,
   message: string,
 ): Result<never, TokenRejection> {
-  return err({ code, message: `${field} ${message}`, issues: [{ field, message }] });
+  const issues = [{ field, message }];
+  return err({ code, message: messageOf(issues), issues });
 }

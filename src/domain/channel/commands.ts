@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { err, ok, type Result } from '../core/result.ts';
 import { IdSchema, type UserId } from '../core/identity.ts';
 import type { ChannelTarget } from '../ports/sender.ts';
-import { CHANNELS } from '../trigger/events.ts';
-import type { Issue } from '../trigger/commands.ts';
+import { CHANNELS } from '../core/vocabulary.ts';
+import { issuesOf, messageOf, type Issue } from '../core/input.ts';
 import { readAddress, type Address, type AddressRules } from './address.ts';
 
 /** Which channel of whom. */
@@ -114,16 +114,8 @@ function wrongSecret(kind: Address['kind'], secret: string): string | undefined 
 }
 
 function invalidFields(error: z.ZodError): ChannelRejection {
-  const issues = error.issues.flatMap((issue): Issue[] =>
-    issue.code === 'unrecognized_keys'
-      ? issue.keys.map((key) => ({
-          field: key.slice(0, 64).replace(/[^\x20-\x7e]/g, '?'),
-          message: 'is not a known field',
-        }))
-      : [{ field: issue.path.map(String).join('.') || 'channel', message: issue.message }],
-  );
-  const message = issues.map((issue) => `${issue.field} ${issue.message}`).join('; ');
-  return { code: 'invalid_field', message, issues };
+  const issues = issuesOf(error, { whole: 'channel' });
+  return { code: 'invalid_field', message: messageOf(issues), issues };
 }
 
 /** What is asked of a channel that is loaded. */

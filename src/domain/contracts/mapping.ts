@@ -1,8 +1,12 @@
-// The one place where camelCase becomes the contracts' snake_case and back.
+// Maps the camelCase of events to the snake_case of contracts and back.
 import { emitId } from '../core/identity.ts';
+import { messageOf } from '../core/input.ts';
 import { formatInstant, formatInstantSeconds, type Instant } from '../core/instants.ts';
 import type { Json } from '../core/json.ts';
 import { err, ok, type Result } from '../core/result.ts';
+import { printable } from '../core/text.ts';
+import type { NotificationRequest } from '../notification/events.ts';
+import type { PreviewEventData } from '../preview/events.ts';
 import { rejection, type Rejection } from '../trigger/commands.ts';
 import type { TriggerEventData } from '../trigger/events.ts';
 import type {
@@ -12,7 +16,7 @@ import type {
   ScheduleApplySucceeded,
 } from './schemas.ts';
 
-/** The dedupe key of a notification as contracts show it, always in UTC (W6). */
+/** The dedupe key of a notification as contracts show it, always in UTC. */
 export function notificationDedupeKey(user: string, triggerType: string, window: Instant): string {
   return `${user}:${triggerType}:${formatInstantSeconds(window)}`;
 }
@@ -41,7 +45,7 @@ export function toTriggered(data: TriggerEventData<'TriggerRaised'>): ActiveSche
 
 /** The body of `notification.{channel}.requested`. */
 export function toNotificationRequested(
-  data: TriggerEventData<'NotificationRequested'>,
+  data: NotificationRequest,
   notice: { readonly id: string; readonly windowStart: Instant },
 ): NotificationRequested {
   const { summary, fallbackText } = data.personal;
@@ -65,7 +69,7 @@ export function toNotificationRequested(
 }
 
 /** The body of `schedule.apply.succeeded`. */
-export function toApplySucceeded(data: TriggerEventData<'ApplySucceeded'>): ScheduleApplySucceeded {
+export function toApplySucceeded(data: PreviewEventData<'ApplySucceeded'>): ScheduleApplySucceeded {
   return {
     ...toApply(data),
     applied_event_ids: data.appliedEventIds.map(emitId),
@@ -74,11 +78,11 @@ export function toApplySucceeded(data: TriggerEventData<'ApplySucceeded'>): Sche
 }
 
 /** The body of `schedule.apply.failed`. */
-export function toApplyFailed(data: TriggerEventData<'ApplyFailed'>): ScheduleApplyFailed {
+export function toApplyFailed(data: PreviewEventData<'ApplyFailed'>): ScheduleApplyFailed {
   return { ...toApply(data), apply_status: 'failed', error_code: data.code };
 }
 
-function toApply(data: TriggerEventData<'ApplySucceeded' | 'ApplyFailed'>) {
+function toApply(data: PreviewEventData<'ApplySucceeded' | 'ApplyFailed'>) {
   return {
     preview_id: data.previewId,
     apply_id: data.applyId,
@@ -89,7 +93,7 @@ function toApply(data: TriggerEventData<'ApplySucceeded' | 'ApplyFailed'>) {
   };
 }
 
-/** The fields of a raise line: the contract without what the kernel gives, and the severity. */
+/** The fields of a raise line: the contract without the fields that the kernel sets, and the severity. */
 const RAISE_FIELDS = new Map([
   ['user_id', 'userId'],
   ['trigger_type', 'triggerType'],
@@ -107,7 +111,7 @@ const RAISE_FIELDS = new Map([
 
 const CONTRACT_FIELDS = new Map(Array.from(RAISE_FIELDS, ([snake, camel]) => [camel, snake]));
 
-/** The kernel's input from a contract object, with its values as they are. */
+/** The kernel's input from a raise line; values are not changed. */
 export function fromRaiseLine(line: Json): Result<Readonly<Record<string, Json>>, Rejection> {
   if (typeof line !== 'object' || line === null || Array.isArray(line)) {
     return err(rejection('invalid_field', 'line', 'is not a JSON object'));
@@ -116,8 +120,7 @@ export function fromRaiseLine(line: Json): Result<Readonly<Record<string, Json>>
   for (const [key, value] of Object.entries(line)) {
     const field = RAISE_FIELDS.get(key);
     if (field === undefined) {
-      const shown = key.slice(0, 64).replace(/[^\x20-\x7e]/g, '?');
-      return err(rejection('unknown_field', shown, 'is not a field of a raise line'));
+      return err(rejection('unknown_field', printable(key), 'is not a field of a raise line'));
     }
     input.push([field, value]);
   }
@@ -133,6 +136,5 @@ export function toContractFields(rejected: Rejection): Rejection {
     const [head = '', ...path] = field.split('.');
     return { field: [CONTRACT_FIELDS.get(head) ?? head, ...path].join('.'), message };
   });
-  const message = issues.map(({ field, message }) => `${field} ${message}`).join('; ');
-  return { ...rejected, issues, message };
+  return { ...rejected, issues, message: messageOf(issues) };
 }

@@ -2,11 +2,10 @@
 // projection validates nothing against them at run time, its tests do.
 import { z } from 'zod';
 import { parseInstant } from '../core/instants.ts';
+import type { CHANNELS } from '../core/vocabulary.ts';
+import { TARGET_TYPES, TRIGGER_SOURCES, TriggerTypeSchema } from '../core/vocabulary.ts';
+import { isSiteRelativePath } from '../notification/events.ts';
 import { JsonSchema, textUpTo } from '../core/envelope.ts';
-import type { CHANNELS } from '../trigger/events.ts';
-import { TARGET_TYPES, TRIGGER_SOURCES, TriggerTypeSchema } from '../trigger/events.ts';
-import { isSiteRelativePath } from '../texts.ts';
-
 const Id = z.union([z.int().positive(), z.string().regex(/^[A-Za-z0-9._@-]{1,64}$/)]);
 
 const Rfc3339 = z

@@ -5,9 +5,8 @@ import { createCodec, type EventOf } from '../core/codec.ts';
 import { InstantCodec, textUpTo } from '../core/envelope.ts';
 import { formatPosition, parsePosition } from '../core/positions.ts';
 import { ANY_TYPE } from '../policy/in-force.ts';
+import { TriggerTypeSchema } from '../core/vocabulary.ts';
 import { PolicySchema } from '../policy/policy.ts';
-import { TriggerTypeSchema } from '../trigger/events.ts';
-
 /** A position at rest. */
 const PositionCodec = z.codec(z.string(), z.object({ commit: z.bigint(), prepare: z.bigint() }), {
   decode: (text, context) => {

@@ -6,7 +6,7 @@ import { err, ok, type Result } from '../core/result.ts';
 import { evolvePolicies, NO_POLICIES, type PoliciesInForce } from '../policy/in-force.ts';
 import { checkPolicy } from '../policy/policy.ts';
 import { formatPolicy } from '../policy/text.ts';
-import type { Issue } from '../trigger/commands.ts';
+import { issuesOf, messageOf, type Issue } from '../core/input.ts';
 import { TypeOrAnySchema, type ControlEvent } from './events.ts';
 import type { ControlState } from './state.ts';
 
@@ -96,14 +96,9 @@ function wrongUntil(until: Instant, now: Instant): string | undefined {
   return `must be at most 31 days ahead, ${formatInstant(last)}: a longer mute would be forgotten; set a policy instead`;
 }
 
-function issuesOf(error: z.ZodError): readonly Issue[] {
-  return error.issues.map(({ path, message }) => ({ field: path.join('.'), message }));
-}
-
 function refused(
   code: PolicyRejection['code'],
   issues: readonly Issue[],
 ): { readonly ok: false; readonly error: PolicyRejection } {
-  const message = issues.map((issue) => `${issue.field} ${issue.message}`).join('; ');
-  return err({ code, message, issues });
+  return err({ code, message: messageOf(issues), issues });
 }

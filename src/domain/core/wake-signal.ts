@@ -1,5 +1,4 @@
 // One process wakes another: a ring while nobody waits is not lost.
-import type { Runtime } from '../../kernel/processes/due/options.ts';
 
 export type WakeSignal = {
   readonly ring: () => void;
@@ -7,14 +6,16 @@ export type WakeSignal = {
   readonly wait: (ms: number, signal: AbortSignal) => Promise<void>;
 };
 
-export function wakeSignal(surroundings: Pick<Runtime, 'pause'>): WakeSignal {
+export function wakeSignal(runtime: {
+  readonly pause: (ms: number, signal?: AbortSignal) => Promise<void>;
+}): WakeSignal {
   let rung = new AbortController();
   return {
     ring: () => {
       rung.abort('ring');
     },
     async wait(ms, signal) {
-      await surroundings.pause(ms, AbortSignal.any([rung.signal, signal]));
+      await runtime.pause(ms, AbortSignal.any([rung.signal, signal]));
       rung = new AbortController();
     },
   };

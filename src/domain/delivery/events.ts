@@ -3,9 +3,8 @@
 import { z } from 'zod';
 import { createCodec, type EventOf } from '../core/codec.ts';
 import { InstantCodec, textUpTo } from '../core/envelope.ts';
+import { CHANNELS, TriggerTypeSchema } from '../core/vocabulary.ts';
 import { StoredIdSchema } from '../core/identity.ts';
-import { CHANNELS, TriggerTypeSchema } from '../trigger/events.ts';
-
 /** Stable codes in snake_case: why something happened. */
 const Code = z.string().regex(/^[a-z0-9_]{1,64}$/);
 

@@ -1,29 +1,26 @@
-// The claim of an idempotency key: one event in a stream of its own, written with `no_stream`, so that
-// of two callers with one key exactly one decides (W8, W16).
+// The claim of an idempotency key: one event in a stream of its own, appended with `no_stream`, so that
+// of two callers with one key exactly one raises.
 import { z } from 'zod';
 import { createCodec, type EventOf } from '../core/codec.ts';
 import { InstantCodec, JsonSchema, textUpTo } from '../core/envelope.ts';
 import { StoredIdSchema } from '../core/identity.ts';
 import { userStream } from '../core/ids.ts';
 import { joinKey, taggedKeyPart } from '../core/keys.ts';
+import { targetFields } from '../core/trigger-fields.ts';
+import { SEVERITIES, TRIGGER_SOURCES } from '../core/vocabulary.ts';
 import type { RaiseRequest } from '../trigger/commands.ts';
-import { SEVERITIES } from '../trigger/severity.ts';
-import { TARGET_TYPES, TRIGGER_SOURCES, TriggerTypeSchema } from '../trigger/events.ts';
-
 const IdempotencyClaimed = {
   type: 'IdempotencyClaimed',
   version: 1,
   schema: z.object({
     requestHash: z.string().regex(/^[0-9a-f]{64}$/),
     triggerStream: textUpTo(512),
-    /** The occurrence that this key stands for, whatever becomes of it. */
+    /** The occurrence that this key stands for, in whatever state. */
     occurrence: z.int().min(1),
-    /** The whole request, so that a crash before the trigger's append can be made good. */
+    /** The whole request, so that a repeat can append the occurrence after a crash. */
     userId: StoredIdSchema,
-    triggerType: TriggerTypeSchema,
     source: z.enum(TRIGGER_SOURCES),
-    targetType: z.enum(TARGET_TYPES),
-    targetId: StoredIdSchema,
+    ...targetFields,
     requestedAt: InstantCodec,
     feedbackId: textUpTo(128).optional(),
     idempotencyKey: textUpTo(191),
@@ -41,7 +38,6 @@ export const IDEMPOTENCY_EVENTS = [IdempotencyClaimed] as const;
 
 export type IdempotencyEvent = EventOf<(typeof IDEMPOTENCY_EVENTS)[number]>;
 
-/** What a key stands for. */
 export type Claim = IdempotencyEvent['data'];
 
 export const idempotencyCodec = createCodec(IDEMPOTENCY_EVENTS);

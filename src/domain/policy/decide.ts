@@ -1,7 +1,7 @@
 // What a policy decides about one request for a notification. Pure: everything it stands on is handed in.
 import type { Instant } from '../core/instants.ts';
-import type { PublishedReason, SuppressedReason } from '../reasons.ts';
-import { severityRank, type Severity } from '../trigger/severity.ts';
+import type { PublishedReason, SuppressedReason } from './reasons.ts';
+import { severityRank, type Severity } from '../core/vocabulary.ts';
 import type { Policy } from './policy.ts';
 import {
   budgetOf,

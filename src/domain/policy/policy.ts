@@ -3,9 +3,8 @@
 import { z } from 'zod';
 import { formatDuration } from '../core/durations.ts';
 import { err, ok, type Result } from '../core/result.ts';
+import { issuesOf, type Issue } from '../core/input.ts';
 import { DEFAULT_WINDOW_MS } from '../core/windows.ts';
-import type { Issue } from '../trigger/commands.ts';
-
 /** Which of a request's two instants counts: the producer's claim, or the kernel's stamp. */
 export const AXES = ['requestedAt', 'recordedAt'] as const;
 
@@ -120,15 +119,6 @@ export type PolicyInput = z.input<typeof PolicyInputSchema>;
 export function checkPolicy(input: unknown): Result<Policy, readonly Issue[]> {
   const parsed = PolicyInputSchema.safeParse(input);
   if (parsed.success) return ok(parsed.data);
-  return err(
-    parsed.error.issues.flatMap((issue): Issue[] => {
-      if (issue.code === 'unrecognized_keys') {
-        return issue.keys.map((key) => ({
-          field: key.slice(0, 64).replace(/[^\x20-\x7e]/g, '?'),
-          message: 'is not a part of this kind of policy',
-        }));
-      }
-      return [{ field: issue.path.map(String).join('.') || 'policy', message: issue.message }];
-    }),
-  );
+  const unknown = 'is not a part of this kind of policy';
+  return err(issuesOf(parsed.error, { whole: 'policy', unknown }));
 }

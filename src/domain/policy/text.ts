@@ -2,7 +2,8 @@
 import { match } from 'ts-pattern';
 import { formatDuration, parseDuration } from '../core/durations.ts';
 import { err, type Result } from '../core/result.ts';
-import type { Issue } from '../trigger/commands.ts';
+import { printable } from '../core/text.ts';
+import type { Issue } from '../core/input.ts';
 import { checkPolicy, type Policy } from './policy.ts';
 
 /** How each kind is written; what is in brackets may be left out. */
@@ -38,7 +39,7 @@ const NAMED: Readonly<Record<string, string>> = {
 export function parsePolicy(text: string): Result<Policy, readonly Issue[]> {
   const [kind = '', ...words] = text.split(/[\s(),=]+/).filter((word) => word !== '');
   const places = [...(POSITIONAL[kind] ?? [])];
-  if (places.length === 0) return err([wrong(`${printable(kind)} is no kind of policy`)]);
+  if (places.length === 0) return err([wrong(`${quoted(kind)} is no kind of policy`)]);
   const fields: Record<string, string | number> = {};
   for (let at = 0; at < words.length; at += 1) {
     const word = words[at] ?? '';
@@ -46,7 +47,7 @@ export function parsePolicy(text: string): Result<Policy, readonly Issue[]> {
     const field = named ?? places.find((place) => !(place in fields));
     const value = named === undefined ? word : words[(at += 1)];
     if (field === undefined || field in fields) {
-      return err([wrong(`${printable(word)} is one too many`)]);
+      return err([wrong(`${quoted(word)} is one too many`)]);
     }
     if (value === undefined) return err([wrong(`${word} needs a value`)]);
     const read = valueOf(field, value);
@@ -87,8 +88,8 @@ function valueOf(field: string, text: string): string | number | undefined {
 
 function expected(field: string, value: string): string {
   return field === 'count' || field === 'bypasses'
-    ? `needs a whole number, not ${printable(value)}`
-    : `needs a length of time such as 30m, 90s or 1h30m, not ${printable(value)}`;
+    ? `needs a whole number, not ${quoted(value)}`
+    : `needs a length of time such as 30m, 90s or 1h30m, not ${quoted(value)}`;
 }
 
 function wrong(what: string): Issue {
@@ -98,6 +99,6 @@ function wrong(what: string): Issue {
   };
 }
 
-function printable(word: string): string {
-  return JSON.stringify(word.slice(0, 64).replace(/[^\x20-\x7e]/g, '?'));
+function quoted(word: string): string {
+  return JSON.stringify(printable(word));
 }

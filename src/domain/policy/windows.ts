@@ -5,9 +5,9 @@ import { match } from 'ts-pattern';
 import { parse as uuidToBytes } from 'uuid';
 import { uuidOf } from '../core/ids.ts';
 import type { UserId } from '../core/identity.ts';
+import type { Severity } from '../core/vocabulary.ts';
 import type { Instant } from '../core/instants.ts';
 import { tumblingWindowStart } from '../core/windows.ts';
-import type { Severity } from '../trigger/severity.ts';
 import type { Policy } from './policy.ts';
 
 /** The two instants that a policy may go by. */

@@ -1,42 +1,19 @@
-// The port to the log. Adapters live in src/adapters/eventstore; every one of them passes
-// test/contracts/event-store.suite.ts. Types are ours, so a client's successor is one folder's work.
-import type { Json, JsonObject } from '../core/json.ts';
+// The port to the log. Adapters live in src/adapters/eventstore; all of them pass
+// test/contracts/event-store.suite.ts.
 import type { Position } from '../core/positions.ts';
+import type { EventToAppend, RecordedEvent } from '../core/recorded-event.ts';
 
-/** What a writer claims about a stream: it does not exist, or its last revision is exactly this. */
+/** What a writer expects of a stream: it does not exist, or its last revision is exactly this. */
 export type ExpectedRevision = 'no_stream' | bigint;
 
-/** An event on its way into a stream. Ids are UUIDs, read back in lower case, and the same over all retries. */
-export type EventToAppend = {
-  readonly id: string;
-  readonly type: string;
-  readonly data: JsonObject;
-  readonly metadata: JsonObject;
-};
-
-/** Bytes that were stored as JSON but cannot be read as JSON (or were never JSON). */
-export type Unreadable = { readonly unreadable: Uint8Array };
-
-/** An event as the log holds it. Nothing in `data` and `metadata` has been checked yet. */
-export type RecordedEvent = {
-  readonly id: string;
-  readonly stream: string;
-  /** Number in its stream, from 0, without gaps. */
-  readonly revision: bigint;
-  readonly position: Position;
-  readonly type: string;
-  readonly data: Json | Unreadable;
-  readonly metadata: Json | Unreadable;
-};
-
-/** Why a definite failure will not succeed by trying again. */
+/** Why another attempt will fail too. */
 export type AppendRefusal =
   'stream_deleted' | 'access_denied' | 'too_large' | 'invalid_argument' | 'storage_full';
 
 /**
- * What became of an append.
+ * The result of an append.
  *
- * - `appended`: durable. Also the answer to a repeat of the same events at the same exact revision.
+ * - `appended`: durable. Also the result of a repeat of the same events at the same exact revision.
  * - `conflict`: the stream's last revision is another; nothing was written.
  * - `refused`: nothing was written, and the same attempt will be refused again.
  * - `unknown`: it may have been written; repeat the same events at the same revision to find out.
@@ -55,27 +32,27 @@ export type SubscriptionEntry =
   /** Everything in the log when the subscription went live has been delivered before this entry. */
   | { readonly kind: 'caughtUp' };
 
-/** Which events of the log: those whose stream name starts with one of the prefixes; all when empty. */
+/** Selects events whose stream name starts with one of the prefixes; all events when empty. */
 export type StreamFilter = { readonly prefixes: readonly string[] };
 
-/** Reading the whole log. `from` is exclusive in both directions; absent, it is the log's edge. */
+/** Reads the whole log. `from` is exclusive in both directions; default: the log's first or last event. */
 export type ReadAllOptions = StreamFilter & {
   readonly direction: 'forwards' | 'backwards';
   readonly from?: Position | undefined;
   readonly maxCount?: number | undefined;
 };
 
-/** Reading a stream. `from` is inclusive; absent, it is the stream's edge. */
+/** Reads a stream. `from` is inclusive; default: the stream's first or last event. */
 export type ReadStreamOptions = {
   readonly direction: 'forwards' | 'backwards';
   readonly from?: bigint | undefined;
   readonly maxCount?: number | undefined;
-  /** How long the store may be silent before the read is `unavailable`; a store has a limit of its own. */
+  /** Milliseconds without an answer until the read is `unavailable`; default: the store's own limit. */
   readonly silenceMs?: number | undefined;
 };
 
 export type SubscribeOptions = StreamFilter & {
-  /** Exclusive; absent, the log's beginning. */
+  /** Exclusive; default: the log's beginning. */
   readonly from?: Position | undefined;
   /** Ends the sequence without an error. */
   readonly signal?: AbortSignal | undefined;
@@ -85,9 +62,9 @@ export interface EventStore extends AsyncDisposable {
   /**
    * Appends all of `events` in order, contiguous in the log, or none. Never throws for what
    * {@link AppendResult} names. An empty list writes nothing and checks the revision: `appended` then
-   * has the stream's last revision (-1 without a stream) and no place of its own, the start position.
+   * has the stream's last revision (-1 without a stream) and the start position.
    *
-   * @param options.deadlineMs how long to wait for an answer before the outcome is `unknown`
+   * @param options.deadlineMs milliseconds to wait for an answer until the outcome is `unknown`
    */
   append(
     stream: string,
@@ -97,21 +74,21 @@ export interface EventStore extends AsyncDisposable {
   ): Promise<AppendResult>;
 
   /**
-   * A stream's events, a page at a time; a stream that is not there gives none.
+   * A stream's events, a page at a time; a missing stream has none.
    * @throws TocsinError of kind `unavailable` when the store cannot be reached
    */
   readStream(stream: string, options: ReadStreamOptions): AsyncIterable<readonly RecordedEvent[]>;
 
   /**
-   * The log's events in commit order, a page at a time, until its head as it was on the way.
+   * The log's events in commit order, a page at a time, up to the head that it has while it is read.
    * @throws TocsinError of kind `unavailable` when the store cannot be reached
    */
   readAll(options: ReadAllOptions): AsyncIterable<readonly RecordedEvent[]>;
 
   /**
-   * Everything after `from`, then what comes, as one ordered sequence in pages of what is there.
-   * It reconnects by itself for ever and ends only with the signal; it never skips and never repeats.
-   * @throws TocsinError of kind `usage` when the store is closed under it
+   * All events after `from`, then new events as they come, as one ordered sequence in pages.
+   * It reconnects without limit and ends only with the signal; it never skips and never repeats an event.
+   * @throws TocsinError of kind `usage` when the store is closed meanwhile
    */
   subscribeAll(options: SubscribeOptions): AsyncIterable<readonly SubscriptionEntry[]>;
 }

@@ -1,8 +1,7 @@
 // The port to channels: one attempt to tell a person something. Success is what the channel's adapter
 // reads in the answer's body, never an HTTP status alone.
+import type { CHANNELS } from '../core/vocabulary.ts';
 import type { Instant } from '../core/instants.ts';
-import type { CHANNELS } from '../trigger/events.ts';
-
 /** What is to be said; texts are clean and final. */
 export type OutgoingMessage = {
   /** Also the provider's idempotency key, where it takes one: the same over all attempts. */

@@ -1,53 +1,78 @@
-// An apply from its beginning to its answer. One attempt at a time: it belongs to whoever appended its
-// start, for the time of its lease; then others may carry it on, under the same apply id (W25).
+// An apply: the host writes the changes of a confirmed preview. The process that appends `ApplyStarted`
+// holds the apply until its lease ends; after that another process may continue it under the same id.
+import type { TargetId, UserId } from '../core/identity.ts';
 import type { Instant } from '../core/instants.ts';
-import type { ApplyOutcome } from '../ports/apply-preview.ts';
-import type { TriggerEvent } from '../trigger/events.ts';
-import type { TriggerState } from '../trigger/state.ts';
+import type { Json } from '../core/json.ts';
+import type { Change } from './candidates.ts';
+import type { PreviewEvent } from './events.ts';
 import {
   applyFailed,
   applyStarted,
   applySucceeded,
-  offeredOf,
   previewEnded,
   type Offered,
-} from './facts.ts';
+} from './offered.ts';
 import { openApply, type Apply } from './state.ts';
 
-/** How long one attempt to apply belongs to whoever began it. */
+/** What the host is asked to write. */
+export type ApplyRequest = {
+  /** The same for all attempts: the host answers a repeat as it answered the first. */
+  readonly applyId: string;
+  readonly previewId: string;
+  readonly triggerId: string;
+  readonly userId: UserId;
+  readonly triggerType: string;
+  readonly targetType: string;
+  readonly targetId: TargetId;
+  readonly candidateId: string;
+  /** The candidate's changes with the edits of the confirmation. */
+  readonly changes: readonly Change[];
+  /** A hash of the facts that the candidates rest on; refuse with `base_version_changed` when it differs. */
+  readonly baseVersion?: string | undefined;
+  /** The evaluator's snapshot. */
+  readonly snapshot?: Json | undefined;
+};
+
+/** The host's answer. */
+export type ApplyOutcome =
+  /** All changes are written. */
+  | { readonly outcome: 'applied'; readonly eventIds: readonly (string | number)[] }
+  /** No change is written: a stable code in snake_case, and a detail for people without secrets. */
+  | { readonly outcome: 'refused'; readonly code: string; readonly detail?: string };
+
+/** How long one attempt to apply belongs to the process that began it. */
 export const APPLY_LEASE_MS = 15_000;
 
-/** Clocks differ: others wait so much longer before they carry an open apply on. */
+/** Clocks differ: other processes wait this much longer before they continue an open apply. */
 export const APPLY_MARGIN_MS = 10_000;
 
-/** After so many attempts without an answer nobody knows what became of it, and that is the answer. */
+/** After so many attempts without an answer the apply ends as `outcome_unknown`. */
 export const MAX_APPLY_ATTEMPTS = 5;
 
-/** What is to be done about an apply. */
+/** What the caller does about an apply. */
 export type ApplyAnswer =
-  /** It is for the caller to apply it now. */
+  /** Call the host now. */
   | { readonly kind: 'apply'; readonly apply: Apply; readonly offered: Offered }
-  /** Somebody else is applying it. */
+  /** Another process is applying it. */
   | { readonly kind: 'wait'; readonly apply: Apply }
-  /** Over, now or before. */
-  | { readonly kind: 'settled'; readonly apply: Apply };
+  /** It has ended, now or before. */
+  | { readonly kind: 'finished'; readonly apply: Apply };
 
-export type Decided<A> = { readonly events: readonly TriggerEvent[]; readonly answer: A };
+export type Decided<A> = { readonly events: readonly PreviewEvent[]; readonly answer: A };
 
-/** Decides what is done about an apply that somebody left open: it is carried on, or given up. */
-export function decideCarryOn(
-  state: TriggerState,
-  command: { readonly occurrence: number; readonly hasPort: boolean },
+/** Decides about an apply that another process left open: continue it, or give it up. */
+export function decideContinueApply(
+  offered: Offered | undefined,
+  { hasPort }: { readonly hasPort: boolean },
   { recordedAt }: { readonly recordedAt: Instant },
 ): Decided<ApplyAnswer | undefined> {
-  const offered = offeredOf(state, command.occurrence);
   const apply = offered && openApply(offered.preview);
   if (offered === undefined || apply === undefined) return { events: [], answer: undefined };
-  return carryOn(offered, apply, command.hasPort, recordedAt);
+  return continueApply(offered, apply, hasPort, recordedAt);
 }
 
-/** An open apply, once its lease is long over, is for whoever comes next. */
-export function carryOn(
+/** Continues an open apply once its lease and the margin are over. */
+export function continueApply(
   offered: Offered,
   apply: Apply,
   hasPort: boolean,
@@ -59,7 +84,7 @@ export function carryOn(
   const { attempt } = apply;
   if (!hasPort || attempt >= MAX_APPLY_ATTEMPTS) {
     const code = 'outcome_unknown';
-    const answer = { kind: 'settled', apply: { ...apply, status: 'failed', code } } as const;
+    const answer = { kind: 'finished', apply: { ...apply, status: 'failed', code } } as const;
     return { events: [applyFailed(offered, apply, { code })], answer };
   }
   const again = { ...apply, attempt: attempt + 1, leaseUntil: recordedAt + APPLY_LEASE_MS };
@@ -70,20 +95,14 @@ export function carryOn(
 }
 
 /**
- * Decides what the host's answer leads to. A yes counts whenever it comes, also after others have given
- * the apply up: what is written in a timetable is written.
+ * Decides what the host's answer leads to. `applied` counts whenever it comes, also after the apply was
+ * given up: the host has written the changes.
  */
 export function decideApplied(
-  state: TriggerState,
-  command: {
-    readonly occurrence: number;
-    readonly applyId: string;
-    readonly outcome: ApplyOutcome;
-  },
+  offered: Offered | undefined,
+  { applyId, outcome }: { readonly applyId: string; readonly outcome: ApplyOutcome },
 ): Decided<Apply | undefined> {
-  const { applyId, outcome } = command;
-  const offered = offeredOf(state, command.occurrence);
-  const apply = offered?.preview.applies.find((one) => one.applyId === applyId);
+  const apply = offered?.preview.applies.find((other) => other.applyId === applyId);
   if (offered === undefined || apply === undefined) return { events: [], answer: undefined };
   const wasGivenUp = apply.status === 'failed' && apply.code === 'outcome_unknown';
   const counts = apply.status === 'open' || (wasGivenUp && outcome.outcome === 'applied');

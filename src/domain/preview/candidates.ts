@@ -1,29 +1,28 @@
-// What a preview proposes: candidates, each with the changes that it would make to a timetable. Times
-// are instants; what a section or a lesson is, the evaluator and the host's own apply know.
+// The candidates of a preview, each with the changes that it would make to the host's data. Times are
+// instants; the evaluator and the host's apply port know the host's own units.
 import { z } from 'zod';
 import { InstantCodec, textUpTo } from '../core/envelope.ts';
 import { StoredIdSchema } from '../core/identity.ts';
+import { CodeSchema } from '../core/vocabulary.ts';
 import type { Instant } from '../core/instants.ts';
 import { err, ok, type Result } from '../core/result.ts';
 
-/** A preview shows at most so many. */
+/** Candidates of one preview, at most. */
 export const MAX_CANDIDATES = 3;
 
-/** Changes of one candidate. */
+/** Changes of one candidate, at most. */
 export const MAX_CHANGES = 64;
 
-const Code = z.string().regex(/^[a-z0-9_]{1,64}$/);
-
-/** One entry of a timetable that a candidate would add or move. */
+/** One entry that a candidate would add or move. */
 export const ChangeSchema = z.object({
   /** `{candidate id}:chg_{n}`, n from 1. */
   changeId: textUpTo(280),
-  type: Code,
-  targetType: Code,
+  type: CodeSchema,
+  targetType: CodeSchema,
   targetId: StoredIdSchema,
   startAt: InstantCodec,
   endAt: InstantCodec,
-  /** Whoever confirms may move it; its length stays. */
+  /** A confirmation may move it; its length stays. */
   editable: z.boolean(),
 });
 
@@ -31,31 +30,31 @@ export type Change = z.output<typeof ChangeSchema>;
 
 export const CandidateSchema = z.object({
   candidateId: textUpTo(256),
-  type: Code,
+  type: CodeSchema,
   score: z.number(),
-  /** What it would do, for a person. */
+  /** Its effect, in a sentence for people. */
   summary: z.string().max(1000).optional(),
   changes: z.array(ChangeSchema).max(MAX_CHANGES),
 });
 
 export type Candidate = z.output<typeof CandidateSchema>;
 
-/** A change as whoever confirms would rather have it. */
+/** New times for a change, as a confirmation gives them. */
 export type EditedChange = {
   readonly changeId: string;
   readonly startAt: Instant;
   readonly endAt: Instant;
-  /** Where given, these must be the candidate's own. */
+  /** Where given, these must be equal to the candidate's. */
   readonly type?: string | undefined;
   readonly targetType?: string | undefined;
   readonly targetId?: string | undefined;
 };
 
 /**
- * The candidate's changes with those edits: within its own targets and types, each at most once, only
- * what is editable, and of the same length.
+ * Applies edits to a candidate's changes. An edit names an existing change, at most once; it moves only an
+ * editable change and keeps type, target and length.
  *
- * @returns the changes, or what is wrong in words
+ * @returns the changes, or the fault in words
  */
 export function editChanges(
   changes: readonly Change[],
@@ -69,10 +68,12 @@ export function editChanges(
     const { startAt, endAt } = edit;
     const { type = change.type, targetType = change.targetType, targetId = change.targetId } = edit;
     const sameTarget = targetType === change.targetType && targetId === change.targetId;
-    if (type !== change.type || !sameTarget) return err('changes what a change is about');
+    if (type !== change.type || !sameTarget)
+      return err('changes the type or the target of a change');
     const moves = startAt !== change.startAt || endAt !== change.endAt;
     if (moves && !change.editable) return err('moves a change that cannot be moved');
-    if (endAt - startAt !== change.endAt - change.startAt) return err('changes a length');
+    if (endAt - startAt !== change.endAt - change.startAt)
+      return err('changes the length of a change');
     edited.set(change.changeId, { ...change, startAt, endAt });
   }
   return ok(changes.map((change) => edited.get(change.changeId) ?? change));

@@ -1,14 +1,12 @@
-// What somebody may say to a preview, and the checks that need no state.
+// Confirmations as a client sends them, and the checks that need no state.
 import { z } from 'zod';
 import { textUpTo } from '../core/envelope.ts';
 import { IdSchema } from '../core/identity.ts';
 import { err, ok, type Result } from '../core/result.ts';
-import { InstantInput, rejectionOf, type Issue } from '../trigger/commands.ts';
+import { InstantInput, issuesOf, messageOf, type Issue } from '../core/input.ts';
+import { CodeSchema } from '../core/vocabulary.ts';
 import { MAX_CHANGES, type EditedChange } from './candidates.ts';
 
-const Code = z.string().regex(/^[a-z0-9_]{1,64}$/, { error: 'is not a code of a-z 0-9 _' });
-
-/** A yes. */
 export const ConfirmInputSchema = z.strictObject({
   /** Required where the preview has candidates. */
   candidateId: textUpTo(256).optional(),
@@ -18,21 +16,21 @@ export const ConfirmInputSchema = z.strictObject({
     .trim()
     .refine((action) => action === '' || action === 'confirm', { error: 'must be confirm' })
     .optional(),
-  /** Moves of what may be moved. */
+  /** New times for editable changes. */
   editedChanges: z
     .array(
       z.strictObject({
         changeId: textUpTo(280),
         startAt: InstantInput,
         endAt: InstantInput,
-        type: Code.optional(),
-        targetType: Code.optional(),
+        type: CodeSchema.optional(),
+        targetType: CodeSchema.optional(),
         targetId: IdSchema.optional(),
       }),
     )
     .max(MAX_CHANGES)
     .optional(),
-  /** A key stands for one answer: repeats get it again, another body is refused. */
+  /** A key stands for one answer: a repeat gets the same answer, another request is refused. */
   idempotencyKey: z.string().trim().pipe(textUpTo(191)),
 });
 
@@ -45,7 +43,7 @@ export type ConfirmRequest = {
   readonly idempotencyKey: string;
 };
 
-/** Why a yes or a no was refused, or an apply failed; stable codes. */
+/** Why a confirmation or dismissal was refused; stable codes. */
 export type PreviewRejection = {
   readonly code:
     | 'not_found'
@@ -73,8 +71,8 @@ export function previewRejection(
 export function parseConfirm(input: unknown): Result<ConfirmRequest, PreviewRejection> {
   const parsed = ConfirmInputSchema.safeParse(input);
   if (!parsed.success) {
-    const { message, issues } = rejectionOf(parsed.error, input);
-    return err(previewRejection('invalid_request', message, issues));
+    const issues = issuesOf(parsed.error, { input });
+    return err(previewRejection('invalid_request', messageOf(issues), issues));
   }
   const { candidateId, editedChanges = [], idempotencyKey } = parsed.data;
   return ok({ candidateId, editedChanges, idempotencyKey });

@@ -1,51 +1,51 @@
-// A yes to a preview. The checks come in the order in which a caller is told of them.
+// Confirming a preview. The order of the checks decides which rejection a caller gets.
 import type { Instant } from '../core/instants.ts';
 import { err, ok, type Result } from '../core/result.ts';
-import type { TriggerState } from '../trigger/state.ts';
-import { APPLY_LEASE_MS, carryOn, type ApplyAnswer, type Decided } from './apply.ts';
+import { APPLY_LEASE_MS, continueApply, type ApplyAnswer, type Decided } from './apply.ts';
 import { editChanges, type Change } from './candidates.ts';
 import { previewRejection, type ConfirmRequest, type PreviewRejection } from './commands.ts';
-import { ownPreview, refuse, type Speaker } from './end.ts';
-import { applyStarted, previewEnded, type Offered } from './facts.ts';
+import { ownPreview, refuse, type PreviewCaller } from './end.ts';
+import { applyStarted, previewEnded, type Offered } from './offered.ts';
 import { isOpen, openApply, type Apply, type Preview } from './state.ts';
 
-export type ConfirmPreview = Speaker & {
-  /** As it came, trimmed: a repeat is known by it even where the rest is wrong. */
+export type ConfirmPreview = PreviewCaller & {
+  /** The idempotency key, trimmed. It identifies a repeat even where the request is invalid. */
   readonly key: string | undefined;
   readonly request: Result<ConfirmRequest, PreviewRejection>;
   readonly requestHash: string;
   readonly applyId: string;
-  /** Whether the host applies anything at all. */
+  /** Whether the host has an apply port. */
   readonly hasPort: boolean;
 };
 
 /**
- * Decides a yes. An idempotency key stands for one request and one answer, success or failure: after a
- * failure a new attempt takes a new key (W16).
+ * Decides a confirmation. An idempotency key stands for one request and one answer, success or failure:
+ * after a failure a new attempt needs a new key.
  */
 export function decideConfirm(
-  state: TriggerState,
+  found: Offered | undefined,
   command: ConfirmPreview,
   { recordedAt }: { readonly recordedAt: Instant },
 ): Result<Decided<ApplyAnswer>, PreviewRejection> {
   const { key, request, requestHash, hasPort } = command;
-  const found = ownPreview(state, command);
-  if (!found.ok) return found;
-  const offered = found.value;
+  const own = ownPreview(found, command);
+  if (!own.ok) return own;
+  const offered = own.value;
   const { preview } = offered;
   const mine = preview.applies.find(({ idempotencyKey }) => idempotencyKey === key);
   const isRepeat = mine?.requestHash === requestHash;
   if (preview.applies.some(({ status }) => status === 'applied')) {
     if (mine?.status !== 'applied') return refuse('already_applied', 'it was applied before');
-    return isRepeat ? settled(mine) : keyConflict();
+    return isRepeat ? finished(mine) : keyConflict();
   }
-  // It was confirmed in time: how long the answer takes does not make it late.
-  if (mine?.status === 'open' && isRepeat) return ok(carryOn(offered, mine, hasPort, recordedAt));
+  // An apply that began in time goes on after the preview's expiry.
+  if (mine?.status === 'open' && isRepeat)
+    return ok(continueApply(offered, mine, hasPort, recordedAt));
   if (!request.ok) return request;
   if (preview.ending === 'dismissed') return refuse('dismissed', 'it was dismissed');
   if (!isOpen(preview, recordedAt)) return refuse('expired', 'its time is over');
   if (mine !== undefined && !isRepeat) return keyConflict();
-  if (mine !== undefined) return settled(mine);
+  if (mine !== undefined) return finished(mine);
   if (openApply(preview) !== undefined) {
     return refuse('apply_in_progress', 'it is being applied under another key');
   }
@@ -73,25 +73,25 @@ function start(
     appliedEventIds: [],
   };
   const started = applyStarted(offered, apply);
-  // Pretend time never writes into a real timetable, and without changes there is nothing to write.
+  // A mock trigger never changes real data, and without changes there is nothing to write.
   const isMock = offered.raised.mockNow !== undefined;
   if (hasPort && !isMock && changes.length > 0) {
     return { events: [started], answer: { kind: 'apply', apply, offered } };
   }
   const events = [started, previewEnded(offered, 'applied', { applyId })];
-  return { events, answer: { kind: 'settled', apply: { ...apply, status: 'applied' } } };
+  return { events, answer: { kind: 'finished', apply: { ...apply, status: 'applied' } } };
 }
 
 function chosenChanges(
   { candidates }: Preview,
   { candidateId, editedChanges }: ConfirmRequest,
 ): Result<readonly Change[], PreviewRejection> {
-  const candidate = candidates.find((one) => one.candidateId === candidateId);
+  const candidate = candidates.find((other) => other.candidateId === candidateId);
   if (candidateId === undefined && candidates.length > 0) {
     return wrong('invalid_request', 'candidateId', 'is required');
   }
   if (candidateId !== undefined && candidate === undefined) {
-    return wrong('invalid_request', 'candidateId', 'is not one of this preview');
+    return wrong('invalid_request', 'candidateId', 'is no candidate of this preview');
   }
   const changes = editChanges(candidate?.changes ?? [], editedChanges);
   return changes.ok ? changes : wrong('invalid_edited_changes', 'editedChanges', changes.error);
@@ -105,8 +105,8 @@ function wrong(
   return err(previewRejection(code, `${field} ${message}`, [{ field, message }]));
 }
 
-const settled = (apply: Apply): Result<Decided<ApplyAnswer>, never> =>
-  ok({ events: [], answer: { kind: 'settled', apply } });
+const finished = (apply: Apply): Result<Decided<ApplyAnswer>, never> =>
+  ok({ events: [], answer: { kind: 'finished', apply } });
 
 const keyConflict = (): Result<never, PreviewRejection> =>
   refuse('idempotency_conflict', 'this idempotency key was used for another request');

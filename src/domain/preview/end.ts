@@ -1,39 +1,33 @@
-// The endings of a preview that apply nothing: somebody says no, or its time is over.
+// The endings of a preview that apply nothing: its owner dismisses it, or it expires.
 import type { Instant } from '../core/instants.ts';
 import { err, ok, type Result } from '../core/result.ts';
-import type { TriggerEvent } from '../trigger/events.ts';
-import type { TriggerState } from '../trigger/state.ts';
 import type { Decided } from './apply.ts';
 import { previewRejection, type PreviewRejection } from './commands.ts';
-import { offeredOf, previewEnded, type Offered } from './facts.ts';
+import type { PreviewEvent } from './events.ts';
+import { previewEnded, type Offered } from './offered.ts';
 import { isOpen, openApply } from './state.ts';
 
 type At = { readonly recordedAt: Instant };
 
-/** Who speaks about which preview. Ids can be computed, so the owner is checked each time. */
-export type Speaker = {
-  readonly userId: string;
-  readonly previewId: string;
-  readonly occurrence: number;
-};
+/** The user who calls, and the preview that the call is about. */
+export type PreviewCaller = { readonly userId: string; readonly previewId: string };
 
-/** The preview, if it is there and theirs. */
+/** The preview, if the caller owns it. Ids can be computed, so every call checks the owner. */
 export function ownPreview(
-  state: TriggerState,
-  { userId, previewId, occurrence }: Speaker,
+  offered: Offered | undefined,
+  { userId, previewId }: PreviewCaller,
 ): Result<Offered, PreviewRejection> {
-  const offered = offeredOf(state, occurrence);
   if (offered?.preview.previewId !== previewId) return refuse('not_found', 'there is none');
   return offered.raised.userId === userId ? ok(offered) : refuse('forbidden', 'it is not theirs');
 }
 
-/** Decides a no. Saying it twice is saying it once. */
+/** Decides a dismissal. A repeat changes nothing. */
 export function decideDismiss(
-  state: TriggerState,
-  command: Speaker & { readonly reason?: string | undefined },
+  offered: Offered | undefined,
+  command: PreviewCaller & { readonly reason?: string | undefined },
   { recordedAt }: At,
 ): Result<Decided<undefined>, PreviewRejection> {
-  const found = ownPreview(state, command);
+  const found = ownPreview(offered, command);
   if (!found.ok) return found;
   const { preview } = found.value;
   if (preview.ending === 'dismissed') return ok({ events: [], answer: undefined });
@@ -44,19 +38,16 @@ export function decideDismiss(
   return ok({ events: [previewEnded(found.value, 'dismissed', { detail })], answer: undefined });
 }
 
-/** Decides that a preview's time is over; an open apply is answered first. */
+/** Decides whether a preview expires now; an open apply must end first. */
 export function decideExpire(
-  state: TriggerState,
-  command: { readonly occurrence: number },
+  offered: Offered | undefined,
   { recordedAt }: At,
-): readonly TriggerEvent[] {
-  const offered = offeredOf(state, command.occurrence);
+): readonly PreviewEvent[] {
   if (offered === undefined) return [];
   const { ending, expiresAt } = offered.preview;
-  const isNotForUs = ending !== undefined || recordedAt < expiresAt;
-  return isNotForUs || openApply(offered.preview) !== undefined
-    ? []
-    : [previewEnded(offered, 'expired')];
+  const stays =
+    ending !== undefined || recordedAt < expiresAt || openApply(offered.preview) !== undefined;
+  return stays ? [] : [previewEnded(offered, 'expired')];
 }
 
 export function refuse(

@@ -1,11 +1,11 @@
-// What became of one preview: its applies, and how it ended.
+// The state of a preview: its content, its applies and its ending.
 import { match } from 'ts-pattern';
 import type { Instant } from '../core/instants.ts';
 import type { Json } from '../core/json.ts';
-import type { TriggerEvent, TriggerEventData } from '../trigger/events.ts';
 import type { Candidate, Change } from './candidates.ts';
+import type { PreviewEvent, PreviewEventData } from './events.ts';
 
-/** One yes, under its idempotency key. */
+/** One confirmation, under its idempotency key. */
 export type Apply = {
   readonly applyId: string;
   readonly idempotencyKey: string;
@@ -15,7 +15,7 @@ export type Apply = {
   readonly attempt: number;
   readonly leaseUntil: Instant;
   readonly status: 'open' | 'applied' | 'failed';
-  /** What the host wrote. */
+  /** The ids of the entries that the host wrote. */
   readonly appliedEventIds: readonly string[];
   /** Why it failed. */
   readonly code?: string;
@@ -24,7 +24,7 @@ export type Apply = {
 
 export type Preview = {
   readonly previewId: string;
-  readonly kind: TriggerEventData<'PreviewOffered'>['kind'];
+  readonly kind: PreviewEventData<'PreviewOffered'>['kind'];
   readonly offeredAt: Instant;
   readonly expiresAt: Instant;
   readonly summary: string;
@@ -34,16 +34,11 @@ export type Preview = {
   readonly snapshot?: Json | undefined;
   /** In the order in which they began; at most one is open. */
   readonly applies: readonly Apply[];
-  readonly ending?: TriggerEventData<'PreviewEnded'>['ending'];
+  readonly ending?: PreviewEventData<'PreviewEnded'>['ending'];
 };
 
-type PreviewEvent = Extract<
-  TriggerEvent,
-  { type: 'ApplyStarted' | 'ApplySucceeded' | 'ApplyFailed' | 'PreviewEnded' }
->;
-
 /** A preview as it was offered. */
-export function offeredPreview(data: TriggerEventData<'PreviewOffered'>): Preview {
+export function offeredPreview(data: PreviewEventData<'PreviewOffered'>): Preview {
   const { previewId, kind, offeredAt, expiresAt, candidateId, baseVersion, personal } = data;
   const { summary, candidates = [], snapshot } = personal;
   const about = { previewId, kind, offeredAt, expiresAt, candidateId, baseVersion };
@@ -51,7 +46,10 @@ export function offeredPreview(data: TriggerEventData<'PreviewOffered'>): Previe
 }
 
 /** Total. The first ending counts. */
-export function evolvePreview(preview: Preview, event: PreviewEvent): Preview {
+export function evolvePreview(
+  preview: Preview,
+  event: Exclude<PreviewEvent, { type: 'PreviewOffered' }>,
+): Preview {
   return match(event)
     .with({ type: 'ApplyStarted' }, ({ data }) => {
       const { applyId, idempotencyKey, requestHash, candidateId, attempt, leaseUntil } = data;
@@ -75,12 +73,12 @@ export function evolvePreview(preview: Preview, event: PreviewEvent): Preview {
     .exhaustive();
 }
 
-/** The apply that nobody has answered yet. */
+/** The apply that has no answer yet. */
 export function openApply(preview: Preview): Apply | undefined {
   return preview.applies.find(({ status }) => status === 'open');
 }
 
-/** True when it may still be confirmed or dismissed. It is over at the instant `expiresAt` itself. */
+/** True while it may be confirmed or dismissed; `expiresAt` itself is too late. */
 export function isOpen(preview: Preview, now: Instant): boolean {
   return preview.ending === undefined && now < preview.expiresAt;
 }

@@ -1,10 +1,9 @@
-// A preview as its owner reads it, at an instant: also after it has ended.
-import type { Instant } from '../core/instants.ts';
-import { formatInstant } from '../core/instants.ts';
-import type { Offered } from './facts.ts';
+// A preview as its owner reads it at an instant, also after it has ended.
+import { formatInstant, type Instant } from '../core/instants.ts';
+import type { Offered } from './offered.ts';
 import { isOpen, openApply, type Apply, type Preview } from './state.ts';
 
-/** How a preview stands. `expired` from its `expiresAt` on, whoever has noticed. */
+/** `expired` from `expiresAt` on, also before an event says it. */
 export type PreviewStatus = 'ready' | 'applied' | 'dismissed' | 'expired';
 
 export type PreviewView = Omit<Preview, 'applies' | 'ending'> & {
@@ -20,7 +19,7 @@ export type PreviewView = Omit<Preview, 'applies' | 'ending'> & {
     readonly requestedAt: string;
     readonly mock: boolean;
   };
-  /** The latest yes, and what became of it. */
+  /** The apply that succeeded, else the latest. */
   readonly apply?: Pick<
     Apply,
     'applyId' | 'candidateId' | 'status' | 'appliedEventIds' | 'code' | 'detail'

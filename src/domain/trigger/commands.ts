@@ -1,18 +1,19 @@
-// What a client may ask for, and the checks that make a hostile object a request (seed-domain 4.4, as
-// one validator: W18, W24).
+// The request to raise a trigger, as a client sends it and as it is after validation.
 import { z } from 'zod';
 import { JsonSchema, textUpTo } from '../core/envelope.ts';
 import { IdSchema, type TargetId, type UserId } from '../core/identity.ts';
-import { MAX_INSTANT, parseInstant, type Instant } from '../core/instants.ts';
+import { InstantInput, issuesOf, messageOf, type Issue } from '../core/input.ts';
+import type { Instant } from '../core/instants.ts';
 import type { Json } from '../core/json.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import {
+  SEVERITIES,
   TARGET_TYPES,
   TRIGGER_SOURCES,
   TriggerTypeSchema,
-  type TriggerEventData,
-} from './events.ts';
-import { SEVERITIES, type Severity } from './severity.ts';
+  type Severity,
+} from '../core/vocabulary.ts';
+import type { TriggerEventData } from './events.ts';
 
 /** Longest payload, as JSON text in UTF-8 bytes. */
 export const MAX_PAYLOAD_BYTES = 32 * 1024;
@@ -20,21 +21,10 @@ export const MAX_PAYLOAD_BYTES = 32 * 1024;
 /** How far `requestedAt` may lie ahead of the kernel's clock. */
 export const MAX_AHEAD_MS = 5 * 60 * 1000;
 
-/** Where a request may come from; a dry run can never be stored. */
+/** The sources of a request; a dry run is never stored. */
 const SOURCES = [...TRIGGER_SOURCES, 'api_dry_run'] as const;
 
-/** An instant as a client gives it. */
-export const InstantInput = z
-  .union([z.string(), z.date()], { error: 'must be RFC 3339 text with an offset, or a Date' })
-  .transform((value, context): Instant => {
-    const instant =
-      typeof value === 'string' ? parseInstant(value) : dateToInstant(value.getTime());
-    if (instant.ok) return instant.value;
-    context.issues.push({ code: 'custom', input: value, message: instant.error });
-    return z.NEVER;
-  });
-
-/** Blank text is absent text: the contract omits what is empty. */
+/** Blank text counts as absent. */
 const optionalText = (max: number) =>
   z
     .string()
@@ -57,9 +47,9 @@ export const RaiseInputSchema = z.strictObject({
   idempotencyKey: optionalText(191),
   jobId: optionalText(64),
   traceId: optionalText(64),
-  /** How urgent it is; a policy may let it through where it has risen. Default: none, as `normal`. */
+  /** A policy may let a higher severity through. Default: none, which counts as `normal`. */
   severity: z.enum(SEVERITIES, { error: `must be one of ${SEVERITIES.join(', ')}` }).optional(),
-  /** Pretend time, for API sources only; such triggers never meet real ones. */
+  /** Pretend time, for API sources only; mock triggers and real ones have separate dedupe scopes. */
   mockNow: InstantInput.optional(),
   payload: JsonSchema.refine((value) => payloadBytes(value) <= MAX_PAYLOAD_BYTES, {
     error: `is larger than ${MAX_PAYLOAD_BYTES} bytes of JSON`,
@@ -69,7 +59,7 @@ export const RaiseInputSchema = z.strictObject({
 /** {@link RaiseInputSchema} before it is checked. */
 export type RaiseInput = z.input<typeof RaiseInputSchema>;
 
-/** A request that has passed every check that needs no state. */
+/** A valid request. */
 export type RaiseRequest = {
   readonly userId: UserId;
   readonly triggerType: string;
@@ -83,19 +73,16 @@ export type RaiseRequest = {
   readonly traceId: string;
   readonly severity?: Severity | undefined;
   readonly mockNow?: Instant | undefined;
-  /** A preview is offered and nobody is told of it; never of a raise. */
+  /** Offer a preview without a notification; a raise never sets it. */
   readonly quiet?: true | undefined;
   readonly payload?: Json | undefined;
 };
 
-/** The request that a raised trigger was made of. */
+/** The request that an occurrence was raised with. */
 export function raisedRequest(raised: TriggerEventData<'TriggerRaised'>): RaiseRequest {
   const { triggerId: _id, occurrence: _n, dedupeKey: _key, personal, ...facts } = raised;
   return { ...facts, payload: personal.payload };
 }
-
-/** One thing wrong with one field. */
-export type Issue = { readonly field: string; readonly message: string };
 
 /** Why a request was refused; stable codes. */
 export type Rejection = {
@@ -118,10 +105,10 @@ export function rejection(code: Rejection['code'], field: string, message: strin
 }
 
 /**
- * Turns what a client sent into a request.
+ * Validates what a client sent.
  *
- * @param defaults.now the instant taken for an absent `requestedAt`
- * @param defaults.traceId taken for an absent `traceId`
+ * @param defaults.now the `requestedAt` of a request that has none
+ * @param defaults.traceId the `traceId` of a request that has none
  */
 export function parseRaise(
   input: unknown,
@@ -144,40 +131,15 @@ export function parseRaise(
   });
 }
 
-/** Fields and reasons of a failed parse; values are never quoted. */
+/** The rejection of a request that fails its schema. */
 export function rejectionOf(error: z.ZodError, input: unknown): Rejection {
-  const issues = error.issues.flatMap((issue): Issue[] => {
-    if (issue.code === 'unrecognized_keys') {
-      return issue.keys.map((key) => ({ field: printable(key), message: 'is not a known field' }));
-    }
-    const field = issue.path.map(String).join('.') || 'request';
-    return [{ field, message: isAbsent(input, field) ? 'is required' : issue.message }];
-  });
+  const issues = issuesOf(error, { input });
   const unknown = error.issues.every((issue) => issue.code === 'unrecognized_keys');
-  return {
-    code: unknown ? 'unknown_field' : 'invalid_field',
-    message: issues.map(({ field, message }) => `${field} ${message}`).join('; '),
-    issues,
-  };
+  return { code: unknown ? 'unknown_field' : 'invalid_field', message: messageOf(issues), issues };
 }
 
 const encoder = new TextEncoder();
 
 function payloadBytes(value: unknown): number {
   return encoder.encode(JSON.stringify(value)).length;
-}
-
-function dateToInstant(time: number): Result<Instant, string> {
-  return Number.isInteger(time) && time >= 0 && time <= MAX_INSTANT
-    ? ok(time)
-    : err('is outside the years 1970 to 9999');
-}
-
-function isAbsent(input: unknown, field: string): boolean {
-  return typeof input === 'object' && input !== null && field !== 'request' && !(field in input);
-}
-
-// A field's name comes from outside: keep it short and on one line.
-function printable(key: string): string {
-  return key.slice(0, 64).replace(/[^\x20-\x7e]/g, '?');
 }

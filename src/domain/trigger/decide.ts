@@ -1,36 +1,34 @@
-// The trigger's decisions. Pure: time, ids and the evaluation are arguments.
+// Decides a raise. Time, ids and the evaluation are arguments.
 import type { Instant } from '../core/instants.ts';
 import { occurrenceId } from '../core/ids.ts';
 import { err, ok, type Result } from '../core/result.ts';
-import type { Evaluation } from '../ports/evaluator.ts';
-import type { Texts } from '../texts.ts';
+import type { Evaluation } from './evaluation.ts';
+import type { Texts } from '../notification/texts.ts';
 import { MAX_AHEAD_MS, rejection, type RaiseRequest, type Rejection } from './commands.ts';
 import type { TriggerDefinition } from './definitions.ts';
 import type { TriggerEvent } from './events.ts';
 import { outcomeOf } from './outcome.ts';
 import { isActive, occurrenceOf, type TriggerState } from './state.ts';
 
-/** Raise a trigger in its scope's stream. */
 export type RaiseTrigger = {
   readonly request: RaiseRequest;
   readonly definition: TriggerDefinition;
   readonly stream: string;
   readonly dedupeKey: string;
-  /** Absent when it is evaluated later: then `TriggerRaised` stands alone. */
+  /** `undefined` when the evaluation comes later; then only `TriggerRaised` is written. */
   readonly evaluation: Evaluation | undefined;
   readonly texts: Texts;
-  /** Append exactly this occurrence, or nothing: an idempotency key has claimed it. */
+  /** An idempotency key has claimed this occurrence: append exactly it, or nothing. */
   readonly claimed?: number;
-  /** Write down that a duplicate came. */
+  /** Write `DuplicateRaised` for a duplicate. */
   readonly recordDuplicates?: boolean;
 };
 
-/** The answer to a raise: which occurrence it is about, and whether it was already there. */
+/** The answer to a raise: its occurrence, and whether that existed before. */
 export type Raised = { readonly occurrence: number; readonly duplicate: boolean };
 
 export type RaiseDecision = { readonly events: readonly TriggerEvent[]; readonly answer: Raised };
 
-/** Decides a raise. An empty list of events means that nothing is written. */
 export function decideRaise(
   state: TriggerState,
   command: RaiseTrigger,

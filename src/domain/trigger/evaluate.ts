@@ -1,24 +1,24 @@
-// The decisions of an evaluation that comes after the raise. Every one looks first whether the trigger
-// still waits: what another worker has ended is never ended again, and nothing undoes it (W17).
+// The decisions of an evaluation that comes after the raise. Each first checks that the occurrence still
+// waits, because another worker may have ended it.
+import type { Evaluation } from './evaluation.ts';
 import type { Instant } from '../core/instants.ts';
-import type { Evaluation } from '../ports/evaluator.ts';
 import type { TriggerEvent } from './events.ts';
 import { outcomeOf, type OutcomeContext } from './outcome.ts';
 import { occurrenceOf, type Occurrence, type TriggerState } from './state.ts';
 
-/** Evaluations of one occurrence; after the last that fails it is abandoned. */
+/** Evaluations of one occurrence, at most; when the last fails, the occurrence is abandoned. */
 export const MAX_EVALUATIONS = 20;
 
 const FIRST_RETRY_MS = 1_000;
-/** All waits together come to about an hour, which is as long as an answer would be of use. */
+/** All waits together are about an hour; a later answer would be of no use. */
 const LONGEST_RETRY_MS = 5 * 60 * 1_000;
 
-/** How long to wait after the evaluation that failed as the `attempt`th, from 1. */
+/** Milliseconds to wait after failed evaluation number `attempt`, from 1. */
 export function evaluationRetryMs(attempt: number): number {
   return Math.min(FIRST_RETRY_MS * 2 ** (attempt - 1), LONGEST_RETRY_MS);
 }
 
-/** The occurrence, while it waits for its evaluation. */
+/** The occurrence, if it waits for its evaluation. */
 export function awaitingEvaluation(
   state: TriggerState,
   occurrence: number,
@@ -27,7 +27,7 @@ export function awaitingEvaluation(
   return found?.status === 'pending' ? found : undefined;
 }
 
-/** Decides what an evaluation leads to; nothing, when the occurrence does not wait any more. */
+/** Decides the events of an evaluation; none when the occurrence no longer waits. */
 export function decideEvaluated(
   state: TriggerState,
   command: Omit<OutcomeContext, 'recordedAt'> & {
@@ -41,12 +41,12 @@ export function decideEvaluated(
   return outcomeOf(waiting.raised, command.evaluation, { ...command, recordedAt });
 }
 
-/** Decides what a failed evaluation leads to: another later, or the end. */
+/** Decides the events of a failed evaluation: a retry, or the end. */
 export function decideEvaluationFailed(
   state: TriggerState,
   command: {
     readonly occurrence: number;
-    /** Which evaluation it was, from 1; the failure of an earlier one changes nothing. */
+    /** The number of the evaluation, from 1; a failure of an earlier evaluation changes nothing. */
     readonly attempt: number;
     readonly code: string;
     readonly detail?: string | undefined;

@@ -1,16 +1,15 @@
-// From what an evaluator says to the events that follow a raise: a preview and the request to tell of
-// it in one append, or an end. The same for an evaluation within the raise and for a later one.
+// Turns an evaluation into events: a preview and the request for its notification in one append, or an
+// end. The same for an evaluation within the raise and for a later one.
 import type { Instant } from '../core/instants.ts';
+import type { Evaluation, Offer } from './evaluation.ts';
+import { cleanSummary, fallbackText, type Texts } from '../notification/texts.ts';
 import { occurrenceId } from '../core/ids.ts';
-import type { Evaluation, Offer } from '../ports/evaluator.ts';
-import { cleanSummary, fallbackText, type Texts } from '../texts.ts';
 import type { TriggerDefinition } from './definitions.ts';
 import type { TriggerEvent, TriggerEventData } from './events.ts';
 
 /** How long a preview may be confirmed. */
 export const PREVIEW_TTL_MS = 60 * 60 * 1000;
 
-/** What an outcome is worded and linked with. */
 export type OutcomeContext = {
   readonly definition: Pick<TriggerDefinition, 'channel' | 'link'>;
   readonly stream: string;

@@ -1,23 +1,24 @@
-// What a trigger stream's events amount to: its occurrences, in order.
+// The state of a trigger stream: its occurrences, in order.
 import { match } from 'ts-pattern';
 import type { Instant } from '../core/instants.ts';
+import type { Offered } from '../preview/offered.ts';
 import { evolvePreview, offeredPreview, type Preview } from '../preview/state.ts';
 import type { TriggerEvent, TriggerEventData } from './events.ts';
 
 /**
- * `pending` and `offered` are active: raising onto them is a duplicate. An offer stays one after its
- * preview has ended; the others are finished.
+ * `pending` and `offered` are active: a raise onto them is a duplicate. `offered` stays after the preview
+ * has ended; the other three are finished.
  */
 export type TriggerStatus = 'pending' | 'offered' | 'closed' | 'rejected' | 'abandoned';
 
-/** One time that this scope's trigger fired. */
+/** One raise of the trigger in its dedupe scope. */
 export type Occurrence = {
   readonly raised: TriggerEventData<'TriggerRaised'>;
   readonly status: TriggerStatus;
   readonly preview?: Preview;
-  /** Why it was closed, rejected or abandoned. */
+  /** The reason of `closed`, `rejected` or `abandoned`. */
   readonly reason?: string;
-  /** Evaluations that failed, and when it is evaluated again. */
+  /** Failed evaluations, and the time of the next. */
   readonly failures?: number;
   readonly retryAt?: Instant | undefined;
 };
@@ -26,7 +27,7 @@ export type TriggerState = { readonly occurrences: readonly Occurrence[] };
 
 export const initialTrigger: TriggerState = { occurrences: [] };
 
-/** Total: an event that makes no sense here changes nothing. */
+/** Total: an event that does not fit the state changes nothing. */
 export function evolveTrigger(state: TriggerState, event: TriggerEvent): TriggerState {
   return match(event)
     .with({ type: 'TriggerRaised' }, ({ data }) => ({
@@ -66,7 +67,13 @@ export function occurrenceOf(state: TriggerState, number?: number): Occurrence |
   return state.occurrences.at(number === undefined ? -1 : number - 1);
 }
 
-/** True while raising again is a duplicate; an offer is final for dedupe. */
+/** The preview of the occurrence of that number, once it has offered. */
+export function offeredOf(state: TriggerState, number: number): Offered | undefined {
+  const { raised, preview } = occurrenceOf(state, number) ?? {};
+  return raised === undefined || preview === undefined ? undefined : { raised, preview };
+}
+
+/** True while another raise is a duplicate. */
 export function isActive(occurrence: Occurrence | undefined): boolean {
   return occurrence?.status === 'pending' || occurrence?.status === 'offered';
 }

@@ -1,4 +1,4 @@
-// Which stream a request belongs to: its dedupe scope (design section 3).
+// The dedupe scope of a request, and the stream of that scope.
 import { match } from 'ts-pattern';
 import { formatInstantSeconds } from '../core/instants.ts';
 import { joinKey, taggedKeyPart } from '../core/keys.ts';
@@ -15,8 +15,8 @@ export type Scope = { readonly key: string; readonly dedupeKey: string };
  *
  * By target: user, type, target and the window of the effective instant (`mockNow`, else
  * `requestedAt`). By feedback: the feedback id, else the idempotency key, both without a window, else
- * as by target. Mock requests have a part of their own, so tests never silence real alerts (W23), and
- * so have quiet ones: a preview that nobody was told of must not keep anybody from being told.
+ * as by target. Mock requests have a part of their own, so that tests never suppress real notifications.
+ * Quiet requests have a part of their own, so that a preview without a notification suppresses none.
  */
 export function scopeOf(definition: TriggerDefinition, request: RaiseRequest): Scope {
   const { userId, triggerType, targetType, targetId, feedbackId, idempotencyKey } = request;

@@ -4,7 +4,7 @@ import type { AddressRules } from '../../domain/channel/address.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 import type { SecretVault } from '../../domain/ports/secret-vault.ts';
 import type { Sender } from '../../domain/ports/sender.ts';
-import type { Texts } from '../../domain/texts.ts';
+import type { Texts } from '../../domain/notification/texts.ts';
 import { createChannels, type Channels } from './channels.ts';
 import type { ChannelContext } from './tell.ts';
 

@@ -1,9 +1,9 @@
 // A test message: a real one, that says of itself that it is a test.
 import type { ConfiguredChannel } from '../../domain/channel/state.ts';
 import { codeOf, detailOf } from '../../domain/delivery/outcome-codes.ts';
-import { actionUrl, DEFAULT_FRONTEND_URL } from '../../domain/notification/message.ts';
+import { actionUrl, DEFAULT_FRONTEND_URL } from '../../domain/delivery/message.ts';
 import type { OutgoingMessage, Sender, SendOutcome } from '../../domain/ports/sender.ts';
-import type { Texts } from '../../domain/texts.ts';
+import type { Texts } from '../../domain/notification/texts.ts';
 import type { ExecuteContext } from '../decider/execute.ts';
 import { callSender } from './call-sender.ts';
 import { targetOf } from './lookup.ts';

@@ -2,6 +2,7 @@
 // log and means another place, or none, in every other.
 import { TocsinError } from '../../domain/core/errors.ts';
 import { canonicalJson, type Json, type JsonObject } from '../../domain/core/json.ts';
+import type { EventToAppend, RecordedEvent, Unreadable } from '../../domain/core/recorded-event.ts';
 import {
   comparePositions,
   formatPosition,
@@ -9,12 +10,7 @@ import {
   START_POSITION,
   type Position,
 } from '../../domain/core/positions.ts';
-import type {
-  EventStore,
-  EventToAppend,
-  RecordedEvent,
-  Unreadable,
-} from '../../domain/ports/event-store.ts';
+import type { EventStore } from '../../domain/ports/event-store.ts';
 
 /** The logs that a copy goes between, as far as an event is concerned. */
 export type CopyLogs = {

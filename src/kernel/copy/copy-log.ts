@@ -1,9 +1,10 @@
 // Copies a log into another store, event by event and in its order: streams, revisions, ids, types, data
 // and metadata stay. It remembers nothing: what the target holds already says how far it is, and every
 // event is read back and compared once.
+import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 import type { Position } from '../../domain/core/positions.ts';
-import type { EventStore, RecordedEvent } from '../../domain/ports/event-store.ts';
+import type { EventStore } from '../../domain/ports/event-store.ts';
 import { copiedEvent, differenceOf, placeOf, positionIn } from './copied-event.ts';
 import { copyWriter, type WriterContext } from './writer.ts';
 

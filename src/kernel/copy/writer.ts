@@ -1,14 +1,10 @@
 // Appends to the target in the source's order, several appends on their way at a time. Their places are
 // compared when they are answered: a verdict depends on the order of the log, so a copy in another order
 // would be another history.
+import type { EventToAppend } from '../../domain/core/recorded-event.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { comparePositions, START_POSITION, type Position } from '../../domain/core/positions.ts';
-import type {
-  AppendResult,
-  EventStore,
-  EventToAppend,
-  ExpectedRevision,
-} from '../../domain/ports/event-store.ts';
+import type { AppendResult, EventStore, ExpectedRevision } from '../../domain/ports/event-store.ts';
 
 /** Appends on their way; a store takes those of one connection in order. */
 const IN_FLIGHT = 64;

@@ -4,7 +4,7 @@ import { describe, type Codec } from '../../domain/core/codec.ts';
 import type { EventMetadata } from '../../domain/core/envelope.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { eventId } from '../../domain/core/ids.ts';
-import type { EventToAppend } from '../../domain/ports/event-store.ts';
+import type { EventToAppend } from '../../domain/core/recorded-event.ts';
 
 /**
  * Encodes events with the ids that their command gives them in this stream.

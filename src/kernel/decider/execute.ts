@@ -5,14 +5,13 @@ import type { EventMetadata } from '../../domain/core/envelope.ts';
 import type { Instant } from '../../domain/core/instants.ts';
 import type { Position } from '../../domain/core/positions.ts';
 import type { Result } from '../../domain/core/result.ts';
+import type { EventToAppend, RecordedEvent } from '../../domain/core/recorded-event.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 import type {
   AppendRefusal,
   AppendResult,
   EventStore,
-  EventToAppend,
   ExpectedRevision,
-  RecordedEvent,
 } from '../../domain/ports/event-store.ts';
 import { encodeAll } from './encode.ts';
 

@@ -1,10 +1,18 @@
 // One attempt to apply: the host's port is asked, and its answer is an event.
-import { APPLY_LEASE_MS, decideApplied, type ApplyAnswer } from '../../domain/preview/apply.ts';
+import {
+  APPLY_LEASE_MS,
+  decideApplied,
+  type ApplyAnswer,
+  type ApplyOutcome,
+  type ApplyRequest,
+} from '../../domain/preview/apply.ts';
 import type { Apply } from '../../domain/preview/state.ts';
-import type { ApplyOutcome, ApplyPreview, ApplyRequest } from '../../domain/ports/apply-preview.ts';
+import type { ApplyPreview } from '../../domain/ports/apply-preview.ts';
 import { ok } from '../../domain/core/result.ts';
+import { cleanText } from '../../domain/core/text.ts';
+import { offeredOf } from '../../domain/trigger/state.ts';
 import type { EventMetadata } from '../../domain/core/envelope.ts';
-import { MAX_APPLIED_EVENTS } from '../../domain/trigger/events.ts';
+import { MAX_APPLIED_EVENTS } from '../../domain/preview/events.ts';
 import { execute, type ExecuteContext, type Executed } from '../decider/execute.ts';
 import { triggerAggregate } from '../raise/raise.ts';
 import { uuidOf } from '../../domain/core/ids.ts';
@@ -33,7 +41,7 @@ export async function runApply(
     aggregate: triggerAggregate,
     stream,
     decide: (state) => {
-      const decided = decideApplied(state, { occurrence, applyId, outcome });
+      const decided = decideApplied(offeredOf(state, occurrence), { applyId, outcome });
       return ok({ ...decided, answer: decided.answer ?? apply });
     },
     metadata: { ...metadata, commandId: uuidOf('applied', metadata.commandId) },
@@ -50,7 +58,7 @@ async function ask(port: ApplyPreview | undefined, request: ApplyRequest): Promi
     // Whoever gave up because we said so does not know how far it went.
     const code = signal.aborted ? 'outcome_unknown' : 'apply_error';
     // Messages of the host's errors may hold anything; the log is not the place for it.
-    const detail = error instanceof Error ? clean(error.name, 64) : undefined;
+    const detail = error instanceof Error ? cleanText(error.name, 64) : undefined;
     return { outcome: 'refused', code, ...(detail === undefined ? {} : { detail }) };
   }
 }
@@ -58,21 +66,16 @@ async function ask(port: ApplyPreview | undefined, request: ApplyRequest): Promi
 /** A port is the host's code: what it answers is made to fit an event. */
 function checked(outcome: ApplyOutcome): ApplyOutcome {
   if (outcome.outcome === 'applied') {
-    const ids = outcome.eventIds.flatMap((id) => clean(String(id), 128) ?? []);
+    const ids = outcome.eventIds.flatMap((id) => cleanText(String(id), 128) ?? []);
     return { outcome: 'applied', eventIds: ids.slice(0, MAX_APPLIED_EVENTS) };
   }
   const { code, detail } = outcome;
-  const shown = detail === undefined ? undefined : clean(detail, 512);
+  const shown = detail === undefined ? undefined : cleanText(detail, 512);
   return {
     outcome: 'refused',
     code: /^[a-z0-9_]{1,64}$/.test(code) ? code : 'apply_error',
     ...(shown === undefined ? {} : { detail: shown }),
   };
-}
-
-function clean(text: string, max: number): string | undefined {
-  const shown = text.toWellFormed().replaceAll('\u0000', '').slice(0, max).toWellFormed();
-  return shown === '' ? undefined : shown;
 }
 
 function requestOf(work: Extract<ApplyAnswer, { kind: 'apply' }>): ApplyRequest {

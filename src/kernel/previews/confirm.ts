@@ -3,6 +3,7 @@
 import type { ApplyAnswer } from '../../domain/preview/apply.ts';
 import { parseConfirm } from '../../domain/preview/commands.ts';
 import { decideConfirm } from '../../domain/preview/confirm.ts';
+import { offeredOf } from '../../domain/trigger/state.ts';
 import type { ApplyPreview } from '../../domain/ports/apply-preview.ts';
 import { DEFAULT_DEADLINE_MS, execute, millisecondsUntil } from '../decider/execute.ts';
 import { metadataOf, triggerAggregate, type Call, type RaiseContext } from '../raise/raise.ts';
@@ -48,13 +49,13 @@ export async function confirmPreview(
     const result = await execute(context, {
       aggregate: triggerAggregate,
       stream: speaker.stream,
-      decide: (state, at) => decideConfirm(state, command, at),
+      decide: (state, at) => decideConfirm(offeredOf(state, speaker.occurrence), command, at),
       metadata,
       deadlineMs: remainingMs(),
     });
     if (result.kind !== 'done') return failed(result);
     const { answer } = result;
-    if (answer.kind === 'settled') return settledResult(answer.apply);
+    if (answer.kind === 'finished') return settledResult(answer.apply);
     if (answer.kind === 'apply') {
       const work = context.track(() => applied(context, speaker.stream, answer, metadata));
       return within(work, remainingMs());

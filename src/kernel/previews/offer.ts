@@ -1,6 +1,7 @@
 // A preview that somebody asks for: evaluated at once, offered, and told to nobody. It is an occurrence
+import type { Evaluation, Offer } from '../../domain/trigger/evaluation.ts';
+
 // like any other, in a scope of its own, so it can be read, confirmed and dismissed like any other.
-import type { Evaluation, Offer } from '../../domain/ports/evaluator.ts';
 import { parseRaise, type RaiseRequest } from '../../domain/trigger/commands.ts';
 import {
   noEvaluator,

@@ -1,4 +1,6 @@
 // Previews through the kernel: reading, confirming and dismissing them.
+import { cleanText } from '../../domain/core/text.ts';
+import { offeredOf } from '../../domain/trigger/state.ts';
 import type { ConfirmInput } from '../../domain/preview/commands.ts';
 import { decideDismiss, ownPreview } from '../../domain/preview/end.ts';
 import { viewOf, type PreviewView } from '../../domain/preview/view.ts';
@@ -66,7 +68,7 @@ async function getPreview(
   const place = speakerOf(context.kernel, userId, previewId);
   if (place === undefined) return undefined;
   const state = await loadState(context.store, triggerAggregate, place.stream);
-  const found = ownPreview(state, place);
+  const found = ownPreview(offeredOf(state, place.occurrence), place);
   return found.ok ? viewOf(found.value, context.now()) : undefined;
 }
 
@@ -78,12 +80,12 @@ async function dismissPreview(
 ): Promise<DismissResult> {
   const speaker = speakerOf(context.kernel, userId, previewId);
   if (speaker === undefined) return rejected({ code: 'not_found', message: 'there is none' });
-  const shown = reason?.trim().slice(0, 256).toWellFormed().replaceAll('\u0000', '');
+  const shown = cleanText(reason?.trim() ?? '', 256);
   const result = await execute(context, {
     aggregate: triggerAggregate,
     stream: speaker.stream,
     decide: (state, at) =>
-      decideDismiss(state, { ...speaker, reason: shown === '' ? undefined : shown }, at),
+      decideDismiss(offeredOf(state, speaker.occurrence), { ...speaker, reason: shown }, at),
     metadata: metadataOf(context.newId(), call.actor, call.traceparent),
     deadlineMs: call.deadlineMs,
   });

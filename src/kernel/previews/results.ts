@@ -2,7 +2,7 @@
 import { TocsinError } from '../../domain/core/errors.ts';
 import type { PreviewRejection } from '../../domain/preview/commands.ts';
 import type { Apply } from '../../domain/preview/state.ts';
-import type { Issue } from '../../domain/trigger/commands.ts';
+import type { Issue } from '../../domain/core/input.ts';
 import type { Executed } from '../decider/execute.ts';
 
 /** Nothing was written. */

@@ -1,7 +1,7 @@
 // Who speaks about which preview, and work that outlives a call.
 import { IdSchema } from '../../domain/core/identity.ts';
 import { parseOccurrenceId } from '../../domain/core/ids.ts';
-import type { Speaker } from '../../domain/preview/end.ts';
+import type { PreviewCaller } from '../../domain/preview/end.ts';
 
 /** Work that the kernel's `close` waits for. */
 export type Track = <T>(work: () => Promise<T>) => Promise<T>;
@@ -11,7 +11,7 @@ export function speakerOf(
   kernel: string,
   userId: unknown,
   previewId: string,
-): (Speaker & { readonly stream: string }) | undefined {
+): (PreviewCaller & { readonly stream: string; readonly occurrence: number }) | undefined {
   const user = IdSchema.safeParse(userId);
   const place = previewId.startsWith('asp_') ? parseOccurrenceId(kernel, previewId) : undefined;
   if (!user.success || place === undefined) return undefined;

@@ -2,12 +2,15 @@
 // evaluated, and what follows is one append with the exact revision: of two workers one has an effect,
 // and a crash at any point leaves a trigger that still waits.
 import { TocsinError } from '../../domain/core/errors.ts';
+import type { Evaluation } from '../../domain/trigger/evaluation.ts';
 import { DEFAULT_KERNEL_NAME, parseOccurrenceId, uuidOf } from '../../domain/core/ids.ts';
+import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
 import type { Clock } from '../../domain/ports/clock.ts';
-import type { Evaluation, LaterEvaluator } from '../../domain/ports/evaluator.ts';
-import type { EventStore, RecordedEvent } from '../../domain/ports/event-store.ts';
+import type { LaterEvaluator } from '../../domain/ports/evaluator.ts';
+import type { Texts } from '../../domain/notification/texts.ts';
+import { cleanText } from '../../domain/core/text.ts';
+import type { EventStore } from '../../domain/ports/event-store.ts';
 import { silentLogger, type Logger } from '../../domain/ports/logger.ts';
-import type { Texts } from '../../domain/texts.ts';
 import { raisedRequest } from '../../domain/trigger/commands.ts';
 import type { TriggerDefinition } from '../../domain/trigger/definitions.ts';
 import {
@@ -184,7 +187,5 @@ function isEvaluatorsFault(error: unknown): boolean {
 
 function detailOf(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
-  const text = `${error.name}: ${error.message}`;
-  const shown = text.replaceAll('\u0000', '').slice(0, 512).toWellFormed();
-  return shown === '' ? undefined : shown;
+  return cleanText(`${error.name}: ${error.message}`, 512);
 }

@@ -2,11 +2,13 @@
 // streams. Without it a preview past its time is refused all the same; with it, the log says so.
 import { randomUUID } from 'node:crypto';
 import { DEFAULT_KERNEL_NAME, parseOccurrenceId } from '../../domain/core/ids.ts';
-import { APPLY_MARGIN_MS, decideCarryOn } from '../../domain/preview/apply.ts';
+import { APPLY_MARGIN_MS, decideContinueApply } from '../../domain/preview/apply.ts';
 import { decideExpire } from '../../domain/preview/end.ts';
+import { offeredOf } from '../../domain/trigger/state.ts';
 import type { ApplyPreview } from '../../domain/ports/apply-preview.ts';
+import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
 import type { Clock } from '../../domain/ports/clock.ts';
-import type { EventStore, RecordedEvent } from '../../domain/ports/event-store.ts';
+import type { EventStore } from '../../domain/ports/event-store.ts';
 import { silentLogger, type Logger } from '../../domain/ports/logger.ts';
 import type { DueEntry, DueIndex } from './due/due-index.ts';
 import { loadState } from '../decider/execute.ts';
@@ -46,9 +48,8 @@ export function expiryProcess(options: ExpiryOptions): Process {
     const occurrence = parseOccurrenceId(name, key)?.occurrence ?? 0;
     const { origins } = await loadState(store, tracedTrigger, stream);
     const command = { id: randomUUID(), actor: 'expiry', origin: origins[occurrence - 1] };
-    const carryOn = { occurrence, hasPort: apply !== undefined };
     const answer = await append(context, stream, occurrence, command, (state, at) =>
-      decideCarryOn(state, carryOn, at),
+      decideContinueApply(offeredOf(state, occurrence), { hasPort: apply !== undefined }, at),
     );
     if (answer?.kind === 'apply') {
       const { id, actor, origin } = command;
@@ -57,7 +58,7 @@ export function expiryProcess(options: ExpiryOptions): Process {
     }
     if (answer !== undefined) return;
     await append(context, stream, occurrence, command, (state, at) => ({
-      events: decideExpire(state, { occurrence }, at),
+      events: decideExpire(offeredOf(state, occurrence), at),
       answer: undefined,
     }));
   };

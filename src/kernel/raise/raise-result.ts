@@ -2,7 +2,8 @@
 import { TocsinError } from '../../domain/core/errors.ts';
 import { occurrenceId } from '../../domain/core/ids.ts';
 import type { Position } from '../../domain/core/positions.ts';
-import type { Issue, Rejection } from '../../domain/trigger/commands.ts';
+import type { Issue } from '../../domain/core/input.ts';
+import type { Rejection } from '../../domain/trigger/commands.ts';
 import type { Raised, RaiseTrigger } from '../../domain/trigger/decide.ts';
 import type { Claim } from '../../domain/idempotency/events.ts';
 import type { Executed } from '../decider/execute.ts';

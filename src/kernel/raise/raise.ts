@@ -9,8 +9,9 @@ import {
 import { TocsinError } from '../../domain/core/errors.ts';
 import { keyedCommandId } from '../../domain/core/ids.ts';
 import { err, ok, type Result } from '../../domain/core/result.ts';
-import type { Evaluation, Evaluator, LaterEvaluator } from '../../domain/ports/evaluator.ts';
-import type { Texts } from '../../domain/texts.ts';
+import type { Evaluation } from '../../domain/trigger/evaluation.ts';
+import type { Evaluator, LaterEvaluator } from '../../domain/ports/evaluator.ts';
+import type { Texts } from '../../domain/notification/texts.ts';
 import {
   parseRaise,
   rejection,

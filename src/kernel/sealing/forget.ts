@@ -4,10 +4,11 @@ import { categoryPrefix, userShare, type StreamCategory } from '../../domain/cor
 import type { UserId } from '../../domain/core/identity.ts';
 import { isJsonObject } from '../../domain/core/json.ts';
 import { sealOf } from '../../domain/core/personal.ts';
+import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
 import { formatPosition } from '../../domain/core/positions.ts';
-import type { EventStore, RecordedEvent } from '../../domain/ports/event-store.ts';
+import type { EventStore } from '../../domain/ports/event-store.ts';
+import { CHANNELS } from '../../domain/core/vocabulary.ts';
 import type { SecretVault } from '../../domain/ports/secret-vault.ts';
-import { CHANNELS } from '../../domain/trigger/events.ts';
 import type { Channels } from '../channels/channels.ts';
 import { secretsPrefix } from '../channels/secrets.ts';
 import { findUserKey, userKeyName } from './user-key.ts';

@@ -5,9 +5,10 @@ import { z } from 'zod';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { StoredIdSchema, type UserId } from '../../domain/core/identity.ts';
 import { isJsonObject, parseJson, type Json, type JsonObject } from '../../domain/core/json.ts';
+import type { EventToAppend, RecordedEvent } from '../../domain/core/recorded-event.ts';
 import { joinKey } from '../../domain/core/keys.ts';
 import { sealOf } from '../../domain/core/personal.ts';
-import type { EventStore, EventToAppend, RecordedEvent } from '../../domain/ports/event-store.ts';
+import type { EventStore } from '../../domain/ports/event-store.ts';
 import type { SecretVault } from '../../domain/ports/secret-vault.ts';
 import { findUserKey, seal, unseal, userKey } from './user-key.ts';
 

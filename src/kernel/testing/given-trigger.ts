@@ -2,8 +2,8 @@
 import { parseInstant, type Instant } from '../../domain/core/instants.ts';
 import { DEFAULT_KERNEL_NAME } from '../../domain/core/ids.ts';
 import { err, ok, type Result } from '../../domain/core/result.ts';
-import type { Evaluation } from '../../domain/ports/evaluator.ts';
-import type { Texts } from '../../domain/texts.ts';
+import type { Evaluation } from '../../domain/trigger/evaluation.ts';
+import type { Texts } from '../../domain/notification/texts.ts';
 import {
   parseRaise,
   rejection,

@@ -10,11 +10,11 @@ import {
   type DeliveryEventData,
 } from '../../domain/delivery/events.ts';
 import type { PolicyEvent } from '../../domain/policy/in-force.ts';
-import type { RecordedEvent } from '../../domain/ports/event-store.ts';
+import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
+import type { ApplyOutcomeEvent } from '../../domain/preview/events.ts';
 import {
   TRIGGER_EVENTS,
   triggerCodec,
-  type ApplyOutcomeEvent,
   type TriggerEventData,
 } from '../../domain/trigger/events.ts';
 import type { SentNotificationRef } from '../read-model.ts';

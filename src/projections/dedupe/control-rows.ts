@@ -1,7 +1,7 @@
 // What is remembered of a control event: enough to see later that it is still the same.
 import { hash } from 'node:crypto';
 import { canonicalJson, type Json } from '../../domain/core/json.ts';
-import type { RecordedEvent, Unreadable } from '../../domain/ports/event-store.ts';
+import type { RecordedEvent, Unreadable } from '../../domain/core/recorded-event.ts';
 import type { ControlRow } from '../read-model.ts';
 import { isUnreadable } from '../unreadable.ts';
 

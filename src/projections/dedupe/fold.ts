@@ -12,8 +12,8 @@ import {
   policyFor,
   type PoliciesInForce,
 } from '../../domain/policy/in-force.ts';
+import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
 import { instantOf, type Instants } from '../../domain/policy/windows.ts';
-import type { RecordedEvent } from '../../domain/ports/event-store.ts';
 import type { OutputMessage } from '../output.ts';
 import type {
   Checkpoint,

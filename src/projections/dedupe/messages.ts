@@ -12,9 +12,10 @@ import type { EventMetadata } from '../../domain/core/envelope.ts';
 import { userShare } from '../../domain/core/ids.ts';
 import { formatInstant, type Instant } from '../../domain/core/instants.ts';
 import { formatPosition } from '../../domain/core/positions.ts';
+import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
+import type { ApplyOutcomeEvent } from '../../domain/preview/events.ts';
 import type { Json } from '../../domain/core/json.ts';
-import type { RecordedEvent } from '../../domain/ports/event-store.ts';
-import type { ApplyOutcomeEvent, TriggerEventData } from '../../domain/trigger/events.ts';
+import type { TriggerEventData } from '../../domain/trigger/events.ts';
 import type { OutputMessage } from '../output.ts';
 import { quickMessageId, quickUuidOfKey } from '../uuid.ts';
 

@@ -3,8 +3,9 @@
 import { TocsinError } from '../../domain/core/errors.ts';
 import type { Instant } from '../../domain/core/instants.ts';
 import { NO_POLICIES, policiesAt, type PoliciesInForce } from '../../domain/policy/in-force.ts';
+import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
 import { comparePositions, formatPosition } from '../../domain/core/positions.ts';
-import type { RecordedEvent, SubscriptionEntry } from '../../domain/ports/event-store.ts';
+import type { SubscriptionEntry } from '../../domain/ports/event-store.ts';
 import {
   foldPage,
   initialFold,

@@ -3,8 +3,8 @@
 import type { Instant } from '../../domain/core/instants.ts';
 import type { Json } from '../../domain/core/json.ts';
 import type { Finding, Recheck, Watch } from '../due-job/commands.ts';
+import type { TARGET_TYPES } from '../../domain/core/vocabulary.ts';
 import type { Subject } from '../due-job/stream.ts';
-import type { TARGET_TYPES } from '../../domain/trigger/events.ts';
 import type { TaskChange, TaskSource } from '../tasks/task-source.ts';
 
 /** What a detector wants raised. Who asks, for whom, and under which key, the scanner adds. */

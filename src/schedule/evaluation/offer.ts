@@ -2,8 +2,8 @@
 // later, when all of it may have changed.
 import { formatInstant } from '../../domain/core/instants.ts';
 import type { Json } from '../../domain/core/json.ts';
+import type { Offer } from '../../domain/trigger/evaluation.ts';
 import type { Candidate } from '../../domain/preview/candidates.ts';
-import type { Offer } from '../../domain/ports/evaluator.ts';
 import type { ScheduledBlock } from '../tasks/task-source.ts';
 import { reasonText, type ScheduleTexts } from '../texts.ts';
 import type { RaiseRequest } from '../../domain/trigger/commands.ts';

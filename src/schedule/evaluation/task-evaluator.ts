@@ -5,8 +5,9 @@ import { canonicalJson, isJsonObject, parseJson } from '../../domain/core/json.t
 import { actionFor, observe, OBSERVATION_MS, type Facts, type Observation } from './observe.ts';
 import { offerOf } from './offer.ts';
 import { DEFAULT_SLOT_TABLE, slotsBetween, type SlotTable } from './slots.ts';
-import type { ApplyRequest } from '../../domain/ports/apply-preview.ts';
-import type { Evaluation, LaterEvaluator } from '../../domain/ports/evaluator.ts';
+import type { ApplyRequest } from '../../domain/preview/apply.ts';
+import type { Evaluation } from '../../domain/trigger/evaluation.ts';
+import type { LaterEvaluator } from '../../domain/ports/evaluator.ts';
 import type { TaskSource } from '../tasks/task-source.ts';
 import { scheduleTexts, type ScheduleTexts } from '../texts.ts';
 import type { RaiseRequest } from '../../domain/trigger/commands.ts';

@@ -1,11 +1,11 @@
 // What a store of ours accepts, checked and turned into text before anything is written. The limits
 // are those of an EventStoreDB with its defaults, so that what fits here fits there.
 import { isUuid } from '../../../domain/core/ids.ts';
+import type { EventToAppend } from '../../../domain/core/recorded-event.ts';
 import { isCleanText, MAX_STORED_DEPTH, nestsDeeperThan } from '../../../domain/core/json.ts';
 import type {
   AppendRefusal,
   AppendResult,
-  EventToAppend,
   ExpectedRevision,
 } from '../../../domain/ports/event-store.ts';
 import { NO_STREAM } from './revisions.ts';

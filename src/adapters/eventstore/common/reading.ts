@@ -1,12 +1,9 @@
 // Reading page by page from a log that answers at once. Nothing is held between two pages but a
 // cursor, so a slow reader costs nothing and stops nobody.
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
 import { TocsinError } from '../../../domain/core/errors.ts';
-import type {
-  ReadAllOptions,
-  ReadStreamOptions,
-  RecordedEvent,
-} from '../../../domain/ports/event-store.ts';
+import type { ReadAllOptions, ReadStreamOptions } from '../../../domain/ports/event-store.ts';
 
 /** The most events of one page. */
 export const PAGE_EVENTS = 512;

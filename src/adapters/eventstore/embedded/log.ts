@@ -2,8 +2,8 @@
 // open when a page has been returned, so readers never hold back the WAL.
 import { isUtf8 } from 'node:buffer';
 import type { SQLOutputValue } from 'node:sqlite';
+import type { RecordedEvent, Unreadable } from '../../../domain/core/recorded-event.ts';
 import type { Json } from '../../../domain/core/json.ts';
-import type { RecordedEvent, Unreadable } from '../../../domain/ports/event-store.ts';
 import { parseJsonText } from '../common/json-text.ts';
 import type { Direction, Log, Scan, StreamScan } from '../common/reading.ts';
 import { positionOf, TOMBSTONE_ON_WIRE, TOMBSTONE_REVISION } from '../common/revisions.ts';

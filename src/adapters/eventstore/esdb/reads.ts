@@ -1,11 +1,8 @@
 // Reads of a stream and of the log. Each is one call; nobody waits for a silent server for ever.
 import { TocsinError } from '../../../domain/core/errors.ts';
 import { comparePositions } from '../../../domain/core/positions.ts';
-import type {
-  ReadAllOptions,
-  ReadStreamOptions,
-  RecordedEvent,
-} from '../../../domain/ports/event-store.ts';
+import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
+import type { ReadAllOptions, ReadStreamOptions } from '../../../domain/ports/event-store.ts';
 import { countLimit } from '../common/reading.ts';
 import type { ReadCall } from './connection.ts';
 import { isStreamDeleted, readError } from './failures.ts';

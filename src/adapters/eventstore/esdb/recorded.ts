@@ -2,8 +2,8 @@
 // times as much for each event. Nothing in them is taken on trust but their shape.
 import { isUtf8 } from 'node:buffer';
 import type { Json } from '../../../domain/core/json.ts';
+import type { RecordedEvent, Unreadable } from '../../../domain/core/recorded-event.ts';
 import type { Position } from '../../../domain/core/positions.ts';
-import type { RecordedEvent, Unreadable } from '../../../domain/ports/event-store.ts';
 import { parseJsonText } from '../common/json-text.ts';
 import { visitFields } from '../wire/protobuf-reader.ts';
 import { readUuid } from '../wire/uuid-bytes.ts';

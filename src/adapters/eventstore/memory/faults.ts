@@ -1,8 +1,9 @@
 // Scripted faults of the in-memory store. A script is a function of what is about to happen, so a
+import type { EventToAppend } from '../../../domain/core/recorded-event.ts';
+
 // test that fails once fails every time.
 import type {
   AppendRefusal,
-  EventToAppend,
   ExpectedRevision,
   SubscriptionEntry,
 } from '../../../domain/ports/event-store.ts';

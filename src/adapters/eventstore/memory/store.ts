@@ -1,9 +1,9 @@
 // The event store in memory, for tests: the semantics of the real ones, and faults on demand.
 import { TocsinError } from '../../../domain/core/errors.ts';
+import type { EventToAppend } from '../../../domain/core/recorded-event.ts';
 import type {
   AppendResult,
   EventStore,
-  EventToAppend,
   ExpectedRevision,
   SubscriptionEntry,
 } from '../../../domain/ports/event-store.ts';

@@ -1,7 +1,7 @@
 // What a caller is told when it did not work: stable codes, each with its status. docs/http-api.md has
-// the same list; a test compares them.
-import type { Issue } from '../../../domain/trigger/commands.ts';
+import type { Issue } from '../../../domain/core/input.ts';
 
+// the same list; a test compares them.
 /** Every code with its status and its title. */
 export const PROBLEMS = {
   invalid_json: [400, 'The body is not JSON'],

@@ -5,9 +5,8 @@ import { emitId, IdSchema } from '../../../domain/core/identity.ts';
 import { formatInstant, parseInstant } from '../../../domain/core/instants.ts';
 import type { PreviewView } from '../../../domain/preview/view.ts';
 import type { Candidate } from '../../../domain/preview/candidates.ts';
-import { SEVERITIES } from '../../../domain/trigger/severity.ts';
-import { PREVIEW_KINDS, TARGET_TYPES, TriggerTypeSchema } from '../../../domain/trigger/events.ts';
-
+import { SEVERITIES, TARGET_TYPES, TriggerTypeSchema } from '../../../domain/core/vocabulary.ts';
+import { PREVIEW_KINDS } from '../../../domain/preview/events.ts';
 /** An instant from outside, left as text: the kernel reads it. */
 export const InstantText = z
   .string()

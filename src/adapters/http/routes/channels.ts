@@ -1,8 +1,8 @@
 // A user's channels: where notifications go. Secrets come in and never go out; only one that was made
 // here is told, once.
+import type { Issue } from '../../../domain/core/input.ts';
+import { CHANNELS } from '../../../domain/core/vocabulary.ts';
 import { z } from 'zod';
-import type { Issue } from '../../../domain/trigger/commands.ts';
-import { CHANNELS } from '../../../domain/trigger/events.ts';
 import {
   answer,
   NO_BODY,

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { IdSchema } from '../../../domain/core/identity.ts';
 import { MAX_CHANGES } from '../../../domain/preview/candidates.ts';
 import type { ConfirmInput } from '../../../domain/preview/commands.ts';
-import type { Issue } from '../../../domain/trigger/commands.ts';
+import type { Issue } from '../../../domain/core/input.ts';
 import type { Kernel } from '../../../kernel/open-kernel.ts';
 import type { ConfirmResult, DismissResult } from '../../../kernel/previews/results.ts';
 import {

@@ -2,8 +2,8 @@
 import { z } from 'zod';
 import { emitId } from '../../../domain/core/identity.ts';
 import { formatInstant } from '../../../domain/core/instants.ts';
-import { PREVIEW_KINDS } from '../../../domain/trigger/events.ts';
-import type { Evaluation } from '../../../domain/ports/evaluator.ts';
+import { PREVIEW_KINDS } from '../../../domain/preview/events.ts';
+import type { Evaluation } from '../../../domain/trigger/evaluation.ts';
 import type { Kernel, TriggerView } from '../../../kernel/open-kernel.ts';
 import { toContractFields } from '../../../domain/contracts/mapping.ts';
 import { NO_BODY, NO_QUERY, answer, ofOne, refuse, type Endpoint } from '../endpoint/endpoint.ts';

@@ -2,7 +2,8 @@
 import { categoryPrefix } from '../../../domain/core/ids.ts';
 import { LEASE_MARGIN_MS } from '../../../domain/delivery/decide.ts';
 import { deliveryCodec } from '../../../domain/delivery/events.ts';
-import type { EventStore, RecordedEvent } from '../../../domain/ports/event-store.ts';
+import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
+import type { EventStore } from '../../../domain/ports/event-store.ts';
 import type { Logger } from '../../../domain/ports/logger.ts';
 import type { DueIndex, DueRank } from '../due/due-index.ts';
 import type { DueChange } from '../due/options.ts';

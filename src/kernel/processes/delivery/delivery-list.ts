@@ -4,13 +4,10 @@
 import { z } from 'zod';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import { categoryPrefix } from '../../../domain/core/ids.ts';
+import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
 import type { Position } from '../../../domain/core/positions.ts';
 import { deliveryCodec } from '../../../domain/delivery/events.ts';
-import type {
-  EventStore,
-  RecordedEvent,
-  SubscriptionEntry,
-} from '../../../domain/ports/event-store.ts';
+import type { EventStore, SubscriptionEntry } from '../../../domain/ports/event-store.ts';
 import { silentLogger, type Logger } from '../../../domain/ports/logger.ts';
 import {
   rowAfter,

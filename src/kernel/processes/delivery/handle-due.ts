@@ -2,16 +2,16 @@
 // begin an attempt or end the delivery, call, and write down what became of it.
 import { TocsinError } from '../../../domain/core/errors.ts';
 import { LEASE_MARGIN_MS, type DeliveryCommand } from '../../../domain/delivery/decide.ts';
-import { outgoingMessage } from '../../../domain/notification/message.ts';
+import { outgoingMessage } from '../../../domain/delivery/message.ts';
 import type { Delivery, DeliveryState } from '../../../domain/delivery/state.ts';
 import { silentLogger, type Logger } from '../../../domain/ports/logger.ts';
+import type { Texts } from '../../../domain/notification/texts.ts';
 import type {
   ChannelLookup,
   ChannelTarget,
   Sender,
   SendOutcome,
 } from '../../../domain/ports/sender.ts';
-import type { Texts } from '../../../domain/texts.ts';
 import type { Loaded } from '../../decider/execute.ts';
 import { backoffMs } from '../due/backoff.ts';
 import type { Runtime } from '../due/options.ts';

@@ -2,13 +2,13 @@
 import { randomUUID } from 'node:crypto';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import { DEFAULT_KERNEL_NAME } from '../../../domain/core/ids.ts';
-import { DEFAULT_FRONTEND_URL } from '../../../domain/notification/message.ts';
+import { DEFAULT_FRONTEND_URL } from '../../../domain/delivery/message.ts';
 import { RETRY_PROFILES, type RetryProfile } from '../../../domain/delivery/retry-schedule.ts';
 import type { EventStore } from '../../../domain/ports/event-store.ts';
 import { silentLogger, type Logger } from '../../../domain/ports/logger.ts';
 import type { RequestQueue } from './request-queue.ts';
 import type { ChannelLookup, Sender } from '../../../domain/ports/sender.ts';
-import type { Texts } from '../../../domain/texts.ts';
+import type { Texts } from '../../../domain/notification/texts.ts';
 import type { DeliveryIndex } from './delivery-index.ts';
 import type { DueIndexes } from '../due/due-index.ts';
 import type { Runtime } from '../due/options.ts';

@@ -2,7 +2,8 @@
 import { z } from 'zod';
 import { categoryPrefix, messageId } from '../../../domain/core/ids.ts';
 import { err, ok, type Result } from '../../../domain/core/result.ts';
-import type { EventStore, RecordedEvent } from '../../../domain/ports/event-store.ts';
+import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
+import type { EventStore } from '../../../domain/ports/event-store.ts';
 import { triggerCodec, type TriggerEventData } from '../../../domain/trigger/events.ts';
 
 /** The rule under which a request becomes a message; with the source event it makes the notice's id. */

@@ -2,7 +2,7 @@
 import { isOver } from '../../../domain/core/signals.ts';
 import { silentLogger, type Logger } from '../../../domain/ports/logger.ts';
 import type { ChannelLookup, ChannelTarget } from '../../../domain/ports/sender.ts';
-import { CHANNELS } from '../../../domain/trigger/events.ts';
+import { CHANNELS } from '../../../domain/core/vocabulary.ts';
 import type { DeliveryIndex, RedriveMark } from './delivery-index.ts';
 import type { Runtime } from '../due/options.ts';
 import type { Process } from '../due/process.ts';

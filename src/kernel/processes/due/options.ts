@@ -1,6 +1,7 @@
 // What a due process is made of; its two halves share it.
 import type { Instant } from '../../../domain/core/instants.ts';
-import type { EventStore, RecordedEvent } from '../../../domain/ports/event-store.ts';
+import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
+import type { EventStore } from '../../../domain/ports/event-store.ts';
 import type { Logger } from '../../../domain/ports/logger.ts';
 import type { DueEntry, DueIndex } from './due-index.ts';
 

@@ -4,7 +4,7 @@ import { controlStream } from '../../../domain/core/ids.ts';
 import type { EventMetadata } from '../../../domain/core/envelope.ts';
 import { deliveryCodec, type DeliveryEvent } from '../../../domain/delivery/events.ts';
 import { deliveryStream } from '../../../domain/delivery/stream.ts';
-import type { RecordedEvent } from '../../../domain/ports/event-store.ts';
+import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
 import { triggerCodec, type TriggerEvent } from '../../../domain/trigger/events.ts';
 import type { ReadableLog } from '../reading/ports.ts';
 

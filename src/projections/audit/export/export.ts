@@ -5,7 +5,7 @@ import { TocsinError } from '../../../domain/core/errors.ts';
 import { controlStream } from '../../../domain/core/ids.ts';
 import { canonicalJson, type Json, type JsonObject } from '../../../domain/core/json.ts';
 import { formatPosition, type Position } from '../../../domain/core/positions.ts';
-import type { RecordedEvent, Unreadable } from '../../../domain/ports/event-store.ts';
+import type { RecordedEvent, Unreadable } from '../../../domain/core/recorded-event.ts';
 import { isJsonObject, isUnreadable } from '../../unreadable.ts';
 import { isAfter, typeOf, userOf, type Bound } from '../reading/events.ts';
 import type { ReadableLog } from '../reading/ports.ts';

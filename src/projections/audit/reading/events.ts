@@ -1,8 +1,7 @@
 // What an audit asks of any event, also of one that this code cannot read: when, whom and what about.
 import { parseInstant, type Instant } from '../../../domain/core/instants.ts';
 import { comparePositions, type Position } from '../../../domain/core/positions.ts';
-import type { RecordedEvent } from '../../../domain/ports/event-store.ts';
-
+import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
 /** A place in the log, or a time by the kernel's stamp (`recordedAt`). */
 export type Bound = { readonly position: Position } | { readonly time: Instant };
 

@@ -1,6 +1,6 @@
 // The kernel's streams in log order, up to a fixed end.
 import { comparePositions, type Position } from '../../../domain/core/positions.ts';
-import type { RecordedEvent } from '../../../domain/ports/event-store.ts';
+import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
 import type { ReadableLog } from './ports.ts';
 
 /** Events of one step at a time; more gains nothing. */

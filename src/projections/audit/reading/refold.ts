@@ -2,8 +2,8 @@
 // Replay, verify and rebuild differ only in what they do with the pages.
 import { controlCodec } from '../../../domain/control/events.ts';
 import { evolveControl, initialControl } from '../../../domain/control/state.ts';
+import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
 import { controlStream } from '../../../domain/core/ids.ts';
-import type { RecordedEvent } from '../../../domain/ports/event-store.ts';
 import {
   checkpointOf,
   foldPage,

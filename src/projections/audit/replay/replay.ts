@@ -1,7 +1,7 @@
 // Replay: every verdict again, from the log alone. There is no publisher in this file, nor in its types.
 import { createHash } from 'node:crypto';
 import { comparePositions, type Position } from '../../../domain/core/positions.ts';
-import type { RecordedEvent } from '../../../domain/ports/event-store.ts';
+import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
 import { checkpointOf } from '../../dedupe/fold.ts';
 import { projectionPrefixes } from '../../dedupe/classify.ts';
 import type { ReadModel, VerdictRow } from '../../read-model.ts';

@@ -3,9 +3,9 @@
 // have change nothing there; notices that only a side has never die, so they count as delivered.
 import type { Axis, Policy } from '../../../domain/policy/policy.ts';
 import { ANY_TYPE, NO_POLICIES, type PoliciesInForce } from '../../../domain/policy/in-force.ts';
+import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
 import type { Position } from '../../../domain/core/positions.ts';
 import type { Instant } from '../../../domain/core/instants.ts';
-import type { RecordedEvent } from '../../../domain/ports/event-store.ts';
 import {
   checkpointOf,
   foldPage,

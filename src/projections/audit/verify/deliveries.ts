@@ -2,7 +2,7 @@
 import { categoryPrefix } from '../../../domain/core/ids.ts';
 import { deliveryCodec, type DeliveryEvent } from '../../../domain/delivery/events.ts';
 import { deliveryStream } from '../../../domain/delivery/stream.ts';
-import type { RecordedEvent } from '../../../domain/ports/event-store.ts';
+import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
 import type { SentNotification } from '../../read-model.ts';
 import { quickMessageId } from '../../uuid.ts';
 import { Fingerprints } from './fingerprints.ts';

@@ -1,6 +1,6 @@
 // Every stream's revisions, 0, 1, 2 …: an event that was cut out of a log leaves a gap.
 import { formatPosition } from '../../../domain/core/positions.ts';
-import type { RecordedEvent } from '../../../domain/ports/event-store.ts';
+import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
 import { Fingerprints } from './fingerprints.ts';
 import type { Findings } from './mismatches.ts';
 

@@ -1,8 +1,8 @@
 // Verify: log, read model, output stream and delivery records against each other at one cut. Everything
 // is read once, in its order, side by side; nothing is looked up, and nothing can be sent from here.
 import type { ControlState } from '../../../domain/control/state.ts';
+import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
 import { formatPosition, type Position } from '../../../domain/core/positions.ts';
-import type { RecordedEvent } from '../../../domain/ports/event-store.ts';
 import type { MessageNames } from '../../dedupe/messages.ts';
 import { projectionPrefixes } from '../../dedupe/classify.ts';
 import type { OutputInfo } from '../../output.ts';

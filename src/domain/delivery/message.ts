@@ -3,9 +3,9 @@
 import { notificationDedupeKey } from '../contracts/mapping.ts';
 import { DEFAULT_WINDOW_MS, tumblingWindowStart } from '../core/windows.ts';
 import type { OutgoingMessage } from '../ports/sender.ts';
-import { cleanSummary, type Texts } from '../texts.ts';
-import type { TriggerEventData } from '../trigger/events.ts';
-import type { Delivery } from '../delivery/state.ts';
+import { cleanSummary, type Texts } from '../notification/texts.ts';
+import type { NotificationRequest } from '../notification/events.ts';
+import type { Delivery } from './state.ts';
 
 /** Where links lead when nobody has said; nothing is there. */
 export const DEFAULT_FRONTEND_URL = 'https://tocsin.example.com';
@@ -18,7 +18,7 @@ export function actionUrl(frontendUrl: string, targetUrl: string): string {
 /** What one attempt says. */
 export function outgoingMessage(
   delivery: Delivery,
-  request: TriggerEventData<'NotificationRequested'>,
+  request: NotificationRequest,
   attempt: number,
   wording: { readonly texts: Texts; readonly frontendUrl: string },
 ): OutgoingMessage {
@@ -49,11 +49,7 @@ export function outgoingMessage(
 }
 
 /** The summary, else the fallback, else what is always true; the link is in it in any case. */
-function messageText(
-  texts: Texts,
-  request: TriggerEventData<'NotificationRequested'>,
-  link: string,
-): string {
+function messageText(texts: Texts, request: NotificationRequest, link: string): string {
   const { targetUrl, personal } = request;
   const summary = cleanSummary(personal.summary);
   const text = summary === '' ? fallback(texts, personal.fallbackText, targetUrl) : summary;

@@ -1,16 +1,16 @@
-// Why a request was let through, suppressed or parked: every code, in one list. The read model, the
-// metrics and docs/policies.md use these and no others (a test compares).
-import type { DecodeFault } from './core/codec.ts';
+// The reason codes of verdicts. The read model, the metrics and docs/policies.md use these and no others
+// (a test compares).
+import type { DecodeFault } from '../core/codec.ts';
 
 type ParkedCode = DecodeFault['code'] | 'message_too_large';
 
-/** The reason codes of each verdict, with their meaning in words. */
+/** The reason codes of each verdict, with their meaning. */
 export const REASONS = {
   published: {
     first_in_window: 'nothing holds the window that the request falls into',
     within_budget: 'others were let through in the window, but fewer than the policy allows',
     reopened: 'the notification that held the window was released: it never reached the person',
-    severity_rose: 'it is more severe than everything that holds the window, so it bypasses it',
+    severity_rose: 'it is more severe than every notification that holds the window',
   },
   suppressed: {
     within_window: 'a notification holds the window',
@@ -24,8 +24,8 @@ export const REASONS = {
     metadata_invalid: 'the event’s metadata cannot be read',
     schema_invalid: 'the event’s data is not of its type’s shape',
     newer_version: 'a newer version of Tocsin wrote the event',
-    must_understand: 'the event demands to be understood, and is not known here',
-    message_too_large: 'its message would be larger than any server takes',
+    must_understand: 'the event must be understood, and this code does not know its type',
+    message_too_large: 'its message would be larger than a server takes',
   } satisfies Record<ParkedCode, string>,
 } as const;
 

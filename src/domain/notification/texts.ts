@@ -1,5 +1,6 @@
-// The sentences that the embedder gives for notifications, and the rules for their text: a summary with
-// a link counts as blank everywhere, and is cut before it enters any text.
+// The sentences that the embedder gives for notifications, and the rules for a summary: a summary with a
+// link counts as blank, and every summary is cut before it enters a text.
+import { cutCodePoints } from '../core/text.ts';
 
 /** The sentences of notifications, in one language. */
 export type Texts = {
@@ -13,7 +14,7 @@ export type Texts = {
   readonly title: string;
   /** On the button or link that leads to the preview. */
   readonly action: string;
-  /** The text of a notification that has neither summary nor link text. */
+  /** The text of a notification whose summary and fallback are both unusable. */
   readonly nothingElse: string;
   /** The text of a channel's test message. */
   readonly test: string;
@@ -24,29 +25,14 @@ export const MAX_SUMMARY_CODE_POINTS = 180;
 
 const LINK = /:\/\/|www\./i;
 
-/** The summary as it may be used: trimmed and cut; empty when blank or when it holds a link. */
+/** The summary, trimmed and cut; empty when it is blank or holds a link. */
 export function cleanSummary(summary: string | undefined): string {
   const trimmed = (summary ?? '').trim();
   if (LINK.test(trimmed)) return '';
-  // No text has more code points than UTF-16 units.
-  if (trimmed.length <= MAX_SUMMARY_CODE_POINTS) return trimmed;
-  return Array.from(trimmed).slice(0, MAX_SUMMARY_CODE_POINTS).join('').trim();
+  return cutCodePoints(trimmed, MAX_SUMMARY_CODE_POINTS).trim();
 }
 
-/** The text for a channel that can show one text only. `summary` is already clean. */
+/** The text for a channel that shows one text only. `summary` is already clean. */
 export function fallbackText(texts: Texts, summary: string, targetUrl: string): string {
   return `${summary === '' ? texts.fallback : summary + texts.seeHere}${targetUrl}`;
-}
-
-/**
- * True for a link inside the host's own site: absolute path, no scheme, no host, no climbing, no
- * character that ends a URL in text.
- */
-export function isSiteRelativePath(path: string): boolean {
-  return (
-    path.length <= 255 &&
-    /^\/[A-Za-z0-9/_.~%?=&+@-]*$/.test(path) &&
-    !path.startsWith('//') &&
-    !/(?:^|\/)\.{1,2}(?:\/|$)/.test(path)
-  );
 }

@@ -1,0 +1,41 @@
+// Text from outside is cleaned and cut here before it is stored or shown.
+
+/** The first `max` UTF-16 units; a surrogate pair is never split. */
+function cut(text: string, max: number): string {
+  if (text.length <= max) return text;
+  const last = text.charCodeAt(max - 1);
+  const isSplit = last >= 0xd800 && last <= 0xdbff;
+  return text.slice(0, isSplit ? max - 1 : max);
+}
+
+/**
+ * Text that every store and wire takes: without NUL and lone surrogates, of at most `max` UTF-16 units.
+ *
+ * @returns `undefined` when no text is left
+ */
+export function cleanText(text: string, max: number): string | undefined {
+  const clean = cut(text.replaceAll('\u0000', '').toWellFormed(), max);
+  return clean === '' ? undefined : clean;
+}
+
+/** Clean text on one line, for people: runs of control characters become a space. */
+export function oneLine(text: string, max = 200): string {
+  return cut(
+    text
+      .toWellFormed()
+      .replace(/\p{Cc}+/gu, ' ')
+      .trim(),
+    max,
+  );
+}
+
+/** The first `max` characters, those outside printable ASCII as `?`: for names that a client sent. */
+export function printable(text: string, max = 64): string {
+  return text.slice(0, max).replace(/[^\x20-\x7e]/g, '?');
+}
+
+/** The first `max` code points. */
+export function cutCodePoints(text: string, max: number): string {
+  // No text has more code points than UTF-16 units.
+  return text.length <= max ? text : Array.from(text).slice(0, max).join('');
+}

@@ -1,0 +1,78 @@
+// `NotificationRequested`: the request for a notification, one of the events of a trigger's stream.
+import { z } from 'zod';
+import { InstantCodec, textUpTo } from '../core/envelope.ts';
+import { StoredIdSchema } from '../core/identity.ts';
+import { isFields, isOneOf, isText, quickInstant } from '../core/quick.ts';
+import { occurrenceFields, quickTriggerFields, targetFields } from '../core/trigger-fields.ts';
+import { CHANNELS, SEVERITIES } from '../core/vocabulary.ts';
+
+/**
+ * True for a link inside the host's own site: absolute path, no scheme, no host, no climbing, no
+ * character that ends a URL in text.
+ */
+export function isSiteRelativePath(path: string): boolean {
+  return (
+    path.length <= 255 &&
+    /^\/[A-Za-z0-9/_.~%?=&+@-]*$/.test(path) &&
+    !path.startsWith('//') &&
+    !/(?:^|\/)\.{1,2}(?:\/|$)/.test(path)
+  );
+}
+
+export const NotificationRequested = {
+  type: 'NotificationRequested',
+  version: 1,
+  schema: z.object({
+    ...occurrenceFields,
+    previewId: textUpTo(128),
+    userId: StoredIdSchema,
+    ...targetFields,
+    channel: z.enum(CHANNELS),
+    targetUrl: z.string().refine(isSiteRelativePath, { error: 'is not a site-relative path' }),
+    traceId: textUpTo(64),
+    /** The trigger's requestedAt: the axis of the dedupe window. */
+    triggerRequestedAt: InstantCodec,
+    /** When this request was built. */
+    requestedAt: InstantCodec,
+    expiresAt: InstantCodec,
+    mock: z.boolean(),
+    /** The trigger's: a policy may let a higher one through although the window is held. */
+    severity: z.enum(SEVERITIES).optional(),
+    personal: z.object({ summary: z.string(), fallbackText: z.string() }),
+  }),
+} as const;
+
+/** The data of a request for a notification. */
+export type NotificationRequest = z.output<typeof NotificationRequested.schema>;
+
+/** Reads `NotificationRequested` without its schema (see ../core/quick.ts). */
+export function quickRequested(
+  data: Readonly<Record<string, unknown>>,
+): NotificationRequest | undefined {
+  const fields = quickTriggerFields(data);
+  const { previewId, channel, targetUrl, mock, severity, personal } = data;
+  const triggerRequestedAt = quickInstant(data['triggerRequestedAt']);
+  const requestedAt = quickInstant(data['requestedAt']);
+  const expiresAt = quickInstant(data['expiresAt']);
+  if (fields === undefined || triggerRequestedAt === undefined) return undefined;
+  if (requestedAt === undefined || expiresAt === undefined) return undefined;
+  if (!isText(previewId, 128) || !isOneOf(channel, CHANNELS)) return undefined;
+  if (typeof targetUrl !== 'string' || !isSiteRelativePath(targetUrl)) return undefined;
+  if (typeof mock !== 'boolean') return undefined;
+  if (severity !== undefined && !isOneOf(severity, SEVERITIES)) return undefined;
+  if (!isFields(personal)) return undefined;
+  const { summary, fallbackText } = personal;
+  if (typeof summary !== 'string' || typeof fallbackText !== 'string') return undefined;
+  return {
+    ...fields,
+    previewId,
+    channel,
+    targetUrl,
+    triggerRequestedAt,
+    requestedAt,
+    expiresAt,
+    mock,
+    personal: { summary, fallbackText },
+    ...(severity === undefined ? {} : { severity }),
+  };
+}

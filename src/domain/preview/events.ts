@@ -1,0 +1,113 @@
+// The events of a preview. They are part of the stream of the trigger that offers it.
+import { z } from 'zod';
+import type { EventOf } from '../core/codec.ts';
+import { InstantCodec, JsonSchema, textUpTo } from '../core/envelope.ts';
+import { StoredIdSchema } from '../core/identity.ts';
+import { DetailSchema, occurrenceFields } from '../core/trigger-fields.ts';
+import { CodeSchema } from '../core/vocabulary.ts';
+import { CandidateSchema, ChangeSchema, MAX_CANDIDATES, MAX_CHANGES } from './candidates.ts';
+
+export const PREVIEW_KINDS = ['proposal', 'question', 'reminder'] as const;
+export const PREVIEW_ENDINGS = ['applied', 'dismissed', 'expired'] as const;
+
+/** The most ids that the host may return for one apply. */
+export const MAX_APPLIED_EVENTS = 1024;
+
+const previewFields = {
+  ...occurrenceFields,
+  previewId: textUpTo(128),
+  userId: StoredIdSchema,
+};
+
+const PreviewOffered = {
+  type: 'PreviewOffered',
+  version: 1,
+  schema: z.object({
+    ...previewFields,
+    kind: z.enum(PREVIEW_KINDS),
+    offeredAt: InstantCodec,
+    /** The preview has ended when now >= expiresAt. */
+    expiresAt: InstantCodec,
+    /** The default candidate of a client that shows one choice. */
+    candidateId: textUpTo(256).optional(),
+    /** The evaluator's hash of the facts that the candidates rest on. */
+    baseVersion: textUpTo(128).optional(),
+    personal: z.object({
+      summary: z.string(),
+      candidates: z.array(CandidateSchema).max(MAX_CANDIDATES).optional(),
+      snapshot: JsonSchema.optional(),
+    }),
+  }),
+} as const;
+
+const applyFields = {
+  ...previewFields,
+  applyId: textUpTo(64),
+  candidateId: textUpTo(256),
+  traceId: textUpTo(64),
+  /** Copied from the offer, so that an index over these events needs no other. */
+  expiresAt: InstantCodec,
+};
+
+/** The preview was confirmed. This event is the fence: its writer alone calls the host. */
+const ApplyStarted = {
+  type: 'ApplyStarted',
+  version: 1,
+  schema: z.object({
+    ...applyFields,
+    /** Above 1, an apply that another process left open goes on. */
+    attempt: z.int().min(1),
+    idempotencyKey: textUpTo(191),
+    requestHash: z.string().regex(/^[0-9a-f]{64}$/),
+    /** After this and a margin, another process may continue under the same apply id. */
+    leaseUntil: InstantCodec,
+    personal: z.object({ changes: z.array(ChangeSchema).max(MAX_CHANGES) }),
+  }),
+} as const;
+
+const ApplySucceeded = {
+  type: 'ApplySucceeded',
+  version: 1,
+  schema: z.object({
+    ...applyFields,
+    appliedEventIds: z.array(textUpTo(128)).min(1).max(MAX_APPLIED_EVENTS),
+  }),
+} as const;
+
+const ApplyFailed = {
+  type: 'ApplyFailed',
+  version: 1,
+  schema: z.object({ ...applyFields, code: CodeSchema, personal: DetailSchema }),
+} as const;
+
+/** The preview can no longer be confirmed, and no notification of it is sent any more. */
+const PreviewEnded = {
+  type: 'PreviewEnded',
+  version: 1,
+  schema: z.object({
+    ...previewFields,
+    ending: z.enum(PREVIEW_ENDINGS),
+    applyId: textUpTo(64).optional(),
+    personal: DetailSchema.optional(),
+  }),
+} as const;
+
+/** Every event type of a preview. */
+export const PREVIEW_EVENTS = [
+  PreviewOffered,
+  ApplyStarted,
+  ApplySucceeded,
+  ApplyFailed,
+  PreviewEnded,
+] as const;
+
+export type PreviewEvent = EventOf<(typeof PREVIEW_EVENTS)[number]>;
+
+/** The data of one of a preview's event types. */
+export type PreviewEventData<T extends PreviewEvent['type']> = Extract<
+  PreviewEvent,
+  { type: T }
+>['data'];
+
+/** The host's answer to an apply. */
+export type ApplyOutcomeEvent = Extract<PreviewEvent, { type: 'ApplySucceeded' | 'ApplyFailed' }>;
