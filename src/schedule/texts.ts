@@ -1,6 +1,7 @@
 // Every sentence of the schedule product, in English and in Chinese.
 import { cutCodePoints, oneLine } from '../domain/core/text.ts';
 import type { Texts } from '../domain/notification/texts.ts';
+
 /** The sentences of one language. */
 export type ScheduleTexts = Texts & {
   /** The task evaluator's summaries, by reason code; `{title}` stands for the task's or block's title. */

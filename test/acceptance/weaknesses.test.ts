@@ -22,7 +22,6 @@ import {
   offeredOf,
   type TriggerState,
 } from '../../src/domain/trigger/state.ts';
-import { TEXTS } from '../../src/domain/notification/texts.ts';
 import { scopeOf } from '../../src/domain/trigger/stream.ts';
 import { openKernel } from '../../src/kernel/open-kernel.ts';
 import { aCandidate } from '../support/later.ts';

@@ -6,6 +6,7 @@ import { MetadataSchema, quickMetadata } from '../../src/domain/core/envelope.ts
 import { formatInstant, MAX_INSTANT, parseInstant } from '../../src/domain/core/instants.ts';
 import { TRIGGER_EVENTS, quickRaised } from '../../src/domain/trigger/events.ts';
 import { quickRequested } from '../../src/domain/notification/events.ts';
+
 const AT = '2026-04-30T02:17:42.000Z';
 
 const about = {

@@ -20,6 +20,7 @@ const REPLAY = `
 import { embeddedReader } from './src/adapters/eventstore/embedded/store.ts';
 import { temporaryReadModel } from './src/adapters/sqlite/read-model.ts';
 import { createAudit } from './src/kernel/create-audit.ts';
+
 await using log = embeddedReader(process.argv.at(-1));
 const text = (_key, value) => (typeof value === 'bigint' ? String(value) : value);
 const audit = createAudit({ log, scratch: temporaryReadModel });

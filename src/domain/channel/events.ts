@@ -5,6 +5,7 @@ import { createCodec, type EventOf } from '../core/codec.ts';
 import { InstantCodec, textUpTo } from '../core/envelope.ts';
 import { CHANNELS } from '../core/vocabulary.ts';
 import { StoredIdSchema } from '../core/identity.ts';
+
 export const CHANNEL_KINDS = ['feishu_bot', 'feishu_flow', 'feishu_base', 'webhook'] as const;
 
 /** What an owner or a provider is said to have wanted: a stable code. */

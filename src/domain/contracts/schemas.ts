@@ -6,6 +6,7 @@ import type { CHANNELS } from '../core/vocabulary.ts';
 import { TARGET_TYPES, TRIGGER_SOURCES, TriggerTypeSchema } from '../core/vocabulary.ts';
 import { isSiteRelativePath } from '../notification/events.ts';
 import { JsonSchema, textUpTo } from '../core/envelope.ts';
+
 const Id = z.union([z.int().positive(), z.string().regex(/^[A-Za-z0-9._@-]{1,64}$/)]);
 
 const Rfc3339 = z

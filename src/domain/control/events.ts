@@ -7,6 +7,7 @@ import { formatPosition, parsePosition } from '../core/positions.ts';
 import { ANY_TYPE } from '../policy/in-force.ts';
 import { TriggerTypeSchema } from '../core/vocabulary.ts';
 import { PolicySchema } from '../policy/policy.ts';
+
 /** A position at rest. */
 const PositionCodec = z.codec(z.string(), z.object({ commit: z.bigint(), prepare: z.bigint() }), {
   decode: (text, context) => {

@@ -6,6 +6,7 @@ import { MetadataSchema, quickMetadata, type EventMetadata } from './envelope.ts
 import { withoutSeal } from './personal.ts';
 import type { EventToAppend, RecordedEvent } from './recorded-event.ts';
 import { err, ok, type Result } from './result.ts';
+
 /** One event type: its current schema, and a step up from each older version. */
 export type EventDefinition<T extends string = string, S extends z.ZodType = z.ZodType> = {
   readonly type: T;

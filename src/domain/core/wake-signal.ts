@@ -7,7 +7,7 @@ export type WakeSignal = {
 };
 
 export function wakeSignal(runtime: {
-  readonly pause: (ms: number, signal?: AbortSignal) => Promise<void>;
+  readonly pause: (ms: number, signal: AbortSignal) => Promise<void>;
 }): WakeSignal {
   let rung = new AbortController();
   return {

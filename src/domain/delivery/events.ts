@@ -5,6 +5,7 @@ import { createCodec, type EventOf } from '../core/codec.ts';
 import { InstantCodec, textUpTo } from '../core/envelope.ts';
 import { CHANNELS, TriggerTypeSchema } from '../core/vocabulary.ts';
 import { StoredIdSchema } from '../core/identity.ts';
+
 /** Stable codes in snake_case: why something happened. */
 const Code = z.string().regex(/^[a-z0-9_]{1,64}$/);
 

@@ -9,6 +9,7 @@ import { joinKey, taggedKeyPart } from '../core/keys.ts';
 import { targetFields } from '../core/trigger-fields.ts';
 import { SEVERITIES, TRIGGER_SOURCES } from '../core/vocabulary.ts';
 import type { RaiseRequest } from '../trigger/commands.ts';
+
 const IdempotencyClaimed = {
   type: 'IdempotencyClaimed',
   version: 1,

@@ -5,6 +5,7 @@ import { formatDuration } from '../core/durations.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import { issuesOf, type Issue } from '../core/input.ts';
 import { DEFAULT_WINDOW_MS } from '../core/windows.ts';
+
 /** Which of a request's two instants counts: the producer's claim, or the kernel's stamp. */
 export const AXES = ['requestedAt', 'recordedAt'] as const;
 

@@ -2,6 +2,7 @@
 // reads in the answer's body, never an HTTP status alone.
 import type { CHANNELS } from '../core/vocabulary.ts';
 import type { Instant } from '../core/instants.ts';
+
 /** What is to be said; texts are clean and final. */
 export type OutgoingMessage = {
   /** Also the provider's idempotency key, where it takes one: the same over all attempts. */

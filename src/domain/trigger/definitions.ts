@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import { DEFAULT_WINDOW_MS } from '../core/windows.ts';
 import { TocsinError } from '../core/errors.ts';
 import { TriggerTypeSchema, type CHANNELS } from '../core/vocabulary.ts';
+
 /** What the kernel must know about a trigger type. */
 export type TriggerDefinition = {
   /** `[a-z0-9_]{1,64}` */

@@ -7,6 +7,7 @@ import type { PreviewView } from '../../../domain/preview/view.ts';
 import type { Candidate } from '../../../domain/preview/candidates.ts';
 import { SEVERITIES, TARGET_TYPES, TriggerTypeSchema } from '../../../domain/core/vocabulary.ts';
 import { PREVIEW_KINDS } from '../../../domain/preview/events.ts';
+
 /** An instant from outside, left as text: the kernel reads it. */
 export const InstantText = z
   .string()

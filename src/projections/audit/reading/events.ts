@@ -2,6 +2,7 @@
 import { parseInstant, type Instant } from '../../../domain/core/instants.ts';
 import { comparePositions, type Position } from '../../../domain/core/positions.ts';
 import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
+
 /** A place in the log, or a time by the kernel's stamp (`recordedAt`). */
 export type Bound = { readonly position: Position } | { readonly time: Instant };
 
