@@ -1,13 +1,9 @@
 // Tocsin in ten lines. An application imports it from 'tocsin'; in the checkout it is the source.
 import { embeddedStore, openKernel } from '../src/index.ts';
-import { scheduleTexts, scheduleTriggers } from '../src/schedule.ts';
+import { scheduleProduct } from '../src/schedule.ts';
 
 await using store = await embeddedStore({ file: 'var/embed.db' });
-await using kernel = await openKernel({
-  store,
-  triggers: scheduleTriggers,
-  texts: scheduleTexts.en,
-});
+await using kernel = await openKernel({ store, ...scheduleProduct });
 const result = await kernel.raise({
   userId: 42,
   triggerType: 'important_urgent_task',

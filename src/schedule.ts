@@ -1,5 +1,5 @@
 // 'tocsin/schedule': triggers from tasks and calendars: due jobs, detectors, evaluation. Re-exports only.
-export { scheduleTriggers } from './schedule/triggers.ts';
+export { scheduleProduct, scheduleTriggers } from './schedule/triggers.ts';
 export { scheduleTexts } from './schedule/texts.ts';
 export type { ScheduleTexts } from './schedule/texts.ts';
 export { taskEvaluator } from './schedule/evaluation/task-evaluator.ts';

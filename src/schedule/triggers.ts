@@ -1,4 +1,4 @@
-// The trigger types of the schedule product. Their previews open in the product's web pages.
+// The trigger types of the schedule product. Their links lead to pages of its web application.
 import { defineTrigger, type TriggerDefinition } from '../domain/trigger/definitions.ts';
 import { scheduleTexts } from './texts.ts';
 
@@ -10,5 +10,5 @@ export const scheduleTriggers: readonly TriggerDefinition[] = [
   defineTrigger({ type: 'unfinished_feedback', scope: 'feedback', channel: 'feishu', link }),
 ];
 
-/** What a kernel and its worker processes need to know of the product, with English texts. */
+/** The trigger types with their English texts: options of a kernel and of `evaluationProcess`. */
 export const scheduleProduct = { triggers: scheduleTriggers, texts: scheduleTexts.en } as const;
