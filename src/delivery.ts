@@ -7,7 +7,7 @@ export { systemRuntime } from './kernel/decider/runtime.ts';
 export { openWorker } from './kernel/open-worker.ts';
 export type { Worker, WorkerOptions, WorkerStatus } from './kernel/open-worker.ts';
 export type { Process } from './kernel/processes/due/process.ts';
-export type { Runtime } from './kernel/processes/due/options.ts';
+export type { Runtime } from './domain/ports/runtime.ts';
 export type { ChannelCall, Channels } from './kernel/channels/channels.ts';
 export type {
   ChannelRejected,

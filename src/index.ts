@@ -1,7 +1,7 @@
 // 'tocsin': what an application embeds. Re-exports only; docs/api.txt lists the surface, and CI compares it.
 export { openKernel } from './kernel/open-kernel.ts';
 export type { Kernel, KernelOptions, TriggerView } from './kernel/open-kernel.ts';
-export type { Call } from './kernel/raise/raise.ts';
+export type { Call } from './kernel/decider/decider.ts';
 export type { RaiseResult } from './kernel/raise/raise-result.ts';
 export { relayRaises } from './kernel/relay/relay.ts';
 export type { RelayOptions, RelaySummary } from './kernel/relay/relay.ts';

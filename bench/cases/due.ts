@@ -1,6 +1,5 @@
 // `due`: many jobs that are due in the same second, and single ones that are due soon while nothing else
 // is. Both on an embedded store and an index file, as a worker has them.
-import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { embeddedStore } from '../../src/adapters/eventstore/embedded/store.ts';
@@ -66,7 +65,7 @@ async function openWorkerOn(folder: string) {
   const kernel = await openKernel({ ...scheduleProduct, store });
   const indexes = sqliteDueIndexes({ file: join(folder, 'due.db'), storeId: kernel.storeId });
   const stop = new AbortController();
-  const surroundings = systemRuntime();
+  const runtime = systemRuntime();
   const table = createTable();
   let raised = 0;
   let lastAt = 0;
@@ -79,23 +78,14 @@ async function openWorkerOn(folder: string) {
     },
   };
   const running = scannerProcess({
-    ...surroundings,
+    ...runtime,
     store,
     kernel: counting,
     source: table,
     detectors: BUILT_IN_DETECTORS,
     index: indexes.open(DUE_JOB_INDEX),
   }).run(stop.signal);
-  const context = {
-    ...surroundings,
-    pause: async (ms: number) => {
-      await sleep(ms);
-    },
-    store,
-    kernel: 'tocsin',
-    newId: randomUUID,
-    actor: 'bench',
-  };
+  const context = { store, kernel: 'tocsin', runtime, actor: 'bench' };
   return {
     lastAt: () => lastAt,
     async schedule(tasks: readonly Task[]) {

@@ -12,6 +12,7 @@ import type {
   DeliveryRow,
   ListedDelivery,
 } from './processes/delivery/delivery-index.ts';
+import { systemRuntime } from './decider/runtime.ts';
 import { recordContext } from './processes/delivery/processes.ts';
 import { tell } from './processes/delivery/record.ts';
 
@@ -82,9 +83,8 @@ export function createDeliveries({
       const row = own(notificationId, userId);
       if (row === undefined) return { outcome: 'not_found' };
       const command = { kind: 'redrive', reason, of: 'ended' } as const;
-      const records = recordContext({ store, actor });
-      const timed = clock === undefined ? records : { ...records, now: clock.now };
-      const told = await tell(timed, row.stream, command);
+      const records = recordContext({ store, actor, surroundings: systemRuntime(clock) });
+      const told = await tell(records, row.stream, command);
       return told.ok ? { outcome: 'redriven' } : { outcome: 'rejected', ...told.error };
     },
   };

@@ -1,5 +1,4 @@
 // The domain core, embedded: commands in, events out, through ports.
-import { randomUUID } from 'node:crypto';
 import { TocsinError } from '../domain/core/errors.ts';
 import { DEFAULT_KERNEL_NAME, parseOccurrenceId } from '../domain/core/ids.ts';
 import type { Result } from '../domain/core/result.ts';
@@ -20,12 +19,12 @@ import { channelsOf } from './channels/open.ts';
 import type { Channels } from './channels/channels.ts';
 import { initialiseControl } from './control/control.ts';
 import { alwaysNotify } from './raise/evaluators.ts';
-import { loadState } from './decider/execute.ts';
 import { createPolicies, type Policies } from './control/policies.ts';
 import { previewsOf, type Previews } from './previews/previews.ts';
-import { executeContext, systemRuntime } from './decider/runtime.ts';
+import { systemRuntime } from './decider/runtime.ts';
 import { DEFAULT_CONCURRENCY, raiseAll } from './raise/raise-all.ts';
-import { dryRun, raise, triggerAggregate, type Call, type RaiseContext } from './raise/raise.ts';
+import type { Call } from './decider/decider.ts';
+import { dryRun, raise, triggerDecider, type RaiseContext } from './raise/raise.ts';
 import type { RaiseResult } from './raise/raise-result.ts';
 
 /** What a kernel is opened with. */
@@ -176,7 +175,7 @@ function userKey(input: unknown): string {
 async function findTrigger(context: RaiseContext, id: string): Promise<TriggerView | undefined> {
   const place = parseOccurrenceId(context.kernel, id);
   if (place === undefined) return undefined;
-  const state = await loadState(context.store, triggerAggregate, place.stream);
+  const { state } = await triggerDecider.load(context.store, place.stream);
   const occurrence = occurrenceOf(state, place.occurrence);
   return occurrence && { ...occurrence, occurrence: place.occurrence };
 }
@@ -197,15 +196,15 @@ function contextOf(options: KernelOptions): RaiseContext {
     });
   }
   return {
-    ...executeContext(store, systemRuntime(clock)),
+    store,
     kernel: name,
+    runtime: systemRuntime(clock),
     definitions: new Map(triggers.map((definition) => [definition.type, definition])),
     evaluate:
       options.evaluation === 'later' ? undefined : (options.evaluate ?? alwaysNotify(texts)),
     evaluateLater: options.evaluateLater,
     texts,
     recordDuplicates: options.recordDuplicates ?? false,
-    newId: randomUUID,
   };
 }
 

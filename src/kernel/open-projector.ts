@@ -1,5 +1,4 @@
 // A projector on real surroundings: the system's clock, and the control stream through the kernel.
-import { randomUUID } from 'node:crypto';
 import { TocsinError } from '../domain/core/errors.ts';
 import { DEFAULT_KERNEL_NAME } from '../domain/core/ids.ts';
 import type { Clock } from '../domain/ports/clock.ts';
@@ -9,13 +8,8 @@ import type { Output } from '../projections/output.ts';
 import type { ReadModel, ReadModelCommit } from '../projections/read-model.ts';
 import { DEFAULT_TIMING, type Timing } from '../projections/publisher/context.ts';
 import { createProjector, type Projector } from '../projections/publisher/projector.ts';
-import {
-  appendControl,
-  initialiseControl,
-  readControl,
-  type ControlWriter,
-} from './control/control.ts';
-import { executeContext, systemRuntime } from './decider/runtime.ts';
+import { appendControl, initialiseControl, readControl } from './control/control.ts';
+import { systemRuntime } from './decider/runtime.ts';
 
 /** What a projector is opened with. The caller closes store and state, after the projector stopped. */
 export type ProjectorOptions = {
@@ -49,16 +43,11 @@ export async function openProjector(options: ProjectorOptions): Promise<Projecto
   const { store, output, state, clock, logger = silentLogger } = options;
   const { name = DEFAULT_KERNEL_NAME, subjectRoot = '', source = '/tocsin' } = options;
   assertNames(subjectRoot, source);
-  const surroundings = systemRuntime(clock);
-  const { now, elapsed, random } = surroundings;
-  const never = new AbortController().signal;
-  const writer: ControlWriter = {
-    ...executeContext(store, surroundings),
-    kernel: name,
-    newId: randomUUID,
-    actor: options.actor ?? 'projector',
-  };
-  await initialiseControl(writer);
+  const runtime = systemRuntime(clock);
+  const { now, elapsed, pause, random } = runtime;
+  const context = { store, kernel: name, runtime };
+  const call = { actor: options.actor ?? 'projector' };
+  await initialiseControl(context, call);
   return createProjector({
     kernel: name,
     store,
@@ -67,14 +56,14 @@ export async function openProjector(options: ProjectorOptions): Promise<Projecto
     names: { subjectRoot, source },
     control: {
       read: () => readControl(store, name),
-      append: (decide) => appendControl(writer, decide),
+      append: (decide) => appendControl(context, decide, call),
     },
     logger,
     onCommit: options.onCommit ?? (() => undefined),
     timing: { ...DEFAULT_TIMING, ...options.timing },
     now,
     elapsed,
-    pause: (ms, signal = never) => surroundings.pause(ms, signal),
+    pause,
     random,
   });
 }

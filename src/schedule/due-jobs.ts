@@ -4,28 +4,28 @@ import type { CancelDueJob, Recheck, SettleDueJob, Watch } from './due-job/comma
 import { decideCancel, decideRecheck, decideSettle, decideWatch } from './due-job/decide.ts';
 import { evolveDueJob, initialDueJob, type DueJobState } from './due-job/state.ts';
 import { dueJobStream, type Subject } from './due-job/stream.ts';
-import { TocsinError } from '../domain/core/errors.ts';
 import type { Instant } from '../domain/core/instants.ts';
-import { ok } from '../domain/core/result.ts';
+import { ok, valueOf } from '../domain/core/result.ts';
 import {
-  execute,
-  type Aggregate,
-  type ExecuteContext,
+  decider,
+  type Decide,
+  type KernelContext,
   type Loaded,
-} from '../kernel/decider/execute.ts';
+} from '../kernel/decider/decider.ts';
 
-export const dueJobAggregate: Aggregate<DueJobState, DueJobEvent> = {
+export const dueJobDecider = decider<DueJobState, DueJobEvent>({
   codec: dueJobCodec,
   initial: initialDueJob,
   evolve: evolveDueJob,
-};
+  unwritable: {
+    code: 'job_unwritable',
+    hint: 'Check the event store. The scanner and the follower try again.',
+  },
+});
 
-/** Who writes. */
-export type DueJobContext = ExecuteContext & {
-  /** The kernel's name. */
-  readonly kernel: string;
-  /** A random UUID per call. */
-  readonly newId: () => string;
+/** What commands on due jobs need. */
+export type DueJobContext = KernelContext & {
+  /** Who acts, for the record. */
   readonly actor: string;
 };
 
@@ -84,23 +84,13 @@ async function change(
   decide: (state: DueJobState, stream: string, now: Instant) => readonly DueJobEvent[],
   loaded?: Loaded<DueJobState>,
 ): Promise<DueJobChange> {
-  const stream = dueJobStream(context.kernel, subject);
-  const commandId = context.newId();
-  const ids = { commandId, correlationId: commandId, causationId: commandId };
-  const result = await execute(context, {
-    aggregate: dueJobAggregate,
-    stream,
-    ...(loaded === undefined ? {} : { loaded }),
-    metadata: { ...ids, actor: context.actor },
-    decide: (state, { recordedAt }) => {
-      const events = decide(state, stream, recordedAt);
-      const [first] = events;
-      return ok({ events, answer: first === undefined ? 'unchanged' : CHANGES[first.type] });
-    },
-  });
-  if (result.kind === 'done') return result.answer;
-  const detail = result.kind === 'refused' ? `refused, ${result.message}` : result.kind;
-  throw new TocsinError('unavailable', 'job_unwritable', `${stream}: ${detail}`, {
-    hint: 'The event store gave no answer or refused; check it. It is tried again by itself.',
-  });
+  const { kernel, actor } = context;
+  const stream = dueJobStream(kernel, subject);
+  const answered: Decide<DueJobState, DueJobEvent, DueJobChange, never> = (state, at) => {
+    const events = decide(state, stream, at.recordedAt);
+    const [first] = events;
+    return ok({ events, answer: first === undefined ? 'unchanged' : CHANGES[first.type] });
+  };
+  const call = { actor, loaded };
+  return valueOf(await dueJobDecider.transactOrThrow(context, stream, answered, call)).answer;
 }

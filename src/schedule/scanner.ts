@@ -1,6 +1,5 @@
 // The scanner: when a due job's time has come, reads the truth again and raises what is to be raised,
 // by the same way as everybody. Two may run at once: appends are the fence between them (W8).
-import { randomUUID } from 'node:crypto';
 import { DEFAULT_KERNEL_NAME, categoryPrefix } from '../domain/core/ids.ts';
 import { TocsinError } from '../domain/core/errors.ts';
 import type { Finding, Triggered } from './due-job/commands.ts';
@@ -12,8 +11,7 @@ import { detailOf } from './detectors/facts.ts';
 import type { RecordedEvent } from '../domain/core/recorded-event.ts';
 import type { DetectedTrigger, Detector } from './detectors/detector.ts';
 import type { TaskSource } from './tasks/task-source.ts';
-import { dueJobAggregate, settleDueJob, type DueJobContext } from './due-jobs.ts';
-import { load } from '../kernel/decider/execute.ts';
+import { dueJobDecider, settleDueJob, type DueJobContext } from './due-jobs.ts';
 import type { Kernel } from '../kernel/open-kernel.ts';
 import { dueProcess } from '../kernel/processes/due/due-process.ts';
 import type { DueProcessOptions, DueChange } from '../kernel/processes/due/options.ts';
@@ -42,16 +40,11 @@ export type ScannerOptions = Omit<DueProcessOptions, 'name' | 'prefixes' | 'step
  * API raises in the same window is the same trigger (W7).
  */
 export function scannerProcess(options: ScannerOptions): Process {
-  const { kernelName = DEFAULT_KERNEL_NAME, pause } = options;
-  const never = new AbortController().signal;
+  const { kernelName = DEFAULT_KERNEL_NAME, store } = options;
   const context: DueJobContext = {
-    store: options.store,
-    now: options.now,
-    elapsed: options.elapsed,
-    pause: (ms) => pause(ms, never),
-    random: options.random,
+    store,
     kernel: kernelName,
-    newId: randomUUID,
+    runtime: options,
     actor: 'scanner',
   };
   return dueProcess({
@@ -97,7 +90,7 @@ async function lookAt(
   context: DueJobContext,
   stream: string,
 ): Promise<void> {
-  const loaded = await load(options, { aggregate: dueJobAggregate, stream });
+  const loaded = await dueJobDecider.load(options.store, stream);
   const { state } = loaded;
   const { subject, dueAt, triggerAt, round } = state;
   if (subject === undefined || dueAt === undefined || triggerAt === undefined) return;

@@ -1,6 +1,5 @@
 // Keeps due jobs in step with the host's tasks and blocks. It remembers nothing: at every start the
 // source tells everything as it is, and jobs that are so already write nothing.
-import { randomUUID } from 'node:crypto';
 import { TocsinError } from '../domain/core/errors.ts';
 import { DEFAULT_KERNEL_NAME } from '../domain/core/ids.ts';
 import type { Recheck, Watch } from './due-job/commands.ts';
@@ -8,10 +7,10 @@ import { dueJobStream } from './due-job/stream.ts';
 import type { Detector } from './detectors/detector.ts';
 import type { EventStore } from '../domain/ports/event-store.ts';
 import { silentLogger, type Logger } from '../domain/ports/logger.ts';
+import type { Runtime } from '../domain/ports/runtime.ts';
 import type { TaskChange, TaskSource } from './tasks/task-source.ts';
 import { watchSubject, type DueJobContext } from './due-jobs.ts';
 import { backoffMs } from '../kernel/processes/due/backoff.ts';
-import type { Runtime } from '../kernel/processes/due/options.ts';
 import { keyedQueue } from '../domain/core/keyed-queue.ts';
 import type { Process } from '../kernel/processes/due/process.ts';
 
@@ -94,15 +93,8 @@ async function* follow(
 }
 
 function contextOf(options: TaskFollowerOptions, signal: AbortSignal): DueJobContext {
-  const { store, now, elapsed, pause, random, kernelName = DEFAULT_KERNEL_NAME } = options;
-  return {
-    store,
-    now,
-    elapsed,
-    pause: (ms) => pause(ms, signal),
-    random,
-    kernel: kernelName,
-    newId: randomUUID,
-    actor: 'task-follower',
-  };
+  const { store, kernelName = DEFAULT_KERNEL_NAME } = options;
+  // A worker that stops waits for no retry.
+  const runtime = { ...options, pause: (ms: number) => options.pause(ms, signal) };
+  return { store, kernel: kernelName, runtime, actor: 'task-follower' };
 }

@@ -14,11 +14,11 @@ import { deliveryStream } from '../../src/domain/delivery/stream.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
 import { createDeliveries } from '../../src/kernel/deliveries.ts';
 import { openKernel, type Kernel, type KernelOptions } from '../../src/kernel/open-kernel.ts';
+import { systemRuntime } from '../../src/kernel/decider/runtime.ts';
 import { fixedClock, type FixedClock } from '../../src/kernel/testing/fixed-clock.ts';
 import { createTokens, type Tokens } from '../../src/kernel/access/tokens.ts';
-import { deliveryAggregate, tell } from '../../src/kernel/processes/delivery/record.ts';
+import { deliveryDecider, tell } from '../../src/kernel/processes/delivery/record.ts';
 import { recordContext } from '../../src/kernel/processes/delivery/processes.ts';
-import { loadState } from '../../src/kernel/decider/execute.ts';
 import { rowAfter } from '../../src/kernel/processes/delivery/delivery-index.ts';
 import { deliveryCodec } from '../../src/domain/delivery/events.ts';
 import type {
@@ -205,7 +205,7 @@ type Dying = {
 async function deadDelivery({ store, clock, list, userId, n }: Dying): Promise<string> {
   const notificationId = `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
   const stream = deliveryStream('tocsin', userId, notificationId);
-  const records = { ...recordContext({ store }), now: clock.now };
+  const records = recordContext({ store, surroundings: systemRuntime(clock) });
   const now = clock.now();
   const facts = {
     notificationId,
@@ -221,7 +221,7 @@ async function deadDelivery({ store, clock, list, userId, n }: Dying): Promise<s
   };
   await tell(records, stream, { kind: 'accept', facts });
   await tell(records, stream, { kind: 'die', reason: 'auth', detail: 'canary-detail' });
-  const state = await loadState(store, deliveryAggregate, stream);
+  const { state } = await deliveryDecider.load(store, stream);
   if (state?.phase.status !== 'dead') throw new Error('it did not die');
   let row: DeliveryRow | undefined;
   for await (const page of store.readStream(stream, { direction: 'forwards' })) {

@@ -38,7 +38,7 @@ import {
   deliveryProcesses,
   type DeliveryOptions,
 } from '../../src/kernel/processes/delivery/processes.ts';
-import { loadDelivery } from '../../src/kernel/processes/delivery/record.ts';
+import { deliveryDecider } from '../../src/kernel/processes/delivery/record.ts';
 import type { DeliveryIndex } from '../../src/kernel/processes/delivery/delivery-index.ts';
 import { virtualTime, type VirtualTime } from '../support/virtual-time.ts';
 import { until } from '../support/until.ts';
@@ -225,7 +225,7 @@ export async function deliveryWorld(
       workers.push(worker);
       return worker;
     },
-    delivery: async ({ stream }) => (await loadDelivery(store, stream)).state,
+    delivery: async ({ stream }) => (await deliveryDecider.load(store, stream)).state,
     async events({ stream }) {
       const recorded = await eventsOf(store, stream);
       return recorded.map((event) => {
@@ -236,7 +236,7 @@ export async function deliveryWorld(
     },
     when: ({ stream }, what, holds) =>
       until(what, async () => {
-        const { state: delivery } = await loadDelivery(store, stream);
+        const { state: delivery } = await deliveryDecider.load(store, stream);
         return delivery !== undefined && holds(delivery) ? delivery : undefined;
       }),
     async configure(userId) {

@@ -7,8 +7,7 @@ import type { DueJobState } from '../../src/schedule/due-job/state.ts';
 import { dueJobStream } from '../../src/schedule/due-job/stream.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
 import type { ScheduledBlock, Task, TaskSource } from '../../src/schedule/tasks/task-source.ts';
-import { dueJobAggregate } from '../../src/schedule/due-jobs.ts';
-import { loadState } from '../../src/kernel/decider/execute.ts';
+import { dueJobDecider } from '../../src/schedule/due-jobs.ts';
 import { openKernel, type Kernel } from '../../src/kernel/open-kernel.ts';
 import { DUE_JOB_INDEX, scannerProcess, type ScannerOptions } from '../../src/schedule/scanner.ts';
 import { taskFollowerProcess, type TaskFollowerOptions } from '../../src/schedule/task-follower.ts';
@@ -71,8 +70,10 @@ export async function jobWorld(store: EventStore, name = 'tocsin'): Promise<JobW
     stop = new AbortController();
     await Promise.all(ended);
   };
-  const job: JobWorld['job'] = (kind, subjectId) =>
-    loadState(store, dueJobAggregate, dueJobStream(name, { userId: '42', kind, subjectId }));
+  const job: JobWorld['job'] = async (kind, subjectId) => {
+    const stream = dueJobStream(name, { userId: '42', kind, subjectId });
+    return (await dueJobDecider.load(store, stream)).state;
+  };
 
   return {
     name,

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { RaiseInput } from '../../src/domain/trigger/commands.ts';
 import { silentLogger } from '../../src/domain/ports/logger.ts';
 import { relayRaises } from '../../src/kernel/relay/relay.ts';
-import type { Call } from '../../src/kernel/raise/raise.ts';
+import type { Call } from '../../src/kernel/decider/decider.ts';
 import type { RaiseSource } from '../../src/kernel/relay/raise-source.ts';
 import { anInput, eventsOf, makeWorld, until, type World } from '../support/world.ts';
 import { sqliteHost, type Host } from './relay.support.ts';

@@ -6,16 +6,13 @@ import type {
 } from '../../src/kernel/processes/delivery/request-queue.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
 import { silentLogger } from '../../src/domain/ports/logger.ts';
+import type { Runtime } from '../../src/domain/ports/runtime.ts';
 import type { Sender, SendOutcome } from '../../src/domain/ports/sender.ts';
 import { fromRaiseLine } from '../../src/domain/contracts/mapping.ts';
 import type { JsonObject } from '../../src/domain/core/json.ts';
 import { alwaysNotify } from '../../src/kernel/raise/evaluators.ts';
-import {
-  appendControl,
-  readControl,
-  type ControlWriter,
-} from '../../src/kernel/control/control.ts';
-import type { ExecuteContext } from '../../src/kernel/decider/execute.ts';
+import { appendControl, readControl } from '../../src/kernel/control/control.ts';
+import type { KernelContext } from '../../src/kernel/decider/decider.ts';
 import { attemptsProcess, ATTEMPTS_INDEX } from '../../src/kernel/processes/delivery/attempts.ts';
 import { channelGate } from '../../src/kernel/processes/delivery/channel-gate.ts';
 import { intakeProcess } from '../../src/kernel/processes/delivery/intake.ts';
@@ -48,14 +45,12 @@ const POLL_MS = 10_000;
 /** Few, so that several pages are on their way at once. */
 const PAGE_ENTRIES = 3;
 
-export function executeContext(schedule: Schedule, store: EventStore): ExecuteContext {
-  const { time, pause, random } = schedule;
-  return { store, now: time.now, elapsed: time.elapsed, pause: (ms) => pause(ms), random };
+export function kernelContext(schedule: Schedule, store: EventStore): KernelContext {
+  return { store, kernel: 'tocsin', runtime: runtimeOf(schedule) };
 }
 
-export function controlWriter(schedule: Schedule, store: EventStore): ControlWriter {
-  const { newId } = schedule;
-  return { ...executeContext(schedule, store), kernel: 'tocsin', newId, actor: 'model' };
+function runtimeOf({ time, pause, random, newId }: Schedule): Runtime {
+  return { now: time.now, elapsed: time.elapsed, pause, random, newId };
 }
 
 /** Raises one line once; what it is answered, or that nobody answered. */
@@ -67,14 +62,12 @@ export async function raiseLine(
   const input = fromRaiseLine(line);
   if (!input.ok) throw new Error(`not a line: ${JSON.stringify(line)}`);
   const context = {
-    ...executeContext(schedule, store),
-    kernel: 'tocsin',
+    ...kernelContext(schedule, store),
     definitions: new Map(scheduleTriggers.map((definition) => [definition.type, definition])),
     evaluate: alwaysNotify(scheduleTexts.en),
     evaluateLater: undefined,
     texts: scheduleTexts.en,
     recordDuplicates: false,
-    newId: schedule.newId,
   };
   return raise(context, input.value, { deadlineMs: DEADLINE_MS });
 }
@@ -96,7 +89,7 @@ export function projectorOf(
     names: { subjectRoot: '', source: '/tocsin' },
     control: {
       read: () => readControl(store, 'tocsin'),
-      append: (decide) => appendControl(controlWriter(schedule, store), decide),
+      append: (decide) => appendControl(kernelContext(schedule, store), decide, { actor: 'model' }),
     },
     logger: silentLogger,
     onCommit: ({ checkpoint }) => {
@@ -132,12 +125,11 @@ export async function work(
   shared: Delivering,
   indexes: DueIndexes,
 ): Promise<void> {
-  const { time, pause, random, newId } = schedule;
   const store = life.store(shared.store);
-  const surroundings = { now: time.now, elapsed: time.elapsed, pause, random };
+  const surroundings = runtimeOf(schedule);
   const records: RecordContext = {
-    ...executeContext(schedule, store),
-    newId,
+    store,
+    runtime: surroundings,
     actor: life.name,
     rules: { profile: RETRY_PROFILES.human, onUnknown: 'resend' },
   };

@@ -8,7 +8,7 @@ import type { SendOutcome } from '../../src/domain/ports/sender.ts';
 import { memoryDueIndexStore } from '../../src/adapters/memory/due-index.ts';
 import { TocsinError } from '../../src/domain/core/errors.ts';
 import { appendControl, initialiseControl } from '../../src/kernel/control/control.ts';
-import { loadDelivery } from '../../src/kernel/processes/delivery/record.ts';
+import { deliveryDecider } from '../../src/kernel/processes/delivery/record.ts';
 import type { RaiseResult } from '../../src/kernel/raise/raise-result.ts';
 import type { Projector } from '../../src/projections/publisher/projector.ts';
 import {
@@ -22,7 +22,7 @@ import type { ModelPolicy } from '../oracle/model-oracle.ts';
 import { eventsOf } from '../support/world.ts';
 import { Faults } from './faults.ts';
 import { Life } from './life.ts';
-import { controlWriter, projectorOf, raiseLine, work, type Delivering } from './parties.ts';
+import { kernelContext, projectorOf, raiseLine, work, type Delivering } from './parties.ts';
 import { Schedule } from './schedule.ts';
 import { inVersion, type Version } from './versions.ts';
 
@@ -75,7 +75,7 @@ export async function runModel(options: ModelOptions, lookAt: LookAt): Promise<M
     inHand: new Map(),
     answer: () => outcomeOf(schedule),
   };
-  const writer = controlWriter(schedule, store);
+  const writer = kernelContext(schedule, store);
   await initialiseControl(writer);
   if (options.policy.kind !== 'tumbling') {
     const policy = { ...options.policy, axis: 'requestedAt' as const };
@@ -194,7 +194,7 @@ function queuesOf(schedule: Schedule, count: number): readonly [number[], number
 
 /** An operator switches to ruleset 2. */
 async function activate(schedule: Schedule, store: EventStore): Promise<void> {
-  await appendControl(controlWriter(schedule, store), () => [
+  await appendControl(kernelContext(schedule, store), () => [
     { type: 'RulesetActivated', data: { ruleset: 2 } },
   ]);
   schedule.note('ruleset 2 is activated');
@@ -235,7 +235,10 @@ async function isOver(
   const notices = files.find((_, n) => !refused.has(n))?.snapshot().notices ?? [];
   for (const { mock, user, id } of notices) {
     if (mock) continue;
-    const { state: delivery } = await loadDelivery(store, deliveryStream('tocsin', user, id));
+    const { state: delivery } = await deliveryDecider.load(
+      store,
+      deliveryStream('tocsin', user, id),
+    );
     if (delivery === undefined || !hasEnded(delivery)) return false;
   }
   return true;

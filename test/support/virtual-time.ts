@@ -1,5 +1,6 @@
 // Time in a test's hands: it stands still until it is moved, and says what waits for it.
-import type { Runtime } from '../../src/kernel/processes/due/options.ts';
+import { randomUUID } from 'node:crypto';
+import type { Runtime } from '../../src/domain/ports/runtime.ts';
 
 export type VirtualTime = Runtime & {
   /** Moves time on, and ends the pauses that are over then, the earliest first. */
@@ -17,19 +18,20 @@ export function virtualTime(start = Date.UTC(2026, 0, 1, 10), random = 1): Virtu
     now: () => now,
     elapsed: () => now - start,
     random: () => random,
+    newId: randomUUID,
     pause(ms, signal) {
-      if (signal.aborted) return Promise.resolve();
+      if (signal?.aborted === true) return Promise.resolve();
       return new Promise((resolve) => {
         const entry = {
           until: now + ms,
           wake: () => {
             pauses.delete(entry);
-            signal.removeEventListener('abort', entry.wake);
+            signal?.removeEventListener('abort', entry.wake);
             resolve();
           },
         };
         pauses.add(entry);
-        signal.addEventListener('abort', entry.wake, { once: true });
+        signal?.addEventListener('abort', entry.wake, { once: true });
       });
     },
     advance(ms) {

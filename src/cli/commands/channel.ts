@@ -14,7 +14,7 @@ import type { ChannelRejected } from '../../kernel/channels/results.ts';
 import type { ChannelView } from '../../kernel/channels/view.ts';
 import { openStore } from '../compose/compose.ts';
 import { channelsOn, openSender, openVault } from '../compose/channels.ts';
-import { CLI_ACTOR, controlWriter } from '../compose/control-writer.ts';
+import { CLI_ACTOR, kernelContext } from '../compose/kernel-context.ts';
 import { EXIT, type Terminal } from '../terminal/terminal.ts';
 import { CHANNEL_SETTINGS } from '../config/settings.ts';
 import { execute, withCommonOptions, type Context, type Work } from './command.ts';
@@ -192,7 +192,7 @@ async function using(
 ): Promise<number> {
   using vault = await openVault(config);
   await using store = await openStore(config, 'tocsin channel');
-  await initialiseControl(controlWriter(store, config.name));
+  await initialiseControl(kernelContext(store, config.name), { actor: CLI_ACTOR });
   return await work(channelsOn(config, store, vault, await openSender(config)));
 }
 

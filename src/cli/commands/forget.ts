@@ -6,7 +6,7 @@ import { initialiseControl } from '../../kernel/control/control.ts';
 import { forgetUser } from '../../kernel/sealing/forget.ts';
 import { openStore } from '../compose/compose.ts';
 import { channelsOn, openSender, openVault } from '../compose/channels.ts';
-import { CLI_ACTOR, controlWriter } from '../compose/control-writer.ts';
+import { CLI_ACTOR, kernelContext } from '../compose/kernel-context.ts';
 import { EXIT } from '../terminal/terminal.ts';
 import { execute, withCommonOptions, type Work } from './command.ts';
 
@@ -40,7 +40,7 @@ const forget: Work<Options> = async ({ config, terminal }, { user, actor }) => {
   }
   using vault = await openVault(config);
   await using store = await openStore(config, 'tocsin forget');
-  await initialiseControl(controlWriter(store, config.name));
+  await initialiseControl(kernelContext(store, config.name), { actor: CLI_ACTOR });
   const channels = channelsOn(config, store, vault, await openSender(config), actor);
   const context = { store, vault, channels, kernel: config.name, actor };
   const forgotten = await forgetUser(context, userId.data);

@@ -5,11 +5,16 @@ import { TocsinError } from '../../domain/core/errors.ts';
 import { categoryPrefix } from '../../domain/core/ids.ts';
 import { formatInstant } from '../../domain/core/instants.ts';
 import { BUILT_IN_DETECTORS } from '../../schedule/detectors/built-in.ts';
-import type { DueJobState, DueJobStatus } from '../../schedule/due-job/state.ts';
+import { dueJobCodec } from '../../schedule/due-job/events.ts';
+import {
+  evolveDueJob,
+  initialDueJob,
+  type DueJobState,
+  type DueJobStatus,
+} from '../../schedule/due-job/state.ts';
 import { dueJobId, parseDueJobId } from '../../schedule/due-job/stream.ts';
-import { cancelDueJob, dueJobAggregate } from '../../schedule/due-jobs.ts';
+import { cancelDueJob, dueJobDecider } from '../../schedule/due-jobs.ts';
 import { importJobs } from '../../schedule/import-jobs.ts';
-import { loadState } from '../../kernel/decider/execute.ts';
 import { dueJobContext } from '../compose/tasks.ts';
 import { openReader, openStore, type LogReader } from '../compose/compose.ts';
 import { EXIT } from '../terminal/terminal.ts';
@@ -157,8 +162,8 @@ const list: Work<ListOptions> = async ({ config, terminal }, options) => {
 const cancel: Work<CancelOptions> = async ({ config, terminal }, { job, reason }) => {
   const stream = parseDueJobId(config.name, job);
   await using store = await openStore(config, 'tocsin jobs cancel');
-  const state = stream === undefined ? undefined : await loadState(store, dueJobAggregate, stream);
-  const subject = state?.subject;
+  const loaded = stream === undefined ? undefined : await dueJobDecider.load(store, stream);
+  const subject = loaded?.state.subject;
   if (subject === undefined) {
     throw new TocsinError('usage', 'no_such_job', `there is no job ${job.slice(0, 64)}`, {
       hint: 'See `tocsin jobs list`.',
@@ -184,10 +189,10 @@ async function allJobs(
   const prefixes = [categoryPrefix(kernel, 'duejob')];
   for await (const page of reader.readAll({ direction: 'forwards', prefixes })) {
     for (const recorded of page) {
-      const decoded = dueJobAggregate.codec.decode(recorded);
+      const decoded = dueJobCodec.decode(recorded);
       if (decoded.kind !== 'event') continue;
-      const before = states.get(recorded.stream) ?? dueJobAggregate.initial;
-      states.set(recorded.stream, dueJobAggregate.evolve(before, decoded.event, recorded));
+      const before = states.get(recorded.stream) ?? initialDueJob;
+      states.set(recorded.stream, evolveDueJob(before, decoded.event));
     }
   }
   return states;

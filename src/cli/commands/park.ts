@@ -1,11 +1,12 @@
 // `tocsin park`: events that the projection could not act on, and what to do about them.
 import type { Command } from 'commander';
 import { openReadModelReader } from '../../adapters/sqlite/read-model.ts';
+import type { ControlEvent } from '../../domain/control/events.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { formatPosition } from '../../domain/core/positions.ts';
 import { appendControl } from '../../kernel/control/control.ts';
 import { openStore } from '../compose/compose.ts';
-import { controlWriter } from '../compose/control-writer.ts';
+import { CLI_ACTOR, kernelContext } from '../compose/kernel-context.ts';
 import { EXIT } from '../terminal/terminal.ts';
 import { execute, withCommonOptions, type Work } from './command.ts';
 
@@ -56,9 +57,9 @@ const resolveWith =
     const row = findParked(config.state, event);
     await using store = await openStore(config, `tocsin park ${action}`);
     const { stream, revision } = row;
-    await appendControl(controlWriter(store, config.name), () => [
-      { type: 'ParkResolved', data: { event, stream, revision, action, reason } },
-    ]);
+    const data = { event, stream, revision, action, reason };
+    const decide = (): ControlEvent[] => [{ type: 'ParkResolved', data }];
+    await appendControl(kernelContext(store, config.name), decide, { actor: CLI_ACTOR });
     terminal.print({ event, action });
     terminal.say(
       `${action} of ${event} is in the log; the projector acts on it when it gets there.`,

@@ -11,7 +11,7 @@ import type { Issue } from '../../domain/core/input.ts';
 import { initialiseControl } from '../../kernel/control/control.ts';
 import { changePolicies } from '../../kernel/control/policies.ts';
 import { openStore } from '../compose/compose.ts';
-import { CLI_ACTOR, controlWriter } from '../compose/control-writer.ts';
+import { CLI_ACTOR, kernelContext } from '../compose/kernel-context.ts';
 import { EXIT } from '../terminal/terminal.ts';
 import { execute, withCommonOptions, type Context, type Work } from './command.ts';
 
@@ -104,9 +104,9 @@ async function change(
   words: string,
 ): Promise<number> {
   await using store = await openStore(config, `tocsin policy ${command.kind}`);
-  const writer = controlWriter(store, config.name, actor);
-  await initialiseControl(writer);
-  const result = await changePolicies(writer, command);
+  const kernel = kernelContext(store, config.name);
+  await initialiseControl(kernel, { actor });
+  const result = await changePolicies(kernel, command, { actor });
   if (result.outcome === 'rejected') throw invalid(result.code, result.issues);
   const position = result.outcome === 'changed' ? result.position : undefined;
   terminal.print({

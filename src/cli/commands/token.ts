@@ -6,7 +6,7 @@ import { TocsinError } from '../../domain/core/errors.ts';
 import { formatInstant, parseInstant } from '../../domain/core/instants.ts';
 import { createTokens, type TokenView } from '../../kernel/access/tokens.ts';
 import { openStore } from '../compose/compose.ts';
-import { CLI_ACTOR } from '../compose/control-writer.ts';
+import { CLI_ACTOR } from '../compose/kernel-context.ts';
 import { EXIT } from '../terminal/terminal.ts';
 import { execute, withCommonOptions, type Work } from './command.ts';
 

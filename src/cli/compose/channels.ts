@@ -10,7 +10,7 @@ import { newSecret } from '../../kernel/channels/open.ts';
 import { sealedStore } from '../../kernel/sealing/sealed-store.ts';
 import type { ChannelReport } from '../../kernel/processes/delivery/handle-due.ts';
 import type { Config } from '../config/config.ts';
-import { CLI_ACTOR, controlWriter } from './control-writer.ts';
+import { CLI_ACTOR, kernelContext } from './kernel-context.ts';
 import { scheduleProduct } from '../../schedule/triggers.ts';
 
 /** True when there is a vault, or somebody said that there is to be one. */
@@ -53,10 +53,10 @@ export function channelsOn(
   send: Sender,
   actor: string = CLI_ACTOR,
 ): Channels {
-  const writer = controlWriter(store, config.name, actor);
   return createChannels({
     texts: scheduleProduct.texts,
-    ...writer,
+    ...kernelContext(store, config.name),
+    actor,
     vault,
     send,
     addresses: config.addresses,

@@ -1,5 +1,4 @@
 // Tasks as the command line runs them: which files, which processes, and who evaluates what they raise.
-import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TaskFiles } from '../../schedule/tasks/files/files.ts';
@@ -20,12 +19,13 @@ import { EVALUATION_INDEX, evaluationProcess } from '../../kernel/processes/eval
 import { EXPIRY_INDEX, expiryProcess } from '../../kernel/processes/expiry.ts';
 import type { Process } from '../../kernel/processes/due/process.ts';
 import { DUE_JOB_INDEX, scannerProcess } from '../../schedule/scanner.ts';
-import { executeContext, systemRuntime } from '../../kernel/decider/runtime.ts';
+import { systemRuntime } from '../../kernel/decider/runtime.ts';
 import { taskFollowerProcess } from '../../schedule/task-follower.ts';
 import { triggerPrefixes } from '../../kernel/processes/trigger-streams.ts';
 import { DUE_RANKS, type DueIndex, type DueIndexes } from '../../kernel/processes/due/due-index.ts';
 import type { Config } from '../config/config.ts';
 import { scheduleProduct } from '../../schedule/triggers.ts';
+import { CLI_ACTOR, kernelContext } from './kernel-context.ts';
 
 export type TaskWorkerOptions = {
   readonly config: Config;
@@ -139,7 +139,7 @@ async function openParts(
 
 /** Who brings jobs in step from the command line. */
 export function dueJobContext(store: EventStore, kernel: string): DueJobContext {
-  return { ...executeContext(store), kernel, newId: randomUUID, actor: 'cli' };
+  return { ...kernelContext(store, kernel), actor: CLI_ACTOR };
 }
 
 type Waiting = {

@@ -1,6 +1,6 @@
 // Bearer tokens: made, listed, revoked, and recognised. A token is shown once, when it is made; the log
 // holds its SHA-256, which is enough to recognise it and of no use to whoever reads the log.
-import { createHash, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import {
   decideCreateToken,
   decideRevokeToken,
@@ -16,13 +16,12 @@ import {
   type TokenRecord,
   type TokenStatus,
 } from '../../domain/access/state.ts';
-import { TocsinError } from '../../domain/core/errors.ts';
 import { DEFAULT_KERNEL_NAME } from '../../domain/core/ids.ts';
-import { err, ok, type Result } from '../../domain/core/result.ts';
+import { ok, valueOf, type Result } from '../../domain/core/result.ts';
 import type { Clock } from '../../domain/ports/clock.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
-import { execute, loadState, type Aggregate, type Decide } from '../decider/execute.ts';
-import { executeContext, systemRuntime } from '../decider/runtime.ts';
+import { decider, type Decide } from '../decider/decider.ts';
+import { systemRuntime } from '../decider/runtime.ts';
 import { tokenReader } from './token-reader.ts';
 
 /** A token as lists show it. */
@@ -63,11 +62,15 @@ export type TokensOptions = {
   readonly clock?: Clock;
 };
 
-export const accessAggregate: Aggregate<AccessState, AccessEvent> = {
+const accessDecider = decider({
   codec: accessCodec,
   initial: initialAccess,
   evolve: evolveAccess,
-};
+  unwritable: {
+    code: 'tokens_unwritable',
+    hint: 'Check the event store, see `tocsin token list`, and try again.',
+  },
+});
 
 const TOKEN = /^tcs_([0-9a-f]{16})_[A-Za-z0-9_-]{43}$/;
 
@@ -80,22 +83,20 @@ export function createTokens({
   name: kernel = DEFAULT_KERNEL_NAME,
   clock,
 }: TokensOptions): Tokens {
-  const context = executeContext(store, systemRuntime(clock));
-  const { now } = context;
+  const context = { store, runtime: systemRuntime(clock) };
+  const { now, elapsed } = context.runtime;
   const stream = accessStream(kernel);
-  const reader = tokenReader({ store, stream, elapsed: context.elapsed });
-  const tell = async <A, R>(
+  const reader = tokenReader({ store, stream, elapsed });
+  const change = async <A, R>(
     actor: string | undefined,
     decide: Decide<AccessState, AccessEvent, A, R>,
   ): Promise<Result<A, R>> => {
-    const commandId = randomUUID();
-    const ids = { commandId, correlationId: commandId, causationId: commandId };
-    const metadata = { ...ids, actor };
-    const result = await execute(context, { aggregate: accessAggregate, stream, metadata, decide });
-    reader.forget();
-    if (result.kind === 'done') return ok(result.answer);
-    if (result.kind === 'rejected') return err(result.rejection);
-    throw unwritable(result.kind);
+    try {
+      const result = await accessDecider.transactOrThrow(context, stream, decide, { actor });
+      return result.ok ? ok(result.value.answer) : result;
+    } finally {
+      reader.forget();
+    }
   };
 
   return {
@@ -103,25 +104,25 @@ export function createTokens({
       const tokenId = randomBytes(8).toString('hex');
       const token = `tcs_${tokenId}_${randomBytes(32).toString('base64url')}`;
       const minted = { tokenId, hash: hashOf(token).toString('hex') };
-      const told = await tell(actor, (_state, { recordedAt }) => {
+      const created = await change(actor, (_state, { recordedAt }) => {
         const decided = decideCreateToken(input, minted, recordedAt);
         return decided.ok ? ok({ events: [decided.value], answer: decided.value.data }) : decided;
       });
-      if (!told.ok) return { outcome: 'rejected', ...told.error };
-      return { outcome: 'created', token, view: viewOf({ ...told.value, revoked: false }, now()) };
+      if (!created.ok) return { outcome: 'rejected', ...created.error };
+      const view = viewOf({ ...created.value, revoked: false }, now());
+      return { outcome: 'created', token, view };
     },
     async list() {
-      const state = await loadState(store, accessAggregate, stream);
+      const { state } = await accessDecider.load(store, stream);
       return [...state.values()].map((token) => viewOf(token, now()));
     },
     async revoke(tokenId, { actor, reason } = {}) {
-      const told = await tell<RevokeTokenResult['outcome'], never>(actor, (state) => {
+      const revoked = await change<RevokeTokenResult['outcome'], never>(actor, (state) => {
         const events = decideRevokeToken(state, { tokenId, reason });
         if (events === undefined) return ok({ events: [], answer: 'not_found' });
         return ok({ events, answer: events.length > 0 ? 'revoked' : 'unchanged' });
       });
-      if (!told.ok) throw new TypeError('revoking is never refused');
-      return { outcome: told.value };
+      return { outcome: valueOf(revoked) };
     },
     async verify(token) {
       const tokenId = TOKEN.exec(token)?.[1];
@@ -143,10 +144,4 @@ function hashOf(token: string): Buffer {
 function viewOf(record: TokenRecord, now: number): TokenView {
   const { hash: _hash, revoked: _revoked, ...shown } = record;
   return { ...shown, status: tokenStatus(record, now) };
-}
-
-function unwritable(kind: string): TocsinError {
-  return new TocsinError('unavailable', 'tokens_unwritable', `the access stream: ${kind}`, {
-    hint: 'The event store gave no answer or refused; check it, see `tocsin token list`, try again.',
-  });
 }

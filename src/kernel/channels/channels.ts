@@ -16,7 +16,6 @@ import type { SecretVault } from '../../domain/ports/secret-vault.ts';
 import { CHANNELS } from '../../domain/core/vocabulary.ts';
 import type { Texts } from '../../domain/notification/texts.ts';
 import type { ChannelLookup, Sender } from '../../domain/ports/sender.ts';
-import { loadState } from '../decider/execute.ts';
 import type { ChannelReport } from '../processes/delivery/handle-due.ts';
 import type {
   ChannelRejected,
@@ -33,7 +32,7 @@ import {
   type ChannelSecrets,
 } from './secrets.ts';
 import { sendTest } from './send-test.ts';
-import { channelAggregate, tellChannel, type ChannelContext } from './tell.ts';
+import { changeChannel, channelDecider, type ChannelContext } from './tell.ts';
 import { channelView, type ChannelView } from './view.ts';
 
 /** Who asks; for the record. */
@@ -81,9 +80,8 @@ export type ChannelsOptions = ChannelContext & {
 
 /** Channels over a log and a vault. */
 export function createChannels(options: ChannelsOptions): Channels {
-  const { store, kernel, vault } = options;
-  const stateOf = ({ userId, channel }: ChannelKey) =>
-    loadState(store, channelAggregate, channelStream(kernel, userId, channel));
+  const { runtime, vault } = options;
+  const stateOf = (key: ChannelKey) => loadChannel(options, key);
   const view = async (key: ChannelKey) => channelView(key, await stateOf(key));
   const change = async (
     key: ChannelKey,
@@ -92,9 +90,9 @@ export function createChannels(options: ChannelsOptions): Channels {
   ): Promise<ChannelResult> => {
     const parsed = parseChannelKey(key);
     if (!parsed.ok) return { outcome: 'rejected', ...parsed.error };
-    const told = await tellChannel(options, parsed.value, command, call.actor);
-    if (!told.ok) return { outcome: 'rejected', ...told.error };
-    return { outcome: outcomeOf(told.value), channel: await view(parsed.value) };
+    const result = await changeChannel(options, parsed.value, command, call.actor);
+    if (!result.ok) return { outcome: 'rejected', ...result.error };
+    return { outcome: outcomeOf(result.value), channel: await view(parsed.value) };
   };
 
   return {
@@ -127,12 +125,17 @@ export function createChannels(options: ChannelsOptions): Channels {
     async test(key, { actor, signal = new AbortController().signal } = {}) {
       const parsed = parseChannelKey(key);
       if (!parsed.ok) return { outcome: 'rejected', ...parsed.error };
-      const allowed = mayTest(await stateOf(parsed.value), options.now());
+      const allowed = mayTest(await stateOf(parsed.value), runtime.now());
       if (!allowed.ok) return { outcome: 'rejected', ...allowed.error };
       const secrets = await getSecrets(vault, allowed.value.userId, allowed.value.ref);
       const tested = await sendTest(options, allowed.value, secrets, signal);
       const { version } = allowed.value;
-      await tellChannel(options, parsed.value, { kind: 'record_test', version, ...tested }, actor);
+      await changeChannel(
+        options,
+        parsed.value,
+        { kind: 'record_test', version, ...tested },
+        actor,
+      );
       const { succeeded, answer, code, detail } = tested;
       const status = succeeded ? 'success' : 'failed';
       return { outcome: 'tested', status, answer, code, detail, channel: await view(parsed.value) };
@@ -140,7 +143,7 @@ export function createChannels(options: ChannelsOptions): Channels {
     lookup: lookupOf(options),
     report: async ({ userId, channel, version, advice, code }) => {
       const command = { kind: 'report', version, advice, code } as const;
-      await tellChannel(options, { userId, channel }, command);
+      await changeChannel(options, { userId, channel }, command);
     },
   };
 }
@@ -150,22 +153,22 @@ async function put(
   input: ChannelInput,
   call: ChannelCall = {},
 ): Promise<PutChannelResult> {
-  const { store, kernel, vault, addresses = STRICT_RULES } = options;
+  const { runtime, vault, addresses = STRICT_RULES } = options;
   const parsed = parseChannel(input, addresses);
   if (!parsed.ok) return rejected(parsed.error);
   const settings = parsed.value;
   const { userId, channel, enabled, address } = settings;
-  const state = await loadState(store, channelAggregate, channelStream(kernel, userId, channel));
+  const state = await loadChannel(options, { userId, channel });
   const before = state.current;
   const known = before && (await getSecrets(vault, userId, before.ref));
   const secrets = secretsOf(settings, known, options.newSecret);
   if (before?.enabled === enabled && isSame(known, secrets)) {
     return { outcome: 'unchanged', channel: channelView(settings, state) };
   }
-  const ref = options.newId();
+  const ref = runtime.newId();
   const { url, bearerToken, secret } = secrets;
   // The vault first: an event must never name what is not there.
-  await putSecrets(vault, userId, ref, secrets, options.now());
+  await putSecrets(vault, userId, ref, secrets, runtime.now());
   const facts = {
     kind: address.kind,
     mask: maskAddress(address),
@@ -175,13 +178,13 @@ async function put(
     ref,
   };
   const command = { kind: 'configure', settings: { userId, channel, enabled }, facts } as const;
-  const told = await tellChannel(options, settings, command, call.actor);
-  if (!told.ok) {
+  const configured = await changeChannel(options, settings, command, call.actor);
+  if (!configured.ok) {
     await shredSecrets(vault, userId, ref);
-    return rejected(told.error);
+    return rejected(configured.error);
   }
   // What the state was before this event, and not before this call: another one may have come between.
-  for (const { ref: old } of told.value.replaced) await shredSecrets(vault, userId, old);
+  for (const { ref: old } of configured.value.replaced) await shredSecrets(vault, userId, old);
   await tidy(options, userId);
   const isGenerated =
     secret !== undefined && secret !== settings.secret && secret !== known?.secret;
@@ -194,7 +197,7 @@ async function put(
 
 /** Shreds what an earlier call left behind when it was cut off between vault and log. */
 async function tidy(options: ChannelsOptions, userId: UserId): Promise<void> {
-  await shredOrphans(options.vault, userId, options.now(), async () => {
+  await shredOrphans(options.vault, userId, options.runtime.now(), async () => {
     const states = await Promise.all(
       CHANNELS.map((channel) => loadChannel(options, { userId, channel })),
     );
@@ -202,8 +205,8 @@ async function tidy(options: ChannelsOptions, userId: UserId): Promise<void> {
   });
 }
 
-function loadChannel({ store, kernel }: ChannelsOptions, { userId, channel }: ChannelKey) {
-  return loadState(store, channelAggregate, channelStream(kernel, userId, channel));
+async function loadChannel({ store, kernel }: ChannelsOptions, { userId, channel }: ChannelKey) {
+  return (await channelDecider.load(store, channelStream(kernel, userId, channel))).state;
 }
 
 /** A generic webhook is always signed: with the secret given, else the one it has, else a new one. */

@@ -3,9 +3,8 @@ import { channelStream } from '../../domain/channel/stream.ts';
 import type { SecretVault } from '../../domain/ports/secret-vault.ts';
 import type { ChannelLookup, ChannelTarget } from '../../domain/ports/sender.ts';
 import type { ConfiguredChannel } from '../../domain/channel/state.ts';
-import { loadState } from '../decider/execute.ts';
 import { getSecrets, type ChannelSecrets } from './secrets.ts';
-import { channelAggregate, type ChannelContext } from './tell.ts';
+import { channelDecider, type ChannelContext } from './tell.ts';
 
 /** Looks into the log and the vault each time: a channel that was just switched off is not called. */
 export function lookupOf({
@@ -15,7 +14,7 @@ export function lookupOf({
 }: Pick<ChannelContext, 'store' | 'kernel'> & { readonly vault: SecretVault }): ChannelLookup {
   return async (userId, channel) => {
     const stream = channelStream(kernel, userId, channel);
-    const { current } = await loadState(store, channelAggregate, stream);
+    const { current } = (await channelDecider.load(store, stream)).state;
     if (current === undefined) return { kind: 'closed', reason: 'no_channel' };
     if (!current.enabled) return { kind: 'closed', reason: 'channel_disabled' };
     const secrets = await getSecrets(vault, userId, current.ref);

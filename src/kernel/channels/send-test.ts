@@ -4,7 +4,7 @@ import { codeOf, detailOf } from '../../domain/delivery/outcome-codes.ts';
 import { actionUrl, DEFAULT_FRONTEND_URL } from '../../domain/delivery/message.ts';
 import type { OutgoingMessage, Sender, SendOutcome } from '../../domain/ports/sender.ts';
 import type { Texts } from '../../domain/notification/texts.ts';
-import type { ExecuteContext } from '../decider/execute.ts';
+import type { KernelContext } from '../decider/decider.ts';
 import { callSender } from './call-sender.ts';
 import { targetOf } from './lookup.ts';
 import type { ChannelSecrets } from './secrets.ts';
@@ -16,8 +16,7 @@ export type TestOutcome = {
   readonly detail: string | undefined;
 };
 
-type TestContext = Pick<ExecuteContext, 'now'> & {
-  readonly newId: () => string;
+type TestContext = Pick<KernelContext, 'runtime'> & {
   readonly send?: Sender | undefined;
   readonly texts: Texts;
 };
@@ -43,13 +42,13 @@ export async function sendTest(
 }
 
 function noticeOf(
-  { now, newId, texts }: TestContext,
+  { runtime, texts }: TestContext,
   { userId, channel }: ConfiguredChannel,
 ): OutgoingMessage {
-  const requestedAt = now();
+  const requestedAt = runtime.now();
   const link = actionUrl(DEFAULT_FRONTEND_URL, '/');
   return {
-    notificationId: newId(),
+    notificationId: runtime.newId(),
     attempt: 1,
     userId,
     triggerId: 'ast_test_webhook',

@@ -8,27 +8,27 @@ import type {
 import { decideChannel } from '../../domain/channel/decide.ts';
 import { evolveChannel, initialChannel, type ChannelState } from '../../domain/channel/state.ts';
 import { channelStream } from '../../domain/channel/stream.ts';
-import { TocsinError } from '../../domain/core/errors.ts';
-import { err, ok, type Result } from '../../domain/core/result.ts';
-import { execute, type Aggregate, type ExecuteContext } from '../decider/execute.ts';
+import { ok, type Result } from '../../domain/core/result.ts';
+import { decider, type Decide, type KernelContext } from '../decider/decider.ts';
 
-export const channelAggregate: Aggregate<ChannelState, ChannelEvent> = {
+export const channelDecider = decider<ChannelState, ChannelEvent>({
   codec: channelCodec,
   initial: initialChannel,
   evolve: evolveChannel,
-};
+  unwritable: {
+    code: 'channel_unwritable',
+    hint: 'Check the event store, look at the channel, and try again.',
+  },
+});
 
-/** Who writes. */
-export type ChannelContext = ExecuteContext & {
-  /** The kernel's name. */
-  readonly kernel: string;
-  /** A random UUID per call. */
-  readonly newId: () => string;
+/** What commands on channels need. */
+export type ChannelContext = KernelContext & {
+  /** Who acts where a call names nobody, for the record. */
   readonly actor?: string | undefined;
 };
 
 /** What a command has changed. */
-export type ToldChannel = {
+export type ChangedChannel = {
   readonly changed: boolean;
   /** Configurations whose secrets nothing leads to any more. */
   readonly replaced: readonly { readonly ref: string }[];
@@ -39,35 +39,22 @@ export type ToldChannel = {
  *
  * @throws TocsinError `unavailable` when the store gives no answer or refuses
  */
-export async function tellChannel(
+export async function changeChannel(
   context: ChannelContext,
   { userId, channel }: ChannelKey,
   command: ChannelCommand,
   actor: string | undefined = context.actor,
-): Promise<Result<ToldChannel, ChannelRejection>> {
+): Promise<Result<ChangedChannel, ChannelRejection>> {
   const stream = channelStream(context.kernel, userId, channel);
-  const commandId = context.newId();
-  const ids = { commandId, correlationId: commandId, causationId: commandId };
-  const result = await execute(context, {
-    aggregate: channelAggregate,
-    stream,
-    metadata: { ...ids, actor },
-    decide: (state, { recordedAt }) => {
-      const decided = decideChannel(state, command, { recordedAt });
-      if (!decided.ok) return decided;
-      const replaced = command.kind === 'configure' && state.current ? [state.current] : [];
-      const answer = { changed: decided.value.length > 0, replaced };
-      return ok({ events: decided.value, answer });
-    },
-  });
-  switch (result.kind) {
-    case 'done':
-      return ok(result.answer);
-    case 'rejected':
-      return err(result.rejection);
-    default:
-      throw new TocsinError('unavailable', 'channel_unwritable', `${stream}: ${result.kind}`, {
-        hint: 'The event store gave no answer or refused; check it, look at the channel, try again.',
-      });
-  }
+  const decide: Decide<ChannelState, ChannelEvent, ChangedChannel, ChannelRejection> = (
+    state,
+    at,
+  ) => {
+    const decided = decideChannel(state, command, at);
+    if (!decided.ok) return decided;
+    const replaced = command.kind === 'configure' && state.current ? [state.current] : [];
+    return ok({ events: decided.value, answer: { changed: decided.value.length > 0, replaced } });
+  };
+  const result = await channelDecider.transactOrThrow(context, stream, decide, { actor });
+  return result.ok ? ok(result.value.answer) : result;
 }

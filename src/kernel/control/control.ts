@@ -1,73 +1,62 @@
-// The control stream: who this log is, and what operators decided about it.
+// The control stream: the log's id, and what operators and projectors decided about the log.
 import { controlCodec, type ControlEvent } from '../../domain/control/events.ts';
 import { evolveControl, initialControl, type ControlState } from '../../domain/control/state.ts';
-import { TocsinError } from '../../domain/core/errors.ts';
 import { controlStream } from '../../domain/core/ids.ts';
 import { ok } from '../../domain/core/result.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
-import { execute, loadState, type Aggregate, type ExecuteContext } from '../decider/execute.ts';
+import { decider, type Call, type KernelContext } from '../decider/decider.ts';
 
 /** The ruleset that a new log starts under. */
 export const FIRST_RULESET = 1;
 
-/** The control stream as an aggregate. */
-export const controlAggregate: Aggregate<ControlState, ControlEvent> = {
+export const controlDecider = decider({
   codec: controlCodec,
   initial: initialControl,
   evolve: evolveControl,
-};
+  unwritable: {
+    code: 'control_unwritable',
+    hint: 'Check the event store, see `tocsin policy history`, and try again.',
+  },
+});
 
-/** What the control stream says now. */
+/** The control stream's state now. */
 export async function readControl(
   store: Pick<EventStore, 'readStream'>,
   kernel: string,
 ): Promise<ControlState> {
-  return loadState(store, controlAggregate, controlStream(kernel));
+  return (await controlDecider.load(store, controlStream(kernel))).state;
 }
 
-/** Who writes, and under which command. */
-export type ControlWriter = ExecuteContext & {
-  readonly kernel: string;
-  /** A random UUID per call. */
-  readonly newId: () => string;
-  readonly actor?: string | undefined;
-};
-
 /**
- * Appends what `decide` makes of the control stream's state; decided anew on conflict, so that two
+ * Appends what `decide` makes of the control stream's state; decides again on conflict, so that two
  * processes that start at once agree.
  *
  * @throws TocsinError `control_unwritable` when the store gives no answer or refuses
  */
 export async function appendControl(
-  writer: ControlWriter,
+  context: KernelContext,
   decide: (state: ControlState) => readonly ControlEvent[],
+  call?: Call,
 ): Promise<void> {
-  const commandId = writer.newId();
-  const ids = { commandId, correlationId: commandId, causationId: commandId };
-  const result = await execute(writer, {
-    aggregate: controlAggregate,
-    stream: controlStream(writer.kernel),
-    metadata: { ...ids, actor: writer.actor },
-    decide: (state) => ok({ events: decide(state), answer: undefined }),
-  });
-  if (result.kind === 'done') return;
-  throw new TocsinError('unavailable', 'control_unwritable', `control stream: ${result.kind}`, {
-    hint: 'The event store gave no answer or refused; check it and try again.',
-  });
+  const events = (state: ControlState) => ok({ events: decide(state), answer: undefined });
+  await controlDecider.transactOrThrow(context, controlStream(context.kernel), events, call);
 }
 
-/** Gives a new log its id and its first ruleset; leaves an old one as it is. */
-export async function initialiseControl(writer: ControlWriter): Promise<ControlState> {
-  const found = await readControl(writer.store, writer.kernel);
+/** Gives a new log its id and its first ruleset; leaves an old log as it is. */
+export async function initialiseControl(
+  context: KernelContext,
+  call?: Call,
+): Promise<ControlState> {
+  const { store, kernel, runtime } = context;
+  const found = await readControl(store, kernel);
   if (found.storeId !== undefined) return found;
-  await appendControl(writer, (state) =>
+  const first = (state: ControlState): readonly ControlEvent[] =>
     state.storeId === undefined
       ? [
-          { type: 'StoreInitialised', data: { storeId: writer.newId() } },
+          { type: 'StoreInitialised', data: { storeId: runtime.newId() } },
           { type: 'RulesetActivated', data: { ruleset: FIRST_RULESET } },
         ]
-      : [],
-  );
-  return readControl(writer.store, writer.kernel);
+      : [];
+  await appendControl(context, first, call);
+  return readControl(store, kernel);
 }

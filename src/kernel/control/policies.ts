@@ -1,5 +1,6 @@
 // Policies of a log: set, mute, and what was set before, by whom and why.
-import { controlCodec } from '../../domain/control/events.ts';
+import { controlCodec, type ControlEvent } from '../../domain/control/events.ts';
+import type { ControlState } from '../../domain/control/state.ts';
 import {
   decidePolicies,
   type PolicyCommand,
@@ -9,7 +10,6 @@ import { controlStream } from '../../domain/core/ids.ts';
 import type { Instant } from '../../domain/core/instants.ts';
 import type { Position } from '../../domain/core/positions.ts';
 import { ok } from '../../domain/core/result.ts';
-import { TocsinError } from '../../domain/core/errors.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
 import {
   ANY_TYPE,
@@ -18,8 +18,8 @@ import {
   type PolicyEvent,
 } from '../../domain/policy/in-force.ts';
 import { DEFAULT_POLICY, type Policy, type PolicyInput } from '../../domain/policy/policy.ts';
-import { controlAggregate, type ControlWriter } from './control.ts';
-import { execute } from '../decider/execute.ts';
+import { controlDecider } from './control.ts';
+import type { Decide, KernelContext } from '../decider/decider.ts';
 
 /** What became of a change. `unchanged`: it was so already, and nothing was written. */
 export type PolicyResult =
@@ -73,16 +73,14 @@ export interface Policies {
 }
 
 /** Policies over a log. */
-export function createPolicies(writer: ControlWriter): Policies {
-  const { store, kernel, now } = writer;
-  const change = (command: PolicyCommand, call: PolicyCall = {}) =>
-    changePolicies({ ...writer, actor: call.actor ?? writer.actor }, command);
+export function createPolicies(context: KernelContext): Policies {
+  const { store, kernel, runtime } = context;
   return {
-    set: (wanted, call) => change({ kind: 'set', ...wanted }, call),
-    mute: ({ until, ...wanted }, call) =>
-      change({ kind: 'mute', ...wanted, until: until.getTime() }, call),
-    unmute: (wanted, call) => change({ kind: 'unmute', ...wanted }, call),
-    show: async () => viewOf(await policyHistory(store, kernel), now()),
+    set: (change, call) => changePolicies(context, { kind: 'set', ...change }, call),
+    mute: ({ until, ...change }, call) =>
+      changePolicies(context, { kind: 'mute', ...change, until: until.getTime() }, call),
+    unmute: (change, call) => changePolicies(context, { kind: 'unmute', ...change }, call),
+    show: async () => viewOf(await policyHistory(store, kernel), runtime.now()),
     history: () => policyHistory(store, kernel),
   };
 }
@@ -130,31 +128,18 @@ export function viewOf(history: readonly PolicyHistoryEntry[], now: Instant): Po
  * @throws TocsinError `control_unwritable` when the store gives no answer or refuses
  */
 export async function changePolicies(
-  writer: ControlWriter,
+  context: KernelContext,
   command: PolicyCommand,
+  call?: PolicyCall,
 ): Promise<PolicyResult> {
-  const commandId = writer.newId();
-  const ids = { commandId, correlationId: commandId, causationId: commandId };
-  const result = await execute(writer, {
-    aggregate: controlAggregate,
-    stream: controlStream(writer.kernel),
-    metadata: { ...ids, actor: writer.actor },
-    decide: (state, context) => {
-      const decision = decidePolicies(state, command, context);
-      if (!decision.ok) return decision;
-      return ok({ events: decision.value, answer: decision.value.length > 0 });
-    },
-  });
-  switch (result.kind) {
-    case 'done':
-      return result.answer
-        ? { outcome: 'changed', position: result.position }
-        : { outcome: 'unchanged' };
-    case 'rejected':
-      return { outcome: 'rejected', ...result.rejection };
-    default:
-      throw new TocsinError('unavailable', 'control_unwritable', `control stream: ${result.kind}`, {
-        hint: 'The event store gave no answer or refused; check it, see `tocsin policy history`, try again.',
-      });
-  }
+  const decide: Decide<ControlState, ControlEvent, boolean, PolicyRejection> = (state, at) => {
+    const decision = decidePolicies(state, command, at);
+    if (!decision.ok) return decision;
+    return ok({ events: decision.value, answer: decision.value.length > 0 });
+  };
+  const stream = controlStream(context.kernel);
+  const result = await controlDecider.transactOrThrow(context, stream, decide, call);
+  if (!result.ok) return { outcome: 'rejected', ...result.error };
+  const { answer: changed, position } = result.value;
+  return changed ? { outcome: 'changed', position } : { outcome: 'unchanged' };
 }

@@ -1,35 +1,26 @@
-// The real surroundings of a process: the system's clock, timers and chance.
+// The runtime outside of tests: the system's clock, timers and random values.
+import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../domain/ports/clock.ts';
-import type { EventStore } from '../../domain/ports/event-store.ts';
-import type { ExecuteContext } from './execute.ts';
-import type { Runtime } from '../processes/due/options.ts';
+import type { Runtime } from '../../domain/ports/runtime.ts';
 
-/** What processes take time and chance from outside of tests. */
+/** @param clock replaces the system's wall clock */
 export function systemRuntime(clock?: Clock): Runtime {
   return {
     now: clock === undefined ? Date.now : clock.now,
     elapsed: () => performance.now(),
     pause,
     random: Math.random,
+    newId: randomUUID,
   };
 }
 
-/** The signal ends the wait; that it was raised, the caller sees. Waits end often: an error for each would cost. */
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
+/** Resolves on abort instead of rejecting: pauses end often, and an error for each would cost. */
+async function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  if (signal?.aborted === true) return;
   const { promise, resolve } = Promise.withResolvers<unknown>();
   const timer = setTimeout(resolve, ms);
-  signal.addEventListener('abort', resolve, { once: true });
+  signal?.addEventListener('abort', resolve, { once: true });
   await promise;
   clearTimeout(timer);
-  signal.removeEventListener('abort', resolve);
-}
-
-/** What commands on a store take from their surroundings. */
-export function executeContext(
-  store: EventStore,
-  { now, elapsed, random, pause }: Runtime = systemRuntime(),
-): ExecuteContext {
-  const unstoppable = new AbortController().signal;
-  return { store, now, elapsed, random, pause: (ms) => pause(ms, unstoppable) };
+  signal?.removeEventListener('abort', resolve);
 }

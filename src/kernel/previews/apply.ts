@@ -10,11 +10,11 @@ import type { Apply } from '../../domain/preview/state.ts';
 import type { ApplyPreview } from '../../domain/ports/apply-preview.ts';
 import { ok } from '../../domain/core/result.ts';
 import { cleanText } from '../../domain/core/text.ts';
-import { offeredOf } from '../../domain/trigger/state.ts';
-import type { EventMetadata } from '../../domain/core/envelope.ts';
 import { MAX_APPLIED_EVENTS } from '../../domain/preview/events.ts';
-import { execute, type ExecuteContext, type Executed } from '../decider/execute.ts';
-import { triggerAggregate } from '../raise/raise.ts';
+import type { TriggerEvent } from '../../domain/trigger/events.ts';
+import { offeredOf, type TriggerState } from '../../domain/trigger/state.ts';
+import type { CommandCall, Decide, KernelContext, Transacted } from '../decider/decider.ts';
+import { triggerDecider } from '../raise/raise.ts';
 import { uuidOf } from '../../domain/core/ids.ts';
 
 /** The port is asked to stop so long before its lease ends. */
@@ -23,28 +23,38 @@ const STOP_BEFORE_LEASE_MS = 5_000;
 /** Appending the answer is worth waiting for: what is written in the timetable must get into the log. */
 const RECORD_DEADLINE_MS = 30_000;
 
-export type ApplyContext = ExecuteContext & { readonly apply: ApplyPreview | undefined };
+export type ApplyContext = Pick<KernelContext, 'store' | 'runtime'> & {
+  readonly apply: ApplyPreview | undefined;
+};
+
+/** The call that has started the apply. */
+type StartedBy = Pick<
+  CommandCall<unknown>,
+  'actor' | 'correlationId' | 'causationId' | 'traceparent'
+> & { readonly commandId: string };
 
 /** Asks the port and records what it says. */
 export async function runApply(
   context: ApplyContext,
   work: Extract<ApplyAnswer, { kind: 'apply' }> & {
     readonly stream: string;
-    readonly metadata: Omit<EventMetadata, 'recordedAt'>;
+    readonly startedBy: StartedBy;
   },
-): Promise<Executed<Apply, never>> {
-  const { apply, offered, stream, metadata } = work;
+): Promise<Transacted<Apply, never>> {
+  const { apply, offered, stream, startedBy } = work;
   const outcome = await ask(context.apply, requestOf(work));
   const { applyId } = apply;
   const { occurrence } = offered.raised;
-  return execute(context, {
-    aggregate: triggerAggregate,
-    stream,
-    decide: (state) => {
-      const decided = decideApplied(offeredOf(state, occurrence), { applyId, outcome });
-      return ok({ ...decided, answer: decided.answer ?? apply });
-    },
-    metadata: { ...metadata, commandId: uuidOf('applied', metadata.commandId) },
+  const decide: Decide<TriggerState, TriggerEvent, Apply, never> = (state) => {
+    const decided = decideApplied(offeredOf(state, occurrence), { applyId, outcome });
+    return ok({ ...decided, answer: decided.answer ?? apply });
+  };
+  const { commandId, correlationId = commandId, causationId = commandId } = startedBy;
+  return triggerDecider.transact(context, stream, decide, {
+    ...startedBy,
+    correlationId,
+    causationId,
+    commandId: uuidOf('applied', commandId),
     deadlineMs: RECORD_DEADLINE_MS,
   });
 }

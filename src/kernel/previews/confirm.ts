@@ -5,8 +5,8 @@ import { parseConfirm } from '../../domain/preview/commands.ts';
 import { decideConfirm } from '../../domain/preview/confirm.ts';
 import { offeredOf } from '../../domain/trigger/state.ts';
 import type { ApplyPreview } from '../../domain/ports/apply-preview.ts';
-import { DEFAULT_DEADLINE_MS, execute, millisecondsUntil } from '../decider/execute.ts';
-import { metadataOf, triggerAggregate, type Call, type RaiseContext } from '../raise/raise.ts';
+import { DEFAULT_DEADLINE_MS, millisecondsUntil, type Call } from '../decider/decider.ts';
+import { triggerDecider, type RaiseContext } from '../raise/raise.ts';
 import { applyIdOf, requestHash } from '../raise/request-hash.ts';
 import { runApply } from './apply.ts';
 import { speakerOf, type Track } from './speaker.ts';
@@ -29,7 +29,8 @@ export async function confirmPreview(
 ): Promise<ConfirmResult> {
   const speaker = speakerOf(context.kernel, userId, previewId);
   if (speaker === undefined) return rejected({ code: 'not_found', message: 'there is none' });
-  const deadline = context.elapsed() + (call.deadlineMs ?? DEFAULT_DEADLINE_MS);
+  const { runtime } = context;
+  const deadline = runtime.elapsed() + (call.deadlineMs ?? DEFAULT_DEADLINE_MS);
   const key = keyOf(input);
   const request = parseConfirm(input);
   // What is no request repeats none, and may be anything, even what no hash can be made of.
@@ -42,26 +43,26 @@ export async function confirmPreview(
     applyId: applyIdOf(previewId, key ?? '', hash),
     hasPort: context.apply !== undefined,
   };
-  const remainingMs = (): number => millisecondsUntil(context, deadline);
+  const remainingMs = (): number => millisecondsUntil(runtime, deadline);
   for (;;) {
-    // A new command for each look: of two callers under one key, one appends and the other waits.
-    const metadata = metadataOf(context.newId(), call.actor, call.traceparent);
-    const result = await execute(context, {
-      aggregate: triggerAggregate,
-      stream: speaker.stream,
-      decide: (state, at) => decideConfirm(offeredOf(state, speaker.occurrence), command, at),
-      metadata,
-      deadlineMs: remainingMs(),
-    });
+    // A new command for each try: of two callers under one key, one appends and the other waits.
+    const { actor, traceparent } = call;
+    const startedBy = { commandId: runtime.newId(), actor, traceparent };
+    const result = await triggerDecider.transact(
+      context,
+      speaker.stream,
+      (state, at) => decideConfirm(offeredOf(state, speaker.occurrence), command, at),
+      { ...startedBy, deadlineMs: remainingMs() },
+    );
     if (result.kind !== 'done') return failed(result);
     const { answer } = result;
     if (answer.kind === 'finished') return settledResult(answer.apply);
     if (answer.kind === 'apply') {
-      const work = context.track(() => applied(context, speaker.stream, answer, metadata));
+      const work = context.track(() => applied(context, speaker.stream, answer, startedBy));
       return within(work, remainingMs());
     }
     if (remainingMs() <= LOOK_AGAIN_MS) return unanswered();
-    await context.pause(LOOK_AGAIN_MS);
+    await runtime.pause(LOOK_AGAIN_MS);
   }
 }
 
@@ -69,9 +70,9 @@ async function applied(
   context: ConfirmContext,
   stream: string,
   answer: Extract<ApplyAnswer, { kind: 'apply' }>,
-  metadata: ReturnType<typeof metadataOf>,
+  startedBy: Parameters<typeof runApply>[1]['startedBy'],
 ): Promise<ConfirmResult> {
-  const apply = await runApply(context, { stream, ...answer, metadata });
+  const apply = await runApply(context, { stream, ...answer, startedBy });
   return apply.kind === 'done' ? settledResult(apply.answer) : failed(apply);
 }
 

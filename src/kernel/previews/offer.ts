@@ -3,13 +3,8 @@ import type { Evaluation, Offer } from '../../domain/trigger/evaluation.ts';
 
 // like any other, in a scope of its own, so it can be read, confirmed and dismissed like any other.
 import { parseRaise, type RaiseRequest } from '../../domain/trigger/commands.ts';
-import {
-  noEvaluator,
-  prepare,
-  raisePrepared,
-  type Call,
-  type RaiseContext,
-} from '../raise/raise.ts';
+import { noEvaluator, prepare, raisePrepared, type RaiseContext } from '../raise/raise.ts';
+import type { Call } from '../decider/decider.ts';
 import { rejected, type RaiseResult } from '../raise/raise-result.ts';
 
 /** As of a raise; `nothing_to_offer` when the evaluation offers nothing, and nothing was written. */
@@ -21,9 +16,10 @@ export async function offerPreview(
   input: unknown,
   { signal = new AbortController().signal, ...call }: Call & { readonly signal?: AbortSignal },
 ): Promise<OfferPreviewResult> {
-  const newId = context.newId();
-  const now = context.now();
-  const parsed = parseRaise(input, { now, traceId: `trace_api_preview_${newId}` });
+  const { now, newId } = context.runtime;
+  const commandId = newId();
+  const defaults = { now: now(), traceId: `trace_api_preview_${commandId}` };
+  const parsed = parseRaise(input, defaults);
   if (!parsed.ok) return rejected(parsed.error);
   const request: RaiseRequest = { ...parsed.value, quiet: true };
   const prepared = prepare(context, request);
@@ -38,7 +34,7 @@ export async function offerPreview(
     {
       // An idempotency key of a preview and one of a raise never stand for the same.
       input: { quiet: true, input },
-      commandId: newId,
+      commandId,
       call,
     },
   );
@@ -50,10 +46,10 @@ function offering(context: RaiseContext, offer: Offer): RaiseContext {
 }
 
 async function evaluated(
-  { evaluateLater, now }: RaiseContext,
+  { evaluateLater, runtime }: RaiseContext,
   request: RaiseRequest,
   signal: AbortSignal,
 ): Promise<Evaluation> {
   if (evaluateLater === undefined) throw noEvaluator();
-  return evaluateLater(request, { now: now(), signal });
+  return evaluateLater(request, { now: runtime.now(), signal });
 }

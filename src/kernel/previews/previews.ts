@@ -6,8 +6,8 @@ import { decideDismiss, ownPreview } from '../../domain/preview/end.ts';
 import { viewOf, type PreviewView } from '../../domain/preview/view.ts';
 import type { RaiseInput } from '../../domain/trigger/commands.ts';
 import type { ApplyPreview } from '../../domain/ports/apply-preview.ts';
-import { execute, loadState } from '../decider/execute.ts';
-import { metadataOf, triggerAggregate, type Call, type RaiseContext } from '../raise/raise.ts';
+import type { Call } from '../decider/decider.ts';
+import { triggerDecider, type RaiseContext } from '../raise/raise.ts';
 import { confirmPreview } from './confirm.ts';
 import { offerPreview, type OfferPreviewResult } from './offer.ts';
 import { speakerOf, type Track } from './speaker.ts';
@@ -67,9 +67,9 @@ async function getPreview(
 ): Promise<PreviewView | undefined> {
   const place = speakerOf(context.kernel, userId, previewId);
   if (place === undefined) return undefined;
-  const state = await loadState(context.store, triggerAggregate, place.stream);
+  const { state } = await triggerDecider.load(context.store, place.stream);
   const found = ownPreview(offeredOf(state, place.occurrence), place);
-  return found.ok ? viewOf(found.value, context.now()) : undefined;
+  return found.ok ? viewOf(found.value, context.runtime.now()) : undefined;
 }
 
 async function dismissPreview(
@@ -80,14 +80,12 @@ async function dismissPreview(
 ): Promise<DismissResult> {
   const speaker = speakerOf(context.kernel, userId, previewId);
   if (speaker === undefined) return rejected({ code: 'not_found', message: 'there is none' });
-  const shown = cleanText(reason?.trim() ?? '', 256);
-  const result = await execute(context, {
-    aggregate: triggerAggregate,
-    stream: speaker.stream,
-    decide: (state, at) =>
-      decideDismiss(offeredOf(state, speaker.occurrence), { ...speaker, reason: shown }, at),
-    metadata: metadataOf(context.newId(), call.actor, call.traceparent),
-    deadlineMs: call.deadlineMs,
-  });
+  const dismiss = { ...speaker, reason: cleanText(reason?.trim() ?? '', 256) };
+  const result = await triggerDecider.transact(
+    context,
+    speaker.stream,
+    (state, at) => decideDismiss(offeredOf(state, speaker.occurrence), dismiss, at),
+    call,
+  );
   return result.kind === 'done' ? { outcome: 'dismissed' } : failed(result);
 }

@@ -3,7 +3,7 @@ import { TocsinError } from '../../domain/core/errors.ts';
 import type { PreviewRejection } from '../../domain/preview/commands.ts';
 import type { Apply } from '../../domain/preview/state.ts';
 import type { Issue } from '../../domain/core/input.ts';
-import type { Executed } from '../decider/execute.ts';
+import type { Transacted } from '../decider/decider.ts';
 
 /** Nothing was written. */
 export type PreviewRejected = {
@@ -57,7 +57,7 @@ export function settledResult(apply: Apply): ConfirmResult {
 
 /** @throws TocsinError `unavailable` for what the caller's operator has to mend */
 export function failed(
-  result: Exclude<Executed<unknown, PreviewRejection>, { kind: 'done' }>,
+  result: Exclude<Transacted<unknown, PreviewRejection>, { kind: 'done' }>,
 ): PreviewRejected | Undecided {
   if (result.kind === 'rejected') return rejected(result.rejection);
   if (result.kind === 'conflict') {

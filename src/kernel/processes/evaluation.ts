@@ -20,15 +20,15 @@ import {
 } from '../../domain/trigger/evaluate.ts';
 import type { Occurrence } from '../../domain/trigger/state.ts';
 import type { DueEntry, DueIndex } from './due/due-index.ts';
-import { loadState } from '../decider/execute.ts';
-import type { DueChange, Runtime } from './due/options.ts';
+import type { Runtime } from '../../domain/ports/runtime.ts';
+import type { DueChange } from './due/options.ts';
 import { dueProcess } from './due/due-process.ts';
 import type { Process } from './due/process.ts';
-import { executeContext, systemRuntime } from '../decider/runtime.ts';
+import { systemRuntime } from '../decider/runtime.ts';
 import {
   append,
   recordedAtOf,
-  tracedTrigger,
+  tracedDecider,
   triggerEventOf,
   triggerPrefixes,
 } from './trigger-streams.ts';
@@ -106,12 +106,12 @@ export function evaluationRows(recorded: RecordedEvent): DueChange | undefined {
 function handler(options: EvaluationOptions, surroundings: Runtime) {
   const { store, name: kernel = DEFAULT_KERNEL_NAME, texts, triggers } = options;
   const { logger = silentLogger } = options;
-  const context = executeContext(store, surroundings);
+  const context = { store, runtime: surroundings };
   const definitions = new Map(triggers.map((definition) => [definition.type, definition]));
 
   return async ({ key, stream }: DueEntry, signal: AbortSignal): Promise<void> => {
     const occurrence = parseOccurrenceId(kernel, key)?.occurrence ?? 0;
-    const { trigger, origins } = await loadState(store, tracedTrigger, stream);
+    const { trigger, origins } = (await tracedDecider.load(store, stream)).state;
     const waiting = awaitingEvaluation(trigger, occurrence);
     if (waiting === undefined) return;
     const attempt = (waiting.failures ?? 0) + 1;
@@ -125,7 +125,7 @@ function handler(options: EvaluationOptions, surroundings: Runtime) {
       logger.warn({ triggerId: key, attempt, code, err: error }, 'an evaluation failed');
       const failed = { occurrence, attempt, code, detail: detailOf(error) };
       const command = commandFor('evaluation_failed');
-      await append(context, stream, occurrence, command, (state, at) => ({
+      await append(context, stream, command, (state, at) => ({
         events: decideEvaluationFailed(state, failed, at),
         answer: undefined,
       }));
@@ -140,7 +140,7 @@ function handler(options: EvaluationOptions, surroundings: Runtime) {
     const offer = { occurrence, definition, stream, texts, ...answer };
     try {
       const command = commandFor('evaluated');
-      await append(context, stream, occurrence, command, (state, at) => ({
+      await append(context, stream, command, (state, at) => ({
         events: decideEvaluated(state, offer, at),
         answer: undefined,
       }));

@@ -11,13 +11,13 @@ import type { Clock } from '../../domain/ports/clock.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
 import { silentLogger, type Logger } from '../../domain/ports/logger.ts';
 import type { DueEntry, DueIndex } from './due/due-index.ts';
-import { loadState } from '../decider/execute.ts';
 import { runApply } from '../previews/apply.ts';
-import type { DueChange, Runtime } from './due/options.ts';
+import type { Runtime } from '../../domain/ports/runtime.ts';
+import type { DueChange } from './due/options.ts';
 import { dueProcess } from './due/due-process.ts';
 import type { Process } from './due/process.ts';
-import { executeContext, systemRuntime } from '../decider/runtime.ts';
-import { append, tracedTrigger, triggerEventOf, triggerPrefixes } from './trigger-streams.ts';
+import { systemRuntime } from '../decider/runtime.ts';
+import { append, tracedDecider, triggerEventOf, triggerPrefixes } from './trigger-streams.ts';
 
 /** The index's name: it says how its rows are made. */
 export const EXPIRY_INDEX = 'expiry.1';
@@ -42,22 +42,25 @@ export type ExpiryOptions = {
 export function expiryProcess(options: ExpiryOptions): Process {
   const { surroundings = systemRuntime(options.clock), name = DEFAULT_KERNEL_NAME } = options;
   const { store, index, apply, logger = silentLogger, onCaughtUp } = options;
-  const context = { ...executeContext(store, surroundings), apply };
+  const context = { store, runtime: surroundings, apply };
 
   const handle = async ({ key, stream }: DueEntry): Promise<void> => {
     const occurrence = parseOccurrenceId(name, key)?.occurrence ?? 0;
-    const { origins } = await loadState(store, tracedTrigger, stream);
+    const { origins } = (await tracedDecider.load(store, stream)).state;
     const command = { id: randomUUID(), actor: 'expiry', origin: origins[occurrence - 1] };
-    const answer = await append(context, stream, occurrence, command, (state, at) =>
+    const answer = await append(context, stream, command, (state, at) =>
       decideContinueApply(offeredOf(state, occurrence), { hasPort: apply !== undefined }, at),
     );
     if (answer?.kind === 'apply') {
       const { id, actor, origin } = command;
-      const metadata = { correlationId: id, causationId: id, ...origin, commandId: id, actor };
-      await runApply(context, { ...answer, stream, metadata });
+      await runApply(context, {
+        ...answer,
+        stream,
+        startedBy: { ...origin, commandId: id, actor },
+      });
     }
     if (answer !== undefined) return;
-    await append(context, stream, occurrence, command, (state, at) => ({
+    await append(context, stream, command, (state, at) => ({
       events: decideExpire(offeredOf(state, occurrence), at),
       answer: undefined,
     }));

@@ -2,14 +2,13 @@
 // from, so that what follows later belongs to the same trace; and appending what a decider says.
 import type { EventMetadata } from '../../domain/core/envelope.ts';
 import { MetadataSchema } from '../../domain/core/envelope.ts';
-import { TocsinError } from '../../domain/core/errors.ts';
 import { categoryPrefix, DEFAULT_KERNEL_NAME } from '../../domain/core/ids.ts';
 import type { Instant } from '../../domain/core/instants.ts';
 import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
-import { ok } from '../../domain/core/result.ts';
+import { ok, valueOf } from '../../domain/core/result.ts';
 import { triggerCodec, type TriggerEvent } from '../../domain/trigger/events.ts';
 import { evolveTrigger, initialTrigger, type TriggerState } from '../../domain/trigger/state.ts';
-import { execute, type Aggregate, type ExecuteContext } from '../decider/execute.ts';
+import { decider, type Decide, type KernelContext } from '../decider/decider.ts';
 
 /** How an occurrence came about. */
 type Origin = Pick<EventMetadata, 'correlationId' | 'causationId' | 'traceparent'>;
@@ -20,14 +19,18 @@ export type TracedState = {
   readonly origins: readonly Origin[];
 };
 
-export const tracedTrigger: Aggregate<TracedState, TriggerEvent> = {
+export const tracedDecider = decider<TracedState, TriggerEvent>({
   codec: triggerCodec,
   initial: { trigger: initialTrigger, origins: [] },
   evolve: ({ trigger, origins }, event, at) => ({
     trigger: evolveTrigger(trigger, event),
     origins: event.type === 'TriggerRaised' ? [...origins, originOf(at)] : origins,
   }),
-};
+  unwritable: {
+    code: 'trigger_unwritable',
+    hint: 'The process tries again with backoff; check the event store if this goes on.',
+  },
+});
 
 function originOf(at: RecordedEvent): Origin {
   const metadata = MetadataSchema.safeParse(at.metadata);
@@ -58,26 +61,17 @@ export function recordedAtOf(recorded: RecordedEvent): Instant {
  * @throws TocsinError for whatever kept it from being written; the process tries again
  */
 export async function append<A>(
-  context: ExecuteContext,
+  context: Pick<KernelContext, 'store' | 'runtime'>,
   stream: string,
-  occurrence: number,
   command: { readonly id: string; readonly actor: string; readonly origin: Origin | undefined },
   decide: (
     state: TriggerState,
     at: { readonly recordedAt: Instant },
   ) => { readonly events: readonly TriggerEvent[]; readonly answer: A },
 ): Promise<A> {
-  const { id, actor, origin } = command;
-  const metadata = { correlationId: id, causationId: id, ...origin, commandId: id, actor };
-  const result = await execute(context, {
-    aggregate: tracedTrigger,
-    stream,
-    metadata,
-    decide: ({ trigger }, at) => ok(decide(trigger, at)),
-  });
-  if (result.kind === 'done') return result.answer;
-  const why = result.kind === 'refused' ? result.reason : result.kind;
-  throw new TocsinError('internal', why, `occurrence ${occurrence} of ${stream}: ${why}`, {
-    hint: 'It is tried again with backoff; look at the event store if this goes on.',
-  });
+  const { id: commandId, actor, origin } = command;
+  const traced: Decide<TracedState, TriggerEvent, A, never> = ({ trigger }, at) =>
+    ok(decide(trigger, at));
+  const call = { ...origin, commandId, actor };
+  return valueOf(await tracedDecider.transactOrThrow(context, stream, traced, call)).answer;
 }

@@ -6,7 +6,7 @@ import type { Issue } from '../../domain/core/input.ts';
 import type { Rejection } from '../../domain/trigger/commands.ts';
 import type { Raised, RaiseTrigger } from '../../domain/trigger/decide.ts';
 import type { Claim } from '../../domain/idempotency/events.ts';
-import type { Executed } from '../decider/execute.ts';
+import type { Transacted } from '../decider/decider.ts';
 
 /** What became of a raise. Expected outcomes are values; only misuse and outages throw. */
 export type RaiseResult =
@@ -37,7 +37,7 @@ export type RaiseResult =
 /** What a command on a trigger's stream or on a key's has come to. */
 export function answer(
   command: Pick<RaiseTrigger, 'stream' | 'evaluation' | 'claimed'>,
-  result: Executed<Raised | Claim, Rejection>,
+  result: Transacted<Raised | Claim, Rejection>,
 ): RaiseResult {
   const { stream, evaluation } = command;
   switch (result.kind) {
@@ -67,7 +67,7 @@ export function answer(
   }
 }
 
-function refused(result: Extract<Executed<never, never>, { kind: 'refused' }>): RaiseResult {
+function refused(result: Extract<Transacted<never, never>, { kind: 'refused' }>): RaiseResult {
   const { reason, message } = result;
   if (reason === 'access_denied' || reason === 'storage_full') {
     throw new TocsinError('unavailable', reason, message, {

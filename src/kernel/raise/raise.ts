@@ -18,36 +18,24 @@ import {
   type RaiseRequest,
   type Rejection,
 } from '../../domain/trigger/commands.ts';
-import { decideRaise, type RaiseTrigger } from '../../domain/trigger/decide.ts';
+import { decideRaise, type Raised, type RaiseTrigger } from '../../domain/trigger/decide.ts';
 import type { TriggerDefinition } from '../../domain/trigger/definitions.ts';
 import { triggerCodec, type TriggerEvent } from '../../domain/trigger/events.ts';
 import { evolveTrigger, initialTrigger, type TriggerState } from '../../domain/trigger/state.ts';
 import { scopeOf, triggerStream } from '../../domain/trigger/stream.ts';
-import { encodeAll } from '../decider/encode.ts';
 import {
-  execute,
+  decider,
   DEFAULT_DEADLINE_MS,
-  loadUntil,
   millisecondsUntil,
-  type Aggregate,
-  type ExecuteContext,
-} from '../decider/execute.ts';
+  type Call,
+  type Decide,
+  type KernelContext,
+} from '../decider/decider.ts';
 import { answer, rejected, type RaiseResult } from './raise-result.ts';
 import { requestHash } from './request-hash.ts';
 
-/** What a caller may say about a call. */
-export type Call = {
-  /** Milliseconds until the answer is `unknown`; default 10,000. */
-  readonly deadlineMs?: number | undefined;
-  /** Who asks, for the record; up to 128 characters. */
-  readonly actor?: string | undefined;
-  /** W3C trace context, carried into events and messages. */
-  readonly traceparent?: string | undefined;
-};
-
 /** What a raise needs from the kernel. */
-export type RaiseContext = ExecuteContext & {
-  readonly kernel: string;
+export type RaiseContext = KernelContext & {
   readonly definitions: ReadonlyMap<string, TriggerDefinition>;
   /** Absent when evaluation is later: then a raise decides nothing. */
   readonly evaluate: Evaluator | undefined;
@@ -55,21 +43,26 @@ export type RaiseContext = ExecuteContext & {
   readonly evaluateLater: LaterEvaluator | undefined;
   readonly texts: Texts;
   readonly recordDuplicates: boolean;
-  /** A random UUID per call. */
-  readonly newId: () => string;
 };
 
-export const triggerAggregate: Aggregate<TriggerState, TriggerEvent> = {
+const UNWRITABLE = {
+  code: 'trigger_unwritable',
+  hint: 'Check the event store and try again.',
+};
+
+export const triggerDecider = decider({
   codec: triggerCodec,
   initial: initialTrigger,
   evolve: evolveTrigger,
-};
+  unwritable: UNWRITABLE,
+});
 
-const claimAggregate: Aggregate<Claim | undefined, IdempotencyEvent> = {
+const claimDecider = decider<Claim | undefined, IdempotencyEvent>({
   codec: idempotencyCodec,
   initial: undefined,
   evolve: (claim, event) => claim ?? event.data,
-};
+  unwritable: UNWRITABLE,
+});
 
 /** Raises a trigger: once per scope while it is active, once per idempotency key for ever. */
 export async function raise(
@@ -77,13 +70,14 @@ export async function raise(
   input: unknown,
   call: Call,
 ): Promise<RaiseResult> {
-  const newId = context.newId();
-  const defaults = { now: context.now(), traceId: `trace_active_trigger_${newId}` };
+  const { now, newId } = context.runtime;
+  const commandId = newId();
+  const defaults = { now: now(), traceId: `trace_active_trigger_${commandId}` };
   const parsed = parseRaise(input, defaults);
   if (!parsed.ok) return rejected(parsed.error);
   const prepared = prepare(context, parsed.value);
   if (!prepared.ok) return rejected(prepared.error);
-  return raisePrepared(context, prepared.value, { input, commandId: newId, call });
+  return raisePrepared(context, prepared.value, { input, commandId, call });
 }
 
 /** Raises what was prepared: under its idempotency key, where it has one. */
@@ -111,7 +105,7 @@ export async function dryRun(
   // Everything is as for a raise from the API, but that it cannot be stored.
   const { source: given = 'api_dry_run' } = input;
   const source = given === 'api_dry_run' ? 'api_trigger' : given;
-  const now = context.now();
+  const now = context.runtime.now();
   const parsed = parseRaise({ ...input, source }, { now, traceId: 'trace_active_dry_run' });
   if (!parsed.ok) return parsed;
   const prepared = prepare(context, parsed.value);
@@ -154,16 +148,10 @@ async function append(
   assumeNew: boolean,
   call: Call,
 ): Promise<RaiseResult> {
-  const { actor, traceparent, deadlineMs } = call;
-  const result = await execute(context, {
-    aggregate: triggerAggregate,
-    stream: command.stream,
-    decide: (state, at) => decideRaise(state, command, at),
-    metadata: metadataOf(commandId, actor, traceparent),
-    assumeNew,
-    deadlineMs,
-  });
-  return answer(command, result);
+  const decide: Decide<TriggerState, TriggerEvent, Raised, Rejection> = (state, at) =>
+    decideRaise(state, command, at);
+  const options = { ...call, commandId, assumeNew };
+  return answer(command, await triggerDecider.transact(context, command.stream, decide, options));
 }
 
 /** A key as one call uses it. */
@@ -182,10 +170,9 @@ async function raiseKeyed(
 ): Promise<RaiseResult> {
   const { request } = command;
   const commandId = keyedCommandId(request.userId, request.triggerType, key, hash);
-  const deadline = context.elapsed() + (call.deadlineMs ?? DEFAULT_DEADLINE_MS);
+  const deadline = context.runtime.elapsed() + (call.deadlineMs ?? DEFAULT_DEADLINE_MS);
   const stream = idempotencyStream(context.kernel, request, key);
-  const claims = { aggregate: claimAggregate, stream };
-  const { state: found } = await loadUntil(context, claims, deadline);
+  const { state: found } = await claimDecider.loadUntil(context, stream, deadline);
   const claimed =
     found === undefined
       ? await claimKey(context, command, { key, hash, stream, commandId, deadline, call })
@@ -202,7 +189,7 @@ async function raiseKeyed(
   const again = { ...first.value, stream: claim.triggerStream, claimed: claim.occurrence };
   // A repeat has the ids of the first call, and the store would answer it as if it were the first.
   const assumeNew = found === undefined && claim.occurrence === 1;
-  const deadlineMs = millisecondsUntil(context, deadline);
+  const deadlineMs = millisecondsUntil(context.runtime, deadline);
   return append(context, again, commandId, assumeNew, { ...call, deadlineMs });
 }
 
@@ -217,15 +204,17 @@ async function claimKey(
     readonly call: Call;
   },
 ): Promise<Result<Claim, RaiseResult>> {
-  const { key, hash, stream, deadline } = of;
-  const trigger = { aggregate: triggerAggregate, stream: command.stream };
-  const { state } = await loadUntil(context, trigger, deadline);
-  const recordedAt = context.now();
+  const { key, hash, stream, deadline, commandId } = of;
+  const { runtime } = context;
+  const { state } = await triggerDecider.loadUntil(context, command.stream, deadline);
+  const recordedAt = runtime.now();
   const decision = decideRaise(state, command, { recordedAt });
   if (!decision.ok) return err(rejected(decision.error));
   // A claim is for ever: it is not made for events that could never be stored.
-  const metadata = metadataOf(of.commandId, of.call.actor, of.call.traceparent);
-  encodeAll(triggerCodec, command.stream, decision.value.events, { ...metadata, recordedAt });
+  const { actor, traceparent } = of.call;
+  const ids = { commandId, correlationId: commandId, causationId: commandId };
+  const metadata = { ...ids, actor, traceparent, recordedAt };
+  triggerDecider.encode(command.stream, decision.value.events, metadata);
   const { payload, ...facts } = command.request;
   const wanted: Claim = {
     ...facts,
@@ -235,19 +224,15 @@ async function claimKey(
     occurrence: decision.value.answer.occurrence,
     personal: { payload },
   };
-  const claimed = await execute<Claim | undefined, IdempotencyEvent, Claim, Rejection>(context, {
-    aggregate: claimAggregate,
-    stream,
-    metadata,
-    assumeNew: true,
-    deadlineMs: millisecondsUntil(context, deadline),
-    decide: (taken) =>
-      ok(
-        taken === undefined
-          ? { events: [{ type: 'IdempotencyClaimed' as const, data: wanted }], answer: wanted }
-          : { events: [], answer: taken },
-      ),
-  });
+  const decide: Decide<Claim | undefined, IdempotencyEvent, Claim, Rejection> = (first) =>
+    ok(
+      first === undefined
+        ? { events: [{ type: 'IdempotencyClaimed', data: wanted }], answer: wanted }
+        : { events: [], answer: first },
+    );
+  const deadlineMs = millisecondsUntil(runtime, deadline);
+  const options = { ...of.call, commandId, assumeNew: true, deadlineMs };
+  const claimed = await claimDecider.transact(context, stream, decide, options);
   if (claimed.kind === 'done') return ok(claimed.answer);
   return err(answer({ ...command, claimed: wanted.occurrence }, claimed));
 }
@@ -267,8 +252,4 @@ export function noEvaluator(): TocsinError {
   return new TocsinError('usage', 'no_evaluator', 'this kernel leaves evaluation to a worker', {
     hint: 'Open the kernel with `evaluateLater`, so that a dry run has somebody to ask.',
   });
-}
-
-export function metadataOf(commandId: string, actor?: string, traceparent?: string) {
-  return { commandId, correlationId: commandId, causationId: commandId, actor, traceparent };
 }

@@ -8,7 +8,7 @@ import type {
   SendOutcome,
 } from '../../../domain/ports/sender.ts';
 import { callSender } from '../../channels/call-sender.ts';
-import type { Runtime } from '../due/options.ts';
+import type { Runtime } from '../../../domain/ports/runtime.ts';
 
 /** A call is over this long before its lease, so that its outcome is in the record in time. */
 export const CUT_OFF_MS = 5_000;

@@ -18,7 +18,7 @@ import {
 import type { EventRef } from '../../../projections/read-model.ts';
 import { backoffMs } from '../due/backoff.ts';
 import { assertSameLog } from '../due/follow.ts';
-import type { Runtime } from '../due/options.ts';
+import type { Runtime } from '../../../domain/ports/runtime.ts';
 import type { Process } from '../due/process.ts';
 import type { WakeSignal } from '../../../domain/core/wake-signal.ts';
 

@@ -12,12 +12,12 @@ import type {
   Sender,
   SendOutcome,
 } from '../../../domain/ports/sender.ts';
-import type { Loaded } from '../../decider/execute.ts';
+import type { Loaded } from '../../decider/decider.ts';
 import { backoffMs } from '../due/backoff.ts';
-import type { Runtime } from '../due/options.ts';
+import type { Runtime } from '../../../domain/ports/runtime.ts';
 import { callWithinLease } from './call-within-lease.ts';
 import type { ChannelGate } from './channel-gate.ts';
-import { loadDelivery, tell, type RecordContext } from './record.ts';
+import { deliveryDecider, tell, type RecordContext } from './record.ts';
 import { readRequest, type FoundRequest } from './read-request.ts';
 
 /** Told when a provider says something about the channel itself: it is gone, or needs its owner. */
@@ -51,7 +51,7 @@ export async function handleDue(
   signal: AbortSignal,
 ): Promise<void> {
   const { records, surroundings } = context;
-  const loaded = await loadDelivery(records.store, stream);
+  const loaded = await deliveryDecider.load(records.store, stream);
   const delivery = loaded.state;
   if (delivery === undefined) return;
   const { phase, open } = delivery;
@@ -188,7 +188,7 @@ async function settle(
         logger.error({ stream, attempt, err: error }, 'an outcome could not be recorded');
         return;
       }
-      await records.pause(backoffMs(tries, surroundings.random));
+      await records.runtime.pause(backoffMs(tries, surroundings.random));
     }
   }
   if (outcome.outcome !== 'permanent' || outcome.channel === undefined) return;

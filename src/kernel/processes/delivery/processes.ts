@@ -1,5 +1,4 @@
 // Delivery as a whole: from messages to a person, as processes for a worker.
-import { randomUUID } from 'node:crypto';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import { DEFAULT_KERNEL_NAME } from '../../../domain/core/ids.ts';
 import { DEFAULT_FRONTEND_URL } from '../../../domain/delivery/message.ts';
@@ -11,9 +10,9 @@ import type { ChannelLookup, Sender } from '../../../domain/ports/sender.ts';
 import type { Texts } from '../../../domain/notification/texts.ts';
 import type { DeliveryIndex } from './delivery-index.ts';
 import type { DueIndexes } from '../due/due-index.ts';
-import type { Runtime } from '../due/options.ts';
+import type { Runtime } from '../../../domain/ports/runtime.ts';
 import type { Process } from '../due/process.ts';
-import { executeContext, systemRuntime } from '../../decider/runtime.ts';
+import { systemRuntime } from '../../decider/runtime.ts';
 import type { ChannelReport } from './handle-due.ts';
 import { wakeSignal } from '../../../domain/core/wake-signal.ts';
 import { listProcess } from './delivery-list.ts';
@@ -121,11 +120,9 @@ export function recordContext(
   const { surroundings = systemRuntime() } = options;
   const { now, random } = surroundings;
   return {
+    store,
     // Deadlines of appends are the store's business, and kept by real time.
-    ...executeContext(store),
-    now,
-    random,
-    newId: randomUUID,
+    runtime: { ...systemRuntime(), now, random },
     actor,
     rules: { profile: typeof profile === 'string' ? RETRY_PROFILES[profile] : profile, onUnknown },
   };

@@ -4,7 +4,7 @@ import { silentLogger, type Logger } from '../../../domain/ports/logger.ts';
 import type { ChannelLookup, ChannelTarget } from '../../../domain/ports/sender.ts';
 import { CHANNELS } from '../../../domain/core/vocabulary.ts';
 import type { DeliveryIndex, RedriveMark } from './delivery-index.ts';
-import type { Runtime } from '../due/options.ts';
+import type { Runtime } from '../../../domain/ports/runtime.ts';
 import type { Process } from '../due/process.ts';
 import type { WakeSignal } from '../../../domain/core/wake-signal.ts';
 import { NO_CHANNEL_REASONS } from './delivery-list.ts';

@@ -1,25 +1,14 @@
 // What a due process is made of; its two halves share it.
-import type { Instant } from '../../../domain/core/instants.ts';
 import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
 import type { EventStore } from '../../../domain/ports/event-store.ts';
 import type { Logger } from '../../../domain/ports/logger.ts';
+import type { Runtime } from '../../../domain/ports/runtime.ts';
 import type { DueEntry, DueIndex } from './due-index.ts';
 
 /** What one event changes about the rows; absent parts change nothing. */
 export type DueChange = {
   readonly put?: readonly DueEntry[];
   readonly remove?: readonly string[];
-};
-
-/** Time and chance, as arguments. */
-export type Runtime = {
-  readonly now: () => Instant;
-  /** Milliseconds that never run backwards. */
-  readonly elapsed: () => number;
-  /** Waits; returns early, without an error, when the signal is raised. */
-  readonly pause: (ms: number, signal: AbortSignal) => Promise<void>;
-  /** 0 <= x < 1, for jitter. */
-  readonly random: () => number;
 };
 
 export type DueProcessOptions = Runtime & {

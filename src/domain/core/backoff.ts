@@ -1,0 +1,16 @@
+// How long to wait before the next try.
+
+/** The ceiling of the first wait and the longest ceiling, in milliseconds. */
+export type Backoff = { readonly firstMs: number; readonly longestMs: number };
+
+/** Of processes that wait until a server or a row can be used again. */
+export const PROCESS_BACKOFF: Backoff = { firstMs: 100, longestMs: 30_000 };
+
+/** Full jitter below a ceiling that doubles with each failure. `failures` counts those before this one. */
+export function backoffMs(
+  failures: number,
+  { firstMs, longestMs }: Backoff,
+  random: () => number,
+): number {
+  return Math.min(longestMs, firstMs * 2 ** Math.min(failures, 30)) * random();
+}

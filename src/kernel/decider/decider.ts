@@ -1,0 +1,333 @@
+// Load, decide, append: the same for every aggregate. Only this file decides what follows when a store
+// answers `conflict`, or does not answer.
+import { z } from 'zod';
+import { backoffMs, type Backoff } from '../../domain/core/backoff.ts';
+import { describe, type Codec } from '../../domain/core/codec.ts';
+import type { EventMetadata } from '../../domain/core/envelope.ts';
+import { TocsinError } from '../../domain/core/errors.ts';
+import { eventId } from '../../domain/core/ids.ts';
+import type { Instant } from '../../domain/core/instants.ts';
+import type { Position } from '../../domain/core/positions.ts';
+import type { EventToAppend, RecordedEvent } from '../../domain/core/recorded-event.ts';
+import { err, ok, type Result } from '../../domain/core/result.ts';
+import type {
+  AppendRefusal,
+  AppendResult,
+  EventStore,
+  ExpectedRevision,
+} from '../../domain/ports/event-store.ts';
+import type { Runtime } from '../../domain/ports/runtime.ts';
+
+/** After this many conflicts the answer is `conflict`. */
+export const MAX_CONFLICTS = 5;
+
+/** How long a caller waits for an answer unless it says otherwise. */
+export const DEFAULT_DEADLINE_MS = 10_000;
+
+const CONFLICT_BACKOFF: Backoff = { firstMs: 10, longestMs: 10 * 2 ** MAX_CONFLICTS };
+const OUTAGE_BACKOFF: Backoff = { firstMs: 20, longestMs: 1_000 };
+
+/** What commands of a kernel need. */
+export type KernelContext = {
+  readonly store: EventStore;
+  /** The kernel's name, with which its streams' names begin. */
+  readonly kernel: string;
+  readonly runtime: Runtime;
+};
+
+/** What a caller may say about a call. */
+export type Call = {
+  /** Milliseconds until the answer is `unknown`; default 10,000. */
+  readonly deadlineMs?: number | undefined;
+  /** Who calls, for the record; up to 128 characters. */
+  readonly actor?: string | undefined;
+  /** W3C trace context, carried into events and messages. */
+  readonly traceparent?: string | undefined;
+};
+
+/** A call as a decider executes it. */
+export type CommandCall<S> = Call & {
+  /** The same id gives the same event ids. Default: a new one. */
+  readonly commandId?: string;
+  /** Default: the command's id. */
+  readonly correlationId?: string;
+  /** Default: the command's id. */
+  readonly causationId?: string;
+  /** Append with `no_stream` at once and load only on conflict; for streams that are usually new. */
+  readonly assumeNew?: boolean;
+  /** The stream as the caller has just read it; it is read again only on conflict. */
+  readonly loaded?: Loaded<S> | undefined;
+};
+
+export type Aggregate<S, E> = {
+  readonly codec: Codec<E>;
+  readonly initial: S;
+  /** `at` is the stored event, for what only the log knows. */
+  readonly evolve: (state: S, event: E, at: RecordedEvent) => S;
+  /** The error of an append without an answer: its code, and what its reader should do. */
+  readonly unwritable: { readonly code: string; readonly hint: string };
+};
+
+/** A stream's state, and what an append to the stream needs. */
+export type Loaded<S> = {
+  readonly state: S;
+  readonly expected: ExpectedRevision;
+  /** The latest of the stream. */
+  readonly recordedAt: Instant;
+  readonly ids: ReadonlySet<string>;
+  readonly position: Position | undefined;
+};
+
+/** The decision: events with the caller's answer, or a rejection. */
+export type Decide<S, E, A, R> = (
+  state: S,
+  context: { readonly recordedAt: Instant },
+) => Result<{ readonly events: readonly E[]; readonly answer: A }, R>;
+
+export type Done<A> = {
+  readonly answer: A;
+  readonly position: Position | undefined;
+  /** The stream's end, when this call has written it; the next call need not read it. */
+  readonly end?: Pick<Loaded<unknown>, 'expected' | 'recordedAt'>;
+};
+
+export type Transacted<A, R> =
+  | ({ readonly kind: 'done' } & Done<A>)
+  | { readonly kind: 'rejected'; readonly rejection: R }
+  | { readonly kind: 'refused'; readonly reason: AppendRefusal; readonly message: string }
+  /** Other writers kept changing the stream. */
+  | { readonly kind: 'conflict' }
+  /** The deadline came before an answer; the events may be in the stream. */
+  | { readonly kind: 'unknown' };
+
+export type Decider<S, E extends { readonly type: string }> = ReturnType<typeof decider<S, E>>;
+
+type Stores = Pick<KernelContext, 'store' | 'runtime'>;
+
+/** Executes commands on the streams of one aggregate. */
+export function decider<S, E extends { readonly type: string }>(aggregate: Aggregate<S, E>) {
+  /**
+   * Reads and folds a stream.
+   *
+   * @param silenceMs as `EventStore.readStream` takes it
+   * @throws TocsinError `stream_unreadable` when an event of the aggregate cannot be read
+   */
+  async function load(
+    store: Pick<EventStore, 'readStream'>,
+    stream: string,
+    silenceMs?: number,
+  ): Promise<Loaded<S>> {
+    const ids = new Set<string>();
+    let { initial: state } = aggregate;
+    let expected: ExpectedRevision = 'no_stream';
+    let recordedAt = 0;
+    let position: Position | undefined;
+    for await (const page of store.readStream(stream, { direction: 'forwards', silenceMs })) {
+      for (const recorded of page) {
+        const decoded = aggregate.codec.decode(recorded);
+        if (decoded.kind === 'fault') throw unreadable(recorded, decoded.fault.detail);
+        if (decoded.kind === 'event') {
+          state = aggregate.evolve(state, decoded.event, recorded);
+          recordedAt = Math.max(recordedAt, decoded.metadata.recordedAt);
+        }
+        ids.add(recorded.id);
+        expected = recorded.revision;
+        position = recorded.position;
+      }
+    }
+    return { state, expected, recordedAt, ids, position };
+  }
+
+  /**
+   * As `load`; waits out an outage until the deadline.
+   *
+   * @param deadline by `runtime.elapsed`
+   * @throws TocsinError `unavailable` when the store cannot be read until then
+   */
+  async function loadUntil(
+    { store, runtime }: Stores,
+    stream: string,
+    deadline: number,
+  ): Promise<Loaded<S>> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await load(store, stream, millisecondsUntil(runtime, deadline));
+      } catch (error) {
+        const wait = backoffMs(attempt, OUTAGE_BACKOFF, runtime.random);
+        if (!isOutage(error) || runtime.elapsed() + wait >= deadline) throw error;
+        await runtime.pause(wait);
+      }
+    }
+  }
+
+  /**
+   * Encodes events with the ids that their command gives them in this stream.
+   *
+   * @throws TocsinError `event_invalid` when an event or its metadata break their schema: evaluator, link,
+   *   actor and traceparent come from the embedder, and no request could have known
+   */
+  function encode(stream: string, events: readonly E[], metadata: EventMetadata): EventToAppend[] {
+    return events.map((event, index) => {
+      try {
+        return aggregate.codec.encode(event, metadata, eventId(metadata.commandId, stream, index));
+      } catch (cause) {
+        const detail = cause instanceof z.ZodError ? describe(cause) : String(cause);
+        throw new TocsinError(
+          'usage',
+          'event_invalid',
+          `${event.type} cannot be stored: ${detail}`,
+          {
+            hint: 'Nothing was written. Look at what the evaluator, the trigger’s link and the call give.',
+            cause,
+          },
+        );
+      }
+    });
+  }
+
+  /** Executes one command on one stream, with the stream's exact expected revision. */
+  async function transact<A, R>(
+    context: Stores,
+    stream: string,
+    decide: Decide<S, E, A, R>,
+    call: CommandCall<S> = {},
+  ): Promise<Transacted<A, R>> {
+    const { runtime } = context;
+    const deadline = runtime.elapsed() + (call.deadlineMs ?? DEFAULT_DEADLINE_MS);
+    const metadata = metadataOf(call, runtime);
+    const empty: Loaded<S> = {
+      state: aggregate.initial,
+      expected: 'no_stream',
+      recordedAt: 0,
+      ids: new Set(),
+      position: undefined,
+    };
+    const assumed = call.loaded ?? (call.assumeNew === true ? empty : undefined);
+    let loaded = assumed ?? (await loadUntil(context, stream, deadline));
+    let doubtful: { readonly answer: A; readonly ids: readonly string[] } | undefined;
+    for (let conflicts = 0; ;) {
+      if (doubtful !== undefined && doubtful.ids.every((id) => loaded.ids.has(id))) {
+        // The events of an append without an answer are in the stream.
+        return { kind: 'done', answer: doubtful.answer, position: loaded.position };
+      }
+      // In a stream, `recordedAt` never runs backwards, even where the clocks of two kernels differ.
+      const recordedAt = Math.max(runtime.now(), loaded.recordedAt);
+      const decision = decide(loaded.state, { recordedAt });
+      if (!decision.ok) return { kind: 'rejected', rejection: decision.error };
+      const { events, answer } = decision.value;
+      if (events.length === 0) return { kind: 'done', answer, position: loaded.position };
+      const encoded = encode(stream, events, { ...metadata, recordedAt });
+      const result = await appendUntil(context, stream, loaded.expected, encoded, deadline);
+      switch (result.outcome) {
+        case 'appended': {
+          const end = { expected: result.revision, recordedAt };
+          return { kind: 'done', answer, position: result.position, end };
+        }
+        case 'refused':
+          return { kind: 'refused', reason: result.reason, message: result.message };
+        case 'unknown':
+          return { kind: 'unknown' };
+        case 'conflict':
+          if (result.doubtful) doubtful = { answer, ids: encoded.map(({ id }) => id) };
+          conflicts += 1;
+          if (conflicts > MAX_CONFLICTS) return { kind: 'conflict' };
+          // The first conflict of an assumed state is no sign of writers that are active now.
+          if (conflicts > 1 || assumed === undefined) {
+            await runtime.pause(backoffMs(conflicts, CONFLICT_BACKOFF, runtime.random));
+          }
+          try {
+            loaded = await loadUntil(context, stream, deadline);
+          } catch (error) {
+            // The events may be in the stream, and the stream cannot be read.
+            if (doubtful !== undefined && isOutage(error)) return { kind: 'unknown' };
+            throw error;
+          }
+      }
+    }
+  }
+
+  /**
+   * As `transact`, for callers that cannot go on without an answer.
+   *
+   * @throws TocsinError `unavailable`: for `refused` with the store's reason as its code, for `conflict` and
+   *   `unknown` with the aggregate's code
+   */
+  async function transactOrThrow<A, R>(
+    context: Stores,
+    stream: string,
+    decide: Decide<S, E, A, R>,
+    call: CommandCall<S> = {},
+  ): Promise<Result<Done<A>, R>> {
+    const result = await transact(context, stream, decide, call);
+    switch (result.kind) {
+      case 'done':
+        return ok(result);
+      case 'rejected':
+        return err(result.rejection);
+      case 'refused':
+        throw unwritable(result.reason, stream, `the event store refused: ${result.message}`);
+      case 'conflict':
+        throw unwritable(
+          aggregate.unwritable.code,
+          stream,
+          'other writers kept changing the stream',
+        );
+      case 'unknown':
+        throw unwritable(aggregate.unwritable.code, stream, 'no answer before the deadline');
+    }
+  }
+
+  function unwritable(code: string, stream: string, why: string): TocsinError {
+    const { hint } = aggregate.unwritable;
+    return new TocsinError('unavailable', code, `cannot append to ${stream}: ${why}`, { hint });
+  }
+
+  return { load, loadUntil, encode, transact, transactOrThrow };
+}
+
+function metadataOf<S>(
+  call: CommandCall<S>,
+  { newId }: Runtime,
+): Omit<EventMetadata, 'recordedAt'> {
+  const { commandId = newId(), actor, traceparent } = call;
+  const { correlationId = commandId, causationId = commandId } = call;
+  return { commandId, correlationId, causationId, actor, traceparent };
+}
+
+/** The same events at the same revision, until the store answers or the deadline has come. */
+async function appendUntil(
+  { store, runtime }: Stores,
+  stream: string,
+  expected: ExpectedRevision,
+  events: readonly EventToAppend[],
+  deadline: number,
+): Promise<AppendResult & { readonly doubtful: boolean }> {
+  for (let attempt = 0; ; attempt++) {
+    const deadlineMs = millisecondsUntil(runtime, deadline);
+    const result = await store.append(stream, expected, events, { deadlineMs });
+    if (result.outcome !== 'unknown') return { ...result, doubtful: attempt > 0 };
+    const wait = backoffMs(attempt, OUTAGE_BACKOFF, runtime.random);
+    if (runtime.elapsed() + wait >= deadline) return { ...result, doubtful: true };
+    await runtime.pause(wait);
+  }
+}
+
+/** Milliseconds until a deadline by `runtime.elapsed`; at least 1, as a deadline has to be. */
+export function millisecondsUntil({ elapsed }: Pick<Runtime, 'elapsed'>, deadline: number): number {
+  return Math.max(1, deadline - elapsed());
+}
+
+function isOutage(error: unknown): boolean {
+  return error instanceof TocsinError && error.kind === 'unavailable';
+}
+
+function unreadable(recorded: RecordedEvent, detail: string): TocsinError {
+  return new TocsinError(
+    'refused',
+    'stream_unreadable',
+    `event ${recorded.revision} of ${recorded.stream} (${recorded.type}) cannot be read: ${detail}`,
+    {
+      hint: 'A newer version may have written it; nothing is appended to a stream that is only partly understood.',
+    },
+  );
+}
