@@ -1,12 +1,11 @@
 // The daemon's metrics as Prometheus text: the OpenTelemetry SDK collects and writes, our HTTP app serves.
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Meter } from '@opentelemetry/api';
-import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporter-prometheus';
-import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import { TocsinError } from '../../domain/core/errors.ts';
 import type { ProjectorStatus } from '../../projections/publisher/status.ts';
 import { observeProjector, observeTogether } from './instruments.ts';
 import type { MetricName } from './names.ts';
+import { MeterProvider, PrometheusExporter, PrometheusSerializer } from './sdk.ts';
 
 /** Resolution of the event loop's delay: how often it is sampled. */
 const SAMPLE_MS = 20;
