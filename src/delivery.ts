@@ -25,7 +25,6 @@ export type { PostLimits } from './adapters/senders/webhook-post.ts';
 export type { Resolve } from './adapters/senders/resolve.ts';
 export { deliveryProcesses } from './kernel/processes/delivery/processes.ts';
 export type { DeliveryOptions } from './kernel/processes/delivery/processes.ts';
-export type { ChannelReport } from './kernel/processes/delivery/handle-due.ts';
 export type { ChannelLimits, LimitsOf, Rate } from './kernel/processes/delivery/rate-limits.ts';
 export type {
   RequestMessage,
@@ -35,6 +34,7 @@ export type {
 } from './kernel/processes/delivery/request-queue.ts';
 export type {
   ChannelLookup,
+  ChannelReport,
   ChannelTarget,
   OutgoingMessage,
   SendOutcome,
@@ -57,4 +57,4 @@ export type {
   ListedDelivery,
   RedriveMark,
 } from './kernel/processes/delivery/delivery-index.ts';
-export type { DeliveryStatus } from './domain/delivery/state.ts';
+export type { DeliveryStatus } from './domain/delivery/effects.ts';

@@ -26,7 +26,7 @@ const processes = deliveryProcesses({
   texts: scheduleProduct.texts,
   store,
   // What there is to accept was accepted before.
-  inbox: {
+  requests: {
     run: ({ signal }) =>
       new Promise((resolve) => {
         signal.addEventListener('abort', () => {

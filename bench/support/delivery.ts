@@ -73,13 +73,13 @@ export async function openDelivering(folder: string): Promise<Delivering> {
   const { origin } = receiver;
   const output = jetStreamOutput({ servers: server.url });
   const projector = await openProjector({ store, state, output });
-  const inbox = jetStreamInbox({ servers: server.url });
+  const requests = jetStreamInbox({ servers: server.url });
   const [send, lookup] = [senderTo(origin), lookupAt(origin)];
   const worker = openWorker({
     processes: deliveryProcesses({
       texts: scheduleProduct.texts,
       store,
-      inbox,
+      requests,
       indexes,
       list,
       lookup,

@@ -46,8 +46,8 @@ async function makeOne(
   const result = await kernel.raise(inputOf(user));
   if (result.outcome !== 'raised') throw new Error(`a request was answered: ${result.outcome}`);
   const stream = parseOccurrenceId(DEFAULT_KERNEL_NAME, result.triggerId)?.stream ?? '';
-  const place = { stream, revision: REQUEST_REVISION };
-  const found = await readRequest(store, DEFAULT_KERNEL_NAME, place);
+  const location = { stream, revision: String(REQUEST_REVISION) };
+  const found = await readRequest(store, DEFAULT_KERNEL_NAME, location);
   if (!found.ok) throw new Error(`a request is not where it was written: ${found.error}`);
   const records = recordContext({ store });
   await accept({ ...records, kernel: DEFAULT_KERNEL_NAME }, found.value);

@@ -1,5 +1,4 @@
-// Deliveries as people ask for them: listed from the worker's list, looked at and redriven by their
-// records. Whoever names a user is told of that user's only.
+// Lists, shows and redrives deliveries. A call that names a user sees only the deliveries of this user.
 import type { Instant } from '../domain/core/instants.ts';
 import { deliveryCodec, type DeliveryEvent } from '../domain/delivery/events.ts';
 import type { DeliveryRejection } from '../domain/delivery/decide.ts';
@@ -16,23 +15,22 @@ import { systemRuntime } from './decider/runtime.ts';
 import { recordContext } from './processes/delivery/processes.ts';
 import { tell } from './processes/delivery/record.ts';
 
-/** One event of a record. */
 export type DeliveryHistoryEvent = { readonly event: DeliveryEvent; readonly recordedAt: Instant };
 
-export type DeliveryView = DeliveryRow & { readonly steps: readonly DeliveryHistoryEvent[] };
+export type DeliveryView = DeliveryRow & { readonly events: readonly DeliveryHistoryEvent[] };
 
 export type RedriveResult =
   | { readonly outcome: 'redriven' }
   | { readonly outcome: 'not_found' }
   | ({ readonly outcome: 'rejected' } & DeliveryRejection);
 
-/** What became of notifications. Every method throws `unavailable` where there is no list. */
+/** Every method throws `unavailable` without a list. */
 export interface Deliveries {
   /** The newest first. */
   list(query: DeliveryQuery): readonly ListedDelivery[];
-  /** `undefined` when there is none, or none of that user's. */
+  /** `undefined` for an unknown delivery, or a delivery of another user. */
   get(notificationId: string, userId: string | undefined): Promise<DeliveryView | undefined>;
-  /** Sends a dead or skipped one again, as long as it is of use. */
+  /** Sends a dead or skipped notification again, before it expires. */
   redrive(
     notificationId: string,
     userId: string | undefined,
@@ -43,7 +41,7 @@ export interface Deliveries {
 /**
  * Deliveries over a log and a list.
  *
- * @param options.index the list, opened when it is there; a worker makes it
+ * @param options.index opens the list; `undefined` until a worker has created it
  */
 export function createDeliveries({
   store,
@@ -68,22 +66,22 @@ export function createDeliveries({
     async get(notificationId, userId) {
       const row = own(notificationId, userId);
       if (row === undefined) return undefined;
-      const steps: DeliveryHistoryEvent[] = [];
+      const events: DeliveryHistoryEvent[] = [];
       for await (const page of store.readStream(row.stream, { direction: 'forwards' })) {
         for (const recorded of page) {
           const decoded = deliveryCodec.decode(recorded);
           if (decoded.kind !== 'event') continue;
           const { event, metadata } = decoded;
-          steps.push({ event, recordedAt: metadata.recordedAt });
+          events.push({ event, recordedAt: metadata.recordedAt });
         }
       }
-      return { ...row, steps };
+      return { ...row, events };
     },
     async redrive(notificationId, userId, { reason, actor }) {
       const row = own(notificationId, userId);
       if (row === undefined) return { outcome: 'not_found' };
       const command = { kind: 'redrive', reason, of: 'ended' } as const;
-      const records = recordContext({ store, actor, surroundings: systemRuntime(clock) });
+      const records = recordContext({ store, actor, runtime: systemRuntime(clock) });
       const told = await tell(records, row.stream, command);
       return told.ok ? { outcome: 'redriven' } : { outcome: 'rejected', ...told.error };
     },
@@ -91,7 +89,12 @@ export function createDeliveries({
 }
 
 function noList(): TocsinError {
-  return new TocsinError('unavailable', 'no_delivery_list', 'there is no list of deliveries yet', {
-    hint: 'A worker makes it; start one with the same --worker folder.',
-  });
+  return new TocsinError(
+    'unavailable',
+    'no_delivery_list',
+    'the list of deliveries does not exist yet',
+    {
+      hint: 'A worker creates the list: start a worker with the same --worker folder.',
+    },
+  );
 }

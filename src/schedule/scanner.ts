@@ -23,7 +23,10 @@ const DEFAULT_CONCURRENCY = 256;
 /** The name of the index that the scanner's rows are in; it changes when the rows' meaning does. */
 export const DUE_JOB_INDEX = 'duejob.1';
 
-export type ScannerOptions = Omit<DueProcessOptions, 'name' | 'prefixes' | 'step' | 'handle'> & {
+export type ScannerOptions = Omit<
+  DueProcessOptions,
+  'name' | 'prefixes' | 'changeOf' | 'handle'
+> & {
   /** Raises; on the same store. */
   readonly kernel: Pick<Kernel, 'raise'>;
   readonly source: TaskSource;
@@ -52,13 +55,13 @@ export function scannerProcess(options: ScannerOptions): Process {
     ...options,
     name: 'scanner',
     prefixes: [categoryPrefix(kernelName, 'duejob')],
-    step: dueJobStep,
+    changeOf: dueJobRows,
     handle: ({ stream }) => lookAt(options, context, stream),
   });
 }
 
 /** What a due job's event changes about its row: the stream's name is its key. */
-export function dueJobStep(recorded: RecordedEvent): DueChange | undefined {
+export function dueJobRows(recorded: RecordedEvent): DueChange | undefined {
   const decoded = dueJobCodec.decode(recorded);
   // What cannot be read is told when the job is loaded; here it changes nothing.
   if (decoded.kind !== 'event') return undefined;

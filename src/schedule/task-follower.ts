@@ -10,7 +10,7 @@ import { silentLogger, type Logger } from '../domain/ports/logger.ts';
 import type { Runtime } from '../domain/ports/runtime.ts';
 import type { TaskChange, TaskSource } from './tasks/task-source.ts';
 import { watchSubject, type DueJobContext } from './due-jobs.ts';
-import { backoffMs } from '../kernel/processes/due/backoff.ts';
+import { backoffMs, PROCESS_BACKOFF } from '../domain/core/backoff.ts';
 import { keyedQueue } from '../domain/core/keyed-queue.ts';
 import type { Process } from '../kernel/processes/due/process.ts';
 
@@ -45,7 +45,7 @@ export function taskFollowerProcess(options: TaskFollowerOptions): Process {
             return;
           } catch (error) {
             if (!(error instanceof TocsinError) || error.kind === 'usage') throw error;
-            const waitMs = backoffMs(failures, random);
+            const waitMs = backoffMs(failures, PROCESS_BACKOFF, random);
             const about = { job: seen.subject, waitMs, err: error };
             logger.warn(about, 'a due job is not in step with its task');
             // A stream that cannot be read will not be readable in a minute either.
@@ -69,7 +69,7 @@ export function taskFollowerProcess(options: TaskFollowerOptions): Process {
             await lanes.add(dueJobStream(context.kernel, seen.subject), () => write(seen));
           }
         }
-        await pause(backoffMs(failures, random), signal);
+        await pause(backoffMs(failures, PROCESS_BACKOFF, random), signal);
       }
       await lanes.idle();
     },

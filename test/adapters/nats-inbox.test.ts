@@ -30,7 +30,7 @@ function read(
   answer: (
     message: RequestMessage,
     times: number,
-  ) => Acknowledgement | Promise<Acknowledgement> = () => 'done',
+  ) => Acknowledgement | Promise<Acknowledgement> = () => 'ack',
   check: () => 'go' | 'wait' = () => 'go',
 ): Reader {
   const stop = new AbortController();
@@ -96,8 +96,8 @@ describe('the JetStream inbox', () => {
       await using reader = read((message, times) => {
         const id = message.headers.get('ce-id');
         if (id === '1' && times === 1) throw new Error('the store is away');
-        if (id === '2') return 'never';
-        return times === 1 && id === '3' ? 'later' : 'done';
+        if (id === '2') return 'term';
+        return times === 1 && id === '3' ? 'nak' : 'ack';
       });
       await until('two came again', () => reader.got.length === 5, slowMs);
       expect(ids(reader).sort()).toEqual(['1', '1', '2', '3', '3']);
@@ -147,7 +147,7 @@ describe('the JetStream inbox', () => {
       await until('all are in hand', () => reader.got.length === batch);
       await server.crash();
       await server.restart();
-      answer.resolve('done');
+      answer.resolve('ack');
       await until('it can be written to', () =>
         notice(batch + 1).then(
           () => true,

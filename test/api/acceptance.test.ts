@@ -73,7 +73,7 @@ describe.each(STORES)('on the %s store', (kind) => {
         store,
         evaluate: offering(),
         index,
-        surroundings: time,
+        runtime: time,
       }),
     ]);
     await until('it is evaluated', async () =>

@@ -205,7 +205,7 @@ type Dying = {
 async function deadDelivery({ store, clock, list, userId, n }: Dying): Promise<string> {
   const notificationId = `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
   const stream = deliveryStream('tocsin', userId, notificationId);
-  const records = recordContext({ store, surroundings: systemRuntime(clock) });
+  const records = recordContext({ store, runtime: systemRuntime(clock) });
   const now = clock.now();
   const facts = {
     notificationId,
@@ -220,7 +220,7 @@ async function deadDelivery({ store, clock, list, userId, n }: Dying): Promise<s
     expiresAt: now + 3_600_000,
   };
   await tell(records, stream, { kind: 'accept', facts });
-  await tell(records, stream, { kind: 'die', reason: 'auth', detail: 'canary-detail' });
+  await tell(records, stream, { kind: 'give_up', reason: 'auth', detail: 'canary-detail' });
   const { state } = await deliveryDecider.load(store, stream);
   if (state?.phase.status !== 'dead') throw new Error('it did not die');
   let row: DeliveryRow | undefined;

@@ -228,7 +228,7 @@ describe('deliveries', () => {
     const shown = await ask('GET', path, { token });
     expect(shown.body).toMatchObject({
       status: 'dead',
-      steps: [{ type: 'NotificationAccepted' }, { type: 'DeliveryDied', code: 'auth' }],
+      events: [{ type: 'NotificationAccepted' }, { type: 'DeliveryDied', code: 'auth' }],
     });
     expect(shown.text).not.toContain('canary-detail');
     const again = await ask('POST', `${path}/redrive`, { token, body: { reason: 'repaired' } });

@@ -17,9 +17,9 @@ describe.each(STORES)('on the %s store', (store: StoreKind) => {
     await world.when(notice, 'it is delivered', ({ phase }) => phase.status === 'delivered');
     const sequences = world.output.messages
       .filter(({ subject }) => subject.startsWith('notification.feishu.requested.'))
-      .map(({ sequence }) => ({ sequence, settlement: 'done' }));
+      .map(({ sequence }) => ({ sequence, answer: 'ack' }));
     expect(sequences).toHaveLength(1);
-    expect(world.inbox.settled).toEqual(sequences);
+    expect(world.requests.answers).toEqual(sequences);
   });
 
   it('acceptance 23: the record exists before the provider is called', async () => {
@@ -159,7 +159,7 @@ describe.each(STORES)('on the %s store', (store: StoreKind) => {
       world.time.advance(30 * 60_000);
       expect(world.calls).toEqual([]);
       expect((await world.kernel.trigger(notice.triggerId))?.status).toBe('offered');
-      expect(world.inbox.settled.map(({ settlement }) => settlement)).toEqual(['done']);
+      expect(world.requests.answers.map(({ answer }) => answer)).toEqual(['ack']);
     },
   );
 

@@ -2,7 +2,7 @@
 // would have, or as an outcome that nobody knows; and nobody calls twice for one attempt.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { LEASE_MARGIN_MS } from '../../src/domain/delivery/decide.ts';
+import { LEASE_MARGIN_MS } from '../../src/domain/delivery/effects.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
 import type { SendOutcome } from '../../src/domain/ports/sender.ts';
 import { until } from '../support/until.ts';
@@ -190,7 +190,7 @@ describe('a worker that stands still', () => {
     }, TRANSIENT);
     // A clock of its own: the frozen worker's timers do not run.
     await world.worker({
-      surroundings: { ...world.time, pause: (_ms, signal) => world.time.pause(1e12, signal) },
+      runtime: { ...world.time, pause: (_ms, signal) => world.time.pause(1e12, signal) },
     });
     await until('the call is under way', () => reached);
     await world.worker();
@@ -294,9 +294,9 @@ describe('two workers at once', () => {
     await world.worker({ profile: 'seed' });
     const notice = await world.notify();
     await world.when(notice, 'it has failed', ({ reason }) => reason === 'provider_5xx');
-    const sequence = world.inbox.settled[0]?.sequence ?? 0n;
-    world.inbox.again(sequence);
-    await until('it came again', () => world.inbox.settled.length === 2);
+    const sequence = world.requests.answers[0]?.sequence ?? 0n;
+    world.requests.redeliver(sequence);
+    await until('it came again', () => world.requests.answers.length === 2);
     world.time.advance(3 * 60_000);
     expect(world.calls).toHaveLength(1);
     await world.toNextDue(notice);

@@ -26,10 +26,10 @@ describe('intake', () => {
     const [message] = sent(world);
     if (message === undefined) throw new Error('nothing was sent');
     for (const time of [2, 3, 4]) {
-      world.inbox.again(message.sequence);
-      await until('it came again', () => world.inbox.settled.length === time);
+      world.requests.redeliver(message.sequence);
+      await until('it came again', () => world.requests.answers.length === time);
     }
-    expect(world.inbox.settled.every(({ settlement }) => settlement === 'done')).toBe(true);
+    expect(world.requests.answers.every(({ answer }) => answer === 'ack')).toBe(true);
     const types = (await world.events(notice)).map(({ type }) => type);
     expect(types.filter((type) => type === 'NotificationAccepted')).toHaveLength(1);
     expect(world.calls).toHaveLength(1);
@@ -50,9 +50,11 @@ describe('intake', () => {
     const bare = { subject: sent(world)[0]?.subject ?? '', headers: [] };
     world.output.insertForeign(bare);
     await world.worker();
-    await until('all three are settled', () => world.inbox.settled.length === 3);
-    const [, ...foreign] = [...world.inbox.settled].sort((a, b) => Number(a.sequence - b.sequence));
-    expect(foreign.map(({ settlement }) => settlement)).toEqual(['never', 'never']);
+    await until('all three are settled', () => world.requests.answers.length === 3);
+    const [, ...foreign] = [...world.requests.answers].sort((a, b) =>
+      Number(a.sequence - b.sequence),
+    );
+    expect(foreign.map(({ answer }) => answer)).toEqual(['term', 'term']);
     await world.when(notice, 'it is delivered', ({ phase }) => phase.status === 'delivered');
     expect(world.calls).toHaveLength(1);
   });
@@ -67,8 +69,8 @@ describe('intake', () => {
     });
     await world.worker();
     const notice = await world.notify();
-    await until('it failed', () => world.inbox.settled.length > 2);
-    expect(world.inbox.settled.every(({ settlement }) => settlement === 'failed')).toBe(true);
+    await until('it failed', () => world.requests.answers.length > 2);
+    expect(world.requests.answers.every(({ answer }) => answer === 'failed')).toBe(true);
     away = false;
     await world.when(notice, 'it is delivered', ({ phase }) => phase.status === 'delivered');
   });
@@ -115,7 +117,7 @@ describe('intake', () => {
       kind: 'refused',
       code: 'inbox_of_other_log',
     });
-    expect(world.inbox.settled).toEqual([]);
+    expect(world.requests.answers).toEqual([]);
   });
 });
 

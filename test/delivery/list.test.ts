@@ -9,7 +9,7 @@ import {
   openDeliveryIndexReader,
   sqliteDeliveryIndex,
 } from '../../src/adapters/sqlite/delivery-index.ts';
-import { LEASE_MARGIN_MS } from '../../src/domain/delivery/decide.ts';
+import { LEASE_MARGIN_MS } from '../../src/domain/delivery/effects.ts';
 import { evolveDelivery, type DeliveryState } from '../../src/domain/delivery/state.ts';
 import { rowAfter, type DeliveryRow } from '../../src/kernel/processes/delivery/delivery-index.ts';
 import { about, accepted, T0 } from '../domain/delivery.support.ts';

@@ -1,7 +1,7 @@
 // Slow and failing channels hold nobody else up.
 import { describe, expect, it } from 'vitest';
 import type { SendOutcome } from '../../src/domain/ports/sender.ts';
-import { channelGate } from '../../src/kernel/processes/delivery/channel-gate.ts';
+import { channelLimiter } from '../../src/kernel/processes/delivery/channel-limiter.ts';
 import { T0 } from '../domain/delivery.support.ts';
 import { until } from '../support/until.ts';
 import { deliveryWorld, targetOf } from './world.support.ts';
@@ -75,68 +75,72 @@ const inputOf = (user: number) => ({
   targetId: 1,
 });
 
-describe('the gate', () => {
+describe('channelLimiter', () => {
   const target = targetOf('1', 'feishu');
   const limits = () => ({ inFlight: 2, rates: [{ count: 4, perMs: 1_000 }] });
-  const enter = (gate: ReturnType<typeof channelGate>, now: number) => gate.enter(target, now);
+  const acquire = (limiter: ReturnType<typeof channelLimiter>, now: number) =>
+    limiter.acquire(target, now);
 
   it('lets so many calls in at once, and sends the others away for different times', () => {
-    const gate = channelGate({ limits, slots: 16 });
-    const first = enter(gate, T0);
-    expect([first.kind, enter(gate, T0).kind]).toEqual(['go', 'go']);
-    const [a, b] = [enter(gate, T0), enter(gate, T0)];
-    if (a.kind !== 'wait' || b.kind !== 'wait') throw new Error('they were let in');
+    const limiter = channelLimiter({ limits, slots: 16 });
+    const first = acquire(limiter, T0);
+    expect([first.kind, acquire(limiter, T0).kind]).toEqual(['acquired', 'acquired']);
+    const [a, b] = [acquire(limiter, T0), acquire(limiter, T0)];
+    if (a.kind !== 'busy' || b.kind !== 'busy') throw new Error('they were acquired');
     expect(a.reason).toBe('channel_busy');
     expect(b.until).toBeGreaterThan(a.until);
-    if (first.kind === 'go') first.leave(T0 + 10, 'accepted');
-    expect(enter(gate, T0 + 10).kind).toBe('go');
-    expect(gate.inFlight()).toBe(2);
+    if (first.kind === 'acquired') first.release(T0 + 10, 'accepted');
+    expect(acquire(limiter, T0 + 10).kind).toBe('acquired');
+    expect(limiter.inFlight()).toBe(2);
   });
 
   it('keeps to the rate, a burst and then evenly', () => {
-    const gate = channelGate({ limits, slots: 16 });
+    const limiter = channelLimiter({ limits, slots: 16 });
     let admitted = 0;
     for (let now = T0; now < T0 + 10_000; now += 50) {
-      const admission = enter(gate, now);
-      if (admission.kind !== 'go') continue;
+      const slot = acquire(limiter, now);
+      if (slot.kind !== 'acquired') continue;
       admitted += 1;
-      admission.leave(now, 'accepted');
+      slot.release(now, 'accepted');
     }
     expect(admitted).toBeGreaterThanOrEqual(40);
     expect(admitted).toBeLessThanOrEqual(44);
   });
 
   it('opens its breaker after failures in a row, probes with one, and closes after a success', () => {
-    const gate = channelGate({ limits: () => ({ inFlight: 4, rates: [] }), slots: 16 });
+    const limiter = channelLimiter({ limits: () => ({ inFlight: 4, rates: [] }), slots: 16 });
     for (let n = 0; n < 5; n += 1) {
-      const admission = enter(gate, T0);
-      if (admission.kind === 'go') admission.leave(T0, 'transient');
+      const slot = acquire(limiter, T0);
+      if (slot.kind === 'acquired') slot.release(T0, 'transient');
     }
-    expect(enter(gate, T0 + 29_999)).toMatchObject({ kind: 'wait', reason: 'breaker_open' });
-    const probe = enter(gate, T0 + 30_000);
-    expect([probe.kind, enter(gate, T0 + 30_000).kind]).toEqual(['go', 'wait']);
-    if (probe.kind === 'go') probe.leave(T0 + 30_000, 'accepted');
-    expect(enter(gate, T0 + 30_001).kind).toBe('go');
-    expect(enter(gate, T0 + 30_001).kind).toBe('go');
+    expect(acquire(limiter, T0 + 29_999)).toMatchObject({ kind: 'busy', reason: 'breaker_open' });
+    const probe = acquire(limiter, T0 + 30_000);
+    expect([probe.kind, acquire(limiter, T0 + 30_000).kind]).toEqual(['acquired', 'busy']);
+    if (probe.kind === 'acquired') probe.release(T0 + 30_000, 'accepted');
+    expect(acquire(limiter, T0 + 30_001).kind).toBe('acquired');
+    expect(acquire(limiter, T0 + 30_001).kind).toBe('acquired');
   });
 
   it('holds everybody on a channel whose provider asked for patience', () => {
-    const gate = channelGate({ limits, slots: 16 });
-    const admission = enter(gate, T0);
-    if (admission.kind === 'go') admission.leave(T0, 'throttled', 90_000);
-    expect(enter(gate, T0 + 1)).toMatchObject({ reason: 'channel_throttled' });
-    expect(enter(gate, T0 + 90_000).kind).toBe('go');
+    const limiter = channelLimiter({ limits, slots: 16 });
+    const slot = acquire(limiter, T0);
+    if (slot.kind === 'acquired') slot.release(T0, 'throttled', 90_000);
+    expect(acquire(limiter, T0 + 1)).toMatchObject({ reason: 'channel_throttled' });
+    expect(acquire(limiter, T0 + 90_000).kind).toBe('acquired');
   });
 
   it('leaves half of the places to channels that are not slow', () => {
-    const gate = channelGate({ limits: () => ({ inFlight: 100, rates: [] }), slots: 16 });
-    const slow = (n: number) => gate.enter({ ...target, url: `https://slow.example/${n}` }, T0);
-    for (let n = 0; n < 8; n += 1) expect(slow(n).kind).toBe('go');
+    const limiter = channelLimiter({ limits: () => ({ inFlight: 100, rates: [] }), slots: 16 });
+    const slow = (n: number) =>
+      limiter.acquire({ ...target, url: `https://slow.example/${n}` }, T0);
+    for (let n = 0; n < 8; n += 1) expect(slow(n).kind).toBe('acquired');
     const later = T0 + 2_000;
-    expect(gate.enter({ ...target, url: 'https://slow.example/1' }, later)).toMatchObject({
-      kind: 'wait',
+    expect(limiter.acquire({ ...target, url: 'https://slow.example/1' }, later)).toMatchObject({
+      kind: 'busy',
       reason: 'channel_busy',
     });
-    expect(gate.enter({ ...target, url: 'https://quick.example/' }, later).kind).toBe('go');
+    expect(limiter.acquire({ ...target, url: 'https://quick.example/' }, later).kind).toBe(
+      'acquired',
+    );
   });
 });

@@ -37,7 +37,7 @@ const stateOf = (...events: readonly Parameters<typeof evolveDelivery>[1][]): De
 const STREAM = deliveryStream('tocsin', facts.userId, facts.notificationId);
 
 function recordsOn(store: EventStore) {
-  return recordContext({ store, surroundings: { ...systemRuntime(), now: () => T0 } });
+  return recordContext({ store, runtime: { ...systemRuntime(), now: () => T0 } });
 }
 
 test('W1: an attempt that nobody ends is over some time after its lease', async () => {
@@ -45,14 +45,14 @@ test('W1: an attempt that nobody ends is over some time after its lease', async 
     (decide: typeof decideDelivery) => {
       const state = stateOf(accepted, started(1, 0));
       const context = { recordedAt: T0 + 2 * LEASE_MS, rules: HUMAN };
-      const decided = decide(state, { kind: 'lapse', attempt: 1 }, context);
+      const decided = decide(state, { kind: 'expire_lease', attempt: 1 }, context);
       expect(decided).toMatchObject({ ok: true, value: [{ type: 'AttemptOutcomeUnknown' }] });
     },
     {
       ours: decideDelivery,
       // Only who set it to `sending` may take it from there.
       planted: (state, command, context) =>
-        command.kind === 'lapse'
+        command.kind === 'expire_lease'
           ? { ok: true, value: [] }
           : decideDelivery(state, command, context),
     },
@@ -75,7 +75,7 @@ test('W3: a message is taken out of the inbox when its record is there, and not 
     readStream: (...args) => world.store.readStream(...args),
     append: () => Promise.reject(gone),
   };
-  const options = { ...recordsOn(store), kernel: 'tocsin', inbox: world.inbox };
+  const options = { ...recordsOn(store), kernel: 'tocsin', requests: world.requests };
   await mended(
     async (rule: typeof intakeMessage) => {
       const settled = await rule(options, message).catch(() => 'it comes again');
@@ -89,7 +89,7 @@ test('W3: a message is taken out of the inbox when its record is there, and not 
 /** The message is acknowledged, and then what it says is written, if the process still lives. */
 async function takeFirst(options: IntakeOptions, message: RequestMessage) {
   void intakeMessage(options, message).catch(() => 'lost');
-  return Promise.resolve('done' as const);
+  return Promise.resolve('ack' as const);
 }
 
 async function headersOf(store: EventStore, id: string): Promise<ReadonlyMap<string, string>> {

@@ -1,4 +1,4 @@
-// A small world in which notifications are delivered: a log, a projector, an inbox, a scripted channel,
+// A small world in which notifications are delivered: a log, a projector, a request queue, a scripted channel,
 // workers that can be stopped and killed, and time that only tests move.
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -58,7 +58,7 @@ export type DeliveryWorld = AsyncDisposable & {
   readonly kernel: Kernel;
   readonly time: VirtualTime;
   readonly output: RecordingOutput;
-  readonly inbox: MemoryRequestQueue;
+  readonly requests: MemoryRequestQueue;
   readonly calls: Call[];
   /** What the next calls answer, in order; then everything is accepted. */
   readonly answers: (SendOutcome | ((call: Call) => Promise<SendOutcome>))[];
@@ -112,7 +112,7 @@ export async function deliveryWorld(
     readonly store?: StoreKind;
     readonly faults?: FaultScript;
     readonly kernel?: Partial<KernelOptions>;
-    /** What the inbox says of its stream's creation. */
+    /** The creation time of the stream that the queue reports. */
     readonly created?: string;
   } = {},
 ): Promise<DeliveryWorld> {
@@ -125,7 +125,7 @@ export async function deliveryWorld(
   const kernel = await openKernel({ ...scheduleProduct, store, clock: time, ...options.kernel });
   const output = recordingOutput();
   const readModels = memoryReadModelStore();
-  const inbox = memoryRequestQueue({ source: output, created: options.created });
+  const requests = memoryRequestQueue({ source: output, created: options.created });
   const calls: Call[] = [];
   const answers: DeliveryWorld['answers'] = [];
   const closed: DeliveryWorld['closed'] = new Map();
@@ -154,7 +154,7 @@ export async function deliveryWorld(
     kernel,
     time,
     output,
-    inbox,
+    requests,
     calls,
     answers,
     closed,
@@ -190,13 +190,13 @@ export async function deliveryWorld(
       const list = sqliteDeliveryIndex({ file, storeId: kernel.storeId });
       const processes = deliveryProcesses({
         texts: scheduleProduct.texts,
-        inbox,
+        requests,
         indexes,
         list,
         lookup,
         send: (notice, target, signal) =>
           gate.dead ? new Promise(() => undefined) : send(notice, target, signal),
-        surroundings: time,
+        runtime: time,
         onCaughtUp: () => {
           ready = true;
         },

@@ -27,8 +27,8 @@ const outcome: fc.Arbitrary<SendOutcome> = fc.oneof(
 const attempt = fc.integer({ min: 1, max: 12 });
 const command: fc.Arbitrary<DeliveryCommand> = fc.oneof(
   { weight: 6, arbitrary: attempt.map((n) => startOf(n)) },
-  { weight: 6, arbitrary: fc.record({ kind: fc.constant('settle'), attempt, outcome }) },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant('lapse'), attempt }) },
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant('record_outcome'), attempt, outcome }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('expire_lease'), attempt }) },
   fc
     .nat(2 * HOUR)
     .map((ms) => ({ kind: 'defer' as const, until: T0 + ms, reason: 'rate_limited' })),

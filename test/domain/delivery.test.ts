@@ -85,13 +85,13 @@ describe('an attempt', () => {
 
   it('that succeeded ends the delivery', () => {
     given(accepted, started(1, 0))
-      .when({ kind: 'settle', attempt: 1, outcome: ACCEPTED, at: 300 })
+      .when({ kind: 'record_outcome', attempt: 1, outcome: ACCEPTED, at: 300 })
       .then(succeeded(1));
   });
 
   it('that failed for now names the time of the next', () => {
     given(accepted, started(1, 0))
-      .when({ kind: 'settle', attempt: 1, outcome: TRANSIENT, at: 300 })
+      .when({ kind: 'record_outcome', attempt: 1, outcome: TRANSIENT, at: 300 })
       .then(failed(1, next(1, 300)));
   });
 
@@ -101,14 +101,14 @@ describe('an attempt', () => {
       failed(index + 1, 0),
     ]).flat();
     given(accepted, ...history, started(6, 0))
-      .when({ kind: 'settle', attempt: 6, outcome: TRANSIENT, at: 300 })
+      .when({ kind: 'record_outcome', attempt: 6, outcome: TRANSIENT, at: 300 })
       .then(failed(6, undefined), died('attempts_exhausted', 'provider_5xx: it said so'));
   });
 
   it('that can never succeed ends the delivery at once, with the reason', () => {
     const outcome = { outcome: 'permanent', code: 'invalid_url', detail: 'it said so' } as const;
     given(accepted, started(1, 0))
-      .when({ kind: 'settle', attempt: 1, outcome, at: 300 })
+      .when({ kind: 'record_outcome', attempt: 1, outcome, at: 300 })
       .then(failed(1, undefined, 'invalid_url'), died('invalid_url', 'it said so'));
   });
 
@@ -132,11 +132,11 @@ describe('an attempt', () => {
       data: { ...about, until, reason: 'provider_rate_limited', attempt: 1 },
     };
     given(accepted, started(1, 0))
-      .when({ kind: 'settle', attempt: 1, outcome, at: 300 })
+      .when({ kind: 'record_outcome', attempt: 1, outcome, at: 300 })
       .then(deferred);
     // The next one has a number of its own, and the whole schedule before it.
     given(accepted, started(1, 0), deferred, started(2, until - T0))
-      .when({ kind: 'settle', attempt: 2, outcome: TRANSIENT, at: until - T0 })
+      .when({ kind: 'record_outcome', attempt: 2, outcome: TRANSIENT, at: until - T0 })
       .then(
         failed(
           2,
@@ -166,14 +166,14 @@ describe('an attempt', () => {
       },
     });
     given(accepted, started(1, 0))
-      .when({ kind: 'settle', attempt: 1, outcome, at: 300 })
+      .when({ kind: 'record_outcome', attempt: 1, outcome, at: 300 })
       .then(suspect(1, next(1, 300)));
     given(accepted, started(1, 0), suspect(1, 5_000), started(2, 5_000))
-      .when({ kind: 'settle', attempt: 2, outcome, at: 5_300 })
+      .when({ kind: 'record_outcome', attempt: 2, outcome, at: 5_300 })
       .then(suspect(2), died('unparsable', 'no JSON', true));
     given(accepted, started(1, 0))
       .when({
-        kind: 'settle',
+        kind: 'record_outcome',
         attempt: 1,
         outcome,
         at: 300,
@@ -188,7 +188,7 @@ describe('an attempt that is not heard of again', () => {
 
   it('is left alone until its lease and a margin are over', () => {
     given(accepted, started(1, 0))
-      .when({ kind: 'lapse', attempt: 1, at: silent - 1 })
+      .when({ kind: 'expire_lease', attempt: 1, at: silent - 1 })
       .thenNothing();
     given(accepted, started(1, 0)).when(start(2, silent)).thenNothing();
     given(accepted, started(1, 0)).when({ kind: 'expire', at: HOUR }).thenNothing();
@@ -196,17 +196,17 @@ describe('an attempt that is not heard of again', () => {
 
   it('is then unknown, and tried again where that is the rule', () => {
     given(accepted, started(1, 0))
-      .when({ kind: 'lapse', attempt: 1, at: silent })
+      .when({ kind: 'expire_lease', attempt: 1, at: silent })
       .then(unknown(1, next(1, silent)));
     given(accepted, started(1, 0), unknown(1, silent))
-      .when({ kind: 'lapse', attempt: 1, at: silent + 1 })
+      .when({ kind: 'expire_lease', attempt: 1, at: silent + 1 })
       .thenNothing();
   });
 
   it('or left to an operator, where nobody may be told twice', () => {
     given(accepted, started(1, 0))
       .when({
-        kind: 'lapse',
+        kind: 'expire_lease',
         attempt: 1,
         at: silent,
         rules: { ...HUMAN, onUnknown: 'park' },
@@ -215,7 +215,12 @@ describe('an attempt that is not heard of again', () => {
   });
 
   it('still ends the delivery when its outcome comes after all', () => {
-    const settle = { kind: 'settle', attempt: 1, outcome: ACCEPTED, at: silent + 5 } as const;
+    const settle = {
+      kind: 'record_outcome',
+      attempt: 1,
+      outcome: ACCEPTED,
+      at: silent + 5,
+    } as const;
     given(accepted, started(1, 0), unknown(1, silent)).when(settle).then(succeeded(1, true));
     given(accepted, started(1, 0), unknown(1, silent), started(2, silent))
       .when(settle)
@@ -232,7 +237,7 @@ describe('an attempt that is not heard of again', () => {
 
   it('and takes the doubt away when it was a failure', () => {
     given(accepted, started(1, 0), unknown(1, silent))
-      .when({ kind: 'settle', attempt: 1, outcome: TRANSIENT, at: silent + 5 })
+      .when({ kind: 'record_outcome', attempt: 1, outcome: TRANSIENT, at: silent + 5 })
       .then({
         type: 'AttemptFailed',
         data: { ...about, attempt: 1, code: 'provider_5xx', detail: 'it said so', late: true },
@@ -251,7 +256,7 @@ describe('an attempt that is not heard of again', () => {
 
   it('is late, but no other than the rest, when nobody has written it off', () => {
     given(accepted, started(1, 0))
-      .when({ kind: 'settle', attempt: 1, outcome: ACCEPTED, at: LEASE_MS + 1 })
+      .when({ kind: 'record_outcome', attempt: 1, outcome: ACCEPTED, at: LEASE_MS + 1 })
       .then(succeeded(1, true));
   });
 });
@@ -293,8 +298,10 @@ describe('ends', () => {
     for (const history of ends) {
       const then = given(accepted, ...history);
       then.when(start(2, 60_000)).thenNothing();
-      then.when({ kind: 'settle', attempt: 1, outcome: ACCEPTED, at: 60_000 }).thenNothing();
-      then.when({ kind: 'lapse', attempt: 1, at: HOUR }).thenNothing();
+      then
+        .when({ kind: 'record_outcome', attempt: 1, outcome: ACCEPTED, at: 60_000 })
+        .thenNothing();
+      then.when({ kind: 'expire_lease', attempt: 1, at: HOUR }).thenNothing();
       then.when({ kind: 'skip', reason: 'no_channel', at: 60_000 }).thenNothing();
       then.when({ kind: 'expire', at: HOUR }).thenNothing();
       then.when({ kind: 'cancel', reason: 'x', at: 60_000 }).thenNothing();
@@ -371,7 +378,7 @@ describe('what providers say', () => {
     const metadata = { recordedAt: T0, correlationId: 'a', causationId: 'b', commandId: 'c' };
     given(accepted, started(1, 0))
       .when({
-        kind: 'settle',
+        kind: 'record_outcome',
         attempt: 1,
         at: 1,
         outcome: { outcome: 'permanent', code: '\u0000 ü', detail: '\ud800'.repeat(2_000) },

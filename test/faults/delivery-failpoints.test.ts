@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
 import { memoryDueIndexStore } from '../../src/adapters/memory/due-index.ts';
 import { memoryRequestQueue } from '../../src/adapters/memory/request-queue.ts';
-import { LEASE_MARGIN_MS } from '../../src/domain/delivery/decide.ts';
+import { LEASE_MARGIN_MS } from '../../src/domain/delivery/effects.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
 import type { Sender } from '../../src/domain/ports/sender.ts';
 import { openKernel } from '../../src/kernel/open-kernel.ts';
@@ -26,14 +26,14 @@ import { scheduleProduct } from '../../src/schedule/triggers.ts';
 /** What survives a worker. */
 type Disk = {
   readonly store: EventStore;
-  readonly inbox: ReturnType<typeof memoryRequestQueue>;
+  readonly requests: ReturnType<typeof memoryRequestQueue>;
   readonly indexes: ReturnType<typeof memoryDueIndexStore>;
   readonly time: VirtualTime;
   readonly storeId: string;
   readonly calls: string[];
 };
 
-/** A log with one notice that is in the inbox. */
+/** A log with one notice that is in the requests. */
 async function disk(): Promise<Disk> {
   const store = memoryStore();
   const time = virtualTime();
@@ -48,9 +48,9 @@ async function disk(): Promise<Disk> {
     state: memoryReadModel(),
   });
   await projector.once();
-  const inbox = memoryRequestQueue({ source: output });
+  const requests = memoryRequestQueue({ source: output });
   const { storeId } = kernel;
-  return { store, inbox, indexes: memoryDueIndexStore(), time, storeId, calls: [] };
+  return { store, requests, indexes: memoryDueIndexStore(), time, storeId, calls: [] };
 }
 
 type Life = {
@@ -81,12 +81,12 @@ async function live(from: Disk, failures: number, dies?: Place): Promise<Life> {
   const processes = deliveryProcesses({
     texts: scheduleProduct.texts,
     store: both(from.store, wrapped.store),
-    inbox: both(from.inbox, wrapped.inbox),
+    requests: both(from.requests, wrapped.requests),
     indexes: both(from.indexes.open(from.storeId), wrapped.indexes),
     send: both(send, wrapped.send),
     lookup: (userId, channel) =>
       Promise.resolve({ kind: 'open', target: targetOf(userId, channel) }),
-    surroundings: from.time,
+    runtime: from.time,
     profile: { waits: [1_000, 1_000, 1_000, 1_000] },
   });
   const runs = processes.map((process) => process.run(stop.signal));
@@ -104,7 +104,7 @@ async function live(from: Disk, failures: number, dies?: Place): Promise<Life> {
 
 /** Moves time on whenever nothing happens by itself. */
 async function untilOver(
-  { store, inbox, time }: Disk,
+  { store, requests, time }: Disk,
   points: Failpoints,
   signal: AbortSignal,
 ): Promise<'done'> {
@@ -112,8 +112,8 @@ async function untilOver(
   while (!signal.aborted) {
     await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
     const types = await typesOf(store);
-    const isSettled = inbox.settled.some(({ settlement }) => settlement === 'done');
-    const isOver = types.at(-1) === 'AttemptSucceeded' && isSettled;
+    const isAcked = requests.answers.some(({ answer }) => answer === 'ack');
+    const isOver = types.at(-1) === 'AttemptSucceeded' && isAcked;
     const isQuiet = points.reached.length === last;
     if (isOver && isQuiet) return 'done';
     if (isQuiet) time.advance(LEASE_MARGIN_MS);
@@ -122,7 +122,7 @@ async function untilOver(
   return 'done';
 }
 
-/** Longer than the inbox takes to look again, and to settle. */
+/** Longer than the requests takes to look again, and to settle. */
 const QUIET_MS = 12;
 
 const typesOf = async (store: EventStore): Promise<readonly string[]> =>
@@ -167,7 +167,7 @@ describe('the points of a delivery', () => {
         'call',
         'append notification AttemptFailed',
         'append notification AttemptSucceeded',
-        'settle',
+        'acknowledge',
         'commit',
       ]),
     );

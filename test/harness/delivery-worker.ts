@@ -65,7 +65,7 @@ const worker = openWorker({
   processes: deliveryProcesses({
     texts: scheduleProduct.texts,
     store,
-    inbox: wrapped.inbox(jetStreamInbox({ servers, logger }), around),
+    requests: wrapped.requests(jetStreamInbox({ servers, logger }), around),
     indexes: wrapped.indexes(indexes, around),
     lookup: (userId, channel) => {
       const url = `${receiver}/${channel}/${userId}`;

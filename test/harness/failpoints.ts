@@ -158,19 +158,19 @@ export const wrapped = {
     (...args) =>
       // What goes in comes out.
       around('call', () => send(...args)) as ReturnType<Sender>,
-  inbox: (inbox: RequestQueue, around: Around): RequestQueue => ({
+  requests: (queue: RequestQueue, around: Around): RequestQueue => ({
     run: ({ handle, ...rest }) =>
-      inbox.run({
+      queue.run({
         ...rest,
         handle: async (message) => {
-          const settlement = await handle(message);
+          const answer = await handle(message);
           return new Promise((resolve, reject) => {
-            const settle = async (): Promise<void> => {
-              resolve(settlement);
-              await sleep(SETTLED_MS);
+            const acknowledge = async (): Promise<void> => {
+              resolve(answer);
+              await sleep(ACKNOWLEDGED_MS);
             };
             try {
-              around('settle', settle);
+              around('acknowledge', acknowledge);
             } catch (error) {
               if (error instanceof Error) reject(error);
             }
@@ -180,8 +180,8 @@ export const wrapped = {
   }),
 } as const;
 
-/** An inbox has no answer to what becomes of a message: by then it has told the broker. */
-const SETTLED_MS = 5;
+/** A queue does not return when it has sent the acknowledgement to the broker: wait this long. */
+const ACKNOWLEDGED_MS = 5;
 
 function wrap<T extends object>(port: T, kinds: Kinds<T>, around: Around): T {
   return new Proxy(port, {

@@ -66,7 +66,7 @@ export function dueWorld(): DueWorld {
         index: indexes.open('calls.1'),
         store,
         prefixes: ['calls-'],
-        step,
+        changeOf,
         handle: async (entry) => {
           handed.push(entry.key);
           await call(entry.key, undefined);
@@ -94,7 +94,7 @@ export function dueWorld(): DueWorld {
 export const stream = (key: string): string => `calls-${key}`;
 
 /** What a call says about its row. */
-export function step({ stream: name, data }: RecordedEvent): DueChange {
+export function changeOf({ stream: name, data }: RecordedEvent): DueChange {
   const key = name.slice('calls-'.length);
   const dueAt =
     typeof data === 'object' && data !== null && 'dueAt' in data ? data.dueAt : undefined;

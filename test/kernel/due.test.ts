@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { TocsinError } from '../../src/domain/core/errors.ts';
 import type { DueIndex } from '../../src/kernel/processes/due/due-index.ts';
 import { until } from '../support/world.ts';
-import { dueWorld, step, stream } from './due.support.ts';
+import { dueWorld, changeOf, stream } from './due.support.ts';
 
 const SECOND = 1_000;
 
@@ -77,9 +77,9 @@ describe('a due process', () => {
     world.time.advance(9 * SECOND);
     const seen: string[] = [];
     await using _second = await world.start({
-      step: (event) => {
+      changeOf: (event) => {
         seen.push(event.stream);
-        return step(event);
+        return changeOf(event);
       },
     });
     await until('all are handed over', () => world.handed.length === 3);
@@ -165,8 +165,8 @@ describe('a due process', () => {
     for (const key of retries) await world.call(key, 0);
     await using _process = await world.start({
       concurrency: 4,
-      step: (event) => {
-        const { put = [], ...rest } = step(event);
+      changeOf: (event) => {
+        const { put = [], ...rest } = changeOf(event);
         const rankOf = (key: string) => (key.startsWith('retry') ? 1 : 0);
         return { ...rest, put: put.map((row) => ({ ...row, rank: rankOf(row.key) })) };
       },
@@ -234,7 +234,9 @@ describe('a due process', () => {
     const restored = dueWorld();
     await restored.call('b', SECOND);
     const second = world.start({ store: restored.store });
-    await expect(second).rejects.toThrow(/does not have event 0 of calls-a/);
+    await expect(second).rejects.toThrow(
+      /has read event 0 of calls-a, and the log does not have it/,
+    );
   });
 
   test('waits out an outage of its index, and goes on from its place', async () => {
@@ -264,7 +266,7 @@ describe('a due process', () => {
     const world = dueWorld();
     await world.call('a', 0);
     const process = world.start({
-      step: () => {
+      changeOf: () => {
         throw new RangeError('a bug');
       },
     });

@@ -56,8 +56,8 @@ describe('sealing', () => {
     expect(JSON.stringify(preview)).toContain(SUMMARY);
     const log = await eventsOf(store);
     const request = log.find(({ type }) => type === 'NotificationRequested');
-    const place = { stream: request?.stream ?? '', revision: request?.revision ?? 0n };
-    expect(await readRequest(sealedStore(store, vault), 'tocsin', place)).toMatchObject({
+    const location = { stream: request?.stream ?? '', revision: String(request?.revision) };
+    expect(await readRequest(sealedStore(store, vault), 'tocsin', location)).toMatchObject({
       value: { request: { personal: { summary: SUMMARY } } },
     });
   });

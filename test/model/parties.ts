@@ -14,7 +14,7 @@ import { alwaysNotify } from '../../src/kernel/raise/evaluators.ts';
 import { appendControl, readControl } from '../../src/kernel/control/control.ts';
 import type { KernelContext } from '../../src/kernel/decider/decider.ts';
 import { attemptsProcess, ATTEMPTS_INDEX } from '../../src/kernel/processes/delivery/attempts.ts';
-import { channelGate } from '../../src/kernel/processes/delivery/channel-gate.ts';
+import { channelLimiter } from '../../src/kernel/processes/delivery/channel-limiter.ts';
 import { intakeProcess } from '../../src/kernel/processes/delivery/intake.ts';
 import type { RecordContext } from '../../src/kernel/processes/delivery/record.ts';
 import { raise } from '../../src/kernel/raise/raise.ts';
@@ -126,10 +126,10 @@ export async function work(
   indexes: DueIndexes,
 ): Promise<void> {
   const store = life.store(shared.store);
-  const surroundings = runtimeOf(schedule);
+  const runtime = runtimeOf(schedule);
   const records: RecordContext = {
     store,
-    runtime: surroundings,
+    runtime,
     actor: life.name,
     rules: { profile: RETRY_PROFILES.human, onUnknown: 'resend' },
   };
@@ -142,7 +142,7 @@ export async function work(
     kernel: 'tocsin',
     store,
     records,
-    surroundings,
+    runtime,
     lookup: (userId, channel) =>
       Promise.resolve(
         userId === 'ada.l'
@@ -150,20 +150,20 @@ export async function work(
           : { kind: 'open', target: targetOf(userId, channel) },
       ),
     send,
-    gate: channelGate({ slots: 64 }),
+    limiter: channelLimiter({ slots: 64 }),
     wording: { texts: scheduleTexts.en, frontendUrl: 'https://tasks.example' },
     leaseMs: 20_000,
     enabled: true,
     index: life.indexes(indexes).open(ATTEMPTS_INDEX),
     concurrency: 8,
   });
-  const inbox = inboxOf(schedule, life, shared);
-  const intake = intakeProcess({ ...records, kernel: 'tocsin', inbox });
+  const requests = requestQueueOf(schedule, life, shared);
+  const intake = intakeProcess({ ...records, kernel: 'tocsin', requests });
   await Promise.all([attempts, intake].map((process) => process.run(life.stop.signal)));
 }
 
 /** A consumer that all workers share; what a dead one had in hand goes to another. */
-function inboxOf(schedule: Schedule, life: Life, shared: Delivering): RequestQueue {
+function requestQueueOf(schedule: Schedule, life: Life, shared: Delivering): RequestQueue {
   const { output, settled, inHand } = shared;
   return {
     async run({ signal, check, handle }) {
@@ -176,10 +176,10 @@ function inboxOf(schedule: Schedule, life: Life, shared: Delivering): RequestQue
           settlement = await handle(message);
         } catch {
           // As the port says: it comes again.
-          settlement = 'later';
+          settlement = 'nak';
         }
         if (life.isDead) return;
-        if (settlement !== 'later') settled.add(sequence);
+        if (settlement !== 'nak') settled.add(sequence);
         inHand.delete(sequence);
       };
       const isFree = (sequence: bigint): boolean => {

@@ -88,13 +88,13 @@ describe('a stream that is deleted', () => {
     const seen: string[] = [];
     const followed = async (count: number): Promise<void> => {
       const stop = new AbortController();
-      const step = ({ type }: { readonly type: string }) => {
+      const changeOf = ({ type }: { readonly type: string }) => {
         seen.push(type);
         return undefined;
       };
-      const told = { stepped: () => undefined, caughtUp: () => undefined };
-      const options = { index, store, prefixes: ['tocsin.trigger-'], step };
-      const run = follow(options, stop.signal, told);
+      const observer = { rowsChanged: () => undefined, caughtUp: () => undefined };
+      const options = { index, store, prefixes: ['tocsin.trigger-'], changeOf };
+      const run = follow(options, stop.signal, observer);
       await Promise.race([run, until('it has seen them', () => seen.length >= count)]);
       stop.abort();
       await run;

@@ -1,11 +1,8 @@
 // Whatever workers do to a record, in whatever order: what has to hold of every delivery.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  decideDelivery,
-  LEASE_MARGIN_MS,
-  type DeliveryCommand,
-} from '../../src/domain/delivery/decide.ts';
+import { decideDelivery, type DeliveryCommand } from '../../src/domain/delivery/decide.ts';
+import { LEASE_MARGIN_MS } from '../../src/domain/delivery/effects.ts';
 import type { DeliveryEvent } from '../../src/domain/delivery/events.ts';
 import { maxAttempts } from '../../src/domain/delivery/retry-schedule.ts';
 import { evolveDelivery, hasEnded, type DeliveryState } from '../../src/domain/delivery/state.ts';
@@ -71,7 +68,7 @@ describe('every delivery', () => {
         const look: DeliveryCommand =
           last.phase.status === 'waiting'
             ? startOf(last.attempts + 1)
-            : { kind: 'lapse', attempt: last.attempts };
+            : { kind: 'expire_lease', attempt: last.attempts };
         const recordedAt = Math.max(due, T0);
         const decided = decideDelivery(last, look, { recordedAt, rules: by });
         expect(decided.ok && decided.value.length).toBeGreaterThan(0);
@@ -122,7 +119,9 @@ describe('every delivery', () => {
         expect(events.reduce<DeliveryState>(evolveDelivery, undefined)).toEqual(states.at(-1));
         const doubled = told.flatMap(([wait, next]) => [
           [wait, next] as const,
-          ...(next.kind === 'settle' || next.kind === 'lapse' || next.kind === 'accept'
+          ...(next.kind === 'record_outcome' ||
+          next.kind === 'expire_lease' ||
+          next.kind === 'accept'
             ? [[0, next] as const]
             : []),
         ]);

@@ -72,7 +72,7 @@ export async function laterWorld(
       const indexes = files.get(file) ?? memoryDueIndexStore();
       files.set(file, indexes);
       const open = indexes.open(kernel.storeId);
-      const common = { store, surroundings: time, ...more };
+      const common = { store, runtime: time, ...more };
       return running([
         evaluationProcess({
           ...scheduleProduct,

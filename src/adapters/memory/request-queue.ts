@@ -1,92 +1,81 @@
-// The inbox of a recording output, for tests: hands over what was stored there, and notes what became
-// of each message.
+// The request queue over a recording output, for tests: hands over its messages, and keeps the answers.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type {
+  Acknowledgement,
   RequestMessage,
   RequestQueue,
-  Acknowledgement,
 } from '../../kernel/processes/delivery/request-queue.ts';
 import type { StoredMessage } from '../../projections/output.ts';
 
-/** What the inbox reads from; a recording output is one. */
+/** The messages of the queue; a recording output is such a source. */
 export type RequestSource = {
   readonly stream: string;
   readonly messages: readonly StoredMessage[];
 };
 
-/** An inbox that can be looked into. */
 export type MemoryRequestQueue = RequestQueue & {
-  /** What was said about each message, in order; `failed` where the handler threw. */
-  readonly settled: readonly {
+  /** The answers to messages, in order; `failed` where the handler threw. */
+  readonly answers: readonly {
     readonly sequence: bigint;
-    readonly settlement: Acknowledgement | 'failed';
+    readonly answer: Acknowledgement | 'failed';
   }[];
   /** Hands a message over once more, as a broker may. */
-  readonly again: (sequence: bigint) => void;
+  readonly redeliver: (sequence: bigint) => void;
 };
 
 export type MemoryRequestQueueOptions = {
   readonly source: RequestSource;
-  /** The stream's creation time; default that of a recording output's first stream. */
+  /** The creation time of the stream; default: that of the first stream of a recording output. */
   readonly created?: string | undefined;
 };
 
 const POLL_MS = 2;
 const SUBJECT = /^notification\.[^.]+\.requested\./;
 
-/** An inbox in memory. It promises what {@link RequestQueue} promises, for one process. */
+/** A queue in memory that keeps the promises of {@link RequestQueue} for one process. */
 export function memoryRequestQueue({
   source,
-  created,
+  created = '2026-01-01T00:00:00.000000001Z',
 }: MemoryRequestQueueOptions): MemoryRequestQueue {
-  const over = new Set<bigint>();
-  const inHand = new Set<bigint>();
-  const settled: { sequence: bigint; settlement: Acknowledgement | 'failed' }[] = [];
+  const done = new Set<bigint>();
+  const inProgress = new Set<bigint>();
+  const answers: { sequence: bigint; answer: Acknowledgement | 'failed' }[] = [];
   return {
-    settled,
-    again: (sequence) => void over.delete(sequence),
+    answers,
+    redeliver: (sequence) => void done.delete(sequence),
     async run({ signal, check, handle }) {
-      const identity = {
-        stream: source.stream,
-        created: created ?? '2026-01-01T00:00:00.000000001Z',
-      };
-      const one = async (message: RequestMessage): Promise<void> => {
-        const { sequence } = message;
-        inHand.add(sequence);
-        mine.add(sequence);
-        let settlement: Acknowledgement | 'failed';
-        try {
-          settlement = await handle(message);
-        } catch {
-          // As the port says: it comes again.
-          settlement = 'failed';
-        }
-        settled.push({ sequence, settlement });
-        if (settlement === 'done' || settlement === 'never') over.add(sequence);
-        mine.delete(sequence);
-        inHand.delete(sequence);
-      };
-      // Whoever is gone holds nothing: what it had in hand goes to another.
       const mine = new Set<bigint>();
+      // A stopped worker holds no message: another worker gets them.
       signal.addEventListener('abort', () => {
-        for (const sequence of mine) inHand.delete(sequence);
+        for (const sequence of mine) inProgress.delete(sequence);
       });
+      const handleOne = async (message: RequestMessage): Promise<void> => {
+        const { sequence } = message;
+        inProgress.add(sequence);
+        mine.add(sequence);
+        // A message whose handler throws comes again.
+        const answer = await handle(message).catch(() => 'failed' as const);
+        answers.push({ sequence, answer });
+        if (answer === 'ack' || answer === 'term') done.add(sequence);
+        mine.delete(sequence);
+        inProgress.delete(sequence);
+      };
       let mayGo = false;
-      const under = new Set<Promise<void>>();
+      const underWay = new Set<Promise<void>>();
       while (!signal.aborted) {
-        mayGo ||= (await check(identity)) === 'go';
+        mayGo ||= (await check({ stream: source.stream, created })) === 'go';
         const fresh = source.messages.filter(
           ({ sequence, subject }) =>
-            SUBJECT.test(subject) && !over.has(sequence) && !inHand.has(sequence),
+            SUBJECT.test(subject) && !done.has(sequence) && !inProgress.has(sequence),
         );
         for (const message of mayGo ? fresh : []) {
-          const work: Promise<void> = one(message).finally(() => under.delete(work));
-          under.add(work);
+          const work: Promise<void> = handleOne(message).finally(() => underWay.delete(work));
+          underWay.add(work);
         }
-        // The signal ends the wait, and the loop sees it.
+        // The signal ends the sleep, and the loop checks it.
         await sleep(POLL_MS, undefined, { signal }).catch(() => undefined);
       }
-      await Promise.all(under);
+      await Promise.all(underWay);
     },
   };
 }

@@ -181,7 +181,7 @@ async function settle(
   try {
     settlement = await run.handle({ subject, sequence, headers: readHeaders(message) });
   } catch (error) {
-    settlement = 'later';
+    settlement = 'nak';
     logger.warn({ sequence: String(sequence), err: error }, 'a message has to come again');
   }
   // An answer that does not arrive brings the message back, and its record is there then.
@@ -189,9 +189,9 @@ async function settle(
 }
 
 const ANSWERS: Readonly<Record<Acknowledgement, string>> = {
-  done: '+ACK',
-  never: '+TERM',
-  later: `-NAK {"delay": ${laterMs * nanosPerMs}}`,
+  ack: '+ACK',
+  term: '+TERM',
+  nak: `-NAK {"delay": ${laterMs * nanosPerMs}}`,
 };
 
 async function pause(signal: AbortSignal): Promise<void> {

@@ -1,7 +1,7 @@
 // The list of deliveries in one SQLite file: one owner writes, anybody may read meanwhile. It is made
 // from the log and can be deleted.
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
-import type { DeliveryStatus } from '../../domain/delivery/state.ts';
+import type { DeliveryStatus } from '../../domain/delivery/effects.ts';
 import type {
   DeliveryIndex,
   DeliveryIndexReader,

@@ -7,7 +7,7 @@ import {
 import { TocsinError } from '../../domain/core/errors.ts';
 import { formatInstant } from '../../domain/core/instants.ts';
 import { deliveryCodec } from '../../domain/delivery/events.ts';
-import type { DeliveryStatus } from '../../domain/delivery/state.ts';
+import type { DeliveryStatus } from '../../domain/delivery/effects.ts';
 import { recordContext } from '../../kernel/processes/delivery/processes.ts';
 import { tell } from '../../kernel/processes/delivery/record.ts';
 import type { DeliveryRow } from '../../kernel/processes/delivery/delivery-index.ts';

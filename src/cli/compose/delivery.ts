@@ -29,7 +29,7 @@ export async function openDelivery(
     sqliteDueIndexes({ file: join(config.worker, 'due.db'), storeId, owner }),
   );
   const list = opened.use(sqliteDeliveryIndex({ file: deliveriesFile(config), storeId, owner }));
-  const inbox = jetStreamInbox({
+  const requests = jetStreamInbox({
     servers: nats.split(','),
     ...natsAccess,
     stream,
@@ -40,7 +40,7 @@ export async function openDelivery(
   const processes = deliveryProcesses({
     texts: scheduleProduct.texts,
     store,
-    inbox,
+    requests,
     indexes,
     list,
     ...(await deliveryChannels(config, store, logger, opened)),

@@ -1,46 +1,69 @@
-// Work of many keys at once, of one key in its order, and never more at once than there is room for.
+// Runs the work of each key in order, the work of different keys at once, and at most `concurrency` works
+// at a time.
+import { wakeSignal } from './wake-signal.ts';
 
 export type KeyedQueue = {
+  /** Runs work after the earlier work of its key, and settles as the work does. */
+  readonly run: <T>(key: string, work: () => Promise<T>) => Promise<T>;
   /**
-   * Takes one piece of work; resolves when there is room for it, not when it is done.
-   * @throws unknown what earlier work threw
+   * Queues work without waiting for its end; resolves when fewer than `concurrency` added works are left.
+   * @throws unknown what earlier added work threw
    */
   readonly add: (key: string, work: () => Promise<void>) => Promise<void>;
-  /** Resolves when nothing is under way. @throws unknown what work threw */
+  /** Resolves when no added work is left. @throws unknown what added work threw */
   readonly idle: () => Promise<void>;
 };
 
-export function keyedQueue(room: number): KeyedQueue {
-  const tails = new Map<string, Promise<void>>();
-  let underWay = 0;
-  let bell = Promise.withResolvers<undefined>();
+export function keyedQueue(concurrency: number): KeyedQueue {
+  const lastByKey = new Map<string, Promise<void>>();
+  const waitingForSlot: (() => void)[] = [];
+  let running = 0;
+  const runInSlot = async <T>(work: () => Promise<T>): Promise<T> => {
+    if (running < concurrency) running += 1;
+    else await new Promise<void>((resolve) => waitingForSlot.push(resolve));
+    try {
+      return await work();
+    } finally {
+      // The slot goes to the next in line.
+      const next = waitingForSlot.shift();
+      if (next === undefined) running -= 1;
+      else next();
+    }
+  };
+  const run = <T>(key: string, work: () => Promise<T>): Promise<T> => {
+    const before = lastByKey.get(key) ?? Promise.resolve();
+    const result = before.then(() => runInSlot(work));
+    const settled = (): void => {
+      if (lastByKey.get(key) === last) lastByKey.delete(key);
+    };
+    const last = result.then(settled, settled);
+    lastByKey.set(key, last);
+    return result;
+  };
+
+  const changed = wakeSignal();
+  let added = 0;
   let failed: { readonly error: unknown } | undefined;
   const rethrow = (): void => {
     if (failed !== undefined) throw failed.error;
   };
-  const done = (): void => {
-    underWay -= 1;
-    bell.resolve(undefined);
-    bell = Promise.withResolvers();
-  };
   return {
+    run,
     async add(key, work) {
-      while (underWay >= room) await bell.promise;
+      while (added >= concurrency) await changed.next();
       rethrow();
-      underWay += 1;
-      const tail = (tails.get(key) ?? Promise.resolve())
-        .then(work)
+      added += 1;
+      void run(key, work)
         .catch((error: unknown) => {
           failed ??= { error };
         })
         .finally(() => {
-          if (tails.get(key) === tail) tails.delete(key);
-          done();
+          added -= 1;
+          changed.wake();
         });
-      tails.set(key, tail);
     },
     async idle() {
-      while (underWay > 0) await bell.promise;
+      while (added > 0) await changed.next();
       rethrow();
     },
   };

@@ -1,22 +1,46 @@
-// One process wakes another: a ring while nobody waits is not lost.
+// Wakes whoever waits for a change. Wait in a loop that checks its condition: one wake can be too many.
 
 export type WakeSignal = {
-  readonly ring: () => void;
-  /** Waits for a ring since the last wait, for the time, or for the signal. */
-  readonly wait: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** Wakes everyone who waits; with nobody waiting, the next wait returns at once. */
+  readonly wake: () => void;
+  /** Resolves at the next wake. */
+  readonly next: () => Promise<void>;
+  /** Sleeps until the next wake, the signal, or the end of `ms` milliseconds by `pause`. */
+  readonly sleep: (
+    pause: (ms: number, signal: AbortSignal) => Promise<void>,
+    ms: number,
+    signal: AbortSignal,
+  ) => Promise<void>;
 };
 
-export function wakeSignal(runtime: {
-  readonly pause: (ms: number, signal: AbortSignal) => Promise<void>;
-}): WakeSignal {
-  let rung = new AbortController();
+export function wakeSignal(): WakeSignal {
+  let isWoken = false;
+  let waiting = new Set<() => void>();
+  const wait = (onWake: () => void): void => {
+    if (isWoken) onWake();
+    else waiting.add(onWake);
+    isWoken = false;
+  };
   return {
-    ring: () => {
-      rung.abort('ring');
+    wake() {
+      isWoken = waiting.size === 0;
+      const woken = waiting;
+      waiting = new Set();
+      for (const onWake of woken) onWake();
     },
-    async wait(ms, signal) {
-      await runtime.pause(ms, AbortSignal.any([rung.signal, signal]));
-      rung = new AbortController();
+    next: () => new Promise(wait),
+    async sleep(pause, ms, signal) {
+      const end = new AbortController();
+      const onEnd = (): void => {
+        // A reason of its own, because an error object for each wake would cost more than the wake.
+        end.abort('woken');
+      };
+      wait(onEnd);
+      if (signal.aborted) onEnd();
+      signal.addEventListener('abort', onEnd, { once: true });
+      await pause(ms, end.signal);
+      signal.removeEventListener('abort', onEnd);
+      waiting.delete(onEnd);
     },
   };
 }

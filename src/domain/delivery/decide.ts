@@ -1,4 +1,4 @@
-// The delivery record's decisions. Pure: time is an argument, chance is made of the notice's id.
+// Decides commands on a delivery. Pure: time is an argument, and jitter comes from the notification id.
 import { match, P } from 'ts-pattern';
 import type { Instant } from '../core/instants.ts';
 import { err, ok, type Result } from '../core/result.ts';
@@ -8,41 +8,38 @@ import type { DeliveryEvent, DeliveryEventData } from './events.ts';
 import { maxAttempts, nextAttemptAt, throttledUntil, type RetryProfile } from './retry-schedule.ts';
 import { evolveDelivery, hasEnded, type Delivery, type DeliveryState } from './state.ts';
 
-/** How long after a lease others wait before they write an attempt off: room for clocks that differ. */
-export const LEASE_MARGIN_MS = 10_000;
-
-/** A second answer that cannot be read is the last one. */
+/** The second answer that cannot be read ends the delivery. */
 const MAX_SUSPECTS = 2;
 
 /** What an operator may choose. */
 export type DeliveryRules = {
   readonly profile: RetryProfile;
   /**
-   * An attempt whose outcome nobody knows: `resend` may tell the person twice, `park` perhaps never
-   * (then an operator decides).
+   * What follows an attempt with an unknown outcome: `resend` may send twice; `park` may never send, and
+   * an operator decides.
    */
   readonly onUnknown: 'resend' | 'park';
 };
 
 export type DeliveryCommand =
   | { readonly kind: 'accept'; readonly facts: DeliveryEventData<'NotificationAccepted'> }
-  /** Begin exactly this attempt; the fence between workers. */
+  /** Starts exactly this attempt; the event is the fence between workers. */
   | {
       readonly kind: 'start';
       readonly attempt: number;
       readonly leaseMs: number;
       readonly channelVersion: number;
     }
-  | { readonly kind: 'settle'; readonly attempt: number; readonly outcome: SendOutcome }
-  /** Whoever made this attempt has not been heard of since its lease ran out. */
-  | { readonly kind: 'lapse'; readonly attempt: number }
+  | { readonly kind: 'record_outcome'; readonly attempt: number; readonly outcome: SendOutcome }
+  /** The lease has expired, and no outcome of the attempt is recorded. */
+  | { readonly kind: 'expire_lease'; readonly attempt: number }
   | { readonly kind: 'defer'; readonly until: Instant; readonly reason: string }
   | { readonly kind: 'skip'; readonly reason: string }
   | { readonly kind: 'expire' }
   | { readonly kind: 'cancel'; readonly reason: string }
-  /** It cannot be sent at all: what it is made of cannot be read. */
-  | { readonly kind: 'die'; readonly reason: string; readonly detail: string }
-  /** Send it again; `of: 'skipped'` does nothing to what ended otherwise. */
+  /** The message cannot be composed, because its request cannot be read. */
+  | { readonly kind: 'give_up'; readonly reason: string; readonly detail: string }
+  /** Sends again. `of: 'skipped'` changes nothing for a delivery that ended in another way. */
   | { readonly kind: 'redrive'; readonly reason: string; readonly of: 'ended' | 'skipped' };
 
 /** Why a command was refused; stable codes. */
@@ -55,8 +52,8 @@ type Decision = Result<readonly DeliveryEvent[], DeliveryRejection>;
 type Context = { readonly recordedAt: Instant; readonly rules: DeliveryRules };
 
 /**
- * Decides a command. What comes too late, twice, or from a worker that lost its attempt to another is
- * no error: it leads to nothing.
+ * Decides a command. A command that comes too late, twice, or from a worker that lost its attempt to
+ * another worker is no error: it makes no event.
  */
 export function decideDelivery(
   state: DeliveryState,
@@ -66,15 +63,17 @@ export function decideDelivery(
   const { recordedAt: now } = context;
   if (command.kind === 'accept') return ok(state === undefined ? accept(command.facts, now) : []);
   if (state === undefined) {
-    return err({ code: 'unknown_delivery', message: 'nothing was accepted under this id' });
+    return err({ code: 'unknown_delivery', message: 'no delivery was accepted under this id' });
   }
   if (command.kind === 'redrive') return redrive(state, command, now);
   return ok(
     match(command)
-      .with({ kind: 'settle' }, ({ attempt, outcome }) => settle(state, attempt, outcome, context))
-      .with({ kind: 'lapse' }, ({ attempt }) => lapse(state, attempt, context))
-      .with({ kind: P.union('start', 'defer', 'skip', 'expire', 'cancel', 'die') }, (step) =>
-        isDue(state, now) ? proceed(state, step, context) : [],
+      .with({ kind: 'record_outcome' }, ({ attempt, outcome }) =>
+        recordOutcome(state, attempt, outcome, context),
+      )
+      .with({ kind: 'expire_lease' }, ({ attempt }) => expireLease(state, attempt, context))
+      .with({ kind: P.union('start', 'defer', 'skip', 'expire', 'cancel', 'give_up') }, (due) =>
+        isDue(state, now) ? decideDue(state, due, context) : [],
       )
       .exhaustive(),
   );
@@ -86,17 +85,20 @@ function accept(facts: DeliveryEventData<'NotificationAccepted'>, now: Instant):
   return [accepted, { type: 'DeliveryExpired', data: { ...aboutOf(facts), doubtful: false } }];
 }
 
-/** Nothing is done before its time, and nothing while an attempt may be under way. */
 function isDue({ phase }: Delivery, now: Instant): boolean {
   return phase.status === 'waiting' && phase.dueAt <= now;
 }
 
-type Step = Extract<
+type DueCommand = Extract<
   DeliveryCommand,
-  { readonly kind: 'start' | 'defer' | 'skip' | 'expire' | 'cancel' | 'die' }
+  { readonly kind: 'start' | 'defer' | 'skip' | 'expire' | 'cancel' | 'give_up' }
 >;
 
-function proceed(state: Delivery, step: Step, { recordedAt, rules }: Context): DeliveryEvent[] {
+function decideDue(
+  state: Delivery,
+  command: DueCommand,
+  { recordedAt, rules }: Context,
+): DeliveryEvent[] {
   const about = aboutOf(state.facts);
   const { expiresAt } = state.facts;
   const expired: DeliveryEvent = {
@@ -104,10 +106,10 @@ function proceed(state: Delivery, step: Step, { recordedAt, rules }: Context): D
     data: { ...about, doubtful: isDoubtful(state) },
   };
   if (recordedAt >= expiresAt) return [expired];
-  return match(step)
+  return match(command)
     .with({ kind: 'start' }, ({ attempt, leaseMs, channelVersion }): DeliveryEvent[] => {
       if (attempt !== state.attempts + 1) return [];
-      // A shorter profile may have come into force since.
+      // The profile may have become shorter since the last attempt.
       if (state.used >= maxAttempts(rules.profile)) return [died(state, 'attempts_exhausted')];
       const leaseUntil = recordedAt + leaseMs;
       return [{ type: 'AttemptStarted', data: { ...about, attempt, leaseUntil, channelVersion } }];
@@ -124,20 +126,20 @@ function proceed(state: Delivery, step: Step, { recordedAt, rules }: Context): D
     .with({ kind: 'cancel' }, ({ reason }): DeliveryEvent[] => [
       { type: 'DeliveryCancelled', data: { ...about, reason: codeOf(reason) } },
     ])
-    .with({ kind: 'die' }, ({ reason, detail }) => [died(state, codeOf(reason), detail)])
+    .with({ kind: 'give_up' }, ({ reason, detail }) => [died(state, codeOf(reason), detail)])
     .with({ kind: 'expire' }, () => [expired])
     .exhaustive();
 }
 
-/** What became of an attempt, also when it comes late: it is always recorded. */
-function settle(
+/** A late outcome is recorded too: it can end the delivery or take away its doubt. */
+function recordOutcome(
   state: Delivery,
   attempt: number,
   outcome: SendOutcome,
   context: Context,
 ): DeliveryEvent[] {
   const isOpen = state.open?.attempt === attempt;
-  // The outcome of an attempt that is certain already, or that never was.
+  // The outcome of this attempt is certain already, or the attempt never started.
   if (!isOpen && !state.doubtful.includes(attempt)) return [];
   const isCurrent = isOpen && state.phase.status === 'attempting';
   const late = !isOpen || context.recordedAt > state.open.leaseUntil || undefined;
@@ -176,17 +178,17 @@ function settle(
     })
     .with({ outcome: 'permanent' }, ({ code, detail }): DeliveryEvent[] => {
       const event = failed(about, { code, detail });
-      // An old attempt's answer ends what waits, but says nothing about a newer call under way.
+      // The answer to an old attempt ends a waiting delivery, but not a newer call under way.
       const ends = isCurrent || state.phase.status === 'waiting';
       return ends ? [event, died(after(state, event), codeOf(code), detail)] : [event];
     })
     .exhaustive();
 }
 
-function lapse(state: Delivery, attempt: number, context: Context): DeliveryEvent[] {
-  const { open } = state;
-  if (open?.attempt !== attempt || state.phase.status !== 'attempting') return [];
-  if (context.recordedAt < open.leaseUntil + LEASE_MARGIN_MS) return [];
+function expireLease(state: Delivery, attempt: number, context: Context): DeliveryEvent[] {
+  const { phase } = state;
+  if (phase.status !== 'attempting' || phase.attempt !== attempt) return [];
+  if (context.recordedAt < phase.dueAt) return [];
   return outcomeUnknown(state, attempt, 'lease_expired', '', context);
 }
 
@@ -204,7 +206,7 @@ function outcomeUnknown(
   return [event, died(after(state, event), 'outcome_unknown_parked', detail)];
 }
 
-/** Gives an outcome the time of the next attempt, or ends the delivery where there is none. */
+/** Adds the time of the next attempt to the outcome, or ends the delivery after the last attempt. */
 function retryOrDie(
   state: Delivery,
   event: Extract<DeliveryEvent, { type: 'AttemptFailed' | 'AttemptOutcomeUnknown' }>,
@@ -229,7 +231,7 @@ function retryOrDie(
 function throttled(
   state: Delivery,
   attempt: number,
-  said: {
+  answer: {
     readonly code: string;
     readonly detail: string;
     readonly retryAfterMs: number | undefined;
@@ -237,12 +239,12 @@ function throttled(
   now: Instant,
 ): DeliveryEvent {
   const { notificationId, expiresAt } = state.facts;
-  const { code, detail, retryAfterMs } = said;
+  const { code, detail, retryAfterMs } = answer;
   const until = throttledUntil({ notificationId, attempt, now, expiresAt, retryAfterMs });
-  const words = { reason: codeOf(code), detail: detailOf(detail) };
+  const why = { reason: codeOf(code), detail: detailOf(detail) };
   return {
     type: 'DeliveryDeferred',
-    data: { ...aboutOf(state.facts), ...words, until, attempt },
+    data: { ...aboutOf(state.facts), ...why, until, attempt },
   };
 }
 
@@ -255,13 +257,13 @@ function redrive(
   const { expiresAt } = state.facts;
   if (of === 'skipped' && (status !== 'skipped' || now >= expiresAt)) return ok([]);
   if (!hasEnded(state)) {
-    return err({ code: 'under_way', message: 'its delivery is still under way' });
+    return err({ code: 'under_way', message: 'the delivery has not ended yet' });
   }
   if (status === 'delivered') {
-    return err({ code: 'already_delivered', message: 'it was delivered' });
+    return err({ code: 'already_delivered', message: 'the notification was delivered' });
   }
   if (status === 'expired' || status === 'cancelled' || now >= expiresAt) {
-    return err({ code: 'over', message: 'what it was about is over' });
+    return err({ code: 'over', message: 'the notification has expired or was cancelled' });
   }
   return ok([{ type: 'DeliveryRedriven', data: { ...aboutOf(state.facts), reason } }]);
 }
@@ -279,8 +281,8 @@ function failed(
 }
 
 function died(state: Delivery, reason: string, detail = ''): DeliveryEvent {
-  const words = { reason, detail: detailOf(detail) };
-  const data = { ...aboutOf(state.facts), ...words, doubtful: isDoubtful(state) };
+  const why = { reason, detail: detailOf(detail) };
+  const data = { ...aboutOf(state.facts), ...why, doubtful: isDoubtful(state) };
   return { type: 'DeliveryDied', data };
 }
 

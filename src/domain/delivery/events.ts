@@ -1,5 +1,5 @@
-// The delivery record of one notice: what was tried to tell a person, and how it ended. Waiting in a
-// queue is not an event; an attempt begins with one, which is the fence between workers (W1, W9).
+// The events of a delivery: its acceptance, each attempt, and its end. Waiting in a queue is not an event.
+// An attempt starts with an event, which is the fence between workers.
 import { z } from 'zod';
 import { createCodec, type EventOf } from '../core/codec.ts';
 import { InstantCodec, textUpTo } from '../core/envelope.ts';
@@ -12,7 +12,7 @@ const Code = z.string().regex(/^[a-z0-9_]{1,64}$/);
 /** Longest detail, in UTF-16 units. */
 export const MAX_DETAIL = 512;
 
-/** Which notice an event is about; enough for the fold to find the window that it holds. */
+/** The notification of the event; enough for the dedupe fold to find its window. */
 const about = {
   notificationId: z.uuid(),
   userId: StoredIdSchema,
@@ -22,7 +22,7 @@ const about = {
 
 const attempt = { ...about, attempt: z.int().min(1) };
 
-/** A detail for people: redacted and cut before it gets here. */
+/** A detail for people, already redacted and cut. */
 const Detail = textUpTo(MAX_DETAIL).optional();
 
 const NotificationAccepted = {
@@ -33,7 +33,7 @@ const NotificationAccepted = {
     channel: z.enum(CHANNELS),
     triggerId: textUpTo(128),
     previewId: textUpTo(128),
-    /** Where the request is; texts and links are read from there, never copied. */
+    /** Where the request is in the log; texts and links are read from there, never copied. */
     source: z.object({
       event: z.uuid(),
       stream: textUpTo(512),
@@ -49,7 +49,7 @@ const AttemptStarted = {
   version: 1,
   schema: z.object({
     ...attempt,
-    /** Whoever finds the attempt open after this, and a margin, records its outcome as unknown. */
+    /** Any worker that finds the attempt open a margin after this records its outcome as unknown. */
     leaseUntil: InstantCodec,
     channelVersion: z.int().min(1),
   }),
@@ -60,15 +60,15 @@ const AttemptSucceeded = {
   version: 1,
   schema: z.object({
     ...attempt,
-    /** What the provider said, as its channel's adapter reads it. */
+    /** The code in the provider's answer, as the sender reads it. */
     code: textUpTo(64).optional(),
     providerMessageId: textUpTo(128).optional(),
-    /** True when the outcome came after the lease had run out, or after the attempt was given up. */
+    /** True when the outcome came after the lease expired or was recorded as unknown. */
     late: z.boolean().optional(),
   }),
 } as const;
 
-/** Without `nextAt` nothing follows from it by itself: what comes next is told by the event after it. */
+/** Without `nextAt` the next event says what follows. */
 const AttemptFailed = {
   type: 'AttemptFailed',
   version: 1,
@@ -76,21 +76,21 @@ const AttemptFailed = {
     ...attempt,
     code: Code,
     detail: Detail,
-    /** The provider may have acted although it did not say so. */
+    /** The provider may have sent the message although its answer does not say so. */
     suspect: z.boolean().optional(),
     late: z.boolean().optional(),
     nextAt: InstantCodec.optional(),
   }),
 } as const;
 
-/** Nobody knows whether the person was told: the call was cut off, or whoever made it is gone. */
+/** The message may have been sent: the call was cut off, or its worker is gone. */
 const AttemptOutcomeUnknown = {
   type: 'AttemptOutcomeUnknown',
   version: 1,
   schema: z.object({ ...attempt, code: Code, detail: Detail, nextAt: InstantCodec.optional() }),
 } as const;
 
-/** A wait that uses up no attempt: rate limit, open breaker, a provider that asks for patience. */
+/** A wait that uses up no attempt: a rate limit, an open breaker, or a provider that asks to wait. */
 const DeliveryDeferred = {
   type: 'DeliveryDeferred',
   version: 1,
@@ -99,19 +99,19 @@ const DeliveryDeferred = {
     until: InstantCodec,
     reason: Code,
     detail: Detail,
-    /** The attempt that the provider turned away; it does not count. */
+    /** The attempt that the provider throttled; it does not count. */
     attempt: z.int().min(1).optional(),
   }),
 } as const;
 
-/** There was nowhere to send it. It keeps its window. */
+/** The user has no open channel. The notification keeps its window. */
 const DeliverySkipped = {
   type: 'DeliverySkipped',
   version: 1,
   schema: z.object({ ...about, reason: Code }),
 } as const;
 
-/** `doubtful`: an attempt's outcome is unknown or suspect, so the person may have been told. */
+/** `doubtful`: the outcome of an attempt is unknown or suspect, so the message may have been sent. */
 const DeliveryDied = {
   type: 'DeliveryDied',
   version: 1,
@@ -124,21 +124,21 @@ const DeliveryExpired = {
   schema: z.object({ ...about, doubtful: z.boolean() }),
 } as const;
 
-/** What it was about has ended before it was delivered. */
+/** Its preview ended before the notification was delivered. */
 const DeliveryCancelled = {
   type: 'DeliveryCancelled',
   version: 1,
   schema: z.object({ ...about, reason: Code }),
 } as const;
 
-/** Somebody, or the kernel after a channel was configured, sends it again; it takes its window again. */
+/** An operator, or the kernel after a channel was configured, sends again; it takes its window again. */
 const DeliveryRedriven = {
   type: 'DeliveryRedriven',
   version: 1,
   schema: z.object({ ...about, reason: textUpTo(256) }),
 } as const;
 
-/** Every event type of the delivery records. */
+/** Every event type of a delivery. */
 export const DELIVERY_EVENTS = [
   NotificationAccepted,
   AttemptStarted,
@@ -155,7 +155,7 @@ export const DELIVERY_EVENTS = [
 
 export type DeliveryEvent = EventOf<(typeof DELIVERY_EVENTS)[number]>;
 
-/** The data of one of the record's event types. */
+/** The data of one event type. */
 export type DeliveryEventData<T extends DeliveryEvent['type']> = Extract<
   DeliveryEvent,
   { type: T }

@@ -1,32 +1,31 @@
-// From a request in the log to what a person reads (seed-domain 4.6, levels 2 and 3, with the link made
-// absolute: a relative one leads nowhere from a chat).
+// Makes the message for a person from a request in the log. Links are absolute, because a relative link does
+// not work in a chat.
 import { notificationDedupeKey } from '../contracts/mapping.ts';
 import { DEFAULT_WINDOW_MS, tumblingWindowStart } from '../core/windows.ts';
 import type { OutgoingMessage } from '../ports/sender.ts';
 import { cleanSummary, type Texts } from '../notification/texts.ts';
 import type { NotificationRequest } from '../notification/events.ts';
-import type { Delivery } from './state.ts';
+import type { DeliveryEventData } from './events.ts';
 
-/** Where links lead when nobody has said; nothing is there. */
+/** The beginning of links without a configured frontend; no server answers there. */
 export const DEFAULT_FRONTEND_URL = 'https://tocsin.example.com';
 
-/** An absolute link: the frontend's address, and a site-relative path behind it. */
+/** An absolute link, from the address of the frontend and a path. */
 export function actionUrl(frontendUrl: string, targetUrl: string): string {
   return `${frontendUrl.replace(/\/+$/, '')}/${targetUrl.replace(/^\/+/, '')}`;
 }
 
-/** What one attempt says. */
+/** The message of one attempt. */
 export function outgoingMessage(
-  delivery: Delivery,
+  facts: DeliveryEventData<'NotificationAccepted'>,
   request: NotificationRequest,
   attempt: number,
   wording: { readonly texts: Texts; readonly frontendUrl: string },
 ): OutgoingMessage {
   const { texts, frontendUrl } = wording;
-  const { facts } = delivery;
   const { userId, triggerType, targetType, targetId, targetUrl, traceId } = request;
   const link = actionUrl(frontendUrl, targetUrl);
-  // The key as contracts show it under the default policy; another policy's window is not in the log.
+  // The key under the default policy, as the contract shows it; the log does not have the window of another policy.
   const window = tumblingWindowStart(request.triggerRequestedAt, DEFAULT_WINDOW_MS);
   return {
     notificationId: facts.notificationId,
@@ -48,7 +47,7 @@ export function outgoingMessage(
   };
 }
 
-/** The summary, else the fallback, else what is always true; the link is in it in any case. */
+/** The summary, else the fallback, else a fixed sentence; always with the link. */
 function messageText(texts: Texts, request: NotificationRequest, link: string): string {
   const { targetUrl, personal } = request;
   const summary = cleanSummary(personal.summary);
@@ -57,7 +56,7 @@ function messageText(texts: Texts, request: NotificationRequest, link: string): 
   return text.includes(targetUrl) ? text.replaceAll(targetUrl, link) : `${text}\n${link}`;
 }
 
-/** The fallback may hold this request's own link, and no other (W20). */
+/** The fallback text may contain the link of this request, and no other link. */
 function fallback(texts: Texts, text: string, targetUrl: string): string {
   const trimmed = text.trim();
   const rest = trimmed.replaceAll(targetUrl, '');

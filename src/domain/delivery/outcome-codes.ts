@@ -1,8 +1,8 @@
-// What a provider or an adapter says, as a record may hold it: short, clean, and codes as codes.
+// Codes and details of providers and senders, made short and clean for the log.
 import { isCleanText } from '../core/json.ts';
 import { MAX_DETAIL } from './events.ts';
 
-/** A stable code in snake_case, whatever was given. */
+/** A code in snake_case, made of any text. */
 export function codeOf(text: string): string {
   const code = text
     .toLowerCase()
@@ -11,7 +11,7 @@ export function codeOf(text: string): string {
   return code === '' ? 'unspecified' : code;
 }
 
-/** A detail that fits, or none. */
+/** A detail of at most {@link MAX_DETAIL} characters; `undefined` for an empty one. */
 export function detailOf(text: string): string | undefined {
   return shortText(text, MAX_DETAIL);
 }
@@ -20,7 +20,7 @@ export function detailOf(text: string): string | undefined {
 export function shortText(text: string | undefined, max: number): string | undefined {
   const clean = (text ?? '').replaceAll('\u0000', '').toWellFormed().trim();
   const cut = clean.slice(0, max);
-  // The cut may have split a pair.
+  // The cut may have split a surrogate pair.
   const whole = isCleanText(cut) ? cut : cut.slice(0, -1);
   return whole === '' ? undefined : whole;
 }

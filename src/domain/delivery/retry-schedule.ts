@@ -1,20 +1,19 @@
-// When the next attempt is due: a function of the record alone, so an audit can work it out again.
+// When the next attempt is due: a function of the delivery alone, so that an audit can compute it again.
 import { uuidOf } from '../core/ids.ts';
 import type { Instant } from '../core/instants.ts';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 
-/** How often, and how far apart, one notice is attempted. */
+/** How many attempts one notification gets, and the waits between them. */
 export type RetryProfile = {
   /** The waits between attempts, in milliseconds: one attempt more than there are waits. */
   readonly waits: readonly number[];
 };
 
 /**
- * - `human`: at once, then 5 s, 30 s, 2, 10 and 30 minutes later. All of it lies within the hour that
- *   a preview lives.
- * - `seed`: the existing system's 5 attempts, 5, 10, 20 and 30 minutes apart.
+ * - `human`: at once, then after 5 s, 30 s, 2, 10 and 30 minutes: within the hour of a preview.
+ * - `seed`: the 5 attempts of the system that this replaces, 5, 10, 20 and 30 minutes apart.
  */
 export const RETRY_PROFILES = {
   human: { waits: [5 * SECOND, 30 * SECOND, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE] },
@@ -26,26 +25,26 @@ export function maxAttempts(profile: RetryProfile): number {
   return profile.waits.length + 1;
 }
 
-/** A provider's wish to wait is followed up to here. */
+/** The longest wait that a provider can ask for, in milliseconds. */
 export const MAX_RETRY_AFTER_MS = 60 * MINUTE;
 
-/** The wait of a provider that asks for patience and does not say how much. */
+/** The wait, in milliseconds, after a provider throttles without naming a time. */
 export const DEFAULT_THROTTLE_MS = MINUTE;
 
 /**
- * When to try again after `used` attempts, or `undefined` when that was the last one. Never after
- * `expiresAt`: whoever wakes then finds that it is over.
+ * When the next attempt is due after `used` attempts; `undefined` after the last attempt. Never after
+ * `expiresAt`, when the worker records the expiry.
  */
 export function nextAttemptAt(options: {
   readonly profile: RetryProfile;
   readonly notificationId: string;
   /** Attempts that count, this one included. */
   readonly used: number;
-  /** The attempt's own number: the jitter is made of it. */
+  /** The number of the attempt, for its jitter. */
   readonly attempt: number;
   readonly now: Instant;
   readonly expiresAt: Instant;
-  /** The least wait that the provider asks for. */
+  /** The least wait that the provider asks for, in milliseconds. */
   readonly retryAfterMs?: number | undefined;
 }): Instant | undefined {
   const { profile, notificationId, used, attempt, now, expiresAt, retryAfterMs = 0 } = options;
@@ -56,7 +55,7 @@ export function nextAttemptAt(options: {
   return Math.min(now + Math.max(jittered, floor), Math.max(now, expiresAt));
 }
 
-/** When to try again after the provider turned an attempt away: its wish, spread a little. */
+/** When to try again after the provider throttled an attempt: its wait and up to 20 % more. */
 export function throttledUntil(options: {
   readonly notificationId: string;
   readonly attempt: number;
@@ -66,12 +65,11 @@ export function throttledUntil(options: {
 }): Instant {
   const { notificationId, attempt, now, expiresAt, retryAfterMs = DEFAULT_THROTTLE_MS } = options;
   const floor = Math.min(Math.max(retryAfterMs, SECOND), MAX_RETRY_AFTER_MS);
-  // Only later, never earlier, than what was asked for.
   const wait = floor + Math.round((floor * unit(notificationId, attempt)) / 5);
   return Math.min(now + wait, Math.max(now, expiresAt));
 }
 
-/** ±20 %, by the notice and the attempt: spread over notices, the same on every machine. */
+/** ±20 % by notification and attempt: different for each notification, the same on every machine. */
 export function jitter(wait: number, notificationId: string, attempt: number): number {
   return Math.round(wait * (0.8 + 0.4 * unit(notificationId, attempt)));
 }

@@ -1,4 +1,4 @@
-// The stream of a delivery record: its id is the notice's own.
+// The stream of a delivery: its id is the notification id.
 import { categoryPrefix, userShare } from '../core/ids.ts';
 import type { UserId } from '../core/identity.ts';
 

@@ -1,11 +1,11 @@
-// The port to channels: one attempt to tell a person something. Success is what the channel's adapter
-// reads in the answer's body, never an HTTP status alone.
+// The port to channels: one attempt to send a notification to a person. The sender decides success by the
+// body of the provider's answer, never by an HTTP status alone.
 import type { CHANNELS } from '../core/vocabulary.ts';
 import type { Instant } from '../core/instants.ts';
 
-/** What is to be said; texts are clean and final. */
+/** The message of one attempt; texts are clean and final. */
 export type OutgoingMessage = {
-  /** Also the provider's idempotency key, where it takes one: the same over all attempts. */
+  /** The same over all attempts: also the idempotency key for providers that take one. */
   readonly notificationId: string;
   readonly attempt: number;
   readonly userId: string;
@@ -38,14 +38,14 @@ export type ChannelTarget = {
   readonly secret?: string | undefined;
 };
 
-/** What became of an attempt. `detail` is redacted and short. */
+/** The outcome of an attempt. `detail` is redacted and short. */
 export type SendOutcome =
   | {
       readonly outcome: 'accepted';
       readonly code?: string | undefined;
       readonly providerMessageId?: string | undefined;
     }
-  /** Try again: nothing was done. */
+  /** Nothing was sent: try again. */
   | {
       readonly outcome: 'transient';
       readonly code: string;
@@ -53,7 +53,7 @@ export type SendOutcome =
       /** The least wait that the provider asks for, in milliseconds. */
       readonly retryAfterMs?: number | undefined;
     }
-  /** Try again later; uses up no attempt. */
+  /** The provider asks to wait; this uses up no attempt. */
   | {
       readonly outcome: 'throttled';
       readonly code: string;
@@ -61,27 +61,27 @@ export type SendOutcome =
       /** The least wait that the provider asks for, in milliseconds. */
       readonly retryAfterMs?: number | undefined;
     }
-  /** Trying again cannot help. */
+  /** Another attempt cannot succeed. */
   | {
       readonly outcome: 'permanent';
       readonly code: string;
       readonly detail: string;
-      /** What it says about the channel itself. */
+      /** What to do about the channel itself. */
       readonly channel?: 'disable' | 'needs_attention' | undefined;
     }
-  /** The request went out and no answer came: it may have been done. */
+  /** The call was made and no answer came: the message may have been sent. */
   | { readonly outcome: 'unknown'; readonly code: string; readonly detail: string }
-  /** An answer that cannot be read: it may have been done. */
+  /** The answer cannot be read: the message may have been sent. */
   | { readonly outcome: 'suspect'; readonly code: string; readonly detail: string };
 
-/** Makes one attempt. Never throws for what {@link SendOutcome} names; obeys the signal. */
+/** Makes one attempt. Returns every {@link SendOutcome} without throwing; ends early at the signal. */
 export type Sender = (
-  notice: OutgoingMessage,
+  message: OutgoingMessage,
   target: ChannelTarget,
   signal: AbortSignal,
 ) => Promise<SendOutcome>;
 
-/** What a user's channel is now, with its secrets, or why nothing can be sent there. */
+/** A user's channel with its secrets, or why nothing can be sent there. */
 export type ChannelLookup = (
   userId: string,
   channel: ChannelTarget['channel'],
@@ -89,3 +89,12 @@ export type ChannelLookup = (
   | { readonly kind: 'open'; readonly target: ChannelTarget }
   | { readonly kind: 'closed'; readonly reason: 'no_channel' | 'channel_disabled' }
 >;
+
+/** Records a provider's answer about the channel itself: it is gone, or its owner has to repair it. */
+export type ChannelReport = (report: {
+  readonly userId: string;
+  readonly channel: ChannelTarget['channel'];
+  readonly version: number;
+  readonly advice: 'disable' | 'needs_attention';
+  readonly code: string;
+}) => Promise<void>;

@@ -13,10 +13,9 @@ import { mayTest } from '../../domain/channel/decide.ts';
 import { channelStream } from '../../domain/channel/stream.ts';
 import type { UserId } from '../../domain/core/identity.ts';
 import type { SecretVault } from '../../domain/ports/secret-vault.ts';
+import type { ChannelLookup, ChannelReport, Sender } from '../../domain/ports/sender.ts';
 import { CHANNELS } from '../../domain/core/vocabulary.ts';
 import type { Texts } from '../../domain/notification/texts.ts';
-import type { ChannelLookup, Sender } from '../../domain/ports/sender.ts';
-import type { ChannelReport } from '../processes/delivery/handle-due.ts';
 import type {
   ChannelRejected,
   ChannelResult,

@@ -1,6 +1,6 @@
-// Evaluation after the raise: a process manager over the trigger streams. Each trigger that waits is
-// evaluated, and what follows is one append with the exact revision: of two workers one has an effect,
-// and a crash at any point leaves a trigger that still waits.
+// Evaluates triggers after the raise: a process manager over the trigger streams. The result is one append
+// with the exact revision, so of two workers only one has an effect, and after a crash the trigger still
+// waits.
 import { TocsinError } from '../../domain/core/errors.ts';
 import type { Evaluation } from '../../domain/trigger/evaluation.ts';
 import { DEFAULT_KERNEL_NAME, parseOccurrenceId, uuidOf } from '../../domain/core/ids.ts';
@@ -33,10 +33,10 @@ import {
   triggerPrefixes,
 } from './trigger-streams.ts';
 
-/** The index's name: it says how its rows are made. */
+/** The name of the due index. Rows with another meaning need another name. */
 export const EVALUATION_INDEX = 'evaluation.1';
 
-/** How long one evaluation may take. */
+/** Milliseconds that one evaluation may take. */
 const DEFAULT_TIMEOUT_MS = 30_000;
 
 export type EvaluationOptions = {
@@ -46,9 +46,9 @@ export type EvaluationOptions = {
   readonly evaluate: LaterEvaluator;
   /** The kernel's name. Default `tocsin`. */
   readonly name?: string;
-  /** As the kernel has them. */
+  /** The same as the kernel has. */
   readonly triggers: readonly TriggerDefinition[];
-  /** As the kernel has them. */
+  /** The same as the kernel has. */
   readonly texts: Texts;
   readonly clock?: Clock;
   readonly logger?: Logger;
@@ -56,31 +56,31 @@ export type EvaluationOptions = {
   readonly concurrency?: number;
   /** How long one evaluation may take, in milliseconds; default 30,000. */
   readonly timeoutMs?: number;
-  /** Told each time that everything in the log has been looked at. */
+  /** Called each time that the rows contain the whole log. */
   readonly onCaughtUp?: () => void;
   /** For tests. */
-  readonly surroundings?: Runtime;
+  readonly runtime?: Runtime;
 };
 
-/** The process that evaluates what a kernel with `evaluation: 'later'` raised. */
+/** The process that evaluates the triggers of a kernel with `evaluation: 'later'`. */
 export function evaluationProcess(options: EvaluationOptions): Process {
-  const { surroundings = systemRuntime(options.clock), name, logger = silentLogger } = options;
+  const { runtime = systemRuntime(options.clock), name, logger = silentLogger } = options;
   const { store, index, concurrency, onCaughtUp } = options;
   return dueProcess({
-    ...surroundings,
+    ...runtime,
     name: 'evaluation',
     index,
     store,
     prefixes: triggerPrefixes(name),
-    step: evaluationRows,
-    handle: handler(options, surroundings),
+    changeOf: evaluationRows,
+    handle: handler(options, runtime),
     logger,
     ...(concurrency === undefined ? {} : { concurrency }),
     ...(onCaughtUp === undefined ? {} : { onCaughtUp }),
   });
 }
 
-/** What an event says about waiting for an evaluation. */
+/** The due row of a trigger that waits for its evaluation, after one of its events. */
 export function evaluationRows(recorded: RecordedEvent): DueChange | undefined {
   const event = triggerEventOf(recorded);
   const { stream } = recorded;
@@ -103,10 +103,10 @@ export function evaluationRows(recorded: RecordedEvent): DueChange | undefined {
   }
 }
 
-function handler(options: EvaluationOptions, surroundings: Runtime) {
+function handler(options: EvaluationOptions, runtime: Runtime) {
   const { store, name: kernel = DEFAULT_KERNEL_NAME, texts, triggers } = options;
   const { logger = silentLogger } = options;
-  const context = { store, runtime: surroundings };
+  const context = { store, runtime };
   const definitions = new Map(triggers.map((definition) => [definition.type, definition]));
 
   return async ({ key, stream }: DueEntry, signal: AbortSignal): Promise<void> => {
@@ -115,14 +115,17 @@ function handler(options: EvaluationOptions, surroundings: Runtime) {
     const waiting = awaitingEvaluation(trigger, occurrence);
     if (waiting === undefined) return;
     const attempt = (waiting.failures ?? 0) + 1;
-    // One command per occurrence, attempt and kind of end: whoever repeats it writes the same events.
+    // The id comes from occurrence, attempt and kind, so that a repeated command makes the same events.
     const commandFor = (kind: 'evaluated' | 'evaluation_failed') => ({
       id: uuidOf(kind, key, String(attempt)),
       actor: 'evaluation',
       origin: origins[occurrence - 1],
     });
     const fail = async ({ code, error }: Failure): Promise<void> => {
-      logger.warn({ triggerId: key, attempt, code, err: error }, 'an evaluation failed');
+      logger.warn(
+        { triggerId: key, attempt, code, err: error },
+        'the evaluation of a trigger failed',
+      );
       const failed = { occurrence, attempt, code, detail: detailOf(error) };
       const command = commandFor('evaluation_failed');
       await append(context, stream, command, (state, at) => ({
@@ -134,7 +137,7 @@ function handler(options: EvaluationOptions, surroundings: Runtime) {
     if (definition === undefined) {
       return fail({ code: 'unknown_trigger_type', error: undefined });
     }
-    const answer = await ask(options, surroundings, waiting, signal);
+    const answer = await callEvaluator(options, runtime, waiting, signal);
     if (answer === 'stopped') return;
     if ('code' in answer) return fail(answer);
     const offer = { occurrence, definition, stream, texts, ...answer };
@@ -145,7 +148,7 @@ function handler(options: EvaluationOptions, surroundings: Runtime) {
         answer: undefined,
       }));
     } catch (error) {
-      if (!isEvaluatorsFault(error)) throw error;
+      if (!isEvaluatorError(error)) throw error;
       await fail({ code: 'evaluation_invalid', error });
     }
   };
@@ -153,8 +156,8 @@ function handler(options: EvaluationOptions, surroundings: Runtime) {
 
 type Failure = { readonly code: string; readonly error: unknown };
 
-/** Asks the evaluator, for as long as it may take and the worker runs. */
-async function ask(
+/** Calls the evaluator, at most `timeoutMs` and while the worker runs. */
+async function callEvaluator(
   { evaluate, timeoutMs = DEFAULT_TIMEOUT_MS }: EvaluationOptions,
   { now, pause }: Runtime,
   { raised }: Occurrence,
@@ -173,14 +176,14 @@ async function ask(
     await pause(timeoutMs, both);
     return { code: 'evaluation_timeout', error: undefined };
   };
-  // An evaluator that ignores its signal must not keep its trigger waiting for ever.
+  // An evaluator that ignores its signal must not block its trigger.
   const answer = await Promise.race([evaluated(), timedOut()]);
   over.abort();
   return signal.aborted ? 'stopped' : answer;
 }
 
-/** Events that break their schema, or are too large, come of what the evaluator said. */
-function isEvaluatorsFault(error: unknown): boolean {
+/** The evaluator causes events that break their schema or are too large. */
+function isEvaluatorError(error: unknown): boolean {
   if (!(error instanceof TocsinError)) return true;
   return error.kind === 'usage' || error.code === 'too_large';
 }

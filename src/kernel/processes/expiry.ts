@@ -1,5 +1,5 @@
-// The end of a preview's time, and of an apply that nobody answered: a process manager over the trigger
-// streams. Without it a preview past its time is refused all the same; with it, the log says so.
+// Ends expired previews, and applies that were left open: a process manager over the trigger streams. An
+// expired preview is refused without this process too; this process records its end in the log.
 import { randomUUID } from 'node:crypto';
 import { DEFAULT_KERNEL_NAME, parseOccurrenceId } from '../../domain/core/ids.ts';
 import { APPLY_MARGIN_MS, decideContinueApply } from '../../domain/preview/apply.ts';
@@ -19,30 +19,30 @@ import type { Process } from './due/process.ts';
 import { systemRuntime } from '../decider/runtime.ts';
 import { append, tracedDecider, triggerEventOf, triggerPrefixes } from './trigger-streams.ts';
 
-/** The index's name: it says how its rows are made. */
+/** The name of the due index. Rows with another meaning need another name. */
 export const EXPIRY_INDEX = 'expiry.1';
 
 export type ExpiryOptions = {
   readonly store: EventStore;
   /** Opened under {@link EXPIRY_INDEX}, for this process alone. */
   readonly index: DueIndex;
-  /** Carries on, under its apply id, what a crashed process left open. Absent: nobody knows then. */
+  /** Continues, under its apply id, an apply that a crashed process left open. Absent: its outcome stays unknown. */
   readonly apply?: ApplyPreview | undefined;
   /** The kernel's name. Default `tocsin`. */
   readonly name?: string;
   readonly clock?: Clock;
   readonly logger?: Logger;
-  /** Told each time that everything in the log has been looked at. */
+  /** Called each time that the rows contain the whole log. */
   readonly onCaughtUp?: () => void;
   /** For tests. */
-  readonly surroundings?: Runtime;
+  readonly runtime?: Runtime;
 };
 
-/** The process that ends previews whose time is over, and applies that were left open. */
+/** The process that ends expired previews, and applies that were left open. */
 export function expiryProcess(options: ExpiryOptions): Process {
-  const { surroundings = systemRuntime(options.clock), name = DEFAULT_KERNEL_NAME } = options;
+  const { runtime = systemRuntime(options.clock), name = DEFAULT_KERNEL_NAME } = options;
   const { store, index, apply, logger = silentLogger, onCaughtUp } = options;
-  const context = { store, runtime: surroundings, apply };
+  const context = { store, runtime, apply };
 
   const handle = async ({ key, stream }: DueEntry): Promise<void> => {
     const occurrence = parseOccurrenceId(name, key)?.occurrence ?? 0;
@@ -67,19 +67,19 @@ export function expiryProcess(options: ExpiryOptions): Process {
   };
 
   return dueProcess({
-    ...surroundings,
+    ...runtime,
     name: 'expiry',
     index,
     store,
     prefixes: triggerPrefixes(name),
-    step: expiryRows,
+    changeOf: expiryRows,
     handle,
     logger,
     ...(onCaughtUp === undefined ? {} : { onCaughtUp }),
   });
 }
 
-/** What an event says about when a preview has to be looked at. */
+/** The due row of a preview after one of its events. */
 export function expiryRows(recorded: RecordedEvent): DueChange | undefined {
   const event = triggerEventOf(recorded);
   const { stream } = recorded;

@@ -1,5 +1,5 @@
-// What the processes over trigger streams share: the state of a stream with where each occurrence came
-// from, so that what follows later belongs to the same trace; and appending what a decider says.
+// Shared by the processes over trigger streams: the state of a stream with the origin of each occurrence, so
+// that later events belong to the same trace, and the append of a decision.
 import type { EventMetadata } from '../../domain/core/envelope.ts';
 import { MetadataSchema } from '../../domain/core/envelope.ts';
 import { categoryPrefix, DEFAULT_KERNEL_NAME } from '../../domain/core/ids.ts';
@@ -10,7 +10,7 @@ import { triggerCodec, type TriggerEvent } from '../../domain/trigger/events.ts'
 import { evolveTrigger, initialTrigger, type TriggerState } from '../../domain/trigger/state.ts';
 import { decider, type Decide, type KernelContext } from '../decider/decider.ts';
 
-/** How an occurrence came about. */
+/** The ids of the event that raised an occurrence. */
 type Origin = Pick<EventMetadata, 'correlationId' | 'causationId' | 'traceparent'>;
 
 export type TracedState = {
@@ -39,26 +39,26 @@ function originOf(at: RecordedEvent): Origin {
   return { correlationId, causationId: at.id, traceparent };
 }
 
-/** Starts of the names of the trigger streams. */
+/** The name prefixes of the trigger streams. */
 export function triggerPrefixes(kernel: string = DEFAULT_KERNEL_NAME): readonly string[] {
   return [categoryPrefix(kernel, 'trigger')];
 }
 
-/** The event, where it is one of a trigger's that can be read. */
+/** The event, if it is a readable event of a trigger. */
 export function triggerEventOf(recorded: RecordedEvent): TriggerEvent | undefined {
   const decoded = triggerCodec.decode(recorded);
   return decoded.kind === 'event' ? decoded.event : undefined;
 }
 
-/** When an event was appended; a stored event without a stamp is due at once. */
+/** When an event was appended; 0 for an event without a valid `recordedAt`, which is due at once. */
 export function recordedAtOf(recorded: RecordedEvent): Instant {
   const metadata = MetadataSchema.safeParse(recorded.metadata);
   return metadata.success ? metadata.data.recordedAt : 0;
 }
 
 /**
- * Appends what `decide` makes of a trigger's stream, and gives its answer.
- * @throws TocsinError for whatever kept it from being written; the process tries again
+ * Decides on a trigger stream, appends the events, and returns the answer.
+ * @throws TocsinError when the events were not appended; the process tries again
  */
 export async function append<A>(
   context: Pick<KernelContext, 'store' | 'runtime'>,

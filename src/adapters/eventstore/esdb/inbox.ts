@@ -1,6 +1,7 @@
 // The answers of a call, taken in pages. What has arrived while the reader was busy is one page; a
 // reader that does not come stops the call, and through HTTP/2's window the server.
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { wakeSignal } from '../../../domain/core/wake-signal.ts';
 import { PAGE_EVENTS } from '../common/reading.ts';
 import type { ReadCall } from './connection.ts';
 import { heardIn, type Heard } from './recorded.ts';
@@ -34,11 +35,11 @@ export function openInbox<T>(
   let items: T[] = [];
   let bytes = 0;
   let over: { readonly error?: Error } | undefined;
-  let wake: (() => void) | undefined;
+  const changed = wakeSignal();
   const arrived = (): number => items.length;
   const end = (how: { readonly error?: Error }): void => {
     over ??= how;
-    wake?.();
+    changed.wake();
   };
   call.on('data', (answer: Buffer) => {
     if (over !== undefined) return;
@@ -54,7 +55,7 @@ export function openInbox<T>(
       return;
     }
     if (items.length >= PAGE_EVENTS || bytes >= PAGE_BYTES) call.pause();
-    wake?.();
+    changed.wake();
   });
   call.on('error', (error) => {
     end({ error });
@@ -64,11 +65,8 @@ export function openInbox<T>(
   });
   return {
     async next() {
-      if (items.length === 0 && over === undefined) {
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-        wake = undefined;
+      while (items.length === 0 && over === undefined) {
+        await changed.next();
         // What comes right behind it belongs to the same page.
         for (let seen = 0; arrived() > seen && arrived() < PAGE_EVENTS;) {
           seen = arrived();

@@ -1,6 +1,7 @@
 // The way to one reader, as fast as it reads and no faster: nothing is encoded for a reader that has not
 // taken what is already on its way.
 import type { ServerWritableStream } from '@grpc/grpc-js';
+import { wakeSignal } from '../../../domain/core/wake-signal.ts';
 import { MAX_OUTGOING_BYTES } from './limits.ts';
 import type { Refusal } from './refusal.ts';
 
@@ -17,17 +18,17 @@ export type Outlet = {
 export function outlet(call: ServerWritableStream<unknown, Buffer>): Outlet {
   const gone = new AbortController();
   let outgoing = 0;
-  let wake = (): void => undefined;
+  const changed = wakeSignal();
   const leave = (): void => {
     gone.abort();
-    wake();
+    changed.wake();
   };
   // A call that its client has dropped may never call a write back.
   call.once('cancelled', leave);
   call.once('close', leave);
   call.once('error', leave);
   if (call.cancelled) leave();
-  const room = (): boolean => outgoing < MAX_OUTGOING_BYTES || gone.signal.aborted;
+  const hasRoom = (): boolean => outgoing < MAX_OUTGOING_BYTES || gone.signal.aborted;
   return {
     signal: gone.signal,
     send(message) {
@@ -35,15 +36,12 @@ export function outlet(call: ServerWritableStream<unknown, Buffer>): Outlet {
       outgoing += message.length;
       call.write(message, () => {
         outgoing -= message.length;
-        if (outgoing < MAX_OUTGOING_BYTES / 2) wake();
+        if (outgoing < MAX_OUTGOING_BYTES / 2) changed.wake();
       });
-      return room();
+      return hasRoom();
     },
-    ready() {
-      if (room()) return Promise.resolve();
-      return new Promise((resolve) => {
-        wake = resolve;
-      });
+    async ready() {
+      while (!hasRoom()) await changed.next();
     },
     end(error) {
       if (gone.signal.aborted) return;

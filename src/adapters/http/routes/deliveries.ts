@@ -33,7 +33,7 @@ const DeliveryShape = z.object({
   expires_at: InstantShape,
 });
 
-const StepShape = z.object({
+const EventShape = z.object({
   type: z.string(),
   recorded_at: InstantShape,
   attempt: z.int().optional(),
@@ -91,7 +91,7 @@ export function deliveryEndpoints(deliveries: Deliveries): readonly Endpoint[] {
       answers: {
         200: {
           words: 'The delivery',
-          schema: DeliveryShape.extend({ steps: z.array(StepShape) }),
+          schema: DeliveryShape.extend({ events: z.array(EventShape) }),
         },
       },
       problems: ['not_found'],
@@ -144,12 +144,12 @@ function rowOf(row: DeliveryRow): object {
   };
 }
 
-function viewOf({ steps, ...row }: DeliveryView): object {
-  return { ...rowOf(row), steps: steps.map(stepOf) };
+function viewOf({ events, ...row }: DeliveryView): object {
+  return { ...rowOf(row), events: events.map(eventOf) };
 }
 
-/** Codes only: details are providers' words, which whoever configured an address need not read. */
-function stepOf({ event, recordedAt }: DeliveryHistoryEvent): object {
+/** Codes only: the owner of an address must not read the details that its provider answers. */
+function eventOf({ event, recordedAt }: DeliveryHistoryEvent): object {
   const { data } = event;
   const code = 'code' in data ? data.code : 'reason' in data ? data.reason : undefined;
   const next = 'nextAt' in data ? data.nextAt : 'until' in data ? data.until : undefined;

@@ -1,39 +1,36 @@
-// The process that makes attempts: every record that waits has a row with the time of its next step.
+// The process that handles deliveries when they are due, with one due row per delivery.
 import { categoryPrefix } from '../../../domain/core/ids.ts';
-import { LEASE_MARGIN_MS } from '../../../domain/delivery/decide.ts';
+import { effectOf } from '../../../domain/delivery/effects.ts';
 import { deliveryCodec } from '../../../domain/delivery/events.ts';
 import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
 import type { EventStore } from '../../../domain/ports/event-store.ts';
-import type { Logger } from '../../../domain/ports/logger.ts';
-import type { DueIndex, DueRank } from '../due/due-index.ts';
-import type { DueChange } from '../due/options.ts';
+import type { DueIndex } from '../due/due-index.ts';
 import { dueProcess } from '../due/due-process.ts';
+import type { DueChange } from '../due/options.ts';
 import type { Process } from '../due/process.ts';
 import { handleDue, type AttemptContext } from './handle-due.ts';
 
-/** The name of the due index; another meaning of its rows is another name. */
+/** The name of the due index. Rows with another meaning need another name. */
 export const ATTEMPTS_INDEX = 'delivery-attempts.2';
 
 export type AttemptsOptions = AttemptContext & {
-  readonly kernel: string;
   readonly store: EventStore;
   readonly index: DueIndex;
-  /** Records attended to at once. */
+  /** Deliveries handled at once. */
   readonly concurrency: number;
-  readonly logger?: Logger | undefined;
   readonly onCaughtUp?: (() => void) | undefined;
 };
 
-/** Makes every attempt at its time, and ends what is over. */
+/** Makes every attempt at its time, and records expiries. */
 export function attemptsProcess(options: AttemptsOptions): Process {
-  const { store, index, concurrency, surroundings, kernel, logger, onCaughtUp } = options;
+  const { store, index, concurrency, runtime, kernel, logger, onCaughtUp } = options;
   return dueProcess({
-    ...surroundings,
+    ...runtime,
     name: 'delivery-attempts',
     index,
     store,
     prefixes: [categoryPrefix(kernel, 'notification')],
-    step: attemptRows,
+    changeOf: attemptRows,
     handle: (entry, signal) => handleDue(options, entry.stream, signal),
     concurrency,
     ...(logger === undefined ? {} : { logger }),
@@ -41,35 +38,17 @@ export function attemptsProcess(options: AttemptsOptions): Process {
   });
 }
 
-/** When a record wants to be looked at again. */
+/** The due row of a delivery after one of its events. */
 export function attemptRows(recorded: RecordedEvent): DueChange | undefined {
   const decoded = deliveryCodec.decode(recorded);
-  // What cannot be read keeps its row: whoever attends to it says so.
+  // An unreadable event keeps the row: the load of the stream reports the event.
   if (decoded.kind !== 'event') return undefined;
   const { stream } = recorded;
   const { event } = decoded;
-  // Who waits for the first time goes before everybody whose channel has had its chance.
-  const at = (dueAt: number, rank: DueRank = 1): DueChange => ({
-    put: [{ key: stream, stream, dueAt, rank }],
-  });
-  switch (event.type) {
-    case 'NotificationAccepted':
-      return at(event.data.requestedAt, 0);
-    case 'AttemptStarted':
-      return at(event.data.leaseUntil + LEASE_MARGIN_MS);
-    case 'AttemptFailed':
-    case 'AttemptOutcomeUnknown':
-      // Without a next time the event after it says what follows, or it is about an attempt long over.
-      return event.data.nextAt === undefined ? undefined : at(event.data.nextAt);
-    case 'DeliveryDeferred':
-      return at(event.data.until);
-    case 'DeliveryRedriven':
-      return at(0);
-    case 'AttemptSucceeded':
-    case 'DeliverySkipped':
-    case 'DeliveryDied':
-    case 'DeliveryExpired':
-    case 'DeliveryCancelled':
-      return { remove: [stream] };
-  }
+  const { phase } = effectOf(event);
+  if (phase === undefined) return undefined;
+  if (!('dueAt' in phase)) return { remove: [stream] };
+  // First attempts go before retries.
+  const rank = event.type === 'NotificationAccepted' ? 0 : 1;
+  return { put: [{ key: stream, stream, dueAt: phase.dueAt, rank }] };
 }

@@ -1,13 +1,12 @@
-// The list of deliveries: one row per record, for people who ask what became of what, and the users
-// whose skipped deliveries are to be looked at again. It is made from the log and can be deleted.
+// The port to the list of deliveries: one row per delivery, and the users whose skipped deliveries can be
+// redriven. The list is built from the log and can be deleted.
 import type { Instant } from '../../../domain/core/instants.ts';
 import type { Position } from '../../../domain/core/positions.ts';
-import type { DeliveryEvent } from '../../../domain/delivery/events.ts';
-import { LEASE_MARGIN_MS } from '../../../domain/delivery/decide.ts';
-import type { DeliveryStatus } from '../../../domain/delivery/state.ts';
+import type { DeliveryEvent, DeliveryEventData } from '../../../domain/delivery/events.ts';
+import { effectOf, type DeliveryStatus } from '../../../domain/delivery/effects.ts';
 import type { EventRef } from '../../../projections/read-model.ts';
 
-/** One delivery, as lists show it; the record itself has all of it. */
+/** One delivery in the list; its stream has all details. */
 export type DeliveryRow = {
   readonly notificationId: string;
   readonly stream: string;
@@ -18,26 +17,26 @@ export type DeliveryRow = {
   readonly previewId: string;
   readonly status: DeliveryStatus;
   readonly attempts: number;
-  /** Why it stands where it stands. */
+  /** Why the delivery has this status: a stable code, or the reason of a redrive. */
   readonly reason: string | null;
-  /** When it goes on by itself. */
+  /** When a worker handles the delivery again; `null` after its end. */
   readonly dueAt: Instant | null;
   readonly requestedAt: Instant;
   readonly expiresAt: Instant;
 };
 
-/** A row with its place in the list; later ones are newer. */
+/** A row with its number in the list; newer rows have higher numbers. */
 export type ListedDelivery = DeliveryRow & { readonly number: number };
 
 export type DeliveryQuery = {
   readonly userId?: string | undefined;
   readonly status?: DeliveryStatus | undefined;
-  /** Only what is before this number: the last one of the page before. */
+  /** Only rows below this number: the last number of the previous page. */
   readonly before?: number | undefined;
   readonly limit: number;
 };
 
-/** Reading needs no ownership. */
+/** Reads the list, also while a worker owns it. */
 export interface DeliveryIndexReader extends Disposable {
   get(notificationId: string): DeliveryRow | undefined;
   /** The newest first. */
@@ -45,11 +44,11 @@ export interface DeliveryIndexReader extends Disposable {
   counts(): Readonly<Partial<Record<DeliveryStatus, number>>>;
 }
 
-/** A user whose skipped deliveries may go now, and since when. */
+/** A user whose skipped deliveries can be redriven, and the commit position of the cause. */
 export type RedriveMark = { readonly userId: string; readonly since: bigint };
 
 export interface DeliveryIndex extends DeliveryIndexReader {
-  /** Everything up to here is in the rows; `undefined` before the first commit. */
+  /** The rows contain everything up to this position; `undefined` before the first commit. */
   position(): Position | undefined;
   lastEvent(): EventRef | undefined;
   /** One transaction; rows replace those of the same id, marks those of the same user. */
@@ -60,56 +59,28 @@ export interface DeliveryIndex extends DeliveryIndexReader {
     readonly marks: readonly RedriveMark[];
   }): void;
   marks(limit: number): readonly RedriveMark[];
-  /** Takes a mark away, unless a newer one has replaced it. */
+  /** Removes a mark, unless a newer mark has replaced it. */
   unmark(mark: RedriveMark): void;
 }
 
-/** The row after an event of its record; `undefined` when nothing was accepted yet. */
+/** The row after an event of its delivery; `undefined` when nothing was accepted yet. */
 export function rowAfter(
   row: DeliveryRow | undefined,
   event: DeliveryEvent,
   stream: string,
 ): DeliveryRow | undefined {
-  if (event.type === 'NotificationAccepted') {
-    const { notificationId, userId, triggerType, channel } = event.data;
-    const { triggerId, previewId, requestedAt, expiresAt } = event.data;
-    const about = { notificationId, stream, userId, triggerType, channel, triggerId, previewId };
-    const times = { dueAt: requestedAt, requestedAt, expiresAt };
-    return row ?? { ...about, ...times, status: 'waiting', attempts: 0, reason: null };
-  }
-  if (row === undefined) return undefined;
-  const ended = (status: DeliveryStatus, reason: string | undefined): DeliveryRow => ({
-    ...row,
-    status,
-    reason: reason ?? null,
-    dueAt: null,
-  });
-  switch (event.type) {
-    case 'AttemptStarted': {
-      const { attempt: attempts, leaseUntil } = event.data;
-      const dueAt = leaseUntil + LEASE_MARGIN_MS;
-      return { ...row, status: 'attempting', attempts, reason: null, dueAt };
-    }
-    case 'AttemptSucceeded':
-      return ended('delivered', event.data.code);
-    case 'AttemptFailed':
-    case 'AttemptOutcomeUnknown': {
-      const { nextAt, code: reason } = event.data;
-      return nextAt === undefined ? row : { ...row, status: 'waiting', reason, dueAt: nextAt };
-    }
-    case 'DeliveryDeferred': {
-      const { until: dueAt, reason } = event.data;
-      return { ...row, status: 'waiting', reason, dueAt };
-    }
-    case 'DeliverySkipped':
-      return ended('skipped', event.data.reason);
-    case 'DeliveryDied':
-      return ended('dead', event.data.reason);
-    case 'DeliveryExpired':
-      return ended('expired', 'expired');
-    case 'DeliveryCancelled':
-      return ended('cancelled', event.data.reason);
-    case 'DeliveryRedriven':
-      return { ...row, status: 'waiting', reason: event.data.reason, dueAt: 0 };
-  }
+  if (event.type === 'NotificationAccepted') return row ?? newRow(event.data, stream);
+  const { phase, reason = null, attempt = 0 } = effectOf(event);
+  if (row === undefined || phase === undefined) return row;
+  const dueAt = 'dueAt' in phase ? phase.dueAt : null;
+  const attempts = Math.max(row.attempts, attempt);
+  return { ...row, status: phase.status, dueAt, attempts, reason };
+}
+
+function newRow(data: DeliveryEventData<'NotificationAccepted'>, stream: string): DeliveryRow {
+  const { notificationId, userId, triggerType, channel } = data;
+  const { triggerId, previewId, requestedAt, expiresAt } = data;
+  const about = { notificationId, stream, userId, triggerType, channel, triggerId, previewId };
+  const times = { dueAt: requestedAt, requestedAt, expiresAt };
+  return { ...about, ...times, status: 'waiting', attempts: 0, reason: null };
 }

@@ -1,209 +1,174 @@
-// What is done about a record whose time has come: look at the record, at the log and at the channel,
-// begin an attempt or end the delivery, call, and write down what became of it.
+// Handles a delivery that is due: carries out the steps that the domain decides. Another worker may
+// handle the same delivery at the same time; the append that starts an attempt is the fence.
+import { backoffMs, PROCESS_BACKOFF } from '../../../domain/core/backoff.ts';
 import { TocsinError } from '../../../domain/core/errors.ts';
-import { LEASE_MARGIN_MS, type DeliveryCommand } from '../../../domain/delivery/decide.ts';
+import {
+  nextStep,
+  type ChannelFacts,
+  type NextStep,
+  type RequestFacts,
+} from '../../../domain/delivery/next-step.ts';
+import type { DeliveryState } from '../../../domain/delivery/state.ts';
 import { outgoingMessage } from '../../../domain/delivery/message.ts';
-import type { Delivery, DeliveryState } from '../../../domain/delivery/state.ts';
 import { silentLogger, type Logger } from '../../../domain/ports/logger.ts';
 import type { Texts } from '../../../domain/notification/texts.ts';
 import type {
   ChannelLookup,
+  ChannelReport,
   ChannelTarget,
   Sender,
   SendOutcome,
 } from '../../../domain/ports/sender.ts';
 import type { Loaded } from '../../decider/decider.ts';
-import { backoffMs } from '../due/backoff.ts';
 import type { Runtime } from '../../../domain/ports/runtime.ts';
 import { callWithinLease } from './call-within-lease.ts';
-import type { ChannelGate } from './channel-gate.ts';
+import type { ChannelLimiter, Release } from './channel-limiter.ts';
+import { readRequest } from './read-request.ts';
 import { deliveryDecider, tell, type RecordContext } from './record.ts';
-import { readRequest, type FoundRequest } from './read-request.ts';
-
-/** Told when a provider says something about the channel itself: it is gone, or needs its owner. */
-export type ChannelReport = (report: {
-  readonly userId: string;
-  readonly channel: ChannelTarget['channel'];
-  readonly version: number;
-  readonly advice: 'disable' | 'needs_attention';
-  readonly code: string;
-}) => Promise<void>;
 
 export type AttemptContext = {
   readonly kernel: string;
   readonly records: RecordContext;
-  readonly surroundings: Runtime;
+  readonly runtime: Runtime;
   readonly lookup: ChannelLookup;
   readonly send: Sender;
-  readonly gate: ChannelGate;
+  readonly limiter: ChannelLimiter;
   readonly wording: { readonly texts: Texts; readonly frontendUrl: string };
   readonly leaseMs: number;
-  /** False: nothing is sent; what would be is skipped (`delivery_disabled`). */
+  /** False: nothing is sent; deliveries are skipped with the reason `delivery_disabled`. */
   readonly enabled: boolean;
   readonly report?: ChannelReport | undefined;
   readonly logger?: Logger | undefined;
 };
 
-/** Does what is due about one record; another worker may do the same at the same time. */
+/** Handles one delivery until it waits, ends, or its attempt is over. */
 export async function handleDue(
   context: AttemptContext,
   stream: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const { records, surroundings } = context;
+  const { records, runtime } = context;
   const loaded = await deliveryDecider.load(records.store, stream);
-  const delivery = loaded.state;
-  if (delivery === undefined) return;
-  const { phase, open } = delivery;
-  const now = surroundings.now();
-  if (phase.status === 'attempting' && open !== undefined) {
-    if (now < open.leaseUntil + LEASE_MARGIN_MS) return;
-    await tell(records, stream, { kind: 'lapse', attempt: open.attempt }, { loaded });
-    return;
-  }
-  if (phase.status !== 'waiting' || phase.dueAt > now) return;
-  const found = await readRequest(records.store, context.kernel, {
-    stream: delivery.facts.source.stream,
-    revision: BigInt(delivery.facts.source.revision),
-  });
-  const end = endOf(delivery, found, now);
-  if (end !== undefined) {
-    await tell(records, stream, end, { loaded });
-    return;
-  }
-  if (!found.ok) return;
-  await toChannel(context, { stream, loaded, delivery, found: found.value }, signal);
-}
-
-/** Why nothing is to be sent any more, as a command. */
-function endOf(
-  { facts }: Delivery,
-  found: Awaited<ReturnType<typeof readRequest>>,
-  now: number,
-): DeliveryCommand | undefined {
-  if (now >= facts.expiresAt) return { kind: 'expire' };
-  if (!found.ok) {
-    return { kind: 'die', reason: 'request_unreadable', detail: `in the log: ${found.error}` };
-  }
-  const { ended } = found.value;
-  if (ended === 'expired') return { kind: 'expire' };
-  return ended === undefined ? undefined : { kind: 'cancel', reason: `preview_${ended}` };
-}
-
-/** One record, as it was found, and what it is about. */
-type Matter = {
-  readonly stream: string;
-  readonly loaded: Loaded<DeliveryState>;
-  readonly delivery: Delivery;
-  readonly found: FoundRequest;
-};
-
-async function toChannel(
-  context: AttemptContext,
-  matter: Matter,
-  signal: AbortSignal,
-): Promise<void> {
-  const { records, gate, surroundings } = context;
-  const { stream, loaded } = matter;
-  const { userId, channel } = matter.delivery.facts;
-  if (!context.enabled) {
-    await tell(records, stream, { kind: 'skip', reason: 'delivery_disabled' }, { loaded });
-    return;
-  }
-  const there = await context.lookup(userId, channel);
-  if (there.kind === 'closed') {
-    await tell(records, stream, { kind: 'skip', reason: there.reason }, { loaded });
-    return;
-  }
-  const { target } = there;
-  const admission = gate.enter(target, surroundings.now());
-  if (admission.kind === 'wait') {
-    const { until, reason } = admission;
-    await tell(records, stream, { kind: 'defer', until, reason }, { loaded });
-    return;
-  }
+  let request: RequestFacts | undefined;
+  let channel: ChannelFacts | undefined;
+  let release: Release | undefined;
   let outcome: SendOutcome | undefined;
   try {
-    outcome = await attempt(context, matter, target, signal);
+    for (;;) {
+      const step = nextStep(loaded.state, request, channel, runtime.now());
+      switch (step.kind) {
+        case 'none':
+        case 'wait':
+          return;
+        case 'read_request':
+          request = await readRequest(records.store, context.kernel, step.source);
+          break;
+        case 'look_up_channel':
+          ({ channel, release } = await lookUpChannel(context, step));
+          break;
+        case 'make_attempt':
+          outcome = await makeAttempt(context, { stream, loaded, ...step }, signal);
+          return;
+        case 'expire_lease':
+        case 'defer':
+        case 'skip':
+        case 'expire':
+        case 'cancel':
+        case 'give_up':
+          await tell(records, stream, step, { loaded });
+          return;
+      }
+    }
   } finally {
     const retryAfterMs = outcome?.outcome === 'throttled' ? outcome.retryAfterMs : undefined;
-    admission.leave(surroundings.now(), outcome?.outcome, retryAfterMs);
+    release?.(runtime.now(), outcome?.outcome, retryAfterMs);
   }
 }
 
-/** @returns what became of the call; `undefined` when none was made, or by another worker */
-async function attempt(
+/** Looks up the channel and takes a call slot of its limits, which the caller releases. */
+async function lookUpChannel(
+  { enabled, lookup, limiter, runtime }: AttemptContext,
+  { userId, channel }: Extract<NextStep, { kind: 'look_up_channel' }>,
+): Promise<{ readonly channel: ChannelFacts; readonly release?: Release }> {
+  if (!enabled) return { channel: { kind: 'closed', reason: 'delivery_disabled' } };
+  const found = await lookup(userId, channel);
+  if (found.kind === 'closed') return { channel: found };
+  const slot = limiter.acquire(found.target, runtime.now());
+  return slot.kind === 'busy' ? { channel: slot } : { channel: found, release: slot.release };
+}
+
+type Attempt = Extract<NextStep, { kind: 'make_attempt' }> & {
+  readonly stream: string;
+  readonly loaded: Loaded<DeliveryState>;
+};
+
+/** @returns the outcome of the call; `undefined` when this worker made no call */
+async function makeAttempt(
   context: AttemptContext,
-  { stream, loaded, delivery, found }: Matter,
-  target: ChannelTarget,
+  step: Attempt,
   signal: AbortSignal,
 ): Promise<SendOutcome | undefined> {
-  const { records, surroundings, send, wording, leaseMs } = context;
-  const number = delivery.attempts + 1;
+  const { records, runtime, send, wording, leaseMs } = context;
+  const { stream, loaded, attempt, delivery, request, target } = step;
   const { version: channelVersion } = target;
-  const begin = { kind: 'start', attempt: number, leaseMs, channelVersion } as const;
-  const told = await tell(records, stream, begin, { loaded });
-  const started = told.ok
-    ? told.value.events.find(({ type }) => type === 'AttemptStarted')
+  const start = { kind: 'start', attempt, leaseMs, channelVersion } as const;
+  const result = await tell(records, stream, start, { loaded });
+  const started = result.ok
+    ? result.value.events.find(({ type }) => type === 'AttemptStarted')
     : undefined;
   if (started?.type !== 'AttemptStarted') return undefined;
   const { leaseUntil } = started.data;
-  const notice = outgoingMessage(delivery, found.request, number, wording);
-  const calling = { ...surroundings, send, notice, target, leaseUntil, signal };
-  const { outcome, wasMade, late } = await callWithinLease(calling);
-  const about = { stream, attempt: number, target, facts: delivery.facts };
-  if (late !== undefined) void late.then((word) => settle(context, about, word));
-  await settle(context, about, outcome, told.ok ? told.value.after : undefined);
+  const message = outgoingMessage(delivery.facts, request, attempt, wording);
+  const call = { ...runtime, send, message, target, leaseUntil, signal };
+  const { outcome, wasMade, late } = await callWithinLease(call);
+  if (late !== undefined)
+    void late.then((lateOutcome) => recordOutcome(context, step, lateOutcome));
+  await recordOutcome(context, step, outcome, result.ok ? result.value.after : undefined);
   return wasMade ? outcome : undefined;
 }
 
-/** This often is an outcome brought to the record; after that, its lease runs out. */
-const SETTLE_TRIES = 8;
-/** How long one try may take: a worker that stops has ten seconds for everything. */
-const SETTLE_DEADLINE_MS = 3_000;
+/** After this many tries to record an outcome the lease expires instead. */
+const MAX_TRIES = 8;
+/** The time of one try, in milliseconds: a worker that stops has ten seconds for everything. */
+const TRY_DEADLINE_MS = 3_000;
 
-type Attempted = {
-  readonly stream: string;
-  readonly attempt: number;
-  readonly target: ChannelTarget;
-  readonly facts: Delivery['facts'];
-};
-
-/** Writes an outcome down; an outage of the store must not lose it while the process lives. */
-async function settle(
+/** Records an outcome; an outage of the store must not lose it while the process lives. */
+async function recordOutcome(
   context: AttemptContext,
-  { stream, attempt, target, facts }: Attempted,
+  { stream, attempt, target, delivery }: Attempt,
   outcome: SendOutcome,
   loaded?: Loaded<DeliveryState>,
 ): Promise<void> {
-  const { records, surroundings, logger = silentLogger } = context;
+  const { records, runtime, logger = silentLogger } = context;
   for (let tries = 1; ; tries += 1) {
     try {
-      const settled = { kind: 'settle', attempt, outcome } as const;
-      await tell(records, stream, settled, { deadlineMs: SETTLE_DEADLINE_MS, loaded });
+      const command = { kind: 'record_outcome', attempt, outcome } as const;
+      await tell(records, stream, command, { deadlineMs: TRY_DEADLINE_MS, loaded });
       break;
     } catch (error) {
-      const isAway = error instanceof TocsinError && error.kind === 'unavailable';
-      if (!isAway || tries === SETTLE_TRIES) {
-        logger.error({ stream, attempt, err: error }, 'an outcome could not be recorded');
+      const isOutage = error instanceof TocsinError && error.kind === 'unavailable';
+      if (!isOutage || tries === MAX_TRIES) {
+        logger.error({ stream, attempt, err: error }, 'the outcome of an attempt was not recorded');
         return;
       }
-      await records.runtime.pause(backoffMs(tries, surroundings.random));
+      await runtime.pause(backoffMs(tries, PROCESS_BACKOFF, runtime.random));
     }
   }
-  if (outcome.outcome !== 'permanent' || outcome.channel === undefined) return;
-  const { userId, channel } = facts;
-  const { version } = target;
+  if (outcome.outcome === 'permanent')
+    await reportChannel(context, delivery.facts.userId, target, outcome);
+}
+
+async function reportChannel(
+  { report, logger = silentLogger }: AttemptContext,
+  userId: string,
+  { channel, version }: ChannelTarget,
+  { channel: advice, code }: Extract<SendOutcome, { outcome: 'permanent' }>,
+): Promise<void> {
+  if (advice === undefined) return;
   try {
-    await context.report?.({
-      userId,
-      channel,
-      version,
-      advice: outcome.channel,
-      code: outcome.code,
-    });
+    await report?.({ userId, channel, version, advice, code });
   } catch (error) {
-    // The record is right; the next attempt at this channel finds out again.
-    logger.warn({ userId, channel, err: error }, 'a channel’s state could not be recorded');
+    // The delivery is recorded; the next attempt on this channel reports again.
+    logger.warn({ userId, channel, err: error }, 'the state of a channel was not recorded');
   }
 }

@@ -1,5 +1,5 @@
-// From messages to delivery records. A message is taken out of the inbox when the record is durable,
-// and before any attempt: from then on the broker has no part in it (W3).
+// Takes messages in: each request becomes a delivery record. The message is acknowledged when the record is
+// durable and before any attempt, so retries never fill the queue.
 import { z } from 'zod';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import { deliveryStream } from '../../../domain/delivery/stream.ts';
@@ -17,33 +17,33 @@ import { readRequest, type FoundRequest } from './read-request.ts';
 
 export type IntakeOptions = RecordContext & {
   readonly kernel: string;
-  readonly inbox: RequestQueue;
+  readonly requests: RequestQueue;
   readonly logger?: Logger | undefined;
 };
 
-/** What a message must say; everything else is read from the log. */
-const Place = z.object({
+/** The headers that locate a request; all other facts are read from the log. */
+const RequestHeaders = z.object({
   id: z.uuid(),
   stream: z.string().min(1).max(512),
   revision: z.string().regex(/^\d{1,19}$/),
 });
 
-/** A stream that was made anew is named by the log within this many looks, a second apart. */
-const LOOKS = 15;
+/** Checks, a second apart, until the log has recorded a stream that was created again. */
+const MAX_FOREIGN_CHECKS = 15;
 
-/** Accepts every notification that was let through, once. */
+/** Accepts every published notification request once. */
 export function intakeProcess(options: IntakeOptions): Process {
   return {
     name: 'delivery-intake',
     run(signal) {
       let foreign = 0;
-      return options.inbox.run({
+      return options.requests.run({
         signal,
         async check(stream) {
-          const answer = await isOurs(options, stream);
-          foreign = answer === 'foreign' ? foreign + 1 : 0;
-          if (foreign > LOOKS) throw otherStream(stream);
-          return answer === 'ours' ? 'go' : 'wait';
+          const owner = await inspectStream(options, stream);
+          foreign = owner === 'foreign' ? foreign + 1 : 0;
+          if (foreign > MAX_FOREIGN_CHECKS) throw otherStream(stream);
+          return owner === 'ours' ? 'go' : 'wait';
         },
         handle: (message) => intakeMessage(options, message),
       });
@@ -51,31 +51,28 @@ export function intakeProcess(options: IntakeOptions): Process {
   };
 }
 
-/** Takes one message: the log decides what it is about, and whether it is ours. */
+/** Takes one message in: the log decides whether its request is real. */
 export async function intakeMessage(
   options: IntakeOptions,
   message: RequestMessage,
 ): Promise<Acknowledgement> {
   const { headers } = message;
-  const place = Place.safeParse({
+  const location = RequestHeaders.safeParse({
     id: headers.get('ce-id'),
     stream: headers.get('Tocsin-Stream'),
     revision: headers.get('Tocsin-Revision'),
   });
-  if (!place.success) return refuse(options, message, 'broken_headers');
-  const { id, stream, revision } = place.data;
-  const found = await readRequest(options.store, options.kernel, {
-    stream,
-    revision: BigInt(revision),
-  });
-  if (!found.ok) return refuse(options, message, found.error);
-  if (found.value.notificationId !== id) return refuse(options, message, 'other_id');
-  if (found.value.request.mock) return refuse(options, message, 'mock');
+  if (!location.success) return terminate(options, message, 'broken_headers');
+  const { id, ...request } = location.data;
+  const found = await readRequest(options.store, options.kernel, request);
+  if (!found.ok) return terminate(options, message, found.error);
+  if (found.value.notificationId !== id) return terminate(options, message, 'other_id');
+  if (found.value.request.mock) return terminate(options, message, 'mock');
   await accept(options, found.value);
-  return 'done';
+  return 'ack';
 }
 
-/** Makes the record of a request, or finds it made. */
+/** Creates the delivery record of a request, unless it exists. */
 export async function accept(
   options: RecordContext & { readonly kernel: string },
   { notificationId, event, request }: FoundRequest,
@@ -98,21 +95,22 @@ export async function accept(
 }
 
 /**
- * The log names the stream that its messages are in. Another one would hold messages that this log
- * knows nothing of, and taking them out would lose them for their own.
+ * Compares the stream with the output record of the log. The messages of another log must stay in their
+ * queue for the worker of that log.
+ *
+ * @returns `none` while the log has no output record, or the store is unavailable
  */
-async function isOurs(
+async function inspectStream(
   { store, kernel }: IntakeOptions,
   { stream, created }: RequestStream,
 ): Promise<'ours' | 'none' | 'foreign'> {
-  const output = await openedOutput(store, kernel);
-  // A projector has not opened its list yet, or the store is away for the moment.
+  const output = await recordedOutput(store, kernel);
   if (output === undefined) return 'none';
   return output.stream === stream && output.created === created ? 'ours' : 'foreign';
 }
 
-/** What the log says of its output; an outage is waited out as everywhere, and ends no worker. */
-async function openedOutput(store: IntakeOptions['store'], kernel: string) {
+/** An outage ends no worker: the check is repeated. */
+async function recordedOutput(store: IntakeOptions['store'], kernel: string) {
   try {
     return (await readControl(store, kernel)).output;
   } catch (error) {
@@ -125,15 +123,19 @@ function otherStream({ stream, created }: RequestStream): TocsinError {
   return new TocsinError(
     'refused',
     'inbox_of_other_log',
-    `the stream ${stream} (created ${created}) is not the one that this log writes`,
-    { hint: 'Check --store, --nats and --stream: two of them belong to different set-ups.' },
+    `this log does not write the stream ${stream} (created ${created})`,
+    { hint: 'Check --store, --nats and --stream: they must belong to the same deployment.' },
   );
 }
 
-function refuse(options: IntakeOptions, message: RequestMessage, reason: string): Acknowledgement {
+function terminate(
+  options: IntakeOptions,
+  message: RequestMessage,
+  reason: string,
+): Acknowledgement {
   const { logger = silentLogger } = options;
   const { sequence, subject } = message;
   const about = { sequence: String(sequence), subject, reason };
-  logger.warn(about, 'a message is no notification of this log, and is not looked at again');
-  return 'never';
+  logger.warn(about, 'the message is no request of this log and is terminated');
+  return 'term';
 }

@@ -1,7 +1,7 @@
-// How much one channel is asked at once, by its kind (providers' published limits, a little below).
+// The rate limits of each kind of channel, a little below the providers' published limits.
 import type { ChannelTarget } from '../../../domain/ports/sender.ts';
 
-/** At most `count` calls in `perMs`, evenly spread after a burst of as many. */
+/** At most `count` calls in `perMs` milliseconds: a burst of `count`, then evenly spread. */
 export type Rate = { readonly count: number; readonly perMs: number };
 
 export type ChannelLimits = {
@@ -16,7 +16,7 @@ export type LimitsOf = (target: ChannelTarget) => ChannelLimits;
 const second = (count: number): Rate => ({ count, perMs: 1_000 });
 const minute = (count: number): Rate => ({ count, perMs: 60_000 });
 
-/** The limits that providers state; generic receivers get what a small server can take. */
+/** Below the limits of Feishu and Lark; for generic webhooks what a small server can take. */
 export const DEFAULT_LIMITS: LimitsOf = ({ kind, bearerToken }) => {
   switch (kind) {
     case 'feishu_bot':

@@ -1,4 +1,4 @@
-// The request behind a notice, read from the log: the only thing that is believed.
+// Reads a notification request from the log. The log alone is trusted, never the message.
 import { z } from 'zod';
 import { categoryPrefix, messageId } from '../../../domain/core/ids.ts';
 import { err, ok, type Result } from '../../../domain/core/result.ts';
@@ -6,39 +6,39 @@ import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
 import type { EventStore } from '../../../domain/ports/event-store.ts';
 import { triggerCodec, type TriggerEventData } from '../../../domain/trigger/events.ts';
 
-/** The rule under which a request becomes a message; with the source event it makes the notice's id. */
+/** The rule that makes the notification id from the source event. */
 const RULE = 'notification.requested';
 
-/** Where a request is said to be. */
-export type RequestLocation = { readonly stream: string; readonly revision: bigint };
+/** Where a request is in the log. */
+export type RequestLocation = { readonly stream: string; readonly revision: string };
 
-/** A request as the log has it. */
 export type FoundRequest = {
   readonly notificationId: string;
   readonly event: RecordedEvent;
   readonly request: TriggerEventData<'NotificationRequested'>;
-  /** How its preview ended, if it has. */
-  readonly ended: string | undefined;
+  /** `undefined` while its preview is open. */
+  readonly previewEnding: string | undefined;
 };
 
-/** Why there is no request at that place, in words. */
+/** Why the log has no such request. */
 export type NoRequest = 'foreign_stream' | 'no_event' | 'other_event' | 'unreadable';
 
 const Ended = z.object({ previewId: z.string(), ending: z.string().regex(/^[a-z0-9_]{1,32}$/) });
 
 /**
- * Reads a request, and what has become of its preview since.
+ * Reads a request and how its preview ended.
  *
  * @throws TocsinError `unavailable` when the store cannot be reached
  */
 export async function readRequest(
   store: Pick<EventStore, 'readStream'>,
   kernel: string,
-  { stream, revision }: RequestLocation,
+  { stream, revision: at }: RequestLocation,
 ): Promise<Result<FoundRequest, NoRequest>> {
   if (!stream.startsWith(categoryPrefix(kernel, 'trigger'))) return err('foreign_stream');
-  let found: Omit<FoundRequest, 'ended'> | undefined;
-  let ended: string | undefined;
+  const revision = BigInt(at);
+  let found: Omit<FoundRequest, 'previewEnding'> | undefined;
+  let previewEnding: string | undefined;
   for await (const page of store.readStream(stream, { direction: 'forwards', from: revision })) {
     for (const event of page) {
       if (found === undefined) {
@@ -51,11 +51,11 @@ export async function readRequest(
         const request = decoded.event.data;
         found = { notificationId: messageId(event.id, RULE), event, request };
       } else {
-        ended ??= endingOf(event, found.request.previewId);
+        previewEnding ??= endingOf(event, found.request.previewId);
       }
     }
   }
-  return found === undefined ? err('no_event') : ok({ ...found, ended });
+  return found === undefined ? err('no_event') : ok({ ...found, previewEnding });
 }
 
 function endingOf(event: RecordedEvent, previewId: string): string | undefined {

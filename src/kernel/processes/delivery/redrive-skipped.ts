@@ -1,36 +1,38 @@
-// Sends what was skipped for want of a channel, once there is one and while it is of use (W22).
+// Redrives the deliveries that were skipped for want of a channel, as soon as the user has an open channel
+// and before the notification expires.
 import { isOver } from '../../../domain/core/signals.ts';
+import type { WakeSignal } from '../../../domain/core/wake-signal.ts';
 import { silentLogger, type Logger } from '../../../domain/ports/logger.ts';
 import type { ChannelLookup, ChannelTarget } from '../../../domain/ports/sender.ts';
 import { CHANNELS } from '../../../domain/core/vocabulary.ts';
-import type { DeliveryIndex, RedriveMark } from './delivery-index.ts';
 import type { Runtime } from '../../../domain/ports/runtime.ts';
 import type { Process } from '../due/process.ts';
-import type { WakeSignal } from '../../../domain/core/wake-signal.ts';
+import type { DeliveryIndex, RedriveMark } from './delivery-index.ts';
 import { NO_CHANNEL_REASONS } from './delivery-list.ts';
 import { tell, type RecordContext } from './record.ts';
 
 export type RedriveSkippedOptions = {
   readonly index: DeliveryIndex;
   readonly records: RecordContext;
-  readonly surroundings: Runtime;
+  readonly runtime: Runtime;
   readonly lookup: ChannelLookup;
-  readonly bell: WakeSignal;
+  /** Woken when there are new marks. */
+  readonly marked: WakeSignal;
   readonly logger?: Logger | undefined;
 };
 
-/** Users looked at in one go. */
+/** Users read at once. */
 const BATCH = 100;
-/** Rows of a user looked at; a preview lives for an hour, so there are few. */
+/** Rows read per user; a preview lives for an hour, so there are few. */
 const MAX_ROWS = 1_000;
-/** Looked at again after this although nobody rang. */
+/** The longest wait for marks, in milliseconds. */
 const LONGEST_WAIT_MS = 30_000;
 
-/** The process that redrives what was skipped. */
+/** The process that redrives skipped deliveries. */
 export function redriveSkippedProcess(options: RedriveSkippedOptions): Process {
-  const { index, bell, logger = silentLogger } = options;
+  const { index, marked, runtime, logger = silentLogger } = options;
   return {
-    name: 'delivery-revive',
+    name: 'delivery-redrive',
     async run(signal) {
       while (!signal.aborted) {
         const marks = index.marks(BATCH);
@@ -38,28 +40,30 @@ export function redriveSkippedProcess(options: RedriveSkippedOptions): Process {
         for (const mark of marks) {
           if (isOver(signal)) return;
           try {
-            await reviveUser(options, mark);
+            await redriveUser(options, mark);
             index.unmark(mark);
           } catch (error) {
             failed = true;
-            logger.warn(
-              { userId: mark.userId, err: error },
-              'skipped deliveries are looked at again',
-            );
+            const { userId } = mark;
+            logger.warn({ userId, err: error }, 'skipped deliveries were not redriven; try again');
           }
         }
-        if (marks.length < BATCH || failed) await bell.wait(LONGEST_WAIT_MS, signal);
+        if (marks.length < BATCH || failed) {
+          await marked.sleep(runtime.pause, LONGEST_WAIT_MS, signal);
+        }
       }
     },
   };
 }
 
-async function reviveUser(options: RedriveSkippedOptions, { userId }: RedriveMark): Promise<void> {
-  const { index, records, surroundings, lookup } = options;
+async function redriveUser(
+  { index, records, runtime, lookup }: RedriveSkippedOptions,
+  { userId }: RedriveMark,
+): Promise<void> {
   const skipped = index.list({ userId, status: 'skipped', limit: MAX_ROWS });
   const open = new Map<string, boolean>();
   for (const { stream, channel, reason, expiresAt } of skipped) {
-    if (expiresAt <= surroundings.now() || !NO_CHANNEL_REASONS.has(reason ?? '')) continue;
+    if (expiresAt <= runtime.now() || !NO_CHANNEL_REASONS.has(reason ?? '')) continue;
     const known = CHANNELS.find((name): name is ChannelTarget['channel'] => name === channel);
     if (known === undefined) continue;
     const isOpen = open.get(channel) ?? (await lookup(userId, known)).kind === 'open';

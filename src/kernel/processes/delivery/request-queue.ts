@@ -1,33 +1,32 @@
-// The port to the messages that say that a notification was let through. Nothing in a message is
-// believed: it only says where in the log to look.
+// The port to the queue of requests to deliver. A message only says where in the log its request is;
+// nothing else in the message is trusted.
 
-/** A message as it came. */
 export type RequestMessage = {
   readonly subject: string;
   readonly headers: ReadonlyMap<string, string>;
-  /** Its number in the stream, for logs. */
+  /** Its sequence in the stream, for logs. */
   readonly sequence: bigint;
 };
 
 /**
- * What becomes of a message: `done` and `never` take it out of the inbox for good, `later` brings it
- * back after a while.
+ * The answer to a message. `ack`: its delivery is recorded. `term`: the message is no request of this log
+ * and is never redelivered. `nak`: redeliver after a delay.
  */
-export type Acknowledgement = 'done' | 'never' | 'later';
+export type Acknowledgement = 'ack' | 'nak' | 'term';
 
-/** The stream behind the inbox, by which a log knows its own. */
+/** The stream behind the queue; a log recognises its own output by it. */
 export type RequestStream = { readonly stream: string; readonly created: string };
 
 export type RequestQueue = {
   /**
-   * Hands over every message of the real (never mock) notification requests, several at once, until the
-   * signal; each at least once, until it is settled. Connects again for ever. Workers that run at once
-   * share the messages.
+   * Hands over each message of the real (never mock) notification requests, several at once, until the
+   * signal. Each message comes at least once, until it is acknowledged. Reconnects without limit. Several
+   * workers share the messages.
    *
-   * @param options.check asked at every connection before the first message: may these be handed over,
-   *   or not yet? What it throws ends the run
-   * @param options.handle what it throws counts as `later`
-   * @throws TocsinError when trying again cannot help
+   * @param options.check called after each connect, before the first message: hand over, or ask again
+   *   later? What it throws ends the run
+   * @param options.handle what it throws counts as `nak`
+   * @throws TocsinError when another try cannot help
    */
   readonly run: (options: {
     readonly signal: AbortSignal;

@@ -1,109 +1,104 @@
-// The acting half of a due process: which rows are due, which are in hand, which have to wait, and how
-// long to sleep. It knows nothing of the log.
+// The dispatcher of a due process: hands over due rows, holds failed and handled rows back for a while, and
+// sleeps until the next row is due. It does not read the log.
+import { backoffMs, PROCESS_BACKOFF } from '../../../domain/core/backoff.ts';
+import { wakeSignal } from '../../../domain/core/wake-signal.ts';
 import { silentLogger } from '../../../domain/ports/logger.ts';
 import { DUE_RANKS, type DueEntry, type DueRank } from './due-index.ts';
-import { backoffMs } from './backoff.ts';
 import type { DueProcessOptions } from './options.ts';
 
-/** Rows handled at once: more than that many waits for a store's answer gain nothing. */
+/** Rows handled at once; more gain nothing, because handlers mostly wait for the store. */
 const DEFAULT_CONCURRENCY = 64;
-/** Rows fetched at once. */
+/** Rows read from the index at once. */
 const BATCH = 256;
-/** Rows that are held back at once; at more nothing new is begun, so memory stays bounded. */
+/** Rows held back at once; at this limit no new row is handed over, so memory stays bounded. */
 const MAX_HELD = 2_048;
-/** How long a handled row may stay as it was before it is handed over again; doubled each time. */
-const SETTLE_MS = 1_000;
-/** Longest sleep: a safety net, should a clock be set or a timer be lost. */
+/** A handled row that does not change is handed over again after this; doubled each time. */
+const UNCHANGED_MS = 1_000;
+/** The longest sleep, for the case that a clock is set or a timer is lost. */
 const LONGEST_SLEEP_MS = 30_000;
 
 export type Dispatcher = {
-  /** Hands over due rows until the signal; then resolves when nothing is in hand. */
+  /** Hands over due rows until the signal; then resolves when every handler has returned. */
   readonly run: () => Promise<void>;
-  /** Nothing is handed over before this. */
-  readonly begin: () => void;
-  /** These rows were written or taken away. */
-  readonly stepped: (keys: ReadonlySet<string>) => void;
+  /** Starts to hand over rows. */
+  readonly start: () => void;
+  /** These rows were written or removed. */
+  readonly rowsChanged: (keys: ReadonlySet<string>) => void;
 };
 
-/** Why a row waits although it is due. */
+/** Why a due row waits: its handler returned and the row has not changed yet, or its handler failed. */
 type Hold = {
   readonly until: number;
   readonly tries: number;
-  /** Handled; its row is expected to change. Otherwise: it failed. */
-  readonly settled: boolean;
+  readonly outcome: 'handled' | 'failed';
 };
 
 export function dispatcher(options: DueProcessOptions, signal: AbortSignal): Dispatcher {
   const { index, now, elapsed, handle, logger = silentLogger } = options;
   const { concurrency = DEFAULT_CONCURRENCY } = options;
-  // Those who are tried again never have all places: who is there for the first time finds one.
-  const rooms = [concurrency, Math.ceil(concurrency / 2)] as const;
-  const counts: [number, number] = [0, 0];
-  const inHand = new Map<string, Promise<void>>();
-  const touched = new Set<string>();
+  // Retries get at most half of the slots, so that first attempts always find one.
+  const slots = [concurrency, Math.ceil(concurrency / 2)] as const;
+  const running: [number, number] = [0, 0];
+  const handling = new Map<string, Promise<void>>();
+  const changedMeanwhile = new Set<string>();
   const holds = new Map<string, Hold>();
   const queues: [DueEntry[], DueEntry[]] = [[], []];
-  let begun = false;
-  let alarm = new AbortController();
-
-  const ring = (): void => {
-    // With a reason of its own: making an error for each ring would cost more than the ring.
-    alarm.abort('ring');
-  };
+  let started = false;
+  const changed = wakeSignal();
 
   const held = (): string[] => {
     const at = elapsed();
     return [...holds].filter(([, { until }]) => until > at).map(([key]) => key);
   };
 
-  /** Holds that have long run out are of rows that are not due any more. */
-  const sweep = (): void => {
+  /** A hold that expired long ago belongs to a row that is not due any more. */
+  const removeOldHolds = (): void => {
     const at = elapsed();
     for (const [key, { until }] of holds) {
-      if (until + LONGEST_SLEEP_MS < at && !inHand.has(key)) holds.delete(key);
+      if (until + LONGEST_SLEEP_MS < at && !handling.has(key)) holds.delete(key);
     }
   };
 
-  const work = async (entry: DueEntry): Promise<void> => {
+  const handleRow = async (entry: DueEntry): Promise<void> => {
     const { key, rank } = entry;
-    counts[rank] += 1;
+    running[rank] += 1;
     const tries = holds.get(key)?.tries ?? 0;
     try {
       await handle(entry, signal);
       holds.delete(key);
-      // Until the events that it wrote come back, its row looks as if nothing had been done.
-      if (!touched.has(key)) {
-        const until = elapsed() + SETTLE_MS * 2 ** Math.min(tries, 5);
-        holds.set(key, { until, tries: tries + 1, settled: true });
+      // The row stays due until the follower has read the events of the handler.
+      if (!changedMeanwhile.has(key)) {
+        const until = elapsed() + UNCHANGED_MS * 2 ** Math.min(tries, 5);
+        holds.set(key, { until, tries: tries + 1, outcome: 'handled' });
       }
     } catch (error) {
-      const waitMs = backoffMs(tries, options.random);
-      holds.set(key, { until: elapsed() + waitMs, tries: tries + 1, settled: false });
+      const waitMs = backoffMs(tries, PROCESS_BACKOFF, options.random);
+      holds.set(key, { until: elapsed() + waitMs, tries: tries + 1, outcome: 'failed' });
       if (signal.aborted) return;
       const about = { process: options.name, key, tries: tries + 1, waitMs, err: error };
-      logger.error(about, 'could not do what is due; it is tried again');
+      logger.error(about, 'a due row was not handled and is tried again');
     } finally {
-      touched.delete(key);
-      inHand.delete(key);
-      counts[rank] -= 1;
-      ring();
+      changedMeanwhile.delete(key);
+      handling.delete(key);
+      running[rank] -= 1;
+      changed.wake();
     }
   };
 
-  const hasRoom = (rank: DueRank): boolean =>
-    inHand.size < concurrency && counts[rank] < rooms[rank];
+  const hasSlot = (rank: DueRank): boolean =>
+    handling.size < concurrency && running[rank] < slots[rank];
 
   const handOver = (rank: DueRank): void => {
     const queue = queues[rank];
-    while (hasRoom(rank)) {
+    while (hasSlot(rank)) {
       if (queue.length === 0) {
         const waiting = held();
         if (waiting.length >= MAX_HELD) return;
-        queue.push(...index.due(rank, now(), BATCH, new Set([...inHand.keys(), ...waiting])));
+        queue.push(...index.due(rank, now(), BATCH, new Set([...handling.keys(), ...waiting])));
       }
       const entry = queue.shift();
       if (entry === undefined) return;
-      inHand.set(entry.key, work(entry));
+      handling.set(entry.key, handleRow(entry));
     }
   };
 
@@ -112,8 +107,8 @@ export function dispatcher(options: DueProcessOptions, signal: AbortSignal): Dis
     const waits = [LONGEST_SLEEP_MS];
     const waiting = held();
     for (const key of waiting) waits.push((holds.get(key)?.until ?? at) - at);
-    const except = new Set([...inHand.keys(), ...waiting]);
-    for (const rank of waiting.length < MAX_HELD ? DUE_RANKS.filter(hasRoom) : []) {
+    const except = new Set([...handling.keys(), ...waiting]);
+    for (const rank of waiting.length < MAX_HELD ? DUE_RANKS.filter(hasSlot) : []) {
       const next = index.next(rank, except);
       if (next !== undefined) waits.push(next - now());
     }
@@ -121,36 +116,33 @@ export function dispatcher(options: DueProcessOptions, signal: AbortSignal): Dis
   };
 
   return {
-    begin() {
-      begun = true;
-      ring();
+    start() {
+      started = true;
+      changed.wake();
     },
-    stepped(keys) {
+    rowsChanged(keys) {
       for (const key of keys) {
-        if (inHand.has(key)) touched.add(key);
-        // A row that failed keeps its backoff, whatever is written about it.
-        if (holds.get(key)?.settled === true) holds.delete(key);
+        if (handling.has(key)) changedMeanwhile.add(key);
+        // A failed row keeps its backoff when it changes.
+        if (holds.get(key)?.outcome === 'handled') holds.delete(key);
       }
       for (const rank of DUE_RANKS) {
         queues[rank] = queues[rank].filter(({ key }) => !keys.has(key));
       }
-      ring();
+      changed.wake();
     },
     async run() {
-      signal.addEventListener('abort', ring, { once: true });
       try {
         while (!signal.aborted) {
-          alarm = new AbortController();
-          if (begun) {
-            sweep();
+          if (started) {
+            removeOldHolds();
             for (const rank of DUE_RANKS) handOver(rank);
           }
-          // Whatever rings from here on ends the pause, also before it began.
-          await options.pause(begun ? sleepMs() : LONGEST_SLEEP_MS, alarm.signal);
+          // A wake since the last sleep ends this sleep at once.
+          await changed.sleep(options.pause, started ? sleepMs() : LONGEST_SLEEP_MS, signal);
         }
       } finally {
-        signal.removeEventListener('abort', ring);
-        await Promise.all(inHand.values());
+        await Promise.all(handling.values());
       }
     },
   };

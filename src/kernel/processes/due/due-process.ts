@@ -1,71 +1,51 @@
-// The engine of everything that waits for its time: follows the streams that it is about, keeps one row
-// per thing that waits, sleeps until the next one is due, and hands it over. What a row means, and what
-// is done when its time has come, is the caller's.
-import { TocsinError } from '../../../domain/core/errors.ts';
-import { isOver } from '../../../domain/core/signals.ts';
-import { silentLogger } from '../../../domain/ports/logger.ts';
-import { backoffMs } from './backoff.ts';
+// A due process: follows its streams, keeps one row per key with its due time, sleeps until the next row is
+// due, and hands it over. The caller defines the rows and handles them.
 import { dispatcher } from './dispatch.ts';
 import { follow } from './follow.ts';
 import type { DueProcessOptions } from './options.ts';
-import type { Process } from './process.ts';
+import { restartAfterOutages, type Process } from './process.ts';
 
 /**
- * Makes a process of a due index. It begins to hand over rows when it has once caught up with the log;
- * each row is in one hand at a time, many rows at once. Outages are waited out.
+ * Makes a process of a due index. The process hands over rows after it has caught up with the log once:
+ * each row to one handler at a time, many rows at once. It waits out outages.
  *
- * `run` throws a TocsinError `refused` when the index is of another log than `store`, and `usage` when
- * store or index are closed under it.
+ * `run` throws a TocsinError `refused` when the index belongs to another log than `store`, and `usage` when
+ * store or index are closed while it runs.
  */
 export function dueProcess(options: DueProcessOptions): Process {
-  const { logger = silentLogger, name, random, pause } = options;
   return {
-    name,
-    async run(signal) {
-      let failures = 0;
-      const onProgress = (): void => {
-        failures = 0;
-      };
-      while (!signal.aborted) {
-        const outage = await runUntilOutage(options, signal, onProgress);
-        if (outage === undefined || isOver(signal)) return;
-        const waitMs = backoffMs(failures, random);
-        failures += 1;
-        logger.warn({ process: name, reason: outage.message, waitMs }, 'the process waits');
-        await pause(waitMs, signal);
-      }
-    },
+    name: options.name,
+    run: (signal) =>
+      restartAfterOutages(options, signal, (onProgress) =>
+        followAndDispatch(options, signal, onProgress),
+      ),
   };
 }
 
-/** Follows and hands over until the signal, or until something is away for the moment. */
-async function runUntilOutage(
+async function followAndDispatch(
   options: DueProcessOptions,
   signal: AbortSignal,
   onProgress: () => void,
-): Promise<TocsinError | undefined> {
+): Promise<void> {
   const stop = new AbortController();
   const both = AbortSignal.any([signal, stop.signal]);
-  const hands = dispatcher(options, both);
+  const dispatch = dispatcher(options, both);
   const following = follow(options, both, {
-    stepped(keys) {
+    rowsChanged(keys) {
       onProgress();
-      hands.stepped(keys);
+      dispatch.rowsChanged(keys);
     },
     caughtUp() {
       onProgress();
-      hands.begin();
+      dispatch.start();
       options.onCaughtUp?.();
     },
   });
-  // Whichever ends first ends the other; what is in hand is finished before the answer.
+  // The end of one part ends the other, which finishes its work in progress.
   const endBoth = (): void => {
     stop.abort();
   };
-  const parts = [following, hands.run()].map((part) => part.finally(endBoth));
+  const parts = [following, dispatch.run()].map((part) => part.finally(endBoth));
   const failed = (await Promise.allSettled(parts)).find(({ status }) => status === 'rejected');
-  if (failed?.status !== 'rejected') return undefined;
-  const error: unknown = failed.reason;
-  if (error instanceof TocsinError && error.kind === 'unavailable') return error;
-  throw error;
+  if (failed?.status === 'rejected') throw failed.reason;
 }

@@ -1,4 +1,4 @@
-// The reading half of a due process: events in log order into rows, a page at a time.
+// The follower of a due process: reads events in log order and commits their rows, a page at a time.
 import { TocsinError } from '../../../domain/core/errors.ts';
 import type { Position } from '../../../domain/core/positions.ts';
 import type { SubscriptionEntry } from '../../../domain/ports/event-store.ts';
@@ -7,32 +7,32 @@ import { lastSeen } from '../../../projections/last-seen.ts';
 import type { EventRef } from '../../../projections/read-model.ts';
 import type { DueProcessOptions } from './options.ts';
 
-type Told = {
-  /** Which rows a page has touched; they are committed. */
-  readonly stepped: (keys: ReadonlySet<string>) => void;
+type Observer = {
+  /** The changes of these rows are committed. */
+  readonly rowsChanged: (keys: ReadonlySet<string>) => void;
   readonly caughtUp: () => void;
 };
 
 /** Keeps the rows until the signal. */
 export async function follow(
-  options: Pick<DueProcessOptions, 'index' | 'store' | 'prefixes' | 'step'>,
+  options: Pick<DueProcessOptions, 'index' | 'store' | 'prefixes' | 'changeOf'>,
   signal: AbortSignal,
-  told: Told,
+  observer: Observer,
 ): Promise<void> {
-  const { index, store, prefixes, step } = options;
+  const { index, store, prefixes, changeOf } = options;
   await assertSameLog(index, store, prefixes);
   const from = index.position();
   for await (const page of store.subscribeAll({ from, prefixes, signal })) {
-    const { commit, keys } = commitOf(page, step);
+    const { commit, keys } = commitOf(page, changeOf);
     if (commit !== undefined) {
       index.commit(commit);
-      told.stepped(keys);
+      observer.rowsChanged(keys);
     }
-    if (page.some(({ kind }) => kind === 'caughtUp')) told.caughtUp();
+    if (page.some(({ kind }) => kind === 'caughtUp')) observer.caughtUp();
   }
 }
 
-/** A log that was restored from an older copy has the same id, and is still another log. */
+/** A log that was restored from an older copy has the same id, but lacks the last event of the index. */
 export async function assertSameLog(
   index: Pick<DueIndex, 'lastEvent' | 'position'>,
   store: DueProcessOptions['store'],
@@ -45,37 +45,41 @@ export async function assertSameLog(
   throw new TocsinError(
     'refused',
     'index_of_other_log',
-    `the log does not have event ${last.revision} of ${last.stream} that the index has seen`,
+    `the index has read event ${last.revision} of ${last.stream}, and the log does not have it`,
     {
-      hint: 'The log was replaced or restored from an older copy. Stop the worker, delete its index file, and start again: it is built from the log.',
+      hint: 'The log was replaced or restored from an older copy. Stop the worker, delete its index file, and start it again: the index is built from the log.',
     },
   );
 }
 
 function commitOf(
   page: readonly SubscriptionEntry[],
-  step: DueProcessOptions['step'],
+  changeOf: DueProcessOptions['changeOf'],
 ): { readonly commit: DueCommit | undefined; readonly keys: ReadonlySet<string> } {
-  // The last word about a key counts.
+  // The last change of a key counts.
   const rows = new Map<string, DueEntry | undefined>();
-  let position: Position | undefined;
-  let lastEvent: EventRef | undefined;
   for (const entry of page) {
-    if (entry.kind === 'caughtUp') continue;
-    if (entry.kind === 'checkpoint') {
-      position = entry.position;
-      continue;
-    }
-    const { event } = entry;
-    position = event.position;
-    lastEvent = { id: event.id, stream: event.stream, revision: event.revision };
-    const change = step(event);
+    if (entry.kind !== 'event') continue;
+    const change = changeOf(entry.event);
     for (const key of change?.remove ?? []) rows.set(key, undefined);
     for (const row of change?.put ?? []) rows.set(row.key, row);
   }
   const keys = new Set(rows.keys());
-  if (position === undefined) return { commit: undefined, keys };
+  const end = pageEnd(page);
+  if (end === undefined) return { commit: undefined, keys };
   const put = [...rows.values()].filter((row) => row !== undefined);
   const remove = [...rows].filter(([, row]) => row === undefined).map(([key]) => key);
-  return { commit: { position, lastEvent, put, remove }, keys };
+  return { commit: { ...end, put, remove }, keys };
+}
+
+/** The position behind a page, and its last event; `undefined` for a page without either. */
+export function pageEnd(
+  page: readonly SubscriptionEntry[],
+): { readonly position: Position; readonly lastEvent: EventRef | undefined } | undefined {
+  const last = page.findLast((entry) => entry.kind !== 'caughtUp');
+  if (last === undefined) return undefined;
+  const position = last.kind === 'event' ? last.event.position : last.position;
+  const event = page.findLast((entry) => entry.kind === 'event')?.event;
+  const lastEvent = event && { id: event.id, stream: event.stream, revision: event.revision };
+  return { position, lastEvent };
 }

@@ -1,12 +1,51 @@
-// A process of the worker: something that goes on for ever, waits out every outage by itself, and stops
-// with its signal. Several of the same kind may run at once: appends are the fence between them.
+// A process of the worker: it runs until its signal and waits out every outage. Several workers may run the
+// same process at once, because each append states its expected revision.
+import { backoffMs, PROCESS_BACKOFF } from '../../../domain/core/backoff.ts';
+import { TocsinError } from '../../../domain/core/errors.ts';
+import { isOver } from '../../../domain/core/signals.ts';
+import { silentLogger, type Logger } from '../../../domain/ports/logger.ts';
+import type { Runtime } from '../../../domain/ports/runtime.ts';
 
 export type Process = {
-  /** Short and stable; logs and metrics name it. */
+  /** Short and stable; logs and metrics use it. */
   readonly name: string;
   /**
-   * Runs until the signal, finishing what is under way.
-   * @throws TocsinError only for what cannot be waited out (another log than the index belongs to, say)
+   * Runs until the signal, and finishes the work in progress.
+   * @throws TocsinError only for an error that another try cannot help, such as an index of another log
    */
   readonly run: (signal: AbortSignal) => Promise<void>;
 };
+
+/**
+ * Runs `work` until it returns or the signal is aborted. After an outage runs it again, with backoff that
+ * starts anew at each `onProgress`.
+ *
+ * @throws unknown what `work` throws, except TocsinError `unavailable`
+ */
+export async function restartAfterOutages(
+  options: Pick<Runtime, 'pause' | 'random'> & {
+    readonly name: string;
+    readonly logger?: Logger | undefined;
+  },
+  signal: AbortSignal,
+  work: (onProgress: () => void) => Promise<void>,
+): Promise<void> {
+  const { name, pause, random, logger = silentLogger } = options;
+  let failures = 0;
+  const onProgress = (): void => {
+    failures = 0;
+  };
+  while (!isOver(signal)) {
+    try {
+      await work(onProgress);
+      return;
+    } catch (error) {
+      if (!(error instanceof TocsinError) || error.kind !== 'unavailable') throw error;
+      if (isOver(signal)) return;
+      const waitMs = backoffMs(failures, PROCESS_BACKOFF, random);
+      failures += 1;
+      logger.warn({ process: name, reason: error.message, waitMs }, 'the process waits');
+      await pause(waitMs, signal);
+    }
+  }
+}

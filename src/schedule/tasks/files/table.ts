@@ -3,6 +3,7 @@
 import type { TargetId, UserId } from '../../../domain/core/identity.ts';
 import type { Instant } from '../../../domain/core/instants.ts';
 import { isOver } from '../../../domain/core/signals.ts';
+import { wakeSignal } from '../../../domain/core/wake-signal.ts';
 import type { ScheduledBlock, Task, TaskChange, TaskSource } from '../task-source.ts';
 
 /** Everything that one reading found. */
@@ -59,16 +60,13 @@ export function createTable(): Table {
     async *changes(signal) {
       const pending = new Map<string, TaskChange>();
       for (const [key, { change }] of held) pending.set(key, change);
-      let bell = Promise.withResolvers<undefined>();
-      const ring = (): void => {
-        bell.resolve(undefined);
-      };
+      const changed = wakeSignal();
       const listener = (key: string, change: TaskChange): void => {
         pending.set(key, change);
-        ring();
+        changed.wake();
       };
       listeners.add(listener);
-      signal.addEventListener('abort', ring, { once: true });
+      signal.addEventListener('abort', changed.wake, { once: true });
       try {
         while (!signal.aborted) {
           for (const [key, change] of pending) {
@@ -77,12 +75,11 @@ export function createTable(): Table {
             if (isOver(signal)) return;
           }
           if (pending.size > 0) continue;
-          bell = Promise.withResolvers();
-          await bell.promise;
+          await changed.next();
         }
       } finally {
         listeners.delete(listener);
-        signal.removeEventListener('abort', ring);
+        signal.removeEventListener('abort', changed.wake);
       }
     },
   };

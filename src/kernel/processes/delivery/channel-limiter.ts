@@ -1,37 +1,34 @@
-// Who may call whom now: rate limit, calls under way and circuit breaker per channel, in memory. It is
-// no truth, so it is no event; that a delivery had to wait for it is one.
+// Limits the calls of each channel: rates, calls under way and a circuit breaker. Limits live in memory
+// only; a deferral that they cause is an event.
 //
-// A channel is its address: users who share a bot share its limits. Addresses are secrets, so they stay
-// in here.
+// Users who share an address, such as a bot, share its limits. Addresses are secrets and stay in this file.
 import type { Instant } from '../../../domain/core/instants.ts';
 import type { ChannelTarget, SendOutcome } from '../../../domain/ports/sender.ts';
-import { DEFAULT_LIMITS, type ChannelLimits, type LimitsOf } from './rate-limits.ts';
+import { DEFAULT_LIMITS, type ChannelLimits, type LimitsOf, type Rate } from './rate-limits.ts';
 
-export type GateOptions = {
+export type ChannelLimiterOptions = {
   readonly limits?: LimitsOf | undefined;
-  /** Calls under way over all channels; the half of them is for channels that are not slow. */
+  /** Calls under way over all channels. Slow channels get at most half of them. */
   readonly slots: number;
 };
 
-/** The answer to who wants to call. */
-export type Admission =
+/** Ends a call; call it once. `outcome` is `undefined` when no call was made. */
+export type Release = (
+  now: Instant,
+  outcome: SendOutcome['outcome'] | undefined,
+  retryAfterMs?: number,
+) => void;
+
+export type CallSlot =
+  | { readonly kind: 'acquired'; readonly release: Release }
   | {
-      readonly kind: 'go';
-      /** Must be called once: how the call ended, or `undefined` when there was none. */
-      readonly leave: (
-        now: Instant,
-        outcome: SendOutcome['outcome'] | undefined,
-        retryAfterMs?: number,
-      ) => void;
-    }
-  | {
-      readonly kind: 'wait';
+      readonly kind: 'busy';
       readonly until: Instant;
       readonly reason: 'rate_limited' | 'channel_busy' | 'breaker_open' | 'channel_throttled';
     };
 
-export type ChannelGate = {
-  readonly enter: (target: ChannelTarget, now: Instant) => Admission;
+export type ChannelLimiter = {
+  readonly acquire: (target: ChannelTarget, now: Instant) => CallSlot;
   /** Calls under way. */
   readonly inFlight: () => number;
 };
@@ -40,20 +37,20 @@ export type ChannelGate = {
 const FAILURES_TO_OPEN = 5;
 const FIRST_OPEN_MS = 30_000;
 const LONGEST_OPEN_MS = 5 * 60_000;
-/** A channel that takes longer per call is a slow one. */
+/** A channel is slow when a call takes longer, in milliseconds. */
 const SLOW_MS = 1_000;
-/** Nobody is sent away for less: coming back costs an event. */
+/** The shortest deferral, in milliseconds: each deferral costs an event. */
 const SHORTEST_WAIT_MS = 1_000;
-/** Channels remembered; beyond, those that nobody uses are forgotten. */
+/** Channels kept in memory; beyond, idle ones are removed. */
 const MAX_CHANNELS = 10_000;
 
 type Channel = {
   /** When each call under way began. */
   readonly calls: Set<{ readonly since: Instant }>;
-  /** Per rate: the time up to which its budget is spent. */
+  /** For each rate: the time up to which its budget is spent. */
   readonly spent: number[];
-  /** Those who had to wait are told times one after the other, so that they do not come back at once. */
-  lineEnd: Instant;
+  /** The end of the last deferral: deferrals end one after the other, not all at once. */
+  lastDeferral: Instant;
   averageMs: number;
   failures: number;
   openings: number;
@@ -61,18 +58,20 @@ type Channel = {
   throttledUntil: Instant;
 };
 
-/** Makes a gate. */
-export function channelGate({ limits = DEFAULT_LIMITS, slots }: GateOptions): ChannelGate {
+export function channelLimiter({
+  limits = DEFAULT_LIMITS,
+  slots,
+}: ChannelLimiterOptions): ChannelLimiter {
   const channels = new Map<string, Channel>();
 
   const channelOf = (target: ChannelTarget): Channel => {
     const key = `${target.kind} ${target.url}`;
     const found = channels.get(key);
     const channel = found ?? newChannel();
-    // Moved to the end: the first are those that were not used for the longest time.
+    // The map is ordered by last use: the first channel was not used for the longest time.
     if (found !== undefined) channels.delete(key);
     channels.set(key, channel);
-    if (found === undefined && channels.size > MAX_CHANNELS) forgetOne(channels);
+    if (found === undefined && channels.size > MAX_CHANNELS) removeIdle(channels);
     return channel;
   };
 
@@ -84,42 +83,42 @@ export function channelGate({ limits = DEFAULT_LIMITS, slots }: GateOptions): Ch
 
   return {
     inFlight: () => total(() => true),
-    enter(target, now) {
+    acquire(target, now) {
       const channel = channelOf(target);
       const { inFlight, rates } = limits(target);
-      const wait = (reason: Extract<Admission, { kind: 'wait' }>['reason'], earliest: Instant) => {
-        const until = Math.max(earliest, channel.lineEnd, now + SHORTEST_WAIT_MS);
-        channel.lineEnd = until + spacing(channel, { inFlight, rates });
-        return { kind: 'wait', reason, until } as const;
+      const busy = (reason: Extract<CallSlot, { kind: 'busy' }>['reason'], earliest: Instant) => {
+        const until = Math.max(earliest, channel.lastDeferral, now + SHORTEST_WAIT_MS);
+        channel.lastDeferral = until + spacing(channel, { inFlight, rates });
+        return { kind: 'busy', reason, until } as const;
       };
-      if (channel.throttledUntil > now) return wait('channel_throttled', channel.throttledUntil);
-      if (channel.openUntil > now) return wait('breaker_open', channel.openUntil);
-      // Half open: one call shows whether the channel is back.
+      if (channel.throttledUntil > now) return busy('channel_throttled', channel.throttledUntil);
+      if (channel.openUntil > now) return busy('breaker_open', channel.openUntil);
+      // Half open: one call probes the channel.
       const isProbing = channel.openings > 0;
-      if (channel.calls.size >= (isProbing ? 1 : inFlight)) return wait('channel_busy', now);
+      if (channel.calls.size >= (isProbing ? 1 : inFlight)) return busy('channel_busy', now);
       if (isSlow(channel, now) && total((other) => isSlow(other, now)) >= slots / 2) {
-        return wait('channel_busy', now);
+        return busy('channel_busy', now);
       }
       const free = freeAt(channel, rates, now);
-      if (free > now) return wait('rate_limited', free);
+      if (free > now) return busy('rate_limited', free);
       spend(channel, rates, now);
-      return go(channel, now);
+      return acquired(channel, now);
     },
   };
 }
 
-function go(channel: Channel, since: Instant): Admission {
+function acquired(channel: Channel, since: Instant): CallSlot {
   const call = { since };
   channel.calls.add(call);
   return {
-    kind: 'go',
-    leave(now, outcome, retryAfterMs = 0) {
+    kind: 'acquired',
+    release(now, outcome, retryAfterMs = 0) {
       if (!channel.calls.delete(call) || outcome === undefined) return;
       channel.averageMs += (now - since - channel.averageMs) / 4;
       switch (outcome) {
         case 'accepted':
         case 'permanent':
-          // It answers: whatever is wrong is not its being there.
+          // The channel answers, so the breaker closes.
           channel.failures = 0;
           channel.openings = 0;
           return;
@@ -142,7 +141,7 @@ function go(channel: Channel, since: Instant): Admission {
 
 function newChannel(): Channel {
   const counts = { averageMs: 0, failures: 0, openings: 0 };
-  const times = { lineEnd: 0, openUntil: 0, throttledUntil: 0 };
+  const times = { lastDeferral: 0, openUntil: 0, throttledUntil: 0 };
   return { calls: new Set(), spent: [], ...counts, ...times };
 }
 
@@ -152,11 +151,11 @@ function isSlow(channel: Channel, now: Instant): boolean {
   return false;
 }
 
-/** When every rate has room for one more call. */
+/** When every rate allows one more call. */
 function freeAt(channel: Channel, rates: readonly Rate[], now: Instant): Instant {
   return rates.reduce((latest, { count, perMs }, index) => {
     const spent = channel.spent[index] ?? 0;
-    // A full burst is `perMs` of budget; one call costs perMs / count of it.
+    // A full burst is `perMs` of budget; one call costs `perMs / count`.
     return Math.max(latest, spent + perMs / count - perMs);
   }, now);
 }
@@ -167,18 +166,16 @@ function spend(channel: Channel, rates: readonly Rate[], now: Instant): void {
   });
 }
 
-/** How far apart those who wait come back. */
+/** Milliseconds between the ends of two deferrals. */
 function spacing(channel: Channel, { inFlight, rates }: ChannelLimits): number {
   const byRate = rates.map(({ count, perMs }) => perMs / count);
   return Math.ceil(Math.max(1, channel.averageMs / inFlight, ...byRate));
 }
 
-function forgetOne(channels: Map<string, Channel>): void {
+function removeIdle(channels: Map<string, Channel>): void {
   for (const [key, { calls }] of channels) {
     if (calls.size > 0) continue;
     channels.delete(key);
     return;
   }
 }
-
-type Rate = ChannelLimits['rates'][number];
