@@ -1,8 +1,8 @@
-// The command line's process.
+// The entry point of the command line's process.
 import { runCommandLine } from './program.ts';
 import { keepHeapSmall } from './small-heap.ts';
 
-// A reader that has seen enough (`tocsin watch | head`) asks us to stop, no more.
+// A reader that closes the pipe (`tocsin watch | head`) stops the command like SIGTERM.
 process.stdout.once('error', () => {
   process.stdout.on('error', () => undefined);
   process.kill(process.pid, 'SIGTERM');

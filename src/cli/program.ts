@@ -1,4 +1,4 @@
-// Which commands there are, and what a wrong call is told.
+// The list of commands, and the report of a wrong call.
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { z } from 'zod';
@@ -10,7 +10,7 @@ const VERSION_OPTION = '--version';
 
 type AddCommand = (program: Command) => void;
 
-/** Each command in a module of its own, loaded when it is called: the rest would take half of a short call. */
+/** Only the module of the called command is loaded: loading all takes half the time of a short call. */
 const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   start: async () => (await import('./commands/start.ts')).startCommand,
   raise: async () => (await import('./commands/raise.ts')).raiseCommand,
@@ -28,23 +28,25 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   doctor: async () => (await import('./commands/doctor.ts')).doctorCommand,
 };
 
-/** A program with the command that is called, or with all of them for help and for wrong calls. */
+/** A program with the called command, or with all commands for help and for wrong calls. */
 async function createProgram(called: string): Promise<Command> {
   const program = new Command('tocsin')
-    .description('triggers that become notifications: each once per window, and provably so')
-    // A command that has commands, and options of its own, must not take theirs.
+    .description(
+      'triggers that become notifications: at most one per dedupe window, and every verdict can be replayed',
+    )
+    // A command with subcommands and options must not consume its subcommands' options.
     .enablePositionalOptions()
     .addHelpText(
       'after',
       `
 Start here:
-  tocsin start                     everything on this machine, with examples
+  tocsin start                     run all parts on this machine, with examples
   tocsin raise --file F.ndjson     raise triggers
-  tocsin project                   the projection daemon
-  tocsin audit replay              the same verdicts again, from the log alone
+  tocsin project                   run the projection as a daemon
+  tocsin audit replay              compute all verdicts again from the log
 
 Settings come from options, then TOCSIN_… variables, then tocsin.config.json.
-Exit codes: 0 done, 1 done but something was refused, 2 wrong usage, 3 a dependency is away,
+Exit codes: 0 done, 1 done but something was refused, 2 wrong usage, 3 a dependency cannot be reached,
 4 refused for safety, 5 internal error, 130 interrupted.`,
     )
     .version(version(), VERSION_OPTION)
@@ -63,12 +65,12 @@ function version(): string {
 }
 
 function quiet(command: Command): void {
-  // Errors are told once, by us, in the form that was asked for.
+  // runCommandLine reports an error once, as text or as JSON.
   command.exitOverride().configureOutput({ outputError: () => undefined });
   command.commands.forEach(quiet);
 }
 
-/** Runs one invocation; sets the process's exit code. */
+/** Runs one invocation and sets the exit code of the process. */
 export async function runCommandLine(argv: readonly string[]): Promise<void> {
   try {
     const program = await createProgram(argv[0] ?? '');
@@ -78,9 +80,14 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
     if (error.exitCode === 0) return;
     const message = error.message.replace(/^error: /, '');
     const isBare = error.code === 'commander.help';
-    const usage = new TocsinError('usage', 'wrong_usage', isBare ? 'which command?' : message, {
-      hint: 'See tocsin --help, or tocsin COMMAND --help.',
-    });
+    const usage = new TocsinError(
+      'usage',
+      'wrong_usage',
+      isBare ? 'no command was given' : message,
+      {
+        hint: 'See tocsin --help, or tocsin COMMAND --help.',
+      },
+    );
     process.exitCode = reportFailure(usage, argv.includes('--json'));
   }
 }

@@ -1,18 +1,17 @@
-// A command's memory stays a small multiple of what it holds. V8's defaults suit a process that has the
-// machine to itself: 128 MB for young objects, an old space that grows fourfold before it is looked
-// through, and both once more for the store's writing thread.
+// Keeps the heap of a command small. V8's defaults suit a process that has the machine to itself: 128 MB for
+// young objects, an old space that grows fourfold between collections, and the same again for each thread.
 import { setFlagsFromString } from 'node:v8';
 
-/** How far the old space grows beyond what lived in it, in percent. */
+/** How far the old space grows beyond its live objects before a collection, in percent. */
 const GROWTH_PERCENT = 50;
 
 /**
- * Bounds this process's heaps, those of its threads included. For processes of our own only, never for
- * a host that embeds us. Measured: `raise` and `project` of a million lines in half the memory, for a
- * tenth more work.
+ * Bounds the heaps of this process and of its threads. Only for processes of the command line, never for a
+ * host that embeds the library. Measured: `raise` and `project` of a million lines take half the memory and
+ * a tenth more CPU time.
  */
 export function keepHeapSmall(): void {
-  // Both are read whenever a heap is about to grow, so they may be set in a running process.
+  // V8 reads both flags whenever a heap grows, so a running process may set them.
   setFlagsFromString('--semi-space-growth-factor=1');
   setFlagsFromString(`--heap-growing-percent=${GROWTH_PERCENT}`);
 }

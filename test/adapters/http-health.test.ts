@@ -163,7 +163,7 @@ describe('serveHttp', () => {
       name: 'TocsinError',
       kind: 'usage',
       code: 'http_unavailable',
-      message: `127.0.0.1:${port} is taken by another process`,
+      message: `127.0.0.1:${port} is in use by another process`,
     });
     other.close();
   });
@@ -173,7 +173,7 @@ describe('serveHttp', () => {
     await expect(serveHttp(appOf(), { host: '192.0.2.1', port: 0 })).rejects.toMatchObject({
       kind: 'usage',
       code: 'http_unavailable',
-      message: '192.0.2.1:0 cannot be listened at',
+      message: '192.0.2.1:0 is not an address to listen at',
     });
   });
 

@@ -32,7 +32,7 @@ test('a daemon that starts without its store waits for it', { timeout: timeoutMs
   await front.ended();
   const store = `esdb://127.0.0.1:${port}?tls=false`;
   const daemon = cli.start(['project', '--store', store, '--nats', nats.url]);
-  await daemon.says(/the store is away; waiting for it/, timeoutMs);
+  await daemon.says(/the store cannot be reached; trying again/, timeoutMs);
   cli.start(['store', '--store', 'embedded:a.db', '--listen', `127.0.0.1:${port}`]);
   await daemon.says(/projector started/, timeoutMs);
   daemon.kill('SIGTERM');

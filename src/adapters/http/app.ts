@@ -1,4 +1,4 @@
-// The HTTP API as a `fetch` handler: what all endpoints share. An endpoint's own meaning is in routes/.
+// The HTTP API as a `fetch` handler: the checks and headers of all endpoints. The endpoints stand in routes/.
 import { randomUUID } from 'node:crypto';
 import { Hono } from 'hono';
 import { TraceparentSchema } from '../../domain/core/envelope.ts';
@@ -24,30 +24,30 @@ import { policyEndpoints } from './routes/policies.ts';
 import { previewEndpoints } from './routes/previews.ts';
 import { triggerEndpoints } from './routes/triggers.ts';
 
-/** What the API is made of. */
+/** The parts of the API. */
 export type HttpAppOptions = {
   readonly kernel: Pick<Kernel, 'dryRun' | 'raise' | 'trigger' | 'previews' | 'policies'>;
-  /** Who is let in; `bearerTokens(createTokens({ store }))`, or the host's own. */
+  /** Identifies the caller: `bearerTokens(createTokens({ store }))`, or a function of the host. */
   readonly authenticate: Authenticate;
-  /** Absent: the API has no channels. */
+  /** Absent: the API has no channel endpoints. */
   readonly channels?: ApiChannels | undefined;
-  /** Absent: the API has no deliveries. */
+  /** Absent: the API has no delivery endpoints. */
   readonly deliveries?: Deliveries | undefined;
-  /** How much one caller may ask. Default 20 a second, 40 at once. */
+  /** Rate limit of each caller. Default: 20 requests per second, 40 at once. */
   readonly rate?: ApiRate;
   readonly logger?: Logger;
 };
 
-/** The API, to be mounted wherever a `fetch` handler can be. */
+/** The API; any server that takes a `fetch` handler can mount it. */
 export type HttpApp = {
   readonly fetch: (request: Request) => Promise<Response>;
-  /** The OpenAPI 3.1 document that it serves at `/openapi.json`. */
+  /** The OpenAPI 3.1 document that the API serves at `/openapi.json`. */
   readonly openApi: object;
 };
 
 const DEFAULT_RATE: ApiRate = { perSecond: 20, burst: 40 };
 
-/** Beyond its own deadline an endpoint gets so long to say so. */
+/** Time after its own deadline in which an endpoint can still answer. */
 const GRACE_MS = 2_000;
 
 type Shared = {
@@ -57,8 +57,8 @@ type Shared = {
 };
 
 /**
- * The API over a kernel. It takes nothing that it does not know, tells nobody what is somebody else's,
- * and answers every failure as `application/problem+json` with a stable `code`.
+ * Creates the API of a kernel. It refuses unknown fields, never reveals another user's data, and answers each
+ * failure as `application/problem+json` with a stable `code`.
  */
 export function createHttpApp(options: HttpAppOptions): HttpApp {
   const { kernel, channels, deliveries, authenticate } = options;
@@ -93,7 +93,7 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
     );
   }
   app.notFound(() =>
-    problemResponse({ code: 'not_found', detail: 'See /openapi.json for what there is.' }),
+    problemResponse({ code: 'not_found', detail: 'See /openapi.json for all paths.' }),
   );
   app.onError((error, context) => {
     logger.error({ err: error, requestId: context.get('requestId') }, 'a request failed');
@@ -174,12 +174,13 @@ async function answerTo(
 
 const OVER: Problem = {
   code: 'outcome_unknown',
-  detail: 'There was no answer in time; ask again, and whatever writes under the same key.',
+  detail:
+    'The answer took too long. Send the request again; use the same idempotency key for a write.',
 };
 
 const refused = (problem: Problem): Answer => ({ kind: 'problem', problem });
 
-/** The deadline ends the waiting, not the work; what fails after it, nobody waits for. */
+/** The deadline ends the wait, not the work; a later rejection of the work is ignored. */
 async function within<T>(isOver: AbortSignal, work: Promise<T>): Promise<T | 'over'> {
   const { promise, resolve } = Promise.withResolvers<'over'>();
   const end = (): void => {
@@ -200,14 +201,14 @@ function keyOf({ takesKey }: Endpoint, headers: Headers): string | undefined {
   return key === '' ? undefined : key;
 }
 
-/** `undefined` when a parameter is given twice: nobody knows which one was meant. */
+/** `undefined` when a parameter is given twice, because the request is then ambiguous. */
 function queryOf(url: string): Readonly<Record<string, string>> | undefined {
   const given = [...new URL(url).searchParams];
   const query = Object.fromEntries(given);
   return Object.keys(query).length === given.length ? query : undefined;
 }
 
-/** The caller's own id where it is one that logs can take. */
+/** The caller's request id if it is safe to log, else a new one. */
 function requestIdOf(headers: Headers): string {
   const given = headers.get(REQUEST_ID_HEADER) ?? '';
   return /^[A-Za-z0-9._-]{1,64}$/.test(given) ? given : randomUUID();

@@ -1,4 +1,4 @@
-// Places and times on an audit's command line.
+// Parses positions and times on the command line of an audit.
 import { TocsinError } from '../../domain/core/errors.ts';
 import { parseInstant, type Instant } from '../../domain/core/instants.ts';
 import { parsePosition } from '../../domain/core/positions.ts';
@@ -11,9 +11,14 @@ export function boundOf(option: string, text: string | undefined): Bound | undef
   if (position !== undefined) return { position };
   const time = parseInstant(text);
   if (time.ok) return { time: time.value };
-  throw new TocsinError('usage', 'invalid_place', `${option} ${time.error}, and is no position`, {
-    hint: 'Use commit/prepare, such as 1234/1234, or a time such as 2026-04-30T10:17:42+08:00.',
-  });
+  throw new TocsinError(
+    'usage',
+    'invalid_place',
+    `${option} ${time.error}, and is not a position`,
+    {
+      hint: 'Use commit/prepare, such as 1234/1234, or a time such as 2026-04-30T10:17:42+08:00.',
+    },
+  );
 }
 
 /** A time. */

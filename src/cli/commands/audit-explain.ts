@@ -1,4 +1,4 @@
-// `tocsin audit explain`: why one person was told, or not told.
+// `tocsin audit explain`: why a user was notified, or was not.
 import type { Command } from 'commander';
 import { openReadModelReader } from '../../adapters/sqlite/read-model.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
@@ -21,18 +21,18 @@ export function auditExplainCommand(audit: Command): void {
   withCommonOptions(
     audit
       .command('explain [ID]')
-      .description('why a person was told, or not told')
-      .option('--user <ID>', 'instead of an id: whom it is about; needs --at')
-      .option('--at <TIME>', 'also what was known at that time, and what had happened by then'),
+      .description('explain why a user was notified, or was not')
+      .option('--user <ID>', 'explain this user’s requests instead of one id; needs --at')
+      .option('--at <TIME>', 'show what the log held at that time, and what had happened by then'),
     ['store', 'state', 'name'],
   )
     .addHelpText(
       'after',
       `
-ID is a trigger (ast_…), a preview (asp_…) or a notification. The story comes in the order of the log,
-with positions, actors and times; then what was decided and under which policy, what was suppressed
-behind the same notification, and a sentence to send on. It reads single events and indexed rows, so
-it is as quick on a long log as on a short one.
+ID is a trigger (ast_…), a preview (asp_…) or a notification. The output lists the events in the order of the
+log, with positions, actors and times. It then shows the verdict, the policy, the requests that the same
+notification suppressed, and a sentence for the user. It reads single events and indexed rows, so a long
+log takes no more time than a short one.
 
 Examples:
   tocsin audit explain ast_9c5f5bbd6d42695cc2a5cd9a63ba4dd07d_1
@@ -51,21 +51,21 @@ const explainIt: Work<Options> = async ({ config, terminal }, { id, user, at }) 
   if (id !== undefined && user === undefined) {
     const explanation = await explain(sources, id, time);
     terminal.print(explanation);
-    tell(terminal, explanation);
+    showExplanation(terminal, explanation);
     return EXIT.done;
   }
   if (id !== undefined || user === undefined || time === undefined) {
-    throw new TocsinError('usage', 'wrong_usage', 'give an id, or --user and --at', {
+    throw new TocsinError('usage', 'wrong_usage', 'give either an id, or --user and --at', {
       hint: 'See tocsin audit explain --help.',
     });
   }
   const explanation = await explainUser(sources, user, time);
   terminal.print(explanation);
-  tellUser(terminal, explanation);
+  showUser(terminal, explanation);
   return EXIT.done;
 };
 
-function tell({ say }: Terminal, explanation: Explanation): void {
+function showExplanation({ say }: Terminal, explanation: Explanation): void {
   const { story, decision, suppressed, suppressedMore, asOf } = explanation;
   say(`${explanation.triggerId}  user ${explanation.userId}  ${explanation.triggerType}\n`);
   story.forEach((line) => {
@@ -82,37 +82,39 @@ function tell({ say }: Terminal, explanation: Explanation): void {
     }
   }
   if (suppressed.length > 0) {
-    say('\nsuppressed behind the same notification:');
+    say('\nsuppressed by the same notification:');
     for (const { triggerId, happenedAt, position, reason } of suppressed) {
       say(`  ${happenedAt}  ${position}  ${triggerId}  ${reason}`);
     }
-    if (suppressedMore) say('  and perhaps more');
+    if (suppressedMore) say('  and possibly more');
   }
-  if (asOf !== null) tellAsOf(say, asOf, story.length);
+  if (asOf !== null) showAsOf(say, asOf, story.length);
 }
 
-function tellAsOf(say: Terminal['say'], asOf: AsOf, lines: number): void {
+function showAsOf(say: Terminal['say'], asOf: AsOf, lines: number): void {
   const { at, known, happenedUnknown, sentence } = asOf;
   if (known.length === lines) {
-    say(`\nAt ${at} all of this was known.`);
+    say(`\nAt ${at} the log held all of these lines.`);
     return;
   }
-  say(`\nAt ${at} the log held ${known.length} of these ${lines} lines; the last:`);
+  say(`\nAt ${at} the log held ${known.length} of these ${lines} lines; the last one:`);
   known.slice(-1).forEach((line) => {
     say(lineText(line));
   });
-  if (happenedUnknown.length > 0) say('This had happened, but was recorded later:');
+  if (happenedUnknown.length > 0) say('These had happened, but were recorded later:');
   happenedUnknown.forEach((line) => {
     say(lineText(line));
   });
-  say(sentence === null ? 'Nothing was known of it.' : `It had to be said then: ${sentence}`);
+  say(
+    sentence === null ? 'The log held nothing about it.' : `The answer at that time: ${sentence}`,
+  );
 }
 
-function tellUser(terminal: Terminal, explanation: UserExplanation): void {
+function showUser(terminal: Terminal, explanation: UserExplanation): void {
   const { userId, at, known, happenedUnknown, latest, sentence } = explanation;
   terminal.say(`user ${userId} at ${at}`);
   for (const [title, requests] of [
-    ['known then, latest first:', known],
+    ['in the log at that time, latest first:', known],
     ['had happened, but was recorded later:', happenedUnknown],
   ] as const) {
     if (requests.length > 0) terminal.say(`\n${title}`);
@@ -123,8 +125,8 @@ function tellUser(terminal: Terminal, explanation: UserExplanation): void {
     }
   }
   if (latest !== null) {
-    terminal.say('\nthe latest that was known:');
-    tell(terminal, latest);
+    terminal.say('\nthe latest request in the log at that time:');
+    showExplanation(terminal, latest);
   }
   terminal.say(`\n${sentence}`);
 }

@@ -1,4 +1,4 @@
-// `tocsin audit export`, `verify-export` and `redact-export`: a log as a file that proves itself.
+// `tocsin audit export`, `verify-export` and `redact-export`: a log as a hash-chained file.
 import { randomBytes } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { readFile, rename } from 'node:fs/promises';
@@ -41,22 +41,22 @@ export function auditExportCommand(audit: Command): void {
   withCommonOptions(
     audit
       .command('export')
-      .description('write the log as lines that prove each other')
-      .requiredOption('--out <FILE>', 'where to write it')
-      .option('--from <PLACE>', 'what is at or after a position, or a time of recording')
-      .option('--to <PLACE>', 'what is before a position, or a time of recording')
-      .option('--user <ID>', 'streams of this user')
-      .option('--type <TYPE>', 'streams about this trigger type')
-      .option('--redact', 'leave personal parts out')
-      .option('--sign <KEY>', 'sign it with this private Ed25519 key (PEM file)'),
+      .description('write the log to a file as a hash chain')
+      .requiredOption('--out <FILE>', 'the file to write')
+      .option('--from <PLACE>', 'events at or after a position, or recorded at or after a time')
+      .option('--to <PLACE>', 'events before a position, or recorded before a time')
+      .option('--user <ID>', 'only streams of this user')
+      .option('--type <TYPE>', 'only streams of this trigger type')
+      .option('--redact', 'leave out personal data')
+      .option('--sign <KEY>', 'sign the export with this private Ed25519 key (PEM file)'),
     ['store', 'name'],
   )
     .addHelpText(
       'after',
       `
-Each line holds the hash of the one before it; the last is a manifest with the root, ranges and counts.
-Personal parts are in it as salted hashes, with the parts beside them: taking those out later
-(redact-export) leaves the chain whole. Control events are always in it, as verdicts stand on them.
+Each line holds the hash of the line before it. The last line is a manifest with the root, ranges and counts.
+Each event holds salted hashes of its personal data beside the data, so redact-export can remove the data
+later and the chain stays valid. An export always has the control events, because verdicts depend on them.
 
 Examples:
   tocsin audit export --out log.ndjson --sign key.pem
@@ -66,8 +66,8 @@ Examples:
   withCommonOptions(
     audit
       .command('verify-export <FILE>')
-      .description('check an export, with nothing but the file')
-      .option('--key <KEY>', 'the public Ed25519 key (PEM file) that must have signed it'),
+      .description('check an export; needs only the file')
+      .option('--key <KEY>', 'the public Ed25519 key (PEM file) of the expected signer'),
     [],
   )
     .addHelpText('after', '\nExample:\n  tocsin audit verify-export log.ndjson --key public.pem')
@@ -77,9 +77,9 @@ Examples:
   withCommonOptions(
     audit
       .command('redact-export <FILE>')
-      .description('the same export without personal parts; it still verifies')
-      .requiredOption('--out <FILE>', 'where to write it')
-      .option('--user <ID>', 'of this user only'),
+      .description('copy an export without personal data; the copy still verifies')
+      .requiredOption('--out <FILE>', 'the file to write')
+      .option('--user <ID>', 'remove the data of this user only'),
     [],
   )
     .addHelpText('after', '\nExample:\n  tocsin audit redact-export log.ndjson --out public.ndjson')
@@ -131,23 +131,28 @@ const check: Work<FileOptions> = async ({ terminal }, { file, key }) => {
   const publicKey = key === undefined ? undefined : await textOf(key);
   const report = await verifyExport(linesOf(file), { publicKey });
   terminal.print(report);
-  tell(terminal, report, key !== undefined);
+  showReport(terminal, report, key !== undefined);
   return report.faultCount === 0 ? EXIT.done : EXIT.partly;
 };
 
-function tell({ say }: Terminal, report: ExportReport, isKnownKey: boolean): void {
+function showReport({ say }: Terminal, report: ExportReport, isKnownKey: boolean): void {
   const { events, redacted, root, signature, signedBy, faults, faultCount } = report;
-  say(`${events} events, ${redacted} of them without their personal parts`);
+  say(`${events} events, ${redacted} of them without their personal data`);
   say(`root ${root ?? 'none'}`);
-  if (signature === 'none') say('It is not signed: compare the root with one that you trust.');
+  if (signature === 'none')
+    say('The export is not signed: compare the root with a root that you trust.');
   if (signedBy !== null) {
     const whose = isKnownKey
-      ? 'the key that you gave'
-      : 'a key in the file; give --key to know whose';
+      ? 'the key of --key'
+      : 'a key in the file; give --key to check the signer';
     say(`Signed by ${signedBy} (${whose}).`);
   }
   for (const { code, line, detail } of faults) say(`line ${line}: ${code}: ${detail}`);
-  say(faultCount === 0 ? 'It is whole.' : `${faultCount} faults: it is not what was exported.`);
+  say(
+    faultCount === 0
+      ? 'The export is complete and unchanged.'
+      : `${faultCount} faults: the file differs from the export.`,
+  );
 }
 
 const redact: Work<FileOptions> = async ({ terminal }, { file, out = '', user }) => {
@@ -157,7 +162,7 @@ const redact: Work<FileOptions> = async ({ terminal }, { file, out = '', user })
   return EXIT.done;
 };
 
-/** Whole or not at all: an export that was broken off is not left under its name. */
+/** Writes the file atomically: an interrupted export leaves no file under its name. */
 async function writeLines(file: string, lines: AsyncIterable<string>): Promise<void> {
   async function* text(): AsyncGenerator<string> {
     for await (const line of lines) yield `${line}\n`;
@@ -171,12 +176,12 @@ async function writeLines(file: string, lines: AsyncIterable<string>): Promise<v
   }
 }
 
-/** Characters of a line; a store's largest event, as bytes in base64, is shorter. */
+/** Longest line in characters; the largest event of a store, in base64, is shorter. */
 const MAX_LINE = 32 * 1024 * 1024;
 
 /**
- * Only LF ends a line: what readline also takes for an end can be part of a text. A line that is too
- * long for an export's is cut, and so is none.
+ * Only LF ends a line: readline also ends lines at characters that a JSON text may hold. A line that is too
+ * long is cut, and then fails the check as invalid.
  */
 async function* linesOf(file: string): AsyncGenerator<string> {
   let rest = '';

@@ -1,11 +1,11 @@
-// Progress of what reads the whole log: count, rate, and the time left by the share of the log that is
-// behind. Positions are a measure of it in every store; they are not dense, but even enough.
+// Progress of a read of the whole log: count, rate and time left. The time left follows from the current
+// position between the first and the last; positions are not dense, but even enough.
 import type { Position } from '../../domain/core/positions.ts';
 import { projectionPrefixes } from '../../projections/dedupe/classify.ts';
 import type { ReadableLog } from '../../projections/audit/reading/ports.ts';
 import { rate, type Terminal } from '../terminal/terminal.ts';
 
-/** Told how far it has come. */
+/** Reports the number of events read, and the position of the last one. */
 export type LogProgress = (events: number, at?: Position) => void;
 
 /** Progress on a terminal; does nothing elsewhere. */

@@ -1,4 +1,4 @@
-// `tocsin audit rebuild`: a fresh read model in the place of the live one; nothing is sent.
+// `tocsin audit rebuild`: replaces the read model by a new one from the log; sends nothing.
 import type { Command } from 'commander';
 import { replaceReadModel } from '../../adapters/sqlite/replace.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
@@ -16,17 +16,18 @@ export function auditRebuildCommand(audit: Command): void {
   withCommonOptions(
     audit
       .command('rebuild')
-      .description('build the read model again from the log, without sending')
-      .option('--to <POSITION>', 'not further than this position'),
+      .description('rebuild the read model from the log, without sending')
+      .option('--to <POSITION>', 'stop at this position'),
     ['store', ...NATS_SETTINGS, 'state', 'name', 'source'],
   )
     .addHelpText(
       'after',
       `
-The projector on that state file must not run. The new file is built beside it and takes its place in
-one step, up to where the old one was; where that cannot be read, or the stream holds less, up to the
-event of the stream's last message. Every message is compared on the way: if the stream is not what the
-log gives, nothing is replaced (exit code 4). \`tocsin project\` then goes on from there.
+The projector of that state file must be stopped. The command builds a new file and replaces the old file
+in one step. It stops at the checkpoint of the old file. If the old file cannot be read, or the stream holds
+fewer messages, it stops at the event of the stream's last message. It compares each message of the stream
+with the log. If one differs, it replaces nothing and exits with 4. \`tocsin project\` continues from the new
+file.
 
 Example:
   tocsin audit rebuild --state var/state.db`,
@@ -36,7 +37,7 @@ Example:
 
 const rebuildState: Work<Options> = async ({ config, terminal }, options) => {
   const startedAt = performance.now();
-  const to = placeOf(options.to);
+  const to = positionOf(options.to);
   await using log = await openReader(config);
   await using output = await openMessageReader(config);
   const progress = await logProgress(log, config.name, terminal, startedAt);
@@ -49,18 +50,18 @@ const rebuildState: Work<Options> = async ({ config, terminal }, options) => {
   const checkpoint = formatPosition(result.checkpoint);
   terminal.print({ ...result, checkpoint, seconds });
   terminal.say(
-    `${config.state} is built again up to ${checkpoint}: ${result.events} events, ${result.published} ` +
-      `notifications let through, ${result.suppressed} suppressed, ${result.parked} parked ` +
+    `${config.state} was rebuilt up to ${checkpoint}: ${result.events} events, ${result.published} ` +
+      `notifications published, ${result.suppressed} suppressed, ${result.parked} parked ` +
       `(output sequence ${result.outputSequence}, ${seconds} s)`,
   );
   return EXIT.done;
 };
 
-function placeOf(text: string | undefined): Position | undefined {
+function positionOf(text: string | undefined): Position | undefined {
   if (text === undefined) return undefined;
   const position = parsePosition(text);
   if (position !== undefined) return position;
-  throw new TocsinError('usage', 'invalid_position', `--to ${text} is no position`, {
+  throw new TocsinError('usage', 'invalid_position', `--to ${text} is not a position`, {
     hint: 'A position is commit/prepare in decimal, as `tocsin project` prints it.',
   });
 }

@@ -1,4 +1,4 @@
-// `tocsin audit replay`: the same verdicts again, from the log alone.
+// `tocsin audit replay`: computes all verdicts again from the log.
 import type { Command } from 'commander';
 import { temporaryReadModel } from '../../adapters/sqlite/read-model.ts';
 import { replay, type ReplayFilter } from '../../projections/audit/replay/replay.ts';
@@ -20,21 +20,24 @@ export function auditReplayCommand(audit: Command): void {
   withCommonOptions(
     audit
       .command('replay')
-      .description('decide everything again, from the log alone')
-      .option('--from <PLACE>', 'count what is at or after a position, or a time of recording')
-      .option('--to <PLACE>', 'count what is before a position, or a time of recording')
-      .option('--user <ID>', 'count what is about this user')
-      .option('--type <TYPE>', 'count what is about this trigger type'),
+      .description('compute all verdicts again from the log')
+      .option(
+        '--from <PLACE>',
+        'count events at or after a position, or recorded at or after a time',
+      )
+      .option('--to <PLACE>', 'count events before a position, or recorded before a time')
+      .option('--user <ID>', 'count events of this user')
+      .option('--type <TYPE>', 'count events of this trigger type'),
     ['store', 'name'],
   )
     .addHelpText(
       'after',
       `
-The digest is SHA-256 over the sorted lines user:type:windowStart of all notices: the same log gives
-the same digest, on every machine, at any time. It runs beside a running projector.
+The digest is SHA-256 over the sorted lines user:type:windowStart of all sent notifications. The same log
+gives the same digest on each machine and at any time. The command can run beside a running projector.
 
-A verdict can depend on any earlier event, so everything is folded whatever the options say; they
-restrict what is counted, and the digest to the notices among it. A position is commit/prepare, as
+A verdict can depend on any earlier event, so the command always folds the whole log. The options restrict
+only the counts and the digest. A position is commit/prepare, as
 \`tocsin project --json\` prints it; a time is RFC 3339 with an offset.
 
 Examples:
@@ -59,7 +62,7 @@ const replayLog: Work<Options> = async ({ config, terminal }, options) => {
   const seconds = secondsSince(startedAt);
   terminal.print({ ...result, seconds });
   terminal.say(
-    `${result.events} events: ${result.triggers} triggers, ${result.published} notifications let through, ` +
+    `${result.events} events: ${result.triggers} triggers, ${result.published} notifications published, ` +
       `${result.suppressed} suppressed, ${result.parked} parked (${seconds} s, ${rate(result.events, startedAt)})\n` +
       `dedupe keys sha256 ${result.dedupeKeysSha256}`,
   );

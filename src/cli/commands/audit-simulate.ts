@@ -1,4 +1,4 @@
-// `tocsin audit simulate`: history under another policy. Nothing is written, nothing can be sent from here.
+// `tocsin audit simulate`: replays the log under another policy. It writes and sends nothing.
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { temporaryReadModel } from '../../adapters/sqlite/read-model.ts';
 import { TypeOrAnySchema } from '../../domain/control/events.ts';
@@ -28,15 +28,21 @@ export function auditSimulateCommand(audit: Command): void {
   withCommonOptions(
     audit
       .command('simulate')
-      .description('who would have been notified under another policy')
-      .requiredOption('--policy <[TYPE:]POLICY>', 'what to try; once per type', collect)
-      .option('--against <[TYPE:]POLICY>', 'compare with this; default: what happened', collect)
+      .description('show who would have been notified under another policy')
+      .requiredOption('--policy <[TYPE:]POLICY>', 'the policy to simulate; once per type', collect)
+      .option(
+        '--against <[TYPE:]POLICY>',
+        'compare with this policy; default: the policies in the log',
+        collect,
+      )
       .addOption(
-        new Option('--axis <AXIS>', 'what gaps, days and minutes are measured by').choices(AXES),
+        new Option('--axis <AXIS>', 'the time that gaps, days and minutes are measured on').choices(
+          AXES,
+        ),
       )
       .option(
         '--limit <COUNT>',
-        'notifications a minute that the channel takes',
+        'notifications per minute that the channel accepts',
         wholeNumber,
         FEISHU_PER_MINUTE,
       ),
@@ -47,10 +53,11 @@ export function auditSimulateCommand(audit: Command): void {
       `
 A policy is one of
 ${POLICY_FORMS.map((form) => `  ${form}`).join('\n')}
-each with, as you need it: [on requestedAt|recordedAt] [stale AFTER] [bypass COUNT]
-One without a type replaces the policies of all types, from the log's beginning on; mutes stay. Delivery
-events of notifications that would not exist are ignored, new ones count as delivered. A longer tumbling
-window can let more through: its boundaries fall elsewhere. A longer anchored one never does.
+and may be followed by [on requestedAt|recordedAt] [stale AFTER] [bypass COUNT]
+A policy without a type replaces the policies of all types from the beginning of the log; mutes stay. The
+simulation ignores delivery events of notifications that would not exist, and counts new notifications as
+delivered. A longer tumbling window can publish more, because its boundaries move. A longer anchored window
+never publishes more.
 
 Examples:
   tocsin audit simulate --policy "anchored 30m on requestedAt"
@@ -91,7 +98,7 @@ function collect(text: string, others: readonly string[] = []): readonly string[
 
 function wholeNumber(text: string): number {
   if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError('It is a whole number from 1 on.');
+  throw new InvalidArgumentError('It must be a whole number from 1.');
 }
 
 function replacementOf(option: string, texts: readonly string[]): Replacement {
@@ -99,7 +106,7 @@ function replacementOf(option: string, texts: readonly string[]): Replacement {
   for (const text of texts) {
     const [, type = ANY_TYPE, policy = text] = /^\s*([a-z0-9_*]+)\s*:(.*)$/s.exec(text) ?? [];
     if (!TypeOrAnySchema.safeParse(type).success || replacement.has(type)) {
-      throw wrong(option, `${type} is no trigger type, or is given twice`);
+      throw wrong(option, `${type} is not a trigger type, or is given twice`);
     }
     replacement.set(type, policyOf(option, policy));
   }
@@ -114,6 +121,6 @@ function policyOf(option: string, text: string) {
 
 function wrong(option: string, message: string): TocsinError {
   return new TocsinError('usage', 'policy_invalid', `${option}: ${message}`, {
-    hint: 'See tocsin audit simulate --help for the policies that there are.',
+    hint: 'See tocsin audit simulate --help for the list of policies.',
   });
 }

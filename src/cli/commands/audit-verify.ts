@@ -1,4 +1,4 @@
-// `tocsin audit verify`: log, read model, stream and delivery records against each other.
+// `tocsin audit verify`: compares log, read model, output stream and delivery records.
 import type { Command } from 'commander';
 import { openReadModelReader, temporaryReadModel } from '../../adapters/sqlite/read-model.ts';
 import { verify, type VerifyResult } from '../../projections/audit/verify/verify.ts';
@@ -10,7 +10,7 @@ import { execute, withCommonOptions, type Work } from './command.ts';
 
 type Options = { readonly json?: true };
 
-/** Differences that people are shown; the JSON has the first thousand. */
+/** How many differences the text output shows; the JSON has the first thousand. */
 const SHOWN = 20;
 
 export function auditVerifyCommand(audit: Command): void {
@@ -23,10 +23,9 @@ export function auditVerifyCommand(audit: Command): void {
     .addHelpText(
       'after',
       `
-Everything is compared at one cut: the read model's checkpoint as it is when the command starts, so it
-runs beside a running projector. Exit code 1 says that something differs; each difference is named,
-with what it means and what to do. Messages before the stream's first sequence are not verifiable:
-they are counted, and are no difference.
+The command compares all parts at the read model's checkpoint at its start, so it can run beside a running
+projector. It names each difference, its meaning and what to do, and exits with 1 if it finds one. It cannot
+verify messages before the stream's first sequence: it counts them, and they are no difference.
 
 Example:
   tocsin audit verify --json`,
@@ -46,21 +45,24 @@ const verifyAll: Work<Options> = async ({ config, terminal }) => {
   const result = await verify({ log, kernel, view, output, scratch, names, progress });
   const seconds = secondsSince(startedAt);
   terminal.print({ ...result, seconds });
-  tell(terminal, result, seconds);
+  showResult(terminal, result, seconds);
   return result.mismatches.length === 0 ? EXIT.done : EXIT.partly;
 };
 
-function tell({ say }: Terminal, result: VerifyResult, seconds: number): void {
+function showResult({ say }: Terminal, result: VerifyResult, seconds: number): void {
   const { cut, messages } = result;
   say(
-    `${result.events} events up to ${cut.position}: ${result.published} notifications let through, ` +
+    `${result.events} events up to ${cut.position}: ${result.published} notifications published, ` +
       `${result.suppressed} suppressed, ${result.parked} parked; ${messages.compared} messages and ` +
       `${result.deliveries} delivery records compared (${seconds} s)`,
   );
   if (messages.notVerifiable > 0) {
-    say(`${messages.notVerifiable} messages lie before the stream's first one: not verifiable.`);
+    say(
+      `${messages.notVerifiable} messages before the stream's first sequence cannot be verified.`,
+    );
   }
-  if (messages.foreign > 0) say(`${messages.foreign} messages of others are in the stream.`);
+  if (messages.foreign > 0)
+    say(`${messages.foreign} messages in the stream are from other producers.`);
   const counts = Object.entries(result.mismatchCounts);
   if (counts.length === 0) {
     say('No differences.');

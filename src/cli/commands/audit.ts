@@ -1,5 +1,4 @@
-// `tocsin audit`: what the log says was decided, and whether everything else agrees. Nothing can be
-// sent from here: the commands are in files of their own, beside this one.
+// `tocsin audit`: the commands that read the log and compare other parts with it. None of them can send.
 import type { Command } from 'commander';
 import { auditExplainCommand } from './audit-explain.ts';
 import { auditExportCommand } from './audit-export.ts';
@@ -9,7 +8,9 @@ import { auditSimulateCommand } from './audit-simulate.ts';
 import { auditVerifyCommand } from './audit-verify.ts';
 
 export function auditCommand(program: Command): void {
-  const audit = program.command('audit').description('ask the log what was decided, and why');
+  const audit = program
+    .command('audit')
+    .description('replay, verify, explain, simulate and export the log');
   auditReplayCommand(audit);
   auditRebuildCommand(audit);
   auditVerifyCommand(audit);

@@ -1,5 +1,5 @@
-// `tocsin channel`: where a user's notifications go. Addresses and tokens are secrets: they come from
-// standard input, a file or the environment, never from the command line, which everybody may read.
+// `tocsin channel`: configures the channels of a user. Addresses and tokens are secrets: they come from
+// standard input, a file or the environment, because other users of the machine can read command lines.
 import { readFileSync } from 'node:fs';
 import { text as readAll } from 'node:stream/consumers';
 import { Option, type Command } from 'commander';
@@ -34,13 +34,13 @@ const SECRET_VARIABLE = 'TOCSIN_CHANNEL_SECRET';
 export function channelCommand(program: Command): void {
   const channel = program
     .command('channel')
-    .description('where users’ notifications go, and the secrets that it takes');
+    .description('configure where users get notifications, and the secrets of their channels');
   add(
     channel,
     'put',
-    'configure a channel; what was configured before is shredded',
+    'configure a channel; the earlier configuration is shredded',
     `
-What is secret comes from standard input (or --file), as the address alone or as a JSON object with
+Secrets come from standard input (or --file), as the address alone or as a JSON object with
 url, bearerToken and secret; or from ${URL_VARIABLE}, ${TOKEN_VARIABLE} and ${SECRET_VARIABLE}.
 
 Examples:
@@ -49,21 +49,24 @@ Examples:
   pass show feishu/42 | tocsin channel put --user 42`,
   )
     .option('--file <FILE>', 'read the address from this file instead of standard input')
-    .option('--disabled', 'configure it switched off')
+    .option('--disabled', 'configure the channel as disabled')
     .action((options: PutOptions) => execute(options, put));
-  add(channel, 'get', 'a channel without its secrets', '\nExample:\n  tocsin channel get --user 42')
-    // Reading needs the vault's key no more than the log does.
-    .action((options: Options) => execute(options, get));
+  add(
+    channel,
+    'get',
+    'show a channel without its secrets',
+    '\nExample:\n  tocsin channel get --user 42',
+  ).action((options: Options) => execute(options, get));
   add(
     channel,
     'enable',
-    'switch a channel on',
+    'enable a channel',
     '\nExample:\n  tocsin channel enable --user 42',
   ).action((options: Options) => execute(options, change('enable')));
   add(
     channel,
     'disable',
-    'switch a channel off; what is to be told is skipped',
+    'disable a channel; its deliveries are skipped',
     '\nExample:\n  tocsin channel disable --user 42 --channel webhook',
   ).action((options: Options) => execute(options, change('disable')));
   add(
@@ -75,14 +78,14 @@ Examples:
   add(
     channel,
     'test',
-    'send a test message, for real; at most five an hour',
+    'send a real test message; at most five per hour',
     '\nExample:\n  tocsin channel test --user 42 --json',
   ).action((options: Options) => execute(options, test));
   withCommonOptions(
     channel
       .command('list')
-      .description('a user’s channels')
-      .requiredOption('--user <ID>', 'whose they are'),
+      .description('list the channels of a user')
+      .requiredOption('--user <ID>', 'the user'),
     ['store', 'name', ...CHANNEL_SETTINGS],
   )
     .addHelpText('after', '\nExample:\n  tocsin channel list --user 42 --json')
@@ -90,14 +93,14 @@ Examples:
   withCommonOptions(
     channel
       .command('rotate-key')
-      .description('put every secret under the first of the vault’s keys'),
+      .description('encrypt all secrets with the first of the vault’s keys'),
     ['vault', 'vaultKeyFile'],
   )
     .addHelpText(
       'after',
       `
-Put the new key before the old one in the key file (or in TOCSIN_VAULT_KEY, with a comma between), run this,
-and take the old one out.
+Put the new key before the old key in the key file (or in TOCSIN_VAULT_KEY, separated by a comma), run this
+command, and remove the old key.
 
 Example:
   tocsin channel rotate-key`,
@@ -109,9 +112,9 @@ function add(parent: Command, name: string, description: string, help: string): 
   const command = parent
     .command(name)
     .description(description)
-    .requiredOption('--user <ID>', 'whose channel it is')
-    .addOption(new Option('--channel <NAME>', 'which').choices(CHANNELS).default('feishu'))
-    .option('--actor <NAME>', 'who decides, for the record', CLI_ACTOR);
+    .requiredOption('--user <ID>', 'the user')
+    .addOption(new Option('--channel <NAME>', 'the channel').choices(CHANNELS).default('feishu'))
+    .option('--actor <NAME>', 'who decides; recorded in the log', CLI_ACTOR);
   return withCommonOptions(command, ['store', 'name', ...CHANNEL_SETTINGS]).addHelpText(
     'after',
     help,
@@ -127,11 +130,11 @@ const put: Work<PutOptions> = async (context, options) => {
     const result = await channels.put({ userId, channel, enabled, ...secrets }, { actor });
     if (result.outcome === 'rejected') throw refusal(result);
     terminal.print(result);
-    tell(terminal, result.channel);
+    showChannel(terminal, result.channel);
     if (result.generatedSecret !== undefined) {
       terminal.say(`  signing secret, shown this once: ${result.generatedSecret}`);
     }
-    if (result.outcome === 'unchanged') terminal.say('It was so already; nothing was written.');
+    if (result.outcome === 'unchanged') terminal.say('No change; nothing was written.');
     return EXIT.done;
   });
 };
@@ -140,7 +143,7 @@ const get: Work<Options> = (context, { user: userId, channel }) =>
   using(context, async (channels) => {
     const view = await channels.get({ userId, channel });
     context.terminal.print(view);
-    tell(context.terminal, view);
+    showChannel(context.terminal, view);
     return EXIT.done;
   });
 
@@ -148,7 +151,7 @@ const list: Work<Options> = (context, { user: userId }) =>
   using(context, async (channels) => {
     const views = await channels.list(userId);
     context.terminal.print({ channels: views });
-    for (const view of views) tell(context.terminal, view);
+    for (const view of views) showChannel(context.terminal, view);
     if (views.length === 0) context.terminal.say('No channel is configured.');
     return EXIT.done;
   });
@@ -160,9 +163,9 @@ const change =
       const result = await channels[what]({ userId, channel }, { actor });
       if (result.outcome === 'rejected') throw refusal(result);
       context.terminal.print(result);
-      tell(context.terminal, result.channel);
+      showChannel(context.terminal, result.channel);
       if (result.outcome === 'unchanged') {
-        context.terminal.say('It was so already; nothing was written.');
+        context.terminal.say('No change; nothing was written.');
       }
       return EXIT.done;
     });
@@ -182,7 +185,9 @@ const rotate: Work<object> = async ({ config, terminal }) => {
   using vault = await openVault(config);
   const rotated = vault.rotate();
   terminal.print({ rotated });
-  terminal.say(`${rotated} secrets are under the current key now; older keys are not needed.`);
+  terminal.say(
+    `${rotated} secrets are encrypted with the first key; older keys are no longer needed.`,
+  );
   return EXIT.done;
 };
 
@@ -202,7 +207,7 @@ const Given = z.strictObject({
   secret: z.string().optional(),
 });
 
-/** What is secret, from where it may come from. */
+/** Reads the secrets from standard input, a file or the environment. */
 async function secretsFor({ file }: PutOptions): Promise<z.output<typeof Given>> {
   const { env } = process;
   const url = env[URL_VARIABLE];
@@ -210,16 +215,21 @@ async function secretsFor({ file }: PutOptions): Promise<z.output<typeof Given>>
   if (url !== undefined && file === undefined) return { url, ...fromEnvironment };
   const given = (file === undefined ? await fromInput() : fromFile(file)).trim();
   if (given === '') {
-    throw new TocsinError('usage', 'no_address', 'there is no address', {
+    throw new TocsinError('usage', 'no_address', 'no address was given', {
       hint: `Give it on standard input, in --file, or in ${URL_VARIABLE}; never as an argument.`,
     });
   }
   if (!given.startsWith('{')) return { url: given, ...fromEnvironment };
   const parsed = Given.safeParse(tryParseJson(given));
   if (parsed.success) return parsed.data;
-  throw new TocsinError('usage', 'invalid_address', 'what was read is not of that form', {
-    hint: 'It is an address alone, or a JSON object with url, and as needed bearerToken and secret.',
-  });
+  throw new TocsinError(
+    'usage',
+    'invalid_address',
+    'the input is neither an address nor a JSON object of that form',
+    {
+      hint: 'Give an address alone, or a JSON object with url and optional bearerToken and secret.',
+    },
+  );
 }
 
 function fromInput(): Promise<string> {
@@ -238,7 +248,7 @@ function fromFile(file: string): string {
   }
 }
 
-function tell(terminal: Terminal, view: ChannelView): void {
+function showChannel(terminal: Terminal, view: ChannelView): void {
   if (!view.configured) {
     terminal.say(`${view.channel} of user ${view.userId}: not configured`);
     return;
@@ -254,8 +264,8 @@ function tell(terminal: Terminal, view: ChannelView): void {
 
 const HINTS: Readonly<Partial<Record<ChannelRejected['code'], string>>> = {
   not_configured: 'Configure it: tocsin channel put --help.',
-  channel_disabled: 'Switch it on: tocsin channel enable.',
-  too_many_tests: 'A test is a real message; see tocsin channel get for the last one.',
+  channel_disabled: 'Enable it: tocsin channel enable.',
+  too_many_tests: 'A test sends a real message; tocsin channel get shows the last test.',
 };
 
 function refusal({ code, message }: ChannelRejected): TocsinError {

@@ -1,4 +1,4 @@
-// `tocsin deliveries`: what became of notifications, one by one, and sending one again.
+// `tocsin deliveries`: lists and shows deliveries, and redrives one.
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import {
   DELIVERY_STATUSES,
@@ -27,25 +27,25 @@ type ListOptions = {
 type OneOptions = { readonly id: string; readonly reason: string; readonly json?: true };
 
 export function deliveriesCommand(program: Command): void {
-  const deliveries = program
-    .command('deliveries')
-    .description('what became of each notification that was let through');
+  const deliveries = program.command('deliveries').description('list, show and redrive deliveries');
   withCommonOptions(
     deliveries
       .command('list')
-      .description('the deliveries of this worker’s list, the newest first')
-      .option('--user <ID>', 'of this user only')
-      .addOption(new Option('--status <STATUS>', 'in this state only').choices(DELIVERY_STATUSES))
-      .option('--limit <N>', 'at most so many, up to 1,000', integer, 50)
-      .option('--before <NUMBER>', 'only what is before this one in the list', integer),
+      .description('list the deliveries of this worker, newest first')
+      .option('--user <ID>', 'only deliveries of this user')
+      .addOption(
+        new Option('--status <STATUS>', 'only deliveries in this state').choices(DELIVERY_STATUSES),
+      )
+      .option('--limit <N>', 'at most this many, up to 1,000', integer, 50)
+      .option('--before <NUMBER>', 'only deliveries before this number in the list', integer),
     ['worker'],
   )
     .addHelpText('after', '\nExample:\n  tocsin deliveries list --status dead --json')
     .action((options: ListOptions) => execute(options, list));
-  withCommonOptions(deliveries.command('show <ID>').description('one delivery, event by event'), [
-    'store',
-    'worker',
-  ])
+  withCommonOptions(
+    deliveries.command('show <ID>').description('show one delivery with its events'),
+    ['store', 'worker'],
+  )
     .addHelpText(
       'after',
       '\nExample:\n  tocsin deliveries show 6072f595-6a17-5132-a9b1-daa475c1b68e',
@@ -54,8 +54,12 @@ export function deliveriesCommand(program: Command): void {
   withCommonOptions(
     deliveries
       .command('redrive <ID>')
-      .description('send a dead or skipped one again; recorded in the log')
-      .option('--reason <TEXT>', 'why, for the record', 'asked for on the command line'),
+      .description('send a dead or skipped notification again; recorded in the log')
+      .option(
+        '--reason <TEXT>',
+        'the reason; recorded in the log',
+        'asked for on the command line',
+      ),
     ['store', 'worker'],
   )
     .addHelpText(
@@ -102,14 +106,14 @@ const redrive: Work<OneOptions> = async ({ config, terminal }, { id, reason }) =
   const { stream } = rowOf(config, id);
   await using store = await openStore(config, 'tocsin deliveries redrive');
   const records = recordContext({ store, actor: 'cli' });
-  const told = await tell(records, stream, { kind: 'redrive', reason, of: 'ended' });
-  if (!told.ok) {
-    throw new TocsinError('usage', told.error.code, `${id}: ${told.error.message}`, {
-      hint: 'See tocsin deliveries show. Only what is dead or skipped, and not over, is sent again.',
+  const result = await tell(records, stream, { kind: 'redrive', reason, of: 'ended' });
+  if (!result.ok) {
+    throw new TocsinError('usage', result.error.code, `${id}: ${result.error.message}`, {
+      hint: 'See tocsin deliveries show. Only a dead or skipped delivery before its expiry can be redriven.',
     });
   }
   terminal.print({ notificationId: id, redriven: true });
-  terminal.say(`${id} is sent again as soon as a worker runs.`);
+  terminal.say(`${id} will be sent again when a worker runs.`);
   return EXIT.done;
 };
 
@@ -117,8 +121,8 @@ function rowOf(config: Config, id: string): DeliveryRow {
   using index = openDeliveryIndexReader(deliveriesFile(config));
   const row = index.get(id);
   if (row !== undefined) return row;
-  throw new TocsinError('usage', 'unknown_delivery', 'there is no delivery of that id', {
-    hint: 'See tocsin deliveries list. --worker names the folder of the worker whose list is read.',
+  throw new TocsinError('usage', 'unknown_delivery', 'no delivery has that id', {
+    hint: 'See tocsin deliveries list. --worker names the folder of the worker.',
   });
 }
 
@@ -133,5 +137,5 @@ function documentOf({ dueAt, requestedAt, expiresAt, ...row }: DeliveryRow): obj
 
 function integer(text: string): number {
   if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError('it is not a number from 1.');
+  throw new InvalidArgumentError('It must be a whole number from 1.');
 }

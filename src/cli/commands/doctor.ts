@@ -1,4 +1,4 @@
-// `tocsin doctor`: is everything there that the projection needs, and is it safe?
+// `tocsin doctor`: checks that the projection's dependencies exist and are safe to use.
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { redactConnectionString } from '../../adapters/eventstore/esdb/connection-string.ts';
@@ -50,7 +50,8 @@ async function checkStore(config: Config): Promise<Check> {
   const { store, name } = config;
   const shown = redactConnectionString(store);
   const isServer = isEventStoreDb(store);
-  if (!isServer && !existsSync(embeddedFile(store))) return ok('store', `${shown}: not there yet`);
+  if (!isServer && !existsSync(embeddedFile(store)))
+    return ok('store', `${shown}: does not exist yet`);
   await using log = await openReader(config);
   const { storeId, rulesets, output } = await readControl(log, name);
   if (storeId === undefined) return ok('store', `${shown}: empty`);
@@ -60,7 +61,7 @@ async function checkStore(config: Config): Promise<Check> {
 }
 
 function checkState(config: Config): Check {
-  if (!existsSync(config.state)) return ok('state', `${config.state}: not there yet`);
+  if (!existsSync(config.state)) return ok('state', `${config.state}: does not exist yet`);
   using state = openReadModelReader(config.state);
   const checkpoint = state.checkpoint();
   const parked = state.parkedCount();
@@ -94,7 +95,7 @@ async function checkNats(config: Config): Promise<readonly Check[]> {
 }
 
 function checkStream(name: string, info: ServerDescription['stream']): Check {
-  if (info === undefined) return ok('stream', `${name}: not there yet`);
+  if (info === undefined) return ok('stream', `${name}: does not exist yet`);
   const { firstSequence, lastSequence, faults, warnings } = info;
   return weigh('stream', `${name}: messages ${firstSequence} to ${lastSequence}`, faults, warnings);
 }

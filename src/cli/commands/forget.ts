@@ -1,4 +1,4 @@
-// `tocsin forget`: a user's key and secrets are shredded, and the log is read to prove it.
+// `tocsin forget`: shreds a user's key and secrets, and checks that the log's personal data cannot be read.
 import type { Command } from 'commander';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { IdSchema } from '../../domain/core/identity.ts';
@@ -15,15 +15,15 @@ type Options = { readonly user: string; readonly actor: string; readonly json?: 
 export function forgetCommand(program: Command): void {
   const command = program
     .command('forget')
-    .description('shred a user’s key and channels, and prove that nothing personal can be read')
-    .requiredOption('--user <ID>', 'who is forgotten; this cannot be undone')
-    .option('--actor <NAME>', 'who decides, for the record', CLI_ACTOR);
+    .description('shred a user’s key and channels, and check that no personal data can be read')
+    .requiredOption('--user <ID>', 'the user to forget; this cannot be undone')
+    .option('--actor <NAME>', 'who decides; recorded in the log', CLI_ACTOR);
   withCommonOptions(command, ['store', 'name', 'vault', 'vaultKeyFile'])
     .addHelpText(
       'after',
       `
-Verdicts stay as they are: none depends on anything personal. Events that were written before there was a
-vault are not sealed; they are named, and the exit code is 1.
+Verdicts do not change: none depends on personal data. Events from before the vault existed are not sealed;
+the command lists them and exits with 1.
 
 Example:
   tocsin forget --user 42 --json`,
@@ -34,8 +34,8 @@ Example:
 const forget: Work<Options> = async ({ config, terminal }, { user, actor }) => {
   const userId = IdSchema.safeParse(user);
   if (!userId.success) {
-    throw new TocsinError('usage', 'invalid_user', 'that is no user’s id', {
-      hint: 'Use the id that events have, such as 42.',
+    throw new TocsinError('usage', 'invalid_user', 'that is not a user id', {
+      hint: 'Use a user id of the events, such as 42.',
     });
   }
   using vault = await openVault(config);
@@ -50,9 +50,9 @@ const forget: Work<Options> = async ({ config, terminal }, { user, actor }) => {
     `user ${userId.data}: ${keyShredded ? 'the key is shredded' : 'there was no key'}, ` +
       `${channelsRemoved} channels removed`,
   );
-  terminal.say(`${events} events: ${unreadable} personal parts that nobody can read any more`);
+  terminal.say(`${events} events: ${unreadable} parts with personal data can no longer be read`);
   if (readable === 0) return EXIT.done;
-  terminal.say(`${readable} were never sealed, and can still be read:`);
+  terminal.say(`${readable} parts were never sealed and can still be read:`);
   for (const { stream, position } of readableAt) terminal.say(`  ${position}  ${stream}`);
   return EXIT.partly;
 };

@@ -1,4 +1,4 @@
-// `tocsin park`: events that the projection could not act on, and what to do about them.
+// `tocsin park`: lists parked events (dead letters), and retries or drops one.
 import type { Command } from 'commander';
 import { openReadModelReader } from '../../adapters/sqlite/read-model.ts';
 import type { ControlEvent } from '../../domain/control/events.ts';
@@ -14,18 +14,24 @@ type ListOptions = { readonly json?: true };
 type ResolveOptions = { readonly event: string; readonly reason?: string; readonly json?: true };
 
 export function parkCommand(program: Command): void {
-  const park = program.command('park').description('events that the projection could not act on');
-  withCommonOptions(park.command('list').description('what is parked, and why'), ['state'])
+  const park = program
+    .command('park')
+    .description('list parked events (dead letters), and retry or drop them');
+  withCommonOptions(park.command('list').description('list the parked events with their errors'), [
+    'state',
+  ])
     .addHelpText('after', '\nExample:\n  tocsin park list --state var/state.db')
     .action((options: ListOptions) => execute(options, list));
   for (const action of ['retry', 'drop'] as const) {
     const help =
-      action === 'retry' ? 'decide it again, as if it came now' : 'take it off the list for good';
+      action === 'retry'
+        ? 'decide the event again, at the current end of the log'
+        : 'remove the event from the list for ever';
     withCommonOptions(
       park
         .command(`${action} <EVENT>`)
         .description(`${help}; recorded in the log`)
-        .option('--reason <TEXT>', 'why, for the record'),
+        .option('--reason <TEXT>', 'the reason; recorded in the log'),
       ['store', 'state', 'name'],
     )
       .addHelpText(
@@ -47,7 +53,7 @@ const list: Work<ListOptions> = ({ config, terminal }) => {
   for (const { event, type, code, detail, stream, revision } of parked) {
     terminal.say(`${event}  ${type}  ${code}: ${detail}  (${stream} #${revision})`);
   }
-  if (parked.length === 0) terminal.say('Nothing is parked.');
+  if (parked.length === 0) terminal.say('No event is parked.');
   return Promise.resolve(EXIT.done);
 };
 
@@ -62,7 +68,7 @@ const resolveWith =
     await appendControl(kernelContext(store, config.name), decide, { actor: CLI_ACTOR });
     terminal.print({ event, action });
     terminal.say(
-      `${action} of ${event} is in the log; the projector acts on it when it gets there.`,
+      `${action} of ${event} is in the log; the projector applies it when it reads that position.`,
     );
     return EXIT.done;
   };

@@ -1,4 +1,4 @@
-// `tocsin policy set|mute|unmute`: each change is an event, with who made it and why.
+// `tocsin policy set|mute|unmute`: changes a policy by an event with actor and reason.
 import type { Command } from 'commander';
 import type { PolicyCommand } from '../../domain/control/policies.ts';
 import { parseDuration } from '../../domain/core/durations.ts';
@@ -27,18 +27,16 @@ type MuteOptions = ChangeOptions & { readonly for?: string; readonly until?: str
 /** Adds the commands that change policies. */
 export function policyChangeCommands(policy: Command): void {
   withChangeOptions(
-    policy
-      .command('set <POLICY...>')
-      .description('decide later requests of a type under another policy'),
+    policy.command('set <POLICY...>').description('set the policy for later requests of a type'),
   )
     .addHelpText(
       'after',
       `
 Policies:
 ${POLICY_FORMS.map((form) => `  ${form}`).join('\n')}
-each with, as you need it: [on requestedAt|recordedAt] [stale AFTER] [bypass COUNT]
+and optionally: [on requestedAt|recordedAt] [stale AFTER] [bypass COUNT]
 
-Try one on the log's history before: tocsin audit simulate --policy "anchored 30m"
+Simulate a policy on the log first: tocsin audit simulate --policy "anchored 30m"
 
 Examples:
   tocsin policy set anchored 30m --reason "two messages within a minute were too many"
@@ -50,13 +48,13 @@ Examples:
   withChangeOptions(
     policy
       .command('mute')
-      .description('the emergency brake: suppress requests until a time')
-      .option('--for <LENGTH>', 'how long from now, such as 2h')
-      .option('--until <INSTANT>', 'until when, RFC 3339 with an offset'),
+      .description('emergency brake: suppress all requests until a time')
+      .option('--for <LENGTH>', 'duration from now, such as 2h')
+      .option('--until <INSTANT>', 'end of the mute, RFC 3339 with an offset'),
   )
     .addHelpText('after', '\nExample:\n  tocsin policy mute --for 2h --reason "import runs wild"')
     .action((options: MuteOptions) => execute(options, mute));
-  withChangeOptions(policy.command('unmute').description('end a mute before its time'))
+  withChangeOptions(policy.command('unmute').description('end a mute early'))
     .addHelpText('after', '\nExample:\n  tocsin policy unmute --reason "import is repaired"')
     .action((options: ChangeOptions) => execute(options, unmute));
 }
@@ -66,11 +64,11 @@ function withChangeOptions(command: Command): Command {
     command
       .option(
         '--type <TYPE>',
-        'the trigger type; * stands for all others, in a mute for all',
+        'the trigger type; * means all types without a policy, in a mute all types',
         ANY_TYPE,
       )
-      .option('--reason <TEXT>', 'why, for the record; required')
-      .option('--actor <NAME>', 'who decides, for the record', CLI_ACTOR),
+      .option('--reason <TEXT>', 'the reason, required; recorded in the log')
+      .option('--actor <NAME>', 'who decides; recorded in the log', CLI_ACTOR),
     ['store', 'name'],
   );
 }
@@ -116,8 +114,8 @@ async function change(
   });
   terminal.say(
     result.outcome === 'changed'
-      ? `${words}; from here on in the log${position === undefined ? '' : ` (${formatPosition(position)})`}.`
-      : 'It is so already; nothing was written.',
+      ? `${words}; applies to later events of the log${position === undefined ? '' : ` (${formatPosition(position)})`}.`
+      : 'No change; nothing was written.',
   );
   return EXIT.done;
 }
@@ -126,14 +124,16 @@ function named(triggerType: string): string {
   return triggerType === ANY_TYPE ? 'all types without a policy of their own' : triggerType;
 }
 
-/** A mute of * is a brake on everything, whatever policies there are. */
+/** A mute of * mutes all types, also those with a policy of their own. */
 function muted(triggerType: string): string {
   return triggerType === ANY_TYPE ? 'all types' : triggerType;
 }
 
 function untilOf({ for: length, until }: MuteOptions): Instant {
   if ((length === undefined) === (until === undefined)) {
-    throw invalid('mute_invalid', [{ field: 'until', message: 'is not said, or said twice' }]);
+    throw invalid('mute_invalid', [
+      { field: 'until', message: 'is missing, or given beside --for' },
+    ]);
   }
   if (until !== undefined) {
     const parsed = parseInstant(until);
@@ -142,12 +142,12 @@ function untilOf({ for: length, until }: MuteOptions): Instant {
   }
   const ms = parseDuration(length ?? '');
   if (ms !== undefined) return Date.now() + ms;
-  throw invalid('mute_invalid', [{ field: 'for', message: 'is not a length such as 2h or 90s' }]);
+  throw invalid('mute_invalid', [{ field: 'for', message: 'is not a duration such as 2h or 90s' }]);
 }
 
 const HINTS: Readonly<Record<string, string>> = {
-  policy_invalid: 'See tocsin policy set --help for the policies that there are.',
-  mute_invalid: 'Say --for LENGTH or --until INSTANT, such as --for 2h.',
+  policy_invalid: 'See tocsin policy set --help for the list of policies.',
+  mute_invalid: 'Give --for LENGTH or --until INSTANT, such as --for 2h.',
 };
 
 function invalid(code: string, issues: readonly Issue[]): TocsinError {

@@ -1,4 +1,4 @@
-// `tocsin policy`: what decides whether a notification is let through, and since when.
+// `tocsin policy`: shows the policies in force and their history.
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { formatInstant } from '../../domain/core/instants.ts';
@@ -14,17 +14,17 @@ import { policyChangeCommands } from './policy-change.ts';
 type Options = { readonly json?: true };
 
 export function policyCommand(program: Command): void {
-  const policy = program
-    .command('policy')
-    .description('which notifications keep which others back, and mutes');
-  withCommonOptions(policy.command('show').description('the policies and mutes in force'), [
+  const policy = program.command('policy').description('show and change dedupe policies and mutes');
+  withCommonOptions(policy.command('show').description('show the policies and mutes in force'), [
     'store',
     'name',
   ])
     .addHelpText('after', '\nExample:\n  tocsin policy show --json')
     .action((options: Options) => execute(options, show));
   withCommonOptions(
-    policy.command('history').description('every change of policies and mutes, by whom and why'),
+    policy
+      .command('history')
+      .description('list all changes of policies and mutes, with actor and reason'),
     ['store', 'name'],
   )
     .addHelpText('after', '\nExample:\n  tocsin policy history')
@@ -63,11 +63,11 @@ const history: Work<Options> = async ({ config, terminal }) => {
       `${formatPosition(entry.position)}  ${entry.data.triggerType}  ${wordsOf(entry)}  (${by(recordOf(entry))})`,
     );
   }
-  if (changes.length === 0) terminal.say('No policy was ever set; see tocsin policy show.');
+  if (changes.length === 0) terminal.say('No policy was set yet; see tocsin policy show.');
   return EXIT.done;
 };
 
-/** The changes in the log; none where there is no log yet. */
+/** The changes in the log; none when the log does not exist yet. */
 async function historyOf(config: Config): Promise<readonly PolicyHistoryEntry[]> {
   if (!isEventStoreDb(config.store) && !existsSync(embeddedFile(config.store))) return [];
   await using log = await openReader(config);
@@ -115,6 +115,6 @@ function recordOf({ position, recordedAt, actor, reason }: PolicyHistoryEntry): 
   };
 }
 
-function by({ recordedAt, actor = 'somebody', reason }: PolicyRecord): string {
+function by({ recordedAt, actor = 'an unknown actor', reason }: PolicyRecord): string {
   return `${recordedAt} by ${actor}: ${reason}`;
 }

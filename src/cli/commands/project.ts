@@ -1,4 +1,4 @@
-// `tocsin project`: the projection, as a daemon or once.
+// `tocsin project`: runs the projection as a daemon, or once until the end of the log.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { sqliteReadModel } from '../../adapters/sqlite/read-model.ts';
@@ -29,17 +29,20 @@ type Options = {
 export function projectCommand(program: Command): void {
   const command = program
     .command('project')
-    .description('turn events into messages: as a daemon, or with --once until the head of the log')
-    .option('--once', 'stop at the head of the log as it is now')
-    .option('--standby', 'publish only when no other projector does (needs its own --state)')
-    .option('--from-start', 'first start on an old log: send everything')
-    .option('--from-now', 'send only what comes from now on; recorded in the log')
+    .description('project events to messages: as a daemon, or with --once until the end of the log')
+    .option('--once', 'stop at the current end of the log')
+    .option('--standby', 'publish only when no other projector publishes (needs its own --state)')
+    .option('--from-start', 'first start on an old log: publish all of it')
+    .option('--from-now', 'publish only later events; recorded in the log')
     .option(
       '--adopt-tail',
-      'the stream’s last message is right: go on after it; recorded in the log',
+      'accept the stream’s last message and continue after it; recorded in the log',
     )
-    .option('--resend-from <POSITION>', 'send again what came after it; recorded in the log')
-    .option('--reason <TEXT>', 'why, for the record');
+    .option(
+      '--resend-from <POSITION>',
+      'publish again all events after this position; recorded in the log',
+    )
+    .option('--reason <TEXT>', 'the reason; recorded in the log');
   withCommonOptions(command, [
     'store',
     ...NATS_SETTINGS,
@@ -52,9 +55,9 @@ export function projectCommand(program: Command): void {
     .addHelpText(
       'after',
       `
-The daemon logs JSON lines and serves /health/live, /health/ready and /metrics (--http). It waits out
-every outage; where going on could lose or double notifications it stops with exit code 4 and says
-which of the options above are ways on.
+The daemon logs JSON lines and serves /health/live, /health/ready and /metrics (--http). It retries during
+an outage for ever. If it could lose or double notifications, it stops with exit code 4 and names the
+options above that let it continue.
 
 Examples:
   tocsin project --store embedded:var/store.db --nats nats://127.0.0.1:4222
@@ -81,7 +84,7 @@ const project: Work<Options> = async ({ config, terminal, signal, wasInterrupted
       logger,
       actor: 'tocsin project',
     });
-  const projector = options.once === true ? await open() : await patiently(open, logger, signal);
+  const projector = options.once === true ? await open() : await withRetries(open, logger, signal);
   if (projector === undefined) return EXIT.done;
   const run = {
     standby: options.standby === true,
@@ -105,10 +108,10 @@ async function serveHealth(projector: Projector, config: Config): Promise<Health
 }
 
 /**
- * A daemon waits for its store also when it starts, as it does later.
- * @returns what was opened; `undefined` when it was told to stop first
+ * Opens with retries while the store cannot be reached.
+ * @returns `undefined` when the signal was aborted first
  */
-async function patiently<T>(
+async function withRetries<T>(
   open: () => Promise<T>,
   logger: Logger,
   signal: AbortSignal,
@@ -120,7 +123,7 @@ async function patiently<T>(
       if (!(error instanceof TocsinError) || error.kind !== 'unavailable') throw error;
       const ceiling = Math.min(DEFAULT_TIMING.maxBackoffMs, 100 * 2 ** Math.min(attempt, 16));
       const waitMs = Math.round(Math.random() * ceiling);
-      logger.warn({ reason: error.message, waitMs }, 'the store is away; waiting for it');
+      logger.warn({ reason: error.message, waitMs }, 'the store cannot be reached; trying again');
       await sleep(waitMs, undefined, { signal }).catch(() => undefined);
     }
   }
@@ -167,7 +170,7 @@ function recoveryModeOf(options: Options): RecoveryMode | undefined {
       : [{ kind: 'resend_from' as const, position: options.resendFrom, ...why }]),
   ];
   if (modes.length <= 1) return modes[0];
-  throw new TocsinError('usage', 'several_ways', 'more than one way on was named', {
+  throw new TocsinError('usage', 'several_ways', 'more than one recovery option was given', {
     hint: 'Choose one of --from-start, --from-now, --adopt-tail and --resend-from.',
   });
 }

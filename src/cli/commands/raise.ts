@@ -1,4 +1,4 @@
-// `tocsin raise`: triggers from a file of lines.
+// `tocsin raise`: raises the triggers in a file of JSON lines.
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { Command } from 'commander';
@@ -21,13 +21,14 @@ export function raiseCommand(program: Command): void {
   const command = program
     .command('raise')
     .description('raise triggers from a file of lines (NDJSON)')
-    .requiredOption('--file <FILE>', 'one JSON object a line; - reads stdin')
+    .requiredOption('--file <FILE>', 'file with one JSON object per line; - reads stdin')
     .option('--concurrency <N>', 'raises in flight, 1 to 1024', '64');
   withCommonOptions(command, ['store', 'name', 'vault', 'vaultKeyFile'])
     .addHelpText(
       'after',
       `
-A line is the contract active_schedule.triggered without trigger_id, dedupe_key and is_mock_time:
+A line has the fields of the contract active_schedule.triggered, without trigger_id, dedupe_key and
+is_mock_time:
   {"user_id":42,"trigger_type":"important_urgent_task","source":"api_trigger","target_type":"task_pool",
    "target_id":7,"requested_at":"2026-04-30T10:17:42+08:00"}
 
@@ -35,7 +36,7 @@ Examples:
   tocsin raise --file triggers.ndjson
   generate | tocsin raise --file - --json
 
-Exit code 1 when lines were rejected; the good ones are raised.`,
+The command raises all valid lines, and exits with 1 if it rejected a line.`,
     )
     .action((options: Options) => execute(options, raise));
 }
@@ -71,12 +72,13 @@ const raise: Work<Options> = async ({ config, terminal, signal, wasInterrupted }
   for (const { line, code, message } of terminal.json ? [] : result.errors) {
     terminal.note(`line ${line}: ${code}: ${message}`);
   }
-  if (!terminal.json && result.errorsTruncated) terminal.note('… and more; these are the first.');
+  if (!terminal.json && result.errorsTruncated)
+    terminal.note('… and more; only the first errors are shown.');
   if (wasInterrupted()) return EXIT.interrupted;
   return result.rejected > 0 ? EXIT.partly : EXIT.done;
 };
 
-/** Fails before anything is raised when the file cannot be read. */
+/** Fails before the first raise when the file cannot be read. */
 async function openInput(file: string): Promise<AsyncIterable<Uint8Array>> {
   if (file === '-') return process.stdin;
   const unreadable = (why: string, cause?: unknown): TocsinError =>
@@ -93,7 +95,7 @@ async function openInput(file: string): Promise<AsyncIterable<Uint8Array>> {
   return createReadStream(file);
 }
 
-/** Stops reading when told to; what was read is still raised. */
+/** Stops reading when the signal is aborted; lines that were read are still raised. */
 export async function* untilAborted(
   source: AsyncIterable<Uint8Array>,
   signal: AbortSignal,

@@ -1,4 +1,4 @@
-// A simulation's result as a JSON document and as a table.
+// Formats the result of a simulation as a JSON document and as a table.
 import { formatDuration } from '../../domain/core/durations.ts';
 import { formatInstant } from '../../domain/core/instants.ts';
 import { formatPosition } from '../../domain/core/positions.ts';
@@ -12,13 +12,13 @@ import type {
 } from '../../projections/audit/simulate/simulate.ts';
 import type { Gap } from '../../projections/audit/simulate/simulate-notices.ts';
 
-/** The policies of both sides; undefined is what the log set. */
+/** The policies of both sides; undefined means the policies in the log. */
 export type Sides = {
   readonly before: Replacement | undefined;
   readonly after: Replacement | undefined;
 };
 
-/** Rows of days and users that a person is shown; the JSON document has all days. */
+/** Rows of days and users in the table; the JSON document has all days. */
 const ROWS_SHOWN = 10;
 
 /** The document for programs: instants as text. */
@@ -84,7 +84,7 @@ export function simulationLines(
     '',
     ...reasonLines(before, after),
     '',
-    `${users.more} users would get more, ${users.fewer} fewer, ${users.same} as many.`,
+    `${users.more} users would get more, ${users.fewer} fewer, ${users.same} the same number.`,
     ...users.largest
       .slice(0, ROWS_SHOWN)
       .map((user) => cells(`user ${user.user}`, user.before, user.after)),
@@ -94,7 +94,7 @@ export function simulationLines(
     ),
     '',
     firstDifference === undefined
-      ? 'Every request is decided as it was.'
+      ? 'Each request gets the same verdict.'
       : differenceLine(firstDifference),
   ];
 }
@@ -131,7 +131,7 @@ function cells(what: string, before: string | number, after: string | number): s
 }
 
 function sideText(policies: Replacement | undefined): string {
-  if (policies === undefined) return 'as it happened, under the policies in the log';
+  if (policies === undefined) return 'the policies in the log';
   return Object.entries(textsOf(policies))
     .map(([type, text]) => `${type}: ${text}`)
     .join('; ');

@@ -1,4 +1,4 @@
-// `tocsin store copy`: moves a log to another store, such as from the embedded one to a cluster.
+// `tocsin store copy`: copies a log to another store, such as from the embedded store to a cluster.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Option, type Command } from 'commander';
 import { TocsinError } from '../../domain/core/errors.ts';
@@ -17,23 +17,23 @@ type Options = {
 export function storeCopyCommand(store: Command): void {
   const command = store
     .command('copy')
-    .description('copy a log into another store, or go on with a copy, and compare them')
+    .description('copy a log to another store, or continue a copy, and compare both')
     .addOption(
       new Option('--to <STORE>', 'the target: embedded:FILE or esdb://HOST:PORT')
         .env('TOCSIN_STORE_TO')
         .makeOptionMandatory(),
     )
-    .option('--prefix <TEXT...>', 'only streams whose names begin so (default all)');
+    .option('--prefix <TEXT...>', 'only streams whose names have this prefix (default all)');
   withCommonOptions(command, ['store', 'logLevel'])
     .addHelpText(
       'after',
       `
-Stream names, revisions, ids, types, data, metadata and the order stay. Positions do not: they are places
-of one log. Start the projection on the copy with a new --state file; it folds the log anew, finds in
-NATS what was sent already, and sends nothing twice. Stop what writes to the source first.
+Stream names, revisions, ids, types, data, metadata and the order stay the same. Positions change, because
+each log has its own. Stop all writers of the source first. Start the projection on the copy with a new
+--state file: it folds the log again, finds the messages that NATS already has, and sends none twice.
 
-It can be killed and run again: it compares what is there, and goes on. A target that holds anything else
-is refused.
+You can kill the command and run it again: it compares the events that the target already has, and
+continues. It refuses a target that holds other events.
 
 Example:
   tocsin store copy --store embedded:var/store.db --to 'esdb://127.0.0.1:2113?tls=false'`,
@@ -60,30 +60,28 @@ const copyStore: Work<Options> = async ({ config, terminal, signal }, { to, pref
       await sleep(ms, undefined, { signal });
     },
     progress({ found, copied, verified }) {
-      terminal.progress(
-        () => `${found} there already, ${copied} copied, ${verified} of them compared`,
-      );
+      terminal.progress(() => `${found} found, ${copied} copied, ${verified} compared`);
     },
   });
   const result = await unlessStopped(copying, signal);
   if (result === undefined) {
-    terminal.note('Stopped. Run the same command again: it goes on where it was.');
+    terminal.note('Stopped. Run the same command again to continue.');
     return EXIT.interrupted;
   }
   const { events, found, copied, repositioned } = result;
   const seconds = secondsSince(startedAt);
   terminal.print({
     ...result,
-    sourceHead: placeIn(result.sourceHead),
-    targetHead: placeIn(result.targetHead),
+    sourceHead: positionText(result.sourceHead),
+    targetHead: positionText(result.targetHead),
     seconds,
   });
   terminal.say(
-    `${events} events: ${found} were there, ${copied} copied, all compared (${seconds} s)` +
+    `${events} events: ${found} found, ${copied} copied, all compared (${seconds} s)` +
       (repositioned === 0
         ? ''
         : `\n${repositioned} positions in the control stream were translated`) +
-      '\nStart the projection on the copy with a new --state file: positions are those of the new log.',
+      '\nStart the projection on the copy with a new --state file, because the new log has other positions.',
   );
   return EXIT.done;
 };
@@ -97,6 +95,6 @@ async function unlessStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<
   }
 }
 
-function placeIn(position: Position | undefined): string | null {
+function positionText(position: Position | undefined): string | null {
   return position === undefined ? null : formatPosition(position);
 }

@@ -1,4 +1,4 @@
-// `tocsin store`: the event store as a server of its own, for several processes on one machine.
+// `tocsin store`: serves an embedded event store to several processes of one machine.
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { createFront } from '../../adapters/eventstore/front/front.ts';
@@ -17,25 +17,29 @@ type Options = {
   readonly json?: true;
 };
 
-/** Where the token for remote callers comes from; command lines are public. */
+/** The token for remote callers comes from the environment, because others can read command lines. */
 const TOKEN_VARIABLE = 'TOCSIN_STORE_TOKEN';
 
 export function storeCommand(program: Command): void {
   const command = program
     .command('store')
-    // Its options are its own, and those of `copy` are that one's.
+    // Options after `copy` belong to `copy`.
     .enablePositionalOptions()
-    .description('serve an embedded store to other processes, by EventStoreDB’s protocol')
-    .option('--listen <HOST:PORT>', 'where to listen; port 0 takes any free one', '127.0.0.1:2113')
-    .option('--allow-remote', `listen beyond this machine; needs a token in ${TOKEN_VARIABLE}`)
+    .description('serve an embedded store to other processes, with EventStoreDB’s protocol')
+    .option(
+      '--listen <HOST:PORT>',
+      'address to listen at; port 0 takes any free port',
+      '127.0.0.1:2113',
+    )
+    .option('--allow-remote', `listen for other machines; needs a token in ${TOKEN_VARIABLE}`)
     .option('--tls-cert <FILE>', 'certificate in PEM')
-    .option('--tls-key <FILE>', 'its key in PEM');
+    .option('--tls-key <FILE>', 'private key of the certificate in PEM');
   withCommonOptions(command, ['store', 'logLevel'])
     .addHelpText(
       'after',
       `
-Others then use --store esdb://127.0.0.1:2113?tls=false, and so does anything written for EventStoreDB's
-client: append, read, subscribe. It is for one machine; past that, use an EventStoreDB cluster.
+Other commands then use --store esdb://127.0.0.1:2113?tls=false. Programs with EventStoreDB's client can
+append, read and subscribe. The server is for one machine; for more, use an EventStoreDB cluster.
 
 Examples:
   tocsin store --store embedded:var/store.db
@@ -59,13 +63,13 @@ const serveStore: Work<Options> = async ({ config, terminal, signal }, options) 
   });
   terminal.print({ event: 'serving', url: front.url });
   terminal.say(`Serving ${config.store} at ${front.url}; Ctrl-C stops.`);
-  // Started by another process, it ends with it, however that one ends.
+  // A parent process with an IPC channel may be killed: its end closes the channel and ends this process.
   const { promise: disconnected, resolve } = Promise.withResolvers<unknown>();
   if (process.connected) process.once('disconnect', resolve);
-  const told = new Promise((stop) => {
+  const aborted = new Promise((stop) => {
     signal.addEventListener('abort', stop, { once: true });
   });
-  if (!signal.aborted) await Promise.race([told, disconnected]);
+  if (!signal.aborted) await Promise.race([aborted, disconnected]);
   await front.close();
   if (process.connected) process.disconnect();
   return EXIT.done;
@@ -77,7 +81,7 @@ function parseListen(text: string): { readonly host: string; readonly port: numb
   const port = Number(match?.[3]);
   if (host !== undefined && port <= 65_535) return { host, port };
   throw new TocsinError('usage', 'invalid_listen', `"${text}" is not an address to listen at`, {
-    hint: 'Use HOST:PORT, such as 127.0.0.1:2113; port 0 takes any free one.',
+    hint: 'Use HOST:PORT, such as 127.0.0.1:2113; port 0 takes any free port.',
   });
 }
 

@@ -1,4 +1,4 @@
-// `tocsin token`: who may call the HTTP API, and for what.
+// `tocsin token`: creates, lists and revokes the tokens of the HTTP API.
 import type { Command } from 'commander';
 import { SCOPES, USER_SCOPES } from '../../domain/access/scopes.ts';
 import { parseDuration } from '../../domain/core/durations.ts';
@@ -26,31 +26,36 @@ type RevokeOptions = Common & {
 };
 
 export function tokenCommand(program: Command): void {
-  const token = program.command('token').description('who may call the HTTP API, and for what');
+  const token = program
+    .command('token')
+    .description('create, list and revoke the tokens of the HTTP API');
   withCommonOptions(
     token
       .command('create')
-      .description('make a token and show it, once; the log keeps its hash')
-      .option('--for <TEXT>', 'what it is for; required')
-      .option('--user <ID>', 'bound to this user: it speaks for nobody else')
-      .option('--service', 'bound to the service: it speaks for any user')
-      .option('--scopes <LIST>', 'what it may do, separated by commas (default, for a user: all)')
-      .option('--expires <WHEN>', 'after a length such as 90d, or at an instant (default never)')
-      .option('--actor <NAME>', 'who makes it, for the record', CLI_ACTOR),
+      .description('create a token and show it once; the log keeps only its hash')
+      .option('--for <TEXT>', 'purpose of the token; required')
+      .option('--user <ID>', 'a token for this user only')
+      .option('--service', 'a token for the service, which may act for any user')
+      .option(
+        '--scopes <LIST>',
+        'scopes, separated by commas (default for a user: all user scopes)',
+      )
+      .option('--expires <WHEN>', 'expiry: a duration such as 90d, or an instant (default never)')
+      .option('--actor <NAME>', 'who creates it; recorded in the log', CLI_ACTOR),
     ['store', 'name'],
   )
     .addHelpText(
       'after',
       `
 Scopes: ${SCOPES.join(', ')}.
-Those of policies concern everybody, so they are for the service only.
+Only a service token can have the scopes of policies, because policies affect all users.
 
 Examples:
   tocsin token create --for "the web application" --service --scopes trigger:raise,preview:read
   tocsin token create --for "Ann’s script" --user 42 --expires 90d`,
     )
     .action((options: CreateOptions) => execute(options, create));
-  withCommonOptions(token.command('list').description('all tokens, without themselves'), [
+  withCommonOptions(token.command('list').description('list all tokens, without their secrets'), [
     'store',
     'name',
   ])
@@ -59,9 +64,9 @@ Examples:
   withCommonOptions(
     token
       .command('revoke <ID>')
-      .description('take a token back; it is refused within a second')
-      .option('--reason <TEXT>', 'why, for the record')
-      .option('--actor <NAME>', 'who decides, for the record', CLI_ACTOR),
+      .description('revoke a token; the API refuses it within a second')
+      .option('--reason <TEXT>', 'the reason; recorded in the log')
+      .option('--actor <NAME>', 'who decides; recorded in the log', CLI_ACTOR),
     ['store', 'name'],
   )
     .addHelpText(
@@ -76,7 +81,7 @@ Examples:
 const create: Work<CreateOptions> = async ({ config, terminal }, options) => {
   const { user, service, actor } = options;
   if ((user === undefined) === (service === undefined)) {
-    throw wrong('whose token it is, is not said, or said twice', 'Say --user ID or --service.');
+    throw wrong('give exactly one of --user and --service', 'Use --user ID or --service.');
   }
   await using store = await openStore(config, 'tocsin token create');
   const result = await createTokens({ store, name: config.name }).create(
@@ -94,7 +99,7 @@ const create: Work<CreateOptions> = async ({ config, terminal }, options) => {
   const { token, view } = result;
   terminal.print({ token, ...documentOf(view) });
   terminal.say(token);
-  terminal.note(`This is the only time that token ${view.tokenId} is shown (${wordsOf(view)}).`);
+  terminal.note(`Token ${view.tokenId} is not shown again (${wordsOf(view)}).`);
   return EXIT.done;
 };
 
@@ -113,11 +118,12 @@ const revoke: Work<RevokeOptions> = async ({ config, terminal }, { id, reason, a
     actor,
     ...(reason === undefined ? {} : { reason }),
   });
-  if (outcome === 'not_found')
-    throw wrong('there is no token of that id', 'See tocsin token list.');
+  if (outcome === 'not_found') throw wrong('no token has that id', 'See tocsin token list.');
   terminal.print({ id, outcome });
   terminal.say(
-    outcome === 'revoked' ? `${id} is revoked.` : 'It was revoked already; nothing was written.',
+    outcome === 'revoked'
+      ? `${id} is revoked.`
+      : 'The token was revoked before; nothing was written.',
   );
   return EXIT.done;
 };
@@ -129,7 +135,7 @@ function scopesOf({ scopes, user }: CreateOptions): ScopeList {
   return scopes.split(',').map((wanted) => {
     const scope = SCOPES.find((known) => known === wanted.trim());
     if (scope !== undefined) return scope;
-    throw wrong(`there is no scope "${wanted.trim()}"`, `Scopes are ${SCOPES.join(', ')}.`);
+    throw wrong(`"${wanted.trim()}" is not a scope`, `Scopes are ${SCOPES.join(', ')}.`);
   });
 }
 
@@ -139,7 +145,7 @@ function expiryOf(text: string | undefined): Date | undefined {
   if (ms !== undefined) return new Date(Date.now() + ms);
   const instant = parseInstant(text);
   if (instant.ok) return new Date(instant.value);
-  throw wrong(`--expires ${instant.error}`, 'Use a length such as 90d, or an RFC 3339 instant.');
+  throw wrong(`--expires ${instant.error}`, 'Use a duration such as 90d, or an RFC 3339 instant.');
 }
 
 function documentOf({ tokenId, name, userId, scopes, expiresAt, status }: TokenView): object {

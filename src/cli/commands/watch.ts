@@ -1,4 +1,4 @@
-// `tocsin watch`: the messages, as a JetStream consumer sees them.
+// `tocsin watch`: shows the messages that a JetStream consumer gets.
 import type { Command } from 'commander';
 import { watchOutput } from '../../adapters/nats/watch.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
@@ -12,8 +12,8 @@ type Options = { readonly from: string; readonly json?: true };
 export function watchCommand(program: Command): void {
   const command = program
     .command('watch')
-    .description('show messages as they are stored')
-    .option('--from <WHERE>', 'now, all, or a sequence of the stream', 'now');
+    .description('show the messages of the output stream as they arrive')
+    .option('--from <WHERE>', 'now, all, or a sequence number of the stream', 'now');
   withCommonOptions(command, NATS_SETTINGS)
     .addHelpText('after', '\nExamples:\n  tocsin watch\n  tocsin watch --from all --json')
     .action((options: Options) => execute(options, watch));
@@ -38,7 +38,7 @@ const watch: Work<Options> = async ({ config, terminal, signal }, options) => {
 function parseFrom(text: string): 'now' | 'all' | bigint {
   if (text === 'now' || text === 'all') return text;
   if (/^[1-9]\d{0,18}$/.test(text)) return BigInt(text);
-  throw new TocsinError('usage', 'invalid_from', `--from ${text} is not a place in the stream`, {
-    hint: 'Use now, all, or a sequence from 1.',
+  throw new TocsinError('usage', 'invalid_from', `--from ${text} is not a sequence of the stream`, {
+    hint: 'Use now, all, or a sequence number from 1.',
   });
 }

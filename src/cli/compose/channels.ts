@@ -1,4 +1,4 @@
-// Channels as the command line has them: which vault, under which key, and what sends.
+// Channels as the command line runs them: the vault, its keys and the sender.
 import { existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { SqliteVault } from '../../adapters/sqlite/vault/sqlite-vault.ts';
@@ -12,15 +12,15 @@ import type { Config } from '../config/config.ts';
 import { CLI_ACTOR, kernelContext } from './kernel-context.ts';
 import { scheduleProduct } from '../../schedule/triggers.ts';
 
-/** True when there is a vault, or somebody said that there is to be one. */
+/** True when the vault's file exists or the configuration names a vault. */
 export function hasVault({ vault }: Config): boolean {
   return vault.wasGiven || existsSync(vault.file);
 }
 
 /**
- * Opens the vault, and makes it where there is none. A key file is made only where nobody named one.
+ * Opens the vault, and creates it if it does not exist. Creates a key file only at the default path.
  *
- * @throws TocsinError `usage` and `refused` when keys or vault cannot be used
+ * @throws TocsinError `usage` or `refused` when the keys or the vault cannot be used
  */
 export async function openVault({ vault }: Config): Promise<SqliteVault> {
   const { createVaultKeyFile, parseVaultKeys, readVaultKeys } =
@@ -35,7 +35,7 @@ export async function openVault({ vault }: Config): Promise<SqliteVault> {
   return sqliteVault({ file, keys: readVaultKeys(keys.file) });
 }
 
-/** What sends, under the configured rules. */
+/** The sender, under the configured address rules. */
 export async function openSender(config: Config, logger?: Logger): Promise<Sender> {
   const { channelSender } = await import('../../adapters/senders/sender.ts');
   return channelSender({
@@ -64,8 +64,8 @@ export function channelsOn(
 }
 
 /**
- * The store with what is sealed readable, and where somebody named a vault, with what is personal sealed. A
- * vault that is only there for a first start's examples seals nothing.
+ * Opens a view of the store that decrypts sealed data, and that seals personal data if the configuration names
+ * a vault. A vault that exists only for the examples of the first start seals nothing.
  */
 export async function openSealing(
   config: Config,
@@ -81,7 +81,7 @@ export async function openSealing(
   };
 }
 
-/** What delivery asks about channels; without a vault nobody has one, and every record says so. */
+/** The channels for delivery. Without a vault each delivery is skipped with the reason `no_channel`. */
 export async function deliveryChannels(
   config: Config,
   store: EventStore,

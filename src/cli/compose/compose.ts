@@ -1,5 +1,5 @@
-// The composition root: the only place that knows which adapter stands behind which port. Adapters are
-// loaded when they are wanted: the clients' packages take longer to load than a short command to run.
+// The composition root: chooses the adapter of each port. Adapters are loaded on first use, because loading
+// a client's package takes longer than running a short command.
 import { resolve } from 'node:path';
 import { TocsinError } from '../../domain/core/errors.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
@@ -8,7 +8,7 @@ import type { MessageReader } from '../../projections/audit/reading/ports.ts';
 import type { Output } from '../../projections/output.ts';
 import type { Config } from '../config/config.ts';
 
-/** A log that can be read beside its owner. */
+/** A log for reading, also while another process owns the store. */
 export type LogReader = Pick<EventStore, 'readAll' | 'readStream'> & AsyncDisposable;
 
 /** Opens the event store as its owner. */
@@ -25,7 +25,7 @@ export async function openStore(
   return embeddedStore({ file: embeddedFile(config.store), holder: what });
 }
 
-/** Opens the event store for reading, beside whoever owns it. */
+/** Opens the event store for reading, also while another process owns it. */
 export async function openReader(config: Config): Promise<LogReader> {
   if (isEventStoreDb(config.store)) {
     const { eventStoreDb } = await import('../../adapters/eventstore/esdb/store.ts');
@@ -68,12 +68,7 @@ export function embeddedFile(store: string): string {
   if (store.startsWith('embedded:') && store.length > 'embedded:'.length) {
     return resolve(store.slice('embedded:'.length));
   }
-  throw new TocsinError(
-    'usage',
-    'invalid_store',
-    'the store is not one that this command can use',
-    {
-      hint: 'Use --store embedded:FILE, or esdb://HOST:PORT where a server is meant.',
-    },
-  );
+  throw new TocsinError('usage', 'invalid_store', 'this command cannot use that store', {
+    hint: 'Use --store embedded:FILE, or esdb://HOST:PORT for a server.',
+  });
 }

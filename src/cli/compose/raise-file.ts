@@ -1,16 +1,16 @@
-// Raising lines: of a file, of stdin, of what a running `start` is typed.
+// Raises the lines of a file, of stdin or of the terminal of a running `start`.
 import type { Kernel } from '../../kernel/open-kernel.ts';
 import type { RaiseResult } from '../../kernel/raise/raise-result.ts';
 import { readLines } from '../../adapters/ndjson/lines.ts';
 import { fromRaiseLine, toContractFields } from '../../domain/contracts/mapping.ts';
 import { rejection } from '../../domain/trigger/commands.ts';
 
-/** The first errors that a summary lists. */
+/** How many errors a summary lists at most. */
 export const MAX_LISTED_ERRORS = 1000;
 
 export type LineError = { readonly line: number; readonly code: string; readonly message: string };
 
-/** What became of a file's lines; its keys are the command's JSON. */
+/** The result for all lines of a file; its keys are the JSON of the command. */
 export type RaiseSummary = {
   read: number;
   raised: number;
@@ -25,7 +25,7 @@ export type LineOutcome = { readonly line: number } & (
   | { readonly kind: 'error'; readonly code: string; readonly message: string }
 );
 
-/** Raises every good line; bad ones are told and left out. Lines of one user keep their order. */
+/** Raises each valid line and reports each invalid line. Lines of one user keep their order. */
 export async function raiseLines(
   kernel: Kernel,
   source: AsyncIterable<Uint8Array>,
@@ -41,7 +41,7 @@ export async function raiseLines(
     errors,
     errorsTruncated: false,
   };
-  // Results come in the order of the inputs: the lines that they belong to wait here.
+  // The numbers of the lines that wait for a result. Results come in the order of the inputs.
   const lines: number[] = [];
   const fail = (line: number, code: string, message: string): void => {
     summary.rejected += 1;

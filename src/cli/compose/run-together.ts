@@ -1,4 +1,4 @@
-/** Runs all until the signal; when one of them fails, the others are stopped, and then it is told. */
+/** Runs all until the signal. When one fails, stops the others, waits for them and rethrows the error. */
 export async function runTogether(
   signal: AbortSignal,
   runs: readonly ((signal: AbortSignal) => Promise<void>)[],

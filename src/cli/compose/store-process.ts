@@ -1,5 +1,5 @@
-// The event store of `start`, in a process of its own: what a client does to it cannot stall the rest,
-// and commands in other terminals share it.
+// Runs the event store of `start` in a process of its own. A slow client of the store cannot stall the other
+// parts, and commands in other terminals share the store.
 import { fork, type ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -13,23 +13,23 @@ const FailureSchema = z.object({
   error: z.object({ code: z.string(), message: z.string(), hint: z.string() }),
 });
 
-/** A store that a killed `start` left behind ends by itself within this time. */
+/** The store process of a killed `start` ends by itself within this time. */
 const LEFTOVER_MS = 3_000;
 const RESTART_MS = 200;
 
 export type StoreProcess = AsyncDisposable & { readonly url: string };
 
 /**
- * Starts `tocsin store` on a file, and again when it dies. It ends with this process, however this one
- * ends.
+ * Starts `tocsin store` on a file, and restarts it when it dies. It ends with this process, also when this
+ * process is killed.
  *
- * @throws TocsinError as `tocsin store` says
+ * @throws TocsinError the error that `tocsin store` reports
  */
 export async function startStoreProcess(store: string): Promise<StoreProcess> {
   const deadline = performance.now() + LEFTOVER_MS;
   let running = await launchUntil(store, '127.0.0.1:0', deadline);
   const state = { stopping: false };
-  // A function, because the flag changes while somebody waits.
+  // A function, because the flag changes during an await.
   const isStopping = (): boolean => state.stopping;
   const { url } = running;
   const listen = new URL(url).host;
@@ -51,7 +51,7 @@ export async function startStoreProcess(store: string): Promise<StoreProcess> {
         }
         return;
       } catch {
-        // Its clients see an outage until it is back; they wait, and so does this.
+        // The clients of the store see an outage and retry; this loop retries too.
       }
     }
   };
@@ -93,7 +93,7 @@ async function launch(store: string, listen: string): Promise<Running> {
   const args = ['store', '--store', store, '--listen', listen, '--log-level', 'warn', '--json'];
   const child = fork(fileURLToPath(main), args, {
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
-    // A group of its own: Ctrl-C is for us, and we stop it when we no longer need it.
+    // A process group of its own: Ctrl-C must not reach the store before its clients have stopped.
     detached: true,
   });
   child.channel?.unref();
@@ -117,7 +117,7 @@ async function launch(store: string, listen: string): Promise<Running> {
     : {
         code: 'store_not_started',
         message: 'the store did not start',
-        hint: 'See the lines above.',
+        hint: 'See the log lines above.',
       };
   const kind = code === 'store_in_use' ? 'refused' : 'unavailable';
   throw new TocsinError(kind, code, message, { hint });

@@ -1,4 +1,4 @@
-// `var/run.json`: what a running `start` tells commands in other terminals.
+// `var/run.json`: the addresses of a running `start`, for commands in other terminals.
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { z } from 'zod';
@@ -9,9 +9,9 @@ const RunSchema = z.object({
   store: z.string(),
   nats: z.string(),
   http: z.string(),
-  /** Absent: at once. */
+  /** Absent: raises are evaluated at once. */
   evaluation: z.literal('later').optional(),
-  /** What stands in for Feishu. */
+  /** The origin that replaces Feishu. */
   receiver: z.string().optional(),
 });
 
@@ -19,20 +19,20 @@ export type RunFile = z.infer<typeof RunSchema>;
 
 const path = (): string => resolve('var/run.json');
 
-/** Where a `start` in this folder has its things; `undefined` when none is running. */
+/** The addresses of the `start` that runs in this folder; `undefined` when none runs. */
 export function readRunFile(): RunFile | undefined {
   let text: string;
   try {
     text = readFileSync(path(), 'utf8');
   } catch {
-    // No file: nobody is running.
+    // No file: no `start` is running.
     return undefined;
   }
   const parsed = RunSchema.safeParse(tryParseJson(text));
   return parsed.success && isAlive(parsed.data.pid) ? parsed.data : undefined;
 }
 
-/** Written whole or not at all; holds no secret. */
+/** Writes the file atomically; it holds no secret. */
 export function writeRunFile(run: RunFile): void {
   const draft = `${path()}.${process.pid}`;
   writeFileSync(draft, `${JSON.stringify(run)}\n`, { mode: 0o600 });
@@ -48,7 +48,7 @@ function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // EPERM: it is there, and somebody else's.
+    // EPERM: the process exists and belongs to another user.
     return error instanceof Error && 'code' in error && error.code === 'EPERM';
   }
 }

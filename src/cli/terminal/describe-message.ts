@@ -1,4 +1,4 @@
-// One message as a line for people and as a document for programs.
+// Describes a message as a line for people and as a document for programs.
 import { isJson, isJsonObject, tryParseJson, type Json } from '../../domain/core/json.ts';
 import type { StoredMessage } from '../../projections/output.ts';
 
@@ -6,7 +6,7 @@ const decoder = new TextDecoder();
 
 export type ShownMessage = { readonly line: string; readonly document: object };
 
-/** What came may be anybody's: nothing is believed, and control characters never reach a terminal. */
+/** Any producer may have sent the message: no field is trusted, and control characters never reach a terminal. */
 export function describeMessage(message: StoredMessage): ShownMessage {
   const { sequence, subject, headers } = message;
   const data = parse(decoder.decode(message.data));

@@ -1,9 +1,9 @@
-// What a person or a program sees. With `--json`, stdout holds JSON and nothing else; progress and
-// remarks go to stderr.
+// The output of a command. With `--json`, stdout holds JSON and nothing else; progress and remarks go to
+// stderr.
 import { TocsinError, type ErrorKind } from '../../domain/core/errors.ts';
 import { OutputError } from '../../projections/output.ts';
 
-/** Exit codes (design section 10). */
+/** Exit codes of commands that end without an error. */
 export const EXIT = { done: 0, partly: 1, interrupted: 130 } as const;
 
 const EXIT_OF_KIND: Readonly<Record<ErrorKind, number>> = {
@@ -21,12 +21,12 @@ export type Terminal = {
   readonly print: (document: object) => void;
   /** A remark on stderr, in both modes. */
   readonly note: (line: string) => void;
-  /** A line that is written over while work goes on; only on a terminal. */
+  /** A line that the next one overwrites; only on a terminal. */
   readonly progress: (text: () => string) => void;
   readonly endProgress: () => void;
 };
 
-/** How often a progress line changes. */
+/** Shortest time between two progress lines. */
 const PROGRESS_EVERY_MS = 200;
 
 /** The terminal of this process. */
@@ -70,7 +70,7 @@ export function toJson(document: object): string {
   );
 }
 
-/** Tells a failure in the form that was asked for. @returns the exit code */
+/** Reports an error as text or as JSON. @returns the exit code */
 export function reportFailure(error: unknown, json: boolean): number {
   const failure = asTocsinError(error);
   const { code, message, hint, kind } = failure;
@@ -103,7 +103,7 @@ function asTocsinError(error: unknown): TocsinError {
   }
   const message = error instanceof Error ? error.message : String(error);
   return new TocsinError('internal', 'internal_error', message, {
-    hint: 'This is a bug of Tocsin’s. Run again with TOCSIN_DEBUG=1 and report what it prints.',
+    hint: 'This is a bug in Tocsin. Run again with TOCSIN_DEBUG=1 and report the output.',
     cause: error,
   });
 }

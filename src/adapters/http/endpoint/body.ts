@@ -1,15 +1,15 @@
-// A request's body as JSON: never more than the limit in memory, and nothing that a store could not take.
+// Reads a request's body as JSON. It buffers at most the limit and refuses values that the store cannot hold.
 import { jsonFault, parseJson } from '../../../domain/core/json.ts';
 import type { Result } from '../../../domain/core/result.ts';
 import { err, ok } from '../../../domain/core/result.ts';
 import type { Problem } from './problems.ts';
 
-/** Longest body. */
+/** Longest body in bytes. */
 export const MAX_BODY_BYTES = 32 * 1024;
 
 const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i;
 
-/** The body as a value; an empty one is `{}` where it may be left out. */
+/** Reads the body; an empty body is `{}` if `optional`. */
 export async function readBody(
   request: Request,
   { optional }: { readonly optional: boolean },
@@ -18,7 +18,7 @@ export async function readBody(
   if (bytes === 'too_large') {
     return err({ code: 'too_large', detail: `Send at most ${MAX_BODY_BYTES} bytes.` });
   }
-  if (bytes === 'broken') return invalid('It broke off; send it again.');
+  if (bytes === 'broken') return invalid('The body is incomplete; send it again.');
   if (optional && bytes.length === 0) return ok({});
   const { headers } = request;
   const encoding = headers.get('content-encoding') ?? 'identity';
@@ -34,7 +34,7 @@ function parse(bytes: Uint8Array): Result<unknown, Problem> {
   try {
     value = parseJson(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch {
-    // Its message would quote the body.
+    // The parser's message would quote the body.
     return invalid('Send JSON in UTF-8.');
   }
   const fault = jsonFault(value);
@@ -55,7 +55,7 @@ async function bytesOf(request: Request): Promise<Uint8Array | 'too_large' | 'br
       chunks.push(chunk);
     }
   } catch {
-    // The client went away: there is nobody to tell more.
+    // The client closed the connection.
     return 'broken';
   }
   return Buffer.concat(chunks);

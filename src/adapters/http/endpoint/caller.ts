@@ -1,4 +1,4 @@
-// Who calls, for whom, and whether they may.
+// Identifies the caller and the user of a request, and checks the scope.
 import type { Scope } from '../../../domain/access/scopes.ts';
 import { IdSchema, type UserId } from '../../../domain/core/identity.ts';
 import { err, ok, type Result } from '../../../domain/core/result.ts';
@@ -6,21 +6,21 @@ import type { Tokens } from '../../../kernel/access/tokens.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Problem } from './problems.ts';
 
-/** Somebody who was let in. */
+/** An authenticated caller. */
 export type Caller = {
-  /** For the record and for rate limits: stable, and no secret. */
+  /** Names the caller in events and rate limits; stable and not secret. */
   readonly id: string;
-  /** Absent: it speaks for any user. */
+  /** Absent: the caller may act for any user. */
   readonly userId?: UserId | undefined;
   readonly scopes: readonly Scope[];
 };
 
-/** Tells who sent a request; `undefined` for nobody who may. What it throws is an outage. */
+/** Identifies the caller of a request; `undefined` means unauthorized. A rejection is an outage. */
 export type Authenticate = (request: Request) => Promise<Caller | undefined>;
 
 const BEARER = /^Bearer +([A-Za-z0-9._~+/=-]{1,512})$/i;
 
-/** Lets in who has a valid bearer token. */
+/** Authenticates callers by bearer token. */
 export function bearerTokens(tokens: Pick<Tokens, 'verify'>): Authenticate {
   return async (request) => {
     const text = BEARER.exec(request.headers.get('authorization') ?? '')?.[1];
@@ -31,19 +31,22 @@ export function bearerTokens(tokens: Pick<Tokens, 'verify'>): Authenticate {
   };
 }
 
-/** The header that names the user whom the service speaks for. */
+/** The header with the user that the service acts for. */
 export const USER_HEADER = 'tocsin-user';
 
-/** The user whom a call is about, or why the caller may not. */
+/** The user of a request, or the reason for a refusal. */
 export function userOf(
   { userId, scopes }: Caller,
-  { scope, speaksFor }: Endpoint,
+  { scope, userScope }: Endpoint,
   headers: Headers,
 ): Result<UserId | undefined, Problem> {
   if (!scopes.includes(scope)) {
-    return err({ code: 'scope_missing', detail: `A token with the scope ${scope} may do this.` });
+    return err({
+      code: 'scope_missing',
+      detail: `This request needs a token with the scope ${scope}.`,
+    });
   }
-  if (speaksFor === 'none') return ok(undefined);
+  if (userScope === 'none') return ok(undefined);
   const text = headers.get(USER_HEADER);
   if (text === null) return ok(userId);
   const named = IdSchema.safeParse(text);
@@ -53,7 +56,7 @@ export function userOf(
     return err({ code: 'invalid_field', detail: `Tocsin-User ${message}`, issues });
   }
   if (userId !== undefined && userId !== named.data) {
-    const detail = 'This token speaks for its own user only; leave Tocsin-User out.';
+    const detail = 'This token acts for its own user only; leave out Tocsin-User.';
     return err({ code: 'other_user', detail });
   }
   return ok(named.data);

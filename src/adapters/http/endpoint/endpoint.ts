@@ -1,5 +1,5 @@
-// What an endpoint is: everything that its document, its checks and its tests are made of, and what it
-// does. The checks that all endpoints share are in app.ts.
+// The description of an endpoint, from which its OpenAPI document, its checks and its tests follow, and its
+// handler. The checks of all endpoints stand in app.ts.
 import { z } from 'zod';
 import type { Scope } from '../../../domain/access/scopes.ts';
 import type { UserId } from '../../../domain/core/identity.ts';
@@ -10,17 +10,17 @@ export type Answer =
   | { readonly kind: 'answer'; readonly status: 200 | 201; readonly body: object }
   | { readonly kind: 'problem'; readonly problem: Problem };
 
-/** What every endpoint is given. */
+/** The input of each handler. */
 export type Given = {
   readonly params: Readonly<Record<string, string>>;
-  /** Whom it is about; absent only where an endpoint allows that. */
+  /** The user of the request; absent only if the endpoint allows that. */
   readonly userId: UserId | undefined;
   /** The Idempotency-Key header. */
   readonly key: string | undefined;
   readonly actor: string;
   readonly traceparent: string | undefined;
   readonly deadlineMs: number;
-  /** Raised when nobody waits for the answer any more. */
+  /** Aborted when the deadline is over. */
   readonly signal: AbortSignal;
 };
 
@@ -32,29 +32,31 @@ type About = {
   readonly operationId: string;
   readonly summary: string;
   readonly scope: Scope;
-  /** A body that may be left out is `{}`. */
+  /** A missing body is `{}`. */
   readonly bodyOptional?: true;
-  /** True when it takes an Idempotency-Key header. */
+  /** True when the endpoint accepts an Idempotency-Key header. */
   readonly takesKey?: true;
-  /** By status. */
-  readonly answers: Readonly<Partial<Record<200 | 201, { words: string; schema: z.ZodType }>>>;
-  /** Beyond those that every endpoint has. */
+  /** Success answers by status. */
+  readonly answers: Readonly<
+    Partial<Record<200 | 201, { description: string; schema: z.ZodType }>>
+  >;
+  /** Problems besides those of all endpoints. */
   readonly problems: readonly ProblemCode[];
   readonly deadlineMs: number;
 };
 
 export type Endpoint = About & {
-  /** `one`: a user must be named; `any`: the service may leave it out, and then means all; `none`: of nobody. */
-  readonly speaksFor: 'one' | 'any' | 'none';
+  /** `one`: a request names one user; `any`: the service may leave it out and gets all users; `none`: no user. */
+  readonly userScope: 'one' | 'any' | 'none';
   readonly query: z.ZodType;
-  /** Absent: whatever body comes is not read. */
+  /** Absent: the body is not read. */
   readonly body: z.ZodType | undefined;
   readonly handle: (raw: Raw) => Promise<Answer>;
 };
 
-/** No parameters at all. */
+/** The endpoint has no query parameters. */
 export const NO_QUERY = z.strictObject({});
-/** No body at all. */
+/** The endpoint has no body. */
 export const NO_BODY = z.undefined();
 
 type Spec<Q, B, G> = About & {
@@ -63,7 +65,7 @@ type Spec<Q, B, G> = About & {
   readonly handle: (given: G & { readonly query: Q; readonly body: B }) => Promise<Answer>;
 };
 
-/** An endpoint about one user. */
+/** An endpoint for one user. */
 export function ofOne<Q, B>(spec: Spec<Q, B, Given & { readonly userId: UserId }>): Endpoint {
   const { handle } = spec;
   return endpoint('one', {
@@ -77,12 +79,12 @@ export function ofOne<Q, B>(spec: Spec<Q, B, Given & { readonly userId: UserId }
   });
 }
 
-/** An endpoint about one user, or for the service about all. */
+/** An endpoint for one user, or for all users if a service calls it. */
 export function ofAny<Q, B>(spec: Spec<Q, B, Given>): Endpoint {
   return endpoint('any', spec);
 }
 
-/** An endpoint about no user. */
+/** An endpoint without a user. */
 export function ofNone<Q, B>(spec: Spec<Q, B, Given>): Endpoint {
   return endpoint('none', spec);
 }
@@ -95,11 +97,11 @@ export function refuse(code: ProblemCode, detail: string, more: Partial<Problem>
   return { kind: 'problem', problem: { code, detail, ...more } };
 }
 
-function endpoint<Q, B>(speaksFor: Endpoint['speaksFor'], spec: Spec<Q, B, Given>): Endpoint {
+function endpoint<Q, B>(userScope: Endpoint['userScope'], spec: Spec<Q, B, Given>): Endpoint {
   const { query, body, handle, ...about } = spec;
   return {
     ...about,
-    speaksFor,
+    userScope,
     query,
     body: isNoBody(body) ? undefined : body,
     handle: async (raw) => {

@@ -1,5 +1,5 @@
-// The OpenAPI 3.1 document, made of the endpoints and their zod schemas: JSON Schema 2020-12 is its own
-// dialect, so zod's generator says everything.
+// Makes the OpenAPI 3.1 document from the endpoints and their zod schemas. OpenAPI 3.1 uses JSON Schema
+// 2020-12, so zod's generator needs no translation.
 import { z } from 'zod';
 import { IdSchema } from '../../../domain/core/identity.ts';
 import { MAX_BODY_BYTES } from './body.ts';
@@ -15,7 +15,7 @@ const ProblemShape = z.object({
   issues: z.array(z.object({ field: z.string(), message: z.string() })).optional(),
 });
 
-/** What can become of any request. */
+/** The problems of all endpoints. */
 const ALWAYS = [
   'invalid_field',
   'unknown_field',
@@ -27,7 +27,7 @@ const ALWAYS = [
   'outcome_unknown',
 ] as const satisfies readonly ProblemCode[];
 
-/** The document of these endpoints: plain JSON. */
+/** The OpenAPI document of these endpoints. */
 export function openApiOf(endpoints: readonly Endpoint[]): object {
   const paths: Record<string, Record<string, object>> = {};
   for (const endpoint of endpoints) {
@@ -39,8 +39,8 @@ export function openApiOf(endpoints: readonly Endpoint[]): object {
       title: 'Tocsin',
       version: '1',
       description:
-        'Triggers that become notifications. A token is bound to a user, or to the service, which names ' +
-        'the user it speaks for. What is somebody else’s answers as if it were not there. Failures are ' +
+        'Triggers that become notifications. A token belongs to one user, or to the service, which names ' +
+        'the user that it acts for. Objects of other users answer 404. Failures are ' +
         'application/problem+json with a stable `code`.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
@@ -52,16 +52,18 @@ export function openApiOf(endpoints: readonly Endpoint[]): object {
         bearer: {
           type: 'http',
           scheme: 'bearer',
-          description: 'A token of `tocsin token create`; each operation names the scope it takes.',
+          description:
+            'A token from `tocsin token create`; each operation names the scope that it needs.',
         },
       },
       headers: {
         'X-Request-Id': {
-          description: 'The caller’s own where it is one of A-Z a-z 0-9 . _ -, else a new one',
+          description:
+            'The caller’s id if it has only the characters A-Z a-z 0-9 . _ -, else a new one',
           schema: { type: 'string' },
         },
         'Retry-After': {
-          description: 'Seconds after which trying again makes sense',
+          description: 'Seconds to wait before the next try',
           schema: { type: 'integer', minimum: 1 },
         },
       },
@@ -69,11 +71,11 @@ export function openApiOf(endpoints: readonly Endpoint[]): object {
   };
 }
 
-/** Every problem that an endpoint can answer with. */
-export function problemsOf({ problems, speaksFor, body }: Endpoint): ProblemCode[] {
+/** All problems that an endpoint can answer. */
+export function problemsOf({ problems, userScope, body }: Endpoint): ProblemCode[] {
   const all = new Set<ProblemCode>([...ALWAYS, ...problems]);
-  if (speaksFor !== 'none') all.add('other_user');
-  if (speaksFor === 'one') all.add('user_required');
+  if (userScope !== 'none') all.add('other_user');
+  if (userScope === 'one') all.add('user_required');
   if (body !== undefined) {
     all.add('invalid_json').add('too_large').add('unsupported_media_type');
   }
@@ -100,9 +102,9 @@ function operationOf(endpoint: Endpoint): object {
         }),
     responses: {
       ...Object.fromEntries(
-        Object.entries(answers).map(([status, { words, schema }]) => [
+        Object.entries(answers).map(([status, { description, schema }]) => [
           status,
-          responseOf(words, 'application/json', schemaOf(schema)),
+          responseOf(description, 'application/json', schemaOf(schema)),
         ]),
       ),
       ...failuresOf(endpoint),
@@ -135,7 +137,7 @@ function responseOf(description: string, type: string, schema: object): object {
   return { description, headers, content: { [type]: { schema } } };
 }
 
-function parametersOf({ path, speaksFor, takesKey, query }: Endpoint): object[] {
+function parametersOf({ path, userScope, takesKey, query }: Endpoint): object[] {
   const inPath = Array.from(path.matchAll(/\{(\w+)\}/g), ([, name = '']) => ({
     name,
     in: 'path',
@@ -146,19 +148,19 @@ function parametersOf({ path, speaksFor, takesKey, query }: Endpoint): object[] 
     name: 'Tocsin-User',
     in: 'header',
     required: false,
-    description: 'Whom the service speaks for; a user’s token may leave it out.',
+    description: 'The user that the service acts for; optional with a user’s token.',
     schema: schemaOf(IdSchema),
   };
   const key = {
     name: 'Idempotency-Key',
     in: 'header',
     required: false,
-    description: 'Repeats of one request under one key have one effect.',
+    description: 'Repeated requests with the same key have one effect.',
     schema: { type: 'string', minLength: 1, maxLength: 191 },
   };
   return [
     ...inPath,
-    ...(speaksFor === 'none' ? [] : [user]),
+    ...(userScope === 'none' ? [] : [user]),
     ...(takesKey === true ? [key] : []),
     ...queryParameters(query),
   ];
@@ -179,7 +181,7 @@ function schemaOf(schema: z.ZodType): object {
   return rest;
 }
 
-/** "Any JSON" has no keyword; the empty schema says it. */
+/** JSON Schema expresses "any JSON" as the empty schema. */
 function jsonSchema(schema: z.ZodType) {
   return z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
 }

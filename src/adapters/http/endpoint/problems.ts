@@ -1,44 +1,43 @@
-// What a caller is told when it did not work: stable codes, each with its status. docs/http-api.md has
+// The problem codes of the API, each with its status and title. A test compares them with docs/http-api.md.
 import type { Issue } from '../../../domain/core/input.ts';
 
-// the same list; a test compares them.
-/** Every code with its status and its title. */
+/** Each code with its status and its title. */
 export const PROBLEMS = {
   invalid_json: [400, 'The body is not JSON'],
-  invalid_field: [400, 'A field has a value that it cannot have'],
-  unknown_field: [400, 'There is no such field'],
-  user_required: [400, 'Nobody says whom it is about'],
-  key_mismatch: [400, 'Two idempotency keys'],
-  unknown_trigger_type: [400, 'There is no such trigger type'],
-  payload_invalid: [400, 'The payload does not fit its type'],
-  invalid_edited_changes: [400, 'The edited changes do not fit the candidate'],
-  invalid_url: [400, 'The channel’s address is not taken'],
-  invalid_secret: [400, 'The channel’s secret is not taken'],
+  invalid_field: [400, 'A field has an invalid value'],
+  unknown_field: [400, 'Unknown field'],
+  user_required: [400, 'The request names no user'],
+  key_mismatch: [400, 'The request has two different idempotency keys'],
+  unknown_trigger_type: [400, 'Unknown trigger type'],
+  payload_invalid: [400, 'The payload does not match its trigger type'],
+  invalid_edited_changes: [400, 'The edited changes do not match the candidate'],
+  invalid_url: [400, 'The address of the channel is not allowed'],
+  invalid_secret: [400, 'The secret of the channel is invalid'],
   unauthorized: [401, 'No valid token'],
   scope_missing: [403, 'The token does not allow this'],
-  other_user: [403, 'The token is another user’s'],
-  not_found: [404, 'There is none'],
-  method_not_allowed: [405, 'Not this method'],
-  already_applied: [409, 'It was applied before'],
-  already_delivered: [409, 'It was delivered'],
-  apply_failed: [409, 'It could not be applied'],
-  apply_in_progress: [409, 'It is being applied'],
-  channel_disabled: [409, 'The channel is switched off'],
-  conflict: [409, 'Others were faster, again and again'],
-  dismissed: [409, 'It was dismissed'],
-  expired: [409, 'Its time is over'],
-  idempotency_conflict: [409, 'The key stands for another request'],
-  not_configured: [409, 'There is no such channel'],
-  nothing_to_offer: [409, 'There is nothing to offer'],
-  stream_deleted: [409, 'Its history was deleted'],
-  under_way: [409, 'It is still under way'],
-  too_large: [413, 'Too much'],
-  unsupported_media_type: [415, 'Not JSON'],
+  other_user: [403, 'The token belongs to another user'],
+  not_found: [404, 'Not found'],
+  method_not_allowed: [405, 'Method not allowed'],
+  already_applied: [409, 'The preview was applied before'],
+  already_delivered: [409, 'The notification was delivered'],
+  apply_failed: [409, 'The preview could not be applied'],
+  apply_in_progress: [409, 'The preview is being applied'],
+  channel_disabled: [409, 'The channel is disabled'],
+  conflict: [409, 'Concurrent requests prevented the write'],
+  dismissed: [409, 'The preview was dismissed'],
+  expired: [409, 'Expired'],
+  idempotency_conflict: [409, 'The idempotency key belongs to another request'],
+  not_configured: [409, 'The channel is not configured'],
+  nothing_to_offer: [409, 'The evaluation offers nothing'],
+  stream_deleted: [409, 'The stream was deleted'],
+  under_way: [409, 'The delivery is still in progress'],
+  too_large: [413, 'The body is too large'],
+  unsupported_media_type: [415, 'The body is not JSON in a supported form'],
   rate_limited: [429, 'Too many requests'],
   too_many_tests: [429, 'Too many test messages'],
-  internal_error: [500, 'Something is wrong here'],
-  unavailable: [503, 'Something that is needed is away'],
-  outcome_unknown: [504, 'No answer in time'],
+  internal_error: [500, 'Internal error'],
+  unavailable: [503, 'A dependency is unavailable'],
+  outcome_unknown: [504, 'The outcome is unknown'],
 } as const satisfies Readonly<Record<string, readonly [status: number, title: string]>>;
 
 export type ProblemCode = keyof typeof PROBLEMS;
@@ -48,13 +47,13 @@ export type Problem = {
   readonly code: ProblemCode;
   readonly detail: string;
   readonly issues?: readonly Issue[];
-  /** Seconds after which trying again makes sense. */
+  /** Seconds to wait before the next try. */
   readonly retryAfter?: number;
-  /** Further members of the answer. */
+  /** More members of the response. */
   readonly members?: Readonly<Record<string, unknown>>;
 };
 
-/** What a kernel's rejection is to a caller: its own code where there is one, else a wrong field. */
+/** The problem of a kernel's rejection: the same code if the API has it, else `invalid_field`. */
 export function rejectionProblem(rejected: {
   readonly code: string;
   readonly message: string;
@@ -70,7 +69,7 @@ const SAME_CODE: ReadonlyMap<string, ProblemCode> = new Map([
   ...Object.keys(PROBLEMS)
     .filter(isProblemCode)
     .map((code) => [code, code] as const),
-  // A delivery whose preview is over; a preview of somebody else, who is not told that it is there.
+  // `over` is a delivery after its expiry. `forbidden` is a preview of another user: do not reveal it.
   ['over', 'expired'],
   ['forbidden', 'not_found'],
   ['unknown_delivery', 'not_found'],

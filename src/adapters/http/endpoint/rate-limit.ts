@@ -1,12 +1,12 @@
-// How much one caller may ask: a bucket of tokens each, in memory, because it is no truth.
+// Limits the requests of each caller with a token bucket. The buckets live in memory only.
 
-/** Requests per second that go on for ever, and how many may come at once. */
+/** Sustained requests per second, and the largest burst. */
 export type ApiRate = { readonly perSecond: number; readonly burst: number };
 
-/** Buckets kept at most; the ones that were asked least recently go first. */
+/** Most buckets in memory; the least recently used one is dropped first. */
 const MAX_BUCKETS = 10_000;
 
-/** Takes one request of a caller's; answers how many seconds it has to wait, 0 when it may go on. */
+/** Counts one request of a caller. Returns the seconds to wait; 0 means the request is allowed. */
 export type RateLimit = (caller: string) => number;
 
 /** @param elapsed milliseconds that never run backwards */
@@ -17,7 +17,7 @@ export function rateLimit({ perSecond, burst }: ApiRate, elapsed: () => number):
     const { left, at } = buckets.get(caller) ?? { left: burst, at: now };
     const filled = Math.min(burst, left + ((now - at) / 1000) * perSecond);
     const isFree = filled >= 1;
-    // Put in anew, so that the map's order is that of the last use.
+    // Delete and set: the map's order is then the order of the last use.
     buckets.delete(caller);
     buckets.set(caller, { left: isFree ? filled - 1 : filled, at: now });
     if (buckets.size > MAX_BUCKETS) {

@@ -1,10 +1,10 @@
-// From a value to a response: headers that every answer has, and problems without anything of ours.
+// Makes responses of answers and errors, with the headers of all responses.
 import { TocsinError } from '../../../domain/core/errors.ts';
 import type { Answer } from './endpoint.ts';
 import { PROBLEMS, type Problem } from './problems.ts';
 import { problem } from '../server/problem.ts';
 
-/** Nothing here is for a browser's cache, a frame or a guess at its type. */
+/** A response must not be cached, framed or interpreted as another type. */
 const SECURITY_HEADERS = {
   'cache-control': 'no-store',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
@@ -41,7 +41,7 @@ export function problemResponse(
   });
 }
 
-/** What was thrown, as a caller may know it: what went wrong exactly may name files and addresses. */
+/** The problem of a thrown error. The error may name files and addresses, so its message stays in the log. */
 export function thrownProblem(error: unknown): Problem {
   if (
     error instanceof TocsinError &&
@@ -51,13 +51,13 @@ export function thrownProblem(error: unknown): Problem {
   }
   return {
     code: 'internal_error',
-    detail: 'It is in the log under this request’s id; tell the operator.',
+    detail: 'The log has the cause under this request’s id; tell the operator.',
   };
 }
 
 const NO_EVALUATOR = 'no_evaluator';
 
-/** The same answer with the headers that all have. */
+/** Adds the headers of all responses. */
 export function finished(response: Response, requestId: string): Response {
   for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.headers.set(name, value);
   response.headers.set(REQUEST_ID_HEADER, requestId);

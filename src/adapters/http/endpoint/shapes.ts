@@ -1,4 +1,4 @@
-// JSON as the API takes and gives it: snake_case like the contracts, instants in RFC 3339.
+// The JSON of the API: snake_case like the contracts, instants in RFC 3339.
 import { z } from 'zod';
 import { JsonSchema, textUpTo } from '../../../domain/core/envelope.ts';
 import { emitId, IdSchema } from '../../../domain/core/identity.ts';
@@ -8,20 +8,20 @@ import type { Candidate } from '../../../domain/preview/candidates.ts';
 import { SEVERITIES, TARGET_TYPES, TriggerTypeSchema } from '../../../domain/core/vocabulary.ts';
 import { PREVIEW_KINDS } from '../../../domain/preview/events.ts';
 
-/** An instant from outside, left as text: the kernel reads it. */
+/** An instant in a request, kept as text: the kernel parses it. */
 export const InstantText = z
   .string()
   .max(64)
   .refine((text) => parseInstant(text).ok, { error: 'is not RFC 3339 with an offset' })
   .meta({ format: 'date-time' });
 
-/** An id as answers show it: a number exactly when it is one. */
+/** An id in an answer: a number exactly when it is numeric. */
 export const IdShape = z.union([z.int().positive(), z.string()]);
 
 /** An instant in an answer. */
 export const InstantShape = z.string().meta({ format: 'date-time' });
 
-/** A request about a target: to try, to raise, to make a preview of. */
+/** The body of a dry run, a raise and a preview. */
 export const TriggerBody = z.strictObject({
   trigger_type: TriggerTypeSchema,
   target_type: z.enum(TARGET_TYPES, { error: `must be one of ${TARGET_TYPES.join(', ')}` }),
@@ -140,5 +140,5 @@ export function previewOf(view: PreviewView): object {
   };
 }
 
-/** Why somebody does something, for the record. */
+/** The reason of a change; recorded in the log. */
 export const Reason = z.string().trim().pipe(textUpTo(256));

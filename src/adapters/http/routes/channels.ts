@@ -1,5 +1,5 @@
-// A user's channels: where notifications go. Secrets come in and never go out; only one that was made
-// here is told, once.
+// The endpoints of a user's channels. No answer holds a secret, except a generated signing secret, which the
+// API shows once.
 import type { Issue } from '../../../domain/core/input.ts';
 import { CHANNELS } from '../../../domain/core/vocabulary.ts';
 import { z } from 'zod';
@@ -18,7 +18,7 @@ import { InstantShape } from '../endpoint/shapes.ts';
 type Channel = (typeof CHANNELS)[number];
 type ChannelKey = { readonly userId: string; readonly channel: Channel };
 
-/** A channel as its owner may see it. */
+/** A channel as its owner sees it. */
 export type ApiChannelView = ChannelKey &
   (
     | { readonly configured: false }
@@ -35,7 +35,7 @@ export type ApiChannelView = ChannelKey &
           | {
               readonly at: string;
               readonly status: 'success' | 'failed';
-              /** Of the answer; its words are a provider's, and stay here. */
+              /** The code of the answer; the provider's text is not shown. */
               readonly code: string;
             }
           | undefined;
@@ -64,7 +64,7 @@ type Tested = {
 
 type By = { readonly actor?: string };
 
-/** What the API needs of a kernel's channels. */
+/** The part of a kernel's channels that the API needs. */
 export type ApiChannels = {
   readonly put: (
     input: ChannelKey & {
@@ -87,7 +87,7 @@ const PutBody = z.strictObject({
   webhook_url: z.string().max(2048),
   enabled: z.boolean().optional(),
   bearer_token: z.string().max(1024).optional(),
-  /** Signs what is sent. */
+  /** Signs the messages. */
   secret: z.string().max(1024).optional(),
 });
 
@@ -115,7 +115,7 @@ const TestedShape = z.object({
 
 const base = '/api/v1/notification/channels/{channel}';
 const CHANNEL_MS = 8_000;
-/** A test message is sent for real, and providers take their time. */
+/** A test sends a real message, and providers can be slow. */
 const TEST_MS = 20_000;
 
 export function channelEndpoints(channels: ApiChannels): readonly Endpoint[] {
@@ -124,11 +124,11 @@ export function channelEndpoints(channels: ApiChannels): readonly Endpoint[] {
       method: 'get',
       path: base,
       operationId: 'getChannel',
-      summary: 'A channel without its secrets; `configured` is false where there is none',
+      summary: 'Get a channel without its secrets; `configured` is false if there is none',
       scope: 'channel:read',
       query: NO_QUERY,
       body: NO_BODY,
-      answers: { 200: { words: 'The channel', schema: ChannelShape } },
+      answers: { 200: { description: 'The channel', schema: ChannelShape } },
       problems: ['not_found'],
       deadlineMs: CHANNEL_MS,
       async handle({ params, userId }) {
@@ -141,13 +141,13 @@ export function channelEndpoints(channels: ApiChannels): readonly Endpoint[] {
       method: 'put',
       path: base,
       operationId: 'putChannel',
-      summary: 'Configure a channel; what is not said is unset',
+      summary: 'Configure a channel; missing fields are unset',
       scope: 'channel:write',
       query: NO_QUERY,
       body: PutBody,
       answers: {
         200: {
-          words: 'The channel; a signing secret that was made is told here and never again',
+          description: 'The channel; a generated signing secret is shown only in this answer',
           schema: ChannelShape.extend({ generated_secret: z.string().optional() }),
         },
       },
@@ -175,11 +175,16 @@ export function channelEndpoints(channels: ApiChannels): readonly Endpoint[] {
       method: 'delete',
       path: base,
       operationId: 'deleteChannel',
-      summary: 'Remove a channel and destroy its secrets; one that is not there is removed too',
+      summary: 'Remove a channel and destroy its secrets; a missing channel also answers 200',
       scope: 'channel:write',
       query: NO_QUERY,
       body: NO_BODY,
-      answers: { 200: { words: 'It is gone', schema: z.object({ deleted: z.literal(true) }) } },
+      answers: {
+        200: {
+          description: 'The channel is removed',
+          schema: z.object({ deleted: z.literal(true) }),
+        },
+      },
       problems: ['not_found'],
       deadlineMs: CHANNEL_MS,
       async handle({ params, userId, actor }) {
@@ -193,12 +198,12 @@ export function channelEndpoints(channels: ApiChannels): readonly Endpoint[] {
       method: 'post',
       path: `${base}/test`,
       operationId: 'testChannel',
-      summary: 'Send a test message for real; a few an hour',
+      summary: 'Send a real test message; at most five per hour',
       scope: 'channel:write',
       query: NO_QUERY,
       body: z.strictObject({}),
       bodyOptional: true,
-      answers: { 200: { words: 'What came of it', schema: TestedShape } },
+      answers: { 200: { description: 'The result of the test', schema: TestedShape } },
       problems: ['not_found', 'not_configured', 'channel_disabled', 'too_many_tests'],
       deadlineMs: TEST_MS,
       async handle({ params, userId, actor, signal }) {

@@ -1,4 +1,4 @@
-// Deliveries: what became of notifications, and sending one again.
+// The endpoints of deliveries: list, get and redrive.
 import { z } from 'zod';
 import { emitId } from '../../../domain/core/identity.ts';
 import { formatInstant } from '../../../domain/core/instants.ts';
@@ -58,13 +58,13 @@ export function deliveryEndpoints(deliveries: Deliveries): readonly Endpoint[] {
       method: 'get',
       path: base,
       operationId: 'listDeliveries',
-      summary: 'Deliveries, the newest first: of one user, or for the service of all',
+      summary: 'List deliveries, newest first: of one user, or of all users for the service',
       scope: 'delivery:read',
       body: NO_BODY,
       query: ListQuery,
       answers: {
         200: {
-          words: 'A page of them; `next_before` leads to the next one',
+          description: 'A page of deliveries; `next_before` is the `before` of the next page',
           schema: z.object({
             deliveries: z.array(DeliveryShape),
             next_before: z.int().optional(),
@@ -84,13 +84,13 @@ export function deliveryEndpoints(deliveries: Deliveries): readonly Endpoint[] {
       method: 'get',
       path: `${base}/{notification_id}`,
       operationId: 'getDelivery',
-      summary: 'One delivery, with everything that was tried',
+      summary: 'Get a delivery with all its attempts',
       scope: 'delivery:read',
       query: NO_QUERY,
       body: NO_BODY,
       answers: {
         200: {
-          words: 'The delivery',
+          description: 'The delivery',
           schema: DeliveryShape.extend({ events: z.array(EventShape) }),
         },
       },
@@ -105,12 +105,15 @@ export function deliveryEndpoints(deliveries: Deliveries): readonly Endpoint[] {
       method: 'post',
       path: `${base}/{notification_id}/redrive`,
       operationId: 'redriveDelivery',
-      summary: 'Send a dead or skipped one again, as long as it is of use',
+      summary: 'Send a dead or skipped notification again before its expiry',
       scope: 'delivery:redrive',
       query: NO_QUERY,
       body: z.strictObject({ reason: Reason }),
       answers: {
-        200: { words: 'It is sent again', schema: z.object({ redriven: z.literal(true) }) },
+        200: {
+          description: 'The notification will be sent again',
+          schema: z.object({ redriven: z.literal(true) }),
+        },
       },
       problems: ['not_found', 'already_delivered', 'under_way', 'expired'],
       deadlineMs: 8_000,
@@ -125,7 +128,7 @@ export function deliveryEndpoints(deliveries: Deliveries): readonly Endpoint[] {
   ];
 }
 
-const noDelivery = () => refuse('not_found', 'There is no such delivery.');
+const noDelivery = () => refuse('not_found', 'No delivery has that id.');
 
 function rowOf(row: DeliveryRow): object {
   return {

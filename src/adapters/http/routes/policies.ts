@@ -1,4 +1,4 @@
-// Policies: what is in force, and the emergency brake.
+// The endpoints of policies: show the policies in force, mute and unmute.
 import { z } from 'zod';
 import { TypeOrAnySchema } from '../../../domain/control/events.ts';
 import { formatInstant, parseInstant } from '../../../domain/core/instants.ts';
@@ -20,7 +20,9 @@ import { InstantShape, InstantText, Reason } from '../endpoint/shapes.ts';
 const base = '/api/v1/notification/policies';
 
 const ChangedShape = z.object({ outcome: z.enum(['changed', 'unchanged']) });
-const changed = { 200: { words: 'It is so from here on', schema: ChangedShape } };
+const changed = {
+  200: { description: 'The change applies to later events', schema: ChangedShape },
+};
 
 const InForceShape = z.object({
   policies: z.record(z.string(), z.string()),
@@ -35,11 +37,11 @@ export function policyEndpoints({ policies }: Pick<Kernel, 'policies'>): readonl
       method: 'get',
       path: base,
       operationId: 'getPolicies',
-      summary: 'The policies and mutes in force; `*` stands for all other types',
+      summary: 'Get the policies and mutes in force; `*` means all other types',
       scope: 'policy:read',
       query: NO_QUERY,
       body: NO_BODY,
-      answers: { 200: { words: 'By trigger type', schema: InForceShape } },
+      answers: { 200: { description: 'Policies and mutes by trigger type', schema: InForceShape } },
       problems: [],
       deadlineMs: 3_000,
       handle: async () => answer(200, inForce(await policies.show())),
@@ -48,7 +50,8 @@ export function policyEndpoints({ policies }: Pick<Kernel, 'policies'>): readonl
       method: 'post',
       path: `${base}/mute`,
       operationId: 'mute',
-      summary: 'The emergency brake: suppress requests of a type, or with `*` of all, until a time',
+      summary:
+        'Emergency brake: suppress requests of a type, or of all types with `*`, until a time',
       scope: 'policy:write',
       query: NO_QUERY,
       body: z.strictObject({ trigger_type: TypeOrAnySchema, until: InstantText, reason: Reason }),
@@ -59,14 +62,14 @@ export function policyEndpoints({ policies }: Pick<Kernel, 'policies'>): readonl
         const instant = parseInstant(until);
         if (!instant.ok) return refuse('invalid_field', `until ${instant.error}`);
         const wanted = { triggerType: trigger_type, until: new Date(instant.value), reason };
-        return told(await policies.mute(wanted, { actor }));
+        return answerOf(await policies.mute(wanted, { actor }));
       },
     }),
     ofNone({
       method: 'post',
       path: `${base}/unmute`,
       operationId: 'unmute',
-      summary: 'End a mute before its time',
+      summary: 'End a mute early',
       scope: 'policy:write',
       query: NO_QUERY,
       body: z.strictObject({ trigger_type: TypeOrAnySchema, reason: Reason }),
@@ -74,12 +77,12 @@ export function policyEndpoints({ policies }: Pick<Kernel, 'policies'>): readonl
       problems: [],
       deadlineMs: WRITE_MS,
       handle: async ({ body: { trigger_type, reason }, actor }) =>
-        told(await policies.unmute({ triggerType: trigger_type, reason }, { actor })),
+        answerOf(await policies.unmute({ triggerType: trigger_type, reason }, { actor })),
     }),
   ];
 }
 
-function told(result: PolicyResult): Answer {
+function answerOf(result: PolicyResult): Answer {
   if (result.outcome !== 'rejected') return answer(200, { outcome: result.outcome });
   return { kind: 'problem', problem: rejectionProblem(result) };
 }

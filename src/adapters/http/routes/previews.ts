@@ -1,4 +1,4 @@
-// Previews: make one, read it, say yes or no to it. All for its owner alone.
+// The endpoints of previews: create, get, confirm and dismiss. Only the owner can use them.
 import { z } from 'zod';
 import { IdSchema } from '../../../domain/core/identity.ts';
 import { MAX_CHANGES } from '../../../domain/preview/candidates.ts';
@@ -68,14 +68,14 @@ export function previewEndpoints({ previews }: Pick<Kernel, 'previews'>): readon
       method: 'post',
       path: base,
       operationId: 'createPreview',
-      summary: 'Evaluate at once and offer what comes of it; nobody is notified',
+      summary: 'Evaluate at once and offer a preview; sends no notification',
       scope: 'preview:write',
       query: NO_QUERY,
       body: TriggerBody,
       takesKey: true,
       answers: {
-        201: { words: 'The preview', schema: PreviewShape },
-        200: { words: 'The preview that was there before', schema: PreviewShape },
+        201: { description: 'The preview', schema: PreviewShape },
+        200: { description: 'The existing preview', schema: PreviewShape },
       },
       problems: [...RAISE_PROBLEMS, 'nothing_to_offer'],
       deadlineMs: PREVIEW_MS,
@@ -91,7 +91,8 @@ export function previewEndpoints({ previews }: Pick<Kernel, 'previews'>): readon
           return raiseFailure(result);
         }
         const preview = await found(given.userId, previewIdOf(result.triggerId));
-        if (preview === undefined) return refuse('nothing_to_offer', 'It led to no preview.');
+        if (preview === undefined)
+          return refuse('nothing_to_offer', 'The evaluation made no preview.');
         return answer(result.duplicate ? 200 : 201, preview);
       },
     }),
@@ -99,11 +100,11 @@ export function previewEndpoints({ previews }: Pick<Kernel, 'previews'>): readon
       method: 'get',
       path: `${base}/{preview_id}`,
       operationId: 'getPreview',
-      summary: 'A preview as it stands now, also after it has ended',
+      summary: 'Get a preview, also after it has ended',
       scope: 'preview:read',
       query: NO_QUERY,
       body: NO_BODY,
-      answers: { 200: { words: 'The preview', schema: PreviewShape } },
+      answers: { 200: { description: 'The preview', schema: PreviewShape } },
       problems: ['not_found'],
       deadlineMs: READ_MS,
       async handle({ params, userId }) {
@@ -115,12 +116,12 @@ export function previewEndpoints({ previews }: Pick<Kernel, 'previews'>): readon
       method: 'post',
       path: `${base}/{preview_id}/confirm`,
       operationId: 'confirmPreview',
-      summary: 'Say yes: once, however often it is said under one key',
+      summary: 'Confirm a preview; repeats with the same key have one effect',
       scope: 'preview:write',
       query: NO_QUERY,
       body: ConfirmBody,
       takesKey: true,
-      answers: { 200: { words: 'It was applied', schema: AppliedShape } },
+      answers: { 200: { description: 'The preview was applied', schema: AppliedShape } },
       problems: [
         'key_mismatch',
         'not_found',
@@ -148,13 +149,16 @@ export function previewEndpoints({ previews }: Pick<Kernel, 'previews'>): readon
       method: 'post',
       path: `${base}/{preview_id}/dismiss`,
       operationId: 'dismissPreview',
-      summary: 'Say no; saying it twice is saying it once',
+      summary: 'Dismiss a preview; a repeat has no further effect',
       scope: 'preview:write',
       query: NO_QUERY,
       body: z.strictObject({ reason: z.string().max(256).optional() }),
       bodyOptional: true,
       answers: {
-        200: { words: 'It is dismissed', schema: z.object({ dismissed: z.literal(true) }) },
+        200: {
+          description: 'The preview is dismissed',
+          schema: z.object({ dismissed: z.literal(true) }),
+        },
       },
       problems: [
         'not_found',
@@ -211,9 +215,13 @@ function confirmed(result: ConfirmResult): Answer {
   }
   if (result.outcome === 'failed') {
     const { applyId, code, detail } = result;
-    return refuse('apply_failed', 'Nothing was written; read the preview, and use a new key.', {
-      members: { apply: { apply_id: applyId, code, detail } },
-    });
+    return refuse(
+      'apply_failed',
+      'Nothing was written. Read the preview, and confirm it with a new key.',
+      {
+        members: { apply: { apply_id: applyId, code, detail } },
+      },
+    );
   }
   return failed(result);
 }
@@ -223,7 +231,7 @@ function failed(
 ): Answer {
   switch (result.outcome) {
     case 'rejected': {
-      // That there is one, and it is somebody else's, is nobody's business.
+      // Do not reveal that another user's preview exists.
       if (result.code === 'forbidden' || result.code === 'not_found') return noPreview();
       const issues = result.issues.map(inSnakeCase);
       const detail = issues.map(({ field, message }) => `${field} ${message}`).join('; ');
@@ -233,11 +241,11 @@ function failed(
     case 'conflict':
       return refuse('conflict', result.message, { retryAfter: 1 });
     case 'unknown':
-      return refuse('outcome_unknown', 'The same request again says what became of it.');
+      return refuse('outcome_unknown', 'Send the same request again to learn the outcome.');
   }
 }
 
-const noPreview = (): Answer => refuse('not_found', 'There is no such preview.');
+const noPreview = (): Answer => refuse('not_found', 'No preview has that id.');
 
 function inSnakeCase({ field, message }: Issue): Issue {
   const snake = (name: string): string => name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`);

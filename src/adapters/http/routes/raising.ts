@@ -1,4 +1,4 @@
-// What the endpoints that raise have in common: from a body to an input, from a result to an answer.
+// Shared by the endpoints that raise: the kernel's input of a body, and the answer of a failure.
 import type { z } from 'zod';
 import type { RaiseInput } from '../../../domain/trigger/commands.ts';
 import { toContractFields } from '../../../domain/contracts/mapping.ts';
@@ -7,10 +7,10 @@ import { refuse, type Answer, type Given } from '../endpoint/endpoint.ts';
 import { rejectionProblem, type ProblemCode } from '../endpoint/problems.ts';
 import type { TriggerBody } from '../endpoint/shapes.ts';
 
-/** How long a raise may take. */
+/** Deadline of a raise. */
 export const RAISE_MS = 3_000;
 
-/** What {@link inputOf} and {@link raiseFailure} may answer, besides what any endpoint may. */
+/** The problems of {@link inputOf} and {@link raiseFailure}, besides those of all endpoints. */
 export const RAISE_PROBLEMS = [
   'key_mismatch',
   'unknown_trigger_type',
@@ -22,7 +22,7 @@ export const RAISE_PROBLEMS = [
 
 type Body = z.output<typeof TriggerBody>;
 
-/** The kernel's input, or what is wrong about its two keys. */
+/** The kernel's input, or the problem of two different keys. */
 export function inputOf(
   { userId, key }: Pick<Given, 'key'> & { readonly userId: string },
   body: Body,
@@ -43,20 +43,23 @@ export function inputOf(
     triggerType: body.trigger_type,
     targetType: body.target_type,
     targetId: body.target_id,
-    // Absent rather than undefined: the key's hash is of what was sent.
+    // Absent rather than undefined: the request hash covers the fields that the client sent.
     ...Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined)),
   };
 }
 
 export function keyMismatch(): Answer {
-  return refuse('key_mismatch', 'The Idempotency-Key header and the body name two keys; send one.');
+  return refuse(
+    'key_mismatch',
+    'The Idempotency-Key header and the body have different keys; send one key.',
+  );
 }
 
 export function isAnswer(value: RaiseInput | Answer): value is Answer {
   return 'kind' in value;
 }
 
-/** What is no success. */
+/** The answer to a raise without success. */
 export function raiseFailure(
   result: Exclude<RaiseResult, { outcome: 'raised' | 'duplicate' }>,
 ): Answer {
@@ -76,13 +79,13 @@ export function raiseFailure(
     case 'unknown':
       return refuse(
         'outcome_unknown',
-        'It may have been raised. The same request again, with the same key, is safe.',
+        'The trigger may have been raised. Send the same request again with the same key.',
         { members: { trigger_id: result.triggerId } },
       );
   }
 }
 
-/** The preview that goes with a trigger: their ids have the same tail. */
+/** The preview of a trigger; their ids differ only in the prefix. */
 export const previewIdOf = (triggerId: string): string => triggerId.replace(/^ast_/, 'asp_');
 
 export function blankless(text: string | undefined): string | undefined {

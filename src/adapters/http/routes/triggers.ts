@@ -1,4 +1,4 @@
-// Triggers: try one, raise one, look at one.
+// The endpoints of triggers: dry run, raise and get.
 import { z } from 'zod';
 import { emitId } from '../../../domain/core/identity.ts';
 import { formatInstant } from '../../../domain/core/instants.ts';
@@ -61,11 +61,11 @@ export function triggerEndpoints(
       method: 'post',
       path: `${base}/dry-run`,
       operationId: 'dryRun',
-      summary: 'What a trigger would lead to; nothing is written, nobody is told',
+      summary: 'Evaluate a trigger without writing or sending anything',
       scope: 'trigger:raise',
       query: NO_QUERY,
       body: TriggerBody,
-      answers: { 200: { words: 'What it would lead to', schema: DryRunShape } },
+      answers: { 200: { description: 'The evaluation', schema: DryRunShape } },
       problems: ['unknown_trigger_type', 'payload_invalid'],
       deadlineMs: RAISE_MS,
       async handle({ body, signal, ...given }) {
@@ -80,14 +80,15 @@ export function triggerEndpoints(
       method: 'post',
       path: `${base}/trigger`,
       operationId: 'raiseTrigger',
-      summary: 'Raise a trigger: once per scope while it is active, once per key for ever',
+      summary:
+        'Raise a trigger: once per scope while it is active, once per idempotency key for ever',
       scope: 'trigger:raise',
       query: NO_QUERY,
       body: TriggerBody,
       takesKey: true,
       answers: {
-        201: { words: 'It was raised', schema: RaisedShape },
-        200: { words: 'It was there before (`dedupe_hit`)', schema: RaisedShape },
+        201: { description: 'The trigger was raised', schema: RaisedShape },
+        200: { description: 'The trigger existed before (`dedupe_hit`)', schema: RaisedShape },
       },
       problems: RAISE_PROBLEMS,
       deadlineMs: RAISE_MS,
@@ -112,17 +113,17 @@ export function triggerEndpoints(
       method: 'get',
       path: `${base}/trigger/{trigger_id}`,
       operationId: 'getTrigger',
-      summary: 'What became of a trigger',
+      summary: 'Get a trigger',
       scope: 'trigger:read',
       query: NO_QUERY,
       body: NO_BODY,
-      answers: { 200: { words: 'The trigger', schema: TriggerShape } },
+      answers: { 200: { description: 'The trigger', schema: TriggerShape } },
       problems: ['not_found'],
       deadlineMs: RAISE_MS,
       async handle({ params, userId }) {
         const view = await kernel.trigger(params['trigger_id'] ?? '');
-        // Ids can be computed; whose it is decides.
-        if (view?.raised.userId !== userId) return refuse('not_found', 'There is no such trigger.');
+        // An id can be computed, so it proves nothing: check the owner.
+        if (view?.raised.userId !== userId) return refuse('not_found', 'No trigger has that id.');
         return answer(200, triggerOf(view));
       },
     }),

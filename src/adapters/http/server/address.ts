@@ -1,9 +1,9 @@
-// Whether others than this machine can reach an address.
+// Refuses to listen at an address that other machines can reach, unless that is allowed.
 import { isIP } from 'node:net';
 import { TocsinError } from '../../../domain/core/errors.ts';
 
 /**
- * Lets an address pass that only this machine reaches, and any other only when that is allowed.
+ * Accepts a loopback address; accepts other addresses only with `allowRemote`.
  *
  * @throws TocsinError `usage`
  */
@@ -14,12 +14,7 @@ export function assertLocal(
   const isLocal =
     host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
   if (isLocal || allowRemote) return;
-  throw new TocsinError(
-    'usage',
-    'address_not_local',
-    `${host} can be reached from other machines`,
-    {
-      hint: 'Listen on 127.0.0.1 behind a proxy that speaks TLS, or say --allow-remote: tokens then travel in clear text.',
-    },
-  );
+  throw new TocsinError('usage', 'address_not_local', `other machines can reach ${host}`, {
+    hint: 'Listen on 127.0.0.1 behind a TLS proxy, or use --allow-remote: tokens then travel unencrypted.',
+  });
 }

@@ -1,4 +1,4 @@
-/** An error as RFC 9457 has it; `detail` says what to do, and never holds a secret. */
+/** An error response by RFC 9457. `detail` says what to do and never holds a secret. */
 export function problem(
   status: number,
   title: string,

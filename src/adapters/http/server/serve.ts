@@ -1,34 +1,34 @@
-// One listening socket for a `fetch` handler.
+// Serves a `fetch` handler at a socket.
 import { createServer, type Server } from 'node:http';
 import { isIPv6 } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { TocsinError } from '../../../domain/core/errors.ts';
 
-/** How long requests in flight may take once the server closes. */
+/** How long requests in flight may take after the server stops listening. */
 const CLOSE_GRACE_MS = 1_000;
 
-/** Anything with a `fetch` handler: a hono app, say. */
+/** An object with a `fetch` handler, such as a hono app. */
 export type FetchApp = { readonly fetch: (request: Request) => Response | Promise<Response> };
 
 export type HttpServer = {
-  /** Where it listens, with the port that it got: `http://127.0.0.1:9090`. */
+  /** The address with the actual port: `http://127.0.0.1:9090`. */
   readonly url: string;
-  /** Stops listening, lets requests in flight end within a second, and cuts those that do not. */
+  /** Stops listening, waits a second for requests in flight, and then closes their connections. */
   readonly close: () => Promise<void>;
 };
 
 /**
  * Serves an app over HTTP.
  *
- * @param address.host default `127.0.0.1`: nobody outside this machine
- * @param address.port 0 takes any free one
- * @throws TocsinError `usage` when the address is taken, not allowed or not this machine's
+ * @param address.host default `127.0.0.1`: only this machine can connect
+ * @param address.port 0 takes any free port
+ * @throws TocsinError `usage` when the address is in use, not permitted or not an address of this machine
  */
 export async function serveHttp(
   app: FetchApp,
   { host = '127.0.0.1', port }: { readonly host?: string; readonly port: number },
 ): Promise<HttpServer> {
-  // Replacing the process' own Request and Response is not ours to do.
+  // Without this option hono replaces the global Request and Response of the process.
   const listener = getRequestListener((request) => app.fetch(request), {
     overrideGlobalObjects: false,
   });
@@ -74,12 +74,12 @@ async function close(server: Server): Promise<void> {
 
 const FAILURES: Readonly<Record<string, readonly [what: string, hint: string]>> = {
   EADDRINUSE: [
-    'is taken by another process',
-    'Stop that process, or listen elsewhere; port 0 takes any free one.',
+    'is in use by another process',
+    'Stop that process, or listen at another port; port 0 takes any free port.',
   ],
   EACCES: [
-    'is not for this user to listen at',
-    'Use a port above 1023; port 0 takes any free one.',
+    'needs privileges that this user lacks',
+    'Use a port above 1023; port 0 takes any free port.',
   ],
 };
 
@@ -87,7 +87,7 @@ function listenError(host: string, port: number, cause: unknown): TocsinError {
   const known =
     cause instanceof Error && 'code' in cause ? FAILURES[String(cause.code)] : undefined;
   const [what, hint] = known ?? [
-    'cannot be listened at',
+    'is not an address to listen at',
     'Use an address of this machine, such as 127.0.0.1, and a port up to 65535.',
   ];
   return new TocsinError('usage', 'http_unavailable', `${host}:${port} ${what}`, { hint, cause });
