@@ -15,6 +15,7 @@ const steps = {
     '--config=.dependency-cruiser.mjs',
     'src',
   ],
+  folders: ['scripts/check-folders.mjs'],
   unused: [`${bin}knip/bin/knip.js`, '--no-progress'],
   build: ['scripts/build.mjs'],
   // The two look at what `build` made.

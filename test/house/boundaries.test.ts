@@ -19,7 +19,8 @@ const clean: Readonly<Record<string, string>> = {
   'src/domain/b.ts': "export { a } from './a.ts';\n",
   'src/projections/p.ts':
     "import 'node:crypto';\nimport 'zod';\nimport 'ts-pattern';\nexport { a } from '../domain/a.ts';\n",
-  'src/projections/publisher/r.ts': "import 'node:timers/promises';\nexport { a } from '../p.ts';\n",
+  'src/projections/publisher/r.ts':
+    "import 'node:timers/promises';\nexport { a } from '../p.ts';\n",
   'src/kernel/k.ts':
     "import 'node:crypto';\nimport 'uuid';\nexport { a } from '../projections/p.ts';\nexport type K = 1;\n",
   'src/adapters/nats/n.ts':
@@ -141,5 +142,43 @@ describe('the import boundaries', () => {
     test.for(planted)('$name', ({ file, rule }) => {
       expect(found.get(file)).toContain(rule);
     });
+  });
+});
+
+describe('the check of folder cycles', () => {
+  const checkFolders = (files: Readonly<Record<string, string>>) => {
+    using tree = plant(files);
+    const script = join(import.meta.dirname, '../../scripts/check-folders.mjs');
+    return spawnSync(process.execPath, [script, tree.folder], { encoding: 'utf8' });
+  };
+
+  test('accepts folders that import each other in one direction', () => {
+    expect(checkFolders(clean)).toMatchObject({ status: 0, stderr: '' });
+  });
+
+  test('names the imports of a parent folder and a subfolder that need each other', () => {
+    const { status, stderr } = checkFolders({
+      ...clean,
+      'src/kernel/k.ts': "export { part } from './part/part.ts';\nexport type K = 1;\n",
+      'src/kernel/part/part.ts': "import type { K } from '../k.ts';\nexport const part: K = 1;\n",
+    });
+    expect(status).toBe(1);
+    expect(stderr).toContain('src/kernel/k.ts -> src/kernel/part/part.ts');
+    expect(stderr).toContain('src/kernel/part/part.ts -> src/kernel/k.ts');
+  });
+
+  test('names a cycle over three folders once', () => {
+    const { status, stderr } = checkFolders({
+      ...clean,
+      'src/domain/one/x.ts': "import '../two/x.ts';\n",
+      'src/domain/two/x.ts': "import '../three/x.ts';\n",
+      'src/domain/three/x.ts': "import '../one/x.ts';\n",
+    });
+    expect(status).toBe(1);
+    expect(stderr.match(/folder cycle/g)).toHaveLength(1);
+  });
+
+  test('fails on a tree without source files', () => {
+    expect(checkFolders({ 'test/t.ts': '' }).status).toBe(1);
   });
 });
