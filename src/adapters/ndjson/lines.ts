@@ -2,6 +2,7 @@
 // wrong with it, and the good lines around it are read. What the lines mean is not known here.
 import { isUtf8, type Buffer } from 'node:buffer';
 import { jsonFault, parseJson, type Json } from '../../domain/core/json.ts';
+import { printable } from '../../domain/core/text.ts';
 import { jsonBreak } from './json-break.ts';
 import { createSplitter, type RawLine } from './splitter.ts';
 
@@ -86,7 +87,7 @@ function faultByField(value: unknown): string {
     const inKey = jsonFault(key);
     if (inKey !== undefined) return 'has a key with a NUL character or a lone surrogate';
     const inValue = jsonFault(child);
-    if (inValue !== undefined) return `${printable(key.slice(0, 64))} ${inValue}`;
+    if (inValue !== undefined) return `${printable(key)} ${inValue}`;
   }
   return '';
 }
@@ -118,10 +119,6 @@ function fault(
 function tooLong(line: number, maxLineBytes: number): Line {
   const size = maxLineBytes % 1024 === 0 ? `${maxLineBytes / 1024} KiB` : `${maxLineBytes} bytes`;
   return fault(line, 'line_too_long', `is longer than ${size} and was skipped`);
-}
-
-function printable(text: string): string {
-  return text.replace(/[^\x20-\x7e]/g, '?');
 }
 
 function hasUtf8Mark(bytes: Buffer): boolean {

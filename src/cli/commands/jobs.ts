@@ -4,6 +4,7 @@ import { openTaskFiles } from '../../schedule/tasks/files/files.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { categoryPrefix } from '../../domain/core/ids.ts';
 import { formatInstant } from '../../domain/core/instants.ts';
+import { cleanText, printable } from '../../domain/core/text.ts';
 import { BUILT_IN_DETECTORS } from '../../schedule/detectors/built-in.ts';
 import { dueJobCodec } from '../../schedule/due-job/events.ts';
 import {
@@ -165,14 +166,14 @@ const cancel: Work<CancelOptions> = async ({ config, terminal }, { job, reason }
   const loaded = stream === undefined ? undefined : await dueJobDecider.load(store, stream);
   const subject = loaded?.state.subject;
   if (subject === undefined) {
-    throw new TocsinError('usage', 'no_such_job', `there is no job ${job.slice(0, 64)}`, {
+    throw new TocsinError('usage', 'no_such_job', `there is no job ${printable(job)}`, {
       hint: 'See `tocsin jobs list`.',
     });
   }
   const change = await cancelDueJob(dueJobContext(store, config.name), {
     subject,
     code: 'operator',
-    detail: reason?.slice(0, 256),
+    detail: cleanText(reason, 256),
   });
   terminal.print({ job, change });
   terminal.say(

@@ -1,8 +1,12 @@
 // Describes a message as a line for people and as a document for programs.
+import { oneLine } from '../../domain/core/text.ts';
 import { isJson, isJsonObject, tryParseJson, type Json } from '../../domain/core/json.ts';
 import type { StoredMessage } from '../../projections/output.ts';
 
 const decoder = new TextDecoder();
+
+/** Longest line, in UTF-16 units. */
+const MAX_LINE = 2_000;
 
 export type ShownMessage = { readonly line: string; readonly document: object };
 
@@ -19,7 +23,7 @@ export function describeMessage(message: StoredMessage): ShownMessage {
     ? `notification  user ${field('user_id')}  ${field('dedupe_key')}  ${field('fallback_text')}`
     : `trigger       user ${field('user_id')}  ${field('trigger_type')}  ${field('trigger_id')}`;
   return {
-    line: printable(`#${sequence}  ${what}`),
+    line: oneLine(`#${sequence}  ${what}`, MAX_LINE),
     document: { sequence, subject, headers: Object.fromEntries(headers), data: data ?? null },
   };
 }
@@ -27,8 +31,4 @@ export function describeMessage(message: StoredMessage): ShownMessage {
 function parse(text: string): Json | undefined {
   const value = tryParseJson(text);
   return isJson(value) ? value : undefined;
-}
-
-function printable(text: string): string {
-  return text.replace(/\p{Cc}/gu, ' ');
 }

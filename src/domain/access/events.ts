@@ -1,5 +1,5 @@
-// `tocsin.access`: the tokens of the HTTP API. They are in the log, so that every process of a kernel
-// knows the same ones, and who gave and who took them stays known. A token itself is never stored.
+// The events of `tocsin.access`: tokens of the HTTP API. They are in the log, so that all processes of a
+// kernel know the same tokens, and their creation and revocation stay known. Only a hash is stored.
 import { z } from 'zod';
 import { createCodec, type EventOf } from '../core/codec.ts';
 import { InstantCodec, textUpTo } from '../core/envelope.ts';
@@ -14,10 +14,10 @@ const TokenCreated = {
   schema: z.object({
     tokenId: TokenId,
     name: textUpTo(128),
-    /** SHA-256 of the whole token, lower-case hex. Of 256 random bits nothing can be guessed. */
+    /** SHA-256 of the whole token, lower-case hex; a token has 256 random bits, so it cannot be guessed. */
     hash: z.string().regex(/^[0-9a-f]{64}$/),
     scopes: z.array(z.enum(SCOPES)).min(1),
-    /** Absent: the token is the service's, which speaks for any user. */
+    /** Absent: a service token, which acts for any user. */
     userId: StoredIdSchema.optional(),
     expiresAt: InstantCodec.optional(),
   }),

@@ -1,7 +1,6 @@
-// What a token may do. Reading and doing are told apart, and what concerns everybody from what concerns
-// one user.
+// The scopes of tokens: what a token may read and do, for one user or for all users.
 
-/** Everything that a token can be allowed. */
+/** All scopes. */
 export const SCOPES = [
   'trigger:raise',
   'trigger:read',
@@ -17,7 +16,7 @@ export const SCOPES = [
 
 export type Scope = (typeof SCOPES)[number];
 
-/** What concerns everybody: never for a token that is bound to a user. */
+/** Scopes that affect all users; a token that is bound to a user never has them. */
 export const SERVICE_SCOPES: readonly Scope[] = ['policy:read', 'policy:write'];
 
 /** The scopes that a user's token may have. */

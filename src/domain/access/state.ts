@@ -1,10 +1,10 @@
-// What the access stream amounts to: the tokens that there are.
+// The state of the access stream: all tokens.
 import { match } from 'ts-pattern';
 import type { Instant } from '../core/instants.ts';
 import type { AccessEvent } from './events.ts';
 import type { Scope } from './scopes.ts';
 
-/** A token without itself. */
+/** A token, by its hash. */
 export type TokenRecord = {
   readonly tokenId: string;
   readonly name: string;
@@ -19,7 +19,7 @@ export type AccessState = ReadonlyMap<string, TokenRecord>;
 
 export const initialAccess: AccessState = new Map();
 
-/** Total. An id is given once; what is revoked stays so. */
+/** Total. An id is used once; a revoked token stays revoked. */
 export function evolveAccess(state: AccessState, event: AccessEvent): AccessState {
   return match(event)
     .with({ type: 'TokenCreated' }, ({ data }) =>
@@ -34,7 +34,7 @@ export function evolveAccess(state: AccessState, event: AccessEvent): AccessStat
     .exhaustive();
 }
 
-/** How a token stands. It is over at the instant `expiresAt` itself. */
+/** A token is expired at `expiresAt` itself. */
 export type TokenStatus = 'valid' | 'revoked' | 'expired';
 
 export function tokenStatus({ revoked, expiresAt }: TokenRecord, now: Instant): TokenStatus {

@@ -1,26 +1,25 @@
-// The published contract as an AsyncAPI 3 document, generated from the zod schemas that consumers parse
-// with: the two cannot drift apart.
+// The published contracts as an AsyncAPI 3 document, generated from the zod schemas with which consumers
+// parse, so that both are always equal.
 import { z } from 'zod';
-import type { Json, JsonObject } from '../core/json.ts';
-import { parseJson } from '../core/json.ts';
+import { parseJson, type Json, type JsonObject } from '../core/json.ts';
 import { MessageHeaders } from './headers.ts';
 import { CONTRACTS, type ContractName } from './schemas.ts';
 
 export type AsyncApiOptions = {
-  /** Put before every subject: empty, or tokens that end in a dot. Default empty. */
+  /** The start of every subject: empty, or tokens that end in a dot. Default empty. */
   readonly subjectRoot?: string;
 };
 
 const ABOUT: Readonly<Record<ContractName, string>> = {
   'active_schedule.triggered': 'A trigger was raised.',
-  'notification.feishu.requested': 'A notification was let through, for the Feishu channel.',
-  'notification.webhook.requested': 'A notification was let through, for the webhook channel.',
+  'notification.feishu.requested': 'A notification was published, for the Feishu channel.',
+  'notification.webhook.requested': 'A notification was published, for the webhook channel.',
   'schedule.apply.succeeded': 'A confirmed preview was written into the timetable.',
-  'schedule.apply.failed': 'A confirmed preview could not be written; the timetable is as it was.',
+  'schedule.apply.failed': 'A confirmed preview could not be written; the timetable is unchanged.',
 };
 
 /**
- * The AsyncAPI 3.0 document of what Tocsin sends: plain JSON, ready to be written to a file.
+ * The AsyncAPI 3.0 document of the messages that Tocsin sends, as JSON.
  *
  * Every contract has two channels: real traffic, and mock traffic under `mock.`.
  */
@@ -30,7 +29,11 @@ export function asyncApi({ subjectRoot = '' }: AsyncApiOptions = {}): JsonObject
     [name, channel(name, `${subjectRoot}${name}`, ABOUT[name])] as const,
     [
       `mock.${name}`,
-      channel(name, `${subjectRoot}mock.${name}`, `${ABOUT[name]} In mock time: never act on it.`),
+      channel(
+        name,
+        `${subjectRoot}mock.${name}`,
+        `${ABOUT[name]} It is mock traffic: never act on it.`,
+      ),
     ] as const,
   ]);
   return {
@@ -39,7 +42,7 @@ export function asyncApi({ subjectRoot = '' }: AsyncApiOptions = {}): JsonObject
       title: 'Tocsin',
       version: '1',
       description:
-        'Triggers and the notifications that were let through, at most one per user, type and dedupe ' +
+        'Triggers, and the published notifications: at most one per user, type and dedupe ' +
         'window, in a JetStream stream. Each message is a CloudEvent in NATS binary mode.',
       license: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
     },
@@ -89,7 +92,7 @@ function jsonSchema(schema: z.ZodType): Json {
   const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, {
     target: 'draft-7',
     io: 'input',
-    // "Any JSON" has no keyword; the empty schema says it.
+    // JSON Schema has no keyword for "any JSON"; the empty schema means it.
     unrepresentable: 'any',
   });
   return parseJson(JSON.stringify(rest));

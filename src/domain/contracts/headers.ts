@@ -1,5 +1,4 @@
-// The headers of every message: a CloudEvent in NATS binary mode, and the message's place in its list
-// (design section 4).
+// The headers of every message: a CloudEvent in NATS binary mode, and the message's number in its output.
 import { z } from 'zod';
 import { TraceparentSchema } from '../core/envelope.ts';
 import { CONTRACTS } from './schemas.ts';
@@ -15,7 +14,7 @@ export const MessageHeaders = z.object({
   'ce-specversion': z.literal('1.0'),
   'ce-id': z.uuid().meta({
     description:
-      'The same for every attempt to send this message: key on it to act once. Also the notification_id.',
+      'The same for every attempt to send this message: consumers that must act once deduplicate by it. Also the notification_id.',
   }),
   'ce-source': about('As configured; default /tocsin.', z.string().min(1)),
   'ce-type': z.enum(contracts).meta({ description: 'The name of the contract.' }),

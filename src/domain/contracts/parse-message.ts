@@ -1,4 +1,4 @@
-// Reading a message as a consumer does: from its subject or its `ce-type`, and its bytes.
+// Parses a message for a consumer: by its subject or its `ce-type`, and its bytes.
 import type { z } from 'zod';
 import { describe } from '../core/codec.ts';
 import { parseJson } from '../core/json.ts';
@@ -11,7 +11,7 @@ import {
   type ScheduleApplySucceeded,
 } from './schemas.ts';
 
-/** A message that is what its contract says, or why it is not. */
+/** The data of a valid message, or the fault. */
 export type ParsedMessage =
   | ParsedAs<'active_schedule.triggered', ActiveScheduleTriggered>
   | ParsedAs<`notification.${'feishu' | 'webhook'}.requested`, NotificationRequested>
@@ -32,8 +32,8 @@ type NotParsed = {
 };
 
 /**
- * Parses a message's body by its contract. Never throws; fields that the contract does not know are
- * left out, so that later versions may add some.
+ * Parses a message's body by its contract. Never throws. Fields that the contract does not know are left
+ * out, so that later versions may add fields.
  *
  * @param subjectOrType the message's subject (with root, `mock.` and all), or its `ce-type` header
  * @param data the message's bytes
@@ -41,7 +41,11 @@ type NotParsed = {
 export function parseMessage(subjectOrType: string, data: Uint8Array): ParsedMessage {
   const contract = contractOf(subjectOrType);
   if (contract === undefined) {
-    return { ok: false, code: 'unknown_contract', message: 'neither a subject nor a type of ours' };
+    return {
+      ok: false,
+      code: 'unknown_contract',
+      message: 'neither a subject nor a type of Tocsin',
+    };
   }
   const body = bodyOf(data);
   if (body === undefined) {
@@ -81,7 +85,7 @@ function bodyOf(data: Uint8Array): { readonly value: unknown } | undefined {
   try {
     return { value: parseJson(decoder.decode(data)) };
   } catch {
-    // Bytes that are not UTF-8, or text that is not JSON: one and the same to a consumer.
+    // Bytes that are not UTF-8, and text that is not JSON, have the same code.
     return undefined;
   }
 }

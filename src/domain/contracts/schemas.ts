@@ -1,5 +1,5 @@
-// The published contracts, version 1, in the seed's snake_case. Consumers parse with these; the
-// projection validates nothing against them at run time, its tests do.
+// The schemas of the published contracts, version 1, in snake_case. Consumers parse with them. The
+// projection does not validate at run time; its tests do.
 import { z } from 'zod';
 import { parseInstant } from '../core/instants.ts';
 import type { CHANNELS } from '../core/vocabulary.ts';

@@ -1,4 +1,4 @@
-// Decisions about policies and mutes. Pure: what is refused, and which events are written.
+// Decides changes of policies and mutes.
 import { z } from 'zod';
 import { textUpTo } from '../core/envelope.ts';
 import { formatInstant, type Instant } from '../core/instants.ts';
@@ -10,7 +10,7 @@ import { issuesOf, messageOf, type Issue } from '../core/input.ts';
 import { TypeOrAnySchema, type ControlEvent } from './events.ts';
 import type { ControlState } from './state.ts';
 
-/** What somebody wants to change; anything may come, and what is wrong is told. */
+/** A change from outside; `decidePolicies` validates it. */
 export type PolicyCommand =
   | {
       readonly kind: 'set';
@@ -33,10 +33,10 @@ export type PolicyRejection = {
   readonly issues: readonly Issue[];
 };
 
-/** A mute is a brake, not a way of life: a longer one would be forgotten. */
+/** Longest mute; a longer one would be forgotten. */
 export const MAX_MUTE_MS = 31 * 24 * 60 * 60 * 1000;
 
-/** Decides a change. An empty list of events means that it is so already. */
+/** Decides a change. An empty list of events means that it is in force already. */
 export function decidePolicies(
   state: ControlState,
   command: PolicyCommand,
@@ -78,7 +78,7 @@ export function decidePolicies(
 const AboutSchema = z.object({
   triggerType: TypeOrAnySchema,
   reason: z
-    .string({ error: 'is required: who looks at the log later wants to know why' })
+    .string({ error: 'is required: it tells later readers of the log why this was done' })
     .trim()
     .pipe(textUpTo(512)),
 });

@@ -1,4 +1,4 @@
-// What the control stream amounts to.
+// The state of the control stream.
 import { match } from 'ts-pattern';
 import { comparePositions, START_POSITION, type Position } from '../core/positions.ts';
 import type { PolicyEvent } from '../policy/in-force.ts';
@@ -16,11 +16,11 @@ export type ControlState = {
   readonly rulesets: readonly number[];
   /** The list in force. */
   readonly output: OutputGeneration | undefined;
-  /** Everything that ever changed a policy or a mute, in order. */
+  /** Every change of a policy or a mute, in order. */
   readonly policyChanges: readonly PolicyChange[];
 };
 
-/** A change of the policies in force, and where in the log it is. */
+/** A change of the policies in force, and its position. */
 export type PolicyChange = { readonly event: PolicyEvent; readonly position: Position };
 
 export const initialControl: ControlState = {
@@ -30,7 +30,7 @@ export const initialControl: ControlState = {
   policyChanges: [],
 };
 
-/** Total; `at` says where the event is. */
+/** Total; `at` is the event's id and position. */
 export function evolveControl(
   state: ControlState,
   event: ControlEvent,
@@ -65,6 +65,6 @@ export function evolveControl(
 function publishesAfter(data: ControlEventData<'OutputOpened'>, here: Position): Position {
   if (data.publishFrom === 'start') return START_POSITION;
   if (data.publishFrom === 'here') return here;
-  // A resend never reaches past its own decision.
+  // A resend never starts after its own decision.
   return comparePositions(data.publishFrom, here) < 0 ? data.publishFrom : here;
 }

@@ -1,5 +1,5 @@
-// The one way from stored bytes to domain events and back. Writing, loading, subscribing and replaying
-// all pass here; upcasters that only one of them applied have broken other systems' projections.
+// Converts stored events to domain events and back. Writing, loading, subscribing and replaying all use
+// this codec, so that none of them skips an upcaster.
 import { z } from 'zod';
 import { isJson, isJsonObject, type Json, type JsonObject } from './json.ts';
 import { MetadataSchema, quickMetadata, type EventMetadata } from './envelope.ts';
@@ -7,10 +7,10 @@ import { withoutSeal } from './personal.ts';
 import type { EventToAppend, RecordedEvent } from './recorded-event.ts';
 import { err, ok, type Result } from './result.ts';
 
-/** One event type: its current schema, and a step up from each older version. */
+/** One event type: its current schema, and an upcaster from each older version. */
 export type EventDefinition<T extends string = string, S extends z.ZodType = z.ZodType> = {
   readonly type: T;
-  /** The version that is written today, from 1. */
+  /** The current version, from 1. */
   readonly version: number;
   readonly schema: S;
   /** `upcast[n]` turns version n's stored data into version n + 1's. */
@@ -23,7 +23,7 @@ export type EventOf<D extends EventDefinition> =
     ? { readonly type: T; readonly data: z.output<S> }
     : never;
 
-/** Why stored bytes are not an event that this code can act on. */
+/** Why a stored event cannot be decoded. */
 export type DecodeFault = {
   readonly code:
     'broken_json' | 'metadata_invalid' | 'schema_invalid' | 'newer_version' | 'must_understand';
@@ -32,21 +32,24 @@ export type DecodeFault = {
 
 export type Decoded<E> =
   | { readonly kind: 'event'; readonly event: E; readonly metadata: EventMetadata }
-  /** A type that this code does not know and may pass by. */
+  /** A type that this code does not know and may skip. */
   | { readonly kind: 'unknown' }
   | { readonly kind: 'fault'; readonly fault: DecodeFault };
 
 /** Encodes and decodes the events of one list of definitions. */
 export type Codec<E> = {
   readonly decode: (recorded: RecordedEvent) => Decoded<E>;
-  /** @throws z.ZodError when the event breaks its own schema: a bug of the caller's */
+  /** @throws z.ZodError when the event breaks its schema, which is a bug of the caller */
   readonly encode: (event: E, metadata: EventMetadata, id: string) => EventToAppend;
 };
 
 const fault = (code: DecodeFault['code'], detail: string) =>
   ({ kind: 'fault', fault: { code, detail } }) as const;
 
-/** By type: what the schema would make of data just as we write it; `undefined` leaves it to the schema. */
+/**
+ * By type: a function that reads data as its schema would, but faster; `undefined` leaves the data to the
+ * schema.
+ */
 export type QuickReaders<E extends { readonly type: string; readonly data: unknown }> = {
   readonly [T in E['type']]?: (data: JsonObject) => Extract<E, { type: T }>['data'] | undefined;
 };
@@ -54,7 +57,7 @@ export type QuickReaders<E extends { readonly type: string; readonly data: unkno
 /**
  * Builds the codec for a list of event definitions.
  *
- * @param quick cheaper ways to read current versions of frequent types
+ * @param quick faster readers for current versions of frequent types
  */
 export function createCodec<const D extends readonly EventDefinition[]>(
   definitions: D,
@@ -70,7 +73,7 @@ export function createCodec<const D extends readonly EventDefinition[]>(
   return {
     decode(recorded) {
       const definition = byType.get(recorded.type);
-      if (definition === undefined) return passBy(recorded);
+      if (definition === undefined) return unknownType(recorded);
       const { data, metadata } = recorded;
       if (!isJsonObject(data) || 'unreadable' in data) {
         return fault('broken_json', 'the data is not a JSON object');
@@ -106,7 +109,7 @@ export function createCodec<const D extends readonly EventDefinition[]>(
   };
 }
 
-/** The issues of a failed parse in one line that names fields but never quotes values. */
+/** The first issues of a failed parse on one line; it names fields and never quotes values. */
 export function describe(error: z.ZodError): string {
   return error.issues
     .slice(0, 5)
@@ -114,14 +117,14 @@ export function describe(error: z.ZodError): string {
     .join('; ');
 }
 
-function passBy(recorded: RecordedEvent): Decoded<never> {
+function unknownType(recorded: RecordedEvent): Decoded<never> {
   const { metadata } = recorded;
   return isJsonObject(metadata) && 'mustUnderstand' in metadata && metadata.mustUnderstand === true
     ? fault('must_understand', `type ${recorded.type} must be understood and is not known here`)
     : { kind: 'unknown' };
 }
 
-/** Old data one step at a time to today's shape; a step that chokes on its input is the data's fault. */
+/** Applies the upcasters in turn; an upcaster that throws means that the data is invalid. */
 function upcast(
   definition: EventDefinition,
   from: number,
@@ -152,7 +155,7 @@ function encodeObject(schema: z.ZodType, value: unknown): JsonObject {
   return encoded;
 }
 
-/** The events of one append share one metadata object, which is encoded once. */
+/** All events of an append share one metadata object; it is encoded once. */
 function metadataEncoder(): (metadata: EventMetadata) => JsonObject {
   let last: { readonly metadata: EventMetadata; readonly encoded: JsonObject } | undefined;
   return (metadata) => {

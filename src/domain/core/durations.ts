@@ -1,4 +1,4 @@
-// Lengths of time as people write them: 30m, 1h30m, 90s.
+// Durations as people write them: 30m, 1h30m, 90s.
 
 const UNITS = [
   ['d', 86_400_000],
@@ -8,7 +8,7 @@ const UNITS = [
   ['ms', 1],
 ] as const;
 
-/** Reads `30m`, `1h30m`, `90s`, `250ms`; `undefined` for anything else. */
+/** Reads `30m`, `1h30m`, `90s`, `250ms` as milliseconds; `undefined` for any other text. */
 export function parseDuration(text: string): number | undefined {
   if (!/^(?:\d{1,15}(?:ms|[dhms]))+$/.test(text)) return undefined;
   let sum = 0;
@@ -18,7 +18,7 @@ export function parseDuration(text: string): number | undefined {
   return Number.isSafeInteger(sum) ? sum : undefined;
 }
 
-/** The shortest text that {@link parseDuration} reads as so many milliseconds. */
+/** The shortest text that {@link parseDuration} reads as `ms` milliseconds. */
 export function formatDuration(ms: number): string {
   let left = ms;
   let text = '';

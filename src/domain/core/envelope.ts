@@ -1,4 +1,4 @@
-// What every stored event carries besides its data, and the zod pieces that stored data is made of.
+// The metadata of stored events, and the zod schemas that the schemas of stored data share.
 import { z } from 'zod';
 import { formatInstant, MAX_INSTANT, parseInstant, type Instant } from './instants.ts';
 import { isCleanText, jsonFault, type Json } from './json.ts';
@@ -23,7 +23,7 @@ export const textUpTo = (max: number) =>
     .max(max, { error: `is longer than ${max} characters` })
     .refine(isCleanText, { error: 'has a NUL character or a lone surrogate' });
 
-/** Any JSON value that every serialiser can take. */
+/** Any JSON value that all stores and wires take. */
 export const JsonSchema = z.custom<Json>((value) => jsonFault(value) === undefined, {
   error: 'is not JSON of at most 64 levels without NUL characters',
 });
@@ -35,7 +35,7 @@ export const TraceparentSchema = z
   .string()
   .regex(TRACEPARENT, { error: 'is not a W3C traceparent of version 00' });
 
-/** Event metadata; loose, because others may add their own keys (`$correlationId`, say). */
+/** Event metadata; loose, because other programs may add keys such as `$correlationId`. */
 export const MetadataSchema = z.looseObject({
   schemaVersion: z.int().min(1),
   recordedAt: InstantCodec,
@@ -44,7 +44,7 @@ export const MetadataSchema = z.looseObject({
   commandId: textUpTo(128),
   traceparent: TraceparentSchema.optional(),
   actor: textUpTo(128).optional(),
-  /** A reader that does not know this event's type must stop at it instead of passing by. */
+  /** A reader that does not know this event's type must not skip it. */
   mustUnderstand: z.boolean().optional(),
 });
 
@@ -53,12 +53,12 @@ const METADATA_FIELDS: ReadonlySet<string> = new Set([
   ...['traceparent', 'actor', 'mustUnderstand'],
 ]);
 
-/** What {@link MetadataSchema} makes of metadata just as we write it; `undefined` leaves it to the schema. */
+/** Reads metadata without {@link MetadataSchema} (see quick.ts); `undefined` leaves it to the schema. */
 export function quickMetadata(
   metadata: unknown,
 ): { readonly success: true; readonly data: z.output<typeof MetadataSchema> } | undefined {
   if (!isFields(metadata)) return undefined;
-  // The schema keeps keys of others; so does the schema only.
+  // Keys of other programs are left to the schema, which keeps them.
   for (const key in metadata) if (!METADATA_FIELDS.has(key)) return undefined;
   const { schemaVersion, correlationId, causationId, commandId, traceparent, actor } = metadata;
   const { mustUnderstand } = metadata;
@@ -80,7 +80,7 @@ export function quickMetadata(
   };
 }
 
-/** What the kernel knows about an event besides its data. */
+/** Event metadata as the kernel uses it. */
 export type EventMetadata = {
   readonly recordedAt: Instant;
   readonly correlationId: string;

@@ -1,21 +1,21 @@
-// The one error class of the product. It is thrown for misuse and outages only: what a caller has
-// to expect in normal work (a duplicate, a conflict, a refused field) is a value.
+// The error class of the product. It is thrown for misuse and outages only: expected outcomes (a duplicate,
+// a conflict, a refused field) are values.
 
 /**
- * What kind of trouble it is. The command line maps each to one exit code (design section 10).
+ * The kind of an error. The command line maps each kind to one exit code, shown in brackets.
  *
  * - `usage`: wrong arguments or configuration (2)
  * - `unavailable`: a dependency cannot be reached (3)
- * - `refused`: going on could lose, double or misattribute notifications (4)
- * - `internal`: a bug of ours (5)
+ * - `refused`: to continue could lose, double or misattribute notifications (4)
+ * - `internal`: a bug in Tocsin (5)
  */
 export type ErrorKind = 'usage' | 'unavailable' | 'refused' | 'internal';
 
 /**
  * Thrown for misuse and outages.
  *
- * `code` is stable and made for programs, `message` says what happened, `hint` says what to do.
- * None of them ever holds a secret.
+ * `code` is stable and made for programs, `message` says what happened, `hint` says what to do. None of
+ * them holds a secret.
  */
 export class TocsinError extends Error {
   override readonly name = 'TocsinError';

@@ -1,8 +1,8 @@
-// JSON text whose keys are written with escapes. After {"a":1,"\\":2}, V8 reads the key "\n" of
-// {"a":1,"\n":2} as a backslash (nodejs/node#63785): it takes a key for one that it has met in that place
-// and that begins as the escape is written. What a log says must not depend on what was read before it.
+// Reads JSON text whose keys are written with escapes, around a bug of V8 (nodejs/node#63785): after
+// {"a":1,"\\":2}, JSON.parse reads the key "\n" of {"a":1,"\n":2} as a backslash. A value that is read
+// from the log must not depend on values that were read before it.
 
-/** True for JSON text with a key that is written with an escape. */
+/** True for JSON text that has a key with an escape. */
 export function hasEscapedKey(text: string): boolean {
   if (!text.includes('\\')) return false;
   for (let start = text.indexOf('"'); start >= 0;) {
@@ -13,12 +13,12 @@ export function hasEscapedKey(text: string): boolean {
   return false;
 }
 
-/** A list or object that is not closed yet. */
-type Open = { readonly isObject: boolean; readonly values: unknown[]; readonly keys: string[] };
+/** A list or object whose end is not read yet. */
+type Unclosed = { readonly isObject: boolean; readonly values: unknown[]; readonly keys: string[] };
 
 /** The value of text that is known to be JSON, with one call of the parser for each string and number. */
 export function readJson(text: string): unknown {
-  const open: Open[] = [];
+  const open: Unclosed[] = [];
   let value: unknown;
   for (let at = 0; at < text.length;) {
     const char = text.charAt(at);
@@ -40,9 +40,9 @@ export function readJson(text: string): unknown {
   return value;
 }
 
-function closed(list: Open | undefined): unknown {
+function closed(list: Unclosed | undefined): unknown {
   if (list?.isObject !== true) return list?.values;
-  // As the parser does: of equal keys the last value counts, and `__proto__` is a key like others.
+  // As in JSON.parse, the last of equal keys counts and `__proto__` is an ordinary key.
   return Object.fromEntries(list.keys.map((key, n) => [key, list.values[n]]));
 }
 
@@ -51,7 +51,7 @@ function scalar(token: string): unknown {
   return JSON.parse(token);
 }
 
-/** Behind the string, number, word or single character that begins there. */
+/** The index behind the string, number, word or single character at `start`. */
 function endOfToken(text: string, start: number): number {
   if (text.charAt(start) === '"') return endOfString(text, start);
   let end = start + 1;
@@ -60,14 +60,14 @@ function endOfToken(text: string, start: number): number {
   return end;
 }
 
-/** Behind the closing quote of the string that begins there. */
+/** The index behind the closing quote of the string at `start`. */
 export function endOfString(text: string, start: number): number {
   let end = start + 1;
   while (end < text.length && text.charAt(end) !== '"') end += text.charAt(end) === '\\' ? 2 : 1;
   return end + 1;
 }
 
-/** True where a colon follows. */
+/** True when a colon follows. */
 function isKey(text: string, end: number): boolean {
   let at = end;
   while (' \t\r\n'.includes(text.charAt(at)) && at < text.length) at += 1;

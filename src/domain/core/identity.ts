@@ -1,5 +1,5 @@
-// Users and targets: a positive integer, or an opaque id of visible characters. 42 and "42" are the
-// same user, "042" is another.
+// Ids of users and targets: a positive integer, or an opaque id of visible characters. 42 and "42" are one
+// user, "042" is another.
 import { z } from 'zod';
 
 /** A user's id in its text form. */
@@ -16,7 +16,7 @@ export function isNumericId(id: string): boolean {
   return NUMERIC.test(id) && Number(id) <= Number.MAX_SAFE_INTEGER;
 }
 
-/** The form that contracts carry: a JSON number exactly when numeric. */
+/** The id as contracts carry it: a JSON number exactly when it is numeric. */
 export function emitId(id: string): number | string {
   return isNumericId(id) ? Number(id) : id;
 }
@@ -24,7 +24,10 @@ export function emitId(id: string): number | string {
 const RULE =
   'must be a positive integer up to 2^53-1, or 1 to 64 characters of A-Z a-z 0-9 . _ @ -';
 
-/** Reads a user or target id from outside into its text form. Each part says the whole rule: a union lets one speak. */
+/**
+ * Reads a user or target id from outside into its text form. Each part of the union has the whole rule as
+ * its error, because zod reports one part only.
+ */
 export const IdSchema = z
   .union([z.int(RULE).positive(RULE), z.string().regex(OPAQUE, RULE)], { error: RULE })
   .transform(String);
@@ -32,7 +35,7 @@ export const IdSchema = z
 /** The text form, as stored events hold it. */
 export const StoredIdSchema = z.string().regex(OPAQUE);
 
-/** True for what {@link StoredIdSchema} takes. */
+/** True for a value that {@link StoredIdSchema} accepts. */
 export function isStoredId(value: unknown): value is string {
   return typeof value === 'string' && OPAQUE.test(value);
 }

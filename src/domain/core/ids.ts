@@ -1,5 +1,5 @@
-// Identity that is for ever once released: every id, stream name and key below has a test vector in
-// test/domain/vectors.test.ts. Changing one makes old logs unreadable.
+// Ids and stream names. Each has a test vector in test/domain/vectors.test.ts: a change makes existing
+// logs unreadable.
 import { parse as uuidToBytes, v5, validate } from 'uuid';
 import { joinKey } from './keys.ts';
 import type { UserId } from './identity.ts';
@@ -7,7 +7,7 @@ import type { UserId } from './identity.ts';
 /** The namespace of every UUIDv5 that Tocsin makes. */
 export const TOCSIN_NAMESPACE = '6f1c5a0e-3b52-5c7e-9d4a-7a2f4e0b8c11';
 
-// As bytes: of text, the package would read both anew for every id, which is most of an id's cost.
+// As bytes: the package would parse text again for every id, which is most of an id's cost.
 const namespaceBytes = uuidToBytes(TOCSIN_NAMESPACE);
 const encoder = new TextEncoder();
 
@@ -16,24 +16,24 @@ export function uuidOfKey(key: string): string {
   return v5(encoder.encode(key), namespaceBytes);
 }
 
-/** The kernel's name when none is configured; stream names start with it. */
+/** The default name of a kernel; stream names start with it. */
 export const DEFAULT_KERNEL_NAME = 'tocsin';
 
 /** The kinds of streams that belong to a user. */
 export type StreamCategory = 'trigger' | 'idempotency' | 'duejob' | 'channel' | 'notification';
 
-/** UUIDv5 under Tocsin's namespace, of parts that are joined so that no two lists share a name. */
+/** UUIDv5 under Tocsin's namespace of a list of parts; different lists have different UUIDs. */
 export function uuidOf(...parts: readonly string[]): string {
   return uuidOfKey(joinKey(...parts));
 }
 
 /**
- * Two hex digits that place a user in one of 256 shares: the first byte of the user's UUIDv5.
+ * The user's share of 256, as two hex digits: the first byte of the user's UUIDv5.
  *
- * @param toUuid another way to the same UUIDs
+ * @param toUuid computes the same UUIDs, for instance faster
  */
 export function userShare(user: UserId, toUuid: (key: string) => string = uuidOfKey): string {
-  // A user's events come together: the streams and messages of one ask many times in a row.
+  // Calls for one user come in a row, so the last share is kept.
   if (lastShare?.user !== user) lastShare = { user, share: toUuid(user).slice(0, 2) };
   return lastShare.share;
 }
@@ -50,37 +50,37 @@ export function userStream(
   return `${kernel}.${category}-${userShare(user)}-${uuidOfKey(scopeKey)}`;
 }
 
-/** The one stream that holds what a replay must know besides the users' streams. */
+/** The stream with everything that a replay needs besides the users' streams. */
 export function controlStream(kernel: string): string {
   return `${kernel}.control`;
 }
 
-/** True for a control stream, of whatever kernel: no other stream's name ends so. */
+/** True for the control stream of any kernel: no other stream's name has this end. */
 export function isControlStream(stream: string): boolean {
   return stream.endsWith('.control');
 }
 
-/** What all streams of a category start with; a server-side filter takes it. */
+/** The prefix of all streams of a category, for a server-side filter. */
 export function categoryPrefix(kernel: string, category: StreamCategory): string {
   return `${kernel}.${category}-`;
 }
 
-/** Event id: the same command writing the same stream gives the same ids on every retry. */
+/** Event id. Retries of one command on one stream get the same ids. */
 export function eventId(commandId: string, stream: string, index: number): string {
   return uuidOf('event', commandId, stream, String(index));
 }
 
-/** Message id (`ce-id`, `notification_id`) of what `rule` makes of a source event. */
+/** Id (`ce-id`, `notification_id`) of the message that `rule` makes of a source event. */
 export function messageId(sourceEventId: string, rule: string): string {
   return uuidOfKey(messageKey(sourceEventId, rule));
 }
 
-/** What a message id is the UUIDv5 of. */
+/** The text whose UUIDv5 is the message id. */
 export function messageKey(sourceEventId: string, rule: string): string {
   return joinKey('message', sourceEventId, rule);
 }
 
-/** Command id of a request with an idempotency key: the same request gives the same command. */
+/** Command id of a request with an idempotency key; equal requests have equal command ids. */
 export function keyedCommandId(
   user: UserId,
   triggerType: string,
@@ -97,7 +97,7 @@ export function occurrenceId(prefix: 'ast' | 'asp', stream: string, occurrence: 
   return `${prefix}_${match[1] ?? ''}${(match[2] ?? '').replaceAll('-', '')}_${occurrence}`;
 }
 
-/** Where an `ast_` or `asp_` id leads, or `undefined` for anything else. */
+/** The stream and occurrence of an `ast_` or `asp_` id; `undefined` for other text. */
 export function parseOccurrenceId(
   kernel: string,
   id: string,
@@ -112,7 +112,7 @@ export function parseOccurrenceId(
   return { stream, occurrence: Number(occurrence) };
 }
 
-/** True for text in a UUID's form. */
+/** True for the text of a UUID. */
 export function isUuid(text: string): boolean {
   return validate(text);
 }

@@ -1,5 +1,5 @@
-// Instants are integer milliseconds since 1970-01-01T00:00:00Z. Text in and out is RFC 3339; what a
-// zone said at the edge never reaches a key (W6: the same instant in two zones gave two keys).
+// Instants are integer milliseconds since 1970-01-01T00:00:00Z, and RFC 3339 text in and out. Keys are made
+// of the integer, never of the text, so that one instant in two time zones gives one key.
 import { err, ok, type Result } from './result.ts';
 
 /** Integer milliseconds since the Unix epoch, 1970-01-01 to 9999-12-31. */
@@ -16,7 +16,7 @@ const WITHOUT_OFFSET = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?$/;
  * Reads an RFC 3339 instant with its offset; fractions beyond milliseconds are cut, not rounded
  * (rounding can move 10:29:59.9996 into the next window).
  *
- * @returns milliseconds since the epoch, or the reason in words that complete "requestedAt …"
+ * @returns milliseconds since the epoch, or the reason as the rest of a sentence that begins with the field
  */
 export function parseInstant(text: string): Result<Instant, string> {
   const canonical = canonicalInstant(text);
@@ -48,7 +48,7 @@ export function parseInstant(text: string): Result<Instant, string> {
     : ok(instant);
 }
 
-/** How {@link formatInstant} writes it, which is how nearly every stored instant is; else `undefined`. */
+/** Reads the form of {@link formatInstant}, which nearly every stored instant has; else `undefined`. */
 function canonicalInstant(text: string): Instant | undefined {
   if (text.length !== 24 || text[23] !== 'Z' || text[10] !== 'T' || text[19] !== '.') {
     return undefined;
@@ -58,7 +58,7 @@ function canonicalInstant(text: string): Instant | undefined {
   const [month, day] = [digits(text, 5, 7), digits(text, 8, 10)];
   const [hour, minute, second] = [digits(text, 11, 13), digits(text, 14, 16), digits(text, 17, 19)];
   const millisecond = digits(text, 20, 23);
-  // Every comparison with NaN is false. The last days of months are left to the long way.
+  // Every comparison with NaN is false. Days 29 to 31 are left to the slow path.
   const isPlain =
     year >= 1970 &&
     month >= 1 &&
@@ -73,7 +73,7 @@ function canonicalInstant(text: string): Instant | undefined {
   return Date.UTC(year, month - 1, day, hour, minute, second, millisecond);
 }
 
-/** The number that these characters write; NaN when one is no digit. */
+/** The number in these characters; NaN when a character is no digit. */
 function digits(text: string, from: number, to: number): number {
   let number = 0;
   for (let at = from; at < to; at += 1) {
@@ -99,7 +99,7 @@ export function formatInstant(instant: Instant): string {
   return `${dateOf(day)}${hours}:${minutes}:${seconds}.${THREE_DIGITS[time % 1_000] ?? ''}Z`;
 }
 
-/** A message has half a dozen instants, nearly all of one or two days: the calendar is asked once a day. */
+/** A message has about six instants of one or two days, so the text of each day is computed once. */
 function dateOf(day: number): string {
   const known = dates.get(day);
   if (known !== undefined) return known;

@@ -1,21 +1,21 @@
-// JSON values as a type, and the checks that JSON from outside needs before it is carried on.
+// JSON values as a type, and the checks of JSON from outside.
 import { endOfString, hasEscapedKey, readJson } from './escaped-keys.ts';
 
 /** A JSON value. */
 export type Json = string | number | boolean | null | readonly Json[] | JsonObject;
 
-/** A JSON object. Absent keys only: `undefined` is never stored. */
+/** A JSON object. Optional keys are absent: `undefined` is never stored. */
 export type JsonObject = { readonly [key: string]: Json };
 
-/** Deeper values than this are refused: serialisers recurse, and a host's stack is not ours to fill. */
+/** Input that nests deeper is refused, because serialisers recurse and could overflow the host's stack. */
 export const MAX_JSON_DEPTH = 64;
 
-/** Stored events that nest deeper are bytes that nobody reads, in all stores alike. Ours stay far below. */
+/** Stored events that nest deeper count as unreadable in all stores. Tocsin's own events stay far below. */
 export const MAX_STORED_DEPTH = 1_000;
 
-/** What is wrong with a value that came from outside, or `undefined` when it is plain JSON. */
+/** The fault of a value from outside; `undefined` when it is plain JSON. */
 export function jsonFault(value: unknown): string | undefined {
-  // Iterative on purpose: a recursive check would itself overflow on the value it is to refuse.
+  // Iterative, because a recursive check would overflow on the values that it has to refuse.
   const pending: { value: unknown; depth: number }[] = [{ value, depth: 1 }];
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     const fault = scalarFault(next.value);
@@ -31,11 +31,11 @@ export function jsonFault(value: unknown): string | undefined {
 }
 
 /**
- * True for JSON text whose lists and objects nest deeper than this. It is asked of what strangers may have
- * written, before anything that recurses sees the value; what is no JSON gets some answer.
+ * True for JSON text whose lists and objects nest deeper than `levels`. It runs on text from outside before
+ * any code that recurses reads the value. For text that is not JSON the answer has no meaning.
  */
 export function nestsDeeperThan(text: string, levels: number): boolean {
-  // Every level takes two brackets, so nearly every text is known by its length.
+  // Every level needs two brackets, so a short text needs no scan.
   if (text.length <= 2 * levels) return false;
   let depth = 0;
   for (let i = 0; i < text.length; i += 1) {
@@ -53,51 +53,51 @@ export function nestsDeeperThan(text: string, levels: number): boolean {
  * @throws SyntaxError for anything else
  */
 export function parseJson(text: string): Json {
-  // eslint-disable-next-line no-restricted-properties -- the one place, which knows what it gets wrong
+  // eslint-disable-next-line no-restricted-properties -- the only call; readJson corrects its bug
   const parsed: unknown = JSON.parse(text);
   const value = hasEscapedKey(text) ? readJson(text) : parsed;
   if (isParsed(value)) return value;
   throw new SyntaxError('no JSON value');
 }
 
-/** JSON text as a value; `undefined` for anything else, which no schema of ours takes. */
+/** JSON text as a value; `undefined` for other text, which no schema accepts. */
 export function tryParseJson(text: string): Json | undefined {
   try {
     return parseJson(text);
   } catch {
-    // The parser's message would quote the text, which may be a secret.
+    // The error is dropped because its message quotes the text, which may be a secret.
     return undefined;
   }
 }
 
-// What JSON.parse returns is JSON by construction; walking it again would double the cost of a read.
+// A value of JSON.parse is JSON; another check would double the cost of a read.
 function isParsed(value: unknown): value is Json {
   return value !== undefined;
 }
 
-/** True for text that survives every store and wire: no NUL, no lone surrogate. */
+/** True for text that every store and wire keeps: no NUL, no lone surrogate. */
 export function isCleanText(text: string): boolean {
   return !text.includes('\u0000') && text.isWellFormed();
 }
 
-/** Narrows a checked value; the check is {@link jsonFault}. */
+/** True for a value without a {@link jsonFault}. */
 export function isJson(value: unknown): value is Json {
   return jsonFault(value) === undefined;
 }
 
-/** True for an object, not a list, among values that are known to be JSON, such as a parser's. */
+/** True for an object that is not a list, among values that are known to be JSON. */
 export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /**
- * The one text of a JSON value, whatever order its keys are stored in (RFC 8785). Total: lone surrogates,
- * which the RFC and the packages for it refuse, are written as escapes, because a log may hold them.
+ * The canonical text of a JSON value (RFC 8785), independent of the order of its keys. Total: lone
+ * surrogates, which the RFC and the packages for it refuse, become escapes, because a log may hold them.
  */
 export function canonicalJson(value: Json): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
   if (isList(value)) return `[${value.map(canonicalJson).join(',')}]`;
-  // Sorted by UTF-16 units, which is what the plain sort does.
+  // The comparison of strings goes by UTF-16 units, as the RFC requires.
   const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
   const members = entries.map(([key, child]) => `${JSON.stringify(key)}:${canonicalJson(child)}`);
   return `{${members.join(',')}}`;

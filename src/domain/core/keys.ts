@@ -1,5 +1,5 @@
-// Keys are joined from parts. Each part is percent-encoded, and alternatives carry a tag, so that no
-// two meanings can share a key, whatever characters a client puts into its ids.
+// Joins keys from parts. Each part is percent-encoded and alternatives carry a tag, so that keys of
+// different meaning are different, whatever characters the ids of a client have.
 
 const encoder = new TextEncoder();
 

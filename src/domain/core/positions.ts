@@ -1,13 +1,13 @@
-// A place in the whole log. Both parts are kept everywhere: resuming by the commit part alone has
-// lost events on real servers.
+// The position of an event in the whole log. Both parts are kept everywhere: a resume by the commit part
+// alone has lost events on real servers.
 
-/** A place in the whole log: increasing, not dense. */
+/** A position in the whole log. Positions increase and have gaps. */
 export type Position = { readonly commit: bigint; readonly prepare: bigint };
 
 /** Before every event. */
 export const START_POSITION: Position = { commit: 0n, prepare: 0n };
 
-/** Negative when `a` is before `b`, zero when they are the same place. */
+/** Negative when `a` is before `b`, zero when they are equal. */
 export function comparePositions(a: Position, b: Position): number {
   if (a.commit !== b.commit) return a.commit < b.commit ? -1 : 1;
   if (a.prepare !== b.prepare) return a.prepare < b.prepare ? -1 : 1;

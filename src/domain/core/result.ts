@@ -1,4 +1,4 @@
-/** Expected outcomes are values; this is their plainest shape. */
+/** An expected outcome as a value: success or error. */
 export type Result<T, E> =
   { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: E };
 

@@ -1,6 +1,6 @@
 /**
- * True once the signal is raised. A function, because the compiler believes that a flag it has read once
- * stays as it was.
+ * True once the signal is aborted. A function, because the compiler assumes that a property keeps the value
+ * that it had at the last read.
  */
 export function isOver(signal: AbortSignal): boolean {
   return signal.aborted;

@@ -13,8 +13,8 @@ function cut(text: string, max: number): string {
  *
  * @returns `undefined` when no text is left
  */
-export function cleanText(text: string, max: number): string | undefined {
-  const clean = cut(text.replaceAll('\u0000', '').toWellFormed(), max);
+export function cleanText(text: string | undefined, max: number): string | undefined {
+  const clean = cut((text ?? '').replaceAll('\u0000', '').toWellFormed(), max);
   return clean === '' ? undefined : clean;
 }
 

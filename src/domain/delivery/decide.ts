@@ -3,7 +3,8 @@ import { match, P } from 'ts-pattern';
 import type { Instant } from '../core/instants.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import type { SendOutcome } from '../ports/sender.ts';
-import { codeOf, detailOf, shortText } from './outcome-codes.ts';
+import { cleanText } from '../core/text.ts';
+import { codeOf, detailOf } from './outcome-codes.ts';
 import type { DeliveryEvent, DeliveryEventData } from './events.ts';
 import { maxAttempts, nextAttemptAt, throttledUntil, type RetryProfile } from './retry-schedule.ts';
 import { evolveDelivery, hasEnded, type Delivery, type DeliveryState } from './state.ts';
@@ -150,8 +151,8 @@ function recordOutcome(
         type: 'AttemptSucceeded',
         data: {
           ...about,
-          code: shortText(code, 64),
-          providerMessageId: shortText(providerMessageId, 128),
+          code: cleanText(code?.trim(), 64),
+          providerMessageId: cleanText(providerMessageId?.trim(), 128),
         },
       },
     ])

@@ -1,4 +1,4 @@
-// What a policy decides about one request for a notification. Pure: everything it stands on is handed in.
+// Decides one request for a notification under a policy.
 import type { Instant } from '../core/instants.ts';
 import type { PublishedReason, SuppressedReason } from './reasons.ts';
 import { severityRank, type Severity } from '../core/vocabulary.ts';
@@ -13,62 +13,59 @@ import {
   type Subject,
 } from './windows.ts';
 
-/** A request as policies see it. */
+/** The facts of a request that policies use. */
 export type PolicyRequest = Instants & Subject & { readonly severity: Severity | null };
 
-/** What was decided, and on what it stands. */
+/** A verdict with its reason and its basis. */
 export type PolicyDecision =
   | {
       readonly verdict: 'published';
       readonly reason: PublishedReason;
-      /** The notice that was bypassed, or that was released; null where there is none. */
+      /** The id of the notification that was bypassed or released; null where there is none. */
       readonly basis: string | null;
       readonly windowStart: Instant;
     }
   | {
       readonly verdict: 'suppressed';
       readonly reason: SuppressedReason;
-      /** The notice that holds the window; null where it was no notice that kept it back. */
+      /** The id of the notification that holds the window; null for `silenced` and `stale`. */
       readonly basis: string | null;
       readonly windowStart: Instant;
-      /** The notice whose session now lasts until this request. */
+      /** The notification whose session this request extends. */
       readonly extended: PastNotification | null;
     };
 
 /**
  * Decides a request.
  *
- * @param notices the notices of the same user and type, mock or live as the request is; at least those
+ * @param sent the notifications of the same user and type, mock or live as the request is; at least those
  *   within `spanOf(policy, …)`, in any order
- * @param silenced whether the type is muted at the request's own instant
+ * @param silenced whether the type is muted at the request's `recordedAt`
  */
 export function decideNotification(
   policy: Policy,
   request: PolicyRequest,
-  notices: readonly PastNotification[],
+  sent: readonly PastNotification[],
   silenced: boolean,
 ): PolicyDecision {
   const at = instantOf(policy, request);
   const windowStart = windowStartOf(policy, request, at);
-  if (silenced) return keptBack('silenced', windowStart);
-  if (isStale(policy, request)) return keptBack('stale', windowStart);
-  const near = notices.filter((notice) => covers(policy, request, notice, at));
-  if (near.length === 0) return letThrough('first_in_window', windowStart);
+  if (silenced) return suppressed('silenced', windowStart);
+  if (isStale(policy, request)) return suppressed('stale', windowStart);
+  const near = sent.filter((past) => covers(policy, request, past, at));
+  if (near.length === 0) return published('first_in_window', windowStart);
   const holding = near.filter(({ released }) => !released);
   const budget = budgetOf(policy);
   if (holding.length < budget) {
     if (near.length >= budget) {
-      const dead = latest(
-        policy,
-        near.filter(({ released }) => released),
-      );
-      return letThrough('reopened', windowStart, dead.id);
+      const released = near.filter((past) => past.released);
+      return published('reopened', windowStart, latest(policy, released).id);
     }
-    return letThrough(holding.length > 0 ? 'within_budget' : 'first_in_window', windowStart);
+    return published(holding.length > 0 ? 'within_budget' : 'first_in_window', windowStart);
   }
   const holder = latest(policy, holding);
   const rose = hasRisen(policy, request, holding);
-  if (rose === 'bypasses') return letThrough('severity_rose', windowStart, holder.id);
+  if (rose === 'bypasses') return published('severity_rose', windowStart, holder.id);
   return {
     verdict: 'suppressed',
     reason: rose === 'capped' ? 'bypass_cap' : reasonOf(policy),
@@ -89,7 +86,7 @@ function hasRisen(
 ): 'no' | 'capped' | 'bypasses' {
   if (bypasses === undefined) return 'no';
   const rank = severityRank(severity);
-  if (holding.some((notice) => severityRank(notice.severity) >= rank)) return 'no';
+  if (holding.some((past) => severityRank(past.severity) >= rank)) return 'no';
   return holding.filter(({ bypass }) => bypass).length < bypasses ? 'bypasses' : 'capped';
 }
 
@@ -97,25 +94,25 @@ function reasonOf({ kind }: Policy): SuppressedReason {
   return kind === 'rolling' ? 'rate_budget' : 'within_window';
 }
 
-/** The window that a suppressed request falls into: an anchored one and a session begin with a notice. */
+/** The window of a suppressed request. Anchored windows and sessions begin with a notification. */
 function startOf(policy: Policy, holder: PastNotification, own: Instant): Instant {
   return policy.kind === 'anchored' || policy.kind === 'session' ? instantOf(policy, holder) : own;
 }
 
 /** The latest instant of a session. */
-function lastOf(policy: Policy, notice: PastNotification): Instant {
-  return Math.max(instantOf(policy, notice), notice.heldAt ?? 0);
+function lastOf(policy: Policy, past: PastNotification): Instant {
+  return Math.max(instantOf(policy, past), past.heldAt ?? 0);
 }
 
-/** The notice with the latest instant; by id where two have the same, so that the list's order is nothing. */
-function latest(policy: Policy, notices: readonly PastNotification[]): PastNotification {
-  return notices.reduce((best, notice) => {
-    const difference = instantOf(policy, notice) - instantOf(policy, best);
-    return difference > 0 || (difference === 0 && notice.id > best.id) ? notice : best;
+/** The notification with the latest instant; the id decides between equals, so that order has no effect. */
+function latest(policy: Policy, list: readonly PastNotification[]): PastNotification {
+  return list.reduce((best, past) => {
+    const difference = instantOf(policy, past) - instantOf(policy, best);
+    return difference > 0 || (difference === 0 && past.id > best.id) ? past : best;
   });
 }
 
-function letThrough(
+function published(
   reason: PublishedReason,
   windowStart: Instant,
   basis: string | null = null,
@@ -123,6 +120,6 @@ function letThrough(
   return { verdict: 'published', reason, basis, windowStart };
 }
 
-function keptBack(reason: 'silenced' | 'stale', windowStart: Instant): PolicyDecision {
+function suppressed(reason: 'silenced' | 'stale', windowStart: Instant): PolicyDecision {
   return { verdict: 'suppressed', reason, basis: null, windowStart, extended: null };
 }

@@ -1,4 +1,4 @@
-// Which policies and mutes are in force at a place in the log.
+// The policies and mutes in force at a position in the log.
 import { match } from 'ts-pattern';
 import { comparePositions, type Position } from '../core/positions.ts';
 import type { Instant } from '../core/instants.ts';
@@ -7,7 +7,7 @@ import { DEFAULT_POLICY, type Policy } from './policy.ts';
 /** Stands for every trigger type that has no policy of its own. */
 export const ANY_TYPE = '*';
 
-/** What can change the policies in force; the control stream's events. */
+/** The events of the control stream that change the policies in force. */
 export type PolicyEvent =
   | {
       readonly type: 'NotificationPolicySet';
@@ -25,11 +25,11 @@ export type PolicyEvent =
 /** By trigger type; {@link ANY_TYPE} stands for all others. */
 export type PoliciesInForce = {
   readonly policies: ReadonlyMap<string, Policy>;
-  /** Until when a type is muted; past ones stay, as time alone ends them. */
+  /** The end of each mute; ended mutes stay in the map. */
   readonly mutes: ReadonlyMap<string, Instant>;
 };
 
-/** Before anything was set. */
+/** The state before the first event. */
 export const NO_POLICIES: PoliciesInForce = { policies: new Map(), mutes: new Map() };
 
 /** Total. */
@@ -50,7 +50,7 @@ export function evolvePolicies(state: PoliciesInForce, event: PolicyEvent): Poli
     .exhaustive();
 }
 
-/** The policies in force after everything up to `position`, from all that ever changed them. */
+/** The policies in force at `position`: all changes up to it, applied in order. */
 export function policiesAt(
   changes: readonly { readonly event: PolicyEvent; readonly position: Position }[],
   position: Position,
@@ -65,14 +65,14 @@ export function policyFor({ policies }: PoliciesInForce, triggerType: string): P
   return policies.get(triggerType) ?? policies.get(ANY_TYPE) ?? DEFAULT_POLICY;
 }
 
-/** Until when a type is muted, at the latest; undefined where nobody muted it. */
+/** The end of the latest mute of a type; undefined when it was never muted. */
 export function mutedUntil({ mutes }: PoliciesInForce, triggerType: string): Instant | undefined {
   if (mutes.size === 0) return undefined;
   const until = Math.max(mutes.get(triggerType) ?? -1, mutes.get(ANY_TYPE) ?? -1);
   return until === -1 ? undefined : until;
 }
 
-/** True when a request with this stamp is muted: its own stamp ends the mute, no clock does. */
+/** True when a request recorded at this instant is muted. A mute ends by `recordedAt`, never by a clock. */
 export function isSilenced(
   inForce: PoliciesInForce,
   triggerType: string,

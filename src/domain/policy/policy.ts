@@ -1,17 +1,17 @@
-// Dedupe policies: what they are, and what is refused when somebody sets one. How they decide is in
-// windows.ts and decide.ts.
+// Dedupe policies: their schema in the log, and the validation of new ones. The decisions are in decide.ts
+// and windows.ts.
 import { z } from 'zod';
 import { formatDuration } from '../core/durations.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import { issuesOf, type Issue } from '../core/input.ts';
 import { DEFAULT_WINDOW_MS } from '../core/windows.ts';
 
-/** Which of a request's two instants counts: the producer's claim, or the kernel's stamp. */
+/** The instant of a request that counts: the producer's `requestedAt` or the kernel's `recordedAt`. */
 export const AXES = ['requestedAt', 'recordedAt'] as const;
 
 export type Axis = (typeof AXES)[number];
 
-/** Stored policies are read with the widest of limits: what was in force stays readable. */
+/** Stored policies have the widest limits, so that a policy of an earlier version stays readable. */
 const StoredMs = z.int().min(1);
 
 const stored = {
@@ -33,10 +33,10 @@ export const PolicySchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('session'), gapMs: StoredMs, maxMs: StoredMs, ...stored }),
 ]);
 
-/** A dedupe policy: which notices keep a request from being let through. */
+/** A dedupe policy: which earlier notifications suppress a request. */
 export type Policy = z.output<typeof PolicySchema>;
 
-/** The seed's rule, in force where no policy was set. */
+/** The policy where none was set. */
 export const DEFAULT_POLICY: Policy = {
   kind: 'tumbling',
   windowMs: DEFAULT_WINDOW_MS,
@@ -52,11 +52,11 @@ const MAX_BYPASSES = 100;
 const RANGE = `must be a whole number of milliseconds from ${MIN_MS} to ${MAX_MS} (${formatDuration(MIN_MS)} to ${formatDuration(MAX_MS)})`;
 
 export const SESSION_NEEDS_MAX =
-  'is required: as long as triggers come closer together than the gap a session goes on, so without a ' +
-  'maximum a steady stream of them would never be told again';
+  'is required: a session goes on while requests come closer together than the gap, so without a maximum ' +
+  'a steady stream of requests would be suppressed for ever';
 
-/** A length of time; `missing` is what is said where there is none. */
-const length = (missing = 'is required') =>
+/** A duration in milliseconds; `missing` is the error for an absent one. */
+const durationMs = (missing = 'is required') =>
   z
     .int({ error: ({ input }) => (input === undefined ? missing : RANGE) })
     .min(MIN_MS, { error: RANGE })
@@ -69,20 +69,20 @@ const count = (most: number) => {
 
 const common = (axis: Axis) => ({
   axis: z.enum(AXES, { error: `must be one of ${AXES.join(', ')}` }).default(axis),
-  staleAfterMs: length().optional(),
+  staleAfterMs: durationMs().optional(),
   bypasses: count(MAX_BYPASSES).optional(),
 });
 
 const PHASE = 'must be keyHash or a whole number of milliseconds from 0 to below the window';
 
-/** A policy as somebody sets it, with its defaults. */
+/** A policy as input, with its defaults. */
 export const PolicyInputSchema = z.discriminatedUnion(
   'kind',
   [
     z
       .strictObject({
         kind: z.literal('tumbling'),
-        windowMs: length(),
+        windowMs: durationMs(),
         phase: z.union([z.literal('keyHash'), z.int().min(0)], { error: PHASE }).default(0),
         ...common('requestedAt'),
       })
@@ -90,24 +90,27 @@ export const PolicyInputSchema = z.discriminatedUnion(
         path: ['phase'],
         error: PHASE,
       }),
-    z.strictObject({ kind: z.literal('anchored'), windowMs: length(), ...common('recordedAt') }),
+    z.strictObject({
+      kind: z.literal('anchored'),
+      windowMs: durationMs(),
+      ...common('recordedAt'),
+    }),
     z.strictObject({
       kind: z.literal('rolling'),
       count: count(MAX_COUNT),
-      windowMs: length(),
+      windowMs: durationMs(),
       ...common('recordedAt'),
     }),
     z
       .strictObject({
         kind: z.literal('session'),
-        gapMs: length(),
-        maxMs: length(SESSION_NEEDS_MAX),
+        gapMs: durationMs(),
+        maxMs: durationMs(SESSION_NEEDS_MAX),
         ...common('recordedAt'),
       })
       .refine(({ gapMs, maxMs }) => maxMs > gapMs, {
         path: ['maxMs'],
-        error:
-          'must be larger than the gap: a shorter one ends every session before its gap has passed',
+        error: 'must be larger than the gap, or every session ends before its gap has passed',
       }),
   ],
   { error: 'must be one of tumbling, anchored, rolling, session' },
@@ -116,7 +119,7 @@ export const PolicyInputSchema = z.discriminatedUnion(
 /** {@link PolicyInputSchema} before it is checked. */
 export type PolicyInput = z.input<typeof PolicyInputSchema>;
 
-/** Checks a policy from outside and fills in its defaults. */
+/** Validates a policy from outside and sets its defaults. */
 export function checkPolicy(input: unknown): Result<Policy, readonly Issue[]> {
   const parsed = PolicyInputSchema.safeParse(input);
   if (parsed.success) return ok(parsed.data);

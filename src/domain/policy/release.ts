@@ -1,29 +1,29 @@
-// Release: a notification that never reached the person stops holding its window (W22).
+// Release: a notification that never reached the person stops holding its window.
 import type { Policy } from './policy.ts';
 import { covers, instantOf, type PastNotification, type Subject } from './windows.ts';
 
-/** How often one window may be released. */
+/** Releases of one window, at most. */
 export const MAX_RELEASES = 2;
 
 /**
- * True when a notice that ended undelivered is to stop counting: it holds its window, and the window
- * was not released too often. A channel that fails for good would otherwise be tried for every request.
+ * True when a notification that ended undelivered is released: it holds its window, and the window has
+ * releases left. Without this limit a channel that always fails would be tried for every request.
  *
- * @param notices the notices of the same user and type; at least those within `neighbourhoodOf(…)`
+ * @param sent the notifications of the same user and type; at least those within `neighbourhoodOf(…)`
  */
 export function mayRelease(
   policy: Policy,
   subject: Subject,
-  notice: PastNotification,
-  notices: readonly PastNotification[],
+  undelivered: PastNotification,
+  sent: readonly PastNotification[],
 ): boolean {
-  if (notice.released) return false;
-  const at = instantOf(policy, notice);
-  const releases = notices
+  if (undelivered.released) return false;
+  const at = instantOf(policy, undelivered);
+  const releases = sent
     .filter(
       (other) =>
         covers(policy, subject, other, at) ||
-        covers(policy, subject, notice, instantOf(policy, other)),
+        covers(policy, subject, undelivered, instantOf(policy, other)),
     )
     .reduce((sum, other) => sum + other.releases, 0);
   return releases < MAX_RELEASES;

@@ -6,7 +6,7 @@ import { printable } from '../core/text.ts';
 import type { Issue } from '../core/input.ts';
 import { checkPolicy, type Policy } from './policy.ts';
 
-/** How each kind is written; what is in brackets may be left out. */
+/** The text form of each kind; parts in brackets are optional. */
 export const POLICY_FORMS = [
   'tumbling WINDOW [phase LENGTH|keyHash]',
   'anchored WINDOW',
@@ -16,7 +16,7 @@ export const POLICY_FORMS = [
 
 const OPTIONS = '[on requestedAt|recordedAt] [stale AFTER] [bypass COUNT]';
 
-/** The unnamed values of each kind, in their order. */
+/** The values of each kind that need no name, in order. */
 const POSITIONAL: Readonly<Record<string, readonly string[]>> = {
   tumbling: ['windowMs'],
   anchored: ['windowMs'],
@@ -24,7 +24,7 @@ const POSITIONAL: Readonly<Record<string, readonly string[]>> = {
   session: ['gapMs', 'maxMs'],
 };
 
-/** Words that name the value after them. */
+/** The fields by the word that stands before their value. */
 const NAMED: Readonly<Record<string, string>> = {
   phase: 'phase',
   max: 'maxMs',
@@ -35,19 +35,19 @@ const NAMED: Readonly<Record<string, string>> = {
   bypass: 'bypasses',
 };
 
-/** Reads a policy; brackets, commas and equals signs are as good as spaces. */
+/** Reads a policy; brackets, commas and equals signs count as spaces. */
 export function parsePolicy(text: string): Result<Policy, readonly Issue[]> {
   const [kind = '', ...words] = text.split(/[\s(),=]+/).filter((word) => word !== '');
-  const places = [...(POSITIONAL[kind] ?? [])];
-  if (places.length === 0) return err([wrong(`${quoted(kind)} is no kind of policy`)]);
+  const positional = POSITIONAL[kind] ?? [];
+  if (positional.length === 0) return err([wrong(`${quoted(kind)} is no kind of policy`)]);
   const fields: Record<string, string | number> = {};
   for (let at = 0; at < words.length; at += 1) {
     const word = words[at] ?? '';
     const named = NAMED[word];
-    const field = named ?? places.find((place) => !(place in fields));
+    const field = named ?? positional.find((each) => !(each in fields));
     const value = named === undefined ? word : words[(at += 1)];
     if (field === undefined || field in fields) {
-      return err([wrong(`${quoted(word)} is one too many`)]);
+      return err([wrong(`${quoted(word)} is not expected here`)]);
     }
     if (value === undefined) return err([wrong(`${word} needs a value`)]);
     const read = valueOf(field, value);
@@ -89,7 +89,7 @@ function valueOf(field: string, text: string): string | number | undefined {
 function expected(field: string, value: string): string {
   return field === 'count' || field === 'bypasses'
     ? `needs a whole number, not ${quoted(value)}`
-    : `needs a length of time such as 30m, 90s or 1h30m, not ${quoted(value)}`;
+    : `needs a duration such as 30m, 90s or 1h30m, not ${quoted(value)}`;
 }
 
 function wrong(what: string): Issue {

@@ -1,6 +1,5 @@
-// The window kinds as pure functions of one list per (user, type): the notices, each with its two
-// instants. Intervals are half-open, milliseconds are integers. Whether a notice was released is asked
-// elsewhere: here a notice covers an instant or it does not.
+// The kinds of windows, as functions of the notifications of one user and type. Intervals are half-open,
+// milliseconds are integers. These functions ignore releases: a window covers an instant or not.
 import { match } from 'ts-pattern';
 import { parse as uuidToBytes } from 'uuid';
 import { uuidOf } from '../core/ids.ts';
@@ -10,24 +9,24 @@ import type { Instant } from '../core/instants.ts';
 import { tumblingWindowStart } from '../core/windows.ts';
 import type { Policy } from './policy.ts';
 
-/** The two instants that a policy may go by. */
+/** The two instants of a request; a policy uses one of them. */
 export type Instants = { readonly requestedAt: Instant; readonly recordedAt: Instant };
 
-/** What a policy knows about a notification that was let through. */
+/** The facts of a published notification that policies use. */
 export type PastNotification = Instants & {
   readonly id: string;
   readonly severity: Severity | null;
-  /** Let through because its severity had risen. */
+  /** Published because its severity had risen. */
   readonly bypass: boolean;
-  /** It never reached the person, and counts as if it had never been sent. */
+  /** It never reached the person and does not count. */
   readonly released: boolean;
-  /** How often it was released; a redrive takes the window again but does not undo the count. */
+  /** How often it was released; a redrive holds the window again and keeps this count. */
   readonly releases: number;
-  /** The latest instant of a request that its session held back; null where there was none. */
+  /** The latest instant of a request that its session suppressed; null where there was none. */
   readonly heldAt: Instant | null;
 };
 
-/** Whom a window belongs to. */
+/** The owner of a window. */
 export type Subject = { readonly user: UserId; readonly triggerType: string };
 
 /** Instants from `from` up to, but not including, `to`. */
@@ -39,8 +38,8 @@ export function instantOf(policy: Policy, instants: Instants): Instant {
 }
 
 /**
- * Where the window begins that a request opens if it is let through. Only tumbling windows begin
- * before it.
+ * The start of the window that a request opens when it is published. Only tumbling windows start before
+ * the request.
  */
 export function windowStartOf(policy: Policy, subject: Subject, at: Instant): Instant {
   return policy.kind === 'tumbling'
@@ -48,14 +47,14 @@ export function windowStartOf(policy: Policy, subject: Subject, at: Instant): In
     : at;
 }
 
-/** True when a request at `at` falls into the notice's window. */
+/** True when a request at `at` falls into the window of `past`. */
 export function covers(
   policy: Policy,
   subject: Subject,
-  notice: PastNotification,
+  past: PastNotification,
   at: Instant,
 ): boolean {
-  const then = instantOf(policy, notice);
+  const then = instantOf(policy, past);
   return match(policy)
     .with(
       { kind: 'tumbling' },
@@ -64,19 +63,19 @@ export function covers(
     .with({ kind: 'anchored' }, ({ windowMs }) => Math.abs(at - then) < windowMs)
     .with({ kind: 'rolling' }, ({ windowMs }) => at - windowMs < then && then <= at)
     .with({ kind: 'session' }, ({ gapMs, maxMs }) => {
-      // A late request belongs to the session that it would have begun or joined.
-      const last = Math.max(then, notice.heldAt ?? then);
+      // A late request belongs to the session that it would have started or extended.
+      const last = Math.max(then, past.heldAt ?? then);
       return then - gapMs < at && at < last + gapMs && at - then < maxMs;
     })
     .exhaustive();
 }
 
-/** How many notices in the window it takes to keep a request back. */
+/** The number of notifications in a window that suppress the next request. */
 export function budgetOf(policy: Policy): number {
   return policy.kind === 'rolling' ? policy.count : 1;
 }
 
-/** The instants of notices that can bear on a request at `at`: all others need not be looked at. */
+/** The instants of all notifications that can affect a request at `at`. */
 export function spanOf(policy: Policy, subject: Subject, at: Instant): Span {
   return match(policy)
     .with({ kind: 'tumbling' }, ({ windowMs }) => {
@@ -89,7 +88,7 @@ export function spanOf(policy: Policy, subject: Subject, at: Instant): Span {
     .exhaustive();
 }
 
-/** The instants of notices that may share a window with a notice at `at`, on either side. */
+/** The instants of all notifications that may share a window with one at `at`, before and after it. */
 export function neighbourhoodOf(policy: Policy, subject: Subject, at: Instant): Span {
   if (policy.kind === 'tumbling') return spanOf(policy, subject, at);
   const reach = policy.kind === 'session' ? policy.maxMs : policy.windowMs;
@@ -98,7 +97,7 @@ export function neighbourhoodOf(policy: Policy, subject: Subject, at: Instant): 
 
 const PHASE_BYTES = 6;
 
-/** Spreads the windows of many users over time: a number of the user and type alone. */
+/** Spreads the windows of many users over time; depends on the user and the type only. */
 function phaseOf(policy: Policy & { readonly kind: 'tumbling' }, subject: Subject): number {
   const { phase, windowMs } = policy;
   if (phase !== 'keyHash') return phase;

@@ -1,4 +1,4 @@
 import type { Instant } from '../core/instants.ts';
 
-/** Where "now" comes from. Only edges hold a clock; decisions get instants as arguments. */
+/** The source of the current time. Decisions get instants as arguments and hold no clock. */
 export type Clock = { readonly now: () => Instant };

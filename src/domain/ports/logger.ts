@@ -1,4 +1,4 @@
-/** Structured logging with pino's calling order; bring your own. Fields never hold secrets. */
+/** A structured logger with pino's order of arguments. Fields never hold secrets. */
 export type Logger = {
   readonly [level in 'debug' | 'info' | 'warn' | 'error']: (
     fields: Readonly<Record<string, unknown>>,
@@ -8,5 +8,5 @@ export type Logger = {
 
 const ignore = (): void => undefined;
 
-/** Says nothing; the default where none is given. */
+/** Logs nothing; the default. */
 export const silentLogger: Logger = { debug: ignore, info: ignore, warn: ignore, error: ignore };

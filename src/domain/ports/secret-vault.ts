@@ -1,16 +1,16 @@
-// The port to a vault: small secrets by name. What is removed is gone for good, which is how a log that
-// never forgets can: it holds names and sealed text only.
+// The port to a vault of small secrets by name. The log holds names and sealed text only, so removing a
+// secret from the vault makes the sealed text unreadable for ever.
 
-/** Keeps secrets. Every call may reject with a TocsinError; none of its messages holds a secret. */
+/** Stores secrets. Every call may reject with a TocsinError; no message of it holds a secret. */
 export type SecretVault = {
   readonly put: (name: string, secret: string) => Promise<void>;
-  /** Stores it unless the name is taken. @returns what is stored under the name now */
+  /** Stores the secret unless the name exists. @returns the secret that the name has now */
   readonly putIfAbsent: (name: string, secret: string) => Promise<string>;
   readonly get: (name: string) => Promise<string | undefined>;
-  /** Shreds it, so that no copy of this vault has it any more. @returns false when there was none */
+  /** Deletes the secret from the vault and its files. @returns false when there was none */
   readonly remove: (name: string) => Promise<boolean>;
   /** The names that begin with a prefix, in bytewise order. */
   readonly names: (prefix: string) => Promise<readonly string[]>;
-  /** A keyed hash, 64 hex digits: the same text has the same one, also after a rotation of keys. */
+  /** A keyed hash, 64 hex digits; a text keeps its hash when keys are rotated. */
   readonly fingerprint: (text: string) => Promise<string>;
 };

@@ -80,7 +80,7 @@ function checked(outcome: ApplyOutcome): ApplyOutcome {
     return { outcome: 'applied', eventIds: ids.slice(0, MAX_APPLIED_EVENTS) };
   }
   const { code, detail } = outcome;
-  const shown = detail === undefined ? undefined : cleanText(detail, 512);
+  const shown = cleanText(detail, 512);
   return {
     outcome: 'refused',
     code: /^[a-z0-9_]{1,64}$/.test(code) ? code : 'apply_error',

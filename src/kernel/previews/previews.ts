@@ -80,7 +80,7 @@ async function dismissPreview(
 ): Promise<DismissResult> {
   const speaker = speakerOf(context.kernel, userId, previewId);
   if (speaker === undefined) return rejected({ code: 'not_found', message: 'there is none' });
-  const dismiss = { ...speaker, reason: cleanText(reason?.trim() ?? '', 256) };
+  const dismiss = { ...speaker, reason: cleanText(reason?.trim(), 256) };
   const result = await triggerDecider.transact(
     context,
     speaker.stream,

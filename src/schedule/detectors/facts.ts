@@ -1,5 +1,6 @@
 // Fingerprints of what a source says: the same facts give the same text, in every process.
 import { uuidOf } from '../../domain/core/ids.ts';
+import { oneLine } from '../../domain/core/text.ts';
 import type { ScheduledBlock, Task } from '../tasks/task-source.ts';
 
 /** The fingerprint of something that is not there. */
@@ -20,14 +21,8 @@ export function seenBlock(block: ScheduledBlock | undefined): string {
   return uuidOf('block', ...[taskId, startAt, endAt, completed].map(String));
 }
 
-/** What an error may say in the log: short, and on one line. */
+/** The message of an error as the log holds it: short, and on one line. */
 export function detailOf(error: unknown): string | undefined {
   const text = error instanceof Error ? error.message : String(error);
-  const clean = text
-    .toWellFormed()
-    .replace(/\p{Cc}+/gu, ' ')
-    .trim()
-    .slice(0, 200)
-    .toWellFormed();
-  return clean === '' ? undefined : clean;
+  return oneLine(text) || undefined;
 }

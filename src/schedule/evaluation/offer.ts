@@ -1,6 +1,7 @@
 // From what was observed to what is offered: candidates, words, and a snapshot that a reader understands
 // later, when all of it may have changed.
 import { formatInstant } from '../../domain/core/instants.ts';
+import { cleanText } from '../../domain/core/text.ts';
 import type { Json } from '../../domain/core/json.ts';
 import type { Offer } from '../../domain/trigger/evaluation.ts';
 import type { Candidate } from '../../domain/preview/candidates.ts';
@@ -91,7 +92,7 @@ function entry(
   block: Pick<ScheduledBlock, 'title' | 'blockId' | 'startAt' | 'endAt'>,
 ) {
   const { blockId: id, startAt, endAt } = block;
-  const title = block.title.toWellFormed().replaceAll('\u0000', '').slice(0, 200).toWellFormed();
+  const title = cleanText(block.title, 200) ?? '';
   return { id, title, status, startAt: formatInstant(startAt), endAt: formatInstant(endAt) };
 }
 

@@ -1,7 +1,7 @@
 // An iCalendar file's text as components with their lines. Nothing recursive, everything bounded: a
 // hostile file costs what its bytes cost.
 import { EntryError, type Problem } from '../problems.ts';
-import { short } from './text.ts';
+import { oneLine } from '../../../domain/core/text.ts';
 
 /** One unfolded content line, and where it began. */
 export type ContentLine = { readonly line: number; readonly name: string; readonly text: string };
@@ -116,7 +116,7 @@ export function readComponents(text: string): Components {
 
 /** Broken files put anything there, and people are shown it. */
 function componentName(text: string): string {
-  return short(text, 64).toUpperCase();
+  return oneLine(text, 64).toUpperCase();
 }
 
 /** Unfolds: a line that begins with a space or a tab continues the one before. */

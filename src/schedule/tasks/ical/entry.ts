@@ -13,7 +13,7 @@ import {
   type Property,
   type When,
 } from './values.ts';
-import { short } from './text.ts';
+import { oneLine } from '../../../domain/core/text.ts';
 import type { Zones } from './zones.ts';
 
 /** One entry, before its recurrences are looked at. Offsets are from the entry's own beginning. */
@@ -78,7 +78,7 @@ export function readEntry(component: Component, zones: Zones, leadMs: number): E
     kind,
     component,
     uid,
-    title: short(text(component, 'SUMMARY')),
+    title: oneLine(text(component, 'SUMMARY')),
     user: userOf(component, 'X-TOCSIN-USER'),
     organizer: organizer?.toLowerCase(),
     priority: priorityOf(component),

@@ -4,7 +4,7 @@ import ICAL from 'ical.js';
 import type { Instant } from '../../../domain/core/instants.ts';
 import { MAX_INSTANT } from '../../../domain/core/instants.ts';
 import { badLine, type ContentLine } from './components.ts';
-import { short } from './text.ts';
+import { oneLine } from '../../../domain/core/text.ts';
 
 /** A property as its line says it. */
 export type Property = {
@@ -27,7 +27,7 @@ export function readProperty(line: ContentLine): Property {
   try {
     parsed = ICAL.parse.property(line.text);
   } catch (error) {
-    throw badLine(line, `cannot be read: ${error instanceof Error ? short(error.message) : ''}`);
+    throw badLine(line, `cannot be read: ${error instanceof Error ? oneLine(error.message) : ''}`);
   }
   if (!Array.isArray(parsed)) throw badLine(line, 'cannot be read');
   const [, params, type, ...values] = parsed.map((part: unknown) => part);
