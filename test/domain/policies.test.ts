@@ -131,7 +131,7 @@ describe('a policy from outside', () => {
     [
       'a session without a maximum',
       { kind: 'session', gapMs: HOUR },
-      /^maxMs is required: .*never/,
+      /^maxMs is required: .*for ever/,
     ],
     [
       'a session shorter than its gap',

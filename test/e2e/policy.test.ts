@@ -11,7 +11,7 @@ test('a policy is refused with its reason, set, shown, and tried on history', as
   await using cli = testCli();
   const refused = await cli.json(['policy', 'set', 'session', '10m', '--reason', 'calmer']);
   expect(refused).toMatchObject({ code: 2, document: { error: { code: 'policy_invalid' } } });
-  expect(JSON.stringify(refused.document)).toContain('never be told again');
+  expect(JSON.stringify(refused.document)).toContain('suppressed for ever');
   writeFileSync(
     cli.path('in.ndjson'),
     line(1, '2026-01-01T10:29:59Z') + line(2, '2026-01-01T10:30:00Z'),
