@@ -16,11 +16,7 @@ export type {
   SimulationResult,
   SimulationState,
 } from './projections/audit/simulate/simulate.ts';
-export type {
-  SentCompared,
-  SentFigures,
-  SentHistory,
-} from './projections/audit/simulate/simulate-notices.ts';
+export type { SentCompared, SentFigures } from './projections/audit/simulate/simulate-notices.ts';
 export type { RebuildOptions, RebuildResult } from './projections/audit/rebuild/rebuild.ts';
 export { replay } from './projections/audit/replay/replay.ts';
 export type {
@@ -33,6 +29,7 @@ export type {
   MessageReader,
   ReadModelView,
   ReadableLog,
+  SentHistory,
   VerdictLookup,
 } from './projections/audit/reading/ports.ts';
 export type { VerifyOptions, VerifyResult } from './projections/audit/verify/verify.ts';

@@ -17,7 +17,7 @@ export type {
   SqliteReadModelReader,
 } from './adapters/sqlite/read-model.ts';
 export { replaceReadModel } from './adapters/sqlite/replace.ts';
-export type { ReadModelTables } from './adapters/sqlite/read-model-tables.ts';
+export type { ReadModelTables } from './projections/audit/reading/ports.ts';
 export type {
   Checkpoint,
   ControlRow,

@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { memoryReadModel } from '../../src/adapters/memory/read-model.ts';
 import { openReadModelReader, sqliteReadModel } from '../../src/adapters/sqlite/read-model.ts';
-import { snapshotOf } from '../../src/adapters/sqlite/read-model-tables.ts';
+import { snapshotOf } from '../../src/adapters/memory/read-model.ts';
 import { batchUpTo } from '../contracts/read-model.fixtures.ts';
 
 const BATCH = 30n;

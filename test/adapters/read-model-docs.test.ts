@@ -1,4 +1,4 @@
-// docs/read-model.md, kept true: its tables are the file's, and its queries run.
+// docs/read-model.md describes the tables of the file, and its queries run.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -96,7 +96,7 @@ describe('docs/read-model.md', () => {
   });
 
   test('shows instants as text in the views', () => {
-    const row = db.prepare("SELECT * FROM notices_view WHERE id = 'notice-1'").get();
+    const row = db.prepare("SELECT * FROM sent_notifications_view WHERE id = 'notice-1'").get();
     expect(row).toMatchObject({
       window_start: '2026-04-30T02:00:00.000Z',
       requested_at: '2026-04-30T02:17:42.123Z',

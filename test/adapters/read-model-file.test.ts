@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openReadModelReader, sqliteReadModel } from '../../src/adapters/sqlite/read-model.ts';
-import { snapshotOf } from '../../src/adapters/sqlite/read-model-tables.ts';
+import { snapshotOf } from '../../src/adapters/memory/read-model.ts';
 import type { SentNotification } from '../../src/projections/read-model.ts';
 import { batchUpTo, checkpointAt, commitOf, noticeOf } from '../contracts/read-model.fixtures.ts';
 import { refusal, thrownBy } from '../support/refusals.ts';

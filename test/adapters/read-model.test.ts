@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { memoryReadModelStore } from '../../src/adapters/memory/read-model.ts';
 import { sqliteReadModel, temporaryReadModel } from '../../src/adapters/sqlite/read-model.ts';
 import { describe, expect, test } from 'vitest';
-import { snapshotOf } from '../../src/adapters/sqlite/read-model-tables.ts';
+import { snapshotOf } from '../../src/adapters/memory/read-model.ts';
 import { readModelOwnershipSuite } from '../contracts/read-model.ownership.suite.ts';
 import { readModelSuite } from '../contracts/read-model.suite.ts';
 import { batchUpTo, type ReadModelHarness } from '../contracts/read-model.fixtures.ts';

@@ -1,6 +1,6 @@
 // Commits for the read model's suites: what a projector would write, made from a few numbers.
 import fc from 'fast-check';
-import type { ReadModelTables } from '../../src/adapters/sqlite/read-model-tables.ts';
+import type { ReadModelTables } from '../../src/projections/audit/reading/ports.ts';
 import type {
   Checkpoint,
   ControlRow,

@@ -1,6 +1,7 @@
 // Who may write a read model, and what a refused or forgotten state leaves. Run like the other suite.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { snapshotOf, type ReadModelTables } from '../../src/adapters/sqlite/read-model-tables.ts';
+import { snapshotOf } from '../../src/adapters/memory/read-model.ts';
+import type { ReadModelTables } from '../../src/projections/audit/reading/ports.ts';
 import type { ReadModel } from '../../src/projections/read-model.ts';
 import {
   batchUpTo,

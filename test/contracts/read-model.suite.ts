@@ -1,7 +1,8 @@
 // What every read model promises. Run against the one in memory and the one on disk.
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { snapshotOf, type ReadModelTables } from '../../src/adapters/sqlite/read-model-tables.ts';
+import { snapshotOf } from '../../src/adapters/memory/read-model.ts';
+import type { ReadModelTables } from '../../src/projections/audit/reading/ports.ts';
 import { formatInstantSeconds } from '../../src/domain/core/instants.ts';
 import type {
   SentNotification,

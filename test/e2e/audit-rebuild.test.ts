@@ -3,7 +3,7 @@
 import { readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { openReadModelReader, sqliteReadModel } from '../../src/adapters/sqlite/read-model.ts';
-import { snapshotOf, type ReadModelSnapshot } from '../../src/adapters/sqlite/read-model-tables.ts';
+import { snapshotOf, type ReadModelSnapshot } from '../../src/adapters/memory/read-model.ts';
 import { forgetState, projectedLane, refused, twice, type Lane } from '../support/lane.ts';
 
 function stateOf({ cli }: Lane): ReadModelSnapshot {
@@ -34,7 +34,7 @@ test(
     const { DatabaseSync } = await import('node:sqlite');
     {
       using db = new DatabaseSync(lane.cli.path('var/state.db'));
-      db.exec("UPDATE verdicts SET reason = 'spoilt'; DELETE FROM notices");
+      db.exec("UPDATE verdicts SET reason = 'spoilt'; DELETE FROM sent_notifications");
     }
     expect(stateOf(lane)).not.toEqual(before);
     expect(await rebuild(lane)).toMatchObject({

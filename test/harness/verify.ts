@@ -103,13 +103,13 @@ export function readModelFault(file: string, { messages, verdicts, events }: Dec
       const row = JSON.stringify({ ...rows[index] });
       if (row !== JSON.stringify(expected)) return `${row}, not ${JSON.stringify(expected)}`;
     }
-    const tail = db.prepare('SELECT sequence, id FROM tail ORDER BY sequence').all();
-    for (const { sequence, id } of tail) {
-      if (messages[Number(sequence) - 1]?.id !== id) return `tail ${String(sequence)}`;
+    const recent = db.prepare('SELECT sequence, id FROM recent_messages ORDER BY sequence').all();
+    for (const { sequence, id } of recent) {
+      if (messages[Number(sequence) - 1]?.id !== id) return `recent message ${String(sequence)}`;
     }
-    const notices = db.prepare('SELECT count(*) AS n FROM notices').get()?.['n'];
+    const sent = db.prepare('SELECT count(*) AS n FROM sent_notifications').get()?.['n'];
     const published = verdicts.filter(({ verdict }) => verdict === 'published').length;
-    if (notices !== published) return `${String(notices)} notices of ${published}`;
+    if (sent !== published) return `${String(sent)} sent notifications of ${published}`;
     const checkpoint = db.prepare('SELECT sequence, triggered FROM checkpoint').get();
     if (checkpoint?.['sequence'] !== messages.length) return `checkpoint of ${events} events`;
     return 'right';

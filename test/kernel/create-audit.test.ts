@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect, expectTypeOf, onTestFinished, test } from 'vitest';
 import { memoryReadModel } from '../../src/adapters/memory/read-model.ts';
 import { openReadModelReader } from '../../src/adapters/sqlite/read-model.ts';
-import { snapshotOf } from '../../src/adapters/sqlite/read-model-tables.ts';
+import { snapshotOf } from '../../src/adapters/memory/read-model.ts';
 import { replaceReadModel } from '../../src/adapters/sqlite/replace.ts';
 import { createAudit, type AuditOptions } from '../../src/kernel/create-audit.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';

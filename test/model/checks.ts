@@ -6,7 +6,7 @@ import { deliveryCodec, type DeliveryEvent } from '../../src/domain/delivery/eve
 import { maxAttempts, RETRY_PROFILES } from '../../src/domain/delivery/retry-schedule.ts';
 import type { RecordedEvent } from '../../src/domain/core/recorded-event.ts';
 import { replay, type ReadableLog } from '../../src/projections/audit/replay/replay.ts';
-import type { ReadModelSnapshot } from '../../src/adapters/sqlite/read-model-tables.ts';
+import type { ReadModelSnapshot } from '../../src/adapters/memory/read-model.ts';
 import { memoryReadModel } from '../../src/testing.ts';
 import { ENDS } from '../oracle/delivery-oracle.ts';
 import { scopeOf } from '../oracle/oracle.mjs';

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { memoryReadModel, memoryReadModelStore } from '../../src/testing.ts';
 import type { PublishFault } from '../../src/testing.ts';
 import { replay } from '../../src/projections/audit/replay/replay.ts';
-import type { ReadModelSnapshot } from '../../src/adapters/sqlite/read-model-tables.ts';
+import type { ReadModelSnapshot } from '../../src/adapters/memory/read-model.ts';
 import { decidedList, storedList } from '../support/decided.ts';
 import { anInput, makeWorld, raised, until, type World } from '../support/world.ts';
 

@@ -2,7 +2,7 @@
 // the output is the decided list exactly once and in order, and the read model is the one by replay.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { ReadModelSnapshot } from '../../src/adapters/sqlite/read-model-tables.ts';
+import type { ReadModelSnapshot } from '../../src/adapters/memory/read-model.ts';
 import { replay } from '../../src/projections/audit/replay/replay.ts';
 import {
   memoryReadModel,

@@ -1,6 +1,6 @@
 // A small world through verify, with whatever a test has done to the log, the read model or the stream.
 import { memoryReadModel } from '../../src/adapters/memory/read-model.ts';
-import type { ReadModelSnapshot } from '../../src/adapters/sqlite/read-model-tables.ts';
+import type { ReadModelSnapshot } from '../../src/adapters/memory/read-model.ts';
 import type { RecordedEvent } from '../../src/domain/core/recorded-event.ts';
 import type {
   MessageReader,

@@ -1,63 +1,230 @@
-// A read model's contents as a whole, on disk or in memory, for those who compare them row by row.
-// Knows nothing of SQLite.
-import type { SentHistory } from '../../projections/audit/simulate/simulate-notices.ts';
+// The tables of a read-model file. docs/read-model.md describes them, and people query them while the
+// daemon runs: a change here is a new format version and a change of that document.
+import type { DatabaseSync } from 'node:sqlite';
+import type { Position } from '../../domain/core/positions.ts';
+import { SEVERITIES } from '../../domain/core/vocabulary.ts';
 import type {
   Checkpoint,
   ControlRow,
-  SentNotification,
-  SentNotificationRange,
+  Counts,
+  EventRef,
   ParkedRow,
-  ReadModelReader,
   RecentMessageRow,
+  SentNotification,
   VerdictRow,
 } from '../../projections/read-model.ts';
-import type { VerdictLookup } from '../../projections/audit/reading/ports.ts';
+import type { DerivedFormat } from './made-from-log.ts';
+import {
+  bigint,
+  constrained,
+  flag,
+  group,
+  integer,
+  nullable,
+  oneOf,
+  record,
+  table,
+  text,
+} from './table.ts';
 
-/** What the port offers, and the two long tables whole. */
-export interface ReadModelTables extends ReadModelReader, SentHistory, VerdictLookup {
-  /** Every notice, in the order in which they were let through. */
-  notices(): Iterable<SentNotification>;
-  /** Every verdict, in the order in which they were decided. */
-  verdicts(): Iterable<VerdictRow>;
-  /** The control events that verdicts stand on, in order. */
-  controlRows(): readonly ControlRow[];
-}
+// 64-bit numbers (positions, revisions, sequences, ordinals) are INTEGER: every store counts them
+// below 2^63, and as text they would not sort. Instants are INTEGER milliseconds. The tables are not
+// STRICT, because the sqlite3 shells of long-lived distributions could not open the file then.
+const position = group<Position>({ commit: bigint, prepare: bigint });
 
-/** Everything that a read model holds. Two that are equal in this are the same. */
-export type ReadModelSnapshot = {
-  readonly checkpoint: Checkpoint | undefined;
-  readonly notices: readonly SentNotification[];
-  readonly verdicts: readonly VerdictRow[];
-  readonly tail: readonly RecentMessageRow[];
-  readonly parked: readonly ParkedRow[];
-  readonly reasons: ReadonlyMap<string, number>;
-  readonly control: readonly ControlRow[];
+/** One row; its columns are null before the first commit. */
+export const CHECKPOINT = table(
+  'checkpoint',
+  nullable(
+    record<Checkpoint>({
+      storeId: text,
+      output: nullable(text),
+      position,
+      lastEvent: nullable(group<EventRef>({ id: text, stream: text, revision: bigint })),
+      ruleset: integer,
+      ordinal: bigint,
+      sequence: bigint,
+      digest: text,
+      counts: record<Counts>({
+        events: integer,
+        triggered: integer,
+        published: integer,
+        suppressed: integer,
+        parked: integer,
+        unknown: integer,
+      }),
+    }),
+  ),
+);
+
+export const SENT_NOTIFICATIONS = table(
+  'sent_notifications',
+  record<SentNotification>({
+    id: text,
+    mock: flag,
+    user: text,
+    triggerType: text,
+    windowStart: integer,
+    requestedAt: integer,
+    recordedAt: integer,
+    severity: nullable(oneOf(SEVERITIES)),
+    bypass: flag,
+    released: flag,
+    releases: integer,
+    heldAt: nullable(integer),
+  }),
+);
+
+export const VERDICTS = table(
+  'verdicts',
+  record<VerdictRow>({
+    event: text,
+    position,
+    stream: text,
+    revision: bigint,
+    ruleset: integer,
+    user: nullable(text),
+    triggerType: nullable(text),
+    windowStart: nullable(integer),
+    verdict: oneOf(['published', 'suppressed', 'parked']),
+    reason: text,
+    basis: nullable(text),
+    messageId: nullable(text),
+    sequence: nullable(bigint),
+  }),
+);
+
+/** How many requests have a verdict for a reason, so that nobody has to count them. */
+export type ReasonRow = {
+  readonly verdict: VerdictRow['verdict'];
+  readonly reason: string;
+  readonly requests: number;
 };
 
-/** Reads everything into memory: to show that the state after a crash is the state by replay. */
-export function snapshotOf(tables: ReadModelTables): ReadModelSnapshot {
-  return {
-    checkpoint: tables.checkpoint(),
-    notices: [...tables.notices()],
-    verdicts: [...tables.verdicts()],
-    tail: tables.recentMessagesAfter(-1n),
-    parked: tables.parked(),
-    reasons: tables.reasons(),
-    control: tables.controlRows(),
-  };
-}
+export const REASONS = table(
+  'reasons',
+  record<ReasonRow>({
+    verdict: oneOf(['published', 'suppressed', 'parked']),
+    reason: text,
+    requests: integer,
+  }),
+);
 
-/** A range as text that no other range shares. */
-function rangeText(range: SentNotificationRange): string {
-  const { user, triggerType, mock, axis, from, to } = range;
-  return `${user}\n${triggerType}\n${mock}\n${axis}\n${from}\n${to}`;
-}
+export const RECENT_MESSAGES = table(
+  'recent_messages',
+  record<RecentMessageRow>({
+    sequence: constrained(bigint, ' PRIMARY KEY'),
+    ordinal: bigint,
+    source: text,
+    position,
+    stream: text,
+    revision: bigint,
+    rule: text,
+    ruleset: integer,
+    id: text,
+    digest: text,
+    recordedAt: integer,
+  }),
+);
 
-/** Each range once, in the order of its first mention. */
-export function distinctRanges(
-  ranges: readonly SentNotificationRange[],
-): readonly SentNotificationRange[] {
-  const distinct = new Map<string, SentNotificationRange>();
-  for (const range of ranges) distinct.set(rangeText(range), range);
-  return [...distinct.values()];
-}
+export const PARKED = table(
+  'parked',
+  record<ParkedRow>({
+    event: constrained(text, ' NOT NULL UNIQUE'),
+    position,
+    stream: text,
+    revision: bigint,
+    type: text,
+    code: text,
+    detail: text,
+    ruleset: integer,
+  }),
+);
+
+export const CONTROL = table(
+  'control',
+  record<ControlRow>({
+    event: text,
+    position,
+    revision: constrained(bigint, ' PRIMARY KEY'),
+    type: text,
+    digest: text,
+  }),
+);
+
+const TABLES = `
+  CREATE TABLE checkpoint (
+    one INTEGER PRIMARY KEY CHECK (one = 1), owner TEXT, ${CHECKPOINT.definition});
+  INSERT INTO checkpoint (one) VALUES (1);
+  CREATE TABLE reasons (${REASONS.definition}, PRIMARY KEY (verdict, reason));
+  ${[SENT_NOTIFICATIONS, VERDICTS, RECENT_MESSAGES, PARKED, CONTROL]
+    .map(({ name, definition }) => `CREATE TABLE ${name} (${definition});`)
+    .join('\n')}
+`;
+
+// The instant comes last, so that one user's notifications of a type within a span of time are a range of
+// the index. There is no index on their random ids: at ten million rows every insert would touch a page of
+// its own. The index of parked verdicts stays tiny, and the index by position grows at its end. The other
+// two serve `audit explain`: a user's verdicts in the order of their windows, and the verdict behind a
+// notification, by as much of its id as makes it rare.
+const INDEXES = `
+  CREATE INDEX sent_notifications_by_requested
+    ON sent_notifications (user, trigger_type, mock, requested_at);
+  CREATE INDEX verdicts_by_position ON verdicts (position_commit, position_prepare);
+  CREATE UNIQUE INDEX verdicts_parked ON verdicts (event) WHERE verdict = 'parked';
+  CREATE INDEX verdicts_by_user ON verdicts (user, window_start);
+  CREATE INDEX verdicts_by_message ON verdicts (substr(message_id, 1, 8)) WHERE message_id IS NOT NULL;
+`;
+
+/**
+ * Made when a policy goes by `recordedAt` for the first time: without such a policy nobody pays for a
+ * second index with every notification.
+ */
+export const RECORDED_INDEX = `
+  CREATE INDEX IF NOT EXISTS sent_notifications_by_recorded
+    ON sent_notifications (user, trigger_type, mock, recorded_at)`;
+
+const rfc3339 = (column: string): string =>
+  `strftime('%Y-%m-%dT%H:%M:%fZ', ${column} / 1000.0, 'unixepoch') AS ${column}`;
+
+const VIEWS = `
+  CREATE VIEW sent_notifications_view AS SELECT
+    id, mock, user, trigger_type,
+    ${rfc3339('window_start')}, ${rfc3339('requested_at')}, ${rfc3339('recorded_at')},
+    severity, bypass, released, releases, ${rfc3339('held_at')}
+  FROM sent_notifications;
+  CREATE VIEW verdicts_view AS SELECT
+    event, position_commit || '/' || position_prepare AS position, stream, revision, ruleset,
+    user, trigger_type, ${rfc3339('window_start')}, verdict, reason, basis, message_id, sequence
+  FROM verdicts;
+  CREATE VIEW recent_messages_view AS SELECT
+    sequence, ordinal, id, rule, ruleset, source, stream, revision,
+    position_commit || '/' || position_prepare AS position, ${rfc3339('recorded_at')}, digest
+  FROM recent_messages;
+`;
+
+/** Empties every table, inside the caller's transaction. The owner stays. */
+export const FORGET = `
+  ${[SENT_NOTIFICATIONS, VERDICTS, REASONS, RECENT_MESSAGES, PARKED, CONTROL]
+    .map(({ name }) => `DELETE FROM ${name};`)
+    .join('\n')}
+  UPDATE checkpoint SET ${CHECKPOINT.columns.map((column) => `${column} = NULL`).join(', ')};
+`;
+
+export const READ_MODEL_FORMAT: DerivedFormat = {
+  applicationId: 0x54_63_72_6d, // "Tcrm"
+  version: 1,
+  what: 'a Tocsin read model',
+  codes: {
+    inUse: 'read_model_in_use',
+    closed: 'read_model_closed',
+    full: 'state_full',
+    unwritable: 'state_unwritable',
+    rejected: 'state_rejected',
+  },
+  inUseHint:
+    'Stop one of the two, or give the standby a read model of its own: --state with another file.',
+  create(db: DatabaseSync) {
+    db.exec(`${TABLES} ${INDEXES} ${VIEWS}`);
+  },
+};

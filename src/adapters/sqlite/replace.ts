@@ -4,10 +4,10 @@ import { existsSync, renameSync, rmSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import { TocsinError } from '../../domain/core/errors.ts';
 import type { Checkpoint } from '../../projections/read-model.ts';
-import { acquireFileLock } from './file-lock.ts';
 import { openSqlite } from './open.ts';
-import { inUse, openReadModelReader, sqliteReadModel, type SqliteReadModel } from './read-model.ts';
-import { READ_MODEL_FORMAT } from './read-model-schema.ts';
+import { lockFile } from './made-from-log.ts';
+import { openReadModelReader, sqliteReadModel, type SqliteReadModel } from './read-model.ts';
+import { READ_MODEL_FORMAT } from './read-model-tables.ts';
 
 /** Ends of the files that belong to a database in WAL mode. */
 const COMPANIONS = ['-wal', '-shm'];
@@ -25,7 +25,7 @@ export async function replaceReadModel<T>(
   build: (state: SqliteReadModel, live: Checkpoint | undefined) => Promise<T>,
 ): Promise<T> {
   const owner = 'tocsin audit rebuild';
-  using _lock = acquireFileLock(file, { holder: owner, inUse: (other) => inUse(file, other) });
+  using _lock = lockFile(file, READ_MODEL_FORMAT, owner);
   const fresh = `${file}.rebuild`;
   remove(fresh);
   let result: T;

@@ -3,6 +3,7 @@ import type { Instant } from '../../../domain/core/instants.ts';
 import type { Position } from '../../../domain/core/positions.ts';
 import type { EventStore } from '../../../domain/ports/event-store.ts';
 import type { OutputInfo, StoredMessage } from '../../output.ts';
+import type { Axis } from '../../../domain/policy/policy.ts';
 import type {
   ControlRow,
   SentNotification,
@@ -51,3 +52,12 @@ export interface VerdictLookup {
     },
   ): readonly VerdictRow[];
 }
+
+/** Live sent notifications in order. */
+export interface SentHistory {
+  /** By user, type and instant, or by instant alone; mock notifications are left out. */
+  noticesBy(order: 'subject' | 'time', axis: Axis): Iterable<SentNotification>;
+}
+
+/** Everything that can be read from a read model. */
+export interface ReadModelTables extends ReadModelView, VerdictLookup, SentHistory {}

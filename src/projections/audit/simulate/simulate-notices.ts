@@ -3,13 +3,8 @@
 import type { Instant } from '../../../domain/core/instants.ts';
 import type { Axis } from '../../../domain/policy/policy.ts';
 import type { SentNotification } from '../../read-model.ts';
+import type { SentHistory } from '../reading/ports.ts';
 import { inTurns } from '../../publisher/turns.ts';
-
-/** Live notices in order. */
-export interface SentHistory {
-  /** By user, type and instant, or by instant alone; mock notices are left out. */
-  noticesBy(order: 'subject' | 'time', axis: Axis): Iterable<SentNotification>;
-}
 
 /** Two notices of one user and type, one right after the other. */
 export type Gap = {

@@ -18,13 +18,8 @@ import { priorFor } from '../../dedupe/prior.ts';
 import { projectionPrefixes, classify, type ClassifiedEvent } from '../../dedupe/classify.ts';
 import { subjectOf, subjectText, type Request } from '../../dedupe/subjects.ts';
 import type { SentNotification, ReadModel, VerdictRow } from '../../read-model.ts';
-import type { ReadableLog } from '../replay/replay.ts';
-import {
-  compareNotices,
-  type SentFigures,
-  type SentHistory,
-  type SentCompared,
-} from './simulate-notices.ts';
+import type { ReadableLog, SentHistory } from '../reading/ports.ts';
+import { compareNotices, type SentFigures, type SentCompared } from './simulate-notices.ts';
 
 /** Policies by trigger type, `*` for all: they replace what the log set, from its beginning on. */
 export type Replacement = ReadonlyMap<string, Policy>;

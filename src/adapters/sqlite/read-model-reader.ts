@@ -1,0 +1,202 @@
+// The reading half of the read model, on one connection. Every method except the iterators has finished
+// its statements when it returns, so no statement stays open while the caller awaits something.
+import type { Axis } from '../../domain/policy/policy.ts';
+import type { ReadModelTables } from '../../projections/audit/reading/ports.ts';
+import type { SentNotification, SentNotificationRange } from '../../projections/read-model.ts';
+import { damaged, type DerivedFile } from './made-from-log.ts';
+import {
+  CHECKPOINT,
+  CONTROL,
+  PARKED,
+  REASONS,
+  RECENT_MESSAGES,
+  RECORDED_INDEX,
+  SENT_NOTIFICATIONS,
+  VERDICTS,
+} from './read-model-tables.ts';
+import { bigint, query, record, table, type Query, type Table } from './table.ts';
+
+/** Ranges in one statement. Measured: more gain nothing, and one at a time takes twice as long. */
+const RANGES_PER_STATEMENT = 128;
+/** Rows in one statement where a whole table is read. */
+const PAGE_ROWS = 200;
+
+// CROSS JOIN keeps the planner from scanning the notifications and searching the ranges.
+const RANGES = `
+  WITH k (of_user, of_type, of_mock, from_at, to_at)
+    AS (VALUES ${Array.from({ length: RANGES_PER_STATEMENT }, () => '(?, ?, ?, ?, ?)').join(', ')})`;
+const within = (instant: 'requested_at' | 'recorded_at'): string => `
+  FROM k CROSS JOIN sent_notifications
+    ON user = of_user AND trigger_type = of_type AND mock = of_mock
+    AND ${instant} >= from_at AND ${instant} < to_at`;
+
+// Sorted as rendered: by columns, user 10 would come after user 1, but "10:" comes before "1:". The
+// odd division is a floor: SQLite's own cuts towards zero, and a phase can begin a window before 1970.
+const DEDUPE_KEYS = `
+  SELECT user || ':' || trigger_type || ':' || strftime('%Y-%m-%dT%H:%M:%SZ',
+    (window_start - (window_start % 1000 + 1000) % 1000) / 1000, 'unixepoch') AS line
+  FROM sent_notifications ORDER BY line`;
+
+/**
+ * Prepares the reading statements.
+ *
+ * @param options.mayWrite an index that only some logs need is made when it is first needed
+ */
+export function readModelReader(
+  file: DerivedFile,
+  options: { readonly mayWrite?: boolean } = {},
+): ReadModelTables {
+  const { db, guarded } = file;
+  const select = <T>(table: Table<T>, rest: string, before?: string): Query<T> =>
+    query(db, table, rest, before);
+  const whole = <T>(table: Table<T>, rest = ''): Query<T> =>
+    select(table, `FROM ${table.name} ${rest}`);
+  const prepared = guarded(() => ({
+    checkpoint: whole(CHECKPOINT),
+    requestedWithin: select(SENT_NOTIFICATIONS, within('requested_at'), RANGES),
+    named: whole(SENT_NOTIFICATIONS, 'WHERE user = ? AND trigger_type = ? AND mock = ? AND id = ?'),
+    messagesAfter: whole(RECENT_MESSAGES, 'WHERE sequence > ? ORDER BY sequence'),
+    lastMessage: whole(RECENT_MESSAGES, 'ORDER BY sequence DESC LIMIT 1'),
+    parked: whole(PARKED, 'ORDER BY rowid'),
+    control: whole(CONTROL, 'ORDER BY revision'),
+    reasons: whole(REASONS, "WHERE verdict <> 'published' AND requests > 0 ORDER BY reason"),
+    verdictAt: whole(VERDICTS, 'WHERE position_commit = ? AND position_prepare = ? LIMIT 1'),
+    // The condition and the expression are those of the index; otherwise SQLite would not use it.
+    verdictOfMessage: whole(
+      VERDICTS,
+      `WHERE message_id IS NOT NULL AND substr(message_id, 1, 8) = ? AND message_id = ? LIMIT 1`,
+    ),
+    verdictsFrom: whole(
+      VERDICTS,
+      `INDEXED BY verdicts_by_user WHERE user = ? AND window_start >= ?
+       ORDER BY window_start, rowid LIMIT ?`,
+    ),
+    verdictsUpTo: whole(
+      VERDICTS,
+      `INDEXED BY verdicts_by_user WHERE user = ? AND window_start <= ?
+       ORDER BY window_start DESC, rowid DESC LIMIT ?`,
+    ),
+  }));
+  const parkedCount = guarded(() => db.prepare('SELECT count(*) AS n FROM parked'));
+  let recordedWithin: Query<SentNotification> | undefined;
+
+  return {
+    checkpoint: () =>
+      guarded(() => {
+        const row = prepared.checkpoint.get();
+        if (row === undefined) throw damaged(`${file.name} is damaged: its checkpoint is gone`);
+        return row ?? undefined;
+      }),
+    sentNotificationsIn: (ranges) =>
+      guarded(() => {
+        const distinct = distinctRanges(ranges);
+        const on = (axis: Axis) => distinct.filter((range) => range.axis === axis);
+        const requested = among(prepared.requestedWithin, on('requestedAt'));
+        const recorded = on('recordedAt');
+        if (recorded.length === 0) return requested;
+        if (recordedWithin === undefined && options.mayWrite === true) db.exec(RECORDED_INDEX);
+        recordedWithin ??= select(SENT_NOTIFICATIONS, within('recorded_at'), RANGES);
+        return [...requested, ...among(recordedWithin, recorded)];
+      }),
+    sentNotificationsById: (refs) =>
+      guarded(() =>
+        refs.flatMap(({ user, triggerType, mock, id }) =>
+          prepared.named.all(user, triggerType, mock ? 1 : 0, id),
+        ),
+      ),
+    recentMessagesAfter: (sequence) => guarded(() => prepared.messagesAfter.all(sequence)),
+    lastRecentMessage: () => guarded(() => prepared.lastMessage.get()),
+    parked: () => guarded(() => prepared.parked.all()),
+    parkedCount: () => guarded(() => Number(parkedCount.get()?.['n'])),
+    controlRows: () => guarded(() => prepared.control.all()),
+    reasons: () => {
+      const counts = new Map<string, number>();
+      for (const { reason, requests } of guarded(() => prepared.reasons.all())) {
+        counts.set(reason, (counts.get(reason) ?? 0) + requests);
+      }
+      return counts;
+    },
+    dedupeKeys: function* () {
+      const rows = guarded(() => db.prepare(DEDUPE_KEYS).iterate());
+      for (const row of stepwise(file, rows)) yield String(row['line']);
+    },
+    noticesBy: (order, axis) => {
+      const instant = axis === 'requestedAt' ? 'requested_at' : 'recorded_at';
+      const by = order === 'subject' ? `user, trigger_type, ${instant}` : instant;
+      // SQLite sorts in portions and temporary files. Nothing may be committed on `db` meanwhile.
+      const rows = guarded(() => whole(SENT_NOTIFICATIONS, `WHERE mock = 0 ORDER BY ${by}, id`));
+      return stepwise(file, rows.iterate());
+    },
+    verdictAt: ({ commit, prepare }) => guarded(() => prepared.verdictAt.get(commit, prepare)),
+    verdictOfMessage: (id) => guarded(() => prepared.verdictOfMessage.get(id.slice(0, 8), id)),
+    verdictsAbout: (user, { direction, windowStart, limit }) =>
+      guarded(() =>
+        prepared[direction === 'forwards' ? 'verdictsFrom' : 'verdictsUpTo'].all(
+          user,
+          windowStart,
+          limit,
+        ),
+      ),
+    notices: () => pages(file, SENT_NOTIFICATIONS),
+    verdicts: () => pages(file, VERDICTS),
+  };
+}
+
+function among(
+  query: Query<SentNotification>,
+  ranges: readonly SentNotificationRange[],
+): SentNotification[] {
+  const found: SentNotification[] = [];
+  for (let start = 0; start < ranges.length; start += RANGES_PER_STATEMENT) {
+    const values: (string | number | null)[] = [];
+    for (const range of ranges.slice(start, start + RANGES_PER_STATEMENT)) {
+      const { user, triggerType, mock, from, to } = range;
+      values.push(user, triggerType, mock ? 1 : 0, from, to);
+    }
+    // The statement has a fixed number of ranges; those that are left stay null and equal nothing.
+    while (values.length < RANGES_PER_STATEMENT * 5) values.push(null);
+    for (const row of query.all(...values)) found.push(row);
+  }
+  return found;
+}
+
+/** Each range once, in the order of its first mention. */
+function distinctRanges(ranges: readonly SentNotificationRange[]): SentNotificationRange[] {
+  const distinct = new Map<string, SentNotificationRange>();
+  for (const range of ranges) {
+    const { user, triggerType, mock, axis, from, to } = range;
+    distinct.set(`${user}\n${triggerType}\n${mock}\n${axis}\n${from}\n${to}`, range);
+  }
+  return [...distinct.values()];
+}
+
+/** A whole table in the order of its rowids, a page at a time. */
+function* pages<T>({ db, guarded }: DerivedFile, from: Table<T>): Generator<T, void, undefined> {
+  const numbered = table(
+    from.name,
+    record<{ row: T; rowid: bigint }>({ row: from.row, rowid: bigint }),
+  );
+  const rest = `FROM ${from.name} WHERE rowid > ? ORDER BY rowid LIMIT ${PAGE_ROWS}`;
+  const page = guarded(() => query(db, numbered, rest));
+  for (let after = 0n; ;) {
+    const start = after;
+    const rows = guarded(() => page.all(start));
+    for (const { row } of rows) yield row;
+    const last = rows.at(-1);
+    if (last === undefined || rows.length < PAGE_ROWS) return;
+    after = last.rowid;
+  }
+}
+
+/** The rows of an open statement; each step is guarded, and the statement ends with the iteration. */
+function* stepwise<T>({ guarded }: DerivedFile, rows: Iterator<T>): Generator<T, void, undefined> {
+  try {
+    for (;;) {
+      const next = guarded(() => rows.next());
+      if (next.done === true) return;
+      yield next.value;
+    }
+  } finally {
+    rows.return?.();
+  }
+}

@@ -1,0 +1,197 @@
+// The writing half of the read model: a commit is one transaction, and none of it is there when any part
+// fails. Rows go in one by one through prepared statements: measured as fast as statements of many rows.
+import { TocsinError } from '../../domain/core/errors.ts';
+import type { ReadModelCommit, VerdictRow } from '../../projections/read-model.ts';
+import type { DerivedFile } from './made-from-log.ts';
+import {
+  CHECKPOINT,
+  CONTROL,
+  FORGET,
+  PARKED,
+  READ_MODEL_FORMAT,
+  REASONS,
+  RECENT_MESSAGES,
+  SENT_NOTIFICATIONS,
+  VERDICTS,
+  type ReasonRow,
+} from './read-model-tables.ts';
+import { insertInto } from './table.ts';
+import { transaction } from './transaction.ts';
+
+/** How many of the last messages are kept: those can be published again after a server lost them. */
+const RECENT_MESSAGES_KEPT = 10_000n;
+
+/** What this owner wrote last: the next commit must find exactly that. */
+type Written = { readonly output: string | null; readonly sequence: bigint | null };
+
+const NOTHING_WRITTEN: Written = { output: null, sequence: null };
+
+export type ReadModelWriter = {
+  readonly commit: (commit: ReadModelCommit) => void;
+  readonly reset: () => void;
+};
+
+/** Makes `token` the owner, and prepares the writing statements. */
+export function readModelWriter(
+  { db, name, guarded }: DerivedFile,
+  token: string,
+): ReadModelWriter {
+  const statement = guarded(() => ({
+    notification: db.prepare(insertInto(SENT_NOTIFICATIONS)),
+    amend: db.prepare(`
+      UPDATE sent_notifications SET released = ?, releases = ?, held_at = ?
+      WHERE user = ? AND trigger_type = ? AND mock = ? AND id = ?`),
+    verdict: db.prepare(insertInto(VERDICTS)),
+    message: db.prepare(insertInto(RECENT_MESSAGES)),
+    removeFrom: db.prepare('DELETE FROM recent_messages WHERE sequence >= ?'),
+    removeUpTo: db.prepare('DELETE FROM recent_messages WHERE sequence <= ?'),
+    park: db.prepare(insertInto(PARKED, 'INSERT OR REPLACE')),
+    unpark: db.prepare('DELETE FROM parked WHERE event = ?'),
+    control: db.prepare(insertInto(CONTROL)),
+    // INDEXED BY, because without statistics the planner could as well read millions of other verdicts.
+    anyParked: db.prepare(
+      "SELECT 1 FROM verdicts INDEXED BY verdicts_parked WHERE verdict = 'parked' LIMIT 1",
+    ),
+    removeParked: db.prepare(`
+      DELETE FROM verdicts INDEXED BY verdicts_parked
+      WHERE verdict = 'parked' AND event = ? RETURNING reason`),
+    reason: db.prepare(`
+      ${insertInto(REASONS)}
+      ON CONFLICT (verdict, reason) DO UPDATE SET requests = requests + excluded.requests`),
+    advance: db.prepare(`
+      UPDATE checkpoint SET ${CHECKPOINT.columns.map((column) => `${column} = ?`).join(', ')}
+      WHERE owner = ? AND sequence IS ?`),
+    isOwner: db.prepare('UPDATE checkpoint SET owner = owner WHERE owner = ? AND sequence IS ?'),
+    written: db.prepare('SELECT owner, output, sequence FROM checkpoint'),
+  }));
+  statement.written.setReadBigInts(true);
+  guarded(() => db.prepare('UPDATE checkpoint SET owner = ?').run(token));
+  let last: Written | undefined;
+
+  /** After a failed commit the file is read again: the failure may have come after the writing. */
+  function lastWritten(): Written {
+    const row = statement.written.get();
+    if (row?.['owner'] !== token) throw ownershipLost(name);
+    const { output, sequence } = row;
+    return typeof sequence === 'bigint'
+      ? { output: typeof output === 'string' ? output : null, sequence }
+      : NOTHING_WRITTEN;
+  }
+
+  function write(before: Written, next: Written, work: () => void): void {
+    last = undefined;
+    try {
+      transaction(db, work);
+    } catch (error) {
+      if (isOwnershipLost(error)) last = before;
+      throw error;
+    }
+    last = next;
+  }
+
+  function writeVerdicts(rows: readonly VerdictRow[]): void {
+    const mayBeParked = statement.anyParked.get() !== undefined;
+    const counts = new Map<string, ReasonRow>();
+    const count = (verdict: VerdictRow['verdict'], reason: string, by: number): void => {
+      const key = `${verdict}\n${reason}`;
+      const requests = (counts.get(key)?.requests ?? 0) + by;
+      counts.set(key, { verdict, reason, requests });
+    };
+    const parkedHere = new Set<string>();
+    for (const row of rows) {
+      if (mayBeParked || parkedHere.has(row.event)) {
+        for (const { reason } of statement.removeParked.all(row.event)) {
+          count('parked', String(reason), -1);
+        }
+      }
+      if (row.verdict === 'parked') parkedHere.add(row.event);
+      statement.verdict.run(...VERDICTS.values(row));
+      count(row.verdict, row.reason, 1);
+    }
+    for (const row of counts.values()) statement.reason.run(...REASONS.values(row));
+  }
+
+  function writeMessages({ checkpoint, recentMessages }: ReadModelCommit, before: Written): void {
+    // Another output has sequences of its own: those of the old one say nothing about it.
+    if (checkpoint.output !== before.output) statement.removeFrom.run(0n);
+    const first = recentMessages[0];
+    const newest = recentMessages.at(-1);
+    if (first === undefined || newest === undefined) return;
+    statement.removeFrom.run(first.sequence);
+    for (const row of recentMessages) statement.message.run(...RECENT_MESSAGES.values(row));
+    statement.removeUpTo.run(newest.sequence - RECENT_MESSAGES_KEPT);
+  }
+
+  return {
+    commit: (commit) => {
+      guarded(() => {
+        assertAscending(commit);
+        const before = last ?? lastWritten();
+        const { output, sequence } = commit.checkpoint;
+        write(before, { output, sequence }, () => {
+          const values = CHECKPOINT.values(commit.checkpoint);
+          const { changes } = statement.advance.run(...values, token, before.sequence);
+          if (Number(changes) !== 1) throw ownershipLost(name);
+          for (const row of commit.sentNotifications) {
+            statement.notification.run(...SENT_NOTIFICATIONS.values(row));
+          }
+          for (const {
+            released,
+            releases,
+            heldAt,
+            user,
+            triggerType,
+            mock,
+            id,
+          } of commit.amended) {
+            const about = [user, triggerType, mock ? 1 : 0, id];
+            statement.amend.run(released ? 1 : 0, releases, heldAt, ...about);
+          }
+          writeVerdicts(commit.verdicts);
+          writeMessages(commit, before);
+          // In this order: a retried event may have been parked again.
+          for (const event of commit.unparked) statement.unpark.run(event);
+          for (const row of commit.parked) statement.park.run(...PARKED.values(row));
+          for (const row of commit.control ?? []) statement.control.run(...CONTROL.values(row));
+        });
+      });
+    },
+    reset: () => {
+      guarded(() => {
+        const before = last ?? lastWritten();
+        write(before, NOTHING_WRITTEN, () => {
+          const { changes } = statement.isOwner.run(token, before.sequence);
+          if (Number(changes) !== 1) throw ownershipLost(name);
+          db.exec(FORGET);
+        });
+      });
+    },
+  };
+}
+
+/** @throws TocsinError (`internal`) when messages are not in the order in which the stream stores them */
+function assertAscending({ recentMessages }: ReadModelCommit): void {
+  let last: bigint | undefined;
+  for (const { sequence } of recentMessages) {
+    if (last !== undefined && sequence <= last) {
+      throw new TocsinError(
+        'internal',
+        'tail_disorder',
+        `message ${sequence} comes after message ${last} in one commit`,
+        { hint: 'This is a fault in Tocsin. Please report it.' },
+      );
+    }
+    last = sequence;
+  }
+}
+
+/** Another owner has taken or written the read model since this owner last wrote it. */
+function ownershipLost(name: string): TocsinError {
+  const { codes, inUseHint: hint } = READ_MODEL_FORMAT;
+  const message = `another projector has written ${name} since this one last did`;
+  return new TocsinError('refused', codes.inUse, message, { hint });
+}
+
+function isOwnershipLost(error: unknown): boolean {
+  return error instanceof TocsinError && error.code === READ_MODEL_FORMAT.codes.inUse;
+}
