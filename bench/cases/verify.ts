@@ -94,7 +94,7 @@ async function readAll({ log, state, messages }: Sources): Promise<number> {
   const events = await bareScan(log);
   let others = 0;
   for (const _ of state.verdicts()) others += 1;
-  for (const _ of state.notices()) others += 1;
+  for (const _ of state.sentNotifications()) others += 1;
   const info = await messages.info();
   for await (const batch of messages.messages(1n, info?.lastSequence ?? 0n)) others += batch.length;
   if (others < events) throw new Error(`${others} rows and messages beside ${events} events`);

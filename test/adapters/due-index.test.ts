@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { memoryDueIndexStore } from '../../src/adapters/memory/due-index.ts';
+import { memoryDueIndexStore } from '../support/due-indexes.ts';
 import { sqliteDueIndexes } from '../../src/adapters/sqlite/due-index.ts';
 import { dueIndexSuite } from '../contracts/due-index.suite.ts';
 

@@ -8,7 +8,7 @@ import { sqliteReadModel, type SqliteReadModel } from '../../src/adapters/sqlite
 import {
   batchUpTo,
   commitOf,
-  noticeOf,
+  sentNotificationOf,
   parkedOf,
   verdictOf,
 } from '../contracts/read-model.fixtures.ts';
@@ -30,7 +30,7 @@ beforeAll(() => {
   model.commit(batchUpTo(30n));
   model.commit(
     commitOf(30n, {
-      sentNotifications: [noticeOf()],
+      sentNotifications: [sentNotificationOf()],
       verdicts: [verdictOf('r1', { position: { commit: 1_500n, prepare: 1_500n } })],
       parked: [parkedOf('r2')],
     }),

@@ -7,7 +7,12 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openReadModelReader, sqliteReadModel } from '../../src/adapters/sqlite/read-model.ts';
 import { snapshotOf } from '../../src/adapters/memory/read-model.ts';
 import type { SentNotification } from '../../src/projections/read-model.ts';
-import { batchUpTo, checkpointAt, commitOf, noticeOf } from '../contracts/read-model.fixtures.ts';
+import {
+  batchUpTo,
+  checkpointAt,
+  commitOf,
+  sentNotificationOf,
+} from '../contracts/read-model.fixtures.ts';
 import { refusal, thrownBy } from '../support/refusals.ts';
 
 let directory: string;
@@ -31,7 +36,7 @@ function filled(batches = 3): void {
 /** A notice that runs `meanwhile` when the commit that holds it comes to it. */
 function noticeWith(meanwhile: () => void): SentNotification {
   return {
-    ...noticeOf(),
+    ...sentNotificationOf(),
     get id() {
       meanwhile();
       return 'notice-of-the-middle';
@@ -68,7 +73,7 @@ describe('readers beside the owner', () => {
     model.commit(batchUpTo(60n));
     expect(reader.checkpoint()).toEqual(checkpointAt(30n));
     expect([...reader.dedupeKeys()]).toHaveLength(30);
-    expect([...reader.notices()]).toHaveLength(30);
+    expect([...reader.sentNotifications()]).toHaveLength(30);
   });
 
   test('read every row of tables that are longer than a page of theirs', () => {
@@ -100,7 +105,9 @@ describe('readers beside the owner', () => {
     for (const line of model.dedupeKeys()) {
       expect(line).toContain('important_urgent_task');
       listed += 1;
-      model.commit(commitOf(30n, { sentNotifications: [noticeOf({ id: `late-${listed}` })] }));
+      model.commit(
+        commitOf(30n, { sentNotifications: [sentNotificationOf({ id: `late-${listed}` })] }),
+      );
     }
     expect(listed).toBe(30);
     expect([...model.dedupeKeys()]).toHaveLength(60);
@@ -136,7 +143,7 @@ describe('a commit that fails', () => {
     expect(refusal(fill)).toBe('unavailable state_full');
     expect(sequence).toBeGreaterThan(30n);
     expect(model.checkpoint()).toEqual(checkpointAt(sequence));
-    expect(snapshotOf(model).notices).toHaveLength(Number(sequence));
+    expect(snapshotOf(model).sentNotifications).toHaveLength(Number(sequence));
     expect(refusal(fill)).toBe('unavailable state_full');
     model.reset();
     model.commit(batchUpTo(30n));

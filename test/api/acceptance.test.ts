@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { createHttpApp } from '../../src/adapters/http/app.ts';
 import { bearerTokens } from '../../src/adapters/http/endpoint/caller.ts';
-import { memoryDueIndexStore } from '../../src/adapters/memory/due-index.ts';
+import { memoryDueIndexStore } from '../support/due-indexes.ts';
 import { memoryReadModelStore } from '../../src/adapters/memory/read-model.ts';
 import { categoryPrefix } from '../../src/domain/core/ids.ts';
 import { openProjector } from '../../src/kernel/open-projector.ts';

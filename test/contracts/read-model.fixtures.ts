@@ -40,7 +40,7 @@ export function checkpointAt(sequence: bigint, more: Partial<Checkpoint> = {}): 
   };
 }
 
-export function noticeOf(more: Partial<SentNotification> = {}): SentNotification {
+export function sentNotificationOf(more: Partial<SentNotification> = {}): SentNotification {
   const requestedAt = more.requestedAt ?? AT;
   return {
     id: 'notice-1',
@@ -78,7 +78,10 @@ export function verdictOf(event: string, more: Partial<VerdictRow> = {}): Verdic
   };
 }
 
-export function tailOf(sequence: bigint, more: Partial<RecentMessageRow> = {}): RecentMessageRow {
+export function recentMessageOf(
+  sequence: bigint,
+  more: Partial<RecentMessageRow> = {},
+): RecentMessageRow {
   return {
     sequence,
     ordinal: sequence,
@@ -96,8 +99,10 @@ export function tailOf(sequence: bigint, more: Partial<RecentMessageRow> = {}): 
 }
 
 /** The messages from `first` to `last`, both included. */
-export function tailRows(first: number, last: number): readonly RecentMessageRow[] {
-  return Array.from({ length: last - first + 1 }, (_, index) => tailOf(BigInt(first + index)));
+export function recentMessagesFrom(first: number, last: number): readonly RecentMessageRow[] {
+  return Array.from({ length: last - first + 1 }, (_, index) =>
+    recentMessageOf(BigInt(first + index)),
+  );
 }
 
 export function controlOf(revision: bigint): ControlRow {
@@ -141,9 +146,9 @@ export function commitOf(
 export function batchUpTo(sequence: bigint, size = 30): ReadModelCommit {
   const ids = Array.from({ length: size }, (_, index) => sequence - BigInt(size - 1 - index));
   return commitOf(sequence, {
-    recentMessages: ids.map((id) => tailOf(id)),
+    recentMessages: ids.map((id) => recentMessageOf(id)),
     sentNotifications: ids.map((id) =>
-      noticeOf({ id: `message-${id}`, user: String(id), requestedAt: AT + Number(id) }),
+      sentNotificationOf({ id: `message-${id}`, user: String(id), requestedAt: AT + Number(id) }),
     ),
     verdicts: ids.map((id) =>
       verdictOf(`request-${id}`, {
@@ -175,12 +180,12 @@ export const rangesOfFew: fc.Arbitrary<SentNotificationRange> = fc.record({
   to: fewInstants,
 });
 
-export const noticesOfFew: fc.Arbitrary<readonly SentNotification[]> = listOf(
+export const sentNotificationsOfFew: fc.Arbitrary<readonly SentNotification[]> = listOf(
   fc.record({ ...subjects, requestedAt: fewInstants, recordedAt: fewInstants }),
 );
 
 /** Notices whose users' order as text is not their order beside a colon, and windows of all times. */
-export const notices: fc.Arbitrary<readonly SentNotification[]> = listOf(
+export const sentNotificationLists: fc.Arbitrary<readonly SentNotification[]> = listOf(
   fc.record({
     mock: fc.boolean(),
     user: fc.oneof(
@@ -200,5 +205,5 @@ function listOf(
 ): fc.Arbitrary<readonly SentNotification[]> {
   return fc
     .array(parts, { maxLength: 40 })
-    .map((all) => all.map((part, index) => noticeOf({ ...part, id: `notice-${index}` })));
+    .map((all) => all.map((part, index) => sentNotificationOf({ ...part, id: `notice-${index}` })));
 }

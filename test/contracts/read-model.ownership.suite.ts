@@ -7,9 +7,9 @@ import {
   batchUpTo,
   checkpointAt,
   commitOf,
-  noticeOf,
+  sentNotificationOf,
   parkedOf,
-  tailOf,
+  recentMessageOf,
   verdictOf,
   type ReadModelHarness,
 } from './read-model.fixtures.ts';
@@ -66,8 +66,8 @@ export function readModelOwnershipSuite(name: string, harnessOf: () => ReadModel
       model.commit(batchUpTo(30n));
       const before = snapshotOf(model);
       const disorder = commitOf(32n, {
-        sentNotifications: [noticeOf()],
-        recentMessages: [tailOf(32n), tailOf(31n)],
+        sentNotifications: [sentNotificationOf()],
+        recentMessages: [recentMessageOf(32n), recentMessageOf(31n)],
       });
       expect(
         refusal(() => {
@@ -83,12 +83,12 @@ export function readModelOwnershipSuite(name: string, harnessOf: () => ReadModel
       model.commit(commitOf(31n, { parked: [parkedOf('r1')], verdicts: [verdictOf('r1')] }));
       model.reset();
       expect(model.checkpoint()).toBeUndefined();
-      expect(snapshotOf(model).notices).toEqual([]);
-      expect([snapshotOf(model).verdicts, snapshotOf(model).tail, model.parked()]).toEqual([
-        [],
-        [],
-        [],
-      ]);
+      expect(snapshotOf(model).sentNotifications).toEqual([]);
+      expect([
+        snapshotOf(model).verdicts,
+        snapshotOf(model).recentMessages,
+        model.parked(),
+      ]).toEqual([[], [], []]);
       expect(model.reasons().size).toBe(0);
       model.commit(batchUpTo(30n));
       reopen();

@@ -15,13 +15,13 @@ import {
   checkpointAt,
   commitOf,
   controlOf,
-  noticeOf,
-  notices,
-  noticesOfFew,
+  sentNotificationOf,
+  sentNotificationLists,
+  sentNotificationsOfFew,
   parkedOf,
   rangesOfFew,
-  tailOf,
-  tailRows,
+  recentMessageOf,
+  recentMessagesFrom,
   verdictOf,
   type ReadModelHarness,
 } from './read-model.fixtures.ts';
@@ -65,7 +65,10 @@ export function readModelSuite(name: string, harnessOf: () => ReadModelHarness):
       const commit = commitOf(
         2n,
         {
-          sentNotifications: [noticeOf(), noticeOf({ id: 'notice-2', mock: true })],
+          sentNotifications: [
+            sentNotificationOf(),
+            sentNotificationOf({ id: 'notice-2', mock: true }),
+          ],
           verdicts: [
             verdictOf('r1', {
               verdict: 'published',
@@ -77,7 +80,7 @@ export function readModelSuite(name: string, harnessOf: () => ReadModelHarness):
             verdictOf('r2'),
             verdictOf('r3', { verdict: 'parked', reason: 'schema', basis: null }),
           ],
-          recentMessages: tailRows(1, 2),
+          recentMessages: recentMessagesFrom(1, 2),
           parked: [parkedOf('r3')],
           control: [controlOf(0n), controlOf(1n)],
         },
@@ -127,7 +130,9 @@ export function readModelSuite(name: string, harnessOf: () => ReadModelHarness):
         position: { commit: largest, prepare: largest - 1n },
       });
       model.commit({
-        ...commitOf(0n, { recentMessages: [tailOf(largest, { position: checkpoint.position })] }),
+        ...commitOf(0n, {
+          recentMessages: [recentMessageOf(largest, { position: checkpoint.position })],
+        }),
         checkpoint,
       });
       reopen();
@@ -138,7 +143,7 @@ export function readModelSuite(name: string, harnessOf: () => ReadModelHarness):
     });
 
     test('moves its checkpoint without messages', () => {
-      model.commit(commitOf(5n, { recentMessages: tailRows(1, 5) }));
+      model.commit(commitOf(5n, { recentMessages: recentMessagesFrom(1, 5) }));
       model.commit(commitOf(5n, {}, { position: { commit: 900n, prepare: 900n } }));
       reopen();
       expect(model.checkpoint()?.position.commit).toBe(900n);
@@ -147,7 +152,7 @@ export function readModelSuite(name: string, harnessOf: () => ReadModelHarness):
 
     test('finds the notices within ranges, and no others', () => {
       fc.assert(
-        fc.property(noticesOfFew, fc.array(rangesOfFew), (all, ranges) => {
+        fc.property(sentNotificationsOfFew, fc.array(rangesOfFew), (all, ranges) => {
           model.reset();
           model.commit(commitOf(1n, { sentNotifications: all }));
           const expected = all.filter((notice) => ranges.some((range) => isWithin(range, notice)));
@@ -159,7 +164,7 @@ export function readModelSuite(name: string, harnessOf: () => ReadModelHarness):
 
     test('finds thousands of ranges at once, each notice once, in the order of the ranges', () => {
       const all = Array.from({ length: 3_001 }, (_, user) =>
-        noticeOf({ id: `notice-${user}`, user: String(user + 1) }),
+        sentNotificationOf({ id: `notice-${user}`, user: String(user + 1) }),
       );
       model.commit(commitOf(1n, { sentNotifications: all }));
       const notices = all.toReversed();
@@ -171,21 +176,26 @@ export function readModelSuite(name: string, harnessOf: () => ReadModelHarness):
     });
 
     test('finds every notice of a window that was let through again', () => {
-      const twice = [noticeOf(), noticeOf({ id: 'notice-2' })];
+      const twice = [sentNotificationOf(), sentNotificationOf({ id: 'notice-2' })];
       for (const [index, notice] of twice.entries()) {
         model.commit(commitOf(BigInt(index), { sentNotifications: [notice] }));
       }
-      expect(model.sentNotificationsIn([aroundOf(noticeOf(), 'requestedAt')])).toEqual(twice);
+      expect(model.sentNotificationsIn([aroundOf(sentNotificationOf(), 'requestedAt')])).toEqual(
+        twice,
+      );
       const line = '42:important_urgent_task:2026-04-30T02:00:00Z';
       expect([...model.dedupeKeys()]).toEqual([line, line]);
     });
 
     test('finds notices by their names, where subject and id are both right', () => {
-      const sentNotifications = [noticeOf(), noticeOf({ id: 'notice-2', user: '43' })];
+      const sentNotifications = [
+        sentNotificationOf(),
+        sentNotificationOf({ id: 'notice-2', user: '43' }),
+      ];
       model.commit(commitOf(1n, { sentNotifications }));
-      const { mock, user, triggerType, id } = noticeOf();
+      const { mock, user, triggerType, id } = sentNotificationOf();
       const ref = { mock, user, triggerType, id };
-      expect(model.sentNotificationsById([ref])).toEqual([noticeOf()]);
+      expect(model.sentNotificationsById([ref])).toEqual([sentNotificationOf()]);
       const others = [{ mock: true }, { user: '43' }, { triggerType: 'a' }, { id: 'notice-2' }];
       expect(model.sentNotificationsById(others.map((other) => ({ ...ref, ...other })))).toEqual(
         [],
@@ -194,28 +204,28 @@ export function readModelSuite(name: string, harnessOf: () => ReadModelHarness):
 
     test('keeps what a notice was amended to last, also to the next owner', () => {
       const sentNotifications = [
-        noticeOf(),
-        noticeOf({ id: 'notice-2', severity: 'urgent', bypass: true }),
+        sentNotificationOf(),
+        sentNotificationOf({ id: 'notice-2', severity: 'urgent', bypass: true }),
       ];
       model.commit(commitOf(1n, { sentNotifications }));
-      const released = noticeOf({ released: true, releases: 1 });
+      const released = sentNotificationOf({ released: true, releases: 1 });
       const again = { ...released, released: false, heldAt: AT + 9 };
       model.commit(commitOf(2n, { amended: [released, again] }));
       reopen();
-      expect([...model.notices()]).toEqual([again, sentNotifications[1]]);
+      expect([...model.sentNotifications()]).toEqual([again, sentNotifications[1]]);
       const { mock, user, triggerType, id } = again;
       expect(model.sentNotificationsById([{ mock, user, triggerType, id }])).toEqual([again]);
     });
 
     test('amends what the same commit has brought', () => {
-      const amended = noticeOf({ released: true, releases: 1 });
-      model.commit(commitOf(1n, { sentNotifications: [noticeOf()], amended: [amended] }));
-      expect([...model.notices()]).toEqual([amended]);
+      const amended = sentNotificationOf({ released: true, releases: 1 });
+      model.commit(commitOf(1n, { sentNotifications: [sentNotificationOf()], amended: [amended] }));
+      expect([...model.sentNotifications()]).toEqual([amended]);
     });
 
     test('lists the dedupe keys bytewise as they are written', () => {
       fc.assert(
-        fc.property(notices, (all) => {
+        fc.property(sentNotificationLists, (all) => {
           model.reset();
           model.commit(commitOf(1n, { sentNotifications: all }));
           const lines = all.map(
@@ -241,25 +251,25 @@ export function readModelSuite(name: string, harnessOf: () => ReadModelHarness):
     });
 
     test('keeps the last 10,000 messages', () => {
-      model.commit(commitOf(6_000n, { recentMessages: tailRows(1, 6_000) }));
-      model.commit(commitOf(10_000n, { recentMessages: tailRows(6_001, 10_000) }));
+      model.commit(commitOf(6_000n, { recentMessages: recentMessagesFrom(1, 6_000) }));
+      model.commit(commitOf(10_000n, { recentMessages: recentMessagesFrom(6_001, 10_000) }));
       expect(model.recentMessagesAfter(0n)).toHaveLength(10_000);
-      model.commit(commitOf(10_003n, { recentMessages: tailRows(10_001, 10_003) }));
+      model.commit(commitOf(10_003n, { recentMessages: recentMessagesFrom(10_001, 10_003) }));
       const kept = model.recentMessagesAfter(0n);
       expect([kept[0]?.sequence, kept.length, model.lastRecentMessage()]).toEqual([
         4n,
         10_000,
-        tailOf(10_003n),
+        recentMessageOf(10_003n),
       ]);
-      expect(model.recentMessagesAfter(10_001n)).toEqual(tailRows(10_002, 10_003));
+      expect(model.recentMessagesAfter(10_001n)).toEqual(recentMessagesFrom(10_002, 10_003));
     });
 
     test('begins a new tail with a new output, and takes a list up again where it goes on', () => {
-      model.commit(commitOf(9n, { recentMessages: tailRows(1, 9) }));
-      model.commit(commitOf(8n, { recentMessages: [tailOf(8n, { id: 'another' })] }));
+      model.commit(commitOf(9n, { recentMessages: recentMessagesFrom(1, 9) }));
+      model.commit(commitOf(8n, { recentMessages: [recentMessageOf(8n, { id: 'another' })] }));
       expect(model.recentMessagesAfter(6n).map((row) => row.id)).toEqual(['message-7', 'another']);
-      model.commit(commitOf(4n, { recentMessages: [tailOf(4n)] }, { output: 'output-2' }));
-      expect(model.recentMessagesAfter(0n)).toEqual([tailOf(4n)]);
+      model.commit(commitOf(4n, { recentMessages: [recentMessageOf(4n)] }, { output: 'output-2' }));
+      expect(model.recentMessagesAfter(0n)).toEqual([recentMessageOf(4n)]);
       model.commit(commitOf(0n, {}, { output: 'output-3' }));
       expect(model.lastRecentMessage()).toBeUndefined();
     });

@@ -68,7 +68,7 @@ describe('the file', () => {
     const error = thrownBy(work);
     return [error?.code, error?.hint];
   };
-  const damaged = ['file_damaged', expect.stringMatching(/built again from the log/)];
+  const damaged = ['file_damaged', expect.stringMatching(/rebuilt from the log/)];
 
   it('keeps rows, place and marks over a restart, and has one owner', () => {
     {
@@ -120,7 +120,7 @@ describe('the file', () => {
     sqliteDeliveryIndex({ file, storeId: 'log-1' })[Symbol.dispose]();
     {
       using db = new DatabaseSync(file);
-      db.exec('DROP TABLE marks');
+      db.exec('DROP TABLE redrive_marks');
     }
     expect(() => sqliteDeliveryIndex({ file, storeId: 'log-1' })).toThrow(/marks/);
     for (const end of ['', '-wal', '-shm']) rmSync(`${file}${end}`, { force: true });

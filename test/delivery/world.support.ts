@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { embeddedStore } from '../../src/adapters/eventstore/embedded/store.ts';
 import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
 import type { FaultScript } from '../../src/adapters/eventstore/memory/faults.ts';
-import { memoryDueIndexStore } from '../../src/adapters/memory/due-index.ts';
+import { memoryDueIndexStore } from '../support/due-indexes.ts';
 import {
   memoryRequestQueue,
   type MemoryRequestQueue,

@@ -2,7 +2,7 @@
 // not a sample. After each a new worker goes on, and the delivery ends; no attempt calls twice.
 import { describe, expect, it } from 'vitest';
 import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
-import { memoryDueIndexStore } from '../../src/adapters/memory/due-index.ts';
+import { memoryDueIndexStore } from '../support/due-indexes.ts';
 import { memoryRequestQueue } from '../../src/adapters/memory/request-queue.ts';
 import { LEASE_MARGIN_MS } from '../../src/domain/delivery/effects.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';

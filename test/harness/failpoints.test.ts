@@ -145,8 +145,8 @@ async function expectAsIfNothingHappened(
     parked: 0,
     dedupeKeysSha256: dedupe_keys_sha256,
   });
-  const placeless = ({ verdicts, notices }: ReturnType<typeof replayed.snapshot>) => ({
-    notices,
+  const placeless = ({ verdicts, sentNotifications }: ReturnType<typeof replayed.snapshot>) => ({
+    sentNotifications,
     verdicts: verdicts.map((verdict) => ({ ...verdict, sequence: null })),
   });
   expect(placeless(disk.file.snapshot()), at).toEqual(placeless(replayed.snapshot()));

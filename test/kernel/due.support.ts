@@ -6,7 +6,7 @@ import type { RecordedEvent } from '../../src/domain/core/recorded-event.ts';
 import {
   memoryDueIndexStore,
   type MemoryDueIndexStore,
-} from '../../src/adapters/memory/due-index.ts';
+} from '../support/due-indexes.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
 import type { DueEntry } from '../../src/kernel/processes/due/due-index.ts';
 import type { DueProcessOptions, DueChange } from '../../src/kernel/processes/due/options.ts';

@@ -1,6 +1,6 @@
 // Jobs on a log: a host whose tasks a test changes, the follower that keeps jobs in step, scanners, and
 // a clock that only the test moves.
-import { memoryDueIndexStore } from '../../src/adapters/memory/due-index.ts';
+import { memoryDueIndexStore } from '../support/due-indexes.ts';
 import { createTable, type Rows } from '../../src/schedule/tasks/files/table.ts';
 import { BUILT_IN_DETECTORS } from '../../src/schedule/detectors/built-in.ts';
 import type { DueJobState } from '../../src/schedule/due-job/state.ts';

@@ -30,9 +30,9 @@ function decidedIds(events: readonly RecordedEvent[], { options }: ModelWorld) {
 }
 
 /** As far as a replay knows it: not at which sequence each message lies. */
-function decided({ verdicts, notices, parked, reasons }: ReadModelSnapshot) {
+function decided({ verdicts, sentNotifications, parked, reasons }: ReadModelSnapshot) {
   const placeless = verdicts.map((verdict) => ({ ...verdict, sequence: null }));
-  return { verdicts: placeless, notices, parked, reasons };
+  return { verdicts: placeless, sentNotifications, parked, reasons };
 }
 
 async function replayed(events: readonly RecordedEvent[]): Promise<ReadModelSnapshot> {
@@ -82,7 +82,7 @@ export async function expectEnd(world: ModelWorld): Promise<void> {
   // Each request has one verdict, and each notice that counts is the only one of its kind and window.
   const requests = events.filter(({ type }) => type === 'NotificationRequested');
   expect(again.verdicts.map(({ event }) => event)).toEqual(requests.map(({ id }) => id));
-  expect(again.notices.map(({ id }) => id).sort()).toEqual(
+  expect(again.sentNotifications.map(({ id }) => id).sort()).toEqual(
     notices.map(({ source }) => noticeOf(source)).sort(),
   );
   expectDelivered(world, events, again);
@@ -116,7 +116,7 @@ function expectRaised({ answers, options }: ModelWorld, events: readonly Recorde
 function expectDelivered(
   { calls }: ModelWorld,
   events: readonly RecordedEvent[],
-  { notices }: ReadModelSnapshot,
+  { sentNotifications }: ReadModelSnapshot,
 ): void {
   const names = calls.map(({ notificationId, attempt }) => `${notificationId} ${attempt}`);
   expect(new Set(names).size).toBe(names.length);
@@ -124,7 +124,7 @@ function expectDelivered(
     events.filter(({ stream }) => stream.startsWith('tocsin.notification-')),
     ({ stream }) => stream,
   );
-  const people = notices.filter(({ mock }) => !mock);
+  const people = sentNotifications.filter(({ mock }) => !mock);
   expect(records.size).toBe(people.length);
   const begun = new Set<string>();
   for (const recorded of records.values()) {

@@ -5,7 +5,7 @@ import { hasEnded } from '../../src/domain/delivery/state.ts';
 import { deliveryStream } from '../../src/domain/delivery/stream.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
 import type { SendOutcome } from '../../src/domain/ports/sender.ts';
-import { memoryDueIndexStore } from '../../src/adapters/memory/due-index.ts';
+import { memoryDueIndexStore } from '../support/due-indexes.ts';
 import { TocsinError } from '../../src/domain/core/errors.ts';
 import { appendControl, initialiseControl } from '../../src/kernel/control/control.ts';
 import { deliveryDecider } from '../../src/kernel/processes/delivery/record.ts';
@@ -232,7 +232,7 @@ async function isOver(
     if (committed === undefined || head === undefined) return false;
     if (committed.commit < head.position.commit) return false;
   }
-  const notices = files.find((_, n) => !refused.has(n))?.snapshot().notices ?? [];
+  const notices = files.find((_, n) => !refused.has(n))?.snapshot().sentNotifications ?? [];
   for (const { mock, user, id } of notices) {
     if (mock) continue;
     const { state: delivery } = await deliveryDecider.load(

@@ -160,14 +160,17 @@ const CASES: readonly (readonly [what: string, expected: string, tampering: Tamp
     {
       state: (rows) => ({
         ...rows,
-        notices: rows.notices.with(0, { ...first(rows.notices), windowStart: 0 }),
+        sentNotifications: rows.sentNotifications.with(0, {
+          ...first(rows.sentNotifications),
+          windowStart: 0,
+        }),
       }),
     },
   ],
   [
     'a notice deleted',
     'notice_missing',
-    { state: (rows) => ({ ...rows, notices: rows.notices.slice(1) }) },
+    { state: (rows) => ({ ...rows, sentNotifications: rows.sentNotifications.slice(1) }) },
   ],
   [
     'a notice added',
@@ -175,7 +178,10 @@ const CASES: readonly (readonly [what: string, expected: string, tampering: Tamp
     {
       state: (rows) => ({
         ...rows,
-        notices: [...rows.notices, { ...first(rows.notices), id: other }],
+        sentNotifications: [
+          ...rows.sentNotifications,
+          { ...first(rows.sentNotifications), id: other },
+        ],
       }),
     },
   ],
@@ -185,7 +191,10 @@ const CASES: readonly (readonly [what: string, expected: string, tampering: Tamp
     {
       state: (rows) => ({
         ...rows,
-        tail: rows.tail.with(2, { ...first(rows.tail.slice(2)), id: other }),
+        recentMessages: rows.recentMessages.with(2, {
+          ...first(rows.recentMessages.slice(2)),
+          id: other,
+        }),
       }),
     },
   ],
@@ -377,8 +386,8 @@ async function appendDelivery(world: World, id: string, source: string, stream?:
 
 test('a delivery of what was let through is no difference; one without request is', async () => {
   const world = await smallWorld();
-  const { notices, verdicts } = world.file.snapshot();
-  const notice = first(notices);
+  const { sentNotifications, verdicts } = world.file.snapshot();
+  const notice = first(sentNotifications);
   const source = verdicts.find(({ messageId }) => messageId === notice.id)?.event ?? '';
   await appendDelivery(world, notice.id, source);
   expect(await verified(world)).toMatchObject({ deliveries: 1, mismatches: [] });
@@ -390,8 +399,8 @@ test('a delivery of what was let through is no difference; one without request i
 
 test('a delivery in a stream that is not its own is a difference', async () => {
   const world = await smallWorld();
-  const { notices, verdicts } = world.file.snapshot();
-  const notice = first(notices);
+  const { sentNotifications, verdicts } = world.file.snapshot();
+  const notice = first(sentNotifications);
   const source = verdicts.find(({ messageId }) => messageId === notice.id)?.event ?? '';
   await appendDelivery(world, notice.id, source, `tocsin.notification-00-${other}`);
   expect(kindsOf(await verified(world))).toEqual({ delivery_changed: 1 });

@@ -16,9 +16,9 @@ async function expectComplete(world: World): Promise<void> {
 }
 
 /** What a snapshot says of verdicts; a replay has no list, so its messages have no place. */
-function verdictsOf({ verdicts, notices, parked, reasons }: ReadModelSnapshot) {
+function verdictsOf({ verdicts, sentNotifications, parked, reasons }: ReadModelSnapshot) {
   const placeless = verdicts.map((verdict) => ({ ...verdict, sequence: null }));
-  return { verdicts: placeless, notices, parked, reasons };
+  return { verdicts: placeless, sentNotifications, parked, reasons };
 }
 
 async function expectSameAsReplay(world: World): Promise<void> {

@@ -3,7 +3,7 @@
 import { EventStoreDBClient } from '@eventstore/db-client';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { eventStoreDb } from '../../src/adapters/eventstore/esdb/store.ts';
-import { memoryDueIndexStore } from '../../src/adapters/memory/due-index.ts';
+import { memoryDueIndexStore } from '../support/due-indexes.ts';
 import { openKernel } from '../../src/kernel/open-kernel.ts';
 import { openProjector } from '../../src/kernel/open-projector.ts';
 import { follow } from '../../src/kernel/processes/due/follow.ts';
@@ -58,7 +58,7 @@ describe('a stream that is deleted', () => {
     expect(storedList(output)).toEqual(await decidedList(store));
     const replayed = memoryReadModel();
     await replay(store, replayed, 'tocsin');
-    expect(replayed.snapshot().notices).toEqual(file.snapshot().notices);
+    expect(replayed.snapshot().sentNotifications).toEqual(file.snapshot().sentNotifications);
     expect(await store.append(stream, 'no_stream', [])).toMatchObject({
       reason: 'stream_deleted',
     });

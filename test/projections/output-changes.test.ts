@@ -40,7 +40,10 @@ describe('foreign messages', () => {
     await projector.once();
     expect(projector.status()).toMatchObject({ foreign: 1, outputSequence: 9n });
     expect(storedList(world.output)).toEqual(await decidedList(world.store));
-    expect(world.file.snapshot().tail.at(-1)).toMatchObject({ ordinal: 8n, sequence: 9n });
+    expect(world.file.snapshot().recentMessages.at(-1)).toMatchObject({
+      ordinal: 8n,
+      sequence: 9n,
+    });
   });
 
   it('while it runs make it look again, and go on behind them', async () => {
@@ -72,11 +75,11 @@ describe('foreign messages', () => {
     const projector = await world.projector();
     await projector.once();
     expect(projector.status()).toMatchObject({ foreign: 1, outputSequence: 13n });
-    const { tail } = world.file.snapshot();
+    const { recentMessages } = world.file.snapshot();
     const stored = world.output.messages.flatMap(({ sequence, headers }) =>
       headers.has('ce-id') ? [[headers.get('ce-id'), sequence]] : [],
     );
-    expect(tail.map(({ id, sequence }) => [id, sequence])).toEqual(stored);
+    expect(recentMessages.map(({ id, sequence }) => [id, sequence])).toEqual(stored);
     await raiseSome(world, 7, 7);
     await world.project();
     expect(storedList(world.output)).toEqual(await decidedList(world.store));

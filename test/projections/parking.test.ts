@@ -278,8 +278,10 @@ describe('a parked request that is retried under another policy', () => {
       await world.project();
 
       expect(verdictsOn(world, large)).toEqual(['suppressed within_window']);
-      const { verdicts, notices } = world.file.snapshot();
-      expect(verdicts.find(({ event }) => event === large.id)?.basis).toBe(notices[0]?.id);
+      const { verdicts, sentNotifications } = world.file.snapshot();
+      expect(verdicts.find(({ event }) => event === large.id)?.basis).toBe(
+        sentNotifications[0]?.id,
+      );
       expect(parkedIn(world)).toEqual([]);
       const again = memoryReadModel();
       const replayed = await replay(world.store, again, 'tocsin');

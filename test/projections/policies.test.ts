@@ -34,11 +34,11 @@ async function raiseAt(world: World, minute: number, more: { severity?: Severity
 /** Verdicts of one projector over the whole log, which a replay repeats row by row. */
 async function decided(world: World): Promise<string[]> {
   await world.project();
-  const { notices, verdicts, checkpoint } = world.file.snapshot();
+  const { sentNotifications, verdicts, checkpoint } = world.file.snapshot();
   const again = memoryReadModel();
   await replay(world.store, again, 'tocsin');
   const replayed = again.snapshot();
-  expect(replayed.notices).toEqual(notices);
+  expect(replayed.sentNotifications).toEqual(sentNotifications);
   // A replay has no output, so nothing has a place in one.
   expect(replayed.verdicts).toEqual(verdicts.map((row) => ({ ...row, sequence: null })));
   expect(replayed.checkpoint?.counts).toEqual(checkpoint?.counts);

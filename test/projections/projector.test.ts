@@ -52,7 +52,7 @@ describe('a projector', () => {
     const world = await makeWorld();
     await someRaises(world);
     await world.project();
-    const { verdicts, notices, reasons } = world.file.snapshot();
+    const { verdicts, sentNotifications, reasons } = world.file.snapshot();
     expect(verdicts.map(({ verdict, reason }) => `${verdict} ${reason}`)).toEqual([
       'published first_in_window',
       'suppressed within_window',
@@ -60,8 +60,12 @@ describe('a projector', () => {
       'published first_in_window',
       'suppressed within_window',
     ]);
-    expect(verdicts[1]?.basis).toBe(notices[0]?.id);
-    expect(verdicts[0]).toMatchObject({ messageId: notices[0]?.id, sequence: 2n, basis: null });
+    expect(verdicts[1]?.basis).toBe(sentNotifications[0]?.id);
+    expect(verdicts[0]).toMatchObject({
+      messageId: sentNotifications[0]?.id,
+      sequence: 2n,
+      basis: null,
+    });
     expect(reasons).toEqual(new Map([['within_window', 2]]));
   });
 

@@ -52,7 +52,7 @@ describe('simulating', () => {
         expect(result.after).toEqual(result.before);
         const state = memoryReadModel();
         await replay(world.store, state, 'tocsin');
-        const live = [...state.notices()].filter(({ mock }) => !mock);
+        const live = [...state.sentNotifications()].filter(({ mock }) => !mock);
         expect(result.before.published).toBe(live.length);
       }),
       { numRuns: 25 },

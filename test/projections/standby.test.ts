@@ -27,8 +27,8 @@ describe('a standby', () => {
     expect(world.output.refused).toBe(0);
     stop.abort();
     await Promise.all(runs);
-    const { verdicts, notices, tail } = world.file.snapshot();
-    expect(file.snapshot()).toMatchObject({ verdicts, notices, tail });
+    const { verdicts, sentNotifications, recentMessages } = world.file.snapshot();
+    expect(file.snapshot()).toMatchObject({ verdicts, sentNotifications, recentMessages });
   });
 
   it('takes over when what it has decided is not stored and nothing moves', async () => {

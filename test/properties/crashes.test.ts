@@ -120,9 +120,9 @@ class History {
   }
 }
 
-function verdictsOf({ verdicts, notices, parked, reasons }: ReadModelSnapshot) {
+function verdictsOf({ verdicts, sentNotifications, parked, reasons }: ReadModelSnapshot) {
   const placeless = verdicts.map((verdict) => ({ ...verdict, sequence: null }));
-  return { verdicts: placeless, notices, parked, reasons };
+  return { verdicts: placeless, sentNotifications, parked, reasons };
 }
 
 async function endsWell(happenings: readonly Happening[]): Promise<void> {
@@ -144,7 +144,7 @@ async function endsWell(happenings: readonly Happening[]): Promise<void> {
   const places = new Map(
     world.output.messages.map(({ headers, sequence }) => [headers.get('ce-id'), sequence]),
   );
-  for (const { id, sequence } of snapshot.tail) expect(sequence).toBe(places.get(id));
+  for (const { id, sequence } of snapshot.recentMessages) expect(sequence).toBe(places.get(id));
 }
 
 describe('whatever happens', () => {

@@ -58,8 +58,8 @@ describe('two projectors of one lane', () => {
         stop.abort();
         await Promise.all(runs);
         expect(storedList(world.output)).toEqual(decided);
-        const { verdicts, notices, tail } = world.file.snapshot();
-        expect(file.snapshot()).toMatchObject({ verdicts, notices, tail });
+        const { verdicts, sentNotifications, recentMessages } = world.file.snapshot();
+        expect(file.snapshot()).toMatchObject({ verdicts, sentNotifications, recentMessages });
         const sent = first.status().sent.triggered + second.status().sent.triggered;
         const triggers = decided.filter(({ type }) => type === 'active_schedule.triggered');
         // One that was fenced or cut off cannot know how much of its last batch was stored.

@@ -41,7 +41,7 @@ describe('any sequence of raises', () => {
         await world.project();
         const windows = world.file
           .snapshot()
-          .notices.map((n) => `${n.mock} ${n.user} ${n.triggerType} ${n.windowStart}`);
+          .sentNotifications.map((n) => `${n.mock} ${n.user} ${n.triggerType} ${n.windowStart}`);
         expect(new Set(windows).size).toBe(windows.length);
       }),
       { numRuns: 40 },

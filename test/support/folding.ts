@@ -56,8 +56,8 @@ export async function foldItems(items: readonly Item[], pageSizes = [512]): Prom
     state.commit({ ...folded, checkpoint: checkpointOf(folded.state, identity) });
     fold = folded.state;
   }
-  const { verdicts, notices } = state.snapshot();
-  return { verdicts, notices };
+  const { verdicts, sentNotifications } = state.snapshot();
+  return { verdicts, notices: sentNotifications };
 }
 
 /** Which requests were let through. */

@@ -1,7 +1,7 @@
 // A small world whose triggers are evaluated later: a kernel, workers and time in a test's hands. A
 // worker's index outlives it, as its file would.
 import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
-import { memoryDueIndexStore } from '../../src/adapters/memory/due-index.ts';
+import { memoryDueIndexStore } from './due-indexes.ts';
 import type { Candidate } from '../../src/domain/preview/candidates.ts';
 import type { Offer } from '../../src/domain/trigger/evaluation.ts';
 import type { ApplyPreview } from '../../src/domain/ports/apply-preview.ts';

@@ -55,4 +55,5 @@ export const verdictsOf = ({ file }: World): string[] =>
   file.snapshot().verdicts.map(({ verdict, reason }) => `${verdict} ${reason}`);
 
 /** The notices that were let through, in order. */
-export const noticesOf = ({ file }: World): readonly SentNotification[] => file.snapshot().notices;
+export const noticesOf = ({ file }: World): readonly SentNotification[] =>
+  file.snapshot().sentNotifications;

@@ -30,9 +30,9 @@ export type MemoryReadModelStore = {
 /** Everything that a read model holds. Two that are equal in this are the same. */
 export type ReadModelSnapshot = {
   readonly checkpoint: Checkpoint | undefined;
-  readonly notices: readonly SentNotification[];
+  readonly sentNotifications: readonly SentNotification[];
   readonly verdicts: readonly VerdictRow[];
-  readonly tail: readonly RecentMessageRow[];
+  readonly recentMessages: readonly RecentMessageRow[];
   readonly parked: readonly ParkedRow[];
   readonly reasons: ReadonlyMap<string, number>;
   readonly control: readonly ControlRow[];
@@ -58,9 +58,9 @@ export function memoryReadModel(): MemoryReadModel {
 export function snapshotOf(tables: ReadModelTables): ReadModelSnapshot {
   return {
     checkpoint: tables.checkpoint(),
-    notices: [...tables.notices()],
+    sentNotifications: [...tables.sentNotifications()],
     verdicts: [...tables.verdicts()],
-    tail: tables.recentMessagesAfter(-1n),
+    recentMessages: tables.recentMessagesAfter(-1n),
     parked: tables.parked(),
     reasons: tables.reasons(),
     control: tables.controlRows(),

@@ -1,57 +1,51 @@
-// Due indexes in one SQLite file: what waits, by key and by time. It is made from the log and can be
-// deleted; what it saves is reading the log again at every start.
-import type { Instant } from '../../domain/core/instants.ts';
-import type {
-  DueEntry,
-  DueIndex,
-  DueIndexes,
-  DueRank,
-} from '../../kernel/processes/due/due-index.ts';
-import { assertIndexName, indexClosed } from './index-errors.ts';
+// Due indexes in one SQLite file: what waits, by key and by time. Made from the log; the file saves reading
+// the log again at every start.
+import { TocsinError } from '../../domain/core/errors.ts';
 import {
-  columnsOf,
-  lastEventOf,
-  openIndexFile,
-  positionOf,
-  type IndexFile,
-  type SqliteIndexOptions,
-} from './index-file.ts';
-import type { SqliteFormat } from './open.ts';
+  DUE_RANKS,
+  type DueEntry,
+  type DueIndex,
+  type DueIndexes,
+  type DueRank,
+} from '../../kernel/processes/due/due-index.ts';
+import { indexCheckpoint, indexFormat, ownIndexFile } from './index-file.ts';
+import type { SqliteIndexOptions } from './index-file.ts';
+import { closedError, type DerivedFile } from './made-from-log.ts';
+import { insertInto, integer, query, record, table, text, type Field } from './table.ts';
 import { transaction } from './transaction.ts';
 
-const TABLES = `
-  CREATE TABLE log (one INTEGER PRIMARY KEY CHECK (one = 1), store_id TEXT NOT NULL);
-  CREATE TABLE places (
-    name TEXT PRIMARY KEY,
-    position_commit INTEGER NOT NULL,
-    position_prepare INTEGER NOT NULL,
-    last_event TEXT,
-    last_stream TEXT,
-    last_revision INTEGER
-  );
-  CREATE TABLE due (
-    name TEXT NOT NULL,
-    key TEXT NOT NULL,
-    stream TEXT NOT NULL,
-    due_at INTEGER NOT NULL,
-    rank INTEGER NOT NULL,
-    PRIMARY KEY (name, key)
-  ) WITHOUT ROWID;
-  CREATE INDEX due_by_time ON due (name, rank, due_at, key, stream);
-`;
+/** An entry, and the index that it is of. */
+type DueRow = { readonly name: string; readonly entry: DueEntry };
 
-const FORMAT: SqliteFormat = {
-  applicationId: 0x54_63_64_75, // "Tcdu"
-  version: 2,
-  what: 'a Tocsin due index',
-  create(db) {
-    db.exec(TABLES);
-  },
-  // What is in it can be made from the log: it is not worth translating.
-  upgrade(db) {
-    db.exec(`DROP TABLE log; DROP TABLE places; DROP TABLE due; ${TABLES}`);
-  },
+const rank: Field<DueRank> = {
+  ...integer,
+  read: (cells, at) => DUE_RANKS.find((each) => each === cells[at]),
 };
+
+const DUE = table(
+  'due',
+  record<DueRow>({
+    name: text,
+    entry: record<DueEntry>({
+      key: text,
+      stream: text,
+      dueAt: integer,
+      rank,
+    }),
+  }),
+);
+
+export const DUE_INDEX_FORMAT = indexFormat(
+  {
+    applicationId: 0x54_63_64_75, // "Tcdu"
+    version: 3,
+    what: 'a Tocsin due index',
+  },
+  `
+  CREATE TABLE due (${DUE.definition}, PRIMARY KEY (name, key)) WITHOUT ROWID;
+  CREATE INDEX due_by_time ON due (name, rank, due_at, key, stream);
+`,
+);
 
 /**
  * Opens the due indexes in `file` as its one owner.
@@ -60,54 +54,53 @@ const FORMAT: SqliteFormat = {
  * newer or not ours; `usage` when it cannot be opened
  */
 export function sqliteDueIndexes(options: SqliteIndexOptions): DueIndexes {
-  const owned = openIndexFile(options, FORMAT);
+  return dueIndexesOn(ownIndexFile(options, DUE_INDEX_FORMAT));
+}
+
+/** The due indexes of an open file. Disposing them disposes the file. */
+export function dueIndexesOn(file: DerivedFile): DueIndexes {
   const open = new Set<string>();
   return {
     open(name) {
       assertIndexName(name, open);
-      const index = indexOn(owned, name, () => open.delete(name));
+      const index = indexOn(file, name, () => open.delete(name));
       open.add(name);
       return index;
     },
     [Symbol.dispose]() {
-      owned[Symbol.dispose]();
+      file[Symbol.dispose]();
     },
   };
 }
 
-function indexOn({ db, guarded }: IndexFile, name: string, closed: () => void): DueIndex {
-  const place = db.prepare('SELECT * FROM places WHERE name = ?');
-  place.setReadBigInts(true);
-  const move = db.prepare(`
-    INSERT INTO places VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (name) DO UPDATE SET
-      position_commit = ?2, position_prepare = ?3, last_event = coalesce(?4, last_event),
-      last_stream = coalesce(?5, last_stream), last_revision = coalesce(?6, last_revision)`);
-  const put = db.prepare('INSERT OR REPLACE INTO due VALUES (?, ?, ?, ?, ?)');
-  const remove = db.prepare('DELETE FROM due WHERE name = ? AND key = ?');
-  const dueBy = db.prepare(
-    `SELECT key, stream, due_at FROM due
-     WHERE name = ? AND rank = ? AND due_at <= ? ORDER BY due_at, key`,
-  );
-  const first = db.prepare(
-    'SELECT key, due_at FROM due WHERE name = ? AND rank = ? ORDER BY due_at, key',
-  );
-  const count = db.prepare('SELECT count(*) AS n FROM due WHERE name = ?');
+function indexOn(file: DerivedFile, name: string, closed: () => void): DueIndex {
+  const { db, guarded } = file;
+  const statement = guarded(() => ({
+    checkpoint: indexCheckpoint(file, name),
+    put: db.prepare(insertInto(DUE, 'INSERT OR REPLACE')),
+    remove: db.prepare('DELETE FROM due WHERE name = ? AND key = ?'),
+    dueBy: query(
+      db,
+      DUE,
+      'FROM due WHERE name = ? AND rank = ? AND due_at <= ? ORDER BY due_at, key',
+    ),
+    first: query(db, DUE, 'FROM due WHERE name = ? AND rank = ? ORDER BY due_at, key'),
+    count: db.prepare('SELECT count(*) AS n FROM due WHERE name = ?'),
+  }));
   let isOpen = true;
   const using = <T>(work: () => T): T => {
-    if (!isOpen) throw indexClosed(`the index ${name}`);
+    if (!isOpen) throw closedError(file.format.codes.closed, `the index ${name}`);
     return guarded(work);
   };
   return {
-    position: () => using(() => positionOf(place.get(name))),
-    lastEvent: () => using(() => lastEventOf(place.get(name))),
-    commit({ position, lastEvent, put: rows, remove: keys }) {
+    position: () => using(() => statement.checkpoint.position()),
+    lastEvent: () => using(() => statement.checkpoint.lastEvent()),
+    commit({ position, lastEvent, put, remove }) {
       using(() => {
         transaction(db, () => {
-          for (const key of keys) remove.run(name, key);
-          for (const { key, stream, dueAt, rank } of rows) {
-            put.run(name, key, stream, dueAt, rank);
-          }
-          move.run(name, position.commit, position.prepare, ...columnsOf(lastEvent));
+          for (const key of remove) statement.remove.run(name, key);
+          for (const entry of put) statement.put.run(...DUE.values({ name, entry }));
+          statement.checkpoint.move(position, lastEvent);
         });
       });
     },
@@ -115,25 +108,37 @@ function indexOn({ db, guarded }: IndexFile, name: string, closed: () => void): 
       using(() => {
         const found: DueEntry[] = [];
         if (limit <= 0) return found;
-        for (const row of dueBy.iterate(name, rank, now)) {
-          const key = String(row['key']);
-          if (except.has(key)) continue;
-          found.push({ key, stream: String(row['stream']), dueAt: Number(row['due_at']), rank });
+        for (const { entry } of statement.dueBy.iterate(name, rank, now)) {
+          if (except.has(entry.key)) continue;
+          found.push(entry);
           if (found.length >= limit) break;
         }
         return found;
       }),
-    next: (rank: DueRank, except) =>
-      using((): Instant | undefined => {
-        for (const row of first.iterate(name, rank)) {
-          if (!except.has(String(row['key']))) return Number(row['due_at']);
+    next: (rank, except) =>
+      using(() => {
+        for (const { entry } of statement.first.iterate(name, rank)) {
+          if (!except.has(entry.key)) return entry.dueAt;
         }
         return undefined;
       }),
-    count: () => using(() => Number(count.get(name)?.['n'])),
+    count: () => using(() => Number(statement.count.get(name)?.['n'])),
     [Symbol.dispose]() {
       if (isOpen) closed();
       isOpen = false;
     },
   };
+}
+
+/** @throws TocsinError for a name that no index can have, or that is in use */
+function assertIndexName(name: string, open: ReadonlySet<string>): void {
+  if (!/^[a-z0-9._-]{1,64}$/.test(name)) {
+    throw new TocsinError('usage', 'invalid_index_name', `no name for an index: ${name}`, {
+      hint: 'Use 1 to 64 characters of a-z 0-9 . _ -',
+    });
+  }
+  if (!open.has(name)) return;
+  throw new TocsinError('usage', 'index_open', `the index ${name} is open already`, {
+    hint: 'One process works on an index; dispose the other first.',
+  });
 }

@@ -1,11 +1,11 @@
-// A SQLite file with an index of one log: it has one owner, is made from the log, and can be deleted.
-// Knows the place that an index has reached, not what its rows mean.
-import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
+// A SQLite file with indexes of one log. It holds whose log that is and up to which position of the log each
+// index is made; the rows belong to the index.
+import type { DatabaseSync } from 'node:sqlite';
+import { TocsinError } from '../../domain/core/errors.ts';
 import type { Position } from '../../domain/core/positions.ts';
 import type { EventRef } from '../../projections/read-model.ts';
-import { acquireFileLock } from './file-lock.ts';
-import { damaged, guarded, indexInUse, otherLog } from './index-errors.ts';
-import { openSqlite, type SqliteFormat } from './open.ts';
+import { ownFile, type DerivedFile, type DerivedFormat } from './made-from-log.ts';
+import { eventRef, insertInto, nullable, position, query, record, table, text } from './table.ts';
 
 export type SqliteIndexOptions = {
   /** The file; it and its directory are made if missing. */
@@ -16,74 +16,96 @@ export type SqliteIndexOptions = {
   readonly owner?: string;
 };
 
-/** The owner's connection; disposing closes it and lets the next owner in, also when done twice. */
-export type IndexFile = Disposable & {
-  readonly db: DatabaseSync;
-  /** Runs `work` on the file and gives its errors a code and a hint. */
-  readonly guarded: <T>(work: () => T) => T;
-};
-
 /** Page cache: the upper levels of the trees of a million rows fit in. */
 const CACHE_KIB = 8 * 1024;
 
-/** Opens the file as its one owner. */
-export function openIndexFile(options: SqliteIndexOptions, format: SqliteFormat): IndexFile {
-  const { file, storeId, owner = 'a worker' } = options;
-  using undo = new DisposableStack();
-  undo.use(
-    acquireFileLock(file, {
-      holder: owner,
-      inUse: (other) =>
-        indexInUse(file, other === undefined ? 'another' : `${other.what} (process ${other.pid})`),
-    }),
-  );
-  const db = guarded(file, format.what, () => {
-    const opened = openSqlite(file, format);
-    undo.defer(() => {
-      opened.close();
-    });
-    // A power cut can cost the last commits, whole: place and rows go back together.
-    opened.exec(`PRAGMA synchronous = NORMAL; PRAGMA cache_size = -${CACHE_KIB}`);
-    bind(opened, file, storeId);
-    return opened;
-  });
-  const resources = undo.move();
+/** Up to where the log is in the rows of an index, and the last event up to there. */
+type Checkpoint = {
+  readonly name: string;
+  readonly position: Position;
+  readonly lastEvent: EventRef | null;
+};
+
+const CHECKPOINTS = table(
+  'checkpoints',
+  record<Checkpoint>({ name: text, position, lastEvent: nullable(eventRef) }),
+);
+
+const TABLES = `
+  CREATE TABLE log (one INTEGER PRIMARY KEY CHECK (one = 1), store_id TEXT NOT NULL);
+  CREATE TABLE checkpoints (${CHECKPOINTS.definition}, PRIMARY KEY (name));`;
+
+/**
+ * The format of an index file with `tables` for its rows. A file of an older version is emptied, because its
+ * rows can be made from the log.
+ */
+export function indexFormat(
+  format: Pick<DerivedFormat, 'applicationId' | 'version' | 'what'>,
+  tables: string,
+): DerivedFormat {
+  const create = (db: DatabaseSync): void => {
+    db.exec(`${TABLES} ${tables}`);
+  };
   return {
-    db,
-    guarded: (work) => guarded(file, format.what, work),
-    [Symbol.dispose]: () => {
-      resources.dispose();
+    ...format,
+    codes: {
+      inUse: 'index_in_use',
+      closed: 'index_closed',
+      full: 'disk_full',
+      unwritable: 'index_unwritable',
+      rejected: 'index_rejected',
+    },
+    inUseHint: 'Stop one of the two, or give this worker a folder of its own.',
+    create,
+    upgrade(db) {
+      const old = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all();
+      for (const { name } of old) db.exec(`DROP TABLE ${String(name)}`);
+      create(db);
     },
   };
 }
 
-function bind(db: DatabaseSync, file: string, storeId: string): void {
-  db.prepare('INSERT INTO log (one, store_id) VALUES (1, ?) ON CONFLICT DO NOTHING').run(storeId);
-  if (db.prepare('SELECT store_id FROM log').get()?.['store_id'] !== storeId) throw otherLog(file);
+/**
+ * Opens the file as its one owner.
+ *
+ * @throws TocsinError `refused` when another owns the file, or it is of another log, damaged, newer or of
+ * another format; `usage` when it cannot be opened
+ */
+export function ownIndexFile(options: SqliteIndexOptions, format: DerivedFormat): DerivedFile {
+  const { file, storeId, owner = 'a worker' } = options;
+  // A power cut can cost the last commits, whole: rows and checkpoint go back together.
+  const pragmas = `PRAGMA synchronous = NORMAL; PRAGMA cache_size = -${CACHE_KIB}`;
+  using undo = new DisposableStack();
+  const owned = undo.use(ownFile(file, format, { owner, pragmas }));
+  assertLog(owned, storeId);
+  undo.move();
+  return owned;
 }
 
-type Row = Readonly<Record<string, SQLOutputValue>>;
-
-/** The place in a row; `undefined` before the first commit. The row is read with big integers. */
-export function positionOf(row: Row | undefined): Position | undefined {
-  if (row === undefined || row['position_commit'] === null) return undefined;
-  return { commit: bigint(row['position_commit']), prepare: bigint(row['position_prepare']) };
+/** @throws TocsinError `refused` (`index_of_other_log`) when the file is of another log than `storeId` */
+export function assertLog({ db, name, guarded }: DerivedFile, storeId: string): void {
+  const found = guarded(() => {
+    db.prepare('INSERT INTO log (one, store_id) VALUES (1, ?) ON CONFLICT DO NOTHING').run(storeId);
+    return db.prepare('SELECT store_id FROM log').get()?.['store_id'];
+  });
+  if (found === storeId) return;
+  throw new TocsinError('refused', 'index_of_other_log', `${name} belongs to another log`, {
+    hint: 'Check which store is meant. If it is the right one, delete the file and those beside it that end in -wal and -shm: it is built again from the log.',
+  });
 }
 
-/** The last event in a row; `undefined` before the first. The row is read with big integers. */
-export function lastEventOf(row: Row | undefined): EventRef | undefined {
-  if (row === undefined || row['last_event'] === null) return undefined;
-  const [id, stream] = [String(row['last_event']), String(row['last_stream'])];
-  return { id, stream, revision: bigint(row['last_revision']) };
-}
-
-/** The columns of an event, `null` where it is to stay as it was. */
-export function columnsOf(last: EventRef | undefined): (string | bigint | null)[] {
-  return [last?.id ?? null, last?.stream ?? null, last?.revision ?? null];
-}
-
-/** A cell of a row that was read with big integers. */
-export function bigint(value: SQLOutputValue | undefined): bigint {
-  if (typeof value === 'bigint') return value;
-  throw damaged(`an integer of the index is ${typeof value} ${String(value)}`);
+/** The checkpoint of the index `name`. */
+export function indexCheckpoint({ db }: DerivedFile, name: string) {
+  const find = query(db, CHECKPOINTS, 'FROM checkpoints WHERE name = ?');
+  const put = db.prepare(insertInto(CHECKPOINTS, 'INSERT OR REPLACE'));
+  return {
+    /** `undefined` before the first commit. */
+    position: (): Position | undefined => find.get(name)?.position,
+    lastEvent: (): EventRef | undefined => find.get(name)?.lastEvent ?? undefined,
+    /** @param last absent, the last event stays as it was */
+    move(to: Position, last: EventRef | undefined): void {
+      const lastEvent = last ?? find.get(name)?.lastEvent ?? null;
+      put.run(...CHECKPOINTS.values({ name, position: to, lastEvent }));
+    },
+  };
 }

@@ -120,7 +120,7 @@ export function readModelReader(
       const rows = guarded(() => db.prepare(DEDUPE_KEYS).iterate());
       for (const row of stepwise(file, rows)) yield String(row['line']);
     },
-    noticesBy: (order, axis) => {
+    sentNotificationsBy: (order, axis) => {
       const instant = axis === 'requestedAt' ? 'requested_at' : 'recorded_at';
       const by = order === 'subject' ? `user, trigger_type, ${instant}` : instant;
       // SQLite sorts in portions and temporary files. Nothing may be committed on `db` meanwhile.
@@ -137,7 +137,7 @@ export function readModelReader(
           limit,
         ),
       ),
-    notices: () => pages(file, SENT_NOTIFICATIONS),
+    sentNotifications: () => pages(file, SENT_NOTIFICATIONS),
     verdicts: () => pages(file, VERDICTS),
   };
 }

@@ -1,13 +1,11 @@
 // The tables of a read-model file. docs/read-model.md describes them, and people query them while the
 // daemon runs: a change here is a new format version and a change of that document.
 import type { DatabaseSync } from 'node:sqlite';
-import type { Position } from '../../domain/core/positions.ts';
 import { SEVERITIES } from '../../domain/core/vocabulary.ts';
 import type {
   Checkpoint,
   ControlRow,
   Counts,
-  EventRef,
   ParkedRow,
   RecentMessageRow,
   SentNotification,
@@ -17,11 +15,12 @@ import type { DerivedFormat } from './made-from-log.ts';
 import {
   bigint,
   constrained,
+  eventRef,
   flag,
-  group,
   integer,
   nullable,
   oneOf,
+  position,
   record,
   table,
   text,
@@ -30,7 +29,6 @@ import {
 // 64-bit numbers (positions, revisions, sequences, ordinals) are INTEGER: every store counts them
 // below 2^63, and as text they would not sort. Instants are INTEGER milliseconds. The tables are not
 // STRICT, because the sqlite3 shells of long-lived distributions could not open the file then.
-const position = group<Position>({ commit: bigint, prepare: bigint });
 
 /** One row; its columns are null before the first commit. */
 export const CHECKPOINT = table(
@@ -40,7 +38,7 @@ export const CHECKPOINT = table(
       storeId: text,
       output: nullable(text),
       position,
-      lastEvent: nullable(group<EventRef>({ id: text, stream: text, revision: bigint })),
+      lastEvent: nullable(eventRef),
       ruleset: integer,
       ordinal: bigint,
       sequence: bigint,

@@ -1,5 +1,7 @@
 // A SQLite table as one list of fields. The list makes the columns, the values to insert and the rows read.
 import type { DatabaseSync, SQLInputValue, SQLOutputValue } from 'node:sqlite';
+import type { Position } from '../../domain/core/positions.ts';
+import type { EventRef } from '../../projections/read-model.ts';
 import { damaged } from './made-from-log.ts';
 
 /** The cells of a row, in the order of its columns. */
@@ -40,7 +42,7 @@ export type Table<T> = {
 export type Query<T> = {
   readonly all: (...values: SQLInputValue[]) => T[];
   readonly get: (...values: SQLInputValue[]) => T | undefined;
-  readonly iterate: () => Generator<T, void, undefined>;
+  readonly iterate: (...values: SQLInputValue[]) => Generator<T, void, undefined>;
 };
 
 function field<T extends SQLInputValue>(
@@ -182,6 +184,12 @@ function partOf<T, Name extends keyof T & string>(
   };
 }
 
+/** A place in the log. */
+export const position = group<Position>({ commit: bigint, prepare: bigint });
+
+/** Which event of which stream. */
+export const eventRef = group<EventRef>({ id: text, stream: text, revision: bigint });
+
 /** The table `name` with a column for every field of `row`. */
 export function table<T>(name: string, row: Field<T>): Table<T> {
   const columns = row.columns(name);
@@ -216,8 +224,8 @@ export function query<T>(db: DatabaseSync, from: Table<T>, rest = '', before = '
       const cells = statement.get(...values);
       return cells === undefined ? undefined : from.read(cells);
     },
-    *iterate() {
-      for (const cells of statement.iterate()) yield from.read(cells);
+    *iterate(...values) {
+      for (const cells of statement.iterate(...values)) yield from.read(cells);
     },
   };
 }

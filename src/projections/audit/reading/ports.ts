@@ -29,7 +29,7 @@ export interface MessageReader {
 /** One committed state of a read model, whole. */
 export interface ReadModelView extends ReadModelReader {
   /** Every notice, in the order in which they were let through. */
-  notices(): Iterable<SentNotification>;
+  sentNotifications(): Iterable<SentNotification>;
   /** Every verdict, in the order in which they were decided. */
   verdicts(): Iterable<VerdictRow>;
   /** The control events that verdicts stand on, in order. */
@@ -56,7 +56,7 @@ export interface VerdictLookup {
 /** Live sent notifications in order. */
 export interface SentHistory {
   /** By user, type and instant, or by instant alone; mock notifications are left out. */
-  noticesBy(order: 'subject' | 'time', axis: Axis): Iterable<SentNotification>;
+  sentNotificationsBy(order: 'subject' | 'time', axis: Axis): Iterable<SentNotification>;
 }
 
 /** Everything that can be read from a read model. */

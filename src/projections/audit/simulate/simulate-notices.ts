@@ -47,7 +47,7 @@ const DAY_MS = 24 * 60 * MINUTE_MS;
 const USERS_SHOWN = 20;
 
 /** Compares two lists of notices. */
-export async function compareNotices(
+export async function compareSent(
   sides: { readonly before: SentHistory; readonly after: SentHistory },
   axis: Axis,
   limitPerMinute: number,
@@ -83,7 +83,7 @@ class Walk {
   *users(): Generator<readonly [user: string, notices: number], void, undefined> {
     let previous: SentNotification | undefined;
     let count = 0;
-    for (const notice of this.#history.noticesBy('subject', this.#axis)) {
+    for (const notice of this.#history.sentNotificationsBy('subject', this.#axis)) {
       if (previous !== undefined) this.#measure(previous, notice);
       if (previous !== undefined && previous.user !== notice.user) {
         yield [previous.user, count];
@@ -175,7 +175,7 @@ async function minutesOf(
     pair[side] += 1;
     days.set(day, pair);
   };
-  for await (const batch of inTurns(history.noticesBy('time', axis))) {
+  for await (const batch of inTurns(history.sentNotificationsBy('time', axis))) {
     for (const notice of batch) count(notice[axis]);
   }
   close();

@@ -19,7 +19,7 @@ import { projectionPrefixes, classify, type ClassifiedEvent } from '../../dedupe
 import { subjectOf, subjectText, type Request } from '../../dedupe/subjects.ts';
 import type { SentNotification, ReadModel, VerdictRow } from '../../read-model.ts';
 import type { ReadableLog, SentHistory } from '../reading/ports.ts';
-import { compareNotices, type SentFigures, type SentCompared } from './simulate-notices.ts';
+import { compareSent, type SentFigures, type SentCompared } from './simulate-notices.ts';
 
 /** Policies by trigger type, `*` for all: they replace what the log set, from its beginning on. */
 export type Replacement = ReadonlyMap<string, Policy>;
@@ -118,7 +118,7 @@ export async function simulate(
     }
   }
   const sides = { before: options.before.state, after: options.after.state };
-  const notices = await compareNotices(sides, axis, limitPerMinute);
+  const notices = await compareSent(sides, axis, limitPerMinute);
   const { newlySent, newlySuppressed, firstDifference, requests } = comparison;
   return {
     ...notices,

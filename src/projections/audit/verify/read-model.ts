@@ -134,7 +134,7 @@ export class ReadModelCheck {
 
   async #notices(expected: Iterable<SentNotification>): Promise<void> {
     const findings = this.#findings;
-    const join = new Lockstep<SentNotification>(this.#view.notices(), ({ id }) => id, {
+    const join = new Lockstep<SentNotification>(this.#view.sentNotifications(), ({ id }) => id, {
       both: (a, b) => {
         const detail = differences(a, b);
         if (detail !== undefined) findings.add('notice_changed', `notice ${a.id}`, detail);

@@ -6,7 +6,7 @@ import { formatPosition, type Position } from '../../../domain/core/positions.ts
 import type { MessageNames } from '../../dedupe/messages.ts';
 import { projectionPrefixes } from '../../dedupe/classify.ts';
 import type { OutputInfo } from '../../output.ts';
-import type { SentNotification, ReadModel } from '../../read-model.ts';
+import type { ReadModel } from '../../read-model.ts';
 import { controlAt, listOf, startOf } from '../reading/lists.ts';
 import type { MessageReader, ReadableLog, ReadModelView } from '../reading/ports.ts';
 import { kernelEvents, headOf, splitAt } from '../reading/reading.ts';
@@ -25,7 +25,7 @@ export type VerifyOptions = {
   readonly view: ReadModelView;
   readonly output: MessageReader;
   /** Where the fold keeps what it must find again; empty at the beginning. */
-  readonly scratch: ReadModel & { notices(): Iterable<SentNotification> };
+  readonly scratch: ReadModel & Pick<ReadModelView, 'sentNotifications'>;
   /** The names that the projector makes messages with. */
   readonly names: MessageNames;
   /** Told how many events were compared, once per page. */
@@ -104,7 +104,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
   const reachCut = async (): Promise<void> => {
     if (isAtCut) return;
     isAtCut = true;
-    await check.atCut(fold.state(), options.scratch.notices());
+    await check.atCut(fold.state(), options.scratch.sentNotifications());
   };
   const compare = async (page: Refolded): Promise<void> => {
     const places = await stored.expect(page.messages);
