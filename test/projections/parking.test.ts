@@ -205,14 +205,22 @@ describe('a retried request that can be read by now', () => {
     if (checkpoint === undefined) throw new Error('it was projected');
     const { id: event, position, stream, revision, type } = request;
     const row = { event, position, stream, revision, type, code: 'x', detail: 'x', ruleset: 1 };
-    const nothing = {
-      sentNotifications: [],
+    const { sentNotifications, recentMessages, verdicts } = owner.snapshot();
+    const notPublished = { basis: null, messageId: null, sequence: null };
+    owner.reset();
+    owner.commit({
+      checkpoint,
+      sentNotifications,
       amended: [],
-      verdicts: [],
-      recentMessages: [],
+      verdicts: verdicts.map((verdict) =>
+        verdict.event === event
+          ? { ...verdict, ...notPublished, verdict: 'parked', reason: 'x' }
+          : verdict,
+      ),
+      recentMessages,
+      parked: [row],
       unparked: [],
-    };
-    owner.commit({ checkpoint, ...nothing, parked: [row] });
+    });
     return { world, request };
   }
 
