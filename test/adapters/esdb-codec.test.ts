@@ -11,7 +11,12 @@ import type {
 import { NO_STREAM } from '../../src/adapters/eventstore/common/revisions.ts';
 import { answerOf, readReply } from '../../src/adapters/eventstore/esdb/append-answers.ts';
 import { appendMessages } from '../../src/adapters/eventstore/esdb/append-messages.ts';
-import { heardIn } from '../../src/adapters/eventstore/esdb/recorded.ts';
+import {
+  logRead,
+  logSubscription,
+  streamRead,
+} from '../../src/adapters/eventstore/esdb/requests.ts';
+import { decodeReadAnswer } from '../../src/adapters/eventstore/esdb/read-answers.ts';
 import { parseJson } from '../../src/domain/core/json.ts';
 import { identifier, uuid } from './front.support.ts';
 
@@ -128,7 +133,7 @@ describe('what readers get', () => {
         event.setCommitPosition(String(at));
         const answer = new streams.ReadResp();
         answer.setEvent(event);
-        expect(heardIn(Buffer.from(answer.serializeBinary()))).toMatchObject({
+        expect(decodeReadAnswer(Buffer.from(answer.serializeBinary()))).toMatchObject({
           kind: 'event',
           event: {
             id,
@@ -147,17 +152,17 @@ describe('what readers get', () => {
   test('is told apart, and a position that is unknown is none', () => {
     const answer = new streams.ReadResp();
     answer.setCaughtUp(new streams.ReadResp.CaughtUp());
-    expect(heardIn(Buffer.from(answer.serializeBinary()))).toEqual({ kind: 'caughtUp' });
+    expect(decodeReadAnswer(Buffer.from(answer.serializeBinary()))).toEqual({ kind: 'caughtUp' });
     const missing = new streams.ReadResp.StreamNotFound();
     missing.setStreamIdentifier(identifier('s'));
     answer.setStreamNotFound(missing);
-    expect(heardIn(Buffer.from(answer.serializeBinary()))).toEqual({ kind: 'other' });
+    expect(decodeReadAnswer(Buffer.from(answer.serializeBinary()))).toEqual({ kind: 'other' });
     const checkpoint = new streams.ReadResp.Checkpoint();
     checkpoint.setCommitPosition(String(2n ** 64n - 1n));
     checkpoint.setPreparePosition(String(2n ** 64n - 1n));
     answer.setCheckpoint(checkpoint);
-    expect(heardIn(Buffer.from(answer.serializeBinary()))).toEqual({ kind: 'checkpoint' });
-    expect(() => heardIn(Buffer.from([0x0a, 5, 1]))).toThrow('cut off');
+    expect(decodeReadAnswer(Buffer.from(answer.serializeBinary()))).toEqual({ kind: 'checkpoint' });
+    expect(() => decodeReadAnswer(Buffer.from([0x0a, 5, 1]))).toThrow('cut off');
   });
 });
 
@@ -167,3 +172,68 @@ function newPosition(commit: bigint): InstanceType<typeof shared.AllStreamPositi
   position.setPreparePosition(String(commit));
   return position;
 }
+
+describe('requests of reads', () => {
+  const optionsIn = (bytes: Buffer) =>
+    streams.ReadReq.deserializeBinary(new Uint8Array(bytes)).getOptions();
+  const { FORWARDS, BACKWARDS } = streams.ReadReq.Options.ReadDirection;
+
+  test('of a stream are decoded by the generated classes as written', () => {
+    fc.assert(
+      fc.property(text, revision, fc.integer({ min: 1 }), (stream, from, count) => {
+        const options = optionsIn(streamRead(stream, 'backwards', from, count));
+        const source = options?.getStream();
+        const name = source?.getStreamIdentifier()?.getStreamName_asU8() ?? [];
+        expect(Buffer.from(name).toString()).toBe(stream);
+        expect(source?.getRevision()).toBe(String(from));
+        expect(options?.getReadDirection()).toBe(BACKWARDS);
+        expect(options?.getCount()).toBe(String(count));
+        expect(options?.hasNoFilter()).toBe(true);
+        expect(options?.getUuidOption()?.hasString()).toBe(true);
+      }),
+    );
+    expect(
+      optionsIn(streamRead('s', 'forwards', 'start', 1))
+        ?.getStream()
+        ?.hasStart(),
+    ).toBe(true);
+    expect(
+      optionsIn(streamRead('s', 'backwards', 'end', 1))
+        ?.getStream()
+        ?.hasEnd(),
+    ).toBe(true);
+  });
+
+  test('of the log are decoded by the generated classes as written', () => {
+    fc.assert(
+      fc.property(
+        fc.array(text, { minLength: 1 }),
+        revision,
+        revision,
+        (prefixes, commit, prepare) => {
+          const options = optionsIn(logRead('forwards', { commit, prepare }, prefixes, Infinity));
+          const position = options?.getAll()?.getPosition();
+          expect(position?.getCommitPosition()).toBe(String(commit));
+          expect(position?.getPreparePosition()).toBe(String(prepare));
+          expect(options?.getFilter()?.getStreamIdentifier()?.getPrefixList()).toEqual(prefixes);
+          expect(options?.getFilter()?.getMax()).toBe(512);
+          expect(options?.getFilter()?.getCheckpointintervalmultiplier()).toBe(2);
+          expect(options?.getReadDirection()).toBe(FORWARDS);
+          expect(options?.getCount()).toBe(String(Number.MAX_SAFE_INTEGER));
+          expect(options?.hasSubscription()).toBe(false);
+        },
+      ),
+    );
+    const all = optionsIn(logRead('backwards', 'end', ['a', ''], 5));
+    expect(all?.hasNoFilter()).toBe(true);
+    expect(all?.getAll()?.hasEnd()).toBe(true);
+  });
+
+  test('of a subscription are decoded by the generated classes as written', () => {
+    const options = optionsIn(logSubscription('start', ['a-']));
+    expect(options?.hasSubscription()).toBe(true);
+    expect(options?.hasCount()).toBe(false);
+    expect(options?.getAll()?.hasStart()).toBe(true);
+    expect(options?.getFilter()?.getStreamIdentifier()?.getPrefixList()).toEqual(['a-']);
+  });
+});

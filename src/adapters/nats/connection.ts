@@ -1,7 +1,7 @@
-// One connection to NATS that never reconnects, with its JetStream API. What the server sends is
-// parsed by a schema before anything reads it.
+// One connection to NATS that never reconnects, with its JetStream API. A schema parses every answer. The first
+// connection loads the client.
 import { randomBytes } from 'node:crypto';
-import { connect, type Msg, type NatsConnection } from 'nats';
+import type { headers, Msg, NatsConnection } from 'nats';
 import { z } from 'zod';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { tryParseJson } from '../../domain/core/json.ts';
@@ -19,13 +19,15 @@ import {
 } from './failures.ts';
 import { clientOptions, describeServers, type NatsConnectionOptions } from './options.ts';
 
-/** A live connection. `epoch` is in its inbox prefix, so no reply of another connection fits. */
+/** A live connection. Its inbox prefix holds the epoch, so it never receives a reply to another connection. */
 export type Connection = {
   readonly client: NatsConnection;
   /** `{prefix}.{epoch}`; replies come to `{inbox}.…`. */
   readonly inbox: string;
   /** Addresses without secrets, for messages. */
   readonly servers: string;
+  /** Makes the client's headers. */
+  readonly headers: typeof headers;
 };
 
 /** How long an API request may take before the server counts as unavailable. */
@@ -47,12 +49,14 @@ export async function openConnection(
   signal?: AbortSignal,
 ): Promise<Connection> {
   signal?.throwIfAborted();
-  // 72 random bits: an ack that a dead connection left behind never fits a new one.
+  // 72 random bits: a late ack to a dead connection never matches a new one.
   const inbox = `${options.inboxPrefix ?? '_INBOX'}.${randomBytes(9).toString('base64url')}`;
   const servers = describeServers(options);
-  const connecting = connect(clientOptions(options, inbox));
+  const { connect, credsAuthenticator, headers } = await import('nats');
+  signal?.throwIfAborted();
+  const connecting = connect(clientOptions(options, inbox, credsAuthenticator));
   try {
-    return { client: await abortable(connecting, signal), inbox, servers };
+    return { client: await abortable(connecting, signal), inbox, servers, headers };
   } catch (cause) {
     if (signal?.aborted === true) {
       closeLate(connecting);
@@ -62,12 +66,12 @@ export async function openConnection(
   }
 }
 
-/** Closes without waiting for what is still unsent; closing twice or a dead connection is fine. */
+/** Closes without sending what is still buffered. Does nothing for a connection that is closed or dead. */
 export async function closeConnection({ client }: Connection): Promise<void> {
   try {
     await client.close();
   } catch {
-    // The socket was gone already, which is what closing is for.
+    // The socket was closed already.
   }
 }
 
@@ -90,11 +94,11 @@ export async function requireJetStream(connection: Connection): Promise<void> {
   });
 }
 
-/** Why the API did not do it: its own error, or nobody serves it. */
+/** Why an API request failed: the API's error, or no server has JetStream. */
 export type ApiError = JsError | 'no_responders';
 
 export function apiErrorText(error: ApiError): string {
-  return error === 'no_responders' ? 'nobody answers the JetStream API' : errorText(error);
+  return error === 'no_responders' ? 'no server answers the JetStream API' : errorText(error);
 }
 
 /**
@@ -102,8 +106,8 @@ export function apiErrorText(error: ApiError): string {
  *
  * @param path after `$JS.API.`
  * @param schema of the answer when it is no error
- * @throws OutputError (`unavailable`) for no answer in time or one that is not understood,
- *   TocsinError when permissions are missing
+ * @throws OutputError (`unavailable`) for no answer in time or an unknown form of answer, TocsinError when
+ *   permissions are missing
  */
 export async function apiRequest<T>(
   connection: Connection,
@@ -149,7 +153,7 @@ async function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined
   }
 }
 
-/** Nobody waits for it any more, but a connection that still comes must not stay open. */
+/** Closes a connection that opens after its caller gave up. */
 function closeLate(connecting: Promise<NatsConnection>): void {
   connecting.then(
     (client) => void client.close().catch(() => undefined),

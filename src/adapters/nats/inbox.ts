@@ -1,5 +1,5 @@
-// The notification requests of the output stream, through a durable consumer that all workers share.
-// The server keeps what is not settled, for ever; a message is settled when the log has it.
+// The notification requests of the output stream, through a durable consumer that all workers share. The server
+// redelivers a message until it is acknowledged, which happens when the log has it.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Msg } from 'nats';
 import { z } from 'zod';
@@ -21,15 +21,7 @@ import {
 import { jsCode, unavailable } from './failures.ts';
 import type { NatsConnectionOptions } from './options.ts';
 import { planStream, streamInfoSchema } from './stream.ts';
-import {
-  afterStatus,
-  askForMessages,
-  deliveryNumbers,
-  listen,
-  nanosPerMs,
-  readHeaders,
-  type Pull,
-} from './pull.ts';
+import { deliveryNumbers, nanosPerMs, pullMessages, readHeaders, type Pull } from './pull.ts';
 
 /** Settings of {@link jetStreamInbox}. */
 export type JetStreamInboxOptions = NatsConnectionOptions & {
@@ -43,24 +35,21 @@ export type JetStreamInboxOptions = NatsConnectionOptions & {
 
 type Run = Parameters<RequestQueue['run']>[0];
 
-/** Messages asked for, and so handled, at once. */
+/** Messages per request, and so handled at once. */
 const BATCH = 64;
-/** The server says that it is still there this often; after three silences it counts as gone. */
 const heartbeatMs = 5_000;
-const silenceMs = 3 * heartbeatMs;
-const PULL: Pull = { batch: BATCH, expiresMs: 30_000, heartbeatMs };
-/** Not settled within this time, a message comes again: its worker may be gone. */
+/** The server redelivers a message without an acknowledgement after this time: its worker may be gone. */
 const ackWaitMs = 30_000;
-/** A message that cannot be handled now comes again after this. */
+/** The server redelivers a message that cannot be handled now after this time. */
 const laterMs = 2_000;
-/** Messages on their way to all workers together. */
+/** Unacknowledged messages of all workers together. */
 const maxAckPending = 1_024;
-/** Whatever is not there yet is looked for this often. */
+/** The pause before the next attempt to find the stream or to connect. */
 const retryMs = 1_000;
 
 const consumerSchema = z.object({ name: z.string() });
 
-/** The inbox of a JetStream output. */
+/** The request queue of a JetStream output. */
 export function jetStreamInbox(options: JetStreamInboxOptions): RequestQueue {
   const { stream } = planStream(options.stream ?? 'TOCSIN', options.subjectRoot ?? '', 1);
   const { logger = silentLogger } = options;
@@ -79,7 +68,10 @@ export function jetStreamInbox(options: JetStreamInboxOptions): RequestQueue {
         } catch (error) {
           if (isOver(signal)) return;
           if (!(error instanceof OutputError)) throw error;
-          logger.warn({ stream, reason: error.message }, 'the inbox is opened again');
+          logger.warn(
+            { stream, reason: error.message },
+            'the request queue was lost; connecting again',
+          );
         }
         await pause(signal);
       }
@@ -87,45 +79,40 @@ export function jetStreamInbox(options: JetStreamInboxOptions): RequestQueue {
   };
 }
 
-type Place = JetStreamInboxOptions & { readonly stream: string };
+type Source = JetStreamInboxOptions & { readonly stream: string };
 
-/** Hands over messages until the signal, or until something is wrong with the connection. */
-async function follow(connection: Connection, place: Place, run: Run): Promise<void> {
-  const { stream, subjectRoot = '', consumer = 'tocsin-delivery' } = place;
+/** Hands over messages until the signal, or until the connection or the consumer fails. */
+async function follow(connection: Connection, source: Source, run: Run): Promise<void> {
+  const { stream, subjectRoot = '', consumer = 'tocsin-delivery' } = source;
   const { signal } = run;
-  if (!(await mayBegin(connection, stream, run))) return;
+  if (!(await waitForStream(connection, stream, run))) return;
   await createConsumer(connection, stream, consumer, subjectRoot);
-  const inbox = `${connection.inbox}.notices`;
-  using inflow = listen(connection, inbox, signal);
   const inHand = new Set<Promise<void>>();
-  let due = 0;
+  const pull: Pull = {
+    stream,
+    consumer,
+    inbox: `${connection.inbox}.requests`,
+    batch: BATCH,
+    expiresMs: 30_000,
+    heartbeatMs,
+    beforeRequest: () => Promise.all(inHand),
+  };
   try {
-    while (!isOver(signal)) {
-      if (due === 0) {
-        await Promise.all(inHand);
-        askForMessages(connection, { stream, consumer, inbox }, PULL);
-        due = BATCH;
+    for await (const messages of pullMessages(connection, pull, signal)) {
+      for (const message of messages) {
+        const work: Promise<void> = handle(connection, message, run, source).finally(() => {
+          inHand.delete(work);
+        });
+        inHand.add(work);
       }
-      const message = await inflow.next(silenceMs);
-      if (isOver(signal)) return;
-      if (message === undefined) throw unavailable('nothing is heard of the server');
-      if (message.reply === undefined || message.reply === '') {
-        due = afterStatus(message, due);
-        continue;
-      }
-      due -= 1;
-      const work: Promise<void> = settle(connection, message, run, place).finally(() => {
-        inHand.delete(work);
-      });
-      inHand.add(work);
     }
   } finally {
     await Promise.all(inHand);
   }
 }
 
-/** @returns false when the signal came first */
-async function mayBegin(connection: Connection, stream: string, run: Run): Promise<boolean> {
+/** Waits until the stream exists and the check allows it. @returns false when the signal came first */
+async function waitForStream(connection: Connection, stream: string, run: Run): Promise<boolean> {
   while (!isOver(run.signal)) {
     const path = `STREAM.INFO.${stream}`;
     const answer = await apiRequest(connection, path, undefined, streamInfoSchema);
@@ -143,7 +130,7 @@ async function mayBegin(connection: Connection, stream: string, run: Run): Promi
   return false;
 }
 
-/** Makes the consumer, or finds it as it is to be. */
+/** Creates the consumer; does nothing when it exists with these settings. */
 async function createConsumer(
   connection: Connection,
   stream: string,
@@ -153,7 +140,7 @@ async function createConsumer(
   const config = {
     durable_name: consumer,
     description: 'Tocsin: notifications on their way to their delivery records',
-    // Mock requests are under mock., which this does not match.
+    // Does not match the requests of mock triggers, whose subjects begin with mock.
     filter_subject: `${subjectRoot}notification.*.requested.>`,
     deliver_policy: 'all',
     ack_policy: 'explicit',
@@ -166,35 +153,38 @@ async function createConsumer(
   const path = `CONSUMER.DURABLE.CREATE.${stream}.${consumer}`;
   const answer = await apiRequest(connection, path, request, consumerSchema);
   if (answer.ok) return;
-  throw unavailable(`The consumer ${consumer} cannot be made: ${apiErrorText(answer.error)}`);
+  throw unavailable(`The consumer ${consumer} cannot be created: ${apiErrorText(answer.error)}`);
 }
 
-async function settle(
+async function handle(
   { client }: Connection,
   message: Msg,
   run: Run,
-  { logger = silentLogger }: Place,
+  { logger = silentLogger }: Source,
 ): Promise<void> {
   const { subject, reply = '' } = message;
   const sequence = deliveryNumbers(reply)?.sequence ?? 0n;
-  let settlement: Acknowledgement;
+  let acknowledgement: Acknowledgement;
   try {
-    settlement = await run.handle({ subject, sequence, headers: readHeaders(message) });
+    acknowledgement = await run.handle({ subject, sequence, headers: readHeaders(message) });
   } catch (error) {
-    settlement = 'nak';
-    logger.warn({ sequence: String(sequence), err: error }, 'a message has to come again');
+    acknowledgement = 'nak';
+    logger.warn(
+      { sequence: String(sequence), err: error },
+      'handling a message failed; the server redelivers it',
+    );
   }
-  // An answer that does not arrive brings the message back, and its record is there then.
-  if (!client.isClosed()) client.publish(reply, ANSWERS[settlement]);
+  // If the acknowledgement is lost, the server redelivers the message, and the worker finds its record.
+  if (!client.isClosed()) client.publish(reply, REPLIES[acknowledgement]);
 }
 
-const ANSWERS: Readonly<Record<Acknowledgement, string>> = {
+const REPLIES: Readonly<Record<Acknowledgement, string>> = {
   ack: '+ACK',
   term: '+TERM',
   nak: `-NAK {"delay": ${laterMs * nanosPerMs}}`,
 };
 
 async function pause(signal: AbortSignal): Promise<void> {
-  // The signal ends the wait; that it was raised, the caller sees.
+  // The signal ends the wait early; the caller checks the signal.
   await sleep(retryMs, undefined, { signal }).catch(() => undefined);
 }

@@ -1,11 +1,11 @@
-// How to reach a NATS server: our options in, the client's options out. Secrets stay in here: what
-// is printed goes through `redactUrl`.
+// Options for a connection to NATS: ours, and the client's that are made from them. Messages and logs show
+// addresses through `redactUrl` only, which removes secrets.
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
-import { credsAuthenticator, type ConnectionOptions } from 'nats';
+import type { ConnectionOptions, credsAuthenticator } from 'nats';
 import { TocsinError } from '../../domain/core/errors.ts';
 
-/** Who we are to the server. */
+/** Credentials of this client. */
 export type NatsCredentials =
   | { readonly user: string; readonly password: string }
   | { readonly token: string }
@@ -33,7 +33,6 @@ export type NatsConnectionOptions = {
   readonly connectTimeoutMs?: number | undefined;
 };
 
-/** Long enough for a TLS handshake over a bad line, short enough for a person who waits. */
 const connectTimeoutMs = 5_000;
 
 /** A half-open connection is noticed after `pingIntervalMs * maxPingsOut`, also when nothing is published. */
@@ -50,8 +49,7 @@ type Address = {
 /**
  * The address without user, password and token, for messages and logs.
  *
- * @param url anything a user may have typed; what is no address comes back as `(not an address)`,
- *   since it may well be the secret itself
+ * @param url any text of a user; text that is no address becomes `(not an address)`, since it may be the secret
  */
 export function redactUrl(url: string): string {
   return url
@@ -69,14 +67,16 @@ export function describeServers(options: NatsConnectionOptions): string {
 }
 
 /**
- * The client's options. The client never reconnects: one connection is one epoch (design section 5).
+ * The client's options. The client never reconnects: one connection is one epoch.
  *
- * @param inboxPrefix where replies go; it carries the epoch
+ * @param inboxPrefix subject prefix of replies; it carries the epoch
+ * @param authenticatorOf the client's function for `.creds` files
  * @throws TocsinError (`usage`) for an address or a file that cannot be used
  */
 export function clientOptions(
   options: NatsConnectionOptions,
   inboxPrefix: string,
+  authenticatorOf: typeof credsAuthenticator,
 ): ConnectionOptions {
   const addresses = listServers(options).map(parseServer);
   if (addresses.length === 0) throw usage('nats_servers', 'No NATS server is given.');
@@ -91,10 +91,10 @@ export function clientOptions(
     ignoreClusterUpdates: true,
     noAsyncTraces: true,
     inboxPrefix,
-    // The client asks DNS itself and would not find names of /etc/hosts such as localhost offline.
+    // The client queries DNS itself, so it would not find names of /etc/hosts such as localhost offline.
     resolve: addresses.some(({ host }) => host !== 'localhost' && isIP(host) === 0),
     ...(tls === undefined ? {} : { tls }),
-    ...authentication(options.credentials ?? commonCredentials(addresses)),
+    ...authentication(options.credentials ?? commonCredentials(addresses), authenticatorOf),
   };
 }
 
@@ -111,7 +111,7 @@ function parseServer(text: string): Address {
   }
   const host = url.hostname.replace(/^\[|\]$/g, '');
   return {
-    // Without the credentials: the client takes a numeric password for the port.
+    // Without the credentials: the client reads a numeric password as the port.
     server: `${url.hostname}:${url.port === '' ? '4222' : url.port}`,
     host,
     tls: url.protocol === 'tls:',
@@ -143,18 +143,21 @@ function decodePart(text: string): string {
 
 function commonCredentials(addresses: readonly Address[]): NatsCredentials | undefined {
   const given = new Set(addresses.map(({ credentials }) => JSON.stringify(credentials)));
-  // The client has one set for all servers; taking the first would send it to the wrong ones.
+  // The client sends one set to all servers; the set of the first address could go to a wrong server.
   if (given.size > 1) {
     throw usage('nats_servers', 'The servers carry different credentials; give one for all.');
   }
   return addresses[0]?.credentials;
 }
 
-function authentication(credentials: NatsCredentials | undefined): ConnectionOptions {
+function authentication(
+  credentials: NatsCredentials | undefined,
+  authenticatorOf: typeof credsAuthenticator,
+): ConnectionOptions {
   if (credentials === undefined) return {};
   if ('token' in credentials) return { token: credentials.token };
   if ('user' in credentials) return { user: credentials.user, pass: credentials.password };
-  return { authenticator: credsAuthenticator(readFile(credentials.credsFile, 'credentials')) };
+  return { authenticator: authenticatorOf(readFile(credentials.credsFile, 'credentials')) };
 }
 
 function tlsOptions(

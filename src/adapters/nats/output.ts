@@ -1,6 +1,6 @@
-// The output on NATS JetStream: one connection per session, a fence on every message, acks counted
-// only in their own session and only for exactly their sequence (design section 5).
-import { Events, type Msg, type PublishOptions, type Subscription } from 'nats';
+// The output on NATS JetStream. One connection per session, and the expected last sequence on every message as
+// the fence. An ack counts only in its own session and only for exactly its sequence.
+import type { Msg, PublishOptions, Subscription } from 'nats';
 import { z } from 'zod';
 import { tryParseJson } from '../../domain/core/json.ts';
 import { silentLogger, type Logger } from '../../domain/ports/logger.ts';
@@ -39,7 +39,13 @@ import {
   streamInfoSchema,
   type StreamPlan,
 } from './stream.ts';
-import { decodeHeaders, encodeHeaders, rawHeaders, UnsendableMessage } from './wire.ts';
+import {
+  decodeHeaders,
+  encodeHeaders,
+  rawHeaders,
+  UnsendableMessage,
+  type RawHeaders,
+} from './wire.ts';
 
 /** Settings of {@link jetStreamOutput}. */
 export type JetStreamOutputOptions = NatsConnectionOptions & {
@@ -47,11 +53,11 @@ export type JetStreamOutputOptions = NatsConnectionOptions & {
   readonly stream?: string | undefined;
   /** Put before every subject, `mock.` included; default empty, else it ends with a dot: `acme.`. */
   readonly subjectRoot?: string | undefined;
-  /** The stream's subjects without root, for a lane's share; default all of them. */
+  /** The stream's subjects without root; default all of them. */
   readonly subjects?: readonly string[] | undefined;
   /** Replicas of a stream that we create; default 1. */
   readonly replicas?: number | undefined;
-  /** Without any ack while one is due, until a session ends; default 5,000. */
+  /** Milliseconds without any ack, while one is due, until a session ends; default 5,000. */
   readonly stallAfterMs?: number | undefined;
   readonly logger?: Logger | undefined;
 };
@@ -75,11 +81,11 @@ const storedSchema = z.object({
 });
 
 /**
- * The output port on a NATS server or cluster with JetStream, 2.9.10 or newer. It connects when a
- * session is asked for, not before (design sections 4 and 5).
+ * The output port on a NATS server or cluster with JetStream, 2.9.10 or newer. Each session makes its own
+ * connection.
  *
- * @throws TocsinError (`usage`) for a stream name or subject root that cannot be one; addresses and
- *   files are looked at when connecting
+ * @throws TocsinError (`usage`) for an invalid stream name or subject root; addresses and files are checked
+ *   when a session connects
  */
 export function jetStreamOutput(options: JetStreamOutputOptions): Output {
   const plan = planStream(
@@ -110,12 +116,12 @@ class JetStreamSession implements OutputSession {
   readonly #logger: Logger;
   readonly #pipeline: Pipeline;
   readonly #acks: Subscription;
-  /** What an ordinary ack looks like around its number: nothing of it is parsed then. */
+  /** The text of an ordinary ack before its number: such an ack needs no parser. */
   readonly #ackStart: string;
   readonly #replyStart: string;
-  readonly #headers = rawHeaders();
+  readonly #headers: RawHeaders;
   /** One object for all messages: the client reads it before `publish` returns. */
-  readonly #publishOptions: PublishOptions = { headers: this.#headers.headers };
+  readonly #publishOptions: PublishOptions;
   readonly #streamHeader: string;
   #closing = false;
 
@@ -123,6 +129,8 @@ class JetStreamSession implements OutputSession {
     this.#connection = connection;
     this.#plan = plan;
     this.#logger = options.logger ?? silentLogger;
+    this.#headers = rawHeaders(connection.headers());
+    this.#publishOptions = { headers: this.#headers.headers };
     this.#ackStart = `{"stream":"${plan.stream}", "seq":`;
     this.#replyStart = `${connection.inbox}.`;
     this.#streamHeader = `Nats-Expected-Stream: ${plan.stream}\r\nNats-Expected-Last-Sequence: `;
@@ -131,7 +139,7 @@ class JetStreamSession implements OutputSession {
         send: (message, sequence) => this.#send(message, sequence),
         sendFailure,
         onFailure: (failure) => {
-          this.#over(failure);
+          this.#end(failure);
         },
       },
       options.stallAfterMs ?? stallAfterMs,
@@ -141,7 +149,7 @@ class JetStreamSession implements OutputSession {
         this.#onReply(error, reply);
       },
     });
-    this.#follow();
+    this.#watchConnection();
   }
 
   async info(): Promise<OutputInfo | undefined> {
@@ -157,15 +165,15 @@ class JetStreamSession implements OutputSession {
     if (answer.ok) return this.#describe(answer.value);
     const { error } = answer;
     const message = `The stream ${this.#plan.stream} cannot be created: ${apiErrorText(error)}`;
-    // 500s of this call are refused settings as well (10052), so only "not now" is told apart.
-    const later = error === 'no_responders' || error.code === 503;
-    throw new OutputError({ kind: later ? 'unavailable' : 'rejected', message });
+    // This call answers 500 for refused settings as well (10052), so only 503 counts as unavailable.
+    const isTransient = error === 'no_responders' || error.code === 503;
+    throw new OutputError({ kind: isTransient ? 'unavailable' : 'rejected', message });
   }
 
   async read(sequence: bigint): Promise<StoredMessage | undefined> {
     if (sequence < 1n) return undefined;
     const request = { seq: Number(sequence) };
-    // Not the direct get: a follower may answer that one with an older state.
+    // Not the direct get: a follower may answer it with an older state.
     const answer = await this.#api(`STREAM.MSG.GET.${this.#plan.stream}`, request, storedSchema);
     if (answer.ok) {
       const { seq, subject, hdrs = '', data = '' } = answer.value.message;
@@ -195,7 +203,7 @@ class JetStreamSession implements OutputSession {
     return block.length + message.data.length;
   }
 
-  /** Runs inside the client's reader: what it throws would stop the connection's reading silently. */
+  /** Runs in the client's read loop: an exception would stop the loop silently. */
   #onReply(error: Error | null, reply: Msg): void {
     try {
       if (error !== null) throw error;
@@ -218,7 +226,7 @@ class JetStreamSession implements OutputSession {
     }
     const { success, data: ack } = ackSchema.safeParse(tryParseJson(body));
     if (!success) {
-      const message = `message ${sequence} got an answer in a form we do not know`;
+      const message = `message ${sequence} got an answer in an unknown form`;
       this.#pipeline.fail({ kind: 'unavailable', message });
     } else if (ack.error !== undefined) {
       this.#onRefusal(publishFailure(sequence, ack.error), sequence);
@@ -226,7 +234,7 @@ class JetStreamSession implements OutputSession {
       const message = `message ${sequence} went to the stream ${ack.stream}`;
       this.#pipeline.fail({ kind: 'rejected', message });
     } else if (ack.duplicate === true || ack.seq !== sequence) {
-      // nats-server before 2.10.26 could say so of a message that it never stored.
+      // nats-server before 2.10.26 could acknowledge a message that it never stored as a duplicate.
       const message = `message ${sequence} was acknowledged as ${ack.seq ?? 'nothing'}${ack.duplicate === true ? ', a duplicate' : ''}`;
       this.#pipeline.fail({ kind: 'unavailable', message });
     } else {
@@ -239,41 +247,42 @@ class JetStreamSession implements OutputSession {
       this.#pipeline.fail(failure);
       return;
     }
-    // An earlier message of ours is missing, so this proves no other writer. The server's reason
-    // (a missing permission, say) is on its way through the status events: let it come first.
+    // An earlier message of this session has no ack, so the wrong sequence proves no other writer. The server's
+    // reason, such as a missing permission, arrives as a status event: let that event come first.
     setImmediate(() => {
       const message = `${failure.message}, but an earlier one has no answer`;
       this.#pipeline.fail({ kind: 'unavailable', message });
     });
   }
 
-  /** Ends the session with the connection, and when the server forbids something. */
-  #follow(): void {
+  /** Ends the session when the connection closes or the server reports a missing permission. */
+  #watchConnection(): void {
     const { client } = this.#connection;
     const closed = (cause: unknown): void => {
       const why = cause === undefined ? '' : `: ${causeText(cause)}`;
       this.#pipeline.fail({ kind: 'unavailable', message: `the connection closed${why}` }, cause);
     };
     client.closed().then(closed, closed);
-    const follow = async (): Promise<void> => {
+    const watchStatus = async (): Promise<void> => {
       for await (const { type, permissionContext } of client.status()) {
-        if (type !== Events.Error || permissionContext === undefined) continue;
+        const name: string = type;
+        if (name !== 'error' || permissionContext === undefined) continue;
         const { operation, subject } = permissionContext;
-        // A denied API request is told to its caller; a denied publish or inbox would never be.
+        // The caller of an API request gets its denial; nothing else reports that of a publish or inbox.
         if (operation === 'publish' && subject.startsWith('$JS.')) continue;
         const message = `the server forbids the ${operation} ${subject}`;
         this.#pipeline.fail({ kind: 'rejected', message });
       }
     };
-    follow().catch(closed);
+    watchStatus().catch(closed);
   }
 
-  #over(failure: OutputFailure): void {
+  #end(failure: OutputFailure): void {
     if (!this.#closing) {
       this.#logger.warn({ stream: this.#plan.stream, ...failure }, 'output session ended');
     }
     this.#acks.unsubscribe();
-    // Closing drops what the client still buffers: nothing of a dead epoch is sent.
+    // Closing drops the client's buffer, so nothing of a dead epoch is sent.
     void closeConnection(this.#connection);
   }
 
@@ -294,7 +303,7 @@ function isCode(error: ApiError, code: number): boolean {
 
 function sendFailure(cause: unknown, sequence: number): OutputFailure {
   const code = cause instanceof Error ? errorCode(cause) : undefined;
-  const repeats = cause instanceof UnsendableMessage || code === 'MAX_PAYLOAD_EXCEEDED';
+  const isPermanent = cause instanceof UnsendableMessage || code === 'MAX_PAYLOAD_EXCEEDED';
   const message = `message ${sequence} cannot be sent: ${causeText(cause)}`;
-  return { kind: repeats ? 'rejected' : 'unavailable', message };
+  return { kind: isPermanent ? 'rejected' : 'unavailable', message };
 }

@@ -1,69 +1,133 @@
-// Asking a pull consumer, and what its messages say besides their data.
+// Reads a JetStream pull consumer: requests batches, receives messages and statuses, and fails when the server
+// falls silent.
 import type { Msg } from 'nats';
 import type { Connection } from './connection.ts';
 import { unavailable } from './failures.ts';
-import { Inflow } from './inflow.ts';
 
 /** The API's durations are in nanoseconds. */
 export const nanosPerMs = 1_000_000;
 
-/**
- * What comes to `inbox`, until the signal, an error or the connection's end.
- *
- * @throws OutputError (`unavailable`) when the connection is closed already
- */
-export function listen(
-  { client }: Connection,
-  inbox: string,
-  signal: AbortSignal | undefined,
-): Inflow<Msg> {
-  if (client.isClosed()) throw unavailable('the connection closed');
-  const inflow = new Inflow<Msg>(signal);
-  const closed = (): void => {
-    inflow.end();
-  };
-  client.closed().then(closed, closed);
-  client.subscribe(inbox, {
-    callback: (error, message) => {
-      if (error === null) inflow.push(message);
-      else inflow.end();
-    },
-  });
-  return inflow;
-}
+/** Without a message or a heartbeat for this long, the server counts as gone. */
+const silenceMs = 15_000;
 
-/** How much is asked for, how long the server keeps it in mind, and how often it says that it does. */
+/** The most messages of a page. */
+export const pageMessages = 128;
+
+/** The consumer to read, and how. */
 export type Pull = {
+  readonly stream: string;
+  readonly consumer: string;
+  /** The subject to which the messages come. */
+  readonly inbox: string;
+  /** Messages per request. */
   readonly batch: number;
+  /** Requests the next batch when fewer messages than this are due; default 1. */
+  readonly refillBelow?: number;
+  /** How long the server keeps a request, in milliseconds. */
   readonly expiresMs: number;
+  /** The server sends a heartbeat after this much silence; none when absent. */
   readonly heartbeatMs?: number;
+  /** Runs before each request. */
+  readonly beforeRequest?: () => Promise<unknown>;
 };
 
 /**
- * Asks a consumer for messages; they come to `inbox`.
+ * The messages of a consumer in order, in pages of those that have arrived. A reader that is slow holds one page back,
+ * and the messages that are due. Ends with the signal.
  *
- * @throws OutputError (`unavailable`) when the connection is closed, where the client throws an error of its own
+ * @throws OutputError (`unavailable`) when the connection closes, the consumer ends or the server is silent
  */
-export function askForMessages(
+export async function* pullMessages(
   { client }: Connection,
-  { stream, consumer, inbox }: Readonly<Record<'stream' | 'consumer' | 'inbox', string>>,
-  { batch, expiresMs, heartbeatMs }: Pull,
-): void {
-  if (client.isClosed()) throw unavailable('the connection closed');
-  const pull = {
+  pull: Pull,
+  signal?: AbortSignal,
+): AsyncGenerator<readonly Msg[], void, undefined> {
+  const { inbox, batch, refillBelow = 1, beforeRequest } = pull;
+  const subject = `$JS.API.CONSUMER.MSG.NEXT.${pull.stream}.${pull.consumer}`;
+  const request = JSON.stringify({
     batch,
-    expires: expiresMs * nanosPerMs,
-    ...(heartbeatMs === undefined ? {} : { idle_heartbeat: heartbeatMs * nanosPerMs }),
+    expires: pull.expiresMs * nanosPerMs,
+    ...(pull.heartbeatMs === undefined ? {} : { idle_heartbeat: pull.heartbeatMs * nanosPerMs }),
+  });
+  // The client throws errors of its own on a closed connection.
+  if (client.isClosed()) throw unavailable('the connection closed');
+  const arrivals = new Arrivals();
+  const end = (): void => {
+    arrivals.end();
   };
-  const subject = `$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`;
-  client.publish(subject, JSON.stringify(pull), { reply: inbox });
+  signal?.addEventListener('abort', end, { once: true });
+  client.closed().then(end, end);
+  const subscription = client.subscribe(inbox, {
+    callback: (error, message) => {
+      if (error === null) arrivals.push(message);
+      else arrivals.end();
+    },
+  });
+  try {
+    for (let due = 0; ;) {
+      if (due < refillBelow) {
+        await beforeRequest?.();
+        if (signal?.aborted === true) return;
+        if (client.isClosed()) throw unavailable('the connection closed');
+        client.publish(subject, request, { reply: inbox });
+        due += batch;
+      }
+      const arrived = await arrivals.next();
+      if (signal?.aborted === true) return;
+      if (arrived.length === 0) throw unavailable('the server sends nothing any more');
+      const messages = arrived.filter(isDelivery);
+      due -= messages.length;
+      if (messages.length > 0) yield messages;
+      for (const message of arrived) if (!isDelivery(message)) due = dueAfterStatus(message, due);
+    }
+  } finally {
+    signal?.removeEventListener('abort', end);
+    subscription.unsubscribe();
+  }
 }
 
-/** How many messages are due after a status: none, when it ended the pull. */
-export function afterStatus({ headers }: Msg, due: number): number {
+/** Messages that a callback brings. Their number is bounded, since the server sends only requested messages. */
+class Arrivals {
+  #messages: Msg[] = [];
+  #ended = false;
+  #wake: (() => void) | undefined;
+
+  push(message: Msg): void {
+    this.#messages.push(message);
+    this.#wake?.();
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#wake?.();
+  }
+
+  /** The next messages that have arrived; waits for the first. Empty after the end and after a silence. */
+  async next(): Promise<readonly Msg[]> {
+    if (this.#messages.length === 0 && !this.#ended) {
+      const { promise, resolve } = Promise.withResolvers<undefined>();
+      const wake = (): void => {
+        resolve(undefined);
+      };
+      const timer = setTimeout(wake, silenceMs);
+      this.#wake = wake;
+      await promise;
+      clearTimeout(timer);
+      this.#wake = undefined;
+    }
+    return this.#messages.splice(0, pageMessages);
+  }
+}
+
+/** A message of the stream has a reply subject for its ack; a status of the consumer has none. */
+function isDelivery({ reply }: Msg): boolean {
+  return reply !== undefined && reply !== '';
+}
+
+function dueAfterStatus({ headers }: Msg, due: number): number {
   const code = headers?.code;
+  // 100 is a heartbeat. 404 and 408 end a request that found no more messages in its time.
   if (code === 100) return due;
-  // 404 and 408: nothing there within the pull's time. The rest says that the consumer is gone.
   if (code === 404 || code === 408) return 0;
   throw unavailable(`the consumer ended: ${headers?.status ?? 'no reason'}`);
 }
@@ -72,8 +136,9 @@ export function afterStatus({ headers }: Msg, due: number): number {
 export function deliveryNumbers(reply: string):
   | {
       readonly sequence: bigint;
-      /** The how-manieth message of its consumer, and how many there are behind it. */
+      /** The number of the message among all of its consumer, from 1. */
       readonly delivered: number;
+      /** How many messages the consumer has after it. */
       readonly pending: number;
     }
   | undefined {
@@ -85,7 +150,7 @@ export function deliveryNumbers(reply: string):
   return { sequence: BigInt(sequence), delivered: Number(delivered), pending: left };
 }
 
-/** Headers by name; of repeated ones the first counts. */
+/** Headers by name; the first value of a repeated name counts. */
 export function readHeaders(message: Msg): ReadonlyMap<string, string> {
   const headers = new Map<string, string>();
   for (const [name, [value = '']] of message.headers ?? []) headers.set(name, value);

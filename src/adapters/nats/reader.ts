@@ -1,4 +1,4 @@
-// The output stream for those who only compare: batches through one consumer, and no way to publish.
+// Reads the output stream in batches, for an audit that compares it with the log. It cannot publish.
 import { z } from 'zod';
 import type { OutputInfo, StoredMessage } from '../../projections/output.ts';
 import type { MessageReader } from '../../projections/audit/reading/ports.ts';
@@ -11,25 +11,21 @@ import {
   type Connection,
 } from './connection.ts';
 import { jsCode, unavailable } from './failures.ts';
-import { Inflow } from './inflow.ts';
 import type { JetStreamOutputOptions } from './output.ts';
 import { describeStream, planStream, streamInfoSchema, type StreamPlan } from './stream.ts';
-import { askForMessages, deliveryNumbers, type Pull } from './pull.ts';
+import { deliveryNumbers, pageMessages, pullMessages, type Pull } from './pull.ts';
 import { storedMessage } from './stored-message.ts';
 import { createReadingConsumer } from './watch.ts';
 
-/** Messages handed on at a time, and how many are asked for ahead: what a slow reader holds. */
-const messagesPerBatch = 128;
-const messagesAhead = 512;
-const pull: Pull = { batch: messagesAhead, expiresMs: 30_000 };
-const silenceMs = 15_000;
-/** How long a reader may be busy with what a log has between two messages. */
+/** The next batch is requested before the last one is read, so that the reader does not wait for it. */
+const request = { batch: 512, refillBelow: 256, expiresMs: 30_000 } as const;
+/** A reader may be busy with the log for this long between two messages. */
 const consumerIdleMs = 60 * 60_000;
 
 /**
- * Reads the output stream from its first message to its last, as it is stored.
+ * Opens the output stream for reading.
  *
- * @throws OutputError (`unavailable`) when the server cannot be reached, TocsinError when it never can serve
+ * @throws OutputError (`unavailable`) when the server cannot be reached, TocsinError when trying again cannot help
  */
 export async function jetStreamReader(
   options: Omit<JetStreamOutputOptions, 'replicas' | 'stallAfterMs'>,
@@ -73,68 +69,39 @@ async function* batches(
   to: bigint,
 ): AsyncGenerator<readonly StoredMessage[], void, undefined> {
   if (from > to) return;
-  const { client } = connection;
   const { name: consumer, num_pending: held } = await createReadingConsumer(
     connection,
     stream,
     from,
     consumerIdleMs,
   );
-  // What was deleted is not waited for.
+  // All messages of the range are deleted: none will come.
   if (held === 0) return;
-  // An inbox of its own: two may read at a time, and what a read that was left had asked for still comes.
+  // Every read has its own inbox: two may run at once, and requests of a read that was left still bring messages.
   const inbox = `${connection.inbox}.${consumer}`;
-  using inflow = new Inflow<readonly StoredMessage[]>(undefined);
-  let [batch, delivered, failure]: [StoredMessage[], number, string] = [[], 0, ''];
-  let isRead = false;
-  const end = (why: string): void => {
-    if (!isRead && failure === '') failure = why;
-    inflow.end();
-  };
-  const closed = (): void => {
-    end('the connection closed');
-  };
-  client.closed().then(closed, closed);
-  const subscription = client.subscribe(inbox, {
-    callback: (error, message) => {
-      // A pull that asked for more than there was ends with a status, long after the last message.
-      if (isRead) return;
-      const numbers = error === null ? deliveryNumbers(message.reply ?? '') : undefined;
-      if (numbers?.delivered !== delivered + 1) {
-        end(error?.message ?? message.headers?.status ?? 'a message was skipped');
-        return;
-      }
-      delivered += 1;
-      const { sequence, pending } = numbers;
-      isRead = sequence >= to || pending === 0;
-      if (sequence <= to) batch.push(storedMessage(message, sequence));
-      if (batch.length < messagesPerBatch && !isRead) return;
-      inflow.push(batch);
-      batch = [];
-      if (isRead) inflow.end();
-    },
-  });
+  const pull: Pull = { stream, consumer, inbox, ...request };
+  let [batch, delivered]: [StoredMessage[], number] = [[], 0];
   try {
-    let due = 0;
-    for (let read = 0; ;) {
-      // It may have gone wrong while the reader was busy.
-      if (failure !== '') throw unavailable(`reading the stream ${stream} ended: ${failure}`);
-      if (inflow.isOver) return;
-      if (!inflow.hasEnded && due - read < messagesAhead / 2) {
-        askForMessages(connection, { stream, consumer, inbox }, pull);
-        due += messagesAhead;
-      }
-      const messages = await inflow.next(silenceMs);
-      if (messages === undefined) end('nothing is heard of it');
-      else if (messages.length > 0) {
-        read += messages.length;
-        yield messages;
+    for await (const messages of pullMessages(connection, pull)) {
+      for (const message of messages) {
+        const numbers = deliveryNumbers(message.reply ?? '');
+        delivered += 1;
+        if (numbers?.delivered !== delivered) {
+          throw unavailable(`reading the stream ${stream} ended: a message was skipped`);
+        }
+        const { sequence, pending } = numbers;
+        if (sequence <= to) batch.push(storedMessage(message, sequence));
+        const isLast = sequence >= to || pending === 0;
+        if (batch.length > 0 && (isLast || batch.length === pageMessages)) {
+          yield batch;
+          batch = [];
+        }
+        if (isLast) return;
       }
     }
   } finally {
-    subscription.unsubscribe();
     const path = `CONSUMER.DELETE.${stream}.${consumer}`;
-    // A server that cannot be asked forgets it by itself; what went wrong before is worth telling.
+    // A server that does not answer deletes the consumer later by itself; the first error is the one to report.
     await apiRequest(connection, path, undefined, z.unknown()).catch(() => undefined);
   }
 }

@@ -1,5 +1,5 @@
-// The output stream as it is stored, for people and tests. It reads through a JetStream consumer:
-// core subscribers of the subjects would also see what the fence refused (design section 4).
+// Follows the output stream as it is stored, for the command `watch` and for tests. It reads through a JetStream
+// consumer: core subscribers of the subjects would also see publishes that the fence refused.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Msg } from 'nats';
 import { z } from 'zod';
@@ -15,37 +15,24 @@ import {
 } from './connection.ts';
 import { causeText, jsCode, unavailable } from './failures.ts';
 import type { NatsConnectionOptions } from './options.ts';
-import {
-  afterStatus,
-  askForMessages,
-  deliveryNumbers,
-  listen,
-  nanosPerMs,
-  readHeaders,
-  type Pull,
-} from './pull.ts';
+import { deliveryNumbers, nanosPerMs, pullMessages, readHeaders, type Pull } from './pull.ts';
 import { planStream, streamInfoSchema } from './stream.ts';
 
 /** Settings of {@link watchOutput}. */
 export type WatchOptions = NatsConnectionOptions & {
   /** Name of the JetStream stream; default `TOCSIN`. */
   readonly stream?: string | undefined;
-  /** What comes from now on (default), everything that is held, or everything from this sequence on. */
+  /** `now`, the default: new messages only; `all`: every stored message; or from this sequence on. */
   readonly from?: 'now' | 'all' | bigint | undefined;
   /** Ends the sequence without an error. */
   readonly signal?: AbortSignal | undefined;
   readonly logger?: Logger | undefined;
 };
 
-/** How many messages a consumer may send before we have to ask for more. */
-const messagesPerPull = 500;
-/** The server says that it is still there this often; after three silences it counts as gone. */
 const heartbeatMs = 5_000;
-const silenceMs = 3 * heartbeatMs;
-const pull: Pull = { batch: messagesPerPull, expiresMs: 30_000, heartbeatMs };
-/** The server forgets consumers that nobody asks. */
+/** The server deletes a consumer that has no requests for this long. */
 const consumerIdleMs = 5 * 60_000;
-/** A stream that is not there yet, and a server that went away, are looked for this often. */
+/** The pause before the next attempt to find the stream or to connect. */
 const retryMs = 1_000;
 
 const consumerSchema = z.object({
@@ -53,20 +40,20 @@ const consumerSchema = z.object({
   num_pending: z.number().int().nonnegative(),
 });
 
-/** Where the watch stands, over all its connections. */
-type Place = { next: bigint; created: string | undefined };
+/** The next sequence to read, and the creation time of its stream; kept over all connections. */
+type Cursor = { next: bigint; created: string | undefined };
 
 /**
- * Everything stored in the output stream, in order, each message once. When the connection is lost
- * it connects again for ever and goes on behind the last message; a stream that does not exist yet is
- * waited for. A stream that was deleted and made again is read from its beginning.
+ * The stored messages of the output stream in order, each once. After a lost connection it connects again,
+ * without limit, and resumes after the last message. It waits for a stream that does not exist yet, and reads
+ * a stream that was deleted and created again from its beginning.
  *
- * @throws OutputError (`unavailable`) when the first connection fails, TocsinError when none can work
+ * @throws OutputError (`unavailable`) when the first connection fails, TocsinError when trying again cannot help
  */
 export async function* watchOutput(options: WatchOptions): AsyncGenerator<StoredMessage, void> {
   const { stream } = planStream(options.stream ?? 'TOCSIN', '', 1);
   const { signal, from = 'now', logger = silentLogger } = options;
-  let place: Place | undefined;
+  let cursor: Cursor | undefined;
   let hasConnected = false;
   for (;;) {
     try {
@@ -74,28 +61,28 @@ export async function* watchOutput(options: WatchOptions): AsyncGenerator<Stored
       try {
         await requireJetStream(connection);
         hasConnected = true;
-        place = await locate(connection, stream, place, from, signal);
-        yield* follow(connection, stream, place, signal);
+        cursor = await locate(connection, stream, cursor, from, signal);
+        yield* follow(connection, stream, cursor, signal);
       } finally {
         await closeConnection(connection);
       }
     } catch (error) {
       if (signal?.aborted === true) return;
       if (!hasConnected || !(error instanceof OutputError)) throw error;
-      logger.warn({ stream, reason: error.message }, 'watching the output again');
+      logger.warn({ stream, reason: error.message }, 'the output was lost; connecting again');
     }
     if (!(await pause(signal))) return;
   }
 }
 
-/** Waits for the stream and says where to read on. */
+/** Waits for the stream and finds the sequence to resume at. */
 async function locate(
   connection: Connection,
   stream: string,
-  place: Place | undefined,
+  cursor: Cursor | undefined,
   from: 'now' | 'all' | bigint,
   signal: AbortSignal | undefined,
-): Promise<Place> {
+): Promise<Cursor> {
   for (let waited = false; ; waited = true) {
     signal?.throwIfAborted();
     const answer = await apiRequest(
@@ -106,9 +93,9 @@ async function locate(
     );
     if (answer.ok) {
       const { created, state } = answer.value;
-      if (place !== undefined && place.created === created) return place;
-      // A stream that we waited for, or another one than before, is new as a whole.
-      if (waited || place !== undefined) return { next: 1n, created };
+      if (cursor !== undefined && cursor.created === created) return cursor;
+      // A stream that was created meanwhile is read from its beginning.
+      if (waited || cursor !== undefined) return { next: 1n, created };
       const now = BigInt(state.last_seq) + 1n;
       return { next: from === 'now' ? now : from === 'all' ? 1n : from, created };
     }
@@ -120,39 +107,30 @@ async function locate(
   }
 }
 
-/** Reads through one consumer until the signal, or until something is wrong with it. */
+/** Reads through one consumer until the signal, or until the connection or the consumer fails. */
 async function* follow(
   connection: Connection,
   stream: string,
-  place: Place,
+  cursor: Cursor,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<StoredMessage, void> {
-  const { name: consumer } = await createReadingConsumer(connection, stream, place.next);
+  const { name: consumer } = await createReadingConsumer(connection, stream, cursor.next);
   const inbox = `${connection.inbox}.watch`;
-  using inflow = listen(connection, inbox, signal);
-  let [due, delivered] = [0, 0];
-  for (;;) {
-    if (due === 0) {
-      askForMessages(connection, { stream, consumer, inbox }, pull);
-      due = messagesPerPull;
+  const pull: Pull = { stream, consumer, inbox, batch: 500, expiresMs: 30_000, heartbeatMs };
+  let delivered = 0;
+  for await (const messages of pullMessages(connection, pull, signal)) {
+    for (const message of messages) {
+      const numbers = deliveryNumbers(message.reply ?? '');
+      if (numbers?.delivered !== delivered + 1) throw unavailable('the consumer skipped a message');
+      delivered = numbers.delivered;
+      cursor.next = numbers.sequence + 1n;
+      yield storedMessage(message, numbers.sequence);
+      if (signal?.aborted === true) return;
     }
-    const message = await inflow.next(silenceMs);
-    if (signal?.aborted === true) return;
-    if (message === undefined) throw unavailable('nothing is heard of the server');
-    if (message.reply === undefined || message.reply === '') {
-      due = afterStatus(message, due);
-      continue;
-    }
-    const numbers = deliveryNumbers(message.reply);
-    if (numbers?.delivered !== delivered + 1) throw unavailable('the consumer skipped a message');
-    due -= 1;
-    delivered = numbers.delivered;
-    place.next = numbers.sequence + 1n;
-    yield storedMessage(message, numbers.sequence);
   }
 }
 
-/** A consumer of our own that reads from a sequence on and acknowledges nothing. */
+/** Creates a consumer of this reader alone, from a sequence on, without acknowledgements. */
 export async function createReadingConsumer(
   connection: Connection,
   stream: string,

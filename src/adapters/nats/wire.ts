@@ -1,17 +1,17 @@
-// Bytes of the NATS protocol that the client would make too slowly: header blocks out and in.
-// 15 headers through the client's own header class cost more than storing the message.
-import { headers, type MsgHdrs } from 'nats';
+// Encodes and decodes header blocks: the client's own header class takes longer for 15 headers than the server
+// takes to store the message.
+import type { MsgHdrs } from 'nats';
 import type { OutputMessage } from '../../projections/output.ts';
 
 const version = 'NATS/1.0\r\n';
 const unprintable = /[^\x20-\x7e]/;
 const badHeaderName = /[^\x21-\x39\x3b-\x7e]|^$/;
-/** Names that have passed; they are the same for every message. Bounded, since callers choose them. */
+/** Valid names; the same few come with every message. Bounded, since callers choose them. */
 const goodHeaderNames = new Set<string>();
 const maxGoodHeaderNames = 1_000;
 const badSubject = /[^\x21-\x7e]|[*>]|^$|^\.|\.$|\.\./;
 
-/** Thrown for a message that no NATS server can take. The message says what is wrong with it. */
+/** Thrown for a message that no NATS server accepts. */
 export class UnsendableMessage extends Error {
   override readonly name = 'UnsendableMessage';
 }
@@ -30,7 +30,7 @@ export function encodeHeaders(message: OutputMessage, extra: string): Uint8Array
     if (!isHeaderName(name)) throw unprintableHeader(name);
     values += value;
   }
-  // One look at all of them costs less than one at each.
+  // One test of all values costs less than a test of each.
   if (unprintable.test(values)) {
     const bad = message.headers.find(([, value]) => unprintable.test(value));
     throw unprintableHeader(bad?.[0] ?? '');
@@ -56,14 +56,18 @@ function isHeaderName(name: string): boolean {
   return true;
 }
 
-/** Headers for the client that are bytes already. One object serves all messages of a connection. */
+/** Headers that the client sends as bytes. One object serves all messages of a connection. */
 export type RawHeaders = { readonly headers: MsgHdrs; set(block: Uint8Array): void };
 
-/** The client calls nothing but `encode` when it publishes, at once and only once. */
-export function rawHeaders(): RawHeaders {
+/**
+ * The client only calls `encode` when it publishes, immediately and once.
+ *
+ * @param base headers of the client
+ */
+export function rawHeaders(base: MsgHdrs): RawHeaders {
   let current: Uint8Array = new Uint8Array(0);
   return {
-    headers: Object.assign(headers(), { encode: () => current }),
+    headers: Object.assign(base, { encode: () => current }),
     set: (block) => {
       current = block;
     },

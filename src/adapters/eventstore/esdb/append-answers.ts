@@ -1,22 +1,23 @@
-// A server's answer to an append, from the wire to the port's words.
+// Decodes the server's answers to appends: `BatchAppendResp` messages.
 import { START_POSITION } from '../../../domain/core/positions.ts';
 import type { AppendResult, ExpectedRevision } from '../../../domain/ports/event-store.ts';
 import type { AppendRequest } from '../common/append-request.ts';
 import { NO_STREAM } from '../common/revisions.ts';
 import { visitFields } from '../wire/protobuf-reader.ts';
 import { readUuid } from '../wire/uuid-bytes.ts';
-import { readPosition } from './recorded.ts';
+import { readPosition } from './read-answers.ts';
 
-/** Of the codes of `google.rpc.Status`, the one that a repeat does not change. */
+/** The gRPC status code of an append that is refused at every attempt. */
 const INVALID_ARGUMENT = 3;
 
 const MAX_REVISION = 2n ** 63n - 1n;
 
-/** Final, or an append that was a repeat of one whose place the server does not tell. */
-export type Answer = AppendResult | { readonly outcome: 'placeless'; readonly revision: bigint };
+/** The result, or a repeated append whose position the server does not send again. */
+export type AppendAnswer =
+  AppendResult | { readonly outcome: 'position_unknown'; readonly revision: bigint };
 
-/** A `BatchAppendResp`: which append it is about, and where in it the answer lies. */
-export type Reply = {
+/** A `BatchAppendResp`: the correlation id of its append, and the bytes of the answer. */
+export type BatchReply = {
   readonly buffer: Buffer;
   readonly id: string | undefined;
   readonly success: Range | undefined;
@@ -26,7 +27,7 @@ export type Reply = {
 type Range = readonly [start: number, end: number];
 
 /** @throws Error when the bytes are no such message */
-export function readReply(buffer: Buffer): Reply {
+export function readReply(buffer: Buffer): BatchReply {
   let id: string | undefined;
   let success: Range | undefined;
   let error: Range | undefined;
@@ -41,25 +42,28 @@ export function readReply(buffer: Buffer): Reply {
 }
 
 /** @throws Error when the bytes are no such message */
-export function answerOf(request: AppendRequest, { buffer, success, error }: Reply): Answer {
+export function answerOf(
+  request: AppendRequest,
+  { buffer, success, error }: BatchReply,
+): AppendAnswer {
   if (success === undefined) return refusalOf(buffer, error);
   let revision = 0n;
-  let place: Range | undefined;
+  let at: Range | undefined;
   visitFields(buffer, ...success, {
     number(number, value) {
       if (number === 1) revision = value;
     },
     bytes(number, start, end) {
       if (number === 2) revision = NO_STREAM;
-      if (number === 3) place = [start, end];
+      if (number === 3) at = [start, end];
     },
   });
-  // Nothing was written, so there is no place of its own.
+  // An append without events writes nothing, so it has no position.
   if (request.events.length === 0)
     return { outcome: 'appended', revision, position: START_POSITION };
-  const position = place && readPosition(buffer, ...place);
+  const position = at && readPosition(buffer, ...at);
   return position === undefined
-    ? { outcome: 'placeless', revision }
+    ? { outcome: 'position_unknown', revision }
     : { outcome: 'appended', revision, position };
 }
 
@@ -99,7 +103,7 @@ function refusalOf(buffer: Buffer, error: Range | undefined): AppendResult {
     case 'event_store.client.BadRequest':
       return { outcome: 'refused', reason: 'invalid_argument', message };
     default:
-      // Timeouts, a server that is not ready, and whatever later servers have to say.
+      // Timeouts, a server that is not ready, and errors of later servers.
       return code === INVALID_ARGUMENT
         ? { outcome: 'refused', reason: 'invalid_argument', message }
         : unknown(`the event store answered: ${message}`);

@@ -1,78 +1,77 @@
-// Appends over one long-lived stream of the protocol. The client has the same, but keeps the promises
-// of all its instances in one place: an error of any rejects those of all, and an answer that comes
-// after that throws inside a stream callback and ends the process. Here every connection has its own,
-// a late answer is nobody's, and what is lost with a connection has the outcome `unknown`.
+// Appends over one long-lived stream of the protocol. The client has the same, but keeps the promises of all
+// its instances in one place: an error of one rejects those of all, and an answer that comes after it throws
+// inside a stream callback and ends the process. Here every stream has its own pending appends, late answers
+// are ignored, and an append whose stream is lost has the outcome `unknown`.
 import { randomUUID } from 'node:crypto';
-import { AccessDeniedError } from '@eventstore/db-client';
 import type { AppendResult } from '../../../domain/ports/event-store.ts';
 import type { AppendRequest } from '../common/append-request.ts';
-import { answerOf, readReply, type Answer } from './append-answers.ts';
+import { answerOf, readReply, type AppendAnswer } from './append-answers.ts';
 import { appendMessages } from './append-messages.ts';
 import type { AppendCall } from './connection.ts';
-import { asCommandError, messageOf } from './failures.ts';
+import { isAccessDenied, messageOf } from './failures.ts';
 
 /** Sends appends and waits for their answers. */
 export type Appender = {
   /** Never rejects. */
-  readonly append: (request: AppendRequest, deadlineMs: number) => Promise<Answer>;
+  readonly append: (request: AppendRequest, deadlineMs: number) => Promise<AppendAnswer>;
 };
 
 type Pending = {
   readonly request: AppendRequest;
-  readonly settle: (answer: Answer) => void;
+  readonly resolve: (answer: AppendAnswer) => void;
   /** True once its caller has an answer. */
-  settled: boolean;
+  resolved: boolean;
 };
 
-type Line = {
+type AppendStream = {
   readonly call: AppendCall;
   readonly pending: Map<string, Pending>;
-  /** True once the server has answered anything: then it let us in. */
+  /** True after the first answer: the server has granted access. */
   answered: boolean;
-  over: boolean;
+  ended: boolean;
 };
 
 /** @param start opens the stream of appends */
 export function appender(start: () => Promise<AppendCall>): Appender {
-  let current: Promise<Line> | undefined;
-  let live: Line | undefined;
+  let current: Promise<AppendStream> | undefined;
+  let live: AppendStream | undefined;
 
-  const open = async (): Promise<Line> => {
+  const open = async (): Promise<AppendStream> => {
     const call = await start();
-    const line: Line = { call, pending: new Map(), answered: false, over: false };
-    live = line;
-    const over = (error: unknown): void => {
-      if (line.over) return;
-      line.over = true;
-      if (live === line) current = undefined;
-      for (const { settle } of line.pending.values()) settle(lostWith(error, line.answered));
-      line.pending.clear();
+    const stream: AppendStream = { call, pending: new Map(), answered: false, ended: false };
+    live = stream;
+    const end = (error: unknown): void => {
+      if (stream.ended) return;
+      stream.ended = true;
+      if (live === stream) current = undefined;
+      for (const { resolve } of stream.pending.values()) resolve(lostWith(error, stream.answered));
+      stream.pending.clear();
       call.cancel();
     };
     call.on('data', (reply: Buffer) => {
-      answer(line, reply, over);
+      receive(stream, reply, end);
     });
-    call.on('error', over);
+    call.on('error', end);
     call.on('end', () => {
-      over(new Error('the server ended the stream of appends'));
+      end(new Error('the server ended the stream of appends'));
     });
-    return line;
+    return stream;
   };
 
-  const send = async (id: string, pending: Pending): Promise<Line | undefined> => {
+  const send = async (id: string, pending: Pending): Promise<AppendStream | undefined> => {
     const opening = (current ??= open());
     try {
-      const line = await opening;
-      // Dialled too long: the caller has been told, and what is not sent cannot surprise anybody.
-      if (pending.settled) return undefined;
-      if (line.over) throw new Error('the stream of appends ended');
-      line.pending.set(id, pending);
-      // What the server does not take yet waits here; callers hold back by waiting for their answers.
-      for (const message of appendMessages(id, pending.request)) line.call.write(message);
-      return line;
+      const stream = await opening;
+      // The deadline passed while the stream opened: an append that is not sent cannot be written later.
+      if (pending.resolved) return undefined;
+      if (stream.ended) throw new Error('the stream of appends ended');
+      stream.pending.set(id, pending);
+      // Messages that the server does not accept yet queue here; callers wait for their answers, which bounds it.
+      for (const message of appendMessages(id, pending.request)) stream.call.write(message);
+      return stream;
     } catch (error) {
       if (current === opening) current = undefined;
-      pending.settle(lostWith(error, false));
+      pending.resolve(lostWith(error, false));
       return undefined;
     }
   };
@@ -80,8 +79,8 @@ export function appender(start: () => Promise<AppendCall>): Appender {
   return {
     async append(request, deadlineMs) {
       const id = randomUUID();
-      const { promise, resolve } = Promise.withResolvers<Answer>();
-      const pending: Pending = { request, settle: resolve, settled: false };
+      const { promise, resolve } = Promise.withResolvers<AppendAnswer>();
+      const pending: Pending = { request, resolve, resolved: false };
       const timer = setTimeout(() => {
         resolve(unknown(`the event store gave no answer within ${deadlineMs} ms`));
       }, deadlineMs);
@@ -90,33 +89,32 @@ export function appender(start: () => Promise<AppendCall>): Appender {
         return await promise;
       } finally {
         clearTimeout(timer);
-        pending.settled = true;
-        void sent.then((line) => line?.pending.delete(id));
+        pending.resolved = true;
+        void sent.then((stream) => stream?.pending.delete(id));
       }
     },
   };
 }
 
-function answer(line: Line, bytes: Buffer, over: (error: unknown) => void): void {
-  line.answered = true;
+function receive(stream: AppendStream, bytes: Buffer, end: (error: unknown) => void): void {
+  stream.answered = true;
   try {
     const reply = readReply(bytes);
     const { id } = reply;
-    // Nobody waits for a late answer: its caller has been told that the outcome is unknown.
-    const pending = id === undefined ? undefined : line.pending.get(id);
-    pending?.settle(answerOf(pending.request, reply));
+    // A late answer finds no pending append: its caller has the outcome `unknown` already.
+    const pending = id === undefined ? undefined : stream.pending.get(id);
+    pending?.resolve(answerOf(pending.request, reply));
   } catch (error) {
-    // Thrown from here it would end the process.
-    over(error);
+    // An exception in a stream callback would end the process.
+    end(error);
   }
 }
 
 function lostWith(cause: unknown, answered: boolean): AppendResult {
-  const error = asCommandError(cause);
-  if (error instanceof AccessDeniedError && !answered) {
-    return { outcome: 'refused', reason: 'access_denied', message: error.message };
+  if (isAccessDenied(cause) && !answered) {
+    return { outcome: 'refused', reason: 'access_denied', message: messageOf(cause) };
   }
-  return unknown(`the connection to the event store was lost: ${messageOf(error)}`, cause);
+  return unknown(`the connection to the event store was lost: ${messageOf(cause)}`, cause);
 }
 
 function unknown(message: string, cause?: unknown): AppendResult {

@@ -1,11 +1,9 @@
-// The official client, opened at the places where the adapter needs more than its public methods
-// give. What is used of it: discovery, TLS, credentials, the channel with its reconnects and leader
-// changes, and its messages for what is asked once. What is not: `appendToStream`, whose promises are shared by all
-// clients of a process, and the read methods, which lose the order of checkpoints and know no filter
-// for `$all`. docs/eventstoredb.md has the findings.
+// The official client with the three calls that the adapter needs. It is used for discovery, TLS,
+// credentials, and the channel with its reconnects and leader changes. Not used are `appendToStream`, whose
+// promises are shared by all clients of a process, and the read methods, which lose the order of checkpoints
+// and cannot filter `$all` (docs/eventstoredb.md). Loading this file loads the client and gRPC.
 import { EventStoreDBClient, type GossipClusterOptions } from '@eventstore/db-client';
 import grpcStubs from '@eventstore/db-client/generated/streams_grpc_pb.js';
-import type { ReadReq } from '@eventstore/db-client/generated/streams_pb.js';
 import {
   Channel,
   credentials as grpcCredentials,
@@ -14,27 +12,27 @@ import {
   type ClientReadableStream,
 } from '@grpc/grpc-js';
 
-/** The server's answers to one read or subscription, each a `ReadResp` as it came. */
+/** The server's answers to one read or subscription, each the bytes of a `ReadResp`. */
 export type ReadCall = ClientReadableStream<Buffer>;
 
-/** Appends out, answers in: each a `BatchAppendReq` or a `BatchAppendResp` as it is on the wire. */
+/** Writes the bytes of `BatchAppendReq` messages and receives those of `BatchAppendResp` messages. */
 export type AppendCall = ClientDuplexStream<Buffer, Buffer>;
 
 const { read, batchAppend } = grpcStubs.StreamsService;
 const asIs = (bytes: Buffer): Buffer => bytes;
 
-/** The client's settings of a cluster; with `endpoint`, of one node, which it looks for first. */
+/** The client's settings of a cluster; with `endpoint`, of one node, for which the client looks first. */
 export type Nodes = GossipClusterOptions & {
   readonly endpoint?: { readonly address: string; readonly port: number };
 };
 
 /**
- * Bytes that the server may send ahead of the reader. HTTP/2's 64 KiB hold some fifty events: at every
- * fifty the server would wait for the reader's answer.
+ * Bytes that the server may send ahead of the reader. HTTP/2's 64 KiB hold about fifty events: after each
+ * fifty the server would wait for the reader.
  */
 const WINDOW_BYTES = 1024 * 1024;
 
-/** The server may write events of 16 MiB for itself; what the client sets, too. */
+/** The server may write events of 16 MiB for itself; the client sets the same limit. */
 const MAX_ANSWER_BYTES = 17 * 1024 * 1024;
 
 type ClientArguments = ConstructorParameters<typeof EventStoreDBClient>;
@@ -47,13 +45,13 @@ export type ChannelSecurity = {
   readonly userKeyFile?: Buffer;
 };
 
-/** One HTTP/2 connection at a time, dialled by the first call and again after it was lost. */
+/** One HTTP/2 connection at a time, opened by the first call and again after it was lost. */
 export class Connection extends EventStoreDBClient {
   #channel: Promise<Channel> | undefined;
 
   constructor(nodes: Nodes, security: ChannelSecurity, credentials: ClientArguments[2]) {
     super(nodes, security, credentials);
-    // The client gives its channels no window. It has not dialled yet what it makes here.
+    // The client sets no flow control window. The channel that it makes here is not connected yet.
     const create: unknown = this['createChannel'];
     if (!makesChannels(create)) throw new TypeError('the client has no createChannel any more');
     const open = async (): Promise<Channel> => {
@@ -68,12 +66,12 @@ export class Connection extends EventStoreDBClient {
     };
   }
 
-  /** Starts a read. @param requiresLeader another node than the leader refuses, and is left for it */
-  async startRead(request: ReadReq, requiresLeader: boolean): Promise<ReadCall> {
+  /** Starts a read. @param requiresLeader true makes the client connect to the leader if another node answers */
+  async startRead(request: Buffer, requiresLeader: boolean): Promise<ReadCall> {
     const start = this.GRPCStreamCreator(grpcStubs.StreamsClient, 'read', (client) =>
       client.makeServerStreamRequest(
         read.path,
-        read.requestSerialize,
+        asIs,
         asIs,
         request,
         ...this.callArguments({ requiresLeader }, { deadline: Infinity }),
@@ -95,10 +93,10 @@ export class Connection extends EventStoreDBClient {
     return start();
   }
 
-  /** Cancels what is under way and lets go of the connection; the client's `dispose` does only the first. */
+  /** Cancels all calls and closes the connection; the client's `dispose` only cancels. */
   async close(): Promise<void> {
     await this.dispose();
-    // A dial that failed has nothing to close.
+    // A connection that could not be opened has nothing to close.
     const channel = await this.#channel?.catch(() => undefined);
     channel?.close();
   }
@@ -114,7 +112,7 @@ function credentialsOf({ insecure, rootCertificate, userKeyFile, userCertFile }:
     : grpcCredentials.createSsl(rootCertificate, userKeyFile, userCertFile);
 }
 
-/** What the client sets, and the window. */
+/** The client's own options, and the window. */
 function optionsOf({ keepAliveInterval, keepAliveTimeout }: Nodes): ChannelOptions {
   return {
     'grpc.keepalive_time_ms': keepAlive(keepAliveInterval),
@@ -124,7 +122,7 @@ function optionsOf({ keepAliveInterval, keepAliveTimeout }: Nodes): ChannelOptio
   };
 }
 
-/** The client's default, and its word for never. */
+/** The client's default is 10 s; a negative number means never. */
 function keepAlive(ms = 10_000): number {
   return ms < 0 ? Number.MAX_VALUE : ms;
 }

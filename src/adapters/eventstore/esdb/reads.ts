@@ -1,4 +1,4 @@
-// Reads of a stream and of the log. Each is one call; nobody waits for a silent server for ever.
+// Reads a stream, or the log. Each read is one call with a limit on the server's silence.
 import { TocsinError } from '../../../domain/core/errors.ts';
 import { comparePositions } from '../../../domain/core/positions.ts';
 import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
@@ -6,8 +6,8 @@ import type { ReadAllOptions, ReadStreamOptions } from '../../../domain/ports/ev
 import { countLimit } from '../common/reading.ts';
 import type { ReadCall } from './connection.ts';
 import { isStreamDeleted, readError } from './failures.ts';
-import { cancelLate, openInbox } from './inbox.ts';
-import { isSystemStream, logRead, streamRead, takesAll } from './requests.ts';
+import { answerPages, cancelLate } from './answer-pages.ts';
+import { isSystemStream, logRead, streamRead, selectsAll } from './requests.ts';
 
 type Page = readonly RecordedEvent[];
 
@@ -15,7 +15,7 @@ const MAX_REVISION = 2n ** 63n - 1n;
 
 /** {@link EventStore.readStream} through calls. */
 export async function* readStreamThrough(
-  start: (request: ReturnType<typeof streamRead>) => Promise<ReadCall>,
+  start: (request: Buffer) => Promise<ReadCall>,
   silenceMs: number,
   stream: string,
   options: ReadStreamOptions,
@@ -34,17 +34,17 @@ export async function* readStreamThrough(
   try {
     yield* pagesOf(() => start(request), silenceMs);
   } catch (error) {
-    // A tombstone is for writers to find; for readers there is nothing.
+    // A deleted stream reads as an empty one; only appends report the tombstone.
     if (!isStreamDeleted(error)) throw readError(error);
   }
 }
 
 /**
- * {@link EventStore.readAll} through calls; the server filters, and may be silent for as long as it
- * finds nothing that matches. A connection that is dead is told by its keep-alive.
+ * {@link EventStore.readAll} through calls. The server filters, and is silent while it finds no match, so
+ * only the keep-alive detects a dead connection.
  */
 export async function* readAllThrough(
-  start: (request: ReturnType<typeof logRead>) => Promise<ReadCall>,
+  start: (request: Buffer) => Promise<ReadCall>,
   { direction, from, prefixes, maxCount }: ReadAllOptions,
 ): AsyncGenerator<Page, void, undefined> {
   let left = countLimit(maxCount);
@@ -53,9 +53,9 @@ export async function* readAllThrough(
   if (left === 0 || (atStart && !forwards)) return;
   const edge = forwards ? 'start' : 'end';
   const after = forwards ? from : undefined;
-  // Some of what comes may be left out here: the place itself, which the protocol includes forwards,
-  // and the server's own streams, which no prefix tells apart.
-  const all = takesAll(prefixes);
+  // Two kinds of events are left out here: the one at `from`, which the protocol includes forwards, and
+  // those of the server's own streams, which come when no prefix excludes them.
+  const all = selectsAll(prefixes);
   const count = all ? Infinity : left + (after === undefined ? 0 : 1);
   const isWanted = ({ position, stream }: RecordedEvent): boolean =>
     (after === undefined || comparePositions(position, after) > 0) &&
@@ -81,11 +81,11 @@ async function* pagesOf(
   let call: ReadCall | undefined;
   try {
     call = await within(starting, silenceMs);
-    const inbox = openInbox(call, (heard) =>
-      heard.kind === 'event' ? { item: heard.event, bytes: heard.bytes } : undefined,
+    const pages = answerPages(call, (answer) =>
+      answer.kind === 'event' ? { item: answer.event, bytes: answer.bytes } : undefined,
     );
     for (;;) {
-      const page = await within(inbox.next(), silenceMs);
+      const page = await within(pages.next(), silenceMs);
       if (page === undefined) return;
       yield page;
     }
@@ -95,7 +95,7 @@ async function* pagesOf(
   }
 }
 
-/** Waits for a promise, but not longer than this. */
+/** Waits for a promise for at most `ms`. */
 async function within<T>(promise: Promise<T>, ms: number): Promise<T> {
   if (ms === Infinity) return promise;
   const { promise: late, reject } = Promise.withResolvers<never>();
@@ -106,13 +106,13 @@ async function within<T>(promise: Promise<T>, ms: number): Promise<T> {
     return await Promise.race([promise, late]);
   } finally {
     clearTimeout(timer);
-    // When the wait is given up, nobody is left to hear how the promise ended.
+    // After the timeout nobody handles a rejection of the promise.
     promise.catch(ignore);
   }
 }
 
 function silent(ms: number): TocsinError {
-  const message = `the event store said nothing for ${ms} ms`;
+  const message = `the event store sent nothing for ${ms} ms`;
   return new TocsinError('unavailable', 'store_unavailable', message, {
     hint: 'Check that the server runs and is not overloaded.',
   });

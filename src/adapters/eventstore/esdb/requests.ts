@@ -1,124 +1,85 @@
-// The requests of reads and subscriptions, as messages of the protocol.
-import shared from '@eventstore/db-client/generated/shared_pb.js';
-import streams from '@eventstore/db-client/generated/streams_pb.js';
-import type { ReadReq } from '@eventstore/db-client/generated/streams_pb.js';
+// The requests of reads and subscriptions as bytes: `ReadReq` messages of the protocol.
 import type { Position } from '../../../domain/core/positions.ts';
 import type { Direction } from '../common/reading.ts';
+import { field, numberField } from '../wire/protobuf-writer.ts';
 
-/** How many events a server looks at before it says how far it is. */
+/** How many events the server scans before it reports its position. */
 const SEARCH_WINDOW_EVENTS = 512;
 
 /** Search windows per checkpoint of a subscription. */
 const WINDOWS_PER_CHECKPOINT = 2;
 
-/** Counts are unsigned 64-bit; this is as good as all. */
-const ALL_EVENTS = String(Number.MAX_SAFE_INTEGER);
-
-type Options = InstanceType<typeof streams.ReadReq.Options>;
-
-type Start = 'start' | 'end';
+type Edge = 'start' | 'end';
 
 /** Reads a stream. @param from inclusive */
 export function streamRead(
   stream: string,
   direction: Direction,
-  from: bigint | Start,
+  from: bigint | Edge,
   count: number,
-): ReadReq {
-  const source = new streams.ReadReq.Options.StreamOptions();
-  const name = new shared.StreamIdentifier();
-  name.setStreamName(Buffer.from(stream));
-  source.setStreamIdentifier(name);
-  if (from === 'start') source.setStart(new shared.Empty());
-  else if (from === 'end') source.setEnd(new shared.Empty());
-  else source.setRevision(String(from));
-  const options = optionsFor(direction);
-  options.setStream(source);
-  options.setNoFilter(new shared.Empty());
-  options.setCount(countOf(count));
-  return requestOf(options);
+): Buffer {
+  const start = from === 'start' ? field(3) : from === 'end' ? field(4) : numberField(2, from);
+  const source = field(1, field(1, field(3, stream)), start);
+  return request(source, directionField(direction), countField(count), NO_FILTER);
 }
 
-/** Reads the log. @param from inclusive forwards, exclusive backwards: the protocol's own sense */
+/** Reads the log. @param from inclusive forwards, exclusive backwards, as the protocol defines it */
 export function logRead(
   direction: Direction,
-  from: Position | Start,
+  from: Position | Edge,
   prefixes: readonly string[],
   count: number,
-): ReadReq {
-  const options = optionsFor(direction);
-  options.setAll(allFrom(from));
-  setFilter(options, prefixes);
-  options.setCount(countOf(count));
-  return requestOf(options);
+): Buffer {
+  return request(
+    logFrom(from),
+    directionField(direction),
+    countField(count),
+    filterField(prefixes),
+  );
 }
 
 /** Subscribes to the log. @param from exclusive */
-export function logSubscription(from: Position | Start, prefixes: readonly string[]): ReadReq {
-  const options = optionsFor('forwards');
-  options.setAll(allFrom(from));
-  setFilter(options, prefixes);
-  options.setSubscription(new streams.ReadReq.Options.SubscriptionOptions());
-  return requestOf(options);
+export function logSubscription(from: Position | Edge, prefixes: readonly string[]): Buffer {
+  return request(logFrom(from), SUBSCRIPTION, filterField(prefixes));
 }
 
-/** True when no stream is left out, but for the server's own. */
-export function takesAll(prefixes: readonly string[]): boolean {
+/** True when the prefixes leave out no stream except the server's own. */
+export function selectsAll(prefixes: readonly string[]): boolean {
   return prefixes.length === 0 || prefixes.includes('');
 }
 
-/** The server's own streams begin with `$`; nobody appends to them through the port. */
+/** The server's own streams begin with `$`; the port never appends to them. */
 export function isSystemStream(stream: string): boolean {
   return stream.startsWith('$');
 }
 
-function allFrom(from: Position | Start): InstanceType<typeof streams.ReadReq.Options.AllOptions> {
-  const source = new streams.ReadReq.Options.AllOptions();
-  if (from === 'start') source.setStart(new shared.Empty());
-  else if (from === 'end') source.setEnd(new shared.Empty());
-  else {
-    const position = new streams.ReadReq.Options.Position();
-    position.setCommitPosition(String(from.commit));
-    position.setPreparePosition(String(from.prepare));
-    source.setPosition(position);
-  }
-  return source;
+const SUBSCRIPTION = field(6);
+const NO_FILTER = field(8);
+/** Event ids come as text. */
+const UUIDS_AS_TEXT = field(9, field(2));
+
+function request(...options: readonly Buffer[]): Buffer {
+  return field(1, ...options, UUIDS_AS_TEXT);
 }
 
-function setFilter(options: Options, prefixes: readonly string[]): void {
-  if (takesAll(prefixes)) {
-    options.setNoFilter(new shared.Empty());
-    return;
-  }
-  const expression = new streams.ReadReq.Options.FilterOptions.Expression();
-  expression.setPrefixList([...prefixes]);
-  const filter = new streams.ReadReq.Options.FilterOptions();
-  filter.setStreamIdentifier(expression);
-  filter.setMax(SEARCH_WINDOW_EVENTS);
-  filter.setCheckpointintervalmultiplier(WINDOWS_PER_CHECKPOINT);
-  options.setFilter(filter);
+function directionField(direction: Direction): Buffer {
+  return numberField(3, direction === 'forwards' ? 0 : 1);
 }
 
-function optionsFor(direction: Direction): Options {
-  const options = new streams.ReadReq.Options();
-  const ids = new streams.ReadReq.Options.UUIDOption();
-  ids.setString(new shared.Empty());
-  options.setUuidOption(ids);
-  options.setReadDirection(
-    direction === 'forwards'
-      ? streams.ReadReq.Options.ReadDirection.FORWARDS
-      : streams.ReadReq.Options.ReadDirection.BACKWARDS,
-  );
-  options.setResolveLinks(false);
-  return options;
+/** Infinity is written as the largest exact number. */
+function countField(count: number): Buffer {
+  return numberField(5, Math.min(count, Number.MAX_SAFE_INTEGER));
 }
 
-function requestOf(options: Options): ReadReq {
-  const request = new streams.ReadReq();
-  request.setOptions(options);
-  return request;
+function logFrom(from: Position | Edge): Buffer {
+  if (from === 'start') return field(2, field(2));
+  if (from === 'end') return field(2, field(3));
+  return field(2, field(1, numberField(1, from.commit), numberField(2, from.prepare)));
 }
 
-function countOf(count: number): string {
-  return count < Number.MAX_SAFE_INTEGER ? String(count) : ALL_EVENTS;
+function filterField(prefixes: readonly string[]): Buffer {
+  if (selectsAll(prefixes)) return NO_FILTER;
+  const names = field(1, ...prefixes.map((prefix) => field(2, prefix)));
+  const window = numberField(3, SEARCH_WINDOW_EVENTS);
+  return field(7, names, window, numberField(5, WINDOWS_PER_CHECKPOINT));
 }

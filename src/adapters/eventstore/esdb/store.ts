@@ -1,16 +1,18 @@
-// The event store of production: EventStoreDB or KurrentDB, one node or a cluster, or our own front.
+// The event store on EventStoreDB or KurrentDB, one node or a cluster, or on `tocsin store`.
 import { TocsinError } from '../../../domain/core/errors.ts';
 import type { AppendResult, EventStore } from '../../../domain/ports/event-store.ts';
 import { silentLogger, type Logger } from '../../../domain/ports/logger.ts';
 import { encodeAppend } from '../common/append-request.ts';
 import { storeClosed } from '../common/closed.ts';
 import { endable } from '../common/endable.ts';
+import { keepProtoPrivate } from '../wire/private-proto.ts';
 import { appender } from './appends.ts';
-import { openConnection, type ConnectionOptions } from './open-connection.ts';
+import type { Connection, ReadCall } from './connection.ts';
 import { readAllThrough, readStreamThrough } from './reads.ts';
+import { readSettings, type ConnectionOptions, type StoreSettings } from './settings.ts';
 import { subscribeThrough } from './subscription.ts';
 
-/** How long an append waits for its answer when neither the caller nor the options say. */
+/** How long an append waits for its answer when neither the caller nor the options set a deadline. */
 const DEFAULT_APPEND_MS = 10_000;
 
 /** How long the server may be silent while a stream is read. */
@@ -22,7 +24,7 @@ export type EventStoreDbOptions = ConnectionOptions & {
     | {
         /** Milliseconds until an append without a deadline of its own is `unknown`. Default 10,000. */
         readonly appendMs?: number | undefined;
-        /** Milliseconds of silence after which reading a stream fails. Default 10,000. */
+        /** Milliseconds of silence after which the read of a stream fails. Default 10,000. */
         readonly silenceMs?: number | undefined;
       }
     | undefined;
@@ -30,28 +32,43 @@ export type EventStoreDbOptions = ConnectionOptions & {
 
 /**
  * The event store behind EventStoreDB's protocol: EventStoreDB 23.10 and newer (24.10.5 and newer of
- * that line), KurrentDB, and `tocsin store`. Nothing is dialled before the first call, and a lost
- * connection is dialled anew by the next one.
+ * that line), KurrentDB, and `tocsin store`. The first call loads the client and connects; after a lost
+ * connection the next call connects again.
  *
  * @throws TocsinError `usage` when the connection string or a certificate cannot be read
  */
 export function eventStoreDb(options: EventStoreDbOptions): EventStore {
   const { logger = silentLogger, deadlines = {} } = options;
   const { appendMs = DEFAULT_APPEND_MS, silenceMs = DEFAULT_SILENCE_MS } = deadlines;
-  const { connection, requiresLeader } = openConnection(options, logger);
+  const settings = readSettings(options, logger);
+  const { requiresLeader } = settings;
+  let connecting: Promise<Connection> | undefined;
   const closing = new AbortController();
   let closed: Promise<void> | undefined;
   const closedError = (): Error | undefined => (closed === undefined ? undefined : storeClosed());
   const assertOpen = (): void => {
     if (closed !== undefined) throw storeClosed();
   };
-  const appends = appender(() => connection.startAppends(requiresLeader));
+  const connection = async (): Promise<Connection> => {
+    assertOpen();
+    const opened = await (connecting ??= connect(settings));
+    // A call on a closed connection would open a channel that nobody closes.
+    assertOpen();
+    return opened;
+  };
+  const startRead = async (request: Buffer, fromLeader: boolean): Promise<ReadCall> => {
+    const opened = await connection();
+    return opened.startRead(request, fromLeader);
+  };
+  const appends = appender(async () => {
+    const opened = await connection();
+    return opened.startAppends(requiresLeader);
+  });
 
   const readStream: EventStore['readStream'] = async function* (stream, read) {
     assertOpen();
-    // A stream is read to write after it: what is not yet on this node would only be a conflict.
-    const start = (request: Parameters<typeof connection.startRead>[0]) =>
-      connection.startRead(request, requiresLeader);
+    // A stream is read to append after it: an event that this node does not have yet would become a conflict.
+    const start = (request: Buffer): Promise<ReadCall> => startRead(request, requiresLeader);
     yield* readStreamThrough(start, Math.min(silenceMs, read.silenceMs ?? silenceMs), stream, read);
   };
 
@@ -61,34 +78,43 @@ export function eventStoreDb(options: EventStoreDbOptions): EventStore {
       const request = encodeAppend(stream, expected, events);
       if ('outcome' in request) return request;
       const answer = await appends.append(request, deadlineMs);
-      if (answer.outcome !== 'placeless') return answer;
+      if (answer.outcome !== 'position_unknown') return answer;
       const { revision } = answer;
-      return placed(readStream(stream, { direction: 'forwards', from: revision, maxCount: 1 }));
+      return located(readStream(stream, { direction: 'forwards', from: revision, maxCount: 1 }));
     },
     readStream,
     async *readAll(read) {
       assertOpen();
-      yield* readAllThrough((request) => connection.startRead(request, false), read);
+      yield* readAllThrough((request) => startRead(request, false), read);
     },
     subscribeAll(subscribe) {
-      const start = async (request: Parameters<typeof connection.startRead>[0]) => {
-        assertOpen();
-        return connection.startRead(request, false);
-      };
+      const start = (request: Buffer): Promise<ReadCall> => startRead(request, false);
       return endable([subscribe.signal, closing.signal], (signal) =>
         subscribeThrough({ start, logger, closed: closedError }, subscribe, signal),
       );
     },
     [Symbol.asyncDispose]() {
-      closed ??= connection.close();
+      closed ??= close(connecting);
       closing.abort();
       return closed;
     },
   };
 }
 
-/** A repeat whose place the server no longer told: the stream tells it. */
-async function placed(pages: ReturnType<EventStore['readStream']>): Promise<AppendResult> {
+async function connect({ nodes, security, credentials }: StoreSettings): Promise<Connection> {
+  keepProtoPrivate();
+  const { Connection } = await import('./connection.ts');
+  return new Connection(nodes, security, credentials);
+}
+
+async function close(connecting: Promise<Connection> | undefined): Promise<void> {
+  // A connection that could not be made has nothing to close.
+  const connection = await connecting?.catch(() => undefined);
+  await connection?.close();
+}
+
+/** The result of a repeated append, with the position that its event has in the stream. */
+async function located(pages: ReturnType<EventStore['readStream']>): Promise<AppendResult> {
   try {
     for await (const [event] of pages) {
       if (event === undefined) break;
@@ -96,7 +122,7 @@ async function placed(pages: ReturnType<EventStore['readStream']>): Promise<Appe
     }
   } catch (cause) {
     if (!(cause instanceof TocsinError)) throw cause;
-    return { outcome: 'unknown', message: 'the append is there, but not where', cause };
+    return { outcome: 'unknown', message: 'the append is written, its position is unknown', cause };
   }
-  return { outcome: 'unknown', message: 'the append was answered, but its event is not there' };
+  return { outcome: 'unknown', message: 'the append was answered, but its event is missing' };
 }

@@ -1,44 +1,43 @@
-// A subscription to the log that outlives its connections. The protocol's answers carry events,
-// checkpoints and the word that all is delivered in one order, and they are taken in that order: the
-// client's own subscription calls back for checkpoints ahead of the events that they cover.
+// A subscription to the log that resubscribes after a lost connection. It keeps the order in which the server
+// sends events, checkpoints and `caughtUp`: the client's own subscription reports checkpoints ahead of the
+// events that they cover.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AccessDeniedError } from '@eventstore/db-client';
 import { comparePositions, type Position } from '../../../domain/core/positions.ts';
 import type { SubscribeOptions, SubscriptionEntry } from '../../../domain/ports/event-store.ts';
 import type { Logger } from '../../../domain/ports/logger.ts';
+import { answerPages, cancelLate, type AnswerPages, type Item } from './answer-pages.ts';
 import type { ReadCall } from './connection.ts';
-import { asCommandError, messageOf, readError } from './failures.ts';
-import { cancelLate, openInbox, type Inbox, type Item } from './inbox.ts';
-import type { Heard } from './recorded.ts';
-import { isSystemStream, logSubscription, takesAll } from './requests.ts';
+import { isAccessDenied, messageOf, readError } from './failures.ts';
+import type { ReadAnswer } from './read-answers.ts';
+import { isSystemStream, logSubscription, selectsAll } from './requests.ts';
 
 type Entries = readonly SubscriptionEntry[];
 
-/** What a subscription runs on. */
-export type Subscribed = {
-  readonly start: (request: ReturnType<typeof logSubscription>) => Promise<ReadCall>;
+/** What a subscription needs of its store. */
+export type SubscribedStore = {
+  readonly start: (request: Buffer) => Promise<ReadCall>;
   readonly logger: Logger;
-  /** The error for everybody once the store is closed. */
+  /** The error of every call once the store is closed. */
   readonly closed: () => Error | undefined;
 };
 
 const FIRST_RETRY_MS = 50;
 const LONGEST_RETRY_MS = 30_000;
 
-/** A server confirms a subscription at once; one that does not is not there. */
+/** A server that does not confirm a subscription within this time counts as gone. */
 const CONFIRMATION_MS = 10_000;
 
-/** What was given so far. */
+/** What the subscription has delivered, over all its connections. */
 type Delivered = { cursor: Position | undefined; entries: number; confirmed: boolean };
 
 /**
- * {@link EventStore.subscribeAll} through calls: resubscribes for ever after the last entry that it
- * gave, with a growing pause until something comes again.
+ * {@link EventStore.subscribeAll} through calls. Resubscribes without limit after the last entry that it
+ * delivered, with a growing random backoff that ends with the next delivered entry.
  *
  * @param signal ends it without an error
  */
 export async function* subscribeThrough(
-  store: Subscribed,
+  store: SubscribedStore,
   { from, prefixes }: SubscribeOptions,
   signal: AbortSignal,
 ): AsyncGenerator<Entries, undefined, undefined> {
@@ -52,15 +51,14 @@ export async function* subscribeThrough(
       if (ended()) break;
       const closed = store.closed();
       if (closed !== undefined) throw closed;
-      // What was allowed before may be allowed again; what never was is a wrong set-up.
-      const denied = asCommandError(error) instanceof AccessDeniedError;
-      if (denied && !state.confirmed) throw readError(error);
+      // Access that was granted before may be granted again; a first denial is a wrong configuration.
+      if (isAccessDenied(error) && !state.confirmed) throw readError(error);
       if (state.entries > before) failures = 0;
       const ceiling = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(failures, 16));
       const waitMs = Math.round(ceiling * Math.random());
       store.logger.warn(
-        { reason: messageOf(asCommandError(error)), waitMs },
-        'the subscription was lost; subscribing again after what it gave last',
+        { reason: messageOf(error), waitMs },
+        'the subscription was lost; resubscribing after the last delivered entry',
       );
       await sleep(waitMs, undefined, { signal }).catch(() => undefined);
     }
@@ -69,9 +67,9 @@ export async function* subscribeThrough(
   if (closed !== undefined) throw closed;
 }
 
-/** Until the connection is lost, which throws, or the signal comes. */
+/** Reads one connection until it is lost, which throws, or the signal is aborted. */
 async function* oneConnection(
-  { start, logger }: Subscribed,
+  { start, logger }: SubscribedStore,
   state: Delivered,
   prefixes: readonly string[],
   signal: AbortSignal,
@@ -87,10 +85,10 @@ async function* oneConnection(
   };
   signal.addEventListener('abort', cancel, { once: true });
   try {
-    const inbox = openInbox(call, takesAll(prefixes) ? withoutSystem : itemOf);
+    const pages = answerPages(call, selectsAll(prefixes) ? withoutSystem : itemOf);
     silence = setTimeout(cancel, CONFIRMATION_MS);
     for (;;) {
-      const answers = await nextOf(inbox);
+      const answers = await nextPage(pages);
       clearTimeout(silence);
       state.confirmed = true;
       if (signal.aborted) return;
@@ -104,13 +102,13 @@ async function* oneConnection(
   }
 }
 
-async function nextOf(inbox: Inbox<Entry>): Promise<readonly Entry[]> {
-  const page = await inbox.next();
+async function nextPage(pages: AnswerPages<Entry>): Promise<readonly Entry[]> {
+  const page = await pages.next();
   if (page === undefined) throw new Error('the server ended the subscription');
   return page;
 }
 
-/** A dial can take long; leaving does not wait for it. */
+/** Connecting can take long; a reader that leaves does not wait for it. */
 async function unlessAborted(
   starting: Promise<ReadCall>,
   signal: AbortSignal,
@@ -132,27 +130,29 @@ async function unlessAborted(
 
 type Entry = SubscriptionEntry | { readonly kind: 'confirmed' };
 
-function itemOf(heard: Heard): Item<Entry> | undefined {
-  switch (heard.kind) {
+function itemOf(answer: ReadAnswer): Item<Entry> | undefined {
+  switch (answer.kind) {
     case 'event':
-      return { item: { kind: 'event', event: heard.event }, bytes: heard.bytes };
+      return { item: { kind: 'event', event: answer.event }, bytes: answer.bytes };
     case 'checkpoint':
-      return heard.position && { item: { kind: 'checkpoint', position: heard.position }, bytes: 0 };
+      return (
+        answer.position && { item: { kind: 'checkpoint', position: answer.position }, bytes: 0 }
+      );
     case 'caughtUp':
     case 'confirmed':
-      return { item: { kind: heard.kind }, bytes: 0 };
+      return { item: { kind: answer.kind }, bytes: 0 };
     case 'other':
       return undefined;
   }
 }
 
-/** Where no prefix leaves the server's own streams out, their events only say how far it is. */
-function withoutSystem(heard: Heard): Item<Entry> | undefined {
-  if (heard.kind !== 'event' || !isSystemStream(heard.event.stream)) return itemOf(heard);
-  return { item: { kind: 'checkpoint', position: heard.event.position }, bytes: 0 };
+/** Without prefixes the server's own events come too: each becomes a checkpoint. */
+function withoutSystem(answer: ReadAnswer): Item<Entry> | undefined {
+  if (answer.kind !== 'event' || !isSystemStream(answer.event.stream)) return itemOf(answer);
+  return { item: { kind: 'checkpoint', position: answer.event.position }, bytes: 0 };
 }
 
-/** What goes on from the cursor: nothing twice, nothing back. Moves the cursor. */
+/** The entries after the cursor, so that nothing is delivered twice. Moves the cursor. */
 function inOrder(answers: readonly Entry[], state: Delivered, logger: Logger): Entries {
   const page: SubscriptionEntry[] = [];
   for (const entry of answers) {
@@ -161,14 +161,14 @@ function inOrder(answers: readonly Entry[], state: Delivered, logger: Logger): E
       page.push(entry);
       continue;
     }
-    const place = entry.kind === 'event' ? entry.event.position : entry.position;
-    if (state.cursor !== undefined && comparePositions(place, state.cursor) <= 0) {
+    const position = entry.kind === 'event' ? entry.event.position : entry.position;
+    if (state.cursor !== undefined && comparePositions(position, state.cursor) <= 0) {
       if (entry.kind === 'event') {
-        logger.debug({ event: entry.event.id }, 'the server repeated an event; left out');
+        logger.debug({ event: entry.event.id }, 'the server repeated an event; skipped');
       }
       continue;
     }
-    state.cursor = place;
+    state.cursor = position;
     state.entries += 1;
     page.push(entry);
   }

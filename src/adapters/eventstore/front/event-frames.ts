@@ -1,36 +1,41 @@
-// Stored events as the messages that readers get, encoded straight from the file's bytes into one
-// buffer. The generated classes would cost several times as much for each event.
+// Encodes stored events as `ReadResp` messages, straight from the file's bytes into one buffer. The generated
+// classes would cost several times as much for each event.
 import type { StoredEvent } from '../embedded/rows.ts';
 import { TOMBSTONE_ON_WIRE, TOMBSTONE_REVISION } from '../common/revisions.ts';
-import { field, numberField, varintSize, writeVarint } from '../wire/protobuf-writer.ts';
+import { contentTypeEntries, TYPE_KEY, typeEntrySize } from '../wire/event-metadata.ts';
+import {
+  delimitedSize,
+  numberField,
+  varintSize,
+  writeHead,
+  writeVarint,
+} from '../wire/protobuf-writer.ts';
 import { uuidHalves } from '../wire/uuid-bytes.ts';
 
-/** An event on its way to a reader, its link already followed. */
+/** An event for a reader, its link already resolved. */
 export type OutgoingEvent = {
-  /** Absent when a link leads nowhere. */
+  /** Absent when the link has no target. */
   readonly event: StoredEvent | undefined;
   readonly link: StoredEvent | undefined;
-  /** Where it lies in the log: the link's place, if it is one. */
+  /** The position in the log; of a resolved link, that of the link. */
   readonly position: number;
 };
 
-/** How a reader wants UUIDs. */
+/** The form of UUIDs that a reader asks for. */
 export type UuidForm = 'text' | 'halves';
 
-const TYPE_KEY = Buffer.from('\n\u0004type\u0012', 'latin1');
 const CREATED_KEY = Buffer.from('\n\u0007created\u0012', 'latin1');
-const JSON_ENTRY = contentType('application/json');
-const BYTES_ENTRY = contentType('application/octet-stream');
+const CONTENT_TYPE = contentTypeEntries(6);
 const TEXT_UUID_BYTES = 38;
-/** A stream that was deleted for ever ends with a revision that has a form of its own on the wire. */
+/** A tombstone has another revision on the wire than in the file. */
 const LAST_REVISION = Number(TOMBSTONE_REVISION);
 const LAST_ON_WIRE = numberField(3, TOMBSTONE_ON_WIRE).subarray(1);
 
 /** A `ReadResp` with an event. */
 export function eventMessage({ event, link, position }: OutgoingEvent, form: UuidForm): Buffer {
   const parts = [
-    event === undefined ? undefined : measured(event, form),
-    link === undefined ? undefined : measured(link, form),
+    event === undefined ? undefined : measure(event, form),
+    link === undefined ? undefined : measure(link, form),
   ];
   let inner = 1 + varintSize(position);
   for (const part of parts) {
@@ -52,7 +57,7 @@ export function eventMessage({ event, link, position }: OutgoingEvent, form: Uui
 
 type Measured = {
   readonly stored: StoredEvent;
-  /** The id's message, when it is not the text. */
+  /** The id as a message of two halves; `undefined` when the reader wants text. */
   readonly halves: Buffer | undefined;
   readonly name: number;
   readonly type: number;
@@ -61,87 +66,64 @@ type Measured = {
   readonly size: number;
 };
 
-function measured(stored: StoredEvent, form: UuidForm): Measured {
+function measure(stored: StoredEvent, form: UuidForm): Measured {
   const halves = form === 'halves' ? uuidHalves(stored.id) : undefined;
   const name = Buffer.byteLength(stored.stream);
   const type = Buffer.byteLength(stored.type);
   const created = `${stored.created}0000`;
-  const place = 1 + varintSize(stored.position);
+  const position = 1 + varintSize(stored.position);
   const revision =
     stored.revision === LAST_REVISION ? LAST_ON_WIRE.length : varintSize(stored.revision);
   const size =
-    delimited(halves?.length ?? TEXT_UUID_BYTES) +
-    delimited(delimited(name)) +
+    delimitedSize(halves?.length ?? TEXT_UUID_BYTES) +
+    delimitedSize(delimitedSize(name)) +
     1 +
     revision +
-    2 * place +
-    delimited(typeSize(type)) +
-    (stored.isJson ? JSON_ENTRY : BYTES_ENTRY).length +
-    delimited(createdSize(created)) +
-    delimited(stored.metadata.length) +
-    delimited(stored.data.length);
+    2 * position +
+    delimitedSize(typeEntrySize(type)) +
+    (stored.isJson ? CONTENT_TYPE.json : CONTENT_TYPE.bytes).length +
+    delimitedSize(createdSize(created)) +
+    delimitedSize(stored.metadata.length) +
+    delimitedSize(stored.data.length);
   return { stored, halves, name, type, created, size };
 }
 
 function writeRecorded(target: Buffer, start: number, measured: Measured): number {
   const { stored, halves, name, type, created } = measured;
-  let at = header(target, start, 0x0a, halves?.length ?? TEXT_UUID_BYTES);
+  let at = writeHead(target, start, 0x0a, halves?.length ?? TEXT_UUID_BYTES);
   if (halves === undefined) {
-    at = header(target, at, 0x12, stored.id.length);
+    at = writeHead(target, at, 0x12, stored.id.length);
     at += target.write(stored.id, at, 'latin1');
   } else {
     at += halves.copy(target, at);
   }
-  at = header(target, at, 0x12, delimited(name));
-  at = header(target, at, 0x1a, name);
+  at = writeHead(target, at, 0x12, delimitedSize(name));
+  at = writeHead(target, at, 0x1a, name);
   at += target.write(stored.stream, at, 'utf8');
   if (stored.revision === LAST_REVISION) {
     target[at] = 0x18;
     at += 1 + LAST_ON_WIRE.copy(target, at + 1);
   } else {
-    at = number(target, at, 0x18, stored.revision);
+    at = writeHead(target, at, 0x18, stored.revision);
   }
-  at = number(target, at, 0x20, stored.position);
-  at = number(target, at, 0x28, stored.position);
-  at = header(target, at, 0x32, typeSize(type));
+  at = writeHead(target, at, 0x20, stored.position);
+  at = writeHead(target, at, 0x28, stored.position);
+  at = writeHead(target, at, 0x32, typeEntrySize(type));
   at += TYPE_KEY.copy(target, at);
   at = writeVarint(target, at, type);
   at += target.write(stored.type, at, 'utf8');
-  at += (stored.isJson ? JSON_ENTRY : BYTES_ENTRY).copy(target, at);
-  at = header(target, at, 0x32, createdSize(created));
+  at += (stored.isJson ? CONTENT_TYPE.json : CONTENT_TYPE.bytes).copy(target, at);
+  at = writeHead(target, at, 0x32, createdSize(created));
   at += CREATED_KEY.copy(target, at);
   at = writeVarint(target, at, created.length);
   at += target.write(created, at, 'latin1');
-  at = header(target, at, 0x3a, stored.metadata.length);
+  at = writeHead(target, at, 0x3a, stored.metadata.length);
   target.set(stored.metadata, at);
-  at = header(target, at + stored.metadata.length, 0x42, stored.data.length);
+  at = writeHead(target, at + stored.metadata.length, 0x42, stored.data.length);
   target.set(stored.data, at);
   return at + stored.data.length;
 }
 
-function typeSize(type: number): number {
-  return TYPE_KEY.length + varintSize(type) + type;
-}
-
 function createdSize(created: string): number {
   return CREATED_KEY.length + 1 + created.length;
-}
-
-/** The size of a field with so many bytes in it; its number is small enough for one byte of tag. */
-function delimited(length: number): number {
-  return 1 + varintSize(length) + length;
-}
-
-function header(target: Buffer, at: number, tag: number, length: number): number {
-  target[at] = tag;
-  return writeVarint(target, at + 1, length);
-}
-
-function number(target: Buffer, at: number, tag: number, value: number): number {
-  target[at] = tag;
-  return writeVarint(target, at + 1, value);
-}
-
-function contentType(value: string): Buffer {
-  return field(6, field(1, 'content-type'), field(2, value));
 }

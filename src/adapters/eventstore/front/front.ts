@@ -1,14 +1,13 @@
-// The front: EventStoreDB's own protocol before the embedded engine, so that its official client, and
-// everything written for it, works on one machine without a server to install.
+// The front: serves an embedded store over EventStoreDB's protocol, so that the official client and the tools
+// that use it work on one machine without a server to install.
 import { isIP } from 'node:net';
-import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import { silentLogger, type Logger } from '../../../domain/ports/logger.ts';
 import { NO_STREAM } from '../common/revisions.ts';
 import { openEngine, type EmbeddedEngine } from '../embedded/open.ts';
-import { gate } from './authorization.ts';
-import { DEFAULT_MAX_APPEND_BYTES, MAX_MESSAGE_BYTES, REMEMBERED_IDS } from './limits.ts';
-import { addServices } from './services.ts';
+import { keepProtoPrivate } from '../wire/private-proto.ts';
+import { DEFAULT_MAX_APPEND_BYTES, REMEMBERED_IDS } from './limits.ts';
+import type { RunningServer, ServerSettings } from './server.ts';
 
 /** What is served: a file, which the front then owns, or an engine that the caller owns and closes. */
 export type FrontStore = { readonly file: string } | { readonly engine: EmbeddedEngine };
@@ -36,16 +35,12 @@ export type Front = {
   /** For the official client: `esdb://127.0.0.1:2113?tls=false`. */
   readonly url: string;
   readonly port: number;
-  /** Answers what is being written, ends everything else, and closes the store if the front owns it. */
+  /** Answers the appends that are being written, ends all other calls, and closes the store if the front owns it. */
   readonly close: () => Promise<void>;
 };
 
-/** Calls that are under way get this long to end when the front closes. */
-const CLOSE_MS = 2_000;
-/** Dead connections are found by pings; a client that is busy for a while is not dead. */
-const KEEPALIVE_MS = 30_000;
-/** The server takes this much of a large append before it has to say that there is room for more. */
-const RECEIVE_WINDOW_BYTES = 1024 * 1024;
+/** How long the append of the mark may take. */
+const MARK_MS = 2_000;
 
 /**
  * Opens the store and serves it.
@@ -68,34 +63,17 @@ export async function createFront(options: FrontOptions): Promise<Front> {
         );
   await markAsServed(engine);
 
-  const server = new Server({
-    'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
-    'grpc.max_send_message_length': -1,
-    'grpc.keepalive_time_ms': KEEPALIVE_MS,
-    'grpc.keepalive_timeout_ms': KEEPALIVE_MS,
-    'grpc-node.flow_control_window': RECEIVE_WINDOW_BYTES,
-  });
-  const closing = new AbortController();
-  let port = 0;
-  addServices(server, {
+  const server = await loadAndStart({
     engine,
+    host,
+    address: `${hostInUrl(host)}:${options.port ?? 0}`,
     limits: { maxAppendBytes: options.maxAppendBytes ?? DEFAULT_MAX_APPEND_BYTES },
-    gate: gate(token),
-    closing: closing.signal,
-    address: () => ({ host, port }),
+    token,
+    tls,
   });
-  const credentials =
-    tls === undefined
-      ? ServerCredentials.createInsecure()
-      : ServerCredentials.createSsl(null, [
-          { private_key: Buffer.from(tls.key), cert_chain: Buffer.from(tls.certificate) },
-        ]);
-  port = await listen(server, `${hostInUrl(host)}:${options.port ?? 0}`, credentials);
-  undo.defer(() => shutDown(server));
-  undo.defer(() => {
-    closing.abort();
-  });
+  undo.defer(server.close);
   const resources = undo.move();
+  const { port } = server;
   logger.info({ host, port, tls: tls !== undefined }, 'serving the store');
   let closed: Promise<void> | undefined;
   return {
@@ -106,6 +84,13 @@ export async function createFront(options: FrontOptions): Promise<Front> {
       return closed;
     },
   };
+}
+
+/** The server loads gRPC and the generated classes, so it is loaded only when a front starts. */
+async function loadAndStart(settings: ServerSettings): Promise<RunningServer> {
+  keepProtoPrivate();
+  const { startServer } = await import('./server.ts');
+  return startServer(settings);
 }
 
 function checkAddress(host: string, { allowRemote = false, token }: FrontOptions): void {
@@ -132,8 +117,8 @@ function hostInUrl(host: string): string {
 }
 
 /**
- * A log is never without an event of the server's own: clients rely on it, and a real server writes several
- * when it is made. It lies in a stream that nobody's filter names.
+ * Appends the server's own first event. Clients rely on a log that is never empty, and a real server writes
+ * several events when it starts first. The event is in a stream that no filter of a user names.
  */
 async function markAsServed(engine: EmbeddedEngine): Promise<void> {
   if (engine.rows.lastRevision(MARK_STREAM) >= 0n) return;
@@ -153,42 +138,8 @@ async function markAsServed(engine: EmbeddedEngine): Promise<void> {
         },
       ],
     },
-    CLOSE_MS,
+    MARK_MS,
   );
 }
 
 const MARK_STREAM = '$store';
-
-function listen(server: Server, address: string, credentials: ServerCredentials): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.bindAsync(address, credentials, (error, port) => {
-      if (error === null) {
-        resolve(port);
-        return;
-      }
-      reject(
-        new TocsinError(
-          'usage',
-          'address_unusable',
-          `cannot listen on ${address}: ${error.message}`,
-          {
-            hint: 'Another program may have the port; name another one, or 0 for a free one.',
-            cause: error,
-          },
-        ),
-      );
-    });
-  });
-}
-
-function shutDown(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => {
-      server.forceShutdown();
-    }, CLOSE_MS);
-    server.tryShutdown(() => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
-}

@@ -1,5 +1,5 @@
-// Writes protocol buffers by hand: small answers from pieces, and the arithmetic that the events' encoder
-// needs.
+// Writes protobuf messages by hand: small messages from pieces, and sizes and heads for encoders that write
+// events straight into one buffer.
 
 /** How many bytes a varint takes. */
 export function varintSize(value: number): number {
@@ -8,7 +8,7 @@ export function varintSize(value: number): number {
   return size;
 }
 
-/** Writes a varint and returns the place after it. `value` is from 0 up to 2^53 - 1. */
+/** Writes a varint and returns the offset after it. `value` is from 0 up to 2^53 - 1. */
 export function writeVarint(target: Buffer, at: number, value: number): number {
   let next = at;
   let rest = value;
@@ -18,6 +18,17 @@ export function writeVarint(target: Buffer, at: number, value: number): number {
   }
   target[next] = rest;
   return next + 1;
+}
+
+/** The size of a length-delimited field with `length` bytes in it; its number is below 16. */
+export function delimitedSize(length: number): number {
+  return 1 + varintSize(length) + length;
+}
+
+/** Writes a tag of one byte and a varint, and returns the offset after them. */
+export function writeHead(target: Buffer, at: number, tag: number, value: number): number {
+  target[at] = tag;
+  return writeVarint(target, at + 1, value);
 }
 
 /** A varint field; a bigint is written as an unsigned number of 64 bits. */
@@ -35,7 +46,6 @@ export function field(number: number, ...pieces: readonly (string | Uint8Array)[
   const body = pieces.map((piece) => (typeof piece === 'string' ? Buffer.from(piece) : piece));
   const length = body.reduce((sum, piece) => sum + piece.length, 0);
   const head = Buffer.alloc(1 + varintSize(length));
-  head[0] = number * 8 + 2;
-  writeVarint(head, 1, length);
+  writeHead(head, 0, number * 8 + 2, length);
   return Buffer.concat([head, ...body]);
 }

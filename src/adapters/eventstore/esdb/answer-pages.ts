@@ -1,23 +1,23 @@
-// The answers of a call, taken in pages. What has arrived while the reader was busy is one page; a
-// reader that does not come stops the call, and through HTTP/2's window the server.
+// Collects the answers of a call into pages. A page holds the answers that arrived while the reader was busy.
+// A reader that falls behind pauses the call and so, through HTTP/2's flow control, the server.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { wakeSignal } from '../../../domain/core/wake-signal.ts';
 import { PAGE_EVENTS } from '../common/reading.ts';
 import type { ReadCall } from './connection.ts';
-import { heardIn, type Heard } from './recorded.ts';
+import { decodeReadAnswer, type ReadAnswer } from './read-answers.ts';
 
-/** The most bytes of events in a page, and one event more. */
+/** The most bytes of events in a page, before the event that exceeds it. */
 const PAGE_BYTES = 4 * 1024 * 1024;
 
-/** What an answer is for the reader, and how much of a page it fills. */
+/** What an answer is for the reader, and the bytes that it adds to the page. */
 export type Item<T> = { readonly item: T; readonly bytes: number };
 
-export type Inbox<T> = {
-  /** What is there, once something is; `undefined` when the server ended the call. Rejects with its error. */
+export type AnswerPages<T> = {
+  /** The next page, at least one item; `undefined` when the server ended the call. Rejects with its error. */
   readonly next: () => Promise<readonly T[] | undefined>;
 };
 
-/** Cancels a call that comes when nobody wants it any more. */
+/** Cancels a call that starts after its reader has gone. */
 export function cancelLate(starting: Promise<ReadCall>): void {
   starting.then(
     (late) => {
@@ -27,29 +27,29 @@ export function cancelLate(starting: Promise<ReadCall>): void {
   );
 }
 
-/** @param convert what an answer is; `undefined` for what the reader need not see */
-export function openInbox<T>(
+/** @param convert returns `undefined` for an answer that the reader does not need */
+export function answerPages<T>(
   call: ReadCall,
-  convert: (answer: Heard) => Item<T> | undefined,
-): Inbox<T> {
+  convert: (answer: ReadAnswer) => Item<T> | undefined,
+): AnswerPages<T> {
   let items: T[] = [];
   let bytes = 0;
-  let over: { readonly error?: Error } | undefined;
+  let ended: { readonly error?: Error } | undefined;
   const changed = wakeSignal();
   const arrived = (): number => items.length;
   const end = (how: { readonly error?: Error }): void => {
-    over ??= how;
+    ended ??= how;
     changed.wake();
   };
   call.on('data', (answer: Buffer) => {
-    if (over !== undefined) return;
+    if (ended !== undefined) return;
     try {
-      const found = convert(heardIn(answer));
+      const found = convert(decodeReadAnswer(answer));
       if (found === undefined) return;
       items.push(found.item);
       bytes += found.bytes;
     } catch (error) {
-      // Thrown from here it would end the process.
+      // An exception in a stream callback would end the process.
       end({ error: error instanceof Error ? error : new Error(String(error)) });
       call.cancel();
       return;
@@ -65,16 +65,16 @@ export function openInbox<T>(
   });
   return {
     async next() {
-      while (items.length === 0 && over === undefined) {
+      while (items.length === 0 && ended === undefined) {
         await changed.next();
-        // What comes right behind it belongs to the same page.
+        // Answers that arrive directly after the first one belong to the same page.
         for (let seen = 0; arrived() > seen && arrived() < PAGE_EVENTS;) {
           seen = arrived();
           await nextTurn();
         }
       }
-      // The error first: what it cuts off is read again.
-      if (over?.error !== undefined) throw over.error;
+      // The error comes before the items that arrived with it: the reader reads those again.
+      if (ended?.error !== undefined) throw ended.error;
       if (items.length === 0) return undefined;
       const page = items;
       items = [];

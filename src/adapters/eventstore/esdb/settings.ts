@@ -1,17 +1,19 @@
-// From a connection string and options to a connection.
+// From the adapter's options to the arguments of a connection.
 import { readFileSync } from 'node:fs';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import type { Logger } from '../../../domain/ports/logger.ts';
 import { parseConnectionString } from './connection-string.ts';
-import { Connection } from './connection.ts';
+import type { ChannelSecurity, Nodes } from './connection.ts';
 
-/** Where the store is and how to be let in. */
+type Credentials = { readonly username: string; readonly password: string };
+
+/** Address and credentials of the store. */
 export type ConnectionOptions = {
-  /** `esdb://…`, `esdb+discover://…` or the same with `kurrentdb`; docs/eventstoredb.md has its settings. */
+  /** `esdb://…`, `esdb+discover://…` or the same with `kurrentdb`; docs/eventstoredb.md lists its settings. */
   readonly connectionString: string;
-  /** Instead of those in the connection string, which others may see. Sent over TLS only. */
-  readonly credentials?: { readonly username: string; readonly password: string } | undefined;
-  /** Files of certificates in PEM, instead of those in the connection string. */
+  /** Used instead of the credentials in the connection string, which other users may see. Sent over TLS only. */
+  readonly credentials?: Credentials | undefined;
+  /** PEM files of certificates, used instead of those in the connection string. */
   readonly tls?:
     | {
         readonly caFile?: string | undefined;
@@ -19,15 +21,24 @@ export type ConnectionOptions = {
         readonly keyFile?: string | undefined;
       }
     | undefined;
-  /** What the server's logs call this connection. */
+  /** The name of this connection in the server's logs. */
   readonly connectionName?: string | undefined;
 };
 
-/** A connection, not yet dialled. @throws TocsinError `usage` */
-export function openConnection(
+/** What a connection is made from. */
+export type StoreSettings = {
+  readonly nodes: Nodes;
+  readonly security: ChannelSecurity;
+  readonly credentials: Credentials | undefined;
+  /** False when the options ask for a follower: then all reads and appends may go to one. */
+  readonly requiresLeader: boolean;
+};
+
+/** Reads the options and the certificate files. @throws TocsinError `usage` */
+export function readSettings(
   { connectionString, credentials, tls = {}, connectionName }: ConnectionOptions,
   logger: Logger,
-): { readonly connection: Connection; readonly requiresLeader: boolean } {
+): StoreSettings {
   const { hosts, discover, settings, ...found } = parseConnectionString(connectionString);
   const user = credentials ?? found.credentials;
   const insecure = !settings.tls;
@@ -39,7 +50,7 @@ export function openConnection(
   const certFile = tls.certFile ?? settings.usercertfile;
   const keyFile = tls.keyFile ?? settings.userkeyfile;
   if ((certFile === undefined) !== (keyFile === undefined)) {
-    throw unreadable('a client certificate and its key come together', undefined);
+    throw unreadable('a client certificate needs its key, and a key its certificate', undefined);
   }
   const caFile = tls.caFile ?? settings.tlscafile;
   const nodes = {
@@ -64,8 +75,9 @@ export function openConnection(
         ...(keyFile === undefined ? {} : { userKeyFile: pem(keyFile) }),
       };
   return {
-    connection: new Connection(nodes, { insecure, ...certificates }, user && { ...user }),
-    // Who asks for a follower means to read from it; everybody else reads what they will write after.
+    nodes,
+    security: { insecure, ...certificates },
+    credentials: user && { ...user },
     requiresLeader: settings.nodepreference === 'leader',
   };
 }

@@ -1,61 +1,60 @@
-// The server's answers to reads, from the wire to the port's words: the generated classes would cost several
-// times as much for each event. Nothing in them is taken on trust but their shape.
+// Decodes the server's answers to reads: the generated classes would cost several times as much for each
+// event. Data and metadata that are not JSON become `unreadable`.
 import { isUtf8 } from 'node:buffer';
 import type { Json } from '../../../domain/core/json.ts';
 import type { RecordedEvent, Unreadable } from '../../../domain/core/recorded-event.ts';
 import type { Position } from '../../../domain/core/positions.ts';
 import { parseJsonText } from '../common/json-text.ts';
+import { JSON_CONTENT } from '../wire/event-metadata.ts';
 import { visitFields } from '../wire/protobuf-reader.ts';
 import { readUuid } from '../wire/uuid-bytes.ts';
 
-const JSON_CONTENT = 'application/json';
-
-/** Positions are signed on the server's disk; anything above is "unknown", spelled as a number. */
+/** Positions are signed numbers on the server's disk; a larger number means "unknown". */
 const MAX_POSITION = 2n ** 63n - 1n;
 
-/** What an answer says, as far as somebody here listens to it. */
-export type Heard =
-  /** `bytes`: about how much of a page it fills. */
+/** An answer to a read or subscription; `other` for answers that the adapter does not use. */
+export type ReadAnswer =
+  /** `bytes`: the size of data and metadata. */
   | { readonly kind: 'event'; readonly event: RecordedEvent; readonly bytes: number }
-  /** Without a position where the server does not know one that can be gone on from. */
+  /** Without a position where the server knows none that a reader can resume from. */
   | { readonly kind: 'checkpoint'; readonly position: Position | undefined }
   | { readonly kind: 'confirmed' | 'caughtUp' | 'other' };
 
-/** Reads a `ReadResp`. @throws Error when the bytes are no such message, or an event has no place */
-export function heardIn(answer: Buffer): Heard {
-  let heard: Heard = { kind: 'other' };
+/** Decodes a `ReadResp`. @throws Error when the bytes are no such message, or an event has no position */
+export function decodeReadAnswer(answer: Buffer): ReadAnswer {
+  let decoded: ReadAnswer = { kind: 'other' };
   visitFields(answer, 0, answer.length, {
     bytes(number, start, end) {
       switch (number) {
         case 1:
-          heard = eventIn(answer, start, end) ?? heard;
+          decoded = eventIn(answer, start, end) ?? decoded;
           break;
         case 2:
-          heard = { kind: 'confirmed' };
+          decoded = { kind: 'confirmed' };
           break;
         case 3:
-          heard = { kind: 'checkpoint', position: readPosition(answer, start, end) };
+          decoded = { kind: 'checkpoint', position: readPosition(answer, start, end) };
           break;
         case 8:
-          heard = { kind: 'caughtUp' };
+          decoded = { kind: 'caughtUp' };
       }
     },
   });
-  return heard;
+  return decoded;
 }
 
-/** Links are not resolved, so a link is an event like others. */
-function eventIn(answer: Buffer, from: number, to: number): Heard | undefined {
-  let heard: Heard | undefined;
+/** The requests do not resolve links, so a link is an event like others. */
+function eventIn(answer: Buffer, from: number, to: number): ReadAnswer | undefined {
+  let decoded: ReadAnswer | undefined;
   visitFields(answer, from, to, {
     bytes(number, start, end) {
-      if (number === 1) heard = recordedIn(answer, start, end);
+      if (number === 1) decoded = recordedIn(answer, start, end);
     },
   });
-  return heard;
+  return decoded;
 }
 
-function recordedIn(answer: Buffer, from: number, to: number): Heard {
+function recordedIn(answer: Buffer, from: number, to: number): ReadAnswer {
   let [id, stream, type, contentType] = ['', '', '', ''];
   let [revision, prepare, commit] = [0n, 0n, 0n];
   let [dataStart, dataEnd, metadataStart, metadataEnd] = [0, 0, 0, 0];
@@ -88,7 +87,8 @@ function recordedIn(answer: Buffer, from: number, to: number): Heard {
     },
   });
   const position = positionFrom(commit, prepare);
-  if (position === undefined) throw new TypeError('the event store sent an event without a place');
+  if (position === undefined)
+    throw new TypeError('the event store sent an event without a position');
   return {
     kind: 'event',
     event: {
@@ -130,7 +130,7 @@ export function readPosition(answer: Buffer, start: number, end: number): Positi
   return positionFrom(commit, prepare);
 }
 
-/** Both parts, or nothing: going on from half a position has lost events on real servers. */
+/** Both parts, or nothing: to resume from half a position has lost events on real servers. */
 function positionFrom(commit: bigint, prepare: bigint): Position | undefined {
   if (commit > MAX_POSITION || prepare > MAX_POSITION) return undefined;
   return prepare === 0n && commit !== 0n ? undefined : { commit, prepare };
@@ -138,7 +138,7 @@ function positionFrom(commit: bigint, prepare: bigint): Position | undefined {
 
 function jsonOf(answer: Buffer, start: number, end: number): Json | Unreadable {
   const text = answer.toString('utf8', start, end);
-  // What is not UTF-8 comes out with this character; then the bytes themselves decide.
+  // Bytes that are not UTF-8 decode to this character, but UTF-8 text may hold it as well.
   if (text.includes('\uFFFD') && !isUtf8(answer.subarray(start, end))) {
     return { unreadable: bytesOf(answer, start, end) };
   }
@@ -149,7 +149,7 @@ function jsonOf(answer: Buffer, start: number, end: number): Json | Unreadable {
   }
 }
 
-/** A copy: the answer is not kept for the sake of a part of it. */
+/** A copy: a view would keep the whole answer in memory. */
 function bytesOf(answer: Buffer, start: number, end: number): Uint8Array {
   return new Uint8Array(answer.subarray(start, end));
 }

@@ -1,0 +1,53 @@
+// Gives the generated classes of `@eventstore/db-client` a global object of their own. Generated protobuf
+// code keeps its classes in the global `proto.event_store.client` and looks them up there at every call. The
+// code of `@kurrent/kurrentdb-client` uses the same names: whichever package loads last would replace the
+// classes of the other one, and the host's own appends would fail.
+import { readdirSync, readFileSync } from 'node:fs';
+import Module, { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { compileFunction, createContext, type Context } from 'node:vm';
+
+const require = createRequire(import.meta.url);
+
+/**
+ * Loads the generated classes in a context of their own, so that every later import of the client uses
+ * these. Call it before the first import of `@eventstore/db-client`. Classes that the host has loaded before
+ * stay as they are.
+ */
+export function keepProtoPrivate(): void {
+  const folder = generatedFolder();
+  if (folder === undefined) return;
+  const context = createContext({ proto: {} });
+  for (const name of readdirSync(folder)) {
+    if (name.endsWith('_pb.js') && !name.endsWith('_grpc_pb.js')) load(join(folder, name), context);
+  }
+}
+
+function generatedFolder(): string | undefined {
+  try {
+    return dirname(require.resolve('@eventstore/db-client/generated/shared_pb.js'));
+  } catch {
+    // A bundler has copied the client into the host's own file, or the import that follows fails.
+    return undefined;
+  }
+}
+
+/** Runs a generated file as `require` would, but with the context's global object. */
+function load(file: string, context: Context): void {
+  if (file in require.cache) return;
+  const module = new Module(file);
+  module.filename = file;
+  require.cache[file] = module;
+  const requireBeside = createRequire(file);
+  const requireInContext = (name: string): unknown => {
+    if (name.startsWith('./')) load(requireBeside.resolve(name), context);
+    const found: unknown = requireBeside(name);
+    return found;
+  };
+  const run = compileFunction(readFileSync(file, 'utf8'), ['exports', 'require'], {
+    filename: file,
+    parsingContext: context,
+  });
+  Reflect.apply(run, module.exports, [module.exports, requireInContext]);
+  module.loaded = true;
+}
