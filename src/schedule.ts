@@ -4,8 +4,8 @@ export { scheduleTexts } from './schedule/texts.ts';
 export type { ScheduleTexts } from './schedule/texts.ts';
 export { taskEvaluator } from './schedule/evaluation/task-evaluator.ts';
 export type { TaskEvaluator, TaskEvaluatorOptions } from './schedule/evaluation/task-evaluator.ts';
-export { DEFAULT_SLOT_TABLE } from './schedule/evaluation/slots.ts';
-export type { SlotTable } from './schedule/evaluation/slots.ts';
+export { DEFAULT_SLOT_TABLE } from './schedule/evaluation/slot-table.ts';
+export type { SlotTable } from './schedule/evaluation/slot-table.ts';
 export { DUE_JOB_INDEX, scannerProcess } from './schedule/scanner.ts';
 export type { ScannerOptions } from './schedule/scanner.ts';
 export { taskFollowerProcess } from './schedule/task-follower.ts';
@@ -16,12 +16,20 @@ export { endedBlock } from './schedule/detectors/ended-block.ts';
 export type {
   DetectedTrigger,
   Detector,
-  Look,
-  LookContext,
+  Inspection,
+  InspectionContext,
 } from './schedule/detectors/detector.ts';
-export type { Finding, Recheck, Watch } from './schedule/due-job/commands.ts';
-export type { Subject } from './schedule/due-job/stream.ts';
-export { openTaskFiles } from './schedule/tasks/files/files.ts';
-export type { Reading, TaskFiles, TaskFilesOptions } from './schedule/tasks/files/files.ts';
-export type { Problem } from './schedule/tasks/problems.ts';
+export type {
+  InspectionResult,
+  BlockerChanged,
+  PlanInspection,
+} from './schedule/due-job/commands.ts';
+export type { JobSubject } from './schedule/due-job/stream.ts';
+export { openTaskFiles } from './schedule/tasks/files/task-files.ts';
+export type {
+  TaskFilesSnapshot,
+  TaskFiles,
+  TaskFilesOptions,
+} from './schedule/tasks/files/task-files.ts';
+export type { EntryProblem } from './schedule/tasks/entry-problem.ts';
 export type { ScheduledBlock, Task, TaskChange, TaskSource } from './schedule/tasks/task-source.ts';

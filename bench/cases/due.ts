@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { embeddedStore } from '../../src/adapters/eventstore/embedded/store.ts';
 import { sqliteDueIndexes } from '../../src/adapters/sqlite/due-index.ts';
-import { createTable } from '../../src/schedule/tasks/files/table.ts';
+import { createTaskTable } from '../../src/schedule/tasks/files/task-table.ts';
 import { BUILT_IN_DETECTORS } from '../../src/schedule/detectors/built-in.ts';
 import type { Task } from '../../src/schedule/tasks/task-source.ts';
-import { importJobs } from '../../src/schedule/import-jobs.ts';
+import { importDueJobs } from '../../src/schedule/import-due-jobs.ts';
 import { openKernel, type Kernel } from '../../src/kernel/open-kernel.ts';
 import { DUE_JOB_INDEX, scannerProcess } from '../../src/schedule/scanner.ts';
 import { systemRuntime } from '../../src/kernel/decider/runtime.ts';
@@ -66,7 +66,7 @@ async function openWorkerOn(folder: string) {
   const indexes = sqliteDueIndexes({ file: join(folder, 'due.db'), storeId: kernel.storeId });
   const stop = new AbortController();
   const runtime = systemRuntime();
-  const table = createTable();
+  const table = createTaskTable();
   let raised = 0;
   let lastAt = 0;
   const counting: Pick<Kernel, 'raise'> = {
@@ -91,7 +91,7 @@ async function openWorkerOn(folder: string) {
     async schedule(tasks: readonly Task[]) {
       table.replace({ tasks, blocks: [] });
       const options = { detectors: BUILT_IN_DETECTORS, concurrency: 256, signal: stop.signal };
-      await importJobs({ ...context, ...options }, { tasks, blocks: [] }, () => undefined);
+      await importDueJobs({ ...context, ...options }, { tasks, blocks: [] }, () => undefined);
     },
     async until(count: number) {
       while (raised < count) await sleep(1);

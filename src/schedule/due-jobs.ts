@@ -1,9 +1,14 @@
-// Commands on due jobs: from a decision to the job's stream.
+// Executes commands on due jobs.
 import { dueJobCodec, type DueJobEvent } from './due-job/events.ts';
-import type { CancelDueJob, Recheck, SettleDueJob, Watch } from './due-job/commands.ts';
-import { decideCancel, decideRecheck, decideSettle, decideWatch } from './due-job/decide.ts';
+import type { CancelDueJob, JobUpdate, RecordInspection } from './due-job/commands.ts';
+import {
+  decideCancel,
+  decideBlockerChanged,
+  decideInspected,
+  decidePlan,
+} from './due-job/decide.ts';
 import { evolveDueJob, initialDueJob, type DueJobState } from './due-job/state.ts';
-import { dueJobStream, type Subject } from './due-job/stream.ts';
+import { dueJobStream, type JobSubject } from './due-job/stream.ts';
 import type { Instant } from '../domain/core/instants.ts';
 import { ok, valueOf } from '../domain/core/result.ts';
 import {
@@ -29,41 +34,43 @@ export type DueJobContext = KernelContext & {
   readonly actor: string;
 };
 
-/** What a command has changed; nothing, where everything was so already. */
-export type DueJobChange = 'scheduled' | 'rescheduled' | 'cancelled' | 'settled' | 'unchanged';
+/** What a command changed. */
+export type DueJobChange = 'scheduled' | 'rescheduled' | 'cancelled' | 'inspected' | 'unchanged';
 
 /**
- * Tells a job what was seen of its subject, or of what stood in its way.
+ * Adapts a job to a change of its subject or of its blocker.
  *
  * @throws TocsinError `unavailable` when the store gives no answer or refuses
  */
-export function watchSubject(context: DueJobContext, seen: Watch | Recheck): Promise<DueJobChange> {
-  return change(context, seen.subject, (state, stream) =>
-    seen.kind === 'watch' ? decideWatch(state, seen, stream) : decideRecheck(state, seen, stream),
+export function updateDueJob(context: DueJobContext, update: JobUpdate): Promise<DueJobChange> {
+  return change(context, update.subject, (state, stream) =>
+    update.kind === 'plan'
+      ? decidePlan(state, update, stream)
+      : decideBlockerChanged(state, update, stream),
   );
 }
 
-/** Calls a job off. @throws TocsinError as {@link watchSubject} */
+/** Cancels a job. @throws TocsinError as {@link updateDueJob} */
 export function cancelDueJob(context: DueJobContext, cancel: CancelDueJob): Promise<DueJobChange> {
   return change(context, cancel.subject, (state, stream) => decideCancel(state, cancel, stream));
 }
 
 /**
- * Records what looking has found.
+ * Records the result of an inspection.
  *
- * @param loaded the job as it was when the look began
- * @throws TocsinError as {@link watchSubject}
+ * @param loaded the job as it was when the inspection began
+ * @throws TocsinError as {@link updateDueJob}
  */
-export function settleDueJob(
+export function recordInspection(
   context: DueJobContext,
-  subject: Subject,
-  settle: SettleDueJob,
+  subject: JobSubject,
+  inspection: RecordInspection,
   loaded: Loaded<DueJobState>,
 ): Promise<DueJobChange> {
   return change(
     context,
     subject,
-    (state, stream, now) => decideSettle(state, settle, { stream, now }),
+    (state, stream, now) => decideInspected(state, inspection, { stream, now }),
     loaded,
   );
 }
@@ -72,15 +79,15 @@ const CHANGES: Readonly<Record<DueJobEvent['type'], DueJobChange>> = {
   DueJobScheduled: 'scheduled',
   DueJobRescheduled: 'rescheduled',
   DueJobCancelled: 'cancelled',
-  DueJobDeferred: 'settled',
-  DueJobSkipped: 'settled',
-  DueJobTriggered: 'settled',
-  DueJobFailed: 'settled',
+  DueJobDeferred: 'inspected',
+  DueJobSkipped: 'inspected',
+  DueJobTriggered: 'inspected',
+  DueJobFailed: 'inspected',
 };
 
 async function change(
   context: DueJobContext,
-  subject: Subject,
+  subject: JobSubject,
   decide: (state: DueJobState, stream: string, now: Instant) => readonly DueJobEvent[],
   loaded?: Loaded<DueJobState>,
 ): Promise<DueJobChange> {

@@ -1,33 +1,33 @@
-// The scanner: when a due job's time has come, reads the truth again and raises what is to be raised,
-// by the same way as everybody. Two may run at once: appends are the fence between them (W8).
+// The scanner: inspects the subjects of due jobs and raises triggers through the kernel. Several
+// scanners may run at once: their appends state the expected revision.
 import { DEFAULT_KERNEL_NAME, categoryPrefix } from '../domain/core/ids.ts';
 import { TocsinError } from '../domain/core/errors.ts';
-import type { Finding, Triggered } from './due-job/commands.ts';
+import type { InspectionResult, Triggered } from './due-job/commands.ts';
 import { dueJobKey } from './due-job/decide.ts';
 import { dueJobCodec, type DueJobEvent } from './due-job/events.ts';
 import type { DueJobState } from './due-job/state.ts';
-import { dueJobId, dueJobTraceId, type Subject } from './due-job/stream.ts';
-import { detailOf } from './detectors/facts.ts';
+import { dueJobId, dueJobTraceId, type JobSubject } from './due-job/stream.ts';
+import { errorDetail } from './detectors/error-detail.ts';
 import type { RecordedEvent } from '../domain/core/recorded-event.ts';
 import type { DetectedTrigger, Detector } from './detectors/detector.ts';
 import type { TaskSource } from './tasks/task-source.ts';
-import { dueJobDecider, settleDueJob, type DueJobContext } from './due-jobs.ts';
+import { dueJobDecider, recordInspection, type DueJobContext } from './due-jobs.ts';
 import type { Kernel } from '../kernel/open-kernel.ts';
 import { dueProcess } from '../kernel/processes/due/due-process.ts';
 import type { DueProcessOptions, DueChange } from '../kernel/processes/due/options.ts';
 import type { Process } from '../kernel/processes/due/process.ts';
 
-/** Each look is three appends, one after another; so many looks at once fill a store's groups. */
+/** Each inspection is three appends in sequence; so many at once fill a store's group commits. */
 const DEFAULT_CONCURRENCY = 256;
 
-/** The name of the index that the scanner's rows are in; it changes when the rows' meaning does. */
+/** The name of the scanner's index; it changes with the meaning of the rows. */
 export const DUE_JOB_INDEX = 'duejob.1';
 
 export type ScannerOptions = Omit<
   DueProcessOptions,
   'name' | 'prefixes' | 'changeOf' | 'handle'
 > & {
-  /** Raises; on the same store. */
+  /** Raises the triggers; on the same store. */
   readonly kernel: Pick<Kernel, 'raise'>;
   readonly source: TaskSource;
   readonly detectors: readonly Detector[];
@@ -36,11 +36,11 @@ export type ScannerOptions = Omit<
 };
 
 /**
- * The process that looks at due jobs. `index` is {@link DUE_JOB_INDEX}.
+ * The process that inspects the subjects of due jobs. `index` is opened as {@link DUE_JOB_INDEX}.
  *
- * Promised: each job is looked at when it is due, and one round of a job raises one trigger, however
- * often scanners die or meet. The trigger's `requestedAt` is the instant of that decision, so what the
- * API raises in the same window is the same trigger (W7).
+ * Each subject is inspected when its job is due, and one round of a job raises one trigger, also after
+ * crashes and with several scanners. The trigger's `requestedAt` is the instant of the raise, so a raise
+ * of the API in the same window is the same trigger.
  */
 export function scannerProcess(options: ScannerOptions): Process {
   const { kernelName = DEFAULT_KERNEL_NAME, store } = options;
@@ -56,20 +56,20 @@ export function scannerProcess(options: ScannerOptions): Process {
     name: 'scanner',
     prefixes: [categoryPrefix(kernelName, 'duejob')],
     changeOf: dueJobRows,
-    handle: ({ stream }) => lookAt(options, context, stream),
+    handle: ({ stream }) => inspectJob(options, context, stream),
   });
 }
 
-/** What a due job's event changes about its row: the stream's name is its key. */
+/** How an event changes the job's row in the index; the row's key is the stream's name. */
 export function dueJobRows(recorded: RecordedEvent): DueChange | undefined {
   const decoded = dueJobCodec.decode(recorded);
-  // What cannot be read is told when the job is loaded; here it changes nothing.
+  // An event that cannot be read is reported when the job is loaded.
   if (decoded.kind !== 'event') return undefined;
   const { stream } = recorded;
-  const until = dueAtOf(decoded.event);
-  return until === undefined
+  const dueAt = dueAtOf(decoded.event);
+  return dueAt === undefined
     ? { remove: [stream] }
-    : { put: [{ key: stream, stream, dueAt: until, rank: 0 }] };
+    : { put: [{ key: stream, stream, dueAt, rank: 0 }] };
 }
 
 function dueAtOf(event: DueJobEvent): number | undefined {
@@ -81,14 +81,14 @@ function dueAtOf(event: DueJobEvent): number | undefined {
     case 'DueJobFailed':
       return event.data.retryAt;
     case 'DueJobSkipped':
-      return event.data.lookAgainAt;
+      return event.data.inspectAgainAt;
     case 'DueJobCancelled':
     case 'DueJobTriggered':
       return undefined;
   }
 }
 
-async function lookAt(
+async function inspectJob(
   options: ScannerOptions,
   context: DueJobContext,
   stream: string,
@@ -98,49 +98,50 @@ async function lookAt(
   const { subject, dueAt, triggerAt, round } = state;
   if (subject === undefined || dueAt === undefined || triggerAt === undefined) return;
   if (dueAt > options.now()) return;
-  const finding = await examine(options, subject, stream, { ...state, triggerAt });
+  const result = await inspectSubject(options, subject, stream, { ...state, triggerAt });
   const random = options.random();
-  await settleDueJob(context, subject, { round, triggerAt, finding, random }, loaded);
+  await recordInspection(context, subject, { round, triggerAt, result, random }, loaded);
 }
 
-async function examine(
+async function inspectSubject(
   { kernel, source, detectors, now }: ScannerOptions,
-  subject: Subject,
+  subject: JobSubject,
   stream: string,
   state: DueJobState & { readonly triggerAt: number },
-): Promise<Finding | Triggered> {
+): Promise<InspectionResult | Triggered> {
   const detector = detectors.find(({ kind }) => kind === subject.kind);
   const jobId = dueJobId(stream);
   if (detector === undefined) {
-    return { kind: 'skip', code: 'detector_missing', seen: state.seen ?? 'nothing' };
+    return { kind: 'skip', code: 'detector_missing', fingerprint: state.fingerprint ?? 'nothing' };
   }
   try {
     const { triggerAt } = state;
-    const look = await detector.look(subject, { source, now: now(), jobId, triggerAt });
-    if (look.kind !== 'raise') return look;
+    const inspection = await detector.inspect(subject, { source, now: now(), jobId, triggerAt });
+    if (inspection.kind !== 'raise') return inspection;
     const key = dueJobKey(jobId, state.round, triggerAt);
-    return await raise(kernel, subject, look.trigger, { jobId, key, seen: look.seen });
+    const { trigger, fingerprint } = inspection;
+    return await raise(kernel, subject, trigger, { jobId, key, fingerprint });
   } catch (error) {
-    // Outages are waited out without a word in the log; the rest is tried again, and told there.
+    // An outage writes no event: the process itself retries. Other errors are recorded and retried.
     if (error instanceof TocsinError && error.kind !== 'usage') throw error;
     if (error instanceof TocsinError && error.code === 'kernel_closed') throw error;
-    return { kind: 'fail', code: 'trigger_publish_failed', detail: detailOf(error) };
+    return { kind: 'fail', code: 'trigger_publish_failed', detail: errorDetail(error) };
   }
 }
 
 async function raise(
   kernel: ScannerOptions['kernel'],
-  subject: Subject,
+  subject: JobSubject,
   trigger: DetectedTrigger,
-  about: { readonly jobId: string; readonly key: string; readonly seen: string },
-): Promise<Finding | Triggered> {
-  const { jobId, key, seen } = about;
+  about: { readonly jobId: string; readonly key: string; readonly fingerprint: string },
+): Promise<InspectionResult | Triggered> {
+  const { jobId, key, fingerprint } = about;
   const result = await kernel.raise(
     {
       ...trigger,
       userId: subject.userId,
       source: 'worker_due_job',
-      // No `requestedAt`: a repeat after a crash has to be the same request.
+      // No `requestedAt`: a repeat after a crash must have the same request hash.
       idempotencyKey: key,
       jobId,
       traceId: dueJobTraceId(subject, jobId),
@@ -151,14 +152,19 @@ async function raise(
     case 'raised':
     case 'duplicate': {
       const { triggerId, duplicate } = result;
-      return { kind: 'triggered', triggerId, duplicate, seen };
+      return { kind: 'triggered', triggerId, duplicate, fingerprint };
     }
     case 'rejected':
     case 'idempotency_conflict':
-      // The same request would be refused again; a change of the subject makes another one.
-      return { kind: 'skip', code: 'trigger_rejected', detail: detailOf(result.message), seen };
+      // The same request would be refused again; a change of the subject makes a new one.
+      return {
+        kind: 'skip',
+        code: 'trigger_rejected',
+        detail: errorDetail(result.message),
+        fingerprint,
+      };
     case 'conflict':
     case 'unknown':
-      return { kind: 'fail', code: 'trigger_publish_failed', detail: detailOf(result.message) };
+      return { kind: 'fail', code: 'trigger_publish_failed', detail: errorDetail(result.message) };
   }
 }

@@ -1,15 +1,15 @@
-// Keeps due jobs in step with the host's tasks and blocks. It remembers nothing: at every start the
-// source tells everything as it is, and jobs that are so already write nothing.
+// Adapts due jobs to changes of the host's tasks and blocks. It has no checkpoint: at every start the
+// source yields all of them, and jobs that are up to date write nothing.
 import { TocsinError } from '../domain/core/errors.ts';
 import { DEFAULT_KERNEL_NAME } from '../domain/core/ids.ts';
-import type { Recheck, Watch } from './due-job/commands.ts';
+import type { JobUpdate } from './due-job/commands.ts';
 import { dueJobStream } from './due-job/stream.ts';
 import type { Detector } from './detectors/detector.ts';
 import type { EventStore } from '../domain/ports/event-store.ts';
 import { silentLogger, type Logger } from '../domain/ports/logger.ts';
 import type { Runtime } from '../domain/ports/runtime.ts';
 import type { TaskChange, TaskSource } from './tasks/task-source.ts';
-import { watchSubject, type DueJobContext } from './due-jobs.ts';
+import { updateDueJob, type DueJobContext } from './due-jobs.ts';
 import { backoffMs, PROCESS_BACKOFF } from '../domain/core/backoff.ts';
 import { keyedQueue } from '../domain/core/keyed-queue.ts';
 import type { Process } from '../kernel/processes/due/process.ts';
@@ -28,8 +28,8 @@ export type TaskFollowerOptions = Runtime & {
 const DEFAULT_CONCURRENCY = 64;
 
 /**
- * The process that follows a task source. Changes of one subject are taken in their order; what cannot
- * be written now is tried again with backoff, up to 30 s, and so is a source that fails.
+ * The process that follows a task source. Changes of one subject are written in order. A write that
+ * fails and a source that fails are retried with backoff, up to 30 s.
  */
 export function taskFollowerProcess(options: TaskFollowerOptions): Process {
   const { detectors, source, logger = silentLogger, pause, random } = options;
@@ -37,18 +37,18 @@ export function taskFollowerProcess(options: TaskFollowerOptions): Process {
     name: 'task-follower',
     async run(signal) {
       const context = contextOf(options, signal);
-      const lanes = keyedQueue(options.concurrency ?? DEFAULT_CONCURRENCY);
-      const write = async (seen: Watch | Recheck): Promise<void> => {
+      const queue = keyedQueue(options.concurrency ?? DEFAULT_CONCURRENCY);
+      const write = async (update: JobUpdate): Promise<void> => {
         for (let failures = 0; !signal.aborted; failures += 1) {
           try {
-            await watchSubject(context, seen);
+            await updateDueJob(context, update);
             return;
           } catch (error) {
             if (!(error instanceof TocsinError) || error.kind === 'usage') throw error;
             const waitMs = backoffMs(failures, PROCESS_BACKOFF, random);
-            const about = { job: seen.subject, waitMs, err: error };
-            logger.warn(about, 'a due job is not in step with its task');
-            // A stream that cannot be read will not be readable in a minute either.
+            const about = { job: update.subject, waitMs, err: error };
+            logger.warn(about, 'a due job could not be adapted to its task');
+            // Retries do not help where the stream cannot be read.
             if (error.kind !== 'unavailable') return;
             await pause(waitMs, signal);
           }
@@ -60,23 +60,23 @@ export function taskFollowerProcess(options: TaskFollowerOptions): Process {
         });
         for await (const change of changes) {
           if (change instanceof Error) {
-            logger.error({ err: change }, 'the task source failed; it is asked again');
+            logger.error({ err: change }, 'the task source failed; it is read again');
             continue;
           }
           for (const detector of detectors) {
-            const seen = detector.watch(change);
-            if (seen === undefined) continue;
-            await lanes.add(dueJobStream(context.kernel, seen.subject), () => write(seen));
+            const update = detector.plan(change);
+            if (update === undefined) continue;
+            await queue.add(dueJobStream(context.kernel, update.subject), () => write(update));
           }
         }
         await pause(backoffMs(failures, PROCESS_BACKOFF, random), signal);
       }
-      await lanes.idle();
+      await queue.idle();
     },
   };
 }
 
-/** What the source tells, and as the last thing why it stopped, if it fails. */
+/** The source's changes, and at last the error if the source fails. */
 async function* follow(
   source: TaskFollowerOptions['source'],
   signal: AbortSignal,
@@ -94,7 +94,7 @@ async function* follow(
 
 function contextOf(options: TaskFollowerOptions, signal: AbortSignal): DueJobContext {
   const { store, kernelName = DEFAULT_KERNEL_NAME } = options;
-  // A worker that stops waits for no retry.
+  // A retry of an append must not delay the worker's stop.
   const runtime = { ...options, pause: (ms: number) => options.pause(ms, signal) };
   return { store, kernel: kernelName, runtime, actor: 'task-follower' };
 }

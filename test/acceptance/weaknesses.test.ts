@@ -5,7 +5,7 @@ import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
 import { eventId } from '../../src/domain/core/ids.ts';
 import { formatInstantSeconds, parseInstant } from '../../src/domain/core/instants.ts';
 import { ok } from '../../src/domain/core/result.ts';
-import { actionFor, type IssueCode } from '../../src/schedule/evaluation/observe.ts';
+import { actionOf, type IssueCode } from '../../src/schedule/evaluation/diagnose.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
 import { decideConfirm, type ConfirmPreview } from '../../src/domain/preview/confirm.ts';
 import {
@@ -169,9 +169,9 @@ test('W18: what could not be dealt with is told, and says what kind of thing it 
       for (const issue of open) expect(['question', 'reminder']).toContain(rule(issue));
     },
     {
-      ours: actionFor,
+      ours: actionOf,
       // Without a candidate the trigger was closed, though the decision was to tell.
-      planted: (issue) => (issue === 'no_contiguous_slots' ? 'close' : actionFor(issue)),
+      planted: (issue) => (issue === 'no_contiguous_slots' ? 'close' : actionOf(issue)),
     },
   );
 });

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { openTaskFiles, type TaskFilesOptions } from '../../src/schedule/tasks/files/files.ts';
+import { openTaskFiles, type TaskFilesOptions } from '../../src/schedule/tasks/files/task-files.ts';
 import type { TaskChange } from '../../src/schedule/tasks/task-source.ts';
 import { until } from '../support/until.ts';
 
@@ -104,9 +104,9 @@ describe('a folder', () => {
     put('not an id!/a.ics', todo('nobodys', '20260501T100000Z'));
     put('notes.txt', 'not a calendar');
     await using files = await open({ user: undefined, watch: false });
-    expect(files.reading()).toMatchObject({ files: 2, imported: 1, failed: 1 });
-    expect(files.reading().tasks).toMatchObject([{ userId: 'ana', taskId: 'hers' }]);
-    expect(files.reading().problems).toMatchObject([{ code: 'no_user', component: 'VTODO' }]);
+    expect(files.snapshot()).toMatchObject({ files: 2, imported: 1, failed: 1 });
+    expect(files.snapshot().tasks).toMatchObject([{ userId: 'ana', taskId: 'hers' }]);
+    expect(files.snapshot().problems).toMatchObject([{ code: 'no_user', component: 'VTODO' }]);
   });
 
   test('that is not there is refused', async () => {
@@ -120,7 +120,7 @@ describe('a folder', () => {
   ])('is read in %s', async (_what, bytes) => {
     writeFileSync(path('a.ics'), bytes);
     await using files = await open({ watch: false });
-    expect(files.reading().tasks).toMatchObject([{ taskId: 'wide' }]);
+    expect(files.snapshot().tasks).toMatchObject([{ taskId: 'wide' }]);
   });
 });
 
@@ -143,8 +143,8 @@ describe('NDJSON', () => {
       ),
     );
     await using files = await open({ watch: false });
-    expect(files.reading()).toMatchObject({ imported: 5, failed: 0, problems: [] });
-    expect(files.reading().tasks).toMatchObject([
+    expect(files.snapshot()).toMatchObject({ imported: 5, failed: 0, problems: [] });
+    expect(files.snapshot().tasks).toMatchObject([
       { userId: '42', taskId: '7', priority: 2, title: 'now so', estimatedSections: 4 },
     ]);
     const [found] = await files.blocks('eve', Date.UTC(2026, 3, 30, 8), Date.UTC(2026, 3, 30, 9));
@@ -163,7 +163,7 @@ describe('NDJSON', () => {
       }),
     );
     await using files = await open({ watch: false });
-    const { imported, failed, problems } = files.reading();
+    const { imported, failed, problems } = files.snapshot();
     expect({ imported, failed }).toEqual({ imported: 1, failed: 5 });
     expect(problems.map(({ line, component }) => [line, component])).toEqual(
       [2, 3, 4, 5, 6].map((line) => [line, 'line']),

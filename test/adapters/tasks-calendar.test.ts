@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { readCalendar } from '../../src/schedule/tasks/ical/calendar.ts';
-import { namedZone } from '../../src/schedule/tasks/ical/zones.ts';
+import { namedTimeZone } from '../../src/schedule/tasks/ical/time-zones.ts';
 
 const NOW = Date.UTC(2026, 2, 27, 12);
 const HOUR = 60 * 60_000;
@@ -177,7 +177,7 @@ describe('a time zone', () => {
     ['Asia/Tokyo', '00'],
   ])('is known by its name: %s', (zone, hour) => {
     expect(start(zone).problems).toEqual([]);
-    const instant = namedZone(zone)?.toInstant(Date.UTC(2026, 6, 1, 9));
+    const instant = namedTimeZone(zone)?.toInstant(Date.UTC(2026, 6, 1, 9));
     expect(new Date(instant ?? 0).toISOString()).toBe(`2026-07-01T${hour}:00:00.000Z`);
   });
 
@@ -226,7 +226,7 @@ describe('a time zone', () => {
   });
 
   test('skips and repeats hours as the standard says', () => {
-    const berlin = namedZone('Europe/Berlin');
+    const berlin = namedTimeZone('Europe/Berlin');
     const instant = (text: string) =>
       new Date(berlin?.toInstant(Date.parse(`${text}Z`)) ?? 0).toISOString().slice(0, 16);
     expect(instant('2026-03-29T02:30:00')).toBe('2026-03-29T01:30');

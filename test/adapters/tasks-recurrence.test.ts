@@ -3,17 +3,18 @@ import fc from 'fast-check';
 import ICAL from 'ical.js';
 import { describe, expect, test } from 'vitest';
 import rrule from 'rrule';
-import { occurrences } from '../../src/schedule/tasks/ical/recurrence.ts';
-import { readRule } from '../../src/schedule/tasks/ical/rule.ts';
+import { recurrenceInstances } from '../../src/schedule/tasks/ical/recurrence.ts';
+import { readRecurrenceRule } from '../../src/schedule/tasks/ical/recurrence-rule.ts';
 
 const DAY = 24 * 60 * 60_000;
 
-const ruleOf = (text: string) => readRule({ line: 1, name: 'RRULE', text: `RRULE:${text}` });
+const ruleOf = (text: string) =>
+  readRecurrenceRule({ line: 1, name: 'RRULE', text: `RRULE:${text}` });
 
 const stamp = (at: number): string => new Date(at).toISOString().replace(/[-:]|\.\d{3}/g, '');
 
 function ours(text: string, dtstart: number, from: number, to: number): string[] {
-  return [...occurrences(ruleOf(text), dtstart, { from, to })].map(stamp);
+  return [...recurrenceInstances(ruleOf(text), dtstart, { from, to })].map(stamp);
 }
 
 function theirs(text: string, dtstart: number, from: number, to: number): string[] {

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import rrule from 'rrule';
 import { AHEAD_MS, BEHIND_MS, readCalendar } from '../../src/schedule/tasks/ical/calendar.ts';
-import { namedZone } from '../../src/schedule/tasks/ical/zones.ts';
+import { namedTimeZone } from '../../src/schedule/tasks/ical/time-zones.ts';
 
 const DAY = 24 * 60 * 60_000;
 
@@ -39,7 +39,7 @@ describe('a wall clock in a zone', () => {
   test('is the instant that another library says', () => {
     fc.assert(
       fc.property(aWallClock, fc.constantFrom(...ZONES), (local, zone) => {
-        expect(namedZone(zone)?.toInstant(local)).toBe(temporal(local, zone));
+        expect(namedTimeZone(zone)?.toInstant(local)).toBe(temporal(local, zone));
       }),
       { numRuns: 500 },
     );
@@ -57,7 +57,7 @@ describe('a wall clock in a zone', () => {
         at = next;
         const wall = Date.parse(`${at.toPlainDateTime().toString().slice(0, 16)}Z`);
         for (let local = wall - DAY / 6; local < wall + DAY / 6; local += 900_000) {
-          expect(namedZone(zone)?.toInstant(local)).toBe(temporal(local, zone));
+          expect(namedTimeZone(zone)?.toInstant(local)).toBe(temporal(local, zone));
         }
       }
     }

@@ -1,7 +1,6 @@
-// Jobs on a log: a host whose tasks a test changes, the follower that keeps jobs in step, scanners, and
-// a clock that only the test moves.
+// Due jobs on a log: a host whose tasks the test changes, the follower, scanners, and virtual time.
 import { memoryDueIndexStore } from '../support/due-indexes.ts';
-import { createTable, type Rows } from '../../src/schedule/tasks/files/table.ts';
+import { createTaskTable, type TaskRows } from '../../src/schedule/tasks/files/task-table.ts';
 import { BUILT_IN_DETECTORS } from '../../src/schedule/detectors/built-in.ts';
 import type { DueJobState } from '../../src/schedule/due-job/state.ts';
 import { dueJobStream } from '../../src/schedule/due-job/stream.ts';
@@ -17,7 +16,7 @@ import { eventsOf } from '../support/world.ts';
 import { scheduleProduct } from '../../src/schedule/triggers.ts';
 
 export const MINUTE = 60_000;
-/** When these worlds begin. */
+/** The virtual time at the start of a test. */
 export const BEGIN = Date.UTC(2026, 3, 30, 10, 1);
 
 export type JobWorld = AsyncDisposable & {
@@ -25,7 +24,7 @@ export type JobWorld = AsyncDisposable & {
   readonly time: VirtualTime;
   readonly store: EventStore;
   readonly kernel: Kernel;
-  /** The host: everything that is true now. */
+  /** The host's tasks and blocks. */
   readonly host: {
     readonly set: (task: Partial<Task>) => void;
     readonly drop: (taskId: string) => void;
@@ -38,7 +37,7 @@ export type JobWorld = AsyncDisposable & {
   /** Starts a scanner, with an index of its own. */
   readonly scan: (more?: Partial<ScannerOptions>) => void;
   readonly job: (kind: string, subjectId: string) => Promise<DueJobState>;
-  /** Waits until the job is so. */
+  /** Waits until the job's state satisfies `is`. */
   readonly until: (
     kind: string,
     subjectId: string,
@@ -46,7 +45,7 @@ export type JobWorld = AsyncDisposable & {
     is: (job: DueJobState) => boolean,
   ) => Promise<DueJobState>;
   readonly types: (stream?: string) => Promise<readonly string[]>;
-  /** Ends everything that runs, as a kill between two appends would. */
+  /** Stops the follower and the scanners. */
   readonly stop: () => Promise<void>;
 };
 
@@ -56,9 +55,9 @@ export async function jobWorld(store: EventStore, name = 'tocsin'): Promise<JobW
   const kernel = await openKernel({ ...scheduleProduct, store, clock: time, name });
   const tasks = new Map<string, Task>();
   const blocks = new Map<string, ScheduledBlock>();
-  const table = createTable();
-  const told = (): void => {
-    const rows: Rows = { tasks: [...tasks.values()], blocks: [...blocks.values()] };
+  const table = createTaskTable();
+  const publish = (): void => {
+    const rows: TaskRows = { tasks: [...tasks.values()], blocks: [...blocks.values()] };
     table.replace(rows);
   };
   let stop = new AbortController();
@@ -93,11 +92,11 @@ export async function jobWorld(store: EventStore, name = 'tocsin'): Promise<JobW
           estimatedSections: 1,
         };
         tasks.set(taskId, { ...before, ...task });
-        told();
+        publish();
       },
       drop(taskId) {
         tasks.delete(taskId);
-        told();
+        publish();
       },
       block(block) {
         const blockId = block.blockId ?? 'b1';
@@ -110,11 +109,11 @@ export async function jobWorld(store: EventStore, name = 'tocsin'): Promise<JobW
           completed: false,
         };
         blocks.set(blockId, { ...before, ...block });
-        told();
+        publish();
       },
       unblock(blockId) {
         blocks.delete(blockId);
-        told();
+        publish();
       },
       source: table,
     },

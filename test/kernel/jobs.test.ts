@@ -1,5 +1,5 @@
-// Due jobs against everything that goes wrong, and against the rules of the system that Tocsin replaces:
-// each of its weaknesses is planted once, and the same scenario then ends badly.
+// Due jobs under outages, crashes and several scanners. Each weakness of the system that this replaces
+// is planted once (docs/weaknesses.md), and the same scenario then fails.
 import { describe, expect, test } from 'vitest';
 import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
 import { urgentTask } from '../../src/schedule/detectors/urgent-task.ts';
@@ -15,13 +15,13 @@ import { BEGIN, jobWorld, MINUTE, type JobWorld } from './jobs.support.ts';
 const isTriggered = ({ status }: { readonly status: string }): boolean => status === 'triggered';
 const isPending = ({ status }: { readonly status: string }): boolean => status === 'pending';
 
-/** How many triggers there are. */
+/** The number of triggers in the log. */
 async function triggers(world: JobWorld): Promise<number> {
   return (await world.types()).filter((type) => type === 'TriggerRaised').length;
 }
 
 describe('the scanner', () => {
-  test('makes its checks in the order: found, completed, threshold, time, priority, timetable', async () => {
+  test('checks in this order: found, completed, threshold set, threshold reached, priority, timetable', async () => {
     const outcomes: string[] = [];
     const cases: ((host: JobWorld['host']) => void)[] = [
       (host) => {
@@ -57,7 +57,7 @@ describe('the scanner', () => {
       world.time.advance(10 * MINUTE);
       world.scan();
       const dueAt = BEGIN + 10 * MINUTE;
-      const job = await world.until('task', '7', 'looked at', (state) => state.dueAt !== dueAt);
+      const job = await world.until('task', '7', 'inspected', (state) => state.dueAt !== dueAt);
       outcomes.push(`${job.status} ${job.code ?? ''}`.trim());
     }
     expect(outcomes).toEqual([
@@ -71,7 +71,7 @@ describe('the scanner', () => {
     ]);
   });
 
-  test('asks about a block that ended without being done, once, with its id and end', async () => {
+  test('raises one feedback trigger for a block that ended without completion, with its id and end', async () => {
     await using world = await jobWorld(memoryStore());
     world.follow();
     world.scan();
@@ -88,13 +88,13 @@ describe('the scanner', () => {
     });
   });
 
-  test('asks nothing about a block that was done, or whose task was', async () => {
+  test('raises no trigger for a completed block or for a block of a completed task', async () => {
     await using world = await jobWorld(memoryStore());
     world.follow();
     world.scan();
     world.host.set({ completed: true });
     world.host.block({ blockId: 'done' });
-    world.host.block({ blockId: 'of a task'.replaceAll(' ', '-'), taskId: '7' });
+    world.host.block({ blockId: 'of-a-task', taskId: '7' });
     await world.until('block', 'done', 'pending', isPending);
     world.host.block({ blockId: 'done', completed: true });
     await world.until('block', 'done', 'cancelled', ({ status }) => status === 'cancelled');
@@ -109,7 +109,7 @@ describe('the scanner', () => {
     expect(await triggers(world)).toBe(0);
   });
 
-  test('W15: tries again when the task cannot be read, until it can', async () => {
+  test('retries until the task can be read', async () => {
     await using world = await jobWorld(memoryStore());
     let away = true;
     const source: TaskSource = {
@@ -129,7 +129,7 @@ describe('the scanner', () => {
     await world.until('task', '7', 'triggered', isTriggered);
   });
 
-  test('W15: looks again at a task that was on the timetable when its block is taken away', async () => {
+  test('inspects a task on the timetable again when its block is removed', async () => {
     await using world = await jobWorld(memoryStore());
     world.follow();
     world.scan();
@@ -140,7 +140,7 @@ describe('the scanner', () => {
     await world.until('task', '7', 'triggered', isTriggered);
   });
 
-  test('W15: looks again when the block is over and the task still open', async () => {
+  test('inspects a task on the timetable again when its block is over', async () => {
     await using world = await jobWorld(memoryStore());
     world.follow();
     world.scan();
@@ -153,27 +153,28 @@ describe('the scanner', () => {
   });
 });
 
-describe('W15, planted: what failed or was skipped once is looked at no more', () => {
-  /** Only a change of the task itself brings a job back; nothing is tried again, or looked at later. */
+describe('a detector that never inspects again (planted)', () => {
+  /** Only a change of the task itself schedules a job again; failures are not retried. */
   const oldRule: Detector = {
     ...urgentTask,
-    watch: (change) => (change.kind === 'block' ? undefined : urgentTask.watch(change)),
-    async look(subject, context) {
-      const look = await urgentTask.look(subject, context);
-      if (look.kind === 'fail') return { kind: 'skip', code: look.code, seen: 'old' };
-      if (look.kind !== 'skip') return look;
-      const { kind, code, seen } = look;
-      return { kind, code, seen };
+    plan: (change) => (change.kind === 'block' ? undefined : urgentTask.plan(change)),
+    async inspect(subject, context) {
+      const inspection = await urgentTask.inspect(subject, context);
+      if (inspection.kind === 'fail')
+        return { kind: 'skip', code: inspection.code, fingerprint: 'old' };
+      if (inspection.kind !== 'skip') return inspection;
+      const { kind, code, fingerprint } = inspection;
+      return { kind, code, fingerprint };
     },
   };
 
-  /** Another job that is triggered shows that the scanner has gone on meanwhile. */
-  const hasGoneOn = async (world: JobWorld): Promise<void> => {
+  /** Another triggered job shows that the scanner has made progress since. */
+  const hasProgressed = async (world: JobWorld): Promise<void> => {
     world.host.set({ taskId: 'other', urgencyThresholdAt: world.time.now() });
     await world.until('task', 'other', 'triggered', isTriggered);
   };
 
-  test('so a task that could not be read is lost', async () => {
+  test('loses a task that could not be read', async () => {
     await using world = await jobWorld(memoryStore());
     const { source } = world.host;
     let away = true;
@@ -185,13 +186,13 @@ describe('W15, planted: what failed or was skipped once is looked at no more', (
     await world.until('task', '7', 'skipped', ({ status }) => status === 'skipped');
     away = false;
     world.time.advance(10 * MINUTE);
-    await hasGoneOn(world);
+    await hasProgressed(world);
     expect(await world.job('task', '7')).toMatchObject({ status: 'skipped', dueAt: undefined });
   });
 
   test.each<[string, (world: JobWorld) => void]>([
     [
-      'is taken away',
+      'is removed',
       ({ host }) => {
         host.unblock('b1');
       },
@@ -202,7 +203,7 @@ describe('W15, planted: what failed or was skipped once is looked at no more', (
         time.advance(120 * MINUTE);
       },
     ],
-  ])('so a task whose block %s is lost', async (_what, change) => {
+  ])('loses a task whose block %s', async (_what, change) => {
     await using world = await jobWorld(memoryStore());
     world.follow({ detectors: [oldRule] });
     world.scan({ detectors: [oldRule] });
@@ -210,13 +211,13 @@ describe('W15, planted: what failed or was skipped once is looked at no more', (
     world.host.set({ urgencyThresholdAt: BEGIN });
     await world.until('task', '7', 'skipped', ({ status }) => status === 'skipped');
     change(world);
-    await hasGoneOn(world);
+    await hasProgressed(world);
     expect(await world.job('task', '7')).toMatchObject({ status: 'skipped' });
   });
 });
 
-describe('W7: the window is that of the decision', () => {
-  /** A threshold at 09:50 that is looked at at 10:01, and the API at 10:05. */
+describe('the dedupe window of a late inspection', () => {
+  /** A threshold at 09:50, its inspection at 10:01, and a raise through the API at 10:05. */
   async function scenario(more: (world: JobWorld) => Partial<ScannerOptions>): Promise<number> {
     await using world = await jobWorld(memoryStore());
     world.follow();
@@ -234,11 +235,11 @@ describe('W7: the window is that of the decision', () => {
     return await triggers(world);
   }
 
-  test('so a late look and the API meet in one trigger', async () => {
+  test('is the window of the raise, so a later raise through the API is a duplicate', async () => {
     expect(await scenario(() => ({}))).toBe(1);
   });
 
-  test('planted: with the key of the threshold’s window there are two', async () => {
+  test('gives two triggers when it is the threshold’s window (planted)', async () => {
     const frozen = (world: JobWorld): Partial<ScannerOptions> => ({
       kernel: {
         raise: (input, call) =>
@@ -249,20 +250,20 @@ describe('W7: the window is that of the decision', () => {
   });
 });
 
-describe('W8: two scanners at once', () => {
-  /** Both have read the same job before either writes. */
+describe('two scanners at once', () => {
+  /** Both scanners read the same job before either writes. */
   async function scenario(store: EventStore, keyed: boolean): Promise<JobWorld> {
     const world = await jobWorld(store);
-    let looking = 0;
+    let inspecting = 0;
     const gate = Promise.withResolvers<undefined>();
     const together: Detector = {
       ...urgentTask,
-      async look(subject, context) {
-        const look = await urgentTask.look(subject, context);
-        looking += 1;
-        if (looking === 2) gate.resolve(undefined);
+      async inspect(subject, context) {
+        const inspection = await urgentTask.inspect(subject, context);
+        inspecting += 1;
+        if (inspecting === 2) gate.resolve(undefined);
         await gate.promise;
-        return look;
+        return inspection;
       },
     };
     const kernel: ScannerOptions['kernel'] = {
@@ -285,12 +286,12 @@ describe('W8: two scanners at once', () => {
     expect(types.filter((type) => type === 'DueJobTriggered')).toHaveLength(1);
   });
 
-  test('planted: where the second insert is not refused, there are two', async () => {
+  test('raise two triggers when appends ignore the expected revision (planted)', async () => {
     await using world = await scenario(withoutRevisions(memoryStore()), false);
     expect(await triggers(world)).toBe(2);
   });
 
-  /** Checks first and inserts then, as a table without a unique index does. */
+  /** Reads the revision and then appends, as a table without a unique index does. */
   function withoutRevisions(store: EventStore): EventStore {
     return {
       ...store,
@@ -305,7 +306,7 @@ describe('W8: two scanners at once', () => {
   }
 });
 
-describe('W13: what is due wakes the scanner', () => {
+describe('the scanner’s wait', () => {
   const atItsInstant = async (more: (world: JobWorld) => Partial<ScannerOptions>) => {
     await using world = await jobWorld(memoryStore());
     world.follow();
@@ -323,13 +324,13 @@ describe('W13: what is due wakes the scanner', () => {
     return (await world.kernel.trigger(job.lastTriggerId ?? ''))?.raised.requestedAt ?? 0;
   };
 
-  test('so it is raised at its instant', async () => {
+  test('ends at the instant at which a job is due', async () => {
     expect(await atItsInstant(() => ({}))).toBe(50);
   });
 
-  test('planted: a scanner that looks once a minute has not raised it then', async () => {
+  test('is too long when the scanner polls once a minute (planted)', async () => {
     await using world = await jobWorld(memoryStore());
-    // A poll does not hear of rows that come while it waits.
+    // A poll is not woken by new rows.
     const over = new AbortController();
     world.follow();
     world.scan({ pause: () => world.time.pause(60_000, over.signal) });
@@ -348,7 +349,7 @@ describe('W13: what is due wakes the scanner', () => {
 });
 
 describe('a worker that is killed after any append', () => {
-  test('ends, after a restart, in the same state', async () => {
+  test('reaches the same state after a restart', async () => {
     const scenario = async (dieAfter: number): Promise<{ state: unknown; appends: number }> => {
       const inner = memoryStore();
       let appends = 0;
@@ -362,7 +363,7 @@ describe('a worker that is killed after any append', () => {
           if (!mortal) return result;
           appends += 1;
           if (appends <= dieAfter) return result;
-          // Written; but whoever wrote it never hears of it, and does nothing any more.
+          // The append is written, and the killed worker never sees its result.
           dead = true;
           throw new Error('killed');
         },
@@ -378,19 +379,19 @@ describe('a worker that is killed after any append', () => {
       world.time.advance(10 * MINUTE);
       mortal = true;
       world.scan();
-      const settled = async (): Promise<boolean> => {
+      const allTriggered = async (): Promise<boolean> => {
         const jobs = [world.job('task', '7'), world.job('task', '8'), world.job('block', 'b1')];
         return (await Promise.all(jobs)).every(isTriggered);
       };
-      await until('it is done or killed', async () => dead || (await settled()));
+      await until('it is done or killed', async () => dead || (await allTriggered()));
       await world.stop();
       mortal = false;
       dead = false;
       const written = appends;
-      // Whoever starts again starts in another window.
+      // The restart is in another dedupe window.
       world.time.advance(40 * MINUTE);
       world.scan();
-      await until('everything is done', settled);
+      await until('everything is done', allTriggered);
       const types = [...(await world.types())].sort();
       const jobs = [
         await world.job('task', '7'),

@@ -1,6 +1,6 @@
 // `tocsin jobs`: what waits for its time. Import from calendars and lines, see, call off.
 import type { Command } from 'commander';
-import { openTaskFiles } from '../../schedule/tasks/files/files.ts';
+import { openTaskFiles } from '../../schedule/tasks/files/task-files.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { categoryPrefix } from '../../domain/core/ids.ts';
 import { formatInstant } from '../../domain/core/instants.ts';
@@ -15,7 +15,7 @@ import {
 } from '../../schedule/due-job/state.ts';
 import { dueJobId, parseDueJobId } from '../../schedule/due-job/stream.ts';
 import { cancelDueJob, dueJobDecider } from '../../schedule/due-jobs.ts';
-import { importJobs } from '../../schedule/import-jobs.ts';
+import { importDueJobs } from '../../schedule/import-due-jobs.ts';
 import { dueJobContext } from '../compose/tasks.ts';
 import { openReader, openStore, type LogReader } from '../compose/compose.ts';
 import { EXIT } from '../terminal/terminal.ts';
@@ -92,11 +92,11 @@ const importFrom: Work<ImportOptions> = async ({ config, terminal, signal }, opt
     watch: false,
     now: Date.now,
   });
-  const { tasks, blocks, problems, ...counts } = files.reading();
+  const { tasks, blocks, problems, ...counts } = files.snapshot();
   await using store = await openStore(config, 'tocsin jobs import');
   const found = tasks.length + blocks.length;
   let done = 0;
-  const changes = await importJobs(
+  const changes = await importDueJobs(
     {
       ...dueJobContext(store, config.name),
       concurrency: 64,

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Option, type Command } from 'commander';
 import { redactConnectionString } from '../../adapters/eventstore/esdb/connection-string.ts';
-import { assertTasksThere } from '../../schedule/tasks/files/files.ts';
+import { assertTasksExist } from '../../schedule/tasks/files/task-files.ts';
 import { startNatsServer, stopLeftover } from '../../adapters/nats/server.ts';
 import { redactUrl } from '../../adapters/nats/options.ts';
 import { sqliteReadModel } from '../../adapters/sqlite/read-model.ts';
@@ -113,7 +113,7 @@ async function startMode({ mode, ...options }: Options): Promise<void> {
 const start: Work<Options> = async (context, options) => {
   const startedAt = performance.now();
   const { config, terminal } = context;
-  if (config.tasks.path !== undefined) await assertTasksThere(config.tasks.path);
+  if (config.tasks.path !== undefined) await assertTasksExist(config.tasks.path);
   mkdirSync(resolve('var'), { recursive: true });
   // The store's lock comes first: a second start must not touch the first one's NATS server.
   await using server = await storeOf(config);

@@ -1,18 +1,18 @@
 // Tasks as the command line runs them: which files, which processes, and who evaluates what they raise.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { TaskFiles } from '../../schedule/tasks/files/files.ts';
+import type { TaskFiles } from '../../schedule/tasks/files/task-files.ts';
 import { categoryPrefix } from '../../domain/core/ids.ts';
 import type { Instant } from '../../domain/core/instants.ts';
 import { comparePositions, type Position } from '../../domain/core/positions.ts';
 import { BUILT_IN_DETECTORS } from '../../schedule/detectors/built-in.ts';
-import { DEFAULT_SLOT_TABLE } from '../../schedule/evaluation/slots.ts';
+import { DEFAULT_SLOT_TABLE } from '../../schedule/evaluation/slot-table.ts';
 import type { LaterEvaluator } from '../../domain/ports/evaluator.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
 import type { Logger } from '../../domain/ports/logger.ts';
 import type { DueJobContext } from '../../schedule/due-jobs.ts';
 import { taskEvaluator } from '../../schedule/evaluation/task-evaluator.ts';
-import { importJobs } from '../../schedule/import-jobs.ts';
+import { importDueJobs } from '../../schedule/import-due-jobs.ts';
 import { openKernel } from '../../kernel/open-kernel.ts';
 import { openWorker, type Worker } from '../../kernel/open-worker.ts';
 import { EVALUATION_INDEX, evaluationProcess } from '../../kernel/processes/evaluation.ts';
@@ -95,7 +95,7 @@ export async function openTasks(
   path: string,
   options: { readonly watch: boolean; readonly logger: Logger },
 ): Promise<TaskFiles> {
-  const { openTaskFiles } = await import('../../schedule/tasks/files/files.ts');
+  const { openTaskFiles } = await import('../../schedule/tasks/files/task-files.ts');
   const { user, timeZone, leadMs: urgencyLeadMs } = tasks;
   return openTaskFiles({ path, user, timeZone, urgencyLeadMs, now: Date.now, ...options });
 }
@@ -131,7 +131,7 @@ async function openParts(
     ],
     async importAll(signal) {
       const context = { ...dueJobContext(store, name), detectors, concurrency: 64, signal };
-      await importJobs(context, source.reading(), () => undefined);
+      await importDueJobs(context, source.snapshot(), () => undefined);
     },
     isDone: (until) => isDone({ store, name, jobs, evaluations }, until),
   };

@@ -1,4 +1,4 @@
-// The detectors that are there without anybody registering one.
+// The product's own detectors.
 import type { Detector } from './detector.ts';
 import { endedBlock } from './ended-block.ts';
 import { urgentTask } from './urgent-task.ts';

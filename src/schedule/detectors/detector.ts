@@ -1,13 +1,13 @@
-// The port that closes the gap from "something happened" to the message: host facts in, requests to
-// raise out. When something is to be looked at is kept by due jobs, so no wait is ever lost.
+// The port of detectors: they turn facts of the host into triggers. Due jobs keep the instants at which
+// subjects are inspected, so no wait is lost.
 import type { Instant } from '../../domain/core/instants.ts';
 import type { Json } from '../../domain/core/json.ts';
-import type { Finding, Recheck, Watch } from '../due-job/commands.ts';
+import type { InspectionResult, JobUpdate } from '../due-job/commands.ts';
 import type { TARGET_TYPES } from '../../domain/core/vocabulary.ts';
-import type { Subject } from '../due-job/stream.ts';
+import type { JobSubject } from '../due-job/stream.ts';
 import type { TaskChange, TaskSource } from '../tasks/task-source.ts';
 
-/** What a detector wants raised. Who asks, for whom, and under which key, the scanner adds. */
+/** A trigger to raise. The scanner adds its source, user and idempotency key. */
 export type DetectedTrigger = {
   readonly triggerType: string;
   readonly targetType: (typeof TARGET_TYPES)[number];
@@ -16,27 +16,28 @@ export type DetectedTrigger = {
   readonly payload?: Json | undefined;
 };
 
-/** What a look at a due subject leads to. */
-export type Look =
-  Finding | { readonly kind: 'raise'; readonly trigger: DetectedTrigger; readonly seen: string };
+/** The result of inspecting a due subject. */
+export type Inspection =
+  | InspectionResult
+  | { readonly kind: 'raise'; readonly trigger: DetectedTrigger; readonly fingerprint: string };
 
-/** What a detector looks with. */
-export type LookContext = {
+/** What a detector needs to inspect a subject. */
+export type InspectionContext = {
   readonly source: TaskSource;
   readonly now: Instant;
   readonly jobId: string;
-  /** The instant that the job waited for. */
+  /** The instant that the job has waited for. */
   readonly triggerAt: Instant;
 };
 
 export type Detector = {
-  /** What it looks at, `[a-z0-9_]{1,32}`, once per scanner; part of its jobs' identity, so for ever. */
+  /** The kind of its subjects, `[a-z0-9_]{1,32}`, unique in a scanner; part of its jobs' stream names. */
   readonly kind: string;
-  /** Pure: what a change means for the jobs of this kind. */
-  readonly watch: (change: TaskChange) => Watch | Recheck | undefined;
+  /** Pure: how a change of a task or block affects the jobs of this kind. */
+  readonly plan: (change: TaskChange) => JobUpdate | undefined;
   /**
-   * Reads the truth again and says what to do. For the same truth, instant and job it says the same:
-   * two scanners may look at once, and one that was killed looks again.
+   * Reads the subject's current facts and decides. It returns the same for the same facts, instant and
+   * job: two scanners may inspect at once, and an inspection is repeated after a crash.
    */
-  readonly look: (subject: Subject, context: LookContext) => Promise<Look>;
+  readonly inspect: (subject: JobSubject, context: InspectionContext) => Promise<Inspection>;
 };

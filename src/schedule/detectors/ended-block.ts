@@ -1,28 +1,29 @@
-// A scheduled block has ended and nobody has said that it was done: the user is asked, once per block
-// and end.
+// Raises `unfinished_feedback` when a scheduled block has ended and is not completed, once per block and
+// end.
 import { formatInstant } from '../../domain/core/instants.ts';
-import type { Look, Detector } from './detector.ts';
+import type { Inspection, Detector } from './detector.ts';
 import type { ScheduledBlock, Task } from '../tasks/task-source.ts';
-import { detailOf, seenBlock } from './facts.ts';
+import { errorDetail } from './error-detail.ts';
+import { blockFingerprint } from './fingerprints.ts';
 
-/** A block that ended longer ago than this is history: nobody is asked about it any more. */
-export const ASKED_WITHIN_MS = 24 * 60 * 60 * 1000;
+/** No trigger is raised for a block that ended longer ago. */
+export const RAISED_WITHIN_MS = 24 * 60 * 60 * 1000;
 
-/** Block ended without completion: `unfinished_feedback` with feedback id `{uid}:{end}`. */
+/** The feedback id is `{uid}:{end}`. */
 export const endedBlock: Detector = {
   kind: 'block',
 
-  watch(change) {
+  plan(change) {
     if (change.kind !== 'block') return undefined;
     const { userId, blockId, block } = change;
     const subject = { userId, kind: 'block', subjectId: blockId };
-    const watch = { kind: 'watch', subject, seen: seenBlock(block) } as const;
-    if (block === undefined) return { ...watch, at: undefined, code: 'block_removed' };
-    if (block.completed) return { ...watch, at: undefined, code: 'block_completed' };
-    return { ...watch, at: block.endAt };
+    const plan = { kind: 'plan', subject, fingerprint: blockFingerprint(block) } as const;
+    if (block === undefined) return { ...plan, at: undefined, code: 'block_removed' };
+    if (block.completed) return { ...plan, at: undefined, code: 'block_completed' };
+    return { ...plan, at: block.endAt };
   },
 
-  async look({ userId, subjectId }, { source, now, jobId }): Promise<Look> {
+  async inspect({ userId, subjectId }, { source, now, jobId }): Promise<Inspection> {
     let block: ScheduledBlock | undefined;
     let task: Task | undefined;
     try {
@@ -30,15 +31,17 @@ export const endedBlock: Detector = {
       const taskId = block?.taskId;
       task = taskId === undefined ? undefined : await source.task(userId, taskId);
     } catch (error) {
-      return { kind: 'fail', code: 'schedule_read_failed', detail: detailOf(error) };
+      return { kind: 'fail', code: 'schedule_read_failed', detail: errorDetail(error) };
     }
-    const seen = seenBlock(block);
-    if (block === undefined) return { kind: 'skip', code: 'block_not_found', seen };
-    if (block.completed) return { kind: 'cancel', code: 'block_completed', seen };
-    if (task?.completed === true) return { kind: 'cancel', code: 'task_completed', seen };
+    const fingerprint = blockFingerprint(block);
+    if (block === undefined) return { kind: 'skip', code: 'block_not_found', fingerprint };
+    if (block.completed) return { kind: 'cancel', code: 'block_completed', fingerprint };
+    if (task?.completed === true) return { kind: 'cancel', code: 'task_completed', fingerprint };
     const { endAt } = block;
-    if (endAt > now) return { kind: 'defer', code: 'block_moved_future', until: endAt, seen };
-    if (now - endAt > ASKED_WITHIN_MS) return { kind: 'skip', code: 'block_long_past', seen };
+    if (endAt > now)
+      return { kind: 'defer', code: 'block_moved_future', until: endAt, fingerprint };
+    if (now - endAt > RAISED_WITHIN_MS)
+      return { kind: 'skip', code: 'block_long_past', fingerprint };
     const end = formatInstant(endAt);
     const trigger = {
       triggerType: 'unfinished_feedback',
@@ -47,6 +50,6 @@ export const endedBlock: Detector = {
       feedbackId: `${block.seriesId ?? subjectId}:${end}`,
       payload: { job_id: jobId, block_ended_at: end },
     } as const;
-    return { kind: 'raise', trigger, seen };
+    return { kind: 'raise', trigger, fingerprint };
   },
 };

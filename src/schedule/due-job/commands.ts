@@ -1,70 +1,69 @@
-// What can be asked of a due job.
+// The commands of a due job.
 import type { Instant } from '../../domain/core/instants.ts';
-import type { Subject } from './stream.ts';
+import type { JobSubject } from './stream.ts';
 
-/** The subject is as its owner has it now: when to look at it, or why never. */
-export type Watch = {
-  readonly kind: 'watch';
-  readonly subject: Subject;
-  /** Same facts, same text; up to 64 characters. */
-  readonly seen: string;
-} & (
-  | { readonly at: Instant }
-  /** Nothing to wait for, and why. */
-  | { readonly at: undefined; readonly code: string }
-);
+/** Sets when the subject is inspected, or says why it is not. */
+export type PlanInspection = {
+  readonly kind: 'plan';
+  readonly subject: JobSubject;
+  /** Hash of the subject's facts, up to 64 characters: equal facts have the same one. */
+  readonly fingerprint: string;
+} & ({ readonly at: Instant } | { readonly at: undefined; readonly code: string });
 
-/** Something that may have stood in a job's way has changed, or is gone. */
-export type Recheck = {
-  readonly kind: 'recheck';
-  readonly subject: Subject;
-  readonly what: string;
-  /** How it looks now; absent, it is gone. */
-  readonly seen: string | undefined;
+/** Something that may have made a job be skipped has changed, or is gone. */
+export type BlockerChanged = {
+  readonly kind: 'blocker_changed';
+  readonly subject: JobSubject;
+  readonly blockerId: string;
+  /** Of the blocker's facts now; absent, it is gone. */
+  readonly fingerprint: string | undefined;
 };
 
-/** Somebody calls a job off; it stays off until its subject changes. */
+/** A change that a job is adapted to. */
+export type JobUpdate = PlanInspection | BlockerChanged;
+
+/** Cancels a job until its subject changes. */
 export type CancelDueJob = {
-  readonly subject: Subject;
+  readonly subject: JobSubject;
   readonly code: string;
   readonly detail?: string | undefined;
 };
 
-/** What looking at a due subject has found, short of something to raise. */
-export type Finding =
+/** The result of inspecting a due subject, other than a trigger. */
+export type InspectionResult =
   | {
       readonly kind: 'defer';
       readonly code: string;
       readonly until: Instant;
-      readonly seen: string;
+      readonly fingerprint: string;
     }
-  | { readonly kind: 'cancel'; readonly code: string; readonly seen: string }
+  | { readonly kind: 'cancel'; readonly code: string; readonly fingerprint: string }
   | {
       readonly kind: 'skip';
       readonly code: string;
       readonly detail?: string | undefined;
-      readonly seen: string;
-      /** What stood in the way; when it changes, the job is looked at again. */
-      readonly because?: { readonly what: string; readonly seen: string } | undefined;
-      readonly lookAgainAt?: Instant | undefined;
+      readonly fingerprint: string;
+      /** Why it was skipped; when the blocker changes, the subject is inspected again. */
+      readonly blocker?: { readonly id: string; readonly fingerprint: string } | undefined;
+      readonly inspectAgainAt?: Instant | undefined;
     }
-  /** It could not be looked at; tried again with backoff. */
+  /** The inspection failed; it is repeated with backoff. */
   | { readonly kind: 'fail'; readonly code: string; readonly detail?: string | undefined };
 
-/** A trigger was raised, or was there already. */
+/** A trigger was raised, or existed already. */
 export type Triggered = {
   readonly kind: 'triggered';
   readonly triggerId: string;
   readonly duplicate: boolean;
-  readonly seen: string;
+  readonly fingerprint: string;
 };
 
-/** The outcome of a look, for the job as it was when the look began. */
-export type SettleDueJob = {
-  /** What was looked at: for a job that has moved on meanwhile the finding says nothing. */
+/** Records an inspection of the job as it was when the inspection began. */
+export type RecordInspection = {
+  /** The inspected round and instant; a job that has others by now ignores the result. */
   readonly round: number;
   readonly triggerAt: Instant;
-  readonly finding: Finding | Triggered;
+  readonly result: InspectionResult | Triggered;
   /** 0 <= x < 1, for the jitter of a retry. */
   readonly random: number;
 };

@@ -1,62 +1,67 @@
-// The due job's decisions. Pure: time and chance are arguments. An empty list means that nothing is
-// written; so whoever repeats a command changes nothing.
+// The due job's decisions. Pure: time and random numbers are arguments. A repeated command returns no
+// events.
 import { match } from 'ts-pattern';
 import type { Instant } from '../../domain/core/instants.ts';
-import type { CancelDueJob, Recheck, SettleDueJob, Watch } from './commands.ts';
+import type { CancelDueJob, BlockerChanged, RecordInspection, PlanInspection } from './commands.ts';
 import type { DueJobEvent } from './events.ts';
 import { isWaiting, type DueJobState } from './state.ts';
-import { dueJobId, type Subject } from './stream.ts';
+import { dueJobId, type JobSubject } from './stream.ts';
 
 const FIRST_RETRY_MS = 5_000;
-/** A job is never given up (W15), so its retries must become rare. */
+/** A job is retried for ever, so its retries must become rare. */
 const LONGEST_RETRY_MS = 30 * 60_000;
 
-/** The subject was added or changed: schedule, reschedule, cancel, or leave it. */
-export function decideWatch(
+/** Schedules, reschedules or cancels the job after its subject changed. */
+export function decidePlan(
   state: DueJobState,
-  watch: Watch,
+  plan: PlanInspection,
   stream: string,
 ): readonly DueJobEvent[] {
-  const about = aboutOf(watch.subject, stream);
-  const { seen } = watch;
-  if (watch.at === undefined) {
+  const about = aboutOf(plan.subject, stream);
+  const { fingerprint } = plan;
+  if (plan.at === undefined) {
     const ends = isWaiting(state) || (state.status === 'skipped' && state.dueAt !== undefined);
-    const data = { ...about, code: watch.code, seen };
+    const data = { ...about, code: plan.code, fingerprint };
     return ends ? [{ type: 'DueJobCancelled', data }] : [];
   }
-  const triggerAt = watch.at;
+  const triggerAt = plan.at;
   const schedule = (): readonly DueJobEvent[] => [
-    { type: 'DueJobScheduled', data: { ...about, round: state.round + 1, triggerAt, seen } },
+    { type: 'DueJobScheduled', data: { ...about, round: state.round + 1, triggerAt, fingerprint } },
   ];
   const reschedule = (): readonly DueJobEvent[] => [
-    { type: 'DueJobRescheduled', data: { ...about, triggerAt, seen } },
+    { type: 'DueJobRescheduled', data: { ...about, triggerAt, fingerprint } },
   ];
   return match(state.status)
     .with('none', schedule)
     .with('pending', () => (triggerAt === state.triggerAt ? [] : reschedule()))
     .with('failed', () =>
-      triggerAt === state.triggerAt && seen === state.seen ? [] : reschedule(),
+      triggerAt === state.triggerAt && fingerprint === state.fingerprint ? [] : reschedule(),
     )
     .with('triggered', () => (triggerAt === state.triggerAt ? [] : schedule()))
-    .with('cancelled', 'skipped', () => (seen === state.seen ? [] : schedule()))
+    .with('cancelled', 'skipped', () => (fingerprint === state.fingerprint ? [] : schedule()))
     .exhaustive();
 }
 
-/** What stood in its way has changed: a job that was skipped for it is looked at again (W15). */
-export function decideRecheck(
+/** Schedules a job again that was skipped because of this blocker. */
+export function decideBlockerChanged(
   state: DueJobState,
-  recheck: Recheck,
+  changed: BlockerChanged,
   stream: string,
 ): readonly DueJobEvent[] {
-  const { because, triggerAt, seen } = state;
-  const isInWay = state.status === 'skipped' && because?.what === recheck.what;
-  if (!isInWay || because.seen === recheck.seen) return [];
-  if (triggerAt === undefined || seen === undefined) return [];
-  const data = { ...aboutOf(recheck.subject, stream), round: state.round + 1, triggerAt, seen };
+  const { blocker, triggerAt, fingerprint } = state;
+  const isBlocker = state.status === 'skipped' && blocker?.id === changed.blockerId;
+  if (!isBlocker || blocker.fingerprint === changed.fingerprint) return [];
+  if (triggerAt === undefined || fingerprint === undefined) return [];
+  const data = {
+    ...aboutOf(changed.subject, stream),
+    round: state.round + 1,
+    triggerAt,
+    fingerprint,
+  };
   return [{ type: 'DueJobScheduled', data }];
 }
 
-/** Somebody calls it off. */
+/** Cancels a job that waits. */
 export function decideCancel(
   state: DueJobState,
   { subject, code, detail }: CancelDueJob,
@@ -66,34 +71,34 @@ export function decideCancel(
   return [{ type: 'DueJobCancelled', data: { ...aboutOf(subject, stream), code, detail } }];
 }
 
-/** The job was looked at. Of several that looked at once the first one's finding stands. */
-export function decideSettle(
+/** Records an inspection. Of several at the same time the first one counts. */
+export function decideInspected(
   state: DueJobState,
-  command: SettleDueJob,
+  command: RecordInspection,
   { stream, now }: { readonly stream: string; readonly now: Instant },
 ): readonly DueJobEvent[] {
-  const { finding, round, triggerAt } = command;
+  const { result, round, triggerAt } = command;
   const { subject, dueAt } = state;
   const isSame = state.round === round && state.triggerAt === triggerAt;
   if (!isSame || subject === undefined || dueAt === undefined || dueAt > now) return [];
   const about = aboutOf(subject, stream);
-  const event = match(finding)
+  const event = match(result)
     .returnType<DueJobEvent>()
-    .with({ kind: 'defer' }, ({ code, until, seen }) => ({
+    .with({ kind: 'defer' }, ({ code, until, fingerprint }) => ({
       type: 'DueJobDeferred',
-      data: { ...about, triggerAt: until, code, seen },
+      data: { ...about, triggerAt: until, code, fingerprint },
     }))
-    .with({ kind: 'cancel' }, ({ code, seen }) => ({
+    .with({ kind: 'cancel' }, ({ code, fingerprint }) => ({
       type: 'DueJobCancelled',
-      data: { ...about, code, seen },
+      data: { ...about, code, fingerprint },
     }))
-    .with({ kind: 'skip' }, ({ code, detail, seen, because, lookAgainAt }) => ({
+    .with({ kind: 'skip' }, ({ code, detail, fingerprint, blocker, inspectAgainAt }) => ({
       type: 'DueJobSkipped',
-      data: { ...about, code, detail, seen, because, lookAgainAt },
+      data: { ...about, code, detail, fingerprint, blocker, inspectAgainAt },
     }))
-    .with({ kind: 'triggered' }, ({ triggerId, duplicate, seen }) => ({
+    .with({ kind: 'triggered' }, ({ triggerId, duplicate, fingerprint }) => ({
       type: 'DueJobTriggered',
-      data: { ...about, triggerId, duplicate, seen },
+      data: { ...about, triggerId, duplicate, fingerprint },
     }))
     .with({ kind: 'fail' }, ({ code, detail }) => {
       const failures = state.failures + 1;
@@ -104,17 +109,17 @@ export function decideSettle(
   return [event];
 }
 
-/** Doubling from 5 s to 30 min; the later half of each step is chance. */
+/** Milliseconds until the next try: doubles from 5 s to 30 min, with jitter over the second half. */
 export function retryMs(failures: number, random: number): number {
   const ceiling = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(failures - 1, 16));
   return Math.ceil(ceiling * (0.5 + random / 2));
 }
 
-/** The key under which a job's trigger is raised: once per round and instant, however often it is tried. */
+/** The idempotency key of a job's trigger: one per round and instant, the same in every retry. */
 export function dueJobKey(jobId: string, round: number, triggerAt: Instant): string {
   return `${jobId}:${round}:${triggerAt}`;
 }
 
-function aboutOf({ userId, kind, subjectId }: Subject, stream: string) {
+function aboutOf({ userId, kind, subjectId }: JobSubject, stream: string) {
   return { jobId: dueJobId(stream), userId, kind, subjectId };
 }

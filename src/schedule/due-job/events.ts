@@ -1,16 +1,15 @@
-// What can have happened to a due job: something of a user's that will have to be looked at when its
-// time comes. The log is the history; nothing is overwritten (W14).
+// The events of a due job: an item of a user, such as a task, that is inspected when it is due.
 import { z } from 'zod';
 import { createCodec, type EventOf } from '../../domain/core/codec.ts';
 import { InstantCodec, textUpTo } from '../../domain/core/envelope.ts';
 import { StoredIdSchema } from '../../domain/core/identity.ts';
 
-/** What a detector looks at: part of its jobs' identity. */
+/** The kind of a detector's subjects; part of the job's identity. */
 export const SubjectKindSchema = z
   .string()
   .regex(/^[a-z0-9_]{1,32}$/, { error: 'must be 1 to 32 characters of a-z 0-9 _' });
 
-/** Stable codes in snake_case: why something happened. */
+/** Stable reason codes in snake_case. */
 export const JobCodeSchema = z
   .string()
   .regex(/^[a-z0-9_]{1,64}$/, { error: 'must be 1 to 64 characters of a-z 0-9 _' });
@@ -22,34 +21,39 @@ const about = {
   subjectId: StoredIdSchema,
 };
 
-/** What was known of the subject, as a fingerprint: the same facts have the same one. */
-const Seen = textUpTo(64);
+/** Hash of the subject's facts: equal facts have the same one. */
+const Fingerprint = textUpTo(64);
 
-/** A job's wait begins, or begins again after it had ended. */
+/** The job waits for an instant, for the first time or again. */
 const DueJobScheduled = {
   type: 'DueJobScheduled',
   version: 1,
   schema: z.object({
     ...about,
-    /** Counts how often the wait began, from 1. */
+    /** Counts these events of the job, from 1. */
     round: z.int().min(1),
     triggerAt: InstantCodec,
-    seen: Seen,
+    fingerprint: Fingerprint,
   }),
 } as const;
 
-/** The instant of a job that waits was changed by its owner. */
+/** The subject's owner changed the instant of a waiting job. */
 const DueJobRescheduled = {
   type: 'DueJobRescheduled',
   version: 1,
-  schema: z.object({ ...about, triggerAt: InstantCodec, seen: Seen }),
+  schema: z.object({ ...about, triggerAt: InstantCodec, fingerprint: Fingerprint }),
 } as const;
 
-/** When its time had come it turned out that it will come later. */
+/** The inspection found that the subject is due later. */
 const DueJobDeferred = {
   type: 'DueJobDeferred',
   version: 1,
-  schema: z.object({ ...about, triggerAt: InstantCodec, code: JobCodeSchema, seen: Seen }),
+  schema: z.object({
+    ...about,
+    triggerAt: InstantCodec,
+    code: JobCodeSchema,
+    fingerprint: Fingerprint,
+  }),
 } as const;
 
 const DueJobCancelled = {
@@ -59,12 +63,12 @@ const DueJobCancelled = {
     ...about,
     code: JobCodeSchema,
     detail: textUpTo(256).optional(),
-    /** Absent: nobody looked at the subject; what was seen before still counts. */
-    seen: Seen.optional(),
+    /** Absent where the subject was not read; the former fingerprint still counts. */
+    fingerprint: Fingerprint.optional(),
   }),
 } as const;
 
-/** Its time had come, and there was nothing to raise. */
+/** The inspection found nothing to raise. */
 const DueJobSkipped = {
   type: 'DueJobSkipped',
   version: 1,
@@ -72,11 +76,11 @@ const DueJobSkipped = {
     ...about,
     code: JobCodeSchema,
     detail: textUpTo(256).optional(),
-    seen: Seen,
-    /** What stood in the way, and how it looked then; a change of that is worth another look. */
-    because: z.object({ what: textUpTo(128), seen: Seen }).optional(),
-    /** When to look again in any case. */
-    lookAgainAt: InstantCodec.optional(),
+    fingerprint: Fingerprint,
+    /** Why it was skipped; a change of the blocker causes another inspection. */
+    blocker: z.object({ id: textUpTo(128), fingerprint: Fingerprint }).optional(),
+    /** When the subject is inspected again in any case. */
+    inspectAgainAt: InstantCodec.optional(),
   }),
 } as const;
 
@@ -86,13 +90,13 @@ const DueJobTriggered = {
   schema: z.object({
     ...about,
     triggerId: textUpTo(128),
-    /** True when the trigger was there already. */
+    /** True when the trigger existed already. */
     duplicate: z.boolean(),
-    seen: Seen,
+    fingerprint: Fingerprint,
   }),
 } as const;
 
-/** It could not be looked at, or not be raised; it is tried again. */
+/** The inspection or the raise failed; it is repeated at `retryAt`. */
 const DueJobFailed = {
   type: 'DueJobFailed',
   version: 1,

@@ -1,27 +1,27 @@
-// What a due job's events amount to.
+// The state of a due job, folded from its events.
 import { match } from 'ts-pattern';
 import type { Instant } from '../../domain/core/instants.ts';
 import type { DueJobEvent, DueJobEventData } from './events.ts';
-import type { Subject } from './stream.ts';
+import type { JobSubject } from './stream.ts';
 
-/** `pending` and `failed` wait; the others have ended, and may begin again. */
+/** `pending` and `failed` jobs wait; the others have ended and may be scheduled again. */
 export type DueJobStatus = 'none' | 'pending' | 'failed' | 'triggered' | 'cancelled' | 'skipped';
 
 export type DueJobState = {
-  readonly subject: Subject | undefined;
+  readonly subject: JobSubject | undefined;
   readonly status: DueJobStatus;
-  /** How often the wait began. */
+  /** How often it was scheduled. */
   readonly round: number;
-  /** The instant that its owner gave it. */
+  /** The instant at which the subject becomes due. */
   readonly triggerAt: Instant | undefined;
-  /** When to look at it; absent, not before somebody says so. */
+  /** When the subject is inspected next; absent, not before it is scheduled again. */
   readonly dueAt: Instant | undefined;
-  /** What was last seen of the subject. */
-  readonly seen: string | undefined;
-  /** What stood in the way when it was skipped. */
-  readonly because: DueJobEventData<'DueJobSkipped'>['because'];
+  /** Of the subject's facts as last read. */
+  readonly fingerprint: string | undefined;
+  /** Why it was skipped. */
+  readonly blocker: DueJobEventData<'DueJobSkipped'>['blocker'];
   readonly failures: number;
-  /** Why it is as it is. */
+  /** The reason code of the last event, where it has one. */
   readonly code: string | undefined;
   readonly lastTriggerId: string | undefined;
 };
@@ -32,68 +32,71 @@ export const initialDueJob: DueJobState = {
   round: 0,
   triggerAt: undefined,
   dueAt: undefined,
-  seen: undefined,
-  because: undefined,
+  fingerprint: undefined,
+  blocker: undefined,
   failures: 0,
   code: undefined,
   lastTriggerId: undefined,
 };
 
-/** Total: an event that makes no sense here changes as much as it says. */
+/** Total: an event that does not fit the state is applied all the same. */
 export function evolveDueJob(before: DueJobState, event: DueJobEvent): DueJobState {
   const { userId, kind, subjectId } = event.data;
   const state = { ...before, subject: { userId, kind, subjectId } };
-  const rest = { because: undefined, code: undefined, failures: 0 };
+  const rest = { blocker: undefined, code: undefined, failures: 0 };
   return match(event)
-    .with({ type: 'DueJobScheduled' }, ({ data: { round, triggerAt, seen } }) => ({
+    .with({ type: 'DueJobScheduled' }, ({ data: { round, triggerAt, fingerprint } }) => ({
       ...state,
       ...rest,
       status: 'pending' as const,
       round,
       triggerAt,
       dueAt: triggerAt,
-      seen,
+      fingerprint,
     }))
-    .with({ type: 'DueJobRescheduled' }, ({ data: { triggerAt, seen } }) => ({
+    .with({ type: 'DueJobRescheduled' }, ({ data: { triggerAt, fingerprint } }) => ({
       ...state,
       ...rest,
       status: 'pending' as const,
       triggerAt,
       dueAt: triggerAt,
-      seen,
+      fingerprint,
     }))
-    .with({ type: 'DueJobDeferred' }, ({ data: { triggerAt, code, seen } }) => ({
+    .with({ type: 'DueJobDeferred' }, ({ data: { triggerAt, code, fingerprint } }) => ({
       ...state,
       ...rest,
       status: 'pending' as const,
       triggerAt,
       dueAt: triggerAt,
       code,
-      seen,
+      fingerprint,
     }))
-    .with({ type: 'DueJobCancelled' }, ({ data: { code, seen } }) => ({
+    .with({ type: 'DueJobCancelled' }, ({ data: { code, fingerprint } }) => ({
       ...state,
       ...rest,
       status: 'cancelled' as const,
       dueAt: undefined,
       code,
-      seen: seen ?? state.seen,
+      fingerprint: fingerprint ?? state.fingerprint,
     }))
-    .with({ type: 'DueJobSkipped' }, ({ data: { code, seen, because, lookAgainAt } }) => ({
-      ...state,
-      ...rest,
-      status: 'skipped' as const,
-      dueAt: lookAgainAt,
-      code,
-      seen,
-      because,
-    }))
-    .with({ type: 'DueJobTriggered' }, ({ data: { triggerId, seen } }) => ({
+    .with(
+      { type: 'DueJobSkipped' },
+      ({ data: { code, fingerprint, blocker, inspectAgainAt } }) => ({
+        ...state,
+        ...rest,
+        status: 'skipped' as const,
+        dueAt: inspectAgainAt,
+        code,
+        fingerprint,
+        blocker,
+      }),
+    )
+    .with({ type: 'DueJobTriggered' }, ({ data: { triggerId, fingerprint } }) => ({
       ...state,
       ...rest,
       status: 'triggered' as const,
       dueAt: undefined,
-      seen,
+      fingerprint,
       lastTriggerId: triggerId,
     }))
     .with({ type: 'DueJobFailed' }, ({ data: { code, failures, retryAt } }) => ({
@@ -106,7 +109,7 @@ export function evolveDueJob(before: DueJobState, event: DueJobEvent): DueJobSta
     .exhaustive();
 }
 
-/** True while the job waits for its time. */
+/** True while the job waits for its instant or its retry. */
 export function isWaiting(state: DueJobState): boolean {
   return state.status === 'pending' || state.status === 'failed';
 }

@@ -1,10 +1,10 @@
-// The built-in evaluator over a task source: what is true of the target now, and which slots are free.
+// Evaluates the product's triggers over a task source: reads the target and the free slots, and decides.
 import { createHash } from 'node:crypto';
 import type { Instant } from '../../domain/core/instants.ts';
 import { canonicalJson, isJsonObject, parseJson } from '../../domain/core/json.ts';
-import { actionFor, observe, OBSERVATION_MS, type Facts, type Observation } from './observe.ts';
-import { offerOf } from './offer.ts';
-import { DEFAULT_SLOT_TABLE, slotsBetween, type SlotTable } from './slots.ts';
+import { actionOf, diagnose, HORIZON_MS, type TargetFacts, type Diagnosis } from './diagnose.ts';
+import { buildOffer } from './build-offer.ts';
+import { DEFAULT_SLOT_TABLE, slotsBetween, type SlotTable } from './slot-table.ts';
 import type { ApplyRequest } from '../../domain/preview/apply.ts';
 import type { Evaluation } from '../../domain/trigger/evaluation.ts';
 import type { LaterEvaluator } from '../../domain/ports/evaluator.ts';
@@ -23,39 +23,39 @@ export type TaskEvaluatorOptions = {
 export type TaskEvaluator = {
   readonly evaluate: LaterEvaluator;
   /**
-   * The base version of a preview of this evaluator's as things are now: an apply port compares it with
-   * the request's, inside its own transaction if it can, and refuses with `base_version_changed`.
+   * The base version that a preview of this evaluator would have now. An apply port compares it with the
+   * request's, inside its own transaction if it can, and refuses with `base_version_changed`.
    */
   readonly baseVersion: (
     request: Pick<ApplyRequest, 'userId' | 'triggerType' | 'targetType' | 'targetId' | 'snapshot'>,
   ) => Promise<string>;
 };
 
-/** Blocks are asked for by their start; a longer one that began earlier is not seen. */
+/** Blocks are read by their start; a longer block that began earlier is missed. */
 const LONGEST_BLOCK_MS = 24 * 60 * 60 * 1000;
 
 /**
- * Evaluates the built-in trigger types over a task source: proposes a place in the timetable, asks when
- * it does not know what is meant, reminds where nothing can be proposed, and closes what has been dealt
- * with. Other types and targets are rejected, with a reason.
+ * Evaluates {@link scheduleTriggers} over a task source: offers a proposal with slots of the timetable, a
+ * question where the target is unknown, a reminder where nothing can be proposed, and closes triggers
+ * whose target is completed or scheduled. Other types and targets are rejected, with a reason.
  */
 export function taskEvaluator(options: TaskEvaluatorOptions): TaskEvaluator {
   const { source, slots = DEFAULT_SLOT_TABLE, texts = scheduleTexts.en } = options;
   return {
     async evaluate(request, context) {
-      const fault = unsupported(request);
-      if (fault !== undefined) return fault;
+      const rejected = rejectUnsupported(request);
+      if (rejected !== undefined) return rejected;
       const now = request.mockNow ?? context.now;
-      const facts = await factsOf(source, slots, request, now);
+      const facts = await readFacts(source, slots, request, now);
       context.signal.throwIfAborted();
-      const observation = observe(facts);
-      return evaluationOf(request, facts, observation, texts);
+      const diagnosis = diagnose(facts);
+      return evaluationOf(request, facts, diagnosis, texts);
     },
     async baseVersion({ snapshot, ...request }) {
       const now = windowStartOf(snapshot);
-      // Not a preview of this evaluator's: no base version is equal to this one.
+      // The preview is not of this evaluator; this value equals no base version.
       if (Number.isNaN(now)) return 'unknown';
-      return baseVersionOf(request, await factsOf(source, slots, request, now));
+      return baseVersionOf(request, await readFacts(source, slots, request, now));
     },
   };
 }
@@ -66,25 +66,25 @@ type Target = Pick<RaiseRequest, 'userId' | 'triggerType' | 'targetId'> & {
   readonly idempotencyKey?: string | undefined;
 };
 
-function unsupported({ triggerType, targetType }: RaiseRequest): Evaluation | undefined {
+function rejectUnsupported({ triggerType, targetType }: RaiseRequest): Evaluation | undefined {
   const isTask = triggerType === 'important_urgent_task' && targetType === 'task_pool';
   if (isTask || triggerType === 'unfinished_feedback') return undefined;
   const isKnown = triggerType === 'important_urgent_task';
   return {
     outcome: 'reject',
     code: isKnown ? 'unsupported_target' : 'unsupported_trigger_type',
-    reason: `${triggerType} about a ${targetType} is nothing that the task evaluator knows`,
+    reason: `the task evaluator does not support ${triggerType} about a ${targetType}`,
   };
 }
 
-async function factsOf(
+async function readFacts(
   source: TaskEvaluatorOptions['source'],
   table: SlotTable,
   request: Target,
   now: Instant,
-): Promise<Facts> {
+): Promise<TargetFacts> {
   const { userId, targetId, targetType } = request;
-  const to = now + OBSERVATION_MS;
+  const to = now + HORIZON_MS;
   const slots = slotsBetween(table, now, to);
   const near = await source.blocks(userId, now - LONGEST_BLOCK_MS, to);
   const common = { now, slots, blocks: near.filter(({ endAt }) => endAt > now) };
@@ -100,20 +100,20 @@ async function factsOf(
 
 function evaluationOf(
   request: RaiseRequest,
-  facts: Facts,
-  observation: Observation,
+  facts: TargetFacts,
+  diagnosis: Diagnosis,
   texts: ScheduleTexts,
 ): Evaluation {
-  const action = actionFor(observation.issue);
-  if (action === 'close') return { outcome: 'close', reason: observation.issue };
+  const action = actionOf(diagnosis.issue);
+  if (action === 'close') return { outcome: 'close', reason: diagnosis.issue };
   return {
-    ...offerOf(request, facts, observation, action, texts),
+    ...buildOffer(request, facts, diagnosis, action, texts),
     baseVersion: baseVersionOf(request, facts),
   };
 }
 
-/** A hash of everything that the proposal stands on: the target, and what is in the way. */
-function baseVersionOf(request: Target, facts: Facts): string {
+/** A hash of the facts that the proposal depends on: the target and the blocks. */
+function baseVersionOf(request: Target, facts: TargetFacts): string {
   const { userId, triggerType, targetType, targetId } = request;
   const target =
     facts.about === 'task'
@@ -122,7 +122,7 @@ function baseVersionOf(request: Target, facts: Facts): string {
   const base = {
     about: [userId, triggerType, targetType, targetId],
     target: target ?? null,
-    window: [facts.now, facts.now + OBSERVATION_MS],
+    window: [facts.now, facts.now + HORIZON_MS],
     blocks: facts.blocks.map(({ blockId, startAt, endAt }) => [blockId, startAt, endAt]),
   };
   const text = canonicalJson(parseJson(JSON.stringify(base)));

@@ -1,9 +1,9 @@
-// The port to the host's tasks and timetable: what is true of them now. Nothing here is an event; the
-// kernel asks again before it acts, and what it then decides is.
+// The port to the host's tasks and timetable, as they are now. They are read again before each decision;
+// only the decision becomes an event.
 import type { TargetId, UserId } from '../../domain/core/identity.ts';
 import type { Instant } from '../../domain/core/instants.ts';
 
-/** A task as its owner has it now. */
+/** A task in its current state. */
 export type Task = {
   readonly userId: UserId;
   readonly taskId: TargetId;
@@ -12,27 +12,27 @@ export type Task = {
   readonly priority: 1 | 2 | 3 | 4;
   readonly completed: boolean;
   readonly deadlineAt?: Instant | undefined;
-  /** When it becomes urgent; absent, never. */
+  /** When it becomes urgent; absent, it never does. */
   readonly urgencyThresholdAt?: Instant | undefined;
-  /** How much of a timetable it needs, in sections: 1 to 4. */
+  /** How many sections of the timetable it needs: 1 to 4. */
   readonly estimatedSections: number;
 };
 
-/** A block of somebody's timetable. */
+/** A block of a user's timetable. */
 export type ScheduledBlock = {
   readonly userId: UserId;
   readonly blockId: TargetId;
-  /** Where it is one of a series: what all of them have in common, up to 64 characters. */
+  /** Of a block of a recurring series: the series' id, up to 64 characters. */
   readonly seriesId?: string | undefined;
   readonly title: string;
-  /** The task that it is for, where it is for one. */
+  /** The task that the block is for, if any. */
   readonly taskId?: TargetId | undefined;
   readonly startAt: Instant;
   readonly endAt: Instant;
   readonly completed: boolean;
 };
 
-/** Something was added, changed or taken away (`undefined`). */
+/** A task or block was added, changed or removed (`undefined`). */
 export type TaskChange =
   | {
       readonly kind: 'task';
@@ -45,16 +45,16 @@ export type TaskChange =
       readonly userId: UserId;
       readonly blockId: TargetId;
       readonly block: ScheduledBlock | undefined;
-      /** Of a block that was taken away: the task that it was for, where that is known. */
+      /** The task of a removed block, where it is known. */
       readonly taskId?: TargetId | undefined;
     };
 
-/** What is true now. Each method may throw when it cannot be known; callers then try again later. */
+/** The host's tasks and blocks now. A method throws when they cannot be read; callers retry later. */
 export type TaskSource = {
   readonly task: (user: UserId, task: TargetId) => Promise<Task | undefined>;
   readonly block: (user: UserId, block: TargetId) => Promise<ScheduledBlock | undefined>;
   /** Blocks that start in `from <= startAt < to`, ascending by start. */
   readonly blocks: (user: UserId, from: Instant, to: Instant) => Promise<readonly ScheduledBlock[]>;
-  /** Everything as it is now, then every change, until the signal. */
+  /** All tasks and blocks as they are now, then every change, until the signal aborts. */
   readonly changes: (signal: AbortSignal) => AsyncIterable<TaskChange>;
 };

@@ -3,11 +3,11 @@
 import { IdSchema } from '../../../domain/core/identity.ts';
 import type { Instant } from '../../../domain/core/instants.ts';
 import type { ScheduledBlock, Task } from '../task-source.ts';
-import { EntryError, type Problem } from '../problems.ts';
+import { EntryError, type EntryProblem } from '../entry-problem.ts';
 import { readComponents, type Component, type ContentLine } from './components.ts';
-import { canBeHeld, idOf, isBlock, occurrenceIdOf, readEntry, type Entry } from './entry.ts';
-import { occurrences } from './recurrence.ts';
-import { createZones, namedZone, type Zone, type Zones } from './zones.ts';
+import { isStorable, idOf, isBlock, instanceIdOf, readEntry, type Entry } from './entry.ts';
+import { recurrenceInstances } from './recurrence.ts';
+import { createTimeZones, namedTimeZone, type TimeZone, type TimeZones } from './time-zones.ts';
 
 export type CalendarOptions = {
   /** Whose entries they are that do not say it themselves. */
@@ -23,7 +23,7 @@ export type CalendarOptions = {
 export type CalendarRows = {
   readonly tasks: readonly Task[];
   readonly blocks: readonly ScheduledBlock[];
-  readonly problems: readonly Problem[];
+  readonly problems: readonly EntryProblem[];
   /** Entries that became rows, entries that are none of ours, and entries with a problem. */
   readonly counts: { readonly imported: number; readonly ignored: number; readonly failed: number };
 };
@@ -45,7 +45,7 @@ export function readCalendar(
   options: CalendarOptions,
 ): CalendarRows {
   const components = readComponents(text);
-  const problems: Problem[] = components.problems.map((problem) => ({ file, ...problem }));
+  const problems: EntryProblem[] = components.problems.map((problem) => ({ file, ...problem }));
   const tasks: Task[] = [];
   const blocks: ScheduledBlock[] = [];
   let [imported, ignored, failed] = [0, 0, components.problems.length];
@@ -106,7 +106,7 @@ export function readCalendar(
 function* expand(
   entry: Entry,
   exceptions: ReadonlySet<number | undefined>,
-  zones: Zones,
+  zones: TimeZones,
   span: Span,
 ): Generator<Found, void, undefined> {
   const { anchor, rules, added, except, recurrenceId } = entry;
@@ -127,7 +127,7 @@ function* expand(
     );
     // On the wall clock; a zone is at most a day away from UTC.
     const local = { from: span.from - ONE_DAY, to: span.to + ONE_DAY };
-    for (const wall of occurrences(rule, anchor.when.local, local, isPast)) {
+    for (const wall of recurrenceInstances(rule, anchor.when.local, local, isPast)) {
       const at = zones.toInstant({ ...anchor.when, local: wall }, line);
       if (at < span.from || at >= span.to) continue;
       instants.add(at);
@@ -168,7 +168,7 @@ function taskOf({ entry, at, part }: Found, userId: string): Task {
     ms === undefined ? undefined : held(entry, (at ?? 0) + ms);
   return {
     userId,
-    taskId: part ? occurrenceIdOf(uid, recurrenceId ?? held(entry, at ?? 0)) : idOf(uid),
+    taskId: part ? instanceIdOf(uid, recurrenceId ?? held(entry, at ?? 0)) : idOf(uid),
     title,
     priority,
     completed,
@@ -183,7 +183,7 @@ function blockOf({ entry, at = 0, part }: Found, userId: string): ScheduledBlock
   const startAt = held(entry, at);
   return {
     userId,
-    blockId: part ? occurrenceIdOf(uid, recurrenceId ?? startAt) : idOf(uid),
+    blockId: part ? instanceIdOf(uid, recurrenceId ?? startAt) : idOf(uid),
     seriesId: part ? idOf(uid) : undefined,
     title,
     taskId,
@@ -194,7 +194,7 @@ function blockOf({ entry, at = 0, part }: Found, userId: string): ScheduledBlock
 }
 
 function held(entry: Entry, at: number): Instant {
-  if (canBeHeld(at)) return at;
+  if (isStorable(at)) return at;
   throw new EntryError(
     'out_of_range',
     'is outside the years 1970 to 9999',
@@ -224,7 +224,7 @@ function calendarZones(
   calendar: number,
   entries: readonly Component[],
   options: CalendarOptions,
-): Zones {
+): TimeZones {
   const timezones = new Map<string, Component>();
   for (const component of entries) {
     if (component.name !== 'VTIMEZONE' || component.calendar !== calendar) continue;
@@ -232,9 +232,9 @@ function calendarZones(
     if (tzid !== undefined && !timezones.has(tzid)) timezones.set(tzid, component);
   }
   const said = valueOf(lines, 'X-WR-TIMEZONE');
-  const floating: Zone | undefined =
-    (said === undefined ? undefined : namedZone(said)) ?? namedZone(options.timeZone);
-  return createZones(timezones, floating ?? { toInstant: (local) => local });
+  const floating: TimeZone | undefined =
+    (said === undefined ? undefined : namedTimeZone(said)) ?? namedTimeZone(options.timeZone);
+  return createTimeZones(timezones, floating ?? { toInstant: (local) => local });
 }
 
 function valueOf(lines: readonly ContentLine[] | undefined, name: string): string | undefined {

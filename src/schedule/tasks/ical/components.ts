@@ -1,6 +1,6 @@
 // An iCalendar file's text as components with their lines. Nothing recursive, everything bounded: a
 // hostile file costs what its bytes cost.
-import { EntryError, type Problem } from '../problems.ts';
+import { EntryError, type EntryProblem } from '../entry-problem.ts';
 import { oneLine } from '../../../domain/core/text.ts';
 
 /** One unfolded content line, and where it began. */
@@ -22,7 +22,7 @@ export type Components = {
   readonly calendars: readonly (readonly ContentLine[])[];
   /** Components of other kinds, which are none of ours. */
   readonly ignored: ReadonlyMap<string, number>;
-  readonly problems: readonly Omit<Problem, 'file'>[];
+  readonly problems: readonly Omit<EntryProblem, 'file'>[];
 };
 
 const MAX_DEPTH = 16;
@@ -48,7 +48,7 @@ export function readComponents(text: string): Components {
   const entries: Component[] = [];
   const calendars: ContentLine[][] = [[]];
   const ignored = new Map<string, number>();
-  const problems: Omit<Problem, 'file'>[] = [];
+  const problems: Omit<EntryProblem, 'file'>[] = [];
   const stack: Open[] = [];
   let tooDeep = 0;
   let current = 0;

@@ -1,20 +1,20 @@
 // One VTODO or VEVENT as Tocsin understands it; docs/tasks.md says the same in words.
 import { uuidOf } from '../../../domain/core/ids.ts';
 import { IdSchema } from '../../../domain/core/identity.ts';
-import { EntryError } from '../problems.ts';
+import { EntryError } from '../entry-problem.ts';
 import { badLine, lineOf, linesOf, type Component, type ContentLine } from './components.ts';
-import { readRule, type Rule } from './rule.ts';
+import { readRecurrenceRule, type RecurrenceRule } from './recurrence-rule.ts';
 import {
   isInstant,
   readDuration,
   readInteger,
   readProperty,
-  readWhen,
+  readDateTime,
   type Property,
-  type When,
-} from './values.ts';
+  type DateTimeValue,
+} from './property-values.ts';
 import { oneLine } from '../../../domain/core/text.ts';
-import type { Zones } from './zones.ts';
+import type { TimeZones } from './time-zones.ts';
 
 /** One entry, before its recurrences are looked at. Offsets are from the entry's own beginning. */
 export type Entry = {
@@ -34,14 +34,18 @@ export type Entry = {
   readonly lengthMs: number | undefined;
   /** From the anchor to the urgency threshold. */
   readonly urgentMs: number | undefined;
-  readonly rules: readonly { readonly rule: Rule; readonly line: ContentLine }[];
+  readonly rules: readonly { readonly rule: RecurrenceRule; readonly line: ContentLine }[];
   readonly added: readonly number[];
   readonly except: ReadonlySet<number>;
   /** Of which occurrence this is the exception. */
   readonly recurrenceId: number | undefined;
 };
 
-export type Anchor = { readonly when: When; readonly line: ContentLine; readonly at: number };
+export type Anchor = {
+  readonly when: DateTimeValue;
+  readonly line: ContentLine;
+  readonly at: number;
+};
 
 /** Dates that one property list may name. */
 const MAX_DATES = 5_000;
@@ -63,7 +67,7 @@ export function isBlock(component: Component): boolean {
  * @param leadMs how long before its due time a task without alarm becomes urgent
  * @throws EntryError for what cannot be understood
  */
-export function readEntry(component: Component, zones: Zones, leadMs: number): Entry {
+export function readEntry(component: Component, zones: TimeZones, leadMs: number): Entry {
   const kind = component.name === 'VTODO' ? 'task' : 'block';
   const uid = plain(component, 'UID').trim();
   if (uid === '') throw new EntryError('no_uid', 'has no UID');
@@ -88,17 +92,17 @@ export function readEntry(component: Component, zones: Zones, leadMs: number): E
     anchor,
     lengthMs,
     urgentMs: kind === 'task' ? urgencyOf(component, zones, anchor, lengthMs, leadMs) : undefined,
-    rules: dates.map((line) => ({ rule: readRule(line), line })),
+    rules: dates.map((line) => ({ rule: readRecurrenceRule(line), line })),
     added: datesOf(component, 'RDATE', zones),
     except: new Set(datesOf(component, 'EXDATE', zones)),
     recurrenceId: anchorOf(component, 'RECURRENCE-ID', zones)?.at,
   };
 }
 
-function anchorOf(component: Component, name: string, zones: Zones): Anchor | undefined {
+function anchorOf(component: Component, name: string, zones: TimeZones): Anchor | undefined {
   const line = lineOf(component, name);
   if (line === undefined) return undefined;
-  const when = readWhen(readProperty(line));
+  const when = readDateTime(readProperty(line));
   return { when, line, at: zones.toInstant(when, line) };
 }
 
@@ -127,7 +131,7 @@ function lengthOf(
 /** `X-TOCSIN-URGENT-AT`, else the first alarm, else so long before it is due. */
 function urgencyOf(
   component: Component,
-  zones: Zones,
+  zones: TimeZones,
   anchor: Anchor | undefined,
   lengthMs: number | undefined,
   leadMs: number,
@@ -144,7 +148,7 @@ function urgencyOf(
 
 function alarmOf(
   alarm: Component,
-  zones: Zones,
+  zones: TimeZones,
   anchor: Anchor | undefined,
   lengthMs: number | undefined,
 ): number | undefined {
@@ -157,7 +161,7 @@ function alarmOf(
     const base = toEnd ? lengthMs : anchor && 0;
     return base === undefined ? undefined : base + readDuration(property);
   }
-  return zones.toInstant(readWhen(property), line) - (anchor?.at ?? 0);
+  return zones.toInstant(readDateTime(property), line) - (anchor?.at ?? 0);
 }
 
 function priorityOf(component: Component): Entry['priority'] {
@@ -210,13 +214,13 @@ function taskIdOf(component: Component): string | undefined {
   return undefined;
 }
 
-function datesOf(component: Component, name: string, zones: Zones): readonly number[] {
+function datesOf(component: Component, name: string, zones: TimeZones): readonly number[] {
   return linesOf(component, name).flatMap((line) => {
     const property = readProperty(line);
     if (property.values.length > MAX_DATES) throw badLine(line, `lists more than ${MAX_DATES}`);
     return property.values
       .filter((value) => value !== '')
-      .map((value) => zones.toInstant(readWhen(property, periodStart(value)), line));
+      .map((value) => zones.toInstant(readDateTime(property, periodStart(value)), line));
   });
 }
 
@@ -271,13 +275,13 @@ export function idOf(uid: string): string {
 }
 
 /** The id of one occurrence of a series. */
-export function occurrenceIdOf(uid: string, at: number): string {
+export function instanceIdOf(uid: string, at: number): string {
   const stamp = new Date(at).toISOString().replace(/[-:]|\.\d{3}/g, '');
   const readable = `${idOf(uid)}_${stamp}`;
   return readable.length <= 64 ? readable : `uid-${uuidOf('ical', uid)}_${stamp}`;
 }
 
 /** True for an occurrence that the log can hold. */
-export function canBeHeld(at: number): boolean {
+export function isStorable(at: number): boolean {
   return isInstant(at);
 }

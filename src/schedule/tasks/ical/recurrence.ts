@@ -1,8 +1,8 @@
 // When a rule recurs, on a wall clock: instants here are the clock's fields as if they were UTC. A
 // rule is asked about a stretch of time and looks at the days of that stretch only, so one that never
 // matches, or has run since 1970, costs no more than another. Only COUNT has to be counted from the start.
-import { EntryError } from '../problems.ts';
-import type { Rule } from './rule.ts';
+import { EntryError } from '../entry-problem.ts';
+import type { RecurrenceRule } from './recurrence-rule.ts';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -20,8 +20,8 @@ const MAX_COUNTED = 100_000;
  * @param isPast whether an occurrence lies beyond the rule's UNTIL
  * @throws EntryError when a COUNT would have to be counted too far
  */
-export function* occurrences(
-  rule: Rule,
+export function* recurrenceInstances(
+  rule: RecurrenceRule,
   dtstart: number,
   { from, to }: { readonly from: number; readonly to: number },
   isPast: (at: number) => boolean = () => false,
@@ -48,7 +48,7 @@ type Period = { readonly start: number; readonly days: number };
 
 /** The periods of a rule that touch `begin <= at < to`; those of hours and less are looked at by day. */
 function* periods(
-  rule: Rule,
+  rule: RecurrenceRule,
   dtstart: number,
   begin: number,
   to: number,
@@ -97,7 +97,7 @@ function weekdayOf(day: number): number {
 }
 
 function* inPeriod(
-  rule: Rule,
+  rule: RecurrenceRule,
   dtstart: number,
   { start, days }: Period,
 ): Generator<number, void, undefined> {
@@ -134,7 +134,7 @@ function* chosen(
 }
 
 /** The times of day that a rule of days or longer expands to. */
-function timesOf(rule: Rule, dtstart: number): readonly number[] {
+function timesOf(rule: RecurrenceRule, dtstart: number): readonly number[] {
   const start = new Date(dtstart);
   const hours = orElse(rule.byHour, start.getUTCHours());
   const minutes = orElse(rule.byMinute, start.getUTCMinutes());
@@ -154,7 +154,11 @@ function sorted(list: readonly number[]): readonly number[] {
 }
 
 /** The occurrences of one day, for rules that recur within it. */
-function* withinDay(rule: Rule, dtstart: number, day: number): Generator<number, void, undefined> {
+function* withinDay(
+  rule: RecurrenceRule,
+  dtstart: number,
+  day: number,
+): Generator<number, void, undefined> {
   const unit = rule.freq === 'HOURLY' ? HOUR : rule.freq === 'MINUTELY' ? MINUTE : SECOND;
   const step = unit * rule.interval;
   const base = Math.floor(dtstart / unit) * unit;
@@ -178,7 +182,7 @@ function allows(list: readonly number[], value: number): boolean {
 }
 
 /** Whether the rule's parts about days let this day through; what DTSTART implies is filled in. */
-function isDay(rule: Rule, dtstart: number, day: number): boolean {
+function isDay(rule: RecurrenceRule, dtstart: number, day: number): boolean {
   const { freq, byDay, byMonth, byMonthDay, byYearDay, byWeekNo } = rule;
   const date = new Date(day);
   const start = new Date(dtstart);

@@ -7,18 +7,21 @@ import { wakeSignal } from '../../../domain/core/wake-signal.ts';
 import type { ScheduledBlock, Task, TaskChange, TaskSource } from '../task-source.ts';
 
 /** Everything that one reading found. */
-export type Rows = { readonly tasks: readonly Task[]; readonly blocks: readonly ScheduledBlock[] };
+export type TaskRows = {
+  readonly tasks: readonly Task[];
+  readonly blocks: readonly ScheduledBlock[];
+};
 
-export type Table = Omit<TaskSource, 'changes'> & {
+export type TaskTable = Omit<TaskSource, 'changes'> & {
   /** Takes a new reading; listeners are told what is different. */
-  readonly replace: (rows: Rows) => void;
+  readonly replace: (rows: TaskRows) => void;
   /** Everything, then every change, until the signal. */
   readonly changes: (signal: AbortSignal) => AsyncGenerator<TaskChange, void, undefined>;
 };
 
 type Held = { readonly change: TaskChange; readonly text: string };
 
-export function createTable(): Table {
+export function createTaskTable(): TaskTable {
   const tasks = new Map<string, Task>();
   const blocks = new Map<string, ScheduledBlock>();
   let held = new Map<string, Held>();

@@ -14,7 +14,7 @@ export type Property = {
 };
 
 /** A date or date-time before anybody has asked which zone is meant. */
-export type When = {
+export type DateTimeValue = {
   /** The wall clock's fields, as if they were UTC: milliseconds. */
   readonly local: number;
   readonly form: 'date' | 'utc' | 'local';
@@ -49,7 +49,7 @@ function textValue(value: unknown): string {
 const DATE = /^(\d{4})-?(\d{2})-?(\d{2})(?:T(\d{2}):?(\d{2}):?(\d{2})(Z?))?$/;
 
 /** A date or date-time. @throws EntryError when it does not exist */
-export function readWhen(property: Property, text = property.values[0] ?? ''): When {
+export function readDateTime(property: Property, text = property.values[0] ?? ''): DateTimeValue {
   const match = DATE.exec(text);
   const [, ...fields] = match ?? [];
   const [y = 0, mo = 0, d = 0, h = 0, mi = 0, s = 0] = fields.map((field) => Number(field || 0));

@@ -5,8 +5,8 @@ import { IdSchema } from '../../../domain/core/identity.ts';
 import { parseInstant } from '../../../domain/core/instants.ts';
 import type { ScheduledBlock, Task } from '../task-source.ts';
 import { readLines } from '../../../adapters/ndjson/lines.ts';
-import type { Problem } from '../problems.ts';
-import type { Rows } from './table.ts';
+import type { EntryProblem } from '../entry-problem.ts';
+import type { TaskRows } from './task-table.ts';
 
 const InstantText = z.string().transform((text, context) => {
   const parsed = parseInstant(text);
@@ -53,10 +53,10 @@ type Line = z.output<typeof LineSchema>;
 export async function readTaskLines(
   file: string,
   source: AsyncIterable<Uint8Array>,
-): Promise<Rows & { readonly problems: readonly Problem[]; readonly imported: number }> {
+): Promise<TaskRows & { readonly problems: readonly EntryProblem[]; readonly imported: number }> {
   const tasks = new Map<string, Task>();
   const blocks = new Map<string, ScheduledBlock>();
-  const problems: Problem[] = [];
+  const problems: EntryProblem[] = [];
   let imported = 0;
   const tell = (line: number, code: string, message: string): void => {
     problems.push({ file, line, component: 'line', code, message });

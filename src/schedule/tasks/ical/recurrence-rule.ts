@@ -7,7 +7,7 @@ export type Frequency =
 /** `nth` is 0 for every such weekday; Sunday is 0. */
 export type Weekday = { readonly nth: number; readonly day: number };
 
-export type Rule = {
+export type RecurrenceRule = {
   readonly freq: Frequency;
   readonly interval: number;
   readonly count: number | undefined;
@@ -38,7 +38,7 @@ const DAYS: readonly string[] = ['SU', 'MO', 'TU', 'WE', 'TH', 'FR', 'SA'];
 const MAX_LIST = 366;
 
 /** Reads `FREQ=WEEKLY;BYDAY=MO`. @throws EntryError for what is not a rule */
-export function readRule(line: ContentLine): Rule {
+export function readRecurrenceRule(line: ContentLine): RecurrenceRule {
   const text = line.text.slice(line.text.indexOf(':') + 1).trim();
   const parts = new Map<string, string>();
   for (const part of text.split(';')) {

@@ -10,9 +10,9 @@ import type { Instant } from '../../../domain/core/instants.ts';
 import { silentLogger, type Logger } from '../../../domain/ports/logger.ts';
 import type { ScheduledBlock, Task, TaskSource } from '../task-source.ts';
 import { readCalendar } from '../ical/calendar.ts';
-import { readTaskLines } from './ndjson.ts';
-import type { Problem } from '../problems.ts';
-import { createTable } from './table.ts';
+import { readTaskLines } from './task-lines.ts';
+import type { EntryProblem } from '../entry-problem.ts';
+import { createTaskTable } from './task-table.ts';
 
 export type TaskFilesOptions = {
   /** An `.ics` or `.ndjson` file, or a folder of such; a subfolder's name says whose its files are. */
@@ -31,7 +31,7 @@ export type TaskFilesOptions = {
 };
 
 /** What the last reading amounts to. */
-export type Reading = {
+export type TaskFilesSnapshot = {
   readonly files: number;
   readonly imported: number;
   readonly ignored: number;
@@ -39,12 +39,12 @@ export type Reading = {
   readonly tasks: readonly Task[];
   readonly blocks: readonly ScheduledBlock[];
   /** The first 1,000. */
-  readonly problems: readonly Problem[];
+  readonly problems: readonly EntryProblem[];
 };
 
 export type TaskFiles = TaskSource &
   AsyncDisposable & {
-    readonly reading: () => Reading;
+    readonly snapshot: () => TaskFilesSnapshot;
     /** Reads everything again now. */
     readonly reload: () => Promise<void>;
   };
@@ -68,8 +68,8 @@ const DEFAULT_LEAD_MS = 24 * 60 * 60_000;
 export async function openTaskFiles(options: TaskFilesOptions): Promise<TaskFiles> {
   const { logger = silentLogger } = options;
   const root = resolve(options.path);
-  await assertTasksThere(root);
-  const table = createTable();
+  await assertTasksExist(root);
+  const table = createTaskTable();
   let reading = await readAll(root, options);
   table.replace(reading);
   let under: Promise<void> = Promise.resolve();
@@ -118,7 +118,7 @@ export async function openTaskFiles(options: TaskFilesOptions): Promise<TaskFile
     block: table.block,
     blocks: table.blocks,
     changes: table.changes,
-    reading: () => reading,
+    snapshot: () => reading,
     reload,
     async [Symbol.asyncDispose]() {
       clearInterval(timer);
@@ -128,10 +128,10 @@ export async function openTaskFiles(options: TaskFilesOptions): Promise<TaskFile
   };
 }
 
-async function readAll(root: string, options: TaskFilesOptions): Promise<Reading> {
+async function readAll(root: string, options: TaskFilesOptions): Promise<TaskFilesSnapshot> {
   const tasks: Task[] = [];
   const blocks: ScheduledBlock[] = [];
-  const problems: Problem[] = [];
+  const problems: EntryProblem[] = [];
   let [imported, ignored, failed] = [0, 0, 0];
   const files = await filesUnder(root);
   for (const file of files) {
@@ -208,7 +208,7 @@ async function filesUnder(root: string): Promise<readonly string[]> {
 }
 
 /** @throws TocsinError `usage` when there is no such file or folder */
-export async function assertTasksThere(root: string): Promise<void> {
+export async function assertTasksExist(root: string): Promise<void> {
   try {
     await stat(root);
   } catch (cause) {

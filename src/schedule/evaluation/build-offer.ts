@@ -1,5 +1,5 @@
-// From what was observed to what is offered: candidates, words, and a snapshot that a reader understands
-// later, when all of it may have changed.
+// Builds the offer for a diagnosis: a candidate, a summary, and a snapshot of the timetable for readers of
+// the preview.
 import { formatInstant } from '../../domain/core/instants.ts';
 import { cleanText } from '../../domain/core/text.ts';
 import type { Json } from '../../domain/core/json.ts';
@@ -8,24 +8,24 @@ import type { Candidate } from '../../domain/preview/candidates.ts';
 import type { ScheduledBlock } from '../tasks/task-source.ts';
 import { reasonText, type ScheduleTexts } from '../texts.ts';
 import type { RaiseRequest } from '../../domain/trigger/commands.ts';
-import { OBSERVATION_MS, type Facts, type Observation } from './observe.ts';
-import type { Slot } from './slots.ts';
+import { HORIZON_MS, type TargetFacts, type Diagnosis } from './diagnose.ts';
+import type { Slot } from './slot-table.ts';
 
-/** Entries of the timetable that a snapshot shows. */
+/** The most entries of the timetable in a snapshot. */
 const MAX_ENTRIES = 200;
 
-/** The offer that an observation which tells of something leads to. */
-export function offerOf(
+/** The offer for a diagnosis that leads to a question, reminder or proposal. */
+export function buildOffer(
   request: RaiseRequest,
-  facts: Facts,
-  observation: Observation,
+  facts: TargetFacts,
+  diagnosis: Diagnosis,
   kind: Offer['kind'],
   texts: ScheduleTexts,
 ): Offer {
   const title = facts.about === 'task' ? facts.task?.title : facts.block?.title;
-  const { issue, metrics, run = [] } = observation;
+  const { issue, metrics, chosen = [] } = diagnosis;
   const summary = reasonText(texts, issue, title);
-  const candidate = candidateOf(request, facts, observation, kind, summary);
+  const candidate = candidateOf(request, facts, diagnosis, kind, summary);
   const before = facts.blocks.slice(0, MAX_ENTRIES).map((block) => entry('unchanged', block));
   const added = candidate.changes.map(({ targetId, startAt, endAt }) =>
     entry('added', { title: title ?? '', blockId: targetId, startAt, endAt }),
@@ -36,13 +36,13 @@ export function offerOf(
     decision: { action: kind, reasonCode: issue, shouldNotify: true },
     issues: [{ code: issue, severity: severityOf(kind) }],
     metrics,
-    window: { from: formatInstant(facts.now), to: formatInstant(facts.now + OBSERVATION_MS) },
-    slots: run.map(({ day, section }) => ({ day, section })),
+    window: { from: formatInstant(facts.now), to: formatInstant(facts.now + HORIZON_MS) },
+    slots: chosen.map(({ day, section }) => ({ day, section })),
     before: { entries: before },
     after: { entries: [...before, ...added] },
-    // Nothing that stands in the timetable is moved, so nothing else is put at risk.
+    // A proposal only adds an entry, so no existing entry is at risk.
     risk: { level: 'low', affected: [] },
-    missing: missingOf(facts, observation),
+    missing: missingOf(facts, diagnosis),
   };
   const offered = { outcome: 'offer', kind, summary, candidates: [candidate], snapshot } as const;
   return { ...offered, candidateId: candidate.candidateId };
@@ -50,13 +50,13 @@ export function offerOf(
 
 function candidateOf(
   { targetId }: RaiseRequest,
-  facts: Facts,
-  { issue, run }: Observation,
+  facts: TargetFacts,
+  { issue, chosen }: Diagnosis,
   kind: Offer['kind'],
   summary: string,
 ): Candidate {
-  const [first] = run ?? [];
-  const last = run?.at(-1);
+  const [first] = chosen ?? [];
+  const last = chosen?.at(-1);
   if (first === undefined || last === undefined) {
     const candidateId = `${kind === 'question' ? 'ask_user' : 'notify_only'}:${issue}:${targetId}`;
     const type = kind === 'question' ? 'ask_user' : 'notify_only';
@@ -100,8 +100,8 @@ function severityOf(kind: Offer['kind']): string {
   return kind === 'question' ? 'warning' : 'critical';
 }
 
-/** What would have to be known for a proposal. */
-function missingOf(facts: Facts, { issue }: Observation): readonly string[] {
+/** The facts that a proposal would need. */
+function missingOf(facts: TargetFacts, { issue }: Diagnosis): readonly string[] {
   if (issue === 'no_valid_time_window') {
     return facts.about === 'task' && facts.task === undefined ? ['task'] : ['time_window'];
   }

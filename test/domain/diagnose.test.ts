@@ -1,22 +1,22 @@
 // The built-in evaluator's table, row by row, and the slots that it looks at.
 import { describe, expect, test } from 'vitest';
 import {
-  actionFor,
-  observe,
-  OBSERVATION_MS,
-  type Facts,
-} from '../../src/schedule/evaluation/observe.ts';
+  actionOf,
+  diagnose,
+  HORIZON_MS,
+  type TargetFacts,
+} from '../../src/schedule/evaluation/diagnose.ts';
 import {
   DEFAULT_SLOT_TABLE,
-  firstRun,
+  firstConsecutive,
   slotsBetween,
   type SlotTable,
-} from '../../src/schedule/evaluation/slots.ts';
+} from '../../src/schedule/evaluation/slot-table.ts';
 import type { ScheduledBlock, Task } from '../../src/schedule/tasks/task-source.ts';
 
 const at = (text: string): number => Date.parse(text);
 const now = at('2026-04-30T07:00:00+08:00');
-const slots = slotsBetween(DEFAULT_SLOT_TABLE, now, now + OBSERVATION_MS);
+const slots = slotsBetween(DEFAULT_SLOT_TABLE, now, now + HORIZON_MS);
 
 const task: Task = {
   userId: '1',
@@ -41,7 +41,7 @@ const block = (
   ...more,
 });
 
-const aboutTask = (more: Partial<Extract<Facts, { about: 'task' }>> = {}): Facts => ({
+const aboutTask = (more: Partial<Extract<TargetFacts, { about: 'task' }>> = {}): TargetFacts => ({
   about: 'task',
   now,
   slots,
@@ -50,7 +50,9 @@ const aboutTask = (more: Partial<Extract<Facts, { about: 'task' }>> = {}): Facts
   ...more,
 });
 
-const aboutFeedback = (more: Partial<Extract<Facts, { about: 'feedback' }>> = {}): Facts => ({
+const aboutFeedback = (
+  more: Partial<Extract<TargetFacts, { about: 'feedback' }>> = {},
+): TargetFacts => ({
   about: 'feedback',
   now,
   slots,
@@ -67,7 +69,7 @@ const allBut = (...free: number[]): ScheduledBlock[] =>
     .map(({ startAt, endAt }) => block(startAt, endAt));
 
 describe('a task', () => {
-  test.each<[string, Facts]>([
+  test.each<[string, TargetFacts]>([
     ['target_completed', aboutTask({ task: { ...task, completed: true }, slots: [] })],
     [
       'target_already_scheduled',
@@ -81,27 +83,27 @@ describe('a task', () => {
     ['no_contiguous_slots', aboutTask({ blocks: allBut(1, 3, 5) })],
     ['can_add_task_pool_to_schedule', aboutTask({ blocks: allBut(1, 3, 5, 6) })],
   ])('is found as %s', (issue, facts) => {
-    expect(observe(facts).issue).toBe(issue);
+    expect(diagnose(facts).issue).toBe(issue);
   });
 
   test('gets the first sections that follow one another before its deadline', () => {
-    const { run, metrics } = observe(aboutTask({ blocks: allBut(2, 5, 6, 9, 10) }));
-    expect(run?.map(({ section }) => section)).toEqual([5, 6]);
+    const { chosen, metrics } = diagnose(aboutTask({ blocks: allBut(2, 5, 6, 9, 10) }));
+    expect(chosen?.map(({ section }) => section)).toEqual([5, 6]);
     expect(metrics).toEqual({ slots: 12, free: 5, usable: 5, needed: 2, capacityGap: 0 });
     const deadlineAt = at('2026-04-30T14:00:00+08:00');
     const late = aboutTask({ blocks: allBut(2, 5, 6), task: { ...task, deadlineAt } });
-    expect(observe(late).issue).toBe('no_contiguous_slots');
+    expect(diagnose(late).issue).toBe('no_contiguous_slots');
   });
 
   test('of nonsensical size needs one section at least and four at most', () => {
     const needed = (estimatedSections: number): number =>
-      observe(aboutTask({ task: { ...task, estimatedSections } })).metrics.needed;
+      diagnose(aboutTask({ task: { ...task, estimatedSections } })).metrics.needed;
     expect([-1, 0, 1, 4, 5].map(needed)).toEqual([1, 1, 1, 4, 4]);
   });
 });
 
 describe('a feedback', () => {
-  test.each<[string, Facts]>([
+  test.each<[string, TargetFacts]>([
     ['feedback_target_unknown', aboutFeedback({ isIdentified: false })],
     ['feedback_target_unknown', aboutFeedback({ block: undefined })],
     ['target_completed', aboutFeedback({ block: block(now, now, { completed: true }) })],
@@ -109,21 +111,21 @@ describe('a feedback', () => {
     ['nothing_to_make_up', aboutFeedback({ block: block(now - 2, now - 1) })],
     ['need_makeup_block', aboutFeedback({ blocks: allBut(4) })],
   ])('is found as %s', (issue, facts) => {
-    expect(observe(facts).issue).toBe(issue);
+    expect(diagnose(facts).issue).toBe(issue);
   });
 });
 
 test('every finding that is not closed says what kind of preview it offers', () => {
-  expect(actionFor('target_completed')).toBe('close');
-  expect(actionFor('feedback_target_unknown')).toBe('question');
-  expect(actionFor('no_contiguous_slots')).toBe('reminder');
-  expect(actionFor('need_makeup_block')).toBe('proposal');
+  expect(actionOf('target_completed')).toBe('close');
+  expect(actionOf('feedback_target_unknown')).toBe('question');
+  expect(actionOf('no_contiguous_slots')).toBe('reminder');
+  expect(actionOf('need_makeup_block')).toBe('proposal');
 });
 
 describe('slots', () => {
   test('are those that start within the window, in the zone’s own time', () => {
     const from = at('2026-04-30T10:15:00+08:00');
-    const day = slotsBetween(DEFAULT_SLOT_TABLE, from, from + OBSERVATION_MS);
+    const day = slotsBetween(DEFAULT_SLOT_TABLE, from, from + HORIZON_MS);
     expect(day).toHaveLength(12);
     expect(day[0]).toEqual({
       day: '2026-04-30',
@@ -137,7 +139,7 @@ describe('slots', () => {
   test('follow the clock of a zone that changes it', () => {
     const table: SlotTable = { timeZone: 'Europe/Berlin', sections: [['09:00', '10:00']] };
     const from = at('2026-03-28T00:00:00Z');
-    const starts = slotsBetween(table, from, from + 3 * OBSERVATION_MS).map(({ startAt }) =>
+    const starts = slotsBetween(table, from, from + 3 * HORIZON_MS).map(({ startAt }) =>
       new Date(startAt).toISOString(),
     );
     expect(starts).toEqual([
@@ -149,8 +151,8 @@ describe('slots', () => {
 
   test('of two days never make one run', () => {
     const ends = slots.filter(({ section }) => section >= 12);
-    const next = slotsBetween(DEFAULT_SLOT_TABLE, now + OBSERVATION_MS, now + 2 * OBSERVATION_MS);
-    expect(firstRun([...ends, ...next.slice(0, 1)], 2)).toBeUndefined();
-    expect(firstRun(next, 4)?.map(({ section }) => section)).toEqual([1, 2, 3, 4]);
+    const next = slotsBetween(DEFAULT_SLOT_TABLE, now + HORIZON_MS, now + 2 * HORIZON_MS);
+    expect(firstConsecutive([...ends, ...next.slice(0, 1)], 2)).toBeUndefined();
+    expect(firstConsecutive(next, 4)?.map(({ section }) => section)).toEqual([1, 2, 3, 4]);
   });
 });

@@ -2,18 +2,18 @@
 // calendars bring along is often of another year. Only names that nobody knows are taken from the file.
 import ICAL from 'ical.js';
 import { badLine, lineOf, linesOf, type Component, type ContentLine } from './components.ts';
-import { readProperty, readWhen, type When } from './values.ts';
-import { readRule } from './rule.ts';
-import { EntryError } from '../problems.ts';
+import { readProperty, readDateTime, type DateTimeValue } from './property-values.ts';
+import { readRecurrenceRule } from './recurrence-rule.ts';
+import { EntryError } from '../entry-problem.ts';
 import { WINDOWS_ZONES } from './windows-zones.ts';
 
 /** Finds the instant of a wall clock in one zone. */
-export type Zone = { readonly toInstant: (local: number) => number };
+export type TimeZone = { readonly toInstant: (local: number) => number };
 
 /** The zones of one calendar. */
-export type Zones = {
+export type TimeZones = {
   /** @throws EntryError for a zone that nobody knows */
-  readonly toInstant: (when: When, line: ContentLine) => number;
+  readonly toInstant: (when: DateTimeValue, line: ContentLine) => number;
 };
 
 const DAY = 24 * 60 * 60 * 1000;
@@ -23,15 +23,18 @@ const MAX_KNOWN = 20_000;
 /** Observances of one zone; the fullest zone data have fewer. */
 const MAX_OBSERVANCES = 500;
 
-const UTC: Zone = { toInstant: (local) => local };
+const UTC: TimeZone = { toInstant: (local) => local };
 
 /**
  * @param timezones the VTIMEZONEs of the calendar, by TZID
  * @param floating the zone that a time without one is in
  */
-export function createZones(timezones: ReadonlyMap<string, Component>, floating: Zone): Zones {
-  const known = new Map<string, Zone | EntryError>();
-  const find = (tzid: string): Zone | EntryError => {
+export function createTimeZones(
+  timezones: ReadonlyMap<string, Component>,
+  floating: TimeZone,
+): TimeZones {
+  const known = new Map<string, TimeZone | EntryError>();
+  const find = (tzid: string): TimeZone | EntryError => {
     let zone = known.get(tzid);
     if (zone === undefined) {
       zone = zoneOf(tzid, timezones);
@@ -51,8 +54,8 @@ export function createZones(timezones: ReadonlyMap<string, Component>, floating:
 }
 
 /** A zone by its name, or why there is none. */
-function zoneOf(tzid: string, timezones: ReadonlyMap<string, Component>): Zone | EntryError {
-  const named = namedZone(tzid);
+function zoneOf(tzid: string, timezones: ReadonlyMap<string, Component>): TimeZone | EntryError {
+  const named = namedTimeZone(tzid);
   if (named !== undefined) return named;
   const component = timezones.get(tzid);
   if (component !== undefined) {
@@ -70,12 +73,12 @@ function zoneOf(tzid: string, timezones: ReadonlyMap<string, Component>): Zone |
   return new EntryError('unknown_zone', `is in the zone "${shown}", which nobody knows`);
 }
 
-const formats = new Map<string, Zone | undefined>();
+const formats = new Map<string, TimeZone | undefined>();
 
 /**
  * A zone of this machine's data: an IANA name, also as Mozilla and others prefix it, or a Windows name.
  */
-export function namedZone(name: string): Zone | undefined {
+export function namedTimeZone(name: string): TimeZone | undefined {
   const key = name.slice(0, 128);
   if (!formats.has(key)) {
     if (formats.size > 2_000) formats.clear();
@@ -84,7 +87,7 @@ export function namedZone(name: string): Zone | undefined {
   return formats.get(key);
 }
 
-function makeNamedZone(name: string): Zone | undefined {
+function makeNamedZone(name: string): TimeZone | undefined {
   if (/^(?:utc|gmt|z|etc\/utc)$/i.test(name)) return UTC;
   // Some put a path of their own before the name; it has two parts or three.
   const parts = name.split('/');
@@ -158,7 +161,7 @@ function resolve(local: number, offsetAt: (instant: number) => number): number {
 }
 
 /** A zone as the file defines it. Its rules may only be yearly: others are no zone's, and without end. */
-function definedZone(component: Component): Zone {
+function definedZone(component: Component): TimeZone {
   const parts = component.children.filter(({ name }) => name === 'STANDARD' || name === 'DAYLIGHT');
   if (parts.length === 0) throw new Error('has no STANDARD and no DAYLIGHT');
   if (parts.length > MAX_OBSERVANCES) throw new Error('has too many parts');
@@ -167,7 +170,7 @@ function definedZone(component: Component): Zone {
     text.push(`BEGIN:${part.name}`);
     const start = lineOf(part, 'DTSTART');
     if (start === undefined) throw new Error('has a part without DTSTART');
-    readWhen(readProperty(start));
+    readDateTime(readProperty(start));
     for (const name of ['TZOFFSETFROM', 'TZOFFSETTO']) {
       const value = lineOf(part, name)?.text.split(':').at(-1)?.trim() ?? '';
       if (!/^[+-](?:0\d|1\d|2[0-3])[0-5]\d(?:[0-5]\d)?$/.test(value)) {
@@ -177,12 +180,13 @@ function definedZone(component: Component): Zone {
     }
     text.push(start.text);
     for (const rule of linesOf(part, 'RRULE')) {
-      if (readRule(rule).freq !== 'YEARLY') throw new Error('has a rule that is not yearly');
+      if (readRecurrenceRule(rule).freq !== 'YEARLY')
+        throw new Error('has a rule that is not yearly');
       text.push(rule.text);
     }
     for (const dates of linesOf(part, 'RDATE').slice(0, MAX_OBSERVANCES)) {
       const property = readProperty(dates);
-      for (const value of property.values) readWhen(property, value);
+      for (const value of property.values) readDateTime(property, value);
       text.push(dates.text);
     }
     text.push(`END:${part.name}`);

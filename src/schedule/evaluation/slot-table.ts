@@ -1,8 +1,7 @@
-// The slots of a timetable: numbered sections of a local day, as instants. Pure: the zone is an
-// argument, never the machine's.
+// The slots of a timetable: the numbered sections of a day, as instants in an explicit time zone. Pure.
 import type { Instant } from '../../domain/core/instants.ts';
 
-/** A day's sections in local time. */
+/** The sections of a day, in local time. */
 export type SlotTable = {
   /** IANA name. */
   readonly timeZone: string;
@@ -29,7 +28,7 @@ export const DEFAULT_SLOT_TABLE: SlotTable = {
   ],
 };
 
-/** One section of one day. */
+/** A section of a day. */
 export type Slot = {
   /** The local date, `YYYY-MM-DD`. */
   readonly day: string;
@@ -45,7 +44,7 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 export function slotsBetween(table: SlotTable, from: Instant, to: Instant): readonly Slot[] {
   const local = localClock(table.timeZone);
   const slots: Slot[] = [];
-  // A day more on each side: the local date may be another than the UTC one.
+  // One day more on each side: the local date may differ from the UTC date.
   for (let at = from - DAY_MS; at < to + DAY_MS; at += DAY_MS) {
     const day = new Date(at).toISOString().slice(0, 10);
     for (const [index, [start, end]] of table.sections.entries()) {
@@ -58,8 +57,11 @@ export function slotsBetween(table: SlotTable, from: Instant, to: Instant): read
   return slots;
 }
 
-/** The first run of `length` slots that follow one another on one day. */
-export function firstRun(slots: readonly Slot[], length: number): readonly Slot[] | undefined {
+/** The first `length` slots with consecutive sections of one day. */
+export function firstConsecutive(
+  slots: readonly Slot[],
+  length: number,
+): readonly Slot[] | undefined {
   for (const [index, first] of slots.entries()) {
     const run = slots.slice(index, index + length);
     const isRun = run.every(
@@ -70,7 +72,7 @@ export function firstRun(slots: readonly Slot[], length: number): readonly Slot[
   return undefined;
 }
 
-/** Reads wall-clock times of a zone as instants. A time that a clock change skips is the one after it. */
+/** Converts local times of a zone to instants. A time that a clock change skips becomes a later one. */
 function localClock(timeZone: string): (day: string, time: string) => Instant {
   const format = new Intl.DateTimeFormat('en-US', {
     timeZone,
@@ -97,7 +99,7 @@ function localClock(timeZone: string): (day: string, time: string) => Instant {
   };
   return (day, time) => {
     const wall = Date.parse(`${day}T${time}:00Z`);
-    // Twice, because the offset is that of the instant that is looked for.
+    // Twice: the offset must be that of the resulting instant.
     const guess = wall - offsetAt(wall);
     return wall - offsetAt(guess);
   };

@@ -1,6 +1,6 @@
 // What is wrong with one entry of a file: enough to find it. The entries around it are read.
 
-export type Problem = {
+export type EntryProblem = {
   readonly file: string;
   /** Where the entry, or the line in question, begins; from 1. */
   readonly line: number;

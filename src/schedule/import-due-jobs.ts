@@ -1,0 +1,62 @@
+// Adapts due jobs once to the tasks and blocks of a source.
+import type { Detector } from './detectors/detector.ts';
+import type { ScheduledBlock, Task, TaskChange } from './tasks/task-source.ts';
+import { dueJobStream } from './due-job/stream.ts';
+import { updateDueJob, type DueJobChange, type DueJobContext } from './due-jobs.ts';
+import { keyedQueue } from '../domain/core/keyed-queue.ts';
+
+/** How many jobs each change was made to. */
+export type ImportedDueJobs = Readonly<Record<Exclude<DueJobChange, 'inspected'>, number>>;
+
+/**
+ * Adapts the jobs of all tasks and blocks. A repeated import changes nothing.
+ *
+ * @param onEach called after each task and block
+ * @throws TocsinError `unavailable` when the store gives no answer or refuses
+ */
+export async function importDueJobs(
+  context: DueJobContext & {
+    readonly detectors: readonly Detector[];
+    /** Jobs written at once. */
+    readonly concurrency: number;
+    readonly signal: AbortSignal;
+  },
+  {
+    tasks,
+    blocks,
+  }: { readonly tasks: readonly Task[]; readonly blocks: readonly ScheduledBlock[] },
+  onEach: () => void,
+): Promise<ImportedDueJobs> {
+  const counts = { scheduled: 0, rescheduled: 0, cancelled: 0, unchanged: 0, inspected: 0 };
+  const queue = keyedQueue(context.concurrency);
+  for (const change of changesOf(tasks, blocks)) {
+    if (context.signal.aborted) break;
+    for (const detector of context.detectors) {
+      const update = detector.plan(change);
+      if (update === undefined) continue;
+      await queue.add(dueJobStream(context.kernel, update.subject), async () => {
+        const done = await updateDueJob(context, update);
+        // A block that changes nothing about its task's job is not counted as a job of its own.
+        if (update.kind === 'plan' || done !== 'unchanged') counts[done] += 1;
+      });
+    }
+    onEach();
+  }
+  await queue.idle();
+  const { inspected: _, ...rest } = counts;
+  return rest;
+}
+
+function* changesOf(
+  tasks: readonly Task[],
+  blocks: readonly ScheduledBlock[],
+): Generator<TaskChange, void, undefined> {
+  for (const task of tasks) {
+    const { userId, taskId } = task;
+    yield { kind: 'task', userId, taskId, task };
+  }
+  for (const block of blocks) {
+    const { userId, blockId } = block;
+    yield { kind: 'block', userId, blockId, block };
+  }
+}
