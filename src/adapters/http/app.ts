@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { Hono } from 'hono';
 import { TraceparentSchema } from '../../domain/core/envelope.ts';
+import { unlessAborted } from '../../domain/core/signals.ts';
 import { silentLogger, type Logger } from '../../domain/ports/logger.ts';
 import type { Deliveries } from '../../kernel/deliveries.ts';
 import type { Kernel } from '../../kernel/open-kernel.ts';
@@ -180,20 +181,9 @@ const OVER: Problem = {
 
 const refused = (problem: Problem): Answer => ({ kind: 'problem', problem });
 
-/** The deadline ends the wait, not the work; a later rejection of the work is ignored. */
-async function within<T>(isOver: AbortSignal, work: Promise<T>): Promise<T | 'over'> {
-  const { promise, resolve } = Promise.withResolvers<'over'>();
-  const end = (): void => {
-    resolve('over');
-  };
-  isOver.addEventListener('abort', end, { once: true });
-  if (isOver.aborted) end();
-  work.catch(() => undefined);
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    isOver.removeEventListener('abort', end);
-  }
+/** The deadline ends the wait, not the work. */
+function within<T>(deadline: AbortSignal, work: Promise<T>): Promise<T | 'over'> {
+  return unlessAborted(work, deadline, () => 'over' as const);
 }
 
 function keyOf({ takesKey }: Endpoint, headers: Headers): string | undefined {

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { tryParseJson } from '../../domain/core/json.ts';
 import { err, ok, type Result } from '../../domain/core/result.ts';
+import { unlessAborted } from '../../domain/core/signals.ts';
 import {
   causeText,
   connectFailure,
@@ -140,17 +141,10 @@ export async function apiRequest<T>(
 
 async function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return promise;
-  const aborted = Promise.withResolvers<never>();
-  const abort = (): void => {
+  return unlessAborted(promise, signal, () => {
     const reason: unknown = signal.reason;
-    aborted.reject(reason instanceof Error ? reason : new Error(String(reason)));
-  };
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    return await Promise.race([promise, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
+    throw reason instanceof Error ? reason : new Error(String(reason));
+  });
 }
 
 /** Closes a connection that opens after its caller gave up. */

@@ -3,6 +3,8 @@
 import { readAddress, STRICT_RULES, type AddressRules } from '../../domain/channel/address.ts';
 import { withoutSecretsOf } from '../../domain/channel/without-secrets.ts';
 import type { Instant } from '../../domain/core/instants.ts';
+import { err } from '../../domain/core/result.ts';
+import { unlessAborted } from '../../domain/core/signals.ts';
 import { MAX_DETAIL } from '../../domain/delivery/events.ts';
 import { silentLogger, type Logger } from '../../domain/ports/logger.ts';
 import type {
@@ -42,10 +44,10 @@ export function channelSender(options: ChannelSenderOptions = {}): Sender {
     }
     const url = new URL(address.value.url);
     const privateTargets = addresses.privateTargets || url.origin === addresses.standIn;
-    const found = await withinTime(
+    const found = await unlessAborted(
       resolveTarget(url.hostname, { resolve, privateTargets }),
-      limits.connectMs,
-      signal,
+      AbortSignal.any([signal, AbortSignal.timeout(limits.connectMs)]),
+      () => err<Unresolved>('dns_failed'),
     );
     if (!found.ok) {
       if (found.error === 'ssrf_blocked') {
@@ -114,26 +116,4 @@ const UNRESOLVED: Readonly<Record<Unresolved, SendOutcome>> = {
 
 function unresolved(why: Unresolved): SendOutcome {
   return UNRESOLVED[why];
-}
-
-/** A resolver that does not answer is one that failed. */
-async function withinTime(
-  looking: ReturnType<typeof resolveTarget>,
-  ms: number,
-  signal: AbortSignal,
-): ReturnType<typeof resolveTarget> {
-  const stop = new AbortController();
-  const over = AbortSignal.any([signal, AbortSignal.timeout(ms), stop.signal]);
-  const gaveUp = new Promise<Awaited<typeof looking>>((resolve) => {
-    const giveUp = (): void => {
-      resolve({ ok: false, error: 'dns_failed' });
-    };
-    if (over.aborted) giveUp();
-    else over.addEventListener('abort', giveUp, { once: true });
-  });
-  try {
-    return await Promise.race([looking, gaveUp]);
-  } finally {
-    stop.abort();
-  }
 }

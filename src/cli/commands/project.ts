@@ -3,10 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { sqliteReadModel } from '../../adapters/sqlite/read-model.ts';
 import { jsonLogger } from '../../adapters/logging/pino.ts';
+import { backoffMs, PROCESS_BACKOFF } from '../../domain/core/backoff.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { silentLogger, type Logger } from '../../domain/ports/logger.ts';
 import { openProjector } from '../../kernel/open-projector.ts';
-import { DEFAULT_TIMING, type RecoveryMode } from '../../projections/publisher/context.ts';
+import type { RecoveryMode } from '../../projections/publisher/context.ts';
 import type { Projector } from '../../projections/publisher/projector.ts';
 import { openOutput, openStore } from '../compose/compose.ts';
 import type { HealthServer } from '../compose/serve-health.ts';
@@ -121,8 +122,7 @@ async function withRetries<T>(
       return await open();
     } catch (error) {
       if (!(error instanceof TocsinError) || error.kind !== 'unavailable') throw error;
-      const ceiling = Math.min(DEFAULT_TIMING.maxBackoffMs, 100 * 2 ** Math.min(attempt, 16));
-      const waitMs = Math.round(Math.random() * ceiling);
+      const waitMs = Math.round(backoffMs(attempt, PROCESS_BACKOFF, Math.random));
       logger.warn({ reason: error.message, waitMs }, 'the store cannot be reached; trying again');
       await sleep(waitMs, undefined, { signal }).catch(() => undefined);
     }

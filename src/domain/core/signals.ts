@@ -1,7 +1,34 @@
+// Abort signals: whether they are raised, and promises that are raced with them.
+
 /**
  * True once the signal is aborted. A function, because the compiler assumes that a property keeps the value
  * that it had at the last read.
  */
 export function isOver(signal: AbortSignal): boolean {
   return signal.aborted;
+}
+
+const ABORTED = Symbol('aborted');
+
+/**
+ * The result of `work`, or of `onAbort` when the signal is raised first. The signal keeps no listener. `work`
+ * itself goes on after an abort; how it ends is ignored.
+ */
+export async function unlessAborted<T, A>(
+  work: Promise<T>,
+  signal: AbortSignal,
+  onAbort: () => A,
+): Promise<T | A> {
+  const { promise: aborted, resolve } = Promise.withResolvers<typeof ABORTED>();
+  const abort = (): void => {
+    resolve(ABORTED);
+  };
+  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+  try {
+    const first = await Promise.race([work, aborted]);
+    return first === ABORTED ? onAbort() : first;
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
 }

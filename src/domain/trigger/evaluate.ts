@@ -1,5 +1,6 @@
 // The decisions of an evaluation that comes after the raise. Each first checks that the occurrence still
 // waits, because another worker may have ended it.
+import { backoffCeilingMs, type Backoff } from '../core/backoff.ts';
 import type { Evaluation } from './evaluation.ts';
 import type { Instant } from '../core/instants.ts';
 import type { TriggerEvent } from './events.ts';
@@ -9,13 +10,12 @@ import { occurrenceOf, type Occurrence, type TriggerState } from './state.ts';
 /** Evaluations of one occurrence, at most; when the last fails, the occurrence is abandoned. */
 export const MAX_EVALUATIONS = 20;
 
-const FIRST_RETRY_MS = 1_000;
 /** All waits together are about an hour; a later answer would be of no use. */
-const LONGEST_RETRY_MS = 5 * 60 * 1_000;
+const RETRY: Backoff = { firstMs: 1_000, longestMs: 5 * 60 * 1_000 };
 
 /** Milliseconds to wait after failed evaluation number `attempt`, from 1. */
 export function evaluationRetryMs(attempt: number): number {
-  return Math.min(FIRST_RETRY_MS * 2 ** (attempt - 1), LONGEST_RETRY_MS);
+  return backoffCeilingMs(attempt - 1, RETRY);
 }
 
 /** The occurrence, if it waits for its evaluation. */

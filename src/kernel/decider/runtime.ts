@@ -1,5 +1,6 @@
 // The runtime outside of tests: the system's clock, timers and random values.
 import { randomUUID } from 'node:crypto';
+import { unlessAborted } from '../../domain/core/signals.ts';
 import type { Clock } from '../../domain/ports/clock.ts';
 import type { Runtime } from '../../domain/ports/runtime.ts';
 
@@ -12,6 +13,30 @@ export function systemRuntime(clock?: Clock): Runtime {
     random: Math.random,
     newId: randomUUID,
   };
+}
+
+/**
+ * The result of `work`, or of `onLate` when it takes longer than `ms` or `stop` is raised. `work` gets a
+ * signal that says so, and goes on if it ignores the signal.
+ */
+export async function withDeadline<T, L>(
+  { pause }: Pick<Runtime, 'pause'>,
+  ms: number,
+  work: (signal: AbortSignal) => Promise<T>,
+  onLate: () => L,
+  stop?: AbortSignal,
+): Promise<T | L> {
+  const late = new AbortController();
+  const done = new AbortController();
+  void pause(ms, done.signal).then(() => {
+    late.abort();
+  });
+  const over = stop === undefined ? late.signal : AbortSignal.any([late.signal, stop]);
+  try {
+    return await unlessAborted(work(over), over, onLate);
+  } finally {
+    done.abort();
+  }
 }
 
 /** Resolves on abort instead of rejecting: pauses end often, and an error for each would cost. */

@@ -6,6 +6,7 @@ import { decideConfirm } from '../../domain/preview/confirm.ts';
 import { offeredOf } from '../../domain/trigger/state.ts';
 import type { ApplyPreview } from '../../domain/ports/apply-preview.ts';
 import { DEFAULT_DEADLINE_MS, millisecondsUntil, type Call } from '../decider/decider.ts';
+import { withDeadline } from '../decider/runtime.ts';
 import { triggerDecider, type RaiseContext } from '../raise/raise.ts';
 import { applyIdOf, requestHash } from '../raise/request-hash.ts';
 import { runApply } from './apply.ts';
@@ -58,8 +59,9 @@ export async function confirmPreview(
     const { answer } = result;
     if (answer.kind === 'finished') return settledResult(answer.apply);
     if (answer.kind === 'apply') {
-      const work = context.track(() => applied(context, speaker.stream, answer, startedBy));
-      return within(work, remainingMs());
+      const work = () => applied(context, speaker.stream, answer, startedBy);
+      // The deadline ends the wait, not the work; the next call finds what the log says.
+      return withDeadline(runtime, remainingMs(), () => context.track(work), unanswered);
     }
     if (remainingMs() <= LOOK_AGAIN_MS) return unanswered();
     await runtime.pause(LOOK_AGAIN_MS);
@@ -74,21 +76,6 @@ async function applied(
 ): Promise<ConfirmResult> {
   const apply = await runApply(context, { stream, ...answer, startedBy });
   return apply.kind === 'done' ? settledResult(apply.answer) : failed(apply);
-}
-
-/** The caller's deadline ends the waiting, not the work. */
-async function within(work: Promise<ConfirmResult>, ms: number): Promise<ConfirmResult> {
-  const { promise, resolve } = Promise.withResolvers<ConfirmResult>();
-  const timer = setTimeout(() => {
-    resolve(unanswered());
-  }, ms);
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    clearTimeout(timer);
-    // After the deadline nobody waits for a failure; the next call finds what the log says.
-    work.catch(() => undefined);
-  }
 }
 
 function unanswered(): ConfirmResult {

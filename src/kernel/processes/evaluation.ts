@@ -24,7 +24,7 @@ import type { Runtime } from '../../domain/ports/runtime.ts';
 import type { DueChange } from './due/options.ts';
 import { dueProcess } from './due/due-process.ts';
 import type { Process } from './due/process.ts';
-import { systemRuntime } from '../decider/runtime.ts';
+import { systemRuntime, withDeadline } from '../decider/runtime.ts';
 import {
   append,
   recordedAtOf,
@@ -159,27 +159,23 @@ type Failure = { readonly code: string; readonly error: unknown };
 /** Calls the evaluator, at most `timeoutMs` and while the worker runs. */
 async function callEvaluator(
   { evaluate, timeoutMs = DEFAULT_TIMEOUT_MS }: EvaluationOptions,
-  { now, pause }: Runtime,
+  runtime: Runtime,
   { raised }: Occurrence,
-  signal: AbortSignal,
+  stop: AbortSignal,
 ): Promise<{ readonly evaluation: Evaluation } | Failure | 'stopped'> {
-  const over = new AbortController();
-  const both = AbortSignal.any([signal, over.signal]);
-  const evaluated = async (): Promise<{ readonly evaluation: Evaluation } | Failure> => {
+  const evaluated = async (
+    signal: AbortSignal,
+  ): Promise<{ readonly evaluation: Evaluation } | Failure> => {
     try {
-      return { evaluation: await evaluate(raisedRequest(raised), { now: now(), signal: both }) };
+      return { evaluation: await evaluate(raisedRequest(raised), { now: runtime.now(), signal }) };
     } catch (error) {
       return { code: 'evaluation_failed', error };
     }
   };
-  const timedOut = async (): Promise<Failure | 'stopped'> => {
-    await pause(timeoutMs, both);
-    return { code: 'evaluation_timeout', error: undefined };
-  };
+  const timedOut = (): Failure => ({ code: 'evaluation_timeout', error: undefined });
   // An evaluator that ignores its signal must not block its trigger.
-  const answer = await Promise.race([evaluated(), timedOut()]);
-  over.abort();
-  return signal.aborted ? 'stopped' : answer;
+  const answer = await withDeadline(runtime, timeoutMs, evaluated, timedOut, stop);
+  return stop.aborted ? 'stopped' : answer;
 }
 
 /** The evaluator causes events that break their schema or are too large. */

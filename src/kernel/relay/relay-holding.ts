@@ -1,9 +1,7 @@
 // Who has to wait before a relay tries again, and for how long.
+import { backoffMs, PROCESS_BACKOFF } from '../../domain/core/backoff.ts';
 import type { Logger } from '../../domain/ports/logger.ts';
 import type { Failure, Lane } from './relay-round.ts';
-
-const FIRST_BACKOFF_MS = 100;
-const MAX_BACKOFF_MS = 30_000;
 
 /** An outage makes everybody wait; a request that cannot be raised now, its user only. */
 export function createHolding(name: string, logger: Logger) {
@@ -21,15 +19,15 @@ export function createHolding(name: string, logger: Logger) {
     /** Takes a round's failures; returns how long everybody has to wait. */
     after(lanes: readonly Lane[]): number {
       const outage = lanes.find(({ failure }) => failure?.isOutage)?.failure;
+      const waitMs = outage === undefined ? 0 : backoff(outages);
       outages = outage === undefined ? 0 : outages + 1;
-      const waitMs = outage === undefined ? 0 : backoffMs(outages);
       if (outage !== undefined) warn(outage, waitMs);
       for (const { user, settled, failure } of lanes) {
         if (settled.length > 0) held.delete(user);
         if (failure === undefined || failure.isOutage) continue;
-        const failures = (held.get(user)?.failures ?? 0) + 1;
-        const userWaitMs = backoffMs(failures);
-        held.set(user, { failures, until: performance.now() + userWaitMs });
+        const failures = held.get(user)?.failures ?? 0;
+        const userWaitMs = backoff(failures);
+        held.set(user, { failures: failures + 1, until: performance.now() + userWaitMs });
         warn(failure, userWaitMs);
       }
       const pending = new Map(lanes.map(({ user, left }) => [user, left]));
@@ -44,6 +42,6 @@ export function createHolding(name: string, logger: Logger) {
   };
 }
 
-function backoffMs(failures: number): number {
-  return Math.random() * Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** Math.min(failures, 16));
+function backoff(failures: number): number {
+  return backoffMs(failures, PROCESS_BACKOFF, Math.random);
 }

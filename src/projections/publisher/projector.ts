@@ -1,4 +1,5 @@
 // The projector: epochs, one after another, for ever. It knows nothing of NATS, SQLite or EventStoreDB.
+import { backoffMs, PROCESS_BACKOFF } from '../../domain/core/backoff.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 import type { Position } from '../../domain/core/positions.ts';
 import { isOver } from '../../domain/core/signals.ts';
@@ -282,9 +283,10 @@ class EpochProjector implements Projector {
     if (fenced) this.#role = 'standby';
     this.#phase = 'waiting';
     this.#lastFailure = error.message;
-    const ceiling = Math.min(timing.maxBackoffMs, 100 * 2 ** Math.min(this.#failures, 16));
+    const backoff = { ...PROCESS_BACKOFF, longestMs: timing.maxBackoffMs };
+    const wait =
+      error instanceof EpochOver || fenced ? 0 : backoffMs(this.#failures, backoff, random);
     this.#failures += 1;
-    const wait = error instanceof EpochOver || fenced ? 0 : random() * ceiling;
     logger.warn({ reason: error.message, waitMs: Math.round(wait) }, 'epoch ended');
     await pause(wait, signal);
   }

@@ -1,15 +1,15 @@
 // The due job's decisions. Pure: time and random numbers are arguments. A repeated command returns no
 // events.
 import { match } from 'ts-pattern';
+import { backoffCeilingMs, type Backoff } from '../../domain/core/backoff.ts';
 import type { Instant } from '../../domain/core/instants.ts';
 import type { CancelDueJob, BlockerChanged, RecordInspection, PlanInspection } from './commands.ts';
 import type { DueJobEvent } from './events.ts';
 import { isWaiting, type DueJobState } from './state.ts';
 import { dueJobId, type JobSubject } from './stream.ts';
 
-const FIRST_RETRY_MS = 5_000;
 /** A job is retried for ever, so its retries must become rare. */
-const LONGEST_RETRY_MS = 30 * 60_000;
+const RETRY: Backoff = { firstMs: 5_000, longestMs: 30 * 60_000 };
 
 /** Schedules, reschedules or cancels the job after its subject changed. */
 export function decidePlan(
@@ -111,8 +111,7 @@ export function decideInspected(
 
 /** Milliseconds until the next try: doubles from 5 s to 30 min, with jitter over the second half. */
 export function retryMs(failures: number, random: number): number {
-  const ceiling = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(failures - 1, 16));
-  return Math.ceil(ceiling * (0.5 + random / 2));
+  return Math.ceil(backoffCeilingMs(failures - 1, RETRY) * (0.5 + random / 2));
 }
 
 /** The idempotency key of a job's trigger: one per round and instant, the same in every retry. */

@@ -1,6 +1,7 @@
 // A catch-up subscription on a log that is read in pages: history first, then what comes, from the
 // same pages. There is no live buffer that could overflow, and no seam between the two.
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import { backoffMs, type Backoff } from '../../../domain/core/backoff.ts';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import type { SubscribeOptions, SubscriptionEntry } from '../../../domain/ports/event-store.ts';
 import type { CommitSignal } from './commit-signal.ts';
@@ -21,8 +22,7 @@ export type Feed = {
   readonly gate?: (page: Entries) => Promise<'deliver' | 'drop'>;
 };
 
-const FIRST_RETRY_MS = 50;
-const LONGEST_RETRY_MS = 30_000;
+const RETRY: Backoff = { firstMs: 50, longestMs: 30_000 };
 
 /**
  * {@link EventStore.subscribeAll} on a feed. Ending the iteration releases everything at once, also
@@ -83,8 +83,8 @@ async function scanUntilItWorks(
     } catch (error) {
       if (!(error instanceof TocsinError) || error.kind !== 'unavailable') throw error;
     }
-    const ceiling = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** attempt);
-    await sleep(ceiling * Math.random(), undefined, { signal }).catch(() => undefined);
+    const waitMs = backoffMs(attempt, RETRY, Math.random);
+    await sleep(waitMs, undefined, { signal }).catch(() => undefined);
   }
   return undefined;
 }

@@ -2,6 +2,7 @@
 // when it dies. An append whose thread died has an unknown outcome, and says so.
 import { getCompileCacheDir } from 'node:module';
 import { Worker } from 'node:worker_threads';
+import { backoffMs, type Backoff } from '../../../domain/core/backoff.ts';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import type { AppendResult } from '../../../domain/ports/event-store.ts';
 import type { AppendRequest } from '../common/append-request.ts';
@@ -14,8 +15,7 @@ export type Writer = {
   readonly close: () => Promise<void>;
 };
 
-const FIRST_RESTART_MS = 50;
-const LONGEST_RESTART_MS = 30_000;
+const RESTART: Backoff = { firstMs: 50, longestMs: 30_000 };
 
 /**
  * This many, gathered within one turn of the event loop, go to an idle thread at once, so that it writes
@@ -129,11 +129,11 @@ export async function startWriter(settings: WriterSettings, onCommit: () => void
   };
 
   const restart = (): void => {
-    const ceiling = Math.min(LONGEST_RESTART_MS, FIRST_RESTART_MS * 2 ** failures);
+    const waitMs = backoffMs(failures, RESTART, Math.random);
     failures += 1;
     setTimeout(() => {
       if (!closing) start().catch(restart);
-    }, ceiling * Math.random()).unref();
+    }, waitMs).unref();
   };
 
   await start();

@@ -1,6 +1,7 @@
 // Reads a stream, or the log. Each read is one call with a limit on the server's silence.
 import { TocsinError } from '../../../domain/core/errors.ts';
 import { comparePositions } from '../../../domain/core/positions.ts';
+import { unlessAborted } from '../../../domain/core/signals.ts';
 import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
 import type { ReadAllOptions, ReadStreamOptions } from '../../../domain/ports/event-store.ts';
 import { countLimit } from '../common/reading.ts';
@@ -95,20 +96,12 @@ async function* pagesOf(
   }
 }
 
-/** Waits for a promise for at most `ms`. */
-async function within<T>(promise: Promise<T>, ms: number): Promise<T> {
-  if (ms === Infinity) return promise;
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => {
-    reject(silent(ms));
-  }, ms);
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-    // After the timeout nobody handles a rejection of the promise.
-    promise.catch(ignore);
-  }
+/** @throws TocsinError `unavailable` when `work` takes longer than `ms` */
+async function within<T>(work: Promise<T>, ms: number): Promise<T> {
+  if (ms === Infinity) return work;
+  return unlessAborted(work, AbortSignal.timeout(ms), () => {
+    throw silent(ms);
+  });
 }
 
 function silent(ms: number): TocsinError {
@@ -117,5 +110,3 @@ function silent(ms: number): TocsinError {
     hint: 'Check that the server runs and is not overloaded.',
   });
 }
-
-const ignore = (): void => undefined;

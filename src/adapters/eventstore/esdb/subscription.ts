@@ -2,7 +2,9 @@
 // sends events, checkpoints and `caughtUp`: the client's own subscription reports checkpoints ahead of the
 // events that they cover.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { backoffMs, type Backoff } from '../../../domain/core/backoff.ts';
 import { comparePositions, type Position } from '../../../domain/core/positions.ts';
+import { unlessAborted } from '../../../domain/core/signals.ts';
 import type { SubscribeOptions, SubscriptionEntry } from '../../../domain/ports/event-store.ts';
 import type { Logger } from '../../../domain/ports/logger.ts';
 import { answerPages, cancelLate, type AnswerPages, type Item } from './answer-pages.ts';
@@ -21,8 +23,7 @@ export type SubscribedStore = {
   readonly closed: () => Error | undefined;
 };
 
-const FIRST_RETRY_MS = 50;
-const LONGEST_RETRY_MS = 30_000;
+const RETRY: Backoff = { firstMs: 50, longestMs: 30_000 };
 
 /** A server that does not confirm a subscription within this time counts as gone. */
 const CONFIRMATION_MS = 10_000;
@@ -54,8 +55,7 @@ export async function* subscribeThrough(
       // Access that was granted before may be granted again; a first denial is a wrong configuration.
       if (isAccessDenied(error) && !state.confirmed) throw readError(error);
       if (state.entries > before) failures = 0;
-      const ceiling = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(failures, 16));
-      const waitMs = Math.round(ceiling * Math.random());
+      const waitMs = Math.round(backoffMs(failures, RETRY, Math.random));
       store.logger.warn(
         { reason: messageOf(error), waitMs },
         'the subscription was lost; resubscribing after the last delivered entry',
@@ -77,8 +77,12 @@ async function* oneConnection(
   const { cursor } = state;
   const atStart = cursor === undefined || cursor.commit === 0n;
   const starting = start(logSubscription(atStart ? 'start' : cursor, prefixes));
-  const call = await unlessAborted(starting, signal);
-  if (call === undefined) return;
+  // A dial can take long; an abort does not wait for it.
+  const call = await unlessAborted(starting, signal, () => undefined);
+  if (call === undefined) {
+    cancelLate(starting);
+    return;
+  }
   let silence: NodeJS.Timeout | undefined;
   const cancel = (): void => {
     call.cancel();
@@ -106,26 +110,6 @@ async function nextPage(pages: AnswerPages<Entry>): Promise<readonly Entry[]> {
   const page = await pages.next();
   if (page === undefined) throw new Error('the server ended the subscription');
   return page;
-}
-
-/** Connecting can take long; a reader that leaves does not wait for it. */
-async function unlessAborted(
-  starting: Promise<ReadCall>,
-  signal: AbortSignal,
-): Promise<ReadCall | undefined> {
-  const { promise: aborted, resolve } = Promise.withResolvers<undefined>();
-  const leave = (): void => {
-    resolve(undefined);
-  };
-  signal.addEventListener('abort', leave, { once: true });
-  if (signal.aborted) leave();
-  try {
-    const call = await Promise.race([starting, aborted]);
-    if (call === undefined) cancelLate(starting);
-    return call;
-  } finally {
-    signal.removeEventListener('abort', leave);
-  }
 }
 
 type Entry = SubscriptionEntry | { readonly kind: 'confirmed' };

@@ -2,6 +2,7 @@
 // only; a deferral that they cause is an event.
 //
 // Users who share an address, such as a bot, share its limits. Addresses are secrets and stay in this file.
+import { backoffCeilingMs, type Backoff } from '../../../domain/core/backoff.ts';
 import type { Instant } from '../../../domain/core/instants.ts';
 import type { ChannelTarget, SendOutcome } from '../../../domain/ports/sender.ts';
 import { DEFAULT_LIMITS, type ChannelLimits, type LimitsOf, type Rate } from './rate-limits.ts';
@@ -35,8 +36,7 @@ export type ChannelLimiter = {
 
 /** This many failures in a row open a channel's breaker. */
 const FAILURES_TO_OPEN = 5;
-const FIRST_OPEN_MS = 30_000;
-const LONGEST_OPEN_MS = 5 * 60_000;
+const BREAKER_OPEN: Backoff = { firstMs: 30_000, longestMs: 5 * 60_000 };
 /** A channel is slow when a call takes longer, in milliseconds. */
 const SLOW_MS = 1_000;
 /** The shortest deferral, in milliseconds: each deferral costs an event. */
@@ -130,8 +130,7 @@ function acquired(channel: Channel, since: Instant): CallSlot {
         case 'suspect':
           channel.failures += 1;
           if (channel.failures < FAILURES_TO_OPEN && channel.openings === 0) return;
-          channel.openUntil =
-            now + Math.min(FIRST_OPEN_MS * 2 ** channel.openings, LONGEST_OPEN_MS);
+          channel.openUntil = now + backoffCeilingMs(channel.openings, BREAKER_OPEN);
           channel.openings += 1;
           channel.failures = 0;
       }
