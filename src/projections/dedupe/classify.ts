@@ -4,10 +4,11 @@ import type { DecodeFault } from '../../domain/core/codec.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 import type { EventMetadata } from '../../domain/core/envelope.ts';
 import { categoryPrefix, controlStream } from '../../domain/core/ids.ts';
+import { effectOf, WINDOW_EVENT_TYPES } from '../../domain/delivery/effects.ts';
 import {
   DELIVERY_EVENTS,
   deliveryCodec,
-  type DeliveryEventData,
+  type DeliveryEvent,
 } from '../../domain/delivery/events.ts';
 import type { PolicyEvent } from '../../domain/policy/in-force.ts';
 import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
@@ -59,13 +60,6 @@ const MESSAGE_TYPES: ReadonlySet<string> = new Set([
   'ApplyFailed',
 ]);
 const DELIVERY_TYPES: ReadonlySet<string> = new Set(DELIVERY_EVENTS.map(({ type }) => type));
-/** What of a delivery can change a verdict (release). */
-const RELEASE_TYPES: ReadonlySet<string> = new Set([
-  'DeliveryDied',
-  'DeliveryExpired',
-  'DeliveryRedriven',
-]);
-
 /** The stream prefixes whose events the projection reads. */
 export function projectionPrefixes(kernel: string): readonly string[] {
   return [
@@ -83,7 +77,7 @@ export function classify(kernel: string, recorded: RecordedEvent): ClassifiedEve
   if (recorded.stream === controlStream(kernel)) return controlStep(recorded);
   if (!recorded.stream.startsWith(categoryPrefix(kernel, 'trigger'))) {
     return recorded.stream.startsWith(categoryPrefix(kernel, 'notification'))
-      ? deliveryStep(recorded)
+      ? classifyDelivery(recorded)
       : { kind: 'pass', recorded };
   }
   // Known events that make no message are not worth decoding.
@@ -107,29 +101,21 @@ export function classify(kernel: string, recorded: RecordedEvent): ClassifiedEve
   }
 }
 
-function deliveryStep(recorded: RecordedEvent): ClassifiedEvent {
-  if (DELIVERY_TYPES.has(recorded.type) && !RELEASE_TYPES.has(recorded.type)) {
+function classifyDelivery(recorded: RecordedEvent): ClassifiedEvent {
+  if (DELIVERY_TYPES.has(recorded.type) && !WINDOW_EVENT_TYPES.has(recorded.type)) {
     return { kind: 'pass', recorded };
   }
   const decoded = deliveryCodec.decode(recorded);
   if (decoded.kind === 'fault') return { kind: 'poison', recorded, fault: decoded.fault };
   if (decoded.kind === 'unknown') return { kind: 'unknown', recorded };
   const { event } = decoded;
-  switch (event.type) {
-    case 'DeliveryDied':
-    case 'DeliveryExpired':
-      // Where the person may have been told after all, the notice goes on counting.
-      return event.data.doubtful
-        ? { kind: 'pass', recorded }
-        : { kind: 'undelivered', recorded, ref: refOf(event.data) };
-    case 'DeliveryRedriven':
-      return { kind: 'redriven', recorded, ref: refOf(event.data) };
-    default:
-      return { kind: 'pass', recorded };
-  }
+  const { window } = effectOf(event);
+  if (window === undefined) return { kind: 'pass', recorded };
+  const kind = window === 'released' ? 'undelivered' : 'redriven';
+  return { kind, recorded, ref: refOf(event.data) };
 }
 
-function refOf(data: Omit<DeliveryEventData<'DeliveryExpired'>, 'doubtful'>): SentNotificationRef {
+function refOf(data: DeliveryEvent['data']): SentNotificationRef {
   const { notificationId: id, userId: user, triggerType, mock } = data;
   return { id, user, triggerType, mock };
 }

@@ -1,5 +1,6 @@
 // The one sentence that a support person can send on: plain words, UTC, no ids, nothing personal.
 import { formatInstant, type Instant } from '../../../domain/core/instants.ts';
+import { effectOf } from '../../../domain/delivery/effects.ts';
 import type { DeliveryEvent } from '../../../domain/delivery/events.ts';
 import type { TriggerEventData } from '../../../domain/trigger/events.ts';
 import type { VerdictRow } from '../../read-model.ts';
@@ -67,23 +68,30 @@ function whyNot(reason: string, holderAt: Instant | undefined): string {
 }
 
 function delivered(events: readonly DeliveryEvent[]): string {
-  const last = events.findLast(({ type }) => type !== 'DeliveryDeferred');
-  switch (last?.type) {
+  const {
+    phase,
+    reason = '',
+    doubtful = false,
+  } = events
+    .filter(({ type }) => type !== 'DeliveryDeferred')
+    .map(effectOf)
+    .findLast((effect) => effect.phase !== undefined) ?? {};
+  switch (phase?.status) {
     case undefined:
       return '; whether it was delivered is not recorded';
-    case 'AttemptSucceeded':
-      return `, and delivered at attempt ${last.data.attempt}`;
-    case 'DeliverySkipped':
-      return `, but not delivered (${words(last.data.reason)})`;
-    case 'DeliveryDied':
-      return `, but could not be delivered (${words(last.data.reason)})${last.data.doubtful ? ', although an attempt may have arrived' : ''}`;
-    case 'DeliveryExpired':
+    case 'delivered':
+      return `, and delivered at attempt ${phase.attempt}`;
+    case 'skipped':
+      return `, but not delivered (${words(reason)})`;
+    case 'dead':
+      return `, but could not be delivered (${words(reason)})${doubtful ? ', although an attempt may have arrived' : ''}`;
+    case 'expired':
       return ', but not delivered before it expired';
-    case 'DeliveryCancelled':
+    case 'cancelled':
       return ', and called off before it was delivered';
-    case 'AttemptOutcomeUnknown':
-      return ', and whether it arrived is not known';
-    default:
+    case 'waiting':
+      return doubtful ? ', and whether it arrived is not known' : ', and its delivery is under way';
+    case 'attempting':
       return ', and its delivery is under way';
   }
 }
