@@ -8,7 +8,7 @@ import { openStore } from '../compose/compose.ts';
 import { openSealing } from '../compose/channels.ts';
 import { EXIT, rate, secondsSince } from '../terminal/terminal.ts';
 import { execute, withCommonOptions, type Work } from './command.ts';
-import { raiseLines } from '../compose/raise-file.ts';
+import { raiseLines, untilAborted } from '../compose/raise-file.ts';
 import { scheduleProduct } from '../../schedule/triggers.ts';
 
 type Options = {
@@ -93,15 +93,4 @@ async function openInput(file: string): Promise<AsyncIterable<Uint8Array>> {
     throw error instanceof TocsinError ? error : unreadable('cannot be read', error);
   }
   return createReadStream(file);
-}
-
-/** Stops reading when the signal is aborted; lines that were read are still raised. */
-export async function* untilAborted(
-  source: AsyncIterable<Uint8Array>,
-  signal: AbortSignal,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  for await (const chunk of source) {
-    if (signal.aborted) return;
-    yield chunk;
-  }
 }

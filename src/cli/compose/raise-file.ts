@@ -90,3 +90,14 @@ function failureOf(result: Failed): [code: string, message: string] {
   const shown = toContractFields({ ...rejection('invalid_field', '', ''), issues });
   return [code, shown.message];
 }
+
+/** Stops reading when the signal is aborted; lines that were read are still raised. */
+export async function* untilAborted(
+  source: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const chunk of source) {
+    if (signal.aborted) return;
+    yield chunk;
+  }
+}

@@ -14,7 +14,7 @@ export type Narrator = {
   readonly logger: Logger;
 };
 
-export function narrator(terminal: Terminal): Narrator {
+export function createNarrator(terminal: Terminal): Narrator {
   const tell = (event: string, fields: object, line: string): void => {
     terminal.print({ event, ...fields });
     terminal.say(line);
@@ -71,4 +71,9 @@ export function narrator(terminal: Terminal): Narrator {
 function detail(fields: Readonly<Record<string, unknown>>): string {
   const shown = Object.entries(fields).map(([key, value]) => `${key}=${String(value)}`);
   return shown.length === 0 ? '' : `(${shown.join(', ')})`;
+}
+
+/** A terminal that prints no JSON: with --once and --json the summary is the one document on stdout. */
+export function withoutJson(terminal: Terminal): Terminal {
+  return { ...terminal, print: () => undefined };
 }

@@ -1,0 +1,30 @@
+// Raises the example triggers of the checkout, once per folder.
+import { createReadStream, existsSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Kernel } from '../../kernel/open-kernel.ts';
+import { raiseLines, untilAborted, type RaiseSummary } from '../compose/raise-file.ts';
+import type { Narrator } from './narrator.ts';
+
+/** Raises in flight; enough to fill group commits. */
+export const CONCURRENCY = 64;
+
+/** This file exists after the examples were raised. */
+const marker = (): string => resolve('var/examples-raised');
+
+/** True when the examples were raised in this folder. */
+export const wereExamplesRaised = (): boolean => existsSync(marker());
+
+/** Raises the examples unless they were raised before. A repetition after a crash has no effect. */
+export async function raiseExamples(
+  kernel: Kernel,
+  narrator: Narrator,
+  signal: AbortSignal,
+): Promise<RaiseSummary | undefined> {
+  const file = fileURLToPath(new URL('../../../examples/triggers.ndjson', import.meta.url));
+  if (wereExamplesRaised() || !existsSync(file)) return undefined;
+  const source = untilAborted(createReadStream(file), signal);
+  const summary = await raiseLines(kernel, source, CONCURRENCY, narrator.raised);
+  if (!signal.aborted) writeFileSync(marker(), '');
+  return summary;
+}

@@ -1,0 +1,64 @@
+// `tocsin start` until Ctrl-C: runs the workers, raises the examples and the lines of standard input.
+import { redactConnectionString } from '../../adapters/eventstore/esdb/connection-string.ts';
+import { redactUrl } from '../../adapters/nats/options.ts';
+import { raiseLines, untilAborted, type RaiseSummary } from '../compose/raise-file.ts';
+import { runTogether } from '../compose/run-together.ts';
+import { EXIT, type Terminal } from '../terminal/terminal.ts';
+import { exampleFolder } from './example-tasks.ts';
+import { CONCURRENCY, raiseExamples } from './example-triggers.ts';
+import type { StartedParts } from './started-parts.ts';
+
+/** Runs until the signal; returns the exit code. */
+export async function startLive(
+  parts: StartedParts,
+  { http, api }: { readonly http: string; readonly api: string },
+  workers: readonly ((signal: AbortSignal) => Promise<void>)[],
+): Promise<number> {
+  const { config, terminal, signal, kernel, projector, narrator } = parts;
+  const { store, nats } = config;
+  terminal.say(`Tocsin is up: store ${redactConnectionString(store)}, NATS ${redactUrl(nats)}`);
+  terminal.say(`  health and metrics   ${http}/health/ready  ${http}/metrics`);
+  terminal.say(`  HTTP API             ${api}/openapi.json  (a token: tocsin token create --help)`);
+  terminal.say('  in a second terminal npm run -s tocsin -- watch');
+  terminal.say('                       npm run -s tocsin -- raise --file examples/triggers.ndjson');
+  terminal.say('                       npm run -s tocsin -- audit replay');
+  terminal.say(`  tasks are read from  ${config.tasks.path ?? exampleFolder()}`);
+  const project = runTogether(signal, [(both) => projector.run(both), ...workers]);
+  const examples = await Promise.race([raiseExamples(kernel, narrator, signal), project]);
+  if (examples !== undefined) sayRaised(terminal, examples);
+  terminal.say('Type or pipe trigger lines here (NDJSON); Ctrl-C stops.');
+  const stopReading = (): void => {
+    process.stdin.destroy();
+  };
+  signal.addEventListener('abort', stopReading, { once: true });
+  // An aborted signal does not call listeners that are added later.
+  if (signal.aborted) stopReading();
+  const typed = raiseLines(
+    kernel,
+    untilAborted(process.stdin, signal),
+    CONCURRENCY,
+    narrator.raised,
+  );
+  const reading = typed.then(
+    (summary) => {
+      if (summary.read > 0) sayRaised(terminal, summary);
+    },
+    (error: unknown) => {
+      // `stopReading` ends the reading with an error; other errors are failures.
+      if (!signal.aborted) throw error;
+    },
+  );
+  try {
+    await Promise.all([project, reading]);
+  } finally {
+    // An open stdin would keep the process running.
+    stopReading();
+  }
+  terminal.say('Stopped; the next start goes on from here.');
+  return EXIT.done;
+}
+
+function sayRaised(terminal: Terminal, summary: RaiseSummary): void {
+  const { read, raised, duplicates, rejected } = summary;
+  terminal.say(`${read} lines: ${raised} raised, ${duplicates} duplicates, ${rejected} rejected`);
+}
