@@ -24,7 +24,7 @@ export const mutations = [
     file: 'src/projections/publisher/checkpointer.ts',
     find: 'const pending: Pending = { page, position, events, sent: undefined };',
     replace:
-      'const pending: Pending = { page, position, events, sent: [] };\n    queueMicrotask(() => { this.#commitDelivered(); });',
+      'const pending: Pending = { page, position, events, sent: [] };\n    queueMicrotask(() => { this.#commitSoon(); });',
     tests: ['test/projections/crash.test.ts', 'test/harness/failpoints.test.ts'],
   },
   {
@@ -38,7 +38,7 @@ export const mutations = [
   {
     rule: 'the resume rule: what the server lost is sent again',
     file: 'src/projections/publisher/resume.ts',
-    find: 'resent = await resend(context, session, info.stream, lastSequence, committed);',
+    find: 'resent = await resend(context, session, info.stream, lastSequence, committed, signal);',
     replace: 'resent = 0;',
     tests: ['test/properties/crashes.test.ts'],
   },

@@ -79,7 +79,7 @@ export type AuditSimulateOptions = {
 
 export interface Audit {
   /** Every verdict again, from the log alone. */
-  replay(options?: Omit<ReplayOptions, 'selected' | 'keep'>): Promise<ReplayResult>;
+  replay(options?: Omit<ReplayOptions, 'selected' | 'keep' | 'rulesets'>): Promise<ReplayResult>;
   /** Log, read model, stream and delivery records against each other, at the read model's checkpoint. */
   verify(options?: Pick<VerifyOptions, 'progress'>): Promise<VerifyResult>;
   /**
@@ -132,7 +132,7 @@ export function createAudit(options: AuditOptions): Audit {
     async replay(replayOptions = {}) {
       using kept = scratch();
       using selected = scratch();
-      return await replay(log, kept, kernel, { ...replayOptions, keep: 'notices', selected });
+      return await replay(log, kept, kernel, { ...replayOptions, keep: 'sent', selected });
     },
     async verify(verifyOptions = {}) {
       const view = needed('state', state);

@@ -6,6 +6,7 @@ import type { EventStore } from '../domain/ports/event-store.ts';
 import { silentLogger, type Logger } from '../domain/ports/logger.ts';
 import type { Output } from '../projections/output.ts';
 import type { ReadModel, ReadModelCommit } from '../projections/read-model.ts';
+import { SHIPPED_RULESETS, type Rulesets } from '../projections/dedupe/rulesets.ts';
 import { DEFAULT_TIMING, type Timing } from '../projections/publisher/context.ts';
 import { createProjector, type Projector } from '../projections/publisher/projector.ts';
 import { appendControl, initialiseControl, readControl } from './control/control.ts';
@@ -29,8 +30,10 @@ export type ProjectorOptions = {
   readonly actor?: string;
   /** Told of each commit's rows after they are durable; must not throw. */
   readonly onCommit?: (commit: ReadModelCommit) => void;
-  /** For tests: how long to wait for what. */
+  /** @internal Waiting times, for tests. */
   readonly timing?: Partial<Timing>;
+  /** @internal For tests. Default: the shipped rulesets. */
+  readonly rulesets?: Rulesets;
 };
 
 /**
@@ -54,6 +57,7 @@ export async function openProjector(options: ProjectorOptions): Promise<Projecto
     output,
     state,
     names: { subjectRoot, source },
+    rulesets: options.rulesets ?? SHIPPED_RULESETS,
     control: {
       read: () => readControl(store, name),
       append: (decide) => appendControl(context, decide, call),

@@ -14,6 +14,7 @@ import { listOf } from '../oracle/model-oracle.ts';
 import { storedList } from '../support/decided.ts';
 import { eventsOf } from '../support/world.ts';
 import type { ModelWorld } from './run.ts';
+import { NEW_RULESETS } from './versions.ts';
 
 const noticeOf = (source: string): string => messageId(source, 'notification.requested');
 
@@ -47,7 +48,7 @@ async function replayed(events: readonly RecordedEvent[]): Promise<ReadModelSnap
       yield events.filter((event) => event.stream === stream);
     },
   };
-  await replay(log, state, 'tocsin');
+  await replay(log, state, 'tocsin', { rulesets: NEW_RULESETS });
   return state.snapshot();
 }
 

@@ -3,23 +3,11 @@
 // that are held, a server that loses what it acknowledged, an upgrade half-way. `MODEL_RUNS` tries more,
 // `MODEL_SEED` others.
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../src/domain/core/json.ts';
-import { RULESETS } from '../../src/projections/dedupe/rulesets.ts';
 import { raiseLines } from '../support/arbitraries.ts';
 import { expectEnd, expectPrefix } from './checks.ts';
 import { runModel, type ModelOptions } from './run.ts';
-import { rulesetsOf } from './versions.ts';
-
-// Other files share the module: each test gives it back as it was.
-beforeEach(() => {
-  const first = RULESETS.get(1);
-  if (first === undefined) throw new Error('there is a first ruleset');
-  vi.spyOn(RULESETS, 'get').mockImplementation(rulesetsOf(first));
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-});
 
 const runs = Number(process.env['MODEL_RUNS'] ?? 20);
 const seed = Number(process.env['MODEL_SEED'] ?? 20_261_124);

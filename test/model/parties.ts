@@ -21,6 +21,7 @@ import { raise } from '../../src/kernel/raise/raise.ts';
 import type { RaiseResult } from '../../src/kernel/raise/raise-result.ts';
 import { RETRY_PROFILES } from '../../src/domain/delivery/retry-schedule.ts';
 import type { DueIndexes } from '../../src/kernel/processes/due/due-index.ts';
+import type { Rulesets } from '../../src/projections/dedupe/rulesets.ts';
 import type { Output } from '../../src/projections/output.ts';
 import type { ReadModel } from '../../src/projections/read-model.ts';
 import { createProjector, type Projector } from '../../src/projections/publisher/projector.ts';
@@ -77,6 +78,7 @@ export function projectorOf(
   schedule: Schedule,
   life: Life,
   disk: { readonly store: EventStore; readonly output: Output; readonly state: ReadModel },
+  rulesets: Rulesets,
   onCommit: (sequence: bigint) => void,
 ): Projector {
   const store = life.store(inSmallPages(disk.store, PAGE_ENTRIES));
@@ -87,6 +89,7 @@ export function projectorOf(
     output: life.output(disk.output),
     state: life.state(disk.state),
     names: { subjectRoot: '', source: '/tocsin' },
+    rulesets,
     control: {
       read: () => readControl(store, 'tocsin'),
       append: (decide) => appendControl(kernelContext(schedule, store), decide, { actor: 'model' }),

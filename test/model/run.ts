@@ -24,7 +24,7 @@ import { Faults } from './faults.ts';
 import { Life } from './life.ts';
 import { kernelContext, projectorOf, raiseLine, work, type Delivering } from './parties.ts';
 import { Schedule } from './schedule.ts';
-import { inVersion, type Version } from './versions.ts';
+import { NEW_RULESETS, OLD_RULESETS } from './versions.ts';
 
 export type ModelOptions = {
   readonly seed: number;
@@ -60,7 +60,7 @@ export async function runModel(options: ModelOptions, lookAt: LookAt): Promise<M
   const output = recordingOutput();
   const answers: RaiseResult[][] = options.lines.map(() => []);
   const refused = new Map<number, string>();
-  const versions: readonly Version[] = options.upgrades ? ['new', 'new', 'old'] : ['new', 'new'];
+  const versions = [NEW_RULESETS, NEW_RULESETS, ...(options.upgrades ? [OLD_RULESETS] : [])];
   const files = versions.map(() => memoryReadModelStore());
   const world: ModelWorld = {
     schedule,
@@ -108,28 +108,26 @@ export async function runModel(options: ModelOptions, lookAt: LookAt): Promise<M
     begin();
   };
 
-  versions.forEach((version, n) => {
+  versions.forEach((rulesets, n) => {
     seat(`projector ${n}`, async (life) => {
       const file = files[n];
       if (file === undefined) throw new Error('every projector has a file');
       if (projectors.has(n)) crashed.push(n);
-      await inVersion(version, async () => {
-        const disk = { store, output, state: file.open() };
-        const projector = projectorOf(schedule, life, disk, (sequence) => {
-          if (sequence <= faults.everStored(output)) return;
-          errors.push(new Error(`projector ${n} committed ${sequence}, which was never stored`));
-        });
-        projectors.set(n, projector);
-        try {
-          await projector.run(life.stop.signal, { standby: n > 0 && schedule.chance(0.5) });
-        } catch (error) {
-          if (life.isDead) return;
-          if (!(error instanceof TocsinError)) throw error;
-          schedule.note(`projector ${n} refuses: ${error.code}`);
-          refused.set(n, error.code);
-          lives.delete(`projector ${n}`);
-        }
+      const disk = { store, output, state: file.open() };
+      const projector = projectorOf(schedule, life, disk, rulesets, (sequence) => {
+        if (sequence <= faults.everStored(output)) return;
+        errors.push(new Error(`projector ${n} committed ${sequence}, which was never stored`));
       });
+      projectors.set(n, projector);
+      try {
+        await projector.run(life.stop.signal, { standby: n > 0 && schedule.chance(0.5) });
+      } catch (error) {
+        if (life.isDead) return;
+        if (!(error instanceof TocsinError)) throw error;
+        schedule.note(`projector ${n} refuses: ${error.code}`);
+        refused.set(n, error.code);
+        lives.delete(`projector ${n}`);
+      }
     });
   });
 

@@ -1,32 +1,19 @@
-// Two versions of the code in one process: the old one does not know ruleset 2. Which of them runs goes
-// along with everything that it awaits.
-import { AsyncLocalStorage } from 'node:async_hooks';
-import type { Ruleset } from '../../src/projections/dedupe/rulesets.ts';
+// The rulesets of two versions of the code: the old version does not know ruleset 2.
+import { SHIPPED_RULESETS, type Rulesets } from '../../src/projections/dedupe/rulesets.ts';
 import type { Policy } from '../../src/domain/policy/policy.ts';
 
-export type Version = 'old' | 'new';
+const first = SHIPPED_RULESETS.get(1);
+if (first === undefined) throw new Error('ruleset 1 is not shipped');
+const { decide } = first;
 
-const running = new AsyncLocalStorage<Version>();
+export const OLD_RULESETS: Rulesets = new Map([[1, first]]);
 
-/** Runs it as that version. */
-export function inVersion<T>(version: Version, work: () => Promise<T>): Promise<T> {
-  return running.run(version, work);
-}
+/** Ruleset 2 decides under windows that are half as long. */
+export const NEW_RULESETS: Rulesets = new Map([
+  [1, first],
+  [2, { ...first, number: 2, decide: (policy, ...rest) => decide(halved(policy), ...rest) }],
+]);
 
-/** What the version that asks knows of a ruleset; outside of any, everything is known. */
-export function rulesetsOf(first: Ruleset): (number: number) => Ruleset | undefined {
-  const second: Ruleset = {
-    ...first,
-    number: 2,
-    decide: (policy, ...rest) => first.decide(halved(policy), ...rest),
-  };
-  return (number) => {
-    if (number === 1) return first;
-    return number === 2 && running.getStore() !== 'old' ? second : undefined;
-  };
-}
-
-/** Every window half as long. */
 function halved(policy: Policy): Policy {
   return 'windowMs' in policy ? { ...policy, windowMs: policy.windowMs / 2 } : policy;
 }

@@ -1,6 +1,7 @@
 // What is committed is a prefix: pages in their order, and only those whose messages are stored.
 import { describe, expect, it } from 'vitest';
-import { initialFold, type FoldedPage } from '../../src/projections/dedupe/fold.ts';
+import type { FoldedPage } from '../../src/projections/dedupe/page.ts';
+import { initialFold } from '../../src/projections/dedupe/state.ts';
 import type { ReadModelCommit } from '../../src/projections/read-model.ts';
 import { Checkpointer } from '../../src/projections/publisher/checkpointer.ts';
 import { memoryReadModel } from '../../src/testing.ts';
@@ -23,14 +24,16 @@ function page(events: number): FoldedPage {
 function committer() {
   const commits: ReadModelCommit[] = [];
   const state = { ...memoryReadModel(), commit: (commit: ReadModelCommit) => commits.push(commit) };
-  const identity = { storeId: 'a log', output: 'a list', markAfter: (ordinal: bigint) => ordinal };
+  const identity = {
+    storeId: 'a log',
+    output: 'a list',
+    checkpointSequence: (ordinal: bigint) => ordinal,
+  };
   const failures: unknown[] = [];
-  const made = new Checkpointer(
-    state,
-    identity,
-    () => undefined,
-    (error) => failures.push(error),
-  );
+  const made = new Checkpointer(state, identity, {
+    committed: () => undefined,
+    failed: (error) => failures.push(error),
+  });
   const settled = async (): Promise<readonly bigint[]> => {
     await new Promise(setImmediate);
     return commits.map(({ checkpoint }) => checkpoint.position.commit);

@@ -4,8 +4,8 @@ import {
   irregularMap,
   isRegular,
   regularMap,
-  type Mark,
-  type Seen,
+  type Reached,
+  type ScannedMessage,
 } from '../../src/projections/publisher/sequence-map.ts';
 
 const stampOf = (ordinal: bigint) => ({
@@ -15,12 +15,12 @@ const stampOf = (ordinal: bigint) => ({
 });
 
 /** What a server stores of a pipelined list while strangers write: each slot is ours or a stranger's. */
-function store(mark: Mark, slots: readonly boolean[]): readonly Seen[] {
+function store(mark: Reached, slots: readonly boolean[]): readonly ScannedMessage[] {
   const base = mark.sequence - mark.ordinal;
   return slots.map((isOurs, index) => {
     const sequence = mark.sequence + BigInt(index) + 1n;
     // The fence lets a message in only at its own place.
-    return { sequence, stamp: isOurs ? stampOf(sequence - base) : 'foreign' };
+    return { sequence, identity: isOurs ? stampOf(sequence - base) : 'foreign' };
   });
 }
 
@@ -32,15 +32,15 @@ const marks = fc.record({
 describe('the placement of a list in a stream that strangers write into', () => {
   test('is base + n while there are none', () => {
     const mark = { ordinal: 3n, sequence: 10n };
-    const { sequenceOf, markAfter, missing, foreign } = regularMap(mark, 12n);
-    expect([sequenceOf(4n), markAfter(5n), missing, foreign]).toEqual([11n, 12n, 0, 0]);
+    const { sequenceOf, checkpointSequence, missing, foreign } = regularMap(mark, 12n);
+    expect([sequenceOf(4n), checkpointSequence(5n), missing, foreign]).toEqual([11n, 12n, 0, 0]);
   });
 
   test('counts strangers behind the list as an offset', () => {
     const mark = { ordinal: 2n, sequence: 2n };
-    const seen: Seen[] = [
-      { sequence: 3n, stamp: stampOf(3n) },
-      { sequence: 4n, stamp: 'foreign' },
+    const seen: ScannedMessage[] = [
+      { sequence: 3n, identity: stampOf(3n) },
+      { sequence: 4n, identity: 'foreign' },
     ];
     const placement = irregularMap(mark, seen, 4n, 100);
     expect(placement).toMatchObject({ foreign: 1, missing: 0, last: { ordinal: 3n } });
@@ -53,7 +53,7 @@ describe('the placement of a list in a stream that strangers write into', () => 
     const placement = irregularMap(mark, seen, 3n, 100);
     expect(placement).toMatchObject({ foreign: 1, missing: 1 });
     expect([1n, 2n, 3n, 4n].map((n) => placement?.sequenceOf(n))).toEqual([1n, 4n, 3n, 5n]);
-    expect([0n, 1n, 2n, 3n].map((n) => placement?.markAfter(n))).toEqual([0n, 2n, 2n, 4n]);
+    expect([0n, 1n, 2n, 3n].map((n) => placement?.checkpointSequence(n))).toEqual([0n, 2n, 2n, 4n]);
   });
 
   test('gives every message one place, keeps stored ones, and its marks hide nothing', () => {
@@ -64,9 +64,9 @@ describe('the placement of a list in a stream that strangers write into', () => 
         const placement = irregularMap(mark, seen, end, 1000);
         expect(placement).toBeDefined();
         if (placement === undefined) return;
-        const { sequenceOf, markAfter, last } = placement;
-        const stored = seen.flatMap(({ sequence, stamp }) =>
-          typeof stamp === 'object' ? [{ sequence, ordinal: stamp.ordinal }] : [],
+        const { sequenceOf, checkpointSequence, last } = placement;
+        const stored = seen.flatMap(({ sequence, identity }) =>
+          typeof identity === 'object' ? [{ sequence, ordinal: identity.ordinal }] : [],
         );
         for (const { sequence, ordinal } of stored) expect(sequenceOf(ordinal)).toBe(sequence);
         const ordinals = Array.from({ length: 60 }, (_, i) => mark.ordinal + BigInt(i + 1));
@@ -78,8 +78,8 @@ describe('the placement of a list in a stream that strangers write into', () => 
         const highest = last?.ordinal ?? mark.ordinal;
         for (const ordinal of [mark.ordinal, ...ordinals]) {
           const beyond = stored.filter((message) => message.ordinal > ordinal);
-          expect(beyond.every(({ sequence }) => sequence > markAfter(ordinal))).toBe(true);
-          if (ordinal > highest) expect(markAfter(ordinal)).toBe(sequenceOf(ordinal));
+          expect(beyond.every(({ sequence }) => sequence > checkpointSequence(ordinal))).toBe(true);
+          if (ordinal > highest) expect(checkpointSequence(ordinal)).toBe(sequenceOf(ordinal));
         }
         expect(seen.every((message) => isRegular(mark, message))).toBe(!slots.includes(false));
       }),
@@ -88,6 +88,6 @@ describe('the placement of a list in a stream that strangers write into', () => 
 
   test('is none where more is missing than can have been on its way', () => {
     const mark = { ordinal: 0n, sequence: 0n };
-    expect(irregularMap(mark, [{ sequence: 1n, stamp: stampOf(99n) }], 1n, 50)).toBeUndefined();
+    expect(irregularMap(mark, [{ sequence: 1n, identity: stampOf(99n) }], 1n, 50)).toBeUndefined();
   });
 });

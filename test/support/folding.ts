@@ -6,14 +6,10 @@ import type { PolicyEvent } from '../../src/domain/policy/in-force.ts';
 import type { Severity } from '../../src/domain/core/vocabulary.ts';
 import type { RecordedEvent } from '../../src/domain/core/recorded-event.ts';
 import type { Policy } from '../../src/domain/policy/policy.ts';
-import {
-  checkpointOf,
-  foldPage,
-  initialFold,
-  type FoldState,
-} from '../../src/projections/dedupe/fold.ts';
-import { priorFor } from '../../src/projections/dedupe/prior.ts';
 import type { ClassifiedEvent } from '../../src/projections/dedupe/classify.ts';
+import type { FoldedPage } from '../../src/projections/dedupe/page.ts';
+import { FoldSession } from '../../src/projections/dedupe/session.ts';
+import { checkpointOf } from '../../src/projections/dedupe/state.ts';
 import type { SentNotification, VerdictRow } from '../../src/projections/read-model.ts';
 
 export type Item =
@@ -43,19 +39,27 @@ export const policySet = (policy: Policy, triggerType = '*'): Item => ({
 
 const TYPE = 'important_urgent_task';
 
+/** How many pages wait for their commit, as a projector's pages wait for their acks. */
+const UNCOMMITTED_PAGES = 2;
+
 /** Folds the items in pages of these sizes, over and over. */
 export async function foldItems(items: readonly Item[], pageSizes = [512]): Promise<Folded> {
-  const steps = stepsOf(items);
+  const events = classifiedItems(items);
   const state = memoryReadModel();
-  let fold: FoldState = initialFold;
-  for (let at = 0, n = 0; at < steps.length; n += 1) {
-    const page = steps.slice(at, (at += pageSizes[n % pageSizes.length] ?? 1));
-    const known = await priorFor({ log: NO_LOG, kernel: 'tocsin', state }, fold, page, new Set());
-    const folded = foldPage(fold, page, known, LIST, { subjectRoot: '', source: '/' });
-    const identity = { storeId: 'store', output: null, sequence: folded.state.ordinal };
-    state.commit({ ...folded, checkpoint: checkpointOf(folded.state, identity) });
-    fold = folded.state;
+  const session = new FoldSession({ kernel: 'tocsin', log: NO_LOG, readModel: state, numbering });
+  const uncommitted: FoldedPage[] = [];
+  const commit = (page: FoldedPage | undefined): void => {
+    if (page === undefined) return;
+    const identity = { storeId: 'store', output: null, sequence: page.state.ordinal };
+    state.commit({ ...page, checkpoint: checkpointOf(page.state, identity) });
+    session.committed(page);
+  };
+  for (let at = 0, n = 0; at < events.length; n += 1) {
+    const part = events.slice(at, (at += pageSizes[n % pageSizes.length] ?? 1));
+    uncommitted.push((await session.foldClassified(part)).page);
+    if (uncommitted.length > UNCOMMITTED_PAGES) commit(uncommitted.shift());
   }
+  uncommitted.forEach(commit);
   const { verdicts, sentNotifications } = state.snapshot();
   return { verdicts, notices: sentNotifications };
 }
@@ -64,7 +68,7 @@ export async function foldItems(items: readonly Item[], pageSizes = [512]): Prom
 export const throughOf = ({ verdicts }: Folded): boolean[] =>
   verdicts.map(({ verdict }) => verdict === 'published');
 
-const LIST = { after: { commit: 0n, prepare: 0n }, sequenceOf: (ordinal: bigint) => ordinal };
+const numbering = { after: { commit: 0n, prepare: 0n }, sequenceOf: (ordinal: bigint) => ordinal };
 
 const NO_LOG = {
   readStream: () => {
@@ -75,7 +79,7 @@ const NO_LOG = {
 const eventOf = (request: number): string =>
   `00000000-0000-4000-8000-${String(request).padStart(12, '0')}`;
 
-function stepsOf(items: readonly Item[]): readonly ClassifiedEvent[] {
+function classifiedItems(items: readonly Item[]): readonly ClassifiedEvent[] {
   let requests = 0;
   return items.map((item, index): ClassifiedEvent => {
     const position = { commit: BigInt(index + 1), prepare: BigInt(index + 1) };

@@ -55,7 +55,7 @@ const replayLog: Work<Options> = async ({ config, terminal }, options) => {
   using selected = temporaryReadModel();
   const progress = await logProgress(log, config.name, terminal, startedAt);
   const result = await replay(log, state, config.name, {
-    keep: 'notices',
+    keep: 'sent',
     progress,
     ...(filter === undefined ? {} : { filter, selected }),
   });

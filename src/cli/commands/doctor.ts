@@ -6,7 +6,7 @@ import { describeServer, type ServerDescription } from '../../adapters/nats/desc
 import { openReadModelReader } from '../../adapters/sqlite/read-model.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { readControl } from '../../kernel/control/control.ts';
-import { rulesetOf } from '../../projections/dedupe/fold.ts';
+import { rulesetOf, SHIPPED_RULESETS } from '../../projections/dedupe/rulesets.ts';
 import { embeddedFile, isEventStoreDb, openReader } from '../compose/compose.ts';
 import type { Config } from '../config/config.ts';
 import { EXIT } from '../terminal/terminal.ts';
@@ -55,7 +55,7 @@ async function checkStore(config: Config): Promise<Check> {
   await using log = await openReader(config);
   const { storeId, rulesets, output } = await readControl(log, name);
   if (storeId === undefined) return ok('store', `${shown}: empty`);
-  rulesets.forEach(rulesetOf);
+  for (const number of rulesets) rulesetOf(SHIPPED_RULESETS, number);
   const list = output === undefined ? 'nothing sent yet' : `sends to ${output.stream}`;
   return ok('store', `${shown}: log ${storeId}, ${list}`);
 }

@@ -32,3 +32,13 @@ export async function unlessAborted<T, A>(
     signal.removeEventListener('abort', abort);
   }
 }
+
+/**
+ * The result of `work`, which goes on after an abort: use it for work without effects.
+ * @throws the signal's reason as soon as the signal is raised
+ */
+export function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return unlessAborted(work, signal, () => {
+    throw signal.reason;
+  });
+}

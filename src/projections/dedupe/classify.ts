@@ -1,4 +1,4 @@
-// What the projection has to do about each event of the log, before any verdict.
+// Classifies each event of the log: what the fold has to do with it.
 import { controlCodec, type ControlEventData } from '../../domain/control/events.ts';
 import type { DecodeFault } from '../../domain/core/codec.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
@@ -47,7 +47,7 @@ export type ClassifiedEvent = { readonly recorded: RecordedEvent } & (
   /** A delivery that ended without reaching the person, or that begins again. */
   | { readonly kind: 'undelivered' | 'redriven'; readonly ref: SentNotificationRef }
   | { readonly kind: 'poison'; readonly fault: DecodeFault }
-  /** Of no concern here. */
+  /** Affects nothing here. */
   | { readonly kind: 'pass' }
   | { readonly kind: 'unknown' }
 );
@@ -70,17 +70,17 @@ export function projectionPrefixes(kernel: string): readonly string[] {
 }
 
 /**
- * Reads one event.
- * @throws TocsinError `control_unreadable`: what could change a verdict must be understood
+ * Classifies one event.
+ * @throws TocsinError `control_unreadable`: a control event could change verdicts, so it must be readable
  */
 export function classify(kernel: string, recorded: RecordedEvent): ClassifiedEvent {
-  if (recorded.stream === controlStream(kernel)) return controlStep(recorded);
+  if (recorded.stream === controlStream(kernel)) return classifyControl(recorded);
   if (!recorded.stream.startsWith(categoryPrefix(kernel, 'trigger'))) {
     return recorded.stream.startsWith(categoryPrefix(kernel, 'notification'))
       ? classifyDelivery(recorded)
       : { kind: 'pass', recorded };
   }
-  // Known events that make no message are not worth decoding.
+  // Known events that make no message need no decoding.
   if (KNOWN_TYPES.has(recorded.type) && !MESSAGE_TYPES.has(recorded.type)) {
     return { kind: 'pass', recorded };
   }
@@ -120,14 +120,14 @@ function refOf(data: DeliveryEvent['data']): SentNotificationRef {
   return { id, user, triggerType, mock };
 }
 
-function controlStep(recorded: RecordedEvent): ClassifiedEvent {
+function classifyControl(recorded: RecordedEvent): ClassifiedEvent {
   const decoded = controlCodec.decode(recorded);
   if (decoded.kind === 'unknown') return { kind: 'unknown', recorded };
   if (decoded.kind === 'fault') {
     const { code, detail } = decoded.fault;
-    const place = `event ${recorded.revision} of ${recorded.stream} (${recorded.type})`;
-    throw new TocsinError('refused', 'control_unreadable', `${place}: ${code}, ${detail}`, {
-      hint: 'A newer version may have written it: run the version that did, or a later one.',
+    const where = `event ${recorded.revision} of ${recorded.stream} (${recorded.type})`;
+    throw new TocsinError('refused', 'control_unreadable', `${where}: ${code}, ${detail}`, {
+      hint: 'A newer version may have written it: run that version or a later one.',
     });
   }
   const { event, metadata } = decoded;

@@ -1,5 +1,5 @@
-// From events to messages: contract data as the body, a CloudEvent in NATS binary mode as the headers.
-// Rendering is a function of the event and its place in the list, so a message can be made again.
+// Renders events as messages: the body is the contract's data, the headers are a CloudEvent in NATS binary
+// mode. A message depends on its event and its chain link only, so it can be made again.
 import { hash } from 'node:crypto';
 import {
   toApplyFailed,
@@ -26,7 +26,7 @@ export type MessageRule =
   | 'schedule.apply.succeeded'
   | 'schedule.apply.failed';
 
-/** A message before it has its place in the list. What it costs to make is made when it is asked for. */
+/** A message without its chain link. Its parts are computed when they are read. */
 export type Draft = {
   readonly id: string;
   readonly rule: MessageRule;
@@ -36,14 +36,18 @@ export type Draft = {
   readonly about: string;
   readonly time: Instant;
   readonly body: Uint8Array;
-  /** The body is no larger than this, whatever it says: cheaper to know than its size. */
+  /** An upper bound of the body's size in bytes; cheaper than the size itself. */
   readonly bodyAtMost: number;
   readonly source: RecordedEvent;
   readonly metadata: EventMetadata;
 };
 
-/** A draft's place in the lane's list. */
-export type Place = { readonly ordinal: bigint; readonly digest: string; readonly ruleset: number };
+/** A message's link in the digest chain of its generation. */
+export type ChainLink = {
+  readonly ordinal: bigint;
+  readonly digest: string;
+  readonly ruleset: number;
+};
 
 /** Names that an operator may set; no verdict depends on them. */
 export type MessageNames = {
@@ -101,7 +105,7 @@ export function draftNotification(
   });
 }
 
-/** Drafts `schedule.apply.succeeded` or `schedule.apply.failed`; pretend time is never applied. */
+/** Drafts `schedule.apply.succeeded` or `schedule.apply.failed`; never under `mock.`. */
 export function draftApplied(
   source: RecordedEvent,
   event: ApplyOutcomeEvent,
@@ -173,13 +177,13 @@ class LazyDraft implements Draft {
   }
 }
 
-/** All that a body has besides the personal fields: their schemas allow no 1,500 UTF-16 units together. */
+/** Upper bound for the fields that are not personal: their schemas allow fewer than 1,500 UTF-16 units. */
 const OTHER_FIELDS_AT_MOST = 16 * 1024;
-/** A UTF-16 unit takes six bytes at most, as an escape; a number 25, with sign and exponent. */
+/** A UTF-16 unit takes at most six bytes, as an escape; a number at most 25, with sign and exponent. */
 const BYTES_PER_UNIT = 6;
 const BYTES_PER_SCALAR = 32;
 
-/** JSON text of the value has no more bytes than this. */
+/** Upper bound for the bytes of the value's JSON text. */
 function jsonAtMost(value: Json | undefined): number {
   if (typeof value === 'string') return value.length * BYTES_PER_UNIT + BYTES_PER_SCALAR;
   if (typeof value !== 'object' || value === null) return BYTES_PER_SCALAR;
@@ -192,7 +196,7 @@ function jsonAtMost(value: Json | undefined): number {
 
 type Header = OutputMessage['headers'][number];
 
-// What is the same in every message is made once.
+// Headers that are the same in every message are made once.
 const SPEC_VERSION: Header = ['ce-specversion', '1.0'];
 const CONTENT_TYPE: Header = ['content-type', 'application/json'];
 const typeHeaders = new Map<ContractName, readonly [type: Header, schema: Header]>();
@@ -209,8 +213,8 @@ function typeHeadersOf(contract: ContractName): readonly [type: Header, schema: 
   return made;
 }
 
-/** The message of a draft at its place. */
-export function render(draft: Draft, place: Place, names: MessageNames): OutputMessage {
+/** The message of a draft. */
+export function render(draft: Draft, link: ChainLink, names: MessageNames): OutputMessage {
   const { source, metadata } = draft;
   const [type, schema] = typeHeadersOf(draft.contract);
   const headers: Header[] = [
@@ -222,18 +226,18 @@ export function render(draft: Draft, place: Place, names: MessageNames): OutputM
     ['ce-subject', draft.about],
     ['ce-time', formatInstant(draft.time)],
     CONTENT_TYPE,
-    ['Tocsin-Ordinal', String(place.ordinal)],
+    ['Tocsin-Ordinal', String(link.ordinal)],
     ['Tocsin-Position', formatPosition(source.position)],
     ['Tocsin-Stream', source.stream],
     ['Tocsin-Revision', String(source.revision)],
-    ['Tocsin-Ruleset', String(place.ruleset)],
-    ['Tocsin-Digest', place.digest],
+    ['Tocsin-Ruleset', String(link.ruleset)],
+    ['Tocsin-Digest', link.digest],
   ];
   if (metadata.traceparent !== undefined) headers.push(['traceparent', metadata.traceparent]);
   return { subject: draft.subject, headers, data: draft.body };
 }
 
-/** `{root}[mock.]{contract}.{pp}.{user}`; mock traffic has subjects of its own (W23). */
+/** `{root}[mock.]{contract}.{pp}.{user}`; mock traffic has subjects of its own, so that no consumer sends it. */
 function subjectOf(
   names: MessageNames,
   mock: boolean,

@@ -1,115 +1,147 @@
-// What the fold must know from before a page: one look-up of notices for all of the page's requests, and
-// what was decided since the read model's last commit laid over it.
+// The state from before a page that the fold needs: sent notifications whose windows can matter, and the
+// parked events that operators retry. Both are looked up once for all events of the page.
 import type { Instant } from '../../domain/core/instants.ts';
+import { evolvePolicies, policyFor, type PoliciesInForce } from '../../domain/policy/in-force.ts';
+import { instantOf, neighbourhoodOf, spanOf, type Instants } from '../../domain/policy/windows.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
-import { evolvePolicies, policyFor } from '../../domain/policy/in-force.ts';
-import {
-  instantOf,
-  neighbourhoodOf,
-  spanOf,
-  type Instants,
-  type PastNotification,
-} from '../../domain/policy/windows.ts';
 import type {
+  NotificationSubject,
+  ReadModelReader,
   SentNotification,
   SentNotificationRange,
   SentNotificationRef,
-  NotificationSubject,
-  ReadModelReader,
 } from '../read-model.ts';
-import type { FoldState, Prior } from './fold.ts';
-import { retriedSteps } from './retried.ts';
-import type { ClassifiedEvent } from './classify.ts';
-import { instantsOf, subjectOf, subjectText, type SentById } from './subjects.ts';
+import { classify, type ClassifiedEvent } from './classify.ts';
+import {
+  addSent,
+  instantsOf,
+  subjectOf,
+  subjectText,
+  type SentById,
+  type SentBySubject,
+} from './sent.ts';
 
-/** Where a fold gets what it must know. */
-export type KnownSources = {
-  readonly log: Pick<EventStore, 'readStream'>;
-  readonly kernel: string;
-  readonly state: Pick<ReadModelReader, 'sentNotificationsIn' | 'sentNotificationsById'>;
-  /** A subject's notices that were decided or amended, but are not in the read model yet. */
-  readonly uncommitted?: (subject: string) => SentById | undefined;
+export type Prior = {
+  /** Sent notifications by {@link subjectText} and id: all that can affect the page's verdicts. */
+  readonly sentNotifications: ReadonlyMap<string, SentById>;
+  /** Ids of the events that are parked. */
+  readonly parked: ReadonlySet<string>;
+  /** The events that the page retries, by id. */
+  readonly retried: ReadonlyMap<string, ClassifiedEvent>;
 };
 
-/** Everything that {@link foldPage} must be handed besides the page. */
+export type PriorSources = {
+  readonly kernel: string;
+  readonly log: Pick<EventStore, 'readStream'>;
+  readonly readModel: Pick<ReadModelReader, 'sentNotificationsIn' | 'sentNotificationsById'>;
+  /** Decided or amended, but not in the read model yet; these win over the read model's. */
+  readonly uncommitted: ReadonlyMap<string, SentById>;
+  readonly parked: ReadonlySet<string>;
+};
+
+/** @param policies in force before the page */
 export async function priorFor(
-  sources: KnownSources,
-  fold: FoldState,
-  steps: readonly ClassifiedEvent[],
-  parked: ReadonlySet<string>,
+  { kernel, log, readModel, uncommitted, parked }: PriorSources,
+  policies: PoliciesInForce,
+  events: readonly ClassifiedEvent[],
 ): Promise<Prior> {
-  const { log, kernel, state } = sources;
-  const retried = await retriedSteps(log, kernel, steps);
-  const decided = steps.flatMap((step): Decided[] => decidedBy(step, retried));
-  const refs = decided.flatMap(({ step }) => (step.kind === 'undelivered' ? [step.ref] : []));
-  refs.push(...decided.flatMap(({ step }) => (step.kind === 'redriven' ? [step.ref] : [])));
-  const sentNotifications = new Map<string, Map<string, SentNotification>>();
-  const add = (notice: SentNotification): void => {
-    const subject = subjectText(notice);
-    const known = sentNotifications.get(subject);
-    if (known === undefined) sentNotifications.set(subject, new Map([[notice.id, notice]]));
-    else known.set(notice.id, notice);
+  const retried = await retriedEvents(log, kernel, events);
+  const sentNotifications: SentBySubject = new Map();
+  const add = (sent: SentNotification): void => {
+    addSent(sentNotifications, sent);
   };
-  const overlay = (subject: NotificationSubject): void => {
-    sources.uncommitted?.(subjectText(subject))?.forEach(add);
+  const addUncommitted = (subject: NotificationSubject): void => {
+    uncommitted.get(subjectText(subject))?.forEach(add);
   };
+  const decisions = decisionsOf(events, retried);
+  const refs = decisions.flatMap(({ event }) =>
+    event.kind === 'undelivered' || event.kind === 'redriven' ? [event.ref] : [],
+  );
   if (refs.length > 0) {
-    state.sentNotificationsById(refs).forEach(add);
-    refs.forEach(overlay);
+    readModel.sentNotificationsById(refs).forEach(add);
+    refs.forEach(addUncommitted);
   }
-  const find = (ref: SentNotificationRef): SentNotification | undefined =>
-    sentNotifications.get(subjectText(ref))?.get(ref.id);
-  const ranges = rangesOf(fold, decided, find);
+  const ranges = rangesOf(policies, decisions, (ref) =>
+    sentNotifications.get(subjectText(ref))?.get(ref.id),
+  );
   if (ranges.length > 0) {
-    state.sentNotificationsIn(ranges).forEach(add);
-    ranges.forEach(overlay);
+    readModel.sentNotificationsIn(ranges).forEach(add);
+    ranges.forEach(addUncommitted);
   }
   return { sentNotifications, parked, retried };
 }
 
-/** A step that is decided here, and the stamp of the event at whose place that happens. */
-type Decided = { readonly step: ClassifiedEvent; readonly recordedAt: Instant };
-
-function decidedBy(
-  step: ClassifiedEvent,
-  retried: ReadonlyMap<string, ClassifiedEvent>,
-): Decided[] {
-  if (step.kind === 'request') return [{ step, recordedAt: step.metadata.recordedAt }];
-  if (step.kind === 'resolved') {
-    const again = retried.get(step.data.event);
-    return again === undefined ? [] : [{ step: again, recordedAt: step.metadata.recordedAt }];
+/** The events that operators retry, except those whose stream is deleted. */
+async function retriedEvents(
+  log: PriorSources['log'],
+  kernel: string,
+  events: readonly ClassifiedEvent[],
+): Promise<ReadonlyMap<string, ClassifiedEvent>> {
+  const retried = new Map<string, ClassifiedEvent>();
+  for (const resolving of events) {
+    if (resolving.kind !== 'resolved' || resolving.data.action !== 'retry') continue;
+    const { event, stream, revision } = resolving.data;
+    const options = { direction: 'forwards', from: revision, maxCount: 1 } as const;
+    for await (const [recorded] of log.readStream(stream, options)) {
+      if (recorded?.id === event) retried.set(event, classify(kernel, recorded));
+      break;
+    }
   }
-  const isOfConcern =
-    step.kind === 'policy' || step.kind === 'undelivered' || step.kind === 'redriven';
-  return isOfConcern ? [{ step, recordedAt: 0 }] : [];
+  return retried;
 }
 
-/** Where notices can lie that bear on what the page decides, each under the policy in force there. */
+/** An event to decide, and the `recordedAt` to decide it with. */
+type Decision = { readonly event: ClassifiedEvent; readonly recordedAt: Instant };
+
+function decisionsOf(
+  events: readonly ClassifiedEvent[],
+  retried: ReadonlyMap<string, ClassifiedEvent>,
+): Decision[] {
+  const decisions: Decision[] = [];
+  for (const event of events) {
+    if (event.kind === 'request') {
+      decisions.push({ event, recordedAt: event.metadata.recordedAt });
+    } else if (event.kind === 'resolved') {
+      const again = retried.get(event.data.event);
+      const { recordedAt } = event.metadata;
+      if (again !== undefined) decisions.push({ event: again, recordedAt });
+    } else if (
+      event.kind === 'policy' ||
+      event.kind === 'undelivered' ||
+      event.kind === 'redriven'
+    ) {
+      decisions.push({ event, recordedAt: 0 });
+    }
+  }
+  return decisions;
+}
+
+/** The ranges of sent notifications that can affect the page's verdicts, each by the policy in force. */
 function rangesOf(
-  fold: FoldState,
-  decided: readonly Decided[],
-  find: (ref: SentNotificationRef) => PastNotification | undefined,
+  initial: PoliciesInForce,
+  decisions: readonly Decision[],
+  find: (ref: SentNotificationRef) => SentNotification | undefined,
 ): SentNotificationRange[] {
-  let { policies } = fold;
-  const releases = decided.some(({ step }) => step.kind === 'undelivered');
+  let policies = initial;
+  const releases = decisions.some(({ event }) => event.kind === 'undelivered');
   const requested: { readonly subject: string; readonly instants: Instants }[] = [];
   const ranges: SentNotificationRange[] = [];
-  for (const { step, recordedAt } of decided) {
-    if (step.kind === 'policy') policies = evolvePolicies(policies, step.change);
-    if (step.kind === 'request') {
-      const subject = subjectOf(step.data);
+  for (const { event, recordedAt } of decisions) {
+    if (event.kind === 'policy') policies = evolvePolicies(policies, event.change);
+    if (event.kind === 'request') {
+      const subject = subjectOf(event.data);
       const policy = policyFor(policies, subject.triggerType);
-      const instants = instantsOf(step.data, recordedAt);
+      const instants = instantsOf(event.data, recordedAt);
       const span = spanOf(policy, subject, instantOf(policy, instants));
       ranges.push({ ...subject, axis: policy.axis, ...span });
       if (releases) requested.push({ subject: subjectText(subject), instants });
     }
-    if (step.kind === 'undelivered') {
-      const { ref } = step;
+    if (event.kind === 'undelivered') {
+      const { ref } = event;
       const policy = policyFor(policies, ref.triggerType);
       const { mock, user, triggerType } = ref;
       const found = find(ref);
-      // The notice, or one of the page's own requests, which may become it.
+      // The notification may also come from a request of this same page.
       const candidates = requested.filter(({ subject }) => subject === subjectText(ref));
       const instants = candidates.map((candidate) => candidate.instants);
       if (found !== undefined) instants.push(found);

@@ -1,66 +1,64 @@
-// Commits pages in their order, as soon as the stream holds their messages. What is saved is the state
-// after the committed prefix, never the newest in memory.
-import type { Position } from '../../domain/core/positions.ts';
+// Writes checkpoints: commits pages in order, as soon as the stream holds their messages. A checkpoint holds
+// the state after the committed pages, not the newest state in memory.
 import type { Instant } from '../../domain/core/instants.ts';
-import { checkpointOf, type FoldedPage, type PlannedMessage } from '../dedupe/fold.ts';
-import { subjectText, type SentById } from '../dedupe/subjects.ts';
-import type { Checkpoint, SentNotification, ReadModel, ReadModelCommit } from '../read-model.ts';
+import type { Position } from '../../domain/core/positions.ts';
+import type { FoldedPage, PlannedMessage } from '../dedupe/page.ts';
+import { checkpointOf } from '../dedupe/state.ts';
+import type { Checkpoint, ReadModel, ReadModelCommit } from '../read-model.ts';
 import type { SequenceMap } from './sequence-map.ts';
 
-/** Events on their way: enough to hide the round trip, few enough to stay small. */
+/** Events in flight: enough to hide the round trip to the output, few enough to keep memory small. */
 const MAX_IN_FLIGHT = 4_096;
-/** While more is to come at once, a commit takes so many events at least: its cost is by the commit. */
+/** The fewest events of a commit during catch-up: every commit has a fixed cost. */
 const BATCH = 512;
 
 export type Committed = {
   readonly commit: ReadModelCommit;
-  /** Messages among these pages that this epoch put into the stream, rather than found there. */
+  readonly pages: readonly FoldedPage[];
+  /** How many messages of these pages this epoch has published; the others were stored already. */
   readonly sent: { readonly triggered: number; readonly notifications: number };
-  readonly checkpoint: Checkpoint;
   readonly lastRecordedAt: Instant | undefined;
 };
+
+export interface CheckpointObserver {
+  /** Pages are committed and durable. */
+  committed(committed: Committed): void;
+  /** A page was not stored or not committed; no page is committed from now on. */
+  failed(error: unknown): void;
+}
 
 type Pending = {
   readonly page: FoldedPage;
   readonly position: Position;
   /** How many events the page is of. */
   readonly events: number;
-  /** The messages that we stored, once all are stored. */
+  /** The messages that we published; undefined until all of the page are stored. */
   sent: readonly PlannedMessage[] | undefined;
 };
 
-/** The identity that every checkpoint of an epoch carries. */
+/** What every checkpoint of an epoch carries. */
 export type CheckpointIdentity = {
   readonly storeId: string;
   readonly output: string;
-  readonly markAfter: SequenceMap['markAfter'];
+  readonly checkpointSequence: SequenceMap['checkpointSequence'];
 };
 
 export class Checkpointer {
   readonly #state: ReadModel;
   readonly #identity: CheckpointIdentity;
-  readonly #onCommit: (committed: Committed) => void;
-  readonly #onFailure: (error: unknown) => void;
+  readonly #observer: CheckpointObserver;
   readonly #queue: Pending[] = [];
-  /** Notices that are decided or amended but not committed, by subject and id. */
-  readonly #uncommitted = new Map<string, Map<string, SentNotification>>();
   #running = false;
   #over = false;
   #room: (() => void)[] = [];
-  /** True: whatever is delivered is committed; false: more of the history is to come. */
+  /** False during catch-up: small commits wait for more pages. */
   #isLive = false;
   #eventsInFlight = 0;
 
-  constructor(
-    state: ReadModel,
-    identity: CheckpointIdentity,
-    onCommit: (committed: Committed) => void,
-    onFailure: (error: unknown) => void,
-  ) {
+  constructor(state: ReadModel, identity: CheckpointIdentity, observer: CheckpointObserver) {
     this.#state = state;
     this.#identity = identity;
-    this.#onCommit = onCommit;
-    this.#onFailure = onFailure;
+    this.#observer = observer;
   }
 
   get inFlight(): number {
@@ -71,40 +69,30 @@ export class Checkpointer {
     return this.#queue.length === 0;
   }
 
-  /** Stamp of the oldest page that is not committed. */
+  /** `recordedAt` of the oldest page that is not committed. */
   get oldest(): Instant | undefined {
     return this.#queue[0]?.page.firstRecordedAt;
   }
 
-  /** A subject's notices as pages that are not committed have them. */
-  uncommitted(subject: string): SentById | undefined {
-    return this.#uncommitted.get(subject);
-  }
-
   /**
-   * Queues a page; waits while there is too much.
+   * Queues a page; waits while too many events are in flight.
    *
    * @param events how many events the page is of
+   * @param stored resolves when the stream holds the page's messages
    */
   async add(
     page: FoldedPage,
     position: Position,
     events: number,
-    delivered: Promise<readonly PlannedMessage[]>,
+    stored: Promise<readonly PlannedMessage[]>,
   ): Promise<void> {
-    for (const notice of noticesOf(page)) {
-      const subject = subjectText(notice);
-      const notices = this.#uncommitted.get(subject);
-      if (notices === undefined) this.#uncommitted.set(subject, new Map([[notice.id, notice]]));
-      else notices.set(notice.id, notice);
-    }
     const pending: Pending = { page, position, events, sent: undefined };
     this.#queue.push(pending);
     this.#eventsInFlight += events;
-    delivered.then(
+    stored.then(
       (sent) => {
         pending.sent = sent;
-        this.#commitDelivered();
+        this.#commitSoon();
       },
       (error: unknown) => {
         this.#fail(error);
@@ -115,14 +103,14 @@ export class Checkpointer {
     }
   }
 
-  /** History is over, for now or for good: nothing waits for a larger commit any more. */
+  /** Catch-up is over: small commits no longer wait for more pages. */
   goLive(): void {
     if (this.#isLive) return;
     this.#isLive = true;
-    this.#commitDelivered();
+    this.#commitSoon();
   }
 
-  /** Resolves when everything that was added is committed, or nothing more will be. */
+  /** Resolves when everything that was added is committed, or when nothing more will be. */
   async drained(): Promise<void> {
     this.goLive();
     while (this.#queue.length > 0 && !this.#over) {
@@ -130,14 +118,14 @@ export class Checkpointer {
     }
   }
 
-  /** Stops committing; what was not committed is forgotten. */
+  /** Stops committing; pages that are not committed are forgotten. */
   end(): void {
     this.#over = true;
     this.#release();
   }
 
-  #commitDelivered(): void {
-    // Several deliveries are often reported in one turn: one transaction takes them all.
+  #commitSoon(): void {
+    // Several pages are often stored in one turn of the event loop: one transaction commits them all.
     if (this.#running) return;
     this.#running = true;
     queueMicrotask(() => {
@@ -159,51 +147,29 @@ export class Checkpointer {
     const isMoreToCome = !this.#isLive || ready.length < this.#queue.length;
     if (isMoreToCome && events < BATCH) return;
     const pages = ready.map(({ page }) => page);
-    const { storeId, output, markAfter } = this.#identity;
-    const { position } = last;
-    const { state } = last.page;
-    const sequence = markAfter(state.ordinal);
-    const checkpoint = checkpointOf({ ...state, position }, { storeId, output, sequence });
-    const commit = {
-      checkpoint,
-      sentNotifications: pages.flatMap(({ sentNotifications }) => sentNotifications),
-      // In the pages' order: a notice that was amended twice is what it was amended to last.
-      amended: pages.flatMap(({ amended }) => amended),
-      verdicts: pages.flatMap(({ verdicts }) => verdicts),
-      // In the stream's order: messages that had lost their place are at its end.
-      recentMessages: pages
-        .flatMap(({ recentMessages }) => recentMessages)
-        .sort((a, b) => (a.sequence < b.sequence ? -1 : 1)),
-      ...parkedAfter(pages),
-      control: pages.flatMap(({ control }) => control),
-    };
+    const commit = commitOf(pages, this.#checkpointAt(last));
     this.#state.commit(commit);
     this.#queue.splice(0, ready.length);
     this.#eventsInFlight -= events;
-    for (const notice of pages.flatMap(noticesOf)) this.#forget(notice);
-    const lastRecordedAt = pages.findLast(({ firstRecordedAt }) => firstRecordedAt !== undefined);
-    this.#onCommit({
+    this.#observer.committed({
       commit,
+      pages,
       sent: countByRule(ready.flatMap(({ sent }) => sent ?? [])),
-      checkpoint,
-      lastRecordedAt: lastRecordedAt?.firstRecordedAt,
+      lastRecordedAt: pages.findLast((page) => page.firstRecordedAt !== undefined)?.firstRecordedAt,
     });
     this.#release();
   }
 
-  /** Drops a notice that was committed, unless a later page has amended it. */
-  #forget(notice: SentNotification): void {
-    const subject = subjectText(notice);
-    const notices = this.#uncommitted.get(subject);
-    if (notices?.get(notice.id) !== notice) return;
-    notices.delete(notice.id);
-    if (notices.size === 0) this.#uncommitted.delete(subject);
+  #checkpointAt({ page: { state }, position }: Pending): Checkpoint {
+    const { storeId, output, checkpointSequence } = this.#identity;
+    const sequence = checkpointSequence(state.ordinal);
+    return checkpointOf({ ...state, position }, { storeId, output, sequence });
   }
 
   #fail(error: unknown): void {
     if (this.#over) return;
     this.end();
-    this.#onFailure(error);
+    this.#observer.failed(error);
   }
 
   #release(): void {
@@ -211,11 +177,24 @@ export class Checkpointer {
   }
 }
 
-function noticesOf({ sentNotifications, amended }: FoldedPage): readonly SentNotification[] {
-  return amended.length === 0 ? sentNotifications : [...sentNotifications, ...amended];
+/** One transaction of all these pages. */
+function commitOf(pages: readonly FoldedPage[], checkpoint: Checkpoint): ReadModelCommit {
+  return {
+    checkpoint,
+    sentNotifications: pages.flatMap(({ sentNotifications }) => sentNotifications),
+    // In the pages' order: of two versions of a notification the later one is kept.
+    amended: pages.flatMap(({ amended }) => amended),
+    verdicts: pages.flatMap(({ verdicts }) => verdicts),
+    // In the stream's order: messages that foreign ones had displaced are at its end.
+    recentMessages: pages
+      .flatMap(({ recentMessages }) => recentMessages)
+      .sort((a, b) => (a.sequence < b.sequence ? -1 : 1)),
+    ...parkedAfter(pages),
+    control: pages.flatMap(({ control }) => control),
+  };
 }
 
-/** Pages are committed together, so a decision of a later page wins over an earlier one's row. */
+/** Of several pages' decisions about one event the last one counts. */
 function parkedAfter(pages: readonly FoldedPage[]): Pick<FoldedPage, 'parked' | 'unparked'> {
   const parked = new Map<string, FoldedPage['parked'][number]>();
   const unparked = new Set<string>();
@@ -225,7 +204,7 @@ function parkedAfter(pages: readonly FoldedPage[]): Pick<FoldedPage, 'parked' | 
       unparked.add(event);
     }
     for (const row of page.parked) {
-      // At the end, as in a commit of its own: whoever lists them sees the last decision last.
+      // At the end, as in a commit of its own: rows are listed in the order of their last decision.
       parked.delete(row.event);
       parked.set(row.event, row);
       unparked.delete(row.event);

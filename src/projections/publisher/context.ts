@@ -1,41 +1,43 @@
-// What the runner takes from its surroundings. Time and waiting are arguments here too, so that the
-// whole projector can be driven by a virtual clock.
+// What a projector is built from. Time and waiting are parameters too, so that tests run the whole projector
+// on a virtual clock.
 import type { ControlEvent } from '../../domain/control/events.ts';
 import type { ControlState } from '../../domain/control/state.ts';
 import type { Instant } from '../../domain/core/instants.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
 import type { Logger } from '../../domain/ports/logger.ts';
 import type { MessageNames } from '../dedupe/messages.ts';
+import type { Rulesets } from '../dedupe/rulesets.ts';
 import type { Output } from '../output.ts';
 import type { ReadModel, ReadModelCommit } from '../read-model.ts';
 
 /** The control stream, as the projector needs it. */
 export type ControlPort = {
   readonly read: () => Promise<ControlState>;
-  /** Appends what `decide` makes of the state; decided anew when somebody else wrote. */
+  /** Appends the events that `decide` returns; decides again when the stream has changed meanwhile. */
   readonly append: (decide: (state: ControlState) => readonly ControlEvent[]) => Promise<void>;
 };
 
-/** An operator's way on from a refusal (design section 5.5). */
+/** How an operator lets a projector go on after a refusal. The choice is recorded in the log. */
 export type RecoveryMode =
   | { readonly kind: 'from_start' | 'from_now' | 'adopt_tail'; readonly reason?: string }
   | {
       readonly kind: 'resend_from';
-      /** Messages of events after this `commit/prepare` go out again. */
+      /** `commit/prepare`: messages of events after this position are sent again. */
       readonly position: string;
       readonly reason?: string;
     };
 
-/** Numbers that only tests change. */
+/** Waiting times in milliseconds. Only tests change them. */
 export type Timing = {
-  /** How long a shorter output stream is watched before its lost messages are sent again. */
+  /** How long an output stream that lacks messages is watched before they are sent again. */
   readonly lostMessagesMs: number;
   /** How long the output must stand still before a standby takes over. */
   readonly takeoverMs: number;
-  /** How often a standby looks at the output, and an idle projector checks that it is still there. */
+  /** How often a standby reads the output stream's end. */
   readonly pollMs: number;
+  /** How often an idle projector checks the output stream. */
   readonly idleCheckMs: number;
-  /** Upper bound of the wait between two tries. */
+  /** The longest wait between two epochs. */
   readonly maxBackoffMs: number;
 };
 
@@ -54,14 +56,15 @@ export type ProjectorContext = {
   readonly state: ReadModel;
   readonly control: ControlPort;
   readonly names: MessageNames;
+  readonly rulesets: Rulesets;
   readonly logger: Logger;
-  /** Told of each commit after it is durable; must not throw. */
+  /** Called with each commit after it is durable; must not throw. */
   readonly onCommit: (commit: ReadModelCommit) => void;
   readonly timing: Timing;
   readonly now: () => Instant;
   /** Milliseconds that never run backwards. */
   readonly elapsed: () => number;
-  /** Waits; returns early, without an error, when the signal is raised. */
+  /** Waits; resolves early when the signal is raised. */
   readonly pause: (ms: number, signal?: AbortSignal) => Promise<void>;
   readonly random: () => number;
 };

@@ -1,341 +1,288 @@
-// One epoch: from the committed state to the first failure. Whatever goes wrong, the fold in memory is
-// dropped, and the next epoch begins at what was committed.
-import { TocsinError } from '../../domain/core/errors.ts';
+// One epoch: from the committed state to the first failure. A failure drops the fold in memory, and the next
+// epoch starts from the committed state.
 import type { Instant } from '../../domain/core/instants.ts';
+import type { Position } from '../../domain/core/positions.ts';
+import { untilAborted } from '../../domain/core/signals.ts';
 import { NO_POLICIES, policiesAt, type PoliciesInForce } from '../../domain/policy/in-force.ts';
 import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
-import { comparePositions, formatPosition } from '../../domain/core/positions.ts';
 import type { SubscriptionEntry } from '../../domain/ports/event-store.ts';
-import {
-  foldPage,
-  initialFold,
-  rulesetOf,
-  type FoldState,
-  type FoldedPage,
-} from '../dedupe/fold.ts';
-import { priorFor } from '../dedupe/prior.ts';
-import { projectionPrefixes, classify, type ClassifiedEvent } from '../dedupe/classify.ts';
-import { lastSeen } from '../last-seen.ts';
+import { projectionPrefixes } from '../dedupe/classify.ts';
+import type { FoldedPage } from '../dedupe/page.ts';
+import { rulesetOf } from '../dedupe/rulesets.ts';
+import { FoldSession, inPages } from '../dedupe/session.ts';
+import { initialFold } from '../dedupe/state.ts';
 import type { OutputSession } from '../output.ts';
 import type { Checkpoint } from '../read-model.ts';
-import { Checkpointer, type Committed } from './checkpointer.ts';
+import { Checkpointer, type CheckpointObserver, type Committed } from './checkpointer.ts';
 import type { ProjectorContext, RecoveryMode } from './context.ts';
-import { Publisher, EpochOver, type Role } from './publisher.ts';
+import { assertSameLog, assertSameStore } from './log-checks.ts';
 import {
   currentGeneration,
   isResolvable,
   openGeneration,
   type OpenOutput,
 } from './output-generation.ts';
-import { refusals } from './refusals.ts';
-import { resume, type Stored } from './resume.ts';
+import { EpochOver, Publisher, type Role, type RoleObserver } from './publisher.ts';
+import { resume, type Resumed } from './resume.ts';
 
-/** Decisions of one page; more would delay the first ack, fewer would waste round trips. */
-const PAGE_EVENTS = 512;
-
-/** How long a stop waits for acks that are on their way. */
+/** How long a stop waits for the acks of messages in flight. */
 const DRAIN_MS = 5_000;
 
-/** What an epoch tells its projector. */
-export type EpochEvents = {
-  readonly resumed: (role: Role, stored: Stored, checkpoint: Checkpoint | undefined) => void;
-  readonly folded: (page: FoldedPage) => void;
-  readonly committed: (committed: Committed) => void;
-  readonly caughtUp: () => void;
-  readonly tookOver: () => void;
-};
+/** Follows an epoch: its projector. */
+export interface EpochObserver extends RoleObserver, Pick<CheckpointObserver, 'committed'> {
+  /** The epoch has compared the output with the checkpoint, and begins to read events. */
+  resumed(epoch: RunningEpoch, resumed: Resumed, checkpoint: Checkpoint | undefined): void;
+  folded(page: FoldedPage): void;
+  /** Everything that was in the log when the subscription began is folded. */
+  caughtUp(): void;
+}
 
-/** What can be asked of a running epoch. */
-export type EpochView = {
+/** What a status says of a running epoch. */
+export interface RunningEpoch {
   readonly role: Role;
+  /** Messages in flight. */
   readonly inFlight: number;
   readonly isIdle: boolean;
+  /** `recordedAt` of the oldest page that is not committed. */
   readonly oldest: Instant | undefined;
+}
+
+export type EpochOptions = {
+  readonly role: Role;
+  /** Used only where the projector would refuse to go on. */
+  readonly recoveryMode: RecoveryMode | undefined;
+  readonly observer: EpochObserver;
 };
 
 /**
- * Runs until the signal is raised (then it resolves) or something fails (then it rejects).
- * @param way an operator's way on, taken only where the projector would otherwise refuse
+ * Runs until the signal is raised, then finishes the messages in flight.
+ * @throws what ended the epoch; the signal's reason when it is raised before the epoch reads events
  */
 export async function runEpoch(
-  context: ProjectorContext,
-  role: Role,
-  way: RecoveryMode | undefined,
-  events: EpochEvents,
-  observe: (view: EpochView | undefined) => void,
+  projector: ProjectorContext,
+  { role, recoveryMode, observer }: EpochOptions,
   signal: AbortSignal,
 ): Promise<void> {
+  const context = withAbort(projector, signal);
   await using session = await context.output.connect(signal);
   const control = await context.control.read();
-  control.rulesets.forEach(rulesetOf);
-  const storeId = assertStore(context.state.checkpoint(), control.storeId);
-  await assertLog(context);
-  const { open, checkpoint, stored } = await settleOutput(context, session, way, signal);
-  events.resumed(role, stored, checkpoint);
+  for (const number of control.rulesets) rulesetOf(context.rulesets, number);
+  const storeId = assertSameStore(context.state.checkpoint(), control.storeId);
+  await assertSameLog(context, signal);
+  const output = await resumeOutput(context, session, recoveryMode, signal);
+  const { checkpoint } = output;
   const policies =
     checkpoint === undefined ? NO_POLICIES : policiesAt(control.policyChanges, checkpoint.position);
-  const start = { storeId, open, checkpoint, policies, stored, role };
-  await new Epoch(context, session, start, events).run(observe, signal);
+  const epoch = new Epoch(context, session, { ...output, storeId, policies, role }, observer);
+  observer.resumed(epoch, output.resumed, checkpoint);
+  await epoch.run(signal);
 }
 
-/** The list, the checkpoint and what is stored; by the operator's way where there is no other. */
-async function settleOutput(
+/** A stop does not wait for a store that is away: the control stream is given up at the signal. */
+function withAbort(context: ProjectorContext, signal: AbortSignal): ProjectorContext {
+  const { read, append } = context.control;
+  return {
+    ...context,
+    control: {
+      read: () => untilAborted(read(), signal),
+      append: (decide) => untilAborted(append(decide), signal),
+    },
+  };
+}
+
+type ResumedOutput = {
+  readonly open: OpenOutput;
+  readonly checkpoint: Checkpoint | undefined;
+  readonly resumed: Resumed;
+};
+
+/** Resumes the generation in force, or opens one in the operator's recovery mode. */
+async function resumeOutput(
   context: ProjectorContext,
   session: OutputSession,
-  way: RecoveryMode | undefined,
+  recoveryMode: RecoveryMode | undefined,
   signal: AbortSignal,
-): Promise<{ open: OpenOutput; checkpoint: Checkpoint | undefined; stored: Stored }> {
-  const attempt = async (open: OpenOutput) => {
+): Promise<ResumedOutput> {
+  const resumeAt = async (open: OpenOutput): Promise<ResumedOutput> => {
     let checkpoint = context.state.checkpoint();
     if (checkpoint !== undefined && checkpoint.output !== open.generation.id) {
       context.logger.warn(
         { output: open.generation.id },
-        'the state file belongs to an earlier list of messages; folding the log anew',
+        'the state file belongs to an earlier generation of messages; folding the log from its beginning',
       );
       context.state.reset();
       checkpoint = undefined;
     }
-    return { open, checkpoint, stored: await resume(context, session, open, checkpoint, signal) };
+    const resumed = await resume(context, session, open, checkpoint, signal);
+    return { open, checkpoint, resumed };
   };
   try {
-    return await attempt(await currentGeneration(context, session));
+    return await resumeAt(await currentGeneration(context, session, signal));
   } catch (error) {
-    if (way === undefined || !isResolvable(error)) throw error;
-    context.logger.warn({ code: error.code, way: way.kind }, 'going on as the operator says');
-    return attempt(await openGeneration(context, session, way));
+    if (recoveryMode === undefined || !isResolvable(error)) throw error;
+    const fields = { code: error.code, mode: recoveryMode.kind };
+    context.logger.warn(fields, 'going on in the recovery mode that the operator chose');
+    return resumeAt(await openGeneration(context, session, recoveryMode, signal));
   }
 }
 
-function assertStore(checkpoint: Checkpoint | undefined, storeId: string | undefined): string {
-  if (storeId === undefined) throw refusals.logShorter('its first event');
-  if (checkpoint !== undefined && checkpoint.storeId !== storeId) {
-    throw refusals.otherStore(checkpoint.storeId, storeId);
-  }
-  return storeId;
-}
-
-/**
- * The last event that was folded must still be there. In a copy of the log it is at another place: the
- * checkpoint is one of the other log then, and going on from it could pass events by.
- */
-async function assertLog({ store, state, kernel, logger }: ProjectorContext): Promise<void> {
-  const checkpoint = state.checkpoint();
-  const last = checkpoint?.lastEvent;
-  if (checkpoint === undefined || last === undefined || last === null) return;
-  const prefixes = projectionPrefixes(kernel);
-  const event = await lastSeen(store, { last, position: checkpoint.position, prefixes });
-  if (event === undefined) {
-    throw refusals.logShorter(`event ${last.revision} of ${last.stream}`);
-  }
-  const next = await firstOf(
-    store.readAll({ direction: 'forwards', from: event.position, prefixes, maxCount: 1 }),
-  );
-  const fits =
-    comparePositions(event.position, checkpoint.position) <= 0 &&
-    (next === undefined || comparePositions(next.position, checkpoint.position) > 0);
-  if (fits) return;
-  logger.warn(
-    { checkpoint: formatPosition(checkpoint.position), found: formatPosition(event.position) },
-    'the log is a copy with other positions; folding it anew',
-  );
-  state.reset();
-}
-
-async function firstOf(
-  pages: AsyncIterable<readonly RecordedEvent[]>,
-): Promise<RecordedEvent | undefined> {
-  for await (const [event] of pages) return event;
-  return undefined;
-}
-
-type EpochStart = {
+type EpochStart = ResumedOutput & {
   readonly storeId: string;
-  readonly open: OpenOutput;
-  readonly checkpoint: Checkpoint | undefined;
   /** The policies in force at the checkpoint. */
   readonly policies: PoliciesInForce;
-  readonly stored: Stored;
   readonly role: Role;
 };
 
-class Epoch {
+class Epoch implements RunningEpoch, CheckpointObserver {
   readonly #context: ProjectorContext;
-  readonly #checkpoint: Checkpoint | undefined;
-  readonly #open: OpenOutput;
-  readonly #events: EpochEvents;
-  readonly #delivery: Publisher;
-  readonly #committer: Checkpointer;
-  readonly #sequenceOf: (ordinal: bigint) => bigint;
-  readonly #parked: Set<string>;
+  readonly #from: Position | undefined;
+  readonly #observer: EpochObserver;
+  readonly #fold: FoldSession;
+  readonly #publisher: Publisher;
+  readonly #checkpointer: Checkpointer;
   readonly #over = new AbortController();
   #failure: { readonly error: unknown } | undefined;
-  #fold: FoldState;
 
   constructor(
     context: ProjectorContext,
     session: OutputSession,
-    { storeId, open, checkpoint, policies, stored, role }: EpochStart,
-    events: EpochEvents,
+    { storeId, open, checkpoint, policies, resumed: { sequences }, role }: EpochStart,
+    observer: EpochObserver,
   ) {
+    const { kernel, store, state, rulesets, names } = context;
+    const { generation, info } = open;
     this.#context = context;
-    this.#checkpoint = checkpoint;
-    this.#open = open;
-    this.#events = events;
-    const { placement } = stored;
-    this.#sequenceOf = placement.sequenceOf;
-    this.#delivery = new Publisher(context, session, open.info.created, placement, role, () => {
-      events.tookOver();
+    this.#from = checkpoint?.position;
+    this.#observer = observer;
+    this.#fold = new FoldSession({
+      kernel,
+      log: store,
+      readModel: state,
+      rulesets,
+      numbering: { after: generation.after, sequenceOf: sequences.sequenceOf },
+      names,
+      start: { ...(checkpoint ?? initialFold), policies },
+      parked: state.parked().map(({ event }) => event),
     });
-    this.#parked = new Set(context.state.parked().map(({ event }) => event));
-    this.#fold = { ...(checkpoint ?? initialFold), policies };
-    this.#committer = new Checkpointer(
-      context.state,
-      { storeId, output: open.generation.id, markAfter: placement.markAfter },
-      (committed) => {
-        events.committed(committed);
-      },
-      (error) => {
-        this.#fail(error);
-      },
-    );
+    const start = { role, created: info.created, sequences };
+    this.#publisher = new Publisher(context, session, start, observer);
+    const { checkpointSequence } = sequences;
+    const identity = { storeId, output: generation.id, checkpointSequence };
+    this.#checkpointer = new Checkpointer(state, identity, this);
   }
 
-  async run(observe: (view: EpochView | undefined) => void, signal: AbortSignal): Promise<void> {
+  get role(): Role {
+    return this.#publisher.role;
+  }
+
+  get inFlight(): number {
+    return this.#checkpointer.inFlight;
+  }
+
+  get isIdle(): boolean {
+    return this.#checkpointer.isIdle;
+  }
+
+  get oldest(): Instant | undefined {
+    return this.#checkpointer.oldest;
+  }
+
+  committed(committed: Committed): void {
+    for (const page of committed.pages) this.#fold.committed(page);
+    this.#observer.committed(committed);
+  }
+
+  failed(error: unknown): void {
+    this.#failure ??= { error };
+    this.#over.abort();
+    // The reading loop may be waiting for room, which an epoch that is over never makes.
+    this.#checkpointer.end();
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
     const stop = (): void => {
       this.#over.abort();
-      // What a standby waits for is another's to store: there is nothing to finish.
-      if (this.#delivery.role === 'standby') this.#committer.end();
+      // Another projector stores what a standby waits for: there is nothing to finish.
+      if (this.role === 'standby') this.#checkpointer.end();
     };
     signal.addEventListener('abort', stop, { once: true });
     if (signal.aborted) stop();
-    observe(this.#view());
-    const watch = this.#watch();
+    const watching = this.#watchStream();
     try {
-      await this.#pump();
-      // Told to stop: what is on its way is finished and committed first.
-      if (this.#failure === undefined && this.#delivery.role === 'active') await this.#drain();
+      await this.#foldEvents();
     } catch (error) {
-      this.#fail(error);
+      if (!this.#over.signal.aborted) this.failed(error);
+    }
+    try {
+      // Stopped by the signal: messages in flight are stored and committed first.
+      if (this.#failure === undefined && this.role === 'active') await this.#drain();
     } finally {
       signal.removeEventListener('abort', stop);
       this.#over.abort();
-      this.#committer.end();
-      this.#delivery.abandon(new EpochOver('the epoch is over'));
-      await watch;
-      observe(undefined);
+      this.#checkpointer.end();
+      this.#publisher.abandon(new EpochOver('the epoch is over'));
+      await watching;
     }
     if (this.#failure !== undefined) throw this.#failure.error;
   }
 
-  #view(): EpochView {
-    const delivery = this.#delivery;
-    const committer = this.#committer;
-    return {
-      get role() {
-        return delivery.role;
-      },
-      get inFlight() {
-        return committer.inFlight;
-      },
-      get isIdle() {
-        return committer.isIdle;
-      },
-      get oldest() {
-        return committer.oldest;
-      },
-    };
-  }
-
-  #fail(error: unknown): void {
-    this.#failure ??= { error };
-    this.#over.abort();
-    // The pump may be waiting for room that an ended epoch will never make.
-    this.#committer.end();
-  }
-
   async #drain(): Promise<void> {
-    // The wait is called off once all is committed: its timer would keep a process that is done.
+    // The wait ends when all is committed: its timer would keep the process alive.
     const done = new AbortController();
-    const drained = this.#committer.drained().then(() => {
+    const drained = this.#checkpointer.drained().then(() => {
       done.abort();
     });
     await Promise.race([drained, this.#context.pause(DRAIN_MS, done.signal)]);
   }
 
-  async #pump(): Promise<void> {
+  async #foldEvents(): Promise<void> {
     const { kernel, store } = this.#context;
-    const subscription = store.subscribeAll({
-      prefixes: projectionPrefixes(kernel),
-      from: this.#checkpoint?.position,
-      signal: this.#over.signal,
-    });
-    for await (const entries of subscription) {
-      for (let at = 0; at < entries.length; at += PAGE_EVENTS) {
-        if (this.#over.signal.aborted) return;
-        await this.#page(entries.slice(at, at + PAGE_EVENTS));
+    const { signal } = this.#over;
+    const prefixes = projectionPrefixes(kernel);
+    for await (const batch of store.subscribeAll({ prefixes, from: this.#from, signal })) {
+      for (const entries of inPages(batch)) {
+        if (signal.aborted) return;
+        await this.#foldPage(entries);
       }
     }
   }
 
-  async #page(entries: readonly SubscriptionEntry[]): Promise<void> {
-    const { kernel, names } = this.#context;
-    const steps = entries.flatMap((entry) =>
-      entry.kind === 'event' ? [classify(kernel, entry.event)] : [],
-    );
-    const known = await this.#known(steps);
-    const { generation } = this.#open;
-    const page = foldPage(
-      this.#fold,
-      steps,
-      known,
-      { after: generation.after, sequenceOf: this.#sequenceOf },
-      names,
-    );
-    for (const event of page.unparked) this.#parked.delete(event);
-    for (const { event } of page.parked) this.#parked.add(event);
-    const position = positionAfter(entries) ?? page.state.position;
-    this.#fold = { ...page.state, position };
-    const unstored = this.#delivery.unstored(page);
-    this.#events.folded(page);
-    const delivered = this.#delivery.deliver(unstored);
-    await this.#committer.add(page, position, steps.length, delivered);
+  async #foldPage(entries: readonly SubscriptionEntry[]): Promise<void> {
+    const events: RecordedEvent[] = [];
+    let reached: Position | undefined;
+    for (const entry of entries) {
+      if (entry.kind === 'event') events.push(entry.event);
+      reached = positionOf(entry) ?? reached;
+    }
+    // A retried event is read from the store, which may be away.
+    const { page } = await untilAborted(this.#fold.fold(events, reached), this.#over.signal);
+    const position = reached ?? page.state.position;
+    const stored = this.#publisher.publish(page);
+    this.#observer.folded(page);
+    await this.#checkpointer.add(page, position, events.length, stored);
     if (entries.some(({ kind }) => kind === 'caughtUp')) {
-      this.#committer.goLive();
-      this.#events.caughtUp();
+      this.#checkpointer.goLive();
+      this.#observer.caughtUp();
     }
   }
 
-  /** What the fold must know about earlier verdicts: one look-up for the page. */
-  #known(steps: readonly ClassifiedEvent[]) {
-    const { store: log, kernel, state } = this.#context;
-    const uncommitted = (subject: string) => this.#committer.uncommitted(subject);
-    return priorFor({ log, kernel, state, uncommitted }, this.#fold, steps, this.#parked);
-  }
-
-  /** A standby looks at the stream all the time; an idle active projector now and then. */
-  async #watch(): Promise<void> {
+  /** A standby reads the stream's end all the time; an idle active projector now and then. */
+  async #watchStream(): Promise<void> {
     const { pollMs, idleCheckMs } = this.#context.timing;
     const { signal } = this.#over;
     for (;;) {
-      const ms = this.#delivery.role === 'standby' ? pollMs : idleCheckMs;
-      await this.#context.pause(ms, signal);
+      await this.#context.pause(this.role === 'standby' ? pollMs : idleCheckMs, signal);
       if (signal.aborted) return;
       try {
-        await this.#delivery.look(() => this.#committer.isIdle);
+        await this.#publisher.inspectStream(() => this.isIdle);
       } catch (error) {
-        this.#fail(error);
+        this.failed(error);
       }
     }
   }
 }
 
-function positionAfter(entries: readonly SubscriptionEntry[]) {
-  const last = entries.findLast(({ kind }) => kind !== 'caughtUp');
-  if (last?.kind === 'event') return last.event.position;
-  return last?.kind === 'checkpoint' ? last.position : undefined;
-}
-
-/** True for what only an operator can resolve. */
-export function isFatal(error: unknown): error is TocsinError {
-  return error instanceof TocsinError && error.kind !== 'unavailable';
+function positionOf(entry: SubscriptionEntry): Position | undefined {
+  if (entry.kind === 'event') return entry.event.position;
+  return entry.kind === 'checkpoint' ? entry.position : undefined;
 }

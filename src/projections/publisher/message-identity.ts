@@ -1,14 +1,13 @@
-// Recognising our own messages in the output stream.
+// The identity of a message of ours, as the headers of a stored message give it.
 import type { StoredMessage } from '../output.ts';
 
-/** What a stored message says about its place in the list. */
 export type MessageIdentity = {
   readonly ordinal: bigint;
   readonly id: string;
   readonly digest: string;
 };
 
-/** The stamp of a message that carries our headers; `undefined` for anybody else's. */
+/** The identity of a stored message; `undefined` without our headers. */
 export function identityOf(message: StoredMessage): MessageIdentity | undefined {
   const ordinal = message.headers.get('Tocsin-Ordinal');
   const id = message.headers.get('ce-id');
@@ -17,7 +16,7 @@ export function identityOf(message: StoredMessage): MessageIdentity | undefined 
   return /^\d{1,19}$/.test(ordinal) ? { ordinal: BigInt(ordinal), id, digest } : undefined;
 }
 
-/** True when both name the same message of the same list. */
-export function agrees(a: MessageIdentity, b: MessageIdentity): boolean {
+/** True when both are the same message of the same generation. */
+export function isSameMessage(a: MessageIdentity, b: MessageIdentity): boolean {
   return a.ordinal === b.ordinal && a.id === b.id && a.digest === b.digest;
 }

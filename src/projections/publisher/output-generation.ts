@@ -1,40 +1,45 @@
-// The third witness: which list of messages is in force, and how a new one begins (design section 5.5).
+// Which generation of messages is in force, and how a new one begins. A generation begins with an
+// `OutputOpened` in the control stream. That output record says which stream this log has written, so a
+// lost or replaced stream is noticed even when the read model is lost as well.
+import type { ControlEventData } from '../../domain/control/events.ts';
 import type { OutputGeneration } from '../../domain/control/state.ts';
-import { formatInstant } from '../../domain/core/instants.ts';
-import { parsePosition } from '../../domain/core/positions.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { categoryPrefix } from '../../domain/core/ids.ts';
+import { formatInstant } from '../../domain/core/instants.ts';
+import { parsePosition } from '../../domain/core/positions.ts';
+import { untilAborted } from '../../domain/core/signals.ts';
 import { triggerCodec } from '../../domain/trigger/events.ts';
-import type { ControlEventData } from '../../domain/control/events.ts';
 import type { OutputInfo, OutputSession } from '../output.ts';
 import type { ProjectorContext, RecoveryMode } from './context.ts';
 import { identityOf } from './message-identity.ts';
 import { RESOLVABLE, refusals } from './refusals.ts';
 
-/** Messages older than this never go out at a first start unless somebody says so. */
+/** A first start sends messages of events older than this only when an operator says so. */
 const OLD_HISTORY_MS = 24 * 60 * 60 * 1000;
 
-/** The list in force and the stream that it is in. */
+/** The generation in force and its stream. */
 export type OpenOutput = { readonly generation: OutputGeneration; readonly info: OutputInfo };
 
 /**
- * The list to go on with; a first start opens it.
- * @throws TocsinError `refused` when the log and the stream do not fit together
+ * The generation in force; a first start opens one.
+ * @throws TocsinError `refused` when the output record and the stream disagree
  */
 export async function currentGeneration(
   context: ProjectorContext,
   session: OutputSession,
+  signal: AbortSignal,
 ): Promise<OpenOutput> {
   const { output: generation } = await context.control.read();
   const info = await session.info();
   if (generation === undefined) {
-    const refusal = await firstStartRefusal(context, session, info);
+    const refusal = await untilAborted(firstStartRefusal(context, session, info), signal);
     if (refusal === undefined) {
-      return openGeneration(context, session, { kind: 'from_start' }, 'first');
+      return openGeneration(context, session, { kind: 'from_start' }, signal, 'first');
     }
-    // Of two that start at once the other may have been first: then these are its messages.
-    if ((await context.control.read()).output !== undefined)
-      return currentGeneration(context, session);
+    // Another projector may have opened a generation meanwhile: then the stream holds its messages.
+    if ((await context.control.read()).output !== undefined) {
+      return currentGeneration(context, session, signal);
+    }
     throw refusal;
   }
   if (info === undefined) throw refusals.missing(generation.stream);
@@ -44,18 +49,19 @@ export async function currentGeneration(
   return { generation, info: checked(context, info) };
 }
 
-/** Begins a new list the way that an operator chose, and records it in the log. */
+/** Begins a generation the way that an operator chose, and records it in the log. */
 export async function openGeneration(
   context: ProjectorContext,
   session: OutputSession,
   recovery: RecoveryMode,
-  name: ControlEventData<'OutputOpened'>['mode'] = recovery.kind,
+  signal: AbortSignal,
+  mode: ControlEventData<'OutputOpened'>['mode'] = recovery.kind,
 ): Promise<OpenOutput> {
   const { storeId, output: previous } = await context.control.read();
   if (recovery.kind === 'from_start' && previous !== undefined) {
-    // Two that start at once: the other was first, and this one has nothing to open any more.
-    if (name === 'first') return currentGeneration(context, session);
-    throw refusals.wayNotOpen('--from-start');
+    // Two projectors that start at once: the other one was first and has opened the generation.
+    if (mode === 'first') return currentGeneration(context, session, signal);
+    throw refusals.onlyFirst('--from-start');
   }
   const found = await session.info();
   if (found === undefined && recovery.kind === 'adopt_tail') {
@@ -63,39 +69,21 @@ export async function openGeneration(
   }
   const description = `Tocsin output of log ${storeId ?? 'unknown'}; written by its projector only`;
   const info = checked(context, found ?? (await session.create(description)));
+  const { stream, created } = info;
   const start = await startOf(session, recovery, previous, info);
+  const data = { stream, created, ...start, mode, reason: recovery.reason };
   await context.control.append((state) =>
-    // Two projectors that start at once agree on the list of whoever came first.
-    state.output?.id === previous?.id
-      ? [
-          {
-            type: 'OutputOpened',
-            data: {
-              stream: info.stream,
-              created: info.created,
-              ...start,
-              mode: name,
-              reason: recovery.reason,
-            },
-          },
-        ]
-      : [],
+    // Two projectors that start at once agree on the first one's generation.
+    state.output?.id === previous?.id ? [{ type: 'OutputOpened', data }] : [],
   );
   const { output: generation } = await context.control.read();
-  if (generation === undefined) throw new TypeError('a generation was opened');
-  context.logger.info(
-    {
-      stream: generation.stream,
-      mode: generation.mode,
-      base: String(generation.base),
-      opened: generation.id,
-    },
-    'output opened',
-  );
+  if (generation === undefined) throw new TypeError('the control stream holds no OutputOpened');
+  const { id: opened, mode: as, base } = generation;
+  context.logger.info({ stream, mode: as, base: String(base), opened }, 'output opened');
   return { generation, info };
 }
 
-/** True for a refusal that an operator's way resolves. */
+/** True for a refusal that a recovery mode resolves. */
 export function isResolvable(error: unknown): error is TocsinError {
   return error instanceof TocsinError && RESOLVABLE.has(error.code);
 }
@@ -114,20 +102,23 @@ async function startOf(
     case 'resend_from': {
       const publishFrom = parsePosition(recovery.position);
       if (publishFrom !== undefined) return { publishFrom, base: info.lastSequence };
-      throw new TocsinError('usage', 'invalid_position', 'the position to resend from is not one', {
+      const message = `${JSON.stringify(recovery.position)} is not a position to resend from`;
+      throw new TocsinError('usage', 'invalid_position', message, {
         hint: 'A position is commit/prepare in decimal, as `tocsin project` prints it.',
       });
     }
     case 'adopt_tail': {
       const last = await session.read(info.lastSequence);
-      const stamp = last && identityOf(last);
-      if (stamp === undefined || previous === undefined) throw refusals.nothingToAdopt(info.stream);
-      return { publishFrom: previous.after, base: info.lastSequence - stamp.ordinal };
+      const identity = last && identityOf(last);
+      if (identity === undefined || previous === undefined) {
+        throw refusals.nothingToAdopt(info.stream);
+      }
+      return { publishFrom: previous.after, base: info.lastSequence - identity.ordinal };
     }
   }
 }
 
-/** Why a log that has sent nothing must not begin by itself, if it must not. */
+/** Why a log without an output record must not start to send by itself; `undefined` when it may. */
 async function firstStartRefusal(
   context: ProjectorContext,
   session: OutputSession,
@@ -135,7 +126,7 @@ async function firstStartRefusal(
 ): Promise<TocsinError | undefined> {
   if (info !== undefined && info.lastSequence > 0n) {
     const last = await session.read(info.lastSequence);
-    // Messages that are gone, or have our headers, were sent by some projector; nobody knows for whom.
+    // A projector of another log wrote this message, or may have written it.
     if (last === undefined || identityOf(last) !== undefined) {
       return refusals.notOurs(info.stream, info.lastSequence);
     }
@@ -144,7 +135,7 @@ async function firstStartRefusal(
   for await (const page of context.store.readAll({ direction: 'forwards', prefixes })) {
     for (const event of page) {
       const first = triggerCodec.decode(event);
-      // One that cannot be read sends nothing, and says nothing about what comes after it.
+      // An unreadable event sends nothing, and its age is unknown: the next event decides.
       if (first.kind !== 'event') continue;
       const { recordedAt } = first.metadata;
       if (recordedAt >= context.now() - OLD_HISTORY_MS) return undefined;

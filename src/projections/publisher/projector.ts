@@ -1,18 +1,23 @@
-// The projector: epochs, one after another, for ever. It knows nothing of NATS, SQLite or EventStoreDB.
+// The projector: runs epochs, one after another. It reaches the store, the output and the read model through
+// their ports only.
 import { backoffMs, PROCESS_BACKOFF } from '../../domain/core/backoff.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
+import type { Instant } from '../../domain/core/instants.ts';
 import type { Position } from '../../domain/core/positions.ts';
-import { isOver } from '../../domain/core/signals.ts';
-import { NO_COUNTS } from '../dedupe/fold.ts';
+import { isOver, untilAborted } from '../../domain/core/signals.ts';
 import { projectionPrefixes } from '../dedupe/classify.ts';
+import type { FoldedPage } from '../dedupe/page.ts';
+import { NO_COUNTS } from '../dedupe/state.ts';
 import { OutputError } from '../output.ts';
 import type { Checkpoint } from '../read-model.ts';
+import type { Committed } from './checkpointer.ts';
 import type { ProjectorContext, RecoveryMode } from './context.ts';
+import { runEpoch, type EpochObserver, type RunningEpoch } from './epoch.ts';
 import { EpochOver, type Role } from './publisher.ts';
-import { isFatal, runEpoch, type EpochEvents, type EpochView } from './epoch.ts';
+import type { Resumed } from './resume.ts';
 import { isPast, lagSecondsOf, type ProjectorStatus } from './status.ts';
 
-/** What one run has done; `published` and `suppressed` count notification requests. */
+/** What a run has done; `published` and `suppressed` count notification requests. */
 export type RunSummary = {
   readonly events: number;
   readonly triggered: number;
@@ -26,6 +31,7 @@ export type RunSummary = {
 export type RunOptions = {
   /** Start as a standby: publish only when nobody else does. Default: publish, until fenced. */
   readonly standby?: boolean;
+  /** How to go on where the projector would refuse to; used once. */
   readonly recoveryMode?: RecoveryMode;
 };
 
@@ -36,13 +42,13 @@ export type OnceOptions = RunOptions & {
 
 export interface Projector {
   /**
-   * Projects until the signal is raised: then it finishes what is in flight and resolves.
-   * Outages are waited out for ever.
+   * Projects until the signal is raised; then finishes the messages in flight and resolves within ten
+   * seconds, whatever is away. Outages before that are waited out for any length of time.
    * @throws TocsinError `refused` where going on could lose, double or misattribute notifications
    */
   run(signal: AbortSignal, options?: RunOptions): Promise<void>;
   /**
-   * Projects until the log's head as it is now.
+   * Projects up to the log's head at the call.
    * @throws TocsinError as `run`, and `unavailable` when a dependency stays away
    */
   once(options?: OnceOptions, signal?: AbortSignal): Promise<RunSummary>;
@@ -52,26 +58,26 @@ export interface Projector {
 }
 
 type Waiter = {
-  /** What has to be committed; `undefined` waits until an epoch has found its place. */
+  /** The position to be committed; `undefined` waits until an epoch has resumed. */
   readonly position: Position | undefined;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 };
 
-/** Assembles a projector from its surroundings; nothing happens before `run` or `once`. */
+/** Makes a projector; nothing happens before `run` or `once`. */
 export function createProjector(context: ProjectorContext): Projector {
   return new EpochProjector(context);
 }
 
-class EpochProjector implements Projector {
+class EpochProjector implements Projector, EpochObserver {
   readonly #context: ProjectorContext;
   #phase: ProjectorStatus['phase'] = 'stopped';
-  #view: EpochView | undefined;
+  #running: RunningEpoch | undefined;
   #role: Role = 'active';
-  #way: RecoveryMode | undefined;
+  #recoveryMode: RecoveryMode | undefined;
   #checkpoint: Checkpoint | undefined;
   #intake: { position: Position; events: number } | undefined;
-  #lastRecordedAt: number | undefined;
+  #lastRecordedAt: Instant | undefined;
   /** Events that were in the log when the subscription went live; unknown before. */
   #liveFrom: number | undefined;
   #progressAt: number;
@@ -92,7 +98,7 @@ class EpochProjector implements Projector {
   async run(signal: AbortSignal, options: RunOptions = {}): Promise<void> {
     if (this.#phase !== 'stopped') throw alreadyRunning();
     this.#role = options.standby === true ? 'standby' : 'active';
-    this.#way = options.recoveryMode;
+    this.#recoveryMode = options.recoveryMode;
     this.#progressAt = this.#context.elapsed();
     try {
       while (!signal.aborted) {
@@ -115,8 +121,8 @@ class EpochProjector implements Projector {
     const sent = { ...this.#sent };
     const stop = new AbortController();
     const both = signal === undefined ? stop.signal : AbortSignal.any([stop.signal, signal]);
-    const head = await this.#head();
-    // Also where there is nothing to do: a stream that is gone or shorter must not pass unnoticed.
+    const head = await untilAborted(this.#head(), both);
+    // Resume also where nothing is to do: a lost or shorter stream must be noticed.
     const resumed = this.#wait(undefined);
     const run = this.run(both, rest);
     const reached = resumed.then(() =>
@@ -127,12 +133,12 @@ class EpochProjector implements Projector {
       await Promise.race([run, reached, away]);
     } finally {
       stop.abort();
-      // What ended the run is thrown by `run` itself; the others only learn that it is over.
+      // `run` throws what ended it; the other two only learn that it is over.
       await Promise.allSettled([reached, away]);
       await run;
     }
     const after = this.#checkpoint?.counts ?? NO_COUNTS;
-    // A state file that was folded anew counts from nothing.
+    // A state file that was folded from the beginning has counted from zero.
     const since = after.events >= before.events ? before : NO_COUNTS;
     return {
       events: after.events - since.events,
@@ -156,10 +162,10 @@ class EpochProjector implements Projector {
       position: this.#checkpoint.position,
       events: this.#checkpoint.counts.events,
     };
-    const view = this.#view;
+    const running = this.#running;
     const parts = {
       phase: this.#phase,
-      view,
+      running,
       caughtUp: this.#caughtUp,
       intake: this.#intake,
       committed,
@@ -168,14 +174,14 @@ class EpochProjector implements Projector {
     };
     return {
       phase: this.#phase,
-      role: view?.role ?? this.#role,
+      role: running?.role ?? this.#role,
       caughtUp: this.#caughtUp,
       intake: this.#intake?.position,
       committed: committed?.position,
       outputSequence: this.#checkpoint?.sequence ?? 0n,
       lagEvents: Math.max(0, (this.#intake?.events ?? 0) - (committed?.events ?? 0)),
       lagSeconds: lagSecondsOf(parts),
-      inFlight: view?.inFlight ?? 0,
+      inFlight: running?.inFlight ?? 0,
       stalledSeconds: this.#stalledMs() / 1000,
       epochs: this.#epochs,
       sent: { ...this.#sent },
@@ -195,67 +201,62 @@ class EpochProjector implements Projector {
 
   /** Since when nothing has moved although there is something to do. */
   #stalledMs(): number {
-    const idle = this.#phase !== 'waiting' && this.#caughtUp && this.#view?.isIdle !== false;
+    const idle = this.#phase !== 'waiting' && this.#caughtUp && this.#running?.isIdle !== false;
     return idle ? 0 : this.#context.elapsed() - this.#progressAt;
   }
 
+  resumed(epoch: RunningEpoch, { sequences, resent }: Resumed, checkpoint?: Checkpoint): void {
+    // The operator's choice was for this refusal, not for a later one.
+    this.#recoveryMode = undefined;
+    this.#running = epoch;
+    this.#checkpoint = checkpoint;
+    this.#intake = undefined;
+    this.#liveFrom = undefined;
+    this.#foreign += sequences.foreign;
+    this.#resent += resent;
+    const committed = String(checkpoint?.ordinal ?? 0n);
+    const end = String(sequences.end);
+    const fields = { role: epoch.role, epoch: this.#epochs, committed, end };
+    this.#context.logger.info(fields, 'resumed');
+    this.#wake(({ position }) => position === undefined);
+  }
+
+  folded({ state }: FoldedPage): void {
+    this.#intake = { position: state.position, events: state.counts.events };
+  }
+
+  committed({ commit, lastRecordedAt, sent }: Committed): void {
+    const { checkpoint } = commit;
+    this.#checkpoint = checkpoint;
+    this.#lastRecordedAt = lastRecordedAt ?? this.#lastRecordedAt;
+    this.#sent.triggered += sent.triggered;
+    this.#sent.notifications += sent.notifications;
+    this.#progressAt = this.#context.elapsed();
+    this.#failures = 0;
+    this.#lastFailure = undefined;
+    this.#context.onCommit(commit);
+    this.#wake(({ position }) => position && isPast(checkpoint.position, position));
+  }
+
+  caughtUp(): void {
+    this.#liveFrom = this.#intake?.events ?? 0;
+  }
+
+  tookOver(): void {
+    this.#role = 'active';
+    this.#context.logger.warn({}, 'nobody publishes the decided messages; this standby takes over');
+  }
+
   async #epoch(signal: AbortSignal): Promise<{ readonly error: unknown } | undefined> {
+    const options = { role: this.#role, recoveryMode: this.#recoveryMode, observer: this };
     try {
-      const observe = (view: EpochView | undefined): void => {
-        this.#view = view;
-      };
-      await runEpoch(this.#context, this.#role, this.#way, this.#events(), observe, signal);
+      await runEpoch(this.#context, options, signal);
       return undefined;
     } catch (error) {
       return { error };
+    } finally {
+      this.#running = undefined;
     }
-  }
-
-  #events(): EpochEvents {
-    const { logger } = this.#context;
-    return {
-      resumed: (role, stored, checkpoint) => {
-        // The operator's way was for this refusal, not for one that may come in a year.
-        this.#way = undefined;
-        this.#checkpoint = checkpoint;
-        this.#intake = undefined;
-        this.#liveFrom = undefined;
-        this.#foreign += stored.placement.foreign;
-        this.#resent += stored.resent;
-        const ordinal = checkpoint?.ordinal ?? 0n;
-        logger.info(
-          {
-            role,
-            epoch: this.#epochs,
-            committed: String(ordinal),
-            end: String(stored.placement.end),
-          },
-          'resumed',
-        );
-        this.#wake(({ position }) => position === undefined);
-      },
-      folded: ({ state }) => {
-        this.#intake = { position: state.position, events: state.counts.events };
-      },
-      committed: ({ commit, checkpoint, lastRecordedAt, sent }) => {
-        this.#checkpoint = checkpoint;
-        this.#lastRecordedAt = lastRecordedAt ?? this.#lastRecordedAt;
-        this.#sent.triggered += sent.triggered;
-        this.#sent.notifications += sent.notifications;
-        this.#progressAt = this.#context.elapsed();
-        this.#failures = 0;
-        this.#lastFailure = undefined;
-        this.#context.onCommit(commit);
-        this.#wake(({ position }) => position && isPast(checkpoint.position, position));
-      },
-      caughtUp: () => {
-        this.#liveFrom = this.#intake?.events ?? 0;
-      },
-      tookOver: () => {
-        this.#role = 'active';
-        logger.warn({}, 'nobody publishes what is decided; this standby takes over');
-      },
-    };
   }
 
   #wait(position: Position | undefined): Promise<void> {
@@ -271,7 +272,7 @@ class EpochProjector implements Projector {
     for (const { resolve } of due) resolve();
   }
 
-  /** Decides what an ended epoch means: stop, or wait and begin the next. */
+  /** After an epoch's end: throws what only an operator can resolve, else waits before the next epoch. */
   async #waitAfter(error: unknown, signal: AbortSignal): Promise<void> {
     const { logger, timing, random, pause } = this.#context;
     if (isFatal(error)) throw error;
@@ -279,7 +280,7 @@ class EpochProjector implements Projector {
     const expected =
       error instanceof EpochOver || error instanceof OutputError || error instanceof TocsinError;
     if (!expected) throw error;
-    // Fenced means that another projector of this lane is at work: let it, and watch.
+    // Fenced: another projector of this partition publishes. Watch it as a standby.
     if (fenced) this.#role = 'standby';
     this.#phase = 'waiting';
     this.#lastFailure = error.message;
@@ -309,7 +310,7 @@ class EpochProjector implements Projector {
       const failure = this.#lastFailure;
       if (isOver(signal) || failure === undefined || this.#stalledMs() < giveUpAfterMs) continue;
       throw new TocsinError('unavailable', 'dependency_away', failure, {
-        hint: 'Nothing is lost. Start it or check --store and --nats, then run this again.',
+        hint: 'Nothing is lost. Start the dependency or check --store and --nats, then run this again.',
       });
     }
   }
@@ -317,12 +318,22 @@ class EpochProjector implements Projector {
 
 function alreadyRunning(): TocsinError {
   return new TocsinError('usage', 'projector_running', 'this projector is running already', {
-    hint: 'Open another one, with a state file of its own, for a standby.',
+    hint: 'For a standby, open another projector with a state file of its own.',
   });
 }
 
 function stopped(): TocsinError {
-  return new TocsinError('usage', 'projector_stopped', 'the projector stopped before that', {
-    hint: 'Run it again; it goes on where it stopped.',
-  });
+  return new TocsinError(
+    'usage',
+    'projector_stopped',
+    'the projector stopped before it reached the position',
+    {
+      hint: 'Run it again; it goes on from its checkpoint.',
+    },
+  );
+}
+
+/** True for an error that only an operator can resolve. */
+function isFatal(error: unknown): error is TocsinError {
+  return error instanceof TocsinError && error.kind !== 'unavailable';
 }

@@ -1,15 +1,20 @@
-// Getting pages' messages into the stream: by publishing them, or, as a standby, by waiting until
-// another projector of the lane has. Both decide the same list, so each message has one place.
-import type { FoldedPage, PlannedMessage } from '../dedupe/fold.ts';
+// Publishes an epoch's messages. As a standby it publishes nothing: it waits until another projector of the
+// partition has stored them. Both projectors decide the same messages, so each message has one sequence.
+import type { FoldedPage, PlannedMessage } from '../dedupe/page.ts';
 import type { OutputSession } from '../output.ts';
 import type { ProjectorContext } from './context.ts';
-import { agrees } from './message-identity.ts';
-import type { PlacedMessage, SequenceMap } from './sequence-map.ts';
+import { isSameMessage } from './message-identity.ts';
 import { refusals } from './refusals.ts';
 import { scan } from './resume.ts';
+import type { PlacedMessage, SequenceMap } from './sequence-map.ts';
 
 /** `active` publishes; `standby` watches, and takes over when nobody publishes what it has decided. */
 export type Role = 'active' | 'standby';
+
+/** Called when a standby becomes active. */
+export interface RoleObserver {
+  tookOver(): void;
+}
 
 type Waiting = {
   readonly messages: readonly PlannedMessage[];
@@ -17,22 +22,29 @@ type Waiting = {
   readonly reject: (error: unknown) => void;
 };
 
-/** Ends the epoch without blame: the picture of the stream has to be drawn again. */
+/** Ends the epoch, but is no failure: the stream must be compared with the checkpoint again. */
 export class EpochOver extends Error {
   override readonly name = 'EpochOver';
 }
 
-/** One epoch's way to the output stream. */
+/** What a publisher begins with. */
+export type PublisherStart = {
+  readonly role: Role;
+  /** The stream's creation time. */
+  readonly created: string;
+  readonly sequences: SequenceMap;
+};
+
 export class Publisher {
   readonly #context: ProjectorContext;
   readonly #session: OutputSession;
   readonly #created: string;
-  readonly #takenOver: () => void;
+  readonly #observer: RoleObserver;
   readonly #sequenceOf: SequenceMap['sequenceOf'];
   #role: Role;
-  /** The stream's end, as far as it is known. */
+  /** The stream's last known sequence. */
   #end: bigint;
-  /** Its end once everything that was handed to it is stored. */
+  /** Its last sequence when everything that was handed to it is stored. */
   #handed: bigint;
   /** A stored message that the fold has not reached yet. */
   #unverified: PlacedMessage | undefined;
@@ -42,10 +54,8 @@ export class Publisher {
   constructor(
     context: ProjectorContext,
     session: OutputSession,
-    created: string,
-    { end, sequenceOf, last }: SequenceMap,
-    role: Role,
-    takenOver: () => void,
+    { role, created, sequences: { end, sequenceOf, last } }: PublisherStart,
+    observer: RoleObserver,
   ) {
     this.#context = context;
     this.#session = session;
@@ -54,7 +64,7 @@ export class Publisher {
     this.#end = this.#handed = end;
     this.#unverified = last;
     this.#role = role;
-    this.#takenOver = takenOver;
+    this.#observer = observer;
     this.#movedAt = context.elapsed();
   }
 
@@ -62,26 +72,26 @@ export class Publisher {
     return this.#role;
   }
 
-  /** Messages of this page that the stream does not hold yet; to be called once, before `deliver`. */
-  unstored(page: FoldedPage): readonly PlannedMessage[] {
-    this.#verify(page.messages);
-    return this.#beyondEnd(page.messages);
-  }
-
-  /** Resolves when the stream holds these messages, and all before them, with those that we stored. */
-  deliver(messages: readonly PlannedMessage[]): Promise<readonly PlannedMessage[]> {
-    if (messages.length === 0) return Promise.resolve([]);
-    if (this.#role === 'active') return this.#publish(messages);
+  /**
+   * Resolves when the stream holds the page's messages and all earlier ones.
+   * @returns the messages that this projector has published; the others were stored already
+   * @throws TocsinError `output_disagrees` when the stream holds another message at a sequence
+   */
+  publish({ messages }: FoldedPage): Promise<readonly PlannedMessage[]> {
+    this.#verify(messages);
+    const unstored = this.#beyondEnd(messages);
+    if (this.#role === 'active' || unstored.length === 0) return this.#send(unstored);
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ messages, resolve, reject });
+      this.#waiting.push({ messages: unstored, resolve, reject });
     });
   }
 
   /**
-   * Looks at the stream: a standby's work, and an idle projector's check that all is as it was.
-   * @param isIdle nothing of ours is on its way, so the stream's end must be where we left it
+   * Compares the stream with what this projector knows: a standby's only work, and the check of an idle
+   * active projector.
+   * @param isIdle nothing of ours is in flight, so the stream's end must be unchanged
    */
-  async look(isIdle: () => boolean): Promise<void> {
+  async inspectStream(isIdle: () => boolean): Promise<void> {
     if (this.#role === 'active' && !isIdle()) return;
     const expected = this.#handed;
     const info = await this.#session.info();
@@ -91,7 +101,7 @@ export class Publisher {
     }
     if (this.#role === 'active') {
       const moved = info.lastSequence !== expected && expected === this.#handed;
-      if (moved && isIdle()) throw new EpochOver('the output stream is not as it was left');
+      if (moved && isIdle()) throw new EpochOver('the output stream has changed');
       return;
     }
     if (info.lastSequence < this.#end) throw new EpochOver('the output stream got shorter');
@@ -99,15 +109,15 @@ export class Publisher {
     else if (this.#isDue()) this.#takeOver();
   }
 
-  /** Lets nobody wait for an epoch that is over. */
+  /** Rejects everything that still waits, as the epoch is over. */
   abandon(error: unknown): void {
     for (const { reject } of this.#waiting.splice(0)) reject(error);
   }
 
-  async #publish(messages: readonly PlannedMessage[]): Promise<readonly PlannedMessage[]> {
+  async #send(messages: readonly PlannedMessage[]): Promise<readonly PlannedMessage[]> {
     const first = messages[0];
     const last = messages.at(-1);
-    if (first === undefined || last === undefined) return [];
+    if (first === undefined || last === undefined) return messages;
     this.#handed = this.#sequenceOf(last.ordinal);
     await this.#session.publish(
       this.#sequenceOf(first.ordinal),
@@ -116,15 +126,15 @@ export class Publisher {
     return messages;
   }
 
-  /** Another projector has stored more; each of it must be what we would have put there. */
+  /** Another projector has stored more; each message must have the sequence that it has here. */
   async #advance(end: bigint): Promise<void> {
     let last: PlacedMessage | undefined;
     for await (const page of scan(this.#session, this.#end, end)) {
-      for (const { sequence, stamp } of page) {
-        if (typeof stamp !== 'object' || this.#sequenceOf(stamp.ordinal) !== sequence) {
-          throw new EpochOver('the output stream holds what this place is not for');
+      for (const { sequence, identity } of page) {
+        if (typeof identity !== 'object' || this.#sequenceOf(identity.ordinal) !== sequence) {
+          throw new EpochOver('the output stream holds another message at a sequence of ours');
         }
-        last = { ...stamp, sequence };
+        last = { ...identity, sequence };
       }
     }
     this.#end = this.#handed = end;
@@ -146,20 +156,20 @@ export class Publisher {
 
   #takeOver(): void {
     this.#role = 'active';
-    this.#takenOver();
+    this.#observer.tookOver();
     for (const { messages, resolve, reject } of this.#waiting.splice(0)) {
-      this.#publish(this.#beyondEnd(messages)).then(resolve, reject);
+      this.#send(this.#beyondEnd(messages)).then(resolve, reject);
     }
   }
 
-  /** The fence's other half: what is stored at a place must be what we decide for it. */
+  /** A stored message must be the message that the log decides for its ordinal. */
   #verify(messages: readonly PlannedMessage[]): void {
     const stored = this.#unverified;
     const own = stored && messages.find(({ ordinal }) => ordinal === stored.ordinal);
     if (stored === undefined || own === undefined) return;
     this.#unverified = undefined;
-    if (agrees(own, stored)) return;
-    const detail = 'the log decides another message for this place';
+    if (isSameMessage(own, stored)) return;
+    const detail = 'the log decides another message for this sequence';
     throw refusals.disagrees(this.#context.output.stream, stored.sequence, detail);
   }
 }

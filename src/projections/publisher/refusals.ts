@@ -1,8 +1,8 @@
-// Refusals: what the projector will not do by itself, because it could lose, double or misattribute
-// notifications. Each says what was found, and which ways on there are.
+// Refusals: the projector stops where going on could lose, double or misattribute notifications. Each
+// message says what was found; each hint says what an operator can do.
 import { TocsinError } from '../../domain/core/errors.ts';
 
-/** Codes of refusals that an operator's way resolves. */
+/** Codes of the refusals that a recovery mode resolves. */
 export const RESOLVABLE = new Set([
   'output_missing',
   'output_replaced',
@@ -11,9 +11,9 @@ export const RESOLVABLE = new Set([
   'old_history',
 ]);
 
-const WAYS =
+const RECOVERY =
   'Check --nats and the stream first. Then choose: --adopt-tail (the stream’s last message is right, go on after it), ' +
-  '--resend-from POSITION (send again what came after it), or --from-now (send only what comes from now on). ' +
+  '--resend-from POSITION (send the messages of later events again), or --from-now (send only messages of future events). ' +
   'The choice is recorded in the log.';
 
 const refusal = (code: string, message: string, hint: string): TocsinError =>
@@ -21,36 +21,36 @@ const refusal = (code: string, message: string, hint: string): TocsinError =>
 
 export const refusals = {
   missing: (stream: string) =>
-    refusal('output_missing', `the log says that ${stream} was written, and it is not there`, WAYS),
-  replaced: (stream: string, then: string, now: string) =>
+    refusal('output_missing', `the log says that ${stream} exists, but it does not`, RECOVERY),
+  replaced: (stream: string, expected: string, found: string) =>
     refusal(
       'output_replaced',
-      `${stream} was created at ${now}, not at ${then} as the log says: it is another stream`,
-      WAYS,
+      `${stream} was created at ${found}, but the log says ${expected}: it is another stream`,
+      RECOVERY,
     ),
-  behind: (stream: string, last: bigint, committed: bigint, why: string) =>
+  behind: (stream: string, last: bigint, committed: bigint, detail: string) =>
     refusal(
       'output_behind',
-      `${stream} ends at ${last}, but messages up to ${committed} were acknowledged; ${why}`,
-      WAYS,
+      `${stream} ends at ${last}, but messages up to ${committed} were acknowledged; ${detail}`,
+      RECOVERY,
     ),
   notOurs: (stream: string, last: bigint) =>
     refusal(
       'output_not_ours',
       `${stream} already holds ${last} messages of another log, and this log has not sent any`,
-      'Check --nats and the stream’s name. --from-now sends only what comes from now on, --from-start everything.',
+      'Check --nats and the stream’s name. --from-now sends only messages of future events, --from-start all.',
     ),
   oldHistory: (recordedAt: string) =>
     refusal(
       'old_history',
       `this would send messages of events recorded since ${recordedAt}, more than 24 hours ago`,
-      'Choose: --from-start (send them all) or --from-now (send only what comes from now on).',
+      'Choose: --from-start (send them all) or --from-now (send only messages of future events).',
     ),
   disagrees: (stream: string, sequence: bigint, detail: string) =>
     refusal(
       'output_disagrees',
-      `message ${sequence} of ${stream} is not what the log says: ${detail}`,
-      'Somebody else wrote to the stream, or the log is not the one that it was made from. ' +
+      `message ${sequence} of ${stream} is not the message of the log: ${detail}`,
+      'Another program wrote to the stream, or another log did. ' +
         'Nothing is sent. Compare with `tocsin audit replay`, and check --store and --nats.',
     ),
   settings: (stream: string, faults: readonly string[]) =>
@@ -59,29 +59,29 @@ export const refusals = {
       `${stream} cannot be written safely: ${faults.join('; ')}`,
       'Change these settings of the stream, or name another stream.',
     ),
-  otherStore: (then: string, now: string) =>
+  otherStore: (expected: string, found: string) =>
     refusal(
       'store_changed',
-      `the state file belongs to log ${then}, and this is log ${now}`,
+      `the state file belongs to log ${expected}, but this is log ${found}`,
       'Check --store and --state: each log needs a state file of its own.',
     ),
-  logShorter: (where: string) =>
+  logShorter: (missing: string) =>
     refusal(
       'log_shorter',
-      `the log no longer holds ${where}, which has been processed`,
+      `the log no longer holds ${missing}, which has been processed`,
       'The log was truncated or restored from an older copy. Restore the newer copy; ' +
         'nothing is sent until then.',
     ),
   nothingToAdopt: (stream: string) =>
     refusal(
       'nothing_to_adopt',
-      `${stream} holds no message of this log at its end`,
+      `the last message of ${stream} is not of this log`,
       'Use --from-now, or --resend-from POSITION.',
     ),
-  wayNotOpen: (way: string) =>
+  onlyFirst: (option: string) =>
     refusal(
       'way_not_open',
-      `${way} is for a log that has not sent anything yet`,
+      `${option} is for a log that has not sent any messages yet`,
       'Use --resend-from POSITION, --adopt-tail or --from-now.',
     ),
 };

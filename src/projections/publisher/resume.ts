@@ -1,75 +1,77 @@
-// Resuming: what the output stream already holds of the list, compared with what was committed
-// (design section 5.4). It sends nothing but the tail that a server lost.
+// Resumes a generation: compares the output stream with the checkpoint, and sends again the messages that a
+// server has acknowledged and lost. It sends nothing else.
+import { untilAborted } from '../../domain/core/signals.ts';
+import { draftApplied, draftNotification, draftTriggered, render } from '../dedupe/messages.ts';
+import { classify } from '../dedupe/classify.ts';
+import { subjectOf } from '../dedupe/sent.ts';
 import type { OutputInfo, OutputMessage, OutputSession } from '../output.ts';
 import type { Checkpoint, RecentMessageRow } from '../read-model.ts';
-import { draftApplied, draftNotification, draftTriggered, render } from '../dedupe/messages.ts';
-import { subjectOf } from '../dedupe/subjects.ts';
-import { classify } from '../dedupe/classify.ts';
 import type { ProjectorContext } from './context.ts';
-import { agrees, identityOf } from './message-identity.ts';
+import { identityOf, isSameMessage } from './message-identity.ts';
 import type { OpenOutput } from './output-generation.ts';
+import { refusals } from './refusals.ts';
 import {
   irregularMap,
   isRegular,
   regularMap,
-  type Mark,
   type PlacedMessage,
+  type Reached,
+  type ScannedMessage,
   type SequenceMap,
-  type Seen,
 } from './sequence-map.ts';
-import { refusals } from './refusals.ts';
 
-/** A lost tail is sent again up to this age of its oldest message. */
-const LOST_TAIL_MAX_AGE_MS = 24 * 60 * 60 * 1000;
+/** Lost messages are sent again only while the oldest is younger than this. */
+const LOST_MESSAGES_MAX_AGE_MS = 24 * 60 * 60 * 1000;
 
-/** Messages of a lost tail that are rendered and sent at a time. */
+/** Lost messages that are rendered and sent at a time. */
 const RESEND_BATCH = 256;
 
-/** Messages that are read at the same time when the stream is looked through. */
+/** Messages that a scan of the stream reads at the same time. */
 const READ_AHEAD = 64;
 
-/** More than any pipeline has on its way; whoever lacks more has another list. */
+/** More than a pipeline ever has in flight: a stream that lacks more is not this generation's. */
 const MAX_MISSING = 16_384;
 
-/** What the stream holds of the list. */
-export type Stored = {
-  readonly placement: SequenceMap;
+/** What a projector goes on from. */
+export type Resumed = {
+  readonly sequences: SequenceMap;
   /** Messages that the server had acknowledged and lost, sent again. */
   readonly resent: number;
 };
 
-/** Compares the stream with the checkpoint and makes good what a server lost. */
+/** Compares the stream with the checkpoint, and sends lost messages again. */
 export async function resume(
   context: ProjectorContext,
   session: OutputSession,
   { generation, info }: OpenOutput,
   checkpoint: Checkpoint | undefined,
   signal: AbortSignal,
-): Promise<Stored> {
-  const mark = checkpoint ?? { ordinal: 0n, sequence: generation.base };
-  const committed = mark.sequence > 0n ? mark.sequence : 0n;
+): Promise<Resumed> {
+  const reached = checkpoint ?? { ordinal: 0n, sequence: generation.base };
+  const committed = reached.sequence > 0n ? reached.sequence : 0n;
   let { lastSequence } = info;
   let resent = 0;
   if (lastSequence < committed) {
-    lastSequence = await settle(context, session, info, committed, signal);
+    lastSequence = await watchShorter(context, session, info, committed, signal);
   }
   if (lastSequence < committed) {
-    resent = await resend(context, session, info.stream, lastSequence, committed);
+    resent = await resend(context, session, info.stream, lastSequence, committed, signal);
     lastSequence = committed;
   }
   if (lastSequence === committed) {
     await assertLastCommitted(context, session, info.stream, checkpoint);
-    return { placement: regularMap(mark, lastSequence), resent };
+    return { sequences: regularMap(reached, lastSequence), resent };
   }
-  // What the stream no longer keeps is ours by the count.
+  // Sequences that the stream has discarded are assumed to be ours.
   const from = committed < info.firstSequence ? info.firstSequence - 1n : committed;
   const skipped = from - committed;
-  const known = { ordinal: mark.ordinal + skipped, sequence: mark.sequence + skipped };
-  return { placement: await locate(context, session, known, from, lastSequence), resent };
+  const known = { ordinal: reached.ordinal + skipped, sequence: reached.sequence + skipped };
+  const sequences = await mapStored(context, session, known, from, lastSequence, signal);
+  return { sequences, resent };
 }
 
-/** A server that is still starting may know more in a moment. */
-async function settle(
+/** Reads the end of a stream that is too short for some seconds: a starting server may recover more. */
+async function watchShorter(
   context: ProjectorContext,
   session: OutputSession,
   info: OutputInfo,
@@ -92,24 +94,25 @@ async function settle(
   return last;
 }
 
-/** Sends the lost tail again: same ids, same sequences. */
+/** Sends lost messages again: same ids, same sequences. */
 async function resend(
   context: ProjectorContext,
   session: OutputSession,
   stream: string,
   last: bigint,
   committed: bigint,
+  signal: AbortSignal,
 ): Promise<number> {
   const rows = context.state.recentMessagesAfter(last);
   const oldest = rows[0];
   if (oldest === undefined || oldest.sequence !== last + 1n) {
-    throw refusals.behind(stream, last, committed, 'more than the kept tail is missing');
+    throw refusals.behind(stream, last, committed, 'more messages are missing than are kept');
   }
-  if (oldest.recordedAt < context.now() - LOST_TAIL_MAX_AGE_MS) {
+  if (oldest.recordedAt < context.now() - LOST_MESSAGES_MAX_AGE_MS) {
     throw refusals.behind(stream, last, committed, 'the missing messages are older than 24 hours');
   }
   if (BigInt(rows.length) !== committed - last) {
-    throw refusals.behind(stream, last, committed, 'others’ messages are among the missing');
+    throw refusals.behind(stream, last, committed, 'foreign messages are among the missing');
   }
   context.logger.error(
     { stream, last: String(last), committed: String(committed), missing: rows.length },
@@ -117,45 +120,41 @@ async function resend(
   );
   for (let at = 0; at < rows.length; at += RESEND_BATCH) {
     const batch = rows.slice(at, at + RESEND_BATCH);
-    const messages = await Promise.all(batch.map((row) => rerender(context, row)));
+    const rendering = Promise.all(batch.map((row) => rerender(context, row)));
+    const messages = await untilAborted(rendering, signal);
     await session.publish(last + 1n + BigInt(at), messages);
   }
   return rows.length;
 }
 
-/** A tail row's message, made again from the log. */
+/** Makes a recent message again from the log. */
 async function rerender(context: ProjectorContext, row: RecentMessageRow): Promise<OutputMessage> {
   const { names, kernel, store, state } = context;
-  const { stream, revision, ordinal, digest } = row;
-  for await (const page of store.readStream(stream, {
-    direction: 'forwards',
-    from: revision,
-    maxCount: 1,
-  })) {
-    const recorded = page[0];
+  const { stream, revision } = row;
+  const options = { direction: 'forwards', from: revision, maxCount: 1 } as const;
+  for await (const [recorded] of store.readStream(stream, options)) {
     if (recorded?.id !== row.source) break;
-    const step = classify(kernel, recorded);
-    const place = { ordinal, digest, ruleset: row.ruleset };
-    if (step.kind === 'triggered') {
-      return render(draftTriggered(recorded, step.data, step.metadata, names), place, names);
+    const event = classify(kernel, recorded);
+    if (event.kind === 'triggered') {
+      return render(draftTriggered(recorded, event.data, event.metadata, names), row, names);
     }
-    if (step.kind === 'applied') {
-      return render(draftApplied(recorded, step.event, step.metadata, names), place, names);
+    if (event.kind === 'applied') {
+      return render(draftApplied(recorded, event.event, event.metadata, names), row, names);
     }
-    if (step.kind === 'request') {
-      // Where its window began was decided under the policy of that time, and is kept.
-      const [notice] = state.sentNotificationsById([{ ...subjectOf(step.data), id: row.id }]);
-      if (notice === undefined) break;
-      const { windowStart } = notice;
-      const draft = draftNotification(recorded, step.data, step.metadata, windowStart, names);
-      return render(draft, place, names);
+    if (event.kind === 'request') {
+      // The window was decided under the policy of that time; the read model keeps it.
+      const [sent] = state.sentNotificationsById([{ ...subjectOf(event.data), id: row.id }]);
+      if (sent === undefined) break;
+      const { data, metadata } = event;
+      const draft = draftNotification(recorded, data, metadata, sent.windowStart, names);
+      return render(draft, row, names);
     }
     break;
   }
   throw refusals.logShorter(`event ${revision} of ${stream}`);
 }
 
-/** The last committed message must be the one that the stream holds there, if it still holds it. */
+/** The last committed message must be the stream's message at its sequence, if the stream still has it. */
 async function assertLastCommitted(
   context: ProjectorContext,
   session: OutputSession,
@@ -165,52 +164,59 @@ async function assertLastCommitted(
   const row = context.state.lastRecentMessage();
   if (checkpoint === undefined || row?.sequence !== checkpoint.sequence) return;
   const stored = await session.read(row.sequence);
-  const stamp = stored && identityOf(stored);
-  if (stored === undefined || (stamp !== undefined && agrees(stamp, row))) return;
-  throw refusals.disagrees(stream, row.sequence, 'it was committed as another message');
+  const identity = stored && identityOf(stored);
+  if (stored === undefined || (identity !== undefined && isSameMessage(identity, row))) return;
+  throw refusals.disagrees(stream, row.sequence, 'another message was committed');
 }
 
 /**
- * More is stored than was committed: by us before a crash, by another projector, or by strangers.
- * @param from messages up to here are known, or no longer kept
+ * Maps messages that are stored but not committed: our own from before a crash, another projector's, or
+ * foreign ones.
+ * @param from sequences up to here are committed or discarded
  */
-async function locate(
+async function mapStored(
   context: ProjectorContext,
   session: OutputSession,
-  mark: Mark,
+  reached: Reached,
   from: bigint,
   end: bigint,
+  signal: AbortSignal,
 ): Promise<SequenceMap> {
   let last: PlacedMessage | undefined;
   let regular = true;
   for await (const page of scan(session, from, end)) {
-    regular = page.every((seen) => isRegular(mark, seen));
+    signal.throwIfAborted();
+    regular = page.every((scanned) => isRegular(reached, scanned));
     if (!regular) break;
-    const { sequence, stamp } = page.at(-1) ?? {};
-    last = sequence === undefined || typeof stamp !== 'object' ? undefined : { ...stamp, sequence };
+    const { sequence, identity } = page.at(-1) ?? {};
+    const isOurs = sequence !== undefined && typeof identity === 'object';
+    last = isOurs ? { ...identity, sequence } : undefined;
   }
   if (regular) {
     if (last === undefined) {
       const fields = { sequence: String(end) };
-      context.logger.warn(fields, 'the last stored message is gone; going on by the count');
+      context.logger.warn(fields, 'the last stored message is gone; it is assumed to be ours');
     }
-    return regularMap(mark, end, last);
+    return regularMap(reached, end, last);
   }
-  const seen: Seen[] = [];
-  for await (const page of scan(session, from, end)) seen.push(...page);
-  const placement = irregularMap(mark, seen, end, MAX_MISSING);
-  if (placement === undefined) {
-    const detail = 'too many messages before it are not there';
+  const scanned: ScannedMessage[] = [];
+  for await (const page of scan(session, from, end)) {
+    signal.throwIfAborted();
+    scanned.push(...page);
+  }
+  const sequences = irregularMap(reached, scanned, end, MAX_MISSING);
+  if (sequences === undefined) {
+    const detail = 'too many messages before it are missing';
     throw refusals.disagrees(context.output.stream, end, detail);
   }
-  const { foreign, missing } = placement;
+  const { foreign, missing } = sequences;
   context.logger.warn(
     { foreign, missing, last: String(end) },
     missing === 0
-      ? 'the output stream holds messages of others; they are counted and passed by'
-      : 'messages of others took the places of ours; those are stored at the end',
+      ? 'the output stream holds messages of others; they are counted and skipped'
+      : 'messages of others took the sequences of ours; ours are stored at the end',
   );
-  return placement;
+  return sequences;
 }
 
 /** What is stored after `from` up to `to`, in order. */
@@ -218,15 +224,15 @@ export async function* scan(
   session: OutputSession,
   from: bigint,
   to: bigint,
-): AsyncGenerator<readonly Seen[], void, undefined> {
+): AsyncGenerator<readonly ScannedMessage[], void, undefined> {
   for (let at = from; at < to; at += BigInt(READ_AHEAD)) {
     const count = to - at < READ_AHEAD ? Number(to - at) : READ_AHEAD;
     yield await Promise.all(
-      Array.from({ length: count }, async (_, index): Promise<Seen> => {
+      Array.from({ length: count }, async (_, index): Promise<ScannedMessage> => {
         const sequence = at + 1n + BigInt(index);
         const message = await session.read(sequence);
-        if (message === undefined) return { sequence, stamp: 'gone' };
-        return { sequence, stamp: identityOf(message) ?? 'foreign' };
+        if (message === undefined) return { sequence, identity: 'gone' };
+        return { sequence, identity: identityOf(message) ?? 'foreign' };
       }),
     );
   }

@@ -1,111 +1,113 @@
-// Which place in the stream each message of the list has, given what the stream holds. Pure.
+// Maps each message of a generation to its sequence in the output stream. Pure.
 //
-// As a rule message n has sequence base + n. Strangers who write into the stream move that base; and a
-// stranger's message that lands in the middle of a pipelined batch takes the place of one of ours, which
-// is refused, while the next ones fit again. Such a missing message goes to the end: late, never lost.
+// Normally message n has sequence base + n. Foreign messages move the base. A foreign message in the middle
+// of a pipelined batch takes the sequence of one of our messages: that message is refused, and the later
+// ones of the batch fit again. The refused message then goes to the end of the stream: late, but not lost.
 import type { MessageIdentity } from './message-identity.ts';
 
-/** A stored message as a scan sees it: ours by its stamp, a stranger's, or no longer kept. */
-export type Seen = {
+/** A sequence of the stream: a message of ours, a foreign message, or a discarded one. */
+export type ScannedMessage = {
   readonly sequence: bigint;
-  readonly stamp: MessageIdentity | 'foreign' | 'gone';
+  readonly identity: MessageIdentity | 'foreign' | 'gone';
 };
 
-/** A message of ours at its place. */
+/** A message of ours with its sequence. */
 export type PlacedMessage = MessageIdentity & { readonly sequence: bigint };
 
-/** Where the list's messages are, and will be. */
+/** The sequences of a generation's messages, stored or not. */
 export type SequenceMap = {
-  /** The stream's last sequence. A message is stored exactly when its place is not beyond it. */
+  /** The stream's last sequence. A message is stored exactly when its sequence is not beyond it. */
   readonly end: bigint;
   readonly sequenceOf: (ordinal: bigint) => bigint;
   /**
-   * What a checkpoint after `ordinal` says it has reached: everything of the list that is stored
-   * beyond this sequence comes after `ordinal`.
+   * The sequence for a checkpoint after `ordinal`: our messages that are stored beyond this sequence come
+   * after `ordinal`.
    */
-  readonly markAfter: (ordinal: bigint) => bigint;
-  /** The list's last stored message, for comparing it with what the log decides. */
+  readonly checkpointSequence: (ordinal: bigint) => bigint;
+  /** The generation's last stored message, to compare with the message that the log decides. */
   readonly last: PlacedMessage | undefined;
-  /** Strangers' messages since the checkpoint. */
+  /** Foreign messages since the checkpoint. */
   readonly foreign: number;
-  /** Messages of ours that strangers kept from being stored. */
+  /** Messages of ours that were refused because of foreign ones. */
   readonly missing: number;
 };
 
-/** What was committed: how many messages, and up to which sequence. */
-export type Mark = { readonly ordinal: bigint; readonly sequence: bigint };
+/** How far a checkpoint has come. */
+export type Reached = { readonly ordinal: bigint; readonly sequence: bigint };
 
-/** The rule: every message at base + n. */
-export function regularMap(mark: Mark, end: bigint, last?: PlacedMessage): SequenceMap {
-  const base = mark.sequence - mark.ordinal;
+/** Every message n at base + n. */
+export function regularMap(reached: Reached, end: bigint, last?: PlacedMessage): SequenceMap {
+  const base = reached.sequence - reached.ordinal;
   const sequenceOf = (ordinal: bigint): bigint => base + ordinal;
-  return { end, sequenceOf, markAfter: sequenceOf, last, foreign: 0, missing: 0 };
+  return { end, sequenceOf, checkpointSequence: sequenceOf, last, foreign: 0, missing: 0 };
 }
 
-/** True while a stored message is where the rule puts it. */
-export function isRegular(mark: Mark, { sequence, stamp }: Seen): boolean {
-  if (stamp === 'gone') return true;
-  return stamp !== 'foreign' && sequence - stamp.ordinal === mark.sequence - mark.ordinal;
+/** True for a message at base + n, and for a discarded one. */
+export function isRegular(reached: Reached, { sequence, identity }: ScannedMessage): boolean {
+  if (identity === 'gone') return true;
+  if (identity === 'foreign') return false;
+  return sequence - identity.ordinal === reached.sequence - reached.ordinal;
 }
 
 /**
- * The exception, from everything that is stored after the mark, in order.
- * @returns undefined when more is missing than a pipeline can have had on its way
+ * The map of a stream with foreign messages, from everything that is stored after `reached`, in order.
+ * @returns undefined when more messages are missing than a pipeline can have had in flight
  */
 export function irregularMap(
-  mark: Mark,
-  seen: readonly Seen[],
+  reached: Reached,
+  scanned: readonly ScannedMessage[],
   end: bigint,
   maxMissing: number,
 ): SequenceMap | undefined {
-  const { own, last, foreign } = ownMessages(mark, seen);
-  const highest = last?.ordinal ?? mark.ordinal;
-  if (highest - mark.ordinal - BigInt(own.size) > BigInt(maxMissing)) return undefined;
-  const places = new Map(own);
+  const { own, last, foreign } = ownMessages(reached, scanned);
+  const highest = last?.ordinal ?? reached.ordinal;
+  if (highest - reached.ordinal - BigInt(own.size) > BigInt(maxMissing)) return undefined;
+  const sequences = new Map(own);
   let next = end;
-  for (let ordinal = mark.ordinal + 1n; ordinal <= highest; ordinal += 1n) {
-    if (!places.has(ordinal)) places.set(ordinal, (next += 1n));
+  for (let ordinal = reached.ordinal + 1n; ordinal <= highest; ordinal += 1n) {
+    if (!sequences.has(ordinal)) sequences.set(ordinal, (next += 1n));
   }
-  const [oldBase, base] = [mark.sequence - mark.ordinal, next - highest];
-  const baseOf = (ordinal: bigint): bigint => (ordinal <= mark.ordinal ? oldBase : base);
-  const marks = new Map<bigint, bigint>();
+  const [oldBase, base] = [reached.sequence - reached.ordinal, next - highest];
+  const baseOf = (ordinal: bigint): bigint => (ordinal <= reached.ordinal ? oldBase : base);
+  const checkpoints = new Map<bigint, bigint>();
   let earliest = next + 1n;
-  for (let ordinal = highest; ordinal > mark.ordinal; ordinal -= 1n) {
-    marks.set(ordinal, earliest - 1n);
-    const place = own.get(ordinal);
-    if (place !== undefined && place < earliest) earliest = place;
+  for (let ordinal = highest; ordinal > reached.ordinal; ordinal -= 1n) {
+    checkpoints.set(ordinal, earliest - 1n);
+    const sequence = own.get(ordinal);
+    if (sequence !== undefined && sequence < earliest) earliest = sequence;
   }
   return {
     end,
-    sequenceOf: (ordinal) => places.get(ordinal) ?? baseOf(ordinal) + ordinal,
-    markAfter: (ordinal) => marks.get(ordinal) ?? baseOf(ordinal) + ordinal,
+    sequenceOf: (ordinal) => sequences.get(ordinal) ?? baseOf(ordinal) + ordinal,
+    checkpointSequence: (ordinal) => checkpoints.get(ordinal) ?? baseOf(ordinal) + ordinal,
     last,
     foreign,
     missing: Number(next - end),
   };
 }
 
-function ownMessages(mark: Mark, seen: readonly Seen[]) {
+/** The sequences of our stored messages, by ordinal. */
+function ownMessages(reached: Reached, scanned: readonly ScannedMessage[]) {
   const own = new Map<bigint, bigint>();
   let last: PlacedMessage | undefined;
   let foreign = 0;
-  let expected = mark.ordinal + 1n;
-  for (const { sequence, stamp } of seen) {
-    if (stamp === 'gone') {
-      // Nobody can say any more; by the count it was the next of ours.
+  let expected = reached.ordinal + 1n;
+  for (const { sequence, identity } of scanned) {
+    if (identity === 'gone') {
+      // The message is gone; assume that it was our next ordinal.
       own.set(expected, sequence);
       expected += 1n;
       continue;
     }
-    if (stamp === 'foreign') {
+    if (identity === 'foreign') {
       foreign += 1;
       continue;
     }
-    // One that was late already when the mark was made.
-    if (stamp.ordinal <= mark.ordinal || own.has(stamp.ordinal)) continue;
-    own.set(stamp.ordinal, sequence);
-    expected = stamp.ordinal + 1n;
-    if (last === undefined || stamp.ordinal > last.ordinal) last = { ...stamp, sequence };
+    // The checkpoint counts this message already: it was late then.
+    if (identity.ordinal <= reached.ordinal || own.has(identity.ordinal)) continue;
+    own.set(identity.ordinal, sequence);
+    expected = identity.ordinal + 1n;
+    if (last === undefined || identity.ordinal > last.ordinal) last = { ...identity, sequence };
   }
   return { own, last, foreign };
 }

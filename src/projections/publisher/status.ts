@@ -1,8 +1,8 @@
-// What a projector can say about itself; health, metrics and the command line read it.
+// The status of a projector, for health, metrics and the command line.
 import { comparePositions, type Position } from '../../domain/core/positions.ts';
 import type { Instant } from '../../domain/core/instants.ts';
 import type { Counts } from '../read-model.ts';
-import type { EpochView } from './epoch.ts';
+import type { RunningEpoch } from './epoch.ts';
 import type { Role } from './publisher.ts';
 
 /** A projector's state at one moment. */
@@ -12,37 +12,37 @@ export type ProjectorStatus = {
   readonly role: Role;
   /** True once everything that was in the log at some moment has been committed. */
   readonly caughtUp: boolean;
-  /** Last event that was folded, and last position that was committed. */
+  /** Position of the last folded event, and the last committed position. */
   readonly intake: Position | undefined;
   readonly committed: Position | undefined;
   readonly outputSequence: bigint;
   /** Events that were folded but not committed. */
   readonly lagEvents: number;
-  /** Age of the oldest event that was folded but not committed; while behind, of the last committed. */
+  /** Age of the oldest event that is folded but not committed; during catch-up, of the last committed. */
   readonly lagSeconds: number;
-  /** Messages on their way. */
+  /** Messages in flight. */
   readonly inFlight: number;
-  /** Since how long nothing has moved although there is something to do; 0 when all is well. */
+  /** For how long nothing was committed although there is work; 0 when all is well. */
   readonly stalledSeconds: number;
   readonly epochs: number;
   /** Messages that this projector has stored, by rule, since it was opened. */
   readonly sent: { readonly triggered: number; readonly notifications: number };
-  /** Messages of others in the output stream, and lost ones that were sent again. */
+  /** Foreign messages in the output stream, and lost messages that were sent again. */
   readonly foreign: number;
   readonly resent: number;
   /** Totals of the log, as committed. */
   readonly totals: Counts;
-  /** Verdicts that let nothing through, by reason. */
+  /** Suppressed and parked requests, by reason. */
   readonly reasons: ReadonlyMap<string, number>;
   readonly parked: number;
   /** Why the last epoch ended, without secrets. */
   readonly lastFailure: string | undefined;
 };
 
-/** The moving parts behind a status. */
+/** What a status is computed from. */
 export type StatusParts = {
   readonly phase: ProjectorStatus['phase'];
-  readonly view: EpochView | undefined;
+  readonly running: RunningEpoch | undefined;
   readonly caughtUp: boolean;
   readonly intake: { readonly position: Position; readonly events: number } | undefined;
   readonly committed: { readonly position: Position; readonly events: number } | undefined;
@@ -50,9 +50,9 @@ export type StatusParts = {
   readonly now: Instant;
 };
 
-/** Age in seconds of what is not committed yet. */
+/** Age in seconds of the oldest event that is not committed. */
 export function lagSecondsOf(parts: StatusParts): number {
-  const oldest = parts.view?.oldest ?? (parts.caughtUp ? undefined : parts.lastRecordedAt);
+  const oldest = parts.running?.oldest ?? (parts.caughtUp ? undefined : parts.lastRecordedAt);
   return oldest === undefined ? 0 : Math.max(0, (parts.now - oldest) / 1000);
 }
 

@@ -1,10 +1,8 @@
 // The kernel's streams in log order, up to a fixed end.
 import { comparePositions, type Position } from '../../../domain/core/positions.ts';
 import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
+import { inPages } from '../../dedupe/session.ts';
 import type { ReadableLog } from './ports.ts';
-
-/** Events of one step at a time; more gains nothing. */
-export const PAGE_EVENTS = 512;
 
 /** Every stream of the kernel's, up to the head as it was at the start. */
 export async function* kernelEvents(
@@ -14,8 +12,7 @@ export async function* kernelEvents(
 ): AsyncGenerator<readonly RecordedEvent[], void, undefined> {
   if (head === undefined) return;
   for await (const events of log.readAll({ direction: 'forwards', prefixes: [`${kernel}.`] })) {
-    for (let at = 0; at < events.length; at += PAGE_EVENTS) {
-      const page = events.slice(at, at + PAGE_EVENTS);
+    for (const page of inPages(events)) {
       const [own] = splitAt(page, head);
       if (own.length > 0) yield own;
       if (own.length < page.length) return;

@@ -1,42 +1,45 @@
-// The fold again, page by page, with what it needs to know of earlier pages in a state of its own.
-// Replay, verify and rebuild differ only in what they do with the pages.
+// Folds the log from its beginning, with its rows in a read model of its own. Replay, verify and rebuild
+// differ only in what they do with the pages.
 import { controlCodec } from '../../../domain/control/events.ts';
 import { evolveControl, initialControl } from '../../../domain/control/state.ts';
 import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
 import { controlStream } from '../../../domain/core/ids.ts';
-import {
-  checkpointOf,
-  foldPage,
-  initialFold,
-  type FoldedPage,
-  type FoldState,
-  type List,
-  type PlannedMessage,
-} from '../../dedupe/fold.ts';
-import { priorFor } from '../../dedupe/prior.ts';
+import type { ClassifiedEvent } from '../../dedupe/classify.ts';
 import type { MessageNames } from '../../dedupe/messages.ts';
-import { classify, type ClassifiedEvent } from '../../dedupe/classify.ts';
+import {
+  NO_MESSAGES,
+  type FoldedPage,
+  type Numbering,
+  type PlannedMessage,
+} from '../../dedupe/page.ts';
+import type { Rulesets } from '../../dedupe/rulesets.ts';
+import { FoldSession } from '../../dedupe/session.ts';
+import { checkpointOf, type FoldState } from '../../dedupe/state.ts';
 import type { ReadModel } from '../../read-model.ts';
 import type { ReadableLog } from './ports.ts';
 
 export type RefoldOptions = {
   readonly log: Pick<ReadableLog, 'readStream'>;
   readonly kernel: string;
-  /** Where the fold keeps what it must find again; empty at the beginning. */
+  /** Where the fold keeps its rows; empty at the beginning. */
   readonly state: ReadModel;
   /** Which rows to keep: those that later verdicts depend on, or all of them. */
-  readonly keep: 'notices' | 'all';
-  /** The list that messages belong to; without one no message is made. */
-  readonly list?: List;
+  readonly keep: 'sent' | 'all';
+  /** The generation that messages belong to; without it no message is made. */
+  readonly numbering?: Numbering;
   readonly names?: MessageNames;
-  /** Where the page's messages really are, by id, if that is known better than by the rule. */
-  readonly places?: (messages: readonly PlannedMessage[]) => Promise<ReadonlyMap<string, bigint>>;
-  /** Event id of the list's `OutputOpened`, for the checkpoints that are kept. */
+  /** Default: the shipped rulesets. */
+  readonly rulesets?: Rulesets | undefined;
+  /** The sequences that the page's messages really have, by id, where they are known better. */
+  readonly sequences?: (
+    messages: readonly PlannedMessage[],
+  ) => Promise<ReadonlyMap<string, bigint>>;
+  /** Event id of the generation's `OutputOpened`, for the checkpoints that are kept. */
   readonly output?: string;
 };
 
-/** A page as it came out, and what went in. */
-export type Refolded = FoldedPage & { readonly steps: readonly ClassifiedEvent[] };
+/** A page's result, with the events that went in. */
+export type Refolded = FoldedPage & { readonly events: readonly ClassifiedEvent[] };
 
 export type Refold = {
   /** Folds the next events; they must be of the streams that the projection reads, in log order. */
@@ -44,51 +47,34 @@ export type Refold = {
   readonly state: () => FoldState;
 };
 
-const END = 2n ** 64n;
-// Messages have no place without a list: one that begins after every position has none.
-const NO_LIST: List = { after: { commit: END, prepare: END }, sequenceOf: () => 0n };
-const NO_NAMES: MessageNames = { subjectRoot: '', source: '' };
-
 /** Begins a fold at the log's beginning. */
 export function refold(options: RefoldOptions): Refold {
-  const { log, kernel, state, list = NO_LIST, names = NO_NAMES, output = null } = options;
-  const parked = new Set<string>();
+  const { log, kernel, state, numbering = NO_MESSAGES, names, rulesets, output = null } = options;
+  const session = new FoldSession({ kernel, log, readModel: state, rulesets, numbering, names });
   let control = initialControl;
-  let fold = initialFold;
 
-  const page = async (events: readonly RecordedEvent[]): Promise<Refolded> => {
-    for (const recorded of events) {
+  const page = async (recordedEvents: readonly RecordedEvent[]): Promise<Refolded> => {
+    for (const recorded of recordedEvents) {
       const decoded = recorded.stream === controlStream(kernel) && controlCodec.decode(recorded);
       if (decoded !== false && decoded.kind === 'event') {
         control = evolveControl(control, decoded.event, recorded);
       }
     }
-    const steps = events.map((recorded) => classify(kernel, recorded));
-    const known = await priorFor({ log, kernel, state }, fold, steps, parked);
-    const folded = foldPage(fold, steps, known, list, names);
-    for (const event of folded.unparked) parked.delete(event);
-    for (const { event } of folded.parked) parked.add(event);
-    fold = folded.state;
-    const places = await options.places?.(folded.messages);
-    keep(places === undefined ? folded : placed(folded, places));
-    return { ...folded, steps };
+    const { page: folded, events } = await session.fold(recordedEvents);
+    const sequences = await options.sequences?.(folded.messages);
+    keep(sequences === undefined ? folded : withSequences(folded, sequences));
+    session.committed(folded);
+    return { ...folded, events };
   };
 
   const keep = (folded: FoldedPage): void => {
-    const sequence = list.sequenceOf(fold.ordinal);
+    const sequence = numbering.sequenceOf(folded.state.ordinal);
     const identity = { storeId: control.storeId ?? '', output, sequence };
     const checkpoint = checkpointOf(folded.state, identity);
-    const { sentNotifications, amended } = folded;
-    state.commit({
-      ...folded,
-      ...(options.keep === 'all' ? {} : NOTHING_ELSE),
-      sentNotifications,
-      amended,
-      checkpoint,
-    });
+    state.commit({ ...folded, ...(options.keep === 'all' ? {} : NOTHING_ELSE), checkpoint });
   };
 
-  return { page, state: () => fold };
+  return { page, state: () => session.state };
 }
 
 const NOTHING_ELSE = {
@@ -99,17 +85,15 @@ const NOTHING_ELSE = {
   control: [],
 } as const;
 
-function placed(page: FoldedPage, places: ReadonlyMap<string, bigint>): FoldedPage {
-  const tail = page.recentMessages.map((row) => ({
-    ...row,
-    sequence: places.get(row.id) ?? row.sequence,
-  }));
+function withSequences(page: FoldedPage, sequences: ReadonlyMap<string, bigint>): FoldedPage {
   return {
     ...page,
     verdicts: page.verdicts.map((row) => {
-      const sequence = row.messageId === null ? undefined : places.get(row.messageId);
+      const sequence = row.messageId === null ? undefined : sequences.get(row.messageId);
       return sequence === undefined ? row : { ...row, sequence };
     }),
-    recentMessages: tail.toSorted((a, b) => (a.sequence < b.sequence ? -1 : 1)),
+    recentMessages: page.recentMessages
+      .map((row) => ({ ...row, sequence: sequences.get(row.id) ?? row.sequence }))
+      .sort((a, b) => (a.sequence < b.sequence ? -1 : 1)),
   };
 }

@@ -2,7 +2,7 @@
 // so that a projector goes on from it without sending anything twice. Nothing is sent from here.
 import { TocsinError } from '../../../domain/core/errors.ts';
 import { comparePositions, parsePosition, type Position } from '../../../domain/core/positions.ts';
-import { checkpointOf } from '../../dedupe/fold.ts';
+import { checkpointOf } from '../../dedupe/state.ts';
 import type { MessageNames } from '../../dedupe/messages.ts';
 import { projectionPrefixes } from '../../dedupe/classify.ts';
 import type { OutputInfo, StoredMessage } from '../../output.ts';
@@ -69,8 +69,8 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
     keep: 'all',
     names,
     output: list.id,
-    list: { after: list.after, sequenceOf: (ordinal) => list.base + ordinal },
-    places: async (messages) => {
+    numbering: { after: list.after, sequenceOf: (ordinal) => list.base + ordinal },
+    sequences: async (messages) => {
       const places = await stored.expect(messages);
       for (const sequence of places.values()) if (sequence > reached) reached = sequence;
       return places;

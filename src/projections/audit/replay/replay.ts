@@ -2,13 +2,14 @@
 import { createHash } from 'node:crypto';
 import { comparePositions, type Position } from '../../../domain/core/positions.ts';
 import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
-import { checkpointOf } from '../../dedupe/fold.ts';
+import type { Rulesets } from '../../dedupe/rulesets.ts';
+import { inPages } from '../../dedupe/session.ts';
+import { checkpointOf } from '../../dedupe/state.ts';
 import { projectionPrefixes } from '../../dedupe/classify.ts';
 import type { ReadModel, VerdictRow } from '../../read-model.ts';
 import { inTurns } from '../../publisher/turns.ts';
 import { isAfter, typeOf, userOf, type Bound } from '../reading/events.ts';
 import type { ReadableLog } from '../reading/ports.ts';
-import { PAGE_EVENTS } from '../reading/reading.ts';
 import { refold, type Refolded } from '../reading/refold.ts';
 
 export type { ReadableLog } from '../reading/ports.ts';
@@ -40,10 +41,12 @@ export type ReplayFilter = {
 
 export type ReplayOptions = {
   /** Which rows `state` keeps: those that later verdicts depend on, or all of them (the default). */
-  readonly keep?: 'notices' | 'all';
+  readonly keep?: 'sent' | 'all';
   readonly filter?: ReplayFilter;
   /** Where the notices that match are kept; needed with a filter. Empty at the beginning. */
   readonly selected?: ReadModel;
+  /** @internal For tests. Default: the shipped rulesets. */
+  readonly rulesets?: Rulesets;
   /** Told how many events were folded, once per page. */
   readonly progress?: (events: number, at: Position) => void;
   /** Told of each verdict that matches, in the order in which they were decided. */
@@ -63,14 +66,14 @@ export async function replay(
   kernel: string,
   options: ReplayOptions = {},
 ): Promise<ReplayResult> {
-  const { filter, selected, keep = 'all', progress = () => undefined } = options;
-  const fold = refold({ log, kernel, state, keep });
+  const { filter, selected, keep = 'all', rulesets, progress = () => undefined } = options;
+  const fold = refold({ log, kernel, state, keep, rulesets });
   const selection = filter === undefined ? undefined : new Selection(filter, selected);
   const prefixes = projectionPrefixes(kernel);
   const end = filter?.to !== undefined && 'position' in filter.to ? filter.to.position : undefined;
   for await (const events of log.readAll({ direction: 'forwards', prefixes })) {
-    for (let at = 0; at < events.length; at += PAGE_EVENTS) {
-      const page = await fold.page(events.slice(at, at + PAGE_EVENTS));
+    for (const part of inPages(events)) {
+      const page = await fold.page(part);
       selection?.page(page);
       for (const row of page.verdicts) {
         if (selection?.takes(row, page) !== false) options.onVerdict?.(row);
@@ -100,7 +103,7 @@ class Selection {
 
   page(page: Refolded): void {
     const parked = new Set(page.parked.map(({ event }) => event));
-    for (const { recorded, kind } of page.steps) {
+    for (const { recorded, kind } of page.events) {
       if (!this.#isInRange(recorded) || !this.#isAbout(userOf(recorded), typeOf(recorded)))
         continue;
       this.counts.events += 1;
@@ -118,12 +121,12 @@ class Selection {
   }
 
   /** A verdict belongs to the event at whose place it was decided. */
-  takes(row: VerdictRow, { steps }: Refolded): boolean {
+  takes(row: VerdictRow, { events }: Refolded): boolean {
     const { from, to, user, type } = this.#filter;
     if (user !== undefined && row.user !== user) return false;
     if (type !== undefined && row.triggerType !== type) return false;
     if (from === undefined && to === undefined) return true;
-    const at = steps.find(
+    const at = events.find(
       ({ recorded }) => comparePositions(recorded.position, row.position) === 0,
     );
     return at !== undefined && this.#isInRange(at.recorded);

@@ -2,21 +2,13 @@
 // There is no publisher in this file, nor in its types. Delivery events of notices that a side does not
 // have change nothing there; notices that only a side has never die, so they count as delivered.
 import type { Axis, Policy } from '../../../domain/policy/policy.ts';
-import { ANY_TYPE, NO_POLICIES, type PoliciesInForce } from '../../../domain/policy/in-force.ts';
-import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
+import { ANY_TYPE, NO_POLICIES } from '../../../domain/policy/in-force.ts';
 import type { Position } from '../../../domain/core/positions.ts';
 import type { Instant } from '../../../domain/core/instants.ts';
-import {
-  checkpointOf,
-  foldPage,
-  initialFold,
-  type FoldState,
-  type FoldedPage,
-  type Prior,
-} from '../../dedupe/fold.ts';
-import { priorFor } from '../../dedupe/prior.ts';
 import { projectionPrefixes, classify, type ClassifiedEvent } from '../../dedupe/classify.ts';
-import { subjectOf, subjectText, type Request } from '../../dedupe/subjects.ts';
+import { subjectOf, subjectText, type Request } from '../../dedupe/sent.ts';
+import { FoldSession, inPages, type FoldResult } from '../../dedupe/session.ts';
+import { checkpointOf, initialFold } from '../../dedupe/state.ts';
 import type { SentNotification, ReadModel, VerdictRow } from '../../read-model.ts';
 import type { ReadableLog, SentHistory } from '../reading/ports.ts';
 import { compareSent, type SentFigures, type SentCompared } from './simulate-notices.ts';
@@ -94,8 +86,6 @@ export type SimulationResult = Omit<SentCompared, 'before' | 'after'> & {
 /** Feishu takes so many messages a minute from one bot. */
 export const FEISHU_PER_MINUTE = 100;
 
-const PAGE_EVENTS = 512;
-
 /** Folds a log up to its head under both sides' policies, and compares. */
 export async function simulate(
   log: ReadableLog,
@@ -108,10 +98,9 @@ export async function simulate(
   let events = 0;
   const prefixes = projectionPrefixes(kernel);
   for await (const batch of log.readAll({ direction: 'forwards', prefixes })) {
-    for (let at = 0; at < batch.length; at += PAGE_EVENTS) {
-      const page = batch.slice(at, at + PAGE_EVENTS);
-      const steps = page.map((recorded: RecordedEvent) => classify(kernel, recorded));
-      const [one, other] = [await before.page(steps), await after.page(steps)];
+    for (const page of inPages(batch)) {
+      const classified = page.map((recorded) => classify(kernel, recorded));
+      const [one, other] = [await before.page(classified), await after.page(classified)];
       comparison.page(one, other);
       events += page.length;
       progress(events);
@@ -139,42 +128,35 @@ type SidePage = {
 };
 
 class Side {
-  readonly #log: ReadableLog;
-  readonly #kernel: string;
   readonly #axis: Axis;
   readonly #state: ReadModel;
   readonly #replacement: Replacement;
-  readonly #parked = new Set<string>();
+  readonly #session: FoldSession;
   readonly #counts = { published: 0, suppressed: 0, parked: 0 };
   readonly #reasons: Record<string, number> = {};
-  #fold: FoldState;
   #silence: Silence | undefined;
 
   constructor(log: ReadableLog, kernel: string, axis: Axis, side: SimulatedSide) {
-    this.#log = log;
-    this.#kernel = kernel;
     this.#axis = axis;
     this.#state = side.state;
     this.#replacement = side.policies ?? new Map();
-    const policies: PoliciesInForce = { ...NO_POLICIES, policies: this.#replacement };
-    this.#fold = { ...initialFold, policies };
+    const policies = { ...NO_POLICIES, policies: this.#replacement };
+    const start = { ...initialFold, policies };
+    this.#session = new FoldSession({ kernel, log, readModel: side.state, start });
   }
 
-  async page(log: readonly ClassifiedEvent[]): Promise<SidePage> {
-    const steps = log.map((step) => this.#withoutReplaced(step));
-    const sources = { log: this.#log, kernel: this.#kernel, state: this.#state };
-    const known = await priorFor(sources, this.#fold, steps, this.#parked);
-    const page = foldPage(this.#fold, steps, known, NO_LIST, NO_NAMES);
-    for (const event of page.unparked) this.#parked.delete(event);
-    for (const { event } of page.parked) this.#parked.add(event);
+  async page(events: readonly ClassifiedEvent[]): Promise<SidePage> {
+    const own = events.map((event) => this.#withoutReplaced(event));
+    const result = await this.#session.foldClassified(own);
+    const { page } = result;
     const identity = { storeId: 'simulated', output: null, sequence: 0n };
     const checkpoint = checkpointOf(page.state, identity);
     // Only what later verdicts depend on is kept.
     const { sentNotifications, amended } = page;
     const none = { verdicts: [], recentMessages: [], parked: [], unparked: [] };
     this.#state.commit({ checkpoint, sentNotifications, amended, ...none });
-    this.#fold = page.state;
-    return this.#counted(steps, known, page);
+    this.#session.committed(page);
+    return this.#counted(result);
   }
 
   figures(): Omit<SideFigures, keyof SentFigures> {
@@ -189,9 +171,9 @@ class Side {
     return isReplaced ? { kind: 'pass', recorded: step.recorded } : step;
   }
 
-  #counted(steps: readonly ClassifiedEvent[], known: Prior, page: FoldedPage): SidePage {
+  #counted({ page, events, prior }: FoldResult): SidePage {
     const requests = new Map<string, Request & { readonly recordedAt: Instant }>();
-    for (const step of [...steps, ...known.retried.values()]) {
+    for (const step of [...events, ...prior.retried.values()]) {
       if (step.kind !== 'request') continue;
       requests.set(step.recorded.id, { ...step.data, recordedAt: step.metadata.recordedAt });
     }
@@ -205,7 +187,7 @@ class Side {
       if (request === undefined || row.verdict !== 'suppressed' || row.basis === null) continue;
       const holder =
         here.get(row.basis) ??
-        known.sentNotifications.get(subjectText(subjectOf(request)))?.get(row.basis);
+        prior.sentNotifications.get(subjectText(subjectOf(request)))?.get(row.basis);
       if (holder !== undefined) this.#heldBack(request, holder);
     }
     return { rows: new Map(live.map((row) => [row.event, row])), requests };
@@ -264,8 +246,3 @@ function verdictOf({ verdict, reason, basis }: VerdictRow): SimulatedVerdict {
 function instantIn(request: Request & { readonly recordedAt: Instant }, axis: Axis): Instant {
   return axis === 'requestedAt' ? request.triggerRequestedAt : request.recordedAt;
 }
-
-// Messages have no place here: a list that begins after every position has none.
-const END = 2n ** 64n;
-const NO_LIST = { after: { commit: END, prepare: END }, sequenceOf: () => 0n };
-const NO_NAMES = { subjectRoot: '', source: '' };

@@ -1,7 +1,7 @@
 // The read model's rows against the rows that the log gives.
 import { formatInstant } from '../../../domain/core/instants.ts';
-import { subjectText } from '../../dedupe/subjects.ts';
-import type { FoldState } from '../../dedupe/fold.ts';
+import { subjectText } from '../../dedupe/sent.ts';
+import type { FoldState } from '../../dedupe/state.ts';
 import type {
   ControlRow,
   SentNotification,

@@ -92,11 +92,11 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
     log,
     kernel,
     state: options.scratch,
-    keep: 'notices',
+    keep: 'sent',
     names: options.names,
     ...(list === undefined
       ? {}
-      : { list: { after: list.after, sequenceOf: (ordinal) => base + ordinal } }),
+      : { numbering: { after: list.after, sequenceOf: (ordinal) => base + ordinal } }),
   });
 
   const cut = checkpoint?.position;

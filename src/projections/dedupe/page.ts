@@ -1,0 +1,178 @@
+// The rows and messages that one page of events results in.
+import { hash } from 'node:crypto';
+import type { Instant } from '../../domain/core/instants.ts';
+import { canonicalJson, type Json } from '../../domain/core/json.ts';
+import { comparePositions, type Position } from '../../domain/core/positions.ts';
+import type { RecordedEvent, Unreadable } from '../../domain/core/recorded-event.ts';
+import type { OutputMessage } from '../output.ts';
+import type {
+  ControlRow,
+  NotificationSubject,
+  ParkedRow,
+  RecentMessageRow,
+  SentNotification,
+  VerdictRow,
+} from '../read-model.ts';
+import { isUnreadable } from '../unreadable.ts';
+import { nextDigest, render, type Draft, type MessageNames } from './messages.ts';
+import type { FoldState } from './state.ts';
+
+/** Which events make messages of a generation, and at which sequence each message is stored. */
+export type Numbering = {
+  /** Events up to this position get verdicts, but their messages are not of this generation. */
+  readonly after: Position;
+  readonly sequenceOf: (ordinal: bigint) => bigint;
+};
+
+const END = 2n ** 64n;
+
+/** No generation: no event makes a message. */
+export const NO_MESSAGES: Numbering = {
+  after: { commit: END, prepare: END },
+  sequenceOf: () => 0n,
+};
+
+/** A message with its number in the generation. */
+export type PlannedMessage = {
+  readonly ordinal: bigint;
+  readonly id: string;
+  readonly digest: string;
+  readonly rule: Draft['rule'];
+  readonly message: OutputMessage;
+};
+
+/** The result of folding a page: the next state, rows for the read model, messages for the output. */
+export type FoldedPage = {
+  readonly state: FoldState;
+  readonly messages: readonly PlannedMessage[];
+  readonly sentNotifications: readonly SentNotification[];
+  /** Sent notifications of earlier pages that have changed. */
+  readonly amended: readonly SentNotification[];
+  readonly verdicts: readonly VerdictRow[];
+  readonly recentMessages: readonly RecentMessageRow[];
+  readonly parked: readonly ParkedRow[];
+  readonly unparked: readonly string[];
+  /** The page's control events. */
+  readonly control: readonly ControlRow[];
+  /** `recordedAt` of the first event that made a message or verdict; undefined without such an event. */
+  readonly firstRecordedAt: Instant | undefined;
+};
+
+/** The window that a request belongs to. */
+export type Window = NotificationSubject & { readonly windowStart: Instant };
+
+/** Collects a page's rows and messages. Mutable, so that a row costs one allocation. */
+export class PageRows {
+  readonly #numbering: Numbering;
+  readonly #names: MessageNames;
+  #ordinal: bigint;
+  #digest: string;
+  readonly #messages: PlannedMessage[] = [];
+  readonly #verdicts: VerdictRow[] = [];
+  readonly #recentMessages: RecentMessageRow[] = [];
+  readonly #parked = new Map<string, ParkedRow>();
+  readonly #unparked = new Set<string>();
+  readonly #control: ControlRow[] = [];
+
+  constructor({ ordinal, digest }: FoldState, numbering: Numbering, names: MessageNames) {
+    this.#numbering = numbering;
+    this.#names = names;
+    this.#ordinal = ordinal;
+    this.#digest = digest;
+  }
+
+  /**
+   * Makes the next message of the generation from a draft.
+   * @returns its sequence; `null` when the event lies before the generation, and nothing is made
+   */
+  send(draft: Draft, decidedAt: Position, ruleset: number): bigint | null {
+    if (comparePositions(decidedAt, this.#numbering.after) <= 0) return null;
+    const { id, rule, source, metadata } = draft;
+    this.#ordinal += 1n;
+    this.#digest = nextDigest(this.#digest, id);
+    const number = { ordinal: this.#ordinal, digest: this.#digest };
+    const message = render(draft, { ...number, ruleset }, this.#names);
+    this.#messages.push({ ...number, id, rule, message });
+    const sequence = this.#numbering.sequenceOf(this.#ordinal);
+    const { position, stream, revision } = source;
+    const { recordedAt } = metadata;
+    this.#recentMessages.push({
+      ...number,
+      sequence,
+      source: source.id,
+      position,
+      stream,
+      revision,
+      rule,
+      ruleset,
+      id,
+      recordedAt,
+    });
+    return sequence;
+  }
+
+  verdict(
+    recorded: RecordedEvent,
+    position: Position,
+    ruleset: number,
+    window: Window | undefined,
+    verdict: VerdictRow['verdict'],
+    reason: string,
+    basis: string | null,
+    messageId: string | null = null,
+    sequence: bigint | null = null,
+  ): void {
+    const { id: event, stream, revision } = recorded;
+    const { user = null, triggerType = null, windowStart = null } = window ?? {};
+    const about = { event, position, stream, revision, ruleset, user, triggerType, windowStart };
+    this.#verdicts.push({ ...about, verdict, reason, basis, messageId, sequence });
+  }
+
+  park(recorded: RecordedEvent, code: string, detail: string, ruleset: number): void {
+    const { id: event, position, stream, revision, type } = recorded;
+    this.#parked.delete(event);
+    this.#parked.set(event, { event, position, stream, revision, type, code, detail, ruleset });
+    this.#unparked.delete(event);
+  }
+
+  unpark(event: string): void {
+    this.#parked.delete(event);
+    this.#unparked.add(event);
+  }
+
+  /** True or false when this page parked or unparked the event; otherwise undefined. */
+  isParked(event: string): boolean | undefined {
+    if (this.#parked.has(event)) return true;
+    return this.#unparked.has(event) ? false : undefined;
+  }
+
+  control(recorded: RecordedEvent): void {
+    this.#control.push(controlRow(recorded));
+  }
+
+  result() {
+    return {
+      ordinal: this.#ordinal,
+      digest: this.#digest,
+      rows: {
+        messages: this.#messages,
+        verdicts: this.#verdicts,
+        recentMessages: this.#recentMessages,
+        parked: [...this.#parked.values()],
+        unparked: [...this.#unparked],
+        control: this.#control,
+      },
+    };
+  }
+}
+
+/** The row of a control event: its digest shows later whether it is still the same event. */
+function controlRow(recorded: RecordedEvent): ControlRow {
+  const { id: event, position, revision, type, data, metadata } = recorded;
+  const content = canonicalJson([type, asJson(data), asJson(metadata)]);
+  return { event, position, revision, type, digest: hash('sha256', content) };
+}
+
+function asJson(value: Json | Unreadable): Json {
+  return isUnreadable(value) ? Buffer.from(value.unreadable).toString('base64') : value;
+}
