@@ -6,7 +6,7 @@ export type { RaiseResult } from './kernel/raise/raise-result.ts';
 export { relayRaises } from './kernel/relay/relay.ts';
 export type { RelayOptions, RelaySummary } from './kernel/relay/relay.ts';
 export type { PendingRaise, RaiseSource, SettledRaise } from './kernel/relay/raise-source.ts';
-export { alwaysNotify } from './kernel/raise/evaluators.ts';
+export { alwaysNotify } from './kernel/raise/raise.ts';
 export type { Policies, PolicyCall, PolicyResult, PolicyView } from './kernel/control/policies.ts';
 export { formatPolicy, parsePolicy } from './domain/policy/text.ts';
 export type { Axis, Policy, PolicyInput } from './domain/policy/policy.ts';

@@ -1,4 +1,4 @@
-// The domain core, embedded: commands in, events out, through ports.
+// Opens a kernel: the commands that an application calls, over ports.
 import { TocsinError } from '../domain/core/errors.ts';
 import { DEFAULT_KERNEL_NAME, parseOccurrenceId } from '../domain/core/ids.ts';
 import type { Result } from '../domain/core/result.ts';
@@ -18,7 +18,7 @@ import { sealedStore } from './sealing/sealed-store.ts';
 import { channelsOf } from './channels/open.ts';
 import type { Channels } from './channels/channels.ts';
 import { initialiseControl } from './control/control.ts';
-import { alwaysNotify } from './raise/evaluators.ts';
+import { alwaysNotify } from './raise/raise.ts';
 import { createPolicies, type Policies } from './control/policies.ts';
 import { previewsOf, type Previews } from './previews/previews.ts';
 import { systemRuntime } from './decider/runtime.ts';
@@ -27,40 +27,40 @@ import type { Call } from './decider/decider.ts';
 import { dryRun, raise, triggerDecider, type RaiseContext } from './raise/raise.ts';
 import type { RaiseResult } from './raise/raise-result.ts';
 
-/** What a kernel is opened with. */
+/** Options of {@link openKernel}. */
 export type KernelOptions = {
-  /** The log. The caller closes it, after the kernel. */
+  /** The event store. The caller closes it after the kernel. */
   readonly store: EventStore;
   /** The trigger types that can be raised; of two with one name the last counts. */
   readonly triggers: readonly TriggerDefinition[];
   /** The sentences of notifications and of test messages. */
   readonly texts: Texts;
-  /** Decides inline what a trigger leads to. Default: always notify. */
+  /** Evaluates triggers within the raise. Default: always notify. */
   readonly evaluate?: Evaluator;
   /**
    * When triggers are evaluated. `inline`, the default: within the raise, by `evaluate`. `later`: a raise
-   * appends `TriggerRaised` alone, and a worker's `evaluationProcess` does the rest.
+   * appends `TriggerRaised` alone, and a worker's `evaluationProcess` evaluates.
    */
   readonly evaluation?: 'inline' | 'later';
-  /** Whom a dry run asks when evaluation is `later`. */
+  /** Evaluates dry runs and preview requests when evaluation is `later`. */
   readonly evaluateLater?: LaterEvaluator;
   /**
-   * Writes what somebody confirmed into the host's timetable. Absent, a confirmed preview ends as applied
-   * and nothing more is said about it.
+   * Applies a confirmed preview in the host's application. Absent: a confirmed preview ends as applied, and
+   * nothing else happens.
    */
   readonly apply?: ApplyPreview;
-  /** Where secrets of channels are kept; without it there are no channels. The caller closes it. */
+  /** Stores the secrets of channels; without it there are no channels. The caller closes it. */
   readonly vault?: SecretVault;
   /**
-   * Seals what is personal in events under a key per user, in the vault. Default: true with a vault. What is
-   * sealed already can be read either way.
+   * Seals the personal parts of events under a key per user in the vault. Default: true with a vault. Sealed
+   * events can be read either way.
    */
   readonly seal?: boolean;
   /** Sends test messages to channels. */
   readonly send?: Sender;
-  /** Which addresses channels may have. Default: public ones, by https on port 443. */
+  /** Which addresses channels may have. Default: public addresses, https on port 443. */
   readonly addresses?: AddressRules;
-  /** Where "now" comes from. Default: the system's clock. */
+  /** The wall clock. Default: the system's. */
   readonly clock?: Clock;
   /** First part of every stream name, `[a-z0-9-]{1,32}`. Default `tocsin`. */
   readonly name?: string;
@@ -68,11 +68,11 @@ export type KernelOptions = {
   readonly recordDuplicates?: boolean;
 };
 
-/** One trigger as the log has it. */
+/** One trigger from the log. */
 export type TriggerView = Occurrence & { readonly occurrence: number };
 
 export interface Kernel extends AsyncDisposable {
-  /** The log's own id, made when it was first opened. */
+  /** The log's id, made when the log was first opened. */
   readonly storeId: string;
   /**
    * Raises a trigger, once per scope while it is active and once per idempotency key for ever.
@@ -80,9 +80,8 @@ export interface Kernel extends AsyncDisposable {
    */
   raise(input: RaiseInput, call?: Call): Promise<RaiseResult>;
   /**
-   * Raises many, several at once; those of one user in their order. Results come in the input's order.
-   * @param inputs each a {@link RaiseInput}; as they come from outside as a rule, anything may come,
-   *   and what is not one is rejected with its reasons
+   * Raises many inputs concurrently; those of one user in order. Results come in the input's order.
+   * @param inputs each a {@link RaiseInput}; any other value is rejected with its reasons
    * @param options.concurrency raises in flight, 1 to 1024; default 64
    */
   raiseAll(
@@ -90,10 +89,10 @@ export interface Kernel extends AsyncDisposable {
     options?: Call & { readonly concurrency?: number },
   ): AsyncIterable<RaiseResult>;
   /**
-   * What an input would lead to; nothing is written, no message is sent.
+   * The request and the evaluation that an input leads to; nothing is written or sent.
    *
-   * @throws TocsinError `no_evaluator` when evaluation is `later` and nobody can be asked; what the
-   *   evaluator throws is thrown on
+   * @throws TocsinError `no_evaluator` when evaluation is `later` and there is no `evaluateLater`
+   * @throws unknown the error of `evaluateLater`
    */
   dryRun(
     input: Omit<RaiseInput, 'source'> & { readonly source?: string },
@@ -103,13 +102,13 @@ export interface Kernel extends AsyncDisposable {
   >;
   /** A trigger by its `ast_` id (or its preview's `asp_` id); `undefined` when there is none. */
   trigger(id: string): Promise<TriggerView | undefined>;
-  /** What decides whether a notification is let through. */
+  /** The policies that decide which notifications are published. */
   readonly policies: Policies;
-  /** What was offered: to read, to confirm, to dismiss. Every call checks whose it is. */
+  /** Previews: offer, read, confirm, dismiss. Every call checks the owner. */
   readonly previews: Previews;
-  /** Users' channels. Every call rejects with `no_vault` when the kernel was opened without one. */
+  /** Users' channels. Every call rejects with `no_vault` when the kernel was opened without a vault. */
   readonly channels: Channels;
-  /** Waits for raises in flight; later ones are refused. The store stays open. */
+  /** Waits for calls in flight and refuses later calls. The store stays open. */
   close(): Promise<void>;
 }
 
@@ -121,7 +120,7 @@ export interface Kernel extends AsyncDisposable {
 export async function openKernel(options: KernelOptions): Promise<Kernel> {
   const context = contextOf(options);
   const { storeId } = await initialiseControl(context);
-  if (storeId === undefined) throw new TypeError('an initialised log has an id');
+  if (storeId === undefined) throw new TypeError('the control stream has no store id');
   const policies = createPolicies(context);
   const inFlight = new Set<Promise<unknown>>();
   let closed = false;
@@ -130,8 +129,8 @@ export async function openKernel(options: KernelOptions): Promise<Kernel> {
     if (closed) return Promise.reject(closedError());
     const promise = work();
     inFlight.add(promise);
-    const settle = (): void => void inFlight.delete(promise);
-    promise.then(settle, settle);
+    const remove = (): void => void inFlight.delete(promise);
+    promise.then(remove, remove);
     return promise;
   };
   const close = async (): Promise<void> => {
@@ -166,18 +165,18 @@ export async function openKernel(options: KernelOptions): Promise<Kernel> {
   };
 }
 
-/** Which inputs must keep their order: those of one user, as far as that can be seen. */
+/** The key of inputs that must keep their order: the user id, if there is one. */
 function userKey(input: unknown): string {
   const isObject = typeof input === 'object' && input !== null && 'userId' in input;
   return isObject ? String(input.userId) : '';
 }
 
 async function findTrigger(context: RaiseContext, id: string): Promise<TriggerView | undefined> {
-  const place = parseOccurrenceId(context.kernel, id);
-  if (place === undefined) return undefined;
-  const { state } = await triggerDecider.load(context.store, place.stream);
-  const occurrence = occurrenceOf(state, place.occurrence);
-  return occurrence && { ...occurrence, occurrence: place.occurrence };
+  const found = parseOccurrenceId(context.kernel, id);
+  if (found === undefined) return undefined;
+  const { state } = await triggerDecider.load(context.store, found.stream);
+  const occurrence = occurrenceOf(state, found.occurrence);
+  return occurrence && { ...occurrence, occurrence: found.occurrence };
 }
 
 function contextOf(options: KernelOptions): RaiseContext {

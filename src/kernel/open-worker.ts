@@ -1,28 +1,27 @@
-// A worker: the processes that go on behind the raises, run together and stopped together.
+// A worker: runs several processes together and stops them together.
 import { TocsinError } from '../domain/core/errors.ts';
 import { silentLogger, type Logger } from '../domain/ports/logger.ts';
 import type { Process } from './processes/due/process.ts';
 
-/** What a worker is opened with. Whoever opened stores and indexes closes them, after it stopped. */
+/** Options of {@link openWorker}. The caller closes stores and indexes after the worker stopped. */
 export type WorkerOptions = {
-  /** In the order in which they are begun; no two of the same name. */
+  /** Started in this order; names must be unique. */
   readonly processes: readonly Process[];
   readonly logger?: Logger;
 };
 
 export type WorkerStatus = {
-  /** The processes that are running, by name. */
+  /** Names of the running processes. */
   readonly running: readonly string[];
-  /** Why it ended, when it did not end by its signal. */
+  /** Why the worker ended, unless its signal ended it. */
   readonly failure: string | undefined;
 };
 
 export interface Worker {
   /**
-   * Runs every process until the signal, and finishes what is under way. When one of them cannot go on,
-   * all of them stop.
+   * Runs every process until the signal, and finishes work in progress. When one process fails, all stop.
    *
-   * @throws TocsinError what that process threw
+   * @throws TocsinError the error of the process that failed first
    */
   run(signal: AbortSignal): Promise<void>;
   status(): WorkerStatus;
@@ -45,7 +44,7 @@ export function openWorker({ processes, logger = silentLogger }: WorkerOptions):
       await process.run(signal);
     } catch (error) {
       failure ??= `${name}: ${error instanceof Error ? error.message : String(error)}`;
-      logger.error({ process: name, err: error }, 'a process cannot go on; the worker stops');
+      logger.error({ process: name, err: error }, 'a process failed; the worker stops');
       throw error;
     } finally {
       running.delete(name);
@@ -63,7 +62,7 @@ export function openWorker({ processes, logger = silentLogger }: WorkerOptions):
           throw error;
         }),
       );
-      // All have stopped before anybody hears of the first failure.
+      // Wait until all processes have stopped before throwing the first failure.
       await Promise.allSettled(ends);
       await Promise.all(ends);
     },
@@ -74,7 +73,7 @@ function assertNames(processes: readonly Process[]): void {
   const names = processes.map(({ name }) => name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice === undefined) return;
-  throw new TocsinError('usage', 'process_twice', `two processes are called ${twice}`, {
-    hint: 'Two of a kind go into two workers.',
+  throw new TocsinError('usage', 'process_twice', `two processes have the name ${twice}`, {
+    hint: 'Run two processes of one kind in two workers.',
   });
 }

@@ -1,4 +1,4 @@
-// Copying a log: what stays, what is compared, and that it can break off anywhere.
+// copyLog: what stays the same, what is compared, and that a copy can be interrupted anywhere.
 import { describe, expect, test } from 'vitest';
 import { memoryReadModelStore } from '../../src/adapters/memory/read-model.ts';
 import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
@@ -64,8 +64,8 @@ async function shifted(): Promise<EventStore> {
   return store;
 }
 
-describe('a copy', () => {
-  test('has everything but positions, in the same order', async () => {
+describe('copyLog', () => {
+  test('copies everything except positions, in the same order', async () => {
     const [source, target] = [await someLog(600), memoryStore()];
     const originals = await eventsOf(source);
     const result = await copy(source, target);
@@ -75,7 +75,7 @@ describe('a copy', () => {
     expect(result.sourceHead).toEqual(originals.at(-1)?.position);
   });
 
-  test('of nothing is nothing, and a second one finds all there', async () => {
+  test('copies an empty log, and finds every event in a repeat', async () => {
     const empty = memoryStore();
     expect(await copy(memoryStore(), empty)).toMatchObject({ events: 0, copied: 0 });
     const source = await someLog(50);
@@ -83,14 +83,14 @@ describe('a copy', () => {
     expect(await copy(source, empty)).toMatchObject({ found: copied, copied: 0, targetHead });
   });
 
-  test('goes on with what the source got meanwhile', async () => {
+  test('copies the events that the source got since the last copy', async () => {
     const [source, target] = [await someLog(20), memoryStore()];
     const { copied } = await copy(source, target);
     await source.append('late', 'no_stream', [anEvent(1), anEvent(2)]);
     expect(await copy(source, target)).toMatchObject({ found: copied, copied: 2, verified: 2 });
   });
 
-  test('may be of some streams, beside others', async () => {
+  test('copies streams with given prefixes beside other streams', async () => {
     const [source, target] = [await someLog(30), await shifted()];
     const prefixes = ['stream-1', 'stream-2'];
     await copy(source, target, { prefixes });
@@ -103,7 +103,7 @@ describe('a copy', () => {
   });
 
   test.each([1, 2, 3, 4, 5, 6])(
-    'breaks off and goes on until it is whole, with answers lost on the way (seed %i)',
+    'completes the copy after interruptions and lost answers (seed %i)',
     async (seed) => {
       const random = seededRandom(seed);
       const source = await someLog(400);
@@ -131,7 +131,7 @@ describe('a copy', () => {
     },
   );
 
-  test('sends nothing after what got lost before that is there', async () => {
+  test('appends no later event before the repeat of a lost append', async () => {
     const source = await someLog(400);
     const lost = new Set<number>();
     const target = memoryStore({
@@ -147,7 +147,7 @@ describe('a copy', () => {
     expect(contents(await eventsOf(target))).toEqual(contents(await eventsOf(source)));
   });
 
-  test('waits for a target that is away, and gives up for now in the end', async () => {
+  test('waits for an unavailable target, and fails as unavailable after a minute', async () => {
     let away = true;
     const target = memoryStore({
       faults: ({ kind, n }) => {
@@ -169,26 +169,28 @@ describe('a copy', () => {
   });
 });
 
-describe('a copy is refused', () => {
-  test('into a store that holds something else', async () => {
+describe('copyLog with a target that differs', () => {
+  test('refuses a store with other events', async () => {
     const source = await someLog(20);
     await expect(copy(source, await shifted())).rejects.toMatchObject({ code: 'target_differs' });
     await expect(copy(source, await someLog(19))).rejects.toMatchObject({ code: 'target_differs' });
   });
 
-  test('into a copy that is in use by now', async () => {
+  test('refuses a copy that got events of its own', async () => {
     const [source, target] = [await someLog(20), memoryStore()];
     await copy(source, target);
     await target.append('new', 'no_stream', [anEvent(1)]);
     await expect(copy(source, target)).rejects.toMatchObject({
       code: 'target_differs',
-      message: expect.stringContaining('it goes on with event 0 of new') as string,
+      message: expect.stringContaining(
+        'it has more events, beginning with event 0 of new',
+      ) as string,
     });
     await source.append('other', 'no_stream', [anEvent(1)]);
     await expect(copy(source, target)).rejects.toMatchObject({ code: 'target_differs' });
   });
 
-  test('when somebody changed an event', async () => {
+  test('refuses a copy with a changed event', async () => {
     const [source, target] = [memoryStore(), memoryStore()];
     const event = anEvent(1);
     await source.append('a', 'no_stream', [event]);
@@ -198,7 +200,7 @@ describe('a copy is refused', () => {
     });
   });
 
-  test('when somebody writes to the same stream, or the order is lost', async () => {
+  test('refuses a target that another writer appends to, or that stores appends out of order', async () => {
     const source = memoryStore();
     for (const stream of ['a', 'b']) await source.append(stream, 'no_stream', [anEvent(1)]);
     const rival = memoryStore({
@@ -207,7 +209,7 @@ describe('a copy is refused', () => {
     });
     await expect(copy(source, rival)).rejects.toMatchObject({
       code: 'target_differs',
-      message: 'others write b too',
+      message: 'another writer appends to b',
     });
     // The first append is lost, but the second one, which was on its way by then, is not.
     const second = Promise.withResolvers<undefined>();
@@ -226,7 +228,7 @@ describe('a copy is refused', () => {
     await expect(copy(source, late)).rejects.toMatchObject({ code: 'target_out_of_order' });
   });
 
-  test('of an event that the port cannot write, which is named', async () => {
+  test('names an event that the port cannot write', async () => {
     const source = memoryStore();
     await source.append('a', 'no_stream', [anEvent(1)]);
     const broken: EventStore = {
@@ -244,7 +246,7 @@ describe('a copy is refused', () => {
   });
 });
 
-describe('what a copied log says about positions', () => {
+describe('positions in a copied log', () => {
   /** A list that begins after a position, which the log records. */
   async function resent() {
     const world = await makeWorld();
@@ -260,7 +262,7 @@ describe('what a copied log says about positions', () => {
     return { world, from };
   }
 
-  test('is the same event, at its new place', async () => {
+  test('refer to the same event at its position in the target', async () => {
     const { world, from } = await resent();
     const target = await shifted();
     const result = await copy(world.store, target, { prefixes: ['tocsin.'] });
@@ -273,7 +275,7 @@ describe('what a copied log says about positions', () => {
   });
 
   test.each(['new', 'old'])(
-    'lets a projector with a %s state file go on, sending nothing twice',
+    'let a projector with a %s state file continue without sending twice',
     async (state) => {
       const { world } = await resent();
       const before = world.output.messages.length;

@@ -1,4 +1,4 @@
-// The audit as a library: everything of it on one world; and no way to send in its types.
+// createAudit: all its functions on one log, and no way to publish in its types.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ import type { OutputSession } from '../../src/projections/output.ts';
 import { readerOf } from '../support/audited.ts';
 import { anInput, makeWorld, raised } from '../support/world.ts';
 
-test('answers on a log, a read model and a stream that it can only read', async () => {
+test('createAudit answers from a log, a read model and an output stream that it can only read', async () => {
   const world = await makeWorld();
   const { triggerId } = await raised(world.kernel, anInput(1));
   await raised(world.kernel, anInput(2));
@@ -55,7 +55,7 @@ test('answers on a log, a read model and a stream that it can only read', async 
   });
 });
 
-test('builds a read model again, in the place of the one that a projector goes on from', async () => {
+test('createAudit rebuilds the read model from which a projector continues', async () => {
   const world = await makeWorld();
   await raised(world.kernel, anInput(1));
   await raised(world.kernel, anInput(2));
@@ -93,7 +93,7 @@ test('builds a read model again, in the place of the one that a projector goes o
   ).rejects.toMatchObject({ kind: 'usage', code: 'audit_incomplete' });
 });
 
-test('says which part is missing', async () => {
+test('createAudit names the missing part', async () => {
   const world = await makeWorld();
   const audit = createAudit({ log: world.store, scratch: memoryReadModel });
   const incomplete = { kind: 'usage', code: 'audit_incomplete' };
@@ -101,7 +101,7 @@ test('says which part is missing', async () => {
   await expect(audit.explain('x')).rejects.toMatchObject(incomplete);
 });
 
-test('there is no publisher and no writer in its types', () => {
+test('createAudit has no publisher and no writer in its types', () => {
   expectTypeOf<AuditOptions['log']>().not.toExtend<Pick<EventStore, 'append'>>();
   expectTypeOf<NonNullable<AuditOptions['messages']>>().not.toExtend<
     Pick<OutputSession, 'publish'>

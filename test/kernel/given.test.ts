@@ -1,4 +1,4 @@
-// The test tool itself: one that lets a wrong decision pass is worse than none.
+// The tools of `tocsin/testing`: given/when/then must fail for every wrong decision.
 import { AssertionError } from 'node:assert';
 import { describe, expect, it } from 'vitest';
 import { err, ok } from '../../src/domain/core/result.ts';
@@ -22,7 +22,7 @@ const opened: Event = { type: 'opened', by: 'x' };
 const closed: Event = { type: 'closed' };
 
 describe('given/when/then', () => {
-  it('passes for exactly the events that are decided, and takes undefined for absent', () => {
+  it('passes for exactly the decided events, and treats undefined fields as absent', () => {
     given().when('open').then(opened);
     given(opened, opened).when('close').then(closed, closed);
     given().when('touch').thenNothing();
@@ -94,7 +94,7 @@ describe('given/when/then', () => {
     expect(sentence).toThrow(AssertionError);
   });
 
-  it('shows what is different', () => {
+  it('shows the difference', () => {
     const sentence = () => {
       given().when('open').then({ type: 'opened', by: 'somebody' });
     };
@@ -102,7 +102,7 @@ describe('given/when/then', () => {
   });
 });
 
-describe('a fixed clock', () => {
+describe('fixedClock', () => {
   it('stands still until it is moved', () => {
     const clock = fixedClock('2026-04-30T10:17:42+08:00');
     expect([clock.now(), clock.now()]).toEqual([1777515462000, 1777515462000]);
@@ -110,7 +110,7 @@ describe('a fixed clock', () => {
     expect(clock.now()).toBe(1777515462005);
   });
 
-  it('refuses what is no instant', () => {
+  it('refuses a start that is no instant', () => {
     expect(() => fixedClock('yesterday')).toThrow(RangeError);
   });
 });

@@ -1,4 +1,4 @@
-// Idempotency keys: one request, one effect, for ever, whatever crashes between the claim and the trigger.
+// Idempotency keys: one request has one effect permanently, also after a crash between claim and trigger.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Evaluation } from '../../src/domain/trigger/evaluation.ts';
@@ -13,8 +13,8 @@ const keyed = (n: number, more = {}) =>
 const appends = (category: string) => (operation: StoreOperation) =>
   operation.kind === 'append' && operation.stream.startsWith(`tocsin.${category}-`);
 
-describe('a key', () => {
-  it('claims first, then raises: two appends', async () => {
+describe('raise with an idempotency key', () => {
+  it('appends the claim first, then the trigger', async () => {
     const { kernel, store } = await makeWorld();
     const before = (await eventsOf(store)).length;
     const { triggerId } = await raised(kernel, keyed(1));
@@ -31,7 +31,7 @@ describe('a key', () => {
     expect(trigger[0]?.data).toMatchObject({ triggerId, idempotencyKey: 'k' });
   });
 
-  it('answers a repeat with the trigger it stands for, even if the clock and the defaults moved on', async () => {
+  it('answers a repeat with the same trigger, also after the clock and the defaults changed', async () => {
     const { kernel, clock, store } = await makeWorld();
     const input = anInput(1, { idempotencyKey: 'k' });
     const { triggerId } = await raised(kernel, input);
@@ -42,7 +42,7 @@ describe('a key', () => {
     expect(await eventsOf(store)).toHaveLength(before);
   });
 
-  it('answers with its occurrence, whatever became of it and whatever came after it', async () => {
+  it('answers a repeat with the claimed occurrence, whatever its state and whatever followed', async () => {
     let evaluation: Evaluation = { outcome: 'reject', code: 'no_such_task', reason: 'gone' };
     const { kernel, store } = await makeWorld({ kernel: { evaluate: () => evaluation } });
     const first = await raised(kernel, keyed(1));
@@ -57,7 +57,7 @@ describe('a key', () => {
     expect(await triggerEvents(store)).toHaveLength(5);
   });
 
-  it('used for another request is a conflict, in any field that was sent', async () => {
+  it('refuses a key that was used for a request with any other field', async () => {
     const { kernel } = await makeWorld();
     await raised(kernel, keyed(1));
     for (const other of [
@@ -70,7 +70,7 @@ describe('a key', () => {
     }
   });
 
-  it('is one key, trimmed, and another for another user or type', async () => {
+  it('trims the key, and keeps keys of different users and types apart', async () => {
     const { kernel } = await makeWorld();
     await raised(kernel, keyed(1));
     expect(await kernel.raise(keyed(1, { idempotencyKey: ' k ' }))).toMatchObject({
@@ -80,7 +80,7 @@ describe('a key', () => {
     await raised(kernel, keyed(1, { triggerType: 'unfinished_feedback' }));
   });
 
-  it('is compared whatever the order of the fields', async () => {
+  it('ignores the order of the fields', async () => {
     const { kernel } = await makeWorld();
     await raised(kernel, keyed(1, { payload: { a: 1, b: [2, { c: 3, d: 4 }] } }));
     const turned = {
@@ -92,7 +92,7 @@ describe('a key', () => {
     });
   });
 
-  it('of a request that is refused claims nothing', async () => {
+  it('claims nothing for a rejected request', async () => {
     const { kernel, store } = await makeWorld();
     const before = (await eventsOf(store)).length;
     const early = keyed(1, { requestedAt: '2026-01-01T10:05:00.001Z' });
@@ -102,8 +102,8 @@ describe('a key', () => {
   });
 });
 
-describe('a key onto an active trigger', () => {
-  it('claims that one, and answers as a duplicate for ever', async () => {
+describe('raise with a new key and an active trigger', () => {
+  it('claims the active trigger, and answers every repeat as a duplicate', async () => {
     const { kernel } = await makeWorld();
     const { triggerId } = await raised(kernel, anInput(1, { requestedAt: AT }));
     const answer = { outcome: 'duplicate', duplicate: true, triggerId };
@@ -112,12 +112,12 @@ describe('a key onto an active trigger', () => {
   });
 });
 
-describe('a crash between claim and trigger', () => {
+describe('raise after a crash between claim and trigger', () => {
   it.each([
     ['before it was written', { fault: 'unknown', written: false }],
     ['after it was written', { fault: 'unknown', written: true }],
-    ['refused for good', { fault: 'refuse', reason: 'storage_full' }],
-  ] as const)('(%s) is made good by the repeat: raised once', async (_name, fault) => {
+    ['with a refusal', { fault: 'refuse', reason: 'storage_full' }],
+  ] as const)('raises once when the trigger’s append failed %s', async (_name, fault) => {
     let broken = true;
     const { kernel, store } = await makeWorld({
       faults: scripted(appends('trigger'), () => (broken ? fault : undefined)),
@@ -131,7 +131,7 @@ describe('a crash between claim and trigger', () => {
     expect(await kernel.raise(keyed(1))).toMatchObject({ outcome: 'duplicate' });
   });
 
-  it('keeps the request as it was first made, defaults included', async () => {
+  it('raises the first request with its defaults', async () => {
     let broken = true;
     const { kernel, store, clock } = await makeWorld({
       faults: scripted(appends('trigger'), () =>
@@ -148,7 +148,7 @@ describe('a crash between claim and trigger', () => {
     expect(event?.metadata).toMatchObject({ recordedAt: '2026-01-01T13:00:00.000Z' });
   });
 
-  it('whose place another raise took is a duplicate of that one', async () => {
+  it('answers as a duplicate when another raise took the claimed occurrence', async () => {
     let broken = true;
     const { kernel, store } = await makeWorld({
       faults: scripted(appends('trigger'), () =>
@@ -162,7 +162,7 @@ describe('a crash between claim and trigger', () => {
     expect(await triggerEvents(store)).toHaveLength(3);
   });
 
-  it('before the claim’s answer leaves a claim that the repeat finds', async () => {
+  it('finds a claim whose append was not answered', async () => {
     let broken = true;
     const { kernel, store } = await makeWorld({
       faults: scripted(appends('idempotency'), () =>
@@ -178,8 +178,8 @@ describe('a crash between claim and trigger', () => {
   });
 });
 
-describe('an outage', () => {
-  it('that ends before the deadline is waited out, whatever was to be read', async () => {
+describe('raise with an idempotency key in an outage', () => {
+  it('waits out an outage of claim or trigger reads that ends before the deadline', async () => {
     let reads: number | undefined;
     const { kernel, store } = await makeWorld({
       faults: ({ kind }) =>
@@ -196,9 +196,9 @@ describe('an outage', () => {
   });
 });
 
-describe('callers at once', () => {
+describe('concurrent raises with idempotency keys', () => {
   // They are one command with one set of ids, so the store may tell several that they were first.
-  it('with one key and one request raise once, and are all told the same trigger', async () => {
+  it('raise one request once, and all get the same trigger', async () => {
     const { kernel, store } = await makeWorld();
     const results = await Promise.all(Array.from({ length: 5 }, () => kernel.raise(keyed(1))));
     expect(results.map(({ outcome }) => outcome)).toContain('raised');
@@ -208,7 +208,7 @@ describe('callers at once', () => {
     expect(await triggerEvents(store)).toHaveLength(3);
   });
 
-  it('with one key and two requests: one wins, the other is a conflict', async () => {
+  it('of two requests under one key raise one, and answer the other with idempotency_conflict', async () => {
     const { kernel, store } = await makeWorld();
     const results = await Promise.all([kernel.raise(keyed(1)), kernel.raise(keyed(2))]);
     expect(results.map(({ outcome }) => outcome).sort()).toEqual([
@@ -218,7 +218,7 @@ describe('callers at once', () => {
     expect(await triggerEvents(store)).toHaveLength(3);
   });
 
-  it('under any faults raise each key once, and say the same trigger every time', async () => {
+  it('raise each key once under any faults, and answer with the same trigger every time', async () => {
     const scripts = fc.array(
       fc.constantFrom('ok', 'conflict', 'lost', 'written') satisfies fc.Arbitrary<string>,
       { maxLength: 10 },

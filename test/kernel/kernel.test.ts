@@ -1,4 +1,4 @@
-// The kernel's other promises: names, dry runs, reading triggers, closing, and one id per log.
+// The kernel's other guarantees: names, dry runs, reading triggers, closing, and one id per log.
 import { describe, expect, it } from 'vitest';
 import { defineTrigger } from '../../src/domain/trigger/definitions.ts';
 import type { Evaluation } from '../../src/domain/trigger/evaluation.ts';
@@ -8,8 +8,8 @@ import { z } from 'zod';
 import { anInput, eventsOf, makeWorld, raised } from '../support/world.ts';
 import { scheduleProduct } from '../../src/schedule/triggers.ts';
 
-describe('opening', () => {
-  it('gives a log one id and its first ruleset, however many open it at once', async () => {
+describe('openKernel', () => {
+  it('gives a log one id and one first ruleset when many kernels open it at once', async () => {
     const store = memoryStore();
     const kernels = await Promise.all(
       [1, 2, 3].map(() => openKernel({ ...scheduleProduct, store })),
@@ -30,7 +30,7 @@ describe('opening', () => {
     });
   });
 
-  it('keeps two kernels in one store apart', async () => {
+  it('keeps two kernels in one store separate', async () => {
     const store = memoryStore();
     const one = await openKernel({ ...scheduleProduct, store, name: 'one' });
     const two = await openKernel({ ...scheduleProduct, store, name: 'two' });
@@ -40,8 +40,8 @@ describe('opening', () => {
   });
 });
 
-describe('a dry run', () => {
-  it('says what would come of it, and writes nothing', async () => {
+describe('dryRun', () => {
+  it('returns the request and the evaluation, and writes nothing', async () => {
     const { kernel, store } = await makeWorld();
     const before = (await eventsOf(store)).length;
     for (const source of ['api_dry_run', 'api_trigger', undefined]) {
@@ -55,7 +55,7 @@ describe('a dry run', () => {
     expect(await eventsOf(store)).toHaveLength(before);
   });
 
-  it('refuses what a raise would refuse', async () => {
+  it('rejects an input that a raise rejects', async () => {
     const { kernel } = await makeWorld();
     const input = { ...anInput(1), source: 'worker_due_job', mockNow: '2026-02-01T00:00:00Z' };
     expect(await kernel.dryRun(input)).toMatchObject({
@@ -64,15 +64,15 @@ describe('a dry run', () => {
     });
   });
 
-  it('is no source that can be raised', async () => {
+  it('has a source that a raise rejects', async () => {
     const { kernel } = await makeWorld();
     const result = await kernel.raise(anInput(1, { source: 'api_dry_run' }));
     expect(result).toMatchObject({ outcome: 'rejected', code: 'dry_run_only' });
   });
 });
 
-describe('a trigger', () => {
-  it('is found by its id and by its preview’s, each occurrence by its own', async () => {
+describe('trigger', () => {
+  it('finds each occurrence by its trigger id and by its preview id', async () => {
     let evaluation: Evaluation = { outcome: 'close', reason: 'done already' };
     const { kernel } = await makeWorld({ kernel: { evaluate: () => evaluation } });
     const first = await raised(kernel, anInput(1));
@@ -105,12 +105,12 @@ describe('a trigger', () => {
     'ast_22626ea8e643a55e3abc19cb2c85142695_9999999999',
     'AST_22626ea8e643a55e3abc19cb2c85142695_1',
     'ast_22626ea8e643a55e3abc19cb2c85142695_1\n',
-  ])('is not found by %o', async (id) => {
+  ])('finds nothing for the id %o', async (id) => {
     const { kernel } = await makeWorld();
     expect(await kernel.trigger(id)).toBeUndefined();
   });
 
-  it('is not found by the number of an occurrence that never was', async () => {
+  it('finds nothing for an occurrence that does not exist', async () => {
     const { kernel } = await makeWorld();
     const { triggerId } = await raised(kernel, anInput(1));
     expect(await kernel.trigger(triggerId.replace(/_1$/, '_2'))).toBeUndefined();
@@ -118,7 +118,7 @@ describe('a trigger', () => {
 });
 
 describe('trigger types of the embedder', () => {
-  it('have a window, a payload and a link of their own', async () => {
+  it('have their own window, payload and link', async () => {
     const invoice = defineTrigger({
       type: 'invoice_due',
       windowMs: 24 * 60 * 60 * 1000,
@@ -149,15 +149,15 @@ describe('trigger types of the embedder', () => {
     { type: 'No', windowMs: 1 },
     { type: 'x', windowMs: 0 },
     { type: 'x', windowMs: 1.5 },
-  ])('%o is no definition', (definition) => {
+  ])('must be valid definitions, which %o is not', (definition) => {
     expect(() => defineTrigger({ channel: 'feishu', link: () => '/', ...definition })).toThrow(
       /trigger type/,
     );
   });
 });
 
-describe('closing', () => {
-  it('waits for raises in flight, and refuses later ones', async () => {
+describe('close', () => {
+  it('waits for raises in flight and refuses later raises', async () => {
     const gate = Promise.withResolvers<undefined>();
     let slow = false;
     const { kernel } = await makeWorld({

@@ -1,4 +1,4 @@
-// Previews that somebody asks for: offered, and told to nobody.
+// previews.offer: previews on request, without a notification.
 import { expect, test } from 'vitest';
 import { scopeOf } from '../../src/domain/trigger/stream.ts';
 import type { Kernel } from '../../src/kernel/open-kernel.ts';
@@ -11,7 +11,7 @@ async function offered(kernel: Kernel): Promise<string> {
   return result.previewId;
 }
 
-test('a preview that is asked for can be read and confirmed, and notifies nobody', async () => {
+test('previews.offer makes a preview that can be read and confirmed, and requests no notification', async () => {
   const { kernel, project, output, store } = await makeWorld();
   const previewId = await offered(kernel);
   const types = (await eventsOf(store)).map(({ type }) => type);
@@ -27,7 +27,7 @@ test('a preview that is asked for can be read and confirmed, and notifies nobody
   expect(yes).toMatchObject({ outcome: 'applied' });
 });
 
-test('a confirm of what is no request, whatever it is made of, is refused in words', async () => {
+test('previews.confirm rejects every input that is no request', async () => {
   const { kernel } = await makeWorld();
   const previewId = await offered(kernel);
   const cycle: { [key: string]: unknown } = { idempotencyKey: 'k' };
@@ -46,7 +46,7 @@ test('a confirm of what is no request, whatever it is made of, is refused in wor
   }
 });
 
-test('it keeps nobody from being told of the same target, before and after', async () => {
+test('previews.offer does not deduplicate notifications about the same target', async () => {
   const { kernel, project } = await makeWorld();
   await kernel.previews.offer(anInput(7));
   await raised(kernel, anInput(7));
@@ -55,7 +55,7 @@ test('it keeps nobody from being told of the same target, before and after', asy
   expect(await project()).toMatchObject({ triggered: 2, published: 1, suppressed: 0 });
 });
 
-test('a key of its own stands for it, and never for a raise', async () => {
+test('previews.offer keeps its idempotency keys separate from those of raises', async () => {
   const { kernel } = await makeWorld();
   const input = anInput(7, { idempotencyKey: 'k' });
   expect(await kernel.previews.offer(input)).toMatchObject({ outcome: 'raised' });
@@ -63,7 +63,7 @@ test('a key of its own stands for it, and never for a raise', async () => {
   expect(await kernel.raise(input)).toMatchObject({ outcome: 'idempotency_conflict' });
 });
 
-test('where evaluation is later, it is asked at once', async () => {
+test('previews.offer evaluates at once when evaluation is later', async () => {
   const { kernel, store } = await makeWorld({
     kernel: {
       evaluation: 'later',
@@ -84,7 +84,7 @@ test('where evaluation is later, it is asked at once', async () => {
   await expect(alone.previews.offer(anInput(7))).rejects.toMatchObject({ code: 'no_evaluator' });
 });
 
-test('the quiet scope’s key is for ever', () => {
+test('the scope key of a preview on request is fixed', () => {
   const [definition] = scheduleTriggers.filter(({ type }) => type === 'important_urgent_task');
   if (definition === undefined) throw new Error('there is no such type');
   const request = {

@@ -1,4 +1,4 @@
-// Whatever dies after whichever append: after a restart everything ends where it would have ended.
+// Crashes of workers and kernels after each append: after a restart, previews end as without the crash.
 import { describe, expect, test } from 'vitest';
 import type { ApplyPreview } from '../../src/domain/ports/apply-preview.ts';
 import type { LaterEvaluator } from '../../src/domain/ports/evaluator.ts';
@@ -26,8 +26,8 @@ async function driven(world: LaterWorld, what: string, last: string): Promise<vo
   });
 }
 
-describe('a worker that is killed after an append', () => {
-  test.each([1, 2, 3, 4])('number %i leaves nothing open', async (at) => {
+describe('evaluation and expiry after a killed worker', () => {
+  test.each([1, 2, 3, 4])('leave nothing open after a kill at append %i', async (at) => {
     const world = await laterWorld();
     const { triggerId } = await raised(world.kernel, anInput(1));
     const evaluate = failingOnce();
@@ -55,7 +55,7 @@ describe('a worker that is killed after an append', () => {
   });
 });
 
-describe('a process that is killed while it applies', () => {
+describe('an apply after a killed process', () => {
   const wrote =
     (written: Set<string>): ApplyPreview =>
     (request) => {
@@ -63,40 +63,47 @@ describe('a process that is killed while it applies', () => {
       return Promise.resolve({ outcome: 'applied', eventIds: [9] });
     };
 
-  test.each([1, 2])('after append %i is carried on by a worker, under its apply id', async (at) => {
-    const written = new Set<string>();
-    const world = await laterWorld();
-    const { triggerId } = await raised(world.kernel, anInput(1));
-    const previewId = triggerId.replace('ast_', 'asp_');
-    await using _worker = world.worker({ apply: wrote(written) });
-    await until('it is offered', async () => (await world.types()).length === 3);
-    const mortal = mortalStore(world.store, at);
-    const dying = await openKernel({
-      ...scheduleProduct,
-      store: mortal.store,
-      clock: world.time,
-      apply: wrote(written),
-    });
-    const input = { candidateId: aCandidate().candidateId, idempotencyKey: 'k' };
-    void dying.previews.confirm(1, previewId, input);
-    await until('it has died', mortal.isDead);
-    await driven(world, 'the end', 'PreviewEnded');
-    const types = (await world.types()).slice(3);
-    expect(types.filter((type) => type !== 'ApplyStarted')).toEqual([
-      'ApplySucceeded',
-      'PreviewEnded',
-    ]);
-    expect(written.size).toBe(1);
-    const kernel = await openKernel({ ...scheduleProduct, store: world.store, clock: world.time });
-    // Who said yes and heard nothing says it again, and hears.
-    expect(await kernel.previews.confirm(1, previewId, input)).toMatchObject({
-      outcome: 'applied',
-      applyId: [...written][0],
-      appliedEventIds: ['9'],
-    });
-  });
+  test.each([1, 2])(
+    'is continued by a worker under its apply id after a kill at append %i',
+    async (at) => {
+      const written = new Set<string>();
+      const world = await laterWorld();
+      const { triggerId } = await raised(world.kernel, anInput(1));
+      const previewId = triggerId.replace('ast_', 'asp_');
+      await using _worker = world.worker({ apply: wrote(written) });
+      await until('it is offered', async () => (await world.types()).length === 3);
+      const mortal = mortalStore(world.store, at);
+      const dying = await openKernel({
+        ...scheduleProduct,
+        store: mortal.store,
+        clock: world.time,
+        apply: wrote(written),
+      });
+      const input = { candidateId: aCandidate().candidateId, idempotencyKey: 'k' };
+      void dying.previews.confirm(1, previewId, input);
+      await until('it has died', mortal.isDead);
+      await driven(world, 'the end', 'PreviewEnded');
+      const types = (await world.types()).slice(3);
+      expect(types.filter((type) => type !== 'ApplyStarted')).toEqual([
+        'ApplySucceeded',
+        'PreviewEnded',
+      ]);
+      expect(written.size).toBe(1);
+      const kernel = await openKernel({
+        ...scheduleProduct,
+        store: world.store,
+        clock: world.time,
+      });
+      // Who said yes and heard nothing says it again, and hears.
+      expect(await kernel.previews.confirm(1, previewId, input)).toMatchObject({
+        outcome: 'applied',
+        applyId: [...written][0],
+        appliedEventIds: ['9'],
+      });
+    },
+  );
 
-  test('where nobody can carry it on, the log says that nobody knows', async () => {
+  test('ends with outcome_unknown when no worker has the port', async () => {
     const world = await laterWorld();
     const { triggerId } = await raised(world.kernel, anInput(1));
     const previewId = triggerId.replace('ast_', 'asp_');

@@ -1,4 +1,4 @@
-// Many raises at once: the order of each user, bounded work in flight, and nothing left behind.
+// raiseAll: the order of each user, bounded concurrency, and no unhandled rejections.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RaiseInput } from '../../src/domain/trigger/commands.ts';
 import type { RaiseResult } from '../../src/kernel/raise/raise-result.ts';
@@ -29,7 +29,7 @@ async function collect(results: AsyncIterable<RaiseResult>): Promise<RaiseResult
 }
 
 describe('raiseAll', () => {
-  it('answers in the order of the inputs, whatever they are', async () => {
+  it('answers in the order of the inputs, valid or not', async () => {
     const { kernel } = await makeWorld();
     const mixed = [anInput(1), 'nonsense', anInput(1), null, anInput(2), { ...anInput(3), x: 1 }];
     const results = await collect(kernel.raiseAll(mixed));
@@ -43,7 +43,7 @@ describe('raiseAll', () => {
     ]);
   });
 
-  it('keeps the order of each user in the log, however slow single raises are', async () => {
+  it('keeps the order of each user in the log when single raises are slow', async () => {
     let n = 0;
     const { kernel, store } = await makeWorld({
       faults: ({ kind }) => {
@@ -65,7 +65,7 @@ describe('raiseAll', () => {
     }
   });
 
-  it('has no more in flight than it was told, and does not read far ahead', async () => {
+  it('respects the concurrency and does not read far ahead', async () => {
     let [inFlight, most, read] = [0, 0, 0];
     const gate = Promise.withResolvers<undefined>();
     const { kernel } = await makeWorld({
@@ -97,7 +97,7 @@ describe('raiseAll', () => {
     expect(most).toBeLessThanOrEqual(4);
   });
 
-  it('answers what it has while the source is still thinking', async () => {
+  it('yields known results while the source is waiting', async () => {
     const { kernel } = await makeWorld();
     const more = Promise.withResolvers<undefined>();
     async function* typed() {
@@ -112,7 +112,7 @@ describe('raiseAll', () => {
     expect(await results.next()).toMatchObject({ done: true });
   });
 
-  it('that is left early finishes what is in flight, and leaves nothing unhandled', async () => {
+  it('finishes raises in flight when the caller stops reading, without unhandled rejections', async () => {
     const { kernel, store } = await makeWorld();
     for await (const result of kernel.raiseAll(inputs(50, 50), { concurrency: 4 })) {
       expect(result.outcome).toBe('raised');
@@ -124,7 +124,7 @@ describe('raiseAll', () => {
     expect(count % 3).toBe(0);
   });
 
-  it('that meets an outage throws it, and leaves nothing unhandled', async () => {
+  it('throws the error of an outage, without unhandled rejections', async () => {
     let n = 0;
     const { kernel } = await makeWorld({
       faults: ({ kind }) =>
@@ -134,7 +134,7 @@ describe('raiseAll', () => {
     await expect(all).rejects.toMatchObject({ code: 'storage_full' });
   });
 
-  it('whose source throws answers what came before, then throws that', async () => {
+  it('yields earlier results, then throws the error of the source', async () => {
     const { kernel } = await makeWorld();
     async function* broken() {
       yield anInput(1);

@@ -1,5 +1,4 @@
-// One raise against a store that answers, refuses, contradicts or falls silent: raised once, or told why
-// not, and never left open when it can be known.
+// raise against a store that answers, refuses, conflicts or does not answer.
 import { describe, expect, it } from 'vitest';
 import { TocsinError } from '../../src/domain/core/errors.ts';
 import type { StoreOperation } from '../../src/testing.ts';
@@ -9,8 +8,8 @@ import { triggerEvents, scripted } from './kernel.support.ts';
 const isTrigger = (operation: StoreOperation): boolean =>
   operation.kind === 'append' && operation.stream.startsWith('tocsin.trigger-');
 
-describe('a first raise', () => {
-  it('is one append of three events, in one stream, without reading it first', async () => {
+describe('the first raise in a scope', () => {
+  it('is one append of three events to one stream, without a read', async () => {
     const operations: StoreOperation[] = [];
     const { kernel, store } = await makeWorld({
       faults: (operation) => void operations.push(operation),
@@ -29,7 +28,7 @@ describe('a first raise', () => {
     expect(previewId).toBe(triggerId.replace('ast_', 'asp_'));
   });
 
-  it('says who asked and from where', async () => {
+  it('records actor and traceparent', async () => {
     const { kernel, store } = await makeWorld();
     const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
     await kernel.raise(anInput(1), { actor: 'ops', traceparent });
@@ -39,8 +38,8 @@ describe('a first raise', () => {
   });
 });
 
-describe('a duplicate', () => {
-  it('writes nothing and names the trigger that is there', async () => {
+describe('a duplicate raise', () => {
+  it('writes nothing and names the active trigger', async () => {
     const { kernel, store } = await makeWorld();
     const { triggerId } = await raised(kernel, anInput(1));
     const before = (await eventsOf(store)).length;
@@ -49,7 +48,7 @@ describe('a duplicate', () => {
     expect(await eventsOf(store)).toHaveLength(before);
   });
 
-  it('is written down where that is asked for, and then offers nothing anew', async () => {
+  it('appends DuplicateRaised with recordDuplicates, and offers nothing', async () => {
     const world = await makeWorld({ kernel: { recordDuplicates: true } });
     await raised(world.kernel, anInput(1));
     await world.kernel.raise(anInput(1));
@@ -59,15 +58,15 @@ describe('a duplicate', () => {
   });
 });
 
-describe('a conflict', () => {
-  it('is decided anew: a rival’s trigger makes a duplicate of this one', async () => {
+describe('a raise with conflicts', () => {
+  it('decides again, and is a duplicate of the other writer’s trigger', async () => {
     const { kernel } = await makeWorld();
     const [one, two] = await Promise.all([kernel.raise(anInput(1)), kernel.raise(anInput(1))]);
     expect([one.outcome, two.outcome].sort()).toEqual(['duplicate', 'raised']);
     expect('triggerId' in one && 'triggerId' in two && one.triggerId === two.triggerId).toBe(true);
   });
 
-  it('of up to five times ends well, and of more in the value conflict', async () => {
+  it('succeeds after five conflicts, and answers conflict after six', async () => {
     for (const [conflicts, outcome] of [
       [5, 'raised'],
       [6, 'conflict'],
@@ -81,9 +80,9 @@ describe('a conflict', () => {
   });
 });
 
-describe('an unknown outcome', () => {
+describe('a raise with an unknown outcome', () => {
   it.each([true, false])(
-    '(written: %s) is asked again with the same events: raised once',
+    'repeats the same events and raises once (written: %s)',
     async (written) => {
       const attempts: StoreOperation[] = [];
       const { kernel, store } = await makeWorld({
@@ -101,7 +100,7 @@ describe('an unknown outcome', () => {
     },
   );
 
-  it('that was written before a rival came is found by its own event ids', async () => {
+  it('finds its own event ids behind another writer’s events', async () => {
     // The answer is lost, the next answer is a conflict: somebody appended behind us.
     const { kernel, store } = await makeWorld({
       faults: scripted(isTrigger, (n) =>
@@ -112,7 +111,7 @@ describe('an unknown outcome', () => {
     expect(await triggerEvents(store)).toHaveLength(3);
   });
 
-  it('until the deadline is told as unknown, with the trigger’s id, also by a clock that stands still', async () => {
+  it('answers unknown with the trigger’s id at the deadline, also when the clock stands still', async () => {
     const { kernel, store } = await makeWorld({
       faults: scripted(isTrigger, () => ({ fault: 'unknown', written: true })),
     });
@@ -125,9 +124,9 @@ describe('an unknown outcome', () => {
   });
 });
 
-describe('a definite refusal', () => {
+describe('a raise that the store refuses', () => {
   it.each(['stream_deleted', 'too_large', 'invalid_argument'] as const)(
-    'by %s is answered at once',
+    'is rejected at once with %s',
     async (reason) => {
       const { kernel, store } = await makeWorld({
         faults: scripted(isTrigger, () => ({ fault: 'refuse', reason })),
@@ -138,7 +137,7 @@ describe('a definite refusal', () => {
   );
 
   it.each(['access_denied', 'storage_full'] as const)(
-    'by %s is an outage and throws',
+    'throws unavailable with %s',
     async (reason) => {
       const { kernel } = await makeWorld({
         faults: scripted(isTrigger, () => ({ fault: 'refuse', reason })),
@@ -150,7 +149,7 @@ describe('a definite refusal', () => {
     },
   );
 
-  it('for a store that cannot be read throws as unavailable', async () => {
+  it('throws unavailable when the store cannot be read', async () => {
     let away = false;
     const { kernel } = await makeWorld({
       faults: ({ kind }) => (away && kind === 'readStream' ? { fault: 'unavailable' } : undefined),
@@ -161,8 +160,8 @@ describe('a definite refusal', () => {
   });
 });
 
-describe('a misuse', () => {
-  it('by an evaluator that throws writes nothing', async () => {
+describe('a raise with a mistake of the embedder', () => {
+  it('writes nothing when the evaluator throws', async () => {
     const { kernel, store } = await makeWorld({
       kernel: {
         evaluate: () => {
@@ -184,9 +183,9 @@ describe('a misuse', () => {
       { evaluate: () => ({ outcome: 'close', reason: '' }) as const },
       {},
     ],
-    ['a traceparent that is none', {}, { traceparent: '00-zz' }],
+    ['an invalid traceparent', {}, { traceparent: '00-zz' }],
     ['an actor of 129 characters', {}, { actor: 'x'.repeat(129) }],
-  ])('by %s throws as ours, and writes nothing', async (_name, kernelOptions, call) => {
+  ])('throws a TocsinError and writes nothing for %s', async (_name, kernelOptions, call) => {
     const { kernel, store } = await makeWorld({ kernel: kernelOptions });
     const before = (await eventsOf(store)).length;
     for (const input of [anInput(1), anInput(2, { idempotencyKey: 'k' })]) {
@@ -198,8 +197,8 @@ describe('a misuse', () => {
   });
 });
 
-describe('stamps', () => {
-  it('never run backwards in a stream, though the clock may', async () => {
+describe('recordedAt', () => {
+  it('never runs backwards in a stream when the clock does', async () => {
     const { kernel, store, clock } = await makeWorld({
       kernel: { evaluate: () => ({ outcome: 'close', reason: 'nothing to do' }) },
     });

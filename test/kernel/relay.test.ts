@@ -1,3 +1,4 @@
+// relayRaises: requests of a host's transaction, raised once each.
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { RaiseInput } from '../../src/domain/trigger/commands.ts';
@@ -28,7 +29,7 @@ async function targetsInLog({ store } = world): Promise<unknown[]> {
     .map(({ data }) => (data as { targetId: unknown }).targetId);
 }
 
-test('what a host has committed is raised, and the host is told', async () => {
+test('relayRaises raises committed requests and settles them', async () => {
   host.addTask(anInput(1));
   host.addTask(anInput(2, { userId: 'ann' }));
   expect(await relayRaises(host.source, world.kernel, once)).toEqual({
@@ -41,7 +42,7 @@ test('what a host has committed is raised, and the host is told', async () => {
   expect(host.results()).toMatchObject([{ outcome: 'raised' }, { outcome: 'raised' }]);
 });
 
-test('what a host has rolled back was never there', async () => {
+test('relayRaises does not raise a request that was rolled back', async () => {
   expect(() => {
     host.addTask(anInput(1), { fails: true });
   }).toThrow('thought again');
@@ -51,7 +52,7 @@ test('what a host has rolled back was never there', async () => {
   expect(await targetsInLog()).toEqual(['2']);
 });
 
-test('what the kernel rejects is settled with its reasons, and holds nobody up', async () => {
+test('relayRaises settles a rejected request with its reasons, and goes on', async () => {
   host.addTask(anInput(1, { triggerType: 'unheard_of' }));
   host.addTask(anInput(2, { targetId: -5 }));
   host.addTask({} as RaiseInput);
@@ -74,8 +75,8 @@ test('what the kernel rejects is settled with its reasons, and holds nobody up',
   ]);
 });
 
-describe('a crash between the raise and settling has no second effect', () => {
-  test('also long after the window of the trigger is over', async () => {
+describe('relayRaises after a crash between raise and settled', () => {
+  test('has no second effect long after the trigger’s window', async () => {
     host.addTask(anInput(1));
     const dying: RaiseSource = {
       ...host.source,
@@ -89,7 +90,7 @@ describe('a crash between the raise and settling has no second effect', () => {
     expect(host.results()).toMatchObject([{ outcome: 'duplicate', duplicate: true }]);
   });
 
-  test('wherever it comes', async () => {
+  test('has no second effect at any crash point', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.record({ user: fc.nat(3), crash: fc.constantFrom('', 'before', 'after') }), {
@@ -132,7 +133,7 @@ describe('a crash between the raise and settling has no second effect', () => {
   });
 });
 
-test('two relays at once raise each request once', async () => {
+test('two concurrent relays raise each request once', async () => {
   for (let n = 1; n <= 40; n++) host.addTask(anInput(n, { userId: (n % 5) + 1 }));
   const summaries = await Promise.all([
     relayRaises(host.source, world.kernel, { ...once, batch: 7 }),
@@ -146,13 +147,13 @@ test('two relays at once raise each request once', async () => {
   expect(ids.size).toBe(40);
 });
 
-describe('keys', () => {
+describe('idempotency keys of relayRaises', () => {
   const keysOf = async (): Promise<unknown[]> =>
     (await eventsOf(world.store))
       .filter(({ type }) => type === 'IdempotencyClaimed')
       .map(({ data }) => (data as { idempotencyKey: unknown }).idempotencyKey);
 
-  test('are the request’s own, or the source’s name and the row’s key, for ever', async () => {
+  test('are the request’s own, or made of the source’s name and the row’s key', async () => {
     const rows = [
       { key: '7', input: anInput(1) },
       { key: 'a:b c', input: anInput(2) },
@@ -171,7 +172,7 @@ describe('keys', () => {
     ]);
   });
 
-  test('of two sources never meet', async () => {
+  test('of two sources differ', async () => {
     using other = sqliteHost('habits');
     host.addTask(anInput(1));
     other.addTask(anInput(2));
@@ -180,8 +181,8 @@ describe('keys', () => {
   });
 });
 
-describe('what cannot be raised now', () => {
-  test('in an outage is tried again until it is over, in its order', async () => {
+describe('relayRaises with a request that cannot be raised now', () => {
+  test('tries again in an outage until it ends, in order', async () => {
     let isAway = false;
     const flaky = await makeWorld({
       faults: ({ kind }) =>
@@ -207,10 +208,10 @@ describe('what cannot be raised now', () => {
     stop.abort();
     expect(await relay).toEqual({ raised: 3, duplicates: 0, rejected: 0, left: 0 });
     expect(await targetsInLog(flaky)).toEqual(['1', '2', '3']);
-    expect(warnings[0]).toBe('the event store is away; raising again');
+    expect(warnings[0]).toBe('the event store cannot be reached; trying again');
   });
 
-  test('holds back later ones of its user, nobody else’s', async () => {
+  test('holds back later requests of the same user only', async () => {
     let isBroken = true;
     const picky = await makeWorld({
       kernel: {
@@ -235,7 +236,7 @@ describe('what cannot be raised now', () => {
     expect(await targetsInLog(picky)).toEqual(['3', '4', '5', '6', '7', '8', '9', '1', '2']);
   });
 
-  test('is not settled when the kernel does not know what became of it', async () => {
+  test('does not settle a request with the outcome unknown', async () => {
     const source = { ...host.source, settled: () => expect.fail('nothing is final') };
     host.addTask(anInput(1));
     const unknown = { outcome: 'unknown', triggerId: 'ast_', message: 'no answer' } as const;
@@ -247,7 +248,7 @@ describe('what cannot be raised now', () => {
   });
 });
 
-test('goes on as requests come, and ends with the signal', async () => {
+test('relayRaises raises new requests until the signal', async () => {
   const stop = new AbortController();
   const relay = relayRaises(host.source, world.kernel, { signal: stop.signal, pollMs: 1 });
   for (let n = 1; n <= 3; n++) {
@@ -263,7 +264,7 @@ test('goes on as requests come, and ends with the signal', async () => {
   expect(host.outcomes()[3]).toBeNull();
 });
 
-test('says what is misuse: a name, a batch, a closed kernel', async () => {
+test('relayRaises refuses an invalid name or batch and a closed kernel', async () => {
   const relay = (name: string, batch?: number) =>
     relayRaises({ ...host.source, name }, world.kernel, { ...once, batch: batch ?? 1 });
   await expect(relay('no spaces')).rejects.toMatchObject({ code: 'invalid_relay' });

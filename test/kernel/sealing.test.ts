@@ -1,5 +1,5 @@
-// What is personal, sealed per user: unreadable in the log, readable for those who have the vault, and gone
-// with the user's key, while every verdict stays as it was.
+// Sealing and forgetting: personal parts are unreadable in the log, readable with the vault, and gone with the
+// user's key, while every verdict stays the same.
 import { describe, expect, it } from 'vitest';
 import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
 import { memoryReadModel } from '../../src/adapters/memory/read-model.ts';
@@ -46,8 +46,8 @@ async function world() {
   return { store, vault, kernel, open, raise, text, forget, verdicts };
 }
 
-describe('sealing', () => {
-  it('leaves nothing personal in the log, and everything readable for the kernel', async () => {
+describe('sealedStore', () => {
+  it('leaves nothing personal readable in the log, and everything readable for the kernel', async () => {
     const { kernel, raise, text, store, vault } = await world();
     const { previewId = '' } = await raise(1);
     expect(await text()).not.toContain('canary');
@@ -62,7 +62,7 @@ describe('sealing', () => {
     });
   });
 
-  it('is not needed for a verdict: a replay without the vault gives the same ones', async () => {
+  it('does not change verdicts: a replay without the vault gives the same verdicts', async () => {
     const sealed = await world();
     await sealed.raise(1);
     await sealed.raise(2);
@@ -74,7 +74,7 @@ describe('sealing', () => {
     });
   });
 
-  it('seals what does not say whose it is for the owner of its stream', async () => {
+  it('seals an event without a user id for the user of its stream', async () => {
     const { store, vault, raise } = await world();
     await raise(1);
     const [first] = (await eventsOf(store)).filter(({ type }) => type === 'TriggerRaised');
@@ -91,7 +91,7 @@ describe('sealing', () => {
     expect(stored).toMatchObject({ personal: { sealed: { user: '42' } } });
   });
 
-  it('does not open one event’s box in another', async () => {
+  it('does not unseal the personal part of one event in another event', async () => {
     const { store, vault, raise } = await world();
     await raise(1);
     const log = await eventsOf(store);
@@ -111,7 +111,7 @@ describe('sealing', () => {
     await expect(reading()).rejects.toThrow();
   });
 
-  it('has a blank for every event type that has something personal', () => {
+  it('reads a shredded personal part as blank for every event type that has one', () => {
     const shapes = [...TRIGGER_EVENTS, ...IDEMPOTENCY_EVENTS].flatMap(({ schema }) =>
       'personal' in schema.shape ? [schema.shape.personal] : [],
     );
@@ -120,8 +120,8 @@ describe('sealing', () => {
   });
 });
 
-describe('forgetting a user', () => {
-  it('leaves nothing readable, and every verdict as it was', async () => {
+describe('forgetUser', () => {
+  it('leaves nothing readable and keeps every verdict', async () => {
     const { kernel, raise, forget, verdicts, vault } = await world();
     const url = 'https://www.feishu.cn/flow/api/trigger-webhook/canary-canary';
     await kernel.channels.put({ userId: 42, channel: 'feishu', url });
@@ -143,7 +143,7 @@ describe('forgetting a user', () => {
     expect(await forget()).toMatchObject({ keyShredded: false, readable: 0 });
   });
 
-  it('names what was written before anything was sealed', async () => {
+  it('lists events that were written before sealing', async () => {
     const { open, raise, forget } = await world();
     await raise(1, await open({ seal: false }));
     const { readable, readableAt } = await forget();
@@ -151,7 +151,7 @@ describe('forgetting a user', () => {
     expect(readableAt).toHaveLength(readable);
   });
 
-  it('does not bring back what is gone when the user comes back', async () => {
+  it('does not restore shredded parts when the user returns', async () => {
     const { kernel, raise, forget } = await world();
     const { previewId: first = '' } = await raise(1);
     await forget();

@@ -10,7 +10,7 @@ import type { Runtime } from '../../src/domain/ports/runtime.ts';
 import type { Sender, SendOutcome } from '../../src/domain/ports/sender.ts';
 import { fromRaiseLine } from '../../src/domain/contracts/mapping.ts';
 import type { JsonObject } from '../../src/domain/core/json.ts';
-import { alwaysNotify } from '../../src/kernel/raise/evaluators.ts';
+import { alwaysNotify } from '../../src/kernel/raise/raise.ts';
 import { appendControl, readControl } from '../../src/kernel/control/control.ts';
 import type { KernelContext } from '../../src/kernel/decider/decider.ts';
 import { attemptsProcess, ATTEMPTS_INDEX } from '../../src/kernel/processes/delivery/attempts.ts';

@@ -1,4 +1,4 @@
-// The tokens of a log, kept in memory and never older than a second: every request asks for one.
+// Keeps the tokens of a log in memory, at most a second old: every request needs one.
 import { accessCodec } from '../../domain/access/events.ts';
 import {
   evolveAccess,
@@ -9,18 +9,18 @@ import {
 import { TocsinError } from '../../domain/core/errors.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
 
-/** How long a revoked token may still be taken by a process that has not looked. */
+/** How long another process may still accept a revoked token. */
 const MAX_AGE_MS = 1_000;
 
 export type TokenReader = {
   readonly find: (tokenId: string) => Promise<TokenRecord | undefined>;
-  /** The next look goes to the store. */
-  readonly forget: () => void;
+  /** The next `find` reads the store. */
+  readonly refresh: () => void;
 };
 
 type Read = {
   readonly state: AccessState;
-  /** Where the next look begins. */
+  /** The revision at which the next read begins. */
   readonly next: bigint;
   readonly at: number;
 };
@@ -35,15 +35,15 @@ export function tokenReader({
   readonly elapsed: () => number;
 }): TokenReader {
   let last: Read = { state: initialAccess, next: 0n, at: -Infinity };
-  let looking: Promise<Read> | undefined;
+  let reading: Promise<Read> | undefined;
 
-  const look = async (): Promise<Read> => {
+  const readOn = async (): Promise<Read> => {
     const at = elapsed();
     let { state, next } = last;
     for await (const page of store.readStream(stream, { direction: 'forwards', from: next })) {
       for (const recorded of page) {
         const decoded = accessCodec.decode(recorded);
-        // Half understood it could let in whom it should not.
+        // A stream that is only partly understood could let in a revoked token.
         if (decoded.kind === 'fault') throw unreadable(decoded.fault.detail);
         if (decoded.kind === 'event') state = evolveAccess(state, decoded.event);
         next = recorded.revision + 1n;
@@ -52,22 +52,22 @@ export function tokenReader({
     last = { state, next, at };
     return last;
   };
-  /** One look at a time, whoever asks: a flood of unknown tokens is no flood of reads. */
+  /** All callers share one read at a time, so many unknown tokens do not cause many reads. */
   const fresh = async (): Promise<Read> => {
-    looking ??= look().finally(() => {
-      looking = undefined;
+    reading ??= readOn().finally(() => {
+      reading = undefined;
     });
-    return looking;
+    return reading;
   };
 
   return {
     async find(tokenId) {
       const isOld = elapsed() - last.at > MAX_AGE_MS;
       const known = isOld ? undefined : last.state.get(tokenId);
-      // One that is not known may have been made a moment ago.
+      // An unknown token may have been made a moment ago.
       return known ?? (await fresh()).state.get(tokenId);
     },
-    forget() {
+    refresh() {
       last = { ...last, at: -Infinity };
     },
   };
@@ -75,6 +75,6 @@ export function tokenReader({
 
 function unreadable(detail: string): TocsinError {
   return new TocsinError('refused', 'stream_unreadable', `the access stream: ${detail}`, {
-    hint: 'A newer version may have written it; use that one.',
+    hint: 'A newer version of Tocsin may have written the event; use that version.',
   });
 }

@@ -1,5 +1,5 @@
-// Bearer tokens: made, listed, revoked, and recognised. A token is shown once, when it is made; the log
-// holds its SHA-256, which is enough to recognise it and of no use to whoever reads the log.
+// Bearer tokens: create, list, revoke, verify. A token is shown once, when it is created. The log holds its
+// SHA-256, which verifies a token but does not reveal it to a reader of the log.
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import {
   decideCreateToken,
@@ -27,7 +27,7 @@ import { tokenReader } from './token-reader.ts';
 /** A token as lists show it. */
 export type TokenView = Omit<TokenRecord, 'hash' | 'revoked'> & { readonly status: TokenStatus };
 
-/** What became of the wish for a token. The token itself is told here and never again. */
+/** The result of creating a token; only this result holds the token itself. */
 export type CreateTokenResult =
   | { readonly outcome: 'created'; readonly token: string; readonly view: TokenView }
   | ({ readonly outcome: 'rejected' } & TokenRejection);
@@ -38,10 +38,10 @@ export type RevokeTokenResult = { readonly outcome: 'revoked' | 'unchanged' | 'n
 export interface Tokens {
   /** @throws TocsinError `unavailable` when the store gives no answer or refuses */
   create(input: TokenInput, call?: { readonly actor?: string }): Promise<CreateTokenResult>;
-  /** In the order in which they were made, also those that are over. */
+  /** All tokens in the order of creation, expired and revoked ones included. */
   list(): Promise<readonly TokenView[]>;
   /**
-   * It counts at once where it is asked for, and within a second in every other process.
+   * Takes effect at once in this process, and within a second in every other process.
    * @throws TocsinError as {@link Tokens.create}
    */
   revoke(
@@ -49,8 +49,8 @@ export interface Tokens {
     call?: { readonly actor?: string; readonly reason?: string },
   ): Promise<RevokeTokenResult>;
   /**
-   * Whose token this is; `undefined` for what is none, or not valid any more.
-   * @throws TocsinError `unavailable` when the store cannot be asked: then nobody is let in
+   * The token's record; `undefined` for text that is no valid token.
+   * @throws TocsinError `unavailable` when the store cannot be read: then nobody is let in
    */
   verify(token: string): Promise<TokenView | undefined>;
 }
@@ -74,10 +74,10 @@ const accessDecider = decider({
 
 const TOKEN = /^tcs_([0-9a-f]{16})_[A-Za-z0-9_-]{43}$/;
 
-/** Compared with where there is no such token, so that both take the same time. */
-const NOBODY = Buffer.alloc(32);
+/** Compared with when the token is unknown, so that both cases take the same time. */
+const NO_HASH = Buffer.alloc(32);
 
-/** Tokens of a log, for the command line and for whoever serves the API. */
+/** Tokens of a log, for the command line and the HTTP API. */
 export function createTokens({
   store,
   name: kernel = DEFAULT_KERNEL_NAME,
@@ -95,7 +95,7 @@ export function createTokens({
       const result = await accessDecider.transactOrThrow(context, stream, decide, { actor });
       return result.ok ? ok(result.value.answer) : result;
     } finally {
-      reader.forget();
+      reader.refresh();
     }
   };
 
@@ -128,9 +128,9 @@ export function createTokens({
       const tokenId = TOKEN.exec(token)?.[1];
       if (tokenId === undefined) return undefined;
       const record = await reader.find(tokenId);
-      const known = record === undefined ? NOBODY : Buffer.from(record.hash, 'hex');
-      const isIt = timingSafeEqual(hashOf(token), known);
-      if (record === undefined || !isIt) return undefined;
+      const known = record === undefined ? NO_HASH : Buffer.from(record.hash, 'hex');
+      const isSame = timingSafeEqual(hashOf(token), known);
+      if (record === undefined || !isSame) return undefined;
       const view = viewOf(record, now());
       return view.status === 'valid' ? view : undefined;
     },

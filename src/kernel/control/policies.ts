@@ -1,4 +1,4 @@
-// Policies of a log: set, mute, and what was set before, by whom and why.
+// Policies of a log: set, mute, unmute, and the history of these changes.
 import { controlCodec, type ControlEvent } from '../../domain/control/events.ts';
 import type { ControlState } from '../../domain/control/state.ts';
 import {
@@ -21,13 +21,13 @@ import { DEFAULT_POLICY, type Policy, type PolicyInput } from '../../domain/poli
 import { controlDecider } from './control.ts';
 import type { Decide, KernelContext } from '../decider/decider.ts';
 
-/** What became of a change. `unchanged`: it was so already, and nothing was written. */
+/** The result of a change. `unchanged`: already in force, and nothing was written. */
 export type PolicyResult =
   | { readonly outcome: 'changed'; readonly position: Position | undefined }
   | { readonly outcome: 'unchanged' }
   | ({ readonly outcome: 'rejected' } & PolicyRejection);
 
-/** One change of policies or mutes, as the log has it. */
+/** One recorded change of policies or mutes. */
 export type PolicyHistoryEntry = PolicyEvent & {
   readonly reason: string;
   readonly actor: string | undefined;
@@ -35,22 +35,22 @@ export type PolicyHistoryEntry = PolicyEvent & {
   readonly position: Position;
 };
 
-/** The policies and mutes that a log is under. */
+/** The policies and mutes in force. */
 export type PolicyView = {
-  /** By trigger type; `*` stands for all others, and is always there. */
+  /** By trigger type; `*` stands for all other types, and is always present. */
   readonly policies: ReadonlyMap<string, Policy>;
-  /** Mutes that are not over yet, by trigger type: until when. */
+  /** The end of each current mute, by trigger type. */
   readonly mutes: ReadonlyMap<string, Instant>;
 };
 
-/** Who changes policies. */
+/** Who changes policies, for the record. */
 export type PolicyCall = { readonly actor?: string };
 
-/** Changes and shows what decides whether a notification is let through. */
+/** Changes and shows the policies that decide which notifications are published. */
 export interface Policies {
   /**
-   * Sets the policy of a trigger type, or with `*` of all that have none of their own. It counts for
-   * requests after its place in the log.
+   * Sets the policy of a trigger type, or with `*` of all types without a policy of their own. It applies to
+   * requests after its position in the log.
    */
   set(
     change: { readonly triggerType: string; readonly policy: PolicyInput; readonly reason: string },
@@ -61,14 +61,14 @@ export interface Policies {
     change: { readonly triggerType: string; readonly until: Date; readonly reason: string },
     call?: PolicyCall,
   ): Promise<PolicyResult>;
-  /** Ends a mute before its time. */
+  /** Ends a mute early. */
   unmute(
     change: { readonly triggerType: string; readonly reason: string },
     call?: PolicyCall,
   ): Promise<PolicyResult>;
-  /** What is in force now. */
+  /** The policies and mutes in force now. */
   show(): Promise<PolicyView>;
-  /** Every change that was ever made, in order. */
+  /** Every change, in order. */
   history(): Promise<readonly PolicyHistoryEntry[]>;
 }
 
@@ -85,7 +85,7 @@ export function createPolicies(context: KernelContext): Policies {
   };
 }
 
-/** Every change of policies that a log holds, in order. */
+/** Every change of policies in a log, in order. */
 export async function policyHistory(
   store: Pick<EventStore, 'readStream'>,
   kernel: string,
@@ -113,7 +113,7 @@ export async function policyHistory(
   return entries;
 }
 
-/** What a history amounts to at an instant. */
+/** The policies and mutes that a history leads to at an instant. */
 export function viewOf(history: readonly PolicyHistoryEntry[], now: Instant): PolicyView {
   const last = history.at(-1);
   const changes = history.map((entry) => ({ event: entry, position: entry.position }));
@@ -124,7 +124,7 @@ export function viewOf(history: readonly PolicyHistoryEntry[], now: Instant): Po
 }
 
 /**
- * Changes policies or mutes, or says why not.
+ * Changes policies or mutes, or returns the reason for refusing.
  * @throws TocsinError `control_unwritable` when the store gives no answer or refuses
  */
 export async function changePolicies(

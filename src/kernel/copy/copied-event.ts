@@ -1,5 +1,4 @@
-// What one event becomes in the copy. Everything stays as it is, but for a position: it is a place of one
-// log and means another place, or none, in every other.
+// Translates one event for the copy. Only positions change: a position of one log means nothing in another.
 import { TocsinError } from '../../domain/core/errors.ts';
 import { canonicalJson, type Json, type JsonObject } from '../../domain/core/json.ts';
 import type { EventToAppend, RecordedEvent, Unreadable } from '../../domain/core/recorded-event.ts';
@@ -12,14 +11,14 @@ import {
 } from '../../domain/core/positions.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
 
-/** The logs that a copy goes between, as far as an event is concerned. */
+/** The source and the target of a copy, as far as one event needs them. */
 export type CopyLogs = {
   readonly source: Pick<EventStore, 'readAll'>;
   readonly target: Pick<EventStore, 'readStream'>;
   readonly prefixes: readonly string[];
 };
 
-/** The place after which a list of messages begins, where the event names one of its log. */
+/** The position after which an output begins, if the event holds one. */
 export function positionIn({ type, stream, data }: RecordedEvent): Position | undefined {
   if (type !== 'OutputOpened' || !stream.endsWith('.control') || !isObject(data)) return undefined;
   const { publishFrom } = data;
@@ -27,10 +26,10 @@ export function positionIn({ type, stream, data }: RecordedEvent): Position | un
 }
 
 /**
- * The event as the target holds it, or will.
+ * The event as the target holds it after the copy.
  *
- * @throws TocsinError `refused` with `event_not_copyable` for what is no JSON object: the port cannot
- * write it, and left out it would be missing
+ * @throws TocsinError `refused` with `event_not_copyable` when data or metadata is no JSON object, which the
+ *   port cannot write
  */
 export async function copiedEvent(logs: CopyLogs, event: RecordedEvent): Promise<EventToAppend> {
   const { id, type, data, metadata } = event;
@@ -38,8 +37,8 @@ export async function copiedEvent(logs: CopyLogs, event: RecordedEvent): Promise
     throw new TocsinError(
       'refused',
       'event_not_copyable',
-      `${placeOf(event)} has ${isObject(data) ? 'metadata' : 'data'} that is no JSON object, or nests too deep`,
-      { hint: 'Copy the streams that you need with --prefix, or the file itself.' },
+      `${nameOf(event)} has ${isObject(data) ? 'metadata' : 'data'} that is no JSON object, or nests too deep`,
+      { hint: 'Copy single streams with --prefix, or copy the file itself.' },
     );
   }
   const position = positionIn(event);
@@ -48,7 +47,7 @@ export async function copiedEvent(logs: CopyLogs, event: RecordedEvent): Promise
   return { id, type, data: { ...data, publishFrom }, metadata };
 }
 
-/** The place in the target of the last event that is not after the position in the source. */
+/** The target's position of the last event that is not after `wanted` in the source. */
 async function positionInTarget(
   { source, target, prefixes }: CopyLogs,
   event: RecordedEvent,
@@ -59,34 +58,34 @@ async function positionInTarget(
     const found = page.find(({ position }) => comparePositions(position, wanted) <= 0);
     if (found === undefined) continue;
     const { stream, revision } = found;
-    const there = { direction: 'forwards', from: revision, maxCount: 1 } as const;
-    for await (const [copy] of target.readStream(stream, there)) {
+    const options = { direction: 'forwards', from: revision, maxCount: 1 } as const;
+    for await (const [copy] of target.readStream(stream, options)) {
       if (copy?.id === found.id) return formatPosition(copy.position);
     }
-    throw new TypeError(`${placeOf(found)} is not in the target yet`);
+    throw new TypeError(`${nameOf(found)} is not in the target yet`);
   }
   return formatPosition(START_POSITION);
 }
 
-/** What a copy differs in, or `undefined` when it is one. */
+/** The first difference between a source event and its copy; `undefined` when there is none. */
 export function differenceOf(
   { stream, revision }: RecordedEvent,
   expected: EventToAppend,
   found: RecordedEvent,
 ): string | undefined {
-  if (found.stream !== stream || found.revision !== revision) return placeOf(found);
-  if (found.id !== expected.id) return `${placeOf(found)}, with the id ${found.id}`;
-  if (found.type !== expected.type) return `${placeOf(found)}, of the type ${found.type}`;
+  if (found.stream !== stream || found.revision !== revision) return nameOf(found);
+  if (found.id !== expected.id) return `${nameOf(found)}, with the id ${found.id}`;
+  if (found.type !== expected.type) return `${nameOf(found)}, of the type ${found.type}`;
   for (const part of ['data', 'metadata'] as const) {
     const value = found[part];
     if (!isObject(value) || canonicalJson(value) !== canonicalJson(expected[part])) {
-      return `${placeOf(found)}, with other ${part}`;
+      return `${nameOf(found)}, with other ${part}`;
     }
   }
   return undefined;
 }
 
-export function placeOf({ stream, revision }: RecordedEvent): string {
+export function nameOf({ stream, revision }: RecordedEvent): string {
   return `event ${revision} of ${stream}`;
 }
 

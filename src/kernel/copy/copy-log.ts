@@ -1,45 +1,45 @@
-// Copies a log into another store, event by event and in its order: streams, revisions, ids, types, data
-// and metadata stay. It remembers nothing: what the target holds already says how far it is, and every
-// event is read back and compared once.
+// Copies a log into another store, event by event in log order: streams, revisions, ids, types, data and
+// metadata stay. A repeat continues after the events that the target holds. Every event is read back and
+// compared once.
 import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 import type { Position } from '../../domain/core/positions.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
-import { copiedEvent, differenceOf, placeOf, positionIn } from './copied-event.ts';
-import { copyWriter, type WriterContext } from './writer.ts';
+import { copiedEvent, differenceOf, nameOf, positionIn } from './copied-event.ts';
+import { copyWriter, type CopyWriterContext } from './copy-writer.ts';
 
-export type CopyContext = Omit<WriterContext, 'target'> & {
+export type CopyContext = Omit<CopyWriterContext, 'target'> & {
   readonly source: Pick<EventStore, 'readAll'>;
   readonly target: EventStore;
-  /** Streams to copy, by the beginning of their names; all when empty. */
+  /** Prefixes of the names of the streams to copy; all streams when empty. */
   readonly prefixes: readonly string[];
   readonly signal: AbortSignal;
   readonly progress: (done: CopyProgress) => void;
 };
 
-/** How far a copy is, in events. */
+/** The progress of a copy, in events. */
 export type CopyProgress = {
-  /** Found in the target, and the same. */
+  /** Events that the target held before, compared. */
   readonly found: number;
   readonly copied: number;
-  /** Of those copied, read back and the same. */
+  /** Copied events that were read back and compared. */
   readonly verified: number;
 };
 
-/** What a copy did. The target then holds the source's events up to `sourceHead`, and nothing else. */
+/** The result of a copy: the target holds the source's events up to `sourceHead` and no others. */
 export type CopyResult = CopyProgress & {
   readonly events: number;
-  /** Positions in events that became the target's. */
+  /** Positions in events that were translated into the target's. */
   readonly repositioned: number;
   readonly sourceHead: Position | undefined;
   readonly targetHead: Position | undefined;
 };
 
 /**
- * Brings the target up to the source's head as it is on the way.
+ * Copies up to the source's current head.
  *
- * @throws TocsinError `refused` with `target_differs` for a target that holds something else, and what
- * the writer throws; `unavailable` when a store cannot be reached: then run it again
+ * @throws TocsinError `refused` with `target_differs` when the target holds other events, and the errors of the
+ *   writer; `unavailable` when a store cannot be reached: then run it again
  */
 export async function copyLog(context: CopyContext): Promise<CopyResult> {
   const { source, target, prefixes, signal } = context;
@@ -47,8 +47,8 @@ export async function copyLog(context: CopyContext): Promise<CopyResult> {
   let repositioned = 0;
   let sourceHead: Position | undefined;
   let lastFound: { readonly source: Position; readonly target: Position } | undefined;
-  const tell = (what: keyof CopyProgress, events: number): void => {
-    counts[what] += events;
+  const report = (count: keyof CopyProgress, events: number): void => {
+    counts[count] += events;
     context.progress(counts);
   };
   const existing = eventsOf(target, prefixes, undefined);
@@ -57,26 +57,26 @@ export async function copyLog(context: CopyContext): Promise<CopyResult> {
     signal.throwIfAborted();
     sourceHead = event.position;
     if (positionIn(event) !== undefined) {
-      // The place that it names has to be in the target first.
+      // The event at this position must be in the target first.
       await writer?.flush();
       repositioned += 1;
     }
     const copy = await copiedEvent(context, event);
-    const there = writer === undefined ? (await existing.next()).value : undefined;
-    if (there !== undefined) {
-      assertSame(event, copy, there);
-      lastFound = { source: event.position, target: there.position };
-      tell('found', 1);
+    const found = writer === undefined ? (await existing.next()).value : undefined;
+    if (found !== undefined) {
+      assertSame(event, copy, found);
+      lastFound = { source: event.position, target: found.position };
+      report('found', 1);
       continue;
     }
     writer ??= copyWriter(context, lastFound?.target, (events) => {
-      tell('copied', events);
+      report('copied', events);
     });
     await writer.add(event.stream, event.revision, copy);
   }
   if (writer === undefined) {
     const more = (await existing.next()).value;
-    if (more !== undefined) throw differs(`it goes on with ${placeOf(more)}`);
+    if (more !== undefined) throw differs(`it has more events, beginning with ${nameOf(more)}`);
   }
   await writer?.flush();
 
@@ -89,7 +89,7 @@ export async function copyLog(context: CopyContext): Promise<CopyResult> {
     if (event === undefined || copy === undefined) throw differs('it is shorter than the source');
     assertSame(event, await copiedEvent(context, event), copy);
     targetHead = copy.position;
-    tell('verified', 1);
+    report('verified', 1);
   }
   await Promise.all([existing, copies, originals].map((reads) => reads.return(undefined)));
   return { ...counts, events: counts.found + counts.copied, repositioned, sourceHead, targetHead };
@@ -106,16 +106,16 @@ async function* eventsOf(
 function assertSame(...args: Parameters<typeof differenceOf>): void {
   const difference = differenceOf(...args);
   if (difference === undefined) return;
-  throw differs(`where the source has ${placeOf(args[0])} it has ${difference}`);
+  throw differs(`where the source has ${nameOf(args[0])}, the target has ${difference}`);
 }
 
 function differs(how: string): TocsinError {
   return new TocsinError(
     'refused',
     'target_differs',
-    `the target is no copy of the source: ${how}`,
+    `the target differs from the source: ${how}`,
     {
-      hint: 'Copy into an empty store; one that is in use by now has a history of its own.',
+      hint: 'Copy into an empty store; a store that is in use has a history of its own.',
     },
   );
 }

@@ -100,8 +100,6 @@ export type Transacted<A, R> =
   /** The deadline came before an answer; the events may be in the stream. */
   | { readonly kind: 'unknown' };
 
-export type Decider<S, E extends { readonly type: string }> = ReturnType<typeof decider<S, E>>;
-
 type Stores = Pick<KernelContext, 'store' | 'runtime'>;
 
 /** Executes commands on the streams of one aggregate. */

@@ -1,4 +1,4 @@
-// One attempt to apply: the host's port is asked, and its answer is an event.
+// One attempt to apply a preview: calls the host's port and appends its answer as an event.
 import {
   APPLY_LEASE_MS,
   decideApplied,
@@ -17,10 +17,10 @@ import type { CommandCall, Decide, KernelContext, Transacted } from '../decider/
 import { triggerDecider } from '../raise/raise.ts';
 import { uuidOf } from '../../domain/core/ids.ts';
 
-/** The port is asked to stop so long before its lease ends. */
+/** The port's signal is raised so long before the lease ends. */
 const STOP_BEFORE_LEASE_MS = 5_000;
 
-/** Appending the answer is worth waiting for: what is written in the timetable must get into the log. */
+/** Long, because a change that the host has written must get into the log. */
 const RECORD_DEADLINE_MS = 30_000;
 
 export type ApplyContext = Pick<KernelContext, 'store' | 'runtime'> & {
@@ -33,7 +33,7 @@ type StartedBy = Pick<
   'actor' | 'correlationId' | 'causationId' | 'traceparent'
 > & { readonly commandId: string };
 
-/** Asks the port and records what it says. */
+/** Calls the port and appends its answer. */
 export async function runApply(
   context: ApplyContext,
   work: Extract<ApplyAnswer, { kind: 'apply' }> & {
@@ -42,7 +42,7 @@ export async function runApply(
   },
 ): Promise<Transacted<Apply, never>> {
   const { apply, offered, stream, startedBy } = work;
-  const outcome = await ask(context.apply, requestOf(work));
+  const outcome = await callPort(context.apply, requestOf(work));
   const { applyId } = apply;
   const { occurrence } = offered.raised;
   const decide: Decide<TriggerState, TriggerEvent, Apply, never> = (state) => {
@@ -59,21 +59,24 @@ export async function runApply(
   });
 }
 
-async function ask(port: ApplyPreview | undefined, request: ApplyRequest): Promise<ApplyOutcome> {
+async function callPort(
+  port: ApplyPreview | undefined,
+  request: ApplyRequest,
+): Promise<ApplyOutcome> {
   if (port === undefined) return { outcome: 'refused', code: 'outcome_unknown' };
   const signal = AbortSignal.timeout(APPLY_LEASE_MS - STOP_BEFORE_LEASE_MS);
   try {
     return checked(await port(request, signal));
   } catch (error) {
-    // Whoever gave up because we said so does not know how far it went.
+    // A port that was told to stop may have written something.
     const code = signal.aborted ? 'outcome_unknown' : 'apply_error';
-    // Messages of the host's errors may hold anything; the log is not the place for it.
+    // Messages of the host's errors may hold personal data; the log gets only the error's name.
     const detail = error instanceof Error ? cleanText(error.name, 64) : undefined;
     return { outcome: 'refused', code, ...(detail === undefined ? {} : { detail }) };
   }
 }
 
-/** A port is the host's code: what it answers is made to fit an event. */
+/** Makes the host's answer fit an event. */
 function checked(outcome: ApplyOutcome): ApplyOutcome {
   if (outcome.outcome === 'applied') {
     const ids = outcome.eventIds.flatMap((id) => cleanText(String(id), 128) ?? []);

@@ -1,5 +1,5 @@
-// Confirming: the start of an apply is appended first, as the fence; whoever appended it calls the
-// host's port and records the answer, however late it comes.
+// Confirms a preview. The start of the apply is appended first, as the fence: the call that appended it
+// calls the host's port and records the answer, however late the answer comes.
 import type { ApplyAnswer } from '../../domain/preview/apply.ts';
 import { parseConfirm } from '../../domain/preview/commands.ts';
 import { decideConfirm } from '../../domain/preview/confirm.ts';
@@ -10,11 +10,17 @@ import { withDeadline } from '../decider/runtime.ts';
 import { triggerDecider, type RaiseContext } from '../raise/raise.ts';
 import { applyIdOf, requestHash } from '../raise/request-hash.ts';
 import { runApply } from './apply.ts';
-import { speakerOf, type Track } from './speaker.ts';
-import { failed, rejected, settledResult, type ConfirmResult } from './results.ts';
+import {
+  appliedResult,
+  callerOf,
+  failed,
+  rejected,
+  type ConfirmResult,
+  type Track,
+} from './results.ts';
 
-/** How often a caller looks whether somebody else has finished an apply under the same key. */
-const LOOK_AGAIN_MS = 50;
+/** How often a caller checks whether another call has finished the apply under the same key. */
+const RECHECK_MS = 50;
 
 export type ConfirmContext = RaiseContext & {
   readonly apply: ApplyPreview | undefined;
@@ -28,16 +34,16 @@ export async function confirmPreview(
   { userId, previewId, input }: Confirm,
   call: Call,
 ): Promise<ConfirmResult> {
-  const speaker = speakerOf(context.kernel, userId, previewId);
-  if (speaker === undefined) return rejected({ code: 'not_found', message: 'there is none' });
+  const caller = callerOf(context.kernel, userId, previewId);
+  if (caller === undefined) return rejected({ code: 'not_found', message: 'there is none' });
   const { runtime } = context;
   const deadline = runtime.elapsed() + (call.deadlineMs ?? DEFAULT_DEADLINE_MS);
   const key = keyOf(input);
   const request = parseConfirm(input);
-  // What is no request repeats none, and may be anything, even what no hash can be made of.
+  // An invalid request repeats no other request; it may even be a value that cannot be hashed.
   const hash = request.ok ? requestHash(input) : '';
   const command = {
-    ...speaker,
+    ...caller,
     key,
     request,
     requestHash: hash,
@@ -51,20 +57,20 @@ export async function confirmPreview(
     const startedBy = { commandId: runtime.newId(), actor, traceparent };
     const result = await triggerDecider.transact(
       context,
-      speaker.stream,
-      (state, at) => decideConfirm(offeredOf(state, speaker.occurrence), command, at),
+      caller.stream,
+      (state, at) => decideConfirm(offeredOf(state, caller.occurrence), command, at),
       { ...startedBy, deadlineMs: remainingMs() },
     );
     if (result.kind !== 'done') return failed(result);
     const { answer } = result;
-    if (answer.kind === 'finished') return settledResult(answer.apply);
+    if (answer.kind === 'finished') return appliedResult(answer.apply);
     if (answer.kind === 'apply') {
-      const work = () => applied(context, speaker.stream, answer, startedBy);
+      const work = () => applied(context, caller.stream, answer, startedBy);
       // The deadline ends the wait, not the work; the next call finds what the log says.
       return withDeadline(runtime, remainingMs(), () => context.track(work), unanswered);
     }
-    if (remainingMs() <= LOOK_AGAIN_MS) return unanswered();
-    await runtime.pause(LOOK_AGAIN_MS);
+    if (remainingMs() <= RECHECK_MS) return unanswered();
+    await runtime.pause(RECHECK_MS);
   }
 }
 
@@ -75,11 +81,14 @@ async function applied(
   startedBy: Parameters<typeof runApply>[1]['startedBy'],
 ): Promise<ConfirmResult> {
   const apply = await runApply(context, { stream, ...answer, startedBy });
-  return apply.kind === 'done' ? settledResult(apply.answer) : failed(apply);
+  return apply.kind === 'done' ? appliedResult(apply.answer) : failed(apply);
 }
 
 function unanswered(): ConfirmResult {
-  return { outcome: 'unknown', message: 'it is still being applied; the same call again answers' };
+  return {
+    outcome: 'unknown',
+    message: 'the preview is still being applied; repeat the call to learn the outcome',
+  };
 }
 
 function keyOf(input: unknown): string | undefined {

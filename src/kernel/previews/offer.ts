@@ -1,13 +1,12 @@
-// A preview that somebody asks for: evaluated at once, offered, and told to nobody. It is an occurrence
+// A preview on request: evaluated at once and offered without a notification. It is an occurrence in a scope
+// of its own, and is read, confirmed and dismissed like every other preview.
 import type { Evaluation, Offer } from '../../domain/trigger/evaluation.ts';
-
-// like any other, in a scope of its own, so it can be read, confirmed and dismissed like any other.
 import { parseRaise, type RaiseRequest } from '../../domain/trigger/commands.ts';
 import { noEvaluator, prepare, raisePrepared, type RaiseContext } from '../raise/raise.ts';
 import type { Call } from '../decider/decider.ts';
 import { rejected, type RaiseResult } from '../raise/raise-result.ts';
 
-/** As of a raise; `nothing_to_offer` when the evaluation offers nothing, and nothing was written. */
+/** As a raise's; `nothing_to_offer` when the evaluation offers nothing, and nothing was written. */
 export type OfferPreviewResult =
   RaiseResult | { readonly outcome: 'nothing_to_offer'; readonly reason: string };
 
@@ -32,7 +31,7 @@ export async function offerPreview(
     offering(context, evaluation),
     { ...prepared.value, evaluation },
     {
-      // An idempotency key of a preview and one of a raise never stand for the same.
+      // The same key in a raise and in a preview request names two different requests.
       input: { quiet: true, input },
       commandId,
       call,
@@ -40,7 +39,7 @@ export async function offerPreview(
   );
 }
 
-/** What is offered is decided by now, also where a key's claim is read again. */
+/** The offer is fixed, also when the claim of an idempotency key is read again. */
 function offering(context: RaiseContext, offer: Offer): RaiseContext {
   return { ...context, evaluate: () => offer };
 }

@@ -1,4 +1,4 @@
-// Previews through the kernel: reading, confirming and dismissing them.
+// The kernel's calls on previews: offer, read, confirm, dismiss.
 import { cleanText } from '../../domain/core/text.ts';
 import { offeredOf } from '../../domain/trigger/state.ts';
 import type { ConfirmInput } from '../../domain/preview/commands.ts';
@@ -10,26 +10,32 @@ import type { Call } from '../decider/decider.ts';
 import { triggerDecider, type RaiseContext } from '../raise/raise.ts';
 import { confirmPreview } from './confirm.ts';
 import { offerPreview, type OfferPreviewResult } from './offer.ts';
-import { speakerOf, type Track } from './speaker.ts';
-import { failed, rejected, type ConfirmResult, type DismissResult } from './results.ts';
+import {
+  callerOf,
+  failed,
+  rejected,
+  type ConfirmResult,
+  type DismissResult,
+  type Track,
+} from './results.ts';
 
-/** What was offered, for its owner. A user's id is as in a raise: 42 and "42" are one. */
+/** Previews for their owner. User ids are as in a raise: 42 and "42" are one user. */
 export type Previews = {
   /**
-   * Evaluates a request at once and offers what comes of it, telling nobody: no notification follows.
-   * While one of the same target is there, it is that one again (`duplicate`).
+   * Evaluates a request at once and offers the result without a notification. While a preview of the same
+   * target is active, the answer names that preview (`duplicate`).
    *
-   * @throws TocsinError `no_evaluator` when evaluation is `later` and nobody can be asked
+   * @throws TocsinError `no_evaluator` when evaluation is `later` and the kernel has no `evaluateLater`
    */
   readonly offer: (
     input: RaiseInput,
     call?: Call & { readonly signal?: AbortSignal },
   ) => Promise<OfferPreviewResult>;
-  /** The preview as it stands now, also after it has ended; `undefined` when there is none of theirs. */
+  /** The preview as it is now, also after its end; `undefined` when the user has no such preview. */
   readonly get: (userId: string | number, previewId: string) => Promise<PreviewView | undefined>;
   /**
-   * Says yes to one of its candidates: once, however often it is said under the same key.
-   * `unknown` after the deadline: the same call again answers what became of it.
+   * Applies one of its candidates: once, however often the call is repeated under the same key.
+   * `unknown` after the deadline: repeat the call to learn the outcome.
    */
   readonly confirm: (
     userId: string | number,
@@ -37,7 +43,7 @@ export type Previews = {
     input: ConfirmInput,
     call?: Call,
   ) => Promise<ConfirmResult>;
-  /** Says no. */
+  /** Ends the preview without applying it. */
   readonly dismiss: (
     userId: string | number,
     previewId: string,
@@ -65,10 +71,10 @@ async function getPreview(
   userId: unknown,
   previewId: string,
 ): Promise<PreviewView | undefined> {
-  const place = speakerOf(context.kernel, userId, previewId);
-  if (place === undefined) return undefined;
-  const { state } = await triggerDecider.load(context.store, place.stream);
-  const found = ownPreview(offeredOf(state, place.occurrence), place);
+  const caller = callerOf(context.kernel, userId, previewId);
+  if (caller === undefined) return undefined;
+  const { state } = await triggerDecider.load(context.store, caller.stream);
+  const found = ownPreview(offeredOf(state, caller.occurrence), caller);
   return found.ok ? viewOf(found.value, context.runtime.now()) : undefined;
 }
 
@@ -78,13 +84,13 @@ async function dismissPreview(
   previewId: string,
   { reason, ...call }: Call & { readonly reason?: string },
 ): Promise<DismissResult> {
-  const speaker = speakerOf(context.kernel, userId, previewId);
-  if (speaker === undefined) return rejected({ code: 'not_found', message: 'there is none' });
-  const dismiss = { ...speaker, reason: cleanText(reason?.trim(), 256) };
+  const caller = callerOf(context.kernel, userId, previewId);
+  if (caller === undefined) return rejected({ code: 'not_found', message: 'there is none' });
+  const dismiss = { ...caller, reason: cleanText(reason?.trim(), 256) };
   const result = await triggerDecider.transact(
     context,
-    speaker.stream,
-    (state, at) => decideDismiss(offeredOf(state, speaker.occurrence), dismiss, at),
+    caller.stream,
+    (state, at) => decideDismiss(offeredOf(state, caller.occurrence), dismiss, at),
     call,
   );
   return result.kind === 'done' ? { outcome: 'dismissed' } : failed(result);

@@ -1,9 +1,28 @@
-// What callers of previews are told. Expected outcomes are values; only misuse and outages throw.
+// The calls on previews: whose preview a call is about, and its results. Expected outcomes are values; only
+// misuse and outages throw.
 import { TocsinError } from '../../domain/core/errors.ts';
+import { parseOccurrenceId } from '../../domain/core/ids.ts';
+import { IdSchema } from '../../domain/core/identity.ts';
+import type { PreviewCaller } from '../../domain/preview/end.ts';
 import type { PreviewRejection } from '../../domain/preview/commands.ts';
 import type { Apply } from '../../domain/preview/state.ts';
 import type { Issue } from '../../domain/core/input.ts';
 import type { Transacted } from '../decider/decider.ts';
+
+/** Counts work, so that the kernel's `close` waits for it. */
+export type Track = <T>(work: () => Promise<T>) => Promise<T>;
+
+/** The stream and occurrence of a user's preview id; `undefined` for text that is no such id. */
+export function callerOf(
+  kernel: string,
+  userId: unknown,
+  previewId: string,
+): (PreviewCaller & { readonly stream: string; readonly occurrence: number }) | undefined {
+  const user = IdSchema.safeParse(userId);
+  const found = previewId.startsWith('asp_') ? parseOccurrenceId(kernel, previewId) : undefined;
+  if (!user.success || found === undefined) return undefined;
+  return { userId: user.data, previewId, ...found };
+}
 
 /** Nothing was written. */
 export type PreviewRejected = {
@@ -14,21 +33,21 @@ export type PreviewRejected = {
 };
 
 type Undecided =
-  /** Others kept changing the stream; try again. */
+  /** Other writers kept changing the stream; try again. */
   | { readonly outcome: 'conflict'; readonly message: string }
-  /** No answer before the deadline; the same call again says what became of it. */
+  /** No answer before the deadline; repeat the call to learn the outcome. */
   | { readonly outcome: 'unknown'; readonly message: string };
 
-/** What became of a yes. A repeat under its key gets the same answer. */
+/** The outcome of a confirmation. A repeat under the same key gets the same answer. */
 export type ConfirmResult =
   | {
       readonly outcome: 'applied';
       readonly applyId: string;
       readonly candidateId: string;
-      /** What the host wrote; empty when there was nothing to write. */
+      /** Ids of what the host wrote; may be empty. */
       readonly appliedEventIds: readonly string[];
     }
-  /** The host refused, or could not: nothing was written. `outcome_unknown`: nobody knows. */
+  /** The host refused or failed, and wrote nothing; with code `outcome_unknown` it may have written. */
   | {
       readonly outcome: 'failed';
       readonly applyId: string;
@@ -47,21 +66,21 @@ export function rejected(
   return { outcome: 'rejected', issues: [], ...rejection };
 }
 
-/** The answer about an apply that is over. */
-export function settledResult(apply: Apply): ConfirmResult {
+/** The result of a finished apply. */
+export function appliedResult(apply: Apply): ConfirmResult {
   const { applyId, candidateId, appliedEventIds, code = 'outcome_unknown', detail } = apply;
   return apply.status === 'applied'
     ? { outcome: 'applied', applyId, candidateId, appliedEventIds }
     : { outcome: 'failed', applyId, candidateId, code, detail };
 }
 
-/** @throws TocsinError `unavailable` for what the caller's operator has to mend */
+/** @throws TocsinError `unavailable` when the store's operator has to act */
 export function failed(
   result: Exclude<Transacted<unknown, PreviewRejection>, { kind: 'done' }>,
 ): PreviewRejected | Undecided {
   if (result.kind === 'rejected') return rejected(result.rejection);
   if (result.kind === 'conflict') {
-    return { outcome: 'conflict', message: 'others kept changing the preview; try again' };
+    return { outcome: 'conflict', message: 'other writers kept changing the preview; try again' };
   }
   if (result.kind === 'unknown') {
     return { outcome: 'unknown', message: 'the store gave no answer before the deadline' };

@@ -1,18 +1,18 @@
-// Many raises at once, in order where order matters.
+// Raises many inputs at once, and those of one user in order.
 import { keyedQueue } from '../../domain/core/keyed-queue.ts';
 import { wakeSignal } from '../../domain/core/wake-signal.ts';
 import type { RaiseResult } from './raise-result.ts';
 
-/** How many raises are in flight unless said otherwise. */
+/** Raises in flight, unless the caller gives a number. */
 export const DEFAULT_CONCURRENCY = 64;
 
-/** How far reading may run ahead of the slowest user, per place in flight. */
+/** How far reading may run ahead of the slowest user, per raise in flight. */
 const LOOK_AHEAD = 8;
 
 /**
  * Raises `inputs` with up to `concurrency` in flight; inputs of one user one after another, in their
- * order. Results come in the order of the inputs, each as soon as it is there: also while the next
- * input is still being typed. Memory is bounded by the concurrency.
+ * order. Results come in the order of the inputs, each as soon as it is known, also before the next input
+ * arrives. Memory is bounded by the concurrency.
  */
 export async function* raiseAll<T>(
   inputs: AsyncIterable<T> | Iterable<T>,
@@ -24,7 +24,7 @@ export async function* raiseAll<T>(
   const results: Promise<RaiseResult>[] = [];
   const changed = wakeSignal();
   const progress = { reading: true, stopped: false };
-  // A function, because the flag changes while somebody waits.
+  // A function, because the flag changes during an await.
   const isStopped = (): boolean => progress.stopped;
 
   const read = async (): Promise<void> => {
@@ -41,7 +41,7 @@ export async function* raiseAll<T>(
     }
   };
   const reader = read();
-  // What reading throws is thrown below, after the results of what was read before.
+  // `await reader` below throws the error of reading, after the results of earlier inputs.
   reader.catch(() => undefined);
 
   try {
@@ -55,7 +55,7 @@ export async function* raiseAll<T>(
     }
     await reader;
   } finally {
-    // Whoever stops reading, or meets an error, leaves nothing unhandled behind.
+    // A caller that stops reading leaves no unhandled rejection behind.
     progress.stopped = true;
     changed.wake();
     await Promise.allSettled(results);

@@ -1,4 +1,4 @@
-// What became of a raise, in terms of what its caller can do.
+// The result of a raise, by what its caller can do next.
 import { TocsinError } from '../../domain/core/errors.ts';
 import { occurrenceId } from '../../domain/core/ids.ts';
 import type { Position } from '../../domain/core/positions.ts';
@@ -8,7 +8,7 @@ import type { Raised, RaiseTrigger } from '../../domain/trigger/decide.ts';
 import type { Claim } from '../../domain/idempotency/events.ts';
 import type { Transacted } from '../decider/decider.ts';
 
-/** What became of a raise. Expected outcomes are values; only misuse and outages throw. */
+/** The outcome of a raise. Expected outcomes are values; only misuse and outages throw. */
 export type RaiseResult =
   | {
       readonly outcome: 'raised';
@@ -16,10 +16,10 @@ export type RaiseResult =
       readonly triggerId: string;
       /** Present when the evaluation offers a preview. */
       readonly previewId?: string;
-      /** Where the log holds it; pass it to a projector's `whenPast`. */
+      /** The position of its event; pass it to a projector's `whenPast`. */
       readonly position: Position | undefined;
     }
-  /** Nothing was written: the scope's active trigger, or the key's, is this one. */
+  /** Nothing was written: this trigger is active in the scope, or belongs to the key. */
   | { readonly outcome: 'duplicate'; readonly duplicate: true; readonly triggerId: string }
   | {
       readonly outcome: 'rejected';
@@ -27,14 +27,14 @@ export type RaiseResult =
       readonly message: string;
       readonly issues: readonly Issue[];
     }
-  /** The key stands for another request. */
+  /** The key was used for another request. */
   | { readonly outcome: 'idempotency_conflict'; readonly message: string }
-  /** Others kept changing the stream; try again. */
+  /** Other writers kept changing the stream; try again. */
   | { readonly outcome: 'conflict'; readonly message: string }
-  /** No answer before the deadline. With an idempotency key, the same call again is safe. */
+  /** No answer before the deadline. With an idempotency key, repeating the call is safe. */
   | { readonly outcome: 'unknown'; readonly triggerId: string; readonly message: string };
 
-/** What a command on a trigger's stream or on a key's has come to. */
+/** The result of a command on the stream of a trigger or of a key. */
 export function answer(
   command: Pick<RaiseTrigger, 'stream' | 'evaluation' | 'claimed'>,
   result: Transacted<Raised | Claim, Rejection>,
@@ -57,7 +57,10 @@ export function answer(
     case 'refused':
       return refused(result);
     case 'conflict':
-      return { outcome: 'conflict', message: 'others kept raising in the same scope; try again' };
+      return {
+        outcome: 'conflict',
+        message: 'other callers kept raising in the same scope; try again',
+      };
     case 'unknown':
       return {
         outcome: 'unknown',

@@ -1,4 +1,4 @@
-// A raise, from what a client sent to events in streams (design section 3).
+// A raise: from a client's input to events in streams.
 import {
   claimedRequest,
   idempotencyCodec,
@@ -34,12 +34,12 @@ import {
 import { answer, rejected, type RaiseResult } from './raise-result.ts';
 import { requestHash } from './request-hash.ts';
 
-/** What a raise needs from the kernel. */
+/** What raises need besides store and runtime. */
 export type RaiseContext = KernelContext & {
   readonly definitions: ReadonlyMap<string, TriggerDefinition>;
-  /** Absent when evaluation is later: then a raise decides nothing. */
+  /** Absent when evaluation is `later`: then a raise appends `TriggerRaised` alone. */
   readonly evaluate: Evaluator | undefined;
-  /** What a dry run asks then. */
+  /** The evaluator of dry runs then. */
   readonly evaluateLater: LaterEvaluator | undefined;
   readonly texts: Texts;
   readonly recordDuplicates: boolean;
@@ -80,12 +80,12 @@ export async function raise(
   return raisePrepared(context, prepared.value, { input, commandId, call });
 }
 
-/** Raises what was prepared: under its idempotency key, where it has one. */
+/** Raises a prepared request, under its idempotency key if it has one. */
 export async function raisePrepared(
   context: RaiseContext,
   command: RaiseTrigger,
   of: {
-    /** What the client sent: its hash is what the key stands for. */
+    /** The client's input; a key belongs to one hash of it. */
     readonly input: unknown;
     readonly commandId: string;
     readonly call: Call;
@@ -96,13 +96,13 @@ export async function raisePrepared(
   return raiseKeyed(context, command, { key, hash: requestHash(of.input) }, of.call);
 }
 
-/** What an input would lead to; nothing is written. */
+/** The request and evaluation that an input leads to; nothing is written. */
 export async function dryRun(
   context: RaiseContext,
   input: Readonly<Record<string, unknown>>,
   signal: AbortSignal,
 ): Promise<Result<{ readonly request: RaiseRequest; readonly evaluation: Evaluation }, Rejection>> {
-  // Everything is as for a raise from the API, but that it cannot be stored.
+  // As a raise from the API, except that nothing is stored.
   const { source: given = 'api_dry_run' } = input;
   const source = given === 'api_dry_run' ? 'api_trigger' : given;
   const now = context.runtime.now();
@@ -116,7 +116,7 @@ export async function dryRun(
   return ok({ request, evaluation: await context.evaluateLater(request, { now, signal }) });
 }
 
-/** Everything about a request that can be known before its stream is. */
+/** Everything about a request that is known before its stream is loaded. */
 export function prepare(
   context: RaiseContext,
   request: RaiseRequest,
@@ -154,14 +154,14 @@ async function append(
   return answer(command, await triggerDecider.transact(context, command.stream, decide, options));
 }
 
-/** A key as one call uses it. */
+/** An idempotency key as one call uses it. */
 type Key = {
   readonly key: string;
-  /** Of what the client sent. */
+  /** Of the client's input. */
   readonly hash: string;
 };
 
-/** The claim first, then the trigger; a repeat makes good a crash between the two. */
+/** Appends the claim first, then the trigger; a repeat completes a call that crashed between the two. */
 async function raiseKeyed(
   context: RaiseContext,
   command: RaiseTrigger,
@@ -183,17 +183,18 @@ async function raiseKeyed(
     const message = 'this idempotency key was used for another request';
     return { outcome: 'idempotency_conflict', message };
   }
-  // The claim holds the request as it was first made, defaults included.
+  // The claim holds the first call's request with its defaults.
   const first = prepare(context, claimedRequest(claim));
   if (!first.ok) return rejected(first.error);
   const again = { ...first.value, stream: claim.triggerStream, claimed: claim.occurrence };
-  // A repeat has the ids of the first call, and the store would answer it as if it were the first.
+  // A repeat has the event ids of the first call: appended with `no_stream`, the store would take it for the
+  // first call.
   const assumeNew = found === undefined && claim.occurrence === 1;
   const deadlineMs = millisecondsUntil(context.runtime, deadline);
   return append(context, again, commandId, assumeNew, { ...call, deadlineMs });
 }
 
-/** Claims the key for what the command decides now; of two that do so at once, both get the first's claim. */
+/** Claims the key for the command's decision; two concurrent calls both get the claim of the first. */
 async function claimKey(
   context: RaiseContext,
   command: RaiseTrigger,
@@ -210,7 +211,7 @@ async function claimKey(
   const recordedAt = runtime.now();
   const decision = decideRaise(state, command, { recordedAt });
   if (!decision.ok) return err(rejected(decision.error));
-  // A claim is for ever: it is not made for events that could never be stored.
+  // A claim is permanent, so it is not made for events that can never be stored.
   const { actor, traceparent } = of.call;
   const ids = { commandId, correlationId: commandId, causationId: commandId };
   const metadata = { ...ids, actor, traceparent, recordedAt };
@@ -241,8 +242,8 @@ function evaluated(evaluate: Evaluator, request: RaiseRequest): Evaluation {
   try {
     return evaluate(request);
   } catch (cause) {
-    throw new TocsinError('usage', 'evaluator_failed', 'the evaluator threw', {
-      hint: 'Nothing was written. An inline evaluator answers; it returns `reject` to refuse.',
+    throw new TocsinError('usage', 'evaluator_failed', 'the evaluator threw an error', {
+      hint: 'Nothing was written. An inline evaluator must return; it returns `reject` to refuse a trigger.',
       cause,
     });
   }
@@ -250,6 +251,14 @@ function evaluated(evaluate: Evaluator, request: RaiseRequest): Evaluation {
 
 export function noEvaluator(): TocsinError {
   return new TocsinError('usage', 'no_evaluator', 'this kernel leaves evaluation to a worker', {
-    hint: 'Open the kernel with `evaluateLater`, so that a dry run has somebody to ask.',
+    hint: 'Open the kernel with `evaluateLater`; dry runs and preview requests call it.',
   });
+}
+
+/** The default evaluator: offers every trigger as a reminder with the catalogue's summary. */
+export function alwaysNotify(texts: Texts): Evaluator {
+  return (request) => {
+    const summary = texts.summaries[request.triggerType];
+    return { outcome: 'offer', kind: 'reminder', ...(summary === undefined ? {} : { summary }) };
+  };
 }

@@ -1,5 +1,5 @@
-// SHA-256 over the canonical JSON (RFC 8785) of what the client sent, before any default: the same
-// request under the same idempotency key has the same hash, on every machine.
+// Hashes of requests: SHA-256 over the canonical JSON (RFC 8785) of the client's input, before any default.
+// The same request has the same hash on every machine.
 import { createHash } from 'node:crypto';
 import { canonicalJson, parseJson } from '../../domain/core/json.ts';
 
@@ -9,7 +9,7 @@ export function requestHash(input: unknown): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
-/** An apply's id: of one preview, key and body the same, for ever; the host's port may key on it. */
+/** The id of an apply: the same for one preview, key and body; the host's port may use it as a key. */
 export function applyIdOf(previewId: string, key: string, bodyHash: string): string {
   const hash = createHash('sha256').update(`${previewId}\n${key}\n${bodyHash}`).digest('hex');
   return `asap_${hash.slice(0, 24)}`;

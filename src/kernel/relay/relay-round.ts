@@ -1,67 +1,70 @@
-// One look at a host's pending requests: users side by side, each one's requests in their order.
+// One round over a host's pending requests (users in parallel, one user's requests in order), and who has to
+// wait before the next round.
+import { backoffMs, PROCESS_BACKOFF } from '../../domain/core/backoff.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
+import type { Logger } from '../../domain/ports/logger.ts';
 import type { PendingRaise, SettledRaise } from './raise-source.ts';
 import type { RaiseResult } from '../raise/raise-result.ts';
 
-/** Users whose requests are raised at once; enough to fill group commits. */
+/** Users whose requests are raised in parallel; enough to fill group commits. */
 const CONCURRENCY = 64;
 
 /** Why a user's first pending request could not be raised now. */
 export type Failure = {
   readonly key: string;
   readonly message: string;
-  /** It is the store, not the request: others will fare no better. */
+  /** The store failed, not the request: other requests fail too. */
   readonly isOutage: boolean;
   readonly error?: unknown;
 };
 
-/** What one round did for one user. */
-export type Lane = {
+/** The result of one round for one user. */
+export type UserRound = {
   readonly user: string;
   readonly settled: readonly SettledRaise[];
-  /** Rows of this user that are still pending. */
+  /** The user's rows that are still pending. */
   readonly left: number;
   readonly failure?: Failure;
 };
 
 export type RoundOptions = {
   readonly raise: (row: PendingRaise) => Promise<RaiseResult>;
-  /** Users who are to be passed over in this round. */
+  /** Users that this round skips. */
   readonly isHeld: (user: string) => boolean;
   readonly signal: AbortSignal;
 };
 
 /**
- * Tries each request once; a user's later ones only after the earlier.
+ * Raises each request once; a user's later requests only after the earlier ones succeeded.
  *
  * @throws TocsinError when the kernel is closed
  */
-export async function carryRound(
+export async function relayRound(
   rows: readonly PendingRaise[],
   options: RoundOptions,
-): Promise<readonly Lane[]> {
+): Promise<readonly UserRound[]> {
   const queue = [...Map.groupBy(rows, userOf)];
-  const lanes: Lane[] = [];
+  const rounds: UserRound[] = [];
   const work = async (): Promise<void> => {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       const [user, requests] = next;
       const isHeld = options.isHeld(user);
-      lanes.push(
+      rounds.push(
         isHeld
           ? { user, settled: [], left: requests.length }
-          : await carry(user, requests, options),
+          : await raiseAllOf(user, requests, options),
       );
     }
   };
   await Promise.all(Array.from({ length: CONCURRENCY }, work));
-  return lanes;
+  return rounds;
 }
 
-async function carry(
+async function raiseAllOf(
   user: string,
   rows: readonly PendingRaise[],
   { raise, signal }: RoundOptions,
-): Promise<Lane> {
+): Promise<UserRound> {
   const settled: SettledRaise[] = [];
   for (const row of rows) {
     if (signal.aborted) break;
@@ -77,14 +80,58 @@ async function carry(
     } catch (error) {
       if (error instanceof TocsinError && error.code === 'kernel_closed') throw error;
       const isOutage = error instanceof TocsinError && error.kind === 'unavailable';
-      const message = error instanceof Error ? error.message : 'something was thrown';
+      const message =
+        error instanceof Error ? error.message : 'the raise threw a value that is no Error';
       return { user, settled, left, failure: { key, message, isOutage, error } };
     }
   }
   return { user, settled, left: rows.length - settled.length };
 }
 
-// The copy also serves for rows that a host has filled with something else: the kernel refuses those.
+// The copy also works for a row without a valid input, which the kernel rejects.
 function userOf({ input }: PendingRaise): string {
   return String({ ...input }.userId);
+}
+
+/** Who waits before the next try: all users after an outage, one user after a request that failed. */
+export function relayBackoff(name: string, logger: Logger) {
+  const held = new Map<string, { readonly failures: number; readonly until: number }>();
+  let heldRows = 0;
+  let outages = 0;
+  const waitAfter = (failures: number, failure: Failure): number => {
+    const waitMs = backoffMs(failures, PROCESS_BACKOFF, Math.random);
+    const { key, message: reason, error, isOutage } = failure;
+    const fields = { source: name, key, reason, waitMs: Math.round(waitMs) };
+    const text = isOutage
+      ? 'the event store cannot be reached; trying again'
+      : 'a request failed; trying again';
+    logger.warn(error === undefined ? fields : { ...fields, error }, text);
+    return waitMs;
+  };
+  return {
+    /** Rows of users who wait. */
+    heldRows: () => heldRows,
+    isHeld: (user: string) => (held.get(user)?.until ?? 0) > performance.now(),
+    /** Records a round's failures; returns how long all users wait. */
+    after(rounds: readonly UserRound[]): number {
+      const outage = rounds.find(({ failure }) => failure?.isOutage)?.failure;
+      const waitMs = outage === undefined ? 0 : waitAfter(outages, outage);
+      outages = outage === undefined ? 0 : outages + 1;
+      for (const { user, settled, failure } of rounds) {
+        if (settled.length > 0) held.delete(user);
+        if (failure === undefined || failure.isOutage) continue;
+        const failures = held.get(user)?.failures ?? 0;
+        const until = performance.now() + waitAfter(failures, failure);
+        held.set(user, { failures: failures + 1, until });
+      }
+      const pending = new Map(rounds.map(({ user, left }) => [user, left]));
+      heldRows = 0;
+      for (const user of held.keys()) {
+        // A user who was held back and is missing from this batch has no rows left.
+        if (!pending.has(user)) held.delete(user);
+        heldRows += pending.get(user) ?? 0;
+      }
+      return waitMs;
+    },
+  };
 }

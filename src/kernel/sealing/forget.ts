@@ -1,5 +1,5 @@
-// Forgetting a user: their key and their channels' secrets are shredded, and then the log is read to show
-// that nothing of theirs can be read any more. What was written before there was a vault can, and is named.
+// Forgets a user: shreds the user's key and the secrets of the user's channels, then reads the log to count
+// what is still readable. Events written before there was a vault stay readable and are listed.
 import { categoryPrefix, userShare, type StreamCategory } from '../../domain/core/ids.ts';
 import type { UserId } from '../../domain/core/identity.ts';
 import { isJsonObject } from '../../domain/core/json.ts';
@@ -13,20 +13,20 @@ import type { Channels } from '../channels/channels.ts';
 import { secretsPrefix } from '../channels/secrets.ts';
 import { findUserKey, userKeyName } from './user-key.ts';
 
-/** What was shredded, and what the log shows afterwards. */
+/** What was shredded, and what the log still shows. */
 export type Forgotten = {
   readonly userId: UserId;
-  /** False when the user had no key: nothing was ever sealed, or it was shredded before. */
+  /** False when the user had no key: nothing was sealed, or the key was shredded before. */
   readonly keyShredded: boolean;
   readonly channelsRemoved: number;
   readonly secretsShredded: number;
-  /** Events of the user's in the log. */
+  /** The user's events in the log. */
   readonly events: number;
-  /** Of those, how many have a personal part that nobody can read any more. */
+  /** Events whose personal part nobody can read any more. */
   readonly unreadable: number;
-  /** Of those, how many have one that anybody can read. */
+  /** Events whose personal part is still readable. */
   readonly readable: number;
-  /** Where the first hundred of them are. */
+  /** The first hundred readable events. */
   readonly readableAt: readonly { readonly stream: string; readonly position: string }[];
 };
 
@@ -40,7 +40,7 @@ const CATEGORIES: readonly StreamCategory[] = [
 const MAX_NAMED = 100;
 
 export type ForgetContext = {
-  /** As it is, without a vault in front. */
+  /** The store itself, without unsealing. */
   readonly store: Pick<EventStore, 'readAll'>;
   readonly vault: SecretVault;
   readonly channels: Channels;
@@ -49,9 +49,9 @@ export type ForgetContext = {
 };
 
 /**
- * Forgets a user; again, it only looks.
+ * Forgets a user; a repeat only reads the log.
  *
- * @throws TocsinError `unavailable` when the store or the vault gives no answer: begin again
+ * @throws TocsinError `unavailable` when the store or the vault gives no answer: call it again
  */
 export async function forgetUser(context: ForgetContext, userId: UserId): Promise<Forgotten> {
   const { vault, channels, actor } = context;
@@ -64,14 +64,14 @@ export async function forgetUser(context: ForgetContext, userId: UserId): Promis
   for (const name of left) await vault.remove(name);
   const keyShredded = await vault.remove(userKeyName(userId));
   const secretsShredded = channelsRemoved + left.length;
-  const seen = await look(context, userId);
+  const seen = await readEvents(context, userId);
   return { userId, keyShredded, channelsRemoved, secretsShredded, ...seen };
 }
 
 type Seen = Pick<Forgotten, 'events' | 'unreadable' | 'readable' | 'readableAt'>;
 
-async function look({ store, vault, kernel }: ForgetContext, userId: UserId): Promise<Seen> {
-  // Others share the prefix, so each event is asked whose it is.
+async function readEvents({ store, vault, kernel }: ForgetContext, userId: UserId): Promise<Seen> {
+  // Other users share the prefix, so each event's user is checked.
   const share = userShare(userId);
   const prefixes = CATEGORIES.map((category) => `${categoryPrefix(kernel, category)}${share}-`);
   const streams = new Set<string>();
@@ -92,7 +92,7 @@ async function look({ store, vault, kernel }: ForgetContext, userId: UserId): Pr
   return { events, unreadable, readable, readableAt };
 }
 
-/** By the event itself, or by an earlier one of its stream. */
+/** By the event itself, or by an earlier event of its stream. */
 function isOf({ data, stream }: RecordedEvent, userId: UserId, streams: Set<string>): boolean {
   const owner = isJsonObject(data) ? data['userId'] : undefined;
   if (owner === userId) streams.add(stream);

@@ -1,6 +1,6 @@
-// A store whose events' personal parts are sealed on their way in, and readable on their way out of a
-// stream as long as the user's key is there. Whoever reads the whole log gets them sealed: projections
-// and audits need nothing personal, and so nothing personal gets into messages and read models.
+// A store that seals the personal part of appended events, and unseals it in reads of a stream while the
+// user's key exists. Reads of the whole log stay sealed, so nothing personal gets into messages and read
+// models.
 import { z } from 'zod';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { StoredIdSchema, type UserId } from '../../domain/core/identity.ts';
@@ -14,7 +14,7 @@ import { findUserKey, seal, unseal, userKey } from './user-key.ts';
 
 const OfUser = z.looseObject({ userId: StoredIdSchema });
 
-/** @param options.sealing false: what is appended stays as it is, and what is sealed can be read */
+/** @param options.sealing false: appends nothing sealed; reads still unseal */
 export function sealedStore(
   store: EventStore,
   vault: SecretVault,
@@ -27,7 +27,7 @@ export function sealedStore(
     },
     async *readStream(stream, options) {
       for await (const page of store.readStream(stream, options)) {
-        yield await Promise.all(page.map((event) => opened(vault, event)));
+        yield await Promise.all(page.map((event) => unsealed(vault, event)));
       }
     },
     readAll: (options) => store.readAll(options),
@@ -44,7 +44,7 @@ async function sealAll(
 ): Promise<readonly EventToAppend[]> {
   const first = events.map(({ data }) => ownerIn(data)).find((owner) => owner !== undefined);
   const sealed: EventToAppend[] = [];
-  // Asked for once per append, and kept no longer: a key may be shredded at any time.
+  // Read once per append and not cached longer: a key may be shredded at any time.
   const keys = new Map<UserId, Awaited<ReturnType<typeof userKey>>>();
   for (const event of events) {
     const { personal } = event.data;
@@ -55,26 +55,26 @@ async function sealAll(
     const user = ownerIn(event.data) ?? first ?? (await ownerOf(store, stream));
     const key = keys.get(user) ?? (await userKey(vault, user));
     keys.set(user, key);
-    const place = placeOf(stream, event.type, user);
-    const box = seal(key, user, place, JSON.stringify(personal));
+    const context = contextOf(stream, event.type, user);
+    const box = seal(key, user, context, JSON.stringify(personal));
     sealed.push({ ...event, data: { ...event.data, personal: { sealed: box } } });
   }
   return sealed;
 }
 
-async function opened(vault: SecretVault, event: RecordedEvent): Promise<RecordedEvent> {
+async function unsealed(vault: SecretVault, event: RecordedEvent): Promise<RecordedEvent> {
   const { data, stream, type } = event;
   const sealed = isJsonObject(data) ? sealOf(data) : undefined;
   if (sealed === undefined || !isJsonObject(data)) return event;
   const key = await findUserKey(vault, sealed);
-  // Shredded: the codec reads it as blank.
+  // The key was shredded: the codec reads the personal part as blank.
   if (key === undefined) return event;
-  const text = unseal(key, sealed, placeOf(stream, type, sealed.user));
+  const text = unseal(key, sealed, contextOf(stream, type, sealed.user));
   const personal = parseJson(text);
   return isJsonObjectOf(personal) ? { ...event, data: { ...data, personal } } : event;
 }
 
-function placeOf(stream: string, type: string, user: UserId): string {
+function contextOf(stream: string, type: string, user: UserId): string {
   return joinKey(stream, type, user);
 }
 
@@ -83,7 +83,7 @@ function ownerIn(data: JsonObject): UserId | undefined {
   return parsed.success ? parsed.data.userId : undefined;
 }
 
-/** A user's stream begins with an event that says whose it is. */
+/** The first event of a user's stream names the user. */
 async function ownerOf(store: EventStore, stream: string): Promise<UserId> {
   for await (const page of store.readStream(stream, { direction: 'forwards', maxCount: 1 })) {
     for (const { data } of page) {
@@ -91,8 +91,8 @@ async function ownerOf(store: EventStore, stream: string): Promise<UserId> {
       if (owner !== undefined) return owner;
     }
   }
-  throw new TocsinError('internal', 'no_owner', `nobody is known to own ${stream}`, {
-    hint: 'This is a bug of Tocsin’s: what is personal was not written, because it could not be sealed.',
+  throw new TocsinError('internal', 'no_owner', `the user of ${stream} is not known`, {
+    hint: 'This is a bug in Tocsin. Nothing was written, because the personal part could not be sealed.',
   });
 }
 

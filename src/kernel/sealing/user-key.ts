@@ -1,5 +1,5 @@
-// A user's key, in the vault, and what it locks. A key that was shredded is never made again: the next one
-// has another id, so what was sealed under the old one stays unreadable.
+// The key of a user in the vault, and encryption with it. A key that was shredded is never made again: the
+// next key has another id, so text sealed under the old key stays unreadable.
 import { createCipheriv, createDecipheriv, randomBytes, randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import type { UserId } from '../../domain/core/identity.ts';
@@ -15,12 +15,12 @@ type UserKey = z.output<typeof KeySchema>;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
-/** Where the vault has a user's key. */
+/** The vault's name for a user's key. */
 export function userKeyName(user: UserId): string {
   return `user/${joinKey(user)}`;
 }
 
-/** The user's key, made when it is first needed. */
+/** The user's key; makes it when it is first needed. */
 export async function userKey(vault: SecretVault, user: UserId): Promise<UserKey> {
   const name = userKeyName(user);
   const found = await vault.get(name);
@@ -29,7 +29,7 @@ export async function userKey(vault: SecretVault, user: UserId): Promise<UserKey
   return parse(await vault.putIfAbsent(name, JSON.stringify(fresh)));
 }
 
-/** The user's key if it is that one; `undefined` when that one was shredded. */
+/** The user's key with this id; `undefined` when it was shredded. */
 export async function findUserKey(
   vault: SecretVault,
   { user, key: id }: Pick<Sealed, 'user' | 'key'>,
@@ -40,23 +40,23 @@ export async function findUserKey(
   return key.id === id ? key : undefined;
 }
 
-/** @param place which event of which stream: a box opens nowhere else */
-export function seal({ id, key }: UserKey, user: UserId, place: string, text: string): Sealed {
+/** @param context stream, type and user of the event; the text can be unsealed only with the same context */
+export function seal({ id, key }: UserKey, user: UserId, context: string, text: string): Sealed {
   const nonce = randomBytes(NONCE_BYTES);
   const cipher = createCipheriv('aes-256-gcm', Buffer.from(key, 'base64'), nonce);
-  cipher.setAAD(Buffer.from(place, 'utf8'));
+  cipher.setAAD(Buffer.from(context, 'utf8'));
   const body = [cipher.update(text, 'utf8'), cipher.final()];
   const box = Buffer.concat([nonce, ...body, cipher.getAuthTag()]).toString('base64');
   return { user, key: id, box };
 }
 
-/** What {@link seal} has sealed; throws when it was tampered with. */
-export function unseal({ key }: UserKey, { box }: Sealed, place: string): string {
+/** Decrypts; throws when the sealed text or its context was changed. */
+export function unseal({ key }: UserKey, { box }: Sealed, context: string): string {
   const bytes = Buffer.from(box, 'base64');
   const nonce = bytes.subarray(0, NONCE_BYTES);
   const options = { authTagLength: TAG_BYTES };
   const decipher = createDecipheriv('aes-256-gcm', Buffer.from(key, 'base64'), nonce, options)
-    .setAAD(Buffer.from(place, 'utf8'))
+    .setAAD(Buffer.from(context, 'utf8'))
     .setAuthTag(bytes.subarray(-TAG_BYTES));
   const body = decipher.update(bytes.subarray(NONCE_BYTES, -TAG_BYTES));
   return Buffer.concat([body, decipher.final()]).toString('utf8');

@@ -1,10 +1,10 @@
-// A clock that stands still until it is told to move.
+// A clock for tests that stands still until the test moves it.
 import { parseInstant, type Instant } from '../../domain/core/instants.ts';
 import type { Clock } from '../../domain/ports/clock.ts';
 
-/** A {@link Clock} in a test's hands. */
+/** A {@link Clock} that a test moves. */
 export type FixedClock = Clock & {
-  /** Moves it by so many milliseconds; negative ones move it back. */
+  /** Moves the clock by milliseconds; a negative number moves it back. */
   readonly advance: (ms: number) => void;
 };
 

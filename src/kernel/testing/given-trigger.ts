@@ -1,4 +1,4 @@
-// The trigger's decider under given/when/then: from what a client sends to the events of one stream.
+// Given/when/then for triggers: from a client's input to the events of one stream.
 import { parseInstant, type Instant } from '../../domain/core/instants.ts';
 import { DEFAULT_KERNEL_NAME } from '../../domain/core/ids.ts';
 import { err, ok, type Result } from '../../domain/core/result.ts';
@@ -15,15 +15,15 @@ import type { TriggerDefinition } from '../../domain/trigger/definitions.ts';
 import type { TriggerEvent } from '../../domain/trigger/events.ts';
 import { evolveTrigger, initialTrigger, type TriggerState } from '../../domain/trigger/state.ts';
 import { scopeOf, triggerStream } from '../../domain/trigger/stream.ts';
-import { alwaysNotify } from '../raise/evaluators.ts';
+import { alwaysNotify } from '../raise/raise.ts';
 import { givenOf } from './given.ts';
 
-/** A raise as the trigger's decider meets it. */
+/** A raise. */
 export type RaiseCommand = {
   readonly input: RaiseInput;
   /** The kernel's clock: RFC 3339 text, or milliseconds since the epoch. */
   readonly now: string | Instant;
-  /** What the evaluator says. Default: always notify. */
+  /** The evaluator's answer. Default: always notify. */
   readonly evaluation?: Evaluation;
   /** As the kernel has them. */
   readonly triggers: readonly TriggerDefinition[];
@@ -34,14 +34,14 @@ export type RaiseCommand = {
   readonly recordDuplicates?: boolean;
 };
 
-/** Starts a sentence about the trigger's decider: `given(...events).when(command).then(...events)`. */
+/** `given(...events).when(command).then(...events)` for the decisions of a trigger's stream. */
 export const given = givenOf<TriggerState, TriggerEvent, RaiseCommand, Rejection>({
   initial: initialTrigger,
   evolve: evolveTrigger,
   decide,
 });
 
-/** The trace id of commands that name none, as the kernel would have made one. */
+/** The trace id of commands without a trace id, where the kernel makes a random one. */
 export const TEST_TRACE_ID = 'trace_given';
 
 function decide(

@@ -1,26 +1,26 @@
-// Given/when/then for deciders: exact, order-sensitive, and of no test runner. What a decision has to
-// be is written out whole, so that a field nobody thought of fails the test that should have named it.
+// Given/when/then for deciders: exact, order-sensitive, and independent of the test runner. A test
+// states every field of the expected events, so a field that it forgets fails.
 import { AssertionError, deepStrictEqual } from 'node:assert';
 import type { Result } from '../../domain/core/result.ts';
 
-/** A decider as a test drives it. The rejection's `code` is what a test names. */
+/** A decider under test. Tests name a rejection by its `code`. */
 export type Decider<S, E, C, R extends { readonly code: string }> = {
   readonly initial: S;
   readonly evolve: (state: S, event: E) => S;
   readonly decide: (state: S, command: C) => Result<readonly E[], R>;
 };
 
-/** The last part of a sentence: what the command has to lead to. */
+/** The last part: the expected result. */
 export type Then<E, Code extends string> = {
   /** Exactly these events, in this order. @throws AssertionError otherwise, with the difference */
   readonly then: (...events: readonly E[]) => void;
   /** A rejection with this code. @throws AssertionError otherwise */
   readonly thenRejected: (code: Code) => void;
-  /** Accepted, and nothing to write. @throws AssertionError otherwise */
+  /** Accepted without events. @throws AssertionError otherwise */
   readonly thenNothing: () => void;
 };
 
-/** The middle of a sentence: the command. */
+/** The middle part: the command. */
 export type When<E, C, Code extends string> = {
   readonly when: (command: C) => Then<E, Code>;
 };
@@ -91,7 +91,7 @@ function show(value: unknown): string {
   );
 }
 
-// A field that is undefined is a field that is not there: so it is at rest.
+// An undefined field counts as absent, as in stored JSON.
 function withoutUndefined(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutUndefined);
   if (typeof value !== 'object' || value === null) return value;

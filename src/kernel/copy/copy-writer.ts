@@ -1,20 +1,19 @@
-// Appends to the target in the source's order, several appends on their way at a time. Their places are
-// compared when they are answered: a verdict depends on the order of the log, so a copy in another order
-// would be another history.
+// Appends to the target in the source's order, with several appends in flight. The positions in the answers
+// must ascend: verdicts depend on the order of the log, so a copy in another order would be another history.
 import type { EventToAppend } from '../../domain/core/recorded-event.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { comparePositions, START_POSITION, type Position } from '../../domain/core/positions.ts';
 import type { AppendResult, EventStore, ExpectedRevision } from '../../domain/ports/event-store.ts';
 
-/** Appends on their way; a store takes those of one connection in order. */
+/** Appends in flight; a store executes the appends of one connection in order. */
 const IN_FLIGHT = 64;
 
-/** Events that follow each other in one stream share an append up to this much. */
+/** The largest append: consecutive events of one stream share an append. */
 const APPEND_EVENTS = 200;
 const APPEND_CHARACTERS = 128 * 1024;
 
-/** How long a target may give no answer before the copy ends, to be gone on with later. */
-const PATIENCE_MS = 60_000;
+/** The copy ends when the target gives no answer for so long; a repeat continues. */
+const MAX_OUTAGE_MS = 60_000;
 const PAUSE_MS = 500;
 const ATTEMPT_MS = 10_000;
 
@@ -25,56 +24,56 @@ type Append = {
   characters: number;
 };
 
-/** What a writer takes from its surroundings. */
-export type WriterContext = {
+/** What a writer needs. */
+export type CopyWriterContext = {
   readonly target: Pick<EventStore, 'append'>;
   readonly elapsed: () => number;
-  /** Waits; rejects when the copy is to end. */
+  /** Waits; rejects when the copy is cancelled. */
   readonly pause: (ms: number) => Promise<void>;
 };
 
 export type CopyWriter = {
   /** Adds the next event of the log. */
   readonly add: (stream: string, revision: bigint, event: EventToAppend) => Promise<void>;
-  /** Resolves when everything added is in the target. */
+  /** Resolves when every added event is in the target. */
   readonly flush: () => Promise<void>;
 };
 
 /**
- * @param start the place of the target's last event
- * @param written told how many events an answer was for
+ * @param start the position of the target's last event
+ * @param onWritten gets the number of events of each successful append
  */
 export function copyWriter(
-  context: WriterContext,
+  context: CopyWriterContext,
   start: Position | undefined,
-  written: (events: number) => void,
+  onWritten: (events: number) => void,
 ): CopyWriter {
   let last = start ?? START_POSITION;
   let open: Append | undefined;
-  let flying: { readonly append: Append; readonly answer: Promise<AppendResult> }[] = [];
-  /** One on its way did not arrive: what is sent after it would come before it. */
+  let inFlight: { readonly append: Append; readonly answer: Promise<AppendResult> }[] = [];
+  /** True after an append failed: a later append could get in before its repeat. */
   let broken = false;
 
-  const take = (append: Append, result: Extract<AppendResult, { outcome: 'appended' }>): void => {
+  const accept = (append: Append, result: Extract<AppendResult, { outcome: 'appended' }>): void => {
     if (comparePositions(result.position, last) <= 0) throw outOfOrder(append);
     last = result.position;
-    written(append.events.length);
+    onWritten(append.events.length);
   };
 
-  /** Once one answer stays away, the rest is repeated one by one: what is there already says where. */
-  const settle = async (): Promise<void> => {
-    const batch = flying;
-    flying = [];
+  /** After the first failure, appends are repeated one by one; a stored append is answered with its position. */
+  const awaitAnswers = async (): Promise<void> => {
+    const batch = inFlight;
+    inFlight = [];
     const results = await Promise.all(batch.map(({ answer }) => answer));
     broken = false;
     for (const [i, { append }] of batch.entries()) {
       const result = results[i];
       if (!broken && result?.outcome === 'appended') {
-        take(append, result);
+        accept(append, result);
         continue;
       }
       broken = true;
-      take(append, await untilAppended(context, append));
+      accept(append, await untilAppended(context, append));
     }
     broken = false;
   };
@@ -83,13 +82,13 @@ export function copyWriter(
     if (open === undefined) return;
     const append = open;
     open = undefined;
-    if (broken) await settle();
+    if (broken) await awaitAnswers();
     const answer = attempt(context, append).then((result) => {
       broken ||= result.outcome !== 'appended';
       return result;
     });
-    flying.push({ append, answer });
-    if (flying.length >= IN_FLIGHT) await settle();
+    inFlight.push({ append, answer });
+    if (inFlight.length >= IN_FLIGHT) await awaitAnswers();
   };
 
   return {
@@ -106,13 +105,13 @@ export function copyWriter(
     },
     async flush() {
       await send();
-      await settle();
+      await awaitAnswers();
     },
   };
 }
 
 function attempt(
-  { target }: WriterContext,
+  { target }: CopyWriterContext,
   { stream, first, events }: Append,
 ): Promise<AppendResult> {
   const expected: ExpectedRevision = first === 0n ? 'no_stream' : first - 1n;
@@ -120,35 +119,35 @@ function attempt(
 }
 
 async function untilAppended(
-  context: WriterContext,
+  context: CopyWriterContext,
   append: Append,
 ): Promise<Extract<AppendResult, { outcome: 'appended' }>> {
-  const begun = context.elapsed();
+  const startedAt = context.elapsed();
   for (;;) {
     const result = await attempt(context, append);
-    const place = `event ${append.first} of ${append.stream}`;
+    const name = `event ${append.first} of ${append.stream}`;
     switch (result.outcome) {
       case 'appended':
         return result;
       case 'conflict':
-        throw new TocsinError('refused', 'target_differs', `others write ${append.stream} too`, {
-          hint: 'A copy needs a target of its own: stop what writes there, and begin with an empty one.',
-        });
+        throw new TocsinError(
+          'refused',
+          'target_differs',
+          `another writer appends to ${append.stream}`,
+          {
+            hint: 'Stop the other writers, and copy into an empty store.',
+          },
+        );
       case 'refused':
-        throw new TocsinError('refused', 'target_refuses', `${place}: ${result.message}`, {
-          hint: 'The target takes less than the source did; raise its limits and run the copy again.',
+        throw new TocsinError('refused', 'target_refuses', `${name}: ${result.message}`, {
+          hint: 'Raise the limits of the target and run the copy again.',
         });
       case 'unknown':
-        if (context.elapsed() - begun > PATIENCE_MS) {
-          throw new TocsinError(
-            'unavailable',
-            'target_unavailable',
-            `${place}: ${result.message}`,
-            {
-              hint: 'Run the same command again when the target is back: it goes on where it was.',
-              cause: result.cause,
-            },
-          );
+        if (context.elapsed() - startedAt > MAX_OUTAGE_MS) {
+          throw new TocsinError('unavailable', 'target_unavailable', `${name}: ${result.message}`, {
+            hint: 'Run the same command again when the target is back; it continues.',
+            cause: result.cause,
+          });
         }
         await context.pause(PAUSE_MS);
     }
@@ -159,9 +158,9 @@ function outOfOrder({ stream, first }: Append): TocsinError {
   return new TocsinError(
     'refused',
     'target_out_of_order',
-    `event ${first} of ${stream} is in the target before what precedes it in the source`,
+    `event ${first} of ${stream} is in the target before an event that precedes it in the source`,
     {
-      hint: 'The target lost an append that came later again. Begin with an empty target.',
+      hint: 'The target stored a repeated append too late. Copy into an empty store.',
     },
   );
 }
