@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { embeddedStore } from '../../src/adapters/eventstore/embedded/store.ts';
 import { sqliteDeliveryIndex } from '../../src/adapters/sqlite/delivery-index.ts';
 import { sqliteDueIndexes } from '../../src/adapters/sqlite/due-index.ts';
-import { keepHeapSmall } from '../../src/cli/small-heap.ts';
+import { keepHeapSmall } from '../../src/cli/config/small-heap.ts';
 import { openKernel } from '../../src/kernel/open-kernel.ts';
 import { openWorker } from '../../src/kernel/open-worker.ts';
 import { deliveryProcesses } from '../../src/kernel/processes/delivery/processes.ts';

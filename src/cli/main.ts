@@ -1,6 +1,6 @@
 // The entry point of the command line's process.
 import { runCommandLine } from './program.ts';
-import { keepHeapSmall } from './small-heap.ts';
+import { keepHeapSmall } from './config/small-heap.ts';
 
 // A reader that closes the pipe (`tocsin watch | head`) stops the command like SIGTERM.
 process.stdout.once('error', () => {

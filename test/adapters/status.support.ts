@@ -1,6 +1,6 @@
 import type { ProjectorStatus } from '../../src/projections/publisher/status.ts';
 
-/** A projector that runs, has seen everything, and has nothing to do. */
+/** The status of a projector that runs, has caught up and is idle. */
 export const idleStatus: ProjectorStatus = {
   phase: 'running',
   role: 'active',

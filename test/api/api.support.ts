@@ -1,5 +1,5 @@
-// A small world behind the API: a kernel in memory, tokens of two users and of the service, deliveries
-// from a real list, and a channel port that keeps no secrets. Every answer is held against the document.
+// The set-up of the API tests: a kernel in memory, tokens of two users and of the service, deliveries in a
+// real list, and a channel port without secrets. It checks each answer against the OpenAPI document.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -31,7 +31,7 @@ import { scheduleProduct } from '../../src/schedule/triggers.ts';
 export type Sent = {
   readonly token?: string | undefined;
   readonly body?: unknown;
-  /** Sent as it is. */
+  /** The bytes to send. */
   readonly raw?: string | Uint8Array<ArrayBuffer>;
   readonly headers?: Readonly<Record<string, string>>;
 };
@@ -54,9 +54,9 @@ export type ApiWorld = Disposable & {
   readonly two: string;
   readonly service: string;
   readonly token: (scopes: readonly Scope[], userId?: number) => Promise<string>;
-  /** Asks, and holds the answer against the document. */
+  /** Sends a request, and checks the answer against the OpenAPI document. */
   readonly ask: (method: string, path: string, sent?: Sent) => Promise<Got>;
-  /** A delivery of the user's that ended as dead, in the log and in the list; its id. */
+  /** Makes a dead delivery of the user in the log and in the list; returns its id. */
   readonly dead: (userId: string, n: number) => Promise<string>;
 };
 
@@ -73,7 +73,7 @@ export async function apiWorld(
   const tokens = createTokens({ store, clock });
   const { storeId } = kernel;
   let made: DeliveryIndex | undefined;
-  // Most tests have no deliveries, and a file costs more than the rest of such a world.
+  // Made on first use: most tests need no deliveries, and a file costs more than all other parts.
   const list = (): DeliveryIndex => {
     if (made !== undefined) return made;
     const folder = mkdtempSync(join(tmpdir(), 'tocsin-api-'));
@@ -154,14 +154,14 @@ export type DocumentedOperation = z.infer<typeof Operation> & {
   readonly path: string;
 };
 
-/** Every operation that a document has. */
+/** All operations of a document. */
 export function operationsOf(openApi: object): readonly DocumentedOperation[] {
   return Object.entries(Document.parse(openApi).paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({ ...operation, method, path })),
   );
 }
 
-/** Fails for an answer that the document does not have. */
+/** Fails for an answer that the document does not describe. */
 function checker(openApi: object) {
   const { Problem } = Document.parse(openApi).components.schemas;
   const patterns = operationsOf(openApi).map((operation) => ({
@@ -235,7 +235,7 @@ async function deadDelivery({ store, clock, list, userId, n }: Dying): Promise<s
   return notificationId;
 }
 
-/** A port that keeps what its owner may see, and refuses what is no https address. */
+/** A channel port in memory. It accepts only https addresses. */
 function channelsInMemory(): ApiChannels {
   const kept = new Map<string, ApiChannelView>();
   const name = ({ userId, channel }: { userId: string; channel: string }) => `${userId}/${channel}`;

@@ -1,4 +1,4 @@
-// Channels over HTTP with the kernel's own: secrets go in, and never come out.
+// The channel endpoints over the kernel's channels: no answer and no event holds a secret.
 import { expect, test } from 'vitest';
 import { createHttpApp } from '../../src/adapters/http/app.ts';
 import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
@@ -40,7 +40,7 @@ async function world() {
   return { store, ask, answers, texts };
 }
 
-test('a channel is put, shown masked, tested with its result kept, and removed, without its secrets in any answer or event', async () => {
+test('the channel endpoints put, show, test and remove a channel without a secret in any answer or event', async () => {
   const { ask, answers, texts, store } = await world();
   expect(await ask('GET', PATH)).toMatchObject({ status: 200, body: { configured: false } });
   expect(await ask('POST', `${PATH}/test`)).toMatchObject({ body: { code: 'not_configured' } });
@@ -75,7 +75,7 @@ test('a channel is put, shown masked, tested with its result kept, and removed, 
   }
 });
 
-test('test messages are few, and a channel that is switched off sends none', async () => {
+test('the test endpoint limits test messages, and sends none for a disabled channel', async () => {
   const { ask } = await world();
   await ask('PUT', PATH, { webhook_url: URL_A, enabled: false });
   expect(await ask('POST', `${PATH}/test`)).toMatchObject({

@@ -1,4 +1,4 @@
-// The OpenAPI document: valid, complete, and true under requests that it allows and that it does not.
+// The OpenAPI document is valid and complete, and matches the answers to valid and invalid requests.
 import { readFileSync } from 'node:fs';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import fc from 'fast-check';
@@ -16,7 +16,7 @@ beforeAll(async () => {
   };
 });
 
-test('is valid by the OpenAPI 3.1 schema', async () => {
+test('the OpenAPI document is valid by the OpenAPI 3.1 schema', async () => {
   const got = await world.ask('GET', '/openapi.json');
   expect(got.body).toEqual(JSON.parse(JSON.stringify(world.app.openApi)));
   const validator = new Validator();
@@ -24,12 +24,12 @@ test('is valid by the OpenAPI 3.1 schema', async () => {
   expect(validator.version).toBe('3.1');
 });
 
-test('gives every operation a name of its own', () => {
+test('the OpenAPI document gives each operation its own id', () => {
   const names = operationsOf(world.app.openApi).map(({ operationId }) => operationId);
   expect(new Set(names).size).toBe(names.length);
 });
 
-test('docs/http-api.md names every operation, and every problem with its status', () => {
+test('docs/http-api.md lists each operation, and each problem with its status', () => {
   const document = readFileSync('docs/http-api.md', 'utf8');
   for (const { method, path } of operationsOf(world.app.openApi)) {
     expect(document).toContain(`\`${method.toUpperCase()} ${path}\``);
@@ -44,7 +44,7 @@ test('docs/http-api.md names every operation, and every problem with its status'
   );
 });
 
-/** Text that somebody who means harm would send. */
+/** Texts that an attacker would send. */
 const hostile = fc.oneof(
   fc.string({ maxLength: 40 }),
   fc.string({ unit: 'binary', maxLength: 40 }),
@@ -71,10 +71,10 @@ const hostile = fc.oneof(
   ),
 );
 
-/** Made once: making these costs more than the values do. */
+/** Made once, because making an arbitrary costs more than its values. */
 const ANY_JSON = fc.jsonValue({ maxDepth: 3 });
 
-/** Values that a schema allows, more or less. */
+/** Values that a schema allows, approximately. */
 function valueOf(schema: unknown): fc.Arbitrary<unknown> {
   if (typeof schema !== 'object' || schema === null) return ANY_JSON;
   const known = new Map<string, unknown>(Object.entries(schema));
@@ -106,7 +106,7 @@ function valueOf(schema: unknown): fc.Arbitrary<unknown> {
   }
 }
 
-/** What fits, with something that does not somewhere in it, or something else altogether. */
+/** A valid value with an invalid part, or another value. */
 function bodyOf(schema: unknown): fc.Arbitrary<unknown> {
   const fitting = valueOf(schema);
   const spoilt = fc
@@ -126,8 +126,8 @@ function bodyOf(schema: unknown): fc.Arbitrary<unknown> {
 
 const HEADER = fc.stringMatching(/^[\x20-\x7e]{0,60}$/);
 
-describe('under any request', () => {
-  test('no operation answers with a server’s error, or with what the document does not have', async () => {
+describe('the OpenAPI document', () => {
+  test('no request gets a server error, or an answer that the document does not describe', async () => {
     const operations = operationsOf(world.app.openApi);
     const previews = await ids(world);
     const requests = operations.map((operation) =>
@@ -159,7 +159,7 @@ describe('under any request', () => {
             },
           },
         );
-        // `ask` itself fails for an answer that the document does not have.
+        // `ask` itself fails for an answer that the document does not describe.
         expect(got.status).toBeLessThan(500);
       }),
       { numRuns: 300 },

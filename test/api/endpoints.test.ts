@@ -1,4 +1,4 @@
-// Each endpoint through the real handler; every answer is held against the OpenAPI document.
+// Each endpoint through the real handler. The tests check each answer against the OpenAPI document.
 import { describe, expect, test } from 'vitest';
 import { formatInstant } from '../../src/domain/core/instants.ts';
 import { eventsOf } from '../support/world.ts';
@@ -13,8 +13,8 @@ const ABOUT = {
   target_id: 7,
 } as const;
 
-describe('a dry run', () => {
-  test('says what a trigger would lead to, and writes nothing', async () => {
+describe('POST /dry-run', () => {
+  test('answers the evaluation of a trigger and writes nothing', async () => {
     using world = await apiWorld();
     const before = await eventsOf(world.store);
     const got = await world.ask('POST', `${S}/dry-run`, { token: world.one, body: ABOUT });
@@ -23,8 +23,8 @@ describe('a dry run', () => {
   });
 });
 
-describe('a trigger', () => {
-  test('is raised with 201, is found again with 200, and can be looked at', async () => {
+describe('the trigger endpoints', () => {
+  test('raise a trigger with 201, answer a duplicate with 200, and get the trigger', async () => {
     using world = await apiWorld();
     const { ask, one: token } = world;
     const raised = await ask('POST', `${S}/trigger`, { token, body: { ...ABOUT, payload: null } });
@@ -42,7 +42,7 @@ describe('a trigger', () => {
     });
   });
 
-  test('keeps who raised it and whose trace it belongs to', async () => {
+  test('record the actor and the trace of a raise', async () => {
     using world = await apiWorld();
     const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
     const headers = { traceparent };
@@ -62,7 +62,7 @@ describe('a trigger', () => {
     expect(raised[1]?.metadata).not.toHaveProperty('traceparent');
   });
 
-  test('under a key, in the header or the body, is one, and another under it is refused', async () => {
+  test('raise once for a key in the header or the body, and refuse another request with the key', async () => {
     using world = await apiWorld();
     const { ask, one: token } = world;
     const headers = { 'idempotency-key': 'k' };
@@ -92,7 +92,7 @@ describe('a trigger', () => {
     expect(JSON.stringify(got.body['issues'])).toContain(`"${field}"`);
   });
 
-  test('with a key in the header that is too long is refused too', async () => {
+  test('refuse a key in the header that is too long', async () => {
     using world = await apiWorld();
     const headers = { 'idempotency-key': 'k'.repeat(192) };
     const got = await world.ask('POST', `${S}/trigger`, { token: world.one, body: ABOUT, headers });
@@ -103,8 +103,8 @@ describe('a trigger', () => {
   });
 });
 
-describe('a preview', () => {
-  test('is made without telling anybody, read, and confirmed once under one key', async () => {
+describe('the preview endpoints', () => {
+  test('create a preview without a notification, get it, and confirm it once per key', async () => {
     using world = await apiWorld();
     const { ask, one: token } = world;
     const made = await ask('POST', `${S}/preview`, { token, body: ABOUT });
@@ -123,7 +123,7 @@ describe('a preview', () => {
     expect(other).toMatchObject({ status: 409, body: { code: 'already_applied' } });
   });
 
-  test('is dismissed, once for all', async () => {
+  test('dismiss a preview, also twice', async () => {
     using world = await apiWorld();
     const { ask, one: token } = world;
     const made = await ask('POST', `${S}/preview`, { token, body: ABOUT });
@@ -137,7 +137,7 @@ describe('a preview', () => {
     expect(yes).toMatchObject({ status: 409, body: { code: 'dismissed' } });
   });
 
-  test('that is over says so, and is still there to read', async () => {
+  test('answer expired for an expired preview that can still be read', async () => {
     using world = await apiWorld();
     const { ask, one: token } = world;
     const made = await ask('POST', `${S}/preview`, { token, body: ABOUT });
@@ -148,7 +148,7 @@ describe('a preview', () => {
     expect(late).toMatchObject({ status: 409, body: { code: 'expired' } });
   });
 
-  test('without a key for the yes, or with a field that does not exist, is refused by name', async () => {
+  test('refuse a confirm without a key or with an unknown field, by field name', async () => {
     using world = await apiWorld();
     const { ask, one: token } = world;
     const made = await ask('POST', `${S}/preview`, { token, body: ABOUT });
@@ -159,7 +159,7 @@ describe('a preview', () => {
     expect(odd.body).toMatchObject({ code: 'unknown_field', issues: [{ field: 'candidate' }] });
   });
 
-  test('that the host refuses to apply tells its code', async () => {
+  test('answer apply_failed with the code of the host', async () => {
     using world = await apiWorld({
       kernelOptions: {
         apply: () => Promise.resolve({ outcome: 'refused', code: 'slot_conflict' }),
@@ -203,7 +203,7 @@ describe('a preview', () => {
     });
   });
 
-  test('of nothing is not made', async () => {
+  test('create no preview when the evaluation offers nothing', async () => {
     using world = await apiWorld({
       kernelOptions: { evaluate: () => ({ outcome: 'close', reason: 'it is done' }) },
     });
@@ -212,8 +212,8 @@ describe('a preview', () => {
   });
 });
 
-describe('deliveries', () => {
-  test('are listed in pages, shown step by step without details, and redriven', async () => {
+describe('the delivery endpoints', () => {
+  test('list deliveries in pages, show one with its events and without details, and redrive it', async () => {
     using world = await apiWorld();
     const { ask, one: token } = world;
     const ids = [await world.dead('1', 1), await world.dead('1', 2), await world.dead('1', 3)];
@@ -237,7 +237,7 @@ describe('deliveries', () => {
     expect(twice).toMatchObject({ status: 409, body: { code: 'under_way' } });
   });
 
-  test('of everybody are the service’s to see, and of one user when it names one', async () => {
+  test('answer the service with the deliveries of all users, or of the user that it names', async () => {
     using world = await apiWorld();
     const { ask, service: token } = world;
     const ids = [await world.dead('1', 1), await world.dead('2', 2)];
@@ -250,7 +250,7 @@ describe('deliveries', () => {
   });
 
   test.each(['limit=0', 'limit=201', 'limit=x', 'status=odd', 'colour=red', 'limit=1&limit=2'])(
-    'with %s are refused',
+    'refuse the query %s',
     async (query) => {
       using world = await apiWorld();
       const got = await world.ask('GET', `${N}/deliveries?${query}`, { token: world.one });
@@ -259,8 +259,8 @@ describe('deliveries', () => {
   );
 });
 
-describe('policies', () => {
-  test('are shown, muted until a time, and unmuted, with who did it in the log', async () => {
+describe('the policy endpoints', () => {
+  test('show policies, mute and unmute, and record the actor', async () => {
     using world = await apiWorld();
     const { ask, service: token, clock } = world;
     const until = formatInstant(clock.now() + 3_600_000);
@@ -281,7 +281,7 @@ describe('policies', () => {
     expect(await ask('POST', `${N}/policies/unmute`, { token, body: over })).toMatchObject(changed);
   });
 
-  test('cannot be muted into the past or for longer than a brake is for', async () => {
+  test('refuse a mute that ends in the past or after the longest mute', async () => {
     using world = await apiWorld();
     const { ask, service: token } = world;
     for (const until of ['2020-01-01T00:00:00Z', '2030-01-01T00:00:00Z']) {
@@ -292,8 +292,8 @@ describe('policies', () => {
   });
 });
 
-describe('a channel', () => {
-  test('is configured, shown masked, tested and removed, and absent it is no error', async () => {
+describe('the channel endpoints', () => {
+  test('configure, show, test and remove a channel, and show a missing channel without an error', async () => {
     using world = await apiWorld();
     const { ask, one: token } = world;
     const path = `${N}/channels/webhook`;
@@ -310,7 +310,7 @@ describe('a channel', () => {
     expect(await ask('DELETE', path, { token })).toMatchObject(gone);
   });
 
-  test('with an address that is not taken names the field, and another channel is none', async () => {
+  test('name the field of an invalid address, and answer not_found for an unknown channel', async () => {
     using world = await apiWorld();
     const { ask, one: token } = world;
     const body = { webhook_url: 'http://10.0.0.1/canary' };

@@ -1,4 +1,4 @@
-// What stands before every endpoint: who may, whose it is, how much, and what is told of failures.
+// The checks before each endpoint: token, scope, owner, size, rate, and the answers to failures.
 import { describe, expect, test } from 'vitest';
 import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
 import { jsonLogger } from '../../src/adapters/logging/pino.ts';
@@ -10,7 +10,7 @@ import { apiWorld, operationsOf, type ApiWorld, type DocumentedOperation } from 
 const ABOUT = { trigger_type: 'important_urgent_task', target_type: 'task_pool', target_id: 7 };
 const TRIGGER = '/api/v1/active-schedule/trigger';
 
-/** Bodies that pass, by operation. */
+/** Valid bodies, by operation. */
 const BODIES: Readonly<Record<string, object>> = {
   dryRun: ABOUT,
   raiseTrigger: ABOUT,
@@ -26,7 +26,7 @@ const BODIES: Readonly<Record<string, object>> = {
 
 type Ids = Readonly<Record<string, string>>;
 
-/** What user 1 has: a trigger with a preview, a channel and a delivery. */
+/** The objects of user 1: a trigger with a preview, a channel and a delivery. */
 async function things(world: ApiWorld): Promise<Ids> {
   const { ask, one: token } = world;
   const raised = await ask('POST', TRIGGER, { token, body: ABOUT });
@@ -43,8 +43,8 @@ async function things(world: ApiWorld): Promise<Ids> {
 const pathOf = ({ path }: DocumentedOperation, ids: Ids): string =>
   path.replaceAll(/\{(\w+)\}/g, (_all, name: string) => ids[name] ?? '');
 
-describe('every operation of the document', () => {
-  test('refuses who has no token, a wrong one, or one without its scope', async () => {
+describe('each operation of the document', () => {
+  test('refuses a missing token, a wrong token, and a token without the scope', async () => {
     using world = await apiWorld();
     const ids = await things(world);
     const operations = operationsOf(world.app.openApi);
@@ -66,7 +66,7 @@ describe('every operation of the document', () => {
     }
   });
 
-  test('about something that has an owner answers another user as if it were not there', async () => {
+  test('answers for the object of another user as if it did not exist', async () => {
     using world = await apiWorld();
     const ids = await things(world);
     const before = await eventsOf(world.store);
@@ -94,7 +94,7 @@ describe('every operation of the document', () => {
       const { request_id: _a, ...told } = foreign.body;
       const { request_id: _b, ...same } = absent.body;
       expect(told).toEqual(same);
-      // The service, speaking for the other user, is told no more.
+      // The service acts for the other user and gets the same answer.
       const headers = { 'tocsin-user': '2' };
       const asService = { token: world.service, body, headers };
       expect((await world.ask(method, pathOf(operation, ids), asService)).status).toBe(404);
@@ -102,7 +102,7 @@ describe('every operation of the document', () => {
     expect(await eventsOf(world.store)).toHaveLength(before.length);
   });
 
-  test('that reads a list or a channel shows each user their own', async () => {
+  test('shows each user only their own list and channels', async () => {
     using world = await apiWorld();
     await things(world);
     const list = await world.ask('GET', '/api/v1/notification/deliveries', { token: world.two });
@@ -113,7 +113,7 @@ describe('every operation of the document', () => {
     expect(channel.body).toMatchObject({ configured: false });
   });
 
-  test('about one user asks the service whom it speaks for, and lets no user speak for another', async () => {
+  test('needs the user from the service, and lets no user act for another', async () => {
     using world = await apiWorld();
     const ids = await things(world);
     for (const operation of operationsOf(world.app.openApi)) {
@@ -144,7 +144,7 @@ function scopeOf(operation: DocumentedOperation): string {
   return match[1];
 }
 
-describe('a body', () => {
+describe('the body of a request', () => {
   test.each([
     ['{"a":', 400, 'invalid_json'],
     [new Uint8Array([0x22, 0xff, 0x22]), 400, 'invalid_json'],
@@ -161,7 +161,7 @@ describe('a body', () => {
     expect(got).toMatchObject({ status, body: { code } });
   });
 
-  test('of exactly the limit is read', async () => {
+  test('is accepted at exactly the limit', async () => {
     using world = await apiWorld();
     const empty = JSON.stringify({ ...ABOUT, payload: '' });
     const payload = 'a'.repeat(32 * 1024 - empty.length);
@@ -169,7 +169,7 @@ describe('a body', () => {
     expect(got.status).toBe(201);
   });
 
-  test('that is announced small and comes large is cut off', async () => {
+  test('is refused when it is larger than its Content-Length', async () => {
     using world = await apiWorld();
     let sent = 0;
     const body = new ReadableStream<Uint8Array>({
@@ -191,7 +191,7 @@ describe('a body', () => {
   });
 
   test.each(['text/plain', 'application/x-www-form-urlencoded', 'application/jsonp', ''])(
-    'of type "%s" is refused',
+    'is refused with the type "%s"',
     async (type) => {
       using world = await apiWorld();
       const headers = { 'content-type': type };
@@ -201,8 +201,8 @@ describe('a body', () => {
   );
 });
 
-describe('a caller', () => {
-  test('who asks too much is told when to go on, and holds up nobody else', async () => {
+describe('a caller of the API', () => {
+  test('gets Retry-After beyond the rate limit, without an effect on other callers', async () => {
     using world = await apiWorld({ rate: { perSecond: 0.01, burst: 2 } });
     const ask = (token: string) =>
       world.ask('POST', '/api/v1/active-schedule/dry-run', { token, body: ABOUT });
@@ -214,7 +214,7 @@ describe('a caller', () => {
     expect((await ask(world.two)).status).toBe(200);
   });
 
-  test('whose token was revoked is out', async () => {
+  test('is refused after its token was revoked', async () => {
     using world = await apiWorld();
     const [first] = await world.tokens.list();
     await world.tokens.revoke(first?.tokenId ?? '');
@@ -223,8 +223,8 @@ describe('a caller', () => {
   });
 });
 
-describe('every answer', () => {
-  test('has an id, is not to be kept, and is nothing for a frame', async () => {
+describe('each answer', () => {
+  test('has a request id and headers against caching and framing', async () => {
     using world = await apiWorld();
     for (const path of [TRIGGER, '/openapi.json', '/nowhere', '/api/v1/%ff']) {
       const got = await world.ask('GET', path);
@@ -236,14 +236,14 @@ describe('every answer', () => {
     }
   });
 
-  test('carries the caller’s id where logs can take it', async () => {
+  test('has the caller’s request id if it is safe to log', async () => {
     using world = await apiWorld();
     const ask = (id: string) => world.ask('GET', '/nowhere', { headers: { 'x-request-id': id } });
     expect((await ask('abc-1')).headers.get('x-request-id')).toBe('abc-1');
     expect((await ask('a b{}')).headers.get('x-request-id')).not.toBe('a b{}');
   });
 
-  test('to a wrong method names the right ones', async () => {
+  test('to a wrong method names the allowed methods', async () => {
     using world = await apiWorld();
     const got = await world.ask('DELETE', TRIGGER, { token: world.one });
     expect(got).toMatchObject({ status: 405, body: { code: 'method_not_allowed' } });
@@ -253,10 +253,10 @@ describe('every answer', () => {
   });
 });
 
-describe('a failure', () => {
+describe('a failure of the API', () => {
   const canary = 'canary-esdb://admin:changeit@10.0.0.1';
 
-  test('of the store is 503, without its words, and in the log under the request’s id', async () => {
+  test('of the store answers 503 without the message, and logs it with the request id', async () => {
     const store = memoryStore();
     const lines: string[] = [];
     const logger = jsonLogger({ destination: { write: (line) => void lines.push(line) } });
@@ -280,7 +280,7 @@ describe('a failure', () => {
     expect(lines.join('')).not.toContain('changeit');
   });
 
-  test('of ours is 500, without its words, and no token is in the log', async () => {
+  test('inside the API answers 500 without the message, and logs no token', async () => {
     const lines: string[] = [];
     const logger = jsonLogger({
       level: 'debug',
@@ -303,7 +303,7 @@ describe('a failure', () => {
     expect(lines.length).toBeGreaterThan(2);
   });
 
-  test('to ask the store for tokens lets nobody in', async () => {
+  test('to read the tokens refuses all callers', async () => {
     using world = await apiWorld({
       authenticate: () =>
         Promise.reject(new TocsinError('unavailable', 'store_unavailable', canary, { hint: '' })),
@@ -313,7 +313,7 @@ describe('a failure', () => {
     expect(got.text).not.toContain('canary');
   });
 
-  test('without an evaluator, and without a list, is one of what is missing', async () => {
+  test('for want of an evaluator or of a list of deliveries answers unavailable', async () => {
     using world = await apiWorld({ kernelOptions: { evaluation: 'later' } });
     const got = await world.ask('POST', '/api/v1/active-schedule/dry-run', {
       token: world.one,

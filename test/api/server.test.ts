@@ -1,4 +1,4 @@
-// The API behind a real HTTP server, as clients of all manners meet it.
+// The API behind a real HTTP server, with well-behaved and misbehaving clients.
 import { connect } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { serveHttp, type HttpServer } from '../../src/adapters/http/server/serve.ts';
@@ -35,7 +35,7 @@ const post = (
     duplex: 'half',
   });
 
-/** Sends bytes as they are; everything that comes back until the connection ends or falls silent. */
+/** Sends bytes, and returns all bytes that come back until the connection ends or falls silent. */
 async function raw(text: string): Promise<string> {
   const { port } = new URL(server.url);
   const socket = connect(Number(port), '127.0.0.1');
@@ -45,7 +45,7 @@ async function raw(text: string): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
-test('a trigger is raised, and at the same moment from many clients it is one', async () => {
+test('concurrent raises of many clients give one trigger', async () => {
   const body = JSON.stringify(ABOUT);
   const answers = await Promise.all(
     Array.from({ length: 20 }, async () => {
@@ -58,13 +58,13 @@ test('a trigger is raised, and at the same moment from many clients it is one', 
   expect(new Set(answers.map(({ body: { trigger_id } }) => trigger_id)).size).toBe(1);
 });
 
-test('a body without an end is cut off, and the next request is served', async () => {
+test('an endless body is refused, and the next request is served', async () => {
   const endless = new ReadableStream<Uint8Array>({
     pull(controller) {
       controller.enqueue(new Uint8Array(16 * 1024).fill(0x20));
     },
   });
-  // The server may answer before all is sent, or hang up on whoever goes on sending.
+  // The server may answer before the end of the body, or close the connection.
   const status = await post(endless).then(
     (response) => response.status,
     () => 'cut',
@@ -85,7 +85,7 @@ test.each([
   expect(await raw(text)).toMatch(new RegExp(`^HTTP/1.1 ${status}`));
 });
 
-test('HEAD has no body, and the document may be had without a token', async () => {
+test('HEAD has no body, and /openapi.json needs no token', async () => {
   const response = await fetch(`${server.url}/openapi.json`, { method: 'HEAD' });
   expect(response.status).toBe(200);
   expect(await response.text()).toBe('');

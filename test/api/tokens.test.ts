@@ -14,8 +14,8 @@ async function made(tokens: Tokens, input: Parameters<Tokens['create']>[0]) {
 const INPUT = { name: 'a script', scopes: ['trigger:raise'], userId: 42 } as const;
 const input = { ...INPUT, scopes: [...INPUT.scopes] };
 
-describe('a token', () => {
-  test('has 256 random bits, is recognised, and is in the log as a hash only', async () => {
+describe('createTokens', () => {
+  test('makes a token of 256 random bits, verifies it, and logs only its hash', async () => {
     const store = memoryStore();
     const tokens = createTokens({ store });
     const { token, view } = await made(tokens, input);
@@ -30,7 +30,7 @@ describe('a token', () => {
     expect(JSON.stringify(await tokens.list())).not.toContain('hash');
   });
 
-  test('of another ending, of no form, or of an unknown id is nobody’s', async () => {
+  test('refuses a token with another secret, of another form, or with an unknown id', async () => {
     const tokens = createTokens({ store: memoryStore() });
     const { token } = await made(tokens, input);
     const last = token.endsWith('A') ? 'B' : 'A';
@@ -40,7 +40,7 @@ describe('a token', () => {
     }
   });
 
-  test('that is revoked is refused at once here, and within a second elsewhere', async () => {
+  test('refuses a revoked token at once, and in another process within a second', async () => {
     const store = memoryStore();
     const [here, elsewhere] = [createTokens({ store }), createTokens({ store })];
     const { token, view } = await made(here, input);
@@ -55,7 +55,7 @@ describe('a token', () => {
     expect(await here.list()).toMatchObject([{ status: 'revoked' }]);
   });
 
-  test('made in another process is known here at once', async () => {
+  test('accepts a token of another process at once', async () => {
     const store = memoryStore();
     const here = createTokens({ store });
     await made(here, input);
@@ -63,7 +63,7 @@ describe('a token', () => {
     expect(await here.verify(token)).toBeDefined();
   });
 
-  test('ends at its time, to the millisecond', async () => {
+  test('refuses a token from the millisecond of its expiry', async () => {
     const clock = fixedClock('2026-01-01T00:00:00Z');
     const tokens = createTokens({ store: memoryStore(), clock });
     const { token } = await made(tokens, { ...input, expiresAt: '2026-01-01T00:00:01Z' });
@@ -74,7 +74,7 @@ describe('a token', () => {
     expect(await tokens.list()).toMatchObject([{ status: 'expired' }]);
   });
 
-  test('of a user cannot hold what concerns everybody, and one of the service can', async () => {
+  test('gives the scopes of policies to service tokens only', async () => {
     const tokens = createTokens({ store: memoryStore() });
     const scopes: ('policy:write' | 'trigger:read')[] = ['policy:write', 'trigger:read'];
     expect(await tokens.create({ ...input, scopes })).toMatchObject({ code: 'service_scope' });
@@ -95,6 +95,6 @@ describe('a token', () => {
   });
 });
 
-test('the access stream’s name is for ever', () => {
+test('the name of the access stream does not change', () => {
   expect(accessStream('tocsin')).toBe('tocsin.access');
 });

@@ -1,4 +1,4 @@
-// `tocsin token` and `tocsin start --mode api` as an operator meets them, on one front.
+// `tocsin token` and `tocsin start --mode api` as real processes on one front.
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
@@ -10,7 +10,7 @@ const slowMs = 120_000;
 const Made = z.object({ token: z.string(), id: z.string() });
 
 test(
-  'a token is shown once, opens the API of another process, and is refused when it is revoked',
+  'tocsin token create shows a token once; the API of another process accepts it until it is revoked',
   async () => {
     await using cli = testCli();
     const store = cli.start(['store', '--listen', '127.0.0.1:0', '--json'], { open: true });
@@ -45,12 +45,12 @@ test(
       });
     expect((await ask()).status).toBe(201);
     expect((await ask()).status).toBe(200);
-    // It asks the tasks, and writes nothing.
+    // A dry run reads the tasks and writes nothing.
     expect((await ask('dry-run')).status).toBe(200);
     const deliveries = await fetch(`${base}/api/v1/notification/deliveries`, {
       headers: { authorization: `Bearer ${token}` },
     });
-    // No worker has made a list yet.
+    // No worker has made a list of deliveries.
     expect(deliveries.status).toBe(503);
 
     const revoked = await cli.call(['token', 'revoke', id, '--reason', 'was leaked'], { env });

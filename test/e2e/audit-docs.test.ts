@@ -1,5 +1,5 @@
-// docs/audit.md shows a real case: its commands are run here, and what they print is what it says, but
-// for what differs from run to run (random ids, hashes of them, times taken, ports).
+// Runs the commands of docs/audit.md and compares their output with the page, except random ids, hashes,
+// durations and paths.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -22,21 +22,25 @@ const shown = [...page.matchAll(/```sh\n\$ tocsin ([^\n]+)\n((?:(?!```)[^\n]*\n)
 const BEGIN = Date.UTC(2026, 3, 30, 2, 17, 42);
 const MINUTE = 60_000;
 
-test('the page’s commands print what the page says', { timeout: 180_000 }, async () => {
-  expect(shown.length).toBeGreaterThanOrEqual(7);
-  await using cli = testCli();
-  await using nats = await testNatsServer();
-  await makeCase(cli.path('var'), nats.url);
-  for (const { command, output } of shown) {
-    const env = { TOCSIN_NATS: nats.url, TZ: 'Pacific/Kiritimati' };
-    const result = await cli.run(command.split(' '), { env });
-    expect(stable(`${command}\n${result.stdout}${result.stderr}`)).toBe(
-      stable(`${command}\n${output}`),
-    );
-  }
-});
+test(
+  'the commands of docs/audit.md print the output on the page',
+  { timeout: 180_000 },
+  async () => {
+    expect(shown.length).toBeGreaterThanOrEqual(7);
+    await using cli = testCli();
+    await using nats = await testNatsServer();
+    await makeCase(cli.path('var'), nats.url);
+    for (const { command, output } of shown) {
+      const env = { TOCSIN_NATS: nats.url, TZ: 'Pacific/Kiritimati' };
+      const result = await cli.run(command.split(' '), { env });
+      expect(stable(`${command}\n${result.stdout}${result.stderr}`)).toBe(
+        stable(`${command}\n${output}`),
+      );
+    }
+  },
+);
 
-/** User 42 is told once in a half hour; a report of something earlier comes late. */
+/** User 42 gets one notification in a half hour; one request is recorded late. */
 async function makeCase(folder: string, url: string): Promise<void> {
   await using store = await embeddedStore({ file: join(folder, 'store.db') });
   let now = BEGIN;

@@ -1,5 +1,5 @@
-// Rebuilding on a real server: the file is the same again, and a projector goes on from it without
-// sending anything twice.
+// `tocsin audit rebuild` with a real NATS server: the new file equals the old file, and a projector continues
+// from it without sending a message twice.
 import { readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { openReadModelReader, sqliteReadModel } from '../../src/adapters/sqlite/read-model.ts';
@@ -25,12 +25,12 @@ async function goesOn(lane: Lane): Promise<void> {
 }
 
 test(
-  'a rebuilt read model is the same, and the projector goes on from it',
+  'audit rebuild makes an equal read model, and the projector continues from it',
   { timeout: 120_000 },
   async () => {
     await using lane = await projectedLane();
     const before = stateOf(lane);
-    // Somebody spoils it: rebuilding takes nothing from it but how far it was.
+    // Damage the file: rebuild uses only its checkpoint.
     const { DatabaseSync } = await import('node:sqlite');
     {
       using db = new DatabaseSync(lane.cli.path('var/state.db'));
@@ -51,7 +51,7 @@ test(
 );
 
 test(
-  'without the old file, it is built up to the stream’s last message',
+  'audit rebuild without the old file stops at the stream’s last message',
   { timeout: 120_000 },
   async () => {
     await using lane = await projectedLane();
@@ -67,7 +67,7 @@ test(
 );
 
 test(
-  'it is refused while a projector has the file, and where nothing was sent',
+  'audit rebuild is refused while a projector owns the file, and without a sent message',
   { timeout: 120_000 },
   async () => {
     await using lane = await projectedLane();

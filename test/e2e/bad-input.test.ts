@@ -1,5 +1,5 @@
-// What users give the command line by mistake or in bad faith: each is told what is wrong, where, and
-// what to do; the good part is done whole, the rest not at all.
+// Invalid input to the command line. Each error names the fault, its place and an action; valid lines are
+// processed, and invalid lines have no effect.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { createServer } from 'node:net';
@@ -14,7 +14,7 @@ const ExportFaults = z.object({ faults: z.array(z.object({ code: z.string() })) 
 const deep = JSON.parse('['.repeat(100) + ']'.repeat(100)) as unknown;
 const utf16 = Buffer.from(`\ufeff${raiseLine(1)}\n`, 'utf16le');
 
-/** What is wrong with a line, and what its error must say. */
+/** Invalid lines with their expected errors. */
 const badLines: readonly (readonly [line: string | Buffer, code: string, message: RegExp])[] = [
   ['{"user_id": 1,', 'broken_json', /^is not JSON: .*column 15/],
   ['{"user_id" 1}', 'broken_json', /column 12/],
@@ -73,7 +73,7 @@ async function raise(cli: Cli, content: string | Buffer): Promise<JsonResult> {
   return cli.call(['raise', '--file', 'in.ndjson']);
 }
 
-/** Event types by stream, as the file has them. */
+/** The event types of each stream in the file. */
 function streamsOf(cli: Cli): readonly string[] {
   using db = new DatabaseSync(cli.path('var/store.db'), { readOnly: true });
   return db
@@ -86,8 +86,8 @@ function streamsOf(cli: Cli): readonly string[] {
     .map((row) => String(row['types']));
 }
 
-describe('bad lines', () => {
-  test('each says line, field and reason; the good ones around are raised whole', async () => {
+describe('tocsin raise with invalid lines', () => {
+  test('reports line, field and reason of each, and raises the valid lines', async () => {
     await using cli = testCli();
     const file = Buffer.concat(
       badLines.flatMap(([line], i) => [
@@ -117,7 +117,7 @@ describe('bad lines', () => {
     );
   });
 
-  test('people are told the same on stderr', async () => {
+  test('reports the same on stderr without --json', async () => {
     await using cli = testCli();
     writeFileSync(cli.path('in.ndjson'), `${raiseLine(1)}\n{"user_id":\n`);
     const result = await cli.run(['raise', '--file', 'in.ndjson']);
@@ -126,7 +126,7 @@ describe('bad lines', () => {
     expect(result.stderr).toMatch(/^line 2: broken_json: is not JSON/);
   });
 
-  test('only the first thousand are listed', async () => {
+  test('lists only the first thousand errors', async () => {
     await using cli = testCli();
     const { document, code } = await raise(cli, '{}\n'.repeat(1001));
     const { errors, errorsTruncated, rejected } = SummarySchema.parse(document);
@@ -134,7 +134,7 @@ describe('bad lines', () => {
   });
 });
 
-describe('unusual files', () => {
+describe('tocsin raise with unusual files', () => {
   test.each([
     ['an empty file', '', 0, 0],
     ['blank lines', '\n\r\n  \n', 0, 0],
@@ -148,21 +148,21 @@ describe('unusual files', () => {
     expect({ code, ...SummarySchema.parse(document) }).toMatchObject({ code: 0, read, raised });
   });
 
-  test('UTF-16 is named', async () => {
+  test('names UTF-16 as the cause', async () => {
     await using cli = testCli();
     const { code, document } = await raise(cli, utf16);
     expect(code).toBe(1);
     expect(SummarySchema.parse(document).errors[0]?.message).toContain('looks like UTF-16');
   });
 
-  test('stdin is read, and a cut pipe raises what came', async () => {
+  test('reads stdin, and raises the lines before the pipe closes', async () => {
     await using cli = testCli();
     const input = `${raiseLine(1)}\n${raiseLine(2).slice(0, 40)}`;
     const { code, document } = await cli.json(['raise', '--file', '-'], { input });
     expect([code, document]).toMatchObject([1, { read: 2, raised: 1, rejected: 1 }]);
   });
 
-  test('a folder and a missing file are no files, and no store is made', async () => {
+  test('refuses a folder and a missing file without making a store', async () => {
     await using cli = testCli();
     for (const file of ['.', 'missing.ndjson', '']) {
       const result = await cli.call(['raise', '--file', file]);
@@ -172,7 +172,7 @@ describe('unusual files', () => {
   });
 });
 
-describe('wrong calls', () => {
+describe('the command line', () => {
   test.each([
     ['no command', [], 'wrong_usage'],
     ['an unknown command', ['frobnicate'], 'wrong_usage'],
@@ -196,7 +196,7 @@ describe('wrong calls', () => {
     expect([result.code, errorCode(result)]).toEqual([2, code]);
   });
 
-  test('a process says so, too, and the version when it is asked', async () => {
+  test('reports a wrong call from a process, and prints its version', async () => {
     await using cli = testCli();
     const result = await cli.json(['frobnicate']);
     expect([result.code, errorCode(result)]).toEqual([2, 'wrong_usage']);
@@ -218,7 +218,7 @@ describe('wrong calls', () => {
       expect(help.stdout).toMatch(new RegExp(`^  ${command} `, 'm'));
   });
 
-  test('the settings file: unknown keys, wrong types, no JSON, and one that is not there', async () => {
+  test('refuses a settings file with unknown keys, wrong types or no JSON, and a missing file', async () => {
     await using cli = testCli();
     const config = cli.path('tocsin.config.json');
     for (const text of ['{"colour":"red"}', '{"store":7}', '{', '[]', 'null']) {
@@ -232,7 +232,7 @@ describe('wrong calls', () => {
     expect(await cli.call(['policy', 'show'])).toMatchObject({ code: 0 });
   });
 
-  test('option before environment before file before default', async () => {
+  test('takes an option before the environment, the file and the default', async () => {
     await using cli = testCli();
     writeFileSync(cli.path('tocsin.config.json'), '{"store":"embedded:file.db"}');
     writeFileSync(cli.path('in.ndjson'), `${raiseLine(1)}\n`);
@@ -247,7 +247,7 @@ describe('wrong calls', () => {
     for (const name of ['option.db', 'env.db', 'file.db']) readFileSync(cli.path(name));
   });
 
-  test('files that are something else are refused and left as they are', async () => {
+  test('refuses files of another format and does not change them', async () => {
     await using cli = testCli();
     mkdirSync(cli.path('var'));
     writeFileSync(cli.path('var/store.db'), 'my diary');
@@ -256,7 +256,7 @@ describe('wrong calls', () => {
     expect(readFileSync(cli.path('var/store.db'), 'utf8')).toBe('my diary');
   });
 
-  test('what is no export is told so, also when it is one endless line', async () => {
+  test('reports that a file is no export, also for one endless line', async () => {
     await using cli = testCli();
     const cases = [
       ['', 0],
@@ -278,7 +278,7 @@ describe('wrong calls', () => {
     }
   });
 
-  test('an address that is taken is a matter of configuration', async () => {
+  test('exits with 2 for an address that is in use', async () => {
     await using cli = testCli();
     await using nats = await testNatsServer();
     const taken = createServer().listen(0, '127.0.0.1');
@@ -292,10 +292,10 @@ describe('wrong calls', () => {
   });
 });
 
-describe('secrets and servers', () => {
+describe('the command line without its NATS server', () => {
   const secret = 'hunter2-is-secret';
 
-  test('no server: exit 3 after a while, and the password is nowhere', async () => {
+  test('exits with 3 and prints no password when the server is down', async () => {
     await using cli = testCli();
     await using bare = await testNatsServer({ jetStream: false });
     const apart = ['--store', 'embedded:other.db', '--state', 'other-state.db'];
@@ -316,7 +316,7 @@ describe('secrets and servers', () => {
     }
   });
 
-  test('a wrong password: exit 2, and it is nowhere', async () => {
+  test('exits with 2 and prints no password when the password is wrong', async () => {
     await using cli = testCli();
     await using nats = await testNatsServer({
       config: `authorization { user: me, password: "another" }`,

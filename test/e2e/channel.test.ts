@@ -1,4 +1,4 @@
-// `tocsin channel` as an operator uses it: nothing secret on the command line, nothing secret printed.
+// `tocsin channel` and `tocsin forget`: no secret on the command line, and no secret in the output.
 import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
@@ -11,7 +11,7 @@ const KEY = 'canaryabcdefghijkl';
 const URL = `https://www.feishu.cn/flow/api/trigger-webhook/${KEY}`;
 
 describe('tocsin channel', () => {
-  test('puts, shows, switches and removes', async () => {
+  test('puts, shows, enables, disables and removes a channel', async () => {
     await using cli = testCli();
     const call = (name: string, ...more: readonly string[]) =>
       cli.call(['channel', name, ...USER, ...more], { env: { TOCSIN_CHANNEL_URL: URL } });
@@ -32,7 +32,7 @@ describe('tocsin channel', () => {
     expect(JSON.stringify([put, refused])).not.toContain(KEY);
   });
 
-  test('tests a channel for real, at a receiver on this machine', async () => {
+  test('sends a test message to a receiver on this machine', async () => {
     await using cli = testCli();
     await using server = await receiver(
       answering(200, { code: 19024, msg: 'Key Words Not Found' }),
@@ -51,7 +51,7 @@ describe('tocsin channel', () => {
     expect(tested.stdout).not.toContain('canary');
   });
 
-  test('rotates the key, after which the old one is not needed', async () => {
+  test('rotates the key, and works without the old key afterwards', async () => {
     await using cli = testCli();
     const [old, fresh] = [0, 1].map(() => randomBytes(32).toString('base64'));
     const call = (key: string, name: string, ...more: readonly string[]) =>
@@ -69,7 +69,7 @@ describe('tocsin channel', () => {
     });
   });
 
-  test('refuses an address that is none without repeating it', async () => {
+  test('refuses an invalid address without repeating it', async () => {
     await using cli = testCli();
     const env = { TOCSIN_CHANNEL_URL: `http://evil.example/${KEY}` };
     const { code, stdout, stderr } = await cli.call(['channel', 'put', ...USER], { env });
@@ -80,7 +80,7 @@ describe('tocsin channel', () => {
 });
 
 describe('tocsin forget', () => {
-  test('leaves nothing to read, and the verdicts as they were; what was never sealed it names', async () => {
+  test('makes personal data unreadable without changing verdicts, and lists data that were never sealed', async () => {
     await using cli = testCli();
     const line = {
       ...JSON.parse(raiseLine(42)),

@@ -1,5 +1,5 @@
-// Start modes as real processes on one front: what is raised while no worker runs is delivered, or its
-// record says why not, as soon as one does.
+// Start modes as real processes on one front: when a worker starts, earlier triggers are delivered, or their
+// records say why not.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -29,14 +29,14 @@ async function deliveries(cli: Cli, args: readonly string[] = []) {
   return code === 0 ? List.parse(document) : undefined;
 }
 
-/** Every file of a folder, byte by byte. */
+/** All files of a folder with their bytes. */
 function filesIn(folder: string): readonly string[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => readFileSync(join(entry.parentPath, entry.name)).toString('latin1'));
 }
 
-describe('start modes', () => {
+describe('tocsin start --mode', () => {
   test(
     'acceptance 49, 50: without a worker nothing is delivered; with one, what was raised is',
     async () => {
@@ -60,7 +60,7 @@ describe('start modes', () => {
         },
         slowMs,
       );
-      // Neither has a channel, and that is in the record.
+      // Both users have no channel, and the records say so.
       expect(found.deliveries.map(({ userId, reason }) => ({ userId, reason }))).toEqual(
         expect.arrayContaining([
           { userId: '1', reason: 'no_channel' },
@@ -126,7 +126,7 @@ describe('start modes', () => {
       start.kill('SIGINT');
       const { stdout, stderr, code } = await start.ended();
       expect(code).toBeOneOf([0, 130]);
-      // The addresses are nowhere but in the vault, under its key.
+      // Only the vault holds the addresses, encrypted.
       const secret = /hook\/(?:first-fails|bot-removed)|trigger-webhook\/always-well/;
       for (const text of [stdout, stderr, ...filesIn(cli.path('var'))]) {
         expect(text).not.toMatch(secret);

@@ -1,4 +1,4 @@
-// `tocsin policy` and `tocsin audit simulate` as an operator meets them.
+// `tocsin policy` and `tocsin audit simulate` as an operator uses them.
 import { writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { raiseLine } from '../support/lines.ts';
@@ -7,7 +7,7 @@ import { testCli } from '../support/cli.ts';
 const line = (target: number, requestedAt: string): string =>
   `${raiseLine(1, { target_id: target, requested_at: requestedAt })}\n`;
 
-test('a policy is refused with its reason, set, shown, and tried on history', async () => {
+test('tocsin policy refuses an invalid policy, sets and shows a policy, and audit simulate replays it', async () => {
   await using cli = testCli();
   const refused = await cli.json(['policy', 'set', 'session', '10m', '--reason', 'calmer']);
   expect(refused).toMatchObject({ code: 2, document: { error: { code: 'policy_invalid' } } });

@@ -1,5 +1,5 @@
-// Whole files through the command line, a real NATS server and back: what was worked out beforehand
-// must come out, in every count and in JetStream.
+// Whole files through the command line and a real NATS server: all counts and the messages in JetStream must
+// equal the values of an oracle.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'vitest';
@@ -24,7 +24,7 @@ const SmallSchema = z.object({
 });
 
 test.each(STORES)(
-  'the small data set through %s gives what its oracle says, once',
+  'the small data set through %s gives the counts of its oracle once',
   async (store) => {
     const here = join(import.meta.dirname, '..', 'data');
     const small = SmallSchema.parse(
@@ -45,7 +45,7 @@ test.each(STORES)(
 );
 
 test.skipIf(recordedData === undefined)(
-  'thirteen years of a real project give exactly the counts and the digest [needs TOCSIN_TEST_DATA]',
+  'thirteen years of a real project give the exact counts and digest [needs TOCSIN_TEST_DATA]',
   async () => {
     await recordedThroughTheCommands('the embedded store');
   },

@@ -1,5 +1,5 @@
-// What a replay says depends on the log and on nothing else. The file alone is handed to new processes: no
-// read model, another time zone, another clock.
+// A replay depends only on the log. New processes get the log file without a read model, in another time zone
+// and with another clock.
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -15,7 +15,7 @@ import { scheduleProduct } from '../../src/schedule/triggers.ts';
 import { recordingOutput } from '../../src/testing.ts';
 import { inputsOf } from '../support/raise-lines.ts';
 
-/** Prints every verdict, and the digest at the end. */
+/** Prints all verdicts, and the digest at the end. */
 const REPLAY = `
 import { embeddedReader } from './src/adapters/eventstore/embedded/store.ts';
 import { temporaryReadModel } from './src/adapters/sqlite/read-model.ts';
@@ -28,7 +28,7 @@ const result = await audit.replay({ onVerdict: (row) => console.log(JSON.stringi
 console.log(JSON.stringify(result));
 `;
 
-/** A clock that runs, but starts at the beginning of the year 2000. */
+/** A running clock that starts at the beginning of the year 2000. */
 const OTHER_CLOCK = `
 const { now } = Date;
 const begun = now();
@@ -50,7 +50,7 @@ const shown = (row: VerdictRow): string =>
     typeof value === 'bigint' ? String(value) : value,
   );
 
-test('a replay gives the same bytes in another process, time zone and time, without the read model', async () => {
+test('audit replay gives the same bytes in another process and time zone, with another clock and no read model', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'tocsin-replay-'));
   try {
     const files = { store: join(folder, 'store.db'), state: join(folder, 'state.db') };

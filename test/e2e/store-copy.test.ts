@@ -1,5 +1,5 @@
-// Moving from the embedded store to a server: the command killed in the middle and run again, and the
-// projection going on with the copy.
+// `tocsin store copy` from the embedded store to a server: killed in the middle and run again. The projection
+// continues with the copy.
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { embeddedReader } from '../../src/adapters/eventstore/embedded/store.ts';
@@ -27,7 +27,7 @@ async function eventsOf(log: Log): Promise<readonly RecordedEvent[]> {
 const contents = (events: readonly RecordedEvent[]): unknown[] =>
   events.map(({ position, ...rest }) => [typeof position.commit, rest]);
 
-/** A server on an empty file. */
+/** A front on an empty file. */
 async function served(cli: Cli, name: string): Promise<string> {
   const server = cli.start(
     ['store', '--store', `embedded:${cli.path(name)}`, '--listen', '127.0.0.1:0', '--json'],
@@ -37,9 +37,9 @@ async function served(cli: Cli, name: string): Promise<string> {
   return z.object({ url: z.string() }).parse(JSON.parse(line[0])).url;
 }
 
-describe('store copy', () => {
+describe('tocsin store copy', () => {
   test(
-    'killed in the middle and run again gives the same log, and the projection goes on with it',
+    'gives the same log after a kill and a second run, and the projection continues with it',
     { timeout: slowMs },
     async () => {
       await using lane = await testLane();
@@ -58,7 +58,7 @@ describe('store copy', () => {
         to,
       ];
 
-      // Slow, so that it does not end before anybody looks.
+      // Slow, so that the kill comes before the end.
       await using link = await faultyLink(Number(new URL(url).port));
       link.delay(10);
       const running = cli.start(copyTo(`esdb://127.0.0.1:${link.port}?tls=false`));
@@ -84,7 +84,7 @@ describe('store copy', () => {
       expect(result.found).toBeGreaterThan(100);
       expect(result.verified).toBe(result.copied);
 
-      // With the state file of the embedded store: nothing again, and then what is new.
+      // With the state file of the embedded store: no message twice, and then the new messages.
       const before = (await lane.stream.last())?.sequence ?? 0;
       expect((await lane.project('--store', url)).document).toMatchObject({ published: 0 });
       expect((await lane.stream.last())?.sequence).toBe(before);
@@ -96,7 +96,7 @@ describe('store copy', () => {
     },
   );
 
-  test('leaves a store alone that holds something else', { timeout: slowMs }, async () => {
+  test('does not change a target that holds other events', { timeout: slowMs }, async () => {
     await using lane = await testLane();
     const { cli } = lane;
     await lane.raise(1, 2);
@@ -107,7 +107,7 @@ describe('store copy', () => {
     const refused = await cli.json(copy);
     expect(refused).toMatchObject({ code: 4, document: { error: { code: 'target_differs' } } });
     expect(await eventsOf(target)).toHaveLength(1);
-    // Only its streams are looked at where a prefix says so.
+    // With a prefix the command reads only the streams of that prefix.
     expect(await cli.run([...copy, '--prefix', 'tocsin.'])).toMatchObject({ code: 0, stderr: '' });
     const away = await cli.json([...copy.slice(0, -1), 'esdb://127.0.0.1:1?tls=false']);
     expect(away).toMatchObject({ code: 3, document: { error: { code: 'store_unavailable' } } });

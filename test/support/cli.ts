@@ -1,5 +1,5 @@
-// The command line as people run it: real processes in a folder of their own. Whatever a test does to
-// them, none is left: neither a process nor the nats-server that a killed `start` leaves behind.
+// Runs the command line as real processes in a temporary folder. After a test no process is left, also not the
+// nats-server of a killed `start`.
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, realpathSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
@@ -12,7 +12,7 @@ import { until } from './until.ts';
 
 const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 
-/** How a process ended, and what it said. */
+/** The end and the output of a process. */
 export type CliResult = {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -20,23 +20,23 @@ export type CliResult = {
   readonly stderr: string;
 };
 
-/** Ended in order, and nothing on stderr but what a stop says that takes its time on a busy machine. */
+/** A clean end; stderr may only have the remark about a slow stop. */
 export const QUIET_END = {
   code: 0,
   stderr: expect.stringMatching(/^(Finishing the work in flight.*\n)?$/) as string,
 };
 
 export type CliOptions = {
-  /** Added to a clean environment: nothing of the tester's own settings gets in. */
+  /** Added to a clean environment without the settings of the user. */
   readonly env?: Readonly<Record<string, string>>;
-  /** What it reads; absent, its stdin is empty. */
+  /** The input; absent: stdin is empty. */
   readonly input?: string | Buffer;
   /** Leaves stdin open for `write`. */
   readonly open?: true;
   readonly timeoutMs?: number;
 };
 
-/** A process that is running. */
+/** A running process. */
 export type CliProcess = {
   readonly pid: number;
   readonly stdout: () => string;
@@ -45,9 +45,9 @@ export type CliProcess = {
   readonly endInput: () => void;
   readonly kill: (signal: NodeJS.Signals) => void;
   readonly isOver: () => boolean;
-  /** Resolves with its end; rejects when that takes longer. */
+  /** Resolves at the end of the process; rejects after the timeout. */
   readonly ended: (timeoutMs?: number) => Promise<CliResult>;
-  /** The first match in what it said, on either stream; rejects when it ends without. */
+  /** The first match in the output of either stream; rejects if the process ends without one. */
   readonly says: (pattern: RegExp, timeoutMs?: number) => Promise<RegExpExecArray>;
 };
 
@@ -56,11 +56,11 @@ export type Cli = AsyncDisposable & {
   readonly path: (...parts: readonly string[]) => string;
   /** Runs a command to its end. */
   readonly run: (args: readonly string[], options?: CliOptions) => Promise<CliResult>;
-  /** Runs a command with `--json`, and takes its one document. */
+  /** Runs a command with `--json`, and parses its one document. */
   readonly json: (args: readonly string[], options?: CliOptions) => Promise<JsonResult>;
   /**
-   * As `json`, in this process: for what a process of its own would not show, because starting one takes
-   * longer than most commands. One at a time.
+   * As `json`, but in this process, because to start a process takes longer than most commands. Run only one at
+   * a time.
    */
   readonly call: (
     args: readonly string[],
@@ -75,7 +75,7 @@ export type JsonResult = CliResult & { readonly document: unknown };
 
 const runTimeoutMs = 240_000;
 
-/** A folder of its own to run commands in. */
+/** A temporary folder to run commands in. */
 export function testCli(): Cli {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'tocsin-cli-')));
   const running = new Set<ChildProcess>();
@@ -89,7 +89,7 @@ export function testCli(): Cli {
     });
     running.add(child);
     child.once('exit', () => running.delete(child));
-    // A process that is gone does not read any more; its end is what the test looks at.
+    // A process that has ended does not read; the test checks its end.
     child.stdin.on('error', () => undefined);
     if (open !== true) child.stdin.end(input ?? '');
     return processOf(child, args.join(' '));
@@ -126,12 +126,12 @@ export function testCli(): Cli {
 
 let isCalling = false;
 
-/** A function, because the code changes while somebody waits. */
+/** A function, because the code changes during an await. */
 function exitCode(): number {
   return Number(process.exitCode ?? 0);
 }
 
-/** The folder, the environment, the output and the exit code are the process's: they are lent and restored. */
+/** Changes folder, environment, output and exit code of this process, and restores them afterwards. */
 async function callHere(
   folder: string,
   args: readonly string[],
@@ -225,7 +225,7 @@ function onlyDocument({ stdout, stderr, code }: CliResult, args: readonly string
 }
 
 function cleanEnvironment(): Record<string, string> {
-  // Compiling takes half of a short command's time, so they share what was compiled.
+  // Compiling takes half of the time of a short command, so the processes share a compile cache.
   const kept = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'TOCSIN_NATS_SERVER', 'NODE_COMPILE_CACHE'];
   const env: Record<string, string> = { NODE_OPTIONS: '--disable-warning=ExperimentalWarning' };
   for (const name of kept) {

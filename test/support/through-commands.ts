@@ -1,4 +1,4 @@
-// A whole file through the command line, a real NATS server and back.
+// Runs a whole file through the command line and a real NATS server, and checks the result.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
@@ -7,12 +7,12 @@ import { testCli, type Cli } from './cli.ts';
 import { rawStream } from './jetstream.ts';
 import { testNatsServer } from './nats-server.ts';
 
-/** What was worked out beforehand. */
+/** The expected values, from an oracle. */
 export type Expected = {
   readonly read: number;
   readonly raised: number;
   readonly duplicates: number;
-  /** Lines whose idempotency key stands for another request. */
+  /** Lines whose idempotency key belongs to another request. */
   readonly conflicts: number;
   readonly published: number;
   readonly suppressed: number;
@@ -21,13 +21,13 @@ export type Expected = {
   readonly digest: string;
 };
 
-/** Where the commands find the store: in their folder, or behind a server that speaks EventStoreDB's protocol. */
+/** The store of the commands: a file, or a server with EventStoreDB's protocol. */
 export const STORES = ['the embedded store', 'the front'] as const;
 
-/** How the commands run: each in a process of its own, or, where another test does that, in this one. */
+/** Where the commands run: each in its own process, or, if another test covers that, in this process. */
 type Way = 'json' | 'call';
 
-/** The three commands twice; the second time nothing may happen. */
+/** Runs the three commands twice; the second run must have no effect. */
 export async function throughTheCommands(
   through: (typeof STORES)[number],
   file: string,
@@ -106,10 +106,10 @@ const RealSchema = z.object({
   dedupe_keys_sha256: z.string(),
 });
 
-/** A folder with a large recorded data set, where there is one. */
+/** The folder with a large recorded data set, if it exists. */
 export const recordedData = process.env['TOCSIN_TEST_DATA'];
 
-/** Thirteen years of a real project, to exactly the counts and the digest that were worked out for it. */
+/** Runs thirteen years of a real project, and checks the exact counts and digest. */
 export async function recordedThroughTheCommands(through: (typeof STORES)[number]): Promise<void> {
   const folder = recordedData ?? '';
   const text = readFileSync(join(folder, 'commit-triggers.expected.json'), 'utf8');
