@@ -1,5 +1,5 @@
-// What the acceptance tests share: each of them holds on both event stores, the embedded one and one
-// behind EventStoreDB's protocol, with a task source of its own.
+// Support for the acceptance tests. Each test runs on both event stores, the embedded store and the store
+// behind EventStoreDB's protocol, with its own task source.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,10 +22,10 @@ import { until } from '../support/until.ts';
 import { virtualTime } from '../support/virtual-time.ts';
 import { eventsOf, QUICK } from '../support/world.ts';
 
-/** Thursday, 07:00 in Shanghai: the day's twelve sections are all ahead. */
+/** Thursday, 07:00 in Shanghai: all twelve sections of the day are still to come. */
 export const MORNING = Date.parse('2026-04-30T07:00:00+08:00');
 
-/** Tasks and a timetable that tests change as they like. */
+/** Tasks and a timetable that tests change. */
 export type Timetable = {
   readonly source: TaskSource;
   readonly tasks: Map<string, Task>;
@@ -46,7 +46,7 @@ export function timetable(): Timetable {
           [...blocks.values()].filter(({ startAt }) => startAt >= from && startAt < to),
         ),
       changes: () => {
-        throw new Error('nobody follows changes here');
+        throw new Error('these tests do not follow changes');
       },
     },
   };
@@ -97,11 +97,11 @@ export function feedback(targetId: string, more: Partial<RaiseInput> = {}): Rais
 
 export type Acceptance = LaterWorld &
   Timetable & {
-    /** Every event of this world's own, in the log's order. */
+    /** Every event of this world, in the log's order. */
     readonly log: () => Promise<readonly RecordedEvent[]>;
     /** Raises, and waits until a worker has evaluated it. */
     readonly evaluated: (input: RaiseInput, worker?: WorkerOptions) => Promise<string>;
-    /** Raises, evaluates, and reads the preview that was offered. */
+    /** Raises, evaluates, and reads the offered preview. */
     readonly offered: (input: RaiseInput) => Promise<PreviewView>;
     /** Contract names of the messages that a projection of this log sends, in order. */
     readonly messages: () => Promise<readonly string[]>;
@@ -112,7 +112,7 @@ export type MakeAcceptance = (
   table?: Timetable,
 ) => Promise<Acceptance>;
 
-/** Declares tests for each event store; each world has streams of its own. */
+/** Declares tests for each event store; each world has its own streams. */
 export function onBothStores(declare: (make: MakeAcceptance) => void): void {
   const stores: readonly (readonly [string, (file: string) => Promise<Opened>])[] = [
     ['on the embedded store', openEmbedded],
@@ -168,7 +168,7 @@ async function acceptance(
     (await eventsOf(store)).filter(({ stream }) => stream.startsWith(`${name}.`));
   const triggerEvents = async (): Promise<readonly RecordedEvent[]> =>
     (await log()).filter(({ stream }) => stream.startsWith(`${name}.trigger-`));
-  // One stream for all projections of this log; each begins with nothing of its own.
+  // All projections of this log share one output; each starts without state.
   const output = recordingOutput();
   const worker: LaterWorld['worker'] = (options = {}) => world.worker({ name, ...options });
   const evaluated: Acceptance['evaluated'] = async (input, options) => {
@@ -176,7 +176,7 @@ async function acceptance(
     if (result.outcome !== 'raised') throw new Error(JSON.stringify(result));
     const { triggerId } = result;
     await using _worker = worker(options);
-    await until('it is evaluated', async () => {
+    await until('the trigger is evaluated', async () => {
       const trigger = await world.kernel.trigger(triggerId);
       return trigger !== undefined && trigger.status !== 'pending';
     });
@@ -193,7 +193,7 @@ async function acceptance(
     async offered(input) {
       const previewId = (await evaluated(input)).replace('ast_', 'asp_');
       const view = await world.kernel.previews.get(String(input.userId), previewId);
-      if (view === undefined) throw new Error('nothing was offered');
+      if (view === undefined) throw new Error('no preview was offered');
       return view;
     },
     async messages() {

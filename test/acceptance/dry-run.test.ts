@@ -1,4 +1,4 @@
-// Acceptance: dry runs. They diagnose, and leave nothing behind.
+// Acceptance: dry runs, which evaluate and store nothing.
 import { expect, test } from 'vitest';
 import { aBlock, aTask, feedback, MORNING, onBothStores, urgent } from './acceptance.support.ts';
 
@@ -31,7 +31,7 @@ onBothStores((make) => {
     expect(await world.log()).toEqual(before);
   });
 
-  test('acceptance 2: a dry run about a task without a problem decides to close, without a candidate', async () => {
+  test('acceptance 2: a dry run about a task without a problem decides to close and has no candidate', async () => {
     const world = await make();
     world.tasks.set('7', aTask('7'));
     world.blocks.set('b', aBlock('b', MORNING + 3_600_000, { taskId: '7' }));
@@ -43,7 +43,7 @@ onBothStores((make) => {
     expect(answer.ok && answer.value.evaluation).not.toHaveProperty('candidates');
   });
 
-  test('acceptance 3: a dry run without the facts asks, and names what is missing', async () => {
+  test('acceptance 3: a dry run without the facts decides to ask and names the missing facts', async () => {
     const world = await make();
     expect(await world.kernel.dryRun(urgent('7'))).toMatchObject({
       value: { evaluation: { kind: 'question', snapshot: { missing: ['task'] } } },
@@ -55,7 +55,7 @@ onBothStores((make) => {
     });
   });
 
-  test('acceptance 4: a dry run with an illegal mock time or target is refused by its field, and leaves nothing', async () => {
+  test('acceptance 4: a dry run with an invalid mock time or target is refused with the field’s name and stores nothing', async () => {
     const world = await make();
     const before = await world.log();
     const inputs = [
@@ -66,7 +66,7 @@ onBothStores((make) => {
     ];
     const fields: (string | undefined)[] = [];
     for (const more of inputs) {
-      // A client may send anything: the types are not there to stop it.
+      // A client may send any value, whatever the types say.
       const input: object = { ...urgent('7'), ...more };
       const answer = await world.kernel.dryRun(input as Parameters<typeof world.kernel.dryRun>[0]);
       fields.push(answer.ok ? undefined : answer.error.issues[0]?.field);
@@ -75,7 +75,7 @@ onBothStores((make) => {
     expect(await world.log()).toEqual(before);
   });
 
-  test('acceptance 5: the same dry run again only diagnoses again, and is no duplicate of anything', async () => {
+  test('acceptance 5: a repeated dry run gives the same answer and does not make a later raise a duplicate', async () => {
     const world = await make();
     world.tasks.set('7', aTask('7'));
     const input = { ...urgent('7'), requestedAt: new Date(MORNING + DAY / 1440) };

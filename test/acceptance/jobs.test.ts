@@ -1,4 +1,4 @@
-// From a task to its trigger: numbers 6 to 10, 12 and 13 of the acceptance list, on both event stores.
+// Acceptance: from a task to its trigger.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { dueJobStream } from '../../src/schedule/due-job/stream.ts';
 import { parseOccurrenceId } from '../../src/domain/core/ids.ts';
@@ -17,7 +17,7 @@ describe.each(BOTH_STORES)('on %s', (_name, open) => {
     await opened[Symbol.asyncDispose]();
   });
 
-  // Worlds of their own on one store: each has a kernel name, and so streams, of its own.
+  // Each world has its own kernel name, and so its own streams, on one store.
   const aWorld = (): Promise<JobWorld> => jobWorld(opened.store, `world-${serial++}`);
   const jobStream = (world: JobWorld) =>
     dueJobStream(world.name, { userId: '42', kind: 'task', subjectId: '7' });
@@ -32,7 +32,7 @@ describe.each(BOTH_STORES)('on %s', (_name, open) => {
       triggerAt: BEGIN + 10 * MINUTE,
       dueAt: BEGIN + 10 * MINUTE,
     });
-    // Saved again as it is, and told again after a restart, it is still the one.
+    // The same task, saved again and read again after a restart, has still one job.
     world.host.set({ title: 'a better title' });
     await world.stop();
     world.follow();
@@ -68,7 +68,7 @@ describe.each(BOTH_STORES)('on %s', (_name, open) => {
     expect(await world.types(jobStream(world))).toEqual(['DueJobScheduled', 'DueJobCancelled']);
   });
 
-  test('acceptance 9: a due job of an open, unscheduled task has raised a trigger', async () => {
+  test('acceptance 9: a due job of an open, unscheduled task raises a trigger', async () => {
     await using world = await aWorld();
     world.follow();
     world.scan();
@@ -104,7 +104,7 @@ describe.each(BOTH_STORES)('on %s', (_name, open) => {
     expect(await world.types()).not.toContain('PreviewOffered');
   });
 
-  test('acceptance 12: the worker’s path knows no mock time, and uses the real one', async () => {
+  test('acceptance 12: a trigger of the worker uses the real time, never a mock time', async () => {
     await using world = await aWorld();
     const refused = await world.kernel.raise({
       userId: 42,
@@ -126,7 +126,7 @@ describe.each(BOTH_STORES)('on %s', (_name, open) => {
     expect(trigger?.raised.requestedAt).toBe(world.time.now());
   });
 
-  test('acceptance 13: the same task within 30 minutes gives the earlier trigger again', async () => {
+  test('acceptance 13: a second trigger of one task within 30 minutes is the earlier trigger', async () => {
     await using world = await aWorld();
     world.follow();
     world.scan();

@@ -1,4 +1,4 @@
-// Acceptance: previews, from the offer to a yes.
+// Acceptance: previews, from the offer to the confirmation.
 import { describe, expect, test } from 'vitest';
 import type { ApplyRequest } from '../../src/domain/preview/apply.ts';
 import type { ApplyPreview } from '../../src/domain/ports/apply-preview.ts';
@@ -65,7 +65,7 @@ const yes = (more: Partial<ConfirmInput> = {}): ConfirmInput => ({
 
 onBothStores((make) => {
   describe('a preview', () => {
-    test('acceptance 17: a processed trigger has a preview with its candidate, base version, what was before, changes and an expiry', async () => {
+    test('acceptance 17: an evaluated trigger has a preview with candidate, base version, earlier entries, changes and expiry', async () => {
       const world = await applying(make);
       world.blocks.set('b', aBlock('b', MORNING + 4 * HOUR));
       const view = await world.offered(urgent('7'));
@@ -99,14 +99,14 @@ onBothStores((make) => {
       ]);
     });
 
-    test('acceptance 18: a new preview leaves the timetable as it was', async () => {
+    test('acceptance 18: a new preview does not change the timetable', async () => {
       const world = await applying(make);
       await world.offered(urgent('7'));
       expect(world.blocks.size).toBe(0);
       expect(world.calls).toEqual([]);
     });
 
-    test('acceptance 19: a preview that is read has reason, explanation, before, after, risk, consequence and candidates, for its owner only', async () => {
+    test('acceptance 19: only its owner can read a preview, with reason, explanation, before, after, risk, consequence and candidates', async () => {
       const world = await applying(make);
       const { previewId, snapshot, candidates } = await world.offered(urgent('7'));
       expect(snapshot).toMatchObject({
@@ -124,7 +124,7 @@ onBothStores((make) => {
       });
     });
 
-    test('acceptance 20: an hour after it was offered a preview is still there to read, and refused to confirm', async () => {
+    test('acceptance 20: an hour after its offer a preview can be read and cannot be confirmed', async () => {
       const world = await applying(make);
       const { previewId } = await world.offered(urgent('7'));
       world.time.advance(HOUR - 1);
@@ -142,7 +142,7 @@ onBothStores((make) => {
       expect(world.calls).toEqual([]);
     });
 
-    test('acceptance 21: a timetable that changed since refuses the confirm, and nothing is written (mends W25)', async () => {
+    test('acceptance 21: a confirmation after a change of the timetable is refused and nothing is written (mends W25)', async () => {
       const world = await applying(make);
       const { previewId } = await world.offered(urgent('7'));
       world.blocks.set('new', aBlock('new', MORNING + 10 * HOUR));
@@ -155,7 +155,7 @@ onBothStores((make) => {
   });
 
   describe('a confirm', () => {
-    test('acceptance 35: the original candidate is applied under one apply id, with its entries named', async () => {
+    test('acceptance 35: the original candidate is applied under one apply id, and the answer names its entries', async () => {
       const world = await applying(make);
       const { previewId } = await world.offered(urgent('7'));
       const result = await world.kernel.previews.confirm(1, previewId, yes());
@@ -174,7 +174,7 @@ onBothStores((make) => {
       expect((await world.messages()).at(-1)).toBe('schedule.apply.succeeded');
     });
 
-    test('acceptance 36: edited changes are checked again and applied as edited', async () => {
+    test('acceptance 36: edited changes are validated and applied as edited', async () => {
       const world = await applying(make);
       const { previewId } = await world.offered(urgent('7'));
       const changeId = `${CANDIDATE}:chg_1`;
@@ -207,7 +207,7 @@ onBothStores((make) => {
       ]);
     });
 
-    test('acceptance 37: a conflict writes nothing, and its error is kept and told', async () => {
+    test('acceptance 37: a conflict writes nothing, and its error is stored and answered', async () => {
       const world = await applying(make);
       const { previewId } = await world.offered(urgent('7'));
       world.blocks.set('b', aBlock('b', Date.parse('2026-04-30T08:00:00+08:00')));
@@ -220,7 +220,7 @@ onBothStores((make) => {
       expect((await world.messages()).at(-1)).toBe('schedule.apply.failed');
     });
 
-    test('acceptance 38: confirmed twice under one key it is applied once, under one apply id, also at the same moment', async () => {
+    test('acceptance 38: two confirmations under one key, also concurrent, apply once under one apply id', async () => {
       const world = await applying(make);
       const { previewId } = await world.offered(urgent('7'));
       const both = await Promise.all([
@@ -233,7 +233,7 @@ onBothStores((make) => {
       expect(world.blocks.size).toBe(1);
     });
 
-    test('acceptance 39: the same key with another body is refused, also after it was applied (mends W16)', async () => {
+    test('acceptance 39: another request under a used key is refused, also after the apply (mends W16)', async () => {
       const world = await applying(make);
       const { previewId } = await world.offered(urgent('7'));
       const other = yes({ action: 'confirm' });
@@ -247,7 +247,7 @@ onBothStores((make) => {
       expect(world.calls).toHaveLength(1);
     });
 
-    test('acceptance 40: another key after success is told that it was applied already', async () => {
+    test('acceptance 40: a confirmation under another key after success is answered already_applied', async () => {
       const world = await applying(make);
       const { previewId } = await world.offered(urgent('7'));
       await world.kernel.previews.confirm(1, previewId, yes());
@@ -259,7 +259,7 @@ onBothStores((make) => {
       expect(world.blocks.size).toBe(1);
     });
 
-    test('acceptance 41: a retry under the same key gets the former answer, a failure too (mends W16)', async () => {
+    test('acceptance 41: a retry under the same key gets the same answer, also for a failure (mends W16)', async () => {
       const world = await applying(make);
       const { previewId } = await world.offered(urgent('7'));
       world.blocks.set('b', aBlock('b', MORNING + 10 * HOUR));
@@ -273,7 +273,7 @@ onBothStores((make) => {
       expect(await world.kernel.previews.confirm(1, previewId, next)).toEqual(applied);
     });
 
-    test('acceptance 47: an apply that fails half way is rolled back whole, and says so', async () => {
+    test('acceptance 47: an apply that fails in the middle is rolled back and reports the failure', async () => {
       const world = await applying(make, { failsHalfWay: true });
       const { previewId } = await world.offered(urgent('7'));
       expect(await world.kernel.previews.confirm(1, previewId, yes())).toMatchObject({
@@ -285,12 +285,12 @@ onBothStores((make) => {
     });
   });
 
-  test('acceptance 42: the same request to notify, read twice, is one message', async () => {
+  test('acceptance 42: one request for a notification that is read twice is one message', async () => {
     const world = await applying(make);
     await world.offered(urgent('7'));
     const messages = await world.messages();
     expect(messages.filter((name) => name.startsWith('notification.'))).toHaveLength(1);
-    // Another projection of the same log decides the same list, message by message.
+    // Another projection of the same log decides the same messages.
     expect(await world.messages()).toEqual(messages);
   });
 });

@@ -1,4 +1,4 @@
-// Acceptance: triggers, and what is raised again.
+// Acceptance: triggers and repeated raises.
 import { expect, test } from 'vitest';
 import { decideEvaluated } from '../../src/domain/trigger/evaluate.ts';
 import { until } from '../support/until.ts';
@@ -6,7 +6,7 @@ import { aBlock, aTask, feedback, MORNING, onBothStores, urgent } from './accept
 import { scheduleTexts } from '../../src/schedule/texts.ts';
 
 onBothStores((make) => {
-  test('acceptance 11: a trigger with a mock time says so in the log and in its message', async () => {
+  test('acceptance 11: a trigger with a mock time has the mock time in the log and in its message', async () => {
     const world = await make();
     const mockNow = '2026-05-01T12:00:00+08:00';
     await world.kernel.raise(urgent('7', { mockNow }));
@@ -15,7 +15,7 @@ onBothStores((make) => {
     expect(await world.messages()).toEqual(['active_schedule.triggered']);
   });
 
-  test('acceptance 14: the same idempotency key twice is one trigger, and the second answer says that it is a duplicate', async () => {
+  test('acceptance 14: two raises under one idempotency key are one trigger, and the second answer says duplicate', async () => {
     const world = await make();
     const input = urgent('7', { idempotencyKey: 'k-1' });
     const first = await world.kernel.raise(input);
@@ -29,7 +29,7 @@ onBothStores((make) => {
     expect(await world.types()).toEqual(['TriggerRaised']);
   });
 
-  test('acceptance 15: the same feedback is the same trigger for ever, and another one is another', async () => {
+  test('acceptance 15: a feedback id is one trigger without a time limit, and another feedback id is another trigger', async () => {
     const world = await make();
     world.blocks.set('5', aBlock('5', MORNING - 7_200_000, { taskId: '7' }));
     const first = await world.evaluated(feedback('5', { feedbackId: 'fb-1' }));
@@ -41,7 +41,7 @@ onBothStores((make) => {
     expect('triggerId' in other && other.triggerId).not.toBe(first);
   });
 
-  test('acceptance 16: what cannot be understood is refused with a readable reason before anything is stored (mends W2, W18)', async () => {
+  test('acceptance 16: an invalid raise is refused with a readable reason and nothing is stored (mends W2, W18)', async () => {
     const world = await make();
     const payload = { a: 'x'.repeat(40_000) };
     expect(await world.kernel.raise(urgent('7', { payload }))).toMatchObject({
@@ -54,7 +54,7 @@ onBothStores((make) => {
       issues: [{ field: 'targetId' }],
     });
     expect(await world.triggerEvents()).toEqual([]);
-    // What nobody can evaluate ends, and says why.
+    // A trigger that the evaluator cannot evaluate is rejected with the reason.
     const triggerId = await world.evaluated(urgent('7', { targetType: 'task_item' }));
     expect(await world.kernel.trigger(triggerId)).toMatchObject({
       status: 'rejected',
@@ -62,7 +62,7 @@ onBothStores((make) => {
     });
   });
 
-  test('acceptance 45: when the preview cannot be written the trigger fails, nobody is told, and it is tried again', async () => {
+  test('acceptance 45: when the preview cannot be written the evaluation fails, no notification is requested, and it is retried', async () => {
     const world = await make();
     world.tasks.set('7', aTask('7'));
     const result = await world.kernel.raise(urgent('7'));
@@ -70,22 +70,22 @@ onBothStores((make) => {
     const broken = world.worker({
       evaluate: () => Promise.resolve({ outcome: 'offer', kind: 'reminder', baseVersion: '' }),
     });
-    await until('it failed', async () => (await world.types()).length === 2);
+    await until('the evaluation fails', async () => (await world.types()).length === 2);
     await broken[Symbol.asyncDispose]();
     expect(await world.types()).toEqual(['TriggerRaised', 'TriggerEvaluationFailed']);
     expect(await world.messages()).toEqual(['active_schedule.triggered']);
     await using _mended = world.worker();
     world.time.advance(1_000);
-    await until('it is offered', async () => (await world.types()).length === 4);
+    await until('the preview is offered', async () => (await world.types()).length === 4);
     expect(await world.kernel.trigger(triggerId)).toMatchObject({ status: 'offered' });
   });
 
-  test('acceptance 48: a trigger that is handled twice moves its state once', async () => {
+  test('acceptance 48: a trigger that two workers handle changes its state once', async () => {
     const world = await make();
     world.tasks.set('7', aTask('7'));
     await world.evaluated(urgent('7'));
     const after = await world.types();
-    // Another worker, with an empty index, gets everything again; so does a decider that comes late.
+    // Other workers with an empty index handle every event again.
     await using _other = world.worker({ file: 'other' });
     await using _third = world.worker({ file: 'third' });
     const marker = await world.evaluated(urgent('8'));

@@ -1,5 +1,5 @@
-// The weaknesses of the existing system that triggers, evaluation and previews mend. Each test states
-// what must hold, and shows that it does not hold any more under the old rule, planted in its place.
+// The weaknesses of the system that this replaces (docs/weaknesses.md), about triggers, evaluation and
+// previews. Each test states a rule and shows that it fails when the old rule is planted.
 import { expect, test } from 'vitest';
 import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
 import { eventId } from '../../src/domain/core/ids.ts';
@@ -67,7 +67,7 @@ const offered: TriggerEvent = {
   },
 };
 
-test('W2: what a crash leaves of a raise is all of it or nothing', async () => {
+test('W2: a crash leaves all events of a raise or none', async () => {
   await mended<(store: EventStore) => EventStore>(
     async (written) => {
       const store = memoryStore();
@@ -79,7 +79,7 @@ test('W2: what a crash leaves of a raise is all of it or nothing', async () => {
     },
     {
       ours: (store) => store,
-      // A row, then its message, in two writes; the process dies between them.
+      // The old rule wrote a row and its message in two writes; the process dies between them.
       planted: (store) => ({
         ...store,
         async append(stream, expected, events) {
@@ -91,7 +91,7 @@ test('W2: what a crash leaves of a raise is all of it or nothing', async () => {
   );
 });
 
-test('W6: one instant has one dedupe key, whatever zone it is written in', async () => {
+test('W6: an instant has one dedupe key in every time zone', async () => {
   const texts = ['2026-04-30T10:00:00+08:00', '2026-04-30T02:00:00Z', '2026-04-30T07:45:00+05:45'];
   await mended<(text: string) => string>(
     (keyOf) => {
@@ -99,7 +99,7 @@ test('W6: one instant has one dedupe key, whatever zone it is written in', async
     },
     {
       ours: (requestedAt) => scopeOf(definition, request({ requestedAt })).dedupeKey,
-      // The window's start, rendered in the zone that the value came with.
+      // The window's start, formatted in the zone of the input.
       planted: (text) => {
         const instant = parseInstant(text);
         return `${formatInstantSeconds(instant.ok ? instant.value : 0)}${text.slice(19)}`;
@@ -108,7 +108,7 @@ test('W6: one instant has one dedupe key, whatever zone it is written in', async
   );
 });
 
-const yes: ConfirmPreview = {
+const confirmation: ConfirmPreview = {
   userId: '1',
   previewId: 'asp_1',
   key: 'k',
@@ -124,10 +124,10 @@ function afterConfirm(command: ConfirmPreview): TriggerState {
   return stateOf(raised, offered, ...first.value.events);
 }
 
-test('W16: a key that was used for one request is refused for another', async () => {
+test('W16: another request under a used idempotency key is refused', async () => {
   await mended<(body: string) => string>(
     (hashOf) => {
-      const command = { ...yes, requestHash: hashOf('first') };
+      const command = { ...confirmation, requestHash: hashOf('first') };
       const other = { ...command, requestHash: hashOf('other') };
       expect(
         decideConfirm(offeredOf(afterConfirm(command), 1), other, { recordedAt: AT }),
@@ -136,12 +136,12 @@ test('W16: a key that was used for one request is refused for another', async ()
         error: { code: 'idempotency_conflict' },
       });
     },
-    // The old rule did not look at the content.
+    // The old rule ignored the content of the request.
     { ours: (body) => body.padEnd(64, '0'), planted: () => 'same'.padEnd(64, '0') },
   );
 });
 
-test('W17: a failure that comes late never undoes what another worker has decided', async () => {
+test('W17: a late failure never undoes the decision of another worker', async () => {
   const failed = { occurrence: 1, attempt: 1, code: 'worker_failed' };
   await mended<(state: TriggerState) => readonly TriggerEvent[]>(
     (late) => {
@@ -149,13 +149,13 @@ test('W17: a failure that comes late never undoes what another worker has decide
     },
     {
       ours: (state) => decideEvaluationFailed(state, failed, { recordedAt: AT }),
-      // Written without looking at what is there.
+      // The old rule wrote without reading the state.
       planted: () => decideEvaluationFailed(stateOf(raised), failed, { recordedAt: AT }),
     },
   );
 });
 
-test('W18: what could not be dealt with is told, and says what kind of thing it is', async () => {
+test('W18: an issue without a candidate is offered as a question or a reminder', async () => {
   const open: readonly IssueCode[] = [
     'no_valid_time_window',
     'feedback_target_unknown',
@@ -170,13 +170,13 @@ test('W18: what could not be dealt with is told, and says what kind of thing it 
     },
     {
       ours: actionOf,
-      // Without a candidate the trigger was closed, though the decision was to tell.
+      // The old rule closed a trigger without a candidate although the decision was to notify.
       planted: (issue) => (issue === 'no_contiguous_slots' ? 'close' : actionOf(issue)),
     },
   );
 });
 
-test('W23: a trigger in mock time never takes the place of a real one', async () => {
+test('W23: a mock trigger never has the dedupe scope of a real trigger', async () => {
   await mended<(request: RaiseRequest) => string>(
     (keyOf) => {
       const mock = request({ mockNow: '2026-04-30T02:00:00Z' });
@@ -190,24 +190,24 @@ test('W23: a trigger in mock time never takes the place of a real one', async ()
   );
 });
 
-test('W25: a second yes while the first is applied starts nothing and re-opens nothing', async () => {
-  const second = { ...yes, key: 'k2', applyId: 'asap_2', requestHash: 'b'.repeat(64) };
+test('W25: a second confirmation during an apply starts nothing', async () => {
+  const second = { ...confirmation, key: 'k2', applyId: 'asap_2', requestHash: 'b'.repeat(64) };
   await mended<(state: TriggerState) => TriggerState>(
     (seen) => {
-      const decision = decideConfirm(offeredOf(seen(afterConfirm(yes)), 1), second, {
+      const decision = decideConfirm(offeredOf(seen(afterConfirm(confirmation)), 1), second, {
         recordedAt: AT + 1,
       });
       expect(decision).toMatchObject({ ok: false, error: { code: 'apply_in_progress' } });
     },
     {
       ours: (state) => state,
-      // The state of an apply was one field, and the next yes overwrote it.
+      // The state of an apply was one field, and the next confirmation overwrote it.
       planted: () => stateOf(raised, offered),
     },
   );
 });
 
-test('W26: every event has an id of its own', async () => {
+test('W26: the events of a decision have different ids', async () => {
   await mended<(command: string, index: number) => string>(
     (idOf) => {
       const evaluation = { outcome: 'offer', kind: 'reminder' } as const;
@@ -223,7 +223,7 @@ test('W26: every event has an id of its own', async () => {
     },
     {
       ours: (command, index) => eventId(command, STREAM, index),
-      // The aggregate's id.
+      // The old rule used the aggregate's id.
       planted: () => 'asp_1',
     },
   );

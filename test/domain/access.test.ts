@@ -1,4 +1,4 @@
-// Tokens of the HTTP API, decision by decision.
+// The decisions about tokens of the HTTP API.
 import { describe, it } from 'vitest';
 import { err, ok } from '../../src/domain/core/result.ts';
 import {
@@ -45,8 +45,8 @@ const create = (input: Partial<TokenInput>): Command => ({
   input: { name: 'planner', scopes: ['trigger:raise'], ...input },
 });
 
-describe('a token', () => {
-  it('is made with its hash, its scopes in their order, each once', () => {
+describe('decideCreateToken and decideRevokeToken', () => {
+  it('create a token with its hash and its scopes, in fixed order and each once', () => {
     given()
       .when(create({ userId: 42 }))
       .then(created);
@@ -58,7 +58,7 @@ describe('a token', () => {
       });
   });
 
-  it('is refused with what concerns everybody for one user, without scopes, and when it is over', () => {
+  it('refuse a service scope for a user’s token, a token without scopes or name, and a past expiry', () => {
     given()
       .when(create({ userId: 42, scopes: ['policy:write'] }))
       .thenRejected('service_scope');
@@ -73,7 +73,7 @@ describe('a token', () => {
       .thenRejected('invalid_field');
   });
 
-  it('is revoked once; what was never made is told', () => {
+  it('revoke a token once and report an unknown token', () => {
     const revoke: Command = { kind: 'revoke', tokenId: minted.tokenId, reason: 'leaked' };
     given(created).when(revoke).then(revoked);
     given(created, revoked).when(revoke).thenNothing();

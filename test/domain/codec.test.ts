@@ -1,5 +1,4 @@
-// One codec for every reader: what an older version wrote is read as if it had been written today, and
-// what a newer one wrote is a fault that says so.
+// The event codec: it upcasts events of older versions and reports events that it cannot decode.
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { createCodec } from '../../src/domain/core/codec.ts';
@@ -7,7 +6,7 @@ import type { RecordedEvent, Unreadable } from '../../src/domain/core/recorded-e
 import type { Json, JsonObject } from '../../src/domain/core/json.ts';
 import { metadata } from '../support/log-edits.ts';
 
-/** Said `{name}` at first, then `{first, last}`, and now a title besides. */
+/** Version 1 had `{name}`, version 2 `{first, last}`, version 3 also has a title. */
 const codec = createCodec([
   {
     type: 'Named',
@@ -37,29 +36,29 @@ function decode(data: Json | Unreadable, version: Json, more: JsonObject = {}) {
   return codec.decode(recorded);
 }
 
-describe('an event of an older version', () => {
+describe('createCodec, upcasting', () => {
   it.each([
     [1, { name: 'Ada Lovelace' }, { first: 'Ada', last: 'Lovelace', title: '' }],
     [2, { first: 'Ada', last: 'Lovelace' }, { first: 'Ada', last: 'Lovelace', title: '' }],
     [3, { first: 'A', last: 'L', title: 'Lady' }, { first: 'A', last: 'L', title: 'Lady' }],
-  ])('is read step by step from version %i', (version, stored, data) => {
+  ])('applies every upcaster from version %i on', (version, stored, data) => {
     expect(decode(stored, version)).toMatchObject({ kind: 'event', event: { data } });
   });
 
-  it('that the step chokes on is the data’s fault', () => {
+  it('reports data that makes an upcaster throw as schema_invalid', () => {
     expect(decode({ nonsense: 1 }, 1)).toMatchObject({
       kind: 'fault',
       fault: { code: 'schema_invalid', detail: expect.stringContaining('version 1') as string },
     });
   });
 
-  it('needs a step from each version: a gap is found when the codec is made', () => {
+  it('throws for a definition without an upcaster from each version', () => {
     const gap = { type: 'Named', version: 3, schema: z.object({}), upcast: { 2: () => ({}) } };
     expect(() => createCodec([gap])).toThrow('no upcaster from version 1');
   });
 });
 
-describe('an event that cannot be read', () => {
+describe('createCodec, faults', () => {
   it.each<[string, Json | Unreadable, Json, string]>([
     ['of a newer version', { first: 'A', last: 'L', title: '' }, 4, 'newer_version'],
     ['of version 0', { first: 'A', last: 'L', title: '' }, 0, 'metadata_invalid'],
@@ -67,11 +66,11 @@ describe('an event that cannot be read', () => {
     ['that is no JSON', { unreadable: new Uint8Array([0x7b]) }, 1, 'broken_json'],
     ['that is no object', ['Ada'], 1, 'broken_json'],
     ['of another shape', { first: 1 }, 2, 'schema_invalid'],
-  ])('%s is a fault with its name', (_what, data, version, code) => {
+  ])('reports an event %s with a code', (_what, data, version, code) => {
     expect(decode(data, version)).toMatchObject({ kind: 'fault', fault: { code } });
   });
 
-  it('names fields in its reason and quotes no value', () => {
+  it('names fields in the detail and quotes no value', () => {
     const decoded = decode({ first: 'secret-a', last: 7, title: 'secret-b' }, 3);
     expect(JSON.stringify(decoded)).toContain('last');
     expect(JSON.stringify(decoded)).not.toContain('secret');

@@ -1,4 +1,4 @@
-// The published contracts: what consumers parse with, and the document that describes it.
+// The published contracts: parsing of messages, and the AsyncAPI document.
 import { describe, expect, it } from 'vitest';
 import { asyncApi, parseMessage } from '../../src/contracts.ts';
 
@@ -77,7 +77,7 @@ describe('parseMessage', () => {
     expect(parseMessage(name, encode(triggered))).toMatchObject({ code: 'unknown_contract' });
   });
 
-  it('says which field is wrong, and does not quote it', () => {
+  it('names the invalid fields and does not quote their values', () => {
     const broken = { ...triggered, user_id: 'no such/secret', requested_at: 'today' };
     const parsed = parseMessage('active_schedule.triggered', encode(broken));
     expect(parsed).toMatchObject({ ok: false, code: 'schema_invalid' });
@@ -89,11 +89,11 @@ describe('parseMessage', () => {
     ['text that is not JSON', new TextEncoder().encode('{')],
     ['bytes that are not UTF-8', Uint8Array.of(0x22, 0xff, 0x22)],
     ['nothing', new Uint8Array()],
-  ])('answers %s with a value', (_name, data) => {
+  ])('returns broken_json for %s and does not throw', (_name, data) => {
     expect(parseMessage('active_schedule.triggered', data)).toMatchObject({ code: 'broken_json' });
   });
 
-  it('leaves out what a later version may have added', () => {
+  it('leaves out fields of later versions', () => {
     const parsed = parseMessage('active_schedule.triggered', encode({ ...triggered, added: 1 }));
     expect(parsed).toMatchObject({ ok: true, data: triggered });
     expect(parsed.ok && 'added' in parsed.data).toBe(false);
@@ -105,7 +105,7 @@ type Node = { readonly [key: string]: unknown };
 describe('asyncApi', () => {
   const document = asyncApi();
 
-  it('has a channel for real and one for mock traffic of every contract', () => {
+  it('has a channel for real and a channel for mock traffic of every contract', () => {
     expect(document).toMatchObject({ asyncapi: '3.0.0' });
     const addresses = Object.values(document['channels'] as Node).map(
       (channel) => (channel as Node)['address'],
@@ -123,7 +123,7 @@ describe('asyncApi', () => {
     );
   });
 
-  it('refers to nothing that is not there', () => {
+  it('has no dangling reference', () => {
     const references = [...JSON.stringify(document).matchAll(/"\$ref":"#\/([^"]+)"/g)];
     expect(references.length).toBeGreaterThan(10);
     for (const [, path = ''] of references) {

@@ -1,9 +1,9 @@
-// Keys that are written with escapes, read after everything that could mislead the engine's own parser.
+// JSON keys that are written with escapes, read after values that trigger the bug of the engine's parser.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseJson } from '../../src/domain/core/json.ts';
 
-/** A value, with objects as lists of their members, so that nothing has read them yet. */
+/** A value whose objects are lists of members, so that the engine has not read their keys yet. */
 type Tree =
   | string
   | number
@@ -33,7 +33,7 @@ const { tree } = fc.letrec<{ tree: Tree }>((tie) => ({
   ),
 }));
 
-/** How a text is written: as JSON.stringify does, or with every character as an escape. */
+/** The style of a text: as JSON.stringify writes it, or with every character as an escape. */
 type Style = { readonly escapes: boolean; readonly space: string };
 
 function written(value: Tree, style: Style): string {
@@ -64,14 +64,14 @@ function meant(value: Tree): unknown {
 
 const style = fc.record({ escapes: fc.boolean(), space: fc.constantFrom('', ' ', '\r\n\t') });
 
-describe('JSON text', () => {
-  it('has the keys that it says, whatever was read before', () => {
+describe('parseJson', () => {
+  it('reads escaped keys correctly, whatever it read before', () => {
     expect(parseJson('{"a":1,"\\\\":2,"b":3}')).toEqual({ a: 1, '\\': 2, b: 3 });
     expect(parseJson('{"a":1,"\\n":2,"b":3}')).toEqual({ a: 1, '\n': 2, b: 3 });
     expect(parseJson('{"a":1,"\\u0041":{"a":"\\n"}}')).toEqual({ a: 1, A: { a: '\n' } });
   });
 
-  it('is its value, in every style', () => {
+  it('reads the same value from every style of text', () => {
     fc.assert(
       fc.property(tree, style, (value, how) => {
         expect(JSON.stringify(parseJson(written(value, how)))).toBe(JSON.stringify(meant(value)));
@@ -80,7 +80,7 @@ describe('JSON text', () => {
     );
   });
 
-  it('is refused when it is none, with escaped keys or without', () => {
+  it('refuses text that is not JSON, with and without escaped keys', () => {
     for (const text of ['{"\\n":1', '{"\\n":1}}', '{"\\n" 1}', '{"\\x":1}', '{"\\n":01}', '']) {
       expect(() => parseJson(text)).toThrow(SyntaxError);
     }

@@ -1,3 +1,4 @@
+// Nesting depth and canonical form of JSON text.
 import canonicalize from 'canonicalize';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -15,8 +16,8 @@ function depthOf(value: unknown): number {
   return 1 + Math.max(0, ...Object.values(value).map(depthOf));
 }
 
-describe('how deep a text nests', () => {
-  it('is what its value says, whatever its strings hold', () => {
+describe('nestsDeeperThan', () => {
+  it('agrees with the depth of the parsed value, whatever the strings hold', () => {
     fc.assert(
       fc.property(texts, (text) => {
         expect(nestsDeeperThan(text, LEVELS)).toBe(depthOf(parseJson(text)) > LEVELS);
@@ -25,7 +26,7 @@ describe('how deep a text nests', () => {
     );
   });
 
-  it('is told of brackets in strings and behind escapes', () => {
+  it('ignores brackets in strings and behind escapes', () => {
     for (const inText of ['[[[[[[', '"[[[[[[', '\\"[[[[[[', '\\\\']) {
       const key = JSON.stringify(inText);
       expect(nestsDeeperThan(`[[{${key}:${key}}]]`, LEVELS)).toBe(false);
@@ -33,14 +34,14 @@ describe('how deep a text nests', () => {
     }
   });
 
-  it('is told of what no parser that recurses could read', () => {
+  it('reads text that would overflow a recursive parser', () => {
     expect(nestsDeeperThan('['.repeat(1_000_000), 1_000)).toBe(true);
     expect(nestsDeeperThan(`${'['.repeat(1_000)}${']'.repeat(1_000)}`, 1_000)).toBe(false);
   });
 });
 
-describe('the canonical text', () => {
-  it('is that of RFC 8785, whatever order the keys come in', () => {
+describe('canonicalJson', () => {
+  it('agrees with RFC 8785, in whatever order the keys come', () => {
     fc.assert(
       fc.property(fc.json(), (text) => {
         const value = parseJson(text);
@@ -54,7 +55,7 @@ describe('the canonical text', () => {
     );
   });
 
-  it('is there for lone surrogates, too, and keeps them', () => {
+  it('accepts lone surrogates and keeps them', () => {
     const value = parseJson('{"b":"\\ud800","\\udc00":1}');
     expect(canonicalJson(value)).toBe('{"b":"\\ud800","\\udc00":1}');
   });

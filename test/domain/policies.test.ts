@@ -1,5 +1,4 @@
-// Policies as people set them: what is refused and why, what is written, and how policies are read and
-// written as text.
+// Setting policies and mutes: validation, events, and the text form of policies.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -58,20 +57,20 @@ const unmuted: ControlEvent = {
   data: { triggerType: '*', reason: 'why' },
 };
 
-describe('setting a policy', () => {
-  it('writes it, with its defaults', () => {
+describe('decidePolicies, set', () => {
+  it('writes the policy with its defaults', () => {
     given().when(setting()).then(set('*'));
     given(set('*'))
       .when(setting({ triggerType: 'a_type' }))
       .then(set('a_type'));
   });
 
-  it('writes nothing where it is so already', () => {
+  it('writes nothing when the policy is in force already', () => {
     given(set('*')).when(setting()).thenNothing();
     given(set('a_type')).when(setting()).then(set('*'));
   });
 
-  it('is refused without a reason, for no type, and for what is no policy', () => {
+  it('refuses a missing reason, an invalid type and an invalid policy', () => {
     given()
       .when(setting({ reason: undefined }))
       .thenRejected('invalid_field');
@@ -87,8 +86,8 @@ describe('setting a policy', () => {
   });
 });
 
-describe('muting', () => {
-  it('writes until when, and the last word counts', () => {
+describe('decidePolicies, mute and unmute', () => {
+  it('writes the end of the mute; the last mute counts', () => {
     given()
       .when(muting(NOW + HOUR))
       .then(mute(NOW + HOUR));
@@ -100,7 +99,7 @@ describe('muting', () => {
       .thenNothing();
   });
 
-  it('is refused for the past, and for longer than anybody remembers', () => {
+  it('refuses an end in the past and an end after the longest mute', () => {
     given().when(muting(NOW)).thenRejected('mute_invalid');
     given().when(muting(Number.NaN)).thenRejected('mute_invalid');
     given()
@@ -111,7 +110,7 @@ describe('muting', () => {
       .then(mute(NOW + MAX_MUTE_MS));
   });
 
-  it('is ended only where it is under way', () => {
+  it('ends a mute only while it is in force', () => {
     given(mute(NOW + HOUR))
       .when(unmuting)
       .then(unmuted);
@@ -126,7 +125,7 @@ describe('muting', () => {
   });
 });
 
-describe('a policy from outside', () => {
+describe('checkPolicy', () => {
   const refusals: [string, object, RegExp][] = [
     [
       'a session without a maximum',
@@ -150,13 +149,13 @@ describe('a policy from outside', () => {
     ],
     ['another axis', { kind: 'anchored', windowMs: HOUR, axis: 'created' }, /^axis must be one of/],
   ];
-  it.each(refusals)('%s is refused, and why', (_, input, message) => {
+  it.each(refusals)('refuses %s and names the reason', (_, input, message) => {
     const checked = checkPolicy(input);
     const [issue] = checked.ok ? [] : checked.error;
     expect(`${issue?.field ?? ''} ${issue?.message ?? ''}`).toMatch(message);
   });
 
-  it('goes by the producer’s claim if it is tumbling, else by the kernel’s stamp', () => {
+  it('defaults to the axis requestedAt for tumbling policies, else to recordedAt', () => {
     const axisOf = (text: string) => {
       const parsed = parsePolicy(text);
       return parsed.ok ? parsed.value.axis : parsed.error;
@@ -168,7 +167,7 @@ describe('a policy from outside', () => {
   });
 });
 
-describe('a policy as text', () => {
+describe('parsePolicy and formatPolicy', () => {
   const length = fc.integer({ min: 1_000, max: 366 * 24 * HOUR });
   const rest = {
     axis: fc.constantFrom('requestedAt', 'recordedAt'),
@@ -196,7 +195,7 @@ describe('a policy as text', () => {
     })),
   );
 
-  it('is read as what was written', () => {
+  it('are inverse to each other', () => {
     fc.assert(
       fc.property(policies, (each) => {
         const parsed = parsePolicy(formatPolicy(each));
@@ -205,7 +204,7 @@ describe('a policy as text', () => {
     );
   });
 
-  it('may be written with brackets', () => {
+  it('accept brackets, commas and equals signs', () => {
     expect(parsePolicy('session(10m, max=4h)')).toEqual(parsePolicy('session 10m 4h'));
     expect(parsePolicy('rolling(3, 1h) axis=requestedAt')).toEqual(
       parsePolicy('rolling 3 1h on requestedAt'),
@@ -213,14 +212,14 @@ describe('a policy as text', () => {
   });
 
   it.each(['', 'weekly', 'anchored 30', 'anchored 30m 40m', 'anchored 30m on', 'rolling x 1h'])(
-    '%j is refused',
+    'refuse %j',
     (text) => {
       const parsed = parsePolicy(text);
       expect(parsed.ok ? [] : parsed.error).toHaveLength(1);
     },
   );
 
-  it('has lengths that are read as they are written', () => {
+  it('use durations that parseDuration reads as formatDuration writes them', () => {
     fc.assert(
       fc.property(fc.nat(), (ms) => {
         expect(parseDuration(formatDuration(ms))).toBe(ms);
@@ -235,8 +234,8 @@ describe('a policy as text', () => {
   });
 });
 
-describe('for ever', () => {
-  it('a policy, a mute and its end lie in the log like this', () => {
+describe('vectors of policies', () => {
+  it('encode a policy, a mute and its end as in the vector', () => {
     const ids = { correlationId: 'x', causationId: 'x', commandId: 'x' };
     const dataOf = (event: ControlEvent) =>
       controlCodec.encode(event, { recordedAt: NOW, ...ids }, 'id').data;
@@ -253,7 +252,7 @@ describe('for ever', () => {
     expect(dataOf(unmuted)).toEqual({ triggerType: '*', reason: 'why' });
   });
 
-  it('a window’s phase by hash follows from user and type', () => {
+  it('compute the phase keyHash from user and type', () => {
     const hashed: Policy = {
       kind: 'tumbling',
       windowMs: HOUR,

@@ -1,4 +1,4 @@
-// The cheap way to read stored events against their schemas: it says the same, or leaves it to them.
+// The quick readers of stored data against the schemas: they return the same value or undefined.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -44,11 +44,20 @@ const metadata = {
   commandId: 'e',
 };
 const OPTIONAL = [
-  ...['feedbackId', 'idempotencyKey', 'jobId', 'severity', 'mockNow', 'stranger', '__proto__'],
+  ...[
+    'feedbackId',
+    'idempotencyKey',
+    'jobId',
+    'severity',
+    'mockNow',
+    'quiet',
+    'stranger',
+    '__proto__',
+  ],
   ...['traceparent', 'actor', 'mustUnderstand', '$correlationId'],
 ];
 
-/** What somebody may have written there: a neighbour's value, too long, too short, or nonsense. */
+/** A field's value from another program: of another field, too long, too short, or of another type. */
 const value = fc.oneof(
   fc.constantFrom<unknown>(
     '',
@@ -82,7 +91,7 @@ const value = fc.oneof(
   fc.jsonValue(),
 );
 
-/** The fields with a few of them changed, added or taken away. */
+/** The fields with up to two of them changed, added or removed. */
 function changed(fields: Readonly<Record<string, unknown>>) {
   const name = fc.constantFrom(...Object.keys(fields), ...OPTIONAL);
   const change = fc.record({ name, value: fc.option(value, { nil: undefined }) });
@@ -92,7 +101,7 @@ function changed(fields: Readonly<Record<string, unknown>>) {
       if (next === undefined) entries.delete(field);
       else entries.set(field, next);
     }
-    // As a parser makes it, with an own field even of the name __proto__.
+    // JSON.parse makes __proto__ an own field.
     const text = [...entries].map(([k, v]) => `${JSON.stringify(k)}:${JSON.stringify(v)}`);
     const parsed: unknown = JSON.parse(`{${text.join(',')}}`);
     return z.record(z.string(), z.unknown()).parse(parsed);
@@ -108,13 +117,13 @@ const schemaOf = (type: string) => {
 describe.each([
   ['TriggerRaised', raised, quickRaised],
   ['NotificationRequested', requested, quickRequested],
-] as const)('the quick reading of %s', (type, fields, quick) => {
-  it('takes what we write', () => {
+] as const)('the quick reader of %s', (type, fields, quick) => {
+  it('reads data as Tocsin writes it', () => {
     expect(quick(fields)).toStrictEqual(schemaOf(type).parse(fields));
     expect(quick(fields)).toBeDefined();
   });
 
-  it('says what the schema says, or nothing', () => {
+  it('returns what the schema returns, or undefined', () => {
     fc.assert(
       fc.property(changed(fields), (data) => {
         const answer = quick(data);
@@ -126,12 +135,12 @@ describe.each([
   });
 });
 
-describe('the quick reading of metadata', () => {
-  it('takes what we write', () => {
+describe('quickMetadata', () => {
+  it('reads data as Tocsin writes it', () => {
     expect(quickMetadata(metadata)?.data).toStrictEqual(MetadataSchema.parse(metadata));
   });
 
-  it('says what the schema says, or nothing', () => {
+  it('returns what the schema returns, or undefined', () => {
     fc.assert(
       fc.property(changed(metadata), (data) => {
         const answer = quickMetadata(data);
@@ -142,8 +151,8 @@ describe('the quick reading of metadata', () => {
   });
 });
 
-describe('an instant as we write it', () => {
-  it('is as the platform writes it, also before 1970, and whichever day was the last', () => {
+describe('formatInstant and parseInstant', () => {
+  it('format as Date does, also before 1970, in whatever order of days', () => {
     const instant = fc.integer({ min: -MAX_INSTANT, max: MAX_INSTANT });
     const near = fc.tuple(instant, fc.constantFrom(-86_400_000, -1, 0, 1, 86_399_999));
     fc.assert(
@@ -165,7 +174,7 @@ describe('an instant as we write it', () => {
     expect(() => formatInstant(NaN)).toThrow(RangeError);
   });
 
-  it('is read back, and as the long way reads it', () => {
+  it('are inverse to each other, on the fast and the slow path', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: MAX_INSTANT }), (instant) => {
         const text = formatInstant(instant);
@@ -175,7 +184,7 @@ describe('an instant as we write it', () => {
     );
   });
 
-  it('with one character changed is what the long way makes of it', () => {
+  it('read text with one changed character as the slow path does', () => {
     const place = fc.integer({ min: 0, max: 23 });
     fc.assert(
       fc.property(

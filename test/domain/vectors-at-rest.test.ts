@@ -1,5 +1,5 @@
-// What is for ever, second half: events as they lie in the log, and messages as consumers get them.
-// The ids are those of vectors.test.ts; everything else is written out by hand.
+// Test vectors of stored events and of messages: a change makes existing logs unreadable or breaks
+// consumers. The ids are those of vectors.test.ts; all other values are written by hand.
 import { describe, expect, it } from 'vitest';
 import { MessageHeaders, parseMessage } from '../../src/contracts.ts';
 import { controlCodec, type ControlEvent } from '../../src/domain/control/events.ts';
@@ -111,16 +111,16 @@ const metadataAtRest = {
   traceparent: TRACEPARENT,
 };
 
-describe('events at rest', () => {
+describe('stored events', () => {
   it.each([
     ['TriggerRaised', raised, raisedAtRest],
     ['NotificationRequested', requested, requestedAtRest],
-  ])('%s', (type, event, data) => {
+  ])('encode %s as in the vector', (type, event, data) => {
     const expected = { id: COMMAND, type, data, metadata: metadataAtRest };
     expect(triggerCodec.encode(event, metadata, COMMAND)).toStrictEqual(expected);
   });
 
-  it('the claim of an idempotency key', () => {
+  it('encode the claim of an idempotency key as in the vector', () => {
     const { triggerId: _id, occurrence, dedupeKey: _key, ...facts } = raised.data;
     const hash = 'ab'.repeat(32);
     const event = {
@@ -171,12 +171,12 @@ describe('events at rest', () => {
     ],
     [{ type: 'RulesetActivated', data: { ruleset: 1 } }, { ruleset: 1 }],
     [{ type: 'StoreInitialised', data: { storeId: COMMAND } }, { storeId: COMMAND }],
-  ])('%o', (event, data) => {
+  ])('encode %o as in the vector', (event, data) => {
     expect(controlCodec.encode(event, metadata, COMMAND).data).toStrictEqual(data);
   });
 });
 
-/** One event of the log, on its way to consumers. */
+/** The message of an event. */
 function message(event: TriggerEvent, eventId: string, revision: bigint, subjectRoot = '') {
   const { type, data, metadata: stored } = triggerCodec.encode(event, metadata, eventId);
   const position = { commit: 3_000_000_000n, prepare: 2_999_999_999n };
@@ -221,7 +221,7 @@ const headersOf = (contract: string, ceId: string, about: string, time: string, 
 const text = (data: Uint8Array): unknown => JSON.parse(new TextDecoder().decode(data));
 
 describe('messages', () => {
-  it('active_schedule.triggered', () => {
+  it('have the subject, headers and data of active_schedule.triggered', () => {
     const contract = 'active_schedule.triggered';
     const { subject, headers, data } = message(raised, 'b0575b4c-b844-5e02-b65d-2ccfe9d07ba1', 0n);
     expect(subject).toBe('active_schedule.triggered.22.42');
@@ -246,7 +246,7 @@ describe('messages', () => {
     expect(parseMessage(subject, data)).toMatchObject({ ok: true, contract });
   });
 
-  it('notification.feishu.requested', () => {
+  it('have the subject, headers and data of notification.feishu.requested', () => {
     const contract = 'notification.feishu.requested';
     const event = '900275c2-8944-5270-8d73-cdc09c6e6893';
     const { subject, headers, data } = message(requested, event, 2n, 'acme.');
@@ -273,7 +273,7 @@ describe('messages', () => {
     expect(parseMessage(subject, data)).toMatchObject({ ok: true, contract });
   });
 
-  it('of mock time go under subjects of their own, and say so', () => {
+  it('of mock triggers have subjects under mock. and the field mock', () => {
     const mockNow = requestedAt + 60_000;
     const triggered = message({ ...raised, data: { ...raised.data, mockNow } }, COMMAND, 0n, 'a.');
     expect(triggered.subject).toBe('a.mock.active_schedule.triggered.22.42');
@@ -288,7 +288,7 @@ describe('messages', () => {
     expect(text(notification.data)).toMatchObject({ mock: true });
   });
 
-  it('carry a user with dots as one token', () => {
+  it('encode a user id with dots as one subject token', () => {
     expect(encodeSubjectToken('ada.l@example.org')).toBe('ada%2El@example%2Eorg');
   });
 });

@@ -1,8 +1,7 @@
-"""Where the hard-coded values of vectors.test.ts come from: python3 test/domain/vectors.py
+"""Computes the hard-coded values of vectors.test.ts: python3 test/domain/vectors.py
 
-Nothing here is the product's. UUIDv5 and SHA-256 are the standard library's, and the keys are
-written out by hand as the design describes them (section 3: parts joined by colons, each
-percent-encoded, alternatives tagged).
+It uses no code of the product. UUIDv5 and SHA-256 are the standard library's, and the keys are
+written by hand: parts joined by colons, each percent-encoded, alternatives tagged.
 """
 import hashlib
 import json

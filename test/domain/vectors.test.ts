@@ -1,5 +1,5 @@
-// What is for ever: a change in any of these values makes old logs unreadable, or sends history again.
-// No value here was copied from the product's output; vectors.py, beside this file, works them out.
+// Test vectors of names, ids, scopes, digests and windows: a change makes existing logs unreadable or sends
+// history again. vectors.py computes the values; none is copied from the product's output.
 import { describe, expect, it } from 'vitest';
 import {
   controlStream,
@@ -44,8 +44,8 @@ const feedback: RaiseInput = {
   targetType: 'schedule_event',
 };
 
-describe('names', () => {
-  it('lie under one namespace', () => {
+describe('names of streams', () => {
+  it('use one UUID namespace', () => {
     expect(TOCSIN_NAMESPACE).toBe('6f1c5a0e-3b52-5c7e-9d4a-7a2f4e0b8c11');
   });
 
@@ -56,11 +56,11 @@ describe('names', () => {
     ['9007199254740991', 'd7'],
     ['ada.l@example.org', 'b7'],
     ['zoe_9', '60'],
-  ])('place user %s in share %s', (user, share) => {
+  ])('have for user %s the share %s', (user, share) => {
     expect(userShare(user)).toBe(share);
   });
 
-  it('of streams', () => {
+  it('are fixed for the control stream and for idempotency keys', () => {
     expect(controlStream('tocsin')).toBe('tocsin.control');
     const key = { userId: '42', triggerType: 'important_urgent_task' };
     expect(idempotencyStream('tocsin', key, 'order:1')).toBe(
@@ -69,7 +69,7 @@ describe('names', () => {
   });
 });
 
-describe('the scope of a trigger', () => {
+describe('scopeOf and triggerStream', () => {
   it.each<[name: string, input: RaiseInput, stream: string, dedupeKey: string]>([
     ['target', urgent, STREAM, '42:important_urgent_task:task_pool:7:2026-04-30T02:00:00Z'],
     [
@@ -91,7 +91,7 @@ describe('the scope of a trigger', () => {
       '42:unfinished_feedback:fb-1',
     ],
     [
-      'feedback id with separators and letters of others',
+      'feedback id with separators and non-ASCII letters',
       { ...feedback, feedbackId: 'fb:%31 反' },
       'tocsin.trigger-22-d9eed062-986e-5d7f-b778-beee284468b7',
       '42:unfinished_feedback:fb:%31 反',
@@ -114,7 +114,7 @@ describe('the scope of a trigger', () => {
       'tocsin.trigger-22-cdacafe1-50c2-5035-8d90-262a62b7f433',
       '42:unfinished_feedback:schedule_event:7:2026-04-30T02:00:00Z',
     ],
-  ])('%s', (_name, input, stream, dedupeKey) => {
+  ])('use the scope: %s', (_name, input, stream, dedupeKey) => {
     const request = parsed(input);
     const definition = scheduleTriggers.find(({ type }) => type === input.triggerType);
     if (definition === undefined) throw new Error('a built-in type');
@@ -125,7 +125,7 @@ describe('the scope of a trigger', () => {
 });
 
 describe('ids', () => {
-  it('of triggers and previews, and the way back', () => {
+  it('of triggers and previews name their stream and occurrence', () => {
     expect(occurrenceId('ast', STREAM, 1)).toBe('ast_22626ea8e643a55e3abc19cb2c85142695_1');
     expect(occurrenceId('asp', STREAM, 12)).toBe('asp_22626ea8e643a55e3abc19cb2c85142695_12');
     expect(parseOccurrenceId('tocsin', 'asp_22626ea8e643a55e3abc19cb2c85142695_12')).toEqual({
@@ -134,13 +134,13 @@ describe('ids', () => {
     });
   });
 
-  it('of events and messages', () => {
+  it('of events and messages are as in the vector', () => {
     expect([0, 1, 2].map((index) => eventId(COMMAND, STREAM, index))).toEqual(EVENTS);
     expect(messageId(EVENTS[0] ?? '', 'active_schedule.triggered')).toBe(MESSAGES[0]);
     expect(messageId(EVENTS[2] ?? '', 'notification.requested')).toBe(MESSAGES[1]);
   });
 
-  it('of a command with an idempotency key, by the hash of what was sent', () => {
+  it('of commands with an idempotency key depend on the hash of the request', () => {
     const hash = '286efe032a2bb6f99f45bcf025c4a9f8f2e0f6069635ee03599f249a2a4337c6';
     const payload = { b: 1, a: 'é\n€', B: [true, null, 1e21] };
     expect(requestHash({ ...urgent, idempotencyKey: 'order:1', payload })).toBe(hash);
@@ -149,19 +149,19 @@ describe('ids', () => {
     );
   });
 
-  it('of an apply, by the preview, the key and what was sent', () => {
+  it('of applies depend on the preview, the key and the request', () => {
     const preview = 'asp_22626ea8e643a55e3abc19cb2c85142695_1';
     const body = { candidateId: 'notify_only:no_free_slot:7', idempotencyKey: 'yes:1' };
     const hash = requestHash(body);
     expect(applyIdOf(preview, 'yes:1', hash)).toBe('asap_ed25d1df90315bb99dfcd5e1');
-    // Keys are not cut out of what is around them.
+    // The boundary between preview id and key counts.
     expect(applyIdOf(`${preview}\nyes`, ':1', hash)).not.toBe('asap_ed25d1df90315bb99dfcd5e1');
     const edited = { ...body, editedChanges: [{ changeId: 'c', startAt: '2026-04-30T10:00:00Z' }] };
     expect(applyIdOf(preview, 'yes:1', requestHash(edited))).toBe('asap_d1dfaf5083ebd06bee01a262');
     expect(applyIdOf(preview, '', requestHash(null))).toBe('asap_dc00fdd154ba3d98b5392716');
   });
 
-  it('of a list of messages: its digest', () => {
+  it('of messages are chained in the digest as in the vector', () => {
     expect(GENESIS_DIGEST).toBe('0'.repeat(64));
     const first = nextDigest(GENESIS_DIGEST, MESSAGES[0] ?? '');
     expect(first).toBe('f02d2f20a6825e272851075bf3c751efebfb64cd3e24c5eeafcad02f84dbef08');
@@ -171,8 +171,8 @@ describe('ids', () => {
   });
 });
 
-describe('places and windows', () => {
-  it('write a position as commit/prepare', () => {
+describe('positions and windows', () => {
+  it('have the position text commit/prepare', () => {
     const position = { commit: 9_223_372_036_854_775_807n, prepare: 12n };
     expect(formatPosition(position)).toBe('9223372036854775807/12');
     expect(parsePosition('9223372036854775807/12')).toEqual(position);
@@ -183,7 +183,7 @@ describe('places and windows', () => {
   });
 
   it.each([
-    // The seed's examples: buckets 987508 and 987509 of 1,800 s.
+    // Buckets 987508 and 987509 of 1,800 s.
     ['2026-04-30T10:00:00+08:00', 987_508],
     ['2026-04-30T10:17:42+08:00', 987_508],
     ['2026-04-30T10:29:59.999+08:00', 987_508],
@@ -192,13 +192,13 @@ describe('places and windows', () => {
     // +05:45 has its boundaries at :15 and :45.
     ['2026-04-30T07:44:59+05:45', 987_507],
     ['2026-04-30T07:45:00+05:45', 987_508],
-  ])('put %s into bucket %i', (text, bucket) => {
+  ])('have %s in bucket %i', (text, bucket) => {
     expect(
       tumblingWindowStart(parsed({ ...urgent, requestedAt: text }).requestedAt, 1_800_000),
     ).toBe(bucket * 1_800_000);
   });
 
-  it('shift with the phase, also before it', () => {
+  it('shift windows by the phase, also for instants before it', () => {
     expect(tumblingWindowStart(99, 100, 7)).toBe(7);
     expect(tumblingWindowStart(107, 100, 7)).toBe(107);
     expect(tumblingWindowStart(3, 100, 7)).toBe(-93);

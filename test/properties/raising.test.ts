@@ -1,5 +1,5 @@
-// Whatever comes, in whatever order: the product agrees with an oracle that shares no code with it, and
-// nothing depends on the zone of a clock or on the clock itself.
+// Properties of any sequence of raises: the product agrees with an oracle that shares no code with it, and
+// no verdict depends on time zones or on the clock.
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { notificationDedupeKey } from '../../src/domain/contracts/mapping.ts';
@@ -16,8 +16,8 @@ import { productAnswer, raiseText } from '../support/raise-lines.ts';
 import { makeWorld } from '../support/world.ts';
 import { scheduleTriggers } from '../../src/schedule/triggers.ts';
 
-describe('any sequence of raises', () => {
-  it('ends in what the oracle says, and in the decided list exactly once and in order', async () => {
+describe('a sequence of raises', () => {
+  it('gives the oracle’s answer, and each decided message exactly once and in order', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(raiseLines, { maxLength: 40 }), async (lines) => {
         const text = ndjson(lines);
@@ -65,8 +65,8 @@ describe('any sequence of raises', () => {
   });
 });
 
-describe('the same instant in another zone', () => {
-  it('has the same scope, the same window and the same key; an edge belongs to the later window', () => {
+describe('an instant in two time zones', () => {
+  it('has one scope, one window and one key; a boundary belongs to the later window', () => {
     fc.assert(
       fc.property(instants, zones, zones, (at, one, other) => {
         const keys = [one, other].map((zone) => {
@@ -95,12 +95,12 @@ describe('the same instant in another zone', () => {
   });
 });
 
-describe('no verdict depends on wall time', () => {
+describe('replay', () => {
   afterEach(() => {
     vi.unstubAllGlobals();
   });
 
-  it('a replay under a clock that throws gives the same verdicts', async () => {
+  it('gives the same verdicts when every read of the clock throws', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(raiseLines, { maxLength: 15 }), async (lines) => {
         const world = await makeWorld();
@@ -108,8 +108,8 @@ describe('no verdict depends on wall time', () => {
         await world.project();
         const poisoned = memoryReadModel();
         vi.stubGlobal('Date', poisonedDate());
-        expect(() => Date.now()).toThrow('somebody asked for the time');
-        expect(() => new Date()).toThrow('somebody asked for the time');
+        expect(() => Date.now()).toThrow('the clock was read');
+        expect(() => new Date()).toThrow('the clock was read');
         await replay(world.store, poisoned, 'tocsin');
         vi.unstubAllGlobals();
         const placeless = world.file
@@ -122,20 +122,20 @@ describe('no verdict depends on wall time', () => {
   });
 });
 
-/** A Date that reads text and refuses to say what time it is. */
+/** A Date that parses text and throws when its current time is read. */
 function poisonedDate(): DateConstructor {
   return new Proxy(Date, {
     construct(target, args: readonly unknown[]) {
-      if (args.length === 0) throw new Error('somebody asked for the time');
+      if (args.length === 0) throw new Error('the clock was read');
       return Reflect.construct(target, args) as Date;
     },
     apply: () => {
-      throw new Error('somebody asked for the time');
+      throw new Error('the clock was read');
     },
     get: (target, name) => {
       if (name !== 'now') return Reflect.get(target, name) as unknown;
       return () => {
-        throw new Error('somebody asked for the time');
+        throw new Error('the clock was read');
       };
     },
   });

@@ -310,9 +310,9 @@ async function appendUntil(
   }
 }
 
-/** Milliseconds until a deadline by `runtime.elapsed`; at least 1, as a deadline has to be. */
+/** Milliseconds until a deadline by `runtime.elapsed`: an integer from 1, as timers require. */
 export function millisecondsUntil({ elapsed }: Pick<Runtime, 'elapsed'>, deadline: number): number {
-  return Math.max(1, deadline - elapsed());
+  return Math.max(1, Math.ceil(deadline - elapsed()));
 }
 
 function isOutage(error: unknown): boolean {
