@@ -14,7 +14,7 @@ export type {
   ChannelResult,
   PutChannelResult,
   TestChannelResult,
-} from './kernel/channels/results.ts';
+} from './kernel/channels/view.ts';
 export type { ChannelView } from './kernel/channels/view.ts';
 export type { ChannelInput, ChannelKey, ChannelRejection } from './domain/channel/commands.ts';
 export type { AddressRules, ChannelKind } from './domain/channel/address.ts';

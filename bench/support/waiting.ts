@@ -5,8 +5,8 @@ import { deliveryStream } from '../../src/domain/delivery/stream.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
 import { openKernel, type Kernel } from '../../src/kernel/open-kernel.ts';
 import { accept } from '../../src/kernel/processes/delivery/intake.ts';
-import { recordContext } from '../../src/kernel/processes/delivery/processes.ts';
-import { tell } from '../../src/kernel/processes/delivery/record.ts';
+import { deliveryContext } from '../../src/kernel/processes/delivery/processes.ts';
+import { changeDelivery } from '../../src/kernel/processes/delivery/delivery-decider.ts';
 import { readRequest } from '../../src/kernel/processes/delivery/read-request.ts';
 import { inputOf } from './delivery.ts';
 import { scheduleProduct } from '../../src/schedule/triggers.ts';
@@ -49,11 +49,15 @@ async function makeOne(
   const location = { stream, revision: String(REQUEST_REVISION) };
   const found = await readRequest(store, DEFAULT_KERNEL_NAME, location);
   if (!found.ok) throw new Error(`a request is not where it was written: ${found.error}`);
-  const records = recordContext({ store });
+  const records = deliveryContext({ store });
   await accept({ ...records, kernel: DEFAULT_KERNEL_NAME }, found.value);
   if (until === undefined) return;
   const { notificationId } = found.value;
   const record = deliveryStream(DEFAULT_KERNEL_NAME, String(user), notificationId);
-  const told = await tell(records, record, { kind: 'defer', until, reason: 'rate_limited' });
+  const told = await changeDelivery(records, record, {
+    kind: 'defer',
+    until,
+    reason: 'rate_limited',
+  });
   if (!told.ok) throw new Error(`a delivery cannot wait: ${told.error.code}`);
 }

@@ -12,8 +12,8 @@ import type {
   ListedDelivery,
 } from './processes/delivery/delivery-index.ts';
 import { systemRuntime } from './decider/runtime.ts';
-import { recordContext } from './processes/delivery/processes.ts';
-import { tell } from './processes/delivery/record.ts';
+import { deliveryContext } from './processes/delivery/processes.ts';
+import { changeDelivery } from './processes/delivery/delivery-decider.ts';
 
 export type DeliveryHistoryEvent = { readonly event: DeliveryEvent; readonly recordedAt: Instant };
 
@@ -81,9 +81,9 @@ export function createDeliveries({
       const row = own(notificationId, userId);
       if (row === undefined) return { outcome: 'not_found' };
       const command = { kind: 'redrive', reason, of: 'ended' } as const;
-      const records = recordContext({ store, actor, runtime: systemRuntime(clock) });
-      const told = await tell(records, row.stream, command);
-      return told.ok ? { outcome: 'redriven' } : { outcome: 'rejected', ...told.error };
+      const records = deliveryContext({ store, actor, runtime: systemRuntime(clock) });
+      const result = await changeDelivery(records, row.stream, command);
+      return result.ok ? { outcome: 'redriven' } : { outcome: 'rejected', ...result.error };
     },
   };
 }

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { isPublicAddress } from '../../src/adapters/senders/addresses.ts';
+import { isPublicAddress } from '../../src/adapters/senders/resolve.ts';
 import { channelSender } from '../../src/adapters/senders/sender.ts';
 import { STRICT_RULES } from '../../src/domain/channel/address.ts';
 import { selfSigned } from '../support/certificate.ts';

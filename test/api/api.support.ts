@@ -17,8 +17,11 @@ import { openKernel, type Kernel, type KernelOptions } from '../../src/kernel/op
 import { systemRuntime } from '../../src/kernel/decider/runtime.ts';
 import { fixedClock, type FixedClock } from '../../src/kernel/testing/fixed-clock.ts';
 import { createTokens, type Tokens } from '../../src/kernel/access/tokens.ts';
-import { deliveryDecider, tell } from '../../src/kernel/processes/delivery/record.ts';
-import { recordContext } from '../../src/kernel/processes/delivery/processes.ts';
+import {
+  deliveryDecider,
+  changeDelivery,
+} from '../../src/kernel/processes/delivery/delivery-decider.ts';
+import { deliveryContext } from '../../src/kernel/processes/delivery/processes.ts';
 import { rowAfter } from '../../src/kernel/processes/delivery/delivery-index.ts';
 import { deliveryCodec } from '../../src/domain/delivery/events.ts';
 import type {
@@ -205,7 +208,7 @@ type Dying = {
 async function deadDelivery({ store, clock, list, userId, n }: Dying): Promise<string> {
   const notificationId = `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
   const stream = deliveryStream('tocsin', userId, notificationId);
-  const records = recordContext({ store, runtime: systemRuntime(clock) });
+  const records = deliveryContext({ store, runtime: systemRuntime(clock) });
   const now = clock.now();
   const facts = {
     notificationId,
@@ -219,8 +222,12 @@ async function deadDelivery({ store, clock, list, userId, n }: Dying): Promise<s
     requestedAt: now,
     expiresAt: now + 3_600_000,
   };
-  await tell(records, stream, { kind: 'accept', facts });
-  await tell(records, stream, { kind: 'give_up', reason: 'auth', detail: 'canary-detail' });
+  await changeDelivery(records, stream, { kind: 'accept', facts });
+  await changeDelivery(records, stream, {
+    kind: 'give_up',
+    reason: 'auth',
+    detail: 'canary-detail',
+  });
   const { state } = await deliveryDecider.load(store, stream);
   if (state?.phase.status !== 'dead') throw new Error('it did not die');
   let row: DeliveryRow | undefined;

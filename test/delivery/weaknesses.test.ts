@@ -14,8 +14,8 @@ import type { EventStore } from '../../src/domain/ports/event-store.ts';
 import { cleanSummary } from '../../src/domain/notification/texts.ts';
 import type { RequestMessage } from '../../src/kernel/processes/delivery/request-queue.ts';
 import { intakeMessage, type IntakeOptions } from '../../src/kernel/processes/delivery/intake.ts';
-import { recordContext } from '../../src/kernel/processes/delivery/processes.ts';
-import { tell } from '../../src/kernel/processes/delivery/record.ts';
+import { deliveryContext } from '../../src/kernel/processes/delivery/processes.ts';
+import { changeDelivery } from '../../src/kernel/processes/delivery/delivery-decider.ts';
 import { systemRuntime } from '../../src/kernel/decider/runtime.ts';
 import {
   accepted,
@@ -37,7 +37,7 @@ const stateOf = (...events: readonly Parameters<typeof evolveDelivery>[1][]): De
 const STREAM = deliveryStream('tocsin', facts.userId, facts.notificationId);
 
 function recordsOn(store: EventStore) {
-  return recordContext({ store, runtime: { ...systemRuntime(), now: () => T0 } });
+  return deliveryContext({ store, runtime: { ...systemRuntime(), now: () => T0 } });
 }
 
 test('W1: an attempt that nobody ends is over some time after its lease', async () => {
@@ -107,9 +107,12 @@ test('W9: of two workers one begins the attempt', async () => {
       const plain = memoryStore();
       const store = planted ? withoutRevisions(plain) : plain;
       const records = recordsOn(store);
-      await tell(records, STREAM, { kind: 'accept', facts });
+      await changeDelivery(records, STREAM, { kind: 'accept', facts });
       const begin = { kind: 'start', attempt: 1, leaseMs: LEASE_MS, channelVersion: 1 } as const;
-      await Promise.all([tell(records, STREAM, begin), tell(records, STREAM, begin)]);
+      await Promise.all([
+        changeDelivery(records, STREAM, begin),
+        changeDelivery(records, STREAM, begin),
+      ]);
       const begun = (await eventsOf(plain)).filter(({ type }) => type === 'AttemptStarted');
       expect(begun).toHaveLength(1);
     },

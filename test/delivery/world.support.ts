@@ -38,7 +38,7 @@ import {
   deliveryProcesses,
   type DeliveryOptions,
 } from '../../src/kernel/processes/delivery/processes.ts';
-import { deliveryDecider } from '../../src/kernel/processes/delivery/record.ts';
+import { deliveryDecider } from '../../src/kernel/processes/delivery/delivery-decider.ts';
 import type { DeliveryIndex } from '../../src/kernel/processes/delivery/delivery-index.ts';
 import { virtualTime, type VirtualTime } from '../support/virtual-time.ts';
 import { until } from '../support/until.ts';

@@ -16,7 +16,7 @@ import type { KernelContext } from '../../src/kernel/decider/decider.ts';
 import { attemptsProcess, ATTEMPTS_INDEX } from '../../src/kernel/processes/delivery/attempts.ts';
 import { channelLimiter } from '../../src/kernel/processes/delivery/channel-limiter.ts';
 import { intakeProcess } from '../../src/kernel/processes/delivery/intake.ts';
-import type { RecordContext } from '../../src/kernel/processes/delivery/record.ts';
+import type { DeliveryContext } from '../../src/kernel/processes/delivery/delivery-decider.ts';
 import { raise } from '../../src/kernel/raise/raise.ts';
 import type { RaiseResult } from '../../src/kernel/raise/raise-result.ts';
 import { RETRY_PROFILES } from '../../src/domain/delivery/retry-schedule.ts';
@@ -130,7 +130,7 @@ export async function work(
 ): Promise<void> {
   const store = life.store(shared.store);
   const runtime = runtimeOf(schedule);
-  const records: RecordContext = {
+  const records: DeliveryContext = {
     store,
     runtime,
     actor: life.name,

@@ -8,7 +8,7 @@ import type { SendOutcome } from '../../src/domain/ports/sender.ts';
 import { memoryDueIndexStore } from '../support/due-indexes.ts';
 import { TocsinError } from '../../src/domain/core/errors.ts';
 import { appendControl, initialiseControl } from '../../src/kernel/control/control.ts';
-import { deliveryDecider } from '../../src/kernel/processes/delivery/record.ts';
+import { deliveryDecider } from '../../src/kernel/processes/delivery/delivery-decider.ts';
 import type { RaiseResult } from '../../src/kernel/raise/raise-result.ts';
 import type { Projector } from '../../src/projections/publisher/projector.ts';
 import {

@@ -1,11 +1,10 @@
-// What is sent to each kind of channel: headers and body. Signatures are of the moment of sending.
+// Composes the HTTP request of each kind of channel: headers and body. Signatures contain the time of sending.
 import { createHmac } from 'node:crypto';
 import { emitId } from '../../domain/core/identity.ts';
 import { formatInstant, formatInstantSeconds, type Instant } from '../../domain/core/instants.ts';
 import type { ChannelTarget, OutgoingMessage } from '../../domain/ports/sender.ts';
-import { plainText } from './plain-text.ts';
 
-/** A request, short of where it goes. */
+/** A request without its address. */
 export type Composed = {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
@@ -14,19 +13,19 @@ export type Composed = {
 const JSON_TYPE = 'application/json; charset=utf-8';
 
 /** The request for one attempt. */
-export function compose(notice: OutgoingMessage, target: ChannelTarget, now: Instant): Composed {
+export function compose(message: OutgoingMessage, target: ChannelTarget, now: Instant): Composed {
   switch (target.kind) {
     case 'feishu_bot':
-      return botMessage(notice, target, now);
+      return botMessage(message, target, now);
     case 'feishu_flow':
-      return { headers: withBearer(target, {}), body: JSON.stringify(seedBody(notice, now)) };
+      return { headers: withBearer(target, {}), body: JSON.stringify(flowBody(message, now)) };
     case 'feishu_base': {
-      // The same over all attempts: within three hours the automation runs once.
-      const headers = withBearer(target, { 'client-token': notice.notificationId });
-      return { headers, body: JSON.stringify(seedBody(notice, now)) };
+      // The same token over all attempts: within three hours the automation runs once.
+      const headers = withBearer(target, { 'client-token': message.notificationId });
+      return { headers, body: JSON.stringify(flowBody(message, now)) };
     }
     case 'webhook':
-      return signedEvent(notice, target, now);
+      return signedEvent(message, target, now);
   }
 }
 
@@ -38,12 +37,12 @@ function withBearer(
   return bearerToken === undefined ? all : { ...all, authorization: `Bearer ${bearerToken}` };
 }
 
-/** A group bot's message: structured, so that text is text. */
-function botMessage(notice: OutgoingMessage, { secret }: ChannelTarget, now: Instant): Composed {
-  const { title, text, actionText, actionUrl } = notice;
-  const words = plainText(text.replaceAll(actionUrl, '').trim());
+/** The message of a group bot: a structured post, in which text is not parsed as markup. */
+function botMessage(message: OutgoingMessage, { secret }: ChannelTarget, now: Instant): Composed {
+  const { title, text, actionText, actionUrl } = message;
+  const plain = plainText(text.replaceAll(actionUrl, '').trim());
   const lines = [
-    ...(words === '' ? [] : [[{ tag: 'text', text: words }]]),
+    ...(plain === '' ? [] : [[{ tag: 'text', text: plain }]]),
     [{ tag: 'a', text: plainText(actionText), href: actionUrl }],
   ];
   const content = { post: { zh_cn: { title: plainText(title), content: lines } } };
@@ -54,7 +53,7 @@ function botMessage(notice: OutgoingMessage, { secret }: ChannelTarget, now: Ins
   };
 }
 
-/** The secret is in the key and the message is empty; the time is in seconds. */
+/** HMAC-SHA-256 of an empty message; the key holds the time in seconds and the secret. */
 export function botSignature(
   secret: string,
   now: Instant,
@@ -64,64 +63,64 @@ export function botSignature(
   return { timestamp, sign };
 }
 
-/** The body that the existing flows expect. */
-function seedBody(notice: OutgoingMessage, now: Instant): object {
+/** The body that existing Feishu flows expect. */
+function flowBody(message: OutgoingMessage, now: Instant): object {
   return {
     event: 'smartflow.schedule_adjustment_ready',
     version: '1',
-    ...factsOf(notice, now),
+    ...factsOf(message, now),
   };
 }
 
-function factsOf(notice: OutgoingMessage, now: Instant): object {
+function factsOf(message: OutgoingMessage, now: Instant): object {
   return {
-    notification_id: notice.notificationId,
-    user_id: emitId(notice.userId),
-    preview_id: notice.previewId,
-    trigger_id: notice.triggerId,
-    trigger_type: notice.triggerType,
-    target_type: notice.targetType,
-    target_id: emitId(notice.targetId),
+    notification_id: message.notificationId,
+    user_id: emitId(message.userId),
+    preview_id: message.previewId,
+    trigger_id: message.triggerId,
+    trigger_type: message.triggerType,
+    target_type: message.targetType,
+    target_id: emitId(message.targetId),
     message: {
-      title: plainText(notice.title),
-      summary: plainText(notice.text),
-      action_text: plainText(notice.actionText),
-      action_url: notice.actionUrl,
+      title: plainText(message.title),
+      summary: plainText(message.text),
+      action_text: plainText(message.actionText),
+      action_url: message.actionUrl,
     },
-    trace_id: notice.traceId === '' ? undefined : notice.traceId,
+    trace_id: message.traceId === '' ? undefined : message.traceId,
     sent_at: formatInstantSeconds(now),
   };
 }
 
 /** A CloudEvent, signed by Standard Webhooks. */
 function signedEvent(
-  notice: OutgoingMessage,
+  message: OutgoingMessage,
   { bearerToken, secret = '' }: ChannelTarget,
   now: Instant,
 ) {
   const body = JSON.stringify({
     specversion: '1.0',
-    id: notice.notificationId,
+    id: message.notificationId,
     source: '/tocsin',
     type: 'tocsin.notification',
     dataschema: 'urn:tocsin:notification:1',
-    subject: notice.previewId,
-    time: formatInstant(notice.requestedAt),
+    subject: message.previewId,
+    time: formatInstant(message.requestedAt),
     datacontenttype: 'application/json',
-    data: factsOf(notice, now),
+    data: factsOf(message, now),
   });
   const timestamp = String(Math.floor(now / 1000));
   const headers = {
     'content-type': 'application/cloudevents+json; charset=utf-8',
-    'webhook-id': notice.notificationId,
+    'webhook-id': message.notificationId,
     'webhook-timestamp': timestamp,
-    'webhook-signature': webhookSignature(secret, notice.notificationId, timestamp, body),
+    'webhook-signature': webhookSignature(secret, message.notificationId, timestamp, body),
   };
   const authorization = bearerToken === undefined ? {} : { authorization: `Bearer ${bearerToken}` };
   return { headers: { ...headers, ...authorization }, body };
 }
 
-/** `v1,` and the HMAC of id, time and body, under the bytes that `whsec_…` stands for. */
+/** The `v1` signature of Standard Webhooks: HMAC-SHA-256 of id, time and body under the decoded secret. */
 export function webhookSignature(
   secret: string,
   id: string,
@@ -130,4 +129,19 @@ export function webhookSignature(
 ): string {
   const key = Buffer.from(secret.replace(/^whsec_/, ''), 'base64');
   return `v1,${createHmac('sha256', key).update(`${id}.${timestamp}.${body}`).digest('base64')}`;
+}
+
+/** Characters that look like `<` and `>`, and start no tag. */
+const HARMLESS: Readonly<Record<string, string>> = { '<': '＜', '>': '＞' };
+
+/** Control characters except line breaks, and characters that are invisible or change the direction of text. */
+const INVISIBLE = /[^\P{Cc}\n]|[\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]/gu;
+
+/** Escapes the provider's markup: the title of a task must not mention everybody, nor hide where a link leads. */
+export function plainText(text: string): string {
+  return text
+    .replaceAll('\r\n', '\n')
+    .replace(INVISIBLE, '')
+    .replace(/[<>]/g, (sign) => HARMLESS[sign] ?? sign)
+    .replace(/\]\s*\(/g, '] - (');
 }

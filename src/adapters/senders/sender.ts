@@ -1,5 +1,5 @@
-// The sender: one attempt at one channel of any kind, from its address to what became of it. Nothing
-// that it returns or logs holds a secret.
+// The built-in sender: checks the address, makes one HTTP call, and reads the outcome. Outcomes and logs
+// contain no secret.
 import { readAddress, STRICT_RULES, type AddressRules } from '../../domain/channel/address.ts';
 import { withoutSecretsOf } from '../../domain/channel/without-secrets.ts';
 import type { Instant } from '../../domain/core/instants.ts';
@@ -14,20 +14,19 @@ import type {
   SendOutcome,
 } from '../../domain/ports/sender.ts';
 import { redactText } from '../logging/redact.ts';
-import { outcomeOfFeishu } from './feishu-answers.ts';
+import { outcomeOfFeishu, outcomeOfStatus } from './answers.ts';
 import { DEFAULT_LIMITS, post, type Posted, type PostLimits } from './webhook-post.ts';
 import { compose } from './requests.ts';
 import { resolveTarget, systemResolve, type Resolve, type Unresolved } from './resolve.ts';
-import { outcomeOfStatus } from './statuses.ts';
 
 export type ChannelSenderOptions = {
-  /** Which addresses are called; looked at before every attempt. Default: public ones, by https. */
+  /** The allowed addresses, checked before every attempt. Default: public addresses by https. */
   readonly addresses?: AddressRules;
   readonly limits?: Partial<PostLimits>;
-  /** Default: the system's. */
+  /** Default: the system resolver. */
   readonly resolve?: Resolve;
   readonly now?: () => Instant;
-  /** Told of addresses that were refused because they lead inside. */
+  /** Logs addresses that were refused because they are not public. */
   readonly logger?: Logger;
 };
 
@@ -36,10 +35,10 @@ export function channelSender(options: ChannelSenderOptions = {}): Sender {
   const { addresses = STRICT_RULES, resolve = systemResolve, now = Date.now } = options;
   const { logger = silentLogger } = options;
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  return async (notice, target, signal) => {
+  return async (message, target, signal) => {
     const address = readAddress(target.url, target.channel, addresses);
     if (!address.ok || address.value.kind !== target.kind) {
-      const detail = address.ok ? 'is of another kind than it was' : address.error;
+      const detail = address.ok ? 'is of another kind than when it was configured' : address.error;
       return { outcome: 'permanent', code: 'invalid_url', detail: `the address ${detail}` };
     }
     const url = new URL(address.value.url);
@@ -51,22 +50,22 @@ export function channelSender(options: ChannelSenderOptions = {}): Sender {
     );
     if (!found.ok) {
       if (found.error === 'ssrf_blocked') {
-        const { userId } = notice;
+        const { userId } = message;
         const { channel, version } = target;
         const about = { event: 'ssrf_blocked', userId, channel, version };
-        logger.warn(about, 'security: a channel’s address leads to where it must not');
+        logger.warn(about, 'security: the address of a channel is not public and was not called');
       }
       return unresolved(found.error);
     }
-    const request = compose(notice, target, now());
+    const request = compose(message, target, now());
     const posted = await post({ ...request, url, address: found.value, limits, signal });
-    return outcomeOf(posted, notice, target, now());
+    return outcomeOf(posted, message, target, now());
   };
 }
 
 function outcomeOf(
   posted: Posted,
-  notice: OutgoingMessage,
+  message: OutgoingMessage,
   target: ChannelTarget,
   now: Instant,
 ): SendOutcome {
@@ -77,40 +76,44 @@ function outcomeOf(
       return {
         outcome: 'permanent',
         code: posted.code,
-        detail: 'the receiver’s certificate is not valid for its name',
+        detail: 'the certificate of the receiver is not valid for its name',
       };
     case 'unanswered':
-      return { outcome: 'unknown', code: posted.code, detail: 'it was sent, and no answer came' };
+      return {
+        outcome: 'unknown',
+        code: posted.code,
+        detail: 'the request was sent, and no answer came',
+      };
     case 'answer':
       break;
   }
   if (target.kind === 'webhook') {
-    // What an unknown receiver answers is shown to nobody: it could be read from inside through us.
+    // The body of an unknown receiver is shown to nobody: it could be the content of an internal server.
     if (posted.status < 200 || posted.status >= 300) return outcomeOfStatus(posted, now);
     return { outcome: 'accepted', code: `http_${posted.status}` };
   }
-  const say = (text: string): string =>
+  const clean = (text: string): string =>
     redactText(withoutSecretsOf(text, target)).slice(0, MAX_DETAIL);
-  return outcomeOfFeishu(posted, { attempt: notice.attempt, now, say });
+  return outcomeOfFeishu(posted, { attempt: message.attempt, now, clean });
 }
 
 const UNRESOLVED: Readonly<Record<Unresolved, SendOutcome>> = {
   ssrf_blocked: {
     outcome: 'permanent',
     code: 'ssrf_blocked',
-    detail: 'the address is not one of the open internet',
+    detail: 'the address is not public',
     channel: 'needs_attention',
   },
   dns_not_found: {
     outcome: 'permanent',
     code: 'dns_not_found',
-    detail: 'the receiver’s name does not exist',
+    detail: 'the name of the receiver does not exist',
     channel: 'needs_attention',
   },
   dns_failed: {
     outcome: 'transient',
     code: 'dns_failed',
-    detail: 'the receiver’s name could not be looked up',
+    detail: 'the name of the receiver could not be resolved',
   },
 };
 

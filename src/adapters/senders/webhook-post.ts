@@ -1,5 +1,5 @@
-// One HTTP POST to one checked address: no redirect, no proxy, no second try, no more of the answer than
-// is needed, and an end in time. It says how far it got, because what follows depends on that.
+// Makes one HTTP POST to one checked address: no redirect, no proxy, no retry, a bounded answer and a time
+// limit. The result says how far the call got, because only an unsent call can be repeated safely.
 import type { LookupAddress } from 'node:dns';
 import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
@@ -9,7 +9,7 @@ export type PostRequest = {
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
-  /** Where to connect; name and certificate stay those of the URL. */
+  /** The address to connect to; host name and certificate are those of the URL. */
   readonly address: LookupAddress;
   readonly limits: PostLimits;
   readonly signal: AbortSignal;
@@ -33,18 +33,17 @@ export type Posted =
       readonly kind: 'answer';
       readonly status: number;
       readonly headers: Readonly<Record<string, string | undefined>>;
-      /** As far as it was read. */
       readonly body: string;
-      /** False when it was cut off, for its length or its slowness. */
+      /** False when the body was cut off, because it was too long or too slow. */
       readonly complete: boolean;
     }
   /** Nothing was sent. */
   | { readonly kind: 'unsent'; readonly code: 'connect_timeout' | 'network_error' | 'cut_off' }
   | { readonly kind: 'tls'; readonly code: 'tls_invalid' }
-  /** It may have arrived. */
+  /** The request may have arrived. */
   | { readonly kind: 'unanswered'; readonly code: 'provider_timeout' | 'network_error' };
 
-/** Headers that anybody here looks at. */
+/** The headers that outcomes depend on. */
 const KNOWN_HEADERS = ['retry-after', 'x-ogw-ratelimit-reset'] as const;
 
 /** Makes the call. Never rejects. */
@@ -56,7 +55,7 @@ export function post(options: PostRequest): Promise<Posted> {
     const request = (isTls ? httpsRequest : httpRequest)({
       ...target(url),
       method: 'POST',
-      // A connection of its own: pools are chosen by name, and this is about an address.
+      // No connection pool: pools are keyed by name, and this call is bound to one address.
       agent: false,
       lookup: pinned(address),
       headers: {
@@ -95,13 +94,13 @@ export function post(options: PostRequest): Promise<Posted> {
     signal.addEventListener('abort', cutOff, { once: true });
     request.on('socket', (socket) => {
       socket.once(isTls ? 'secureConnect' : 'connect', () => {
-        // The last look: this is who is at the other end.
+        // The last check of the address, now of the connected socket.
         if (socket.remoteAddress !== undefined && !isSame(socket.remoteAddress, address)) {
           finish({ kind: 'unsent', code: 'network_error' });
           return;
         }
         connected = true;
-        // Not before: nothing is said to somebody whose certificate is not right.
+        // Only now, after the TLS handshake: no data goes to a server with a wrong certificate.
         request.end(body);
       });
     });
@@ -115,7 +114,7 @@ export function post(options: PostRequest): Promise<Posted> {
   });
 }
 
-/** Reads what there is to read; the function returned says what there is so far. */
+/** Reads the answer; the returned function gives the part that was read so far. */
 function readAnswer(
   response: IncomingMessage,
   maxBytes: number,
@@ -126,7 +125,7 @@ function readAnswer(
   const soFar = (complete: boolean): Posted => ({
     kind: 'answer',
     status: response.statusCode ?? 0,
-    headers: Object.fromEntries(KNOWN_HEADERS.map((name) => [name, oneOf(response, name)])),
+    headers: Object.fromEntries(KNOWN_HEADERS.map((name) => [name, headerOf(response, name)])),
     body: Buffer.concat(chunks).subarray(0, maxBytes).toString('utf8'),
     complete,
   });
@@ -147,12 +146,12 @@ function readAnswer(
   return () => soFar(false);
 }
 
-function oneOf(response: IncomingMessage, name: string): string | undefined {
+function headerOf(response: IncomingMessage, name: string): string | undefined {
   const value = response.headers[name];
   return typeof value === 'string' ? value : undefined;
 }
 
-/** Without the URL's own way of being parsed again: host and path as they were looked at. */
+/** Host and path as they were checked, so that node:http does not parse the URL again. */
 function target(url: URL): RequestOptions {
   const { protocol, hostname, port, pathname, search } = url;
   const host = hostname.replace(/^\[(.*)\]$/, '$1');
@@ -177,7 +176,7 @@ function isSame(remote: string, { address }: LookupAddress): boolean {
   );
 }
 
-/** IPv6 addresses have several spellings. */
+/** IPv6 addresses have several notations. */
 function shortest(address: string): string {
   return URL.parse(`http://[${address}]/`)?.hostname ?? address;
 }

@@ -10,7 +10,7 @@ import { CHANNELS } from '../../domain/core/vocabulary.ts';
 import type { ChannelKey } from '../../domain/channel/commands.ts';
 import { initialiseControl } from '../../kernel/control/control.ts';
 import type { Channels } from '../../kernel/channels/channels.ts';
-import type { ChannelRejected } from '../../kernel/channels/results.ts';
+import type { ChannelRejected } from '../../kernel/channels/view.ts';
 import type { ChannelView } from '../../kernel/channels/view.ts';
 import { openStore } from '../compose/compose.ts';
 import { channelsOn, openSender, openVault } from '../compose/channels.ts';

@@ -8,8 +8,8 @@ import { TocsinError } from '../../domain/core/errors.ts';
 import { formatInstant } from '../../domain/core/instants.ts';
 import { deliveryCodec } from '../../domain/delivery/events.ts';
 import type { DeliveryStatus } from '../../domain/delivery/effects.ts';
-import { recordContext } from '../../kernel/processes/delivery/processes.ts';
-import { tell } from '../../kernel/processes/delivery/record.ts';
+import { deliveryContext } from '../../kernel/processes/delivery/processes.ts';
+import { changeDelivery } from '../../kernel/processes/delivery/delivery-decider.ts';
 import type { DeliveryRow } from '../../kernel/processes/delivery/delivery-index.ts';
 import { deliveriesFile } from '../compose/delivery.ts';
 import { openReader, openStore } from '../compose/compose.ts';
@@ -105,8 +105,8 @@ const show: Work<OneOptions> = async ({ config, terminal }, { id }) => {
 const redrive: Work<OneOptions> = async ({ config, terminal }, { id, reason }) => {
   const { stream } = rowOf(config, id);
   await using store = await openStore(config, 'tocsin deliveries redrive');
-  const records = recordContext({ store, actor: 'cli' });
-  const result = await tell(records, stream, { kind: 'redrive', reason, of: 'ended' });
+  const records = deliveryContext({ store, actor: 'cli' });
+  const result = await changeDelivery(records, stream, { kind: 'redrive', reason, of: 'ended' });
   if (!result.ok) {
     throw new TocsinError('usage', result.error.code, `${id}: ${result.error.message}`, {
       hint: 'See tocsin deliveries show. Only a dead or skipped delivery before its expiry can be redriven.',

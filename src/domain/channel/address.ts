@@ -1,11 +1,11 @@
-// What an address is: its kind comes from host and path, never from what somebody ticked; and how it may
-// be shown. A webhook's address is a secret: whoever has it can speak in its name.
+// Reads and masks the address of a channel. Host and path decide its kind, not the user. The address of a
+// webhook is a secret: it allows anyone to send messages there.
 import { err, ok, type Result } from '../core/result.ts';
 import type { ChannelTarget } from '../ports/sender.ts';
 
 export type ChannelKind = ChannelTarget['kind'];
 
-/** What addresses a deployment takes; never a user's to say. */
+/** The addresses that a deployment allows; users cannot change these rules. */
 export type AddressRules = {
   /** Ports of generic webhooks besides 443. */
   readonly ports: readonly number[];
@@ -15,10 +15,10 @@ export type AddressRules = {
   readonly standIn?: string | undefined;
 };
 
-/** The rules for the open internet. */
+/** Only public addresses on port 443. */
 export const STRICT_RULES: AddressRules = { ports: [], privateTargets: false };
 
-/** An address in its one form, and what it is. */
+/** A normalized address and its kind. */
 export type Address = { readonly url: string; readonly kind: ChannelKind };
 
 export const MAX_URL = 2048;
@@ -28,7 +28,7 @@ const FLOW_HOSTS = /^(?:www\.)?(?:feishu\.cn|larksuite\.com)$/;
 const BASE_HOSTS = /^[a-z0-9-]{1,63}\.(?:feishu\.cn|larksuite\.com|larkoffice\.com)$/;
 const FEISHU_HOSTS = /(?:^|\.)(?:feishu\.cn|larksuite\.com|larkoffice\.com)$/;
 
-/** The three kinds of Feishu and Lark: which hosts, which paths. */
+/** The three kinds of Feishu and Lark, by host and path. */
 const FEISHU_KINDS = [
   {
     kind: 'feishu_bot',
@@ -47,7 +47,7 @@ const FEISHU_KINDS = [
   },
 ] as const;
 
-/** Reads an address for a channel; the error says what is wrong and never quotes it. */
+/** Reads an address for a channel; the error never quotes the address. */
 export function readAddress(
   text: string,
   channel: ChannelTarget['channel'],
@@ -94,7 +94,7 @@ function webhookAddress(
   return ok({ url: url.href, kind: 'webhook' });
 }
 
-/** First and last four characters; nothing of what is that short anyway. */
+/** The first and last four characters; `****` for a text of at most eight. */
 export function maskMiddle(text: string): string {
   const letters = Array.from(text);
   if (letters.length === 0) return '';
@@ -102,12 +102,12 @@ export function maskMiddle(text: string): string {
   return `${letters.slice(0, 4).join('')}...${letters.slice(-4).join('')}`;
 }
 
-/** An address as it may be shown and stored: its key masked, without query. `url` is in its one form. */
+/** An address that may be shown and stored: its key is masked, and its query removed. */
 export function maskAddress({ url, kind }: Address): string {
   const { protocol, host, pathname } = new URL(url);
   const parts = pathname.split('/');
   const key = maskMiddle(parts.at(-1) ?? '');
-  // Of an unknown receiver every part of the path may be its secret.
+  // For a generic webhook, every part of the path may be secret.
   const before = kind === 'webhook' ? (parts.length > 2 ? '/…' : '') : parts.slice(0, -1).join('/');
   return `${protocol}//${host}${before}/${key}`;
 }

@@ -1,4 +1,4 @@
-// What can be asked of a channel, and the checks that need no state.
+// The commands on a channel, and the checks of their input that need no state.
 import { z } from 'zod';
 import { err, ok, type Result } from '../core/result.ts';
 import { IdSchema, type UserId } from '../core/identity.ts';
@@ -7,13 +7,12 @@ import { CHANNELS } from '../core/vocabulary.ts';
 import { issuesOf, messageOf, type Issue } from '../core/input.ts';
 import { readAddress, type Address, type AddressRules } from './address.ts';
 
-/** Which channel of whom. */
 export const ChannelKeySchema = z.strictObject({
   userId: IdSchema,
   channel: z.enum(CHANNELS, { error: `must be one of ${CHANNELS.join(', ')}` }),
 });
 
-/** Visible ASCII: what goes into a header must not be able to end it. */
+/** Visible ASCII only, because the text goes into an HTTP header. */
 const VISIBLE = /^[\x21-\x7e]{1,1024}$/;
 
 const secretText = z
@@ -23,13 +22,13 @@ const secretText = z
   .pipe(z.string().regex(VISIBLE, 'must be 1 to 1024 visible ASCII characters').optional())
   .optional();
 
-/** A configuration as its owner gives it; it takes the place of the one before. */
+/** The configuration from the owner; it replaces the previous configuration. */
 export const ChannelInputSchema = ChannelKeySchema.extend({
   url: z.string(),
   enabled: z.boolean().default(true),
   /** Sent as `Authorization: Bearer …`, by the kinds that take one. */
   bearerToken: secretText,
-  /** Signs what is sent: a Feishu bot's secret, or one of Standard Webhooks (`whsec_…`). */
+  /** Signs messages: the secret of a Feishu bot, or a secret of Standard Webhooks (`whsec_…`). */
   secret: secretText,
 });
 
@@ -49,7 +48,7 @@ export type ChannelSettings = ChannelKey & {
   readonly secret: string | undefined;
 };
 
-/** Why something was refused; stable codes. No value is ever quoted. */
+/** Why a command was refused; stable codes. Messages never quote a value. */
 export type ChannelRejection = {
   readonly code:
     | 'invalid_field'
@@ -71,13 +70,12 @@ export function channelRejection(
   return { code, message: `${field} ${message}`, issues: [{ field, message }] };
 }
 
-/** Which channel is meant, or what is wrong with how it is named. */
 export function parseChannelKey(input: unknown): Result<ChannelKey, ChannelRejection> {
   const parsed = ChannelKeySchema.safeParse(input);
   return parsed.success ? ok(parsed.data) : err(invalidFields(parsed.error));
 }
 
-/** A configuration that may be stored, or what is wrong with it. */
+/** A valid configuration, or why it is refused. */
 export function parseChannel(
   input: unknown,
   rules: AddressRules,
@@ -96,7 +94,7 @@ export function parseChannel(
   return ok({ userId, channel, address: address.value, enabled, bearerToken, secret });
 }
 
-/** 24 to 64 bytes of key, as Standard Webhooks has it. */
+/** 24 to 64 bytes, as Standard Webhooks demands. */
 const STANDARD_SECRET = /^whsec_[A-Za-z0-9+/]{32,88}={0,2}$/;
 
 function wrongSecret(kind: Address['kind'], secret: string): string | undefined {
@@ -118,7 +116,6 @@ function invalidFields(error: z.ZodError): ChannelRejection {
   return { code: 'invalid_field', message: messageOf(issues), issues };
 }
 
-/** What is asked of a channel that is loaded. */
 export type ChannelCommand =
   | {
       readonly kind: 'configure';
@@ -135,7 +132,7 @@ export type ChannelCommand =
   | { readonly kind: 'enable' }
   | { readonly kind: 'disable' }
   | { readonly kind: 'remove' }
-  /** What a provider says about the version that was called. */
+  /** A provider's answer about the version of the channel that was called. */
   | {
       readonly kind: 'report';
       readonly version: number;

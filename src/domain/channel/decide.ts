@@ -1,4 +1,4 @@
-// The channel's decisions. Pure: time is an argument. An empty list means that it is so already.
+// Decides commands on a channel. Pure: time is an argument. No events: the channel is in this state already.
 import { match } from 'ts-pattern';
 import type { Instant } from '../core/instants.ts';
 import { err, ok, type Result } from '../core/result.ts';
@@ -15,7 +15,6 @@ const HOUR_MS = 60 * 60_000;
 
 type Decision = Result<readonly ChannelEvent[], ChannelRejection>;
 
-/** Decides a command. */
 export function decideChannel(
   state: ChannelState,
   command: ChannelCommand,
@@ -34,8 +33,8 @@ export function decideChannel(
     )
     .with({ kind: 'enable' }, () => {
       if (current === undefined) return notConfigured();
-      const isSo = current.enabled && current.attention === undefined;
-      return ok(isSo ? [] : [{ type: 'ChannelEnabled', data: aboutOf(current) }]);
+      const isUnchanged = current.enabled && current.attention === undefined;
+      return ok(isUnchanged ? [] : [{ type: 'ChannelEnabled', data: aboutOf(current) }]);
     })
     .with({ kind: 'disable' }, () => {
       if (current === undefined) return notConfigured();
@@ -46,7 +45,7 @@ export function decideChannel(
       ok(current === undefined ? [] : [{ type: 'ChannelRemoved', data: aboutOf(current) }]),
     )
     .with({ kind: 'report' }, ({ version, advice, code }) => {
-      // What was said about an earlier version says nothing about this one.
+      // The answer is about an earlier configuration.
       if (current?.version !== version || !current.enabled) return ok([]);
       const data = { ...aboutOf(current), code };
       if (advice === 'disable') return ok([{ type: 'ChannelDisabled', data }]);
@@ -61,7 +60,7 @@ export function decideChannel(
     .exhaustive();
 }
 
-/** The channel that may be tested now, or why it may not. */
+/** The channel to test, or why it cannot be tested now. */
 export function mayTest(
   state: ChannelState,
   now: Instant,
@@ -69,10 +68,10 @@ export function mayTest(
   const { current } = state;
   if (current === undefined) return notConfigured();
   if (!current.enabled) {
-    return err(channelRejection('channel_disabled', 'channel', 'is switched off'));
+    return err(channelRejection('channel_disabled', 'channel', 'is disabled'));
   }
-  const lately = state.testedAt.filter((at) => now - at < HOUR_MS);
-  if (lately.length < MAX_TESTS_PER_HOUR) return ok(current);
+  const recent = state.testedAt.filter((at) => now - at < HOUR_MS);
+  if (recent.length < MAX_TESTS_PER_HOUR) return ok(current);
   const message = `was tested ${MAX_TESTS_PER_HOUR} times within an hour; try again later`;
   return err(channelRejection('too_many_tests', 'channel', message));
 }

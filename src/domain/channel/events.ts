@@ -1,5 +1,5 @@
-// A user's channel: where notifications go. Secrets are in the vault; an event holds their mask, a
-// fingerprint and the version that they are of.
+// The events of a user's channel. Secrets are in the vault; an event holds the mask and fingerprint of the
+// address, and the reference of the secrets.
 import { z } from 'zod';
 import { createCodec, type EventOf } from '../core/codec.ts';
 import { InstantCodec, textUpTo } from '../core/envelope.ts';
@@ -8,13 +8,13 @@ import { StoredIdSchema } from '../core/identity.ts';
 
 export const CHANNEL_KINDS = ['feishu_bot', 'feishu_flow', 'feishu_base', 'webhook'] as const;
 
-/** What an owner or a provider is said to have wanted: a stable code. */
+/** A stable code: why the channel changed. */
 const Code = z.string().regex(/^[a-z0-9_]{1,64}$/);
 
 const about = {
   userId: StoredIdSchema,
   channel: z.enum(CHANNELS),
-  /** Counts the channel's configurations, from 1, over its whole life. */
+  /** Counts the configurations of the channel, from 1; never reset. */
   version: z.int().min(1),
 };
 
@@ -27,11 +27,11 @@ const ChannelConfigured = {
     enabled: z.boolean(),
     /** The address with its key masked. */
     mask: textUpTo(512),
-    /** A keyed hash of the address: the same address has the same one. */
+    /** A keyed hash: equal addresses have equal fingerprints. */
     fingerprint: z.string().regex(/^[0-9a-f]{12}$/),
     hasBearerToken: z.boolean(),
     hasSecret: z.boolean(),
-    /** Under which name the vault has the secrets of this version; worth nothing without it. */
+    /** The name of the secrets of this version in the vault. */
     ref: z.uuid(),
   }),
 } as const;
@@ -43,12 +43,12 @@ const ChannelDisabled = {
   version: 1,
   schema: z.object({
     ...about,
-    /** `by_owner`, or what the provider answered. */
+    /** `by_owner`, or the code of the provider. */
     code: Code,
   }),
 } as const;
 
-/** The provider says that its owner has to look; it stays on. */
+/** The owner has to solve a problem that the provider reported; the channel stays enabled. */
 const ChannelNeedsAttention = {
   type: 'ChannelNeedsAttention',
   version: 1,
@@ -63,15 +63,15 @@ const ChannelTested = {
     testedAt: InstantCodec,
     succeeded: z.boolean(),
     code: Code,
-    /** Redacted before it gets here. */
+    /** Already redacted. */
     detail: textUpTo(512).optional(),
   }),
 } as const;
 
-/** It is gone, and its secrets are shredded. */
+/** The channel is removed, and its secrets are shredded. */
 const ChannelRemoved = { type: 'ChannelRemoved', version: 1, schema: z.object(about) } as const;
 
-/** Every event type of the channel streams. */
+/** Every event type of a channel. */
 export const CHANNEL_EVENTS = [
   ChannelConfigured,
   ChannelEnabled,
@@ -83,7 +83,7 @@ export const CHANNEL_EVENTS = [
 
 export type ChannelEvent = EventOf<(typeof CHANNEL_EVENTS)[number]>;
 
-/** The data of one of the channel's event types. */
+/** The data of one event type. */
 export type ChannelEventData<T extends ChannelEvent['type']> = Extract<
   ChannelEvent,
   { type: T }

@@ -1,35 +1,34 @@
-// What a channel's events amount to.
+// The state of a channel, folded from its events.
 import { match } from 'ts-pattern';
 import type { Instant } from '../core/instants.ts';
 import type { ChannelEvent, ChannelEventData } from './events.ts';
 
-/** A channel that is there. */
 export type ConfiguredChannel = Omit<ChannelEventData<'ChannelConfigured'>, 'enabled'> & {
   readonly enabled: boolean;
-  /** Why it is switched off: `by_owner`, or what the provider answered. */
+  /** Why the channel is disabled: `by_owner`, or the code of the provider. */
   readonly disabledBy: string | undefined;
-  /** What the provider wants its owner to look at. */
+  /** The provider's code of a problem that the owner has to solve. */
   readonly attention: string | undefined;
-  /** The last test of this version. */
+  /** The last test of this configuration. */
   readonly lastTest: Omit<ChannelEventData<'ChannelTested'>, keyof About> | undefined;
 };
 
 type About = Pick<ChannelEventData<'ChannelRemoved'>, 'userId' | 'channel' | 'version'>;
 
 export type ChannelState = {
-  /** The last version that there was; 0 before the first. */
+  /** The version of the last configuration; 0 before the first. */
   readonly version: number;
   readonly current: ConfiguredChannel | undefined;
-  /** When it was last tested, the newest last; of all versions, for the limit on tests. */
+  /** The times of recent tests of all versions, the newest last, for the limit on tests. */
   readonly testedAt: readonly Instant[];
 };
 
 export const initialChannel: ChannelState = { version: 0, current: undefined, testedAt: [] };
 
-/** Tests that are remembered: as many as are allowed in an hour. */
+/** Tests allowed per hour. */
 export const MAX_TESTS_PER_HOUR = 5;
 
-/** Total: an event of another version than the current one changes nothing but the count of tests. */
+/** Total: an event of an older version changes only the test times. */
 export function evolveChannel(state: ChannelState, event: ChannelEvent): ChannelState {
   const update = (
     change: (channel: ConfiguredChannel) => Partial<ConfiguredChannel>,

@@ -1,4 +1,4 @@
-// The stream of a user's channel: one per user and channel, for ever.
+// The stream of a channel: one per user and channel.
 import type { UserId } from '../core/identity.ts';
 import { userStream } from '../core/ids.ts';
 import { joinKey } from '../core/keys.ts';

@@ -1,15 +1,15 @@
-// What somebody says about a channel, without what it may have repeated of the channel's secrets.
+// Removes the secrets of a channel from the text of a sender or provider.
 import type { ChannelTarget } from '../ports/sender.ts';
 
-/** Shorter parts of an address are no secrets, and would be found in the middle of codes and words. */
+/** Shorter parts of an address are no secrets, and would match inside other words. */
 const SHORTEST_PART = 6;
 
-/** The text with each secret of the channel cut out, whole or in the parts that stand for it. */
+/** Replaces each secret of the channel, and each secret part of its address, by `***`. */
 export function withoutSecretsOf(text: string, target: ChannelTarget): string {
   return secretsIn(target).reduce((rest, word) => rest.replaceAll(word, '***'), text);
 }
 
-/** The longest first: what is cut out of the middle of a longer one would leave its ends. */
+/** The longest first: a shorter secret inside a longer one would leave the ends of the longer one. */
 function secretsIn({ url, bearerToken, secret }: ChannelTarget): readonly string[] {
   const { pathname, search, searchParams } = new URL(url);
   const key = pathname.split('/').at(-1) ?? '';

@@ -1,5 +1,5 @@
-// One call of a sender, whoever wrote it: it never throws, and nothing of the channel's secrets is in
-// what it says, because that is kept in the log.
+// Calls a sender: never throws, and removes the channel's secrets from the outcome, because the log keeps
+// the outcome.
 import { withoutSecretsOf } from '../../domain/channel/without-secrets.ts';
 import type {
   ChannelTarget,
@@ -8,30 +8,29 @@ import type {
   SendOutcome,
 } from '../../domain/ports/sender.ts';
 
-/** Makes the call. */
 export async function callSender(
   send: Sender,
-  notice: OutgoingMessage,
+  message: OutgoingMessage,
   target: ChannelTarget,
   signal: AbortSignal,
 ): Promise<SendOutcome> {
   try {
-    return cleaned(await send(notice, target, signal), target);
+    return withoutSecrets(await send(message, target, signal), target);
   } catch (error) {
-    // A sender that throws has not said what it did. Its words may hold secrets, so they stay here.
+    // A sender that throws may have sent the message. Its error text may hold secrets, so it is not recorded.
     const name = error instanceof Error ? error.name : 'no error';
     return { outcome: 'unknown', code: 'sender_failed', detail: `the sender threw: ${name}` };
   }
 }
 
-function cleaned(said: SendOutcome, target: ChannelTarget): SendOutcome {
+function withoutSecrets(outcome: SendOutcome, target: ChannelTarget): SendOutcome {
   const clean = (text: string): string => withoutSecretsOf(text, target);
-  if (said.outcome !== 'accepted') {
-    return { ...said, code: clean(said.code), detail: clean(said.detail) };
+  if (outcome.outcome !== 'accepted') {
+    return { ...outcome, code: clean(outcome.code), detail: clean(outcome.detail) };
   }
-  const { code, providerMessageId } = said;
+  const { code, providerMessageId } = outcome;
   return {
-    ...said,
+    ...outcome,
     code: code && clean(code),
     providerMessageId: providerMessageId && clean(providerMessageId),
   };

@@ -1,5 +1,5 @@
-// A user's channels: configure, look at, switch on and off, remove, test. What the library, the command
-// line and the HTTP API all call.
+// The channels of users: configure, show, enable, disable, remove, test. Library, command line and HTTP API
+// call this file.
 import { maskAddress, STRICT_RULES, type AddressRules } from '../../domain/channel/address.ts';
 import {
   parseChannel,
@@ -21,7 +21,7 @@ import type {
   ChannelResult,
   PutChannelResult,
   TestChannelResult,
-} from './results.ts';
+} from './view.ts';
 import { lookupOf } from './lookup.ts';
 import {
   getSecrets,
@@ -31,49 +31,47 @@ import {
   type ChannelSecrets,
 } from './secrets.ts';
 import { sendTest } from './send-test.ts';
-import { changeChannel, channelDecider, type ChannelContext } from './tell.ts';
+import { changeChannel, channelDecider, type ChannelContext } from './channel-decider.ts';
 import { channelView, type ChannelView } from './view.ts';
 
-/** Who asks; for the record. */
+/** `actor`: who calls, for the metadata of events. */
 export type ChannelCall = { readonly actor?: string };
 
-/** A user's channels; every method names whose. */
 export interface Channels {
   /**
-   * Configures a channel; everything that is not said is unset. The former secrets are shredded.
+   * Configures a channel; fields that are absent are unset. The former secrets are shredded.
    *
    * @throws TocsinError `unavailable` when the store or the vault gives no answer
    */
   put(input: ChannelInput, call?: ChannelCall): Promise<PutChannelResult>;
-  /** A channel without its secrets; `configured: false` where there is none, or no such channel. */
+  /** A channel without its secrets; `configured: false` for an unknown or unconfigured channel. */
   get(key: ChannelKey): Promise<ChannelView>;
-  /** All of a user's channels that are configured. */
+  /** All configured channels of a user. */
   list(userId: string): Promise<readonly ChannelView[]>;
   enable(key: ChannelKey, call?: ChannelCall): Promise<ChannelResult>;
   disable(key: ChannelKey, call?: ChannelCall): Promise<ChannelResult>;
-  /** Removes it and shreds its secrets. What is not there is `unchanged`. */
+  /** Removes the channel and shreds its secrets; `unchanged` for a channel that is not configured. */
   remove(key: ChannelKey, call?: ChannelCall): Promise<ChannelResult>;
-  /** Sends a test message for real, at most 5 times an hour, and keeps what came of it. */
+  /** Sends a real test message, at most 5 times an hour, and records its result. */
   test(
     key: ChannelKey,
     call?: ChannelCall & { readonly signal?: AbortSignal },
   ): Promise<TestChannelResult>;
   /** For delivery: a channel with its secrets. */
   readonly lookup: ChannelLookup;
-  /** For delivery: what a provider says about a channel. */
+  /** For delivery: records a provider's answer about a channel. */
   readonly report: ChannelReport;
 }
 
-/** What channels are made of. */
 export type ChannelsOptions = ChannelContext & {
   readonly vault: SecretVault;
-  /** Sends test messages; without it nothing can be tested. */
+  /** Sends test messages; absent: every test is `skipped`. */
   readonly send?: Sender | undefined;
-  /** Which addresses are taken. Default: public ones on port 443. */
+  /** The allowed addresses. Default: public addresses on port 443. */
   readonly addresses?: AddressRules | undefined;
   /** The sentences of test messages. */
   readonly texts: Texts;
-  /** Makes the secret of a generic webhook that is configured without one. */
+  /** Makes the signing secret of a generic webhook that is configured without a secret. */
   readonly newSecret: () => string;
 };
 
@@ -116,9 +114,9 @@ export function createChannels(options: ChannelsOptions): Channels {
       const { current } = await stateOf(parsed.value);
       const result = await change(parsed.value, { kind: 'remove' }, call);
       const { userId } = parsed.value;
-      // The event first: a crash in between leaves a secret that nothing leads to any more.
+      // The event first: after a crash in between, the secrets are orphans, which are removed later.
       if (current !== undefined) await shredSecrets(vault, userId, current.ref);
-      await tidy(options, userId);
+      await removeOrphans(options, userId);
       return result;
     },
     async test(key, { actor, signal = new AbortController().signal } = {}) {
@@ -166,7 +164,7 @@ async function put(
   }
   const ref = runtime.newId();
   const { url, bearerToken, secret } = secrets;
-  // The vault first: an event must never name what is not there.
+  // The vault first: an event must never name secrets that the vault does not have.
   await putSecrets(vault, userId, ref, secrets, runtime.now());
   const facts = {
     kind: address.kind,
@@ -182,9 +180,9 @@ async function put(
     await shredSecrets(vault, userId, ref);
     return rejected(configured.error);
   }
-  // What the state was before this event, and not before this call: another one may have come between.
+  // The configuration before this event, not before this call: another call may have come between.
   for (const { ref: old } of configured.value.replaced) await shredSecrets(vault, userId, old);
-  await tidy(options, userId);
+  await removeOrphans(options, userId);
   const isGenerated =
     secret !== undefined && secret !== settings.secret && secret !== known?.secret;
   return {
@@ -194,8 +192,8 @@ async function put(
   };
 }
 
-/** Shreds what an earlier call left behind when it was cut off between vault and log. */
-async function tidy(options: ChannelsOptions, userId: UserId): Promise<void> {
+/** Shreds secrets of an earlier call that crashed between vault and log. */
+async function removeOrphans(options: ChannelsOptions, userId: UserId): Promise<void> {
   await shredOrphans(options.vault, userId, options.runtime.now(), async () => {
     const states = await Promise.all(
       CHANNELS.map((channel) => loadChannel(options, { userId, channel })),
@@ -208,7 +206,7 @@ async function loadChannel({ store, kernel }: ChannelsOptions, { userId, channel
   return (await channelDecider.load(store, channelStream(kernel, userId, channel))).state;
 }
 
-/** A generic webhook is always signed: with the secret given, else the one it has, else a new one. */
+/** A generic webhook is always signed: with the given secret, else its present secret, else a new secret. */
 function secretsOf(
   { address, bearerToken, secret }: ChannelSettings,
   known: ChannelSecrets | undefined,

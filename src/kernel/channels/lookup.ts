@@ -1,12 +1,12 @@
-// What delivery asks before an attempt: where to, with which secrets.
+// Looks up the channel of a user with its secrets, for an attempt.
 import { channelStream } from '../../domain/channel/stream.ts';
 import type { SecretVault } from '../../domain/ports/secret-vault.ts';
 import type { ChannelLookup, ChannelTarget } from '../../domain/ports/sender.ts';
 import type { ConfiguredChannel } from '../../domain/channel/state.ts';
 import { getSecrets, type ChannelSecrets } from './secrets.ts';
-import { channelDecider, type ChannelContext } from './tell.ts';
+import { channelDecider, type ChannelContext } from './channel-decider.ts';
 
-/** Looks into the log and the vault each time: a channel that was just switched off is not called. */
+/** Reads log and vault each time, so that a channel that was just disabled is not called. */
 export function lookupOf({
   store,
   kernel,
@@ -18,13 +18,12 @@ export function lookupOf({
     if (current === undefined) return { kind: 'closed', reason: 'no_channel' };
     if (!current.enabled) return { kind: 'closed', reason: 'channel_disabled' };
     const secrets = await getSecrets(vault, userId, current.ref);
-    // Shredded, and its removal is about to be written.
+    // The secrets are shredded, and the removal is about to be recorded.
     if (secrets === undefined) return { kind: 'closed', reason: 'no_channel' };
     return { kind: 'open', target: targetOf(current, secrets) };
   };
 }
 
-/** A channel with its secrets. */
 export function targetOf(
   { channel, kind, version }: ConfiguredChannel,
   { url, bearerToken, secret }: ChannelSecrets,

@@ -1,4 +1,4 @@
-// Channels as a kernel has them: tracked like its other calls, or none where there is no vault.
+// The channels of a kernel: tracked like its other calls; every call is refused without a vault.
 import { randomBytes } from 'node:crypto';
 import type { AddressRules } from '../../domain/channel/address.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
@@ -6,9 +6,9 @@ import type { SecretVault } from '../../domain/ports/secret-vault.ts';
 import type { Sender } from '../../domain/ports/sender.ts';
 import type { Texts } from '../../domain/notification/texts.ts';
 import { createChannels, type Channels } from './channels.ts';
-import type { ChannelContext } from './tell.ts';
+import type { ChannelContext } from './channel-decider.ts';
 
-/** Counts a call, so that closing waits for it. */
+/** Counts a call, so that closing the kernel waits for it. */
 type Track = <T>(work: () => Promise<T>) => Promise<T>;
 
 type Options = {
@@ -38,13 +38,13 @@ export function channelsOf(
   };
 }
 
-/** A secret of Standard Webhooks. */
+/** A new signing secret of Standard Webhooks. */
 export function newSecret(): string {
   return `whsec_${randomBytes(32).toString('base64')}`;
 }
 
 function noVault(): TocsinError {
-  return new TocsinError('usage', 'no_vault', 'channels need a vault, and there is none', {
-    hint: 'Open the kernel with a vault, such as sqliteVault; on the command line see docs/channels.md.',
+  return new TocsinError('usage', 'no_vault', 'channels need a vault', {
+    hint: 'Open the kernel with a vault, such as sqliteVault. For the command line, see docs/channels.md.',
   });
 }

@@ -1,4 +1,4 @@
-// A channel's secrets as the vault has them: one record per version, under a name that the event holds.
+// The secrets of a channel in the vault: one record per version, under the reference in the event.
 import { z } from 'zod';
 import type { Instant } from '../../domain/core/instants.ts';
 import { parseJson } from '../../domain/core/json.ts';
@@ -10,14 +10,12 @@ const Stored = z.object({
   url: z.string(),
   bearerToken: z.string().optional(),
   secret: z.string().optional(),
-  /** When it was put there. */
   storedAt: z.number().optional(),
 });
 
-/** What the vault keeps of a channel. */
 export type ChannelSecrets = Omit<z.output<typeof Stored>, 'storedAt'>;
 
-/** What the names of a user's secrets begin with. */
+/** The prefix of the names of a user's secrets. */
 export function secretsPrefix(user: UserId): string {
   return `channel/${joinKey(user)}/`;
 }
@@ -52,12 +50,12 @@ export async function shredSecrets(
   return vault.remove(`${secretsPrefix(user)}${ref}`);
 }
 
-/** Far longer than a put may take: what is younger may be about to be named by an event. */
-const UNDER_WAY_MS = 10 * 60_000;
+/** Much longer than a put takes, in milliseconds: the event of younger secrets may still come. */
+const MIN_ORPHAN_AGE_MS = 10 * 60_000;
 
 /**
- * Shreds what no event leads to: a crash between vault and log leaves such records. `namedNow` is asked
- * after the vault was, so what it does not name was either left behind or is younger than a put takes.
+ * Shreds secrets that no event names, as a crash between vault and log leaves them. `namedNow` is called
+ * after the vault was read, so secrets that it does not name are orphans or younger than a put takes.
  */
 export async function shredOrphans(
   vault: SecretVault,
@@ -72,7 +70,7 @@ export async function shredOrphans(
   for (const name of names) {
     if (named.has(name.slice(prefix.length))) continue;
     const { storedAt = 0 } = (await getStored(vault, name)) ?? {};
-    if (storedAt + UNDER_WAY_MS < now) await vault.remove(name);
+    if (storedAt + MIN_ORPHAN_AGE_MS < now) await vault.remove(name);
   }
 }
 

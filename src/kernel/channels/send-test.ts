@@ -1,4 +1,4 @@
-// A test message: a real one, that says of itself that it is a test.
+// Sends a test message: a real message whose text says that it is a test.
 import type { ConfiguredChannel } from '../../domain/channel/state.ts';
 import { codeOf, detailOf } from '../../domain/delivery/outcome-codes.ts';
 import { actionUrl, DEFAULT_FRONTEND_URL } from '../../domain/delivery/message.ts';
@@ -21,7 +21,7 @@ type TestContext = Pick<KernelContext, 'runtime'> & {
   readonly texts: Texts;
 };
 
-/** Sends it. Never throws for what the channel does. */
+/** Sends the message. Never throws for a failure of the channel. */
 export async function sendTest(
   context: TestContext,
   channel: ConfiguredChannel,
@@ -34,14 +34,14 @@ export async function sendTest(
     return { succeeded: false, answer: 'skipped', code, detail: undefined };
   }
   const target = targetOf(channel, secrets);
-  const outcome = await callSender(send, noticeOf(context, channel), target, signal);
+  const outcome = await callSender(send, testMessage(context, channel), target, signal);
   const succeeded = outcome.outcome === 'accepted';
   const detail = outcome.outcome === 'accepted' ? undefined : detailOf(outcome.detail);
   const code = codeOf(outcome.code ?? 'accepted');
   return { succeeded, answer: outcome.outcome, code, detail };
 }
 
-function noticeOf(
+function testMessage(
   { runtime, texts }: TestContext,
   { userId, channel }: ConfiguredChannel,
 ): OutgoingMessage {

@@ -1,10 +1,10 @@
-// A channel as its owner may see it: never with a secret.
-import type { ChannelKey } from '../../domain/channel/commands.ts';
+// The view of a channel for its owner, without secrets, and the results of commands on channels.
+import type { ChannelKey, ChannelRejection } from '../../domain/channel/commands.ts';
 import type { ChannelState } from '../../domain/channel/state.ts';
 import { formatInstant } from '../../domain/core/instants.ts';
 import type { ChannelKind } from '../../domain/channel/address.ts';
 
-/** A channel without its secrets; `configured: false` where there is none. */
+/** A channel without its secrets; `configured: false` for a channel that is not configured. */
 export type ChannelView = ChannelKey &
   (
     | { readonly configured: false }
@@ -13,9 +13,9 @@ export type ChannelView = ChannelKey &
         readonly version: number;
         readonly kind: ChannelKind;
         readonly enabled: boolean;
-        /** Why it is switched off: `by_owner`, or the code of what the provider answered. */
+        /** Why the channel is disabled: `by_owner`, or the code of the provider. */
         readonly disabledBy?: string | undefined;
-        /** The code of what the provider wants its owner to look at. */
+        /** The provider's code of a problem that the owner has to solve. */
         readonly attention?: string | undefined;
         /** The address with its key masked. */
         readonly urlMask: string;
@@ -59,3 +59,32 @@ export function channelView(key: ChannelKey, { current }: ChannelState): Channel
     },
   };
 }
+
+/** The command was refused; nothing was written. */
+export type ChannelRejected = { readonly outcome: 'rejected' } & ChannelRejection;
+
+/** `unchanged`: the channel was in this state already; nothing was written. */
+export type ChannelResult =
+  { readonly outcome: 'changed' | 'unchanged'; readonly channel: ChannelView } | ChannelRejected;
+
+/** As {@link ChannelResult}. A generated signing secret of a generic webhook is returned only here. */
+export type PutChannelResult =
+  | {
+      readonly outcome: 'changed' | 'unchanged';
+      readonly channel: ChannelView;
+      readonly generatedSecret?: string | undefined;
+    }
+  | ChannelRejected;
+
+/** The result of a test message; the channel keeps it as its last test. */
+export type TestChannelResult =
+  | {
+      readonly outcome: 'tested';
+      readonly status: 'success' | 'failed';
+      /** The outcome of the sender, such as `accepted` or `permanent`; `skipped` without a sender or secrets. */
+      readonly answer: string;
+      readonly code: string;
+      readonly detail?: string | undefined;
+      readonly channel: ChannelView;
+    }
+  | ChannelRejected;

@@ -24,11 +24,11 @@ import type { Runtime } from '../../../domain/ports/runtime.ts';
 import { callWithinLease } from './call-within-lease.ts';
 import type { ChannelLimiter, Release } from './channel-limiter.ts';
 import { readRequest } from './read-request.ts';
-import { deliveryDecider, tell, type RecordContext } from './record.ts';
+import { deliveryDecider, changeDelivery, type DeliveryContext } from './delivery-decider.ts';
 
 export type AttemptContext = {
   readonly kernel: string;
-  readonly records: RecordContext;
+  readonly records: DeliveryContext;
   readonly runtime: Runtime;
   readonly lookup: ChannelLookup;
   readonly send: Sender;
@@ -75,7 +75,7 @@ export async function handleDue(
         case 'expire':
         case 'cancel':
         case 'give_up':
-          await tell(records, stream, step, { loaded });
+          await changeDelivery(records, stream, step, { loaded });
           return;
       }
     }
@@ -112,7 +112,7 @@ async function makeAttempt(
   const { stream, loaded, attempt, delivery, request, target } = step;
   const { version: channelVersion } = target;
   const start = { kind: 'start', attempt, leaseMs, channelVersion } as const;
-  const result = await tell(records, stream, start, { loaded });
+  const result = await changeDelivery(records, stream, start, { loaded });
   const started = result.ok
     ? result.value.events.find(({ type }) => type === 'AttemptStarted')
     : undefined;
@@ -143,7 +143,7 @@ async function recordOutcome(
   for (let tries = 1; ; tries += 1) {
     try {
       const command = { kind: 'record_outcome', attempt, outcome } as const;
-      await tell(records, stream, command, { deadlineMs: TRY_DEADLINE_MS, loaded });
+      await changeDelivery(records, stream, command, { deadlineMs: TRY_DEADLINE_MS, loaded });
       break;
     } catch (error) {
       const isOutage = error instanceof TocsinError && error.kind === 'unavailable';

@@ -12,10 +12,10 @@ import type {
 } from './request-queue.ts';
 import { readControl } from '../../control/control.ts';
 import type { Process } from '../due/process.ts';
-import { tell, type RecordContext } from './record.ts';
+import { changeDelivery, type DeliveryContext } from './delivery-decider.ts';
 import { readRequest, type FoundRequest } from './read-request.ts';
 
-export type IntakeOptions = RecordContext & {
+export type IntakeOptions = DeliveryContext & {
   readonly kernel: string;
   readonly requests: RequestQueue;
   readonly logger?: Logger | undefined;
@@ -74,7 +74,7 @@ export async function intakeMessage(
 
 /** Creates the delivery record of a request, unless it exists. */
 export async function accept(
-  options: RecordContext & { readonly kernel: string },
+  options: DeliveryContext & { readonly kernel: string },
   { notificationId, event, request }: FoundRequest,
 ): Promise<void> {
   const { userId, triggerType, channel, triggerId, previewId, requestedAt, expiresAt } = request;
@@ -91,7 +91,7 @@ export async function accept(
     requestedAt,
     expiresAt,
   };
-  await tell(options, stream, { kind: 'accept', facts });
+  await changeDelivery(options, stream, { kind: 'accept', facts });
 }
 
 /**

@@ -20,7 +20,7 @@ import { ATTEMPTS_INDEX, attemptsProcess } from './attempts.ts';
 import { channelLimiter } from './channel-limiter.ts';
 import { intakeProcess } from './intake.ts';
 import type { LimitsOf } from './rate-limits.ts';
-import type { RecordContext } from './record.ts';
+import type { DeliveryContext } from './delivery-decider.ts';
 
 /** The lease of an attempt, in milliseconds; its call is cut off 5 s before the end. */
 const DEFAULT_LEASE_MS = 20_000;
@@ -80,7 +80,7 @@ export function deliveryProcesses(options: DeliveryOptions): readonly Process[] 
   const { leaseMs = DEFAULT_LEASE_MS, concurrency = DEFAULT_CONCURRENCY } = options;
   const { runtime = systemRuntime() } = options;
   assertLease(leaseMs);
-  const records = recordContext(options);
+  const records = deliveryContext(options);
   const attempts = attemptsProcess({
     kernel,
     store,
@@ -109,9 +109,9 @@ export function deliveryProcesses(options: DeliveryOptions): readonly Process[] 
 }
 
 /** The context of commands on deliveries. */
-export function recordContext(
+export function deliveryContext(
   options: Pick<DeliveryOptions, 'store' | 'profile' | 'onUnknown' | 'runtime' | 'actor'>,
-): RecordContext {
+): DeliveryContext {
   const { store, profile = 'human', onUnknown = 'resend', actor = 'worker' } = options;
   const { runtime = systemRuntime() } = options;
   const { now, random } = runtime;

@@ -9,11 +9,11 @@ import type { Runtime } from '../../../domain/ports/runtime.ts';
 import type { Process } from '../due/process.ts';
 import type { DeliveryIndex, RedriveMark } from './delivery-index.ts';
 import { NO_CHANNEL_REASONS } from './delivery-list.ts';
-import { tell, type RecordContext } from './record.ts';
+import { changeDelivery, type DeliveryContext } from './delivery-decider.ts';
 
 export type RedriveSkippedOptions = {
   readonly index: DeliveryIndex;
-  readonly records: RecordContext;
+  readonly records: DeliveryContext;
   readonly runtime: Runtime;
   readonly lookup: ChannelLookup;
   /** Woken when there are new marks. */
@@ -69,6 +69,10 @@ async function redriveUser(
     const isOpen = open.get(channel) ?? (await lookup(userId, known)).kind === 'open';
     open.set(channel, isOpen);
     if (!isOpen) continue;
-    await tell(records, stream, { kind: 'redrive', reason: 'channel_configured', of: 'skipped' });
+    await changeDelivery(records, stream, {
+      kind: 'redrive',
+      reason: 'channel_configured',
+      of: 'skipped',
+    });
   }
 }

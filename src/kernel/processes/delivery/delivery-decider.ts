@@ -1,5 +1,5 @@
-// Commands to a delivery record, and reading it. Every append states the exact revision: of two workers
-// that mean to begin the same attempt one is told that it lost (W9).
+// Executes commands on a delivery. Every append states its expected revision, so that only one of two workers
+// starts an attempt.
 import type { Position } from '../../../domain/core/positions.ts';
 import { ok, type Result } from '../../../domain/core/result.ts';
 import {
@@ -22,38 +22,36 @@ export const deliveryDecider = decider<DeliveryState, DeliveryEvent>({
   },
 });
 
-/** What commands on records need. */
-export type RecordContext = Pick<KernelContext, 'store' | 'runtime'> & {
+export type DeliveryContext = Pick<KernelContext, 'store' | 'runtime'> & {
   readonly rules: DeliveryRules;
-  /** Who acts, for the record. */
+  /** For the metadata of events. */
   readonly actor: string;
 };
 
-/** What a command led to. */
-export type Told = {
+export type ChangedDelivery = {
   readonly events: readonly DeliveryEvent[];
   readonly position: Position | undefined;
-  /** The record as it is now; `undefined` when it has to be read to know. */
+  /** The delivery after the command; `undefined` when the stream must be read. */
   readonly after: Loaded<DeliveryState> | undefined;
 };
 
-export type TellOptions = {
-  /** The record as the caller knows it; it is read when another has written to it since. */
+export type ChangeOptions = {
+  /** The delivery as the caller has read it; it is read again only on conflict. */
   readonly loaded?: Loaded<DeliveryState> | undefined;
   readonly deadlineMs?: number;
 };
 
 /**
- * Executes one command on a record.
+ * Executes one command.
  *
- * @throws TocsinError `unavailable` when nobody knows what became of it: look at the record again
+ * @throws TocsinError `unavailable` when the outcome of the append is unknown: load the delivery again
  */
-export async function tell(
-  context: RecordContext,
+export async function changeDelivery(
+  context: DeliveryContext,
   stream: string,
   command: DeliveryCommand,
-  { loaded, deadlineMs }: TellOptions = {},
-): Promise<Result<Told, DeliveryRejection>> {
+  { loaded, deadlineMs }: ChangeOptions = {},
+): Promise<Result<ChangedDelivery, DeliveryRejection>> {
   let before: DeliveryState;
   const decide: Decide<
     DeliveryState,

@@ -1,4 +1,4 @@
-// Commands to a channel's stream.
+// Executes commands on the stream of a channel.
 import { channelCodec, type ChannelEvent } from '../../domain/channel/events.ts';
 import type {
   ChannelCommand,
@@ -17,20 +17,18 @@ export const channelDecider = decider<ChannelState, ChannelEvent>({
   evolve: evolveChannel,
   unwritable: {
     code: 'channel_unwritable',
-    hint: 'Check the event store, look at the channel, and try again.',
+    hint: 'Check the event store and the channel, then try again.',
   },
 });
 
-/** What commands on channels need. */
 export type ChannelContext = KernelContext & {
-  /** Who acts where a call names nobody, for the record. */
+  /** The actor of calls without one, for the metadata of events. */
   readonly actor?: string | undefined;
 };
 
-/** What a command has changed. */
 export type ChangedChannel = {
   readonly changed: boolean;
-  /** Configurations whose secrets nothing leads to any more. */
+  /** Replaced configurations, whose secrets are to be shredded. */
   readonly replaced: readonly { readonly ref: string }[];
 };
 

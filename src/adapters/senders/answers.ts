@@ -1,18 +1,17 @@
-// What Feishu and Lark say in their answers' bodies. Success is `code` 0 and nothing else: HTTP 200 also
-// comes with "access token invalid" and with "frequency limited".
+// The outcome of an attempt, from the HTTP status and the body of the answer. For Feishu and Lark only `code` 0
+// is success: they send "access token invalid" and "frequency limited" with HTTP 200 too.
 import { z } from 'zod';
 import type { Instant } from '../../domain/core/instants.ts';
 import { tryParseJson } from '../../domain/core/json.ts';
 import type { SendOutcome } from '../../domain/ports/sender.ts';
 import type { Posted } from './webhook-post.ts';
-import { outcomeOfStatus, retryAfter } from './statuses.ts';
 
 type Answer = Extract<Posted, { kind: 'answer' }>;
 
 const Body = z.object({ code: z.int(), msg: z.string().optional() });
 
-/** A code that nobody knows is tried again this often, and then kept as it came. */
-const TRIES_OF_UNKNOWN = 3;
+/** Attempts after which an unknown code becomes permanent. */
+const MAX_UNKNOWN_ATTEMPTS = 3;
 
 type Meaning = (context: {
   readonly msg: string;
@@ -20,16 +19,16 @@ type Meaning = (context: {
   readonly now: Instant;
 }) => 'throttled' | 'transient' | 'permanent' | 'disable' | 'needs_attention';
 
-/** Every code that is known, whichever kind answers it. */
+/** Every known code, of all kinds of channels. */
 const MEANINGS: Readonly<Record<number, Meaning>> = {
   11232: () => 'throttled',
   11233: () => 'throttled',
   11247: () => 'throttled',
-  // One code for two things.
+  // The code has two meanings.
   9499: ({ msg }) => (/too many request/i.test(msg) ? 'throttled' : 'permanent'),
   19001: () => 'disable',
   19002: () => 'permanent',
-  // The clock or the secret: a fresh signature once, then its owner has to look.
+  // The clock or the secret is wrong: try once with a new signature, then the owner has to check.
   19021: ({ attempt }) => (attempt === 1 ? 'transient' : 'needs_attention'),
   19022: () => 'needs_attention',
   19024: () => 'needs_attention',
@@ -44,23 +43,23 @@ const MEANINGS: Readonly<Record<number, Meaning>> = {
   99991400: () => 'throttled',
 };
 
-/** The least wait after a limit that names none. */
-const LIMITED_MS = 60_000;
-/** Around whole and half hours everybody sends: it takes longer to pass. */
-const RUSH_MS = 150_000;
+/** The wait, in milliseconds, after a limit without a time. */
+const THROTTLE_MS = 60_000;
+/** A longer wait just after each full and half hour, when many systems send. */
+const PEAK_THROTTLE_MS = 150_000;
 const HALF_HOUR_MS = 30 * 60_000;
-const RUSH_LASTS_MS = 90_000;
+const PEAK_MS = 90_000;
 
-/** What an answer means. `say` cleans what the provider said of secrets. */
+/** @param context.clean removes secrets from a text of the provider */
 export function outcomeOfFeishu(
   answer: Answer,
   context: {
     readonly attempt: number;
     readonly now: Instant;
-    readonly say: (text: string) => string;
+    readonly clean: (text: string) => string;
   },
 ): SendOutcome {
-  const { attempt, now, say } = context;
+  const { attempt, now, clean } = context;
   const isSuccess = answer.status >= 200 && answer.status < 300;
   const body = parse(answer);
   if (body === undefined || (body.code === 0 && !isSuccess)) {
@@ -71,12 +70,17 @@ export function outcomeOfFeishu(
   if (body.code === 0) return { outcome: 'accepted', code: '0' };
   const { msg = '' } = body;
   const code = `feishu_${String(body.code).replace('-', 'minus_')}`;
-  const detail = say(`HTTP ${answer.status}, code ${body.code}: ${msg}`);
+  const detail = clean(`HTTP ${answer.status}, code ${body.code}: ${msg}`);
   const retryAfterMs = retryAfter(answer, now);
   const meaning = (MEANINGS[body.code] ?? unknownCode)({ msg, attempt, now });
   switch (meaning) {
     case 'throttled':
-      return { outcome: 'throttled', code, detail, retryAfterMs: retryAfterMs ?? patience(now) };
+      return {
+        outcome: 'throttled',
+        code,
+        detail,
+        retryAfterMs: retryAfterMs ?? defaultThrottleMs(now),
+      };
     case 'transient':
       return { outcome: 'transient', code, detail, retryAfterMs };
     case 'permanent':
@@ -88,15 +92,43 @@ export function outcomeOfFeishu(
 }
 
 const unknownCode: Meaning = ({ attempt }) =>
-  attempt < TRIES_OF_UNKNOWN ? 'transient' : 'permanent';
+  attempt < MAX_UNKNOWN_ATTEMPTS ? 'transient' : 'permanent';
 
-function patience(now: Instant): number {
-  return now % HALF_HOUR_MS < RUSH_LASTS_MS ? RUSH_MS : LIMITED_MS;
+function defaultThrottleMs(now: Instant): number {
+  return now % HALF_HOUR_MS < PEAK_MS ? PEAK_THROTTLE_MS : THROTTLE_MS;
 }
 
 function parse({ body, complete }: Answer): z.output<typeof Body> | undefined {
   if (!complete) return undefined;
-  // What is not JSON is not of the schema either; what it means is said above.
   const parsed = Body.safeParse(tryParseJson(body));
   return parsed.success ? parsed.data : undefined;
+}
+
+/** The outcome of a status other than 2xx. */
+export function outcomeOfStatus(answer: Answer, now: Instant): SendOutcome {
+  const { status } = answer;
+  const retryAfterMs = retryAfter(answer, now);
+  const detail = `HTTP ${status}`;
+  const code = `http_${status}`;
+  if (status === 429) return { outcome: 'throttled', code, detail, retryAfterMs };
+  if (status === 408 || status === 425 || status >= 500) {
+    return { outcome: 'transient', code, detail, retryAfterMs };
+  }
+  if (status >= 300 && status < 400) return { outcome: 'permanent', code: 'redirect', detail };
+  if (status === 401 || status === 403) {
+    return { outcome: 'permanent', code: 'auth', detail, channel: 'needs_attention' };
+  }
+  if (status === 410) return { outcome: 'permanent', code: 'gone', detail, channel: 'disable' };
+  return { outcome: 'permanent', code, detail };
+}
+
+/** The wait that an answer asks for, in milliseconds. */
+export function retryAfter({ headers }: Answer, now: Instant): number | undefined {
+  const reset = headers['x-ogw-ratelimit-reset'];
+  if (reset !== undefined && /^\d{1,6}$/.test(reset)) return Number(reset) * 1000;
+  const after = headers['retry-after']?.trim();
+  if (after === undefined) return undefined;
+  if (/^\d{1,9}$/.test(after)) return Number(after) * 1000;
+  const at = Date.parse(after);
+  return Number.isNaN(at) ? undefined : Math.max(0, at - now);
 }
