@@ -1,20 +1,20 @@
-// What is wrong with one entry of a file: enough to find it. The entries around it are read.
+// Problems with entries of a file. The other entries of the file are read.
 
 export type EntryProblem = {
   readonly file: string;
-  /** Where the entry, or the line in question, begins; from 1. */
+  /** The first line of the entry or property, from 1. */
   readonly line: number;
   /** `VTODO`, `VEVENT`, `VTIMEZONE`, `VCALENDAR`, or `line`. */
   readonly component: string;
-  /** The entry's own id, where it could be read. */
+  /** The entry's UID, where it could be read. */
   readonly id?: string | undefined;
-  /** Stable, for programs. */
+  /** Stable, in snake_case. */
   readonly code: string;
   /** Completes "the entry …". */
   readonly message: string;
 };
 
-/** Thrown inside a reader to give up one entry; never leaves it. */
+/** Thrown and caught inside a reader: the entry cannot be read. */
 export class EntryError extends Error {
   override readonly name = 'EntryError';
   readonly code: string;

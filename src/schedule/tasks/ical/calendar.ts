@@ -1,22 +1,23 @@
-// A calendar's text to tasks and blocks around an instant, and what could not be read. Pure: the same
-// text, instant and options give the same rows.
+// Reads an iCalendar text as tasks and blocks around an instant. Pure: the same text, instant and options
+// give the same result.
 import { IdSchema } from '../../../domain/core/identity.ts';
 import type { Instant } from '../../../domain/core/instants.ts';
 import type { ScheduledBlock, Task } from '../task-source.ts';
 import { EntryError, type EntryProblem } from '../entry-problem.ts';
 import { readComponents, type Component, type ContentLine } from './components.ts';
-import { isStorable, idOf, isBlock, instanceIdOf, readEntry, type Entry } from './entry.ts';
-import { recurrenceInstances } from './recurrence.ts';
+import { idOf, isBlock, instanceIdOf, readEntry, type Entry } from './entry.ts';
+import { expand, type Instance, type TimeRange } from './recurrence-set.ts';
+import { isInstant } from './property-values.ts';
 import { createTimeZones, namedTimeZone, type TimeZone, type TimeZones } from './time-zones.ts';
 
 export type CalendarOptions = {
-  /** Whose entries they are that do not say it themselves. */
+  /** The user of entries and calendars that name none. */
   readonly user?: string | undefined;
-  /** Whose they are when neither the entry nor `user` says it: the folder's name. */
+  /** The folder's name: the user of entries where neither the calendar nor `user` names one. */
   readonly folderUser?: string | undefined;
-  /** The zone of times that name none. */
+  /** The time zone of floating times. */
   readonly timeZone: string;
-  /** How long before its due time a task without alarm becomes urgent, in milliseconds. */
+  /** How long before DUE a task without VALARM becomes urgent, in milliseconds. */
   readonly urgencyLeadMs: number;
 };
 
@@ -24,20 +25,14 @@ export type CalendarRows = {
   readonly tasks: readonly Task[];
   readonly blocks: readonly ScheduledBlock[];
   readonly problems: readonly EntryProblem[];
-  /** Entries that became rows, entries that are none of ours, and entries with a problem. */
+  /** Entries that were read, entries of other kinds, and entries with a problem. */
   readonly counts: { readonly imported: number; readonly ignored: number; readonly failed: number };
 };
 
-/** How far back and ahead occurrences of a series are looked at. */
+/** Instances of a recurring entry are read from this far back to this far ahead. */
 export const BEHIND_MS = 7 * 24 * 60 * 60_000;
 export const AHEAD_MS = 8 * 24 * 60 * 60_000;
-/** Occurrences of one series within that stretch; more is no task that a person has. */
-const MAX_OCCURRENCES = 1_000;
-
-type Span = { readonly from: number; readonly to: number };
-type Found = { readonly entry: Entry; readonly at: number | undefined; readonly part: boolean };
-
-/** Reads a calendar as it is around `now`. Never throws for what the text may hold. */
+/** Reads a calendar around `now`. Reports problems of the text and never throws for them. */
 export function readCalendar(
   file: string,
   text: string,
@@ -51,7 +46,7 @@ export function readCalendar(
   let [imported, ignored, failed] = [0, 0, components.problems.length];
   for (const count of components.ignored.values()) ignored += count;
 
-  const tell = (component: Component, error: unknown, uid?: string): void => {
+  const report = (component: Component, error: unknown, uid?: string): void => {
     if (!(error instanceof EntryError)) throw error;
     const { code, message, line = component.line } = error;
     failed += 1;
@@ -77,124 +72,71 @@ export function readCalendar(
       if (members === undefined) series.set(key, [entry]);
       else members.push(entry);
     } catch (error) {
-      tell(component, error, valueOf(component.lines, 'UID')?.slice(0, 128));
+      report(component, error, valueOf(component.lines, 'UID')?.slice(0, 128));
     }
   }
-  const span = { from: now - BEHIND_MS, to: now + AHEAD_MS };
+  const range = { from: now - BEHIND_MS, to: now + AHEAD_MS };
   for (const members of series.values()) {
-    const exceptions = new Set(members.map((entry) => entry.recurrenceId));
+    const overridden = new Set(members.map((entry) => entry.recurrenceId));
     for (const entry of members) {
       const zones = zonesOf[entry.component.calendar];
       if (zones === undefined) continue;
       try {
         const calendarUser = userOfCalendar(components.calendars[entry.component.calendar]);
-        const user = whose(entry, calendarUser, options);
-        for (const found of expand(entry, exceptions, zones, span)) {
-          if (entry.kind === 'task') tasks.push(taskOf(found, user));
-          else if (isCurrent(found, span)) blocks.push(blockOf(found, user));
+        const user = userOf(entry, calendarUser, options);
+        for (const instance of expand(entry, overridden, zones, range)) {
+          if (entry.kind === 'task') tasks.push(taskOf(instance, user));
+          else if (isCurrent(instance, range)) blocks.push(blockOf(instance, user));
         }
         imported += 1;
       } catch (error) {
-        tell(entry.component, error, entry.uid.slice(0, 128));
+        report(entry.component, error, entry.uid.slice(0, 128));
       }
     }
   }
   return { tasks, blocks, problems, counts: { imported, ignored, failed } };
 }
 
-/** An entry's occurrences: itself, where it is none of a series. */
-function* expand(
-  entry: Entry,
-  exceptions: ReadonlySet<number | undefined>,
-  zones: TimeZones,
-  span: Span,
-): Generator<Found, void, undefined> {
-  const { anchor, rules, added, except, recurrenceId } = entry;
-  if (anchor === undefined || recurrenceId !== undefined) {
-    yield { entry, at: anchor?.at, part: recurrenceId !== undefined };
-    return;
-  }
-  if (rules.length === 0 && added.length === 0) {
-    // One whose only occurrence has an exception of its own is told by that.
-    if (!exceptions.has(anchor.at)) yield { entry, at: anchor.at, part: false };
-    return;
-  }
-  const instants = new Set<number>(added.filter((at) => at >= span.from && at < span.to));
-  if (rules.length === 0 && anchor.at >= span.from && anchor.at < span.to) instants.add(anchor.at);
-  for (const { rule, line } of rules) {
-    const isPast = pastUntil(rule.until, anchor.when.form, (local) =>
-      zones.toInstant({ ...anchor.when, local }, line),
-    );
-    // On the wall clock; a zone is at most a day away from UTC.
-    const local = { from: span.from - ONE_DAY, to: span.to + ONE_DAY };
-    for (const wall of recurrenceInstances(rule, anchor.when.local, local, isPast)) {
-      const at = zones.toInstant({ ...anchor.when, local: wall }, line);
-      if (at < span.from || at >= span.to) continue;
-      instants.add(at);
-      if (instants.size > MAX_OCCURRENCES) {
-        const message = `recurs more than ${MAX_OCCURRENCES} times within two weeks`;
-        throw new EntryError('recurs_too_often', message, line.line);
-      }
-    }
-  }
-  for (const at of [...instants].sort((a, b) => a - b)) {
-    if (!except.has(at) && !exceptions.has(at)) yield { entry, at, part: true };
-  }
+function isCurrent({ at, entry }: Instance, { from }: TimeRange): boolean {
+  return at !== undefined && at + (entry.durationMs ?? 0) >= from;
 }
 
-const ONE_DAY = 24 * 60 * 60_000;
-
-/** UNTIL is inclusive; a date means that whole day, on the clock of the entry. */
-function pastUntil(
-  until: string | undefined,
-  form: 'date' | 'utc' | 'local',
-  toInstant: (local: number) => number,
-): (local: number) => boolean {
-  if (until === undefined) return () => false;
-  const n = (from: number, to: number): number => Number(until.slice(from, to) || 0);
-  const limit = Date.UTC(n(0, 4), n(4, 6) - 1, n(6, 8), n(9, 11), n(11, 13), n(13, 15));
-  if (until.length === 8) return (local) => local >= limit + ONE_DAY;
-  if (until.endsWith('Z') && form === 'local') return (local) => toInstant(local) > limit;
-  return (local) => local > limit;
-}
-
-function isCurrent({ at, entry }: Found, { from }: Span): boolean {
-  return at !== undefined && at + (entry.lengthMs ?? 0) >= from;
-}
-
-function taskOf({ entry, at, part }: Found, userId: string): Task {
-  const { uid, title, priority, completed, sections, lengthMs, urgentMs, recurrenceId } = entry;
+function taskOf({ entry, at, isRecurring }: Instance, userId: string): Task {
+  const { uid, title, priority, completed, sections, durationMs, urgencyOffsetMs, recurrenceId } =
+    entry;
   const plus = (ms: number | undefined): number | undefined =>
-    ms === undefined ? undefined : held(entry, (at ?? 0) + ms);
+    ms === undefined ? undefined : storableInstant(entry, (at ?? 0) + ms);
   return {
     userId,
-    taskId: part ? instanceIdOf(uid, recurrenceId ?? held(entry, at ?? 0)) : idOf(uid),
+    taskId: isRecurring
+      ? instanceIdOf(uid, recurrenceId ?? storableInstant(entry, at ?? 0))
+      : idOf(uid),
     title,
     priority,
     completed,
-    deadlineAt: at === undefined ? undefined : plus(lengthMs),
-    urgencyThresholdAt: plus(urgentMs),
+    deadlineAt: at === undefined ? undefined : plus(durationMs),
+    urgencyThresholdAt: plus(urgencyOffsetMs),
     estimatedSections: sections,
   };
 }
 
-function blockOf({ entry, at = 0, part }: Found, userId: string): ScheduledBlock {
-  const { uid, title, taskId, completed, lengthMs = 0, recurrenceId } = entry;
-  const startAt = held(entry, at);
+function blockOf({ entry, at = 0, isRecurring }: Instance, userId: string): ScheduledBlock {
+  const { uid, title, taskId, completed, durationMs = 0, recurrenceId } = entry;
+  const startAt = storableInstant(entry, at);
   return {
     userId,
-    blockId: part ? instanceIdOf(uid, recurrenceId ?? startAt) : idOf(uid),
-    seriesId: part ? idOf(uid) : undefined,
+    blockId: isRecurring ? instanceIdOf(uid, recurrenceId ?? startAt) : idOf(uid),
+    seriesId: isRecurring ? idOf(uid) : undefined,
     title,
     taskId,
     startAt,
-    endAt: held(entry, startAt + lengthMs),
+    endAt: storableInstant(entry, startAt + durationMs),
     completed,
   };
 }
 
-function held(entry: Entry, at: number): Instant {
-  if (isStorable(at)) return at;
+function storableInstant(entry: Entry, at: number): Instant {
+  if (isInstant(at)) return at;
   throw new EntryError(
     'out_of_range',
     'is outside the years 1970 to 9999',
@@ -202,7 +144,7 @@ function held(entry: Entry, at: number): Instant {
   );
 }
 
-function whose(entry: Entry, calendar: string | undefined, options: CalendarOptions): string {
+function userOf(entry: Entry, calendar: string | undefined, options: CalendarOptions): string {
   const organizer = IdSchema.safeParse(entry.organizer);
   const user =
     entry.user ??
@@ -211,12 +153,15 @@ function whose(entry: Entry, calendar: string | undefined, options: CalendarOpti
     options.folderUser ??
     (organizer.success ? organizer.data : undefined);
   if (user !== undefined) return user;
-  throw new EntryError('no_user', 'does not say whose it is');
+  throw new EntryError(
+    'no_user',
+    'names no user, and neither its calendar, folder nor an option does',
+  );
 }
 
 function userOfCalendar(lines: readonly ContentLine[] | undefined): string | undefined {
-  const said = IdSchema.safeParse(valueOf(lines, 'X-TOCSIN-USER'));
-  return said.success ? said.data : undefined;
+  const value = IdSchema.safeParse(valueOf(lines, 'X-TOCSIN-USER'));
+  return value.success ? value.data : undefined;
 }
 
 function calendarZones(
@@ -231,9 +176,9 @@ function calendarZones(
     const tzid = valueOf(component.lines, 'TZID');
     if (tzid !== undefined && !timezones.has(tzid)) timezones.set(tzid, component);
   }
-  const said = valueOf(lines, 'X-WR-TIMEZONE');
+  const value = valueOf(lines, 'X-WR-TIMEZONE');
   const floating: TimeZone | undefined =
-    (said === undefined ? undefined : namedTimeZone(said)) ?? namedTimeZone(options.timeZone);
+    (value === undefined ? undefined : namedTimeZone(value)) ?? namedTimeZone(options.timeZone);
   return createTimeZones(timezones, floating ?? { toInstant: (local) => local });
 }
 

@@ -1,9 +1,9 @@
-// An iCalendar file's text as components with their lines. Nothing recursive, everything bounded: a
-// hostile file costs what its bytes cost.
+// Splits an iCalendar stream (RFC 5545) into components and content lines. Not recursive, and every size
+// is bounded, so the cost of a hostile file is linear in its size.
 import { EntryError, type EntryProblem } from '../entry-problem.ts';
 import { oneLine } from '../../../domain/core/text.ts';
 
-/** One unfolded content line, and where it began. */
+/** An unfolded content line with the number of its first line in the file. */
 export type ContentLine = { readonly line: number; readonly name: string; readonly text: string };
 
 export type Component = {
@@ -11,49 +11,49 @@ export type Component = {
   readonly line: number;
   readonly lines: readonly ContentLine[];
   readonly children: readonly Component[];
-  /** Index of the calendar that it lies in; entries of one calendar share its zones. */
+  /** Index of the VCALENDAR around it; entries of one calendar share its time zones. */
   readonly calendar: number;
 };
 
 export type Components = {
-  /** VTODO, VEVENT and VTIMEZONE, wherever they lie. */
+  /** VTODO, VEVENT and VTIMEZONE components. */
   readonly entries: readonly Component[];
   /** The properties of each VCALENDAR. */
   readonly calendars: readonly (readonly ContentLine[])[];
-  /** Components of other kinds, which are none of ours. */
+  /** How many components of each other kind there are. */
   readonly ignored: ReadonlyMap<string, number>;
   readonly problems: readonly Omit<EntryProblem, 'file'>[];
 };
 
 const MAX_DEPTH = 16;
-/** A property longer than this is an attachment; none that we read comes near it. */
+/** Longer properties are attachments; they are not read. */
 const MAX_LINE_CHARS = 64 * 1024;
-/** Lines of one entry; more is no entry that a person made. */
+/** The most lines of an entry. */
 const MAX_ENTRY_LINES = 20_000;
-const OURS: ReadonlySet<string> = new Set(['VTODO', 'VEVENT', 'VTIMEZONE']);
-const KNOWN: ReadonlySet<string> = new Set([...OURS, 'VALARM', 'STANDARD', 'DAYLIGHT']);
+const READ: ReadonlySet<string> = new Set(['VTODO', 'VEVENT', 'VTIMEZONE']);
+const NESTED: ReadonlySet<string> = new Set([...READ, 'VALARM', 'STANDARD', 'DAYLIGHT']);
 
-type Open = {
+type OpenComponent = {
   readonly name: string;
   readonly line: number;
   readonly lines: ContentLine[];
   readonly children: Component[];
   readonly calendar: number;
-  /** It is, or lies in, an entry of ours. */
-  readonly ours: boolean;
+  /** True for an entry that is read, and for its subcomponents. */
+  readonly isRead: boolean;
 };
 
-/** Splits a file's text; what does not nest is told, and the rest is read. */
+/** Splits a file's text. Components that do not nest are reported; the rest is read. */
 export function readComponents(text: string): Components {
   const entries: Component[] = [];
   const calendars: ContentLine[][] = [[]];
   const ignored = new Map<string, number>();
   const problems: Omit<EntryProblem, 'file'>[] = [];
-  const stack: Open[] = [];
+  const stack: OpenComponent[] = [];
   let tooDeep = 0;
   let current = 0;
 
-  const unfinished = (open: Open): void => {
+  const unfinished = (open: OpenComponent): void => {
     const message = 'has no END before the file or what is around it ends';
     problems.push({ line: open.line, component: open.name, code: 'unfinished', message });
   };
@@ -64,12 +64,12 @@ export function readComponents(text: string): Components {
       problems.push({ line, component: name, code: 'stray_end', message: 'ends without a BEGIN' });
       return;
     }
-    for (const open of stack.splice(at + 1).reverse()) if (KNOWN.has(open.name)) unfinished(open);
+    for (const open of stack.splice(at + 1).reverse()) if (NESTED.has(open.name)) unfinished(open);
     const open = stack.pop();
     if (open === undefined) return;
     if (open.name === 'VCALENDAR') current = 0;
-    if (!open.ours) return;
-    if (OURS.has(open.name)) {
+    if (!open.isRead) return;
+    if (READ.has(open.name)) {
       if (open.lines.length <= MAX_ENTRY_LINES) entries.push(open);
       else {
         const message = `has more than ${MAX_ENTRY_LINES} lines`;
@@ -88,11 +88,11 @@ export function readComponents(text: string): Components {
         continue;
       }
       if (component === 'VCALENDAR') current = calendars.push([]) - 1;
-      const ours = OURS.has(component) || (parent?.ours === true && KNOWN.has(component));
-      if (!ours && component !== 'VCALENDAR') {
+      const isRead = READ.has(component) || (parent?.isRead === true && NESTED.has(component));
+      if (!isRead && component !== 'VCALENDAR') {
         ignored.set(component, (ignored.get(component) ?? 0) + 1);
       }
-      const open = { name: component, line, lines: [], children: [], calendar: current, ours };
+      const open = { name: component, line, lines: [], children: [], calendar: current, isRead };
       stack.push(open);
     } else if (name === 'END') {
       if (tooDeep > 0) {
@@ -104,22 +104,22 @@ export function readComponents(text: string): Components {
         continue;
       }
       end(componentName(content.text.slice(4)), line);
-    } else if (tooDeep === 0 && parent?.ours === true) {
+    } else if (tooDeep === 0 && parent?.isRead === true) {
       if (parent.lines.length <= MAX_ENTRY_LINES) parent.lines.push(content);
     } else if (parent?.name === 'VCALENDAR') calendars[parent.calendar]?.push(content);
   }
   for (const open of stack.reverse()) {
-    if (open.ours || open.name === 'VCALENDAR') unfinished(open);
+    if (open.isRead || open.name === 'VCALENDAR') unfinished(open);
   }
   return { entries, calendars, ignored, problems };
 }
 
-/** Broken files put anything there, and people are shown it. */
+/** A broken file may have any text as a name, and the name is shown to people. */
 function componentName(text: string): string {
   return oneLine(text, 64).toUpperCase();
 }
 
-/** Unfolds: a line that begins with a space or a tab continues the one before. */
+/** Unfolds content lines: a line that begins with a space or a tab continues the line before it. */
 function* contentLines(text: string): Generator<ContentLine, void, undefined> {
   let parts: string[] = [];
   let length = 0;
@@ -129,7 +129,7 @@ function* contentLines(text: string): Generator<ContentLine, void, undefined> {
     if (parts.length === 0) return;
     const whole = parts.join('');
     const name = /^[A-Za-z0-9-]+/.exec(whole)?.[0].toUpperCase();
-    // What is too long could only be cut, and then be taken for a value: it is no property at all.
+    // A line that is too long is not cut: its value would be wrong. It counts as no property.
     if (name !== undefined && length <= MAX_LINE_CHARS) yield { line: began, name, text: whole };
     else if (whole.trim() !== '') yield { line: began, name: '', text: whole.slice(0, 80) };
   };
@@ -154,17 +154,17 @@ function* contentLines(text: string): Generator<ContentLine, void, undefined> {
   yield* flush();
 }
 
-/** All lines of that property. */
+/** The content lines of a property. */
 export function linesOf(component: Component, name: string): readonly ContentLine[] {
   return component.lines.filter((line) => line.name === name);
 }
 
-/** The line of a property that may be there once; of several the first counts. */
+/** The first content line of a property. */
 export function lineOf(component: Component, name: string): ContentLine | undefined {
   return component.lines.find((line) => line.name === name);
 }
 
-/** Gives up an entry because of one of its lines. */
-export function badLine({ line, name }: ContentLine, message: string): EntryError {
+/** The error of an entry with a bad property. */
+export function propertyError({ line, name }: ContentLine, message: string): EntryError {
   return new EntryError('invalid_property', `has a ${name} that ${message}`, line);
 }

@@ -1,11 +1,10 @@
-// One VTODO or VEVENT as Tocsin understands it; docs/tasks.md says the same in words.
+// Reads one VTODO or VEVENT. docs/tasks.md describes which properties count.
 import { uuidOf } from '../../../domain/core/ids.ts';
 import { IdSchema } from '../../../domain/core/identity.ts';
 import { EntryError } from '../entry-problem.ts';
-import { badLine, lineOf, linesOf, type Component, type ContentLine } from './components.ts';
+import { propertyError, lineOf, linesOf, type Component, type ContentLine } from './components.ts';
 import { readRecurrenceRule, type RecurrenceRule } from './recurrence-rule.ts';
 import {
-  isInstant,
   readDuration,
   readInteger,
   readProperty,
@@ -16,7 +15,7 @@ import {
 import { oneLine } from '../../../domain/core/text.ts';
 import type { TimeZones } from './time-zones.ts';
 
-/** One entry, before its recurrences are looked at. Offsets are from the entry's own beginning. */
+/** An entry before its recurrence set is expanded. Offsets count from the anchor. */
 export type Entry = {
   readonly kind: 'task' | 'block';
   readonly component: Component;
@@ -28,16 +27,18 @@ export type Entry = {
   readonly completed: boolean;
   readonly sections: number;
   readonly taskId: string | undefined;
-  /** What recurrences are counted from: the start, of a task without one its due time. */
+  /** The first instance: DTSTART, or DUE of a task without DTSTART. */
   readonly anchor: Anchor | undefined;
-  /** From the anchor to the end of a block, or to a task's due time. */
-  readonly lengthMs: number | undefined;
+  /** From the anchor to DTEND or DUE. */
+  readonly durationMs: number | undefined;
   /** From the anchor to the urgency threshold. */
-  readonly urgentMs: number | undefined;
+  readonly urgencyOffsetMs: number | undefined;
   readonly rules: readonly { readonly rule: RecurrenceRule; readonly line: ContentLine }[];
-  readonly added: readonly number[];
-  readonly except: ReadonlySet<number>;
-  /** Of which occurrence this is the exception. */
+  /** RDATE. */
+  readonly recurrenceDates: readonly number[];
+  /** EXDATE. */
+  readonly exceptionDates: ReadonlySet<number>;
+  /** RECURRENCE-ID: the instance that this entry overrides. */
   readonly recurrenceId: number | undefined;
 };
 
@@ -47,15 +48,15 @@ export type Anchor = {
   readonly at: number;
 };
 
-/** Dates that one property list may name. */
+/** The most dates of one RDATE or EXDATE. */
 const MAX_DATES = 5_000;
-/** Length of a section of the timetable, by which durations are counted. */
+/** Length of a section of the timetable. */
 const SECTION_MS = 45 * 60_000;
 const DAY = 24 * 60 * 60_000;
 
-/** What is no block: whole days, cancelled and transparent events. */
+/** True for a VEVENT that blocks time: not for all-day, cancelled and transparent events. */
 export function isBlock(component: Component): boolean {
-  const value = (name: string): string => plain(component, name).toUpperCase();
+  const value = (name: string): string => rawValue(component, name).toUpperCase();
   const start = lineOf(component, 'DTSTART');
   const wholeDay = start !== undefined && /^[^:]*:\s*\d{8}\s*$/.test(start.text);
   return !wholeDay && value('STATUS') !== 'CANCELLED' && value('TRANSP') !== 'TRANSPARENT';
@@ -64,20 +65,20 @@ export function isBlock(component: Component): boolean {
 /**
  * Reads a VTODO or VEVENT.
  *
- * @param leadMs how long before its due time a task without alarm becomes urgent
- * @throws EntryError for what cannot be understood
+ * @param leadMs how long before DUE a task without VALARM becomes urgent
+ * @throws EntryError when the entry is invalid
  */
 export function readEntry(component: Component, zones: TimeZones, leadMs: number): Entry {
   const kind = component.name === 'VTODO' ? 'task' : 'block';
-  const uid = plain(component, 'UID').trim();
+  const uid = rawValue(component, 'UID').trim();
   if (uid === '') throw new EntryError('no_uid', 'has no UID');
   const start = anchorOf(component, 'DTSTART', zones);
   const end = anchorOf(component, kind === 'task' ? 'DUE' : 'DTEND', zones);
   const anchor = start ?? end;
   if (kind === 'block' && start === undefined) throw new EntryError('no_start', 'has no DTSTART');
-  const lengthMs = lengthOf(component, start, end, kind);
+  const durationMs = durationOf(component, start, end, kind);
   const organizer = /mailto:([^\s;,"<>]+)/i.exec(lineOf(component, 'ORGANIZER')?.text ?? '')?.[1];
-  const dates = anchor === undefined ? [] : linesOf(component, 'RRULE');
+  const rules = anchor === undefined ? [] : linesOf(component, 'RRULE');
   return {
     kind,
     component,
@@ -90,11 +91,12 @@ export function readEntry(component: Component, zones: TimeZones, leadMs: number
     sections: sectionsOf(component, kind, start, end),
     taskId: taskIdOf(component),
     anchor,
-    lengthMs,
-    urgentMs: kind === 'task' ? urgencyOf(component, zones, anchor, lengthMs, leadMs) : undefined,
-    rules: dates.map((line) => ({ rule: readRecurrenceRule(line), line })),
-    added: datesOf(component, 'RDATE', zones),
-    except: new Set(datesOf(component, 'EXDATE', zones)),
+    durationMs,
+    urgencyOffsetMs:
+      kind === 'task' ? urgencyOf(component, zones, anchor, durationMs, leadMs) : undefined,
+    rules: rules.map((line) => ({ rule: readRecurrenceRule(line), line })),
+    recurrenceDates: datesOf(component, 'RDATE', zones),
+    exceptionDates: new Set(datesOf(component, 'EXDATE', zones)),
     recurrenceId: anchorOf(component, 'RECURRENCE-ID', zones)?.at,
   };
 }
@@ -106,8 +108,8 @@ function anchorOf(component: Component, name: string, zones: TimeZones): Anchor 
   return { when, line, at: zones.toInstant(when, line) };
 }
 
-/** A due date without a time means the end of that day. */
-function lengthOf(
+/** A DUE of type DATE means the end of that day. */
+function durationOf(
   component: Component,
   start: Anchor | undefined,
   end: Anchor | undefined,
@@ -115,50 +117,50 @@ function lengthOf(
 ): number | undefined {
   if (end !== undefined) {
     const wholeDay = kind === 'task' && end.when.form === 'date' ? DAY : 0;
-    const length = end.at + wholeDay - (start ?? end).at;
-    if (length < 0) throw badLine(end.line, 'comes before the start');
-    return length;
+    const duration = end.at + wholeDay - (start ?? end).at;
+    if (duration < 0) throw propertyError(end.line, 'comes before the start');
+    return duration;
   }
-  const duration = lineOf(component, 'DURATION');
-  if (duration !== undefined && start !== undefined) {
-    const length = readDuration(readProperty(duration));
-    if (length < 0) throw badLine(duration, 'is negative');
-    return length;
+  const line = lineOf(component, 'DURATION');
+  if (line !== undefined && start !== undefined) {
+    const duration = readDuration(readProperty(line));
+    if (duration < 0) throw propertyError(line, 'is negative');
+    return duration;
   }
   return kind === 'block' ? 0 : undefined;
 }
 
-/** `X-TOCSIN-URGENT-AT`, else the first alarm, else so long before it is due. */
+/** `X-TOCSIN-URGENT-AT`, else the first VALARM, else `leadMs` before DUE. */
 function urgencyOf(
   component: Component,
   zones: TimeZones,
   anchor: Anchor | undefined,
-  lengthMs: number | undefined,
+  durationMs: number | undefined,
   leadMs: number,
 ): number | undefined {
-  const said = anchorOf(component, 'X-TOCSIN-URGENT-AT', zones);
-  if (said !== undefined) return said.at - (anchor?.at ?? 0);
+  const explicit = anchorOf(component, 'X-TOCSIN-URGENT-AT', zones);
+  if (explicit !== undefined) return explicit.at - (anchor?.at ?? 0);
   const alarms = component.children
     .filter(({ name }) => name === 'VALARM')
-    .map((alarm) => alarmOf(alarm, zones, anchor, lengthMs))
+    .map((alarm) => alarmOf(alarm, zones, anchor, durationMs))
     .filter((at) => at !== undefined);
   if (alarms.length > 0) return Math.min(...alarms);
-  return lengthMs === undefined ? undefined : lengthMs - leadMs;
+  return durationMs === undefined ? undefined : durationMs - leadMs;
 }
 
 function alarmOf(
   alarm: Component,
   zones: TimeZones,
   anchor: Anchor | undefined,
-  lengthMs: number | undefined,
+  durationMs: number | undefined,
 ): number | undefined {
   const line = lineOf(alarm, 'TRIGGER');
   if (line === undefined) return undefined;
   const property = readProperty(line);
   if (/^[+-]?P/.test(property.values[0] ?? '')) {
-    // Relative to a time that the task does not have, it says nothing.
+    // A trigger relative to a time that the task does not have is ignored.
     const toEnd = property.params.get('related')?.toUpperCase() === 'END';
-    const base = toEnd ? lengthMs : anchor && 0;
+    const base = toEnd ? durationMs : anchor && 0;
     return base === undefined ? undefined : base + readDuration(property);
   }
   return zones.toInstant(readDateTime(property), line) - (anchor?.at ?? 0);
@@ -175,9 +177,9 @@ function priorityOf(component: Component): Entry['priority'] {
 }
 
 function isCompleted(component: Component): boolean {
-  const status = plain(component, 'STATUS').trim().toUpperCase();
+  const status = rawValue(component, 'STATUS').trim().toUpperCase();
   if (status === 'COMPLETED' || status === 'CANCELLED') return true;
-  if (plain(component, 'X-TOCSIN-COMPLETED').trim().toUpperCase() === 'TRUE') return true;
+  if (rawValue(component, 'X-TOCSIN-COMPLETED').trim().toUpperCase() === 'TRUE') return true;
   if (numberOf(component, 'PERCENT-COMPLETE', 0, 100) === 100) return true;
   return status === '' && lineOf(component, 'COMPLETED') !== undefined;
 }
@@ -192,7 +194,7 @@ function sectionsOf(
   if (own !== undefined) return clamp(own);
   const estimate = lineOf(component, 'ESTIMATED-DURATION') ?? lineOf(component, 'DURATION');
   if (kind !== 'task' || estimate === undefined) return 1;
-  // Of a task with start and due time a DURATION is not allowed; of others it may be the estimate.
+  // A task with DTSTART or DUE uses DURATION for its end; another task may use it as its estimate.
   if (estimate.name === 'DURATION' && (start !== undefined || end !== undefined)) return 1;
   return clamp(Math.ceil(readDuration(readProperty(estimate)) / SECTION_MS));
 }
@@ -201,9 +203,9 @@ function clamp(sections: number): number {
   return sections <= 0 ? 1 : Math.min(4, Math.trunc(sections));
 }
 
-/** `X-TOCSIN-TASK`, else the parent that RELATED-TO names. */
+/** `X-TOCSIN-TASK`, else the parent of RELATED-TO. */
 function taskIdOf(component: Component): string | undefined {
-  const own = plain(component, 'X-TOCSIN-TASK').trim();
+  const own = rawValue(component, 'X-TOCSIN-TASK').trim();
   if (own !== '') return idOf(own);
   for (const line of linesOf(component, 'RELATED-TO')) {
     const property = readProperty(line);
@@ -217,14 +219,15 @@ function taskIdOf(component: Component): string | undefined {
 function datesOf(component: Component, name: string, zones: TimeZones): readonly number[] {
   return linesOf(component, name).flatMap((line) => {
     const property = readProperty(line);
-    if (property.values.length > MAX_DATES) throw badLine(line, `lists more than ${MAX_DATES}`);
+    if (property.values.length > MAX_DATES)
+      throw propertyError(line, `lists more than ${MAX_DATES}`);
     return property.values
       .filter((value) => value !== '')
       .map((value) => zones.toInstant(readDateTime(property, periodStart(value)), line));
   });
 }
 
-/** An RDATE may be a period; what counts is when it begins. */
+/** The start of an RDATE of type PERIOD. */
 function periodStart(value: string): string {
   return value.split('/', 1)[0] ?? value;
 }
@@ -242,8 +245,8 @@ function numberOf(
   return value === '' ? undefined : readInteger(property, min, max);
 }
 
-/** The value as it stands in the line. */
-function plain(component: Component, name: string): string {
+/** The unparsed value of a property, or the empty text. */
+function rawValue(component: Component, name: string): string {
   const line = lineOf(component, name);
   return line === undefined ? '' : line.text.slice(line.text.indexOf(':') + 1);
 }
@@ -254,8 +257,8 @@ function text(component: Component, name: string): string {
   try {
     return readProperty(line).values.join(',');
   } catch (error) {
-    // A title that cannot be read is no reason to lose the task.
-    if (error instanceof EntryError) return plain(component, name);
+    // A broken title does not make the entry invalid.
+    if (error instanceof EntryError) return rawValue(component, name);
     throw error;
   }
 }
@@ -263,25 +266,20 @@ function text(component: Component, name: string): string {
 function userOf(component: Component, name: string): string | undefined {
   const line = lineOf(component, name);
   if (line === undefined) return undefined;
-  const parsed = IdSchema.safeParse(plain(component, name).trim());
-  if (!parsed.success) throw badLine(line, 'is not a user’s id');
+  const parsed = IdSchema.safeParse(rawValue(component, name).trim());
+  if (!parsed.success) throw propertyError(line, 'is not a user’s id');
   return parsed.data;
 }
 
-/** The id of a UID: itself where it is one, else a name made of it. */
+/** The id for a UID: the UID where it is a valid id, else a UUIDv5 of it. */
 export function idOf(uid: string): string {
   const parsed = IdSchema.safeParse(uid);
   return parsed.success ? parsed.data : `uid-${uuidOf('ical', uid)}`;
 }
 
-/** The id of one occurrence of a series. */
+/** The id of a recurrence instance. */
 export function instanceIdOf(uid: string, at: number): string {
   const stamp = new Date(at).toISOString().replace(/[-:]|\.\d{3}/g, '');
   const readable = `${idOf(uid)}_${stamp}`;
   return readable.length <= 64 ? readable : `uid-${uuidOf('ical', uid)}_${stamp}`;
-}
-
-/** True for an occurrence that the log can hold. */
-export function isStorable(at: number): boolean {
-  return isInstant(at);
 }

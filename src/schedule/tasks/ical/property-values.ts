@@ -1,35 +1,38 @@
-// Property values: text, numbers, dates, durations. What the parser lets through is checked again: it
-// takes "20261399" for a date.
+// Property values: TEXT, INTEGER, DATE, DATE-TIME and DURATION. Values are checked here too, because
+// ical.js accepts dates such as "20261399".
 import ICAL from 'ical.js';
 import type { Instant } from '../../../domain/core/instants.ts';
 import { MAX_INSTANT } from '../../../domain/core/instants.ts';
-import { badLine, type ContentLine } from './components.ts';
+import { propertyError, type ContentLine } from './components.ts';
 import { oneLine } from '../../../domain/core/text.ts';
 
-/** A property as its line says it. */
+/** A property with its parameters and values. */
 export type Property = {
   readonly line: ContentLine;
   readonly params: ReadonlyMap<string, string>;
   readonly values: readonly string[];
 };
 
-/** A date or date-time before anybody has asked which zone is meant. */
+/** A DATE or DATE-TIME value whose time zone is not resolved. */
 export type DateTimeValue = {
-  /** The wall clock's fields, as if they were UTC: milliseconds. */
+  /** The local date and time as if they were UTC, in milliseconds. */
   readonly local: number;
   readonly form: 'date' | 'utc' | 'local';
   readonly tzid?: string | undefined;
 };
 
-/** Reads a content line. @throws EntryError when it is none */
+/** Parses a content line. @throws EntryError when it cannot be parsed */
 export function readProperty(line: ContentLine): Property {
   let parsed: unknown;
   try {
     parsed = ICAL.parse.property(line.text);
   } catch (error) {
-    throw badLine(line, `cannot be read: ${error instanceof Error ? oneLine(error.message) : ''}`);
+    throw propertyError(
+      line,
+      `cannot be read: ${error instanceof Error ? oneLine(error.message) : ''}`,
+    );
   }
-  if (!Array.isArray(parsed)) throw badLine(line, 'cannot be read');
+  if (!Array.isArray(parsed)) throw propertyError(line, 'cannot be read');
   const [, params, type, ...values] = parsed.map((part: unknown) => part);
   const map = new Map<string, string>();
   if (typeof params === 'object' && params !== null) {
@@ -45,27 +48,27 @@ function textValue(value: unknown): string {
   return typeof value === 'object' && value !== null ? '' : String(value);
 }
 
-// The parser leaves the compact form of properties that it does not know.
+// ical.js leaves the basic format in properties that it does not know.
 const DATE = /^(\d{4})-?(\d{2})-?(\d{2})(?:T(\d{2}):?(\d{2}):?(\d{2})(Z?))?$/;
 
-/** A date or date-time. @throws EntryError when it does not exist */
+/** Reads a DATE or DATE-TIME. @throws EntryError when it is invalid */
 export function readDateTime(property: Property, text = property.values[0] ?? ''): DateTimeValue {
   const match = DATE.exec(text);
   const [, ...fields] = match ?? [];
   const [y = 0, mo = 0, d = 0, h = 0, mi = 0, s = 0] = fields.map((field) => Number(field || 0));
-  // A leap second is the second after it, as everywhere where time has none.
+  // A leap second counts as the second after it.
   const local = Date.UTC(y, mo - 1, d, h, mi, s);
-  const back = new Date(Date.UTC(y, mo - 1, d));
-  const exists = back.getUTCMonth() === mo - 1 && back.getUTCDate() === d;
+  const day = new Date(Date.UTC(y, mo - 1, d));
+  const exists = day.getUTCMonth() === mo - 1 && day.getUTCDate() === d;
   if (match === null || y < 1000 || !exists || h > 23 || mi > 59 || s > 60) {
-    throw badLine(property.line, 'is not a date or time that exists');
+    throw propertyError(property.line, 'is not a date or time that exists');
   }
   if (match[4] === undefined) return { local, form: 'date' };
   if (match[7] === 'Z') return { local, form: 'utc' };
   return { local, form: 'local', tzid: property.params.get('tzid') };
 }
 
-/** A whole number within bounds; `undefined` for a value that is none. */
+/** Reads an INTEGER; `undefined` for other values and out of bounds. */
 export function readInteger(property: Property, min: number, max: number): number | undefined {
   const value = Number(property.values[0]);
   return Number.isInteger(value) && value >= min && value <= max ? value : undefined;
@@ -74,16 +77,16 @@ export function readInteger(property: Property, min: number, max: number): numbe
 const DURATION =
   /^([+-]?)P(?:(\d{1,6})W)?(?:(\d{1,6})D)?(?:T(?:(\d{1,7})H)?(?:(\d{1,8})M)?(?:(\d{1,9})S)?)?$/;
 
-/** A duration's milliseconds. @throws EntryError when it is none */
+/** Reads a DURATION as milliseconds. @throws EntryError when it is invalid */
 export function readDuration(property: Property, text = property.values[0] ?? ''): number {
   const match = DURATION.exec(text);
-  if (match === null || !/\d/.test(text)) throw badLine(property.line, 'is not a duration');
+  if (match === null || !/\d/.test(text)) throw propertyError(property.line, 'is not a duration');
   const [w = 0, d = 0, h = 0, m = 0, s = 0] = match.slice(2).map((field) => Number(field || 0));
   const ms = (((w * 7 + d) * 24 + h) * 60 + m) * 60_000 + s * 1000;
   return match[1] === '-' ? -ms : ms;
 }
 
-/** An instant that the log can hold. */
+/** True for an instant that events can store. */
 export function isInstant(at: number): at is Instant {
   return Number.isSafeInteger(at) && at >= 0 && at <= MAX_INSTANT;
 }

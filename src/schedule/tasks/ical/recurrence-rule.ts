@@ -1,17 +1,17 @@
-// A recurrence rule as data, checked. Knows nothing of time.
-import { badLine, type ContentLine } from './components.ts';
+// Parses and checks a recurrence rule (RECUR value).
+import { propertyError, type ContentLine } from './components.ts';
 
 export type Frequency =
   'SECONDLY' | 'MINUTELY' | 'HOURLY' | 'DAILY' | 'WEEKLY' | 'MONTHLY' | 'YEARLY';
 
-/** `nth` is 0 for every such weekday; Sunday is 0. */
+/** `nth` is 0 for every such weekday of the period; `day` is 0 for Sunday. */
 export type Weekday = { readonly nth: number; readonly day: number };
 
 export type RecurrenceRule = {
   readonly freq: Frequency;
   readonly interval: number;
   readonly count: number | undefined;
-  /** As it is written: `20260131`, `20260131T100000`, `20260131T100000Z`. */
+  /** In the basic format: `20260131`, `20260131T100000`, `20260131T100000Z`. */
   readonly until: string | undefined;
   readonly weekStart: number;
   readonly bySecond: readonly number[];
@@ -37,7 +37,7 @@ const FREQUENCIES: readonly Frequency[] = [
 const DAYS: readonly string[] = ['SU', 'MO', 'TU', 'WE', 'TH', 'FR', 'SA'];
 const MAX_LIST = 366;
 
-/** Reads `FREQ=WEEKLY;BYDAY=MO`. @throws EntryError for what is not a rule */
+/** Reads a rule such as `FREQ=WEEKLY;BYDAY=MO`. @throws EntryError when it is invalid */
 export function readRecurrenceRule(line: ContentLine): RecurrenceRule {
   const text = line.text.slice(line.text.indexOf(':') + 1).trim();
   const parts = new Map<string, string>();
@@ -47,28 +47,28 @@ export function readRecurrenceRule(line: ContentLine): RecurrenceRule {
     parts.set(key.trim().toUpperCase(), value.trim().toUpperCase());
   }
   if (parts.has('RSCALE') && parts.get('RSCALE') !== 'GREGORIAN') {
-    throw badLine(line, 'counts by another calendar than the Gregorian one');
+    throw propertyError(line, 'counts by another calendar than the Gregorian one');
   }
   const freq = FREQUENCIES.find((known) => known === parts.get('FREQ'));
-  if (freq === undefined) throw badLine(line, 'has no FREQ that is known');
+  if (freq === undefined) throw propertyError(line, 'has no FREQ that is known');
   const numbers = (key: string, min: number, max: number, negative = false): readonly number[] =>
     list(parts.get(key), line).map((item) => {
       const value = /^[+-]?\d{1,3}$/.test(item) ? Number(item) : NaN;
       const size = negative ? Math.abs(value) : value;
-      if (!(size >= min && size <= max)) throw badLine(line, `has a ${key} out of range`);
+      if (!(size >= min && size <= max)) throw propertyError(line, `has a ${key} out of range`);
       return value;
     });
   const whole = (key: string, max: number): number | undefined => {
     const value = parts.get(key);
     if (value === undefined) return undefined;
     if (!/^\d{1,9}$/.test(value) || Number(value) < 1 || Number(value) > max) {
-      throw badLine(line, `has a ${key} out of range`);
+      throw propertyError(line, `has a ${key} out of range`);
     }
     return Number(value);
   };
   const until = parts.get('UNTIL')?.replaceAll('-', '').replaceAll(':', '');
   if (until !== undefined && !/^\d{8}(T\d{6}Z?)?$/.test(until)) {
-    throw badLine(line, 'has an UNTIL that is not a date or time');
+    throw propertyError(line, 'has an UNTIL that is not a date or time');
   }
   const weekStart = DAYS.indexOf(parts.get('WKST') ?? 'MO');
   return {
@@ -93,13 +93,14 @@ function weekday(item: string, line: ContentLine): Weekday {
   const match = /^([+-]?\d{1,2})?([A-Z]{2})$/.exec(item);
   const day = DAYS.indexOf(match?.[2] ?? '');
   const nth = Number(match?.[1] ?? 0);
-  if (match === null || day < 0 || Math.abs(nth) > 53) throw badLine(line, 'has an unknown BYDAY');
+  if (match === null || day < 0 || Math.abs(nth) > 53)
+    throw propertyError(line, 'has an unknown BYDAY');
   return { nth, day };
 }
 
 function list(value: string | undefined, line: ContentLine): readonly string[] {
   if (value === undefined || value === '') return [];
   const items = value.split(',').map((item) => item.trim());
-  if (items.length > MAX_LIST) throw badLine(line, `lists more than ${MAX_LIST} values`);
+  if (items.length > MAX_LIST) throw propertyError(line, `lists more than ${MAX_LIST} values`);
   return items;
 }

@@ -1,6 +1,6 @@
-// When a rule recurs, on a wall clock: instants here are the clock's fields as if they were UTC. A
-// rule is asked about a stretch of time and looks at the days of that stretch only, so one that never
-// matches, or has run since 1970, costs no more than another. Only COUNT has to be counted from the start.
+// The recurrence instances of a rule. Times here are local times as if they were UTC. Only the days of
+// the requested range are examined, so a rule that never matches or began in 1970 costs no more than
+// others. A rule with COUNT is counted from its start.
 import { EntryError } from '../entry-problem.ts';
 import type { RecurrenceRule } from './recurrence-rule.ts';
 
@@ -8,17 +8,17 @@ const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
-/** Days that may be looked at to count a rule's occurrences: a century. */
+/** The most days that are examined to count instances: a century. */
 const MAX_COUNTED_DAYS = 36_600;
-/** Occurrences that may be counted. */
+/** The most instances that are counted. */
 const MAX_COUNTED = 100_000;
 
 /**
- * The rule's occurrences in `from <= at < to`, ascending. DTSTART is one of them only if the rule
- * says so.
+ * The rule's instances in `from <= at < to`, ascending. DTSTART is one of them only if it matches the
+ * rule.
  *
- * @param isPast whether an occurrence lies beyond the rule's UNTIL
- * @throws EntryError when a COUNT would have to be counted too far
+ * @param isPast true for an instance after the rule's UNTIL
+ * @throws EntryError when a COUNT exceeds these limits
  */
 export function* recurrenceInstances(
   rule: RecurrenceRule,
@@ -33,7 +33,7 @@ export function* recurrenceInstances(
   for (const period of periods(rule, dtstart, begin, to)) {
     days += period.days;
     if (counted && (days > MAX_COUNTED_DAYS || number > MAX_COUNTED)) throw tooLong();
-    for (const at of inPeriod(rule, dtstart, period)) {
+    for (const at of instancesOfPeriod(rule, dtstart, period)) {
       if (at < dtstart) continue;
       if (at >= to || isPast(at)) return;
       number += 1;
@@ -46,7 +46,7 @@ export function* recurrenceInstances(
 
 type Period = { readonly start: number; readonly days: number };
 
-/** The periods of a rule that touch `begin <= at < to`; those of hours and less are looked at by day. */
+/** The rule's periods that overlap `begin <= at < to`; those of hours and less are joined to days. */
 function* periods(
   rule: RecurrenceRule,
   dtstart: number,
@@ -60,7 +60,7 @@ function* periods(
     const skipped = Math.max(0, Math.floor((monthOf(begin, size) - first) / (size * interval)));
     for (let month = first + skipped * size * interval; ; month += size * interval) {
       const start = Date.UTC(BASE_YEAR, month, 1);
-      // Not a number: beyond what a date can be.
+      // Not a number where the date is out of range.
       if (!(start < to)) return;
       yield { start, days: (Date.UTC(BASE_YEAR, month + size, 1) - start) / DAY };
     }
@@ -74,7 +74,7 @@ function* periods(
   }
 }
 
-/** Months are counted from here; Date.UTC takes the years 0 to 99 for others. */
+/** Months are counted from this year: Date.UTC reads the years 0 to 99 as 1900 to 1999. */
 const BASE_YEAR = 1900;
 
 function monthOf(at: number, size: number): number {
@@ -96,7 +96,7 @@ function weekdayOf(day: number): number {
   return (((day / DAY + 4) % 7) + 7) % 7;
 }
 
-function* inPeriod(
+function* instancesOfPeriod(
   rule: RecurrenceRule,
   dtstart: number,
   { start, days }: Period,
@@ -104,10 +104,10 @@ function* inPeriod(
   const { freq, bySetPos } = rule;
   const dates: number[] = [];
   for (let n = 0; n < days; n += 1) {
-    if (isDay(rule, dtstart, start + n * DAY)) dates.push(start + n * DAY);
+    if (matchesDay(rule, dtstart, start + n * DAY)) dates.push(start + n * DAY);
   }
   if (freq === 'HOURLY' || freq === 'MINUTELY' || freq === 'SECONDLY') {
-    for (const day of dates) yield* withinDay(rule, dtstart, day);
+    for (const day of dates) yield* instancesOfDay(rule, dtstart, day);
     return;
   }
   const times = timesOf(rule, dtstart);
@@ -115,25 +115,25 @@ function* inPeriod(
     for (const day of dates) for (const time of times) yield day + time;
     return;
   }
-  yield* chosen(
+  yield* selectBySetPos(
     bySetPos,
     dates.length * times.length,
     (n) => (dates[Math.floor(n / times.length)] ?? 0) + (times[n % times.length] ?? 0),
   );
 }
 
-/** The members of a set of `size` that BYSETPOS names, in order, each once. */
-function* chosen(
+/** The members of a set of `size` that BYSETPOS selects, in order, each once. */
+function* selectBySetPos(
   bySetPos: readonly number[],
   size: number,
   member: (n: number) => number,
 ): Generator<number, void, undefined> {
-  const places = bySetPos.map((pos) => (pos > 0 ? pos - 1 : size + pos));
-  const inside = [...new Set(places)].filter((n) => n >= 0 && n < size).sort((a, b) => a - b);
-  for (const n of inside) yield member(n);
+  const indexes = bySetPos.map((pos) => (pos > 0 ? pos - 1 : size + pos));
+  const selected = [...new Set(indexes)].filter((n) => n >= 0 && n < size).sort((a, b) => a - b);
+  for (const n of selected) yield member(n);
 }
 
-/** The times of day that a rule of days or longer expands to. */
+/** The times of day of a rule whose FREQ is DAILY or longer. */
 function timesOf(rule: RecurrenceRule, dtstart: number): readonly number[] {
   const start = new Date(dtstart);
   const hours = orElse(rule.byHour, start.getUTCHours());
@@ -153,8 +153,8 @@ function sorted(list: readonly number[]): readonly number[] {
   return [...new Set(list)].sort((a, b) => a - b);
 }
 
-/** The occurrences of one day, for rules that recur within it. */
-function* withinDay(
+/** The instances of a day, for FREQ HOURLY, MINUTELY and SECONDLY. */
+function* instancesOfDay(
   rule: RecurrenceRule,
   dtstart: number,
   day: number,
@@ -173,7 +173,7 @@ function* withinDay(
     if (unit < MINUTE && !allows(rule.bySecond, date.getUTCSeconds())) continue;
     const set = minutes.flatMap((m) => seconds.map((s) => at + m * MINUTE + s * SECOND));
     if (rule.bySetPos.length === 0) yield* set;
-    else yield* chosen(rule.bySetPos, set.length, (n) => set[n] ?? at);
+    else yield* selectBySetPos(rule.bySetPos, set.length, (n) => set[n] ?? at);
   }
 }
 
@@ -181,8 +181,8 @@ function allows(list: readonly number[], value: number): boolean {
   return list.length === 0 || list.includes(value);
 }
 
-/** Whether the rule's parts about days let this day through; what DTSTART implies is filled in. */
-function isDay(rule: RecurrenceRule, dtstart: number, day: number): boolean {
+/** True when the day matches the rule's parts about days; DTSTART supplies those that are absent. */
+function matchesDay(rule: RecurrenceRule, dtstart: number, day: number): boolean {
   const { freq, byDay, byMonth, byMonthDay, byYearDay, byWeekNo } = rule;
   const date = new Date(day);
   const start = new Date(dtstart);
@@ -218,15 +218,15 @@ function isDay(rule: RecurrenceRule, dtstart: number, day: number): boolean {
     const inYear = freq === 'YEARLY' && byMonth.length === 0;
     const from = Date.UTC(year, inYear ? 0 : month, 1);
     const to = inYear ? Date.UTC(year + 1, 0, 1) : Date.UTC(year, month + 1, 1);
-    const place =
+    const position =
       nth > 0
         ? Math.floor((day - from) / DAY / 7) + 1
         : -(Math.floor((to - DAY - day) / DAY / 7) + 1);
-    return place === nth;
+    return position === nth;
   });
 }
 
-/** The week's number in the year that has most of its days. */
+/** The week's number (ISO 8601, with the rule's first weekday), and the number of weeks of that year. */
 function weekNumber(
   day: number,
   weekStart: number,
@@ -239,5 +239,5 @@ function weekNumber(
 }
 
 function tooLong(): EntryError {
-  return new EntryError('recurrence_too_long', 'recurs too often before now to be counted');
+  return new EntryError('recurrence_too_long', 'has more instances than can be counted');
 }

@@ -1,33 +1,33 @@
-// From a wall clock to an instant. A zone's name is looked up in this machine's zone data first: what
-// calendars bring along is often of another year. Only names that nobody knows are taken from the file.
+// Time zones: from local time to an instant. A TZID is looked up in the zone data of Node first, because
+// the VTIMEZONEs of calendars are often outdated; the VTIMEZONE serves names that Node does not know.
 import ICAL from 'ical.js';
-import { badLine, lineOf, linesOf, type Component, type ContentLine } from './components.ts';
+import { propertyError, lineOf, linesOf, type Component, type ContentLine } from './components.ts';
 import { readProperty, readDateTime, type DateTimeValue } from './property-values.ts';
 import { readRecurrenceRule } from './recurrence-rule.ts';
 import { EntryError } from '../entry-problem.ts';
 import { WINDOWS_ZONES } from './windows-zones.ts';
 
-/** Finds the instant of a wall clock in one zone. */
+/** Converts local times of a zone, given as if they were UTC. */
 export type TimeZone = { readonly toInstant: (local: number) => number };
 
-/** The zones of one calendar. */
+/** The time zones of a calendar. */
 export type TimeZones = {
-  /** @throws EntryError for a zone that nobody knows */
+  /** @throws EntryError for an unknown time zone */
   readonly toInstant: (when: DateTimeValue, line: ContentLine) => number;
 };
 
 const DAY = 24 * 60 * 60 * 1000;
 const QUARTER = 15 * 60 * 1000;
-/** Offsets that are kept per zone. */
-const MAX_KNOWN = 20_000;
-/** Observances of one zone; the fullest zone data have fewer. */
+/** The most cached offsets of a zone. */
+const MAX_CACHED = 20_000;
+/** The most observances of a VTIMEZONE. */
 const MAX_OBSERVANCES = 500;
 
 const UTC: TimeZone = { toInstant: (local) => local };
 
 /**
  * @param timezones the VTIMEZONEs of the calendar, by TZID
- * @param floating the zone that a time without one is in
+ * @param floating the zone of floating times
  */
 export function createTimeZones(
   timezones: ReadonlyMap<string, Component>,
@@ -37,7 +37,7 @@ export function createTimeZones(
   const find = (tzid: string): TimeZone | EntryError => {
     let zone = known.get(tzid);
     if (zone === undefined) {
-      zone = zoneOf(tzid, timezones);
+      zone = findTimeZone(tzid, timezones);
       known.set(tzid, zone);
     }
     return zone;
@@ -47,20 +47,23 @@ export function createTimeZones(
       if (when.form === 'utc') return when.local;
       if (when.tzid === undefined) return floating.toInstant(when.local);
       const zone = find(when.tzid);
-      if (zone instanceof EntryError) throw badLine(line, zone.message);
+      if (zone instanceof EntryError) throw propertyError(line, zone.message);
       return zone.toInstant(when.local);
     },
   };
 }
 
-/** A zone by its name, or why there is none. */
-function zoneOf(tzid: string, timezones: ReadonlyMap<string, Component>): TimeZone | EntryError {
+/** The zone of a TZID, or the error. */
+function findTimeZone(
+  tzid: string,
+  timezones: ReadonlyMap<string, Component>,
+): TimeZone | EntryError {
   const named = namedTimeZone(tzid);
   if (named !== undefined) return named;
   const component = timezones.get(tzid);
   if (component !== undefined) {
     try {
-      return definedZone(component);
+      return createDefinedZone(component);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       return new EntryError(
@@ -70,38 +73,38 @@ function zoneOf(tzid: string, timezones: ReadonlyMap<string, Component>): TimeZo
     }
   }
   const shown = tzid.slice(0, 64);
-  return new EntryError('unknown_zone', `is in the zone "${shown}", which nobody knows`);
+  return new EntryError('unknown_zone', `is in the unknown time zone "${shown}"`);
 }
 
-const formats = new Map<string, TimeZone | undefined>();
+const namedZones = new Map<string, TimeZone | undefined>();
 
 /**
- * A zone of this machine's data: an IANA name, also as Mozilla and others prefix it, or a Windows name.
+ * A zone of Node's data, by its IANA name, also with a vendor's prefix, or by its Windows name.
  */
 export function namedTimeZone(name: string): TimeZone | undefined {
   const key = name.slice(0, 128);
-  if (!formats.has(key)) {
-    if (formats.size > 2_000) formats.clear();
-    formats.set(key, makeNamedZone(key.trim()));
+  if (!namedZones.has(key)) {
+    if (namedZones.size > 2_000) namedZones.clear();
+    namedZones.set(key, createNamedZone(key.trim()));
   }
-  return formats.get(key);
+  return namedZones.get(key);
 }
 
-function makeNamedZone(name: string): TimeZone | undefined {
+function createNamedZone(name: string): TimeZone | undefined {
   if (/^(?:utc|gmt|z|etc\/utc)$/i.test(name)) return UTC;
-  // Some put a path of their own before the name; it has two parts or three.
+  // Some programs put a path before the name, which has two or three parts.
   const parts = name.split('/');
   const tails = parts.length > 2 ? [3, 2].map((n) => parts.slice(-n).join('/')) : [];
   for (const candidate of [WINDOWS_ZONES.get(name), name, ...tails]) {
     const offsetAt = candidate === undefined ? undefined : intlOffset(candidate);
-    if (offsetAt !== undefined) return { toInstant: (local) => resolve(local, offsetAt) };
+    if (offsetAt !== undefined) return { toInstant: (local) => resolveLocal(local, offsetAt) };
   }
   return undefined;
 }
 
-/** How far the zone's clock is ahead of UTC at an instant, in milliseconds. */
+/** The zone's offset from UTC at an instant, in milliseconds. */
 function intlOffset(name: string): ((instant: number) => number) | undefined {
-  // Offsets and other forms that the platform takes for zones are no names.
+  // Node also accepts offsets as time zones; they are no TZIDs.
   if (!/^[A-Za-z_]+(?:\/[A-Za-z0-9_+-]+)*$/.test(name)) return undefined;
   let format: Intl.DateTimeFormat;
   try {
@@ -119,14 +122,14 @@ function intlOffset(name: string): ((instant: number) => number) | undefined {
       second: 'numeric',
     });
   } catch {
-    // A name that the platform does not know: that is the answer.
+    // Node does not know the name.
     return undefined;
   }
-  // Asking the platform takes tens of microseconds; zones change their clocks on quarters of an hour.
-  const known = new Map<number, number>();
+  // A format call takes tens of microseconds; offsets change on quarters of an hour only.
+  const cache = new Map<number, number>();
   return (instant) => {
     const quarter = Math.floor(instant / QUARTER);
-    const found = known.get(quarter);
+    const found = cache.get(quarter);
     if (found !== undefined) return found;
     const part = new Map(format.formatToParts(instant).map(({ type, value }) => [type, value]));
     const field = (type: Intl.DateTimeFormatPartTypes): number => Number(part.get(type));
@@ -139,17 +142,17 @@ function intlOffset(name: string): ((instant: number) => number) | undefined {
       field('second'),
     );
     const offset = local - Math.floor(instant / 1000) * 1000;
-    if (known.size >= MAX_KNOWN) known.clear();
-    known.set(quarter, offset);
+    if (cache.size >= MAX_CACHED) cache.clear();
+    cache.set(quarter, offset);
     return offset;
   };
 }
 
 /**
- * The instant of a wall clock: of a time that comes twice the first, and for one that is left out as if
- * the clock had not been put forward yet (RFC 5545, 3.3.5).
+ * The instant of a local time (RFC 5545, 3.3.5): the first of an ambiguous time; a skipped time has the
+ * offset before the change.
  */
-function resolve(local: number, offsetAt: (instant: number) => number): number {
+function resolveLocal(local: number, offsetAt: (instant: number) => number): number {
   const before = offsetAt(local - DAY);
   const after = offsetAt(local + DAY);
   if (before === after) return local - before;
@@ -160,16 +163,16 @@ function resolve(local: number, offsetAt: (instant: number) => number): number {
   return found.length > 0 ? Math.min(...found) : local - before;
 }
 
-/** A zone as the file defines it. Its rules may only be yearly: others are no zone's, and without end. */
-function definedZone(component: Component): TimeZone {
+/** The zone of a VTIMEZONE. Only yearly rules are accepted, so that reading it is bounded. */
+function createDefinedZone(component: Component): TimeZone {
   const parts = component.children.filter(({ name }) => name === 'STANDARD' || name === 'DAYLIGHT');
   if (parts.length === 0) throw new Error('has no STANDARD and no DAYLIGHT');
-  if (parts.length > MAX_OBSERVANCES) throw new Error('has too many parts');
+  if (parts.length > MAX_OBSERVANCES) throw new Error('has too many observances');
   const text: string[] = ['BEGIN:VTIMEZONE', 'TZID:zone'];
   for (const part of parts) {
     text.push(`BEGIN:${part.name}`);
     const start = lineOf(part, 'DTSTART');
-    if (start === undefined) throw new Error('has a part without DTSTART');
+    if (start === undefined) throw new Error('has an observance without DTSTART');
     readDateTime(readProperty(start));
     for (const name of ['TZOFFSETFROM', 'TZOFFSETTO']) {
       const value = lineOf(part, name)?.text.split(':').at(-1)?.trim() ?? '';
@@ -207,8 +210,8 @@ function definedZone(component: Component): TimeZone {
   };
   return {
     toInstant(local) {
-      // The library changes to the new offset with the first hour that is ambiguous, or left out; both
-      // are counted by the old one (as in `resolve`), so it is asked about as much earlier.
+      // ical.js changes to the new offset with the first ambiguous or skipped time. `resolveLocal` uses the
+      // old offset for both, so the offset is read at an earlier time.
       const change = Math.abs(offsetAt(local - DAY) - offsetAt(local + DAY));
       return local - offsetAt(local - change);
     },
