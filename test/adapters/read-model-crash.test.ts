@@ -1,4 +1,4 @@
-// Processes that die and processes that meet: what the file holds after SIGKILL, and who may have it.
+// What a read-model file holds after SIGKILL of its owner, and who may own it next.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -62,15 +62,22 @@ async function kill(child: ChildProcess): Promise<void> {
   await exit;
 }
 
-/** What the file must hold when its last commit is the one at `sequence`. */
-function replayTo(sequence: bigint): unknown {
-  using model = memoryReadModel();
-  for (let at = BATCH; at <= sequence; at += BATCH) model.commit(batchUpTo(at));
-  return model.snapshot();
+/** What the file must hold when its last commit is the one at `sequence`; later calls go on from there. */
+function replaying(): (sequence: bigint) => unknown {
+  const model = memoryReadModel();
+  let reached = 0n;
+  return (sequence) => {
+    while (reached < sequence) {
+      reached += BATCH;
+      model.commit(batchUpTo(reached));
+    }
+    return model.snapshot();
+  };
 }
 
-describe('a read model whose owner is killed', () => {
-  test('is the replay of a whole number of commits, however often it happens', async () => {
+describe('sqliteReadModel whose owner is killed', () => {
+  test('holds a whole number of commits after every kill', async () => {
+    const replayTo = replaying();
     let reached = 0n;
     for (const commits of [1, 4, 15, 2, 40]) {
       const { child, lines } = owner();
@@ -88,7 +95,7 @@ describe('a read model whose owner is killed', () => {
     expect(snapshotOf(model)).toEqual(replayTo(reached + BATCH));
   });
 
-  test('is in use until then, and free at once afterwards', async () => {
+  test('is in use until the owner is killed, and free at once afterwards', async () => {
     const { child, lines } = owner();
     expect(await next(lines)).toBe(String(BATCH));
     expect(() => sqliteReadModel({ file })).toThrow(
