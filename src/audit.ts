@@ -34,13 +34,12 @@ export type {
 } from './projections/audit/reading/ports.ts';
 export type { VerifyOptions, VerifyResult } from './projections/audit/verify/verify.ts';
 export type { Mismatch, MismatchCode } from './projections/audit/verify/mismatches.ts';
+export type { AsOf, Explanation } from './projections/audit/explain/explain.ts';
 export type {
-  AsOf,
   DecisionView,
-  Explanation,
   SentNotificationView,
   SuppressedView,
-} from './projections/audit/explain/explain.ts';
+} from './projections/audit/explain/decision.ts';
 export type { RequestView, UserExplanation } from './projections/audit/explain/explain-user.ts';
 export type { StoryLine } from './projections/audit/explain/lines.ts';
 export type { ExportOptions } from './projections/audit/export/export.ts';

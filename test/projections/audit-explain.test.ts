@@ -75,7 +75,7 @@ test('tells why a person was not told, and which notification stood in the way',
     },
     suppressed: [],
     sentence:
-      'For important urgent task about task pool 2, 2026-01-01 10:10 UTC, no notification was sent, because the one of 2026-01-01 10:00 UTC had already been sent for the same kind of thing shortly before or after.',
+      'For important urgent task about task pool 2, 2026-01-01 10:10 UTC, no notification was sent, because the notification of 2026-01-01 10:00 UTC had already been sent within the same time window.',
   });
   // The request of the notice that holds the window is part of the story.
   expect(told.story.filter(({ type }) => type === 'NotificationRequested')).toHaveLength(2);
@@ -154,9 +154,9 @@ test('tells each delivery attempt, and what was known of them at a time', async 
   await deliver(world, id, at(15), { type: 'AttemptSucceeded', data: { ...about, attempt: 2 } });
   const told = await explain(sources, first.triggerId, at(13));
   expect(told.story.slice(4)).toMatchObject([
-    { type: 'AttemptStarted', actor: 'worker', text: 'attempt 1 began' },
+    { type: 'AttemptStarted', actor: 'worker', text: 'attempt 1 started' },
     { text: 'attempt 1 failed: http_503; next at 2026-01-01T10:15:00.000Z' },
-    { text: 'attempt 2 arrived' },
+    { text: 'attempt 2 succeeded' },
   ]);
   expect(told.sentence).toMatch(/a notification was sent, and delivered at attempt 2\.$/);
   expect(told.asOf?.sentence).toMatch(/a notification was sent, and its delivery is under way\.$/);
@@ -182,7 +182,7 @@ test('tells what was known at a time, and what had happened but was not known', 
     happenedUnknown: [{ triggerId: late.triggerId, happenedAt: START }],
     latest: null,
     sentence:
-      'Up to 2026-01-01T10:30:00.000Z no notification had been asked for. 1 more had happened by then, but became known later.',
+      'Up to 2026-01-01T10:30:00.000Z no notification had been requested. Requests that had happened by then, but were recorded later: 1.',
   });
   const after = await explainUser(sources, '1', begin + 61 * MINUTE);
   expect(after).toMatchObject({ known: [{ verdict: 'published' }], happenedUnknown: [] });
@@ -207,7 +207,7 @@ test('says that nothing is decided where the projector has not passed', async ()
     triggerId,
   );
   expect(told.decision).toBeNull();
-  expect(told.sentence).toMatch(/it is not decided yet whether it is sent\.$/);
+  expect(told.sentence).toMatch(/whether it is sent is not decided yet\.$/);
 });
 
 test('reads no more of a long log than of a short one', async () => {

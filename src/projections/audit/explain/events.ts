@@ -1,4 +1,4 @@
-// Reading what a story is made of: single events and short streams, never the log.
+// Reads the events that an explanation is made of: single events and short streams, never the whole log.
 import { controlCodec, type ControlEvent } from '../../../domain/control/events.ts';
 import { controlStream } from '../../../domain/core/ids.ts';
 import type { EventMetadata } from '../../../domain/core/envelope.ts';
@@ -8,17 +8,18 @@ import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
 import { triggerCodec, type TriggerEvent } from '../../../domain/trigger/events.ts';
 import type { ReadableLog } from '../reading/ports.ts';
 
-/** More events of one stream than this are not read: no trigger or delivery has so many. */
+/** The most events read from one stream: no trigger or delivery has more. */
 const MAX_STREAM_EVENTS = 1_000;
 
-/** A readable event and where it is. */
+/** A decoded event, and the event as it is recorded. */
 export type Found<E> = {
   readonly event: E;
   readonly metadata: EventMetadata;
   readonly recorded: RecordedEvent;
 };
 
-type StreamReader = Pick<ReadableLog, 'readStream'>;
+/** A log from which single streams are read. */
+export type StreamReader = Pick<ReadableLog, 'readStream'>;
 
 /** A trigger stream's events; those that cannot be read are left out. */
 export async function triggerEvents(
@@ -31,7 +32,7 @@ export async function triggerEvents(
   });
 }
 
-/** The one trigger event at a revision. */
+/** The trigger event at a revision; `undefined` when there is none, or when it cannot be read. */
 export async function triggerEventAt(
   log: StreamReader,
   stream: string,
@@ -43,7 +44,7 @@ export async function triggerEventAt(
   return decoded.kind === 'event' ? { ...decoded, recorded } : undefined;
 }
 
-/** A notification's delivery record, as far as there is one. */
+/** The events of a notification's delivery; none when no worker has accepted it. */
 export async function deliveryEvents(
   log: StreamReader,
   kernel: string,
@@ -57,7 +58,7 @@ export async function deliveryEvents(
   });
 }
 
-/** The whole control stream: as long as its operators made it, however long the log is. */
+/** The whole control stream; its length does not depend on the length of the log. */
 export async function controlEvents(
   log: StreamReader,
   kernel: string,

@@ -1,5 +1,5 @@
-// Explain for a user at an instant: what was decided around it, what was known then, and what had
-// happened but was not known.
+// `audit explain --user --at`: what was decided about a user's requests up to an instant, as far as the log
+// held it then, and which requests had happened but were not recorded yet.
 import { formatInstant, type Instant } from '../../../domain/core/instants.ts';
 import { formatPosition } from '../../../domain/core/positions.ts';
 import type { VerdictRow } from '../../read-model.ts';
@@ -25,17 +25,17 @@ export type UserExplanation = {
   readonly known: readonly RequestView[];
   /** What had happened by then, but was recorded later. */
   readonly happenedUnknown: readonly RequestView[];
-  /** The story of the latest one that was known; null where there was none. */
+  /** The explanation of the latest request in `known`; null where there is none. */
   readonly latest: Explanation | null;
   readonly sentence: string;
 };
 
-/** Verdicts that are looked at: what a person can ask about at one instant. */
+/** The most verdicts that are read. */
 const MAX_REQUESTS = 20;
 
 /**
- * Explains what a user was told, and not told, up to an instant. Requests for notifications are found
- * by their windows; a trigger that asked for none has no verdict and is not among them.
+ * Explains which notifications a user got, and did not get, up to an instant. Requests are found by their
+ * windows. A trigger that requested no notification has no verdict and is left out.
  */
 export async function explainUser(
   sources: ExplainSources,
@@ -68,8 +68,8 @@ export async function explainUser(
   const later =
     happenedUnknown.length === 0
       ? ''
-      : ` ${happenedUnknown.length} more had happened by then, but became known later.`;
-  const none = `Up to ${formatInstant(at)} no notification had been asked for.`;
+      : ` Requests that had happened by then, but were recorded later: ${happenedUnknown.length}.`;
+  const none = `Up to ${formatInstant(at)} no notification had been requested.`;
   const sentence = `${latest?.asOf?.sentence ?? none}${later}`;
   return { userId: user, at: formatInstant(at), known, happenedUnknown, latest, sentence };
 }

@@ -1,4 +1,4 @@
-// Events as lines of a story, for people who do not know the code.
+// Events as lines of text, for people who do not know the code.
 import { match } from 'ts-pattern';
 import type { ControlEvent } from '../../../domain/control/events.ts';
 import { formatInstant, type Instant } from '../../../domain/core/instants.ts';
@@ -8,12 +8,12 @@ import { formatPolicy } from '../../../domain/policy/text.ts';
 import type { TriggerEvent } from '../../../domain/trigger/events.ts';
 import type { Found } from './events.ts';
 
-/** One thing that happened. */
+/** One event as a line. */
 export type StoryLine = {
-  /** When the kernel stamped it, and when the producer says that it happened, where it says so. */
+  /** When the kernel recorded the event; and when it happened, where the producer says so. */
   readonly recordedAt: string;
   readonly happenedAt: string | null;
-  /** Who did it, where the event says so. */
+  /** Who caused the event, where the event says so. */
   readonly actor: string | null;
   readonly position: string;
   readonly stream: string;
@@ -61,21 +61,21 @@ function lineOf(
   };
 }
 
-// What is not named here (a newer version's event, say) is still told of by its type.
+// An event that is not named here, of a newer version for example, is shown by its type.
 function triggerText({ type, data }: TriggerEvent): string {
   switch (type) {
     case 'TriggerRaised':
       return `${data.triggerType} about ${data.targetType} ${data.targetId} was raised (${data.source})${data.mockNow === undefined ? '' : ', as a test with mock time'}`;
     case 'PreviewOffered':
-      return `a ${data.kind} was offered, until ${formatInstant(data.expiresAt)}`;
+      return `a ${data.kind} was offered until ${formatInstant(data.expiresAt)}`;
     case 'NotificationRequested':
-      return `a notification by ${data.channel} was asked for, until ${formatInstant(data.expiresAt)}`;
+      return `a notification by ${data.channel} was requested, valid until ${formatInstant(data.expiresAt)}`;
     case 'TriggerClosed':
-      return `it was closed: ${data.reason}`;
+      return `the trigger was closed: ${data.reason}`;
     case 'TriggerRejected':
-      return `it was rejected (${data.code}): ${data.reason}`;
+      return `the trigger was rejected (${data.code}): ${data.reason}`;
     case 'DuplicateRaised':
-      return `it was raised again while it was open; nothing new came of that`;
+      return `the trigger was raised again while it was open; nothing new was recorded`;
     default:
       return type;
   }
@@ -85,13 +85,13 @@ function deliveryText(event: DeliveryEvent): string {
   return match(event)
     .with(
       { type: 'NotificationAccepted' },
-      ({ data }) => `the delivery worker took it over, for ${data.channel}`,
+      ({ data }) => `the delivery worker accepted it for ${data.channel}`,
     )
-    .with({ type: 'AttemptStarted' }, ({ data }) => `attempt ${data.attempt} began`)
+    .with({ type: 'AttemptStarted' }, ({ data }) => `attempt ${data.attempt} started`)
     .with(
       { type: 'AttemptSucceeded' },
       ({ data }) =>
-        `attempt ${data.attempt} arrived${data.providerMessageId === undefined ? '' : ` (${data.providerMessageId})`}${data.late === true ? ', after its lease' : ''}`,
+        `attempt ${data.attempt} succeeded${data.providerMessageId === undefined ? '' : ` (${data.providerMessageId})`}${data.late === true ? ', after its lease had ended' : ''}`,
     )
     .with(
       { type: 'AttemptFailed' },
@@ -101,11 +101,11 @@ function deliveryText(event: DeliveryEvent): string {
     .with(
       { type: 'AttemptOutcomeUnknown' },
       ({ data }) =>
-        `nobody knows how attempt ${data.attempt} ended: ${data.code}${detail(data.detail)}`,
+        `the outcome of attempt ${data.attempt} is unknown: ${data.code}${detail(data.detail)}`,
     )
     .with(
       { type: 'DeliveryDeferred' },
-      ({ data }) => `put off until ${formatInstant(data.until)}: ${data.reason}`,
+      ({ data }) => `deferred until ${formatInstant(data.until)}: ${data.reason}`,
     )
     .with({ type: 'DeliverySkipped' }, ({ data }) => `not delivered: ${data.reason}`)
     .with(
@@ -116,23 +116,23 @@ function deliveryText(event: DeliveryEvent): string {
       { type: 'DeliveryExpired' },
       ({ data }) => `it expired undelivered${doubt(data.doubtful)}`,
     )
-    .with({ type: 'DeliveryCancelled' }, ({ data }) => `called off: ${data.reason}`)
-    .with({ type: 'DeliveryRedriven' }, ({ data }) => `sent again: ${data.reason}`)
+    .with({ type: 'DeliveryCancelled' }, ({ data }) => `cancelled: ${data.reason}`)
+    .with({ type: 'DeliveryRedriven' }, ({ data }) => `redriven: ${data.reason}`)
     .exhaustive();
 }
 
 function controlText({ type, data }: ControlEvent): string {
   switch (type) {
     case 'RulesetActivated':
-      return `ruleset ${data.ruleset} came into force`;
+      return `ruleset ${data.ruleset} was activated`;
     case 'NotificationPolicySet':
-      return `the policy for ${data.triggerType} became: ${formatPolicy(data.policy)} (${data.reason})`;
+      return `the policy for ${data.triggerType} was set to ${formatPolicy(data.policy)} (${data.reason})`;
     case 'NotificationsMuted':
       return `${data.triggerType} was muted until ${formatInstant(data.until)} (${data.reason})`;
     case 'NotificationsUnmuted':
       return `${data.triggerType} was unmuted (${data.reason})`;
     case 'ParkResolved':
-      return `${data.action} of a parked event was decided${detail(data.reason)}`;
+      return `an operator decided to ${data.action} a parked event${detail(data.reason)}`;
     default:
       return type;
   }

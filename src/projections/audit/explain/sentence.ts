@@ -1,4 +1,4 @@
-// The one sentence that a support person can send on: plain words, UTC, no ids, nothing personal.
+// An explanation in one sentence that support can forward: in plain words, in UTC, without ids or personal data.
 import { formatInstant, type Instant } from '../../../domain/core/instants.ts';
 import { effectOf } from '../../../domain/delivery/effects.ts';
 import type { DeliveryEvent } from '../../../domain/delivery/events.ts';
@@ -11,7 +11,7 @@ export type Facts = {
   readonly ending: 'closed' | 'rejected' | 'open';
   readonly isRequested: boolean;
   readonly decision: VerdictRow | undefined;
-  /** When the notification that held the window was asked for. */
+  /** When the notification that held the window was requested. */
   readonly holderAt: Instant | undefined;
   readonly deliveries: readonly DeliveryEvent[];
 };
@@ -20,12 +20,12 @@ export type Facts = {
 export function sentenceOf(facts: Facts): string {
   const { raised, decision } = facts;
   const what = `${words(raised.triggerType)} about ${words(raised.targetType)} ${raised.targetId}`;
-  const when = spoken(raised.mockNow ?? raised.requestedAt);
+  const when = inWords(raised.mockNow ?? raised.requestedAt);
   const test = raised.mockNow === undefined ? '' : ' (a test)';
   const subject = `For ${what}, ${when}${test},`;
-  if (!facts.isRequested) return `${subject} ${UNASKED[facts.ending]}.`;
+  if (!facts.isRequested) return `${subject} ${NOT_REQUESTED[facts.ending]}.`;
   if (decision === undefined) {
-    return `${subject} a notification was asked for, and it is not decided yet whether it is sent.`;
+    return `${subject} a notification was requested, and whether it is sent is not decided yet.`;
   }
   switch (decision.verdict) {
     case 'published':
@@ -37,31 +37,32 @@ export function sentenceOf(facts: Facts): string {
   }
 }
 
-const UNASKED = {
-  closed: 'no notification was asked for: nothing was left to tell',
-  rejected: 'no notification was asked for: the trigger was rejected',
-  open: 'no notification has been asked for yet',
+const NOT_REQUESTED = {
+  closed: 'no notification was requested, because the trigger was closed',
+  rejected: 'no notification was requested, because the trigger was rejected',
+  open: 'no notification has been requested yet',
 } as const;
 
 function whySent(reason: string): string {
-  if (reason === 'reopened') return ', because the one before had not arrived';
+  if (reason === 'reopened') return ', because the notification before it had not arrived';
   if (reason === 'severity_rose') return ', because it had become more urgent';
   return '';
 }
 
 function whyNot(reason: string, holderAt: Instant | undefined): string {
-  const held = holderAt === undefined ? 'another one' : `the one of ${spoken(holderAt)}`;
+  const held =
+    holderAt === undefined ? 'another notification' : `the notification of ${inWords(holderAt)}`;
   switch (reason) {
     case 'within_window':
-      return `${held} had already been sent for the same kind of thing shortly before or after`;
+      return `${held} had already been sent within the same time window`;
     case 'rate_budget':
-      return `as many as are allowed had already been sent, the last being ${held}`;
+      return `the most notifications allowed in that time had already been sent, ${held} being the last`;
     case 'bypass_cap':
-      return `${held} had been sent, and no more urgent ones were allowed in that time`;
+      return `${held} had already been sent, and no more urgent notifications were allowed in that time`;
     case 'silenced':
-      return 'notifications of this kind were switched off at that time';
+      return 'notifications of this kind were muted at that time';
     case 'stale':
-      return 'it was reported too long after it had happened';
+      return 'the event was reported too long after it had happened';
     default:
       return `of ${words(reason)}`;
   }
@@ -88,7 +89,7 @@ function delivered(events: readonly DeliveryEvent[]): string {
     case 'expired':
       return ', but not delivered before it expired';
     case 'cancelled':
-      return ', and called off before it was delivered';
+      return ', and cancelled before it was delivered';
     case 'waiting':
       return doubtful ? ', and whether it arrived is not known' : ', and its delivery is under way';
     case 'attempting':
@@ -97,7 +98,7 @@ function delivered(events: readonly DeliveryEvent[]): string {
 }
 
 /** `2026-04-30 02:17 UTC`. */
-function spoken(instant: Instant): string {
+function inWords(instant: Instant): string {
   return `${formatInstant(instant).slice(0, 16).replace('T', ' ')} UTC`;
 }
 

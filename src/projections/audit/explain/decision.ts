@@ -1,0 +1,187 @@
+// What was decided about one request for a notification: its verdict, the sent notification that the verdict
+// depends on, and the other requests that this notification suppressed.
+import type { ControlEvent } from '../../../domain/control/events.ts';
+import { formatInstant } from '../../../domain/core/instants.ts';
+import { formatPosition } from '../../../domain/core/positions.ts';
+import { mutedUntil, policiesAt, policyFor } from '../../../domain/policy/in-force.ts';
+import { formatPolicy } from '../../../domain/policy/text.ts';
+import { REASONS } from '../../../domain/policy/reasons.ts';
+import type { TriggerEvent, TriggerEventData } from '../../../domain/trigger/events.ts';
+import type { VerdictRow } from '../../read-model.ts';
+import type { VerdictLookup } from '../reading/ports.ts';
+import { triggerEventAt, type Found, type StreamReader } from './events.ts';
+
+/** What finding a decision reads. */
+type DecisionSources = { readonly log: StreamReader; readonly verdicts: VerdictLookup };
+
+/** The sent notification that a decision depends on. */
+export type SentNotificationView = {
+  readonly id: string;
+  readonly triggerId: string;
+  readonly happenedAt: string;
+  readonly recordedAt: string;
+  readonly position: string;
+  readonly sequence: string | null;
+};
+
+/** What was decided about a trigger's request for a notification, and why. */
+export type DecisionView = {
+  readonly verdict: VerdictRow['verdict'];
+  readonly reason: string;
+  readonly meaning: string;
+  /** Where in the log it was decided. */
+  readonly position: string;
+  readonly ruleset: number;
+  /** The dedupe policy in force there. */
+  readonly policy: string;
+  readonly windowStart: string | null;
+  /** The notification's id and its sequence in the output stream; null where none was sent. */
+  readonly notificationId: string | null;
+  readonly sequence: string | null;
+  /** The sent notification that holds the window: this request's own, or an earlier one. */
+  readonly notice: SentNotificationView | null;
+};
+
+/** A request that was suppressed because of a sent notification. */
+export type SuppressedView = {
+  readonly triggerId: string;
+  readonly happenedAt: string;
+  readonly recordedAt: string;
+  readonly position: string;
+  readonly reason: string;
+};
+
+/** How many verdicts of a user are searched for suppressed requests, and how many are shown. */
+const MAX_NEIGHBOURS = 200;
+const MAX_SUPPRESSED = 10;
+
+/** A sent notification: its verdict, and the request that it was sent for. */
+export type Sent = {
+  readonly id: string;
+  readonly row: VerdictRow;
+  readonly request: Found<TriggerEvent>;
+  readonly data: TriggerEventData<'NotificationRequested'>;
+};
+
+/** The sent notification with this id; `undefined` where its request cannot be read. */
+export async function sentOf(
+  { log, verdicts }: DecisionSources,
+  id: string,
+): Promise<Sent | undefined> {
+  const row = verdicts.verdictOfMessage(id);
+  const request = row && (await triggerEventAt(log, row.stream, row.revision));
+  if (row === undefined || request?.event.type !== 'NotificationRequested') return undefined;
+  return { id, row, request, data: request.event.data };
+}
+
+/** The verdict about a request. A parked request that was decided again has it at the operator's decision. */
+export function decisionOf(
+  { verdicts }: DecisionSources,
+  { recorded }: Found<TriggerEvent>,
+  control: readonly Found<ControlEvent>[],
+): VerdictRow | undefined {
+  const again = control
+    .filter(({ event }) => event.type === 'ParkResolved' && event.data.event === recorded.id)
+    .map((found) => found.recorded.position);
+  return [recorded.position, ...again]
+    .map((position) => verdicts.verdictAt(position))
+    .findLast((row) => row?.event === recorded.id);
+}
+
+/** Other requests of the user that were suppressed because `sent` holds the window; the nearest ten. */
+export async function suppressedBy(
+  { log, verdicts }: DecisionSources,
+  user: string,
+  sent: Sent | undefined,
+  own: VerdictRow | undefined,
+): Promise<{ readonly shown: readonly SuppressedView[]; readonly more: boolean }> {
+  const windowStart = sent?.row.windowStart;
+  if (sent === undefined || windowStart === null || windowStart === undefined) {
+    return { shown: [], more: false };
+  }
+  const near = verdicts.verdictsAbout(user, {
+    direction: 'forwards',
+    windowStart,
+    limit: MAX_NEIGHBOURS,
+  });
+  const suppressed = near.filter(
+    ({ verdict, basis, event }) =>
+      verdict === 'suppressed' && basis === sent.id && event !== own?.event,
+  );
+  const shown: SuppressedView[] = [];
+  for (const row of suppressed.slice(0, MAX_SUPPRESSED)) {
+    const found = await triggerEventAt(log, row.stream, row.revision);
+    if (found?.event.type !== 'NotificationRequested') continue;
+    shown.push({
+      triggerId: found.event.data.triggerId,
+      happenedAt: formatInstant(found.event.data.triggerRequestedAt),
+      recordedAt: formatInstant(found.metadata.recordedAt),
+      position: formatPosition(row.position),
+      reason: row.reason,
+    });
+  }
+  return { shown, more: suppressed.length > MAX_SUPPRESSED || near.length === MAX_NEIGHBOURS };
+}
+
+export function decisionView(
+  row: VerdictRow,
+  control: readonly Found<ControlEvent>[],
+  triggerType: string,
+  sent: Sent | undefined,
+): DecisionView {
+  const { verdict, reason, position, ruleset, windowStart, messageId, sequence } = row;
+  const inForce = policiesAt(
+    control.flatMap(({ event, recorded }) =>
+      isPolicyEvent(event) ? [{ event, position: recorded.position }] : [],
+    ),
+    position,
+  );
+  const muted = mutedUntil(inForce, triggerType);
+  const mute =
+    reason === 'silenced' && muted !== undefined ? `, muted until ${formatInstant(muted)}` : '';
+  return {
+    verdict,
+    reason,
+    meaning: meaningOf(reason),
+    position: formatPosition(position),
+    ruleset,
+    policy: `${formatPolicy(policyFor(inForce, triggerType))}${mute}`,
+    windowStart: windowStart === null ? null : formatInstant(windowStart),
+    notificationId: messageId,
+    sequence: sequence === null ? null : String(sequence),
+    notice: sent === undefined ? null : viewOf(sent),
+  };
+}
+
+function viewOf({ id, row, request, data }: Sent): SentNotificationView {
+  return {
+    id,
+    triggerId: data.triggerId,
+    happenedAt: formatInstant(data.triggerRequestedAt),
+    recordedAt: formatInstant(request.metadata.recordedAt),
+    position: formatPosition(row.position),
+    sequence: row.sequence === null ? null : String(row.sequence),
+  };
+}
+
+type PolicyEvent = Extract<
+  ControlEvent,
+  { type: 'NotificationPolicySet' | 'NotificationsMuted' | 'NotificationsUnmuted' }
+>;
+
+function isPolicyEvent(event: ControlEvent): event is PolicyEvent {
+  return (
+    event.type === 'NotificationPolicySet' ||
+    event.type === 'NotificationsMuted' ||
+    event.type === 'NotificationsUnmuted'
+  );
+}
+
+function meaningOf(reason: string): string {
+  const all: Readonly<Record<string, string>> = {
+    ...REASONS.published,
+    ...REASONS.suppressed,
+    ...REASONS.parked,
+  };
+  return all[reason] ?? reason;
+}
