@@ -119,7 +119,7 @@ test('names the policy that was in force, and not the one of today', async () =>
       story.find(({ type }) => type === 'NotificationPolicySet')?.text,
     ];
   });
-  const fewer = 'the policy for * became: anchored 1h on requestedAt (fewer)';
+  const fewer = 'the policy for * was set to anchored 1h on requestedAt (fewer)';
   expect(await Promise.all(policies)).toEqual([
     ['first_in_window', 'tumbling 30m on requestedAt', undefined],
     ['within_window', 'anchored 1h on requestedAt', fewer],

@@ -1,4 +1,4 @@
-// The delivery records against the notices: nobody is told anything that was not let through.
+// Checks the deliveries against the sent notifications: nothing may be delivered that was not sent.
 import { categoryPrefix } from '../../../domain/core/ids.ts';
 import { deliveryCodec, type DeliveryEvent } from '../../../domain/delivery/events.ts';
 import { deliveryStream } from '../../../domain/delivery/stream.ts';
@@ -8,12 +8,12 @@ import { quickMessageId } from '../../uuid.ts';
 import { Fingerprints } from './fingerprints.ts';
 import type { Findings } from './mismatches.ts';
 
-/** Watches delivery records while the log goes by; a record comes after its request. */
+/** Checks the events of deliveries in log order; they come after the request. */
 export class DeliveryRecords {
   readonly #kernel: string;
   readonly #prefix: string;
   readonly #findings: Findings;
-  readonly #notices = new Fingerprints();
+  readonly #sent = new Fingerprints();
   readonly #reported = new Set<string>();
   records = 0;
 
@@ -23,12 +23,12 @@ export class DeliveryRecords {
     this.#findings = findings;
   }
 
-  /** These were let through. */
-  allow(notices: readonly SentNotification[]): void {
-    for (const { id } of notices) this.#notices.set(id, 0);
+  /** Adds notifications that may be delivered. */
+  allow(sent: readonly SentNotification[]): void {
+    for (const { id } of sent) this.#sent.set(id, 0);
   }
 
-  /** True for an event of a delivery record. */
+  /** True for an event of a delivery. */
   isOne({ stream }: RecordedEvent): boolean {
     return stream.startsWith(this.#prefix);
   }
@@ -51,17 +51,17 @@ export class DeliveryRecords {
     if (fault !== undefined)
       this.#findings.add('delivery_changed', `event ${revision} of ${stream}`, fault);
     const { notificationId, userId } = decoded.event.data;
-    if (this.#notices.get(notificationId) !== undefined || this.#reported.has(stream)) return;
-    // Once per record: its other events say the same.
+    if (this.#sent.get(notificationId) !== undefined || this.#reported.has(stream)) return;
+    // Once per delivery: its other events have the same fault.
     this.#reported.add(stream);
-    const actor = decoded.metadata.actor ?? 'nobody named';
+    const actor = decoded.metadata.actor ?? 'an unnamed actor';
     const detail = `${decoded.event.type} of notification ${notificationId} to user ${userId}, written by ${actor}`;
     this.#findings.add('delivery_without_request', stream, detail);
   }
 
   #faultOf({ type, data }: DeliveryEvent, { stream }: RecordedEvent): string | undefined {
     const own = deliveryStream(this.#kernel, data.userId, data.notificationId);
-    if (stream !== own) return `it belongs into ${own}`;
+    if (stream !== own) return `it belongs to ${own}`;
     if (type !== 'NotificationAccepted') return undefined;
     const id = quickMessageId(data.source.event, 'notification.requested');
     return id === data.notificationId

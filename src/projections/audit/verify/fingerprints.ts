@@ -1,8 +1,9 @@
-// Which UUIDs were seen, in a few bytes each: 64 of their bits and a small number. A million take
-// 40 MB as strings in a map, and 24 here. UUIDs of version 5 are hashes, so two of a billion share
-// these bits by chance less often than disks fail; a difference is looked at again before it is told.
+// A map from UUID to a small number, in a few bytes per entry: 64 bits of the UUID and the number. Verify must
+// remember the last revision of every stream, and the log has its streams in no order that could be merged. A
+// table in the scratch read model would cost a write per event; strings in a Map take 40 MB per million, and
+// these entries 24 MB. UUIDs of version 5 are hashes, so two of a billion rarely share these bits.
 
-/** Slots at the beginning; doubled when two thirds are taken. */
+/** Slots of an empty map; doubled when two thirds are full. */
 const FIRST_SLOTS = 1 << 12;
 const EMPTY = 0;
 
@@ -12,7 +13,7 @@ export class Fingerprints {
   #size = 0;
   #high = new Uint32Array(FIRST_SLOTS);
   #low = new Uint32Array(FIRST_SLOTS);
-  /** The value and one; 0 for a slot that is free. */
+  /** The value plus 1; 0 for a free slot. */
   #values = new Uint32Array(FIRST_SLOTS);
 
   get size(): number {

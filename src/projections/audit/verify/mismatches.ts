@@ -1,102 +1,110 @@
-// What can be wrong, by name: what each difference means, and what to do about it.
+// The kinds of differences that verify finds: what each means, and what to do.
 
 const REBUILD =
-  'Build it again with `tocsin audit rebuild`; if the difference comes back, keep both.';
+  'Rebuild the read model with `tocsin audit rebuild`. If the difference comes back, keep copies of both read models.';
 const KEEP =
-  'Stop the writers, keep copies of log and stream, and find out who else may write there. Consumers that act once per ce-id are safe to read on.';
+  'Stop the writers, keep copies of the log and the stream, and find out who else can write to the stream. Consumers that act once per ce-id can go on reading.';
 const RESTORE =
-  'Restore the log from a copy that verifies, or compare it with one: `tocsin audit export` of both shows the first line that differs.';
+  'Restore the log from a copy that verifies, or compare the two: export both with `tocsin audit export` and find the first line that differs.';
 
 type Explanation = { readonly meaning: string; readonly action: string };
 
-/** Every kind of difference. The names are for programs and stay. */
+/** Every kind of difference. Programs read the names, so they do not change. */
 export const MISMATCHES = {
   store_changed: {
     meaning: 'The read model was made from another log.',
-    action: 'Check --store and --state: each log has a read model of its own.',
+    action: 'Check --store and --state: each log needs its own read model.',
   },
   control_changed: {
     meaning:
-      'A control event (ruleset, policy, list, operator’s decision) is not what it was when verdicts were made under it.',
+      'A control event (ruleset, policy, output, operator’s decision) was changed after verdicts had been made under it.',
     action: RESTORE,
   },
   control_missing: {
-    meaning: 'A control event that verdicts were made under is no longer in the log.',
+    meaning: 'A control event under which verdicts were made is no longer in the log.',
     action: RESTORE,
   },
   control_extra: {
-    meaning: 'The log has a control event that the projector did not see when it passed there.',
+    meaning:
+      'The log has a control event that was not there when the projector read that part of the log.',
     action: RESTORE,
   },
   revision_gap: {
-    meaning: 'A stream lacks an event: revisions have no gaps in a log that nobody cut into.',
+    meaning: 'A stream lacks an event: the revisions of a stream have no gaps in a complete log.',
     action: RESTORE,
   },
   checkpoint_changed: {
-    meaning: 'The read model’s totals or digest are not what the log gives up to its place.',
+    meaning:
+      'The read model’s totals or digest differ from those that the log gives up to its checkpoint.',
     action: REBUILD,
   },
   verdict_missing: {
-    meaning: 'The log asks for a notification, and the read model has no verdict about it.',
+    meaning:
+      'The log requests a notification, and the read model has no verdict about the request.',
     action: REBUILD,
   },
   verdict_extra: {
-    meaning: 'The read model has a verdict that the log gives no reason for.',
+    meaning: 'The read model has a verdict about a request that is not in the log.',
     action: REBUILD,
   },
   verdict_changed: {
-    meaning: 'The read model says something else about a request than the log.',
+    meaning:
+      'The read model’s verdict about a request differs from the verdict that the log gives.',
     action: REBUILD,
   },
   notice_missing: {
     meaning:
-      'A notification was let through, and the read model does not know that it holds a window.',
-    action: `The next one in its window would be sent too. ${REBUILD}`,
+      'A notification was sent, and the read model does not have it as the holder of its window.',
+    action: `The next notification in this window would be sent too. ${REBUILD}`,
   },
   notice_extra: {
-    meaning: 'The read model has a notice that the log gives no reason for: it silences others.',
+    meaning:
+      'The read model has a sent notification that the log does not give: it would suppress others.',
     action: REBUILD,
   },
   notice_changed: {
-    meaning: 'A notice is not what the log makes of its request: another window may be taken.',
+    meaning:
+      'A sent notification differs from the one that the log gives: it may hold another window.',
     action: REBUILD,
   },
   parked_changed: {
-    meaning: 'The list of parked events is not what the log gives.',
+    meaning: 'The parked events differ from those that the log gives.',
     action: REBUILD,
   },
   tail_changed: {
-    meaning: 'The kept tail, from which lost messages are made again, is not what the log gives.',
+    meaning:
+      'The recent messages, from which lost messages are sent again, differ from those that the log gives.',
     action: REBUILD,
   },
   output_missing: {
     meaning:
-      'The log says that an output stream was written, and it is not there, or is another one.',
-    action: 'Check --nats and --stream. `tocsin project` names the ways on.',
+      'The output stream that the log names does not exist, or is another stream of the same name.',
+    action: 'Check --nats and --stream. `tocsin project` says how to go on.',
   },
   message_missing: {
-    meaning: 'A message was committed as stored, and the stream does not hold it.',
+    meaning: 'A message was committed as stored, and the stream does not contain it.',
     action:
-      'The server lost it, or somebody deleted it. `tocsin project --resend-from POSITION` sends again what came after a position; consumers that act once per ce-id do not act twice.',
+      'The server lost the message, or somebody deleted it. `tocsin project --resend-from POSITION` sends all messages after a position again; consumers that act once per ce-id do not act twice.',
   },
   message_extra: {
-    meaning: 'The stream holds a message with our headers that the log gives no reason for.',
+    meaning: 'The stream contains a message with Tocsin’s headers that the log does not give.',
     action: KEEP,
   },
   message_altered: {
-    meaning: 'A stored message is not what the log makes of its event.',
+    meaning: 'A stored message differs from the message that the log gives for its event.',
     action: KEEP,
   },
   message_reordered: {
-    meaning: 'A message is not at its place, and no stranger’s message explains it.',
+    meaning: 'A message is not at its sequence, and no foreign message explains why.',
     action: KEEP,
   },
   delivery_without_request: {
-    meaning: 'There is a delivery record of a notification that was never let through.',
-    action: 'A person may have been told without cause. Find who wrote that stream: see its actor.',
+    meaning: 'There is a delivery of a notification that was never sent.',
+    action:
+      'A person may have got a message without cause. Find out who wrote that stream: see its actor.',
   },
   delivery_changed: {
-    meaning: 'A delivery record does not fit the request that it names, or cannot be read.',
+    meaning: 'A delivery does not fit the request that it names, or cannot be read.',
     action: RESTORE,
   },
 } as const satisfies Record<string, Explanation>;
@@ -106,7 +114,7 @@ export type MismatchCode = keyof typeof MISMATCHES;
 /** One difference. */
 export type Mismatch = {
   readonly code: MismatchCode;
-  /** Which row, message or event, in words that lead there. */
+  /** Which row, message or event. */
   readonly where: string;
   /** What differs. */
   readonly detail: string;
@@ -114,7 +122,7 @@ export type Mismatch = {
   readonly action: string;
 };
 
-/** More are counted, not listed: after a thousand the next one says nothing new. */
+/** Further differences are counted, but not listed. */
 export const MISMATCHES_LISTED = 1_000;
 
 /** Collects differences. */

@@ -1,4 +1,4 @@
-// The read model's rows against the rows that the log gives.
+// Compares the read model's rows with the rows that the log gives.
 import { formatInstant } from '../../../domain/core/instants.ts';
 import { subjectText } from '../../dedupe/sent.ts';
 import type { FoldState } from '../../dedupe/state.ts';
@@ -16,10 +16,10 @@ import type { Findings } from './mismatches.ts';
 import { differences, Lockstep, shown } from './rows.ts';
 
 /** As many as the read model keeps. */
-const TAIL_LIMIT = 10_000;
+const RECENT_MESSAGES_KEPT = 10_000;
 
-/** Where a message lies depends on strangers, so the stream itself is asked, not the rule. */
-const UNPLACED = new Set(['sequence']);
+/** Foreign messages move sequences, so the stream says which are right, not the fold. */
+const WITHOUT_SEQUENCE = new Set(['sequence']);
 
 export class ReadModelCheck {
   readonly #view: ReadModelView;
@@ -27,29 +27,29 @@ export class ReadModelCheck {
   readonly #resolved: ReadonlySet<string>;
   readonly #verdicts: Lockstep<VerdictRow>;
   readonly #control: Lockstep<ControlRow>;
-  /** Verdicts about events that were decided again: only the last one counts. */
+  /** The last verdict about each event that was decided again. */
   readonly #again = new Map<string, VerdictRow>();
   readonly #parked = new Map<string, ParkedRow>();
-  /** Sequences of messages that were found at their places, for the page at hand. */
-  #places: ReadonlyMap<string, bigint> = new Map();
+  /** Sequences of the page's messages that the stream holds. */
+  #sequences: ReadonlyMap<string, bigint> = new Map();
   readonly #reasons = new Map<string, number>();
-  #tail: RecentMessageRow[] = [];
+  #recent: RecentMessageRow[] = [];
   /** The first message that the read model keeps; undefined when it keeps none. */
-  readonly #tailFrom: bigint | undefined;
+  readonly #recentFrom: bigint | undefined;
   #state: FoldState | undefined;
 
   constructor(view: ReadModelView, findings: Findings, resolved: ReadonlySet<string>) {
     this.#view = view;
     this.#findings = findings;
     this.#resolved = resolved;
-    this.#tailFrom = firstOrdinal(view.recentMessagesAfter(-1n));
+    this.#recentFrom = firstOrdinal(view.recentMessagesAfter(-1n));
     this.#verdicts = new Lockstep(view.verdicts(), ({ event }) => event, {
       both: (expected, found) => {
         const { messageId } = expected;
-        const sequence = messageId === null ? undefined : this.#places.get(messageId);
-        // One that the stream does not hold at its place is told of there.
+        const sequence = messageId === null ? undefined : this.#sequences.get(messageId);
+        // A message that the stream does not hold at its sequence is reported with the stream.
         if (messageId === null) this.#compareVerdict(expected, found);
-        else if (sequence === undefined) this.#compareVerdict(expected, found, UNPLACED);
+        else if (sequence === undefined) this.#compareVerdict(expected, found, WITHOUT_SEQUENCE);
         else this.#compareVerdict({ ...expected, sequence }, found);
       },
       missing: (row) => {
@@ -78,7 +78,7 @@ export class ReadModelCheck {
     return this.#state;
   }
 
-  /** Is it this log's? */
+  /** Checks that the read model is of this log. */
   identity(storeId: string | undefined): void {
     const checkpoint = this.#view.checkpoint();
     if (checkpoint === undefined || checkpoint.storeId === storeId) return;
@@ -86,9 +86,9 @@ export class ReadModelCheck {
     this.#findings.add('store_changed', 'the checkpoint', detail);
   }
 
-  /** A page of the log before the cut. */
-  page(page: Refolded, places: ReadonlyMap<string, bigint>): void {
-    this.#places = places;
+  /** Compares a page of the log before the cut. */
+  page(page: Refolded, sequences: ReadonlyMap<string, bigint>): void {
+    this.#sequences = sequences;
     for (const row of page.control) this.#control.expect(row);
     for (const row of page.verdicts) {
       if (this.#resolved.has(row.event)) {
@@ -100,31 +100,32 @@ export class ReadModelCheck {
     }
     for (const event of page.unparked) this.#parked.delete(event);
     for (const row of page.parked) this.#parked.set(row.event, row);
-    this.#expectTail(page.recentMessages);
+    this.#expectRecent(page.recentMessages);
   }
 
-  /** Everything up to the cut has passed: what is left over has no reason. */
-  async atCut(state: FoldState, notices: Iterable<SentNotification>): Promise<void> {
+  /** Ends the comparison at the cut: every row that is left is extra. */
+  async atCut(state: FoldState, sent: Iterable<SentNotification>): Promise<void> {
     this.#state = state;
-    this.#places = new Map();
+    this.#sequences = new Map();
     for (const row of this.#again.values()) {
       this.#count(row);
       this.#verdicts.expect(row);
     }
     this.#verdicts.end();
     this.#control.end();
-    await this.#notices(notices);
+    await this.#sentRows(sent);
     this.#parkedRows();
-    this.#tailRows();
+    this.#recentRows();
     this.#checkpoint(state);
   }
 
-  /** What is before the kept tail is nobody's concern any more, and not worth the memory. */
-  #expectTail(rows: readonly RecentMessageRow[]): void {
-    const [from, last] = [this.#tailFrom, rows.at(-1)];
+  /** Keeps only as many messages as the read model does. */
+  #expectRecent(rows: readonly RecentMessageRow[]): void {
+    const [from, last] = [this.#recentFrom, rows.at(-1)];
     if (last === undefined || (from !== undefined && last.ordinal < from)) return;
-    for (const row of rows) if (from === undefined || row.ordinal >= from) this.#tail.push(row);
-    if (this.#tail.length > 2 * TAIL_LIMIT) this.#tail = this.#tail.slice(-TAIL_LIMIT);
+    for (const row of rows) if (from === undefined || row.ordinal >= from) this.#recent.push(row);
+    if (this.#recent.length > 2 * RECENT_MESSAGES_KEPT)
+      this.#recent = this.#recent.slice(-RECENT_MESSAGES_KEPT);
   }
 
   #compareVerdict(expected: VerdictRow, found: VerdictRow, ignored?: ReadonlySet<string>): void {
@@ -132,71 +133,72 @@ export class ReadModelCheck {
     if (detail !== undefined) this.#findings.add('verdict_changed', whereVerdict(expected), detail);
   }
 
-  async #notices(expected: Iterable<SentNotification>): Promise<void> {
+  async #sentRows(expected: Iterable<SentNotification>): Promise<void> {
     const findings = this.#findings;
     const join = new Lockstep<SentNotification>(this.#view.sentNotifications(), ({ id }) => id, {
       both: (a, b) => {
         const detail = differences(a, b);
-        if (detail !== undefined) findings.add('notice_changed', `notice ${a.id}`, detail);
+        if (detail !== undefined)
+          findings.add('notice_changed', `sent notification ${a.id}`, detail);
       },
       missing: (row) => {
         findings.add(
           'notice_missing',
-          `notice ${row.id}`,
+          `sent notification ${row.id}`,
           `window ${formatInstant(row.windowStart)} of ${subjectText(row)}`,
         );
       },
       extra: (row) => {
         findings.add(
           'notice_extra',
-          `notice ${row.id}`,
+          `sent notification ${row.id}`,
           `window ${formatInstant(row.windowStart)} of ${subjectText(row)}`,
         );
       },
     });
-    for await (const batch of inTurns(expected)) for (const notice of batch) join.expect(notice);
+    for await (const batch of inTurns(expected)) for (const row of batch) join.expect(row);
     join.end();
   }
 
   #parkedRows(): void {
-    const tell = (row: ParkedRow, detail: string): void => {
+    const report = (row: ParkedRow, detail: string): void => {
       this.#findings.add('parked_changed', `event ${row.revision} of ${row.stream}`, detail);
     };
     const join = new Lockstep<ParkedRow>(this.#view.parked(), ({ event }) => event, {
       both: (a, b) => {
         const detail = differences(a, b);
-        if (detail !== undefined) tell(a, detail);
+        if (detail !== undefined) report(a, detail);
       },
       missing: (row) => {
-        tell(row, `is not on the list (${row.code})`);
+        report(row, `is not parked (${row.code})`);
       },
       extra: (row) => {
-        tell(row, `is on the list (${row.code})`);
+        report(row, `is parked (${row.code})`);
       },
     });
     for (const row of this.#parked.values()) join.expect(row);
     join.end();
   }
 
-  #tailRows(): void {
+  #recentRows(): void {
     const kept = this.#view.recentMessagesAfter(-1n);
-    const tell = ({ ordinal, id }: RecentMessageRow, detail: string): void => {
-      this.#findings.add('tail_changed', `message ${ordinal} of the list (${id})`, detail);
+    const report = ({ ordinal, id }: RecentMessageRow, detail: string): void => {
+      this.#findings.add('tail_changed', `message ${ordinal} (${id})`, detail);
     };
     const byOrdinal = kept.toSorted((a, b) => (a.ordinal < b.ordinal ? -1 : 1));
     const join = new Lockstep<RecentMessageRow>(byOrdinal, ({ ordinal }) => String(ordinal), {
       both: (a, b) => {
-        const detail = differences(a, b, UNPLACED);
-        if (detail !== undefined) tell(a, detail);
+        const detail = differences(a, b, WITHOUT_SEQUENCE);
+        if (detail !== undefined) report(a, detail);
       },
       missing: (row) => {
-        tell(row, 'is not there');
+        report(row, 'is missing');
       },
       extra: (row) => {
-        tell(row, 'is there');
+        report(row, 'is extra');
       },
     });
-    for (const row of this.#tail.slice(-TAIL_LIMIT)) join.expect(row);
+    for (const row of this.#recent.slice(-RECENT_MESSAGES_KEPT)) join.expect(row);
     join.end();
   }
 
@@ -219,7 +221,7 @@ export class ReadModelCheck {
     this.#reasonRows();
   }
 
-  /** The counted reasons against the verdicts that were compared one by one. */
+  /** Compares the counts by reason with the verdicts. */
   #reasonRows(): void {
     const found = [...this.#view.reasons()].map(([reason, n]) => `${reason} ${n}`).join(', ');
     const expected = [...this.#reasons]

@@ -1,10 +1,10 @@
-// Rows of the same thing from two sides, field by field, and two long lists of them side by side.
+// Compares two rows field by field, and two long lists of rows side by side.
 import { formatPosition } from '../../../domain/core/positions.ts';
 
 /** A row; the fields are compared by their text. */
 type Fields = Readonly<Record<string, unknown>>;
 
-/** A value as it is shown. */
+/** A value as text. */
 export function shown(value: unknown): string {
   if (typeof value === 'object' && value !== null) {
     if ('commit' in value && 'prepare' in value) {
@@ -30,7 +30,7 @@ export function differences(
   for (const field in expected) {
     const a = expected[field];
     const b = found[field];
-    if (a === b || isSamePlace(a, b) || ignored?.has(field) === true) continue;
+    if (a === b || isSamePosition(a, b) || ignored?.has(field) === true) continue;
     const isValue = typeof a !== 'object' && typeof b !== 'object';
     if (isValue || shown(a) !== shown(b))
       (parts ??= []).push(`${field}: ${shown(b)}, not ${shown(a)}`);
@@ -38,26 +38,26 @@ export function differences(
   return parts?.join('; ');
 }
 
-/** The one kind of object in rows that nearly all have: seen without making text of it. */
-function isSamePlace(a: unknown, b: unknown): boolean {
+/** Compares positions, which nearly all rows have, without making text of them. */
+function isSamePosition(a: unknown, b: unknown): boolean {
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
   if (!('commit' in a && 'prepare' in a && 'commit' in b && 'prepare' in b)) return false;
   return a.commit === b.commit && a.prepare === b.prepare;
 }
 
-/** What a join tells of. */
+/** What {@link Lockstep} calls. */
 export type JoinEvents<T> = {
   readonly both: (expected: T, found: T) => void;
   readonly missing: (expected: T) => void;
   readonly extra: (found: T) => void;
 };
 
-/** Rows that wait for their counterpart; more than this many are out of step for good. */
+/** How many rows wait for their counterpart; the oldest beyond that has none. */
 const MAX_WAITING = 10_000;
 
 /**
- * Two lists in about the same order, row by row: nothing is looked up, and only what is out of step
- * waits in memory. A row that is gone or too many moves the rest by one, and no more.
+ * Compares two lists of about the same order, row by row. Only rows without their counterpart wait in memory,
+ * so a missing or extra row does not make the rows after it differ.
  */
 export class Lockstep<T> {
   readonly #keyOf: (row: T) => string;
@@ -72,7 +72,7 @@ export class Lockstep<T> {
     this.#events = events;
   }
 
-  /** The next row as it has to be. */
+  /** Compares the next expected row. */
   expect(expected: T): void {
     const key = this.#keyOf(expected);
     const early = this.#extra.get(key);
@@ -94,7 +94,7 @@ export class Lockstep<T> {
     this.#meet(next.value);
   }
 
-  /** Nothing more is expected. */
+  /** Ends the comparison: every row that still waits has no counterpart. */
   end(): void {
     for (let next = this.#found.next(); next.done !== true; next = this.#found.next()) {
       this.#meet(next.value);
@@ -114,14 +114,14 @@ export class Lockstep<T> {
     this.#events.both(late, found);
   }
 
-  #wait(waiting: Map<string, T>, key: string, row: T, tell: (row: T) => void): void {
+  #wait(waiting: Map<string, T>, key: string, row: T, report: (row: T) => void): void {
     const double = waiting.get(key);
-    if (double !== undefined) tell(double);
+    if (double !== undefined) report(double);
     waiting.set(key, row);
     if (waiting.size <= MAX_WAITING) return;
     const [oldest] = waiting;
     if (oldest === undefined) return;
     waiting.delete(oldest[0]);
-    tell(oldest[1]);
+    report(oldest[1]);
   }
 }

@@ -1,4 +1,4 @@
-// Every stream's revisions, 0, 1, 2 …: an event that was cut out of a log leaves a gap.
+// Checks that every stream's revisions are 0, 1, 2 …: an event removed from a log leaves a gap.
 import { formatPosition } from '../../../domain/core/positions.ts';
 import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
 import { Fingerprints } from './fingerprints.ts';
@@ -11,14 +11,14 @@ const USER_STREAM =
 /** Last revisions by UUID, or by name. */
 type Revisions = Pick<Fingerprints, 'get' | 'set'>;
 
-/** Watches revisions while the log goes by. */
+/** Checks the revisions of events in log order. */
 export class StreamRevisions {
   readonly #findings: Findings;
   /** The last revision of each user's stream: one map per category, as a UUID may be in several. */
   readonly #last = new Map<string, Fingerprints>();
   /** Streams without a UUID: the control stream. */
   readonly #named = new Map<string, number>();
-  /** The stream of the event before, and where its last revision goes: a stream's events come in rows. */
+  /** The stream of the previous event, and where its last revision is kept: events of a stream often follow each other. */
   #stream: string | undefined;
   #revisions: Revisions = this.#named;
   #key = '';
@@ -28,21 +28,20 @@ export class StreamRevisions {
     this.#findings = findings;
   }
 
-  see({ stream, revision, position }: RecordedEvent): void {
+  check({ stream, revision, position }: RecordedEvent): void {
     const found = Number(revision);
-    if (stream !== this.#stream) this.#turnTo(stream);
+    if (stream !== this.#stream) this.#switchTo(stream);
     const next = this.#revision + 1;
     if (found !== next) {
       const gap =
         next === found - 1 ? `revision ${next} is` : `revisions ${next} to ${found - 1} are`;
-      const detail =
-        found < next ? `revision ${found} comes after ${next - 1}` : `${gap} not there`;
+      const detail = found < next ? `revision ${found} comes after ${next - 1}` : `${gap} missing`;
       this.#findings.add('revision_gap', `${stream}, before ${formatPosition(position)}`, detail);
     }
     this.#revision = Math.max(found, next - 1);
   }
 
-  #turnTo(stream: string): void {
+  #switchTo(stream: string): void {
     if (this.#stream !== undefined) this.#revisions.set(this.#key, this.#revision);
     const [, category, uuid] = USER_STREAM.exec(stream) ?? [];
     const isNamed = category === undefined || uuid === undefined;

@@ -1,5 +1,5 @@
-// Verify: log, read model, output stream and delivery records against each other at one cut. Everything
-// is read once, in its order, side by side; nothing is looked up, and nothing can be sent from here.
+// `audit verify`: compares log, read model, output stream and deliveries at the read model's checkpoint.
+// Each is read once, in its own order, side by side. Nothing can be published from here.
 import type { ControlState } from '../../../domain/control/state.ts';
 import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
 import { formatPosition, type Position } from '../../../domain/core/positions.ts';
@@ -21,14 +21,14 @@ import { StreamRevisions } from './streams.ts';
 export type VerifyOptions = {
   readonly log: ReadableLog;
   readonly kernel: string;
-  /** One committed state of the read model, and not a moving one. */
+  /** A snapshot of the read model. */
   readonly view: ReadModelView;
   readonly output: MessageReader;
-  /** Where the fold keeps what it must find again; empty at the beginning. */
+  /** Where the fold keeps the sent notifications; empty at the beginning. */
   readonly scratch: ReadModel & Pick<ReadModelView, 'sentNotifications'>;
-  /** The names that the projector makes messages with. */
+  /** The names that the projector puts into messages. */
   readonly names: MessageNames;
-  /** Told how many events were compared, once per page. */
+  /** Called with the number of events compared, once per page. */
   readonly progress?: (events: number, at: Position) => void;
 };
 
@@ -42,7 +42,7 @@ export type VerifyResult = {
   /** The first thousand differences; `mismatchCounts` counts all. */
   readonly mismatches: readonly Mismatch[];
   readonly mismatchCounts: Readonly<Partial<Record<MismatchCode, number>>>;
-  /** What was compared with what: the read model's checkpoint, and the ends of log and stream. */
+  /** Where everything was compared: the read model's checkpoint, and the ends of log and stream. */
   readonly cut: {
     readonly position: string;
     readonly sequence: string;
@@ -50,22 +50,22 @@ export type VerifyResult = {
     readonly streamEnd: string;
   };
   readonly messages: {
-    /** Messages of the list that were compared, byte for byte. */
+    /** Messages that were compared, byte for byte. */
     readonly compared: number;
-    /** Messages of the list that lie before the stream's first sequence: neither right nor wrong. */
+    /** Messages before the stream's first sequence, which cannot be compared. */
     readonly notVerifiable: number;
-    /** Messages of others in the stream, and messages of ours that they sent to the end. */
+    /** Foreign messages in the stream, and Tocsin's messages that they moved to the end. */
     readonly foreign: number;
     readonly late: number;
   };
-  /** Delivery records that were looked at. */
+  /** Deliveries that were checked. */
   readonly deliveries: number;
 };
 
 /** Compares everything at the read model's checkpoint. */
 export async function verify(options: VerifyOptions): Promise<VerifyResult> {
   const { log, kernel, view, output } = options;
-  // In this order: what is committed is stored, and what is stored is in the log.
+  // In this order, because what is committed is stored, and what is stored is in the log.
   const checkpoint = view.checkpoint();
   const info = await output.info();
   const head = await headOf(log, kernel);
@@ -116,7 +116,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
     prefixes.some((prefix) => stream.startsWith(prefix));
 
   for await (const events of kernelEvents(log, kernel, head)) {
-    for (const event of events) revisions.see(event);
+    for (const event of events) revisions.check(event);
     const [before, after] = splitAt(events.filter(isFolded), cut);
     if (before.length > 0) await compare(await fold.page(before));
     if (after.length > 0) {
@@ -161,7 +161,7 @@ function checkOutput(
   if (list === undefined) return info !== undefined;
   const where = `stream ${list.stream}`;
   if (info === undefined) {
-    findings.add('output_missing', where, 'there is no such stream');
+    findings.add('output_missing', where, 'the stream does not exist');
     return false;
   }
   if (info.stream === list.stream && info.created === list.created) return true;
