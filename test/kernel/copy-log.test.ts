@@ -34,7 +34,7 @@ function copy(
   });
 }
 
-/** Everything but the place. */
+/** Everything except the position. */
 const contents = (events: readonly RecordedEvent[]): unknown[] =>
   events.map(({ stream, revision, id, type, data, metadata }) => [
     [stream, revision, id, type],
@@ -42,7 +42,7 @@ const contents = (events: readonly RecordedEvent[]): unknown[] =>
     metadata,
   ]);
 
-/** Streams that take turns, so that their order is something. */
+/** Interleaved streams, so that a copy can get their order wrong. */
 async function someLog(events: number): Promise<EventStore> {
   const store = memoryStore();
   const next = new Map<string, bigint>();
@@ -57,7 +57,7 @@ async function someLog(events: number): Promise<EventStore> {
   return store;
 }
 
-/** A log whose places are others than those of a copy that begins in an empty store. */
+/** A log whose positions differ from those of its copy in an empty store. */
 async function shifted(): Promise<EventStore> {
   const store = memoryStore();
   await store.append('others', 'no_stream', [anEvent(0), anEvent(1)]);
@@ -136,7 +136,7 @@ describe('copyLog', () => {
     const lost = new Set<number>();
     const target = memoryStore({
       faults({ n, kind }) {
-        // A connection that breaks takes all that is on its way along.
+        // A broken connection loses all appends in flight.
         if (kind !== 'append' || n % 50 < 40 || lost.size > 60) return undefined;
         lost.add(n);
         return { fault: 'unknown', written: false };
@@ -211,7 +211,7 @@ describe('copyLog with a target that differs', () => {
       code: 'target_differs',
       message: 'another writer appends to b',
     });
-    // The first append is lost, but the second one, which was on its way by then, is not.
+    // The first append is lost; the second append, in flight at the same time, is stored.
     const second = Promise.withResolvers<undefined>();
     const inner = memoryStore();
     let appends = 0;
@@ -247,7 +247,7 @@ describe('copyLog with a target that differs', () => {
 });
 
 describe('positions in a copied log', () => {
-  /** A list that begins after a position, which the log records. */
+  /** An output that begins after a position, which the log records. */
   async function resent() {
     const world = await makeWorld();
     for (const n of [1, 2, 3]) await raised(world.kernel, anInput(n, { userId: n }));
@@ -255,7 +255,7 @@ describe('positions in a copied log', () => {
     const events = await eventsOf(world.store);
     const from = events.filter(({ type }) => type === 'NotificationRequested')[0];
     if (from === undefined) throw new Error('nothing was requested');
-    // The stream is gone: the operator sends again from a place on.
+    // The output stream was deleted: the operator sends again from a position.
     world.output.remove();
     const recoveryMode = { kind: 'resend_from', position: formatPosition(from.position) } as const;
     await world.project({ recoveryMode });
@@ -268,9 +268,9 @@ describe('positions in a copied log', () => {
     const result = await copy(world.store, target, { prefixes: ['tocsin.'] });
     expect(result.repositioned).toBe(1);
     const copies = await eventsOf(target);
-    const place = copies.find(({ id }) => id === from.id)?.position;
+    const position = copies.find(({ id }) => id === from.id)?.position;
     const opened = copies.filter(({ type }) => type === 'OutputOpened').at(-1);
-    expect(opened?.data).toMatchObject({ publishFrom: place && formatPosition(place) });
+    expect(opened?.data).toMatchObject({ publishFrom: position && formatPosition(position) });
     expect(await copy(world.store, target, { prefixes: ['tocsin.'] })).toMatchObject({ copied: 0 });
   });
 

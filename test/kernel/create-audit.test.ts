@@ -69,7 +69,7 @@ test('createAudit rebuilds the read model from which a projector continues', asy
   onTestFinished(() => rm(folder, { recursive: true }));
   const file = join(folder, 'state.db');
   const counts = { published: 1, suppressed: 1, parked: 0 };
-  // Nothing is in its place yet: up to the event of the last message, and no further.
+  // No read model yet: rebuilds up to the event of the last message.
   const first = await replaceReadModel(file, (fresh, live) => audit.rebuild(fresh, { live }));
   expect(first).toMatchObject({ ...counts, suppressed: 0 });
   expect(first.outputSequence).toBe(BigInt(world.output.messages.length));
@@ -77,13 +77,13 @@ test('createAudit rebuilds the read model from which a projector continues', asy
     using reader = openReadModelReader(file);
     return snapshotOf(reader);
   };
-  // Up to where the projector was: then it is as the projector has it.
+  // Rebuilds up to the projector's checkpoint: equals the projector's read model.
   const own = world.file.snapshot();
   const live = own.checkpoint;
   const second = await replaceReadModel(file, (fresh) => audit.rebuild(fresh, { live }));
   expect(second).toMatchObject(counts);
   expect(rows()).toEqual(own);
-  // Up to where it was, also when the log has gone on.
+  // Rebuilds up to the same checkpoint, also after the log got more events.
   await raised(world.kernel, anInput(3, { userId: 3 }));
   const before = rows();
   await replaceReadModel(file, (fresh, reached) => audit.rebuild(fresh, { live: reached }));

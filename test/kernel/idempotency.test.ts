@@ -189,7 +189,7 @@ describe('raise with an idempotency key in an outage', () => {
     });
     reads = 0;
     await raised(kernel, keyed(1));
-    // The claim and the trigger: two failures and an answer each.
+    // Claim and trigger each fail twice and then succeed.
     expect(reads).toBe(6);
     expect(await kernel.raise(keyed(1))).toMatchObject({ outcome: 'duplicate' });
     expect(await triggerEvents(store)).toHaveLength(3);
@@ -197,7 +197,7 @@ describe('raise with an idempotency key in an outage', () => {
 });
 
 describe('concurrent raises with idempotency keys', () => {
-  // They are one command with one set of ids, so the store may tell several that they were first.
+  // All calls are one command with the same event ids, so the store may answer `appended` to several.
   it('raise one request once, and all get the same trigger', async () => {
     const { kernel, store } = await makeWorld();
     const results = await Promise.all(Array.from({ length: 5 }, () => kernel.raise(keyed(1))));

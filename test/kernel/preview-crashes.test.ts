@@ -32,7 +32,7 @@ describe('evaluation and expiry after a killed worker', () => {
     const { triggerId } = await raised(world.kernel, anInput(1));
     const evaluate = failingOnce();
     const mortal = mortalStore(world.store, at);
-    // Nobody disposes of what was killed.
+    // A killed process disposes nothing.
     world.worker({ store: mortal.store, evaluate });
     await until('it has died, or done everything', async () => {
       world.time.advance(60_000);
@@ -94,7 +94,7 @@ describe('an apply after a killed process', () => {
         store: world.store,
         clock: world.time,
       });
-      // Who said yes and heard nothing says it again, and hears.
+      // The caller who got no answer repeats the confirmation and gets the result.
       expect(await kernel.previews.confirm(1, previewId, input)).toMatchObject({
         outcome: 'applied',
         applyId: [...written][0],

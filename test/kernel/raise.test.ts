@@ -101,7 +101,7 @@ describe('a raise with an unknown outcome', () => {
   );
 
   it('finds its own event ids behind another writer’s events', async () => {
-    // The answer is lost, the next answer is a conflict: somebody appended behind us.
+    // The first answer is lost and the second is a conflict: another writer appended after us.
     const { kernel, store } = await makeWorld({
       faults: scripted(isTrigger, (n) =>
         n === 1 ? { fault: 'unknown', written: true } : n === 2 ? { fault: 'conflict' } : undefined,

@@ -11,23 +11,23 @@ export type Host = Disposable & {
   /** Writes a task and a request to raise in one transaction; `fails` rolls both back. */
   readonly addTask: (input: RaiseInput, options?: { readonly fails?: boolean }) => void;
   readonly tasks: () => number;
-  /** What the host knows of its requests, oldest first: the first result's outcome, or null. */
+  /** The first outcome of each request, oldest request first; null while it is pending. */
   readonly outcomes: () => (string | null)[];
   readonly results: () => SettledRaise['result'][];
-  /** Everything that `settled` was told, in order. */
-  readonly told: SettledRaise[];
+  /** All results that `settled` got, in order. */
+  readonly settledResults: SettledRaise[];
 };
 
 export function sqliteHost(name = 'tasks'): Host {
   const folder = mkdtempSync(join(tmpdir(), 'tocsin-relay-'));
   const db = new DatabaseSync(join(folder, 'host.db'));
-  // Crashes are thrown here, not pulled plugs: no need to wait for the disk.
+  // Crashes are thrown errors here, no power failures, so syncing to disk is not needed.
   db.exec(`
     PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY;
     CREATE TABLE tasks (id INTEGER PRIMARY KEY AUTOINCREMENT, owner TEXT NOT NULL);
     CREATE TABLE requests (
       id INTEGER PRIMARY KEY AUTOINCREMENT, input TEXT NOT NULL, result TEXT)`);
-  const told: SettledRaise[] = [];
+  const settledResults: SettledRaise[] = [];
   const column = (sql: string): unknown[] =>
     db
       .prepare(sql)
@@ -38,7 +38,7 @@ export function sqliteHost(name = 'tasks'): Host {
       typeof text === 'string' ? (JSON.parse(text) as SettledRaise['result']) : null,
     );
   return {
-    told,
+    settledResults,
     source: {
       name,
       pending: (limit) =>
@@ -50,7 +50,7 @@ export function sqliteHost(name = 'tasks'): Host {
             input: JSON.parse(String(input)) as RaiseInput,
           })),
       settled(settled) {
-        told.push(...settled);
+        settledResults.push(...settled);
         const update = db.prepare('UPDATE requests SET result = ? WHERE id = ? AND result IS NULL');
         transaction(db, () => {
           for (const { key, result } of settled) update.run(asText(result), key);

@@ -21,7 +21,7 @@ afterEach(() => {
 
 const once = { once: true, pollMs: 1 } as const;
 
-/** The targets of the triggers in the log, in its order. */
+/** The targets of the triggers, in log order. */
 async function targetsInLog({ store } = world): Promise<unknown[]> {
   const events = await eventsOf(store);
   return events
@@ -140,7 +140,7 @@ test('two concurrent relays raise each request once', async () => {
     relayRaises(host.source, world.kernel, { ...once, batch: 3 }),
   ]);
   expect(await targetsInLog()).toHaveLength(40);
-  // Two that raise the same at the same moment may both be told `raised`, with one trigger's id.
+  // Two relays that raise the same request at the same moment may both get `raised`, with one trigger's id.
   expect(summaries.reduce((sum, { raised }) => sum + raised, 0)).toBeGreaterThanOrEqual(40);
   expect(host.outcomes()).not.toContain(null);
   const ids = new Set(host.results().map((result) => 'triggerId' in result && result.triggerId));
@@ -192,7 +192,7 @@ describe('relayRaises with a request that cannot be raised now', () => {
     for (let n = 1; n <= 3; n++) host.addTask(anInput(n));
     const stop = new AbortController();
     const warnings: string[] = [];
-    // An outage that outlasts a raise.
+    // The outage lasts longer than the deadline of a raise.
     const hasty = {
       raise: (input: RaiseInput, call?: Call) =>
         flaky.kernel.raise(input, { ...call, deadlineMs: 5 }),
@@ -224,7 +224,7 @@ describe('relayRaises with a request that cannot be raised now', () => {
     host.addTask(anInput(1));
     host.addTask(anInput(2));
     for (let n = 3; n <= 9; n++) host.addTask(anInput(n, { userId: 2 }));
-    // A batch that the held rows fill up alone.
+    // The rows of users who wait fill the whole batch.
     expect(await relayRaises(host.source, picky.kernel, { ...once, batch: 2 })).toEqual({
       raised: 7,
       duplicates: 0,
