@@ -1,4 +1,4 @@
-// One list of reason codes: the code has it, the documentation describes it, the metrics tell it.
+// Checks that docs/policies.md describes the reason codes of the code, and that the metrics report them.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { daemonMetrics } from '../../src/adapters/telemetry/metrics.ts';
