@@ -1,6 +1,6 @@
 // Translates one event for the copy. Only positions change: a position of one log means nothing in another.
 import { TocsinError } from '../../domain/core/errors.ts';
-import { canonicalJson, type Json, type JsonObject } from '../../domain/core/json.ts';
+import { canonicalJson, isJsonObject, type Json, type JsonObject } from '../../domain/core/json.ts';
 import type { EventToAppend, RecordedEvent, Unreadable } from '../../domain/core/recorded-event.ts';
 import {
   comparePositions,
@@ -90,6 +90,5 @@ export function nameOf({ stream, revision }: RecordedEvent): string {
 }
 
 function isObject(value: Json | Unreadable): value is JsonObject {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
-  return !('unreadable' in value && value['unreadable'] instanceof Uint8Array);
+  return isJsonObject(value) && !(value['unreadable'] instanceof Uint8Array);
 }

@@ -71,7 +71,7 @@ async function unsealed(vault: SecretVault, event: RecordedEvent): Promise<Recor
   if (key === undefined) return event;
   const text = unseal(key, sealed, contextOf(stream, type, sealed.user));
   const personal = parseJson(text);
-  return isJsonObjectOf(personal) ? { ...event, data: { ...data, personal } } : event;
+  return isJsonObject(personal) ? { ...event, data: { ...data, personal } } : event;
 }
 
 function contextOf(stream: string, type: string, user: UserId): string {
@@ -98,8 +98,4 @@ async function ownerOf(store: EventStore, stream: string): Promise<UserId> {
 
 function isEmpty(personal: Json): boolean {
   return isJsonObject(personal) && Object.keys(personal).length === 0;
-}
-
-function isJsonObjectOf(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
