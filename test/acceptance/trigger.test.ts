@@ -1,6 +1,6 @@
 // Acceptance: triggers and repeated raises.
 import { expect, test } from 'vitest';
-import { decideEvaluated } from '../../src/domain/trigger/evaluate.ts';
+import { decideEvaluated } from '../../src/domain/trigger/decide-evaluation.ts';
 import { until } from '../support/until.ts';
 import { aBlock, aTask, feedback, MORNING, onBothStores, urgent } from './acceptance.support.ts';
 import { scheduleTexts } from '../../src/schedule/texts.ts';

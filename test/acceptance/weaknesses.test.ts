@@ -14,7 +14,10 @@ import {
   type RaiseRequest,
 } from '../../src/domain/trigger/commands.ts';
 import { defineTrigger } from '../../src/domain/trigger/definitions.ts';
-import { decideEvaluated, decideEvaluationFailed } from '../../src/domain/trigger/evaluate.ts';
+import {
+  decideEvaluated,
+  decideEvaluationFailed,
+} from '../../src/domain/trigger/decide-evaluation.ts';
 import type { TriggerEvent } from '../../src/domain/trigger/events.ts';
 import {
   evolveTrigger,

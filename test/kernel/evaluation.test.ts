@@ -1,7 +1,7 @@
 // Evaluation after the raise: once with effect, whoever asks and whatever crashes.
 import { describe, expect, test } from 'vitest';
 import type { LaterEvaluator } from '../../src/domain/ports/evaluator.ts';
-import { evaluationRetryMs, MAX_EVALUATIONS } from '../../src/domain/trigger/evaluate.ts';
+import { evaluationRetryMs, MAX_EVALUATIONS } from '../../src/domain/trigger/decide-evaluation.ts';
 import { laterWorld, offering } from '../support/later.ts';
 import { until } from '../support/until.ts';
 import { anInput, raised } from '../support/world.ts';

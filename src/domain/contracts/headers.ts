@@ -27,16 +27,16 @@ export const MessageHeaders = z.object({
     .string()
     .meta({ description: 'requested_at, or when it was applied, in UTC.', format: 'date-time' }),
   'content-type': z.literal('application/json'),
-  'Tocsin-Ordinal': about("The message's number in its list, from 1 without gaps.", digits),
+  'Tocsin-Ordinal': about("The message's number in its output, from 1 without gaps.", digits),
   'Tocsin-Position': about(
-    'Place of the source event in the log: commit/prepare.',
+    'Position of the source event in the log: commit/prepare.',
     z.string().regex(/^\d{1,19}\/\d{1,19}$/),
   ),
   'Tocsin-Stream': about('Stream of the source event.', z.string().min(1)),
   'Tocsin-Revision': about('Number of the source event in its stream, from 0.', digits),
-  'Tocsin-Ruleset': about('Ruleset that the decision was made under.', digits),
+  'Tocsin-Ruleset': about('The ruleset of the decision.', digits),
   'Tocsin-Digest': about(
-    'SHA-256 of the previous digest and this ce-id: equal digests say that whole lists are equal.',
+    'SHA-256 of the previous digest and this ce-id: equal digests mean that all messages so far are equal.',
     z.string().regex(/^[0-9a-f]{64}$/),
   ),
   traceparent: TraceparentSchema.optional().meta({ description: 'W3C trace context.' }),

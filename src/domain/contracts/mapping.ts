@@ -46,18 +46,18 @@ export function toTriggered(data: TriggerEventData<'TriggerRaised'>): ActiveSche
 /** The body of `notification.{channel}.requested`. */
 export function toNotificationRequested(
   data: NotificationRequest,
-  notice: { readonly id: string; readonly windowStart: Instant },
+  sent: { readonly id: string; readonly windowStart: Instant },
 ): NotificationRequested {
   const { summary, fallbackText } = data.personal;
   return {
-    notification_id: notice.id,
+    notification_id: sent.id,
     user_id: emitId(data.userId),
     preview_id: data.previewId,
     trigger_id: data.triggerId,
     trigger_type: data.triggerType,
     target_type: data.targetType,
     target_id: emitId(data.targetId),
-    dedupe_key: notificationDedupeKey(data.userId, data.triggerType, notice.windowStart),
+    dedupe_key: notificationDedupeKey(data.userId, data.triggerType, sent.windowStart),
     target_url: data.targetUrl,
     summary_text: summary === '' ? undefined : summary,
     fallback_text: fallbackText === '' ? undefined : fallbackText,

@@ -1,5 +1,5 @@
-// `tocsin.control`: everything that a replay must know besides the users' streams. A verdict may depend
-// on these events and on nothing else that is not in the users' streams.
+// The events of `tocsin.control`: everything that a replay needs besides the users' streams. A verdict
+// depends on these events and on the users' streams only.
 import { z } from 'zod';
 import { createCodec, type EventOf } from '../core/codec.ts';
 import { InstantCodec, textUpTo } from '../core/envelope.ts';
@@ -37,7 +37,10 @@ const RulesetActivated = {
   schema: z.object({ ruleset: z.int().min(1) }),
 } as const;
 
-/** A list of messages begins: the third witness of what was sent (design section 5.5). */
+/**
+ * An output begins. This record in the log shows a lost read model or a foreign JetStream stream before
+ * messages are sent twice.
+ */
 const OutputOpened = {
   type: 'OutputOpened',
   version: 1,
@@ -45,16 +48,16 @@ const OutputOpened = {
     stream: textUpTo(256),
     /** Creation time of the JetStream stream, as the server states it. */
     created: textUpTo(64),
-    /** Messages of events after this place are sent: the log's beginning, here, or a position. */
+    /** Messages of events after this position are sent: the log's beginning, this event, or a position. */
     publishFrom: z.union([z.enum(['start', 'here']), PositionCodec]),
-    /** Message n of the list has sequence base + n; what the stream held before the list is the base. */
+    /** Message n of the output has the sequence base + n. */
     base: IntegerCodec,
     mode: z.enum(['first', 'from_start', 'from_now', 'resend_from', 'adopt_tail']),
     reason: textUpTo(512).optional(),
   }),
 } as const;
 
-/** An operator's decision about a parked event. A retried one is decided at this event's position. */
+/** An operator's decision about a parked event. A retried event is decided at this event's position. */
 const ParkResolved = {
   type: 'ParkResolved',
   version: 1,
@@ -67,7 +70,7 @@ const ParkResolved = {
   }),
 } as const;
 
-/** A trigger type, or all that have no policy of their own. */
+/** A trigger type, or `*` for all types without their own entry. */
 export const TypeOrAnySchema = z.union([z.literal(ANY_TYPE), TriggerTypeSchema], {
   error: 'must be a trigger type (1 to 64 characters of a-z 0-9 _) or *',
 });
@@ -83,7 +86,7 @@ const NotificationPolicySet = {
   }),
 } as const;
 
-/** The emergency brake: requests of this type that are stamped before `until` are suppressed. */
+/** Requests of this type that are recorded before `until` are suppressed. */
 const NotificationsMuted = {
   type: 'NotificationsMuted',
   version: 1,

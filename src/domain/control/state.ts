@@ -4,7 +4,7 @@ import { comparePositions, START_POSITION, type Position } from '../core/positio
 import type { PolicyEvent } from '../policy/in-force.ts';
 import type { ControlEvent, ControlEventData } from './events.ts';
 
-/** A list of messages: which `OutputOpened` began it, and after which position it sends. */
+/** A generation of the output: the id of its `OutputOpened`, and the position after which it sends. */
 export type OutputGeneration = ControlEventData<'OutputOpened'> & {
   readonly id: string;
   readonly after: Position;
@@ -14,7 +14,7 @@ export type ControlState = {
   readonly storeId: string | undefined;
   /** Every ruleset that was ever activated. */
   readonly rulesets: readonly number[];
-  /** The list in force. */
+  /** The current generation. */
   readonly output: OutputGeneration | undefined;
   /** Every change of a policy or a mute, in order. */
   readonly policyChanges: readonly PolicyChange[];

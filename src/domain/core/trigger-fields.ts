@@ -15,7 +15,7 @@ export const targetFields = {
   targetId: StoredIdSchema,
 };
 
-/** Text from the host's code or from a user, for people to read; it may be about anybody. */
+/** Text from the host's code or from a user, for people to read; it may contain personal data. */
 export const DetailSchema = z.object({ detail: textUpTo(512).optional() });
 
 /** {@link occurrenceFields}, {@link targetFields}, user and trace of stored data (see quick.ts). */

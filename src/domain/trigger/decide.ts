@@ -7,7 +7,7 @@ import type { Texts } from '../notification/texts.ts';
 import { MAX_AHEAD_MS, rejection, type RaiseRequest, type Rejection } from './commands.ts';
 import type { TriggerDefinition } from './definitions.ts';
 import type { TriggerEvent } from './events.ts';
-import { outcomeOf } from './outcome.ts';
+import { outcomeOf } from './decide-evaluation.ts';
 import { isActive, occurrenceOf, type TriggerState } from './state.ts';
 
 export type RaiseTrigger = {

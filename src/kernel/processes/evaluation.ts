@@ -17,7 +17,7 @@ import {
   awaitingEvaluation,
   decideEvaluated,
   decideEvaluationFailed,
-} from '../../domain/trigger/evaluate.ts';
+} from '../../domain/trigger/decide-evaluation.ts';
 import type { Occurrence } from '../../domain/trigger/state.ts';
 import type { DueEntry, DueIndex } from './due/due-index.ts';
 import type { Runtime } from '../../domain/ports/runtime.ts';
