@@ -1,4 +1,4 @@
-// `tocsin jobs`: what waits for its time. Import from calendars and lines, see, call off.
+// `tocsin jobs`: imports due jobs from calendars and NDJSON, lists and cancels them.
 import type { Command } from 'commander';
 import { openTaskFiles } from '../../schedule/tasks/files/task-files.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
@@ -42,16 +42,18 @@ const STATUSES: readonly DueJobStatus[] = [
   'skipped',
 ];
 const DEFAULT_LIMIT = 100;
-/** Problems that people are shown; JSON has up to a thousand. */
+/** How many problems the text output shows; JSON has up to 1,000. */
 const SHOWN_PROBLEMS = 20;
 
 export function jobsCommand(program: Command): void {
-  const jobs = program.command('jobs').description('what waits for its time');
+  const jobs = program
+    .command('jobs')
+    .description('due jobs: tasks and blocks that are inspected at a time');
   withCommonOptions(
     jobs
       .command('import <PATH>')
-      .description('bring jobs in step with an .ics or .ndjson file, or a folder of such')
-      .option('--user <ID>', 'whose entries they are that do not say it themselves'),
+      .description('adapt jobs to an .ics or .ndjson file, or to a folder of such files')
+      .option('--user <ID>', 'user id for entries that name none'),
     ['store', 'name', 'timeZone', 'lead'],
   )
     .addHelpText('after', '\nExample:\n  tocsin jobs import tasks.ics --user 42')
@@ -61,10 +63,10 @@ export function jobsCommand(program: Command): void {
   withCommonOptions(
     jobs
       .command('list')
-      .description('jobs as the log has them, the next ones first')
-      .option('--user <ID>', 'of this user only')
-      .option('--status <STATUS>', `only those that are ${STATUSES.join(', ')}`)
-      .option('--limit <N>', `at most so many (default ${DEFAULT_LIMIT})`),
+      .description('list jobs from the log, those due next first')
+      .option('--user <ID>', 'only jobs of this user')
+      .option('--status <STATUS>', `only jobs with this status: ${STATUSES.join(', ')}`)
+      .option('--limit <N>', `how many jobs at most (default ${DEFAULT_LIMIT})`),
     ['store', 'name'],
   )
     .addHelpText('after', '\nExample:\n  tocsin jobs list --status pending --user 42')
@@ -72,8 +74,8 @@ export function jobsCommand(program: Command): void {
   withCommonOptions(
     jobs
       .command('cancel <JOB>')
-      .description('call a job off until its task changes')
-      .option('--reason <TEXT>', 'why, for the record'),
+      .description('cancel a job until its task changes')
+      .option('--reason <TEXT>', 'the reason, for the event'),
     ['store', 'name'],
   )
     .addHelpText('after', '\nExample:\n  tocsin jobs cancel asj_227bc3adeabbcd5b559229e4f6b8f6f145')
@@ -134,7 +136,7 @@ const importFrom: Work<ImportOptions> = async ({ config, terminal, signal }, opt
 const list: Work<ListOptions> = async ({ config, terminal }, options) => {
   const { user, status } = options;
   if (status !== undefined && !STATUSES.some((known) => known === status)) {
-    throw new TocsinError('usage', 'invalid_status', `"${status}" is no status of a job`, {
+    throw new TocsinError('usage', 'invalid_status', `"${status}" is not a status of jobs`, {
       hint: `Use one of ${STATUSES.join(', ')}.`,
     });
   }
@@ -177,7 +179,9 @@ const cancel: Work<CancelOptions> = async ({ config, terminal }, { job, reason }
   });
   terminal.print({ job, change });
   terminal.say(
-    change === 'cancelled' ? `${job} is called off until its task changes.` : 'It did not wait.',
+    change === 'cancelled'
+      ? `${job} is cancelled until its task changes.`
+      : 'The job does not wait; nothing was changed.',
   );
   return EXIT.done;
 };

@@ -104,7 +104,7 @@ export const startAll: Work<Options> = async (context, options) => {
   }
 };
 
-/** For a run that serves: --once needs neither. Without `using`: there the compiler leaves an import's path as `.ts`. */
+/** Not in a function with `using`: there the compiler leaves the path of an import as `.ts`. */
 async function loadServers() {
   const [health, api] = await Promise.all([
     import('../compose/serve-health.ts'),

@@ -1,5 +1,5 @@
-// `tocsin start --mode api`: the HTTP API beside others, on a store that is there already. It projects
-// nothing and delivers nothing, so there may be as many of it as one likes.
+// `tocsin start --mode api`: the HTTP API on a store that runs already. It neither projects nor delivers,
+// so any number of these processes may run.
 import { once } from 'node:events';
 import { jsonLogger } from '../../adapters/logging/pino.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
@@ -23,8 +23,8 @@ type Options = {
 
 export const startApi: Work<Options> = async ({ config, signal }, options) => {
   if (options.once === true || options.standby === true) {
-    throw new TocsinError('usage', 'wrong_mode', '--once and --standby are not of --mode api', {
-      hint: 'Leave them out: the API projects nothing.',
+    throw new TocsinError('usage', 'wrong_mode', '--mode api takes neither --once nor --standby', {
+      hint: 'Leave these options out: this mode does not project.',
     });
   }
   const logger = jsonLogger({ level: config.logLevel });

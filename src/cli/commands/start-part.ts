@@ -1,4 +1,4 @@
-// `tocsin start --mode worker|projector`: one part beside others, on servers that are there already.
+// `tocsin start --mode worker|projector`: one part, on servers that run already.
 import { jsonLogger } from '../../adapters/logging/pino.ts';
 import { sqliteReadModel } from '../../adapters/sqlite/read-model.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
@@ -21,12 +21,12 @@ type Options = {
   readonly json?: true;
 };
 
-/** The exit code of a process whose projection had to stop while the rest went on. */
+/** The exit code after a refused projection while deliveries went on. */
 const REFUSED = 4;
 
 export const startPart: Work<Options> = async ({ config, signal }, options) => {
   if (options.once === true) {
-    throw new TocsinError('usage', 'once_needs_all', '--once is of --mode all', {
+    throw new TocsinError('usage', 'once_needs_all', '--once needs --mode all', {
       hint: 'Use tocsin project --once for a projection until the head of the log.',
     });
   }
@@ -66,10 +66,10 @@ export const startPart: Work<Options> = async ({ config, signal }, options) => {
   if (delivery === undefined || tasks === undefined) {
     await project;
   } else {
-    // A projection that has to stop holds nobody up who has been accepted: health is red, delivery goes on.
+    // Accepted notifications are delivered after a fatal error of the projection too; health is red.
     const projecting = project.catch((error: unknown) => {
       code = REFUSED;
-      logger.error({ err: error }, 'the projection cannot go on; deliveries do');
+      logger.error({ err: error }, 'the projection stopped; deliveries go on');
     });
     await runTogether(signal, [
       () => projecting,

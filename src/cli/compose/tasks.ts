@@ -1,4 +1,4 @@
-// Tasks as the command line runs them: which files, which processes, and who evaluates what they raise.
+// Composes the task source, the processes over it and the evaluator of the command line.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TaskFiles } from '../../schedule/tasks/files/task-files.ts';
@@ -31,23 +31,23 @@ export type TaskWorkerOptions = {
   readonly config: Config;
   readonly store: EventStore;
   readonly storeId: string;
-  /** Where tasks come from, the caller's to close; absent, nothing becomes due, and previews only end. */
+  /** The caller closes it. Absent, no job becomes due and the worker only expires previews. */
   readonly source: TaskFiles | undefined;
-  /** True: nothing is followed, jobs are brought in step by `importAll`, and previews do not end. */
+  /** True: jobs are adapted by `importAll` only, and previews do not expire. */
   readonly once?: boolean;
   readonly logger: Logger;
 };
 
 export type TaskWorker = AsyncDisposable & {
   readonly worker: Worker;
-  /** Brings jobs in step with the source as it is now. */
+  /** Adapts the jobs to the source as it is now. */
   readonly importAll: (signal: AbortSignal) => Promise<void>;
-  /** True when whatever is due up to `until` has been triggered and evaluated, or needs neither. */
+  /** True when every job that is due up to `until` is done and its trigger evaluated. */
   readonly isDone: (until: Instant) => Promise<boolean>;
 };
 
 /**
- * Opens the worker from tasks to previews; disposing closes its files, after it stopped.
+ * Opens the worker for due jobs, evaluation and expiry. Disposing closes its files; stop it before.
  *
  * @throws TocsinError `usage` when another worker uses them
  */
@@ -85,9 +85,9 @@ const NOTHING_DUE: Parts = {
 };
 
 /**
- * Opens the files that tasks come from, once for everybody in the process.
+ * Opens the task source.
  *
- * @param options.watch true: what changes in them is seen
+ * @param options.watch true: changed files are read again
  * @throws TocsinError `usage` when there is no such file or folder
  */
 export async function openTasks(
@@ -100,13 +100,13 @@ export async function openTasks(
   return openTaskFiles({ path, user, timeZone, urgencyLeadMs, now: Date.now, ...options });
 }
 
-/** Evaluates over the tasks. */
+/** The evaluator over the tasks. */
 export function evaluatorOver(source: TaskFiles, { tasks }: Config): LaterEvaluator {
   const slots = { ...DEFAULT_SLOT_TABLE, timeZone: tasks.timeZone };
   return taskEvaluator({ source, slots }).evaluate;
 }
 
-/** What a source needs: jobs kept in step with it, looked at when they are due, and evaluated. */
+/** The processes over a task source: follower, scanner and evaluation. */
 async function openParts(
   { config, store, logger, once = false }: TaskWorkerOptions,
   source: TaskFiles,
@@ -137,7 +137,7 @@ async function openParts(
   };
 }
 
-/** Who brings jobs in step from the command line. */
+/** The context of commands on due jobs. */
 export function dueJobContext(store: EventStore, kernel: string): DueJobContext {
   return { ...kernelContext(store, kernel), actor: CLI_ACTOR };
 }
@@ -149,7 +149,7 @@ type Waiting = {
   readonly evaluations: DueIndex;
 };
 
-/** Jobs first: what they raise is in the log before they are done. */
+/** Checks jobs first: their triggers are in the log before the jobs are done. */
 async function isDone(
   { store, name, jobs, evaluations }: Waiting,
   until: Instant,
@@ -166,7 +166,7 @@ async function isDone(
   return !(await waits(evaluations, triggerPrefixes(name)));
 }
 
-/** The place of the last event in streams of these names. */
+/** The position of the last event in streams with these prefixes. */
 export async function headOf(
   store: Pick<EventStore, 'readAll'>,
   prefixes: readonly string[],

@@ -1,12 +1,12 @@
-// Channels for the examples' users, at a receiver on this machine that stands in for Feishu: so that a
-// first start shows the whole way, with what can go wrong on it.
+// Channels for the users of the examples. They lead to a receiver on this machine that imitates Feishu, so
+// that a first start shows deliveries and their failures.
 import type { EventStore } from '../../domain/ports/event-store.ts';
 import { channelsOn, openSender, openVault } from '../compose/channels.ts';
 import type { Config } from '../config/config.ts';
 import type { Narrator } from './narrator.ts';
 import { serveStandIn } from './stand-in-receiver.ts';
 
-/** The examples' users: told at once, at the second attempt, and never. */
+/** Users whose delivery succeeds, fails once, or always fails. */
 const EXAMPLES: readonly (readonly [userId: string, path: string])[] = [
   ['1001', '/flow/api/trigger-webhook/always-well'],
   ['ana', '/flow/api/trigger-webhook/always-well'],
@@ -17,29 +17,29 @@ const EXAMPLES: readonly (readonly [userId: string, path: string])[] = [
 
 type ExampleChannels = AsyncDisposable & {
   readonly url: string | undefined;
-  /** The configuration that everything else is to run under. */
+  /** The configuration with the receiver's address. */
   readonly config: Config;
 };
 
-/** Serves the receiver and configures the channels; nothing where a real deployment is configured. */
+/** Serves the receiver and configures the channels, unless a vault or a stand-in is configured. */
 export async function exampleChannels(
   config: Config,
   store: EventStore,
-  story: Narrator,
+  narrator: Narrator,
 ): Promise<ExampleChannels> {
   const isReal = config.vault.wasGiven || config.addresses.standIn !== undefined;
   if (isReal || config.delivery === 'off') {
     return { url: undefined, config, [Symbol.asyncDispose]: () => Promise.resolve() };
   }
-  const receiver = await serveStandIn(story.heard);
+  const receiver = await serveStandIn(narrator.received);
   const addresses = { ...config.addresses, standIn: receiver.url };
   const own = { ...config, addresses };
   using vault = await openVault(own);
   const channels = channelsOn(own, store, vault, await openSender(own), 'tocsin start');
   for (const [userId, path] of EXAMPLES) {
-    const there = await channels.get({ userId, channel: 'feishu' });
-    // What somebody configured is theirs; what an earlier start did has another port.
-    if (there.configured && !there.urlMask.startsWith('http://127.0.0.1:')) continue;
+    const current = await channels.get({ userId, channel: 'feishu' });
+    // Keep a channel that the user configured; a channel of an earlier start has another port.
+    if (current.configured && !current.urlMask.startsWith('http://127.0.0.1:')) continue;
     await channels.put({ userId, channel: 'feishu', url: `${receiver.url}${path}` });
   }
   return {

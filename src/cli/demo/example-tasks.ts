@@ -1,16 +1,15 @@
-// The example's calendar: the first start puts it where tasks are looked for, with its times moved so
-// that what it tells of happens now.
+// The example calendar: the first start copies it to the task folder, with its times moved to now.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Instant } from '../../domain/core/instants.ts';
 
-/** Where `tocsin start` looks for tasks when nobody names another place. */
+/** The default task folder of `tocsin start`. */
 export const exampleFolder = (): string => resolve('var/tasks');
 
 const SECOND = 1000;
 
-/** Makes the folder, if it is not there; with the example, where `withExample`. */
+/** Creates the folder if it is missing, with the example calendar if `withExample`. */
 export function ensureExampleFolder(now: Instant, withExample: boolean): void {
   const folder = exampleFolder();
   if (existsSync(folder)) return;
@@ -20,7 +19,7 @@ export function ensureExampleFolder(now: Instant, withExample: boolean): void {
   writeFileSync(join(folder, 'example.ics'), beginningAt(readFileSync(file, 'utf8'), now));
 }
 
-/** The calendar with every UTC time moved by as much as its beginning has to be. */
+/** The calendar with all UTC times moved so that it begins now. */
 export function beginningAt(calendar: string, now: Instant): string {
   const begins = /^X-TOCSIN-EXAMPLE-BEGINS:(\d{8}T\d{6}Z)/m.exec(calendar)?.[1];
   if (begins === undefined) return calendar;

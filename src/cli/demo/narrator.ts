@@ -1,21 +1,21 @@
-// What `start` shows while things happen: lines for people, NDJSON for programs.
+// The output of `tocsin start` while it runs: lines of text, or NDJSON with --json.
 import { formatInstantSeconds } from '../../domain/core/instants.ts';
 import type { Logger } from '../../domain/ports/logger.ts';
 import type { ReadModelCommit } from '../../projections/read-model.ts';
 import type { LineOutcome } from '../compose/raise-file.ts';
-import type { Heard } from './stand-in-receiver.ts';
+import type { OnReceived } from './stand-in-receiver.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
 export type Narrator = {
   readonly raised: (outcome: LineOutcome) => void;
   readonly committed: (commit: ReadModelCommit) => void;
-  /** A call at what stands in for Feishu. */
-  readonly heard: Heard;
+  /** A request at the stand-in for Feishu. */
+  readonly received: OnReceived;
   readonly logger: Logger;
 };
 
 export function createNarrator(terminal: Terminal): Narrator {
-  const tell = (event: string, fields: object, line: string): void => {
+  const show = (event: string, fields: object, line: string): void => {
     terminal.print({ event, ...fields });
     terminal.say(line);
   };
@@ -23,14 +23,14 @@ export function createNarrator(terminal: Terminal): Narrator {
     raised(outcome) {
       if (outcome.kind === 'error') {
         const { line, code, message } = outcome;
-        tell('rejected', { line, code, message }, `  rejected    line ${line}: ${message}`);
+        show('rejected', { line, code, message }, `  rejected    line ${line}: ${message}`);
         return;
       }
       const { result } = outcome;
       if (result.outcome === 'raised') {
-        tell('raised', result, `  raised      ${result.triggerId}`);
+        show('raised', result, `  raised      ${result.triggerId}`);
       } else if (result.outcome === 'duplicate') {
-        tell('duplicate', result, `  duplicate   of ${result.triggerId}`);
+        show('duplicate', result, `  duplicate   of ${result.triggerId}`);
       }
     },
 
@@ -40,7 +40,7 @@ export function createNarrator(terminal: Terminal): Narrator {
         const window = windowStart === null ? '' : formatInstantSeconds(windowStart);
         const what = `user ${user ?? '?'}  ${triggerType ?? '?'}  window ${window}`;
         const why = verdict === 'published' ? `#${sequence ?? '-'}` : `${reason}: ${basis ?? ''}`;
-        tell(
+        show(
           verdict,
           { user, triggerType, window, reason, basis, notificationId: messageId, sequence },
           `  ${verdict.padEnd(11)} ${what}  ${why}`,
@@ -48,13 +48,13 @@ export function createNarrator(terminal: Terminal): Narrator {
       }
     },
 
-    heard({ kind, text, code, msg }) {
+    received({ kind, text, code, msg }) {
       const line = text.replaceAll('\n', ' ');
       const fields = { kind, text, code, msg };
-      tell('heard', fields, `  to a person by ${kind}: “${line}”, answered ${code} ${msg}`);
+      show('heard', fields, `  to a person by ${kind}: “${line}”, answered ${code} ${msg}`);
     },
 
-    // People want to know what is wrong; that things are well, the lines above show.
+    // The lines above show the progress, so only warnings and errors are logged.
     logger: {
       debug: () => undefined,
       info: () => undefined,

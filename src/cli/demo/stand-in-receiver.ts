@@ -1,11 +1,11 @@
-// A receiver on this machine that stands in for Feishu: it takes what Feishu takes and answers as Feishu
-// answers, failures included. Which of them, the key of the address says.
+// A receiver on this machine that imitates Feishu's webhooks and their failures. The key in the address
+// selects the answer.
 import { z } from 'zod';
 import { serveHttp } from '../../adapters/http/server/serve.ts';
 import { tryParseJson } from '../../domain/core/json.ts';
 
-/** Told of every call: what arrived, and what was answered. */
-export type Heard = (call: {
+/** Called for every request, with its text and the answer. */
+export type OnReceived = (call: {
   readonly kind: 'bot' | 'flow' | 'automation';
   readonly text: string;
   readonly code: number;
@@ -21,7 +21,7 @@ type Answer = {
 
 const OK: Answer = { code: 0, msg: 'success' };
 
-/** What each key answers, by how often it was called before. */
+/** The answer for each key, by the number of earlier requests. */
 const BEHAVIOURS: Readonly<Record<string, (earlier: number) => Answer>> = {
   'always-well': () => OK,
   'first-fails': (earlier) => (earlier === 0 ? { code: 2200, msg: 'internal error' } : OK),
@@ -60,9 +60,9 @@ const Bot = z.object({
   }),
 });
 
-/** Serves until it is disposed of. */
+/** Serves until disposed. */
 export async function serveStandIn(
-  heard: Heard,
+  onReceived: OnReceived,
 ): Promise<AsyncDisposable & { readonly url: string }> {
   const seen = new Map<string, number>();
   const fetch = async (request: Request): Promise<Response> => {
@@ -75,9 +75,9 @@ export async function serveStandIn(
       if (text === undefined) return answer({ code: 9499, msg: 'Bad Request', status: 400 });
       const earlier = seen.get(pathname) ?? 0;
       seen.set(pathname, earlier + 1);
-      const said = behave(earlier);
-      heard({ kind, text, code: said.code, msg: said.msg });
-      return answer(said);
+      const answered = behave(earlier);
+      onReceived({ kind, text, code: answered.code, msg: answered.msg });
+      return answer(answered);
     }
     return answer({ code: 19001, msg: 'param invalid: incoming webhook access token invalid' });
   };
@@ -89,7 +89,7 @@ function answer({ code, msg, status = 200, headers = {} }: Answer): Response {
   return Response.json({ code, msg, data: {} }, { status, headers });
 }
 
-/** What a person would read; `undefined` for a body that Feishu would not take. */
+/** The text for the user; `undefined` for a body that Feishu would refuse. */
 function textOf(kind: (typeof PATHS)[number][0], body: string): string | undefined {
   const json = tryParseJson(body);
   if (kind !== 'bot') {

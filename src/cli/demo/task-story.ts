@@ -1,4 +1,4 @@
-// What `start` shows between a task and its notification: jobs and evaluations, as the log has them.
+// Shows the events of due jobs and evaluations while `tocsin start` runs.
 import { categoryPrefix } from '../../domain/core/ids.ts';
 import { formatInstantSeconds } from '../../domain/core/instants.ts';
 import type { Position } from '../../domain/core/positions.ts';
@@ -13,17 +13,17 @@ import {
 import { triggerPrefixes } from '../../kernel/processes/trigger-streams.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
-/** How many jobs went which way, and the triggers that were raised for them. */
+/** How many jobs were scheduled, triggered and skipped, and how many triggers they raised. */
 type JobCounts = { scheduled: number; triggered: number; skipped: number; raised: number };
 
 export type TaskStory = {
   readonly counts: Readonly<JobCounts>;
-  readonly tell: (recorded: RecordedEvent) => void;
+  readonly show: (recorded: RecordedEvent) => void;
 };
 
-type Told = { readonly event: string; readonly fields: object; readonly line: string };
+type Line = { readonly event: string; readonly fields: object; readonly line: string };
 
-/** The streams that the story is about. */
+/** The prefixes of the streams that are shown. */
 export function storyPrefixes(name: string): readonly string[] {
   return [categoryPrefix(name, 'duejob'), ...triggerPrefixes(name)];
 }
@@ -32,13 +32,13 @@ export function taskStory(terminal: Pick<Terminal, 'say' | 'print'>): TaskStory 
   const counts: JobCounts = { scheduled: 0, triggered: 0, skipped: 0, raised: 0 };
   return {
     counts,
-    tell(recorded) {
+    show(recorded) {
       const job = dueJobCodec.decode(recorded);
       if (job.kind === 'event') {
         if (job.event.type === 'DueJobScheduled') counts.scheduled += 1;
         if (job.event.type === 'DueJobTriggered') counts.triggered += 1;
         if (job.event.type === 'DueJobSkipped') counts.skipped += 1;
-        show(terminal, jobLine(job.event));
+        print(terminal, jobLine(job.event));
         return;
       }
       const trigger = triggerCodec.decode(recorded);
@@ -46,15 +46,16 @@ export function taskStory(terminal: Pick<Terminal, 'say' | 'print'>): TaskStory 
       const { event, metadata } = trigger;
       if (metadata.actor === 'scanner' && event.type === 'TriggerRaised') {
         counts.raised += 1;
-        show(terminal, raisedLine(event.data));
+        print(terminal, raisedLine(event.data));
       }
-      // Where it was evaluated at once, nobody waits for the answer.
-      if (metadata.actor === 'evaluation') show(terminal, evaluationLine(event));
+      // An inline evaluation is shown by the raise.
+      const line = metadata.actor === 'evaluation' ? evaluationLine(event) : undefined;
+      if (line !== undefined) print(terminal, line);
     },
   };
 }
 
-/** Tells what happens from a place on, until the signal. */
+/** Shows events from a position on, until the signal aborts. */
 export async function followStory(
   store: Pick<EventStore, 'subscribeAll'>,
   story: TaskStory,
@@ -63,22 +64,20 @@ export async function followStory(
 ): Promise<void> {
   const prefixes = storyPrefixes(name);
   for await (const page of store.subscribeAll({ from, prefixes, signal })) {
-    for (const entry of page) if (entry.kind === 'event') story.tell(entry.event);
+    for (const entry of page) if (entry.kind === 'event') story.show(entry.event);
   }
 }
 
-function show({ print, say }: Pick<Terminal, 'say' | 'print'>, told: Told | undefined): void {
-  if (told === undefined) return;
-  const { event, fields, line } = told;
-  print({ event, ...fields });
-  say(`  ${event.padEnd(11)} ${line}`);
+function print(terminal: Pick<Terminal, 'say' | 'print'>, { event, fields, line }: Line): void {
+  terminal.print({ event, ...fields });
+  terminal.say(`  ${event.padEnd(11)} ${line}`);
 }
 
-function jobLine({ type, data }: DueJobEvent): Told {
+function jobLine({ type, data }: DueJobEvent): Line {
   const { jobId, userId, kind, subjectId } = data;
   const about = { jobId, userId, kind, subjectId };
   const what = `${kind} ${subjectId} of ${userId}`;
-  const told = (event: string, fields: object, more: string): Told => ({
+  const lineOf = (event: string, fields: object, more: string): Line => ({
     event,
     fields: { ...about, ...fields },
     line: `${what}  ${more}`,
@@ -88,30 +87,30 @@ function jobLine({ type, data }: DueJobEvent): Told {
     case 'DueJobRescheduled':
     case 'DueJobDeferred': {
       const at = formatInstantSeconds(data.triggerAt);
-      return told(type === 'DueJobScheduled' ? 'scheduled' : 'moved', { at }, `for ${at}`);
+      return lineOf(type === 'DueJobScheduled' ? 'scheduled' : 'moved', { at }, `for ${at}`);
     }
     case 'DueJobTriggered': {
       const { triggerId, duplicate } = data;
-      return told('triggered', { triggerId, duplicate }, triggerId);
+      return lineOf('triggered', { triggerId, duplicate }, triggerId);
     }
     case 'DueJobSkipped':
-      return told('skipped', { code: data.code }, data.code);
+      return lineOf('skipped', { code: data.code }, data.code);
     case 'DueJobCancelled':
-      return told('cancelled', { code: data.code }, data.code);
+      return lineOf('cancelled', { code: data.code }, data.code);
     case 'DueJobFailed': {
       const { code, failures } = data;
-      return told('failed', { code, failures }, `${code}, for the ${failures}. time`);
+      return lineOf('failed', { code, failures }, `${code}, for the ${failures}. time`);
     }
   }
 }
 
-function raisedLine(data: TriggerEventData<'TriggerRaised'>): Told {
+function raisedLine(data: TriggerEventData<'TriggerRaised'>): Line {
   const { triggerId, jobId, userId, triggerType, targetType, targetId } = data;
   const fields = { triggerId, jobId, userId, triggerType, targetType, targetId };
   return { event: 'raised', fields, line: `${triggerId}  ${triggerType} of ${userId}` };
 }
 
-function evaluationLine({ type, data }: TriggerEvent): Told | undefined {
+function evaluationLine({ type, data }: TriggerEvent): Line | undefined {
   switch (type) {
     case 'PreviewOffered': {
       const { previewId, triggerId, userId, kind, personal } = data;

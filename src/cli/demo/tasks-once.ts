@@ -1,14 +1,14 @@
-// Tasks for `start --once`: what falls due about now is triggered and evaluated, and then it is enough.
+// Tasks for `tocsin start --once`: jobs that become due within seconds are triggered and evaluated.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { headOf, openTaskWorker, type TaskWorkerOptions } from '../compose/tasks.ts';
 import { storyPrefixes, taskStory, type TaskStory } from './task-story.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
-/** What becomes due within this time of the start is waited for: the example's tasks do. */
+/** Jobs that become due within this time are awaited, as are those of the example. */
 const AHEAD_MS = 4_000;
 const POLL_MS = 20;
 
-/** Brings jobs in step, waits for what is due about now, and tells what has happened. */
+/** Adapts the jobs, waits for those that become due, and shows their events. */
 export async function runTasksOnce(
   options: Omit<TaskWorkerOptions, 'once'>,
   terminal: Pick<Terminal, 'say' | 'print'>,
@@ -37,7 +37,7 @@ export async function runTasksOnce(
     await Promise.all([waiting, working]);
   }
   for await (const page of store.readAll({ direction: 'forwards', from, prefixes })) {
-    for (const recorded of page) story.tell(recorded);
+    for (const recorded of page) story.show(recorded);
   }
   return story.counts;
 }

@@ -1,4 +1,4 @@
-// A task source of files: an iCalendar or NDJSON file, or a folder of such, read again when they change.
+// A task source of files: iCalendar and NDJSON files are read at the start and again when they change.
 import { isUtf8 } from 'node:buffer';
 import { createReadStream } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
@@ -15,22 +15,22 @@ import type { EntryProblem } from '../entry-problem.ts';
 import { createTaskTable } from './task-table.ts';
 
 export type TaskFilesOptions = {
-  /** An `.ics` or `.ndjson` file, or a folder of such; a subfolder's name says whose its files are. */
+  /** An `.ics` or `.ndjson` file or a folder of them; a subfolder's name is the user of its files. */
   readonly path: string;
-  /** Whose entries they are that do not say it themselves. */
+  /** The user of entries that name none. */
   readonly user?: string | undefined;
-  /** The zone of times that name none: an IANA name. Default `UTC`. */
+  /** The IANA time zone of times without one. Default `UTC`. */
   readonly timeZone?: string | undefined;
-  /** How long before its due time a task without alarm becomes urgent. Default 24 hours. */
+  /** How many milliseconds before DUE a task without VALARM becomes urgent. Default 24 hours. */
   readonly urgencyLeadMs?: number | undefined;
-  /** Read again when files change. Default true. */
+  /** Read files again when they change. Default true. */
   readonly watch?: boolean;
-  /** Where "now" comes from: series are looked at around it. */
+  /** The clock; recurring entries are expanded around its time. */
   readonly now: () => Instant;
   readonly logger?: Logger;
 };
 
-/** What the last reading amounts to. */
+/** The tasks, blocks and problems of the last read. */
 export type TaskFilesSnapshot = {
   readonly files: number;
   readonly imported: number;
@@ -53,9 +53,9 @@ const MAX_FILE_BYTES = 32 * 1024 * 1024;
 const MAX_FILES = 10_000;
 const MAX_DEPTH = 3;
 const MAX_PROBLEMS = 1_000;
-/** Series are looked at from a week back to eight days ahead, so an hour is soon enough. */
+/** Recurring entries are expanded eight days ahead, so an hourly read is enough. */
 const REFRESH_MS = 60 * 60_000;
-/** A file that is being written is read when it has been quiet for this long. */
+/** A changed file is read when its size is stable for this long. */
 const QUIET_MS = 100;
 const EXTENSIONS: ReadonlySet<string> = new Set(['.ics', '.ical', '.ifb', '.ndjson', '.jsonl']);
 const DEFAULT_LEAD_MS = 24 * 60 * 60_000;
@@ -70,20 +70,20 @@ export async function openTaskFiles(options: TaskFilesOptions): Promise<TaskFile
   const root = resolve(options.path);
   await assertTasksExist(root);
   const table = createTaskTable();
-  let reading = await readAll(root, options);
-  table.replace(reading);
-  let under: Promise<void> = Promise.resolve();
+  let snapshot = await readAll(root, options);
+  table.replace(snapshot);
+  let lastReload: Promise<void> = Promise.resolve();
 
   const reload = (): Promise<void> => {
-    // One after another: a later reading never gives way to an earlier one.
-    const next = under.then(async () => {
-      reading = await readAll(root, options);
-      table.replace(reading);
-      const { files, imported, failed } = reading;
+    // In sequence, so that an earlier read does not replace a later one.
+    const next = lastReload.then(async () => {
+      snapshot = await readAll(root, options);
+      table.replace(snapshot);
+      const { files, imported, failed } = snapshot;
       logger.info({ files, imported, failed }, 'tasks were read');
     });
-    under = next.catch((error: unknown) => {
-      logger.error({ err: error }, 'tasks could not be read; the last reading stays');
+    lastReload = next.catch((error: unknown) => {
+      logger.error({ err: error }, 'tasks could not be read; the last read stays');
     });
     return next;
   };
@@ -101,7 +101,7 @@ export async function openTaskFiles(options: TaskFilesOptions): Promise<TaskFile
           awaitWriteFinish: { stabilityThreshold: QUIET_MS, pollInterval: 25 },
         });
   watcher?.on('all', reloadSoon).on('error', (error) => {
-    logger.error({ err: error }, 'tasks are not watched any more; they are read once an hour');
+    logger.error({ err: error }, 'tasks are no longer watched; they are read once an hour');
   });
   if (watcher !== undefined) {
     await new Promise((ready) =>
@@ -118,12 +118,12 @@ export async function openTaskFiles(options: TaskFilesOptions): Promise<TaskFile
     block: table.block,
     blocks: table.blocks,
     changes: table.changes,
-    snapshot: () => reading,
+    snapshot: () => snapshot,
     reload,
     async [Symbol.asyncDispose]() {
       clearInterval(timer);
       await watcher?.close();
-      await under;
+      await lastReload;
     },
   };
 }
@@ -173,7 +173,7 @@ async function readOne(root: string, file: string, name: string, options: TaskFi
   });
 }
 
-/** UTF-8, or what a byte order mark says; anything else is taken for Latin-1, as old programs wrote. */
+/** Decodes UTF-8 or, by its byte order mark, UTF-16; other bytes as Latin-1, which old programs write. */
 function decode(bytes: Buffer): string {
   if (bytes[0] === 0xff && bytes[1] === 0xfe) return new TextDecoder('utf-16le').decode(bytes);
   if (bytes[0] === 0xfe && bytes[1] === 0xff) return new TextDecoder('utf-16be').decode(bytes);
@@ -182,7 +182,7 @@ function decode(bytes: Buffer): string {
   return text.startsWith('\ufeff') ? text.slice(1) : text;
 }
 
-/** The name of the folder right under the root that the file lies in, where it is a user's id. */
+/** The name of the root's subfolder around the file, where it is a valid user id. */
 function folderUser(root: string, file: string): string | undefined {
   const parts = relative(root, file).split(sep);
   const parsed = IdSchema.safeParse(parts.length > 1 ? parts[0] : undefined);
@@ -213,7 +213,7 @@ export async function assertTasksExist(root: string): Promise<void> {
     await stat(root);
   } catch (cause) {
     throw new TocsinError('usage', 'tasks_not_found', `there is no file or folder ${root}`, {
-      hint: 'Name an .ics or .ndjson file, or a folder of such.',
+      hint: 'Name an .ics or .ndjson file, or a folder of such files.',
       cause,
     });
   }

@@ -1,4 +1,4 @@
-// Tasks and blocks as NDJSON, one a line; a later line about the same one counts.
+// Reads tasks and blocks from NDJSON lines. Of two lines about the same task or block the later counts.
 import { z } from 'zod';
 import { describe } from '../../../domain/core/codec.ts';
 import { IdSchema } from '../../../domain/core/identity.ts';
@@ -19,7 +19,7 @@ const common = {
   user_id: IdSchema,
   title: z.string().max(1_000).default(''),
   completed: z.boolean().default(false),
-  /** True takes the entry away. */
+  /** True removes the entry. */
   deleted: z.boolean().default(false),
 };
 
@@ -49,7 +49,7 @@ const LineSchema = z.discriminatedUnion('kind', [
 
 type Line = z.output<typeof LineSchema>;
 
-/** Reads every line; those that are no task or block are told. */
+/** Reads all lines and reports those that are not a task or block. */
 export async function readTaskLines(
   file: string,
   source: AsyncIterable<Uint8Array>,
@@ -58,32 +58,32 @@ export async function readTaskLines(
   const blocks = new Map<string, ScheduledBlock>();
   const problems: EntryProblem[] = [];
   let imported = 0;
-  const tell = (line: number, code: string, message: string): void => {
+  const report = (line: number, code: string, message: string): void => {
     problems.push({ file, line, component: 'line', code, message });
   };
   for await (const page of readLines(source)) {
     for (const item of page) {
       if (item.kind === 'fault') {
-        tell(item.line, item.code, item.message);
+        report(item.line, item.code, item.message);
         continue;
       }
       const parsed = LineSchema.safeParse(item.value);
       if (!parsed.success) {
-        tell(item.line, 'invalid_line', describe(parsed.error));
+        report(item.line, 'invalid_line', describe(parsed.error));
         continue;
       }
       if (parsed.data.kind === 'block' && parsed.data.end_at < parsed.data.start_at) {
-        tell(item.line, 'invalid_line', 'end_at: comes before the start');
+        report(item.line, 'invalid_line', 'end_at: comes before the start');
         continue;
       }
-      take(parsed.data, tasks, blocks);
+      apply(parsed.data, tasks, blocks);
       imported += 1;
     }
   }
   return { tasks: [...tasks.values()], blocks: [...blocks.values()], problems, imported };
 }
 
-function take(line: Line, tasks: Map<string, Task>, blocks: Map<string, ScheduledBlock>): void {
+function apply(line: Line, tasks: Map<string, Task>, blocks: Map<string, ScheduledBlock>): void {
   const { user_id: userId, title, completed } = line;
   if (line.kind === 'task') {
     const key = `${userId} ${line.task_id}`;

@@ -1,33 +1,33 @@
-// What a file source knows: rows by key, what changed between two readings, and those who listen.
-// A slow listener holds the last word about each row, never a growing list.
+// The rows of a task source of files, and the changes between two reads. For a slow listener only the last
+// change of each row is kept, so its queue is bounded.
 import type { TargetId, UserId } from '../../../domain/core/identity.ts';
 import type { Instant } from '../../../domain/core/instants.ts';
 import { isOver } from '../../../domain/core/signals.ts';
 import { wakeSignal } from '../../../domain/core/wake-signal.ts';
 import type { ScheduledBlock, Task, TaskChange, TaskSource } from '../task-source.ts';
 
-/** Everything that one reading found. */
+/** The tasks and blocks of one read. */
 export type TaskRows = {
   readonly tasks: readonly Task[];
   readonly blocks: readonly ScheduledBlock[];
 };
 
 export type TaskTable = Omit<TaskSource, 'changes'> & {
-  /** Takes a new reading; listeners are told what is different. */
+  /** Replaces all rows; listeners get the differences. */
   readonly replace: (rows: TaskRows) => void;
-  /** Everything, then every change, until the signal. */
+  /** All rows, then every change, until the signal aborts. */
   readonly changes: (signal: AbortSignal) => AsyncGenerator<TaskChange, void, undefined>;
 };
 
-type Held = { readonly change: TaskChange; readonly text: string };
+type HeldRow = { readonly change: TaskChange; readonly text: string };
 
 export function createTaskTable(): TaskTable {
   const tasks = new Map<string, Task>();
   const blocks = new Map<string, ScheduledBlock>();
-  let held = new Map<string, Held>();
+  let held = new Map<string, HeldRow>();
   const listeners = new Set<(key: string, change: TaskChange) => void>();
 
-  const tell = (key: string, change: TaskChange): void => {
+  const publish = (key: string, change: TaskChange): void => {
     for (const listener of listeners) listener(key, change);
   };
 
@@ -56,9 +56,9 @@ export function createTaskTable(): TaskTable {
         held.set(key, entry({ kind: 'block', userId, blockId, block }));
       }
       for (const [key, { change, text }] of held) {
-        if (before.get(key)?.text !== text) tell(key, change);
+        if (before.get(key)?.text !== text) publish(key, change);
       }
-      for (const [key, { change }] of before) if (!held.has(key)) tell(key, gone(change));
+      for (const [key, { change }] of before) if (!held.has(key)) publish(key, gone(change));
     },
     async *changes(signal) {
       const pending = new Map<string, TaskChange>();
@@ -88,7 +88,7 @@ export function createTaskTable(): TaskTable {
   };
 }
 
-function entry(change: TaskChange): Held {
+function entry(change: TaskChange): HeldRow {
   return { change, text: JSON.stringify(change) };
 }
 
