@@ -1,5 +1,5 @@
-// Events that somebody stored and that nest deeper than a stack: bytes that nobody reads, by whatever way
-// they come, so that one of them can end neither a projector nor an audit.
+// Stored events that nest deeper than a stack allows. Every adapter returns their bytes, so that such an event can end
+// neither a projector nor an audit.
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
 import { embeddedReader } from '../../src/adapters/eventstore/embedded/store.ts';
@@ -37,7 +37,7 @@ async function spoilt(type: string): Promise<string> {
   return file;
 }
 
-test('are bytes, read from the file and over the wire; a request is parked, and an export is whole', async () => {
+test('too deeply nested events are read as bytes, parked as requests and exported completely', async () => {
   const file = await spoilt('NotificationRequested');
   {
     await using front = await startStoreProcess(`embedded:${file}`);
@@ -58,7 +58,7 @@ test('are bytes, read from the file and over the wire; a request is parked, and 
   expect(await projector.once()).toMatchObject({ parked: 1 });
 });
 
-test('of the control stream stop what would need to understand them, in words', async () => {
+test('too deeply nested control events stop their readers with a clear error', async () => {
   const file = await spoilt('RulesetActivated');
   await using log = embeddedReader(file);
   const refused = { kind: 'refused', code: 'control_unreadable' };

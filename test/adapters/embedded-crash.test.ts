@@ -74,7 +74,7 @@ describe('an embedded store whose process is killed in the middle of appends', (
 });
 
 describe('an embedded store whose writing thread dies', () => {
-  test('calls what was under way unknown, opens the file again and goes on', async () => {
+  test('answers pending appends with unknown, opens the file again and continues', async () => {
     const file = temporaryFile();
     const store = await opened(file);
     await write(store, 'a', 'no_stream', [anEvent(0)]);
@@ -94,7 +94,7 @@ describe('an embedded store whose writing thread dies', () => {
     expect(await allForwards(store)).toHaveLength(3);
   });
 
-  test('answers unknown at the deadline, and the repeat finds what became of it', async () => {
+  test('answers unknown at the deadline, and a repeat gets the outcome', async () => {
     const file = temporaryFile();
     const store = await opened(file);
     await write(store, 'a', 'no_stream', [anEvent(0)]);

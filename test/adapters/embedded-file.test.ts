@@ -30,7 +30,7 @@ function sql(file: string, text: string): void {
 const sized = (bytes: number): EventToAppend => anEvent(0, { data: { x: 'x'.repeat(bytes) } });
 
 describe('a file that is not as an embedded store left it', () => {
-  test('is refused by name when it is something else, newer or damaged, and left alone', async () => {
+  test('is refused and left unchanged when it is foreign, newer or damaged', async () => {
     const text = temporaryFile('notes.txt');
     writeFileSync(text, 'These are my notes. '.repeat(500));
     const foreign = temporaryFile();
@@ -56,7 +56,7 @@ describe('a file that is not as an embedded store left it', () => {
     }
   });
 
-  test('is named when it cannot be opened at all', async () => {
+  test('is named in the error when it cannot be opened', async () => {
     const directory = temporaryFile('a-directory');
     mkdirSync(directory);
     expect(await codeOf(() => opened(directory))).toBe('usage file_unusable');
@@ -67,7 +67,7 @@ describe('a file that is not as an embedded store left it', () => {
     await opened(empty);
   });
 
-  test('gives the bytes of what is no JSON any more', async () => {
+  test('returns bytes for data that are no JSON any more', async () => {
     const file = await aFile();
     sql(file, `UPDATE events SET data = '{"n":' WHERE revision = 1`);
     sql(
@@ -85,7 +85,7 @@ describe('a file that is not as an embedded store left it', () => {
   });
 });
 
-test('positions count bytes: they leave gaps, so nobody can learn that the next one is +1', async () => {
+test('positions count bytes, so the next position is never just +1', async () => {
   const store = await opened(temporaryFile());
   await write(store, 'a', 'no_stream', events(5));
   const places = (await allForwards(store)).map(({ position }) => position);
@@ -96,7 +96,7 @@ test('positions count bytes: they leave gaps, so nobody can learn that the next 
 });
 
 describe('appends that share a commit', () => {
-  test('stand for themselves: conflicts and refusals of some do not touch the others', async () => {
+  test('are independent: conflicts and refusals do not affect the others', async () => {
     const store = await opened(temporaryFile());
     await write(store, 'old', 'no_stream', events(1));
     const results = await Promise.all([
@@ -120,7 +120,7 @@ describe('appends that share a commit', () => {
     expect(await allForwards(store)).toHaveLength(7);
   });
 
-  test('on a disk that is too full for one of them: that one is refused', async () => {
+  test('are written except one that does not fit on the disk', async () => {
     const store = await opened(temporaryFile(), 60);
     const small = await Promise.all([
       store.append('a', 'no_stream', [sized(1_000)]),
@@ -131,7 +131,7 @@ describe('appends that share a commit', () => {
     expect((await allForwards(store)).map(({ stream }) => stream)).toEqual(['a', 'c']);
   });
 
-  test('until the disk is full: what was answered is there, what was refused is not', async () => {
+  test('are stored when answered and not stored when refused on a full disk', async () => {
     const file = temporaryFile();
     const store = await opened(file, 60);
     const results = await Promise.all(

@@ -7,7 +7,7 @@ import { child, codeOf, opened, temporaryFile } from './embedded.support.ts';
 const forwards = { direction: 'forwards', prefixes: [] } as const;
 
 describe('the file of an embedded store', () => {
-  test('has one owner, whose name and pid the second one reads', async () => {
+  test('has one owner, named with its pid in the error of a second one', async () => {
     const file = temporaryFile();
     const store = await opened(file);
     await expect(opened(file)).rejects.toThrow(`in use by a test (pid ${process.pid}`);
@@ -50,7 +50,7 @@ describe('the file of an embedded store', () => {
     await write(store, 'a', 1n, [anEvent(2)]);
   });
 
-  test('is one file when it was closed, and nothing is left open', async () => {
+  test('is a single file after closing', async () => {
     const file = temporaryFile('deep/er/events.db');
     const store = await opened(file);
     await write(store, 'a', 'no_stream', [anEvent(0)]);
@@ -61,7 +61,7 @@ describe('the file of an embedded store', () => {
 });
 
 describe('closing an embedded store', () => {
-  test('waits for appends under way and refuses later ones', async () => {
+  test('waits for pending appends and refuses later ones', async () => {
     const file = temporaryFile();
     const store = await opened(file);
     const appends = [0, 1, 2].map((n) => store.append(`s${n}`, 'no_stream', [anEvent(n)]));
@@ -74,7 +74,7 @@ describe('closing an embedded store', () => {
     expect(await all(reader.readAll(forwards))).toHaveLength(3);
   });
 
-  test('ends subscriptions with an error: this is not the end that they were asked for', async () => {
+  test('ends subscriptions with an error', async () => {
     const store = await opened(temporaryFile());
     const follower = follow(store, { prefixes: [] });
     await follower.untilCaughtUp();
@@ -88,7 +88,7 @@ describe('a process with an embedded store', () => {
     const store = await embeddedStore({ file });
     say(await store.append('a', 'no_stream', [anEvent(0)]).then(({ outcome }) => outcome));`;
 
-  test('ends by itself, also when it forgot to close the store', async () => {
+  test('exits by itself even without closing the store', async () => {
     for (const rest of ['', 'await store[Symbol.asyncDispose]();']) {
       const started = child(temporaryFile(), body + rest);
       expect((await started.lines.next()).value).toBe('"appended"');
@@ -97,7 +97,7 @@ describe('a process with an embedded store', () => {
     }
   });
 
-  test('may have any options of its own', async () => {
+  test('may be started with any options of Node', async () => {
     const preload = 'data:text/javascript,if(!process.env.PATH)throw(0)';
     const started = child(temporaryFile(), body, {
       NODE_OPTIONS: `--max-old-space-size=256 --input-type=module --title=host --import ${preload}`,

@@ -1,4 +1,4 @@
-// What the embedded store's tests share: a directory that goes away, and children that run the store.
+// Shared by the embedded store's tests: a temporary directory, and child processes that run the store.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,5 +1,4 @@
-// The adapter's own coding of appends and of what readers get, held against the classes that the protocol's
-// definitions were made into.
+// Compares the adapter's own encoding and decoding with the generated classes of the protocol.
 import fc from 'fast-check';
 import shared from '@eventstore/db-client/generated/shared_pb.js';
 import streams from '@eventstore/db-client/generated/streams_pb.js';
@@ -41,8 +40,8 @@ const request: fc.Arbitrary<AppendRequest> = fc.record({
   events: fc.array(encoded, { maxLength: 5 }),
 });
 
-describe('appends', () => {
-  test('are what the classes read', () => {
+describe('appendMessages and readReply', () => {
+  test('encode appends as the generated classes decode them', () => {
     fc.assert(
       fc.property(request, (append) => {
         const [message = Buffer.alloc(0), ...more] = appendMessages(id, append);
@@ -72,7 +71,7 @@ describe('appends', () => {
     );
   });
 
-  test('that are large come in parts, of which the last one is final', () => {
+  test('split a large append into parts of which the last is final', () => {
     const data = 'x'.repeat(400_000);
     const event = { id, type: 't', isJson: true, data, metadata: '{}', bytes: data.length + 3 };
     const events = Array.from({ length: 6 }, () => event);
@@ -85,7 +84,7 @@ describe('appends', () => {
     for (const part of parts) expect(part.getCorrelationId()?.getString()).toBe(id);
   });
 
-  test('have the answers that the classes write', () => {
+  test('decode answers as the generated classes encode them', () => {
     const one: AppendRequest = {
       stream: 's',
       expected: NO_STREAM,
@@ -113,8 +112,8 @@ describe('appends', () => {
   });
 });
 
-describe('what readers get', () => {
-  test('is what the classes write', () => {
+describe('decodeReadAnswer', () => {
+  test('decodes events as the generated classes encode them', () => {
     fc.assert(
       fc.property(text, text, revision, place, fc.jsonValue(), (stream, type, number, at, data) => {
         const recorded = new streams.ReadResp.ReadEvent.RecordedEvent();
@@ -149,7 +148,7 @@ describe('what readers get', () => {
     );
   });
 
-  test('is told apart, and a position that is unknown is none', () => {
+  test('distinguishes the kinds of answers and returns no unknown position', () => {
     const answer = new streams.ReadResp();
     answer.setCaughtUp(new streams.ReadResp.CaughtUp());
     expect(decodeReadAnswer(Buffer.from(answer.serializeBinary()))).toEqual({ kind: 'caughtUp' });

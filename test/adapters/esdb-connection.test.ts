@@ -1,5 +1,4 @@
-// How the adapter gets to a server: TLS, credentials, discovery of a cluster's members, and a node that is
-// not the leader.
+// The adapter's connection: TLS, credentials, discovery of a cluster, and a node that is not the leader.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -40,8 +39,8 @@ function tlsFiles() {
   return { tls, caFile };
 }
 
-describe('over TLS', () => {
-  test('with the right CA and the right password everything works', async () => {
+describe('eventStoreDb over TLS', () => {
+  test('appends, reads and subscribes with the right CA and password', async () => {
     const { tls, caFile } = tlsFiles();
     const { port } = await aFront({ tls, token });
     const password = encodeURIComponent(token);
@@ -62,7 +61,7 @@ describe('over TLS', () => {
     await heard.stop();
   });
 
-  test('with another CA nothing is sent, and every call ends', async () => {
+  test('sends nothing and ends every call with another CA', async () => {
     const { tls } = tlsFiles();
     const { caFile } = tlsFiles();
     const { port } = await aFront({ tls, token });
@@ -75,7 +74,7 @@ describe('over TLS', () => {
     });
   });
 
-  test.each([undefined, 'wrong'])('with the password %s nobody gets in', async (password) => {
+  test.each([undefined, 'wrong'])('is denied with the password %s', async (password) => {
     const { tls, caFile } = tlsFiles();
     const { port } = await aFront({ tls, token });
     const credentials = password === undefined ? undefined : { username: 'any', password };
@@ -92,7 +91,7 @@ describe('over TLS', () => {
     });
   });
 
-  test('the official client appends in batches and reads, as it is', async () => {
+  test('serves the unmodified official client as well', async () => {
     const { tls, caFile } = tlsFiles();
     const { port } = await aFront({ tls });
     const url = `esdb://admin:changeit@localhost:${port}?tls=true&tlsCAFile=${caFile}`;
@@ -105,8 +104,8 @@ describe('over TLS', () => {
   });
 });
 
-describe('a cluster', () => {
-  test('is found through any of its hosts, while some are away', async () => {
+describe('eventStoreDb with a cluster', () => {
+  test('connects through any host while others are down', async () => {
     const { port } = await aFront();
     const connectionString = `esdb://127.0.0.1:1,127.0.0.1:${port}?tls=false`;
     expect(await store({ connectionString }).append('a', 'no_stream', [anEvent(0)])).toMatchObject({
@@ -118,7 +117,7 @@ describe('a cluster', () => {
     await client.dispose();
   });
 
-  test('of which nobody is there is an outage, and ends at the deadline', async () => {
+  test('ends at the deadline when no host answers', async () => {
     const connectionString = 'esdb://127.0.0.1:1,127.0.0.1:2?tls=false&gossipTimeout=1';
     const lost = store({ connectionString });
     expect(await lost.append('a', 'no_stream', [anEvent(0)], { deadlineMs: 1_000 })).toMatchObject({
@@ -126,7 +125,7 @@ describe('a cluster', () => {
     });
   });
 
-  test('whose leader has changed is followed to the new one', async () => {
+  test('follows a change of the leader', async () => {
     const leader = await aFront();
     const former = await formerLeader(leader.port);
     const moved = store({ connectionString: `esdb://127.0.0.1:${former}?tls=false` });

@@ -1,5 +1,4 @@
-// The front's own coding of the messages that come by the ten thousand, held against the classes that the
-// protocol's definitions were made into.
+// Compares the front's own encoding and decoding with the generated classes of the protocol.
 import fc from 'fast-check';
 import shared from '@eventstore/db-client/generated/shared_pb.js';
 import streams from '@eventstore/db-client/generated/streams_pb.js';
@@ -31,8 +30,8 @@ const storedEvent: fc.Arbitrary<StoredEvent> = fc.record({
   metadata: bytes,
 });
 
-describe('events for readers', () => {
-  test('are what the classes read', () => {
+describe('eventMessage', () => {
+  test('encodes events as the generated classes decode them', () => {
     fc.assert(
       fc.property(
         fc.option(storedEvent, { nil: undefined }),
@@ -88,8 +87,8 @@ const proposed = fc.record({
   metadata: bytes,
 });
 
-describe('appends from writers', () => {
-  test('are read as the classes wrote them', () => {
+describe('decodeAppend and decodeFragment', () => {
+  test('decode appends as the generated classes encode them', () => {
     fc.assert(
       fc.property(
         fc.uuid(),
@@ -142,7 +141,7 @@ describe('appends from writers', () => {
     );
   });
 
-  test('with ids in two halves are the same ids', () => {
+  test('decode ids in two halves as the same ids', () => {
     fc.assert(
       fc.property(fc.uuid(), (id) => {
         const hex = id.replaceAll('-', '');
@@ -158,7 +157,7 @@ describe('appends from writers', () => {
     );
   });
 
-  test('of any bytes at all are read or refused, within their bounds', () => {
+  test('decode or refuse any bytes without reading outside them', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 400 }), (noise) => {
         for (const decode of [decodeAppend, decodeFragment]) {

@@ -17,7 +17,7 @@ const connected = (url: string): EventStoreDBClient => EventStoreDBClient.connec
 type Numbered = JSONEventType<'numbered', { n: number }>;
 
 describe('a front that is killed', () => {
-  test('and started again has every append that it answered, once', async () => {
+  test('has every answered append once after a restart', async () => {
     const file = storeFile();
     const answered: { stream: string; id: string; result: AppendResult }[] = [];
     for (let round = 0; round < 3; round += 1) {
@@ -61,7 +61,7 @@ describe('a front that is killed', () => {
     front.process.kill('SIGKILL');
   });
 
-  test('ends subscriptions with an error, and the repeat of an append finds the first', async () => {
+  test('ends subscriptions with an error, and a repeated append finds the first', async () => {
     const file = storeFile();
     const front = await frontProcess(file);
     const client = connected(front.url);
@@ -85,7 +85,7 @@ describe('a front that is killed', () => {
 });
 
 describe('a front that is closed', () => {
-  test('answers what is being written, tells subscribers, and frees the file', async () => {
+  test('answers running appends, ends subscriptions and releases the file', async () => {
     const front = await aFront();
     const client = connected(front.url);
     const subscription = client.subscribeToAll();

@@ -1,4 +1,4 @@
-// What the official client never sends, and what a server must survive all the same.
+// Calls that the official client never makes and that the front must survive.
 import { Metadata, status } from '@grpc/grpc-js';
 import { describe, expect, test } from 'vitest';
 import shared from '@eventstore/db-client/generated/shared_pb.js';
@@ -25,8 +25,8 @@ import {
 const id = (n: number): string => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
 const idOf = (answer: BatchAppendResp): string => answer.getCorrelationId()?.getString() ?? '';
 
-describe('batch appends', () => {
-  test('whose fragments are mixed are put together, each answered once', async () => {
+describe('BatchAppend', () => {
+  test('joins interleaved fragments and answers each append once', async () => {
     const { port } = await aFront();
     const answers = await batch(rawClient(port), [
       fragment({ id: id(1), stream: 'a', final: false }),
@@ -47,7 +47,7 @@ describe('batch appends', () => {
     ]);
   });
 
-  test('that are wrong are answered once, with the stream, however much of them follows', async () => {
+  test('answers an invalid append once and ignores its further fragments', async () => {
     const { port } = await aFront();
     const answers = await batch(rawClient(port), [
       fragment({ id: id(1) }),
@@ -71,7 +71,7 @@ describe('batch appends', () => {
     );
   });
 
-  test('with no id to answer to end the call', async () => {
+  test('ends the call for an append without a correlation id', async () => {
     const { port } = await aFront();
     const client = rawClient(port);
     const ended = await statusOf(batch(client, [fragment({ id: 'nonsense', stream: 'a' })]));
@@ -79,7 +79,7 @@ describe('batch appends', () => {
     expect(await batch(client, [fragment({ id: id(1), stream: 'a' })])).toHaveLength(1);
   });
 
-  test('that are begun without end are cut off', async () => {
+  test('ends a call with too many unfinished appends', async () => {
     const { port } = await aFront();
     const begun = Array.from({ length: 10_001 }, (_, n) =>
       fragment({ id: id(n), stream: 'a', final: false, events: 0 }),
@@ -91,7 +91,7 @@ describe('batch appends', () => {
     expect((await statusOf(batch(rawClient(port), large))).code).toBe(status.RESOURCE_EXHAUSTED);
   });
 
-  test('that expect nothing to come end with the call, half done', async () => {
+  test('drops unfinished appends at the end of the call', async () => {
     const { port } = await aFront();
     expect(
       await batch(rawClient(port), [fragment({ id: id(1), stream: 'a', final: false })]),
@@ -99,7 +99,7 @@ describe('batch appends', () => {
   });
 });
 
-describe('appends', () => {
+describe('Append', () => {
   const append = (client: StreamsClient, requests: readonly AppendReq[]): Promise<AppendResp> =>
     new Promise((resolve, reject) => {
       const call = client.append((error, answer) => {
@@ -128,7 +128,7 @@ describe('appends', () => {
     return request;
   };
 
-  test('need their metadata, and say so in the trailers', async () => {
+  test('names missing metadata in the trailers', async () => {
     const client = rawClient((await aFront()).port);
     for (const entries of [{ type: 'a' }, { 'content-type': 'application/json' }]) {
       const ended = await statusOf(append(client, [options('a'), proposed(entries)]));
@@ -142,7 +142,7 @@ describe('appends', () => {
     }
   });
 
-  test('need options, and nothing but events after them', async () => {
+  test('requires options first and only events after them', async () => {
     const client = rawClient((await aFront()).port);
     const event = proposed({ type: 'a', 'content-type': 'b' });
     for (const requests of [[], [event], [options('')], [options('a'), options('b')]]) {
@@ -151,7 +151,7 @@ describe('appends', () => {
     expect((await append(client, [options('a'), event])).hasSuccess()).toBe(true);
   });
 
-  test('above the largest message end the call and not the server', async () => {
+  test('ends the call but not the server for a message above the limit', async () => {
     const client = rawClient((await aFront()).port);
     const event = proposed({ type: 'a', 'content-type': 'b' }, 21 * 1024 * 1024);
     expect((await statusOf(append(client, [options('a'), event]))).code).toBe(
@@ -162,7 +162,7 @@ describe('appends', () => {
   });
 });
 
-describe('reads', () => {
+describe('Read', () => {
   const filtered = (change: (filter: ReadReq.Options.FilterOptions) => void): ReadReq =>
     readRequest((made) => {
       const filter = new streams.ReadReq.Options.FilterOptions();
@@ -266,7 +266,7 @@ describe('reads', () => {
     expect(ended.details).not.toBe('');
   });
 
-  test('with a filter give what passes, and numbers beyond all are the end', async () => {
+  test('filters events, and treats positions above the end as the end', async () => {
     const client = rawClient((await aFront()).port);
     await batch(client, [
       fragment({ id: id(1), stream: 'abc', events: 3 }),
@@ -286,7 +286,7 @@ describe('reads', () => {
     expect(await collected(client.read(far))).toHaveLength(5);
   });
 
-  test('give ids as two halves to those who ask for it', async () => {
+  test('returns ids as two halves when the client asks for them', async () => {
     const client = rawClient((await aFront()).port);
     await batch(client, [fragment({ id: id(1), stream: 'a', events: 20 })]);
     const read = async (halves: boolean): Promise<string[]> => {
@@ -309,14 +309,14 @@ describe('reads', () => {
   });
 });
 
-describe('who may call', () => {
+describe('createFront', () => {
   const authorized = (value: string): Metadata => {
     const metadata = new Metadata();
     metadata.set('authorization', value);
     return metadata;
   };
 
-  test('with a token: who sends it, as bearer or as a password', async () => {
+  test('accepts its token as bearer or as a password', async () => {
     const client = rawClient((await aFront({ token: 's3cret' })).port);
     const one = (): ReturnType<typeof fragment> => fragment({ id: id(1), stream: 'a' });
     const basic = (pair: string): string => `Basic ${Buffer.from(pair).toString('base64')}`;
@@ -335,7 +335,7 @@ describe('who may call', () => {
     );
   });
 
-  test('beyond this machine only with a flag and a token', async () => {
+  test('listens on other addresses only with allowRemote and a token', async () => {
     await expect(aFront({ host: '0.0.0.0' })).rejects.toMatchObject({ code: 'address_not_local' });
     await expect(aFront({ host: '::' })).rejects.toMatchObject({ code: 'address_not_local' });
     await expect(aFront({ host: '127.evil.example' })).rejects.toMatchObject({
@@ -349,7 +349,7 @@ describe('who may call', () => {
     expect(await collected(read)).toHaveLength(1);
   });
 
-  test('a port that is taken is said to be', async () => {
+  test('names a port that is in use', async () => {
     const { port } = await aFront();
     await expect(aFront({ port })).rejects.toMatchObject({ code: 'address_unusable' });
   });

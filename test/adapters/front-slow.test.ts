@@ -1,4 +1,4 @@
-// Readers that stop reading: they cost a bounded amount of memory and stop nobody else.
+// Readers that stop reading: they need bounded memory and do not block other calls.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ClientReadableStream } from '@grpc/grpc-js';
 import { EventStoreDBClient, jsonEvent, type EventData } from '@eventstore/db-client';
@@ -12,7 +12,7 @@ const READERS = 100;
 /** What one reader that stands still may cost: a few copies of the event of 0.5 MiB that it stands at. */
 const READER_MIB = 2.5;
 
-test('100 subscribers that stand still', async () => {
+test('the front needs little memory for 100 subscribers that stop reading', async () => {
   const front = await frontProcess(storeFile());
   const client = EventStoreDBClient.connectionString(`${front.url}&defaultDeadline=60000`);
   onTestFinished(() => client.dispose());

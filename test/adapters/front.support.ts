@@ -1,5 +1,4 @@
-// What the front's own tests share: a front in a process of its own, and calls that the official client
-// would never make.
+// Shared by the front's tests: a front in its own process, and calls that the official client never makes.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';

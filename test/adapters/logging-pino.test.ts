@@ -22,7 +22,7 @@ function written(fields: Readonly<Record<string, unknown>>, message = 'x'): stri
   return lines.join('');
 }
 
-test('writes one JSON line an entry: level, time, fields, message', () => {
+test('jsonLogger writes one JSON line per entry with level, time, fields and message', () => {
   const { logger, lines, entries } = recorded();
   logger.warn({ epoch: 3, role: 'active' }, 'epoch ended\nwith a line break');
   expect(lines[0]).toMatch(/^\{.*\}\n$/);
@@ -37,7 +37,7 @@ test('writes one JSON line an entry: level, time, fields, message', () => {
   });
 });
 
-test('writes what is at its level or above, info unless told otherwise', () => {
+test('jsonLogger writes entries at its level or above, by default info', () => {
   const levels = (level?: JsonLoggerOptions['level']): unknown[] => {
     const { logger, entries } = recorded(level === undefined ? {} : { level });
     for (const name of ['debug', 'info', 'warn', 'error'] as const) logger[name]({}, name);
@@ -48,14 +48,14 @@ test('writes what is at its level or above, info unless told otherwise', () => {
   expect(levels('error')).toEqual(['error']);
 });
 
-test('a field never takes the place of level, time or message', () => {
+test('jsonLogger renames fields called level, time or msg', () => {
   const { logger, lines } = recorded();
   logger.info({ level: 'error', time: 1, msg: 'forged' }, 'real');
   expect(lines[0]?.match(/"(?:level|time|msg)":/g)).toHaveLength(3);
   expect(lines[0]).toContain('"level_":"error","time_":1,"msg_":"forged","msg":"real"');
 });
 
-describe('secrets are not written', () => {
+describe('jsonLogger redacts secrets', () => {
   test.each([
     [{ password: 'S3CRET' }],
     [{ natsPassword: 'S3CRET' }],
@@ -84,11 +84,11 @@ describe('secrets are not written', () => {
     expect(written(fields)).toContain('***');
   });
 
-  test('nor in the message', () => {
+  test('in the message', () => {
     expect(written({}, 'connecting to nats://u:S3CRET@b:4222')).toContain('nats://***@b:4222');
   });
 
-  test('what only looks near one stays readable', () => {
+  test('but not similar ordinary text', () => {
     const fields = { tokens: undefined, to: 'user@example.org', at: 'http://127.0.0.1:80/event/1' };
     const stack = 'at file:///srv/node_modules/@hono/node-server/dist/index.mjs:1:2';
     expect(written({ stack })).toContain(stack);
@@ -96,8 +96,8 @@ describe('secrets are not written', () => {
   });
 });
 
-describe('errors', () => {
-  test('are written with code, hint and the chain of causes', () => {
+describe('jsonLogger with errors', () => {
+  test('writes code, hint and the chain of causes', () => {
     const { logger, entries } = recorded();
     const cause = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
     const error = new TocsinError('unavailable', 'nats_away', 'NATS is away', {
@@ -119,14 +119,14 @@ describe('errors', () => {
     });
   });
 
-  test('that cause themselves end somewhere', () => {
+  test('ends at an error that is its own cause', () => {
     const error = new Error('loop');
     error.cause = error;
     expect(written({ error })).toContain('"cause":"(seen above)"');
   });
 });
 
-test('what JSON cannot hold is written as something it can', () => {
+test('jsonLogger writes values that JSON cannot hold as text', () => {
   const loop: Record<string, unknown> = { position: 2n ** 60n };
   loop['self'] = loop;
   const text = written({
@@ -153,7 +153,7 @@ test('what JSON cannot hold is written as something it can', () => {
   expect(text.length).toBeLessThan(10_000);
 });
 
-test('whatever is logged, it is one line of JSON', () => {
+test('jsonLogger writes any entry as one line of JSON', () => {
   fc.assert(
     fc.property(
       fc.dictionary(fc.string(), fc.anything({ withBigInt: true, withMap: true, withSet: true })),

@@ -10,8 +10,8 @@ const nth =
   (operation) =>
     operation.kind === kind && operation.n === n ? fault : undefined;
 
-describe('faults of an append', () => {
-  test('conflict and refuse write nothing', async () => {
+describe('memoryStore with faults of an append', () => {
+  test('writes nothing for conflict and refuse', async () => {
     const faults: Fault[] = [{ fault: 'conflict' }, { fault: 'refuse', reason: 'access_denied' }];
     const store = memoryStore({
       faults: (operation) => (operation.kind === 'append' ? faults.shift() : undefined),
@@ -27,19 +27,22 @@ describe('faults of an append', () => {
     expect(await allForwards(store)).toEqual([]);
   });
 
-  test.each([true, false])('unknown, written: %s: the repeat finds out', async (written) => {
-    const store = memoryStore({ faults: nth('append', 1, { fault: 'unknown', written }) });
-    const list = events(2);
-    expect(await store.append('a', 'no_stream', list)).toMatchObject({ outcome: 'unknown' });
-    expect(await allForwards(store)).toHaveLength(written ? 2 : 0);
-    expect(await store.append('a', 'no_stream', list)).toMatchObject({
-      outcome: 'appended',
-      revision: 1n,
-    });
-    expect(idsOf(await allForwards(store))).toEqual(idsOf(list));
-  });
+  test.each([true, false])(
+    'answers unknown, and a repeat gets the outcome, when written is %s',
+    async (written) => {
+      const store = memoryStore({ faults: nth('append', 1, { fault: 'unknown', written }) });
+      const list = events(2);
+      expect(await store.append('a', 'no_stream', list)).toMatchObject({ outcome: 'unknown' });
+      expect(await allForwards(store)).toHaveLength(written ? 2 : 0);
+      expect(await store.append('a', 'no_stream', list)).toMatchObject({
+        outcome: 'appended',
+        revision: 1n,
+      });
+      expect(idsOf(await allForwards(store))).toEqual(idsOf(list));
+    },
+  );
 
-  test('delay lets another in first', async () => {
+  test('lets another append overtake a delayed one', async () => {
     const gate = Promise.withResolvers<undefined>();
     const store = memoryStore({
       faults: nth('append', 1, { fault: 'delay', until: gate.promise }),
@@ -50,7 +53,7 @@ describe('faults of an append', () => {
     expect(await late).toEqual({ outcome: 'conflict', actual: 0n });
   });
 
-  test('that do not fit are errors of the script', async () => {
+  test('throws for a fault that does not fit', async () => {
     const store = memoryStore({ faults: nth('append', 1, { fault: 'drop' }) });
     await expect(store.append('a', 'no_stream', events(1))).rejects.toThrow(
       'the fault script gave "drop" for append 1',
@@ -58,14 +61,14 @@ describe('faults of an append', () => {
   });
 });
 
-describe('faults of reads and subscriptions', () => {
-  test('unavailable throws once and then not', async () => {
+describe('memoryStore with faults of reads and subscriptions', () => {
+  test('throws once for one unavailable fault', async () => {
     const store = memoryStore({ faults: nth('readAll', 1, { fault: 'unavailable' }) });
     await expect(allForwards(store)).rejects.toThrow(TocsinError);
     expect(await allForwards(store)).toEqual([]);
   });
 
-  test('drops at any page neither skip nor repeat', async () => {
+  test('skips and repeats nothing after a drop at any page', async () => {
     let pages = 0;
     const store = memoryStore({
       faults(operation) {
@@ -87,7 +90,7 @@ describe('faults of reads and subscriptions', () => {
     expect(follower.entries.filter(({ kind }) => kind === 'caughtUp').length).toBeGreaterThan(1);
   });
 
-  test('a delayed page holds up its own subscription only', async () => {
+  test('delays only the subscription of a delayed page', async () => {
     const gate = Promise.withResolvers<undefined>();
     const store = memoryStore({
       faults: (operation) =>
@@ -105,7 +108,7 @@ describe('faults of reads and subscriptions', () => {
   });
 });
 
-test('what was read cannot be changed, and what was appended is not looked at again', async () => {
+test('memoryStore returns frozen events and copies appended ones', async () => {
   const store = memoryStore();
   const data = { deep: { n: 1 } };
   await write(store, 'a', 'no_stream', [

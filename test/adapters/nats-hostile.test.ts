@@ -1,5 +1,5 @@
-// A server that lies: a plain NATS server on which a client of ours plays JetStream and answers what
-// no healthy server would. No answer may count as an ack unless it is exactly the expected one.
+// A NATS server whose JetStream is played by a test client that sends wrong answers. Only exactly the expected answer may
+// count as an ack.
 import { connect, type Msg, type NatsConnection } from 'nats';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { jetStreamOutput } from '../../src/adapters/nats/output.ts';
@@ -78,7 +78,7 @@ test.for([
   });
 });
 
-test('an ack in another spelling counts', async () => {
+test('an ack with other JSON formatting counts', async () => {
   const ack = (n: number) => ` {"seq": ${n}, "domain": "hub", "stream": "TOCSIN", "later": 1}`;
   await playing({ ack }, async () => {
     await using session = await jetStreamOutput({ servers: server.url }).connect();
@@ -87,7 +87,7 @@ test('an ack in another spelling counts', async () => {
   });
 });
 
-test('acks that overtake each other count when the gap is closed', async () => {
+test('acks out of order count once the gap is closed', async () => {
   const held: number[] = [];
   const replies = new Map<number, string>();
   await playing({}, async () => {
@@ -118,7 +118,7 @@ test('acks that overtake each other count when the gap is closed', async () => {
   });
 });
 
-test("an ack for another session's inbox counts for nobody", async () => {
+test("an ack to another session's inbox is ignored", async () => {
   const inboxes: string[] = [];
   await playing({}, async () => {
     const subscription = liar.subscribe('notification.>', {
@@ -141,7 +141,7 @@ test("an ack for another session's inbox counts for nobody", async () => {
   });
 });
 
-test('an ack for what was never sent ends the session', async () => {
+test('an ack for a message that was never sent ends the session', async () => {
   await playing({}, async () => {
     const client = await connect({ servers: server.url });
     const spy = client.subscribe('notification.>', {
@@ -163,14 +163,14 @@ test('an ack for what was never sent ends the session', async () => {
 test.for([
   ['no JSON', 'INFO', '<html>'],
   ['no object', 'INFO', '7'],
-])('an API that answers %s is unavailable', async ([, , body]) => {
+])('the output is unavailable when the API answers %s', async ([, , body]) => {
   await playing({ api: () => body ?? '' }, async () => {
     const connecting = jetStreamOutput({ servers: server.url }).connect();
     expect(await failureOf(connecting)).toMatchObject({ kind: 'unavailable' });
   });
 });
 
-test('stream details in a form we do not know are unavailable, never half believed', async () => {
+test('the output is unavailable when stream details have an unknown form', async () => {
   const api = (path: string) =>
     path === 'INFO' ? '{}' : '{"config":{"name":"TOCSIN"},"state":{}}';
   await playing({ api }, async () => {
@@ -185,7 +185,7 @@ test.for([
   [10008, 503, 'unavailable'],
   [10039, 503, 'no JetStream'],
   [10076, 503, 'no JetStream'],
-] as const)('API error %d while connecting', async ([code, status, expected]) => {
+] as const)('connecting classifies the API error %d', async ([code, status, expected]) => {
   const error = { code: status, err_code: code, description: 'x' };
   await playing({ api: () => JSON.stringify({ error }) }, async () => {
     const connecting = jetStreamOutput({ servers: server.url }).connect();
@@ -209,7 +209,7 @@ test.for([
   [404, 10059, 'unavailable'],
   [429, 10167, 'unavailable'],
   [503, undefined, 'unavailable'],
-] as const)('publish error %d/%s is %s', async ([code, number, kind]) => {
+] as const)('publish classifies the error %d/%s as %s', async ([code, number, kind]) => {
   const error = { code, err_code: number, description: 'why' };
   await playing({ ack: () => JSON.stringify({ error, stream: 'TOCSIN', seq: 0 }) }, async () => {
     await using session = await jetStreamOutput({ servers: server.url }).connect();
@@ -220,7 +220,7 @@ test.for([
 test.for([
   ['answered', '{"stream":"TOCSIN", "seq":1}', 'fenced'],
   ['unanswered', undefined, 'unavailable'],
-] as const)('a fence error behind an %s message', async ([, first, kind]) => {
+] as const)('publish classifies a wrong sequence after an %s message', async ([, first, kind]) => {
   const error = { code: 400, err_code: 10071, description: 'wrong last sequence: 0' };
   const refusal = JSON.stringify({ error, stream: 'TOCSIN', seq: 0 });
   await playing({ ack: (n) => (n === 1 ? first : refusal) }, async () => {

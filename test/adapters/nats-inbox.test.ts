@@ -1,4 +1,4 @@
-// The inbox on a real server: shared by workers, kept over restarts, and never mock.
+// The request queue on a real server: shared by workers, kept over restarts, without mock requests.
 import { connect, headers, type NatsConnection } from 'nats';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { jetStreamInbox } from '../../src/adapters/nats/inbox.ts';
@@ -74,8 +74,8 @@ beforeEach(async () => {
   };
 });
 
-describe('the JetStream inbox', () => {
-  test('hands over real requests of both channels, with what they say, and nothing else', async () => {
+describe('jetStreamInbox', () => {
+  test('hands over the real requests of both channels and nothing else', async () => {
     await store('active_schedule.triggered.aa.1', 'trigger');
     await store('mock.notification.feishu.requested.aa.1', 'mock');
     await notice(1);
@@ -88,7 +88,7 @@ describe('the JetStream inbox', () => {
     await until('the new one is there', () => reader.got.length === 3);
   });
 
-  test('hands over what could not be handled again, and never what was settled', async () => {
+  test('redelivers a failed message and never an acknowledged one', async () => {
     await notice(1);
     await notice(2);
     await notice(3);
@@ -108,7 +108,7 @@ describe('the JetStream inbox', () => {
     expect(ids(second)).toEqual(['4']);
   });
 
-  test('is shared by workers: each message goes to one of them', async () => {
+  test('hands each message to one of several workers', async () => {
     await using one = read();
     await using two = read();
     for (let n = 1; n <= 200; n += 1) await notice(n);
@@ -119,7 +119,7 @@ describe('the JetStream inbox', () => {
   });
 
   test(
-    'keeps what is not settled over a crash of the server',
+    'redelivers unacknowledged messages after a crash of the server',
     async () => {
       await using reader = read();
       await notice(1);
@@ -138,7 +138,7 @@ describe('the JetStream inbox', () => {
   );
 
   test(
-    'goes on when the server crashed while a whole batch was in hand',
+    'resumes after a crash of the server while a whole batch is being handled',
     async () => {
       const batch = 64;
       const answer = Promise.withResolvers<Acknowledgement>();
@@ -159,7 +159,7 @@ describe('the JetStream inbox', () => {
     slowMs,
   );
 
-  test('waits for a stream, and for leave to begin', async () => {
+  test('waits for the stream and for the check', async () => {
     const { streams } = await client.jetstreamManager();
     await streams.delete('TOCSIN');
     let leave: 'go' | 'wait' = 'wait';

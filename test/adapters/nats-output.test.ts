@@ -1,4 +1,4 @@
-// What only a real server can show: crashes, frozen servers, permissions, limits, and what others see.
+// The output on a real server: crashes, frozen servers, permissions, limits, and other subscribers.
 import { connect, DiscardPolicy, type NatsConnection } from 'nats';
 import { afterEach, describe, expect, test } from 'vitest';
 import { jetStreamOutput } from '../../src/adapters/nats/output.ts';
@@ -64,8 +64,8 @@ async function projectTo(output: Output, last: number, isUp: () => Promise<void>
   }
 }
 
-describe('a server that fails', () => {
-  test('killed and restarted while publishing, it holds the list once and in order', async () => {
+describe('jetStreamOutput with a failing server', () => {
+  test('stores the list once and in order over a kill and restart while publishing', async () => {
     const server = await open();
     const output = jetStreamOutput({ servers: server.url });
     await (await session(output)).create('');
@@ -100,7 +100,7 @@ describe('a server that fails', () => {
     expect(await storedIds(after)).toEqual(idsTo(last));
   });
 
-  test('killed five times under two projectors, it holds the list once and in order', async () => {
+  test('stores the list once and in order over five kills with two projectors', async () => {
     const server = await open();
     const output = jetStreamOutput({ servers: server.url });
     await (await session(output)).create('');
@@ -121,7 +121,7 @@ describe('a server that fails', () => {
     expect(await storedIds(final, BigInt(last - 4_999))).toEqual(idsTo(last, last - 4_999));
   });
 
-  test('frozen, it ends the session; thawed, its late acks count for nobody', async () => {
+  test('ends the session when the server freezes, and ignores its late acks', async () => {
     const server = await open();
     const output = jetStreamOutput({ servers: server.url, stallAfterMs: 2_000 });
     const first = await session(output);
@@ -139,7 +139,7 @@ describe('a server that fails', () => {
     expect(await storedIds(await session(output))).toEqual(idsTo(200));
   });
 
-  test('connecting to a frozen server ends with the signal', async () => {
+  test('stops connecting to a frozen server with the signal', async () => {
     const server = await open();
     server.freeze();
     const controller = new AbortController();
@@ -149,7 +149,7 @@ describe('a server that fails', () => {
     server.thaw();
   });
 
-  test('connecting to a frozen server fails after its time', async () => {
+  test('fails to connect to a frozen server after the timeout', async () => {
     const server = await open();
     server.freeze();
     const connecting = jetStreamOutput({ servers: server.url, connectTimeoutMs: 100 }).connect();
@@ -158,7 +158,7 @@ describe('a server that fails', () => {
   });
 });
 
-describe('a server that can never serve', () => {
+describe('jetStreamOutput refuses a server', () => {
   test('without JetStream', async () => {
     const server = await open({ jetStream: false });
     const error = await tocsinError(jetStreamOutput({ servers: server.url }).connect());
@@ -177,7 +177,7 @@ describe('a server that can never serve', () => {
     expect(error.code).toBe('nats_no_jetstream');
   });
 
-  test('that does not know our password, which no message tells', async () => {
+  test('that rejects the password, without showing it', async () => {
     const server = await open({ config: 'authorization { user: "u", password: "p@ss:1/word" }' });
     const { port } = server;
     for (const servers of [
@@ -198,7 +198,7 @@ describe('a server that can never serve', () => {
     expect(await apart.info()).toBeDefined();
   });
 
-  test('with a token', async () => {
+  test('that requires another token', async () => {
     const server = await open({ config: 'authorization { token: "t0ken" }' });
     const url = `nats://t0ken@127.0.0.1:${server.port}`;
     expect(await (await session(jetStreamOutput({ servers: url }))).info()).toBeUndefined();
@@ -207,7 +207,7 @@ describe('a server that can never serve', () => {
     expect(await apart.info()).toBeUndefined();
   });
 
-  test('that has no TLS when we demand it', async () => {
+  test('without TLS when TLS is required', async () => {
     const server = await open();
     const error = await tocsinError(
       jetStreamOutput({ servers: `tls://127.0.0.1:${server.port}` }).connect(),
@@ -216,7 +216,7 @@ describe('a server that can never serve', () => {
   });
 });
 
-describe('messages that are refused', () => {
+describe('jetStreamOutput with refused messages', () => {
   test.for([
     ['a header with a line break', { headers: [['ce-id', 'a\r\nNats-Rollup: all']] }],
     ['a header name with a colon', { headers: [['a:b', 'c']] }],
@@ -225,7 +225,7 @@ describe('messages that are refused', () => {
     ['a subject with a wildcard', { subject: 'notification.feishu.requested.00.*' }],
     ['a subject with an empty token', { subject: 'notification..requested.00.1' }],
     ['more bytes than the server takes', { data: new Uint8Array(2 * 1024 * 1024) }],
-  ] as const)('%s will never pass', async ([, part]) => {
+  ] as const)('rejects %s', async ([, part]) => {
     const server = await open();
     const opened = await session(jetStreamOutput({ servers: server.url }));
     await opened.create('');
@@ -237,7 +237,7 @@ describe('messages that are refused', () => {
     expect(failure.message).toContain('message 3');
   });
 
-  test('a message over the stream’s size is rejected, a full stream is unavailable', async () => {
+  test('rejects a message over the stream’s size, and is unavailable for a full stream', async () => {
     const server = await open();
     const raw = await client(server.url);
     const { streams } = await raw.jetstreamManager();
@@ -254,7 +254,7 @@ describe('messages that are refused', () => {
     });
   });
 
-  test('what the server forbids is rejected and named', async () => {
+  test('rejects and names a publish that the server forbids', async () => {
     const server = await open({
       config: `authorization { users: [{ user: u, password: p, permissions: { publish: { deny: "notification.>" } } }] }`,
     });
@@ -270,7 +270,7 @@ describe('messages that are refused', () => {
     });
   });
 
-  test('permissions that lack the API are a matter of configuration', async () => {
+  test('fails as wrong usage without permission for the API', async () => {
     const server = await open({
       config: `authorization { users: [{ user: u, password: p, permissions: { publish: { deny: "$JS.>" } } }] }`,
     });
@@ -281,7 +281,7 @@ describe('messages that are refused', () => {
     expect(error).toMatchObject({ kind: 'usage', code: 'nats_permissions' });
   });
 
-  test('subjects that another stream takes are rejected', async () => {
+  test('rejects subjects of another stream', async () => {
     const server = await open();
     const raw = await client(server.url);
     const { streams } = await raw.jetstreamManager();
@@ -295,8 +295,8 @@ describe('messages that are refused', () => {
   });
 });
 
-describe('what others see', () => {
-  test('core subscribers see each stored message once under live., refused ones only elsewhere', async () => {
+describe('subjects of jetStreamOutput', () => {
+  test('show core subscribers each stored message once under live.', async () => {
     const server = await open();
     const raw = await client(server.url);
     const [live, direct]: [string[], string[]] = [[], []];
@@ -319,7 +319,7 @@ describe('what others see', () => {
     await expect.poll(() => direct.length).toBeGreaterThan(last);
   });
 
-  test('a subject root comes first, for mock and live traffic too', async () => {
+  test('begin with the subject root, also for mock and live messages', async () => {
     const server = await open();
     const raw = await client(server.url);
     const live: string[] = [];

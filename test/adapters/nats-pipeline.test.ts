@@ -24,8 +24,8 @@ function open({ bytes = 1_000, stallAfterMs = 5_000 } = {}) {
   return { pipeline, sent, failures, acknowledgeTo };
 }
 
-describe('sending', () => {
-  test('a call of thousands gives way to others between its parts', async () => {
+describe('Pipeline', () => {
+  test('lets other work run between the parts of a large call', async () => {
     const { pipeline, sent } = open({ bytes: 100 });
     void pipeline.publish(1n, listMessages(1, 5_000));
     expect(sent.length).toBeLessThanOrEqual(1_024);
@@ -35,7 +35,7 @@ describe('sending', () => {
     pipeline.fail({ kind: 'unavailable', message: 'end' });
   });
 
-  test('no more is under way than servers take and memory should hold', async () => {
+  test('limits unacknowledged messages and bytes', async () => {
     for (const [bytes, limit] of [
       [100, 8_192],
       [64 * 1024, 128],
@@ -54,7 +54,7 @@ describe('sending', () => {
     }
   });
 
-  test('calls are sent in their order, also while an earlier one still waits', async () => {
+  test('sends calls in order, also while an earlier call waits', async () => {
     const { pipeline, sent, acknowledgeTo } = open({ bytes: 100 });
     const calls = [pipeline.publish(1n, listMessages(1, 3_000))];
     calls.push(pipeline.publish(3_001n, listMessages(3_001, 3_010)));
@@ -64,7 +64,7 @@ describe('sending', () => {
     await Promise.all(calls);
   });
 
-  test('an ack for what this epoch has not sent ends it, and is never kept for later', async () => {
+  test('ends at an ack for a message that it has not sent', async () => {
     const { pipeline, failures } = open({ bytes: 100 });
     const call = pipeline.publish(1n, listMessages(1, 2));
     pipeline.acknowledge(3);
@@ -73,7 +73,7 @@ describe('sending', () => {
     expect(await failureOf(call)).toEqual(failure);
   });
 
-  test('nothing is sent after the end', async () => {
+  test('sends nothing after its end', async () => {
     const { pipeline, sent, failures } = open({ bytes: 100 });
     const call = pipeline.publish(1n, listMessages(1, 5_000));
     const before = sent.length;
@@ -89,7 +89,7 @@ describe('sending', () => {
   });
 });
 
-describe('no progress', () => {
+describe('Pipeline without acks', () => {
   beforeEach(() => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
   });
@@ -97,7 +97,7 @@ describe('no progress', () => {
     vi.useRealTimers();
   });
 
-  test('for its time ends the session, counted from the last ack', async () => {
+  test('ends after the stall time since the last ack', async () => {
     const { pipeline, acknowledgeTo, failures } = open();
     const call = pipeline.publish(1n, listMessages(1, 10));
     vi.advanceTimersByTime(4_900);
@@ -111,7 +111,7 @@ describe('no progress', () => {
     expect(await failureOf(call)).toMatchObject({ kind: 'unavailable' });
   });
 
-  test('is nothing to worry about while nothing is due', async () => {
+  test('does not end while no ack is due', async () => {
     const { pipeline, acknowledgeTo, failures } = open();
     const call = pipeline.publish(1n, listMessages(1, 3));
     acknowledgeTo(3);

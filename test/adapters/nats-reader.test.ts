@@ -1,4 +1,4 @@
-// The stream as an audit reads it: as bytes, and without taking anything for what it is not.
+// The output stream as an audit reads and compares it.
 import { connect, headers } from 'nats';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { jetStreamOutput } from '../../src/adapters/nats/output.ts';
@@ -29,7 +29,7 @@ async function readAll(from: bigint, to: bigint): Promise<readonly StoredMessage
   return found;
 }
 
-test('reads every message in order, by its bytes and by its parts', async () => {
+test('jetStreamReader reads every message in order, compared by bytes and by parts', async () => {
   const published = listMessages(1, 1_500);
   await publish(published);
   const found = await readAll(1n, 1_500n);
@@ -43,7 +43,7 @@ test('reads every message in order, by its bytes and by its parts', async () => 
   }
 });
 
-test('reads no further than it is asked to, and nothing where nothing is', async () => {
+test('jetStreamReader stops at the last requested sequence and reads nothing of an empty stream', async () => {
   await publish(listMessages(1, 600));
   const some = await readAll(300n, 310n);
   expect(some.map(({ sequence }) => Number(sequence))).toEqual(
@@ -53,7 +53,7 @@ test('reads no further than it is asked to, and nothing where nothing is', async
   expect(await readAll(5n, 4n)).toEqual([]);
 });
 
-test('takes nothing for a message that it is not', async () => {
+test('a stored message equals no message with a difference in any part', async () => {
   const [message, next] = listMessages(1, 2);
   if (message === undefined || next === undefined) throw new Error('no messages');
   await publish([message]);
@@ -90,7 +90,7 @@ test('takes nothing for a message that it is not', async () => {
   expect(others.map((other) => stored?.is?.(other))).toEqual(others.map(() => false));
 });
 
-test('two read at a time through one connection, also beside one that was left', async () => {
+test('two reads share one connection, also beside a read that was left', async () => {
   await publish(listMessages(1, 1_500));
   await using reader = await jetStreamReader({ servers: server.url });
   const left = reader.messages(1n, 1_500n)[Symbol.asyncIterator]();
@@ -107,7 +107,7 @@ test('two read at a time through one connection, also beside one that was left',
   await left.return?.();
 });
 
-test('is not disturbed by the end of a pull that asked for more than there was', async () => {
+test('jetStreamReader ignores the status of a request that expired after the last message', async () => {
   await publish(listMessages(1, 600));
   await using reader = await jetStreamReader({ servers: server.url, inboxPrefix: '_INBOX.test' });
   // Sees what comes to the reader, and ends the pull as the server does half a minute later.
@@ -138,7 +138,7 @@ test('is not disturbed by the end of a pull that asked for more than there was',
   await client.close();
 });
 
-test('fails when the server goes away, and leaves nothing behind when it is left', async () => {
+test('jetStreamReader fails when the server crashes, and deletes its consumer when it is left', async () => {
   await publish(listMessages(1, 3_000));
   await using reader = await jetStreamReader({ servers: server.url });
   for await (const batch of reader.messages(1n, 3_000n)) {
@@ -155,7 +155,7 @@ test('fails when the server goes away, and leaves nothing behind when it is left
   expect(await failureOf(reading())).toMatchObject({ kind: 'unavailable' });
 });
 
-test('takes no end for the last message that it was asked for', async () => {
+test('jetStreamReader fails when the connection closes before the last message', async () => {
   await publish(listMessages(1, 600));
   await using reader = await jetStreamReader({ servers: server.url });
   const reading = async (): Promise<void> => {

@@ -31,7 +31,7 @@ function isAlive(pid: number): boolean {
   return /^[^Z]/.test(stdout.trim());
 }
 
-test('it answers on loopback with JetStream, and is gone after stop', async () => {
+test('startNatsServer starts JetStream on loopback and stop ends it', async () => {
   const server = await startNatsServer({ storeDir: join(folder, 'store'), pidFile });
   const client = await connect({ servers: server.url });
   expect(client.info).toMatchObject({ jetstream: true, host: '127.0.0.1', port: server.port });
@@ -49,7 +49,7 @@ test('it answers on loopback with JetStream, and is gone after stop', async () =
   expect(await readFile(join(folder, 'store', 'nats-server.log'), 'utf8')).toContain('Starting');
 });
 
-test('ten at once get ports of their own', async () => {
+test('ten servers started at once get different ports', async () => {
   const servers = await Promise.all(
     Array.from({ length: 10 }, (_, i) => startNatsServer({ storeDir: join(folder, String(i)) })),
   );
@@ -57,14 +57,14 @@ test('ten at once get ports of their own', async () => {
   await Promise.all(servers.map((server) => server.stop()));
 });
 
-test('a frozen server is stopped too', async () => {
+test('stop ends a frozen server', async () => {
   const server = await startNatsServer({ storeDir: join(folder, 'store') });
   server.kill('SIGSTOP');
   await server.stop();
   expect(isAlive(server.pid)).toBe(false);
 });
 
-test('killed and started again it has the same port and store', async () => {
+test('a killed server restarts with the same port and store', async () => {
   await using server = await testNatsServer();
   const before = await connect({ servers: server.url, reconnect: false });
   const { streams } = await before.jetstreamManager();
@@ -78,7 +78,7 @@ test('killed and started again it has the same port and store', async () => {
   await after.close();
 });
 
-test('a port that is taken is named', async () => {
+test('startNatsServer names a port that is in use', async () => {
   const squatter = createServer().listen(0, '127.0.0.1');
   await once(squatter, 'listening');
   const address = squatter.address();
@@ -88,7 +88,7 @@ test('a port that is taken is named', async () => {
   squatter.close();
 });
 
-test('a server that does not come up tells its last words', async () => {
+test('startNatsServer shows the log of a server that does not start', async () => {
   const configFile = join(folder, 'bad.conf');
   await writeFile(configFile, 'nonsense {');
   const starting = startNatsServer({ storeDir: join(folder, 'store'), configFile });
@@ -96,13 +96,13 @@ test('a server that does not come up tells its last words', async () => {
   await expect(starting).rejects.toThrow(/Parse error on line 1/);
 });
 
-test('a binary that is not there is named, and the variable goes first', () => {
+test('findNatsServer names a missing binary and prefers TOCSIN_NATS_SERVER', () => {
   const env = { TOCSIN_NATS_SERVER: join(folder, 'missing'), PATH: process.env['PATH'] };
   expect(() => findNatsServer(env)).toThrow(/no nats-server/);
   expect(findNatsServer({ PATH: process.env['PATH'] })).toMatch(/nats-server$/);
 });
 
-test('a second one on the same store is refused while the first runs', async () => {
+test('startNatsServer refuses a second server on the same store', async () => {
   const storeDir = join(folder, 'store');
   await using server = await startNatsServer({ storeDir, pidFile });
   const second = startNatsServer({ storeDir, pidFile });
@@ -138,12 +138,12 @@ test.for([
     'throws',
     'console.error = () => {}; process.on("uncaughtException", () => process.exit(1)); throw 1',
   ],
-])('it ends when its parent %s', async ([, body = '']) => {
+])('a server ends when its parent %s', async ([, body = '']) => {
   const pid = await inChild(body);
   await expect.poll(() => isAlive(pid)).toBe(false);
 });
 
-test('left behind by a parent that was killed, it is found and stopped by its pid file', async () => {
+test('stopLeftover stops the server of a killed parent by its pid file', async () => {
   const pid = await inChild('setInterval(() => {}, 1000)', 'SIGKILL');
   expect(await findLeftover(pidFile)).toMatchObject({ pid });
   expect(await stopLeftover(pidFile)).toMatchObject({ pid });
@@ -156,14 +156,14 @@ test.for([
   ['of nobody', { pid: 2 ** 22 + 1, port: 1, storeDir: '/x', startedAt: '' }],
   ['in no form', { pid: -1 }],
   ['in no JSON', undefined],
-] as const)('a pid file %s ends nothing and is removed', async ([, content]) => {
+] as const)('stopLeftover ends no process and removes a pid file %s', async ([, content]) => {
   await writeFile(pidFile, content === undefined ? '4711' : JSON.stringify(content));
   expect(await findLeftover(pidFile)).toBeUndefined();
   expect(await stopLeftover(pidFile)).toBeUndefined();
   await expect(readFile(pidFile)).rejects.toThrow('ENOENT');
 });
 
-test('a server on another store is not ours', async () => {
+test('findLeftover ignores a server with another store', async () => {
   await using server = await startNatsServer({ storeDir: join(folder, 'store') });
   const { pid, port } = server;
   const other = { pid, port, storeDir: join(folder, 'other'), startedAt: '' };

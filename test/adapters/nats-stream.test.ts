@@ -1,4 +1,4 @@
-// Which settings of an existing stream are refused, which are only spoken of, each by its name.
+// The settings of an existing stream: refused settings and warnings, each by name.
 import { connect } from 'nats';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { redactUrl } from '../../src/adapters/nats/options.ts';
@@ -26,7 +26,7 @@ function judged(settings: Record<string, unknown>, version = '2.9.10') {
   return { faults, warnings };
 }
 
-test('what we create is without fault', () => {
+test('a stream with createConfig has no faults', () => {
   expect(judged({})).toEqual({ faults: [], warnings: [] });
   expect(judged({ sources: null, mirror: null, subject_transform: null })).toEqual({
     faults: [],
@@ -34,7 +34,7 @@ test('what we create is without fault', () => {
   });
 });
 
-describe('settings under which the fence does not hold are refused by name', () => {
+describe('describeStream names as a fault', () => {
   test.for([
     ['retention', { retention: 'workqueue' }],
     ['retention', { retention: 'interest' }],
@@ -60,13 +60,13 @@ describe('settings under which the fence does not hold are refused by name', () 
     expect(faults[0]).toMatch(new RegExp(`^${name}\\b`));
   });
 
-  test('but room enough and wider subjects are none', () => {
+  test('no larger limits and no wider subjects', () => {
     expect(judged({ max_msg_size: 300 * 1024 }).faults).toEqual([]);
     expect(judged({ subjects: ['>'] }).faults).toEqual([]);
   });
 });
 
-describe('settings that cost comfort are warned of by name', () => {
+describe('describeStream warns of', () => {
   test.for([
     ['max_age', { max_age: 1_000_000_000 }],
     ['max_bytes', { max_bytes: 1_000 }],
@@ -87,13 +87,13 @@ describe('settings that cost comfort are warned of by name', () => {
     expect(warnings[0]).toMatch(new RegExp(`^${name}\\b`));
   });
 
-  test('replicas are fine from 2.10.26 on', () => {
+  test('no replicas from 2.10.26 on', () => {
     expect(judged({ num_replicas: 3 }, '2.10.26').warnings).toEqual([]);
     expect(judged({ num_replicas: 3 }, '2.10.25').warnings).toHaveLength(1);
   });
 });
 
-describe('on a real server', () => {
+describe('describeStream with a real server', () => {
   let server: TestNatsServer;
   beforeAll(async () => {
     server = await testNatsServer();
@@ -112,7 +112,7 @@ describe('on a real server', () => {
     ['subjects', { subjects: plan.subjects.slice(1) }],
     ['sources', { sources: [{ name: 'NOWHERE' }] }],
     ['allow_rollup_hdrs', { allow_rollup_hdrs: true, deny_purge: false }],
-  ] as const)('%s of a stream that somebody else made is found', async ([name, settings]) => {
+  ] as const)('finds %s of a foreign stream', async ([name, settings]) => {
     const client = await connect({ servers: server.url });
     const config = { ...createConfig(plan, ''), ...settings };
     const made = await client.request('$JS.API.STREAM.CREATE.TOCSIN', JSON.stringify(config));
@@ -124,7 +124,7 @@ describe('on a real server', () => {
     await client.close();
   });
 
-  test('a stream that dropped its oldest messages says so', async () => {
+  test('returns the first sequence of a stream that dropped its oldest messages', async () => {
     const client = await connect({ servers: server.url });
     const config = { ...createConfig(plan, ''), max_msgs: 3 };
     await client.request('$JS.API.STREAM.CREATE.TOCSIN', JSON.stringify(config));
@@ -143,10 +143,13 @@ describe('on a real server', () => {
   });
 });
 
-describe('names', () => {
-  test.for(['', 'a.b', 'a b', '*', '>', 'a/b', 'ü', 'x'.repeat(65)])('no stream is %j', (name) => {
-    expect(() => planStream(name, '', 1)).toThrow(/stream name/);
-  });
+describe('planStream', () => {
+  test.for(['', 'a.b', 'a b', '*', '>', 'a/b', 'ü', 'x'.repeat(65)])(
+    'refuses the stream name %j',
+    (name) => {
+      expect(() => planStream(name, '', 1)).toThrow(/stream name/);
+    },
+  );
 
   test.for(['acme', '.', 'a..', '*.', '>.', 'a b.', 'mock.', 'live.', 'live.a.', '$JS.'])(
     'no subject root is %j',
@@ -155,7 +158,7 @@ describe('names', () => {
     },
   );
 
-  test('the root comes before mock', () => {
+  test('puts the root before mock', () => {
     expect(planStream('TOCSIN', 'acme.eu.', 1).subjects).toEqual([
       'acme.eu.active_schedule.triggered.*.*',
       'acme.eu.notification.*.requested.*.*',
@@ -176,7 +179,7 @@ describe('names', () => {
     ['a.*', 'a.>', false],
     ['a.*.*', 'a.b', false],
     ['a.*', 'a.b.c', false],
-  ] as const)('%s covers %s: %s', ([wide, narrow, covers]) => {
+  ] as const)('subjectCovers(%s, %s) is %s', ([wide, narrow, covers]) => {
     expect(subjectCovers(wide, narrow)).toBe(covers);
   });
 
@@ -188,12 +191,12 @@ describe('names', () => {
     ['2.10.25', false],
     ['2.9.99', false],
     ['unknown', false],
-  ] as const)('%s is at least 2.10.26: %s', ([version, expected]) => {
+  ] as const)('isAtLeast(%s, 2.10.26) is %s', ([version, expected]) => {
     expect(isAtLeast(version, [2, 10, 26])).toBe(expected);
   });
 });
 
-describe('addresses', () => {
+describe('addresses of NATS', () => {
   test.for([
     ['nats://user:secret@host:4222', 'nats://host:4222'],
     ['tls://secret@host', 'tls://host'],
@@ -202,7 +205,7 @@ describe('addresses', () => {
     ['nats://user:secret@', '(not an address)'],
     ['secret@:::', '(not an address)'],
     ['https://secret@host', '(not an address)'],
-  ] as const)('%s is shown as %s', ([url, shown]) => {
+  ] as const)('redactUrl shows %s as %s', ([url, shown]) => {
     expect(redactUrl(url)).toBe(shown);
   });
 
@@ -212,11 +215,11 @@ describe('addresses', () => {
     ['nats://host/path'],
     ['nats://a%zz:b@host'],
     ['nats://a:1@x,nats://b:2@y'],
-  ])('%j cannot be connected to', async ([servers = '']) => {
+  ])('a connection to %j fails as wrong usage', async ([servers = '']) => {
     await expect(jetStreamOutput({ servers }).connect()).rejects.toMatchObject({ kind: 'usage' });
   });
 
-  test('files that are not there are named', async () => {
+  test('missing files are named', async () => {
     for (const options of [
       { tls: { ca: '/no/ca.pem' } },
       { credentials: { credsFile: '/no/x' } },

@@ -40,8 +40,8 @@ async function publishing(run: (session: OutputSession) => Promise<unknown>): Pr
   await run(session);
 }
 
-describe('watching', () => {
-  test('begins where it is told, and shows each message once', async () => {
+describe('watchOutput', () => {
+  test('starts at the given sequence and yields each message once', async () => {
     await publishing(async (session) => {
       await session.create('');
       await session.publish(1n, listMessages(1, 1_200));
@@ -68,7 +68,7 @@ describe('watching', () => {
     expect(late).toEqual(idsTo(last, 1_101));
   });
 
-  test('sees nothing of what the fence refused', async () => {
+  test('yields no message that the fence refused', async () => {
     await publishing(async (session) => {
       await session.create('');
       await session.publish(1n, listMessages(1, 3));
@@ -80,7 +80,7 @@ describe('watching', () => {
     expect(seen).toEqual(idsTo(5));
   });
 
-  test('goes on behind the last message when the server was killed', async () => {
+  test('resumes after the last message when the server was killed', async () => {
     await publishing(async (session) => {
       await session.create('');
       await session.publish(1n, listMessages(1, 10));
@@ -94,7 +94,7 @@ describe('watching', () => {
     expect(seen).toEqual(idsTo(20));
   });
 
-  test('goes on when the server was killed while somebody was busy with all that was asked for', async () => {
+  test('resumes when the server was killed while the reader had all requested messages', async () => {
     await publishing(async (session) => {
       await session.create('');
       await session.publish(1n, listMessages(1, 500));
@@ -112,7 +112,7 @@ describe('watching', () => {
     expect(seen).toEqual(idsTo(502));
   });
 
-  test('waits for a stream, and begins again with one that was made anew', async () => {
+  test('waits for a stream and reads a recreated stream from its beginning', async () => {
     const client = await connect({ servers: server.url });
     const asked = client.subscribe('$JS.API.STREAM.INFO.TOCSIN');
     await client.flush();
@@ -133,13 +133,13 @@ describe('watching', () => {
     await expect.poll(() => seen).toEqual([...idsTo(3), ...idsTo(2)]);
   });
 
-  test('ends with its signal, also before it began', async () => {
+  test('ends with its signal, also before it starts', async () => {
     const seen = watching({ signal: AbortSignal.abort() });
     await watches[0];
     expect(seen).toEqual([]);
   });
 
-  test('a reader that leaves closes the connection', async () => {
+  test('closes the connection when its reader leaves', async () => {
     await publishing(async (session) => {
       await session.create('');
       await session.publish(1n, listMessages(1, 10));
@@ -150,15 +150,15 @@ describe('watching', () => {
     expect((await describeServer({ servers: server.url })).stream?.lastSequence).toBe(10n);
   });
 
-  test('fails when there is nobody to begin with', async () => {
+  test('fails when the first connection fails', async () => {
     await server.stop();
     const first = watchOutput({ servers: server.url }).next();
     expect(await failureOf(first)).toMatchObject({ kind: 'unavailable' });
   });
 });
 
-describe('describing', () => {
-  test('tells version, JetStream and our stream', async () => {
+describe('describeServer', () => {
+  test('returns version, JetStream and the output stream', async () => {
     const described = await describeServer({ servers: server.url });
     expect(described).toMatchObject({
       servers: server.url,
@@ -179,14 +179,14 @@ describe('describing', () => {
     });
   });
 
-  test('tells of a server without JetStream and with too small messages', async () => {
+  test('warns of missing JetStream and of a small max_payload', async () => {
     await using plain = await testNatsServer({ jetStream: false, config: 'max_payload: 64KB' });
     const described = await describeServer({ servers: plain.url });
     expect(described).toMatchObject({ jetStream: false, stream: undefined });
     expect(described.warnings).toEqual([expect.stringMatching(/^max_payload/)]);
   });
 
-  test('fails like a connection where there is none', async () => {
+  test('fails as a connection does when no server answers', async () => {
     await server.stop();
     expect(await failureOf(describeServer({ servers: server.url }))).toMatchObject({
       kind: 'unavailable',

@@ -21,7 +21,7 @@ const almostJson = fc.oneof(
     .map(([text, at, put]) => text.slice(0, at % (text.length + 1)) + put + text.slice(at)),
 );
 
-test('finds a break exactly where the parser finds one', () => {
+test('jsonBreak returns an index exactly when JSON.parse fails', () => {
   fc.assert(
     fc.property(almostJson, (text) => {
       expect(jsonBreak(text) === undefined).toBe(isJsonText(text));
@@ -30,7 +30,7 @@ test('finds a break exactly where the parser finds one', () => {
   );
 });
 
-test('what stands before the break can still become JSON: the parser breaks no earlier', () => {
+test('jsonBreak returns the first index at which no continuation is valid JSON', () => {
   fc.assert(
     fc.property(almostJson, (text) => {
       const at = jsonBreak(text);

@@ -28,8 +28,8 @@ async function faultOf(text: string | Uint8Array) {
   return { code: line.code, message: line.message };
 }
 
-describe('lines', () => {
-  test('end in LF or CRLF, the last one with or without, and keep their numbers over blank ones', async () => {
+describe('readLines', () => {
+  test('accepts LF and CRLF, a missing last line end, and counts blank lines', async () => {
     const lines = await read('{"a":1}\r\n\n  \t\r\n[2]\n"three"');
     expect(lines).toEqual([
       { line: 1, kind: 'json', value: { a: 1 } },
@@ -39,26 +39,26 @@ describe('lines', () => {
     expect(await read('{"a":1}\r\n\n  \t\r\n[2]\n"three"\n')).toEqual(lines);
   });
 
-  test('may be none at all', async () => {
+  test('yields nothing for an empty source', async () => {
     expect(await read('')).toEqual([]);
     expect(await read('\n\n\r\n')).toEqual([]);
     expect(await linesOf([])).toEqual([]);
   });
 
-  test('may begin with a byte order mark, but only the first', async () => {
+  test('skips a byte order mark at the start only', async () => {
     expect(await read('\ufeff{"a":1}\n')).toEqual([{ line: 1, kind: 'json', value: { a: 1 } }]);
     expect(await read('\ufeff\n1')).toEqual([{ line: 2, kind: 'json', value: 1 }]);
     expect(await read('1\n\ufeff2')).toMatchObject([{ line: 1 }, { code: 'broken_json' }]);
   });
 
-  test('come in pages, so that a huge chunk does not become as many objects at once', async () => {
+  test('limits a page to 512 lines', async () => {
     const sizes: number[] = [];
     const chunk = Buffer.from('1\n'.repeat(1300));
     for await (const page of readLines(asAsync([chunk]))) sizes.push(page.length);
     expect(sizes).toEqual([512, 512, 276]);
   });
 
-  test('good ones are read around bad ones', async () => {
+  test('reads the good lines around bad ones', async () => {
     const lines = await read('1\n{\n2\n\u0000\n3');
     expect(lines.map((line) => (line.kind === 'json' ? line.value : line.code))).toEqual([
       1,
@@ -69,7 +69,7 @@ describe('lines', () => {
     ]);
   });
 
-  test('a source that fails fails the reading', async () => {
+  test('rethrows an error of the source', async () => {
     async function* source() {
       yield Buffer.from('1\n');
       await Promise.reject(new Error('EISDIR'));
@@ -78,7 +78,7 @@ describe('lines', () => {
   });
 });
 
-describe('a fault says what is wrong', () => {
+describe('a fault of readLines', () => {
   test.each([
     ['{"a":1,}', 'is not JSON: column 8, near `{"a":1,}`'],
     ['{a:1}', 'is not JSON: column 2, near `{a:1}`'],
@@ -95,12 +95,12 @@ describe('a fault says what is wrong', () => {
     expect(await faultOf(text)).toEqual({ code: 'broken_json', message });
   });
 
-  test('and quotes no more than 32 printable characters', async () => {
+  test('quotes at most 32 printable characters', async () => {
     const { message } = await faultOf(`{"p":"${'s'.repeat(50)}"\u00e9\u001b}${'t'.repeat(500)}`);
     expect(message).toBe(`is not JSON: column 58, near \`${'s'.repeat(11)}"??}${'t'.repeat(17)}\``);
   });
 
-  test('a NUL byte, raw or escaped', async () => {
+  test('names a NUL byte, raw or escaped', async () => {
     expect(await faultOf('{"a":"\u0000"}')).toEqual({
       code: 'nul_byte',
       message: 'has a NUL byte at column 7',
@@ -117,7 +117,7 @@ describe('a fault says what is wrong', () => {
     });
   });
 
-  test('bytes that are not UTF-8', async () => {
+  test('names bytes that are not UTF-8', async () => {
     const bytes = Uint8Array.of(0x22, 0xc3, 0x28, 0x22);
     expect(await faultOf(bytes)).toEqual({ code: 'invalid_utf8', message: 'is not UTF-8' });
     const utf16 = Buffer.from('\ufeff{"a":1}', 'utf16le');
@@ -133,7 +133,7 @@ describe('a fault says what is wrong', () => {
     });
   });
 
-  test('nesting that no serialiser should be asked to follow', async () => {
+  test('names too deep nesting', async () => {
     const deep = (levels: number): string => `${'['.repeat(levels)}${']'.repeat(levels)}`;
     expect(await faultOf(`{"payload":${deep(65)}}`)).toEqual({
       code: 'broken_json',
@@ -146,7 +146,7 @@ describe('a fault says what is wrong', () => {
     });
   });
 
-  test('a line over the limit, with the limit; the next line is read', async () => {
+  test('names the limit of a too long line, and the next line is read', async () => {
     const lines = await read(`"${'x'.repeat(7)}"\n"${'x'.repeat(6)}"\n1`, { maxLineBytes: 8 });
     expect(lines).toEqual([
       {
@@ -163,7 +163,7 @@ describe('a fault says what is wrong', () => {
   });
 });
 
-test('an endless line is told of at once and never buffered', async () => {
+test('readLines reports an endless line immediately and never buffers it', async () => {
   const chunk = Buffer.alloc(64 * 1024, 'x');
   let sent = 0;
   function* endless() {
@@ -184,7 +184,7 @@ test('an endless line is told of at once and never buffered', async () => {
   expect(after.arrayBuffers - before.arrayBuffers).toBeLessThan(8 * 1024 * 1024);
 });
 
-describe('the same bytes give the same lines, however they are cut', () => {
+describe('readLines with any division into chunks', () => {
   const piece = fc.oneof(
     fc.json().map((text) => Buffer.from(text)),
     fc.constantFrom('\n', '\r\n', ' ', '\ufeff', '{', '"é', '\\', '\u0000').map(asBytes),
@@ -192,7 +192,7 @@ describe('the same bytes give the same lines, however they are cut', () => {
   );
   const bytes = fc.array(piece, { maxLength: 30 }).map((pieces) => Buffer.concat(pieces));
 
-  test('and a limit of any size cuts nothing else', async () => {
+  test('applies a limit of any size to too long lines only', async () => {
     await fc.assert(
       fc.asyncProperty(
         bytes,
@@ -211,7 +211,7 @@ describe('the same bytes give the same lines, however they are cut', () => {
     );
   });
 
-  test('and what one line holds is what its JSON says', async () => {
+  test('returns the value of each line', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.jsonValue()), async (values) => {
         const plain = values.filter((value) => !/\\u0000|\\ud[89a-f]/.test(JSON.stringify(value)));

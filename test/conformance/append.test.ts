@@ -19,7 +19,7 @@ const { client, url } = served();
 const stored = async (stream: string): Promise<unknown[]> =>
   (await all(client().readStream(stream))).map(({ event }) => event?.id);
 
-describe.each(APPEND_CALLS)('appending through %s', (call, options) => {
+describe.each(APPEND_CALLS)('appendToStream through %s', (call, options) => {
   test('answers with the last revision and the position of the last event', async () => {
     const stream = aStream(call);
     const first = await client().appendToStream(stream, jsonEvents(4), options);
@@ -40,7 +40,7 @@ describe.each(APPEND_CALLS)('appending through %s', (call, options) => {
       ['text', Uint8Array.from(Buffer.from('How meta is this?'))],
       ['a Buffer', Buffer.from([1, 2, 0, 254])],
     ];
-  test.each(metadata)('keeps data and metadata as they were, with %s', async (_, given) => {
+  test.each(metadata)('stores data and metadata unchanged, with %s', async (_, given) => {
     const stream = aStream(call);
     const bytes = Uint8Array.from({ length: 300 }, (_unused, n) => n % 256);
     const list: EventData[] = [
@@ -78,7 +78,7 @@ describe.each(APPEND_CALLS)('appending through %s', (call, options) => {
     }
   });
 
-  test('succeeds where the expectation holds', async () => {
+  test('succeeds when the expected revision is right', async () => {
     const stream = aStream(call);
     for (const expectedRevision of [NO_STREAM, 0n, ANY, STREAM_EXISTS] as const) {
       await client().appendToStream(stream, jsonEvents(1), { ...options, expectedRevision });
@@ -87,26 +87,32 @@ describe.each(APPEND_CALLS)('appending through %s', (call, options) => {
   });
 
   test.each([
-    ['a stream that is not expected', 2, NO_STREAM, 1n],
+    ['no stream where there is one', 2, NO_STREAM, 1n],
     ['a lower revision', 3, 0n, 2n],
     ['a higher revision', 2, 2n, 1n],
-    ['a revision of a stream that is not there', 0, 1n, NO_STREAM],
-    ['a revision that no stream has', 2, 2n ** 63n, 1n],
-    ['a stream that is expected', 0, STREAM_EXISTS, NO_STREAM],
-  ] as const)('fails on %s, and writes nothing', async (_, events, expectedRevision, actual) => {
-    const stream = aStream(`${call} ö`);
-    if (events > 0) await client().appendToStream(stream, jsonEvents(events), options);
-    const append = client().appendToStream(stream, jsonEvents(2), { ...options, expectedRevision });
-    const error = await failure(append, WrongExpectedVersionError);
-    expect(error).toMatchObject({
-      streamName: stream,
-      expectedVersion: expectedRevision,
-      actualVersion: actual,
-    });
-    if (events > 0) expect(await stored(stream)).toHaveLength(events);
-  });
+    ['a revision of a missing stream', 0, 1n, NO_STREAM],
+    ['a revision above the largest', 2, 2n ** 63n, 1n],
+    ['a stream where there is none', 0, STREAM_EXISTS, NO_STREAM],
+  ] as const)(
+    'fails without a write when it expects %s',
+    async (_, events, expectedRevision, actual) => {
+      const stream = aStream(`${call} ö`);
+      if (events > 0) await client().appendToStream(stream, jsonEvents(events), options);
+      const append = client().appendToStream(stream, jsonEvents(2), {
+        ...options,
+        expectedRevision,
+      });
+      const error = await failure(append, WrongExpectedVersionError);
+      expect(error).toMatchObject({
+        streamName: stream,
+        expectedVersion: expectedRevision,
+        actualVersion: actual,
+      });
+      if (events > 0) expect(await stored(stream)).toHaveLength(events);
+    },
+  );
 
-  test('returns the failure where the client is told not to throw', async () => {
+  test('returns the failure when throwOnAppendFailure is off', async () => {
     const lenient = EventStoreDBClient.connectionString(`${url()}&throwOnAppendFailure=false`);
     const stream = aStream(call);
     await lenient.appendToStream(stream, jsonEvents(4), options);
@@ -121,7 +127,7 @@ describe.each(APPEND_CALLS)('appending through %s', (call, options) => {
     await lenient.dispose();
   });
 
-  test('takes an empty append for a question about the revision', async () => {
+  test('checks only the revision of an empty append', async () => {
     const stream = aStream(call);
     await client().appendToStream(stream, jsonEvents(3), options);
     const expectedRevision = 2n;
@@ -132,32 +138,35 @@ describe.each(APPEND_CALLS)('appending through %s', (call, options) => {
     await failure(wrong, WrongExpectedVersionError);
   });
 
-  test.each([1, 40_000])('refuses more than 1 MiB in %d events, and goes on', async (count) => {
-    const stream = aStream(call);
-    const list =
-      count === 1
-        ? [jsonEvent({ type: 'large', data: 'x'.repeat(1024 * 1024) })]
-        : jsonEvents(count);
-    const error = await failure(
-      client().appendToStream(stream, list, { ...options, deadline: 60_000 }),
-      MaxAppendSizeExceededError,
-    );
-    expect(error.maxAppendSize).toBe(1024 * 1024);
-    const next = await client().appendToStream(stream, jsonEvents(1), {
-      ...options,
-      expectedRevision: NO_STREAM,
-    });
-    expect(next.nextExpectedRevision).toBe(0n);
-  });
+  test.each([1, 40_000])(
+    'refuses more than 1 MiB in %d events and accepts the next append',
+    async (count) => {
+      const stream = aStream(call);
+      const list =
+        count === 1
+          ? [jsonEvent({ type: 'large', data: 'x'.repeat(1024 * 1024) })]
+          : jsonEvents(count);
+      const error = await failure(
+        client().appendToStream(stream, list, { ...options, deadline: 60_000 }),
+        MaxAppendSizeExceededError,
+      );
+      expect(error.maxAppendSize).toBe(1024 * 1024);
+      const next = await client().appendToStream(stream, jsonEvents(1), {
+        ...options,
+        expectedRevision: NO_STREAM,
+      });
+      expect(next.nextExpectedRevision).toBe(0n);
+    },
+  );
 
-  test('takes 1 MiB to the byte', async () => {
+  test('accepts exactly 1 MiB', async () => {
     const stream = aStream(call);
     const exactly = jsonEvent({ type: 'a', data: 'x'.repeat(1024 * 1024 - 4) });
     await client().appendToStream(stream, exactly, options);
     expect(await stored(stream)).toEqual([exactly.id]);
   });
 
-  test('says so when the deadline has passed', async () => {
+  test('reports a passed deadline', async () => {
     const append = client().appendToStream(aStream(call), jsonEvents(30_000), {
       ...options,
       deadline: 1,
@@ -173,7 +182,7 @@ describe.each(APPEND_CALLS)('appending through %s', (call, options) => {
     expect(error.message).toContain('nothing can be appended');
   });
 
-  test('refuses an id that is none, and a type that is empty', async () => {
+  test('refuses an invalid id and an empty type', async () => {
     for (const extra of [
       { id: 'x' },
       { id: '00000000-0000-0000-0000-000000000000' },
@@ -186,7 +195,7 @@ describe.each(APPEND_CALLS)('appending through %s', (call, options) => {
   });
 });
 
-describe.each(APPEND_CALLS)('repeating an append through %s', (call, options) => {
+describe.each(APPEND_CALLS)('a repeated appendToStream through %s', (call, options) => {
   test.each([NO_STREAM, ANY] as const)(
     'expecting %s gives the first answer again',
     async (expectedRevision) => {
@@ -202,7 +211,7 @@ describe.each(APPEND_CALLS)('repeating an append through %s', (call, options) =>
     },
   );
 
-  test('expecting a revision below gives it again; the end itself is not looked at', async () => {
+  test('gets the first answer again at a lower revision but not at the end', async () => {
     const stream = aStream(call);
     await client().appendToStream(stream, jsonEvents(2), options);
     const list = jsonEvents(2);
@@ -214,7 +223,7 @@ describe.each(APPEND_CALLS)('repeating an append through %s', (call, options) =>
     expect(again.nextExpectedRevision).toBe(5n);
   });
 
-  test('in part is a wrong expected version', async () => {
+  test('fails with a wrong expected version when only some events are stored', async () => {
     const stream = aStream(call);
     const list = jsonEvents(2);
     await client().appendToStream(stream, list, options);
@@ -226,7 +235,7 @@ describe.each(APPEND_CALLS)('repeating an append through %s', (call, options) =>
     await client().appendToStream(stream, [...jsonEvents(1), ...list], options);
   });
 
-  test('to another stream is another append', async () => {
+  test('is a new append on another stream', async () => {
     const list = jsonEvents(2);
     await client().appendToStream(aStream(call), list, options);
     const other = aStream(call);
@@ -235,8 +244,8 @@ describe.each(APPEND_CALLS)('repeating an append through %s', (call, options) =>
   });
 });
 
-describe('appends by the thousand', () => {
-  test('10,000 single ones at once', async () => {
+describe('many appends at once', () => {
+  test('are all written when 10,000 have one event each', async () => {
     const stream = aStream();
     const value = 'A'.repeat(904);
     const results = await Promise.all(
@@ -252,7 +261,7 @@ describe('appends by the thousand', () => {
     );
   });
 
-  test('5,000 events in 625 fragments, beside others', async () => {
+  test('are all written beside one of 5,000 events in 625 fragments', async () => {
     const stream = aStream();
     const list = jsonEvents(5_000);
     const [result] = await Promise.all([
@@ -265,7 +274,7 @@ describe('appends by the thousand', () => {
     expect(await stored(stream)).toEqual(list.map(({ id }) => id));
   });
 
-  test('fragments of refused appends are ignored, and the others are answered', async () => {
+  test('are answered although fragments of refused appends arrive between them', async () => {
     const outcomes = await Promise.allSettled(
       Array.from({ length: 6 }, (_, n) =>
         client().appendToStream(aStream(), jsonEvents(n % 2 === 0 ? 30_000 : 3), {

@@ -14,7 +14,7 @@ import { listener } from './subscribe.support.ts';
 
 const { client } = served();
 
-describe('a filter', () => {
+describe('subscribeToAll with a filter', () => {
   test.each<readonly [string, Filter, readonly string[]]>([
     ['a name prefix', streamNameFilter({ prefixes: ['red'] }), ['red-1:Alpha', 'red-2:Beta']],
     ['prefixes', streamNameFilter({ prefixes: ['red-2', 'blüe'] }), ['red-2:Beta', 'blüe-1:Alpha']],
@@ -35,8 +35,8 @@ describe('a filter', () => {
       excludeSystemEvents(),
       ['red-1:Alpha', 'red-2:Beta', 'blüe-1:Alpha', 'green-2:Gamma'],
     ],
-    ['nothing that is there', streamNameFilter({ prefixes: ['%', '_ed'] }), []],
-  ])('by %s', async (_, filter, expected) => {
+    ['names without a match', streamNameFilter({ prefixes: ['%', '_ed'] }), []],
+  ])('delivers events by %s', async (_, filter, expected) => {
     for (const name of ['red-1:Alpha', 'red-2:Beta', 'blüe-1:Alpha', 'green-2:Gamma']) {
       const [stream = '', type = ''] = name.split(':');
       await client()
@@ -53,12 +53,12 @@ describe('a filter', () => {
   test.each([
     ['that is no regular expression', '('],
     ['that is too long', 'a'.repeat(1_025)],
-  ])('with a pattern %s is refused', async (_, regex) => {
+  ])('refuses a pattern %s', async (_, regex) => {
     const subscription = client().subscribeToAll({ filter: streamNameFilter({ regex }) });
     await failure(all(subscription), UnknownError);
   });
 
-  test('with a pattern that would take for ever ends, and stops nobody', async () => {
+  test('ends when its pattern never finishes, without blocking other calls', async () => {
     await client().appendToStream('a'.repeat(60), jsonEvents(1));
     const hostile = client().subscribeToAll({
       filter: streamNameFilter({ regex: '^(a|a)*$|^(a+)+!$' }),
@@ -71,8 +71,8 @@ describe('a filter', () => {
   });
 });
 
-describe('checkpoints', () => {
-  test('come after every multiple of the window that was looked at, and once when caught up', async () => {
+describe('checkpoints of a filtered subscription', () => {
+  test('come after each multiple of the search window and once when caught up', async () => {
     const marker = await client().appendToStream('marker', jsonEvents(1));
     for (let n = 0; n < 5; n += 1) await client().appendToStream('noise', jsonEvents(100));
     await client().appendToStream('signal-1', jsonEvents(1));
@@ -107,7 +107,7 @@ describe('checkpoints', () => {
     await heard.stop();
   });
 
-  test('are 6 or 7 over 384 events at an interval of 2, with a slow handler', async () => {
+  test('are 6 or 7 over 384 events at an interval of 2 with a slow handler', async () => {
     const marker = await client().appendToStream('mark', jsonEvents(1));
     await client().appendToStream('counted', jsonEvents(8));
     const heard = listener();

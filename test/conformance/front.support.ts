@@ -1,4 +1,4 @@
-// What the conformance tests share: the official, unmodified client against a front on a store of its own.
+// Shared by the conformance tests: the unmodified official client and a front with an empty store.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -44,7 +44,7 @@ export function served(options: Omit<FrontOptions, 'file' | 'engine'> = {}): Ser
   };
 }
 
-/** The two calls that one method of the client makes: credentials with a call make it the older one. */
+/** The client's method uses `BatchAppend`, and the older `Append` when the call has credentials. */
 export const APPEND_CALLS: readonly (readonly [string, AppendToStreamOptions])[] = [
   ['BatchAppend', {}],
   ['Append', { credentials: { username: 'anybody', password: 'anything' } }],
@@ -69,7 +69,7 @@ export async function all<T>(stream: AsyncIterable<T>): Promise<T[]> {
   return list;
 }
 
-/** The error that the work ends in, of the class that it has to be of. */
+/** The error of the rejected promise, which must have the given class. */
 export async function failure<T extends Error>(
   work: Promise<unknown>,
   type: abstract new (...args: never[]) => T,
@@ -85,7 +85,7 @@ export async function failure<T extends Error>(
 
 let names = 0;
 
-/** A stream name that no other test of the file has. */
+/** A unique stream name. */
 export function aStream(prefix = 'stream'): string {
   names += 1;
   return `${prefix}-${names}`;

@@ -1,4 +1,4 @@
-// Any sequence of appends and reads, against the rules in a few lines.
+// Compares random sequences of appends and reads with a model of a few lines.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
@@ -31,7 +31,7 @@ const step: fc.Arbitrary<Step> = fc.record({
   call: fc.nat(1),
 });
 
-/** What a stream's last revision has to be for an expectation to hold. */
+/** The last revision of a stream that an expectation requires. */
 function holds(expected: Step['expected'], last: bigint): boolean {
   if (expected === 'any') return true;
   if (expected === STREAM_EXISTS) return last >= 0n;
@@ -52,8 +52,8 @@ async function idsIn(
   }
 }
 
-describe('any sequence of appends', () => {
-  test('is accepted, refused and read by the rules', async () => {
+describe('the front', () => {
+  test('accepts, refuses and reads any sequence of appends as the model does', async () => {
     let run = 0;
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 15 }), async (steps) => {

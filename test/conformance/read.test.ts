@@ -17,7 +17,7 @@ import { all, aStream, bytesEvents, failure, jsonEvents, served } from './front.
 const { client } = served();
 const STREAM = 'stream of both kinds';
 const OTHER = 'other';
-/** More than a page, of events and of bytes. */
+/** More than one page, in events and in bytes. */
 const MANY = 400;
 let appended: AppendResult;
 
@@ -32,30 +32,34 @@ beforeAll(async () => {
 const revisions = (events: readonly ResolvedEvent[]): number[] =>
   events.map(({ event }) => Number(event?.revision));
 
-describe('reading a stream', () => {
+describe('readStream', () => {
   test.each([
     ['from its start', {}, [0, 1, 2, 3, 4, 5, 6, 7]],
     ['from a revision, included', { fromRevision: 5n }, [5, 6, 7]],
     ['from its last revision', { fromRevision: 7n }, [7]],
-    ['from beyond its end', { fromRevision: 8n }, []],
-    ['from far beyond its end', { fromRevision: 2n ** 64n - 1n }, []],
-    ['some', { fromRevision: 2n, maxCount: 3 }, [2, 3, 4]],
+    ['from after its end', { fromRevision: 8n }, []],
+    ['from far after its end', { fromRevision: 2n ** 64n - 1n }, []],
+    ['from a revision up to a count', { fromRevision: 2n, maxCount: 3 }, [2, 3, 4]],
     ['backwards', { direction: BACKWARDS, fromRevision: END }, [7, 6, 5, 4, 3, 2, 1, 0]],
     ['backwards from a revision', { direction: BACKWARDS, fromRevision: 2n }, [2, 1, 0]],
-    ['backwards from beyond', { direction: BACKWARDS, fromRevision: 99n, maxCount: 2 }, [7, 6]],
+    [
+      'backwards from after its end',
+      { direction: BACKWARDS, fromRevision: 99n, maxCount: 2 },
+      [7, 6],
+    ],
     ['backwards from its start', { direction: BACKWARDS, fromRevision: START }, [0]],
-  ] as const)('%s', async (_, options, expected) => {
+  ] as const)('reads a stream %s', async (_, options, expected) => {
     expect(revisions(await all(client().readStream(STREAM, options)))).toEqual(expected);
   });
 
-  test.each([FORWARDS, BACKWARDS] as const)('of many pages, %s', async (direction) => {
+  test.each([FORWARDS, BACKWARDS] as const)('reads many pages %s', async (direction) => {
     const fromRevision = direction === FORWARDS ? START : END;
     const read = revisions(await all(client().readStream(OTHER, { direction, fromRevision })));
     const expected = Array.from({ length: MANY }, (_, n) => n);
     expect(read).toEqual(direction === FORWARDS ? expected : expected.reverse());
   });
 
-  test('gives both kinds of events with their places', async () => {
+  test('returns JSON and binary events with revision and position', async () => {
     const events = (await all(client().readStream(STREAM))).map(({ event }) => event);
     expect(events[1]).toMatchObject({
       streamId: STREAM,
@@ -71,7 +75,7 @@ describe('reading a stream', () => {
     }
   });
 
-  test('that is not there is an error with its name', async () => {
+  test('fails with the name of a missing stream', async () => {
     const stream = 'nobody was ever hère';
     const error = await failure(all(client().readStream(stream)), StreamNotFoundError);
     expect(error.streamName).toBe(stream);
@@ -79,19 +83,19 @@ describe('reading a stream', () => {
     await failure(backwards, StreamNotFoundError);
   });
 
-  test('of nothing, and forwards from the end, are errors', async () => {
+  test('fails for a count of 0 and forwards from the end', async () => {
     await failure(all(client().readStream(STREAM, { maxCount: 0 })), UnknownError);
     await failure(all(client().readStream(STREAM, { fromRevision: END })), UnknownError);
   });
 });
 
-describe('reading all', () => {
+describe('readAll', () => {
   const names = (events: readonly AllStreamResolvedEvent[]): string[] =>
     events.flatMap(({ event }) =>
       event === undefined || event.streamId.startsWith('$') ? [] : [event.streamId],
     );
 
-  test('has an event of the system, and the rest in the order of commits', async () => {
+  test('returns an event of the system and the others in commit order', async () => {
     const events = await all(client().readAll());
     expect(events.length).toBeGreaterThan(8 + MANY);
     expect(names(events)).toEqual([
@@ -104,7 +108,7 @@ describe('reading all', () => {
     expect(backwards).toEqual(events.toReversed());
   });
 
-  test('from a position includes it forwards and excludes it backwards', async () => {
+  test('includes the start position forwards and excludes it backwards', async () => {
     const events = await all(client().readAll());
     for (const n of [0, 1, 130, events.length - 1]) {
       const fromPosition = events[n]?.event?.position ?? START;
@@ -114,7 +118,7 @@ describe('reading all', () => {
     }
   });
 
-  test('stops after as many as asked for, and at the edges', async () => {
+  test('stops after the count and at both ends of the log', async () => {
     expect(await all(client().readAll({ maxCount: 2 }))).toHaveLength(2);
     expect(await all(client().readAll({ maxCount: 300 }))).toHaveLength(300);
     expect(await all(client().readAll({ maxCount: 0 }))).toEqual([]);
@@ -123,8 +127,8 @@ describe('reading all', () => {
   });
 });
 
-describe('links', () => {
-  test('are followed where that is asked for', async () => {
+describe('a read that resolves links', () => {
+  test('returns the target of each link', async () => {
     const from = aStream('links');
     const link = (data: string): ReturnType<typeof binaryEvent> =>
       binaryEvent({ type: '$>', data: Buffer.from(data) });
@@ -147,8 +151,8 @@ describe('links', () => {
   });
 });
 
-describe("a stream's metadata", () => {
-  test('is what was set last, with a revision that counts on', async () => {
+describe('getStreamMetadata', () => {
+  test('returns the last metadata, with increasing revisions', async () => {
     const stream = aStream();
     expect((await client().getStreamMetadata(stream)).metadata).toBeUndefined();
     await client().setStreamMetadata(stream, { maxAge: 60, mine: 1 });

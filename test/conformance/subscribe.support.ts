@@ -1,4 +1,4 @@
-// A subscription of the official client that runs beside a test and keeps what it says, in order.
+// Runs a subscription of the official client beside a test and keeps its events in order.
 import type {
   AllStreamSubscription,
   Position,

@@ -14,14 +14,14 @@ beforeAll(async () => {
   await client().appendToStream('others', jsonEvents(10));
 });
 
-describe('subscribing to a stream', () => {
+describe('subscribeToStream', () => {
   test.each([
     ['its start', START, [0, 1, 2, 3]],
-    ['a revision, excluded', 1n, [2, 3]],
+    ['a revision', 1n, [2, 3]],
     ['its last revision', 3n, []],
-    ['beyond', 5n, []],
+    ['a revision above the end', 5n, []],
     ['its end', END, []],
-  ] as const)('from %s', async (_, fromRevision, history) => {
+  ] as const)('delivers the events after %s', async (_, fromRevision, history) => {
     const stream = aStream();
     await client().appendToStream(stream, jsonEvents(4));
     const heard = listener().listen(client().subscribeToStream(stream, { fromRevision }));
@@ -37,7 +37,7 @@ describe('subscribing to a stream', () => {
     await heard.stop();
   });
 
-  test('that is not there yet waits for it', async () => {
+  test('waits for a stream that does not exist yet', async () => {
     const stream = aStream();
     const heard = listener().listen(client().subscribeToStream(stream));
     await heard.untilCaughtUp();
@@ -47,7 +47,7 @@ describe('subscribing to a stream', () => {
     await heard.stop();
   });
 
-  test('iterates, and ends when the reader leaves', async () => {
+  test('ends when its reader leaves the loop', async () => {
     const stream = aStream();
     await client().appendToStream(stream, jsonEvents(9));
     const seen: unknown[] = [];
@@ -59,8 +59,8 @@ describe('subscribing to a stream', () => {
   });
 });
 
-describe('subscribing to all', () => {
-  test('from the start: all there is, caught up once, then what comes', async () => {
+describe('subscribeToAll', () => {
+  test('delivers the history, caughtUp once, and then live events', async () => {
     const before = await all(client().readAll());
     const heard = listener().listen(client().subscribeToAll());
     await heard.untilCaughtUp();
@@ -73,7 +73,7 @@ describe('subscribing to all', () => {
     await heard.stop();
   });
 
-  test('from a position, which is excluded, and from the end', async () => {
+  test('starts after a position or at the end', async () => {
     const [marker] = await all(
       client().readAll({ maxCount: 1, direction: 'backwards', fromPosition: END }),
     );
@@ -89,7 +89,7 @@ describe('subscribing to all', () => {
     }
   });
 
-  test('misses and repeats nothing while others write', async () => {
+  test('misses and repeats no event during concurrent appends', async () => {
     const stream = aStream();
     const total = 1_500;
     const heard = listener();

@@ -1,4 +1,4 @@
-// Streams that are ended for ever: what their writers, readers and followers hear.
+// Streams with a tombstone: appends, reads and subscriptions.
 import { once } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import {
@@ -26,7 +26,7 @@ const { client, url } = served();
 const LAST = 2n ** 63n - 1n;
 
 describe('a stream with a tombstone', () => {
-  test.each(APPEND_CALLS)('takes no append through %s', async (call, options) => {
+  test.each(APPEND_CALLS)('refuses an append through %s', async (call, options) => {
     const stream = aStream(`${call} deleted`);
     await client().appendToStream(stream, jsonEvents(4), options);
     await client().tombstoneStream(stream);
@@ -40,7 +40,7 @@ describe('a stream with a tombstone', () => {
     }
   });
 
-  test('cannot be read, in either direction', async () => {
+  test('cannot be read in either direction', async () => {
     const stream = aStream();
     await client().appendToStream(stream, jsonEvents(4));
     await client().tombstoneStream(stream);
@@ -50,7 +50,7 @@ describe('a stream with a tombstone', () => {
     await failure(all(backwards), StreamDeletedError);
   });
 
-  test('is still in the log, and the tombstone at its place', async () => {
+  test('stays in the log together with its tombstone', async () => {
     const stream = aStream();
     await client().appendToStream(stream, jsonEvents(2));
     const { position } = await client().tombstoneStream(stream);
@@ -61,7 +61,7 @@ describe('a stream with a tombstone', () => {
     expect(events[2]).toMatchObject({ type: '$streamDeleted', isJson: false, position });
   });
 
-  test('is what its followers hear of last', async () => {
+  test('ends its subscriptions after the tombstone', async () => {
     const stream = aStream();
     await client().appendToStream(stream, jsonEvents(2));
     const subscription = client().subscribeToStream(stream, { fromRevision: START });
@@ -74,7 +74,7 @@ describe('a stream with a tombstone', () => {
     await failure(all(client().subscribeToStream(stream)), StreamDeletedError);
   });
 
-  test('is not there for links', async () => {
+  test('is no target of links', async () => {
     const [stream, links] = [aStream(), aStream()];
     await client().appendToStream(stream, jsonEvents(2));
     const link = binaryEvent({ type: '$>', data: Buffer.from(`0@${stream}`) });
@@ -86,12 +86,12 @@ describe('a stream with a tombstone', () => {
   });
 });
 
-describe('a tombstone', () => {
+describe('tombstoneStream', () => {
   test.each([
-    ['a stream that is not there', 0, NO_STREAM],
-    ['a stream, whatever is in it', 4, 'any'],
-    ['a stream at its revision', 4, 3n],
-  ] as const)('is set on %s', async (_, events, expectedRevision) => {
+    ['a missing stream', 0, NO_STREAM],
+    ['a stream at any revision', 4, 'any'],
+    ['a stream at its last revision', 4, 3n],
+  ] as const)('sets a tombstone on %s', async (_, events, expectedRevision) => {
     const stream = aStream();
     if (events > 0) await client().appendToStream(stream, jsonEvents(events));
     const { position } = await client().tombstoneStream(stream, { expectedRevision });
@@ -100,17 +100,17 @@ describe('a tombstone', () => {
   });
 
   test.each([
-    ['below', 4, 2n, 3n],
-    ['above', 4, 7n, 3n],
-    ['where no stream is expected', 4, NO_STREAM, 3n],
-    ['of a stream that is not there', 0, 1n, NO_STREAM],
-  ] as const)('is refused at a revision %s', async (_, events, expectedRevision, actual) => {
+    ['below the last', 4, 2n, 3n],
+    ['above the last', 4, 7n, 3n],
+    ['of no stream where there is one', 4, NO_STREAM, 3n],
+    ['of a missing stream', 0, 1n, NO_STREAM],
+  ] as const)('fails at a revision %s', async (_, events, expectedRevision, actual) => {
     const stream = aStream();
     if (events > 0) await client().appendToStream(stream, jsonEvents(events));
     const work = client().tombstoneStream(stream, { expectedRevision });
     const error = await failure(work, WrongExpectedVersionError);
     expect(error.streamName).toBe(stream);
-    // In this call the client gives numbers for what has a name elsewhere.
+    // The client returns numbers here, names in other calls.
     const asNumber = (revision: bigint | string): bigint =>
       typeof revision === 'bigint' ? revision : -1n;
     expect(error.expectedVersion).toBe(asNumber(expectedRevision));
@@ -119,14 +119,14 @@ describe('a tombstone', () => {
     else await failure(all(client().readStream(stream)), StreamNotFoundError);
   });
 
-  test('is set once', async () => {
+  test('fails on a stream that has a tombstone', async () => {
     const stream = aStream();
     await client().tombstoneStream(stream);
     await failure(client().tombstoneStream(stream), StreamDeletedError);
     await failure(client().tombstoneStream('$$x'), UnknownError);
   });
 
-  test('is a refusal through our adapter, which reads nothing there', async () => {
+  test('makes eventStoreDb refuse appends and read an empty stream', async () => {
     await using store = eventStoreDb({ connectionString: url() });
     const stream = aStream();
     await store.append(stream, 'no_stream', [anEvent(0)]);
@@ -138,7 +138,7 @@ describe('a tombstone', () => {
     expect(await all(store.readStream(stream, { direction: 'forwards' }))).toEqual([]);
   });
 
-  test('outlives the front: the file says the same when it is opened in process', async () => {
+  test('keeps its effect when the file is opened without the front', async () => {
     const file = storeFile();
     const front = await createFront({ file });
     const one = eventStoreDb({ connectionString: front.url });

@@ -16,7 +16,7 @@ import {
 const WRITERS = 64;
 
 export function appendSuite({ store, fixture, isDurable }: StoreUnderTest): void {
-  describe('appending at an exact revision', () => {
+  describe('append at an exact revision', () => {
     test('numbers a stream from 0 without gaps and answers with the last event', async () => {
       const stream = `${uniquePrefix()}a`;
       const first = await write(store(), stream, 'no_stream', events(2));
@@ -28,7 +28,7 @@ export function appendSuite({ store, fixture, isDurable }: StoreUnderTest): void
       expect(stored[4]?.position).toEqual(second.position);
     });
 
-    test('returns what was written as it was written', async () => {
+    test('stores events unchanged', async () => {
       const stream = `${uniquePrefix()}a`;
       const event = anEvent(7, { type: 'Said', data: { text: 'hello', deep: [{ a: null }] } });
       const { position } = await write(store(), stream, 'no_stream', [event]);
@@ -76,8 +76,8 @@ export function appendSuite({ store, fixture, isDurable }: StoreUnderTest): void
     });
   });
 
-  describe('repeating an append', () => {
-    test('gives the first answer again, also after later appends, and writes nothing', async () => {
+  describe('a repeated append', () => {
+    test('gets the first answer again, also after later appends, and writes nothing', async () => {
       const stream = `${uniquePrefix()}a`;
       const [one, two, three] = [events(2), events(3), events(1)];
       const first = await write(store(), stream, 'no_stream', one);
@@ -115,7 +115,7 @@ export function appendSuite({ store, fixture, isDurable }: StoreUnderTest): void
       });
     });
 
-    test('compares ids, not their spelling, and ids only', async () => {
+    test('is recognised by its ids alone, in any case', async () => {
       const stream = `${uniquePrefix()}a`;
       const event = anEvent(1, { id: crypto.randomUUID().toUpperCase() });
       const first = await write(store(), stream, 'no_stream', [event]);
@@ -126,7 +126,7 @@ export function appendSuite({ store, fixture, isDurable }: StoreUnderTest): void
     });
 
     if (!isDurable) return;
-    test('works after the log was opened again', async () => {
+    test('is recognised after the log was opened again', async () => {
       const stream = `${uniquePrefix()}a`;
       const list = events(2);
       const first = await write(store(), stream, 'no_stream', list);
@@ -144,7 +144,7 @@ export function appendSuite({ store, fixture, isDurable }: StoreUnderTest): void
   });
 
   describe(`${WRITERS} appends at once`, () => {
-    test('lie in the log one after the other, each in one piece', async () => {
+    test('are each contiguous in the log', async () => {
       const prefix = uniquePrefix();
       const lists = Array.from({ length: WRITERS }, (_, n) => ({
         stream: `${prefix}${n}`,
@@ -165,7 +165,7 @@ export function appendSuite({ store, fixture, isDurable }: StoreUnderTest): void
       }
     });
 
-    test('to one stream at one revision: exactly one is written', async () => {
+    test('write exactly one at one revision of one stream', async () => {
       const stream = `${uniquePrefix()}a`;
       const lists = Array.from({ length: WRITERS }, () => events(2));
       const results = await Promise.all(
@@ -179,7 +179,7 @@ export function appendSuite({ store, fixture, isDurable }: StoreUnderTest): void
       );
     });
 
-    test('that are the same append: all have the same answer, one is written', async () => {
+    test('get the same answer and write once when they are the same append', async () => {
       const stream = `${uniquePrefix()}a`;
       const list = events(3);
       const results = await Promise.all(

@@ -6,7 +6,7 @@ import { eventStoreDb } from '../../src/adapters/eventstore/esdb/store.ts';
 import { createFront, type Front } from '../../src/adapters/eventstore/front/front.ts';
 import { eventStoreContract } from './event-store.suite.ts';
 
-describe('through the front', () => {
+describe('eventStoreDb through the front', () => {
   const directory = mkdtempSync(join(tmpdir(), 'tocsin-esdb-'));
   const file = join(directory, 'events.db');
   let front: Front;
@@ -38,7 +38,7 @@ describe('through the front', () => {
 // A server in use will do; $all must be readable.
 const real = process.env['TOCSIN_TEST_ESDB'];
 const needed = real === undefined ? ' [needs TOCSIN_TEST_ESDB]' : '';
-describe.skipIf(real === undefined)(`against a real server${needed}`, () => {
+describe.skipIf(real === undefined)(`eventStoreDb with a real server${needed}`, () => {
   eventStoreContract('the EventStoreDB adapter', () => {
     let store = eventStoreDb({ connectionString: real ?? '' });
     return Promise.resolve({

@@ -27,8 +27,8 @@ async function writeLong(store: EventStore, stream: string): Promise<EventToAppe
 }
 
 export function readingSuite({ store }: StoreUnderTest): void {
-  describe('reading a stream', () => {
-    test('gives it whole, page by page, in both directions', async () => {
+  describe('readStream', () => {
+    test('reads the whole stream in pages in both directions', async () => {
       const stream = `${uniquePrefix()}a`;
       const ids = idsOf(await writeLong(store(), stream));
       const forwards = await all(store().readStream(stream, { direction: 'forwards' }));
@@ -56,13 +56,13 @@ export function readingSuite({ store }: StoreUnderTest): void {
       }
     });
 
-    test('that is not there gives nothing', async () => {
+    test('yields nothing for a missing stream', async () => {
       for (const direction of directions) {
         expect(await all(store().readStream(`${uniquePrefix()}a`, { direction }))).toEqual([]);
       }
     });
 
-    test('does not mix it with streams whose name begins alike', async () => {
+    test('does not read streams with a longer name', async () => {
       const prefix = uniquePrefix();
       await write(store(), `${prefix}a`, 'no_stream', events(1));
       await write(store(), `${prefix}ab`, 'no_stream', events(2));
@@ -72,8 +72,8 @@ export function readingSuite({ store }: StoreUnderTest): void {
     });
   });
 
-  describe('reading the log', () => {
-    test('takes streams whose name starts with any of the prefixes', async () => {
+  describe('readAll', () => {
+    test('reads streams whose name starts with any of the prefixes', async () => {
       const prefix = uniquePrefix();
       const names = [
         'a-1',
@@ -104,7 +104,7 @@ export function readingSuite({ store }: StoreUnderTest): void {
       expect(await matching(...many, 'ab', 'b')).toEqual(['ab', 'b-1']);
     });
 
-    test('gives many pages in both directions, from the edge or between', async () => {
+    test('reads many pages in both directions from any position', async () => {
       const prefix = uniquePrefix();
       await write(store(), `${prefix}b`, 'no_stream', events(1));
       await writeLong(store(), `${prefix}a`);
@@ -133,7 +133,7 @@ export function readingSuite({ store }: StoreUnderTest): void {
       expect(idsOf(backwards)).toEqual(idsOf(log.toReversed()));
     });
 
-    test('from any place, with any filter, gives exactly the rest', async () => {
+    test('reads exactly the rest from any position with any filter', async () => {
       const appends = fc.array(
         fc.record({ stream: fc.nat(3), count: fc.integer({ min: 1, max: 3 }) }),
         {

@@ -25,7 +25,7 @@ export function refusalSuite({ store }: StoreUnderTest): void {
     return result.outcome === 'refused' ? result.reason : undefined;
   };
 
-  describe('what a stream may hold', () => {
+  describe('append accepts', () => {
     test('text of every script, escapes, and numbers at their limits', async () => {
       const stream = `${uniquePrefix()}日本 ünï/cödé 🚨\u{10FFFF}%:"'`;
       const data = {
@@ -59,7 +59,7 @@ export function refusalSuite({ store }: StoreUnderTest): void {
     });
   });
 
-  describe('what is refused, with nothing written', () => {
+  describe('append refuses and writes nothing for', () => {
     test('an append above the limit, in bytes', async () => {
       const stream = `${uniquePrefix()}a`;
       expect(await refusal(stream, [anEvent(0, { data: { x: 'x'.repeat(MIB) } })])).toBe(
@@ -76,7 +76,7 @@ export function refusalSuite({ store }: StoreUnderTest): void {
       expect(await streamForwards(store(), stream)).toEqual([]);
     });
 
-    test('data and metadata that nest so deep that readers would break', async () => {
+    test('data and metadata that nest too deep', async () => {
       const stream = `${uniquePrefix()}a`;
       const nested = (levels: number): JsonObject => {
         let inner: Json = 'here';
@@ -95,7 +95,7 @@ export function refusalSuite({ store }: StoreUnderTest): void {
       expect(JSON.stringify(stored?.data)).toBe(JSON.stringify(data));
     });
 
-    test('ids that are no UUIDs, and one id twice', async () => {
+    test('ids that are no UUIDs and an id twice in one append', async () => {
       const prefix = uniquePrefix();
       for (const id of [
         '',
@@ -112,7 +112,7 @@ export function refusalSuite({ store }: StoreUnderTest): void {
       expect(await allForwards(store(), prefix)).toEqual([]);
     });
 
-    test('types and names that are empty, and streams of the server', async () => {
+    test('empty types and names, and streams of the server', async () => {
       const prefix = uniquePrefix();
       expect(await refusal(`${prefix}a`, [anEvent(0, { type: '' })])).toBe('invalid_argument');
       for (const name of [

@@ -47,8 +47,8 @@ function expectOrder(entries: readonly SubscriptionEntry[]): void {
 }
 
 export function subscriptionSuite({ store }: StoreUnderTest): void {
-  describe('subscribing', () => {
-    test('gives the history, then caughtUp, once, then what comes', async () => {
+  describe('subscribeAll', () => {
+    test('delivers the history, then caughtUp once, then live events', async () => {
       const prefix = uniquePrefix();
       await writeBeside(store(), prefix, 4, 5);
       const follower = follow(store(), { prefixes: [prefix] });
@@ -64,14 +64,14 @@ export function subscriptionSuite({ store }: StoreUnderTest): void {
       expect(follower.entries.filter(({ kind }) => kind === 'caughtUp')).toHaveLength(1);
     });
 
-    test('is caught up at once where nothing matches', async () => {
+    test('sends caughtUp immediately when nothing matches', async () => {
       const follower = follow(store(), { prefixes: [uniquePrefix()] });
       await follower.untilCaughtUp();
       await follower.stop();
       expect(follower.events()).toEqual([]);
     });
 
-    test('has no gap between history and live while writers go on', async () => {
+    test('has no gap between history and live events during appends', async () => {
       await fc.assert(
         fc.asyncProperty(
           fc.integer({ min: 1, max: 8 }),
@@ -93,7 +93,7 @@ export function subscriptionSuite({ store }: StoreUnderTest): void {
       );
     });
 
-    test('goes on from any place that it gave, with exactly the rest', async () => {
+    test('resumes from any delivered position with exactly the rest', async () => {
       const prefix = uniquePrefix();
       await writeBeside(store(), prefix, 3, 4);
       const whole = follow(store(), { prefixes: [prefix] });
@@ -109,7 +109,7 @@ export function subscriptionSuite({ store }: StoreUnderTest): void {
       }
     });
 
-    test('moves its checkpoint over long stretches that do not match, never past what does', async () => {
+    test('advances its checkpoint over events that do not match, never past a match', async () => {
       const prefix = uniquePrefix();
       const foreign = uniquePrefix();
       await write(store(), `${prefix}a`, 'no_stream', events(1));
@@ -129,7 +129,7 @@ export function subscriptionSuite({ store }: StoreUnderTest): void {
       await expectExactly(store(), prefix, follower.entries);
     });
 
-    test('takes streams by any of several prefixes', async () => {
+    test('delivers streams with any of several prefixes', async () => {
       const prefix = uniquePrefix();
       for (const name of ['a-1', 'b-1', 'c-1', 'a-2']) {
         await write(store(), prefix + name, 'no_stream', events(1));
@@ -148,7 +148,7 @@ export function subscriptionSuite({ store }: StoreUnderTest): void {
       ]);
     });
 
-    test('lets a slow subscriber take its time without holding up another', async () => {
+    test('does not let a slow subscriber delay another', async () => {
       const prefix = uniquePrefix();
       await writeBeside(store(), prefix, 2, 2);
       const gate = Promise.withResolvers<undefined>();
@@ -170,8 +170,8 @@ export function subscriptionSuite({ store }: StoreUnderTest): void {
     });
   });
 
-  describe('ending a subscription', () => {
-    test('by its signal is no error: before it began, while it waits, between pages', async () => {
+  describe('the end of a subscription', () => {
+    test('by its signal is no error at any time', async () => {
       const prefix = uniquePrefix();
       await writeBeside(store(), prefix, 1, 1);
       for await (const page of store().subscribeAll({
@@ -192,7 +192,7 @@ export function subscriptionSuite({ store }: StoreUnderTest): void {
       expect(pages).toBe(1);
     });
 
-    test('by leaving the loop, or while the next page is awaited', async () => {
+    test('is immediate when the reader leaves, also during a wait', async () => {
       const prefix = uniquePrefix();
       await writeBeside(store(), prefix, 1, 2);
       for await (const page of store().subscribeAll({ prefixes: [prefix] })) {

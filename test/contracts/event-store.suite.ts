@@ -1,4 +1,4 @@
-// The contract of the event store port. Every adapter runs it; what is not in here is not relied on.
+// The contract of the event store port. Every adapter runs it.
 import { afterEach, beforeEach, describe } from 'vitest';
 import { appendSuite } from './event-store.appends.ts';
 import { readingSuite } from './event-store.reading.ts';

@@ -1,5 +1,5 @@
-// What the suites of the event store port share. Logs may hold other people's events: everything here
-// stays inside a prefix of its own, and no position is assumed.
+// Shared by the suites of the event store port. A log may hold other events: every test uses a stream prefix of its own and
+// assumes no position.
 import type { EventToAppend, RecordedEvent } from '../../src/domain/core/recorded-event.ts';
 import type { Position } from '../../src/domain/core/positions.ts';
 import type {

@@ -19,7 +19,7 @@ outputContract('recordingOutput', async () => {
   });
 });
 
-describe('scripted faults', () => {
+describe('recordingOutput', () => {
   async function opened() {
     const output = recordingOutput();
     const session = await output.connect();
@@ -27,7 +27,7 @@ describe('scripted faults', () => {
     return { output, session };
   }
 
-  test('a lost ack: stored, with what was sent behind it, but the session is over', async () => {
+  test('stores a message with a lost ack and those after it, and ends the session', async () => {
     const { output, session } = await opened();
     output.failAt(2n, 'ack_lost');
     const calls = [1, 4].map((n) => session.publish(BigInt(n), listMessages(n, n + 2)));
@@ -40,7 +40,7 @@ describe('scripted faults', () => {
     expect(output.messages).toHaveLength(7);
   });
 
-  test('a failed message: neither it nor what was sent behind it is stored', async () => {
+  test('stores neither a failed message nor those after it', async () => {
     const { output, session } = await opened();
     output.failAt(2n, { kind: 'rejected', message: 'too large' });
     const call = session.publish(1n, listMessages(1, 3));
@@ -49,7 +49,7 @@ describe('scripted faults', () => {
     expect(output.refused).toBe(1);
   });
 
-  test('acks that are held back arrive together', async () => {
+  test('delivers held acks together', async () => {
     const { output, session } = await opened();
     output.holdAcks();
     let acks = 0;
@@ -64,7 +64,7 @@ describe('scripted faults', () => {
     expect(acks).toBe(3);
   });
 
-  test('a disconnect loses the acks that were held back, not the messages', async () => {
+  test('loses held acks but no messages at a disconnect', async () => {
     const { output, session } = await opened();
     output.holdAcks();
     const call = session.publish(1n, listMessages(1, 3));
@@ -73,7 +73,7 @@ describe('scripted faults', () => {
     expect(output.messages).toHaveLength(3);
   });
 
-  test('out of reach, it ends sessions and takes none', async () => {
+  test('ends sessions and refuses new ones while it is unreachable', async () => {
     const { output, session } = await opened();
     output.reachable = false;
     expect(await failureOf(session.info())).toMatchObject({ kind: 'unavailable' });
@@ -82,7 +82,7 @@ describe('scripted faults', () => {
     expect(await (await output.connect()).info()).toBeDefined();
   });
 
-  test('acknowledged messages that are dropped are published again at their places', async () => {
+  test('accepts dropped messages again at their sequences', async () => {
     const { output, session } = await opened();
     await session.publish(1n, listMessages(1, 5));
     output.dropLast(2);
@@ -91,7 +91,7 @@ describe('scripted faults', () => {
     expect(output.messages.map(({ sequence }) => sequence)).toEqual([1n, 2n, 3n, 4n, 5n]);
   });
 
-  test('purged messages keep their sequences', async () => {
+  test('keeps the sequences of purged messages', async () => {
     const { output, session } = await opened();
     await session.publish(1n, listMessages(1, 5));
     output.purgeTo(4n);
@@ -104,7 +104,7 @@ describe('scripted faults', () => {
     expect(output.messages.map(({ sequence }) => sequence)).toEqual([6n]);
   });
 
-  test('a stream that is made again is empty and another one', async () => {
+  test('has an empty stream with another identity after it was recreated', async () => {
     const { output, session } = await opened();
     await session.publish(1n, listMessages(1, 5));
     const before = await session.info();
@@ -114,7 +114,7 @@ describe('scripted faults', () => {
     expect(after?.created).not.toBe(before?.created);
   });
 
-  test('an existing stream, its faults and warnings', async () => {
+  test('reports an existing stream with faults and warnings', async () => {
     const output = recordingOutput({ stream: 'OTHER', existing: { description: 'd', base: 10n } });
     output.faults = ['retention'];
     output.warnings = ['max_age'];

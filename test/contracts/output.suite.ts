@@ -1,4 +1,4 @@
-// What every output promises (src/projections/output.ts). Adapters run it in output.*.test.ts.
+// The contract of the output port (src/projections/output.ts). Adapters run it in output.*.test.ts.
 import { describe, expect, test } from 'vitest';
 import {
   OutputError,
@@ -65,14 +65,14 @@ export function idsTo(last: number, first = 1): readonly string[] {
 
 export function outputContract(name: string, open: () => Promise<OutputHarness>): void {
   describe(`${name}: the stream`, () => {
-    test('there is none before it is created', async () => {
+    test('does not exist before it is created', async () => {
       await using harness = await open();
       await using session = await harness.output.connect();
       expect(await session.info()).toBeUndefined();
       expect(await session.read(1n)).toBeUndefined();
     });
 
-    test('it is created with what the fence needs, and keeps its identity', async () => {
+    test('is created with the settings that the fence needs and keeps its identity', async () => {
       await using harness = await open();
       await using session = await harness.output.connect();
       const created = await session.create('store 1');
@@ -89,7 +89,7 @@ export function outputContract(name: string, open: () => Promise<OutputHarness>)
       expect(await session.create('store 1')).toEqual(created);
     });
 
-    test('one that belongs to another store is not taken', async () => {
+    test('is refused when it belongs to another store', async () => {
       await using harness = await open();
       await using session = await harness.output.connect();
       const created = await session.create('store 1');
@@ -97,7 +97,7 @@ export function outputContract(name: string, open: () => Promise<OutputHarness>)
       expect(await session.info()).toEqual(created);
     });
 
-    test('made again, it is another one', async () => {
+    test('has another identity after it was deleted and created again', async () => {
       await using harness = await open();
       await using session = await harness.output.connect();
       const first = await session.create('store 1');
@@ -124,7 +124,7 @@ export function outputContract(name: string, open: () => Promise<OutputHarness>)
       expect(await session.read(0n)).toBeUndefined();
     });
 
-    test('takes an empty body, and any bytes', async () => {
+    test('stores an empty body and any bytes', async () => {
       await using harness = await open();
       await using session = await harness.output.connect();
       await session.create('');
@@ -139,7 +139,7 @@ export function outputContract(name: string, open: () => Promise<OutputHarness>)
       expect((await session.read(2n))?.headers.get('a')).toBe('');
     });
 
-    test('overlapping calls are stored and resolved in their order', async () => {
+    test('stores and resolves overlapping calls in order', async () => {
       await using harness = await open();
       await using session = await harness.output.connect();
       await session.create('');
@@ -153,7 +153,7 @@ export function outputContract(name: string, open: () => Promise<OutputHarness>)
       expect(await storedIds(session)).toEqual(idsTo(1_000));
     });
 
-    test('an empty call resolves after the calls before it', async () => {
+    test('resolves an empty call after the calls before it', async () => {
       await using harness = await open();
       await using session = await harness.output.connect();
       await session.create('');
@@ -165,7 +165,7 @@ export function outputContract(name: string, open: () => Promise<OutputHarness>)
       expect(order).toEqual(['full', 'empty']);
     });
 
-    test('goes on behind messages of others', async () => {
+    test('publishes after messages of other writers', async () => {
       await using harness = await open();
       await using session = await harness.output.connect();
       await session.create('');
@@ -177,7 +177,7 @@ export function outputContract(name: string, open: () => Promise<OutputHarness>)
   });
 
   describe(`${name}: the fence`, () => {
-    test('sequences ahead of the end are refused, and nothing is stored', async () => {
+    test('refuses sequences after the next one and stores nothing', async () => {
       await using harness = await open();
       await using session = await harness.output.connect();
       await session.create('');
@@ -189,7 +189,7 @@ export function outputContract(name: string, open: () => Promise<OutputHarness>)
       expect(await storedIds(next)).toEqual(idsTo(3));
     });
 
-    test('what is stored already is refused; what follows it is stored in its own place', async () => {
+    test('refuses stored sequences and stores the following ones at their sequences', async () => {
       await using harness = await open();
       await using session = await harness.output.connect();
       await session.create('');
@@ -205,7 +205,7 @@ export function outputContract(name: string, open: () => Promise<OutputHarness>)
 
     // The fence counts, it does not know whose message is the last: of a pipeline into which somebody
     // writes, as many messages are refused as were written, and later ones stored. Resume sees it.
-    test("foreign messages end the session as 'fenced', and displace nothing", async () => {
+    test("ends the session as 'fenced' after a message of another writer, and displaces nothing", async () => {
       await using harness = await open();
       await using session = await harness.output.connect();
       await session.create('');
@@ -219,7 +219,7 @@ export function outputContract(name: string, open: () => Promise<OutputHarness>)
       expect(stored).toEqual(idsTo(4 + stored.length, 5));
     });
 
-    test('two sessions that write the same list store it once, whoever is faster', async () => {
+    test('stores one list once when two sessions publish it', async () => {
       await using harness = await open();
       await using first = await harness.output.connect();
       await first.create('');
@@ -253,7 +253,7 @@ export function outputContract(name: string, open: () => Promise<OutputHarness>)
   });
 
   describe(`${name}: the end of a session`, () => {
-    test('every pending and later call fails with the first failure, awaited or not', async () => {
+    test('fails every pending and later call with the first failure, awaited or not', async () => {
       await using harness = await open();
       await using session = await harness.output.connect();
       await session.create('');
@@ -268,7 +268,7 @@ export function outputContract(name: string, open: () => Promise<OutputHarness>)
       expect(await next.info()).toMatchObject({ lastSequence: 0n });
     });
 
-    test('a call that does not follow the one under way is a mistake of ours', async () => {
+    test('rejects a call that does not follow the pending one', async () => {
       await using harness = await open();
       await using session = await harness.output.connect();
       await session.create('');
@@ -279,7 +279,7 @@ export function outputContract(name: string, open: () => Promise<OutputHarness>)
       await Promise.allSettled([good]);
     });
 
-    test('sequence 0 is a mistake of ours', async () => {
+    test('rejects sequence 0', async () => {
       await using harness = await open();
       await using session = await harness.output.connect();
       await session.create('');
@@ -288,7 +288,7 @@ export function outputContract(name: string, open: () => Promise<OutputHarness>)
       });
     });
 
-    test('without a stream nothing can be stored now', async () => {
+    test('is unavailable without a stream', async () => {
       await using harness = await open();
       await using session = await harness.output.connect();
       await session.create('');
@@ -299,7 +299,7 @@ export function outputContract(name: string, open: () => Promise<OutputHarness>)
       });
     });
 
-    test('a closed session refuses, and closing twice is fine', async () => {
+    test('refuses calls after closing, and may be closed twice', async () => {
       await using harness = await open();
       await using other = await harness.output.connect();
       await other.create('');
@@ -313,7 +313,7 @@ export function outputContract(name: string, open: () => Promise<OutputHarness>)
       expect(await other.info()).toMatchObject({ stream: harness.output.stream });
     });
 
-    test('connecting ends with its signal', async () => {
+    test('ends a connection attempt with its signal', async () => {
       await using harness = await open();
       await expect(harness.output.connect(AbortSignal.abort(new Error('enough')))).rejects.toThrow(
         'enough',

@@ -1,5 +1,5 @@
-// Bytes at each boundary, random and from the corpus of those that once were trouble or look like it.
-// Seeded, so that a failure is found again; `FUZZ_SEED` tries others, and what fails goes into the corpus.
+// Random bytes, and the bytes of the corpus, at each input boundary. The seed is fixed, so that a failure repeats; `FUZZ_SEED`
+// sets another one. Add bytes that fail to the corpus.
 import fc from 'fast-check';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -57,7 +57,7 @@ const spoilt = fc
   .map(([line, field, value]) => ({ ...line, [field]: value }));
 
 describe('lines of NDJSON', () => {
-  it('never crash it: each is a value or a fault with a line and a reason', async () => {
+  it('each become a value or a fault with line and reason', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(bytes, { maxLength: 4 }), async (chunks) => {
         for await (const page of readLines(Readable.from(chunks))) {
@@ -72,7 +72,7 @@ describe('lines of NDJSON', () => {
     );
   });
 
-  it('never crash a kernel, whatever is in their fields', async () => {
+  it('never crash a kernel, whatever their fields hold', async () => {
     const kernel = await openKernel({ ...scheduleProduct, store: memoryStore() });
     await fc.assert(
       fc.asyncProperty(fc.oneof(spoilt, json), async (line) => {
@@ -88,7 +88,7 @@ describe('lines of NDJSON', () => {
 });
 
 describe('a settings file', () => {
-  it('never crashes it: it is taken, or refused as wrong usage', () => {
+  it('is accepted or refused as wrong usage', () => {
     const config = join(folder, 'tocsin.config.json');
     const names = fc.constantFrom('store', 'nats', 'http', 'logLevel', 'state', 'nonsense');
     const files = fc.oneof(
@@ -110,7 +110,7 @@ describe('a settings file', () => {
   });
 });
 
-describe('events that somebody stored', () => {
+describe('stored events of any content', () => {
   const types = ['TriggerRaised', 'NotificationRequested', 'OutputOpened', 'ParkResolved', 'Other'];
   const stored = fc.oneof(
     json,
@@ -123,7 +123,7 @@ describe('events that somebody stored', () => {
     metadata: fc.oneof(stored, fc.record({ schemaVersion: json, recordedAt: json })),
   });
 
-  it('never crash a codec or the projection: each is a step, poison or unknown', () => {
+  it('never crash a codec or the projection: each is classified, poison or unknown', () => {
     fc.assert(
       fc.property(events, (event) => {
         const position = { commit: 1n, prepare: 1n };
@@ -146,7 +146,7 @@ describe('messages of NATS', () => {
   const names = fc.constantFrom('ce-id', 'ce-type', 'Tocsin-Ordinal', 'Tocsin-Digest', 'x');
   const headers = fc.dictionary(names, fc.string()).map((found) => new Map(Object.entries(found)));
 
-  it('never crash a reader of the contracts, or the resume', () => {
+  it('never crash a reader of the contracts or the resume', () => {
     fc.assert(
       fc.property(headers, fc.string(), bytes, (found, subject, body) => {
         const data = new Uint8Array(body);
@@ -164,7 +164,7 @@ describe('messages of NATS', () => {
 describe('bodies of HTTP requests', () => {
   const paths = ['dry-run', 'trigger', 'preview', 'preview/x/confirm', 'preview/x/dismiss'];
 
-  it('never crash the API: each answer is of the document, and no server’s error', async () => {
+  it('never crash the API: each answer is documented and no server error', async () => {
     using world = await apiWorld();
     const lines = fc.oneof(
       bytes,
@@ -222,7 +222,7 @@ describe('calendars', () => {
       .map((inside) => ['BEGIN:VCALENDAR', ...inside.flat(), 'END:VCALENDAR', ''].join('\r\n')),
   );
 
-  it('never crash it or keep it for long: each is tasks and blocks, with problems in words', () => {
+  it('each become tasks and blocks with problems, within the time limit', () => {
     const rules = { user: '1', timeZone: 'UTC', urgencyLeadMs: 0 };
     const kept = corpusOf('calendars').map((found): [string] => [found.toString('utf8')]);
     fc.assert(

@@ -1,4 +1,4 @@
-// Bytes that once were trouble, or look like it: a folder for each boundary, every file tried in each run.
+// Bytes that failed once or are likely to fail: a folder for each boundary; every run tries every file.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -1,5 +1,5 @@
-// A certificate for this machine that is its own authority, made when a test needs it: nothing expires in
-// the repository, and no key lies in it.
+// Makes a self-signed certificate for this machine during a test, so that the repository holds no key and no certificate that
+// expires.
 import { generateKeyPairSync, sign } from 'node:crypto';
 
 export type Certificate = { readonly certificate: string; readonly key: string };

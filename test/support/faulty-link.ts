@@ -1,4 +1,4 @@
-// A TCP connection between clients and a server that a test can cut, reset, delay, silence and refuse.
+// A TCP proxy between clients and a server whose connections a test can cut, reset, delay, silence and refuse.
 import { createServer, Socket } from 'node:net';
 
 export type FaultyLink = AsyncDisposable & {

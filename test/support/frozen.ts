@@ -1,5 +1,5 @@
-// Stopping a process so that it says nothing more: the signal returns before the last of its threads
-// has stopped, and one on another core answers in the meantime.
+// Stops a process and waits until all its threads have stopped: the signal returns earlier, and a thread on another core
+// could still answer.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 

@@ -1,7 +1,7 @@
-// A look at the output that shares nothing with the product: the plain client and the server's API.
+// Reads the output with the plain client and the server's API, without code of the product.
 import { connect, headers, type JsMsg, type MsgHdrs, type NatsConnection } from 'nats';
 
-/** A message as a consumer gets it. */
+/** A message as a consumer receives it. */
 export type Stored = {
   readonly sequence: number;
   readonly subject: string;

@@ -1,4 +1,4 @@
-// What tests put into a log besides raises: garbage, control events, events of other writers.
+// Events that tests append to a log besides raises: invalid data, control events, events of other writers.
 import { controlCodec, type ControlEvent } from '../../src/domain/control/events.ts';
 import { controlStream, userStream } from '../../src/domain/core/ids.ts';
 import type { JsonObject } from '../../src/domain/core/json.ts';

@@ -1,5 +1,5 @@
-// A nats-server for a test: its own folder and port, gone with the test. It can be killed, frozen,
-// and started again with the same store and port.
+// A nats-server for a test, with its own folder and port; it stops with the test. It can be killed, frozen, and started
+// again with the same store and port.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// A file of raise lines through the product, over the adapters in memory.
+// Raises a file of lines through the product with the adapters in memory.
 import { memoryReadModel } from '../../src/adapters/memory/read-model.ts';
 import { fromRaiseLine } from '../../src/domain/contracts/mapping.ts';
 import { isJson } from '../../src/domain/core/json.ts';

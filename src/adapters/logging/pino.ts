@@ -1,21 +1,21 @@
-// JSON logs through pino, one line an entry.
+// Writes logs as JSON lines through pino.
 import pino, { type DestinationStream } from 'pino';
 import type { Logger } from '../../domain/ports/logger.ts';
 import { redactFields, redactText } from './redact.ts';
 
 export type JsonLoggerOptions = {
-  /** What is less than this is not written; default `info`. */
+  /** The lowest level that is written; default `info`. */
   readonly level?: keyof Logger;
-  /** Anything that takes lines; default: standard output. */
+  /** Default: standard output. */
   readonly destination?: DestinationStream;
 };
 
-/** The names that every entry has; a field of such a name gets an underscore. */
+/** The names of every entry's own fields; another field with such a name gets an underscore. */
 const OWN_FIELDS = ['level', 'time', 'msg'];
 
 /**
  * A {@link Logger} that writes JSON lines with `level`, `time` (RFC 3339 in UTC), `msg` and the entry's
- * fields. Secrets are cut out, errors are written with what caused them, and bigints as text.
+ * fields. Secrets are redacted, errors are written with their causes, and bigints as text.
  */
 export function jsonLogger({ level = 'info', destination }: JsonLoggerOptions = {}): Logger {
   const log = pino(
@@ -30,7 +30,7 @@ export function jsonLogger({ level = 'info', destination }: JsonLoggerOptions = 
   const at =
     (name: keyof Logger) =>
     (fields: Readonly<Record<string, unknown>>, message: string): void => {
-      // Making an entry that nobody sees costs more than writing it.
+      // Redaction costs more than writing, so it is skipped for disabled levels.
       if (log.isLevelEnabled(name)) log[name](renamed(redactFields(fields)), redactText(message));
     };
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };

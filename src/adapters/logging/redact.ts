@@ -1,26 +1,25 @@
-// What looks like a secret is cut out of whatever is to be written, wherever it stands: in a field, in
-// a text, in an error, in an error's cause. Rather too much is cut than too little.
+// Redacts secrets in fields, texts, errors and their causes before a log entry is written. In doubt it redacts.
 
 const SECRET_KEY =
   /pass(?:word|wd|phrase)?$|token|authorization|secret|cred(?:s|entials?)?$|webhook|cookie|private_?key|api_?key/i;
 
 /**
- * Up to the last @ of the word: a password may hold any character but a space. A path of three slashes
- * has no credentials, and stack traces are full of `file:///…/@scope/…`.
+ * Up to the last @ before a space: a password may hold any other character. URLs with three slashes hold no
+ * credentials; stack traces have many, such as `file:///…/@scope/…`.
  */
 const URL_CREDENTIALS = /:\/\/(?!\/)[^\s"'`<>]*@/g;
 const URL_PARAMETER =
   /([?&][^\s=&#?]*(?:token|secret|password|key|signature|sign|auth)[^\s=&#?]*=)[^\s&#"'`]+/gi;
-/** Where a webhook's path is its secret. */
+/** Webhook URLs whose path is the secret. */
 const WEBHOOK_PATH = /(\/(?:hook|hooks|trigger-webhook|event|services)\/)[^\s"'`<>?#]{8,}/g;
 const AUTHORIZATION = /\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{4,}/gi;
 
-/** Deeper, longer and more than this is no log entry but a dump. */
+/** Deeper objects, longer texts and more items are cut. */
 const MAX_DEPTH = 6;
 const MAX_TEXT = 8192;
 const MAX_ITEMS = 100;
 
-/** Text without credentials of URLs, without tokens and without webhook keys. */
+/** The text without URL credentials, tokens and webhook keys. */
 export function redactText(text: string): string {
   return (text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text)
     .replace(URL_CREDENTIALS, '://***@')
@@ -29,7 +28,7 @@ export function redactText(text: string): string {
     .replace(AUTHORIZATION, '$1 ***');
 }
 
-/** Fields as plain JSON values: without secrets, cycles, bigints and what JSON cannot hold. */
+/** The fields as JSON values, without secrets and cycles; bigints become text. */
 export function redactFields(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return entriesOf(fields, []);
 }
@@ -70,7 +69,7 @@ function byText(map: ReadonlyMap<unknown, unknown>): object {
   return Object.fromEntries(names);
 }
 
-/** Name, message, code and hint, where it was thrown, and the same of what caused it. */
+/** Name, message, code, hint and stack of an error, and the same of its cause. */
 function showError(error: Error, path: readonly object[]): object {
   const own =
     error instanceof AggregateError ? { errors: items('errors', error.errors, path) } : {};

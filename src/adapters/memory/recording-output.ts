@@ -1,5 +1,5 @@
-// The output port in memory, with the fence of the real one and scripted faults. Sessions of several
-// projectors may share one, as they would share a stream. Published as part of 'tocsin/testing'.
+// The output port in memory, with the fence of JetStream and scripted faults. Several projectors may share one, as they
+// share a stream. Published as part of 'tocsin/testing'.
 import {
   OutputError,
   type Output,
@@ -15,44 +15,44 @@ export type { PublishFault } from './session.ts';
 export type RecordingOutputOptions = {
   /** Default `TOCSIN`. */
   readonly stream?: string | undefined;
-  /** Given, the stream exists already, perhaps after `base` messages that are no longer held. */
+  /** The stream exists already; its first `base` messages are purged. */
   readonly existing?:
     { readonly description?: string | undefined; readonly base?: bigint | undefined } | undefined;
 };
 
-/** An {@link Output} that can be looked into and broken. */
+/** An {@link Output} whose messages a test can read and whose faults it can script. */
 export type RecordingOutput = Output & {
-  /** What is stored now, in order. */
+  /** The stored messages in order. */
   readonly messages: readonly StoredMessage[];
-  /** How many sessions were opened so far, and how many of them are still alive. */
+  /** How many sessions were opened, and how many of them are alive. */
   readonly sessions: { readonly opened: number; readonly live: number };
-  /** How many messages the fence refused so far. */
+  /** How many messages the fence refused. */
   readonly refused: number;
-  /** While false, `connect` fails as `unavailable`; setting it to false ends all sessions so. */
+  /** While false, `connect` fails as `unavailable`; setting it to false ends all sessions as `unavailable`. */
   reachable: boolean;
-  /** What `info` reports from now on. */
+  /** The faults and warnings that `info` reports. */
   faults: readonly string[];
   warnings: readonly string[];
   /** Scripts a fault for the next publish of this sequence; it happens once. */
   readonly failAt: (sequence: bigint, fault: PublishFault) => void;
   /** Ends every session as `unavailable`; new ones can be opened. */
   readonly disconnect: () => void;
-  /** Messages are stored, but their acks kept back until {@link RecordingOutput.releaseAcks}. */
+  /** Stores messages, but holds their acks until {@link RecordingOutput.releaseAcks}. */
   readonly holdAcks: () => void;
   readonly releaseAcks: () => void;
-  /** The server loses the last `count` messages although it acknowledged them. */
+  /** Drops the last `count` messages, although they were acknowledged. */
   readonly dropLast: (count: number) => void;
-  /** The stream is deleted. */
+  /** Deletes the stream. */
   readonly remove: () => void;
-  /** The stream is deleted and made again, empty: same name, new creation time. */
+  /** Deletes the stream and creates it again: empty, with the same name and a new creation time. */
   readonly recreate: (description?: string) => void;
-  /** Somebody else stores a message, by default one without our headers. */
+  /** Stores a message of another writer, by default without the product's headers. */
   readonly insertForeign: (message?: Partial<OutputMessage>) => void;
-  /** Messages up to and including this sequence are gone; sequences stay. */
+  /** Purges the messages up to this sequence, inclusive; later messages keep their sequences. */
   readonly purgeTo: (sequence: bigint) => void;
 };
 
-/** An output in memory. It promises what {@link Output} promises, except to outlive the process. */
+/** An output in memory. It fulfils the contract of {@link Output}, except that it ends with the process. */
 export function recordingOutput(options: RecordingOutputOptions = {}): RecordingOutput {
   let creations = 0;
   const make = (description: string, base = 0n): MemoryStream =>
@@ -125,7 +125,7 @@ export function recordingOutput(options: RecordingOutputOptions = {}): Recording
     },
     releaseAcks: () => {
       shared.holding = false;
-      for (const session of shared.live) session.settle();
+      for (const session of shared.live) session.resolveCalls();
     },
     dropLast: (count) => {
       mustExist(shared).dropLast(count);

@@ -1,4 +1,4 @@
-// One epoch of the in-memory output: ends with its first failure, like the real one.
+// A session of the in-memory output: it ends with its first failure, as a session of JetStream does.
 import {
   OutputError,
   type OutputFailure,
@@ -9,20 +9,20 @@ import {
 } from '../../projections/output.ts';
 import type { MemoryStream } from './stream.ts';
 
-/** What goes wrong at a scripted message. */
+/** The fault at a scripted message. */
 export type PublishFault =
   /** The message is stored, its ack never comes, the session ends as `unavailable`. */
   | 'ack_lost'
-  /** The message is not stored, the session ends with this; the fence refuses what was sent after it. */
+  /** The message is not stored and the session ends with this; the fence refuses the messages after it. */
   | OutputFailure;
 
-/** What the sessions of one output share. */
+/** The state that the sessions of one output share. */
 export type Shared = {
   readonly name: string;
   current: MemoryStream | undefined;
   readonly live: Set<RecordingSession>;
   readonly script: Map<bigint, PublishFault>;
-  /** True while acks are kept back. */
+  /** True while acks are held. */
   holding: boolean;
   /** How many messages the fence refused. */
   refused: number;
@@ -32,7 +32,7 @@ export type Shared = {
 };
 
 type Call = {
-  readonly settled: PromiseWithResolvers<void>;
+  readonly result: PromiseWithResolvers<void>;
   /** The first failure among its messages. */
   readonly failure: OutputFailure | undefined;
 };
@@ -49,13 +49,13 @@ export class RecordingSession implements OutputSession {
   }
 
   async info(): Promise<OutputInfo | undefined> {
-    await this.#answer();
+    await this.#nextAnswer();
     const { current } = this.#shared;
     return current && this.#describe(current);
   }
 
   async create(description: string): Promise<OutputInfo> {
-    await this.#answer();
+    await this.#nextAnswer();
     const current = (this.#shared.current ??= this.#shared.make(description));
     if (current.description === description) return this.#describe(current);
     const message = 'the stream cannot be created: its name is in use with other settings';
@@ -63,43 +63,43 @@ export class RecordingSession implements OutputSession {
   }
 
   async read(sequence: bigint): Promise<StoredMessage | undefined> {
-    await this.#answer();
+    await this.#nextAnswer();
     return this.#shared.current?.read(sequence);
   }
 
   publish(firstSequence: bigint, messages: readonly OutputMessage[]): Promise<void> {
-    const settled: PromiseWithResolvers<void> = Promise.withResolvers();
-    // Nobody may be waiting when the session dies; that must not end the process.
-    settled.promise.catch(() => undefined);
+    const result: PromiseWithResolvers<void> = Promise.withResolvers();
+    // A rejection that no caller awaits must not end the process.
+    result.promise.catch(() => undefined);
     if (this.#failure === undefined) {
       const failure = this.#orderFailure(firstSequence) ?? this.#store(firstSequence, messages);
       this.#accepted = firstSequence + BigInt(messages.length) - 1n;
-      this.#pending.push({ settled, failure });
-      // Answers come later: what is sent until then reaches the stream, as it does over a wire.
+      this.#pending.push({ result, failure });
+      // Acks come later, so that messages sent until then reach the stream, as over a network.
       queueMicrotask(() => {
-        this.settle();
+        this.resolveCalls();
       });
     } else {
-      settled.reject(this.#failure);
+      result.reject(this.#failure);
     }
-    return settled.promise;
+    return result.promise;
   }
 
-  /** The answers to the calls so far arrive, unless acks are kept back; failures always arrive. */
-  settle(): void {
+  /** Resolves the pending calls, unless acks are held; failures are never held. */
+  resolveCalls(): void {
     const failed = this.#pending.find(({ failure }) => failure !== undefined);
     while (!this.#shared.holding && this.#pending.length > 0 && this.#pending[0] !== failed) {
-      this.#pending.shift()?.settled.resolve();
+      this.#pending.shift()?.result.resolve();
     }
     if (failed?.failure !== undefined) this.end(failed.failure);
   }
 
-  /** Ends the session; the first failure stays. */
+  /** Ends the session; only the first failure counts. */
   end(failure: OutputFailure): void {
     if (this.#failure !== undefined) return;
     this.#failure = new OutputError(failure);
     this.#shared.live.delete(this);
-    for (const { settled } of this.#pending.splice(0)) settled.reject(this.#failure);
+    for (const { result } of this.#pending.splice(0)) result.reject(this.#failure);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -110,13 +110,13 @@ export class RecordingSession implements OutputSession {
   #orderFailure(first: bigint): OutputFailure | undefined {
     if (first < 1n) return { kind: 'rejected', message: `sequence ${first} is not a sequence` };
     if (this.#pending.length === 0 || first === this.#accepted + 1n) return undefined;
-    const message = `publishing at ${first} while ${this.#accepted} is the last under way`;
+    const message = `publishing at ${first} while ${this.#accepted} is the last pending`;
     return { kind: 'rejected', message };
   }
 
   #store(first: bigint, messages: readonly OutputMessage[]): OutputFailure | undefined {
     let failure: OutputFailure | undefined;
-    // A server judges each message for itself: behind a refused one, the next may fit again.
+    // A server checks each message on its own: after a refused message the next may have the right sequence.
     for (const [i, message] of messages.entries()) {
       const found = this.#storeOne(first + BigInt(i), message);
       failure ??= found;
@@ -144,8 +144,8 @@ export class RecordingSession implements OutputSession {
     return fault && { kind: 'unavailable', message: `no ack after ${sequence - 1n}` };
   }
 
-  /** Every answer comes later than its question, as over a wire, and none after the session's end. */
-  async #answer(): Promise<void> {
+  /** Answers come asynchronously, as over a network, and fail after the session's end. */
+  async #nextAnswer(): Promise<void> {
     await Promise.resolve();
     if (this.#failure !== undefined) throw this.#failure;
   }

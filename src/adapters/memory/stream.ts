@@ -1,16 +1,15 @@
-// A JetStream stream in memory, as far as the output port can tell: sequences, the fence, and what
-// servers and people do to streams.
+// A JetStream stream in memory with the properties that the output port uses: sequences, purges and lost messages.
 import type { OutputMessage, StoredMessage } from '../../projections/output.ts';
 
-/** One stream; deleting and making it again gives another one. */
+/** One stream; a recreated stream is another object. */
 export class MemoryStream {
   readonly created: string;
   readonly description: string;
-  /** The last sequence that is no longer held. */
+  /** The last purged sequence. */
   #base: bigint;
   #messages: StoredMessage[] = [];
 
-  /** @param base the last sequence of messages that came and went before */
+  /** @param base the last sequence of messages that are purged already */
   constructor(created: string, description: string, base: bigint) {
     this.created = created;
     this.description = description;
@@ -29,7 +28,7 @@ export class MemoryStream {
     return this.#base + BigInt(this.#messages.length);
   }
 
-  /** Copies the message: its bytes belong to the caller. */
+  /** Copies the message, since its bytes belong to the caller. */
   store(message: OutputMessage): void {
     this.#messages.push({
       sequence: this.lastSequence + 1n,

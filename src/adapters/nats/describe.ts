@@ -1,4 +1,4 @@
-// What `doctor` wants to know about a NATS server, asked without changing anything there.
+// Describes a NATS server and the output stream for the command `doctor`. It changes nothing there.
 import { TocsinError } from '../../domain/core/errors.ts';
 import type { OutputInfo } from '../../projections/output.ts';
 import {
@@ -29,7 +29,7 @@ export type DescribeOptions = NatsConnectionOptions & {
   readonly signal?: AbortSignal | undefined;
 };
 
-/** A NATS server and our stream on it. */
+/** A NATS server and the output stream on it. */
 export type ServerDescription = {
   /** As configured, without secrets. */
   readonly servers: string;
@@ -41,14 +41,14 @@ export type ServerDescription = {
   readonly maxPayloadBytes: number;
   readonly roundTripMs: number;
   readonly stream: (OutputInfo & { readonly replicas: number }) | undefined;
-  /** What should be changed, in words; empty when all is well. The stream's own are in `stream`. */
+  /** What to change, as sentences. Warnings about the stream are in `stream`. */
   readonly warnings: readonly string[];
 };
 
-const oldestServed = [2, 9, 10] as const;
+const oldestSupported = [2, 9, 10] as const;
 
 /**
- * Connects and looks.
+ * Connects and describes the server.
  *
  * @throws OutputError (`unavailable`) when it cannot be reached, TocsinError for wrong
  *   credentials and the like; a server without JetStream is described as such
@@ -77,7 +77,7 @@ export async function describeServer(options: DescribeOptions): Promise<ServerDe
       jetStream,
       maxPayloadBytes,
       roundTripMs,
-      stream: jetStream ? await ourStream(connection, plan, version) : undefined,
+      stream: jetStream ? await outputStream(connection, plan, version) : undefined,
       warnings: serverWarnings(version, info.cluster, maxPayloadBytes),
     };
   } finally {
@@ -95,7 +95,7 @@ async function hasJetStream(connection: Connection): Promise<boolean> {
   }
 }
 
-async function ourStream(
+async function outputStream(
   connection: Connection,
   plan: StreamPlan,
   version: string,
@@ -113,18 +113,18 @@ function serverWarnings(
   maxPayloadBytes: number,
 ): readonly string[] {
   const warnings: string[] = [];
-  if (!isAtLeast(version, oldestServed)) {
-    warnings.push(`nats-server ${version} is older than ${oldestServed.join('.')}`);
+  if (!isAtLeast(version, oldestSupported)) {
+    warnings.push(`nats-server ${version} is older than ${oldestSupported.join('.')}`);
   }
   if (cluster !== undefined && !isAtLeast(version, firstSafeClusterVersion)) {
     const safe = firstSafeClusterVersion.join('.');
     warnings.push(
-      `nats-server ${version} in a cluster: before ${safe} it can lose what it acknowledged`,
+      `nats-server ${version} in a cluster: before ${safe} it can lose messages that it acknowledged`,
     );
   }
   if (maxPayloadBytes < minimumMessageBytes) {
     warnings.push(
-      `max_payload is ${maxPayloadBytes}, under ${minimumMessageBytes}: large messages stop the lane`,
+      `max_payload is ${maxPayloadBytes}, under ${minimumMessageBytes}: large messages stop the projector`,
     );
   }
   return warnings;

@@ -1,10 +1,10 @@
-// What the server's and the client's errors mean to us. The numbers are nats-server's err_code values
-// (server/errors.json there); they are stable across its versions, the texts are not.
+// Classifies errors of the server and of the client. The numbers are nats-server's err_code values, which are
+// stable across its versions; the texts are not.
 import { z } from 'zod';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { OutputError, type OutputFailure } from '../../projections/output.ts';
 
-/** Error codes of the JetStream API that we tell apart. */
+/** The error codes of the JetStream API that need different handling. */
 export const jsCode = {
   accountResources: 10002,
   noMessage: 10037,
@@ -23,7 +23,7 @@ export const jsErrorSchema = z.object({
 });
 export type JsError = z.infer<typeof jsErrorSchema>;
 
-/** Refused now, perhaps not later: the state of the server or the stream, not the message. */
+/** Refusals because of the state of the server or the stream: a later attempt may succeed. */
 const transientCodes: ReadonlySet<number> = new Set([
   jsCode.accountResources,
   jsCode.notEnabledForAccount,
@@ -33,15 +33,15 @@ const transientCodes: ReadonlySet<number> = new Set([
 ]);
 
 /**
- * Classifies a refused publish. Only a wrong last sequence means that somebody else writes the list.
- * @param sequence the sequence that the message was to get
+ * Classifies a refused publish. Only a wrong last sequence means that another writer publishes to the stream.
+ * @param sequence the sequence that the message should get
  */
 export function publishFailure(sequence: number, error: JsError): OutputFailure {
   const text = `message ${sequence} was refused: ${errorText(error)}`;
   if (error.err_code === jsCode.wrongLastSequence) return { kind: 'fenced', message: text };
   const transient =
     (error.err_code !== undefined && transientCodes.has(error.err_code)) ||
-    // 408, 429 (the stream's ingest queue is full) and the 500s say "not now".
+    // 408, 429 (the stream's ingest queue is full) and the 500s are temporary.
     error.code >= 500 ||
     error.code === 408 ||
     error.code === 429;
@@ -61,7 +61,7 @@ export function unavailable(message: string, cause?: unknown): OutputError {
   );
 }
 
-/** The words of any thrown value. The client's errors hold no credentials. */
+/** The message of any thrown value. The client's errors hold no credentials. */
 export function causeText(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause);
   const code = errorCode(cause);
@@ -88,10 +88,15 @@ export function connectFailure(servers: string, cause: unknown): OutputError | T
   if (cause instanceof TocsinError) return cause;
   const code = cause instanceof Error ? errorCode(cause) : undefined;
   if (code !== undefined && credentialCodes.has(code)) {
-    return new TocsinError('usage', 'nats_credentials', `NATS at ${servers} refused us.`, {
-      hint: 'Give user and password, token or credentials file that this server knows.',
-      cause,
-    });
+    return new TocsinError(
+      'usage',
+      'nats_credentials',
+      `NATS at ${servers} refused the credentials.`,
+      {
+        hint: 'Give user and password, token or credentials file of an account of this server.',
+        cause,
+      },
+    );
   }
   if (code !== undefined && tlsCode.test(code)) {
     return new TocsinError('usage', 'nats_tls', `No TLS with NATS at ${servers}: ${code}.`, {
@@ -102,12 +107,12 @@ export function connectFailure(servers: string, cause: unknown): OutputError | T
   return unavailable(`NATS at ${servers} cannot be reached: ${causeText(cause)}`, cause);
 }
 
-/** Permissions that are missing do not come by themselves. */
+/** A missing permission: trying again does not help. */
 export function permissionError(servers: string, cause: unknown): TocsinError {
   return new TocsinError(
     'usage',
     'nats_permissions',
-    `NATS at ${servers} does not let this user do it: ${causeText(cause)}`,
+    `NATS at ${servers} denies a permission: ${causeText(cause)}`,
     {
       hint: 'Allow publishing to $JS.API.> and the output subjects, and subscribing to the inbox prefix.',
       cause,

@@ -1,15 +1,14 @@
-// The publishing half of a session as a state machine without I/O: what was sent, what is
-// acknowledged, who waits for it, and when it is over. One promise per call, nothing per message
-// but a number.
+// The publishing half of a session as a state machine without I/O: messages sent, messages acknowledged, calls
+// that wait, and the failure that ends it. It keeps one promise per call and one number per message.
 import { OutputError, type OutputFailure, type OutputMessage } from '../../projections/output.ts';
 
-/** What the pipeline needs from outside. */
+/** The I/O of a pipeline. */
 export type PipelineHost = {
-  /** Hands a message to the socket and tells its size in bytes; throws when that is impossible. */
+  /** Sends a message and returns its size in bytes; throws when the message cannot be sent. */
   readonly send: (message: OutputMessage, sequence: number) => number;
-  /** Turns what `send` threw into the session's failure. */
+  /** Classifies an exception of `send`. */
   readonly sendFailure: (cause: unknown, sequence: number) => OutputFailure;
-  /** Told once, when the pipeline is over; nothing is sent afterwards. */
+  /** Called once, when the pipeline ends; it sends nothing afterwards. */
   readonly onFailure: (failure: OutputFailure) => void;
 };
 
@@ -17,12 +16,12 @@ type Call = {
   readonly last: number;
   readonly messages: readonly OutputMessage[];
   sent: number;
-  readonly settled: PromiseWithResolvers<void>;
+  readonly result: PromiseWithResolvers<void>;
 };
 
-/** How much may be unacknowledged. Servers from 2.11 refuse more than 10,000 waiting messages. */
+/** Limit of unacknowledged messages. Servers from 2.11 refuse more than 10,000 waiting messages. */
 const maxUnackedMessages = 8_192;
-/** Bounds the memory of client and server; more than a long line at full speed ever holds. */
+/** Bounds the memory of client and server; a long-distance connection at full speed holds less. */
 const maxUnackedBytes = 8 * 1024 * 1024;
 /** Encoding this many keeps the event loop's delay at a few milliseconds. */
 const messagesPerTurn = 1_024;
@@ -30,21 +29,21 @@ const bytesPerTurn = 2 * 1024 * 1024;
 /** Acknowledged bytes are counted in steps of this size, not per message. */
 const messagesPerMark = 128;
 const bytesPerMark = 256 * 1024;
-/** The watchdog looks this often per interval. */
-const looksPerStall = 10;
+/** The watchdog checks this often per interval. */
+const checksPerStall = 10;
 
 /** One epoch's publishes. */
 export class Pipeline {
   readonly #host: PipelineHost;
   readonly #stallAfterMs: number;
-  /** Calls that are not settled yet, in order; `#sending` is the index of the first unsent one. */
+  /** Calls without a result, in order; `#sending` is the index of the first that is not fully sent. */
   readonly #calls: Call[] = [];
   #sending = 0;
   /** Last sequence accepted from a caller, handed to the socket, acknowledged without a gap. */
   #accepted = 0;
   #sent = 0;
   #acked = 0;
-  /** Acks that overtook an earlier one; a single server never does that. */
+  /** Acks that arrived before an earlier one; a single server never sends acks out of order. */
   readonly #early = new Set<number>();
   #marks: { readonly last: number; readonly bytes: number }[] = [];
   #unackedBytes = 0;
@@ -52,13 +51,13 @@ export class Pipeline {
   #watchdog: NodeJS.Timeout | undefined;
   #failure: OutputError | undefined;
 
-  /** @param stallAfterMs without an ack, while one is due, until the session counts as dead */
+  /** @param stallAfterMs milliseconds without an ack, while one is due, until the session counts as dead */
   constructor(host: PipelineHost, stallAfterMs: number) {
     this.#host = host;
     this.#stallAfterMs = stallAfterMs;
   }
 
-  /** Why it is over, if it is. */
+  /** The failure that ended the pipeline. */
   get failure(): OutputError | undefined {
     return this.#failure;
   }
@@ -70,38 +69,38 @@ export class Pipeline {
 
   /** See `OutputSession.publish`. The promise never counts as unhandled. */
   publish(firstSequence: bigint, messages: readonly OutputMessage[]): Promise<void> {
-    const settled: PromiseWithResolvers<void> = Promise.withResolvers();
-    // Nobody may be waiting when the session dies; that must not end the process.
-    settled.promise.catch(() => undefined);
+    const result: PromiseWithResolvers<void> = Promise.withResolvers();
+    // A rejection that no caller awaits must not end the process.
+    result.promise.catch(() => undefined);
     const first = Number(firstSequence);
-    if (this.#failure === undefined) this.#accept(first, messages, settled);
-    if (this.#failure !== undefined) settled.reject(this.#failure);
-    return settled.promise;
+    if (this.#failure === undefined) this.#accept(first, messages, result);
+    if (this.#failure !== undefined) result.reject(this.#failure);
+    return result.promise;
   }
 
   #accept(
     first: number,
     messages: readonly OutputMessage[],
-    settled: PromiseWithResolvers<void>,
+    result: PromiseWithResolvers<void>,
   ): void {
     if (!Number.isSafeInteger(first) || first < 1) {
       this.fail({ kind: 'rejected', message: `sequence ${first} is not a sequence` });
       return;
     }
     if (this.#calls.length === 0) {
-      // Nothing is under way, so the caller may begin anywhere; the server's fence judges it.
+      // No call is pending, so the caller may start at any sequence; the server's fence checks it.
       this.#accepted = this.#sent = this.#acked = first - 1;
     } else if (first !== this.#accepted + 1) {
-      const message = `publishing at ${first} while ${this.#accepted} is the last under way`;
+      const message = `publishing at ${first} while ${this.#accepted} is the last pending`;
       this.fail({ kind: 'rejected', message });
       return;
     }
     this.#accepted += messages.length;
     if (this.#accepted === this.#acked) {
-      settled.resolve();
+      result.resolve();
       return;
     }
-    this.#calls.push({ last: this.#accepted, messages, sent: 0, settled });
+    this.#calls.push({ last: this.#accepted, messages, sent: 0, result });
     this.#watch();
     if (!this.#turnWaiting) this.#pump();
   }
@@ -124,27 +123,27 @@ export class Pipeline {
     if (this.#early.size > 0) {
       while (this.#early.delete(this.#acked + 1)) this.#acked += 1;
     }
-    this.#settle();
+    this.#resolveCalls();
   }
 
-  /** Ends it: every pending and later call fails with this. The first failure stays. */
+  /** Ends the pipeline: every pending and later call fails with this. Only the first failure counts. */
   fail(failure: OutputFailure, cause?: unknown): void {
     if (this.#failure !== undefined) return;
     const error = new OutputError(failure, cause === undefined ? undefined : { cause });
     this.#failure = error;
     clearInterval(this.#watchdog);
-    for (const call of this.#calls.splice(0)) call.settled.reject(error);
+    for (const call of this.#calls.splice(0)) call.result.reject(error);
     this.#early.clear();
     this.#marks = [];
     this.#host.onFailure(failure);
   }
 
-  #settle(): void {
+  #resolveCalls(): void {
     let call = this.#calls[0];
     while (call !== undefined && call.last <= this.#acked) {
       this.#calls.shift();
       this.#sending -= 1;
-      call.settled.resolve();
+      call.result.resolve();
       call = this.#calls[0];
     }
     let mark = this.#marks[0];
@@ -180,7 +179,7 @@ export class Pipeline {
     }
   }
 
-  /** Lets others run; a call of many thousands must not hold the host's event loop. */
+  /** A call with many thousands of messages must not block the host's event loop. */
   #nextTurn(): void {
     this.#turnWaiting = true;
     setImmediate(() => {
@@ -211,15 +210,15 @@ export class Pipeline {
 
   #watch(): void {
     if (this.#watchdog !== undefined) return;
-    let [seen, looks] = [this.#acked, 0];
-    // Looks are counted, not milliseconds: after the host's event loop was blocked, acks that wait
-    // in the socket are read before the interval can have fired ten times.
+    let [seen, checks] = [this.#acked, 0];
+    // Counts checks, not milliseconds: after a blocked event loop the acks that wait in the socket are read
+    // before the interval has fired ten times.
     this.#watchdog = setInterval(() => {
-      if (this.#acked !== seen) [seen, looks] = [this.#acked, 0];
-      else if (++looks >= looksPerStall) {
+      if (this.#acked !== seen) [seen, checks] = [this.#acked, 0];
+      else if (++checks >= checksPerStall) {
         const message = `no ack after ${seen} for ${this.#stallAfterMs} ms`;
         this.fail({ kind: 'unavailable', message });
       }
-    }, this.#stallAfterMs / looksPerStall);
+    }, this.#stallAfterMs / checksPerStall);
   }
 }

@@ -1,5 +1,5 @@
-// What a nats-server of ours leaves on disk: its pid file, by which a later process finds it, and the
-// binary's place. Knows processes only by their command line, never by a pid alone: pids are reused.
+// The pid file of a nats-server, by which a later process finds it, and the search for the binary. A process is
+// identified by pid and command line, since pids are reused.
 import { execFile } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
@@ -10,10 +10,10 @@ import { z } from 'zod';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { tryParseJson } from '../../domain/core/json.ts';
 
-/** Where packages and Homebrew put it, if `PATH` does not say so. */
+/** The folders of packages and Homebrew, searched after `PATH`. */
 const usualFolders = ['/usr/sbin', '/usr/local/sbin', '/usr/local/bin', '/opt/homebrew/bin'];
 
-/** A server that has not gone by then after SIGTERM is killed; it syncs its files first. */
+/** After SIGTERM the server syncs its files; after this time it is killed. */
 const stopTimeoutMs = 10_000;
 const pollMs = 20;
 
@@ -24,30 +24,30 @@ const pidFileSchema = z.object({
   startedAt: z.string(),
 });
 
-/** A nats-server of ours that is running, as its pid file and its command line say. */
+/** A running nats-server that an earlier process started. */
 export type RunningServer = z.infer<typeof pidFileSchema>;
 
 /**
  * Finds nats-server: `TOCSIN_NATS_SERVER`, then `PATH`, then the usual folders.
- * @throws TocsinError (`usage`) when it is nowhere, or not where the variable says
+ * @throws TocsinError (`usage`) when it is not found, or not at the path of the variable
  */
 export function findNatsServer(env: NodeJS.ProcessEnv = process.env): string {
-  const told = env['TOCSIN_NATS_SERVER'];
+  const configured = env['TOCSIN_NATS_SERVER'];
   const candidates =
-    told !== undefined && told !== ''
-      ? [told]
+    configured !== undefined && configured !== ''
+      ? [configured]
       : [
           ...(env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== ''),
           ...usualFolders,
         ].map((folder) => join(folder, 'nats-server'));
   const found = candidates.find(isExecutable);
   if (found !== undefined) return found;
-  throw new TocsinError('usage', 'nats_server_not_found', 'There is no nats-server here.', {
+  throw new TocsinError('usage', 'nats_server_not_found', 'nats-server is not installed.', {
     hint: 'Install nats-server, name it in TOCSIN_NATS_SERVER, or use a running one with --nats.',
   });
 }
 
-/** Writes the pid file so that a reader sees all of it or nothing. */
+/** Writes the pid file atomically. */
 export async function writePidFile(path: string, server: RunningServer): Promise<void> {
   const draft = `${path}.${process.pid}`;
   await writeFile(draft, `${JSON.stringify(server)}\n`, { mode: 0o600 });
@@ -55,15 +55,14 @@ export async function writePidFile(path: string, server: RunningServer): Promise
 }
 
 /**
- * The server that a pid file names, if it still runs with the store that the file names: for
- * adopting it. A file whose process is another one, or gone, names nothing.
+ * The server that a pid file names, if that process still runs nats-server with the store of the file.
  */
 export async function findLeftover(pidFile: string): Promise<RunningServer | undefined> {
   let text: string;
   try {
     text = await readFile(pidFile, 'utf8');
   } catch {
-    // No pid file, no server.
+    // Without a pid file there is no server.
     return undefined;
   }
   const { data: server } = pidFileSchema.safeParse(tryParseJson(text));
@@ -71,10 +70,10 @@ export async function findLeftover(pidFile: string): Promise<RunningServer | und
 }
 
 /**
- * Ends a server that an earlier process left behind (it was killed before it could stop it), and
- * removes the pid file. Asks it to stop, waits 10 s, then kills it.
+ * Stops a server that an earlier, killed process left running, and removes the pid file. Sends SIGTERM, and
+ * SIGKILL after 10 s.
  *
- * @returns the server that was ended, or `undefined` when there was none
+ * @returns the stopped server, or `undefined` when there was none
  */
 export async function stopLeftover(pidFile: string): Promise<RunningServer | undefined> {
   const server = await findLeftover(pidFile);
@@ -92,7 +91,7 @@ export async function stopLeftover(pidFile: string): Promise<RunningServer | und
   return server;
 }
 
-/** Sends a signal; a process that is gone already is fine. */
+/** Sends a signal; does nothing when the process has ended. */
 export function signalProcess(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
@@ -121,7 +120,7 @@ async function commandLine(pid: number): Promise<readonly string[]> {
       '-p',
       String(pid),
     ]);
-    // `ps` joins the arguments with blanks; our own order (see server.ts) gives the store back.
+    // `ps` joins the arguments with blanks; the fixed order of server.ts separates the store again.
     const parts = /^(.*?nats-server\S*) .*?-sd (.*?) -a /.exec(stdout.trim());
     return parts === null ? [] : [parts[1] ?? '', '-sd', parts[2] ?? ''];
   } catch {
@@ -135,7 +134,7 @@ function isExecutable(path: string): boolean {
     accessSync(path, constants.X_OK);
     return statSync(path).isFile();
   } catch {
-    // Not here; the caller looks elsewhere.
+    // The caller tries the next path.
     return false;
   }
 }

@@ -1,9 +1,9 @@
-// A nats-server of our own as a child process, for `start`, examples and tests: JetStream, loopback
-// only, no accounts. It is a convenience for one machine; a real installation runs its own NATS.
+// Runs a nats-server as a child process, for `start`, examples and tests: JetStream, loopback only, no accounts.
+// A real installation runs its own NATS.
 //
-// It ends with its parent where the parent can still act: on `stop`, on any ordinary exit and on an
-// uncaught exception. A parent that is killed with SIGKILL leaves it running; the pid file is there
-// for the next start, which adopts it (`findLeftover`) or ends it (`stopLeftover`).
+// The server stops with its parent on `stop`, on an ordinary exit and on an uncaught exception. After a SIGKILL of
+// the parent it keeps running; the next start finds it through the pid file and uses it (`findLeftover`) or stops
+// it (`stopLeftover`).
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
@@ -18,21 +18,21 @@ export { findLeftover, findNatsServer, stopLeftover } from './server-files.ts';
 
 /** Settings of {@link startNatsServer}. */
 export type NatsServerOptions = {
-  /** Where JetStream keeps its files; made if need be. Two servers must never share one. */
+  /** The directory of JetStream's files; created if missing. Two servers must never share one. */
   readonly storeDir: string;
   /** Default: `findNatsServer()`. */
   readonly binary?: string | undefined;
-  /** Default: a free one of the system's choosing. */
+  /** Default: a free port. */
   readonly port?: number | undefined;
-  /** Written when the server answers, removed when it has stopped. */
+  /** Written when the server accepts connections, removed when it has stopped. */
   readonly pidFile?: string | undefined;
   /** Default `nats-server.log` in the store's folder; appended to. */
   readonly logFile?: string | undefined;
-  /** A configuration file of nats-server for what is not set here, such as users. */
+  /** A configuration file of nats-server for other settings, such as users. */
   readonly configFile?: string | undefined;
-  /** Default true; a server without it is of use in tests only. */
+  /** Default true; only tests need a server without JetStream. */
   readonly jetStream?: boolean | undefined;
-  /** Until it must answer; a big store takes its time. Default 60,000. */
+  /** Milliseconds until the server must accept connections; a big store takes long. Default 60,000. */
   readonly startTimeoutMs?: number | undefined;
 };
 
@@ -43,14 +43,14 @@ export type NatsServer = AsyncDisposable & {
   readonly pid: number;
   /** Resolves, never rejects, when the process has ended, for whatever reason. */
   readonly exited: Promise<void>;
-  /** Asks it to stop, waits for its end, and kills it if it takes longer than 10 s. */
+  /** Sends SIGTERM, waits until the process has ended, and kills it after 10 s. */
   readonly stop: () => Promise<void>;
   readonly kill: (signal: NodeJS.Signals) => void;
 };
 
 const startTimeoutMs = 60_000;
 const stopTimeoutMs = 10_000;
-/** A given port may be some outgoing connection's for a moment, after our own server was killed. */
+/** After the server was killed, an outgoing connection may use its port for a moment. */
 const portTimeoutMs = 3_000;
 const pollMs = 20;
 const lastLogCharacters = 600;
@@ -61,10 +61,10 @@ const children = new Set<ChildProcess>();
 let endsThemAtExit = false;
 
 /**
- * Starts a nats-server and waits until it answers.
+ * Starts a nats-server and waits until it accepts connections.
  *
  * @throws TocsinError: `usage` when there is no nats-server or the port is taken, `refused` when the
- *   pid file names a server that still runs on this store, `unavailable` when it does not come up
+ *   pid file names a server that still runs on this store, `unavailable` when it does not start
  */
 export async function startNatsServer(options: NatsServerOptions): Promise<NatsServer> {
   const storeDir = resolve(options.storeDir);
@@ -92,7 +92,7 @@ function argumentsOf(options: NatsServerOptions, storeDir: string): readonly str
     ...(options.configFile === undefined ? [] : ['-c', options.configFile]),
     ...(options.jetStream === false ? [] : ['-js']),
     ...['-sd', storeDir, '-a', '127.0.0.1'],
-    // -1: the server itself takes a free port, so nobody can take it in between; it tells which one.
+    // -1: the server binds a free port itself and writes its number to a ports file.
     ...['-p', String(options.port ?? -1), '--ports_file_dir', storeDir],
   ];
 }
@@ -100,10 +100,10 @@ function argumentsOf(options: NatsServerOptions, storeDir: string): readonly str
 function launch(binary: string, args: readonly string[], logFile: string): ChildProcess {
   const log = openSync(logFile, 'a', 0o600);
   try {
-    // A process group of its own: Ctrl-C must reach us alone, we still have to finish what is in flight.
+    // A process group of its own: Ctrl-C must not stop the server before its parent has finished publishing.
     const child = spawn(binary, args, { stdio: ['ignore', log, log], detached: true });
     child.unref();
-    // Without a pid it never started, and this event says why; the log and the exit code do otherwise.
+    // A process without a pid has not started; for others the log and the exit code give the reason.
     child.once('error', () => children.delete(child));
     children.add(child);
     endChildrenAtExit();
@@ -113,13 +113,13 @@ function launch(binary: string, args: readonly string[], logFile: string): Child
   }
 }
 
-/** The port on which it answers, or `undefined` when it ended or took too long. */
+/** The port that it listens on, or `undefined` when it ended or took too long. */
 async function ready(
   child: ChildProcess,
   storeDir: string,
   deadline: number,
 ): Promise<number | undefined> {
-  // The file comes last, when the listener is open, and carries the pid: nobody else's can be taken for it.
+  // The server writes the ports file when its listener is open; the file name holds the pid.
   while (child.pid !== undefined && child.exitCode === null && child.signalCode === null) {
     const port = await portOf(storeDir, child.pid);
     if (port !== undefined) return port;
@@ -203,7 +203,7 @@ async function refuseSecond(pidFile: string): Promise<void> {
   });
 }
 
-/** What a killed server left: a later process with its pid would be taken for it. */
+/** Removes ports files of killed servers: a later process may have the same pid. */
 async function removePortsFiles(storeDir: string): Promise<void> {
   for (const file of await readdir(storeDir)) {
     if (file.endsWith('.ports')) await rm(join(storeDir, file), { force: true });
@@ -230,8 +230,8 @@ function startFailure(
       hint: 'Give another port for NATS, or none to get a free one.',
     });
   }
-  const message = `${binary} did not come up: ${log.slice(-lastLogCharacters).trim()}`;
+  const message = `${binary} did not start: ${log.slice(-lastLogCharacters).trim()}`;
   return new TocsinError('unavailable', 'nats_server_start', message, {
-    hint: 'Look into its log; a damaged or foreign store directory is a common reason.',
+    hint: 'Read its log; a common reason is a store directory that is damaged or belongs to another program.',
   });
 }

@@ -1,19 +1,18 @@
-// A stored message as the client's bytes: for an audit, which has the message as it has to be and only
-// asks whether this is it, nothing of it is ever taken apart.
+// A stored message that compares itself with an expected message by its bytes: an audit then decodes no headers.
 import type { Msg } from 'nats';
 import type { OutputMessage, StoredMessage } from '../../projections/output.ts';
 import { readHeaders } from './pull.ts';
 import { decodeHeaders, headerLines } from './wire.ts';
 
-/** The message at a sequence; its headers are read when they are asked for. */
+/** The message at a sequence; its headers are decoded at the first access. */
 export function storedMessage(message: Msg, sequence: bigint): StoredMessage {
   return new ReceivedMessage(message, sequence);
 }
 
-/** What the publisher adds for the server, up to the end of the block. */
+/** The headers that the publisher adds for the server, up to the end of the block. */
 const SERVER_HEADERS = /^(?:Nats-[^\r\n]*\r\n)*\r\n$/;
 
-/** Where expected headers are written before they are compared; longer ones are left to the parts. */
+/** Buffer for expected headers; longer headers are compared one by one. */
 const scratch = Buffer.alloc(16 * 1024);
 
 class ReceivedMessage implements StoredMessage {
@@ -38,7 +37,7 @@ class ReceivedMessage implements StoredMessage {
     return (this.#headers ??= headersOf(this.#message));
   }
 
-  /** These headers in this order, and none but the server's besides: what else is the same is left to the parts. */
+  /** True for the same subject, headers in this order, and data; false also where only the order differs. */
   is({ subject, headers, data }: OutputMessage): boolean {
     if (subject !== this.#message.subject) return false;
     const block = headerBlock(this.#message);
@@ -57,7 +56,7 @@ function headersOf(message: Msg): ReadonlyMap<string, string> {
   return block === undefined ? readHeaders(message) : decodeHeaders(block.toString('latin1'));
 }
 
-/** The header block among the client's own bytes, where it has them as we know it. */
+/** The header block in the client's buffer; `undefined` when the client's private fields have changed. */
 function headerBlock(message: Msg): Buffer | undefined {
   if (!('_rdata' in message) || !('_msg' in message)) return undefined;
   const { _rdata: bytes, _msg: parts } = message;

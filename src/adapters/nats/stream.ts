@@ -1,15 +1,15 @@
-// The output stream's settings: what we create, and what we refuse to write to (design section 5).
+// The output stream's settings: those that the projector creates, and those that it refuses to write to.
 import { z } from 'zod';
 import type { OutputInfo } from '../../projections/output.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 
-/** The largest message is 256 KiB (design section 4); headers come on top. */
+/** The largest message data has 256 KiB; headers come on top. */
 export const minimumMessageBytes = 300 * 1024;
 
-/** Before this, a leader change could acknowledge a message as a duplicate that was never stored. */
+/** Before this, after a leader change the server could acknowledge a message that it never stored. */
 export const firstSafeClusterVersion = [2, 10, 26] as const;
 
-/** What this output's stream must look like. */
+/** The required settings of an output's stream. */
 export type StreamPlan = {
   readonly stream: string;
   readonly subjectRoot: string;
@@ -19,7 +19,7 @@ export type StreamPlan = {
 
 const natural = z.number().int().nonnegative();
 
-/** The parts of a stream's configuration that we judge; later servers send more. */
+/** The parts of a stream's configuration that are checked; later servers send more. */
 const configSchema = z.object({
   name: z.string(),
   description: z.string().default(''),
@@ -71,8 +71,8 @@ const streamPattern = /^[A-Za-z0-9_-]{1,64}$/;
 /**
  * Checks names and lists the subjects.
  *
- * @param subjects instead of the default six, each without the root: a lane's share of them
- * @throws TocsinError (`usage`) for a stream name or root that cannot be one
+ * @param subjects instead of the default six, each without the root
+ * @throws TocsinError (`usage`) for an invalid stream name or root
  */
 export function planStream(
   stream: string,
@@ -85,9 +85,11 @@ export function planStream(
   ],
 ): StreamPlan {
   if (!streamPattern.test(stream)) {
-    throw usage(`The stream name ${JSON.stringify(stream)} has more than A-Z a-z 0-9 _ - in it.`);
+    throw usage(
+      `The stream name ${JSON.stringify(stream)} may only hold A-Z a-z 0-9 _ - and at most 64 of them.`,
+    );
   }
-  // Under a root called mock or live, real traffic would look like a copy.
+  // Under a root called mock or live, real messages would look like mock or republished ones.
   if (!rootPattern.test(subjectRoot) || /^(mock|live)\./.test(subjectRoot)) {
     throw usage(`The subject root ${JSON.stringify(subjectRoot)} is not like "acme." or empty.`);
   }
@@ -95,7 +97,7 @@ export function planStream(
   return { stream, subjectRoot, subjects: all, replicas };
 }
 
-/** The configuration that STREAM.CREATE gets. */
+/** The configuration for STREAM.CREATE. */
 export function createConfig(plan: StreamPlan, description: string): Record<string, unknown> {
   return {
     name: plan.stream,
@@ -114,14 +116,14 @@ export function createConfig(plan: StreamPlan, description: string): Record<stri
     deny_delete: true,
     deny_purge: true,
     allow_direct: true,
-    // Core subscribers of the subjects would see publishes that the fence refused; here they do not.
+    // Core subscribers of the subjects also see publishes that the fence refused; those of `live.` do not.
     republish: { src: `${plan.subjectRoot}>`, dest: `${plan.subjectRoot}live.>` },
   };
 }
 
 /**
  * The port's view of a stream.
- * @param serverVersion of the server that we are connected to, such as `2.9.10`
+ * @param serverVersion of the connected server, such as `2.9.10`
  */
 export function describeStream(
   plan: StreamPlan,
@@ -132,7 +134,7 @@ export function describeStream(
     stream: info.config.name,
     created: info.created,
     description: info.config.description,
-    // Servers say 0 for a stream that never held a message.
+    // Servers report 0 for a stream that never held a message.
     firstSequence: BigInt(Math.max(info.state.first_seq, 1)),
     lastSequence: BigInt(info.state.last_seq),
     faults: faultsOf(plan, info.config),
@@ -150,9 +152,9 @@ function faultsOf(plan: StreamPlan, config: StreamConfig): readonly string[] {
     [storage !== 'file', `storage is ${storage}: a restart would lose every message`],
     [!config.deny_delete, 'deny_delete is off: messages could be deleted'],
     [!config.deny_purge, 'deny_purge is off: a purge could move the sequence'],
-    [config.no_ack, 'no_ack is on: nothing would tell us what was stored'],
+    [config.no_ack, 'no_ack is on: no ack would confirm a stored message'],
     [config.sealed, 'sealed is on: nothing can be stored'],
-    [isSet(config.mirror), 'mirror is set: the stream repeats another one'],
+    [isSet(config.mirror), 'mirror is set: the stream copies another stream'],
     [(config.sources ?? []).length > 0, 'sources are set: the server writes messages of its own'],
     [isSet(config.subject_transform), 'subject_transform is set: subjects would change'],
     [config.allow_rollup_hdrs, 'allow_rollup_hdrs is on: a message could remove others'],
@@ -194,7 +196,7 @@ function warningsOf(plan: StreamPlan, config: StreamConfig, version: string): re
       config.discard_new_per_subject,
       'discard_new_per_subject is on: a subject can refuse messages',
     ],
-    [foreign.length > 0, `subjects hold more than ours: ${foreign.join(', ')}`],
+    [foreign.length > 0, `subjects hold more than the required ones: ${foreign.join(', ')}`],
     [
       republish === null ||
         republish === undefined ||
@@ -204,13 +206,13 @@ function warningsOf(plan: StreamPlan, config: StreamConfig, version: string): re
     ],
     [
       config.num_replicas > 1 && !isAtLeast(version, firstSafeClusterVersion),
-      `replicas on nats-server ${version}: use 2.10.26 or newer, earlier ones can lose what they acknowledge`,
+      `replicas on nats-server ${version}: use 2.10.26 or newer, earlier versions can lose messages that they acknowledged`,
     ],
   ]);
 }
 
-function named(checks: readonly (readonly [found: boolean, words: string])[]): readonly string[] {
-  return checks.filter(([found]) => found).map(([, words]) => words);
+function named(checks: readonly (readonly [found: boolean, text: string])[]): readonly string[] {
+  return checks.filter(([found]) => found).map(([, text]) => text);
 }
 
 function isSet(value: unknown): boolean {
@@ -229,7 +231,7 @@ export function subjectCovers(wide: string, narrow: string): boolean {
   return a.length === b.length;
 }
 
-/** Compares `2.10.26-beta` and the like by its three numbers; what has none is old. */
+/** Compares a version such as `2.10.26-beta` by its three numbers; text without numbers counts as old. */
 export function isAtLeast(version: string, least: readonly [number, number, number]): boolean {
   const numbers = (/^v?(\d+)\.(\d+)\.(\d+)/.exec(version) ?? []).slice(1).map(Number);
   for (const [i, bound] of least.entries()) {

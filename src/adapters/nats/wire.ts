@@ -74,7 +74,7 @@ export function rawHeaders(base: MsgHdrs): RawHeaders {
   };
 }
 
-/** A stored header block as names and values; of repeated names the first counts. */
+/** A stored header block as names and values; the first value of a repeated name counts. */
 export function decodeHeaders(block: string): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
   for (const line of block.split('\r\n').slice(1)) {

@@ -1,7 +1,7 @@
-// Where a text stops being JSON. The engine's own messages name a place only now and then, and quote
-// the text; this runs only over text that has been found broken.
+// Finds the first character at which a text is not JSON. The engine's error messages give this index only sometimes and
+// quote the text. It runs only for text that `JSON.parse` refused.
 
-/** What may come next. */
+/** The token that may come next. */
 type Expected =
   'value' | 'value_or_close' | 'key' | 'key_or_close' | 'colon' | 'comma_or_close' | 'end';
 
@@ -10,8 +10,8 @@ const SPACE = /[ \t\n\r]*/y;
 const LITERALS = ['true', 'false', 'null'];
 
 /**
- * Index of the first character that cannot be there; the text's length when it ends too early;
- * `undefined` when all of it is JSON. Iterative: depth costs memory, not stack.
+ * The index of the first invalid character; the text's length when the text ends too early; `undefined` for valid
+ * JSON. It is iterative, so that deep nesting cannot overflow the stack.
  */
 export function jsonBreak(text: string): number | undefined {
   const open: ('{' | '[')[] = [];
@@ -59,7 +59,7 @@ function mayClose(expected: Expected): boolean {
   );
 }
 
-/** The end of the string that begins at `start`, or the first character that cannot be in it. */
+/** The end of the string that begins at `start`, or its first invalid character. */
 function stringEnd(text: string, start: number): End {
   for (let at = start + 1; at < text.length; at++) {
     const code = text.charCodeAt(at);
@@ -86,7 +86,7 @@ function scalarEnd(text: string, start: number): End {
   return { closed: at > start, at };
 }
 
-/** Where a sticky match that begins at `at` ends; `at` when there is none. */
+/** The end of a sticky match at `at`; `at` without a match. */
 function skip(sticky: RegExp, text: string, at: number): number {
   sticky.lastIndex = at;
   return sticky.test(text) ? sticky.lastIndex : at;

@@ -1,15 +1,15 @@
-// NDJSON from outside, line by line: whatever comes, memory stays bounded, a bad line says what is
-// wrong with it, and the good lines around it are read. What the lines mean is not known here.
+// Reads NDJSON line by line with bounded memory. A bad line becomes a fault with its reason, and the lines around it are
+// read.
 import { isUtf8, type Buffer } from 'node:buffer';
 import { jsonFault, parseJson, type Json } from '../../domain/core/json.ts';
 import { printable } from '../../domain/core/text.ts';
 import { jsonBreak } from './json-break.ts';
 import { createSplitter, type RawLine } from './splitter.ts';
 
-/** Longest line unless said otherwise: no trigger comes near it. */
+/** The default limit of a line in bytes; trigger lines are far shorter. */
 export const MAX_LINE_BYTES = 256 * 1024;
 
-/** Most lines in one page; a huge chunk must not become as many objects at once. */
+/** The most lines of a page, which bounds the objects made from one large chunk. */
 const PAGE_LINES = 512;
 
 /** Characters of a broken line that its message may show. */
@@ -28,11 +28,10 @@ export type Line = { readonly line: number } & (
 );
 
 /**
- * Reads NDJSON: lines end in LF or CRLF, the last one may end without; a byte order mark at the
- * beginning and blank lines are passed over. The same bytes give the same lines, however they are cut
- * into chunks.
+ * Reads NDJSON. Lines end in LF or CRLF, the last one may end without; a leading byte order mark and blank lines are
+ * skipped. The division of the bytes into chunks does not change the lines.
  *
- * @param source the bytes; what it throws is thrown on
+ * @param source the bytes; its errors are rethrown
  * @param options.maxLineBytes a longer line (without its LF) is a fault, and is skipped unbuffered
  * @returns pages of lines; a page is at most what one chunk completed
  */
@@ -70,7 +69,7 @@ function parse({ line, bytes }: { readonly line: number; readonly bytes: Buffer 
   try {
     value = parseJson(text);
   } catch {
-    // It throws for one reason only, and where that is we find out ourselves.
+    // The parser refuses invalid JSON only.
     if (/^[ \t\r]*$/.test(text)) return undefined;
     return fault(line, 'broken_json', brokenAt(text, jsonBreak(text) ?? text.length));
   }
@@ -78,7 +77,7 @@ function parse({ line, bytes }: { readonly line: number; readonly bytes: Buffer 
   return isChecked(value, reason) ? jsonLine(line, value) : fault(line, 'broken_json', reason);
 }
 
-/** As {@link jsonFault}, with the name of the field that it is about, where there is one. */
+/** As {@link jsonFault}, with the name of the field, if any. */
 function faultByField(value: unknown): string {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return jsonFault(value) ?? '';
@@ -92,7 +91,7 @@ function faultByField(value: unknown): string {
   return '';
 }
 
-// The parser made it and `reason` says that every part is as it must be.
+// The parser made the value, and an empty `reason` means that `jsonFault` accepts every part.
 function isChecked(_value: unknown, reason: string): _value is Json {
   return reason === '';
 }
@@ -103,7 +102,7 @@ function brokenAt(text: string, at: number): string {
   return `is not JSON: column ${at + 1}, near \`${shown}\``;
 }
 
-// Each line has this one shape, so that whoever reads them meets one.
+// One function makes all lines, so that they share one hidden class.
 function jsonLine(line: number, value: Json): Line {
   return { line, kind: 'json', value };
 }

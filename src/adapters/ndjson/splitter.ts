@@ -1,32 +1,32 @@
-// Bytes to lines. What is kept between two chunks is one unfinished line, of at most the limit.
+// Splits bytes into lines. Between two chunks it keeps one unfinished line, at most as long as the limit.
 import { Buffer } from 'node:buffer';
 
 const LF = 0x0a;
 
-/** One line without its LF; the bytes are good until the next line is asked for. */
+/** One line without its LF; the bytes are valid until the next line is read. */
 export type RawLine =
   | { readonly line: number; readonly bytes: Buffer }
   | { readonly line: number; readonly bytes: 'too_long' };
 
 export type Splitter = {
-  /** The lines that this chunk completes, and the one that it makes too long. */
+  /** The lines that this chunk completes, and a line that becomes too long in it. */
   readonly push: (chunk: Uint8Array) => Generator<RawLine, void, undefined>;
-  /** The line that no LF ended. */
+  /** The last line, when it has no LF. */
   readonly end: () => Generator<RawLine, void, undefined>;
 };
 
-/** Cuts chunks into lines of at most `maxLineBytes` bytes; longer ones are reported as soon as they are. */
+/** Splits chunks into lines of at most `maxLineBytes` bytes; a longer line is reported immediately. */
 export function createSplitter(maxLineBytes: number): Splitter {
   let line = 1;
   let held = Buffer.alloc(0);
   let size = 0;
-  /** The line was reported as too long; its rest is passed over. */
+  /** The line was reported as too long; its rest is skipped. */
   let skipping = false;
 
   const hold = (bytes: Buffer): void => {
     const needed = size + bytes.length;
     if (needed > held.length) {
-      // Doubling, because a line may come in very small pieces.
+      // Doubling, since a line may come in very small pieces.
       const grown = Buffer.alloc(Math.min(maxLineBytes, Math.max(needed, held.length * 2)));
       held.copy(grown, 0, 0, size);
       held = grown;

@@ -1,5 +1,5 @@
-// What a store of ours accepts, checked and turned into text before anything is written. The limits
-// are those of an EventStoreDB with its defaults, so that what fits here fits there.
+// Checks appends and encodes their events before they are written. The limits are the defaults of EventStoreDB, so
+// that a log can move from one store to another.
 import { isUuid } from '../../../domain/core/ids.ts';
 import type { EventToAppend } from '../../../domain/core/recorded-event.ts';
 import { isCleanText, MAX_STORED_DEPTH, nestsDeeperThan } from '../../../domain/core/json.ts';
@@ -18,10 +18,10 @@ export const MAX_STREAM_NAME_BYTES = 1024;
 
 /** An event as it is stored: JSON as text, everything else as bytes. */
 export type EncodedEvent = {
-  /** In lower case: a UUID is a number, not a spelling. */
+  /** In lower case, since UUIDs are compared as numbers. */
   readonly id: string;
   readonly type: string;
-  /** True when the writer called the data JSON; nobody has checked that it is. */
+  /** True when the writer declared the data as JSON; that they are is not checked. */
   readonly isJson: boolean;
   readonly data: string | Uint8Array;
   readonly metadata: string | Uint8Array;
@@ -39,7 +39,7 @@ export type AppendRequest = {
   readonly isTombstone?: true;
 };
 
-/** What the port's appends become: everything in them is JSON. */
+/** An append through the port: its events are JSON. */
 export type JsonAppendRequest = AppendRequest & { readonly events: readonly JsonEvent[] };
 
 type JsonEvent = EncodedEvent & { readonly data: string; readonly metadata: string };
@@ -49,7 +49,7 @@ type Refused = Extract<AppendResult, { outcome: 'refused' }>;
 const NIL_UUID = '00000000-0000-0000-0000-000000000000';
 const MAX_REVISION = 2n ** 63n - 2n;
 
-/** Checks an append and encodes it, or says why no store would take it. */
+/** Checks an append and encodes it; `refused` for an append that no store would accept. */
 export function encodeAppend(
   stream: string,
   expected: ExpectedRevision,
@@ -61,14 +61,14 @@ export function encodeAppend(
   const ids = new Set<string>();
   let bytes = 0;
   for (const event of events) {
-    const one = encodeEvent(event);
-    if (typeof one === 'string') return refused('invalid_argument', one);
-    if (ids.has(one.id)) {
-      return refused('invalid_argument', `the event id ${one.id} is there twice in one append`);
+    const result = encodeEvent(event);
+    if (typeof result === 'string') return refused('invalid_argument', result);
+    if (ids.has(result.id)) {
+      return refused('invalid_argument', `the append has the event id ${result.id} twice`);
     }
-    ids.add(one.id);
-    encoded.push(one);
-    bytes += one.bytes;
+    ids.add(result.id);
+    encoded.push(result);
+    bytes += result.bytes;
   }
   if (bytes > MAX_APPEND_BYTES) {
     return refused('too_large', `the append has ${bytes} bytes, the most is ${MAX_APPEND_BYTES}`);
@@ -114,7 +114,7 @@ function encodeJson(value: unknown): string | undefined {
     const text = JSON.stringify(value);
     return nestsDeeperThan(text, MAX_STORED_DEPTH) ? undefined : text;
   } catch {
-    // A cycle, a bigint, or nesting deeper than the stack: callers without types can bring any of them.
+    // Callers without types can pass cycles, bigints, or nesting deeper than the stack.
     return undefined;
   }
 }

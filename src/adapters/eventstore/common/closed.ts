@@ -1,4 +1,4 @@
-// The one error for using a store that was closed.
+// The error of every call on a closed store.
 import { TocsinError } from '../../../domain/core/errors.ts';
 
 export function storeClosed(): TocsinError {

@@ -1,10 +1,10 @@
-// Wakes subscriptions when something was committed, so that nobody polls.
+// Wakes subscriptions after a commit, so that they need no polling.
 
-/** Counts commits and wakes those who wait for the next one. */
+/** Counts commits and wakes subscriptions that wait for the next one. */
 export type CommitSignal = {
   readonly count: () => number;
   readonly notify: () => void;
-  /** Resolves once the count is not `seen` any more, or the signal is aborted. Never rejects. */
+  /** Resolves once the count differs from `seen`, or the signal is aborted. Never rejects. */
   readonly changed: (seen: number, signal: AbortSignal) => Promise<void>;
 };
 
@@ -18,7 +18,7 @@ export function commitSignal(): CommitSignal {
       for (const wake of waiting) wake();
     },
     changed(seen, signal) {
-      // Comparing counts closes the gap between the last look at the log and the wait.
+      // A commit between the last read of the log and this call has changed the count.
       if (seen !== count || signal.aborted) return Promise.resolve();
       return new Promise((resolve) => {
         const wake = (): void => {

@@ -1,8 +1,7 @@
-// A sequence that ends at once when its reader leaves, also while the next page is awaited.
+// An async iterable that ends immediately when its reader leaves, also while it waits for a page.
 
 /**
- * Runs a generator per iteration and gives it a signal that is raised when one of `signals` is, or when
- * the reader leaves the loop.
+ * Runs a generator per iteration, with a signal that aborts with any of `signals` and when the reader leaves.
  */
 export function endable<T>(
   signals: readonly (AbortSignal | undefined)[],
@@ -16,7 +15,7 @@ export function endable<T>(
       return {
         next: () => pages.next(),
         return() {
-          // A generator that waits takes its return() only after the wait: end the wait.
+          // A generator handles return() only after its current wait, so abort the wait.
           left.abort();
           return pages.return(undefined);
         },

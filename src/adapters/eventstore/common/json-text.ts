@@ -1,5 +1,4 @@
-// The text of stored JSON to values. Anybody may have written it: what would break a recursive reader
-// behind this place is not read at all.
+// Parses stored JSON. Any client may have written it: text that nests too deep for recursive readers is refused.
 import {
   MAX_STORED_DEPTH,
   nestsDeeperThan,
@@ -7,7 +6,7 @@ import {
   type Json,
 } from '../../../domain/core/json.ts';
 
-/** Reads JSON text; throws a SyntaxError for anything else, and for what nests too deep. */
+/** @throws SyntaxError for text that is not JSON or nests too deep */
 export function parseJsonText(text: string): Json {
   if (nestsDeeperThan(text, MAX_STORED_DEPTH)) throw new SyntaxError('nests too deep');
   return parseJson(text);

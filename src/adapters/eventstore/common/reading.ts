@@ -1,5 +1,5 @@
-// Reading page by page from a log that answers at once. Nothing is held between two pages but a
-// cursor, so a slow reader costs nothing and stops nobody.
+// Reads page by page from a log whose reads are synchronous. Between two pages it keeps only a cursor, so a slow
+// reader holds no resources.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
 import { TocsinError } from '../../../domain/core/errors.ts';
@@ -10,23 +10,23 @@ export const PAGE_EVENTS = 512;
 
 export type Direction = 'forwards' | 'backwards';
 
-/** One look at a stretch of the log. */
+/** The result of one scan of the log. */
 export type Scan = {
   readonly events: readonly RecordedEvent[];
-  /** Everything from the cursor to here was looked at; the next scan starts after it. */
+  /** The scan covered the log up to here; the next scan starts after it. */
   readonly scannedTo: bigint;
-  /** There is nothing beyond `scannedTo` in this direction. */
+  /** The log has no events beyond `scannedTo` in this direction. */
   readonly atEnd: boolean;
 };
 
-/** One look at a stream. */
+/** The result of one read of a stream. */
 export type StreamScan = {
   readonly events: readonly RecordedEvent[];
-  /** There is nothing beyond these in this direction; most streams are read in one look. */
+  /** The stream has no events beyond these in this direction; most streams need one read. */
   readonly atEnd: boolean;
 };
 
-/** A log that is read in short, synchronous steps. */
+/** A log with short, synchronous reads. */
 export type Log = {
   /** @param after exclusive; absent, the edge that the direction starts from */
   readonly scan: (
@@ -57,7 +57,7 @@ export async function* readAllPages(
     if (scan.atEnd) return;
     left -= scan.events.length;
     cursor = scan.scannedTo;
-    // A reader that never waits for anything else would keep the event loop for the whole log.
+    // Without this wait a reader would block the event loop for the whole log.
     await nextTurn();
   }
 }
@@ -88,7 +88,7 @@ export async function* readStreamPages(
   }
 }
 
-/** How many events a read may give; all when nothing is said. */
+/** The most events of a read; Infinity without `maxCount`. */
 export function countLimit(maxCount: number | undefined): number {
   if (maxCount === undefined) return Infinity;
   if (Number.isSafeInteger(maxCount) && maxCount >= 0) return maxCount;

@@ -1,4 +1,4 @@
-// The rule of exact revisions and repeated appends, as EventStoreDB has it, apart from any storage.
+// The rules for expected revisions and repeated appends, the same as in EventStoreDB, without storage.
 import type { AppendResult, ExpectedRevision } from '../../../domain/ports/event-store.ts';
 import { START_POSITION } from '../../../domain/core/positions.ts';
 import type { Position } from '../../../domain/core/positions.ts';
@@ -6,35 +6,35 @@ import type { Position } from '../../../domain/core/positions.ts';
 /** The last revision of a stream that does not exist. */
 export const NO_STREAM = -1n;
 
-/** Expected by a writer that takes the stream as it is; only servers know this and the next one. */
+/** Expected by a writer that accepts any revision; only the front's clients can send this and the next. */
 export const ANY_REVISION = -2n;
 
-/** Expected by a writer that only wants the stream to be there. */
+/** Expected by a writer that requires only that the stream exists. */
 export const STREAM_EXISTS = -4n;
 
 /**
- * The revision of the event that ends a stream for ever, and so the stream's last one. On the wire it is
- * 2^63 - 1, which a number of JavaScript's does not hold.
+ * The revision of a tombstone, always the last event of its stream. On the wire it is 2^63 - 1, which does not
+ * fit in a JavaScript number.
  */
 export const TOMBSTONE_REVISION = BigInt(Number.MAX_SAFE_INTEGER);
 export const TOMBSTONE_ON_WIRE = 2n ** 63n - 1n;
 
-/** The type of that event. */
+/** The event type of a tombstone. */
 export const TOMBSTONE_TYPE = '$streamDeleted';
 
-/** What is stored at a revision. */
+/** The event stored at a revision. */
 export type StoredId = { readonly id: string; readonly position: bigint };
 
 type Answer = Extract<AppendResult, { outcome: 'appended' | 'conflict' }>;
 
 /**
- * Decides about an append before anything is written: `undefined` means write it.
+ * The answer to an append that needs no write; `undefined` means write it.
  *
- * Events that are already stored right after the expected revision are a repeat, and get the first
- * answer again, however much came after them. The same ids at the stream's end are not looked for.
+ * Events that are already stored directly after the expected revision are a repeat: it gets the first answer
+ * again, whatever was appended later. The same ids elsewhere in the stream do not count.
  *
  * @param last the stream's last revision, {@link NO_STREAM} without one
- * @param storedFrom the events stored from a revision on, in order, at most as many as asked for
+ * @param storedFrom the events stored from a revision on, in order, at most `count`
  */
 export function decideAppend(
   last: bigint,
@@ -43,7 +43,7 @@ export function decideAppend(
   storedFrom: (revision: bigint, count: number) => readonly StoredId[],
 ): Answer | undefined {
   if (expected === last) {
-    // Nothing is written, so there is no position to give.
+    // An append without events writes nothing, so it has no position.
     if (ids.length === 0) return { outcome: 'appended', revision: last, position: START_POSITION };
     return undefined;
   }
@@ -51,25 +51,25 @@ export function decideAppend(
   const end = expected + BigInt(ids.length);
   if (ids.length === 0 || end > last) return conflict;
   const stored = storedFrom(expected + 1n, ids.length);
-  const tail = stored.at(-1);
+  const repeat = stored.at(-1);
   const repeated = stored.length === ids.length && stored.every(({ id }, i) => id === ids[i]);
-  return repeated && tail !== undefined
-    ? { outcome: 'appended', revision: end, position: positionOf(tail.position) }
+  return repeated && repeat !== undefined
+    ? { outcome: 'appended', revision: end, position: positionOf(repeat.position) }
     : conflict;
 }
 
-/** Where an event with a known id lies. */
-export type KnownPlace = {
+/** Stream, revision and position of a remembered event id. */
+export type KnownEvent = {
   readonly stream: string;
   readonly revision: bigint;
   readonly position: bigint;
 };
 
 /**
- * {@link decideAppend} for {@link ANY_REVISION} and {@link STREAM_EXISTS}. Without a revision to compare at,
- * a repeat is found by the ids that were committed lately: as far back as `placeOf` remembers.
+ * {@link decideAppend} for {@link ANY_REVISION} and {@link STREAM_EXISTS}. Without an exact revision, a repeat is
+ * recognised by the recently committed ids that `find` remembers.
  *
- * @param exists whether there is anything of the stream, its metadata included
+ * @param exists whether the stream or its metadata stream has events
  */
 export function decideLooseAppend(
   stream: string,
@@ -77,25 +77,25 @@ export function decideLooseAppend(
   exists: boolean,
   expected: bigint,
   ids: readonly string[],
-  placeOf: (id: string) => KnownPlace | undefined,
+  find: (id: string) => KnownEvent | undefined,
 ): Answer | undefined {
   const conflict: Answer = { outcome: 'conflict', actual: actualRevision(last) };
   if (expected === STREAM_EXISTS && !exists) return conflict;
   if (ids.length === 0) return { outcome: 'appended', revision: last, position: START_POSITION };
-  const places = ids.map(placeOf);
-  if (places[0]?.stream !== stream) return undefined;
-  const tail = places.at(-1);
-  return tail !== undefined && places.every((place) => place?.stream === stream)
-    ? { outcome: 'appended', revision: tail.revision, position: positionOf(tail.position) }
+  const found = ids.map(find);
+  if (found[0]?.stream !== stream) return undefined;
+  const end = found.at(-1);
+  return end !== undefined && found.every((event) => event?.stream === stream)
+    ? { outcome: 'appended', revision: end.revision, position: positionOf(end.position) }
     : conflict;
 }
 
-/** A last revision in the port's words. */
+/** A last revision as the port's type. */
 export function actualRevision(last: bigint): ExpectedRevision {
   return last === NO_STREAM ? 'no_stream' : last;
 }
 
-/** Our stores know one number per place: what is committed was prepared there. */
-export function positionOf(place: bigint): Position {
-  return { commit: place, prepare: place };
+/** These stores have one number per position, used for both parts. */
+export function positionOf(position: bigint): Position {
+  return { commit: position, prepare: position };
 }

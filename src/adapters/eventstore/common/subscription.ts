@@ -1,5 +1,5 @@
-// A catch-up subscription on a log that is read in pages: history first, then what comes, from the
-// same pages. There is no live buffer that could overflow, and no seam between the two.
+// A catch-up subscription on a log that is read in pages. History and live events come from the same pages, so no
+// live buffer can overflow and no event can get lost between the two.
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { backoffMs, type Backoff } from '../../../domain/core/backoff.ts';
 import { TocsinError } from '../../../domain/core/errors.ts';
@@ -11,13 +11,13 @@ import { positionOf } from './revisions.ts';
 
 type Entries = readonly SubscriptionEntry[];
 
-/** What a subscription runs on. */
+/** The log and signals that a subscription reads from. */
 export type Feed = {
   readonly log: Pick<Log, 'scan'>;
   readonly commits: CommitSignal;
   /**
-   * Runs before a page goes out. `drop` loses the page and the connection with it: the subscription
-   * goes on after what was last delivered.
+   * Runs before a page is delivered. `drop` discards the page as a lost connection would: the subscription
+   * resumes after the last delivered entry.
    */
   readonly gate?: (page: Entries) => Promise<'deliver' | 'drop'>;
 };
@@ -25,8 +25,7 @@ export type Feed = {
 const RETRY: Backoff = { firstMs: 50, longestMs: 30_000 };
 
 /**
- * {@link EventStore.subscribeAll} on a feed. Ending the iteration releases everything at once, also
- * while the next page is awaited.
+ * {@link EventStore.subscribeAll} on a feed. It ends immediately when the reader leaves, also during a wait.
  */
 export function subscription(feed: Feed, options: SubscribeOptions): AsyncIterable<Entries> {
   return endable([options.signal], (signal) => run(feed, options, signal));
@@ -42,7 +41,7 @@ async function* run(
   const ended = (): boolean => signal.aborted;
   while (!ended()) {
     const seen = feed.commits.count();
-    const scan = await scanUntilItWorks(feed.log, cursor, prefixes, signal);
+    const scan = await scanWithRetry(feed.log, cursor, prefixes, signal);
     if (scan === undefined) return;
     const page = entriesOf(scan, cursor, scan.atEnd && !live);
     if (page.length > 0) {
@@ -70,8 +69,8 @@ function entriesOf(scan: Scan, cursor: bigint, goesLive: boolean): Entries {
   return entries;
 }
 
-/** The next stretch; `undefined` once the signal is aborted. */
-async function scanUntilItWorks(
+/** The next scan; `undefined` once the signal is aborted. */
+async function scanWithRetry(
   log: Pick<Log, 'scan'>,
   cursor: bigint,
   prefixes: readonly string[],

@@ -1,4 +1,4 @@
-// SQLite's columns as the types that the STRICT tables promise.
+// Checks the types of SQLite column values.
 import type { SQLOutputValue } from 'node:sqlite';
 
 export function textOf(value: SQLOutputValue | undefined): string {

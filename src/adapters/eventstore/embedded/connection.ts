@@ -1,5 +1,5 @@
-// The connection that readers of a store's file share. It can only read, is opened when it is first
-// needed and again after an error, and holds no statement open between two calls.
+// The read-only connection that the readers of a store's file share. It opens at the first call and again after an
+// error, and keeps no statement open between two calls.
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import { openSqliteReadOnly, SQLITE, sqliteCode } from '../../sqlite/open.ts';
@@ -22,7 +22,7 @@ export type FileConnection = {
   readonly close: () => void;
 };
 
-/** Reads `file`; touches it only when there is work. */
+/** Opens `file` at the first call of `on`. */
 export function fileConnection(file: string): FileConnection {
   let connection: Connection | undefined;
   let closed = false;
@@ -52,8 +52,8 @@ function connect(file: string): Connection {
   const once = (prepare: (text: string) => StatementSync): ((text: string) => StatementSync) => {
     const statements = new Map<string, StatementSync>();
     return (text) => {
-      const known = statements.get(text);
-      if (known !== undefined) return known;
+      const prepared = statements.get(text);
+      if (prepared !== undefined) return prepared;
       const statement = prepare(text);
       statements.set(text, statement);
       return statement;

@@ -1,5 +1,5 @@
-// Appends to the file, a group at a time: one transaction and one sync for many appends. Synchronous;
-// it runs in the writing thread. The file is the only state: what another connection did is seen.
+// Appends to the file in groups: one transaction and one sync for many appends. It is synchronous and runs in the
+// writing thread. Every append reads the current state from the file.
 import type { DatabaseSync } from 'node:sqlite';
 import type { AppendResult } from '../../../domain/ports/event-store.ts';
 import { SQLITE, sqliteCode } from '../../sqlite/open.ts';
@@ -15,15 +15,15 @@ import {
 import { bigintOf, textOf } from './columns.ts';
 import { recentIds } from './recent-ids.ts';
 
-/** An event takes this much of the log besides its content, so that no two positions are neighbours. */
+/** The bytes of an event besides its content, so that no two positions are adjacent. */
 const RECORD_BYTES = 36;
 
 export type Engine = {
   /**
-   * Answers each append in order; every `appended` is on disk when this returns. One append's conflict
-   * or refusal does not touch the others.
+   * Answers each append in order; every `appended` is on disk when this returns. A conflict or refusal does not
+   * affect the other appends.
    *
-   * @throws what SQLite threw, when it cannot be said whether the group was written
+   * @throws an error of SQLite when it is unknown whether the group was written
    */
   readonly commit: (group: readonly AppendRequest[]) => readonly AppendResult[];
 };
@@ -53,7 +53,7 @@ export function engine(db: DatabaseSync, rememberIds = 0): Engine {
 
   const write = (group: readonly AppendRequest[]): readonly AppendResult[] => {
     begin.run();
-    let place = bigintOf(head.get()?.['head'] ?? 0n);
+    let position = bigintOf(head.get()?.['head'] ?? 0n);
     const created = BigInt(Date.now());
     const lastOf = (stream: string): bigint => {
       const row = findStream.get(stream);
@@ -76,7 +76,7 @@ export function engine(db: DatabaseSync, rememberIds = 0): Engine {
               last !== NO_STREAM || lastOf(`$$${stream}`) !== NO_STREAM,
               expected,
               ids,
-              recent.placeOf,
+              recent.find,
             );
       if (decided !== undefined) return decided;
       const revision = isTombstone ? TOMBSTONE_REVISION : last + BigInt(events.length);
@@ -85,10 +85,10 @@ export function engine(db: DatabaseSync, rememberIds = 0): Engine {
       let at = revision - BigInt(events.length);
       for (const event of events) {
         at += 1n;
-        place += BigInt(event.bytes + RECORD_BYTES);
+        position += BigInt(event.bytes + RECORD_BYTES);
         const isJson = event.isJson ? 1n : 0n;
         addEvent.run(
-          place,
+          position,
           id,
           at,
           event.id,
@@ -98,12 +98,12 @@ export function engine(db: DatabaseSync, rememberIds = 0): Engine {
           event.data,
           event.metadata,
         );
-        recent.add(event.id, { stream, revision: at, position: place });
+        recent.add(event.id, { stream, revision: at, position });
       }
-      return { outcome: 'appended', revision, position: positionOf(place) };
+      return { outcome: 'appended', revision, position: positionOf(position) };
     });
     end.run();
-    recent.settle(true);
+    recent.end(true);
     return results;
   };
 
@@ -113,7 +113,7 @@ export function engine(db: DatabaseSync, rememberIds = 0): Engine {
     } catch (error) {
       // SQLite may have rolled back by itself, as it does on a full disk.
       if (db.isTransaction) db.exec('ROLLBACK');
-      recent.settle(false);
+      recent.end(false);
       switch (sqliteCode(error)) {
         case SQLITE.full:
           return onFullDisk(group);
@@ -129,7 +129,7 @@ export function engine(db: DatabaseSync, rememberIds = 0): Engine {
     }
   };
 
-  /** Nothing of the group was written; what is small enough may still fit. */
+  /** No append of the group was written; smaller ones may still fit. */
   const onFullDisk = (group: readonly AppendRequest[]): readonly AppendResult[] => {
     if (group.length === 1) {
       return [{ outcome: 'refused', reason: 'storage_full', message: 'the disk is full' }];
@@ -142,6 +142,6 @@ export function engine(db: DatabaseSync, rememberIds = 0): Engine {
 }
 
 function streamDeleted(stream: string): AppendResult {
-  const message = `the stream ${stream} was deleted for ever`;
+  const message = `the stream ${stream} is deleted permanently`;
   return { outcome: 'refused', reason: 'stream_deleted', message };
 }

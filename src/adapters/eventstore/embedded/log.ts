@@ -1,5 +1,5 @@
-// Reads the file in short pages, through a connection of its own that can only read. No statement is
-// open when a page has been returned, so readers never hold back the WAL.
+// Reads the file in short pages through a read-only connection. No statement stays open after a page, so readers
+// never block a WAL checkpoint.
 import { isUtf8 } from 'node:buffer';
 import type { SQLOutputValue } from 'node:sqlite';
 import type { RecordedEvent, Unreadable } from '../../../domain/core/recorded-event.ts';
@@ -10,14 +10,14 @@ import { positionOf, TOMBSTONE_ON_WIRE, TOMBSTONE_REVISION } from '../common/rev
 import { bigintOf, bytesOf, textOf } from './columns.ts';
 import { fileConnection, type Connection, type FileConnection } from './connection.ts';
 
-/** One page looks at this many bytes of events at most, and one event more. */
+/** One page scans at most this many bytes of events, and one event more. */
 const PAGE_BYTES = 1024n * 1024n;
 
 const COLUMNS = 'e.position, s.name, e.revision, e.id, e.type, e.is_json, e.data, e.metadata';
 
 type Row = Record<string, SQLOutputValue>;
 
-/** The file as a log, and the way to let go of it. */
+/** The file as a log. */
 export type FileLog = Log & { readonly close: () => void };
 
 /** A store's file as a log. */
@@ -26,7 +26,7 @@ export function fileLog(file: string): FileLog {
   return { ...logOn(on), close };
 }
 
-/** A log on a connection that others may use too. */
+/** A log on a shared connection. */
 export function logOn(on: FileConnection['on']): Log {
   return {
     scan: (...args) => on((c) => scan(c, ...args)),
@@ -41,7 +41,7 @@ function scan(
   prefixes: readonly string[],
   limit: number,
 ): Scan {
-  const [first, bound, edge] = stretch(c, direction, after);
+  const [first, bound, edge] = rangeAfter(c, direction, after);
   if (first === undefined || bound === undefined || edge === undefined) {
     return { events: [], scannedTo: after ?? 0n, atEnd: true };
   }
@@ -49,7 +49,7 @@ function scan(
   const forwards = direction === 'forwards';
   const rows = c
     .sql(
-      // CROSS JOIN keeps the order of the tables: by position, whatever the planner thinks of names.
+      // CROSS JOIN makes SQLite scan events by position first, whatever its planner estimates.
       `SELECT ${COLUMNS} FROM events e CROSS JOIN streams s ON s.id = e.stream
        WHERE e.position BETWEEN ? AND ?${sql}
        ORDER BY e.position ${forwards ? 'ASC' : 'DESC'} LIMIT ?`,
@@ -64,8 +64,8 @@ function scan(
   };
 }
 
-/** The next stretch of positions after the cursor: its first and last event, and the log's last one. */
-function stretch(
+/** The next range of positions after the cursor: its first and last event, and the log's last event. */
+function rangeAfter(
   c: Connection,
   direction: Direction,
   after: bigint | undefined,
@@ -92,14 +92,14 @@ function stretch(
 }
 
 /**
- * Prefixes as a condition that SQLite tests while it scans, so that foreign events never leave it: one
- * look into a set per length of prefix, however many prefixes there are.
+ * Prefixes as a condition of SQL, so that other events never leave SQLite: one set lookup per length of prefix,
+ * however many prefixes there are.
  */
 function nameCondition(prefixes: readonly string[]): {
   readonly sql: string;
   readonly parameters: readonly string[];
 } {
-  // A server writes some streams for itself; they are nobody's events.
+  // Excludes the server's own streams.
   if (prefixes.length === 0 || prefixes.includes('')) {
     return { sql: ` AND substr(s.name, 1, 1) <> '$'`, parameters: [] };
   }
@@ -159,7 +159,7 @@ function eventOf(c: Connection, row: Row): RecordedEvent {
     revision: revision === TOMBSTONE_REVISION ? TOMBSTONE_ON_WIRE : revision,
     position: positionOf(position),
     type: textOf(row['type']),
-    // Bytes that nobody called JSON are not looked into, even if they happen to be some.
+    // Data that the writer did not declare as JSON stay bytes.
     data:
       row['is_json'] === 0n
         ? { unreadable: bytesAt(c, position, 'data') }
@@ -168,7 +168,7 @@ function eventOf(c: Connection, row: Row): RecordedEvent {
   };
 }
 
-/** The column's JSON; its bytes when it is none: anybody can write to a server of ours. */
+/** The column's JSON; its bytes when it is no JSON, since any client may write to a front. */
 function jsonOf(
   c: Connection,
   position: bigint,
@@ -178,7 +178,7 @@ function jsonOf(
   if (text instanceof Uint8Array) return { unreadable: text };
   try {
     const value = parseJsonText(textOf(text));
-    // Bytes that are not UTF-8 come out of SQLite as this character; then the bytes themselves decide.
+    // Bytes that are not UTF-8 decode to this character, but UTF-8 text may hold it as well.
     if (!textOf(text).includes('\uFFFD')) return value;
     const bytes = bytesAt(c, position, column);
     return isUtf8(bytes) ? value : { unreadable: bytes };

@@ -1,5 +1,5 @@
-// Opens a store's file as its one owner: the lock, the writing thread, the readers. What they are used
-// for, the port or a server's protocol, is others' business.
+// Opens a store's file as its one owner: takes the lock, and starts the writing thread and the readers. The embedded
+// store and the front both use it.
 import { TocsinError } from '../../../domain/core/errors.ts';
 import type { AppendResult } from '../../../domain/ports/event-store.ts';
 import { acquireFileLock, type LockOwner } from '../../sqlite/file-lock.ts';
@@ -14,13 +14,13 @@ import { rowsOn, type FileRows } from './rows.ts';
 import { startWriter } from './writer.ts';
 
 export type EmbeddedStoreOptions = {
-  /** The SQLite file; made, with its directory, if it is not there. */
+  /** The SQLite file; created with its directory if missing. */
   readonly file: string;
-  /** What this process is, for the error that a second owner gets. Default: "an embedded store". */
+  /** The name of this process in the error of a second owner. Default: "an embedded store". */
   readonly holder?: string | undefined;
 };
 
-/** An owned file. Everything throws `store_closed` after it was disposed. */
+/** An owned file. Every call throws `store_closed` after disposal. */
 export type EmbeddedEngine = AsyncDisposable & {
   /** Resolves with the outcome; `unknown` after `deadlineMs`. */
   readonly append: (request: AppendRequest, deadlineMs: number) => Promise<AppendResult>;
@@ -45,8 +45,7 @@ export async function openEngine(
   const writer = await startWriter({ ...settings, file }, commits.notify);
   undo.defer(writer.close);
   const reader = fileConnection(file);
-  // The reader goes first: the last connection to close folds the WAL into the file, and it must be
-  // one that can write.
+  // The reader closes first: the last connection moves the WAL into the file, so it must be the writer's.
   undo.defer(() => {
     reader.close();
     commits.notify();

@@ -1,4 +1,4 @@
-// What the store and its writing thread say to each other.
+// The messages between the store and its writing thread.
 import type { ErrorKind } from '../../../domain/core/errors.ts';
 import type { AppendResult } from '../../../domain/ports/event-store.ts';
 import type { AppendRequest } from '../common/append-request.ts';
@@ -6,20 +6,20 @@ import type { AppendRequest } from '../common/append-request.ts';
 /** How the writing thread is started. */
 export type WriterSettings = {
   readonly file: string;
-  /** Makes the disk full at this many pages; for tests. */
+  /** Simulates a full disk at this many pages; for tests. */
   readonly maxPages?: number | undefined;
-  /** How many committed ids to remember for writers that expect no revision; none when absent. */
+  /** How many committed ids to remember for appends without an expected revision; default 0. */
   readonly rememberIds?: number | undefined;
 };
 
-/** True for what {@link WriterSettings} became on its way into the thread. */
+/** True for the copy of {@link WriterSettings} that the thread receives. */
 export function isWriterSettings(value: unknown): value is WriterSettings {
   return (
     typeof value === 'object' && value !== null && 'file' in value && typeof value.file === 'string'
   );
 }
 
-/** An append under way; `n` pairs it with its answer. */
+/** A pending append; `n` pairs it with its answer. */
 export type Numbered = { readonly n: number; readonly request: AppendRequest };
 
 export type ToWriter =

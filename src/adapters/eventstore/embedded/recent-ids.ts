@@ -1,31 +1,29 @@
-// Which events were committed lately, for writers that expect no revision. It is a bounded help, lost
-// with the process, exactly as on the servers whose protocol we speak.
-import type { KnownPlace } from '../common/revisions.ts';
+// Remembers recently committed event ids, so that a repeated append without an expected revision is recognised. It is
+// bounded and lost with the process, as on an EventStoreDB server.
+import type { KnownEvent } from '../common/revisions.ts';
 
 export type RecentIds = {
-  readonly placeOf: (id: string) => KnownPlace | undefined;
-  /** Takes note of an event that is about to be committed. */
-  readonly add: (id: string, place: KnownPlace) => void;
-  /** Keeps what was added since the last time, or forgets it. */
-  readonly settle: (committed: boolean) => void;
+  readonly find: (id: string) => KnownEvent | undefined;
+  /** Adds an event of the running transaction. */
+  readonly add: (id: string, event: KnownEvent) => void;
+  /** Ends the transaction: keeps the added events when it was committed, else drops them. */
+  readonly end: (committed: boolean) => void;
 };
 
-/**
- * @param capacity at least so many of the latest ids are known, at most twice as many; 0 for none
- */
+/** @param capacity remembers at least this many of the latest ids and at most twice as many; 0 for none */
 export function recentIds(capacity: number): RecentIds {
-  // Two generations: when the younger is full the older one goes, and no id has to be evicted alone.
-  let young = new Map<string, KnownPlace>();
-  let old = new Map<string, KnownPlace>();
-  const added = new Map<string, KnownPlace>();
+  // Two generations: when the younger is full, the older one is dropped as a whole.
+  let young = new Map<string, KnownEvent>();
+  let old = new Map<string, KnownEvent>();
+  const added = new Map<string, KnownEvent>();
   return {
-    placeOf: (id) => added.get(id) ?? young.get(id) ?? old.get(id),
-    add(id, place) {
-      if (capacity > 0) added.set(id, place);
+    find: (id) => added.get(id) ?? young.get(id) ?? old.get(id),
+    add(id, event) {
+      if (capacity > 0) added.set(id, event);
     },
-    settle(committed) {
+    end(committed) {
       if (committed) {
-        for (const [id, place] of added) young.set(id, place);
+        for (const [id, event] of added) young.set(id, event);
         if (young.size >= capacity) {
           old = young;
           young = new Map();

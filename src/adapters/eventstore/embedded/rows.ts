@@ -1,5 +1,5 @@
-// The file's events as they are stored, bytes and all, for a server that hands them on unread. Short
-// synchronous pages: nothing is open, and nothing is held, when one has been returned.
+// Reads the file's events as stored bytes, for the front, which forwards them unparsed. Pages are short and
+// synchronous; no statement stays open after a page.
 import type { SQLOutputValue } from 'node:sqlite';
 import type { Direction } from '../common/reading.ts';
 import { bytesOf, textOf } from './columns.ts';
@@ -19,30 +19,30 @@ export type StoredEvent = {
   readonly metadata: Uint8Array;
 };
 
-/** A page, and whether there was nothing after it when it was read. */
+/** A page; `atEnd` when no event came after it at the time. */
 export type StoredPage = { readonly events: readonly StoredEvent[]; readonly atEnd: boolean };
 
 export type FileRows = {
   /**
-   * The log from a place on: at or after it forwards, strictly before it backwards.
+   * The log from a position: at or after it forwards, strictly before it backwards.
    *
-   * @param limit at most so many events
+   * @param limit the most events of the page
    */
   readonly all: (direction: Direction, from: bigint, limit: number) => StoredPage;
-  /** A stream from a revision on, which is included in both directions. */
+  /** A stream from a revision, inclusive in both directions. */
   readonly stream: (direction: Direction, name: string, from: bigint, limit: number) => StoredPage;
-  /** The one event at a revision. */
+  /** The event at a revision. */
   readonly at: (stream: string, revision: bigint) => StoredEvent | undefined;
   /** The last event's position; 0 for an empty log. */
   readonly head: () => bigint;
-  /** The stream's last revision; -1 when it is not there. */
+  /** The stream's last revision; -1 when it does not exist. */
   readonly lastRevision: (stream: string) => bigint;
 };
 
-/** A page ends with the event that makes it larger than this: what one slow reader may cost us. */
+/** A page ends with the event that exceeds this size: the memory that one slow reader needs. */
 const PAGE_BYTES = 128 * 1024;
-/** Beyond any position and revision, and a number that doubles hold. */
-const BEYOND = BigInt(Number.MAX_SAFE_INTEGER);
+/** The largest exact number: above any position and revision. */
+export const BEYOND = BigInt(Number.MAX_SAFE_INTEGER);
 
 const SELECT = `SELECT e.position, s.name, e.revision, e.id, e.type, e.created, e.is_json,
   CAST(e.data AS BLOB), CAST(e.metadata AS BLOB) FROM events e CROSS JOIN streams s ON s.id = e.stream`;
@@ -52,7 +52,7 @@ const BACKWARDS = `${SELECT} WHERE e.position < ? ORDER BY e.position DESC LIMIT
 const STREAM_FORWARDS = `${SELECT} WHERE ${OF_STREAM} AND e.revision >= ? ORDER BY e.revision ASC LIMIT ?`;
 const STREAM_BACKWARDS = `${SELECT} WHERE ${OF_STREAM} AND e.revision <= ? ORDER BY e.revision DESC LIMIT ?`;
 
-/** Reads a store's file through a connection that others may use too. */
+/** Reads a store's file through a shared connection. */
 export function rowsOn(on: FileConnection['on']): FileRows {
   return {
     all: (direction, from, limit) =>
@@ -118,6 +118,6 @@ function numberOf(value: SQLOutputValue | undefined): number {
   throw new TypeError(`expected an integer in the file, found ${typeof value}`);
 }
 
-function bounded(value: bigint): bigint {
+export function bounded(value: bigint): bigint {
   return value > BEYOND ? BEYOND : value;
 }

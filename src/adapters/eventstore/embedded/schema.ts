@@ -1,15 +1,15 @@
-// The file's tables. They may be queried by anybody while the store runs; only the store writes them.
+// The file's tables. Other programs may query them while the store runs; only the store writes them.
 import type { SqliteFormat } from '../../sqlite/open.ts';
 
-/** What marks a file as an event store. A new number comes with a way to bring old files up to it. */
+/** Identifies a file as an event store. A new version needs a migration of older files. */
 export const STORE_FORMAT: SqliteFormat = {
   applicationId: 0x54_6f_63_73, // "Tocs"
   version: 2,
   what: 'a Tocsin event store',
   create(db) {
-    // `position` counts bytes: it is where the event ends in the log. A stretch of positions is thus a
-    // bounded amount of reading. JSON is text, so that sqlite3's own functions can look into it; what is
-    // no JSON, or no UTF-8, is a blob. `created` is in milliseconds since 1970.
+    // `position` is the byte offset at which the event ends in the log, so a range of positions bounds the bytes to
+    // read. JSON is stored as text for SQLite's JSON functions; other data, and bytes that are not UTF-8, are blobs.
+    // `created` is in milliseconds since 1970.
     db.exec(`
       CREATE TABLE streams (
         id INTEGER PRIMARY KEY,

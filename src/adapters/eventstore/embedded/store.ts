@@ -1,5 +1,5 @@
-// The embedded event store: one SQLite file, one owner, no server. For one machine; several processes
-// share it through `tocsin store`.
+// The embedded event store: one SQLite file with one owner process, without a server. Several processes share it
+// through `tocsin store`.
 import type { EventStore } from '../../../domain/ports/event-store.ts';
 import { openSqliteReadOnly } from '../../sqlite/open.ts';
 import { encodeAppend } from '../common/append-request.ts';
@@ -17,8 +17,8 @@ export type { EmbeddedStoreOptions } from './open.ts';
 const DEFAULT_DEADLINE_MS = 10_000;
 
 /**
- * Opens the embedded event store as its one owner. Commits are synced to disk before they are
- * answered, many at a time, by a thread of their own.
+ * Opens the embedded event store as its one owner. A thread commits appends in groups and syncs each group to disk
+ * before it answers.
  *
  * @throws TocsinError `refused` with code `store_in_use` when another owner has the file, or with
  * `file_damaged`, `file_newer` or `file_foreign`; `usage` when the file cannot be opened
@@ -27,7 +27,7 @@ export function embeddedStore(options: EmbeddedStoreOptions): Promise<EventStore
   return openEmbeddedStore(options, {});
 }
 
-/** {@link embeddedStore} with what only tests set. */
+/** {@link embeddedStore} with the settings of tests. */
 export async function openEmbeddedStore(
   options: EmbeddedStoreOptions,
   forTests: Omit<WriterSettings, 'file'>,
@@ -51,16 +51,16 @@ export async function openEmbeddedStore(
   };
 }
 
-/** Reads an embedded store beside its owner; writes nothing and takes no lock. */
+/** Reads an embedded store while its owner runs; it writes nothing and takes no lock. */
 export type EmbeddedReader = Pick<EventStore, 'readStream' | 'readAll'> & AsyncDisposable;
 
 /**
- * Opens an embedded store's file for reading, also while its owner runs.
+ * Opens an embedded store's file for reading.
  *
  * @throws TocsinError like {@link embeddedStore}, and `usage` when there is no such file
  */
 export function embeddedReader(file: string): EmbeddedReader {
-  // Opened here once, so that a wrong path is an error now and not at the first read.
+  // Opens the file once, so that a wrong path is an error here and not at the first read.
   openSqliteReadOnly(file, STORE_FORMAT).close();
   const log = fileLog(file);
   return {

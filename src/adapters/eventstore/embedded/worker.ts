@@ -1,5 +1,4 @@
-// The writing thread. It exists because a sync to disk takes as long as the disk likes, and the host's
-// event loop must not wait for it.
+// The writing thread: a sync to disk can take long, and the host's event loop must not wait for it.
 import type { DatabaseSync } from 'node:sqlite';
 import {
   parentPort,
@@ -19,18 +18,18 @@ import {
 } from './protocol.ts';
 import { STORE_FORMAT } from './schema.ts';
 
-/** One transaction takes what has gathered, up to this much; then the first ones get their answer. */
+/** The most bytes of one transaction, before the append that exceeds it. */
 const GROUP_BYTES = 8 * 1024 * 1024;
 
-/** Pages of index are written again and again: a longer WAL writes them to the file less often. */
+/** Index pages change often: a longer WAL writes them to the file less often. */
 const CHECKPOINT_PAGES = 4_000;
 const CACHE_KIB = 24 * 1024;
 
 function main(port: MessagePort, settings: WriterSettings): void {
-  const say = (message: FromWriter): void => {
+  const send = (message: FromWriter): void => {
     port.postMessage(message);
   };
-  const db = openOrSay(settings, say);
+  const db = openOrReport(settings, send);
   if (db === undefined) return;
   const { commit } = engine(db, settings.rememberIds);
 
@@ -43,7 +42,7 @@ function main(port: MessagePort, settings: WriterSettings): void {
       for (const { request } of message.appends) {
         for (const event of request.events) bytes += event.bytes;
       }
-      // What arrived during the last sync shares the next one.
+      // Appends that arrived during the last sync share the next one.
       message = bytes < GROUP_BYTES ? nextOf(port) : undefined;
     }
     if (group.length > 0) {
@@ -52,19 +51,19 @@ function main(port: MessagePort, settings: WriterSettings): void {
         const numbered = group[i];
         return numbered === undefined ? [] : [{ n: numbered.n, result }];
       });
-      say({ kind: 'answers', answers });
+      send({ kind: 'answers', answers });
     }
     if (message?.kind === 'close') {
       db.close();
       port.close();
     }
   });
-  say({ kind: 'ready' });
+  send({ kind: 'ready' });
 }
 
-function openOrSay(
+function openOrReport(
   settings: WriterSettings,
-  say: (message: FromWriter) => void,
+  send: (message: FromWriter) => void,
 ): DatabaseSync | undefined {
   try {
     const db = openSqlite(settings.file, STORE_FORMAT);
@@ -74,7 +73,7 @@ function openOrSay(
   } catch (error) {
     if (!(error instanceof TocsinError)) throw error;
     const { kind, code, message, hint } = error;
-    say({ kind: 'failed', error: { kind, code, message, hint } });
+    send({ kind: 'failed', error: { kind, code, message, hint } });
     return undefined;
   }
 }

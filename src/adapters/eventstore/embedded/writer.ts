@@ -1,5 +1,5 @@
-// The host's side of the writing thread: gathers appends, pairs answers, and starts the thread again
-// when it dies. An append whose thread died has an unknown outcome, and says so.
+// The host's side of the writing thread: collects appends, pairs answers, and restarts a thread that died. An append
+// that the dead thread was writing has the outcome `unknown`.
 import { getCompileCacheDir } from 'node:module';
 import { Worker } from 'node:worker_threads';
 import { backoffMs, type Backoff } from '../../../domain/core/backoff.ts';
@@ -11,40 +11,40 @@ import type { FromWriter, Numbered, ToWriter, WriterSettings } from './protocol.
 export type Writer = {
   /** Resolves with the outcome; `unknown` after `deadlineMs`. Never rejects. */
   readonly append: (request: AppendRequest, deadlineMs: number) => Promise<AppendResult>;
-  /** Finishes what is under way, then ends the thread. */
+  /** Finishes the pending appends, then ends the thread. */
   readonly close: () => Promise<void>;
 };
 
 const RESTART: Backoff = { firstMs: 50, longestMs: 30_000 };
 
 /**
- * This many, gathered within one turn of the event loop, go to an idle thread at once, so that it writes
- * while the host makes the next ones. Measured with 64 in flight: fewer cost more syncs than they save.
+ * This many appends within one turn of the event loop go to an idle thread immediately, so that it writes while the
+ * host prepares more. Measured with 64 concurrent appends: a smaller number costs more syncs than it saves.
  */
 const EARLY_APPENDS = 32;
 
 type Pending = {
   readonly request: AppendRequest;
-  readonly settle: (result: AppendResult) => void;
+  readonly resolve: (result: AppendResult) => void;
 };
 
 /**
  * Starts the writing thread and waits until it has opened the file.
  *
- * @param onCommit runs after every group, and after each start: something may have been written
+ * @param onCommit runs after every group, and after each start, since the last thread may have committed
  * @throws TocsinError when the file cannot be opened
  */
 export async function startWriter(settings: WriterSettings, onCommit: () => void): Promise<Writer> {
   const pending = new Map<number, Pending>();
   let unsent: number[] = [];
-  /** Appends that the thread has in its hands. */
+  /** Appends that the thread has and has not answered. */
   let writing = 0;
   let thread: Worker | undefined;
   let flushing = false;
   let failures = 0;
   let counter = 0;
   let closing = false;
-  let trouble: unknown;
+  let lastFailure: unknown;
   let drained = (): void => undefined;
 
   const post = (worker: Worker, message: ToWriter): void => {
@@ -59,7 +59,7 @@ export async function startWriter(settings: WriterSettings, onCommit: () => void
     });
     unsent = [];
     if (appends.length === 0) return;
-    // The thread keeps the process alive only while somebody waits for it.
+    // The thread keeps the process alive only while appends are pending.
     thread.ref();
     writing += appends.length;
     post(thread, { kind: 'append', appends });
@@ -70,8 +70,8 @@ export async function startWriter(settings: WriterSettings, onCommit: () => void
     flush();
   };
 
-  const settle = (n: number, result: AppendResult): void => {
-    pending.get(n)?.settle(result);
+  const resolvePending = (n: number, result: AppendResult): void => {
+    pending.get(n)?.resolve(result);
     pending.delete(n);
     if (pending.size > 0) return;
     thread?.unref();
@@ -86,7 +86,7 @@ export async function startWriter(settings: WriterSettings, onCommit: () => void
         switch (message.kind) {
           case 'ready':
             thread = worker;
-            trouble = undefined;
+            lastFailure = undefined;
             if (pending.size === 0) worker.unref();
             onCommit();
             flush();
@@ -101,7 +101,7 @@ export async function startWriter(settings: WriterSettings, onCommit: () => void
             failures = 0;
             writing -= message.answers.length;
             onCommit();
-            for (const { n, result } of message.answers) settle(n, result);
+            for (const { n, result } of message.answers) resolvePending(n, result);
         }
       });
       worker.on('error', (error: unknown) => {
@@ -109,13 +109,13 @@ export async function startWriter(settings: WriterSettings, onCommit: () => void
       });
       worker.on('exit', (code) => {
         cause ??= new Error(`the writing thread ended with code ${code}`);
-        trouble = cause;
+        lastFailure = cause;
         if (thread === worker) lost(cause);
         else reject(cause);
       });
     });
 
-  /** The thread died with appends in its hands. */
+  /** The thread died; appends that it has not answered become `unknown`. */
   const lost = (cause: unknown): void => {
     thread = undefined;
     writing = 0;
@@ -123,7 +123,7 @@ export async function startWriter(settings: WriterSettings, onCommit: () => void
     const waiting = new Set(unsent);
     for (const n of [...pending.keys()]) {
       if (waiting.has(n)) continue;
-      settle(n, { outcome: 'unknown', message: 'writing to the file broke off', cause });
+      resolvePending(n, { outcome: 'unknown', message: 'the writing thread ended', cause });
     }
     restart();
   };
@@ -145,18 +145,18 @@ export async function startWriter(settings: WriterSettings, onCommit: () => void
         const n = counter;
         const timer = setTimeout(() => {
           const message = `no answer within ${deadlineMs} ms`;
-          settle(n, { outcome: 'unknown', message, cause: trouble });
+          resolvePending(n, { outcome: 'unknown', message, cause: lastFailure });
         }, deadlineMs);
         pending.set(n, {
           request,
-          settle(result) {
+          resolve(result) {
             clearTimeout(timer);
             resolve(result);
           },
         });
         unsent.push(n);
         if (writing === 0 && unsent.length >= EARLY_APPENDS) flush();
-        // Otherwise one message per turn of the event loop, however many appends it brings.
+        // Otherwise one message per turn of the event loop, however many appends come in it.
         if (!flushing) setImmediate(flushTurn);
         flushing = true;
       });
@@ -179,15 +179,14 @@ export async function startWriter(settings: WriterSettings, onCommit: () => void
 }
 
 function spawn(workerData: WriterSettings): Worker {
-  // From source the file is TypeScript, which Node strips; built, it is JavaScript.
+  // Running from source, Node strips the types of the file; the build has compiled it.
   const entry = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js';
-  // Compiling again what the host has compiled would take half of the thread's start.
+  // Without the host's compile cache, compiling would take half of the thread's start.
   const compiled = getCompileCacheDir();
   return new Worker(new URL(entry, import.meta.url), {
     workerData,
     name: 'tocsin-embedded-store',
-    // The host's flags and preloads are for the host: `--input-type`, a tracer or a test runner's hook
-    // can keep a thread from starting.
+    // The host's flags and preloads, such as `--input-type` or a tracer, can keep a thread from starting.
     execArgv: [],
     env: compiled === undefined ? {} : { NODE_COMPILE_CACHE: compiled },
   });

@@ -1,52 +1,38 @@
-// What clients ask about the server itself: which calls it knows, and where it can be reached.
-import gossip from '@eventstore/db-client/generated/gossip_pb.js';
-import features from '@eventstore/db-client/generated/serverfeatures_pb.js';
-import shared from '@eventstore/db-client/generated/shared_pb.js';
+// Answers about the server itself: the calls that it implements, and its address.
+import { field, numberField } from '../wire/protobuf-writer.ts';
 
-/** The version whose behaviour this is; clients read three numbers. */
+/** The version of EventStoreDB that the front behaves like; clients parse three numbers. */
 const SERVER_VERSION = '24.10.5';
 
 const STREAMS = 'event_store.client.streams.streams';
 
-/** Official clients append in batches only where this lists it, names in lower case. */
-const METHODS: readonly (readonly [method: string, features: string[]])[] = [
+/** `VNodeState.LEADER` */
+const LEADER = 8;
+
+/** Official clients append in batches only if this lists `batchappend`; names are in lower case. */
+const METHODS: readonly (readonly [method: string, features: readonly string[]])[] = [
   ['read', ['position', 'events']],
   ['append', []],
   ['batchappend', ['deadline_duration']],
   ['tombstone', []],
 ];
 
-export function supportedMethods(): InstanceType<typeof features.SupportedMethods> {
-  const answer = new features.SupportedMethods();
-  answer.setEventStoreServerVersion(SERVER_VERSION);
-  for (const [name, list] of METHODS) {
-    const method = new features.SupportedMethod();
-    method.setMethodName(name);
-    method.setServiceName(STREAMS);
-    method.setFeaturesList(list);
-    answer.addMethods(method);
-  }
-  return answer;
+/** A `SupportedMethods` message. */
+export function supportedMethods(): Buffer {
+  const methods = METHODS.map(([name, features]) =>
+    field(1, field(1, name), field(2, STREAMS), ...features.map((feature) => field(3, feature))),
+  );
+  return Buffer.concat([...methods, field(2, SERVER_VERSION)]);
 }
 
-/** A cluster of one, which leads itself. */
-export function clusterOfOne(
-  instanceId: string,
-  address: string,
-  port: number,
-): InstanceType<typeof gossip.ClusterInfo> {
-  const id = new shared.UUID();
-  id.setString(instanceId);
-  const endPoint = new gossip.EndPoint();
-  endPoint.setAddress(address);
-  endPoint.setPort(port);
-  const member = new gossip.MemberInfo();
-  member.setInstanceId(id);
-  member.setTimeStamp(String(BigInt(Date.now()) * 10_000n));
-  member.setState(gossip.MemberInfo.VNodeState.LEADER);
-  member.setIsAlive(true);
-  member.setHttpEndPoint(endPoint);
-  const info = new gossip.ClusterInfo();
-  info.addMembers(member);
-  return info;
+/** A `ClusterInfo` message with this server as the leader and only member. */
+export function clusterOfOne(instanceId: string, address: string, port: number): Buffer {
+  return field(
+    1,
+    field(1, field(2, instanceId)),
+    numberField(2, BigInt(Date.now()) * 10_000n),
+    numberField(3, LEADER),
+    numberField(4, 1),
+    field(5, field(1, address), numberField(2, port)),
+  );
 }

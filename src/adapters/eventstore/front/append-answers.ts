@@ -1,5 +1,5 @@
-// What becomes of appends, in the forms of both calls: `Append` answers a conflict as a response,
-// `BatchAppend` every failure as a status inside one.
+// Encodes the answers to appends for both calls. `Append` answers a conflict with a response and other failures with a
+// gRPC status; `BatchAppend` answers every failure with a status inside a response.
 import { status } from '@grpc/grpc-js';
 import type { Position } from '../../../domain/core/positions.ts';
 import { ANY_REVISION, NO_STREAM, STREAM_EXISTS } from '../common/revisions.ts';
@@ -8,7 +8,7 @@ import { streamIdentifier } from './read-messages.ts';
 
 const EMPTY = Buffer.alloc(0);
 
-/** An `AppendResp`; both calls have the same message for success, in another field. */
+/** An `AppendResp`; `BatchAppendResp` has the same success message in another field. */
 export function appendSuccess(revision: bigint, position: Position | undefined): Buffer {
   return field(1, success(revision, position));
 }
@@ -22,13 +22,13 @@ function success(revision: bigint, position: Position | undefined): Buffer {
   ]);
 }
 
-/** An `AppendResp` with a wrong expected version, in its fields of today and in those of version 20.6. */
+/** An `AppendResp` with a wrong expected version, in the current fields and in those of version 20.6. */
 export function appendConflict(expected: bigint, actual: bigint): Buffer {
   return field(
     2,
     actual === NO_STREAM ? field(2) : numberField(1, actual),
     actual === NO_STREAM ? field(7) : numberField(6, actual),
-    // Version 20.6 had no field for a stream that should not be there.
+    // Version 20.6 had no field for the expectation that the stream does not exist.
     expectation(expected, { revision: 3, any: 4, exists: 5, noStream: undefined }),
     expectation(expected, { revision: 8, any: 9, exists: 10, noStream: 11 }),
   );
@@ -54,10 +54,10 @@ function expectation(expected: bigint, fields: ExpectationFields): Buffer {
   }
 }
 
-/** Which append an answer belongs to. */
+/** Correlation id and stream of the append that an answer belongs to. */
 export type BatchAddress = { readonly correlationBytes: Buffer; readonly stream: string };
 
-/** A `BatchAppendResp` for what was written. */
+/** A `BatchAppendResp` for a written append. */
 export function batchSuccess(
   { correlationBytes, stream }: BatchAddress,
   revision: bigint,
@@ -70,16 +70,16 @@ export function batchSuccess(
   ]);
 }
 
-/** Why an append of a batch failed. */
+/** The failure of an append of a batch. */
 export type BatchError = {
   readonly code: status;
   readonly message: string;
-  /** The message that tells clients the kind of failure, by its name in `event_store.client`. */
+  /** The name in `event_store.client` of the message that tells clients the kind of failure. */
   readonly type: string;
   readonly details: Buffer;
 };
 
-/** A `BatchAppendResp` for what failed. Clients need the stream in it. */
+/** A `BatchAppendResp` for a failed append. Clients need the stream in it. */
 export function batchFailure(
   { correlationBytes, stream }: BatchAddress,
   error: BatchError,
@@ -130,7 +130,7 @@ export function tooLargeError(maxAppendBytes: number): BatchError {
   };
 }
 
-/** Clients show this one's message. */
+/** A failure whose message clients show. */
 export function badRequestError(
   message: string,
   code: status = status.INVALID_ARGUMENT,

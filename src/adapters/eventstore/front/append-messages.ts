@@ -1,9 +1,9 @@
-// What writers send, decoded from the wire; checked in `proposed.ts`.
+// Decodes the messages of appends. `proposed.ts` checks their content.
 import { ANY_REVISION, NO_STREAM, STREAM_EXISTS } from '../common/revisions.ts';
 import { visitFields, type FieldVisitor } from '../wire/protobuf-reader.ts';
 import { readUuid } from '../wire/uuid-bytes.ts';
 
-/** An event as it came. The bytes are views of the message. */
+/** An event as received. The bytes are views of the message. */
 export type ProposedEvent = {
   readonly id: string | undefined;
   readonly type: string | undefined;
@@ -12,12 +12,12 @@ export type ProposedEvent = {
   readonly data: Buffer;
 };
 
-/** Where a writer wants to append. */
+/** Stream, expectation and deadline of an append. */
 export type AppendOptions = {
   readonly stream: Buffer | undefined;
-  /** A revision or one of the numbers below 0 in `revisions.ts`; absent when nothing was said. */
+  /** A revision or one of the numbers below 0 in `revisions.ts`; `undefined` when it is missing. */
   readonly expected: bigint | undefined;
-  /** How long the writer waits, in milliseconds from now; may be in the past. */
+  /** The deadline in milliseconds from now; negative for a time in the past. */
   readonly deadlineMs: number | undefined;
 };
 
@@ -29,9 +29,9 @@ export type AppendMessage = {
 
 /** One message of `BatchAppend`: a fragment of one append. */
 export type BatchFragment = {
-  /** In a form that compares; `undefined` when it is no UUID. */
+  /** As text in lower case; `undefined` when it is no UUID. */
   readonly correlationId: string | undefined;
-  /** The correlation id's message as it came, to be sent back. */
+  /** The received message of the correlation id, for the answer. */
   readonly correlationBytes: Buffer;
   readonly options: AppendOptions | undefined;
   readonly events: readonly ProposedEvent[];
@@ -81,7 +81,7 @@ export function decodeFragment(buffer: Buffer): BatchFragment {
   return { correlationId, correlationBytes, options, events, isFinal };
 }
 
-/** The options of both calls: they differ in the deadline, which only one of them has. */
+/** The options of all calls; only `BatchAppend` has a deadline. */
 function decodeOptions(buffer: Buffer, from: number, to: number): AppendOptions {
   let stream: Buffer | undefined;
   let expected: bigint | undefined;

@@ -16,13 +16,13 @@ export function appendHandler(
 ): (call: ServerReadableStream<AppendMessage, Buffer>, done: sendUnaryData<Buffer>) => void {
   return (call, done) => {
     let append: Gathering | undefined;
-    let over = false;
+    let ended = false;
     const finish = (error: Refusal | null, answer?: Buffer): void => {
-      if (over) return;
-      over = true;
+      if (ended) return;
+      ended = true;
       done(error, answer);
     };
-    const take = ({ options, event }: AppendMessage): Refusal | undefined => {
+    const receive = ({ options, event }: AppendMessage): Refusal | undefined => {
       if (append === undefined) {
         if (options === undefined)
           return invalidArgument('the first message must have the options');
@@ -35,19 +35,19 @@ export function appendHandler(
       return addProposed(append, event, maxAppendBytes);
     };
     call.on('data', (message: AppendMessage) => {
-      if (over) return;
-      const refused = take(message);
-      // At once: what the writer still sends would be thrown away.
+      if (ended) return;
+      const refused = receive(message);
+      // Immediately, since the rest of the append would be dropped.
       if (refused !== undefined) finish(refused);
     });
     call.on('cancelled', () => {
-      over = true;
+      ended = true;
     });
     call.on('error', () => {
-      over = true;
+      ended = true;
     });
     call.on('end', () => {
-      if (over) return;
+      if (ended) return;
       if (append === undefined) {
         finish(invalidArgument('an append needs options'));
         return;

@@ -1,9 +1,9 @@
-// Who may call. Without a token everybody who reaches the address may; with one, those who send it.
+// Checks the token of a call. Without a configured token every call is allowed.
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { status, type Metadata } from '@grpc/grpc-js';
 import { Refusal } from './refusal.ts';
 
-/** Why a call may not be made, or `undefined`. */
+/** The refusal of a call, or `undefined` for an allowed call. */
 export type Gate = (metadata: Metadata) => Refusal | undefined;
 
 /**
@@ -15,9 +15,9 @@ export function gate(token: string | undefined): Gate {
   return (metadata) => {
     const sent = metadata.get('authorization')[0];
     const secret = typeof sent === 'string' ? secretIn(sent) : undefined;
-    // Digests have one length, so that comparing them says nothing about the token's.
+    // Digests have equal lengths, so the comparison reveals nothing about the length of the token.
     if (secret !== undefined && timingSafeEqual(digest(secret), expected)) return undefined;
-    return new Refusal(status.UNAUTHENTICATED, 'Not Authenticated: this server wants its token');
+    return new Refusal(status.UNAUTHENTICATED, 'Not Authenticated: this server requires its token');
   };
 }
 

@@ -1,5 +1,5 @@
-// `BatchAppend`: many appends over one stream, each in one or more fragments, answered as they are
-// written. Every correlation id gets exactly one answer: a second one ends the official client's process.
+// `BatchAppend`: many appends over one stream of calls, each in one or more fragments, answered as they are written.
+// Every correlation id gets exactly one answer: a second answer ends the official client's process.
 import { status, type ServerDuplexStream } from '@grpc/grpc-js';
 import { match } from 'ts-pattern';
 import type { AppendResult } from '../../../domain/ports/event-store.ts';
@@ -26,14 +26,14 @@ import {
 import { addProposed, gathering, requestOf, type Gathering } from './proposed.ts';
 import { Refusal, refusalOf, shuttingDown } from './refusal.ts';
 
-/** An append whose last fragment has not come. */
-type Open = {
+/** An append whose last fragment has not arrived. */
+type OpenAppend = {
   readonly correlationBytes: Buffer;
-  /** For the answer; empty when the name was no good. */
+  /** For the answer; empty when the name was invalid. */
   readonly stream: string;
   readonly append: Gathering | undefined;
   readonly deadline: number;
-  /** It has had its answer; the rest of it is ignored. */
+  /** True after its answer; further fragments are ignored. */
   answered: boolean;
 };
 
@@ -43,46 +43,46 @@ export function batchAppendHandler(
   closing: AbortSignal,
 ): (call: ServerDuplexStream<BatchFragment, Buffer>) => void {
   return (call) => {
-    const open = new Map<string, Open>();
+    const open = new Map<string, OpenAppend>();
     let unfinished = 0;
     let unwritten = 0;
     let writing = 0;
-    let over = false;
+    let ended = false;
 
     const end = (error?: Refusal): void => {
-      if (over) return;
-      over = true;
+      if (ended) return;
+      ended = true;
       open.clear();
       if (error === undefined) call.end();
       else call.emit('error', error);
     };
-    /** What is being written is answered first. */
+    /** Ends the call after the answers of the appends that are being written. */
     const endIfIdle = (): void => {
       if (writing > 0) return;
       if (closing.aborted) end(shuttingDown());
       else if (call.readableEnded) end();
     };
-    const steer = (): void => {
+    const pauseOrResume = (): void => {
       const full = unwritten > MAX_UNWRITTEN_BYTES || call.writableNeedDrain;
       if (full && !call.isPaused()) call.pause();
       if (!full && call.isPaused()) call.resume();
     };
     const send = (answer: Buffer): void => {
-      if (!over) call.write(answer);
-      steer();
+      if (!ended) call.write(answer);
+      pauseOrResume();
     };
-    const fail = (one: Open, error: BatchError): void => {
+    const fail = (one: OpenAppend, error: BatchError): void => {
       one.answered = true;
       unfinished -= one.append?.bytes ?? 0;
       send(batchFailure(one, error));
     };
 
-    const begin = (id: string, fragment: BatchFragment): Open => {
+    const begin = (id: string, fragment: BatchFragment): OpenAppend => {
       const { options } = fragment;
       const started = options === undefined ? undefined : gathering(options);
       const append = started instanceof Refusal ? undefined : started;
-      const one: Open = {
-        // A copy: the view would keep the whole message alive.
+      const one: OpenAppend = {
+        // A copy: a view would keep the whole message in memory.
         correlationBytes: Buffer.from(fragment.correlationBytes),
         stream: append?.stream ?? '',
         append,
@@ -99,8 +99,12 @@ export function batchAppendHandler(
       return one;
     };
 
-    const add = (one: Open, append: Gathering, fragment: BatchFragment): BatchError | undefined => {
-      // Before the size: who has stopped waiting is told so, whatever else is wrong.
+    const add = (
+      one: OpenAppend,
+      append: Gathering,
+      fragment: BatchFragment,
+    ): BatchError | undefined => {
+      // The deadline is checked before the size: a timed out append is answered as such.
       if (performance.now() >= one.deadline) return timeoutError();
       const before = append.bytes;
       for (const event of fragment.events) {
@@ -115,12 +119,12 @@ export function batchAppendHandler(
       return undefined;
     };
 
-    const write = (one: Open, append: Gathering): void => {
+    const write = (one: OpenAppend, append: Gathering): void => {
       one.answered = true;
       unfinished -= append.bytes;
       unwritten += append.bytes;
       writing += 1;
-      const settled = (answer: () => Buffer): void => {
+      const finish = (answer: () => Buffer): void => {
         unwritten -= append.bytes;
         writing -= 1;
         send(answer());
@@ -128,10 +132,10 @@ export function batchAppendHandler(
       };
       engine.append(requestOf(append), one.deadline - performance.now()).then(
         (result) => {
-          settled(() => answerOf(one, append, result));
+          finish(() => answerOf(one, append, result));
         },
         (error: unknown) => {
-          settled(() =>
+          finish(() =>
             batchFailure(one, badRequestError(refusalOf(error).details, status.UNAVAILABLE)),
           );
         },
@@ -139,10 +143,10 @@ export function batchAppendHandler(
     };
 
     call.on('data', (fragment: BatchFragment) => {
-      if (over) return;
+      if (ended) return;
       const id = fragment.correlationId;
       if (id === undefined) {
-        // Nobody could be answered.
+        // An answer needs the id.
         end(new Refusal(status.INVALID_ARGUMENT, 'a correlation id is not a UUID'));
         return;
       }
@@ -157,13 +161,13 @@ export function batchAppendHandler(
         end(new Refusal(status.RESOURCE_EXHAUSTED, 'too many unfinished appends on one stream'));
         return;
       }
-      steer();
+      pauseOrResume();
     });
-    call.on('drain', steer);
+    call.on('drain', pauseOrResume);
     call.on('end', endIfIdle);
     closing.addEventListener('abort', endIfIdle);
     const gone = (): void => {
-      over = true;
+      ended = true;
       open.clear();
       closing.removeEventListener('abort', endIfIdle);
     };
@@ -173,7 +177,7 @@ export function batchAppendHandler(
   };
 }
 
-function answerOf(one: Open, append: Gathering, result: AppendResult): Buffer {
+function answerOf(one: OpenAppend, append: Gathering, result: AppendResult): Buffer {
   return match(result)
     .with({ outcome: 'appended' }, ({ revision, position }) =>
       batchSuccess(one, revision, append.events.length === 0 ? undefined : position),

@@ -1,14 +1,14 @@
-// Which events a filtered reader gets. A regular expression comes from outside and may take for ever on
-// some name: it runs under a clock, a page of names at a time.
+// Filters events for a reader. A client's regular expression may run without end on some name, so it runs with a timeout
+// over a page of names at a time.
 import { createContext, Script } from 'node:vm';
 import type { StoredEvent } from '../embedded/rows.ts';
 import { MAX_PREFIX_LENGTH, MAX_PREFIXES, MAX_REGEX_LENGTH } from './limits.ts';
 import { invalidArgument, Refusal } from './refusal.ts';
 
-/** Tells for each event of a page whether it passes. */
+/** For each event of a page: true when it passes. */
 export type EventFilter = (page: readonly StoredEvent[]) => readonly boolean[];
 
-/** What a filter looks at, and what it wants there. */
+/** The name that a filter tests, and its conditions. */
 export type FilterTerms = {
   readonly on: 'stream' | 'type';
   readonly prefixes: readonly string[];
@@ -17,17 +17,17 @@ export type FilterTerms = {
 };
 
 /**
- * How long a regular expression may take for one page of names, in milliseconds: far more than an honest
- * one needs, also on a machine that is busy with other things.
+ * How long a regular expression may take for one page of names, in milliseconds: far more than an ordinary one needs,
+ * also on a busy machine.
  */
 const REGEX_TIMEOUT_MS = 250;
-/** Names whose answer is remembered, so that a type is matched once and not for every event. */
+/** The most names with a remembered result, so that a type is matched once and not for every event. */
 const REMEMBERED_NAMES = 2_000;
 
-/** Takes everything. */
+/** Passes every event. */
 export const everything: EventFilter = (page) => page.map(() => true);
 
-/** Makes a filter, or says what is wrong with its terms. */
+/** Makes a filter, or refuses its terms. */
 export function eventFilter({ on, prefixes, regex }: FilterTerms): EventFilter | Refusal {
   const nameOf = (event: StoredEvent): string => (on === 'stream' ? event.stream : event.type);
   if (regex === '') return prefixFilter(prefixes, nameOf);
@@ -38,15 +38,15 @@ export function eventFilter({ on, prefixes, regex }: FilterTerms): EventFilter |
   }
   const test = regexTest(regex);
   if (test instanceof Refusal) return test;
-  const known = new Map<string, boolean>();
+  const results = new Map<string, boolean>();
   return (page) => {
     const names = new Set(page.map(nameOf));
-    if (known.size + names.size > REMEMBERED_NAMES) known.clear();
-    const fresh = Array.from(names).filter((name) => !known.has(name));
+    if (results.size + names.size > REMEMBERED_NAMES) results.clear();
+    const fresh = Array.from(names).filter((name) => !results.has(name));
     if (fresh.length > 0) {
-      for (const [i, passes] of test(fresh).entries()) known.set(fresh[i] ?? '', passes);
+      for (const [i, passes] of test(fresh).entries()) results.set(fresh[i] ?? '', passes);
     }
-    return page.map((event) => known.get(nameOf(event)) === true);
+    return page.map((event) => results.get(nameOf(event)) === true);
   };
 }
 
@@ -64,10 +64,10 @@ function prefixFilter(
   return (page) => page.map((event) => prefixes.some((prefix) => nameOf(event).startsWith(prefix)));
 }
 
-/** @returns a test for names that throws a {@link Refusal} when it takes too long */
+/** @returns a test of names; it throws a {@link Refusal} after the timeout */
 function regexTest(source: string): ((names: readonly string[]) => readonly boolean[]) | Refusal {
   try {
-    // What a client sends is data in there, never code: the context is for the clock alone.
+    // The client's text is data in the context, never code: only the timeout needs a context.
     const context = createContext({ pattern: new RegExp(source), names: '' });
     return (names) => {
       context['names'] = JSON.stringify(names);

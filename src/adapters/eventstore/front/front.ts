@@ -9,13 +9,13 @@ import { keepProtoPrivate } from '../wire/private-proto.ts';
 import { DEFAULT_MAX_APPEND_BYTES, REMEMBERED_IDS } from './limits.ts';
 import type { RunningServer, ServerSettings } from './server.ts';
 
-/** What is served: a file, which the front then owns, or an engine that the caller owns and closes. */
+/** The store to serve: a file, which the front then owns, or an engine that the caller owns and closes. */
 export type FrontStore = { readonly file: string } | { readonly engine: EmbeddedEngine };
 
 export type FrontOptions = FrontStore & {
   /** The address to listen on. Default: 127.0.0.1. */
   readonly host?: string | undefined;
-  /** 0, the default, takes a free one. */
+  /** Default: 0, a free port. */
   readonly port?: number | undefined;
   /** Lets `host` be an address that other machines reach. It then needs a `token`. */
   readonly allowRemote?: boolean | undefined;

@@ -1,15 +1,15 @@
-// Events of type `$>` stand for another event: their data is `revision@stream`.
+// Resolves links: events of type `$>`, whose data is `revision@stream` of another event.
 import { TOMBSTONE_REVISION } from '../common/revisions.ts';
 import type { FileRows, StoredEvent } from '../embedded/rows.ts';
 import type { OutgoingEvent } from './event-frames.ts';
 
 const LINK_TYPE = '$>';
-/** Longer ones cannot be links: a revision, an @ and a name within its limit. */
+/** The longest link: a revision, an @ and a stream name within its limit. */
 const MAX_LINK_BYTES = 2_048;
 const LINK = /^(\d{1,19})@(.+)$/s;
 
-/** The event, or what it links to together with itself. */
-export function followed(rows: FileRows, event: StoredEvent): OutgoingEvent {
+/** The event, or the link with its target. */
+export function resolveLink(rows: FileRows, event: StoredEvent): OutgoingEvent {
   const { position } = event;
   if (event.type !== LINK_TYPE) return { event, link: undefined, position };
   return { event: target(rows, event), link: event, position };

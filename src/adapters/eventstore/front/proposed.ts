@@ -1,23 +1,23 @@
-// Checks what writers propose and makes an append of it, within limits and in a form that may be kept:
-// the message that it came in is not.
+// Checks proposed events and collects them into an append, within limits. Texts and bytes are copied, so that the
+// received message can be freed.
 import { isUtf8 } from 'node:buffer';
 import type { AppendRequest, EncodedEvent } from '../common/append-request.ts';
 import { MAX_STREAM_NAME_BYTES } from '../common/append-request.ts';
 import type { AppendOptions, ProposedEvent } from './append-messages.ts';
 import { invalidArgument, missingMetadata, tooLarge, type Refusal } from './refusal.ts';
 
-/** An append that is being gathered. */
+/** An append whose events are being collected. */
 export type Gathering = {
   readonly stream: string;
   readonly expected: bigint;
   readonly events: EncodedEvent[];
-  /** As servers of this protocol count: data, metadata and twice the characters of the type. */
+  /** As EventStoreDB counts: data, metadata and twice the characters of the type. */
   bytes: number;
 };
 
 const NIL_UUID = '00000000-0000-0000-0000-000000000000';
 
-/** Starts an append, or says why not. */
+/** Starts an append, or refuses its options. */
 export function gathering(options: AppendOptions): Gathering | Refusal {
   const stream = streamName(options.stream);
   if (typeof stream !== 'string') return stream;
@@ -30,7 +30,7 @@ export function gathering(options: AppendOptions): Gathering | Refusal {
   return { stream, expected: options.expected, events: [], bytes: 0 };
 }
 
-/** The name of a stream, or what is wrong with it. */
+/** The name of a stream, or its refusal. */
 export function streamName(bytes: Uint8Array | undefined): string | Refusal {
   if (bytes === undefined || bytes.length === 0)
     return invalidArgument('a stream name is required');
@@ -43,7 +43,7 @@ export function streamName(bytes: Uint8Array | undefined): string | Refusal {
   return Buffer.from(bytes).toString('utf8');
 }
 
-/** Adds an event, or says why not; then nothing was added. */
+/** Adds an event, or refuses it and adds nothing. */
 export function addProposed(
   to: Gathering,
   { id, type, contentType, metadata, data }: ProposedEvent,
@@ -70,12 +70,12 @@ export function addProposed(
   return undefined;
 }
 
-/** The append that was gathered. */
+/** The collected append. */
 export function requestOf({ stream, expected, events }: Gathering): AppendRequest {
   return { stream, expected, events };
 }
 
-/** Text where it is some, so that others can look into the file; the same bytes in any case. */
+/** Stores UTF-8 as text, so that SQL can query it; the bytes are the same. */
 function stored(bytes: Buffer): string | Uint8Array {
   return isUtf8(bytes) && !bytes.includes(0) ? bytes.toString('utf8') : new Uint8Array(bytes);
 }

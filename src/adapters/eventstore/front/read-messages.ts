@@ -1,4 +1,4 @@
-// The other messages that readers get.
+// Encodes the messages for readers other than events.
 import { field, numberField } from '../wire/protobuf-writer.ts';
 
 export function confirmationMessage(subscriptionId: string): Buffer {

@@ -1,4 +1,4 @@
-// What a reader asks for, checked. The request's own class is used here: it comes once for a whole read.
+// Checks the request of a reader and makes a plan of it. It uses the generated class, since a read has one request.
 import { status } from '@grpc/grpc-js';
 import streams from '@eventstore/db-client/generated/streams_pb.js';
 import type { ReadReq } from '@eventstore/db-client/generated/streams_pb.js';
@@ -8,7 +8,7 @@ import { eventFilter, everything, type EventFilter } from './filter.ts';
 import { streamName } from './proposed.ts';
 import { invalidArgument, Refusal } from './refusal.ts';
 
-/** Where a read begins. */
+/** The start of a read. */
 export type From = 'start' | 'end' | bigint;
 
 type Common = {
@@ -17,7 +17,7 @@ type Common = {
   readonly uuids: UuidForm;
 };
 
-/** Checkpoints after every so many events that were looked at; absent without a filter. */
+/** A checkpoint after every `every` scanned events; absent without a filter. */
 export type Checkpoints = { readonly every: number } | undefined;
 
 export type ReadPlan = Common &
@@ -44,7 +44,7 @@ export type ReadPlan = Common &
 
 type Options = ReadReq.Options;
 
-/** The window that is meant where a filter names none. */
+/** The search window of a filter without one. */
 const DEFAULT_WINDOW = 32;
 
 export function readPlan(request: ReadReq): ReadPlan | Refusal {
@@ -80,18 +80,18 @@ function streamPlan(
   bounds: Bounds,
 ): ReadPlan | Refusal {
   if (options.hasFilter()) return invalidArgument('a stream cannot be filtered');
-  const asked = options.getStream();
-  const stream = streamName(asked?.getStreamIdentifier()?.getStreamName_asU8());
-  if (asked === undefined || typeof stream !== 'string')
+  const requested = options.getStream();
+  const stream = streamName(requested?.getStreamIdentifier()?.getStreamName_asU8());
+  if (requested === undefined || typeof stream !== 'string')
     return stream instanceof Refusal ? stream : invalidArgument('no stream');
-  const from: From = asked.hasRevision()
-    ? BigInt(asked.getRevision())
-    : asked.hasEnd()
+  const from: From = requested.hasRevision()
+    ? BigInt(requested.getRevision())
+    : requested.hasEnd()
       ? 'end'
       : 'start';
   if (bounds === undefined) return { ...common, kind: 'subscribeToStream', stream, from };
   if (bounds.maxCount === 0 || (bounds.direction === 'forwards' && from === 'end')) {
-    // What the real server says; its clients know no better.
+    // The answer of EventStoreDB.
     return new Refusal(status.UNKNOWN, 'Unexpected ReadStreamResult: Error');
   }
   return { ...common, kind: 'readStream', stream, from, ...bounds };
@@ -102,12 +102,12 @@ function allPlan(
   common: Omit<Common, 'from'>,
   bounds: Bounds,
 ): ReadPlan | Refusal {
-  const asked = options.getAll();
-  const position = asked?.getPosition();
+  const requested = options.getAll();
+  const position = requested?.getPosition();
   const from: From =
     position !== undefined
       ? BigInt(position.getCommitPosition())
-      : asked?.hasEnd() === true
+      : requested?.hasEnd() === true
         ? 'end'
         : 'start';
   const wanted = options.getFilter();

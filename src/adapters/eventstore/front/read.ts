@@ -1,5 +1,5 @@
-// `Read`: reads that end, and subscriptions that do not. All of them page from the file and hold one
-// page: history and what comes are read alike, so there is no buffer to overflow and no seam.
+// `Read`: reads and subscriptions. Both read pages from the file and keep one page in memory. A subscription reads history
+// and live events alike, so no buffer can overflow and no event can get lost between them.
 import { randomUUID } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ServerWritableStream } from '@grpc/grpc-js';
@@ -7,11 +7,11 @@ import { match } from 'ts-pattern';
 import type { ReadReq } from '@eventstore/db-client/generated/streams_pb.js';
 import type { Direction } from '../common/reading.ts';
 import type { EmbeddedEngine } from '../embedded/open.ts';
-import type { FileRows, StoredEvent } from '../embedded/rows.ts';
+import { BEYOND, bounded, type FileRows, type StoredEvent } from '../embedded/rows.ts';
 import { TOMBSTONE_REVISION } from '../common/revisions.ts';
 import { eventMessage, type UuidForm } from './event-frames.ts';
-import { followed } from './links.ts';
-import { outlet, type Outlet } from './outlet.ts';
+import { resolveLink } from './links.ts';
+import { readerChannel, type ReaderChannel } from './reader-channel.ts';
 import {
   CAUGHT_UP_MESSAGE,
   checkpointMessage,
@@ -23,8 +23,6 @@ import { Refusal, refusalOf, shuttingDown, streamDeleted } from './refusal.ts';
 
 /** The most events of one page. */
 const PAGE_EVENTS = 128;
-/** Beyond every position and revision. */
-const BEYOND = BigInt(Number.MAX_SAFE_INTEGER);
 
 type Plan<K extends ReadPlan['kind']> = Extract<ReadPlan, { kind: K }>;
 
@@ -34,7 +32,7 @@ export function readHandler(
   closing: AbortSignal,
 ): (call: ServerWritableStream<ReadReq, Buffer>) => void {
   return (call) => {
-    const out = outlet(call);
+    const out = readerChannel(call);
     const plan = readPlan(call.request);
     if (plan instanceof Refusal) {
       out.end(plan);
@@ -54,7 +52,7 @@ export function readHandler(
 function run(
   engine: EmbeddedEngine,
   plan: ReadPlan,
-  out: Outlet,
+  out: ReaderChannel,
   closing: AbortSignal,
 ): Promise<void> {
   return match(plan)
@@ -69,7 +67,11 @@ function run(
     .exhaustive();
 }
 
-async function readStream(rows: FileRows, plan: Plan<'readStream'>, out: Outlet): Promise<void> {
+async function readStream(
+  rows: FileRows,
+  plan: Plan<'readStream'>,
+  out: ReaderChannel,
+): Promise<void> {
   const { stream, direction, maxCount } = plan;
   const last = rows.lastRevision(stream);
   if (last === TOMBSTONE_REVISION) throw streamDeleted(stream);
@@ -84,7 +86,7 @@ async function readStream(rows: FileRows, plan: Plan<'readStream'>, out: Outlet)
     const page = rows.stream(direction, stream, from, Math.min(left, PAGE_EVENTS));
     for (const event of page.events) {
       if (BigInt(event.revision) < first) return;
-      if (!deliver(rows, plan, event, out)) await out.ready();
+      if (!sendEvent(rows, plan, event, out)) await out.ready();
     }
     left -= page.events.length;
     const end = page.events.at(-1);
@@ -95,15 +97,15 @@ async function readStream(rows: FileRows, plan: Plan<'readStream'>, out: Outlet)
   }
 }
 
-async function readAll(rows: FileRows, plan: Plan<'readAll'>, out: Outlet): Promise<void> {
+async function readAll(rows: FileRows, plan: Plan<'readAll'>, out: ReaderChannel): Promise<void> {
   const { direction, filter, maxCount } = plan;
-  let from = direction === 'forwards' ? forwardsStart(plan.from) : backwardsStart(plan.from);
+  let from = startPosition(plan.from);
   for (let left = maxCount; left > 0 && !out.signal.aborted;) {
     const page = rows.all(direction, from, PAGE_EVENTS);
     const passes = filter(page.events);
     for (const [i, event] of page.events.entries()) {
       if (passes[i] !== true) continue;
-      if (!deliver(rows, plan, event, out)) await out.ready();
+      if (!sendEvent(rows, plan, event, out)) await out.ready();
       left -= 1;
       if (left === 0) return;
     }
@@ -117,7 +119,7 @@ async function readAll(rows: FileRows, plan: Plan<'readAll'>, out: Outlet): Prom
 async function subscribeToStream(
   { rows, commits }: EmbeddedEngine,
   plan: Plan<'subscribeToStream'>,
-  out: Outlet,
+  out: ReaderChannel,
   signal: AbortSignal,
 ): Promise<void> {
   const { stream } = plan;
@@ -135,7 +137,7 @@ async function subscribeToStream(
     const seen = commits.count();
     const page = rows.stream('forwards', stream, next, PAGE_EVENTS);
     for (const event of page.events) {
-      if (!deliver(rows, plan, event, out)) await out.ready();
+      if (!sendEvent(rows, plan, event, out)) await out.ready();
     }
     const end = page.events.at(-1);
     if (end !== undefined) next = BigInt(end.revision) + 1n;
@@ -153,7 +155,7 @@ async function subscribeToStream(
 async function subscribeToAll(
   { rows, commits }: EmbeddedEngine,
   plan: Plan<'subscribeToAll'>,
-  out: Outlet,
+  out: ReaderChannel,
   signal: AbortSignal,
 ): Promise<void> {
   const { filter, checkpoints } = plan;
@@ -162,7 +164,7 @@ async function subscribeToAll(
   let considered = 0;
   let lastCheckpoint = after;
   const checkpoint = (): void => {
-    // Never twice for one place: who stores it would write for nothing.
+    // Never twice for one position: a client that stores it would write it again.
     if (after > lastCheckpoint) out.send(checkpointMessage(Number(after)));
     lastCheckpoint = after;
   };
@@ -172,7 +174,7 @@ async function subscribeToAll(
     const page = rows.all('forwards', after + 1n, PAGE_EVENTS);
     const passes = filter(page.events);
     for (const [i, event] of page.events.entries()) {
-      if (passes[i] === true && !deliver(rows, plan, event, out)) await out.ready();
+      if (passes[i] === true && !sendEvent(rows, plan, event, out)) await out.ready();
       after = BigInt(event.position);
       considered += 1;
       if (considered !== checkpoints?.every) continue;
@@ -192,22 +194,22 @@ async function subscribeToAll(
   }
 }
 
-type Delivery = { readonly resolveLinks: boolean; readonly uuids: UuidForm };
+type EventForm = { readonly resolveLinks: boolean; readonly uuids: UuidForm };
 
-/** False when the reader is behind: a promise for every event would cost more than the event. */
-function deliver(
+/** Sends an event. False when the reader is behind: a promise for every event would cost more than the event. */
+function sendEvent(
   rows: FileRows,
-  { resolveLinks, uuids }: Delivery,
+  { resolveLinks, uuids }: EventForm,
   event: StoredEvent,
-  out: Outlet,
+  out: ReaderChannel,
 ): boolean {
   const outgoing = resolveLinks
-    ? followed(rows, event)
+    ? resolveLink(rows, event)
     : { event, link: undefined, position: event.position };
   return out.send(eventMessage(outgoing, uuids));
 }
 
-/** Of a stream's metadata only the last is to be seen. */
+/** Reads of a metadata stream return only its last event. */
 function firstVisible(stream: string, last: bigint): bigint {
   return stream.startsWith('$$') && last > 0n ? last : 0n;
 }
@@ -218,14 +220,6 @@ function startRevision(from: From, direction: Direction): bigint {
   return direction === 'forwards' ? from : bounded(from);
 }
 
-function forwardsStart(from: From): bigint {
+function startPosition(from: From): bigint {
   return from === 'start' ? 0n : from === 'end' ? BEYOND : bounded(from);
-}
-
-function backwardsStart(from: From): bigint {
-  return from === 'start' ? 0n : from === 'end' ? BEYOND : bounded(from);
-}
-
-function bounded(value: bigint): bigint {
-  return value > BEYOND ? BEYOND : value;
 }

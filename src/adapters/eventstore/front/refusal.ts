@@ -1,11 +1,10 @@
-// Errors as the clients of this protocol understand them: a gRPC status and, in the trailers, the key
-// `exception` with the fields that belong to it. Clients read those fields without looking whether they
-// are there, so none is ever left out.
+// Errors in the form that the protocol's clients expect: a gRPC status, and in the trailers the key `exception` with its
+// fields. Clients read these fields without checking that they exist, so none is ever missing.
 import { Metadata, status } from '@grpc/grpc-js';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import type { AppendResult } from '../../../domain/ports/event-store.ts';
 
-/** A call that ends with an error. `emit('error', …)` and a callback take it as it is. */
+/** The error of a call, for `emit('error', …)` or a callback. */
 export class Refusal extends Error {
   override readonly name = 'Refusal';
   readonly code: status;
@@ -22,7 +21,7 @@ export class Refusal extends Error {
   }
 }
 
-/** Visible ASCII is left alone; every other byte is percent-encoded: headers hold nothing else. */
+/** Headers hold visible ASCII only, so every other byte is percent-encoded. */
 export function headerText(text: string): string {
   return text.replace(/[^\x20-\x7e]+/gu, (part) =>
     Array.from(Buffer.from(part), (byte) => `%${byte.toString(16).padStart(2, '0')}`).join(''),
@@ -55,7 +54,7 @@ export function missingMetadata(property: string): Refusal {
   );
 }
 
-/** For readers and writers of a stream that was deleted for ever. */
+/** For reads of and appends to a stream with a tombstone. */
 export function streamDeleted(stream: string): Refusal {
   return new Refusal(status.FAILED_PRECONDITION, `Event stream '${stream}' is deleted.`, {
     exception: 'stream-deleted',
@@ -63,7 +62,7 @@ export function streamDeleted(stream: string): Refusal {
   });
 }
 
-/** Of the calls that answer a conflict with a status. Numbers below 0 are those of `revisions.ts`. */
+/** For calls that answer a conflict with a status. Numbers below 0 are those of `revisions.ts`. */
 export function wrongExpectedVersion(stream: string, expected: bigint, actual: bigint): Refusal {
   return new Refusal(
     status.FAILED_PRECONDITION,
@@ -77,12 +76,12 @@ export function wrongExpectedVersion(stream: string, expected: bigint, actual: b
   );
 }
 
-/** Makes clients connect anew. */
+/** Makes clients connect again. */
 export function shuttingDown(): Refusal {
   return new Refusal(status.UNAVAILABLE, 'Server Is Shutting Down');
 }
 
-/** Why nothing, or nobody knows whether something, was written. */
+/** The error of an append that was refused or has an unknown outcome. */
 export function failedWrite(
   stream: string,
   failed: Extract<AppendResult, { outcome: 'refused' | 'unknown' }>,
@@ -100,7 +99,7 @@ export function failedWrite(
   }
 }
 
-/** What became of a call whose work threw. */
+/** The error of a call whose handler threw. */
 export function refusalOf(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
   if (!(error instanceof TocsinError)) return new Refusal(status.INTERNAL, 'an internal error');

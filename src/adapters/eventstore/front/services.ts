@@ -1,5 +1,5 @@
-// The services of the protocol with what answers them. Definitions come from the published package; the
-// messages that come by the ten thousand are encoded and decoded by us.
+// The services of the protocol and their handlers. Definitions come from the published package; except for the
+// requests of reads, messages are encoded and decoded by hand.
 import { randomUUID } from 'node:crypto';
 import type {
   sendUnaryData,
@@ -17,11 +17,7 @@ import projectionsGrpc from '@eventstore/db-client/generated/projections_grpc_pb
 import featuresGrpc from '@eventstore/db-client/generated/serverfeatures_grpc_pb.js';
 import streamsGrpc from '@eventstore/db-client/generated/streams_grpc_pb.js';
 import usersGrpc from '@eventstore/db-client/generated/users_grpc_pb.js';
-import type {
-  ReadReq,
-  TombstoneReq,
-  TombstoneResp,
-} from '@eventstore/db-client/generated/streams_pb.js';
+import type { ReadReq } from '@eventstore/db-client/generated/streams_pb.js';
 import type { EmbeddedEngine } from '../embedded/open.ts';
 import { clusterOfOne, supportedMethods } from './about-server.ts';
 import { decodeAppend, decodeFragment } from './append-messages.ts';
@@ -34,14 +30,14 @@ import { readHandler } from './read.ts';
 import { tombstoneHandler } from './tombstone.ts';
 import { complete } from './unimplemented.ts';
 
-/** What the services work with. */
+/** The parts of the server that the services use. */
 export type ServiceParts = {
   readonly engine: EmbeddedEngine;
   readonly limits: FrontLimits;
   readonly gate: Gate;
   /** Aborted when the server closes. */
   readonly closing: AbortSignal;
-  /** Where clients find the server. */
+  /** The address at which clients reach the server. */
   readonly address: () => { readonly host: string; readonly port: number };
 };
 
@@ -60,7 +56,15 @@ const streams = {
     requestDeserialize: decodeFragment,
     responseSerialize: asIs,
   },
+  tombstone: {
+    ...streamsGrpc.StreamsService.tombstone,
+    requestDeserialize: decodeAppend,
+    responseSerialize: asIs,
+  },
 };
+const { getSupportedMethods } = featuresGrpc.ServerFeaturesService;
+const features = { getSupportedMethods: { ...getSupportedMethods, responseSerialize: asIs } };
+const gossip = { read: { ...gossipGrpc.GossipService.read, responseSerialize: asIs } };
 
 /** Adds all services to a server. */
 export function addServices(server: Server, parts: ServiceParts): void {
@@ -88,24 +92,21 @@ export function addServices(server: Server, parts: ServiceParts): void {
         if (refused === undefined) batchAppend(call);
         else call.emit('error', refused);
       },
-      tombstone(
-        call: ServerUnaryCall<TombstoneReq, TombstoneResp>,
-        done: sendUnaryData<TombstoneResp>,
-      ) {
+      tombstone(call: ServerUnaryCall<AppendMessage, Buffer>, done: sendUnaryData<Buffer>) {
         const refused = gate(call.metadata);
         if (refused === undefined) tombstone(call, done);
         else done(refused);
       },
     }),
   );
-  // Clients ask these two without credentials, before anything else.
-  server.addService(featuresGrpc.ServerFeaturesService, {
-    getSupportedMethods(_call: unknown, done: sendUnaryData<unknown>) {
+  // Clients make these two calls first, and without credentials.
+  server.addService(features, {
+    getSupportedMethods(_call: unknown, done: sendUnaryData<Buffer>) {
       done(null, supportedMethods());
     },
   });
-  server.addService(gossipGrpc.GossipService, {
-    read(_call: unknown, done: sendUnaryData<unknown>) {
+  server.addService(gossip, {
+    read(_call: unknown, done: sendUnaryData<Buffer>) {
       const { host, port } = address();
       done(null, clusterOfOne(instanceId, host, port));
     },

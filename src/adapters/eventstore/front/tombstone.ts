@@ -1,13 +1,13 @@
-// `Tombstone`: ends a stream for ever. A real event says so, in the stream and in the log; after it the
-// name cannot be used again, and what was in the stream is for readers of the whole log alone.
+// `Tombstone`: ends a stream permanently. The tombstone is an event of the stream and of the log. Afterwards the
+// name cannot be used again, and only reads of the whole log return the events of the stream.
 import type { sendUnaryData, ServerUnaryCall } from '@grpc/grpc-js';
 import { match } from 'ts-pattern';
-import streams from '@eventstore/db-client/generated/streams_pb.js';
-import type { TombstoneReq, TombstoneResp } from '@eventstore/db-client/generated/streams_pb.js';
 import type { AppendResult } from '../../../domain/ports/event-store.ts';
 import type { AppendRequest } from '../common/append-request.ts';
-import { ANY_REVISION, NO_STREAM, STREAM_EXISTS, TOMBSTONE_TYPE } from '../common/revisions.ts';
+import { NO_STREAM, TOMBSTONE_TYPE } from '../common/revisions.ts';
 import type { EmbeddedEngine } from '../embedded/open.ts';
+import { field, numberField } from '../wire/protobuf-writer.ts';
+import type { AppendMessage } from './append-messages.ts';
 import { WRITE_TIMEOUT_MS } from './limits.ts';
 import { gathering } from './proposed.ts';
 import {
@@ -18,12 +18,10 @@ import {
   wrongExpectedVersion,
 } from './refusal.ts';
 
+/** A `TombstoneReq` has the options of an append in the same fields, and no events. */
 export function tombstoneHandler(
   engine: EmbeddedEngine,
-): (
-  call: ServerUnaryCall<TombstoneReq, TombstoneResp>,
-  done: sendUnaryData<TombstoneResp>,
-) => void {
+): (call: ServerUnaryCall<AppendMessage, Buffer>, done: sendUnaryData<Buffer>) => void {
   return (call, done) => {
     const request = requestOf(call.request);
     if (request instanceof Refusal) {
@@ -43,14 +41,9 @@ export function tombstoneHandler(
   };
 }
 
-function requestOf(request: TombstoneReq): AppendRequest | Refusal {
-  const options = request.getOptions();
+function requestOf({ options }: AppendMessage): AppendRequest | Refusal {
   if (options === undefined) return invalidArgument('a tombstone needs options');
-  const checked = gathering({
-    stream: Buffer.from(options.getStreamIdentifier()?.getStreamName_asU8() ?? []),
-    expected: expectedIn(options),
-    deadlineMs: undefined,
-  });
+  const checked = gathering(options);
   if (checked instanceof Refusal) return checked;
   const { stream, expected } = checked;
   if (stream.startsWith('$$')) return invalidArgument(`${stream} is metadata: delete its stream`);
@@ -71,26 +64,12 @@ function requestOf(request: TombstoneReq): AppendRequest | Refusal {
   };
 }
 
-function expectedIn(options: TombstoneReq.Options): bigint | undefined {
-  if (options.hasRevision()) return BigInt(options.getRevision());
-  if (options.hasNoStream()) return NO_STREAM;
-  if (options.hasStreamExists()) return STREAM_EXISTS;
-  return options.hasAny() ? ANY_REVISION : undefined;
-}
-
-function answerOf(
-  { stream, expected }: AppendRequest,
-  result: AppendResult,
-): TombstoneResp | Refusal {
+/** A `TombstoneResp`, or why the tombstone was not written. */
+function answerOf({ stream, expected }: AppendRequest, result: AppendResult): Buffer | Refusal {
   return match(result)
-    .with({ outcome: 'appended' }, ({ position: { commit, prepare } }) => {
-      const position = new streams.TombstoneResp.Position();
-      position.setCommitPosition(String(commit));
-      position.setPreparePosition(String(prepare));
-      const answer = new streams.TombstoneResp();
-      answer.setPosition(position);
-      return answer;
-    })
+    .with({ outcome: 'appended' }, ({ position: { commit, prepare } }) =>
+      field(1, numberField(1, commit), numberField(2, prepare)),
+    )
     .with({ outcome: 'conflict' }, ({ actual }) =>
       wrongExpectedVersion(stream, expected, actual === 'no_stream' ? NO_STREAM : actual),
     )

@@ -1,5 +1,5 @@
-// The calls of this protocol that the server does not know, so that whoever makes one reads why it fails
-// and what would answer it.
+// Refuses the calls of the protocol that the front does not implement, with a message that names the call and a server
+// that implements it.
 import {
   status,
   type MethodDefinition,
@@ -9,7 +9,7 @@ import {
 } from '@grpc/grpc-js';
 import { Refusal } from './refusal.ts';
 
-/** Handlers for every call of the service: those given, and a refusal for the rest. */
+/** Handlers for every call of the service: the given ones, and a refusal for the others. */
 export function complete(
   service: ServiceDefinition,
   handlers: UntypedServiceImplementation,

@@ -8,7 +8,7 @@ import type {
   SubscriptionEntry,
 } from '../../../domain/ports/event-store.ts';
 
-/** Something the store is about to do. `n` counts operations of the same kind, from 1. */
+/** The next operation of the store. `n` counts operations of the same kind, from 1. */
 export type StoreOperation =
   | {
       readonly kind: 'append';
@@ -19,7 +19,7 @@ export type StoreOperation =
     }
   | { readonly kind: 'readStream'; readonly n: number; readonly stream: string }
   | { readonly kind: 'readAll'; readonly n: number }
-  /** A page of a subscription is about to go out; `subscription` counts subscriptions from 1. */
+  /** Delivers a page of a subscription; `subscription` counts subscriptions from 1. */
   | {
       readonly kind: 'deliver';
       readonly n: number;
@@ -28,17 +28,17 @@ export type StoreOperation =
     };
 
 /**
- * What goes wrong.
+ * A fault of one operation.
  *
  * - `conflict`: an append is answered with the stream's true last revision; nothing is written.
  * - `refuse`: an append is refused for this reason; nothing is written.
  * - `unknown`: the answer to an append is lost, after (`written`) or before it was written.
  * - `unavailable`: a read throws.
- * - `drop`: a page and the subscription's connection are lost; it resumes by itself after what was
- *   last delivered, and announces `caughtUp` again when it is live again.
- * - `delay`: waits for the promise, then goes on as if nothing had been.
+ * - `drop`: a page and the subscription's connection are lost; the subscription resumes after the last delivered
+ *   entry, and sends `caughtUp` again when it is live again.
+ * - `delay`: waits for the promise, then does the operation.
  *
- * A fault that does not fit the operation is an error of the script and throws.
+ * A fault that does not fit the operation throws a `TypeError`.
  */
 export type Fault =
   | { readonly fault: 'conflict' }
@@ -48,10 +48,10 @@ export type Fault =
   | { readonly fault: 'drop' }
   | { readonly fault: 'delay'; readonly until: Promise<unknown> };
 
-/** Says what goes wrong with an operation; `undefined` when nothing does. */
+/** The fault of an operation; `undefined` for none. */
 export type FaultScript = (operation: StoreOperation) => Fault | undefined;
 
-/** Asks the script about an operation, and waits out its delays. */
+/** The script's fault of an operation, after its delay. */
 export async function faultIn(
   script: FaultScript | undefined,
   operation: StoreOperation,
@@ -62,7 +62,7 @@ export async function faultIn(
   return undefined;
 }
 
-/** The error for a fault that cannot happen to an operation. */
+/** The error for a fault that does not fit the operation. */
 export function misfit(fault: Fault, operation: StoreOperation): TypeError {
   return new TypeError(
     `the fault script gave "${fault.fault}" for ${operation.kind} ${operation.n}`,

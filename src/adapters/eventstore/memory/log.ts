@@ -7,7 +7,7 @@ import { parseJsonText } from '../common/json-text.ts';
 import type { Direction, Log } from '../common/reading.ts';
 import { decideAppend, NO_STREAM, positionOf } from '../common/revisions.ts';
 
-/** How many entries one scan looks at, matching or not. */
+/** The most events that one scan reads, matching or not. */
 const SCAN_EVENTS = 4096;
 
 /** A log in memory, with the one operation that changes it. */
@@ -39,15 +39,15 @@ export function memoryLog(): MemoryLog {
             .map(({ id, position }) => ({ id, position: position.commit })),
       );
       if (decided !== undefined) return decided;
-      let place = all.at(-1)?.position.commit ?? 0n;
+      let position = all.at(-1)?.position.commit ?? 0n;
       for (const { id, type, data, metadata, bytes } of events) {
-        // A position is where the event ends, in bytes: nobody may learn that the next one is +1.
-        place += BigInt(bytes);
+        // A position is the byte offset at which the event ends: the next position is never just +1.
+        position += BigInt(bytes);
         const recorded = {
           id,
           stream,
           revision: BigInt(own.length),
-          position: positionOf(place),
+          position: positionOf(position),
           type,
           data: frozen(data),
           metadata: frozen(metadata),
@@ -56,7 +56,11 @@ export function memoryLog(): MemoryLog {
         all.push(recorded);
       }
       streams.set(stream, own);
-      return { outcome: 'appended', revision: lastRevision(stream), position: positionOf(place) };
+      return {
+        outcome: 'appended',
+        revision: lastRevision(stream),
+        position: positionOf(position),
+      };
     },
     scan(direction, after, prefixes, limit) {
       const events: RecordedEvent[] = [];
@@ -115,7 +119,7 @@ function clampIndex(value: bigint, length: number): number {
   return value > BigInt(length) ? length : Math.max(0, Number(value));
 }
 
-/** Stored events are shared by all readers: one that changed them would change history. */
+/** Freezes the value, since all readers share it. */
 function frozen(text: string): Json {
   const value = parseJsonText(text);
   const pending: Json[] = [value];

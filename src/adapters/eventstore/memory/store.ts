@@ -1,4 +1,4 @@
-// The event store in memory, for tests: the semantics of the real ones, and faults on demand.
+// The event store in memory, for tests, with the semantics of the other stores and scripted faults.
 import { TocsinError } from '../../../domain/core/errors.ts';
 import type { EventToAppend } from '../../../domain/core/recorded-event.ts';
 import type {
@@ -17,13 +17,13 @@ import { faultIn, misfit, type FaultScript, type StoreOperation } from './faults
 import { memoryLog } from './log.ts';
 
 export type MemoryStoreOptions = {
-  /** Asked before every append, read and page of a subscription. */
+  /** Called before every append, read and page of a subscription. */
   readonly faults?: FaultScript | undefined;
 };
 
 /**
- * An event store in memory, for tests. An append costs as much as it has events; events that were
- * read are frozen. Without faults it takes every append in the order of the calls.
+ * An event store in memory, for tests. Events that it returns are frozen. Without faults it handles appends in the
+ * order of the calls.
  */
 export function memoryStore(options: MemoryStoreOptions = {}): EventStore {
   const log = memoryLog();

@@ -1,5 +1,5 @@
-// Reads protocol buffers by hand, for the messages that come by the ten thousand: the generated classes
-// copy every byte several times. Everything read here is hostile until it has been checked.
+// Reads protobuf messages by hand: the generated classes copy every byte several times. The bytes come from clients and
+// may be malformed on purpose.
 
 /** Called for each field; `start` and `end` enclose a length-delimited value, `number` is a varint. */
 export type FieldVisitor = {
@@ -10,7 +10,7 @@ export type FieldVisitor = {
 /** Seven groups of seven bits. */
 const MANY = 2 ** 49;
 
-/** Messages within messages that nobody of good will sends; also ends fields that go on for ever. */
+/** Thrown for bytes that are no protobuf message. */
 class MalformedMessage extends Error {
   override readonly name = 'MalformedMessage';
 }
@@ -27,7 +27,7 @@ export function visitFields(
   { bytes, number }: FieldVisitor,
 ): void {
   let at = start;
-  /** A varint that has to be a small number: a tag or a length. */
+  /** A varint of at most 32 bits: a tag or a length. */
   const small = (): number => {
     let value = 0;
     for (let shift = 1; at < end; shift *= 128) {
@@ -41,7 +41,7 @@ export function visitFields(
   };
   const large = (): bigint => {
     let low = 0;
-    // Doubles hold seven bytes of it, and are much cheaper.
+    // Doubles hold the first seven bytes and are much faster than bigints.
     for (let shift = 1; at < end && shift < MANY; shift *= 128) {
       const byte = buffer[at] ?? 0;
       at += 1;
@@ -81,7 +81,7 @@ export function visitFields(
         at += 4;
         break;
       default:
-        throw new MalformedMessage('a field of no known kind');
+        throw new MalformedMessage('a field of unknown wire type');
     }
   }
   if (at !== end) throw new MalformedMessage('the message is cut off');

@@ -4,7 +4,7 @@ import { visitFields } from './protobuf-reader.ts';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
-/** The UUID between the two places, in lower case; `undefined` when it is none. */
+/** The UUID between two offsets in lower case; `undefined` when the bytes are no UUID. */
 export function readUuid(buffer: Buffer, start: number, end: number): string | undefined {
   let text: string | undefined;
   visitFields(buffer, start, end, {
@@ -32,7 +32,7 @@ function readHalves(buffer: Buffer, start: number, end: number): string {
     .join('-');
 }
 
-/** The body of a UUID message in two halves, for those who ask for it so. */
+/** The body of a UUID message in two halves, for clients that ask for this form. */
 export function uuidHalves(id: string): Buffer {
   const hex = id.replaceAll('-', '');
   const most = BigInt(`0x${hex.slice(0, 16)}`);

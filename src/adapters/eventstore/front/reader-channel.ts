@@ -1,21 +1,20 @@
-// The way to one reader, as fast as it reads and no faster: nothing is encoded for a reader that has not
-// taken what is already on its way.
+// Sends messages to one reader with backpressure: the sender waits while too many bytes are unsent.
 import type { ServerWritableStream } from '@grpc/grpc-js';
 import { wakeSignal } from '../../../domain/core/wake-signal.ts';
 import { MAX_OUTGOING_BYTES } from './limits.ts';
 import type { Refusal } from './refusal.ts';
 
-export type Outlet = {
+export type ReaderChannel = {
   /** Aborted when the reader has gone, or nothing more will be sent. */
   readonly signal: AbortSignal;
-  /** Hands a message over; afterwards wait for {@link Outlet.ready} where it returns false. */
+  /** Sends a message. When it returns false, wait for {@link ReaderChannel.ready} first. */
   readonly send: (message: Buffer) => boolean;
-  /** Resolves when the reader has taken enough, or has gone. */
+  /** Resolves when enough bytes are sent, or the reader has gone. */
   readonly ready: () => Promise<void>;
   readonly end: (error?: Refusal) => void;
 };
 
-export function outlet(call: ServerWritableStream<unknown, Buffer>): Outlet {
+export function readerChannel(call: ServerWritableStream<unknown, Buffer>): ReaderChannel {
   const gone = new AbortController();
   let outgoing = 0;
   const changed = wakeSignal();
@@ -23,7 +22,7 @@ export function outlet(call: ServerWritableStream<unknown, Buffer>): Outlet {
     gone.abort();
     changed.wake();
   };
-  // A call that its client has dropped may never call a write back.
+  // The callback of a write may never run once the client has dropped the call.
   call.once('cancelled', leave);
   call.once('close', leave);
   call.once('error', leave);
