@@ -8,11 +8,8 @@ import { explain, type Explanation } from '../projections/audit/explain/explain.
 import { explainUser, type UserExplanation } from '../projections/audit/explain/explain-user.ts';
 import { exportLines, type ExportOptions } from '../projections/audit/export/export.ts';
 import type { Manifest } from '../projections/audit/export/format.ts';
-import {
-  redactExport,
-  verifyExport,
-  type ExportReport,
-} from '../projections/audit/export/verify-export.ts';
+import { redactExport } from '../projections/audit/export/redact-export.ts';
+import { verifyExport, type ExportReport } from '../projections/audit/export/verify-export.ts';
 import type {
   MessageReader,
   ReadableLog,

@@ -4,8 +4,8 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { MAX_STORED_DEPTH, type JsonObject } from '../../src/domain/core/json.ts';
 import { exportLines, type ExportOptions } from '../../src/projections/audit/export/export.ts';
+import { redactExport } from '../../src/projections/audit/export/redact-export.ts';
 import {
-  redactExport,
   verifyExport,
   type ExportReport,
 } from '../../src/projections/audit/export/verify-export.ts';

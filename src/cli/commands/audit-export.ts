@@ -8,11 +8,8 @@ import type { Command } from 'commander';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { exportLines } from '../../projections/audit/export/export.ts';
 import type { Manifest } from '../../projections/audit/export/format.ts';
-import {
-  redactExport,
-  verifyExport,
-  type ExportReport,
-} from '../../projections/audit/export/verify-export.ts';
+import { redactExport } from '../../projections/audit/export/redact-export.ts';
+import { verifyExport, type ExportReport } from '../../projections/audit/export/verify-export.ts';
 import { openReader } from '../compose/compose.ts';
 import { EXIT, secondsSince, type Terminal } from '../terminal/terminal.ts';
 import { boundOf } from './audit-bounds.ts';

@@ -1,15 +1,22 @@
-// An export as a file: one JSON object a line. The first says what it is, then one line per event, the
-// last is the manifest. Each line holds the hash of the one before it, so none can be changed, removed,
-// added or moved without the rest not fitting any more; the manifest holds the last hash, and may be signed.
+// The format of an export: one JSON object per line. The first line is a header, then comes a line per event,
+// and the last line is the manifest. Each line holds the hash of the line before it, so a line that is changed,
+// removed, added or moved breaks the chain. The manifest holds the last hash and may be signed.
 //
-// What is personal in an event is not in the hashed text itself but as a hash of it, salted per line, so
-// that it can be taken out later while the chain still verifies. Without the salt, a short text could be
-// found by trying all of them.
+// The hash of a line covers a salted hash of the event's personal part instead of the part itself, so the part
+// can be removed later and the chain still verifies. Without the salt a short text could be guessed.
 import { hash } from 'node:crypto';
 import { z } from 'zod';
-import { canonicalJson, type Json, type JsonObject } from '../../../domain/core/json.ts';
+import {
+  canonicalJson,
+  isJsonObject,
+  MAX_STORED_DEPTH,
+  nestsDeeperThan,
+  parseJson,
+  type Json,
+  type JsonObject,
+} from '../../../domain/core/json.ts';
 
-/** Names the format; another one is another name. */
+/** The name of this version of the format. */
 export const EXPORT_FORMAT = 'tocsin-export/1';
 
 /** The hash before the first line. */
@@ -68,7 +75,7 @@ export const ManifestSchema = z.strictObject({
   last: z.string().nullable(),
   /** Events by type. */
   types: z.record(z.string(), z.int()),
-  /** The hash of the last line before this one: what stands for the whole export. */
+  /** The hash of the line before this one, which covers the whole export. */
   root: Hash,
   prev: Hash,
   hash: Hash,
@@ -88,13 +95,32 @@ export type EventLine = z.output<typeof EventLineSchema>;
 export type Manifest = z.output<typeof ManifestSchema>;
 export type ExportLine = z.output<typeof LineSchema>;
 
-/** A line's hash: of the hash before it and everything in it that redaction and signing leave alone. */
+/** The hash of a line: of everything in it except its own hash, the personal part and the signature. */
 export function hashOf(line: JsonObject): string {
   const { hash: _hash, personal: _personal, signature: _signature, ...rest } = line;
   return hash('sha256', canonicalJson(rest));
 }
 
-/** The hash that stands for an event's personal part. */
+/** The salted hash of an event's personal part. */
 export function personalHashOf(salt: string, value: Json): string {
   return hash('sha256', `${salt}\n${canonicalJson(value)}`);
+}
+
+/** A stored event's data, and the line around it. */
+const MAX_LINE_DEPTH = MAX_STORED_DEPTH + 8;
+
+/** A line, and the JSON that its hash is of. */
+export type ReadLine = { readonly line: ExportLine; readonly json: JsonObject };
+
+/** Reads a line; `undefined` when the text is not a line of an export. */
+export function lineOf(text: string): ReadLine | undefined {
+  if (nestsDeeperThan(text, MAX_LINE_DEPTH)) return undefined;
+  try {
+    const json = parseJson(text);
+    const parsed = LineSchema.safeParse(json);
+    return parsed.success && isJsonObject(json) ? { line: parsed.data, json } : undefined;
+  } catch {
+    // Not JSON, so not a line of an export.
+    return undefined;
+  }
 }

@@ -1,19 +1,12 @@
-// Checking an export with nothing but its file: every line's hash, its place, its personal part, and the
-// manifest with its signature. It also takes personal parts out of an export, which leaves the chain whole.
+// `audit verify-export`: checks an export with nothing but its lines: every line's hash, its number and its
+// personal part, and the manifest with its signature.
 import { createHash, createPublicKey, verify, type KeyObject } from 'node:crypto';
 import { TocsinError } from '../../../domain/core/errors.ts';
-import {
-  canonicalJson,
-  isJsonObject,
-  MAX_STORED_DEPTH,
-  nestsDeeperThan,
-  parseJson,
-  type JsonObject,
-} from '../../../domain/core/json.ts';
+import { canonicalJson } from '../../../domain/core/json.ts';
 import {
   GENESIS,
   hashOf,
-  LineSchema,
+  lineOf,
   personalHashOf,
   type EventLine,
   type ExportLine,
@@ -21,7 +14,7 @@ import {
   type Manifest,
 } from './format.ts';
 
-/** What can be wrong with an export. */
+/** The kinds of faults in an export. */
 export type ExportFaultCode =
   | 'not_a_line'
   | 'line_changed'
@@ -42,17 +35,17 @@ export type ExportFault = {
   readonly detail: string;
 };
 
-/** What was found in an export. It is whole when `faults` is empty. */
+/** The result of a check. The export is complete and unchanged when `faults` is empty. */
 export type ExportReport = {
   readonly events: number;
-  /** Events whose personal part was taken out. */
+  /** Events whose personal part was removed. */
   readonly redacted: number;
   readonly header: Pick<HeaderLine, 'kernel' | 'storeId' | 'filter'> | null;
   readonly manifest: Pick<Manifest, 'events' | 'first' | 'last' | 'types'> | null;
-  /** The hash that stands for the export; compare it with one that was written down elsewhere. */
+  /** The hash of the whole export; compare it with a copy that was kept elsewhere. */
   readonly root: string | null;
   readonly signature: 'none' | 'valid' | 'invalid';
-  /** SHA-256 of the key that signed, in hex: whose key it is, the file cannot say. */
+  /** SHA-256 of the public key that signed, in hex. The file does not say whose key it is. */
   readonly signedBy: string | null;
   /** The first hundred. */
   readonly faults: readonly ExportFault[];
@@ -61,14 +54,11 @@ export type ExportReport = {
 
 const MAX_FAULTS = 100;
 
-/** A stored event's data, and the line around it. */
-const MAX_LINE_DEPTH = MAX_STORED_DEPTH + 8;
-
 /**
  * Checks an export line by line.
  *
  * @param options.publicKey the key (PEM) that must have signed it; absent, the one in the file is used,
- *   which proves only that whoever made the file made the signature
+ *   which proves only that the same person made the file and the signature
  */
 export async function verifyExport(
   lines: AsyncIterable<string>,
@@ -80,32 +70,15 @@ export async function verifyExport(
   return check.end();
 }
 
-/**
- * The same export without personal parts: of one user, or of all.
- * @throws TocsinError `usage` for what is no export
- */
-export async function* redactExport(
-  lines: AsyncIterable<string>,
-  options: { readonly user?: string | undefined } = {},
-): AsyncGenerator<string, void, undefined> {
-  for await (const text of lines) {
-    const read = lineOf(text);
-    if (read === undefined) throw notAnExport();
-    const { line, json } = read;
-    const isMeant = line.kind === 'event' && isAbout(line, options.user);
-    yield isMeant ? canonicalJson(withoutPersonal(json)) : text;
-  }
-}
-
 class Check {
   readonly #key: KeyObject | undefined;
   readonly #faults: ExportFault[] = [];
   #faultCount = 0;
   #at = 0;
-  /** The number that the next line has to have. */
+  /** The number of the next line. */
   #next = 0;
   #previous = GENESIS;
-  /** Numbers that were passed over, as ranges in ascending order: they are missing, or come later. */
+  /** Numbers that were skipped, as ascending ranges: the lines are missing, or come later. */
   #skipped: { from: number; to: number }[] = [];
   #events = 0;
   #redacted = 0;
@@ -125,16 +98,16 @@ class Check {
     this.#at += 1;
     const read = lineOf(text);
     if (read === undefined) {
-      this.#fault('not_a_line', 'it is no line of an export');
+      this.#fault('not_a_line', 'this is not a line of an export');
       return;
     }
     const { line, json } = read;
-    // Not only what it says: not a byte may differ from how it was written.
+    // The bytes count too, not only their meaning.
     if (hashOf(json) !== line.hash || canonicalJson(json) !== text) {
-      this.#fault('line_changed', `line ${line.n} of the export is not what its hash says`);
+      this.#fault('line_changed', `line ${line.n} of the export does not fit its hash`);
     }
-    this.#place(line);
-    if (this.#manifest !== null) this.#fault('line_added', 'it comes after the manifest');
+    this.#checkNumber(line);
+    if (this.#manifest !== null) this.#fault('line_added', 'the line comes after the manifest');
     else if (line.kind === 'header') this.#header ??= line;
     else if (line.kind === 'event') this.#event(line);
     else this.#end(line);
@@ -147,9 +120,9 @@ class Check {
         from === to ? `line ${from} of the export` : `lines ${from} to ${to} of the export`,
       );
     }
-    if (this.#header === null) this.#fault('header_missing', 'it does not begin with a header');
+    if (this.#header === null) this.#fault('header_missing', 'the first line is not a header');
     if (this.#manifest === null)
-      this.#fault('manifest_missing', 'it was cut: it ends without a manifest');
+      this.#fault('manifest_missing', 'the export ends without a manifest: it was cut');
     const { kernel = '', storeId = '', filter = {} } = this.#header ?? {};
     const { events = 0, first = null, last = null, types = {} } = this.#manifest ?? {};
     return {
@@ -165,29 +138,26 @@ class Check {
     };
   }
 
-  #place(line: ExportLine): void {
+  #checkNumber(line: ExportLine): void {
     const { n, prev, hash } = line;
     if (n === this.#next) {
       if (prev !== this.#previous) {
-        this.#fault(
-          'chain_broken',
-          `line ${n} does not follow the one before it, which is not the one that was written`,
-        );
+        this.#fault('chain_broken', `line ${n} does not have the hash of the line before it`);
       }
     } else if (n > this.#next) {
       this.#skipped.push({ from: this.#next, to: n - 1 });
-    } else if (this.#takeSkipped(n)) {
+    } else if (this.#removeSkipped(n)) {
       this.#fault('line_moved', `line ${n} of the export comes after line ${this.#next - 1}`);
       return;
     } else {
-      this.#fault('line_added', `there is a line ${n} already`);
+      this.#fault('line_added', `there is already a line ${n}`);
       return;
     }
     this.#next = n + 1;
     this.#previous = hash;
   }
 
-  #takeSkipped(n: number): boolean {
+  #removeSkipped(n: number): boolean {
     const at = this.#firstSkippedTo(n);
     const range = this.#skipped[at];
     if (range === undefined || range.from > n) return false;
@@ -199,7 +169,7 @@ class Check {
     return true;
   }
 
-  /** By halves: a file made to waste time has a range for every other line. */
+  /** A binary search: a hostile file can have a range for every other line. */
   #firstSkippedTo(n: number): number {
     let [low, high] = [0, this.#skipped.length];
     while (low < high) {
@@ -219,10 +189,7 @@ class Check {
     if (personalHash !== undefined && personal === undefined) this.#redacted += 1;
     if (personal === undefined) return;
     if (personalHash === personalHashOf(personal.salt, personal.value)) return;
-    this.#fault(
-      'personal_changed',
-      `the personal part of line ${line.n} is not what its hash says`,
-    );
+    this.#fault('personal_changed', `the personal part of line ${line.n} does not fit its hash`);
   }
 
   #end(manifest: Manifest): void {
@@ -237,13 +204,13 @@ class Check {
     const { events, first, last, types, root } = manifest;
     const said = canonicalJson({ events, first, last, types, root });
     if (found !== said)
-      this.#fault('manifest_wrong', `it says ${said}, and the lines are ${found}`);
+      this.#fault('manifest_wrong', `the manifest says ${said}, and the lines are ${found}`);
     this.#checkSignature(manifest);
   }
 
   #checkSignature({ signature, hash }: Manifest): void {
     if (signature === undefined) {
-      if (this.#key !== undefined) this.#fault('signature_wrong', 'it is not signed');
+      if (this.#key !== undefined) this.#fault('signature_wrong', 'the export is not signed');
       return;
     }
     const own = keyIn(signature.publicKey);
@@ -262,37 +229,10 @@ class Check {
   }
 }
 
-/** A line as what it is, and as the JSON that its hash is of. */
-type Read = { readonly line: ExportLine; readonly json: JsonObject };
-
-function lineOf(text: string): Read | undefined {
-  if (nestsDeeperThan(text, MAX_LINE_DEPTH)) return undefined;
-  try {
-    const json = parseJson(text);
-    const parsed = LineSchema.safeParse(json);
-    return parsed.success && isJsonObject(json) ? { line: parsed.data, json } : undefined;
-  } catch {
-    // Not JSON, so no line of an export.
-    return undefined;
-  }
-}
-
-function withoutPersonal({ personal: _, ...line }: JsonObject): JsonObject {
-  return line;
-}
-
-function isAbout({ event }: EventLine, user: string | undefined): boolean {
-  if (user === undefined) return true;
-  const { data } = event;
-  if (typeof data !== 'object' || data === null || !('userId' in data)) return false;
-  const { userId } = data;
-  return userId === user || (typeof userId === 'number' && String(userId) === user);
-}
-
 function publicKeyOf(pem: string): KeyObject {
   const key = keyIn(pem);
   if (key !== undefined) return key;
-  throw new TocsinError('usage', 'invalid_key', 'the key is no public Ed25519 key', {
+  throw new TocsinError('usage', 'invalid_key', 'the key is not a public Ed25519 key', {
     hint: 'Take it from the private one with: openssl pkey -in key.pem -pubout',
   });
 }
@@ -302,7 +242,7 @@ function keyIn(pem: string): KeyObject | undefined {
     const key = createPublicKey(pem);
     return key.asymmetricKeyType === 'ed25519' ? key : undefined;
   } catch {
-    // No key: whoever asked says what that means.
+    // Not a key: the caller decides what that means.
     return undefined;
   }
 }
@@ -311,10 +251,4 @@ function fingerprintOf(key: KeyObject): string {
   return createHash('sha256')
     .update(key.export({ type: 'spki', format: 'der' }))
     .digest('hex');
-}
-
-function notAnExport(): TocsinError {
-  return new TocsinError('usage', 'not_an_export', 'the file is no export of Tocsin', {
-    hint: 'Make one with: tocsin audit export --out FILE',
-  });
 }
