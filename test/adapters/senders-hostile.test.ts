@@ -1,5 +1,5 @@
-// Addresses that lead inside, and receivers that mean harm: none is called that must not be, and every
-// attempt ends in time with an outcome that is true.
+// Addresses that are not public, and hostile receivers: forbidden addresses are never called, and every attempt
+// ends in time with a correct outcome.
 import { createServer } from 'node:net';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -13,7 +13,7 @@ import { answering, NOTICE, NOW, receiver, sendTo, targetAt } from './senders.su
 const never = new AbortController().signal;
 const ACCEPTED = { code: 0, msg: 'success' };
 
-describe('an address', () => {
+describe('isPublicAddress', () => {
   it.each([
     ...['0.0.0.0', '10.1.2.3', '100.64.0.1', '127.0.0.1', '127.255.255.255', '169.254.169.254'],
     ...['172.16.0.1', '172.31.255.255', '192.0.0.1', '192.0.2.1', '192.88.99.1', '192.168.1.1'],
@@ -34,7 +34,7 @@ describe('an address', () => {
   );
 });
 
-describe('a generic webhook', () => {
+describe('channelSender with a generic webhook', () => {
   /** Sends to a URL under the strict rules; every name leads to `addresses`. */
   const strictly = (url: string, addresses: readonly string[], ports: readonly number[] = []) => {
     const asked: string[] = [];
@@ -105,7 +105,7 @@ describe('a generic webhook', () => {
     expect(asked).toEqual([]);
   });
 
-  it('is looked up once, and called at the address that was looked at', async () => {
+  it('resolves the name once, and calls the checked address', async () => {
     await using server = await receiver(answering(200, ''));
     const answers = ['127.0.0.1', '169.254.169.254'];
     let looks = 0;
@@ -124,7 +124,7 @@ describe('a generic webhook', () => {
     expect(server.received[0]?.headers.host).toBe(`rebinding.example:${server.port}`);
   });
 
-  it('whose name does not exist is told apart from one that cannot be looked up now', async () => {
+  it('distinguishes a name that does not exist from a name that cannot be resolved now', async () => {
     const failing = (code: string) => () =>
       Promise.reject(Object.assign(new Error('canary'), { code }));
     const addresses = STRICT_RULES;
@@ -138,7 +138,7 @@ describe('a generic webhook', () => {
     expect(await send('EAI_AGAIN')).toMatchObject({ outcome: 'transient', code: 'dns_failed' });
   });
 
-  it('whose resolver never answers is tried again', async () => {
+  it('tries again when the resolver never answers', async () => {
     const send = channelSender({
       limits: { connectMs: 20 },
       resolve: () => new Promise(() => undefined),
@@ -147,7 +147,7 @@ describe('a generic webhook', () => {
     expect(await send(NOTICE, target, never)).toMatchObject({ code: 'dns_failed' });
   });
 
-  it('with a certificate for another name is not told anything', async () => {
+  it('sends nothing to a server with a certificate for another name', async () => {
     const { certificate, key } = selfSigned();
     let requests = 0;
     const server = createTlsServer({ cert: certificate, key }, (_request, response) => {
@@ -163,8 +163,8 @@ describe('a generic webhook', () => {
   });
 });
 
-describe('a receiver that means harm', () => {
-  it('is not followed elsewhere', async () => {
+describe('channelSender with a hostile receiver', () => {
+  it('follows no redirect', async () => {
     await using inside = await receiver(answering(200, ACCEPTED));
     const headers = { location: `${inside.origin}/secret` };
     for (const status of [301, 302, 303, 307, 308]) {
@@ -177,14 +177,14 @@ describe('a receiver that means harm', () => {
     expect(inside.received).toEqual([]);
   });
 
-  it('that never answers may have acted: the outcome is unknown', async () => {
+  it('returns an unknown outcome when no answer comes', async () => {
     await using server = await receiver(() => undefined);
     const options = { limits: { totalMs: 100 }, addresses: rulesFor(server.origin) };
     const outcome = await sendTo(server.origin, 'feishu_flow', { options });
     expect(outcome).toMatchObject({ outcome: 'unknown', code: 'provider_timeout' });
   });
 
-  it('that answers drop by drop is not waited for', async () => {
+  it('does not wait for a slow answer', async () => {
     await using server = await receiver((response) => {
       response.writeHead(200);
       const drops = setInterval(() => response.write(' '), 5);
@@ -202,7 +202,7 @@ describe('a receiver that means harm', () => {
     });
   });
 
-  it('that answers with a hundred megabytes is cut off after sixteen kilobytes', async () => {
+  it('cuts off an answer of a hundred megabytes after sixteen kilobytes', async () => {
     const piece = Buffer.alloc(64 * 1024, 'x');
     let written = 0;
     await using server = await receiver((response) => {
@@ -224,7 +224,7 @@ describe('a receiver that means harm', () => {
     expect(written).toBeLessThan(20 * 1024 * 1024);
   });
 
-  it('that hangs up after it was told is unknown; one that is not there is tried again', async () => {
+  it('returns an unknown outcome after a hang-up, and a transient one without a connection', async () => {
     await using server = await receiver((response) => response.destroy());
     expect(await sendTo(server.origin, 'webhook')).toMatchObject({
       outcome: 'unknown',
@@ -237,7 +237,7 @@ describe('a receiver that means harm', () => {
     });
   });
 
-  it('that speaks no HTTP is unknown, and what it says is not repeated', async () => {
+  it('returns an unknown outcome for an answer that is not HTTP, without its text', async () => {
     const server = createServer((socket) => {
       socket.on('error', () => undefined);
       socket.resume();
@@ -251,7 +251,7 @@ describe('a receiver that means harm', () => {
     expect(JSON.stringify(outcome)).not.toContain('canary');
   });
 
-  it('is given up when the worker says so', async () => {
+  it('ends the call at the signal of the worker', async () => {
     const stop = new AbortController();
     await using server = await receiver(() => {
       stop.abort();
@@ -265,7 +265,7 @@ describe('a receiver that means harm', () => {
   });
 });
 
-it('ignores a proxy that only the environment names', async () => {
+it('channelSender ignores a proxy of the environment', async () => {
   const before = process.env['http_proxy'];
   process.env['http_proxy'] = 'http://127.0.0.1:1';
   try {

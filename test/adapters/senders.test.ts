@@ -1,4 +1,4 @@
-// What is sent to each kind of channel, and what is made of every answer, against a real server.
+// The requests to each kind of channel, and the outcome of every answer, against a real server.
 import { createHmac } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { botSignature, webhookSignature } from '../../src/adapters/senders/requests.ts';
@@ -87,7 +87,7 @@ const CASES: readonly Case[] = [
   ['feishu_flow', 502, '<html>', { outcome: 'transient', code: 'http_502' }],
 ];
 
-describe('Feishu’s answers', () => {
+describe('outcomeOfFeishu', () => {
   it.each(CASES)('%s, HTTP %i, %j', async (kind, status, body, expected) => {
     await using server = await receiver(answering(status, body));
     const outcome = await sendTo(server.origin, kind);
@@ -96,7 +96,7 @@ describe('Feishu’s answers', () => {
     expect(server.received).toHaveLength(1);
   });
 
-  it('say when to come back, by the header that the open platform sends', async () => {
+  it('reads the wait from the header of the open platform', async () => {
     const headers = { 'x-ogw-ratelimit-reset': '7' };
     const limit = says(99991400, 'request trigger frequency limit');
     await using server = await receiver(answering(400, limit, headers));
@@ -105,7 +105,7 @@ describe('Feishu’s answers', () => {
     );
   });
 
-  it('are waited out longer around whole and half hours', async () => {
+  it('waits longer after a limit just after full and half hours', async () => {
     await using server = await receiver(answering(200, says(11232, 'frequency limited')));
     const now = () => Date.UTC(2026, 0, 1, 10, 30, 30);
     const addresses = { ports: [], privateTargets: false, standIn: server.origin };
@@ -114,7 +114,7 @@ describe('Feishu’s answers', () => {
     ).toMatchObject({ retryAfterMs: 150_000 });
   });
 
-  it('that nobody knows are tried three times, then kept as they came', async () => {
+  it('treats an unknown code as transient for two attempts, then as permanent', async () => {
     await using server = await receiver(answering(200, says(12345, 'who knows')));
     const third = await sendTo(server.origin, 'feishu_flow', { notice: { attempt: 3 } });
     expect(third).toEqual({
@@ -124,13 +124,13 @@ describe('Feishu’s answers', () => {
     });
   });
 
-  it('about a signature mean one fresh one, and then that somebody has to look', async () => {
+  it('tries once with a new signature after a signature error, then reports to the owner', async () => {
     await using server = await receiver(answering(200, says(19021, 'sign match fail')));
     const second = await sendTo(server.origin, 'feishu_bot', { notice: { attempt: 2 } });
     expect(second).toMatchObject(permanent('feishu_19021', 'needs_attention'));
   });
 
-  it('are kept without what they repeat of the address and the token', async () => {
+  it('removes address and token from the details', async () => {
     const msg = 'bad canary-in-a-path and Bearer canary-token and canary-token';
     await using server = await receiver(answering(200, says(19002, msg)));
     const target = { bearerToken: 'canary-token' };
@@ -139,7 +139,7 @@ describe('Feishu’s answers', () => {
   });
 });
 
-it('W21: the old rule takes failures for success, and limits for the end', () => {
+it('W21: the old rule, planted, takes failures for success and limits for permanent failures', () => {
   /** 2xx is success unless a JSON body says otherwise, and then it is the end. */
   const oldRule = (status: number, body: unknown): string => {
     if (status === 429 || status >= 500) return 'transient';
@@ -155,7 +155,7 @@ it('W21: the old rule takes failures for success, and limits for the end', () =>
   expect(differing).toContainEqual(says(9499, 'too many request'));
 });
 
-describe('a generic receiver’s answers', () => {
+describe('outcomeOfStatus', () => {
   it.each([
     [200, 'anything', { outcome: 'accepted', code: 'http_200' }],
     [204, '', { outcome: 'accepted', code: 'http_204' }],
@@ -189,7 +189,7 @@ describe('a generic receiver’s answers', () => {
   });
 });
 
-describe('a request', () => {
+describe('compose', () => {
   const sent = async (
     kind: 'feishu_bot' | 'feishu_flow' | 'feishu_base' | 'webhook',
     more: Parameters<typeof sendTo>[2] = {},
@@ -201,7 +201,7 @@ describe('a request', () => {
     return { ...request, json: JSON.parse(request.body) as Record<string, unknown> };
   };
 
-  it('to a bot is a post, signed with its secret where there is one', async () => {
+  it('makes a post for a bot, signed when there is a secret', async () => {
     const { json, headers } = await sent('feishu_bot', { target: { secret: 'demo' } });
     const timestamp = String(Math.floor(NOW / 1000));
     expect(json).toEqual({
@@ -224,7 +224,7 @@ describe('a request', () => {
     expect((await sent('feishu_bot')).json).not.toHaveProperty('sign');
   });
 
-  it('has the bot’s signature as its makers compute it', () => {
+  it('signs for a bot as the documentation of Feishu computes it', () => {
     expect(botSignature('demo', 1_599_360_473_000).sign).toBe(
       'l1N0gAcBjdwBvGm1xMjOF0XSyaLRpR7tuO5dHfhAYc8=',
     );
@@ -233,7 +233,7 @@ describe('a request', () => {
     );
   });
 
-  it('to a flow is the body that existing flows read, with a bearer token where there is one', async () => {
+  it('makes the body of existing flows, with a bearer token when there is one', async () => {
     const { json, headers } = await sent('feishu_flow', { target: { bearerToken: 'abc' } });
     expect(json).toEqual({
       event: 'smartflow.schedule_adjustment_ready',
@@ -261,14 +261,14 @@ describe('a request', () => {
     expect(headers).not.toHaveProperty('client-token');
   });
 
-  it('to an automation has the same client token on every attempt', async () => {
+  it('sends the same client token to an automation on every attempt', async () => {
     const of = async (attempt: number) =>
       (await sent('feishu_base', { notice: { attempt } })).headers['client-token'];
     expect(await of(1)).toBe(NOTICE.notificationId);
     expect(await of(2)).toBe(NOTICE.notificationId);
   });
 
-  it('to a generic receiver is a CloudEvent, signed over id, time and body', async () => {
+  it('makes a CloudEvent for a generic webhook, signed over id, time and body', async () => {
     const { json, headers, body } = await sent('webhook');
     expect(json).toMatchObject({
       specversion: '1.0',
@@ -286,7 +286,7 @@ describe('a request', () => {
     });
   });
 
-  it('has the signature of Standard Webhooks’ own example', () => {
+  it('signs as the example of Standard Webhooks does', () => {
     const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
     const id = 'msg_p5jXN8AQM9LWM0D4loKWxJek';
     expect(webhookSignature(secret, id, '1614265330', '{"test": 2432232314}')).toBe(

@@ -1,4 +1,4 @@
-// The acceptance list's entries about delivery, by their numbers, on both stores.
+// Acceptance of delivery on both stores, by the numbers of docs/acceptance.md.
 import { describe, expect, it } from 'vitest';
 import { HOUR, T0 } from '../domain/delivery.support.ts';
 import { deliveryWorld, STORES, type DeliveryWorld, type StoreKind } from './world.support.ts';
@@ -9,7 +9,7 @@ const TIMEOUT = { outcome: 'transient', code: 'provider_timeout', detail: 'no an
 const types = async (world: DeliveryWorld, notice: Awaited<ReturnType<DeliveryWorld['notify']>>) =>
   (await world.events(notice)).map(({ type }) => type);
 
-describe.each(STORES)('on the %s store', (store: StoreKind) => {
+describe.each(STORES)('delivery on the %s store', (store: StoreKind) => {
   it('acceptance 22: a stored preview’s notification request is published and consumed', async () => {
     await using world = await deliveryWorld({ store });
     await world.worker();
@@ -22,7 +22,7 @@ describe.each(STORES)('on the %s store', (store: StoreKind) => {
     expect(world.requests.answers).toEqual(sequences);
   });
 
-  it('acceptance 23: the record exists before the provider is called', async () => {
+  it('acceptance 23: the delivery is recorded before the provider is called', async () => {
     await using world = await deliveryWorld({ store });
     const atCall: string[][] = [];
     const notice = await world.notify();
@@ -49,7 +49,7 @@ describe.each(STORES)('on the %s store', (store: StoreKind) => {
     });
   });
 
-  it('acceptance 26: the provider’s success ends the record, with what it said', async () => {
+  it('acceptance 26: a success ends the delivery, with the code of the provider', async () => {
     await using world = await deliveryWorld({ store });
     world.answers.push({ outcome: 'accepted', code: '0', providerMessageId: 'om_1' });
     await world.worker();
@@ -66,7 +66,7 @@ describe.each(STORES)('on the %s store', (store: StoreKind) => {
     });
   });
 
-  it('acceptance 27: a temporary failure is counted, named, and has its next time', async () => {
+  it('acceptance 27: a transient failure is counted, and has a code and the time of the next attempt', async () => {
     await using world = await deliveryWorld({ store });
     world.answers.push(TIMEOUT);
     await world.worker({ profile: 'seed' });
@@ -82,7 +82,7 @@ describe.each(STORES)('on the %s store', (store: StoreKind) => {
     expect(dueAt - T0).toBeLessThanOrEqual(6 * 60_000);
   });
 
-  it('acceptance 28: when its target works again, the same record is delivered at its time', async () => {
+  it('acceptance 28: the same delivery succeeds when the channel works again', async () => {
     await using world = await deliveryWorld({ store });
     world.answers.push(TIMEOUT, TIMEOUT);
     await world.worker({ profile: 'seed' });
@@ -104,7 +104,7 @@ describe.each(STORES)('on the %s store', (store: StoreKind) => {
     expect(world.calls.map(({ notice: { attempt } }) => attempt)).toEqual([1, 2, 3]);
   });
 
-  it('acceptance 29: what can never succeed is dead at once, with its code and no next time', async () => {
+  it('acceptance 29: a permanent failure ends the delivery as dead, with its code', async () => {
     await using world = await deliveryWorld({ store });
     world.answers.push({ outcome: 'permanent', code: 'invalid_url', detail: 'http is not https' });
     await world.worker();
@@ -115,7 +115,7 @@ describe.each(STORES)('on the %s store', (store: StoreKind) => {
     expect(world.calls).toHaveLength(1);
   });
 
-  it('acceptance 30: with its attempts exhausted it is dead, and tried no more', async () => {
+  it('acceptance 30: a delivery without attempts left is dead, and not tried again', async () => {
     await using world = await deliveryWorld({ store });
     world.answers.push(...Array.from({ length: 6 }, () => TIMEOUT));
     await world.worker({ profile: 'human' });
@@ -133,7 +133,7 @@ describe.each(STORES)('on the %s store', (store: StoreKind) => {
     expect(world.time.now()).toBeLessThan(T0 + HOUR);
   });
 
-  it('acceptance 31: a second request of the window gives no second message and no record', async () => {
+  it('acceptance 31: a second request in the window makes no message and no delivery', async () => {
     await using world = await deliveryWorld({ store });
     await world.worker();
     const first = await world.notify();
@@ -163,7 +163,7 @@ describe.each(STORES)('on the %s store', (store: StoreKind) => {
     },
   );
 
-  it('acceptance 46: whatever the provider does, the preview stays', async () => {
+  it('acceptance 46: the preview stays open whatever the provider answers', async () => {
     await using world = await deliveryWorld({ store });
     world.answers.push({ outcome: 'permanent', code: 'gone', detail: '' });
     await world.worker();
@@ -176,7 +176,7 @@ describe.each(STORES)('on the %s store', (store: StoreKind) => {
     });
   });
 
-  it('acceptance 52: switched off, the provider is not called, and the record says why', async () => {
+  it('acceptance 52: disabled delivery calls no provider and records the reason', async () => {
     await using world = await deliveryWorld({ store });
     await world.worker({ enabled: false });
     const notice = await world.notify();
@@ -190,7 +190,7 @@ describe.each(STORES)('on the %s store', (store: StoreKind) => {
   });
 });
 
-describe('the text', () => {
+describe('outgoingMessage', () => {
   it.each([[''], ['see https://evil.example/'], ['   ']])(
     'acceptance 25: for the summary %j the fixed fallback is used, and the chain goes on',
     async (summary) => {
@@ -205,7 +205,7 @@ describe('the text', () => {
     },
   );
 
-  it('is in the language of the catalogue that was asked for', async () => {
+  it('is in the configured language', async () => {
     await using world = await deliveryWorld();
     await world.worker({ texts: scheduleTexts['zh-CN'] });
     const notice = await world.notify();
@@ -213,7 +213,7 @@ describe('the text', () => {
     expect(world.calls[0]?.notice.title).toBe(scheduleTexts['zh-CN'].title);
   });
 
-  it('never carries mock traffic to a person', async () => {
+  it('is never made for mock traffic', async () => {
     await using world = await deliveryWorld();
     await world.worker();
     const mock = await world.notify({ mockNow: '2026-01-01T10:00:00Z' });

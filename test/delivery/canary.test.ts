@@ -1,5 +1,5 @@
-// A canary in every secret field of a channel, at receivers that repeat what they are sent: it is in no
-// event, no message, no log line and no answer. Only the vault and the receivers have it.
+// A canary in every secret field of a channel, with receivers that echo their request: no event, message, log line
+// or answer contains it, only the vault and the receivers.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -51,7 +51,7 @@ function channelsAt({ origin }: Receiver): readonly Omit<ChannelInput, 'userId'>
   ];
 }
 
-it('W19: no secret of a channel leaves the vault but to its receiver', async () => {
+it('W19: the secrets of a channel go only to its receiver', async () => {
   const vault = memoryVault();
   const lines: string[] = [];
   const logger = jsonLogger({ level: 'debug', destination: { write: (line) => lines.push(line) } });
@@ -95,7 +95,7 @@ it('W19: no secret of a channel leaves the vault but to its receiver', async () 
   }
 });
 
-it('W19: no secret is in an answer of the API, in a problem, or in a metric', async () => {
+it('W19: no answer, problem or metric of the API contains a secret', async () => {
   await using closing = new AsyncDisposableStack();
   const folder = mkdtempSync(join(tmpdir(), 'tocsin-canary-'));
   closing.defer(() => {

@@ -1,5 +1,5 @@
-// A worker that dies, stands still or meets another one, at every step: what it leaves behind ends as it
-// would have, or as an outcome that nobody knows; and nobody calls twice for one attempt.
+// Workers that are killed, suspended or run at once, at every append: each delivery ends, perhaps after an
+// unknown outcome, and no attempt is called twice.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { LEASE_MARGIN_MS } from '../../src/domain/delivery/effects.ts';
@@ -17,7 +17,7 @@ function expectNoDoubleCalls(world: DeliveryWorld): void {
   expect(new Set(calls).size).toBe(calls.length);
 }
 
-/** Moves time on, step by step, until the record has ended. */
+/** Advances the time until the delivery has ended. */
 async function toTheEnd(world: DeliveryWorld, notice: Notified): Promise<string> {
   for (;;) {
     const delivery = await world.delivery(notice);
@@ -68,77 +68,83 @@ function killingStore(
 
 const TRANSIENT: SendOutcome = { outcome: 'transient', code: 'provider_5xx', detail: '' };
 
-describe('a worker that is killed', () => {
+describe('delivery worker, killed', () => {
   // The way of a delivery with one failure: accepted, started, failed, started, succeeded.
   const steps = [1, 2, 3, 4, 5].flatMap((append) =>
     (['before', 'after'] as const).map((when) => ({ append, when })),
   );
 
-  it.each(steps)('$when append $append leaves a delivery that ends', async (at) => {
-    await using world = await deliveryWorld();
-    world.answers.push(TRANSIENT);
-    const notice = await world.notify();
-    const death = Promise.withResolvers<undefined>();
-    const state = { killed: false };
-    const store = killingStore(world.store, at, () => {
-      state.killed = true;
-      death.resolve(undefined);
-    });
-    const first = await world.worker({ store });
-    void death.promise.then(first.kill);
-    // Its time goes on until it is dead.
-    const isDead = (): boolean => state.killed;
-    while (!isDead()) {
-      await new Promise((resolve) => setTimeout(resolve, 10));
-      if ((await world.delivery(notice))?.phase.status === 'waiting') world.time.advance(500);
-    }
-    await world.worker();
-    expect(await toTheEnd(world, notice)).toBe('delivered');
-    expectNoDoubleCalls(world);
-    const events = await world.events(notice);
-    const unknown = events.filter(({ type }) => type === 'AttemptOutcomeUnknown');
-    // Only where an attempt was under way does nobody know.
-    const wasUnderWay =
-      at.append === 3 || at.append === 5
-        ? at.when === 'before'
-        : (at.append === 2 || at.append === 4) && at.when === 'after';
-    expect(unknown).toHaveLength(wasUnderWay ? 1 : 0);
-  });
+  it.each(steps)(
+    'leaves a delivery that ends when it is killed $when append $append',
+    async (at) => {
+      await using world = await deliveryWorld();
+      world.answers.push(TRANSIENT);
+      const notice = await world.notify();
+      const death = Promise.withResolvers<undefined>();
+      const state = { killed: false };
+      const store = killingStore(world.store, at, () => {
+        state.killed = true;
+        death.resolve(undefined);
+      });
+      const first = await world.worker({ store });
+      void death.promise.then(first.kill);
+      // Its time goes on until it is dead.
+      const isDead = (): boolean => state.killed;
+      while (!isDead()) {
+        await new Promise((resolve) => setTimeout(resolve, 10));
+        if ((await world.delivery(notice))?.phase.status === 'waiting') world.time.advance(500);
+      }
+      await world.worker();
+      expect(await toTheEnd(world, notice)).toBe('delivered');
+      expectNoDoubleCalls(world);
+      const events = await world.events(notice);
+      const unknown = events.filter(({ type }) => type === 'AttemptOutcomeUnknown');
+      // Only where an attempt was under way does nobody know.
+      const wasUnderWay =
+        at.append === 3 || at.append === 5
+          ? at.when === 'before'
+          : (at.append === 2 || at.append === 4) && at.when === 'after';
+      expect(unknown).toHaveLength(wasUnderWay ? 1 : 0);
+    },
+  );
 
-  it.each(['before', 'after'] as const)('%s its call has told somebody', async (when) => {
-    await using world = await deliveryWorld();
-    const notice = await world.notify();
-    let reached = false;
-    world.answers.push(() => {
-      reached = true;
-      return never();
-    });
-    const first = await world.worker(
-      when === 'before'
-        ? {
-            send: () => {
-              reached = true;
-              return never();
-            },
-          }
-        : {},
-    );
-    await until('the call is under way', () => reached);
-    first.kill();
-    world.answers.length = 0;
-    await world.worker();
-    expect(await toTheEnd(world, notice)).toBe('delivered');
-    expectNoDoubleCalls(world);
-    expect((await world.events(notice)).map(({ type }) => type)).toEqual([
-      'NotificationAccepted',
-      'AttemptStarted',
-      'AttemptOutcomeUnknown',
-      'AttemptStarted',
-      'AttemptSucceeded',
-    ]);
-  });
+  it.each(['before', 'after'] as const)(
+    'leaves an unknown outcome and a retry when it is killed %s its call reaches the channel',
+    async (when) => {
+      await using world = await deliveryWorld();
+      const notice = await world.notify();
+      let reached = false;
+      world.answers.push(() => {
+        reached = true;
+        return never();
+      });
+      const first = await world.worker(
+        when === 'before'
+          ? {
+              send: () => {
+                reached = true;
+                return never();
+              },
+            }
+          : {},
+      );
+      await until('the call is under way', () => reached);
+      first.kill();
+      world.answers.length = 0;
+      await world.worker();
+      expect(await toTheEnd(world, notice)).toBe('delivered');
+      expectNoDoubleCalls(world);
+      expect((await world.events(notice)).map(({ type }) => type)).toEqual([
+        'NotificationAccepted',
+        'AttemptStarted',
+        'AttemptOutcomeUnknown',
+        'AttemptStarted',
+        'AttemptSucceeded',
+      ]);
+    },
+  );
 
-  it('W1: leaves no record under way longer than its lease and the margin', async () => {
+  it('W1: leaves no attempt open longer than its lease and the margin', async () => {
     await using world = await deliveryWorld();
     const notice = await world.notify();
     let reached = false;
@@ -156,7 +162,7 @@ describe('a worker that is killed', () => {
     await world.when(notice, 'it goes on', ({ phase }) => phase.status !== 'attempting');
   });
 
-  it('and whose outcome nobody knows is parked where nobody may be told twice', async () => {
+  it('leaves a dead delivery after an unknown outcome under the rule park', async () => {
     await using world = await deliveryWorld();
     const notice = await world.notify();
     let reached = false;
@@ -178,8 +184,8 @@ describe('a worker that is killed', () => {
   });
 });
 
-describe('a worker that stands still', () => {
-  it('beyond its lease: its outcome is recorded late, and ends the delivery', async () => {
+describe('delivery worker, suspended', () => {
+  it('records its outcome late after its lease, and ends the delivery', async () => {
     await using world = await deliveryWorld();
     const notice = await world.notify();
     const answer = Promise.withResolvers<SendOutcome>();
@@ -208,7 +214,7 @@ describe('a worker that stands still', () => {
     expectNoDoubleCalls(world);
   });
 
-  it('a call is cut off before its lease ends, and what it says later still counts', async () => {
+  it('cuts off a call before the lease ends, and records its late outcome', async () => {
     await using world = await deliveryWorld();
     const notice = await world.notify();
     const answer = Promise.withResolvers<SendOutcome>();
@@ -226,7 +232,7 @@ describe('a worker that stands still', () => {
     await world.when(notice, 'it is delivered', ({ phase }) => phase.status === 'delivered');
   });
 
-  it('does not call any more when its lease is nearly over, and does not blame the channel', async () => {
+  it('makes no call when the lease is nearly over, and opens no breaker', async () => {
     await using world = await deliveryWorld();
     const notice = await world.notify();
     // So many failures of a channel in a row would open its breaker.
@@ -262,8 +268,8 @@ describe('a worker that stands still', () => {
   });
 });
 
-describe('two workers at once', () => {
-  it('W9: make each attempt once between them, whatever the channel answers', async () => {
+describe('delivery workers, two at once', () => {
+  it('W9: make each attempt once, whatever the channel answers', async () => {
     const kinds = fc.array(fc.constantFrom('transient', 'accepted', 'permanent'), {
       minLength: 1,
       maxLength: 4,
@@ -288,7 +294,7 @@ describe('two workers at once', () => {
     );
   });
 
-  it('W10: a request that comes again begins no attempt before its time', async () => {
+  it('W10: start no attempt early when a message is redelivered', async () => {
     await using world = await deliveryWorld();
     world.answers.push(TRANSIENT);
     await world.worker({ profile: 'seed' });
@@ -304,7 +310,7 @@ describe('two workers at once', () => {
     expect(world.calls).toHaveLength(2);
   });
 
-  it('W11: nothing goes out after the preview’s end, by time or by decision', async () => {
+  it('W11: send nothing after the end of the preview, by time or by decision', async () => {
     await using world = await deliveryWorld();
     world.answers.push(...Array.from({ length: 9 }, () => TRANSIENT));
     // The third attempt would come after the end, however the jitter falls.

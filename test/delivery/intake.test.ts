@@ -1,4 +1,4 @@
-// Intake: the log decides, not the message. Each hostile message has a plausible look.
+// Intake of messages: the log decides, not the message. Hostile messages look plausible.
 import { describe, expect, it } from 'vitest';
 import type { OutputMessage } from '../../src/projections/output.ts';
 import { openWorker } from '../../src/kernel/open-worker.ts';
@@ -17,8 +17,8 @@ function forged(world: DeliveryWorld, change: Readonly<Record<string, string>>):
   return { subject: original.subject, headers: [...headers], data: original.data };
 }
 
-describe('intake', () => {
-  it('makes one record of a message that comes again and again (W3)', async () => {
+describe('intakeProcess', () => {
+  it('W3: records a message once that is delivered several times', async () => {
     await using world = await deliveryWorld();
     await world.worker();
     const notice = await world.notify();
@@ -43,14 +43,14 @@ describe('intake', () => {
     ['no number', { 'Tocsin-Revision': '-1' }],
     ['a stream that is no trigger’s', { 'Tocsin-Stream': 'tocsin.control' }],
     ['a stream that is not there', { 'Tocsin-Stream': 'tocsin.trigger-aa-1' }],
-  ])('takes a message with %s out for good, and records nothing', async (_, change) => {
+  ])('terminates a message with %s, and records nothing', async (_, change) => {
     await using world = await deliveryWorld();
     const notice = await world.notify();
     world.output.insertForeign(forged(world, change));
     const bare = { subject: sent(world)[0]?.subject ?? '', headers: [] };
     world.output.insertForeign(bare);
     await world.worker();
-    await until('all three are settled', () => world.requests.answers.length === 3);
+    await until('all three are answered', () => world.requests.answers.length === 3);
     const [, ...foreign] = [...world.requests.answers].sort((a, b) =>
       Number(a.sequence - b.sequence),
     );
@@ -59,7 +59,7 @@ describe('intake', () => {
     expect(world.calls).toHaveLength(1);
   });
 
-  it('leaves a message in the inbox while the log cannot be written', async () => {
+  it('acknowledges no message while the log cannot be written', async () => {
     let away = true;
     await using world = await deliveryWorld({
       faults: (operation) =>
@@ -75,7 +75,7 @@ describe('intake', () => {
     await world.when(notice, 'it is delivered', ({ phase }) => phase.status === 'delivered');
   });
 
-  it('waits, as for everything, when the store is away as the inbox opens', async () => {
+  it('waits out an outage of the store while the queue connects', async () => {
     let away = false;
     let refused = 0;
     await using world = await deliveryWorld({
@@ -95,7 +95,7 @@ describe('intake', () => {
     expect(refused).toBe(2);
   });
 
-  it('ends what nobody accepted in time as expired, once a worker runs', async () => {
+  it('records a notification as expired when no worker accepted it in time', async () => {
     await using world = await deliveryWorld();
     const notice = await world.notify();
     world.time.advance(HOUR);
@@ -109,7 +109,7 @@ describe('intake', () => {
     expect(world.calls).toEqual([]);
   });
 
-  it('ends a worker whose inbox belongs to another log, and takes nothing out', async () => {
+  it('ends the worker when the queue belongs to another log, and acknowledges nothing', async () => {
     await using world = await deliveryWorld({ created: '2001-01-01T00:00:00Z' });
     await world.notify();
     const worker = await world.worker();
@@ -121,7 +121,7 @@ describe('intake', () => {
   });
 });
 
-describe('a worker', () => {
+describe('openWorker', () => {
   const idle = (name: string) => ({
     name,
     run: (signal: AbortSignal) =>
@@ -142,7 +142,7 @@ describe('a worker', () => {
     expect(worker.status().running).toEqual([]);
   });
 
-  it('stops all of them when one cannot go on, and says which', async () => {
+  it('stops all processes when one fails, and names it', async () => {
     const broken = { name: 'broken', run: () => Promise.reject(new Error('no more')) };
     const worker = openWorker({ processes: [idle('a'), broken] });
     await expect(worker.run(new AbortController().signal)).rejects.toThrow('no more');

@@ -1,4 +1,4 @@
-// The list of deliveries: what its rows say is what the records say.
+// The list of deliveries: its rows agree with the state of each delivery.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,8 +18,8 @@ import { thrownBy } from '../support/refusals.ts';
 import { until } from '../support/until.ts';
 import { deliveryWorld } from './world.support.ts';
 
-describe('a row', () => {
-  it('says of every delivery what its record says', () => {
+describe('rowAfter', () => {
+  it('agrees with evolveDelivery on status, attempts and due time', () => {
     fc.assert(
       fc.property(anyStory, (story) => {
         const { events } = playStory(story);
@@ -38,14 +38,13 @@ describe('a row', () => {
               : null;
         expect(row?.status).toBe(phase?.status);
         expect(row?.attempts).toBe(state?.attempts);
-        // A cut-off attempt that ended the delivery leaves its own row behind for a moment only.
         expect(row?.dueAt).toBe(dueAt);
       }),
     );
   });
 });
 
-describe('the file', () => {
+describe('sqliteDeliveryIndex', () => {
   let folder: string;
   let file: string;
   beforeEach(() => {
@@ -70,7 +69,7 @@ describe('the file', () => {
   };
   const damaged = ['file_damaged', expect.stringMatching(/rebuilt from the log/)];
 
-  it('keeps rows, place and marks over a restart, and has one owner', () => {
+  it('keeps rows, position and marks over a restart, and has one owner', () => {
     {
       using index = sqliteDeliveryIndex({ file, storeId: 'log-1', owner: 'the first' });
       expect(index.position()).toBeUndefined();
@@ -89,12 +88,12 @@ describe('the file', () => {
     expect(index.counts()).toEqual({ dead: 13, delivered: 12 });
   });
 
-  it('of another log is refused', () => {
+  it('refuses the file of another log', () => {
     sqliteDeliveryIndex({ file, storeId: 'log-1' })[Symbol.dispose]();
     expect(() => sqliteDeliveryIndex({ file, storeId: 'log-2' })).toThrow(/another log/);
   });
 
-  it('says of what cannot be read how it is built again', () => {
+  it('explains how to rebuild a damaged file', () => {
     {
       using index = sqliteDeliveryIndex({ file, storeId: 'log-1' });
       index.commit({ position, rows, marks: [] });
@@ -116,7 +115,7 @@ describe('the file', () => {
     sqliteDeliveryIndex({ file, storeId: 'log-1' })[Symbol.dispose]();
   });
 
-  it('lets the next owner in when it lacks a table', () => {
+  it('releases its lock when a table is missing', () => {
     sqliteDeliveryIndex({ file, storeId: 'log-1' })[Symbol.dispose]();
     {
       using db = new DatabaseSync(file);
@@ -128,14 +127,14 @@ describe('the file', () => {
     expect(index.counts()).toEqual({});
   });
 
-  it('that was closed says so', () => {
+  it('reports that it is closed', () => {
     const index = sqliteDeliveryIndex({ file, storeId: 'log-1' });
     index[Symbol.dispose]();
     index[Symbol.dispose]();
     expect(() => index.counts()).toThrow(expect.objectContaining({ code: 'index_closed' }));
   });
 
-  it('says of one moment what is read together, while its owner writes', () => {
+  it('reads a snapshot while its owner writes', () => {
     using index = sqliteDeliveryIndex({ file, storeId: 'log-1' });
     index.commit({ position, rows, marks: [] });
     using reader = openDeliveryIndexReader(file, { snapshot: true });
@@ -147,7 +146,7 @@ describe('the file', () => {
     expect(next.counts()).toEqual({ dead: 25 });
   });
 
-  it('lists the newest first, by user and status, a page after the other, beside its owner', () => {
+  it('lists the newest first, by user and status, in pages, beside its owner', () => {
     using index = sqliteDeliveryIndex({ file, storeId: 'log-1' });
     index.commit({ position, rows, marks: [] });
     using reader = openDeliveryIndexReader(file);
@@ -164,7 +163,7 @@ describe('the file', () => {
   });
 });
 
-it('follows a worker: what it did is in the list', async () => {
+it('listProcess keeps the list of a running worker up to date', async () => {
   await using world = await deliveryWorld();
   world.answers.push({ outcome: 'transient', code: 'provider_5xx', detail: '' });
   const worker = await world.worker();

@@ -1,4 +1,4 @@
-// Slow and failing channels hold nobody else up.
+// Slow and failing channels do not delay other channels.
 import { describe, expect, it } from 'vitest';
 import type { SendOutcome } from '../../src/domain/ports/sender.ts';
 import { channelLimiter } from '../../src/kernel/processes/delivery/channel-limiter.ts';
@@ -9,7 +9,7 @@ import { deliveryWorld, targetOf } from './world.support.ts';
 const slowMs = 120_000;
 const TRANSIENT: SendOutcome = { outcome: 'transient', code: 'provider_5xx', detail: '' };
 
-describe('the worker', () => {
+describe('delivery worker under load', () => {
   it(
     'delivers to others while many wait for their retry',
     async () => {
@@ -37,7 +37,7 @@ describe('the worker', () => {
     async () => {
       await using world = await deliveryWorld();
       let hanging = 0;
-      // Whoever gets a place after the release must not hang: nobody would wake it.
+      // A call after the release must not hang.
       const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
       await world.worker({
         concurrency: 16,
@@ -81,7 +81,7 @@ describe('channelLimiter', () => {
   const acquire = (limiter: ReturnType<typeof channelLimiter>, now: number) =>
     limiter.acquire(target, now);
 
-  it('lets so many calls in at once, and sends the others away for different times', () => {
+  it('allows a limited number of calls at once, and defers the others to different times', () => {
     const limiter = channelLimiter({ limits, slots: 16 });
     const first = acquire(limiter, T0);
     expect([first.kind, acquire(limiter, T0).kind]).toEqual(['acquired', 'acquired']);
@@ -94,7 +94,7 @@ describe('channelLimiter', () => {
     expect(limiter.inFlight()).toBe(2);
   });
 
-  it('keeps to the rate, a burst and then evenly', () => {
+  it('keeps the rate: a burst, then evenly spread', () => {
     const limiter = channelLimiter({ limits, slots: 16 });
     let admitted = 0;
     for (let now = T0; now < T0 + 10_000; now += 50) {
@@ -107,7 +107,7 @@ describe('channelLimiter', () => {
     expect(admitted).toBeLessThanOrEqual(44);
   });
 
-  it('opens its breaker after failures in a row, probes with one, and closes after a success', () => {
+  it('opens the breaker after failures in a row, probes with one call, and closes after a success', () => {
     const limiter = channelLimiter({ limits: () => ({ inFlight: 4, rates: [] }), slots: 16 });
     for (let n = 0; n < 5; n += 1) {
       const slot = acquire(limiter, T0);
@@ -121,7 +121,7 @@ describe('channelLimiter', () => {
     expect(acquire(limiter, T0 + 30_001).kind).toBe('acquired');
   });
 
-  it('holds everybody on a channel whose provider asked for patience', () => {
+  it('defers all calls of a throttled channel', () => {
     const limiter = channelLimiter({ limits, slots: 16 });
     const slot = acquire(limiter, T0);
     if (slot.kind === 'acquired') slot.release(T0, 'throttled', 90_000);
@@ -129,7 +129,7 @@ describe('channelLimiter', () => {
     expect(acquire(limiter, T0 + 90_000).kind).toBe('acquired');
   });
 
-  it('leaves half of the places to channels that are not slow', () => {
+  it('reserves half of the slots for channels that are not slow', () => {
     const limiter = channelLimiter({ limits: () => ({ inFlight: 100, rates: [] }), slots: 16 });
     const slow = (n: number) =>
       limiter.acquire({ ...target, url: `https://slow.example/${n}` }, T0);

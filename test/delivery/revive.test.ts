@@ -1,11 +1,11 @@
-// W22: somebody without a channel is told nothing; who gets one while the preview lives, is told then.
+// Redriving deliveries that were skipped for want of a channel (W22 in docs/weaknesses.md).
 import { describe, expect, it } from 'vitest';
 import { HOUR } from '../domain/delivery.support.ts';
 import { until } from '../support/until.ts';
 import { deliveryWorld } from './world.support.ts';
 
-describe('W22: what was skipped for want of a channel', () => {
-  it('goes out when the user configures one before the preview’s end', async () => {
+describe('W22: redriveSkippedProcess', () => {
+  it('sends when the user configures a channel before the end of the preview', async () => {
     await using world = await deliveryWorld();
     world.closed.set('1', 'no_channel').set('2', 'no_channel');
     await world.worker();
@@ -25,7 +25,7 @@ describe('W22: what was skipped for want of a channel', () => {
     expect((await world.delivery(other))?.phase.status).toBe('skipped');
   });
 
-  it('goes out too when the channel came between the look for it and the skip', async () => {
+  it('sends when the channel is configured between its lookup and the skip', async () => {
     await using world = await deliveryWorld();
     world.closed.set('1', 'no_channel');
     let looked = false;
@@ -46,7 +46,7 @@ describe('W22: what was skipped for want of a channel', () => {
     expect((await world.delivery(notice))?.redrives).toBe(1);
   });
 
-  it('does not go out after the preview’s end, and not twice', async () => {
+  it('sends nothing after the end of the preview, and nothing twice', async () => {
     await using world = await deliveryWorld();
     world.closed.set('1', 'no_channel');
     await world.worker();
@@ -63,7 +63,7 @@ describe('W22: what was skipped for want of a channel', () => {
     expect(world.calls).toHaveLength(1);
   });
 
-  it('goes out when the worker starts only after the channel was configured', async () => {
+  it('sends when the worker starts after the channel was configured', async () => {
     await using world = await deliveryWorld();
     world.closed.set('1', 'channel_disabled');
     const first = await world.worker();
@@ -75,7 +75,7 @@ describe('W22: what was skipped for want of a channel', () => {
     await world.when(notice, 'it is delivered', ({ phase }) => phase.status === 'delivered');
   });
 
-  it('planted: without reviving, as the seed has it, nothing goes out', async () => {
+  it('sends nothing without redriving (the planted old rule)', async () => {
     await using world = await deliveryWorld();
     world.closed.set('1', 'no_channel');
     await world.worker({ list: undefined });

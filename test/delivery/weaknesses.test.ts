@@ -1,5 +1,5 @@
-// The weaknesses of the existing system that delivery mends. Each test states what must hold, and shows
-// that it does not hold any more under the old rule, planted in its place.
+// Weaknesses of the system that this replaces (docs/weaknesses.md). Each test checks the present rule, and that
+// the planted old rule fails.
 import { expect, test } from 'vitest';
 import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
 import { STRICT_RULES } from '../../src/domain/channel/address.ts';
@@ -40,7 +40,7 @@ function recordsOn(store: EventStore) {
   return deliveryContext({ store, runtime: { ...systemRuntime(), now: () => T0 } });
 }
 
-test('W1: an attempt that nobody ends is over some time after its lease', async () => {
+test('W1: an attempt without an outcome ends a margin after its lease', async () => {
   await mended(
     (decide: typeof decideDelivery) => {
       const state = stateOf(accepted, started(1, 0));
@@ -59,7 +59,7 @@ test('W1: an attempt that nobody ends is over some time after its lease', async 
   );
 });
 
-test('W3: a message is taken out of the inbox when its record is there, and not before', async () => {
+test('W3: a message is acknowledged when its delivery is recorded, and not before', async () => {
   await using world = await deliveryWorld();
   const notice = await world.notify();
   const sent = world.output.messages.find(({ headers }) => new Map(headers).has('Tocsin-Revision'));
@@ -101,7 +101,7 @@ async function headersOf(store: EventStore, id: string): Promise<ReadonlyMap<str
   ]);
 }
 
-test('W9: of two workers one begins the attempt', async () => {
+test('W9: only one of two workers starts an attempt', async () => {
   await mended(
     async (planted: boolean) => {
       const plain = memoryStore();
@@ -133,7 +133,7 @@ function withoutRevisions(store: EventStore): EventStore {
   };
 }
 
-test('W10: a request that comes again begins nothing', async () => {
+test('W10: a redelivered request starts no attempt', async () => {
   await mended(
     (decide: typeof decideDelivery) => {
       const state = stateOf(accepted, started(1, 0), failed(1, 60_000));
@@ -150,7 +150,7 @@ test('W10: a request that comes again begins nothing', async () => {
   );
 });
 
-test('W11: no wait reaches beyond the preview’s end', async () => {
+test('W11: no wait is longer than until the end of the preview', async () => {
   await mended(
     (next: typeof nextAttemptAt) => {
       const now = T0 + HOUR - 60_000;
@@ -166,7 +166,7 @@ test('W11: no wait reaches beyond the preview’s end', async () => {
   );
 });
 
-test('W19: what a receiver repeats is kept without the channel’s secrets', async () => {
+test('W19: details of a receiver are recorded without the secrets of the channel', async () => {
   const url = 'https://www.feishu.cn/flow/api/trigger-webhook/canary0123456789';
   const secrets = { url, bearerToken: 'a-bearer-token', secret: 'a-signing-secret' };
   const target = { channel: 'feishu', kind: 'feishu_flow', version: 1, ...secrets } as const;
@@ -182,7 +182,7 @@ test('W19: what a receiver repeats is kept without the channel’s secrets', asy
   );
 });
 
-test('W20: a summary with a link is not used, and does not come back cut', async () => {
+test('W20: a summary with a link is not used, not even cut', async () => {
   await mended(
     (clean: typeof cleanSummary) => {
       expect(clean(`Open https://evil.example/${'x'.repeat(300)}`)).toBe('');
@@ -196,7 +196,7 @@ test('W20: a summary with a link is not used, and does not come back cut', async
   );
 });
 
-test('W24: wrong input is an answer with a code and a field, and no fault', async () => {
+test('W24: wrong input is rejected with a code and a field', async () => {
   await mended(
     (parse: typeof parseChannel) => {
       const input = { userId: '42', channel: 'feishu', url: 'http://x' } as const;

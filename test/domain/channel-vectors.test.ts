@@ -1,5 +1,5 @@
-// What is for ever about channels and sealing: names, events at rest, and boxes. Names are worked out by
-// vectors.py; the box was made by another implementation of AES-GCM.
+// Vectors of the stored forms of channels and sealing: stream names, events, vault names and boxes. vectors.py
+// computes the names; another implementation of AES-GCM made the box.
 import { expect, it } from 'vitest';
 import { channelCodec, type ChannelEvent } from '../../src/domain/channel/events.ts';
 import { channelStream } from '../../src/domain/channel/stream.ts';
@@ -9,7 +9,7 @@ import { secretsPrefix } from '../../src/kernel/channels/secrets.ts';
 
 const ID = '6f1c5a0e-3b52-4c7e-9d4a-7a2f4e0b8c11';
 
-it('a channel’s stream is of its user and its name', () => {
+it('channelStream depends on user and channel', () => {
   expect(channelStream('tocsin', '42', 'feishu')).toBe(
     'tocsin.channel-22-ec7263f6-3b8d-5613-93cd-45e00082345f',
   );
@@ -18,7 +18,7 @@ it('a channel’s stream is of its user and its name', () => {
   );
 });
 
-it('a configuration lies in the log without its secrets', () => {
+it('a stored ChannelConfigured event contains no secret', () => {
   const event: ChannelEvent = {
     type: 'ChannelConfigured',
     data: {
@@ -44,12 +44,12 @@ it('a configuration lies in the log without its secrets', () => {
   });
 });
 
-it('the vault’s names are by user', () => {
+it('vault names begin with the user', () => {
   expect(userKeyName('ada.l@example.org')).toBe('user/ada.l@example.org');
   expect(secretsPrefix('42')).toBe('channel/42/');
 });
 
-it('a box is nonce, ciphertext and tag, bound to stream, type and user', () => {
+it('a sealed box is nonce, ciphertext and tag, bound to stream, type and user', () => {
   const box = 'AAECAwQFBgcICQoLPCCmeryJrXrpY63wk50RGe+zpQ7SPiwPWR7H+GDuof0/j2kzHrU7jvFA+NRL';
   const data = { userId: '42', personal: { sealed: { user: '42', key: ID, box } } };
   const sealed = sealOf(data);

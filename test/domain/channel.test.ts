@@ -1,4 +1,4 @@
-// A channel's decisions, what an address is, and how it is shown.
+// Decisions on a channel, and reading and masking addresses.
 import { describe, expect, it } from 'vitest';
 import {
   maskAddress,
@@ -68,14 +68,14 @@ const report = (advice: 'disable' | 'needs_attention', version = 1): ChannelComm
   code: 'feishu_19024',
 });
 
-describe('a channel', () => {
-  it('counts its configurations over its whole life', () => {
+describe('decideChannel', () => {
+  it('counts the configurations of a channel and never resets the count', () => {
     given().when(configure).then(configured(1));
     given(configured()).when(configure).then(configured(2));
     given(configured(), removed).when(configure).then(configured(2));
   });
 
-  it('is switched off and on by its owner, once each', () => {
+  it('disables and enables a channel, each once', () => {
     given(configured()).when({ kind: 'disable' }).then(disabled());
     given(configured(), disabled()).when({ kind: 'disable' }).thenNothing();
     given(configured(), disabled()).when({ kind: 'enable' }).then(enabled);
@@ -83,14 +83,14 @@ describe('a channel', () => {
     given(configured(1, false)).when({ kind: 'enable' }).then(enabled);
   });
 
-  it('cannot be switched, and is removed without effect, where it is not', () => {
+  it('rejects enable and disable without a channel, and removes nothing', () => {
     given().when({ kind: 'enable' }).thenRejected('not_configured');
     given(configured(), removed).when({ kind: 'disable' }).thenRejected('not_configured');
     given().when({ kind: 'remove' }).thenNothing();
     given(configured()).when({ kind: 'remove' }).then(removed);
   });
 
-  it('takes a provider’s word about the version that was called, and about no other', () => {
+  it('records a report of a provider only about the current version', () => {
     given(configured()).when(report('disable')).then(disabled('feishu_19024'));
     given(configured()).when(report('needs_attention')).then(attention('feishu_19024'));
     given(configured(), attention('feishu_19024')).when(report('needs_attention')).thenNothing();
@@ -100,7 +100,7 @@ describe('a channel', () => {
     given(configured(), attention('x')).when({ kind: 'enable' }).then(enabled);
   });
 
-  it('keeps the outcome of a test of the version that is still there', () => {
+  it('records a test only of the current version', () => {
     const test: ChannelCommand = {
       kind: 'record_test',
       version: 1,
@@ -112,7 +112,7 @@ describe('a channel', () => {
     given(configured(2)).when(test).thenNothing();
   });
 
-  it('is tested five times an hour at most, and not while it is off', () => {
+  it('allows five tests an hour, and none of a disabled channel', () => {
     const fold = (...events: ChannelEvent[]) => events.reduce(evolveChannel, initialChannel);
     const five = [0, 1, 2, 3, 4].map((minute) => tested(NOW + minute * 60_000));
     const state = fold(configured(), ...five);
@@ -125,7 +125,7 @@ describe('a channel', () => {
   });
 });
 
-describe('an address', () => {
+describe('readAddress and maskAddress', () => {
   it.each([
     ['https://open.feishu.cn/open-apis/bot/v2/hook/abc-123', 'feishu_bot'],
     ['https://open.larksuite.com/open-apis/bot/v2/hook/abc-123', 'feishu_bot'],
@@ -159,7 +159,7 @@ describe('an address', () => {
     expect(JSON.stringify(result)).not.toContain('abc');
   });
 
-  it('of a generic webhook is https, on an allowed port, and not Feishu’s', () => {
+  it('accept a generic webhook by https, on an allowed port, and not of Feishu', () => {
     const read = (url: string, rules = STRICT_RULES) => readAddress(url, 'webhook', rules).ok;
     expect(read('https://hooks.example/x')).toBe(true);
     expect(read('https://hooks.example:8443/x')).toBe(false);
@@ -172,7 +172,7 @@ describe('an address', () => {
     expect(read('https://www.feishu.cn/flow/api/trigger-webhook/abc')).toBe(false);
   });
 
-  it('of a stand-in counts by its path, and only at that origin', () => {
+  it('recognise the stand-in origin by its path', () => {
     const rules = { ...STRICT_RULES, standIn: 'http://127.0.0.1:7070' };
     const url = '/open-apis/bot/v2/hook/abc';
     expect(readAddress(`http://127.0.0.1:7070${url}`, 'feishu', rules)).toMatchObject({
@@ -181,7 +181,7 @@ describe('an address', () => {
     expect(readAddress(`http://127.0.0.1:7071${url}`, 'feishu', rules).ok).toBe(false);
   });
 
-  it('is shown with four characters of its key at either end, or none of a short one', () => {
+  it('mask a key except four characters at each end, and a short key whole', () => {
     const flow = 'https://www.feishu.cn/flow/api/trigger-webhook/';
     const mask = (url: string, kind: 'feishu_flow' | 'webhook') => maskAddress({ url, kind });
     expect(mask(`${flow}abcdefghijklmnop`, 'feishu_flow')).toBe(`${flow}abcd...mnop`);
@@ -193,13 +193,13 @@ describe('an address', () => {
   });
 });
 
-describe('a configuration', () => {
+describe('parseChannel', () => {
   const flow = 'https://www.feishu.cn/flow/api/trigger-webhook/abcdefghijkl';
   const bot = 'https://open.feishu.cn/open-apis/bot/v2/hook/abcdefghijkl';
   const parse = (more: object) =>
     parseChannel({ userId: 42, channel: 'feishu', url: flow, ...more }, STRICT_RULES);
 
-  it('is complete with user, channel and address', () => {
+  it('accepts user, channel and address', () => {
     expect(parse({})).toMatchObject({ ok: true, value: { userId: '42', enabled: true } });
   });
 
@@ -219,7 +219,7 @@ describe('a configuration', () => {
     expect(JSON.stringify(result)).not.toMatch(/abcdefghijkl|Evil/);
   });
 
-  it('takes a signing secret for bots and generic webhooks', () => {
+  it('accepts a signing secret for bots and generic webhooks', () => {
     expect(parse({ url: bot, secret: 'abc' }).ok).toBe(true);
     const secret = `whsec_${'A'.repeat(44)}`;
     expect(parse({ channel: 'webhook', url: 'https://x.example/', secret }).ok).toBe(true);

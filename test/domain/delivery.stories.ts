@@ -1,4 +1,4 @@
-// Whatever workers do to a record, in whatever order, as stories for property tests.
+// Random sequences of commands on a delivery, for property tests.
 import fc from 'fast-check';
 import {
   decideDelivery,
@@ -23,7 +23,7 @@ const outcome: fc.Arbitrary<SendOutcome> = fc.oneof(
     .map((retryAfterMs) => ({ outcome: 'throttled' as const, ...words, retryAfterMs })),
 );
 
-// Numbers near what a worker would say, so that right, late and wrong ones all come.
+// Small numbers, so that right, late and wrong attempts all occur.
 const attempt = fc.integer({ min: 1, max: 12 });
 const command: fc.Arbitrary<DeliveryCommand> = fc.oneof(
   { weight: 6, arbitrary: attempt.map((n) => startOf(n)) },
@@ -54,31 +54,31 @@ export const rules: fc.Arbitrary<DeliveryRules> = fc.record({
   onUnknown: fc.constantFrom('resend', 'park'),
 });
 
-/** Commands with the time that passes before each. */
+/** Commands with the milliseconds before each. */
 export const story = fc.array(fc.tuple(fc.nat(400_000), command), { maxLength: 60 });
 
-export type Told = {
+export type Played = {
   readonly events: readonly DeliveryEvent[];
   readonly states: DeliveryState[];
 };
 
-/** Plays a story on an accepted record, and looks at every step. */
+/** Executes a story on an accepted delivery, and shows each decision to `inspect`. */
 export function play(
-  told: readonly (readonly [number, DeliveryCommand])[],
+  story: readonly (readonly [number, DeliveryCommand])[],
   by: DeliveryRules,
-  look: (before: DeliveryState, step: readonly DeliveryEvent[], now: number) => void = () =>
+  inspect: (before: DeliveryState, step: readonly DeliveryEvent[], now: number) => void = () =>
     undefined,
-): Told {
+): Played {
   let state: DeliveryState;
   const events: DeliveryEvent[] = [];
   const states: DeliveryState[] = [];
   let now = T0;
-  const all: (readonly [number, DeliveryCommand])[] = [[0, { kind: 'accept', facts }], ...told];
+  const all: (readonly [number, DeliveryCommand])[] = [[0, { kind: 'accept', facts }], ...story];
   for (const [wait, next] of all) {
     now += wait;
     const decided = decideDelivery(state, next, { recordedAt: now, rules: by });
     const step = decided.ok ? decided.value : [];
-    look(state, step, now);
+    inspect(state, step, now);
     for (const event of step) state = evolveDelivery(state, event);
     events.push(...step);
     states.push(state);
@@ -86,10 +86,10 @@ export function play(
   return { events, states };
 }
 
-/** A story under rules. */
+/** A story and the rules for it. */
 export const anyStory = fc.tuple(story, rules);
 
-export const playStory = ([told, by]: readonly [
+export const playStory = ([commands, by]: readonly [
   readonly (readonly [number, DeliveryCommand])[],
   DeliveryRules,
-]): Told => play(told, by);
+]): Played => play(commands, by);

@@ -1,4 +1,4 @@
-// A delivery record in a test's hands: one notice, an hour of preview, and the events that can befall it.
+// Builders for tests of one delivery: its facts with an hour until the expiry, and its events.
 import {
   decideDelivery,
   type DeliveryCommand,
@@ -10,7 +10,7 @@ import { RETRY_PROFILES } from '../../src/domain/delivery/retry-schedule.ts';
 import { evolveDelivery, type DeliveryState } from '../../src/domain/delivery/state.ts';
 import { givenOf } from '../../src/testing.ts';
 
-/** When the notice was requested; times below are counted from here. */
+/** When the notification was requested; the times of the builders count from here. */
 export const T0 = Date.UTC(2026, 0, 1, 10);
 export const HOUR = 3_600_000;
 export const LEASE_MS = 20_000;

@@ -1,4 +1,4 @@
-// The delivery record's decisions, each written out whole.
+// decideDelivery: commands on given events, with the whole decision. Also the retry schedule and the codes.
 import { describe, expect, it } from 'vitest';
 import { codeOf, detailOf } from '../../src/domain/delivery/outcome-codes.ts';
 import { deliveryCodec, type DeliveryEvent } from '../../src/domain/delivery/events.ts';
@@ -49,18 +49,18 @@ const skipped: DeliveryEvent = {
 };
 const redriven: DeliveryEvent = { type: 'DeliveryRedriven', data: { ...about, reason: 'op' } };
 
-describe('accepting a notice', () => {
-  it('is one event, once: a second message about it changes nothing', () => {
+describe('decideDelivery: accept', () => {
+  it('appends NotificationAccepted once; a second message changes nothing', () => {
     given().when({ kind: 'accept', facts, at: 0 }).then(accepted);
     given(accepted).when({ kind: 'accept', facts, at: 0 }).thenNothing();
     given(accepted, skipped).when({ kind: 'accept', facts, at: 1 }).thenNothing();
   });
 
-  it('and expired at once, when its preview has ended before anybody took it', () => {
+  it('expires a notification at once when its preview has already ended', () => {
     given().when({ kind: 'accept', facts, at: HOUR }).then(accepted, expired);
   });
 
-  it('comes before everything else', () => {
+  it('rejects every other command before the acceptance', () => {
     given().when(start(1, 0)).thenRejected('unknown_delivery');
     given()
       .when({ kind: 'redrive', reason: 'op', of: 'ended', at: 0 })
@@ -68,34 +68,34 @@ describe('accepting a notice', () => {
   });
 });
 
-describe('an attempt', () => {
-  it('begins with its number and its lease', () => {
+describe('decideDelivery: start and record_outcome', () => {
+  it('starts an attempt with its number and lease', () => {
     given(accepted).when(start(1, 0)).then(started(1, 0));
   });
 
-  it('is begun by one worker only: the number that another took is gone', () => {
+  it('starts no attempt whose number another worker has used', () => {
     given(accepted, started(1, 0)).when(start(1, 0)).thenNothing();
     given(accepted, started(1, 0), failed(1, 5_000)).when(start(1, 6_000)).thenNothing();
     given(accepted, started(1, 0), failed(1, 5_000)).when(start(2, 6_000)).then(started(2, 6_000));
   });
 
-  it('is not begun before its time', () => {
+  it('starts no attempt before it is due', () => {
     given(accepted, started(1, 0), failed(1, 5_000)).when(start(2, 4_999)).thenNothing();
   });
 
-  it('that succeeded ends the delivery', () => {
+  it('ends the delivery after a successful attempt', () => {
     given(accepted, started(1, 0))
       .when({ kind: 'record_outcome', attempt: 1, outcome: ACCEPTED, at: 300 })
       .then(succeeded(1));
   });
 
-  it('that failed for now names the time of the next', () => {
+  it('schedules the next attempt after a transient failure', () => {
     given(accepted, started(1, 0))
       .when({ kind: 'record_outcome', attempt: 1, outcome: TRANSIENT, at: 300 })
       .then(failed(1, next(1, 300)));
   });
 
-  it('that failed as the last one ends the delivery', () => {
+  it('ends the delivery as dead after the last failed attempt', () => {
     const history = Array.from({ length: 5 }, (_, index) => [
       started(index + 1, 0),
       failed(index + 1, 0),
@@ -105,14 +105,14 @@ describe('an attempt', () => {
       .then(failed(6, undefined), died('attempts_exhausted', 'provider_5xx: it said so'));
   });
 
-  it('that can never succeed ends the delivery at once, with the reason', () => {
+  it('ends the delivery as dead at once after a permanent failure', () => {
     const outcome = { outcome: 'permanent', code: 'invalid_url', detail: 'it said so' } as const;
     given(accepted, started(1, 0))
       .when({ kind: 'record_outcome', attempt: 1, outcome, at: 300 })
       .then(failed(1, undefined, 'invalid_url'), died('invalid_url', 'it said so'));
   });
 
-  it('that the provider turned away does not count', () => {
+  it('does not count an attempt that the provider throttled', () => {
     const outcome = {
       outcome: 'throttled',
       code: 'provider_rate_limited',
@@ -152,7 +152,7 @@ describe('an attempt', () => {
       );
   });
 
-  it('whose answer cannot be read is tried once more, then it is over and doubtful', () => {
+  it('retries once after an unreadable answer, then ends the delivery as doubtful', () => {
     const outcome = { outcome: 'suspect', code: 'unparsable', detail: 'no JSON' } as const;
     const suspect = (attempt: number, nextAt?: number): DeliveryEvent => ({
       type: 'AttemptFailed',
@@ -183,10 +183,10 @@ describe('an attempt', () => {
   });
 });
 
-describe('an attempt that is not heard of again', () => {
+describe('decideDelivery: expire_lease and late outcomes', () => {
   const silent = LEASE_MS + 10_000;
 
-  it('is left alone until its lease and a margin are over', () => {
+  it('changes nothing before the lease and its margin are over', () => {
     given(accepted, started(1, 0))
       .when({ kind: 'expire_lease', attempt: 1, at: silent - 1 })
       .thenNothing();
@@ -194,7 +194,7 @@ describe('an attempt that is not heard of again', () => {
     given(accepted, started(1, 0)).when({ kind: 'expire', at: HOUR }).thenNothing();
   });
 
-  it('is then unknown, and tried again where that is the rule', () => {
+  it('records an unknown outcome and schedules a retry under the rule resend', () => {
     given(accepted, started(1, 0))
       .when({ kind: 'expire_lease', attempt: 1, at: silent })
       .then(unknown(1, next(1, silent)));
@@ -203,7 +203,7 @@ describe('an attempt that is not heard of again', () => {
       .thenNothing();
   });
 
-  it('or left to an operator, where nobody may be told twice', () => {
+  it('records an unknown outcome and ends the delivery under the rule park', () => {
     given(accepted, started(1, 0))
       .when({
         kind: 'expire_lease',
@@ -214,7 +214,7 @@ describe('an attempt that is not heard of again', () => {
       .then(unknown(1, undefined), died('outcome_unknown_parked', undefined, true));
   });
 
-  it('still ends the delivery when its outcome comes after all', () => {
+  it('ends the delivery when a late success comes', () => {
     const settle = {
       kind: 'record_outcome',
       attempt: 1,
@@ -235,7 +235,7 @@ describe('an attempt that is not heard of again', () => {
       .then(succeeded(1, true));
   });
 
-  it('and takes the doubt away when it was a failure', () => {
+  it('removes the doubt when a late failure comes', () => {
     given(accepted, started(1, 0), unknown(1, silent))
       .when({ kind: 'record_outcome', attempt: 1, outcome: TRANSIENT, at: silent + 5 })
       .then({
@@ -254,22 +254,22 @@ describe('an attempt that is not heard of again', () => {
       .then({ type: 'DeliveryExpired', data: { ...about, doubtful: true } });
   });
 
-  it('is late, but no other than the rest, when nobody has written it off', () => {
+  it('records an outcome after the lease as late', () => {
     given(accepted, started(1, 0))
       .when({ kind: 'record_outcome', attempt: 1, outcome: ACCEPTED, at: LEASE_MS + 1 })
       .then(succeeded(1, true));
   });
 });
 
-describe('ends', () => {
-  it('come before an attempt: the preview’s end, a channel that is not there', () => {
+describe('decideDelivery: ends', () => {
+  it('ends a waiting delivery by skip and cancel', () => {
     given(accepted).when({ kind: 'skip', reason: 'no_channel', at: 0 }).then(skipped);
     given(accepted)
       .when({ kind: 'cancel', reason: 'preview_applied', at: 0 })
       .then({ type: 'DeliveryCancelled', data: { ...about, reason: 'preview_applied' } });
   });
 
-  it('nothing is begun, skipped or put off at or after the preview’s end', () => {
+  it('starts, skips and defers nothing at or after the expiry', () => {
     given(accepted).when(start(1, HOUR)).then(expired);
     given(accepted).when({ kind: 'skip', reason: 'no_channel', at: HOUR }).then(expired);
     given(accepted)
@@ -277,7 +277,7 @@ describe('ends', () => {
       .then(expired);
   });
 
-  it('a wait never reaches beyond the preview’s end', () => {
+  it('never waits beyond the expiry', () => {
     given(accepted)
       .when({ kind: 'defer', until: T0 + 2 * HOUR, reason: 'rate_limited', at: 5 })
       .then({
@@ -288,7 +288,7 @@ describe('ends', () => {
     expect(next(5, late)).toBe(HOUR);
   });
 
-  it('absorb whatever comes later by itself', () => {
+  it('ignores every later command except redrive', () => {
     const ends: DeliveryEvent[][] = [
       [started(1, 0), succeeded(1)],
       [skipped],
@@ -309,10 +309,10 @@ describe('ends', () => {
   });
 });
 
-describe('redriving', () => {
+describe('decideDelivery: redrive', () => {
   const redrive = { kind: 'redrive', reason: 'op', of: 'ended', at: 60_000 } as const;
 
-  it('sends what is dead or skipped again, with all its attempts', () => {
+  it('sends a dead or skipped notification again, with all its attempts', () => {
     given(accepted, skipped).when(redrive).then(redriven);
     given(accepted, started(1, 0), failed(1, undefined), died('gone', undefined))
       .when(redrive)
@@ -322,7 +322,7 @@ describe('redriving', () => {
       .then(started(2, 60_000));
   });
 
-  it('is refused for what was delivered, is under way, or is over', () => {
+  it('is rejected for a delivery that was delivered, has not ended, or has expired', () => {
     given(accepted, started(1, 0), succeeded(1)).when(redrive).thenRejected('already_delivered');
     given(accepted).when(redrive).thenRejected('under_way');
     given(accepted, expired).when(redrive).thenRejected('over');
@@ -331,7 +331,7 @@ describe('redriving', () => {
       .thenRejected('over');
   });
 
-  it('by the kernel itself is for what was skipped, and for nothing else', () => {
+  it('of skipped deliveries changes no delivery that ended in another way', () => {
     const revive = { ...redrive, of: 'skipped' } as const;
     given(accepted, skipped).when(revive).then(redriven);
     given(accepted, skipped, redriven).when(revive).thenNothing();
@@ -342,8 +342,8 @@ describe('redriving', () => {
   });
 });
 
-describe('the schedule', () => {
-  it('is the profile’s, give or take a fifth, and the same on every machine', () => {
+describe('retry schedule', () => {
+  it('waits as the profile says, ±20 %, the same on every machine', () => {
     for (const profile of [RETRY_PROFILES.human, RETRY_PROFILES.seed]) {
       profile.waits.forEach((wait, index) => {
         const at = jitter(wait, about.notificationId, index + 1);
@@ -357,7 +357,7 @@ describe('the schedule', () => {
     expect(jitter(30_000, about.notificationId, 2)).toBe(33_086);
   });
 
-  it('waits at least as long as the provider asks, but an hour at most', () => {
+  it('waits at least as long as the provider asks, but at most an hour', () => {
     expect(next(1, 0, 120_000)).toBe(120_000);
     expect(next(1, 0, 1)).toBe(jitter(5_000, about.notificationId, 1));
     expect(next(1, 0, 10 * HOUR)).toBe(HOUR);
@@ -368,8 +368,8 @@ describe('the schedule', () => {
   });
 });
 
-describe('what providers say', () => {
-  it('fits into the record, whatever it is', () => {
+describe('codeOf, detailOf and shortText', () => {
+  it('make any text of a provider storable', () => {
     expect(codeOf('HTTP 503: no!')).toBe('http_503_no_');
     expect(codeOf('')).toBe('unspecified');
     expect(detailOf('   ')).toBeUndefined();

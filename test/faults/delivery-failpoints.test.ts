@@ -1,5 +1,5 @@
-// A delivery worker that crashes at each point between two effects, and at each pair of them: every one,
-// not a sample. After each a new worker goes on, and the delivery ends; no attempt calls twice.
+// Crashes a delivery worker at each point between two effects, and at each pair of points. After each crash a
+// new worker continues, the delivery ends, and no attempt is called twice.
 import { describe, expect, it } from 'vitest';
 import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
 import { memoryDueIndexStore } from '../support/due-indexes.ts';
@@ -155,8 +155,8 @@ async function expectOneDelivery({ store, calls }: Disk, deaths: number, at: str
 
 const named = ({ point, nth }: Place): string => `${point} (${nth})`;
 
-describe('the points of a delivery', () => {
-  it('are before and after every effect, and every kind of effect is among them', async () => {
+describe('failpoints of a delivery', () => {
+  it('are before and after every effect, of every kind', async () => {
     const { points, unguarded, end } = await live(await disk(), 1);
     expect([end, unguarded]).toEqual(['done', []]);
     const effects = points.reached.map((point) => point.replace(/ (before|sent|after)$/, ''));
@@ -174,8 +174,8 @@ describe('the points of a delivery', () => {
   });
 });
 
-describe('a worker that crashes', () => {
-  it('at each point leaves a delivery that ends', async () => {
+describe('delivery worker that crashes', () => {
+  it('leaves a delivery that ends, at each failpoint', async () => {
     const places = placesOf((await live(await disk(), 1)).points);
     expect(places.length).toBeGreaterThan(20);
     await Promise.all(
@@ -188,7 +188,7 @@ describe('a worker that crashes', () => {
     );
   }, 120_000);
 
-  it('and whose successor crashes at each point of its own leaves a delivery that ends', async () => {
+  it('leaves a delivery that ends when its successor crashes too, at each pair of failpoints', async () => {
     const places = placesOf((await live(await disk(), 0)).points);
     const pairs = await Promise.all(
       places.map(async (first) => {

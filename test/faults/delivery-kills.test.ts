@@ -1,6 +1,5 @@
-// Real workers that are killed at each of their steps and frozen beyond their lease, on a front, a broker
-// and a receiver: every delivery ends, as it would have or as one whose outcome nobody knows, and no
-// attempt calls twice.
+// Kills real workers after each append and suspends them beyond their lease, with a real front, broker and
+// receiver: every delivery ends, perhaps after an unknown outcome, and no attempt is called twice.
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,4 @@
-// SIGKILL of a real worker after each of its appends, between a task and its preview.
+// Kills a real worker by SIGKILL after each of its appends, from a task to its preview.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,7 +13,7 @@ const worker = fileURLToPath(new URL('../harness/mortal-worker.ts', import.meta.
 /** More than a task takes; the test sees how many there were. */
 const MOST_RUNS = 12;
 
-test('a worker that dies after every append gets to the same end, with everything there once', async () => {
+test('a worker that is killed after every append makes each effect once', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'tocsin-mortal-'));
   try {
     const task = { kind: 'task', user_id: 42, task_id: 7, priority: 1 };

@@ -1,4 +1,4 @@
-// Channels through the kernel: what is stored where, what is shredded, and what a test message does.
+// Channels through the kernel: events, vault and test messages.
 import { describe, expect, it } from 'vitest';
 import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
 import { TocsinError } from '../../src/domain/core/errors.ts';
@@ -36,8 +36,8 @@ async function world() {
   return { store, vault, time, sent, answers, throwing, channels: kernel.channels };
 }
 
-describe('configuring a channel', () => {
-  it('acceptance 33: it is configured and enabled, masked as 4 + ... + 4 of the key', async () => {
+describe('channels.put', () => {
+  it('acceptance 33: configures and enables a channel, with all but 4 + 4 characters of its key masked', async () => {
     const { channels } = await world();
     expect(await channels.put({ ...KEY, url: URL_A })).toMatchObject({
       outcome: 'changed',
@@ -56,7 +56,7 @@ describe('configuring a channel', () => {
     });
   });
 
-  it('writes nothing when it is so already, and shreds what it replaces', async () => {
+  it('appends nothing for the same configuration, and shreds replaced secrets', async () => {
     const { channels, vault, store } = await world();
     await channels.put({ ...KEY, url: URL_A });
     expect(await channels.put({ ...KEY, url: URL_A })).toMatchObject({ outcome: 'unchanged' });
@@ -70,7 +70,7 @@ describe('configuring a channel', () => {
     });
   });
 
-  it('signs a generic webhook with a secret that is told once, and kept with the next address', async () => {
+  it('returns a generated signing secret once, and keeps it for the next address', async () => {
     const { channels } = await world();
     const key = { userId: '42', channel: 'webhook' } as const;
     const first = await channels.put({ ...key, url: 'https://a.example/x' });
@@ -81,13 +81,13 @@ describe('configuring a channel', () => {
     expect(await channels.lookup('42', 'webhook')).toMatchObject({ target: { secret } });
   });
 
-  it('leaves nothing in the vault when it is refused', async () => {
+  it('leaves nothing in the vault when the command is refused', async () => {
     const { channels, vault } = await world();
     expect(await channels.put({ ...KEY, url: 'http://x' })).toMatchObject({ code: 'invalid_url' });
     expect(vault.secrets.size).toBe(0);
   });
 
-  it('has no secret left of two who configure at once but the winner’s', async () => {
+  it('keeps only the secrets of the later of two concurrent configurations', async () => {
     const { channels, vault } = await world();
     await Promise.all([URL_A, URL_B].map((url) => channels.put({ ...KEY, url })));
     expect(vault.secrets.size).toBe(1);
@@ -95,7 +95,7 @@ describe('configuring a channel', () => {
   });
 });
 
-describe('a crash between the vault and the log', () => {
+describe('channels after a crash between vault and log', () => {
   const cutOff = async () => {
     const there = await world();
     const { store, channels, vault } = there;
@@ -109,7 +109,7 @@ describe('a crash between the vault and the log', () => {
     return there;
   };
 
-  it('leaves a secret that the next put shreds, and none that is in use', async () => {
+  it('shred the orphaned secret at the next put, and keep the used secret', async () => {
     const { channels, vault, time } = await cutOff();
     time.advance(3_600_000);
     await channels.put({ ...KEY, url: URL_B });
@@ -119,22 +119,22 @@ describe('a crash between the vault and the log', () => {
     expect((await channels.lookup('42', 'webhook')).kind).toBe('open');
   });
 
-  it('leaves a secret that removing shreds too, also where there is no channel', async () => {
+  it('shred the orphaned secret at a removal, also without a channel', async () => {
     const { channels, vault, time } = await cutOff();
     time.advance(3_600_000);
     await channels.remove(KEY);
     expect([...vault.secrets.values()].join()).not.toContain(CANARY);
   });
 
-  it('is not mistaken for a put that is under way', async () => {
+  it('keep the secrets of a put that is under way', async () => {
     const { channels, vault } = await cutOff();
     await channels.remove(KEY);
     expect([...vault.secrets.values()].join()).toContain(CANARY);
   });
 });
 
-describe('removing a channel', () => {
-  it('shreds its secrets, and does nothing the second time', async () => {
+describe('channels.remove', () => {
+  it('shreds the secrets, and changes nothing the second time', async () => {
     const { channels, vault } = await world();
     await channels.put({ ...KEY, url: URL_A });
     expect(await channels.remove(KEY)).toMatchObject({
@@ -147,8 +147,8 @@ describe('removing a channel', () => {
   });
 });
 
-describe('what a provider says about a channel', () => {
-  it('switches it off, so that it is not called any more', async () => {
+describe('channels.report', () => {
+  it('disables the channel, so that it is not called any more', async () => {
     const { channels } = await world();
     await channels.put({ ...KEY, url: URL_A });
     await channels.report({ ...KEY, version: 1, advice: 'disable', code: 'feishu_19001' });
@@ -159,8 +159,8 @@ describe('what a provider says about a channel', () => {
   });
 });
 
-describe('a test message', () => {
-  it('acceptance 34: it is sent for real, once, and the channel keeps what came of it', async () => {
+describe('channels.test', () => {
+  it('acceptance 34: sends one real message, and the channel keeps the result', async () => {
     const { channels, sent } = await world();
     await channels.put({ ...KEY, url: URL_A });
     expect(await channels.test(KEY)).toMatchObject({
@@ -174,7 +174,7 @@ describe('a test message', () => {
     ]);
   });
 
-  it('that fails is kept too; a sixth within the hour is refused', async () => {
+  it('keeps a failed result too, and refuses a sixth test within an hour', async () => {
     const { channels, answers, time } = await world();
     await channels.put({ ...KEY, url: URL_A });
     answers.push({ outcome: 'permanent', code: 'feishu_19024', detail: 'Key Words Not Found' });
@@ -185,7 +185,7 @@ describe('a test message', () => {
     expect(await channels.test(KEY)).toMatchObject({ outcome: 'tested' });
   });
 
-  it('W19: keeps nothing of the secrets that a sender repeats, or throws', async () => {
+  it('W19: keeps no secret that a sender returns or throws', async () => {
     const { channels, answers, store, throwing } = await world();
     const bot = `https://open.feishu.cn/open-apis/bot/v2/hook/${CANARY}`;
     const told = (detail: string): SendOutcome => ({ outcome: 'transient', code: 'x', detail });
@@ -206,7 +206,7 @@ describe('a test message', () => {
     expect(JSON.stringify(all, bigintText)).not.toMatch(/canaryabcd|token-token|signing-secret/);
   });
 
-  it('is refused where there is no channel, and where it is off', async () => {
+  it('is refused without a channel, and for a disabled channel', async () => {
     const { channels, sent } = await world();
     expect(await channels.test(KEY)).toMatchObject({ code: 'not_configured' });
     await channels.put({ ...KEY, url: URL_A, enabled: false });
@@ -215,7 +215,7 @@ describe('a test message', () => {
   });
 });
 
-it('needs a vault', async () => {
+it('channels of a kernel without a vault are refused', async () => {
   const kernel = await openKernel({ ...scheduleProduct, store: memoryStore() });
   await expect(kernel.channels.get(KEY)).rejects.toMatchObject({ code: 'no_vault' });
 });

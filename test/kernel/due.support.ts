@@ -1,12 +1,8 @@
-// A due process on a small log of wake-up calls: each event says when its stream is due, or that it is
-// not any more.
+// A due process on a small log: each event sets the due time of its stream, or removes it.
 import { randomUUID } from 'node:crypto';
 import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
 import type { RecordedEvent } from '../../src/domain/core/recorded-event.ts';
-import {
-  memoryDueIndexStore,
-  type MemoryDueIndexStore,
-} from '../support/due-indexes.ts';
+import { memoryDueIndexStore, type MemoryDueIndexStore } from '../support/due-indexes.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
 import type { DueEntry } from '../../src/kernel/processes/due/due-index.ts';
 import type { DueProcessOptions, DueChange } from '../../src/kernel/processes/due/options.ts';
@@ -18,19 +14,19 @@ export type DueWorld = {
   readonly time: VirtualTime;
   readonly store: EventStore;
   readonly file: MemoryDueIndexStore;
-  /** Says when a key is due, by the world's clock; `undefined`: never. */
+  /** Appends the due time of a key, in milliseconds from the start; `undefined`: never. */
   readonly call: (key: string, inMs: number | undefined) => Promise<void>;
   /** Keys in the order in which they were handed over. */
   readonly handed: string[];
   /**
-   * Starts a process and waits until it has caught up, or ends; by default it notes the key and calls
-   * it off.
+   * Starts a process and waits until it has caught up, or ends; by default it keeps the key and removes
+   * its row.
    */
   readonly start: (more?: Partial<DueProcessOptions>) => Promise<Running>;
 };
 
 export type Running = AsyncDisposable & {
-  /** Waits until it sleeps until so many milliseconds after the world's beginning. */
+  /** Waits until the process sleeps until this many milliseconds after the start. */
   readonly sleepsUntil: (ms: number) => Promise<void>;
 };
 
@@ -93,7 +89,6 @@ export function dueWorld(): DueWorld {
 
 export const stream = (key: string): string => `calls-${key}`;
 
-/** What a call says about its row. */
 export function changeOf({ stream: name, data }: RecordedEvent): DueChange {
   const key = name.slice('calls-'.length);
   const dueAt =

@@ -6,8 +6,8 @@ import { dueWorld, changeOf, stream } from './due.support.ts';
 
 const SECOND = 1_000;
 
-describe('a due process', () => {
-  test('hands a row over at its instant and not before', async () => {
+describe('dueProcess', () => {
+  test('hands over a row when it is due and not before', async () => {
     const world = dueWorld();
     await world.call('a', 10 * SECOND);
     await using process = await world.start();
@@ -20,7 +20,7 @@ describe('a due process', () => {
     expect(world.handed).toEqual(['a']);
   });
 
-  test('wakes for a row that is due sooner than the one it sleeps for', async () => {
+  test('wakes up for a new row that is due earlier', async () => {
     const world = dueWorld();
     await world.call('late', 20 * SECOND);
     await using process = await world.start();
@@ -33,14 +33,14 @@ describe('a due process', () => {
     expect(world.handed).toEqual(['soon']);
   });
 
-  test('looks up from time to time, however far away the next row is', async () => {
+  test('wakes up after 30 s even when no row is due', async () => {
     const world = dueWorld();
     await world.call('next year', 365 * 24 * 3600 * SECOND);
     await using process = await world.start();
     await process.sleepsUntil(30 * SECOND);
   });
 
-  test('lets rows be moved and taken away while it sleeps', async () => {
+  test('follows changed and removed rows while it sleeps', async () => {
     const world = dueWorld();
     await world.call('moved', 5 * SECOND);
     await world.call('gone', 5 * SECOND);
@@ -56,7 +56,7 @@ describe('a due process', () => {
     expect(world.handed).toEqual(['moved']);
   });
 
-  test('hands over nothing of what history has done already', async () => {
+  test('hands over no row that later events of the log have removed', async () => {
     const world = dueWorld();
     for (const key of ['a', 'b', 'c']) await world.call(key, 0);
     await world.call('a', undefined);
@@ -66,7 +66,7 @@ describe('a due process', () => {
     expect(world.handed).toEqual(['b']);
   });
 
-  test('goes on from its place after a restart, without reading the log again', async () => {
+  test('continues from its position after a restart', async () => {
     const world = dueWorld();
     await world.call('a', 5 * SECOND);
     await world.call('b', 6 * SECOND);
@@ -87,7 +87,7 @@ describe('a due process', () => {
     expect(seen[0]).toBe(stream('c'));
   });
 
-  test('tries a row that failed again, later each time, while others go on', async () => {
+  test('retries a failed row with backoff while other rows go on', async () => {
     const world = dueWorld();
     await world.call('bad', 0);
     let tries = 0;
@@ -114,7 +114,7 @@ describe('a due process', () => {
     expect(tries).toBe(3);
   });
 
-  test('keeps the backoff of a row that writes something and then fails', async () => {
+  test('keeps the backoff of a row that appends an event and then fails', async () => {
     const world = dueWorld();
     await world.call('a', 0);
     let tries = 0;
@@ -129,7 +129,7 @@ describe('a due process', () => {
     expect(tries).toBe(1);
   });
 
-  test('has each row in one hand, and no more rows than it may', async () => {
+  test('hands each row to one handler at a time, and at most `concurrency` rows at once', async () => {
     const world = dueWorld();
     const keys = Array.from({ length: 12 }, (_, n) => `k${n}`);
     for (const key of keys) await world.call(key, 0);
@@ -159,7 +159,7 @@ describe('a due process', () => {
     expect([...world.handed].sort()).toEqual([...keys, ...keys].sort());
   });
 
-  test('leaves half of the places to what is done for the first time, and does it first', async () => {
+  test('reserves half of the slots for first attempts, and hands them over first', async () => {
     const world = dueWorld();
     const retries = Array.from({ length: 6 }, (_, n) => `retry-${n}`);
     for (const key of retries) await world.call(key, 0);
@@ -185,7 +185,7 @@ describe('a due process', () => {
     expect(world.handed.toSorted()).toEqual(['first', 'retry-0', 'retry-1', 'second', 'third']);
   });
 
-  test('does not hand over again what was handled, before its row could change', async () => {
+  test('does not hand over a handled row again before the row can change', async () => {
     const world = dueWorld();
     await world.call('a', 0);
     await using process = await world.start({
@@ -204,7 +204,7 @@ describe('a due process', () => {
     await process.sleepsUntil(2 * SECOND);
   });
 
-  test('finishes what is in hand before it ends', async () => {
+  test('waits for its handlers before it ends', async () => {
     const world = dueWorld();
     await world.call('a', 0);
     const { promise: working, resolve: begins } = Promise.withResolvers<AbortSignal>();
@@ -225,7 +225,7 @@ describe('a due process', () => {
     expect(done).toBe(true);
   });
 
-  test('refuses an index that has seen events which the log does not have', async () => {
+  test('refuses an index that has read events which the log does not have', async () => {
     const world = dueWorld();
     await world.call('a', SECOND);
     await using first = await world.start();
@@ -239,7 +239,7 @@ describe('a due process', () => {
     );
   });
 
-  test('waits out an outage of its index, and goes on from its place', async () => {
+  test('waits out an outage of its index, and continues from its position', async () => {
     const world = dueWorld();
     await world.call('a', 0);
     using indexes = world.file.open('log-1');
@@ -262,7 +262,7 @@ describe('a due process', () => {
     await until('it is handed over', () => world.handed.length === 1);
   });
 
-  test('ends with a fault of its own instead of hiding it', async () => {
+  test('throws an error of its own code', async () => {
     const world = dueWorld();
     await world.call('a', 0);
     const process = world.start({

@@ -1,4 +1,4 @@
-// Evaluation after the raise: once with effect, whoever asks and whatever crashes.
+// Evaluation after the raise has one effect for each trigger, with any number of workers and crashes.
 import { describe, expect, test } from 'vitest';
 import type { LaterEvaluator } from '../../src/domain/ports/evaluator.ts';
 import { evaluationRetryMs, MAX_EVALUATIONS } from '../../src/domain/trigger/decide-evaluation.ts';
@@ -8,8 +8,8 @@ import { anInput, raised } from '../support/world.ts';
 
 const OFFERED = ['TriggerRaised', 'PreviewOffered', 'NotificationRequested'];
 
-describe('evaluation later', () => {
-  test('a raise appends TriggerRaised alone, and a worker the rest in one append', async () => {
+describe('evaluationProcess', () => {
+  test('appends the result in one append, after a raise that appended only TriggerRaised', async () => {
     const world = await laterWorld();
     const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
     const result = await world.kernel.raise(anInput(1), { traceparent });
@@ -47,7 +47,7 @@ describe('evaluation later', () => {
     },
   );
 
-  test('a failure is an event, and it is evaluated again when its wait is over', async () => {
+  test('records a failure, and evaluates again after the wait', async () => {
     let failures = 2;
     const evaluate: LaterEvaluator = (request, context) => {
       failures -= 1;
@@ -105,7 +105,7 @@ describe('evaluation later', () => {
     expect(await world.kernel.raise(anInput(1))).toMatchObject({ outcome: 'raised' });
   });
 
-  test('a type that this worker does not know waits for one that does', async () => {
+  test('leaves a trigger of an unknown type to a worker that knows it', async () => {
     const triggers = [
       { type: 'invoice', scope: 'target', windowMs: 1000, channel: 'webhook', link: () => '/x' },
     ] as const;
@@ -120,7 +120,7 @@ describe('evaluation later', () => {
     await until('it is offered', async () => (await world.types()).includes('PreviewOffered'));
   });
 
-  test('a worker that stops leaves what it was evaluating for the next', async () => {
+  test('leaves an interrupted evaluation to the next worker', async () => {
     let stopped = false;
     const world = await laterWorld();
     await raised(world.kernel, anInput(1));
@@ -144,7 +144,7 @@ describe('evaluation later', () => {
     await until('it is evaluated', async () => (await world.types()).length === 3);
   });
 
-  test('of many workers, one evaluation of each trigger has an effect', async () => {
+  test('has one effect for each trigger when many workers evaluate', async () => {
     const asked = new Map<string, number>();
     const evaluate: LaterEvaluator = async (request, context) => {
       const n = (asked.get(request.targetId) ?? 0) + 1;

@@ -1,23 +1,22 @@
-// What the log says of deliveries, and what a receiver may have heard of them, worked out from the store's
-// own file without a line of the product's code.
+// Reads deliveries from the file of the store without any code of the product, and compares them with the calls
+// that a receiver got.
 import { DatabaseSync } from 'node:sqlite';
 
-/** One call that a receiver heard. */
+/** One call that a receiver got. */
 export type HeardCall = {
   readonly notificationId: string;
   readonly attempt: number;
-  /** What it answered; `undefined` when the caller was gone before. */
+  /** Its answer; `undefined` when the caller was gone before. */
   readonly answered: number | undefined;
 };
 
-/** One delivery record. */
 export type DeliveryRecord = {
   readonly notificationId: string;
   /** How it ended; `undefined` while it has not. */
   readonly end: string | undefined;
-  /** Attempts that were begun, in the log's order. */
+  /** Started attempts, in log order. */
   readonly begun: readonly number[];
-  /** What is said of each attempt, in the log's order. */
+  /** The outcome events of each attempt, in log order. */
   readonly said: ReadonlyMap<number, readonly string[]>;
 };
 
@@ -32,7 +31,7 @@ export const ENDS: ReadonlySet<string> = new Set([
 
 type Row = { readonly stream: string; readonly type: string; readonly data: string };
 
-/** Every record of a store, by the notice's id. */
+/** Every delivery of a store, by notification id. */
 export function deliveryRecords(file: string): ReadonlyMap<string, DeliveryRecord> {
   const db = new DatabaseSync(file, { readOnly: true, timeout: 5_000 });
   try {
@@ -57,7 +56,7 @@ function recordOf(notificationId: string, rows: readonly Row[]): DeliveryRecord 
   let end: string | undefined;
   for (const { type, data } of rows) {
     const { attempt } = JSON.parse(data) as { readonly attempt?: number };
-    // What is said late of an attempt long over ends nothing but a success does.
+    // Of late outcomes, only a success changes the end.
     if (ENDS.has(type)) end = end === 'AttemptSucceeded' ? end : type;
     else if (type === 'DeliveryRedriven') end = undefined;
     if (attempt === undefined) continue;
@@ -67,7 +66,7 @@ function recordOf(notificationId: string, rows: readonly Row[]): DeliveryRecord 
   return { notificationId, end, begun, said };
 }
 
-/** What is wrong between the notices that people were to be told, the records and the calls; empty if nothing. */
+/** The differences between expected notifications, deliveries and calls; empty if there are none. */
 export function deliveryFaults(
   forPeople: readonly string[],
   records: ReadonlyMap<string, DeliveryRecord>,
@@ -108,7 +107,7 @@ function callFaults(call: HeardCall, record: DeliveryRecord | undefined): readon
   const { attempt, answered } = call;
   if (record?.begun.includes(attempt) !== true) return [`a call for ${nameOf(call)}, never begun`];
   const words = record.said.get(attempt) ?? [];
-  // What was answered is what is recorded, unless whoever heard the answer could not say so any more.
+  // The answer is recorded, unless the worker was killed after the answer.
   const right = answered === 200 ? 'AttemptSucceeded' : 'AttemptFailed';
   if (answered !== undefined && words.includes(right)) return [];
   if (words.includes('AttemptOutcomeUnknown')) return [];

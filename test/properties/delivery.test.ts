@@ -1,4 +1,4 @@
-// Whatever workers do to a record, in whatever order: what has to hold of every delivery.
+// Properties of every delivery under random sequences of commands.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decideDelivery, type DeliveryCommand } from '../../src/domain/delivery/decide.ts';
@@ -9,8 +9,8 @@ import { evolveDelivery, hasEnded, type DeliveryState } from '../../src/domain/d
 import { facts, LEASE_MS, T0 } from '../domain/delivery.support.ts';
 import { play, rules, startOf, story } from '../domain/delivery.stories.ts';
 
-describe('every delivery', () => {
-  it('begins each attempt once, in order, and no more of them than its profile allows', () => {
+describe('decideDelivery', () => {
+  it('starts each attempt once, in order, and at most as many as the profile allows', () => {
     fc.assert(
       fc.property(story, rules, (told, by) => {
         let counted = 0;
@@ -31,7 +31,7 @@ describe('every delivery', () => {
     );
   });
 
-  it('begins nothing at or after the end of its preview', () => {
+  it('starts no attempt at or after the expiry', () => {
     fc.assert(
       fc.property(story, rules, (told, by) => {
         play(told, by, (_, step, now) => {
@@ -42,7 +42,7 @@ describe('every delivery', () => {
     );
   });
 
-  it('has at most one attempt under way, and every one of them gets its outcome or a lapse', () => {
+  it('starts no attempt while another attempt is open', () => {
     fc.assert(
       fc.property(story, rules, (told, by) => {
         play(told, by, (before, step) => {
@@ -53,13 +53,12 @@ describe('every delivery', () => {
     );
   });
 
-  it('never rests without an end for longer than its lease or its next wait', () => {
+  it('always has an event to append when a delivery is due', () => {
     fc.assert(
       fc.property(story, rules, (told, by) => {
         const { states } = play(told, by);
         const last = states.at(-1);
         if (last === undefined || hasEnded(last)) return;
-        // A worker that looks when it is due always has something to write.
         const due =
           last.phase.status === 'waiting'
             ? last.phase.dueAt
@@ -76,7 +75,7 @@ describe('every delivery', () => {
     );
   });
 
-  it('stays delivered, and stays ended unless it is redriven or a late outcome comes', () => {
+  it('leaves a delivered delivery delivered, and an ended one ended without redrive or late outcome', () => {
     fc.assert(
       fc.property(story, rules, (told, by) => {
         play(told, by, (before, step) => {
@@ -93,7 +92,7 @@ describe('every delivery', () => {
     );
   });
 
-  it('says that it is in doubt exactly when an attempt’s outcome is not known for certain', () => {
+  it('marks an end as doubtful exactly when the outcome of an attempt is not certain', () => {
     fc.assert(
       fc.property(story, rules, (told, by) => {
         const open = new Set<number>();
@@ -112,7 +111,7 @@ describe('every delivery', () => {
     );
   });
 
-  it('is the same from the same events, and a worker that repeats itself writes nothing', () => {
+  it('folds to the same state from the same events, and ignores repeated commands', () => {
     fc.assert(
       fc.property(story, rules, (told, by) => {
         const { events, states } = play(told, by);
