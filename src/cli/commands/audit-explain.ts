@@ -72,13 +72,13 @@ function showExplanation({ say }: Terminal, explanation: Explanation): void {
     say(lineText(line));
   });
   if (decision !== null) {
-    const { notice } = decision;
+    const { notice: holder } = decision;
     say(`\n${decision.verdict}: ${decision.reason} (${decision.meaning})`);
     say(`  at ${decision.position}, under ruleset ${decision.ruleset}, policy ${decision.policy}`);
     if (decision.windowStart !== null) say(`  window from ${decision.windowStart}`);
-    if (notice !== null) {
-      const place = notice.sequence === null ? '' : `, message ${notice.sequence} of the stream`;
-      say(`  held by ${notice.id} of ${notice.triggerId}, ${notice.happenedAt}${place}`);
+    if (holder !== null) {
+      const message = holder.sequence === null ? '' : `, message ${holder.sequence} of the stream`;
+      say(`  held by ${holder.id} of ${holder.triggerId}, ${holder.happenedAt}${message}`);
     }
   }
   if (suppressed.length > 0) {
