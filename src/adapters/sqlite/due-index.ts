@@ -1,12 +1,11 @@
 // Due indexes in one SQLite file: what waits, by key and by time. Made from the log; the file saves reading
 // the log again at every start.
 import { TocsinError } from '../../domain/core/errors.ts';
-import {
-  DUE_RANKS,
-  type DueEntry,
-  type DueIndex,
-  type DueIndexes,
-  type DueRank,
+import type {
+  DueEntry,
+  DueIndex,
+  DueIndexes,
+  DueRank,
 } from '../../kernel/processes/due/due-index.ts';
 import { indexCheckpoint, indexFormat, ownIndexFile } from './index-file.ts';
 import type { SqliteIndexOptions } from './index-file.ts';
@@ -19,7 +18,10 @@ type DueRow = { readonly name: string; readonly entry: DueEntry };
 
 const rank: Field<DueRank> = {
   ...integer,
-  read: (cells, at) => DUE_RANKS.find((each) => each === cells[at]),
+  read: (cells, at) => {
+    const cell = cells[at];
+    return cell === 0 || cell === 1 ? cell : undefined;
+  },
 };
 
 const DUE = table(
