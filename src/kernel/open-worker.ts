@@ -1,5 +1,6 @@
 // A worker: runs several processes together and stops them together.
 import { TocsinError } from '../domain/core/errors.ts';
+import { unlessAborted } from '../domain/core/signals.ts';
 import { silentLogger, type Logger } from '../domain/ports/logger.ts';
 import type { Process } from './processes/due/process.ts';
 
@@ -8,7 +9,12 @@ export type WorkerOptions = {
   /** Started in this order; names must be unique. */
   readonly processes: readonly Process[];
   readonly logger?: Logger;
+  /** @internal How long a stop waits for the processes, in milliseconds; for tests. */
+  readonly stopWithinMs?: number;
 };
+
+/** A stop may take ten seconds; the rest is for closing stores and indexes. */
+const STOP_WITHIN_MS = 9_000;
 
 export type WorkerStatus = {
   /** Names of the running processes. */
@@ -19,7 +25,9 @@ export type WorkerStatus = {
 
 export interface Worker {
   /**
-   * Runs every process until the signal, and finishes work in progress. When one process fails, all stop.
+   * Runs every process until the signal, and finishes work in progress. When one process fails,
+   * all of them stop. A process that does not end within nine seconds of the signal, as its store is away,
+   * is left behind: its work is taken up again by the next worker, as after a crash.
    *
    * @throws TocsinError the error of the process that failed first
    */
@@ -32,7 +40,8 @@ export interface Worker {
  *
  * @throws TocsinError `usage` when two processes have the same name
  */
-export function openWorker({ processes, logger = silentLogger }: WorkerOptions): Worker {
+export function openWorker(options: WorkerOptions): Worker {
+  const { processes, logger = silentLogger, stopWithinMs = STOP_WITHIN_MS } = options;
   assertNames(processes);
   const running = new Set<string>();
   let failure: string | undefined;
@@ -62,11 +71,32 @@ export function openWorker({ processes, logger = silentLogger }: WorkerOptions):
           throw error;
         }),
       );
-      // Wait until all processes have stopped before throwing the first failure.
-      await Promise.allSettled(ends);
-      await Promise.all(ends);
+      // All processes end before the first failure is thrown.
+      const isStopped = await endsWithin(Promise.allSettled(ends), both, stopWithinMs);
+      if (!isStopped) logger.warn({ processes: [...running] }, 'left behind by the stop');
+      await (isStopped ? Promise.all(ends) : Promise.race([...ends, undefined]));
     },
   };
+}
+
+/** Waits for the work, but only this long after the signal. @returns true when the work has ended */
+async function endsWithin(
+  work: Promise<unknown>,
+  signal: AbortSignal,
+  ms: number,
+): Promise<boolean> {
+  const late = new AbortController();
+  const ended = work.then(() => true);
+  const notYet = (): boolean => false;
+  if (await unlessAborted(ended, signal, notYet)) return true;
+  const timer = setTimeout(() => {
+    late.abort();
+  }, ms);
+  try {
+    return await unlessAborted(ended, late.signal, notYet);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function assertNames(processes: readonly Process[]): void {

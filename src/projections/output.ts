@@ -15,8 +15,8 @@ export type StoredMessage = {
   readonly headers: ReadonlyMap<string, string>;
   readonly data: Uint8Array;
   /**
-   * True when the bytes are those of exactly this message, which is cheaper to see than what the bytes
-   * say. False, or nobody to ask, leaves it to the parts.
+   * True when the stored bytes are exactly this message's: a quick comparison. When it is false or absent,
+   * compare the parts.
    */
   readonly is?: (message: OutputMessage) => boolean;
 };
@@ -26,18 +26,18 @@ export type OutputInfo = {
   readonly stream: string;
   /** Creation time as the server states it; with the name it is the stream's identity. */
   readonly created: string;
-  /** Free text that we wrote when creating it: names the store whose output it is. */
+  /** The text that a projector gave it at its creation: names the log whose output it is. */
   readonly description: string;
   readonly firstSequence: bigint;
   /** 0 when nothing was ever stored. */
   readonly lastSequence: bigint;
-  /** Settings under which the fence would not hold, in words; empty when all is well. */
+  /** Settings under which the fence does not hold, in words; empty for a safe stream. */
   readonly faults: readonly string[];
-  /** Settings that weaken comfort, not correctness, in words. */
+  /** Settings that are safe but inconvenient, in words. */
   readonly warnings: readonly string[];
 };
 
-/** Why a session ended. Only `fenced` says that somebody else writes the same list. */
+/** Why a session ended. `fenced`: another projector of the partition publishes. */
 export type OutputFailure =
   | { readonly kind: 'fenced'; readonly message: string }
   | { readonly kind: 'unavailable'; readonly message: string }
@@ -64,7 +64,7 @@ export interface OutputSession extends AsyncDisposable {
   /**
    * Stores `messages` at `firstSequence`, `firstSequence + 1`, … exactly, or fails. Calls may
    * overlap and are sent in the order of the calls; each resolves when its own messages and all
-   * earlier ones are acknowledged at exactly their sequences.
+   * earlier ones are acknowledged at exactly their sequences. An empty list resolves at once.
    *
    * @throws OutputError for any failure, five seconds without progress included; then the session is over
    */

@@ -71,7 +71,8 @@ export class RecordingSession implements OutputSession {
     const result: PromiseWithResolvers<void> = Promise.withResolvers();
     // A rejection that no caller awaits must not end the process.
     result.promise.catch(() => undefined);
-    if (this.#failure === undefined) {
+    if (this.#failure === undefined && messages.length === 0) result.resolve();
+    else if (this.#failure === undefined) {
       const failure = this.#orderFailure(firstSequence) ?? this.#store(firstSequence, messages);
       this.#accepted = firstSequence + BigInt(messages.length) - 1n;
       this.#pending.push({ result, failure });

@@ -73,7 +73,8 @@ export class Pipeline {
     // A rejection that no caller awaits must not end the process.
     result.promise.catch(() => undefined);
     const first = Number(firstSequence);
-    if (this.#failure === undefined) this.#accept(first, messages, result);
+    if (this.#failure === undefined && messages.length === 0) result.resolve();
+    else if (this.#failure === undefined) this.#accept(first, messages, result);
     if (this.#failure !== undefined) result.reject(this.#failure);
     return result.promise;
   }
@@ -96,10 +97,6 @@ export class Pipeline {
       return;
     }
     this.#accepted += messages.length;
-    if (this.#accepted === this.#acked) {
-      result.resolve();
-      return;
-    }
     this.#calls.push({ last: this.#accepted, messages, sent: 0, result });
     this.#watch();
     if (!this.#turnWaiting) this.#pump();

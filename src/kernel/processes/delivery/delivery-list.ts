@@ -1,6 +1,7 @@
 // Keeps the list of deliveries, and marks the users whose skipped deliveries can be redriven: after a skip,
 // and after a channel was configured or enabled. One subscription reads both in log order, so no channel
 // that comes just before or just after a skip is missed.
+import { unlessAborted } from '../../../domain/core/signals.ts';
 import { z } from 'zod';
 import type { WakeSignal } from '../../../domain/core/wake-signal.ts';
 import { categoryPrefix } from '../../../domain/core/ids.ts';
@@ -55,7 +56,8 @@ async function follow(
 ): Promise<void> {
   const { store, kernel, index, marked } = options;
   const prefixes = [categoryPrefix(kernel, 'notification'), categoryPrefix(kernel, 'channel')];
-  await assertSameLog(index, store, prefixes);
+  // The store may be away: a stop does not wait for it.
+  await unlessAborted(assertSameLog(index, store, prefixes), signal, () => undefined);
   // The last worker may have left marks.
   marked.wake();
   for await (const page of store.subscribeAll({ from: index.position(), prefixes, signal })) {

@@ -1,6 +1,7 @@
 // The follower of a due process: reads events in log order and commits their rows, a page at a time.
 import { TocsinError } from '../../../domain/core/errors.ts';
 import type { Position } from '../../../domain/core/positions.ts';
+import { unlessAborted } from '../../../domain/core/signals.ts';
 import type { SubscriptionEntry } from '../../../domain/ports/event-store.ts';
 import type { DueCommit, DueEntry, DueIndex } from './due-index.ts';
 import { lastSeen } from '../../../projections/last-seen.ts';
@@ -20,7 +21,8 @@ export async function follow(
   observer: Observer,
 ): Promise<void> {
   const { index, store, prefixes, changeOf } = options;
-  await assertSameLog(index, store, prefixes);
+  // The store may be away: a stop does not wait for it.
+  await unlessAborted(assertSameLog(index, store, prefixes), signal, () => undefined);
   const from = index.position();
   for await (const page of store.subscribeAll({ from, prefixes, signal })) {
     const { commit, keys } = commitOf(page, changeOf);
