@@ -72,6 +72,8 @@ export function describeServers(options: NatsConnectionOptions): string {
  * @param inboxPrefix subject prefix of replies; it carries the epoch
  * @param authenticatorOf the client's function for `.creds` files
  * @throws TocsinError (`usage`) for an address or a file that cannot be used
+ *
+ * @internal
  */
 export function clientOptions(
   options: NatsConnectionOptions,

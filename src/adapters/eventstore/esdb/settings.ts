@@ -25,7 +25,11 @@ export type ConnectionOptions = {
   readonly connectionName?: string | undefined;
 };
 
-/** What a connection is made from. */
+/**
+ * What a connection is made from.
+ *
+ * @internal
+ */
 export type StoreSettings = {
   readonly nodes: Nodes;
   readonly security: ChannelSecurity;
@@ -34,7 +38,12 @@ export type StoreSettings = {
   readonly requiresLeader: boolean;
 };
 
-/** Reads the options and the certificate files. @throws TocsinError `usage` */
+/**
+ * Reads the options and the certificate files.
+ *
+ * @throws TocsinError `usage`
+ * @internal
+ */
 export function readSettings(
   { connectionString, credentials, tls = {}, connectionName }: ConnectionOptions,
   logger: Logger,
