@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 
 const setUp = new URL('../scripts/run.mjs', import.meta.url);
-const built = new URL('../dist/cli/main.js', import.meta.url);
+const built = new URL('../dist/main.js', import.meta.url);
 const oldestMajor = 24;
 
 if (existsSync(setUp)) {

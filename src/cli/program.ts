@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { z } from 'zod';
 import { TocsinError } from '../domain/core/errors.ts';
 import { parseJson } from '../domain/core/json.ts';
+import { packageFile } from './config/package-files.ts';
 import { reportFailure } from './terminal/terminal.ts';
 
 const VERSION_OPTION = '--version';
@@ -60,7 +61,7 @@ Exit codes: 0 done, 1 done but something was refused, 2 wrong usage, 3 a depende
 }
 
 function version(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  const text = readFileSync(packageFile('package.json'), 'utf8');
   return z.object({ version: z.string() }).parse(parseJson(text)).version;
 }
 

@@ -87,7 +87,7 @@ async function launchUntil(store: string, listen: string, deadline: number): Pro
 
 async function launch(store: string, listen: string): Promise<Running> {
   const main = new URL(
-    import.meta.url.endsWith('.ts') ? '../main.ts' : '../main.js',
+    import.meta.url.endsWith('.ts') ? '../main.ts' : './main.js',
     import.meta.url,
   );
   const args = ['store', '--store', store, '--listen', listen, '--log-level', 'warn', '--json'];

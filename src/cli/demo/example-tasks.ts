@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Instant } from '../../domain/core/instants.ts';
+import { packageFile } from '../config/package-files.ts';
 
 /** The default task folder of `tocsin start`. */
 export const exampleFolder = (): string => resolve('var/tasks');
@@ -14,7 +15,7 @@ export function ensureExampleFolder(now: Instant, withExample: boolean): void {
   const folder = exampleFolder();
   if (existsSync(folder)) return;
   mkdirSync(folder, { recursive: true });
-  const file = fileURLToPath(new URL('../../../examples/tasks.ics', import.meta.url));
+  const file = fileURLToPath(packageFile('examples/tasks.ics'));
   if (!withExample || !existsSync(file)) return;
   writeFileSync(join(folder, 'example.ics'), beginningAt(readFileSync(file, 'utf8'), now));
 }

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { Kernel } from '../../kernel/open-kernel.ts';
 import { raiseLines, untilAborted, type RaiseSummary } from '../compose/raise-file.ts';
 import type { Narrator } from './narrator.ts';
+import { packageFile } from '../config/package-files.ts';
 
 /** Raises in flight; enough to fill group commits. */
 export const CONCURRENCY = 64;
@@ -21,7 +22,7 @@ export async function raiseExamples(
   narrator: Narrator,
   signal: AbortSignal,
 ): Promise<RaiseSummary | undefined> {
-  const file = fileURLToPath(new URL('../../../examples/triggers.ndjson', import.meta.url));
+  const file = fileURLToPath(packageFile('examples/triggers.ndjson'));
   if (wereExamplesRaised() || !existsSync(file)) return undefined;
   const source = untilAborted(createReadStream(file), signal);
   const summary = await raiseLines(kernel, source, CONCURRENCY, narrator.raised);

@@ -179,8 +179,8 @@ export async function startWriter(settings: WriterSettings, onCommit: () => void
 }
 
 function spawn(workerData: WriterSettings): Worker {
-  // Running from source, Node strips the types of the file; the build has compiled it.
-  const entry = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js';
+  // From source, Node strips the types of the file; the build has bundled it.
+  const entry = import.meta.url.endsWith('.ts') ? './worker.ts' : './embedded-worker.js';
   // Without the host's compile cache, compiling would take half of the thread's start.
   const compiled = getCompileCacheDir();
   return new Worker(new URL(entry, import.meta.url), {
