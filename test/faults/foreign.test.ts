@@ -98,7 +98,7 @@ describe('messages of others in the stream', () => {
       const { commit, prepare } = Summary.parse((await lane.project()).document).checkpoint;
       await forge(lane, n);
       await lane.raise(4, 5);
-      refused(await lane.project(), 'output_disagrees', /Somebody else wrote to the stream/);
+      refused(await lane.project(), 'output_disagrees', /Another program wrote to the stream/);
       expect(await lastSequence(lane)).toBe(7);
       const { streams } = await lane.stream.client.jetstreamManager();
       await streams.delete('TOCSIN');
