@@ -74,7 +74,7 @@ export function openWorker(options: WorkerOptions): Worker {
       // All processes end before the first failure is thrown.
       const isStopped = await endsWithin(Promise.allSettled(ends), both, stopWithinMs);
       if (!isStopped) logger.warn({ processes: [...running] }, 'left behind by the stop');
-      await (isStopped ? Promise.all(ends) : Promise.race([...ends, undefined]));
+      await (isStopped ? Promise.all(ends) : Promise.race([...ends, Promise.resolve()]));
     },
   };
 }

@@ -145,7 +145,9 @@ describe('a recurrence rule', () => {
 
   test('is given up when it would have to be counted for ever', () => {
     const from = Date.UTC(2026, 0, 1);
-    expect(() => ours('FREQ=SECONDLY;COUNT=999999999', 0, from, from + DAY)).toThrow(/more instances than can be counted/);
+    expect(() => ours('FREQ=SECONDLY;COUNT=999999999', 0, from, from + DAY)).toThrow(
+      /more instances than can be counted/,
+    );
   });
 
   test.each([

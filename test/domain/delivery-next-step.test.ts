@@ -174,6 +174,10 @@ describe('nextStep', () => {
               throw new Error('request and channel are known');
             case 'make_attempt':
               expect(now).toBeLessThan(facts.expiresAt);
+              break;
+            default:
+              // The other steps are commands: the decision below accepts each of them.
+              break;
           }
           const command =
             step.kind === 'make_attempt'
