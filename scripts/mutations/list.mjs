@@ -33,7 +33,7 @@ export const mutations = [
     find: 'const count = this.#queue.findIndex(({ sent }) => sent === undefined);',
     replace:
       'const last_ = this.#queue.findLastIndex(({ sent }) => sent !== undefined);\n    const count = last_ + 1;',
-    tests: ['test/projections/commit-order.test.ts'],
+    tests: ['test/projections/checkpointer.test.ts'],
   },
   {
     rule: 'the resume rule: what the server lost is sent again',

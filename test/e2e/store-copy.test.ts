@@ -9,7 +9,7 @@ import type { EventStore } from '../../src/domain/ports/event-store.ts';
 import { anEvent } from '../contracts/event-store.support.ts';
 import type { Cli } from '../support/cli.ts';
 import { faultyLink } from '../support/faulty-link.ts';
-import { testLane } from '../support/lane.ts';
+import { testPartition } from '../support/partition.ts';
 import { raiseLine } from '../support/lines.ts';
 import { until } from '../support/until.ts';
 
@@ -42,11 +42,11 @@ describe('tocsin store copy', () => {
     'gives the same log after a kill and a second run, and the projection continues with it',
     { timeout: slowMs },
     async () => {
-      await using lane = await testLane();
-      const { cli } = lane;
+      await using partition = await testPartition();
+      const { cli } = partition;
       const users = 300;
-      await lane.raise(1, users);
-      expect(await lane.project()).toMatchObject({ document: { published: users } });
+      await partition.raise(1, users);
+      expect(await partition.project()).toMatchObject({ document: { published: users } });
       const url = await served(cli, 'cluster.db');
       await using target = eventStoreDb({ connectionString: url });
       const copyTo = (to: string): string[] => [
@@ -85,21 +85,21 @@ describe('tocsin store copy', () => {
       expect(result.verified).toBe(result.copied);
 
       // With the state file of the embedded store: no message twice, and then the new messages.
-      const before = (await lane.stream.last())?.sequence ?? 0;
-      expect((await lane.project('--store', url)).document).toMatchObject({ published: 0 });
-      expect((await lane.stream.last())?.sequence).toBe(before);
+      const before = (await partition.stream.last())?.sequence ?? 0;
+      expect((await partition.project('--store', url)).document).toMatchObject({ published: 0 });
+      expect((await partition.stream.last())?.sequence).toBe(before);
       const raise = ['raise', '--store', url, '--file', '-'];
       const raised = await cli.json(raise, { input: `${raiseLine(10_000)}\n` });
       expect(raised.document).toMatchObject({ raised: 1 });
-      await lane.project('--store', url);
-      expect((await lane.stream.last())?.sequence).toBe(before + 2);
+      await partition.project('--store', url);
+      expect((await partition.stream.last())?.sequence).toBe(before + 2);
     },
   );
 
   test('does not change a target that holds other events', { timeout: slowMs }, async () => {
-    await using lane = await testLane();
-    const { cli } = lane;
-    await lane.raise(1, 2);
+    await using partition = await testPartition();
+    const { cli } = partition;
+    await partition.raise(1, 2);
     const url = await served(cli, 'other.db');
     await using target = eventStoreDb({ connectionString: url });
     await target.append('mine', 'no_stream', [anEvent(0)]);

@@ -6,38 +6,44 @@ import { embeddedStore } from '../../src/adapters/eventstore/embedded/store.ts';
 import { jetStreamOutput } from '../../src/adapters/nats/output.ts';
 import { sqliteReadModel } from '../../src/adapters/sqlite/read-model.ts';
 import { openProjector } from '../../src/kernel/open-projector.ts';
-import { errorOf, projectedLane, refused, testLane, twice } from '../support/lane.ts';
+import {
+  errorOf,
+  projectedPartition,
+  refused,
+  testPartition,
+  twice,
+} from '../support/partition.ts';
 import { testNatsServer } from '../support/nats-server.ts';
 
 /** They are worked on one after the other, each with what the one before left. */
-let lane: Awaited<ReturnType<typeof projectedLane>>;
+let partition: Awaited<ReturnType<typeof projectedPartition>>;
 beforeAll(async () => {
-  lane = await projectedLane();
+  partition = await projectedPartition();
 });
-afterAll(() => lane[Symbol.asyncDispose]());
+afterAll(() => partition[Symbol.asyncDispose]());
 
 let users = 3;
 
 /** One more trigger, whose two messages have to come through in the end. */
 async function raiseOne(): Promise<void> {
   users += 1;
-  await lane.raise(users, users);
+  await partition.raise(users, users);
 }
 
 async function update(settings: Partial<StreamUpdateConfig>): Promise<void> {
-  const { streams } = await lane.stream.client.jetstreamManager();
+  const { streams } = await partition.stream.client.jetstreamManager();
   await streams.update('TOCSIN', settings);
 }
 
 async function expectAllOnce(): Promise<void> {
-  expect(await lane.project()).toMatchObject({ code: 0, document: { published: 1 } });
-  expect(await lane.users()).toEqual(twice(1, users));
+  expect(await partition.project()).toMatchObject({ code: 0, document: { published: 1 } });
+  expect(await partition.users()).toEqual(twice(1, users));
 }
 
 /** It is waited for, as the daemon does for ever; the command line gives up after 15 s with exit code 3. */
-async function expectAway(reason: RegExp, servers = lane.nats.url): Promise<void> {
-  await using store = await embeddedStore({ file: lane.cli.path('var/store.db') });
-  using state = sqliteReadModel({ file: lane.cli.path('var/state.db') });
+async function expectAway(reason: RegExp, servers = partition.nats.url): Promise<void> {
+  await using store = await embeddedStore({ file: partition.cli.path('var/store.db') });
+  using state = sqliteReadModel({ file: partition.cli.path('var/state.db') });
   const projector = await openProjector({ store, state, output: jetStreamOutput({ servers }) });
   await expect(projector.once({ giveUpAfterMs: 300 })).rejects.toMatchObject({
     kind: 'unavailable',
@@ -51,7 +57,7 @@ describe('a stream at its limits', () => {
   test.each(['messages', 'bytes'] as const)(
     'of %s is waited for; with room again all are sent',
     async (what) => {
-      const { streams } = await lane.stream.client.jetstreamManager();
+      const { streams } = await partition.stream.client.jetstreamManager();
       const { state } = await streams.info('TOCSIN');
       const limit = what === 'bytes' ? { max_bytes: state.bytes } : { max_msgs: state.messages };
       await update({ ...limit, discard: DiscardPolicy.New });
@@ -72,7 +78,7 @@ describe('settings that somebody has changed', () => {
     async (_name, change, back, reason) => {
       await raiseOne();
       await update(change);
-      const result = await lane.project();
+      const result = await partition.project();
       refused(result, 'output_settings', /Change these settings/);
       expect(errorOf(result).message).toMatch(reason);
       await update(back);
@@ -90,7 +96,7 @@ describe('a server', () => {
   });
 
   test('where the stream was made by hand for something else is refused by each setting', async () => {
-    await using other = await testLane();
+    await using other = await testPartition();
     const { streams } = await other.stream.client.jetstreamManager();
     await streams.add({
       name: 'TOCSIN',
@@ -112,12 +118,12 @@ describe('a server', () => {
 });
 
 test('a purge takes nothing from the front by hand; what age took from there is not missed', async () => {
-  const { streams } = await lane.stream.client.jetstreamManager();
+  const { streams } = await partition.stream.client.jetstreamManager();
   await expect(streams.purge('TOCSIN')).rejects.toThrow(/not permitted|purge/);
-  const { messages = 0 } = (await lane.stream.last()) ?? {};
+  const { messages = 0 } = (await partition.stream.last()) ?? {};
   await update({ max_msgs: 2 });
   await raiseOne();
-  expect(await lane.project()).toMatchObject({ code: 0, document: { published: 1 } });
-  expect(await lane.stream.last()).toMatchObject({ sequence: messages + 2, messages: 2 });
-  expect(await lane.users()).toEqual(twice(users, users));
+  expect(await partition.project()).toMatchObject({ code: 0, document: { published: 1 } });
+  expect(await partition.stream.last()).toMatchObject({ sequence: messages + 2, messages: 2 });
+  expect(await partition.users()).toEqual(twice(users, users));
 });

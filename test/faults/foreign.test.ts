@@ -6,49 +6,51 @@ import { createFront } from '../../src/adapters/eventstore/front/front.ts';
 import {
   forgetState,
   lastSequence,
-  projectedLane,
+  projectedPartition,
   refused,
   twice,
-  type Lane,
-} from '../support/lane.ts';
+  type Partition,
+} from '../support/partition.ts';
 import { raiseLine } from '../support/lines.ts';
 import { until } from '../support/until.ts';
 
 const Summary = z.object({ checkpoint: z.object({ commit: z.string(), prepare: z.string() }) });
 
 describe('messages of others in the stream', () => {
-  const publish = async (lane: Lane, count: number): Promise<void> => {
+  const publish = async (partition: Partition, count: number): Promise<void> => {
     for (let i = 0; i < count; i++) {
-      await lane.stream.client.jetstream().publish('notification.feishu.requested.00.x', 'spam');
+      await partition.stream.client
+        .jetstream()
+        .publish('notification.feishu.requested.00.x', 'spam');
     }
   };
-  const ours = async (lane: Lane) =>
-    (await lane.stream.all()).filter(({ ordinal }) => ordinal !== '');
+  const ours = async (partition: Partition) =>
+    (await partition.stream.all()).filter(({ ordinal }) => ordinal !== '');
 
   test('are counted and passed by, whenever they come', async () => {
-    await using lane = await projectedLane();
-    await publish(lane, 2);
-    await lane.raise(4, 4);
-    expect(await lane.project()).toMatchObject({
+    await using partition = await projectedPartition();
+    await publish(partition, 2);
+    await partition.raise(4, 4);
+    expect(await partition.project()).toMatchObject({
       document: { published: 1, outputSequence: '10' },
     });
-    await publish(lane, 1);
-    forgetState(lane);
-    await lane.raise(5, 5);
-    expect(await lane.project()).toMatchObject({
+    await publish(partition, 1);
+    forgetState(partition);
+    await partition.raise(5, 5);
+    expect(await partition.project()).toMatchObject({
       document: { published: 1, outputSequence: '13' },
     });
-    const list = await ours(lane);
+    const list = await ours(partition);
     expect(list.map(({ ordinal }) => Number(ordinal))).toEqual(list.map((_, i) => i + 1));
     expect(new Set(list.map(({ id }) => id)).size).toBe(10);
   });
 
   test('between two of ours, beside a running daemon', async ({ onTestFinished }) => {
-    await using lane = await projectedLane();
-    const front = await createFront({ file: lane.cli.path('var/store.db') });
+    await using partition = await projectedPartition();
+    const front = await createFront({ file: partition.cli.path('var/store.db') });
     onTestFinished(() => front.close());
     const where = ['--store', front.url];
-    const daemon = lane.cli.start(['project', ...where, '--nats', lane.nats.url]);
+    const daemon = partition.cli.start(['project', ...where, '--nats', partition.nats.url]);
     const [, http = ''] = await daemon.says(/"http":"(http:[^"]+)"/);
     const metric = async (name: string) => {
       const text = await (await fetch(`${http}/metrics`)).text();
@@ -56,37 +58,37 @@ describe('messages of others in the stream', () => {
     };
     // With nothing of ours on its way: what a stranger meets in a batch comes after that batch.
     await until('its start', async () => (await metric('tocsin_caught_up')) === 1);
-    await publish(lane, 3);
+    await publish(partition, 3);
     await until(
       'them to be seen',
       async () => (await metric('tocsin_foreign_messages_total')) === 3,
     );
     const input = `${raiseLine(4)}\n`;
-    const raised = await lane.cli.json(['raise', ...where, '--file', '-'], { input });
+    const raised = await partition.cli.json(['raise', ...where, '--file', '-'], { input });
     expect(raised.document).toMatchObject({ raised: 1 });
-    await until('the next of ours', async () => (await lastSequence(lane)) === 11);
+    await until('the next of ours', async () => (await lastSequence(partition)) === 11);
     daemon.kill('SIGTERM');
     expect(await daemon.ended()).toMatchObject({ code: 0 });
-    const list = await ours(lane);
+    const list = await ours(partition);
     expect(list.map(({ ordinal }) => Number(ordinal))).toEqual(list.map((_, i) => i + 1));
     expect(list.map(({ sequence }) => sequence)).toEqual([1, 2, 3, 4, 5, 6, 10, 11]);
   });
 
-  async function forge(lane: Lane, ordinal: number): Promise<void> {
-    const [copied] = await lane.stream.headers();
+  async function forge(partition: Partition, ordinal: number): Promise<void> {
+    const [copied] = await partition.stream.headers();
     if (copied === undefined) throw new Error('no headers');
     for (const name of copied.keys()) if (name.startsWith('Nats-')) copied.delete(name);
     copied.set('Tocsin-Ordinal', String(ordinal));
     const subject = 'notification.feishu.requested.00.x';
-    await lane.stream.client.jetstream().publish(subject, '{}', { headers: copied });
+    await partition.stream.client.jetstream().publish(subject, '{}', { headers: copied });
   }
 
   test('a copy of an earlier one of ours is passed by, too', async () => {
-    await using lane = await projectedLane();
-    await forge(lane, 1);
-    await lane.raise(4, 4);
-    expect(await lane.project()).toMatchObject({ code: 0, document: { published: 1 } });
-    expect((await lane.stream.all()).map(({ ordinal }) => Number(ordinal))).toEqual([
+    await using partition = await projectedPartition();
+    await forge(partition, 1);
+    await partition.raise(4, 4);
+    expect(await partition.project()).toMatchObject({ code: 0, document: { published: 1 } });
+    expect((await partition.stream.all()).map(({ ordinal }) => Number(ordinal))).toEqual([
       1, 2, 3, 4, 5, 6, 1, 7, 8,
     ]);
   });
@@ -94,20 +96,20 @@ describe('messages of others in the stream', () => {
   test.each([7, 9, 999_999])(
     'one that claims place %i is refused; a stream in its place gets what was not sent',
     async (n) => {
-      await using lane = await projectedLane();
-      const { commit, prepare } = Summary.parse((await lane.project()).document).checkpoint;
-      await forge(lane, n);
-      await lane.raise(4, 5);
-      refused(await lane.project(), 'output_disagrees', /Another program wrote to the stream/);
-      expect(await lastSequence(lane)).toBe(7);
-      const { streams } = await lane.stream.client.jetstreamManager();
+      await using partition = await projectedPartition();
+      const { commit, prepare } = Summary.parse((await partition.project()).document).checkpoint;
+      await forge(partition, n);
+      await partition.raise(4, 5);
+      refused(await partition.project(), 'output_disagrees', /Another program wrote to the stream/);
+      expect(await lastSequence(partition)).toBe(7);
+      const { streams } = await partition.stream.client.jetstreamManager();
       await streams.delete('TOCSIN');
-      refused(await lane.project(), 'output_missing', /--resend-from/);
-      expect(await lane.project('--resend-from', `${commit}/${prepare}`)).toMatchObject({
+      refused(await partition.project(), 'output_missing', /--resend-from/);
+      expect(await partition.project('--resend-from', `${commit}/${prepare}`)).toMatchObject({
         code: 0,
         document: { triggered: 2, published: 2 },
       });
-      expect(await lane.users()).toEqual(twice(4, 5));
+      expect(await partition.users()).toEqual(twice(4, 5));
     },
   );
 });

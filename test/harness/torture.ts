@@ -8,7 +8,7 @@ import { until } from '../support/until.ts';
 import { startCluster, type Cluster } from './cluster.ts';
 import { canFailWrites, lanesOf, runLane, type FaultContext, type FaultCounts } from './faults.ts';
 import { Load, type Outcomes } from './load.ts';
-import { committedSequence, lastSequence } from './looks.ts';
+import { committedSequence, lastSequence } from './observe.ts';
 import { moody } from './receiver.ts';
 import { verify, type Verification } from './verify.ts';
 

@@ -1,4 +1,4 @@
-// One lane as an operator has it: a folder with the command line, a NATS server, a log and a stream.
+// One partition as an operator has it: a folder with the command line, a NATS server, a log and a stream.
 import { rmSync } from 'node:fs';
 import { expect } from 'vitest';
 import { z } from 'zod';
@@ -15,7 +15,7 @@ import { scheduleProduct } from '../../src/schedule/triggers.ts';
 /** An `OutputOpened` of the control stream, with who wrote it. */
 export type OpenedOutput = Readonly<Record<string, unknown>>;
 
-export type Lane = AsyncDisposable & {
+export type Partition = AsyncDisposable & {
   readonly cli: Cli;
   readonly nats: TestNatsServer;
   readonly stream: RawStream;
@@ -32,13 +32,13 @@ export type Lane = AsyncDisposable & {
   readonly users: () => Promise<readonly string[]>;
 };
 
-/** A lane on a server of its own. */
-export async function testLane(): Promise<Lane> {
+/** A partition on a server of its own. */
+export async function testPartition(): Promise<Partition> {
   const cli = testCli();
   const nats = await testNatsServer();
   const stream = await rawStream(nats.url);
   const file = cli.path('var/store.db');
-  const raiseAgo: Lane['raiseAgo'] = async (from, to, ms) => {
+  const raiseAgo: Partition['raiseAgo'] = async (from, to, ms) => {
     await using store = await embeddedStore({ file });
     await using kernel = await openKernel({
       ...scheduleProduct,
@@ -116,25 +116,25 @@ export function refused(result: JsonResult, code: string, hint: RegExp): void {
 }
 
 /** Deletes the read model. */
-export function forgetState({ cli }: Lane): void {
+export function forgetState({ cli }: Partition): void {
   for (const end of ['', '-wal', '-shm', '.lock']) {
     rmSync(cli.path(`var/state.db${end}`), { force: true });
   }
 }
 
-/** A lane on which users 1 to 3 are projected: six messages. */
-export async function projectedLane(): Promise<Lane> {
-  const lane = await testLane();
-  await lane.raise(1, 3);
-  await using store = await embeddedStore({ file: lane.cli.path('var/store.db') });
-  using state = sqliteReadModel({ file: lane.cli.path('var/state.db') });
-  const output = jetStreamOutput({ servers: lane.nats.url });
+/** A partition on which users 1 to 3 are projected: six messages. */
+export async function projectedPartition(): Promise<Partition> {
+  const partition = await testPartition();
+  await partition.raise(1, 3);
+  await using store = await embeddedStore({ file: partition.cli.path('var/store.db') });
+  using state = sqliteReadModel({ file: partition.cli.path('var/state.db') });
+  const output = jetStreamOutput({ servers: partition.nats.url });
   const projector = await openProjector({ store, state, output });
   expect(await projector.once()).toMatchObject({ published: 3 });
-  return lane;
+  return partition;
 }
 
 /** The stream's last sequence; `undefined` without a stream. */
-export async function lastSequence({ stream }: Lane): Promise<number | undefined> {
+export async function lastSequence({ stream }: Partition): Promise<number | undefined> {
   return (await stream.last())?.sequence;
 }
