@@ -213,7 +213,7 @@ describe('the preview endpoints', () => {
 });
 
 describe('the delivery endpoints', () => {
-  test('list deliveries in pages, show one with its events and without details, and redrive it', async () => {
+  test('list deliveries in pages, show one with its steps and without details, and redrive it', async () => {
     using world = await apiWorld();
     const { ask, one: token } = world;
     const ids = [await world.dead('1', 1), await world.dead('1', 2), await world.dead('1', 3)];
@@ -228,7 +228,7 @@ describe('the delivery endpoints', () => {
     const shown = await ask('GET', path, { token });
     expect(shown.body).toMatchObject({
       status: 'dead',
-      events: [{ type: 'NotificationAccepted' }, { type: 'DeliveryDied', code: 'auth' }],
+      steps: [{ type: 'NotificationAccepted' }, { type: 'DeliveryDied', code: 'auth' }],
     });
     expect(shown.text).not.toContain('canary-detail');
     const again = await ask('POST', `${path}/redrive`, { token, body: { reason: 'repaired' } });

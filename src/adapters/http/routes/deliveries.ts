@@ -33,7 +33,7 @@ const DeliveryShape = z.object({
   expires_at: InstantShape,
 });
 
-const EventShape = z.object({
+const StepShape = z.object({
   type: z.string(),
   recorded_at: InstantShape,
   attempt: z.int().optional(),
@@ -91,7 +91,7 @@ export function deliveryEndpoints(deliveries: Deliveries): readonly Endpoint[] {
       answers: {
         200: {
           description: 'The delivery',
-          schema: DeliveryShape.extend({ events: z.array(EventShape) }),
+          schema: DeliveryShape.extend({ steps: z.array(StepShape) }),
         },
       },
       problems: ['not_found'],
@@ -148,11 +148,11 @@ function rowOf(row: DeliveryRow): object {
 }
 
 function viewOf({ events, ...row }: DeliveryView): object {
-  return { ...rowOf(row), events: events.map(eventOf) };
+  return { ...rowOf(row), steps: events.map(stepOf) };
 }
 
 /** Codes only: the owner of an address must not read the details that its provider answers. */
-function eventOf({ event, recordedAt }: DeliveryHistoryEvent): object {
+function stepOf({ event, recordedAt }: DeliveryHistoryEvent): object {
   const { data } = event;
   const code = 'code' in data ? data.code : 'reason' in data ? data.reason : undefined;
   const next = 'nextAt' in data ? data.nextAt : 'until' in data ? data.until : undefined;
