@@ -43,10 +43,7 @@ export function memoryReadModelStore(): MemoryReadModelStore {
   const file = temporaryFile(':memory:', 'the read model in memory', READ_MODEL_FORMAT);
   const reader = readModelOn(sharedFile(file), 'nobody');
   const snapshot = (): ReadModelSnapshot => snapshotOf(reader);
-  return {
-    snapshot,
-    open: () => ({ ...readModelOn(sharedFile(file), 'a test'), snapshot }),
-  };
+  return { snapshot, open: () => ({ ...readModelOn(sharedFile(file), 'a test'), snapshot }) };
 }
 
 /** A read model in memory that nobody shares. */

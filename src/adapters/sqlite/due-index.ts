@@ -28,12 +28,7 @@ const DUE = table(
   'due',
   record<DueRow>({
     name: text,
-    entry: record<DueEntry>({
-      key: text,
-      stream: text,
-      dueAt: integer,
-      rank,
-    }),
+    entry: record<DueEntry>({ key: text, stream: text, dueAt: integer, rank }),
   }),
 );
 

@@ -218,8 +218,6 @@ function assertFileName(file: string): void {
     'usage',
     'file_unusable',
     `${JSON.stringify(file)} is not the path of a file`,
-    {
-      hint: 'Name a file, for example with --state.',
-    },
+    { hint: 'Name a file, for example with --state.' },
   );
 }

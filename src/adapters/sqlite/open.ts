@@ -78,9 +78,7 @@ export function openSqliteReadOnly(file: string, format: SqliteFormat): Database
           'usage',
           'file_not_found',
           `${file} is empty: it is not ${format.what}`,
-          {
-            hint: 'Check the path.',
-          },
+          { hint: 'Check the path.' },
         );
       }
     }),
@@ -118,9 +116,7 @@ function formatOf(db: DatabaseSync, file: string, format: SqliteFormat): 'new' |
       'refused',
       'file_foreign',
       `${file} is a SQLite file, but not ${format.what}`,
-      {
-        hint: 'Name another file. Nothing was written to this one.',
-      },
+      { hint: 'Name another file. Nothing was written to this one.' },
     );
   }
   if (version > format.version) {
@@ -152,10 +148,7 @@ export function openError(file: string, what: string, cause: unknown): unknown {
         'refused',
         'file_foreign',
         `${file} is not a SQLite file, so not ${what}`,
-        {
-          hint: 'Name another file. Nothing was written to this one.',
-          cause,
-        },
+        { hint: 'Name another file. Nothing was written to this one.', cause },
       );
     case SQLITE.corrupt:
       return new TocsinError(

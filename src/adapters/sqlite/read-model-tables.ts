@@ -71,6 +71,20 @@ export const SENT_NOTIFICATIONS = table(
     releases: integer,
     heldAt: nullable(integer),
   }),
+  (row) => [
+    row.id,
+    row.mock ? 1 : 0,
+    row.user,
+    row.triggerType,
+    row.windowStart,
+    row.requestedAt,
+    row.recordedAt,
+    row.severity,
+    row.bypass ? 1 : 0,
+    row.released ? 1 : 0,
+    row.releases,
+    row.heldAt,
+  ],
 );
 
 export const VERDICTS = table(
@@ -90,6 +104,22 @@ export const VERDICTS = table(
     messageId: nullable(text),
     sequence: nullable(bigint),
   }),
+  (row) => [
+    row.event,
+    row.position.commit,
+    row.position.prepare,
+    row.stream,
+    row.revision,
+    row.ruleset,
+    row.user,
+    row.triggerType,
+    row.windowStart,
+    row.verdict,
+    row.reason,
+    row.basis,
+    row.messageId,
+    row.sequence,
+  ],
 );
 
 /** How many requests have a verdict for a reason, so that nobody has to count them. */
@@ -123,6 +153,20 @@ export const RECENT_MESSAGES = table(
     digest: text,
     recordedAt: integer,
   }),
+  (row) => [
+    row.sequence,
+    row.ordinal,
+    row.source,
+    row.position.commit,
+    row.position.prepare,
+    row.stream,
+    row.revision,
+    row.rule,
+    row.ruleset,
+    row.id,
+    row.digest,
+    row.recordedAt,
+  ],
 );
 
 export const PARKED = table(

@@ -190,8 +190,16 @@ export const position = group<Position>({ commit: bigint, prepare: bigint });
 /** Which event of which stream. */
 export const eventRef = group<EventRef>({ id: text, stream: text, revision: bigint });
 
-/** The table `name` with a column for every field of `row`. */
-export function table<T>(name: string, row: Field<T>): Table<T> {
+/**
+ * The table `name` with a column for every field of `row`.
+ *
+ * @param values the same as `row.write` for a table with many writes: named properties are read ten times faster
+ */
+export function table<T>(
+  name: string,
+  row: Field<T>,
+  values: (row: T) => SQLInputValue[] = (value) => written(row, value),
+): Table<T> {
   const columns = row.columns(name);
   return {
     name,
@@ -199,11 +207,7 @@ export function table<T>(name: string, row: Field<T>): Table<T> {
     columns: columns.map((column) => column.name),
     definition: columns.map((it) => `${it.name} ${it.type}${it.constraint}`).join(', '),
     isWide: columns.some(({ isWide }) => isWide),
-    values: (values) => {
-      const into: SQLInputValue[] = [];
-      row.write(values, into);
-      return into;
-    },
+    values,
     read: (cells) => {
       const found = row.read(cells, 0);
       if (found !== undefined) return found;
@@ -211,6 +215,13 @@ export function table<T>(name: string, row: Field<T>): Table<T> {
       throw damaged(`a row of the table ${name} is damaged (${held.join(', ')})`);
     },
   };
+}
+
+/** The values of a row in the order of its columns. */
+export function written<T>(field: Field<T>, value: T): SQLInputValue[] {
+  const into: SQLInputValue[] = [];
+  field.write(value, into);
+  return into;
 }
 
 /** `SELECT` with the columns of a table, and then `rest`: from `FROM` on. */

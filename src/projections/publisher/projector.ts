@@ -327,9 +327,7 @@ function stopped(): TocsinError {
     'usage',
     'projector_stopped',
     'the projector stopped before it reached the position',
-    {
-      hint: 'Run it again; it goes on from its checkpoint.',
-    },
+    { hint: 'Run it again; it goes on from its checkpoint.' },
   );
 }
 

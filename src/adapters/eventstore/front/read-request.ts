@@ -11,11 +11,7 @@ import { invalidArgument, Refusal } from './refusal.ts';
 /** The start of a read. */
 export type From = 'start' | 'end' | bigint;
 
-type Common = {
-  readonly from: From;
-  readonly resolveLinks: boolean;
-  readonly uuids: UuidForm;
-};
+type Common = { readonly from: From; readonly resolveLinks: boolean; readonly uuids: UuidForm };
 
 /** A checkpoint after every `every` scanned events; absent without a filter. */
 export type Checkpoints = { readonly every: number } | undefined;
@@ -63,10 +59,7 @@ export function readPlan(request: ReadReq): ReadPlan | Refusal {
   }
   const maxCount = Number(options.getCount());
   if (!subscribes && !options.hasCount()) return invalidArgument('a read needs a count');
-  const common = {
-    resolveLinks: options.getResolveLinks(),
-    uuids: uuidForm(options),
-  };
+  const common = { resolveLinks: options.getResolveLinks(), uuids: uuidForm(options) };
   return options.hasStream()
     ? streamPlan(options, common, subscribes ? undefined : { direction, maxCount })
     : allPlan(options, common, subscribes ? undefined : { direction, maxCount });

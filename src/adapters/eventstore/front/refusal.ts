@@ -36,10 +36,7 @@ export function tooLarge(maxAppendBytes: number): Refusal {
   return new Refusal(
     status.INVALID_ARGUMENT,
     `Maximum Append Size of ${maxAppendBytes} Exceeded.`,
-    {
-      exception: 'maximum-append-size-exceeded',
-      'maximum-append-size': String(maxAppendBytes),
-    },
+    { exception: 'maximum-append-size-exceeded', 'maximum-append-size': String(maxAppendBytes) },
   );
 }
 

@@ -162,9 +162,7 @@ function otherStream(stream: string): TocsinError {
     'refused',
     'output_replaced',
     `${stream} is not the stream that the log says`,
-    {
-      hint: 'Check --nats and --stream. `tocsin project` names the ways on.',
-    },
+    { hint: 'Check --nats and --stream. `tocsin project` names the ways on.' },
   );
 }
 
@@ -175,8 +173,6 @@ function disagrees(findings: Findings): TocsinError {
     'refused',
     'output_disagrees',
     `the stream is not what the log gives${what}`,
-    {
-      hint: 'See `tocsin audit verify`. The read model stays as it was.',
-    },
+    { hint: 'See `tocsin audit verify`. The read model stays as it was.' },
   );
 }
