@@ -24,7 +24,7 @@ export type {
   ReplayOptions,
   ReplayResult,
 } from './projections/audit/replay/replay.ts';
-export type { Bound } from './projections/audit/reading/events.ts';
+export type { Bound } from './projections/audit/reading/reading.ts';
 export type {
   MessageReader,
   ReadModelView,

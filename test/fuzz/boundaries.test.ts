@@ -18,7 +18,7 @@ import { isJson, type Json } from '../../src/domain/core/json.ts';
 import { triggerCodec } from '../../src/domain/trigger/events.ts';
 import { openKernel } from '../../src/kernel/open-kernel.ts';
 import { classify } from '../../src/projections/dedupe/classify.ts';
-import { identityOf, isSameMessage } from '../../src/projections/publisher/message-identity.ts';
+import { identityOf, isSameMessage } from '../../src/projections/publisher/sequence-map.ts';
 import { memoryStore } from '../../src/testing.ts';
 import { apiWorld } from '../api/api.support.ts';
 import { raiseLines } from '../support/arbitraries.ts';

@@ -4,8 +4,7 @@
 // Prints a line of JSON whenever its role or its place changes, and what it logs.
 import { fileLog } from '../../src/adapters/eventstore/embedded/log.ts';
 import { readAllPages, readStreamPages } from '../../src/adapters/eventstore/common/reading.ts';
-import { commitSignal } from '../../src/adapters/eventstore/common/commit-signal.ts';
-import { subscription } from '../../src/adapters/eventstore/common/subscription.ts';
+import { commitSignal, subscription } from '../../src/adapters/eventstore/common/subscription.ts';
 import { jetStreamOutput } from '../../src/adapters/nats/output.ts';
 import { sqliteReadModel } from '../../src/adapters/sqlite/read-model.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';

@@ -6,8 +6,7 @@ import {
   type OutputMessage,
   type StoredMessage,
 } from '../../projections/output.ts';
-import { RecordingSession, type PublishFault, type Shared } from './session.ts';
-import { MemoryStream } from './stream.ts';
+import { RecordingSession, type PublishFault, type Shared, MemoryStream } from './session.ts';
 
 export type { PublishFault } from './session.ts';
 

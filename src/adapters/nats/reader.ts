@@ -1,6 +1,6 @@
 // Reads the output stream in batches, for an audit that compares it with the log. It cannot publish.
 import { z } from 'zod';
-import type { OutputInfo, StoredMessage } from '../../projections/output.ts';
+import type { OutputInfo, StoredMessage, OutputMessage } from '../../projections/output.ts';
 import type { MessageReader } from '../../projections/audit/reading/ports.ts';
 import {
   apiErrorText,
@@ -13,9 +13,10 @@ import {
 import { jsCode, unavailable } from './failures.ts';
 import type { JetStreamOutputOptions } from './output.ts';
 import { describeStream, planStream, streamInfoSchema, type StreamPlan } from './stream.ts';
-import { deliveryNumbers, pageMessages, pullMessages, type Pull } from './pull.ts';
-import { storedMessage } from './stored-message.ts';
+import { deliveryNumbers, pageMessages, pullMessages, type Pull, readHeaders } from './pull.ts';
 import { createReadingConsumer } from './watch.ts';
+import type { Msg } from 'nats';
+import { decodeHeaders, headerLines } from './wire.ts';
 
 /** The next batch is requested before the last one is read, so that the reader does not wait for it. */
 const request = { batch: 512, refillBelow: 256, expiresMs: 30_000 } as const;
@@ -104,4 +105,66 @@ async function* batches(
     // A server that does not answer deletes the consumer later by itself; the first error is the one to report.
     await apiRequest(connection, path, undefined, z.unknown()).catch(() => undefined);
   }
+}
+
+/** The message at a sequence; its headers are decoded at the first access. */
+export function storedMessage(message: Msg, sequence: bigint): StoredMessage {
+  return new ReceivedMessage(message, sequence);
+}
+
+/** The headers that the publisher adds for the server, up to the end of the block. */
+const SERVER_HEADERS = /^(?:Nats-[^\r\n]*\r\n)*\r\n$/;
+
+/** Buffer for expected headers; longer headers are compared one by one. */
+const scratch = Buffer.alloc(16 * 1024);
+
+class ReceivedMessage implements StoredMessage {
+  readonly sequence: bigint;
+  readonly #message: Msg;
+  #headers: ReadonlyMap<string, string> | undefined;
+
+  constructor(message: Msg, sequence: bigint) {
+    this.#message = message;
+    this.sequence = sequence;
+  }
+
+  get subject(): string {
+    return this.#message.subject;
+  }
+
+  get data(): Uint8Array {
+    return this.#message.data;
+  }
+
+  get headers(): ReadonlyMap<string, string> {
+    return (this.#headers ??= headersOf(this.#message));
+  }
+
+  /** True for the same subject, headers in this order, and data; false also where only the order differs. */
+  is({ subject, headers, data }: OutputMessage): boolean {
+    if (subject !== this.#message.subject) return false;
+    const block = headerBlock(this.#message);
+    const expected = headerLines(headers);
+    if (block === undefined || expected.length > scratch.length) return false;
+    const end = scratch.write(expected, 'latin1');
+    if (end >= block.length || block.compare(scratch, 0, end, 0, end) !== 0) return false;
+    if (!SERVER_HEADERS.test(block.toString('latin1', end))) return false;
+    return Buffer.compare(data, this.#message.data) === 0;
+  }
+}
+
+/** The client's header class takes five times as long as reading its bytes. */
+function headersOf(message: Msg): ReadonlyMap<string, string> {
+  const block = headerBlock(message);
+  return block === undefined ? readHeaders(message) : decodeHeaders(block.toString('latin1'));
+}
+
+/** The header block in the client's buffer; `undefined` when the client's private fields have changed. */
+function headerBlock(message: Msg): Buffer | undefined {
+  if (!('_rdata' in message) || !('_msg' in message)) return undefined;
+  const { _rdata: bytes, _msg: parts } = message;
+  if (!(bytes instanceof Uint8Array) || typeof parts !== 'object' || parts === null)
+    return undefined;
+  if (!('hdr' in parts) || typeof parts.hdr !== 'number' || parts.hdr <= 0) return undefined;
+  return Buffer.from(bytes.buffer, bytes.byteOffset, parts.hdr);
 }

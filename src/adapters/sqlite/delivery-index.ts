@@ -9,8 +9,12 @@ import type {
   ListedDelivery,
   RedriveMark,
 } from '../../kernel/processes/delivery/delivery-index.ts';
-import { indexCheckpoint, indexFormat, ownIndexFile } from './index-file.ts';
-import type { SqliteIndexOptions } from './index-file.ts';
+import {
+  indexCheckpoint,
+  indexFormat,
+  ownIndexFile,
+  type SqliteIndexOptions,
+} from './index-file.ts';
 import { readFile, type DerivedFile } from './made-from-log.ts';
 import {
   bigint,
@@ -24,7 +28,7 @@ import {
   table,
   text,
 } from './table.ts';
-import { transaction } from './transaction.ts';
+import { transaction } from './open.ts';
 
 /** Every status, for lists and options. */
 export const DELIVERY_STATUSES = [

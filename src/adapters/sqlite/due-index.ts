@@ -7,11 +7,15 @@ import type {
   DueIndexes,
   DueRank,
 } from '../../kernel/processes/due/due-index.ts';
-import { indexCheckpoint, indexFormat, ownIndexFile } from './index-file.ts';
-import type { SqliteIndexOptions } from './index-file.ts';
+import {
+  indexCheckpoint,
+  indexFormat,
+  ownIndexFile,
+  type SqliteIndexOptions,
+} from './index-file.ts';
 import { closedError, type DerivedFile } from './made-from-log.ts';
 import { insertInto, integer, query, record, table, text, type Field } from './table.ts';
-import { transaction } from './transaction.ts';
+import { transaction } from './open.ts';
 
 /** An entry, and the index that it is of. */
 type DueRow = { readonly name: string; readonly entry: DueEntry };

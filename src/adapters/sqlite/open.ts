@@ -4,7 +4,6 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { TocsinError } from '../../domain/core/errors.ts';
-import { transaction } from './transaction.ts';
 
 /** SQLite's primary result codes that callers tell apart. */
 export const SQLITE = {
@@ -176,5 +175,18 @@ export function openError(file: string, what: string, cause: unknown): unknown {
         hint: 'Check that the path is right and that this user may read and write the file and its directory.',
         cause,
       });
+  }
+}
+
+/** Runs `work` in one transaction, which is undone when it throws. */
+export function transaction(db: DatabaseSync, work: () => void): void {
+  db.exec('BEGIN IMMEDIATE');
+  try {
+    work();
+    db.exec('COMMIT');
+  } catch (error) {
+    // Some failures, a full disk among them, have rolled back already.
+    if (db.isTransaction) db.exec('ROLLBACK');
+    throw error;
   }
 }

@@ -16,7 +16,7 @@ import {
   type ReasonRow,
 } from './read-model-tables.ts';
 import { insertInto } from './table.ts';
-import { transaction } from './transaction.ts';
+import { transaction } from './open.ts';
 
 /** How many of the last messages are kept: those can be published again after a server lost them. */
 const RECENT_MESSAGES_KEPT = 10_000n;

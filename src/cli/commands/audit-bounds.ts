@@ -2,7 +2,7 @@
 import { TocsinError } from '../../domain/core/errors.ts';
 import { parseInstant, type Instant } from '../../domain/core/instants.ts';
 import { parsePosition } from '../../domain/core/positions.ts';
-import type { Bound } from '../../projections/audit/reading/events.ts';
+import type { Bound } from '../../projections/audit/reading/reading.ts';
 
 /** A position (`commit/prepare`, or one number for both) or a time. */
 export function boundOf(option: string, text: string | undefined): Bound | undefined {

@@ -126,3 +126,9 @@ function scalarFault(value: unknown): string | undefined {
       return 'has a value that is not JSON';
   }
 }
+
+/** @throws SyntaxError for text that is not JSON or nests too deep */
+export function parseJsonText(text: string): Json {
+  if (nestsDeeperThan(text, MAX_STORED_DEPTH)) throw new SyntaxError('nests too deep');
+  return parseJson(text);
+}

@@ -11,7 +11,7 @@ import { untilAborted } from '../../domain/core/signals.ts';
 import { triggerCodec } from '../../domain/trigger/events.ts';
 import type { OutputInfo, OutputSession } from '../output.ts';
 import type { ProjectorContext, RecoveryMode } from './context.ts';
-import { identityOf } from './message-identity.ts';
+import { identityOf } from './sequence-map.ts';
 import { RESOLVABLE, refusals } from './refusals.ts';
 
 /** A first start sends messages of events older than this only when an operator says so. */

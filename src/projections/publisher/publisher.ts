@@ -3,10 +3,9 @@
 import type { FoldedPage, PlannedMessage } from '../dedupe/page.ts';
 import type { OutputSession } from '../output.ts';
 import type { ProjectorContext } from './context.ts';
-import { isSameMessage } from './message-identity.ts';
+import { isSameMessage, type PlacedMessage, type SequenceMap } from './sequence-map.ts';
 import { refusals } from './refusals.ts';
 import { scan } from './resume.ts';
-import type { PlacedMessage, SequenceMap } from './sequence-map.ts';
 
 /** `active` publishes; `standby` watches, and takes over when nobody publishes what it has decided. */
 export type Role = 'active' | 'standby';

@@ -7,10 +7,9 @@ import { subjectOf } from '../dedupe/sent.ts';
 import type { OutputInfo, OutputMessage, OutputSession } from '../output.ts';
 import type { Checkpoint, RecentMessageRow } from '../read-model.ts';
 import type { ProjectorContext } from './context.ts';
-import { identityOf, isSameMessage } from './message-identity.ts';
-import type { OpenOutput } from './output-generation.ts';
-import { refusals } from './refusals.ts';
 import {
+  identityOf,
+  isSameMessage,
   irregularMap,
   isRegular,
   regularMap,
@@ -19,6 +18,8 @@ import {
   type ScannedMessage,
   type SequenceMap,
 } from './sequence-map.ts';
+import type { OpenOutput } from './output-generation.ts';
+import { refusals } from './refusals.ts';
 
 /** Lost messages are sent again only while the oldest is younger than this. */
 const LOST_MESSAGES_MAX_AGE_MS = 24 * 60 * 60 * 1000;

@@ -3,7 +3,27 @@
 // Normally message n has sequence base + n. Foreign messages move the base. A foreign message in the middle
 // of a pipelined batch takes the sequence of one of our messages: that message is refused, and the later
 // ones of the batch fit again. The refused message then goes to the end of the stream: late, but not lost.
-import type { MessageIdentity } from './message-identity.ts';
+import type { StoredMessage } from '../output.ts';
+
+export type MessageIdentity = {
+  readonly ordinal: bigint;
+  readonly id: string;
+  readonly digest: string;
+};
+
+/** The identity of a stored message; `undefined` without our headers. */
+export function identityOf(message: StoredMessage): MessageIdentity | undefined {
+  const ordinal = message.headers.get('Tocsin-Ordinal');
+  const id = message.headers.get('ce-id');
+  const digest = message.headers.get('Tocsin-Digest');
+  if (ordinal === undefined || id === undefined || digest === undefined) return undefined;
+  return /^\d{1,19}$/.test(ordinal) ? { ordinal: BigInt(ordinal), id, digest } : undefined;
+}
+
+/** True when both are the same message of the same generation. */
+export function isSameMessage(a: MessageIdentity, b: MessageIdentity): boolean {
+  return a.ordinal === b.ordinal && a.id === b.id && a.digest === b.digest;
+}
 
 /** A sequence of the stream: a message of ours, a foreign message, or a discarded one. */
 export type ScannedMessage = {

@@ -96,3 +96,9 @@ export function countLimit(maxCount: number | undefined): number {
     hint: 'Give an integer from 0 on, or leave it out to read everything.',
   });
 }
+
+export function storeClosed(): TocsinError {
+  return new TocsinError('usage', 'store_closed', 'the event store is closed', {
+    hint: 'End subscriptions and wait for appends before closing the store, or open it again.',
+  });
+}

@@ -4,8 +4,6 @@ import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promi
 import { backoffMs, type Backoff } from '../../../domain/core/backoff.ts';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import type { SubscribeOptions, SubscriptionEntry } from '../../../domain/ports/event-store.ts';
-import type { CommitSignal } from './commit-signal.ts';
-import { endable } from './endable.ts';
 import { PAGE_EVENTS, type Log, type Scan } from './reading.ts';
 import { positionOf } from './revisions.ts';
 
@@ -86,4 +84,61 @@ async function scanWithRetry(
     await sleep(waitMs, undefined, { signal }).catch(() => undefined);
   }
   return undefined;
+}
+
+/** Counts commits and wakes subscriptions that wait for the next one. */
+export type CommitSignal = {
+  readonly count: () => number;
+  readonly notify: () => void;
+  /** Resolves once the count differs from `seen`, or the signal is aborted. Never rejects. */
+  readonly changed: (seen: number, signal: AbortSignal) => Promise<void>;
+};
+
+export function commitSignal(): CommitSignal {
+  let count = 0;
+  const waiting = new Set<() => void>();
+  return {
+    count: () => count,
+    notify() {
+      count += 1;
+      for (const wake of waiting) wake();
+    },
+    changed(seen, signal) {
+      // A commit between the last read of the log and this call has changed the count.
+      if (seen !== count || signal.aborted) return Promise.resolve();
+      return new Promise((resolve) => {
+        const wake = (): void => {
+          waiting.delete(wake);
+          signal.removeEventListener('abort', wake);
+          resolve();
+        };
+        waiting.add(wake);
+        signal.addEventListener('abort', wake);
+      });
+    },
+  };
+}
+
+/**
+ * Runs a generator per iteration, with a signal that aborts with any of `signals` and when the reader leaves.
+ */
+export function endable<T>(
+  signals: readonly (AbortSignal | undefined)[],
+  run: (signal: AbortSignal) => AsyncGenerator<T, undefined, undefined>,
+): AsyncIterable<T> {
+  return {
+    [Symbol.asyncIterator]() {
+      const left = new AbortController();
+      const given = signals.filter((signal) => signal !== undefined);
+      const pages = run(AbortSignal.any([left.signal, ...given]));
+      return {
+        next: () => pages.next(),
+        return() {
+          // A generator handles return() only after its current wait, so abort the wait.
+          left.abort();
+          return pages.return(undefined);
+        },
+      };
+    },
+  };
 }

@@ -3,7 +3,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import { openSqliteReadOnly, SQLITE, sqliteCode } from '../../sqlite/open.ts';
-import { storeClosed } from '../common/closed.ts';
+import { storeClosed } from '../common/reading.ts';
 import { STORE_FORMAT } from './schema.ts';
 
 const CACHE_KIB = 16 * 1024;

@@ -12,7 +12,7 @@ import {
   TOMBSTONE_REVISION,
   type StoredId,
 } from '../common/revisions.ts';
-import { bigintOf, textOf } from './columns.ts';
+import { bigintOf, textOf } from './schema.ts';
 import { recentIds } from './recent-ids.ts';
 
 /** The bytes of an event besides its content, so that no two positions are adjacent. */

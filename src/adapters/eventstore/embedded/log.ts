@@ -3,11 +3,10 @@
 import { isUtf8 } from 'node:buffer';
 import type { SQLOutputValue } from 'node:sqlite';
 import type { RecordedEvent, Unreadable } from '../../../domain/core/recorded-event.ts';
-import type { Json } from '../../../domain/core/json.ts';
-import { parseJsonText } from '../common/json-text.ts';
+import { type Json, parseJsonText } from '../../../domain/core/json.ts';
 import type { Direction, Log, Scan, StreamScan } from '../common/reading.ts';
 import { positionOf, TOMBSTONE_ON_WIRE, TOMBSTONE_REVISION } from '../common/revisions.ts';
-import { bigintOf, bytesOf, textOf } from './columns.ts';
+import { bigintOf, bytesOf, textOf } from './schema.ts';
 import { fileConnection, type Connection, type FileConnection } from './connection.ts';
 
 /** One page scans at most this many bytes of events, and one event more. */

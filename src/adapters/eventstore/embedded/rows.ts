@@ -2,7 +2,7 @@
 // synchronous; no statement stays open after a page.
 import type { SQLOutputValue } from 'node:sqlite';
 import type { Direction } from '../common/reading.ts';
-import { bytesOf, textOf } from './columns.ts';
+import { bytesOf, textOf } from './schema.ts';
 import type { Connection, FileConnection } from './connection.ts';
 
 /** An event as it is stored. Numbers are exact: positions count bytes, and no file has 2^53 of them. */

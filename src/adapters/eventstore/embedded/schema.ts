@@ -1,5 +1,6 @@
 // The file's tables. Other programs may query them while the store runs; only the store writes them.
 import type { SqliteFormat } from '../../sqlite/open.ts';
+import type { SQLOutputValue } from 'node:sqlite';
 
 /** Identifies a file as an event store. A new version needs a migration of older files. */
 export const STORE_FORMAT: SqliteFormat = {
@@ -30,3 +31,19 @@ export const STORE_FORMAT: SqliteFormat = {
       ) STRICT;`);
   },
 };
+
+export function textOf(value: SQLOutputValue | undefined): string {
+  if (typeof value === 'string') return value;
+  throw new TypeError(`expected text in the file, found ${typeof value}`);
+}
+
+export function bigintOf(value: SQLOutputValue | undefined): bigint {
+  if (typeof value === 'bigint') return value;
+  if (typeof value === 'number') return BigInt(value);
+  throw new TypeError(`expected an integer in the file, found ${typeof value}`);
+}
+
+export function bytesOf(value: SQLOutputValue | undefined): Uint8Array {
+  if (value instanceof Uint8Array) return value;
+  throw new TypeError(`expected bytes in the file, found ${typeof value}`);
+}

@@ -3,8 +3,7 @@
 import type { EventStore } from '../../../domain/ports/event-store.ts';
 import { openSqliteReadOnly } from '../../sqlite/open.ts';
 import { encodeAppend } from '../common/append-request.ts';
-import { storeClosed } from '../common/closed.ts';
-import { readAllPages, readStreamPages } from '../common/reading.ts';
+import { storeClosed, readAllPages, readStreamPages } from '../common/reading.ts';
 import { subscription } from '../common/subscription.ts';
 import { fileLog } from './log.ts';
 import { openEngine, type EmbeddedStoreOptions } from './open.ts';

@@ -2,8 +2,10 @@
 // cost more than the rest of a raise.
 import type { AppendRequest, EncodedEvent } from '../common/append-request.ts';
 import { NO_STREAM } from '../common/revisions.ts';
-import { contentTypeEntries, TYPE_KEY, typeEntrySize } from '../wire/event-metadata.ts';
 import {
+  contentTypeEntries,
+  TYPE_KEY,
+  typeEntrySize,
   delimitedSize,
   field,
   numberField,

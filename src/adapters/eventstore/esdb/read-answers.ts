@@ -1,11 +1,10 @@
 // Decodes the server's answers to reads: the generated classes would cost several times as much for each
 // event. Data and metadata that are not JSON become `unreadable`.
 import { isUtf8 } from 'node:buffer';
-import type { Json } from '../../../domain/core/json.ts';
+import { type Json, parseJsonText } from '../../../domain/core/json.ts';
 import type { RecordedEvent, Unreadable } from '../../../domain/core/recorded-event.ts';
 import type { Position } from '../../../domain/core/positions.ts';
-import { parseJsonText } from '../common/json-text.ts';
-import { JSON_CONTENT } from '../wire/event-metadata.ts';
+import { JSON_CONTENT } from '../wire/protobuf-writer.ts';
 import { visitFields } from '../wire/protobuf-reader.ts';
 import { readUuid } from '../wire/uuid-bytes.ts';
 

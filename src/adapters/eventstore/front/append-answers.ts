@@ -4,7 +4,7 @@ import { status } from '@grpc/grpc-js';
 import type { Position } from '../../../domain/core/positions.ts';
 import { ANY_REVISION, NO_STREAM, STREAM_EXISTS } from '../common/revisions.ts';
 import { field, numberField } from '../wire/protobuf-writer.ts';
-import { streamIdentifier } from './read-messages.ts';
+import { streamIdentifier } from './event-frames.ts';
 
 const EMPTY = Buffer.alloc(0);
 

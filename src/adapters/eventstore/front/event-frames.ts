@@ -2,13 +2,16 @@
 // classes would cost several times as much for each event.
 import type { StoredEvent } from '../embedded/rows.ts';
 import { TOMBSTONE_ON_WIRE, TOMBSTONE_REVISION } from '../common/revisions.ts';
-import { contentTypeEntries, TYPE_KEY, typeEntrySize } from '../wire/event-metadata.ts';
 import {
+  contentTypeEntries,
+  TYPE_KEY,
+  typeEntrySize,
   delimitedSize,
   numberField,
   varintSize,
   writeHead,
   writeVarint,
+  field,
 } from '../wire/protobuf-writer.ts';
 import { uuidHalves } from '../wire/uuid-bytes.ts';
 
@@ -126,4 +129,23 @@ function writeRecorded(target: Buffer, start: number, measured: Measured): numbe
 
 function createdSize(created: string): number {
   return CREATED_KEY.length + 1 + created.length;
+}
+
+export function confirmationMessage(subscriptionId: string): Buffer {
+  return field(2, field(1, subscriptionId));
+}
+
+export function checkpointMessage(position: number): Buffer {
+  return field(3, numberField(1, position), numberField(2, position));
+}
+
+export function streamNotFoundMessage(stream: string): Buffer {
+  return field(4, streamIdentifier(1, stream));
+}
+
+export const CAUGHT_UP_MESSAGE = field(8);
+
+/** A stream's identifier as the field of a message. */
+export function streamIdentifier(number: number, stream: string): Buffer {
+  return field(number, field(3, stream));
 }

@@ -9,15 +9,16 @@ import type { Direction } from '../common/reading.ts';
 import type { EmbeddedEngine } from '../embedded/open.ts';
 import { BEYOND, bounded, type FileRows, type StoredEvent } from '../embedded/rows.ts';
 import { TOMBSTONE_REVISION } from '../common/revisions.ts';
-import { eventMessage, type UuidForm } from './event-frames.ts';
-import { resolveLink } from './links.ts';
-import { readerChannel, type ReaderChannel } from './reader-channel.ts';
 import {
+  eventMessage,
+  type UuidForm,
+  type OutgoingEvent,
   CAUGHT_UP_MESSAGE,
   checkpointMessage,
   confirmationMessage,
   streamNotFoundMessage,
-} from './read-messages.ts';
+} from './event-frames.ts';
+import { readerChannel, type ReaderChannel } from './reader-channel.ts';
 import { readPlan, type From, type ReadPlan } from './read-request.ts';
 import { Refusal, refusalOf, shuttingDown, streamDeleted } from './refusal.ts';
 
@@ -222,4 +223,24 @@ function startRevision(from: From, direction: Direction): bigint {
 
 function startPosition(from: From): bigint {
   return from === 'start' ? 0n : from === 'end' ? BEYOND : bounded(from);
+}
+
+const LINK_TYPE = '$>';
+/** The longest link: a revision, an @ and a stream name within its limit. */
+const MAX_LINK_BYTES = 2_048;
+const LINK = /^(\d{1,19})@(.+)$/s;
+
+/** The event, or the link with its target. */
+export function resolveLink(rows: FileRows, event: StoredEvent): OutgoingEvent {
+  const { position } = event;
+  if (event.type !== LINK_TYPE) return { event, link: undefined, position };
+  return { event: target(rows, event), link: event, position };
+}
+
+function target(rows: FileRows, { data }: StoredEvent): StoredEvent | undefined {
+  if (data.length > MAX_LINK_BYTES) return undefined;
+  const [, revision, stream] = LINK.exec(Buffer.from(data).toString('utf8')) ?? [];
+  if (revision === undefined || stream === undefined) return undefined;
+  if (rows.lastRevision(stream) === TOMBSTONE_REVISION) return undefined;
+  return rows.at(stream, BigInt(revision));
 }

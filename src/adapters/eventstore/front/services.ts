@@ -1,13 +1,18 @@
 // The services of the protocol and their handlers. Definitions come from the published package; except for the
 // requests of reads, messages are encoded and decoded by hand.
 import { randomUUID } from 'node:crypto';
-import type {
-  sendUnaryData,
-  Server,
-  ServerDuplexStream,
-  ServerReadableStream,
-  ServerUnaryCall,
-  ServerWritableStream,
+import {
+  type sendUnaryData,
+  type Server,
+  type ServerDuplexStream,
+  type ServerReadableStream,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  status,
+  type MethodDefinition,
+  type ServiceDefinition,
+  type UntypedHandleCall,
+  type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import gossipGrpc from '@eventstore/db-client/generated/gossip_grpc_pb.js';
 import monitoringGrpc from '@eventstore/db-client/generated/monitoring_grpc_pb.js';
@@ -19,16 +24,20 @@ import streamsGrpc from '@eventstore/db-client/generated/streams_grpc_pb.js';
 import usersGrpc from '@eventstore/db-client/generated/users_grpc_pb.js';
 import type { ReadReq } from '@eventstore/db-client/generated/streams_pb.js';
 import type { EmbeddedEngine } from '../embedded/open.ts';
-import { clusterOfOne, supportedMethods } from './about-server.ts';
-import { decodeAppend, decodeFragment } from './append-messages.ts';
-import type { AppendMessage, BatchFragment } from './append-messages.ts';
+import {
+  decodeAppend,
+  decodeFragment,
+  type AppendMessage,
+  type BatchFragment,
+} from './append-messages.ts';
 import { appendHandler } from './append.ts';
 import type { Gate } from './authorization.ts';
 import { batchAppendHandler } from './batch-append.ts';
 import type { FrontLimits } from './limits.ts';
 import { readHandler } from './read.ts';
 import { tombstoneHandler } from './tombstone.ts';
-import { complete } from './unimplemented.ts';
+import { field, numberField } from '../wire/protobuf-writer.ts';
+import { Refusal } from './refusal.ts';
 
 /** The parts of the server that the services use. */
 export type ServiceParts = {
@@ -120,4 +129,68 @@ export function addServices(server: Server, parts: ServiceParts): void {
   ]) {
     server.addService(service, complete(service, {}));
   }
+}
+
+/** The version of EventStoreDB that the front behaves like; clients parse three numbers. */
+const SERVER_VERSION = '24.10.5';
+
+const STREAMS = 'event_store.client.streams.streams';
+
+/** `VNodeState.LEADER` */
+const LEADER = 8;
+
+/** Official clients append in batches only if this lists `batchappend`; names are in lower case. */
+const METHODS: readonly (readonly [method: string, features: readonly string[]])[] = [
+  ['read', ['position', 'events']],
+  ['append', []],
+  ['batchappend', ['deadline_duration']],
+  ['tombstone', []],
+];
+
+/** A `SupportedMethods` message. */
+export function supportedMethods(): Buffer {
+  const methods = METHODS.map(([name, features]) =>
+    field(1, field(1, name), field(2, STREAMS), ...features.map((feature) => field(3, feature))),
+  );
+  return Buffer.concat([...methods, field(2, SERVER_VERSION)]);
+}
+
+/** A `ClusterInfo` message with this server as the leader and only member. */
+export function clusterOfOne(instanceId: string, address: string, port: number): Buffer {
+  return field(
+    1,
+    field(1, field(2, instanceId)),
+    numberField(2, BigInt(Date.now()) * 10_000n),
+    numberField(3, LEADER),
+    numberField(4, 1),
+    field(5, field(1, address), numberField(2, port)),
+  );
+}
+
+/** Handlers for every call of the service: the given ones, and a refusal for the others. */
+export function complete(
+  service: ServiceDefinition,
+  handlers: UntypedServiceImplementation,
+): UntypedServiceImplementation {
+  const all: UntypedServiceImplementation = {};
+  for (const [name, definition] of Object.entries(service)) {
+    all[name] = handlers[name] ?? refusing(definition);
+  }
+  return all;
+}
+
+function refusing({ path, responseStream }: MethodDefinition<unknown, unknown>): UntypedHandleCall {
+  const refusal = (): Refusal =>
+    new Refusal(
+      status.UNIMPLEMENTED,
+      `Tocsin's store does not implement ${path}: it appends, reads, subscribes and tombstones. Use EventStoreDB or KurrentDB for the rest.`,
+    );
+  if (responseStream) {
+    return (call: { emit: (name: 'error', error: Refusal) => boolean }) => {
+      call.emit('error', refusal());
+    };
+  }
+  return (_call: unknown, done: (error: Refusal) => void) => {
+    done(refusal());
+  };
 }

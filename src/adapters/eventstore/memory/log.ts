@@ -1,9 +1,8 @@
 // The log in memory: one list in commit order and one list per stream.
-import type { Json } from '../../../domain/core/json.ts';
+import { type Json, parseJsonText } from '../../../domain/core/json.ts';
 import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
 import type { AppendResult } from '../../../domain/ports/event-store.ts';
 import type { JsonAppendRequest } from '../common/append-request.ts';
-import { parseJsonText } from '../common/json-text.ts';
 import type { Direction, Log } from '../common/reading.ts';
 import { decideAppend, NO_STREAM, positionOf } from '../common/revisions.ts';
 

@@ -8,11 +8,9 @@ import type {
   SubscriptionEntry,
 } from '../../../domain/ports/event-store.ts';
 import { encodeAppend } from '../common/append-request.ts';
-import { storeClosed } from '../common/closed.ts';
-import { commitSignal } from '../common/commit-signal.ts';
-import { readAllPages, readStreamPages, type Log } from '../common/reading.ts';
+import { storeClosed, readAllPages, readStreamPages, type Log } from '../common/reading.ts';
+import { commitSignal, subscription } from '../common/subscription.ts';
 import { actualRevision } from '../common/revisions.ts';
-import { subscription } from '../common/subscription.ts';
 import { faultIn, misfit, type FaultScript, type StoreOperation } from './faults.ts';
 import { memoryLog } from './log.ts';
 

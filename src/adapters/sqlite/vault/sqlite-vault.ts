@@ -1,13 +1,11 @@
 // The default vault: one SQLite file of encrypted records. The key is not in it. Several processes may
 // have it open.
-import { createHmac, randomBytes } from 'node:crypto';
+import { createHmac, randomBytes, createCipheriv, createDecipheriv } from 'node:crypto';
 import { chmodSync, existsSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import type { SecretVault } from '../../../domain/ports/secret-vault.ts';
-import { openError, openSqlite, type SqliteFormat } from '../open.ts';
-import { transaction } from '../transaction.ts';
-import { lock, unlock } from './box.ts';
+import { openError, openSqlite, type SqliteFormat, transaction } from '../open.ts';
 import type { VaultKey, VaultKeys } from './keys.ts';
 
 export type SqliteVaultOptions = {
@@ -152,4 +150,25 @@ function noKey(file: string): TocsinError {
 
 function asError(error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error));
+}
+
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+
+/** Nonce, ciphertext and tag in one piece. */
+export function lock(key: Uint8Array, name: string, secret: string): Uint8Array {
+  const nonce = randomBytes(NONCE_BYTES);
+  const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(Buffer.from(name, 'utf8'));
+  const body = [cipher.update(secret, 'utf8'), cipher.final()];
+  return Buffer.concat([nonce, ...body, cipher.getAuthTag()]);
+}
+
+/** What {@link lock} has locked; throws for another key, another name and for changed bytes. */
+export function unlock(key: Uint8Array, name: string, box: Uint8Array): string {
+  const nonce = box.subarray(0, NONCE_BYTES);
+  const body = box.subarray(NONCE_BYTES, -TAG_BYTES);
+  const decipher = createDecipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES })
+    .setAAD(Buffer.from(name, 'utf8'))
+    .setAuthTag(box.subarray(-TAG_BYTES));
+  return Buffer.concat([decipher.update(body), decipher.final()]).toString('utf8');
 }

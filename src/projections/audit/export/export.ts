@@ -7,9 +7,8 @@ import { canonicalJson, type Json, type JsonObject } from '../../../domain/core/
 import { formatPosition, type Position } from '../../../domain/core/positions.ts';
 import type { RecordedEvent, Unreadable } from '../../../domain/core/recorded-event.ts';
 import { isJsonObject, isUnreadable } from '../../unreadable.ts';
-import { isAfter, typeOf, userOf, type Bound } from '../reading/events.ts';
+import { isAfter, typeOf, userOf, type Bound, headOf, kernelEvents } from '../reading/reading.ts';
 import type { ReadableLog } from '../reading/ports.ts';
-import { headOf, kernelEvents } from '../reading/reading.ts';
 import {
   EXPORT_FORMAT,
   GENESIS,

@@ -3,6 +3,11 @@ import { comparePositions, type Position } from '../../../domain/core/positions.
 import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
 import { inPages } from '../../dedupe/session.ts';
 import type { ReadableLog } from './ports.ts';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { parseInstant, type Instant } from '../../../domain/core/instants.ts';
+import { controlCodec } from '../../../domain/control/events.ts';
+import { evolveControl, initialControl, type ControlState } from '../../../domain/control/state.ts';
+import { controlStream } from '../../../domain/core/ids.ts';
 
 /** Every stream of the kernel's, up to the head as it was at the start. */
 export async function* kernelEvents(
@@ -39,4 +44,97 @@ export function splitAt(
   if (last === undefined || comparePositions(last.position, at) <= 0) return [events, []];
   const index = events.findIndex(({ position }) => comparePositions(position, at) > 0);
   return [events.slice(0, index), events.slice(index)];
+}
+
+/** Items of one turn: a few milliseconds of comparing or hashing. */
+export const ITEMS_PER_TURN = 1_000;
+
+/** The items in their order, a batch per turn of the event loop. */
+export async function* inTurns<T>(
+  items: Iterable<T>,
+): AsyncGenerator<readonly T[], void, undefined> {
+  let batch: T[] = [];
+  for (const item of items) {
+    batch.push(item);
+    if (batch.length < ITEMS_PER_TURN) continue;
+    yield batch;
+    batch = [];
+    await nextTurn();
+  }
+  if (batch.length > 0) yield batch;
+}
+
+/** A place in the log, or a time by the kernel's stamp (`recordedAt`). */
+export type Bound = { readonly position: Position } | { readonly time: Instant };
+
+/** At or after the bound. An event whose stamp cannot be read is before every time. */
+export function isAfter(recorded: RecordedEvent, bound: Bound): boolean {
+  if ('position' in bound) return comparePositions(recorded.position, bound.position) >= 0;
+  const at = stampOf(recorded);
+  return at !== undefined && at >= bound.time;
+}
+
+function stampOf({ metadata }: RecordedEvent): Instant | undefined {
+  const text = fieldOf(metadata, 'recordedAt');
+  const parsed = typeof text === 'string' ? parseInstant(text) : undefined;
+  return parsed?.ok === true ? parsed.value : undefined;
+}
+
+export function userOf({ data }: RecordedEvent): unknown {
+  return fieldOf(data, 'userId');
+}
+
+export function typeOf({ data }: RecordedEvent): unknown {
+  return fieldOf(data, 'triggerType');
+}
+
+function fieldOf(value: RecordedEvent['data'], name: string): unknown {
+  if (typeof value !== 'object' || value === null) return undefined;
+  return Object.entries(value).find(([key]) => key === name)?.[1];
+}
+
+/** The control stream as the audit needs it before it folds. */
+export type Control = {
+  readonly state: ControlState;
+  /** Every list that was ever opened, in order. */
+  readonly lists: readonly NonNullable<ControlState['output']>[];
+  /** Events that an operator had decided again: their first verdict is not kept. */
+  readonly resolved: ReadonlySet<string>;
+};
+
+/** Reads the control stream up to `head`. */
+export async function controlAt(
+  log: ReadableLog,
+  kernel: string,
+  head: Position | undefined,
+): Promise<Control> {
+  let state = initialControl;
+  const lists: NonNullable<ControlState['output']>[] = [];
+  const resolved = new Set<string>();
+  for await (const events of log.readStream(controlStream(kernel), { direction: 'forwards' })) {
+    for (const recorded of splitAt(events, head)[0]) {
+      const decoded = controlCodec.decode(recorded);
+      if (decoded.kind !== 'event') continue;
+      const { event } = decoded;
+      state = evolveControl(state, event, recorded);
+      if (event.type === 'OutputOpened' && state.output !== undefined) lists.push(state.output);
+      if (event.type === 'ParkResolved') resolved.add(event.data.event);
+    }
+  }
+  return { state, lists, resolved };
+}
+
+/** The list that the read model is about; before its first commit, the one in force. */
+export function listOf(
+  { lists, state }: Control,
+  output: string | undefined,
+): ControlState['output'] {
+  return lists.find(({ id }) => id === output) ?? state.output;
+}
+
+/** Where the list's first message is: an adopted list goes on from the one before it. */
+export function startOf({ lists }: Control, list: ControlState['output']): bigint {
+  let at = lists.findIndex(({ id }) => id === list?.id);
+  while (lists[at]?.mode === 'adopt_tail' && at > 0) at -= 1;
+  return (lists[at]?.base ?? 0n) + 1n;
 }

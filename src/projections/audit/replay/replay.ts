@@ -7,8 +7,7 @@ import { inPages } from '../../dedupe/session.ts';
 import { checkpointOf } from '../../dedupe/state.ts';
 import { projectionPrefixes } from '../../dedupe/classify.ts';
 import type { ReadModel, VerdictRow } from '../../read-model.ts';
-import { inTurns } from '../../publisher/turns.ts';
-import { isAfter, typeOf, userOf, type Bound } from '../reading/events.ts';
+import { inTurns, isAfter, typeOf, userOf, type Bound } from '../reading/reading.ts';
 import type { ReadableLog } from '../reading/ports.ts';
 import { refold, type Refolded } from '../reading/refold.ts';
 

@@ -2,7 +2,7 @@
 // strangers' messages move the places after them, and one that lands in a batch can send one of ours to
 // the end (see runner/placement.ts). Everything else that is out of place is a finding.
 import type { PlannedMessage } from '../../dedupe/page.ts';
-import { identityOf, type MessageIdentity } from '../../publisher/message-identity.ts';
+import { identityOf, type MessageIdentity } from '../../publisher/sequence-map.ts';
 import type { StoredMessage } from '../../output.ts';
 import type { Findings } from './mismatches.ts';
 
