@@ -25,7 +25,7 @@ import {
   offeredOf,
   type TriggerState,
 } from '../../src/domain/trigger/state.ts';
-import { scopeOf } from '../../src/domain/trigger/stream.ts';
+import { scopeOf } from '../../src/domain/trigger/dedupe-scope.ts';
 import { openKernel } from '../../src/kernel/open-kernel.ts';
 import { aCandidate } from '../support/later.ts';
 import { mended } from '../support/mended.ts';

@@ -15,7 +15,7 @@ import { formatPosition, parsePosition } from '../../src/domain/core/positions.t
 import { tumblingWindowStart } from '../../src/domain/core/windows.ts';
 import { idempotencyStream } from '../../src/domain/idempotency/events.ts';
 import { parseRaise, type RaiseInput } from '../../src/domain/trigger/commands.ts';
-import { scopeOf, triggerStream } from '../../src/domain/trigger/stream.ts';
+import { scopeOf, triggerStream } from '../../src/domain/trigger/dedupe-scope.ts';
 import { applyIdOf, requestHash } from '../../src/kernel/raise/request-hash.ts';
 import { GENESIS_DIGEST, nextDigest } from '../../src/projections/dedupe/messages.ts';
 import { scheduleTriggers } from '../../src/schedule/triggers.ts';

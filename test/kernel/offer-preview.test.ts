@@ -1,6 +1,6 @@
 // previews.offer: previews on request, without a notification.
 import { expect, test } from 'vitest';
-import { scopeOf } from '../../src/domain/trigger/stream.ts';
+import { scopeOf } from '../../src/domain/trigger/dedupe-scope.ts';
 import type { Kernel } from '../../src/kernel/open-kernel.ts';
 import { anInput, eventsOf, makeWorld, raised } from '../support/world.ts';
 import { scheduleTriggers } from '../../src/schedule/triggers.ts';

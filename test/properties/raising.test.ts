@@ -6,7 +6,7 @@ import { notificationDedupeKey } from '../../src/domain/contracts/mapping.ts';
 import { parseInstant } from '../../src/domain/core/instants.ts';
 import { tumblingWindowStart } from '../../src/domain/core/windows.ts';
 import { parseRaise } from '../../src/domain/trigger/commands.ts';
-import { scopeOf } from '../../src/domain/trigger/stream.ts';
+import { scopeOf } from '../../src/domain/trigger/dedupe-scope.ts';
 import { replay } from '../../src/projections/audit/replay/replay.ts';
 import { memoryReadModel } from '../../src/testing.ts';
 import { oracle } from '../oracle/oracle.mjs';

@@ -22,7 +22,7 @@ import { decideRaise, type Raised, type RaiseTrigger } from '../../domain/trigge
 import type { TriggerDefinition } from '../../domain/trigger/definitions.ts';
 import { triggerCodec, type TriggerEvent } from '../../domain/trigger/events.ts';
 import { evolveTrigger, initialTrigger, type TriggerState } from '../../domain/trigger/state.ts';
-import { scopeOf, triggerStream } from '../../domain/trigger/stream.ts';
+import { scopeOf, triggerStream } from '../../domain/trigger/dedupe-scope.ts';
 import {
   decider,
   DEFAULT_DEADLINE_MS,

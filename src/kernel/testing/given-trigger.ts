@@ -14,7 +14,7 @@ import { decideRaise } from '../../domain/trigger/decide.ts';
 import type { TriggerDefinition } from '../../domain/trigger/definitions.ts';
 import type { TriggerEvent } from '../../domain/trigger/events.ts';
 import { evolveTrigger, initialTrigger, type TriggerState } from '../../domain/trigger/state.ts';
-import { scopeOf, triggerStream } from '../../domain/trigger/stream.ts';
+import { scopeOf, triggerStream } from '../../domain/trigger/dedupe-scope.ts';
 import { alwaysNotify } from '../raise/raise.ts';
 import { givenOf } from './given.ts';
 

@@ -247,20 +247,22 @@ class PageFold {
   }
 
   #park(recorded: RecordedEvent, at: Position, code: string, detail: string, window?: Window) {
-    const { number } = this.#ruleset;
+    const { id: event, position, stream, revision, type } = recorded;
+    const { number: ruleset } = this.#ruleset;
     this.#counts.parked += 1;
-    this.#rows.park(recorded, code, detail, number);
-    if (recorded.type !== 'NotificationRequested') return;
-    this.#rows.verdict(recorded, at, number, window, 'parked', code, detail);
+    const where = { event, position, stream, revision, type };
+    this.#rows.parked.park({ ...where, code, detail, ruleset });
+    if (type !== 'NotificationRequested') return;
+    this.#rows.verdict(recorded, at, ruleset, window, 'parked', code, detail);
   }
 
   /** An operator's decision counts once, and only for a parked event: a repeat sends nothing twice. */
   #resolve(resolving: Extract<ClassifiedEvent, { kind: 'resolved' }>): void {
     const { event, action } = resolving.data;
-    if (!(this.#rows.isParked(event) ?? this.#prior.parked.has(event))) return;
+    if (!(this.#rows.parked.isParked(event) ?? this.#prior.parked.has(event))) return;
     const retried = this.#prior.retried.get(event);
     if (action === 'retry' && retried === undefined) return; // Its stream is deleted: it stays parked.
-    this.#rows.unpark(event);
+    this.#rows.parked.unpark(event);
     if (action === 'drop' || retried === undefined) return;
     // Decide it again at the resolving event's position and time.
     this.#decide(retried, resolving.recorded.position, resolving.metadata.recordedAt);

@@ -14,6 +14,7 @@ import type {
   VerdictRow,
 } from '../read-model.ts';
 import { isUnreadable } from '../unreadable.ts';
+import { ParkedEvents } from './parked-events.ts';
 import { nextDigest, render, type Draft, type MessageNames } from './messages.ts';
 import type { FoldState } from './state.ts';
 
@@ -70,8 +71,7 @@ export class PageRows {
   readonly #messages: PlannedMessage[] = [];
   readonly #verdicts: VerdictRow[] = [];
   readonly #recentMessages: RecentMessageRow[] = [];
-  readonly #parked = new Map<string, ParkedRow>();
-  readonly #unparked = new Set<string>();
+  readonly parked = new ParkedEvents();
   readonly #control: ControlRow[] = [];
 
   constructor({ ordinal, digest }: FoldState, numbering: Numbering, names: MessageNames) {
@@ -128,24 +128,6 @@ export class PageRows {
     this.#verdicts.push({ ...about, verdict, reason, basis, messageId, sequence });
   }
 
-  park(recorded: RecordedEvent, code: string, detail: string, ruleset: number): void {
-    const { id: event, position, stream, revision, type } = recorded;
-    this.#parked.delete(event);
-    this.#parked.set(event, { event, position, stream, revision, type, code, detail, ruleset });
-    this.#unparked.delete(event);
-  }
-
-  unpark(event: string): void {
-    this.#parked.delete(event);
-    this.#unparked.add(event);
-  }
-
-  /** True or false when this page parked or unparked the event; otherwise undefined. */
-  isParked(event: string): boolean | undefined {
-    if (this.#parked.has(event)) return true;
-    return this.#unparked.has(event) ? false : undefined;
-  }
-
   control(recorded: RecordedEvent): void {
     this.#control.push(controlRow(recorded));
   }
@@ -158,8 +140,7 @@ export class PageRows {
         messages: this.#messages,
         verdicts: this.#verdicts,
         recentMessages: this.#recentMessages,
-        parked: [...this.#parked.values()],
-        unparked: [...this.#unparked],
+        ...this.parked.rows(),
         control: this.#control,
       },
     };

@@ -3,6 +3,7 @@
 import type { Instant } from '../../domain/core/instants.ts';
 import type { Position } from '../../domain/core/positions.ts';
 import type { FoldedPage, PlannedMessage } from '../dedupe/page.ts';
+import { ParkedEvents } from '../dedupe/parked-events.ts';
 import { checkpointOf } from '../dedupe/state.ts';
 import type { Checkpoint, ReadModel, ReadModelCommit } from '../read-model.ts';
 import type { SequenceMap } from './sequence-map.ts';
@@ -194,23 +195,13 @@ function commitOf(pages: readonly FoldedPage[], checkpoint: Checkpoint): ReadMod
   };
 }
 
-/** Of several pages' decisions about one event the last one counts. */
 function parkedAfter(pages: readonly FoldedPage[]): Pick<FoldedPage, 'parked' | 'unparked'> {
-  const parked = new Map<string, FoldedPage['parked'][number]>();
-  const unparked = new Set<string>();
-  for (const page of pages) {
-    for (const event of page.unparked) {
-      parked.delete(event);
-      unparked.add(event);
-    }
-    for (const row of page.parked) {
-      // At the end, as in a commit of its own: rows are listed in the order of their last decision.
-      parked.delete(row.event);
-      parked.set(row.event, row);
-      unparked.delete(row.event);
-    }
+  const events = new ParkedEvents();
+  for (const { parked, unparked } of pages) {
+    for (const event of unparked) events.unpark(event);
+    for (const row of parked) events.park(row);
   }
-  return { parked: [...parked.values()], unparked: [...unparked] };
+  return events.rows();
 }
 
 function countByRule(sent: readonly PlannedMessage[]): Committed['sent'] {
