@@ -1,7 +1,7 @@
 // 'tocsin/http': the HTTP API, to be mounted in a server of the host's own. Re-exports only.
 export { createHttpApp } from './adapters/http/app.ts';
 export type { HttpApp, HttpAppOptions } from './adapters/http/app.ts';
-export type { ApiChannels, ApiChannelView } from './adapters/http/routes/channels.ts';
+export type { ApiChannels } from './adapters/http/routes/channels.ts';
 export { bearerTokens } from './adapters/http/endpoint/caller.ts';
 export type { Authenticate, Caller } from './adapters/http/endpoint/caller.ts';
 export { PROBLEMS } from './adapters/http/endpoint/problems.ts';

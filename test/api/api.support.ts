@@ -7,7 +7,8 @@ import { z } from 'zod';
 import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
 import { createHttpApp, type HttpApp, type HttpAppOptions } from '../../src/adapters/http/app.ts';
 import { bearerTokens } from '../../src/adapters/http/endpoint/caller.ts';
-import type { ApiChannels, ApiChannelView } from '../../src/adapters/http/routes/channels.ts';
+import type { ChannelView } from '../../src/kernel/channels/view.ts';
+import type { ApiChannels } from '../../src/adapters/http/routes/channels.ts';
 import { sqliteDeliveryIndex } from '../../src/adapters/sqlite/delivery-index.ts';
 import { SCOPES, USER_SCOPES, type Scope } from '../../src/domain/access/scopes.ts';
 import { deliveryStream } from '../../src/domain/delivery/stream.ts';
@@ -244,7 +245,7 @@ async function deadDelivery({ store, clock, list, userId, n }: Dying): Promise<s
 
 /** A channel port in memory. It accepts only https addresses. */
 function channelsInMemory(): ApiChannels {
-  const kept = new Map<string, ApiChannelView>();
+  const kept = new Map<string, ChannelView>();
   const name = ({ userId, channel }: { userId: string; channel: string }) => `${userId}/${channel}`;
   return {
     put({ url, enabled = true, bearerToken, secret, ...key }) {
@@ -254,14 +255,17 @@ function channelsInMemory(): ApiChannels {
       }
       const channel = {
         ...key,
+        userId: String(key.userId),
         configured: true as const,
-        kind: 'webhook',
+        version: 1,
+        kind: 'webhook' as const,
         enabled,
         urlMask: 'https://…',
+        fingerprint: '0123456789ab',
         hasBearerToken: bearerToken !== undefined,
         hasSecret: secret !== undefined,
       };
-      kept.set(name(key), channel);
+      kept.set(name(channel), channel);
       return Promise.resolve({ outcome: 'changed', channel });
     },
     get: (key) => Promise.resolve(kept.get(name(key)) ?? { ...key, configured: false }),
@@ -272,7 +276,7 @@ function channelsInMemory(): ApiChannels {
     test(key) {
       const channel = kept.get(name(key));
       if (channel === undefined) {
-        const rejected = { code: 'not_configured', message: 'there is none', issues: [] };
+        const rejected = { code: 'not_configured', message: 'there is none', issues: [] } as const;
         return Promise.resolve({ outcome: 'rejected', ...rejected });
       }
       const tested = { status: 'success', answer: 'accepted', code: '0' } as const;

@@ -16,11 +16,14 @@ import type { SecretVault } from '../../domain/ports/secret-vault.ts';
 import type { ChannelLookup, ChannelReport, Sender } from '../../domain/ports/sender.ts';
 import { CHANNELS } from '../../domain/core/vocabulary.ts';
 import type { Texts } from '../../domain/notification/texts.ts';
-import type {
-  ChannelRejected,
-  ChannelResult,
-  PutChannelResult,
-  TestChannelResult,
+import type { Call } from '../decider/decider.ts';
+import {
+  channelView,
+  type ChannelRejected,
+  type ChannelResult,
+  type ChannelView,
+  type PutChannelResult,
+  type TestChannelResult,
 } from './view.ts';
 import { lookupOf } from './lookup.ts';
 import {
@@ -32,10 +35,9 @@ import {
 } from './secrets.ts';
 import { sendTest } from './send-test.ts';
 import { changeChannel, channelDecider, type ChannelContext } from './channel-decider.ts';
-import { channelView, type ChannelView } from './view.ts';
 
-/** `actor`: who calls, for the metadata of events. */
-export type ChannelCall = { readonly actor?: string };
+/** Who calls, for the record. */
+export type ChannelCall = Pick<Call, 'actor'>;
 
 export interface Channels {
   /**

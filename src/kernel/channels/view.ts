@@ -64,17 +64,15 @@ export function channelView(key: ChannelKey, { current }: ChannelState): Channel
 export type ChannelRejected = { readonly outcome: 'rejected' } & ChannelRejection;
 
 /** `unchanged`: the channel was in this state already; nothing was written. */
-export type ChannelResult =
-  { readonly outcome: 'changed' | 'unchanged'; readonly channel: ChannelView } | ChannelRejected;
+export type ChannelResult = ChannelChanged | ChannelRejected;
+type ChannelChanged = {
+  readonly outcome: 'changed' | 'unchanged';
+  readonly channel: ChannelView;
+};
 
 /** As {@link ChannelResult}. A generated signing secret of a generic webhook is returned only here. */
 export type PutChannelResult =
-  | {
-      readonly outcome: 'changed' | 'unchanged';
-      readonly channel: ChannelView;
-      readonly generatedSecret?: string | undefined;
-    }
-  | ChannelRejected;
+  (ChannelChanged & { readonly generatedSecret?: string | undefined }) | ChannelRejected;
 
 /** The result of a test message; the channel keeps it as its last test. */
 export type TestChannelResult =

@@ -19,7 +19,7 @@ import {
 } from '../../domain/policy/in-force.ts';
 import { DEFAULT_POLICY, type Policy, type PolicyInput } from '../../domain/policy/policy.ts';
 import { controlDecider } from './control.ts';
-import type { Decide, KernelContext } from '../decider/decider.ts';
+import type { Call, Decide, KernelContext } from '../decider/decider.ts';
 
 /** The result of a change. `unchanged`: already in force, and nothing was written. */
 export type PolicyResult =
@@ -44,7 +44,9 @@ export type PolicyView = {
 };
 
 /** Who changes policies, for the record. */
-export type PolicyCall = { readonly actor?: string };
+export type PolicyCall = Pick<Call, 'actor'>;
+
+type Change = { readonly triggerType: string; readonly reason: string };
 
 /** Changes and shows the policies that decide which notifications are published. */
 export interface Policies {
@@ -52,20 +54,11 @@ export interface Policies {
    * Sets the policy of a trigger type, or with `*` of all types without a policy of their own. It applies to
    * requests after its position in the log.
    */
-  set(
-    change: { readonly triggerType: string; readonly policy: PolicyInput; readonly reason: string },
-    call?: PolicyCall,
-  ): Promise<PolicyResult>;
+  set(change: Change & { readonly policy: PolicyInput }, call?: PolicyCall): Promise<PolicyResult>;
   /** Suppresses requests that are recorded before `until`, at most 31 days ahead. */
-  mute(
-    change: { readonly triggerType: string; readonly until: Date; readonly reason: string },
-    call?: PolicyCall,
-  ): Promise<PolicyResult>;
+  mute(change: Change & { readonly until: Date }, call?: PolicyCall): Promise<PolicyResult>;
   /** Ends a mute early. */
-  unmute(
-    change: { readonly triggerType: string; readonly reason: string },
-    call?: PolicyCall,
-  ): Promise<PolicyResult>;
+  unmute(change: Change, call?: PolicyCall): Promise<PolicyResult>;
   /** The policies and mutes in force now. */
   show(): Promise<PolicyView>;
   /** Every change, in order. */
@@ -123,10 +116,7 @@ export function viewOf(history: readonly PolicyHistoryEntry[], now: Instant): Po
   return { policies, mutes };
 }
 
-/**
- * Changes policies or mutes, or returns the reason for refusing.
- * @throws TocsinError `control_unwritable` when the store gives no answer or refuses
- */
+/** Changes policies or mutes, or returns the reason for refusing; throws when the store gives no answer. */
 export async function changePolicies(
   context: KernelContext,
   command: PolicyCommand,

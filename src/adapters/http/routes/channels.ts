@@ -1,6 +1,6 @@
 // The endpoints of a user's channels. No answer holds a secret, except a generated signing secret, which the
 // API shows once.
-import type { Issue } from '../../../domain/core/input.ts';
+import type { ChannelKey } from '../../../domain/channel/commands.ts';
 import { CHANNELS } from '../../../domain/core/vocabulary.ts';
 import { z } from 'zod';
 import {
@@ -12,76 +12,13 @@ import {
   type Answer,
   type Endpoint,
 } from '../endpoint/endpoint.ts';
+import type { Channels } from '../../../kernel/channels/channels.ts';
+import type { ChannelRejected, ChannelView } from '../../../kernel/channels/view.ts';
 import { rejectionProblem } from '../endpoint/problems.ts';
 import { InstantShape } from '../endpoint/shapes.ts';
 
-type Channel = (typeof CHANNELS)[number];
-type ChannelKey = { readonly userId: string; readonly channel: Channel };
-
-/** A channel as its owner sees it. */
-export type ApiChannelView = ChannelKey &
-  (
-    | { readonly configured: false }
-    | {
-        readonly configured: true;
-        readonly kind: string;
-        readonly enabled: boolean;
-        readonly disabledBy?: string | undefined;
-        readonly attention?: string | undefined;
-        readonly urlMask: string;
-        readonly hasBearerToken: boolean;
-        readonly hasSecret: boolean;
-        readonly lastTest?:
-          | {
-              readonly at: string;
-              readonly status: 'success' | 'failed';
-              /** The code of the answer; the provider's text is not shown. */
-              readonly code: string;
-            }
-          | undefined;
-      }
-  );
-
-type Rejected = {
-  readonly outcome: 'rejected';
-  readonly code: string;
-  readonly message: string;
-  readonly issues: readonly Issue[];
-};
-
-type Changed = {
-  readonly outcome: 'changed' | 'unchanged';
-  readonly channel: ApiChannelView;
-};
-
-type Tested = {
-  readonly outcome: 'tested';
-  readonly status: 'success' | 'failed';
-  readonly answer: string;
-  readonly code: string;
-  readonly channel: ApiChannelView;
-};
-
-type By = { readonly actor?: string };
-
 /** The part of a kernel's channels that the API needs. */
-export type ApiChannels = {
-  readonly put: (
-    input: ChannelKey & {
-      readonly url: string;
-      readonly enabled?: boolean;
-      readonly bearerToken?: string;
-      readonly secret?: string;
-    },
-    call?: By,
-  ) => Promise<(Changed & { readonly generatedSecret?: string | undefined }) | Rejected>;
-  readonly get: (key: ChannelKey) => Promise<ApiChannelView>;
-  readonly remove: (key: ChannelKey, call?: By) => Promise<Changed | Rejected>;
-  readonly test: (
-    key: ChannelKey,
-    call?: By & { readonly signal?: AbortSignal },
-  ) => Promise<Tested | Rejected>;
-};
+export type ApiChannels = Pick<Channels, 'put' | 'get' | 'remove' | 'test'>;
 
 const PutBody = z.strictObject({
   webhook_url: z.string().max(2048),
@@ -157,14 +94,7 @@ export function channelEndpoints(channels: ApiChannels): readonly Endpoint[] {
         const channel = channelOf(params);
         if (channel === undefined) return noChannel();
         const { webhook_url: url, enabled, bearer_token: bearerToken, secret } = body;
-        const input = {
-          userId,
-          channel,
-          url,
-          ...(enabled === undefined ? {} : { enabled }),
-          ...(bearerToken === undefined ? {} : { bearerToken }),
-          ...(secret === undefined ? {} : { secret }),
-        };
+        const input = { userId, channel, url, enabled, bearerToken, secret };
         const result = await channels.put(input, { actor });
         if (result.outcome === 'rejected') return rejected(result);
         const { generatedSecret } = result;
@@ -218,7 +148,9 @@ export function channelEndpoints(channels: ApiChannels): readonly Endpoint[] {
   ];
 }
 
-function channelOf({ channel }: Readonly<Record<string, string>>): Channel | undefined {
+function channelOf({
+  channel,
+}: Readonly<Record<string, string>>): ChannelKey['channel'] | undefined {
   return CHANNELS.find((known) => known === channel);
 }
 
@@ -229,7 +161,7 @@ const FIELDS: ReadonlyMap<string, string> = new Map([
   ['bearerToken', 'bearer_token'],
 ]);
 
-function rejected(result: Rejected): Answer {
+function rejected(result: ChannelRejected): Answer {
   const issues = result.issues.map(({ field, message }) => ({
     field: FIELDS.get(field) ?? field,
     message,
@@ -238,7 +170,7 @@ function rejected(result: Rejected): Answer {
   return { kind: 'problem', problem: rejectionProblem({ ...result, message, issues }) };
 }
 
-function viewOf(view: ApiChannelView): object {
+function viewOf(view: ChannelView): object {
   const { channel } = view;
   if (!view.configured) {
     return {
