@@ -8,28 +8,23 @@ import type { StoryLine } from '../../projections/audit/explain/lines.ts';
 import { openReader } from '../compose/compose.ts';
 import { EXIT, type Terminal } from '../terminal/terminal.ts';
 import { timeOf } from './audit-bounds.ts';
-import { execute, withCommonOptions, type Work } from './command.ts';
+import { register, type Work } from './command.ts';
 
 type Options = {
   readonly id?: string;
   readonly user?: string;
   readonly at?: string;
-  readonly json?: true;
 };
 
 export function auditExplainCommand(audit: Command): void {
-  withCommonOptions(
+  register(
     audit
       .command('explain [ID]')
       .description('explain why a user was notified, or was not')
       .option('--user <ID>', 'explain this user’s requests instead of one id; needs --at')
       .option('--at <TIME>', 'show what the log held at that time, and what had happened by then'),
     ['store', 'state', 'name'],
-  )
-    .addHelpText(
-      'after',
-      `
-ID is a trigger (ast_…), a preview (asp_…) or a notification. The output lists the events in the order of the
+    `ID is a trigger (ast_…), a preview (asp_…) or a notification. The output lists the events in the order of the
 log, with positions, actors and times. It then shows the verdict, the policy, the requests that the same
 notification suppressed, and a sentence for the user. It reads single events and indexed rows, so a long
 log takes no more time than a short one.
@@ -37,10 +32,9 @@ log takes no more time than a short one.
 Examples:
   tocsin audit explain ast_9c5f5bbd6d42695cc2a5cd9a63ba4dd07d_1
   tocsin audit explain --user 42 --at 2026-04-30T10:17:42+08:00`,
-    )
-    .action((id: string | undefined, options: Options) =>
-      execute(id === undefined ? options : { ...options, id }, explainIt),
-    );
+    explainIt,
+    'id',
+  );
 }
 
 const explainIt: Work<Options> = async ({ config, terminal }, { id, user, at }) => {

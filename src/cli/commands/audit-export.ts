@@ -14,7 +14,7 @@ import { openReader } from '../compose/compose.ts';
 import { EXIT, secondsSince, type Terminal } from '../terminal/terminal.ts';
 import { boundOf } from './audit-bounds.ts';
 import { logProgress } from './audit-progress.ts';
-import { execute, withCommonOptions, type Work } from './command.ts';
+import { register, type Work } from './command.ts';
 
 type ExportOptions = {
   readonly out: string;
@@ -24,18 +24,16 @@ type ExportOptions = {
   readonly type?: string;
   readonly redact?: true;
   readonly sign?: string;
-  readonly json?: true;
 };
 type FileOptions = {
   readonly file: string;
   readonly key?: string;
   readonly out?: string;
   readonly user?: string;
-  readonly json?: true;
 };
 
 export function auditExportCommand(audit: Command): void {
-  withCommonOptions(
+  register(
     audit
       .command('export')
       .description('write the log to a file as a hash chain')
@@ -47,42 +45,36 @@ export function auditExportCommand(audit: Command): void {
       .option('--redact', 'leave out personal data')
       .option('--sign <KEY>', 'sign the export with this private Ed25519 key (PEM file)'),
     ['store', 'name'],
-  )
-    .addHelpText(
-      'after',
-      `
-Each line holds the hash of the line before it. The last line is a manifest with the root, ranges and counts.
+    `Each line holds the hash of the line before it. The last line is a manifest with the root, ranges and counts.
 Each event holds salted hashes of its personal data beside the data, so redact-export can remove the data
 later and the chain stays valid. An export always has the control events, because verdicts depend on them.
 
 Examples:
   tocsin audit export --out log.ndjson --sign key.pem
   tocsin audit export --out user-42.ndjson --user 42`,
-    )
-    .action((options: ExportOptions) => execute(options, exportLog));
-  withCommonOptions(
+    exportLog,
+  );
+  register(
     audit
       .command('verify-export <FILE>')
       .description('check an export; needs only the file')
       .option('--key <KEY>', 'the public Ed25519 key (PEM file) of the expected signer'),
     [],
-  )
-    .addHelpText('after', '\nExample:\n  tocsin audit verify-export log.ndjson --key public.pem')
-    .action((file: string, options: Omit<FileOptions, 'file'>) =>
-      execute({ ...options, file }, check),
-    );
-  withCommonOptions(
+    'Example:\n  tocsin audit verify-export log.ndjson --key public.pem',
+    check,
+    'file',
+  );
+  register(
     audit
       .command('redact-export <FILE>')
       .description('copy an export without personal data; the copy still verifies')
       .requiredOption('--out <FILE>', 'the file to write')
       .option('--user <ID>', 'remove the data of this user only'),
     [],
-  )
-    .addHelpText('after', '\nExample:\n  tocsin audit redact-export log.ndjson --out public.ndjson')
-    .action((file: string, options: Omit<FileOptions, 'file'>) =>
-      execute({ ...options, file }, redact),
-    );
+    'Example:\n  tocsin audit redact-export log.ndjson --out public.ndjson',
+    redact,
+    'file',
+  );
 }
 
 const exportLog: Work<ExportOptions> = async ({ config, terminal }, options) => {

@@ -8,22 +8,18 @@ import { openMessageReader, openReader } from '../compose/compose.ts';
 import { EXIT, secondsSince } from '../terminal/terminal.ts';
 import { logProgress } from './audit-progress.ts';
 import { NATS_SETTINGS } from '../config/settings.ts';
-import { execute, withCommonOptions, type Work } from './command.ts';
+import { register, type Work } from './command.ts';
 
-type Options = { readonly to?: string; readonly json?: true };
+type Options = { readonly to?: string };
 
 export function auditRebuildCommand(audit: Command): void {
-  withCommonOptions(
+  register(
     audit
       .command('rebuild')
       .description('rebuild the read model from the log, without sending')
       .option('--to <POSITION>', 'stop at this position'),
     ['store', ...NATS_SETTINGS, 'state', 'name', 'source'],
-  )
-    .addHelpText(
-      'after',
-      `
-The projector of that state file must be stopped. The command builds a new file and replaces the old file
+    `The projector of that state file must be stopped. The command builds a new file and replaces the old file
 in one step. It stops at the checkpoint of the old file. If the old file cannot be read, or the stream holds
 fewer messages, it stops at the event of the stream's last message. It compares each message of the stream
 with the log. If one differs, it replaces nothing and exits with 4. \`tocsin project\` continues from the new
@@ -31,8 +27,8 @@ file.
 
 Example:
   tocsin audit rebuild --state var/state.db`,
-    )
-    .action((options: Options) => execute(options, rebuildState));
+    rebuildState,
+  );
 }
 
 const rebuildState: Work<Options> = async ({ config, terminal }, options) => {

@@ -6,18 +6,17 @@ import { openReader } from '../compose/compose.ts';
 import { EXIT, rate, secondsSince } from '../terminal/terminal.ts';
 import { boundOf } from './audit-bounds.ts';
 import { logProgress } from './audit-progress.ts';
-import { execute, withCommonOptions, type Work } from './command.ts';
+import { register, type Work } from './command.ts';
 
 type Options = {
   readonly from?: string;
   readonly to?: string;
   readonly user?: string;
   readonly type?: string;
-  readonly json?: true;
 };
 
 export function auditReplayCommand(audit: Command): void {
-  withCommonOptions(
+  register(
     audit
       .command('replay')
       .description('compute all verdicts again from the log')
@@ -29,11 +28,7 @@ export function auditReplayCommand(audit: Command): void {
       .option('--user <ID>', 'count events of this user')
       .option('--type <TYPE>', 'count events of this trigger type'),
     ['store', 'name'],
-  )
-    .addHelpText(
-      'after',
-      `
-The digest is SHA-256 over the sorted lines user:type:windowStart of all sent notifications. The same log
+    `The digest is SHA-256 over the sorted lines user:type:windowStart of all sent notifications. The same log
 gives the same digest on each machine and at any time. The command can run beside a running projector.
 
 A verdict can depend on any earlier event, so the command always folds the whole log. The options restrict
@@ -43,8 +38,8 @@ only the counts and the digest. A position is commit/prepare, as
 Examples:
   tocsin audit replay --store embedded:var/store.db --json
   tocsin audit replay --user 42 --from 2026-04-01T00:00:00Z --to 2026-05-01T00:00:00Z`,
-    )
-    .action((options: Options) => execute(options, replayLog));
+    replayLog,
+  );
 }
 
 const replayLog: Work<Options> = async ({ config, terminal }, options) => {

@@ -13,7 +13,7 @@ import {
 } from '../../projections/audit/simulate/simulate.ts';
 import { openReader } from '../compose/compose.ts';
 import { EXIT, rate, secondsSince } from '../terminal/terminal.ts';
-import { execute, withCommonOptions, type Work } from './command.ts';
+import { register, type Work } from './command.ts';
 import { simulationDocument, simulationLines } from './simulation-report.ts';
 
 type Options = {
@@ -21,11 +21,10 @@ type Options = {
   readonly against?: readonly string[];
   readonly axis?: Axis;
   readonly limit: number;
-  readonly json?: true;
 };
 
 export function auditSimulateCommand(audit: Command): void {
-  withCommonOptions(
+  register(
     audit
       .command('simulate')
       .description('show who would have been notified under another policy')
@@ -47,11 +46,7 @@ export function auditSimulateCommand(audit: Command): void {
         FEISHU_PER_MINUTE,
       ),
     ['store', 'name'],
-  )
-    .addHelpText(
-      'after',
-      `
-A policy is one of
+    `A policy is one of
 ${POLICY_FORMS.map((form) => `  ${form}`).join('\n')}
 and may be followed by [on requestedAt|recordedAt] [stale AFTER] [bypass COUNT]
 A policy without a type replaces the policies of all types from the beginning of the log; mutes stay. The
@@ -62,8 +57,8 @@ never publishes more.
 Examples:
   tocsin audit simulate --policy "anchored 30m on requestedAt"
   tocsin audit simulate --policy "anchored 1h" --against "tumbling 1h phase keyHash" --json`,
-    )
-    .action((options: Options) => execute(options, simulateLog));
+    simulateLog,
+  );
 }
 
 const simulateLog: Work<Options> = async ({ config, terminal }, options) => {

@@ -6,34 +6,28 @@ import { openMessageReader, openReader } from '../compose/compose.ts';
 import { EXIT, secondsSince, type Terminal } from '../terminal/terminal.ts';
 import { logProgress } from './audit-progress.ts';
 import { NATS_SETTINGS } from '../config/settings.ts';
-import { execute, withCommonOptions, type Work } from './command.ts';
-
-type Options = { readonly json?: true };
+import { register, type Work } from './command.ts';
 
 /** How many differences the text output shows; the JSON has the first thousand. */
 const SHOWN = 20;
 
 export function auditVerifyCommand(audit: Command): void {
-  withCommonOptions(
+  register(
     audit
       .command('verify')
       .description('compare log, read model, output stream and delivery records'),
     ['store', ...NATS_SETTINGS, 'state', 'name', 'source'],
-  )
-    .addHelpText(
-      'after',
-      `
-The command compares all parts at the read model's checkpoint at its start, so it can run beside a running
+    `The command compares all parts at the read model's checkpoint at its start, so it can run beside a running
 projector. It names each difference, its meaning and what to do, and exits with 1 if it finds one. It cannot
 verify messages before the stream's first sequence: it counts them, and they are no difference.
 
 Example:
   tocsin audit verify --json`,
-    )
-    .action((options: Options) => execute(options, verifyAll));
+    verifyAll,
+  );
 }
 
-const verifyAll: Work<Options> = async ({ config, terminal }) => {
+const verifyAll: Work<object> = async ({ config, terminal }) => {
   const startedAt = performance.now();
   using view = openReadModelReader(config.state, { snapshot: true });
   await using log = await openReader(config);

@@ -10,115 +10,89 @@ import { CHANNELS } from '../../domain/core/vocabulary.ts';
 import type { ChannelKey } from '../../domain/channel/commands.ts';
 import { initialiseControl } from '../../kernel/control/control.ts';
 import type { Channels } from '../../kernel/channels/channels.ts';
-import type { ChannelRejected } from '../../kernel/channels/view.ts';
-import type { ChannelView } from '../../kernel/channels/view.ts';
+import type { ChannelRejected, ChannelView } from '../../kernel/channels/view.ts';
 import { openStore } from '../compose/compose.ts';
 import { channelsOn, openSender, openVault } from '../compose/channels.ts';
 import { CLI_ACTOR, kernelContext } from '../compose/kernel-context.ts';
 import { EXIT, type Terminal } from '../terminal/terminal.ts';
 import { CHANNEL_SETTINGS } from '../config/settings.ts';
-import { execute, withCommonOptions, type Context, type Work } from './command.ts';
+import { register, type Context, type Work } from './command.ts';
 
 type Options = {
   readonly user: string;
   readonly channel: ChannelKey['channel'];
   readonly actor: string;
-  readonly json?: true;
 };
 type PutOptions = Options & { readonly file?: string; readonly disabled?: true };
 
 const URL_VARIABLE = 'TOCSIN_CHANNEL_URL';
 const TOKEN_VARIABLE = 'TOCSIN_CHANNEL_TOKEN';
 const SECRET_VARIABLE = 'TOCSIN_CHANNEL_SECRET';
+const ALL_SETTINGS = ['store', 'name', ...CHANNEL_SETTINGS] as const;
 
 export function channelCommand(program: Command): void {
   const channel = program
     .command('channel')
     .description('configure where users get notifications, and the secrets of their channels');
-  add(
-    channel,
-    'put',
-    'configure a channel; the earlier configuration is shredded',
-    `
-Secrets come from standard input (or --file), as the address alone or as a JSON object with
+  register(
+    ofOne(channel, 'put', 'configure a channel; the earlier configuration is shredded')
+      .option('--file <FILE>', 'read the address from this file instead of standard input')
+      .option('--disabled', 'configure the channel as disabled'),
+    ALL_SETTINGS,
+    `Secrets come from standard input (or --file), as the address alone or as a JSON object with
 url, bearerToken and secret; or from ${URL_VARIABLE}, ${TOKEN_VARIABLE} and ${SECRET_VARIABLE}.
 
 Examples:
   tocsin channel put --user 42 < address.txt
   tocsin channel put --user 42 --channel webhook --file receiver.json
   pass show feishu/42 | tocsin channel put --user 42`,
-  )
-    .option('--file <FILE>', 'read the address from this file instead of standard input')
-    .option('--disabled', 'configure the channel as disabled')
-    .action((options: PutOptions) => execute(options, put));
-  add(
-    channel,
-    'get',
-    'show a channel without its secrets',
-    '\nExample:\n  tocsin channel get --user 42',
-  ).action((options: Options) => execute(options, get));
-  add(
-    channel,
-    'enable',
-    'enable a channel',
-    '\nExample:\n  tocsin channel enable --user 42',
-  ).action((options: Options) => execute(options, change('enable')));
-  add(
-    channel,
-    'disable',
-    'disable a channel; its deliveries are skipped',
-    '\nExample:\n  tocsin channel disable --user 42 --channel webhook',
-  ).action((options: Options) => execute(options, change('disable')));
-  add(
-    channel,
-    'remove',
-    'remove a channel and shred its secrets',
-    '\nExample:\n  tocsin channel remove --user 42',
-  ).action((options: Options) => execute(options, change('remove')));
-  add(
-    channel,
-    'test',
-    'send a real test message; at most five per hour',
-    '\nExample:\n  tocsin channel test --user 42 --json',
-  ).action((options: Options) => execute(options, test));
-  withCommonOptions(
+    put,
+  );
+  for (const [name, description, example, work] of [
+    ['get', 'show a channel without its secrets', 'get --user 42', get],
+    ['enable', 'enable a channel', 'enable --user 42', change('enable')],
+    [
+      'disable',
+      'disable a channel; its deliveries are skipped',
+      'disable --user 42 --channel webhook',
+      change('disable'),
+    ],
+    ['remove', 'remove a channel and shred its secrets', 'remove --user 42', change('remove')],
+    ['test', 'send a real test message; at most five per hour', 'test --user 42 --json', test],
+  ] as const) {
+    const command = ofOne(channel, name, description);
+    register(command, ALL_SETTINGS, `Example:\n  tocsin channel ${example}`, work);
+  }
+  register(
     channel
       .command('list')
       .description('list the channels of a user')
       .requiredOption('--user <ID>', 'the user'),
-    ['store', 'name', ...CHANNEL_SETTINGS],
-  )
-    .addHelpText('after', '\nExample:\n  tocsin channel list --user 42 --json')
-    .action((options: Options) => execute(options, list));
-  withCommonOptions(
+    ALL_SETTINGS,
+    'Example:\n  tocsin channel list --user 42 --json',
+    list,
+  );
+  register(
     channel
       .command('rotate-key')
       .description('encrypt all secrets with the first of the vault’s keys'),
     ['vault', 'vaultKeyFile'],
-  )
-    .addHelpText(
-      'after',
-      `
-Put the new key before the old key in the key file (or in TOCSIN_VAULT_KEY, separated by a comma), run this
+    `Put the new key before the old key in the key file (or in TOCSIN_VAULT_KEY, separated by a comma), run this
 command, and remove the old key.
 
 Example:
   tocsin channel rotate-key`,
-    )
-    .action((options: { readonly json?: true }) => execute(options, rotate));
+    rotate,
+  );
 }
 
-function add(parent: Command, name: string, description: string, help: string): Command {
-  const command = parent
+function ofOne(parent: Command, name: string, description: string): Command {
+  return parent
     .command(name)
     .description(description)
     .requiredOption('--user <ID>', 'the user')
     .addOption(new Option('--channel <NAME>', 'the channel').choices(CHANNELS).default('feishu'))
     .option('--actor <NAME>', 'who decides; recorded in the log', CLI_ACTOR);
-  return withCommonOptions(command, ['store', 'name', ...CHANNEL_SETTINGS]).addHelpText(
-    'after',
-    help,
-  );
 }
 
 const put: Work<PutOptions> = async (context, options) => {

@@ -14,6 +14,8 @@ export type Context = {
   readonly wasInterrupted: () => boolean;
 };
 
+type CommonOptions = Given & { readonly json?: true };
+
 /** The work of a command; returns the exit code. */
 export type Work<O> = (context: Context, options: O) => Promise<number>;
 
@@ -29,13 +31,34 @@ export function withCommonOptions(command: Command, settings: readonly SettingNa
     .option('--json', 'print JSON on standard output');
 }
 
+/**
+ * Completes a command: adds its options and its help, and runs its work.
+ *
+ * @param argument the option of the work that gets the command's argument
+ */
+export function register<O>(
+  command: Command,
+  settings: readonly SettingName[],
+  help: string,
+  work: Work<O>,
+  argument?: keyof O & string,
+): Command {
+  const complete = withCommonOptions(command, settings).addHelpText('after', `\n${help}`);
+  if (argument === undefined) {
+    return complete.action((options: O & CommonOptions) => execute(options, work));
+  }
+  return complete.action((value: unknown, options: O & CommonOptions) =>
+    execute({ ...options, [argument]: value }, work),
+  );
+}
+
 const SAME_SIGNAL_MS = 500;
 /** After this time the user learns how to end the process at once. */
 const PATIENCE_MS = 1_000;
 
 /** Runs the work of a command and sets the exit code. */
-export async function execute<O extends Given & { readonly json?: true }>(
-  options: O,
+export async function execute<O>(
+  options: O & CommonOptions,
   work: Work<O>,
   { useRunFile = true }: { readonly useRunFile?: boolean } = {},
 ): Promise<void> {

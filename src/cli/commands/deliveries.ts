@@ -15,20 +15,19 @@ import { deliveriesFile } from '../compose/delivery.ts';
 import { openReader, openStore } from '../compose/compose.ts';
 import type { Config } from '../config/config.ts';
 import { EXIT } from '../terminal/terminal.ts';
-import { execute, withCommonOptions, type Work } from './command.ts';
+import { register, type Work } from './command.ts';
 
 type ListOptions = {
   readonly user?: string;
   readonly status?: DeliveryStatus;
   readonly before?: number;
   readonly limit: number;
-  readonly json?: true;
 };
-type OneOptions = { readonly id: string; readonly reason: string; readonly json?: true };
+type OneOptions = { readonly id: string; readonly reason: string };
 
 export function deliveriesCommand(program: Command): void {
   const deliveries = program.command('deliveries').description('list, show and redrive deliveries');
-  withCommonOptions(
+  register(
     deliveries
       .command('list')
       .description('list the deliveries of this worker, newest first')
@@ -39,19 +38,17 @@ export function deliveriesCommand(program: Command): void {
       .option('--limit <N>', 'at most this many, up to 1,000', integer, 50)
       .option('--before <NUMBER>', 'only deliveries before this number in the list', integer),
     ['worker'],
-  )
-    .addHelpText('after', '\nExample:\n  tocsin deliveries list --status dead --json')
-    .action((options: ListOptions) => execute(options, list));
-  withCommonOptions(
+    'Example:\n  tocsin deliveries list --status dead --json',
+    list,
+  );
+  register(
     deliveries.command('show <ID>').description('show one delivery with its events'),
     ['store', 'worker'],
-  )
-    .addHelpText(
-      'after',
-      '\nExample:\n  tocsin deliveries show 6072f595-6a17-5132-a9b1-daa475c1b68e',
-    )
-    .action((id: string, options: Omit<OneOptions, 'id'>) => execute({ ...options, id }, show));
-  withCommonOptions(
+    'Example:\n  tocsin deliveries show 6072f595-6a17-5132-a9b1-daa475c1b68e',
+    show,
+    'id',
+  );
+  register(
     deliveries
       .command('redrive <ID>')
       .description('send a dead or skipped notification again; recorded in the log')
@@ -61,12 +58,10 @@ export function deliveriesCommand(program: Command): void {
         'asked for on the command line',
       ),
     ['store', 'worker'],
-  )
-    .addHelpText(
-      'after',
-      '\nExample:\n  tocsin deliveries redrive 6072f595-6a17-5132-a9b1-daa475c1b68e --reason "URL repaired"',
-    )
-    .action((id: string, options: Omit<OneOptions, 'id'>) => execute({ ...options, id }, redrive));
+    'Example:\n  tocsin deliveries redrive 6072f595-6a17-5132-a9b1-daa475c1b68e --reason "URL repaired"',
+    redrive,
+    'id',
+  );
 }
 
 const list: Work<ListOptions> = ({ config, terminal }, { user, status, before, limit }) => {

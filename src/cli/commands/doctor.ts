@@ -11,9 +11,7 @@ import { embeddedFile, isEventStoreDb, openReader } from '../compose/compose.ts'
 import type { Config } from '../config/config.ts';
 import { EXIT } from '../terminal/terminal.ts';
 import { NATS_SETTINGS } from '../config/settings.ts';
-import { execute, withCommonOptions, type Work } from './command.ts';
-
-type Options = { readonly json?: true };
+import { register, type Work } from './command.ts';
 
 type Check = {
   readonly name: string;
@@ -26,12 +24,15 @@ export function doctorCommand(program: Command): void {
   const command = program
     .command('doctor')
     .description('check Node, store, state file, NATS server and stream');
-  withCommonOptions(command, ['store', ...NATS_SETTINGS, 'state', 'name'])
-    .addHelpText('after', '\nExample:\n  tocsin doctor --nats nats://127.0.0.1:4222 --json')
-    .action((options: Options) => execute(options, doctor));
+  register(
+    command,
+    ['store', ...NATS_SETTINGS, 'state', 'name'],
+    'Example:\n  tocsin doctor --nats nats://127.0.0.1:4222 --json',
+    doctor,
+  );
 }
 
-const doctor: Work<Options> = async ({ config, terminal }) => {
+const doctor: Work<object> = async ({ config, terminal }) => {
   const checks = [
     ok('node', `Node ${process.versions.node}`),
     await checked('store', () => checkStore(config)),

@@ -8,9 +8,9 @@ import { openStore } from '../compose/compose.ts';
 import { channelsOn, openSender, openVault } from '../compose/channels.ts';
 import { CLI_ACTOR, kernelContext } from '../compose/kernel-context.ts';
 import { EXIT } from '../terminal/terminal.ts';
-import { execute, withCommonOptions, type Work } from './command.ts';
+import { register, type Work } from './command.ts';
 
-type Options = { readonly user: string; readonly actor: string; readonly json?: true };
+type Options = { readonly user: string; readonly actor: string };
 
 export function forgetCommand(program: Command): void {
   const command = program
@@ -18,17 +18,16 @@ export function forgetCommand(program: Command): void {
     .description('shred a user’s key and channels, and check that no personal data can be read')
     .requiredOption('--user <ID>', 'the user to forget; this cannot be undone')
     .option('--actor <NAME>', 'who decides; recorded in the log', CLI_ACTOR);
-  withCommonOptions(command, ['store', 'name', 'vault', 'vaultKeyFile'])
-    .addHelpText(
-      'after',
-      `
-Verdicts do not change: none depends on personal data. Events from before the vault existed are not sealed;
+  register(
+    command,
+    ['store', 'name', 'vault', 'vaultKeyFile'],
+    `Verdicts do not change: none depends on personal data. Events from before the vault existed are not sealed;
 the command lists them and exits with 1.
 
 Example:
   tocsin forget --user 42 --json`,
-    )
-    .action((options: Options) => execute(options, forget));
+    forget,
+  );
 }
 
 const forget: Work<Options> = async ({ config, terminal }, { user, actor }) => {

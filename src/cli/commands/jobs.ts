@@ -19,20 +19,18 @@ import { importDueJobs } from '../../schedule/import-due-jobs.ts';
 import { dueJobContext } from '../compose/tasks.ts';
 import { openReader, openStore, type LogReader } from '../compose/compose.ts';
 import { EXIT } from '../terminal/terminal.ts';
-import { execute, withCommonOptions, type Work } from './command.ts';
+import { register, type Work } from './command.ts';
 
 type ImportOptions = {
   readonly path: string;
   readonly user?: string;
-  readonly json?: true;
 };
 type ListOptions = {
   readonly user?: string;
   readonly status?: string;
   readonly limit?: string;
-  readonly json?: true;
 };
-type CancelOptions = { readonly job: string; readonly reason?: string; readonly json?: true };
+type CancelOptions = { readonly job: string; readonly reason?: string };
 
 const STATUSES: readonly DueJobStatus[] = [
   'pending',
@@ -49,18 +47,17 @@ export function jobsCommand(program: Command): void {
   const jobs = program
     .command('jobs')
     .description('due jobs: tasks and blocks that are inspected at a time');
-  withCommonOptions(
+  register(
     jobs
       .command('import <PATH>')
       .description('adapt jobs to an .ics or .ndjson file, or to a folder of such files')
       .option('--user <ID>', 'user id for entries that name none'),
     ['store', 'name', 'timeZone', 'lead'],
-  )
-    .addHelpText('after', '\nExample:\n  tocsin jobs import tasks.ics --user 42')
-    .action((path: string, options: Omit<ImportOptions, 'path'>) =>
-      execute({ ...options, path }, importFrom),
-    );
-  withCommonOptions(
+    'Example:\n  tocsin jobs import tasks.ics --user 42',
+    importFrom,
+    'path',
+  );
+  register(
     jobs
       .command('list')
       .description('list jobs from the log, those due next first')
@@ -68,20 +65,19 @@ export function jobsCommand(program: Command): void {
       .option('--status <STATUS>', `only jobs with this status: ${STATUSES.join(', ')}`)
       .option('--limit <N>', `how many jobs at most (default ${DEFAULT_LIMIT})`),
     ['store', 'name'],
-  )
-    .addHelpText('after', '\nExample:\n  tocsin jobs list --status pending --user 42')
-    .action((options: ListOptions) => execute(options, list));
-  withCommonOptions(
+    'Example:\n  tocsin jobs list --status pending --user 42',
+    list,
+  );
+  register(
     jobs
       .command('cancel <JOB>')
       .description('cancel a job until its task changes')
       .option('--reason <TEXT>', 'the reason, for the event'),
     ['store', 'name'],
-  )
-    .addHelpText('after', '\nExample:\n  tocsin jobs cancel asj_227bc3adeabbcd5b559229e4f6b8f6f145')
-    .action((job: string, options: Omit<CancelOptions, 'job'>) =>
-      execute({ ...options, job }, cancel),
-    );
+    'Example:\n  tocsin jobs cancel asj_227bc3adeabbcd5b559229e4f6b8f6f145',
+    cancel,
+    'job',
+  );
 }
 
 const importFrom: Work<ImportOptions> = async ({ config, terminal, signal }, options) => {

@@ -8,43 +8,39 @@ import { appendControl } from '../../kernel/control/control.ts';
 import { openStore } from '../compose/compose.ts';
 import { CLI_ACTOR, kernelContext } from '../compose/kernel-context.ts';
 import { EXIT } from '../terminal/terminal.ts';
-import { execute, withCommonOptions, type Work } from './command.ts';
+import { register, type Work } from './command.ts';
 
-type ListOptions = { readonly json?: true };
-type ResolveOptions = { readonly event: string; readonly reason?: string; readonly json?: true };
+type ResolveOptions = { readonly event: string; readonly reason?: string };
 
 export function parkCommand(program: Command): void {
   const park = program
     .command('park')
     .description('list parked events (dead letters), and retry or drop them');
-  withCommonOptions(park.command('list').description('list the parked events with their errors'), [
-    'state',
-  ])
-    .addHelpText('after', '\nExample:\n  tocsin park list --state var/state.db')
-    .action((options: ListOptions) => execute(options, list));
+  register(
+    park.command('list').description('list the parked events with their errors'),
+    ['state'],
+    'Example:\n  tocsin park list --state var/state.db',
+    list,
+  );
   for (const action of ['retry', 'drop'] as const) {
     const help =
       action === 'retry'
         ? 'decide the event again, at the current end of the log'
         : 'remove the event from the list for ever';
-    withCommonOptions(
+    register(
       park
         .command(`${action} <EVENT>`)
         .description(`${help}; recorded in the log`)
         .option('--reason <TEXT>', 'the reason; recorded in the log'),
       ['store', 'state', 'name'],
-    )
-      .addHelpText(
-        'after',
-        `\nExample:\n  tocsin park ${action} 6072f595-6a17-5132-a9b1-daa475c1b68e`,
-      )
-      .action((event: string, options: Omit<ResolveOptions, 'event'>) =>
-        execute({ ...options, event }, resolveWith(action)),
-      );
+      `Example:\n  tocsin park ${action} 6072f595-6a17-5132-a9b1-daa475c1b68e`,
+      resolveWith(action),
+      'event',
+    );
   }
 }
 
-const list: Work<ListOptions> = ({ config, terminal }) => {
+const list: Work<object> = ({ config, terminal }) => {
   using state = openReadModelReader(config.state);
   const parked = state.parked();
   terminal.print({

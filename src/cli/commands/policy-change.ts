@@ -13,26 +13,22 @@ import { changePolicies } from '../../kernel/control/policies.ts';
 import { openStore } from '../compose/compose.ts';
 import { CLI_ACTOR, kernelContext } from '../compose/kernel-context.ts';
 import { EXIT } from '../terminal/terminal.ts';
-import { execute, withCommonOptions, type Context, type Work } from './command.ts';
+import { register, type Context, type Work } from './command.ts';
 
 type ChangeOptions = {
   readonly type: string;
   readonly reason?: string;
   readonly actor: string;
-  readonly json?: true;
 };
-type SetOptions = ChangeOptions & { readonly policy: string };
+type SetOptions = ChangeOptions & { readonly policy: readonly string[] };
 type MuteOptions = ChangeOptions & { readonly for?: string; readonly until?: string };
 
 /** Adds the commands that change policies. */
 export function policyChangeCommands(policy: Command): void {
-  withChangeOptions(
-    policy.command('set <POLICY...>').description('set the policy for later requests of a type'),
-  )
-    .addHelpText(
-      'after',
-      `
-Policies:
+  register(
+    withChangeOptions(policy, 'set <POLICY...>', 'set the policy for later requests of a type'),
+    ['store', 'name'],
+    `Policies:
 ${POLICY_FORMS.map((form) => `  ${form}`).join('\n')}
 and optionally: [on requestedAt|recordedAt] [stale AFTER] [bypass COUNT]
 
@@ -41,65 +37,65 @@ Simulate a policy on the log first: tocsin audit simulate --policy "anchored 30m
 Examples:
   tocsin policy set anchored 30m --reason "two messages within a minute were too many"
   tocsin policy set session 10m max 4h bypass 1 --type unfinished_feedback --reason "calmer"`,
-    )
-    .action((words: readonly string[], options: ChangeOptions) =>
-      execute<SetOptions>({ ...options, policy: words.join(' ') }, setPolicy),
-    );
-  withChangeOptions(
-    policy
-      .command('mute')
-      .description('emergency brake: suppress all requests until a time')
+    setPolicy,
+    'policy',
+  );
+  register(
+    withChangeOptions(policy, 'mute', 'emergency brake: suppress all requests until a time')
       .option('--for <LENGTH>', 'duration from now, such as 2h')
       .option('--until <INSTANT>', 'end of the mute, RFC 3339 with an offset'),
-  )
-    .addHelpText('after', '\nExample:\n  tocsin policy mute --for 2h --reason "import runs wild"')
-    .action((options: MuteOptions) => execute(options, mute));
-  withChangeOptions(policy.command('unmute').description('end a mute early'))
-    .addHelpText('after', '\nExample:\n  tocsin policy unmute --reason "import is repaired"')
-    .action((options: ChangeOptions) => execute(options, unmute));
-}
-
-function withChangeOptions(command: Command): Command {
-  return withCommonOptions(
-    command
-      .option(
-        '--type <TYPE>',
-        'the trigger type; * means all types without a policy, in a mute all types',
-        ANY_TYPE,
-      )
-      .option('--reason <TEXT>', 'the reason, required; recorded in the log')
-      .option('--actor <NAME>', 'who decides; recorded in the log', CLI_ACTOR),
     ['store', 'name'],
+    'Example:\n  tocsin policy mute --for 2h --reason "import runs wild"',
+    mute,
+  );
+  register(
+    withChangeOptions(policy, 'unmute', 'end a mute early'),
+    ['store', 'name'],
+    'Example:\n  tocsin policy unmute --reason "import is repaired"',
+    unmute,
   );
 }
 
+function withChangeOptions(policy: Command, name: string, description: string): Command {
+  return policy
+    .command(name)
+    .description(description)
+    .option(
+      '--type <TYPE>',
+      'the trigger type; * means all types without a policy, in a mute all types',
+      ANY_TYPE,
+    )
+    .option('--reason <TEXT>', 'the reason, required; recorded in the log')
+    .option('--actor <NAME>', 'who decides; recorded in the log', CLI_ACTOR);
+}
+
 const setPolicy: Work<SetOptions> = async (context, options) => {
-  const parsed = parsePolicy(options.policy);
+  const parsed = parsePolicy(options.policy.join(' '));
   if (!parsed.ok) throw invalid('policy_invalid', parsed.error);
   const { value: policy } = parsed;
   const { type: triggerType, reason } = options;
-  const words = `${named(triggerType)}: ${formatPolicy(policy)}`;
-  return change(context, options, { kind: 'set', triggerType, policy, reason }, words);
+  const summary = `${named(triggerType)}: ${formatPolicy(policy)}`;
+  return change(context, options, { kind: 'set', triggerType, policy, reason }, summary);
 };
 
 const mute: Work<MuteOptions> = (context, options) => {
   const until = untilOf(options);
   const { type: triggerType, reason } = options;
-  const words = `${muted(triggerType)}: requests recorded before ${formatInstant(until)} are suppressed`;
-  return change(context, options, { kind: 'mute', triggerType, until, reason }, words);
+  const summary = `${muted(triggerType)}: requests recorded before ${formatInstant(until)} are suppressed`;
+  return change(context, options, { kind: 'mute', triggerType, until, reason }, summary);
 };
 
 const unmute: Work<ChangeOptions> = (context, options) => {
   const { type: triggerType, reason } = options;
-  const words = `${muted(triggerType)}: no longer muted`;
-  return change(context, options, { kind: 'unmute', triggerType, reason }, words);
+  const summary = `${muted(triggerType)}: no longer muted`;
+  return change(context, options, { kind: 'unmute', triggerType, reason }, summary);
 };
 
 async function change(
   { config, terminal }: Context,
   { type: triggerType, actor }: ChangeOptions,
   command: PolicyCommand,
-  words: string,
+  summary: string,
 ): Promise<number> {
   await using store = await openStore(config, `tocsin policy ${command.kind}`);
   const kernel = kernelContext(store, config.name);
@@ -114,7 +110,7 @@ async function change(
   });
   terminal.say(
     result.outcome === 'changed'
-      ? `${words}; applies to later events of the log${position === undefined ? '' : ` (${formatPosition(position)})`}.`
+      ? `${summary}; applies to later events of the log${position === undefined ? '' : ` (${formatPosition(position)})`}.`
       : 'No change; nothing was written.',
   );
   return EXIT.done;

@@ -8,31 +8,29 @@ import { policyHistory, viewOf, type PolicyHistoryEntry } from '../../kernel/con
 import { embeddedFile, isEventStoreDb, openReader } from '../compose/compose.ts';
 import type { Config } from '../config/config.ts';
 import { EXIT } from '../terminal/terminal.ts';
-import { execute, withCommonOptions, type Work } from './command.ts';
+import { register, type Work } from './command.ts';
 import { policyChangeCommands } from './policy-change.ts';
-
-type Options = { readonly json?: true };
 
 export function policyCommand(program: Command): void {
   const policy = program.command('policy').description('show and change dedupe policies and mutes');
-  withCommonOptions(policy.command('show').description('show the policies and mutes in force'), [
-    'store',
-    'name',
-  ])
-    .addHelpText('after', '\nExample:\n  tocsin policy show --json')
-    .action((options: Options) => execute(options, show));
-  withCommonOptions(
+  register(
+    policy.command('show').description('show the policies and mutes in force'),
+    ['store', 'name'],
+    'Example:\n  tocsin policy show --json',
+    show,
+  );
+  register(
     policy
       .command('history')
       .description('list all changes of policies and mutes, with actor and reason'),
     ['store', 'name'],
-  )
-    .addHelpText('after', '\nExample:\n  tocsin policy history')
-    .action((options: Options) => execute(options, history));
+    'Example:\n  tocsin policy history',
+    history,
+  );
   policyChangeCommands(policy);
 }
 
-const show: Work<Options> = async ({ config, terminal }) => {
+const show: Work<object> = async ({ config, terminal }) => {
   const changes = await historyOf(config);
   const { policies, mutes } = viewOf(changes, Date.now());
   const lastOf = (triggerType: string, type: PolicyHistoryEntry['type']) =>
@@ -55,7 +53,7 @@ const show: Work<Options> = async ({ config, terminal }) => {
   return EXIT.done;
 };
 
-const history: Work<Options> = async ({ config, terminal }) => {
+const history: Work<object> = async ({ config, terminal }) => {
   const changes = await historyOf(config);
   terminal.print({ changes: changes.map((entry) => ({ ...changeOf(entry), ...recordOf(entry) })) });
   for (const entry of changes) {

@@ -14,7 +14,7 @@ import type { HealthServer } from '../compose/serve-health.ts';
 import type { Config } from '../config/config.ts';
 import { EXIT, rate, secondsSince, type Terminal } from '../terminal/terminal.ts';
 import { NATS_SETTINGS } from '../config/settings.ts';
-import { execute, withCommonOptions, type Work } from './command.ts';
+import { register, type Work } from './command.ts';
 
 type Options = {
   readonly once?: true;
@@ -24,7 +24,6 @@ type Options = {
   readonly adoptTail?: true;
   readonly resendFrom?: string;
   readonly reason?: string;
-  readonly json?: true;
 };
 
 export function projectCommand(program: Command): void {
@@ -44,19 +43,10 @@ export function projectCommand(program: Command): void {
       'publish again all events after this position; recorded in the log',
     )
     .option('--reason <TEXT>', 'the reason; recorded in the log');
-  withCommonOptions(command, [
-    'store',
-    ...NATS_SETTINGS,
-    'state',
-    'name',
-    'source',
-    'http',
-    'logLevel',
-  ])
-    .addHelpText(
-      'after',
-      `
-The daemon logs JSON lines and serves /health/live, /health/ready and /metrics (--http). It retries during
+  register(
+    command,
+    ['store', ...NATS_SETTINGS, 'state', 'name', 'source', 'http', 'logLevel'],
+    `The daemon logs JSON lines and serves /health/live, /health/ready and /metrics (--http). It retries during
 an outage for ever. If it could lose or double notifications, it stops with exit code 4 and names the
 options above that let it continue.
 
@@ -64,8 +54,8 @@ Examples:
   tocsin project --store embedded:var/store.db --nats nats://127.0.0.1:4222
   tocsin project --once --json
   tocsin project --standby --state var/standby.db`,
-    )
-    .action((options: Options) => execute(options, project));
+    project,
+  );
 }
 
 const project: Work<Options> = async ({ config, terminal, signal, wasInterrupted }, options) => {
@@ -108,10 +98,7 @@ async function serveHealth(projector: Projector, config: Config): Promise<Health
   return serveProjectorHealth(projector, config.http);
 }
 
-/**
- * Opens with retries while the store cannot be reached.
- * @returns `undefined` when the signal was aborted first
- */
+/** Opens with retries while the store cannot be reached; `undefined` when the signal was aborted first. */
 async function withRetries<T>(
   open: () => Promise<T>,
   logger: Logger,

@@ -7,14 +7,13 @@ import { openKernel } from '../../kernel/open-kernel.ts';
 import { openStore } from '../compose/compose.ts';
 import { openSealing } from '../compose/channels.ts';
 import { EXIT, rate, secondsSince } from '../terminal/terminal.ts';
-import { execute, withCommonOptions, type Work } from './command.ts';
+import { register, type Work } from './command.ts';
 import { raiseLines, untilAborted } from '../compose/raise-file.ts';
 import { scheduleProduct } from '../../schedule/triggers.ts';
 
 type Options = {
   readonly file: string;
   readonly concurrency: string;
-  readonly json?: true;
 };
 
 export function raiseCommand(program: Command): void {
@@ -23,11 +22,10 @@ export function raiseCommand(program: Command): void {
     .description('raise triggers from a file of lines (NDJSON)')
     .requiredOption('--file <FILE>', 'file with one JSON object per line; - reads stdin')
     .option('--concurrency <N>', 'raises in flight, 1 to 1024', '64');
-  withCommonOptions(command, ['store', 'name', 'vault', 'vaultKeyFile'])
-    .addHelpText(
-      'after',
-      `
-A line has the fields of the contract active_schedule.triggered, without trigger_id, dedupe_key and
+  register(
+    command,
+    ['store', 'name', 'vault', 'vaultKeyFile'],
+    `A line has the fields of the contract active_schedule.triggered, without trigger_id, dedupe_key and
 is_mock_time:
   {"user_id":42,"trigger_type":"important_urgent_task","source":"api_trigger","target_type":"task_pool",
    "target_id":7,"requested_at":"2026-04-30T10:17:42+08:00"}
@@ -37,8 +35,8 @@ Examples:
   generate | tocsin raise --file - --json
 
 The command raises all valid lines, and exits with 1 if it rejected a line.`,
-    )
-    .action((options: Options) => execute(options, raise));
+    raise,
+  );
 }
 
 const raise: Work<Options> = async ({ config, terminal, signal, wasInterrupted }, options) => {

@@ -27,7 +27,6 @@ import type { Work } from './command.ts';
 type Options = {
   readonly once?: true;
   readonly allowRemote?: true;
-  readonly json?: true;
 };
 
 export const startAll: Work<Options> = async (context, options) => {

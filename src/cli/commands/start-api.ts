@@ -18,7 +18,6 @@ type Options = {
   readonly once?: true;
   readonly standby?: true;
   readonly allowRemote?: true;
-  readonly json?: true;
 };
 
 export const startApi: Work<Options> = async ({ config, signal }, options) => {

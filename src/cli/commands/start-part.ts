@@ -18,7 +18,6 @@ type Options = {
   readonly mode: 'all' | 'worker' | 'projector';
   readonly once?: true;
   readonly standby?: true;
-  readonly json?: true;
 };
 
 /** The exit code after a refused projection while deliveries went on. */

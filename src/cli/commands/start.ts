@@ -8,7 +8,6 @@ type Options = {
   readonly once?: true;
   readonly standby?: true;
   readonly allowRemote?: true;
-  readonly json?: true;
 };
 
 /** Which parts run in this process. */

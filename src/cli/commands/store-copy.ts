@@ -11,7 +11,6 @@ import { execute, withCommonOptions, type Work } from './command.ts';
 type Options = {
   readonly to: string;
   readonly prefix?: readonly string[];
-  readonly json?: true;
 };
 
 export function storeCopyCommand(store: Command): void {

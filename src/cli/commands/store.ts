@@ -14,7 +14,6 @@ type Options = {
   readonly allowRemote?: true;
   readonly tlsCert?: string;
   readonly tlsKey?: string;
-  readonly json?: true;
 };
 
 /** The token for remote callers comes from the environment, because others can read command lines. */

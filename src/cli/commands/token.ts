@@ -8,10 +8,9 @@ import { createTokens, type TokenView } from '../../kernel/access/tokens.ts';
 import { openStore } from '../compose/compose.ts';
 import { CLI_ACTOR } from '../compose/kernel-context.ts';
 import { EXIT } from '../terminal/terminal.ts';
-import { execute, withCommonOptions, type Work } from './command.ts';
+import { register, type Work } from './command.ts';
 
-type Common = { readonly json?: true };
-type CreateOptions = Common & {
+type CreateOptions = {
   readonly for?: string;
   readonly user?: string;
   readonly service?: true;
@@ -19,7 +18,7 @@ type CreateOptions = Common & {
   readonly expires?: string;
   readonly actor: string;
 };
-type RevokeOptions = Common & {
+type RevokeOptions = {
   readonly id: string;
   readonly reason?: string;
   readonly actor: string;
@@ -29,7 +28,7 @@ export function tokenCommand(program: Command): void {
   const token = program
     .command('token')
     .description('create, list and revoke the tokens of the HTTP API');
-  withCommonOptions(
+  register(
     token
       .command('create')
       .description('create a token and show it once; the log keeps only its hash')
@@ -43,39 +42,31 @@ export function tokenCommand(program: Command): void {
       .option('--expires <WHEN>', 'expiry: a duration such as 90d, or an instant (default never)')
       .option('--actor <NAME>', 'who creates it; recorded in the log', CLI_ACTOR),
     ['store', 'name'],
-  )
-    .addHelpText(
-      'after',
-      `
-Scopes: ${SCOPES.join(', ')}.
+    `Scopes: ${SCOPES.join(', ')}.
 Only a service token can have the scopes of policies, because policies affect all users.
 
 Examples:
   tocsin token create --for "the web application" --service --scopes trigger:raise,preview:read
   tocsin token create --for "Ann’s script" --user 42 --expires 90d`,
-    )
-    .action((options: CreateOptions) => execute(options, create));
-  withCommonOptions(token.command('list').description('list all tokens, without their secrets'), [
-    'store',
-    'name',
-  ])
-    .addHelpText('after', '\nExample:\n  tocsin token list --json')
-    .action((options: Common) => execute(options, list));
-  withCommonOptions(
+    create,
+  );
+  register(
+    token.command('list').description('list all tokens, without their secrets'),
+    ['store', 'name'],
+    'Example:\n  tocsin token list --json',
+    list,
+  );
+  register(
     token
       .command('revoke <ID>')
       .description('revoke a token; the API refuses it within a second')
       .option('--reason <TEXT>', 'the reason; recorded in the log')
       .option('--actor <NAME>', 'who decides; recorded in the log', CLI_ACTOR),
     ['store', 'name'],
-  )
-    .addHelpText(
-      'after',
-      '\nExample:\n  tocsin token revoke 5f0c2a9e1b7d4c33 --reason "was leaked"',
-    )
-    .action((id: string, options: Omit<RevokeOptions, 'id'>) =>
-      execute({ ...options, id }, revoke),
-    );
+    'Example:\n  tocsin token revoke 5f0c2a9e1b7d4c33 --reason "was leaked"',
+    revoke,
+    'id',
+  );
 }
 
 const create: Work<CreateOptions> = async ({ config, terminal }, options) => {
@@ -103,7 +94,7 @@ const create: Work<CreateOptions> = async ({ config, terminal }, options) => {
   return EXIT.done;
 };
 
-const list: Work<Common> = async ({ config, terminal }) => {
+const list: Work<object> = async ({ config, terminal }) => {
   await using store = await openStore(config, 'tocsin token list');
   const tokens = await createTokens({ store, name: config.name }).list();
   terminal.print({ tokens: tokens.map(documentOf) });

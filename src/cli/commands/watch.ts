@@ -5,18 +5,21 @@ import { TocsinError } from '../../domain/core/errors.ts';
 import { EXIT } from '../terminal/terminal.ts';
 import { describeMessage } from '../terminal/describe-message.ts';
 import { NATS_SETTINGS } from '../config/settings.ts';
-import { execute, withCommonOptions, type Work } from './command.ts';
+import { register, type Work } from './command.ts';
 
-type Options = { readonly from: string; readonly json?: true };
+type Options = { readonly from: string };
 
 export function watchCommand(program: Command): void {
   const command = program
     .command('watch')
     .description('show the messages of the output stream as they arrive')
     .option('--from <WHERE>', 'now, all, or a sequence number of the stream', 'now');
-  withCommonOptions(command, NATS_SETTINGS)
-    .addHelpText('after', '\nExamples:\n  tocsin watch\n  tocsin watch --from all --json')
-    .action((options: Options) => execute(options, watch));
+  register(
+    command,
+    NATS_SETTINGS,
+    'Examples:\n  tocsin watch\n  tocsin watch --from all --json',
+    watch,
+  );
 }
 
 const watch: Work<Options> = async ({ config, terminal, signal }, options) => {

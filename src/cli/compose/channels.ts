@@ -17,11 +17,7 @@ export function hasVault({ vault }: Config): boolean {
   return vault.wasGiven || existsSync(vault.file);
 }
 
-/**
- * Opens the vault, and creates it if it does not exist. Creates a key file only at the default path.
- *
- * @throws TocsinError `usage` or `refused` when the keys or the vault cannot be used
- */
+/** Opens the vault, or creates it; creates a key file only at the default path. */
 export async function openVault({ vault }: Config): Promise<SqliteVault> {
   const { createVaultKeyFile, parseVaultKeys, readVaultKeys } =
     await import('../../adapters/sqlite/vault/keys.ts');

@@ -18,11 +18,7 @@ import type { Config } from '../config/config.ts';
 
 export type ApiServer = AsyncDisposable & { readonly url: string };
 
-/**
- * Serves the API until disposal.
- *
- * @throws TocsinError `usage` for an address that other machines reach, unless `allowRemote`
- */
+/** Serves the API until disposal; refuses an address that other machines reach, unless `allowRemote`. */
 export async function serveApi(options: {
   readonly config: Config;
   readonly store: EventStore;

@@ -26,11 +26,7 @@ export async function serveProjectorHealth(
   return serveHealth(() => projectorReadiness(status, LIMITS), status, address);
 }
 
-/**
- * Serves the health and metrics of a process that projects nothing, until disposal.
- *
- * @param probe reads something small from the event store
- */
+/** As {@link serveProjectorHealth}, for a process that projects nothing; `probe` reads from the event store. */
 export async function serveStoreHealth(
   probe: () => Promise<unknown>,
   address: Address,

@@ -19,12 +19,7 @@ const RESTART_MS = 200;
 
 export type StoreProcess = AsyncDisposable & { readonly url: string };
 
-/**
- * Starts `tocsin store` on a file, and restarts it when it dies. It ends with this process, also when this
- * process is killed.
- *
- * @throws TocsinError the error that `tocsin store` reports
- */
+/** Starts `tocsin store` on a file, and restarts it when it dies. It ends with this process, also after a kill. */
 export async function startStoreProcess(store: string): Promise<StoreProcess> {
   const deadline = performance.now() + LEFTOVER_MS;
   let running = await launchUntil(store, '127.0.0.1:0', deadline);

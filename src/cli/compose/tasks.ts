@@ -46,11 +46,7 @@ export type TaskWorker = AsyncDisposable & {
   readonly isDone: (until: Instant) => Promise<boolean>;
 };
 
-/**
- * Opens the worker for due jobs, evaluation and expiry. Disposing closes its files; stop it before.
- *
- * @throws TocsinError `usage` when another worker uses them
- */
+/** Opens the worker for due jobs, evaluation and expiry. Disposing closes its files; stop it before. */
 export async function openTaskWorker(options: TaskWorkerOptions): Promise<TaskWorker> {
   const sqliteDueIndexes = await loadDueIndexes();
   const { config, store, storeId, source, logger, once = false } = options;
@@ -84,12 +80,7 @@ const NOTHING_DUE: Parts = {
   isDone: () => Promise.resolve(true),
 };
 
-/**
- * Opens the task source.
- *
- * @param options.watch true: changed files are read again
- * @throws TocsinError `usage` when there is no such file or folder
- */
+/** Opens the task source; with `watch` it reads changed files again. */
 export async function openTasks(
   { tasks }: Config,
   path: string,

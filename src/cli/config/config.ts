@@ -54,12 +54,7 @@ export type Config = {
   readonly natsAccess: Pick<NatsConnectionOptions, 'credentials' | 'tls'>;
 };
 
-/**
- * Loads the settings of one invocation.
- *
- * @param useRunFile true: a running `start` supplies the addresses that no other source names
- * @throws TocsinError `usage` for unknown keys, unreadable files and values out of range
- */
+/** Loads the settings; with `useRunFile` a running `start` supplies addresses that no other source names. */
 export function loadConfig(
   given: Given,
   env: NodeJS.ProcessEnv,
