@@ -37,11 +37,7 @@ export type DueJobContext = KernelContext & {
 /** What a command changed. */
 export type DueJobChange = 'scheduled' | 'rescheduled' | 'cancelled' | 'inspected' | 'unchanged';
 
-/**
- * Adapts a job to a change of its subject or of its blocker.
- *
- * @throws TocsinError `unavailable` when the store gives no answer or refuses
- */
+/** Adapts a job to a change of its subject or of its blocker. */
 export function updateDueJob(context: DueJobContext, update: JobUpdate): Promise<DueJobChange> {
   return change(context, update.subject, (state, stream) =>
     update.kind === 'plan'
@@ -55,12 +51,7 @@ export function cancelDueJob(context: DueJobContext, cancel: CancelDueJob): Prom
   return change(context, cancel.subject, (state, stream) => decideCancel(state, cancel, stream));
 }
 
-/**
- * Records the result of an inspection.
- *
- * @param loaded the job as it was when the inspection began
- * @throws TocsinError as {@link updateDueJob}
- */
+/** Records the result of an inspection; `loaded` is the job before the inspection. */
 export function recordInspection(
   context: DueJobContext,
   subject: JobSubject,

@@ -8,12 +8,7 @@ import { keyedQueue } from '../domain/core/keyed-queue.ts';
 /** How many jobs each change was made to. */
 export type ImportedDueJobs = Readonly<Record<Exclude<DueJobChange, 'inspected'>, number>>;
 
-/**
- * Adapts the jobs of all tasks and blocks. A repeated import changes nothing.
- *
- * @param onEach called after each task and block
- * @throws TocsinError `unavailable` when the store gives no answer or refuses
- */
+/** Adapts the jobs of all tasks and blocks, and calls `onEach` after each. A repeat changes nothing. */
 export async function importDueJobs(
   context: DueJobContext & {
     readonly detectors: readonly Detector[];

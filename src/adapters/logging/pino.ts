@@ -13,10 +13,7 @@ export type JsonLoggerOptions = {
 /** The names of every entry's own fields; another field with such a name gets an underscore. */
 const OWN_FIELDS = ['level', 'time', 'msg'];
 
-/**
- * A {@link Logger} that writes JSON lines with `level`, `time` (RFC 3339 in UTC), `msg` and the entry's
- * fields. Secrets are redacted, errors are written with their causes, and bigints as text.
- */
+/** Writes JSON lines. Secrets are redacted, errors are written with their causes, and bigints as text. */
 export function jsonLogger({ level = 'info', destination }: JsonLoggerOptions = {}): Logger {
   const log = pino(
     {

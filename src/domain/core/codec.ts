@@ -54,11 +54,7 @@ export type QuickReaders<E extends { readonly type: string; readonly data: unkno
   readonly [T in E['type']]?: (data: JsonObject) => Extract<E, { type: T }>['data'] | undefined;
 };
 
-/**
- * Builds the codec for a list of event definitions.
- *
- * @param quick faster readers for current versions of frequent types
- */
+/** Builds the codec for event definitions; `quick` reads current versions of frequent types faster. */
 export function createCodec<const D extends readonly EventDefinition[]>(
   definitions: D,
   quick: QuickReaders<EventOf<D[number]>> = {},

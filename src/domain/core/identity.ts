@@ -24,10 +24,7 @@ export function emitId(id: string): number | string {
 const RULE =
   'must be a positive integer up to 2^53-1, or 1 to 64 characters of A-Z a-z 0-9 . _ @ -';
 
-/**
- * Reads a user or target id from outside into its text form. Each part of the union has the whole rule as
- * its error, because zod reports one part only.
- */
+/** Reads an id from outside into its text form. Each part has the whole rule: zod reports one part only. */
 export const IdSchema = z
   .union([z.int(RULE).positive(RULE), z.string().regex(OPAQUE, RULE)], { error: RULE })
   .transform(String);

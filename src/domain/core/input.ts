@@ -24,13 +24,7 @@ function dateToInstant(time: number): Result<Instant, string> {
     : err('is outside the years 1970 to 9999');
 }
 
-/**
- * Fields and reasons of a failed parse; values are never quoted.
- *
- * @param options.input what was parsed; its absent fields are reported as required
- * @param options.whole the field to name where the input itself is wrong
- * @param options.unknown the message for a field that the schema does not have
- */
+/** Fields and reasons of a failed parse of `input`; values are never quoted. */
 export function issuesOf(
   error: z.ZodError,
   options: { readonly input?: unknown; readonly whole?: string; readonly unknown?: string } = {},

@@ -12,12 +12,7 @@ const RFC3339 =
   /^(\d{4})-(\d{2})-(\d{2})[Tt](\d{2}):(\d{2}):(\d{2})(?:\.(\d+))?(?:([Zz])|([+-])(\d{2}):(\d{2}))$/;
 const WITHOUT_OFFSET = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?$/;
 
-/**
- * Reads an RFC 3339 instant with its offset; fractions beyond milliseconds are cut, not rounded
- * (rounding can move 10:29:59.9996 into the next window).
- *
- * @returns milliseconds since the epoch, or the reason as the rest of a sentence that begins with the field
- */
+/** Reads an RFC 3339 instant. Cuts fractions below milliseconds: rounding can change the window. */
 export function parseInstant(text: string): Result<Instant, string> {
   const canonical = canonicalInstant(text);
   if (canonical !== undefined) return ok(canonical);

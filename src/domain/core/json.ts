@@ -48,10 +48,7 @@ export function nestsDeeperThan(text: string, levels: number): boolean {
   return false;
 }
 
-/**
- * JSON text as a value: the same text gives the same value, whatever was read before it.
- * @throws SyntaxError for anything else
- */
+/** JSON text as a value: the same text gives the same value, whatever was read before it. */
 export function parseJson(text: string): Json {
   // eslint-disable-next-line no-restricted-properties -- the only call; readJson corrects its bug
   const parsed: unknown = JSON.parse(text);

@@ -1,9 +1,6 @@
 // Abort signals: whether they are raised, and promises that are raced with them.
 
-/**
- * True once the signal is aborted. A function, because the compiler assumes that a property keeps the value
- * that it had at the last read.
- */
+/** True once the signal is aborted. A function: the compiler assumes that a property keeps its value. */
 export function isOver(signal: AbortSignal): boolean {
   return signal.aborted;
 }

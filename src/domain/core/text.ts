@@ -8,11 +8,7 @@ function cut(text: string, max: number): string {
   return text.slice(0, isSplit ? max - 1 : max);
 }
 
-/**
- * Text that every store and wire takes: without NUL and lone surrogates, of at most `max` UTF-16 units.
- *
- * @returns `undefined` when no text is left
- */
+/** Text that every store and wire takes: no NUL, no lone surrogates, at most `max` UTF-16 units. */
 export function cleanText(text: string | undefined, max: number): string | undefined {
   const clean = cut((text ?? '').replaceAll('\u0000', '').toWellFormed(), max);
   return clean === '' ? undefined : clean;

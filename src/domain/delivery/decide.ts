@@ -52,10 +52,7 @@ export type DeliveryRejection = {
 type Decision = Result<readonly DeliveryEvent[], DeliveryRejection>;
 type Context = { readonly recordedAt: Instant; readonly rules: DeliveryRules };
 
-/**
- * Decides a command. A command that comes too late, twice, or from a worker that lost its attempt to
- * another worker is no error: it makes no event.
- */
+/** Decides a command. A late or repeated command, or one of a worker that lost its attempt, makes no event. */
 export function decideDelivery(
   state: DeliveryState,
   command: DeliveryCommand,

@@ -43,12 +43,7 @@ export type NextStep =
       { kind: 'expire_lease' | 'defer' | 'skip' | 'expire' | 'cancel' | 'give_up' }
     >;
 
-/**
- * Decides what a worker does about a delivery at `now`.
- *
- * @param request `undefined`: not read yet
- * @param channel `undefined`: not looked up yet
- */
+/** Decides what a worker does about a delivery; `undefined` request or channel: not read yet. */
 export function nextStep(
   record: DeliveryState,
   request: RequestFacts | undefined,

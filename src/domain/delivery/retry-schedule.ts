@@ -31,10 +31,7 @@ export const MAX_RETRY_AFTER_MS = 60 * MINUTE;
 /** The wait, in milliseconds, after a provider throttles without naming a time. */
 export const DEFAULT_THROTTLE_MS = MINUTE;
 
-/**
- * When the next attempt is due after `used` attempts; `undefined` after the last attempt. Never after
- * `expiresAt`, when the worker records the expiry.
- */
+/** When the next attempt is due, at the latest at `expiresAt`; `undefined` after the last attempt. */
 export function nextAttemptAt(options: {
   readonly profile: RetryProfile;
   readonly notificationId: string;

@@ -35,13 +35,7 @@ export type PolicyDecision =
       readonly extended: PastNotification | null;
     };
 
-/**
- * Decides a request.
- *
- * @param sent the notifications of the same user and type, mock or live as the request is; at least those
- *   within `spanOf(policy, …)`, in any order
- * @param silenced whether the type is muted at the request's `recordedAt`
- */
+/** Decides a request by the notifications of the same user and type; `silenced`: the type is muted. */
 export function decideNotification(
   policy: Policy,
   request: PolicyRequest,

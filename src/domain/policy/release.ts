@@ -5,12 +5,7 @@ import { covers, instantOf, type PastNotification, type Subject } from './window
 /** Releases of one window, at most. */
 export const MAX_RELEASES = 2;
 
-/**
- * True when a notification that ended undelivered is released: it holds its window, and the window has
- * releases left. Without this limit a channel that always fails would be tried for every request.
- *
- * @param sent the notifications of the same user and type; at least those within `neighbourhoodOf(…)`
- */
+/** True when an undelivered notification holds its window, and the window has releases left. */
 export function mayRelease(
   policy: Policy,
   subject: Subject,

@@ -37,10 +37,7 @@ export function instantOf(policy: Policy, instants: Instants): Instant {
   return policy.axis === 'requestedAt' ? instants.requestedAt : instants.recordedAt;
 }
 
-/**
- * The start of the window that a request opens when it is published. Only tumbling windows start before
- * the request.
- */
+/** The start of the window that a request opens. Only tumbling windows start before the request. */
 export function windowStartOf(policy: Policy, subject: Subject, at: Instant): Instant {
   return policy.kind === 'tumbling'
     ? tumblingWindowStart(at, policy.windowMs, phaseOf(policy, subject))

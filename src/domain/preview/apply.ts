@@ -94,10 +94,7 @@ export function continueApply(
   };
 }
 
-/**
- * Decides what the host's answer leads to. `applied` counts whenever it comes, also after the apply was
- * given up: the host has written the changes.
- */
+/** Decides after the host's answer. `applied` counts also after the apply was given up: the changes are written. */
 export function decideApplied(
   offered: Offered | undefined,
   { applyId, outcome }: { readonly applyId: string; readonly outcome: ApplyOutcome },

@@ -50,12 +50,7 @@ export type EditedChange = {
   readonly targetId?: string | undefined;
 };
 
-/**
- * Applies edits to a candidate's changes. An edit names an existing change, at most once; it moves only an
- * editable change and keeps type, target and length.
- *
- * @returns the changes, or the fault in words
- */
+/** Applies edits to a candidate's changes, or returns the fault. An edit moves one editable change. */
 export function editChanges(
   changes: readonly Change[],
   edits: readonly EditedChange[],

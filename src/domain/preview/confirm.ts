@@ -18,10 +18,7 @@ export type ConfirmPreview = PreviewCaller & {
   readonly hasPort: boolean;
 };
 
-/**
- * Decides a confirmation. An idempotency key stands for one request and one answer, success or failure:
- * after a failure a new attempt needs a new key.
- */
+/** Decides a confirmation. A key stands for one request and one answer: after a failure use a new key. */
 export function decideConfirm(
   found: Offered | undefined,
   command: ConfirmPreview,

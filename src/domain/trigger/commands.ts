@@ -104,12 +104,7 @@ export function rejection(code: Rejection['code'], field: string, message: strin
   return { code, message: `${field} ${message}`, issues: [{ field, message }] };
 }
 
-/**
- * Validates what a client sent.
- *
- * @param defaults.now the `requestedAt` of a request that has none
- * @param defaults.traceId the `traceId` of a request that has none
- */
+/** Validates what a client sent; `defaults` fills absent fields. */
 export function parseRaise(
   input: unknown,
   defaults: { readonly now: Instant; readonly traceId: string },

@@ -32,11 +32,7 @@ export type ChangedChannel = {
   readonly replaced: readonly { readonly ref: string }[];
 };
 
-/**
- * Executes one command on a channel.
- *
- * @throws TocsinError `unavailable` when the store gives no answer or refuses
- */
+/** Executes one command on a channel; throws `unavailable` when the store gives no answer or refuses. */
 export async function changeChannel(
   context: ChannelContext,
   { userId, channel }: ChannelKey,

@@ -27,12 +27,7 @@ export async function readControl(
   return (await controlDecider.load(store, controlStream(kernel))).state;
 }
 
-/**
- * Appends what `decide` makes of the control stream's state; decides again on conflict, so that two
- * processes that start at once agree.
- *
- * @throws TocsinError `control_unwritable` when the store gives no answer or refuses
- */
+/** Appends what `decide` makes of the control stream's state; throws when the store gives no answer or refuses. */
 export async function appendControl(
   context: KernelContext,
   decide: (state: ControlState) => readonly ControlEvent[],

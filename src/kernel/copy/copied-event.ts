@@ -25,12 +25,7 @@ export function positionIn({ type, stream, data }: RecordedEvent): Position | un
   return typeof publishFrom === 'string' ? parsePosition(publishFrom) : undefined;
 }
 
-/**
- * The event as the target holds it after the copy.
- *
- * @throws TocsinError `refused` with `event_not_copyable` when data or metadata is no JSON object, which the
- *   port cannot write
- */
+/** The event as the target holds it. Refuses data or metadata that is no JSON object: the port cannot write it. */
 export async function copiedEvent(logs: CopyLogs, event: RecordedEvent): Promise<EventToAppend> {
   const { id, type, data, metadata } = event;
   if (!isObject(data) || !isObject(metadata)) {

@@ -35,12 +35,7 @@ export type CopyResult = CopyProgress & {
   readonly targetHead: Position | undefined;
 };
 
-/**
- * Copies up to the source's current head.
- *
- * @throws TocsinError `refused` with `target_differs` when the target holds other events, and the errors of the
- *   writer; `unavailable` when a store cannot be reached: then run it again
- */
+/** Copies up to the source's current head. After `unavailable` run it again. */
 export async function copyLog(context: CopyContext): Promise<CopyResult> {
   const { source, target, prefixes, signal } = context;
   const counts = { found: 0, copied: 0, verified: 0 };

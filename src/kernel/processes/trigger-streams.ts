@@ -56,10 +56,7 @@ export function recordedAtOf(recorded: RecordedEvent): Instant {
   return metadata.success ? metadata.data.recordedAt : 0;
 }
 
-/**
- * Decides on a trigger stream, appends the events, and returns the answer.
- * @throws TocsinError when the events were not appended; the process tries again
- */
+/** Decides, appends and returns the answer; throws when nothing was appended, and the process tries again. */
 export async function append<A>(
   context: Pick<KernelContext, 'store' | 'runtime'>,
   stream: string,

@@ -34,11 +34,7 @@ export type RoundOptions = {
   readonly signal: AbortSignal;
 };
 
-/**
- * Raises each request once; a user's later requests only after the earlier ones succeeded.
- *
- * @throws TocsinError when the kernel is closed
- */
+/** Raises each request once; a user's later requests only after the earlier ones succeeded. */
 export async function relayRound(
   rows: readonly PendingRaise[],
   options: RoundOptions,

@@ -48,11 +48,7 @@ export type ForgetContext = {
   readonly actor: string;
 };
 
-/**
- * Forgets a user; a repeat only reads the log.
- *
- * @throws TocsinError `unavailable` when the store or the vault gives no answer: call it again
- */
+/** Forgets a user; a repeat only reads the log. After `unavailable` call it again. */
 export async function forgetUser(context: ForgetContext, userId: UserId): Promise<Forgotten> {
   const { vault, channels, actor } = context;
   let channelsRemoved = 0;

@@ -2,11 +2,7 @@
 import { isIP } from 'node:net';
 import { TocsinError } from '../../../domain/core/errors.ts';
 
-/**
- * Accepts a loopback address; accepts other addresses only with `allowRemote`.
- *
- * @throws TocsinError `usage`
- */
+/** Accepts a loopback address; accepts other addresses only with `allowRemote`. */
 export function assertLocal(
   host: string,
   { allowRemote }: { readonly allowRemote: boolean },

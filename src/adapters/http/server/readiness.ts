@@ -48,11 +48,7 @@ export function projectorReadiness(
   return { ready, degraded, reasons, role, lagSeconds, stalledSeconds, parked };
 }
 
-/**
- * A process that projects nothing is ready when its event store answers.
- *
- * @param probe reads something small from the store; every rejection is an outage
- */
+/** A process that projects nothing is ready when its event store answers the probe. */
 export async function storeReadiness(probe: () => Promise<unknown>): Promise<Readiness> {
   try {
     await probe();

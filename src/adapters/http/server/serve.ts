@@ -17,13 +17,7 @@ export type HttpServer = {
   readonly close: () => Promise<void>;
 };
 
-/**
- * Serves an app over HTTP.
- *
- * @param address.host default `127.0.0.1`: only this machine can connect
- * @param address.port 0 takes any free port
- * @throws TocsinError `usage` when the address is in use, not permitted or not an address of this machine
- */
+/** Serves an app over HTTP. Default host: `127.0.0.1`; port 0 takes any free port. */
 export async function serveHttp(
   app: FetchApp,
   { host = '127.0.0.1', port }: { readonly host?: string; readonly port: number },

@@ -41,11 +41,7 @@ export type ChangeOptions = {
   readonly deadlineMs?: number;
 };
 
-/**
- * Executes one command.
- *
- * @throws TocsinError `unavailable` when the outcome of the append is unknown: load the delivery again
- */
+/** Executes one command. Throws `unavailable` for an unknown outcome: load the delivery again. */
 export async function changeDelivery(
   context: DeliveryContext,
   stream: string,

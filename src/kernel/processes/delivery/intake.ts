@@ -94,12 +94,7 @@ export async function accept(
   await changeDelivery(options, stream, { kind: 'accept', facts });
 }
 
-/**
- * Compares the stream with the output record of the log. The messages of another log must stay in their
- * queue for the worker of that log.
- *
- * @returns `none` while the log has no output record, or the store is unavailable
- */
+/** Whether the stream is of the log. The messages of another log stay queued for the worker of that log. */
 async function inspectStream(
   { store, kernel }: IntakeOptions,
   { stream, created }: RequestStream,

@@ -25,11 +25,7 @@ export type NoRequest = 'foreign_stream' | 'no_event' | 'other_event' | 'unreada
 
 const Ended = z.object({ previewId: z.string(), ending: z.string().regex(/^[a-z0-9_]{1,32}$/) });
 
-/**
- * Reads a request and how its preview ended.
- *
- * @throws TocsinError `unavailable` when the store cannot be reached
- */
+/** Reads a request and how its preview ended. */
 export async function readRequest(
   store: Pick<EventStore, 'readStream'>,
   kernel: string,

@@ -16,12 +16,7 @@ export type Process = {
   readonly run: (signal: AbortSignal) => Promise<void>;
 };
 
-/**
- * Runs `work` until it returns or the signal is aborted. After an outage runs it again, with backoff that
- * starts anew at each `onProgress`.
- *
- * @throws unknown what `work` throws, except TocsinError `unavailable`
- */
+/** Runs `work` until it returns or the signal is aborted, again after each outage, with backoff. */
 export async function restartAfterOutages(
   options: Pick<Runtime, 'pause' | 'random'> & {
     readonly name: string;

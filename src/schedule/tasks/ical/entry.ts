@@ -62,12 +62,7 @@ export function isBlock(component: Component): boolean {
   return !wholeDay && value('STATUS') !== 'CANCELLED' && value('TRANSP') !== 'TRANSPARENT';
 }
 
-/**
- * Reads a VTODO or VEVENT.
- *
- * @param leadMs how long before DUE a task without VALARM becomes urgent
- * @throws EntryError when the entry is invalid
- */
+/** Reads a VTODO or VEVENT. `leadMs`: how long before DUE a task without VALARM becomes urgent. */
 export function readEntry(component: Component, zones: TimeZones, leadMs: number): Entry {
   const kind = component.name === 'VTODO' ? 'task' : 'block';
   const uid = rawValue(component, 'UID').trim();

@@ -13,13 +13,7 @@ const MAX_COUNTED_DAYS = 36_600;
 /** The most instances that are counted. */
 const MAX_COUNTED = 100_000;
 
-/**
- * The rule's instances in `from <= at < to`, ascending. DTSTART is one of them only if it matches the
- * rule.
- *
- * @param isPast true for an instance after the rule's UNTIL
- * @throws EntryError when a COUNT exceeds these limits
- */
+/** The rule's instances in `from <= at < to`, ascending. DTSTART is one only if it matches the rule. */
 export function* recurrenceInstances(
   rule: RecurrenceRule,
   dtstart: number,

@@ -78,9 +78,7 @@ function findTimeZone(
 
 const namedZones = new Map<string, TimeZone | undefined>();
 
-/**
- * A zone of Node's data, by its IANA name, also with a vendor's prefix, or by its Windows name.
- */
+/** A zone of Node's data by its IANA name, also with a vendor's prefix, or by its Windows name. */
 export function namedTimeZone(name: string): TimeZone | undefined {
   const key = name.slice(0, 128);
   if (!namedZones.has(key)) {
