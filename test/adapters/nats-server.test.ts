@@ -98,7 +98,7 @@ test('startNatsServer shows the log of a server that does not start', async () =
 
 test('findNatsServer names a missing binary and prefers TOCSIN_NATS_SERVER', () => {
   const env = { TOCSIN_NATS_SERVER: join(folder, 'missing'), PATH: process.env['PATH'] };
-  expect(() => findNatsServer(env)).toThrow(/no nats-server/);
+  expect(() => findNatsServer(env)).toThrow(/nats-server is not installed/);
   expect(findNatsServer({ PATH: process.env['PATH'] })).toMatch(/nats-server$/);
 });
 
