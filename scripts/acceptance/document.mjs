@@ -1,4 +1,4 @@
-// docs/acceptance.md as text, and what it is compared with: the names of the tests themselves.
+// Makes the text of docs/acceptance.md, and reads the names of the tests to compare it with.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cases, replaced } from './cases.mjs';
@@ -53,9 +53,8 @@ export function documentOf(results) {
   });
   return `# Acceptance
 
-What the product is accepted by: each case is a test of that number and name, most of them on both event
-stores. This file is written by \`npm run acceptance\`; a test compares its numbers and names with the tests.
-“Mends Wn” names a weakness of the existing system that our rule differs by ([weaknesses](weaknesses.md)).
+The acceptance cases of the product: each case is a test with that number and name, and most of them run on
+both event stores. \`npm run acceptance\` writes this file; a test compares its numbers and names with the tests.
 
 | number | case | result |
 | ------ | ---- | ------ |

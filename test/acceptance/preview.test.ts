@@ -142,7 +142,7 @@ onBothStores((make) => {
       expect(world.calls).toEqual([]);
     });
 
-    test('acceptance 21: a confirmation after a change of the timetable is refused and nothing is written (mends W25)', async () => {
+    test('acceptance 21: a confirmation after a change of the timetable is refused and nothing is written', async () => {
       const world = await applying(make);
       const { previewId } = await world.offered(urgent('7'));
       world.blocks.set('new', aBlock('new', MORNING + 10 * HOUR));
@@ -233,7 +233,7 @@ onBothStores((make) => {
       expect(world.blocks.size).toBe(1);
     });
 
-    test('acceptance 39: another request under a used key is refused, also after the apply (mends W16)', async () => {
+    test('acceptance 39: another request under a used key is refused, also after the apply', async () => {
       const world = await applying(make);
       const { previewId } = await world.offered(urgent('7'));
       const other = yes({ action: 'confirm' });
@@ -259,7 +259,7 @@ onBothStores((make) => {
       expect(world.blocks.size).toBe(1);
     });
 
-    test('acceptance 41: a retry under the same key gets the same answer, also for a failure (mends W16)', async () => {
+    test('acceptance 41: a retry under the same key gets the same answer, also for a failure', async () => {
       const world = await applying(make);
       const { previewId } = await world.offered(urgent('7'));
       world.blocks.set('b', aBlock('b', MORNING + 10 * HOUR));

@@ -41,7 +41,7 @@ onBothStores((make) => {
     expect('triggerId' in other && other.triggerId).not.toBe(first);
   });
 
-  test('acceptance 16: an invalid raise is refused with a readable reason and nothing is stored (mends W2, W18)', async () => {
+  test('acceptance 16: an invalid raise is refused with a readable reason and nothing is stored', async () => {
     const world = await make();
     const payload = { a: 'x'.repeat(40_000) };
     expect(await world.kernel.raise(urgent('7', { payload }))).toMatchObject({
