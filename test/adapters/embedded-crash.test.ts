@@ -10,6 +10,7 @@ import {
   write,
 } from '../contracts/event-store.support.ts';
 import { child, opened, temporaryFile } from './embedded.support.ts';
+import { SLOW_TEST_MS } from '../support/timeouts.ts';
 
 const ROUNDS = 4;
 const ANSWERS_BEFORE_KILL = 150;
@@ -35,43 +36,47 @@ const writers = (round: number): string => `
   };
   await Promise.all(Array.from({ length: 16 }, (_, n) => side('${round}-' + n)));`;
 
-describe('an embedded store whose process is killed in the middle of appends', () => {
-  test('keeps every answered append, and each append whole or not at all', async () => {
-    const file = temporaryFile();
-    const answered: z.infer<typeof AnswerSchema>[] = [];
-    for (let round = 0; round < ROUNDS; round += 1) {
-      const started = child(file, writers(round));
-      let count = 0;
-      for await (const line of started.lines) {
-        // Its death may cut the last line short.
-        if (!line.endsWith('}')) break;
-        answered.push(AnswerSchema.parse(JSON.parse(line)));
-        count += 1;
-        // What is said after this is still read: the process had been answered before it died.
-        if (count === ANSWERS_BEFORE_KILL * (round + 1)) started.process.kill('SIGKILL');
+describe(
+  'an embedded store whose process is killed in the middle of appends',
+  { timeout: SLOW_TEST_MS },
+  () => {
+    test('keeps every answered append, and each append whole or not at all', async () => {
+      const file = temporaryFile();
+      const answered: z.infer<typeof AnswerSchema>[] = [];
+      for (let round = 0; round < ROUNDS; round += 1) {
+        const started = child(file, writers(round));
+        let count = 0;
+        for await (const line of started.lines) {
+          // Its death may cut the last line short.
+          if (!line.endsWith('}')) break;
+          answered.push(AnswerSchema.parse(JSON.parse(line)));
+          count += 1;
+          // What is said after this is still read: the process had been answered before it died.
+          if (count === ANSWERS_BEFORE_KILL * (round + 1)) started.process.kill('SIGKILL');
+        }
+        expect((await started.exited).signal).toBe('SIGKILL');
       }
-      expect((await started.exited).signal).toBe('SIGKILL');
-    }
 
-    const store = await opened(file);
-    const log = await allForwards(store);
-    expect(log.length % 3).toBe(0);
-    for (const { stream, revision, ids } of answered) {
-      const from = BigInt(revision) - 2n;
-      const stored = await all(
-        store.readStream(stream, { direction: 'forwards', from, maxCount: 3 }),
-      );
-      expect(idsOf(stored)).toEqual(ids);
-    }
-    const next = new Map<string, bigint>();
-    for (const { stream, revision } of log) {
-      expect(revision).toBe(next.get(stream) ?? 0n);
-      next.set(stream, revision + 1n);
-    }
-    for (const length of next.values()) expect(length % 3n).toBe(0n);
-    for (const [stream, length] of next) await write(store, stream, length - 1n, [anEvent(0)]);
-  });
-});
+      const store = await opened(file);
+      const log = await allForwards(store);
+      expect(log.length % 3).toBe(0);
+      for (const { stream, revision, ids } of answered) {
+        const from = BigInt(revision) - 2n;
+        const stored = await all(
+          store.readStream(stream, { direction: 'forwards', from, maxCount: 3 }),
+        );
+        expect(idsOf(stored)).toEqual(ids);
+      }
+      const next = new Map<string, bigint>();
+      for (const { stream, revision } of log) {
+        expect(revision).toBe(next.get(stream) ?? 0n);
+        next.set(stream, revision + 1n);
+      }
+      for (const length of next.values()) expect(length % 3n).toBe(0n);
+      for (const [stream, length] of next) await write(store, stream, length - 1n, [anEvent(0)]);
+    });
+  },
+);
 
 describe('an embedded store whose writing thread dies', () => {
   test('answers pending appends with unknown, opens the file again and continues', async () => {

@@ -11,12 +11,13 @@ import {
 import { all, jsonEvents } from '../conformance/front.support.ts';
 import { listener } from '../conformance/subscribe.support.ts';
 import { aFront, frontProcess, storeFile } from './front.support.ts';
+import { SLOW_TEST_MS } from '../support/timeouts.ts';
 
 const connected = (url: string): EventStoreDBClient => EventStoreDBClient.connectionString(url);
 
 type Numbered = JSONEventType<'numbered', { n: number }>;
 
-describe('a front that is killed', () => {
+describe('a front that is killed', { timeout: SLOW_TEST_MS }, () => {
   test('has every answered append once after a restart', async () => {
     const file = storeFile();
     const answered: { stream: string; id: string; result: AppendResult }[] = [];

@@ -21,6 +21,7 @@ import {
   statusOf,
   uuid,
 } from './front.support.ts';
+import { SLOW_TEST_MS } from '../support/timeouts.ts';
 
 const id = (n: number): string => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
 const idOf = (answer: BatchAppendResp): string => answer.getCorrelationId()?.getString() ?? '';
@@ -79,7 +80,7 @@ describe('BatchAppend', () => {
     expect(await batch(client, [fragment({ id: id(1), stream: 'a' })])).toHaveLength(1);
   });
 
-  test('ends a call with too many unfinished appends', async () => {
+  test('ends a call with too many unfinished appends', { timeout: SLOW_TEST_MS }, async () => {
     const { port } = await aFront();
     const begun = Array.from({ length: 10_001 }, (_, n) =>
       fragment({ id: id(n), stream: 'a', final: false, events: 0 }),

@@ -12,6 +12,7 @@ import {
   storedIds,
 } from '../contracts/output.suite.ts';
 import { testNatsServer, type TestNatsOptions } from '../support/nats-server.ts';
+import { SLOW_TEST_MS } from '../support/timeouts.ts';
 
 const cleanups: AsyncDisposable[] = [];
 afterEach(async () => {
@@ -65,61 +66,69 @@ async function projectTo(output: Output, last: number, isUp: () => Promise<void>
 }
 
 describe('jetStreamOutput with a failing server', () => {
-  test('stores the list once and in order over a kill and restart while publishing', async () => {
-    const server = await open();
-    const output = jetStreamOutput({ servers: server.url });
-    await (await session(output)).create('');
-    const first = await session(output);
-    let last = 0;
-    const publishMore = (): Promise<void> => {
-      last += 100;
-      return first.publish(BigInt(last - 99), listMessages(last - 99, last));
-    };
-    // As fast as it acknowledges, until it is gone: something is always on its way.
-    let acknowledged = 0;
-    let crashed: Promise<void> | undefined;
-    const publisher = async (): Promise<void> => {
-      for (;;) {
-        await publishMore();
-        acknowledged += 100;
-        if (acknowledged >= 1_000) crashed ??= server.crash();
+  test(
+    'stores the list once and in order over a kill and restart while publishing',
+    { timeout: SLOW_TEST_MS },
+    async () => {
+      const server = await open();
+      const output = jetStreamOutput({ servers: server.url });
+      await (await session(output)).create('');
+      const first = await session(output);
+      let last = 0;
+      const publishMore = (): Promise<void> => {
+        last += 100;
+        return first.publish(BigInt(last - 99), listMessages(last - 99, last));
+      };
+      // As fast as it acknowledges, until it is gone: something is always on its way.
+      let acknowledged = 0;
+      let crashed: Promise<void> | undefined;
+      const publisher = async (): Promise<void> => {
+        for (;;) {
+          await publishMore();
+          acknowledged += 100;
+          if (acknowledged >= 1_000) crashed ??= server.crash();
+        }
+      };
+      const ends = await Promise.allSettled(Array.from({ length: 8 }, publisher));
+      await crashed;
+      expect(new Set(ends.map(({ status }) => status))).toEqual(new Set(['rejected']));
+      expect(acknowledged).toBeGreaterThanOrEqual(1_000);
+
+      const down = jetStreamOutput({ servers: server.url }).connect();
+      expect(await failureOf(down)).toMatchObject({ kind: 'unavailable' });
+
+      await server.restart();
+      const after = await session(output);
+      expect(Number((await after.info())?.lastSequence)).toBeGreaterThanOrEqual(acknowledged);
+      await projectTo(output, last, () => Promise.reject(new Error('it was up')));
+      expect(await storedIds(after)).toEqual(idsTo(last));
+    },
+  );
+
+  test(
+    'stores the list once and in order over five kills with two projectors',
+    { timeout: SLOW_TEST_MS },
+    async () => {
+      const server = await open();
+      const output = jetStreamOutput({ servers: server.url });
+      await (await session(output)).create('');
+      const last = 20_000;
+      let restarted = Promise.resolve();
+      const projectors = [1, 2].map(() => projectTo(output, last, () => restarted));
+      for (let crashes = 1; crashes <= 5; crashes++) {
+        await using observer = await output.connect();
+        await expect
+          .poll(async () => Number((await observer.info())?.lastSequence), { interval: 1 })
+          .toBeGreaterThan((last / 10) * crashes);
+        restarted = server.crash().then(() => server.restart());
+        await restarted;
       }
-    };
-    const ends = await Promise.allSettled(Array.from({ length: 8 }, publisher));
-    await crashed;
-    expect(new Set(ends.map(({ status }) => status))).toEqual(new Set(['rejected']));
-    expect(acknowledged).toBeGreaterThanOrEqual(1_000);
-
-    const down = jetStreamOutput({ servers: server.url }).connect();
-    expect(await failureOf(down)).toMatchObject({ kind: 'unavailable' });
-
-    await server.restart();
-    const after = await session(output);
-    expect(Number((await after.info())?.lastSequence)).toBeGreaterThanOrEqual(acknowledged);
-    await projectTo(output, last, () => Promise.reject(new Error('it was up')));
-    expect(await storedIds(after)).toEqual(idsTo(last));
-  });
-
-  test('stores the list once and in order over five kills with two projectors', async () => {
-    const server = await open();
-    const output = jetStreamOutput({ servers: server.url });
-    await (await session(output)).create('');
-    const last = 20_000;
-    let restarted = Promise.resolve();
-    const projectors = [1, 2].map(() => projectTo(output, last, () => restarted));
-    for (let crashes = 1; crashes <= 5; crashes++) {
-      await using observer = await output.connect();
-      await expect
-        .poll(async () => Number((await observer.info())?.lastSequence), { interval: 1 })
-        .toBeGreaterThan((last / 10) * crashes);
-      restarted = server.crash().then(() => server.restart());
-      await restarted;
-    }
-    await Promise.all(projectors);
-    const final = await session(output);
-    expect(await final.info()).toMatchObject({ lastSequence: BigInt(last) });
-    expect(await storedIds(final, BigInt(last - 4_999))).toEqual(idsTo(last, last - 4_999));
-  });
+      await Promise.all(projectors);
+      const final = await session(output);
+      expect(await final.info()).toMatchObject({ lastSequence: BigInt(last) });
+      expect(await storedIds(final, BigInt(last - 4_999))).toEqual(idsTo(last, last - 4_999));
+    },
+  );
 
   test('ends the session when the server freezes, and ignores its late acks', async () => {
     const server = await open();

@@ -10,6 +10,7 @@ import { memoryReadModel } from '../../src/adapters/memory/read-model.ts';
 import { openReadModelReader, sqliteReadModel } from '../../src/adapters/sqlite/read-model.ts';
 import { snapshotOf } from '../../src/adapters/memory/read-model.ts';
 import { batchUpTo } from '../contracts/read-model.fixtures.ts';
+import { SLOW_TEST_MS } from '../support/timeouts.ts';
 
 const BATCH = 30n;
 let directory: string;
@@ -75,7 +76,7 @@ function replaying(): (sequence: bigint) => unknown {
   };
 }
 
-describe('sqliteReadModel whose owner is killed', () => {
+describe('sqliteReadModel whose owner is killed', { timeout: SLOW_TEST_MS }, () => {
   test('holds a whole number of commits after every kill', async () => {
     const replayTo = replaying();
     let reached = 0n;

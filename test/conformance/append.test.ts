@@ -13,6 +13,7 @@ import {
   type EventData,
 } from '@eventstore/db-client';
 import { all, APPEND_CALLS, aStream, failure, jsonEvents, served } from './front.support.ts';
+import { SLOW_TEST_MS } from '../support/timeouts.ts';
 
 const { client, url } = served();
 
@@ -140,6 +141,7 @@ describe.each(APPEND_CALLS)('appendToStream through %s', (call, options) => {
 
   test.each([1, 40_000])(
     'refuses more than 1 MiB in %d events and accepts the next append',
+    { timeout: SLOW_TEST_MS },
     async (count) => {
       const stream = aStream(call);
       const list =
@@ -244,7 +246,7 @@ describe.each(APPEND_CALLS)('a repeated appendToStream through %s', (call, optio
   });
 });
 
-describe('many appends at once', () => {
+describe('many appends at once', { timeout: SLOW_TEST_MS }, () => {
   test('are all written when 10,000 have one event each', async () => {
     const stream = aStream();
     const value = 'A'.repeat(904);

@@ -5,8 +5,8 @@ import { channelLimiter } from '../../src/kernel/processes/delivery/channel-limi
 import { T0 } from '../domain/delivery.support.ts';
 import { until } from '../support/until.ts';
 import { deliveryWorld, targetOf } from './world.support.ts';
+import { SLOW_TEST_MS } from '../support/timeouts.ts';
 
-const slowMs = 120_000;
 const TRANSIENT: SendOutcome = { outcome: 'transient', code: 'provider_5xx', detail: '' };
 
 describe('delivery worker under load', () => {
@@ -25,11 +25,11 @@ describe('delivery worker under load', () => {
       for (let n = 1; n <= many; n += 1) await world.kernel.raise(inputOf(2 * n));
       const first = await world.notify({ userId: 2 * many + 2 });
       await world.when(first, 'it has failed', ({ attempts }) => attempts === 1);
-      await until('they all wait', () => (worker.list.counts().waiting ?? 0) > many, slowMs);
+      await until('they all wait', () => (worker.list.counts().waiting ?? 0) > many);
       const other = await world.notify({ userId: 1 });
       await world.when(other, 'it is delivered', ({ phase }) => phase.status === 'delivered');
     },
-    slowMs,
+    SLOW_TEST_MS,
   );
 
   it(
@@ -63,7 +63,7 @@ describe('delivery worker under load', () => {
       expect(hanging).toBeLessThanOrEqual(4);
       release(undefined);
     },
-    slowMs,
+    SLOW_TEST_MS,
   );
 });
 

@@ -4,9 +4,9 @@ import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { testCli } from '../support/cli.ts';
 import { until } from '../support/until.ts';
+import { SLOW_TEST_MS } from '../support/timeouts.ts';
 
 const example = fileURLToPath(new URL('../../examples/tasks.ics', import.meta.url));
-const slowMs = 120_000;
 const Made = z.object({ token: z.string(), id: z.string() });
 
 test(
@@ -14,7 +14,7 @@ test(
   async () => {
     await using cli = testCli();
     const store = cli.start(['store', '--listen', '127.0.0.1:0', '--json'], { open: true });
-    const [, url = ''] = await store.says(/"url":"(esdb:[^"]+)"/, slowMs);
+    const [, url = ''] = await store.says(/"url":"(esdb:[^"]+)"/);
     const env = { TOCSIN_STORE: url };
 
     const wrong = await cli.call(['token', 'create', '--for', 'x', '--user', '1', '--service']);
@@ -31,7 +31,7 @@ test(
     const tasks = ['--tasks', example, '--tasks-user', '42'];
     const mode = ['start', '--mode', 'api', '--log-level', 'debug', ...tasks];
     const api = cli.start(mode, { env });
-    const [, base = '', http = ''] = await api.says(/"api":"([^"]+)","http":"([^"]+)"/, slowMs);
+    const [, base = '', http = ''] = await api.says(/"api":"([^"]+)","http":"([^"]+)"/);
     expect((await fetch(`${http}/health/ready`)).status).toBe(200);
     const ask = (what = 'trigger') =>
       fetch(`${base}/api/v1/active-schedule/${what}`, {
@@ -55,7 +55,7 @@ test(
 
     const revoked = await cli.call(['token', 'revoke', id, '--reason', 'was leaked'], { env });
     expect(revoked).toMatchObject({ code: 0, document: { outcome: 'revoked' } });
-    await until('it is refused', async () => (await ask()).status === 401, slowMs);
+    await until('it is refused', async () => (await ask()).status === 401);
 
     api.kill('SIGTERM');
     const { code, stdout, stderr } = await api.ended();
@@ -64,5 +64,5 @@ test(
     store.kill('SIGTERM');
     await store.ended();
   },
-  slowMs,
+  SLOW_TEST_MS,
 );

@@ -11,6 +11,7 @@ import { openProjector } from '../../src/kernel/open-projector.ts';
 import { testCli } from '../support/cli.ts';
 import { testNatsServer } from '../support/nats-server.ts';
 import { scheduleProduct } from '../../src/schedule/triggers.ts';
+import { SLOW_TEST_MS } from '../support/timeouts.ts';
 
 const page = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'audit.md'), 'utf8');
 
@@ -24,7 +25,7 @@ const MINUTE = 60_000;
 
 test(
   'the commands of docs/audit.md print the output on the page',
-  { timeout: 180_000 },
+  { timeout: SLOW_TEST_MS },
   async () => {
     expect(shown.length).toBeGreaterThanOrEqual(7);
     await using cli = testCli();

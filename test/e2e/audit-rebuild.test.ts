@@ -11,6 +11,7 @@ import {
   twice,
   type Partition,
 } from '../support/partition.ts';
+import { SLOW_TEST_MS } from '../support/timeouts.ts';
 
 function stateOf({ cli }: Partition): ReadModelSnapshot {
   using reader = openReadModelReader(cli.path('var/state.db'));
@@ -34,7 +35,7 @@ async function goesOn(partition: Partition): Promise<void> {
 
 test(
   'audit rebuild makes an equal read model, and the projector continues from it',
-  { timeout: 120_000 },
+  { timeout: SLOW_TEST_MS },
   async () => {
     await using partition = await projectedPartition();
     const before = stateOf(partition);
@@ -60,7 +61,7 @@ test(
 
 test(
   'audit rebuild without the old file stops at the stream’s last message',
-  { timeout: 120_000 },
+  { timeout: SLOW_TEST_MS },
   async () => {
     await using partition = await projectedPartition();
     await partition.raise(4, 4);
@@ -76,7 +77,7 @@ test(
 
 test(
   'audit rebuild is refused while a projector owns the file, and without a sent message',
-  { timeout: 120_000 },
+  { timeout: SLOW_TEST_MS },
   async () => {
     await using partition = await projectedPartition();
     {

@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { testCli, type Cli, type JsonResult } from '../support/cli.ts';
 import { raiseLine } from '../support/lines.ts';
 import { testNatsServer } from '../support/nats-server.ts';
+import { SLOW_TEST_MS } from '../support/timeouts.ts';
 
 const ExportFaults = z.object({ faults: z.array(z.object({ code: z.string() })) });
 
@@ -172,7 +173,7 @@ describe('tocsin raise with unusual files', () => {
   });
 });
 
-describe('the command line', () => {
+describe('the command line', { timeout: SLOW_TEST_MS }, () => {
   test.each([
     ['no command', [], 'wrong_usage'],
     ['an unknown command', ['frobnicate'], 'wrong_usage'],
@@ -292,7 +293,7 @@ describe('the command line', () => {
   });
 });
 
-describe('the command line without its NATS server', () => {
+describe('the command line without its NATS server', { timeout: SLOW_TEST_MS }, () => {
   const secret = 'hunter2-is-secret';
 
   test('exits with 3 and prints no password when the server is down', async () => {

@@ -8,8 +8,7 @@ import { testCli, type Cli } from '../support/cli.ts';
 import { raiseLine } from '../support/lines.ts';
 import { testNatsServer } from '../support/nats-server.ts';
 import { until } from '../support/until.ts';
-
-const slowMs = 120_000;
+import { SLOW_TEST_MS } from '../support/timeouts.ts';
 
 const List = z.object({
   deliveries: z.array(
@@ -43,7 +42,7 @@ describe('tocsin start --mode', () => {
       await using cli = testCli();
       await using nats = await testNatsServer();
       const store = cli.start(['store', '--listen', '127.0.0.1:0', '--json'], { open: true });
-      const [, url = ''] = await store.says(/"url":"(esdb:[^"]+)"/, slowMs);
+      const [, url = ''] = await store.says(/"url":"(esdb:[^"]+)"/);
       const env = { TOCSIN_STORE: url, TOCSIN_NATS: nats.url };
 
       const lines = [1, 2].map((user) => raiseLine(user)).join('\n');
@@ -52,14 +51,10 @@ describe('tocsin start --mode', () => {
       expect(await deliveries(cli)).toBeUndefined();
 
       const worker = cli.start(['start', '--mode', 'worker'], { env });
-      const found = await until(
-        'both have a record',
-        async () => {
-          const answer = await deliveries(cli);
-          return answer?.counts['skipped'] === 2 ? answer : undefined;
-        },
-        slowMs,
-      );
+      const found = await until('both have a record', async () => {
+        const answer = await deliveries(cli);
+        return answer?.counts['skipped'] === 2 ? answer : undefined;
+      });
       // Both users have no channel, and the records say so.
       expect(found.deliveries.map(({ userId, reason }) => ({ userId, reason }))).toEqual(
         expect.arrayContaining([
@@ -73,15 +68,11 @@ describe('tocsin start --mode', () => {
       const redriven = await cli.call(['deliveries', 'redrive', id, '--reason', 'try'], { env });
       expect(redriven).toMatchObject({ code: 0, document: { redriven: true } });
       const Shown = z.object({ events: z.array(z.object({ type: z.string() })) });
-      const shown = await until(
-        'it is skipped again',
-        async () => {
-          const { document } = await cli.call(['deliveries', 'show', id], { env });
-          const { events } = Shown.parse(document);
-          return events.length === 4 ? events : undefined;
-        },
-        slowMs,
-      );
+      const shown = await until('it is skipped again', async () => {
+        const { document } = await cli.call(['deliveries', 'show', id], { env });
+        const { events } = Shown.parse(document);
+        return events.length === 4 ? events : undefined;
+      });
       expect(shown.map(({ type }) => type)).toEqual([
         'NotificationAccepted',
         'DeliverySkipped',
@@ -96,7 +87,7 @@ describe('tocsin start --mode', () => {
       store.kill('SIGTERM');
       await store.ended();
     },
-    slowMs,
+    SLOW_TEST_MS,
   );
 
   test(
@@ -104,21 +95,17 @@ describe('tocsin start --mode', () => {
     async () => {
       await using cli = testCli();
       const start = cli.start(['start'], { open: true });
-      await start.says(/answered 0 success/, slowMs);
-      await start.says(/answered 2200 internal error/, slowMs);
-      await start.says(/answered 19001/, slowMs);
-      await until(
-        'everybody to be told, or to be dead',
-        async () => {
-          const rows = (await deliveries(cli))?.deliveries ?? [];
-          const of = (userId: string, status: string) =>
-            rows.filter((row) => row.userId === userId && row.status === status);
-          const isRetried = of('1002', 'delivered').some(({ attempts }) => attempts > 1);
-          const isTold = of('1001', 'delivered').length > 0;
-          return isRetried && isTold && of('mia@example.org', 'dead').length > 0;
-        },
-        slowMs,
-      );
+      await start.says(/answered 0 success/);
+      await start.says(/answered 2200 internal error/);
+      await start.says(/answered 19001/);
+      await until('everybody to be told, or to be dead', async () => {
+        const rows = (await deliveries(cli))?.deliveries ?? [];
+        const of = (userId: string, status: string) =>
+          rows.filter((row) => row.userId === userId && row.status === status);
+        const isRetried = of('1002', 'delivered').some(({ attempts }) => attempts > 1);
+        const isTold = of('1001', 'delivered').length > 0;
+        return isRetried && isTold && of('mia@example.org', 'dead').length > 0;
+      });
       const { document } = await cli.call(['channel', 'list', '--user', 'mia@example.org']);
       expect(document).toMatchObject({
         channels: [{ kind: 'feishu_bot', enabled: false, disabledBy: 'feishu_19001' }],
@@ -132,6 +119,6 @@ describe('tocsin start --mode', () => {
         expect(text).not.toMatch(secret);
       }
     },
-    slowMs,
+    SLOW_TEST_MS,
   );
 });

@@ -10,6 +10,7 @@ import { z } from 'zod';
 import { rawStream } from '../support/jetstream.ts';
 import { testNatsServer } from '../support/nats-server.ts';
 import { until } from '../support/until.ts';
+import { SLOW_TEST_MS } from '../support/timeouts.ts';
 
 const windowMs = 30 * 60 * 1000;
 const example = (name: string): string =>
@@ -48,7 +49,7 @@ function run(name: string, env: Readonly<Record<string, string>> = {}): Example 
   return started;
 }
 
-describe('embed.ts', () => {
+describe('embed.ts', { timeout: SLOW_TEST_MS }, () => {
   test('raises, and is told of the duplicate the second time', async () => {
     const before = Math.floor(Date.now() / windowMs);
     const first = run('embed.ts');
@@ -75,7 +76,7 @@ const Requests = z.array(
   z.object({ id: z.int(), input: z.string(), result: z.string().nullable() }),
 );
 
-describe('fastify.ts', () => {
+describe('fastify.ts', { timeout: SLOW_TEST_MS }, () => {
   /** Starts it, and talks to it. */
   async function startApp(env: Readonly<Record<string, string>> = {}) {
     const app = run('fastify.ts', { PORT: '0', DATA: join(folder, 'data'), ...env });

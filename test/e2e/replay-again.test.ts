@@ -14,6 +14,7 @@ import type { VerdictRow } from '../../src/projections/read-model.ts';
 import { scheduleProduct } from '../../src/schedule/triggers.ts';
 import { recordingOutput } from '../../src/testing.ts';
 import { inputsOf } from '../support/raise-lines.ts';
+import { SLOW_TEST_MS } from '../support/timeouts.ts';
 
 /** Prints all verdicts, and the digest at the end. */
 const REPLAY = `
@@ -50,34 +51,38 @@ const shown = (row: VerdictRow): string =>
     typeof value === 'bigint' ? String(value) : value,
   );
 
-test('audit replay gives the same bytes in another process and time zone, with another clock and no read model', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'tocsin-replay-'));
-  try {
-    const files = { store: join(folder, 'store.db'), state: join(folder, 'state.db') };
-    const all = await readFile(new URL('../data/small.ndjson', import.meta.url), 'utf8');
-    const text = all.split('\n').slice(0, 200).join('\n');
-    {
-      await using store = await embeddedStore({ file: files.store, holder: 'a test' });
-      await using kernel = await openKernel({ ...scheduleProduct, store });
-      for await (const { outcome } of kernel.raiseAll(inputsOf(text)))
-        expect(outcome).toBeDefined();
-      using state = sqliteReadModel({ file: files.state });
-      await (await openProjector({ store, state, output: recordingOutput() })).once();
+test(
+  'audit replay gives the same bytes in another process and time zone, with another clock and no read model',
+  { timeout: SLOW_TEST_MS },
+  async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'tocsin-replay-'));
+    try {
+      const files = { store: join(folder, 'store.db'), state: join(folder, 'state.db') };
+      const all = await readFile(new URL('../data/small.ndjson', import.meta.url), 'utf8');
+      const text = all.split('\n').slice(0, 200).join('\n');
+      {
+        await using store = await embeddedStore({ file: files.store, holder: 'a test' });
+        await using kernel = await openKernel({ ...scheduleProduct, store });
+        for await (const { outcome } of kernel.raiseAll(inputsOf(text)))
+          expect(outcome).toBeDefined();
+        using state = sqliteReadModel({ file: files.state });
+        await (await openProjector({ store, state, output: recordingOutput() })).once();
+      }
+      const recorded: string[] = [];
+      {
+        using state = openReadModelReader(files.state);
+        recorded.push(...Array.from(state.verdicts(), shown));
+      }
+      await rm(files.state);
+      const [here, elsewhere] = await Promise.all([
+        replayIn(files.store, 'UTC'),
+        replayIn(files.store, 'Pacific/Kiritimati', OTHER_CLOCK),
+      ]);
+      expect(elsewhere).toBe(here);
+      expect(here.trimEnd().split('\n').slice(0, -1)).toEqual(recorded);
+      expect(recorded.length).toBeGreaterThan(10);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
     }
-    const recorded: string[] = [];
-    {
-      using state = openReadModelReader(files.state);
-      recorded.push(...Array.from(state.verdicts(), shown));
-    }
-    await rm(files.state);
-    const [here, elsewhere] = await Promise.all([
-      replayIn(files.store, 'UTC'),
-      replayIn(files.store, 'Pacific/Kiritimati', OTHER_CLOCK),
-    ]);
-    expect(elsewhere).toBe(here);
-    expect(here.trimEnd().split('\n').slice(0, -1)).toEqual(recorded);
-    expect(recorded.length).toBeGreaterThan(10);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}, 60_000);
+  },
+);

@@ -3,6 +3,7 @@ import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { QUIET_END, testCli } from '../support/cli.ts';
 import { raiseLine } from '../support/lines.ts';
+import { SLOW_TEST_MS } from '../support/timeouts.ts';
 
 const stamp = (at: number): string => new Date(at).toISOString().replace(/[-:]|\.\d{3}/g, '');
 
@@ -15,40 +16,46 @@ function todo(uid: string, urgentAt: number, ...lines: string[]): string {
 const calendar = (...entries: string[]): string =>
   `BEGIN:VCALENDAR\r\nVERSION:2.0\r\n${entries.join('')}END:VCALENDAR\r\n`;
 
-test('a calendar that is edited while it is followed leads to what it says', async () => {
-  await using cli = testCli();
-  const HOUR = 60 * 60_000;
-  mkdirSync(cli.path('calendars', 'eve'), { recursive: true });
-  const file = cli.path('calendars', 'eve', 'tasks.ics');
-  const first = todo('essay', Date.now() - 1000);
-  writeFileSync(file, calendar(first, todo('later', Date.now() + HOUR)));
-  const start = cli.start(['start', '--tasks', 'calendars'], { open: true });
-  await start.says(/tasks are read from .*calendars/);
-  await start.says(/scheduled {3}task later of eve/);
-  await start.says(/offered {5}proposal to eve: .*“essay”/);
-  await start.says(/published {3}user eve {2}important_urgent_task/);
+test(
+  'a calendar that is edited while it is followed leads to what it says',
+  { timeout: SLOW_TEST_MS },
+  async () => {
+    await using cli = testCli();
+    const HOUR = 60 * 60_000;
+    mkdirSync(cli.path('calendars', 'eve'), { recursive: true });
+    const file = cli.path('calendars', 'eve', 'tasks.ics');
+    const first = todo('essay', Date.now() - 1000);
+    writeFileSync(file, calendar(first, todo('later', Date.now() + HOUR)));
+    const start = cli.start(['start', '--tasks', 'calendars'], { open: true });
+    await start.says(/tasks are read from .*calendars/);
+    await start.says(/scheduled {3}task later of eve/);
+    await start.says(/offered {5}proposal to eve: .*“essay”/);
+    await start.says(/published {3}user eve {2}important_urgent_task/);
 
-  // What others raise is then looked at over the same tasks, not just passed on.
-  const line = raiseLine('eve', { target_id: 'nobody-knows' });
-  writeFileSync(cli.path('one.ndjson'), `${line}\n`);
-  expect((await cli.call(['raise', '--file', 'one.ndjson'])).document).toMatchObject({ raised: 1 });
-  await start.says(/offered {5}question to eve/);
+    // What others raise is then looked at over the same tasks, not just passed on.
+    const line = raiseLine('eve', { target_id: 'nobody-knows' });
+    writeFileSync(cli.path('one.ndjson'), `${line}\n`);
+    expect((await cli.call(['raise', '--file', 'one.ndjson'])).document).toMatchObject({
+      raised: 1,
+    });
+    await start.says(/offered {5}question to eve/);
 
-  // Written beside it and put in its place, as editors do.
-  writeFileSync(`${file}.new`, calendar(first, todo('later', Date.now() - 1000)));
-  renameSync(`${file}.new`, file);
-  await start.says(/triggered {3}task later of eve/);
-  rmSync(file);
-  writeFileSync(
-    cli.path('calendars', 'eve', 'other.ics'),
-    calendar(todo('new', Date.now() + HOUR)),
-  );
-  await start.says(/scheduled {3}task new of eve/);
+    // Written beside it and put in its place, as editors do.
+    writeFileSync(`${file}.new`, calendar(first, todo('later', Date.now() - 1000)));
+    renameSync(`${file}.new`, file);
+    await start.says(/triggered {3}task later of eve/);
+    rmSync(file);
+    writeFileSync(
+      cli.path('calendars', 'eve', 'other.ics'),
+      calendar(todo('new', Date.now() + HOUR)),
+    );
+    await start.says(/scheduled {3}task new of eve/);
 
-  start.kill('SIGINT');
-  expect(await start.ended()).toMatchObject(QUIET_END);
-  expect(cli.strays()).toEqual([]);
-});
+    start.kill('SIGINT');
+    expect(await start.ended()).toMatchObject(QUIET_END);
+    expect(cli.strays()).toEqual([]);
+  },
+);
 
 test('a place that is not there, a zone that nobody knows and a lead out of range are refused', async () => {
   await using cli = testCli();

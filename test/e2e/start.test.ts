@@ -8,6 +8,7 @@ import { rawStream } from '../support/jetstream.ts';
 import { raiseLine } from '../support/lines.ts';
 import { testNatsServer } from '../support/nats-server.ts';
 import { until } from '../support/until.ts';
+import { SLOW_TEST_MS } from '../support/timeouts.ts';
 
 const RunSchema = z.strictObject({
   pid: z.int(),
@@ -47,7 +48,7 @@ async function metric(http: string, name: string): Promise<number> {
   return Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'm').exec(text)?.[1]);
 }
 
-describe('start --once', () => {
+describe('start --once', { timeout: SLOW_TEST_MS }, () => {
   test('in an empty folder it shows everything; again it sends nothing', async () => {
     await using cli = testCli();
     const first = await cli.json(['start', '--once']);
@@ -81,7 +82,7 @@ describe('start --once', () => {
   });
 });
 
-describe('a start that stays up', () => {
+describe('a start that stays up', { timeout: SLOW_TEST_MS }, () => {
   test('takes lines, shows what becomes of them, and serves other terminals', async () => {
     await using cli = testCli();
     const start = await liveStart(cli);
@@ -192,7 +193,7 @@ describe('a start that stays up', () => {
   });
 });
 
-describe('a start that was killed', () => {
+describe('a start that was killed', { timeout: SLOW_TEST_MS }, () => {
   test('leaves a server that the next start deals with; nothing is sent twice', async () => {
     await using cli = testCli();
     for (const round of [1, 2]) {
@@ -230,17 +231,21 @@ describe('a start that was killed', () => {
   });
 });
 
-test('a start on a server without its messages is refused at once, though stdin is open', async () => {
-  await using cli = testCli();
-  await using nats = await testNatsServer();
-  expect(await cli.json(['start', '--once'])).toMatchObject({ code: 0 });
-  const env = { TOCSIN_NATS: nats.url };
-  const once = await cli.json(['start', '--once'], { env });
-  expect([once.code, once.document]).toMatchObject([4, { error: { code: 'output_missing' } }]);
-  const live = await cli.start(['start'], { open: true, env }).ended();
-  expect(live.code).toBe(4);
-  expect(live.stderr).toContain('--from-now');
-  rmSync(cli.path('var/examples-raised'));
-  const again = await cli.json(['start', '--once']);
-  expect(again.document).toMatchObject({ raised: 0, duplicates: 40, published: 0 });
-});
+test(
+  'a start on a server without its messages is refused at once, though stdin is open',
+  { timeout: SLOW_TEST_MS },
+  async () => {
+    await using cli = testCli();
+    await using nats = await testNatsServer();
+    expect(await cli.json(['start', '--once'])).toMatchObject({ code: 0 });
+    const env = { TOCSIN_NATS: nats.url };
+    const once = await cli.json(['start', '--once'], { env });
+    expect([once.code, once.document]).toMatchObject([4, { error: { code: 'output_missing' } }]);
+    const live = await cli.start(['start'], { open: true, env }).ended();
+    expect(live.code).toBe(4);
+    expect(live.stderr).toContain('--from-now');
+    rmSync(cli.path('var/examples-raised'));
+    const again = await cli.json(['start', '--once']);
+    expect(again.document).toMatchObject({ raised: 0, duplicates: 40, published: 0 });
+  },
+);

@@ -12,8 +12,7 @@ import { faultyLink } from '../support/faulty-link.ts';
 import { testPartition } from '../support/partition.ts';
 import { raiseLine } from '../support/lines.ts';
 import { until } from '../support/until.ts';
-
-const slowMs = 90_000;
+import { SLOW_TEST_MS } from '../support/timeouts.ts';
 
 type Log = Pick<EventStore, 'readAll'>;
 
@@ -40,7 +39,7 @@ async function served(cli: Cli, name: string): Promise<string> {
 describe('tocsin store copy', () => {
   test(
     'gives the same log after a kill and a second run, and the projection continues with it',
-    { timeout: slowMs },
+    { timeout: SLOW_TEST_MS },
     async () => {
       await using partition = await testPartition();
       const { cli } = partition;
@@ -96,7 +95,7 @@ describe('tocsin store copy', () => {
     },
   );
 
-  test('does not change a target that holds other events', { timeout: slowMs }, async () => {
+  test('does not change a target that holds other events', { timeout: SLOW_TEST_MS }, async () => {
     await using partition = await testPartition();
     const { cli } = partition;
     await partition.raise(1, 2);

@@ -53,9 +53,9 @@ async function expectAway(reason: RegExp, servers = partition.nats.url): Promise
   });
 }
 
-describe('a stream at its limits', () => {
+describe('projector with a full stream', () => {
   test.each(['messages', 'bytes'] as const)(
-    'of %s is waited for; with room again all are sent',
+    'waits at the limit of %s, and sends all messages when there is room',
     async (what) => {
       const { streams } = await partition.stream.client.jetstreamManager();
       const { state } = await streams.info('TOCSIN');
@@ -69,12 +69,12 @@ describe('a stream at its limits', () => {
   );
 });
 
-describe('settings that somebody has changed', () => {
+describe('projector with changed stream settings', () => {
   test.each([
     ['no_ack', { no_ack: true }, { no_ack: false }, /no_ack is on/],
     ['max_msg_size', { max_msg_size: 1_000 }, { max_msg_size: -1 }, /max_msg_size is 1000/],
   ])(
-    '%s is refused by name, and sent once it is as it was',
+    'refuses %s by name, and sends all messages after it is restored',
     async (_name, change, back, reason) => {
       await raiseOne();
       await update(change);
@@ -87,15 +87,15 @@ describe('settings that somebody has changed', () => {
   );
 });
 
-describe('a server', () => {
-  test('without JetStream is waited for; with it all are sent', async () => {
+describe('projector with an unsuitable server', () => {
+  test('waits for a server without JetStream, and sends all messages when there is JetStream', async () => {
     await using bare = await testNatsServer({ jetStream: false });
     await raiseOne();
     await expectAway(/JetStream/, bare.url);
     await expectAllOnce();
   });
 
-  test('where the stream was made by hand for something else is refused by each setting', async () => {
+  test('names each wrong setting of a stream that was made for something else', async () => {
     await using other = await testPartition();
     const { streams } = await other.stream.client.jetstreamManager();
     await streams.add({
@@ -117,7 +117,7 @@ describe('a server', () => {
   });
 });
 
-test('a purge takes nothing from the front by hand; what age took from there is not missed', async () => {
+test('projector continues after messages that the stream discarded at its limit', async () => {
   const { streams } = await partition.stream.client.jetstreamManager();
   await expect(streams.purge('TOCSIN')).rejects.toThrow(/not permitted|purge/);
   const { messages = 0 } = (await partition.stream.last()) ?? {};

@@ -12,9 +12,9 @@ import { compareLists, decideLog } from '../oracle/log-oracle.ts';
 import { compileCache } from '../support/compile-cache.ts';
 import { rawStream } from '../support/jetstream.ts';
 import { testNatsServer, type TestNatsServer } from '../support/nats-server.ts';
+import { SLOW_TEST_MS } from '../support/timeouts.ts';
 
 const program = fileURLToPath(new URL('../harness/crashing.ts', import.meta.url));
-const timeoutMs = 120_000;
 
 /** Each effect, at each of its moments. */
 const points = SMALL_WORK_EFFECTS.flatMap((effect) =>
@@ -53,10 +53,10 @@ async function died(
   return promise;
 }
 
-describe('a process that dies', () => {
+describe('process that dies at an effect', () => {
   test.concurrent.each(points.map((point, n) => [point, `P${n}`] as const))(
-    'at `%s` loses and doubles nothing',
-    { timeout: timeoutMs },
+    'loses no message and stores none twice after a death at `%s`',
+    { timeout: SLOW_TEST_MS },
     async (point, name) => {
       expect(await died(work(name), point)).toBe('SIGKILL');
       await smallWork(work(name));
@@ -72,8 +72,8 @@ describe('a process that dies', () => {
     ['reset before', 'R0'],
     ['reset after', 'R1'],
   ] as const)(
-    'at `%s`, when an operator begins a new list, sends no history',
-    { timeout: timeoutMs },
+    'sends no history after a death at `%s` with --from-now',
+    { timeout: SLOW_TEST_MS },
     async (point, name) => {
       await smallWork(work(name));
       await using stream = await rawStream(nats.url, name);

@@ -22,6 +22,7 @@ import {
 import { virtualTime, type VirtualTime } from '../support/virtual-time.ts';
 import { anInput, eventsOf, QUICK } from '../support/world.ts';
 import { scheduleProduct } from '../../src/schedule/triggers.ts';
+import { LONG_PROOF_MS, SLOW_TEST_MS } from '../support/timeouts.ts';
 
 /** What survives a worker. */
 type Disk = {
@@ -155,8 +156,8 @@ async function expectOneDelivery({ store, calls }: Disk, deaths: number, at: str
 
 const named = ({ point, nth }: Place): string => `${point} (${nth})`;
 
-describe('failpoints of a delivery', () => {
-  it('are before and after every effect, of every kind', async () => {
+describe('delivery failpoints', () => {
+  it('surround every kind of effect', async () => {
     const { points, unguarded, end } = await live(await disk(), 1);
     expect([end, unguarded]).toEqual(['done', []]);
     const effects = points.reached.map((point) => point.replace(/ (before|sent|after)$/, ''));
@@ -174,7 +175,7 @@ describe('failpoints of a delivery', () => {
   });
 });
 
-describe('delivery worker that crashes', () => {
+describe('delivery worker that crashes', { timeout: SLOW_TEST_MS }, () => {
   it('leaves a delivery that ends, at each failpoint', async () => {
     const places = placesOf((await live(await disk(), 1)).points);
     expect(places.length).toBeGreaterThan(20);
@@ -186,7 +187,7 @@ describe('delivery worker that crashes', () => {
         await expectOneDelivery(left, 1, named(place));
       }),
     );
-  }, 120_000);
+  });
 
   it('leaves a delivery that ends when its successor crashes too, at each pair of failpoints', async () => {
     const places = placesOf((await live(await disk(), 0)).points);
@@ -211,5 +212,5 @@ describe('delivery worker that crashes', () => {
     const total = pairs.reduce((sum, n) => sum + n, 0);
     process.stdout.write(`crashes of a worker: ${places.length} points, ${total} pairs\n`);
     expect(total).toBeGreaterThan(places.length * 3);
-  }, 300_000);
+  }, LONG_PROOF_MS);
 });

@@ -19,11 +19,14 @@ import { decideLog } from '../oracle/log-oracle.ts';
 import { testCli } from '../support/cli.ts';
 import { compileCache } from '../support/compile-cache.ts';
 import { testNatsServer } from '../support/nats-server.ts';
-import { until } from '../support/until.ts';
+import { until, untilStalled } from '../support/until.ts';
 import { scheduleProduct } from '../../src/schedule/triggers.ts';
+import { LONG_PROOF_MS } from '../support/timeouts.ts';
+
+/** A lease of half a minute, and the time for a call on a busy machine. */
+const LEASE_WAIT_MS = 120_000;
 
 const workerFile = fileURLToPath(new URL('../harness/delivery-worker.ts', import.meta.url));
-const slowMs = 400_000;
 
 /** Each effect of the in-process enumeration; before one is after the one before it. */
 const points = [
@@ -48,7 +51,7 @@ async function frontIn(
   return { front, file };
 }
 
-const noticeOf = (userId: string | number) =>
+const triggerFor = (userId: string | number) =>
   ({
     userId,
     triggerType: 'important_urgent_task',
@@ -57,11 +60,11 @@ const noticeOf = (userId: string | number) =>
     targetId: 1,
   }) as const;
 
-const told = (calls: readonly HeardCall[]): number =>
+const answeredCalls = (calls: readonly HeardCall[]): number =>
   calls.filter(({ answered }) => answered === 200).length;
 
-/** How a process ended: by which signal, or with which words. */
-async function ended(args: readonly string[], env: NodeJS.ProcessEnv): Promise<string> {
+/** The signal that ended a process, or its stderr. */
+async function runToEnd(args: readonly string[], env: NodeJS.ProcessEnv): Promise<string> {
   const { promise, resolve } = Promise.withResolvers<string>();
   execFile(process.execPath, [...args], { env }, (error, _stdout, stderr) => {
     resolve(error?.signal ?? `it did not die: ${stderr}`);
@@ -70,8 +73,8 @@ async function ended(args: readonly string[], env: NodeJS.ProcessEnv): Promise<s
 }
 
 test.concurrent(
-  'workers that die at every step leave deliveries that end, and call once per attempt',
-  { timeout: slowMs },
+  'deliveries end and each attempt calls once after workers are killed at every step',
+  { timeout: LONG_PROOF_MS },
   async (context) => {
     const folder = mkdtempSync(join(tmpdir(), 'tocsin-delivery-kills-'));
     context.onTestFinished(() => {
@@ -82,7 +85,7 @@ test.concurrent(
     // The first attempt of each fails, so that each way through a record is gone.
     await using receiver = await openReceiver(({ attempt }) => (attempt === 1 ? 503 : 200));
     const env = { ...process.env, NODE_COMPILE_CACHE: compileCache };
-    const place = [front.url, nats.url, receiver.origin, join(folder, 'worker')];
+    const workerArgs = [front.url, nats.url, receiver.origin, join(folder, 'worker')];
 
     await using store = eventStoreDb({ connectionString: front.url });
     await using kernel = await openKernel({ ...scheduleProduct, store });
@@ -90,14 +93,17 @@ test.concurrent(
     const output = jetStreamOutput({ servers: nats.url });
     const projector = await openProjector({ store, state, output });
     for (const [n, point] of points.entries()) {
-      await kernel.raise(noticeOf(n + 1));
+      await kernel.raise(triggerFor(n + 1));
       await projector.once();
-      expect([point, await ended([workerFile, ...place, point], env)]).toEqual([point, 'SIGKILL']);
+      expect([point, await runToEnd([workerFile, ...workerArgs, point], env)]).toEqual([
+        point,
+        'SIGKILL',
+      ]);
     }
     const last = new Supervised({
       name: 'worker',
       ready: 'ready',
-      command: () => [workerFile, ...place],
+      command: () => [workerFile, ...workerArgs],
       cwd: folder,
       env,
       onUnexpectedEnd: ({ said }) => {
@@ -107,12 +113,10 @@ test.concurrent(
     last.start();
     const { forPeople } = decideLog(file);
     expect(forPeople).toHaveLength(points.length);
-    await until('everybody to be told', () => told(receiver.calls) >= points.length, slowMs);
-    await until(
-      'every delivery to end',
-      () => [...deliveryRecords(file).values()].filter(({ end }) => end).length >= points.length,
-      slowMs,
-    );
+    const answered = (): number => answeredCalls(receiver.calls);
+    await untilStalled('a call for each user', answered, () => answered() >= points.length);
+    const ended = (): number => [...deliveryRecords(file).values()].filter(({ end }) => end).length;
+    await untilStalled('every delivery to end', ended, () => ended() >= points.length);
     expect(await last.stop()).toBe(0);
     const records = deliveryRecords(file);
     expect(deliveryFaults(forPeople, records, receiver.calls)).toEqual([]);
@@ -123,8 +127,8 @@ test.concurrent(
 );
 
 test.concurrent(
-  'of two workers one is frozen beyond its lease, one is killed in mid-call: nobody is called twice for one attempt',
-  { timeout: slowMs },
+  'no attempt calls twice when a worker is killed during a call and another is frozen beyond its lease',
+  { timeout: LONG_PROOF_MS },
   async (context) => {
     await using cli = testCli();
     const { front, file } = await frontIn(cli.folder, context);
@@ -159,17 +163,19 @@ test.concurrent(
 
     // Dead before the other is frozen, or it could die while it makes up for the frozen one's call.
     const killed = start('killed');
-    await kernel.raise(noticeOf('u1'));
+    await kernel.raise(triggerFor('u1'));
     await calledFor('u1');
     killed.kill('SIGKILL');
     await killed.ended();
     const frozen = start('frozen');
-    await kernel.raise(noticeOf('u2'));
+    await kernel.raise(triggerFor('u2'));
     await calledFor('u2');
     frozen.kill('SIGSTOP');
     const other = start('killed');
-    await kernel.raise(noticeOf('u3'));
-    await until('everybody to be told', () => told(receiver.calls) === 3, slowMs);
+    await kernel.raise(triggerFor('u3'));
+    const answered = (): number => answeredCalls(receiver.calls);
+    // The other worker waits for the lease of the frozen worker.
+    await untilStalled('a call for each user', answered, () => answered() === 3, LEASE_WAIT_MS);
     frozen.kill('SIGCONT');
     held.resolve(200);
     for (const worker of [frozen, other]) {
@@ -189,7 +195,7 @@ test.concurrent(
       said.get(1)?.includes('AttemptOutcomeUnknown'),
     );
     expect(unknown).toHaveLength(2);
-    // These calls do not say of which attempt they are: each is of the next one of its notice.
+    // These calls do not say of which attempt they are: each is the next attempt of its notification.
     const calls = receiver.calls.map((call, index) => {
       const earlier = receiver.calls.slice(0, index);
       const isSame = ({ notificationId }: HeardCall) => notificationId === call.notificationId;

@@ -13,10 +13,11 @@ import {
 } from '../support/partition.ts';
 import { raiseLine } from '../support/lines.ts';
 import { until } from '../support/until.ts';
+import { SLOW_TEST_MS } from '../support/timeouts.ts';
 
 const Summary = z.object({ checkpoint: z.object({ commit: z.string(), prepare: z.string() }) });
 
-describe('messages of others in the stream', () => {
+describe('tocsin project with foreign messages in the stream', () => {
   const publish = async (partition: Partition, count: number): Promise<void> => {
     for (let i = 0; i < count; i++) {
       await partition.stream.client
@@ -27,7 +28,7 @@ describe('messages of others in the stream', () => {
   const ours = async (partition: Partition) =>
     (await partition.stream.all()).filter(({ ordinal }) => ordinal !== '');
 
-  test('are counted and passed by, whenever they come', async () => {
+  test('counts and skips foreign messages before and between runs', async () => {
     await using partition = await projectedPartition();
     await publish(partition, 2);
     await partition.raise(4, 4);
@@ -45,34 +46,38 @@ describe('messages of others in the stream', () => {
     expect(new Set(list.map(({ id }) => id)).size).toBe(10);
   });
 
-  test('between two of ours, beside a running daemon', async ({ onTestFinished }) => {
-    await using partition = await projectedPartition();
-    const front = await createFront({ file: partition.cli.path('var/store.db') });
-    onTestFinished(() => front.close());
-    const where = ['--store', front.url];
-    const daemon = partition.cli.start(['project', ...where, '--nats', partition.nats.url]);
-    const [, http = ''] = await daemon.says(/"http":"(http:[^"]+)"/);
-    const metric = async (name: string) => {
-      const text = await (await fetch(`${http}/metrics`)).text();
-      return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
-    };
-    // With nothing of ours on its way: what a stranger meets in a batch comes after that batch.
-    await until('its start', async () => (await metric('tocsin_caught_up')) === 1);
-    await publish(partition, 3);
-    await until(
-      'them to be seen',
-      async () => (await metric('tocsin_foreign_messages_total')) === 3,
-    );
-    const input = `${raiseLine(4)}\n`;
-    const raised = await partition.cli.json(['raise', ...where, '--file', '-'], { input });
-    expect(raised.document).toMatchObject({ raised: 1 });
-    await until('the next of ours', async () => (await lastSequence(partition)) === 11);
-    daemon.kill('SIGTERM');
-    expect(await daemon.ended()).toMatchObject({ code: 0 });
-    const list = await ours(partition);
-    expect(list.map(({ ordinal }) => Number(ordinal))).toEqual(list.map((_, i) => i + 1));
-    expect(list.map(({ sequence }) => sequence)).toEqual([1, 2, 3, 4, 5, 6, 10, 11]);
-  });
+  test(
+    'counts and skips foreign messages as a running daemon',
+    { timeout: SLOW_TEST_MS },
+    async ({ onTestFinished }) => {
+      await using partition = await projectedPartition();
+      const front = await createFront({ file: partition.cli.path('var/store.db') });
+      onTestFinished(() => front.close());
+      const where = ['--store', front.url];
+      const daemon = partition.cli.start(['project', ...where, '--nats', partition.nats.url]);
+      const [, http = ''] = await daemon.says(/"http":"(http:[^"]+)"/);
+      const metric = async (name: string) => {
+        const text = await (await fetch(`${http}/metrics`)).text();
+        return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
+      };
+      // With nothing of ours on its way: what a stranger meets in a batch comes after that batch.
+      await until('its start', async () => (await metric('tocsin_caught_up')) === 1);
+      await publish(partition, 3);
+      await until(
+        'them to be seen',
+        async () => (await metric('tocsin_foreign_messages_total')) === 3,
+      );
+      const input = `${raiseLine(4)}\n`;
+      const raised = await partition.cli.json(['raise', ...where, '--file', '-'], { input });
+      expect(raised.document).toMatchObject({ raised: 1 });
+      await until('the next of ours', async () => (await lastSequence(partition)) === 11);
+      daemon.kill('SIGTERM');
+      expect(await daemon.ended()).toMatchObject({ code: 0 });
+      const list = await ours(partition);
+      expect(list.map(({ ordinal }) => Number(ordinal))).toEqual(list.map((_, i) => i + 1));
+      expect(list.map(({ sequence }) => sequence)).toEqual([1, 2, 3, 4, 5, 6, 10, 11]);
+    },
+  );
 
   async function forge(partition: Partition, ordinal: number): Promise<void> {
     const [copied] = await partition.stream.headers();
@@ -83,7 +88,7 @@ describe('messages of others in the stream', () => {
     await partition.stream.client.jetstream().publish(subject, '{}', { headers: copied });
   }
 
-  test('a copy of an earlier one of ours is passed by, too', async () => {
+  test('skips a copy of an earlier message', async () => {
     await using partition = await projectedPartition();
     await forge(partition, 1);
     await partition.raise(4, 4);
@@ -94,7 +99,8 @@ describe('messages of others in the stream', () => {
   });
 
   test.each([7, 9, 999_999])(
-    'one that claims place %i is refused; a stream in its place gets what was not sent',
+    'refuses a forged message with ordinal %i, and sends the unsent messages to a new stream',
+    { timeout: SLOW_TEST_MS },
     async (n) => {
       await using partition = await projectedPartition();
       const { commit, prepare } = Summary.parse((await partition.project()).document).checkpoint;

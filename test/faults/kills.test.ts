@@ -8,6 +8,7 @@ import { rawStream, type Stored } from '../support/jetstream.ts';
 import { manyLines } from '../support/lines.ts';
 import { testNatsServer, type TestNatsServer } from '../support/nats-server.ts';
 import { seededRandom } from '../support/random.ts';
+import { LONG_PROOF_MS } from '../support/timeouts.ts';
 import { until } from '../support/until.ts';
 
 const KILLS = 22;
@@ -86,33 +87,37 @@ async function killAll(
   return { kills, whileUnacknowledged };
 }
 
-test(`after ${KILLS} and more kills of daemon and server the stream holds the list of an undisturbed run`, async () => {
-  await using cli = testCli();
-  await using nats = await testNatsServer();
-  writeFileSync(cli.path('in.ndjson'), manyLines(1, LINES));
-  const raised = await cli.json(['raise', '--file', 'in.ndjson', '--concurrency', '512']);
-  expect(raised.document).toMatchObject({ raised: LINES });
-  const expected = await undisturbed(cli, nats);
-  expect(expected.length).toBeGreaterThan(LINES);
+test(
+  `after ${KILLS} or more kills of the daemon and the server the stream equals the stream of an undisturbed run`,
+  { timeout: LONG_PROOF_MS },
+  async () => {
+    await using cli = testCli();
+    await using nats = await testNatsServer();
+    writeFileSync(cli.path('in.ndjson'), manyLines(1, LINES));
+    const raised = await cli.json(['raise', '--file', 'in.ndjson', '--concurrency', '512']);
+    expect(raised.document).toMatchObject({ raised: LINES });
+    const expected = await undisturbed(cli, nats);
+    expect(expected.length).toBeGreaterThan(LINES);
 
-  await using gate = await openGate(nats.port);
-  const seed = 20_261_124;
-  const counts = await killAll(seed, cli, nats, gate, expected.length);
-  process.stdout.write(
-    `kills (seed ${seed}): ${counts.kills}, ` +
-      `${counts.whileUnacknowledged} while messages were unacknowledged\n`,
-  );
+    await using gate = await openGate(nats.port);
+    const seed = 20_261_124;
+    const counts = await killAll(seed, cli, nats, gate, expected.length);
+    process.stdout.write(
+      `kills (seed ${seed}): ${counts.kills}, ` +
+        `${counts.whileUnacknowledged} while messages were unacknowledged\n`,
+    );
 
-  await using stream = await rawStream(nats.url);
-  const before = (await stream.last())?.sequence ?? 0;
-  expect(before).toBeGreaterThan(0);
-  expect(before).toBeLessThan(expected.length);
-  const rest = await cli.json(['project', '--once', '--nats', nats.url]);
-  expect(rest).toMatchObject({ code: 0, document: { outputSequence: String(expected.length) } });
-  const stored = await stream.all();
-  expect(stored.map(identity)).toEqual(expected.map(identity));
-  expect(stored.map(({ sequence }) => sequence)).toEqual(expected.map((_, i) => i + 1));
-  expect(new Set(stored.map(({ id }) => id)).size).toBe(stored.length);
-  const audit = await cli.json(['audit', 'replay']);
-  expect(audit.document).toMatchObject({ published: expected.length - LINES, triggers: LINES });
-});
+    await using stream = await rawStream(nats.url);
+    const before = (await stream.last())?.sequence ?? 0;
+    expect(before).toBeGreaterThan(0);
+    expect(before).toBeLessThan(expected.length);
+    const rest = await cli.json(['project', '--once', '--nats', nats.url]);
+    expect(rest).toMatchObject({ code: 0, document: { outputSequence: String(expected.length) } });
+    const stored = await stream.all();
+    expect(stored.map(identity)).toEqual(expected.map(identity));
+    expect(stored.map(({ sequence }) => sequence)).toEqual(expected.map((_, i) => i + 1));
+    expect(new Set(stored.map(({ id }) => id)).size).toBe(stored.length);
+    const audit = await cli.json(['audit', 'replay']);
+    expect(audit.document).toMatchObject({ published: expected.length - LINES, triggers: LINES });
+  },
+);

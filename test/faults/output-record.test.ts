@@ -16,6 +16,7 @@ import {
 import { rawStream } from '../support/jetstream.ts';
 import { testNatsServer } from '../support/nats-server.ts';
 import { until } from '../support/until.ts';
+import { SLOW_TEST_MS } from '../support/timeouts.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -31,8 +32,8 @@ async function recreate(partition: Partition): Promise<void> {
   await streams.add(config);
 }
 
-describe('an empty stream under a read model that knows better', () => {
-  test('is refused; --from-now sends what comes, and says so in the log', async () => {
+describe('tocsin project on a replaced stream', () => {
+  test('refuses an empty stream, and sends and records messages of future events with --from-now', async () => {
     await using partition = await projectedPartition();
     await recreate(partition);
     await partition.raise(4, 4);
@@ -66,7 +67,7 @@ describe('an empty stream under a read model that knows better', () => {
     ]);
   });
 
-  test('--resend-from sends again what came after that position, with the same ids', async () => {
+  test('sends messages after a position again with --resend-from and the same ids', async () => {
     await using partition = await projectedPartition();
     const Summary = z.object({ checkpoint: z.object({ commit: z.string(), prepare: z.string() }) });
     const first = await partition.project();
@@ -90,7 +91,7 @@ describe('an empty stream under a read model that knows better', () => {
     expect(bad.code).toBe(0); // Nothing is wrong any more, so no way is taken.
   });
 
-  test('--adopt-tail goes on after the last message of a stream that was moved', async () => {
+  test('continues with --adopt-tail after the last message of a moved stream', async () => {
     await using partition = await projectedPartition();
     const messages = await partition.stream.all();
     const headers = await partition.stream.headers();
@@ -113,7 +114,7 @@ describe('an empty stream under a read model that knows better', () => {
     expect((await partition.opened()).at(-1)).toMatchObject({ mode: 'adopt_tail', base: '0' });
   });
 
-  test('a purge and a deletion are denied by the stream itself', async () => {
+  test('relies on a stream that denies a purge and a deletion', async () => {
     await using partition = await projectedPartition();
     const { streams } = await manager(partition);
     await expect(streams.purge('TOCSIN')).rejects.toThrow();
@@ -122,8 +123,8 @@ describe('an empty stream under a read model that knows better', () => {
   });
 });
 
-describe('a read model that is gone', () => {
-  test('is built again, and nothing is sent again', async () => {
+describe('tocsin project without its read model', { timeout: SLOW_TEST_MS }, () => {
+  test('builds the read model again, and sends nothing again', async () => {
     await using partition = await projectedPartition();
     forgetState(partition);
     await partition.raise(4, 4);
@@ -135,14 +136,16 @@ describe('a read model that is gone', () => {
     expect(await partition.opened()).toHaveLength(1);
   });
 
-  test('together with the stream: refused, also as a daemon; nothing is made or sent', async () => {
+  test('refuses to run without the stream too, also as a daemon, and creates and sends nothing', async () => {
     await using partition = await projectedPartition();
     await (await manager(partition)).streams.delete('TOCSIN');
     forgetState(partition);
     refused(await partition.project(), 'output_missing', /--resend-from/);
     const daemon = await partition.cli.run(['project', '--nats', partition.nats.url]);
     expect(daemon).toMatchObject({ code: 4 });
-    expect(daemon.stderr).toMatch(/^error: the log says that TOCSIN was written.*\n.*--from-now/);
+    expect(daemon.stderr).toMatch(
+      /^error: the log says that TOCSIN exists, but it does not.*\n.*--from-now/,
+    );
     expect(await partition.stream.last()).toBeUndefined();
     expect(await partition.project('--from-now')).toMatchObject({
       code: 0,
@@ -151,8 +154,8 @@ describe('a read model that is gone', () => {
   });
 });
 
-describe('a wrong address', () => {
-  test('of an empty server, and of one with the stream of another log', async () => {
+describe('tocsin project with a wrong address', () => {
+  test('refuses an empty server, and a server with the stream of another log', async () => {
     await using partition = await projectedPartition();
     await using other = await testPartition();
     refused(await partition.project('--nats', other.nats.url), 'output_missing', /Check --nats/);
@@ -166,7 +169,7 @@ describe('a wrong address', () => {
     expect(await partition.users()).toEqual(twice(1, 4));
   });
 
-  test('of a log that has sent nothing yet: refused on a stream of another', async () => {
+  test('refuses the stream of another log for a log that has sent nothing', async () => {
     await using partition = await projectedPartition();
     await using other = await testPartition();
     await other.raise(71, 72);
@@ -174,7 +177,7 @@ describe('a wrong address', () => {
     expect(await partition.users()).toEqual(twice(1, 3));
   });
 
-  test('of the state file or the log: refused', async () => {
+  test('refuses another log and an older copy of its log', async () => {
     await using partition = await projectedPartition();
     await using other = await testPartition();
     await other.raise(71, 71);
@@ -190,67 +193,71 @@ describe('a wrong address', () => {
   });
 });
 
-describe('a stream that was restored from an earlier copy', () => {
-  /** Six messages are in the copy, `more` were sent after it was made. */
-  async function restored(partition: Partition, more: () => Promise<void>): Promise<void> {
-    const store = `${partition.nats.folder}/store`;
-    await partition.nats.stop();
-    cpSync(store, `${partition.nats.folder}/copy`, { recursive: true });
-    await partition.nats.restart();
-    await more();
-    expect(await partition.projectApart()).toMatchObject({ code: 0 });
-    await partition.nats.stop();
-    rmSync(store, { recursive: true });
-    cpSync(`${partition.nats.folder}/copy`, store, { recursive: true });
-    await partition.nats.restart();
-    await until('the client', async () => {
-      try {
-        return await partition.stream.last();
-      } catch {
-        // Still on its way back.
-        return undefined;
-      }
-    });
-  }
-
-  test.concurrent('gets its lost tail again: same ids, same places', async () => {
-    await using partition = await projectedPartition();
-    let before: Awaited<ReturnType<typeof partition.stream.all>> = [];
-    await restored(partition, async () => {
-      await partition.raise(4, 6);
-      await partition.projectApart();
-      before = await partition.stream.all();
-      expect(before).toHaveLength(12);
-    });
-    expect(await lastSequence(partition)).toBe(6);
-    await partition.raise(7, 7);
-    expect(await partition.projectApart()).toMatchObject({
-      code: 0,
-      document: { triggered: 1, published: 1, outputSequence: '14' },
-    });
-    const after = await partition.stream.all();
-    expect(after.slice(0, 12)).toEqual(before);
-    expect(after).toHaveLength(14);
-    expect(await partition.opened()).toHaveLength(1);
-  });
-
-  test.concurrent(
-    'is refused when the lost ones are too old; --adopt-tail sends them',
-    async () => {
-      await using partition = await projectedPartition();
-      await restored(partition, () => partition.raiseAgo(4, 6, DAY_MS + 60_000));
-      refused(await partition.projectApart(), 'output_behind', /--adopt-tail/);
-      expect(await lastSequence(partition)).toBe(6);
-      expect(await partition.projectApart('--adopt-tail')).toMatchObject({
-        code: 0,
-        document: { published: 3, outputSequence: '12' },
+describe(
+  'tocsin project on a stream that was restored from an earlier copy',
+  { timeout: SLOW_TEST_MS },
+  () => {
+    /** Six messages are in the copy, `more` were sent after it was made. */
+    async function restored(partition: Partition, more: () => Promise<void>): Promise<void> {
+      const store = `${partition.nats.folder}/store`;
+      await partition.nats.stop();
+      cpSync(store, `${partition.nats.folder}/copy`, { recursive: true });
+      await partition.nats.restart();
+      await more();
+      expect(await partition.projectApart()).toMatchObject({ code: 0 });
+      await partition.nats.stop();
+      rmSync(store, { recursive: true });
+      cpSync(`${partition.nats.folder}/copy`, store, { recursive: true });
+      await partition.nats.restart();
+      await until('the client', async () => {
+        try {
+          return await partition.stream.last();
+        } catch {
+          // Still on its way back.
+          return undefined;
+        }
       });
-      expect(await partition.users()).toEqual(twice(1, 6));
-    },
-  );
-});
+    }
 
-test('settings that make the stream unsafe are refused by name', async () => {
+    test.concurrent('sends the lost messages again with the same ids and sequences', async () => {
+      await using partition = await projectedPartition();
+      let before: Awaited<ReturnType<typeof partition.stream.all>> = [];
+      await restored(partition, async () => {
+        await partition.raise(4, 6);
+        await partition.projectApart();
+        before = await partition.stream.all();
+        expect(before).toHaveLength(12);
+      });
+      expect(await lastSequence(partition)).toBe(6);
+      await partition.raise(7, 7);
+      expect(await partition.projectApart()).toMatchObject({
+        code: 0,
+        document: { triggered: 1, published: 1, outputSequence: '14' },
+      });
+      const after = await partition.stream.all();
+      expect(after.slice(0, 12)).toEqual(before);
+      expect(after).toHaveLength(14);
+      expect(await partition.opened()).toHaveLength(1);
+    });
+
+    test.concurrent(
+      'refuses to send lost messages that are too old, and sends them with --adopt-tail',
+      async () => {
+        await using partition = await projectedPartition();
+        await restored(partition, () => partition.raiseAgo(4, 6, DAY_MS + 60_000));
+        refused(await partition.projectApart(), 'output_behind', /--adopt-tail/);
+        expect(await lastSequence(partition)).toBe(6);
+        expect(await partition.projectApart('--adopt-tail')).toMatchObject({
+          code: 0,
+          document: { published: 3, outputSequence: '12' },
+        });
+        expect(await partition.users()).toEqual(twice(1, 6));
+      },
+    );
+  },
+);
+
+test('tocsin project names the settings that make the stream unsafe', async () => {
   await using partition = await projectedPartition();
   const { streams } = await manager(partition);
   const { subjects } = (await streams.info('TOCSIN')).config;
@@ -272,8 +279,8 @@ test('settings that make the stream unsafe are refused by name', async () => {
   expect(await partition.users()).toEqual(twice(1, 4));
 });
 
-describe('old history', () => {
-  test('asks first: --from-now sends only what comes', async () => {
+describe('tocsin project on old history', () => {
+  test('refuses without an option, and sends only messages of future events with --from-now', async () => {
     await using partition = await testPartition();
     await partition.raiseAgo(1, 3, DAY_MS + 60_000);
     refused(await partition.project(), 'old_history', /--from-start.*--from-now/);
@@ -284,7 +291,7 @@ describe('old history', () => {
     expect(await partition.users()).toEqual(twice(4, 4));
   });
 
-  test('--from-start sends everything, by somebody’s decision', async () => {
+  test('sends everything with --from-start, and records the decision', async () => {
     await using partition = await testPartition();
     await partition.raiseAgo(1, 3, DAY_MS + 60_000);
     const way = ['--from-start', '--reason', 'a new consumer'];
@@ -296,7 +303,7 @@ describe('old history', () => {
   });
 });
 
-test('a server without our stream is left without it by those who only look', async () => {
+test('commands that only read create no stream on the server', async () => {
   await using partition = await testPartition();
   await using other = await testNatsServer();
   await using stream = await rawStream(other.url);

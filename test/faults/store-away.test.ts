@@ -6,8 +6,8 @@ import { openProxy } from '../harness/proxy.ts';
 import { testCli } from '../support/cli.ts';
 import { testNatsServer } from '../support/nats-server.ts';
 import { scheduleProduct } from '../../src/schedule/triggers.ts';
+import { SLOW_TEST_MS } from '../support/timeouts.ts';
 
-const timeoutMs = 120_000;
 const input = {
   userId: 1,
   triggerType: 'important_urgent_task',
@@ -16,7 +16,7 @@ const input = {
   targetId: 1,
 } as const;
 
-test('a daemon that starts without its store waits for it', { timeout: timeoutMs }, async () => {
+test('a daemon that starts without its store waits for it', { timeout: SLOW_TEST_MS }, async () => {
   await using cli = testCli();
   await using nats = await testNatsServer();
   const front = cli.start([
@@ -27,44 +27,48 @@ test('a daemon that starts without its store waits for it', { timeout: timeoutMs
     '127.0.0.1:0',
     '--json',
   ]);
-  const [, port = ''] = await front.says(/"url":"[^"]*:(\d+)/, timeoutMs);
+  const [, port = ''] = await front.says(/"url":"[^"]*:(\d+)/);
   front.kill('SIGKILL');
   await front.ended();
   const store = `esdb://127.0.0.1:${port}?tls=false`;
   const daemon = cli.start(['project', '--store', store, '--nats', nats.url]);
-  await daemon.says(/the store cannot be reached; trying again/, timeoutMs);
+  await daemon.says(/the store cannot be reached; trying again/);
   cli.start(['store', '--store', 'embedded:a.db', '--listen', `127.0.0.1:${port}`]);
-  await daemon.says(/projector started/, timeoutMs);
+  await daemon.says(/projector started/);
   daemon.kill('SIGTERM');
-  expect(await daemon.ended(timeoutMs)).toMatchObject({ code: 0 });
+  expect(await daemon.ended()).toMatchObject({ code: 0 });
 });
 
-test('a raise without its store answers by its deadline', { timeout: timeoutMs }, async () => {
-  await using cli = testCli();
-  const front = cli.start([
-    'store',
-    '--store',
-    'embedded:a.db',
-    '--listen',
-    '127.0.0.1:0',
-    '--json',
-  ]);
-  const [, port = ''] = await front.says(/"url":"[^"]*:(\d+)/, timeoutMs);
-  await using proxy = await openProxy(Number(port));
-  await using store = eventStoreDb({
-    connectionString: `esdb://127.0.0.1:${proxy.port}?tls=false`,
-  });
-  await using kernel = await openKernel({ ...scheduleProduct, store });
-  expect(await kernel.raise(input)).toMatchObject({ outcome: 'raised' });
-  proxy.refuse(true);
-  proxy.cut('reset');
-  const away = await kernel.raise({ ...input, targetId: 2 }, { deadlineMs: 500 });
-  expect(away).toMatchObject({
-    outcome: 'unknown',
-    message: expect.stringMatching(/no answer before the deadline/) as unknown,
-  });
-  proxy.refuse(false);
-  expect(await kernel.raise({ ...input, targetId: 2 })).toMatchObject({
-    triggerId: expect.stringMatching(/^ast_/) as unknown,
-  });
-});
+test(
+  'a raise answers by its deadline while the store is unavailable',
+  { timeout: SLOW_TEST_MS },
+  async () => {
+    await using cli = testCli();
+    const front = cli.start([
+      'store',
+      '--store',
+      'embedded:a.db',
+      '--listen',
+      '127.0.0.1:0',
+      '--json',
+    ]);
+    const [, port = ''] = await front.says(/"url":"[^"]*:(\d+)/);
+    await using proxy = await openProxy(Number(port));
+    await using store = eventStoreDb({
+      connectionString: `esdb://127.0.0.1:${proxy.port}?tls=false`,
+    });
+    await using kernel = await openKernel({ ...scheduleProduct, store });
+    expect(await kernel.raise(input)).toMatchObject({ outcome: 'raised' });
+    proxy.refuse(true);
+    proxy.cut('reset');
+    const away = await kernel.raise({ ...input, targetId: 2 }, { deadlineMs: 500 });
+    expect(away).toMatchObject({
+      outcome: 'unknown',
+      message: expect.stringMatching(/no answer before the deadline/) as unknown,
+    });
+    proxy.refuse(false);
+    expect(await kernel.raise({ ...input, targetId: 2 })).toMatchObject({
+      triggerId: expect.stringMatching(/^ast_/) as unknown,
+    });
+  },
+);

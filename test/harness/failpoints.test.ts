@@ -20,6 +20,7 @@ import { decidedList, storedList } from '../support/decided.ts';
 import { seededRandom } from '../support/random.ts';
 import { inSmallPages, QUICK, START } from '../support/world.ts';
 import { scheduleProduct } from '../../src/schedule/triggers.ts';
+import { SLOW_TEST_MS, LONG_PROOF_MS } from '../support/timeouts.ts';
 
 const line = (user: number, target: number, more: object = {}) => ({
   userId: user,
@@ -169,8 +170,8 @@ async function atEachPoint(
   return reached;
 }
 
-describe('the points', () => {
-  it('are before and after every effect, and every kind of effect is among them', async () => {
+describe('failpoints', () => {
+  it('surround every kind of effect', async () => {
     const { points, witness: seen } = await live(disk(), wholeWork, undefined);
     expect(seen.unguarded).toEqual([]);
     const moments = (moment: string) => points.reached.filter((p) => p.endsWith(moment)).length;
@@ -207,67 +208,83 @@ async function schedule(seed: number): Promise<readonly (readonly string[])[]> {
   }
 }
 
-describe('the same seed', () => {
-  it('repeats the same schedule, fault for fault; another seed does not', async () => {
-    const [first, again, other] = [await schedule(3), await schedule(3), await schedule(4)];
-    expect(again).toEqual(first);
-    expect(other).not.toEqual(first);
-    expect(first.length).toBeGreaterThan(2);
-  }, 60_000);
+describe('seed', () => {
+  it(
+    'repeats its schedule and faults, and another seed has others',
+    async () => {
+      const [first, again, other] = [await schedule(3), await schedule(3), await schedule(4)];
+      expect(again).toEqual(first);
+      expect(other).not.toEqual(first);
+      expect(first.length).toBeGreaterThan(2);
+    },
+    SLOW_TEST_MS,
+  );
 });
 
-describe('a crash', () => {
+describe('crash', () => {
   const fresh = () => Promise.resolve(disk());
 
-  it('at each point costs nothing', async () => {
-    const points = await atEachPoint(fresh, wholeWork, async (prepared, at) => {
-      expect((await live(prepared, wholeWork, undefined)).end).toBe('done');
-      await expectAsIfNothingHappened(prepared, at);
-    });
-    expect(points.length).toBeGreaterThan(30);
-  }, 60_000);
+  it(
+    'loses no message and stores none twice at each failpoint',
+    async () => {
+      const points = await atEachPoint(fresh, wholeWork, async (prepared, at) => {
+        expect((await live(prepared, wholeWork, undefined)).end).toBe('done');
+        await expectAsIfNothingHappened(prepared, at);
+      });
+      expect(points.length).toBeGreaterThan(30);
+    },
+    SLOW_TEST_MS,
+  );
 
-  it('at each point, and one more at each point of the recovery, costs nothing', async () => {
-    const { reached } = (await live(disk(), shortWork, undefined)).points;
-    /** All crashes of the recovery from one crash; how many there were. */
-    const after = async (first: number): Promise<number> => {
-      for (let second = 0; ; second++) {
-        const prepared = disk();
-        await live(prepared, shortWork, first);
-        const recovery = await live(prepared, shortWork, second);
-        const at = `${first}, then ${second} of the recovery`;
-        if (recovery.end === 'died') {
-          expect((await live(prepared, shortWork, undefined)).end, at).toBe('done');
+  it(
+    'loses no message and stores none twice at each failpoint and at each failpoint of the recovery',
+    async () => {
+      const { reached } = (await live(disk(), shortWork, undefined)).points;
+      /** All crashes of the recovery from one crash; how many there were. */
+      const after = async (first: number): Promise<number> => {
+        for (let second = 0; ; second++) {
+          const prepared = disk();
+          await live(prepared, shortWork, first);
+          const recovery = await live(prepared, shortWork, second);
+          const at = `${first}, then ${second} of the recovery`;
+          if (recovery.end === 'died') {
+            expect((await live(prepared, shortWork, undefined)).end, at).toBe('done');
+          }
+          await expectAsIfNothingHappened(prepared, at, FIRST.slice(0, 2));
+          if (recovery.end === 'done') return second;
         }
-        await expectAsIfNothingHappened(prepared, at, FIRST.slice(0, 2));
-        if (recovery.end === 'done') return second;
-      }
-    };
-    // Beside each other: most of their time is waiting.
-    const pairs = await Promise.all(reached.map((_, first) => after(first)));
-    const total = pairs.reduce((sum, n) => sum + n, 0);
-    process.stdout.write(`crashes: ${reached.length} points, ${total} pairs\n`);
-    expect(total).toBeGreaterThan(reached.length * 5);
-  }, 300_000);
+      };
+      // Beside each other: most of their time is waiting.
+      const pairs = await Promise.all(reached.map((_, first) => after(first)));
+      const total = pairs.reduce((sum, n) => sum + n, 0);
+      process.stdout.write(`crashes: ${reached.length} points, ${total} pairs\n`);
+      expect(total).toBeGreaterThan(reached.length * 5);
+    },
+    LONG_PROOF_MS,
+  );
 
-  it('at each point of an operator’s way on costs nothing, and sends no history', async () => {
-    const replaced = async (): Promise<Disk> => {
-      const made = disk();
-      await live(made, wholeWork, undefined);
-      made.output.recreate();
-      return made;
-    };
-    const wayOn: Work = async ({ raise, project }) => {
-      await project('from_now');
-      await raise([line(7, 7)]);
-      await project();
-    };
-    const points = await atEachPoint(replaced, wayOn, async (prepared, at) => {
-      expect((await live(prepared, wayOn, undefined)).end).toBe('done');
-      const subjects = prepared.output.messages.map(({ subject }) => subject.split('.').at(-1));
-      // The one that was raised after the decision, or none if a later decision came after it.
-      expect(subjects, at).toEqual(['7', '7']);
-    });
-    expect(points).toEqual(expect.arrayContaining(['reset before', 'reset after']));
-  }, 60_000);
+  it(
+    'loses no message and sends no history at each failpoint of a recovery mode',
+    async () => {
+      const replaced = async (): Promise<Disk> => {
+        const made = disk();
+        await live(made, wholeWork, undefined);
+        made.output.recreate();
+        return made;
+      };
+      const wayOn: Work = async ({ raise, project }) => {
+        await project('from_now');
+        await raise([line(7, 7)]);
+        await project();
+      };
+      const points = await atEachPoint(replaced, wayOn, async (prepared, at) => {
+        expect((await live(prepared, wayOn, undefined)).end).toBe('done');
+        const subjects = prepared.output.messages.map(({ subject }) => subject.split('.').at(-1));
+        // The one that was raised after the decision, or none if a later decision came after it.
+        expect(subjects, at).toEqual(['7', '7']);
+      });
+      expect(points).toEqual(expect.arrayContaining(['reset before', 'reset after']));
+    },
+    SLOW_TEST_MS,
+  );
 });

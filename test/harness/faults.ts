@@ -1,5 +1,5 @@
-// What is done to a cluster. Each lane of faults has its victim and its own seeded chances; lanes run
-// beside each other, so faults meet. Whatever a fault changes, it changes back.
+// Disturbs a cluster. Each sequence of faults has one victim and its own seeded random numbers. The sequences
+// run at the same time, so faults overlap. Each fault undoes what it changes.
 import { execFileSync } from 'node:child_process';
 import { cpSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,11 +9,11 @@ import type { Load } from './load.ts';
 import type { Direction, Proxy } from './proxy.ts';
 import { Supervised } from './supervised.ts';
 
-/** What was done, counted. */
+/** Counts of the faults. */
 export type FaultCounts = {
   readonly byKind: Record<string, number>;
   kills: number;
-  /** Kills at a moment when the victim owed, or was owed, an answer. */
+  /** Kills while a publish or a raise of the victim was unanswered. */
   killsUnacknowledged: number;
 };
 
@@ -23,66 +23,66 @@ export type FaultContext = {
   readonly counts: FaultCounts;
   /** Names of processes whose writes fail now: they may end by themselves. */
   readonly failing: Set<string>;
-  /** What went wrong, in words; each is a failure of the run. */
+  /** Records a failure of the run. */
   readonly fail: (what: string) => void;
   readonly note: (what: string) => void;
-  /** Told of each fault when it begins and ends. */
+  /** Called when a fault begins and when it ends. */
   readonly trace: (what: string) => void;
 };
 
 type Chance = () => number;
 type Fault = { readonly kind: string; readonly weight: number; readonly run: () => Promise<void> };
 
-export type Lane = {
+export type FaultSequence = {
   readonly name: string;
-  /** From when the victim works again to the next fault, on average. */
+  /** Mean time from a working victim to the next fault. */
   readonly meanMs: number;
   readonly ready: () => boolean;
-  /** Grows while the victim works: it is given the time to do something that can be disturbed. */
+  /** Grows while the victim works. A fault is worth its time only when there is work to disturb. */
   readonly progress: () => number;
   readonly faults: (random: Chance) => readonly Fault[];
 };
 
 /** A restored copy of the stream must not be further behind than what is kept to send again. */
 const RESTORE_AT_MOST = 6_000;
-const patientMs = 600_000;
+const maxReadyMs = 600_000;
 /** A worker's lease, with what others wait after it, and more. */
 const BEYOND_A_LEASE_MS = 30_000;
-/** So much progress, or so long without it, comes before the next fault of a lane. */
+/** The next fault of a sequence waits for so much progress, but not longer than this. */
 const ENOUGH = 8;
 const MAX_IDLE_MS = 15_000;
 
-/** Runs one lane until the signal is raised, and its last fault is over. */
-export async function runLane(
-  lane: Lane,
+/** Runs one sequence until the signal is raised, and its last fault is over. */
+export async function runFaultSequence(
+  sequence: FaultSequence,
   random: Chance,
   { counts, trace, fail }: FaultContext,
   signal: AbortSignal,
 ): Promise<void> {
-  const faults = lane.faults(random);
+  const faults = sequence.faults(random);
   const total = faults.reduce((sum, { weight }) => sum + weight, 0);
   while (!signal.aborted) {
-    // A machine that is busy with other things may take long to start a process; it is waited for.
-    await within(patientMs, () => isOver(signal) || lane.ready());
-    if (!lane.ready()) {
-      if (!isOver(signal)) fail(`${lane.name} was not ready within ${patientMs / 1_000} s`);
+    // The other sequences may keep the victim from getting ready for minutes.
+    await within(maxReadyMs, () => isOver(signal) || sequence.ready());
+    if (!sequence.ready()) {
+      if (!isOver(signal)) fail(`${sequence.name} was not ready within ${maxReadyMs / 1_000} s`);
       return;
     }
-    const before = lane.progress();
-    await within(MAX_IDLE_MS, () => isOver(signal) || lane.progress() >= before + ENOUGH);
-    await pause(-Math.log(1 - random()) * lane.meanMs, signal);
+    const before = sequence.progress();
+    await within(MAX_IDLE_MS, () => isOver(signal) || sequence.progress() >= before + ENOUGH);
+    await pause(-Math.log(1 - random()) * sequence.meanMs, signal);
     let at = random() * total;
     const fault = faults.find(({ weight }) => (at -= weight) < 0);
     if (fault === undefined || isOver(signal)) continue;
     counts.byKind[fault.kind] = (counts.byKind[fault.kind] ?? 0) + 1;
-    trace(`${lane.name}: ${fault.kind}`);
+    trace(`${sequence.name}: ${fault.kind}`);
     await fault.run();
-    trace(`${lane.name}: ${fault.kind} is over`);
+    trace(`${sequence.name}: ${fault.kind} is over`);
   }
 }
 
-/** All lanes of a cluster. */
-export function lanesOf(context: FaultContext): readonly Lane[] {
+/** All fault sequences of a cluster. */
+export function faultSequencesOf(context: FaultContext): readonly FaultSequence[] {
   const { cluster, load } = context;
   const { front, projectors, raisers, workers } = cluster;
   return [
@@ -97,14 +97,14 @@ export function lanesOf(context: FaultContext): readonly Lane[] {
         failingWrites(context, 1, front, 'front', random),
       ],
     },
-    natsLane(context),
-    ...projectors.map((seat, index) => projectorLane(context, seat, index)),
-    ...raisers.map((seat, index) => raiserLane(context, seat, index)),
-    ...workers.map((seat, index) => workerLane(context, seat, index)),
+    natsFaults(context),
+    ...projectors.map((seat, index) => projectorFaults(context, seat, index)),
+    ...raisers.map((seat, index) => raiserFaults(context, seat, index)),
+    ...workers.map((seat, index) => workerFaults(context, seat, index)),
   ];
 }
 
-function projectorLane(context: FaultContext, seat: ProjectorSeat, index: number): Lane {
+function projectorFaults(context: FaultContext, seat: ProjectorSeat, index: number): FaultSequence {
   const { process, traffic, toNats, toStore } = seat;
   const name = index === 0 ? 'projector A' : 'projector B';
   return {
@@ -131,7 +131,11 @@ function projectorLane(context: FaultContext, seat: ProjectorSeat, index: number
   };
 }
 
-function raiserLane(context: FaultContext, { process, toStore }: RaiserSeat, index: number): Lane {
+function raiserFaults(
+  context: FaultContext,
+  { process, toStore }: RaiserSeat,
+  index: number,
+): FaultSequence {
   return {
     name: `raiser ${index + 1}`,
     meanMs: 6_000,
@@ -145,11 +149,11 @@ function raiserLane(context: FaultContext, { process, toStore }: RaiserSeat, ind
   };
 }
 
-function workerLane(
+function workerFaults(
   context: FaultContext,
   { process, toStore, toNats }: WorkerSeat,
   index: number,
-): Lane {
+): FaultSequence {
   const { receiver } = context.cluster;
   return {
     name: `worker ${index + 1}`,
@@ -165,7 +169,7 @@ function workerLane(
   };
 }
 
-function natsLane(context: FaultContext): Lane {
+function natsFaults(context: FaultContext): FaultSequence {
   const { nats, projectors } = context.cluster;
   const unanswered = (): number =>
     projectors.reduce((sum, { traffic }) => sum + traffic.unanswered(), 0);
@@ -212,7 +216,7 @@ function natsLane(context: FaultContext): Lane {
           const before = published(context);
           await sleep(500 + random() * 3_000);
           await crash(random);
-          // What is further behind than the kept tail is refused, as it has to be; not of interest here.
+          // The projector refuses a copy that lacks more than the kept messages; that is not tested here.
           if (published(context) - before < RESTORE_AT_MOST) {
             rmSync(store, { recursive: true });
             cpSync(copy, store, { recursive: true });
@@ -273,7 +277,7 @@ function freezing(weight: number, process: Supervised, random: Chance, maxMs: nu
 }
 
 function networkFault(weight: number, proxy: Proxy, random: Chance): Fault {
-  const ways: readonly (readonly Direction[])[] = [['up'], ['down'], ['up', 'down']];
+  const directions: readonly (readonly Direction[])[] = [['up'], ['down'], ['up', 'down']];
   return {
     kind: 'network',
     weight,
@@ -287,7 +291,7 @@ function networkFault(weight: number, proxy: Proxy, random: Chance): Fault {
         await sleep(random() * 2_000);
         proxy.refuse(false);
       } else {
-        proxy.hold(...(ways[Math.floor(random() * ways.length)] ?? []));
+        proxy.hold(...(directions[Math.floor(random() * directions.length)] ?? []));
         // Sometimes longer than anybody waits for an ack.
         await sleep(random() < 0.3 ? 6_000 : random() * 1_000);
         if (random() < 0.5) proxy.cut('reset');

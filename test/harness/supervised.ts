@@ -7,7 +7,6 @@ import { until } from '../support/until.ts';
 
 const RESTART_MS = 50;
 const KEPT_LINES = 12;
-const patientMs = 90_000;
 
 /** An end that nobody asked for, with the last that the process said. */
 export type UnexpectedEnd = {
@@ -67,7 +66,7 @@ export class Supervised {
     if (child === undefined || !this.#ready) return false;
     this.#killed = true;
     child.kill('SIGKILL');
-    await until(`${this.#options.name} to be gone`, () => this.#child !== child, patientMs);
+    await until(`${this.#options.name} to be gone`, () => this.#child !== child);
     return true;
   }
 
@@ -83,7 +82,7 @@ export class Supervised {
   }
 
   /** Asks it to end, for good. Resolves with its exit code; undefined when it had to be killed. */
-  async stop(timeoutMs = patientMs): Promise<number | undefined> {
+  async stop(timeoutMs?: number): Promise<number | undefined> {
     this.#wanted = false;
     this.thaw();
     const child = this.#child;
@@ -96,7 +95,7 @@ export class Supervised {
     } catch {
       // Told by what is returned.
       child.kill('SIGKILL');
-      await until(`${this.#options.name} to be gone`, () => this.#child !== child, patientMs);
+      await until(`${this.#options.name} to be gone`, () => this.#child !== child);
       return undefined;
     }
     return child.exitCode ?? undefined;

@@ -2,13 +2,13 @@
 // failing writes, a disk that goes back in time. `npm run torture` does it for as long as you like.
 import { expect, test } from 'vitest';
 import { isClean, summaryOf, torture } from './torture.ts';
+import { LONG_PROOF_MS } from '../support/timeouts.ts';
 
 const SECONDS = 30;
-const timeoutMs = 600_000;
 
 test.each([20_261_124])(
-  'nothing is lost and nothing comes twice under torture (seed %i)',
-  { timeout: timeoutMs },
+  'torture loses no message and stores none twice (seed %i)',
+  { timeout: LONG_PROOF_MS },
   async (seed) => {
     const result = await torture({ seconds: SECONDS, seed, workers: 1 });
     process.stdout.write(`torture (seed ${seed}): ${summaryOf(result)}\n`);

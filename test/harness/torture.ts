@@ -4,9 +4,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { deliveryRecords } from '../oracle/delivery-oracle.ts';
 import { decideLog } from '../oracle/log-oracle.ts';
 import { seededRandom } from '../support/random.ts';
-import { until } from '../support/until.ts';
+import { until, untilStalled } from '../support/until.ts';
 import { startCluster, type Cluster } from './cluster.ts';
-import { canFailWrites, lanesOf, runLane, type FaultContext, type FaultCounts } from './faults.ts';
+import {
+  canFailWrites,
+  faultSequencesOf,
+  runFaultSequence,
+  type FaultContext,
+  type FaultCounts,
+} from './faults.ts';
 import { Load, type Outcomes } from './load.ts';
 import { committedSequence, lastSequence } from './observe.ts';
 import { moody } from './receiver.ts';
@@ -20,7 +26,7 @@ export type TortureOptions = {
   /** Delivery workers. Default 2. */
   readonly workers?: number;
   readonly note?: (what: string) => void;
-  /** Told of each fault when it begins and ends. */
+  /** Called when a fault begins and when it ends. */
   readonly trace?: (what: string) => void;
   /** Ends the faults early; everything is compared all the same. */
   readonly signal?: AbortSignal;
@@ -38,9 +44,10 @@ export type TortureResult = Verification & {
 
 const TICK_MS = 20;
 const MAX_BACKLOG = 200;
-const settleMs = 240_000;
+/** A worker that took over from a killed worker waits for its lease and for the backoff of its attempts. */
+const DELIVERY_STALL_MS = 120_000;
 
-/** One run; the same seed gives the same lines and the same faults in each lane, not the same moments. */
+/** Runs once. The same seed gives the same lines and the same sequences of faults, at other moments. */
 export async function torture(options: TortureOptions): Promise<TortureResult> {
   const { seconds, seed, rate = 40, workers = 2 } = options;
   const { note = () => undefined, trace = () => undefined } = options;
@@ -65,18 +72,18 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
     },
   });
   const context: FaultContext = { cluster, load, counts, failing, fail, note, trace };
-  await until('the first messages', () => hasBegun(cluster, load), settleMs);
+  await until('the first messages', () => hasBegun(cluster, load));
 
   const stop = new AbortController();
-  const lanes = lanesOf(context).map((lane, index) =>
-    runLane(lane, seededRandom(seed * 1_000 + index), context, stop.signal),
+  const sequences = faultSequencesOf(context).map((sequence, index) =>
+    runFaultSequence(sequence, seededRandom(seed * 1_000 + index), context, stop.signal),
   );
   const feeding = feed(load, rate, stop.signal);
   const reporting = report(context, seconds, note, stop.signal);
   const over = sleep(seconds * 1_000, undefined, { signal: options.signal }).catch(() => undefined);
-  await Promise.race([over, ...lanes]);
+  await Promise.race([over, ...sequences]);
   stop.abort();
-  await Promise.all([...lanes, feeding, reporting]);
+  await Promise.all([...sequences, feeding, reporting]);
   note(`over; settling ${load.backlog} raises`);
 
   await heal(cluster);
@@ -169,43 +176,46 @@ export async function heal({
   nats.thaw();
   for (const { process } of [...projectors, ...raisers, ...workers]) process.thaw();
   front.thaw();
-  await until('all to be up', () => front.isReady, settleMs);
+  await until('all to be up', () => front.isReady);
 }
 
-/** Until every raise is answered, every message stored, both read models at the end, and all told. */
+/** Waits until all raises are answered, all messages stored and committed, and all deliveries ended. */
 export async function settle(
   cluster: Cluster,
   load: Load,
   fail: (what: string) => void,
 ): Promise<void> {
+  const open = (): number => load.backlog;
+  const isAnswered = (): boolean => {
+    load.settle();
+    return load.isDone;
+  };
+  const committed = (): readonly number[] =>
+    cluster.projectors.map(({ state }) => committedSequence(state));
   try {
-    await until(
-      'answers to all raises',
-      () => {
-        load.settle();
-        return load.isDone;
-      },
-      settleMs,
-    );
+    await untilStalled('answers to all raises', open, isAnswered);
     const { messages } = decideLog(cluster.storeFile);
-    await until(
-      'the stream to hold everything',
-      async () => (await lastSequence(cluster.nats.url)) >= messages.length,
-      settleMs,
-    );
-    const ends = cluster.projectors.map(({ state }) => state);
-    const isAtEnd = (state: string): boolean => committedSequence(state) >= messages.length;
-    await until('both read models', () => ends.every(isAtEnd), settleMs);
+    const stored = (): Promise<number> => lastSequence(cluster.nats.url);
+    const isStored = async (): Promise<boolean> => (await stored()) >= messages.length;
+    await untilStalled('the stream to hold all messages', stored, isStored);
+    const areCommitted = (): boolean =>
+      committed().every((sequence) => sequence >= messages.length);
+    await untilStalled('both read models', () => committed().join(), areCommitted);
     if (cluster.workers.length === 0) return;
-    await until('every delivery to end', () => haveAllEnded(cluster.storeFile), settleMs);
+    let undelivered: number | undefined;
+    const haveEnded = async (): Promise<boolean> => {
+      undelivered = await countUndelivered(cluster.storeFile);
+      return undelivered === 0;
+    };
+    await untilStalled('every delivery to end', () => undelivered, haveEnded, DELIVERY_STALL_MS);
   } catch (error) {
     fail(error instanceof Error ? error.message : String(error));
   }
 }
 
-async function haveAllEnded(storeFile: string): Promise<boolean> {
-  // A look at the whole log is not for free.
+async function countUndelivered(storeFile: string): Promise<number> {
+  // Reading the whole log takes long, so it is not read at each poll.
   await sleep(1_000);
   const records = deliveryRecords(storeFile);
-  return decideLog(storeFile).forPeople.every((id) => records.get(id)?.end !== undefined);
+  return decideLog(storeFile).forPeople.filter((id) => records.get(id)?.end === undefined).length;
 }

@@ -8,7 +8,8 @@ import type { DueEntry } from '../../src/kernel/processes/due/due-index.ts';
 import type { DueProcessOptions, DueChange } from '../../src/kernel/processes/due/options.ts';
 import { dueProcess } from '../../src/kernel/processes/due/due-process.ts';
 import { virtualTime, type VirtualTime } from '../support/virtual-time.ts';
-import { eventsOf, until } from '../support/world.ts';
+import { until } from '../support/until.ts';
+import { eventsOf } from '../support/world.ts';
 
 export type DueWorld = {
   readonly time: VirtualTime;
@@ -27,7 +28,7 @@ export type DueWorld = {
 
 export type Running = AsyncDisposable & {
   /** Waits until the process sleeps until this many milliseconds after the start. */
-  readonly sleepsUntil: (ms: number) => Promise<void>;
+  readonly sleepsUntil: (ms: number) => Promise<true>;
 };
 
 export function dueWorld(): DueWorld {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { TocsinError } from '../../src/domain/core/errors.ts';
 import type { DueIndex } from '../../src/kernel/processes/due/due-index.ts';
-import { until } from '../support/world.ts';
+import { until } from '../support/until.ts';
 import { dueWorld, changeOf, stream } from './due.support.ts';
 
 const SECOND = 1_000;

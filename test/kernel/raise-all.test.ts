@@ -2,7 +2,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RaiseInput } from '../../src/domain/trigger/commands.ts';
 import type { RaiseResult } from '../../src/kernel/raise/raise-result.ts';
-import { anInput, makeWorld, until } from '../support/world.ts';
+import { until } from '../support/until.ts';
+import { anInput, makeWorld } from '../support/world.ts';
 import { triggerEvents } from './kernel.support.ts';
 
 const unhandled: unknown[] = [];

@@ -6,7 +6,8 @@ import { silentLogger } from '../../src/domain/ports/logger.ts';
 import { relayRaises } from '../../src/kernel/relay/relay.ts';
 import type { Call } from '../../src/kernel/decider/decider.ts';
 import type { RaiseSource } from '../../src/kernel/relay/raise-source.ts';
-import { anInput, eventsOf, makeWorld, until, type World } from '../support/world.ts';
+import { until } from '../support/until.ts';
+import { anInput, eventsOf, makeWorld, type World } from '../support/world.ts';
 import { sqliteHost, type Host } from './relay.support.ts';
 
 let host: Host;

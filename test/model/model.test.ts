@@ -52,16 +52,16 @@ async function endsWell(run: ModelOptions): Promise<void> {
   await expectEnd(await runModel(run, expectPrefix));
 }
 
-describe('raisers, projectors and workers at once', () => {
+describe('model of raisers, projectors and workers', () => {
   it(
-    'raise, publish and deliver everything once, whatever happens to any of them',
+    'raises, publishes and delivers everything once under any faults',
     async () => {
       await fc.assert(fc.asyncProperty(options, endsWell), { numRuns: runs, seed });
     },
     timeoutMs,
   );
 
-  it('repeat the same schedule for the same seed, fault for fault', async () => {
+  it('repeats the same schedule and faults for the same seed', async () => {
     const [run] = fc.sample(
       options.filter(({ faults, lines }) => faults > 8 && lines.length > 5),
       { numRuns: 1, seed },

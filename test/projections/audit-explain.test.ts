@@ -35,7 +35,7 @@ async function twoInOneWindow() {
   return { world, first, second, sources: await sourcesOf(world) };
 }
 
-test('tells why a person was told', async () => {
+test('explain reports why a request was published', async () => {
   const { first, second, sources } = await twoInOneWindow();
   const told = await explain(sources, first.triggerId);
   expect(told.story.map(({ type }) => type)).toEqual([
@@ -62,7 +62,7 @@ test('tells why a person was told', async () => {
   });
 });
 
-test('tells why a person was not told, and which notification stood in the way', async () => {
+test('explain reports why a request was suppressed, and by which notification', async () => {
   const { first, second, sources } = await twoInOneWindow();
   const told = await explain(sources, second.triggerId);
   expect(told).toMatchObject({
@@ -81,7 +81,7 @@ test('tells why a person was not told, and which notification stood in the way',
   expect(told.story.filter(({ type }) => type === 'NotificationRequested')).toHaveLength(2);
 });
 
-test('takes a notification’s id and a preview’s id as well', async () => {
+test('explain accepts the id of a notification and of a preview', async () => {
   const { first, sources } = await twoInOneWindow();
   const byTrigger = await explain(sources, first.triggerId);
   const id = byTrigger.decision?.notificationId ?? '';
@@ -90,14 +90,14 @@ test('takes a notification’s id and a preview’s id as well', async () => {
 });
 
 test.each(['ast_nonsense', 'x', '00000000-0000-5000-8000-000000000000', `ast_${'0'.repeat(34)}_1`])(
-  'says that %s leads nowhere',
+  'explain reports that %s is unknown',
   async (id) => {
     const { sources } = await twoInOneWindow();
     await expect(explain(sources, id)).rejects.toMatchObject({ kind: 'usage', code: 'not_found' });
   },
 );
 
-test('names the policy that was in force, and not the one of today', async () => {
+test('explain names the policy that was in force at the decision', async () => {
   const world = await makeWorld();
   const policy = { kind: 'anchored', windowMs: 60 * MINUTE, axis: 'requestedAt' } as const;
   const before = await raised(world.kernel, anInput(1));
@@ -133,7 +133,7 @@ async function deliver(world: World, id: string, at: Instant, event: DeliveryEve
   await appendRaw(world.store, deliveryStream('tocsin', '1', id), { type, data, metadata });
 }
 
-test('tells each delivery attempt, and what was known of them at a time', async () => {
+test('explain lists the delivery attempts, also those known at an earlier time', async () => {
   const { world, first, second, sources } = await twoInOneWindow();
   const id = (await explain(sources, first.triggerId)).decision?.notificationId ?? '';
   const about = {
@@ -166,7 +166,7 @@ test('tells each delivery attempt, and what was known of them at a time', async 
   expect(other.story.at(-1)).toMatchObject({ type: 'AttemptSucceeded' });
 });
 
-test('tells what was known at a time, and what had happened but was not known', async () => {
+test('explain separates what was known at a time from what had happened by then', async () => {
   const world = await makeWorld();
   world.clock.advance(60 * MINUTE);
   const late = await raised(world.kernel, anInput(1, { requestedAt: START }));
@@ -190,7 +190,7 @@ test('tells what was known at a time, and what had happened but was not known', 
   expect(await explainUser(sources, '2', between)).toMatchObject({ known: [], latest: null });
 });
 
-test('tells of a request that was parked and decided again by the decision that counts', async () => {
+test('explain reports the later decision of a parked request', async () => {
   const world = await makeWorld();
   const { triggerId } = await raised(world.kernel, anInput(1));
   const event = await poison(world.store);
@@ -199,7 +199,7 @@ test('tells of a request that was parked and decided again by the decision that 
   expect(await explain(sources, triggerId)).toMatchObject({ decision: { verdict: 'published' } });
 });
 
-test('says that nothing is decided where the projector has not passed', async () => {
+test('explain reports no decision for events that are not projected', async () => {
   const world = await makeWorld();
   const { triggerId } = await raised(world.kernel, anInput(1));
   const told = await explain(
@@ -210,7 +210,7 @@ test('says that nothing is decided where the projector has not passed', async ()
   expect(told.sentence).toMatch(/whether it is sent is not decided yet\.$/);
 });
 
-test('reads no more of a long log than of a short one', async () => {
+test('explain reads as much of a long log as of a short log', async () => {
   const counts: { events: number; rows: number }[] = [];
   for (const others of [5, 400]) {
     const world = await makeWorld();

@@ -51,7 +51,7 @@ function keyPair() {
   };
 }
 
-test('an export holds every event, and is whole', async () => {
+test('an export holds every event and is complete', async () => {
   const world = await smallWorld();
   const events = await eventsOf(world.store);
   const lines = await exported(world);
@@ -66,13 +66,13 @@ test('an export holds every event, and is whole', async () => {
   });
 });
 
-test('an export of nothing is whole too', async () => {
+test('an export of an empty log is complete', async () => {
   const world = await makeWorld();
   const lines = await exported(world, { to: { time: 0 } });
   expect(await report(lines)).toMatchObject({ faults: [], manifest: { events: 0 } });
 });
 
-test('bytes that are no JSON, and texts with any character, are kept', async () => {
+test('an export keeps bytes that are not JSON and texts with any character', async () => {
   const world = await smallWorld();
   await appendRaw(world.store, triggerStreamOf('odd'), {
     type: 'Odd',
@@ -82,7 +82,7 @@ test('bytes that are no JSON, and texts with any character, are kept', async () 
   expect(codes(await report(await exported(world)))).toEqual([]);
 });
 
-test('events that nest as deep as a store keeps them, and lone surrogates, are kept', async () => {
+test('an export keeps deeply nested events and lone surrogates', async () => {
   const world = await smallWorld();
   // The data itself is one level.
   const levels = MAX_STORED_DEPTH - 1;
@@ -136,12 +136,12 @@ const CHANGES: readonly (readonly [
   ],
 ];
 
-test.each(CHANGES)('%s is found: %s', async (_what, code, change) => {
+test.each(CHANGES)('checking an export finds %s: %s', async (_what, code, change) => {
   const lines = await exported(await smallWorld());
   expect(codes(await report(change(lines)))).toContain(code);
 });
 
-test('a line that was made anew, hash and all, breaks the chain', async () => {
+test('checking an export finds a changed line with a new hash', async () => {
   const world = await smallWorld();
   const lines = await exported(world);
   const other = await exported(world, { kernel: 'tocsin', user: '1' });
@@ -149,7 +149,7 @@ test('a line that was made anew, hash and all, breaks the chain', async () => {
   expect(codes(await report(lines.with(4, other[4] ?? '')))).toContain('chain_broken');
 });
 
-test('of lines in any order, left out or repeated, each is told as what it is', async () => {
+test('checking an export reports lines that are moved, missing or repeated', async () => {
   const lines = await exported(await smallWorld());
   const numbers = [...lines.keys()];
   await fc.assert(
@@ -173,7 +173,7 @@ test('of lines in any order, left out or repeated, each is told as what it is', 
   );
 });
 
-test('whatever is done to one place of the file is found', async () => {
+test('checking an export finds a change at any byte', async () => {
   const text = (await exported(await smallWorld())).join('\n');
   await fc.assert(
     fc.asyncProperty(fc.nat(text.length - 1), fc.string({ maxLength: 3 }), async (at, put) => {
@@ -185,7 +185,7 @@ test('whatever is done to one place of the file is found', async () => {
   );
 });
 
-test('personal parts can be left out or taken out, and the chain stays', async () => {
+test('the chain holds without personal parts, omitted at the export or removed later', async () => {
   const world = await smallWorld();
   const lines = await exported(world);
   const whole = await report(lines);
@@ -202,7 +202,7 @@ test('personal parts can be left out or taken out, and the chain stays', async (
   });
 });
 
-test('a personal part cannot be guessed from what stays', async () => {
+test('a personal part cannot be guessed from the remaining export', async () => {
   const world = await smallWorld();
   const [a, b] = [
     await exported(world, { redact: true }),
@@ -211,7 +211,7 @@ test('a personal part cannot be guessed from what stays', async () => {
   expect(a[3]).not.toBe(b[3]);
 });
 
-test('a signature is checked with the key in the file, or the key that is given', async () => {
+test('a signature is checked with the key in the file or a given key', async () => {
   const world = await smallWorld();
   const [own, other] = [keyPair(), keyPair()];
   const lines = await exported(world, { signingKey: own.privateKey });
@@ -224,13 +224,13 @@ test('a signature is checked with the key in the file, or the key that is given'
   expect(await report(without, own.publicKey)).toMatchObject({ faults: [], signature: 'valid' });
 });
 
-test('keys that are none are refused', async () => {
+test('an export refuses invalid keys', async () => {
   const world = await smallWorld();
   await expect(exported(world, { signingKey: 'x' })).rejects.toMatchObject({ code: 'invalid_key' });
   await expect(report([], 'x')).rejects.toMatchObject({ code: 'invalid_key' });
 });
 
-test('an export of one user has that user’s streams and the control events', async () => {
+test('an export of one user has the streams of the user and the control events', async () => {
   const world = await smallWorld();
   const lines = await exported(world, { user: '2' });
   const { manifest, header } = await report(lines);

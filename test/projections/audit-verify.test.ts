@@ -23,7 +23,7 @@ async function smallWorld(): Promise<World> {
   return world;
 }
 
-test('a world that nobody touched has no differences', async () => {
+test('verify finds no difference without a change', async () => {
   const world = await smallWorld();
   expect(await verified(world)).toMatchObject({
     triggers: 5,
@@ -35,7 +35,7 @@ test('a world that nobody touched has no differences', async () => {
   });
 });
 
-test('parked, retried and dropped events are no differences', async () => {
+test('verify finds no difference for parked, retried and dropped events', async () => {
   const world = await smallWorld();
   const events = [await poison(world.store, 'a'), await poison(world.store, 'b')];
   await poison(world.store, 'c');
@@ -47,7 +47,7 @@ test('parked, retried and dropped events are no differences', async () => {
   expect(await verified(world)).toMatchObject({ mismatches: [] });
 });
 
-test('what has not been projected yet is no difference', async () => {
+test('verify finds no difference for events that are not projected yet', async () => {
   const world = await smallWorld();
   const before = await verified(world);
   await raised(world.kernel, anInput(9, { userId: 9 }));
@@ -57,7 +57,7 @@ test('what has not been projected yet is no difference', async () => {
   expect(after.cut.logHead).not.toBe(before.cut.logHead);
 });
 
-test('messages that are stored but not committed yet are compared too', async () => {
+test('verify compares messages that are stored but not committed', async () => {
   const world = await smallWorld();
   const rows = world.file.snapshot();
   await raised(world.kernel, anInput(9, { userId: 9 }));
@@ -71,7 +71,7 @@ test('messages that are stored but not committed yet are compared too', async ()
   expect(kindsOf(spoilt)).toEqual({ message_altered: 1 });
 });
 
-test('strangers’ messages are counted and are no difference', async () => {
+test('verify counts foreign messages and finds no difference', async () => {
   const world = await makeWorld();
   await raised(world.kernel, anInput(1));
   await world.project();
@@ -84,7 +84,7 @@ test('strangers’ messages are counted and are no difference', async () => {
   });
 });
 
-test('messages that the stream no longer keeps are not verifiable, not missing', async () => {
+test('verify reports messages that the stream discarded as not verifiable', async () => {
   const world = await smallWorld();
   world.output.purgeTo(3n);
   expect(await verified(world)).toMatchObject({
@@ -93,7 +93,7 @@ test('messages that the stream no longer keeps are not verifiable, not missing',
   });
 });
 
-test('a stream that was emptied by its limits leaves nothing to verify', async () => {
+test('verify reports all messages of an emptied stream as not verifiable', async () => {
   const world = await smallWorld();
   world.output.purgeTo(8n);
   expect(await verified(world)).toMatchObject({
@@ -102,7 +102,7 @@ test('a stream that was emptied by its limits leaves nothing to verify', async (
   });
 });
 
-test('an adopted list is compared from its first message', async () => {
+test('verify compares an adopted stream from its first message', async () => {
   const world = await smallWorld();
   world.output.recreate();
   const recoveryMode = { kind: 'from_now' as const };
@@ -317,7 +317,7 @@ const CASES: readonly (readonly [what: string, expected: string, tampering: Tamp
   ],
 ];
 
-test.each(CASES)('%s is found: %s', async (_what, expected, tampering) => {
+test.each(CASES)('verify finds %s: %s', async (_what, expected, tampering) => {
   const world = await smallWorld();
   const result = await verified(world, tampering);
   expect(kindsOf(result)).toHaveProperty(expected);
@@ -325,7 +325,7 @@ test.each(CASES)('%s is found: %s', async (_what, expected, tampering) => {
   expect(found).toMatchObject(MISMATCHES[found?.code ?? 'store_changed']);
 });
 
-test('a single change is told once', async () => {
+test('verify reports a single change once', async () => {
   const world = await smallWorld();
   for (const [what, expected, tampering] of CASES.slice(0, 12)) {
     const result = await verified(world, tampering);
@@ -333,7 +333,7 @@ test('a single change is told once', async () => {
   }
 });
 
-test('a policy that was changed afterwards is found, and so is what it would have decided', async () => {
+test('verify finds a policy that was changed afterwards, and the verdicts that it changes', async () => {
   const world = await makeWorld();
   const policy = { kind: 'anchored', windowMs: 1_800_000, axis: 'requestedAt' } as const;
   await appendControlEvent(world.store, {
@@ -349,7 +349,7 @@ test('a policy that was changed afterwards is found, and so is what it would hav
   expect(kindsOf(result)).toEqual({ control_changed: 1 });
 });
 
-test('a control event that the projector did not see is found', async () => {
+test('verify finds a control event that the projector did not see', async () => {
   const world = await smallWorld();
   const rows = world.file.snapshot();
   await appendControlEvent(world.store, { type: 'RulesetActivated', data: { ruleset: 1 } });
@@ -384,7 +384,7 @@ async function appendDelivery(world: World, id: string, source: string, stream?:
   await appendRaw(world.store, stream ?? own, { type, data, metadata });
 }
 
-test('a delivery of what was let through is no difference; one without request is', async () => {
+test('verify finds a delivery without a request, and no difference in a requested delivery', async () => {
   const world = await smallWorld();
   const { sentNotifications, verdicts } = world.file.snapshot();
   const notice = first(sentNotifications);
@@ -397,7 +397,7 @@ test('a delivery of what was let through is no difference; one without request i
   expect(result.mismatches.map(({ detail }) => detail).join()).toContain('written by somebody');
 });
 
-test('a delivery in a stream that is not its own is a difference', async () => {
+test('verify finds a delivery in a wrong stream', async () => {
   const world = await smallWorld();
   const { sentNotifications, verdicts } = world.file.snapshot();
   const notice = first(sentNotifications);
@@ -412,7 +412,7 @@ function first<T>(rows: readonly T[]): T {
   return row;
 }
 
-test('lets go of the stream when the log fails on the way', async () => {
+test('verify closes the stream when reading the log fails', async () => {
   const world = await smallWorld();
   await using session = await world.output.connect();
   const info = await session.info();

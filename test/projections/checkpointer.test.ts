@@ -45,8 +45,8 @@ function committer() {
   return { made, add, settled, failures };
 }
 
-describe('a page whose messages are stored', () => {
-  it('is not committed before its own acks', async () => {
+describe('Checkpointer', () => {
+  it('does not commit a page before its acks', async () => {
     const { made, add, settled } = committer();
     made.goLive();
     const acks = Promise.withResolvers<never[]>();
@@ -56,7 +56,7 @@ describe('a page whose messages are stored', () => {
     expect(await settled()).toEqual([1n]);
   });
 
-  it('waits for others while more of the history is to come, but not for ever', async () => {
+  it('commits large groups of pages during catch-up', async () => {
     const { made, add, settled } = committer();
     await add(1, Promise.resolve([]));
     expect(await settled()).toEqual([]);
@@ -69,14 +69,14 @@ describe('a page whose messages are stored', () => {
     expect(await settled()).toEqual([512n, 513n]);
   });
 
-  it('is committed at the end, however little it is', async () => {
+  it('commits the last page at the end, also a small page', async () => {
     const { made, add, settled } = committer();
     await add(1, Promise.resolve([]));
     await made.drained();
     expect(await settled()).toEqual([1n]);
   });
 
-  it('waits for the page before it, and is then committed with it', async () => {
+  it('commits a page together with the page before it, not earlier', async () => {
     const { made, add, settled } = committer();
     made.goLive();
     const acks = Promise.withResolvers<never[]>();
@@ -87,7 +87,7 @@ describe('a page whose messages are stored', () => {
     expect(await settled()).toEqual([2n]);
   });
 
-  it('is never committed when the page before it fails', async () => {
+  it('never commits a page after a page that failed', async () => {
     const { made, add, settled, failures } = committer();
     made.goLive();
     const acks = Promise.withResolvers<never[]>();

@@ -5,7 +5,8 @@ import type { PublishFault } from '../../src/testing.ts';
 import { replay } from '../../src/projections/audit/replay/replay.ts';
 import type { ReadModelSnapshot } from '../../src/adapters/memory/read-model.ts';
 import { decidedList, storedList } from '../support/decided.ts';
-import { anInput, makeWorld, raised, until, type World } from '../support/world.ts';
+import { until } from '../support/until.ts';
+import { anInput, makeWorld, raised, type World } from '../support/world.ts';
 
 async function raiseSome({ kernel }: World, from: number, to: number): Promise<void> {
   for (let n = from; n <= to; n++) await raised(kernel, anInput(n, { userId: 1 + (n % 3) }));
@@ -27,7 +28,7 @@ async function expectSameAsReplay(world: World): Promise<void> {
   expect(verdictsOf(world.file.snapshot())).toEqual(verdictsOf(replayed.snapshot()));
 }
 
-describe('a message', () => {
+describe('projector whose publish fails', () => {
   const faults: [string, PublishFault][] = [
     ['stored without an ack', 'ack_lost'],
     ['lost with the connection', { kind: 'unavailable', message: 'gone' }],
@@ -35,7 +36,7 @@ describe('a message', () => {
     ['rejected', { kind: 'rejected', message: 'no space' }],
   ];
   it.each(faults.flatMap(([name, fault]) => [1n, 4n, 7n].map((at) => [name, at, fault] as const)))(
-    '%s, at %i: the next epoch goes on from there',
+    'continues in the next epoch after a message was %s at ordinal %i',
     async (_name, at, fault) => {
       const world = await makeWorld();
       await raiseSome(world, 1, 6);
@@ -49,8 +50,8 @@ describe('a message', () => {
   );
 });
 
-describe('a projector that dies', () => {
-  it('with everything stored and nothing acknowledged, is followed by one that stores nothing again', async () => {
+describe('projector that replaces a dead projector', () => {
+  it('stores nothing again when all messages were stored and none acknowledged', async () => {
     const world = await makeWorld();
     await raiseSome(world, 1, 6);
     world.output.holdAcks();
@@ -70,7 +71,7 @@ describe('a projector that dies', () => {
     await expectSameAsReplay(world);
   });
 
-  it('and loses its file, is followed by one that folds anew and sends only what is new', async () => {
+  it('replays without its file, and sends only new messages', async () => {
     const world = await makeWorld();
     await raiseSome(world, 1, 6);
     await world.project();
@@ -81,7 +82,7 @@ describe('a projector that dies', () => {
     await expectComplete(world);
   });
 
-  it('loses its file, and the last message is gone too: its successor goes on by the count', async () => {
+  it('continues by the sequence when its file and the last message are gone', async () => {
     const world = await makeWorld();
     await raiseSome(world, 1, 6);
     await world.project();
@@ -94,7 +95,7 @@ describe('a projector that dies', () => {
     expect(storedList(world.output)).toEqual(decided.slice(9));
   });
 
-  it('in the middle of an event, after its first message, is followed by one that sends the second', async () => {
+  it('sends the second message of an event whose first message was stored', async () => {
     const world = await makeWorld();
     await raiseSome(world, 1, 1);
     world.output.failAt(2n, { kind: 'unavailable', message: 'gone' });
@@ -104,8 +105,8 @@ describe('a projector that dies', () => {
   });
 });
 
-describe('a lost connection to the store', () => {
-  it.each([1, 2, 3])('at page %i costs nothing', async (page) => {
+describe('projector that loses its store connection', () => {
+  it.each([1, 2, 3])('resumes without loss after page %i', async (page) => {
     const world = await makeWorld({
       faults: (operation) =>
         operation.kind === 'deliver' && operation.n === page ? { fault: 'drop' } : undefined,
@@ -115,7 +116,7 @@ describe('a lost connection to the store', () => {
     await expectComplete(world);
   });
 
-  it('while reading is waited out', async () => {
+  it('waits until the store can be read again', async () => {
     let away = false;
     const world = await makeWorld({
       faults: ({ kind }) => (away && kind === 'readStream' ? { fault: 'unavailable' } : undefined),

@@ -11,7 +11,8 @@ import { replay } from '../../src/projections/audit/replay/replay.ts';
 import { memoryReadModel, memoryReadModelStore, recordingOutput } from '../../src/testing.ts';
 import { aFront } from '../adapters/front.support.ts';
 import { decidedList, storedList } from '../support/decided.ts';
-import { anInput, eventsOf, QUICK, raised, until } from '../support/world.ts';
+import { until } from '../support/until.ts';
+import { anInput, eventsOf, QUICK, raised } from '../support/world.ts';
 import { scheduleProduct } from '../../src/schedule/triggers.ts';
 
 async function served() {
@@ -42,8 +43,8 @@ async function served() {
   };
 }
 
-describe('a stream that is deleted', () => {
-  it('under a running projector: what was decided stays, what comes passes', async () => {
+describe('deleted stream', () => {
+  it('keeps its verdicts under a running projector, which decides later events', async () => {
     const { store, kernel, output, file, projector, deleteLast } = await served();
     await raised(kernel, anInput(1, { userId: 1 }));
     const running = await projector();
@@ -69,7 +70,7 @@ describe('a stream that is deleted', () => {
     });
   });
 
-  it('with the last event that was projected: the next start goes on, and sends nothing again', async () => {
+  it('sends nothing again when it held the last projected event', async () => {
     const { store, kernel, output, file, projector, deleteLast } = await served();
     await raised(kernel, anInput(1, { userId: 1 }));
     await (await projector()).once();
@@ -81,7 +82,7 @@ describe('a stream that is deleted', () => {
     expect(storedList(output)).toEqual(await decidedList(store));
   });
 
-  it('with the last event that an index has seen: it goes on where it was', async () => {
+  it('lets a due index continue that has read its last event', async () => {
     const { store, kernel, deleteLast } = await served();
     await raised(kernel, anInput(1, { userId: 1 }));
     const index = memoryDueIndexStore().open(kernel.storeId).open('test');

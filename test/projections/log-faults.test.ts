@@ -53,15 +53,15 @@ function disk(): Disk {
   };
 }
 
-describe('an event that somebody has broken in the file', () => {
+describe('projector with a broken event in the log file', () => {
   const breaks = [
-    ['its data', 'broken_json', 'data', `'{"triggerId":'`],
-    ['its metadata', 'metadata_invalid', 'metadata', `'{'`],
-    ['metadata that are gone', 'metadata_invalid', 'metadata', `''`],
+    ['broken data', 'broken_json', 'data', `'{"triggerId":'`],
+    ['broken metadata', 'metadata_invalid', 'metadata', `'{'`],
+    ['empty metadata', 'metadata_invalid', 'metadata', `''`],
   ] as const;
 
   it.each(breaks)(
-    '%s: parked, and sent by a retry once it is mended',
+    'parks an event with %s, and sends it by a retry after the repair',
     async (_what, code, column, broken) => {
       const log = disk();
       await log.work(({ kernel }) => raised(kernel, anInput(1, { userId: 1 })));
@@ -94,8 +94,8 @@ describe('an event that somebody has broken in the file', () => {
   );
 });
 
-describe('a log whose file another program keeps locked', () => {
-  it('leaves a raise unknown at its deadline, and takes it once when the lock is gone', async () => {
+describe('log file that another program locks', () => {
+  it('makes a raise answer unknown at its deadline, and holds its trigger once after the lock', async () => {
     const file = temporaryFile();
     const store = await opened(file);
     await using kernel = await openKernel({ ...scheduleProduct, store });
@@ -112,10 +112,10 @@ describe('a log whose file another program keeps locked', () => {
   });
 });
 
-describe('an event of a megabyte', () => {
+describe('event of a megabyte', () => {
   const filler = 'x'.repeat(1_000_000);
 
-  it('is parked by its size where it would be a message, and passes where it is none', async () => {
+  it('is parked for its size if it leads to a message, and is skipped otherwise', async () => {
     const log = disk();
     await log.work(async ({ store, kernel, project }) => {
       const trigger = await raised(kernel, anInput(1, { userId: 1 }));
@@ -138,7 +138,7 @@ describe('an event of a megabyte', () => {
     expect(log.parked()).toEqual([]);
   });
 
-  it('is refused before it is an event: a payload of a request by its size', async () => {
+  it('is rejected by raise for the size of its payload', async () => {
     await disk().work(async ({ kernel, store }) => {
       const result = await kernel.raise(anInput(1, { payload: { filler } }));
       expect(result).toMatchObject({ outcome: 'rejected' });

@@ -32,20 +32,23 @@ async function pipelineWithStranger(world: World, messages: readonly OutputMessa
   await session[Symbol.asyncDispose]();
 }
 
-test.each([0, 2, 5])('message %i that lost its place is stored at the end, once', async (at) => {
-  const { world, messages } = await undelivered();
-  await pipelineWithStranger(world, messages, at);
-  const projector = await world.projector();
-  await projector.once();
-  expect(projector.status().foreign).toBe(1);
-  const decided = await decidedList(world.store);
-  const late = decided[at];
-  const others = decided.filter((message) => message !== late);
-  expect(storedList(world.output)).toEqual([...others, late]);
-  // A new state file, and whatever comes next, agree with that.
-  await raised(world.kernel, anInput(9, { userId: 9 }));
-  await world.project({}, { state: memoryReadModel() });
-  await world.project();
-  const next = (await decidedList(world.store)).slice(decided.length);
-  expect(storedList(world.output)).toEqual([...others, late, ...next]);
-});
+test.each([0, 2, 5])(
+  'stores message %i once at the end after a foreign message took its sequence',
+  async (at) => {
+    const { world, messages } = await undelivered();
+    await pipelineWithStranger(world, messages, at);
+    const projector = await world.projector();
+    await projector.once();
+    expect(projector.status().foreign).toBe(1);
+    const decided = await decidedList(world.store);
+    const late = decided[at];
+    const others = decided.filter((message) => message !== late);
+    expect(storedList(world.output)).toEqual([...others, late]);
+    // A new state file, and whatever comes next, agree with that.
+    await raised(world.kernel, anInput(9, { userId: 9 }));
+    await world.project({}, { state: memoryReadModel() });
+    await world.project();
+    const next = (await decidedList(world.store)).slice(decided.length);
+    expect(storedList(world.output)).toEqual([...others, late, ...next]);
+  },
+);

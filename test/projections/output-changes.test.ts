@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest';
 import type { OutputMessage } from '../../src/projections/output.ts';
 import { memoryReadModelStore } from '../../src/testing.ts';
 import { decidedList, storedList } from '../support/decided.ts';
-import { anInput, makeWorld, raised, until, type World } from '../support/world.ts';
+import { until } from '../support/until.ts';
+import { anInput, makeWorld, raised, type World } from '../support/world.ts';
 
 async function raiseSome({ kernel }: World, from: number, to: number): Promise<void> {
   for (let n = from; n <= to; n++) await raised(kernel, anInput(n, { userId: n }));
@@ -18,8 +19,8 @@ async function projected(): Promise<World> {
   return world;
 }
 
-describe('foreign messages', () => {
-  it('before the first start move the whole list', async () => {
+describe('projector with foreign messages in its stream', () => {
+  it('continues after foreign messages that are older than its first start', async () => {
     const world = await makeWorld();
     const { store, output } = world;
     await raiseSome(world, 1, 1);
@@ -32,7 +33,7 @@ describe('foreign messages', () => {
     expect(world.file.snapshot().verdicts[0]?.sequence).toBe(4n);
   });
 
-  it('between two runs are counted as an offset, and reported', async () => {
+  it('counts and reports foreign messages between two runs', async () => {
     const world = await projected();
     world.output.insertForeign();
     await raiseSome(world, 4, 4);
@@ -46,7 +47,7 @@ describe('foreign messages', () => {
     });
   });
 
-  it('while it runs make it look again, and go on behind them', async () => {
+  it('reads the stream again and continues after foreign messages that come while it runs', async () => {
     const world = await projected();
     const projector = await world.projector();
     const stop = new AbortController();
@@ -61,7 +62,7 @@ describe('foreign messages', () => {
     expect(storedList(world.output)).toEqual(await decidedList(world.store));
   });
 
-  it('among messages that are stored but not committed keep each at its sequence', async () => {
+  it('keeps stored but uncommitted messages at their sequences among foreign messages', async () => {
     const world = await projected();
     const before = await world.output.connect();
     await raiseSome(world, 4, 5);
@@ -86,8 +87,8 @@ describe('foreign messages', () => {
   });
 });
 
-describe('acknowledged messages that the server lost', () => {
-  it('are sent again with the same ids at the same sequences', async () => {
+describe('projector whose server lost acknowledged messages', () => {
+  it('sends lost messages again with the same ids at the same sequences', async () => {
     const world = await projected();
     const before = world.output.messages;
     world.output.dropLast(3);
@@ -99,7 +100,7 @@ describe('acknowledged messages that the server lost', () => {
     expect(storedList(world.output)).toEqual(await decidedList(world.store));
   });
 
-  it('while it runs are found and sent again', async () => {
+  it('finds lost messages while it runs, and sends them again', async () => {
     const world = await projected();
     const before = world.output.messages;
     const projector = await world.projector();
@@ -113,7 +114,7 @@ describe('acknowledged messages that the server lost', () => {
     expect(world.output.messages).toEqual(before);
   });
 
-  it('that come back while it waits are not sent again', async () => {
+  it('does not send lost messages again that come back while it waits', async () => {
     const world = await projected();
     const [lost] = world.output.messages.slice(-1);
     if (lost === undefined) throw new Error('there is one');
@@ -128,7 +129,7 @@ describe('acknowledged messages that the server lost', () => {
     expect(storedList(world.output)).toEqual(await decidedList(world.store));
   });
 
-  it('more than 24 hours ago are not sent again unasked', async () => {
+  it('does not send lost messages again that are older than 24 hours', async () => {
     const world = await projected();
     world.output.dropLast(1);
     world.clock.advance(24 * 60 * 60 * 1000 + 1);
@@ -145,7 +146,7 @@ const QUICK_BUT_PATIENT = {
   maxBackoffMs: 4,
 };
 
-describe('a last message that the log does not explain', () => {
+describe('projector whose last stored message is not the log’s', () => {
   const forge = (world: World, change: (headers: Map<string, string>) => void): void => {
     const last = world.output.messages.at(-1);
     if (last === undefined) throw new Error('there is one');
@@ -157,7 +158,7 @@ describe('a last message that the log does not explain', () => {
   };
 
   it.each(['ce-id', 'Tocsin-Digest', 'Tocsin-Ordinal'])(
-    'by its %s stops the lane',
+    'refuses a last message with another %s',
     async (name) => {
       const world = await projected();
       forge(world, (headers) =>
@@ -169,7 +170,7 @@ describe('a last message that the log does not explain', () => {
     },
   );
 
-  it('is found by a new file too', async () => {
+  it('refuses it also with a new read model', async () => {
     const world = await projected();
     forge(world, (headers) => headers.set('ce-id', crypto.randomUUID()));
     const file = memoryReadModelStore();
@@ -180,8 +181,8 @@ describe('a last message that the log does not explain', () => {
   });
 });
 
-describe('settings under which the fence would not hold', () => {
-  it('are refused by name', async () => {
+describe('projector with a stream whose settings break the fence', () => {
+  it('names each setting that it refuses', async () => {
     const world = await projected();
     world.output.faults = ['max_msgs is 100'];
     await expect(world.project()).rejects.toMatchObject({

@@ -5,7 +5,8 @@ import type { Output } from '../../src/projections/output.ts';
 import { memoryReadModelStore, recordingOutput } from '../../src/testing.ts';
 import { decidedList, stamped, storedList } from '../support/decided.ts';
 import { openedLists, poison } from '../support/log-edits.ts';
-import { anInput, makeWorld, raised, until, type World } from '../support/world.ts';
+import { until } from '../support/until.ts';
+import { anInput, makeWorld, raised, type World } from '../support/world.ts';
 import { formatPosition } from '../../src/domain/core/positions.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -24,8 +25,8 @@ async function projected(): Promise<World> {
 const waysOf = async ({ store }: World): Promise<unknown[]> =>
   (await openedLists(store)).map(({ mode }) => mode);
 
-describe('a first start', () => {
-  it('on history of more than a day ago refuses, and sends and creates nothing', async () => {
+describe('projector at its first start', () => {
+  it('refuses history older than a day, sends nothing and creates no stream', async () => {
     const world = await makeWorld();
     await raiseSome(world, 1, 3);
     world.clock.advance(DAY_MS + 1);
@@ -34,7 +35,7 @@ describe('a first start', () => {
     expect(await waysOf(world)).toEqual([]);
   });
 
-  it('is not talked out of it by a first event that nobody can read', async () => {
+  it('refuses history older than a day also when its first event cannot be read', async () => {
     const world = await makeWorld();
     await poison(world.store);
     await raiseSome(world, 1, 1);
@@ -42,14 +43,14 @@ describe('a first start', () => {
     await expect(world.project()).rejects.toMatchObject({ code: 'old_history' });
   });
 
-  it('on history of a day ago just goes on', async () => {
+  it('sends history that is not older than a day', async () => {
     const world = await makeWorld();
     await raiseSome(world, 1, 3);
     world.clock.advance(DAY_MS);
     expect(await world.project()).toMatchObject({ triggered: 3 });
   });
 
-  it('sends old history when it is told to', async () => {
+  it('sends old history with the recovery mode from_start', async () => {
     const world = await makeWorld();
     await raiseSome(world, 1, 3);
     world.clock.advance(DAY_MS + 1);
@@ -60,7 +61,7 @@ describe('a first start', () => {
     ]);
   });
 
-  it('sends only what comes from now on when it is told to, and still knows every verdict', async () => {
+  it('sends only messages of future events with from_now, and keeps all verdicts', async () => {
     const world = await makeWorld();
     await raised(world.kernel, anInput(1));
     world.clock.advance(DAY_MS + 1);
@@ -89,7 +90,7 @@ describe('a first start', () => {
     expect(world.output.messages).toHaveLength(8);
   });
 
-  it('beside another that was a little earlier takes its messages for what they are', async () => {
+  it('sends nothing again when another projector opened the output a moment earlier', async () => {
     const world = await makeWorld();
     await raiseSome(world, 1, 2);
     let isFirst = true;
@@ -118,7 +119,7 @@ describe('a first start', () => {
     expect(await waysOf(world)).toEqual(['first']);
   });
 
-  it('refuses a stream whose messages are gone: nobody knows what they were', async () => {
+  it('refuses a stream whose messages are gone', async () => {
     const output = recordingOutput({ existing: { base: 12n } });
     const world = await makeWorld({ output });
     await raiseSome(world, 1, 1);
@@ -126,7 +127,7 @@ describe('a first start', () => {
   });
 });
 
-describe('an output that is not the one the log opened', () => {
+describe('projector whose output is not the recorded output', () => {
   const breaks: [string, string, (world: World) => void][] = [
     [
       'missing',
@@ -153,7 +154,7 @@ describe('an output that is not the one the log opened', () => {
   ];
 
   it.each(breaks)(
-    '%s is refused, whatever became of the read model',
+    'refuses an output that is %s, with and without its read model',
     async (_name, code, breakIt) => {
       const world = await projected();
       breakIt(world);
@@ -169,7 +170,7 @@ describe('an output that is not the one the log opened', () => {
     },
   );
 
-  it.each(breaks)('%s while it runs stops it', async (_name, code, breakIt) => {
+  it.each(breaks)('stops when its output is %s while it runs', async (_name, code, breakIt) => {
     const world = await projected();
     const projector = await world.projector();
     const run = projector.run(new AbortController().signal);
@@ -180,7 +181,7 @@ describe('an output that is not the one the log opened', () => {
   });
 
   it.each(breaks.slice(0, 2))(
-    '%s: --from-now sends what comes from now on',
+    'sends only messages of future events with from_now to an output that is %s',
     async (_n, _c, breakIt) => {
       const world = await projected();
       breakIt(world);
@@ -198,7 +199,7 @@ describe('an output that is not the one the log opened', () => {
   );
 
   it.each(breaks.slice(0, 2))(
-    '%s: --resend-from sends what came after it',
+    'sends messages after a position with resend_from to an output that is %s',
     async (_n, _c, breakIt) => {
       const world = await projected();
       const { checkpoint } = world.file.snapshot();
@@ -223,7 +224,7 @@ describe('an output that is not the one the log opened', () => {
     },
   );
 
-  it('a copy of it under another creation time: --adopt-tail goes on after its last message', async () => {
+  it('continues with adopt_tail after the last message of a copy of the stream', async () => {
     const world = await projected();
     const kept = world.output.messages;
     world.output.recreate();
@@ -238,7 +239,7 @@ describe('an output that is not the one the log opened', () => {
     expect(await waysOf(world)).toEqual(['first', 'adopt_tail']);
   });
 
-  it('that is behind for good: --adopt-tail sends what is missing after its end', async () => {
+  it('sends the missing messages with adopt_tail after the end of a stream that stays behind', async () => {
     const world = await projected();
     world.output.dropLast(3);
     world.clock.advance(DAY_MS + 1);
@@ -261,13 +262,13 @@ describe('an output that is not the one the log opened', () => {
       },
     ],
     [
-      'of strangers',
+      'of foreign messages',
       (world: World) => {
         world.output.recreate();
         world.output.insertForeign();
       },
     ],
-  ])('%s has no tail to adopt', async (_name, breakIt) => {
+  ])('finds no message to adopt in an output that is %s', async (_name, breakIt) => {
     const world = await projected();
     breakIt(world);
     const recoveryMode = { kind: 'adopt_tail' } as const;
@@ -277,7 +278,7 @@ describe('an output that is not the one the log opened', () => {
     expect(await waysOf(world)).toEqual(['first']);
   });
 
-  it('does not take --from-start: that way is for a log that has sent nothing', async () => {
+  it('refuses from_start, which is for a log that has sent nothing', async () => {
     const world = await projected();
     world.output.recreate();
     const recoveryMode = { kind: 'from_start' } as const;
@@ -285,7 +286,7 @@ describe('an output that is not the one the log opened', () => {
     expect(world.output.messages).toEqual([]);
   });
 
-  it('does not take a position that is none', async () => {
+  it('refuses an invalid position for resend_from', async () => {
     const world = await projected();
     world.output.recreate();
     const recoveryMode = { kind: 'resend_from', position: 'yesterday' } as const;
@@ -294,7 +295,7 @@ describe('an output that is not the one the log opened', () => {
     });
   });
 
-  it('is refused again next time: a way is taken where one is needed, and only there', async () => {
+  it('ignores a recovery mode while its output is the recorded output', async () => {
     const world = await projected();
     const recoveryMode = { kind: 'resend_from', position: '0/0' } as const;
     expect(await world.project({ recoveryMode })).toMatchObject({ triggered: 0, published: 0 });
@@ -303,8 +304,8 @@ describe('an output that is not the one the log opened', () => {
   });
 });
 
-describe('two outages at once', () => {
-  it('an empty stream and a deleted read model send nothing', async () => {
+describe('projector without read model or with a wrong server', () => {
+  it('sends nothing to an empty stream after its read model was deleted', async () => {
     const world = await projected();
     world.output.recreate();
     const fresh = { state: memoryReadModelStore().open() };
@@ -312,7 +313,7 @@ describe('two outages at once', () => {
     expect(world.output.messages).toEqual([]);
   });
 
-  it('another server altogether sends nothing', async () => {
+  it('sends nothing to another server', async () => {
     const world = await projected();
     const wrong = recordingOutput();
     await expect(world.project({}, { output: wrong })).rejects.toMatchObject({

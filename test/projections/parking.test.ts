@@ -56,23 +56,19 @@ async function tooLarge({ store }: World): Promise<RecordedEvent> {
   return appendRaw(store, triggerStreamOf('large'), { type, data, metadata: stored });
 }
 
-describe('poison', () => {
+describe('projector with an event that it cannot decide', () => {
   const cases: [string, string, { type?: string; data?: JsonObject; metadata?: JsonObject }][] = [
     ['data of another shape', 'schema_invalid', { data: { nonsense: true } }],
-    ['metadata that cannot be read', 'metadata_invalid', { metadata: { schemaVersion: 'one' } }],
+    ['unreadable metadata', 'metadata_invalid', { metadata: { schemaVersion: 'one' } }],
+    ['a newer version', 'newer_version', { metadata: metadata(AT, { schemaVersion: 2 }) }],
     [
-      'a version from the future',
-      'newer_version',
-      { metadata: metadata(AT, { schemaVersion: 2 }) },
-    ],
-    [
-      'an unknown type that must be understood',
+      'an unknown type and mustUnderstand',
       'must_understand',
       { type: 'PreviewMoved', metadata: metadata(AT, { mustUnderstand: true }) },
     ],
   ];
 
-  it.each(cases)('%s is parked, and later events pass', async (_name, code, event) => {
+  it.each(cases)('parks an event with %s, and decides later events', async (_name, code, event) => {
     const world = await makeWorld();
     const bad = await appendRaw(world.store, triggerStreamOf('bad'), {
       type: 'NotificationRequested',
@@ -86,7 +82,7 @@ describe('poison', () => {
     expect(world.output.messages).toHaveLength(2);
   });
 
-  it('an unknown type is passed by and counted', async () => {
+  it('skips and counts an event of an unknown type', async () => {
     const world = await makeWorld();
     await appendRaw(world.store, triggerStreamOf('new'), {
       type: 'PreviewMoved',
@@ -98,7 +94,7 @@ describe('poison', () => {
     expect(world.file.snapshot().checkpoint?.counts).toMatchObject({ unknown: 1 });
   });
 
-  it('a message that is too large is parked, and holds no window', async () => {
+  it('parks a request whose message is too large, and leaves its window open', async () => {
     const world = await makeWorld();
     const large = await tooLarge(world);
     await raised(world.kernel, anInput(1, { requestedAt: AT }));
@@ -107,7 +103,7 @@ describe('poison', () => {
     expect(parkedIn(world)).toEqual([large.id]);
   });
 
-  it('parks in a replay what it parked live', async () => {
+  it('parks the same events in a replay', async () => {
     const world = await makeWorld();
     await poison(world.store);
     await tooLarge(world);
@@ -132,8 +128,8 @@ async function readableLater(world: World): Promise<RecordedEvent> {
   return request;
 }
 
-describe('an operator’s decision', () => {
-  it('to drop takes it out of the list, once', async () => {
+describe('operator decision about a parked event', () => {
+  it('removes the event from the parked events once when it is drop', async () => {
     const world = await makeWorld();
     const bad = await poison(world.store);
     await world.project();
@@ -146,7 +142,7 @@ describe('an operator’s decision', () => {
     expect(world.output.messages).toEqual([]);
   });
 
-  it('to retry what still cannot be read parks it again', async () => {
+  it('parks the event again when it is retry and the event is still unreadable', async () => {
     const world = await makeWorld();
     const bad = await poison(world.store);
     await world.project();
@@ -158,7 +154,7 @@ describe('an operator’s decision', () => {
     expect(parkedIn(world)).toEqual([]);
   });
 
-  it('counts in the same page as the event it is about', async () => {
+  it('counts in the same page as its event', async () => {
     const world = await makeWorld();
     const bad = await poison(world.store);
     await resolvePark(world.store, bad, 'retry');
@@ -169,7 +165,7 @@ describe('an operator’s decision', () => {
   });
 
   it.each(['retry', 'drop'] as const)(
-    'to %s what is not parked changes nothing',
+    'changes nothing when it is %s and the event is not parked',
     async (action) => {
       const world = await makeWorld();
       const request = await readableLater(world);
@@ -183,7 +179,7 @@ describe('an operator’s decision', () => {
     },
   );
 
-  it('to retry what is not in the stream it names leaves it parked', async () => {
+  it('leaves the event parked when retry names a stream that lacks it', async () => {
     const world = await makeWorld();
     const bad = await poison(world.store);
     await world.project();
@@ -194,7 +190,7 @@ describe('an operator’s decision', () => {
   });
 });
 
-describe('a retried request that can be read by now', () => {
+describe('retried request that has become readable', () => {
   /** A read model that remembers the request as parked, as older code left it. */
   async function parkedByOlderCode(): Promise<{ world: World; request: RecordedEvent }> {
     const world = await makeWorld();
@@ -224,7 +220,7 @@ describe('a retried request that can be read by now', () => {
     return { world, request };
   }
 
-  it('is decided at the place of the decision, as if it came then', async () => {
+  it('is decided at the position and time of the retry', async () => {
     const { world, request } = await parkedByOlderCode();
     await resolvePark(world.store, request, 'retry');
     await resolvePark(world.store, request, 'retry');
@@ -239,7 +235,7 @@ describe('a retried request that can be read by now', () => {
   });
 });
 
-describe('a parked request that is retried under another policy', () => {
+describe('parked request that is retried under another policy', () => {
   const anchored: Policy = { kind: 'anchored', windowMs: 3_600_000, axis: 'requestedAt' };
   const verdictsOn = ({ file }: World, { id }: RecordedEvent): string[] =>
     file
@@ -262,7 +258,7 @@ describe('a parked request that is retried under another policy', () => {
   ]);
 
   it.each(folds)(
-    'is decided by the one in force at the retry, live and replayed ($pageEntries at a time, $projects)',
+    'is decided by the policy in force at the retry, live and in a replay ($pageEntries entries a page, $projects)',
     async ({ pageEntries, projects }) => {
       const { world, large } = await largeAfterNotice(pageEntries);
       const passed = async (): Promise<void> => {
@@ -301,7 +297,7 @@ describe('a parked request that is retried under another policy', () => {
     },
   );
 
-  it('stays parked where the one that would keep it back is no longer in force', async () => {
+  it('stays parked when the policy in force no longer suppresses it', async () => {
     const { world, large } = await largeAfterNotice(2);
     await world.project();
     await setPolicy(world.store, anchored);

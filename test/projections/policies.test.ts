@@ -48,7 +48,7 @@ async function decided(world: World): Promise<string[]> {
 const first = 'published first_in_window';
 const within = 'suppressed within_window';
 
-describe('a policy', () => {
+describe('policy', () => {
   const minutes = [0, 1, 20, 29, 30, 31, 45, 59, 60, 75, 90];
   const cases: [string, readonly number[]][] = [
     ['tumbling 30m', [0, 30, 60, 90]],
@@ -59,7 +59,7 @@ describe('a policy', () => {
     ['rolling 2 1h', [0, 1, 60, 75]],
     ['session 15m max 40m', [0, 20, 60, 75, 90]],
   ];
-  it.each(cases)('%s lets these minutes through', async (text, through) => {
+  it.each(cases)('%s publishes the requests of these minutes', async (text, through) => {
     const world = await makeWorld({ pageEntries: 3 });
     await setPolicy(world.store, policy(text));
     for (const minute of minutes) await raiseAt(world, minute);
@@ -67,7 +67,7 @@ describe('a policy', () => {
     expect(minutes.filter((_, i) => verdicts[i]?.startsWith('published'))).toEqual(through);
   });
 
-  it('counts from its place in the log on, and knows what was let through before', async () => {
+  it('decides from its position in the log, and knows earlier published requests', async () => {
     const world = await makeWorld();
     await raiseAt(world, 0);
     await raiseAt(world, 35);
@@ -79,7 +79,7 @@ describe('a policy', () => {
     expect(await decided(world)).toEqual([first, first, within, first, first]);
   });
 
-  it('of a type goes before the one for all, whichever was set later', async () => {
+  it('of one type has precedence over the policy for all types, in either order', async () => {
     const world = await makeWorld();
     await setPolicy(world.store, policy('tumbling 1h'), TYPE);
     await setPolicy(world.store, policy('tumbling 10m'));
@@ -91,7 +91,7 @@ describe('a policy', () => {
     expect(await decided(world)).toEqual([first, within, first]);
   });
 
-  it('is known again by a projector that goes on where another stopped', async () => {
+  it('is restored by a projector that continues after another projector', async () => {
     const world = await makeWorld();
     await setPolicy(world.store, policy('anchored 2h'));
     await raiseAt(world, 0);
@@ -102,7 +102,7 @@ describe('a policy', () => {
     await decided(world);
   });
 
-  it('that goes by the stamp takes no notice of what the producer claims', async () => {
+  it('on the axis recordedAt ignores requestedAt', async () => {
     const world = await makeWorld();
     await setPolicy(world.store, policy('anchored 30m on recordedAt'));
     const claim = (n: number, requestedAt: string) =>
@@ -112,7 +112,7 @@ describe('a policy', () => {
     expect(await decided(world)).toEqual([first, within]);
   });
 
-  it('may call a request stale that comes too long after it happened', async () => {
+  it('can suppress a late request as stale', async () => {
     const world = await makeWorld();
     await setPolicy(world.store, policy('tumbling 30m stale 2h'));
     const claim = (n: number, requestedAt: string) =>
@@ -122,7 +122,7 @@ describe('a policy', () => {
     expect(await decided(world)).toEqual(['suppressed stale', first]);
   });
 
-  it('may let a rising severity through, so many times', async () => {
+  it('can publish a limited number of requests with a higher severity', async () => {
     const world = await makeWorld();
     await setPolicy(world.store, policy('anchored 30m bypass 2'));
     const severities: (Severity | undefined)[] = ['low', undefined, 'normal', 'high', 'low'];
@@ -134,14 +134,14 @@ describe('a policy', () => {
     expect(await decided(world)).toEqual([first, rose, within, rose, within, capped, capped]);
   });
 
-  it('without bypasses takes no notice of severity', async () => {
+  it('without bypasses ignores severity', async () => {
     const world = await makeWorld();
     await raiseAt(world, 1, { severity: 'low' });
     await raiseAt(world, 2, { severity: 'urgent' });
     expect(await decided(world)).toEqual([first, within]);
   });
 
-  it('keeps mock and live requests apart', async () => {
+  it('separates mock requests from live requests', async () => {
     const world = await makeWorld();
     await setPolicy(world.store, policy('anchored 30m'));
     await raiseAt(world, 0);
@@ -150,14 +150,14 @@ describe('a policy', () => {
   });
 });
 
-describe('a mute', () => {
+describe('mute', () => {
   const mute = (world: World, minutes: number, triggerType = TYPE) =>
     appendControlEvent(world.store, {
       type: 'NotificationsMuted',
       data: { triggerType, until: world.clock.now() + minutes * MINUTE, reason: 'test' },
     });
 
-  it('suppresses until its time by the requests’ own stamps, and holds no window', async () => {
+  it('suppresses requests whose recordedAt is before its end, and opens no window', async () => {
     const world = await makeWorld();
     await mute(world, 10);
     await raiseAt(world, 0);
@@ -168,7 +168,7 @@ describe('a mute', () => {
     expect(await decided(world)).toEqual([silenced, silenced, first, within]);
   });
 
-  it('of all types holds beside one of a type, and each ends by itself', async () => {
+  it('of all types and mute of one type hold together, and each ends by itself', async () => {
     const world = await makeWorld();
     await mute(world, 10, '*');
     await mute(world, 10);
@@ -186,7 +186,7 @@ describe('a mute', () => {
   });
 });
 
-describe('a notification that never arrived', () => {
+describe('notification that did not arrive', () => {
   const reopened = 'published reopened';
 
   async function oneNotice() {
@@ -199,7 +199,7 @@ describe('a notification that never arrived', () => {
   }
 
   it.each(['DeliveryDied', 'DeliveryExpired'] as const)(
-    'releases its window by %s, and the next request goes through',
+    'releases its window by %s, and the next request is published',
     async (type) => {
       const { world, notice } = await oneNotice();
       await endDelivery(world.store, notice, type);
@@ -212,7 +212,7 @@ describe('a notification that never arrived', () => {
     },
   );
 
-  it('keeps its window where the person may have been told, and where it was skipped', async () => {
+  it('keeps its window when it may have arrived and when it was skipped', async () => {
     const { world, notice } = await oneNotice();
     await endDelivery(world.store, notice, 'DeliveryDied', true);
     await raiseAt(world, 1);
@@ -223,7 +223,7 @@ describe('a notification that never arrived', () => {
     expect(await decided(world)).toEqual([first, within, within, within]);
   });
 
-  it('releases a window twice, and no more', async () => {
+  it('releases a window at most twice', async () => {
     const { world } = await oneNotice();
     for (let minute = 1; minute <= 4; minute += 1) {
       const last = noticesOf(world).at(-1);
@@ -235,7 +235,7 @@ describe('a notification that never arrived', () => {
     expect(await decided(world)).toEqual([first, reopened, reopened, within, within]);
   });
 
-  it('takes its window again when it is sent again', async () => {
+  it('takes its window back when it is redriven', async () => {
     const { world, notice } = await oneNotice();
     await endDelivery(world.store, notice, 'DeliveryDied');
     await endDelivery(world.store, notice, 'DeliveryRedriven');
@@ -245,7 +245,7 @@ describe('a notification that never arrived', () => {
     expect(await decided(world)).toEqual([first, within, reopened]);
   });
 
-  it('is released in another window by itself', async () => {
+  it('releases only its own window', async () => {
     const { world, notice } = await oneNotice();
     await raiseAt(world, 30);
     await endDelivery(world.store, notice, 'DeliveryDied');
@@ -253,7 +253,7 @@ describe('a notification that never arrived', () => {
     expect(await decided(world)).toEqual([first, first, within]);
   });
 
-  it('that nobody knows changes nothing', async () => {
+  it('changes nothing when it is unknown', async () => {
     const { world, notice } = await oneNotice();
     await endDelivery(world.store, { ...notice, id: crypto.randomUUID() }, 'DeliveryDied');
     await endDelivery(world.store, { ...notice, mock: true }, 'DeliveryDied');

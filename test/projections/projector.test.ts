@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { MessageHeaders, parseMessage } from '../../src/contracts.ts';
 import { decidedList, storedList } from '../support/decided.ts';
 import { openedLists } from '../support/log-edits.ts';
-import { anInput, makeWorld, raised, until, type World } from '../support/world.ts';
+import { until } from '../support/until.ts';
+import { anInput, makeWorld, raised, type World } from '../support/world.ts';
 
 /** Three triggers in one window, one in the next, one of another user: five raised, three notified. */
 async function someRaises({ kernel }: World): Promise<void> {
@@ -15,8 +16,8 @@ async function someRaises({ kernel }: World): Promise<void> {
   await raised(kernel, anInput(5, at('09:01:00')));
 }
 
-describe('a projector', () => {
-  it('publishes each decided message once and in order, and says what it did', async () => {
+describe('projector', () => {
+  it('publishes each decided message once and in order, and returns a summary', async () => {
     const world = await makeWorld();
     await someRaises(world);
     const summary = await world.project();
@@ -35,7 +36,7 @@ describe('a projector', () => {
     ]);
   });
 
-  it('writes messages that their published contract takes', async () => {
+  it('writes messages that match their published contract', async () => {
     const world = await makeWorld();
     await someRaises(world);
     await world.kernel.raise(anInput(9, { mockNow: '2026-01-02T00:00:00Z' }));
@@ -48,7 +49,7 @@ describe('a projector', () => {
     }
   });
 
-  it('has a verdict for each request, with what it stands on', async () => {
+  it('stores a verdict with its reason for each request', async () => {
     const world = await makeWorld();
     await someRaises(world);
     await world.project();
@@ -69,7 +70,7 @@ describe('a projector', () => {
     expect(reasons).toEqual(new Map([['within_window', 2]]));
   });
 
-  it('sends nothing again at a second start', async () => {
+  it('sends no message again at a second start', async () => {
     const world = await makeWorld();
     await someRaises(world);
     await world.project();
@@ -78,7 +79,7 @@ describe('a projector', () => {
     expect(await openedLists(world.store)).toMatchObject([{ mode: 'first', base: '0' }]);
   });
 
-  it('follows the log while it runs, tells when a place is passed, and stops with nothing on its way', async () => {
+  it('follows the log while it runs, resolves whenPast, and stops with no message in flight', async () => {
     const world = await makeWorld();
     const projector = await world.projector();
     const stop = new AbortController();
@@ -97,7 +98,7 @@ describe('a projector', () => {
     expect(world.output.sessions.live).toBe(0);
   });
 
-  it('refuses to run twice at once, and tells those who wait when it stops', async () => {
+  it('refuses to run twice at once, and rejects whenPast when it stops', async () => {
     const world = await makeWorld();
     const projector = await world.projector();
     const stop = new AbortController();
@@ -109,7 +110,7 @@ describe('a projector', () => {
     await expect(waiting).rejects.toMatchObject({ code: 'projector_stopped' });
   });
 
-  it('stops without an answer when it is told to while the server is away', async () => {
+  it('stops at its signal while the server is away', async () => {
     const world = await makeWorld();
     await someRaises(world);
     world.output.reachable = false;
@@ -121,7 +122,7 @@ describe('a projector', () => {
     await expect(once).resolves.toMatchObject({ published: 0, outputSequence: 0n });
   });
 
-  it('stops at once when it is told to while it works towards the head', async () => {
+  it('stops at its signal during catch-up', async () => {
     const world = await makeWorld();
     await someRaises(world);
     world.output.holdAcks();
@@ -134,7 +135,7 @@ describe('a projector', () => {
     await expect(once).resolves.toMatchObject({ published: 3 });
   });
 
-  it('waits for a server that is away, and gives up after the time it is given', async () => {
+  it('waits for a server that is away, and gives up after giveUpAfterMs', async () => {
     const world = await makeWorld();
     await someRaises(world);
     world.output.reachable = false;

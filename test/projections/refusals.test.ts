@@ -13,8 +13,8 @@ async function projected() {
   return world;
 }
 
-describe('the log', () => {
-  it('of another store is refused', async () => {
+describe('projector that checks its log', () => {
+  it('refuses the log of another store', async () => {
     const world = await projected();
     const other = await makeWorld();
     await expect(world.project({}, { store: other.store })).rejects.toMatchObject({
@@ -23,7 +23,7 @@ describe('the log', () => {
     });
   });
 
-  it('that lost what was processed is refused', async () => {
+  it('refuses a log that lost processed events', async () => {
     const world = await projected();
     const owner = world.file.open();
     const checkpoint = owner.checkpoint();
@@ -41,7 +41,7 @@ describe('the log', () => {
     await expect(world.project()).rejects.toMatchObject({ code: 'log_shorter' });
   });
 
-  it('under a ruleset that this code does not know stops the lane and every replay', async () => {
+  it('refuses a log with an unknown ruleset, live and in a replay', async () => {
     const world = await projected();
     await appendControlEvent(world.store, { type: 'RulesetActivated', data: { ruleset: 2 } });
     await raised(world.kernel, anInput(2, { userId: 2 }));
@@ -53,7 +53,7 @@ describe('the log', () => {
     });
   });
 
-  it('with a control event that cannot be read stops the lane', async () => {
+  it('refuses a log with an unreadable control event', async () => {
     const world = await projected();
     await appendRaw(world.store, controlStream('tocsin'), {
       type: 'RulesetActivated',
@@ -67,9 +67,9 @@ describe('the log', () => {
   });
 });
 
-describe('names', () => {
+describe('projector options', () => {
   it.each([{ subjectRoot: 'no dot' }, { subjectRoot: 'a..' }, { source: '' }, { source: 'ä' }])(
-    '%o are refused',
+    '%o are refused as names',
     async (options) => {
       const world = await makeWorld();
       await expect(world.projector(options)).rejects.toMatchObject({ kind: 'usage' });

@@ -29,14 +29,14 @@ const marks = fc.record({
   sequence: fc.bigInt(50n, 90n),
 });
 
-describe('the placement of a list in a stream that strangers write into', () => {
-  test('is base + n while there are none', () => {
+describe('sequence map', () => {
+  test('is base + ordinal without foreign messages', () => {
     const mark = { ordinal: 3n, sequence: 10n };
     const { sequenceOf, checkpointSequence, missing, foreign } = regularMap(mark, 12n);
     expect([sequenceOf(4n), checkpointSequence(5n), missing, foreign]).toEqual([11n, 12n, 0, 0]);
   });
 
-  test('counts strangers behind the list as an offset', () => {
+  test('counts foreign messages after the last message as an offset', () => {
     const mark = { ordinal: 2n, sequence: 2n };
     const seen: ScannedMessage[] = [
       { sequence: 3n, identity: stampOf(3n) },
@@ -47,7 +47,7 @@ describe('the placement of a list in a stream that strangers write into', () => 
     expect(placement?.sequenceOf(4n)).toBe(5n);
   });
 
-  test('puts a message that lost its place to a stranger at the end, and the rest behind it', () => {
+  test('moves a message to the end whose sequence a foreign message took', () => {
     const mark = { ordinal: 0n, sequence: 0n };
     const seen = store(mark, [true, false, true]);
     const placement = irregularMap(mark, seen, 3n, 100);
@@ -56,7 +56,7 @@ describe('the placement of a list in a stream that strangers write into', () => 
     expect([0n, 1n, 2n, 3n].map((n) => placement?.checkpointSequence(n))).toEqual([0n, 2n, 2n, 4n]);
   });
 
-  test('gives every message one place, keeps stored ones, and its marks hide nothing', () => {
+  test('gives each message one sequence, keeps stored sequences, and its checkpoints hide no message', () => {
     fc.assert(
       fc.property(marks, fc.array(fc.boolean(), { minLength: 1, maxLength: 40 }), (mark, slots) => {
         const seen = store(mark, slots);
@@ -86,7 +86,7 @@ describe('the placement of a list in a stream that strangers write into', () => 
     );
   });
 
-  test('is none where more is missing than can have been on its way', () => {
+  test('is undefined when more messages are missing than can be in flight', () => {
     const mark = { ordinal: 0n, sequence: 0n };
     expect(irregularMap(mark, [{ sequence: 1n, identity: stampOf(99n) }], 1n, 50)).toBeUndefined();
   });

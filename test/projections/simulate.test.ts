@@ -38,8 +38,8 @@ async function raisedAt(minutes: readonly number[]): Promise<World> {
   return world;
 }
 
-describe('simulating', () => {
-  it('the policy in force gives exactly what happened', async () => {
+describe('simulate', () => {
+  it('gives the recorded verdicts for the policy in force', async () => {
     const history = fc.array(raiseLines, { maxLength: 20 });
     await fc.assert(
       fc.asyncProperty(history, fc.constantFrom(10, 30, 90), async (lines, minutes) => {
@@ -59,7 +59,7 @@ describe('simulating', () => {
     );
   });
 
-  it('tells what would be different, first of all the first', async () => {
+  it('reports the differences of another policy, the first difference first', async () => {
     const world = await raisedAt([0, 29, 31, 50]);
     const result = await simulated(world, forAll(anchored(30)));
     const about = { user: '1', triggerType: 'important_urgent_task' };
@@ -89,7 +89,7 @@ describe('simulating', () => {
     });
   });
 
-  it('compares two policies that were never in force', async () => {
+  it('compares two policies that were not in force', async () => {
     const world = await raisedAt([0, 20, 40, 60]);
     const result = await simulated(world, forAll(anchored(10)), forAll(anchored(60)));
     expect([result.before.published, result.after.published]).toEqual([2, 4]);
@@ -97,7 +97,7 @@ describe('simulating', () => {
     expect(result.users.largest).toEqual([{ user: '1', before: 2, after: 4 }]);
   });
 
-  it('replaces the policy of one type, and leaves the others as the log set them', async () => {
+  it('replaces the policy of one type, and keeps the policies of the log for other types', async () => {
     const world = await makeWorld();
     await setPolicy(world.store, anchored(60), 'important_urgent_task');
     for (const [n, minute] of [0, 40].entries()) {
@@ -110,7 +110,7 @@ describe('simulating', () => {
     expect([this_.before.published, this_.after.published]).toEqual([1, 2]);
   });
 
-  it('passes by delivery events of notices that would not exist; new ones count as delivered', async () => {
+  it('ignores delivery events of notifications that would not exist, and counts new notifications as delivered', async () => {
     const world = await raisedAt([0, 35]);
     await world.project();
     const second = noticesOf(world)[1];

@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { memoryReadModelStore } from '../../src/testing.ts';
 import { decidedList, storedList } from '../support/decided.ts';
-import { anInput, makeWorld, QUICK, raised, until, type World } from '../support/world.ts';
+import { until } from '../support/until.ts';
+import { anInput, makeWorld, QUICK, raised, type World } from '../support/world.ts';
 
 async function raiseSome({ kernel }: World, from: number, to: number): Promise<void> {
   for (let n = from; n <= to; n++) await raised(kernel, anInput(n, { userId: n }));
@@ -10,8 +11,8 @@ async function raiseSome({ kernel }: World, from: number, to: number): Promise<v
 
 const NEVER = { ...QUICK, takeoverMs: 600_000 };
 
-describe('a standby', () => {
-  it('folds what another publishes, and publishes nothing itself', async () => {
+describe('standby projector', () => {
+  it('folds what the active projector publishes, and publishes nothing', async () => {
     const world = await makeWorld();
     const file = memoryReadModelStore();
     const active = await world.projector();
@@ -31,7 +32,7 @@ describe('a standby', () => {
     expect(file.snapshot()).toMatchObject({ verdicts, sentNotifications, recentMessages });
   });
 
-  it('takes over when what it has decided is not stored and nothing moves', async () => {
+  it('takes over when its decided messages are not stored and the stream does not grow', async () => {
     const world = await makeWorld();
     await raiseSome(world, 1, 2);
     await world.project();
@@ -49,7 +50,7 @@ describe('a standby', () => {
     await run;
   });
 
-  it('goes on in the middle of an event that the other has begun', async () => {
+  it('continues in the middle of an event that the active projector has begun', async () => {
     const world = await makeWorld();
     const frozen = await world.projector();
     world.output.holdAcks();
@@ -69,7 +70,7 @@ describe('a standby', () => {
   });
 });
 
-describe('a standby with more pages waiting than it keeps', () => {
+describe('standby projector with a full queue of pages', () => {
   /** Nobody publishes, so every page that this one has decided waits. */
   async function backlogged() {
     const world = await makeWorld({ pageEntries: 1 });
@@ -83,14 +84,14 @@ describe('a standby with more pages waiting than it keeps', () => {
     return { world, standby, stop, run };
   }
 
-  it('stops when it is told to', async () => {
+  it('stops at its signal', async () => {
     const { stop, run, world } = await backlogged();
     stop.abort();
     await run;
     expect(world.output.messages).toEqual([]);
   });
 
-  it('draws its picture of the stream again when a stranger has written', async () => {
+  it('reads the stream again after a foreign message', async () => {
     const { standby, stop, run, world } = await backlogged();
     world.output.insertForeign();
     await until('it has looked again', () => standby.status().foreign === 1);
@@ -99,8 +100,8 @@ describe('a standby with more pages waiting than it keeps', () => {
   });
 });
 
-describe('two that both publish', () => {
-  it('store nothing twice; the one that is fenced stands by', async () => {
+describe('two active projectors', () => {
+  it('store no message twice, and the fenced projector becomes the standby', async () => {
     const world = await makeWorld();
     const file = memoryReadModelStore();
     const first = await world.projector({ timing: NEVER });
@@ -120,7 +121,7 @@ describe('two that both publish', () => {
     await Promise.all(runs);
   });
 
-  it('that open the output at the same moment agree on one list', async () => {
+  it('agree on one output record when they open the output at the same time', async () => {
     const world = await makeWorld();
     await raiseSome(world, 1, 3);
     const file = memoryReadModelStore();
@@ -131,8 +132,8 @@ describe('two that both publish', () => {
   });
 });
 
-describe('a second owner of one file', () => {
-  it('stops the first: its commits are refused', async () => {
+describe('read model with a second owner', () => {
+  it('stops the first owner by refusing its commits', async () => {
     const world = await makeWorld();
     const first = await world.projector();
     const run = first.run(new AbortController().signal);

@@ -8,7 +8,8 @@ import type { ReadModel } from '../../src/projections/read-model.ts';
 import { temporaryFile } from '../adapters/embedded.support.ts';
 import { refusal } from '../support/refusals.ts';
 import { decidedList, storedList } from '../support/decided.ts';
-import { anInput, makeWorld, raised, until, type World } from '../support/world.ts';
+import { until } from '../support/until.ts';
+import { anInput, makeWorld, raised, type World } from '../support/world.ts';
 
 async function raiseSome({ kernel }: World, from: number, to: number): Promise<void> {
   for (let n = from; n <= to; n += 1) await raised(kernel, anInput(n, { userId: n }));
@@ -32,8 +33,8 @@ async function expectEachOnce({ store, output }: World): Promise<void> {
   expect(storedList(output)).toEqual(await decidedList(store));
 }
 
-describe('a state file', () => {
-  it('without room makes the projector wait, and it goes on when there is some', async () => {
+describe('projector with a faulty state file', () => {
+  it('waits while the disk is full, and continues when there is room', async () => {
     const { world, file } = await started();
     await raiseSome(world, 4, 300);
     {
@@ -53,7 +54,7 @@ describe('a state file', () => {
     await expectEachOnce(world);
   });
 
-  it('that another program keeps locked makes it wait until the lock is gone', async () => {
+  it('waits while another program locks the state file', async () => {
     const { world, file } = await started();
     await raiseSome(world, 4, 6);
     using state = sqliteReadModel({ file, busyTimeoutMs: 1 });
@@ -74,7 +75,7 @@ describe('a state file', () => {
 
   it.each([
     [
-      'that was cut off',
+      'truncated',
       'refused file_damaged',
       (file: string) => {
         writeFileSync(file, readFileSync(file).subarray(0, 20_000));
@@ -89,7 +90,7 @@ describe('a state file', () => {
       },
     ],
     [
-      'that is another program’s',
+      'of another program',
       'refused file_foreign',
       (file: string) => {
         rmSync(file);
@@ -98,7 +99,7 @@ describe('a state file', () => {
       },
     ],
   ])(
-    '%s is refused, and built again once it is deleted; nothing is sent again',
+    'refuses a file that is %s, builds it again after its deletion, and sends nothing again',
     async (...args) => {
       const [, code, spoil] = args;
       const { world, file } = await started();

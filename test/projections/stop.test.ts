@@ -1,7 +1,8 @@
 // A projector's stop, while its store does not answer.
 import { describe, expect, test } from 'vitest';
 import { silentReads } from '../support/silent-reads.ts';
-import { anInput, makeWorld, raised, until } from '../support/world.ts';
+import { until } from '../support/until.ts';
+import { anInput, makeWorld, raised } from '../support/world.ts';
 
 const silentStores: readonly [string, (stream: string) => boolean][] = [
   ['any read', () => true],

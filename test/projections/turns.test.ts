@@ -6,7 +6,7 @@ const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) =
 
 describe('inTurns', () => {
   it.each([0, 1, ITEMS_PER_TURN - 1, ITEMS_PER_TURN, ITEMS_PER_TURN + 1, 3 * ITEMS_PER_TURN])(
-    'gives %i items in their order',
+    'yields %i items in order',
     async (count) => {
       const batches: (readonly number[])[] = [];
       for await (const batch of inTurns(upTo(count))) batches.push(batch);
@@ -15,7 +15,7 @@ describe('inTurns', () => {
     },
   );
 
-  it('lets others have the thread after every batch', async () => {
+  it('lets other work run after each batch', async () => {
     let turns = 0;
     let goesOn = true;
     const count = (): void => {

@@ -13,8 +13,8 @@ const anyText = fc.oneof(
     .map(([unit, length]) => unit.repeat(length)),
 );
 
-describe('quick ids', () => {
-  it('are those of the domain', () => {
+describe('fast ids', () => {
+  it('equal the ids of the domain', () => {
     fc.assert(
       fc.property(anyText, (key) => {
         expect(quickUuidOfKey(key)).toBe(uuidOfKey(key));
@@ -22,7 +22,7 @@ describe('quick ids', () => {
     );
   });
 
-  it('are those of the domain for messages', () => {
+  it('equal the message ids of the domain', () => {
     fc.assert(
       fc.property(anyText, anyText, (source, rule) => {
         expect(quickMessageId(source, rule)).toBe(messageId(source, rule));

@@ -14,7 +14,8 @@ import { ndjson, raiseLines } from '../support/arbitraries.ts';
 import { decidedList, storedList } from '../support/decided.ts';
 import { poison } from '../support/log-edits.ts';
 import { raiseText } from '../support/raise-lines.ts';
-import { eventsOf, makeWorld, until, type World } from '../support/world.ts';
+import { until } from '../support/until.ts';
+import { eventsOf, makeWorld, type World } from '../support/world.ts';
 
 /** One thing that happens; `n` picks what and where. */
 type Happening =
@@ -147,16 +148,16 @@ async function endsWell(happenings: readonly Happening[]): Promise<void> {
   for (const { id, sequence } of snapshot.recentMessages) expect(sequence).toBe(places.get(id));
 }
 
-describe('whatever happens', () => {
-  it('to projectors and their files', async () => {
+describe('projectors under random faults', () => {
+  it('store each decided message once and in order after crashes and lost files', async () => {
     await fc.assert(fc.asyncProperty(histories(), endsWell), { numRuns: 120 });
   });
 
-  it('with strangers who write into the stream', async () => {
+  it('store each decided message once among foreign messages', async () => {
     await fc.assert(fc.asyncProperty(histories(foreign), endsWell), { numRuns: 80 });
   });
 
-  it('with a server that loses what it acknowledged', async () => {
+  it('store each decided message once when the server loses acknowledged messages', async () => {
     await fc.assert(fc.asyncProperty(histories(tail), endsWell), { numRuns: 80 });
   });
 });

@@ -18,8 +18,8 @@ const steps = fc.oneof(
   fc.constant({ kind: 'project' as const }),
 );
 
-describe('decisions about parked events', () => {
-  it('count once each, only for what is parked, and the same in live, paged and replayed folds', async () => {
+describe('operator decisions about parked events', () => {
+  it('count once and only for parked events, equally in live, paged and replayed folds', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(steps, { maxLength: 25 }),

@@ -9,7 +9,8 @@ import type { EventStore } from '../../src/domain/ports/event-store.ts';
 import { ndjson, raiseLines } from '../support/arbitraries.ts';
 import { decidedList, storedList } from '../support/decided.ts';
 import { raiseText } from '../support/raise-lines.ts';
-import { eventsOf, makeWorld, QUICK, until } from '../support/world.ts';
+import { until } from '../support/until.ts';
+import { eventsOf, makeWorld, QUICK } from '../support/world.ts';
 
 /** The same log; each page of a subscription comes so many turns late, and in pieces of that size. */
 function late(store: EventStore, delays: readonly number[]): EventStore {
@@ -35,8 +36,8 @@ const events = fc.oneof(
   { weight: 1, arbitrary: fc.constant('disconnect' as const) },
 );
 
-describe('two projectors of one lane', () => {
-  it('store each message once and in order, and end alike', async () => {
+describe('two projectors of one log', () => {
+  it('store each message once and in order, and end with the same read model', async () => {
     const histories = fc.array(events, { minLength: 1, maxLength: 10 });
     await fc.assert(
       fc.asyncProperty(histories, delays, delays, fc.boolean(), async (history, a, b, standby) => {
@@ -70,8 +71,8 @@ describe('two projectors of one lane', () => {
   });
 });
 
-describe('strangers who write while messages are on their way', () => {
-  it('keep none of ours from the stream', async () => {
+describe('projector with foreign messages during a publish', () => {
+  it('stores all its messages', async () => {
     const histories = fc.array(fc.array(raiseLines, { minLength: 1, maxLength: 4 }), {
       minLength: 1,
       maxLength: 5,

@@ -47,15 +47,15 @@ async function through(policy: Policy, items: readonly Item[], sizes?: number[])
   return throughOf(await foldItems([policySet(policy), ...items], sizes));
 }
 
-describe('by its definition', () => {
+describe('policy compared with its definition', () => {
   const definitions: [string, fc.Arbitrary<Definition>, typeof instants][] = [
-    ['a tumbling policy decides, in any order', tumbling, instants],
-    ['an anchored policy decides, in any order', anchored, instants],
-    ['a rolling policy decides, in any order', rolling, instants],
-    ['a session policy decides, in order', session, inOrder],
-    ['a session policy decides, in any order', session, instants],
+    ['tumbling, in any order', tumbling, instants],
+    ['anchored, in any order', anchored, instants],
+    ['rolling, in any order', rolling, instants],
+    ['session, in order', session, inOrder],
+    ['session, in any order', session, instants],
   ];
-  it.each(definitions)('%s', async (_, definition, times) => {
+  it.each(definitions)('decides like the definition: %s', async (_, definition, times) => {
     await fc.assert(
       fc.asyncProperty(definition, times, axis, pages, async (defined, all, on, sizes) => {
         const expected = bruteForce(
@@ -69,7 +69,7 @@ describe('by its definition', () => {
     );
   });
 
-  it('release and redrive decide, with deaths at any place', async () => {
+  it('decides like the definition with releases and redrives after deaths', async () => {
     const happening: fc.Arbitrary<Happening> = fc.oneof(
       { weight: 4, arbitrary: fc.record({ at: fc.integer({ min: 0, max: 60 }) }) },
       { weight: 3, arbitrary: fc.record({ died: fc.nat({ max: 12 }) }) },
@@ -135,10 +135,10 @@ const anyItem: fc.Arbitrary<Item> = fc.oneof(
 
 const history = fc.array(anyItem, { maxLength: 60 });
 
-describe('a session', () => {
+describe('session policy', () => {
   // Without redrives: two notices of one instant that both hold are told apart by their ids, and no
   // definition has those.
-  it('is released, and decides about late requests, by its definition', async () => {
+  it('decides late requests and releases like its definition', async () => {
     const happening: fc.Arbitrary<Happening> = fc.oneof(
       { weight: 4, arbitrary: fc.record({ at: fc.integer({ min: 0, max: 60 }) }) },
       { weight: 3, arbitrary: fc.record({ died: fc.nat({ max: 12 }) }) },
@@ -163,8 +163,8 @@ describe('a session', () => {
   });
 });
 
-describe('a release', () => {
-  it('counts those of notices that only a late request of its own page leads to', async () => {
+describe('release', () => {
+  it('counts a notification that a late request of the same page leads to', async () => {
     const defined = { kind: 'rolling', count: 1, windowMs: 10 } as const;
     const died = { died: 0 };
     const before: Happening[] = [{ at: 15 }, died, { redriven: 0 }, died];
@@ -192,7 +192,7 @@ describe('every policy', () => {
     vi.unstubAllGlobals();
   });
 
-  it('P1: a replay decides what was recorded, whatever the pages', async () => {
+  it('decides the same in a replay with any page size', async () => {
     await fc.assert(
       fc.asyncProperty(history, pages, async (items, sizes) => {
         expect(await foldItems(items, sizes)).toEqual(await foldItems(items));
@@ -201,7 +201,7 @@ describe('every policy', () => {
     );
   });
 
-  it('P2: two anchored notices are at least a window apart, bypasses left out', async () => {
+  it('keeps anchored notifications at least a window apart without bypasses', async () => {
     const severity = fc.constantFrom(...SEVERITIES);
     const all = fc.array(fc.record({ at: instant, severity }), { maxLength: 40 });
     await fc.assert(
@@ -218,7 +218,7 @@ describe('every policy', () => {
     );
   });
 
-  it('P3: what nothing stands in the way of is let through', async () => {
+  it('publishes each request that no notification suppresses', async () => {
     const policies = fc.oneof(anchored, rolling, session);
     await fc.assert(
       fc.asyncProperty(policies, inOrder, async (defined, all) => {
@@ -233,7 +233,7 @@ describe('every policy', () => {
     );
   });
 
-  it('P4: a tumbling window has at most one notice, in any order of arrival', async () => {
+  it('gives a tumbling window at most one notification, in any order of arrival', async () => {
     await fc.assert(
       fc.asyncProperty(tumbling, instants, async (defined, all) => {
         const lets = await through({ ...defined, axis: 'requestedAt' }, requests(all));
@@ -248,7 +248,7 @@ describe('every policy', () => {
     );
   });
 
-  it('P5: a session is silent for its maximum and one arrival more, at most', async () => {
+  it('keeps a session silent for at most its maximum and one more arrival', async () => {
     await fc.assert(
       fc.asyncProperty(session, inOrder, async (defined, all) => {
         const lets = await through({ ...defined, axis: 'requestedAt' }, requests(all));
@@ -267,7 +267,7 @@ describe('every policy', () => {
     );
   });
 
-  it('P6: the same trigger again has the same verdict and writes nothing', async () => {
+  it('gives a repeated trigger the same verdict and writes nothing', async () => {
     const world = await makeWorld();
     const input = anInput(1, { requestedAt: '2026-01-01T09:59:00Z' });
     const first = await world.kernel.raise(input);
@@ -283,7 +283,7 @@ describe('every policy', () => {
     expect(verdictsOf(world)).toEqual(verdicts);
   });
 
-  it('P7: several instances, in any interleaving, notify once per window', async () => {
+  it('notifies once per window with several instances in any interleaving', async () => {
     const schedule = fc.array(fc.tuple(fc.nat({ max: 2 }), fc.nat({ max: 5 })), { maxLength: 12 });
     await fc.assert(
       fc.asyncProperty(schedule, async (calls) => {
@@ -310,7 +310,7 @@ describe('every policy', () => {
     );
   });
 
-  it('P8: a longer anchored window lets no more through', async () => {
+  it('publishes no more with a longer anchored window', async () => {
     await fc.assert(
       fc.asyncProperty(inOrder, size, size, async (all, windowMs, more) => {
         const countOf = async (ms: number): Promise<number> => {
@@ -323,7 +323,7 @@ describe('every policy', () => {
     );
   });
 
-  it('P9: every request has exactly one verdict, and every notice the one that let it through', async () => {
+  it('gives each request one verdict, and each notification the request that published it', async () => {
     await fc.assert(
       fc.asyncProperty(history, pages, async (items, sizes) => {
         const { verdicts, notices } = await foldItems(items, sizes);
@@ -337,7 +337,7 @@ describe('every policy', () => {
     );
   });
 
-  it('P10: no verdict depends on the time of day', async () => {
+  it('decides independently of the time of day', async () => {
     const histories = fc.sample(history, { numRuns: 100, seed: 20260430 });
     const before = await Promise.all(histories.map((items) => foldItems(items)));
     class PoisonedDate extends Date {

@@ -16,7 +16,7 @@ import { productAnswer, raiseText } from '../support/raise-lines.ts';
 import { makeWorld } from '../support/world.ts';
 import { scheduleTriggers } from '../../src/schedule/triggers.ts';
 
-describe('a sequence of raises', () => {
+describe('sequence of raises', () => {
   it('gives the oracle’s answer, and each decided message exactly once and in order', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(raiseLines, { maxLength: 40 }), async (lines) => {
@@ -30,7 +30,7 @@ describe('a sequence of raises', () => {
     );
   });
 
-  it('gives each window of a user and type at most one notice, under any order of arrival', async () => {
+  it('gives each window of a user and type at most one notification, in any order of arrival', async () => {
     const orders = fc
       .array(raiseLines, { minLength: 2, maxLength: 20 })
       .chain((lines) => fc.shuffledSubarray(lines, { minLength: lines.length }));
@@ -65,8 +65,8 @@ describe('a sequence of raises', () => {
   });
 });
 
-describe('an instant in two time zones', () => {
-  it('has one scope, one window and one key; a boundary belongs to the later window', () => {
+describe('instant in two time zones', () => {
+  it('has one scope, one window and one key, and a boundary belongs to the later window', () => {
     fc.assert(
       fc.property(instants, zones, zones, (at, one, other) => {
         const keys = [one, other].map((zone) => {

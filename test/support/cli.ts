@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, vi } from 'vitest';
 import { runCommandLine } from '../../src/cli/program.ts';
-import { until } from './until.ts';
+import { until, untilStalled } from './until.ts';
 
 const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 
@@ -45,7 +45,7 @@ export type CliProcess = {
   readonly endInput: () => void;
   readonly kill: (signal: NodeJS.Signals) => void;
   readonly isOver: () => boolean;
-  /** Resolves at the end of the process; rejects after the timeout. */
+  /** Resolves at the end of the process; rejects when it prints nothing for the timeout, by default a minute. */
   readonly ended: (timeoutMs?: number) => Promise<CliResult>;
   /** The first match in the output of either stream; rejects if the process ends without one. */
   readonly says: (pattern: RegExp, timeoutMs?: number) => Promise<RegExpExecArray>;
@@ -73,8 +73,6 @@ export type Cli = AsyncDisposable & {
 
 export type JsonResult = CliResult & { readonly document: unknown };
 
-const runTimeoutMs = 240_000;
-
 /** A temporary folder to run commands in. */
 export function testCli(): Cli {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'tocsin-cli-')));
@@ -96,7 +94,7 @@ export function testCli(): Cli {
   };
 
   const run = (args: readonly string[], options: CliOptions = {}): Promise<CliResult> =>
-    start(args, options).ended(options.timeoutMs ?? runTimeoutMs);
+    start(args, options).ended(options.timeoutMs);
 
   const strays = (): readonly number[] => processesNaming(folder);
 
@@ -189,9 +187,10 @@ function processOf(child: ChildProcess, what: string): CliProcess {
       child.kill(signal);
     },
     isOver: () => result !== undefined,
-    async ended(timeoutMs = runTimeoutMs) {
+    async ended(timeoutMs) {
       try {
-        return await until('its end', () => result, timeoutMs);
+        const printed = (): number => said.stdout.length + said.stderr.length;
+        return await untilStalled('its end', printed, () => result, timeoutMs);
       } catch (cause) {
         throw new Error(`it has not ended: ${transcript()}`, { cause });
       }

@@ -1,24 +1,48 @@
-// Waiting for a condition, never for a time.
+// Waits for conditions, never for a time.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { STALL_MS } from './timeouts.ts';
 
-const pollMs = 20;
-const defaultTimeoutMs = 120_000;
+/** The first poll comes at once for tests in memory; later polls leave the cores to the processes under test. */
+const firstPollMs = 1;
+const maxPollMs = 20;
+
+type Condition<T> = () => T | undefined | false | Promise<T | undefined | false>;
 
 /**
- * Asks `look` until it answers something else than `undefined` or `false`.
+ * Polls `condition` until it returns something else than `undefined` or `false`, and returns that.
  *
- * @param what is told when it takes too long
+ * @param what names the condition in the error after `timeoutMs`
  */
 export async function until<T>(
   what: string,
-  look: () => T | undefined | false | Promise<T | undefined | false>,
-  timeoutMs = defaultTimeoutMs,
+  condition: Condition<T>,
+  timeoutMs = STALL_MS,
 ): Promise<T> {
-  const deadline = performance.now() + timeoutMs;
-  for (;;) {
-    const found = await look();
+  return untilStalled(what, () => undefined, condition, timeoutMs);
+}
+
+/**
+ * Like `until`, for work of any length: it fails only after `stallMs` in which `progress` returned the same value.
+ *
+ * @param progress a count of the work that is done, or text that changes with it
+ */
+export async function untilStalled<T>(
+  what: string,
+  progress: () => unknown,
+  condition: Condition<T>,
+  stallMs = STALL_MS,
+): Promise<T> {
+  let reached: unknown;
+  let changedAt = performance.now();
+  for (let pollMs = firstPollMs; ; pollMs = Math.min(2 * pollMs, maxPollMs)) {
+    const found = await condition();
     if (found !== undefined && found !== false) return found;
-    if (performance.now() > deadline) throw new Error(`waited ${timeoutMs} ms for ${what}`);
+    const now = await progress();
+    if (now !== reached) [reached, changedAt] = [now, performance.now()];
+    if (performance.now() - changedAt > stallMs) {
+      const state = now === undefined ? '' : `, and there was no progress after ${String(now)}`;
+      throw new Error(`waited ${stallMs} ms for ${what}${state}`);
+    }
     await sleep(pollMs);
   }
 }

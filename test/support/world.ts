@@ -136,12 +136,3 @@ export async function eventsOf(store: EventStore, stream?: string): Promise<Reco
   for await (const page of pages) events.push(...page);
   return events;
 }
-
-/** Resolves once the condition holds; what it waits for is named in the error if it never does. */
-export async function until(what: string, condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + 120_000;
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`never came true: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
-}

@@ -6,8 +6,8 @@ import { picture } from './picture.ts';
 const every = (count: number, value: (n: number) => number) =>
   Array.from({ length: count }, (_, n) => ({ seconds: n * 10, value: value(n) }));
 
-describe('growth', () => {
-  test('is the slope of the second half, whatever the first was', () => {
+describe('growthOf', () => {
+  test('is the slope of the second half', () => {
     const grows = growthOf(every(100, (n) => (n < 50 ? n * 30 : 100 + n)));
     expect(grows.perHour).toBeCloseTo(360);
     expect(grows.inAll).toBeCloseTo(49.5);
@@ -15,13 +15,13 @@ describe('growth', () => {
     expect(Math.abs(steady.perHour)).toBeLessThan(1);
   });
 
-  test('of nothing, or of one sample, is none', () => {
+  test('is zero without samples and for one sample', () => {
     expect(growthOf([])).toEqual({ perHour: 0, inAll: 0 });
     expect(growthOf(every(1, () => 5))).toEqual({ perHour: 0, inAll: 0 });
   });
 });
 
-test('a backlog’s rate leaves out how it began and ended, and looks between samples', () => {
+test('the rate of a backlog omits its start and end, and interpolates between samples', () => {
   const slowStart = [
     { seconds: 0, value: 100 },
     { seconds: 30, value: 100 },
@@ -33,14 +33,14 @@ test('a backlog’s rate leaves out how it began and ended, and looks between sa
   expect(drainRate(every(3, () => 7))).toBe(0);
 });
 
-test('percentiles', () => {
+test('percentile returns the value at a share of the sorted values', () => {
   const values = Array.from({ length: 100 }, (_, n) => 99 - n);
   expect([percentile(values, 0.5), percentile(values, 0.99), percentile([], 0.5)]).toEqual([
     50, 99, 0,
   ]);
 });
 
-test('a picture is one SVG with a line for each series, and escapes what it is told', () => {
+test('a picture is one SVG with a line for each series, and escapes names', () => {
   const series = [
     { name: 'a<b', points: every(3, (n) => n) },
     { name: 'c&d', points: every(3, () => 0) },
