@@ -14,6 +14,7 @@ import { ndjson, raiseLines } from '../support/arbitraries.ts';
 import { decidedList, storedList } from '../support/decided.ts';
 import { poison } from '../support/log-edits.ts';
 import { raiseText } from '../support/raise-lines.ts';
+import { SLOW_TEST_MS } from '../support/timeouts.ts';
 import { until } from '../support/until.ts';
 import { eventsOf, makeWorld, type World } from '../support/world.ts';
 
@@ -148,7 +149,7 @@ async function endsWell(happenings: readonly Happening[]): Promise<void> {
   for (const { id, sequence } of snapshot.recentMessages) expect(sequence).toBe(places.get(id));
 }
 
-describe('projectors under random faults', () => {
+describe('projectors under random faults', { timeout: SLOW_TEST_MS }, () => {
   it('store each decided message once and in order after crashes and lost files', async () => {
     await fc.assert(fc.asyncProperty(histories(), endsWell), { numRuns: 120 });
   });

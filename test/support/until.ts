@@ -2,8 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { STALL_MS } from './timeouts.ts';
 
-/** The first poll comes at once for tests in memory; later polls leave the cores to the processes under test. */
-const firstPollMs = 1;
+/** Short waits in memory are polled often; long waits leave the cores to the processes under test. */
+const minPollMs = 1;
 const maxPollMs = 20;
 
 type Condition<T> = () => T | undefined | false | Promise<T | undefined | false>;
@@ -33,8 +33,9 @@ export async function untilStalled<T>(
   stallMs = STALL_MS,
 ): Promise<T> {
   let reached: unknown;
-  let changedAt = performance.now();
-  for (let pollMs = firstPollMs; ; pollMs = Math.min(2 * pollMs, maxPollMs)) {
+  const begun = performance.now();
+  let changedAt = begun;
+  for (;;) {
     const found = await condition();
     if (found !== undefined && found !== false) return found;
     const now = await progress();
@@ -43,6 +44,7 @@ export async function untilStalled<T>(
       const state = now === undefined ? '' : `, and there was no progress after ${String(now)}`;
       throw new Error(`waited ${stallMs} ms for ${what}${state}`);
     }
-    await sleep(pollMs);
+    const tenth = (performance.now() - begun) / 10;
+    await sleep(Math.min(Math.max(tenth, minPollMs), maxPollMs));
   }
 }
