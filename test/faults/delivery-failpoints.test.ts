@@ -189,28 +189,32 @@ describe('delivery worker that crashes', { timeout: SLOW_TEST_MS }, () => {
     );
   });
 
-  it('leaves a delivery that ends when its successor crashes too, at each pair of failpoints', async () => {
-    const places = placesOf((await live(await disk(), 0)).points);
-    const pairs = await Promise.all(
-      places.map(async (first) => {
-        const recovered = await disk();
-        await live(recovered, 0, first);
-        const seconds = placesOf((await live(recovered, 0)).points);
-        await Promise.all(
-          seconds.map(async (second) => {
-            const at = `${named(first)}, then ${named(second)}`;
-            const left = await disk();
-            expect([(await live(left, 0, first)).end, at]).toEqual(['died', at]);
-            const deaths = (await live(left, 0, second)).end === 'died' ? 2 : 1;
-            if (deaths === 2) expect((await live(left, 0)).end, at).toBe('done');
-            await expectOneDelivery(left, deaths, at);
-          }),
-        );
-        return seconds.length;
-      }),
-    );
-    const total = pairs.reduce((sum, n) => sum + n, 0);
-    process.stdout.write(`crashes of a worker: ${places.length} points, ${total} pairs\n`);
-    expect(total).toBeGreaterThan(places.length * 3);
-  }, LONG_PROOF_MS);
+  it(
+    'leaves a delivery that ends when its successor crashes too, at each pair of failpoints',
+    async () => {
+      const places = placesOf((await live(await disk(), 0)).points);
+      const pairs = await Promise.all(
+        places.map(async (first) => {
+          const recovered = await disk();
+          await live(recovered, 0, first);
+          const seconds = placesOf((await live(recovered, 0)).points);
+          await Promise.all(
+            seconds.map(async (second) => {
+              const at = `${named(first)}, then ${named(second)}`;
+              const left = await disk();
+              expect([(await live(left, 0, first)).end, at]).toEqual(['died', at]);
+              const deaths = (await live(left, 0, second)).end === 'died' ? 2 : 1;
+              if (deaths === 2) expect((await live(left, 0)).end, at).toBe('done');
+              await expectOneDelivery(left, deaths, at);
+            }),
+          );
+          return seconds.length;
+        }),
+      );
+      const total = pairs.reduce((sum, n) => sum + n, 0);
+      process.stdout.write(`crashes of a worker: ${places.length} points, ${total} pairs\n`);
+      expect(total).toBeGreaterThan(places.length * 3);
+    },
+    LONG_PROOF_MS,
+  );
 });
