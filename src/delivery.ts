@@ -25,7 +25,7 @@ export type { PostLimits } from './adapters/senders/webhook-post.ts';
 export type { Resolve } from './adapters/senders/resolve.ts';
 export { deliveryProcesses } from './kernel/processes/delivery/processes.ts';
 export type { DeliveryOptions } from './kernel/processes/delivery/processes.ts';
-export type { ChannelLimits, LimitsOf, Rate } from './kernel/processes/delivery/rate-limits.ts';
+export type { ChannelLimits, LimitsOf, Rate } from './kernel/processes/delivery/channel-limiter.ts';
 export type {
   RequestMessage,
   RequestStream,

@@ -68,6 +68,6 @@ export type { TargetId, UserId } from './domain/core/identity.ts';
 export type { Instant } from './domain/core/instants.ts';
 export type { Json } from './domain/core/json.ts';
 export type { Result } from './domain/core/result.ts';
-export type { Clock } from './domain/ports/clock.ts';
+export type { Clock } from './domain/ports/runtime.ts';
 export { silentLogger } from './domain/ports/logger.ts';
 export type { Logger } from './domain/ports/logger.ts';

@@ -3,7 +3,7 @@ import type { Instant } from '../domain/core/instants.ts';
 import { deliveryCodec, type DeliveryEvent } from '../domain/delivery/events.ts';
 import type { DeliveryRejection } from '../domain/delivery/decide.ts';
 import { TocsinError } from '../domain/core/errors.ts';
-import type { Clock } from '../domain/ports/clock.ts';
+import type { Clock } from '../domain/ports/runtime.ts';
 import type { EventStore } from '../domain/ports/event-store.ts';
 import type {
   DeliveryIndexReader,

@@ -2,7 +2,7 @@
 import { TocsinError } from '../domain/core/errors.ts';
 import { DEFAULT_KERNEL_NAME, parseOccurrenceId } from '../domain/core/ids.ts';
 import type { Result } from '../domain/core/result.ts';
-import type { Clock } from '../domain/ports/clock.ts';
+import type { Clock } from '../domain/ports/runtime.ts';
 import type { ApplyPreview } from '../domain/ports/apply-preview.ts';
 import type { Evaluation } from '../domain/trigger/evaluation.ts';
 import type { Evaluator, LaterEvaluator } from '../domain/ports/evaluator.ts';

@@ -1,7 +1,7 @@
 // A projector on real surroundings: the system's clock, and the control stream through the kernel.
 import { TocsinError } from '../domain/core/errors.ts';
 import { DEFAULT_KERNEL_NAME } from '../domain/core/ids.ts';
-import type { Clock } from '../domain/ports/clock.ts';
+import type { Clock } from '../domain/ports/runtime.ts';
 import type { EventStore } from '../domain/ports/event-store.ts';
 import { silentLogger, type Logger } from '../domain/ports/logger.ts';
 import type { Output } from '../projections/output.ts';

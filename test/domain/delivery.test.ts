@@ -1,7 +1,11 @@
 // decideDelivery: commands on given events, with the whole decision. Also the retry schedule and the codes.
 import { describe, expect, it } from 'vitest';
-import { codeOf, detailOf } from '../../src/domain/delivery/outcome-codes.ts';
-import { deliveryCodec, type DeliveryEvent } from '../../src/domain/delivery/events.ts';
+import {
+  codeOf,
+  detailOf,
+  deliveryCodec,
+  type DeliveryEvent,
+} from '../../src/domain/delivery/events.ts';
 import {
   jitter,
   maxAttempts,

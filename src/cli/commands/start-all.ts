@@ -1,6 +1,6 @@
 // `tocsin start --mode all`: opens every part on this machine, in ./var, and runs them.
 import { mkdirSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { resolve, join } from 'node:path';
 import { redactConnectionString } from '../../adapters/eventstore/esdb/connection-string.ts';
 import { redactUrl } from '../../adapters/nats/options.ts';
 import { sqliteReadModel } from '../../adapters/sqlite/read-model.ts';
@@ -9,9 +9,8 @@ import { openProjector } from '../../kernel/open-projector.ts';
 import { assertTasksExist } from '../../schedule/tasks/files/task-files.ts';
 import { scheduleProduct } from '../../schedule/triggers.ts';
 import { openSealing } from '../compose/channels.ts';
-import { openOutput, openStore } from '../compose/compose.ts';
+import { openOutput, openStore, isEventStoreDb } from '../compose/compose.ts';
 import { openDelivery } from '../compose/delivery.ts';
-import { startNats, startStore } from '../compose/own-servers.ts';
 import { evaluatorOver, headOf, openTasks, openTaskWorker } from '../compose/tasks.ts';
 import type { Config } from '../config/config.ts';
 import { removeRunFile, writeRunFile } from '../config/run-file.ts';
@@ -23,6 +22,8 @@ import { startLive } from '../demo/start-live.ts';
 import { startOnce } from '../demo/start-once.ts';
 import { followStory, storyPrefixes, taskStory } from '../demo/task-story.ts';
 import type { Work } from './command.ts';
+import { startNatsServer, stopLeftover } from '../../adapters/nats/server.ts';
+import { startStoreProcess } from '../compose/store-process.ts';
 
 type Options = {
   readonly once?: true;
@@ -110,4 +111,25 @@ async function loadServers() {
     import('../compose/serve-api.ts'),
   ]);
   return { ...health, ...api };
+}
+
+/** The store that the configuration names, or a server of our own before the embedded store. */
+export async function startStore(
+  config: Config,
+): Promise<AsyncDisposable & { readonly url: string }> {
+  if (!isEventStoreDb(config.store)) return startStoreProcess(config.store);
+  return { url: config.store, [Symbol.asyncDispose]: () => Promise.resolve() };
+}
+
+/** The NATS server that the configuration names, or one of our own. */
+export async function startNats(
+  config: Config,
+): Promise<AsyncDisposable & { readonly url: string }> {
+  if (config.natsWasGiven) {
+    return { url: config.nats, [Symbol.asyncDispose]: () => Promise.resolve() };
+  }
+  const pidFile = resolve('var/nats.pid');
+  // A killed start leaves its server running, and two servers would corrupt the folder.
+  await stopLeftover(pidFile);
+  return startNatsServer({ storeDir: join(resolve('var'), 'nats'), pidFile });
 }

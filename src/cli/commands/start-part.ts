@@ -8,7 +8,7 @@ import { openSealing } from '../compose/channels.ts';
 import { openDelivery } from '../compose/delivery.ts';
 import { openTasks, openTaskWorker } from '../compose/tasks.ts';
 import { openOutput, openStore } from '../compose/compose.ts';
-import { runTogether } from '../compose/run-together.ts';
+import { runTogether } from '../../domain/core/signals.ts';
 import { serveProjectorHealth } from '../compose/serve-health.ts';
 import { EXIT } from '../terminal/terminal.ts';
 import type { Work } from './command.ts';

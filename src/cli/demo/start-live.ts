@@ -2,11 +2,14 @@
 import { redactConnectionString } from '../../adapters/eventstore/esdb/connection-string.ts';
 import { redactUrl } from '../../adapters/nats/options.ts';
 import { raiseLines, untilAborted, type RaiseSummary } from '../compose/raise-file.ts';
-import { runTogether } from '../compose/run-together.ts';
+import { runTogether } from '../../domain/core/signals.ts';
 import { EXIT, type Terminal } from '../terminal/terminal.ts';
 import { exampleFolder } from './example-tasks.ts';
 import { CONCURRENCY, raiseExamples } from './example-triggers.ts';
-import type { StartedParts } from './started-parts.ts';
+import type { Kernel } from '../../kernel/open-kernel.ts';
+import type { Projector } from '../../projections/publisher/projector.ts';
+import type { Config } from '../config/config.ts';
+import type { Narrator } from './narrator.ts';
 
 /** Runs until the signal; returns the exit code. */
 export async function startLive(
@@ -62,3 +65,16 @@ function sayRaised(terminal: Terminal, summary: RaiseSummary): void {
   const { read, raised, duplicates, rejected } = summary;
   terminal.say(`${read} lines: ${raised} raised, ${duplicates} duplicates, ${rejected} rejected`);
 }
+
+/** The parts that `tocsin start` has opened. */
+export type StartedParts = {
+  readonly config: Config;
+  readonly terminal: Terminal;
+  readonly signal: AbortSignal;
+  readonly wasInterrupted: () => boolean;
+  readonly kernel: Kernel;
+  readonly projector: Projector;
+  readonly narrator: Narrator;
+  /** Of `performance.now()`. */
+  readonly startedAt: number;
+};

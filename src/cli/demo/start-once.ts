@@ -3,7 +3,7 @@ import type { TaskWorkerOptions } from '../compose/tasks.ts';
 import { EXIT, secondsSince } from '../terminal/terminal.ts';
 import { raiseExamples } from './example-triggers.ts';
 import { withoutJson } from './narrator.ts';
-import type { StartedParts } from './started-parts.ts';
+import type { StartedParts } from './start-live.ts';
 import { runTasksOnce } from './tasks-once.ts';
 
 /** Runs once; returns the exit code. */

@@ -4,8 +4,7 @@ import type { Instant } from '../core/instants.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import type { SendOutcome } from '../ports/sender.ts';
 import { cleanText } from '../core/text.ts';
-import { codeOf, detailOf } from './outcome-codes.ts';
-import type { DeliveryEvent, DeliveryEventData } from './events.ts';
+import { codeOf, detailOf, type DeliveryEvent, type DeliveryEventData } from './events.ts';
 import { maxAttempts, nextAttemptAt, throttledUntil, type RetryProfile } from './retry-schedule.ts';
 import { evolveDelivery, hasEnded, type Delivery, type DeliveryState } from './state.ts';
 

@@ -5,6 +5,7 @@ import { createCodec, type EventOf } from '../core/codec.ts';
 import { InstantCodec, textUpTo } from '../core/envelope.ts';
 import { CHANNELS, TriggerTypeSchema } from '../core/vocabulary.ts';
 import { StoredIdSchema } from '../core/identity.ts';
+import { cleanText } from '../core/text.ts';
 
 /** Stable codes in snake_case: why something happened. */
 const Code = z.string().regex(/^[a-z0-9_]{1,64}$/);
@@ -162,3 +163,17 @@ export type DeliveryEventData<T extends DeliveryEvent['type']> = Extract<
 >['data'];
 
 export const deliveryCodec = createCodec(DELIVERY_EVENTS);
+
+/** A code in snake_case, made of any text. */
+export function codeOf(text: string): string {
+  const code = text
+    .toLowerCase()
+    .replace(/[^a-z0-9_]+/g, '_')
+    .slice(0, 64);
+  return code === '' ? 'unspecified' : code;
+}
+
+/** A detail of at most {@link MAX_DETAIL} characters; `undefined` for an empty one. */
+export function detailOf(text: string): string | undefined {
+  return cleanText(text.trim(), MAX_DETAIL);
+}

@@ -13,3 +13,6 @@ export type Runtime = {
   /** A random UUID per call. */
   readonly newId: () => string;
 };
+
+/** The source of the current time. Decisions get instants as arguments and hold no clock. */
+export type Clock = { readonly now: () => Instant };

@@ -18,7 +18,7 @@ import {
 } from '../../domain/access/state.ts';
 import { DEFAULT_KERNEL_NAME } from '../../domain/core/ids.ts';
 import { ok, valueOf, type Result } from '../../domain/core/result.ts';
-import type { Clock } from '../../domain/ports/clock.ts';
+import type { Clock } from '../../domain/ports/runtime.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
 import { decider, type Decide } from '../decider/decider.ts';
 import { systemRuntime } from '../decider/runtime.ts';

@@ -25,8 +25,8 @@ import {
   type PutChannelResult,
   type TestChannelResult,
 } from './view.ts';
-import { lookupOf } from './lookup.ts';
 import {
+  lookupOf,
   getSecrets,
   putSecrets,
   shredOrphans,

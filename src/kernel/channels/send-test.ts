@@ -1,13 +1,12 @@
 // Sends a test message: a real message whose text says that it is a test.
 import type { ConfiguredChannel } from '../../domain/channel/state.ts';
-import { codeOf, detailOf } from '../../domain/delivery/outcome-codes.ts';
+import { codeOf, detailOf } from '../../domain/delivery/events.ts';
 import { actionUrl, DEFAULT_FRONTEND_URL } from '../../domain/delivery/message.ts';
 import type { OutgoingMessage, Sender, SendOutcome } from '../../domain/ports/sender.ts';
 import type { Texts } from '../../domain/notification/texts.ts';
 import type { KernelContext } from '../decider/decider.ts';
 import { callSender } from './call-sender.ts';
-import { targetOf } from './lookup.ts';
-import type { ChannelSecrets } from './secrets.ts';
+import { targetOf, type ChannelSecrets } from './secrets.ts';
 
 export type TestOutcome = {
   readonly succeeded: boolean;

@@ -1,8 +1,7 @@
 // The runtime outside of tests: the system's clock, timers and random values.
 import { randomUUID } from 'node:crypto';
 import { unlessAborted } from '../../domain/core/signals.ts';
-import type { Clock } from '../../domain/ports/clock.ts';
-import type { Runtime } from '../../domain/ports/runtime.ts';
+import type { Clock, Runtime } from '../../domain/ports/runtime.ts';
 
 /** @param clock replaces the system's wall clock */
 export function systemRuntime(clock?: Clock): Runtime {

@@ -5,7 +5,7 @@ import { TocsinError } from '../../domain/core/errors.ts';
 import type { Evaluation } from '../../domain/trigger/evaluation.ts';
 import { DEFAULT_KERNEL_NAME, parseOccurrenceId, uuidOf } from '../../domain/core/ids.ts';
 import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
-import type { Clock } from '../../domain/ports/clock.ts';
+import type { Clock, Runtime } from '../../domain/ports/runtime.ts';
 import type { LaterEvaluator } from '../../domain/ports/evaluator.ts';
 import type { Texts } from '../../domain/notification/texts.ts';
 import { cleanText } from '../../domain/core/text.ts';
@@ -20,7 +20,6 @@ import {
 } from '../../domain/trigger/decide-evaluation.ts';
 import type { Occurrence } from '../../domain/trigger/state.ts';
 import type { DueEntry, DueIndex } from './due/due-index.ts';
-import type { Runtime } from '../../domain/ports/runtime.ts';
 import type { DueChange } from './due/options.ts';
 import { dueProcess } from './due/due-process.ts';
 import type { Process } from './due/process.ts';

@@ -1,6 +1,6 @@
 // A clock for tests that stands still until the test moves it.
 import { parseInstant, type Instant } from '../../domain/core/instants.ts';
-import type { Clock } from '../../domain/ports/clock.ts';
+import type { Clock } from '../../domain/ports/runtime.ts';
 
 /** A {@link Clock} that a test moves. */
 export type FixedClock = Clock & {

@@ -3,7 +3,7 @@
 // never changes: different verdicts need a new number.
 import { TocsinError } from '../../domain/core/errors.ts';
 import { decideNotification } from '../../domain/policy/decide.ts';
-import { mayRelease } from '../../domain/policy/release.ts';
+import { mayRelease } from '../../domain/policy/windows.ts';
 
 export type Ruleset = {
   readonly number: number;

@@ -6,6 +6,7 @@ import type { InspectionResult, JobUpdate } from '../due-job/commands.ts';
 import type { TARGET_TYPES } from '../../domain/core/vocabulary.ts';
 import type { JobSubject } from '../due-job/stream.ts';
 import type { TaskChange, TaskSource } from '../tasks/task-source.ts';
+import { oneLine } from '../../domain/core/text.ts';
 
 /** A trigger to raise. The scanner adds its source, user and idempotency key. */
 export type DetectedTrigger = {
@@ -41,3 +42,9 @@ export type Detector = {
    */
   readonly inspect: (subject: JobSubject, context: InspectionContext) => Promise<Inspection>;
 };
+
+/** An error's message as an event may store it. */
+export function errorDetail(error: unknown): string | undefined {
+  const message = oneLine(error instanceof Error ? error.message : String(error));
+  return message === '' ? undefined : message;
+}

@@ -1,9 +1,8 @@
 // Raises `unfinished_feedback` when a scheduled block has ended and is not completed, once per block and
 // end.
 import { formatInstant } from '../../domain/core/instants.ts';
-import type { Inspection, Detector } from './detector.ts';
+import { errorDetail, type Inspection, type Detector } from './detector.ts';
 import type { ScheduledBlock, Task } from '../tasks/task-source.ts';
-import { errorDetail } from './error-detail.ts';
 import { blockFingerprint } from './fingerprints.ts';
 
 /** No trigger is raised for a block that ended longer ago. */

@@ -3,9 +3,8 @@
 // priority, timetable.
 import { formatInstant, type Instant } from '../../domain/core/instants.ts';
 import type { InspectionResult } from '../due-job/commands.ts';
-import type { Detector } from './detector.ts';
+import { errorDetail, type Detector } from './detector.ts';
 import type { ScheduledBlock, Task } from '../tasks/task-source.ts';
-import { errorDetail } from './error-detail.ts';
 import { blockFingerprint, taskFingerprint } from './fingerprints.ts';
 
 /** A task counts as on the timetable when one of its blocks starts within this time. */

@@ -17,9 +17,8 @@ import { wakeSignal } from '../../../domain/core/wake-signal.ts';
 import { listProcess } from './delivery-list.ts';
 import { redriveSkippedProcess } from './redrive-skipped.ts';
 import { ATTEMPTS_INDEX, attemptsProcess } from './attempts.ts';
-import { channelLimiter } from './channel-limiter.ts';
+import { channelLimiter, type LimitsOf } from './channel-limiter.ts';
 import { intakeProcess } from './intake.ts';
-import type { LimitsOf } from './rate-limits.ts';
 import type { DeliveryContext } from './delivery-decider.ts';
 
 /** The lease of an attempt, in milliseconds; its call is cut off 5 s before the end. */
