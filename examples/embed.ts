@@ -1,4 +1,4 @@
-// Tocsin in ten lines. An application imports it from 'tocsin'; in the checkout it is the source.
+// Tocsin in ten lines. An application imports from 'tocsin'; this checkout imports the source.
 import { embeddedStore, openKernel } from '../src/index.ts';
 import { scheduleProduct } from '../src/schedule.ts';
 

@@ -1,5 +1,5 @@
-// A web application with a table of its own. What happens to a task and the request to raise a trigger
-// about it are written in one transaction; the relay carries the request over, also after a crash.
+// A web application with a table of its own. One transaction writes a change of a task and the request to
+// raise a trigger; the relay passes the request to the kernel, also after a crash.
 //
 //   TOCSIN_NATS=nats://127.0.0.1:4222 PORT=3000 node examples/fastify.ts
 //   curl -d '{"userId":42,"title":"Pay the rent"}' -H content-type:application/json localhost:3000/tasks

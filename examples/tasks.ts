@@ -1,4 +1,4 @@
-// The application's own SQLite file: its tasks, and the requests that wait to be carried over.
+// The application's own SQLite file: its tasks, and its raise requests for the relay.
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -8,10 +8,10 @@ export type Task = { readonly id: string; readonly userId: number; readonly titl
 
 export type Tasks = Disposable & {
   readonly create: (task: Omit<Task, 'id'>) => Task;
-  /** Completing a task twice is completing it once; `undefined` for one that is not there. */
+  /** A repeat changes nothing; `undefined` for a missing task. */
   readonly complete: (id: string) => Task | undefined;
   readonly listRequests: () => unknown[];
-  /** What the relay carries over. */
+  /** The requests that the relay reads. */
   readonly requests: RaiseSource;
 };
 
@@ -24,7 +24,7 @@ export function openTasks(file: string): Tasks {
       id INTEGER PRIMARY KEY AUTOINCREMENT,
       user_id INTEGER NOT NULL, title TEXT NOT NULL, completed INTEGER NOT NULL DEFAULT 0);
     CREATE TABLE IF NOT EXISTS raise_requests (
-      id INTEGER PRIMARY KEY AUTOINCREMENT, -- never given twice: it makes the idempotency key
+      id INTEGER PRIMARY KEY AUTOINCREMENT, -- never reused: it makes the idempotency key
       input TEXT NOT NULL, result TEXT)`);
 
   const write = <T>(work: () => T): T => {

@@ -1,4 +1,4 @@
-// Task files on a disk: what is read, what is watched, and what is told of lines that are none.
+// Tests task files on a disk: reading, watching, and the report of invalid lines.
 import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -48,8 +48,8 @@ function nameOf(change: TaskChange): string {
   return `${change.block === undefined ? '-' : ''}${change.blockId}`;
 }
 
-describe('files that are watched', () => {
-  test('are followed when they come, change, are put in another’s place, and go', async () => {
+describe('openTaskFiles with watch', () => {
+  test('follows files that are created, changed, replaced and removed', async () => {
     put('a.ics', todo('first', '20260501T100000Z'));
     await using files = await open();
     await using heard = listen(files);
@@ -76,7 +76,7 @@ describe('files that are watched', () => {
     expect(await files.task('42', 'first')).toMatchObject({ taskId: 'first' });
   });
 
-  test('tell nothing of entries that stay as they were', async () => {
+  test('reports no change for unchanged entries', async () => {
     put('a.ics', todo('same', '20260501T100000Z'));
     await using files = await open();
     await using heard = listen(files);
@@ -87,7 +87,7 @@ describe('files that are watched', () => {
     expect(heard.told).toEqual(['same', 'other']);
   });
 
-  test('keep their last reading while they cannot be read', async () => {
+  test('keeps the last entries of a file that cannot be read', async () => {
     put('a.ics', todo('kept', '20260501T100000Z'));
     await using files = await open({ watch: false });
     rmSync(folder, { recursive: true });
@@ -96,8 +96,8 @@ describe('files that are watched', () => {
   });
 });
 
-describe('a folder', () => {
-  test('says by its subfolders whose entries they are', async () => {
+describe('openTaskFiles of a folder', () => {
+  test('takes the user id from the name of the subfolder', async () => {
     mkdirSync(path('ana'));
     mkdirSync(path('not an id!'));
     put('ana/a.ics', todo('hers', '20260501T100000Z'));
@@ -109,7 +109,7 @@ describe('a folder', () => {
     expect(files.snapshot().problems).toMatchObject([{ code: 'no_user', component: 'VTODO' }]);
   });
 
-  test('that is not there is refused', async () => {
+  test('refuses a missing folder', async () => {
     const opening = openTaskFiles({ path: path('missing'), now: () => NOW });
     await expect(opening).rejects.toMatchObject({ kind: 'usage', code: 'tasks_not_found' });
   });
@@ -124,14 +124,14 @@ describe('a folder', () => {
   });
 });
 
-describe('NDJSON', () => {
+describe('openTaskFiles of NDJSON', () => {
   const lines = (...all: (object | string)[]): string =>
     `${all.map((line) => (typeof line === 'string' ? line : JSON.stringify(line))).join('\n')}\n`;
   const task = { kind: 'task', user_id: 42, task_id: 7 };
   const block = { kind: 'block', user_id: 'eve', block_id: 'b' };
   const times = { start_at: '2026-04-30T10:00:00+02:00', end_at: '2026-04-30T11:00:00+02:00' };
 
-  test('has one task or block a line; a later one about the same counts', async () => {
+  test('reads one task or block per line; a later line replaces an earlier one', async () => {
     put(
       'a.ndjson',
       lines(
@@ -152,7 +152,7 @@ describe('NDJSON', () => {
     expect(await files.blocks('eve', Date.UTC(2026, 3, 30, 9), NOW * 2)).toEqual([]);
   });
 
-  test('loses the lines that are none, which are named with their number', async () => {
+  test('leaves out invalid lines and names their numbers', async () => {
     const backwards = { ...block, start_at: times.end_at, end_at: times.start_at };
     put(
       'a.ndjson',

@@ -55,7 +55,7 @@ describe('a VTODO', () => {
     expect(oneTask(line)?.completed).toBe(completed);
   });
 
-  test('gets urgent at its first alarm, or when it says so', () => {
+  test('becomes urgent at its first alarm, or at X-TOCSIN-URGENT-AT', () => {
     const alarm = (...lines: string[]) => [
       'BEGIN:VALARM',
       'ACTION:DISPLAY',
@@ -77,11 +77,11 @@ describe('a VTODO', () => {
     expect(urgent('SUMMARY:no date at all')).toBeUndefined();
   });
 
-  test('is due at the end of a day that has no time', () => {
+  test('with a DUE date without a time is due at the end of that day', () => {
     expect(oneTask('DUE;VALUE=DATE:20260401')?.deadlineAt).toBe(at('2026-04-02T00:00:00Z'));
   });
 
-  test('recurs by its rule, but for dates that are taken out, added and changed', () => {
+  test('recurs by its rule, with EXDATE, RDATE and RECURRENCE-ID applied', () => {
     const rows = read(
       calendar(
         ...todo(
@@ -106,7 +106,7 @@ describe('a VTODO', () => {
 });
 
 describe('a VEVENT', () => {
-  test('becomes a block, for the task that it is related to', () => {
+  test('becomes a block of its related task', () => {
     const { blocks } = read(
       calendar(...event('DTSTART:20260328T080000Z', 'DURATION:PT45M', 'RELATED-TO:t1')),
     );
@@ -124,7 +124,7 @@ describe('a VEVENT', () => {
     ]);
   });
 
-  test('is no block when it is cancelled, transparent or of whole days', () => {
+  test('makes no block if it is cancelled, transparent or all-day', () => {
     const start = 'DTSTART:20260328T080000Z';
     const rows = read(
       calendar(
@@ -136,7 +136,7 @@ describe('a VEVENT', () => {
     expect(rows).toMatchObject({ blocks: [], problems: [], counts: { ignored: 3 } });
   });
 
-  test('keeps its wall clock over the change to summer time', () => {
+  test('keeps its local time over the change to summer time', () => {
     const { blocks } = read(
       calendar(...event('DTSTART;TZID=Europe/Berlin:20260327T090000', 'RRULE:FREQ=DAILY;COUNT=4')),
     );
@@ -149,7 +149,7 @@ describe('a VEVENT', () => {
     expect(blocks.every(({ seriesId }) => seriesId === 'e1')).toBe(true);
   });
 
-  test('ends with its UNTIL, that instant included', () => {
+  test('recurs up to and including UNTIL', () => {
     const days = (until: string) =>
       read(
         calendar(
@@ -181,7 +181,7 @@ describe('a time zone', () => {
     expect(new Date(instant ?? 0).toISOString()).toBe(`2026-07-01T${hour}:00:00.000Z`);
   });
 
-  test('is taken from the file when nobody knows its name', () => {
+  test('with an unknown name is read from the file', () => {
     const observance = (name: string, from: string, to: string, month: number) => [
       `BEGIN:${name}`,
       'DTSTART:20000101T020000',
@@ -208,7 +208,7 @@ describe('a time zone', () => {
     ]);
   });
 
-  test('that nobody knows, or that has no end, costs its entries and says so', () => {
+  test('that is unknown or never ends is reported, and its entries are left out', () => {
     expect(start('Nowhere').problems[0]).toMatchObject({ line: 5, component: 'VEVENT', id: 'e1' });
     const rows = start(
       'Endless',
@@ -225,7 +225,7 @@ describe('a time zone', () => {
     expect(rows.problems[0]?.message).toContain('not yearly');
   });
 
-  test('skips and repeats hours as the standard says', () => {
+  test('skips and repeats hours as RFC 5545 says', () => {
     const berlin = namedTimeZone('Europe/Berlin');
     const instant = (text: string) =>
       new Date(berlin?.toInstant(Date.parse(`${text}Z`)) ?? 0).toISOString().slice(0, 16);
@@ -235,7 +235,7 @@ describe('a time zone', () => {
 });
 
 describe('a broken calendar', () => {
-  test('loses the broken entries, which are named with line and component', () => {
+  test('leaves out invalid entries and names their line and component', () => {
     const rows = read(
       calendar(
         ...todo('DUE:20261399T100000Z'),
@@ -255,12 +255,12 @@ describe('a broken calendar', () => {
     ]);
   });
 
-  test('is named without the control characters that it may hold', () => {
+  test('is reported without its control characters', () => {
     const [problem] = read(calendar('END:V\u001b[31mEVENT\u0007')).problems;
     expect(problem).toMatchObject({ component: 'V [31MEVENT', code: 'stray_end', line: 3 });
   });
 
-  test('says whose it is, or is told that it does not', () => {
+  test('without a user id is reported', () => {
     const text = calendar(
       ...todo('ORGANIZER;CN=Ann:mailto:Ann@Example.com'),
       ...todo('X-TOCSIN-USER:7'),
@@ -275,7 +275,7 @@ describe('a broken calendar', () => {
     expect(nobody.problems[0]?.code).toBe('no_user');
   });
 
-  test('never crashes, hangs or loses count, however it is broken', () => {
+  test('never crashes or hangs the reader, and each entry is counted', () => {
     const whole = calendar(
       ...todo(
         'DTSTART:20260325T080000Z',

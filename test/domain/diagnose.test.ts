@@ -1,4 +1,4 @@
-// The built-in evaluator's table, row by row, and the slots that it looks at.
+// Checks the built-in evaluator's table, row by row, and the slots that it chooses.
 import { describe, expect, test } from 'vitest';
 import {
   actionOf,
@@ -68,7 +68,7 @@ const allBut = (...free: number[]): ScheduledBlock[] =>
     .filter(({ section, day }) => day !== '2026-04-30' || !free.includes(section))
     .map(({ startAt, endAt }) => block(startAt, endAt));
 
-describe('a task', () => {
+describe('diagnose of a task', () => {
   test.each<[string, TargetFacts]>([
     ['target_completed', aboutTask({ task: { ...task, completed: true }, slots: [] })],
     [
@@ -86,7 +86,7 @@ describe('a task', () => {
     expect(diagnose(facts).issue).toBe(issue);
   });
 
-  test('gets the first sections that follow one another before its deadline', () => {
+  test('gives a task the first adjacent sections before its deadline', () => {
     const { chosen, metrics } = diagnose(aboutTask({ blocks: allBut(2, 5, 6, 9, 10) }));
     expect(chosen?.map(({ section }) => section)).toEqual([5, 6]);
     expect(metrics).toEqual({ slots: 12, free: 5, usable: 5, needed: 2, capacityGap: 0 });
@@ -95,14 +95,14 @@ describe('a task', () => {
     expect(diagnose(late).issue).toBe('no_contiguous_slots');
   });
 
-  test('of nonsensical size needs one section at least and four at most', () => {
+  test('gives a task of invalid size at least one and at most four sections', () => {
     const needed = (estimatedSections: number): number =>
       diagnose(aboutTask({ task: { ...task, estimatedSections } })).metrics.needed;
     expect([-1, 0, 1, 4, 5].map(needed)).toEqual([1, 1, 1, 4, 4]);
   });
 });
 
-describe('a feedback', () => {
+describe('diagnose of a feedback', () => {
   test.each<[string, TargetFacts]>([
     ['feedback_target_unknown', aboutFeedback({ isIdentified: false })],
     ['feedback_target_unknown', aboutFeedback({ block: undefined })],
@@ -115,15 +115,15 @@ describe('a feedback', () => {
   });
 });
 
-test('every finding that is not closed says what kind of preview it offers', () => {
+test('each finding that is not closed names the kind of its preview', () => {
   expect(actionOf('target_completed')).toBe('close');
   expect(actionOf('feedback_target_unknown')).toBe('question');
   expect(actionOf('no_contiguous_slots')).toBe('reminder');
   expect(actionOf('need_makeup_block')).toBe('proposal');
 });
 
-describe('slots', () => {
-  test('are those that start within the window, in the zone’s own time', () => {
+describe('the slot table', () => {
+  test('has the slots that start within the window, in local time of the zone', () => {
     const from = at('2026-04-30T10:15:00+08:00');
     const day = slotsBetween(DEFAULT_SLOT_TABLE, from, from + HORIZON_MS);
     expect(day).toHaveLength(12);
@@ -136,7 +136,7 @@ describe('slots', () => {
     expect(day.at(-1)).toMatchObject({ day: '2026-05-01', section: 2 });
   });
 
-  test('follow the clock of a zone that changes it', () => {
+  test('follows the clock changes of a zone', () => {
     const table: SlotTable = { timeZone: 'Europe/Berlin', sections: [['09:00', '10:00']] };
     const from = at('2026-03-28T00:00:00Z');
     const starts = slotsBetween(table, from, from + 3 * HORIZON_MS).map(({ startAt }) =>
@@ -149,7 +149,7 @@ describe('slots', () => {
     ]);
   });
 
-  test('of two days never make one run', () => {
+  test('never joins slots of two days', () => {
     const ends = slots.filter(({ section }) => section >= 12);
     const next = slotsBetween(DEFAULT_SLOT_TABLE, now + HORIZON_MS, now + 2 * HORIZON_MS);
     expect(firstConsecutive([...ends, ...next.slice(0, 1)], 2)).toBeUndefined();

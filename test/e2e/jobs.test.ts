@@ -1,4 +1,4 @@
-// `tocsin jobs` as somebody uses it: good and broken calendars, seeing what waits, calling it off.
+// Tests `tocsin jobs`: import of valid and invalid calendars, list and cancel.
 import { writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
@@ -26,7 +26,7 @@ const todo = (uid: string, ...lines: string[]): string[] => [
   'END:VTODO',
 ];
 
-test('jobs are imported, imported again, listed and called off', async () => {
+test('jobs imports twice without a change, lists and cancels', async () => {
   await using cli = testCli();
   const put = (...entries: string[][]): void => {
     writeFileSync(cli.path('tasks.ics'), calendar(...entries.flat()));
@@ -68,7 +68,7 @@ test('jobs are imported, imported again, listed and called off', async () => {
   expect(await cli.call(importing)).toMatchObject({ document: { scheduled: 1 } });
 });
 
-test('what cannot be read is named with its file, line and component; the rest is imported', async () => {
+test('jobs import names invalid entries with file, line and component, and imports the rest', async () => {
   await using cli = testCli();
   const bad = ['BEGIN:VEVENT', 'UID:broken', 'DTSTART:20991341T100000Z', 'END:VEVENT'];
   const entries = [...bad, ...todo('good', 'DUE:20990101T100000Z'), 'BEGIN:VTODO', 'END:VTODO'];
@@ -86,7 +86,7 @@ test('what cannot be read is named with its file, line and component; the rest i
   ]);
 });
 
-test('wrong calls are refused, with what to do', async () => {
+test('jobs refuses wrong calls with a hint', async () => {
   await using cli = testCli();
   const refused = (code: string) => ({ code: 2, document: { error: { code } } });
   const call = (...args: string[]) => cli.call(['jobs', ...args]);

@@ -186,7 +186,7 @@ describe('a start that stays up', { timeout: SLOW_TEST_MS }, () => {
       async () => (await metric(start.run.http, 'tocsin_in_flight_messages')) > 0,
     );
     start.kill('SIGINT');
-    await start.says(/the same signal again ends it at once/);
+    await start.says(/a second signal ends the process at once/);
     start.kill('SIGINT');
     expect(await start.ended()).toMatchObject({ code: 130 });
     nats.thaw();

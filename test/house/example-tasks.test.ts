@@ -5,7 +5,7 @@ import { beginningAt } from '../../src/cli/demo/example-tasks.ts';
 
 const example = readFileSync(new URL('../../examples/tasks.ics', import.meta.url), 'utf8');
 
-test('the example begins when it is started, whenever that is', () => {
+test('beginningAt moves the times of the example to the time of the start', () => {
   const now = Date.UTC(2031, 1, 28, 23, 59, 59, 400);
   const moved = beginningAt(example, now);
   const options = { timeZone: 'UTC', urgencyLeadMs: 24 * 60 * 60_000 };
@@ -19,6 +19,6 @@ test('the example begins when it is started, whenever that is', () => {
   expect(beginningAt(moved, Date.UTC(2026, 0, 5, 8))).toBe(example);
 });
 
-test('a calendar that says nothing of its beginning stays as it is', () => {
+test('beginningAt leaves a calendar without X-TOCSIN-EXAMPLE-BEGINS unchanged', () => {
   expect(beginningAt('DUE:20260105T080000Z', 0)).toBe('DUE:20260105T080000Z');
 });

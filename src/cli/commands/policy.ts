@@ -58,7 +58,7 @@ const history: Work<object> = async ({ config, terminal }) => {
   terminal.print({ changes: changes.map((entry) => ({ ...changeOf(entry), ...recordOf(entry) })) });
   for (const entry of changes) {
     terminal.say(
-      `${formatPosition(entry.position)}  ${entry.data.triggerType}  ${wordsOf(entry)}  (${by(recordOf(entry))})`,
+      `${formatPosition(entry.position)}  ${entry.data.triggerType}  ${textOf(entry)}  (${by(recordOf(entry))})`,
     );
   }
   if (changes.length === 0) terminal.say('No policy was set yet; see tocsin policy show.');
@@ -86,7 +86,7 @@ function changeOf(entry: PolicyHistoryEntry): object {
   }
 }
 
-function wordsOf(entry: PolicyHistoryEntry): string {
+function textOf(entry: PolicyHistoryEntry): string {
   switch (entry.type) {
     case 'NotificationPolicySet':
       return formatPolicy(entry.data.policy);

@@ -90,7 +90,7 @@ const create: Work<CreateOptions> = async ({ config, terminal }, options) => {
   const { token, view } = result;
   terminal.print({ token, ...documentOf(view) });
   terminal.say(token);
-  terminal.note(`Token ${view.tokenId} is not shown again (${wordsOf(view)}).`);
+  terminal.note(`Token ${view.tokenId} is not shown again (${summaryOf(view)}).`);
   return EXIT.done;
 };
 
@@ -98,7 +98,7 @@ const list: Work<object> = async ({ config, terminal }) => {
   await using store = await openStore(config, 'tocsin token list');
   const tokens = await createTokens({ store, name: config.name }).list();
   terminal.print({ tokens: tokens.map(documentOf) });
-  for (const token of tokens) terminal.say(`${token.tokenId}  ${token.name}  ${wordsOf(token)}`);
+  for (const token of tokens) terminal.say(`${token.tokenId}  ${token.name}  ${summaryOf(token)}`);
   if (tokens.length === 0) terminal.say('No tokens; see tocsin token create --help.');
   return EXIT.done;
 };
@@ -150,7 +150,7 @@ function documentOf({ tokenId, name, userId, scopes, expiresAt, status }: TokenV
   };
 }
 
-function wordsOf({ userId, scopes, expiresAt, status }: TokenView): string {
+function summaryOf({ userId, scopes, expiresAt, status }: TokenView): string {
   const whose = userId === undefined ? 'the service’s' : `of user ${userId}`;
   const until = expiresAt === undefined ? '' : `, until ${formatInstant(expiresAt)}`;
   return `${status}, ${whose}: ${scopes.join(', ')}${until}`;
