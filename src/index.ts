@@ -10,7 +10,7 @@ export { alwaysNotify } from './kernel/raise/raise.ts';
 export type { Policies, PolicyCall, PolicyResult, PolicyView } from './kernel/control/policies.ts';
 export { formatPolicy, parsePolicy } from './domain/policy/text.ts';
 export type { Axis, Policy, PolicyInput } from './domain/policy/policy.ts';
-export { SEVERITIES, type Severity } from './domain/core/vocabulary.ts';
+export { SEVERITIES, type Severity } from './domain/core/severity.ts';
 export { defineTrigger } from './domain/trigger/definitions.ts';
 export type { TriggerDefinition } from './domain/trigger/definitions.ts';
 export type { RaiseInput, RaiseRequest, Rejection } from './domain/trigger/commands.ts';

@@ -12,7 +12,7 @@ const root = join(import.meta.dirname, '..', '..');
 /** The packages that `import 'tocsin/…'` loads, in alphabetical order. */
 const packages: Readonly<Record<string, readonly string[]>> = {
   index: ['ts-pattern', 'uuid', 'zod'],
-  eventstoredb: ['zod'],
+  eventstoredb: ['uuid', 'zod'],
   nats: ['zod'],
   sqlite: [],
   delivery: ['ts-pattern', 'uuid', 'zod'],

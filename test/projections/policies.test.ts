@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseInstant } from '../../src/domain/core/instants.ts';
 import { parsePolicy } from '../../src/domain/policy/text.ts';
-import type { Severity } from '../../src/domain/core/vocabulary.ts';
+import type { Severity } from '../../src/domain/core/severity.ts';
 import type { Policy } from '../../src/domain/policy/policy.ts';
 import { replay } from '../../src/projections/audit/replay/replay.ts';
 import { memoryReadModel } from '../../src/testing.ts';

@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { openKernel } from '../../src/kernel/open-kernel.ts';
-import { SEVERITIES } from '../../src/domain/core/vocabulary.ts';
+import { SEVERITIES } from '../../src/domain/core/severity.ts';
 import type { Policy } from '../../src/domain/policy/policy.ts';
 import { bruteForce, type Definition, type Happening } from '../oracle/policies.ts';
 import { foldItems, policySet, throughOf, type Item } from '../support/folding.ts';

@@ -3,7 +3,7 @@
 import { memoryReadModel } from '../../src/testing.ts';
 import { messageId } from '../../src/domain/core/ids.ts';
 import type { PolicyEvent } from '../../src/domain/policy/in-force.ts';
-import type { Severity } from '../../src/domain/core/vocabulary.ts';
+import type { Severity } from '../../src/domain/core/severity.ts';
 import type { RecordedEvent } from '../../src/domain/core/recorded-event.ts';
 import type { Policy } from '../../src/domain/policy/policy.ts';
 import type { ClassifiedEvent } from '../../src/projections/dedupe/classify.ts';

@@ -1,7 +1,7 @@
 // The tables of a read-model file. docs/read-model.md describes them, and people query them while the
 // daemon runs: a change here is a new format version and a change of that document.
 import type { DatabaseSync } from 'node:sqlite';
-import { SEVERITIES } from '../../domain/core/vocabulary.ts';
+import { SEVERITIES } from '../../domain/core/severity.ts';
 import type {
   Checkpoint,
   ControlRow,

@@ -5,16 +5,6 @@ export const TRIGGER_SOURCES = ['worker_due_job', 'api_trigger', 'user_feedback'
 export const TARGET_TYPES = ['task_pool', 'schedule_event', 'task_item'] as const;
 export const CHANNELS = ['feishu', 'webhook'] as const;
 
-/** How urgent a trigger is, from the lowest to the highest. A policy may let a higher one through. */
-export const SEVERITIES = ['low', 'normal', 'high', 'urgent'] as const;
-
-export type Severity = (typeof SEVERITIES)[number];
-
-/** The rank of a severity, from 0; an absent severity counts as `normal`. */
-export function severityRank(severity: Severity | null | undefined): number {
-  return SEVERITIES.indexOf(severity ?? 'normal');
-}
-
 const NAME = /^[a-z0-9_]{1,64}$/;
 
 /** A trigger type's name. */

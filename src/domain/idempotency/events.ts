@@ -7,7 +7,8 @@ import { StoredIdSchema } from '../core/identity.ts';
 import { userStream } from '../core/ids.ts';
 import { joinKey, taggedKeyPart } from '../core/keys.ts';
 import { targetFields } from '../core/trigger-fields.ts';
-import { SEVERITIES, TRIGGER_SOURCES } from '../core/vocabulary.ts';
+import { TRIGGER_SOURCES } from '../core/vocabulary.ts';
+import { SEVERITIES } from '../core/severity.ts';
 import type { RaiseRequest } from '../trigger/commands.ts';
 
 const IdempotencyClaimed = {

@@ -4,7 +4,8 @@ import { InstantCodec, textUpTo } from '../core/envelope.ts';
 import { StoredIdSchema } from '../core/identity.ts';
 import { isFields, isOneOf, isText, quickInstant } from '../core/quick.ts';
 import { occurrenceFields, quickTriggerFields, targetFields } from '../core/trigger-fields.ts';
-import { CHANNELS, SEVERITIES } from '../core/vocabulary.ts';
+import { CHANNELS } from '../core/vocabulary.ts';
+import { SEVERITIES } from '../core/severity.ts';
 
 /**
  * True for a link inside the host's own site: absolute path, no scheme, no host, no climbing, no

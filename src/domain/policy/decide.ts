@@ -1,7 +1,7 @@
 // Decides one request for a notification under a policy.
 import type { Instant } from '../core/instants.ts';
 import type { PublishedReason, SuppressedReason } from './reasons.ts';
-import { severityRank, type Severity } from '../core/vocabulary.ts';
+import { severityRank, type Severity } from '../core/severity.ts';
 import type { Policy } from './policy.ts';
 import {
   budgetOf,

@@ -4,7 +4,7 @@ import { match } from 'ts-pattern';
 import { parse as uuidToBytes } from 'uuid';
 import { uuidOf } from '../core/ids.ts';
 import type { UserId } from '../core/identity.ts';
-import type { Severity } from '../core/vocabulary.ts';
+import type { Severity } from '../core/severity.ts';
 import type { Instant } from '../core/instants.ts';
 import { tumblingWindowStart } from '../core/windows.ts';
 import type { Policy } from './policy.ts';

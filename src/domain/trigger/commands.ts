@@ -6,13 +6,8 @@ import { InstantInput, issuesOf, messageOf, type Issue } from '../core/input.ts'
 import type { Instant } from '../core/instants.ts';
 import type { Json } from '../core/json.ts';
 import { err, ok, type Result } from '../core/result.ts';
-import {
-  SEVERITIES,
-  TARGET_TYPES,
-  TRIGGER_SOURCES,
-  TriggerTypeSchema,
-  type Severity,
-} from '../core/vocabulary.ts';
+import { TARGET_TYPES, TRIGGER_SOURCES, TriggerTypeSchema } from '../core/vocabulary.ts';
+import { SEVERITIES, type Severity } from '../core/severity.ts';
 import type { TriggerEventData } from './events.ts';
 
 /** Longest payload, as JSON text in UTF-8 bytes. */

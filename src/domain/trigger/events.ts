@@ -12,7 +12,8 @@ import {
   quickTriggerFields,
   targetFields,
 } from '../core/trigger-fields.ts';
-import { CodeSchema, SEVERITIES, TRIGGER_SOURCES } from '../core/vocabulary.ts';
+import { CodeSchema, TRIGGER_SOURCES } from '../core/vocabulary.ts';
+import { SEVERITIES } from '../core/severity.ts';
 import { NotificationRequested, quickRequested } from '../notification/events.ts';
 import { PREVIEW_EVENTS } from '../preview/events.ts';
 

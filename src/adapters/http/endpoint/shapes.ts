@@ -5,7 +5,8 @@ import { emitId, IdSchema } from '../../../domain/core/identity.ts';
 import { formatInstant, parseInstant } from '../../../domain/core/instants.ts';
 import type { PreviewView } from '../../../domain/preview/view.ts';
 import type { Candidate } from '../../../domain/preview/candidates.ts';
-import { SEVERITIES, TARGET_TYPES, TriggerTypeSchema } from '../../../domain/core/vocabulary.ts';
+import { TARGET_TYPES, TriggerTypeSchema } from '../../../domain/core/vocabulary.ts';
+import { SEVERITIES } from '../../../domain/core/severity.ts';
 import { PREVIEW_KINDS } from '../../../domain/preview/events.ts';
 
 /** An instant in a request, kept as text: the kernel parses it. */
