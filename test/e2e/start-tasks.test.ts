@@ -1,4 +1,4 @@
-// `tocsin start` pointed at a calendar: no code, a file that somebody edits, and what becomes of it.
+// Tests `tocsin start --tasks`: a user edits a calendar, and its notifications follow.
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { QUIET_END, testCli } from '../support/cli.ts';
@@ -17,7 +17,7 @@ const calendar = (...entries: string[]): string =>
   `BEGIN:VCALENDAR\r\nVERSION:2.0\r\n${entries.join('')}END:VCALENDAR\r\n`;
 
 test(
-  'a calendar that is edited while it is followed leads to what it says',
+  'start sends notifications for a calendar that a user edits meanwhile',
   { timeout: SLOW_TEST_MS },
   async () => {
     await using cli = testCli();
@@ -57,7 +57,7 @@ test(
   },
 );
 
-test('a place that is not there, a zone that nobody knows and a lead out of range are refused', async () => {
+test('start refuses a missing path, an unknown zone and a lead out of range', async () => {
   await using cli = testCli();
   const start = ['start', '--once'];
   const refused = (code: string) => ({ code: 2, document: { error: { code } } });

@@ -1,5 +1,4 @@
-// `tocsin start` as somebody lives with it: first start, second start, other terminals, Ctrl-C, and a
-// machine that kills it.
+// Tests `tocsin start` from outside: first and second start, other terminals, signals and kills.
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
@@ -49,7 +48,7 @@ async function metric(http: string, name: string): Promise<number> {
 }
 
 describe('start --once', { timeout: SLOW_TEST_MS }, () => {
-  test('in an empty folder it shows everything; again it sends nothing', async () => {
+  test('shows all results in an empty folder, and sends nothing in a second run', async () => {
     await using cli = testCli();
     const first = await cli.json(['start', '--once']);
     expect(first).toMatchObject({ code: 0, stderr: '' });
@@ -82,8 +81,8 @@ describe('start --once', { timeout: SLOW_TEST_MS }, () => {
   });
 });
 
-describe('a start that stays up', { timeout: SLOW_TEST_MS }, () => {
-  test('takes lines, shows what becomes of them, and serves other terminals', async () => {
+describe('start without --once', { timeout: SLOW_TEST_MS }, () => {
+  test('raises lines, shows their results, and serves other terminals', async () => {
     await using cli = testCli();
     const start = await liveStart(cli);
     const { http, nats } = start.run;
@@ -142,7 +141,7 @@ describe('a start that stays up', { timeout: SLOW_TEST_MS }, () => {
     expect(existsSync(cli.path('var/run.json'))).toBe(false);
   });
 
-  test('tells programs line by line, and what is piped in is raised to its end', async () => {
+  test('prints JSON line by line, and raises all lines that are piped in', async () => {
     await using cli = testCli();
     const start = await liveStart(cli, ['--json']);
     start.write(`${raiseLine('eve')}\n`);
@@ -165,7 +164,7 @@ describe('a start that stays up', { timeout: SLOW_TEST_MS }, () => {
     expect(new Set(own)).toEqual(new Set([...ofTriggers, ...ofJobs]));
   });
 
-  test('a signal that comes early stops it, though stdin is open', async () => {
+  test('stops at an early signal although stdin is open', async () => {
     await using cli = testCli();
     const start = cli.start(['start'], { open: true });
     await start.says(/Tocsin is up/);
@@ -174,7 +173,7 @@ describe('a start that stays up', { timeout: SLOW_TEST_MS }, () => {
     expect(cli.strays()).toEqual([]);
   });
 
-  test('a second signal ends it at once, and a reader that leaves stops it', async () => {
+  test('ends at once at a second signal, and stops when its output is closed', async () => {
     await using cli = testCli();
     await using nats = await testNatsServer();
     const start = await liveStart(cli, [], { TOCSIN_NATS: nats.url });
@@ -193,8 +192,8 @@ describe('a start that stays up', { timeout: SLOW_TEST_MS }, () => {
   });
 });
 
-describe('a start that was killed', { timeout: SLOW_TEST_MS }, () => {
-  test('leaves a server that the next start deals with; nothing is sent twice', async () => {
+describe('start after a kill', { timeout: SLOW_TEST_MS }, () => {
+  test('stops the left-over server and sends nothing twice', async () => {
     await using cli = testCli();
     for (const round of [1, 2]) {
       const start = await liveStart(cli);
@@ -220,7 +219,7 @@ describe('a start that was killed', { timeout: SLOW_TEST_MS }, () => {
     expect(cli.strays()).toEqual([]);
   });
 
-  test('its stale run file misleads nobody', async () => {
+  test('ignores the stale run file', async () => {
     await using cli = testCli();
     const start = await liveStart(cli);
     start.kill('SIGKILL');
@@ -232,7 +231,7 @@ describe('a start that was killed', { timeout: SLOW_TEST_MS }, () => {
 });
 
 test(
-  'a start on a server without its messages is refused at once, though stdin is open',
+  'start refuses a NATS server without its messages at once, although stdin is open',
   { timeout: SLOW_TEST_MS },
   async () => {
     await using cli = testCli();
