@@ -16,7 +16,7 @@ export type {
   SimulationResult,
   SimulationState,
 } from './projections/audit/simulate/simulate.ts';
-export type { SentCompared, SentFigures } from './projections/audit/simulate/simulate-notices.ts';
+export type { SentCompared, SentFigures } from './projections/audit/simulate/simulate-sent.ts';
 export type { RebuildOptions, RebuildResult } from './projections/audit/rebuild/rebuild.ts';
 export { replay } from './projections/audit/replay/replay.ts';
 export type {

@@ -110,7 +110,7 @@ function noting(output: Output, sent: OutputMessage[]): Output {
 }
 
 async function createStream(url: string): Promise<void> {
-  await api(url, `STREAM.CREATE.${STREAM}`, createConfig(planStream(STREAM, '', 1), 'bench'));
+  await api(url, `STREAM.CREATE.${STREAM}`, createConfig(planStream({ stream: STREAM }), 'bench'));
 }
 
 async function deleteStream(url: string): Promise<void> {

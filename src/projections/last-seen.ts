@@ -1,28 +1,28 @@
-// The event that a checkpoint ends with, where it is in the log now. Every follower looks for it before it
-// goes on: a log without it is another one, or an older copy.
+// Finds the last event of a checkpoint in the log. A log without this event is another log or an older copy, so every
+// follower checks it before it resumes.
 import type { RecordedEvent } from '../domain/core/recorded-event.ts';
 import { comparePositions, type Position } from '../domain/core/positions.ts';
 import type { EventStore } from '../domain/ports/event-store.ts';
 import type { EventRef } from './read-model.ts';
 
-/** What a follower has seen: the last event, and the position up to which it has seen everything. */
+/** The last event that a follower has processed, and the position up to which it has processed all events. */
 export type SeenUpTo = {
   readonly last: EventRef;
   readonly position: Position;
   readonly prefixes: readonly string[];
 };
 
-/** The event as it is stored; `undefined` when the log does not have it. */
+/** The stored event; `undefined` when the log does not hold it. */
 export async function lastSeen(
   store: Pick<EventStore, 'readStream' | 'readAll'>,
   { last, position, prefixes }: SeenUpTo,
 ): Promise<RecordedEvent | undefined> {
-  const place = { direction: 'forwards', from: last.revision, maxCount: 1 } as const;
-  for await (const [event] of store.readStream(last.stream, place)) {
+  const one = { direction: 'forwards', from: last.revision, maxCount: 1 } as const;
+  for await (const [event] of store.readStream(last.stream, one)) {
     if (event !== undefined) return isSame(event, last) ? event : undefined;
   }
-  // A stream that was deleted since cannot be read, but its events are still in the log: there, nothing
-  // that is followed lies between the last event and the position.
+  // A deleted stream cannot be read, but the log still holds its events: the last event is the first one at or
+  // before the position.
   for await (const page of store.readAll({ direction: 'backwards', prefixes })) {
     const event = page.find((each) => comparePositions(each.position, position) <= 0);
     if (event !== undefined) return isSame(event, last) ? event : undefined;

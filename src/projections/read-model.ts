@@ -5,11 +5,11 @@ import type { Position } from '../domain/core/positions.ts';
 import type { Axis } from '../domain/policy/policy.ts';
 import type { PastNotification, Span } from '../domain/policy/windows.ts';
 
-/** A notice: a notification that was let through, and what policies need to know of it. */
+/** A notification that was let through, and what policies need to know of it. */
 export type SentNotification = PastNotification & {
   /** Its message id; the `notification_id`. */
   readonly id: string;
-  /** Mock and live notices never meet. */
+  /** Mock and live notifications never suppress each other. */
   readonly mock: boolean;
   readonly user: string;
   readonly triggerType: string;
@@ -17,30 +17,28 @@ export type SentNotification = PastNotification & {
   readonly windowStart: Instant;
 };
 
-/** Whose notices may keep each other's windows. */
+/** Notifications of one subject may hold each other's windows. */
 export type NotificationSubject = Pick<SentNotification, 'mock' | 'user' | 'triggerType'>;
 
-/** One notice of a subject. */
 export type SentNotificationRef = NotificationSubject & Pick<SentNotification, 'id'>;
 
-/** A subject's notices whose instant on one axis is `from` or later, and before `to`. */
+/** A subject's sent notifications whose instant on one axis is `from` or later, and before `to`. */
 export type SentNotificationRange = NotificationSubject & Span & { readonly axis: Axis };
 
-/** What was decided about one `NotificationRequested`. */
+/** The verdict about one `NotificationRequested`. */
 export type VerdictRow = {
-  /** The request's event id. */
   readonly event: string;
   readonly position: Position;
   readonly stream: string;
   readonly revision: bigint;
   readonly ruleset: number;
-  /** Whom and what it was about, and which window; null where the request cannot be read. */
+  /** User, type and window; null where the request cannot be read. */
   readonly user: string | null;
   readonly triggerType: string | null;
   readonly windowStart: Instant | null;
   readonly verdict: 'published' | 'suppressed' | 'parked';
   readonly reason: string;
-  /** What the decision stands on: the notice that holds the window or was released, or the fault. */
+  /** What the verdict depends on: the sent notification that holds the window or was released, or the fault. */
   readonly basis: string | null;
   readonly messageId: string | null;
   readonly sequence: bigint | null;
@@ -75,7 +73,7 @@ export type ParkedRow = {
   readonly ruleset: number;
 };
 
-/** A control event that verdicts stand on, as it was when they were made. */
+/** A control event that verdicts depend on, as it was when they were made. */
 export type ControlRow = {
   readonly event: string;
   readonly position: Position;
@@ -85,22 +83,21 @@ export type ControlRow = {
   readonly digest: string;
 };
 
-/** Where an event is, and which one it is. */
 export type EventRef = { readonly id: string; readonly stream: string; readonly revision: bigint };
 
 /** The state after a committed prefix of the log: what a projector resumes from. */
 export type Checkpoint = {
   readonly storeId: string;
-  /** Event id of the `OutputOpened` whose list this is; null before the first. */
+  /** Event id of the generation's `OutputOpened`; null before the first. */
   readonly output: string | null;
   /** Everything up to here has been folded and its messages stored. */
   readonly position: Position;
-  /** The last event folded, by which the log is recognised again; null before the first. */
+  /** The last folded event, by which the log is recognised again; null before the first. */
   readonly lastEvent: EventRef | null;
   readonly ruleset: number;
-  /** Messages of the list so far. */
+  /** Messages of the generation so far. */
   readonly ordinal: bigint;
-  /** Last sequence that the list has reached: base + ordinal. */
+  /** Last sequence that the generation has reached. */
   readonly sequence: bigint;
   readonly digest: string;
   readonly counts: Counts;
@@ -121,34 +118,43 @@ export type Counts = {
 export type ReadModelCommit = {
   readonly checkpoint: Checkpoint;
   readonly sentNotifications: readonly SentNotification[];
-  /** Earlier notices as they are now: released, redriven, or with a longer session. */
+  /** Earlier sent notifications as they are now: released, redriven, or with a longer session. */
   readonly amended: readonly SentNotification[];
   readonly verdicts: readonly VerdictRow[];
   readonly recentMessages: readonly RecentMessageRow[];
   readonly parked: readonly ParkedRow[];
   /** Event ids that an operator's decision took out of the parked list. */
   readonly unparked: readonly string[];
-  /** Control events among what was folded; absent, there were none. */
+  /** Control events among the folded events. */
   readonly control?: readonly ControlRow[];
 };
 
-/** Reading verdicts needs no ownership; the audit uses this half. */
+/** A commit that adds no rows. */
+export const NO_ROWS: Omit<ReadModelCommit, 'checkpoint'> = {
+  sentNotifications: [],
+  amended: [],
+  verdicts: [],
+  recentMessages: [],
+  parked: [],
+  unparked: [],
+};
+
+/** Reading needs no ownership. */
 export interface ReadModelReader {
   checkpoint(): Checkpoint | undefined;
-  /** The notices within these ranges, in one round trip; one that is in several may come several times. */
+  /** The sent notifications within these ranges; one in several ranges may come several times. */
   sentNotificationsIn(ranges: readonly SentNotificationRange[]): readonly SentNotification[];
-  /** These notices, as far as they are there. Rare, so they may be looked for one by one. */
+  /** These sent notifications, if they exist. Rare, so each may be a query of its own. */
   sentNotificationsById(refs: readonly SentNotificationRef[]): readonly SentNotification[];
-  /** Tail rows after `sequence`, ascending. */
+  /** Ascending. */
   recentMessagesAfter(sequence: bigint): readonly RecentMessageRow[];
-  /** The last tail row, if any. */
   lastRecentMessage(): RecentMessageRow | undefined;
   parked(): readonly ParkedRow[];
   /** How many events are parked; cheap, so a status may ask often. */
   parkedCount(): number;
   /** How many requests were suppressed or parked, by reason. */
   reasons(): ReadonlyMap<string, number>;
-  /** `user:type:windowStart` of every notice, bytewise ascending. */
+  /** `user:type:windowStart` of every sent notification, bytewise ascending. */
   dedupeKeys(): Iterable<string>;
 }
 
@@ -156,6 +162,6 @@ export interface ReadModelReader {
 export interface ReadModel extends ReadModelReader, Disposable {
   /** @throws TocsinError (`refused`) when owner or sequence are not what this owner left behind */
   commit(commit: ReadModelCommit): void;
-  /** Forgets everything, in one transaction; the next fold begins at the log's beginning. */
+  /** Deletes everything in one transaction; the next fold begins at the beginning of the log. */
   reset(): void;
 }

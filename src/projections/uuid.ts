@@ -1,14 +1,13 @@
-// UUIDv5 in one call of Node's: every message needs two, and the uuid package, which makes a hash object
-// for each, takes ten times as long. The ids are the same (test/projections/uuid.test.ts).
+// UUIDv5 by Node's one-call hash: every message needs two, and the uuid package takes ten times as long.
 import { hash } from 'node:crypto';
 import { parse } from 'uuid';
 import { messageKey, TOCSIN_NAMESPACE, uuidOfKey } from '../domain/core/ids.ts';
 
-/** The namespace's bytes, and room for a key behind them. */
+/** The namespace, followed by the key. */
 const name = Buffer.alloc(1024);
 name.set(parse(TOCSIN_NAMESPACE));
 const NAMESPACE_BYTES = 16;
-/** UTF-8 takes no more than this for one UTF-16 unit. */
+/** The most UTF-8 bytes of one UTF-16 unit. */
 const BYTES_PER_UNIT = 3;
 
 /** As the domain's: UUIDv5 of a key under Tocsin's namespace. */
@@ -20,7 +19,7 @@ export function quickUuidOfKey(key: string): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-5${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
 
-/** By a hex digit's character code: the digit with its two upper bits set to 10. */
+/** The variant digit by the character code of the hashed digit: its upper bits are 10. */
 const VARIANTS: Readonly<Record<number, string>> = Object.fromEntries(
   Array.from({ length: 16 }, (_, digit) => [
     digit.toString(16).charCodeAt(0),

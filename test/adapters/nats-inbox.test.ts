@@ -67,7 +67,7 @@ beforeEach(async () => {
   client = await connect({ servers: server.url, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
   const { streams } = await client.jetstreamManager();
   for await (const { config } of streams.list()) await streams.delete(config.name);
-  const request = JSON.stringify(createConfig(planStream('TOCSIN', '', 1), 'a test'));
+  const request = JSON.stringify(createConfig(planStream({}), 'a test'));
   await client.request('$JS.API.STREAM.CREATE.TOCSIN', request);
   return async () => {
     await client.close();
@@ -168,7 +168,7 @@ describe('jetStreamInbox', () => {
       asked += 1;
       return leave;
     });
-    const request = JSON.stringify(createConfig(planStream('TOCSIN', '', 1), 'a test'));
+    const request = JSON.stringify(createConfig(planStream({}), 'a test'));
     await client.request('$JS.API.STREAM.CREATE.TOCSIN', request);
     await notice(1);
     await until('it asked', () => asked > 0);

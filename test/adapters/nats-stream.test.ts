@@ -13,7 +13,7 @@ import {
 } from '../../src/adapters/nats/stream.ts';
 import { testNatsServer, type TestNatsServer } from '../support/nats-server.ts';
 
-const plan = planStream('TOCSIN', '', 1);
+const plan = planStream({});
 
 /** What the port says of a stream with these settings, on a server of this version. */
 function judged(settings: Record<string, unknown>, version = '2.9.10') {
@@ -147,19 +147,19 @@ describe('planStream', () => {
   test.for(['', 'a.b', 'a b', '*', '>', 'a/b', 'ü', 'x'.repeat(65)])(
     'refuses the stream name %j',
     (name) => {
-      expect(() => planStream(name, '', 1)).toThrow(/stream name/);
+      expect(() => planStream({ stream: name })).toThrow(/stream name/);
     },
   );
 
   test.for(['acme', '.', 'a..', '*.', '>.', 'a b.', 'mock.', 'live.', 'live.a.', '$JS.'])(
     'no subject root is %j',
     (root) => {
-      expect(() => planStream('TOCSIN', root, 1)).toThrow(/subject root/);
+      expect(() => planStream({ subjectRoot: root })).toThrow(/subject root/);
     },
   );
 
   test('puts the root before mock', () => {
-    expect(planStream('TOCSIN', 'acme.eu.', 1).subjects).toEqual([
+    expect(planStream({ subjectRoot: 'acme.eu.' }).subjects).toEqual([
       'acme.eu.active_schedule.triggered.*.*',
       'acme.eu.notification.*.requested.*.*',
       'acme.eu.schedule.apply.*.*.*',

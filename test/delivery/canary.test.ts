@@ -162,7 +162,7 @@ it('W19: no answer, problem or metric of the API contains a secret', async () =>
   await running;
   expect(said.join()).toContain('tocsin_running');
   const other = parseVaultKeys(Buffer.from(`${CANARY}-${CANARY.slice(1)}`).toString('base64'));
-  expect(() => sqliteVault({ file, keys: other })).toThrow(/not under this key/);
+  expect(() => sqliteVault({ file, keys: other })).toThrow(/encrypted with another key/);
   const log = (await eventsOf(store)).map(({ data, metadata }) => JSON.stringify([data, metadata]));
   const text = [...said, ...lines, ...log].join('\n');
   for (const secret of [CANARY, SECRET, key, token, Buffer.from(CANARY).toString('base64url')]) {

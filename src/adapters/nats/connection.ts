@@ -19,6 +19,7 @@ import {
   type JsError,
 } from './failures.ts';
 import { clientOptions, describeServers, type NatsConnectionOptions } from './options.ts';
+import { streamInfoSchema, type StreamInfo } from './stream.ts';
 
 /** A live connection. Its inbox prefix holds the epoch, so it never receives a reply to another connection. */
 export type Connection = {
@@ -34,7 +35,6 @@ export type Connection = {
 /** How long an API request may take before the server counts as unavailable. */
 export const apiTimeoutMs = 5_000;
 
-/** Error code of {@link requireJetStream}. */
 export const noJetStream = 'nats_no_jetstream';
 
 const accountSchema = z.object({ error: jsErrorSchema.optional() });
@@ -95,8 +95,40 @@ export async function requireJetStream(connection: Connection): Promise<void> {
   });
 }
 
+/** Connects to a server with JetStream. @throws like {@link openConnection} and {@link requireJetStream} */
+export async function openJetStream(
+  options: NatsConnectionOptions,
+  signal?: AbortSignal,
+): Promise<Connection> {
+  const connection = await openConnection(options, signal);
+  try {
+    await requireJetStream(connection);
+    signal?.throwIfAborted();
+    return connection;
+  } catch (error) {
+    await closeConnection(connection);
+    throw error;
+  }
+}
+
+/** The stream as the server reports it; `undefined` when it does not exist. @throws OutputError (`unavailable`) */
+export async function findStream(
+  connection: Connection,
+  stream: string,
+): Promise<StreamInfo | undefined> {
+  const path = `STREAM.INFO.${stream}`;
+  const answer = await apiRequest(connection, path, undefined, streamInfoSchema);
+  if (answer.ok) return answer.value;
+  if (isCode(answer.error, jsCode.streamNotFound)) return undefined;
+  throw unavailable(`The stream ${stream} cannot be read: ${apiErrorText(answer.error)}`);
+}
+
 /** Why an API request failed: the API's error, or no server has JetStream. */
 export type ApiError = JsError | 'no_responders';
+
+export function isCode(error: ApiError, code: number): boolean {
+  return error !== 'no_responders' && error.err_code === code;
+}
 
 export function apiErrorText(error: ApiError): string {
   return error === 'no_responders' ? 'no server answers the JetStream API' : errorText(error);

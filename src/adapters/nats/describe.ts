@@ -18,18 +18,13 @@ import {
   minimumMessageBytes,
   planStream,
   streamInfoSchema,
+  type StreamOptions,
   type StreamPlan,
 } from './stream.ts';
 
-/** Settings of {@link describeServer}. */
-export type DescribeOptions = NatsConnectionOptions & {
-  readonly stream?: string | undefined;
-  readonly subjectRoot?: string | undefined;
-  readonly subjects?: readonly string[] | undefined;
-  readonly signal?: AbortSignal | undefined;
-};
+export type DescribeOptions = NatsConnectionOptions &
+  Omit<StreamOptions, 'replicas'> & { readonly signal?: AbortSignal | undefined };
 
-/** A NATS server and the output stream on it. */
 export type ServerDescription = {
   /** As configured, without secrets. */
   readonly servers: string;
@@ -54,12 +49,7 @@ const oldestSupported = [2, 9, 10] as const;
  *   credentials and the like; a server without JetStream is described as such
  */
 export async function describeServer(options: DescribeOptions): Promise<ServerDescription> {
-  const plan = planStream(
-    options.stream ?? 'TOCSIN',
-    options.subjectRoot ?? '',
-    1,
-    options.subjects,
-  );
+  const plan = planStream(options);
   const connection = await openConnection(options, options.signal);
   try {
     const { client, servers } = connection;

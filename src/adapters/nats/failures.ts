@@ -53,7 +53,6 @@ export function errorText(error: JsError): string {
   return `${error.description ?? 'no description'} (${error.err_code ?? error.code})`;
 }
 
-/** An outage as the port's error. */
 export function unavailable(message: string, cause?: unknown): OutputError {
   return new OutputError(
     { kind: 'unavailable', message },

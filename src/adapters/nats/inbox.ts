@@ -14,16 +14,15 @@ import {
   apiErrorText,
   apiRequest,
   closeConnection,
-  openConnection,
-  requireJetStream,
+  findStream,
+  openJetStream,
   type Connection,
 } from './connection.ts';
-import { jsCode, unavailable } from './failures.ts';
+import { unavailable } from './failures.ts';
 import type { NatsConnectionOptions } from './options.ts';
-import { planStream, streamInfoSchema } from './stream.ts';
+import { planStream } from './stream.ts';
 import { deliveryNumbers, nanosPerMs, pullMessages, readHeaders, type Pull } from './pull.ts';
 
-/** Settings of {@link jetStreamInbox}. */
 export type JetStreamInboxOptions = NatsConnectionOptions & {
   /** Name of the JetStream stream; default `TOCSIN`. */
   readonly stream?: string | undefined;
@@ -51,16 +50,15 @@ const consumerSchema = z.object({ name: z.string() });
 
 /** The request queue of a JetStream output. */
 export function jetStreamInbox(options: JetStreamInboxOptions): RequestQueue {
-  const { stream } = planStream(options.stream ?? 'TOCSIN', options.subjectRoot ?? '', 1);
+  const { stream } = planStream(options);
   const { logger = silentLogger } = options;
   return {
     async run(run) {
       const { signal } = run;
       while (!signal.aborted) {
         try {
-          const connection = await openConnection(options, signal);
+          const connection = await openJetStream(options, signal);
           try {
-            await requireJetStream(connection);
             await follow(connection, { ...options, stream }, run);
           } finally {
             await closeConnection(connection);
@@ -114,16 +112,10 @@ async function follow(connection: Connection, source: Source, run: Run): Promise
 /** Waits until the stream exists and the check allows it. @returns false when the signal came first */
 async function waitForStream(connection: Connection, stream: string, run: Run): Promise<boolean> {
   while (!isOver(run.signal)) {
-    const path = `STREAM.INFO.${stream}`;
-    const answer = await apiRequest(connection, path, undefined, streamInfoSchema);
-    if (answer.ok) {
-      const { created } = answer.value;
+    const found = await findStream(connection, stream);
+    if (found !== undefined) {
+      const { created } = found;
       if ((await run.check({ stream, created })) === 'go') return true;
-    } else {
-      const { error } = answer;
-      if (error === 'no_responders' || error.err_code !== jsCode.streamNotFound) {
-        throw unavailable(`The stream ${stream} cannot be read: ${apiErrorText(error)}`);
-      }
     }
     await pause(run.signal);
   }

@@ -17,9 +17,9 @@ import {
   apiErrorText,
   apiRequest,
   closeConnection,
-  openConnection,
-  requireJetStream,
-  type ApiError,
+  findStream,
+  isCode,
+  openJetStream,
   type Connection,
 } from './connection.ts';
 import {
@@ -37,6 +37,7 @@ import {
   describeStream,
   planStream,
   streamInfoSchema,
+  type StreamInfo,
   type StreamPlan,
 } from './stream.ts';
 import {
@@ -47,7 +48,6 @@ import {
   type RawHeaders,
 } from './wire.ts';
 
-/** Settings of {@link jetStreamOutput}. */
 export type JetStreamOutputOptions = NatsConnectionOptions & {
   /** Name of the JetStream stream; default `TOCSIN`. */
   readonly stream?: string | undefined;
@@ -88,23 +88,11 @@ const storedSchema = z.object({
  *   when a session connects
  */
 export function jetStreamOutput(options: JetStreamOutputOptions): Output {
-  const plan = planStream(
-    options.stream ?? 'TOCSIN',
-    options.subjectRoot ?? '',
-    options.replicas ?? 1,
-    options.subjects,
-  );
+  const plan = planStream(options);
   return {
     stream: plan.stream,
     connect: async (signal) => {
-      const connection = await openConnection(options, signal);
-      try {
-        await requireJetStream(connection);
-        signal?.throwIfAborted();
-      } catch (error) {
-        await closeConnection(connection);
-        throw error;
-      }
+      const connection = await openJetStream(options, signal);
       return new JetStreamSession(connection, plan, options);
     },
   };
@@ -153,10 +141,9 @@ class JetStreamSession implements OutputSession {
   }
 
   async info(): Promise<OutputInfo | undefined> {
-    const answer = await this.#api(`STREAM.INFO.${this.#plan.stream}`, undefined, streamInfoSchema);
-    if (answer.ok) return this.#describe(answer.value);
-    if (isCode(answer.error, jsCode.streamNotFound)) return undefined;
-    throw unavailable(`The stream ${this.#plan.stream}: ${apiErrorText(answer.error)}`);
+    this.#assertOpen();
+    const found = await findStream(this.#connection, this.#plan.stream);
+    return found && this.#describe(found);
   }
 
   async create(description: string): Promise<OutputInfo> {
@@ -286,19 +273,19 @@ class JetStreamSession implements OutputSession {
     void closeConnection(this.#connection);
   }
 
-  #describe(info: z.infer<typeof streamInfoSchema>): OutputInfo {
+  #describe(info: StreamInfo): OutputInfo {
     return describeStream(this.#plan, info, this.#connection.client.info?.version ?? '');
   }
 
   #api<T>(path: string, payload: unknown, schema: z.ZodType<T>) {
-    const { failure } = this.#pipeline;
-    if (failure !== undefined) throw failure;
+    this.#assertOpen();
     return apiRequest(this.#connection, path, payload, schema);
   }
-}
 
-function isCode(error: ApiError, code: number): boolean {
-  return error !== 'no_responders' && error.err_code === code;
+  #assertOpen(): void {
+    const { failure } = this.#pipeline;
+    if (failure !== undefined) throw failure;
+  }
 }
 
 function sendFailure(cause: unknown, sequence: number): OutputFailure {

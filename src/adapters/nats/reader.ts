@@ -3,16 +3,15 @@ import { z } from 'zod';
 import type { OutputInfo, StoredMessage, OutputMessage } from '../../projections/output.ts';
 import type { MessageReader } from '../../projections/audit/reading/ports.ts';
 import {
-  apiErrorText,
   apiRequest,
   closeConnection,
-  openConnection,
-  requireJetStream,
+  findStream,
+  openJetStream,
   type Connection,
 } from './connection.ts';
-import { jsCode, unavailable } from './failures.ts';
+import { unavailable } from './failures.ts';
 import type { JetStreamOutputOptions } from './output.ts';
-import { describeStream, planStream, streamInfoSchema, type StreamPlan } from './stream.ts';
+import { describeStream, planStream, type StreamPlan } from './stream.ts';
 import { deliveryNumbers, pageMessages, pullMessages, type Pull, readHeaders } from './pull.ts';
 import { createReadingConsumer } from './watch.ts';
 import type { Msg } from 'nats';
@@ -31,19 +30,8 @@ const consumerIdleMs = 60 * 60_000;
 export async function jetStreamReader(
   options: Omit<JetStreamOutputOptions, 'replicas' | 'stallAfterMs'>,
 ): Promise<MessageReader & AsyncDisposable> {
-  const plan = planStream(
-    options.stream ?? 'TOCSIN',
-    options.subjectRoot ?? '',
-    1,
-    options.subjects,
-  );
-  const connection = await openConnection(options);
-  try {
-    await requireJetStream(connection);
-  } catch (error) {
-    await closeConnection(connection);
-    throw error;
-  }
+  const plan = planStream(options);
+  const connection = await openJetStream(options);
   return {
     info: () => streamInfo(connection, plan),
     messages: (from, to) => batches(connection, plan.stream, from, to),
@@ -55,12 +43,8 @@ async function streamInfo(
   connection: Connection,
   plan: StreamPlan,
 ): Promise<OutputInfo | undefined> {
-  const path = `STREAM.INFO.${plan.stream}`;
-  const answer = await apiRequest(connection, path, undefined, streamInfoSchema);
-  if (answer.ok) return describeStream(plan, answer.value, connection.client.info?.version ?? '');
-  const { error } = answer;
-  if (error !== 'no_responders' && error.err_code === jsCode.streamNotFound) return undefined;
-  throw unavailable(`The stream ${plan.stream}: ${apiErrorText(error)}`);
+  const found = await findStream(connection, plan.stream);
+  return found && describeStream(plan, found, connection.client.info?.version ?? '');
 }
 
 async function* batches(

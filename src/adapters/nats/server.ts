@@ -16,7 +16,6 @@ import { findLeftover, findNatsServer, signalProcess, writePidFile } from './ser
 
 export { findLeftover, findNatsServer, stopLeftover } from './server-files.ts';
 
-/** Settings of {@link startNatsServer}. */
 export type NatsServerOptions = {
   /** The directory of JetStream's files; created if missing. Two servers must never share one. */
   readonly storeDir: string;

@@ -64,26 +64,26 @@ export const streamInfoSchema = z.object({
   config: configSchema,
   state: z.object({ first_seq: natural, last_seq: natural }),
 });
+export type StreamInfo = z.infer<typeof streamInfoSchema>;
 
 const rootPattern = /^(?:[A-Za-z0-9_-]+\.)*$/;
 const streamPattern = /^[A-Za-z0-9_-]{1,64}$/;
 
+const defaultSubjects = [
+  'active_schedule.triggered.*.*',
+  'notification.*.requested.*.*',
+  'schedule.apply.*.*.*',
+] as const;
+
+/** The options of {@link StreamPlan}; `subjects` without the root. */
+export type StreamOptions = { readonly [Name in keyof StreamPlan]?: StreamPlan[Name] | undefined };
+
 /**
  * Checks names and lists the subjects.
- *
- * @param subjects instead of the default six, each without the root
  * @throws TocsinError (`usage`) for an invalid stream name or root
  */
-export function planStream(
-  stream: string,
-  subjectRoot: string,
-  replicas: number,
-  subjects: readonly string[] = [
-    'active_schedule.triggered.*.*',
-    'notification.*.requested.*.*',
-    'schedule.apply.*.*.*',
-  ],
-): StreamPlan {
+export function planStream(options: StreamOptions): StreamPlan {
+  const { stream = 'TOCSIN', subjectRoot = '', replicas = 1, subjects = defaultSubjects } = options;
   if (!streamPattern.test(stream)) {
     throw usage(
       `The stream name ${JSON.stringify(stream)} may only hold A-Z a-z 0-9 _ - and at most 64 of them.`,
@@ -127,7 +127,7 @@ export function createConfig(plan: StreamPlan, description: string): Record<stri
  */
 export function describeStream(
   plan: StreamPlan,
-  info: z.infer<typeof streamInfoSchema>,
+  info: StreamInfo,
   serverVersion: string,
 ): OutputInfo {
   return {

@@ -9,16 +9,15 @@ import {
   apiErrorText,
   apiRequest,
   closeConnection,
-  openConnection,
-  requireJetStream,
+  findStream,
+  openJetStream,
   type Connection,
 } from './connection.ts';
-import { causeText, jsCode, unavailable } from './failures.ts';
+import { causeText, unavailable } from './failures.ts';
 import type { NatsConnectionOptions } from './options.ts';
 import { deliveryNumbers, nanosPerMs, pullMessages, readHeaders, type Pull } from './pull.ts';
-import { planStream, streamInfoSchema } from './stream.ts';
+import { planStream } from './stream.ts';
 
-/** Settings of {@link watchOutput}. */
 export type WatchOptions = NatsConnectionOptions & {
   /** Name of the JetStream stream; default `TOCSIN`. */
   readonly stream?: string | undefined;
@@ -51,15 +50,14 @@ type Cursor = { next: bigint; created: string | undefined };
  * @throws OutputError (`unavailable`) when the first connection fails, TocsinError when trying again cannot help
  */
 export async function* watchOutput(options: WatchOptions): AsyncGenerator<StoredMessage, void> {
-  const { stream } = planStream(options.stream ?? 'TOCSIN', '', 1);
+  const { stream } = planStream({ stream: options.stream });
   const { signal, from = 'now', logger = silentLogger } = options;
   let cursor: Cursor | undefined;
   let hasConnected = false;
   for (;;) {
     try {
-      const connection = await openConnection(options, signal);
+      const connection = await openJetStream(options, signal);
       try {
-        await requireJetStream(connection);
         hasConnected = true;
         cursor = await locate(connection, stream, cursor, from, signal);
         yield* follow(connection, stream, cursor, signal);
@@ -85,23 +83,14 @@ async function locate(
 ): Promise<Cursor> {
   for (let waited = false; ; waited = true) {
     signal?.throwIfAborted();
-    const answer = await apiRequest(
-      connection,
-      `STREAM.INFO.${stream}`,
-      undefined,
-      streamInfoSchema,
-    );
-    if (answer.ok) {
-      const { created, state } = answer.value;
+    const found = await findStream(connection, stream);
+    if (found !== undefined) {
+      const { created, state } = found;
       if (cursor !== undefined && cursor.created === created) return cursor;
       // A stream that was created meanwhile is read from its beginning.
       if (waited || cursor !== undefined) return { next: 1n, created };
       const now = BigInt(state.last_seq) + 1n;
       return { next: from === 'now' ? now : from === 'all' ? 1n : from, created };
-    }
-    const { error } = answer;
-    if (error === 'no_responders' || error.err_code !== jsCode.streamNotFound) {
-      throw unavailable(`The stream ${stream} cannot be watched: ${apiErrorText(error)}`);
     }
     await pause(signal);
   }

@@ -1,5 +1,4 @@
-// The list of deliveries in one SQLite file: one owner writes, anybody may read meanwhile. It is made
-// from the log and can be deleted.
+// The list of deliveries in a SQLite file, made from the log. One owner writes; readers may read at the same time.
 import type { DeliveryStatus } from '../../domain/delivery/effects.ts';
 import type {
   DeliveryIndex,
@@ -88,13 +87,12 @@ const FORMAT = indexFormat(
 `,
 );
 
-/** Longest page of a list. */
 const MAX_LIMIT = 1_000;
 
 /**
  * Opens the list in `file` as its one owner.
  *
- * @throws TocsinError `refused` when another owns the file, or it is of another log, damaged, newer or not ours
+ * @throws TocsinError `refused` when another owns the file, or it is of another log, damaged, newer or of another format
  */
 export function sqliteDeliveryIndex(options: SqliteIndexOptions): DeliveryIndex {
   using undo = new DisposableStack();
@@ -106,8 +104,8 @@ export function sqliteDeliveryIndex(options: SqliteIndexOptions): DeliveryIndex 
 /**
  * Opens the list in `file` for reading, beside its owner.
  *
- * @param options.snapshot see one state of the list, that of the first read, until disposed. Dispose it
- * within minutes: the owner's write-ahead log grows as long as somebody looks at an old state.
+ * @param options.snapshot reads the state of the first read until disposed. Dispose it within minutes: the owner's
+ * write-ahead log grows meanwhile.
  * @throws TocsinError `usage` when there is no such file
  */
 export function openDeliveryIndexReader(

@@ -1,5 +1,4 @@
-// Due indexes in one SQLite file: what waits, by key and by time. Made from the log; the file saves reading
-// the log again at every start.
+// Due indexes in a SQLite file, made from the log: due entries by key and by time.
 import { TocsinError } from '../../domain/core/errors.ts';
 import type {
   DueEntry,
@@ -17,7 +16,6 @@ import { closedError, type DerivedFile } from './made-from-log.ts';
 import { insertInto, integer, query, record, table, text, type Field } from './table.ts';
 import { transaction } from './open.ts';
 
-/** An entry, and the index that it is of. */
 type DueRow = { readonly name: string; readonly entry: DueEntry };
 
 const rank: Field<DueRank> = {
@@ -52,13 +50,12 @@ export const DUE_INDEX_FORMAT = indexFormat(
  * Opens the due indexes in `file` as its one owner.
  *
  * @throws TocsinError `refused` when another owns the file, when it belongs to another log, or is damaged,
- * newer or not ours; `usage` when it cannot be opened
+ * newer or of another format; `usage` when it cannot be opened
  */
 export function sqliteDueIndexes(options: SqliteIndexOptions): DueIndexes {
   return dueIndexesOn(ownIndexFile(options, DUE_INDEX_FORMAT));
 }
 
-/** The due indexes of an open file. Disposing them disposes the file. */
 export function dueIndexesOn(file: DerivedFile): DueIndexes {
   const open = new Set<string>();
   return {
@@ -131,15 +128,14 @@ function indexOn(file: DerivedFile, name: string, closed: () => void): DueIndex 
   };
 }
 
-/** @throws TocsinError for a name that no index can have, or that is in use */
 function assertIndexName(name: string, open: ReadonlySet<string>): void {
   if (!/^[a-z0-9._-]{1,64}$/.test(name)) {
-    throw new TocsinError('usage', 'invalid_index_name', `no name for an index: ${name}`, {
+    throw new TocsinError('usage', 'invalid_index_name', `${name} is not a name for an index`, {
       hint: 'Use 1 to 64 characters of a-z 0-9 . _ -',
     });
   }
   if (!open.has(name)) return;
   throw new TocsinError('usage', 'index_open', `the index ${name} is open already`, {
-    hint: 'One process works on an index; dispose the other first.',
+    hint: 'An index can be open once; dispose the other one first.',
   });
 }

@@ -1,5 +1,5 @@
-// One owner per file, also across processes. The operating system releases the lock when its holder
-// dies, whatever killed it: no stale lock ever has to be cleared by hand.
+// A lock that gives a file one owner among all processes. The operating system releases the lock when its holder
+// ends, so nobody has to delete a stale lock.
 import { mkdirSync, realpathSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
@@ -7,42 +7,42 @@ import { DatabaseSync } from 'node:sqlite';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { SQLITE, sqliteCode } from './open.ts';
 
-/** Who holds a lock, as it wrote itself down when it took it. */
+/** The holder of a lock, as it wrote into the lock file. */
 export type LockOwner = {
   readonly pid: number;
   readonly host: string;
-  /** What the holder is, in words: "tocsin start". */
+  /** The holder's name: "tocsin start". */
   readonly what: string;
   /** RFC 3339. */
   readonly since: string;
 };
 
-/** A lock that is held; disposing releases it, also when done twice. */
+/** A held lock; disposing releases it. */
 export type FileLock = Disposable & {
-  /** The lock file. It stays behind when the lock is released: deleting it would race with the next owner. */
+  /** The lock file. It stays after the release: deleting it would race with the next owner. */
   readonly file: string;
 };
 
 export type FileLockOptions = {
-  /** What the holder is, in words; others read it in their error. */
+  /** The holder's name, for the error of others. */
   readonly holder: string;
-  /** The error for those who come second. The owner is unknown only while it is just taking the lock. */
+  /** The error when another holds the lock; the owner is unknown while it takes the lock. */
   readonly inUse: (owner: LockOwner | undefined) => TocsinError;
 };
 
 const APPLICATION_ID = 0x54_6c_6f_6b; // "Tlok"
-/** Two that start at the same time may each see the other for a moment; one of them wins within this. */
+/** Two processes that start together may refuse each other for a moment; one wins within these attempts. */
 const ATTEMPTS = 20;
 const PAUSE_MS = 15;
-/** Writing the owner's name waits this long for those who are just reading it. */
+/** How long writing the owner's row waits for readers. */
 const WRITE_TIMEOUT_MS = 1_000;
 
 // A connection that is garbage-collected is closed, and the lock with it.
 const held = new Set<DatabaseSync>();
 
 /**
- * Takes the lock of `path`: `{path}.lock` beside it. The path may be relative or a symbolic link; the
- * same file has the same lock. The file itself need not exist, its directory is made.
+ * Acquires `{path}.lock`. The same file has the same lock, also through symbolic links. The file need not exist;
+ * its directory is made.
  *
  * A SQLite transaction that stays open is the lock: a second `BEGIN IMMEDIATE` is refused, in this
  * process and in others, while the owner's row, committed before, can be read.
@@ -55,7 +55,7 @@ export function acquireFileLock(path: string, options: FileLockOptions): FileLoc
   let db: DatabaseSync | undefined;
   try {
     db = new DatabaseSync(file, { timeout: WRITE_TIMEOUT_MS });
-    if (!take(db, file, options.holder)) throw options.inUse(readOwner(db));
+    if (!acquire(db, file, options.holder)) throw options.inUse(readOwner(db));
   } catch (error) {
     db?.close();
     throw lockError(file, error);
@@ -85,14 +85,14 @@ function lockFileOf(path: string): string {
   }
 }
 
-function take(db: DatabaseSync, file: string, holder: string): boolean {
+function acquire(db: DatabaseSync, file: string, holder: string): boolean {
   const mark = crypto.randomUUID();
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     if (attempt > 0) pause();
     if (!begin(db)) continue;
     if (ownMark(db, file) === mark) return true;
-    // The name has to be committed before the lasting transaction begins, or nobody could read it.
-    // Another may come between the two; then the row is its, and this goes round again.
+    // The owner's row is committed before the lasting transaction begins, so that others can read it. If another
+    // process writes its row between the two, the loop starts again.
     writeOwner(db, mark, holder);
     if (!begin(db)) continue;
     if (ownMark(db, file) === mark) return true;
@@ -102,7 +102,7 @@ function take(db: DatabaseSync, file: string, holder: string): boolean {
 }
 
 function begin(db: DatabaseSync): boolean {
-  // No waiting inside SQLite here: its holder keeps it for good, and the wait would block the event loop.
+  // Without a wait in SQLite: the holder keeps the lock, and the wait would block the event loop.
   db.exec('PRAGMA busy_timeout = 0');
   try {
     db.exec('BEGIN IMMEDIATE');
@@ -131,7 +131,7 @@ function writeOwner(db: DatabaseSync, mark: string, holder: string): void {
   db.exec('COMMIT');
 }
 
-/** The mark in the owner's row; refuses a database that is not a lock file of ours. */
+/** The mark in the owner's row. @throws TocsinError for a database that is not a lock file */
 function ownMark(db: DatabaseSync, file: string): string | undefined {
   const application = db.prepare('PRAGMA application_id').get()?.['application_id'];
   const tables = db.prepare('SELECT count(*) AS n FROM sqlite_schema').get()?.['n'];
@@ -151,7 +151,7 @@ function readOwner(db: DatabaseSync): LockOwner | undefined {
 }
 
 function pause(): void {
-  // Atomics.wait, because taking a lock is synchronous: callers take it before anything else runs.
+  // Atomics.wait, because acquiring a lock is synchronous.
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS * (0.5 + Math.random()));
 }
 
@@ -178,7 +178,7 @@ function notALock(file: string, cause?: unknown): TocsinError {
     'lock_foreign',
     `${file} is not a lock file of Tocsin, or is damaged`,
     {
-      hint: 'If no Tocsin process uses the file beside it, delete the lock file; otherwise stop that one first.',
+      hint: 'If no Tocsin process uses the file beside it, delete the lock file; otherwise stop that process first.',
       cause,
     },
   );

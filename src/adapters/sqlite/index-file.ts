@@ -1,5 +1,4 @@
-// A SQLite file with indexes of one log. It holds whose log that is and up to which position of the log each
-// index is made; the rows belong to the index.
+// A SQLite file with indexes of one log: the id of the log, and a checkpoint for each index.
 import type { DatabaseSync } from 'node:sqlite';
 import { TocsinError } from '../../domain/core/errors.ts';
 import type { Position } from '../../domain/core/positions.ts';
@@ -10,16 +9,15 @@ import { eventRef, insertInto, nullable, position, query, record, table, text } 
 export type SqliteIndexOptions = {
   /** The file; it and its directory are made if missing. */
   readonly file: string;
-  /** The id of the log that the rows are about; a file of another log is refused. */
+  /** The id of the log; a file of another log is refused. */
   readonly storeId: string;
-  /** Who opens it, in words that a second owner is told; default "a worker". */
+  /** The owner's name, for the error of a second owner; default "a worker". */
   readonly owner?: string;
 };
 
-/** Page cache: the upper levels of the trees of a million rows fit in. */
+/** Holds the upper levels of the trees of a million rows. */
 const CACHE_KIB = 8 * 1024;
 
-/** Up to where the log is in the rows of an index, and the last event up to there. */
 type Checkpoint = {
   readonly name: string;
   readonly position: Position;
@@ -73,7 +71,7 @@ export function indexFormat(
  */
 export function ownIndexFile(options: SqliteIndexOptions, format: DerivedFormat): DerivedFile {
   const { file, storeId, owner = 'a worker' } = options;
-  // A power cut can cost the last commits, whole: rows and checkpoint go back together.
+  // A power cut can undo the last commits, rows and checkpoint together.
   const pragmas = `PRAGMA synchronous = NORMAL; PRAGMA cache_size = -${CACHE_KIB}`;
   using undo = new DisposableStack();
   const owned = undo.use(ownFile(file, format, { owner, pragmas }));
@@ -94,7 +92,6 @@ export function assertLog({ db, name, guarded }: DerivedFile, storeId: string): 
   });
 }
 
-/** The checkpoint of the index `name`. */
 export function indexCheckpoint({ db }: DerivedFile, name: string) {
   const find = query(db, CHECKPOINTS, 'FROM checkpoints WHERE name = ?');
   const put = db.prepare(insertInto(CHECKPOINTS, 'INSERT OR REPLACE'));

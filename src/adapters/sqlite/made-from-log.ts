@@ -1,20 +1,18 @@
-// SQLite files that are made from the log: the read model and the indexes. One owner writes such a file,
-// anybody may read it meanwhile, and deleting it loses nothing.
+// SQLite files that are made from the log: the read model and the indexes. One owner writes such a file, and others
+// may read it at the same time.
 import { DatabaseSync } from 'node:sqlite';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { acquireFileLock, type FileLock } from './file-lock.ts';
 import { openError, openSqlite, openSqliteReadOnly, SQLITE, sqliteCode } from './open.ts';
 import type { SqliteFormat } from './open.ts';
 
-/** What differs between the kinds of these files. */
 export type DerivedFormat = SqliteFormat & {
-  /** The codes of errors. */
   readonly codes: Readonly<Record<'inUse' | 'closed' | 'full' | 'unwritable' | 'rejected', string>>;
-  /** What a second owner can do. */
+  /** The hint in the error of a second owner. */
   readonly inUseHint: string;
 };
 
-/** An open file. Disposing closes it and lets the next owner in, also when done twice. */
+/** An open file. Disposing closes it and releases its lock. */
 export type DerivedFile = Disposable & {
   readonly db: DatabaseSync;
   /** The file as errors name it. */
@@ -25,7 +23,7 @@ export type DerivedFile = Disposable & {
 };
 
 export type OwnOptions = {
-  /** Who opens it, in words that a second owner is told. */
+  /** The owner's name, for the error of a second owner. */
   readonly owner: string;
   /** Settings of the connection, as SQL. */
   readonly pragmas: string;
@@ -76,8 +74,8 @@ export function lockFile(file: string, format: DerivedFormat, owner: string): Fi
 /**
  * Opens `file` for reading, beside its owner.
  *
- * @param options.snapshot see one state of the file until disposed: the state at the first read. The
- * owner's write-ahead log grows meanwhile, so dispose it within minutes.
+ * @param options.snapshot reads the state of the first read until disposed. Dispose it within minutes: the owner's
+ * write-ahead log grows meanwhile.
  * @throws TocsinError `usage` when there is no such file; otherwise like {@link ownFile}
  */
 export function readFile(
@@ -118,7 +116,7 @@ export function temporaryFile(
   });
 }
 
-/** The same database for another owner. Disposing this one leaves the database open. */
+/** The same database for another owner; disposing it leaves the database open. */
 export function sharedFile({ db, name, format }: DerivedFile): DerivedFile {
   return derivedFile(db, name, format, () => undefined);
 }
@@ -146,14 +144,12 @@ function derivedFile(
   };
 }
 
-/** Something that was disposed cannot be used any more. */
 export function closedError(code: string, what: string): TocsinError {
   return new TocsinError('usage', code, `${what} is closed`, {
     hint: 'Open it again, and dispose it only when nothing uses it any more.',
   });
 }
 
-/** The file holds what no version of Tocsin has written. */
 export function damaged(message: string, cause?: unknown): TocsinError {
   return new TocsinError('refused', 'file_damaged', message, { hint: REBUILD_HINT, cause });
 }
@@ -173,7 +169,7 @@ function translated(name: string, { codes, what }: DerivedFormat, cause: unknown
   switch (code) {
     case SQLITE.full:
       return new TocsinError('unavailable', codes.full, `there is no room for ${name}`, {
-        hint: 'Free some space on that disk. Commits made so far are kept; Tocsin goes on from the last of them.',
+        hint: 'Free some space on that disk. Earlier commits are kept, and Tocsin resumes after them.',
         cause,
       });
     case SQLITE.corrupt:
@@ -212,7 +208,7 @@ function withRebuildHint(error: TocsinError): TocsinError {
 }
 
 function assertFileName(file: string): void {
-  // SQLite takes the first two for databases that end with the process, and "file:" for a URI.
+  // For SQLite the first two name temporary databases, and "file:" starts a URI.
   if (file !== '' && file !== ':memory:' && !file.startsWith('file:')) return;
   throw new TocsinError(
     'usage',

@@ -1,11 +1,10 @@
-// Opening SQLite files so that a wrong, newer or damaged one is named instead of being written to.
-// Knows nothing of what the tables mean.
+// Opens SQLite files, and refuses a file that is damaged, newer or of another format before anything is written.
 import { existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { TocsinError } from '../../domain/core/errors.ts';
 
-/** SQLite's primary result codes that callers tell apart. */
+/** SQLite's primary result codes that need different handling. */
 export const SQLITE = {
   perm: 3,
   busy: 5,
@@ -25,25 +24,26 @@ export function sqliteCode(error: unknown): number | undefined {
   return typeof error.errcode === 'number' ? error.errcode & 0xff : undefined;
 }
 
-/** What marks a file as ours: `PRAGMA application_id` and `PRAGMA user_version`. */
+/** Identifies a file by `PRAGMA application_id` and `PRAGMA user_version`. */
 export type SqliteFormat = {
   readonly applicationId: number;
   readonly version: number;
-  /** What such a file is, for messages: "a Tocsin event store". */
+  /** The kind of file, for messages: "a Tocsin event store". */
   readonly what: string;
-  /** Makes the tables of a new file; runs inside the transaction that marks it. */
+  /** Makes the tables of a new file, inside a transaction. */
   readonly create: (db: DatabaseSync) => void;
-  /** Makes a file of an older version one of this version; runs inside a transaction, too. */
+  /** Upgrades a file of an older version, inside a transaction. */
   readonly upgrade?: (db: DatabaseSync) => void;
 };
 
-/** How long a statement waits for another process that holds the file for a moment. */
+/** How long a statement waits for another process that locks the file. */
 const BUSY_TIMEOUT_MS = 5_000;
 
 /**
  * Opens `file` for writing, in WAL mode and with full sync; makes it, and its directory, if missing.
  *
- * @throws TocsinError `refused` when the file is damaged, newer or not ours, `usage` when it cannot be opened
+ * @throws TocsinError `refused` when the file is damaged, newer or of another format, `usage` when it cannot
+ * be opened
  */
 export function openSqlite(file: string, format: SqliteFormat): DatabaseSync {
   return guarded(file, format, () => {
@@ -65,7 +65,7 @@ export function openSqlite(file: string, format: SqliteFormat): DatabaseSync {
  */
 export function openSqliteReadOnly(file: string, format: SqliteFormat): DatabaseSync {
   if (!existsSync(file)) {
-    const message = `${file} does not exist; it would be ${format.what}`;
+    const message = `${file}, ${format.what}, does not exist`;
     throw new TocsinError('usage', 'file_unusable', message, {
       hint: 'Check the path: --store and --state name the files.',
     });
@@ -108,14 +108,14 @@ function formatOf(db: DatabaseSync, file: string, format: SqliteFormat): 'new' |
   const application = Number(db.prepare('PRAGMA application_id').get()?.['application_id']);
   const version = Number(db.prepare('PRAGMA user_version').get()?.['user_version']);
   const tables = Number(db.prepare('SELECT count(*) AS n FROM sqlite_schema').get()?.['n']);
-  // A crash while the file was made leaves it without tables: nothing is lost by making it again.
+  // A crash during the creation leaves a file without tables: it is created again.
   if (application === 0 && version === 0 && tables === 0) return 'new';
   if (application !== format.applicationId) {
     throw new TocsinError(
       'refused',
       'file_foreign',
       `${file} is a SQLite file, but not ${format.what}`,
-      { hint: 'Name another file. Nothing was written to this one.' },
+      { hint: 'Name another file. Nothing was written to this file.' },
     );
   }
   if (version > format.version) {
@@ -137,7 +137,7 @@ function guarded(file: string, format: SqliteFormat, open: () => DatabaseSync): 
   }
 }
 
-/** Names what is wrong with a file that cannot be opened. */
+/** The error for a file that cannot be opened. */
 export function openError(file: string, what: string, cause: unknown): unknown {
   if (cause instanceof TocsinError) return cause;
   const detail = cause instanceof Error ? cause.message : String(cause);
@@ -147,7 +147,7 @@ export function openError(file: string, what: string, cause: unknown): unknown {
         'refused',
         'file_foreign',
         `${file} is not a SQLite file, so not ${what}`,
-        { hint: 'Name another file. Nothing was written to this one.', cause },
+        { hint: 'Name another file. Nothing was written to this file.', cause },
       );
     case SQLITE.corrupt:
       return new TocsinError(

@@ -1,5 +1,5 @@
-// The reading half of the read model, on one connection. Every method except the iterators has finished
-// its statements when it returns, so no statement stays open while the caller awaits something.
+// The reading half of the read model. Every method except the iterators finishes its statements before it returns,
+// so no statement stays open while the caller waits.
 import type { Axis } from '../../domain/policy/policy.ts';
 import type { ReadModelTables } from '../../projections/audit/reading/ports.ts';
 import type { SentNotification, SentNotificationRange } from '../../projections/read-model.ts';
@@ -16,9 +16,9 @@ import {
 } from './read-model-tables.ts';
 import { bigint, query, record, table, type Query, type Table } from './table.ts';
 
-/** Ranges in one statement. Measured: more gain nothing, and one at a time takes twice as long. */
+/** Ranges per statement. Measured: more are not faster; single ranges take twice as long. */
 const RANGES_PER_STATEMENT = 128;
-/** Rows in one statement where a whole table is read. */
+/** Rows per page where a whole table is read. */
 const PAGE_ROWS = 200;
 
 // CROSS JOIN keeps the planner from scanning the notifications and searching the ranges.
@@ -39,8 +39,7 @@ const DEDUPE_KEYS = `
 
 /**
  * Prepares the reading statements.
- *
- * @param options.mayWrite an index that only some logs need is made when it is first needed
+ * @param options.mayWrite creates an index that only some logs need at its first use
  */
 export function readModelReader(
   file: DerivedFile,
@@ -153,7 +152,7 @@ function among(
       const { user, triggerType, mock, from, to } = range;
       values.push(user, triggerType, mock ? 1 : 0, from, to);
     }
-    // The statement has a fixed number of ranges; those that are left stay null and equal nothing.
+    // The statement has a fixed number of ranges; the others are null and match nothing.
     while (values.length < RANGES_PER_STATEMENT * 5) values.push(null);
     for (const row of query.all(...values)) found.push(row);
   }

@@ -1,5 +1,5 @@
-// The writing half of the read model: a commit is one transaction, and none of it is there when any part
-// fails. Rows go in one by one through prepared statements: measured as fast as statements of many rows.
+// The writing half of the read model: a commit is one transaction. Rows are inserted one by one through prepared
+// statements, which is as fast as statements of many rows.
 import { TocsinError } from '../../domain/core/errors.ts';
 import type { ReadModelCommit, VerdictRow } from '../../projections/read-model.ts';
 import type { DerivedFile } from './made-from-log.ts';
@@ -18,10 +18,10 @@ import {
 import { insertInto } from './table.ts';
 import { transaction } from './open.ts';
 
-/** How many of the last messages are kept: those can be published again after a server lost them. */
+/** How many of the last messages are kept, to publish them again after a server lost them. */
 const RECENT_MESSAGES_KEPT = 10_000n;
 
-/** What this owner wrote last: the next commit must find exactly that. */
+/** The values that this owner wrote last; the next commit must find them unchanged. */
 type Written = { readonly output: string | null; readonly sequence: bigint | null };
 
 const NOTHING_WRITTEN: Written = { output: null, sequence: null };
@@ -68,7 +68,7 @@ export function readModelWriter(
   guarded(() => db.prepare('UPDATE checkpoint SET owner = ?').run(token));
   let last: Written | undefined;
 
-  /** After a failed commit the file is read again: the failure may have come after the writing. */
+  /** Reads the file, since a commit that failed may have been written. */
   function lastWritten(): Written {
     const row = statement.written.get();
     if (row?.['owner'] !== token) throw ownershipLost(name);
@@ -112,7 +112,7 @@ export function readModelWriter(
   }
 
   function writeMessages({ checkpoint, recentMessages }: ReadModelCommit, before: Written): void {
-    // Another output has sequences of its own: those of the old one say nothing about it.
+    // Another output has sequences of its own.
     if (checkpoint.output !== before.output) statement.removeFrom.run(0n);
     const first = recentMessages[0];
     const newest = recentMessages.at(-1);
@@ -177,7 +177,7 @@ function assertAscending({ recentMessages }: ReadModelCommit): void {
       throw new TocsinError(
         'internal',
         'tail_disorder',
-        `message ${sequence} comes after message ${last} in one commit`,
+        `message ${sequence} follows message ${last} in one commit`,
         { hint: 'This is a fault in Tocsin. Please report it.' },
       );
     }
@@ -185,7 +185,6 @@ function assertAscending({ recentMessages }: ReadModelCommit): void {
   }
 }
 
-/** Another owner has taken or written the read model since this owner last wrote it. */
 function ownershipLost(name: string): TocsinError {
   const { codes, inUseHint: hint } = READ_MODEL_FORMAT;
   const message = `another projector has written ${name} since this one last did`;

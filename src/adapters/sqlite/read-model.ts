@@ -1,5 +1,4 @@
-// The read model in one SQLite file: one owner writes, anybody may read meanwhile. docs/read-model.md says
-// what its tables mean.
+// The read model in a SQLite file: one owner writes, others may read. docs/read-model.md explains its tables.
 import type { ReadModelTables } from '../../projections/audit/reading/ports.ts';
 import type { ReadModel } from '../../projections/read-model.ts';
 import { ownFile, readFile, temporaryFile, type DerivedFile } from './made-from-log.ts';
@@ -10,7 +9,7 @@ import { readModelWriter } from './read-model-writer.ts';
 export type SqliteReadModelOptions = {
   /** The file; it and its directory are made if missing. */
   readonly file: string;
-  /** Who opens it, in words that a second owner is told; default "a projector". */
+  /** The owner's name, for the error of a second owner; default "a projector". */
   readonly owner?: string;
   /** @internal The most pages of the file, so that tests can fill the disk. */
   readonly maxPages?: number;
@@ -24,16 +23,16 @@ export type SqliteReadModel = ReadModel & ReadModelTables;
 /** A reader with a connection of its own. */
 export type SqliteReadModelReader = ReadModelTables & Disposable;
 
-/** Page cache of a connection. The upper levels of the indexes of ten million notifications fit in. */
+/** Holds the upper levels of the indexes of ten million notifications. */
 const CACHE_KIB = 16 * 1024;
-/** Page cache of a temporary one. Measured at a million events: sixteen MiB were not faster. */
+/** Of a temporary read model. With a million events 16 MiB were not faster. */
 const TEMPORARY_CACHE_KIB = 8 * 1024;
-/** Page cache of a reader. SQLite also sorts in portions of this size, the rest in temporary files. */
+/** Of a reader. SQLite also sorts in portions of this size, the rest in temporary files. */
 const READER_CACHE_KIB = 4 * 1024;
-/** Pages after which SQLite moves the write-ahead log into the file: rarer is faster, but stalls longer. */
+/** Pages of the write-ahead log until SQLite moves them into the file: more is faster, but stalls longer. */
 const WAL_PAGES = 4_000;
 const WAL_LIMIT_BYTES = 64 * 1024 * 1024;
-/** No other program has reason to write the file; one that does may not stop the event loop for long. */
+/** How long a commit waits for other programs; the wait blocks the event loop. */
 const BUSY_TIMEOUT_MS = 1_000;
 
 /**
@@ -66,8 +65,8 @@ export function sqliteReadModel(options: SqliteReadModelOptions): SqliteReadMode
 /**
  * Opens the read model in `file` for reading, beside its owner; it sees what was committed.
  *
- * @param options.snapshot see one state of the file until disposed. Dispose it within minutes: the
- * owner's write-ahead log grows as long as somebody looks at an old state.
+ * @param options.snapshot reads one state until disposed. Dispose it within minutes: the owner's write-ahead log
+ * grows meanwhile.
  * @throws TocsinError `usage` when there is no such file; otherwise like {@link sqliteReadModel}
  */
 export function openReadModelReader(
@@ -90,12 +89,11 @@ export function openReadModelReader(
 }
 
 /**
- * A read model of one's own in a file without a name: memory stays constant however much is folded,
- * and the system removes the file with the process. It lies in `SQLITE_TMPDIR`, else `TMPDIR`.
+ * A read model in a temporary file, which the system removes with the process: memory stays constant. The file is
+ * in `SQLITE_TMPDIR`, else `TMPDIR`.
  */
 export function temporaryReadModel(): SqliteReadModel {
-  // Nobody else can open it and it does not outlive the process: nothing has to be synced, but a failed
-  // commit must still roll back, so there is a journal, in memory.
+  // Without syncs, since it ends with the process; the journal in memory rolls back failed commits.
   const pragmas = `
     PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;
     PRAGMA cache_size = -${TEMPORARY_CACHE_KIB}`;
@@ -103,10 +101,10 @@ export function temporaryReadModel(): SqliteReadModel {
   return readModelOn(file, 'a replay');
 }
 
-/** A read model on an open file; `owner` takes it over. */
+/** A read model on an open file with a new owner. */
 export function readModelOn(file: DerivedFile, owner: string): SqliteReadModel {
   const reader = readModelReader(file, { mayWrite: true });
-  // Before anything is written: what cannot be read is no state to go on from.
+  // Finds damage before anything is written.
   reader.checkpoint();
   return {
     ...reader,

@@ -1,5 +1,4 @@
-// A fresh read model in the place of the live one, in one step: whoever opens the file finds the old one
-// or the new one, whole.
+// Replaces a read model by a fresh one atomically: a process that opens the file finds the old or the new one.
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import { TocsinError } from '../../domain/core/errors.ts';
@@ -13,12 +12,12 @@ import { READ_MODEL_FORMAT } from './read-model-tables.ts';
 const COMPANIONS = ['-wal', '-shm'];
 
 /**
- * Builds a read model beside `file` and puts it in its place. A projector cannot run meanwhile: its lock
- * is held. If `build` fails, or the process ends, the old one is as it was.
+ * Builds a read model beside `file` and renames it to `file`. The lock keeps a projector from running meanwhile.
+ * If `build` fails or the process ends, the old read model is unchanged.
  *
- * @param build gets the empty read model, and the live one's checkpoint if that can be read
+ * @param build gets the empty read model, and the checkpoint of the old one if it can be read
  * @throws TocsinError `refused` (`read_model_in_use`) while a projector runs on the file, `unavailable`
- * while another program looks at an old state of it
+ * while another program reads an old state
  */
 export async function replaceReadModel<T>(
   file: string,
@@ -37,15 +36,15 @@ export async function replaceReadModel<T>(
     rmSync(`${fresh}.lock`, { force: true });
     throw error;
   }
-  // Closing has put everything into the file itself; the old one's log must not meet the new one.
-  settle(file);
+  // The write-ahead log of the old file must not be applied to the new one.
+  emptyWal(file);
   for (const end of COMPANIONS) rmSync(`${file}${end}`, { force: true });
   renameSync(fresh, file);
   rmSync(`${fresh}.lock`, { force: true });
   return result;
 }
 
-/** Absent where the file is missing or damaged, which is what rebuilding is for. */
+/** The checkpoint; `undefined` when the file is missing or damaged. */
 function checkpointOf(file: string): Checkpoint | undefined {
   if (!existsSync(file)) return undefined;
   try {
@@ -57,8 +56,8 @@ function checkpointOf(file: string): Checkpoint | undefined {
   }
 }
 
-/** Moves the old file's write-ahead log into it, so that it stays whole if we end before the new one is there. */
-function settle(file: string): void {
+/** Moves the write-ahead log into the old file, which stays complete if the process ends before the rename. */
+function emptyWal(file: string): void {
   if (!existsSync(file)) return;
   let db: DatabaseSync | undefined;
   try {
@@ -66,7 +65,7 @@ function settle(file: string): void {
     const busy = db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()?.['busy'];
     if (busy === 0) return;
   } catch (error) {
-    // A file that cannot be opened has nothing to lose.
+    // A damaged file has no state to keep.
     if (error instanceof TocsinError && error.kind === 'refused') return;
     throw error;
   } finally {

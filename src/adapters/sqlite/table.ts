@@ -184,10 +184,8 @@ function partOf<T, Name extends keyof T & string>(
   };
 }
 
-/** A place in the log. */
 export const position = group<Position>({ commit: bigint, prepare: bigint });
 
-/** Which event of which stream. */
 export const eventRef = group<EventRef>({ id: text, stream: text, revision: bigint });
 
 /**
@@ -243,8 +241,8 @@ export function query<T>(db: DatabaseSync, from: Table<T>, rest = '', before = '
 
 /** An `INSERT` of every column, by position. */
 export function insertInto<T>({ name, columns }: Table<T>, verb = 'INSERT'): string {
-  const places = columns.map(() => '?').join(', ');
-  return `${verb} INTO ${name} (${columns.join(', ')}) VALUES (${places})`;
+  const marks = columns.map(() => '?').join(', ');
+  return `${verb} INTO ${name} (${columns.join(', ')}) VALUES (${marks})`;
 }
 
 function snake(name: string): string {

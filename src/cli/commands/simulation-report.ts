@@ -10,7 +10,7 @@ import type {
   SimulatedVerdict,
   SimulationResult,
 } from '../../projections/audit/simulate/simulate.ts';
-import type { Gap } from '../../projections/audit/simulate/simulate-notices.ts';
+import type { Gap } from '../../projections/audit/simulate/simulate-sent.ts';
 
 /** The policies of both sides; undefined means the policies in the log. */
 export type Sides = {

@@ -13,6 +13,11 @@ export type EventToAppend = {
 /** Stored bytes that cannot be read as JSON. */
 export type Unreadable = { readonly unreadable: Uint8Array };
 
+export function isUnreadable(value: Json | Unreadable): value is Unreadable {
+  if (typeof value !== 'object' || value === null || !('unreadable' in value)) return false;
+  return value.unreadable instanceof Uint8Array;
+}
+
 /** An event as the log holds it. Nothing in `data` and `metadata` has been checked yet. */
 export type RecordedEvent = {
   readonly id: string;

@@ -3,7 +3,11 @@ import { hash } from 'node:crypto';
 import type { Instant } from '../../domain/core/instants.ts';
 import { canonicalJson, type Json } from '../../domain/core/json.ts';
 import { comparePositions, type Position } from '../../domain/core/positions.ts';
-import type { RecordedEvent, Unreadable } from '../../domain/core/recorded-event.ts';
+import {
+  isUnreadable,
+  type RecordedEvent,
+  type Unreadable,
+} from '../../domain/core/recorded-event.ts';
 import type { OutputMessage } from '../output.ts';
 import type {
   ControlRow,
@@ -13,7 +17,6 @@ import type {
   SentNotification,
   VerdictRow,
 } from '../read-model.ts';
-import { isUnreadable } from '../unreadable.ts';
 import { ParkedEvents } from './parked-events.ts';
 import { nextDigest, render, type Draft, type MessageNames } from './messages.ts';
 import type { FoldState } from './state.ts';

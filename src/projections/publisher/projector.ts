@@ -15,7 +15,7 @@ import type { ProjectorContext, RecoveryMode } from './context.ts';
 import { runEpoch, type EpochObserver, type RunningEpoch } from './epoch.ts';
 import { EpochOver, type Role } from './publisher.ts';
 import type { Resumed } from './resume.ts';
-import { isPast, lagSecondsOf, type ProjectorStatus } from './status.ts';
+import { isPast, type ProjectorStatus } from './status.ts';
 
 /** What a run has done; `published` and `suppressed` count notification requests. */
 export type RunSummary = {
@@ -158,36 +158,25 @@ class EpochProjector implements Projector, EpochObserver {
 
   status(): ProjectorStatus {
     const { state, now } = this.#context;
-    const committed = this.#checkpoint && {
-      position: this.#checkpoint.position,
-      events: this.#checkpoint.counts.events,
-    };
     const running = this.#running;
-    const parts = {
-      phase: this.#phase,
-      running,
-      caughtUp: this.#caughtUp,
-      intake: this.#intake,
-      committed,
-      lastRecordedAt: this.#lastRecordedAt,
-      now: now(),
-    };
+    const { position: committed, counts: totals = NO_COUNTS } = this.#checkpoint ?? {};
+    const oldest = running?.oldest ?? (this.#caughtUp ? undefined : this.#lastRecordedAt);
     return {
       phase: this.#phase,
       role: running?.role ?? this.#role,
       caughtUp: this.#caughtUp,
       intake: this.#intake?.position,
-      committed: committed?.position,
+      committed,
       outputSequence: this.#checkpoint?.sequence ?? 0n,
-      lagEvents: Math.max(0, (this.#intake?.events ?? 0) - (committed?.events ?? 0)),
-      lagSeconds: lagSecondsOf(parts),
+      lagEvents: Math.max(0, (this.#intake?.events ?? 0) - totals.events),
+      lagSeconds: oldest === undefined ? 0 : Math.max(0, (now() - oldest) / 1000),
       inFlight: running?.inFlight ?? 0,
       stalledSeconds: this.#stalledMs() / 1000,
       epochs: this.#epochs,
       sent: { ...this.#sent },
       foreign: this.#foreign,
       resent: this.#resent,
-      totals: this.#checkpoint?.counts ?? NO_COUNTS,
+      totals,
       reasons: state.reasons(),
       parked: state.parkedCount(),
       lastFailure: this.#lastFailure,

@@ -1,8 +1,6 @@
 // The status of a projector, for health, metrics and the command line.
 import { comparePositions, type Position } from '../../domain/core/positions.ts';
-import type { Instant } from '../../domain/core/instants.ts';
 import type { Counts } from '../read-model.ts';
-import type { RunningEpoch } from './epoch.ts';
 import type { Role } from './publisher.ts';
 
 /** A projector's state at one moment. */
@@ -38,23 +36,6 @@ export type ProjectorStatus = {
   /** Why the last epoch ended, without secrets. */
   readonly lastFailure: string | undefined;
 };
-
-/** What a status is computed from. */
-export type StatusParts = {
-  readonly phase: ProjectorStatus['phase'];
-  readonly running: RunningEpoch | undefined;
-  readonly caughtUp: boolean;
-  readonly intake: { readonly position: Position; readonly events: number } | undefined;
-  readonly committed: { readonly position: Position; readonly events: number } | undefined;
-  readonly lastRecordedAt: Instant | undefined;
-  readonly now: Instant;
-};
-
-/** Age in seconds of the oldest event that is not committed. */
-export function lagSecondsOf(parts: StatusParts): number {
-  const oldest = parts.running?.oldest ?? (parts.caughtUp ? undefined : parts.lastRecordedAt);
-  return oldest === undefined ? 0 : Math.max(0, (parts.now - oldest) / 1000);
-}
 
 /** True when `position` has been reached. */
 export function isPast(committed: Position | undefined, position: Position): boolean {

@@ -1,23 +1,22 @@
-// The vault's keys: 32 bytes each, the first one for writing, all of them for reading. From the
-// environment or a file that only its owner may read; never from a command line.
+// Reads the keys of the vault, 32 bytes each, from the environment or from a file that only its owner may read.
+// The first key encrypts; all keys decrypt.
 import { createHash, randomBytes } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { TocsinError } from '../../../domain/core/errors.ts';
 
-/** One key, and the name that records are marked with. */
+/** A key, and its id in the records. */
 export type VaultKey = { readonly id: string; readonly bytes: Uint8Array };
 
-/** At least one; the first is written with. */
 export type VaultKeys = readonly [VaultKey, ...VaultKey[]];
 
 /**
  * Keys from text: base64 of 32 bytes each, one per line or with commas between, the current one first.
  *
- * @throws TocsinError `usage` when it is not that; the text is never quoted
+ * @throws TocsinError `usage` for other text, which is never quoted
  */
 export function parseVaultKeys(text: string): VaultKeys {
-  const words = text.split(/[\s,]+/).filter((word) => word !== '');
-  const [first, ...others] = words.map(keyOf);
+  const parts = text.split(/[\s,]+/).filter((part) => part !== '');
+  const [first, ...others] = parts.map(keyOf);
   if (first === undefined) throw badKey('there is no key');
   return [first, ...others];
 }
@@ -30,7 +29,7 @@ export function parseVaultKeys(text: string): VaultKeys {
 export function readVaultKeys(file: string): VaultKeys {
   let text: string;
   try {
-    // Looked at and read through one descriptor: nobody can put another file in between.
+    // One descriptor for the check and the read: nobody can replace the file in between.
     const descriptor = openSync(file, 'r');
     try {
       const { mode } = fstatSync(descriptor);
@@ -49,7 +48,7 @@ export function readVaultKeys(file: string): VaultKeys {
   return parseVaultKeys(text);
 }
 
-/** Makes a key file where there is none. @returns false when there is one already */
+/** Creates a key file. @returns false when it exists already */
 export function createVaultKeyFile(file: string): boolean {
   try {
     writeFileSync(file, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600, flag: 'wx' });
@@ -60,8 +59,8 @@ export function createVaultKeyFile(file: string): boolean {
   }
 }
 
-function keyOf(word: string): VaultKey {
-  const bytes = Buffer.from(word, 'base64');
+function keyOf(encoded: string): VaultKey {
+  const bytes = Buffer.from(encoded, 'base64');
   if (bytes.length !== 32) throw badKey('a key is not 32 bytes in base64');
   const id = createHash('sha256').update('tocsin vault key').update(bytes).digest('hex');
   return { id: id.slice(0, 16), bytes };
@@ -69,15 +68,12 @@ function keyOf(word: string): VaultKey {
 
 function badKey(message: string): TocsinError {
   return new TocsinError('usage', 'vault_key_invalid', message, {
-    hint: 'Make one with: openssl rand -base64 32. Old keys follow the current one.',
+    hint: 'Make a key with: openssl rand -base64 32. Old keys follow the current one.',
   });
 }
 
 function openToOthers(file: string): TocsinError {
-  return new TocsinError(
-    'refused',
-    'vault_key_open',
-    `others than its owner may read the key file ${file}`,
-    { hint: `chmod 600 ${file}; and if others may have read it, rotate: docs/channels.md.` },
-  );
+  return new TocsinError('refused', 'vault_key_open', `other users may read the key file ${file}`, {
+    hint: `Run chmod 600 ${file}. If others may have read it, rotate the key: docs/channels.md.`,
+  });
 }

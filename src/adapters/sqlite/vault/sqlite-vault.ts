@@ -1,5 +1,4 @@
-// The default vault: one SQLite file of encrypted records. The key is not in it. Several processes may
-// have it open.
+// The default vault: a SQLite file of encrypted records, without the key. Several processes may have it open.
 import { createHmac, randomBytes, createCipheriv, createDecipheriv } from 'node:crypto';
 import { chmodSync, existsSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
@@ -11,14 +10,14 @@ import type { VaultKey, VaultKeys } from './keys.ts';
 export type SqliteVaultOptions = {
   /** The file; it and its directory are made if missing, for its owner only. */
   readonly file: string;
-  /** The current key first, then old ones that records may still be under. */
+  /** The current key first, then old keys that may have encrypted records. */
   readonly keys: VaultKeys;
 };
 
 /** A vault in a file; disposing closes it. */
 export type SqliteVault = SecretVault &
   Disposable & {
-    /** Puts every record under the current key. @returns how many were under another one */
+    /** Encrypts every record with the current key. @returns how many had another key */
     readonly rotate: () => number;
   };
 
@@ -39,13 +38,13 @@ const FORMAT: SqliteFormat = {
   },
 };
 
-/** The vault's own record: what fingerprints are made with, and the proof that the key fits. */
+/** The record with the key of the fingerprints; it also proves that the vault's key fits. */
 const FINGERPRINT_KEY = ':fingerprints';
 
 /**
  * Opens the vault in `file`.
  *
- * @throws TocsinError `refused` when none of the keys fits, or the file is damaged, newer or not ours;
+ * @throws TocsinError `refused` when none of the keys fits, or the file is damaged, newer or of another format;
  * `usage` when it cannot be opened
  */
 export function sqliteVault({ file, keys }: SqliteVaultOptions): SqliteVault {
@@ -53,7 +52,7 @@ export function sqliteVault({ file, keys }: SqliteVaultOptions): SqliteVault {
   const db = openSqlite(file, FORMAT);
   try {
     if (isNew) chmodSync(file, 0o600);
-    // What is deleted is overwritten; `remove` sees to the journal.
+    // Overwrites deleted content; `remove` empties the journal.
     db.exec('PRAGMA secure_delete = ON');
     return vaultOn(db, file, keys);
   } catch (error) {
@@ -90,8 +89,8 @@ function vaultOn(db: DatabaseSync, file: string, keys: VaultKeys): SqliteVault {
     // Another process may have been first.
     return get(name) ?? secret;
   };
-  const forgetJournal = (): void => {
-    // The journal holds pages as they were: it is emptied, or what was removed could be read there.
+  const emptyJournal = (): void => {
+    // The journal could still hold the removed secret.
     db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get();
   };
   const guarded = <T>(work: () => T): Promise<T> => {
@@ -113,7 +112,7 @@ function vaultOn(db: DatabaseSync, file: string, keys: VaultKeys): SqliteVault {
     remove: (name) =>
       guarded(() => {
         const { changes } = remove.run(name);
-        forgetJournal();
+        emptyJournal();
         return Number(changes) > 0;
       }),
     names: (prefix) =>
@@ -133,7 +132,7 @@ function vaultOn(db: DatabaseSync, file: string, keys: VaultKeys): SqliteVault {
           if (secret !== undefined) put(name, secret);
         }
       });
-      forgetJournal();
+      emptyJournal();
       return names.length;
     },
     [Symbol.dispose]() {
@@ -143,8 +142,8 @@ function vaultOn(db: DatabaseSync, file: string, keys: VaultKeys): SqliteVault {
 }
 
 function noKey(file: string): TocsinError {
-  return new TocsinError('refused', 'vault_key_wrong', `${file} is not under this key`, {
-    hint: 'Name the key that it was made with, and after a rotation the old key behind the new one.',
+  return new TocsinError('refused', 'vault_key_wrong', `${file} was encrypted with another key`, {
+    hint: 'Give the key that the vault was made with; after a rotation, give the old key after the new one.',
   });
 }
 

@@ -1,5 +1,6 @@
 // Reads the events that an explanation is made of: single events and short streams, never the whole log.
 import { controlCodec, type ControlEvent } from '../../../domain/control/events.ts';
+import type { Codec } from '../../../domain/core/codec.ts';
 import { controlStream } from '../../../domain/core/ids.ts';
 import type { EventMetadata } from '../../../domain/core/envelope.ts';
 import { deliveryCodec, type DeliveryEvent } from '../../../domain/delivery/events.ts';
@@ -26,10 +27,7 @@ export async function triggerEvents(
   log: StreamReader,
   stream: string,
 ): Promise<Found<TriggerEvent>[]> {
-  return (await eventsOf(log, stream)).flatMap((recorded) => {
-    const decoded = triggerCodec.decode(recorded);
-    return decoded.kind === 'event' ? [{ ...decoded, recorded }] : [];
-  });
+  return decodedOf(triggerCodec, await eventsOf(log, stream));
 }
 
 /** The trigger event at a revision; `undefined` when there is none, or when it cannot be read. */
@@ -38,10 +36,8 @@ export async function triggerEventAt(
   stream: string,
   revision: bigint,
 ): Promise<Found<TriggerEvent> | undefined> {
-  const [recorded] = await eventsOf(log, stream, revision, 1);
-  if (recorded?.revision !== revision) return undefined;
-  const decoded = triggerCodec.decode(recorded);
-  return decoded.kind === 'event' ? { ...decoded, recorded } : undefined;
+  const [found] = decodedOf(triggerCodec, await eventsOf(log, stream, revision, 1));
+  return found?.recorded.revision === revision ? found : undefined;
 }
 
 /** The events of a notification's delivery; none when no worker has accepted it. */
@@ -52,10 +48,7 @@ export async function deliveryEvents(
   notificationId: string,
 ): Promise<Found<DeliveryEvent>[]> {
   const stream = deliveryStream(kernel, user, notificationId);
-  return (await eventsOf(log, stream)).flatMap((recorded) => {
-    const decoded = deliveryCodec.decode(recorded);
-    return decoded.kind === 'event' ? [{ ...decoded, recorded }] : [];
-  });
+  return decodedOf(deliveryCodec, await eventsOf(log, stream));
 }
 
 /** The whole control stream; its length does not depend on the length of the log. */
@@ -63,9 +56,16 @@ export async function controlEvents(
   log: StreamReader,
   kernel: string,
 ): Promise<Found<ControlEvent>[]> {
-  const found = await eventsOf(log, controlStream(kernel), 0n, Infinity);
-  return found.flatMap((recorded) => {
-    const decoded = controlCodec.decode(recorded);
+  return decodedOf(controlCodec, await eventsOf(log, controlStream(kernel), 0n, Infinity));
+}
+
+/** The events that the codec can read. */
+function decodedOf<E extends { readonly type: string }>(
+  codec: Pick<Codec<E>, 'decode'>,
+  recordedEvents: readonly RecordedEvent[],
+): Found<E>[] {
+  return recordedEvents.flatMap((recorded) => {
+    const decoded = codec.decode(recorded);
     return decoded.kind === 'event' ? [{ ...decoded, recorded }] : [];
   });
 }

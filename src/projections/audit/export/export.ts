@@ -1,12 +1,20 @@
-// Writing an export: a log's events as lines, each hashed with the one before it.
+// `audit export`: writes the events of a log as lines; each line holds the hash of the line before it.
 import { createPrivateKey, createPublicKey, sign, type KeyObject } from 'node:crypto';
 import { controlCodec } from '../../../domain/control/events.ts';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import { controlStream } from '../../../domain/core/ids.ts';
-import { canonicalJson, type Json, type JsonObject } from '../../../domain/core/json.ts';
+import {
+  canonicalJson,
+  isJsonObject,
+  type Json,
+  type JsonObject,
+} from '../../../domain/core/json.ts';
 import { formatPosition, type Position } from '../../../domain/core/positions.ts';
-import type { RecordedEvent, Unreadable } from '../../../domain/core/recorded-event.ts';
-import { isJsonObject, isUnreadable } from '../../unreadable.ts';
+import {
+  isUnreadable,
+  type RecordedEvent,
+  type Unreadable,
+} from '../../../domain/core/recorded-event.ts';
 import { isAfter, typeOf, userOf, type Bound, headOf, kernelEvents } from '../reading/reading.ts';
 import type { ReadableLog } from '../reading/ports.ts';
 import {
@@ -18,13 +26,13 @@ import {
   type Manifest,
 } from './format.ts';
 
-/** What an export holds. The control events up to its end are always in it: verdicts stand on them. */
+/** Which events to export. Control events before `to` are always exported: verdicts depend on them. */
 export type ExportOptions = {
   readonly log: ReadableLog;
   readonly kernel: string;
-  /** At or after it. */
+  /** Inclusive. */
   readonly from?: Bound | undefined;
-  /** Before it. */
+  /** Exclusive. */
   readonly to?: Bound | undefined;
   /** Streams of this user. */
   readonly user?: string | undefined;
@@ -34,17 +42,16 @@ export type ExportOptions = {
   readonly redact?: boolean | undefined;
   /** A private Ed25519 key (PEM) that the manifest is signed with. */
   readonly signingKey?: string | undefined;
-  /** 16 random bytes as text, anew for each call: the salt of a personal part. */
+  /** 16 new random bytes as text: the salt of a personal part. */
   readonly salt: () => string;
-  /** Told how many events were written, once per page. */
+  /** Called with the number of written events, once per page. */
   readonly progress?: (events: number, at: Position) => void;
 };
 
 /**
- * The lines of an export, each without its line end; returns the manifest. A line is written as
- * canonical JSON, so that not a byte of it can be changed.
+ * The lines of an export without line ends, as canonical JSON; returns the manifest.
  *
- * @throws TocsinError `usage` for a key that is no Ed25519 private key
+ * @throws TocsinError `usage` for a key that is not an Ed25519 private key
  */
 export async function* exportLines(
   options: ExportOptions,
@@ -87,12 +94,11 @@ export async function* exportLines(
   return ManifestSchema.parse(signed);
 }
 
-/** The chain as it grows. */
 class Chain {
   #n = 0;
   last = GENESIS;
 
-  /** The next line's text; `beside` is not part of its hash. */
+  /** The text of the next line; its hash does not cover `beside`. */
   line(content: JsonObject, beside: JsonObject = {}): string {
     return canonicalJson({ ...this.next(content), ...beside });
   }
@@ -105,7 +111,7 @@ class Chain {
   }
 }
 
-/** Which events an export takes: streams, once one of their events is about the user and the type. */
+/** Selects events. A stream is selected from its first event about the user and the type. */
 class Selection {
   readonly #options: ExportOptions;
   readonly #streams = new Set<string>();
@@ -151,7 +157,7 @@ function eventLine(
   return [{ kind: 'event', event, personalHash }, beside];
 }
 
-/** What is no JSON object is kept as what it is, under a name. */
+/** Wraps a value that is not a JSON object in one. */
 function objectOf(value: Json | Unreadable): JsonObject {
   if (isUnreadable(value)) return { unreadable: Buffer.from(value.unreadable).toString('base64') };
   return isJsonObject(value) ? value : { value };
@@ -190,7 +196,7 @@ function privateKeyOf(pem: string): KeyObject {
 }
 
 function badKey(cause?: unknown): TocsinError {
-  return new TocsinError('usage', 'invalid_key', 'the signing key is no private Ed25519 key', {
+  return new TocsinError('usage', 'invalid_key', 'the signing key is not a private Ed25519 key', {
     hint: 'Make one with: openssl genpkey -algorithm ed25519 -out key.pem',
     cause,
   });

@@ -1,4 +1,4 @@
-// What an audit reads, and nothing that could send: the log, the read model, the output stream.
+// The ports of an audit: log, read model and output stream, for reading only.
 import type { Instant } from '../../../domain/core/instants.ts';
 import type { Position } from '../../../domain/core/positions.ts';
 import type { EventStore } from '../../../domain/ports/event-store.ts';
@@ -11,36 +11,30 @@ import type {
   VerdictRow,
 } from '../../read-model.ts';
 
-/** What an audit needs of a log. */
 export type ReadableLog = Pick<EventStore, 'readAll' | 'readStream'>;
 
-/** The output stream, for reading only. */
 export interface MessageReader {
   /** The stream as it is now, or `undefined` when there is none. */
   info(): Promise<OutputInfo | undefined>;
   /**
-   * What is stored at the sequences from `from` to `to`, in order, a batch at a time. Sequences that
-   * are no longer held are left out.
-   * @throws OutputError (`unavailable`) when the server goes away
+   * The messages from `from` to `to` in order, in batches. Discarded messages are left out.
+   * @throws OutputError (`unavailable`) when the connection is lost
    */
   messages(from: bigint, to: bigint): AsyncIterable<readonly StoredMessage[]>;
 }
 
-/** One committed state of a read model, whole. */
+/** All rows of one committed state of a read model. */
 export interface ReadModelView extends ReadModelReader {
-  /** Every notice, in the order in which they were let through. */
+  /** In the order of the verdicts. */
   sentNotifications(): Iterable<SentNotification>;
-  /** Every verdict, in the order in which they were decided. */
   verdicts(): Iterable<VerdictRow>;
-  /** The control events that verdicts stand on, in order. */
   controlRows(): readonly ControlRow[];
 }
 
-/** Single verdicts by index: what explaining one notification needs, and no scan. */
+/** Single verdicts by index, without a scan. */
 export interface VerdictLookup {
-  /** What was decided at a place in the log. */
   verdictAt(position: Position): VerdictRow | undefined;
-  /** The verdict that let a notification through. */
+  /** The verdict that sent a notification. */
   verdictOfMessage(id: string): VerdictRow | undefined;
   /** A user's verdicts whose windows begin at or after, or at or before, an instant; nearest first. */
   verdictsAbout(
@@ -53,11 +47,9 @@ export interface VerdictLookup {
   ): readonly VerdictRow[];
 }
 
-/** Live sent notifications in order. */
 export interface SentHistory {
   /** By user, type and instant, or by instant alone; mock notifications are left out. */
   sentNotificationsBy(order: 'subject' | 'time', axis: Axis): Iterable<SentNotification>;
 }
 
-/** Everything that can be read from a read model. */
 export interface ReadModelTables extends ReadModelView, VerdictLookup, SentHistory {}

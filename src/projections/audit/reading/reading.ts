@@ -1,4 +1,4 @@
-// The kernel's streams in log order, up to a fixed end.
+// Reads of the log for audits: the kernel's events up to a fixed end, bounds, and the control stream.
 import { comparePositions, type Position } from '../../../domain/core/positions.ts';
 import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
 import { inPages } from '../../dedupe/session.ts';
@@ -9,7 +9,7 @@ import { controlCodec } from '../../../domain/control/events.ts';
 import { evolveControl, initialControl, type ControlState } from '../../../domain/control/state.ts';
 import { controlStream } from '../../../domain/core/ids.ts';
 
-/** Every stream of the kernel's, up to the head as it was at the start. */
+/** The events of the kernel's streams up to `head`. */
 export async function* kernelEvents(
   log: ReadableLog,
   kernel: string,
@@ -34,7 +34,7 @@ export async function headOf(log: ReadableLog, kernel: string): Promise<Position
   return undefined;
 }
 
-/** Events up to a position, and those after it; without a position all are after it. */
+/** Splits events at a position; without a position all are after it. */
 export function splitAt(
   events: readonly RecordedEvent[],
   at: Position | undefined,
@@ -46,10 +46,10 @@ export function splitAt(
   return [events.slice(0, index), events.slice(index)];
 }
 
-/** Items of one turn: a few milliseconds of comparing or hashing. */
+/** Items per turn: a few milliseconds of comparing or hashing. */
 export const ITEMS_PER_TURN = 1_000;
 
-/** The items in their order, a batch per turn of the event loop. */
+/** The items in batches, one per turn of the event loop: the host that embeds an audit must not wait. */
 export async function* inTurns<T>(
   items: Iterable<T>,
 ): AsyncGenerator<readonly T[], void, undefined> {
@@ -64,17 +64,17 @@ export async function* inTurns<T>(
   if (batch.length > 0) yield batch;
 }
 
-/** A place in the log, or a time by the kernel's stamp (`recordedAt`). */
+/** A position of the log, or a `recordedAt`. */
 export type Bound = { readonly position: Position } | { readonly time: Instant };
 
-/** At or after the bound. An event whose stamp cannot be read is before every time. */
+/** True at or after the bound. An event without a readable `recordedAt` is before every time. */
 export function isAfter(recorded: RecordedEvent, bound: Bound): boolean {
   if ('position' in bound) return comparePositions(recorded.position, bound.position) >= 0;
-  const at = stampOf(recorded);
+  const at = recordedAtOf(recorded);
   return at !== undefined && at >= bound.time;
 }
 
-function stampOf({ metadata }: RecordedEvent): Instant | undefined {
+function recordedAtOf({ metadata }: RecordedEvent): Instant | undefined {
   const text = fieldOf(metadata, 'recordedAt');
   const parsed = typeof text === 'string' ? parseInstant(text) : undefined;
   return parsed?.ok === true ? parsed.value : undefined;
@@ -93,16 +93,15 @@ function fieldOf(value: RecordedEvent['data'], name: string): unknown {
   return Object.entries(value).find(([key]) => key === name)?.[1];
 }
 
-/** The control stream as the audit needs it before it folds. */
+/** The control stream, read before a fold. */
 export type Control = {
   readonly state: ControlState;
-  /** Every list that was ever opened, in order. */
+  /** Every generation that was opened, in order. */
   readonly lists: readonly NonNullable<ControlState['output']>[];
-  /** Events that an operator had decided again: their first verdict is not kept. */
+  /** Parked events that an operator resolved: their first verdict is not kept. */
   readonly resolved: ReadonlySet<string>;
 };
 
-/** Reads the control stream up to `head`. */
 export async function controlAt(
   log: ReadableLog,
   kernel: string,
@@ -124,7 +123,7 @@ export async function controlAt(
   return { state, lists, resolved };
 }
 
-/** The list that the read model is about; before its first commit, the one in force. */
+/** The generation of the read model; before its first commit, the generation in force. */
 export function listOf(
   { lists, state }: Control,
   output: string | undefined,
@@ -132,7 +131,7 @@ export function listOf(
   return lists.find(({ id }) => id === output) ?? state.output;
 }
 
-/** Where the list's first message is: an adopted list goes on from the one before it. */
+/** The sequence of a generation's first message: an adopted generation continues the one before it. */
 export function startOf({ lists }: Control, list: ControlState['output']): bigint {
   let at = lists.findIndex(({ id }) => id === list?.id);
   while (lists[at]?.mode === 'adopt_tail' && at > 0) at -= 1;

@@ -15,7 +15,7 @@ import {
 import type { Rulesets } from '../../dedupe/rulesets.ts';
 import { FoldSession } from '../../dedupe/session.ts';
 import { checkpointOf, type FoldState } from '../../dedupe/state.ts';
-import type { ReadModel } from '../../read-model.ts';
+import { NO_ROWS, type ReadModel } from '../../read-model.ts';
 import type { ReadableLog } from './ports.ts';
 
 export type RefoldOptions = {
@@ -71,19 +71,13 @@ export function refold(options: RefoldOptions): Refold {
     const sequence = numbering.sequenceOf(folded.state.ordinal);
     const identity = { storeId: control.storeId ?? '', output, sequence };
     const checkpoint = checkpointOf(folded.state, identity);
-    state.commit({ ...folded, ...(options.keep === 'all' ? {} : NOTHING_ELSE), checkpoint });
+    const { sentNotifications, amended } = folded;
+    const rows = options.keep === 'all' ? folded : { ...NO_ROWS, sentNotifications, amended };
+    state.commit({ ...rows, checkpoint });
   };
 
   return { page, state: () => session.state };
 }
-
-const NOTHING_ELSE = {
-  verdicts: [],
-  recentMessages: [],
-  parked: [],
-  unparked: [],
-  control: [],
-} as const;
 
 function withSequences(page: FoldedPage, sequences: ReadonlyMap<string, bigint>): FoldedPage {
   return {

@@ -1,12 +1,12 @@
-// Rebuild: a fresh read model from the log, at a place up to which the output stream holds everything,
-// so that a projector goes on from it without sending anything twice. Nothing is sent from here.
+// `audit rebuild`: makes a fresh read model from the log, up to a position whose messages the output stream all
+// holds. A projector that resumes from it sends nothing twice. Nothing can be published from here.
 import { TocsinError } from '../../../domain/core/errors.ts';
 import { comparePositions, parsePosition, type Position } from '../../../domain/core/positions.ts';
 import { checkpointOf } from '../../dedupe/state.ts';
 import type { MessageNames } from '../../dedupe/messages.ts';
 import { projectionPrefixes } from '../../dedupe/classify.ts';
 import type { OutputInfo, StoredMessage } from '../../output.ts';
-import type { Checkpoint, ReadModel } from '../../read-model.ts';
+import { NO_ROWS, type Checkpoint, type ReadModel } from '../../read-model.ts';
 import { identityOf } from '../../publisher/sequence-map.ts';
 import { controlAt, listOf, startOf, headOf, kernelEvents } from '../reading/reading.ts';
 import type { MessageReader, ReadableLog } from '../reading/ports.ts';
@@ -18,11 +18,11 @@ export type RebuildOptions = {
   readonly log: ReadableLog;
   readonly kernel: string;
   readonly output: MessageReader;
-  /** The fresh read model; empty. */
+  /** Empty. */
   readonly state: ReadModel;
-  /** What the one to be replaced had reached, if it can still be read. */
+  /** The checkpoint of the read model to replace, if it can be read. */
   readonly live: Checkpoint | undefined;
-  /** Not further than this. */
+  /** Folds events up to this position at most. */
   readonly to?: Position | undefined;
   readonly names: MessageNames;
   readonly progress?: (events: number, at: Position) => void;
@@ -38,11 +38,11 @@ export type RebuildResult = {
 };
 
 /**
- * Folds the log into `state`: up to where the live one was, if the stream holds all of that, else up to
- * the event of the stream's last message.
+ * Folds the log into `state`: up to the live checkpoint if the stream holds its messages, else up to the event of
+ * the stream's last message.
  *
- * @throws TocsinError `refused` when nothing was ever sent, or the stream is not what the log gives:
- * a projector on such a read model could send twice or lose
+ * @throws TocsinError `refused` when nothing was ever sent, or when the stream differs from the log: a projector
+ * could then send messages twice or lose them
  */
 export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
   const { log, kernel, output, state, names } = options;
@@ -70,9 +70,9 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
     output: list.id,
     numbering: { after: list.after, sequenceOf: (ordinal) => list.base + ordinal },
     sequences: async (messages) => {
-      const places = await stored.expect(messages);
-      for (const sequence of places.values()) if (sequence > reached) reached = sequence;
-      return places;
+      const sequences = await stored.expect(messages);
+      for (const sequence of sequences.values()) if (sequence > reached) reached = sequence;
+      return sequences;
     },
   });
   const prefixes = projectionPrefixes(kernel);
@@ -83,20 +83,12 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
     if (findings.total > 0) throw disagrees(findings);
   }
   const folded = fold.state();
-  // What is no longer held has its place by the count.
+  // Messages that the stream has discarded are counted.
   const counted = list.base + folded.ordinal;
   const sequence = stored.compared === 0 ? counted : reached;
   const identity = { storeId: control.state.storeId ?? '', output: list.id, sequence };
   const checkpoint = { ...checkpointOf(folded, identity), position: cut };
-  state.commit({
-    checkpoint,
-    sentNotifications: [],
-    amended: [],
-    verdicts: [],
-    recentMessages: [],
-    parked: [],
-    unparked: [],
-  });
+  state.commit({ ...NO_ROWS, checkpoint });
   const { events, published, suppressed, parked } = folded.counts;
   return { events, published, suppressed, parked, checkpoint: cut, outputSequence: sequence };
 }
@@ -110,15 +102,15 @@ async function cutOf(
   const most = isWhole ? live.position : await lastSource(output, info);
   if (to === undefined) return most;
   if (comparePositions(to, most) <= 0) return to;
-  // Where nothing lies between the two, they are the same place.
+  // With no event between the two positions, both mean the same cut.
   const [event] = await eventBefore(log, kernel, to);
   if (event !== undefined && comparePositions(event.position, most) <= 0) return most;
   throw new TocsinError(
     'usage',
     'cut_too_late',
-    'the stream does not hold everything up to there',
+    'the stream does not hold all messages up to --to',
     {
-      hint: 'Leave --to out: the read model is built up to where the stream is, and `tocsin project` goes on.',
+      hint: 'Leave out --to: the read model is built up to the last message of the stream, and `tocsin project` continues.',
     },
   );
 }
@@ -130,10 +122,10 @@ async function eventBefore(log: ReadableLog, kernel: string, to: Position) {
   return [];
 }
 
-/** Where the event of the stream's last message of ours is. */
+/** The position of the event of the stream's last message of ours. */
 async function lastSource(output: MessageReader, info: OutputInfo): Promise<Position> {
   let last: StoredMessage | undefined;
-  // From the end in steps, as strangers' messages may lie there.
+  // Backwards in steps, since foreign messages may be at the end.
   for (
     let to = info.lastSequence;
     to >= info.firstSequence && last === undefined;
@@ -152,7 +144,7 @@ const LOOK_BACK = 256n;
 
 function nothingSent(): TocsinError {
   return new TocsinError('refused', 'nothing_sent', 'this log has not sent anything yet', {
-    hint: 'There is nothing to build again: `tocsin project` begins at the log’s beginning.',
+    hint: 'There is nothing to rebuild: `tocsin project` starts at the beginning of the log.',
   });
 }
 
@@ -160,18 +152,15 @@ function otherStream(stream: string): TocsinError {
   return new TocsinError(
     'refused',
     'output_replaced',
-    `${stream} is not the stream that the log says`,
-    { hint: 'Check --nats and --stream. `tocsin project` names the ways on.' },
+    `${stream} is not the stream that the log names`,
+    { hint: 'Check --nats and --stream. `tocsin project` names the recovery modes.' },
   );
 }
 
 function disagrees(findings: Findings): TocsinError {
   const [first] = findings.listed;
   const what = first === undefined ? '' : `: ${first.code}, ${first.where}: ${first.detail}`;
-  return new TocsinError(
-    'refused',
-    'output_disagrees',
-    `the stream is not what the log gives${what}`,
-    { hint: 'See `tocsin audit verify`. The read model stays as it was.' },
-  );
+  return new TocsinError('refused', 'output_disagrees', `the stream differs from the log${what}`, {
+    hint: 'Run `tocsin audit verify`. The read model is unchanged.',
+  });
 }

@@ -1,4 +1,4 @@
-// Replay: every verdict again, from the log alone. There is no publisher in this file, nor in its types.
+// `audit replay`: decides every verdict again from the log alone. Nothing can be published from here.
 import { createHash } from 'node:crypto';
 import { comparePositions, type Position } from '../../../domain/core/positions.ts';
 import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
@@ -6,33 +6,32 @@ import type { Rulesets } from '../../dedupe/rulesets.ts';
 import { inPages } from '../../dedupe/session.ts';
 import { checkpointOf } from '../../dedupe/state.ts';
 import { projectionPrefixes } from '../../dedupe/classify.ts';
-import type { ReadModel, VerdictRow } from '../../read-model.ts';
+import { NO_ROWS, type ReadModel, type VerdictRow } from '../../read-model.ts';
 import { inTurns, isAfter, typeOf, userOf, type Bound } from '../reading/reading.ts';
 import type { ReadableLog } from '../reading/ports.ts';
 import { refold, type Refolded } from '../reading/refold.ts';
 
 export type { ReadableLog } from '../reading/ports.ts';
 
-/** What a replay found. The same log gives the same answer, on every machine, at any time. */
+/** The result of a replay: the same for the same log, on every machine and at any time. */
 export type ReplayResult = {
   readonly events: number;
   readonly triggers: number;
   readonly published: number;
   readonly suppressed: number;
   readonly parked: number;
-  /** SHA-256 over the sorted lines `user:type:windowStart` of the notices, each ended by LF. */
+  /** SHA-256 over the sorted lines `user:type:windowStart` of the sent notifications, each ended by LF. */
   readonly dedupeKeysSha256: string;
 };
 
 /**
- * What is counted and listed. Everything is still folded, because a verdict may depend on any earlier
- * event; what does not match is left out of the answer. Events that concern no user (control events)
- * count only without `user` and `type`.
+ * The events and verdicts that are counted. All events are folded, because a verdict may depend on any earlier
+ * event. Events without a user (control events) count only without `user` and `type`.
  */
 export type ReplayFilter = {
-  /** At or after it. */
+  /** Inclusive. */
   readonly from?: Bound | undefined;
-  /** Before it. */
+  /** Exclusive. */
   readonly to?: Bound | undefined;
   readonly user?: string | undefined;
   readonly type?: string | undefined;
@@ -42,22 +41,20 @@ export type ReplayOptions = {
   /** Which rows `state` keeps: those that later verdicts depend on, or all of them (the default). */
   readonly keep?: 'sent' | 'all';
   readonly filter?: ReplayFilter;
-  /** Where the notices that match are kept; needed with a filter. Empty at the beginning. */
+  /** Keeps the sent notifications that match; needed with a filter. Empty at the beginning. */
   readonly selected?: ReadModel;
   /** @internal For tests. Default: the shipped rulesets. */
   readonly rulesets?: Rulesets;
-  /** Told how many events were folded, once per page. */
+  /** Called with the number of folded events, once per page. */
   readonly progress?: (events: number, at: Position) => void;
-  /** Told of each verdict that matches, in the order in which they were decided. */
+  /** Called with each verdict that matches, in the order of the decisions. */
   readonly onVerdict?: (verdict: VerdictRow) => void;
 };
 
 /**
- * Folds the log into `state`, which must be empty, up to its head on the way. Memory stays constant as
- * far as `state` keeps its rows elsewhere.
+ * Folds the log up to its head.
  *
- * @param state where the notices are kept while folding; a temporary one keeps memory constant
- * @param options.filter what is counted; it needs `options.selected`
+ * @param state keeps the sent notifications, empty at the beginning; a temporary read model keeps memory constant
  */
 export async function replay(
   log: ReadableLog,
@@ -79,25 +76,25 @@ export async function replay(
       }
       progress(fold.state().counts.events, fold.state().position);
     }
-    // What comes after a place cannot count; after a time it can, as stamps are not in log order.
+    // Events after a position cannot count. After a time they can: `recordedAt` is not in log order.
     const last = events.at(-1);
     if (end !== undefined && last !== undefined && comparePositions(last.position, end) >= 0) break;
   }
   const { events, triggered: triggers, published, suppressed, parked } = fold.state().counts;
   const counts = selection?.counts ?? { events, triggers, published, suppressed, parked };
-  const notices = filter === undefined ? state : selected;
-  return { ...counts, dedupeKeysSha256: await digestOf(notices?.dedupeKeys() ?? []) };
+  const sent = filter === undefined ? state : selected;
+  return { ...counts, dedupeKeysSha256: await digestOf(sent?.dedupeKeys() ?? []) };
 }
 
-/** What of a replay matches a filter. */
+/** Counts what matches a filter. */
 class Selection {
   readonly #filter: ReplayFilter;
-  readonly #notices: ReadModel | undefined;
+  readonly #sent: ReadModel | undefined;
   readonly counts = { events: 0, triggers: 0, published: 0, suppressed: 0, parked: 0 };
 
-  constructor(filter: ReplayFilter, notices: ReadModel | undefined) {
+  constructor(filter: ReplayFilter, sent: ReadModel | undefined) {
     this.#filter = filter;
-    this.#notices = notices;
+    this.#sent = sent;
   }
 
   page(page: Refolded): void {
@@ -115,11 +112,10 @@ class Selection {
     const sentNotifications = page.sentNotifications.filter(({ id }) => ids.has(id));
     if (sentNotifications.length === 0) return;
     const checkpoint = checkpointOf(page.state, { storeId: '', output: null, sequence: 0n });
-    const nothing = { amended: [], verdicts: [], recentMessages: [], parked: [], unparked: [] };
-    this.#notices?.commit({ checkpoint, sentNotifications, ...nothing });
+    this.#sent?.commit({ ...NO_ROWS, checkpoint, sentNotifications });
   }
 
-  /** A verdict belongs to the event at whose place it was decided. */
+  /** A verdict belongs to the event at whose position it was decided. */
   takes(row: VerdictRow, { events }: Refolded): boolean {
     const { from, to, user, type } = this.#filter;
     if (user !== undefined && row.user !== user) return false;

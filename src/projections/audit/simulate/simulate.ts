@@ -1,6 +1,6 @@
-// History under another policy: the whole log is folded twice, side by side, and the verdicts compared.
-// There is no publisher in this file, nor in its types. Delivery events of notices that a side does not
-// have change nothing there; notices that only a side has never die, so they count as delivered.
+// `audit simulate`: folds the whole log twice, as it happened and under other policies, and compares the verdicts.
+// Nothing can be published from here. Delivery events of notifications that one history does not send change
+// nothing there; notifications that only one history sends count as delivered.
 import type { Axis, Policy } from '../../../domain/policy/policy.ts';
 import { ANY_TYPE, NO_POLICIES } from '../../../domain/policy/in-force.ts';
 import type { Position } from '../../../domain/core/positions.ts';
@@ -9,40 +9,42 @@ import { projectionPrefixes, classify, type ClassifiedEvent } from '../../dedupe
 import { subjectOf, subjectText, type Request } from '../../dedupe/sent.ts';
 import { FoldSession, inPages, type FoldResult } from '../../dedupe/session.ts';
 import { checkpointOf, initialFold } from '../../dedupe/state.ts';
-import type { SentNotification, ReadModel, VerdictRow } from '../../read-model.ts';
+import {
+  NO_ROWS,
+  type SentNotification,
+  type ReadModel,
+  type VerdictRow,
+} from '../../read-model.ts';
 import type { ReadableLog, SentHistory } from '../reading/ports.ts';
-import { compareSent, type SentFigures, type SentCompared } from './simulate-notices.ts';
+import { compareSent, type SentFigures, type SentCompared } from './simulate-sent.ts';
 
-/** Policies by trigger type, `*` for all: they replace what the log set, from its beginning on. */
+/** Policies by trigger type, `*` for all types: they replace the policies of the log from its beginning. */
 export type Replacement = ReadonlyMap<string, Policy>;
 
-/** One of the two histories: the log's own, or one under other policies. */
 export type SimulatedSide = {
-  /** Absent: as it happened. A replacement for `*` replaces the policies of all types. */
+  /** Absent: the policies of the log. */
   readonly policies?: Replacement | undefined;
-  /** Where its notices are kept; empty at the beginning. A temporary one keeps memory constant. */
+  /** Keeps the sent notifications; empty at the beginning. A temporary read model keeps memory constant. */
   readonly state: SimulationState;
 };
 
-/** A read model whose notices can be read in order. */
 export type SimulationState = ReadModel & SentHistory;
 
 export type SimulateOptions = {
   readonly kernel: string;
   readonly before: SimulatedSide;
   readonly after: SimulatedSide;
-  /** Which of a request's instants gaps, silences, days and minutes are measured by. */
+  /** The instant of a request by which gaps, silences, days and minutes are measured. */
   readonly axis: Axis;
   /** Notifications a minute that the channel takes. */
   readonly limitPerMinute: number;
-  /** Told how many events were folded, once per page. */
+  /** Called with the number of folded events, once per page. */
   readonly progress?: (events: number) => void;
 };
 
-/** What a side decided about a request. */
 export type SimulatedVerdict = Pick<VerdictRow, 'verdict' | 'reason' | 'basis'>;
 
-/** A request that the two sides decide differently. */
+/** A request with different verdicts. */
 export type Difference = {
   readonly triggerId: string;
   readonly user: string;
@@ -53,7 +55,7 @@ export type Difference = {
   readonly after: SimulatedVerdict;
 };
 
-/** The longest that a person had not been told anything when a request was held back all the same. */
+/** The longest time since a user's last notification when a request of the user was suppressed. */
 export type Silence = {
   readonly ms: number;
   readonly user: string;
@@ -61,7 +63,7 @@ export type Silence = {
   readonly at: Instant;
 };
 
-/** One side's figures. Mock traffic is in none of them. */
+/** Figures of one history, without mock requests. */
 export type SideFigures = SentFigures & {
   readonly published: number;
   readonly suppressed: number;
@@ -76,17 +78,17 @@ export type SimulationResult = Omit<SentCompared, 'before' | 'after'> & {
   readonly requests: number;
   readonly before: SideFigures;
   readonly after: SideFigures;
-  /** Requests that only `after` lets through, and that only `before` does. */
+  /** Requests that only `after` sends, and that only `before` sends. */
   readonly newlySent: number;
   readonly newlySuppressed: number;
   /** The first request that is decided differently, also where only the reason differs. */
   readonly firstDifference: Difference | undefined;
 };
 
-/** Feishu takes so many messages a minute from one bot. */
+/** The most messages per minute that Feishu accepts from one bot. */
 export const FEISHU_PER_MINUTE = 100;
 
-/** Folds a log up to its head under both sides' policies, and compares. */
+/** Folds a log up to its head under the policies of both sides, and compares. */
 export async function simulate(
   log: ReadableLog,
   options: SimulateOptions,
@@ -107,14 +109,14 @@ export async function simulate(
     }
   }
   const sides = { before: options.before.state, after: options.after.state };
-  const notices = await compareSent(sides, axis, limitPerMinute);
+  const sent = await compareSent(sides, axis, limitPerMinute);
   const { newlySent, newlySuppressed, firstDifference, requests } = comparison;
   return {
-    ...notices,
+    ...sent,
     events,
     requests,
-    before: { ...notices.before, ...before.figures() },
-    after: { ...notices.after, ...after.figures() },
+    before: { ...sent.before, ...before.figures() },
+    after: { ...sent.after, ...after.figures() },
     newlySent,
     newlySuppressed,
     firstDifference,
@@ -151,10 +153,9 @@ class Side {
     const { page } = result;
     const identity = { storeId: 'simulated', output: null, sequence: 0n };
     const checkpoint = checkpointOf(page.state, identity);
-    // Only what later verdicts depend on is kept.
+    // Only rows that later verdicts depend on are kept.
     const { sentNotifications, amended } = page;
-    const none = { verdicts: [], recentMessages: [], parked: [], unparked: [] };
-    this.#state.commit({ checkpoint, sentNotifications, amended, ...none });
+    this.#state.commit({ ...NO_ROWS, checkpoint, sentNotifications, amended });
     this.#session.committed(page);
     return this.#counted(result);
   }
@@ -163,22 +164,22 @@ class Side {
     return { ...this.#counts, reasons: this.#reasons, longestSilence: this.#silence };
   }
 
-  /** Policies that the log set where another one is tried are as if they had never been set. */
-  #withoutReplaced(step: ClassifiedEvent): ClassifiedEvent {
-    if (step.kind !== 'policy' || step.change.type !== 'NotificationPolicySet') return step;
+  /** A policy of the log that the simulation replaces is ignored. */
+  #withoutReplaced(event: ClassifiedEvent): ClassifiedEvent {
+    if (event.kind !== 'policy' || event.change.type !== 'NotificationPolicySet') return event;
     const isReplaced =
-      this.#replacement.has(ANY_TYPE) || this.#replacement.has(step.change.data.triggerType);
-    return isReplaced ? { kind: 'pass', recorded: step.recorded } : step;
+      this.#replacement.has(ANY_TYPE) || this.#replacement.has(event.change.data.triggerType);
+    return isReplaced ? { kind: 'pass', recorded: event.recorded } : event;
   }
 
   #counted({ page, events, prior }: FoldResult): SidePage {
     const requests = new Map<string, Request & { readonly recordedAt: Instant }>();
-    for (const step of [...events, ...prior.retried.values()]) {
-      if (step.kind !== 'request') continue;
-      requests.set(step.recorded.id, { ...step.data, recordedAt: step.metadata.recordedAt });
+    for (const event of [...events, ...prior.retried.values()]) {
+      if (event.kind !== 'request') continue;
+      requests.set(event.recorded.id, { ...event.data, recordedAt: event.metadata.recordedAt });
     }
     const live = page.verdicts.filter(({ event }) => requests.get(event)?.mock !== true);
-    const here = new Map(page.sentNotifications.map((notice) => [notice.id, notice]));
+    const here = new Map(page.sentNotifications.map((sent) => [sent.id, sent]));
     for (const row of live) {
       this.#counts[row.verdict] += 1;
       const key = `${row.verdict} ${row.reason}`;
@@ -234,7 +235,6 @@ class Comparison {
   }
 }
 
-/** Two sides agree about a request where verdict and reason are the same. */
 function isSame(a: VerdictRow, b: VerdictRow): boolean {
   return a.verdict === b.verdict && a.reason === b.reason;
 }

@@ -1,21 +1,21 @@
-// The output stream against the list that the log decides, both in their order. A message has one place;
-// strangers' messages move the places after them, and one that lands in a batch can send one of ours to
-// the end (see runner/placement.ts). Everything else that is out of place is a finding.
+// Compares the output stream with the messages that the log gives, both in order. Foreign messages move the
+// sequences after them, and one inside a batch can move a message of ours to the end (publisher/sequence-map.ts).
+// Every other message at a wrong sequence is a finding.
 import type { PlannedMessage } from '../../dedupe/page.ts';
 import { identityOf, type MessageIdentity } from '../../publisher/sequence-map.ts';
 import type { StoredMessage } from '../../output.ts';
 import type { Findings } from './mismatches.ts';
 
-/** Further ahead than any pipeline: such an ordinal is not one of ours. */
+/** No pipeline is further ahead, so a larger ordinal is not ours. */
 const MAX_AHEAD = 16_384n;
-/** Strangers' places that are remembered: as many as a batch of ours can have met. */
+/** Sequences of foreign messages that are remembered: more than one batch of ours can meet. */
 const MAX_FOREIGN = 20_000;
 
 /** Headers that the publisher adds for the server. */
 const SERVER_HEADERS = /^Nats-/;
 
 export type StoredListOptions = {
-  /** Message n has sequence base + n, before strangers move it. */
+  /** Message n has sequence base + n, before foreign messages move it. */
   readonly base: bigint;
   /** The first sequence that the stream holds. */
   readonly firstSequence: bigint;
@@ -25,7 +25,7 @@ export type StoredListOptions = {
 
 type Absent = { readonly message: PlannedMessage; readonly excused: boolean };
 
-/** Compares message by message. Disposing it lets go of the stream, however far it was read. */
+/** Compares message by message. Disposing it ends the read of the stream. */
 export class StoredList implements AsyncDisposable {
   readonly #findings: Findings;
   readonly #committed: bigint;
@@ -34,7 +34,7 @@ export class StoredList implements AsyncDisposable {
   #page: readonly StoredMessage[] = [];
   #at = 0;
   #isOver = false;
-  /** Where the list began to be readable; nothing before it can be said anything about. */
+  /** The first ordinal that the stream holds; earlier messages cannot be checked. */
   #firstOrdinal: bigint | undefined;
   #base: bigint;
   readonly #absent = new Map<bigint, Absent>();
@@ -56,25 +56,25 @@ export class StoredList implements AsyncDisposable {
     this.#findings = findings;
   }
 
-  /** The next messages of the list; the sequences of those that are at their places. */
+  /** Checks the next messages of the log; returns the sequences of those that the stream holds in order. */
   async expect(messages: readonly PlannedMessage[]): Promise<ReadonlyMap<string, bigint>> {
-    const places = new Map<string, bigint>();
+    const sequences = new Map<string, bigint>();
     for (const message of messages) {
-      while (!this.#find(message, places)) await this.#refill();
+      while (!this.#find(message, sequences)) await this.#refill();
     }
-    return places;
+    return sequences;
   }
 
-  /** The list is over: what is stored beyond it has no reason. */
+  /** Ends the comparison: messages beyond the last one of the log are extra. */
   async end(): Promise<void> {
     for (;;) {
       while (this.#at >= this.#page.length && !this.#isOver) await this.#refill();
       const next = this.#page[this.#at];
       if (next === undefined) break;
       this.#at += 1;
-      const stamp = identityOf(next);
-      if (stamp === undefined) this.foreign += 1;
-      else this.#unexpected(next, stamp);
+      const identity = identityOf(next);
+      if (identity === undefined) this.foreign += 1;
+      else this.#unexpected(next, identity);
     }
     for (const { message } of this.#absent.values()) this.#missing(message);
   }
@@ -83,12 +83,12 @@ export class StoredList implements AsyncDisposable {
     await this.#pages.return?.();
   }
 
-  /** Looks for the message where the stream goes on; false when more of the stream is needed for it. */
-  #find(message: PlannedMessage, places: Map<string, bigint>): boolean {
+  /** Finds the message at the next sequences; false when another page of the stream is needed. */
+  #find(message: PlannedMessage, sequences: Map<string, bigint>): boolean {
     for (;;) {
       const next = this.#page[this.#at];
       if (next === undefined && !this.#isOver) return false;
-      if (next !== undefined && this.#firstOrdinal === undefined) this.#firstSeen(next);
+      if (next !== undefined && this.#firstOrdinal === undefined) this.#rememberFirst(next);
       if (this.#isBefore(message.ordinal)) {
         this.notVerifiable += 1;
         return true;
@@ -99,48 +99,51 @@ export class StoredList implements AsyncDisposable {
       }
       if (next.is?.(message.message) === true) {
         this.compared += 1;
-        places.set(message.id, this.#place(message, next));
+        sequences.set(message.id, this.#accept(message, next));
         return true;
       }
-      const stamp = identityOf(next);
-      if (stamp === undefined) {
-        this.#stranger(next.sequence);
-      } else if (stamp.ordinal === message.ordinal || this.#isInPlaceOf(message, next, stamp)) {
-        places.set(message.id, this.#place(message, next));
+      const identity = identityOf(next);
+      if (identity === undefined) {
+        this.#skipForeign(next.sequence);
+      } else if (
+        identity.ordinal === message.ordinal ||
+        this.#isInPlaceOf(message, next, identity)
+      ) {
+        sequences.set(message.id, this.#accept(message, next));
         this.#compare(message, next);
         return true;
-      } else if (stamp.ordinal > message.ordinal) {
+      } else if (identity.ordinal > message.ordinal) {
         const excused = this.#foreign.has(this.#base + message.ordinal);
         this.#absent.set(message.ordinal, { message, excused });
         return true;
       } else {
         this.#at += 1;
-        this.#unexpected(next, stamp);
+        this.#unexpected(next, identity);
       }
     }
   }
 
-  #place({ ordinal }: PlannedMessage, { sequence }: StoredMessage): bigint {
+  #accept({ ordinal }: PlannedMessage, { sequence }: StoredMessage): bigint {
     this.#at += 1;
     this.#base = sequence - ordinal;
     return sequence;
   }
 
-  /** What the stream no longer keeps can be neither right nor wrong. */
+  /** True for a message that the stream has discarded. */
   #isBefore(ordinal: bigint): boolean {
     if (this.#firstSequence <= this.#base + 1n && this.#firstOrdinal === undefined) return false;
     if (this.#firstOrdinal !== undefined) return ordinal < this.#firstOrdinal;
     return this.#base + ordinal < this.#firstSequence;
   }
 
-  /** Recognised although its number was changed. */
-  #isInPlaceOf(message: PlannedMessage, stored: StoredMessage, stamp: MessageIdentity): boolean {
-    if (stamp.id === message.id) return true;
-    const ahead = stamp.ordinal - message.ordinal > MAX_AHEAD;
+  /** True for this message with a changed ordinal. */
+  #isInPlaceOf(message: PlannedMessage, stored: StoredMessage, identity: MessageIdentity): boolean {
+    if (identity.id === message.id) return true;
+    const ahead = identity.ordinal - message.ordinal > MAX_AHEAD;
     return ahead && stored.sequence === this.#base + message.ordinal;
   }
 
-  #stranger(sequence: bigint): void {
+  #skipForeign(sequence: bigint): void {
     this.#at += 1;
     this.foreign += 1;
     this.#foreign.add(sequence);
@@ -151,28 +154,28 @@ export class StoredList implements AsyncDisposable {
     }
   }
 
-  /** Not the next of the list: one that was late, or one too many. */
-  #unexpected(stored: StoredMessage, stamp: MessageIdentity): void {
-    const absent = this.#absent.get(stamp.ordinal);
+  /** A message of ours out of order: it was moved to the end, or is extra. */
+  #unexpected(stored: StoredMessage, identity: MessageIdentity): void {
+    const absent = this.#absent.get(identity.ordinal);
     const where = `message ${stored.sequence} of the stream`;
-    if (absent?.message.id !== stamp.id) {
-      const detail = `ordinal ${stamp.ordinal}, ce-id ${stamp.id}`;
+    if (absent?.message.id !== identity.id) {
+      const detail = `ordinal ${identity.ordinal}, ce-id ${identity.id}`;
       this.#findings.add('message_extra', where, detail);
       return;
     }
-    this.#absent.delete(stamp.ordinal);
+    this.#absent.delete(identity.ordinal);
     this.#compare(absent.message, stored);
     if (absent.excused) this.late += 1;
     else {
-      const detail = `ordinal ${stamp.ordinal} comes after a later one`;
+      const detail = `ordinal ${identity.ordinal} comes after a later one`;
       this.#findings.add('message_reordered', where, detail);
     }
   }
 
   #missing({ ordinal, id }: PlannedMessage): void {
-    // Beyond the checkpoint it may be on its way.
+    // Beyond the checkpoint it may be in flight.
     if (ordinal > this.#committed) return;
-    const where = `message ${ordinal} of the list`;
+    const where = `message ${ordinal} of the log`;
     const detail = `ce-id ${id}, expected at sequence ${this.#base + ordinal}`;
     this.#findings.add('message_missing', where, detail);
   }
@@ -192,14 +195,14 @@ export class StoredList implements AsyncDisposable {
     this.#at = 0;
   }
 
-  #firstSeen(message: StoredMessage): void {
-    const stamp = identityOf(message);
-    if (stamp === undefined) return;
-    this.#firstOrdinal = this.#firstSequence > this.#base + 1n ? stamp.ordinal : 0n;
+  #rememberFirst(message: StoredMessage): void {
+    const identity = identityOf(message);
+    if (identity === undefined) return;
+    this.#firstOrdinal = this.#firstSequence > this.#base + 1n ? identity.ordinal : 0n;
   }
 }
 
-/** What differs between a message as the log makes it and as it is stored; personal content is not quoted. */
+/** The differences of a stored message; personal content is not quoted. */
 export function messageDifference(
   { message }: PlannedMessage,
   stored: StoredMessage,

@@ -106,9 +106,9 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
     await check.atCut(fold.state(), options.scratch.sentNotifications());
   };
   const compare = async (page: Refolded): Promise<void> => {
-    const places = await stored.expect(page.messages);
+    const sequences = await stored.expect(page.messages);
     deliveries.allow(page.sentNotifications);
-    if (!isAtCut) check.page(page, places);
+    if (!isAtCut) check.page(page, sequences);
   };
   const prefixes = projectionPrefixes(kernel);
   const isFolded = ({ stream }: RecordedEvent): boolean =>

@@ -1,30 +1,29 @@
-// What two histories of notices look like beside each other: users, days, gaps, and minutes in which a
-// channel would be overrun. Every list is read once, in order, so memory does not grow with it.
+// Compares the sent notifications of two histories: users, days, gaps, and minutes with more notifications than the
+// channel accepts. It reads each history in order, so memory does not grow with its length.
 import type { Instant } from '../../../domain/core/instants.ts';
 import type { Axis } from '../../../domain/policy/policy.ts';
 import type { SentNotification } from '../../read-model.ts';
 import type { SentHistory } from '../reading/ports.ts';
 import { inTurns } from '../reading/reading.ts';
 
-/** Two notices of one user and type, one right after the other. */
+/** The time between two successive notifications of one user and type. */
 export type Gap = {
   readonly ms: number;
   readonly user: string;
   readonly triggerType: string;
-  /** When the second one came. */
+  /** The instant of the second notification. */
   readonly at: Instant;
 };
 
-/** What can be said about one list of notices. */
 export type SentFigures = {
   readonly usersNotified: number;
   readonly shortestGap: Gap | undefined;
   readonly peakMinute: { readonly notices: number; readonly minute: Instant } | undefined;
-  /** Minutes with more notices than the channel takes. */
+  /** Minutes with more notifications than the channel accepts. */
   readonly minutesOverLimit: number;
 };
 
-/** How many notices a user, or a day, has on each side. */
+/** Notifications of a user or a day in each history. */
 export type Pair = { readonly before: number; readonly after: number };
 
 export type SentCompared = {
@@ -35,10 +34,10 @@ export type SentCompared = {
     readonly more: number;
     readonly fewer: number;
     readonly same: number;
-    /** Those with the largest differences. */
+    /** The users with the largest differences. */
     readonly largest: readonly (Pair & { readonly user: string })[];
   };
-  /** Every day (UTC) with notices on a side, in order. */
+  /** Every day (UTC) with notifications in one of the histories, in order. */
   readonly days: readonly (Pair & { readonly day: Instant })[];
 };
 
@@ -46,7 +45,6 @@ const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 const USERS_SHOWN = 20;
 
-/** Compares two lists of notices. */
 export async function compareSent(
   sides: { readonly before: SentHistory; readonly after: SentHistory },
   axis: Axis,
@@ -68,7 +66,7 @@ export async function compareSent(
   };
 }
 
-/** Walks one side user by user, and notes the shortest gap on the way. */
+/** Reads one history user by user, and remembers the shortest gap. */
 class Walk {
   readonly #history: SentHistory;
   readonly #axis: Axis;
@@ -83,15 +81,15 @@ class Walk {
   *users(): Generator<readonly [user: string, notices: number], void, undefined> {
     let previous: SentNotification | undefined;
     let count = 0;
-    for (const notice of this.#history.sentNotificationsBy('subject', this.#axis)) {
-      if (previous !== undefined) this.#measure(previous, notice);
-      if (previous !== undefined && previous.user !== notice.user) {
+    for (const sent of this.#history.sentNotificationsBy('subject', this.#axis)) {
+      if (previous !== undefined) this.#measure(previous, sent);
+      if (previous !== undefined && previous.user !== sent.user) {
         yield [previous.user, count];
         count = 0;
         this.#users += 1;
       }
       count += 1;
-      previous = notice;
+      previous = sent;
     }
     if (previous === undefined) return;
     this.#users += 1;
@@ -131,7 +129,7 @@ function topOf<T extends Pair>(pairs: readonly T[]): T[] {
   return pairs.toSorted((a, b) => size(b) - size(a)).slice(0, USERS_SHOWN);
 }
 
-/** Two lists in order of their users, as one. */
+/** Joins two lists that are in the order of their users. */
 function* joined(
   before: Iterator<readonly [string, number], void>,
   after: Iterator<readonly [string, number], void>,
@@ -176,7 +174,7 @@ async function minutesOf(
     days.set(day, pair);
   };
   for await (const batch of inTurns(history.sentNotificationsBy('time', axis))) {
-    for (const notice of batch) count(notice[axis]);
+    for (const sent of batch) count(sent[axis]);
   }
   close();
   return { peakMinute, minutesOverLimit };
