@@ -1,5 +1,4 @@
-// The audit for those who embed: all of it on a log, a read model and a stream that it can only read.
-// There is no publisher and no sender in these types.
+// The audit for hosts: it reads the log, the read model and the output stream. It cannot publish or send.
 import { randomBytes } from 'node:crypto';
 import { TocsinError } from '../domain/core/errors.ts';
 import { DEFAULT_KERNEL_NAME } from '../domain/core/ids.ts';
@@ -40,75 +39,75 @@ import {
   type VerifyResult,
 } from '../projections/audit/verify/verify.ts';
 
-/** What an audit is made of. The caller closes what it hands in. */
+/** The caller closes the log, the read model and the stream. */
 export type AuditOptions = {
   /** The log, for reading: an `embeddedReader`, or any event store. */
   readonly log: ReadableLog;
-  /** Makes a place for what a fold must find again; `temporaryReadModel` keeps memory constant. */
+  /** Makes an empty read model for a fold; `temporaryReadModel` keeps memory constant. */
   readonly scratch: () => VerifyOptions['scratch'] & SimulationState;
-  /** The projector's read model, one committed state of it; `verify` and `explain` need it. */
+  /** One committed state of the projector's read model; `verify` and `explain` need it. */
   readonly state?: ReadModelView & VerdictLookup;
   /** The output stream; `verify` and `rebuild` need it. */
   readonly messages?: MessageReader;
   /** The kernel's name. Default `tocsin`. */
   readonly name?: string;
-  /** As the projector has them; `verify` makes messages with them. Default empty, and `/tocsin`. */
+  /** The projector's subject root; `verify` makes messages with it. Default empty. */
   readonly subjectRoot?: string;
+  /** The projector's `ce-source`. Default `/tocsin`. */
   readonly source?: string;
 };
 
-/** What an export takes besides the log. */
 export type AuditExportOptions = Omit<ExportOptions, 'log' | 'kernel' | 'salt'> &
   Partial<Pick<ExportOptions, 'salt'>>;
 
-/** What is tried on history. */
 export type AuditSimulateOptions = {
-  /** By trigger type, `*` for all: what to try instead of what the log set. */
+  /** Policies by trigger type, `*` for all types: they replace the policies of the log. */
   readonly policies: Replacement;
-  /** What to compare with. Default: what happened. */
+  /** Policies to compare with. Default: the policies of the log. */
   readonly against?: Replacement;
-  /** What gaps, silences, days and minutes are measured by. Default `requestedAt`. */
+  /** The instant by which gaps, silences, days and minutes are measured. Default `requestedAt`. */
   readonly axis?: SimulateOptions['axis'];
-  /** Notifications a minute that the channel takes. Default 100, which is what Feishu takes from a bot. */
+  /** The most notifications per minute that the channel accepts. Default 100, the limit of a Feishu bot. */
   readonly limitPerMinute?: number;
   readonly progress?: SimulateOptions['progress'];
 };
 
 export interface Audit {
-  /** Every verdict again, from the log alone. */
+  /** Decides every verdict again from the log alone. */
   replay(options?: Omit<ReplayOptions, 'selected' | 'keep' | 'rulesets'>): Promise<ReplayResult>;
-  /** Log, read model, stream and delivery records against each other, at the read model's checkpoint. */
+  /** Compares log, read model, stream and delivery records at the checkpoint of the read model. */
   verify(options?: Pick<VerifyOptions, 'progress'>): Promise<VerifyResult>;
   /**
-   * A fresh read model from the log, for a projector to go on from; nothing is sent. Every message is
-   * compared on the way: where the stream is not what the log gives, it throws `refused`.
+   * Makes a fresh read model from the log, from which a projector can resume. It compares every message with the
+   * stream and throws `refused` when they differ. Nothing is sent.
    *
-   * @param fresh an empty read model; `replaceReadModel` makes one beside a file and puts it in its place
-   * @param options.live what the one to be replaced had reached, if it can still be read: the end of the
-   * rebuilding, where the stream holds all of it
-   * @param options.to not further than this position
+   * @param fresh an empty read model; `replaceReadModel` makes one and replaces a file by it
+   * @param options.live the checkpoint of the read model to replace; the fold ends there if the stream holds its
+   * messages
+   * @param options.to the last position to fold
    */
   rebuild(
     fresh: RebuildOptions['state'],
     options?: Partial<Pick<RebuildOptions, 'live' | 'to' | 'progress'>>,
   ): Promise<RebuildResult>;
-  /** History under other policies, beside what happened or beside yet others. */
+  /** Compares the history under other policies with the history as it happened, or with a second set of policies. */
   simulate(options: AuditSimulateOptions): Promise<SimulationResult>;
   /**
-   * Why a trigger led to a notification, or did not. @param id a trigger's, a preview's or a notification's
-   * @param at also as of this instant
+   * Explains why a trigger led to a notification, or did not.
+   * @param id of a trigger, a preview or a notification
+   * @param at adds what the log held at this instant
    */
   explain(id: string, at?: Instant): Promise<Explanation>;
-  /** What a user was told, and not told, up to an instant. */
+  /** Explains which notifications a user got, and did not get, up to an instant. */
   explainUser(user: string, at: Instant): Promise<UserExplanation>;
-  /** The log as lines that prove each other, without line ends; returns the manifest. */
+  /** The events of the log as a chain of hashed lines, without line ends; returns the manifest. */
   export(options?: AuditExportOptions): AsyncGenerator<string, Manifest, undefined>;
-  /** Checks an export with nothing but its lines. */
+  /** Checks an export by its lines alone. */
   verifyExport(
     lines: AsyncIterable<string>,
     options?: { readonly publicKey?: string },
   ): Promise<ExportReport>;
-  /** The same export without personal parts, of one user or of all; it still verifies. */
+  /** The export without the personal parts of one user or of all users; it still verifies. */
   redactExport(
     lines: AsyncIterable<string>,
     options?: { readonly user?: string },

@@ -1,4 +1,4 @@
-// A projector on real surroundings: the system's clock, and the control stream through the kernel.
+// Opens a projector with the system's clock and the kernel's control stream.
 import { TocsinError } from '../domain/core/errors.ts';
 import { DEFAULT_KERNEL_NAME } from '../domain/core/ids.ts';
 import type { Clock } from '../domain/ports/runtime.ts';
@@ -12,11 +12,11 @@ import { createProjector, type Projector } from '../projections/publisher/projec
 import { appendControl, initialiseControl, readControl } from './control/control.ts';
 import { systemRuntime } from './decider/runtime.ts';
 
-/** What a projector is opened with. The caller closes store and state, after the projector stopped. */
+/** The caller closes store and state after the projector has stopped. */
 export type ProjectorOptions = {
   readonly store: EventStore;
   readonly output: Output;
-  /** The read model, with its one owner: this projector. */
+  /** The read model; this projector is its one owner. */
   readonly state: ReadModel;
   /** The kernel's name. Default `tocsin`. */
   readonly name?: string;
@@ -26,9 +26,9 @@ export type ProjectorOptions = {
   readonly source?: string;
   readonly clock?: Clock;
   readonly logger?: Logger;
-  /** Who decides, where this projector writes decisions into the log. */
+  /** The actor of events that this projector writes into the log. */
   readonly actor?: string;
-  /** Told of each commit's rows after they are durable; must not throw. */
+  /** Called with each commit after it is durable; must not throw. */
   readonly onCommit?: (commit: ReadModelCommit) => void;
   /** @internal Waiting times, for tests. */
   readonly timing?: Partial<Timing>;
@@ -37,8 +37,8 @@ export type ProjectorOptions = {
 };
 
 /**
- * Opens a projector: events in log order to messages, each once, for any length of outage (design
- * section 5). Nothing is read or sent before `run` or `once`.
+ * Opens a projector: it publishes the messages of the log's events in order, each once. Nothing is read or sent
+ * before `run` or `once`.
  *
  * @throws TocsinError `unavailable` when the store cannot be reached, `usage` for bad options
  */

@@ -1,6 +1,6 @@
 // Long lists in turns of the event loop.
 import { describe, expect, it } from 'vitest';
-import { inTurns, ITEMS_PER_TURN } from '../../src/projections/audit/reading/reading.ts';
+import { inTurns, ITEMS_PER_TURN } from '../../src/projections/publisher/turns.ts';
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) => n);
 

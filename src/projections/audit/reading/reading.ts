@@ -3,7 +3,6 @@ import { comparePositions, type Position } from '../../../domain/core/positions.
 import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
 import { inPages } from '../../dedupe/session.ts';
 import type { ReadableLog } from './ports.ts';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { parseInstant, type Instant } from '../../../domain/core/instants.ts';
 import { controlCodec } from '../../../domain/control/events.ts';
 import { evolveControl, initialControl, type ControlState } from '../../../domain/control/state.ts';
@@ -44,24 +43,6 @@ export function splitAt(
   if (last === undefined || comparePositions(last.position, at) <= 0) return [events, []];
   const index = events.findIndex(({ position }) => comparePositions(position, at) > 0);
   return [events.slice(0, index), events.slice(index)];
-}
-
-/** Items per turn: a few milliseconds of comparing or hashing. */
-export const ITEMS_PER_TURN = 1_000;
-
-/** The items in batches, one per turn of the event loop: the host that embeds an audit must not wait. */
-export async function* inTurns<T>(
-  items: Iterable<T>,
-): AsyncGenerator<readonly T[], void, undefined> {
-  let batch: T[] = [];
-  for (const item of items) {
-    batch.push(item);
-    if (batch.length < ITEMS_PER_TURN) continue;
-    yield batch;
-    batch = [];
-    await nextTurn();
-  }
-  if (batch.length > 0) yield batch;
 }
 
 /** A position of the log, or a `recordedAt`. */

@@ -7,7 +7,8 @@ import { inPages } from '../../dedupe/session.ts';
 import { checkpointOf } from '../../dedupe/state.ts';
 import { projectionPrefixes } from '../../dedupe/classify.ts';
 import { NO_ROWS, type ReadModel, type VerdictRow } from '../../read-model.ts';
-import { inTurns, isAfter, typeOf, userOf, type Bound } from '../reading/reading.ts';
+import { isAfter, typeOf, userOf, type Bound } from '../reading/reading.ts';
+import { inTurns } from '../../publisher/turns.ts';
 import type { ReadableLog } from '../reading/ports.ts';
 import { refold, type Refolded } from '../reading/refold.ts';
 

@@ -4,7 +4,7 @@ import type { Instant } from '../../../domain/core/instants.ts';
 import type { Axis } from '../../../domain/policy/policy.ts';
 import type { SentNotification } from '../../read-model.ts';
 import type { SentHistory } from '../reading/ports.ts';
-import { inTurns } from '../reading/reading.ts';
+import { inTurns } from '../../publisher/turns.ts';
 
 /** The time between two successive notifications of one user and type. */
 export type Gap = {

@@ -9,7 +9,7 @@ import type {
   RecentMessageRow,
   VerdictRow,
 } from '../../read-model.ts';
-import { inTurns } from '../reading/reading.ts';
+import { inTurns } from '../../publisher/turns.ts';
 import type { ReadModelView } from '../reading/ports.ts';
 import type { Refolded } from '../reading/refold.ts';
 import type { Findings } from './mismatches.ts';
