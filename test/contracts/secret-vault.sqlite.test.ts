@@ -106,7 +106,9 @@ describe('the SQLite vault', () => {
     using vault = sqliteVault({ file, keys: parseVaultKeys(fresh) });
     expect(await vault.get('a')).toBe('x');
     expect(await vault.fingerprint('t')).toBe(fingerprint);
-    expect(() => sqliteVault({ file, keys: parseVaultKeys(old) })).toThrow(/encrypted with another key/);
+    expect(() => sqliteVault({ file, keys: parseVaultKeys(old) })).toThrow(
+      /encrypted with another key/,
+    );
   });
 
   it('does not take one record for another', async () => {

@@ -21,6 +21,9 @@ export async function until<T>(
   return untilStalled(what, () => undefined, condition, timeoutMs);
 }
 
+/** What `untilStalled` compares. */
+type Progress = number | string | bigint | undefined;
+
 /**
  * Like `until`, for work of any length: it fails only after `stallMs` in which `progress` returned the same value.
  *
@@ -28,11 +31,11 @@ export async function until<T>(
  */
 export async function untilStalled<T>(
   what: string,
-  progress: () => unknown,
+  progress: () => Progress | Promise<Progress>,
   condition: Condition<T>,
   stallMs = STALL_MS,
 ): Promise<T> {
-  let reached: unknown;
+  let reached: Progress | undefined;
   const begun = performance.now();
   let changedAt = begun;
   for (;;) {

@@ -91,7 +91,11 @@ async function* batches(
   }
 }
 
-/** The message at a sequence; its headers are decoded at the first access. */
+/**
+ * The message at a sequence; its headers are decoded at the first access.
+ *
+ * @internal
+ */
 export function storedMessage(message: Msg, sequence: bigint): StoredMessage {
   return new ReceivedMessage(message, sequence);
 }
