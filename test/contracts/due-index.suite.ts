@@ -121,14 +121,14 @@ export function dueIndexSuite(name: string, harnessOf: () => DueIndexHarness): v
       expect([index.count(), other.count()]).toEqual([1, 2]);
     });
 
-    test('is opened once at a time, under a name that is one', () => {
+    test('opens once at a time, and only under a valid name', () => {
       expect(() => indexes.open('jobs.1')).toThrow(/open already/);
       index[Symbol.dispose]();
       index[Symbol.dispose]();
       expect(() => index.count()).toThrow(/closed/);
       index = indexes.open('jobs.1');
       expect(index.count()).toBe(0);
-      expect(() => indexes.open('Jobs')).toThrow(/no name/);
+      expect(() => indexes.open('Jobs')).toThrow(/not a name for an index/);
     });
 
     test('is closed with the others', () => {
