@@ -13,6 +13,7 @@ import { foldItems, policySet, throughOf, type Item } from '../support/folding.t
 import { setPolicy } from '../support/policies.ts';
 import { raiseText } from '../support/raise-lines.ts';
 import { eventsOf, makeWorld, type World } from '../support/world.ts';
+import { SLOW_TEST_MS } from '../support/timeouts.ts';
 
 const MINUTE = 60_000;
 
@@ -90,9 +91,13 @@ async function underAnAnchoredPolicy(text: string): Promise<void> {
 }
 
 describe('under anchored 30m on requestedAt', () => {
-  it('the small data set is decided line by line as the definition says', async () => {
-    await underAnAnchoredPolicy(readFileSync(new URL('small.ndjson', import.meta.url), 'utf8'));
-  }, 60_000);
+  it(
+    'the small data set is decided line by line as the definition says',
+    async () => {
+      await underAnAnchoredPolicy(readFileSync(new URL('small.ndjson', import.meta.url), 'utf8'));
+    },
+    SLOW_TEST_MS,
+  );
 
   const folder = process.env['TOCSIN_TEST_DATA'];
   it.skipIf(folder === undefined)(
@@ -109,7 +114,7 @@ describe('under anchored 30m on requestedAt', () => {
       }
       expect(counts).toEqual(counts.toSorted((a, b) => b - a));
     },
-    120_000,
+    SLOW_TEST_MS,
   );
 });
 
