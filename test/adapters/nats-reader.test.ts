@@ -7,6 +7,7 @@ import { jetStreamReader } from '../../src/adapters/nats/reader.ts';
 import type { OutputMessage, StoredMessage } from '../../src/projections/output.ts';
 import { failureOf, listMessages } from '../contracts/output.suite.ts';
 import { testNatsServer, type TestNatsServer } from '../support/nats-server.ts';
+import { SLOW_TEST_MS } from '../support/timeouts.ts';
 
 let server: TestNatsServer;
 beforeEach(async () => {
@@ -29,19 +30,23 @@ async function readAll(from: bigint, to: bigint): Promise<readonly StoredMessage
   return found;
 }
 
-test('jetStreamReader reads every message in order, compared by bytes and by parts', async () => {
-  const published = listMessages(1, 1_500);
-  await publish(published);
-  const found = await readAll(1n, 1_500n);
-  expect(found.map(({ sequence }) => Number(sequence))).toEqual(published.map((_, i) => i + 1));
-  for (const [i, message] of published.entries()) {
-    const stored = found[i];
-    if (stored?.is?.(message) !== true) throw new Error(`message ${i + 1} is not itself`);
-    expect(stored.subject).toBe(message.subject);
-    expect([...stored.headers].slice(0, message.headers.length)).toEqual(message.headers);
-    expect(Buffer.from(stored.data)).toEqual(Buffer.from(message.data));
-  }
-});
+test(
+  'jetStreamReader reads every message in order, compared by bytes and by parts',
+  { timeout: SLOW_TEST_MS },
+  async () => {
+    const published = listMessages(1, 1_500);
+    await publish(published);
+    const found = await readAll(1n, 1_500n);
+    expect(found.map(({ sequence }) => Number(sequence))).toEqual(published.map((_, i) => i + 1));
+    for (const [i, message] of published.entries()) {
+      const stored = found[i];
+      if (stored?.is?.(message) !== true) throw new Error(`message ${i + 1} is not itself`);
+      expect(stored.subject).toBe(message.subject);
+      expect([...stored.headers].slice(0, message.headers.length)).toEqual(message.headers);
+      expect(Buffer.from(stored.data)).toEqual(Buffer.from(message.data));
+    }
+  },
+);
 
 test('jetStreamReader stops at the last requested sequence and reads nothing of an empty stream', async () => {
   await publish(listMessages(1, 600));

@@ -10,6 +10,7 @@ import {
   STORES,
   throughTheCommands,
 } from '../support/through-commands.ts';
+import { SLOW_TEST_MS } from '../support/timeouts.ts';
 
 const SmallSchema = z.object({
   read: z.int(),
@@ -25,6 +26,7 @@ const SmallSchema = z.object({
 
 test.each(STORES)(
   'the small data set through %s gives the counts of its oracle once',
+  { timeout: SLOW_TEST_MS },
   async (store) => {
     const here = join(import.meta.dirname, '..', 'data');
     const small = SmallSchema.parse(
@@ -46,6 +48,7 @@ test.each(STORES)(
 
 test.skipIf(recordedData === undefined)(
   'thirteen years of a real project give the exact counts and digest [needs TOCSIN_TEST_DATA]',
+  { timeout: SLOW_TEST_MS },
   async () => {
     await recordedThroughTheCommands('the embedded store');
   },
