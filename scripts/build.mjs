@@ -15,7 +15,6 @@ const entries = Object.entries(readPackage().exports).flatMap(([key, target]) =>
 
 /** Entries that load little: they must not load what the core entry has besides. */
 const lightEntries = ['contracts.ts', 'eventstoredb.ts', 'nats.ts', 'otel.ts', 'sqlite.ts'];
-let parts = 3;
 
 /** What a module imports, by its path. @type {Map<string, Set<string>>} */
 const reached = new Map();
@@ -51,9 +50,9 @@ async function bundle() {
     chunkFileNames: '[name].js',
     codeSplitting: {
       groups: [
-        part('embedded-engine', ['adapters/eventstore/embedded/worker.ts']),
-        part('base', lightEntries),
-        part('core', ['index.ts']),
+        part('embedded-engine', 3, ['adapters/eventstore/embedded/worker.ts']),
+        part('base', 2, lightEntries),
+        part('core', 1, ['index.ts']),
       ],
     },
     banner: ({ moduleIds }) =>
@@ -65,16 +64,17 @@ async function bundle() {
 }
 
 /**
- * A file for all modules of the core entry that these modules load. The first of several parts counts.
+ * A file for all modules of the core entry that these modules load.
  *
  * @param {string} name
+ * @param {number} priority of several parts that a module fits, the one with the highest takes it
  * @param {readonly string[]} paths in src
  * @returns {import('rolldown').CodeSplittingGroup}
  */
-function part(name, paths) {
+function part(name, priority, paths) {
   return {
     debugName: name,
-    priority: parts--,
+    priority,
     name: (id, context) => {
       const isReached = (/** @type {string} */ path) =>
         reachedFrom(resolve('src', path), context).has(id);

@@ -12,9 +12,8 @@ import type { OutputMessage } from '../output.ts';
 import type {
   ControlRow,
   NotificationSubject,
-  ParkedRow,
+  ReadModelCommit,
   RecentMessageRow,
-  SentNotification,
   VerdictRow,
 } from '../read-model.ts';
 import { ParkedEvents } from './parked-events.ts';
@@ -46,18 +45,9 @@ export type PlannedMessage = {
 };
 
 /** The result of folding a page: the next state, rows for the read model, messages for the output. */
-export type FoldedPage = {
+export type FoldedPage = Required<Omit<ReadModelCommit, 'checkpoint'>> & {
   readonly state: FoldState;
   readonly messages: readonly PlannedMessage[];
-  readonly sentNotifications: readonly SentNotification[];
-  /** Sent notifications of earlier pages that have changed. */
-  readonly amended: readonly SentNotification[];
-  readonly verdicts: readonly VerdictRow[];
-  readonly recentMessages: readonly RecentMessageRow[];
-  readonly parked: readonly ParkedRow[];
-  readonly unparked: readonly string[];
-  /** The page's control events. */
-  readonly control: readonly ControlRow[];
   /** `recordedAt` of the first event that made a message or verdict; undefined without such an event. */
   readonly firstRecordedAt: Instant | undefined;
 };
