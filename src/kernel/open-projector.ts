@@ -32,6 +32,8 @@ export type ProjectorOptions = {
   readonly onCommit?: (commit: ReadModelCommit) => void;
   /** @internal Waiting times, for tests. */
   readonly timing?: Partial<Timing>;
+  /** @internal Milliseconds that never run backwards, for tests. */
+  readonly elapsed?: () => number;
   /** @internal For tests. Default: the shipped rulesets. */
   readonly rulesets?: Rulesets;
 };
@@ -66,7 +68,7 @@ export async function openProjector(options: ProjectorOptions): Promise<Projecto
     onCommit: options.onCommit ?? (() => undefined),
     timing: { ...DEFAULT_TIMING, ...options.timing },
     now,
-    elapsed,
+    elapsed: options.elapsed ?? elapsed,
     pause,
     random,
   });

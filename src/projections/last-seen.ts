@@ -2,7 +2,7 @@
 // follower checks it before it resumes.
 import type { RecordedEvent } from '../domain/core/recorded-event.ts';
 import { comparePositions, type Position } from '../domain/core/positions.ts';
-import type { EventStore } from '../domain/ports/event-store.ts';
+import type { EventStore, SubscriptionEntry } from '../domain/ports/event-store.ts';
 import type { EventRef } from './read-model.ts';
 
 /** The last event that a follower has processed, and the position up to which it has processed all events. */
@@ -32,4 +32,10 @@ export async function lastSeen(
 
 function isSame(event: RecordedEvent, { id, stream, revision }: EventRef): boolean {
   return event.id === id && event.stream === stream && event.revision === revision;
+}
+
+/** The place of a subscription's entry, where it has one. */
+export function placeOf(entry: SubscriptionEntry): Position | undefined {
+  if (entry.kind === 'event') return entry.event.position;
+  return entry.kind === 'checkpoint' ? entry.position : undefined;
 }

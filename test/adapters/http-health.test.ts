@@ -52,6 +52,11 @@ describe('/health/ready of a projector', () => {
     ],
     [{ phase: 'waiting' }, 'waiting', 'waiting before the next try'],
     [{ caughtUp: false }, 'catching_up', 'the log has events that are not projected yet'],
+    [
+      { caughtUp: false, storeAway: { seconds: 12.34, reason: 'connection refused' } },
+      'store_away',
+      'the event store has been away for 12.3 s: connection refused',
+    ],
     [{ lagSeconds: 75.25 }, 'lagging', '75.3 s behind, more than 60 s'],
     [{ stalledSeconds: 31 }, 'stalled', 'no progress for 31.0 s, more than 30 s'],
   ] as const)('answers 503 for %j', async (changes, code, message) => {

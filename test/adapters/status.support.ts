@@ -5,6 +5,7 @@ export const idleStatus: ProjectorStatus = {
   phase: 'running',
   role: 'active',
   caughtUp: true,
+  storeAway: undefined,
   intake: { commit: 10n, prepare: 10n },
   committed: { commit: 10n, prepare: 10n },
   outputSequence: 4n,

@@ -60,6 +60,11 @@ const moves: Readonly<
   tocsin_lag_seconds: [{ lagSeconds: 2.5 }, 'tocsin_lag_seconds', 2.5],
   tocsin_in_flight_messages: [{ inFlight: 9 }, 'tocsin_in_flight_messages', 9],
   tocsin_stalled_seconds: [{ stalledSeconds: 31 }, 'tocsin_stalled_seconds', 31],
+  tocsin_store_away_seconds: [
+    { storeAway: { seconds: 12.5, reason: 'refused' } },
+    'tocsin_store_away_seconds',
+    12.5,
+  ],
   tocsin_messages_sent: [
     { sent: { triggered: 0, notifications: 5 } },
     'tocsin_messages_sent_total{rule="notification.requested"}',

@@ -113,14 +113,16 @@ export function subscriptionSuite({ store }: StoreUnderTest): void {
       const prefix = uniquePrefix();
       const foreign = uniquePrefix();
       await write(store(), `${prefix}a`, 'no_stream', events(1));
-      let last = await write(store(), `${foreign}a`, 'no_stream', events(500));
+      const first = await write(store(), `${foreign}a`, 'no_stream', events(500));
+      let last = first;
       for (let n = 0; n < 4; n += 1)
         last = await write(store(), `${foreign}a`, last.revision, events(500));
       const follower = follow(store(), { prefixes: [prefix] });
       await follower.untilCaughtUp();
       const reached = placesIn(follower.entries).at(-1);
+      // A server may look at the last two thousand events again.
       expect(
-        reached === undefined ? -1 : comparePositions(reached, last.position),
+        reached === undefined ? -1 : comparePositions(reached, first.position),
       ).toBeGreaterThanOrEqual(0);
       await write(store(), `${foreign}b`, 'no_stream', events(300));
       await write(store(), `${prefix}a`, 0n, events(1));

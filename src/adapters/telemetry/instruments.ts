@@ -41,6 +41,7 @@ function tell(status: ProjectorStatus, reasons: ReadonlySet<string>, observe: Ob
   observe('tocsin_lag_seconds', status.lagSeconds);
   observe('tocsin_in_flight_messages', status.inFlight);
   observe('tocsin_stalled_seconds', status.stalledSeconds);
+  observe('tocsin_store_away_seconds', status.storeAway?.seconds ?? 0);
   observe('tocsin_messages_sent', sent.triggered, { rule: 'active_schedule.triggered' });
   observe('tocsin_messages_sent', sent.notifications, { rule: 'notification.requested' });
   observe('tocsin_events', totals.events);

@@ -23,6 +23,11 @@ export const METRICS = {
   tocsin_in_flight_messages: ['gauge', 'Messages that were sent and are not acknowledged'],
   tocsin_stalled_seconds: ['gauge', 'Time without progress although there is something to do'],
 
+  tocsin_store_away_seconds: [
+    'gauge',
+    'For how long the event store has been away; 0 when it is not',
+  ],
+
   tocsin_messages_sent: ['counter', 'Messages that this process has stored, by rule'],
   tocsin_events: ['counter', 'Events of the log that are committed'],
   tocsin_unknown_events: ['counter', 'Events of types that this version does not know'],

@@ -30,7 +30,10 @@ export type SubscriptionEntry =
   /** Everything up to here that matches has been delivered before this entry. */
   | { readonly kind: 'checkpoint'; readonly position: Position }
   /** Everything in the log when the subscription went live has been delivered before this entry. */
-  | { readonly kind: 'caughtUp' };
+  | { readonly kind: 'caughtUp' }
+  /** The server cannot be reached, or has ended the subscription; it is tried again. Sent once until `connected`. */
+  | { readonly kind: 'disconnected'; readonly reason: string }
+  | { readonly kind: 'connected' };
 
 /** Selects events whose stream name starts with one of the prefixes; all events when empty. */
 export type StreamFilter = { readonly prefixes: readonly string[] };
@@ -40,6 +43,8 @@ export type ReadAllOptions = StreamFilter & {
   readonly direction: 'forwards' | 'backwards';
   readonly from?: Position | undefined;
   readonly maxCount?: number | undefined;
+  /** Read on the leader: another node of a cluster may lack the newest events. */
+  readonly onLeader?: boolean | undefined;
 };
 
 /** Reads a stream. `from` is inclusive; default: the stream's first or last event. */
@@ -87,8 +92,9 @@ export interface EventStore extends AsyncDisposable {
 
   /**
    * All events after `from`, then new events as they come, as one ordered sequence in pages.
-   * It reconnects without limit and ends only with the signal; it never skips and never repeats an event.
-   * @throws TocsinError of kind `usage` when the store is closed meanwhile
+   * It reconnects without limit; it never skips and never repeats an event.
+   * @throws TocsinError of kind `usage` when the store is closed meanwhile; `unavailable` with the code
+   * `log_changed` when the log no longer holds the last delivered event at its place: it was restored or replaced
    */
   subscribeAll(options: SubscribeOptions): AsyncIterable<readonly SubscriptionEntry[]>;
 }

@@ -1,29 +1,24 @@
 // One epoch: from the committed state to the first failure. A failure drops the fold in memory, and the next
 // epoch starts from the committed state.
+import { TocsinError } from '../../domain/core/errors.ts';
 import type { Instant } from '../../domain/core/instants.ts';
-import type { Position } from '../../domain/core/positions.ts';
+import { comparePositions, type Position } from '../../domain/core/positions.ts';
 import { untilAborted } from '../../domain/core/signals.ts';
-import { NO_POLICIES, policiesAt, type PoliciesInForce } from '../../domain/policy/in-force.ts';
 import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
 import type { SubscriptionEntry } from '../../domain/ports/event-store.ts';
-import { projectionPrefixes } from '../dedupe/classify.ts';
 import type { FoldedPage } from '../dedupe/page.ts';
-import { rulesetOf } from '../dedupe/rulesets.ts';
-import { FoldSession, inPages } from '../dedupe/session.ts';
+import { FoldSession } from '../dedupe/session.ts';
 import { initialFold } from '../dedupe/state.ts';
+import { placeOf } from '../last-seen.ts';
 import type { OutputSession } from '../output.ts';
 import type { Checkpoint } from '../read-model.ts';
 import { Checkpointer, type CheckpointObserver, type Committed } from './checkpointer.ts';
-import type { ProjectorContext, RecoveryMode } from './context.ts';
-import { assertSameLog, assertSameStore } from './log-checks.ts';
-import {
-  currentGeneration,
-  isResolvable,
-  openGeneration,
-  type OpenOutput,
-} from './output-generation.ts';
+import type { ProjectorContext } from './context.ts';
+import { startEpoch, type EpochStart, type StartOptions } from './epoch-start.ts';
+import { LogIntake } from './intake.ts';
 import { EpochOver, Publisher, type Role, type RoleObserver } from './publisher.ts';
-import { resume, type Resumed } from './resume.ts';
+import { isOfThisLog } from './refusals.ts';
+import type { Resumed } from './resume.ts';
 
 /** How long a stop waits for the acks of messages in flight. */
 const DRAIN_MS = 5_000;
@@ -33,6 +28,13 @@ export interface EpochObserver extends RoleObserver, Pick<CheckpointObserver, 'c
   /** The epoch has compared the output with the checkpoint, and begins to read events. */
   resumed(epoch: RunningEpoch, resumed: Resumed, checkpoint: Checkpoint | undefined): void;
   folded(page: FoldedPage): void;
+  /** The log decides every message that the stream holds: the operator's recovery mode was not needed. */
+  verified(): void;
+  /** The log's subscription is lost, or goes on. */
+  disconnected(reason: string): void;
+  connected(): void;
+  /** Called now and then while the epoch runs. */
+  stillRunning(): void;
   /** Everything that was in the log when the subscription began is folded. */
   caughtUp(): void;
 }
@@ -45,12 +47,15 @@ export interface RunningEpoch {
   readonly isIdle: boolean;
   /** `recordedAt` of the oldest page that is not committed. */
   readonly oldest: Instant | undefined;
+  /**
+   * Compares the first and the last delivered events with the log, as the last step of a run.
+   * @throws TocsinError `events_skipped`
+   */
+  lookOnce(): Promise<void>;
 }
 
-export type EpochOptions = {
+export type EpochOptions = StartOptions & {
   readonly role: Role;
-  /** Used only where the projector would refuse to go on. */
-  readonly recoveryMode: RecoveryMode | undefined;
   readonly observer: EpochObserver;
 };
 
@@ -59,101 +64,47 @@ export type EpochOptions = {
  * @throws what ended the epoch; the signal's reason when it is raised before the epoch reads events
  */
 export async function runEpoch(
-  projector: ProjectorContext,
-  { role, recoveryMode, observer }: EpochOptions,
+  context: ProjectorContext,
+  options: EpochOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const context = withAbort(projector, signal);
   await using session = await context.output.connect(signal);
-  const control = await context.control.read();
-  for (const number of control.rulesets) rulesetOf(context.rulesets, number);
-  const storeId = assertSameStore(context.state.checkpoint(), control.storeId);
-  await assertSameLog(context, signal);
-  const output = await resumeOutput(context, session, recoveryMode, signal);
-  const { checkpoint } = output;
-  const policies =
-    checkpoint === undefined ? NO_POLICIES : policiesAt(control.policyChanges, checkpoint.position);
-  const epoch = new Epoch(context, session, { ...output, storeId, policies, role }, observer);
-  observer.resumed(epoch, output.resumed, checkpoint);
+  const start = await startEpoch(context, session, options, signal);
+  const epoch = new Epoch(context, session, start, options);
+  options.observer.resumed(epoch, start.resumed, start.checkpoint);
   await epoch.run(signal);
 }
 
-/** A stop does not wait for a store that is away: the control stream is given up at the signal. */
-function withAbort(context: ProjectorContext, signal: AbortSignal): ProjectorContext {
-  const { read, append } = context.control;
-  return {
-    ...context,
-    control: {
-      read: () => untilAborted(read(), signal),
-      append: (decide) => untilAborted(append(decide), signal),
-    },
-  };
-}
-
-type ResumedOutput = {
-  readonly open: OpenOutput;
-  readonly checkpoint: Checkpoint | undefined;
-  readonly resumed: Resumed;
-};
-
-/** Resumes the generation in force, or opens one in the operator's recovery mode. */
-async function resumeOutput(
-  context: ProjectorContext,
-  session: OutputSession,
-  recoveryMode: RecoveryMode | undefined,
-  signal: AbortSignal,
-): Promise<ResumedOutput> {
-  const resumeAt = async (open: OpenOutput): Promise<ResumedOutput> => {
-    let checkpoint = context.state.checkpoint();
-    if (checkpoint !== undefined && checkpoint.output !== open.generation.id) {
-      context.logger.warn(
-        { output: open.generation.id },
-        'the state file belongs to an earlier generation of messages; folding the log from its beginning',
-      );
-      context.state.reset();
-      checkpoint = undefined;
-    }
-    const resumed = await resume(context, session, open, checkpoint, signal);
-    return { open, checkpoint, resumed };
-  };
-  try {
-    return await resumeAt(await currentGeneration(context, session, signal));
-  } catch (error) {
-    if (recoveryMode === undefined || !isResolvable(error)) throw error;
-    const fields = { code: error.code, mode: recoveryMode.kind };
-    context.logger.warn(fields, 'going on in the recovery mode that the operator chose');
-    return resumeAt(await openGeneration(context, session, recoveryMode, signal));
-  }
-}
-
-type EpochStart = ResumedOutput & {
-  readonly storeId: string;
-  /** The policies in force at the checkpoint. */
-  readonly policies: PoliciesInForce;
-  readonly role: Role;
-};
-
 class Epoch implements RunningEpoch, CheckpointObserver {
   readonly #context: ProjectorContext;
-  readonly #from: Position | undefined;
   readonly #observer: EpochObserver;
   readonly #fold: FoldSession;
   readonly #publisher: Publisher;
   readonly #checkpointer: Checkpointer;
   readonly #over = new AbortController();
+  readonly #intake: LogIntake;
+  readonly #from: Position | undefined;
+  /** The log's head when the epoch began. */
+  readonly #head: Position | undefined;
+  /** True once the fold has passed that head and has compared the output stream with it. */
+  #isVerified = false;
+  #isLive = false;
   #failure: { readonly error: unknown } | undefined;
 
   constructor(
     context: ProjectorContext,
     session: OutputSession,
-    { storeId, open, checkpoint, policies, resumed: { sequences }, role }: EpochStart,
-    observer: EpochObserver,
+    { open, checkpoint, resumed: { sequences }, head, readsFirst, ...start }: EpochStart,
+    { role, observer }: EpochOptions,
   ) {
     const { kernel, store, state, rulesets, names } = context;
     const { generation, info } = open;
+    const from = checkpoint?.position;
     this.#context = context;
-    this.#from = checkpoint?.position;
+    this.#from = from;
     this.#observer = observer;
+    this.#intake = new LogIntake(context, { from, readsFirst });
+    this.#head = head;
     this.#fold = new FoldSession({
       kernel,
       log: store,
@@ -161,13 +112,13 @@ class Epoch implements RunningEpoch, CheckpointObserver {
       rulesets,
       numbering: { after: generation.after, sequenceOf: sequences.sequenceOf },
       names,
-      start: { ...(checkpoint ?? initialFold), policies },
+      start: { ...(checkpoint ?? initialFold), policies: start.policies },
       parked: state.parked().map(({ event }) => event),
     });
-    const start = { role, created: info.created, sequences };
-    this.#publisher = new Publisher(context, session, start, observer);
+    const begin = { role, created: info.created, sequences };
+    this.#publisher = new Publisher(context, session, begin, observer);
     const { checkpointSequence } = sequences;
-    const identity = { storeId, output: generation.id, checkpointSequence };
+    const identity = { storeId: start.storeId, output: generation.id, checkpointSequence };
     this.#checkpointer = new Checkpointer(state, identity, this);
   }
 
@@ -223,7 +174,11 @@ class Epoch implements RunningEpoch, CheckpointObserver {
       this.#publisher.abandon(new EpochOver('the epoch is over'));
       await watching;
     }
-    if (this.#failure !== undefined) throw this.#failure.error;
+    if (this.#failure === undefined) return;
+    const { error } = this.#failure;
+    // Rows may count messages of another log as ours: they are made again from this log.
+    if (error instanceof TocsinError && !isOfThisLog(error.code)) this.#context.state.reset();
+    throw error;
   }
 
   async #drain(): Promise<void> {
@@ -236,34 +191,62 @@ class Epoch implements RunningEpoch, CheckpointObserver {
   }
 
   async #foldEvents(): Promise<void> {
-    const { kernel, store } = this.#context;
     const { signal } = this.#over;
-    const prefixes = projectionPrefixes(kernel);
-    for await (const batch of store.subscribeAll({ prefixes, from: this.#from, signal })) {
-      for (const entries of inPages(batch)) {
-        if (signal.aborted) return;
-        await this.#foldPage(entries);
+    this.#verifyEnd(this.#from);
+    for await (const entries of this.#intake.pages(signal)) {
+      if (signal.aborted) return;
+      const head = this.#isVerified ? undefined : this.#head;
+      // The stream's end is verified before an event that is newer is decided.
+      const newer = head === undefined ? -1 : entries.findIndex((entry) => isBeyond(entry, head));
+      if (newer === -1) await this.#foldPage(entries);
+      else {
+        await this.#foldPage(entries.slice(0, newer));
+        await this.#foldPage(entries.slice(newer));
       }
     }
   }
 
   async #foldPage(entries: readonly SubscriptionEntry[]): Promise<void> {
+    if (entries.length === 0) return;
     const events: RecordedEvent[] = [];
     let reached: Position | undefined;
     for (const entry of entries) {
       if (entry.kind === 'event') events.push(entry.event);
-      reached = positionOf(entry) ?? reached;
+      if (entry.kind === 'disconnected') this.#observer.disconnected(entry.reason);
+      if (entry.kind === 'connected') this.#observer.connected();
+      reached = placeOf(entry) ?? reached;
     }
+    const { signal } = this.#over;
     // A retried event is read from the store, which may be away.
-    const { page } = await untilAborted(this.#fold.fold(events, reached), this.#over.signal);
+    const { page } = await untilAborted(this.#fold.fold(events, reached), signal);
     const position = reached ?? page.state.position;
     const stored = this.#publisher.publish(page);
     this.#observer.folded(page);
     await this.#checkpointer.add(page, position, events.length, stored);
+    this.#verifyEnd(reached);
     if (entries.some(({ kind }) => kind === 'caughtUp')) {
+      this.#isLive = true;
       this.#checkpointer.goLive();
       this.#observer.caughtUp();
     }
+  }
+
+  /**
+   * To be called with each position that the fold has reached.
+   * @throws TocsinError `output_ahead` when the log's head is folded and the stream holds more messages
+   */
+  #verifyEnd(reached: Position | undefined): void {
+    const head = this.#head;
+    if (this.#isVerified) return;
+    if (head !== undefined && (reached === undefined || comparePositions(reached, head) < 0))
+      return;
+    this.#publisher.assertNotAhead(this.#fold.state.ordinal);
+    this.#isVerified = true;
+    this.#observer.verified();
+  }
+
+  lookOnce(): Promise<void> {
+    return this.#intake.lookOnce(this.#over.signal);
   }
 
   /** A standby reads the stream's end all the time; an idle active projector now and then. */
@@ -273,8 +256,10 @@ class Epoch implements RunningEpoch, CheckpointObserver {
     for (;;) {
       await this.#context.pause(this.role === 'standby' ? pollMs : idleCheckMs, signal);
       if (signal.aborted) return;
+      this.#observer.stillRunning();
       try {
         await this.#publisher.inspectStream(() => this.isIdle);
+        if (this.#isLive) await this.#intake.look(this.isIdle, signal);
       } catch (error) {
         this.failed(error);
       }
@@ -282,7 +267,7 @@ class Epoch implements RunningEpoch, CheckpointObserver {
   }
 }
 
-function positionOf(entry: SubscriptionEntry): Position | undefined {
-  if (entry.kind === 'event') return entry.event.position;
-  return entry.kind === 'checkpoint' ? entry.position : undefined;
+function isBeyond(entry: SubscriptionEntry, head: Position): boolean {
+  const place = placeOf(entry);
+  return place !== undefined && comparePositions(place, head) > 0;
 }

@@ -41,6 +41,7 @@ export class Publisher {
   readonly #observer: RoleObserver;
   readonly #sequenceOf: SequenceMap['sequenceOf'];
   #role: Role;
+  readonly #endAtStart: bigint;
   /** The stream's last known sequence. */
   #end: bigint;
   /** Its last sequence when everything that was handed to it is stored. */
@@ -60,7 +61,7 @@ export class Publisher {
     this.#session = session;
     this.#created = created;
     this.#sequenceOf = sequenceOf;
-    this.#end = this.#handed = end;
+    this.#end = this.#handed = this.#endAtStart = end;
     this.#unverified = last;
     this.#role = role;
     this.#observer = observer;
@@ -106,6 +107,16 @@ export class Publisher {
     if (info.lastSequence < this.#end) throw new EpochOver('the output stream got shorter');
     if (info.lastSequence > this.#end) await this.#advance(info.lastSequence);
     else if (this.#isDue()) this.#takeOver();
+  }
+
+  /**
+   * To be called when the log is folded up to its head.
+   * @param ordinal of the last message that the log has decided
+   * @throws TocsinError `output_ahead` when the stream holds a message for a later ordinal
+   */
+  assertNotAhead(ordinal: bigint): void {
+    if (this.#sequenceOf(ordinal + 1n) > this.#endAtStart) return;
+    throw refusals.ahead(this.#context.output.stream, this.#endAtStart, ordinal);
   }
 
   /** Rejects everything that still waits, as the epoch is over. */

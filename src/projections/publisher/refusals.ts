@@ -9,12 +9,39 @@ export const RESOLVABLE = new Set([
   'output_behind',
   'output_not_ours',
   'old_history',
+  'output_ahead',
+  'output_disagrees',
+  'log_shorter',
+  'events_skipped',
 ]);
+
+/** True where the stream's messages are of this log, so that its last message can be adopted. */
+export function isOfThisLog(code: string): boolean {
+  return !['output_ahead', 'output_disagrees', 'log_shorter'].includes(code);
+}
+
+/** Nothing after the missing events is committed: the next epoch reads them. */
+export function skippedNow(stream: string, first: bigint, last: bigint): TocsinError {
+  return new TocsinError('unavailable', 'events_skipped', skippedText(stream, first, last), {
+    hint: 'Nothing is lost: the events are read from the log. Update the event store if this comes again.',
+  });
+}
+
+function skippedText(stream: string, first: bigint, last: bigint): string {
+  const events = first === last ? `event ${first}` : `events ${first} to ${last}`;
+  return `the event store's subscription has not delivered ${events} of ${stream}`;
+}
 
 const RECOVERY =
   'Check --nats and the stream first. Then choose: --adopt-tail (the stream’s last message is right, go on after it), ' +
   '--resend-from POSITION (send the messages of later events again), or --from-now (send only messages of future events). ' +
   'The choice is recorded in the log.';
+
+/** Where the log is older than what it has caused. */
+const OLDER_LOG =
+  'The log was truncated or restored from an older copy, or another log writes to this stream. Restore the newer ' +
+  'log if there is one. If it is lost: --from-now (send only messages of future events), or --resend-from POSITION ' +
+  '(send the messages of later events again). The choice is recorded in the log.';
 
 const refusal = (code: string, message: string, hint: string): TocsinError =>
   new TocsinError('refused', code, message, { hint });
@@ -50,8 +77,21 @@ export const refusals = {
     refusal(
       'output_disagrees',
       `message ${sequence} of ${stream} is not the message of the log: ${detail}`,
-      'Another program wrote to the stream, or another log did. ' +
-        'Nothing is sent. Compare with `tocsin audit replay`, and check --store and --nats.',
+      'Another program wrote to the stream, or another log did. Nothing is sent. Compare with `tocsin audit verify`, ' +
+        'and check --store and --nats. Then choose --from-now or --resend-from POSITION.',
+    ),
+  ahead: (stream: string, end: bigint, ordinal: bigint) =>
+    refusal(
+      'output_ahead',
+      `${stream} ends at ${end} and holds more messages than the ${ordinal} that the log has decided`,
+      OLDER_LOG,
+    ),
+  skipped: (stream: string, first: bigint, last: bigint) =>
+    refusal(
+      'events_skipped',
+      `${skippedText(stream, first, last)}, and later events are sent already`,
+      'Update the event store. Then choose --resend-from POSITION (send the messages of all events after the position ' +
+        'again) or --from-now (the missing messages are not sent).',
     ),
   settings: (stream: string, faults: readonly string[]) =>
     refusal(
@@ -69,8 +109,7 @@ export const refusals = {
     refusal(
       'log_shorter',
       `the log no longer holds ${missing}, which has been processed`,
-      'The log was truncated or restored from an older copy. Restore the newer copy; ' +
-        'nothing is sent until then.',
+      OLDER_LOG,
     ),
   nothingToAdopt: (stream: string) =>
     refusal(

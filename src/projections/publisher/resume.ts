@@ -189,14 +189,14 @@ async function mapStored(
     signal.throwIfAborted();
     regular = page.every((scanned) => isRegular(reached, scanned));
     if (!regular) break;
-    const { sequence, identity } = page.at(-1) ?? {};
-    const isOurs = sequence !== undefined && typeof identity === 'object';
-    last = isOurs ? { ...identity, sequence } : undefined;
+    for (const { sequence, identity } of page) {
+      if (typeof identity === 'object') last = { ...identity, sequence };
+    }
   }
   if (regular) {
     if (last === undefined) {
       const fields = { sequence: String(end) };
-      context.logger.warn(fields, 'the last stored message is gone; it is assumed to be ours');
+      context.logger.warn(fields, 'the stored messages are gone; they are assumed to be ours');
     }
     return regularMap(reached, end, last);
   }
@@ -204,6 +204,15 @@ async function mapStored(
   for await (const page of scan(session, from, end)) {
     signal.throwIfAborted();
     scanned.push(...page);
+  }
+  const own = new Set(context.state.recentMessagesAfter(from).map(({ id }) => id));
+  const other = scanned.find(
+    ({ identity }) =>
+      typeof identity === 'object' && identity.ordinal <= reached.ordinal && !own.has(identity.id),
+  );
+  if (other !== undefined) {
+    const detail = 'it has the headers of a projector, but another log has decided it';
+    throw refusals.disagrees(context.output.stream, other.sequence, detail);
   }
   const sequences = irregularMap(reached, scanned, end, MAX_MISSING);
   if (sequences === undefined) {

@@ -8,8 +8,10 @@ export type ProjectorStatus = {
   /** `stopped` before and after `run`, `waiting` between two epochs. */
   readonly phase: 'stopped' | 'waiting' | 'running';
   readonly role: Role;
-  /** True once everything that was in the log at some moment has been committed. */
+  /** True once everything that was in the log at some moment has been committed; false while the store is away. */
   readonly caughtUp: boolean;
+  /** For how long the event store has been away, and why. */
+  readonly storeAway: { readonly seconds: number; readonly reason: string } | undefined;
   /** Position of the last folded event, and the last committed position. */
   readonly intake: Position | undefined;
   readonly committed: Position | undefined;

@@ -15,6 +15,11 @@ export function isAccessDenied(error: unknown): boolean {
   return exceptionOf(error) === 'access-denied' || codeOf(error) === UNAUTHENTICATED;
 }
 
+/** The read began at a place where the log has no record: 23.10 says `Error`, 24.6 `InvalidPosition`. */
+export function isInvalidPosition(error: unknown): boolean {
+  return /Unexpected ReadAllResult|invalid position/.test(messageOf(error));
+}
+
 /** The error that a reader gets: `usage` where trying again does not help, else `unavailable`. */
 export function readError(cause: unknown): TocsinError {
   if (cause instanceof TocsinError) return cause;

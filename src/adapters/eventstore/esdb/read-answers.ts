@@ -15,7 +15,7 @@ const MAX_POSITION = 2n ** 63n - 1n;
 export type ReadAnswer =
   /** `bytes`: the size of data and metadata. */
   | { readonly kind: 'event'; readonly event: RecordedEvent; readonly bytes: number }
-  /** Without a position where the server knows none that a reader can resume from. */
+  /** Without a position where the server names none: version 24.6 sends 2^64-1 then. */
   | { readonly kind: 'checkpoint'; readonly position: Position | undefined }
   | { readonly kind: 'confirmed' | 'caughtUp' | 'other' };
 
@@ -32,7 +32,7 @@ export function decodeReadAnswer(answer: Buffer): ReadAnswer {
           decoded = { kind: 'confirmed' };
           break;
         case 3:
-          decoded = { kind: 'checkpoint', position: readPosition(answer, start, end) };
+          decoded = { kind: 'checkpoint', position: checkpointPosition(answer, start, end) };
           break;
         case 8:
           decoded = { kind: 'caughtUp' };
@@ -117,8 +117,24 @@ function lastText(answer: Buffer, from: number, to: number, wanted: number): str
   return text;
 }
 
-/** A message whose first two numbers are the two parts of a position. */
+/** The position of an event: a message whose first two numbers are the two parts. */
 export function readPosition(answer: Buffer, start: number, end: number): Position | undefined {
+  const { commit, prepare } = twoNumbers(answer, start, end);
+  return positionFrom(commit, prepare);
+}
+
+/**
+ * The position of a checkpoint. During catch-up servers send (k, 0): everything before k has been looked at, and
+ * k has not.
+ */
+function checkpointPosition(answer: Buffer, start: number, end: number): Position | undefined {
+  const position = twoNumbers(answer, start, end);
+  return position.commit > MAX_POSITION || position.prepare > position.commit
+    ? undefined
+    : position;
+}
+
+function twoNumbers(answer: Buffer, start: number, end: number): Position {
   let [commit, prepare] = [0n, 0n];
   visitFields(answer, start, end, {
     number(number, value) {
@@ -126,7 +142,7 @@ export function readPosition(answer: Buffer, start: number, end: number): Positi
       if (number === 2) prepare = value;
     },
   });
-  return positionFrom(commit, prepare);
+  return { commit, prepare };
 }
 
 /** Both parts, or nothing: to resume from half a position has lost events on real servers. */

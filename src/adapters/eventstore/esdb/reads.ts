@@ -74,6 +74,17 @@ export async function* readAllThrough(
   }
 }
 
+/** The events of a short read. */
+export async function readLog(
+  start: (request: Buffer) => Promise<ReadCall>,
+  request: Buffer,
+  silenceMs: number,
+): Promise<Page> {
+  const events: RecordedEvent[] = [];
+  for await (const page of pagesOf(() => start(request), silenceMs)) events.push(...page);
+  return events;
+}
+
 async function* pagesOf(
   start: () => Promise<ReadCall>,
   silenceMs: number,

@@ -48,6 +48,12 @@ export function selectsAll(prefixes: readonly string[]): boolean {
   return prefixes.length === 0 || prefixes.includes('');
 }
 
+/** True when the prefixes select a stream. */
+export function matches(prefixes: readonly string[], stream: string): boolean {
+  if (selectsAll(prefixes)) return !isSystemStream(stream);
+  return prefixes.some((prefix) => stream.startsWith(prefix));
+}
+
 /** The server's own streams begin with `$`; the port never appends to them. */
 export function isSystemStream(stream: string): boolean {
   return stream.startsWith('$');

@@ -10,6 +10,7 @@ import { appender } from './appends.ts';
 import type { Connection, ReadCall } from './connection.ts';
 import { readAllThrough, readStreamThrough } from './reads.ts';
 import { readSettings, type ConnectionOptions, type StoreSettings } from './settings.ts';
+import type { ReadNode } from './subscription-start.ts';
 import { subscribeThrough } from './subscription.ts';
 
 /** How long an append waits for its answer when neither the caller nor the options set a deadline. */
@@ -85,12 +86,19 @@ export function eventStoreDb(options: EventStoreDbOptions): EventStore {
     readStream,
     async *readAll(read) {
       assertOpen();
-      yield* readAllThrough((request) => startRead(request, false), read);
+      const onLeader = read.onLeader === true && requiresLeader;
+      yield* readAllThrough((request) => startRead(request, onLeader), read);
     },
     subscribeAll(subscribe) {
-      const start = (request: Buffer): Promise<ReadCall> => startRead(request, false);
+      const connect = async (): Promise<ReadNode> => {
+        const opened = await connection();
+        return {
+          start: (request) => opened.startRead(request, false),
+          startOnLeader: (request) => opened.startRead(request, requiresLeader),
+        };
+      };
       return endable([subscribe.signal, closing.signal], (signal) =>
-        subscribeThrough({ start, logger, closed: closedError }, subscribe, signal),
+        subscribeThrough({ connect, logger, closed: closedError }, subscribe, signal),
       );
     },
     [Symbol.asyncDispose]() {

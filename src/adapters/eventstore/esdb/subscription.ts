@@ -3,21 +3,24 @@
 // events that they cover.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { backoffMs, type Backoff } from '../../../domain/core/backoff.ts';
-import { comparePositions, type Position } from '../../../domain/core/positions.ts';
-import { unlessAborted } from '../../../domain/core/signals.ts';
+import { TocsinError } from '../../../domain/core/errors.ts';
+import { comparePositions, formatPosition, type Position } from '../../../domain/core/positions.ts';
+import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
+import { isOver, unlessAborted } from '../../../domain/core/signals.ts';
 import type { SubscribeOptions, SubscriptionEntry } from '../../../domain/ports/event-store.ts';
 import type { Logger } from '../../../domain/ports/logger.ts';
 import { answerPages, cancelLate, type AnswerPages, type Item } from './answer-pages.ts';
-import type { ReadCall } from './connection.ts';
 import { isAccessDenied, messageOf, readError } from './failures.ts';
 import type { ReadAnswer } from './read-answers.ts';
-import { isSystemStream, logSubscription, selectsAll } from './requests.ts';
+import { isSystemStream, logSubscription, matches, selectsAll } from './requests.ts';
+import { firstFrom, logChanged, startOf, type ReadNode } from './subscription-start.ts';
 
 type Entries = readonly SubscriptionEntry[];
 
 /** What a subscription needs of its store. */
 export type SubscribedStore = {
-  readonly start: (request: Buffer) => Promise<ReadCall>;
+  /** Connects to the node that the subscription reads from. */
+  readonly connect: () => Promise<ReadNode>;
   readonly logger: Logger;
   /** The error of every call once the store is closed. */
   readonly closed: () => Error | undefined;
@@ -29,10 +32,18 @@ const RETRY: Backoff = { firstMs: 50, longestMs: 30_000 };
 const CONFIRMATION_MS = 10_000;
 
 /** What the subscription has delivered, over all its connections. */
-type Delivered = { cursor: Position | undefined; entries: number; confirmed: boolean };
+type Delivered = {
+  cursor: Position | undefined;
+  /** The last event at or before the cursor, where it is known. */
+  last: RecordedEvent | undefined;
+  entries: number;
+  confirmed: boolean;
+  /** True after `disconnected`, until `connected`. */
+  isAway: boolean;
+};
 
 /**
- * {@link EventStore.subscribeAll} through calls. Resubscribes without limit after the last entry that it
+ * {@link EventStore.subscribeAll} through calls. Resubscribes without limit after the last event that it
  * delivered, with a growing random backoff that ends with the next delivered entry.
  *
  * @param signal ends it without an error
@@ -42,24 +53,30 @@ export async function* subscribeThrough(
   { from, prefixes }: SubscribeOptions,
   signal: AbortSignal,
 ): AsyncGenerator<Entries, undefined, undefined> {
-  const state: Delivered = { cursor: from, entries: 0, confirmed: false };
-  const ended = (): boolean => signal.aborted;
-  for (let failures = 0; !ended(); failures += 1) {
+  const state: Delivered = {
+    cursor: from?.commit === 0n ? undefined : from,
+    last: undefined,
+    entries: 0,
+    confirmed: false,
+    isAway: false,
+  };
+  for (let failures = 0; !isOver(signal); failures += 1) {
     const before = state.entries;
     try {
       yield* oneConnection(store, state, prefixes, signal);
     } catch (error) {
-      if (ended()) break;
+      if (isOver(signal)) break;
       const closed = store.closed();
       if (closed !== undefined) throw closed;
       // Access that was granted before may be granted again; a first denial is a wrong configuration.
+      if (error instanceof TocsinError && error.code === 'log_changed') throw error;
       if (isAccessDenied(error) && !state.confirmed) throw readError(error);
       if (state.entries > before) failures = 0;
       const waitMs = Math.round(backoffMs(failures, RETRY, Math.random));
-      store.logger.warn(
-        { reason: messageOf(error), waitMs },
-        'the subscription was lost; resubscribing after the last delivered entry',
-      );
+      const reason = messageOf(error);
+      store.logger.debug({ reason, waitMs }, 'the subscription was lost; resubscribing');
+      if (!state.isAway) yield [{ kind: 'disconnected', reason }];
+      state.isAway = true;
       await sleep(waitMs, undefined, { signal }).catch(() => undefined);
     }
   }
@@ -67,36 +84,57 @@ export async function* subscribeThrough(
   if (closed !== undefined) throw closed;
 }
 
-/** Reads one connection until it is lost, which throws, or the signal is aborted. */
+/** Reads one connection until it is lost, which throws, the signal is aborted, or another call serves better. */
 async function* oneConnection(
-  { start, logger }: SubscribedStore,
+  store: SubscribedStore,
   state: Delivered,
   prefixes: readonly string[],
   signal: AbortSignal,
 ): AsyncGenerator<Entries, undefined, undefined> {
-  const { cursor } = state;
-  const atStart = cursor === undefined || cursor.commit === 0n;
-  const starting = start(logSubscription(atStart ? 'start' : cursor, prefixes));
   // A dial can take long; an abort does not wait for it.
-  const call = await unlessAborted(starting, signal, () => undefined);
-  if (call === undefined) {
-    cancelLate(starting);
+  const starting = subscribe(store, state, prefixes);
+  const started = await unlessAborted(starting, signal, () => undefined);
+  if (started === undefined) {
+    cancelLate(starting.then(({ call }) => call));
     return;
   }
-  let silence: NodeJS.Timeout | undefined;
+  const { node, from, isSafe, head, call } = started;
+  // A restored log ends before the position that the reader gave.
+  if (state.last === undefined) state.cursor = from;
   const cancel = (): void => {
     call.cancel();
   };
   signal.addEventListener('abort', cancel, { once: true });
+  const silence = setTimeout(cancel, CONFIRMATION_MS);
   try {
     const pages = answerPages(call, selectsAll(prefixes) ? withoutSystem : itemOf);
-    silence = setTimeout(cancel, CONFIRMATION_MS);
-    for (;;) {
+    let isLive = false;
+    for (let isFirst = true; ; isFirst = false) {
       const answers = await nextPage(pages);
       clearTimeout(silence);
       state.confirmed = true;
-      if (signal.aborted) return;
-      const page = inOrder(answers, state, logger);
+      if (isOver(signal)) return;
+      const page: SubscriptionEntry[] = [];
+      if (isFirst) {
+        const first = isSafe || from === undefined ? undefined : await firstFrom(node.start, from);
+        if (state.isAway) page.push({ kind: 'connected' });
+        state.isAway = false;
+        if (first !== undefined && matches(prefixes, first.stream)) {
+          add(page, { kind: 'event', event: first }, state);
+        }
+      }
+      for (const entry of answers) {
+        if (entry.kind === 'nowhere') {
+          // Nothing matches up to the head of before, and version 24.6 sends no checkpoint any more in this call.
+          if (head === undefined || state.cursor !== undefined) continue;
+          add(page, { kind: 'checkpoint', position: head }, state);
+          yield page;
+          return;
+        }
+        if (entry.kind === 'confirmed' || (entry.kind === 'caughtUp' && isLive)) continue;
+        isLive ||= entry.kind === 'caughtUp';
+        add(page, entry, state);
+      }
       if (page.length > 0) yield page;
     }
   } finally {
@@ -106,22 +144,38 @@ async function* oneConnection(
   }
 }
 
+async function subscribe(
+  { connect }: SubscribedStore,
+  state: Delivered,
+  prefixes: readonly string[],
+) {
+  const node = await connect();
+  const start = await startOf(node, state.cursor, state.last);
+  const call = await node.start(logSubscription(start.from ?? 'start', prefixes));
+  return { ...start, node, call };
+}
+
 async function nextPage(pages: AnswerPages<Entry>): Promise<readonly Entry[]> {
   const page = await pages.next();
   if (page === undefined) throw new Error('the server ended the subscription');
   return page;
 }
 
-type Entry = SubscriptionEntry | { readonly kind: 'confirmed' };
+type Received = Extract<SubscriptionEntry, { kind: 'event' | 'checkpoint' | 'caughtUp' }>;
+/** `nowhere`: a checkpoint without a position. */
+type Entry = Received | { readonly kind: 'confirmed' } | { readonly kind: 'nowhere' };
+
+const NOWHERE = { kind: 'nowhere' } as const;
 
 function itemOf(answer: ReadAnswer): Item<Entry> | undefined {
   switch (answer.kind) {
     case 'event':
       return { item: { kind: 'event', event: answer.event }, bytes: answer.bytes };
-    case 'checkpoint':
-      return (
-        answer.position && { item: { kind: 'checkpoint', position: answer.position }, bytes: 0 }
-      );
+    case 'checkpoint': {
+      const { position } = answer;
+      const item = position === undefined ? NOWHERE : ({ kind: 'checkpoint', position } as const);
+      return { item, bytes: 0 };
+    }
     case 'caughtUp':
     case 'confirmed':
       return { item: { kind: answer.kind }, bytes: 0 };
@@ -136,25 +190,23 @@ function withoutSystem(answer: ReadAnswer): Item<Entry> | undefined {
   return { item: { kind: 'checkpoint', position: answer.event.position }, bytes: 0 };
 }
 
-/** The entries after the cursor, so that nothing is delivered twice. Moves the cursor. */
-function inOrder(answers: readonly Entry[], state: Delivered, logger: Logger): Entries {
-  const page: SubscriptionEntry[] = [];
-  for (const entry of answers) {
-    if (entry.kind === 'confirmed') continue;
-    if (entry.kind === 'caughtUp') {
-      page.push(entry);
-      continue;
-    }
-    const position = entry.kind === 'event' ? entry.event.position : entry.position;
-    if (state.cursor !== undefined && comparePositions(position, state.cursor) <= 0) {
-      if (entry.kind === 'event') {
-        logger.debug({ event: entry.event.id }, 'the server repeated an event; skipped');
-      }
-      continue;
-    }
-    state.cursor = position;
-    state.entries += 1;
+/** Adds an entry, if it was not delivered before. Moves the cursor. */
+function add(page: SubscriptionEntry[], entry: Received, state: Delivered): void {
+  const { cursor, last } = state;
+  if (entry.kind === 'caughtUp') {
     page.push(entry);
+    return;
   }
-  return page;
+  const position = entry.kind === 'event' ? entry.event.position : entry.position;
+  const isOld = cursor !== undefined && comparePositions(position, cursor) <= 0;
+  if (entry.kind === 'event') {
+    const isRepeat = last === undefined ? isOld : comparePositions(position, last.position) <= 0;
+    if (isRepeat) return;
+    // A checkpoint has said that no further event is here.
+    if (isOld) throw logChanged(`the log has a new event at ${formatPosition(position)}`);
+    state.last = entry.event;
+  } else if (isOld) return;
+  state.cursor = position;
+  state.entries += 1;
+  page.push(entry);
 }

@@ -9,6 +9,7 @@ export type Reason = {
     | 'catching_up'
     | 'lagging'
     | 'stalled'
+    | 'store_away'
     | 'status_unreadable'
     | 'store_unavailable';
   readonly message: string;
@@ -61,7 +62,7 @@ export async function storeReadiness(probe: () => Promise<unknown>): Promise<Rea
 }
 
 function reasonsOf(status: ProjectorStatus, limits: ReadinessLimits): Reason[] {
-  const { phase, caughtUp, lagSeconds, stalledSeconds, lastFailure } = status;
+  const { phase, caughtUp, storeAway, lagSeconds, stalledSeconds, lastFailure } = status;
   const reasons: Reason[] = [];
   if (phase === 'stopped') {
     reasons.push({ code: 'stopped', message: 'the projector does not run' });
@@ -69,7 +70,10 @@ function reasonsOf(status: ProjectorStatus, limits: ReadinessLimits): Reason[] {
     const why = lastFailure === undefined ? '' : `: ${lastFailure}`;
     reasons.push({ code: 'waiting', message: `waiting before the next try${why}` });
   }
-  if (!caughtUp) {
+  if (storeAway !== undefined) {
+    const message = `the event store has been away for ${storeAway.seconds.toFixed(1)} s: ${storeAway.reason}`;
+    reasons.push({ code: 'store_away', message });
+  } else if (!caughtUp) {
     reasons.push({ code: 'catching_up', message: 'the log has events that are not projected yet' });
   }
   if (lagSeconds > limits.lagSeconds) {

@@ -4,7 +4,7 @@ import type { Position } from '../../../domain/core/positions.ts';
 import { unlessAborted } from '../../../domain/core/signals.ts';
 import type { SubscriptionEntry } from '../../../domain/ports/event-store.ts';
 import type { DueCommit, DueEntry, DueIndex } from './due-index.ts';
-import { lastSeen } from '../../../projections/last-seen.ts';
+import { lastSeen, placeOf } from '../../../projections/last-seen.ts';
 import type { EventRef } from '../../../projections/read-model.ts';
 import type { DueProcessOptions } from './options.ts';
 
@@ -78,9 +78,8 @@ function commitOf(
 export function pageEnd(
   page: readonly SubscriptionEntry[],
 ): { readonly position: Position; readonly lastEvent: EventRef | undefined } | undefined {
-  const last = page.findLast((entry) => entry.kind !== 'caughtUp');
-  if (last === undefined) return undefined;
-  const position = last.kind === 'event' ? last.event.position : last.position;
+  const position = page.map(placeOf).findLast((each) => each !== undefined);
+  if (position === undefined) return undefined;
   const event = page.findLast((entry) => entry.kind === 'event')?.event;
   const lastEvent = event && { id: event.id, stream: event.stream, revision: event.revision };
   return { position, lastEvent };

@@ -1,0 +1,76 @@
+// Notices an event that the subscription has not delivered, whatever the cause. Each event must follow its predecessor
+// in its stream. The check keeps the newest streams only; for another stream the predecessor is read from the store,
+// and must be older than everything that the check has seen.
+import { comparePositions, START_POSITION, type Position } from '../../domain/core/positions.ts';
+import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
+import type { EventStore } from '../../domain/ports/event-store.ts';
+
+/** Streams that one generation of the memory holds; it has two generations. */
+const STREAMS = 50_000;
+
+/** Events that are missing in front of an event of their stream. */
+export type Gap = {
+  readonly stream: string;
+  /** The first missing revision, and the last. */
+  readonly first: bigint;
+  readonly last: bigint;
+};
+
+export class Continuity {
+  readonly #store: Pick<EventStore, 'readStream'>;
+  #young = new Map<string, bigint>();
+  #old = new Map<string, bigint>();
+  /** Every event after `#since` is in one of the two maps; `#youngSince` is the same for the young one. */
+  #since: Position;
+  #youngSince: Position;
+  readonly #capacity: number;
+
+  /** @param from the position after which the check sees all events */
+  constructor(
+    store: Pick<EventStore, 'readStream'>,
+    from: Position = START_POSITION,
+    capacity = STREAMS,
+  ) {
+    this.#store = store;
+    this.#since = this.#youngSince = from;
+    this.#capacity = capacity;
+  }
+
+  /**
+   * Takes the next events in log order.
+   * @returns the first gap; `undefined` when each event follows its predecessor
+   */
+  async check(events: readonly RecordedEvent[]): Promise<Gap | undefined> {
+    for (const event of events) {
+      const { stream, revision } = event;
+      const before = this.#young.get(stream) ?? this.#old.get(stream);
+      const gap =
+        before === undefined
+          ? revision > 0n && (await this.#unseen(event))
+          : revision > before + 1n && { stream, first: before + 1n, last: revision - 1n };
+      if (gap) return gap;
+      this.#young.set(stream, revision);
+    }
+    const end = events.at(-1);
+    if (end !== undefined && this.#young.size >= this.#capacity) {
+      this.#old = this.#young;
+      this.#young = new Map();
+      this.#since = this.#youngSince;
+      this.#youngSince = end.position;
+    }
+    return undefined;
+  }
+
+  /** The predecessors of an event that should have been seen. */
+  async #unseen({ stream, revision }: RecordedEvent): Promise<Gap | undefined> {
+    let first = revision;
+    const before = { direction: 'backwards', from: revision - 1n } as const;
+    for await (const page of this.#store.readStream(stream, before)) {
+      const unseen = page.findIndex(({ position }) => comparePositions(position, this.#since) <= 0);
+      const count = unseen === -1 ? page.length : unseen;
+      first = page[count - 1]?.revision ?? first;
+      if (unseen !== -1) break;
+    }
+    return first === revision ? undefined : { stream, first, last: revision - 1n };
+  }
+}

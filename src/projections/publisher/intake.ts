@@ -1,0 +1,117 @@
+// Reads the log for an epoch, and notices events that the subscription has not delivered, whatever the cause.
+import { comparePositions, type Position } from '../../domain/core/positions.ts';
+import type { TocsinError } from '../../domain/core/errors.ts';
+import { unlessAborted, untilAborted } from '../../domain/core/signals.ts';
+import type { SubscriptionEntry } from '../../domain/ports/event-store.ts';
+import { projectionPrefixes } from '../dedupe/classify.ts';
+import { inPages } from '../dedupe/session.ts';
+import { placeOf } from '../last-seen.ts';
+import type { ProjectorContext } from './context.ts';
+import { Continuity, type Gap } from './continuity.ts';
+import { refusals, skippedNow } from './refusals.ts';
+import { SecondLook } from './second-look.ts';
+
+/** How often a projector that is never idle compares delivered events with the log. */
+const LOOK_MS = 60_000;
+
+type Entries = readonly SubscriptionEntry[];
+
+export class LogIntake {
+  readonly #context: ProjectorContext;
+  readonly #prefixes: readonly string[];
+  readonly #continuity: Continuity;
+  readonly #secondLook: SecondLook;
+  readonly #readsFirst: boolean;
+  #from: Position | undefined;
+  #lookedAt: number;
+
+  /** @param options.readsFirst catch up by a read, because the subscription has skipped an event */
+  constructor(
+    context: ProjectorContext,
+    { from, readsFirst }: { readonly from: Position | undefined; readonly readsFirst: boolean },
+  ) {
+    const { store, kernel } = context;
+    this.#context = context;
+    this.#prefixes = projectionPrefixes(kernel);
+    this.#from = from;
+    this.#readsFirst = readsFirst;
+    this.#continuity = new Continuity(store, from);
+    this.#secondLook = new SecondLook({ store, prefixes: this.#prefixes, from });
+    this.#lookedAt = context.elapsed();
+  }
+
+  /** The entries after `from`, page by page. @throws TocsinError `events_skipped` */
+  async *pages(signal: AbortSignal): AsyncGenerator<Entries, void, undefined> {
+    const { store } = this.#context;
+    const prefixes = this.#prefixes;
+    if (this.#readsFirst) {
+      for await (const events of store.readAll({
+        direction: 'forwards',
+        prefixes,
+        from: this.#from,
+      })) {
+        yield* this.#checked(
+          events.map((event) => ({ kind: 'event', event })),
+          signal,
+        );
+        if (signal.aborted) return;
+      }
+    }
+    for await (const batch of store.subscribeAll({ prefixes, from: this.#from, signal })) {
+      yield* this.#checked(batch, signal);
+      if (signal.aborted) return;
+    }
+  }
+
+  /**
+   * Compares what was delivered with the log, when there is time for it.
+   * @throws TocsinError `events_skipped`
+   */
+  async look(isIdle: boolean, signal: AbortSignal): Promise<void> {
+    const isLate = this.#context.elapsed() - this.#lookedAt >= LOOK_MS;
+    if (isIdle || isLate) await this.#look(signal);
+  }
+
+  /** The same for the first and the last delivered events, as the last step of a run. */
+  async lookOnce(signal: AbortSignal): Promise<void> {
+    this.#secondLook.shorten();
+    await this.#look(signal);
+  }
+
+  async *#checked(batch: Entries, signal: AbortSignal): AsyncGenerator<Entries, void, undefined> {
+    for (const entries of inPages(batch)) {
+      const events = entries.flatMap((entry) => (entry.kind === 'event' ? [entry.event] : []));
+      const gap = await untilAborted(this.#continuity.check(events), signal);
+      if (gap !== undefined) throw await untilAborted(this.#skipped(gap), signal);
+      const reached = entries.map(placeOf).findLast((place) => place !== undefined);
+      if (reached !== undefined) {
+        this.#secondLook.delivered(events, reached);
+        this.#from = reached;
+      }
+      yield entries;
+      if (this.#secondLook.isDue) await this.#look(signal);
+    }
+  }
+
+  async #look(signal: AbortSignal): Promise<void> {
+    this.#lookedAt = this.#context.elapsed();
+    const event = await unlessAborted(this.#secondLook.look(signal), signal, () => undefined);
+    if (event === undefined) return;
+    const { stream, revision } = event;
+    throw await untilAborted(this.#skipped({ stream, first: revision, last: revision }), signal);
+  }
+
+  /** The error of a gap. Events before the committed position cannot be put in by reading again. */
+  async #skipped({ stream, first, last }: Gap): Promise<TocsinError> {
+    const { store, state } = this.#context;
+    const committed = state.checkpoint()?.position;
+    const read = { direction: 'forwards', from: first, maxCount: 1 } as const;
+    for await (const [event] of store.readStream(stream, read)) {
+      if (committed === undefined || event === undefined) break;
+      if (comparePositions(event.position, committed) <= 0) {
+        return refusals.skipped(stream, first, last);
+      }
+    }
+    return skippedNow(stream, first, last);
+  }
+}

@@ -1,0 +1,118 @@
+// Reads again what the subscription has delivered, while the projector is idle. A skipped event that no later event of
+// its stream follows is found in no other way.
+import { comparePositions, type Position } from '../../domain/core/positions.ts';
+import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
+import type { EventStore } from '../../domain/ports/event-store.ts';
+
+/** The most delivered events that wait for the second look: some 30 bytes each. */
+const MAX_WAITING = 1_000_000;
+
+/** The most events of one part. */
+const PART_EVENTS = 4_096;
+
+/** The events of one part of the log, as delivered. */
+type Part = { readonly after: Position | undefined; upTo: Position; readonly commits: bigint[] };
+
+export type SecondLookOptions = {
+  readonly store: Pick<EventStore, 'readAll'>;
+  readonly prefixes: readonly string[];
+  /** The position after which events are delivered. */
+  readonly from: Position | undefined;
+};
+
+export class SecondLook {
+  readonly #store: Pick<EventStore, 'readAll'>;
+  readonly #prefixes: readonly string[];
+  #reached: Position | undefined;
+  #parts: Part[] = [];
+  /** An event behind the last delivered one, as the last look found it. */
+  #overdue: Position | undefined;
+
+  constructor({ store, prefixes, from }: SecondLookOptions) {
+    this.#store = store;
+    this.#prefixes = prefixes;
+    this.#reached = from;
+  }
+
+  /** True when the next look must come before more events are taken. */
+  get isDue(): boolean {
+    return this.#parts.length * PART_EVENTS >= MAX_WAITING;
+  }
+
+  /** Takes the next delivered events. */
+  delivered(events: readonly RecordedEvent[], upTo: Position): void {
+    const last = this.#parts.at(-1);
+    const commits = events.map(({ position }) => position.commit);
+    if (last !== undefined && last.upTo === this.#reached && last.commits.length < PART_EVENTS) {
+      last.commits.push(...commits);
+      last.upTo = upTo;
+    } else this.#parts.push({ after: this.#reached, upTo, commits });
+    this.#reached = upTo;
+  }
+
+  /** Forgets the middle of a long wait: the next look reads its first and its last part. */
+  shorten(): void {
+    this.#parts.splice(1, this.#parts.length - 2);
+  }
+
+  /**
+   * Compares all delivered events with the log. An event behind them may be on its way: it counts as skipped when the
+   * next look finds it undelivered again.
+   * @returns an event of the log that was not delivered
+   */
+  async look(signal: AbortSignal): Promise<RecordedEvent | undefined> {
+    const reached = this.#reached;
+    while (!signal.aborted) {
+      // Parts that follow each other are read in one read.
+      const breakAt = this.#parts.findIndex(
+        ({ after }, i) => i > 0 && after !== this.#parts[i - 1]?.upTo,
+      );
+      const parts = this.#parts.slice(0, breakAt === -1 ? this.#parts.length : breakAt);
+      const first = parts[0];
+      if (first === undefined) break;
+      const skipped = await this.#compare(first.after, parts, signal);
+      if (skipped !== undefined) return skipped;
+      this.#parts.splice(0, parts.length);
+    }
+    const next = await this.#firstAfter(reached);
+    const overdue = this.#overdue;
+    this.#overdue = next?.position;
+    const isOverdue =
+      next !== undefined && overdue !== undefined && comparePositions(next.position, overdue) === 0;
+    return isOverdue && this.#reached === reached ? next : undefined;
+  }
+
+  async #firstAfter(from: Position | undefined): Promise<RecordedEvent | undefined> {
+    const options = { direction: 'forwards', from, prefixes: this.#prefixes, maxCount: 1 } as const;
+    for await (const [event] of this.#store.readAll(options)) return event;
+    return undefined;
+  }
+
+  async #compare(
+    from: Position | undefined,
+    parts: readonly Part[],
+    signal: AbortSignal,
+  ): Promise<RecordedEvent | undefined> {
+    const end = parts.at(-1)?.upTo;
+    const expected = commitsOf(parts);
+    let next = expected.next();
+    const prefixes = this.#prefixes;
+    for await (const page of this.#store.readAll({ direction: 'forwards', from, prefixes })) {
+      for (const event of page) {
+        if (signal.aborted || end === undefined || comparePositions(event.position, end) > 0) {
+          return undefined;
+        }
+        // A delivered event that is not in this read: another node may lag, or the event was scavenged.
+        while (next.done !== true && next.value < event.position.commit) next = expected.next();
+        if (next.done === true || next.value !== event.position.commit) return event;
+        next = expected.next();
+      }
+    }
+    return undefined;
+  }
+}
+
+function* commitsOf(parts: readonly Part[]): Generator<bigint, undefined, undefined> {
+  for (const { commits } of parts) yield* commits;
+  return undefined;
+}

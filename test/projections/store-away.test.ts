@@ -1,0 +1,117 @@
+// The event store or the output goes away while nothing is to do, and while something is.
+import { describe, expect, it } from 'vitest';
+import type { EventStore, SubscriptionEntry } from '../../src/domain/ports/event-store.ts';
+import { until } from '../support/until.ts';
+import { anInput, makeWorld, raised, type World } from '../support/world.ts';
+
+type Line = { readonly level: string; readonly message: string };
+
+/** A store whose subscription can be cut: then nothing comes until it is joined again. */
+function cutStore(store: EventStore) {
+  let isCut = false;
+  let wake = (): void => undefined;
+  const changed = (): Promise<void> => new Promise((resolve) => (wake = resolve));
+  async function* entries(
+    options: Parameters<EventStore['subscribeAll']>[0],
+  ): AsyncGenerator<readonly SubscriptionEntry[]> {
+    const pages = store.subscribeAll(options)[Symbol.asyncIterator]();
+    let next = pages.next();
+    for (;;) {
+      const moved = changed();
+      const page = await Promise.race([next, moved]);
+      if (page === undefined) {
+        if (!isCut) continue;
+        yield [{ kind: 'disconnected', reason: 'refused' }];
+        while (isCut) await changed();
+        yield [{ kind: 'connected' }];
+        continue;
+      }
+      if (page.done === true) return;
+      yield page.value;
+      next = pages.next();
+    }
+  }
+  return {
+    store: { ...store, subscribeAll: entries } satisfies EventStore,
+    cut: () => {
+      isCut = true;
+      wake();
+    },
+    join: () => {
+      isCut = false;
+      wake();
+    },
+  };
+}
+
+async function running(world: World, store: EventStore, elapsed: () => number) {
+  const lines: Line[] = [];
+  const log =
+    (level: string) =>
+    (_fields: object, message: string): void => {
+      lines.push({ level, message });
+    };
+  const logger = {
+    debug: log('debug'),
+    info: log('info'),
+    warn: log('warn'),
+    error: log('error'),
+  };
+  const projector = await world.projector({ store, logger, elapsed });
+  const stop = new AbortController();
+  const run = projector.run(stop.signal);
+  await until('caught up', () => projector.status().caughtUp);
+  return { projector, lines, stop, run };
+}
+
+describe('projector whose event store is away', () => {
+  it('is not caught up, says so with the time, and writes a line at the loss, every hour and at the return', async () => {
+    const world = await makeWorld();
+    await raised(world.kernel, anInput(1));
+    const cut = cutStore(world.store);
+    let now = 0;
+    const { projector, lines, stop, run } = await running(world, cut.store, () => now);
+    now += 5 * 60 * 60 * 1000;
+    expect(projector.status()).toMatchObject({ storeAway: undefined, stalledSeconds: 0 });
+    cut.cut();
+    await until('away', () => projector.status().storeAway !== undefined);
+    now += 12_000;
+    expect(projector.status()).toMatchObject({
+      caughtUp: false,
+      storeAway: { seconds: 12, reason: 'refused' },
+      stalledSeconds: 12,
+    });
+    now += 60 * 60 * 1000;
+    await until('the hourly line', () => lines.some(({ message }) => message.includes('still')));
+    await raised(world.kernel, anInput(2, { userId: 2 }));
+    cut.join();
+    await until('back', () => projector.status().caughtUp && world.output.messages.length === 4);
+    const about = lines.filter(({ message }) => message.includes('event store'));
+    expect(about).toEqual([
+      { level: 'warn', message: 'the event store is away; trying again until it is back' },
+      { level: 'warn', message: 'the event store is still away' },
+      { level: 'info', message: 'the event store is back' },
+    ]);
+    stop.abort();
+    await run;
+  });
+});
+
+describe('projector whose output is away', () => {
+  it('counts the stall from the first event that waits, not from the last message', async () => {
+    const world = await makeWorld();
+    await raised(world.kernel, anInput(1));
+    let now = 0;
+    const { projector, stop, run } = await running(world, world.store, () => now);
+    now += 5 * 60 * 60 * 1000;
+    world.output.disconnect();
+    await raised(world.kernel, anInput(2, { userId: 2 }));
+    await until('it waits', () => projector.status().phase === 'waiting');
+    now += 31_000;
+    const { caughtUp, stalledSeconds } = projector.status();
+    expect(caughtUp).toBe(false);
+    expect(stalledSeconds).toBe(31);
+    stop.abort();
+    await run;
+  });
+});
