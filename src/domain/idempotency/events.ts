@@ -11,10 +11,9 @@ import { TRIGGER_SOURCES } from '../core/vocabulary.ts';
 import { SEVERITIES } from '../core/severity.ts';
 import type { RaiseRequest } from '../trigger/commands.ts';
 
-const IdempotencyClaimed = {
-  type: 'IdempotencyClaimed',
-  version: 1,
-  schema: z.object({
+/** Every event type of the idempotency streams. */
+export const IDEMPOTENCY_EVENTS = {
+  IdempotencyClaimed: z.object({
     requestHash: z.string().regex(/^[0-9a-f]{64}$/),
     triggerStream: textUpTo(512),
     /** The occurrence that this key stands for, in whatever state. */
@@ -33,12 +32,9 @@ const IdempotencyClaimed = {
     quiet: z.literal(true).optional(),
     personal: z.object({ payload: JsonSchema.optional() }),
   }),
-} as const;
+};
 
-/** Every event type of the idempotency streams. */
-export const IDEMPOTENCY_EVENTS = [IdempotencyClaimed] as const;
-
-export type IdempotencyEvent = EventOf<(typeof IDEMPOTENCY_EVENTS)[number]>;
+export type IdempotencyEvent = EventOf<typeof IDEMPOTENCY_EVENTS>;
 
 export type Claim = IdempotencyEvent['data'];
 

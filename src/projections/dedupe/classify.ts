@@ -52,14 +52,14 @@ export type ClassifiedEvent = { readonly recorded: RecordedEvent } & (
   | { readonly kind: 'unknown' }
 );
 
-const KNOWN_TYPES: ReadonlySet<string> = new Set(TRIGGER_EVENTS.map(({ type }) => type));
+const KNOWN_TYPES: ReadonlySet<string> = new Set(Object.keys(TRIGGER_EVENTS));
 const MESSAGE_TYPES: ReadonlySet<string> = new Set([
   'TriggerRaised',
   'NotificationRequested',
   'ApplySucceeded',
   'ApplyFailed',
 ]);
-const DELIVERY_TYPES: ReadonlySet<string> = new Set(DELIVERY_EVENTS.map(({ type }) => type));
+const DELIVERY_TYPES: ReadonlySet<string> = new Set(Object.keys(DELIVERY_EVENTS));
 /** The stream prefixes whose events the projection reads. */
 export function projectionPrefixes(kernel: string): readonly string[] {
   return [
