@@ -26,7 +26,6 @@ export type AccessEvent = EventOf<typeof ACCESS_EVENTS>;
 
 export const accessCodec = createCodec(ACCESS_EVENTS);
 
-/** The one stream of a kernel's tokens. */
 export function accessStream(kernel: string): string {
   return `${kernel}.access`;
 }

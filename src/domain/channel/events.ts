@@ -18,7 +18,6 @@ const about = {
   version: z.int().min(1),
 };
 
-/** Every event type of a channel. */
 export const CHANNEL_EVENTS = {
   ChannelConfigured: z.object({
     ...about,

@@ -8,7 +8,6 @@ import { ANY_TYPE } from '../policy/in-force.ts';
 import { TriggerTypeSchema } from '../core/vocabulary.ts';
 import { PolicySchema } from '../policy/policy.ts';
 
-/** A position at rest. */
 const PositionCodec = z.codec(z.string(), z.object({ commit: z.bigint(), prepare: z.bigint() }), {
   decode: (text, context) => {
     const position = parsePosition(text);
@@ -29,7 +28,6 @@ export const TypeOrAnySchema = z.union([z.literal(ANY_TYPE), TriggerTypeSchema],
   error: 'must be a trigger type (1 to 64 characters of a-z 0-9 _) or *',
 });
 
-/** Every event type of the control stream. */
 export const CONTROL_EVENTS = {
   StoreInitialised: z.object({ storeId: z.uuid() }),
   /** From here on, requests are decided under this ruleset. Code that does not know it stops. */

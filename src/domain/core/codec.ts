@@ -34,7 +34,6 @@ export type Decoded<E> =
   | { readonly kind: 'unknown' }
   | { readonly kind: 'fault'; readonly fault: DecodeFault };
 
-/** Encodes and decodes the events of one list of definitions. */
 export type Codec<E> = {
   readonly decode: (recorded: RecordedEvent) => Decoded<E>;
   /** @throws z.ZodError when the event breaks its schema, which is a bug of the caller */

@@ -11,7 +11,6 @@ import { evolveDelivery, hasEnded, type Delivery, type DeliveryState } from './s
 /** The second answer that cannot be read ends the delivery. */
 const MAX_SUSPECTS = 2;
 
-/** What an operator may choose. */
 export type DeliveryRules = {
   readonly profile: RetryProfile;
   /**

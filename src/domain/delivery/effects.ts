@@ -19,7 +19,6 @@ export type DeliveryPhase =
 
 export type DeliveryStatus = DeliveryPhase['status'];
 
-/** What an event changes. */
 export type DeliveryEffect = {
   /** The phase after the event; `undefined`: the event does not change the phase. */
   readonly phase?: DeliveryPhase | undefined;
@@ -44,7 +43,6 @@ export const WINDOW_EVENT_TYPES: ReadonlySet<string> = new Set<DeliveryEvent['ty
   'DeliveryRedriven',
 ]);
 
-/** Interprets one event. */
 export function effectOf(event: DeliveryEvent): DeliveryEffect {
   return match(event)
     .returnType<DeliveryEffect>()

@@ -7,10 +7,8 @@ import { CHANNELS, TriggerTypeSchema } from '../core/vocabulary.ts';
 import { StoredIdSchema } from '../core/identity.ts';
 import { cleanText } from '../core/text.ts';
 
-/** Stable codes in snake_case: why something happened. */
 const Code = z.string().regex(/^[a-z0-9_]{1,64}$/);
 
-/** Longest detail, in UTF-16 units. */
 export const MAX_DETAIL = 512;
 
 /** The notification of the event; enough for the dedupe fold to find its window. */
@@ -26,7 +24,6 @@ const attempt = { ...about, attempt: z.int().min(1) };
 /** A detail for people, already redacted and cut. */
 const Detail = textUpTo(MAX_DETAIL).optional();
 
-/** Every event type of a delivery. */
 export const DELIVERY_EVENTS = {
   NotificationAccepted: z.object({
     ...about,

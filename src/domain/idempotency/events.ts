@@ -11,7 +11,6 @@ import { TRIGGER_SOURCES } from '../core/vocabulary.ts';
 import { SEVERITIES } from '../core/severity.ts';
 import type { RaiseRequest } from '../trigger/commands.ts';
 
-/** Every event type of the idempotency streams. */
 export const IDEMPOTENCY_EVENTS = {
   IdempotencyClaimed: z.object({
     requestHash: z.string().regex(/^[0-9a-f]{64}$/),
@@ -40,7 +39,6 @@ export type Claim = IdempotencyEvent['data'];
 
 export const idempotencyCodec = createCodec(IDEMPOTENCY_EVENTS);
 
-/** The stream of a user's key for a trigger type. */
 export function idempotencyStream(
   kernel: string,
   request: Pick<RaiseRequest, 'userId' | 'triggerType'>,
@@ -51,7 +49,6 @@ export function idempotencyStream(
   return userStream(kernel, 'idempotency', userId, scope);
 }
 
-/** The request that a claim holds. */
 export function claimedRequest(claim: Claim): RaiseRequest {
   const { requestHash: _hash, triggerStream: _stream, occurrence: _n, personal, ...facts } = claim;
   return { ...facts, payload: personal.payload };

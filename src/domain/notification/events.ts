@@ -40,7 +40,6 @@ export const NotificationRequested = z.object({
   personal: z.object({ summary: z.string(), fallbackText: z.string() }),
 });
 
-/** The data of a request for a notification. */
 export type NotificationRequest = z.output<typeof NotificationRequested>;
 
 /** Reads `NotificationRequested` without its schema (see ../core/quick.ts). */

@@ -12,12 +12,8 @@ import { err, ok, type Result } from '../../domain/core/result.ts';
 import type { Evaluation } from '../../domain/trigger/evaluation.ts';
 import type { Evaluator, LaterEvaluator } from '../../domain/ports/evaluator.ts';
 import type { Texts } from '../../domain/notification/texts.ts';
-import {
-  parseRaise,
-  rejection,
-  type RaiseRequest,
-  type Rejection,
-} from '../../domain/trigger/commands.ts';
+import { rejection } from '../../domain/core/input.ts';
+import { parseRaise, type RaiseRequest, type Rejection } from '../../domain/trigger/commands.ts';
 import { decideRaise, type Raised, type RaiseTrigger } from '../../domain/trigger/decide.ts';
 import type { TriggerDefinition } from '../../domain/trigger/definitions.ts';
 import { triggerCodec, type TriggerEvent } from '../../domain/trigger/events.ts';

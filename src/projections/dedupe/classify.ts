@@ -20,7 +20,6 @@ import {
 } from '../../domain/trigger/events.ts';
 import type { SentNotificationRef } from '../read-model.ts';
 
-/** One event as the fold sees it. */
 export type ClassifiedEvent = { readonly recorded: RecordedEvent } & (
   | {
       readonly kind: 'triggered';

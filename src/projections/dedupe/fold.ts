@@ -34,7 +34,6 @@ export type FoldContext = {
   readonly names: MessageNames;
 };
 
-/** Folds one page of events. */
 export function foldPage(
   state: FoldState,
   events: readonly ClassifiedEvent[],

@@ -57,7 +57,6 @@ export type MessageNames = {
   readonly source: string;
 };
 
-/** The digest before the first message. */
 export const GENESIS_DIGEST = '0'.repeat(64);
 
 /** The chain's next value: SHA-256 of the previous value and the message's id, in hex. */
@@ -65,7 +64,6 @@ export function nextDigest(previous: string, id: string): string {
   return hash('sha256', previous + id);
 }
 
-/** Drafts `active_schedule.triggered`. */
 export function draftTriggered(
   source: RecordedEvent,
   data: TriggerEventData<'TriggerRaised'>,
@@ -84,7 +82,6 @@ export function draftTriggered(
   });
 }
 
-/** Drafts `notification.{channel}.requested`. */
 export function draftNotification(
   source: RecordedEvent,
   data: TriggerEventData<'NotificationRequested'>,
@@ -183,7 +180,6 @@ const OTHER_FIELDS_AT_MOST = 16 * 1024;
 const BYTES_PER_UNIT = 6;
 const BYTES_PER_SCALAR = 32;
 
-/** Upper bound for the bytes of the value's JSON text. */
 function jsonAtMost(value: Json | undefined): number {
   if (typeof value === 'string') return value.length * BYTES_PER_UNIT + BYTES_PER_SCALAR;
   if (typeof value !== 'object' || value === null) return BYTES_PER_SCALAR;
@@ -213,7 +209,6 @@ function typeHeadersOf(contract: ContractName): readonly [type: Header, schema: 
   return made;
 }
 
-/** The message of a draft. */
 export function render(draft: Draft, link: ChainLink, names: MessageNames): OutputMessage {
   const { source, metadata } = draft;
   const [type, schema] = typeHeadersOf(draft.contract);

@@ -35,7 +35,6 @@ export const NO_MESSAGES: Numbering = {
   sequenceOf: () => 0n,
 };
 
-/** A message with its number in the generation. */
 export type PlannedMessage = {
   readonly ordinal: bigint;
   readonly id: string;
@@ -52,7 +51,6 @@ export type FoldedPage = Required<Omit<ReadModelCommit, 'checkpoint'>> & {
   readonly firstRecordedAt: Instant | undefined;
 };
 
-/** The window that a request belongs to. */
 export type Window = NotificationSubject & { readonly windowStart: Instant };
 
 /** Collects a page's rows and messages. Mutable, so that a row costs one allocation. */

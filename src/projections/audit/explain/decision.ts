@@ -11,7 +11,6 @@ import type { VerdictRow } from '../../read-model.ts';
 import type { VerdictLookup } from '../reading/ports.ts';
 import { triggerEventAt, type Found, type StreamReader } from './events.ts';
 
-/** What finding a decision reads. */
 type DecisionSources = { readonly log: StreamReader; readonly verdicts: VerdictLookup };
 
 /** The sent notification that a decision depends on. */

@@ -19,7 +19,6 @@ export type Found<E> = {
   readonly recorded: RecordedEvent;
 };
 
-/** A log from which single streams are read. */
 export type StreamReader = Pick<ReadableLog, 'readStream'>;
 
 /** A trigger stream's events; those that cannot be read are left out. */
@@ -59,7 +58,6 @@ export async function controlEvents(
   return decodedOf(controlCodec, await eventsOf(log, controlStream(kernel), 0n, Infinity));
 }
 
-/** The events that the codec can read. */
 function decodedOf<E extends { readonly type: string }>(
   codec: Pick<Codec<E>, 'decode'>,
   recordedEvents: readonly RecordedEvent[],

@@ -30,7 +30,6 @@ export type UserExplanation = {
   readonly sentence: string;
 };
 
-/** The most verdicts that are read. */
 const MAX_REQUESTS = 20;
 
 /**

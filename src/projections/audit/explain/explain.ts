@@ -28,7 +28,6 @@ import {
 import { controlLine, deliveryLine, triggerLine, type StoryLine } from './lines.ts';
 import { sentenceOf, type Facts } from './sentence.ts';
 
-/** What explaining reads. */
 export type ExplainSources = {
   readonly log: StreamReader;
   readonly kernel: string;

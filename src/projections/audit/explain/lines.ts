@@ -22,7 +22,6 @@ export type StoryLine = {
   readonly text: string;
 };
 
-/** A trigger's event as a line. */
 export function triggerLine(found: Found<TriggerEvent>): StoryLine {
   const { event } = found;
   const happenedAt =
@@ -34,12 +33,10 @@ export function triggerLine(found: Found<TriggerEvent>): StoryLine {
   return lineOf(found, triggerText(event), happenedAt);
 }
 
-/** A delivery's event as a line. */
 export function deliveryLine(found: Found<DeliveryEvent>): StoryLine {
   return lineOf(found, deliveryText(found.event));
 }
 
-/** A control event as a line. */
 export function controlLine(found: Found<ControlEvent>): StoryLine {
   return lineOf(found, controlText(found.event));
 }

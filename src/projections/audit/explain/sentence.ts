@@ -5,7 +5,6 @@ import type { DeliveryEvent } from '../../../domain/delivery/events.ts';
 import type { TriggerEventData } from '../../../domain/trigger/events.ts';
 import type { VerdictRow } from '../../read-model.ts';
 
-/** What is known of one trigger. */
 export type Facts = {
   readonly raised: TriggerEventData<'TriggerRaised'>;
   readonly ending: 'closed' | 'rejected' | 'open';
@@ -16,7 +15,6 @@ export type Facts = {
   readonly deliveries: readonly DeliveryEvent[];
 };
 
-/** Facts as a sentence. */
 export function sentenceOf(facts: Facts): string {
   const { raised, decision } = facts;
   const what = `${words(raised.triggerType)} about ${words(raised.targetType)} ${raised.targetId}`;

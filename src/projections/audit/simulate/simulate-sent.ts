@@ -11,7 +11,6 @@ export type Gap = {
   readonly ms: number;
   readonly user: string;
   readonly triggerType: string;
-  /** The instant of the second notification. */
   readonly at: Instant;
 };
 

@@ -23,12 +23,10 @@ export class DeliveryRecords {
     this.#findings = findings;
   }
 
-  /** Adds notifications that may be delivered. */
   allow(sent: readonly SentNotification[]): void {
     for (const { id } of sent) this.#sent.set(id, 0);
   }
 
-  /** True for an event of a delivery. */
   isOne({ stream }: RecordedEvent): boolean {
     return stream.startsWith(this.#prefix);
   }

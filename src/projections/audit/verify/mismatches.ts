@@ -116,7 +116,6 @@ export type Mismatch = {
   readonly code: MismatchCode;
   /** Which row, message or event. */
   readonly where: string;
-  /** What differs. */
   readonly detail: string;
   readonly meaning: string;
   readonly action: string;
@@ -125,7 +124,6 @@ export type Mismatch = {
 /** Further differences are counted, but not listed. */
 export const MISMATCHES_LISTED = 1_000;
 
-/** Collects differences. */
 export class Findings {
   readonly #listed: Mismatch[] = [];
   readonly #counts = new Map<MismatchCode, number>();

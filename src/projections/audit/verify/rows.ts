@@ -4,7 +4,6 @@ import { formatPosition } from '../../../domain/core/positions.ts';
 /** A row; the fields are compared by their text. */
 type Fields = Readonly<Record<string, unknown>>;
 
-/** A value as text. */
 export function shown(value: unknown): string {
   if (typeof value === 'object' && value !== null) {
     if ('commit' in value && 'prepare' in value) {
@@ -45,7 +44,6 @@ function isSamePosition(a: unknown, b: unknown): boolean {
   return a.commit === b.commit && a.prepare === b.prepare;
 }
 
-/** What {@link Lockstep} calls. */
 export type JoinEvents<T> = {
   readonly both: (expected: T, found: T) => void;
   readonly missing: (expected: T) => void;
@@ -72,7 +70,6 @@ export class Lockstep<T> {
     this.#events = events;
   }
 
-  /** Compares the next expected row. */
   expect(expected: T): void {
     const key = this.#keyOf(expected);
     const early = this.#extra.get(key);

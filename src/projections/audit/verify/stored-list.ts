@@ -17,7 +17,6 @@ const SERVER_HEADERS = /^Nats-/;
 export type StoredListOptions = {
   /** Message n has sequence base + n, before foreign messages move it. */
   readonly base: bigint;
-  /** The first sequence that the stream holds. */
   readonly firstSequence: bigint;
   /** Messages up to this ordinal were committed as stored. */
   readonly committed: bigint;

@@ -20,7 +20,6 @@ import { StreamRevisions } from './streams.ts';
 export type VerifyOptions = {
   readonly log: ReadableLog;
   readonly kernel: string;
-  /** A snapshot of the read model. */
   readonly view: ReadModelView;
   readonly output: MessageReader;
   /** Where the fold keeps the sent notifications; empty at the beginning. */
@@ -57,7 +56,6 @@ export type VerifyResult = {
     readonly foreign: number;
     readonly late: number;
   };
-  /** Deliveries that were checked. */
   readonly deliveries: number;
 };
 
@@ -169,6 +167,4 @@ function checkOutput(
   return false;
 }
 
-async function* none(): AsyncGenerator<never, void, undefined> {
-  // An async generator that is over at once.
-}
+async function* none(): AsyncGenerator<never, void, undefined> {}
