@@ -95,6 +95,11 @@ export function actualRevision(last: bigint): ExpectedRevision {
   return last === NO_STREAM ? 'no_stream' : last;
 }
 
+/** The reverse of {@link actualRevision}. */
+export function revisionNumber(expected: ExpectedRevision): bigint {
+  return expected === 'no_stream' ? NO_STREAM : expected;
+}
+
 /** These stores have one number per position, used for both parts. */
 export function positionOf(position: bigint): Position {
   return { commit: position, prepare: position };
