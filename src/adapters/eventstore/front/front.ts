@@ -3,6 +3,7 @@
 import { isIP } from 'node:net';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import { silentLogger, type Logger } from '../../../domain/ports/logger.ts';
+import { isLoopback } from '../../http/server/address.ts';
 import { NO_STREAM } from '../common/revisions.ts';
 import { openEngine, type EmbeddedEngine } from '../embedded/open.ts';
 import { keepProtoPrivate } from '../wire/private-proto.ts';
@@ -90,10 +91,6 @@ function checkAddress(host: string, { allowRemote = false, token }: FrontOptions
       hint: 'Set a token that callers send; anyone who reaches the address could write otherwise.',
     });
   }
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 }
 
 function hostInUrl(host: string): string {
