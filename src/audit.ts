@@ -49,5 +49,4 @@ export type {
   ExportFaultCode,
   ExportReport,
 } from './projections/audit/export/verify-export.ts';
-export { embeddedReader } from './adapters/eventstore/embedded/store.ts';
-export type { EmbeddedReader } from './adapters/eventstore/embedded/store.ts';
+export { embeddedReader, type EmbeddedReader } from './adapters/eventstore/embedded/store.ts';

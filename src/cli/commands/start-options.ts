@@ -1,0 +1,11 @@
+// The modes of `tocsin start`, and the options of all modes.
+
+/** Which parts run in this process. */
+export const MODES = ['all', 'api', 'worker', 'projector'] as const;
+
+export type StartOptions = {
+  readonly mode: (typeof MODES)[number];
+  readonly once?: true;
+  readonly standby?: true;
+  readonly allowRemote?: true;
+};
