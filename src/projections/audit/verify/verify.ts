@@ -75,7 +75,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
   const base = list?.base ?? 0n;
   const from = isThere ? startOf(control, list) : 1n;
   await using stored = new StoredList(
-    isThere && info !== undefined ? output.messages(from, info.lastSequence) : none(),
+    isThere && info !== undefined ? output.messages(from, info.lastSequence) : undefined,
     {
       base: from - 1n,
       firstSequence: info?.firstSequence ?? 1n,
@@ -125,13 +125,20 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
   }
   await reachCut();
   await stored.end();
-  const { counts } = check.state ?? fold.state();
+  const {
+    events,
+    triggered: triggers,
+    published,
+    suppressed,
+    parked,
+  } = (check.state ?? fold.state()).counts;
+  const { compared, notVerifiable, foreign, late } = stored;
   return {
-    events: counts.events,
-    triggers: counts.triggered,
-    published: counts.published,
-    suppressed: counts.suppressed,
-    parked: counts.parked,
+    events,
+    triggers,
+    published,
+    suppressed,
+    parked,
     mismatches: findings.listed,
     mismatchCounts: findings.counts,
     cut: {
@@ -140,12 +147,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
       logHead: formatPosition(head ?? { commit: 0n, prepare: 0n }),
       streamEnd: String(info?.lastSequence ?? 0n),
     },
-    messages: {
-      compared: stored.compared,
-      notVerifiable: stored.notVerifiable,
-      foreign: stored.foreign,
-      late: stored.late,
-    },
+    messages: { compared, notVerifiable, foreign, late },
     deliveries: deliveries.records,
   };
 }
@@ -166,5 +168,3 @@ function checkOutput(
   findings.add('output_missing', where, detail);
   return false;
 }
-
-async function* none(): AsyncGenerator<never, void, undefined> {}
