@@ -5,7 +5,6 @@ import { dueJobStream } from './due-job/stream.ts';
 import { updateDueJob, type DueJobChange, type DueJobContext } from './due-jobs.ts';
 import { keyedQueue } from '../domain/core/keyed-queue.ts';
 
-/** How many jobs each change was made to. */
 export type ImportedDueJobs = Readonly<Record<Exclude<DueJobChange, 'inspected'>, number>>;
 
 /** Adapts the jobs of all tasks and blocks, and calls `onEach` after each. A repeat changes nothing. */

@@ -32,7 +32,6 @@ export function boundOf(option: string, text: string | undefined): Bound | undef
   throw usageError('invalid_place', `${option} ${time.error}, and is not a position`, hint);
 }
 
-/** A time. */
 export function timeOf(option: string, text: string): Instant {
   const time = parseInstant(text);
   if (time.ok) return time.value;
@@ -70,7 +69,6 @@ function share(first: bigint, at: bigint, last: bigint): number {
   return Math.min(1, Number(at - first) / Number(last - first));
 }
 
-/** "12 s", "3 min". */
 function timeLeft(seconds: number): string {
   return seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.ceil(seconds / 60)} min`;
 }

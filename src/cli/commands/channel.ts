@@ -172,7 +172,6 @@ const Given = z.strictObject({
   secret: z.string().optional(),
 });
 
-/** Reads the secrets from standard input, a file or the environment. */
 async function secretsFor({ file }: PutOptions): Promise<z.output<typeof Given>> {
   const { env } = process;
   const url = env[URL_VARIABLE];

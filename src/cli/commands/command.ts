@@ -49,7 +49,6 @@ export function register<O>(
     });
 }
 
-/** Parses the value of an option. */
 export function wholeNumber(text: string): number {
   if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);
   throw new InvalidArgumentError('It must be a whole number from 1.');
@@ -59,7 +58,6 @@ const SAME_SIGNAL_MS = 500;
 /** After this time the user learns how to end the process at once. */
 const PATIENCE_MS = 1_000;
 
-/** Runs the work of a command and sets the exit code. */
 async function execute<O>(
   options: O & CommonOptions,
   work: Work<O>,

@@ -19,7 +19,6 @@ type ChangeOptions = { readonly type: string; readonly reason?: string; readonly
 type SetOptions = ChangeOptions & { readonly policy: readonly string[] };
 type MuteOptions = ChangeOptions & { readonly for?: string; readonly until?: string };
 
-/** Adds the commands that change policies. */
 export function policyChangeCommands(policy: Command): void {
   register(
     withChangeOptions(policy, 'set <POLICY...>', 'set the policy for later requests of a type'),

@@ -1,6 +1,5 @@
 // The modes of `tocsin start`, and the options of all modes.
 
-/** Which parts run in this process. */
 export const MODES = ['all', 'api', 'worker', 'projector'] as const;
 
 export type StartOptions = {

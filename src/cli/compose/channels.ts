@@ -34,7 +34,6 @@ export async function openVault({ vault }: Config): Promise<SqliteVault> {
   return sqliteVault({ file, keys: readVaultKeys(keys.file) });
 }
 
-/** The sender, under the configured address rules. */
 export async function openSender(config: Config, logger?: Logger): Promise<Sender> {
   const { channelSender } = await import('../../adapters/senders/sender.ts');
   const { addresses } = config;
@@ -77,7 +76,6 @@ export async function openSealedStore(
   return { ...sealed, [Symbol.asyncDispose]: () => held.disposeAsync() };
 }
 
-/** Opens the kernel with the schedule product's triggers. */
 export async function openScheduleKernel(
   { name, evaluation }: Config,
   store: EventStore,

@@ -12,7 +12,6 @@ import { usageError } from '../config/usage-error.ts';
 /** A log for reading, also while another process owns the store. */
 export type LogReader = Pick<EventStore, 'readAll' | 'readStream'> & AsyncDisposable;
 
-/** Opens the event store as its owner. */
 export async function openStore(
   { store }: Config,
   holder: string,
@@ -23,7 +22,6 @@ export async function openStore(
   return embeddedStore({ file: embeddedFile(store), holder });
 }
 
-/** Opens the event store for reading, also while another process owns it. */
 export async function openReader({ store }: Config): Promise<LogReader> {
   if (isEventStoreDb(store)) return openServer(store);
   const { embeddedReader } = await import('../../adapters/eventstore/embedded/store.ts');
@@ -53,18 +51,15 @@ export async function openOutputProjector(
   return openProjector({ ...parts, output, name, subjectRoot, source });
 }
 
-/** The output stream, for reading only. */
 export async function openMessageReader(config: Config): Promise<MessageReader & AsyncDisposable> {
   const { jetStreamReader } = await import('../../adapters/nats/reader.ts');
   return jetStreamReader({ ...natsOptions(config), name: 'tocsin audit' });
 }
 
-/** True for a server that speaks EventStoreDB's protocol. */
 export function isEventStoreDb(store: string): boolean {
   return /^(?:esdb|kurrentdb)(?:\+discover)?:\/\//.test(store);
 }
 
-/** The file behind `embedded:FILE`. */
 export function embeddedFile(store: string): string {
   if (store.startsWith('embedded:') && store.length > 'embedded:'.length) {
     return resolve(store.slice('embedded:'.length));

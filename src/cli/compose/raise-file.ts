@@ -5,7 +5,6 @@ import { readLines } from '../../adapters/ndjson/lines.ts';
 import { fromRaiseLine, toContractFields } from '../../domain/contracts/mapping.ts';
 import { rejectionWith } from '../../domain/core/input.ts';
 
-/** How many errors a summary lists at most. */
 export const MAX_LISTED_ERRORS = 1000;
 
 export type LineError = { readonly line: number; readonly code: string; readonly message: string };

@@ -39,7 +39,6 @@ export type TaskWorkerOptions = {
 
 export type TaskWorker = AsyncDisposable & {
   readonly worker: Worker;
-  /** Adapts the jobs to the source as it is now. */
   readonly importAll: (signal: AbortSignal) => Promise<void>;
   /** True when every job that is due up to `until` is done and its trigger evaluated. */
   readonly isDone: (until: Instant) => Promise<boolean>;
@@ -90,7 +89,6 @@ export async function openTasks(
   return openTaskFiles({ path, user, timeZone, urgencyLeadMs, now: Date.now, ...options });
 }
 
-/** The evaluator over the tasks. */
 export function evaluatorOver(source: TaskFiles, { tasks }: Config): LaterEvaluator {
   const slots = { ...DEFAULT_SLOT_TABLE, timeZone: tasks.timeZone };
   return taskEvaluator({ source, slots }).evaluate;
@@ -127,7 +125,6 @@ async function openParts(
   };
 }
 
-/** The context of commands on due jobs. */
 export function dueJobContext(store: EventStore, kernel: string) {
   return { ...kernelContext(store, kernel), actor: CLI_ACTOR, detectors: BUILT_IN_DETECTORS };
 }

@@ -7,7 +7,6 @@ import { parseJson } from '../../domain/core/json.ts';
 import { usageError } from './usage-error.ts';
 import { SECRETS, SETTINGS, type SecretName, type SettingName } from './settings.ts';
 
-/** The options of a command line. */
 export type Given = Partial<Record<SettingName | 'config', string>>;
 
 export type Sources = {

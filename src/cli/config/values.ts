@@ -2,14 +2,11 @@
 import { resolve } from 'node:path';
 import { usageError } from './usage-error.ts';
 
-/** An address to listen at. */
 export type Address = { readonly host: string; readonly port: number };
 
-/** Where tasks come from, and how they are read. */
 export type TasksConfig = {
   /** Absent: no task source is configured. */
   readonly path: string | undefined;
-  /** The user of entries that name none. */
   readonly user: string | undefined;
   readonly timeZone: string;
   readonly leadMs: number;

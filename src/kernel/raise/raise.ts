@@ -76,7 +76,6 @@ export async function raise(
   return raisePrepared(context, prepared.value, { input, commandId, call });
 }
 
-/** Raises a prepared request, under its idempotency key if it has one. */
 export async function raisePrepared(
   context: RaiseContext,
   command: RaiseTrigger,
@@ -150,7 +149,6 @@ async function append(
   return answer(command, await triggerDecider.transact(context, command.stream, decide, options));
 }
 
-/** An idempotency key as one call uses it. */
 type Key = {
   readonly key: string;
   /** Of the client's input. */

@@ -24,7 +24,6 @@ const about = {
 /** Hash of the subject's facts: equal facts have the same one. */
 const Fingerprint = textUpTo(64);
 
-/** Every event type of the due jobs. */
 export const DUE_JOB_EVENTS = {
   /** The job waits for an instant, for the first time or again. */
   DueJobScheduled: z.object({
@@ -36,7 +35,6 @@ export const DUE_JOB_EVENTS = {
   }),
   /** The subject's owner changed the instant of a waiting job. */
   DueJobRescheduled: z.object({ ...about, triggerAt: InstantCodec, fingerprint: Fingerprint }),
-  /** The inspection found that the subject is due later. */
   DueJobDeferred: z.object({
     ...about,
     triggerAt: InstantCodec,
@@ -50,7 +48,6 @@ export const DUE_JOB_EVENTS = {
     /** Absent where the subject was not read; the former fingerprint still counts. */
     fingerprint: Fingerprint.optional(),
   }),
-  /** The inspection found nothing to raise. */
   DueJobSkipped: z.object({
     ...about,
     code: JobCodeSchema,
@@ -68,7 +65,6 @@ export const DUE_JOB_EVENTS = {
     duplicate: z.boolean(),
     fingerprint: Fingerprint,
   }),
-  /** The inspection or the raise failed; it is repeated at `retryAt`. */
   DueJobFailed: z.object({
     ...about,
     code: JobCodeSchema,

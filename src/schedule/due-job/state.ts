@@ -17,7 +17,6 @@ export type DueJobState = {
   readonly dueAt: Instant | undefined;
   /** Of the subject's facts as last read. */
   readonly fingerprint: string | undefined;
-  /** Why it was skipped. */
   readonly blocker: DueJobEventData<'DueJobSkipped'>['blocker'];
   readonly failures: number;
   /** The reason code of the last event, where it has one. */

@@ -29,9 +29,7 @@ export const DEFAULT_SLOT_TABLE: SlotTable = {
   ],
 };
 
-/** A section of a day. */
 export type Slot = {
-  /** The local date, `YYYY-MM-DD`. */
   readonly day: string;
   /** From 1. */
   readonly section: number;
@@ -58,7 +56,6 @@ export function slotsBetween(table: SlotTable, from: Instant, to: Instant): read
   return slots;
 }
 
-/** The first `length` slots with consecutive sections of one day. */
 export function firstConsecutive(
   slots: readonly Slot[],
   length: number,

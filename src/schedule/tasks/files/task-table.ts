@@ -6,7 +6,6 @@ import { isOver } from '../../../domain/core/signals.ts';
 import { wakeSignal } from '../../../domain/core/wake-signal.ts';
 import type { ScheduledBlock, Task, TaskChange, TaskSource } from '../task-source.ts';
 
-/** The tasks and blocks of one read. */
 export type TaskRows = {
   readonly tasks: readonly Task[];
   readonly blocks: readonly ScheduledBlock[];

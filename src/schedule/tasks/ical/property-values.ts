@@ -5,14 +5,12 @@ import { MAX_INSTANT, type Instant } from '../../../domain/core/instants.ts';
 import { propertyError, type ContentLine } from './components.ts';
 import { oneLine } from '../../../domain/core/text.ts';
 
-/** A property with its parameters and values. */
 export type Property = {
   readonly line: ContentLine;
   readonly params: ReadonlyMap<string, string>;
   readonly values: readonly string[];
 };
 
-/** A DATE or DATE-TIME value whose time zone is not resolved. */
 export type DateTimeValue = {
   /** The local date and time as if they were UTC, in milliseconds. */
   readonly local: number;

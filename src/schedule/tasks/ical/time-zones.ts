@@ -11,7 +11,6 @@ import { WINDOWS_ZONES } from './windows-zones.ts';
 /** Converts local times of a zone, given as if they were UTC. */
 export type TimeZone = { readonly toInstant: (local: number) => number };
 
-/** The time zones of a calendar. */
 export type TimeZones = {
   /** @throws EntryError for an unknown time zone */
   readonly toInstant: (when: DateTimeValue, line: ContentLine) => number;
@@ -19,9 +18,7 @@ export type TimeZones = {
 
 const DAY = 24 * 60 * 60 * 1000;
 const QUARTER = 15 * 60 * 1000;
-/** The most cached offsets of a zone. */
 const MAX_CACHED = 20_000;
-/** The most observances of a VTIMEZONE. */
 const MAX_OBSERVANCES = 500;
 
 const UTC: TimeZone = { toInstant: (local) => local };
@@ -47,7 +44,6 @@ export function createTimeZones(
   };
 }
 
-/** The zone of a TZID, or the error. */
 function findTimeZone(
   tzid: string,
   timezones: ReadonlyMap<string, Component>,
