@@ -178,6 +178,10 @@ describe('formatInstant and parseInstant', () => {
     );
   });
 
+  it('refuse the years 0 to 99, whatever the offset', () => {
+    expect(parseInstant('0050-01-01T00:00:00-01:00').ok).toBe(false);
+  });
+
   it('read text with one changed character as the slow path does', () => {
     const place = fc.integer({ min: 0, max: 23 });
     fc.assert(

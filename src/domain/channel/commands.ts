@@ -1,8 +1,7 @@
 // The commands on a channel, and the checks of their input that need no state.
 import { z } from 'zod';
 import { err, ok, type Result } from '../core/result.ts';
-import { IdSchema, type UserId } from '../core/identity.ts';
-import type { ChannelTarget } from '../ports/sender.ts';
+import { IdSchema } from '../core/identity.ts';
 import { CHANNELS } from '../core/vocabulary.ts';
 import { issuesOf, rejection, rejectionWith, type RejectionOf } from '../core/input.ts';
 import { readAddress, type Address, type AddressRules } from './address.ts';
@@ -35,10 +34,7 @@ export const ChannelInputSchema = ChannelKeySchema.extend({
 /** {@link ChannelInputSchema} before it is checked. */
 export type ChannelInput = z.input<typeof ChannelInputSchema>;
 
-export type ChannelKey = {
-  readonly userId: UserId;
-  readonly channel: ChannelTarget['channel'];
-};
+export type ChannelKey = Readonly<z.output<typeof ChannelKeySchema>>;
 
 export type ChannelSettings = ChannelKey & {
   readonly address: Address;

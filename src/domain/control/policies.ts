@@ -11,20 +11,11 @@ import { TypeOrAnySchema, type ControlEvent } from './events.ts';
 import type { ControlState } from './state.ts';
 
 /** A change from outside; `decidePolicies` validates it. */
-export type PolicyCommand =
-  | {
-      readonly kind: 'set';
-      readonly triggerType: unknown;
-      readonly policy: unknown;
-      readonly reason: unknown;
-    }
-  | {
-      readonly kind: 'mute';
-      readonly triggerType: unknown;
-      readonly until: Instant;
-      readonly reason: unknown;
-    }
-  | { readonly kind: 'unmute'; readonly triggerType: unknown; readonly reason: unknown };
+export type PolicyCommand = { readonly triggerType: unknown; readonly reason: unknown } & (
+  | { readonly kind: 'set'; readonly policy: unknown }
+  | { readonly kind: 'mute'; readonly until: Instant }
+  | { readonly kind: 'unmute' }
+);
 
 /** Why a change was refused; stable codes. */
 export type PolicyRejection = RejectionOf<'policy_invalid' | 'mute_invalid' | 'invalid_field'>;
