@@ -8,7 +8,7 @@ import { unlessAborted } from '../../../domain/core/signals.ts';
 import type { SubscribeOptions, SubscriptionEntry } from '../../../domain/ports/event-store.ts';
 import type { Logger } from '../../../domain/ports/logger.ts';
 import { answerPages, cancelLate, type AnswerPages, type Item } from './answer-pages.ts';
-import type { ReadCall } from './connection.ts';
+import type { ReadCall } from './link.ts';
 import { isAccessDenied, messageOf, readError } from './failures.ts';
 import type { ReadAnswer } from './read-answers.ts';
 import { isSystemStream, logSubscription, selectsAll } from './requests.ts';
