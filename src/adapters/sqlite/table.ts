@@ -191,7 +191,7 @@ export const eventRef = group<EventRef>({ id: text, stream: text, revision: bigi
 /**
  * The table `name` with a column for every field of `row`.
  *
- * @param values the same as `row.write` for a table with many writes: named properties are read ten times faster
+ * @param values the same as `row.write`, for a table with many writes: named properties are read ten times faster
  */
 export function table<T>(
   name: string,

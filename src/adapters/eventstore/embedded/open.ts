@@ -2,7 +2,7 @@
 // store and the front both use it.
 import { TocsinError } from '../../../domain/core/errors.ts';
 import type { AppendResult } from '../../../domain/ports/event-store.ts';
-import { acquireFileLock, type LockOwner } from '../../sqlite/file-lock.ts';
+import { acquireFileLock, ownerText, type LockOwner } from '../../sqlite/file-lock.ts';
 import type { AppendRequest } from '../common/append-request.ts';
 import { storeClosed, type Log } from '../common/reading.ts';
 import { commitSignal, type CommitSignal } from '../common/subscription.ts';
@@ -68,11 +68,7 @@ export async function openEngine(
 }
 
 function storeInUse(file: string, owner: LockOwner | undefined): TocsinError {
-  const who =
-    owner === undefined
-      ? 'another process'
-      : `${owner.what} (pid ${owner.pid} on ${owner.host}, since ${owner.since})`;
-  return new TocsinError('refused', 'store_in_use', `${file} is in use by ${who}`, {
+  return new TocsinError('refused', 'store_in_use', `${file} is in use by ${ownerText(owner)}`, {
     hint: 'Stop that process, or let both use one server: run `tocsin store` and connect with esdb://.',
   });
 }
