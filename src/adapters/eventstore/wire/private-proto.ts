@@ -1,7 +1,6 @@
-// Gives the generated classes of `@eventstore/db-client` a global object of their own. Generated protobuf
-// code keeps its classes in the global `proto.event_store.client` and looks them up there at every call. The
-// code of `@kurrent/kurrentdb-client` uses the same names: whichever package loads last would replace the
-// classes of the other one, and the host's own appends would fail.
+// Gives the generated classes of `@eventstore/db-client` a global object of their own: they look each other up in
+// `proto.event_store.client` at every call, where `@kurrent/kurrentdb-client` puts its own under the same names.
+// Whichever package loads last would break the other one, and so the host's own appends.
 import { readdirSync, readFileSync } from 'node:fs';
 import Module, { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -10,9 +9,8 @@ import { compileFunction, createContext, type Context } from 'node:vm';
 const require = createRequire(import.meta.url);
 
 /**
- * Loads the generated classes in a context of their own, so that every later import of the client uses
- * these. Call it before the first import of `@eventstore/db-client`. Classes that the host has loaded before
- * stay as they are.
+ * Loads the generated classes in a context of their own. Call it before the first import of the client; classes that
+ * the host has loaded before stay as they are.
  */
 export function keepProtoPrivate(): void {
   const folder = generatedFolder();
