@@ -1,5 +1,4 @@
-// Options for a connection to NATS: ours, and the client's that are made from them. Messages and logs show
-// addresses through `redactUrl` only, which removes secrets.
+// Options for a connection to NATS: ours, and the client's. Messages and logs show addresses without secrets.
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import type { ConnectionOptions, credsAuthenticator } from 'nats';
@@ -72,7 +71,6 @@ export function describeServers(options: NatsConnectionOptions): string {
  * @param inboxPrefix subject prefix of replies; it carries the epoch
  * @param authenticatorOf the client's function for `.creds` files
  * @throws TocsinError (`usage`) for an address or a file that cannot be used
- *
  * @internal
  */
 export function clientOptions(
@@ -168,18 +166,11 @@ function tlsOptions(
 ): NonNullable<ConnectionOptions['tls']> | undefined {
   const wanted = files !== undefined && Object.values(files).some((file) => file !== undefined);
   if (!wanted && !addresses.some(({ tls }) => tls)) return undefined;
-  const read = (file: string | undefined, what: string): string | undefined =>
-    file === undefined ? undefined : readFile(file, what).toString('utf8');
-  const [ca, cert, key] = [
-    read(files?.ca, 'CA'),
-    read(files?.cert, 'certificate'),
-    read(files?.key, 'key'),
-  ];
-  return {
-    ...(ca === undefined ? {} : { ca }),
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key }),
+  const read = (name: keyof NatsTls, what: string): Partial<Record<keyof NatsTls, string>> => {
+    const file = files?.[name];
+    return file === undefined ? {} : { [name]: readFile(file, what).toString('utf8') };
   };
+  return { ...read('ca', 'CA'), ...read('cert', 'certificate'), ...read('key', 'key') };
 }
 
 function readFile(path: string, what: string): Buffer {
