@@ -60,18 +60,12 @@ const NOT_PUBLIC_V4 = [
   '240.0.0.0/4',
 ] as const;
 
-const GLOBAL_V6 = '2000::/3';
-
-const NOT_PUBLIC_V6 = ['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20'] as const;
-
 const v4 = listOf(NOT_PUBLIC_V4, 'ipv4');
-const globalV6 = listOf([GLOBAL_V6], 'ipv6');
-const reservedV6 = listOf(NOT_PUBLIC_V6, 'ipv6');
-
+const globalV6 = listOf(['2000::/3'], 'ipv6');
+const reservedV6 = listOf(['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20'], 'ipv6');
 /**
- * True for an address of the open internet; false for any other text. IPv4 has a list of ranges that are not
- * public. IPv6 has only global unicast without its reserved ranges, so every form that embeds an IPv4 address
- * (mapped, translated, 6to4, Teredo) is refused without parsing it.
+ * True for an address of the open internet. IPv6 has only global unicast without its reserved ranges, so every form
+ * that embeds an IPv4 address (mapped, translated, 6to4, Teredo) is refused without parsing it.
  */
 export function isPublicAddress(address: string): boolean {
   // An address with a zone (`fe80::1%eth0`) is link-local.
