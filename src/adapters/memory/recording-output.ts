@@ -1,5 +1,4 @@
-// The output port in memory, with the fence of JetStream and scripted faults. Several projectors may share one, as they
-// share a stream. Published as part of 'tocsin/testing'.
+// The output port in memory, with the fence of JetStream and scripted faults. Several projectors may share one.
 import { OutputError, type Output, type OutputMessage } from '../../projections/output.ts';
 import type { StoredMessage } from '../../projections/output.ts';
 import { recordingSession, store } from './session.ts';

@@ -1,5 +1,4 @@
-// One connection to NATS that never reconnects, with its JetStream API. A schema parses every answer. The first
-// connection loads the client.
+// One connection to NATS that never reconnects, with its JetStream API. The first connection loads the client.
 import { randomBytes } from 'node:crypto';
 import type { headers, Msg, NatsConnection } from 'nats';
 import { z } from 'zod';
@@ -38,11 +37,7 @@ export const noJetStream = 'nats_no_jetstream';
 
 const accountSchema = z.object({ error: jsErrorSchema.optional() });
 
-/**
- * Connects once; `signal` ends the attempt with its reason.
- *
- * @throws OutputError (`unavailable`) when nothing answers; TocsinError when trying again cannot help
- */
+/** Connects once. @throws OutputError (`unavailable`) when nothing answers; TocsinError when trying again cannot help */
 export async function openConnection(
   options: NatsConnectionOptions,
   signal?: AbortSignal,
@@ -133,8 +128,7 @@ export function apiErrorText(error: ApiError): string {
  * One JetStream API request.
  *
  * @param path after `$JS.API.`
- * @throws OutputError (`unavailable`) for no answer in time or an unknown form of answer, TocsinError when
- *   permissions are missing
+ * @throws OutputError (`unavailable`) without a known answer in time, TocsinError when permissions are missing
  */
 export async function apiRequest<T>(
   connection: Connection,

@@ -43,11 +43,7 @@ export type ServerDescription = {
 
 const oldestSupported = [2, 9, 10] as const;
 
-/**
- * Connects and describes the server; a server without JetStream is described as such.
- *
- * @throws OutputError (`unavailable`) when it cannot be reached, TocsinError for wrong credentials and the like
- */
+/** Connects and describes the server, also one without JetStream. @throws like {@link openConnection} */
 export async function describeServer(options: DescribeOptions): Promise<ServerDescription> {
   const plan = planStream(options);
   const connection = await openConnection(options, options.signal);

@@ -1,5 +1,4 @@
-// Classifies errors of the server and of the client. The numbers are nats-server's err_code values, which are
-// stable across its versions; the texts are not.
+// Classifies errors of the server and of the client. The numbers are nats-server's err_code values, which are stable.
 import { z } from 'zod';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { OutputError, type OutputFailure } from '../../projections/output.ts';

@@ -1,5 +1,4 @@
-// The notification requests of the output stream, through a durable consumer that all workers share. The server
-// redelivers a message until the log has it.
+// The notification requests of the output stream, through a consumer that all workers share. An ack means: in the log.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Msg } from 'nats';
 import { z } from 'zod';

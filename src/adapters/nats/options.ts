@@ -45,11 +45,7 @@ type Address = {
   readonly credentials: NatsCredentials | undefined;
 };
 
-/**
- * The address without user, password and token, for messages and logs.
- *
- * @param url any text of a user; text that is no address becomes `(not an address)`, since it may be the secret
- */
+/** An address without user, password and token. Any other text of a user may be the secret, so it is replaced. */
 export function redactUrl(url: string): string {
   return url
     .split(',')
@@ -69,7 +65,6 @@ export function describeServers(options: NatsConnectionOptions): string {
  * The client's options. The client never reconnects: one connection is one epoch.
  *
  * @param inboxPrefix subject prefix of replies; it carries the epoch
- * @param authenticatorOf the client's function for `.creds` files
  * @throws TocsinError (`usage`) for an address or a file that cannot be used
  * @internal
  */

@@ -69,11 +69,9 @@ const storedSchema = z.object({
 });
 
 /**
- * The output port on a NATS server or cluster with JetStream, 2.9.10 or newer. Each session makes its own
- * connection.
+ * The output port on a NATS server or cluster with JetStream, 2.9.10 or newer. Each session makes its own connection.
  *
- * @throws TocsinError (`usage`) for an invalid stream name or subject root; addresses and files are checked
- *   when a session connects
+ * @throws TocsinError (`usage`) for an invalid stream name or subject root; a session checks addresses and files
  */
 export function jetStreamOutput(options: JetStreamOutputOptions): Output {
   const plan = planStream(options);
@@ -213,8 +211,8 @@ function onUnusualReply(
   if (failure === undefined) pipeline.acknowledge(sequence);
   else if (failure.kind !== 'fenced' || sequence === pipeline.acked + 1) pipeline.fail(failure);
   else {
-    // An earlier message of this session has no ack, so the wrong sequence proves no other writer. The server's
-    // reason, such as a missing permission, arrives as a status event: let that event come first.
+    // An earlier message has no ack, so the wrong sequence proves no other writer. The server's reason, such as a
+    // missing permission, arrives as a status event: let that event come first.
     setImmediate(() => {
       const message = `${failure.message}, but an earlier one has no answer`;
       pipeline.fail({ kind: 'unavailable', message });

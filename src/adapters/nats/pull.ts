@@ -31,7 +31,7 @@ export type Pull = {
 };
 
 /**
- * The messages of a consumer in order, in pages of those that have arrived. Ends with the signal.
+ * Pages of the messages that have arrived, in order, until the signal.
  *
  * @throws OutputError (`unavailable`) when the connection closes, the consumer ends or the server is silent
  */

@@ -1,5 +1,4 @@
-// The pid file of a nats-server, by which a later process finds it, and the search for the binary. A process is
-// identified by pid and command line, since pids are reused.
+// Finds the binary of nats-server, and a running one by its pid file: pid and command line, since pids are reused.
 import { execFile } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
@@ -27,10 +26,7 @@ const pidFileSchema = z.object({
 /** A running nats-server that an earlier process started. */
 export type RunningServer = z.infer<typeof pidFileSchema>;
 
-/**
- * Finds nats-server: `TOCSIN_NATS_SERVER`, then `PATH`, then the usual folders.
- * @throws TocsinError (`usage`) when it is not found, or not at the path of the variable
- */
+/** Searches `TOCSIN_NATS_SERVER`, then `PATH`, then the usual folders. @throws TocsinError (`usage`) when not found */
 export function findNatsServer(env: NodeJS.ProcessEnv = process.env): string {
   const configured = env['TOCSIN_NATS_SERVER'] ?? '';
   const path = (env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');

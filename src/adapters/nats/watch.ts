@@ -1,5 +1,4 @@
-// Follows the output stream, for the command `watch` and for tests. It reads through a JetStream consumer: core
-// subscribers would also see publishes that the fence refused.
+// Follows the output stream through a consumer: core subscribers would also see publishes that the fence refused.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Msg } from 'nats';
 import { z } from 'zod';

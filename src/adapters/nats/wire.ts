@@ -16,7 +16,7 @@ export class UnsendableMessage extends Error {
 }
 
 /**
- * A message's header block in wire form, with `extra` (complete lines, each ended by CRLF) at its end.
+ * A message's header block in wire form, with the complete lines `extra` at its end.
  *
  * @throws UnsendableMessage when subject or headers would break the protocol's framing
  */
@@ -55,10 +55,7 @@ function isHeaderName(name: string): boolean {
   return true;
 }
 
-/**
- * Headers that the client sends as bytes: one object serves all messages of a connection. The client only calls
- * `encode` when it publishes, immediately and once.
- */
+/** Headers as bytes: one object serves all messages, since the client calls `encode` once, while it publishes. */
 export type RawHeaders = { readonly headers: MsgHdrs; set(block: Uint8Array): void };
 export function rawHeaders(base: MsgHdrs): RawHeaders {
   let current: Uint8Array = new Uint8Array(0);

@@ -27,10 +27,8 @@ export type Line = { readonly line: number } & (
 );
 
 /**
- * Reads NDJSON. Lines end in LF or CRLF, the last one may end without; a leading byte order mark and blank lines are
- * skipped.
+ * Reads NDJSON. Lines end in LF or CRLF, or with the source; a byte order mark and blank lines are skipped.
  *
- * @param source the bytes; its errors are rethrown
  * @param options.maxLineBytes a longer line (without its LF) is a fault, and is skipped unbuffered
  * @returns pages of lines; a page is at most what one chunk completed
  */

@@ -1,5 +1,4 @@
-// The outcome of an attempt, from the HTTP status and the body of the answer. For Feishu and Lark only `code` 0
-// is success: they send "access token invalid" and "frequency limited" with HTTP 200 too.
+// The outcome of an attempt, from the answer. Feishu and Lark send failures with HTTP 200 too; only `code` 0 is success.
 import { z } from 'zod';
 import type { Instant } from '../../domain/core/instants.ts';
 import { tryParseJson } from '../../domain/core/json.ts';

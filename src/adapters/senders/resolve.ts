@@ -1,5 +1,4 @@
-// Resolves a host name to one checked address. The caller connects to exactly this address, so that a second
-// DNS answer cannot lead elsewhere (SSRF).
+// Resolves a host name to one checked address to connect to: a second DNS answer cannot lead elsewhere (SSRF).
 import type { LookupAddress } from 'node:dns';
 import { lookup as systemLookup } from 'node:dns/promises';
 import { BlockList, isIP, isIPv4, isIPv6 } from 'node:net';

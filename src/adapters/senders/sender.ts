@@ -1,5 +1,4 @@
-// The built-in sender: checks the address, makes one HTTP call, and reads the outcome. Outcomes and logs
-// contain no secret.
+// The built-in sender: checks the address, makes one HTTP call, and reads the outcome, which contains no secret.
 import { readAddress, STRICT_RULES, type AddressRules } from '../../domain/channel/address.ts';
 import { withoutSecretsOf } from '../../domain/channel/without-secrets.ts';
 import type { Instant } from '../../domain/core/instants.ts';

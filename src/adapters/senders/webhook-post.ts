@@ -1,5 +1,4 @@
-// Makes one HTTP POST to one checked address: no redirect, no proxy, no retry, a bounded answer and a time
-// limit. The result says how far the call got, because only an unsent call can be repeated safely.
+// Makes one HTTP POST to one checked address: no redirect, proxy or retry. The result tells how far the call got.
 import type { LookupAddress } from 'node:dns';
 import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';

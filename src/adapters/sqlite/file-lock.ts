@@ -1,5 +1,4 @@
-// A lock that gives a file one owner among all processes. The operating system releases the lock when its holder
-// ends, so nobody has to delete a stale lock.
+// A lock that gives a file one owner among all processes. The system releases it when its holder ends.
 import { mkdirSync, realpathSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
@@ -41,10 +40,8 @@ const WRITE_TIMEOUT_MS = 1_000;
 const held = new Set<DatabaseSync>();
 
 /**
- * Acquires `{path}.lock`, and makes its directory. Symbolic links to a file lead to the same lock.
- *
- * A SQLite transaction that stays open is the lock: others cannot begin one, and can read the owner's row,
- * committed before.
+ * Acquires `{path}.lock`, and makes its directory. Symbolic links to a file lead to the same lock. An open transaction
+ * of SQLite is the lock: others cannot begin one, and can read the owner's row, committed before.
  *
  * @throws what `inUse` returns, when another holds it
  * @throws TocsinError `usage` when the lock file cannot be written, `refused` when it is not a lock file

@@ -61,12 +61,7 @@ export function indexFormat(
   };
 }
 
-/**
- * Opens the file as its one owner.
- *
- * @throws TocsinError `refused` when another owns the file, or it is of another log, damaged, newer or of
- * another format; `usage` when it cannot be opened
- */
+/** Opens the file as its one owner. @throws TocsinError like `sqliteDueIndexes` */
 export function ownIndexFile(options: SqliteIndexOptions, format: DerivedFormat): DerivedFile {
   const { file, storeId, owner = 'a worker' } = options;
   // A power cut can undo the last commits, rows and checkpoint together.

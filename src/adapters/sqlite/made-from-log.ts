@@ -27,12 +27,7 @@ export type OwnOptions = { readonly owner: string; readonly pragmas: string };
 const REBUILD_HINT =
   'It can be rebuilt from the log: stop the process that owns it, delete the file and those beside it that end in -wal and -shm, and start again.';
 
-/**
- * Opens `file` as its one owner; makes it, and its directory, if missing.
- *
- * @throws TocsinError `refused` when another process or object owns it, or when it is damaged, newer or of
- * another format; `usage` when it cannot be opened
- */
+/** Opens `file` as its one owner; makes it if missing. @throws TocsinError `refused` or `usage` when it cannot */
 export function ownFile(file: string, format: DerivedFormat, options: OwnOptions): DerivedFile {
   assertFileName(file);
   using undo = new DisposableStack();
@@ -53,12 +48,7 @@ export function lockFile(file: string, format: DerivedFormat, holder: string): F
   return acquireFileLock(file, { holder, inUse });
 }
 
-/**
- * Opens `file` for reading, beside its owner.
- *
- * @param options.snapshot reads the state of the first read until disposed
- * @throws TocsinError `usage` when there is no such file; otherwise like {@link ownFile}
- */
+/** Opens `file` for reading. With `snapshot` it reads the state of the first read until disposed. */
 export function readFile(
   file: string,
   format: DerivedFormat,

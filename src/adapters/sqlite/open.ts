@@ -40,7 +40,7 @@ export type SqliteFormat = {
 const BUSY_TIMEOUT_MS = 5_000;
 
 /**
- * Opens `file` for writing, in WAL mode and with full sync; makes it, and its directory, if missing.
+ * Opens `file` for writing, in WAL mode; makes it, and its directory, if missing.
  *
  * @throws TocsinError `refused` when it is damaged, newer or of another format, `usage` when it cannot be opened
  */
@@ -57,11 +57,7 @@ export function openSqlite(file: string, format: SqliteFormat): DatabaseSync {
   });
 }
 
-/**
- * Opens `file` for reading, beside an owner that writes it.
- *
- * @throws TocsinError like {@link openSqlite}; also `usage` when there is no such file
- */
+/** Opens `file` for reading. @throws TocsinError like {@link openSqlite}; also `usage` when there is no such file */
 export function openSqliteReadOnly(file: string, format: SqliteFormat): DatabaseSync {
   if (!existsSync(file)) {
     const message = `${file}, ${format.what}, does not exist`;

@@ -1,5 +1,4 @@
-// The tables of a read-model file. People query them while the daemon runs: a change here is a new format version and
-// a change of docs/read-model.md.
+// The tables of a read-model file. A change is a new format version and a change of docs/read-model.md.
 import type { DatabaseSync } from 'node:sqlite';
 import { SEVERITIES } from '../../domain/core/severity.ts';
 import type {

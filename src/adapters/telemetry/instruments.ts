@@ -1,5 +1,4 @@
-// A projector's status as OpenTelemetry instruments on any meter, without SDK and exporter. The status is read once per
-// collection, so that all numbers of one scrape belong to one moment.
+// A projector's status as OpenTelemetry instruments. It is read once per collection: all numbers are of one moment.
 import { REASONS } from '../../domain/policy/reasons.ts';
 import type { Attributes, Meter, Observable } from '@opentelemetry/api';
 import type { ProjectorStatus } from '../../projections/publisher/status.ts';

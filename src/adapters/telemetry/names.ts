@@ -1,5 +1,4 @@
-// Every metric of the daemon. Names are in Prometheus' own form, unit included, because the serializer adds none;
-// `_total` it adds by itself.
+// Every metric of the daemon. Names are Prometheus' own, unit included; the serializer adds only `_total`.
 
 /** `counter`: only up while the process lives; `gauge`: both ways. The help text describes the metric. */
 export type Declaration = readonly [kind: 'counter' | 'gauge', help: string];

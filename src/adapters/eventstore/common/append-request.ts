@@ -1,5 +1,4 @@
-// Checks appends and encodes their events before they are written. The limits are the defaults of EventStoreDB, so
-// that a log can move from one store to another.
+// Checks appends and encodes their events. The limits are EventStoreDB's defaults, so that a log can move between stores.
 import { isUuid } from '../../../domain/core/ids.ts';
 import type { EventToAppend } from '../../../domain/core/recorded-event.ts';
 import { isCleanText, MAX_STORED_DEPTH, nestsDeeperThan } from '../../../domain/core/json.ts';

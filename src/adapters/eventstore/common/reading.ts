@@ -1,5 +1,4 @@
-// Reads page by page from a log whose reads are synchronous. Between two pages it keeps only a cursor, so a slow
-// reader holds no resources.
+// Reads page by page from a log with synchronous reads. A slow reader holds no resources: it keeps only a cursor.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
 import { TocsinError } from '../../../domain/core/errors.ts';

@@ -1,5 +1,4 @@
-// A catch-up subscription on a log that is read in pages. History and live events come from the same pages, so no
-// live buffer can overflow and no event can get lost between the two.
+// A catch-up subscription on a log that is read in pages: history and live events alike, so no event can get lost.
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { backoffMs, type Backoff } from '../../../domain/core/backoff.ts';
 import { TocsinError } from '../../../domain/core/errors.ts';

@@ -1,5 +1,4 @@
-// Appends to the file in groups: one transaction and one sync for many appends. It is synchronous and runs in the
-// writing thread. Every append reads the current state from the file.
+// Appends to the file in groups, in the writing thread: one transaction and one sync for many appends.
 import type { DatabaseSync } from 'node:sqlite';
 import type { AppendResult } from '../../../domain/ports/event-store.ts';
 import { SQLITE, sqliteCode } from '../../sqlite/open.ts';

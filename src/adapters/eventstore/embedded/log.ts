@@ -1,5 +1,4 @@
-// Reads the file in short pages through a read-only connection. No statement stays open after a page, so readers
-// never block a WAL checkpoint.
+// Reads the file in short pages. No statement stays open after a page, so readers never block a WAL checkpoint.
 import { isUtf8 } from 'node:buffer';
 import type { SQLOutputValue } from 'node:sqlite';
 import type { RecordedEvent, Unreadable } from '../../../domain/core/recorded-event.ts';
@@ -68,10 +67,7 @@ function rangeAfter(c: Connection, forwards: boolean, after: bigint | undefined)
   return { first, bound: at(farthest, within, first + bytes) ?? first, edge: edge ?? first };
 }
 
-/**
- * Prefixes as a condition of SQL, so that other events never leave SQLite: one set lookup per length of prefix,
- * however many prefixes there are.
- */
+/** Prefixes as a condition of SQL: one set lookup per length of prefix, however many prefixes there are. */
 function nameCondition(prefixes: readonly string[]) {
   // Excludes the server's own streams.
   if (prefixes.length === 0 || prefixes.includes('')) {

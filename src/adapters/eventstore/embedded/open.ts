@@ -1,5 +1,4 @@
-// Opens a store's file as its one owner: takes the lock, and starts the writing thread and the readers. The embedded
-// store and the front both use it.
+// Opens a store's file as its one owner, for the embedded store and the front: lock, writing thread and readers.
 import { TocsinError } from '../../../domain/core/errors.ts';
 import type { AppendResult } from '../../../domain/ports/event-store.ts';
 import { acquireFileLock, ownerText, type LockOwner } from '../../sqlite/file-lock.ts';
@@ -28,12 +27,7 @@ export type EmbeddedEngine = AsyncDisposable & {
   readonly commits: CommitSignal;
 };
 
-/**
- * Takes the file and starts the writing thread.
- *
- * @throws TocsinError `refused` with code `store_in_use` when another owner has the file, or with
- * `file_damaged`, `file_newer` or `file_foreign`; `usage` when the file cannot be opened
- */
+/** Takes the file and starts the writing thread. @throws TocsinError like `embeddedStore` */
 export async function openEngine(
   { file, holder = 'an embedded store' }: EmbeddedStoreOptions,
   settings: Omit<WriterSettings, 'file'> = {},

@@ -1,5 +1,4 @@
-// The host's side of the writing thread: collects appends, pairs answers, and restarts a thread that died. An append
-// that the dead thread was writing has the outcome `unknown`.
+// The host's side of the writing thread: collects appends, pairs answers, and restarts a thread that died.
 import { getCompileCacheDir } from 'node:module';
 import { Worker } from 'node:worker_threads';
 import { backoffMs, type Backoff } from '../../../domain/core/backoff.ts';
@@ -26,10 +25,9 @@ type Pending = {
 };
 
 /**
- * Starts the writing thread and waits until it has opened the file.
+ * Starts the writing thread and waits until it has opened the file. @throws TocsinError when that fails
  *
  * @param onCommit runs after every group, and after each start, since the last thread may have committed
- * @throws TocsinError when the file cannot be opened
  */
 export async function startWriter(settings: WriterSettings, onCommit: () => void): Promise<Writer> {
   const pending = new Map<number, Pending>();

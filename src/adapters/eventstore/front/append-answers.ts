@@ -1,5 +1,4 @@
-// Encodes the answers to appends for both calls. `Append` answers a conflict with a response and other failures with a
-// gRPC status; `BatchAppend` answers every failure with a status inside a response.
+// Encodes the answers to appends. `BatchAppend` answers every failure with a status inside a response.
 import { status } from '@grpc/grpc-js';
 import type { Position } from '../../../domain/core/positions.ts';
 import { MAX_APPEND_BYTES } from '../common/append-request.ts';

@@ -1,5 +1,4 @@
-// Filters events for a reader. A client's regular expression may run without end on some name, so it runs with a timeout
-// over a page of names at a time.
+// Filters events for a reader. A client's regular expression may never end, so it runs with a timeout.
 import { createContext, Script } from 'node:vm';
 import type { StoredEvent } from '../embedded/rows.ts';
 import { MAX_PREFIX_LENGTH, MAX_PREFIXES, MAX_REGEX_LENGTH } from './limits.ts';

@@ -1,5 +1,4 @@
-// The front: serves an embedded store over EventStoreDB's protocol, so that the official client and the tools
-// that use it work on one machine without a server to install.
+// The front: serves an embedded store over EventStoreDB's protocol, to the official client and its tools.
 import { isIP } from 'node:net';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import { silentLogger, type Logger } from '../../../domain/ports/logger.ts';
@@ -40,12 +39,7 @@ export type Front = {
 /** How long the append of the mark may take. */
 const MARK_MS = 2_000;
 
-/**
- * Opens the store and serves it.
- *
- * @throws TocsinError `usage` for an address that needs `allowRemote` and a token, and where nothing can
- * listen; like `embeddedStore` when the file cannot be opened
- */
+/** Opens the store and serves it. @throws TocsinError `usage` for the address; like `embeddedStore` for the file */
 export async function createFront(options: FrontOptions): Promise<Front> {
   const { file, host = '127.0.0.1', token, tls, logger = silentLogger } = options;
   checkAddress(host, options);
@@ -97,10 +91,7 @@ function hostInUrl(host: string): string {
   return isIP(host) === 6 ? `[${host}]` : host;
 }
 
-/**
- * Appends the server's own first event. Clients rely on a log that is never empty, and a real server writes
- * several events when it starts first. The event is in a stream that no filter of a user names.
- */
+/** Appends the server's own first event: clients rely on a log that is never empty. No filter of a user names it. */
 const MARK_STREAM = '$store';
 
 async function markAsServed(engine: EmbeddedEngine): Promise<void> {

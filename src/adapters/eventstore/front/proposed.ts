@@ -1,5 +1,4 @@
-// Checks proposed events and collects them into an append, within limits. Texts and bytes are copied, so that the
-// received message can be freed.
+// Checks proposed events and collects copies of them into an append, so that the received message can be freed.
 import { isUtf8 } from 'node:buffer';
 import {
   MAX_APPEND_BYTES,

@@ -1,5 +1,4 @@
-// `Read`: reads and subscriptions. Both read pages from the file and keep one page in memory. A subscription reads history
-// and live events alike, so no buffer can overflow and no event can get lost between them.
+// `Read`: reads and subscriptions. They keep one page in memory; no event can get lost between history and live events.
 import { randomUUID } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ServerWritableStream } from '@grpc/grpc-js';

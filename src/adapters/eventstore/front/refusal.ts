@@ -1,5 +1,4 @@
-// Errors in the form that the protocol's clients expect: a gRPC status, and in the trailers the key `exception` with its
-// fields. Clients read these fields without checking that they exist, so none is ever missing.
+// Errors as clients expect them: a gRPC status and the trailer `exception` with its fields, which clients do not check.
 import { Metadata, status } from '@grpc/grpc-js';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import type { AppendResult } from '../../../domain/ports/event-store.ts';

@@ -1,5 +1,4 @@
-// The services of the protocol and their handlers. Definitions come from the published package; except for the
-// requests of reads, messages are encoded and decoded by hand.
+// The services of the protocol and their handlers. Except for requests of reads, messages are coded by hand.
 import { randomUUID } from 'node:crypto';
 import {
   status,

@@ -1,5 +1,4 @@
-// `Tombstone`: ends a stream permanently. The tombstone is an event of the stream and of the log. Afterwards the
-// name cannot be used again, and only reads of the whole log return the events of the stream.
+// `Tombstone`: ends a stream permanently, with an event. Afterwards only reads of the whole log return its events.
 import type { sendUnaryData, ServerUnaryCall } from '@grpc/grpc-js';
 import type { AppendRequest } from '../common/append-request.ts';
 import { TOMBSTONE_TYPE } from '../common/revisions.ts';

@@ -1,5 +1,4 @@
-// Scripted faults of the in-memory store. A script is a function of the next operation, so a test that fails once
-// fails every time.
+// Scripted faults of the in-memory store, as a function of the next operation: a test that fails always fails.
 import type { EventToAppend } from '../../../domain/core/recorded-event.ts';
 import type {
   AppendRefusal,

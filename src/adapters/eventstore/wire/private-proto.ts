@@ -1,6 +1,5 @@
-// Gives the generated classes of `@eventstore/db-client` a global object of their own: they look each other up in
-// `proto.event_store.client` at every call, where `@kurrent/kurrentdb-client` puts its own under the same names.
-// Whichever package loads last would break the other one, and so the host's own appends.
+// Gives the generated classes of `@eventstore/db-client` a global object of their own. They look each other up in
+// `proto.event_store.client`, where `@kurrent/kurrentdb-client` would replace them, and the host's appends would fail.
 import { readdirSync, readFileSync } from 'node:fs';
 import Module, { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -8,10 +7,7 @@ import { compileFunction, createContext, type Context } from 'node:vm';
 
 const require = createRequire(import.meta.url);
 
-/**
- * Loads the generated classes in a context of their own. Call it before the first import of the client; classes that
- * the host has loaded before stay as they are.
- */
+/** Call it before the first import of the client; classes that the host has loaded before stay as they are. */
 export function keepProtoPrivate(): void {
   const folder = generatedFolder();
   if (folder === undefined) return;

@@ -1,5 +1,4 @@
-// Describes an endpoint: its OpenAPI document, its checks and its tests follow from the description. app.ts makes the
-// checks that all endpoints share.
+// Describes an endpoint: its OpenAPI document, checks and tests follow from it. app.ts makes the checks of all.
 import { z } from 'zod';
 import type { Scope } from '../../../domain/access/scopes.ts';
 import type { UserId } from '../../../domain/core/identity.ts';

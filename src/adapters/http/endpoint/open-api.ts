@@ -1,5 +1,4 @@
-// Makes the OpenAPI 3.1 document from the endpoints and their zod schemas. OpenAPI 3.1 uses JSON Schema
-// 2020-12, so zod's generator needs no translation.
+// Makes the OpenAPI 3.1 document from the endpoints. It uses JSON Schema 2020-12, which zod generates.
 import { z } from 'zod';
 import { IdSchema } from '../../../domain/core/identity.ts';
 import { MAX_BODY_BYTES } from './body.ts';

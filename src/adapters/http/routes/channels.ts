@@ -1,5 +1,4 @@
-// The endpoints of a user's channels. No answer holds a secret, except a generated signing secret, which the
-// API shows once.
+// The endpoints of a user's channels. The only secret in an answer is a generated signing secret, shown once.
 import type { ChannelKey } from '../../../domain/channel/commands.ts';
 import { CHANNELS } from '../../../domain/core/vocabulary.ts';
 import { z } from 'zod';
