@@ -37,10 +37,11 @@ export type { Mismatch, MismatchCode } from './projections/audit/verify/mismatch
 export type { AsOf, Explanation } from './projections/audit/explain/explain.ts';
 export type {
   DecisionView,
+  RequestView,
   SentNotificationView,
   SuppressedView,
 } from './projections/audit/explain/decision.ts';
-export type { RequestView, UserExplanation } from './projections/audit/explain/explain-user.ts';
+export type { UserExplanation } from './projections/audit/explain/explain-user.ts';
 export type { StoryLine } from './projections/audit/explain/lines.ts';
 export type { ExportOptions } from './projections/audit/export/export.ts';
 export type { ExportFilter, Manifest } from './projections/audit/export/format.ts';
@@ -49,5 +50,4 @@ export type {
   ExportFaultCode,
   ExportReport,
 } from './projections/audit/export/verify-export.ts';
-export { embeddedReader } from './adapters/eventstore/embedded/store.ts';
-export type { EmbeddedReader } from './adapters/eventstore/embedded/store.ts';
+export { embeddedReader, type EmbeddedReader } from './adapters/eventstore/embedded/store.ts';

@@ -5,8 +5,8 @@ export {
   NotificationRequested,
   ScheduleApplyFailed,
   ScheduleApplySucceeded,
-  type ContractName,
 } from './domain/contracts/schemas.ts';
+export type { ContractName } from './domain/contracts/schemas.ts';
 export { MessageHeaders } from './domain/contracts/headers.ts';
 export { parseMessage, type ParsedMessage } from './domain/contracts/parse-message.ts';
 export { asyncApi, type AsyncApiOptions } from './domain/contracts/async-api.ts';

@@ -1,8 +1,7 @@
 // 'tocsin/delivery': the worker, its processes, channels and senders. Re-exports only.
 export { EVALUATION_INDEX, evaluationProcess } from './kernel/processes/evaluation.ts';
 export type { EvaluationOptions } from './kernel/processes/evaluation.ts';
-export { EXPIRY_INDEX, expiryProcess } from './kernel/processes/expiry.ts';
-export type { ExpiryOptions } from './kernel/processes/expiry.ts';
+export { EXPIRY_INDEX, expiryProcess, type ExpiryOptions } from './kernel/processes/expiry.ts';
 export { systemRuntime } from './kernel/decider/runtime.ts';
 export { openWorker } from './kernel/open-worker.ts';
 export type { Worker, WorkerOptions, WorkerStatus } from './kernel/open-worker.ts';
@@ -14,17 +13,15 @@ export type {
   ChannelResult,
   PutChannelResult,
   TestChannelResult,
+  ChannelView,
 } from './kernel/channels/view.ts';
-export type { ChannelView } from './kernel/channels/view.ts';
 export type { ChannelInput, ChannelKey, ChannelRejection } from './domain/channel/commands.ts';
 export type { AddressRules, ChannelKind } from './domain/channel/address.ts';
 export { sealedStore } from './kernel/sealing/sealed-store.ts';
-export { channelSender } from './adapters/senders/sender.ts';
-export type { ChannelSenderOptions } from './adapters/senders/sender.ts';
+export { channelSender, type ChannelSenderOptions } from './adapters/senders/sender.ts';
 export type { PostLimits } from './adapters/senders/webhook-post.ts';
 export type { Resolve } from './adapters/senders/resolve.ts';
-export { deliveryProcesses } from './kernel/processes/delivery/processes.ts';
-export type { DeliveryOptions } from './kernel/processes/delivery/processes.ts';
+export { deliveryProcesses, type DeliveryOptions } from './kernel/processes/delivery/processes.ts';
 export type { ChannelLimits, LimitsOf, Rate } from './kernel/processes/delivery/channel-limiter.ts';
 export type {
   RequestMessage,
@@ -40,8 +37,7 @@ export type {
   SendOutcome,
   Sender,
 } from './domain/ports/sender.ts';
-export { RETRY_PROFILES } from './domain/delivery/retry-schedule.ts';
-export type { RetryProfile } from './domain/delivery/retry-schedule.ts';
+export { RETRY_PROFILES, type RetryProfile } from './domain/delivery/retry-schedule.ts';
 export type {
   DueCommit,
   DueEntry,

@@ -1,11 +1,8 @@
 // 'tocsin/http': the HTTP API, to be mounted in a server of the host's own. Re-exports only.
-export { createHttpApp } from './adapters/http/app.ts';
-export type { HttpApp, HttpAppOptions } from './adapters/http/app.ts';
+export { createHttpApp, type HttpApp, type HttpAppOptions } from './adapters/http/app.ts';
 export type { ApiChannels } from './adapters/http/routes/channels.ts';
-export { bearerTokens } from './adapters/http/endpoint/caller.ts';
-export type { Authenticate, Caller } from './adapters/http/endpoint/caller.ts';
-export { PROBLEMS } from './adapters/http/endpoint/problems.ts';
-export type { ProblemCode } from './adapters/http/endpoint/problems.ts';
+export { bearerTokens, type Authenticate, type Caller } from './adapters/http/endpoint/caller.ts';
+export { PROBLEMS, type ProblemCode } from './adapters/http/endpoint/problems.ts';
 export type { ApiRate } from './adapters/http/endpoint/rate-limit.ts';
 export { createTokens } from './kernel/access/tokens.ts';
 export type {
@@ -15,8 +12,7 @@ export type {
   TokensOptions,
   TokenView,
 } from './kernel/access/tokens.ts';
-export { SCOPES } from './domain/access/scopes.ts';
-export type { Scope } from './domain/access/scopes.ts';
+export { SCOPES, type Scope } from './domain/access/scopes.ts';
 export { createDeliveries } from './kernel/deliveries.ts';
 export type {
   Deliveries,

@@ -3,16 +3,14 @@ export { openKernel } from './kernel/open-kernel.ts';
 export type { Kernel, KernelOptions, TriggerView } from './kernel/open-kernel.ts';
 export type { Call } from './kernel/decider/decider.ts';
 export type { RaiseResult } from './kernel/raise/raise-result.ts';
-export { relayRaises } from './kernel/relay/relay.ts';
-export type { RelayOptions, RelaySummary } from './kernel/relay/relay.ts';
+export { relayRaises, type RelayOptions, type RelaySummary } from './kernel/relay/relay.ts';
 export type { PendingRaise, RaiseSource, SettledRaise } from './kernel/relay/raise-source.ts';
 export { alwaysNotify } from './kernel/raise/raise.ts';
 export type { Policies, PolicyCall, PolicyResult, PolicyView } from './kernel/control/policies.ts';
 export { formatPolicy, parsePolicy } from './domain/policy/text.ts';
 export type { Axis, Policy, PolicyInput } from './domain/policy/policy.ts';
 export { SEVERITIES, type Severity } from './domain/core/severity.ts';
-export { defineTrigger } from './domain/trigger/definitions.ts';
-export type { TriggerDefinition } from './domain/trigger/definitions.ts';
+export { defineTrigger, type TriggerDefinition } from './domain/trigger/definitions.ts';
 export type { RaiseInput, RaiseRequest, Rejection } from './domain/trigger/commands.ts';
 export type { Issue } from './domain/core/input.ts';
 export type { Occurrence } from './domain/trigger/state.ts';
@@ -27,8 +25,7 @@ export type { PreviewView } from './domain/preview/view.ts';
 export type { ApplyPreview } from './domain/ports/apply-preview.ts';
 export type { ApplyOutcome, ApplyRequest } from './domain/preview/apply.ts';
 export type { Texts } from './domain/notification/texts.ts';
-export { openProjector } from './kernel/open-projector.ts';
-export type { ProjectorOptions } from './kernel/open-projector.ts';
+export { openProjector, type ProjectorOptions } from './kernel/open-projector.ts';
 export type {
   OnceOptions,
   Projector,
@@ -38,8 +35,7 @@ export type {
 export type { ProjectorStatus } from './projections/publisher/status.ts';
 export type { RecoveryMode } from './projections/publisher/context.ts';
 export type { SecretVault } from './domain/ports/secret-vault.ts';
-export { embeddedStore } from './adapters/eventstore/embedded/store.ts';
-export type { EmbeddedStoreOptions } from './adapters/eventstore/embedded/store.ts';
+export { embeddedStore, type EmbeddedStoreOptions } from './adapters/eventstore/embedded/store.ts';
 export type {
   AppendResult,
   EventStore,
@@ -60,14 +56,11 @@ export type {
   OutputSession,
 } from './projections/output.ts';
 export type { ReadModel, ReadModelReader } from './projections/read-model.ts';
-export { TocsinError } from './domain/core/errors.ts';
-export type { ErrorKind } from './domain/core/errors.ts';
-export { formatPosition, parsePosition } from './domain/core/positions.ts';
-export type { Position } from './domain/core/positions.ts';
+export { TocsinError, type ErrorKind } from './domain/core/errors.ts';
+export { formatPosition, parsePosition, type Position } from './domain/core/positions.ts';
 export type { TargetId, UserId } from './domain/core/identity.ts';
 export type { Instant } from './domain/core/instants.ts';
 export type { Json } from './domain/core/json.ts';
 export type { Result } from './domain/core/result.ts';
 export type { Clock } from './domain/ports/runtime.ts';
-export { silentLogger } from './domain/ports/logger.ts';
-export type { Logger } from './domain/ports/logger.ts';
+export { silentLogger, type Logger } from './domain/ports/logger.ts';

@@ -1,8 +1,6 @@
 // 'tocsin/nats': messages through NATS JetStream: the output, the request queue and a reader. Re-exports only.
-export { jetStreamInbox } from './adapters/nats/inbox.ts';
-export type { JetStreamInboxOptions } from './adapters/nats/inbox.ts';
-export { jetStreamOutput } from './adapters/nats/output.ts';
+export { jetStreamInbox, type JetStreamInboxOptions } from './adapters/nats/inbox.ts';
+export { jetStreamOutput, type JetStreamOutputOptions } from './adapters/nats/output.ts';
 export { jetStreamReader } from './adapters/nats/reader.ts';
-export type { JetStreamOutputOptions } from './adapters/nats/output.ts';
 export type { NatsConnectionOptions, NatsCredentials, NatsTls } from './adapters/nats/options.ts';
 export type { StoredMessage } from './projections/output.ts';

@@ -1,15 +1,11 @@
 // 'tocsin/schedule': triggers from tasks and calendars: due jobs, detectors, evaluation. Re-exports only.
 export { scheduleProduct, scheduleTriggers } from './schedule/triggers.ts';
-export { scheduleTexts } from './schedule/texts.ts';
-export type { ScheduleTexts } from './schedule/texts.ts';
+export { scheduleTexts, type ScheduleTexts } from './schedule/texts.ts';
 export { taskEvaluator } from './schedule/evaluation/task-evaluator.ts';
 export type { TaskEvaluator, TaskEvaluatorOptions } from './schedule/evaluation/task-evaluator.ts';
-export { DEFAULT_SLOT_TABLE } from './schedule/evaluation/slot-table.ts';
-export type { SlotTable } from './schedule/evaluation/slot-table.ts';
-export { DUE_JOB_INDEX, scannerProcess } from './schedule/scanner.ts';
-export type { ScannerOptions } from './schedule/scanner.ts';
-export { taskFollowerProcess } from './schedule/task-follower.ts';
-export type { TaskFollowerOptions } from './schedule/task-follower.ts';
+export { DEFAULT_SLOT_TABLE, type SlotTable } from './schedule/evaluation/slot-table.ts';
+export { DUE_JOB_INDEX, scannerProcess, type ScannerOptions } from './schedule/scanner.ts';
+export { taskFollowerProcess, type TaskFollowerOptions } from './schedule/task-follower.ts';
 export { BUILT_IN_DETECTORS } from './schedule/detectors/built-in.ts';
 export { urgentTask } from './schedule/detectors/urgent-task.ts';
 export { endedBlock } from './schedule/detectors/ended-block.ts';

@@ -4,21 +4,17 @@ export { givenOf, type Decider, type Then, type When } from './kernel/testing/gi
 export { fixedClock, type FixedClock } from './kernel/testing/fixed-clock.ts';
 export { memoryStore, type MemoryStoreOptions } from './adapters/eventstore/memory/store.ts';
 export type { Fault, FaultScript, StoreOperation } from './adapters/eventstore/memory/faults.ts';
-export {
-  recordingOutput,
-  type PublishFault,
-  type RecordingOutput,
-  type RecordingOutputOptions,
+export { recordingOutput } from './adapters/memory/recording-output.ts';
+export type {
+  PublishFault,
+  RecordingOutput,
+  RecordingOutputOptions,
 } from './adapters/memory/recording-output.ts';
-export {
-  memoryReadModel,
-  memoryReadModelStore,
-  type MemoryReadModel,
-  type MemoryReadModelStore,
-} from './adapters/memory/read-model.ts';
-export {
-  memoryRequestQueue,
-  type RequestSource,
-  type MemoryRequestQueue,
-  type MemoryRequestQueueOptions,
+export { memoryReadModel, memoryReadModelStore } from './adapters/memory/read-model.ts';
+export type { MemoryReadModel, MemoryReadModelStore } from './adapters/memory/read-model.ts';
+export { memoryRequestQueue } from './adapters/memory/request-queue.ts';
+export type {
+  RequestSource,
+  MemoryRequestQueue,
+  MemoryRequestQueueOptions,
 } from './adapters/memory/request-queue.ts';

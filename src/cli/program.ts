@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { z } from 'zod';
-import { TocsinError } from '../domain/core/errors.ts';
 import { parseJson } from '../domain/core/json.ts';
 import { packageFile } from './config/package-files.ts';
+import { usageError } from './config/usage-error.ts';
 import { reportFailure } from './terminal/terminal.ts';
 
 const VERSION_OPTION = '--version';
@@ -80,15 +80,11 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return;
     const message = error.message.replace(/^error: /, '');
-    const isBare = error.code === 'commander.help';
-    const usage = new TocsinError(
-      'usage',
-      'wrong_usage',
-      isBare ? 'no command was given' : message,
-      {
-        hint: 'See tocsin --help, or tocsin COMMAND --help.',
-      },
+    const shown = error.code === 'commander.help' ? 'no command was given' : message;
+    const hint = 'See tocsin --help, or tocsin COMMAND --help.';
+    process.exitCode = reportFailure(
+      usageError('wrong_usage', shown, hint),
+      argv.includes('--json'),
     );
-    process.exitCode = reportFailure(usage, argv.includes('--json'));
   }
 }

@@ -54,8 +54,10 @@ export function createDeliveries({
 }): Deliveries {
   const opened = (): DeliveryIndexReader => {
     const list = index();
-    if (list === undefined) throw noList();
-    return list;
+    if (list !== undefined) return list;
+    const hint = 'A worker creates the list: start a worker with the same --worker folder.';
+    const message = 'the list of deliveries does not exist yet';
+    throw new TocsinError('unavailable', 'no_delivery_list', message, { hint });
   };
   const own = (notificationId: string, userId: string | undefined): DeliveryRow | undefined => {
     const row = opened().get(notificationId);
@@ -86,15 +88,4 @@ export function createDeliveries({
       return result.ok ? { outcome: 'redriven' } : { outcome: 'rejected', ...result.error };
     },
   };
-}
-
-function noList(): TocsinError {
-  return new TocsinError(
-    'unavailable',
-    'no_delivery_list',
-    'the list of deliveries does not exist yet',
-    {
-      hint: 'A worker creates the list: start a worker with the same --worker folder.',
-    },
-  );
 }

@@ -2,6 +2,7 @@
 import { TocsinError } from '../domain/core/errors.ts';
 import { unlessAborted } from '../domain/core/signals.ts';
 import { silentLogger, type Logger } from '../domain/ports/logger.ts';
+import { systemRuntime, withDeadline } from './decider/runtime.ts';
 import type { Process } from './processes/due/process.ts';
 
 /** Options of {@link openWorker}. The caller closes stores and indexes after the worker stopped. */
@@ -72,31 +73,15 @@ export function openWorker(options: WorkerOptions): Worker {
         }),
       );
       // All processes end before the first failure is thrown.
-      const isStopped = await endsWithin(Promise.allSettled(ends), both, stopWithinMs);
+      const ended = Promise.allSettled(ends).then(() => true);
+      const notYet = (): boolean => false;
+      const isStopped =
+        (await unlessAborted(ended, both, notYet)) ||
+        (await withDeadline(systemRuntime(), stopWithinMs, () => ended, notYet));
       if (!isStopped) logger.warn({ processes: [...running] }, 'left behind by the stop');
       await (isStopped ? Promise.all(ends) : Promise.race([...ends, Promise.resolve()]));
     },
   };
-}
-
-/** Waits for the work, but only this long after the signal. @returns true when the work has ended */
-async function endsWithin(
-  work: Promise<unknown>,
-  signal: AbortSignal,
-  ms: number,
-): Promise<boolean> {
-  const late = new AbortController();
-  const ended = work.then(() => true);
-  const notYet = (): boolean => false;
-  if (await unlessAborted(ended, signal, notYet)) return true;
-  const timer = setTimeout(() => {
-    late.abort();
-  }, ms);
-  try {
-    return await unlessAborted(ended, late.signal, notYet);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 function assertNames(processes: readonly Process[]): void {

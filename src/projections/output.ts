@@ -73,7 +73,6 @@ export interface OutputSession extends AsyncDisposable {
 
 /** The output: makes sessions. */
 export type Output = {
-  /** The stream's name. */
   readonly stream: string;
   /**
    * Connects. @throws OutputError (`unavailable`) when there is no connection, TocsinError when the

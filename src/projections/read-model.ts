@@ -129,7 +129,6 @@ export type ReadModelCommit = {
   readonly control?: readonly ControlRow[];
 };
 
-/** A commit that adds no rows. */
 export const NO_ROWS: Omit<ReadModelCommit, 'checkpoint'> = {
   sentNotifications: [],
   amended: [],

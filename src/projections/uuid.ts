@@ -10,7 +10,6 @@ const NAMESPACE_BYTES = 16;
 /** The most UTF-8 bytes of one UTF-16 unit. */
 const BYTES_PER_UNIT = 3;
 
-/** As the domain's: UUIDv5 of a key under Tocsin's namespace. */
 export function quickUuidOfKey(key: string): string {
   if (key.length * BYTES_PER_UNIT > name.length - NAMESPACE_BYTES) return uuidOfKey(key);
   const end = NAMESPACE_BYTES + name.write(key, NAMESPACE_BYTES);
@@ -27,7 +26,6 @@ const VARIANTS: Readonly<Record<number, string>> = Object.fromEntries(
   ]),
 );
 
-/** As the domain's `messageId`. */
 export function quickMessageId(sourceEventId: string, rule: string): string {
   return quickUuidOfKey(messageKey(sourceEventId, rule));
 }

@@ -34,7 +34,6 @@ export type DueJobContext = KernelContext & {
   readonly actor: string;
 };
 
-/** What a command changed. */
 export type DueJobChange = 'scheduled' | 'rescheduled' | 'cancelled' | 'inspected' | 'unchanged';
 
 /** Adapts a job to a change of its subject or of its blocker. */

@@ -1,30 +1,26 @@
 // Adapts due jobs once to the tasks and blocks of a source.
 import type { Detector } from './detectors/detector.ts';
-import type { ScheduledBlock, Task, TaskChange } from './tasks/task-source.ts';
+import { changesOf, type TaskRows } from './tasks/files/task-table.ts';
 import { dueJobStream } from './due-job/stream.ts';
 import { updateDueJob, type DueJobChange, type DueJobContext } from './due-jobs.ts';
 import { keyedQueue } from '../domain/core/keyed-queue.ts';
 
-/** How many jobs each change was made to. */
 export type ImportedDueJobs = Readonly<Record<Exclude<DueJobChange, 'inspected'>, number>>;
 
 /** Adapts the jobs of all tasks and blocks, and calls `onEach` after each. A repeat changes nothing. */
 export async function importDueJobs(
   context: DueJobContext & {
     readonly detectors: readonly Detector[];
-    /** Jobs written at once. */
-    readonly concurrency: number;
     readonly signal: AbortSignal;
+    /** Jobs written at once; default 64. */
+    readonly concurrency?: number;
   },
-  {
-    tasks,
-    blocks,
-  }: { readonly tasks: readonly Task[]; readonly blocks: readonly ScheduledBlock[] },
-  onEach: () => void,
+  rows: TaskRows,
+  onEach: () => void = () => undefined,
 ): Promise<ImportedDueJobs> {
   const counts = { scheduled: 0, rescheduled: 0, cancelled: 0, unchanged: 0, inspected: 0 };
-  const queue = keyedQueue(context.concurrency);
-  for (const change of changesOf(tasks, blocks)) {
+  const queue = keyedQueue(context.concurrency ?? 64);
+  for (const change of changesOf(rows)) {
     if (context.signal.aborted) break;
     for (const detector of context.detectors) {
       const update = detector.plan(change);
@@ -40,18 +36,4 @@ export async function importDueJobs(
   await queue.idle();
   const { inspected: _, ...rest } = counts;
   return rest;
-}
-
-function* changesOf(
-  tasks: readonly Task[],
-  blocks: readonly ScheduledBlock[],
-): Generator<TaskChange, void, undefined> {
-  for (const task of tasks) {
-    const { userId, taskId } = task;
-    yield { kind: 'task', userId, taskId, task };
-  }
-  for (const block of blocks) {
-    const { userId, blockId } = block;
-    yield { kind: 'block', userId, blockId, block };
-  }
 }

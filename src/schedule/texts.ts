@@ -57,7 +57,6 @@ const zhCN: ScheduleTexts = {
 /** The sentences of the schedule product, by language. */
 export const scheduleTexts = { en, 'zh-CN': zhCN } as const satisfies Record<string, ScheduleTexts>;
 
-/** Longest title in a sentence, in code points. */
 const MAX_TITLE = 80;
 
 /** The sentence for an evaluation's reason code; blank where the texts have none. */

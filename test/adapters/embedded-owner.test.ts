@@ -10,7 +10,7 @@ describe('the file of an embedded store', () => {
   test('has one owner, named with its pid in the error of a second one', async () => {
     const file = temporaryFile();
     const store = await opened(file);
-    await expect(opened(file)).rejects.toThrow(`in use by a test (pid ${process.pid}`);
+    await expect(opened(file)).rejects.toThrow(`in use by a test (process ${process.pid}`);
     expect(await codeOf(() => opened(file))).toBe('refused store_in_use');
     await store[Symbol.asyncDispose]();
     await opened(file);
@@ -25,7 +25,7 @@ describe('the file of an embedded store', () => {
        setInterval(() => undefined, 1000);`,
     );
     expect((await owner.lines.next()).value).toBe('"appended"');
-    await expect(opened(file)).rejects.toThrow(`tocsin start (pid ${owner.process.pid}`);
+    await expect(opened(file)).rejects.toThrow(`tocsin start (process ${owner.process.pid}`);
     owner.process.kill('SIGKILL');
     await owner.exited;
     const store = await opened(file);

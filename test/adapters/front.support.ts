@@ -32,7 +32,7 @@ export function storeFile(): string {
 }
 
 /** A front in this process that ends with the test. */
-export async function aFront(options: Omit<FrontOptions, 'file' | 'engine'> = {}): Promise<Front> {
+export async function aFront(options: Omit<FrontOptions, 'file'> = {}): Promise<Front> {
   const front = await createFront({ ...options, file: storeFile() });
   onTestFinished(() => front.close());
   return front;

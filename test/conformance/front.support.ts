@@ -23,7 +23,7 @@ export type Served = {
 };
 
 /** A front for the tests of one file or one group, on an empty store. */
-export function served(options: Omit<FrontOptions, 'file' | 'engine'> = {}): Served {
+export function served(options: Omit<FrontOptions, 'file'> = {}): Served {
   let directory: string;
   let front: Front;
   let client: EventStoreDBClient;

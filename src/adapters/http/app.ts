@@ -8,9 +8,8 @@ import type { Deliveries } from '../../kernel/deliveries.ts';
 import type { Kernel } from '../../kernel/open-kernel.ts';
 import { readBody } from './endpoint/body.ts';
 import { userOf, type Authenticate } from './endpoint/caller.ts';
-import type { Answer, Endpoint } from './endpoint/endpoint.ts';
+import { refuse, refused, type Answer, type Endpoint } from './endpoint/endpoint.ts';
 import { openApiOf } from './endpoint/open-api.ts';
-import type { Problem } from './endpoint/problems.ts';
 import { rateLimit, type ApiRate, type RateLimit } from './endpoint/rate-limit.ts';
 import {
   finished,
@@ -82,8 +81,7 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
   });
   app.get('/openapi.json', (context) => context.json(openApi));
   for (const endpoint of endpoints) {
-    const path = endpoint.path.replaceAll(/\{(\w+)\}/g, ':$1');
-    app.on(endpoint.method, path, (context) => {
+    app.on(endpoint.method, patternOf(endpoint), (context) => {
       const params = context.req.param();
       return served(endpoint, context.req.raw, { ...shared, params, id: context.get('requestId') });
     });
@@ -109,18 +107,15 @@ async function served(endpoint: Endpoint, request: Request, serving: Serving): P
   const { logger, id: requestId } = serving;
   const begun = performance.now();
   const { operationId } = endpoint;
-  let answered: Answer;
   let caller: string | undefined;
-  try {
-    answered = await answerTo(endpoint, request, serving, (known) => {
-      caller = known;
-    });
-  } catch (error) {
+  const answered = await answerTo(endpoint, request, serving, (known) => {
+    caller = known;
+  }).catch((error: unknown) => {
     const problem = thrownProblem(error);
     const log = problem.code === 'unavailable' ? logger.warn : logger.error;
     log({ err: error, requestId, operationId, caller }, 'a request failed');
-    answered = { kind: 'problem', problem };
-  }
+    return refused(problem);
+  });
   const response = responseOf(answered);
   const ms = Math.round(performance.now() - begun);
   const { status } = response;
@@ -136,27 +131,22 @@ async function answerTo(
   isKnown: (caller: string) => void,
 ): Promise<Answer> {
   const caller = await authenticate(request);
-  if (caller === undefined) {
-    return refused({ code: 'unauthorized', detail: 'Send Authorization: Bearer TOKEN.' });
-  }
+  if (caller === undefined) return refuse('unauthorized', 'Send Authorization: Bearer TOKEN.');
   isKnown(caller.id);
   const retryAfter = limit(caller.id);
-  if (retryAfter > 0) {
-    return refused({ code: 'rate_limited', detail: 'Wait, then go on more slowly.', retryAfter });
-  }
+  if (retryAfter > 0)
+    return refuse('rate_limited', 'Wait, then go on more slowly.', { retryAfter });
   const user = userOf(caller, endpoint, request.headers);
   if (!user.ok) return refused(user.error);
   const query = queryOf(request.url);
-  if (query === undefined) {
-    return refused({ code: 'invalid_field', detail: 'A query parameter is given twice.' });
-  }
+  if (query === undefined) return refuse('invalid_field', 'A query parameter is given twice.');
   const { deadlineMs, bodyOptional = false } = endpoint;
   const isOver = AbortSignal.timeout(deadlineMs + GRACE_MS);
   const body =
     endpoint.body === undefined
       ? undefined
       : await within(isOver, readBody(request, { optional: bodyOptional }));
-  if (body === 'over') return refused(OVER);
+  if (body === 'over') return OVER;
   if (body?.ok === false) return refused(body.error);
   const work = endpoint.handle({
     params,
@@ -170,16 +160,13 @@ async function answerTo(
     signal: isOver,
   });
   const answered = await within(isOver, work);
-  return answered === 'over' ? refused(OVER) : answered;
+  return answered === 'over' ? OVER : answered;
 }
 
-const OVER: Problem = {
-  code: 'outcome_unknown',
-  detail:
-    'The answer took too long. Send the request again; use the same idempotency key for a write.',
-};
-
-const refused = (problem: Problem): Answer => ({ kind: 'problem', problem });
+const OVER = refuse(
+  'outcome_unknown',
+  'The answer took too long. Send the request again; use the same idempotency key for a write.',
+);
 
 /** The deadline ends the wait, not the work. */
 function within<T>(deadline: AbortSignal, work: Promise<T>): Promise<T | 'over'> {
@@ -204,13 +191,17 @@ function requestIdOf(headers: Headers): string {
   return /^[A-Za-z0-9._-]{1,64}$/.test(given) ? given : randomUUID();
 }
 
+/** The methods of each path. */
 function methodsOf(endpoints: readonly Endpoint[]): ReadonlyMap<string, string> {
-  const methods = new Map<string, string>([['/openapi.json', 'GET']]);
-  for (const { path, method } of endpoints) {
-    const pattern = path.replaceAll(/\{(\w+)\}/g, ':$1');
-    const known = methods.get(pattern);
-    const name = method.toUpperCase();
-    methods.set(pattern, known === undefined ? name : `${known}, ${name}`);
-  }
-  return methods;
+  const all = [{ path: '/openapi.json', method: 'get' }, ...endpoints];
+  const byPattern = Array.from(Map.groupBy(all, patternOf), ([pattern, same]) => {
+    const methods = same.map(({ method }) => method.toUpperCase());
+    return [pattern, methods.join(', ')] as const;
+  });
+  return new Map(byPattern);
+}
+
+/** The path as the router writes it. */
+function patternOf({ path }: { readonly path: string }): string {
+  return path.replaceAll(/\{(\w+)\}/g, ':$1');
 }

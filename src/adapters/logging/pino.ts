@@ -34,12 +34,6 @@ export function jsonLogger({ level = 'info', destination }: JsonLoggerOptions = 
 }
 
 function renamed(fields: Record<string, unknown>): Record<string, unknown> {
-  return OWN_FIELDS.some((name) => name in fields)
-    ? Object.fromEntries(
-        Object.entries(fields).map(([name, value]) => [
-          OWN_FIELDS.includes(name) ? `${name}_` : name,
-          value,
-        ]),
-      )
-    : fields;
+  const nameOf = (name: string): string => (OWN_FIELDS.includes(name) ? `${name}_` : name);
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [nameOf(name), value]));
 }

@@ -3,10 +3,7 @@
 const SECRET_KEY =
   /pass(?:word|wd|phrase)?$|token|authorization|secret|cred(?:s|entials?)?$|webhook|cookie|private_?key|api_?key/i;
 
-/**
- * Up to the last @ before a space: a password may hold any other character. URLs with three slashes hold no
- * credentials; stack traces have many, such as `file:///…/@scope/…`.
- */
+/** Up to the last @ before a space: a password may hold any other character. URLs with three slashes hold no credentials. */
 const URL_CREDENTIALS = /:\/\/(?!\/)[^\s"'`<>]*@/g;
 const URL_PARAMETER =
   /([?&][^\s=&#?]*(?:token|secret|password|key|signature|sign|auth)[^\s=&#?]*=)[^\s&#"'`]+/gi;
@@ -71,15 +68,13 @@ function byText(map: ReadonlyMap<unknown, unknown>): object {
 
 /** Name, message, code, hint and stack of an error, and the same of its cause. */
 function showError(error: Error, path: readonly object[]): object {
-  const own =
-    error instanceof AggregateError ? { errors: items('errors', error.errors, path) } : {};
   return {
     name: error.name,
     message: redactText(error.message),
     ...textField(error, 'code'),
     ...textField(error, 'hint'),
     ...textField(error, 'stack'),
-    ...own,
+    ...(error instanceof AggregateError && { errors: items('errors', error.errors, path) }),
     ...(error.cause === undefined ? {} : { cause: show('cause', error.cause, path) }),
   };
 }

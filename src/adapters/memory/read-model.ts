@@ -1,5 +1,4 @@
-// A read model in memory, for tests: the SQLite read model without a file. All of it is held in memory, so
-// it is not for long logs.
+// A read model in memory, for tests: the SQLite read model without a file. It is not for long logs.
 import type { ReadModelTables } from '../../projections/audit/reading/ports.ts';
 import type {
   Checkpoint,

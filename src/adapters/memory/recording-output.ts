@@ -1,12 +1,8 @@
-// The output port in memory, with the fence of JetStream and scripted faults. Several projectors may share one, as they
-// share a stream. Published as part of 'tocsin/testing'.
-import {
-  OutputError,
-  type Output,
-  type OutputMessage,
-  type StoredMessage,
-} from '../../projections/output.ts';
-import { RecordingSession, type PublishFault, type Shared, MemoryStream } from './session.ts';
+// The output port in memory, with the fence of JetStream and scripted faults. Several projectors may share one.
+import { OutputError, type Output, type OutputMessage } from '../../projections/output.ts';
+import type { StoredMessage } from '../../projections/output.ts';
+import { recordingSession, store } from './session.ts';
+import type { MemoryStream, PublishFault, Shared } from './session.ts';
 
 export type { PublishFault } from './session.ts';
 
@@ -54,12 +50,10 @@ export type RecordingOutput = Output & {
 /** An output in memory. It fulfils the contract of {@link Output}, except that it ends with the process. */
 export function recordingOutput(options: RecordingOutputOptions = {}): RecordingOutput {
   let creations = 0;
-  const make = (description: string, base = 0n): MemoryStream =>
-    new MemoryStream(
-      `2026-01-01T00:00:00.${String(++creations).padStart(9, '0')}Z`,
-      description,
-      base,
-    );
+  const make = (description: string, base = 0n): MemoryStream => {
+    const created = `2026-01-01T00:00:00.${String(++creations).padStart(9, '0')}Z`;
+    return { created, description, base, messages: [] };
+  };
   const { existing } = options;
   const shared: Shared = {
     name: options.stream ?? 'TOCSIN',
@@ -68,9 +62,12 @@ export function recordingOutput(options: RecordingOutputOptions = {}): Recording
     script: new Map(),
     holding: false,
     refused: 0,
-    faults: [],
-    warnings: [],
+    reports: () => output,
     make,
+  };
+  const existingStream = (): MemoryStream => {
+    if (shared.current === undefined) throw new Error('the recording output has no stream yet');
+    return shared.current;
   };
   let [opened, reachable] = [0, true];
   const disconnect = (): void => {
@@ -78,7 +75,7 @@ export function recordingOutput(options: RecordingOutputOptions = {}): Recording
       session.end({ kind: 'unavailable', message: 'the connection closed' });
     }
   };
-  return {
+  const output: RecordingOutput = {
     stream: shared.name,
     connect: async (signal) => {
       signal?.throwIfAborted();
@@ -87,7 +84,7 @@ export function recordingOutput(options: RecordingOutputOptions = {}): Recording
         throw new OutputError({ kind: 'unavailable', message: 'the output cannot be reached' });
       }
       opened += 1;
-      return new RecordingSession(shared);
+      return recordingSession(shared);
     },
     get messages() {
       return [...(shared.current?.messages ?? [])];
@@ -105,18 +102,8 @@ export function recordingOutput(options: RecordingOutputOptions = {}): Recording
       reachable = value;
       if (!value) disconnect();
     },
-    get faults() {
-      return shared.faults;
-    },
-    set faults(value) {
-      shared.faults = value;
-    },
-    get warnings() {
-      return shared.warnings;
-    },
-    set warnings(value) {
-      shared.warnings = value;
-    },
+    faults: [],
+    warnings: [],
     failAt: (sequence, fault) => void shared.script.set(sequence, fault),
     disconnect,
     holdAcks: () => {
@@ -127,7 +114,8 @@ export function recordingOutput(options: RecordingOutputOptions = {}): Recording
       for (const session of shared.live) session.resolveCalls();
     },
     dropLast: (count) => {
-      mustExist(shared).dropLast(count);
+      const { messages } = existingStream();
+      messages.splice(Math.max(0, messages.length - count));
     },
     remove: () => {
       shared.current = undefined;
@@ -137,15 +125,12 @@ export function recordingOutput(options: RecordingOutputOptions = {}): Recording
     },
     insertForeign: (message = {}) => {
       const foreign = { subject: 'foreign.message', headers: [], data: new Uint8Array(0) };
-      mustExist(shared).store({ ...foreign, ...message });
+      store(existingStream(), { ...foreign, ...message });
     },
     purgeTo: (sequence) => {
-      mustExist(shared).purgeTo(sequence);
+      const stream = existingStream();
+      while (stream.base < sequence && stream.messages.shift() !== undefined) stream.base += 1n;
     },
   };
-}
-
-function mustExist({ current }: Shared): MemoryStream {
-  if (current === undefined) throw new Error('the recording output has no stream yet');
-  return current;
+  return output;
 }

@@ -15,14 +15,12 @@ export type RequestSource = {
 
 export type MemoryRequestQueue = RequestQueue & {
   /** The answers to messages, in order; `failed` where the handler threw. */
-  readonly answers: readonly {
-    readonly sequence: bigint;
-    readonly answer: Acknowledgement | 'failed';
-  }[];
+  readonly answers: readonly Answered[];
   /** Hands a message over once more, as a broker may. */
   readonly redeliver: (sequence: bigint) => void;
 };
 
+type Answered = { readonly sequence: bigint; readonly answer: Acknowledgement | 'failed' };
 export type MemoryRequestQueueOptions = {
   readonly source: RequestSource;
   /** The creation time of the stream; default: that of the first stream of a recording output. */
@@ -39,7 +37,7 @@ export function memoryRequestQueue({
 }: MemoryRequestQueueOptions): MemoryRequestQueue {
   const done = new Set<bigint>();
   const inProgress = new Set<bigint>();
-  const answers: { sequence: bigint; answer: Acknowledgement | 'failed' }[] = [];
+  const answers: Answered[] = [];
   return {
     answers,
     redeliver: (sequence) => void done.delete(sequence),

@@ -1,5 +1,4 @@
-// One connection to NATS that never reconnects, with its JetStream API. A schema parses every answer. The first
-// connection loads the client.
+// One connection to NATS that never reconnects, with its JetStream API. The first connection loads the client.
 import { randomBytes } from 'node:crypto';
 import type { headers, Msg, NatsConnection } from 'nats';
 import { z } from 'zod';
@@ -21,10 +20,9 @@ import {
 import { clientOptions, describeServers, type NatsConnectionOptions } from './options.ts';
 import { streamInfoSchema, type StreamInfo } from './stream.ts';
 
-/** A live connection. Its inbox prefix holds the epoch, so it never receives a reply to another connection. */
 export type Connection = {
   readonly client: NatsConnection;
-  /** `{prefix}.{epoch}`; replies come to `{inbox}.…`. */
+  /** `{prefix}.{epoch}`; replies come to `{inbox}.…`, never to another connection. */
   readonly inbox: string;
   /** Addresses without secrets, for messages. */
   readonly servers: string;
@@ -39,12 +37,7 @@ export const noJetStream = 'nats_no_jetstream';
 
 const accountSchema = z.object({ error: jsErrorSchema.optional() });
 
-/**
- * Connects once.
- *
- * @param signal ends the attempt with its reason
- * @throws OutputError (`unavailable`) when nothing answers; TocsinError when trying again cannot help
- */
+/** Connects once. @throws OutputError (`unavailable`) when nothing answers; TocsinError when trying again cannot help */
 export async function openConnection(
   options: NatsConnectionOptions,
   signal?: AbortSignal,
@@ -76,10 +69,7 @@ export async function closeConnection({ client }: Connection): Promise<void> {
   }
 }
 
-/**
- * Proves that this account can use JetStream.
- * @throws TocsinError (`unavailable`) when there is no JetStream, OutputError while it is starting
- */
+/** @throws TocsinError (`unavailable`) when this account has no JetStream, OutputError while it is starting */
 export async function requireJetStream(connection: Connection): Promise<void> {
   const { client, servers } = connection;
   const answer = await apiRequest(connection, 'INFO', undefined, accountSchema);
@@ -138,9 +128,7 @@ export function apiErrorText(error: ApiError): string {
  * One JetStream API request.
  *
  * @param path after `$JS.API.`
- * @param schema of the answer when it is no error
- * @throws OutputError (`unavailable`) for no answer in time or an unknown form of answer, TocsinError when
- *   permissions are missing
+ * @throws OutputError (`unavailable`) without a known answer in time, TocsinError when permissions are missing
  */
 export async function apiRequest<T>(
   connection: Connection,
@@ -165,10 +153,8 @@ export async function apiRequest<T>(
   if (failed.success) return err(failed.data.error);
   const parsed = schema.safeParse(answer);
   if (parsed.success) return ok(parsed.data);
-  throw unavailable(
-    `JetStream at ${servers} answered ${path} in a form we do not know`,
-    parsed.error,
-  );
+  const message = `JetStream at ${servers} answered ${path} in a form we do not know`;
+  throw unavailable(message, parsed.error);
 }
 
 async function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {

@@ -16,6 +16,7 @@ import {
   firstSafeClusterVersion,
   isAtLeast,
   minimumMessageBytes,
+  named,
   planStream,
   streamInfoSchema,
   type StreamOptions,
@@ -42,12 +43,7 @@ export type ServerDescription = {
 
 const oldestSupported = [2, 9, 10] as const;
 
-/**
- * Connects and describes the server.
- *
- * @throws OutputError (`unavailable`) when it cannot be reached, TocsinError for wrong
- *   credentials and the like; a server without JetStream is described as such
- */
+/** Connects and describes the server, also one without JetStream. @throws like {@link openConnection} */
 export async function describeServer(options: DescribeOptions): Promise<ServerDescription> {
   const plan = planStream(options);
   const connection = await openConnection(options, options.signal);
@@ -102,20 +98,14 @@ function serverWarnings(
   cluster: string | undefined,
   maxPayloadBytes: number,
 ): readonly string[] {
-  const warnings: string[] = [];
-  if (!isAtLeast(version, oldestSupported)) {
-    warnings.push(`nats-server ${version} is older than ${oldestSupported.join('.')}`);
-  }
-  if (cluster !== undefined && !isAtLeast(version, firstSafeClusterVersion)) {
-    const safe = firstSafeClusterVersion.join('.');
-    warnings.push(
+  const safe = firstSafeClusterVersion.join('.');
+  return named([
+    !isAtLeast(version, oldestSupported) &&
+      `nats-server ${version} is older than ${oldestSupported.join('.')}`,
+    cluster !== undefined &&
+      !isAtLeast(version, firstSafeClusterVersion) &&
       `nats-server ${version} in a cluster: before ${safe} it can lose messages that it acknowledged`,
-    );
-  }
-  if (maxPayloadBytes < minimumMessageBytes) {
-    warnings.push(
+    maxPayloadBytes < minimumMessageBytes &&
       `max_payload is ${maxPayloadBytes}, under ${minimumMessageBytes}: large messages stop the projector`,
-    );
-  }
-  return warnings;
+  ]);
 }

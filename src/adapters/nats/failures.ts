@@ -1,5 +1,4 @@
-// Classifies errors of the server and of the client. The numbers are nats-server's err_code values, which are
-// stable across its versions; the texts are not.
+// Classifies errors of the server and of the client. The numbers are nats-server's err_code values, which are stable.
 import { z } from 'zod';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { OutputError, type OutputFailure } from '../../projections/output.ts';
@@ -32,10 +31,7 @@ const transientCodes: ReadonlySet<number> = new Set([
   jsCode.streamStoreFailed,
 ]);
 
-/**
- * Classifies a refused publish. Only a wrong last sequence means that another writer publishes to the stream.
- * @param sequence the sequence that the message should get
- */
+/** Classifies a refused publish. Only a wrong last sequence means that another writer publishes to the stream. */
 export function publishFailure(sequence: number, error: JsError): OutputFailure {
   const text = `message ${sequence} was refused: ${errorText(error)}`;
   if (error.err_code === jsCode.wrongLastSequence) return { kind: 'fenced', message: text };
@@ -54,10 +50,7 @@ export function errorText(error: JsError): string {
 }
 
 export function unavailable(message: string, cause?: unknown): OutputError {
-  return new OutputError(
-    { kind: 'unavailable', message },
-    cause === undefined ? undefined : { cause },
-  );
+  return new OutputError({ kind: 'unavailable', message }, cause === undefined ? {} : { cause });
 }
 
 /** The message of any thrown value. The client's errors hold no credentials. */
@@ -79,23 +72,16 @@ const credentialCodes: ReadonlySet<string> = new Set([
 const tlsCode =
   /^(TLS|SERVER_OPT_NA|ERR_TLS_|ERR_SSL_|CERT_|SELF_SIGNED|DEPTH_ZERO|UNABLE_TO_|EPROTO)/;
 
-/**
- * Classifies a failed connection: a `TocsinError` when trying again cannot help, else `unavailable`.
- * @param servers the servers' addresses without secrets
- */
+/** The error of a failed connection: a `TocsinError` when trying again cannot help, else `unavailable`. */
 export function connectFailure(servers: string, cause: unknown): OutputError | TocsinError {
   if (cause instanceof TocsinError) return cause;
   const code = cause instanceof Error ? errorCode(cause) : undefined;
   if (code !== undefined && credentialCodes.has(code)) {
-    return new TocsinError(
-      'usage',
-      'nats_credentials',
-      `NATS at ${servers} refused the credentials.`,
-      {
-        hint: 'Give user and password, token or credentials file of an account of this server.',
-        cause,
-      },
-    );
+    const message = `NATS at ${servers} refused the credentials.`;
+    return new TocsinError('usage', 'nats_credentials', message, {
+      hint: 'Give user and password, token or credentials file of an account of this server.',
+      cause,
+    });
   }
   if (code !== undefined && tlsCode.test(code)) {
     return new TocsinError('usage', 'nats_tls', `No TLS with NATS at ${servers}: ${code}.`, {
@@ -108,15 +94,11 @@ export function connectFailure(servers: string, cause: unknown): OutputError | T
 
 /** A missing permission: trying again does not help. */
 export function permissionError(servers: string, cause: unknown): TocsinError {
-  return new TocsinError(
-    'usage',
-    'nats_permissions',
-    `NATS at ${servers} denies a permission: ${causeText(cause)}`,
-    {
-      hint: 'Allow publishing to $JS.API.> and the output subjects, and subscribing to the inbox prefix.',
-      cause,
-    },
-  );
+  const message = `NATS at ${servers} denies a permission: ${causeText(cause)}`;
+  return new TocsinError('usage', 'nats_permissions', message, {
+    hint: 'Allow publishing to $JS.API.> and the output subjects, and subscribing to the inbox prefix.',
+    cause,
+  });
 }
 
 /** The `code` of a NATS or Node error, if it has one. */

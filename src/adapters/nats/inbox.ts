@@ -1,5 +1,4 @@
-// The notification requests of the output stream, through a durable consumer that all workers share. The server
-// redelivers a message until it is acknowledged, which happens when the log has it.
+// The notification requests of the output stream, through a consumer that all workers share. An ack means: in the log.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Msg } from 'nats';
 import { z } from 'zod';
@@ -66,10 +65,8 @@ export function jetStreamInbox(options: JetStreamInboxOptions): RequestQueue {
         } catch (error) {
           if (isOver(signal)) return;
           if (!(error instanceof OutputError)) throw error;
-          logger.warn(
-            { stream, reason: error.message },
-            'the request queue was lost; connecting again',
-          );
+          const reason = error.message;
+          logger.warn({ stream, reason }, 'the request queue was lost; connecting again');
         }
         await pause(signal);
       }
@@ -113,10 +110,7 @@ async function follow(connection: Connection, source: Source, run: Run): Promise
 async function waitForStream(connection: Connection, stream: string, run: Run): Promise<boolean> {
   while (!isOver(run.signal)) {
     const found = await findStream(connection, stream);
-    if (found !== undefined) {
-      const { created } = found;
-      if ((await run.check({ stream, created })) === 'go') return true;
-    }
+    if (found && (await run.check({ stream, created: found.created })) === 'go') return true;
     await pause(run.signal);
   }
   return false;
@@ -161,10 +155,8 @@ async function handle(
     acknowledgement = await run.handle({ subject, sequence, headers: readHeaders(message) });
   } catch (error) {
     acknowledgement = 'nak';
-    logger.warn(
-      { sequence: String(sequence), err: error },
-      'handling a message failed; the server redelivers it',
-    );
+    const about = { sequence: String(sequence), err: error };
+    logger.warn(about, 'handling a message failed; the server redelivers it');
   }
   // If the acknowledgement is lost, the server redelivers the message, and the worker finds its record.
   if (!client.isClosed()) client.publish(reply, REPLIES[acknowledgement]);

@@ -1,5 +1,4 @@
-// Options for a connection to NATS: ours, and the client's that are made from them. Messages and logs show
-// addresses through `redactUrl` only, which removes secrets.
+// Options for a connection to NATS: ours, and the client's. Messages and logs show addresses without secrets.
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import type { ConnectionOptions, credsAuthenticator } from 'nats';
@@ -46,11 +45,7 @@ type Address = {
   readonly credentials: NatsCredentials | undefined;
 };
 
-/**
- * The address without user, password and token, for messages and logs.
- *
- * @param url any text of a user; text that is no address becomes `(not an address)`, since it may be the secret
- */
+/** An address without user, password and token. Any other text of a user may be the secret, so it is replaced. */
 export function redactUrl(url: string): string {
   return url
     .split(',')
@@ -70,9 +65,7 @@ export function describeServers(options: NatsConnectionOptions): string {
  * The client's options. The client never reconnects: one connection is one epoch.
  *
  * @param inboxPrefix subject prefix of replies; it carries the epoch
- * @param authenticatorOf the client's function for `.creds` files
  * @throws TocsinError (`usage`) for an address or a file that cannot be used
- *
  * @internal
  */
 export function clientOptions(
@@ -168,18 +161,11 @@ function tlsOptions(
 ): NonNullable<ConnectionOptions['tls']> | undefined {
   const wanted = files !== undefined && Object.values(files).some((file) => file !== undefined);
   if (!wanted && !addresses.some(({ tls }) => tls)) return undefined;
-  const read = (file: string | undefined, what: string): string | undefined =>
-    file === undefined ? undefined : readFile(file, what).toString('utf8');
-  const [ca, cert, key] = [
-    read(files?.ca, 'CA'),
-    read(files?.cert, 'certificate'),
-    read(files?.key, 'key'),
-  ];
-  return {
-    ...(ca === undefined ? {} : { ca }),
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key }),
+  const read = (name: keyof NatsTls, what: string): Partial<Record<keyof NatsTls, string>> => {
+    const file = files?.[name];
+    return file === undefined ? {} : { [name]: readFile(file, what).toString('utf8') };
   };
+  return { ...read('ca', 'CA'), ...read('cert', 'certificate'), ...read('key', 'key') };
 }
 
 function readFile(path: string, what: string): Buffer {

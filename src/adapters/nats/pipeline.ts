@@ -1,5 +1,5 @@
-// The publishing half of a session as a state machine without I/O: messages sent, messages acknowledged, calls
-// that wait, and the failure that ends it. It keeps one promise per call and one number per message.
+// The publishing half of a session as a state machine without I/O: messages sent and acknowledged, calls that wait, and
+// the failure that ends it. It keeps one promise per call and one number per message.
 import { OutputError, type OutputFailure, type OutputMessage } from '../../projections/output.ts';
 
 /** The I/O of a pipeline. */
@@ -31,8 +31,6 @@ const messagesPerMark = 128;
 const bytesPerMark = 256 * 1024;
 /** The watchdog checks this often per interval. */
 const checksPerStall = 10;
-
-/** One epoch's publishes. */
 export class Pipeline {
   readonly #host: PipelineHost;
   readonly #stallAfterMs: number;
@@ -57,7 +55,6 @@ export class Pipeline {
     this.#stallAfterMs = stallAfterMs;
   }
 
-  /** The failure that ended the pipeline. */
   get failure(): OutputError | undefined {
     return this.#failure;
   }
@@ -106,10 +103,8 @@ export class Pipeline {
   acknowledge(sequence: number): void {
     if (this.#failure !== undefined || sequence <= this.#acked) return;
     if (sequence > this.#sent || !Number.isSafeInteger(sequence)) {
-      this.fail({
-        kind: 'unavailable',
-        message: `an ack came for ${sequence}, which was not sent`,
-      });
+      const message = `an ack came for ${sequence}, which was not sent`;
+      this.fail({ kind: 'unavailable', message });
       return;
     }
     if (sequence !== this.#acked + 1) {

@@ -1,5 +1,4 @@
-// Reads a JetStream pull consumer: requests batches, receives messages and statuses, and fails when the server
-// falls silent.
+// Reads a JetStream pull consumer: requests batches, receives messages, and fails when the server falls silent.
 import type { Msg } from 'nats';
 import type { Connection } from './connection.ts';
 import { unavailable } from './failures.ts';
@@ -32,8 +31,7 @@ export type Pull = {
 };
 
 /**
- * The messages of a consumer in order, in pages of those that have arrived. A reader that is slow holds one page back,
- * and the messages that are due. Ends with the signal.
+ * Pages of the messages that have arrived, in order, until the signal.
  *
  * @throws OutputError (`unavailable`) when the connection closes, the consumer ends or the server is silent
  */
@@ -132,16 +130,16 @@ function dueAfterStatus({ headers }: Msg, due: number): number {
   throw unavailable(`the consumer ended: ${headers?.status ?? 'no reason'}`);
 }
 
+type DeliveryNumbers = {
+  readonly sequence: bigint;
+  /** The number of the message among all of its consumer, from 1. */
+  readonly delivered: number;
+  /** How many messages the consumer has after it. */
+  readonly pending: number;
+};
+
 /** `$JS.ACK[.domain.account].stream.consumer.deliveries.sequence.delivered.time.pending[.random]` */
-export function deliveryNumbers(reply: string):
-  | {
-      readonly sequence: bigint;
-      /** The number of the message among all of its consumer, from 1. */
-      readonly delivered: number;
-      /** How many messages the consumer has after it. */
-      readonly pending: number;
-    }
-  | undefined {
+export function deliveryNumbers(reply: string): DeliveryNumbers | undefined {
   const tokens = reply.split('.');
   const shift = tokens.length >= 11 ? 2 : 0;
   const [sequence = '', delivered = '', , pending = ''] = tokens.slice(5 + shift, 9 + shift);

@@ -1,17 +1,12 @@
 // Reads the output stream in batches, for an audit that compares it with the log. It cannot publish.
 import { z } from 'zod';
-import type { OutputInfo, StoredMessage, OutputMessage } from '../../projections/output.ts';
+import type { StoredMessage, OutputMessage } from '../../projections/output.ts';
 import type { MessageReader } from '../../projections/audit/reading/ports.ts';
-import {
-  apiRequest,
-  closeConnection,
-  findStream,
-  openJetStream,
-  type Connection,
-} from './connection.ts';
+import { apiRequest, closeConnection, findStream, openJetStream } from './connection.ts';
+import type { Connection } from './connection.ts';
 import { unavailable } from './failures.ts';
 import type { JetStreamOutputOptions } from './output.ts';
-import { describeStream, planStream, type StreamPlan } from './stream.ts';
+import { describeStream, planStream } from './stream.ts';
 import { deliveryNumbers, pageMessages, pullMessages, type Pull, readHeaders } from './pull.ts';
 import { createReadingConsumer } from './watch.ts';
 import type { Msg } from 'nats';
@@ -33,18 +28,13 @@ export async function jetStreamReader(
   const plan = planStream(options);
   const connection = await openJetStream(options);
   return {
-    info: () => streamInfo(connection, plan),
+    async info() {
+      const found = await findStream(connection, plan.stream);
+      return found && describeStream(plan, found, connection.client.info?.version ?? '');
+    },
     messages: (from, to) => batches(connection, plan.stream, from, to),
     [Symbol.asyncDispose]: () => closeConnection(connection),
   };
-}
-
-async function streamInfo(
-  connection: Connection,
-  plan: StreamPlan,
-): Promise<OutputInfo | undefined> {
-  const found = await findStream(connection, plan.stream);
-  return found && describeStream(plan, found, connection.client.info?.version ?? '');
 }
 
 async function* batches(
@@ -54,12 +44,8 @@ async function* batches(
   to: bigint,
 ): AsyncGenerator<readonly StoredMessage[], void, undefined> {
   if (from > to) return;
-  const { name: consumer, num_pending: held } = await createReadingConsumer(
-    connection,
-    stream,
-    from,
-    consumerIdleMs,
-  );
+  const created = await createReadingConsumer(connection, stream, from, consumerIdleMs);
+  const { name: consumer, num_pending: held } = created;
   // All messages of the range are deleted: none will come.
   if (held === 0) return;
   // Every read has its own inbox: two may run at once, and requests of a read that was left still bring messages.
@@ -91,11 +77,7 @@ async function* batches(
   }
 }
 
-/**
- * The message at a sequence; its headers are decoded at the first access.
- *
- * @internal
- */
+/** The message at a sequence; its headers are decoded at the first access. @internal */
 export function storedMessage(message: Msg, sequence: bigint): StoredMessage {
   return new ReceivedMessage(message, sequence);
 }
@@ -151,8 +133,8 @@ function headersOf(message: Msg): ReadonlyMap<string, string> {
 function headerBlock(message: Msg): Buffer | undefined {
   if (!('_rdata' in message) || !('_msg' in message)) return undefined;
   const { _rdata: bytes, _msg: parts } = message;
-  if (!(bytes instanceof Uint8Array) || typeof parts !== 'object' || parts === null)
-    return undefined;
+  if (!(bytes instanceof Uint8Array)) return undefined;
+  if (typeof parts !== 'object' || parts === null) return undefined;
   if (!('hdr' in parts) || typeof parts.hdr !== 'number' || parts.hdr <= 0) return undefined;
   return Buffer.from(bytes.buffer, bytes.byteOffset, parts.hdr);
 }

@@ -1,5 +1,4 @@
-// The pid file of a nats-server, by which a later process finds it, and the search for the binary. A process is
-// identified by pid and command line, since pids are reused.
+// Finds the binary of nats-server, and a running one by its pid file: pid and command line, since pids are reused.
 import { execFile } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
@@ -13,7 +12,7 @@ import { tryParseJson } from '../../domain/core/json.ts';
 /** The folders of packages and Homebrew, searched after `PATH`. */
 const usualFolders = ['/usr/sbin', '/usr/local/sbin', '/usr/local/bin', '/opt/homebrew/bin'];
 
-/** After SIGTERM the server syncs its files; after this time it is killed. */
+/** After SIGTERM a server syncs its files; after this time it is killed. */
 const stopTimeoutMs = 10_000;
 const pollMs = 20;
 
@@ -27,19 +26,14 @@ const pidFileSchema = z.object({
 /** A running nats-server that an earlier process started. */
 export type RunningServer = z.infer<typeof pidFileSchema>;
 
-/**
- * Finds nats-server: `TOCSIN_NATS_SERVER`, then `PATH`, then the usual folders.
- * @throws TocsinError (`usage`) when it is not found, or not at the path of the variable
- */
+/** Searches `TOCSIN_NATS_SERVER`, then `PATH`, then the usual folders. @throws TocsinError (`usage`) when not found */
 export function findNatsServer(env: NodeJS.ProcessEnv = process.env): string {
-  const configured = env['TOCSIN_NATS_SERVER'];
+  const configured = env['TOCSIN_NATS_SERVER'] ?? '';
+  const path = (env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
   const candidates =
-    configured !== undefined && configured !== ''
-      ? [configured]
-      : [
-          ...(env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== ''),
-          ...usualFolders,
-        ].map((folder) => join(folder, 'nats-server'));
+    configured === ''
+      ? [...path, ...usualFolders].map((folder) => join(folder, 'nats-server'))
+      : [configured];
   const found = candidates.find(isExecutable);
   if (found !== undefined) return found;
   throw new TocsinError('usage', 'nats_server_not_found', 'nats-server is not installed.', {
@@ -54,9 +48,7 @@ export async function writePidFile(path: string, server: RunningServer): Promise
   await rename(draft, path);
 }
 
-/**
- * The server that a pid file names, if that process still runs nats-server with the store of the file.
- */
+/** The server that a pid file names, if that process still runs nats-server with the store of the file. */
 export async function findLeftover(pidFile: string): Promise<RunningServer | undefined> {
   let text: string;
   try {
@@ -69,26 +61,28 @@ export async function findLeftover(pidFile: string): Promise<RunningServer | und
   return server !== undefined && (await isOurs(server)) ? server : undefined;
 }
 
-/**
- * Stops a server that an earlier, killed process left running, and removes the pid file. Sends SIGTERM, and
- * SIGKILL after 10 s.
- *
- * @returns the stopped server, or `undefined` when there was none
- */
+/** Stops a server that an earlier, killed process left running, and removes the pid file. @returns the server */
 export async function stopLeftover(pidFile: string): Promise<RunningServer | undefined> {
   const server = await findLeftover(pidFile);
-  if (server !== undefined) {
-    // A stopped process (SIGSTOP) would not see SIGTERM.
-    signalProcess(server.pid, 'SIGCONT');
-    signalProcess(server.pid, 'SIGTERM');
-    const deadline = Date.now() + stopTimeoutMs;
-    while (await isOurs(server)) {
-      if (Date.now() > deadline) signalProcess(server.pid, 'SIGKILL');
-      await sleep(pollMs);
-    }
-  }
+  if (server !== undefined) await endProcess(server.pid, untilGone(server));
   await rm(pidFile, { force: true });
   return server;
+}
+
+/** Sends SIGTERM, and SIGKILL after 10 s. */
+export async function endProcess(pid: number, ended: Promise<void>): Promise<void> {
+  // A stopped process (SIGSTOP) would not see SIGTERM.
+  signalProcess(pid, 'SIGCONT');
+  signalProcess(pid, 'SIGTERM');
+  const killer = setTimeout(() => {
+    signalProcess(pid, 'SIGKILL');
+  }, stopTimeoutMs);
+  await ended;
+  clearTimeout(killer);
+}
+
+async function untilGone(server: RunningServer): Promise<void> {
+  while (await isOurs(server)) await sleep(pollMs);
 }
 
 /** Sends a signal; does nothing when the process has ended. */
@@ -113,13 +107,8 @@ async function commandLine(pid: number): Promise<readonly string[]> {
     if (process.platform === 'linux') {
       return (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0');
     }
-    const { stdout } = await promisify(execFile)('ps', [
-      '-ww',
-      '-o',
-      'command=',
-      '-p',
-      String(pid),
-    ]);
+    const options = ['-ww', '-o', 'command=', '-p', String(pid)];
+    const { stdout } = await promisify(execFile)('ps', options);
     // `ps` joins the arguments with blanks; the fixed order of server.ts separates the store again.
     const parts = /^(.*?nats-server\S*) .*?-sd (.*?) -a /.exec(stdout.trim());
     return parts === null ? [] : [parts[1] ?? '', '-sd', parts[2] ?? ''];

@@ -1,9 +1,5 @@
-// Runs a nats-server as a child process, for `start`, examples and tests: JetStream, loopback only, no accounts.
-// A real installation runs its own NATS.
-//
-// The server stops with its parent on `stop`, on an ordinary exit and on an uncaught exception. After a SIGKILL of
-// the parent it keeps running; the next start finds it through the pid file and uses it (`findLeftover`) or stops
-// it (`stopLeftover`).
+// Runs a nats-server as a child process, for `start`, examples and tests: JetStream, loopback only, no accounts. It
+// stops with its parent, except after a SIGKILL of the parent: the next start finds it through the pid file.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
@@ -12,7 +8,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { tryParseJson } from '../../domain/core/json.ts';
-import { findLeftover, findNatsServer, signalProcess, writePidFile } from './server-files.ts';
+import { endProcess, findLeftover, findNatsServer } from './server-files.ts';
+import { signalProcess, writePidFile } from './server-files.ts';
 
 export { findLeftover, findNatsServer, stopLeftover } from './server-files.ts';
 
@@ -48,7 +45,6 @@ export type NatsServer = AsyncDisposable & {
 };
 
 const startTimeoutMs = 60_000;
-const stopTimeoutMs = 10_000;
 /** After the server was killed, an outgoing connection may use its port for a moment. */
 const portTimeoutMs = 3_000;
 const pollMs = 20;
@@ -135,9 +131,8 @@ async function ready(
 async function portOf(storeDir: string, pid: number): Promise<number | undefined> {
   const name = (await readdir(storeDir)).find((file) => file.endsWith(`_${pid}.ports`));
   if (name === undefined) return undefined;
-  const { data } = portsSchema.safeParse(
-    tryParseJson(await readFile(join(storeDir, name), 'utf8')),
-  );
+  const ports = tryParseJson(await readFile(join(storeDir, name), 'utf8'));
+  const { data } = portsSchema.safeParse(ports);
   const port = Number(URL.parse(data?.nats[0] ?? '')?.port);
   return Number.isInteger(port) && port > 0 ? port : undefined;
 }
@@ -161,15 +156,9 @@ async function serverOf(
     await writePidFile(pidFile, { pid, port, storeDir, startedAt: new Date().toISOString() });
   }
   const stop = async (): Promise<void> => {
-    if (children.has(child)) {
-      child.ref();
-      // A stopped process (SIGSTOP) would not see SIGTERM.
-      child.kill('SIGCONT');
-      child.kill('SIGTERM');
-      const killer = setTimeout(() => child.kill('SIGKILL'), stopTimeoutMs);
-      await exited;
-      clearTimeout(killer);
-    }
+    // The child keeps this process alive until it has ended.
+    child.ref();
+    if (children.has(child)) await endProcess(pid, exited);
     if (pidFile !== undefined) await rm(pidFile, { force: true });
   };
   return {
@@ -218,14 +207,9 @@ async function sizeOf(file: string): Promise<number> {
   }
 }
 
-function startFailure(
-  binary: string,
-  log: string,
-  taken: boolean,
-  port: number | undefined,
-): TocsinError {
+function startFailure(binary: string, log: string, taken: boolean, port = 0): TocsinError {
   if (taken) {
-    return new TocsinError('usage', 'nats_port_taken', `Port ${port ?? 0} is taken.`, {
+    return new TocsinError('usage', 'nats_port_taken', `Port ${port} is taken.`, {
       hint: 'Give another port for NATS, or none to get a free one.',
     });
   }

@@ -75,19 +75,15 @@ const defaultSubjects = [
   'schedule.apply.*.*.*',
 ] as const;
 
-/** The options of {@link StreamPlan}; `subjects` without the root. */
+/** `subjects` without the root. */
 export type StreamOptions = { readonly [Name in keyof StreamPlan]?: StreamPlan[Name] | undefined };
 
-/**
- * Checks names and lists the subjects.
- * @throws TocsinError (`usage`) for an invalid stream name or root
- */
+/** Checks names and lists the subjects. @throws TocsinError (`usage`) for an invalid stream name or root */
 export function planStream(options: StreamOptions): StreamPlan {
   const { stream = 'TOCSIN', subjectRoot = '', replicas = 1, subjects = defaultSubjects } = options;
   if (!streamPattern.test(stream)) {
-    throw usage(
-      `The stream name ${JSON.stringify(stream)} may only hold A-Z a-z 0-9 _ - and at most 64 of them.`,
-    );
+    const rule = 'may only hold A-Z a-z 0-9 _ - and at most 64 of them';
+    throw usage(`The stream name ${JSON.stringify(stream)} ${rule}.`);
   }
   // Under a root called mock or live, real messages would look like mock or republished ones.
   if (!rootPattern.test(subjectRoot) || /^(mock|live)\./.test(subjectRoot)) {
@@ -121,10 +117,7 @@ export function createConfig(plan: StreamPlan, description: string): Record<stri
   };
 }
 
-/**
- * The port's view of a stream.
- * @param serverVersion of the connected server, such as `2.9.10`
- */
+/** The port's view of a stream. @param serverVersion of the connected server, such as `2.9.10` */
 export function describeStream(
   plan: StreamPlan,
   info: StreamInfo,
@@ -148,31 +141,26 @@ function faultsOf(plan: StreamPlan, config: StreamConfig): readonly string[] {
   );
   const { retention, storage, max_msg_size: size, persist_mode: persist } = config;
   return named([
-    [retention !== 'limits', `retention is ${retention}: consumers' acks would remove messages`],
-    [storage !== 'file', `storage is ${storage}: a restart would lose every message`],
-    [!config.deny_delete, 'deny_delete is off: messages could be deleted'],
-    [!config.deny_purge, 'deny_purge is off: a purge could move the sequence'],
-    [config.no_ack, 'no_ack is on: no ack would confirm a stored message'],
-    [config.sealed, 'sealed is on: nothing can be stored'],
-    [isSet(config.mirror), 'mirror is set: the stream copies another stream'],
-    [(config.sources ?? []).length > 0, 'sources are set: the server writes messages of its own'],
-    [isSet(config.subject_transform), 'subject_transform is set: subjects would change'],
-    [config.allow_rollup_hdrs, 'allow_rollup_hdrs is on: a message could remove others'],
-    [config.allow_msg_counter, 'allow_msg_counter is on: data would be read as numbers'],
-    [config.allow_msg_schedules, 'allow_msg_schedules is on: the server could write messages'],
-    [
-      config.subject_delete_marker_ttl > 0,
+    retention !== 'limits' && `retention is ${retention}: consumers' acks would remove messages`,
+    storage !== 'file' && `storage is ${storage}: a restart would lose every message`,
+    !config.deny_delete && 'deny_delete is off: messages could be deleted',
+    !config.deny_purge && 'deny_purge is off: a purge could move the sequence',
+    config.no_ack && 'no_ack is on: no ack would confirm a stored message',
+    config.sealed && 'sealed is on: nothing can be stored',
+    isSet(config.mirror) && 'mirror is set: the stream copies another stream',
+    isSet(config.sources?.[0]) && 'sources are set: the server writes messages of its own',
+    isSet(config.subject_transform) && 'subject_transform is set: subjects would change',
+    config.allow_rollup_hdrs && 'allow_rollup_hdrs is on: a message could remove others',
+    config.allow_msg_counter && 'allow_msg_counter is on: data would be read as numbers',
+    config.allow_msg_schedules && 'allow_msg_schedules is on: the server could write messages',
+    config.subject_delete_marker_ttl > 0 &&
       'subject_delete_marker_ttl is set: markers take sequences',
-    ],
-    [
-      persist === 'async',
+    persist === 'async' &&
       'persist_mode is async: messages are acknowledged before they are written',
-    ],
-    [
-      size !== -1 && size < minimumMessageBytes,
+    size !== -1 &&
+      size < minimumMessageBytes &&
       `max_msg_size is ${size}, under ${minimumMessageBytes}`,
-    ],
-    [missing.length > 0, `subjects lack ${missing.join(', ')}`],
+    missing.length > 0 && `subjects lack ${missing.join(', ')}`,
   ]);
 }
 
@@ -181,38 +169,28 @@ function warningsOf(plan: StreamPlan, config: StreamConfig, version: string): re
     (subject) => !plan.subjects.some((wanted) => subjectCovers(wanted, subject)),
   );
   const live = `${plan.subjectRoot}live.>`;
-  const { republish } = config;
+  const isRepublished = config.republish?.headers_only === false && config.republish.dest === live;
+  const isUnsafe = config.num_replicas > 1 && !isAtLeast(version, firstSafeClusterVersion);
   return named([
-    [config.max_age > 0, 'max_age is set: old messages are dropped'],
-    [config.max_bytes !== -1, 'max_bytes is set: old messages are dropped'],
-    [config.max_msgs !== -1, 'max_msgs is set: old messages are dropped'],
-    [
-      config.max_msgs_per_subject > 0,
+    config.max_age > 0 && 'max_age is set: old messages are dropped',
+    config.max_bytes !== -1 && 'max_bytes is set: old messages are dropped',
+    config.max_msgs !== -1 && 'max_msgs is set: old messages are dropped',
+    config.max_msgs_per_subject > 0 &&
       "max_msgs_per_subject is set: a user's old messages are dropped",
-    ],
-    [config.allow_msg_ttl, 'allow_msg_ttl is on: messages of others could expire'],
-    [config.discard !== 'old', 'discard is new: a full stream refuses messages'],
-    [
-      config.discard_new_per_subject,
+    config.allow_msg_ttl && 'allow_msg_ttl is on: messages of others could expire',
+    config.discard !== 'old' && 'discard is new: a full stream refuses messages',
+    config.discard_new_per_subject &&
       'discard_new_per_subject is on: a subject can refuse messages',
-    ],
-    [foreign.length > 0, `subjects hold more than the required ones: ${foreign.join(', ')}`],
-    [
-      republish === null ||
-        republish === undefined ||
-        republish.headers_only ||
-        republish.dest !== live,
-      `republish to ${live} is off: core subscribers do not see the messages`,
-    ],
-    [
-      config.num_replicas > 1 && !isAtLeast(version, firstSafeClusterVersion),
+    foreign.length > 0 && `subjects hold more than the required ones: ${foreign.join(', ')}`,
+    !isRepublished && `republish to ${live} is off: core subscribers do not see the messages`,
+    isUnsafe &&
       `replicas on nats-server ${version}: use 2.10.26 or newer, earlier versions can lose messages that they acknowledged`,
-    ],
   ]);
 }
 
-function named(checks: readonly (readonly [found: boolean, text: string])[]): readonly string[] {
-  return checks.filter(([found]) => found).map(([, text]) => text);
+/** The texts of the checks that found something. */
+export function named(checks: readonly (string | false)[]): readonly string[] {
+  return checks.filter((text) => text !== false);
 }
 
 function isSet(value: unknown): boolean {

@@ -1,9 +1,8 @@
-// Follows the output stream as it is stored, for the command `watch` and for tests. It reads through a JetStream
-// consumer: core subscribers of the subjects would also see publishes that the fence refused.
+// Follows the output stream through a consumer: core subscribers would also see publishes that the fence refused.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Msg } from 'nats';
 import { z } from 'zod';
-import { silentLogger, type Logger } from '../../domain/ports/logger.ts';
+import { silentLogger } from '../../domain/ports/logger.ts';
 import { OutputError, type StoredMessage } from '../../projections/output.ts';
 import {
   apiErrorText,
@@ -14,18 +13,15 @@ import {
   type Connection,
 } from './connection.ts';
 import { causeText, unavailable } from './failures.ts';
-import type { NatsConnectionOptions } from './options.ts';
+import type { JetStreamOutputOptions } from './output.ts';
 import { deliveryNumbers, nanosPerMs, pullMessages, readHeaders, type Pull } from './pull.ts';
 import { planStream } from './stream.ts';
 
-export type WatchOptions = NatsConnectionOptions & {
-  /** Name of the JetStream stream; default `TOCSIN`. */
-  readonly stream?: string | undefined;
+export type WatchOptions = Omit<JetStreamOutputOptions, 'subjectRoot' | 'subjects' | 'replicas'> & {
   /** `now`, the default: new messages only; `all`: every stored message; or from this sequence on. */
   readonly from?: 'now' | 'all' | bigint | undefined;
   /** Ends the sequence without an error. */
   readonly signal?: AbortSignal | undefined;
-  readonly logger?: Logger | undefined;
 };
 
 const heartbeatMs = 5_000;
@@ -43,9 +39,8 @@ const consumerSchema = z.object({
 type Cursor = { next: bigint; created: string | undefined };
 
 /**
- * The stored messages of the output stream in order, each once. After a lost connection it connects again,
- * without limit, and resumes after the last message. It waits for a stream that does not exist yet, and reads
- * a stream that was deleted and created again from its beginning.
+ * The stored messages of the output stream in order, each once. After a lost connection it connects again and resumes.
+ * It waits for a stream that does not exist yet, and reads a recreated stream from its beginning.
  *
  * @throws OutputError (`unavailable`) when the first connection fails, TocsinError when trying again cannot help
  */

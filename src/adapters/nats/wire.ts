@@ -1,5 +1,4 @@
-// Encodes and decodes header blocks: the client's own header class takes longer for 15 headers than the server
-// takes to store the message.
+// Encodes and decodes header blocks. The client's own header class takes longer than the server to store the message.
 import type { MsgHdrs } from 'nats';
 import type { OutputMessage } from '../../projections/output.ts';
 
@@ -17,7 +16,7 @@ export class UnsendableMessage extends Error {
 }
 
 /**
- * A message's header block in wire form, with `extra` (complete lines, each ended by CRLF) at its end.
+ * A message's header block in wire form, with the complete lines `extra` at its end.
  *
  * @throws UnsendableMessage when subject or headers would break the protocol's framing
  */
@@ -56,14 +55,8 @@ function isHeaderName(name: string): boolean {
   return true;
 }
 
-/** Headers that the client sends as bytes. One object serves all messages of a connection. */
+/** Headers as bytes: one object serves all messages, since the client calls `encode` once, while it publishes. */
 export type RawHeaders = { readonly headers: MsgHdrs; set(block: Uint8Array): void };
-
-/**
- * The client only calls `encode` when it publishes, immediately and once.
- *
- * @param base headers of the client
- */
 export function rawHeaders(base: MsgHdrs): RawHeaders {
   let current: Uint8Array = new Uint8Array(0);
   return {

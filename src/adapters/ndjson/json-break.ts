@@ -1,5 +1,4 @@
-// Finds the first character at which a text is not JSON. The engine's error messages give this index only sometimes and
-// quote the text. It runs only for text that `JSON.parse` refused.
+// Finds the first character at which a text is not JSON; the engine's error messages give it only sometimes.
 
 /** The token that may come next. */
 type Expected =
@@ -9,10 +8,7 @@ const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 const SPACE = /[ \t\n\r]*/y;
 const LITERALS = ['true', 'false', 'null'];
 
-/**
- * The index of the first invalid character; the text's length when the text ends too early; `undefined` for valid
- * JSON. It is iterative, so that deep nesting cannot overflow the stack.
- */
+/** The index of the first invalid character, the text's length when it ends too early; `undefined` for valid JSON. */
 export function jsonBreak(text: string): number | undefined {
   const open: ('{' | '[')[] = [];
   let expected: Expected = 'value';
@@ -54,9 +50,7 @@ export function jsonBreak(text: string): number | undefined {
 type End = { readonly closed: boolean; readonly at: number };
 
 function mayClose(expected: Expected): boolean {
-  return (
-    expected === 'comma_or_close' || expected === 'key_or_close' || expected === 'value_or_close'
-  );
+  return ['comma_or_close', 'key_or_close', 'value_or_close'].includes(expected);
 }
 
 /** The end of the string that begins at `start`, or its first invalid character. */

@@ -1,5 +1,4 @@
-// Reads NDJSON line by line with bounded memory. A bad line becomes a fault with its reason, and the lines around it are
-// read.
+// Reads NDJSON line by line with bounded memory. A bad line becomes a fault, and the lines around it are read.
 import { isUtf8, type Buffer } from 'node:buffer';
 import { jsonFault, parseJson, type Json } from '../../domain/core/json.ts';
 import { printable } from '../../domain/core/text.ts';
@@ -28,10 +27,8 @@ export type Line = { readonly line: number } & (
 );
 
 /**
- * Reads NDJSON. Lines end in LF or CRLF, the last one may end without; a leading byte order mark and blank lines are
- * skipped. The division of the bytes into chunks does not change the lines.
+ * Reads NDJSON. Lines end in LF or CRLF, or with the source; a byte order mark and blank lines are skipped.
  *
- * @param source the bytes; its errors are rethrown
  * @param options.maxLineBytes a longer line (without its LF) is a fault, and is skipped unbuffered
  * @returns pages of lines; a page is at most what one chunk completed
  */
@@ -47,7 +44,8 @@ export async function* readLines(
 function* pages(lines: Iterable<RawLine>, maxLineBytes: number): Generator<readonly Line[]> {
   let page: Line[] = [];
   for (const raw of lines) {
-    const line = raw.bytes === 'too_long' ? tooLong(raw.line, maxLineBytes) : parse(raw);
+    const { line: number, bytes } = raw;
+    const line = bytes === 'too_long' ? tooLong(number, maxLineBytes) : parse(number, bytes);
     if (line === undefined) continue;
     if (page.push(line) < PAGE_LINES) continue;
     yield page;
@@ -56,7 +54,7 @@ function* pages(lines: Iterable<RawLine>, maxLineBytes: number): Generator<reado
   if (page.length > 0) yield page;
 }
 
-function parse({ line, bytes }: { readonly line: number; readonly bytes: Buffer }) {
+function parse(line: number, bytes: Buffer): Line | undefined {
   const start = line === 1 && hasUtf8Mark(bytes) ? 3 : 0;
   if (!isUtf8(bytes)) {
     const hint = line === 1 && hasUtf16Mark(bytes) ? '; it looks like UTF-16' : '';

@@ -4,9 +4,7 @@ import { Buffer } from 'node:buffer';
 const LF = 0x0a;
 
 /** One line without its LF; the bytes are valid until the next line is read. */
-export type RawLine =
-  | { readonly line: number; readonly bytes: Buffer }
-  | { readonly line: number; readonly bytes: 'too_long' };
+export type RawLine = { readonly line: number; readonly bytes: Buffer | 'too_long' };
 
 export type Splitter = {
   /** The lines that this chunk completes, and a line that becomes too long in it. */

@@ -1,5 +1,4 @@
-// The outcome of an attempt, from the HTTP status and the body of the answer. For Feishu and Lark only `code` 0
-// is success: they send "access token invalid" and "frequency limited" with HTTP 200 too.
+// The outcome of an attempt, from the answer. Feishu and Lark send failures with HTTP 200 too; only `code` 0 is success.
 import { z } from 'zod';
 import type { Instant } from '../../domain/core/instants.ts';
 import { tryParseJson } from '../../domain/core/json.ts';
@@ -13,11 +12,9 @@ const Body = z.object({ code: z.int(), msg: z.string().optional() });
 /** Attempts after which an unknown code becomes permanent. */
 const MAX_UNKNOWN_ATTEMPTS = 3;
 
-type Meaning = (context: {
-  readonly msg: string;
-  readonly attempt: number;
-  readonly now: Instant;
-}) => 'throttled' | 'transient' | 'permanent' | 'disable' | 'needs_attention';
+type Meaning = (
+  context: Pick<Context, 'attempt' | 'now'> & { readonly msg: string },
+) => 'throttled' | 'transient' | 'permanent' | 'disable' | 'needs_attention';
 
 /** Every known code, of all kinds of channels. */
 const MEANINGS: Readonly<Record<number, Meaning>> = {
@@ -50,15 +47,14 @@ const PEAK_THROTTLE_MS = 150_000;
 const HALF_HOUR_MS = 30 * 60_000;
 const PEAK_MS = 90_000;
 
-/** @param context.clean removes secrets from a text of the provider */
-export function outcomeOfFeishu(
-  answer: Answer,
-  context: {
-    readonly attempt: number;
-    readonly now: Instant;
-    readonly clean: (text: string) => string;
-  },
-): SendOutcome {
+type Context = {
+  readonly attempt: number;
+  readonly now: Instant;
+  /** Removes secrets from a text of the provider. */
+  readonly clean: (text: string) => string;
+};
+
+export function outcomeOfFeishu(answer: Answer, context: Context): SendOutcome {
   const { attempt, now, clean } = context;
   const isSuccess = answer.status >= 200 && answer.status < 300;
   const body = parse(answer);
@@ -74,17 +70,14 @@ export function outcomeOfFeishu(
   const retryAfterMs = retryAfter(answer, now);
   const meaning = (MEANINGS[body.code] ?? unknownCode)({ msg, attempt, now });
   switch (meaning) {
-    case 'throttled':
-      return {
-        outcome: 'throttled',
-        code,
-        detail,
-        retryAfterMs: retryAfterMs ?? defaultThrottleMs(now),
-      };
+    case 'throttled': {
+      const waitMs = retryAfterMs ?? defaultThrottleMs(now);
+      return { outcome: meaning, code, detail, retryAfterMs: waitMs };
+    }
     case 'transient':
-      return { outcome: 'transient', code, detail, retryAfterMs };
+      return { outcome: meaning, code, detail, retryAfterMs };
     case 'permanent':
-      return { outcome: 'permanent', code, detail };
+      return { outcome: meaning, code, detail };
     case 'disable':
     case 'needs_attention':
       return { outcome: 'permanent', code, detail, channel: meaning };
@@ -99,9 +92,7 @@ function defaultThrottleMs(now: Instant): number {
 }
 
 function parse({ body, complete }: Answer): z.output<typeof Body> | undefined {
-  if (!complete) return undefined;
-  const parsed = Body.safeParse(tryParseJson(body));
-  return parsed.success ? parsed.data : undefined;
+  return complete ? Body.safeParse(tryParseJson(body)).data : undefined;
 }
 
 /** The outcome of a status other than 2xx. */

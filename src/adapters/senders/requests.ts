@@ -17,11 +17,15 @@ export function compose(message: OutgoingMessage, target: ChannelTarget, now: In
   switch (target.kind) {
     case 'feishu_bot':
       return botMessage(message, target, now);
-    case 'feishu_flow':
-      return { headers: withBearer(target, {}), body: JSON.stringify(flowBody(message, now)) };
+    case 'feishu_flow': {
+      const headers = { 'content-type': JSON_TYPE, ...authorization(target) };
+      return { headers, body: JSON.stringify(flowBody(message, now)) };
+    }
     case 'feishu_base': {
       // The same token over all attempts: within three hours the automation runs once.
-      const headers = withBearer(target, { 'client-token': message.notificationId });
+      const bearer = authorization(target);
+      const token = { 'client-token': message.notificationId };
+      const headers = { 'content-type': JSON_TYPE, ...token, ...bearer };
       return { headers, body: JSON.stringify(flowBody(message, now)) };
     }
     case 'webhook':
@@ -29,12 +33,8 @@ export function compose(message: OutgoingMessage, target: ChannelTarget, now: In
   }
 }
 
-function withBearer(
-  { bearerToken }: ChannelTarget,
-  headers: Readonly<Record<string, string>>,
-): Readonly<Record<string, string>> {
-  const all = { 'content-type': JSON_TYPE, ...headers };
-  return bearerToken === undefined ? all : { ...all, authorization: `Bearer ${bearerToken}` };
+function authorization({ bearerToken }: ChannelTarget): Readonly<Record<string, string>> {
+  return bearerToken === undefined ? {} : { authorization: `Bearer ${bearerToken}` };
 }
 
 /** The message of a group bot: a structured post, in which text is not parsed as markup. */
@@ -54,10 +54,7 @@ function botMessage(message: OutgoingMessage, { secret }: ChannelTarget, now: In
 }
 
 /** HMAC-SHA-256 of an empty message; the key holds the time in seconds and the secret. */
-export function botSignature(
-  secret: string,
-  now: Instant,
-): { readonly timestamp: string; readonly sign: string } {
+export function botSignature(secret: string, now: Instant) {
   const timestamp = String(Math.floor(now / 1000));
   const sign = createHmac('sha256', `${timestamp}\n${secret}`).update('').digest('base64');
   return { timestamp, sign };
@@ -65,11 +62,8 @@ export function botSignature(
 
 /** The body that existing Feishu flows expect. */
 function flowBody(message: OutgoingMessage, now: Instant): object {
-  return {
-    event: 'smartflow.schedule_adjustment_ready',
-    version: '1',
-    ...factsOf(message, now),
-  };
+  const event = { event: 'smartflow.schedule_adjustment_ready', version: '1' };
+  return { ...event, ...factsOf(message, now) };
 }
 
 function factsOf(message: OutgoingMessage, now: Instant): object {
@@ -93,11 +87,7 @@ function factsOf(message: OutgoingMessage, now: Instant): object {
 }
 
 /** A CloudEvent, signed by Standard Webhooks. */
-function signedEvent(
-  message: OutgoingMessage,
-  { bearerToken, secret = '' }: ChannelTarget,
-  now: Instant,
-) {
+function signedEvent(message: OutgoingMessage, target: ChannelTarget, now: Instant): Composed {
   const body = JSON.stringify({
     specversion: '1.0',
     id: message.notificationId,
@@ -109,6 +99,7 @@ function signedEvent(
     datacontenttype: 'application/json',
     data: factsOf(message, now),
   });
+  const { secret = '' } = target;
   const timestamp = String(Math.floor(now / 1000));
   const headers = {
     'content-type': 'application/cloudevents+json; charset=utf-8',
@@ -116,8 +107,7 @@ function signedEvent(
     'webhook-timestamp': timestamp,
     'webhook-signature': webhookSignature(secret, message.notificationId, timestamp, body),
   };
-  const authorization = bearerToken === undefined ? {} : { authorization: `Bearer ${bearerToken}` };
-  return { headers: { ...headers, ...authorization }, body };
+  return { headers: { ...headers, ...authorization(target) }, body };
 }
 
 /** The `v1` signature of Standard Webhooks: HMAC-SHA-256 of id, time and body under the decoded secret. */

@@ -1,5 +1,4 @@
-// Resolves a host name to one checked address. The caller connects to exactly this address, so that a second
-// DNS answer cannot lead elsewhere (SSRF).
+// Resolves a host name to one checked address to connect to: a second DNS answer cannot lead elsewhere (SSRF).
 import type { LookupAddress } from 'node:dns';
 import { lookup as systemLookup } from 'node:dns/promises';
 import { BlockList, isIP, isIPv4, isIPv6 } from 'node:net';
@@ -60,18 +59,12 @@ const NOT_PUBLIC_V4 = [
   '240.0.0.0/4',
 ] as const;
 
-const GLOBAL_V6 = '2000::/3';
-
-const NOT_PUBLIC_V6 = ['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20'] as const;
-
 const v4 = listOf(NOT_PUBLIC_V4, 'ipv4');
-const globalV6 = listOf([GLOBAL_V6], 'ipv6');
-const reservedV6 = listOf(NOT_PUBLIC_V6, 'ipv6');
-
+const globalV6 = listOf(['2000::/3'], 'ipv6');
+const reservedV6 = listOf(['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20'], 'ipv6');
 /**
- * True for an address of the open internet; false for any other text. IPv4 has a list of ranges that are not
- * public. IPv6 has only global unicast without its reserved ranges, so every form that embeds an IPv4 address
- * (mapped, translated, 6to4, Teredo) is refused without parsing it.
+ * True for an address of the open internet. IPv6 has only global unicast without its reserved ranges, so every form
+ * that embeds an IPv4 address (mapped, translated, 6to4, Teredo) is refused without parsing it.
  */
 export function isPublicAddress(address: string): boolean {
   // An address with a zone (`fe80::1%eth0`) is link-local.

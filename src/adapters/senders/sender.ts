@@ -1,5 +1,4 @@
-// The built-in sender: checks the address, makes one HTTP call, and reads the outcome. Outcomes and logs
-// contain no secret.
+// The built-in sender: checks the address, makes one HTTP call, and reads the outcome, which contains no secret.
 import { readAddress, STRICT_RULES, type AddressRules } from '../../domain/channel/address.ts';
 import { withoutSecretsOf } from '../../domain/channel/without-secrets.ts';
 import type { Instant } from '../../domain/core/instants.ts';
@@ -55,7 +54,7 @@ export function channelSender(options: ChannelSenderOptions = {}): Sender {
         const about = { event: 'ssrf_blocked', userId, channel, version };
         logger.warn(about, 'security: the address of a channel is not public and was not called');
       }
-      return unresolved(found.error);
+      return UNRESOLVED[found.error];
     }
     const request = compose(message, target, now());
     const posted = await post({ ...request, url, address: found.value, limits, signal });
@@ -69,24 +68,7 @@ function outcomeOf(
   target: ChannelTarget,
   now: Instant,
 ): SendOutcome {
-  switch (posted.kind) {
-    case 'unsent':
-      return { outcome: 'transient', code: posted.code, detail: 'no connection was made' };
-    case 'tls':
-      return {
-        outcome: 'permanent',
-        code: posted.code,
-        detail: 'the certificate of the receiver is not valid for its name',
-      };
-    case 'unanswered':
-      return {
-        outcome: 'unknown',
-        code: posted.code,
-        detail: 'the request was sent, and no answer came',
-      };
-    case 'answer':
-      break;
-  }
+  if (posted.kind !== 'answer') return { ...UNANSWERED[posted.kind], code: posted.code };
   if (target.kind === 'webhook') {
     // The body of an unknown receiver is shown to nobody: it could be the content of an internal server.
     if (posted.status < 200 || posted.status >= 300) return outcomeOfStatus(posted, now);
@@ -97,6 +79,14 @@ function outcomeOf(
   return outcomeOfFeishu(posted, { attempt: message.attempt, now, clean });
 }
 
+const UNANSWERED = {
+  unsent: { outcome: 'transient', detail: 'no connection was made' },
+  tls: {
+    outcome: 'permanent',
+    detail: 'the certificate of the receiver is not valid for its name',
+  },
+  unanswered: { outcome: 'unknown', detail: 'the request was sent, and no answer came' },
+} as const;
 const UNRESOLVED: Readonly<Record<Unresolved, SendOutcome>> = {
   ssrf_blocked: {
     outcome: 'permanent',
@@ -116,7 +106,3 @@ const UNRESOLVED: Readonly<Record<Unresolved, SendOutcome>> = {
     detail: 'the name of the receiver could not be resolved',
   },
 };
-
-function unresolved(why: Unresolved): SendOutcome {
-  return UNRESOLVED[why];
-}

@@ -1,9 +1,7 @@
-// Makes one HTTP POST to one checked address: no redirect, no proxy, no retry, a bounded answer and a time
-// limit. The result says how far the call got, because only an unsent call can be repeated safely.
+// Makes one HTTP POST to one checked address: no redirect, proxy or retry. The result tells how far the call got.
 import type { LookupAddress } from 'node:dns';
 import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { match, P } from 'ts-pattern';
 
 export type PostRequest = {
   readonly url: URL;
@@ -129,20 +127,26 @@ function readAnswer(
     body: Buffer.concat(chunks).subarray(0, maxBytes).toString('utf8'),
     complete,
   });
+  const finishing = (complete: () => boolean) => (): void => {
+    finish(soFar(complete()));
+  };
   response.on('data', (chunk: Buffer) => {
     chunks.push(chunk);
     bytes += chunk.length;
     if (bytes > maxBytes) finish(soFar(false));
   });
-  response.once('end', () => {
-    finish(soFar(true));
-  });
-  response.once('error', () => {
-    finish(soFar(false));
-  });
-  response.once('close', () => {
-    finish(soFar(response.complete));
-  });
+  response.once(
+    'end',
+    finishing(() => true),
+  );
+  response.once(
+    'error',
+    finishing(() => false),
+  );
+  response.once(
+    'close',
+    finishing(() => response.complete),
+  );
   return () => soFar(false);
 }
 
@@ -153,14 +157,9 @@ function headerOf(response: IncomingMessage, name: string): string | undefined {
 
 /** Host and path as they were checked, so that node:http does not parse the URL again. */
 function target(url: URL): RequestOptions {
-  const { protocol, hostname, port, pathname, search } = url;
-  const host = hostname.replace(/^\[(.*)\]$/, '$1');
-  return {
-    protocol,
-    hostname: host,
-    port: port === '' ? undefined : port,
-    path: pathname + search,
-  };
+  const { protocol, port, pathname, search } = url;
+  const hostname = url.hostname.replace(/^\[(.*)\]$/, '$1');
+  return { protocol, hostname, port: port === '' ? undefined : port, path: pathname + search };
 }
 
 function pinned({ address, family }: LookupAddress): NonNullable<RequestOptions['lookup']> {
@@ -182,13 +181,9 @@ function shortest(address: string): string {
 }
 
 function failureOf(error: Error, connected: boolean): Posted {
+  if (connected) return { kind: 'unanswered', code: 'network_error' };
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
-  return match({ connected, code })
-    .returnType<Posted>()
-    .with({ connected: true }, () => ({ kind: 'unanswered', code: 'network_error' }))
-    .with({ code: P.string.regex(/^ERR_TLS_|CERT|SELF_SIGNED|UNABLE_TO_/) }, () => ({
-      kind: 'tls',
-      code: 'tls_invalid',
-    }))
-    .otherwise(() => ({ kind: 'unsent', code: 'network_error' }));
+  return /^ERR_TLS_|CERT|SELF_SIGNED|UNABLE_TO_/.test(code)
+    ? { kind: 'tls', code: 'tls_invalid' }
+    : { kind: 'unsent', code: 'network_error' };
 }

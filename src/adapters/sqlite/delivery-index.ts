@@ -27,7 +27,7 @@ import {
   table,
   text,
 } from './table.ts';
-import { transaction } from './open.ts';
+import { kept, transaction } from './open.ts';
 
 /** Every status, for lists and options. */
 export const DELIVERY_STATUSES = [
@@ -59,7 +59,7 @@ const DELIVERIES = table(
   }),
 );
 
-/** With the number that SQLite gives to each new row. */
+/** `number` is what SQLite gives to each new row. */
 const LISTED = table(
   DELIVERIES.name,
   record<{ readonly row: DeliveryRow; readonly number: number }>({
@@ -95,10 +95,7 @@ const MAX_LIMIT = 1_000;
  * @throws TocsinError `refused` when another owns the file, or it is of another log, damaged, newer or of another format
  */
 export function sqliteDeliveryIndex(options: SqliteIndexOptions): DeliveryIndex {
-  using undo = new DisposableStack();
-  const index = indexOn(undo.use(ownIndexFile(options, FORMAT)));
-  undo.move();
-  return index;
+  return kept(ownIndexFile(options, FORMAT), indexOn);
 }
 
 /**
@@ -112,10 +109,7 @@ export function openDeliveryIndexReader(
   file: string,
   options: { readonly snapshot?: boolean } = {},
 ): DeliveryIndexReader {
-  using undo = new DisposableStack();
-  const reader = readerOn(undo.use(readFile(file, FORMAT, options)));
-  undo.move();
-  return reader;
+  return kept(readFile(file, FORMAT, options), readerOn);
 }
 
 function readerOn(file: DerivedFile): DeliveryIndexReader {
@@ -141,15 +135,15 @@ function readerOn(file: DerivedFile): DeliveryIndexReader {
 
 function listOf({ db }: DerivedFile, options: DeliveryQuery): readonly ListedDelivery[] {
   const { userId, status, before, limit } = options;
-  const filters: (readonly [string, string | number])[] = [];
-  if (userId !== undefined) filters.push(['user_id = ?', userId]);
-  if (status !== undefined) filters.push(['status = ?', status]);
-  if (before !== undefined) filters.push(['number < ?', before]);
-  const where = filters.length === 0 ? '' : `WHERE ${filters.map(([sql]) => sql).join(' AND ')}`;
-  const values = filters.map(([, value]) => value);
+  const filters = [
+    { sql: 'user_id = ?', value: userId },
+    { sql: 'status = ?', value: status },
+    { sql: 'number < ?', value: before },
+  ].flatMap(({ sql, value }) => (value === undefined ? [] : [{ sql, value }]));
+  const where = ['TRUE', ...filters.map(({ sql }) => sql)].join(' AND ');
   const most = Math.min(Math.max(1, Math.trunc(limit)), MAX_LIMIT);
-  return query(db, LISTED, `FROM deliveries ${where} ORDER BY number DESC LIMIT ?`)
-    .all(...values, most)
+  return query(db, LISTED, `FROM deliveries WHERE ${where} ORDER BY number DESC LIMIT ?`)
+    .all(...filters.map(({ value }) => value), most)
     .map(({ row, number }) => ({ ...row, number }));
 }
 

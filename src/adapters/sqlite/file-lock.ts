@@ -1,5 +1,4 @@
-// A lock that gives a file one owner among all processes. The operating system releases the lock when its holder
-// ends, so nobody has to delete a stale lock.
+// A lock that gives a file one owner among all processes. The system releases it when its holder ends.
 import { mkdirSync, realpathSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
@@ -41,11 +40,8 @@ const WRITE_TIMEOUT_MS = 1_000;
 const held = new Set<DatabaseSync>();
 
 /**
- * Acquires `{path}.lock`. The same file has the same lock, also through symbolic links. The file need not exist;
- * its directory is made.
- *
- * A SQLite transaction that stays open is the lock: a second `BEGIN IMMEDIATE` is refused, in this
- * process and in others, while the owner's row, committed before, can be read.
+ * Acquires `{path}.lock`, and makes its directory. Symbolic links to a file lead to the same lock. An open transaction
+ * of SQLite is the lock: others cannot begin one, and can read the owner's row, committed before.
  *
  * @throws what `inUse` returns, when another holds it
  * @throws TocsinError `usage` when the lock file cannot be written, `refused` when it is not a lock file
@@ -91,8 +87,7 @@ function acquire(db: DatabaseSync, file: string, holder: string): boolean {
     if (attempt > 0) pause();
     if (!begin(db)) continue;
     if (ownMark(db, file) === mark) return true;
-    // The owner's row is committed before the lasting transaction begins, so that others can read it. If another
-    // process writes its row between the two, the loop starts again.
+    // The owner's row is committed first, so that others can read it. Another process may write its row in between.
     writeOwner(db, mark, holder);
     if (!begin(db)) continue;
     if (ownMark(db, file) === mark) return true;
@@ -150,6 +145,12 @@ function readOwner(db: DatabaseSync): LockOwner | undefined {
   return { pid: Number(pid), host: String(host), what: String(what), since: String(since) };
 }
 
+/** Names the holder of a lock, for the error of another. */
+export function ownerText(owner: LockOwner | undefined): string {
+  if (owner === undefined) return 'another process';
+  return `${owner.what} (process ${owner.pid} on ${owner.host}, since ${owner.since})`;
+}
+
 function pause(): void {
   // Atomics.wait, because acquiring a lock is synchronous.
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS * (0.5 + Math.random()));
@@ -161,25 +162,17 @@ function lockError(file: string, cause: unknown): unknown {
   if (code === SQLITE.notADatabase || code === SQLITE.corrupt) return notALock(file, cause);
   if (code === undefined) return cause;
   const detail = cause instanceof Error ? cause.message : String(cause);
-  return new TocsinError(
-    'usage',
-    'lock_unusable',
-    `cannot write the lock file ${file}: ${detail}`,
-    {
-      hint: 'Check that this user may write to that directory and that its disk is not full.',
-      cause,
-    },
-  );
+  const message = `cannot write the lock file ${file}: ${detail}`;
+  return new TocsinError('usage', 'lock_unusable', message, {
+    hint: 'Check that this user may write to that directory and that its disk is not full.',
+    cause,
+  });
 }
 
 function notALock(file: string, cause?: unknown): TocsinError {
-  return new TocsinError(
-    'refused',
-    'lock_foreign',
-    `${file} is not a lock file of Tocsin, or is damaged`,
-    {
-      hint: 'If no Tocsin process uses the file beside it, delete the lock file; otherwise stop that process first.',
-      cause,
-    },
-  );
+  const message = `${file} is not a lock file of Tocsin, or is damaged`;
+  return new TocsinError('refused', 'lock_foreign', message, {
+    hint: 'If no Tocsin process uses the file beside it, delete the lock file; otherwise stop that process first.',
+    cause,
+  });
 }

@@ -3,6 +3,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { TocsinError } from '../../domain/core/errors.ts';
 import type { Position } from '../../domain/core/positions.ts';
 import type { EventRef } from '../../projections/read-model.ts';
+import { kept } from './open.ts';
 import { ownFile, type DerivedFile, type DerivedFormat } from './made-from-log.ts';
 import { eventRef, insertInto, nullable, position, query, record, table, text } from './table.ts';
 
@@ -33,10 +34,7 @@ const TABLES = `
   CREATE TABLE log (one INTEGER PRIMARY KEY CHECK (one = 1), store_id TEXT NOT NULL);
   CREATE TABLE checkpoints (${CHECKPOINTS.definition}, PRIMARY KEY (name));`;
 
-/**
- * The format of an index file with `tables` for its rows. A file of an older version is emptied, because its
- * rows can be made from the log.
- */
+/** The format of an index file with `tables`. Older files are emptied: their rows can be made from the log. */
 export function indexFormat(
   format: Pick<DerivedFormat, 'applicationId' | 'version' | 'what'>,
   tables: string,
@@ -63,21 +61,15 @@ export function indexFormat(
   };
 }
 
-/**
- * Opens the file as its one owner.
- *
- * @throws TocsinError `refused` when another owns the file, or it is of another log, damaged, newer or of
- * another format; `usage` when it cannot be opened
- */
+/** Opens the file as its one owner. @throws TocsinError like `sqliteDueIndexes` */
 export function ownIndexFile(options: SqliteIndexOptions, format: DerivedFormat): DerivedFile {
   const { file, storeId, owner = 'a worker' } = options;
   // A power cut can undo the last commits, rows and checkpoint together.
   const pragmas = `PRAGMA synchronous = NORMAL; PRAGMA cache_size = -${CACHE_KIB}`;
-  using undo = new DisposableStack();
-  const owned = undo.use(ownFile(file, format, { owner, pragmas }));
-  assertLog(owned, storeId);
-  undo.move();
-  return owned;
+  return kept(ownFile(file, format, { owner, pragmas }), (owned) => {
+    assertLog(owned, storeId);
+    return owned;
+  });
 }
 
 /** @throws TocsinError `refused` (`index_of_other_log`) when the file is of another log than `storeId` */
@@ -96,7 +88,6 @@ export function indexCheckpoint({ db }: DerivedFile, name: string) {
   const find = query(db, CHECKPOINTS, 'FROM checkpoints WHERE name = ?');
   const put = db.prepare(insertInto(CHECKPOINTS, 'INSERT OR REPLACE'));
   return {
-    /** `undefined` before the first commit. */
     position: (): Position | undefined => find.get(name)?.position,
     lastEvent: (): EventRef | undefined => find.get(name)?.lastEvent ?? undefined,
     /** @param last absent, the last event stays as it was */

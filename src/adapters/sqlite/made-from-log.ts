@@ -1,9 +1,8 @@
-// SQLite files that are made from the log: the read model and the indexes. One owner writes such a file, and others
-// may read it at the same time.
-import { DatabaseSync } from 'node:sqlite';
+// SQLite files that are made from the log: the read model and the indexes. One owner writes, and others may read.
+import type { DatabaseSync } from 'node:sqlite';
 import { TocsinError } from '../../domain/core/errors.ts';
-import { acquireFileLock, type FileLock } from './file-lock.ts';
-import { openError, openSqlite, openSqliteReadOnly, SQLITE, sqliteCode } from './open.ts';
+import { acquireFileLock, ownerText, type FileLock, type LockOwner } from './file-lock.ts';
+import { opened, openError, openSqlite, openSqliteReadOnly, SQLITE, sqliteCode } from './open.ts';
 import type { SqliteFormat } from './open.ts';
 
 export type DerivedFormat = SqliteFormat & {
@@ -18,66 +17,38 @@ export type DerivedFile = Disposable & {
   /** The file as errors name it. */
   readonly name: string;
   readonly format: DerivedFormat;
-  /** Runs `work` on the file and gives its errors a code and a hint. */
+  /** Runs `work` and gives its errors a code and a hint. */
   readonly guarded: <T>(work: () => T) => T;
 };
 
-export type OwnOptions = {
-  /** The owner's name, for the error of a second owner. */
-  readonly owner: string;
-  /** Settings of the connection, as SQL. */
-  readonly pragmas: string;
-};
+/** The owner's name, for the error of a second owner; and settings of the connection, as SQL. */
+export type OwnOptions = { readonly owner: string; readonly pragmas: string };
 
 const REBUILD_HINT =
   'It can be rebuilt from the log: stop the process that owns it, delete the file and those beside it that end in -wal and -shm, and start again.';
 
-/**
- * Opens `file` as its one owner; makes it, and its directory, if missing.
- *
- * @throws TocsinError `refused` when another process or object owns it, or when it is damaged, newer or of
- * another format; `usage` when it cannot be opened
- */
+/** Opens `file` as its one owner; makes it if missing. @throws TocsinError `refused` or `usage` when it cannot */
 export function ownFile(file: string, format: DerivedFormat, options: OwnOptions): DerivedFile {
   assertFileName(file);
   using undo = new DisposableStack();
   undo.use(lockFile(file, format, options.owner));
-  const db = guard(file, format, () => openSqlite(file, format));
-  undo.defer(() => {
-    db.close();
-  });
+  const db = undo.use(guard(file, format, () => openSqlite(file, format)));
   guard(file, format, () => {
     db.exec(options.pragmas);
   });
-  const resources = undo.move();
-  return derivedFile(db, file, format, () => {
-    resources.dispose();
-  });
+  return derivedFile(db, file, format, undo.move());
 }
 
 /** Takes the lock of the owner of `file` without opening it. */
-export function lockFile(file: string, format: DerivedFormat, owner: string): FileLock {
-  return acquireFileLock(file, {
-    holder: owner,
-    inUse: (other) => {
-      const who =
-        other === undefined
-          ? 'another process'
-          : `${other.what} (process ${other.pid} on ${other.host}, since ${other.since})`;
-      return new TocsinError('refused', format.codes.inUse, `${file} is in use by ${who}`, {
-        hint: format.inUseHint,
-      });
-    },
-  });
+export function lockFile(file: string, format: DerivedFormat, holder: string): FileLock {
+  const inUse = (other: LockOwner | undefined): TocsinError => {
+    const message = `${file} is in use by ${ownerText(other)}`;
+    return new TocsinError('refused', format.codes.inUse, message, { hint: format.inUseHint });
+  };
+  return acquireFileLock(file, { holder, inUse });
 }
 
-/**
- * Opens `file` for reading, beside its owner.
- *
- * @param options.snapshot reads the state of the first read until disposed. Dispose it within minutes: the owner's
- * write-ahead log grows meanwhile.
- * @throws TocsinError `usage` when there is no such file; otherwise like {@link ownFile}
- */
+/** Opens `file` for reading. With `snapshot` it reads the state of the first read until disposed. */
 export function readFile(
   file: string,
   format: DerivedFormat,
@@ -87,45 +58,33 @@ export function readFile(
   const db = guard(file, format, () => openSqliteReadOnly(file, format));
   db.exec(`PRAGMA query_only = ON; ${options.pragmas ?? ''}`);
   if (options.snapshot === true) db.exec('BEGIN');
-  return derivedFile(db, file, format, () => {
-    db.close();
-  });
+  return derivedFile(db, file, format, db);
 }
 
-/**
- * A database that ends with this process.
- *
- * @param path `:memory:`, or an empty text for a file without a name, which the system removes with the process
- */
+/** A database that ends with this process. @param path an empty text for a file that the system removes */
 export function temporaryFile(
   path: ':memory:' | '',
   name: string,
   format: DerivedFormat,
   pragmas = '',
 ): DerivedFile {
-  const db = new DatabaseSync(path);
-  try {
-    db.exec(pragmas);
-    format.create(db);
-  } catch (error) {
-    db.close();
-    throw error;
-  }
-  return derivedFile(db, name, format, () => {
-    db.close();
+  const db = opened(path, false, (fresh) => {
+    fresh.exec(pragmas);
+    format.create(fresh);
   });
+  return derivedFile(db, name, format, db);
 }
 
 /** The same database for another owner; disposing it leaves the database open. */
 export function sharedFile({ db, name, format }: DerivedFile): DerivedFile {
-  return derivedFile(db, name, format, () => undefined);
+  return derivedFile(db, name, format);
 }
 
 function derivedFile(
   db: DatabaseSync,
   name: string,
   format: DerivedFormat,
-  close: () => void,
+  closes?: Disposable,
 ): DerivedFile {
   let isOpen = true;
   return {
@@ -139,7 +98,7 @@ function derivedFile(
     [Symbol.dispose]() {
       if (!isOpen) return;
       isOpen = false;
-      close();
+      closes?.[Symbol.dispose]();
     },
   };
 }
@@ -175,26 +134,22 @@ function translated(name: string, { codes, what }: DerivedFormat, cause: unknown
     case SQLITE.corrupt:
     case SQLITE.notADatabase:
       return damaged(`${name} is damaged: ${cause.message}`, cause);
-    case SQLITE.ioError:
-      return new TocsinError(
-        'unavailable',
-        codes.unwritable,
-        `cannot read or write ${name}: ${cause.message}`,
-        { hint: 'Check the disk and its quota.', cause },
-      );
+    case SQLITE.ioError: {
+      const message = `cannot read or write ${name}: ${cause.message}`;
+      const hint = 'Check the disk and its quota.';
+      return new TocsinError('unavailable', codes.unwritable, message, { hint, cause });
+    }
     case SQLITE.busy:
     case SQLITE.locked:
     case SQLITE.readOnly:
     case SQLITE.perm:
     case SQLITE.cantOpen:
       return openError(name, what, cause);
-    default:
-      return new TocsinError(
-        'internal',
-        codes.rejected,
-        `${name} refused a statement: ${cause.message}`,
-        { hint: 'This is a fault in Tocsin. Please report it.', cause },
-      );
+    default: {
+      const message = `${name} refused a statement: ${cause.message}`;
+      const hint = 'This is a fault in Tocsin. Please report it.';
+      return new TocsinError('internal', codes.rejected, message, { hint, cause });
+    }
   }
 }
 
@@ -210,10 +165,8 @@ function withRebuildHint(error: TocsinError): TocsinError {
 function assertFileName(file: string): void {
   // For SQLite the first two name temporary databases, and "file:" starts a URI.
   if (file !== '' && file !== ':memory:' && !file.startsWith('file:')) return;
-  throw new TocsinError(
-    'usage',
-    'file_unusable',
-    `${JSON.stringify(file)} is not the path of a file`,
-    { hint: 'Name a file, for example with --state.' },
-  );
+  const message = `${JSON.stringify(file)} is not the path of a file`;
+  throw new TocsinError('usage', 'file_unusable', message, {
+    hint: 'Name a file, for example with --state.',
+  });
 }

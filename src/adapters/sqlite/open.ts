@@ -40,10 +40,9 @@ export type SqliteFormat = {
 const BUSY_TIMEOUT_MS = 5_000;
 
 /**
- * Opens `file` for writing, in WAL mode and with full sync; makes it, and its directory, if missing.
+ * Opens `file` for writing, in WAL mode; makes it, and its directory, if missing.
  *
- * @throws TocsinError `refused` when the file is damaged, newer or of another format, `usage` when it cannot
- * be opened
+ * @throws TocsinError `refused` when it is damaged, newer or of another format, `usage` when it cannot be opened
  */
 export function openSqlite(file: string, format: SqliteFormat): DatabaseSync {
   return guarded(file, format, () => {
@@ -58,11 +57,7 @@ export function openSqlite(file: string, format: SqliteFormat): DatabaseSync {
   });
 }
 
-/**
- * Opens `file` for reading, beside an owner that writes it.
- *
- * @throws TocsinError like {@link openSqlite}; also `usage` when there is no such file
- */
+/** Opens `file` for reading. @throws TocsinError like {@link openSqlite}; also `usage` when there is no such file */
 export function openSqliteReadOnly(file: string, format: SqliteFormat): DatabaseSync {
   if (!existsSync(file)) {
     const message = `${file}, ${format.what}, does not exist`;
@@ -73,26 +68,31 @@ export function openSqliteReadOnly(file: string, format: SqliteFormat): Database
   return guarded(file, format, () =>
     opened(file, true, (db) => {
       if (formatOf(db, file, format) === 'new') {
-        throw new TocsinError(
-          'usage',
-          'file_not_found',
-          `${file} is empty: it is not ${format.what}`,
-          { hint: 'Check the path.' },
-        );
+        const message = `${file} is empty: it is not ${format.what}`;
+        throw new TocsinError('usage', 'file_not_found', message, { hint: 'Check the path.' });
       }
     }),
   );
 }
 
-function opened(file: string, readOnly: boolean, check: (db: DatabaseSync) => void): DatabaseSync {
-  const db = new DatabaseSync(file, { readOnly, timeout: BUSY_TIMEOUT_MS });
-  try {
+/** Opens a database, and closes it again when `check` throws. */
+export function opened(
+  file: string,
+  readOnly: boolean,
+  check: (db: DatabaseSync) => void,
+): DatabaseSync {
+  return kept(new DatabaseSync(file, { readOnly, timeout: BUSY_TIMEOUT_MS }), (db) => {
     check(db);
     return db;
-  } catch (error) {
-    db.close();
-    throw error;
-  }
+  });
+}
+
+/** Makes a result of a resource; disposes the resource when that throws. */
+export function kept<R extends Disposable, T>(resource: R, make: (resource: R) => T): T {
+  using undo = new DisposableStack();
+  const result = make(undo.use(resource));
+  undo.move();
+  return result;
 }
 
 function mark(db: DatabaseSync, format: SqliteFormat, make: (db: DatabaseSync) => void): void {
@@ -111,20 +111,17 @@ function formatOf(db: DatabaseSync, file: string, format: SqliteFormat): 'new' |
   // A crash during the creation leaves a file without tables: it is created again.
   if (application === 0 && version === 0 && tables === 0) return 'new';
   if (application !== format.applicationId) {
-    throw new TocsinError(
-      'refused',
-      'file_foreign',
-      `${file} is a SQLite file, but not ${format.what}`,
-      { hint: 'Name another file. Nothing was written to this file.' },
-    );
+    const message = `${file} is a SQLite file, but not ${format.what}`;
+    throw new TocsinError('refused', 'file_foreign', message, {
+      hint: 'Name another file. Nothing was written to this file.',
+    });
   }
   if (version > format.version) {
-    throw new TocsinError(
-      'refused',
-      'file_newer',
-      `${file} was written by a newer version (format ${version}, this version knows ${format.version})`,
-      { hint: 'Use the version that wrote it, or a newer one. Nothing was written to the file.' },
-    );
+    const versions = `format ${version}, this version knows ${format.version}`;
+    const message = `${file} was written by a newer version (${versions})`;
+    throw new TocsinError('refused', 'file_newer', message, {
+      hint: 'Use the version that wrote it, or a newer one. Nothing was written to the file.',
+    });
   }
   return version < format.version ? 'older' : 'ours';
 }
@@ -142,13 +139,11 @@ export function openError(file: string, what: string, cause: unknown): unknown {
   if (cause instanceof TocsinError) return cause;
   const detail = cause instanceof Error ? cause.message : String(cause);
   switch (sqliteCode(cause)) {
-    case SQLITE.notADatabase:
-      return new TocsinError(
-        'refused',
-        'file_foreign',
-        `${file} is not a SQLite file, so not ${what}`,
-        { hint: 'Name another file. Nothing was written to this file.', cause },
-      );
+    case SQLITE.notADatabase: {
+      const message = `${file} is not a SQLite file, so not ${what}`;
+      const hint = 'Name another file. Nothing was written to this file.';
+      return new TocsinError('refused', 'file_foreign', message, { hint, cause });
+    }
     case SQLITE.corrupt:
       return new TocsinError(
         'refused',

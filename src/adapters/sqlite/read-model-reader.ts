@@ -1,5 +1,4 @@
-// The reading half of the read model. Every method except the iterators finishes its statements before it returns,
-// so no statement stays open while the caller waits.
+// The reading half of the read model. Only the iterators keep a statement open while their caller waits.
 import type { Axis } from '../../domain/policy/policy.ts';
 import type { ReadModelTables } from '../../projections/audit/reading/ports.ts';
 import type { SentNotification, SentNotificationRange } from '../../projections/read-model.ts';
@@ -30,47 +29,44 @@ const within = (instant: 'requested_at' | 'recorded_at'): string => `
     ON user = of_user AND trigger_type = of_type AND mock = of_mock
     AND ${instant} >= from_at AND ${instant} < to_at`;
 
-// Sorted as rendered: by columns, user 10 would come after user 1, but "10:" comes before "1:". The
-// odd division is a floor: SQLite's own cuts towards zero, and a phase can begin a window before 1970.
+// Sorted as rendered: "10:" comes before "1:". The odd division is a floor, since a window may begin before 1970.
 const DEDUPE_KEYS = `
   SELECT user || ':' || trigger_type || ':' || strftime('%Y-%m-%dT%H:%M:%SZ',
     (window_start - (window_start % 1000 + 1000) % 1000) / 1000, 'unixepoch') AS line
   FROM sent_notifications ORDER BY line`;
 
-/**
- * Prepares the reading statements.
- * @param options.mayWrite creates an index that only some logs need at its first use
- */
+/** @param options.mayWrite creates an index that only some logs need, at its first use */
 export function readModelReader(
   file: DerivedFile,
   options: { readonly mayWrite?: boolean } = {},
 ): ReadModelTables {
   const { db, guarded } = file;
-  const select = <T>(table: Table<T>, rest: string, before?: string): Query<T> =>
-    query(db, table, rest, before);
-  const whole = <T>(table: Table<T>, rest = ''): Query<T> =>
-    select(table, `FROM ${table.name} ${rest}`);
+  const select = <T>(table: Table<T>, rest = '', from = `FROM ${table.name}`): Query<T> =>
+    query(db, table, `${from} ${rest}`);
   const prepared = guarded(() => ({
-    checkpoint: whole(CHECKPOINT),
-    requestedWithin: select(SENT_NOTIFICATIONS, within('requested_at'), RANGES),
-    named: whole(SENT_NOTIFICATIONS, 'WHERE user = ? AND trigger_type = ? AND mock = ? AND id = ?'),
-    messagesAfter: whole(RECENT_MESSAGES, 'WHERE sequence > ? ORDER BY sequence'),
-    lastMessage: whole(RECENT_MESSAGES, 'ORDER BY sequence DESC LIMIT 1'),
-    parked: whole(PARKED, 'ORDER BY rowid'),
-    control: whole(CONTROL, 'ORDER BY revision'),
-    reasons: whole(REASONS, "WHERE verdict <> 'published' AND requests > 0 ORDER BY reason"),
-    verdictAt: whole(VERDICTS, 'WHERE position_commit = ? AND position_prepare = ? LIMIT 1'),
+    checkpoint: select(CHECKPOINT),
+    requestedWithin: query(db, SENT_NOTIFICATIONS, within('requested_at'), RANGES),
+    named: select(
+      SENT_NOTIFICATIONS,
+      'WHERE user = ? AND trigger_type = ? AND mock = ? AND id = ?',
+    ),
+    messagesAfter: select(RECENT_MESSAGES, 'WHERE sequence > ? ORDER BY sequence'),
+    lastMessage: select(RECENT_MESSAGES, 'ORDER BY sequence DESC LIMIT 1'),
+    parked: select(PARKED, 'ORDER BY rowid'),
+    control: select(CONTROL, 'ORDER BY revision'),
+    reasons: select(REASONS, "WHERE verdict <> 'published' AND requests > 0 ORDER BY reason"),
+    verdictAt: select(VERDICTS, 'WHERE position_commit = ? AND position_prepare = ? LIMIT 1'),
     // The condition and the expression are those of the index; otherwise SQLite would not use it.
-    verdictOfMessage: whole(
+    verdictOfMessage: select(
       VERDICTS,
       `WHERE message_id IS NOT NULL AND substr(message_id, 1, 8) = ? AND message_id = ? LIMIT 1`,
     ),
-    verdictsFrom: whole(
+    verdictsFrom: select(
       VERDICTS,
       `INDEXED BY verdicts_by_user WHERE user = ? AND window_start >= ?
        ORDER BY window_start, rowid LIMIT ?`,
     ),
-    verdictsUpTo: whole(
+    verdictsUpTo: select(
       VERDICTS,
       `INDEXED BY verdicts_by_user WHERE user = ? AND window_start <= ?
        ORDER BY window_start DESC, rowid DESC LIMIT ?`,
@@ -94,7 +90,7 @@ export function readModelReader(
         const recorded = on('recordedAt');
         if (recorded.length === 0) return requested;
         if (recordedWithin === undefined && options.mayWrite === true) db.exec(RECORDED_INDEX);
-        recordedWithin ??= select(SENT_NOTIFICATIONS, within('recorded_at'), RANGES);
+        recordedWithin ??= query(db, SENT_NOTIFICATIONS, within('recorded_at'), RANGES);
         return [...requested, ...among(recordedWithin, recorded)];
       }),
     sentNotificationsById: (refs) =>
@@ -123,19 +119,15 @@ export function readModelReader(
       const instant = axis === 'requestedAt' ? 'requested_at' : 'recorded_at';
       const by = order === 'subject' ? `user, trigger_type, ${instant}` : instant;
       // SQLite sorts in portions and temporary files. Nothing may be committed on `db` meanwhile.
-      const rows = guarded(() => whole(SENT_NOTIFICATIONS, `WHERE mock = 0 ORDER BY ${by}, id`));
+      const rows = guarded(() => select(SENT_NOTIFICATIONS, `WHERE mock = 0 ORDER BY ${by}, id`));
       return stepwise(file, rows.iterate());
     },
     verdictAt: ({ commit, prepare }) => guarded(() => prepared.verdictAt.get(commit, prepare)),
     verdictOfMessage: (id) => guarded(() => prepared.verdictOfMessage.get(id.slice(0, 8), id)),
-    verdictsAbout: (user, { direction, windowStart, limit }) =>
-      guarded(() =>
-        prepared[direction === 'forwards' ? 'verdictsFrom' : 'verdictsUpTo'].all(
-          user,
-          windowStart,
-          limit,
-        ),
-      ),
+    verdictsAbout: (user, { direction, windowStart, limit }) => {
+      const verdicts = prepared[direction === 'forwards' ? 'verdictsFrom' : 'verdictsUpTo'];
+      return guarded(() => verdicts.all(user, windowStart, limit));
+    },
     sentNotifications: () => pages(file, SENT_NOTIFICATIONS),
     verdicts: () => pages(file, VERDICTS),
   };

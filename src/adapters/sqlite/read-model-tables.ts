@@ -1,5 +1,4 @@
-// The tables of a read-model file. docs/read-model.md describes them, and people query them while the
-// daemon runs: a change here is a new format version and a change of that document.
+// The tables of a read-model file. A change is a new format version and a change of docs/read-model.md.
 import type { DatabaseSync } from 'node:sqlite';
 import { SEVERITIES } from '../../domain/core/severity.ts';
 import type {
@@ -26,9 +25,8 @@ import {
   text,
 } from './table.ts';
 
-// 64-bit numbers (positions, revisions, sequences, ordinals) are INTEGER: every store counts them
-// below 2^63, and as text they would not sort. Instants are INTEGER milliseconds. The tables are not
-// STRICT, because the sqlite3 shells of long-lived distributions could not open the file then.
+// 64-bit numbers (positions, revisions, sequences, ordinals) are INTEGER: every store counts them below 2^63, and as
+// text they would not sort. No table is STRICT, because the sqlite3 shells of long-lived distributions could not open it.
 
 /** One row; its columns are null before the first commit. */
 export const CHECKPOINT = table(
@@ -122,7 +120,7 @@ export const VERDICTS = table(
   ],
 );
 
-/** How many requests have a verdict for a reason, so that nobody has to count them. */
+/** How many requests have a verdict for a reason. */
 export type ReasonRow = {
   readonly verdict: VerdictRow['verdict'];
   readonly reason: string;
@@ -204,11 +202,9 @@ const TABLES = `
     .join('\n')}
 `;
 
-// The instant comes last, so that one user's notifications of a type within a span of time are a range of
-// the index. There is no index on their random ids: at ten million rows every insert would touch a page of
-// its own. The index of parked verdicts stays tiny, and the index by position grows at its end. The other
-// two serve `audit explain`: a user's verdicts in the order of their windows, and the verdict behind a
-// notification, by as much of its id as makes it rare.
+// The instant comes last, so that one user's notifications of a type within a span of time are a range of the index.
+// Nothing indexes the random ids: at ten million rows every insert would touch a page of its own. The last two serve
+// `audit explain`; the start of a message id is rare enough.
 const INDEXES = `
   CREATE INDEX sent_notifications_by_requested
     ON sent_notifications (user, trigger_type, mock, requested_at);
@@ -218,10 +214,7 @@ const INDEXES = `
   CREATE INDEX verdicts_by_message ON verdicts (substr(message_id, 1, 8)) WHERE message_id IS NOT NULL;
 `;
 
-/**
- * Made when a policy goes by `recordedAt` for the first time: without such a policy nobody pays for a
- * second index with every notification.
- */
+/** Made when a policy uses `recordedAt` for the first time: the index costs something with every notification. */
 export const RECORDED_INDEX = `
   CREATE INDEX IF NOT EXISTS sent_notifications_by_recorded
     ON sent_notifications (user, trigger_type, mock, recorded_at)`;

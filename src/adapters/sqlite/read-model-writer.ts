@@ -1,5 +1,4 @@
-// The writing half of the read model: a commit is one transaction. Rows are inserted one by one through prepared
-// statements, which is as fast as statements of many rows.
+// The writing half of the read model: a commit is one transaction. Statements of many rows were not faster.
 import { TocsinError } from '../../domain/core/errors.ts';
 import type { ReadModelCommit, VerdictRow } from '../../projections/read-model.ts';
 import type { DerivedFile } from './made-from-log.ts';
@@ -30,7 +29,6 @@ export type ReadModelWriter = {
   readonly commit: (commit: ReadModelCommit) => void;
   readonly reset: () => void;
 };
-
 /** Makes `token` the owner, and prepares the writing statements. */
 export function readModelWriter(
   { db, name, guarded }: DerivedFile,
@@ -135,17 +133,9 @@ export function readModelWriter(
           for (const row of commit.sentNotifications) {
             statement.notification.run(...SENT_NOTIFICATIONS.values(row));
           }
-          for (const {
-            released,
-            releases,
-            heldAt,
-            user,
-            triggerType,
-            mock,
-            id,
-          } of commit.amended) {
+          for (const { user, triggerType, mock, id, ...row } of commit.amended) {
             const about = [user, triggerType, mock ? 1 : 0, id];
-            statement.amend.run(released ? 1 : 0, releases, heldAt, ...about);
+            statement.amend.run(row.released ? 1 : 0, row.releases, row.heldAt, ...about);
           }
           writeVerdicts(commit.verdicts);
           writeMessages(commit, before);
@@ -174,12 +164,9 @@ function assertAscending({ recentMessages }: ReadModelCommit): void {
   let last: bigint | undefined;
   for (const { sequence } of recentMessages) {
     if (last !== undefined && sequence <= last) {
-      throw new TocsinError(
-        'internal',
-        'tail_disorder',
-        `message ${sequence} follows message ${last} in one commit`,
-        { hint: 'This is a fault in Tocsin. Please report it.' },
-      );
+      const message = `message ${sequence} follows message ${last} in one commit`;
+      const hint = 'This is a fault in Tocsin. Please report it.';
+      throw new TocsinError('internal', 'tail_disorder', message, { hint });
     }
     last = sequence;
   }

@@ -2,6 +2,7 @@
 import type { ReadModelTables } from '../../projections/audit/reading/ports.ts';
 import type { ReadModel } from '../../projections/read-model.ts';
 import { ownFile, readFile, temporaryFile, type DerivedFile } from './made-from-log.ts';
+import { kept } from './open.ts';
 import { readModelReader } from './read-model-reader.ts';
 import { READ_MODEL_FORMAT } from './read-model-tables.ts';
 import { readModelWriter } from './read-model-writer.ts';
@@ -36,28 +37,23 @@ const WAL_LIMIT_BYTES = 64 * 1024 * 1024;
 const BUSY_TIMEOUT_MS = 1_000;
 
 /**
- * Opens the read model in `file` as its one owner.
- *
- * Two things keep a second owner out: a lock beside the file, and the owner and sequence that every
- * commit must find as this owner left them.
+ * Opens the read model in `file` as its one owner. A lock beside the file keeps a second owner out; and every commit
+ * must find owner and sequence as this owner left them.
  *
  * @throws TocsinError `refused` (`read_model_in_use`) when another process or object owns it; `refused`
  * when the file is damaged, newer or not a read model; `usage` when it cannot be opened
  */
 export function sqliteReadModel(options: SqliteReadModelOptions): SqliteReadModel {
   const { file, owner = 'a projector', busyTimeoutMs = BUSY_TIMEOUT_MS, maxPages } = options;
-  // With synchronous = NORMAL commits wait for no sync, and a power cut can cost the last of them, whole.
-  // The output stream is then ahead of the read model; the projector folds the missing events again
-  // without publishing their messages, so nothing is torn and nothing is sent twice.
+  // Without syncs a power cut can cost the last commits, whole. The output stream is then ahead of the read model, and
+  // the projector folds the missing events again without publishing their messages.
   const pragmas = `
     PRAGMA synchronous = NORMAL; PRAGMA cache_size = -${CACHE_KIB};
     PRAGMA wal_autocheckpoint = ${WAL_PAGES}; PRAGMA journal_size_limit = ${WAL_LIMIT_BYTES};
     PRAGMA busy_timeout = ${busyTimeoutMs};
     ${maxPages === undefined ? '' : `PRAGMA max_page_count = ${maxPages}`}`;
-  using undo = new DisposableStack();
-  const owned = undo.use(ownFile(file, READ_MODEL_FORMAT, { owner, pragmas }));
-  const model = readModelOn(owned, owner);
-  undo.move();
+  const owned = ownFile(file, READ_MODEL_FORMAT, { owner, pragmas });
+  const model = kept(owned, () => readModelOn(owned, owner));
   // A connection of its own: the owner may commit while somebody iterates.
   return { ...model, dedupeKeys: () => keysOnOwnConnection(file) };
 }
@@ -74,18 +70,17 @@ export function openReadModelReader(
   options: { readonly snapshot?: boolean } = {},
 ): SqliteReadModelReader {
   const pragmas = `PRAGMA cache_size = -${READER_CACHE_KIB}`;
-  using undo = new DisposableStack();
-  const opened = undo.use(readFile(file, READ_MODEL_FORMAT, { ...options, pragmas }));
-  const reader = readModelReader(opened);
-  // Finds damage now; also, a transaction's view begins with its first read.
-  reader.checkpoint();
-  const resources = undo.move();
-  return {
-    ...reader,
-    [Symbol.dispose]: () => {
-      resources.dispose();
-    },
-  };
+  return kept(readFile(file, READ_MODEL_FORMAT, { ...options, pragmas }), (opened) => {
+    const reader = readModelReader(opened);
+    // Finds damage now; also, a transaction's view begins with its first read.
+    reader.checkpoint();
+    return {
+      ...reader,
+      [Symbol.dispose]: () => {
+        opened[Symbol.dispose]();
+      },
+    };
+  });
 }
 
 /**

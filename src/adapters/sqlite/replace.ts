@@ -44,7 +44,7 @@ export async function replaceReadModel<T>(
   return result;
 }
 
-/** The checkpoint; `undefined` when the file is missing or damaged. */
+/** `undefined` when the file is missing or damaged. */
 function checkpointOf(file: string): Checkpoint | undefined {
   if (!existsSync(file)) return undefined;
   try {

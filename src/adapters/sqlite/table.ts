@@ -188,11 +188,7 @@ export const position = group<Position>({ commit: bigint, prepare: bigint });
 
 export const eventRef = group<EventRef>({ id: text, stream: text, revision: bigint });
 
-/**
- * The table `name` with a column for every field of `row`.
- *
- * @param values the same as `row.write` for a table with many writes: named properties are read ten times faster
- */
+/** @param values the same as `row.write`, ten times faster: it reads named properties. For tables with many writes. */
 export function table<T>(
   name: string,
   row: Field<T>,

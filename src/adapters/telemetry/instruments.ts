@@ -1,11 +1,10 @@
-// A projector's status as OpenTelemetry instruments, on whosever meter. Knows no SDK and no exporter. The
-// status is read once per collection: all numbers of one scrape belong to one moment.
+// A projector's status as OpenTelemetry instruments. It is read once per collection: all numbers are of one moment.
 import { REASONS } from '../../domain/policy/reasons.ts';
 import type { Attributes, Meter, Observable } from '@opentelemetry/api';
 import type { ProjectorStatus } from '../../projections/publisher/status.ts';
 import { METRICS, type Declaration, type MetricName } from './names.ts';
 
-/** Tells one value of an instrument. */
+/** Reports one value of an instrument. */
 export type Observe = (name: MetricName, value: number, attributes?: Attributes) => void;
 
 /**
@@ -15,20 +14,17 @@ export type Observe = (name: MetricName, value: number, attributes?: Attributes)
  */
 export function observeProjector(meter: Meter, status: () => ProjectorStatus): void {
   const isProjectors = (name: MetricName): boolean => name.startsWith('tocsin_');
-  // All reasons are told from the start. The SDK repeats the last value of labels that were once told, so
-  // one that is gone is told as 0; it may be of an older version of the read model.
-  const seen = new Set<string>([
-    ...Object.keys(REASONS.suppressed),
-    ...Object.keys(REASONS.parked),
-  ]);
+  // The SDK repeats the last value of each label. So all reasons are reported from the start, and a reason without
+  // requests as 0; it may come from an older version of the read model.
+  const seen = new Set([...Object.keys(REASONS.suppressed), ...Object.keys(REASONS.parked)]);
   observeTogether(meter, isProjectors, (observe) => {
     const now = status();
     for (const reason of now.reasons.keys()) seen.add(reason);
-    tell(now, seen, observe);
+    report(now, seen, observe);
   });
 }
 
-function tell(status: ProjectorStatus, reasons: ReadonlySet<string>, observe: Observe): void {
+function report(status: ProjectorStatus, reasons: ReadonlySet<string>, observe: Observe): void {
   const { totals, sent } = status;
   observe('tocsin_running', Number(status.phase === 'running'));
   observe('tocsin_active', Number(status.role === 'active'));

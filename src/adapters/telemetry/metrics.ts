@@ -14,10 +14,7 @@ const NANOSECONDS_PER_SECOND = 1e9;
 
 /** A daemon's metrics. */
 export type DaemonMetrics = {
-  /**
-   * Reads the status once and writes all metrics in Prometheus' text format.
-   * @throws TocsinError `internal` when the status cannot be read
-   */
+  /** All metrics in Prometheus' text format. @throws TocsinError `internal` when the status cannot be read */
   readonly collect: () => Promise<string>;
   /** Ends sampling; collecting afterwards is a bug. */
   readonly close: () => Promise<void>;
@@ -37,15 +34,9 @@ export function daemonMetrics(status?: () => ProjectorStatus): DaemonMetrics {
     async collect() {
       const { resourceMetrics, errors } = await reader.collect();
       if (errors.length === 0) return serializer.serialize(resourceMetrics);
-      throw new TocsinError(
-        'internal',
-        'metrics_unreadable',
-        'the metrics could not be collected',
-        {
-          hint: 'The projector’s status could not be read; its log says why.',
-          cause: errors[0],
-        },
-      );
+      const message = 'the metrics could not be collected';
+      const hint = 'The projector’s status could not be read; its log says why.';
+      throw new TocsinError('internal', 'metrics_unreadable', message, { hint, cause: errors[0] });
     },
     async close() {
       delay.disable();

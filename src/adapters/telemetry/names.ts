@@ -1,11 +1,7 @@
-// Every metric of the daemon: the one place where its name and meaning are written. Names are in
-// Prometheus' own form, unit included, because the serialiser adds none; `_total` it adds by itself.
+// Every metric of the daemon. Names are Prometheus' own, unit included; the serializer adds only `_total`.
 
-/** How a value moves: `counter` only up while the process lives, `gauge` both ways. */
-export type InstrumentKind = 'counter' | 'gauge';
-
-/** A metric's declaration: kind and help text. */
-export type Declaration = readonly [kind: InstrumentKind, help: string];
+/** `counter`: only up while the process lives; `gauge`: both ways. The help text describes the metric. */
+export type Declaration = readonly [kind: 'counter' | 'gauge', help: string];
 
 export const METRICS = {
   tocsin_running: [

@@ -1,4 +1,3 @@
-// What the daemon takes of OpenTelemetry's SDK. The build bundles this file, because the SDK is 17 MB of
-// packages: an application that embeds Tocsin must not install them, or resolve their versions.
+// The part of OpenTelemetry's SDK that the daemon uses. The build bundles it, so that applications do not install it.
 export { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporter-prometheus';
 export { MeterProvider } from '@opentelemetry/sdk-metrics';

@@ -1,20 +1,16 @@
 // `tocsin audit explain`: why a user was notified, or was not.
 import type { Command } from 'commander';
 import { openReadModelReader } from '../../adapters/sqlite/read-model.ts';
-import { TocsinError } from '../../domain/core/errors.ts';
-import { explain, type AsOf, type Explanation } from '../../projections/audit/explain/explain.ts';
-import { explainUser, type UserExplanation } from '../../projections/audit/explain/explain-user.ts';
+import type { AsOf, Explanation } from '../../projections/audit/explain/explain.ts';
+import type { UserExplanation } from '../../projections/audit/explain/explain-user.ts';
 import type { StoryLine } from '../../projections/audit/explain/lines.ts';
 import { openReader } from '../compose/compose.ts';
-import { EXIT, type Terminal } from '../terminal/terminal.ts';
-import { timeOf } from './audit-bounds.ts';
+import { usageError } from '../config/usage-error.ts';
+import type { Terminal } from '../terminal/terminal.ts';
+import { auditOf, timeOf } from './audit-log.ts';
 import { register, type Work } from './command.ts';
 
-type Options = {
-  readonly id?: string;
-  readonly user?: string;
-  readonly at?: string;
-};
+type Options = { readonly id?: string; readonly user?: string; readonly at?: string };
 
 export function auditExplainCommand(audit: Command): void {
   register(
@@ -33,38 +29,33 @@ Examples:
   tocsin audit explain ast_9c5f5bbd6d42695cc2a5cd9a63ba4dd07d_1
   tocsin audit explain --user 42 --at 2026-04-30T10:17:42+08:00`,
     explainIt,
-    'id',
   );
 }
 
 const explainIt: Work<Options> = async ({ config, terminal }, { id, user, at }) => {
   const time = at === undefined ? undefined : timeOf('--at', at);
   await using log = await openReader(config);
-  using verdicts = openReadModelReader(config.state);
-  const sources = { log, kernel: config.name, verdicts };
+  using state = openReadModelReader(config.state);
+  const audit = auditOf(config, log, { state });
   if (id !== undefined && user === undefined) {
-    const explanation = await explain(sources, id, time);
+    const explanation = await audit.explain(id, time);
     terminal.print(explanation);
     showExplanation(terminal, explanation);
-    return EXIT.done;
+    return;
   }
   if (id !== undefined || user === undefined || time === undefined) {
-    throw new TocsinError('usage', 'wrong_usage', 'give either an id, or --user and --at', {
-      hint: 'See tocsin audit explain --help.',
-    });
+    const hint = 'See tocsin audit explain --help.';
+    throw usageError('wrong_usage', 'give either an id, or --user and --at', hint);
   }
-  const explanation = await explainUser(sources, user, time);
+  const explanation = await audit.explainUser(user, time);
   terminal.print(explanation);
   showUser(terminal, explanation);
-  return EXIT.done;
 };
 
 function showExplanation({ say }: Terminal, explanation: Explanation): void {
   const { story, decision, suppressed, suppressedMore, asOf } = explanation;
   say(`${explanation.triggerId}  user ${explanation.userId}  ${explanation.triggerType}\n`);
-  story.forEach((line) => {
-    say(lineText(line));
-  });
+  for (const line of story) say(lineText(line));
   if (decision !== null) {
     const { notice: holder } = decision;
     say(`\n${decision.verdict}: ${decision.reason} (${decision.meaning})`);
@@ -92,13 +83,9 @@ function showAsOf(say: Terminal['say'], asOf: AsOf, lines: number): void {
     return;
   }
   say(`\nAt ${at} the log held ${known.length} of these ${lines} lines; the last one:`);
-  known.slice(-1).forEach((line) => {
-    say(lineText(line));
-  });
+  for (const line of known.slice(-1)) say(lineText(line));
   if (happenedUnknown.length > 0) say('These had happened, but were recorded later:');
-  happenedUnknown.forEach((line) => {
-    say(lineText(line));
-  });
+  for (const line of happenedUnknown) say(lineText(line));
   say(
     sentence === null ? 'The log held nothing about it.' : `The answer at that time: ${sentence}`,
   );

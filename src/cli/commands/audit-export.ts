@@ -1,19 +1,16 @@
 // `tocsin audit export`, `verify-export` and `redact-export`: a log as a hash-chained file.
-import { randomBytes } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { readFile, rename } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Command } from 'commander';
-import { TocsinError } from '../../domain/core/errors.ts';
-import { exportLines } from '../../projections/audit/export/export.ts';
 import type { Manifest } from '../../projections/audit/export/format.ts';
 import { redactExport } from '../../projections/audit/export/redact-export.ts';
 import { verifyExport, type ExportReport } from '../../projections/audit/export/verify-export.ts';
 import { openReader } from '../compose/compose.ts';
+import { usageError } from '../config/usage-error.ts';
 import { EXIT, secondsSince, type Terminal } from '../terminal/terminal.ts';
-import { boundOf } from './audit-bounds.ts';
-import { logProgress } from './audit-progress.ts';
+import { auditOf, boundOf, logProgress } from './audit-log.ts';
 import { register, type Work } from './command.ts';
 
 type ExportOptions = {
@@ -62,7 +59,6 @@ Examples:
     [],
     'Example:\n  tocsin audit verify-export log.ndjson --key public.pem',
     check,
-    'file',
   );
   register(
     audit
@@ -73,27 +69,23 @@ Examples:
     [],
     'Example:\n  tocsin audit redact-export log.ndjson --out public.ndjson',
     redact,
-    'file',
   );
 }
 
-const exportLog: Work<ExportOptions> = async ({ config, terminal }, options) => {
-  const startedAt = performance.now();
+const exportLog: Work<ExportOptions> = async (context, options) => {
+  const { config, terminal } = context;
   const { out, user, type, redact: redacted, sign } = options;
   const signingKey = sign === undefined ? undefined : await textOf(sign);
   await using log = await openReader(config);
   let manifest: Manifest | undefined;
-  const source = exportLines({
-    log,
-    kernel: config.name,
+  const source = auditOf(config, log).export({
     from: boundOf('--from', options.from),
     to: boundOf('--to', options.to),
     user,
     type,
     redact: redacted,
     signingKey,
-    salt: () => randomBytes(16).toString('base64url'),
-    progress: await logProgress(log, config.name, terminal, startedAt),
+    progress: await logProgress(log, context),
   });
   async function* lines(): AsyncGenerator<string> {
     for (let next = await source.next(); ; next = await source.next()) {
@@ -107,13 +99,12 @@ const exportLog: Work<ExportOptions> = async ({ config, terminal }, options) => 
   await writeLines(out, lines());
   if (manifest === undefined) throw new TypeError('an export ends with its manifest');
   const { events, first, last, root } = manifest;
-  const seconds = secondsSince(startedAt);
+  const seconds = secondsSince(context.startedAt);
   const signed = manifest.signature !== undefined;
   terminal.print({ file: out, events, first, last, root, signed, seconds });
   terminal.say(
     `${events} events in ${out}${signed ? ', signed' : ''} (${seconds} s)\nroot ${root}`,
   );
-  return EXIT.done;
 };
 
 const check: Work<FileOptions> = async ({ terminal }, { file, key }) => {
@@ -148,7 +139,6 @@ const redact: Work<FileOptions> = async ({ terminal }, { file, out = '', user })
   await writeLines(out, redactExport(linesOf(file), { user }));
   terminal.print({ file: out });
   terminal.say(`${out} is written.`);
-  return EXIT.done;
 };
 
 /** Writes the file atomically: an interrupted export leaves no file under its name. */
@@ -201,8 +191,6 @@ async function textOf(file: string): Promise<string> {
 
 function asFileError(file: string, cause: unknown): unknown {
   if (!(cause instanceof Error) || !('syscall' in cause)) return cause;
-  return new TocsinError('usage', 'file_unusable', `${file}: ${cause.message}`, {
-    hint: 'Check the path, and that this user may read or write there.',
-    cause,
-  });
+  const hint = 'Check the path, and that this user may read or write there.';
+  return usageError('file_unusable', `${file}: ${cause.message}`, hint, cause);
 }

@@ -1,13 +1,12 @@
 // `tocsin audit rebuild`: replaces the read model by a new one from the log; sends nothing.
 import type { Command } from 'commander';
 import { replaceReadModel } from '../../adapters/sqlite/replace.ts';
-import { TocsinError } from '../../domain/core/errors.ts';
 import { formatPosition, parsePosition, type Position } from '../../domain/core/positions.ts';
-import { rebuild } from '../../projections/audit/rebuild/rebuild.ts';
 import { openMessageReader, openReader } from '../compose/compose.ts';
-import { EXIT, secondsSince } from '../terminal/terminal.ts';
-import { logProgress } from './audit-progress.ts';
+import { secondsSince } from '../terminal/terminal.ts';
 import { NATS_SETTINGS } from '../config/settings.ts';
+import { usageError } from '../config/usage-error.ts';
+import { auditOf, logProgress } from './audit-log.ts';
 import { register, type Work } from './command.ts';
 
 type Options = { readonly to?: string };
@@ -31,18 +30,17 @@ Example:
   );
 }
 
-const rebuildState: Work<Options> = async ({ config, terminal }, options) => {
-  const startedAt = performance.now();
+const rebuildState: Work<Options> = async (context, options) => {
+  const { config, terminal } = context;
   const to = positionOf(options.to);
   await using log = await openReader(config);
-  await using output = await openMessageReader(config);
-  const progress = await logProgress(log, config.name, terminal, startedAt);
-  const { name: kernel, subjectRoot, source } = config;
-  const names = { subjectRoot, source };
-  const result = await replaceReadModel(config.state, (state, live) =>
-    rebuild({ log, kernel, output, state, live, to, names, progress }),
+  await using messages = await openMessageReader(config);
+  const audit = auditOf(config, log, { messages });
+  const progress = await logProgress(log, context);
+  const result = await replaceReadModel(config.state, (fresh, live) =>
+    audit.rebuild(fresh, { live, to, progress }),
   );
-  const seconds = secondsSince(startedAt);
+  const seconds = secondsSince(context.startedAt);
   const checkpoint = formatPosition(result.checkpoint);
   terminal.print({ ...result, checkpoint, seconds });
   terminal.say(
@@ -50,14 +48,12 @@ const rebuildState: Work<Options> = async ({ config, terminal }, options) => {
       `notifications published, ${result.suppressed} suppressed, ${result.parked} parked ` +
       `(output sequence ${result.outputSequence}, ${seconds} s)`,
   );
-  return EXIT.done;
 };
 
 function positionOf(text: string | undefined): Position | undefined {
   if (text === undefined) return undefined;
   const position = parsePosition(text);
   if (position !== undefined) return position;
-  throw new TocsinError('usage', 'invalid_position', `--to ${text} is not a position`, {
-    hint: 'A position is commit/prepare in decimal, as `tocsin project` prints it.',
-  });
+  const hint = 'A position is commit/prepare in decimal, as `tocsin project` prints it.';
+  throw usageError('invalid_position', `--to ${text} is not a position`, hint);
 }

@@ -1,11 +1,9 @@
 // `tocsin audit replay`: computes all verdicts again from the log.
 import type { Command } from 'commander';
-import { temporaryReadModel } from '../../adapters/sqlite/read-model.ts';
-import { replay, type ReplayFilter } from '../../projections/audit/replay/replay.ts';
+import type { ReplayFilter } from '../../projections/audit/replay/replay.ts';
 import { openReader } from '../compose/compose.ts';
-import { EXIT, rate, secondsSince } from '../terminal/terminal.ts';
-import { boundOf } from './audit-bounds.ts';
-import { logProgress } from './audit-progress.ts';
+import { rate, secondsSince } from '../terminal/terminal.ts';
+import { auditOf, boundOf, logProgress } from './audit-log.ts';
 import { register, type Work } from './command.ts';
 
 type Options = {
@@ -42,18 +40,13 @@ Examples:
   );
 }
 
-const replayLog: Work<Options> = async ({ config, terminal }, options) => {
-  const startedAt = performance.now();
+const replayLog: Work<Options> = async (context, options) => {
+  const { config, terminal, startedAt } = context;
   const filter = filterOf(options);
   await using log = await openReader(config);
-  using state = temporaryReadModel();
-  using selected = temporaryReadModel();
-  const progress = await logProgress(log, config.name, terminal, startedAt);
-  const result = await replay(log, state, config.name, {
-    keep: 'sent',
-    progress,
-    ...(filter === undefined ? {} : { filter, selected }),
-  });
+  const progress = await logProgress(log, context);
+  const given = filter === undefined ? {} : { filter };
+  const result = await auditOf(config, log).replay({ progress, ...given });
   const seconds = secondsSince(startedAt);
   terminal.print({ ...result, seconds });
   terminal.say(
@@ -61,7 +54,6 @@ const replayLog: Work<Options> = async ({ config, terminal }, options) => {
       `${result.suppressed} suppressed, ${result.parked} parked (${seconds} s, ${rate(result.events, startedAt)})\n` +
       `dedupe keys sha256 ${result.dedupeKeysSha256}`,
   );
-  return EXIT.done;
 };
 
 function filterOf({ from, to, user, type }: Options): ReplayFilter | undefined {

@@ -1,19 +1,16 @@
 // `tocsin audit simulate`: replays the log under another policy. It writes and sends nothing.
-import { InvalidArgumentError, Option, type Command } from 'commander';
-import { temporaryReadModel } from '../../adapters/sqlite/read-model.ts';
+import { Option, type Command } from 'commander';
 import { TypeOrAnySchema } from '../../domain/control/events.ts';
-import { TocsinError } from '../../domain/core/errors.ts';
+import type { TocsinError } from '../../domain/core/errors.ts';
 import { ANY_TYPE } from '../../domain/policy/in-force.ts';
 import { AXES, DEFAULT_POLICY, type Axis } from '../../domain/policy/policy.ts';
 import { parsePolicy, POLICY_FORMS } from '../../domain/policy/text.ts';
-import {
-  FEISHU_PER_MINUTE,
-  simulate,
-  type Replacement,
-} from '../../projections/audit/simulate/simulate.ts';
+import { FEISHU_PER_MINUTE, type Replacement } from '../../projections/audit/simulate/simulate.ts';
 import { openReader } from '../compose/compose.ts';
-import { EXIT, rate, secondsSince } from '../terminal/terminal.ts';
-import { register, type Work } from './command.ts';
+import { usageError } from '../config/usage-error.ts';
+import { secondsSince } from '../terminal/terminal.ts';
+import { auditOf, logProgress } from './audit-log.ts';
+import { register, wholeNumber, type Work } from './command.ts';
 import { simulationDocument, simulationLines } from './simulation-report.ts';
 
 type Options = {
@@ -61,39 +58,28 @@ Examples:
   );
 }
 
-const simulateLog: Work<Options> = async ({ config, terminal }, options) => {
-  const startedAt = performance.now();
+const simulateLog: Work<Options> = async (context, options) => {
+  const { config, terminal } = context;
   const policies = replacementOf('--policy', options.policy);
   const against = options.against && replacementOf('--against', options.against);
   const [first = DEFAULT_POLICY] = policies.values();
   const axis = options.axis ?? first.axis;
   await using log = await openReader(config);
-  using before = temporaryReadModel();
-  using after = temporaryReadModel();
-  const result = await simulate(log, {
-    kernel: config.name,
-    before: { policies: against, state: before },
-    after: { policies, state: after },
+  const result = await auditOf(config, log).simulate({
+    policies,
+    ...(against === undefined ? {} : { against }),
     axis,
     limitPerMinute: options.limit,
-    progress: (events) => {
-      terminal.progress(() => `${events.toLocaleString('en')} events, ${rate(events, startedAt)}`);
-    },
+    progress: await logProgress(log, context),
   });
-  const seconds = secondsSince(startedAt);
+  const seconds = secondsSince(context.startedAt);
   const named = { before: against, after: policies };
   terminal.print({ ...simulationDocument(result, named, axis, options.limit), seconds });
   for (const line of simulationLines(result, named, axis, options.limit)) terminal.say(line);
-  return EXIT.done;
 };
 
 function collect(text: string, others: readonly string[] = []): readonly string[] {
   return [...others, text];
-}
-
-function wholeNumber(text: string): number {
-  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError('It must be a whole number from 1.');
 }
 
 function replacementOf(option: string, texts: readonly string[]): Replacement {
@@ -115,7 +101,6 @@ function policyOf(option: string, text: string) {
 }
 
 function wrong(option: string, message: string): TocsinError {
-  return new TocsinError('usage', 'policy_invalid', `${option}: ${message}`, {
-    hint: 'See tocsin audit simulate --help for the list of policies.',
-  });
+  const hint = 'See tocsin audit simulate --help for the list of policies.';
+  return usageError('policy_invalid', `${option}: ${message}`, hint);
 }

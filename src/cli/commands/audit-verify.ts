@@ -1,11 +1,11 @@
 // `tocsin audit verify`: compares log, read model, output stream and delivery records.
 import type { Command } from 'commander';
-import { openReadModelReader, temporaryReadModel } from '../../adapters/sqlite/read-model.ts';
-import { verify, type VerifyResult } from '../../projections/audit/verify/verify.ts';
+import { openReadModelReader } from '../../adapters/sqlite/read-model.ts';
+import type { VerifyResult } from '../../projections/audit/verify/verify.ts';
 import { openMessageReader, openReader } from '../compose/compose.ts';
 import { EXIT, secondsSince, type Terminal } from '../terminal/terminal.ts';
-import { logProgress } from './audit-progress.ts';
 import { NATS_SETTINGS } from '../config/settings.ts';
+import { auditOf, logProgress } from './audit-log.ts';
 import { register, type Work } from './command.ts';
 
 /** How many differences the text output shows; the JSON has the first thousand. */
@@ -27,17 +27,14 @@ Example:
   );
 }
 
-const verifyAll: Work<object> = async ({ config, terminal }) => {
-  const startedAt = performance.now();
-  using view = openReadModelReader(config.state, { snapshot: true });
+const verifyAll: Work<object> = async (context) => {
+  const { config, terminal } = context;
+  using state = openReadModelReader(config.state, { snapshot: true });
   await using log = await openReader(config);
-  await using output = await openMessageReader(config);
-  using scratch = temporaryReadModel();
-  const progress = await logProgress(log, config.name, terminal, startedAt);
-  const { subjectRoot, source, name: kernel } = config;
-  const names = { subjectRoot, source };
-  const result = await verify({ log, kernel, view, output, scratch, names, progress });
-  const seconds = secondsSince(startedAt);
+  await using messages = await openMessageReader(config);
+  const progress = await logProgress(log, context);
+  const result = await auditOf(config, log, { state, messages }).verify({ progress });
+  const seconds = secondsSince(context.startedAt);
   terminal.print({ ...result, seconds });
   showResult(terminal, result, seconds);
   return result.mismatches.length === 0 ? EXIT.done : EXIT.partly;

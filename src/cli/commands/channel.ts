@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { text as readAll } from 'node:stream/consumers';
 import { Option, type Command } from 'commander';
 import { z } from 'zod';
-import { TocsinError } from '../../domain/core/errors.ts';
+import type { TocsinError } from '../../domain/core/errors.ts';
 import { tryParseJson } from '../../domain/core/json.ts';
 import { CHANNELS } from '../../domain/core/vocabulary.ts';
 import type { ChannelKey } from '../../domain/channel/commands.ts';
@@ -14,6 +14,7 @@ import type { ChannelRejected, ChannelView } from '../../kernel/channels/view.ts
 import { openStore } from '../compose/compose.ts';
 import { channelsOn, openSender, openVault } from '../compose/channels.ts';
 import { CLI_ACTOR, kernelContext } from '../compose/kernel-context.ts';
+import { usageError } from '../config/usage-error.ts';
 import { EXIT, type Terminal } from '../terminal/terminal.ts';
 import { CHANNEL_SETTINGS } from '../config/settings.ts';
 import { register, type Context, type Work } from './command.ts';
@@ -109,7 +110,6 @@ const put: Work<PutOptions> = async (context, options) => {
       terminal.say(`  signing secret, shown this once: ${result.generatedSecret}`);
     }
     if (result.outcome === 'unchanged') terminal.say('No change; nothing was written.');
-    return EXIT.done;
   });
 };
 
@@ -118,7 +118,6 @@ const get: Work<Options> = (context, { user: userId, channel }) =>
     const view = await channels.get({ userId, channel });
     context.terminal.print(view);
     showChannel(context.terminal, view);
-    return EXIT.done;
   });
 
 const list: Work<Options> = (context, { user: userId }) =>
@@ -127,7 +126,6 @@ const list: Work<Options> = (context, { user: userId }) =>
     context.terminal.print({ channels: views });
     for (const view of views) showChannel(context.terminal, view);
     if (views.length === 0) context.terminal.say('No channel is configured.');
-    return EXIT.done;
   });
 
 const change =
@@ -138,10 +136,7 @@ const change =
       if (result.outcome === 'rejected') throw refusal(result);
       context.terminal.print(result);
       showChannel(context.terminal, result.channel);
-      if (result.outcome === 'unchanged') {
-        context.terminal.say('No change; nothing was written.');
-      }
-      return EXIT.done;
+      if (result.outcome === 'unchanged') context.terminal.say('No change; nothing was written.');
     });
 
 const test: Work<Options> = (context, { user: userId, channel, actor }) =>
@@ -162,13 +157,9 @@ const rotate: Work<object> = async ({ config, terminal }) => {
   terminal.say(
     `${rotated} secrets are encrypted with the first key; older keys are no longer needed.`,
   );
-  return EXIT.done;
 };
 
-async function using(
-  { config }: Context,
-  work: (channels: Channels) => Promise<number>,
-): Promise<number> {
+async function using<T>({ config }: Context, work: (channels: Channels) => Promise<T>): Promise<T> {
   using vault = await openVault(config);
   await using store = await openStore(config, 'tocsin channel');
   await initialiseControl(kernelContext(store, config.name), { actor: CLI_ACTOR });
@@ -181,7 +172,6 @@ const Given = z.strictObject({
   secret: z.string().optional(),
 });
 
-/** Reads the secrets from standard input, a file or the environment. */
 async function secretsFor({ file }: PutOptions): Promise<z.output<typeof Given>> {
   const { env } = process;
   const url = env[URL_VARIABLE];
@@ -189,21 +179,16 @@ async function secretsFor({ file }: PutOptions): Promise<z.output<typeof Given>>
   if (url !== undefined && file === undefined) return { url, ...fromEnvironment };
   const given = (file === undefined ? await fromInput() : fromFile(file)).trim();
   if (given === '') {
-    throw new TocsinError('usage', 'no_address', 'no address was given', {
-      hint: `Give it on standard input, in --file, or in ${URL_VARIABLE}; never as an argument.`,
-    });
+    const hint = `Give it on standard input, in --file, or in ${URL_VARIABLE}; never as an argument.`;
+    throw usageError('no_address', 'no address was given', hint);
   }
   if (!given.startsWith('{')) return { url: given, ...fromEnvironment };
   const parsed = Given.safeParse(tryParseJson(given));
   if (parsed.success) return parsed.data;
-  throw new TocsinError(
-    'usage',
-    'invalid_address',
-    'the input is neither an address nor a JSON object of that form',
-    {
-      hint: 'Give an address alone, or a JSON object with url and optional bearerToken and secret.',
-    },
-  );
+  const message = 'the input is neither an address nor a JSON object of that form';
+  const hint =
+    'Give an address alone, or a JSON object with url and optional bearerToken and secret.';
+  throw usageError('invalid_address', message, hint);
 }
 
 function fromInput(): Promise<string> {
@@ -215,10 +200,7 @@ function fromFile(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (cause) {
-    throw new TocsinError('usage', 'file_unusable', `cannot read ${file}`, {
-      hint: 'Check the path.',
-      cause,
-    });
+    throw usageError('file_unusable', `cannot read ${file}`, 'Check the path.', cause);
   }
 }
 
@@ -245,5 +227,5 @@ const HINTS: Readonly<Partial<Record<ChannelRejected['code'], string>>> = {
 function refusal({ code, message }: ChannelRejected): TocsinError {
   const hint =
     HINTS[code] ?? 'Nothing was written. See docs/channels.md for the kinds of channels.';
-  return new TocsinError('usage', code, message, { hint });
+  return usageError(code, message, hint);
 }

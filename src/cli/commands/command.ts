@@ -1,5 +1,5 @@
 // What all commands share: settings, terminal, and a signal that Ctrl-C aborts.
-import { Option, type Command } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
 import { loadConfig, type Config } from '../config/config.ts';
 import { optionOf, SETTINGS, type SettingName } from '../config/settings.ts';
 import type { Given } from '../config/sources.ts';
@@ -12,56 +12,58 @@ export type Context = {
   readonly signal: AbortSignal;
   /** True when Ctrl-C aborted the signal. */
   readonly wasInterrupted: () => boolean;
+  /** When the work began, by `performance.now()`. */
+  readonly startedAt: number;
 };
 
 type CommonOptions = Given & { readonly json?: true };
 
-/** The work of a command; returns the exit code. */
-export type Work<O> = (context: Context, options: O) => Promise<number>;
+/** The work of a command; returns the exit code, or nothing for 0. */
+export type Work<O> = (context: Context, options: O) => Promise<number> | Promise<void>;
 
-/** Adds the options of these settings, and those of all commands. */
-export function withCommonOptions(command: Command, settings: readonly SettingName[]): Command {
-  for (const name of settings) {
-    const [variable, help] = SETTINGS[name];
-    const value = name === 'store' ? 'STORE' : 'VALUE';
-    command.addOption(new Option(`${optionOf(name)} <${value}>`, `${help} [${variable}]`));
-  }
-  return command
-    .option('--config <FILE>', 'settings file (default tocsin.config.json, if it exists)')
-    .option('--json', 'print JSON on standard output');
-}
-
-/**
- * Completes a command: adds its options and its help, and runs its work.
- *
- * @param argument the option of the work that gets the command's argument
- */
+/** Completes a command: adds the options of its settings and of all commands, its help and its work. */
 export function register<O>(
   command: Command,
   settings: readonly SettingName[],
   help: string,
   work: Work<O>,
-  argument?: keyof O & string,
-): Command {
-  const complete = withCommonOptions(command, settings).addHelpText('after', `\n${help}`);
-  if (argument === undefined) {
-    return complete.action((options: O & CommonOptions) => execute(options, work));
+  { useRunFile = () => true }: { readonly useRunFile?: (options: O) => boolean } = {},
+): void {
+  for (const name of settings) {
+    const [variable, about] = SETTINGS[name];
+    const value = name === 'store' ? 'STORE' : 'VALUE';
+    command.addOption(new Option(`${optionOf(name)} <${value}>`, `${about} [${variable}]`));
   }
-  return complete.action((value: unknown, options: O & CommonOptions) =>
-    execute({ ...options, [argument]: value }, work),
-  );
+  command
+    .option('--config <FILE>', 'settings file (default tocsin.config.json, if it exists)')
+    .option('--json', 'print JSON on standard output')
+    .addHelpText('after', `\n${help}`)
+    .action(() => {
+      // The work gets arguments as options: `<ID>` as `id`.
+      const named = command.registeredArguments.map((argument, index): [string, unknown] => [
+        argument.name().toLowerCase(),
+        command.processedArgs[index],
+      ]);
+      const options = { ...command.opts<O & CommonOptions>(), ...Object.fromEntries(named) };
+      return execute(options, work, useRunFile(options));
+    });
+}
+
+export function wholeNumber(text: string): number {
+  if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It must be a whole number from 1.');
 }
 
 const SAME_SIGNAL_MS = 500;
 /** After this time the user learns how to end the process at once. */
 const PATIENCE_MS = 1_000;
 
-/** Runs the work of a command and sets the exit code. */
-export async function execute<O>(
+async function execute<O>(
   options: O & CommonOptions,
   work: Work<O>,
-  { useRunFile = true }: { readonly useRunFile?: boolean } = {},
+  useRunFile: boolean,
 ): Promise<void> {
+  const startedAt = performance.now();
   const json = options.json === true;
   const terminal = createTerminal(json);
   const stop = new AbortController();
@@ -85,8 +87,8 @@ export async function execute<O>(
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
   try {
     const config = loadConfig(options, process.env, { useRunFile });
-    const context = { config, terminal, signal: stop.signal, wasInterrupted };
-    process.exitCode = await work(context, options);
+    const context = { config, terminal, signal: stop.signal, wasInterrupted, startedAt };
+    process.exitCode = (await work(context, options)) ?? EXIT.done;
     terminal.endProgress();
   } catch (error) {
     process.exitCode = wasInterrupted() ? EXIT.interrupted : reportFailure(error, json);

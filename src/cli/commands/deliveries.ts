@@ -1,10 +1,9 @@
 // `tocsin deliveries`: lists and shows deliveries, and redrives one.
-import { InvalidArgumentError, Option, type Command } from 'commander';
+import { Option, type Command } from 'commander';
 import {
   DELIVERY_STATUSES,
   openDeliveryIndexReader,
 } from '../../adapters/sqlite/delivery-index.ts';
-import { TocsinError } from '../../domain/core/errors.ts';
 import { formatInstant } from '../../domain/core/instants.ts';
 import { deliveryCodec } from '../../domain/delivery/events.ts';
 import type { DeliveryStatus } from '../../domain/delivery/effects.ts';
@@ -14,8 +13,8 @@ import type { DeliveryRow } from '../../kernel/processes/delivery/delivery-index
 import { deliveriesFile } from '../compose/delivery.ts';
 import { openReader, openStore } from '../compose/compose.ts';
 import type { Config } from '../config/config.ts';
-import { EXIT } from '../terminal/terminal.ts';
-import { register, type Work } from './command.ts';
+import { usageError } from '../config/usage-error.ts';
+import { register, wholeNumber, type Work } from './command.ts';
 
 type ListOptions = {
   readonly user?: string;
@@ -35,8 +34,8 @@ export function deliveriesCommand(program: Command): void {
       .addOption(
         new Option('--status <STATUS>', 'only deliveries in this state').choices(DELIVERY_STATUSES),
       )
-      .option('--limit <N>', 'at most this many, up to 1,000', integer, 50)
-      .option('--before <NUMBER>', 'only deliveries before this number in the list', integer),
+      .option('--limit <N>', 'at most this many, up to 1,000', wholeNumber, 50)
+      .option('--before <NUMBER>', 'only deliveries before this number in the list', wholeNumber),
     ['worker'],
     'Example:\n  tocsin deliveries list --status dead --json',
     list,
@@ -46,7 +45,6 @@ export function deliveriesCommand(program: Command): void {
     ['store', 'worker'],
     'Example:\n  tocsin deliveries show 6072f595-6a17-5132-a9b1-daa475c1b68e',
     show,
-    'id',
   );
   register(
     deliveries
@@ -60,7 +58,6 @@ export function deliveriesCommand(program: Command): void {
     ['store', 'worker'],
     'Example:\n  tocsin deliveries redrive 6072f595-6a17-5132-a9b1-daa475c1b68e --reason "URL repaired"',
     redrive,
-    'id',
   );
 }
 
@@ -74,7 +71,7 @@ const list: Work<ListOptions> = ({ config, terminal }, { user, status, before, l
     terminal.say(`${notificationId}  user ${userId}  ${state}  ${attempts} attempts${why}`);
   }
   if (rows.length === 0) terminal.say('No deliveries.');
-  return Promise.resolve(EXIT.done);
+  return Promise.resolve();
 };
 
 const show: Work<OneOptions> = async ({ config, terminal }, { id }) => {
@@ -94,7 +91,6 @@ const show: Work<OneOptions> = async ({ config, terminal }, { id }) => {
   terminal.print({ ...documentOf(row), events });
   terminal.say(`${id}  user ${row.userId}  ${row.triggerType}  ${row.status}`);
   for (const line of lines) terminal.say(`  ${line}`);
-  return EXIT.done;
 };
 
 const redrive: Work<OneOptions> = async ({ config, terminal }, { id, reason }) => {
@@ -103,22 +99,20 @@ const redrive: Work<OneOptions> = async ({ config, terminal }, { id, reason }) =
   const records = deliveryContext({ store, actor: 'cli' });
   const result = await changeDelivery(records, stream, { kind: 'redrive', reason, of: 'ended' });
   if (!result.ok) {
-    throw new TocsinError('usage', result.error.code, `${id}: ${result.error.message}`, {
-      hint: 'See tocsin deliveries show. Only a dead or skipped delivery before its expiry can be redriven.',
-    });
+    const { code, message } = result.error;
+    const only = 'Only a dead or skipped delivery before its expiry can be redriven.';
+    throw usageError(code, `${id}: ${message}`, `See tocsin deliveries show. ${only}`);
   }
   terminal.print({ notificationId: id, redriven: true });
   terminal.say(`${id} will be sent again when a worker runs.`);
-  return EXIT.done;
 };
 
 function rowOf(config: Config, id: string): DeliveryRow {
   using index = openDeliveryIndexReader(deliveriesFile(config));
   const row = index.get(id);
   if (row !== undefined) return row;
-  throw new TocsinError('usage', 'unknown_delivery', 'no delivery has that id', {
-    hint: 'See tocsin deliveries list. --worker names the folder of the worker.',
-  });
+  const hint = 'See tocsin deliveries list. --worker names the folder of the worker.';
+  throw usageError('unknown_delivery', 'no delivery has that id', hint);
 }
 
 function documentOf({ dueAt, requestedAt, expiresAt, ...row }: DeliveryRow): object {
@@ -128,9 +122,4 @@ function documentOf({ dueAt, requestedAt, expiresAt, ...row }: DeliveryRow): obj
     requestedAt: formatInstant(requestedAt),
     expiresAt: formatInstant(expiresAt),
   };
-}
-
-function integer(text: string): number {
-  if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError('It must be a whole number from 1.');
 }

@@ -7,7 +7,7 @@ import { openReadModelReader } from '../../adapters/sqlite/read-model.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { readControl } from '../../kernel/control/control.ts';
 import { rulesetOf, SHIPPED_RULESETS } from '../../projections/dedupe/rulesets.ts';
-import { embeddedFile, isEventStoreDb, openReader } from '../compose/compose.ts';
+import { embeddedFile, isEventStoreDb, natsOptions, openReader } from '../compose/compose.ts';
 import type { Config } from '../config/config.ts';
 import { EXIT } from '../terminal/terminal.ts';
 import { NATS_SETTINGS } from '../config/settings.ts';
@@ -21,11 +21,8 @@ type Check = {
 };
 
 export function doctorCommand(program: Command): void {
-  const command = program
-    .command('doctor')
-    .description('check Node, store, state file, NATS server and stream');
   register(
-    command,
+    program.command('doctor').description('check Node, store, state file, NATS server and stream'),
     ['store', ...NATS_SETTINGS, 'state', 'name'],
     'Example:\n  tocsin doctor --nats nats://127.0.0.1:4222 --json',
     doctor,
@@ -50,9 +47,8 @@ const doctor: Work<object> = async ({ config, terminal }) => {
 async function checkStore(config: Config): Promise<Check> {
   const { store, name } = config;
   const shown = redactConnectionString(store);
-  const isServer = isEventStoreDb(store);
-  if (!isServer && !existsSync(embeddedFile(store)))
-    return ok('store', `${shown}: does not exist yet`);
+  const isMissing = !isEventStoreDb(store) && !existsSync(embeddedFile(store));
+  if (isMissing) return ok('store', `${shown}: does not exist yet`);
   await using log = await openReader(config);
   const { storeId, rulesets, output } = await readControl(log, name);
   if (storeId === undefined) return ok('store', `${shown}: empty`);
@@ -80,10 +76,9 @@ function checkState(config: Config): Check {
 }
 
 async function checkNats(config: Config): Promise<readonly Check[]> {
-  const { nats, natsAccess, stream, subjectRoot } = config;
   let found: ServerDescription;
   try {
-    found = await describeServer({ servers: nats.split(','), ...natsAccess, stream, subjectRoot });
+    found = await describeServer(natsOptions(config));
   } catch (error) {
     return [failed('nats', error)];
   }
@@ -92,7 +87,7 @@ async function checkNats(config: Config): Promise<readonly Check[]> {
     const hint = 'Start it with -js, or enable JetStream for this account.';
     return [{ name: 'nats', status: 'failed', detail: `${server} without JetStream`, hint }];
   }
-  return [weigh('nats', server, [], found.warnings), checkStream(stream, found.stream)];
+  return [weigh('nats', server, [], found.warnings), checkStream(config.stream, found.stream)];
 }
 
 function checkStream(name: string, info: ServerDescription['stream']): Check {

@@ -1,12 +1,12 @@
 // `tocsin forget`: shreds a user's key and secrets, and checks that the log's personal data cannot be read.
 import type { Command } from 'commander';
-import { TocsinError } from '../../domain/core/errors.ts';
 import { IdSchema } from '../../domain/core/identity.ts';
 import { initialiseControl } from '../../kernel/control/control.ts';
 import { forgetUser } from '../../kernel/sealing/forget.ts';
 import { openStore } from '../compose/compose.ts';
 import { channelsOn, openSender, openVault } from '../compose/channels.ts';
 import { CLI_ACTOR, kernelContext } from '../compose/kernel-context.ts';
+import { usageError } from '../config/usage-error.ts';
 import { EXIT } from '../terminal/terminal.ts';
 import { register, type Work } from './command.ts';
 
@@ -33,9 +33,8 @@ Example:
 const forget: Work<Options> = async ({ config, terminal }, { user, actor }) => {
   const userId = IdSchema.safeParse(user);
   if (!userId.success) {
-    throw new TocsinError('usage', 'invalid_user', 'that is not a user id', {
-      hint: 'Use a user id of the events, such as 42.',
-    });
+    const hint = 'Use a user id of the events, such as 42.';
+    throw usageError('invalid_user', 'that is not a user id', hint);
   }
   using vault = await openVault(config);
   await using store = await openStore(config, 'tocsin forget');

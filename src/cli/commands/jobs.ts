@@ -1,11 +1,8 @@
 // `tocsin jobs`: imports due jobs from calendars and NDJSON, lists and cancels them.
 import type { Command } from 'commander';
-import { openTaskFiles } from '../../schedule/tasks/files/task-files.ts';
-import { TocsinError } from '../../domain/core/errors.ts';
 import { categoryPrefix } from '../../domain/core/ids.ts';
 import { formatInstant } from '../../domain/core/instants.ts';
 import { cleanText, printable } from '../../domain/core/text.ts';
-import { BUILT_IN_DETECTORS } from '../../schedule/detectors/built-in.ts';
 import { dueJobCodec } from '../../schedule/due-job/events.ts';
 import {
   evolveDueJob,
@@ -16,20 +13,14 @@ import {
 import { dueJobId, parseDueJobId } from '../../schedule/due-job/stream.ts';
 import { cancelDueJob, dueJobDecider } from '../../schedule/due-jobs.ts';
 import { importDueJobs } from '../../schedule/import-due-jobs.ts';
-import { dueJobContext } from '../compose/tasks.ts';
+import { dueJobContext, openTasks } from '../compose/tasks.ts';
 import { openReader, openStore, type LogReader } from '../compose/compose.ts';
+import { usageError } from '../config/usage-error.ts';
 import { EXIT } from '../terminal/terminal.ts';
 import { register, type Work } from './command.ts';
 
-type ImportOptions = {
-  readonly path: string;
-  readonly user?: string;
-};
-type ListOptions = {
-  readonly user?: string;
-  readonly status?: string;
-  readonly limit?: string;
-};
+type ImportOptions = { readonly path: string; readonly user?: string };
+type ListOptions = { readonly user?: string; readonly status?: string; readonly limit?: string };
 type CancelOptions = { readonly job: string; readonly reason?: string };
 
 const STATUSES: readonly DueJobStatus[] = [
@@ -40,6 +31,7 @@ const STATUSES: readonly DueJobStatus[] = [
   'skipped',
 ];
 const DEFAULT_LIMIT = 100;
+const MAX_LIMIT = 1_000_000;
 /** How many problems the text output shows; JSON has up to 1,000. */
 const SHOWN_PROBLEMS = 20;
 
@@ -55,7 +47,6 @@ export function jobsCommand(program: Command): void {
     ['store', 'name', 'timeZone', 'lead'],
     'Example:\n  tocsin jobs import tasks.ics --user 42',
     importFrom,
-    'path',
   );
   register(
     jobs
@@ -76,47 +67,24 @@ export function jobsCommand(program: Command): void {
     ['store', 'name'],
     'Example:\n  tocsin jobs cancel asj_227bc3adeabbcd5b559229e4f6b8f6f145',
     cancel,
-    'job',
   );
 }
 
 const importFrom: Work<ImportOptions> = async ({ config, terminal, signal }, options) => {
-  const { timeZone, leadMs } = config.tasks;
-  await using files = await openTaskFiles({
-    path: options.path,
-    user: options.user ?? config.tasks.user,
-    timeZone,
-    urgencyLeadMs: leadMs,
-    watch: false,
-    now: Date.now,
-  });
-  const { tasks, blocks, problems, ...counts } = files.snapshot();
+  const { path, user = config.tasks.user } = options;
+  const tasksConfig = { ...config.tasks, user };
+  await using files = await openTasks({ tasks: tasksConfig }, path, { watch: false });
+  const { tasks, blocks, problems, files: read, imported, ignored, failed } = files.snapshot();
   await using store = await openStore(config, 'tocsin jobs import');
   const found = tasks.length + blocks.length;
   let done = 0;
-  const changes = await importDueJobs(
-    {
-      ...dueJobContext(store, config.name),
-      concurrency: 64,
-      detectors: BUILT_IN_DETECTORS,
-      signal,
-    },
-    { tasks, blocks },
-    () => {
-      done += 1;
-      terminal.progress(() => `${done} of ${found}`);
-    },
-  );
-  const { files: read, imported, ignored, failed } = counts;
-  terminal.print({
-    files: read,
-    imported,
-    ignored,
-    failed,
-    ...changes,
-    problems,
-    problemsTruncated: failed > problems.length,
+  const context = { ...dueJobContext(store, config.name), signal };
+  const changes = await importDueJobs(context, { tasks, blocks }, () => {
+    done += 1;
+    terminal.progress(() => `${done} of ${found}`);
   });
+  const counts = { files: read, imported, ignored, failed, ...changes };
+  terminal.print({ ...counts, problems, problemsTruncated: failed > problems.length });
   for (const { file, line, component, message } of problems.slice(0, SHOWN_PROBLEMS)) {
     terminal.say(`${file}:${line}  ${component} ${message}`);
   }
@@ -132,12 +100,10 @@ const importFrom: Work<ImportOptions> = async ({ config, terminal, signal }, opt
 const list: Work<ListOptions> = async ({ config, terminal }, options) => {
   const { user, status } = options;
   if (status !== undefined && !STATUSES.some((known) => known === status)) {
-    throw new TocsinError('usage', 'invalid_status', `"${status}" is not a status of jobs`, {
-      hint: `Use one of ${STATUSES.join(', ')}.`,
-    });
+    const hint = `Use one of ${STATUSES.join(', ')}.`;
+    throw usageError('invalid_status', `"${status}" is not a status of jobs`, hint);
   }
-  const limit =
-    options.limit === undefined ? DEFAULT_LIMIT : numberOf('--limit', options.limit, 1, 1_000_000);
+  const limit = limitOf(options.limit);
   await using reader = await openReader(config);
   const states = await allJobs(reader, config.name);
   const wanted = [...states]
@@ -155,7 +121,6 @@ const list: Work<ListOptions> = async ({ config, terminal }, options) => {
   }
   if (wanted.length > jobs.length) terminal.say(`… of ${wanted.length} (--limit)`);
   if (wanted.length === 0) terminal.say('There are no such jobs.');
-  return EXIT.done;
 };
 
 const cancel: Work<CancelOptions> = async ({ config, terminal }, { job, reason }) => {
@@ -164,9 +129,7 @@ const cancel: Work<CancelOptions> = async ({ config, terminal }, { job, reason }
   const loaded = stream === undefined ? undefined : await dueJobDecider.load(store, stream);
   const subject = loaded?.state.subject;
   if (subject === undefined) {
-    throw new TocsinError('usage', 'no_such_job', `there is no job ${printable(job)}`, {
-      hint: 'See `tocsin jobs list`.',
-    });
+    throw usageError('no_such_job', `there is no job ${printable(job)}`, 'See `tocsin jobs list`.');
   }
   const change = await cancelDueJob(dueJobContext(store, config.name), {
     subject,
@@ -179,13 +142,9 @@ const cancel: Work<CancelOptions> = async ({ config, terminal }, { job, reason }
       ? `${job} is cancelled until its task changes.`
       : 'The job does not wait; nothing was changed.',
   );
-  return EXIT.done;
 };
 
-async function allJobs(
-  reader: LogReader,
-  kernel: string,
-): Promise<ReadonlyMap<string, DueJobState>> {
+async function allJobs(reader: LogReader, kernel: string): Promise<Map<string, DueJobState>> {
   const states = new Map<string, DueJobState>();
   const prefixes = [categoryPrefix(kernel, 'duejob')];
   for await (const page of reader.readAll({ direction: 'forwards', prefixes })) {
@@ -200,26 +159,18 @@ async function allJobs(
 }
 
 function view(stream: string, state: DueJobState) {
-  const { subject, status, round, triggerAt, dueAt, code, failures, lastTriggerId } = state;
-  return {
-    jobId: dueJobId(stream),
-    userId: subject?.userId,
-    kind: subject?.kind,
-    subjectId: subject?.subjectId,
-    status,
-    round,
-    triggerAt: triggerAt === undefined ? undefined : formatInstant(triggerAt),
-    dueAt: dueAt === undefined ? undefined : formatInstant(dueAt),
-    code,
-    failures,
-    lastTriggerId,
-  };
+  const { subject, status, round, code, failures, lastTriggerId } = state;
+  const [triggerAt, dueAt] = [state.triggerAt, state.dueAt].map((at) =>
+    at === undefined ? undefined : formatInstant(at),
+  );
+  const { userId, kind, subjectId } = subject ?? {};
+  const about = { jobId: dueJobId(stream), userId, kind, subjectId, status, round };
+  return { ...about, triggerAt, dueAt, code, failures, lastTriggerId };
 }
 
-function numberOf(option: string, text: string, min: number, max: number): number {
-  const value = Number(text);
-  if (text.trim() !== '' && value >= min && value <= max) return value;
-  throw new TocsinError('usage', 'invalid_option', `${option} ${text} is out of range`, {
-    hint: `Use a number from ${min} to ${max}.`,
-  });
+function limitOf(text = String(DEFAULT_LIMIT)): number {
+  const limit = Number(text);
+  if (limit >= 1 && limit <= MAX_LIMIT) return limit;
+  const hint = `Use a number from 1 to ${MAX_LIMIT}.`;
+  throw usageError('invalid_option', `--limit ${text} is out of range`, hint);
 }

@@ -2,12 +2,11 @@
 import type { Command } from 'commander';
 import { openReadModelReader } from '../../adapters/sqlite/read-model.ts';
 import type { ControlEvent } from '../../domain/control/events.ts';
-import { TocsinError } from '../../domain/core/errors.ts';
 import { formatPosition } from '../../domain/core/positions.ts';
 import { appendControl } from '../../kernel/control/control.ts';
 import { openStore } from '../compose/compose.ts';
 import { CLI_ACTOR, kernelContext } from '../compose/kernel-context.ts';
-import { EXIT } from '../terminal/terminal.ts';
+import { usageError } from '../config/usage-error.ts';
 import { register, type Work } from './command.ts';
 
 type ResolveOptions = { readonly event: string; readonly reason?: string };
@@ -35,7 +34,6 @@ export function parkCommand(program: Command): void {
       ['store', 'state', 'name'],
       `Example:\n  tocsin park ${action} 6072f595-6a17-5132-a9b1-daa475c1b68e`,
       resolveWith(action),
-      'event',
     );
   }
 }
@@ -50,7 +48,7 @@ const list: Work<object> = ({ config, terminal }) => {
     terminal.say(`${event}  ${type}  ${code}: ${detail}  (${stream} #${revision})`);
   }
   if (parked.length === 0) terminal.say('No event is parked.');
-  return Promise.resolve(EXIT.done);
+  return Promise.resolve();
 };
 
 const resolveWith =
@@ -66,14 +64,11 @@ const resolveWith =
     terminal.say(
       `${action} of ${event} is in the log; the projector applies it when it reads that position.`,
     );
-    return EXIT.done;
   };
 
 function findParked(file: string, event: string) {
   using state = openReadModelReader(file);
   const row = state.parked().find((parked) => parked.event === event);
   if (row !== undefined) return row;
-  throw new TocsinError('usage', 'not_parked', `${event} is not parked`, {
-    hint: 'See `tocsin park list`.',
-  });
+  throw usageError('not_parked', `${event} is not parked`, 'See `tocsin park list`.');
 }

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import type { PolicyCommand } from '../../domain/control/policies.ts';
 import { parseDuration } from '../../domain/core/durations.ts';
-import { TocsinError } from '../../domain/core/errors.ts';
+import type { TocsinError } from '../../domain/core/errors.ts';
 import { formatInstant, parseInstant, type Instant } from '../../domain/core/instants.ts';
 import { formatPosition } from '../../domain/core/positions.ts';
 import { ANY_TYPE } from '../../domain/policy/in-force.ts';
@@ -12,18 +12,13 @@ import { initialiseControl } from '../../kernel/control/control.ts';
 import { changePolicies } from '../../kernel/control/policies.ts';
 import { openStore } from '../compose/compose.ts';
 import { CLI_ACTOR, kernelContext } from '../compose/kernel-context.ts';
-import { EXIT } from '../terminal/terminal.ts';
+import { usageError } from '../config/usage-error.ts';
 import { register, type Context, type Work } from './command.ts';
 
-type ChangeOptions = {
-  readonly type: string;
-  readonly reason?: string;
-  readonly actor: string;
-};
+type ChangeOptions = { readonly type: string; readonly reason?: string; readonly actor: string };
 type SetOptions = ChangeOptions & { readonly policy: readonly string[] };
 type MuteOptions = ChangeOptions & { readonly for?: string; readonly until?: string };
 
-/** Adds the commands that change policies. */
 export function policyChangeCommands(policy: Command): void {
   register(
     withChangeOptions(policy, 'set <POLICY...>', 'set the policy for later requests of a type'),
@@ -38,7 +33,6 @@ Examples:
   tocsin policy set anchored 30m --reason "two messages within a minute were too many"
   tocsin policy set session 10m max 4h bypass 1 --type unfinished_feedback --reason "calmer"`,
     setPolicy,
-    'policy',
   );
   register(
     withChangeOptions(policy, 'mute', 'emergency brake: suppress all requests until a time')
@@ -96,7 +90,7 @@ async function change(
   { type: triggerType, actor }: ChangeOptions,
   command: PolicyCommand,
   summary: string,
-): Promise<number> {
+): Promise<void> {
   await using store = await openStore(config, `tocsin policy ${command.kind}`);
   const kernel = kernelContext(store, config.name);
   await initialiseControl(kernel, { actor });
@@ -113,7 +107,6 @@ async function change(
       ? `${summary}; applies to later events of the log${position === undefined ? '' : ` (${formatPosition(position)})`}.`
       : 'No change; nothing was written.',
   );
-  return EXIT.done;
 }
 
 function named(triggerType: string): string {
@@ -127,18 +120,20 @@ function muted(triggerType: string): string {
 
 function untilOf({ for: length, until }: MuteOptions): Instant {
   if ((length === undefined) === (until === undefined)) {
-    throw invalid('mute_invalid', [
-      { field: 'until', message: 'is missing, or given beside --for' },
-    ]);
+    throw invalidMute('until', 'is missing, or given beside --for');
   }
   if (until !== undefined) {
     const parsed = parseInstant(until);
     if (parsed.ok) return parsed.value;
-    throw invalid('mute_invalid', [{ field: 'until', message: parsed.error }]);
+    throw invalidMute('until', parsed.error);
   }
   const ms = parseDuration(length ?? '');
   if (ms !== undefined) return Date.now() + ms;
-  throw invalid('mute_invalid', [{ field: 'for', message: 'is not a duration such as 2h or 90s' }]);
+  throw invalidMute('for', 'is not a duration such as 2h or 90s');
+}
+
+function invalidMute(field: string, message: string): TocsinError {
+  return invalid('mute_invalid', [{ field, message }]);
 }
 
 const HINTS: Readonly<Record<string, string>> = {
@@ -149,5 +144,5 @@ const HINTS: Readonly<Record<string, string>> = {
 function invalid(code: string, issues: readonly Issue[]): TocsinError {
   const message = issues.map((issue) => `${issue.field} ${issue.message}`).join('; ');
   const hint = HINTS[code] ?? 'Nothing was written. See tocsin policy --help.';
-  return new TocsinError('usage', code, message, { hint });
+  return usageError(code, message, hint);
 }

@@ -7,7 +7,6 @@ import { formatPolicy } from '../../domain/policy/text.ts';
 import { policyHistory, viewOf, type PolicyHistoryEntry } from '../../kernel/control/policies.ts';
 import { embeddedFile, isEventStoreDb, openReader } from '../compose/compose.ts';
 import type { Config } from '../config/config.ts';
-import { EXIT } from '../terminal/terminal.ts';
 import { register, type Work } from './command.ts';
 import { policyChangeCommands } from './policy-change.ts';
 
@@ -50,7 +49,6 @@ const show: Work<object> = async ({ config, terminal }) => {
   for (const { triggerType, until, set } of muted) {
     terminal.say(`${triggerType}  MUTED until ${until}  (${set === undefined ? '' : by(set)})`);
   }
-  return EXIT.done;
 };
 
 const history: Work<object> = async ({ config, terminal }) => {
@@ -62,7 +60,6 @@ const history: Work<object> = async ({ config, terminal }) => {
     );
   }
   if (changes.length === 0) terminal.say('No policy was set yet; see tocsin policy show.');
-  return EXIT.done;
 };
 
 /** The changes in the log; none when the log does not exist yet. */

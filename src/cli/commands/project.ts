@@ -6,14 +6,14 @@ import { jsonLogger } from '../../adapters/logging/pino.ts';
 import { backoffMs, PROCESS_BACKOFF } from '../../domain/core/backoff.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { silentLogger, type Logger } from '../../domain/ports/logger.ts';
-import { openProjector } from '../../kernel/open-projector.ts';
 import type { RecoveryMode } from '../../projections/publisher/context.ts';
 import type { Projector } from '../../projections/publisher/projector.ts';
-import { openOutput, openStore } from '../compose/compose.ts';
+import { openOutputProjector, openStore } from '../compose/compose.ts';
 import type { HealthServer } from '../compose/serve-health.ts';
 import type { Config } from '../config/config.ts';
 import { EXIT, rate, secondsSince, type Terminal } from '../terminal/terminal.ts';
 import { NATS_SETTINGS } from '../config/settings.ts';
+import { usageError } from '../config/usage-error.ts';
 import { register, type Work } from './command.ts';
 
 type Options = {
@@ -27,24 +27,25 @@ type Options = {
 };
 
 export function projectCommand(program: Command): void {
-  const command = program
-    .command('project')
-    .description('project events to messages: as a daemon, or with --once until the end of the log')
-    .option('--once', 'stop at the current end of the log')
-    .option('--standby', 'publish only when no other projector publishes (needs its own --state)')
-    .option('--from-start', 'first start on an old log: publish all of it')
-    .option('--from-now', 'publish only later events; recorded in the log')
-    .option(
-      '--adopt-tail',
-      'accept the stream’s last message and continue after it; recorded in the log',
-    )
-    .option(
-      '--resend-from <POSITION>',
-      'publish again all events after this position; recorded in the log',
-    )
-    .option('--reason <TEXT>', 'the reason; recorded in the log');
   register(
-    command,
+    program
+      .command('project')
+      .description(
+        'project events to messages: as a daemon, or with --once until the end of the log',
+      )
+      .option('--once', 'stop at the current end of the log')
+      .option('--standby', 'publish only when no other projector publishes (needs its own --state)')
+      .option('--from-start', 'first start on an old log: publish all of it')
+      .option('--from-now', 'publish only later events; recorded in the log')
+      .option(
+        '--adopt-tail',
+        'accept the stream’s last message and continue after it; recorded in the log',
+      )
+      .option(
+        '--resend-from <POSITION>',
+        'publish again all events after this position; recorded in the log',
+      )
+      .option('--reason <TEXT>', 'the reason; recorded in the log'),
     ['store', ...NATS_SETTINGS, 'state', 'name', 'source', 'http', 'logLevel'],
     `The daemon logs JSON lines and serves /health/live, /health/ready and /metrics (--http). It retries during
 an outage for ever. If it could lose or double notifications, it stops with exit code 4 and names the
@@ -63,18 +64,7 @@ const project: Work<Options> = async ({ config, terminal, signal, wasInterrupted
   const logger = options.once === true ? silentLogger : jsonLogger({ level: config.logLevel });
   await using store = await openStore(config, 'tocsin project');
   using state = sqliteReadModel({ file: config.state, owner: 'tocsin project' });
-  const output = await openOutput(config, logger);
-  const open = () =>
-    openProjector({
-      store,
-      state,
-      output,
-      name: config.name,
-      subjectRoot: config.subjectRoot,
-      source: config.source,
-      logger,
-      actor: 'tocsin project',
-    });
+  const open = () => openOutputProjector(config, { store, state, logger, actor: 'tocsin project' });
   const projector = options.once === true ? await open() : await withRetries(open, logger, signal);
   if (projector === undefined) return EXIT.done;
   const run = {
@@ -148,16 +138,13 @@ async function once(
 function recoveryModeOf(options: Options): RecoveryMode | undefined {
   const { reason } = options;
   const why = reason === undefined ? {} : { reason };
-  const modes: RecoveryMode[] = [
-    ...(options.fromStart === true ? [{ kind: 'from_start' as const, ...why }] : []),
-    ...(options.fromNow === true ? [{ kind: 'from_now' as const, ...why }] : []),
-    ...(options.adoptTail === true ? [{ kind: 'adopt_tail' as const, ...why }] : []),
-    ...(options.resendFrom === undefined
-      ? []
-      : [{ kind: 'resend_from' as const, position: options.resendFrom, ...why }]),
-  ];
+  const modes: RecoveryMode[] = [];
+  if (options.fromStart === true) modes.push({ kind: 'from_start', ...why });
+  if (options.fromNow === true) modes.push({ kind: 'from_now', ...why });
+  if (options.adoptTail === true) modes.push({ kind: 'adopt_tail', ...why });
+  const { resendFrom: position } = options;
+  if (position !== undefined) modes.push({ kind: 'resend_from', position, ...why });
   if (modes.length <= 1) return modes[0];
-  throw new TocsinError('usage', 'several_ways', 'more than one recovery option was given', {
-    hint: 'Choose one of --from-start, --from-now, --adopt-tail and --resend-from.',
-  });
+  const hint = 'Choose one of --from-start, --from-now, --adopt-tail and --resend-from.';
+  throw usageError('several_ways', 'more than one recovery option was given', hint);
 }

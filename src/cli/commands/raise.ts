@@ -3,27 +3,21 @@ import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { TocsinError } from '../../domain/core/errors.ts';
-import { openKernel } from '../../kernel/open-kernel.ts';
-import { openStore } from '../compose/compose.ts';
-import { openSealing } from '../compose/channels.ts';
+import { openScheduleKernel, openSealedStore } from '../compose/channels.ts';
+import { usageError } from '../config/usage-error.ts';
 import { EXIT, rate, secondsSince } from '../terminal/terminal.ts';
 import { register, type Work } from './command.ts';
 import { raiseLines, untilAborted } from '../compose/raise-file.ts';
-import { scheduleProduct } from '../../schedule/triggers.ts';
 
-type Options = {
-  readonly file: string;
-  readonly concurrency: string;
-};
+type Options = { readonly file: string; readonly concurrency: string };
 
 export function raiseCommand(program: Command): void {
-  const command = program
-    .command('raise')
-    .description('raise triggers from a file of lines (NDJSON)')
-    .requiredOption('--file <FILE>', 'file with one JSON object per line; - reads stdin')
-    .option('--concurrency <N>', 'raises in flight, 1 to 1024', '64');
   register(
-    command,
+    program
+      .command('raise')
+      .description('raise triggers from a file of lines (NDJSON)')
+      .requiredOption('--file <FILE>', 'file with one JSON object per line; - reads stdin')
+      .option('--concurrency <N>', 'raises in flight, 1 to 1024', '64'),
     ['store', 'name', 'vault', 'vaultKeyFile'],
     `A line has the fields of the contract active_schedule.triggered, without trigger_id, dedupe_key and
 is_mock_time:
@@ -42,19 +36,12 @@ The command raises all valid lines, and exits with 1 if it rejected a line.`,
 const raise: Work<Options> = async ({ config, terminal, signal, wasInterrupted }, options) => {
   const concurrency = Number(options.concurrency);
   if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 1024) {
-    throw new TocsinError('usage', 'invalid_concurrency', '--concurrency is out of range', {
-      hint: 'Use a whole number from 1 to 1024.',
-    });
+    const hint = 'Use a whole number from 1 to 1024.';
+    throw usageError('invalid_concurrency', '--concurrency is out of range', hint);
   }
   const source = await openInput(options.file);
-  await using opened = await openStore(config, 'tocsin raise');
-  await using sealing = await openSealing(config, opened);
-  await using kernel = await openKernel({
-    ...scheduleProduct,
-    store: sealing.store,
-    name: config.name,
-    evaluation: config.evaluation,
-  });
+  await using store = await openSealedStore(config, 'tocsin raise');
+  await using kernel = await openScheduleKernel(config, store);
   const startedAt = performance.now();
   let done = 0;
   const summary = await raiseLines(kernel, untilAborted(source, signal), concurrency, () => {
@@ -79,11 +66,9 @@ const raise: Work<Options> = async ({ config, terminal, signal, wasInterrupted }
 /** Fails before the first raise when the file cannot be read. */
 async function openInput(file: string): Promise<AsyncIterable<Uint8Array>> {
   if (file === '-') return process.stdin;
+  const hint = 'Name a readable file of lines, or - for stdin.';
   const unreadable = (why: string, cause?: unknown): TocsinError =>
-    new TocsinError('usage', 'unreadable_file', `${file} ${why}`, {
-      hint: 'Name a readable file of lines, or - for stdin.',
-      cause,
-    });
+    usageError('unreadable_file', `${file} ${why}`, hint, cause);
   try {
     await using handle = await open(file, 'r');
     if ((await handle.stat()).isDirectory()) throw unreadable('is a directory');

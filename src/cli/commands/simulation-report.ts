@@ -55,7 +55,6 @@ export function simulationDocument(
   };
 }
 
-/** The table for people. */
 export function simulationLines(
   result: SimulationResult,
   named: Sides,

@@ -4,12 +4,9 @@ import { resolve, join } from 'node:path';
 import { redactConnectionString } from '../../adapters/eventstore/esdb/connection-string.ts';
 import { redactUrl } from '../../adapters/nats/options.ts';
 import { sqliteReadModel } from '../../adapters/sqlite/read-model.ts';
-import { openKernel } from '../../kernel/open-kernel.ts';
-import { openProjector } from '../../kernel/open-projector.ts';
 import { assertTasksExist } from '../../schedule/tasks/files/task-files.ts';
-import { scheduleProduct } from '../../schedule/triggers.ts';
-import { openSealing } from '../compose/channels.ts';
-import { openOutput, openStore, isEventStoreDb } from '../compose/compose.ts';
+import { openScheduleKernel, openSealedStore } from '../compose/channels.ts';
+import { isEventStoreDb, openOutputProjector } from '../compose/compose.ts';
 import { openDelivery } from '../compose/delivery.ts';
 import { evaluatorOver, headOf, openTasks, openTaskWorker } from '../compose/tasks.ts';
 import type { Config } from '../config/config.ts';
@@ -22,16 +19,11 @@ import { startLive } from '../demo/start-live.ts';
 import { startOnce } from '../demo/start-once.ts';
 import { followStory, storyPrefixes, taskStory } from '../demo/task-story.ts';
 import type { Work } from './command.ts';
+import type { StartOptions } from './start-options.ts';
 import { startNatsServer, stopLeftover } from '../../adapters/nats/server.ts';
 import { startStoreProcess } from '../compose/store-process.ts';
 
-type Options = {
-  readonly once?: true;
-  readonly allowRemote?: true;
-};
-
-export const startAll: Work<Options> = async (context, options) => {
-  const startedAt = performance.now();
+export const startAll: Work<StartOptions> = async (context, options) => {
   const { config, terminal } = context;
   if (config.tasks.path !== undefined) await assertTasksExist(config.tasks.path);
   mkdirSync(resolve('var'), { recursive: true });
@@ -39,9 +31,7 @@ export const startAll: Work<Options> = async (context, options) => {
   await using server = await startStore(config);
   await using nats = await startNats(config);
   const settled: Config = { ...config, store: server.url, nats: nats.url };
-  await using opened = await openStore(settled, 'tocsin start');
-  await using sealing = await openSealing(config, opened);
-  const { store } = sealing;
+  await using store = await openSealedStore(settled, 'tocsin start');
   // With --once and --json the summary is the one document on stdout.
   const narrator = createNarrator(
     options.once === true && terminal.json ? withoutJson(terminal) : terminal,
@@ -53,27 +43,14 @@ export const startAll: Work<Options> = async (context, options) => {
     watch: options.once !== true,
     logger,
   });
-  await using kernel = await openKernel({
-    ...scheduleProduct,
-    store,
-    name: config.name,
-    evaluation: config.evaluation,
-    // The example tasks must not evaluate the triggers of others.
-    ...(path === undefined ? {} : { evaluateLater: evaluatorOver(source, config) }),
-  });
+  // The example tasks must not evaluate the triggers of others.
+  const evaluateLater = path === undefined ? undefined : evaluatorOver(source, config);
+  await using kernel = await openScheduleKernel(config, store, evaluateLater);
   using state = sqliteReadModel({ file: config.state, owner: 'tocsin start' });
-  const projector = await openProjector({
-    store,
-    state,
-    output: await openOutput(settled, logger),
-    name: config.name,
-    subjectRoot: config.subjectRoot,
-    source: config.source,
-    logger,
-    actor: 'tocsin start',
-    onCommit: narrator.committed,
-  });
-  const parts = { ...context, config: settled, kernel, projector, narrator, startedAt };
+  const { committed: onCommit } = narrator;
+  const actor = 'tocsin start';
+  const projector = await openOutputProjector(settled, { store, state, logger, actor, onCommit });
+  const parts = { ...context, config: settled, kernel, projector, narrator };
   const tasks = { config: settled, store, storeId: kernel.storeId, source, logger };
   if (options.once === true) return await startOnce(parts, tasks);
   const { serveProjectorHealth, serveApi } = await loadServers();
@@ -113,21 +90,21 @@ async function loadServers() {
   return { ...health, ...api };
 }
 
+type Started = AsyncDisposable & { readonly url: string };
+
+/** A server that runs already, and goes on after this process. */
+function running(url: string): Started {
+  return { url, [Symbol.asyncDispose]: () => Promise.resolve() };
+}
+
 /** The store that the configuration names, or a server of our own before the embedded store. */
-export async function startStore(
-  config: Config,
-): Promise<AsyncDisposable & { readonly url: string }> {
-  if (!isEventStoreDb(config.store)) return startStoreProcess(config.store);
-  return { url: config.store, [Symbol.asyncDispose]: () => Promise.resolve() };
+async function startStore({ store }: Config): Promise<Started> {
+  return isEventStoreDb(store) ? running(store) : startStoreProcess(store);
 }
 
 /** The NATS server that the configuration names, or one of our own. */
-export async function startNats(
-  config: Config,
-): Promise<AsyncDisposable & { readonly url: string }> {
-  if (config.natsWasGiven) {
-    return { url: config.nats, [Symbol.asyncDispose]: () => Promise.resolve() };
-  }
+async function startNats(config: Config): Promise<Started> {
+  if (config.natsWasGiven) return running(config.nats);
   const pidFile = resolve('var/nats.pid');
   // A killed start leaves its server running, and two servers would corrupt the folder.
   await stopLeftover(pidFile);

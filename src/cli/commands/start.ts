@@ -1,17 +1,9 @@
 // `tocsin start`: the command, and the module of each mode.
 import { Option, type Command } from 'commander';
 import { CHANNEL_SETTINGS, NATS_SETTINGS, TASK_SETTINGS } from '../config/settings.ts';
-import { execute, withCommonOptions } from './command.ts';
-
-type Options = {
-  readonly mode: (typeof MODES)[number];
-  readonly once?: true;
-  readonly standby?: true;
-  readonly allowRemote?: true;
-};
-
-/** Which parts run in this process. */
-const MODES = ['all', 'api', 'worker', 'projector'] as const;
+import { EXIT } from '../terminal/terminal.ts';
+import { register, type Work } from './command.ts';
+import { MODES, type StartOptions } from './start-options.ts';
 
 export function startCommand(program: Command): void {
   const command = program
@@ -29,19 +21,11 @@ export function startCommand(program: Command): void {
     .option('--allow-remote', 'let the HTTP API listen where other machines reach it (--api)')
     .option('--once', 'raise the examples, project, print the summary and exit');
   const settings = ['store', ...NATS_SETTINGS, 'state', 'name', 'source', 'http', 'api'] as const;
-  withCommonOptions(command, [
-    ...settings,
-    ...TASK_SETTINGS,
-    'worker',
-    'frontend',
-    'delivery',
-    ...CHANNEL_SETTINGS,
-    'logLevel',
-  ])
-    .addHelpText(
-      'after',
-      `
-On the first start it reads examples/tasks.ics (with its times moved to now) and raises
+  const worker = ['worker', 'frontend', 'delivery', ...CHANNEL_SETTINGS, 'logLevel'] as const;
+  register(
+    command,
+    [...settings, ...TASK_SETTINGS, ...worker],
+    `On the first start it reads examples/tasks.ics (with its times moved to now) and raises
 examples/triggers.ndjson, and shows what becomes of both. It then follows the calendars in var/tasks, or
 those that --tasks names, and takes trigger lines on its standard input, until Ctrl-C. A second start
 goes on where the first stopped.
@@ -56,18 +40,25 @@ Examples:
   tocsin start --mode worker --store esdb://127.0.0.1:2113 --nats nats://127.0.0.1:4222
   tocsin start --once --json
   TOCSIN_NATS=nats://127.0.0.1:4222 tocsin start`,
-    )
-    .action((options: Options) => startMode(options));
+    start,
+    // Mode all starts its own servers.
+    { useRunFile: ({ mode }) => mode !== 'all' },
+  );
 }
 
-async function startMode({ mode, ...options }: Options): Promise<void> {
+const start: Work<StartOptions> = async (context, options) => {
+  const work = await workOf(options.mode);
+  return (await work(context, options)) ?? EXIT.done;
+};
+
+async function workOf(mode: StartOptions['mode']): Promise<Work<StartOptions>> {
   switch (mode) {
     case 'all':
-      return execute(options, (await import('./start-all.ts')).startAll, { useRunFile: false });
+      return (await import('./start-all.ts')).startAll;
     case 'api':
-      return execute(options, (await import('./start-api.ts')).startApi);
+      return (await import('./start-api.ts')).startApi;
     case 'worker':
     case 'projector':
-      return execute({ mode, ...options }, (await import('./start-part.ts')).startPart);
+      return (await import('./start-part.ts')).startPart;
   }
 }

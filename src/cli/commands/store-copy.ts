@@ -1,33 +1,28 @@
 // `tocsin store copy`: copies a log to another store, such as from the embedded store to a cluster.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Option, type Command } from 'commander';
-import { TocsinError } from '../../domain/core/errors.ts';
 import { formatPosition, type Position } from '../../domain/core/positions.ts';
 import { copyLog } from '../../kernel/copy/copy-log.ts';
 import { openReader, openStore } from '../compose/compose.ts';
+import { usageError } from '../config/usage-error.ts';
 import { EXIT, secondsSince } from '../terminal/terminal.ts';
-import { execute, withCommonOptions, type Work } from './command.ts';
+import { register, type Work } from './command.ts';
 
-type Options = {
-  readonly to: string;
-  readonly prefix?: readonly string[];
-};
+type Options = { readonly to: string; readonly prefix?: readonly string[] };
 
 export function storeCopyCommand(store: Command): void {
-  const command = store
-    .command('copy')
-    .description('copy a log to another store, or continue a copy, and compare both')
-    .addOption(
-      new Option('--to <STORE>', 'the target: embedded:FILE or esdb://HOST:PORT')
-        .env('TOCSIN_STORE_TO')
-        .makeOptionMandatory(),
-    )
-    .option('--prefix <TEXT...>', 'only streams whose names have this prefix (default all)');
-  withCommonOptions(command, ['store', 'logLevel'])
-    .addHelpText(
-      'after',
-      `
-Stream names, revisions, ids, types, data, metadata and the order stay the same. Positions change, because
+  register(
+    store
+      .command('copy')
+      .description('copy a log to another store, or continue a copy, and compare both')
+      .addOption(
+        new Option('--to <STORE>', 'the target: embedded:FILE or esdb://HOST:PORT')
+          .env('TOCSIN_STORE_TO')
+          .makeOptionMandatory(),
+      )
+      .option('--prefix <TEXT...>', 'only streams whose names have this prefix (default all)'),
+    ['store', 'logLevel'],
+    `Stream names, revisions, ids, types, data, metadata and the order stay the same. Positions change, because
 each log has its own. Stop all writers of the source first. Start the projection on the copy with a new
 --state file: it folds the log again, finds the messages that NATS already has, and sends none twice.
 
@@ -36,17 +31,17 @@ continues. It refuses a target that holds other events.
 
 Example:
   tocsin store copy --store embedded:var/store.db --to 'esdb://127.0.0.1:2113?tls=false'`,
-    )
-    .action((options: Options) => execute(options, copyStore, { useRunFile: false }));
+    copyStore,
+    { useRunFile: () => false },
+  );
 }
 
-const copyStore: Work<Options> = async ({ config, terminal, signal }, { to, prefix = [] }) => {
+const copyStore: Work<Options> = async (context, { to, prefix = [] }) => {
+  const { config, terminal, signal } = context;
   if (to === config.store) {
-    throw new TocsinError('usage', 'same_store', 'source and target are the same store', {
-      hint: 'Name the source with --store and the target with --to.',
-    });
+    const hint = 'Name the source with --store and the target with --to.';
+    throw usageError('same_store', 'source and target are the same store', hint);
   }
-  const startedAt = performance.now();
   await using source = await openReader(config);
   await using target = await openStore({ ...config, store: to }, 'tocsin store copy');
   const copying = copyLog({
@@ -68,7 +63,7 @@ const copyStore: Work<Options> = async ({ config, terminal, signal }, { to, pref
     return EXIT.interrupted;
   }
   const { events, found, copied, repositioned } = result;
-  const seconds = secondsSince(startedAt);
+  const seconds = secondsSince(context.startedAt);
   terminal.print({
     ...result,
     sourceHead: positionText(result.sourceHead),

@@ -3,10 +3,9 @@ import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { createFront } from '../../adapters/eventstore/front/front.ts';
 import { jsonLogger } from '../../adapters/logging/pino.ts';
-import { TocsinError } from '../../domain/core/errors.ts';
 import { embeddedFile } from '../compose/compose.ts';
-import { EXIT } from '../terminal/terminal.ts';
-import { execute, withCommonOptions, type Work } from './command.ts';
+import { usageError } from '../config/usage-error.ts';
+import { register, type Work } from './command.ts';
 import { storeCopyCommand } from './store-copy.ts';
 
 type Options = {
@@ -33,18 +32,18 @@ export function storeCommand(program: Command): void {
     .option('--allow-remote', `listen for other machines; needs a token in ${TOKEN_VARIABLE}`)
     .option('--tls-cert <FILE>', 'certificate in PEM')
     .option('--tls-key <FILE>', 'private key of the certificate in PEM');
-  withCommonOptions(command, ['store', 'logLevel'])
-    .addHelpText(
-      'after',
-      `
-Other commands then use --store esdb://127.0.0.1:2113?tls=false. Programs with EventStoreDB's client can
+  register(
+    command,
+    ['store', 'logLevel'],
+    `Other commands then use --store esdb://127.0.0.1:2113?tls=false. Programs with EventStoreDB's client can
 append, read and subscribe. The server is for one machine; for more, use an EventStoreDB cluster.
 
 Examples:
   tocsin store --store embedded:var/store.db
   tocsin raise --store 'esdb://127.0.0.1:2113?tls=false' --file triggers.ndjson`,
-    )
-    .action((options: Options) => execute(options, serveStore, { useRunFile: false }));
+    serveStore,
+    { useRunFile: () => false },
+  );
   storeCopyCommand(command);
 }
 
@@ -71,7 +70,6 @@ const serveStore: Work<Options> = async ({ config, terminal, signal }, options) 
   if (!signal.aborted) await Promise.race([aborted, disconnected]);
   await front.close();
   if (process.connected) process.disconnect();
-  return EXIT.done;
 };
 
 function parseListen(text: string): { readonly host: string; readonly port: number } {
@@ -79,17 +77,15 @@ function parseListen(text: string): { readonly host: string; readonly port: numb
   const host = match?.[1] ?? match?.[2];
   const port = Number(match?.[3]);
   if (host !== undefined && port <= 65_535) return { host, port };
-  throw new TocsinError('usage', 'invalid_listen', `"${text}" is not an address to listen at`, {
-    hint: 'Use HOST:PORT, such as 127.0.0.1:2113; port 0 takes any free port.',
-  });
+  const hint = 'Use HOST:PORT, such as 127.0.0.1:2113; port 0 takes any free port.';
+  throw usageError('invalid_listen', `"${text}" is not an address to listen at`, hint);
 }
 
 function tlsOf({ tlsCert, tlsKey }: Options) {
   if (tlsCert === undefined && tlsKey === undefined) return undefined;
   if (tlsCert === undefined || tlsKey === undefined) {
-    throw new TocsinError('usage', 'invalid_tls', 'TLS needs a certificate and its key', {
-      hint: 'Give both --tls-cert and --tls-key.',
-    });
+    const hint = 'Give both --tls-cert and --tls-key.';
+    throw usageError('invalid_tls', 'TLS needs a certificate and its key', hint);
   }
   return { certificate: readPem(tlsCert), key: readPem(tlsKey) };
 }
@@ -98,9 +94,7 @@ function readPem(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (cause) {
-    throw new TocsinError('usage', 'unreadable_file', `${file} cannot be read`, {
-      hint: 'Name a readable PEM file.',
-      cause,
-    });
+    const hint = 'Name a readable PEM file.';
+    throw usageError('unreadable_file', `${file} cannot be read`, hint, cause);
   }
 }

@@ -2,12 +2,12 @@
 import type { Command } from 'commander';
 import { SCOPES, USER_SCOPES } from '../../domain/access/scopes.ts';
 import { parseDuration } from '../../domain/core/durations.ts';
-import { TocsinError } from '../../domain/core/errors.ts';
+import type { TocsinError } from '../../domain/core/errors.ts';
 import { formatInstant, parseInstant } from '../../domain/core/instants.ts';
 import { createTokens, type TokenView } from '../../kernel/access/tokens.ts';
 import { openStore } from '../compose/compose.ts';
 import { CLI_ACTOR } from '../compose/kernel-context.ts';
-import { EXIT } from '../terminal/terminal.ts';
+import { usageError } from '../config/usage-error.ts';
 import { register, type Work } from './command.ts';
 
 type CreateOptions = {
@@ -18,11 +18,7 @@ type CreateOptions = {
   readonly expires?: string;
   readonly actor: string;
 };
-type RevokeOptions = {
-  readonly id: string;
-  readonly reason?: string;
-  readonly actor: string;
-};
+type RevokeOptions = { readonly id: string; readonly reason?: string; readonly actor: string };
 
 export function tokenCommand(program: Command): void {
   const token = program
@@ -65,7 +61,6 @@ Examples:
     ['store', 'name'],
     'Example:\n  tocsin token revoke 5f0c2a9e1b7d4c33 --reason "was leaked"',
     revoke,
-    'id',
   );
 }
 
@@ -91,7 +86,6 @@ const create: Work<CreateOptions> = async ({ config, terminal }, options) => {
   terminal.print({ token, ...documentOf(view) });
   terminal.say(token);
   terminal.note(`Token ${view.tokenId} is not shown again (${summaryOf(view)}).`);
-  return EXIT.done;
 };
 
 const list: Work<object> = async ({ config, terminal }) => {
@@ -100,7 +94,6 @@ const list: Work<object> = async ({ config, terminal }) => {
   terminal.print({ tokens: tokens.map(documentOf) });
   for (const token of tokens) terminal.say(`${token.tokenId}  ${token.name}  ${summaryOf(token)}`);
   if (tokens.length === 0) terminal.say('No tokens; see tocsin token create --help.');
-  return EXIT.done;
 };
 
 const revoke: Work<RevokeOptions> = async ({ config, terminal }, { id, reason, actor }) => {
@@ -116,7 +109,6 @@ const revoke: Work<RevokeOptions> = async ({ config, terminal }, { id, reason, a
       ? `${id} is revoked.`
       : 'The token was revoked before; nothing was written.',
   );
-  return EXIT.done;
 };
 
 type ScopeList = (typeof SCOPES)[number][];
@@ -157,5 +149,5 @@ function summaryOf({ userId, scopes, expiresAt, status }: TokenView): string {
 }
 
 function wrong(message: string, hint: string): TocsinError {
-  return new TocsinError('usage', 'token_invalid', message, { hint });
+  return usageError('token_invalid', message, hint);
 }

@@ -10,7 +10,10 @@ import { newSecret } from '../../kernel/channels/open.ts';
 import { sealedStore } from '../../kernel/sealing/sealed-store.ts';
 import type { Config } from '../config/config.ts';
 import { CLI_ACTOR, kernelContext } from './kernel-context.ts';
+import { openKernel, type Kernel } from '../../kernel/open-kernel.ts';
+import type { LaterEvaluator } from '../../domain/ports/evaluator.ts';
 import { scheduleProduct } from '../../schedule/triggers.ts';
+import { openStore } from './compose.ts';
 
 /** True when the vault's file exists or the configuration names a vault. */
 export function hasVault({ vault }: Config): boolean {
@@ -31,13 +34,10 @@ export async function openVault({ vault }: Config): Promise<SqliteVault> {
   return sqliteVault({ file, keys: readVaultKeys(keys.file) });
 }
 
-/** The sender, under the configured address rules. */
 export async function openSender(config: Config, logger?: Logger): Promise<Sender> {
   const { channelSender } = await import('../../adapters/senders/sender.ts');
-  return channelSender({
-    addresses: config.addresses,
-    ...(logger === undefined ? {} : { logger }),
-  });
+  const { addresses } = config;
+  return channelSender({ addresses, ...(logger === undefined ? {} : { logger }) });
 }
 
 /** Users' channels for one process. */
@@ -60,21 +60,29 @@ export function channelsOn(
 }
 
 /**
- * Opens a view of the store that decrypts sealed data, and that seals personal data if the configuration names
- * a vault. A vault that exists only for the examples of the first start seals nothing.
+ * Opens the event store as its owner, so that it decrypts sealed data, and seals personal data if the
+ * configuration names a vault. A vault that exists only for the examples of the first start seals nothing.
  */
-export async function openSealing(
+export async function openSealedStore(
   config: Config,
+  holder: string,
+  logger?: Logger,
+): Promise<EventStore> {
+  await using opened = new AsyncDisposableStack();
+  const store = opened.use(await openStore(config, holder, logger));
+  const vault = hasVault(config) ? opened.use(await openVault(config)) : undefined;
+  const sealed = vault ? sealedStore(store, vault, { sealing: config.vault.wasGiven }) : store;
+  const held = opened.move();
+  return { ...sealed, [Symbol.asyncDispose]: () => held.disposeAsync() };
+}
+
+export async function openScheduleKernel(
+  { name, evaluation }: Config,
   store: EventStore,
-): Promise<AsyncDisposable & { readonly store: EventStore }> {
-  const vault = hasVault(config) ? await openVault(config) : undefined;
-  return {
-    store: vault ? sealedStore(store, vault, { sealing: config.vault.wasGiven }) : store,
-    [Symbol.asyncDispose]: () => {
-      vault?.[Symbol.dispose]();
-      return Promise.resolve();
-    },
-  };
+  evaluateLater?: LaterEvaluator,
+): Promise<Kernel> {
+  const later = evaluateLater === undefined ? {} : { evaluateLater };
+  return openKernel({ ...scheduleProduct, store, name, evaluation, ...later });
 }
 
 /** The channels for delivery. Without a vault each delivery is skipped with the reason `no_channel`. */

@@ -6,6 +6,7 @@ import type { Logger } from '../../domain/ports/logger.ts';
 import { openWorker, type Worker } from '../../kernel/open-worker.ts';
 import { deliveryProcesses } from '../../kernel/processes/delivery/processes.ts';
 import { deliveryChannels } from './channels.ts';
+import { natsOptions } from './compose.ts';
 import type { Config } from '../config/config.ts';
 import { scheduleProduct } from '../../schedule/triggers.ts';
 
@@ -21,7 +22,7 @@ export async function openDelivery(
   logger: Logger,
 ): Promise<AsyncDisposable & { readonly worker: Worker }> {
   const { jetStreamInbox, sqliteDueIndexes, sqliteDeliveryIndex } = await loadAdapters();
-  const { nats, natsAccess, stream, subjectRoot, name, frontend: frontendUrl } = config;
+  const { name, frontend: frontendUrl } = config;
   mkdirSync(config.worker, { recursive: true });
   const owner = 'a worker';
   using opened = new DisposableStack();
@@ -29,14 +30,7 @@ export async function openDelivery(
     sqliteDueIndexes({ file: join(config.worker, 'due.db'), storeId, owner }),
   );
   const list = opened.use(sqliteDeliveryIndex({ file: deliveriesFile(config), storeId, owner }));
-  const requests = jetStreamInbox({
-    servers: nats.split(','),
-    ...natsAccess,
-    stream,
-    subjectRoot,
-    logger,
-    name: 'tocsin worker',
-  });
+  const requests = jetStreamInbox({ ...natsOptions(config), logger, name: 'tocsin worker' });
   const processes = deliveryProcesses({
     texts: scheduleProduct.texts,
     store,

@@ -3,9 +3,8 @@ import type { Kernel } from '../../kernel/open-kernel.ts';
 import type { RaiseResult } from '../../kernel/raise/raise-result.ts';
 import { readLines } from '../../adapters/ndjson/lines.ts';
 import { fromRaiseLine, toContractFields } from '../../domain/contracts/mapping.ts';
-import { rejection } from '../../domain/trigger/commands.ts';
+import { rejectionWith } from '../../domain/core/input.ts';
 
-/** How many errors a summary lists at most. */
 export const MAX_LISTED_ERRORS = 1000;
 
 export type LineError = { readonly line: number; readonly code: string; readonly message: string };
@@ -87,7 +86,7 @@ function failureOf(result: Failed): [code: string, message: string] {
   if (result.outcome !== 'rejected') return [result.outcome, result.message];
   const { issues, message, code } = result;
   if (issues.length === 0) return [code, message];
-  const shown = toContractFields({ ...rejection('invalid_field', '', ''), issues });
+  const shown = toContractFields(rejectionWith('invalid_field', issues));
   return [code, shown.message];
 }
 

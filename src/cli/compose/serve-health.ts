@@ -17,7 +17,6 @@ export type HealthServer = AsyncDisposable & { readonly url: string };
 
 type Address = { readonly host: string; readonly port: number };
 
-/** Serves a projector's health and metrics until disposal. */
 export async function serveProjectorHealth(
   projector: Pick<Projector, 'status'>,
   address: Address,

@@ -10,7 +10,6 @@ import { DEFAULT_SLOT_TABLE } from '../../schedule/evaluation/slot-table.ts';
 import type { LaterEvaluator } from '../../domain/ports/evaluator.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
 import type { Logger } from '../../domain/ports/logger.ts';
-import type { DueJobContext } from '../../schedule/due-jobs.ts';
 import { taskEvaluator } from '../../schedule/evaluation/task-evaluator.ts';
 import { importDueJobs } from '../../schedule/import-due-jobs.ts';
 import { openKernel } from '../../kernel/open-kernel.ts';
@@ -40,7 +39,6 @@ export type TaskWorkerOptions = {
 
 export type TaskWorker = AsyncDisposable & {
   readonly worker: Worker;
-  /** Adapts the jobs to the source as it is now. */
   readonly importAll: (signal: AbortSignal) => Promise<void>;
   /** True when every job that is due up to `until` is done and its trigger evaluated. */
   readonly isDone: (until: Instant) => Promise<boolean>;
@@ -82,16 +80,15 @@ const NOTHING_DUE: Parts = {
 
 /** Opens the task source; with `watch` it reads changed files again. */
 export async function openTasks(
-  { tasks }: Config,
+  { tasks }: Pick<Config, 'tasks'>,
   path: string,
-  options: { readonly watch: boolean; readonly logger: Logger },
+  options: { readonly watch: boolean; readonly logger?: Logger },
 ): Promise<TaskFiles> {
   const { openTaskFiles } = await import('../../schedule/tasks/files/task-files.ts');
   const { user, timeZone, leadMs: urgencyLeadMs } = tasks;
   return openTaskFiles({ path, user, timeZone, urgencyLeadMs, now: Date.now, ...options });
 }
 
-/** The evaluator over the tasks. */
 export function evaluatorOver(source: TaskFiles, { tasks }: Config): LaterEvaluator {
   const slots = { ...DEFAULT_SLOT_TABLE, timeZone: tasks.timeZone };
   return taskEvaluator({ source, slots }).evaluate;
@@ -121,16 +118,15 @@ async function openParts(
       evaluationProcess({ ...scheduleProduct, store, index: evaluations, evaluate, name, logger }),
     ],
     async importAll(signal) {
-      const context = { ...dueJobContext(store, name), detectors, concurrency: 64, signal };
-      await importDueJobs(context, source.snapshot(), () => undefined);
+      const context = { ...dueJobContext(store, name), signal };
+      await importDueJobs(context, source.snapshot());
     },
     isDone: (until) => isDone({ store, name, jobs, evaluations }, until),
   };
 }
 
-/** The context of commands on due jobs. */
-export function dueJobContext(store: EventStore, kernel: string): DueJobContext {
-  return { ...kernelContext(store, kernel), actor: CLI_ACTOR };
+export function dueJobContext(store: EventStore, kernel: string) {
+  return { ...kernelContext(store, kernel), actor: CLI_ACTOR, detectors: BUILT_IN_DETECTORS };
 }
 
 type Waiting = {

@@ -18,7 +18,6 @@ import {
   type TasksConfig,
 } from './values.ts';
 
-/** The settings of one invocation. */
 export type Config = {
   readonly store: string;
   readonly nats: string;
@@ -45,10 +44,8 @@ export type Config = {
     /** True when a source names the vault or its key: personal data are then sealed. */
     readonly wasGiven: boolean;
   };
-  /** Which addresses channels may have. */
   readonly addresses: AddressRules;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
-  /** Replicas of a JetStream stream that Tocsin creates. */
   readonly natsReplicas: number;
   /** For the NATS client; never print it. */
   readonly natsAccess: Pick<NatsConnectionOptions, 'credentials' | 'tls'>;

@@ -58,7 +58,6 @@ export const SECRETS = {
 
 export type SecretName = keyof typeof SECRETS;
 
-/** The settings of the connection to NATS. */
 export const NATS_SETTINGS = [
   'nats',
   'stream',
@@ -71,7 +70,6 @@ export const NATS_SETTINGS = [
   'natsReplicas',
 ] as const satisfies readonly SettingName[];
 
-/** The settings of the task source. */
 export const TASK_SETTINGS = [
   'tasks',
   'tasksUser',
@@ -79,7 +77,6 @@ export const TASK_SETTINGS = [
   'lead',
 ] as const satisfies readonly SettingName[];
 
-/** The settings of channels and their secrets. */
 export const CHANNEL_SETTINGS = [
   'vault',
   'vaultKeyFile',

@@ -2,11 +2,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import { TocsinError } from '../../domain/core/errors.ts';
+import type { TocsinError } from '../../domain/core/errors.ts';
 import { parseJson } from '../../domain/core/json.ts';
+import { usageError } from './usage-error.ts';
 import { SECRETS, SETTINGS, type SecretName, type SettingName } from './settings.ts';
 
-/** The options of a command line. */
 export type Given = Partial<Record<SettingName | 'config', string>>;
 
 export type Sources = {
@@ -32,11 +32,9 @@ export function openSources(given: Given, env: NodeJS.ProcessEnv): Sources {
 function readConfigFile(given: string | undefined): Readonly<Record<string, string | undefined>> {
   const path = resolve(given ?? 'tocsin.config.json');
   if (given === undefined && !existsSync(path)) return {};
+  const hint = `It must be a JSON object of strings with these keys: ${names.join(', ')}.`;
   const invalid = (message: string, cause?: unknown): TocsinError =>
-    new TocsinError('usage', 'invalid_config', `${path} ${message}`, {
-      hint: `It must be a JSON object of strings with these keys: ${names.join(', ')}.`,
-      cause,
-    });
+    usageError('invalid_config', `${path} ${message}`, hint, cause);
   let json: unknown;
   try {
     json = parseJson(readFileSync(path, 'utf8'));

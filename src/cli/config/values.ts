@@ -1,15 +1,12 @@
 // Parses the values of settings. Each parser throws a TocsinError `usage` with a hint.
 import { resolve } from 'node:path';
-import { TocsinError } from '../../domain/core/errors.ts';
+import { usageError } from './usage-error.ts';
 
-/** An address to listen at. */
 export type Address = { readonly host: string; readonly port: number };
 
-/** Where tasks come from, and how they are read. */
 export type TasksConfig = {
   /** Absent: no task source is configured. */
   readonly path: string | undefined;
-  /** The user of entries that name none. */
   readonly user: string | undefined;
   readonly timeZone: string;
   readonly leadMs: number;
@@ -18,16 +15,12 @@ export type TasksConfig = {
 /** A year. */
 const MAX_LEAD_HOURS = 8_760;
 
-export function invalid(code: string, message: string, hint: string): TocsinError {
-  return new TocsinError('usage', code, message, { hint });
-}
-
 /** `HOST:PORT`, or a port of this machine. */
 export function parseAddress(setting: 'http' | 'api', text: string): Address {
   const match = /^(?:(.+):)?(\d{1,5})$/.exec(text);
   const port = Number(match?.[2]);
   if (match !== null && port <= 65_535) return { host: match[1] ?? '127.0.0.1', port };
-  throw invalid(
+  throw usageError(
     `invalid_${setting}`,
     `"${text}" is not an address to listen at`,
     'Use HOST:PORT, such as 127.0.0.1:9090; port 0 takes any free port.',
@@ -43,7 +36,7 @@ export function parseTasks(values: {
   const { path, user, lead = '24' } = values;
   const hours = Number(lead);
   if (!(hours >= 0 && hours <= MAX_LEAD_HOURS)) {
-    throw invalid(
+    throw usageError(
       'invalid_lead',
       `"${lead}" is not a lead time in hours`,
       `Use a number from 0 to ${MAX_LEAD_HOURS}.`,
@@ -51,7 +44,7 @@ export function parseTasks(values: {
   }
   const timeZone = values.timeZone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
   if (!isTimeZone(timeZone)) {
-    throw invalid(
+    throw usageError(
       'invalid_time_zone',
       `"${timeZone}" is not a known time zone`,
       'Use a name from the IANA time zone database, such as Europe/Lisbon.',
@@ -77,7 +70,7 @@ function isTimeZone(name: string): boolean {
 
 export function parseReplicas(text: string): number {
   if (/^[1-5]$/.test(text)) return Number(text);
-  throw invalid(
+  throw usageError(
     'invalid_nats_replicas',
     `"${text}" is not a number of replicas`,
     'Use 1, or 3 or 5 in a cluster of at least as many servers.',
@@ -89,7 +82,7 @@ export function parseFrontend(text: string): string {
   if (url !== null && /^https?:$/.test(url.protocol) && url.search === '' && url.hash === '') {
     return text;
   }
-  throw invalid(
+  throw usageError(
     'invalid_frontend',
     'the frontend is not the address of a site',
     'Use https://HOST or https://HOST/PATH, without a query.',
@@ -104,7 +97,7 @@ export function parseChoice<T extends string>(
 ): T {
   const choice = choices.find((known) => known === text);
   if (choice !== undefined) return choice;
-  throw invalid(
+  throw usageError(
     `invalid_${name}`,
     `"${text}" is not a value of ${name}`,
     `Use ${choices.join(' or ')}.`,
@@ -115,7 +108,7 @@ export function parsePorts(text: string): readonly number[] {
   const parts = text.split(',').filter((part) => part.trim() !== '');
   const ports = parts.map(Number);
   if (ports.every((port) => Number.isInteger(port) && port > 0 && port < 65_536)) return ports;
-  throw invalid(
+  throw usageError(
     'invalid_webhook_ports',
     `"${text}" is not a list of ports`,
     'Use numbers separated by commas, such as 8443,9443.',
@@ -125,7 +118,7 @@ export function parsePorts(text: string): readonly number[] {
 export function parseStandIn(text: string): string {
   const url = URL.parse(text);
   if (url !== null && /^https?:$/.test(url.protocol) && url.pathname === '/') return url.origin;
-  throw invalid(
+  throw usageError(
     'invalid_stand_in',
     'the stand-in is not an origin',
     'Use http://HOST:PORT without a path, such as http://127.0.0.1:7070.',

@@ -10,10 +10,8 @@ import { packageFile } from '../config/package-files.ts';
 /** Raises in flight; enough to fill group commits. */
 export const CONCURRENCY = 64;
 
-/** This file exists after the examples were raised. */
 const marker = (): string => resolve('var/examples-raised');
 
-/** True when the examples were raised in this folder. */
 export const wereExamplesRaised = (): boolean => existsSync(marker());
 
 /** Raises the examples unless they were raised before. A repetition after a crash has no effect. */

@@ -60,7 +60,6 @@ const Bot = z.object({
   }),
 });
 
-/** Serves until disposed. */
 export async function serveStandIn(
   onReceived: OnReceived,
 ): Promise<AsyncDisposable & { readonly url: string }> {

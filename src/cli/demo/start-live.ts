@@ -11,7 +11,6 @@ import type { Projector } from '../../projections/publisher/projector.ts';
 import type { Config } from '../config/config.ts';
 import type { Narrator } from './narrator.ts';
 
-/** Runs until the signal; returns the exit code. */
 export async function startLive(
   parts: StartedParts,
   { http, api }: { readonly http: string; readonly api: string },
@@ -66,7 +65,6 @@ function sayRaised(terminal: Terminal, summary: RaiseSummary): void {
   terminal.say(`${read} lines: ${raised} raised, ${duplicates} duplicates, ${rejected} rejected`);
 }
 
-/** The parts that `tocsin start` has opened. */
 export type StartedParts = {
   readonly config: Config;
   readonly terminal: Terminal;

@@ -6,7 +6,6 @@ import { withoutJson } from './narrator.ts';
 import type { StartedParts } from './start-live.ts';
 import { runTasksOnce } from './tasks-once.ts';
 
-/** Runs once; returns the exit code. */
 export async function startOnce(parts: StartedParts, tasks: TaskWorkerOptions): Promise<number> {
   const { terminal, signal, wasInterrupted, kernel, projector, narrator, startedAt } = parts;
   const raised = await raiseExamples(kernel, narrator, signal);

@@ -23,7 +23,6 @@ export type TaskStory = {
 
 type Line = { readonly event: string; readonly fields: object; readonly line: string };
 
-/** The prefixes of the streams that are shown. */
 export function storyPrefixes(name: string): readonly string[] {
   return [categoryPrefix(name, 'duejob'), ...triggerPrefixes(name)];
 }

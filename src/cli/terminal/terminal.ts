@@ -3,7 +3,6 @@
 import { TocsinError, type ErrorKind } from '../../domain/core/errors.ts';
 import { OutputError } from '../../projections/output.ts';
 
-/** Exit codes of commands that end without an error. */
 export const EXIT = { done: 0, partly: 1, interrupted: 130 } as const;
 
 const EXIT_OF_KIND: Readonly<Record<ErrorKind, number>> = {
@@ -29,7 +28,6 @@ export type Terminal = {
 /** Shortest time between two progress lines. */
 const PROGRESS_EVERY_MS = 200;
 
-/** The terminal of this process. */
 export function createTerminal(json: boolean): Terminal {
   const live = process.stderr.isTTY;
   let shownAt = 0;
@@ -82,7 +80,6 @@ export function reportFailure(error: unknown, json: boolean): number {
   return EXIT_OF_KIND[kind];
 }
 
-/** Rate and time so far, for progress lines. */
 export function rate(count: number, startedAt: number): string {
   const seconds = (performance.now() - startedAt) / 1000;
   return `${Math.round(count / Math.max(seconds, 0.001)).toLocaleString('en')}/s`;

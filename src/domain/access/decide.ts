@@ -4,7 +4,13 @@ import { textUpTo } from '../core/envelope.ts';
 import { IdSchema } from '../core/identity.ts';
 import type { Instant } from '../core/instants.ts';
 import { err, ok, type Result } from '../core/result.ts';
-import { InstantInput, issuesOf, messageOf, type Issue } from '../core/input.ts';
+import {
+  InstantInput,
+  issuesOf,
+  rejection,
+  rejectionWith,
+  type RejectionOf,
+} from '../core/input.ts';
 import type { AccessEvent } from './events.ts';
 import { SCOPES, SERVICE_SCOPES } from './scopes.ts';
 import type { AccessState } from './state.ts';
@@ -26,13 +32,8 @@ export const TokenInputSchema = z.strictObject({
 export type TokenInput = z.input<typeof TokenInputSchema>;
 
 /** Why a token was refused; stable codes. */
-export type TokenRejection = {
-  readonly code: 'invalid_field' | 'service_scope';
-  readonly message: string;
-  readonly issues: readonly Issue[];
-};
+export type TokenRejection = RejectionOf<'invalid_field' | 'service_scope'>;
 
-/** A token's id and its hash. */
 export type MintedToken = { readonly tokenId: string; readonly hash: string };
 
 export function decideCreateToken(
@@ -42,18 +43,17 @@ export function decideCreateToken(
 ): Result<Extract<AccessEvent, { type: 'TokenCreated' }>, TokenRejection> {
   const parsed = TokenInputSchema.safeParse(input);
   if (!parsed.success) {
-    const issues = issuesOf(parsed.error, { input });
-    return err({ code: 'invalid_field', message: messageOf(issues), issues });
+    return err(rejectionWith('invalid_field', issuesOf(parsed.error, { input })));
   }
   const { userId, expiresAt } = parsed.data;
   const scopes = SCOPES.filter((scope) => parsed.data.scopes.includes(scope));
   const forbidden = scopes.filter((scope) => SERVICE_SCOPES.includes(scope));
   if (userId !== undefined && forbidden.length > 0) {
     const message = `cannot hold ${forbidden.join(', ')} in a user’s token: it affects all users`;
-    return refused('service_scope', 'scopes', message);
+    return err(rejection('service_scope', 'scopes', message));
   }
   if (expiresAt !== undefined && expiresAt <= now) {
-    return refused('invalid_field', 'expiresAt', 'must be later than now');
+    return err(rejection('invalid_field', 'expiresAt', 'must be later than now'));
   }
   return ok({ type: 'TokenCreated', data: { ...parsed.data, ...minted, scopes } });
 }
@@ -66,13 +66,4 @@ export function decideRevokeToken(
   const token = state.get(tokenId);
   if (token === undefined) return undefined;
   return token.revoked ? [] : [{ type: 'TokenRevoked', data: { tokenId, reason } }];
-}
-
-function refused(
-  code: TokenRejection['code'],
-  field: string,
-  message: string,
-): Result<never, TokenRejection> {
-  const issues = [{ field, message }];
-  return err({ code, message: messageOf(issues), issues });
 }

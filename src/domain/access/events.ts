@@ -8,10 +8,8 @@ import { SCOPES } from './scopes.ts';
 
 const TokenId = z.string().regex(/^[0-9a-f]{16}$/);
 
-const TokenCreated = {
-  type: 'TokenCreated',
-  version: 1,
-  schema: z.object({
+const ACCESS_EVENTS = {
+  TokenCreated: z.object({
     tokenId: TokenId,
     name: textUpTo(128),
     /** SHA-256 of the whole token, lower-case hex; a token has 256 random bits, so it cannot be guessed. */
@@ -21,19 +19,13 @@ const TokenCreated = {
     userId: StoredIdSchema.optional(),
     expiresAt: InstantCodec.optional(),
   }),
-} as const;
+  TokenRevoked: z.object({ tokenId: TokenId, reason: textUpTo(512).optional() }),
+};
 
-const TokenRevoked = {
-  type: 'TokenRevoked',
-  version: 1,
-  schema: z.object({ tokenId: TokenId, reason: textUpTo(512).optional() }),
-} as const;
+export type AccessEvent = EventOf<typeof ACCESS_EVENTS>;
 
-export type AccessEvent = EventOf<typeof TokenCreated | typeof TokenRevoked>;
+export const accessCodec = createCodec(ACCESS_EVENTS);
 
-export const accessCodec = createCodec([TokenCreated, TokenRevoked]);
-
-/** The one stream of a kernel's tokens. */
 export function accessStream(kernel: string): string {
   return `${kernel}.access`;
 }

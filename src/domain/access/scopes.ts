@@ -19,7 +19,6 @@ export type Scope = (typeof SCOPES)[number];
 /** Scopes that affect all users; a token that is bound to a user never has them. */
 export const SERVICE_SCOPES: readonly Scope[] = ['policy:read', 'policy:write'];
 
-/** The scopes that a user's token may have. */
 export const USER_SCOPES: readonly Scope[] = SCOPES.filter(
   (scope) => !SERVICE_SCOPES.includes(scope),
 );

@@ -18,7 +18,6 @@ export type AddressRules = {
 /** Only public addresses on port 443. */
 export const STRICT_RULES: AddressRules = { ports: [], privateTargets: false };
 
-/** A normalized address and its kind. */
 export type Address = { readonly url: string; readonly kind: ChannelKind };
 
 export const MAX_URL = 2048;
@@ -28,7 +27,6 @@ const FLOW_HOSTS = /^(?:www\.)?(?:feishu\.cn|larksuite\.com)$/;
 const BASE_HOSTS = /^[a-z0-9-]{1,63}\.(?:feishu\.cn|larksuite\.com|larkoffice\.com)$/;
 const FEISHU_HOSTS = /(?:^|\.)(?:feishu\.cn|larksuite\.com|larkoffice\.com)$/;
 
-/** The three kinds of Feishu and Lark, by host and path. */
 const FEISHU_KINDS = [
   {
     kind: 'feishu_bot',

@@ -1,10 +1,9 @@
 // The commands on a channel, and the checks of their input that need no state.
 import { z } from 'zod';
 import { err, ok, type Result } from '../core/result.ts';
-import { IdSchema, type UserId } from '../core/identity.ts';
-import type { ChannelTarget } from '../ports/sender.ts';
+import { IdSchema } from '../core/identity.ts';
 import { CHANNELS } from '../core/vocabulary.ts';
-import { issuesOf, messageOf, type Issue } from '../core/input.ts';
+import { issuesOf, rejection, rejectionWith, type RejectionOf } from '../core/input.ts';
 import { readAddress, type Address, type AddressRules } from './address.ts';
 
 export const ChannelKeySchema = z.strictObject({
@@ -35,12 +34,8 @@ export const ChannelInputSchema = ChannelKeySchema.extend({
 /** {@link ChannelInputSchema} before it is checked. */
 export type ChannelInput = z.input<typeof ChannelInputSchema>;
 
-export type ChannelKey = {
-  readonly userId: UserId;
-  readonly channel: ChannelTarget['channel'];
-};
+export type ChannelKey = Readonly<z.output<typeof ChannelKeySchema>>;
 
-/** A configuration that has passed every check. */
 export type ChannelSettings = ChannelKey & {
   readonly address: Address;
   readonly enabled: boolean;
@@ -49,33 +44,20 @@ export type ChannelSettings = ChannelKey & {
 };
 
 /** Why a command was refused; stable codes. Messages never quote a value. */
-export type ChannelRejection = {
-  readonly code:
-    | 'invalid_field'
-    | 'invalid_url'
-    | 'invalid_secret'
-    | 'not_configured'
-    | 'channel_disabled'
-    | 'too_many_tests';
-  readonly message: string;
-  readonly issues: readonly Issue[];
-};
-
-/** A rejection about one field. */
-export function channelRejection(
-  code: ChannelRejection['code'],
-  field: string,
-  message: string,
-): ChannelRejection {
-  return { code, message: `${field} ${message}`, issues: [{ field, message }] };
-}
+export type ChannelRejection = RejectionOf<
+  | 'invalid_field'
+  | 'invalid_url'
+  | 'invalid_secret'
+  | 'not_configured'
+  | 'channel_disabled'
+  | 'too_many_tests'
+>;
 
 export function parseChannelKey(input: unknown): Result<ChannelKey, ChannelRejection> {
   const parsed = ChannelKeySchema.safeParse(input);
   return parsed.success ? ok(parsed.data) : err(invalidFields(parsed.error));
 }
 
-/** A valid configuration, or why it is refused. */
 export function parseChannel(
   input: unknown,
   rules: AddressRules,
@@ -84,13 +66,13 @@ export function parseChannel(
   if (!parsed.success) return err(invalidFields(parsed.error));
   const { userId, channel, url, enabled, bearerToken, secret } = parsed.data;
   const address = readAddress(url, channel, rules);
-  if (!address.ok) return err(channelRejection('invalid_url', 'url', address.error));
+  if (!address.ok) return err(rejection('invalid_url', 'url', address.error));
   const { kind } = address.value;
   if (bearerToken !== undefined && kind === 'feishu_bot') {
-    return err(channelRejection('invalid_secret', 'bearerToken', 'is not for a bot’s webhook'));
+    return err(rejection('invalid_secret', 'bearerToken', 'is not for a bot’s webhook'));
   }
   const wrong = secret === undefined ? undefined : wrongSecret(kind, secret);
-  if (wrong !== undefined) return err(channelRejection('invalid_secret', 'secret', wrong));
+  if (wrong !== undefined) return err(rejection('invalid_secret', 'secret', wrong));
   return ok({ userId, channel, address: address.value, enabled, bearerToken, secret });
 }
 
@@ -112,8 +94,7 @@ function wrongSecret(kind: Address['kind'], secret: string): string | undefined 
 }
 
 function invalidFields(error: z.ZodError): ChannelRejection {
-  const issues = issuesOf(error, { whole: 'channel' });
-  return { code: 'invalid_field', message: messageOf(issues), issues };
+  return rejectionWith('invalid_field', issuesOf(error, { whole: 'channel' }));
 }
 
 export type ChannelCommand =

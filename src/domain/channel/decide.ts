@@ -2,12 +2,8 @@
 import { match } from 'ts-pattern';
 import type { Instant } from '../core/instants.ts';
 import { err, ok, type Result } from '../core/result.ts';
-import {
-  channelRejection,
-  type ChannelCommand,
-  type ChannelKey,
-  type ChannelRejection,
-} from './commands.ts';
+import { rejection } from '../core/input.ts';
+import type { ChannelCommand, ChannelKey, ChannelRejection } from './commands.ts';
 import type { ChannelEvent } from './events.ts';
 import { MAX_TESTS_PER_HOUR, type ChannelState, type ConfiguredChannel } from './state.ts';
 
@@ -60,7 +56,6 @@ export function decideChannel(
     .exhaustive();
 }
 
-/** The channel to test, or why it cannot be tested now. */
 export function mayTest(
   state: ChannelState,
   now: Instant,
@@ -68,17 +63,15 @@ export function mayTest(
   const { current } = state;
   if (current === undefined) return notConfigured();
   if (!current.enabled) {
-    return err(channelRejection('channel_disabled', 'channel', 'is disabled'));
+    return err(rejection('channel_disabled', 'channel', 'is disabled'));
   }
   const recent = state.testedAt.filter((at) => now - at < HOUR_MS);
   if (recent.length < MAX_TESTS_PER_HOUR) return ok(current);
   const message = `was tested ${MAX_TESTS_PER_HOUR} times within an hour; try again later`;
-  return err(channelRejection('too_many_tests', 'channel', message));
+  return err(rejection('too_many_tests', 'channel', message));
 }
 
-function notConfigured(): { readonly ok: false; readonly error: ChannelRejection } {
-  return err(channelRejection('not_configured', 'channel', 'is not configured'));
-}
+const notConfigured = () => err(rejection('not_configured', 'channel', 'is not configured'));
 
 function aboutOf({ userId, channel, version }: ConfiguredChannel): ChannelKey & {
   readonly version: number;

@@ -1,7 +1,7 @@
 // The events of a user's channel. Secrets are in the vault; an event holds the mask and fingerprint of the
 // address, and the reference of the secrets.
 import { z } from 'zod';
-import { createCodec, type EventOf } from '../core/codec.ts';
+import { createCodec, type EventData, type EventOf } from '../core/codec.ts';
 import { InstantCodec, textUpTo } from '../core/envelope.ts';
 import { CHANNELS } from '../core/vocabulary.ts';
 import { StoredIdSchema } from '../core/identity.ts';
@@ -18,10 +18,8 @@ const about = {
   version: z.int().min(1),
 };
 
-const ChannelConfigured = {
-  type: 'ChannelConfigured',
-  version: 1,
-  schema: z.object({
+export const CHANNEL_EVENTS = {
+  ChannelConfigured: z.object({
     ...about,
     kind: z.enum(CHANNEL_KINDS),
     enabled: z.boolean(),
@@ -34,31 +32,15 @@ const ChannelConfigured = {
     /** The name of the secrets of this version in the vault. */
     ref: z.uuid(),
   }),
-} as const;
-
-const ChannelEnabled = { type: 'ChannelEnabled', version: 1, schema: z.object(about) } as const;
-
-const ChannelDisabled = {
-  type: 'ChannelDisabled',
-  version: 1,
-  schema: z.object({
+  ChannelEnabled: z.object(about),
+  ChannelDisabled: z.object({
     ...about,
     /** `by_owner`, or the code of the provider. */
     code: Code,
   }),
-} as const;
-
-/** The owner has to solve a problem that the provider reported; the channel stays enabled. */
-const ChannelNeedsAttention = {
-  type: 'ChannelNeedsAttention',
-  version: 1,
-  schema: z.object({ ...about, code: Code }),
-} as const;
-
-const ChannelTested = {
-  type: 'ChannelTested',
-  version: 1,
-  schema: z.object({
+  /** The owner has to solve a problem that the provider reported; the channel stays enabled. */
+  ChannelNeedsAttention: z.object({ ...about, code: Code }),
+  ChannelTested: z.object({
     ...about,
     testedAt: InstantCodec,
     succeeded: z.boolean(),
@@ -66,27 +48,12 @@ const ChannelTested = {
     /** Already redacted. */
     detail: textUpTo(512).optional(),
   }),
-} as const;
+  /** The channel is removed, and its secrets are shredded. */
+  ChannelRemoved: z.object(about),
+};
 
-/** The channel is removed, and its secrets are shredded. */
-const ChannelRemoved = { type: 'ChannelRemoved', version: 1, schema: z.object(about) } as const;
+export type ChannelEvent = EventOf<typeof CHANNEL_EVENTS>;
 
-/** Every event type of a channel. */
-export const CHANNEL_EVENTS = [
-  ChannelConfigured,
-  ChannelEnabled,
-  ChannelDisabled,
-  ChannelNeedsAttention,
-  ChannelTested,
-  ChannelRemoved,
-] as const;
-
-export type ChannelEvent = EventOf<(typeof CHANNEL_EVENTS)[number]>;
-
-/** The data of one event type. */
-export type ChannelEventData<T extends ChannelEvent['type']> = Extract<
-  ChannelEvent,
-  { type: T }
->['data'];
+export type ChannelEventData<T extends ChannelEvent['type']> = EventData<ChannelEvent, T>;
 
 export const channelCodec = createCodec(CHANNEL_EVENTS);

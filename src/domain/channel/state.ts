@@ -9,7 +9,6 @@ export type ConfiguredChannel = Omit<ChannelEventData<'ChannelConfigured'>, 'ena
   readonly disabledBy: string | undefined;
   /** The provider's code of a problem that the owner has to solve. */
   readonly attention: string | undefined;
-  /** The last test of this configuration. */
   readonly lastTest: Omit<ChannelEventData<'ChannelTested'>, keyof About> | undefined;
 };
 
@@ -25,7 +24,6 @@ export type ChannelState = {
 
 export const initialChannel: ChannelState = { version: 0, current: undefined, testedAt: [] };
 
-/** Tests allowed per hour. */
 export const MAX_TESTS_PER_HOUR = 5;
 
 /** Total: an event of an older version changes only the test times. */

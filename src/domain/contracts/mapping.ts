@@ -1,13 +1,13 @@
 // Maps the camelCase of events to the snake_case of contracts and back.
 import { emitId } from '../core/identity.ts';
-import { messageOf } from '../core/input.ts';
+import { messageOf, rejection } from '../core/input.ts';
 import { formatInstant, formatInstantSeconds, type Instant } from '../core/instants.ts';
 import type { Json } from '../core/json.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import { printable } from '../core/text.ts';
 import type { NotificationRequest } from '../notification/events.ts';
 import type { PreviewEventData } from '../preview/events.ts';
-import { rejection, type Rejection } from '../trigger/commands.ts';
+import type { Rejection } from '../trigger/commands.ts';
 import type { TriggerEventData } from '../trigger/events.ts';
 import type {
   ActiveScheduleTriggered,
@@ -21,7 +21,6 @@ export function notificationDedupeKey(user: string, triggerType: string, window:
   return `${user}:${triggerType}:${formatInstantSeconds(window)}`;
 }
 
-/** The body of `active_schedule.triggered`. */
 export function toTriggered(data: TriggerEventData<'TriggerRaised'>): ActiveScheduleTriggered {
   const { mockNow } = data;
   return {
@@ -43,7 +42,6 @@ export function toTriggered(data: TriggerEventData<'TriggerRaised'>): ActiveSche
   };
 }
 
-/** The body of `notification.{channel}.requested`. */
 export function toNotificationRequested(
   data: NotificationRequest,
   sent: { readonly id: string; readonly windowStart: Instant },
@@ -68,7 +66,6 @@ export function toNotificationRequested(
   };
 }
 
-/** The body of `schedule.apply.succeeded`. */
 export function toApplySucceeded(data: PreviewEventData<'ApplySucceeded'>): ScheduleApplySucceeded {
   return {
     ...toApply(data),
@@ -77,7 +74,6 @@ export function toApplySucceeded(data: PreviewEventData<'ApplySucceeded'>): Sche
   };
 }
 
-/** The body of `schedule.apply.failed`. */
 export function toApplyFailed(data: PreviewEventData<'ApplyFailed'>): ScheduleApplyFailed {
   return { ...toApply(data), apply_status: 'failed', error_code: data.code };
 }

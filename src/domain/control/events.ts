@@ -1,14 +1,13 @@
 // The events of `tocsin.control`: everything that a replay needs besides the users' streams. A verdict
 // depends on these events and on the users' streams only.
 import { z } from 'zod';
-import { createCodec, type EventOf } from '../core/codec.ts';
+import { createCodec, type EventData, type EventOf } from '../core/codec.ts';
 import { InstantCodec, textUpTo } from '../core/envelope.ts';
 import { formatPosition, parsePosition } from '../core/positions.ts';
 import { ANY_TYPE } from '../policy/in-force.ts';
 import { TriggerTypeSchema } from '../core/vocabulary.ts';
 import { PolicySchema } from '../policy/policy.ts';
 
-/** A position at rest. */
 const PositionCodec = z.codec(z.string(), z.object({ commit: z.bigint(), prepare: z.bigint() }), {
   decode: (text, context) => {
     const position = parsePosition(text);
@@ -24,27 +23,20 @@ const IntegerCodec = z.codec(z.string().regex(/^-?\d{1,19}$/), z.bigint(), {
   encode: String,
 });
 
-const StoreInitialised = {
-  type: 'StoreInitialised',
-  version: 1,
-  schema: z.object({ storeId: z.uuid() }),
-} as const;
+/** A trigger type, or `*` for all types without their own entry. */
+export const TypeOrAnySchema = z.union([z.literal(ANY_TYPE), TriggerTypeSchema], {
+  error: 'must be a trigger type (1 to 64 characters of a-z 0-9 _) or *',
+});
 
-/** From here on, requests are decided under this ruleset. Code that does not know it stops. */
-const RulesetActivated = {
-  type: 'RulesetActivated',
-  version: 1,
-  schema: z.object({ ruleset: z.int().min(1) }),
-} as const;
-
-/**
- * An output begins. This record in the log shows a lost read model or a foreign JetStream stream before
- * messages are sent twice.
- */
-const OutputOpened = {
-  type: 'OutputOpened',
-  version: 1,
-  schema: z.object({
+export const CONTROL_EVENTS = {
+  StoreInitialised: z.object({ storeId: z.uuid() }),
+  /** From here on, requests are decided under this ruleset. Code that does not know it stops. */
+  RulesetActivated: z.object({ ruleset: z.int().min(1) }),
+  /**
+   * An output begins. This record in the log shows a lost read model or a foreign JetStream stream before
+   * messages are sent twice.
+   */
+  OutputOpened: z.object({
     stream: textUpTo(256),
     /** Creation time of the JetStream stream, as the server states it. */
     created: textUpTo(64),
@@ -55,68 +47,32 @@ const OutputOpened = {
     mode: z.enum(['first', 'from_start', 'from_now', 'resend_from', 'adopt_tail']),
     reason: textUpTo(512).optional(),
   }),
-} as const;
-
-/** An operator's decision about a parked event. A retried event is decided at this event's position. */
-const ParkResolved = {
-  type: 'ParkResolved',
-  version: 1,
-  schema: z.object({
+  /** An operator's decision about a parked event. A retried event is decided at this event's position. */
+  ParkResolved: z.object({
     event: z.uuid(),
     stream: textUpTo(512),
     revision: IntegerCodec,
     action: z.enum(['retry', 'drop']),
     reason: textUpTo(512).optional(),
   }),
-} as const;
-
-/** A trigger type, or `*` for all types without their own entry. */
-export const TypeOrAnySchema = z.union([z.literal(ANY_TYPE), TriggerTypeSchema], {
-  error: 'must be a trigger type (1 to 64 characters of a-z 0-9 _) or *',
-});
-
-/** From here on, requests of this type are decided under this policy. */
-const NotificationPolicySet = {
-  type: 'NotificationPolicySet',
-  version: 1,
-  schema: z.object({
+  /** From here on, requests of this type are decided under this policy. */
+  NotificationPolicySet: z.object({
     triggerType: TypeOrAnySchema,
     policy: PolicySchema,
     reason: textUpTo(512),
   }),
-} as const;
+  /** Requests of this type that are recorded before `until` are suppressed. */
+  NotificationsMuted: z.object({
+    triggerType: TypeOrAnySchema,
+    until: InstantCodec,
+    reason: textUpTo(512),
+  }),
+  /** Ends a mute before its time. */
+  NotificationsUnmuted: z.object({ triggerType: TypeOrAnySchema, reason: textUpTo(512) }),
+};
 
-/** Requests of this type that are recorded before `until` are suppressed. */
-const NotificationsMuted = {
-  type: 'NotificationsMuted',
-  version: 1,
-  schema: z.object({ triggerType: TypeOrAnySchema, until: InstantCodec, reason: textUpTo(512) }),
-} as const;
+export type ControlEvent = EventOf<typeof CONTROL_EVENTS>;
 
-/** Ends a mute before its time. */
-const NotificationsUnmuted = {
-  type: 'NotificationsUnmuted',
-  version: 1,
-  schema: z.object({ triggerType: TypeOrAnySchema, reason: textUpTo(512) }),
-} as const;
-
-/** Every event type of the control stream. */
-export const CONTROL_EVENTS = [
-  StoreInitialised,
-  RulesetActivated,
-  OutputOpened,
-  ParkResolved,
-  NotificationPolicySet,
-  NotificationsMuted,
-  NotificationsUnmuted,
-] as const;
-
-export type ControlEvent = EventOf<(typeof CONTROL_EVENTS)[number]>;
-
-/** The data of one of the control stream's event types. */
-export type ControlEventData<T extends ControlEvent['type']> = Extract<
-  ControlEvent,
-  { type: T }
->['data'];
+export type ControlEventData<T extends ControlEvent['type']> = EventData<ControlEvent, T>;
 
 export const controlCodec = createCodec(CONTROL_EVENTS);

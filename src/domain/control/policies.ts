@@ -6,32 +6,19 @@ import { err, ok, type Result } from '../core/result.ts';
 import { evolvePolicies, NO_POLICIES, type PoliciesInForce } from '../policy/in-force.ts';
 import { checkPolicy } from '../policy/policy.ts';
 import { formatPolicy } from '../policy/text.ts';
-import { issuesOf, messageOf, type Issue } from '../core/input.ts';
+import { issuesOf, rejection, rejectionWith, type RejectionOf } from '../core/input.ts';
 import { TypeOrAnySchema, type ControlEvent } from './events.ts';
 import type { ControlState } from './state.ts';
 
 /** A change from outside; `decidePolicies` validates it. */
-export type PolicyCommand =
-  | {
-      readonly kind: 'set';
-      readonly triggerType: unknown;
-      readonly policy: unknown;
-      readonly reason: unknown;
-    }
-  | {
-      readonly kind: 'mute';
-      readonly triggerType: unknown;
-      readonly until: Instant;
-      readonly reason: unknown;
-    }
-  | { readonly kind: 'unmute'; readonly triggerType: unknown; readonly reason: unknown };
+export type PolicyCommand = { readonly triggerType: unknown; readonly reason: unknown } & (
+  | { readonly kind: 'set'; readonly policy: unknown }
+  | { readonly kind: 'mute'; readonly until: Instant }
+  | { readonly kind: 'unmute' }
+);
 
 /** Why a change was refused; stable codes. */
-export type PolicyRejection = {
-  readonly code: 'policy_invalid' | 'mute_invalid' | 'invalid_field';
-  readonly message: string;
-  readonly issues: readonly Issue[];
-};
+export type PolicyRejection = RejectionOf<'policy_invalid' | 'mute_invalid' | 'invalid_field'>;
 
 /** Longest mute; a longer one would be forgotten. */
 export const MAX_MUTE_MS = 31 * 24 * 60 * 60 * 1000;
@@ -43,7 +30,7 @@ export function decidePolicies(
   context: { readonly recordedAt: Instant },
 ): Result<readonly ControlEvent[], PolicyRejection> {
   const about = AboutSchema.safeParse(command);
-  if (!about.success) return refused('invalid_field', issuesOf(about.error));
+  if (!about.success) return err(rejectionWith('invalid_field', issuesOf(about.error)));
   const { triggerType, reason } = about.data;
   const inForce = state.policyChanges.reduce(
     (before, { event }) => evolvePolicies(before, event),
@@ -52,7 +39,7 @@ export function decidePolicies(
   switch (command.kind) {
     case 'set': {
       const policy = checkPolicy(command.policy);
-      if (!policy.ok) return refused('policy_invalid', policy.error);
+      if (!policy.ok) return err(rejectionWith('policy_invalid', policy.error));
       const before = inForce.policies.get(triggerType);
       const isSame = before !== undefined && formatPolicy(before) === formatPolicy(policy.value);
       if (isSame) return ok([]);
@@ -62,9 +49,7 @@ export function decidePolicies(
     case 'mute': {
       const { until } = command;
       const issue = wrongUntil(until, context.recordedAt);
-      if (issue !== undefined) {
-        return refused('mute_invalid', [{ field: 'until', message: issue }]);
-      }
+      if (issue !== undefined) return err(rejection('mute_invalid', 'until', issue));
       if (inForce.mutes.get(triggerType) === until) return ok([]);
       return ok([{ type: 'NotificationsMuted', data: { triggerType, until, reason } }]);
     }
@@ -94,11 +79,4 @@ function wrongUntil(until: Instant, now: Instant): string | undefined {
   const last = now + MAX_MUTE_MS;
   if (until <= last) return undefined;
   return `must be at most 31 days ahead, ${formatInstant(last)}: a longer mute would be forgotten; set a policy instead`;
-}
-
-function refused(
-  code: PolicyRejection['code'],
-  issues: readonly Issue[],
-): { readonly ok: false; readonly error: PolicyRejection } {
-  return err({ code, message: messageOf(issues), issues });
 }

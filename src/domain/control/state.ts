@@ -14,13 +14,11 @@ export type ControlState = {
   readonly storeId: string | undefined;
   /** Every ruleset that was ever activated. */
   readonly rulesets: readonly number[];
-  /** The current generation. */
   readonly output: OutputGeneration | undefined;
   /** Every change of a policy or a mute, in order. */
   readonly policyChanges: readonly PolicyChange[];
 };
 
-/** A change of the policies in force, and its position. */
 export type PolicyChange = { readonly event: PolicyEvent; readonly position: Position };
 
 export const initialControl: ControlState = {

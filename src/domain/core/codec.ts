@@ -7,21 +7,19 @@ import { withoutSeal } from './personal.ts';
 import type { EventToAppend, RecordedEvent } from './recorded-event.ts';
 import { err, ok, type Result } from './result.ts';
 
-/** One event type: its current schema, and an upcaster from each older version. */
-export type EventDefinition<T extends string = string, S extends z.ZodType = z.ZodType> = {
-  readonly type: T;
-  /** The current version, from 1. */
-  readonly version: number;
-  readonly schema: S;
-  /** `upcast[n]` turns version n's stored data into version n + 1's. */
-  readonly upcast?: Readonly<Record<number, (data: JsonObject) => JsonObject>>;
-};
+/** The schema of the current version of each event type's data, by the name of the type. */
+export type EventSchemas = Readonly<Record<string, z.ZodType>>;
 
-/** The union of events that a list of definitions describes. */
-export type EventOf<D extends EventDefinition> =
-  D extends EventDefinition<infer T, infer S>
-    ? { readonly type: T; readonly data: z.output<S> }
-    : never;
+/** The union of events that schemas describe. */
+export type EventOf<S extends EventSchemas> = {
+  [T in keyof S & string]: { readonly type: T; readonly data: z.output<S[T]> };
+}[keyof S & string];
+
+/** The data of one type of event. */
+export type EventData<
+  E extends { readonly type: string; readonly data: unknown },
+  T extends E['type'],
+> = Extract<E, { type: T }>['data'];
 
 /** Why a stored event cannot be decoded. */
 export type DecodeFault = {
@@ -36,7 +34,6 @@ export type Decoded<E> =
   | { readonly kind: 'unknown' }
   | { readonly kind: 'fault'; readonly fault: DecodeFault };
 
-/** Encodes and decodes the events of one list of definitions. */
 export type Codec<E> = {
   readonly decode: (recorded: RecordedEvent) => Decoded<E>;
   /** @throws z.ZodError when the event breaks its schema, which is a bug of the caller */
@@ -46,60 +43,65 @@ export type Codec<E> = {
 const fault = (code: DecodeFault['code'], detail: string) =>
   ({ kind: 'fault', fault: { code, detail } }) as const;
 
-/**
- * By type: a function that reads data as its schema would, but faster; `undefined` leaves the data to the
- * schema.
- */
-export type QuickReaders<E extends { readonly type: string; readonly data: unknown }> = {
-  readonly [T in E['type']]?: (data: JsonObject) => Extract<E, { type: T }>['data'] | undefined;
+type Upcaster = (data: JsonObject) => JsonObject;
+
+export type CodecOptions<E extends { readonly type: string; readonly data: unknown }> = {
+  /** Read the current version of frequent types faster; `undefined` leaves the data to the schema. */
+  readonly quick?: {
+    readonly [T in E['type']]?: (data: JsonObject) => EventData<E, T> | undefined;
+  };
+  /** The first upcaster of a type turns the data of version 1 into that of version 2, and so on. */
+  readonly upcasters?: { readonly [T in E['type']]?: readonly Upcaster[] };
 };
 
-/** Builds the codec for event definitions; `quick` reads current versions of frequent types faster. */
-export function createCodec<const D extends readonly EventDefinition[]>(
-  definitions: D,
-  quick: QuickReaders<EventOf<D[number]>> = {},
-): Codec<EventOf<D[number]>> {
-  type E = EventOf<D[number]>;
-  definitions.forEach(assertUpcasters);
-  const byType = new Map<string, EventDefinition>(definitions.map((d) => [d.type, d]));
+/** Builds the codec of event types. The current version of a type is one more than its upcasters. */
+export function createCodec<S extends EventSchemas>(
+  schemas: S,
+  { quick = {}, upcasters = {} }: CodecOptions<EventOf<S>> = {},
+): Codec<EventOf<S>> {
+  const byType = new Map(Object.entries(schemas));
   const encodeMetadata = metadataEncoder();
   const readers = new Map<string, (data: JsonObject) => unknown>(Object.entries(quick));
-  const isEvent = (event: { type: string; data: unknown }): event is E => byType.has(event.type);
+  const upcastersOf = new Map<string, readonly Upcaster[]>(Object.entries(upcasters));
+  const isEvent = (event: { type: string; data: unknown }): event is EventOf<S> =>
+    byType.has(event.type);
 
   return {
     decode(recorded) {
-      const definition = byType.get(recorded.type);
-      if (definition === undefined) return unknownType(recorded);
-      const { data, metadata } = recorded;
+      const { type, data, metadata } = recorded;
+      const schema = byType.get(type);
+      if (schema === undefined) return unknownType(recorded);
       if (!isJsonObject(data) || 'unreadable' in data) {
         return fault('broken_json', 'the data is not a JSON object');
       }
       const known = quickMetadata(metadata) ?? MetadataSchema.safeParse(metadata);
       if (!known.success) return fault('metadata_invalid', describe(known.error));
       const version = known.data.schemaVersion;
-      if (version > definition.version) {
-        return fault('newer_version', `version ${version}; this code knows ${definition.version}`);
+      const older = upcastersOf.get(type) ?? [];
+      if (version > older.length + 1) {
+        return fault('newer_version', `version ${version}; this code knows ${older.length + 1}`);
       }
-      const current = upcast(definition, version, withoutSeal(data));
+      const current = upcast(older, version, withoutSeal(data));
       if (!current.ok) return fault('schema_invalid', current.error);
-      let content: unknown = readers.get(recorded.type)?.(current.value);
+      let content = readers.get(type)?.(current.value);
       if (content === undefined) {
-        const parsed = definition.schema.safeParse(current.value);
+        const parsed = schema.safeParse(current.value);
         if (!parsed.success) return fault('schema_invalid', describe(parsed.error));
         content = parsed.data;
       }
-      const event = { type: recorded.type, data: content };
+      const event = { type, data: content };
       return isEvent(event) ? { kind: 'event', event, metadata: known.data } : { kind: 'unknown' };
     },
 
-    encode(event, metadata, id) {
-      const definition = byType.get(event.type);
-      if (definition === undefined) throw new TypeError(`no definition for ${event.type}`);
+    encode({ type, data }, metadata, id) {
+      const schema = byType.get(type);
+      if (schema === undefined) throw new TypeError(`no schema for ${type}`);
+      const schemaVersion = (upcastersOf.get(type)?.length ?? 0) + 1;
       return {
         id,
-        type: event.type,
-        data: encodeObject(definition.schema, event.data),
-        metadata: { ...encodeMetadata(metadata), schemaVersion: definition.version },
+        type,
+        data: encodeObject(schema, data),
+        metadata: { ...encodeMetadata(metadata), schemaVersion },
       };
     },
   };
@@ -120,29 +122,21 @@ function unknownType(recorded: RecordedEvent): Decoded<never> {
     : { kind: 'unknown' };
 }
 
-/** Applies the upcasters in turn; an upcaster that throws means that the data is invalid. */
+/** Applies the upcasters from a version on; one that throws means that the data is invalid. */
 function upcast(
-  definition: EventDefinition,
+  upcasters: readonly Upcaster[],
   from: number,
   data: JsonObject,
 ): Result<JsonObject, string> {
   let current = data;
-  for (let version = from; version < definition.version; version++) {
+  for (let version = from; version <= upcasters.length; version++) {
     try {
-      current = definition.upcast?.[version]?.(current) ?? current;
+      current = upcasters[version - 1]?.(current) ?? current;
     } catch (error) {
       return err(`upcasting from version ${version}: ${String(error)}`);
     }
   }
   return ok(current);
-}
-
-function assertUpcasters(definition: EventDefinition): void {
-  for (let version = 1; version < definition.version; version++) {
-    if (definition.upcast?.[version] === undefined) {
-      throw new TypeError(`${definition.type}: no upcaster from version ${version}`);
-    }
-  }
 }
 
 function encodeObject(schema: z.ZodType, value: unknown): JsonObject {

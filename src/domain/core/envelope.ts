@@ -30,7 +30,6 @@ export const JsonSchema = z.custom<Json>((value) => jsonFault(value) === undefin
 
 const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 
-/** W3C trace context, version 00. */
 export const TraceparentSchema = z
   .string()
   .regex(TRACEPARENT, { error: 'is not a W3C traceparent of version 00' });
@@ -80,7 +79,6 @@ export function quickMetadata(
   };
 }
 
-/** Event metadata as the kernel uses it. */
 export type EventMetadata = {
   readonly recordedAt: Instant;
   readonly correlationId: string;

@@ -2,7 +2,6 @@
 // {"a":1,"\\":2}, JSON.parse reads the key "\n" of {"a":1,"\n":2} as a backslash. A value that is read
 // from the log must not depend on values that were read before it.
 
-/** True for JSON text that has a key with an escape. */
 export function hasEscapedKey(text: string): boolean {
   if (!text.includes('\\')) return false;
   for (let start = text.indexOf('"'); start >= 0;) {
@@ -67,7 +66,6 @@ export function endOfString(text: string, start: number): number {
   return end + 1;
 }
 
-/** True when a colon follows. */
 function isKey(text: string, end: number): boolean {
   let at = end;
   while (' \t\r\n'.includes(text.charAt(at)) && at < text.length) at += 1;

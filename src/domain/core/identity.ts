@@ -32,7 +32,6 @@ export const IdSchema = z
 /** The text form, as stored events hold it. */
 export const StoredIdSchema = z.string().regex(OPAQUE);
 
-/** True for a value that {@link StoredIdSchema} accepts. */
 export function isStoredId(value: unknown): value is string {
   return typeof value === 'string' && OPAQUE.test(value);
 }

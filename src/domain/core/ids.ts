@@ -4,14 +4,12 @@ import { parse as uuidToBytes, v5, validate } from 'uuid';
 import { joinKey } from './keys.ts';
 import type { UserId } from './identity.ts';
 
-/** The namespace of every UUIDv5 that Tocsin makes. */
 export const TOCSIN_NAMESPACE = '6f1c5a0e-3b52-5c7e-9d4a-7a2f4e0b8c11';
 
 // As bytes: the package would parse text again for every id, which is most of an id's cost.
 const namespaceBytes = uuidToBytes(TOCSIN_NAMESPACE);
 const encoder = new TextEncoder();
 
-/** UUIDv5 of a key under Tocsin's namespace. */
 export function uuidOfKey(key: string): string {
   return v5(encoder.encode(key), namespaceBytes);
 }
@@ -75,7 +73,6 @@ export function messageId(sourceEventId: string, rule: string): string {
   return uuidOfKey(messageKey(sourceEventId, rule));
 }
 
-/** The text whose UUIDv5 is the message id. */
 export function messageKey(sourceEventId: string, rule: string): string {
   return joinKey('message', sourceEventId, rule);
 }
@@ -112,7 +109,6 @@ export function parseOccurrenceId(
   return { stream, occurrence: Number(occurrence) };
 }
 
-/** True for the text of a UUID. */
 export function isUuid(text: string): boolean {
   return validate(text);
 }

@@ -7,6 +7,25 @@ import { printable } from './text.ts';
 /** One thing wrong with one field. */
 export type Issue = { readonly field: string; readonly message: string };
 
+/** Why a command was refused: a stable code, and texts that never quote a value. */
+export type RejectionOf<C extends string> = {
+  readonly code: C;
+  readonly message: string;
+  readonly issues: readonly Issue[];
+};
+
+export function rejectionWith<C extends string>(code: C, issues: readonly Issue[]): RejectionOf<C> {
+  return { code, message: messageOf(issues), issues };
+}
+
+export function rejection<C extends string>(
+  code: C,
+  field: string,
+  message: string,
+): RejectionOf<C> {
+  return rejectionWith(code, [{ field, message }]);
+}
+
 /** An instant as a client gives it. */
 export const InstantInput = z
   .union([z.string(), z.date()], { error: 'must be RFC 3339 text with an offset, or a Date' })

@@ -37,8 +37,9 @@ export function parseInstant(text: string): Result<Instant, string> {
   if (oh > 23 || om > 59) return err('has an offset that does not exist');
   const milliseconds = Number(fraction.slice(0, 3).padEnd(3, '0'));
   const offset = (sign === '-' ? -1 : 1) * (oh * 60 + om) * 60_000;
-  const instant = utcMilliseconds(y, mo, d, h, mi, s, milliseconds) - offset;
-  return instant < 0 || instant > MAX_INSTANT
+  const instant = Date.UTC(y, mo - 1, d, h, mi, s, milliseconds) - offset;
+  // Date.UTC reads the years 0 to 99 as 1900 to 1999.
+  return y < 100 || instant < 0 || instant > MAX_INSTANT
     ? err('is outside the years 1970 to 9999')
     : ok(instant);
 }
@@ -110,19 +111,6 @@ const DATES_KEPT = 1_000;
 /** RFC 3339 in UTC with whole seconds, the form that dedupe keys use: `2026-04-30T02:00:00Z`. */
 export function formatInstantSeconds(instant: Instant): string {
   return `${formatInstant(instant).slice(0, 19)}Z`;
-}
-
-function utcMilliseconds(
-  y: number,
-  mo: number,
-  d: number,
-  h: number,
-  mi: number,
-  s: number,
-  ms: number,
-): number {
-  // Date.UTC reads the years 0 to 99 as 1900 to 1999; they are out of range in any case.
-  return y < 100 ? -1 : Date.UTC(y, mo - 1, d, h, mi, s, ms);
 }
 
 function daysInMonth(year: number, month: number): number {

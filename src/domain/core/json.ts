@@ -77,7 +77,6 @@ export function isCleanText(text: string): boolean {
   return !text.includes('\u0000') && text.isWellFormed();
 }
 
-/** True for a value without a {@link jsonFault}. */
 export function isJson(value: unknown): value is Json {
   return jsonFault(value) === undefined;
 }

@@ -13,7 +13,6 @@ export function encodeKeyPart(part: string): string {
   ).join('');
 }
 
-/** Joins plain parts with `:`. */
 export function joinKey(...parts: readonly string[]): string {
   return parts.map(encodeKeyPart).join(':');
 }

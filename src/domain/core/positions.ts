@@ -4,7 +4,6 @@
 /** A position in the whole log. Positions increase and have gaps. */
 export type Position = { readonly commit: bigint; readonly prepare: bigint };
 
-/** Before every event. */
 export const START_POSITION: Position = { commit: 0n, prepare: 0n };
 
 /** Negative when `a` is before `b`, zero when they are equal. */

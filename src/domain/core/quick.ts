@@ -9,7 +9,6 @@ export function isText(value: unknown, max: number): value is string {
   return typeof value === 'string' && value.length > 0 && value.length <= max && isCleanText(value);
 }
 
-/** {@link isText}, or absent. */
 export function isOptionalText(value: unknown, max: number): value is string | undefined {
   return value === undefined || isText(value, max);
 }
@@ -19,12 +18,10 @@ export function isCount(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 1;
 }
 
-/** True for an object with any fields. */
 export function isFields(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** True for a text of the list. */
 export function isOneOf<T extends string>(value: unknown, all: readonly T[]): value is T {
   return all.some((each) => each === value);
 }

@@ -30,7 +30,6 @@ export function printable(text: string, max = 64): string {
   return text.slice(0, max).replace(/[^\x20-\x7e]/g, '?');
 }
 
-/** The first `max` code points. */
 export function cutCodePoints(text: string, max: number): string {
   // No text has more code points than UTF-16 units.
   return text.length <= max ? text : Array.from(text).slice(0, max).join('');

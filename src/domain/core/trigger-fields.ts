@@ -8,7 +8,6 @@ import { isTriggerType, TARGET_TYPES, TriggerTypeSchema } from './vocabulary.ts'
 /** Which occurrence in its stream an event belongs to. */
 export const occurrenceFields = { triggerId: textUpTo(128), occurrence: z.int().min(1) };
 
-/** What the trigger is about. */
 export const targetFields = {
   triggerType: TriggerTypeSchema,
   targetType: z.enum(TARGET_TYPES),

@@ -7,12 +7,10 @@ export const CHANNELS = ['feishu', 'webhook'] as const;
 
 const NAME = /^[a-z0-9_]{1,64}$/;
 
-/** A trigger type's name. */
 export const TriggerTypeSchema = z
   .string()
   .regex(NAME, { error: 'must be 1 to 64 characters of a-z 0-9 _' });
 
-/** True for a trigger type's name. */
 export function isTriggerType(value: unknown): value is string {
   return typeof value === 'string' && NAME.test(value);
 }

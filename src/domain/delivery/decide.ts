@@ -11,7 +11,6 @@ import { evolveDelivery, hasEnded, type Delivery, type DeliveryState } from './s
 /** The second answer that cannot be read ends the delivery. */
 const MAX_SUSPECTS = 2;
 
-/** What an operator may choose. */
 export type DeliveryRules = {
   readonly profile: RetryProfile;
   /**
@@ -103,29 +102,29 @@ function decideDue(
     data: { ...about, doubtful: isDoubtful(state) },
   };
   if (recordedAt >= expiresAt) return [expired];
-  return match(command)
-    .with({ kind: 'start' }, ({ attempt, leaseMs, channelVersion }): DeliveryEvent[] => {
+  switch (command.kind) {
+    case 'start': {
+      const { attempt, leaseMs, channelVersion } = command;
       if (attempt !== state.attempts + 1) return [];
       // The profile may have become shorter since the last attempt.
       if (state.used >= maxAttempts(rules.profile)) return [died(state, 'attempts_exhausted')];
       const leaseUntil = recordedAt + leaseMs;
       return [{ type: 'AttemptStarted', data: { ...about, attempt, leaseUntil, channelVersion } }];
-    })
-    .with({ kind: 'defer' }, ({ until, reason }): DeliveryEvent[] => [
-      {
-        type: 'DeliveryDeferred',
-        data: { ...about, until: Math.min(until, expiresAt), reason: codeOf(reason) },
-      },
-    ])
-    .with({ kind: 'skip' }, ({ reason }): DeliveryEvent[] => [
-      { type: 'DeliverySkipped', data: { ...about, reason: codeOf(reason) } },
-    ])
-    .with({ kind: 'cancel' }, ({ reason }): DeliveryEvent[] => [
-      { type: 'DeliveryCancelled', data: { ...about, reason: codeOf(reason) } },
-    ])
-    .with({ kind: 'give_up' }, ({ reason, detail }) => [died(state, codeOf(reason), detail)])
-    .with({ kind: 'expire' }, () => [expired])
-    .exhaustive();
+    }
+    case 'defer': {
+      const until = Math.min(command.until, expiresAt);
+      const data = { ...about, until, reason: codeOf(command.reason) };
+      return [{ type: 'DeliveryDeferred', data }];
+    }
+    case 'skip':
+      return [{ type: 'DeliverySkipped', data: { ...about, reason: codeOf(command.reason) } }];
+    case 'cancel':
+      return [{ type: 'DeliveryCancelled', data: { ...about, reason: codeOf(command.reason) } }];
+    case 'give_up':
+      return [died(state, codeOf(command.reason), command.detail)];
+    case 'expire':
+      return [expired];
+  }
 }
 
 /** A late outcome is recorded too: it can end the delivery or take away its doubt. */
@@ -141,45 +140,35 @@ function recordOutcome(
   const isCurrent = isOpen && state.phase.status === 'attempting';
   const late = !isOpen || context.recordedAt > state.open.leaseUntil || undefined;
   const about = { ...aboutOf(state.facts), attempt, late };
-  return match(outcome)
-    .with({ outcome: 'accepted' }, ({ code, providerMessageId }): DeliveryEvent[] => [
-      {
-        type: 'AttemptSucceeded',
-        data: {
-          ...about,
-          code: cleanText(code?.trim(), 64),
-          providerMessageId: cleanText(providerMessageId?.trim(), 128),
-        },
-      },
-    ])
-    .with({ outcome: 'unknown' }, ({ code, detail }) =>
-      isCurrent ? outcomeUnknown(state, attempt, code, detail, context) : [],
-    )
-    .with({ outcome: 'throttled' }, ({ code, detail, retryAfterMs }): DeliveryEvent[] =>
-      isCurrent
-        ? [throttled(state, attempt, { code, detail, retryAfterMs }, context.recordedAt)]
-        : [failed(about, { code, detail })],
-    )
-    .with({ outcome: 'transient' }, ({ code, detail, retryAfterMs }): DeliveryEvent[] =>
-      isCurrent
-        ? retryOrDie(state, failed(about, { code, detail }), context, retryAfterMs)
-        : [failed(about, { code, detail })],
-    )
-    .with({ outcome: 'suspect' }, ({ code, detail }): DeliveryEvent[] => {
-      const event = failed({ ...about, suspect: true }, { code, detail });
-      if (!isCurrent) return [event];
+  if (outcome.outcome === 'accepted') {
+    const code = cleanText(outcome.code?.trim(), 64);
+    const providerMessageId = cleanText(outcome.providerMessageId?.trim(), 128);
+    return [{ type: 'AttemptSucceeded', data: { ...about, code, providerMessageId } }];
+  }
+  const { code, detail } = outcome;
+  if (outcome.outcome === 'unknown') {
+    return isCurrent ? outcomeUnknown(state, attempt, code, detail, context) : [];
+  }
+  const why = { code: codeOf(code), detail: detailOf(detail) };
+  const suspect = outcome.outcome === 'suspect' || undefined;
+  const failed = { type: 'AttemptFailed', data: { ...about, ...why, suspect } } as const;
+  if (outcome.outcome === 'permanent') {
+    // The answer to an old attempt ends a waiting delivery, but not a newer call under way.
+    const ends = isCurrent || state.phase.status === 'waiting';
+    return ends ? [failed, died(after(state, failed), why.code, detail)] : [failed];
+  }
+  if (!isCurrent) return [failed];
+  switch (outcome.outcome) {
+    case 'throttled':
+      return [throttled(state, attempt, outcome, context.recordedAt)];
+    case 'transient':
+      return retryOrDie(state, failed, context, outcome.retryAfterMs);
+    case 'suspect': {
       const isLast = state.suspects + 1 >= MAX_SUSPECTS || context.rules.onUnknown === 'park';
-      return isLast
-        ? [event, died(after(state, event), 'unparsable', detail)]
-        : retryOrDie(state, event, context);
-    })
-    .with({ outcome: 'permanent' }, ({ code, detail }): DeliveryEvent[] => {
-      const event = failed(about, { code, detail });
-      // The answer to an old attempt ends a waiting delivery, but not a newer call under way.
-      const ends = isCurrent || state.phase.status === 'waiting';
-      return ends ? [event, died(after(state, event), codeOf(code), detail)] : [event];
-    })
-    .exhaustive();
+      if (!isLast) return retryOrDie(state, failed, context);
+      return [failed, died(after(state, failed), 'unparsable', detail)];
+    }
+  }
 }
 
 function expireLease(state: Delivery, attempt: number, context: Context): DeliveryEvent[] {
@@ -225,24 +214,18 @@ function retryOrDie(
     : [{ type: event.type, data: { ...event.data, nextAt } }];
 }
 
+type Throttled = Extract<SendOutcome, { outcome: 'throttled' | 'transient' }>;
+
 function throttled(
-  state: Delivery,
+  { facts }: Delivery,
   attempt: number,
-  answer: {
-    readonly code: string;
-    readonly detail: string;
-    readonly retryAfterMs: number | undefined;
-  },
+  { code, detail, retryAfterMs }: Throttled,
   now: Instant,
 ): DeliveryEvent {
-  const { notificationId, expiresAt } = state.facts;
-  const { code, detail, retryAfterMs } = answer;
+  const { notificationId, expiresAt } = facts;
   const until = throttledUntil({ notificationId, attempt, now, expiresAt, retryAfterMs });
   const why = { reason: codeOf(code), detail: detailOf(detail) };
-  return {
-    type: 'DeliveryDeferred',
-    data: { ...aboutOf(state.facts), ...why, until, attempt },
-  };
+  return { type: 'DeliveryDeferred', data: { ...aboutOf(facts), ...why, until, attempt } };
 }
 
 function redrive(
@@ -263,18 +246,6 @@ function redrive(
     return err({ code: 'over', message: 'the notification has expired or was cancelled' });
   }
   return ok([{ type: 'DeliveryRedriven', data: { ...aboutOf(state.facts), reason } }]);
-}
-
-type Failed = DeliveryEventData<'AttemptFailed'>;
-
-function failed(
-  about: Omit<Failed, 'code' | 'detail' | 'nextAt'>,
-  { code, detail }: { readonly code: string; readonly detail: string },
-): Extract<DeliveryEvent, { type: 'AttemptFailed' }> {
-  return {
-    type: 'AttemptFailed',
-    data: { ...about, code: codeOf(code), detail: detailOf(detail) },
-  };
 }
 
 function died(state: Delivery, reason: string, detail = ''): DeliveryEvent {

@@ -1,6 +1,5 @@
 // What each event of a delivery means. State, lists, due times, dedupe windows and reports read it from
 // here, so that they cannot disagree.
-import { match } from 'ts-pattern';
 import type { Instant } from '../core/instants.ts';
 import type { DeliveryEvent, DeliveryEventData } from './events.ts';
 
@@ -19,7 +18,6 @@ export type DeliveryPhase =
 
 export type DeliveryStatus = DeliveryPhase['status'];
 
-/** What an event changes. */
 export type DeliveryEffect = {
   /** The phase after the event; `undefined`: the event does not change the phase. */
   readonly phase?: DeliveryPhase | undefined;
@@ -44,63 +42,40 @@ export const WINDOW_EVENT_TYPES: ReadonlySet<string> = new Set<DeliveryEvent['ty
   'DeliveryRedriven',
 ]);
 
-/** Interprets one event. */
-export function effectOf(event: DeliveryEvent): DeliveryEffect {
-  return match(event)
-    .returnType<DeliveryEffect>()
-    .with({ type: 'NotificationAccepted' }, ({ data }) => ({
-      phase: { status: 'waiting', dueAt: data.requestedAt },
-    }))
-    .with({ type: 'AttemptStarted' }, ({ data: { attempt, leaseUntil } }) => ({
-      phase: { status: 'attempting', attempt, dueAt: leaseUntil + LEASE_MARGIN_MS },
-      attempt,
-    }))
-    .with({ type: 'AttemptSucceeded' }, ({ data: { attempt, code: reason } }) => ({
-      phase: { status: 'delivered', attempt },
-      reason,
-      attempt,
-    }))
-    .with({ type: 'AttemptFailed' }, ({ data }) => ({
-      ...retryAfter(data),
-      doubtful: data.suspect,
-    }))
-    .with({ type: 'AttemptOutcomeUnknown' }, ({ data }) => ({
-      ...retryAfter(data),
-      doubtful: true,
-    }))
-    .with({ type: 'DeliveryDeferred' }, ({ data: { until, reason, detail, attempt } }) => ({
-      phase: { status: 'waiting', dueAt: until },
-      reason,
-      detail,
-      attempt,
-    }))
-    .with({ type: 'DeliverySkipped' }, ({ data: { reason } }) => ({
-      phase: { status: 'skipped' },
-      reason,
-    }))
-    .with({ type: 'DeliveryDied' }, ({ data: { reason, detail, doubtful } }) => ({
-      phase: { status: 'dead' },
-      reason,
-      detail,
-      doubtful,
-      window: releasedUnless(doubtful),
-    }))
-    .with({ type: 'DeliveryExpired' }, ({ data: { doubtful } }) => ({
-      phase: { status: 'expired' },
-      reason: 'expired',
-      doubtful,
-      window: releasedUnless(doubtful),
-    }))
-    .with({ type: 'DeliveryCancelled' }, ({ data: { reason } }) => ({
-      phase: { status: 'cancelled' },
-      reason,
-    }))
-    .with({ type: 'DeliveryRedriven' }, ({ data: { reason } }) => ({
-      phase: { status: 'waiting', dueAt: 0 },
-      reason,
-      window: 'taken',
-    }))
-    .exhaustive();
+export function effectOf({ type, data }: DeliveryEvent): DeliveryEffect {
+  switch (type) {
+    case 'NotificationAccepted':
+      return { phase: { status: 'waiting', dueAt: data.requestedAt } };
+    case 'AttemptStarted': {
+      const { attempt, leaseUntil } = data;
+      const phase = { status: 'attempting', attempt, dueAt: leaseUntil + LEASE_MARGIN_MS } as const;
+      return { phase, attempt };
+    }
+    case 'AttemptSucceeded': {
+      const { attempt, code: reason } = data;
+      return { phase: { status: 'delivered', attempt }, reason, attempt };
+    }
+    case 'AttemptFailed':
+      return { ...retryAfter(data), doubtful: data.suspect };
+    case 'AttemptOutcomeUnknown':
+      return { ...retryAfter(data), doubtful: true };
+    case 'DeliveryDeferred': {
+      const { until, reason, detail, attempt } = data;
+      return { phase: { status: 'waiting', dueAt: until }, reason, detail, attempt };
+    }
+    case 'DeliverySkipped':
+      return { phase: { status: 'skipped' }, reason: data.reason };
+    case 'DeliveryDied': {
+      const { reason, detail, doubtful } = data;
+      return { phase: { status: 'dead' }, reason, detail, ...releasedUnless(doubtful) };
+    }
+    case 'DeliveryExpired':
+      return { phase: { status: 'expired' }, reason: 'expired', ...releasedUnless(data.doubtful) };
+    case 'DeliveryCancelled':
+      return { phase: { status: 'cancelled' }, reason: data.reason };
+    case 'DeliveryRedriven':
+      return { phase: { status: 'waiting', dueAt: 0 }, reason: data.reason, window: 'taken' };
+  }
 }
 
 function retryAfter({
@@ -115,6 +90,6 @@ function retryAfter({
 }
 
 /** A notification that may have reached the person keeps its window. */
-function releasedUnless(doubtful: boolean): 'released' | undefined {
-  return doubtful ? undefined : 'released';
+function releasedUnless(doubtful: boolean): DeliveryEffect {
+  return { doubtful, window: doubtful ? undefined : 'released' };
 }

@@ -1,16 +1,14 @@
 // The events of a delivery: its acceptance, each attempt, and its end. Waiting in a queue is not an event.
 // An attempt starts with an event, which is the fence between workers.
 import { z } from 'zod';
-import { createCodec, type EventOf } from '../core/codec.ts';
+import { createCodec, type EventData, type EventOf } from '../core/codec.ts';
 import { InstantCodec, textUpTo } from '../core/envelope.ts';
 import { CHANNELS, TriggerTypeSchema } from '../core/vocabulary.ts';
 import { StoredIdSchema } from '../core/identity.ts';
 import { cleanText } from '../core/text.ts';
 
-/** Stable codes in snake_case: why something happened. */
 const Code = z.string().regex(/^[a-z0-9_]{1,64}$/);
 
-/** Longest detail, in UTF-16 units. */
 export const MAX_DETAIL = 512;
 
 /** The notification of the event; enough for the dedupe fold to find its window. */
@@ -26,10 +24,8 @@ const attempt = { ...about, attempt: z.int().min(1) };
 /** A detail for people, already redacted and cut. */
 const Detail = textUpTo(MAX_DETAIL).optional();
 
-const NotificationAccepted = {
-  type: 'NotificationAccepted',
-  version: 1,
-  schema: z.object({
+export const DELIVERY_EVENTS = {
+  NotificationAccepted: z.object({
     ...about,
     channel: z.enum(CHANNELS),
     triggerId: textUpTo(128),
@@ -43,23 +39,13 @@ const NotificationAccepted = {
     requestedAt: InstantCodec,
     expiresAt: InstantCodec,
   }),
-} as const;
-
-const AttemptStarted = {
-  type: 'AttemptStarted',
-  version: 1,
-  schema: z.object({
+  AttemptStarted: z.object({
     ...attempt,
     /** Any worker that finds the attempt open a margin after this records its outcome as unknown. */
     leaseUntil: InstantCodec,
     channelVersion: z.int().min(1),
   }),
-} as const;
-
-const AttemptSucceeded = {
-  type: 'AttemptSucceeded',
-  version: 1,
-  schema: z.object({
+  AttemptSucceeded: z.object({
     ...attempt,
     /** The code in the provider's answer, as the sender reads it. */
     code: textUpTo(64).optional(),
@@ -67,13 +53,8 @@ const AttemptSucceeded = {
     /** True when the outcome came after the lease expired or was recorded as unknown. */
     late: z.boolean().optional(),
   }),
-} as const;
-
-/** Without `nextAt` the next event says what follows. */
-const AttemptFailed = {
-  type: 'AttemptFailed',
-  version: 1,
-  schema: z.object({
+  /** Without `nextAt` the next event says what follows. */
+  AttemptFailed: z.object({
     ...attempt,
     code: Code,
     detail: Detail,
@@ -82,20 +63,15 @@ const AttemptFailed = {
     late: z.boolean().optional(),
     nextAt: InstantCodec.optional(),
   }),
-} as const;
-
-/** The message may have been sent: the call was cut off, or its worker is gone. */
-const AttemptOutcomeUnknown = {
-  type: 'AttemptOutcomeUnknown',
-  version: 1,
-  schema: z.object({ ...attempt, code: Code, detail: Detail, nextAt: InstantCodec.optional() }),
-} as const;
-
-/** A wait that uses up no attempt: a rate limit, an open breaker, or a provider that asks to wait. */
-const DeliveryDeferred = {
-  type: 'DeliveryDeferred',
-  version: 1,
-  schema: z.object({
+  /** The message may have been sent: the call was cut off, or its worker is gone. */
+  AttemptOutcomeUnknown: z.object({
+    ...attempt,
+    code: Code,
+    detail: Detail,
+    nextAt: InstantCodec.optional(),
+  }),
+  /** A wait that uses up no attempt: a rate limit, an open breaker, or a provider that asks to wait. */
+  DeliveryDeferred: z.object({
     ...about,
     until: InstantCodec,
     reason: Code,
@@ -103,64 +79,20 @@ const DeliveryDeferred = {
     /** The attempt that the provider throttled; it does not count. */
     attempt: z.int().min(1).optional(),
   }),
-} as const;
+  /** The user has no open channel. The notification keeps its window. */
+  DeliverySkipped: z.object({ ...about, reason: Code }),
+  /** `doubtful`: the outcome of an attempt is unknown or suspect, so the message may have been sent. */
+  DeliveryDied: z.object({ ...about, reason: Code, detail: Detail, doubtful: z.boolean() }),
+  DeliveryExpired: z.object({ ...about, doubtful: z.boolean() }),
+  /** Its preview ended before the notification was delivered. */
+  DeliveryCancelled: z.object({ ...about, reason: Code }),
+  /** An operator, or the kernel after a channel was configured, sends again; it takes its window again. */
+  DeliveryRedriven: z.object({ ...about, reason: textUpTo(256) }),
+};
 
-/** The user has no open channel. The notification keeps its window. */
-const DeliverySkipped = {
-  type: 'DeliverySkipped',
-  version: 1,
-  schema: z.object({ ...about, reason: Code }),
-} as const;
+export type DeliveryEvent = EventOf<typeof DELIVERY_EVENTS>;
 
-/** `doubtful`: the outcome of an attempt is unknown or suspect, so the message may have been sent. */
-const DeliveryDied = {
-  type: 'DeliveryDied',
-  version: 1,
-  schema: z.object({ ...about, reason: Code, detail: Detail, doubtful: z.boolean() }),
-} as const;
-
-const DeliveryExpired = {
-  type: 'DeliveryExpired',
-  version: 1,
-  schema: z.object({ ...about, doubtful: z.boolean() }),
-} as const;
-
-/** Its preview ended before the notification was delivered. */
-const DeliveryCancelled = {
-  type: 'DeliveryCancelled',
-  version: 1,
-  schema: z.object({ ...about, reason: Code }),
-} as const;
-
-/** An operator, or the kernel after a channel was configured, sends again; it takes its window again. */
-const DeliveryRedriven = {
-  type: 'DeliveryRedriven',
-  version: 1,
-  schema: z.object({ ...about, reason: textUpTo(256) }),
-} as const;
-
-/** Every event type of a delivery. */
-export const DELIVERY_EVENTS = [
-  NotificationAccepted,
-  AttemptStarted,
-  AttemptSucceeded,
-  AttemptFailed,
-  AttemptOutcomeUnknown,
-  DeliveryDeferred,
-  DeliverySkipped,
-  DeliveryDied,
-  DeliveryExpired,
-  DeliveryCancelled,
-  DeliveryRedriven,
-] as const;
-
-export type DeliveryEvent = EventOf<(typeof DELIVERY_EVENTS)[number]>;
-
-/** The data of one event type. */
-export type DeliveryEventData<T extends DeliveryEvent['type']> = Extract<
-  DeliveryEvent,
-  { type: T }
->['data'];
+export type DeliveryEventData<T extends DeliveryEvent['type']> = EventData<DeliveryEvent, T>;
 
 export const deliveryCodec = createCodec(DELIVERY_EVENTS);
 

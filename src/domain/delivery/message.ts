@@ -10,12 +10,10 @@ import type { DeliveryEventData } from './events.ts';
 /** The beginning of links without a configured frontend; no server answers there. */
 export const DEFAULT_FRONTEND_URL = 'https://tocsin.example.com';
 
-/** An absolute link, from the address of the frontend and a path. */
 export function actionUrl(frontendUrl: string, targetUrl: string): string {
   return `${frontendUrl.replace(/\/+$/, '')}/${targetUrl.replace(/^\/+/, '')}`;
 }
 
-/** The message of one attempt. */
 export function outgoingMessage(
   facts: DeliveryEventData<'NotificationAccepted'>,
   request: NotificationRequest,

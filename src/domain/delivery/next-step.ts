@@ -15,7 +15,6 @@ export type RequestFacts = Result<
   string
 >;
 
-/** What is known of the user's channel now. */
 export type ChannelFacts =
   | { readonly kind: 'closed'; readonly reason: string }
   /** The limits of the channel do not allow a call before `until`. */

@@ -20,7 +20,6 @@ export const RETRY_PROFILES = {
   seed: { waits: [5 * MINUTE, 10 * MINUTE, 20 * MINUTE, 30 * MINUTE] },
 } as const satisfies Record<string, RetryProfile>;
 
-/** Attempts that a profile allows. */
 export function maxAttempts(profile: RetryProfile): number {
   return profile.waits.length + 1;
 }

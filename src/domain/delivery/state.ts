@@ -4,7 +4,6 @@ import type { Instant } from '../core/instants.ts';
 import { effectOf, type DeliveryPhase } from './effects.ts';
 import type { DeliveryEvent, DeliveryEventData } from './events.ts';
 
-/** The delivery of one notification, from its acceptance on. */
 export type Delivery = {
   readonly facts: DeliveryEventData<'NotificationAccepted'>;
   readonly phase: DeliveryPhase;

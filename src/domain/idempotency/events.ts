@@ -11,10 +11,8 @@ import { TRIGGER_SOURCES } from '../core/vocabulary.ts';
 import { SEVERITIES } from '../core/severity.ts';
 import type { RaiseRequest } from '../trigger/commands.ts';
 
-const IdempotencyClaimed = {
-  type: 'IdempotencyClaimed',
-  version: 1,
-  schema: z.object({
+export const IDEMPOTENCY_EVENTS = {
+  IdempotencyClaimed: z.object({
     requestHash: z.string().regex(/^[0-9a-f]{64}$/),
     triggerStream: textUpTo(512),
     /** The occurrence that this key stands for, in whatever state. */
@@ -33,18 +31,14 @@ const IdempotencyClaimed = {
     quiet: z.literal(true).optional(),
     personal: z.object({ payload: JsonSchema.optional() }),
   }),
-} as const;
+};
 
-/** Every event type of the idempotency streams. */
-export const IDEMPOTENCY_EVENTS = [IdempotencyClaimed] as const;
-
-export type IdempotencyEvent = EventOf<(typeof IDEMPOTENCY_EVENTS)[number]>;
+export type IdempotencyEvent = EventOf<typeof IDEMPOTENCY_EVENTS>;
 
 export type Claim = IdempotencyEvent['data'];
 
 export const idempotencyCodec = createCodec(IDEMPOTENCY_EVENTS);
 
-/** The stream of a user's key for a trigger type. */
 export function idempotencyStream(
   kernel: string,
   request: Pick<RaiseRequest, 'userId' | 'triggerType'>,
@@ -55,7 +49,6 @@ export function idempotencyStream(
   return userStream(kernel, 'idempotency', userId, scope);
 }
 
-/** The request that a claim holds. */
 export function claimedRequest(claim: Claim): RaiseRequest {
   const { requestHash: _hash, triggerStream: _stream, occurrence: _n, personal, ...facts } = claim;
   return { ...facts, payload: personal.payload };

@@ -20,31 +20,27 @@ export function isSiteRelativePath(path: string): boolean {
   );
 }
 
-export const NotificationRequested = {
-  type: 'NotificationRequested',
-  version: 1,
-  schema: z.object({
-    ...occurrenceFields,
-    previewId: textUpTo(128),
-    userId: StoredIdSchema,
-    ...targetFields,
-    channel: z.enum(CHANNELS),
-    targetUrl: z.string().refine(isSiteRelativePath, { error: 'is not a site-relative path' }),
-    traceId: textUpTo(64),
-    /** The trigger's requestedAt: the axis of the dedupe window. */
-    triggerRequestedAt: InstantCodec,
-    /** When this request was built. */
-    requestedAt: InstantCodec,
-    expiresAt: InstantCodec,
-    mock: z.boolean(),
-    /** The trigger's: a policy may let a higher one through although the window is held. */
-    severity: z.enum(SEVERITIES).optional(),
-    personal: z.object({ summary: z.string(), fallbackText: z.string() }),
-  }),
-} as const;
+/** The data of the event. */
+export const NotificationRequested = z.object({
+  ...occurrenceFields,
+  previewId: textUpTo(128),
+  userId: StoredIdSchema,
+  ...targetFields,
+  channel: z.enum(CHANNELS),
+  targetUrl: z.string().refine(isSiteRelativePath, { error: 'is not a site-relative path' }),
+  traceId: textUpTo(64),
+  /** The trigger's requestedAt: the axis of the dedupe window. */
+  triggerRequestedAt: InstantCodec,
+  /** When this request was built. */
+  requestedAt: InstantCodec,
+  expiresAt: InstantCodec,
+  mock: z.boolean(),
+  /** The trigger's: a policy may let a higher one through although the window is held. */
+  severity: z.enum(SEVERITIES).optional(),
+  personal: z.object({ summary: z.string(), fallbackText: z.string() }),
+});
 
-/** The data of a request for a notification. */
-export type NotificationRequest = z.output<typeof NotificationRequested.schema>;
+export type NotificationRequest = z.output<typeof NotificationRequested>;
 
 /** Reads `NotificationRequested` without its schema (see ../core/quick.ts). */
 export function quickRequested(

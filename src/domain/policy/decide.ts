@@ -13,10 +13,8 @@ import {
   type Subject,
 } from './windows.ts';
 
-/** The facts of a request that policies use. */
 export type PolicyRequest = Instants & Subject & { readonly severity: Severity | null };
 
-/** A verdict with its reason and its basis. */
 export type PolicyDecision =
   | {
       readonly verdict: 'published';
@@ -93,7 +91,6 @@ function startOf(policy: Policy, holder: PastNotification, own: Instant): Instan
   return policy.kind === 'anchored' || policy.kind === 'session' ? instantOf(policy, holder) : own;
 }
 
-/** The latest instant of a session. */
 function lastOf(policy: Policy, past: PastNotification): Instant {
   return Math.max(instantOf(policy, past), past.heldAt ?? 0);
 }

@@ -29,7 +29,6 @@ export type PoliciesInForce = {
   readonly mutes: ReadonlyMap<string, Instant>;
 };
 
-/** The state before the first event. */
 export const NO_POLICIES: PoliciesInForce = { policies: new Map(), mutes: new Map() };
 
 /** Total. */
@@ -60,7 +59,6 @@ export function policiesAt(
     .reduce((state, { event }) => evolvePolicies(state, event), NO_POLICIES);
 }
 
-/** The policy for a trigger type. */
 export function policyFor({ policies }: PoliciesInForce, triggerType: string): Policy {
   return policies.get(triggerType) ?? policies.get(ANY_TYPE) ?? DEFAULT_POLICY;
 }

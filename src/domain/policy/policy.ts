@@ -36,7 +36,6 @@ export const PolicySchema = z.discriminatedUnion('kind', [
 /** A dedupe policy: which earlier notifications suppress a request. */
 export type Policy = z.output<typeof PolicySchema>;
 
-/** The policy where none was set. */
 export const DEFAULT_POLICY: Policy = {
   kind: 'tumbling',
   windowMs: DEFAULT_WINDOW_MS,

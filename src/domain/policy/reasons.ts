@@ -29,8 +29,6 @@ export const REASONS = {
   } satisfies Record<ParkedCode, string>,
 } as const;
 
-/** Why a request was let through. */
 export type PublishedReason = keyof typeof REASONS.published;
 
-/** Why a request was suppressed. */
 export type SuppressedReason = keyof typeof REASONS.suppressed;

@@ -26,13 +26,11 @@ export type PastNotification = Instants & {
   readonly heldAt: Instant | null;
 };
 
-/** The owner of a window. */
 export type Subject = { readonly user: UserId; readonly triggerType: string };
 
 /** Instants from `from` up to, but not including, `to`. */
 export type Span = { readonly from: Instant; readonly to: Instant };
 
-/** The instant that counts under a policy. */
 export function instantOf(policy: Policy, instants: Instants): Instant {
   return policy.axis === 'requestedAt' ? instants.requestedAt : instants.recordedAt;
 }
@@ -44,7 +42,6 @@ export function windowStartOf(policy: Policy, subject: Subject, at: Instant): In
     : at;
 }
 
-/** True when a request at `at` falls into the window of `past`. */
 export function covers(
   policy: Policy,
   subject: Subject,
@@ -104,7 +101,6 @@ function phaseOf(policy: Policy & { readonly kind: 'tumbling' }, subject: Subjec
   return number % windowMs;
 }
 
-/** Releases of one window, at most. */
 export const MAX_RELEASES = 2;
 
 /** True when an undelivered notification holds its window, and the window has releases left. */

@@ -2,7 +2,6 @@ import type { Instant } from '../core/instants.ts';
 
 /** Clock, timers and random values of a process. Tests hand in their own; the domain gets results as arguments. */
 export type Runtime = {
-  /** The wall clock. */
   readonly now: () => Instant;
   /** Milliseconds that never run backwards and never stand still; deadlines are kept by it. */
   readonly elapsed: () => number;

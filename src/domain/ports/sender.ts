@@ -45,17 +45,9 @@ export type SendOutcome =
       readonly code?: string | undefined;
       readonly providerMessageId?: string | undefined;
     }
-  /** Nothing was sent: try again. */
+  /** Nothing was sent: try again. `throttled`: the provider asks to wait, which uses up no attempt. */
   | {
-      readonly outcome: 'transient';
-      readonly code: string;
-      readonly detail: string;
-      /** The least wait that the provider asks for, in milliseconds. */
-      readonly retryAfterMs?: number | undefined;
-    }
-  /** The provider asks to wait; this uses up no attempt. */
-  | {
-      readonly outcome: 'throttled';
+      readonly outcome: 'transient' | 'throttled';
       readonly code: string;
       readonly detail: string;
       /** The least wait that the provider asks for, in milliseconds. */
@@ -69,10 +61,8 @@ export type SendOutcome =
       /** What to do about the channel itself. */
       readonly channel?: 'disable' | 'needs_attention' | undefined;
     }
-  /** The call was made and no answer came: the message may have been sent. */
-  | { readonly outcome: 'unknown'; readonly code: string; readonly detail: string }
-  /** The answer cannot be read: the message may have been sent. */
-  | { readonly outcome: 'suspect'; readonly code: string; readonly detail: string };
+  /** The message may have been sent: no answer came (`unknown`), or it cannot be read (`suspect`). */
+  | { readonly outcome: 'unknown' | 'suspect'; readonly code: string; readonly detail: string };
 
 /** Makes one attempt. Returns every {@link SendOutcome} without throwing; ends early at the signal. */
 export type Sender = (

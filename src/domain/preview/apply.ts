@@ -29,7 +29,6 @@ export type ApplyRequest = {
   readonly changes: readonly Change[];
   /** A hash of the facts that the candidates rest on; refuse with `base_version_changed` when it differs. */
   readonly baseVersion?: string | undefined;
-  /** The evaluator's snapshot. */
   readonly snapshot?: Json | undefined;
 };
 
@@ -49,7 +48,6 @@ export const APPLY_MARGIN_MS = 10_000;
 /** After so many attempts without an answer the apply ends as `outcome_unknown`. */
 export const MAX_APPLY_ATTEMPTS = 5;
 
-/** What the caller does about an apply. */
 export type ApplyAnswer =
   /** Call the host now. */
   | { readonly kind: 'apply'; readonly apply: Apply; readonly offered: Offered }

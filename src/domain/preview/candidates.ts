@@ -7,10 +7,8 @@ import { CodeSchema } from '../core/vocabulary.ts';
 import type { Instant } from '../core/instants.ts';
 import { err, ok, type Result } from '../core/result.ts';
 
-/** Candidates of one preview, at most. */
 export const MAX_CANDIDATES = 3;
 
-/** Changes of one candidate, at most. */
 export const MAX_CHANGES = 64;
 
 /** One entry that a candidate would add or move. */

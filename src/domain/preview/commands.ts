@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { textUpTo } from '../core/envelope.ts';
 import { IdSchema } from '../core/identity.ts';
 import { err, ok, type Result } from '../core/result.ts';
-import { InstantInput, issuesOf, messageOf, type Issue } from '../core/input.ts';
+import { InstantInput, issuesOf, rejectionWith, type RejectionOf } from '../core/input.ts';
 import { CodeSchema } from '../core/vocabulary.ts';
 import { MAX_CHANGES, type EditedChange } from './candidates.ts';
 
@@ -44,35 +44,30 @@ export type ConfirmRequest = {
 };
 
 /** Why a confirmation or dismissal was refused; stable codes. */
-export type PreviewRejection = {
-  readonly code:
-    | 'not_found'
-    | 'forbidden'
-    | 'already_applied'
-    | 'invalid_request'
-    | 'expired'
-    | 'dismissed'
-    | 'apply_in_progress'
-    | 'idempotency_conflict'
-    | 'invalid_edited_changes';
-  readonly message: string;
-  readonly issues: readonly Issue[];
-};
+export type PreviewRejection = RejectionOf<
+  | 'not_found'
+  | 'forbidden'
+  | 'already_applied'
+  | 'invalid_request'
+  | 'expired'
+  | 'dismissed'
+  | 'apply_in_progress'
+  | 'idempotency_conflict'
+  | 'invalid_edited_changes'
+>;
 
-export function previewRejection(
+/** Refuses for a reason that lies in no field. */
+export function refuse(
   code: PreviewRejection['code'],
   message: string,
-  issues: readonly Issue[] = [],
-): PreviewRejection {
-  return { code, message, issues };
+): Result<never, PreviewRejection> {
+  return err({ code, message, issues: [] });
 }
 
-/** Turns what a client sent into a request. */
 export function parseConfirm(input: unknown): Result<ConfirmRequest, PreviewRejection> {
   const parsed = ConfirmInputSchema.safeParse(input);
   if (!parsed.success) {
-    const issues = issuesOf(parsed.error, { input });
-    return err(previewRejection('invalid_request', messageOf(issues), issues));
+    return err(rejectionWith('invalid_request', issuesOf(parsed.error, { input })));
   }
   const { candidateId, editedChanges = [], idempotencyKey } = parsed.data;
   return ok({ candidateId, editedChanges, idempotencyKey });

@@ -1,10 +1,11 @@
 // Confirming a preview. The order of the checks decides which rejection a caller gets.
+import { rejection } from '../core/input.ts';
 import type { Instant } from '../core/instants.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import { APPLY_LEASE_MS, continueApply, type ApplyAnswer, type Decided } from './apply.ts';
 import { editChanges, type Change } from './candidates.ts';
-import { previewRejection, type ConfirmRequest, type PreviewRejection } from './commands.ts';
-import { ownPreview, refuse, type PreviewCaller } from './end.ts';
+import { refuse, type ConfirmRequest, type PreviewRejection } from './commands.ts';
+import { ownPreview, type PreviewCaller } from './end.ts';
 import { applyStarted, previewEnded, type Offered } from './offered.ts';
 import { isOpen, openApply, type Apply, type Preview } from './state.ts';
 
@@ -14,7 +15,6 @@ export type ConfirmPreview = PreviewCaller & {
   readonly request: Result<ConfirmRequest, PreviewRejection>;
   readonly requestHash: string;
   readonly applyId: string;
-  /** Whether the host has an apply port. */
   readonly hasPort: boolean;
 };
 
@@ -85,21 +85,14 @@ function chosenChanges(
 ): Result<readonly Change[], PreviewRejection> {
   const candidate = candidates.find((other) => other.candidateId === candidateId);
   if (candidateId === undefined && candidates.length > 0) {
-    return wrong('invalid_request', 'candidateId', 'is required');
+    return err(rejection('invalid_request', 'candidateId', 'is required'));
   }
   if (candidateId !== undefined && candidate === undefined) {
-    return wrong('invalid_request', 'candidateId', 'is no candidate of this preview');
+    return err(rejection('invalid_request', 'candidateId', 'is no candidate of this preview'));
   }
   const changes = editChanges(candidate?.changes ?? [], editedChanges);
-  return changes.ok ? changes : wrong('invalid_edited_changes', 'editedChanges', changes.error);
-}
-
-function wrong(
-  code: PreviewRejection['code'],
-  field: string,
-  message: string,
-): Result<never, PreviewRejection> {
-  return err(previewRejection(code, `${field} ${message}`, [{ field, message }]));
+  if (changes.ok) return changes;
+  return err(rejection('invalid_edited_changes', 'editedChanges', changes.error));
 }
 
 const finished = (apply: Apply): Result<Decided<ApplyAnswer>, never> =>

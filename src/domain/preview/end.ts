@@ -1,15 +1,14 @@
 // The endings of a preview that apply nothing: its owner dismisses it, or it expires.
 import type { Instant } from '../core/instants.ts';
-import { err, ok, type Result } from '../core/result.ts';
+import { ok, type Result } from '../core/result.ts';
 import type { Decided } from './apply.ts';
-import { previewRejection, type PreviewRejection } from './commands.ts';
+import { refuse, type PreviewRejection } from './commands.ts';
 import type { PreviewEvent } from './events.ts';
 import { previewEnded, type Offered } from './offered.ts';
 import { isOpen, openApply } from './state.ts';
 
 type At = { readonly recordedAt: Instant };
 
-/** The user who calls, and the preview that the call is about. */
 export type PreviewCaller = { readonly userId: string; readonly previewId: string };
 
 /** The preview, if the caller owns it. Ids can be computed, so every call checks the owner. */
@@ -48,11 +47,4 @@ export function decideExpire(
   const stays =
     ending !== undefined || recordedAt < expiresAt || openApply(offered.preview) !== undefined;
   return stays ? [] : [previewEnded(offered, 'expired')];
-}
-
-export function refuse(
-  code: PreviewRejection['code'],
-  message: string,
-): { readonly ok: false; readonly error: PreviewRejection } {
-  return err(previewRejection(code, message));
 }

@@ -1,6 +1,6 @@
 // The events of a preview. They are part of the stream of the trigger that offers it.
 import { z } from 'zod';
-import type { EventOf } from '../core/codec.ts';
+import type { EventData, EventOf } from '../core/codec.ts';
 import { InstantCodec, JsonSchema, textUpTo } from '../core/envelope.ts';
 import { StoredIdSchema } from '../core/identity.ts';
 import { DetailSchema, occurrenceFields } from '../core/trigger-fields.ts';
@@ -19,10 +19,18 @@ const previewFields = {
   userId: StoredIdSchema,
 };
 
-const PreviewOffered = {
-  type: 'PreviewOffered',
-  version: 1,
-  schema: z.object({
+const applyFields = {
+  ...previewFields,
+  applyId: textUpTo(64),
+  candidateId: textUpTo(256),
+  traceId: textUpTo(64),
+  /** Copied from the offer, so that an index over these events needs no other. */
+  expiresAt: InstantCodec,
+};
+
+/** Every event type of a preview. */
+export const PREVIEW_EVENTS = {
+  PreviewOffered: z.object({
     ...previewFields,
     kind: z.enum(PREVIEW_KINDS),
     offeredAt: InstantCodec,
@@ -38,22 +46,8 @@ const PreviewOffered = {
       snapshot: JsonSchema.optional(),
     }),
   }),
-} as const;
-
-const applyFields = {
-  ...previewFields,
-  applyId: textUpTo(64),
-  candidateId: textUpTo(256),
-  traceId: textUpTo(64),
-  /** Copied from the offer, so that an index over these events needs no other. */
-  expiresAt: InstantCodec,
-};
-
-/** The preview was confirmed. This event is the fence: its writer alone calls the host. */
-const ApplyStarted = {
-  type: 'ApplyStarted',
-  version: 1,
-  schema: z.object({
+  /** The preview was confirmed. This event is the fence: its writer alone calls the host. */
+  ApplyStarted: z.object({
     ...applyFields,
     /** Above 1, an apply that another process left open goes on. */
     attempt: z.int().min(1),
@@ -63,51 +57,23 @@ const ApplyStarted = {
     leaseUntil: InstantCodec,
     personal: z.object({ changes: z.array(ChangeSchema).max(MAX_CHANGES) }),
   }),
-} as const;
-
-const ApplySucceeded = {
-  type: 'ApplySucceeded',
-  version: 1,
-  schema: z.object({
+  ApplySucceeded: z.object({
     ...applyFields,
     appliedEventIds: z.array(textUpTo(128)).min(1).max(MAX_APPLIED_EVENTS),
   }),
-} as const;
-
-const ApplyFailed = {
-  type: 'ApplyFailed',
-  version: 1,
-  schema: z.object({ ...applyFields, code: CodeSchema, personal: DetailSchema }),
-} as const;
-
-/** The preview can no longer be confirmed, and no notification of it is sent any more. */
-const PreviewEnded = {
-  type: 'PreviewEnded',
-  version: 1,
-  schema: z.object({
+  ApplyFailed: z.object({ ...applyFields, code: CodeSchema, personal: DetailSchema }),
+  /** The preview can no longer be confirmed, and no notification of it is sent any more. */
+  PreviewEnded: z.object({
     ...previewFields,
     ending: z.enum(PREVIEW_ENDINGS),
     applyId: textUpTo(64).optional(),
     personal: DetailSchema.optional(),
   }),
-} as const;
+};
 
-/** Every event type of a preview. */
-export const PREVIEW_EVENTS = [
-  PreviewOffered,
-  ApplyStarted,
-  ApplySucceeded,
-  ApplyFailed,
-  PreviewEnded,
-] as const;
+export type PreviewEvent = EventOf<typeof PREVIEW_EVENTS>;
 
-export type PreviewEvent = EventOf<(typeof PREVIEW_EVENTS)[number]>;
-
-/** The data of one of a preview's event types. */
-export type PreviewEventData<T extends PreviewEvent['type']> = Extract<
-  PreviewEvent,
-  { type: T }
->['data'];
+export type PreviewEventData<T extends PreviewEvent['type']> = EventData<PreviewEvent, T>;
 
 /** The host's answer to an apply. */
 export type ApplyOutcomeEvent = Extract<PreviewEvent, { type: 'ApplySucceeded' | 'ApplyFailed' }>;

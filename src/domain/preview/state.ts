@@ -17,7 +17,6 @@ export type Apply = {
   readonly status: 'open' | 'applied' | 'failed';
   /** The ids of the entries that the host wrote. */
   readonly appliedEventIds: readonly string[];
-  /** Why it failed. */
   readonly code?: string;
   readonly detail?: string | undefined;
 };
@@ -37,7 +36,6 @@ export type Preview = {
   readonly ending?: PreviewEventData<'PreviewEnded'>['ending'];
 };
 
-/** A preview as it was offered. */
 export function offeredPreview(data: PreviewEventData<'PreviewOffered'>): Preview {
   const { previewId, kind, offeredAt, expiresAt, candidateId, baseVersion, personal } = data;
   const { summary, candidates = [], snapshot } = personal;

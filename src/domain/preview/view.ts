@@ -26,7 +26,6 @@ export type PreviewView = Omit<Preview, 'applies' | 'ending'> & {
   >;
 };
 
-/** The preview as it stands at `now`. */
 export function viewOf({ raised, preview }: Offered, now: Instant): PreviewView {
   const { applies, ending, ...content } = preview;
   const last = applies.find(({ status }) => status === 'applied') ?? applies.at(-1);

@@ -2,7 +2,13 @@
 import { z } from 'zod';
 import { JsonSchema, textUpTo } from '../core/envelope.ts';
 import { IdSchema, type TargetId, type UserId } from '../core/identity.ts';
-import { InstantInput, issuesOf, messageOf, type Issue } from '../core/input.ts';
+import {
+  InstantInput,
+  issuesOf,
+  rejection,
+  rejectionWith,
+  type RejectionOf,
+} from '../core/input.ts';
 import type { Instant } from '../core/instants.ts';
 import type { Json } from '../core/json.ts';
 import { err, ok, type Result } from '../core/result.ts';
@@ -10,7 +16,6 @@ import { TARGET_TYPES, TRIGGER_SOURCES, TriggerTypeSchema } from '../core/vocabu
 import { SEVERITIES, type Severity } from '../core/severity.ts';
 import type { TriggerEventData } from './events.ts';
 
-/** Longest payload, as JSON text in UTF-8 bytes. */
 export const MAX_PAYLOAD_BYTES = 32 * 1024;
 
 /** How far `requestedAt` may lie ahead of the kernel's clock. */
@@ -73,31 +78,22 @@ export type RaiseRequest = {
   readonly payload?: Json | undefined;
 };
 
-/** The request that an occurrence was raised with. */
 export function raisedRequest(raised: TriggerEventData<'TriggerRaised'>): RaiseRequest {
   const { triggerId: _id, occurrence: _n, dedupeKey: _key, personal, ...facts } = raised;
   return { ...facts, payload: personal.payload };
 }
 
 /** Why a request was refused; stable codes. */
-export type Rejection = {
-  readonly code:
-    | 'unknown_field'
-    | 'invalid_field'
-    | 'unknown_trigger_type'
-    | 'dry_run_only'
-    | 'mock_not_allowed'
-    | 'payload_invalid'
-    | 'requested_at_in_future'
-    | 'too_large';
-  readonly message: string;
-  readonly issues: readonly Issue[];
-};
-
-/** A rejection about one field. */
-export function rejection(code: Rejection['code'], field: string, message: string): Rejection {
-  return { code, message: `${field} ${message}`, issues: [{ field, message }] };
-}
+export type Rejection = RejectionOf<
+  | 'unknown_field'
+  | 'invalid_field'
+  | 'unknown_trigger_type'
+  | 'dry_run_only'
+  | 'mock_not_allowed'
+  | 'payload_invalid'
+  | 'requested_at_in_future'
+  | 'too_large'
+>;
 
 /** Validates what a client sent; `defaults` fills absent fields. */
 export function parseRaise(
@@ -121,11 +117,9 @@ export function parseRaise(
   });
 }
 
-/** The rejection of a request that fails its schema. */
 export function rejectionOf(error: z.ZodError, input: unknown): Rejection {
-  const issues = issuesOf(error, { input });
   const unknown = error.issues.every((issue) => issue.code === 'unrecognized_keys');
-  return { code: unknown ? 'unknown_field' : 'invalid_field', message: messageOf(issues), issues };
+  return rejectionWith(unknown ? 'unknown_field' : 'invalid_field', issuesOf(error, { input }));
 }
 
 const encoder = new TextEncoder();

@@ -20,7 +20,6 @@ export type OutcomeContext = {
   readonly recordedAt: Instant;
 };
 
-/** The events that an evaluation of `raised` leads to. */
 export function outcomeOf(
   raised: TriggerEventData<'TriggerRaised'>,
   evaluation: Evaluation,

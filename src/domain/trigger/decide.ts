@@ -1,10 +1,11 @@
 // Decides a raise. Time, ids and the evaluation are arguments.
 import type { Instant } from '../core/instants.ts';
 import { occurrenceId } from '../core/ids.ts';
+import { rejection } from '../core/input.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import type { Evaluation } from './evaluation.ts';
 import type { Texts } from '../notification/texts.ts';
-import { MAX_AHEAD_MS, rejection, type RaiseRequest, type Rejection } from './commands.ts';
+import { MAX_AHEAD_MS, type RaiseRequest, type Rejection } from './commands.ts';
 import type { TriggerDefinition } from './definitions.ts';
 import type { TriggerEvent } from './events.ts';
 import { outcomeOf } from './decide-evaluation.ts';

@@ -44,7 +44,6 @@ export function scopeOf(definition: TriggerDefinition, request: RaiseRequest): S
     .exhaustive();
 }
 
-/** The stream of a scope. */
 export function triggerStream(kernel: string, request: RaiseRequest, scope: Scope): string {
   return userStream(kernel, 'trigger', request.userId, scope.key);
 }

@@ -1,7 +1,7 @@
 // The events of a trigger. Its stream is also the outbox: the request for a notification is appended
 // together with the decision, so there is no second write that a crash could lose.
 import { z } from 'zod';
-import { createCodec, type EventOf } from '../core/codec.ts';
+import { createCodec, type EventData, type EventOf } from '../core/codec.ts';
 import { InstantCodec, JsonSchema, textUpTo } from '../core/envelope.ts';
 import { StoredIdSchema } from '../core/identity.ts';
 import { isJson } from '../core/json.ts';
@@ -17,10 +17,11 @@ import { SEVERITIES } from '../core/severity.ts';
 import { NotificationRequested, quickRequested } from '../notification/events.ts';
 import { PREVIEW_EVENTS } from '../preview/events.ts';
 
-const TriggerRaised = {
-  type: 'TriggerRaised',
-  version: 1,
-  schema: z.object({
+const ended = z.object({ ...occurrenceFields, reason: textUpTo(256) });
+
+/** Every event type of the trigger streams. */
+export const TRIGGER_EVENTS = {
+  TriggerRaised: z.object({
     ...occurrenceFields,
     userId: StoredIdSchema,
     ...targetFields,
@@ -38,22 +39,10 @@ const TriggerRaised = {
     quiet: z.literal(true).optional(),
     personal: z.object({ payload: JsonSchema.optional() }),
   }),
-} as const;
-
-const ended = z.object({ ...occurrenceFields, reason: textUpTo(256) });
-
-const TriggerClosed = { type: 'TriggerClosed', version: 1, schema: ended } as const;
-
-const TriggerRejected = {
-  type: 'TriggerRejected',
-  version: 1,
-  schema: ended.extend({ code: CodeSchema }),
-} as const;
-
-const TriggerEvaluationFailed = {
-  type: 'TriggerEvaluationFailed',
-  version: 1,
-  schema: z.object({
+  NotificationRequested,
+  TriggerClosed: ended,
+  TriggerRejected: ended.extend({ code: CodeSchema }),
+  TriggerEvaluationFailed: z.object({
     ...occurrenceFields,
     /** Counts the evaluations of this occurrence that failed, from 1. */
     attempt: z.int().min(1),
@@ -62,43 +51,18 @@ const TriggerEvaluationFailed = {
     retryAt: InstantCodec.optional(),
     personal: DetailSchema,
   }),
-} as const;
-
-const TriggerAbandoned = {
-  type: 'TriggerAbandoned',
-  version: 1,
-  schema: ended.extend({ code: CodeSchema, attempts: z.int().min(1) }),
-} as const;
-
-const DuplicateRaised = {
-  type: 'DuplicateRaised',
-  version: 1,
-  schema: z.object({
+  TriggerAbandoned: ended.extend({ code: CodeSchema, attempts: z.int().min(1) }),
+  DuplicateRaised: z.object({
     ...occurrenceFields,
     source: z.enum(TRIGGER_SOURCES),
     requestedAt: InstantCodec,
   }),
-} as const;
-
-/** Every event type of the trigger streams. */
-export const TRIGGER_EVENTS = [
-  TriggerRaised,
-  NotificationRequested,
-  TriggerClosed,
-  TriggerRejected,
-  TriggerEvaluationFailed,
-  TriggerAbandoned,
-  DuplicateRaised,
   ...PREVIEW_EVENTS,
-] as const;
+};
 
-export type TriggerEvent = EventOf<(typeof TRIGGER_EVENTS)[number]>;
+export type TriggerEvent = EventOf<typeof TRIGGER_EVENTS>;
 
-/** The data of one of the trigger's event types. */
-export type TriggerEventData<T extends TriggerEvent['type']> = Extract<
-  TriggerEvent,
-  { type: T }
->['data'];
+export type TriggerEventData<T extends TriggerEvent['type']> = EventData<TriggerEvent, T>;
 
 /** Reads `TriggerRaised` without its schema (see ../core/quick.ts): every log is full of this event. */
 export function quickRaised(data: Readonly<Record<string, unknown>>) {
@@ -128,6 +92,5 @@ export function quickRaised(data: Readonly<Record<string, unknown>>) {
 }
 
 export const triggerCodec = createCodec(TRIGGER_EVENTS, {
-  TriggerRaised: quickRaised,
-  NotificationRequested: quickRequested,
+  quick: { TriggerRaised: quickRaised, NotificationRequested: quickRequested },
 });

@@ -14,7 +14,6 @@ const MAX_AGE_MS = 1_000;
 
 export type TokenReader = {
   readonly find: (tokenId: string) => Promise<TokenRecord | undefined>;
-  /** The next `find` reads the store. */
   readonly refresh: () => void;
 };
 

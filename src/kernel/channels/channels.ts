@@ -67,17 +67,14 @@ export interface Channels {
 
 export type ChannelsOptions = ChannelContext & {
   readonly vault: SecretVault;
-  /** Sends test messages; absent: every test is `skipped`. */
   readonly send?: Sender | undefined;
   /** The allowed addresses. Default: public addresses on port 443. */
   readonly addresses?: AddressRules | undefined;
-  /** The sentences of test messages. */
   readonly texts: Texts;
   /** Makes the signing secret of a generic webhook that is configured without a secret. */
   readonly newSecret: () => string;
 };
 
-/** Channels over a log and a vault. */
 export function createChannels(options: ChannelsOptions): Channels {
   const { runtime, vault } = options;
   const stateOf = (key: ChannelKey) => loadChannel(options, key);

@@ -19,7 +19,6 @@ const Stored = z.object({
 
 export type ChannelSecrets = Omit<z.output<typeof Stored>, 'storedAt'>;
 
-/** The prefix of the names of a user's secrets. */
 export function secretsPrefix(user: UserId): string {
   return `channel/${joinKey(user)}/`;
 }

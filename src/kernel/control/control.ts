@@ -19,7 +19,6 @@ export const controlDecider = decider({
   },
 });
 
-/** The control stream's state now. */
 export async function readControl(
   store: Pick<EventStore, 'readStream'>,
   kernel: string,

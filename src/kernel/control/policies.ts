@@ -65,7 +65,6 @@ export interface Policies {
   history(): Promise<readonly PolicyHistoryEntry[]>;
 }
 
-/** Policies over a log. */
 export function createPolicies(context: KernelContext): Policies {
   const { store, kernel, runtime } = context;
   return {
@@ -78,7 +77,6 @@ export function createPolicies(context: KernelContext): Policies {
   };
 }
 
-/** Every change of policies in a log, in order. */
 export async function policyHistory(
   store: Pick<EventStore, 'readStream'>,
   kernel: string,

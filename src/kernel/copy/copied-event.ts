@@ -11,7 +11,6 @@ import {
 } from '../../domain/core/positions.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
 
-/** The source and the target of a copy, as far as one event needs them. */
 export type CopyLogs = {
   readonly source: Pick<EventStore, 'readAll'>;
   readonly target: Pick<EventStore, 'readStream'>;
@@ -29,12 +28,10 @@ export function positionIn({ type, stream, data }: RecordedEvent): Position | un
 export async function copiedEvent(logs: CopyLogs, event: RecordedEvent): Promise<EventToAppend> {
   const { id, type, data, metadata } = event;
   if (!isObject(data) || !isObject(metadata)) {
-    throw new TocsinError(
-      'refused',
-      'event_not_copyable',
-      `${nameOf(event)} has ${isObject(data) ? 'metadata' : 'data'} that is no JSON object, or nests too deep`,
-      { hint: 'Copy single streams with --prefix, or copy the file itself.' },
-    );
+    const part = isObject(data) ? 'metadata' : 'data';
+    const message = `${nameOf(event)} has ${part} that is no JSON object, or nests too deep`;
+    const hint = 'Copy single streams with --prefix, or copy the file itself.';
+    throw new TocsinError('refused', 'event_not_copyable', message, { hint });
   }
   const position = positionIn(event);
   if (position === undefined) return { id, type, data, metadata };
@@ -42,7 +39,6 @@ export async function copiedEvent(logs: CopyLogs, event: RecordedEvent): Promise
   return { id, type, data: { ...data, publishFrom }, metadata };
 }
 
-/** The target's position of the last event that is not after `wanted` in the source. */
 async function positionInTarget(
   { source, target, prefixes }: CopyLogs,
   event: RecordedEvent,

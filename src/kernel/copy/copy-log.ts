@@ -11,13 +11,11 @@ import { copyWriter, type CopyWriterContext } from './copy-writer.ts';
 export type CopyContext = Omit<CopyWriterContext, 'target'> & {
   readonly source: Pick<EventStore, 'readAll'>;
   readonly target: EventStore;
-  /** Prefixes of the names of the streams to copy; all streams when empty. */
   readonly prefixes: readonly string[];
   readonly signal: AbortSignal;
   readonly progress: (done: CopyProgress) => void;
 };
 
-/** The progress of a copy, in events. */
 export type CopyProgress = {
   /** Events that the target held before, compared. */
   readonly found: number;
@@ -105,12 +103,7 @@ function assertSame(...args: Parameters<typeof differenceOf>): void {
 }
 
 function differs(how: string): TocsinError {
-  return new TocsinError(
-    'refused',
-    'target_differs',
-    `the target differs from the source: ${how}`,
-    {
-      hint: 'Copy into an empty store; a store that is in use has a history of its own.',
-    },
-  );
+  const hint = 'Copy into an empty store; a store that is in use has a history of its own.';
+  const message = `the target differs from the source: ${how}`;
+  return new TocsinError('refused', 'target_differs', message, { hint });
 }

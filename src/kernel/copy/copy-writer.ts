@@ -24,7 +24,6 @@ type Append = {
   characters: number;
 };
 
-/** What a writer needs. */
 export type CopyWriterContext = {
   readonly target: Pick<EventStore, 'append'>;
   readonly elapsed: () => number;
@@ -33,16 +32,12 @@ export type CopyWriterContext = {
 };
 
 export type CopyWriter = {
-  /** Adds the next event of the log. */
   readonly add: (stream: string, revision: bigint, event: EventToAppend) => Promise<void>;
   /** Resolves when every added event is in the target. */
   readonly flush: () => Promise<void>;
 };
 
-/**
- * @param start the position of the target's last event
- * @param onWritten gets the number of events of each successful append
- */
+/** @param start the position of the target's last event */
 export function copyWriter(
   context: CopyWriterContext,
   start: Position | undefined,
@@ -130,16 +125,11 @@ async function untilAppended(
       case 'appended':
         return result;
       case 'conflict':
-        throw new TocsinError(
-          'refused',
-          'target_differs',
-          `another writer appends to ${append.stream}`,
-          {
-            hint: 'Stop the other writers, and copy into an empty store.',
-          },
-        );
+        throw refused('target_differs', `another writer appends to ${append.stream}`, {
+          hint: 'Stop the other writers, and copy into an empty store.',
+        });
       case 'refused':
-        throw new TocsinError('refused', 'target_refuses', `${name}: ${result.message}`, {
+        throw refused('target_refuses', `${name}: ${result.message}`, {
           hint: 'Raise the limits of the target and run the copy again.',
         });
       case 'unknown':
@@ -155,12 +145,12 @@ async function untilAppended(
 }
 
 function outOfOrder({ stream, first }: Append): TocsinError {
-  return new TocsinError(
-    'refused',
-    'target_out_of_order',
-    `event ${first} of ${stream} is in the target before an event that precedes it in the source`,
-    {
-      hint: 'The target stored a repeated append too late. Copy into an empty store.',
-    },
-  );
+  const where = `event ${first} of ${stream} is in the target before an event`;
+  return refused('target_out_of_order', `${where} that precedes it in the source`, {
+    hint: 'The target stored a repeated append too late. Copy into an empty store.',
+  });
+}
+
+function refused(code: string, message: string, options: { readonly hint: string }): TocsinError {
+  return new TocsinError('refused', code, message, options);
 }

@@ -21,16 +21,14 @@ import type { Runtime } from '../../domain/ports/runtime.ts';
 /** After this many conflicts the answer is `conflict`. */
 export const MAX_CONFLICTS = 5;
 
-/** How long a caller waits for an answer unless it says otherwise. */
 export const DEFAULT_DEADLINE_MS = 10_000;
 
 const CONFLICT_BACKOFF: Backoff = { firstMs: 10, longestMs: 10 * 2 ** MAX_CONFLICTS };
 const OUTAGE_BACKOFF: Backoff = { firstMs: 20, longestMs: 1_000 };
 
-/** What commands of a kernel need. */
 export type KernelContext = {
   readonly store: EventStore;
-  /** The kernel's name, with which its streams' names begin. */
+  /** The first part of all stream names. */
   readonly kernel: string;
   readonly runtime: Runtime;
 };
@@ -45,13 +43,10 @@ export type Call = {
   readonly traceparent?: string | undefined;
 };
 
-/** A call as a decider executes it. */
 export type CommandCall<S> = Call & {
-  /** The same id gives the same event ids. Default: a new one. */
+  /** The same id gives the same event ids; default: a new one. It is the default of the other two ids. */
   readonly commandId?: string;
-  /** Default: the command's id. */
   readonly correlationId?: string;
-  /** Default: the command's id. */
   readonly causationId?: string;
   /** Append with `no_stream` at once and load only on conflict; for streams that are usually new. */
   readonly assumeNew?: boolean;
@@ -62,9 +57,8 @@ export type CommandCall<S> = Call & {
 export type Aggregate<S, E> = {
   readonly codec: Codec<E>;
   readonly initial: S;
-  /** `at` is the stored event, for what only the log knows. */
   readonly evolve: (state: S, event: E, at: RecordedEvent) => S;
-  /** The error of an append without an answer: its code, and what its reader should do. */
+  /** The error of an append without an answer. */
   readonly unwritable: { readonly code: string; readonly hint: string };
 };
 
@@ -72,13 +66,11 @@ export type Aggregate<S, E> = {
 export type Loaded<S> = {
   readonly state: S;
   readonly expected: ExpectedRevision;
-  /** The latest of the stream. */
   readonly recordedAt: Instant;
   readonly ids: ReadonlySet<string>;
   readonly position: Position | undefined;
 };
 
-/** The decision: events with the caller's answer, or a rejection. */
 export type Decide<S, E, A, R> = (
   state: S,
   context: { readonly recordedAt: Instant },
@@ -104,12 +96,7 @@ type Stores = Pick<KernelContext, 'store' | 'runtime'>;
 
 /** Executes commands on the streams of one aggregate. */
 export function decider<S, E extends { readonly type: string }>(aggregate: Aggregate<S, E>) {
-  /**
-   * Reads and folds a stream.
-   *
-   * @param silenceMs as `EventStore.readStream` takes it
-   * @throws TocsinError `stream_unreadable` when an event of the aggregate cannot be read
-   */
+  /** Reads and folds a stream. @throws TocsinError `stream_unreadable` for an event that cannot be read */
   async function load(
     store: Pick<EventStore, 'readStream'>,
     stream: string,
@@ -136,12 +123,7 @@ export function decider<S, E extends { readonly type: string }>(aggregate: Aggre
     return { state, expected, recordedAt, ids, position };
   }
 
-  /**
-   * As `load`; waits out an outage until the deadline.
-   *
-   * @param deadline by `runtime.elapsed`
-   * @throws TocsinError `unavailable` when the store cannot be read until then
-   */
+  /** As `load`; waits out an outage until the deadline, by `runtime.elapsed`, and then throws `unavailable`. */
   async function loadUntil(
     { store, runtime }: Stores,
     stream: string,
@@ -161,8 +143,7 @@ export function decider<S, E extends { readonly type: string }>(aggregate: Aggre
   /**
    * Encodes events with the ids that their command gives them in this stream.
    *
-   * @throws TocsinError `event_invalid` when an event or its metadata break their schema: evaluator, link,
-   *   actor and traceparent come from the embedder, and no request could have known
+   * @throws TocsinError `event_invalid` when an evaluator, a link or the call gave a value that no event may have
    */
   function encode(stream: string, events: readonly E[], metadata: EventMetadata): EventToAppend[] {
     return events.map((event, index) => {
@@ -170,20 +151,14 @@ export function decider<S, E extends { readonly type: string }>(aggregate: Aggre
         return aggregate.codec.encode(event, metadata, eventId(metadata.commandId, stream, index));
       } catch (cause) {
         const detail = cause instanceof z.ZodError ? describe(cause) : String(cause);
-        throw new TocsinError(
-          'usage',
-          'event_invalid',
-          `${event.type} cannot be stored: ${detail}`,
-          {
-            hint: 'Nothing was written. Look at what the evaluator, the trigger’s link and the call give.',
-            cause,
-          },
-        );
+        const message = `${event.type} cannot be stored: ${detail}`;
+        const hint =
+          'Nothing was written. Look at what the evaluator, the trigger’s link and the call give.';
+        throw new TocsinError('usage', 'event_invalid', message, { hint, cause });
       }
     });
   }
 
-  /** Executes one command on one stream, with the stream's exact expected revision. */
   async function transact<A, R>(
     context: Stores,
     stream: string,
@@ -192,7 +167,9 @@ export function decider<S, E extends { readonly type: string }>(aggregate: Aggre
   ): Promise<Transacted<A, R>> {
     const { runtime } = context;
     const deadline = runtime.elapsed() + (call.deadlineMs ?? DEFAULT_DEADLINE_MS);
-    const metadata = metadataOf(call, runtime);
+    const { commandId = runtime.newId(), actor, traceparent } = call;
+    const { correlationId = commandId, causationId = commandId } = call;
+    const metadata = { commandId, correlationId, causationId, actor, traceparent };
     const empty: Loaded<S> = {
       state: aggregate.initial,
       expected: 'no_stream',
@@ -244,12 +221,7 @@ export function decider<S, E extends { readonly type: string }>(aggregate: Aggre
     }
   }
 
-  /**
-   * As `transact`, for callers that cannot go on without an answer.
-   *
-   * @throws TocsinError `unavailable`: for `refused` with the store's reason as its code, for `conflict` and
-   *   `unknown` with the aggregate's code
-   */
+  /** As `transact`, for callers that cannot go on without an answer: throws `unavailable`. */
   async function transactOrThrow<A, R>(
     context: Stores,
     stream: string,
@@ -257,39 +229,22 @@ export function decider<S, E extends { readonly type: string }>(aggregate: Aggre
     call: CommandCall<S> = {},
   ): Promise<Result<Done<A>, R>> {
     const result = await transact(context, stream, decide, call);
+    if (result.kind === 'done') return ok(result);
+    if (result.kind === 'rejected') return err(result.rejection);
+    const { code, hint } = aggregate.unwritable;
+    const unwritable = (why: string, reason = code): TocsinError =>
+      new TocsinError('unavailable', reason, `cannot append to ${stream}: ${why}`, { hint });
     switch (result.kind) {
-      case 'done':
-        return ok(result);
-      case 'rejected':
-        return err(result.rejection);
       case 'refused':
-        throw unwritable(result.reason, stream, `the event store refused: ${result.message}`);
+        throw unwritable(`the event store refused: ${result.message}`, result.reason);
       case 'conflict':
-        throw unwritable(
-          aggregate.unwritable.code,
-          stream,
-          'other writers kept changing the stream',
-        );
+        throw unwritable('other writers kept changing the stream');
       case 'unknown':
-        throw unwritable(aggregate.unwritable.code, stream, 'no answer before the deadline');
+        throw unwritable('no answer before the deadline');
     }
   }
 
-  function unwritable(code: string, stream: string, why: string): TocsinError {
-    const { hint } = aggregate.unwritable;
-    return new TocsinError('unavailable', code, `cannot append to ${stream}: ${why}`, { hint });
-  }
-
   return { load, loadUntil, encode, transact, transactOrThrow };
-}
-
-function metadataOf<S>(
-  call: CommandCall<S>,
-  { newId }: Runtime,
-): Omit<EventMetadata, 'recordedAt'> {
-  const { commandId = newId(), actor, traceparent } = call;
-  const { correlationId = commandId, causationId = commandId } = call;
-  return { commandId, correlationId, causationId, actor, traceparent };
 }
 
 /** The same events at the same revision, until the store answers or the deadline has come. */
@@ -320,12 +275,9 @@ function isOutage(error: unknown): boolean {
 }
 
 function unreadable(recorded: RecordedEvent, detail: string): TocsinError {
-  return new TocsinError(
-    'refused',
-    'stream_unreadable',
-    `event ${recorded.revision} of ${recorded.stream} (${recorded.type}) cannot be read: ${detail}`,
-    {
-      hint: 'A newer version may have written it; nothing is appended to a stream that is only partly understood.',
-    },
-  );
+  const { revision, stream, type } = recorded;
+  const message = `event ${revision} of ${stream} (${type}) cannot be read: ${detail}`;
+  const hint =
+    'A newer version may have written it; nothing is appended to a stream that is only partly understood.';
+  return new TocsinError('refused', 'stream_unreadable', message, { hint });
 }

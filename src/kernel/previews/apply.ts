@@ -9,13 +9,13 @@ import {
 import type { Apply } from '../../domain/preview/state.ts';
 import type { ApplyPreview } from '../../domain/ports/apply-preview.ts';
 import { ok } from '../../domain/core/result.ts';
+import { uuidOf } from '../../domain/core/ids.ts';
 import { cleanText } from '../../domain/core/text.ts';
 import { MAX_APPLIED_EVENTS } from '../../domain/preview/events.ts';
 import type { TriggerEvent } from '../../domain/trigger/events.ts';
 import { offeredOf, type TriggerState } from '../../domain/trigger/state.ts';
 import type { CommandCall, Decide, KernelContext, Transacted } from '../decider/decider.ts';
 import { triggerDecider } from '../raise/raise.ts';
-import { uuidOf } from '../../domain/core/ids.ts';
 
 /** The port's signal is raised so long before the lease ends. */
 const STOP_BEFORE_LEASE_MS = 5_000;
@@ -33,7 +33,6 @@ type StartedBy = Pick<
   'actor' | 'correlationId' | 'causationId' | 'traceparent'
 > & { readonly commandId: string };
 
-/** Calls the port and appends its answer. */
 export async function runApply(
   context: ApplyContext,
   work: Extract<ApplyAnswer, { kind: 'apply' }> & {
@@ -96,17 +95,6 @@ function requestOf(work: Extract<ApplyAnswer, { kind: 'apply' }>): ApplyRequest 
   const { triggerId, userId, triggerType, targetType, targetId } = offered.raised;
   const { previewId, baseVersion, snapshot } = offered.preview;
   const { applyId, candidateId, changes } = apply;
-  return {
-    applyId,
-    previewId,
-    triggerId,
-    userId,
-    triggerType,
-    targetType,
-    targetId,
-    candidateId,
-    changes,
-    baseVersion,
-    snapshot,
-  };
+  const about = { applyId, previewId, triggerId, userId, triggerType, targetType, targetId };
+  return { ...about, candidateId, changes, baseVersion, snapshot };
 }

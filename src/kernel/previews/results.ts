@@ -66,7 +66,6 @@ export function rejected(
   return { outcome: 'rejected', issues: [], ...rejection };
 }
 
-/** The result of a finished apply. */
 export function appliedResult(apply: Apply): ConfirmResult {
   const { applyId, candidateId, appliedEventIds, code = 'outcome_unknown', detail } = apply;
   return apply.status === 'applied'

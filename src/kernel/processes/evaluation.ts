@@ -74,8 +74,8 @@ export function evaluationProcess(options: EvaluationOptions): Process {
     changeOf: evaluationRows,
     handle: handler(options, runtime),
     logger,
-    ...(concurrency === undefined ? {} : { concurrency }),
-    ...(onCaughtUp === undefined ? {} : { onCaughtUp }),
+    concurrency,
+    onCaughtUp,
   });
 }
 
@@ -121,21 +121,16 @@ function handler(options: EvaluationOptions, runtime: Runtime) {
       origin: origins[occurrence - 1],
     });
     const fail = async ({ code, error }: Failure): Promise<void> => {
-      logger.warn(
-        { triggerId: key, attempt, code, err: error },
-        'the evaluation of a trigger failed',
-      );
+      const about = { triggerId: key, attempt, code, err: error };
+      logger.warn(about, 'the evaluation of a trigger failed');
       const failed = { occurrence, attempt, code, detail: detailOf(error) };
       const command = commandFor('evaluation_failed');
       await append(context, stream, command, (state, at) => ({
         events: decideEvaluationFailed(state, failed, at),
-        answer: undefined,
       }));
     };
     const definition = definitions.get(waiting.raised.triggerType);
-    if (definition === undefined) {
-      return fail({ code: 'unknown_trigger_type', error: undefined });
-    }
+    if (definition === undefined) return fail({ code: 'unknown_trigger_type', error: undefined });
     const answer = await callEvaluator(options, runtime, waiting, signal);
     if (answer === 'stopped') return;
     if ('code' in answer) return fail(answer);
@@ -144,7 +139,6 @@ function handler(options: EvaluationOptions, runtime: Runtime) {
       const command = commandFor('evaluated');
       await append(context, stream, command, (state, at) => ({
         events: decideEvaluated(state, offer, at),
-        answer: undefined,
       }));
     } catch (error) {
       if (!isEvaluatorError(error)) throw error;
@@ -154,6 +148,7 @@ function handler(options: EvaluationOptions, runtime: Runtime) {
 }
 
 type Failure = { readonly code: string; readonly error: unknown };
+type Evaluated = { readonly evaluation: Evaluation };
 
 /** Calls the evaluator, at most `timeoutMs` and while the worker runs. */
 async function callEvaluator(
@@ -161,10 +156,8 @@ async function callEvaluator(
   runtime: Runtime,
   { raised }: Occurrence,
   stop: AbortSignal,
-): Promise<{ readonly evaluation: Evaluation } | Failure | 'stopped'> {
-  const evaluated = async (
-    signal: AbortSignal,
-  ): Promise<{ readonly evaluation: Evaluation } | Failure> => {
+): Promise<Evaluated | Failure | 'stopped'> {
+  const evaluated = async (signal: AbortSignal): Promise<Evaluated | Failure> => {
     try {
       return { evaluation: await evaluate(raisedRequest(raised), { now: runtime.now(), signal }) };
     } catch (error) {

@@ -51,17 +51,12 @@ export function expiryProcess(options: ExpiryOptions): Process {
       decideContinueApply(offeredOf(state, occurrence), { hasPort: apply !== undefined }, at),
     );
     if (answer?.kind === 'apply') {
-      const { id, actor, origin } = command;
-      await runApply(context, {
-        ...answer,
-        stream,
-        startedBy: { ...origin, commandId: id, actor },
-      });
+      const { id: commandId, actor, origin } = command;
+      await runApply(context, { ...answer, stream, startedBy: { ...origin, commandId, actor } });
     }
     if (answer !== undefined) return;
     await append(context, stream, command, (state, at) => ({
       events: decideExpire(offeredOf(state, occurrence), at),
-      answer: undefined,
     }));
   };
 
@@ -74,7 +69,7 @@ export function expiryProcess(options: ExpiryOptions): Process {
     changeOf: expiryRows,
     handle,
     logger,
-    ...(onCaughtUp === undefined ? {} : { onCaughtUp }),
+    onCaughtUp,
   });
 }
 

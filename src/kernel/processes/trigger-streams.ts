@@ -1,7 +1,6 @@
 // Shared by the processes over trigger streams: the state of a stream with the origin of each occurrence, so
 // that later events belong to the same trace, and the append of a decision.
-import type { EventMetadata } from '../../domain/core/envelope.ts';
-import { MetadataSchema } from '../../domain/core/envelope.ts';
+import { MetadataSchema, type EventMetadata } from '../../domain/core/envelope.ts';
 import { categoryPrefix, DEFAULT_KERNEL_NAME } from '../../domain/core/ids.ts';
 import type { Instant } from '../../domain/core/instants.ts';
 import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
@@ -10,7 +9,6 @@ import { triggerCodec, type TriggerEvent } from '../../domain/trigger/events.ts'
 import { evolveTrigger, initialTrigger, type TriggerState } from '../../domain/trigger/state.ts';
 import { decider, type Decide, type KernelContext } from '../decider/decider.ts';
 
-/** The ids of the event that raised an occurrence. */
 type Origin = Pick<EventMetadata, 'correlationId' | 'causationId' | 'traceparent'>;
 
 export type TracedState = {
@@ -39,12 +37,10 @@ function originOf(at: RecordedEvent): Origin {
   return { correlationId, causationId: at.id, traceparent };
 }
 
-/** The name prefixes of the trigger streams. */
 export function triggerPrefixes(kernel: string = DEFAULT_KERNEL_NAME): readonly string[] {
   return [categoryPrefix(kernel, 'trigger')];
 }
 
-/** The event, if it is a readable event of a trigger. */
 export function triggerEventOf(recorded: RecordedEvent): TriggerEvent | undefined {
   const decoded = triggerCodec.decode(recorded);
   return decoded.kind === 'event' ? decoded.event : undefined;
@@ -64,11 +60,11 @@ export async function append<A>(
   decide: (
     state: TriggerState,
     at: { readonly recordedAt: Instant },
-  ) => { readonly events: readonly TriggerEvent[]; readonly answer: A },
-): Promise<A> {
+  ) => { readonly events: readonly TriggerEvent[]; readonly answer?: A },
+): Promise<A | undefined> {
   const { id: commandId, actor, origin } = command;
-  const traced: Decide<TracedState, TriggerEvent, A, never> = ({ trigger }, at) =>
-    ok(decide(trigger, at));
+  const traced: Decide<TracedState, TriggerEvent, A | undefined, never> = ({ trigger }, at) =>
+    ok({ answer: undefined, ...decide(trigger, at) });
   const call = { ...origin, commandId, actor };
   return valueOf(await tracedDecider.transactOrThrow(context, stream, traced, call)).answer;
 }

@@ -3,7 +3,6 @@ import { keyedQueue } from '../../domain/core/keyed-queue.ts';
 import { wakeSignal } from '../../domain/core/wake-signal.ts';
 import type { RaiseResult } from './raise-result.ts';
 
-/** Raises in flight, unless the caller gives a number. */
 export const DEFAULT_CONCURRENCY = 64;
 
 /** How far reading may run ahead of the slowest user, per raise in flight. */

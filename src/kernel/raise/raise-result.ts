@@ -34,7 +34,6 @@ export type RaiseResult =
   /** No answer before the deadline. With an idempotency key, repeating the call is safe. */
   | { readonly outcome: 'unknown'; readonly triggerId: string; readonly message: string };
 
-/** The result of a command on the stream of a trigger or of a key. */
 export function answer(
   command: Pick<RaiseTrigger, 'stream' | 'evaluation' | 'claimed'>,
   result: Transacted<Raised | Claim, Rejection>,

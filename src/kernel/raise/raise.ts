@@ -12,12 +12,8 @@ import { err, ok, type Result } from '../../domain/core/result.ts';
 import type { Evaluation } from '../../domain/trigger/evaluation.ts';
 import type { Evaluator, LaterEvaluator } from '../../domain/ports/evaluator.ts';
 import type { Texts } from '../../domain/notification/texts.ts';
-import {
-  parseRaise,
-  rejection,
-  type RaiseRequest,
-  type Rejection,
-} from '../../domain/trigger/commands.ts';
+import { rejection } from '../../domain/core/input.ts';
+import { parseRaise, type RaiseRequest, type Rejection } from '../../domain/trigger/commands.ts';
 import { decideRaise, type Raised, type RaiseTrigger } from '../../domain/trigger/decide.ts';
 import type { TriggerDefinition } from '../../domain/trigger/definitions.ts';
 import { triggerCodec, type TriggerEvent } from '../../domain/trigger/events.ts';
@@ -80,7 +76,6 @@ export async function raise(
   return raisePrepared(context, prepared.value, { input, commandId, call });
 }
 
-/** Raises a prepared request, under its idempotency key if it has one. */
 export async function raisePrepared(
   context: RaiseContext,
   command: RaiseTrigger,
@@ -154,7 +149,6 @@ async function append(
   return answer(command, await triggerDecider.transact(context, command.stream, decide, options));
 }
 
-/** An idempotency key as one call uses it. */
 type Key = {
   readonly key: string;
   /** Of the client's input. */

@@ -18,7 +18,6 @@ export type Failure = {
   readonly error?: unknown;
 };
 
-/** The result of one round for one user. */
 export type UserRound = {
   readonly user: string;
   readonly settled: readonly SettledRaise[];
@@ -105,7 +104,6 @@ export function relayBackoff(name: string, logger: Logger) {
     return waitMs;
   };
   return {
-    /** Rows of users who wait. */
     heldRows: () => heldRows,
     isHeld: (user: string) => (held.get(user)?.until ?? 0) > performance.now(),
     /** Records a round's failures; returns how long all users wait. */

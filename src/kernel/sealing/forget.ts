@@ -13,7 +13,6 @@ import type { Channels } from '../channels/channels.ts';
 import { secretsPrefix } from '../channels/secrets.ts';
 import { findUserKey, userKeyName } from './user-key.ts';
 
-/** What was shredded, and what the log still shows. */
 export type Forgotten = {
   readonly userId: UserId;
   /** False when the user had no key: nothing was sealed, or the key was shredded before. */
@@ -24,7 +23,6 @@ export type Forgotten = {
   readonly events: number;
   /** Events whose personal part nobody can read any more. */
   readonly unreadable: number;
-  /** Events whose personal part is still readable. */
   readonly readable: number;
   /** The first hundred readable events. */
   readonly readableAt: readonly { readonly stream: string; readonly position: string }[];

@@ -15,7 +15,6 @@ type UserKey = z.output<typeof KeySchema>;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
-/** The vault's name for a user's key. */
 export function userKeyName(user: UserId): string {
   return `user/${joinKey(user)}`;
 }

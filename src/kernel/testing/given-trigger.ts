@@ -4,12 +4,8 @@ import { DEFAULT_KERNEL_NAME } from '../../domain/core/ids.ts';
 import { err, ok, type Result } from '../../domain/core/result.ts';
 import type { Evaluation } from '../../domain/trigger/evaluation.ts';
 import type { Texts } from '../../domain/notification/texts.ts';
-import {
-  parseRaise,
-  rejection,
-  type RaiseInput,
-  type Rejection,
-} from '../../domain/trigger/commands.ts';
+import { rejection } from '../../domain/core/input.ts';
+import { parseRaise, type RaiseInput, type Rejection } from '../../domain/trigger/commands.ts';
 import { decideRaise } from '../../domain/trigger/decide.ts';
 import type { TriggerDefinition } from '../../domain/trigger/definitions.ts';
 import type { TriggerEvent } from '../../domain/trigger/events.ts';

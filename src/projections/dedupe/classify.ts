@@ -20,7 +20,6 @@ import {
 } from '../../domain/trigger/events.ts';
 import type { SentNotificationRef } from '../read-model.ts';
 
-/** One event as the fold sees it. */
 export type ClassifiedEvent = { readonly recorded: RecordedEvent } & (
   | {
       readonly kind: 'triggered';
@@ -52,14 +51,14 @@ export type ClassifiedEvent = { readonly recorded: RecordedEvent } & (
   | { readonly kind: 'unknown' }
 );
 
-const KNOWN_TYPES: ReadonlySet<string> = new Set(TRIGGER_EVENTS.map(({ type }) => type));
+const KNOWN_TYPES: ReadonlySet<string> = new Set(Object.keys(TRIGGER_EVENTS));
 const MESSAGE_TYPES: ReadonlySet<string> = new Set([
   'TriggerRaised',
   'NotificationRequested',
   'ApplySucceeded',
   'ApplyFailed',
 ]);
-const DELIVERY_TYPES: ReadonlySet<string> = new Set(DELIVERY_EVENTS.map(({ type }) => type));
+const DELIVERY_TYPES: ReadonlySet<string> = new Set(Object.keys(DELIVERY_EVENTS));
 /** The stream prefixes whose events the projection reads. */
 export function projectionPrefixes(kernel: string): readonly string[] {
   return [

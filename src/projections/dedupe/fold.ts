@@ -34,7 +34,6 @@ export type FoldContext = {
   readonly names: MessageNames;
 };
 
-/** Folds one page of events. */
 export function foldPage(
   state: FoldState,
   events: readonly ClassifiedEvent[],
@@ -238,11 +237,11 @@ class PageFold {
 
   #parkTooLarge(draft: Draft, at: Position, window?: Window): boolean {
     const { maxBodyBytes } = this.#ruleset;
-    if (draft.bodyAtMost <= maxBodyBytes) return false;
+    if (draft.parts.bodyAtMost <= maxBodyBytes) return false;
     const { length } = draft.body;
     if (length <= maxBodyBytes) return false;
     const detail = `the body has ${length} bytes; the largest is ${maxBodyBytes}`;
-    this.#park(draft.source, at, 'message_too_large', detail, window);
+    this.#park(draft.parts.source, at, 'message_too_large', detail, window);
     return true;
   }
 

@@ -26,21 +26,38 @@ export type MessageRule =
   | 'schedule.apply.succeeded'
   | 'schedule.apply.failed';
 
-/** A message without its chain link. Its parts are computed when they are read. */
-export type Draft = {
-  readonly id: string;
+type DraftParts = {
+  readonly source: RecordedEvent;
+  readonly metadata: EventMetadata;
   readonly rule: MessageRule;
   readonly contract: ContractName;
-  readonly subject: string;
+  readonly subject: () => string;
   /** Aggregate id: trigger id, preview id or apply id. */
   readonly about: string;
   readonly time: Instant;
-  readonly body: Uint8Array;
+  readonly content: (id: string) => object;
   /** An upper bound of the body's size in bytes; cheaper than the size itself. */
   readonly bodyAtMost: number;
-  readonly source: RecordedEvent;
-  readonly metadata: EventMetadata;
 };
+
+/** A message without its chain link. Its id and its body are computed when they are read. */
+export class Draft {
+  readonly parts: DraftParts;
+  #id: string | undefined;
+  #body: Uint8Array | undefined;
+
+  constructor(parts: DraftParts) {
+    this.parts = parts;
+  }
+
+  get id(): string {
+    return (this.#id ??= quickMessageId(this.parts.source.id, this.parts.rule));
+  }
+
+  get body(): Uint8Array {
+    return (this.#body ??= Buffer.from(JSON.stringify(this.parts.content(this.id))));
+  }
+}
 
 /** A message's link in the digest chain of its generation. */
 export type ChainLink = {
@@ -57,7 +74,6 @@ export type MessageNames = {
   readonly source: string;
 };
 
-/** The digest before the first message. */
 export const GENESIS_DIGEST = '0'.repeat(64);
 
 /** The chain's next value: SHA-256 of the previous value and the message's id, in hex. */
@@ -65,7 +81,6 @@ export function nextDigest(previous: string, id: string): string {
   return hash('sha256', previous + id);
 }
 
-/** Drafts `active_schedule.triggered`. */
 export function draftTriggered(
   source: RecordedEvent,
   data: TriggerEventData<'TriggerRaised'>,
@@ -73,7 +88,9 @@ export function draftTriggered(
   names: MessageNames,
 ): Draft {
   const contract = 'active_schedule.triggered';
-  return new LazyDraft(source, metadata, {
+  return new Draft({
+    source,
+    metadata,
     rule: contract,
     contract,
     about: data.triggerId,
@@ -84,7 +101,6 @@ export function draftTriggered(
   });
 }
 
-/** Drafts `notification.{channel}.requested`. */
 export function draftNotification(
   source: RecordedEvent,
   data: TriggerEventData<'NotificationRequested'>,
@@ -94,7 +110,9 @@ export function draftNotification(
 ): Draft {
   const contract = `notification.${data.channel}.requested` as const;
   const { summary, fallbackText } = data.personal;
-  return new LazyDraft(source, metadata, {
+  return new Draft({
+    source,
+    metadata,
     rule: 'notification.requested',
     contract,
     about: data.previewId,
@@ -115,7 +133,9 @@ export function draftApplied(
   const { applyId, userId } = event.data;
   const isDone = event.type === 'ApplySucceeded';
   const contract = isDone ? 'schedule.apply.succeeded' : 'schedule.apply.failed';
-  return new LazyDraft(source, metadata, {
+  return new Draft({
+    source,
+    metadata,
     rule: contract,
     contract,
     about: applyId,
@@ -126,64 +146,12 @@ export function draftApplied(
   });
 }
 
-type DraftParts = Pick<Draft, 'rule' | 'contract' | 'about' | 'time' | 'bodyAtMost'> & {
-  readonly subject: () => string;
-  readonly content: (id: string) => object;
-};
-
-class LazyDraft implements Draft {
-  readonly source: RecordedEvent;
-  readonly metadata: EventMetadata;
-  readonly #parts: DraftParts;
-  #id: string | undefined;
-  #body: Uint8Array | undefined;
-
-  constructor(source: RecordedEvent, metadata: EventMetadata, parts: DraftParts) {
-    this.source = source;
-    this.metadata = metadata;
-    this.#parts = parts;
-  }
-
-  get id(): string {
-    return (this.#id ??= quickMessageId(this.source.id, this.rule));
-  }
-
-  get body(): Uint8Array {
-    return (this.#body ??= Buffer.from(JSON.stringify(this.#parts.content(this.id))));
-  }
-
-  get subject(): string {
-    return this.#parts.subject();
-  }
-
-  get rule(): MessageRule {
-    return this.#parts.rule;
-  }
-
-  get contract(): ContractName {
-    return this.#parts.contract;
-  }
-
-  get about(): string {
-    return this.#parts.about;
-  }
-
-  get time(): Instant {
-    return this.#parts.time;
-  }
-
-  get bodyAtMost(): number {
-    return this.#parts.bodyAtMost;
-  }
-}
-
 /** Upper bound for the fields that are not personal: their schemas allow fewer than 1,500 UTF-16 units. */
 const OTHER_FIELDS_AT_MOST = 16 * 1024;
 /** A UTF-16 unit takes at most six bytes, as an escape; a number at most 25, with sign and exponent. */
 const BYTES_PER_UNIT = 6;
 const BYTES_PER_SCALAR = 32;
 
-/** Upper bound for the bytes of the value's JSON text. */
 function jsonAtMost(value: Json | undefined): number {
   if (typeof value === 'string') return value.length * BYTES_PER_UNIT + BYTES_PER_SCALAR;
   if (typeof value !== 'object' || value === null) return BYTES_PER_SCALAR;
@@ -213,18 +181,17 @@ function typeHeadersOf(contract: ContractName): readonly [type: Header, schema: 
   return made;
 }
 
-/** The message of a draft. */
 export function render(draft: Draft, link: ChainLink, names: MessageNames): OutputMessage {
-  const { source, metadata } = draft;
-  const [type, schema] = typeHeadersOf(draft.contract);
+  const { source, metadata, contract, subject, about, time } = draft.parts;
+  const [type, schema] = typeHeadersOf(contract);
   const headers: Header[] = [
     SPEC_VERSION,
     ['ce-id', draft.id],
     ['ce-source', names.source],
     type,
     schema,
-    ['ce-subject', draft.about],
-    ['ce-time', formatInstant(draft.time)],
+    ['ce-subject', about],
+    ['ce-time', formatInstant(time)],
     CONTENT_TYPE,
     ['Tocsin-Ordinal', String(link.ordinal)],
     ['Tocsin-Position', formatPosition(source.position)],
@@ -234,7 +201,7 @@ export function render(draft: Draft, link: ChainLink, names: MessageNames): Outp
     ['Tocsin-Digest', link.digest],
   ];
   if (metadata.traceparent !== undefined) headers.push(['traceparent', metadata.traceparent]);
-  return { subject: draft.subject, headers, data: draft.body };
+  return { subject: subject(), headers, data: draft.body };
 }
 
 /** `{root}[mock.]{contract}.{pp}.{user}`; mock traffic has subjects of its own, so that no consumer sends it. */

@@ -17,7 +17,7 @@ import type {
   VerdictRow,
 } from '../read-model.ts';
 import { ParkedEvents } from './parked-events.ts';
-import { nextDigest, render, type Draft, type MessageNames } from './messages.ts';
+import { nextDigest, render, type Draft, type MessageNames, type MessageRule } from './messages.ts';
 import type { FoldState } from './state.ts';
 
 /** Which events make messages of a generation, and at which sequence each message is stored. */
@@ -35,12 +35,11 @@ export const NO_MESSAGES: Numbering = {
   sequenceOf: () => 0n,
 };
 
-/** A message with its number in the generation. */
 export type PlannedMessage = {
   readonly ordinal: bigint;
   readonly id: string;
   readonly digest: string;
-  readonly rule: Draft['rule'];
+  readonly rule: MessageRule;
   readonly message: OutputMessage;
 };
 
@@ -52,7 +51,6 @@ export type FoldedPage = Required<Omit<ReadModelCommit, 'checkpoint'>> & {
   readonly firstRecordedAt: Instant | undefined;
 };
 
-/** The window that a request belongs to. */
 export type Window = NotificationSubject & { readonly windowStart: Instant };
 
 /** Collects a page's rows and messages. Mutable, so that a row costs one allocation. */
@@ -80,27 +78,18 @@ export class PageRows {
    */
   send(draft: Draft, decidedAt: Position, ruleset: number): bigint | null {
     if (comparePositions(decidedAt, this.#numbering.after) <= 0) return null;
-    const { id, rule, source, metadata } = draft;
+    const { id } = draft;
+    const { rule, source, metadata } = draft.parts;
     this.#ordinal += 1n;
     this.#digest = nextDigest(this.#digest, id);
     const number = { ordinal: this.#ordinal, digest: this.#digest };
     const message = render(draft, { ...number, ruleset }, this.#names);
     this.#messages.push({ ...number, id, rule, message });
     const sequence = this.#numbering.sequenceOf(this.#ordinal);
-    const { position, stream, revision } = source;
+    const { id: event, position, stream, revision } = source;
     const { recordedAt } = metadata;
-    this.#recentMessages.push({
-      ...number,
-      sequence,
-      source: source.id,
-      position,
-      stream,
-      revision,
-      rule,
-      ruleset,
-      id,
-      recordedAt,
-    });
+    const where = { source: event, position, stream, revision };
+    this.#recentMessages.push({ ...number, sequence, ...where, rule, ruleset, id, recordedAt });
     return sequence;
   }
 

@@ -24,7 +24,6 @@ import {
 export type Prior = {
   /** Sent notifications by {@link subjectText} and id: all that can affect the page's verdicts. */
   readonly sentNotifications: ReadonlyMap<string, SentById>;
-  /** Ids of the events that are parked. */
   readonly parked: ReadonlySet<string>;
   /** The events that the page retries, by id. */
   readonly retried: ReadonlyMap<string, ClassifiedEvent>;

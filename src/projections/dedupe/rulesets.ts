@@ -7,7 +7,6 @@ import { mayRelease } from '../../domain/policy/windows.ts';
 
 export type Ruleset = {
   readonly number: number;
-  /** Decides a request under the policy in force. */
   readonly decide: typeof decideNotification;
   /** Whether a sent notification that ended undelivered stops holding its window. */
   readonly mayRelease: typeof mayRelease;

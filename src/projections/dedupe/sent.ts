@@ -5,10 +5,8 @@ import type { Instants } from '../../domain/policy/windows.ts';
 import type { TriggerEventData } from '../../domain/trigger/events.ts';
 import type { NotificationSubject, SentNotification } from '../read-model.ts';
 
-/** The data of a `NotificationRequested`. */
 export type Request = TriggerEventData<'NotificationRequested'>;
 
-/** Sent notifications of one subject, by id. */
 export type SentById = ReadonlyMap<string, SentNotification>;
 
 /** Sent notifications by {@link subjectText} and id. */
@@ -19,7 +17,6 @@ export function subjectText({ mock, user, triggerType }: NotificationSubject): s
   return `${mock ? 'm' : 'l'} ${user} ${triggerType}`;
 }
 
-/** The subject of a request. */
 export function subjectOf({ mock, userId: user, triggerType }: Request): NotificationSubject {
   return { mock, user, triggerType };
 }

@@ -27,7 +27,6 @@ export type FoldSessionOptions = Pick<PriorSources, 'kernel' | 'log' | 'readMode
   readonly parked?: Iterable<string>;
 };
 
-/** A page's result, with what went into it. */
 export type FoldResult = {
   readonly page: FoldedPage;
   readonly events: readonly ClassifiedEvent[];
@@ -56,7 +55,6 @@ export class FoldSession {
     this.#state = options.start ?? initialFold;
   }
 
-  /** The state after the last page. */
   get state(): FoldState {
     return this.#state;
   }
@@ -113,7 +111,6 @@ export class FoldSession {
   }
 }
 
-/** The entries of a batch in pages. */
 export function* inPages<T>(batch: readonly T[]): Generator<readonly T[], void, undefined> {
   for (let at = 0; at < batch.length; at += PAGE_EVENTS) yield batch.slice(at, at + PAGE_EVENTS);
 }

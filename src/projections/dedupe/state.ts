@@ -26,7 +26,6 @@ export const NO_COUNTS: Counts = {
   unknown: 0,
 };
 
-/** The state before the first event. */
 export const initialFold: FoldState = {
   position: { commit: 0n, prepare: 0n },
   lastEvent: null,
@@ -37,7 +36,6 @@ export const initialFold: FoldState = {
   counts: NO_COUNTS,
 };
 
-/** The checkpoint of a state. */
 export function checkpointOf(
   state: FoldState,
   identity: Pick<Checkpoint, 'storeId' | 'output' | 'sequence'>,

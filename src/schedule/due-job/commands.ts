@@ -19,10 +19,8 @@ export type BlockerChanged = {
   readonly fingerprint: string | undefined;
 };
 
-/** A change that a job is adapted to. */
 export type JobUpdate = PlanInspection | BlockerChanged;
 
-/** Cancels a job until its subject changes. */
 export type CancelDueJob = {
   readonly subject: JobSubject;
   readonly code: string;

@@ -11,7 +11,6 @@ import { dueJobId, type JobSubject } from './stream.ts';
 /** A job is retried for ever, so its retries must become rare. */
 const RETRY: Backoff = { firstMs: 5_000, longestMs: 30 * 60_000 };
 
-/** Schedules, reschedules or cancels the job after its subject changed. */
 export function decidePlan(
   state: DueJobState,
   plan: PlanInspection,
@@ -61,7 +60,6 @@ export function decideBlockerChanged(
   return [{ type: 'DueJobScheduled', data }];
 }
 
-/** Cancels a job that waits. */
 export function decideCancel(
   state: DueJobState,
   { subject, code, detail }: CancelDueJob,

@@ -1,6 +1,6 @@
 // The events of a due job: an item of a user, such as a task, that is inspected when it is due.
 import { z } from 'zod';
-import { createCodec, type EventOf } from '../../domain/core/codec.ts';
+import { createCodec, type EventData, type EventOf } from '../../domain/core/codec.ts';
 import { InstantCodec, textUpTo } from '../../domain/core/envelope.ts';
 import { StoredIdSchema } from '../../domain/core/identity.ts';
 
@@ -24,55 +24,31 @@ const about = {
 /** Hash of the subject's facts: equal facts have the same one. */
 const Fingerprint = textUpTo(64);
 
-/** The job waits for an instant, for the first time or again. */
-const DueJobScheduled = {
-  type: 'DueJobScheduled',
-  version: 1,
-  schema: z.object({
+export const DUE_JOB_EVENTS = {
+  /** The job waits for an instant, for the first time or again. */
+  DueJobScheduled: z.object({
     ...about,
     /** Counts these events of the job, from 1. */
     round: z.int().min(1),
     triggerAt: InstantCodec,
     fingerprint: Fingerprint,
   }),
-} as const;
-
-/** The subject's owner changed the instant of a waiting job. */
-const DueJobRescheduled = {
-  type: 'DueJobRescheduled',
-  version: 1,
-  schema: z.object({ ...about, triggerAt: InstantCodec, fingerprint: Fingerprint }),
-} as const;
-
-/** The inspection found that the subject is due later. */
-const DueJobDeferred = {
-  type: 'DueJobDeferred',
-  version: 1,
-  schema: z.object({
+  /** The subject's owner changed the instant of a waiting job. */
+  DueJobRescheduled: z.object({ ...about, triggerAt: InstantCodec, fingerprint: Fingerprint }),
+  DueJobDeferred: z.object({
     ...about,
     triggerAt: InstantCodec,
     code: JobCodeSchema,
     fingerprint: Fingerprint,
   }),
-} as const;
-
-const DueJobCancelled = {
-  type: 'DueJobCancelled',
-  version: 1,
-  schema: z.object({
+  DueJobCancelled: z.object({
     ...about,
     code: JobCodeSchema,
     detail: textUpTo(256).optional(),
     /** Absent where the subject was not read; the former fingerprint still counts. */
     fingerprint: Fingerprint.optional(),
   }),
-} as const;
-
-/** The inspection found nothing to raise. */
-const DueJobSkipped = {
-  type: 'DueJobSkipped',
-  version: 1,
-  schema: z.object({
+  DueJobSkipped: z.object({
     ...about,
     code: JobCodeSchema,
     detail: textUpTo(256).optional(),
@@ -82,25 +58,14 @@ const DueJobSkipped = {
     /** When the subject is inspected again in any case. */
     inspectAgainAt: InstantCodec.optional(),
   }),
-} as const;
-
-const DueJobTriggered = {
-  type: 'DueJobTriggered',
-  version: 1,
-  schema: z.object({
+  DueJobTriggered: z.object({
     ...about,
     triggerId: textUpTo(128),
     /** True when the trigger existed already. */
     duplicate: z.boolean(),
     fingerprint: Fingerprint,
   }),
-} as const;
-
-/** The inspection or the raise failed; it is repeated at `retryAt`. */
-const DueJobFailed = {
-  type: 'DueJobFailed',
-  version: 1,
-  schema: z.object({
+  DueJobFailed: z.object({
     ...about,
     code: JobCodeSchema,
     detail: textUpTo(256).optional(),
@@ -108,25 +73,10 @@ const DueJobFailed = {
     failures: z.int().min(1),
     retryAt: InstantCodec,
   }),
-} as const;
+};
 
-/** Every event type of the due jobs. */
-export const DUE_JOB_EVENTS = [
-  DueJobScheduled,
-  DueJobRescheduled,
-  DueJobDeferred,
-  DueJobCancelled,
-  DueJobSkipped,
-  DueJobTriggered,
-  DueJobFailed,
-] as const;
+export type DueJobEvent = EventOf<typeof DUE_JOB_EVENTS>;
 
-export type DueJobEvent = EventOf<(typeof DUE_JOB_EVENTS)[number]>;
-
-/** The data of one of the job's event types. */
-export type DueJobEventData<T extends DueJobEvent['type']> = Extract<
-  DueJobEvent,
-  { type: T }
->['data'];
+export type DueJobEventData<T extends DueJobEvent['type']> = EventData<DueJobEvent, T>;
 
 export const dueJobCodec = createCodec(DUE_JOB_EVENTS);

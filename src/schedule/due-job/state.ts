@@ -1,5 +1,4 @@
 // The state of a due job, folded from its events.
-import { match } from 'ts-pattern';
 import type { Instant } from '../../domain/core/instants.ts';
 import type { DueJobEvent, DueJobEventData } from './events.ts';
 import type { JobSubject } from './stream.ts';
@@ -18,7 +17,6 @@ export type DueJobState = {
   readonly dueAt: Instant | undefined;
   /** Of the subject's facts as last read. */
   readonly fingerprint: string | undefined;
-  /** Why it was skipped. */
   readonly blocker: DueJobEventData<'DueJobSkipped'>['blocker'];
   readonly failures: number;
   /** The reason code of the last event, where it has one. */
@@ -43,70 +41,33 @@ export const initialDueJob: DueJobState = {
 export function evolveDueJob(before: DueJobState, event: DueJobEvent): DueJobState {
   const { userId, kind, subjectId } = event.data;
   const state = { ...before, subject: { userId, kind, subjectId } };
-  const rest = { blocker: undefined, code: undefined, failures: 0 };
-  return match(event)
-    .with({ type: 'DueJobScheduled' }, ({ data: { round, triggerAt, fingerprint } }) => ({
-      ...state,
-      ...rest,
-      status: 'pending' as const,
-      round,
-      triggerAt,
-      dueAt: triggerAt,
-      fingerprint,
-    }))
-    .with({ type: 'DueJobRescheduled' }, ({ data: { triggerAt, fingerprint } }) => ({
-      ...state,
-      ...rest,
-      status: 'pending' as const,
-      triggerAt,
-      dueAt: triggerAt,
-      fingerprint,
-    }))
-    .with({ type: 'DueJobDeferred' }, ({ data: { triggerAt, code, fingerprint } }) => ({
-      ...state,
-      ...rest,
-      status: 'pending' as const,
-      triggerAt,
-      dueAt: triggerAt,
-      code,
-      fingerprint,
-    }))
-    .with({ type: 'DueJobCancelled' }, ({ data: { code, fingerprint } }) => ({
-      ...state,
-      ...rest,
-      status: 'cancelled' as const,
-      dueAt: undefined,
-      code,
-      fingerprint: fingerprint ?? state.fingerprint,
-    }))
-    .with(
-      { type: 'DueJobSkipped' },
-      ({ data: { code, fingerprint, blocker, inspectAgainAt } }) => ({
-        ...state,
-        ...rest,
-        status: 'skipped' as const,
-        dueAt: inspectAgainAt,
-        code,
-        fingerprint,
-        blocker,
-      }),
-    )
-    .with({ type: 'DueJobTriggered' }, ({ data: { triggerId, fingerprint } }) => ({
-      ...state,
-      ...rest,
-      status: 'triggered' as const,
-      dueAt: undefined,
-      fingerprint,
-      lastTriggerId: triggerId,
-    }))
-    .with({ type: 'DueJobFailed' }, ({ data: { code, failures, retryAt } }) => ({
-      ...state,
-      status: 'failed' as const,
-      dueAt: retryAt,
-      failures,
-      code,
-    }))
-    .exhaustive();
+  const next = { ...state, dueAt: undefined, blocker: undefined, code: undefined, failures: 0 };
+  switch (event.type) {
+    case 'DueJobScheduled':
+    case 'DueJobRescheduled':
+    case 'DueJobDeferred': {
+      const { triggerAt, fingerprint } = event.data;
+      const round = event.type === 'DueJobScheduled' ? event.data.round : state.round;
+      const code = event.type === 'DueJobDeferred' ? event.data.code : undefined;
+      return { ...next, status: 'pending', round, triggerAt, dueAt: triggerAt, code, fingerprint };
+    }
+    case 'DueJobCancelled': {
+      const { code, fingerprint = state.fingerprint } = event.data;
+      return { ...next, status: 'cancelled', code, fingerprint };
+    }
+    case 'DueJobSkipped': {
+      const { code, fingerprint, blocker, inspectAgainAt: dueAt } = event.data;
+      return { ...next, status: 'skipped', dueAt, code, fingerprint, blocker };
+    }
+    case 'DueJobTriggered': {
+      const { triggerId: lastTriggerId, fingerprint } = event.data;
+      return { ...next, status: 'triggered', fingerprint, lastTriggerId };
+    }
+    case 'DueJobFailed': {
+      const { code, failures, retryAt: dueAt } = event.data;
+      return { ...state, status: 'failed', dueAt, failures, code };
+    }
+  }
 }
 
 /** True while the job waits for its instant or its retry. */

@@ -11,10 +11,8 @@ import type { RaiseRequest } from '../../domain/trigger/commands.ts';
 import { HORIZON_MS, type TargetFacts, type Diagnosis } from './diagnose.ts';
 import type { Slot } from './slot-table.ts';
 
-/** The most entries of the timetable in a snapshot. */
 const MAX_ENTRIES = 200;
 
-/** The offer for a diagnosis that leads to a question, reminder or proposal. */
 export function buildOffer(
   request: RaiseRequest,
   facts: TargetFacts,

@@ -8,7 +8,6 @@ import { firstConsecutive, type Slot } from './slot-table.ts';
 /** How far ahead slots and blocks are considered. */
 export const HORIZON_MS = 24 * 60 * 60 * 1000;
 
-/** Stable codes. */
 export type IssueCode =
   | 'target_completed'
   | 'target_already_scheduled'
@@ -63,7 +62,6 @@ export function diagnose(facts: TargetFacts): Diagnosis {
   return facts.about === 'task' ? diagnoseTask(facts, free) : diagnoseFeedback(facts, free);
 }
 
-/** What an issue leads to. */
 export function actionOf(issue: IssueCode): 'close' | 'question' | 'reminder' | 'proposal' {
   return match(issue)
     .with('target_completed', 'target_already_scheduled', () => 'close' as const)

@@ -1,5 +1,6 @@
 // The slots of a timetable: the numbered sections of a day, as instants in an explicit time zone. Pure.
 import type { Instant } from '../../domain/core/instants.ts';
+import { zoneOffset } from '../tasks/zone-offset.ts';
 
 /** The sections of a day, in local time. */
 export type SlotTable = {
@@ -28,9 +29,7 @@ export const DEFAULT_SLOT_TABLE: SlotTable = {
   ],
 };
 
-/** A section of a day. */
 export type Slot = {
-  /** The local date, `YYYY-MM-DD`. */
   readonly day: string;
   /** From 1. */
   readonly section: number;
@@ -57,7 +56,6 @@ export function slotsBetween(table: SlotTable, from: Instant, to: Instant): read
   return slots;
 }
 
-/** The first `length` slots with consecutive sections of one day. */
 export function firstConsecutive(
   slots: readonly Slot[],
   length: number,
@@ -74,29 +72,7 @@ export function firstConsecutive(
 
 /** Converts local times of a zone to instants. A time that a clock change skips becomes a later one. */
 function localClock(timeZone: string): (day: string, time: string) => Instant {
-  const format = new Intl.DateTimeFormat('en-US', {
-    timeZone,
-    hourCycle: 'h23',
-    year: 'numeric',
-    month: '2-digit',
-    day: '2-digit',
-    hour: '2-digit',
-    minute: '2-digit',
-    second: '2-digit',
-  });
-  const offsetAt = (instant: Instant): number => {
-    const parts = new Map(format.formatToParts(instant).map(({ type, value }) => [type, value]));
-    const of = (type: Intl.DateTimeFormatPartTypes): number => Number(parts.get(type));
-    const wall = Date.UTC(
-      of('year'),
-      of('month') - 1,
-      of('day'),
-      of('hour'),
-      of('minute'),
-      of('second'),
-    );
-    return wall - Math.floor(instant / 1000) * 1000;
-  };
+  const offsetAt = zoneOffset(timeZone);
   return (day, time) => {
     const wall = Date.parse(`${day}T${time}:00Z`);
     // Twice: the offset must be that of the resulting instant.

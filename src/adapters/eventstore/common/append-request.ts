@@ -1,5 +1,4 @@
-// Checks appends and encodes their events before they are written. The limits are the defaults of EventStoreDB, so
-// that a log can move from one store to another.
+// Checks appends and encodes their events. The limits are EventStoreDB's defaults, so that a log can move between stores.
 import { isUuid } from '../../../domain/core/ids.ts';
 import type { EventToAppend } from '../../../domain/core/recorded-event.ts';
 import { isCleanText, MAX_STORED_DEPTH, nestsDeeperThan } from '../../../domain/core/json.ts';
@@ -8,7 +7,7 @@ import type {
   AppendResult,
   ExpectedRevision,
 } from '../../../domain/ports/event-store.ts';
-import { NO_STREAM } from './revisions.ts';
+import { revisionNumber } from './revisions.ts';
 
 /** The most that one append may hold: UTF-8 bytes of data, metadata and types. EventStoreDB's default. */
 export const MAX_APPEND_BYTES = 1024 * 1024;
@@ -46,7 +45,7 @@ type JsonEvent = EncodedEvent & { readonly data: string; readonly metadata: stri
 
 type Refused = Extract<AppendResult, { outcome: 'refused' }>;
 
-const NIL_UUID = '00000000-0000-0000-0000-000000000000';
+export const NIL_UUID = '00000000-0000-0000-0000-000000000000';
 const MAX_REVISION = 2n ** 63n - 2n;
 
 /** Checks an append and encodes it; `refused` for an append that no store would accept. */
@@ -73,7 +72,7 @@ export function encodeAppend(
   if (bytes > MAX_APPEND_BYTES) {
     return refused('too_large', `the append has ${bytes} bytes, the most is ${MAX_APPEND_BYTES}`);
   }
-  return { stream, expected: expected === 'no_stream' ? NO_STREAM : expected, events: encoded };
+  return { stream, expected: revisionNumber(expected), events: encoded };
 }
 
 /** What is wrong with a stream's name, or `undefined`. Names that start with `$` are the server's own. */

@@ -1,5 +1,4 @@
-// Reads page by page from a log whose reads are synchronous. Between two pages it keeps only a cursor, so a slow
-// reader holds no resources.
+// Reads page by page from a log with synchronous reads. A slow reader holds no resources: it keeps only a cursor.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
 import { TocsinError } from '../../../domain/core/errors.ts';
@@ -10,32 +9,27 @@ export const PAGE_EVENTS = 512;
 
 export type Direction = 'forwards' | 'backwards';
 
-/** The result of one scan of the log. */
 export type Scan = {
   readonly events: readonly RecordedEvent[];
-  /** The scan covered the log up to here; the next scan starts after it. */
+  /** The next scan starts after this position. */
   readonly scannedTo: bigint;
   /** The log has no events beyond `scannedTo` in this direction. */
   readonly atEnd: boolean;
 };
 
-/** The result of one read of a stream. */
-export type StreamScan = {
-  readonly events: readonly RecordedEvent[];
-  /** The stream has no events beyond these in this direction; most streams need one read. */
-  readonly atEnd: boolean;
-};
+/** A part of a stream; `atEnd` when the stream has no events beyond it in this direction. */
+export type StreamScan = Pick<Scan, 'events' | 'atEnd'>;
 
-/** A log with short, synchronous reads. */
+/** A log with short, synchronous reads. Without a start they begin at the edge that the direction starts from. */
 export type Log = {
-  /** @param after exclusive; absent, the edge that the direction starts from */
+  /** @param after exclusive */
   readonly scan: (
     direction: Direction,
     after: bigint | undefined,
     prefixes: readonly string[],
     limit: number,
   ) => Scan;
-  /** @param from inclusive; absent, the edge that the direction starts from */
+  /** @param from inclusive */
   readonly stream: (
     direction: Direction,
     stream: string,
@@ -69,21 +63,16 @@ export async function* readStreamPages(
   options: ReadStreamOptions,
 ): AsyncGenerator<readonly RecordedEvent[], void, undefined> {
   let left = countLimit(options.maxCount);
-  let from = options.from;
-  const forwards = options.direction === 'forwards';
+  let { from } = options;
+  const { direction } = options;
   while (left > 0) {
-    const { events, atEnd } = log.stream(
-      options.direction,
-      stream,
-      from,
-      Math.min(left, PAGE_EVENTS),
-    );
+    const { events, atEnd } = log.stream(direction, stream, from, Math.min(left, PAGE_EVENTS));
     const last = events.at(-1);
     if (last === undefined) return;
     yield events;
     await nextTurn();
     left -= events.length;
-    from = last.revision + (forwards ? 1n : -1n);
+    from = last.revision + (direction === 'forwards' ? 1n : -1n);
     if (atEnd || from < 0n) return;
   }
 }

@@ -12,10 +12,7 @@ export const ANY_REVISION = -2n;
 /** Expected by a writer that requires only that the stream exists. */
 export const STREAM_EXISTS = -4n;
 
-/**
- * The revision of a tombstone, always the last event of its stream. On the wire it is 2^63 - 1, which does not
- * fit in a JavaScript number.
- */
+/** The revision of a tombstone, the last event of its stream. On the wire it is 2^63 - 1, which no number holds. */
 export const TOMBSTONE_REVISION = BigInt(Number.MAX_SAFE_INTEGER);
 export const TOMBSTONE_ON_WIRE = 2n ** 63n - 1n;
 
@@ -93,6 +90,11 @@ export function decideLooseAppend(
 /** A last revision as the port's type. */
 export function actualRevision(last: bigint): ExpectedRevision {
   return last === NO_STREAM ? 'no_stream' : last;
+}
+
+/** The reverse of {@link actualRevision}. */
+export function revisionNumber(expected: ExpectedRevision): bigint {
+  return expected === 'no_stream' ? NO_STREAM : expected;
 }
 
 /** These stores have one number per position, used for both parts. */

@@ -1,5 +1,4 @@
-// A catch-up subscription on a log that is read in pages. History and live events come from the same pages, so no
-// live buffer can overflow and no event can get lost between the two.
+// A catch-up subscription on a log that is read in pages: history and live events alike, so no event can get lost.
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { backoffMs, type Backoff } from '../../../domain/core/backoff.ts';
 import { TocsinError } from '../../../domain/core/errors.ts';
@@ -9,22 +8,16 @@ import { positionOf } from './revisions.ts';
 
 type Entries = readonly SubscriptionEntry[];
 
-/** The log and signals that a subscription reads from. */
 export type Feed = {
   readonly log: Pick<Log, 'scan'>;
   readonly commits: CommitSignal;
-  /**
-   * Runs before a page is delivered. `drop` discards the page as a lost connection would: the subscription
-   * resumes after the last delivered entry.
-   */
+  /** Runs before a page is delivered. `drop` acts as a lost connection: the subscription resumes after the last entry. */
   readonly gate?: (page: Entries) => Promise<'deliver' | 'drop'>;
 };
 
 const RETRY: Backoff = { firstMs: 50, longestMs: 30_000 };
 
-/**
- * {@link EventStore.subscribeAll} on a feed. It ends immediately when the reader leaves, also during a wait.
- */
+/** {@link EventStore.subscribeAll} on a feed. It ends immediately when the reader leaves, also during a wait. */
 export function subscription(feed: Feed, options: SubscribeOptions): AsyncIterable<Entries> {
   return endable([options.signal], (signal) => run(feed, options, signal));
 }
@@ -119,9 +112,7 @@ export function commitSignal(): CommitSignal {
   };
 }
 
-/**
- * Runs a generator per iteration, with a signal that aborts with any of `signals` and when the reader leaves.
- */
+/** Runs a generator per iteration; its signal aborts with any of `signals` and when the reader leaves. */
 export function endable<T>(
   signals: readonly (AbortSignal | undefined)[],
   run: (signal: AbortSignal) => AsyncGenerator<T, undefined, undefined>,

@@ -1,5 +1,4 @@
-// The read-only connection that the readers of a store's file share. It opens at the first call and again after an
-// error, and keeps no statement open between two calls.
+// The read-only connection that the readers of a store's file share. It opens again after an error.
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import { openSqliteReadOnly, SQLITE, sqliteCode } from '../../sqlite/open.ts';

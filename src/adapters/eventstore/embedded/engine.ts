@@ -1,5 +1,4 @@
-// Appends to the file in groups: one transaction and one sync for many appends. It is synchronous and runs in the
-// writing thread. Every append reads the current state from the file.
+// Appends to the file in groups, in the writing thread: one transaction and one sync for many appends.
 import type { DatabaseSync } from 'node:sqlite';
 import type { AppendResult } from '../../../domain/ports/event-store.ts';
 import { SQLITE, sqliteCode } from '../../sqlite/open.ts';
@@ -20,8 +19,7 @@ const RECORD_BYTES = 36;
 
 export type Engine = {
   /**
-   * Answers each append in order; every `appended` is on disk when this returns. A conflict or refusal does not
-   * affect the other appends.
+   * Answers each append in order; every `appended` is on disk when this returns.
    *
    * @throws an error of SQLite when it is unknown whether the group was written
    */
@@ -55,15 +53,15 @@ export function engine(db: DatabaseSync, rememberIds = 0): Engine {
     begin.run();
     let position = bigintOf(head.get()?.['head'] ?? 0n);
     const created = BigInt(Date.now());
-    const lastOf = (stream: string): bigint => {
+    const find = (stream: string): { readonly id?: bigint; readonly last: bigint } => {
       const row = findStream.get(stream);
-      return row === undefined ? NO_STREAM : bigintOf(row['last_revision']);
+      if (row === undefined) return { last: NO_STREAM };
+      return { id: bigintOf(row['id']), last: bigintOf(row['last_revision']) };
     };
     const results = group.map(({ stream, expected, events, isTombstone }): AppendResult => {
-      const found = findStream.get(stream);
-      const last = found === undefined ? NO_STREAM : bigintOf(found['last_revision']);
+      const { last, ...found } = find(stream);
       if (last === TOMBSTONE_REVISION) return streamDeleted(stream);
-      let id = found === undefined ? undefined : bigintOf(found['id']);
+      let { id } = found;
       const ids = events.map((event) => event.id);
       const decided =
         expected >= NO_STREAM
@@ -73,7 +71,7 @@ export function engine(db: DatabaseSync, rememberIds = 0): Engine {
           : decideLooseAppend(
               stream,
               last,
-              last !== NO_STREAM || lastOf(`$$${stream}`) !== NO_STREAM,
+              last !== NO_STREAM || find(`$$${stream}`).last !== NO_STREAM,
               expected,
               ids,
               recent.find,
@@ -83,22 +81,11 @@ export function engine(db: DatabaseSync, rememberIds = 0): Engine {
       if (id === undefined) id = bigintOf(addStream.run(stream, revision).lastInsertRowid);
       else moveStream.run(revision, id);
       let at = revision - BigInt(events.length);
-      for (const event of events) {
+      for (const { id: eventId, type, isJson, data, metadata, bytes } of events) {
         at += 1n;
-        position += BigInt(event.bytes + RECORD_BYTES);
-        const isJson = event.isJson ? 1n : 0n;
-        addEvent.run(
-          position,
-          id,
-          at,
-          event.id,
-          event.type,
-          isJson,
-          created,
-          event.data,
-          event.metadata,
-        );
-        recent.add(event.id, { stream, revision: at, position });
+        position += BigInt(bytes + RECORD_BYTES);
+        addEvent.run(position, id, at, eventId, type, isJson ? 1n : 0n, created, data, metadata);
+        recent.add(eventId, { stream, revision: at, position });
       }
       return { outcome: 'appended', revision, position: positionOf(position) };
     });
@@ -114,18 +101,11 @@ export function engine(db: DatabaseSync, rememberIds = 0): Engine {
       // SQLite may have rolled back by itself, as it does on a full disk.
       if (db.isTransaction) db.exec('ROLLBACK');
       recent.end(false);
-      switch (sqliteCode(error)) {
-        case SQLITE.full:
-          return onFullDisk(group);
-        case SQLITE.busy:
-          return group.map(() => ({
-            outcome: 'unknown',
-            message: 'another program keeps the file locked',
-            cause: error,
-          }));
-        default:
-          throw error;
-      }
+      const code = sqliteCode(error);
+      if (code === SQLITE.full) return onFullDisk(group);
+      if (code !== SQLITE.busy) throw error;
+      const message = 'another program keeps the file locked';
+      return group.map(() => ({ outcome: 'unknown', message, cause: error }));
     }
   };
 

@@ -1,8 +1,7 @@
-// Opens a store's file as its one owner: takes the lock, and starts the writing thread and the readers. The embedded
-// store and the front both use it.
+// Opens a store's file as its one owner, for the embedded store and the front: lock, writing thread and readers.
 import { TocsinError } from '../../../domain/core/errors.ts';
 import type { AppendResult } from '../../../domain/ports/event-store.ts';
-import { acquireFileLock, type LockOwner } from '../../sqlite/file-lock.ts';
+import { acquireFileLock, ownerText, type LockOwner } from '../../sqlite/file-lock.ts';
 import type { AppendRequest } from '../common/append-request.ts';
 import { storeClosed, type Log } from '../common/reading.ts';
 import { commitSignal, type CommitSignal } from '../common/subscription.ts';
@@ -28,12 +27,7 @@ export type EmbeddedEngine = AsyncDisposable & {
   readonly commits: CommitSignal;
 };
 
-/**
- * Takes the file and starts the writing thread.
- *
- * @throws TocsinError `refused` with code `store_in_use` when another owner has the file, or with
- * `file_damaged`, `file_newer` or `file_foreign`; `usage` when the file cannot be opened
- */
+/** Takes the file and starts the writing thread. @throws TocsinError like `embeddedStore` */
 export async function openEngine(
   { file, holder = 'an embedded store' }: EmbeddedStoreOptions,
   settings: Omit<WriterSettings, 'file'> = {},
@@ -68,11 +62,7 @@ export async function openEngine(
 }
 
 function storeInUse(file: string, owner: LockOwner | undefined): TocsinError {
-  const who =
-    owner === undefined
-      ? 'another process'
-      : `${owner.what} (pid ${owner.pid} on ${owner.host}, since ${owner.since})`;
-  return new TocsinError('refused', 'store_in_use', `${file} is in use by ${who}`, {
+  return new TocsinError('refused', 'store_in_use', `${file} is in use by ${ownerText(owner)}`, {
     hint: 'Stop that process, or let both use one server: run `tocsin store` and connect with esdb://.',
   });
 }

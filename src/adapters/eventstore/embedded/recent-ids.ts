@@ -1,5 +1,4 @@
-// Remembers recently committed event ids, so that a repeated append without an expected revision is recognised. It is
-// bounded and lost with the process, as on an EventStoreDB server.
+// Remembers recently committed event ids, to recognise a repeated append without an expected revision.
 import type { KnownEvent } from '../common/revisions.ts';
 
 export type RecentIds = {

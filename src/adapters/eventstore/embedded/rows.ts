@@ -1,12 +1,11 @@
-// Reads the file's events as stored bytes, for the front, which forwards them unparsed. Pages are short and
-// synchronous; no statement stays open after a page.
+// Reads the file's events as they are stored, in short, synchronous pages. The front forwards them unparsed.
 import type { SQLOutputValue } from 'node:sqlite';
 import type { Direction } from '../common/reading.ts';
 import { bytesOf, textOf } from './schema.ts';
 import type { Connection, FileConnection } from './connection.ts';
 
 /** An event as it is stored. Numbers are exact: positions count bytes, and no file has 2^53 of them. */
-export type StoredEvent = {
+export type StoredEvent<Content = Uint8Array> = {
   readonly position: number;
   readonly stream: string;
   readonly revision: number;
@@ -15,19 +14,18 @@ export type StoredEvent = {
   /** Milliseconds since 1970. */
   readonly created: number;
   readonly isJson: boolean;
-  readonly data: Uint8Array;
-  readonly metadata: Uint8Array;
+  readonly data: Content;
+  readonly metadata: Content;
 };
 
 /** A page; `atEnd` when no event came after it at the time. */
-export type StoredPage = { readonly events: readonly StoredEvent[]; readonly atEnd: boolean };
+export type StoredPage<Content = Uint8Array> = {
+  readonly events: readonly StoredEvent<Content>[];
+  readonly atEnd: boolean;
+};
 
 export type FileRows = {
-  /**
-   * The log from a position: at or after it forwards, strictly before it backwards.
-   *
-   * @param limit the most events of the page
-   */
+  /** The log from a position: at or after it forwards, strictly before it backwards. */
   readonly all: (direction: Direction, from: bigint, limit: number) => StoredPage;
   /** A stream from a revision, inclusive in both directions. */
   readonly stream: (direction: Direction, name: string, from: bigint, limit: number) => StoredPage;
@@ -39,59 +37,78 @@ export type FileRows = {
   readonly lastRevision: (stream: string) => bigint;
 };
 
-/** A page ends with the event that exceeds this size: the memory that one slow reader needs. */
+/** A page for the front ends with the event that exceeds this size: the memory that one slow reader needs. */
 const PAGE_BYTES = 128 * 1024;
 /** The largest exact number: above any position and revision. */
 export const BEYOND = BigInt(Number.MAX_SAFE_INTEGER);
 
-const SELECT = `SELECT e.position, s.name, e.revision, e.id, e.type, e.created, e.is_json,
-  CAST(e.data AS BLOB), CAST(e.metadata AS BLOB) FROM events e CROSS JOIN streams s ON s.id = e.stream`;
-const OF_STREAM = 'e.stream = (SELECT id FROM streams WHERE name = ?)';
-const FORWARDS = `${SELECT} WHERE e.position >= ? ORDER BY e.position ASC LIMIT ?`;
-const BACKWARDS = `${SELECT} WHERE e.position < ? ORDER BY e.position DESC LIMIT ?`;
-const STREAM_FORWARDS = `${SELECT} WHERE ${OF_STREAM} AND e.revision >= ? ORDER BY e.revision ASC LIMIT ?`;
-const STREAM_BACKWARDS = `${SELECT} WHERE ${OF_STREAM} AND e.revision <= ? ORDER BY e.revision DESC LIMIT ?`;
+/** The columns before data and metadata. */
+export const COLUMNS = 'e.position, s.name, e.revision, e.id, e.type, e.created, e.is_json';
+// CROSS JOIN makes SQLite search the events first, whatever its planner estimates.
+export const FROM = 'FROM events e CROSS JOIN streams s ON s.id = e.stream';
+const SELECT = `SELECT ${COLUMNS}, CAST(e.data AS BLOB), CAST(e.metadata AS BLOB) ${FROM}`;
 
 /** Reads a store's file through a shared connection. */
 export function rowsOn(on: FileConnection['on']): FileRows {
+  const read = (c: Connection, where: string, parameters: (bigint | string)[], limit: number) =>
+    page(c, `${SELECT} WHERE ${where} LIMIT ?`, parameters, {
+      limit,
+      maxBytes: PAGE_BYTES,
+      contentOf: bytesOf,
+    });
+  const ofStream = 'e.stream = (SELECT id FROM streams WHERE name = ?)';
+  const all = {
+    forwards: 'e.position >= ? ORDER BY e.position ASC',
+    backwards: 'e.position < ? ORDER BY e.position DESC',
+  };
+  const stream = {
+    forwards: `${ofStream} AND e.revision >= ? ORDER BY e.revision ASC`,
+    backwards: `${ofStream} AND e.revision <= ? ORDER BY e.revision DESC`,
+  };
   return {
-    all: (direction, from, limit) =>
-      on((c) => page(c, direction === 'forwards' ? FORWARDS : BACKWARDS, [bounded(from)], limit)),
+    all: (direction, from, limit) => on((c) => read(c, all[direction], [bounded(from)], limit)),
     stream: (direction, name, from, limit) =>
+      on((c) => read(c, stream[direction], [name, bounded(from)], limit)),
+    at: (name, revision) =>
       on((c) => {
-        const text = direction === 'forwards' ? STREAM_FORWARDS : STREAM_BACKWARDS;
-        return page(c, text, [name, bounded(from)], limit);
-      }),
-    at: (stream, revision) =>
-      on((c) => {
-        const { events } = page(c, STREAM_FORWARDS, [stream, bounded(revision)], 1);
+        const { events } = read(c, stream.forwards, [name, bounded(revision)], 1);
         return events[0]?.revision === Number(revision) ? events[0] : undefined;
       }),
     head: () => on((c) => one(c, 'SELECT max(position) AS at FROM events') ?? 0n),
-    lastRevision: (stream) =>
-      on((c) => one(c, 'SELECT last_revision AS at FROM streams WHERE name = ?', stream) ?? -1n),
+    lastRevision: (name) =>
+      on((c) => one(c, 'SELECT last_revision AS at FROM streams WHERE name = ?', name) ?? -1n),
   };
 }
 
-function page(
+type PageOptions<Content> = {
+  readonly limit: number;
+  readonly maxBytes: number;
+  readonly contentOf: (value: SQLOutputValue | undefined) => Content;
+};
+
+/** The rows of a query; a page ends with the event that exceeds `maxBytes`. */
+export function page<Content extends string | Uint8Array>(
   c: Connection,
   text: string,
   parameters: readonly (bigint | string)[],
-  limit: number,
-): StoredPage {
-  const events: StoredEvent[] = [];
+  { limit, maxBytes, contentOf }: PageOptions<Content>,
+): StoredPage<Content> {
+  const events: StoredEvent<Content>[] = [];
   let bytes = 0;
   for (const row of c.rows(text).iterate(...parameters, limit)) {
-    const event = eventOf(row);
+    const event = eventOf(row, contentOf);
     events.push(event);
     bytes += event.data.length + event.metadata.length;
     // Leaving the loop resets the statement.
-    if (bytes > PAGE_BYTES) return { events, atEnd: false };
+    if (bytes > maxBytes) return { events, atEnd: false };
   }
   return { events, atEnd: events.length < limit };
 }
 
-function eventOf(row: unknown): StoredEvent {
+export function eventOf<Content>(
+  row: unknown,
+  contentOf: (value: SQLOutputValue | undefined) => Content,
+): StoredEvent<Content> {
   if (!Array.isArray(row)) throw new TypeError('expected a row as an array');
   const columns: readonly SQLOutputValue[] = row;
   const [position, stream, revision, id, type, created, isJson, data, metadata] = columns;
@@ -103,13 +120,14 @@ function eventOf(row: unknown): StoredEvent {
     type: textOf(type),
     created: numberOf(created),
     isJson: isJson === 1,
-    data: bytesOf(data),
-    metadata: bytesOf(metadata),
+    data: contentOf(data),
+    metadata: contentOf(metadata),
   };
 }
 
-function one(c: Connection, text: string, ...parameters: readonly string[]): bigint | undefined {
-  const found = c.sql(text).get(...parameters)?.['at'];
+/** The integer that a query names `at`. */
+export function one(c: Connection, text: string, ...values: readonly (string | bigint)[]) {
+  const found = c.sql(text).get(...values)?.['at'];
   return typeof found === 'bigint' ? found : undefined;
 }
 

@@ -8,9 +8,8 @@ export const STORE_FORMAT: SqliteFormat = {
   version: 2,
   what: 'a Tocsin event store',
   create(db) {
-    // `position` is the byte offset at which the event ends in the log, so a range of positions bounds the bytes to
-    // read. JSON is stored as text for SQLite's JSON functions; other data, and bytes that are not UTF-8, are blobs.
-    // `created` is in milliseconds since 1970.
+    // `position` is the offset at which the event's bytes end in the log, so a range of positions bounds the bytes to
+    // read. JSON is text, for SQLite's JSON functions; other data are blobs. `created` is in milliseconds since 1970.
     db.exec(`
       CREATE TABLE streams (
         id INTEGER PRIMARY KEY,

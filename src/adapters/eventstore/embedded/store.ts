@@ -1,5 +1,4 @@
-// The embedded event store: one SQLite file with one owner process, without a server. Several processes share it
-// through `tocsin store`.
+// The embedded event store: one SQLite file with one owner process. Several processes share it through `tocsin store`.
 import type { EventStore } from '../../../domain/ports/event-store.ts';
 import { openSqliteReadOnly } from '../../sqlite/open.ts';
 import { encodeAppend } from '../common/append-request.ts';

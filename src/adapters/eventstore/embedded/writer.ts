@@ -1,5 +1,4 @@
-// The host's side of the writing thread: collects appends, pairs answers, and restarts a thread that died. An append
-// that the dead thread was writing has the outcome `unknown`.
+// The host's side of the writing thread: collects appends, pairs answers, and restarts a thread that died.
 import { getCompileCacheDir } from 'node:module';
 import { Worker } from 'node:worker_threads';
 import { backoffMs, type Backoff } from '../../../domain/core/backoff.ts';
@@ -17,10 +16,7 @@ export type Writer = {
 
 const RESTART: Backoff = { firstMs: 50, longestMs: 30_000 };
 
-/**
- * This many appends within one turn of the event loop go to an idle thread immediately, so that it writes while the
- * host prepares more. Measured with 64 concurrent appends: a smaller number costs more syncs than it saves.
- */
+/** This many appends in one turn of the event loop go to an idle thread at once. Measured: fewer cost more syncs. */
 const EARLY_APPENDS = 32;
 
 type Pending = {
@@ -29,10 +25,9 @@ type Pending = {
 };
 
 /**
- * Starts the writing thread and waits until it has opened the file.
+ * Starts the writing thread and waits until it has opened the file. @throws TocsinError when that fails
  *
  * @param onCommit runs after every group, and after each start, since the last thread may have committed
- * @throws TocsinError when the file cannot be opened
  */
 export async function startWriter(settings: WriterSettings, onCommit: () => void): Promise<Writer> {
   const pending = new Map<number, Pending>();

@@ -3,7 +3,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { wakeSignal } from '../../../domain/core/wake-signal.ts';
 import { PAGE_EVENTS } from '../common/reading.ts';
-import type { ReadCall } from './connection.ts';
+import type { ReadCall } from './link.ts';
 import { decodeReadAnswer, type ReadAnswer } from './read-answers.ts';
 
 /** The most bytes of events in a page, before the event that exceeds it. */

@@ -12,9 +12,12 @@ const INVALID_ARGUMENT = 3;
 
 const MAX_REVISION = 2n ** 63n - 1n;
 
-/** The result, or a repeated append whose position the server does not send again. */
 export type AppendAnswer =
-  AppendResult | { readonly outcome: 'position_unknown'; readonly revision: bigint };
+  | AppendResult
+  /** A repeated append whose position the server does not send again. */
+  | { readonly outcome: 'position_unknown'; readonly revision: bigint }
+  /** The node did not handle the append: it is not ready, too busy, or knows no leader. */
+  | { readonly outcome: 'not_written'; readonly message: string };
 
 /** A `BatchAppendResp`: the correlation id of its append, and the bytes of the answer. */
 export type BatchReply = {
@@ -67,7 +70,7 @@ export function answerOf(
     : { outcome: 'appended', revision, position };
 }
 
-function refusalOf(buffer: Buffer, error: Range | undefined): AppendResult {
+function refusalOf(buffer: Buffer, error: Range | undefined): AppendAnswer {
   if (error === undefined) {
     return unknown('the answer is neither a success nor an error');
   }
@@ -102,8 +105,10 @@ function refusalOf(buffer: Buffer, error: Range | undefined): AppendResult {
       return { outcome: 'refused', reason: 'too_large', message };
     case 'event_store.client.BadRequest':
       return { outcome: 'refused', reason: 'invalid_argument', message };
+    case 'google.protobuf.Empty':
+      return { outcome: 'not_written', message: `the event store answered: ${message}` };
     default:
-      // Timeouts, a server that is not ready, and errors of later servers.
+      // Timeouts, and errors of later servers.
       return code === INVALID_ARGUMENT
         ? { outcome: 'refused', reason: 'invalid_argument', message }
         : unknown(`the event store answered: ${message}`);

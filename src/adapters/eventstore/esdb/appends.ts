@@ -1,120 +1,243 @@
-// Appends over one long-lived stream of the protocol. The client has the same, but keeps the promises of all
-// its instances in one place: an error of one rejects those of all, and an answer that comes after it throws
-// inside a stream callback and ends the process. Here every stream has its own pending appends, late answers
-// are ignored, and an append whose stream is lost has the outcome `unknown`.
+// Appends that survive the loss of a node: an attempt has a part of the deadline, and the same append is sent again,
+// on the link of then, until the deadline. Event ids and an exact expected revision make a repeat harmless: the
+// server answers it as it answered the first.
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { unlessAborted } from '../../../domain/core/signals.ts';
+import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
 import type { AppendResult } from '../../../domain/ports/event-store.ts';
 import type { AppendRequest } from '../common/append-request.ts';
-import { answerOf, readReply, type AppendAnswer } from './append-answers.ts';
-import { appendMessages } from './append-messages.ts';
-import type { AppendCall } from './connection.ts';
-import { isAccessDenied, messageOf } from './failures.ts';
+import type { AppendAnswer } from './append-answers.ts';
+import { AppendStream } from './append-stream.ts';
+import { messageOf } from './failures.ts';
+import type { Link } from './link.ts';
 
-/** Sends appends and waits for their answers. */
+/** What appends need of their store. */
+export type AppendedStore = {
+  /** The link to the leader. */
+  readonly link: () => Promise<Link>;
+  /** Reads a stream on the leader, from a revision on. */
+  readonly read: (stream: string, from: bigint, count: number) => Promise<readonly RecordedEvent[]>;
+  /** Called when an append was not answered as it should be: look whether the node still leads. */
+  readonly onDoubt: () => void;
+  /** Aborted when the store is closed. */
+  readonly closing: AbortSignal;
+};
+
 export type Appender = {
   /** Never rejects. */
-  readonly append: (request: AppendRequest, deadlineMs: number) => Promise<AppendAnswer>;
+  readonly append: (request: AppendRequest, deadlineMs: number) => Promise<AppendResult>;
 };
 
-type Pending = {
-  readonly request: AppendRequest;
-  readonly resolve: (answer: AppendAnswer) => void;
-  /** True once its caller has an answer. */
-  resolved: boolean;
-};
+/** One attempt has this part of the deadline, but not less than a second. */
+const ATTEMPT_PART = 1 / 3;
+const MIN_ATTEMPT_MS = 1_000;
 
-type AppendStream = {
-  readonly call: AppendCall;
-  readonly pending: Map<string, Pending>;
-  /** True after the first answer: the server has granted access. */
-  answered: boolean;
-  ended: boolean;
-};
+/**
+ * A server gives no answer to a repeat that comes before it has indexed the first append: both time out. At this
+ * distance from the first none did.
+ */
+const REPEAT_AFTER_MS = 500;
 
-/** @param start opens the stream of appends */
-export function appender(start: () => Promise<AppendCall>): Appender {
-  let current: Promise<AppendStream> | undefined;
-  let live: AppendStream | undefined;
+/** Pause after an attempt that has written nothing. */
+const PAUSE_MS = 100;
 
-  const open = async (): Promise<AppendStream> => {
-    const call = await start();
-    const stream: AppendStream = { call, pending: new Map(), answered: false, ended: false };
-    live = stream;
-    const end = (error: unknown): void => {
-      if (stream.ended) return;
-      stream.ended = true;
-      if (live === stream) current = undefined;
-      for (const { resolve } of stream.pending.values()) resolve(lostWith(error, stream.answered));
-      stream.pending.clear();
-      call.cancel();
-    };
-    call.on('data', (reply: Buffer) => {
-      receive(stream, reply, end);
-    });
-    call.on('error', end);
-    call.on('end', () => {
-      end(new Error('the server ended the stream of appends'));
-    });
-    return stream;
-  };
+/** Pause between two reads that wait for an event to be replicated. */
+const READ_AGAIN_MS = 50;
 
-  const send = async (id: string, pending: Pending): Promise<AppendStream | undefined> => {
-    const opening = (current ??= open());
+type Conflict = Extract<AppendResult, { outcome: 'conflict' }>;
+
+export function appender(store: AppendedStore): Appender {
+  let stream: AppendStream | undefined;
+  /** Appends under way; identical ones share one. */
+  const underWay = new Map<string, Promise<AppendResult>>();
+
+  /** A stream, or the error that prevents one. Never rejects. */
+  const connected = async (ms: number): Promise<AppendStream | Error> => {
     try {
-      const stream = await opening;
-      // The deadline passed while the stream opened: an append that is not sent cannot be written later.
-      if (pending.resolved) return undefined;
-      if (stream.ended) throw new Error('the stream of appends ended');
-      stream.pending.set(id, pending);
-      // Messages that the server does not accept yet queue here; callers wait for their answers, which bounds it.
-      for (const message of appendMessages(id, pending.request)) stream.call.write(message);
+      const link = await unlessAborted(store.link(), within(ms), () => undefined);
+      if (link === undefined) return new Error(`no connection within ${Math.ceil(ms)} ms`);
+      if (stream === undefined || stream.ended || stream.link !== link)
+        stream = new AppendStream(link);
       return stream;
     } catch (error) {
-      if (current === opening) current = undefined;
-      pending.resolve(lostWith(error, false));
-      return undefined;
+      return error instanceof Error ? error : new Error(messageOf(error));
     }
+  };
+
+  /** Sends until an answer decides, or the deadline. */
+  const settle = async (request: AppendRequest, deadlineMs: number): Promise<AppendResult> => {
+    const end = performance.now() + deadlineMs;
+    const attemptMs = Math.max(MIN_ATTEMPT_MS, deadlineMs * ATTEMPT_PART);
+    const left = (): number => (store.closing.aborted ? 0 : end - performance.now());
+    /** When the first attempt was sent whose outcome is open. */
+    let openSince: number | undefined;
+    let result: AppendResult = unknown(`the event store gave no answer within ${deadlineMs} ms`);
+    for (let ms = deadlineMs; ms > 0; ms = left()) {
+      const usable = stream?.ended === false ? stream : await connected(ms);
+      if (usable instanceof Error) {
+        result = unknown(`the event store cannot be reached: ${usable.message}`, usable);
+      } else if (left() > 0) {
+        const sentAt = performance.now();
+        const answer = await attempt(usable, request, Math.min(attemptMs, left()));
+        switch (answer?.outcome) {
+          case 'appended':
+            return answer;
+          case 'position_unknown':
+            return located(store, request, answer.revision, left);
+          case 'conflict':
+            return confirmed(store, request, answer, {
+              isRepeat: openSince !== undefined,
+              isReplicated: !usable.link.isAlone,
+              left,
+            });
+          case 'refused':
+            if (openSince === undefined || isAboutTheEvents(answer.reason)) return answer;
+            // The stream may have been deleted, or the access withdrawn, after the first attempt was written.
+            return unknown(`an attempt got no answer, the next was refused: ${answer.message}`);
+          case 'not_written':
+            result = unknown(answer.message);
+            break;
+          case 'unknown':
+          case undefined:
+            result = answer ?? result;
+            openSince ??= sentAt;
+        }
+        store.onDoubt();
+      }
+      const repeatAt = openSince === undefined ? 0 : openSince + REPEAT_AFTER_MS;
+      await pause(Math.max(PAUSE_MS, repeatAt - performance.now()), left(), store.closing);
+    }
+    return result;
   };
 
   return {
     async append(request, deadlineMs) {
-      const id = randomUUID();
-      const { promise, resolve } = Promise.withResolvers<AppendAnswer>();
-      const pending: Pending = { request, resolve, resolved: false };
-      const timer = setTimeout(() => {
-        resolve(unknown(`the event store gave no answer within ${deadlineMs} ms`));
-      }, deadlineMs);
-      const sent = send(id, pending);
-      try {
-        return await promise;
-      } finally {
-        clearTimeout(timer);
-        pending.resolved = true;
-        void sent.then((stream) => stream?.pending.delete(id));
+      const { stream: name, expected, events } = request;
+      if (events.length === 0) return settle(request, deadlineMs);
+      const key = JSON.stringify([name, String(expected), ...events.map(({ id }) => id)]);
+      const end = performance.now() + deadlineMs;
+      for (;;) {
+        const left = end - performance.now();
+        const shared = underWay.get(key);
+        if (shared === undefined) {
+          const own = settle(request, Math.max(0, left));
+          underWay.set(key, own);
+          try {
+            return await own;
+          } finally {
+            underWay.delete(key);
+          }
+        }
+        const late = unknown(`the event store gave no answer within ${deadlineMs} ms`);
+        const result = await unlessAborted(shared, within(left), () => late);
+        // The deadline of the append that is shared may be the earlier one.
+        if (result.outcome !== 'unknown' || result === late) return result;
       }
     },
   };
 }
 
-function receive(stream: AppendStream, bytes: Buffer, end: (error: unknown) => void): void {
-  stream.answered = true;
+/** One attempt; `undefined` when no answer came in time. */
+async function attempt(
+  stream: AppendStream,
+  request: AppendRequest,
+  ms: number,
+): Promise<AppendAnswer | undefined> {
+  const id = randomUUID();
+  const { promise, resolve } = Promise.withResolvers<AppendAnswer | undefined>();
+  const timer = setTimeout(resolve, ms, undefined);
+  stream.send(id, request, resolve);
   try {
-    const reply = readReply(bytes);
-    const { id } = reply;
-    // A late answer finds no pending append: its caller has the outcome `unknown` already.
-    const pending = id === undefined ? undefined : stream.pending.get(id);
-    pending?.resolve(answerOf(pending.request, reply));
-  } catch (error) {
-    // An exception in a stream callback would end the process.
-    end(error);
+    return await promise;
+  } finally {
+    clearTimeout(timer);
+    stream.forget(id);
   }
 }
 
-function lostWith(cause: unknown, answered: boolean): AppendResult {
-  if (isAccessDenied(cause) && !answered) {
-    return { outcome: 'refused', reason: 'access_denied', message: messageOf(cause) };
+/** These refusals do not depend on what happened between two attempts. */
+function isAboutTheEvents(reason: string): boolean {
+  return reason === 'too_large' || reason === 'invalid_argument';
+}
+
+type Circumstances = {
+  /** An earlier attempt may have been written. */
+  readonly isRepeat: boolean;
+  /** The leader counts writes that its followers, and so its readers, do not have yet. */
+  readonly isReplicated: boolean;
+  readonly left: () => number;
+};
+
+/**
+ * A conflict that its caller can act on: the reported revision can be read, and the events are not those of an
+ * earlier attempt, which a server can fail to recognise where metadata hide events of the stream.
+ */
+async function confirmed(
+  store: AppendedStore,
+  request: AppendRequest,
+  conflict: Conflict,
+  { isRepeat, isReplicated, left }: Circumstances,
+): Promise<AppendResult> {
+  const { actual } = conflict;
+  if (actual !== 'no_stream' && (isReplicated || isRepeat)) {
+    await readUntil(store, left, request.stream, actual, 1);
   }
-  return unknown(`the connection to the event store was lost: ${messageOf(cause)}`, cause);
+  if (!isRepeat) return conflict;
+  const { stream, expected, events } = request;
+  const stored = await readUntil(store, left, stream, expected + 1n, events.length, 0);
+  if (stored === undefined)
+    return unknown('an attempt got no answer, and the stream cannot be read');
+  const last = stored.at(-1);
+  const isOwn = events.every(({ id }, at) => stored[at]?.id.toLowerCase() === id);
+  return isOwn && last !== undefined
+    ? { outcome: 'appended', revision: last.revision, position: last.position }
+    : conflict;
+}
+
+/** The result of a repeated append, with the position that its event has in the stream. */
+async function located(
+  store: AppendedStore,
+  { stream }: AppendRequest,
+  revision: bigint,
+  left: () => number,
+): Promise<AppendResult> {
+  const [event] = (await readUntil(store, left, stream, revision, 1)) ?? [];
+  return event === undefined
+    ? unknown('the append is written, its position cannot be read')
+    : { outcome: 'appended', revision, position: event.position };
+}
+
+/** Reads until at least `wanted` events are there; `undefined` when the stream cannot be read in time. */
+async function readUntil(
+  { read, closing }: AppendedStore,
+  left: () => number,
+  stream: string,
+  from: bigint,
+  count: number,
+  wanted = count,
+): Promise<readonly RecordedEvent[] | undefined> {
+  for (;;) {
+    let events: readonly RecordedEvent[] | undefined;
+    try {
+      events = await read(stream, from, count);
+    } catch {
+      // Another node may answer; the caller says that the stream could not be read.
+      events = undefined;
+    }
+    if ((events !== undefined && events.length >= wanted) || left() <= 0) return events;
+    await pause(READ_AGAIN_MS, left(), closing);
+  }
+}
+
+/** Timers of signals take whole milliseconds only. */
+function within(ms: number): AbortSignal {
+  return AbortSignal.timeout(Math.max(0, Math.ceil(ms)));
+}
+
+async function pause(ms: number, left: number, closing: AbortSignal): Promise<void> {
+  const wait = Math.max(0, Math.min(ms, left));
+  await sleep(wait, undefined, { signal: closing }).catch(() => undefined);
 }
 
 function unknown(message: string, cause?: unknown): AppendResult {

@@ -2,13 +2,14 @@
 // when it meets a key that it does not know, and keeps it in its errors.
 import { z } from 'zod';
 import { TocsinError } from '../../../domain/core/errors.ts';
+import type { Endpoint } from './endpoint.ts';
 
 /** Which member of a cluster to connect to. */
 export type NodePreference = 'leader' | 'follower' | 'random' | 'read_only_replica';
 
 /** A connection string, taken apart. */
 export type ConnectionString = {
-  readonly hosts: readonly { readonly address: string; readonly port: number }[];
+  readonly hosts: readonly [Endpoint, ...Endpoint[]];
   /** Ask the hosts for the cluster's members, and connect to one of those. */
   readonly discover: boolean;
   readonly credentials: { readonly username: string; readonly password: string } | undefined;
@@ -40,7 +41,7 @@ const settingsSchema = z.strictObject({
     .default('leader'),
   maxdiscoverattempts: z.coerce.number().int().min(1).default(3),
   discoveryinterval: milliseconds.default(100),
-  gossiptimeout: z.coerce.number().int().min(1).default(5),
+  gossiptimeout: z.coerce.number().int().min(1).default(2),
   keepaliveinterval: keepAlive.default(10_000),
   keepalivetimeout: keepAlive.default(10_000),
   defaultdeadline: milliseconds.optional(),
@@ -60,10 +61,10 @@ export function parseConnectionString(text: string): ConnectionString {
   const groups = SHAPE.exec(text.trim())?.groups;
   if (groups === undefined) throw malformed('it is not esdb://host:port or esdb+discover://host');
   const { discover, user, password, hosts = '', query = '' } = groups;
-  const list = hosts.split(',').map(hostOf);
+  const [first = '', ...others] = hosts.split(',');
   return {
-    hosts: list,
-    discover: discover !== undefined || list.length > 1,
+    hosts: [hostOf(first), ...others.map(hostOf)],
+    discover: discover !== undefined || others.length > 0,
     credentials:
       user === undefined || password === undefined
         ? undefined
@@ -77,9 +78,11 @@ export function redactConnectionString(text: string): string {
   return text.replace(/\/\/.*@/s, '//***@');
 }
 
-function hostOf(text: string): { readonly address: string; readonly port: number } {
-  const found = /^(?<address>\[[0-9a-fA-F:.]+\]|[^:[\]\s]+)(?::(?<port>\d{1,5}))?$/.exec(text);
-  const address = found?.groups?.['address'];
+function hostOf(text: string): Endpoint {
+  const found = /^(?:\[(?<ipv6>[0-9a-fA-F:.]+)\]|(?<name>[^:[\]\s]+))(?::(?<port>\d{1,5}))?$/.exec(
+    text,
+  );
+  const address = found?.groups?.['ipv6'] ?? found?.groups?.['name'];
   const port = Number(found?.groups?.['port'] ?? DEFAULT_PORT);
   if (address === undefined || port < 1 || port > 65_535) {
     throw malformed('a host is not name:port');

@@ -1,9 +1,7 @@
-// What an error of a call means. The server names the kind of an error in the trailer `exception`.
+// What an error of a call or of a dial means. The server names the kind of an error in the trailer `exception`.
 import { TocsinError } from '../../../domain/core/errors.ts';
-
-/** gRPC status codes, as numbers: the library that names them is loaded with the first connection only. */
-const INVALID_ARGUMENT = 3;
-const UNAUTHENTICATED = 16;
+import { CallError, STATUS } from './call-error.ts';
+import { endpointName, type Endpoint } from './endpoint.ts';
 
 /** A stream whose tombstone forbids ever using it again. */
 export function isStreamDeleted(error: unknown): boolean {
@@ -12,7 +10,33 @@ export function isStreamDeleted(error: unknown): boolean {
 
 /** The credentials are wrong, or do not allow the call. */
 export function isAccessDenied(error: unknown): boolean {
-  return exceptionOf(error) === 'access-denied' || codeOf(error) === UNAUTHENTICATED;
+  const code = codeOf(error);
+  return (
+    exceptionOf(error) === 'access-denied' ||
+    code === STATUS.unauthenticated ||
+    code === STATUS.permissionDenied
+  );
+}
+
+/** The leader that a node names when it refuses a call because it does not lead. */
+export function leaderNamedBy(error: unknown): Endpoint | undefined {
+  if (!(error instanceof CallError) || exceptionOf(error) !== 'not-leader') return undefined;
+  const address = error.trailers['leader-endpoint-host'];
+  const port = Number(error.trailers['leader-endpoint-port']);
+  return address === undefined || !(port > 0) ? undefined : { address, port };
+}
+
+/** What a node without a leader answers, in a status of a call and in the answer to an append. */
+export const NO_LEADER = 'No leader info available in response';
+
+/** The node cannot serve the call now: it starts, stops, knows no leader, or is frozen. */
+export function isNotReady(error: unknown): boolean {
+  const code = codeOf(error);
+  return (
+    code === STATUS.unavailable ||
+    code === STATUS.deadlineExceeded ||
+    messageOf(error).includes(NO_LEADER)
+  );
 }
 
 /** The read began at a place where the log has no record: 23.10 says `Error`, 24.6 `InvalidPosition`. */
@@ -29,14 +53,27 @@ export function readError(cause: unknown): TocsinError {
       cause,
     });
   }
-  if (codeOf(cause) === INVALID_ARGUMENT) {
+  if (codeOf(cause) === STATUS.invalidArgument) {
     const message = `the event store refuses this read as invalid: ${messageOf(cause)}`;
     return new TocsinError('usage', 'store_read_invalid', message, {
       hint: 'A position of another log does not exist in this one; check which store is configured.',
       cause,
     });
   }
-  const message = `the event store cannot be read: ${messageOf(cause)}`;
+  return unavailable(`the event store cannot be read: ${messageOf(cause)}`, cause);
+}
+
+/** A node that cannot be dialed, or is not ready. */
+export function nodeUnreachable(endpoint: Endpoint, cause: unknown): TocsinError {
+  return unavailable(`${endpointName(endpoint)} cannot be reached: ${messageOf(cause)}`, cause);
+}
+
+/** No member of the cluster serves the purpose. @param answers what each node said */
+export function noNodeFound(wanted: string, answers: string): TocsinError {
+  return unavailable(`no ${wanted} of the event store was found (${answers})`);
+}
+
+function unavailable(message: string, cause?: unknown): TocsinError {
   return new TocsinError('unavailable', 'store_unavailable', message, {
     hint: 'Check that the server runs, and its address; each attempt opens a new connection.',
     cause,
@@ -47,16 +84,10 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined;
+function codeOf(error: unknown): number | undefined {
+  return error instanceof CallError ? error.code : undefined;
 }
 
 function exceptionOf(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('metadata' in error)) return undefined;
-  const { metadata } = error;
-  if (typeof metadata !== 'object' || metadata === null || !('get' in metadata)) return undefined;
-  const get: unknown = metadata.get;
-  if (typeof get !== 'function') return undefined;
-  const found: unknown = Reflect.apply(get, metadata, ['exception']);
-  return Array.isArray(found) && found.length > 0 ? String(found[0]) : undefined;
+  return error instanceof CallError ? error.trailers['exception'] : undefined;
 }

@@ -5,7 +5,7 @@ import { unlessAborted } from '../../../domain/core/signals.ts';
 import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
 import type { ReadAllOptions, ReadStreamOptions } from '../../../domain/ports/event-store.ts';
 import { countLimit } from '../common/reading.ts';
-import type { ReadCall } from './connection.ts';
+import type { ReadCall } from './link.ts';
 import { isStreamDeleted, readError } from './failures.ts';
 import { answerPages, cancelLate } from './answer-pages.ts';
 import { isSystemStream, logRead, streamRead, selectsAll } from './requests.ts';
@@ -76,12 +76,12 @@ export async function* readAllThrough(
 
 /** The events of a short read. */
 export async function readLog(
-  start: (request: Buffer) => Promise<ReadCall>,
+  start: (request: Buffer) => ReadCall | Promise<ReadCall>,
   request: Buffer,
   silenceMs: number,
 ): Promise<Page> {
   const events: RecordedEvent[] = [];
-  for await (const page of pagesOf(() => start(request), silenceMs)) events.push(...page);
+  for await (const page of pagesOf(async () => start(request), silenceMs)) events.push(...page);
   return events;
 }
 

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import type { Logger } from '../../../domain/ports/logger.ts';
 import { parseConnectionString } from './connection-string.ts';
-import type { ChannelSecurity, Nodes } from './connection.ts';
+import type { ConnectionSettings } from './connection.ts';
 
 type Credentials = { readonly username: string; readonly password: string };
 
@@ -26,19 +26,6 @@ export type ConnectionOptions = {
 };
 
 /**
- * What a connection is made from.
- *
- * @internal
- */
-export type StoreSettings = {
-  readonly nodes: Nodes;
-  readonly security: ChannelSecurity;
-  readonly credentials: Credentials | undefined;
-  /** False when the options ask for a follower: then all reads and appends may go to one. */
-  readonly requiresLeader: boolean;
-};
-
-/**
  * Reads the options and the certificate files.
  *
  * @throws TocsinError `usage`
@@ -47,53 +34,40 @@ export type StoreSettings = {
 export function readSettings(
   { connectionString, credentials, tls = {}, connectionName }: ConnectionOptions,
   logger: Logger,
-): StoreSettings {
+): ConnectionSettings {
   const { hosts, discover, settings, ...found } = parseConnectionString(connectionString);
   const user = credentials ?? found.credentials;
   const insecure = !settings.tls;
   if (insecure && user !== undefined) {
     logger.warn({}, 'without TLS the credentials are not sent to the event store');
   }
-  const [first] = hosts;
-  const name = connectionName ?? settings.connectionname;
   const certFile = tls.certFile ?? settings.usercertfile;
   const keyFile = tls.keyFile ?? settings.userkeyfile;
   if ((certFile === undefined) !== (keyFile === undefined)) {
     throw unreadable('a client certificate needs its key, and a key its certificate', undefined);
   }
-  const caFile = tls.caFile ?? settings.tlscafile;
-  const nodes = {
-    endpoints: [...hosts],
-    ...(discover || first === undefined ? {} : { endpoint: first }),
+  const files = { caFile: tls.caFile ?? settings.tlscafile, certFile, keyFile };
+  // Each dial reads them again; a wrong path is to be told at once.
+  if (!insecure) Object.values(files).forEach(assertReadable);
+  return {
+    hosts,
+    discover,
     nodePreference: settings.nodepreference,
     maxDiscoverAttempts: settings.maxdiscoverattempts,
     discoveryInterval: settings.discoveryinterval,
-    gossipTimeout: settings.gossiptimeout,
+    gossipTimeout: settings.gossiptimeout * 1_000,
     keepAliveInterval: settings.keepaliveinterval,
     keepAliveTimeout: settings.keepalivetimeout,
-    ...(settings.defaultdeadline === undefined
-      ? {}
-      : { defaultDeadline: settings.defaultdeadline }),
-    ...(name === undefined ? {} : { connectionName: name }),
-  };
-  const certificates = insecure
-    ? {}
-    : {
-        ...(caFile === undefined ? {} : { rootCertificate: pem(caFile) }),
-        ...(certFile === undefined ? {} : { userCertFile: pem(certFile) }),
-        ...(keyFile === undefined ? {} : { userKeyFile: pem(keyFile) }),
-      };
-  return {
-    nodes,
-    security: { insecure, ...certificates },
+    connectionName: connectionName ?? settings.connectionname,
+    tls: insecure ? undefined : files,
     credentials: user && { ...user },
-    requiresLeader: settings.nodepreference === 'leader',
   };
 }
 
-function pem(file: string): Buffer {
+function assertReadable(file: string | undefined): void {
+  if (file === undefined) return;
   try {
-    return readFileSync(file);
+    readFileSync(file);
   } catch (cause) {
     throw unreadable(`the certificate file ${file} cannot be read`, cause);
   }

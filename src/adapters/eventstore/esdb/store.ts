@@ -1,5 +1,5 @@
 // The event store on EventStoreDB or KurrentDB, one node or a cluster, or on `tocsin store`.
-import { TocsinError } from '../../../domain/core/errors.ts';
+import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
 import type { AppendResult, EventStore } from '../../../domain/ports/event-store.ts';
 import { silentLogger, type Logger } from '../../../domain/ports/logger.ts';
 import { encodeAppend } from '../common/append-request.ts';
@@ -7,9 +7,10 @@ import { storeClosed } from '../common/reading.ts';
 import { endable } from '../common/subscription.ts';
 import { keepProtoPrivate } from '../wire/private-proto.ts';
 import { appender } from './appends.ts';
-import type { Connection, ReadCall } from './connection.ts';
+import type { Connection, ConnectionSettings, Role } from './connection.ts';
+import type { Link, ReadCall } from './link.ts';
 import { readAllThrough, readStreamThrough } from './reads.ts';
-import { readSettings, type ConnectionOptions, type StoreSettings } from './settings.ts';
+import { readSettings, type ConnectionOptions } from './settings.ts';
 import type { ReadNode } from './subscription-start.ts';
 import { subscribeThrough } from './subscription.ts';
 
@@ -42,95 +43,80 @@ export function eventStoreDb(options: EventStoreDbOptions): EventStore {
   const { logger = silentLogger, deadlines = {} } = options;
   const { appendMs = DEFAULT_APPEND_MS, silenceMs = DEFAULT_SILENCE_MS } = deadlines;
   const settings = readSettings(options, logger);
-  const { requiresLeader } = settings;
   let connecting: Promise<Connection> | undefined;
+  let connected: Connection | undefined;
   const closing = new AbortController();
-  let closed: Promise<void> | undefined;
-  const closedError = (): Error | undefined => (closed === undefined ? undefined : storeClosed());
+  const closedError = (): Error | undefined => (closing.signal.aborted ? storeClosed() : undefined);
   const assertOpen = (): void => {
-    if (closed !== undefined) throw storeClosed();
+    if (closing.signal.aborted) throw storeClosed();
   };
-  const connection = async (): Promise<Connection> => {
+  const link = async (role: Role): Promise<Link> => {
     assertOpen();
-    const opened = await (connecting ??= connect(settings));
-    // A call on a closed connection would open a channel that nobody closes.
+    connected = await (connecting ??= connect(settings, logger));
+    // A call on a closed connection would open a socket that nobody closes.
     assertOpen();
-    return opened;
+    return connected.link(role);
   };
-  const startRead = async (request: Buffer, fromLeader: boolean): Promise<ReadCall> => {
-    const opened = await connection();
-    return opened.startRead(request, fromLeader);
+  const startRead = async (request: Buffer, role: Role): Promise<ReadCall> => {
+    const opened = await link(role);
+    return opened.startRead(request);
   };
-  const appends = appender(async () => {
-    const opened = await connection();
-    return opened.startAppends(requiresLeader);
-  });
-
   const readStream: EventStore['readStream'] = async function* (stream, read) {
     assertOpen();
     // A stream is read to append after it: an event that this node does not have yet would become a conflict.
-    const start = (request: Buffer): Promise<ReadCall> => startRead(request, requiresLeader);
+    const start = (request: Buffer): Promise<ReadCall> => startRead(request, 'leader');
     yield* readStreamThrough(start, Math.min(silenceMs, read.silenceMs ?? silenceMs), stream, read);
   };
+
+  const appends = appender({
+    link: () => link('leader'),
+    async read(stream, from, maxCount) {
+      const events: RecordedEvent[] = [];
+      const pages = readStream(stream, { direction: 'forwards', from, maxCount });
+      for await (const page of pages) events.push(...page);
+      return events;
+    },
+    onDoubt: () => connected?.check(),
+    closing: closing.signal,
+  });
 
   return {
     async append(stream, expected, events, { deadlineMs = appendMs } = {}): Promise<AppendResult> {
       assertOpen();
       const request = encodeAppend(stream, expected, events);
       if ('outcome' in request) return request;
-      const answer = await appends.append(request, deadlineMs);
-      if (answer.outcome !== 'position_unknown') return answer;
-      const { revision } = answer;
-      return located(readStream(stream, { direction: 'forwards', from: revision, maxCount: 1 }));
+      return appends.append(request, deadlineMs);
     },
     readStream,
     async *readAll(read) {
       assertOpen();
-      const onLeader = read.onLeader === true && requiresLeader;
-      yield* readAllThrough((request) => startRead(request, onLeader), read);
+      const role = read.onLeader === true ? 'leader' : 'preferred';
+      yield* readAllThrough((request) => startRead(request, role), read);
     },
     subscribeAll(subscribe) {
       const connect = async (): Promise<ReadNode> => {
-        const opened = await connection();
+        const node = await link('preferred');
         return {
-          start: (request) => opened.startRead(request, false),
-          startOnLeader: (request) => opened.startRead(request, requiresLeader),
+          // Of this node even when the subscription uses another one meanwhile.
+          start: (request) => node.startRead(request),
+          startOnLeader: (request) => startRead(request, 'leader'),
         };
       };
       return endable([subscribe.signal, closing.signal], (signal) =>
         subscribeThrough({ connect, logger, closed: closedError }, subscribe, signal),
       );
     },
-    [Symbol.asyncDispose]() {
-      closed ??= close(connecting);
+    async [Symbol.asyncDispose]() {
       closing.abort();
-      return closed;
+      // A connection that could not be made has nothing to close.
+      const connection = await connecting?.catch(() => undefined);
+      connection?.close();
     },
   };
 }
 
-async function connect({ nodes, security, credentials }: StoreSettings): Promise<Connection> {
+async function connect(settings: ConnectionSettings, logger: Logger): Promise<Connection> {
   keepProtoPrivate();
   const { Connection } = await import('./connection.ts');
-  return new Connection(nodes, security, credentials);
-}
-
-async function close(connecting: Promise<Connection> | undefined): Promise<void> {
-  // A connection that could not be made has nothing to close.
-  const connection = await connecting?.catch(() => undefined);
-  await connection?.close();
-}
-
-/** The result of a repeated append, with the position that its event has in the stream. */
-async function located(pages: ReturnType<EventStore['readStream']>): Promise<AppendResult> {
-  try {
-    for await (const [event] of pages) {
-      if (event === undefined) break;
-      return { outcome: 'appended', revision: event.revision, position: event.position };
-    }
-  } catch (cause) {
-    if (!(cause instanceof TocsinError)) throw cause;
-    return { outcome: 'unknown', message: 'the append is written, its position is unknown', cause };
-  }
-  return { outcome: 'unknown', message: 'the append was answered, but its event is missing' };
+  return new Connection(settings, logger);
 }

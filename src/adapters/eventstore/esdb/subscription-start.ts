@@ -4,14 +4,14 @@
 import { comparePositions, formatPosition, type Position } from '../../../domain/core/positions.ts';
 import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
 import { TocsinError } from '../../../domain/core/errors.ts';
-import type { ReadCall } from './connection.ts';
+import type { ReadCall } from './link.ts';
 import { isInvalidPosition } from './failures.ts';
 import { readLog } from './reads.ts';
 import { logRead } from './requests.ts';
 
 /** One node of the store. */
 export type ReadNode = {
-  readonly start: (request: Buffer) => Promise<ReadCall>;
+  readonly start: (request: Buffer) => ReadCall;
   /** The same, on the leader: another node may not have the newest events yet. */
   readonly startOnLeader: (request: Buffer) => Promise<ReadCall>;
 };
@@ -64,7 +64,7 @@ export async function startOf(
 
 /** The first event at or after a position, of any stream. It can be the event that the server has skipped. */
 export async function firstFrom(
-  start: ReadNode['start'],
+  start: ReadNode['start' | 'startOnLeader'],
   from: Position,
 ): Promise<RecordedEvent | undefined> {
   try {

@@ -151,7 +151,7 @@ async function subscribe(
 ) {
   const node = await connect();
   const start = await startOf(node, state.cursor, state.last);
-  const call = await node.start(logSubscription(start.from ?? 'start', prefixes));
+  const call = node.start(logSubscription(start.from ?? 'start', prefixes));
   return { ...start, node, call };
 }
 

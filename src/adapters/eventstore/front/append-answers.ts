@@ -1,7 +1,7 @@
-// Encodes the answers to appends for both calls. `Append` answers a conflict with a response and other failures with a
-// gRPC status; `BatchAppend` answers every failure with a status inside a response.
+// Encodes the answers to appends. `BatchAppend` answers every failure with a status inside a response.
 import { status } from '@grpc/grpc-js';
 import type { Position } from '../../../domain/core/positions.ts';
+import { MAX_APPEND_BYTES } from '../common/append-request.ts';
 import { ANY_REVISION, NO_STREAM, STREAM_EXISTS } from '../common/revisions.ts';
 import { field, numberField } from '../wire/protobuf-writer.ts';
 import { streamIdentifier } from './event-frames.ts';
@@ -14,60 +14,52 @@ export function appendSuccess(revision: bigint, position: Position | undefined):
 }
 
 function success(revision: bigint, position: Position | undefined): Buffer {
-  return Buffer.concat([
-    revision === NO_STREAM ? field(2) : numberField(1, revision),
+  const at =
     position === undefined
       ? field(4)
-      : field(3, numberField(1, position.commit), numberField(2, position.prepare)),
-  ]);
+      : field(3, numberField(1, position.commit), numberField(2, position.prepare));
+  return Buffer.concat([lastRevision(revision, 1, 2), at]);
+}
+
+function lastRevision(revision: bigint, number: number, noStream: number): Buffer {
+  return revision === NO_STREAM ? field(noStream) : numberField(number, revision);
 }
 
 /** An `AppendResp` with a wrong expected version, in the current fields and in those of version 20.6. */
 export function appendConflict(expected: bigint, actual: bigint): Buffer {
   return field(
     2,
-    actual === NO_STREAM ? field(2) : numberField(1, actual),
-    actual === NO_STREAM ? field(7) : numberField(6, actual),
+    lastRevision(actual, 1, 2),
+    lastRevision(actual, 6, 7),
     // Version 20.6 had no field for the expectation that the stream does not exist.
-    expectation(expected, { revision: 3, any: 4, exists: 5, noStream: undefined }),
-    expectation(expected, { revision: 8, any: 9, exists: 10, noStream: 11 }),
+    expectation(expected, [3, 4, 5]),
+    expectation(expected, [8, 9, 10, 11]),
   );
 }
 
-type ExpectationFields = {
-  readonly revision: number;
-  readonly any: number;
-  readonly exists: number;
-  readonly noStream: number | undefined;
-};
+type ExpectationFields = readonly [revision: number, any: number, exists: number, none?: number];
 
-function expectation(expected: bigint, fields: ExpectationFields): Buffer {
-  switch (expected) {
-    case ANY_REVISION:
-      return field(fields.any);
-    case STREAM_EXISTS:
-      return field(fields.exists);
-    case NO_STREAM:
-      return fields.noStream === undefined ? EMPTY : field(fields.noStream);
-    default:
-      return numberField(fields.revision, expected);
-  }
+function expectation(expected: bigint, [revision, any, exists, none]: ExpectationFields): Buffer {
+  if (expected === ANY_REVISION) return field(any);
+  if (expected === STREAM_EXISTS) return field(exists);
+  if (expected !== NO_STREAM) return numberField(revision, expected);
+  return none === undefined ? EMPTY : field(none);
 }
 
-/** Correlation id and stream of the append that an answer belongs to. */
+/** Correlation id and stream of the append that an answer belongs to. Clients need both in each answer. */
 export type BatchAddress = { readonly correlationBytes: Buffer; readonly stream: string };
 
 /** A `BatchAppendResp` for a written append. */
 export function batchSuccess(
-  { correlationBytes, stream }: BatchAddress,
+  to: BatchAddress,
   revision: bigint,
   position: Position | undefined,
 ): Buffer {
-  return Buffer.concat([
-    field(1, correlationBytes),
-    field(3, success(revision, position)),
-    streamIdentifier(4, stream),
-  ]);
+  return batchAnswer(to, field(3, success(revision, position)));
+}
+
+function batchAnswer({ correlationBytes, stream }: BatchAddress, result: Buffer): Buffer {
+  return Buffer.concat([field(1, correlationBytes), result, streamIdentifier(4, stream)]);
 }
 
 /** The failure of an append of a batch. */
@@ -79,38 +71,25 @@ export type BatchError = {
   readonly details: Buffer;
 };
 
-/** A `BatchAppendResp` for a failed append. Clients need the stream in it. */
-export function batchFailure(
-  { correlationBytes, stream }: BatchAddress,
-  error: BatchError,
-): Buffer {
-  const any = field(
-    3,
-    field(1, `type.googleapis.com/event_store.client.${error.type}`),
-    field(2, error.details),
-  );
-  return Buffer.concat([
-    field(1, correlationBytes),
-    field(2, numberField(1, error.code), field(2, error.message), any),
-    streamIdentifier(4, stream),
-  ]);
+/** A `BatchAppendResp` for a failed append. */
+export function batchFailure(to: BatchAddress, error: BatchError): Buffer {
+  const type = `type.googleapis.com/event_store.client.${error.type}`;
+  const any = field(3, field(1, type), field(2, error.details));
+  return batchAnswer(to, field(2, numberField(1, error.code), field(2, error.message), any));
 }
 
 export function conflictError(expected: bigint, actual: bigint): BatchError {
-  return {
-    code: status.ALREADY_EXISTS,
-    message: 'WrongExpectedVersion',
-    type: 'WrongExpectedVersion',
-    details: Buffer.concat([
-      actual === NO_STREAM ? field(2) : numberField(1, actual),
-      expectation(expected, { revision: 3, any: 4, exists: 5, noStream: 6 }),
-    ]),
-  };
+  const details = [lastRevision(actual, 1, 2), expectation(expected, [3, 4, 5, 6])];
+  const type = 'WrongExpectedVersion';
+  return { code: status.ALREADY_EXISTS, message: type, type, details: Buffer.concat(details) };
 }
 
-export function timeoutError(): BatchError {
-  return { code: status.DEADLINE_EXCEEDED, message: 'Timeout', type: 'Timeout', details: EMPTY };
-}
+export const TIMEOUT_ERROR: BatchError = {
+  code: status.DEADLINE_EXCEEDED,
+  message: 'Timeout',
+  type: 'Timeout',
+  details: EMPTY,
+};
 
 export function streamDeletedError(stream: string): BatchError {
   return {
@@ -121,14 +100,12 @@ export function streamDeletedError(stream: string): BatchError {
   };
 }
 
-export function tooLargeError(maxAppendBytes: number): BatchError {
-  return {
-    code: status.INVALID_ARGUMENT,
-    message: 'Maximum Append Size Exceeded',
-    type: 'MaximumAppendSizeExceeded',
-    details: numberField(1, maxAppendBytes),
-  };
-}
+export const TOO_LARGE_ERROR: BatchError = {
+  code: status.INVALID_ARGUMENT,
+  message: 'Maximum Append Size Exceeded',
+  type: 'MaximumAppendSizeExceeded',
+  details: numberField(1, MAX_APPEND_BYTES),
+};
 
 /** A failure whose message clients show. */
 export function badRequestError(

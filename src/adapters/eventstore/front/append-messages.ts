@@ -1,6 +1,6 @@
 // Decodes the messages of appends. `proposed.ts` checks their content.
 import { ANY_REVISION, NO_STREAM, STREAM_EXISTS } from '../common/revisions.ts';
-import { visitFields, type FieldVisitor } from '../wire/protobuf-reader.ts';
+import { visitFields } from '../wire/protobuf-reader.ts';
 import { readUuid } from '../wire/uuid-bytes.ts';
 
 /** An event as received. The bytes are views of the message. */
@@ -62,17 +62,12 @@ export function decodeFragment(buffer: Buffer): BatchFragment {
   let isFinal = false;
   visitFields(buffer, 0, buffer.length, {
     bytes(number, start, end) {
-      switch (number) {
-        case 1:
-          correlationId = readUuid(buffer, start, end);
-          correlationBytes = buffer.subarray(start, end);
-          break;
-        case 2:
-          options = decodeOptions(buffer, start, end);
-          break;
-        case 3:
-          events.push(decodeEvent(buffer, start, end));
+      if (number === 1) {
+        correlationId = readUuid(buffer, start, end);
+        correlationBytes = buffer.subarray(start, end);
       }
+      if (number === 2) options = decodeOptions(buffer, start, end);
+      if (number === 3) events.push(decodeEvent(buffer, start, end));
     },
     number(number, value) {
       if (number === 4) isFinal = value !== 0n;
@@ -91,33 +86,25 @@ function decodeOptions(buffer: Buffer, from: number, to: number): AppendOptions 
       if (number === 2) expected = value;
     },
     bytes(number, start, end) {
-      switch (number) {
-        case 1:
-          stream = NOTHING;
-          visitFields(buffer, start, end, {
-            bytes(inner, first, last) {
-              if (inner === 3) stream = buffer.subarray(first, last);
-            },
-          });
-          break;
-        case 3:
-          expected = NO_STREAM;
-          break;
-        case 4:
-          expected = ANY_REVISION;
-          break;
-        case 5:
-          expected = STREAM_EXISTS;
-          break;
-        case 6:
-          deadlineMs = decodeTime(buffer, start, end) - Date.now();
-          break;
-        case 7:
-          deadlineMs = decodeTime(buffer, start, end);
-      }
+      if (number === 1) stream = decodeStream(buffer, start, end);
+      if (number === 3) expected = NO_STREAM;
+      if (number === 4) expected = ANY_REVISION;
+      if (number === 5) expected = STREAM_EXISTS;
+      if (number === 6) deadlineMs = decodeTime(buffer, start, end) - Date.now();
+      if (number === 7) deadlineMs = decodeTime(buffer, start, end);
     },
   });
   return { stream, expected, deadlineMs };
+}
+
+function decodeStream(buffer: Buffer, from: number, to: number): Buffer {
+  let name = NOTHING;
+  visitFields(buffer, from, to, {
+    bytes(number, start, end) {
+      if (number === 3) name = buffer.subarray(start, end);
+    },
+  });
+  return name;
 }
 
 /** A timestamp or a duration in milliseconds. */
@@ -140,22 +127,14 @@ function decodeEvent(buffer: Buffer, from: number, to: number): ProposedEvent {
   let data = NOTHING;
   visitFields(buffer, from, to, {
     bytes(number, start, end) {
-      switch (number) {
-        case 1:
-          id = readUuid(buffer, start, end);
-          break;
-        case 2: {
-          const [key, value] = decodeEntry(buffer, start, end);
-          if (key === 'type') type = value;
-          if (key === 'content-type') contentType = value;
-          break;
-        }
-        case 3:
-          metadata = buffer.subarray(start, end);
-          break;
-        case 4:
-          data = buffer.subarray(start, end);
+      if (number === 1) id = readUuid(buffer, start, end);
+      if (number === 2) {
+        const [key, value] = decodeEntry(buffer, start, end);
+        if (key === 'type') type = value;
+        if (key === 'content-type') contentType = value;
       }
+      if (number === 3) metadata = buffer.subarray(start, end);
+      if (number === 4) data = buffer.subarray(start, end);
     },
   });
   return { id, type, contentType, metadata, data };
@@ -164,10 +143,11 @@ function decodeEvent(buffer: Buffer, from: number, to: number): ProposedEvent {
 function decodeEntry(buffer: Buffer, from: number, to: number): readonly [string, string] {
   let key = '';
   let value = '';
-  const bytes: FieldVisitor['bytes'] = (number, start, end) => {
-    if (number === 1) key = buffer.toString('utf8', start, end);
-    if (number === 2) value = buffer.toString('utf8', start, end);
-  };
-  visitFields(buffer, from, to, { bytes });
+  visitFields(buffer, from, to, {
+    bytes(number, start, end) {
+      if (number === 1) key = buffer.toString('utf8', start, end);
+      if (number === 2) value = buffer.toString('utf8', start, end);
+    },
+  });
   return [key, value];
 }

@@ -1,38 +1,38 @@
 // `Append`: one append per call, its events in the messages after the first one.
 import type { sendUnaryData, ServerReadableStream } from '@grpc/grpc-js';
 import { match } from 'ts-pattern';
-import type { AppendResult } from '../../../domain/ports/event-store.ts';
-import { NO_STREAM } from '../common/revisions.ts';
+import type { Position } from '../../../domain/core/positions.ts';
+import type { AppendRequest } from '../common/append-request.ts';
+import { revisionNumber } from '../common/revisions.ts';
 import type { EmbeddedEngine } from '../embedded/open.ts';
 import type { AppendMessage } from './append-messages.ts';
-import { addProposed, gathering, requestOf, type Gathering } from './proposed.ts';
+import { addProposed, gathering, type Gathering } from './proposed.ts';
 import { appendConflict, appendSuccess } from './append-answers.ts';
 import { failedWrite, invalidArgument, Refusal, refusalOf } from './refusal.ts';
-import { WRITE_TIMEOUT_MS, type FrontLimits } from './limits.ts';
+import { WRITE_TIMEOUT_MS } from './limits.ts';
 
-export function appendHandler(
-  engine: EmbeddedEngine,
-  { maxAppendBytes }: FrontLimits,
-): (call: ServerReadableStream<AppendMessage, Buffer>, done: sendUnaryData<Buffer>) => void {
-  return (call, done) => {
+export function appendHandler(engine: EmbeddedEngine) {
+  return (call: ServerReadableStream<AppendMessage, Buffer>, done: sendUnaryData<Buffer>): void => {
     let append: Gathering | undefined;
     let ended = false;
-    const finish = (error: Refusal | null, answer?: Buffer): void => {
-      if (ended) return;
+    const end = (): void => {
       ended = true;
-      done(error, answer);
+    };
+    const finish = (error: Refusal | null, answer?: Buffer): void => {
+      if (!ended) done(error, answer);
+      end();
     };
     const receive = ({ options, event }: AppendMessage): Refusal | undefined => {
-      if (append === undefined) {
-        if (options === undefined)
-          return invalidArgument('the first message must have the options');
-        const started = gathering(options);
-        if (started instanceof Refusal) return started;
-        append = started;
-        return undefined;
+      if (append !== undefined) {
+        return event === undefined
+          ? invalidArgument('a message has no event')
+          : addProposed(append, event);
       }
-      if (event === undefined) return invalidArgument('a message has no event');
-      return addProposed(append, event, maxAppendBytes);
+      if (options === undefined) return invalidArgument('the first message must have the options');
+      const started = gathering(options);
+      if (started instanceof Refusal) return started;
+      append = started;
+      return undefined;
     };
     call.on('data', (message: AppendMessage) => {
       if (ended) return;
@@ -40,41 +40,51 @@ export function appendHandler(
       // Immediately, since the rest of the append would be dropped.
       if (refused !== undefined) finish(refused);
     });
-    call.on('cancelled', () => {
-      ended = true;
-    });
-    call.on('error', () => {
-      ended = true;
-    });
+    call.on('cancelled', end);
+    call.on('error', end);
     call.on('end', () => {
       if (ended) return;
       if (append === undefined) {
         finish(invalidArgument('an append needs options'));
         return;
       }
-      const gathered = append;
-      engine.append(requestOf(gathered), WRITE_TIMEOUT_MS).then(
-        (result) => {
-          const answer = answerOf(gathered, result);
-          if (answer instanceof Refusal) finish(answer);
-          else finish(null, answer);
-        },
-        (error: unknown) => {
-          finish(refusalOf(error));
-        },
-      );
+      const { expected, events } = append;
+      const answers: Answers = {
+        appended: (revision, position) =>
+          appendSuccess(revision, events.length === 0 ? undefined : position),
+        conflict: (actual) => appendConflict(expected, actual),
+      };
+      writeAndAnswer(engine, append, answers, finish);
     });
   };
 }
 
-function answerOf({ stream, expected, events }: Gathering, result: AppendResult): Buffer | Refusal {
-  return match(result)
-    .with({ outcome: 'appended' }, ({ revision, position }) =>
-      appendSuccess(revision, events.length === 0 ? undefined : position),
-    )
-    .with({ outcome: 'conflict' }, ({ actual }) =>
-      appendConflict(expected, actual === 'no_stream' ? NO_STREAM : actual),
-    )
-    .with({ outcome: 'refused' }, { outcome: 'unknown' }, (failed) => failedWrite(stream, failed))
-    .exhaustive();
+export type Answers = {
+  readonly appended: (revision: bigint, position: Position) => Buffer;
+  readonly conflict: (actual: bigint) => Buffer | Refusal;
+};
+
+/** Writes an append and answers its call. */
+export function writeAndAnswer(
+  engine: EmbeddedEngine,
+  request: AppendRequest,
+  answers: Answers,
+  done: (error: Refusal | null, answer?: Buffer) => void,
+): void {
+  engine.append(request, WRITE_TIMEOUT_MS).then(
+    (result) => {
+      const answer = match(result)
+        .with({ outcome: 'appended' }, (it) => answers.appended(it.revision, it.position))
+        .with({ outcome: 'conflict' }, (it) => answers.conflict(revisionNumber(it.actual)))
+        .with({ outcome: 'refused' }, { outcome: 'unknown' }, (it) =>
+          failedWrite(request.stream, it),
+        )
+        .exhaustive();
+      if (answer instanceof Refusal) done(answer);
+      else done(null, answer);
+    },
+    (error: unknown) => {
+      done(refusalOf(error));
+    },
+  );
 }

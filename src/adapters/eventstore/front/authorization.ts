@@ -6,9 +6,7 @@ import { Refusal } from './refusal.ts';
 /** The refusal of a call, or `undefined` for an allowed call. */
 export type Gate = (metadata: Metadata) => Refusal | undefined;
 
-/**
- * @param token accepted as `Bearer token` and as the password of `Basic`, whatever the user's name is
- */
+/** @param token accepted as `Bearer token` and as the password of `Basic`, with any user's name */
 export function gate(token: string | undefined): Gate {
   if (token === undefined) return () => undefined;
   const expected = digest(token);

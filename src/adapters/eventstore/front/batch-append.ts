@@ -3,7 +3,7 @@
 import { status, type ServerDuplexStream } from '@grpc/grpc-js';
 import { match } from 'ts-pattern';
 import type { AppendResult } from '../../../domain/ports/event-store.ts';
-import { NO_STREAM } from '../common/revisions.ts';
+import { revisionNumber } from '../common/revisions.ts';
 import type { EmbeddedEngine } from '../embedded/open.ts';
 import {
   badRequestError,
@@ -11,8 +11,8 @@ import {
   batchSuccess,
   conflictError,
   streamDeletedError,
-  timeoutError,
-  tooLargeError,
+  TIMEOUT_ERROR,
+  TOO_LARGE_ERROR,
   type BatchError,
 } from './append-answers.ts';
 import type { BatchFragment } from './append-messages.ts';
@@ -21,9 +21,8 @@ import {
   MAX_UNFINISHED_BYTES,
   MAX_UNWRITTEN_BYTES,
   WRITE_TIMEOUT_MS,
-  type FrontLimits,
 } from './limits.ts';
-import { addProposed, gathering, requestOf, type Gathering } from './proposed.ts';
+import { addProposed, gathering, type Gathering } from './proposed.ts';
 import { Refusal, refusalOf, shuttingDown } from './refusal.ts';
 
 /** An append whose last fragment has not arrived. */
@@ -37,12 +36,8 @@ type OpenAppend = {
   answered: boolean;
 };
 
-export function batchAppendHandler(
-  engine: EmbeddedEngine,
-  { maxAppendBytes }: FrontLimits,
-  closing: AbortSignal,
-): (call: ServerDuplexStream<BatchFragment, Buffer>) => void {
-  return (call) => {
+export function batchAppendHandler(engine: EmbeddedEngine, closing: AbortSignal) {
+  return (call: ServerDuplexStream<BatchFragment, Buffer>): void => {
     const open = new Map<string, OpenAppend>();
     let unfinished = 0;
     let unwritten = 0;
@@ -79,23 +74,22 @@ export function batchAppendHandler(
 
     const begin = (id: string, fragment: BatchFragment): OpenAppend => {
       const { options } = fragment;
-      const started = options === undefined ? undefined : gathering(options);
+      const started =
+        options === undefined
+          ? new Refusal(status.INVALID_ARGUMENT, 'the first fragment has no options')
+          : gathering(options);
       const append = started instanceof Refusal ? undefined : started;
+      const timeoutMs = Math.min(options?.deadlineMs ?? WRITE_TIMEOUT_MS, WRITE_TIMEOUT_MS);
       const one: OpenAppend = {
         // A copy: a view would keep the whole message in memory.
         correlationBytes: Buffer.from(fragment.correlationBytes),
         stream: append?.stream ?? '',
         append,
-        deadline:
-          performance.now() + Math.min(options?.deadlineMs ?? WRITE_TIMEOUT_MS, WRITE_TIMEOUT_MS),
+        deadline: performance.now() + timeoutMs,
         answered: false,
       };
       open.set(id, one);
-      if (append === undefined) {
-        const reason =
-          started instanceof Refusal ? started.details : 'the first fragment has no options';
-        fail(one, badRequestError(reason));
-      }
+      if (started instanceof Refusal) fail(one, badRequestError(started.details));
       return one;
     };
 
@@ -105,18 +99,15 @@ export function batchAppendHandler(
       fragment: BatchFragment,
     ): BatchError | undefined => {
       // The deadline is checked before the size: a timed out append is answered as such.
-      if (performance.now() >= one.deadline) return timeoutError();
+      if (performance.now() >= one.deadline) return TIMEOUT_ERROR;
       const before = append.bytes;
-      for (const event of fragment.events) {
-        const refused = addProposed(append, event, maxAppendBytes);
-        if (refused === undefined) continue;
-        unfinished += append.bytes - before;
-        return refused.metadata.get('exception').includes('maximum-append-size-exceeded')
-          ? tooLargeError(maxAppendBytes)
-          : badRequestError(refused.details);
-      }
+      let refused: Refusal | undefined;
+      for (const event of fragment.events) refused ??= addProposed(append, event);
       unfinished += append.bytes - before;
-      return undefined;
+      if (refused === undefined) return undefined;
+      return refused.metadata.get('exception').includes('maximum-append-size-exceeded')
+        ? TOO_LARGE_ERROR
+        : badRequestError(refused.details);
     };
 
     const write = (one: OpenAppend, append: Gathering): void => {
@@ -124,20 +115,19 @@ export function batchAppendHandler(
       unfinished -= append.bytes;
       unwritten += append.bytes;
       writing += 1;
-      const finish = (answer: () => Buffer): void => {
+      const finish = (answer: Buffer): void => {
         unwritten -= append.bytes;
         writing -= 1;
-        send(answer());
+        send(answer);
         endIfIdle();
       };
-      engine.append(requestOf(append), one.deadline - performance.now()).then(
+      engine.append(append, one.deadline - performance.now()).then(
         (result) => {
-          finish(() => answerOf(one, append, result));
+          finish(answerOf(one, append, result));
         },
         (error: unknown) => {
-          finish(() =>
-            batchFailure(one, badRequestError(refusalOf(error).details, status.UNAVAILABLE)),
-          );
+          const { details } = refusalOf(error);
+          finish(batchFailure(one, badRequestError(details, status.UNAVAILABLE)));
         },
       );
     };
@@ -183,21 +173,15 @@ function answerOf(one: OpenAppend, append: Gathering, result: AppendResult): Buf
       batchSuccess(one, revision, append.events.length === 0 ? undefined : position),
     )
     .with({ outcome: 'conflict' }, ({ actual }) =>
-      batchFailure(
-        one,
-        conflictError(append.expected, actual === 'no_stream' ? NO_STREAM : actual),
-      ),
+      batchFailure(one, conflictError(append.expected, revisionNumber(actual))),
     )
-    .with({ outcome: 'refused' }, ({ reason, message }) =>
-      batchFailure(
-        one,
-        reason === 'stream_deleted'
-          ? streamDeletedError(one.stream)
-          : reason === 'storage_full'
-            ? badRequestError(message, status.RESOURCE_EXHAUSTED)
-            : badRequestError(message),
-      ),
+    .with({ outcome: 'refused', reason: 'stream_deleted' }, () =>
+      batchFailure(one, streamDeletedError(one.stream)),
     )
-    .with({ outcome: 'unknown' }, () => batchFailure(one, timeoutError()))
+    .with({ outcome: 'refused', reason: 'storage_full' }, ({ message }) =>
+      batchFailure(one, badRequestError(message, status.RESOURCE_EXHAUSTED)),
+    )
+    .with({ outcome: 'refused' }, ({ message }) => batchFailure(one, badRequestError(message)))
+    .with({ outcome: 'unknown' }, () => batchFailure(one, TIMEOUT_ERROR))
     .exhaustive();
 }

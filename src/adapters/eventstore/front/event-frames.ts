@@ -1,5 +1,4 @@
-// Encodes stored events as `ReadResp` messages, straight from the file's bytes into one buffer. The generated
-// classes would cost several times as much for each event.
+// Encodes stored events as `ReadResp` messages into one buffer: the generated classes cost several times as much.
 import type { StoredEvent } from '../embedded/rows.ts';
 import { TOMBSTONE_ON_WIRE, TOMBSTONE_REVISION } from '../common/revisions.ts';
 import {

@@ -1,5 +1,4 @@
-// Filters events for a reader. A client's regular expression may run without end on some name, so it runs with a timeout
-// over a page of names at a time.
+// Filters events for a reader. A client's regular expression may never end, so it runs with a timeout.
 import { createContext, Script } from 'node:vm';
 import type { StoredEvent } from '../embedded/rows.ts';
 import { MAX_PREFIX_LENGTH, MAX_PREFIXES, MAX_REGEX_LENGTH } from './limits.ts';
@@ -16,10 +15,7 @@ export type FilterTerms = {
   readonly regex: string;
 };
 
-/**
- * How long a regular expression may take for one page of names, in milliseconds: far more than an ordinary one needs,
- * also on a busy machine.
- */
+/** How long a regular expression may take for one page of names: far more than an ordinary one needs. */
 const REGEX_TIMEOUT_MS = 250;
 /** The most names with a remembered result, so that a type is matched once and not for every event. */
 const REMEMBERED_NAMES = 2_000;
@@ -32,9 +28,8 @@ export function eventFilter({ on, prefixes, regex }: FilterTerms): EventFilter |
   const nameOf = (event: StoredEvent): string => (on === 'stream' ? event.stream : event.type);
   if (regex === '') return prefixFilter(prefixes, nameOf);
   if (regex.length > MAX_REGEX_LENGTH) {
-    return invalidArgument(
-      `a filter's regular expression has at most ${MAX_REGEX_LENGTH} characters`,
-    );
+    const most = `at most ${MAX_REGEX_LENGTH} characters`;
+    return invalidArgument(`a filter's regular expression has ${most}`);
   }
   const test = regexTest(regex);
   if (test instanceof Refusal) return test;
@@ -54,12 +49,12 @@ function prefixFilter(
   prefixes: readonly string[],
   nameOf: (event: StoredEvent) => string,
 ): EventFilter | Refusal {
-  if (prefixes.length === 0)
+  if (prefixes.length === 0) {
     return invalidArgument('a filter needs a regular expression or prefixes');
+  }
   if (prefixes.length > MAX_PREFIXES || prefixes.some(({ length }) => length > MAX_PREFIX_LENGTH)) {
-    return invalidArgument(
-      `a filter has at most ${MAX_PREFIXES} prefixes of ${MAX_PREFIX_LENGTH} characters`,
-    );
+    const most = `at most ${MAX_PREFIXES} prefixes of ${MAX_PREFIX_LENGTH} characters`;
+    return invalidArgument(`a filter has ${most}`);
   }
   return (page) => page.map((event) => prefixes.some((prefix) => nameOf(event).startsWith(prefix)));
 }
@@ -87,9 +82,8 @@ function run(context: object): readonly boolean[] {
     const bits: unknown = MATCH.runInContext(context, { timeout: REGEX_TIMEOUT_MS });
     return Array.from(String(bits), (bit) => bit === '1');
   } catch (error) {
-    throw invalidArgument(
-      `the regular expression cannot be matched within ${REGEX_TIMEOUT_MS} ms: ${messageOf(error)}`,
-    );
+    const limit = `within ${REGEX_TIMEOUT_MS} ms: ${messageOf(error)}`;
+    throw invalidArgument(`the regular expression cannot be matched ${limit}`);
   }
 }
 

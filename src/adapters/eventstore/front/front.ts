@@ -1,18 +1,17 @@
-// The front: serves an embedded store over EventStoreDB's protocol, so that the official client and the tools
-// that use it work on one machine without a server to install.
+// The front: serves an embedded store over EventStoreDB's protocol, to the official client and its tools.
 import { isIP } from 'node:net';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import { silentLogger, type Logger } from '../../../domain/ports/logger.ts';
+import { isLoopback } from '../../http/server/address.ts';
 import { NO_STREAM } from '../common/revisions.ts';
 import { openEngine, type EmbeddedEngine } from '../embedded/open.ts';
 import { keepProtoPrivate } from '../wire/private-proto.ts';
-import { DEFAULT_MAX_APPEND_BYTES, REMEMBERED_IDS } from './limits.ts';
+import { REMEMBERED_IDS } from './limits.ts';
 import type { RunningServer, ServerSettings } from './server.ts';
 
-/** The store to serve: a file, which the front then owns, or an engine that the caller owns and closes. */
-export type FrontStore = { readonly file: string } | { readonly engine: EmbeddedEngine };
-
-export type FrontOptions = FrontStore & {
+export type FrontOptions = {
+  /** The store's file, which the front then owns. */
+  readonly file: string;
   /** The address to listen on. Default: 127.0.0.1. */
   readonly host?: string | undefined;
   /** Default: 0, a free port. */
@@ -20,14 +19,12 @@ export type FrontOptions = FrontStore & {
   /** Lets `host` be an address that other machines reach. It then needs a `token`. */
   readonly allowRemote?: boolean | undefined;
   /**
-   * What callers have to send: as `Bearer`, or as the password of `Basic` with any user. The official client
-   * sends its password over TLS only, so for it a token goes with `tls`.
+   * The token that callers send: as `Bearer`, or as the password of `Basic` with any user. The official client
+   * sends a password over TLS only.
    */
   readonly token?: string | undefined;
   /** Key and certificate in PEM. Without them the connection is in clear text. */
   readonly tls?: { readonly key: string; readonly certificate: string } | undefined;
-  /** The most that one append may hold. Default: 1 MiB, as EventStoreDB has it. */
-  readonly maxAppendBytes?: number | undefined;
   readonly logger?: Logger | undefined;
 };
 
@@ -35,42 +32,24 @@ export type Front = {
   /** For the official client: `esdb://127.0.0.1:2113?tls=false`. */
   readonly url: string;
   readonly port: number;
-  /** Answers the appends that are being written, ends all other calls, and closes the store if the front owns it. */
+  /** Answers the appends that are being written, ends all other calls, and closes the store. */
   readonly close: () => Promise<void>;
 };
 
 /** How long the append of the mark may take. */
 const MARK_MS = 2_000;
 
-/**
- * Opens the store and serves it.
- *
- * @throws TocsinError `usage` for an address that needs `allowRemote` and a token, and where nothing can
- * listen; like `embeddedStore` when the file cannot be opened
- */
+/** Opens the store and serves it. @throws TocsinError `usage` for the address; like `embeddedStore` for the file */
 export async function createFront(options: FrontOptions): Promise<Front> {
-  const { host = '127.0.0.1', token, tls, logger = silentLogger } = options;
+  const { file, host = '127.0.0.1', token, tls, logger = silentLogger } = options;
   checkAddress(host, options);
   await using undo = new AsyncDisposableStack();
-  const engine =
-    'engine' in options
-      ? options.engine
-      : undo.use(
-          await openEngine(
-            { file: options.file, holder: 'tocsin store' },
-            { rememberIds: REMEMBERED_IDS },
-          ),
-        );
+  const store = { file, holder: 'tocsin store' };
+  const engine = undo.use(await openEngine(store, { rememberIds: REMEMBERED_IDS }));
   await markAsServed(engine);
 
-  const server = await loadAndStart({
-    engine,
-    host,
-    address: `${hostInUrl(host)}:${options.port ?? 0}`,
-    limits: { maxAppendBytes: options.maxAppendBytes ?? DEFAULT_MAX_APPEND_BYTES },
-    token,
-    tls,
-  });
+  const address = `${hostInUrl(host)}:${options.port ?? 0}`;
+  const server = await loadAndStart({ engine, host, address, token, tls });
   undo.defer(server.close);
   const resources = undo.move();
   const { port } = server;
@@ -94,16 +73,12 @@ async function loadAndStart(settings: ServerSettings): Promise<RunningServer> {
 }
 
 function checkAddress(host: string, { allowRemote = false, token }: FrontOptions): void {
-  const local =
-    host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
-  if (local) return;
+  if (isLoopback(host)) return;
   if (!allowRemote) {
-    throw new TocsinError(
-      'usage',
-      'address_not_local',
-      `${host} can be reached from other machines`,
-      { hint: 'Listen on 127.0.0.1, or allow remote callers explicitly and set a token.' },
-    );
+    const message = `${host} can be reached from other machines`;
+    throw new TocsinError('usage', 'address_not_local', message, {
+      hint: 'Listen on 127.0.0.1, or allow remote callers explicitly and set a token.',
+    });
   }
   if (token === undefined || token === '') {
     throw new TocsinError('usage', 'token_missing', `listening on ${host} needs a token`, {
@@ -116,30 +91,14 @@ function hostInUrl(host: string): string {
   return isIP(host) === 6 ? `[${host}]` : host;
 }
 
-/**
- * Appends the server's own first event. Clients rely on a log that is never empty, and a real server writes
- * several events when it starts first. The event is in a stream that no filter of a user names.
- */
+/** Appends the server's own first event: clients rely on a log that is never empty. No filter of a user names it. */
+const MARK_STREAM = '$store';
+
 async function markAsServed(engine: EmbeddedEngine): Promise<void> {
   if (engine.rows.lastRevision(MARK_STREAM) >= 0n) return;
   const data = JSON.stringify({ server: 'tocsin' });
-  await engine.append(
-    {
-      stream: MARK_STREAM,
-      expected: NO_STREAM,
-      events: [
-        {
-          id: crypto.randomUUID(),
-          type: '$store-created',
-          isJson: true,
-          data,
-          metadata: '',
-          bytes: data.length,
-        },
-      ],
-    },
-    MARK_MS,
-  );
+  const bytes = data.length;
+  const event = { type: '$store-created', isJson: true, data, metadata: '', bytes };
+  const events = [{ id: crypto.randomUUID(), ...event }];
+  await engine.append({ stream: MARK_STREAM, expected: NO_STREAM, events }, MARK_MS);
 }
-
-const MARK_STREAM = '$store';

@@ -1,14 +1,5 @@
 // Limits of the front for each client.
 
-/** Limits that the options of the front set. */
-export type FrontLimits = {
-  /** The most that one append may hold, in bytes of data, metadata and types. */
-  readonly maxAppendBytes: number;
-};
-
-/** EventStoreDB's default, up to version 25.0. */
-export const DEFAULT_MAX_APPEND_BYTES = 1024 * 1024;
-
 /** The official client sends batches of 3 MiB plus one event of at most 16 MiB. */
 export const MAX_MESSAGE_BYTES = 20 * 1024 * 1024;
 

@@ -1,8 +1,11 @@
-// Checks proposed events and collects them into an append, within limits. Texts and bytes are copied, so that the
-// received message can be freed.
+// Checks proposed events and collects copies of them into an append, so that the received message can be freed.
 import { isUtf8 } from 'node:buffer';
-import type { AppendRequest, EncodedEvent } from '../common/append-request.ts';
-import { MAX_STREAM_NAME_BYTES } from '../common/append-request.ts';
+import {
+  MAX_APPEND_BYTES,
+  MAX_STREAM_NAME_BYTES,
+  NIL_UUID,
+  type EncodedEvent,
+} from '../common/append-request.ts';
 import type { AppendOptions, ProposedEvent } from './append-messages.ts';
 import { invalidArgument, missingMetadata, tooLarge, type Refusal } from './refusal.ts';
 
@@ -14,9 +17,6 @@ export type Gathering = {
   /** As EventStoreDB counts: data, metadata and twice the characters of the type. */
   bytes: number;
 };
-
-const NIL_UUID = '00000000-0000-0000-0000-000000000000';
-
 /** Starts an append, or refuses its options. */
 export function gathering(options: AppendOptions): Gathering | Refusal {
   const stream = streamName(options.stream);
@@ -32,8 +32,9 @@ export function gathering(options: AppendOptions): Gathering | Refusal {
 
 /** The name of a stream, or its refusal. */
 export function streamName(bytes: Uint8Array | undefined): string | Refusal {
-  if (bytes === undefined || bytes.length === 0)
+  if (bytes === undefined || bytes.length === 0) {
     return invalidArgument('a stream name is required');
+  }
   if (bytes.length > MAX_STREAM_NAME_BYTES) {
     return invalidArgument(`the stream name is longer than ${MAX_STREAM_NAME_BYTES} bytes`);
   }
@@ -47,7 +48,6 @@ export function streamName(bytes: Uint8Array | undefined): string | Refusal {
 export function addProposed(
   to: Gathering,
   { id, type, contentType, metadata, data }: ProposedEvent,
-  maxAppendBytes: number,
 ): Refusal | undefined {
   if (type === undefined) return missingMetadata('type');
   if (contentType === undefined) return missingMetadata('content-type');
@@ -56,7 +56,7 @@ export function addProposed(
   if (type.includes('\u0000')) return invalidArgument('an event type has a NUL character');
   const content = data.length + metadata.length;
   const bytes = content + 2 * type.length;
-  if (to.bytes + bytes > maxAppendBytes) return tooLarge(maxAppendBytes);
+  if (to.bytes + bytes > MAX_APPEND_BYTES) return tooLarge();
   to.bytes += bytes;
   const isJson = contentType === 'application/json';
   to.events.push({
@@ -68,11 +68,6 @@ export function addProposed(
     bytes: content + Buffer.byteLength(type),
   });
   return undefined;
-}
-
-/** The collected append. */
-export function requestOf({ stream, expected, events }: Gathering): AppendRequest {
-  return { stream, expected, events };
 }
 
 /** Stores UTF-8 as text, so that SQL can query it; the bytes are the same. */

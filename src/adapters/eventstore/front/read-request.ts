@@ -13,30 +13,20 @@ export type From = 'start' | 'end' | bigint;
 
 type Common = { readonly from: From; readonly resolveLinks: boolean; readonly uuids: UuidForm };
 
-/** A checkpoint after every `every` scanned events; absent without a filter. */
-export type Checkpoints = { readonly every: number } | undefined;
-
+/** A read has bounds; a subscription has none. Checkpoints come after every `every` scanned events. */
 export type ReadPlan = Common &
   (
-    | {
-        readonly kind: 'readStream';
-        readonly stream: string;
-        readonly direction: Direction;
-        readonly maxCount: number;
-      }
-    | {
-        readonly kind: 'readAll';
-        readonly filter: EventFilter;
-        readonly direction: Direction;
-        readonly maxCount: number;
-      }
+    | ({ readonly kind: 'readStream'; readonly stream: string } & Bounds)
+    | ({ readonly kind: 'readAll'; readonly filter: EventFilter } & Bounds)
     | { readonly kind: 'subscribeToStream'; readonly stream: string }
     | {
         readonly kind: 'subscribeToAll';
         readonly filter: EventFilter;
-        readonly checkpoints: Checkpoints;
+        readonly checkpoints: { readonly every: number } | undefined;
       }
   );
+
+type Bounds = { readonly direction: Direction; readonly maxCount: number };
 
 type Options = ReadReq.Options;
 
@@ -49,7 +39,7 @@ export function readPlan(request: ReadReq): ReadPlan | Refusal {
   if (options.hasStream() === options.hasAll()) {
     return invalidArgument('a read is of one stream or of all');
   }
-  const direction =
+  const direction: Direction =
     options.getReadDirection() === streams.ReadReq.Options.ReadDirection.BACKWARDS
       ? 'backwards'
       : 'forwards';
@@ -59,24 +49,24 @@ export function readPlan(request: ReadReq): ReadPlan | Refusal {
   }
   const maxCount = Number(options.getCount());
   if (!subscribes && !options.hasCount()) return invalidArgument('a read needs a count');
-  const common = { resolveLinks: options.getResolveLinks(), uuids: uuidForm(options) };
+  const uuids = options.getUuidOption()?.hasStructured() === true ? 'halves' : 'text';
+  const common = { resolveLinks: options.getResolveLinks(), uuids } as const;
+  const bounds = subscribes ? undefined : { direction, maxCount };
   return options.hasStream()
-    ? streamPlan(options, common, subscribes ? undefined : { direction, maxCount })
-    : allPlan(options, common, subscribes ? undefined : { direction, maxCount });
+    ? streamPlan(options, common, bounds)
+    : allPlan(options, common, bounds);
 }
-
-type Bounds = { readonly direction: Direction; readonly maxCount: number } | undefined;
 
 function streamPlan(
   options: Options,
   common: Omit<Common, 'from'>,
-  bounds: Bounds,
+  bounds: Bounds | undefined,
 ): ReadPlan | Refusal {
   if (options.hasFilter()) return invalidArgument('a stream cannot be filtered');
   const requested = options.getStream();
   const stream = streamName(requested?.getStreamIdentifier()?.getStreamName_asU8());
-  if (requested === undefined || typeof stream !== 'string')
-    return stream instanceof Refusal ? stream : invalidArgument('no stream');
+  if (typeof stream !== 'string') return stream;
+  if (requested === undefined) return invalidArgument('no stream');
   const from: From = requested.hasRevision()
     ? BigInt(requested.getRevision())
     : requested.hasEnd()
@@ -93,7 +83,7 @@ function streamPlan(
 function allPlan(
   options: Options,
   common: Omit<Common, 'from'>,
-  bounds: Bounds,
+  bounds: Bounds | undefined,
 ): ReadPlan | Refusal {
   const requested = options.getAll();
   const position = requested?.getPosition();
@@ -134,8 +124,4 @@ function filterPlan(
     regex: terms.getRegex(),
   });
   return filter instanceof Refusal ? filter : { filter, every: window * multiplier };
-}
-
-function uuidForm(options: Options): UuidForm {
-  return options.getUuidOption()?.hasStructured() === true ? 'halves' : 'text';
 }

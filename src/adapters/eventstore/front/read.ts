@@ -1,5 +1,4 @@
-// `Read`: reads and subscriptions. Both read pages from the file and keep one page in memory. A subscription reads history
-// and live events alike, so no buffer can overflow and no event can get lost between them.
+// `Read`: reads and subscriptions. They keep one page in memory; no event can get lost between history and live events.
 import { randomUUID } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ServerWritableStream } from '@grpc/grpc-js';
@@ -11,7 +10,6 @@ import { BEYOND, bounded, type FileRows, type StoredEvent } from '../embedded/ro
 import { TOMBSTONE_REVISION } from '../common/revisions.ts';
 import {
   eventMessage,
-  type UuidForm,
   type OutgoingEvent,
   CAUGHT_UP_MESSAGE,
   checkpointMessage,
@@ -27,19 +25,21 @@ const PAGE_EVENTS = 128;
 
 type Plan<K extends ReadPlan['kind']> = Extract<ReadPlan, { kind: K }>;
 
-/** @param closing aborted when the server closes: subscriptions end then */
-export function readHandler(
-  engine: EmbeddedEngine,
-  closing: AbortSignal,
-): (call: ServerWritableStream<ReadReq, Buffer>) => void {
-  return (call) => {
+type Reader = Pick<EmbeddedEngine, 'rows' | 'commits'> & {
+  readonly out: ReaderChannel;
+  /** Aborted when the server closes: subscriptions end then. */
+  readonly closing: AbortSignal;
+};
+
+export function readHandler({ rows, commits }: EmbeddedEngine, closing: AbortSignal) {
+  return (call: ServerWritableStream<ReadReq, Buffer>): void => {
     const out = readerChannel(call);
     const plan = readPlan(call.request);
     if (plan instanceof Refusal) {
       out.end(plan);
       return;
     }
-    run(engine, plan, out, closing).then(
+    run({ rows, commits, out, closing }, plan).then(
       () => {
         out.end(closing.aborted ? shuttingDown() : undefined);
       },
@@ -50,32 +50,18 @@ export function readHandler(
   };
 }
 
-function run(
-  engine: EmbeddedEngine,
-  plan: ReadPlan,
-  out: ReaderChannel,
-  closing: AbortSignal,
-): Promise<void> {
+function run(reader: Reader, plan: ReadPlan): Promise<void> {
   return match(plan)
-    .with({ kind: 'readStream' }, (read) => readStream(engine.rows, read, out))
-    .with({ kind: 'readAll' }, (read) => readAll(engine.rows, read, out))
-    .with({ kind: 'subscribeToStream' }, (subscribe) =>
-      subscribeToStream(engine, subscribe, out, AbortSignal.any([out.signal, closing])),
-    )
-    .with({ kind: 'subscribeToAll' }, (subscribe) =>
-      subscribeToAll(engine, subscribe, out, AbortSignal.any([out.signal, closing])),
-    )
+    .with({ kind: 'readStream' }, (read) => readStream(reader, read))
+    .with({ kind: 'readAll' }, (read) => readAll(reader, read))
+    .with({ kind: 'subscribeToStream' }, (read) => subscribeToStream(reader, read))
+    .with({ kind: 'subscribeToAll' }, (read) => subscribeToAll(reader, read))
     .exhaustive();
 }
 
-async function readStream(
-  rows: FileRows,
-  plan: Plan<'readStream'>,
-  out: ReaderChannel,
-): Promise<void> {
+async function readStream({ rows, out }: Reader, plan: Plan<'readStream'>): Promise<void> {
   const { stream, direction, maxCount } = plan;
-  const last = rows.lastRevision(stream);
-  if (last === TOMBSTONE_REVISION) throw streamDeleted(stream);
+  const last = lastRevisionOf(rows, stream);
   if (last < 0n) {
     out.send(streamNotFoundMessage(stream));
     return;
@@ -98,7 +84,7 @@ async function readStream(
   }
 }
 
-async function readAll(rows: FileRows, plan: Plan<'readAll'>, out: ReaderChannel): Promise<void> {
+async function readAll({ rows, out }: Reader, plan: Plan<'readAll'>): Promise<void> {
   const { direction, filter, maxCount } = plan;
   let from = startPosition(plan.from);
   for (let left = maxCount; left > 0 && !out.signal.aborted;) {
@@ -117,25 +103,12 @@ async function readAll(rows: FileRows, plan: Plan<'readAll'>, out: ReaderChannel
   }
 }
 
-async function subscribeToStream(
-  { rows, commits }: EmbeddedEngine,
-  plan: Plan<'subscribeToStream'>,
-  out: ReaderChannel,
-  signal: AbortSignal,
-): Promise<void> {
-  const { stream } = plan;
-  const last = rows.lastRevision(stream);
-  if (last === TOMBSTONE_REVISION) throw streamDeleted(stream);
-  let next =
-    plan.from === 'start'
-      ? firstVisible(stream, last)
-      : plan.from === 'end'
-        ? last + 1n
-        : plan.from + 1n;
-  let live = false;
-  out.send(confirmationMessage(randomUUID()));
-  while (!signal.aborted) {
-    const seen = commits.count();
+async function subscribeToStream(reader: Reader, plan: Plan<'subscribeToStream'>): Promise<void> {
+  const { rows, out } = reader;
+  const { stream, from } = plan;
+  const last = lastRevisionOf(rows, stream);
+  let next = from === 'start' ? firstVisible(stream, last) : from === 'end' ? last + 1n : from + 1n;
+  await follow(reader, async () => {
     const page = rows.stream('forwards', stream, next, PAGE_EVENTS);
     for (const event of page.events) {
       if (!sendEvent(rows, plan, event, out)) await out.ready();
@@ -143,25 +116,14 @@ async function subscribeToStream(
     const end = page.events.at(-1);
     if (end !== undefined) next = BigInt(end.revision) + 1n;
     if (next > TOMBSTONE_REVISION) throw streamDeleted(stream);
-    if (!page.atEnd) {
-      await nextTurn();
-      continue;
-    }
-    if (!live) out.send(CAUGHT_UP_MESSAGE);
-    live = true;
-    await commits.changed(seen, signal);
-  }
+    return page.atEnd;
+  });
 }
 
-async function subscribeToAll(
-  { rows, commits }: EmbeddedEngine,
-  plan: Plan<'subscribeToAll'>,
-  out: ReaderChannel,
-  signal: AbortSignal,
-): Promise<void> {
-  const { filter, checkpoints } = plan;
-  let after = plan.from === 'start' ? 0n : plan.from === 'end' ? rows.head() : bounded(plan.from);
-  let live = false;
+async function subscribeToAll(reader: Reader, plan: Plan<'subscribeToAll'>): Promise<void> {
+  const { rows, out } = reader;
+  const { from, filter, checkpoints } = plan;
+  let after = from === 'start' ? 0n : from === 'end' ? rows.head() : bounded(from);
   let considered = 0;
   let lastCheckpoint = after;
   const checkpoint = (): void => {
@@ -169,9 +131,7 @@ async function subscribeToAll(
     if (after > lastCheckpoint) out.send(checkpointMessage(Number(after)));
     lastCheckpoint = after;
   };
-  out.send(confirmationMessage(randomUUID()));
-  while (!signal.aborted) {
-    const seen = commits.count();
+  const sendPage = async (): Promise<boolean> => {
     const page = rows.all('forwards', after + 1n, PAGE_EVENTS);
     const passes = filter(page.events);
     for (const [i, event] of page.events.entries()) {
@@ -182,32 +142,54 @@ async function subscribeToAll(
       considered = 0;
       checkpoint();
     }
-    if (!page.atEnd) {
+    return page.atEnd;
+  };
+  await follow(reader, sendPage, checkpoints && checkpoint);
+}
+
+/**
+ * Sends pages until the reader leaves or the server closes, and waits for commits at the end of the log.
+ *
+ * @param sendPage sends the next page; true when no event came after it
+ * @param beforeLive runs before the reader learns that it has caught up
+ */
+async function follow(
+  { commits, out, closing }: Reader,
+  sendPage: () => Promise<boolean>,
+  beforeLive?: () => void,
+): Promise<void> {
+  const signal = AbortSignal.any([out.signal, closing]);
+  out.send(confirmationMessage(randomUUID()));
+  for (let live = false; !signal.aborted;) {
+    const seen = commits.count();
+    if (!(await sendPage())) {
       await nextTurn();
       continue;
     }
     if (!live) {
-      if (checkpoints !== undefined) checkpoint();
+      beforeLive?.();
       out.send(CAUGHT_UP_MESSAGE);
+      live = true;
     }
-    live = true;
     await commits.changed(seen, signal);
   }
 }
 
-type EventForm = { readonly resolveLinks: boolean; readonly uuids: UuidForm };
+function lastRevisionOf(rows: FileRows, stream: string): bigint {
+  const last = rows.lastRevision(stream);
+  if (last === TOMBSTONE_REVISION) throw streamDeleted(stream);
+  return last;
+}
 
 /** Sends an event. False when the reader is behind: a promise for every event would cost more than the event. */
 function sendEvent(
   rows: FileRows,
-  { resolveLinks, uuids }: EventForm,
+  { resolveLinks, uuids }: Pick<ReadPlan, 'resolveLinks' | 'uuids'>,
   event: StoredEvent,
   out: ReaderChannel,
 ): boolean {
-  const outgoing = resolveLinks
-    ? resolveLink(rows, event)
-    : { event, link: undefined, position: event.position };
-  return out.send(eventMessage(outgoing, uuids));
+  const unresolved = { event, link: undefined, position: event.position };
+  return out.send(eventMessage(resolveLinks ? resolveLink(rows, event) : unresolved, uuids));
 }
 
 /** Reads of a metadata stream return only its last event. */
@@ -231,7 +213,7 @@ const MAX_LINK_BYTES = 2_048;
 const LINK = /^(\d{1,19})@(.+)$/s;
 
 /** The event, or the link with its target. */
-export function resolveLink(rows: FileRows, event: StoredEvent): OutgoingEvent {
+function resolveLink(rows: FileRows, event: StoredEvent): OutgoingEvent {
   const { position } = event;
   if (event.type !== LINK_TYPE) return { event, link: undefined, position };
   return { event: target(rows, event), link: event, position };

@@ -1,8 +1,8 @@
-// Errors in the form that the protocol's clients expect: a gRPC status, and in the trailers the key `exception` with its
-// fields. Clients read these fields without checking that they exist, so none is ever missing.
+// Errors as clients expect them: a gRPC status and the trailer `exception` with its fields, which clients do not check.
 import { Metadata, status } from '@grpc/grpc-js';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import type { AppendResult } from '../../../domain/ports/event-store.ts';
+import { MAX_APPEND_BYTES } from '../common/append-request.ts';
 
 /** The error of a call, for `emit('error', …)` or a callback. */
 export class Refusal extends Error {
@@ -32,23 +32,20 @@ export function invalidArgument(details: string): Refusal {
   return new Refusal(status.INVALID_ARGUMENT, details);
 }
 
-export function tooLarge(maxAppendBytes: number): Refusal {
-  return new Refusal(
-    status.INVALID_ARGUMENT,
-    `Maximum Append Size of ${maxAppendBytes} Exceeded.`,
-    { exception: 'maximum-append-size-exceeded', 'maximum-append-size': String(maxAppendBytes) },
-  );
+export function tooLarge(): Refusal {
+  const details = `Maximum Append Size of ${MAX_APPEND_BYTES} Exceeded.`;
+  return new Refusal(status.INVALID_ARGUMENT, details, {
+    exception: 'maximum-append-size-exceeded',
+    'maximum-append-size': String(MAX_APPEND_BYTES),
+  });
 }
 
 export function missingMetadata(property: string): Refusal {
-  return new Refusal(
-    status.INVALID_ARGUMENT,
-    `Required Metadata Property '${property}' is missing.`,
-    {
-      exception: 'missing-required-metadata-property',
-      'required-metadata-properties': 'type,content-type',
-    },
-  );
+  const details = `Required Metadata Property '${property}' is missing.`;
+  return new Refusal(status.INVALID_ARGUMENT, details, {
+    exception: 'missing-required-metadata-property',
+    'required-metadata-properties': 'type,content-type',
+  });
 }
 
 /** For reads of and appends to a stream with a tombstone. */
@@ -61,16 +58,14 @@ export function streamDeleted(stream: string): Refusal {
 
 /** For calls that answer a conflict with a status. Numbers below 0 are those of `revisions.ts`. */
 export function wrongExpectedVersion(stream: string, expected: bigint, actual: bigint): Refusal {
-  return new Refusal(
-    status.FAILED_PRECONDITION,
-    `Append failed due to WrongExpectedVersion. Stream: ${stream}, Expected version: ${expected}, Actual version: ${actual}`,
-    {
-      exception: 'wrong-expected-version',
-      'stream-name': stream,
-      'expected-version': String(expected),
-      'actual-version': String(actual),
-    },
-  );
+  const versions = `Expected version: ${expected}, Actual version: ${actual}`;
+  const details = `Append failed due to WrongExpectedVersion. Stream: ${stream}, ${versions}`;
+  return new Refusal(status.FAILED_PRECONDITION, details, {
+    exception: 'wrong-expected-version',
+    'stream-name': stream,
+    'expected-version': String(expected),
+    'actual-version': String(actual),
+  });
 }
 
 /** Makes clients connect again. */
@@ -86,25 +81,20 @@ export function failedWrite(
   if (failed.outcome === 'unknown') {
     return new Refusal(status.ABORTED, `Operation timed out: ${failed.message}`);
   }
-  switch (failed.reason) {
-    case 'stream_deleted':
-      return streamDeleted(stream);
-    case 'storage_full':
-      return new Refusal(status.RESOURCE_EXHAUSTED, failed.message);
-    default:
-      return invalidArgument(failed.message);
-  }
+  if (failed.reason === 'stream_deleted') return streamDeleted(stream);
+  if (failed.reason !== 'storage_full') return invalidArgument(failed.message);
+  return new Refusal(status.RESOURCE_EXHAUSTED, failed.message);
 }
 
 /** The error of a call whose handler threw. */
 export function refusalOf(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
-  if (!(error instanceof TocsinError)) return new Refusal(status.INTERNAL, 'an internal error');
-  const code =
-    error.kind === 'refused'
-      ? status.DATA_LOSS
-      : error.kind === 'internal'
-        ? status.INTERNAL
-        : status.UNAVAILABLE;
-  return new Refusal(code, error.message);
+  if (!(error instanceof TocsinError) || error.kind === 'internal') {
+    const details = error instanceof TocsinError ? error.message : 'an internal error';
+    return new Refusal(status.INTERNAL, details);
+  }
+  return new Refusal(
+    error.kind === 'refused' ? status.DATA_LOSS : status.UNAVAILABLE,
+    error.message,
+  );
 }

@@ -3,7 +3,7 @@ import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import type { EmbeddedEngine } from '../embedded/open.ts';
 import { gate } from './authorization.ts';
-import { MAX_MESSAGE_BYTES, type FrontLimits } from './limits.ts';
+import { MAX_MESSAGE_BYTES } from './limits.ts';
 import { addServices } from './services.ts';
 
 /** Running calls get this long to end when the front closes. */
@@ -18,7 +18,6 @@ export type ServerSettings = {
   readonly host: string;
   /** `host:port` to listen on; port 0 takes a free one. */
   readonly address: string;
-  readonly limits: FrontLimits;
   readonly token: string | undefined;
   readonly tls: { readonly key: string; readonly certificate: string } | undefined;
 };
@@ -27,7 +26,7 @@ export type RunningServer = { readonly port: number; readonly close: () => Promi
 
 /** Starts listening. @throws TocsinError `usage` when the address cannot be used */
 export async function startServer(settings: ServerSettings): Promise<RunningServer> {
-  const { engine, host, limits, token, tls } = settings;
+  const { engine, host, token, tls } = settings;
   const server = new Server({
     'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
     'grpc.max_send_message_length': -1,
@@ -39,7 +38,6 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
   let port = 0;
   addServices(server, {
     engine,
-    limits,
     gate: gate(token),
     closing: closing.signal,
     address: () => ({ host, port }),
@@ -67,17 +65,10 @@ function listen(server: Server, address: string, credentials: ServerCredentials)
         resolve(port);
         return;
       }
-      reject(
-        new TocsinError(
-          'usage',
-          'address_unusable',
-          `cannot listen on ${address}: ${error.message}`,
-          {
-            hint: 'Another program may use the port; give another one, or 0 for a free one.',
-            cause: error,
-          },
-        ),
-      );
+      const message = `cannot listen on ${address}: ${error.message}`;
+      const hint = 'Another program may use the port; give another one, or 0 for a free one.';
+      const usage = new TocsinError('usage', 'address_unusable', message, { hint, cause: error });
+      reject(usage);
     });
   });
 }

@@ -1,15 +1,11 @@
-// The services of the protocol and their handlers. Definitions come from the published package; except for the
-// requests of reads, messages are encoded and decoded by hand.
+// The services of the protocol and their handlers. Except for requests of reads, messages are coded by hand.
 import { randomUUID } from 'node:crypto';
 import {
+  status,
+  type Metadata,
+  type MethodDefinition,
   type sendUnaryData,
   type Server,
-  type ServerDuplexStream,
-  type ServerReadableStream,
-  type ServerUnaryCall,
-  type ServerWritableStream,
-  status,
-  type MethodDefinition,
   type ServiceDefinition,
   type UntypedHandleCall,
   type UntypedServiceImplementation,
@@ -22,18 +18,11 @@ import projectionsGrpc from '@eventstore/db-client/generated/projections_grpc_pb
 import featuresGrpc from '@eventstore/db-client/generated/serverfeatures_grpc_pb.js';
 import streamsGrpc from '@eventstore/db-client/generated/streams_grpc_pb.js';
 import usersGrpc from '@eventstore/db-client/generated/users_grpc_pb.js';
-import type { ReadReq } from '@eventstore/db-client/generated/streams_pb.js';
 import type { EmbeddedEngine } from '../embedded/open.ts';
-import {
-  decodeAppend,
-  decodeFragment,
-  type AppendMessage,
-  type BatchFragment,
-} from './append-messages.ts';
+import { decodeAppend, decodeFragment } from './append-messages.ts';
 import { appendHandler } from './append.ts';
 import type { Gate } from './authorization.ts';
 import { batchAppendHandler } from './batch-append.ts';
-import type { FrontLimits } from './limits.ts';
 import { readHandler } from './read.ts';
 import { tombstoneHandler } from './tombstone.ts';
 import { field, numberField } from '../wire/protobuf-writer.ts';
@@ -42,7 +31,6 @@ import { Refusal } from './refusal.ts';
 /** The parts of the server that the services use. */
 export type ServiceParts = {
   readonly engine: EmbeddedEngine;
-  readonly limits: FrontLimits;
   readonly gate: Gate;
   /** Aborted when the server closes. */
   readonly closing: AbortSignal;
@@ -50,72 +38,58 @@ export type ServiceParts = {
   readonly address: () => { readonly host: string; readonly port: number };
 };
 
-const asIs = (bytes: Buffer): Buffer => bytes;
+/** The handlers encode their answers themselves. */
+const encoded = { responseSerialize: (bytes: Buffer): Buffer => bytes };
 
+const { StreamsService } = streamsGrpc;
 const streams = {
-  ...streamsGrpc.StreamsService,
-  read: { ...streamsGrpc.StreamsService.read, responseSerialize: asIs },
-  append: {
-    ...streamsGrpc.StreamsService.append,
-    requestDeserialize: decodeAppend,
-    responseSerialize: asIs,
-  },
-  batchAppend: {
-    ...streamsGrpc.StreamsService.batchAppend,
-    requestDeserialize: decodeFragment,
-    responseSerialize: asIs,
-  },
-  tombstone: {
-    ...streamsGrpc.StreamsService.tombstone,
-    requestDeserialize: decodeAppend,
-    responseSerialize: asIs,
-  },
+  ...StreamsService,
+  read: { ...StreamsService.read, ...encoded },
+  append: { ...StreamsService.append, ...encoded, requestDeserialize: decodeAppend },
+  batchAppend: { ...StreamsService.batchAppend, ...encoded, requestDeserialize: decodeFragment },
+  tombstone: { ...StreamsService.tombstone, ...encoded, requestDeserialize: decodeAppend },
 };
 const { getSupportedMethods } = featuresGrpc.ServerFeaturesService;
-const features = { getSupportedMethods: { ...getSupportedMethods, responseSerialize: asIs } };
-const gossip = { read: { ...gossipGrpc.GossipService.read, responseSerialize: asIs } };
+const features = { getSupportedMethods: { ...getSupportedMethods, ...encoded } };
+const gossip = { read: { ...gossipGrpc.GossipService.read, ...encoded } };
+
+type Done = sendUnaryData<Buffer>;
+type Call = { readonly metadata: Metadata };
+type StreamingCall = Call & { emit: (name: 'error', error: Refusal) => boolean };
 
 /** Adds all services to a server. */
 export function addServices(server: Server, parts: ServiceParts): void {
-  const { engine, limits, gate, closing, address } = parts;
+  const { engine, gate, closing, address } = parts;
   const instanceId = randomUUID();
-  const read = readHandler(engine, closing);
-  const append = appendHandler(engine, limits);
-  const batchAppend = batchAppendHandler(engine, limits, closing);
-  const tombstone = tombstoneHandler(engine);
-  server.addService(
-    streams,
-    complete(streams, {
-      read(call: ServerWritableStream<ReadReq, Buffer>) {
-        const refused = gate(call.metadata);
-        if (refused === undefined) read(call);
-        else call.emit('error', refused);
-      },
-      append(call: ServerReadableStream<AppendMessage, Buffer>, done: sendUnaryData<Buffer>) {
-        const refused = gate(call.metadata);
-        if (refused === undefined) append(call, done);
-        else done(refused);
-      },
-      batchAppend(call: ServerDuplexStream<BatchFragment, Buffer>) {
-        const refused = gate(call.metadata);
-        if (refused === undefined) batchAppend(call);
-        else call.emit('error', refused);
-      },
-      tombstone(call: ServerUnaryCall<AppendMessage, Buffer>, done: sendUnaryData<Buffer>) {
-        const refused = gate(call.metadata);
-        if (refused === undefined) tombstone(call, done);
-        else done(refused);
-      },
-    }),
-  );
+  const streaming =
+    <C extends StreamingCall>(handle: (call: C) => void) =>
+    (call: C): void => {
+      const refused = gate(call.metadata);
+      if (refused === undefined) handle(call);
+      else call.emit('error', refused);
+    };
+  const answering =
+    <C extends Call>(handle: (call: C, done: Done) => void) =>
+    (call: C, done: Done): void => {
+      const refused = gate(call.metadata);
+      if (refused === undefined) handle(call, done);
+      else done(refused);
+    };
+  const handlers = {
+    read: streaming(readHandler(engine, closing)),
+    append: answering(appendHandler(engine)),
+    batchAppend: streaming(batchAppendHandler(engine, closing)),
+    tombstone: answering(tombstoneHandler(engine)),
+  };
+  server.addService(streams, complete(streams, handlers));
   // Clients make these two calls first, and without credentials.
   server.addService(features, {
-    getSupportedMethods(_call: unknown, done: sendUnaryData<Buffer>) {
+    getSupportedMethods(_call: unknown, done: Done) {
       done(null, supportedMethods());
     },
   });
   server.addService(gossip, {
-    read(_call: unknown, done: sendUnaryData<Buffer>) {
+    read(_call: unknown, done: Done) {
       const { host, port } = address();
       done(null, clusterOfOne(instanceId, host, port));
     },
@@ -140,23 +114,23 @@ const STREAMS = 'event_store.client.streams.streams';
 const LEADER = 8;
 
 /** Official clients append in batches only if this lists `batchappend`; names are in lower case. */
-const METHODS: readonly (readonly [method: string, features: readonly string[]])[] = [
-  ['read', ['position', 'events']],
-  ['append', []],
-  ['batchappend', ['deadline_duration']],
-  ['tombstone', []],
+const METHODS: readonly (readonly [method: string, ...features: string[]])[] = [
+  ['read', 'position', 'events'],
+  ['append'],
+  ['batchappend', 'deadline_duration'],
+  ['tombstone'],
 ];
 
 /** A `SupportedMethods` message. */
-export function supportedMethods(): Buffer {
-  const methods = METHODS.map(([name, features]) =>
+function supportedMethods(): Buffer {
+  const methods = METHODS.map(([name, ...features]) =>
     field(1, field(1, name), field(2, STREAMS), ...features.map((feature) => field(3, feature))),
   );
   return Buffer.concat([...methods, field(2, SERVER_VERSION)]);
 }
 
 /** A `ClusterInfo` message with this server as the leader and only member. */
-export function clusterOfOne(instanceId: string, address: string, port: number): Buffer {
+function clusterOfOne(instanceId: string, address: string, port: number): Buffer {
   return field(
     1,
     field(1, field(2, instanceId)),
@@ -168,7 +142,7 @@ export function clusterOfOne(instanceId: string, address: string, port: number):
 }
 
 /** Handlers for every call of the service: the given ones, and a refusal for the others. */
-export function complete(
+function complete(
   service: ServiceDefinition,
   handlers: UntypedServiceImplementation,
 ): UntypedServiceImplementation {
@@ -185,12 +159,11 @@ function refusing({ path, responseStream }: MethodDefinition<unknown, unknown>):
       status.UNIMPLEMENTED,
       `Tocsin's store does not implement ${path}: it appends, reads, subscribes and tombstones. Use EventStoreDB or KurrentDB for the rest.`,
     );
-  if (responseStream) {
-    return (call: { emit: (name: 'error', error: Refusal) => boolean }) => {
-      call.emit('error', refusal());
-    };
-  }
-  return (_call: unknown, done: (error: Refusal) => void) => {
-    done(refusal());
-  };
+  return responseStream
+    ? (call: StreamingCall) => {
+        call.emit('error', refusal());
+      }
+    : (_call: unknown, done: Done) => {
+        done(refusal());
+      };
 }

@@ -1,7 +1,5 @@
-// Scripted faults of the in-memory store. A script is a function of what is about to happen, so a
+// Scripted faults of the in-memory store, as a function of the next operation: a test that fails always fails.
 import type { EventToAppend } from '../../../domain/core/recorded-event.ts';
-
-// test that fails once fails every time.
 import type {
   AppendRefusal,
   ExpectedRevision,
@@ -51,7 +49,6 @@ export type Fault =
 /** The fault of an operation; `undefined` for none. */
 export type FaultScript = (operation: StoreOperation) => Fault | undefined;
 
-/** The script's fault of an operation, after its delay. */
 export async function faultIn(
   script: FaultScript | undefined,
   operation: StoreOperation,
@@ -63,8 +60,6 @@ export async function faultIn(
 }
 
 /** The error for a fault that does not fit the operation. */
-export function misfit(fault: Fault, operation: StoreOperation): TypeError {
-  return new TypeError(
-    `the fault script gave "${fault.fault}" for ${operation.kind} ${operation.n}`,
-  );
+export function misfit({ fault }: Fault, { kind, n }: StoreOperation): TypeError {
+  return new TypeError(`the fault script gave "${fault}" for ${kind} ${n}`);
 }

@@ -64,7 +64,7 @@ export function memoryLog(): MemoryLog {
     scan(direction, after, prefixes, limit) {
       const events: RecordedEvent[] = [];
       const step = direction === 'forwards' ? 1 : -1;
-      let scannedTo = after ?? (direction === 'forwards' ? 0n : edge(all));
+      let scannedTo = after ?? 0n;
       let i = startOf(all, direction, after);
       for (let looked = 0; looked < SCAN_EVENTS && events.length < limit; looked += 1, i += step) {
         const event = all[i];
@@ -90,16 +90,8 @@ export function memoryLog(): MemoryLog {
   };
 }
 
-function edge(all: readonly RecordedEvent[]): bigint {
-  return (all.at(-1)?.position.commit ?? 0n) + 1n;
-}
-
 /** Index of the first event beyond `after`, by bisection: positions increase. */
-function startOf(
-  all: readonly RecordedEvent[],
-  direction: Direction,
-  after: bigint | undefined,
-): number {
+function startOf(all: readonly RecordedEvent[], direction: Direction, after: bigint | undefined) {
   if (after === undefined) return direction === 'forwards' ? 0 : all.length - 1;
   let low = 0;
   let high = all.length;

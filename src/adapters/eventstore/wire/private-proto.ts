@@ -1,7 +1,5 @@
-// Gives the generated classes of `@eventstore/db-client` a global object of their own. Generated protobuf
-// code keeps its classes in the global `proto.event_store.client` and looks them up there at every call. The
-// code of `@kurrent/kurrentdb-client` uses the same names: whichever package loads last would replace the
-// classes of the other one, and the host's own appends would fail.
+// Gives the generated classes of `@eventstore/db-client` a global object of their own. They look each other up in
+// `proto.event_store.client`, where `@kurrent/kurrentdb-client` would replace them, and the host's appends would fail.
 import { readdirSync, readFileSync } from 'node:fs';
 import Module, { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -9,11 +7,7 @@ import { compileFunction, createContext, type Context } from 'node:vm';
 
 const require = createRequire(import.meta.url);
 
-/**
- * Loads the generated classes in a context of their own, so that every later import of the client uses
- * these. Call it before the first import of `@eventstore/db-client`. Classes that the host has loaded before
- * stay as they are.
- */
+/** Call it before the first import of the client; classes that the host has loaded before stay as they are. */
 export function keepProtoPrivate(): void {
   const folder = generatedFolder();
   if (folder === undefined) return;

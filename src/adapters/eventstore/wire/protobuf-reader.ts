@@ -1,5 +1,4 @@
-// Reads protobuf messages by hand: the generated classes copy every byte several times. The bytes come from clients and
-// may be malformed on purpose.
+// Reads protobuf messages by hand: the generated classes copy every byte several times. The bytes may be hostile.
 
 /** Called for each field; `start` and `end` enclose a length-delimited value, `number` is a varint. */
 export type FieldVisitor = {
@@ -15,11 +14,7 @@ class MalformedMessage extends Error {
   override readonly name = 'MalformedMessage';
 }
 
-/**
- * Visits the fields of the message between `start` and `end`, unknown ones too.
- *
- * @throws Error when the bytes are no such message
- */
+/** Visits the fields between `start` and `end`, unknown ones too. @throws Error when the bytes are no message */
 export function visitFields(
   buffer: Buffer,
   start: number,

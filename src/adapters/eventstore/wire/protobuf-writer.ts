@@ -1,5 +1,4 @@
-// Writes protobuf messages by hand: small messages from pieces, and sizes and heads for encoders that write
-// events straight into one buffer.
+// Writes protobuf messages by hand: small messages from pieces, and sizes and heads for encoders with one buffer.
 
 /** How many bytes a varint takes. */
 export function varintSize(value: number): number {

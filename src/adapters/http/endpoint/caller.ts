@@ -41,10 +41,8 @@ export function userOf(
   headers: Headers,
 ): Result<UserId | undefined, Problem> {
   if (!scopes.includes(scope)) {
-    return err({
-      code: 'scope_missing',
-      detail: `This request needs a token with the scope ${scope}.`,
-    });
+    const detail = `This request needs a token with the scope ${scope}.`;
+    return err({ code: 'scope_missing', detail });
   }
   if (userScope === 'none') return ok(undefined);
   const text = headers.get(USER_HEADER);

@@ -1,17 +1,17 @@
-// The description of an endpoint, from which its OpenAPI document, its checks and its tests follow, and its
-// handler. The checks of all endpoints stand in app.ts.
+// Describes an endpoint: its OpenAPI document, checks and tests follow from it. app.ts makes the checks of all.
 import { z } from 'zod';
 import type { Scope } from '../../../domain/access/scopes.ts';
 import type { UserId } from '../../../domain/core/identity.ts';
+import { err, ok, type Result } from '../../../domain/core/result.ts';
 import { rejectionOf } from '../../../domain/trigger/commands.ts';
-import { rejectionProblem, type Problem, type ProblemCode } from './problems.ts';
+import { rejectionProblem, type Problem, type ProblemCode, type Rejection } from './problems.ts';
 
 export type Answer =
   | { readonly kind: 'answer'; readonly status: 200 | 201; readonly body: object }
   | { readonly kind: 'problem'; readonly problem: Problem };
 
-/** The input of each handler. */
 export type Given = {
+  /** The parts of the path in braces. */
   readonly params: Readonly<Record<string, string>>;
   /** The user of the request; absent only if the endpoint allows that. */
   readonly userId: UserId | undefined;
@@ -36,17 +36,17 @@ type About = {
   readonly bodyOptional?: true;
   /** True when the endpoint accepts an Idempotency-Key header. */
   readonly takesKey?: true;
-  /** Success answers by status. */
-  readonly answers: Readonly<
-    Partial<Record<200 | 201, { description: string; schema: z.ZodType }>>
-  >;
+  readonly answers: SuccessAnswers;
   /** Problems besides those of all endpoints. */
   readonly problems: readonly ProblemCode[];
   readonly deadlineMs: number;
 };
 
+type SuccessAnswers = Readonly<
+  Partial<Record<200 | 201, { description: string; schema: z.ZodType }>>
+>;
+
 export type Endpoint = About & {
-  /** `one`: a request names one user; `any`: the service may leave it out and gets all users; `none`: no user. */
   readonly userScope: 'one' | 'any' | 'none';
   readonly query: z.ZodType;
   /** Absent: the body is not read. */
@@ -54,51 +54,66 @@ export type Endpoint = About & {
   readonly handle: (raw: Raw) => Promise<Answer>;
 };
 
-/** The endpoint has no query parameters. */
+/** No query parameters. */
 export const NO_QUERY = z.strictObject({});
-/** The endpoint has no body. */
+/** No body. */
 export const NO_BODY = z.undefined();
 
-type Spec<Q, B, G> = About & {
-  readonly query: z.ZodType<Q>;
+type Spec<B, G> = About & {
   readonly body: z.ZodType<B>;
-  readonly handle: (given: G & { readonly query: Q; readonly body: B }) => Promise<Answer>;
+  readonly handle: (given: G & { readonly body: B }) => Promise<Answer>;
 };
 
 /** An endpoint for one user. */
-export function ofOne<Q, B>(spec: Spec<Q, B, Given & { readonly userId: UserId }>): Endpoint {
-  const { handle } = spec;
-  return endpoint('one', {
+export function ofOne<B>(spec: Spec<B, Given & { readonly userId: UserId }>): Endpoint {
+  return endpoint('one', NO_QUERY, {
     ...spec,
-    handle: async ({ userId, ...given }) => {
-      if (userId === undefined) {
-        return refuse('user_required', 'Name the user in the Tocsin-User header.');
-      }
-      return handle({ ...given, userId });
-    },
+    handle: async ({ userId, ...given }) =>
+      userId === undefined
+        ? refuse('user_required', 'Name the user in the Tocsin-User header.')
+        : spec.handle({ ...given, userId }),
   });
 }
 
 /** An endpoint for one user, or for all users if a service calls it. */
-export function ofAny<Q, B>(spec: Spec<Q, B, Given>): Endpoint {
-  return endpoint('any', spec);
+export function ofAny<Q, B>(
+  spec: Spec<B, Given & { readonly query: Q }> & { readonly query: z.ZodType<Q> },
+): Endpoint {
+  return endpoint('any', spec.query, spec);
 }
 
 /** An endpoint without a user. */
-export function ofNone<Q, B>(spec: Spec<Q, B, Given>): Endpoint {
-  return endpoint('none', spec);
+export function ofNone<B>(spec: Spec<B, Given>): Endpoint {
+  return endpoint('none', NO_QUERY, spec);
+}
+
+/** The one success answer of an endpoint. */
+export function success(description: string, schema: z.ZodType): SuccessAnswers {
+  return { 200: { description, schema } };
 }
 
 export function answer(status: 200 | 201, body: object): Answer {
   return { kind: 'answer', status, body };
 }
 
-export function refuse(code: ProblemCode, detail: string, more: Partial<Problem> = {}): Answer {
-  return { kind: 'problem', problem: { code, detail, ...more } };
+export function refused(problem: Problem): Answer {
+  return { kind: 'problem', problem };
 }
 
-function endpoint<Q, B>(userScope: Endpoint['userScope'], spec: Spec<Q, B, Given>): Endpoint {
-  const { query, body, handle, ...about } = spec;
+export function refuse(code: ProblemCode, detail: string, more: Partial<Problem> = {}): Answer {
+  return refused({ code, detail, ...more });
+}
+
+/** The answer to a rejection of the kernel. */
+export function rejected(rejection: Rejection): Answer {
+  return refused(rejectionProblem(rejection));
+}
+
+function endpoint<Q, B>(
+  userScope: Endpoint['userScope'],
+  query: z.ZodType<Q>,
+  { body, handle, ...about }: Spec<B, Given & { readonly query: Q }>,
+): Endpoint {
   return {
     ...about,
     userScope,
@@ -106,23 +121,18 @@ function endpoint<Q, B>(userScope: Endpoint['userScope'], spec: Spec<Q, B, Given
     body: isNoBody(body) ? undefined : body,
     handle: async (raw) => {
       const checked = { query: parse(query, raw.query), body: parse(body, raw.body) };
-      if (!checked.query.ok) return checked.query.answer;
-      if (!checked.body.ok) return checked.body.answer;
+      if (!checked.query.ok) return checked.query.error;
+      if (!checked.body.ok) return checked.body.error;
       return handle({ ...raw, query: checked.query.value, body: checked.body.value });
     },
   };
 }
 
-type Parsed<T> =
-  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly answer: Answer };
-
 function isNoBody(schema: z.ZodType): boolean {
   return schema === NO_BODY;
 }
 
-function parse<T>(schema: z.ZodType<T>, input: unknown): Parsed<T> {
+function parse<T>(schema: z.ZodType<T>, input: unknown): Result<T, Answer> {
   const parsed = schema.safeParse(input);
-  if (parsed.success) return { ok: true, value: parsed.data };
-  const problem = rejectionProblem(rejectionOf(parsed.error, input));
-  return { ok: false, answer: { kind: 'problem', problem } };
+  return parsed.success ? ok(parsed.data) : err(rejected(rejectionOf(parsed.error, input)));
 }

@@ -1,5 +1,4 @@
-// Makes the OpenAPI 3.1 document from the endpoints and their zod schemas. OpenAPI 3.1 uses JSON Schema
-// 2020-12, so zod's generator needs no translation.
+// Makes the OpenAPI 3.1 document from the endpoints. It uses JSON Schema 2020-12, which zod generates.
 import { z } from 'zod';
 import { IdSchema } from '../../../domain/core/identity.ts';
 import { MAX_BODY_BYTES } from './body.ts';
@@ -76,30 +75,25 @@ export function problemsOf({ problems, userScope, body }: Endpoint): ProblemCode
   const all = new Set<ProblemCode>([...ALWAYS, ...problems]);
   if (userScope !== 'none') all.add('other_user');
   if (userScope === 'one') all.add('user_required');
-  if (body !== undefined) {
-    all.add('invalid_json').add('too_large').add('unsupported_media_type');
-  }
+  if (body !== undefined) all.add('invalid_json').add('too_large').add('unsupported_media_type');
   return [...all].sort();
 }
 
 function operationOf(endpoint: Endpoint): object {
   const { operationId, summary, scope, path, body, answers, bodyOptional = false } = endpoint;
   const [, , , group = ''] = path.split('/');
+  const requestBody = body && {
+    required: !bodyOptional,
+    description: `At most ${MAX_BODY_BYTES} bytes`,
+    content: { 'application/json': { schema: schemaOf(body) } },
+  };
   return {
     operationId,
     summary,
     tags: [group],
     security: [{ bearer: [scope] }],
     parameters: parametersOf(endpoint),
-    ...(body === undefined
-      ? {}
-      : {
-          requestBody: {
-            required: !bodyOptional,
-            description: `At most ${MAX_BODY_BYTES} bytes`,
-            content: { 'application/json': { schema: schemaOf(body) } },
-          },
-        }),
+    ...(requestBody && { requestBody }),
     responses: {
       ...Object.fromEntries(
         Object.entries(answers).map(([status, { description, schema }]) => [
@@ -113,11 +107,7 @@ function operationOf(endpoint: Endpoint): object {
 }
 
 function failuresOf(endpoint: Endpoint): Record<string, object> {
-  const byStatus = new Map<number, ProblemCode[]>();
-  for (const code of problemsOf(endpoint)) {
-    const [status] = PROBLEMS[code];
-    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
-  }
+  const byStatus = Map.groupBy(problemsOf(endpoint), (code) => PROBLEMS[code][0]);
   const schema = { $ref: '#/components/schemas/Problem' };
   return Object.fromEntries(
     Array.from(byStatus, ([status, codes]) => [

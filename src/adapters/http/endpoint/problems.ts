@@ -1,7 +1,7 @@
 // The problem codes of the API, each with its status and title. A test compares them with docs/http-api.md.
 import type { Issue } from '../../../domain/core/input.ts';
 
-/** Each code with its status and its title. */
+/** The codes with status and title. */
 export const PROBLEMS = {
   invalid_json: [400, 'The body is not JSON'],
   invalid_field: [400, 'A field has an invalid value'],
@@ -53,12 +53,14 @@ export type Problem = {
   readonly members?: Readonly<Record<string, unknown>>;
 };
 
-/** The problem of a kernel's rejection: the same code if the API has it, else `invalid_field`. */
-export function rejectionProblem(rejected: {
+export type Rejection = {
   readonly code: string;
   readonly message: string;
   readonly issues?: readonly Issue[];
-}): Problem {
+};
+
+/** The problem of a kernel's rejection: the same code if the API has it, else `invalid_field`. */
+export function rejectionProblem(rejected: Rejection): Problem {
   const { message: detail, issues = [] } = rejected;
   const code = SAME_CODE.get(rejected.code) ?? 'invalid_field';
   const retry = code === 'too_many_tests' ? { retryAfter: 3600 } : {};

@@ -43,16 +43,11 @@ export function problemResponse(
 
 /** The problem of a thrown error. The error may name files and addresses, so its message stays in the log. */
 export function thrownProblem(error: unknown): Problem {
-  if (
-    error instanceof TocsinError &&
-    (error.kind === 'unavailable' || error.code === NO_EVALUATOR)
-  ) {
-    return { code: 'unavailable', detail: 'Try again in a moment.', retryAfter: 1 };
-  }
-  return {
-    code: 'internal_error',
-    detail: 'The log has the cause under this request’s id; tell the operator.',
-  };
+  const isOutage =
+    error instanceof TocsinError && (error.kind === 'unavailable' || error.code === NO_EVALUATOR);
+  if (isOutage) return { code: 'unavailable', detail: 'Try again in a moment.', retryAfter: 1 };
+  const detail = 'The log has the cause under this request’s id; tell the operator.';
+  return { code: 'internal_error', detail };
 }
 
 const NO_EVALUATOR = 'no_evaluator';

@@ -1,20 +1,19 @@
-// The endpoints of a user's channels. No answer holds a secret, except a generated signing secret, which the
-// API shows once.
+// The endpoints of a user's channels. The only secret in an answer is a generated signing secret, shown once.
 import type { ChannelKey } from '../../../domain/channel/commands.ts';
 import { CHANNELS } from '../../../domain/core/vocabulary.ts';
 import { z } from 'zod';
 import {
   answer,
   NO_BODY,
-  NO_QUERY,
   ofOne,
   refuse,
+  rejected,
+  success,
   type Answer,
   type Endpoint,
 } from '../endpoint/endpoint.ts';
 import type { Channels } from '../../../kernel/channels/channels.ts';
 import type { ChannelRejected, ChannelView } from '../../../kernel/channels/view.ts';
-import { rejectionProblem } from '../endpoint/problems.ts';
 import { InstantShape } from '../endpoint/shapes.ts';
 
 /** The part of a kernel's channels that the API needs. */
@@ -63,9 +62,8 @@ export function channelEndpoints(channels: ApiChannels): readonly Endpoint[] {
       operationId: 'getChannel',
       summary: 'Get a channel without its secrets; `configured` is false if there is none',
       scope: 'channel:read',
-      query: NO_QUERY,
       body: NO_BODY,
-      answers: { 200: { description: 'The channel', schema: ChannelShape } },
+      answers: success('The channel', ChannelShape),
       problems: ['not_found'],
       deadlineMs: CHANNEL_MS,
       async handle({ params, userId }) {
@@ -80,14 +78,11 @@ export function channelEndpoints(channels: ApiChannels): readonly Endpoint[] {
       operationId: 'putChannel',
       summary: 'Configure a channel; missing fields are unset',
       scope: 'channel:write',
-      query: NO_QUERY,
       body: PutBody,
-      answers: {
-        200: {
-          description: 'The channel; a generated signing secret is shown only in this answer',
-          schema: ChannelShape.extend({ generated_secret: z.string().optional() }),
-        },
-      },
+      answers: success(
+        'The channel; a generated signing secret is shown only in this answer',
+        ChannelShape.extend({ generated_secret: z.string().optional() }),
+      ),
       problems: ['not_found', 'invalid_url', 'invalid_secret'],
       deadlineMs: CHANNEL_MS,
       async handle({ params, userId, body, actor }) {
@@ -96,7 +91,7 @@ export function channelEndpoints(channels: ApiChannels): readonly Endpoint[] {
         const { webhook_url: url, enabled, bearer_token: bearerToken, secret } = body;
         const input = { userId, channel, url, enabled, bearerToken, secret };
         const result = await channels.put(input, { actor });
-        if (result.outcome === 'rejected') return rejected(result);
+        if (result.outcome === 'rejected') return channelRejected(result);
         const { generatedSecret } = result;
         return answer(200, { ...viewOf(result.channel), generated_secret: generatedSecret });
       },
@@ -107,21 +102,16 @@ export function channelEndpoints(channels: ApiChannels): readonly Endpoint[] {
       operationId: 'deleteChannel',
       summary: 'Remove a channel and destroy its secrets; a missing channel also answers 200',
       scope: 'channel:write',
-      query: NO_QUERY,
       body: NO_BODY,
-      answers: {
-        200: {
-          description: 'The channel is removed',
-          schema: z.object({ deleted: z.literal(true) }),
-        },
-      },
+      answers: success('The channel is removed', z.object({ deleted: z.literal(true) })),
       problems: ['not_found'],
       deadlineMs: CHANNEL_MS,
       async handle({ params, userId, actor }) {
         const channel = channelOf(params);
         if (channel === undefined) return noChannel();
         const result = await channels.remove({ userId, channel }, { actor });
-        return result.outcome === 'rejected' ? rejected(result) : answer(200, { deleted: true });
+        if (result.outcome === 'rejected') return channelRejected(result);
+        return answer(200, { deleted: true });
       },
     }),
     ofOne({
@@ -130,17 +120,16 @@ export function channelEndpoints(channels: ApiChannels): readonly Endpoint[] {
       operationId: 'testChannel',
       summary: 'Send a real test message; at most five per hour',
       scope: 'channel:write',
-      query: NO_QUERY,
       body: z.strictObject({}),
       bodyOptional: true,
-      answers: { 200: { description: 'The result of the test', schema: TestedShape } },
+      answers: success('The result of the test', TestedShape),
       problems: ['not_found', 'not_configured', 'channel_disabled', 'too_many_tests'],
       deadlineMs: TEST_MS,
       async handle({ params, userId, actor, signal }) {
         const channel = channelOf(params);
         if (channel === undefined) return noChannel();
         const result = await channels.test({ userId, channel }, { actor, signal });
-        if (result.outcome === 'rejected') return rejected(result);
+        if (result.outcome === 'rejected') return channelRejected(result);
         const { status, answer: outcome, code } = result;
         return answer(200, { channel, status, outcome, code });
       },
@@ -148,9 +137,9 @@ export function channelEndpoints(channels: ApiChannels): readonly Endpoint[] {
   ];
 }
 
-function channelOf({
-  channel,
-}: Readonly<Record<string, string>>): ChannelKey['channel'] | undefined {
+type Params = Readonly<Record<string, string>>;
+
+function channelOf({ channel }: Params): ChannelKey['channel'] | undefined {
   return CHANNELS.find((known) => known === channel);
 }
 
@@ -161,25 +150,20 @@ const FIELDS: ReadonlyMap<string, string> = new Map([
   ['bearerToken', 'bearer_token'],
 ]);
 
-function rejected(result: ChannelRejected): Answer {
-  const issues = result.issues.map(({ field, message }) => ({
-    field: FIELDS.get(field) ?? field,
-    message,
+function channelRejected(result: ChannelRejected): Answer {
+  const issues = result.issues.map((issue) => ({
+    ...issue,
+    field: FIELDS.get(issue.field) ?? issue.field,
   }));
   const message = issues.map(({ field, message: text }) => `${field} ${text}`).join('; ');
-  return { kind: 'problem', problem: rejectionProblem({ ...result, message, issues }) };
+  return rejected({ ...result, message, issues });
 }
 
 function viewOf(view: ChannelView): object {
   const { channel } = view;
   if (!view.configured) {
-    return {
-      channel,
-      configured: false,
-      enabled: false,
-      has_bearer_token: false,
-      has_secret: false,
-    };
+    const none = { configured: false, enabled: false };
+    return { channel, ...none, has_bearer_token: false, has_secret: false };
   }
   const { lastTest } = view;
   return {

@@ -4,8 +4,16 @@ import { emitId } from '../../../domain/core/identity.ts';
 import { formatInstant } from '../../../domain/core/instants.ts';
 import type { Deliveries, DeliveryHistoryEvent, DeliveryView } from '../../../kernel/deliveries.ts';
 import type { DeliveryRow } from '../../../kernel/processes/delivery/delivery-index.ts';
-import { NO_BODY, NO_QUERY, answer, ofAny, refuse, type Endpoint } from '../endpoint/endpoint.ts';
-import { rejectionProblem } from '../endpoint/problems.ts';
+import {
+  NO_BODY,
+  NO_QUERY,
+  answer,
+  ofAny,
+  refuse,
+  rejected,
+  success,
+  type Endpoint,
+} from '../endpoint/endpoint.ts';
 import { IdShape, InstantShape, Reason } from '../endpoint/shapes.ts';
 
 const STATUSES = [
@@ -62,15 +70,10 @@ export function deliveryEndpoints(deliveries: Deliveries): readonly Endpoint[] {
       scope: 'delivery:read',
       body: NO_BODY,
       query: ListQuery,
-      answers: {
-        200: {
-          description: 'A page of deliveries; `next_before` is the `before` of the next page',
-          schema: z.object({
-            deliveries: z.array(DeliveryShape),
-            next_before: z.int().optional(),
-          }),
-        },
-      },
+      answers: success(
+        'A page of deliveries; `next_before` is the `before` of the next page',
+        z.object({ deliveries: z.array(DeliveryShape), next_before: z.int().optional() }),
+      ),
       problems: [],
       deadlineMs: READ_MS,
       handle({ userId, query }) {
@@ -88,12 +91,7 @@ export function deliveryEndpoints(deliveries: Deliveries): readonly Endpoint[] {
       scope: 'delivery:read',
       query: NO_QUERY,
       body: NO_BODY,
-      answers: {
-        200: {
-          description: 'The delivery',
-          schema: DeliveryShape.extend({ steps: z.array(StepShape) }),
-        },
-      },
+      answers: success('The delivery', DeliveryShape.extend({ steps: z.array(StepShape) })),
       problems: ['not_found'],
       deadlineMs: READ_MS,
       async handle({ params, userId }) {
@@ -109,12 +107,10 @@ export function deliveryEndpoints(deliveries: Deliveries): readonly Endpoint[] {
       scope: 'delivery:redrive',
       query: NO_QUERY,
       body: z.strictObject({ reason: Reason }),
-      answers: {
-        200: {
-          description: 'The notification will be sent again',
-          schema: z.object({ redriven: z.literal(true) }),
-        },
-      },
+      answers: success(
+        'The notification will be sent again',
+        z.object({ redriven: z.literal(true) }),
+      ),
       problems: ['not_found', 'already_delivered', 'under_way', 'expired'],
       deadlineMs: 8_000,
       async handle({ params, userId, body, actor }) {
@@ -122,7 +118,7 @@ export function deliveryEndpoints(deliveries: Deliveries): readonly Endpoint[] {
         const result = await deliveries.redrive(id, userId, { ...body, actor });
         if (result.outcome === 'redriven') return answer(200, { redriven: true });
         if (result.outcome === 'not_found') return noDelivery();
-        return { kind: 'problem', problem: rejectionProblem(result) };
+        return rejected(result);
       },
     }),
   ];

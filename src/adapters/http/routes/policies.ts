@@ -7,22 +7,20 @@ import type { Kernel } from '../../../kernel/open-kernel.ts';
 import type { PolicyResult, PolicyView } from '../../../kernel/control/policies.ts';
 import {
   NO_BODY,
-  NO_QUERY,
   answer,
   ofNone,
   refuse,
+  rejected,
+  success,
   type Answer,
   type Endpoint,
 } from '../endpoint/endpoint.ts';
-import { rejectionProblem } from '../endpoint/problems.ts';
 import { InstantShape, InstantText, Reason } from '../endpoint/shapes.ts';
 
 const base = '/api/v1/notification/policies';
 
 const ChangedShape = z.object({ outcome: z.enum(['changed', 'unchanged']) });
-const changed = {
-  200: { description: 'The change applies to later events', schema: ChangedShape },
-};
+const changed = success('The change applies to later events', ChangedShape);
 
 const InForceShape = z.object({
   policies: z.record(z.string(), z.string()),
@@ -39,9 +37,8 @@ export function policyEndpoints({ policies }: Pick<Kernel, 'policies'>): readonl
       operationId: 'getPolicies',
       summary: 'Get the policies and mutes in force; `*` means all other types',
       scope: 'policy:read',
-      query: NO_QUERY,
       body: NO_BODY,
-      answers: { 200: { description: 'Policies and mutes by trigger type', schema: InForceShape } },
+      answers: success('Policies and mutes by trigger type', InForceShape),
       problems: [],
       deadlineMs: 3_000,
       handle: async () => answer(200, inForce(await policies.show())),
@@ -53,7 +50,6 @@ export function policyEndpoints({ policies }: Pick<Kernel, 'policies'>): readonl
       summary:
         'Emergency brake: suppress requests of a type, or of all types with `*`, until a time',
       scope: 'policy:write',
-      query: NO_QUERY,
       body: z.strictObject({ trigger_type: TypeOrAnySchema, until: InstantText, reason: Reason }),
       answers: changed,
       problems: [],
@@ -71,7 +67,6 @@ export function policyEndpoints({ policies }: Pick<Kernel, 'policies'>): readonl
       operationId: 'unmute',
       summary: 'End a mute early',
       scope: 'policy:write',
-      query: NO_QUERY,
       body: z.strictObject({ trigger_type: TypeOrAnySchema, reason: Reason }),
       answers: changed,
       problems: [],
@@ -83,8 +78,9 @@ export function policyEndpoints({ policies }: Pick<Kernel, 'policies'>): readonl
 }
 
 function answerOf(result: PolicyResult): Answer {
-  if (result.outcome !== 'rejected') return answer(200, { outcome: result.outcome });
-  return { kind: 'problem', problem: rejectionProblem(result) };
+  return result.outcome === 'rejected'
+    ? rejected(result)
+    : answer(200, { outcome: result.outcome });
 }
 
 function inForce({ policies, mutes }: PolicyView): object {

@@ -8,24 +8,16 @@ import type { Kernel } from '../../../kernel/open-kernel.ts';
 import type { ConfirmResult, DismissResult } from '../../../kernel/previews/results.ts';
 import {
   NO_BODY,
-  NO_QUERY,
   answer,
   ofOne,
   refuse,
+  rejected,
+  success,
   type Answer,
   type Endpoint,
 } from '../endpoint/endpoint.ts';
-import { rejectionProblem } from '../endpoint/problems.ts';
 import { InstantText, PreviewShape, previewOf, TriggerBody } from '../endpoint/shapes.ts';
-import {
-  blankless,
-  inputOf,
-  isAnswer,
-  keyMismatch,
-  previewIdOf,
-  raiseFailure,
-  RAISE_PROBLEMS,
-} from './raising.ts';
+import { inputOf, oneKey, previewIdOf, raiseFailure, RAISE_PROBLEMS } from './raising.ts';
 
 const PREVIEW_MS = 5_000;
 const READ_MS = 3_000;
@@ -70,7 +62,6 @@ export function previewEndpoints({ previews }: Pick<Kernel, 'previews'>): readon
       operationId: 'createPreview',
       summary: 'Evaluate at once and offer a preview; sends no notification',
       scope: 'preview:write',
-      query: NO_QUERY,
       body: TriggerBody,
       takesKey: true,
       answers: {
@@ -81,9 +72,9 @@ export function previewEndpoints({ previews }: Pick<Kernel, 'previews'>): readon
       deadlineMs: PREVIEW_MS,
       async handle({ body, actor, traceparent, deadlineMs, signal, ...given }) {
         const input = inputOf(given, body);
-        if (isAnswer(input)) return input;
+        if (!input.ok) return input.error;
         const call = { actor, traceparent, deadlineMs, signal };
-        const result = await previews.offer(input, call);
+        const result = await previews.offer(input.value, call);
         if (result.outcome === 'nothing_to_offer') {
           return refuse('nothing_to_offer', `Nothing was stored: ${result.reason}.`);
         }
@@ -91,8 +82,9 @@ export function previewEndpoints({ previews }: Pick<Kernel, 'previews'>): readon
           return raiseFailure(result);
         }
         const preview = await found(given.userId, previewIdOf(result.triggerId));
-        if (preview === undefined)
+        if (preview === undefined) {
           return refuse('nothing_to_offer', 'The evaluation made no preview.');
+        }
         return answer(result.duplicate ? 200 : 201, preview);
       },
     }),
@@ -102,9 +94,8 @@ export function previewEndpoints({ previews }: Pick<Kernel, 'previews'>): readon
       operationId: 'getPreview',
       summary: 'Get a preview, also after it has ended',
       scope: 'preview:read',
-      query: NO_QUERY,
       body: NO_BODY,
-      answers: { 200: { description: 'The preview', schema: PreviewShape } },
+      answers: success('The preview', PreviewShape),
       problems: ['not_found'],
       deadlineMs: READ_MS,
       async handle({ params, userId }) {
@@ -118,10 +109,9 @@ export function previewEndpoints({ previews }: Pick<Kernel, 'previews'>): readon
       operationId: 'confirmPreview',
       summary: 'Confirm a preview; repeats with the same key have one effect',
       scope: 'preview:write',
-      query: NO_QUERY,
       body: ConfirmBody,
       takesKey: true,
-      answers: { 200: { description: 'The preview was applied', schema: AppliedShape } },
+      answers: success('The preview was applied', AppliedShape),
       problems: [
         'key_mismatch',
         'not_found',
@@ -137,12 +127,11 @@ export function previewEndpoints({ previews }: Pick<Kernel, 'previews'>): readon
       ],
       deadlineMs: PREVIEW_MS,
       async handle({ params, userId, body, key, actor, traceparent, deadlineMs }) {
-        const inBody = blankless(body.idempotency_key);
-        if (key !== undefined && inBody !== undefined && key !== inBody) return keyMismatch();
-        const input = confirmInputOf(body, inBody ?? key ?? '');
+        const used = oneKey(key, body.idempotency_key);
+        if (!used.ok) return used.error;
+        const input = confirmInputOf(body, used.value ?? '');
         const call = { actor, traceparent, deadlineMs };
-        const result = await previews.confirm(userId, params['preview_id'] ?? '', input, call);
-        return confirmed(result);
+        return confirmed(await previews.confirm(userId, params['preview_id'] ?? '', input, call));
       },
     }),
     ofOne({
@@ -151,15 +140,9 @@ export function previewEndpoints({ previews }: Pick<Kernel, 'previews'>): readon
       operationId: 'dismissPreview',
       summary: 'Dismiss a preview; a repeat has no further effect',
       scope: 'preview:write',
-      query: NO_QUERY,
       body: z.strictObject({ reason: z.string().max(256).optional() }),
       bodyOptional: true,
-      answers: {
-        200: {
-          description: 'The preview is dismissed',
-          schema: z.object({ dismissed: z.literal(true) }),
-        },
-      },
+      answers: success('The preview is dismissed', z.object({ dismissed: z.literal(true) })),
       problems: [
         'not_found',
         'already_applied',
@@ -170,13 +153,8 @@ export function previewEndpoints({ previews }: Pick<Kernel, 'previews'>): readon
       ],
       deadlineMs: PREVIEW_MS,
       async handle({ params, userId, body, actor, traceparent, deadlineMs }) {
-        const { reason } = body;
-        const call = {
-          actor,
-          traceparent,
-          deadlineMs,
-          ...(reason === undefined ? {} : { reason }),
-        };
+        const reason = body.reason === undefined ? {} : { reason: body.reason };
+        const call = { actor, traceparent, deadlineMs, ...reason };
         const result = await previews.dismiss(userId, params['preview_id'] ?? '', call);
         return result.outcome === 'dismissed' ? answer(200, { dismissed: true }) : failed(result);
       },
@@ -215,13 +193,9 @@ function confirmed(result: ConfirmResult): Answer {
   }
   if (result.outcome === 'failed') {
     const { applyId, code, detail } = result;
-    return refuse(
-      'apply_failed',
-      'Nothing was written. Read the preview, and confirm it with a new key.',
-      {
-        members: { apply: { apply_id: applyId, code, detail } },
-      },
-    );
+    const members = { apply: { apply_id: applyId, code, detail } };
+    const advice = 'Nothing was written. Read the preview, and confirm it with a new key.';
+    return refuse('apply_failed', advice, { members });
   }
   return failed(result);
 }
@@ -236,7 +210,7 @@ function failed(
       const issues = result.issues.map(inSnakeCase);
       const detail = issues.map(({ field, message }) => `${field} ${message}`).join('; ');
       const message = detail === '' ? `${result.message}.` : detail;
-      return { kind: 'problem', problem: rejectionProblem({ ...result, message, issues }) };
+      return rejected({ ...result, message, issues });
     }
     case 'conflict':
       return refuse('conflict', result.message, { retryAfter: 1 });

@@ -2,9 +2,10 @@
 import type { z } from 'zod';
 import type { RaiseInput } from '../../../domain/trigger/commands.ts';
 import { toContractFields } from '../../../domain/contracts/mapping.ts';
+import { err, ok, type Result } from '../../../domain/core/result.ts';
 import type { RaiseResult } from '../../../kernel/raise/raise-result.ts';
-import { refuse, type Answer, type Given } from '../endpoint/endpoint.ts';
-import { rejectionProblem, type ProblemCode } from '../endpoint/problems.ts';
+import { refuse, rejected, type Answer, type Given } from '../endpoint/endpoint.ts';
+import type { ProblemCode } from '../endpoint/problems.ts';
 import type { TriggerBody } from '../endpoint/shapes.ts';
 
 /** Deadline of a raise. */
@@ -26,18 +27,18 @@ type Body = z.output<typeof TriggerBody>;
 export function inputOf(
   { userId, key }: Pick<Given, 'key'> & { readonly userId: string },
   body: Body,
-): RaiseInput | Answer {
-  const inBody = blankless(body.idempotency_key);
-  if (key !== undefined && inBody !== undefined && key !== inBody) return keyMismatch();
+): Result<RaiseInput, Answer> {
+  const used = oneKey(key, body.idempotency_key);
+  if (!used.ok) return used;
   const input: Record<string, unknown> = {
     feedbackId: body.feedback_id,
-    idempotencyKey: inBody ?? key,
+    idempotencyKey: used.value,
     traceId: body.trace_id,
     severity: body.severity,
     mockNow: body.mock_now,
     payload: body.payload,
   };
-  return {
+  return ok({
     userId,
     source: 'api_trigger',
     triggerType: body.trigger_type,
@@ -45,18 +46,21 @@ export function inputOf(
     targetId: body.target_id,
     // Absent rather than undefined: the request hash covers the fields that the client sent.
     ...Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined)),
-  };
+  });
 }
 
-export function keyMismatch(): Answer {
-  return refuse(
-    'key_mismatch',
-    'The Idempotency-Key header and the body have different keys; send one key.',
-  );
-}
-
-export function isAnswer(value: RaiseInput | Answer): value is Answer {
-  return 'kind' in value;
+/** The idempotency key of header and body, or the problem of two different keys. */
+export function oneKey(
+  inHeader: string | undefined,
+  fromBody: string | undefined,
+): Result<string | undefined, Answer> {
+  const trimmed = fromBody?.trim();
+  const inBody = trimmed === '' ? undefined : trimmed;
+  if (inHeader === undefined || inBody === undefined || inHeader === inBody) {
+    return ok(inBody ?? inHeader);
+  }
+  const detail = 'The Idempotency-Key header and the body have different keys; send one key.';
+  return err(refuse('key_mismatch', detail));
 }
 
 /** The answer to a raise without success. */
@@ -66,11 +70,8 @@ export function raiseFailure(
   switch (result.outcome) {
     case 'rejected': {
       const { code, message, issues } = result;
-      if (code === 'invalid_argument' || code === 'stream_deleted') {
-        return { kind: 'problem', problem: rejectionProblem(result) };
-      }
-      const inContract = toContractFields({ code, message, issues });
-      return { kind: 'problem', problem: rejectionProblem(inContract) };
+      const isOfContract = code !== 'invalid_argument' && code !== 'stream_deleted';
+      return rejected(isOfContract ? toContractFields({ code, message, issues }) : result);
     }
     case 'idempotency_conflict':
       return refuse('idempotency_conflict', `${result.message}; use a new one.`);
@@ -87,8 +88,3 @@ export function raiseFailure(
 
 /** The preview of a trigger; their ids differ only in the prefix. */
 export const previewIdOf = (triggerId: string): string => triggerId.replace(/^ast_/, 'asp_');
-
-export function blankless(text: string | undefined): string | undefined {
-  const trimmed = text?.trim();
-  return trimmed === '' ? undefined : trimmed;
-}

@@ -6,8 +6,15 @@ import { PREVIEW_KINDS } from '../../../domain/preview/events.ts';
 import type { Evaluation } from '../../../domain/trigger/evaluation.ts';
 import type { Kernel, TriggerView } from '../../../kernel/open-kernel.ts';
 import { toContractFields } from '../../../domain/contracts/mapping.ts';
-import { NO_BODY, NO_QUERY, answer, ofOne, refuse, type Endpoint } from '../endpoint/endpoint.ts';
-import { rejectionProblem } from '../endpoint/problems.ts';
+import {
+  NO_BODY,
+  answer,
+  ofOne,
+  refuse,
+  rejected,
+  success,
+  type Endpoint,
+} from '../endpoint/endpoint.ts';
 import {
   CandidateShape,
   candidateOf,
@@ -15,7 +22,7 @@ import {
   InstantShape,
   TriggerBody,
 } from '../endpoint/shapes.ts';
-import { inputOf, isAnswer, raiseFailure, RAISE_MS, RAISE_PROBLEMS } from './raising.ts';
+import { inputOf, raiseFailure, RAISE_MS, RAISE_PROBLEMS } from './raising.ts';
 
 const DryRunShape = z.object({
   outcome: z.enum(['offer', 'close', 'reject']),
@@ -63,17 +70,16 @@ export function triggerEndpoints(
       operationId: 'dryRun',
       summary: 'Evaluate a trigger without writing or sending anything',
       scope: 'trigger:raise',
-      query: NO_QUERY,
       body: TriggerBody,
-      answers: { 200: { description: 'The evaluation', schema: DryRunShape } },
+      answers: success('The evaluation', DryRunShape),
       problems: ['unknown_trigger_type', 'payload_invalid'],
       deadlineMs: RAISE_MS,
       async handle({ body, signal, ...given }) {
         const input = inputOf(given, body);
-        if (isAnswer(input)) return input;
-        const result = await kernel.dryRun(input, { signal });
+        if (!input.ok) return input.error;
+        const result = await kernel.dryRun(input.value, { signal });
         if (result.ok) return answer(200, evaluationOf(result.value.evaluation));
-        return { kind: 'problem', problem: rejectionProblem(toContractFields(result.error)) };
+        return rejected(toContractFields(result.error));
       },
     }),
     ofOne({
@@ -83,7 +89,6 @@ export function triggerEndpoints(
       summary:
         'Raise a trigger: once per scope while it is active, once per idempotency key for ever',
       scope: 'trigger:raise',
-      query: NO_QUERY,
       body: TriggerBody,
       takesKey: true,
       answers: {
@@ -94,8 +99,8 @@ export function triggerEndpoints(
       deadlineMs: RAISE_MS,
       async handle({ body, actor, traceparent, deadlineMs, ...given }) {
         const input = inputOf(given, body);
-        if (isAnswer(input)) return input;
-        const result = await kernel.raise(input, { actor, traceparent, deadlineMs });
+        if (!input.ok) return input.error;
+        const result = await kernel.raise(input.value, { actor, traceparent, deadlineMs });
         if (result.outcome !== 'raised' && result.outcome !== 'duplicate') {
           return raiseFailure(result);
         }
@@ -115,9 +120,8 @@ export function triggerEndpoints(
       operationId: 'getTrigger',
       summary: 'Get a trigger',
       scope: 'trigger:read',
-      query: NO_QUERY,
       body: NO_BODY,
-      answers: { 200: { description: 'The trigger', schema: TriggerShape } },
+      answers: success('The trigger', TriggerShape),
       problems: ['not_found'],
       deadlineMs: RAISE_MS,
       async handle({ params, userId }) {

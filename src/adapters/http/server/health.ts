@@ -1,5 +1,4 @@
-// Health and metrics of a daemon over HTTP, for probes and scrapers. Answers hold no secrets, because
-// everybody who reaches the port may read them.
+// Health and metrics of a daemon over HTTP. Everybody who reaches the port may read them, so they hold no secrets.
 import { Hono } from 'hono';
 import { problem } from './problem.ts';
 import type { Readiness } from './readiness.ts';

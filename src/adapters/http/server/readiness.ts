@@ -63,26 +63,21 @@ export async function storeReadiness(probe: () => Promise<unknown>): Promise<Rea
 
 function reasonsOf(status: ProjectorStatus, limits: ReadinessLimits): Reason[] {
   const { phase, caughtUp, storeAway, lagSeconds, stalledSeconds, lastFailure } = status;
-  const reasons: Reason[] = [];
-  if (phase === 'stopped') {
-    reasons.push({ code: 'stopped', message: 'the projector does not run' });
-  } else if (phase === 'waiting') {
-    const why = lastFailure === undefined ? '' : `: ${lastFailure}`;
-    reasons.push({ code: 'waiting', message: `waiting before the next try${why}` });
-  }
-  if (storeAway !== undefined) {
-    const message = `the event store has been away for ${storeAway.seconds.toFixed(1)} s: ${storeAway.reason}`;
-    reasons.push({ code: 'store_away', message });
-  } else if (!caughtUp) {
-    reasons.push({ code: 'catching_up', message: 'the log has events that are not projected yet' });
-  }
-  if (lagSeconds > limits.lagSeconds) {
-    const message = `${lagSeconds.toFixed(1)} s behind, more than ${limits.lagSeconds} s`;
-    reasons.push({ code: 'lagging', message });
-  }
-  if (stalledSeconds > limits.stalledSeconds) {
-    const message = `no progress for ${stalledSeconds.toFixed(1)} s, more than ${limits.stalledSeconds} s`;
-    reasons.push({ code: 'stalled', message });
-  }
-  return reasons;
+  const why = lastFailure === undefined ? '' : `: ${lastFailure}`;
+  const away = `the event store has been away for ${storeAway?.seconds.toFixed(1)} s: ${storeAway?.reason}`;
+  const lag = `${lagSeconds.toFixed(1)} s behind, more than ${limits.lagSeconds} s`;
+  const stall = `no progress for ${stalledSeconds.toFixed(1)} s, more than ${limits.stalledSeconds} s`;
+  const all: readonly (readonly [applies: boolean, code: Reason['code'], message: string])[] = [
+    [phase === 'stopped', 'stopped', 'the projector does not run'],
+    [phase === 'waiting', 'waiting', `waiting before the next try${why}`],
+    [storeAway !== undefined, 'store_away', away],
+    [
+      !caughtUp && storeAway === undefined,
+      'catching_up',
+      'the log has events that are not projected yet',
+    ],
+    [lagSeconds > limits.lagSeconds, 'lagging', lag],
+    [stalledSeconds > limits.stalledSeconds, 'stalled', stall],
+  ];
+  return all.filter(([applies]) => applies).map(([, code, message]) => ({ code, message }));
 }

@@ -1,4 +1,5 @@
 // Serves a `fetch` handler at a socket.
+import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { isIPv6 } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
@@ -29,7 +30,12 @@ export async function serveHttp(
   const server = createServer((request, response) => {
     void listener(request, response);
   });
-  await listen(server, host, port);
+  try {
+    server.listen({ host, port });
+    await once(server, 'listening');
+  } catch (cause) {
+    throw listenError(host, port, cause);
+  }
   const address = server.address();
   const bound = typeof address === 'object' && address !== null ? address.port : port;
   return {
@@ -38,31 +44,14 @@ export async function serveHttp(
   };
 }
 
-async function listen(server: Server, host: string, port: number): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<undefined>();
-  server.once('error', reject);
-  server.listen({ host, port }, () => {
-    resolve(undefined);
-  });
-  try {
-    await promise;
-  } catch (cause) {
-    throw listenError(host, port, cause);
-  } finally {
-    server.off('error', reject);
-  }
-}
-
 async function close(server: Server): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<undefined>();
-  server.close(() => {
-    resolve(undefined);
-  });
+  const closed = once(server, 'close');
+  server.close();
   server.closeIdleConnections();
   const cut = setTimeout(() => {
     server.closeAllConnections();
   }, CLOSE_GRACE_MS);
-  await promise;
+  await closed;
   clearTimeout(cut);
 }
 

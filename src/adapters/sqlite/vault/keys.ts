@@ -1,5 +1,4 @@
-// Reads the keys of the vault, 32 bytes each, from the environment or from a file that only its owner may read.
-// The first key encrypts; all keys decrypt.
+// Reads the keys of the vault, 32 bytes each. The first key encrypts; all keys decrypt.
 import { createHash, randomBytes } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { TocsinError } from '../../../domain/core/errors.ts';

@@ -4,7 +4,7 @@ import { chmodSync, existsSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import type { SecretVault } from '../../../domain/ports/secret-vault.ts';
-import { openError, openSqlite, type SqliteFormat, transaction } from '../open.ts';
+import { kept, openError, openSqlite, type SqliteFormat, transaction } from '../open.ts';
 import type { VaultKey, VaultKeys } from './keys.ts';
 
 export type SqliteVaultOptions = {
@@ -30,9 +30,7 @@ const FORMAT: SqliteFormat = {
   create(db) {
     db.exec(`
       CREATE TABLE secrets (
-        name TEXT PRIMARY KEY,
-        key_id TEXT NOT NULL,
-        box BLOB NOT NULL
+        name TEXT PRIMARY KEY, key_id TEXT NOT NULL, box BLOB NOT NULL
       ) WITHOUT ROWID;
     `);
   },
@@ -49,16 +47,16 @@ const FINGERPRINT_KEY = ':fingerprints';
  */
 export function sqliteVault({ file, keys }: SqliteVaultOptions): SqliteVault {
   const isNew = !existsSync(file);
-  const db = openSqlite(file, FORMAT);
-  try {
-    if (isNew) chmodSync(file, 0o600);
-    // Overwrites deleted content; `remove` empties the journal.
-    db.exec('PRAGMA secure_delete = ON');
-    return vaultOn(db, file, keys);
-  } catch (error) {
-    db.close();
-    throw openError(file, WHAT, error);
-  }
+  return kept(openSqlite(file, FORMAT), (db) => {
+    try {
+      if (isNew) chmodSync(file, 0o600);
+      // Overwrites deleted content; `remove` empties the journal.
+      db.exec('PRAGMA secure_delete = ON');
+      return vaultOn(db, file, keys);
+    } catch (error) {
+      throw openError(file, WHAT, error);
+    }
+  });
 }
 
 function vaultOn(db: DatabaseSync, file: string, keys: VaultKeys): SqliteVault {

@@ -16,12 +16,10 @@ export const ATTEMPTS_INDEX = 'delivery-attempts.2';
 export type AttemptsOptions = AttemptContext & {
   readonly store: EventStore;
   readonly index: DueIndex;
-  /** Deliveries handled at once. */
   readonly concurrency: number;
   readonly onCaughtUp?: (() => void) | undefined;
 };
 
-/** Makes every attempt at its time, and records expiries. */
 export function attemptsProcess(options: AttemptsOptions): Process {
   const { store, index, concurrency, runtime, kernel, logger, onCaughtUp } = options;
   return dueProcess({
@@ -33,8 +31,8 @@ export function attemptsProcess(options: AttemptsOptions): Process {
     changeOf: attemptRows,
     handle: (entry, signal) => handleDue(options, entry.stream, signal),
     concurrency,
-    ...(logger === undefined ? {} : { logger }),
-    ...(onCaughtUp === undefined ? {} : { onCaughtUp }),
+    logger,
+    onCaughtUp,
   });
 }
 

@@ -22,7 +22,6 @@ export type CallOptions = Runtime & {
   readonly message: OutgoingMessage;
   readonly target: ChannelTarget;
   readonly leaseUntil: Instant;
-  /** The worker stops. */
   readonly signal: AbortSignal;
 };
 

@@ -29,7 +29,6 @@ export type CallSlot =
 
 export type ChannelLimiter = {
   readonly acquire: (target: ChannelTarget, now: Instant) => CallSlot;
-  /** Calls under way. */
   readonly inFlight: () => number;
 };
 
@@ -149,7 +148,6 @@ function isSlow(channel: Channel, now: Instant): boolean {
   return false;
 }
 
-/** When every rate allows one more call. */
 function freeAt(channel: Channel, rates: readonly Rate[], now: Instant): Instant {
   return rates.reduce((latest, { count, perMs }, index) => {
     const spent = channel.spent[index] ?? 0;

@@ -24,7 +24,6 @@ export const deliveryDecider = decider<DeliveryState, DeliveryEvent>({
 
 export type DeliveryContext = Pick<KernelContext, 'store' | 'runtime'> & {
   readonly rules: DeliveryRules;
-  /** For the metadata of events. */
   readonly actor: string;
 };
 

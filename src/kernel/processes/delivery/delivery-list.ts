@@ -1,7 +1,6 @@
 // Keeps the list of deliveries, and marks the users whose skipped deliveries can be redriven: after a skip,
 // and after a channel was configured or enabled. One subscription reads both in log order, so no channel
 // that comes just before or just after a skip is missed.
-import { unlessAborted } from '../../../domain/core/signals.ts';
 import { z } from 'zod';
 import type { WakeSignal } from '../../../domain/core/wake-signal.ts';
 import { categoryPrefix } from '../../../domain/core/ids.ts';
@@ -9,7 +8,7 @@ import { deliveryCodec } from '../../../domain/delivery/events.ts';
 import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
 import type { EventStore, SubscriptionEntry } from '../../../domain/ports/event-store.ts';
 import type { Logger } from '../../../domain/ports/logger.ts';
-import { assertSameLog, pageEnd } from '../due/follow.ts';
+import { pageEnd, pagesAfter } from '../due/follow.ts';
 import type { Runtime } from '../../../domain/ports/runtime.ts';
 import { restartAfterOutages, type Process } from '../due/process.ts';
 import {
@@ -29,23 +28,19 @@ export type ListOptions = {
   readonly logger?: Logger | undefined;
 };
 
-/** The events that open a channel. */
 const OPENING_EVENTS: ReadonlySet<string> = new Set(['ChannelConfigured', 'ChannelEnabled']);
 const OfUser = z.object({ userId: z.string() });
 
 /** The reasons for a skip that end when the user opens a channel. */
 export const NO_CHANNEL_REASONS: ReadonlySet<string> = new Set(['no_channel', 'channel_disabled']);
 
-/** The process that keeps the list. */
 export function listProcess(options: ListOptions): Process {
   const name = 'delivery-list';
-  const { runtime, logger } = options;
+  const restart = { ...options.runtime, name, logger: options.logger };
   return {
     name,
     run: (signal) =>
-      restartAfterOutages({ ...runtime, name, logger }, signal, (onProgress) =>
-        follow(options, signal, onProgress),
-      ),
+      restartAfterOutages(restart, signal, (onProgress) => follow(options, signal, onProgress)),
   };
 }
 
@@ -56,11 +51,9 @@ async function follow(
 ): Promise<void> {
   const { store, kernel, index, marked } = options;
   const prefixes = [categoryPrefix(kernel, 'notification'), categoryPrefix(kernel, 'channel')];
-  // The store may be away: a stop does not wait for it.
-  await unlessAborted(assertSameLog(index, store, prefixes), signal, () => undefined);
   // The last worker may have left marks.
   marked.wake();
-  for await (const page of store.subscribeAll({ from: index.position(), prefixes, signal })) {
+  for await (const page of pagesAfter(index, { store, prefixes }, signal)) {
     onProgress();
     const commit = commitOf(page, index);
     if (commit === undefined) continue;

@@ -31,7 +31,6 @@ const RequestHeaders = z.object({
 /** Checks, a second apart, until the log has recorded a stream that was created again. */
 const MAX_FOREIGN_CHECKS = 15;
 
-/** Accepts every published notification request once. */
 export function intakeProcess(options: IntakeOptions): Process {
   return {
     name: 'delivery-intake',
@@ -77,20 +76,12 @@ export async function accept(
   options: DeliveryContext & { readonly kernel: string },
   { notificationId, event, request }: FoundRequest,
 ): Promise<void> {
-  const { userId, triggerType, channel, triggerId, previewId, requestedAt, expiresAt } = request;
+  const { userId, triggerType, mock, channel, triggerId, previewId } = request;
+  const { requestedAt, expiresAt } = request;
   const stream = deliveryStream(options.kernel, userId, notificationId);
-  const facts = {
-    notificationId,
-    userId,
-    triggerType,
-    mock: request.mock,
-    channel,
-    triggerId,
-    previewId,
-    source: { event: event.id, stream: event.stream, revision: String(event.revision) },
-    requestedAt,
-    expiresAt,
-  };
+  const about = { notificationId, userId, triggerType, mock, channel, triggerId, previewId };
+  const source = { event: event.id, stream: event.stream, revision: String(event.revision) };
+  const facts = { ...about, source, requestedAt, expiresAt };
   await changeDelivery(options, stream, { kind: 'accept', facts });
 }
 
@@ -115,12 +106,9 @@ async function recordedOutput(store: IntakeOptions['store'], kernel: string) {
 }
 
 function otherStream({ stream, created }: RequestStream): TocsinError {
-  return new TocsinError(
-    'refused',
-    'inbox_of_other_log',
-    `this log does not write the stream ${stream} (created ${created})`,
-    { hint: 'Check --store, --nats and --stream: they must belong to the same deployment.' },
-  );
+  const message = `this log does not write the stream ${stream} (created ${created})`;
+  const hint = 'Check --store, --nats and --stream: they must belong to the same deployment.';
+  return new TocsinError('refused', 'inbox_of_other_log', message, { hint });
 }
 
 function terminate(

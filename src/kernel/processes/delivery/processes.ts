@@ -107,7 +107,6 @@ export function deliveryProcesses(options: DeliveryOptions): readonly Process[] 
   ];
 }
 
-/** The context of commands on deliveries. */
 export function deliveryContext(
   options: Pick<DeliveryOptions, 'store' | 'profile' | 'onUnknown' | 'runtime' | 'actor'>,
 ): DeliveryContext {

@@ -9,7 +9,6 @@ import { triggerCodec, type TriggerEventData } from '../../../domain/trigger/eve
 /** The rule that makes the notification id from the source event. */
 const RULE = 'notification.requested';
 
-/** Where a request is in the log. */
 export type RequestLocation = { readonly stream: string; readonly revision: string };
 
 export type FoundRequest = {
@@ -20,12 +19,10 @@ export type FoundRequest = {
   readonly previewEnding: string | undefined;
 };
 
-/** Why the log has no such request. */
 export type NoRequest = 'foreign_stream' | 'no_event' | 'other_event' | 'unreadable';
 
 const Ended = z.object({ previewId: z.string(), ending: z.string().regex(/^[a-z0-9_]{1,32}$/) });
 
-/** Reads a request and how its preview ended. */
 export async function readRequest(
   store: Pick<EventStore, 'readStream'>,
   kernel: string,

@@ -25,10 +25,8 @@ export type RedriveSkippedOptions = {
 const BATCH = 100;
 /** Rows read per user; a preview lives for an hour, so there are few. */
 const MAX_ROWS = 1_000;
-/** The longest wait for marks, in milliseconds. */
 const LONGEST_WAIT_MS = 30_000;
 
-/** The process that redrives skipped deliveries. */
 export function redriveSkippedProcess(options: RedriveSkippedOptions): Process {
   const { index, marked, runtime, logger = silentLogger } = options;
   return {

@@ -20,9 +20,7 @@ const LONGEST_SLEEP_MS = 30_000;
 export type Dispatcher = {
   /** Hands over due rows until the signal; then resolves when every handler has returned. */
   readonly run: () => Promise<void>;
-  /** Starts to hand over rows. */
   readonly start: () => void;
-  /** These rows were written or removed. */
   readonly rowsChanged: (keys: ReadonlySet<string>) => void;
 };
 

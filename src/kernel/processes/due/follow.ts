@@ -20,11 +20,8 @@ export async function follow(
   signal: AbortSignal,
   observer: Observer,
 ): Promise<void> {
-  const { index, store, prefixes, changeOf } = options;
-  // The store may be away: a stop does not wait for it.
-  await unlessAborted(assertSameLog(index, store, prefixes), signal, () => undefined);
-  const from = index.position();
-  for await (const page of store.subscribeAll({ from, prefixes, signal })) {
+  const { index, changeOf } = options;
+  for await (const page of pagesAfter(index, options, signal)) {
     const { commit, keys } = commitOf(page, changeOf);
     if (commit !== undefined) {
       index.commit(commit);
@@ -34,8 +31,19 @@ export async function follow(
   }
 }
 
+/** The pages of the log after the position of an index, until the signal. */
+export async function* pagesAfter(
+  index: Pick<DueIndex, 'lastEvent' | 'position'>,
+  { store, prefixes }: Pick<DueProcessOptions, 'store' | 'prefixes'>,
+  signal: AbortSignal,
+): AsyncGenerator<readonly SubscriptionEntry[], void, undefined> {
+  // The store may be away: a stop does not wait for it.
+  await unlessAborted(assertSameLog(index, store, prefixes), signal, () => undefined);
+  yield* store.subscribeAll({ from: index.position(), prefixes, signal });
+}
+
 /** A log that was restored from an older copy has the same id, but lacks the last event of the index. */
-export async function assertSameLog(
+async function assertSameLog(
   index: Pick<DueIndex, 'lastEvent' | 'position'>,
   store: DueProcessOptions['store'],
   prefixes: readonly string[],
@@ -44,14 +52,10 @@ export async function assertSameLog(
   const position = index.position();
   if (last === undefined || position === undefined) return;
   if ((await lastSeen(store, { last, position, prefixes })) !== undefined) return;
-  throw new TocsinError(
-    'refused',
-    'index_of_other_log',
-    `the index has read event ${last.revision} of ${last.stream}, and the log does not have it`,
-    {
-      hint: 'The log was replaced or restored from an older copy. Stop the worker, delete its index file, and start it again: the index is built from the log.',
-    },
-  );
+  const message = `the index has read event ${last.revision} of ${last.stream}, and the log does not have it`;
+  const hint =
+    'The log was replaced or restored from an older copy. Stop the worker, delete its index file, and start it again: the index is built from the log.';
+  throw new TocsinError('refused', 'index_of_other_log', message, { hint });
 }
 
 function commitOf(

@@ -1,4 +1,4 @@
-// The options of a due process, shared by its follower and its dispatcher.
+// The options of a due process.
 import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
 import type { EventStore } from '../../../domain/ports/event-store.ts';
 import type { Logger } from '../../../domain/ports/logger.ts';
@@ -28,8 +28,8 @@ export type DueProcessOptions = Runtime & {
    */
   readonly handle: (entry: DueEntry, signal: AbortSignal) => Promise<void>;
   /** Rows handled at once; default 64. */
-  readonly concurrency?: number;
-  readonly logger?: Logger;
+  readonly concurrency?: number | undefined;
+  readonly logger?: Logger | undefined;
   /** Called each time that the rows contain the whole log; for tests and health. */
-  readonly onCaughtUp?: () => void;
+  readonly onCaughtUp?: (() => void) | undefined;
 };

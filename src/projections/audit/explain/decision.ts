@@ -1,26 +1,35 @@
 // What was decided about one request for a notification: its verdict, the sent notification that the verdict
 // depends on, and the other requests that this notification suppressed.
 import type { ControlEvent } from '../../../domain/control/events.ts';
+import { evolveControl, initialControl } from '../../../domain/control/state.ts';
 import { formatInstant } from '../../../domain/core/instants.ts';
 import { formatPosition } from '../../../domain/core/positions.ts';
 import { mutedUntil, policiesAt, policyFor } from '../../../domain/policy/in-force.ts';
 import { formatPolicy } from '../../../domain/policy/text.ts';
 import { REASONS } from '../../../domain/policy/reasons.ts';
-import type { TriggerEvent, TriggerEventData } from '../../../domain/trigger/events.ts';
+import type { TriggerEvent } from '../../../domain/trigger/events.ts';
 import type { VerdictRow } from '../../read-model.ts';
-import type { VerdictLookup } from '../reading/ports.ts';
-import { triggerEventAt, type Found, type StreamReader } from './events.ts';
+import { requestOf, type DecidedRequest, type ExplainSources, type Found } from './events.ts';
 
-/** What finding a decision reads. */
-type DecisionSources = { readonly log: StreamReader; readonly verdicts: VerdictLookup };
-
-/** The sent notification that a decision depends on. */
-export type SentNotificationView = {
-  readonly id: string;
+/** A decided request. */
+export type RequestView = {
   readonly triggerId: string;
+  readonly triggerType: string;
   readonly happenedAt: string;
   readonly recordedAt: string;
   readonly position: string;
+  readonly verdict: VerdictRow['verdict'];
+  readonly reason: string;
+};
+
+type RequestTimes = Pick<RequestView, 'triggerId' | 'happenedAt' | 'recordedAt' | 'position'>;
+
+/** A request that was suppressed because of a sent notification. */
+export type SuppressedView = RequestTimes & Pick<RequestView, 'reason'>;
+
+/** The sent notification that a decision depends on. */
+export type SentNotificationView = RequestTimes & {
+  readonly id: string;
   readonly sequence: string | null;
 };
 
@@ -42,41 +51,32 @@ export type DecisionView = {
   readonly notice: SentNotificationView | null;
 };
 
-/** A request that was suppressed because of a sent notification. */
-export type SuppressedView = {
-  readonly triggerId: string;
-  readonly happenedAt: string;
-  readonly recordedAt: string;
-  readonly position: string;
-  readonly reason: string;
+const MEANINGS: Readonly<Record<string, string>> = {
+  ...REASONS.published,
+  ...REASONS.suppressed,
+  ...REASONS.parked,
 };
 
 /** How many verdicts of a user are searched for suppressed requests, and how many are shown. */
 const MAX_NEIGHBOURS = 200;
 const MAX_SUPPRESSED = 10;
 
-/** A sent notification: its verdict, and the request that it was sent for. */
-export type Sent = {
-  readonly id: string;
-  readonly row: VerdictRow;
-  readonly request: Found<TriggerEvent>;
-  readonly data: TriggerEventData<'NotificationRequested'>;
-};
+/** A sent notification, and the request that it was sent for. */
+export type Sent = DecidedRequest & { readonly id: string };
 
 /** The sent notification with this id; `undefined` where its request cannot be read. */
 export async function sentOf(
-  { log, verdicts }: DecisionSources,
+  { log, verdicts }: ExplainSources,
   id: string,
 ): Promise<Sent | undefined> {
   const row = verdicts.verdictOfMessage(id);
-  const request = row && (await triggerEventAt(log, row.stream, row.revision));
-  if (row === undefined || request?.event.type !== 'NotificationRequested') return undefined;
-  return { id, row, request, data: request.event.data };
+  const request = row && (await requestOf(log, row));
+  return request && { id, ...request };
 }
 
 /** The verdict about a request. A parked request that was decided again has it at the operator's decision. */
 export function decisionOf(
-  { verdicts }: DecisionSources,
+  { verdicts }: ExplainSources,
   { recorded }: Found<TriggerEvent>,
   control: readonly Found<ControlEvent>[],
 ): VerdictRow | undefined {
@@ -90,7 +90,7 @@ export function decisionOf(
 
 /** Other requests of the user that were suppressed because `sent` holds the window; the nearest ten. */
 export async function suppressedBy(
-  { log, verdicts }: DecisionSources,
+  { log, verdicts }: ExplainSources,
   user: string,
   sent: Sent | undefined,
   own: VerdictRow | undefined,
@@ -110,15 +110,8 @@ export async function suppressedBy(
   );
   const shown: SuppressedView[] = [];
   for (const row of suppressed.slice(0, MAX_SUPPRESSED)) {
-    const found = await triggerEventAt(log, row.stream, row.revision);
-    if (found?.event.type !== 'NotificationRequested') continue;
-    shown.push({
-      triggerId: found.event.data.triggerId,
-      happenedAt: formatInstant(found.event.data.triggerRequestedAt),
-      recordedAt: formatInstant(found.metadata.recordedAt),
-      position: formatPosition(row.position),
-      reason: row.reason,
-    });
+    const request = await requestOf(log, row);
+    if (request !== undefined) shown.push({ ...timesOf(request), reason: row.reason });
   }
   return { shown, more: suppressed.length > MAX_SUPPRESSED || near.length === MAX_NEIGHBOURS };
 }
@@ -130,58 +123,46 @@ export function decisionView(
   sent: Sent | undefined,
 ): DecisionView {
   const { verdict, reason, position, ruleset, windowStart, messageId, sequence } = row;
-  const inForce = policiesAt(
-    control.flatMap(({ event, recorded }) =>
-      isPolicyEvent(event) ? [{ event, position: recorded.position }] : [],
-    ),
-    position,
+  const { policyChanges } = control.reduce(
+    (state, { event, recorded }) => evolveControl(state, event, recorded),
+    initialControl,
   );
+  const inForce = policiesAt(policyChanges, position);
   const muted = mutedUntil(inForce, triggerType);
   const mute =
     reason === 'silenced' && muted !== undefined ? `, muted until ${formatInstant(muted)}` : '';
   return {
     verdict,
     reason,
-    meaning: meaningOf(reason),
+    meaning: MEANINGS[reason] ?? reason,
     position: formatPosition(position),
     ruleset,
     policy: `${formatPolicy(policyFor(inForce, triggerType))}${mute}`,
     windowStart: windowStart === null ? null : formatInstant(windowStart),
     notificationId: messageId,
-    sequence: sequence === null ? null : String(sequence),
-    notice: sent === undefined ? null : viewOf(sent),
+    sequence: sequenceText(sequence),
+    notice:
+      sent === undefined
+        ? null
+        : { id: sent.id, ...timesOf(sent), sequence: sequenceText(sent.row.sequence) },
   };
 }
 
-function viewOf({ id, row, request, data }: Sent): SentNotificationView {
+export function requestView(request: DecidedRequest): RequestView {
+  const { triggerId, ...times } = timesOf(request);
+  const { verdict, reason } = request.row;
+  return { triggerId, triggerType: request.data.triggerType, ...times, verdict, reason };
+}
+
+function timesOf({ row, found, data }: DecidedRequest): RequestTimes {
   return {
-    id,
     triggerId: data.triggerId,
     happenedAt: formatInstant(data.triggerRequestedAt),
-    recordedAt: formatInstant(request.metadata.recordedAt),
+    recordedAt: formatInstant(found.metadata.recordedAt),
     position: formatPosition(row.position),
-    sequence: row.sequence === null ? null : String(row.sequence),
   };
 }
 
-type PolicyEvent = Extract<
-  ControlEvent,
-  { type: 'NotificationPolicySet' | 'NotificationsMuted' | 'NotificationsUnmuted' }
->;
-
-function isPolicyEvent(event: ControlEvent): event is PolicyEvent {
-  return (
-    event.type === 'NotificationPolicySet' ||
-    event.type === 'NotificationsMuted' ||
-    event.type === 'NotificationsUnmuted'
-  );
-}
-
-function meaningOf(reason: string): string {
-  const all: Readonly<Record<string, string>> = {
-    ...REASONS.published,
-    ...REASONS.suppressed,
-    ...REASONS.parked,
-  };
-  return all[reason] ?? reason;
+function sequenceText(sequence: bigint | null): string | null {
+  return sequence === null ? null : String(sequence);
 }

@@ -6,8 +6,13 @@ import type { EventMetadata } from '../../../domain/core/envelope.ts';
 import { deliveryCodec, type DeliveryEvent } from '../../../domain/delivery/events.ts';
 import { deliveryStream } from '../../../domain/delivery/stream.ts';
 import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
-import { triggerCodec, type TriggerEvent } from '../../../domain/trigger/events.ts';
-import type { ReadableLog } from '../reading/ports.ts';
+import {
+  triggerCodec,
+  type TriggerEvent,
+  type TriggerEventData,
+} from '../../../domain/trigger/events.ts';
+import type { VerdictRow } from '../../read-model.ts';
+import type { ReadableLog, VerdictLookup } from '../reading/ports.ts';
 
 /** The most events read from one stream: no trigger or delivery has more. */
 const MAX_STREAM_EVENTS = 1_000;
@@ -19,8 +24,20 @@ export type Found<E> = {
   readonly recorded: RecordedEvent;
 };
 
-/** A log from which single streams are read. */
 export type StreamReader = Pick<ReadableLog, 'readStream'>;
+
+export type ExplainSources = {
+  readonly log: StreamReader;
+  readonly kernel: string;
+  readonly verdicts: VerdictLookup;
+};
+
+/** A request for a notification, and the verdict about it. */
+export type DecidedRequest = {
+  readonly row: VerdictRow;
+  readonly found: Found<TriggerEvent>;
+  readonly data: TriggerEventData<'NotificationRequested'>;
+};
 
 /** A trigger stream's events; those that cannot be read are left out. */
 export async function triggerEvents(
@@ -38,6 +55,16 @@ export async function triggerEventAt(
 ): Promise<Found<TriggerEvent> | undefined> {
   const [found] = decodedOf(triggerCodec, await eventsOf(log, stream, revision, 1));
   return found?.recorded.revision === revision ? found : undefined;
+}
+
+/** The request that a verdict is about; `undefined` when it cannot be read. */
+export async function requestOf(
+  log: StreamReader,
+  row: VerdictRow,
+): Promise<DecidedRequest | undefined> {
+  const found = await triggerEventAt(log, row.stream, row.revision);
+  if (found?.event.type !== 'NotificationRequested') return undefined;
+  return { row, found, data: found.event.data };
 }
 
 /** The events of a notification's delivery; none when no worker has accepted it. */
@@ -59,7 +86,6 @@ export async function controlEvents(
   return decodedOf(controlCodec, await eventsOf(log, controlStream(kernel), 0n, Infinity));
 }
 
-/** The events that the codec can read. */
 function decodedOf<E extends { readonly type: string }>(
   codec: Pick<Codec<E>, 'decode'>,
   recordedEvents: readonly RecordedEvent[],

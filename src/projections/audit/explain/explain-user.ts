@@ -1,21 +1,9 @@
 // `audit explain --user --at`: what was decided about a user's requests up to an instant, as far as the log
 // held it then, and which requests had happened but were not recorded yet.
 import { formatInstant, type Instant } from '../../../domain/core/instants.ts';
-import { formatPosition } from '../../../domain/core/positions.ts';
-import type { VerdictRow } from '../../read-model.ts';
-import { triggerEventAt } from './events.ts';
-import { explain, type ExplainSources, type Explanation } from './explain.ts';
-
-/** One request near the instant. */
-export type RequestView = {
-  readonly triggerId: string;
-  readonly triggerType: string;
-  readonly happenedAt: string;
-  readonly recordedAt: string;
-  readonly position: string;
-  readonly verdict: VerdictRow['verdict'];
-  readonly reason: string;
-};
+import { requestView, type RequestView } from './decision.ts';
+import { requestOf, type ExplainSources } from './events.ts';
+import { explain, type Explanation } from './explain.ts';
 
 /** A user's notifications around an instant. */
 export type UserExplanation = {
@@ -30,7 +18,6 @@ export type UserExplanation = {
   readonly sentence: string;
 };
 
-/** The most verdicts that are read. */
 const MAX_REQUESTS = 20;
 
 /**
@@ -47,20 +34,11 @@ export async function explainUser(
   const known: RequestView[] = [];
   const happenedUnknown: RequestView[] = [];
   for (const row of verdicts.verdictsAbout(user, span)) {
-    const found = await triggerEventAt(log, row.stream, row.revision);
-    if (found?.event.type !== 'NotificationRequested') continue;
-    const { data } = found.event;
-    const view = {
-      triggerId: data.triggerId,
-      triggerType: data.triggerType,
-      happenedAt: formatInstant(data.triggerRequestedAt),
-      recordedAt: formatInstant(found.metadata.recordedAt),
-      position: formatPosition(row.position),
-      verdict: row.verdict,
-      reason: row.reason,
-    };
-    if (found.metadata.recordedAt <= at) known.push(view);
-    else if (data.triggerRequestedAt <= at) happenedUnknown.push(view);
+    const request = await requestOf(log, row);
+    if (request === undefined) continue;
+    const { found, data } = request;
+    if (found.metadata.recordedAt <= at) known.push(requestView(request));
+    else if (data.triggerRequestedAt <= at) happenedUnknown.push(requestView(request));
   }
   known.sort((a, b) => (a.recordedAt < b.recordedAt ? 1 : -1));
   const [last] = known;

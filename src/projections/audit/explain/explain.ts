@@ -3,12 +3,8 @@
 import type { ControlEvent } from '../../../domain/control/events.ts';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import { isUuid, parseOccurrenceId, occurrenceId } from '../../../domain/core/ids.ts';
-import { formatInstant, type Instant } from '../../../domain/core/instants.ts';
+import { formatInstant, MAX_INSTANT, type Instant } from '../../../domain/core/instants.ts';
 import { comparePositions, type Position } from '../../../domain/core/positions.ts';
-import type { DeliveryEvent } from '../../../domain/delivery/events.ts';
-import type { TriggerEvent, TriggerEventData } from '../../../domain/trigger/events.ts';
-import type { VerdictRow } from '../../read-model.ts';
-import type { VerdictLookup } from '../reading/ports.ts';
 import {
   decisionOf,
   decisionView,
@@ -22,18 +18,11 @@ import {
   deliveryEvents,
   triggerEventAt,
   triggerEvents,
+  type ExplainSources,
   type Found,
-  type StreamReader,
 } from './events.ts';
 import { controlLine, deliveryLine, triggerLine, type StoryLine } from './lines.ts';
-import { sentenceOf, type Facts } from './sentence.ts';
-
-/** What explaining reads. */
-export type ExplainSources = {
-  readonly log: StreamReader;
-  readonly kernel: string;
-  readonly verdicts: VerdictLookup;
-};
+import { sentenceOf } from './sentence.ts';
 
 /** What was known at an instant. */
 export type AsOf = {
@@ -92,82 +81,58 @@ async function explainOccurrence(
   const events = (await triggerEvents(log, stream)).filter(
     ({ event }) => event.data.occurrence === occurrence,
   );
-  const raised = events.map(({ event }) => event).find(isRaised)?.data;
-  if (raised === undefined) throw notFound(occurrenceId('ast', stream, occurrence));
+  const first = events.find(({ event }) => event.type === 'TriggerRaised');
+  if (first?.event.type !== 'TriggerRaised') {
+    throw notFound(occurrenceId('ast', stream, occurrence));
+  }
+  const raised = first.event.data;
+  const { triggerId, userId, triggerType } = raised;
   const control = await controlEvents(log, kernel);
   const request = events.findLast(({ event }) => event.type === 'NotificationRequested');
   const row = request && decisionOf(sources, request, control);
   const sentId = row?.messageId ?? (row?.verdict === 'suppressed' ? row.basis : null);
   const sent = sentId === null ? undefined : await sentOf(sources, sentId);
-  const deliveries =
-    sent === undefined ? [] : await deliveryEvents(log, kernel, raised.userId, sent.id);
-  const { shown, more } = await suppressedBy(sources, raised.userId, sent, row);
+  const deliveries = sent === undefined ? [] : await deliveryEvents(log, kernel, userId, sent.id);
+  const { shown, more } = await suppressedBy(sources, userId, sent, row);
   const inForce = control.filter(
     ({ event, recorded }) =>
-      isInForce(event, raised.triggerType) && isUpTo(recorded.position, row?.position),
+      isInForce(event, triggerType) && isUpTo(recorded.position, row?.position),
   );
   const isOwn = sentId === row?.messageId;
-  const holder = sent !== undefined && !isOwn ? [sent.request] : [];
-  const lines = [
+  const holder = sent !== undefined && !isOwn ? [sent.found] : [];
+  const story = inOrder([
     ...inForce.map(controlLine),
     ...[...events, ...holder].map(triggerLine),
     ...deliveries.map(deliveryLine),
-  ];
-  const facts = factsOf(
-    raised,
-    events,
-    row,
-    sent?.data.triggerRequestedAt,
-    isOwn ? deliveries : [],
-  );
+  ]);
+  const sentenceUntil = (end: Instant): string =>
+    sentenceOf({
+      raised,
+      events: eventsUntil(events, end),
+      decision: row,
+      holderAt: sent?.data.triggerRequestedAt,
+      deliveries: isOwn ? eventsUntil(deliveries, end) : [],
+    });
+  const isRaisedBy = (end: Instant): boolean => first.metadata.recordedAt <= end;
   return {
-    triggerId: raised.triggerId,
-    userId: raised.userId,
-    triggerType: raised.triggerType,
+    triggerId,
+    userId,
+    triggerType,
     mock: raised.mockNow !== undefined,
-    story: inOrder(lines),
-    decision: row === undefined ? null : decisionView(row, control, raised.triggerType, sent),
+    story,
+    decision: row === undefined ? null : decisionView(row, control, triggerType, sent),
     suppressed: shown,
     suppressedMore: more,
-    sentence: sentenceOf(facts),
-    asOf:
-      at === undefined
-        ? null
-        : asOf(at, inOrder(lines), () => {
-            const known = events.filter(({ metadata }) => metadata.recordedAt <= at);
-            if (!known.some(({ event }) => event.type === 'TriggerRaised')) return null;
-            const knownDeliveries =
-              facts.deliveries.length === 0
-                ? []
-                : deliveries.filter(({ metadata }) => metadata.recordedAt <= at);
-            return sentenceOf(factsOf(raised, known, row, facts.holderAt, knownDeliveries));
-          }),
+    sentence: sentenceUntil(MAX_INSTANT),
+    asOf: at === undefined ? null : asOf(at, story, isRaisedBy(at) ? sentenceUntil(at) : null),
   };
 }
 
-function factsOf(
-  raised: TriggerEventData<'TriggerRaised'>,
-  events: readonly Found<TriggerEvent>[],
-  decision: VerdictRow | undefined,
-  holderAt: Instant | undefined,
-  deliveries: readonly Found<DeliveryEvent>[],
-): Facts {
-  const types = new Set(events.map(({ event }) => event.type));
-  return {
-    raised,
-    ending: types.has('TriggerClosed')
-      ? 'closed'
-      : types.has('TriggerRejected')
-        ? 'rejected'
-        : 'open',
-    isRequested: types.has('NotificationRequested'),
-    decision,
-    holderAt,
-    deliveries: deliveries.map(({ event }) => event),
-  };
+function eventsUntil<E>(found: readonly Found<E>[], end: Instant): E[] {
+  return found.filter(({ metadata }) => metadata.recordedAt <= end).map(({ event }) => event);
 }
 
-function asOf(at: Instant, lines: readonly StoryLine[], sentence: () => string | null): AsOf {
+function asOf(at: Instant, lines: readonly StoryLine[], sentence: string | null): AsOf {
   const then = formatInstant(at);
   return {
     at: then,
@@ -177,7 +142,7 @@ function asOf(at: Instant, lines: readonly StoryLine[], sentence: () => string |
       ({ recordedAt, happenedAt }) =>
         recordedAt > then && happenedAt !== null && happenedAt <= then,
     ),
-    sentence: sentence(),
+    sentence,
   };
 }
 
@@ -198,10 +163,6 @@ function isInForce({ type, data }: ControlEvent, triggerType: string): boolean {
   if (type === 'RulesetActivated') return true;
   if (!('triggerType' in data)) return false;
   return data.triggerType === triggerType || data.triggerType === '*';
-}
-
-function isRaised(event: TriggerEvent): event is Extract<TriggerEvent, { type: 'TriggerRaised' }> {
-  return event.type === 'TriggerRaised';
 }
 
 function notFound(id: string): TocsinError {

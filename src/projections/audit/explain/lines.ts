@@ -1,5 +1,4 @@
 // Events as lines of text, for people who do not know the code.
-import { match } from 'ts-pattern';
 import type { ControlEvent } from '../../../domain/control/events.ts';
 import { formatInstant, type Instant } from '../../../domain/core/instants.ts';
 import { formatPosition } from '../../../domain/core/positions.ts';
@@ -22,7 +21,6 @@ export type StoryLine = {
   readonly text: string;
 };
 
-/** A trigger's event as a line. */
 export function triggerLine(found: Found<TriggerEvent>): StoryLine {
   const { event } = found;
   const happenedAt =
@@ -34,12 +32,10 @@ export function triggerLine(found: Found<TriggerEvent>): StoryLine {
   return lineOf(found, triggerText(event), happenedAt);
 }
 
-/** A delivery's event as a line. */
 export function deliveryLine(found: Found<DeliveryEvent>): StoryLine {
   return lineOf(found, deliveryText(found.event));
 }
 
-/** A control event as a line. */
 export function controlLine(found: Found<ControlEvent>): StoryLine {
   return lineOf(found, controlText(found.event));
 }
@@ -81,44 +77,31 @@ function triggerText({ type, data }: TriggerEvent): string {
   }
 }
 
-function deliveryText(event: DeliveryEvent): string {
-  return match(event)
-    .with(
-      { type: 'NotificationAccepted' },
-      ({ data }) => `the delivery worker accepted it for ${data.channel}`,
-    )
-    .with({ type: 'AttemptStarted' }, ({ data }) => `attempt ${data.attempt} started`)
-    .with(
-      { type: 'AttemptSucceeded' },
-      ({ data }) =>
-        `attempt ${data.attempt} succeeded${data.providerMessageId === undefined ? '' : ` (${data.providerMessageId})`}${data.late === true ? ', after its lease had ended' : ''}`,
-    )
-    .with(
-      { type: 'AttemptFailed' },
-      ({ data }) =>
-        `attempt ${data.attempt} failed: ${data.code}${detail(data.detail)}${data.nextAt === undefined ? '' : `; next at ${formatInstant(data.nextAt)}`}`,
-    )
-    .with(
-      { type: 'AttemptOutcomeUnknown' },
-      ({ data }) =>
-        `the outcome of attempt ${data.attempt} is unknown: ${data.code}${detail(data.detail)}`,
-    )
-    .with(
-      { type: 'DeliveryDeferred' },
-      ({ data }) => `deferred until ${formatInstant(data.until)}: ${data.reason}`,
-    )
-    .with({ type: 'DeliverySkipped' }, ({ data }) => `not delivered: ${data.reason}`)
-    .with(
-      { type: 'DeliveryDied' },
-      ({ data }) => `given up: ${data.reason}${detail(data.detail)}${doubt(data.doubtful)}`,
-    )
-    .with(
-      { type: 'DeliveryExpired' },
-      ({ data }) => `it expired undelivered${doubt(data.doubtful)}`,
-    )
-    .with({ type: 'DeliveryCancelled' }, ({ data }) => `cancelled: ${data.reason}`)
-    .with({ type: 'DeliveryRedriven' }, ({ data }) => `redriven: ${data.reason}`)
-    .exhaustive();
+function deliveryText({ type, data }: DeliveryEvent): string {
+  switch (type) {
+    case 'NotificationAccepted':
+      return `the delivery worker accepted it for ${data.channel}`;
+    case 'AttemptStarted':
+      return `attempt ${data.attempt} started`;
+    case 'AttemptSucceeded':
+      return `attempt ${data.attempt} succeeded${detail(data.providerMessageId)}${data.late === true ? ', after its lease had ended' : ''}`;
+    case 'AttemptFailed':
+      return `attempt ${data.attempt} failed: ${data.code}${detail(data.detail)}${data.nextAt === undefined ? '' : `; next at ${formatInstant(data.nextAt)}`}`;
+    case 'AttemptOutcomeUnknown':
+      return `the outcome of attempt ${data.attempt} is unknown: ${data.code}${detail(data.detail)}`;
+    case 'DeliveryDeferred':
+      return `deferred until ${formatInstant(data.until)}: ${data.reason}`;
+    case 'DeliverySkipped':
+      return `not delivered: ${data.reason}`;
+    case 'DeliveryDied':
+      return `given up: ${data.reason}${detail(data.detail)}${doubt(data.doubtful)}`;
+    case 'DeliveryExpired':
+      return `it expired undelivered${doubt(data.doubtful)}`;
+    case 'DeliveryCancelled':
+      return `cancelled: ${data.reason}`;
+    case 'DeliveryRedriven':
+      return `redriven: ${data.reason}`;
+  }
 }
 
 function controlText({ type, data }: ControlEvent): string {

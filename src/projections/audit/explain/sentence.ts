@@ -2,28 +2,31 @@
 import { formatInstant, type Instant } from '../../../domain/core/instants.ts';
 import { effectOf } from '../../../domain/delivery/effects.ts';
 import type { DeliveryEvent } from '../../../domain/delivery/events.ts';
-import type { TriggerEventData } from '../../../domain/trigger/events.ts';
+import type { TriggerEvent, TriggerEventData } from '../../../domain/trigger/events.ts';
 import type { VerdictRow } from '../../read-model.ts';
 
-/** What is known of one trigger. */
 export type Facts = {
   readonly raised: TriggerEventData<'TriggerRaised'>;
-  readonly ending: 'closed' | 'rejected' | 'open';
-  readonly isRequested: boolean;
+  readonly events: readonly TriggerEvent[];
   readonly decision: VerdictRow | undefined;
   /** When the notification that held the window was requested. */
   readonly holderAt: Instant | undefined;
   readonly deliveries: readonly DeliveryEvent[];
 };
 
-/** Facts as a sentence. */
 export function sentenceOf(facts: Facts): string {
   const { raised, decision } = facts;
   const what = `${words(raised.triggerType)} about ${words(raised.targetType)} ${raised.targetId}`;
   const when = inWords(raised.mockNow ?? raised.requestedAt);
   const test = raised.mockNow === undefined ? '' : ' (a test)';
   const subject = `For ${what}, ${when}${test},`;
-  if (!facts.isRequested) return `${subject} ${NOT_REQUESTED[facts.ending]}.`;
+  const types = new Set(facts.events.map(({ type }) => type));
+  if (!types.has('NotificationRequested')) {
+    const because = `${subject} no notification was requested, because the trigger was`;
+    if (types.has('TriggerClosed')) return `${because} closed.`;
+    if (types.has('TriggerRejected')) return `${because} rejected.`;
+    return `${subject} no notification has been requested yet.`;
+  }
   if (decision === undefined) {
     return `${subject} a notification was requested, and whether it is sent is not decided yet.`;
   }
@@ -36,12 +39,6 @@ export function sentenceOf(facts: Facts): string {
       return `${subject} no notification was sent: the request could not be processed (${words(decision.reason)}) and waits for an operator.`;
   }
 }
-
-const NOT_REQUESTED = {
-  closed: 'no notification was requested, because the trigger was closed',
-  rejected: 'no notification was requested, because the trigger was rejected',
-  open: 'no notification has been requested yet',
-} as const;
 
 function whySent(reason: string): string {
   if (reason === 'reopened') return ', because the notification before it had not arrived';

@@ -16,7 +16,6 @@ import {
   type JsonObject,
 } from '../../../domain/core/json.ts';
 
-/** The name of this version of the format. */
 export const EXPORT_FORMAT = 'tocsin-export/1';
 
 /** The hash before the first line. */
@@ -101,7 +100,6 @@ export function hashOf(line: JsonObject): string {
   return hash('sha256', canonicalJson(rest));
 }
 
-/** The salted hash of an event's personal part. */
 export function personalHashOf(salt: string, value: Json): string {
   return hash('sha256', `${salt}\n${canonicalJson(value)}`);
 }

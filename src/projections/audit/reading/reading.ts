@@ -8,7 +8,6 @@ import { controlCodec } from '../../../domain/control/events.ts';
 import { evolveControl, initialControl, type ControlState } from '../../../domain/control/state.ts';
 import { controlStream } from '../../../domain/core/ids.ts';
 
-/** The events of the kernel's streams up to `head`. */
 export async function* kernelEvents(
   log: ReadableLog,
   kernel: string,
@@ -74,7 +73,6 @@ function fieldOf(value: RecordedEvent['data'], name: string): unknown {
   return Object.entries(value).find(([key]) => key === name)?.[1];
 }
 
-/** The control stream, read before a fold. */
 export type Control = {
   readonly state: ControlState;
   /** Every generation that was opened, in order. */

@@ -38,7 +38,6 @@ export type RefoldOptions = {
   readonly output?: string;
 };
 
-/** A page's result, with the events that went in. */
 export type Refolded = FoldedPage & { readonly events: readonly ClassifiedEvent[] };
 
 export type Refold = {
@@ -47,7 +46,6 @@ export type Refold = {
   readonly state: () => FoldState;
 };
 
-/** Begins a fold at the log's beginning. */
 export function refold(options: RefoldOptions): Refold {
   const { log, kernel, state, numbering = NO_MESSAGES, names, rulesets, output = null } = options;
   const session = new FoldSession({ kernel, log, readModel: state, rulesets, numbering, names });

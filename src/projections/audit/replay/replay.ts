@@ -87,7 +87,6 @@ export async function replay(
   return { ...counts, dedupeKeysSha256: await digestOf(sent?.dedupeKeys() ?? []) };
 }
 
-/** Counts what matches a filter. */
 class Selection {
   readonly #filter: ReplayFilter;
   readonly #sent: ReadModel | undefined;

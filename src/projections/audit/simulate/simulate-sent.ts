@@ -11,7 +11,6 @@ export type Gap = {
   readonly ms: number;
   readonly user: string;
   readonly triggerType: string;
-  /** The instant of the second notification. */
   readonly at: Instant;
 };
 
@@ -50,69 +49,58 @@ export async function compareSent(
   axis: Axis,
   limitPerMinute: number,
 ): Promise<SentCompared> {
-  const before = new Walk(sides.before, axis);
-  const after = new Walk(sides.after, axis);
-  const users = await compareUsers(before, after);
+  const before: Notified = { usersNotified: 0, shortestGap: undefined };
+  const after: Notified = { ...before };
+  const users = await compareUsers(
+    joined(countsByUser(sides.before, axis, before), countsByUser(sides.after, axis, after)),
+  );
   const days = new Map<Instant, { before: number; after: number }>();
   const minutes = {
     before: await minutesOf(sides.before, axis, limitPerMinute, days, 'before'),
     after: await minutesOf(sides.after, axis, limitPerMinute, days, 'after'),
   };
   return {
-    before: { ...before.figures(), ...minutes.before },
-    after: { ...after.figures(), ...minutes.after },
+    before: { ...before, ...minutes.before },
+    after: { ...after, ...minutes.after },
     users,
     days: [...days].sort(([a], [b]) => a - b).map(([day, pair]) => ({ day, ...pair })),
   };
 }
 
-/** Reads one history user by user, and remembers the shortest gap. */
-class Walk {
-  readonly #history: SentHistory;
-  readonly #axis: Axis;
-  #users = 0;
-  #gap: Gap | undefined;
+type Notified = { -readonly [K in 'usersNotified' | 'shortestGap']: SentFigures[K] };
 
-  constructor(history: SentHistory, axis: Axis) {
-    this.#history = history;
-    this.#axis = axis;
-  }
-
-  *users(): Generator<readonly [user: string, notices: number], void, undefined> {
-    let previous: SentNotification | undefined;
-    let count = 0;
-    for (const sent of this.#history.sentNotificationsBy('subject', this.#axis)) {
-      if (previous !== undefined) this.#measure(previous, sent);
-      if (previous !== undefined && previous.user !== sent.user) {
-        yield [previous.user, count];
-        count = 0;
-        this.#users += 1;
+/** The notifications of each user, in the order of the users; `figures` gets the figures of the whole history. */
+function* countsByUser(
+  history: SentHistory,
+  axis: Axis,
+  figures: Notified,
+): Generator<readonly [user: string, sent: number], void, undefined> {
+  let previous: SentNotification | undefined;
+  let count = 0;
+  for (const sent of history.sentNotificationsBy('subject', axis)) {
+    const { user, triggerType, [axis]: at } = sent;
+    if (previous !== undefined && previous.user !== user) {
+      yield [previous.user, count];
+      count = 0;
+    } else if (previous?.triggerType === triggerType) {
+      const ms = at - previous[axis];
+      if (ms < (figures.shortestGap?.ms ?? Infinity)) {
+        figures.shortestGap = { ms, user, triggerType, at };
       }
-      count += 1;
-      previous = sent;
     }
-    if (previous === undefined) return;
-    this.#users += 1;
-    yield [previous.user, count];
+    if (count === 0) figures.usersNotified += 1;
+    count += 1;
+    previous = sent;
   }
-
-  figures(): Pick<SentFigures, 'usersNotified' | 'shortestGap'> {
-    return { usersNotified: this.#users, shortestGap: this.#gap };
-  }
-
-  #measure(a: SentNotification, b: SentNotification): void {
-    if (a.user !== b.user || a.triggerType !== b.triggerType) return;
-    const at = b[this.#axis];
-    const ms = at - a[this.#axis];
-    if (this.#gap !== undefined && ms >= this.#gap.ms) return;
-    this.#gap = { ms, user: b.user, triggerType: b.triggerType, at };
-  }
+  if (previous !== undefined) yield [previous.user, count];
 }
 
-async function compareUsers(before: Walk, after: Walk): Promise<SentCompared['users']> {
+async function compareUsers(
+  pairs: Iterable<Pair & { readonly user: string }>,
+): Promise<SentCompared['users']> {
   const counts = { more: 0, fewer: 0, same: 0 };
   let largest: (Pair & { readonly user: string })[] = [];
-  for await (const batch of inTurns(joined(before.users(), after.users()))) {
+  for await (const batch of inTurns(pairs)) {
     for (const pair of batch) {
       const difference = pair.after - pair.before;
       if (difference === 0) counts.same += 1;

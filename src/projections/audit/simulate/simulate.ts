@@ -6,17 +6,12 @@ import { ANY_TYPE, NO_POLICIES } from '../../../domain/policy/in-force.ts';
 import type { Position } from '../../../domain/core/positions.ts';
 import type { Instant } from '../../../domain/core/instants.ts';
 import { projectionPrefixes, classify, type ClassifiedEvent } from '../../dedupe/classify.ts';
-import { subjectOf, subjectText, type Request } from '../../dedupe/sent.ts';
+import { instantsOf, subjectOf, subjectText, type Request } from '../../dedupe/sent.ts';
 import { FoldSession, inPages, type FoldResult } from '../../dedupe/session.ts';
 import { checkpointOf, initialFold } from '../../dedupe/state.ts';
-import {
-  NO_ROWS,
-  type SentNotification,
-  type ReadModel,
-  type VerdictRow,
-} from '../../read-model.ts';
+import { NO_ROWS, type Counts, type ReadModel, type VerdictRow } from '../../read-model.ts';
 import type { ReadableLog, SentHistory } from '../reading/ports.ts';
-import { compareSent, type SentFigures, type SentCompared } from './simulate-sent.ts';
+import { compareSent, type Gap, type SentFigures, type SentCompared } from './simulate-sent.ts';
 
 /** Policies by trigger type, `*` for all types: they replace the policies of the log from its beginning. */
 export type Replacement = ReadonlyMap<string, Policy>;
@@ -56,22 +51,15 @@ export type Difference = {
 };
 
 /** The longest time since a user's last notification when a request of the user was suppressed. */
-export type Silence = {
-  readonly ms: number;
-  readonly user: string;
-  readonly triggerType: string;
-  readonly at: Instant;
-};
+export type Silence = Gap;
 
 /** Figures of one history, without mock requests. */
-export type SideFigures = SentFigures & {
-  readonly published: number;
-  readonly suppressed: number;
-  readonly parked: number;
-  /** Requests by verdict and reason. */
-  readonly reasons: Readonly<Record<string, number>>;
-  readonly longestSilence: Silence | undefined;
-};
+export type SideFigures = SentFigures &
+  Pick<Counts, 'published' | 'suppressed' | 'parked'> & {
+    /** Requests by verdict and reason. */
+    readonly reasons: Readonly<Record<string, number>>;
+    readonly longestSilence: Silence | undefined;
+  };
 
 export type SimulationResult = Omit<SentCompared, 'before' | 'after'> & {
   readonly events: number;
@@ -96,37 +84,40 @@ export async function simulate(
   const { kernel, axis, limitPerMinute, progress = () => undefined } = options;
   const before = new Side(log, kernel, axis, options.before);
   const after = new Side(log, kernel, axis, options.after);
-  const comparison = new Comparison(axis);
+  const comparison: Comparison = {
+    requests: 0,
+    newlySent: 0,
+    newlySuppressed: 0,
+    firstDifference: undefined,
+  };
   let events = 0;
   const prefixes = projectionPrefixes(kernel);
   for await (const batch of log.readAll({ direction: 'forwards', prefixes })) {
     for (const page of inPages(batch)) {
       const classified = page.map((recorded) => classify(kernel, recorded));
       const [one, other] = [await before.page(classified), await after.page(classified)];
-      comparison.page(one, other);
+      comparePages(comparison, one, other, axis);
       events += page.length;
       progress(events);
     }
   }
   const sides = { before: options.before.state, after: options.after.state };
   const sent = await compareSent(sides, axis, limitPerMinute);
-  const { newlySent, newlySuppressed, firstDifference, requests } = comparison;
   return {
     ...sent,
+    ...comparison,
     events,
-    requests,
     before: { ...sent.before, ...before.figures() },
     after: { ...sent.after, ...after.figures() },
-    newlySent,
-    newlySuppressed,
-    firstDifference,
   };
 }
+
+type LiveRequest = Request & { readonly recordedAt: Instant };
 
 /** A side's verdicts about live requests of one page, with the request where it can be read. */
 type SidePage = {
   readonly rows: ReadonlyMap<string, VerdictRow>;
-  readonly requests: ReadonlyMap<string, Request & { readonly recordedAt: Instant }>;
+  readonly requests: ReadonlyMap<string, LiveRequest>;
 };
 
 class Side {
@@ -173,7 +164,7 @@ class Side {
   }
 
   #counted({ page, events, prior }: FoldResult): SidePage {
-    const requests = new Map<string, Request & { readonly recordedAt: Instant }>();
+    const requests = new Map<string, LiveRequest>();
     for (const event of [...events, ...prior.retried.values()]) {
       if (event.kind !== 'request') continue;
       requests.set(event.recorded.id, { ...event.data, recordedAt: event.metadata.recordedAt });
@@ -189,60 +180,49 @@ class Side {
       const holder =
         here.get(row.basis) ??
         prior.sentNotifications.get(subjectText(subjectOf(request)))?.get(row.basis);
-      if (holder !== undefined) this.#heldBack(request, holder);
+      if (holder === undefined) continue;
+      const at = instantIn(request, this.#axis);
+      const ms = at - holder[this.#axis];
+      if (ms <= (this.#silence?.ms ?? -1)) continue;
+      this.#silence = { ms, user: request.userId, triggerType: request.triggerType, at };
     }
     return { rows: new Map(live.map((row) => [row.event, row])), requests };
   }
-
-  #heldBack(request: Request & { readonly recordedAt: Instant }, holder: SentNotification): void {
-    const at = instantIn(request, this.#axis);
-    const ms = at - holder[this.#axis];
-    if (ms <= (this.#silence?.ms ?? -1)) return;
-    this.#silence = { ms, user: request.userId, triggerType: request.triggerType, at };
-  }
 }
 
-class Comparison {
-  readonly #axis: Axis;
-  requests = 0;
-  newlySent = 0;
-  newlySuppressed = 0;
-  firstDifference: Difference | undefined;
+type Comparison = {
+  -readonly [
+    K in 'requests' | 'newlySent' | 'newlySuppressed' | 'firstDifference'
+  ]: SimulationResult[K];
+};
 
-  constructor(axis: Axis) {
-    this.#axis = axis;
+function comparePages(comparison: Comparison, before: SidePage, after: SidePage, axis: Axis): void {
+  for (const [event, row] of after.rows) {
+    comparison.requests += 1;
+    const earlier = before.rows.get(event);
+    if (earlier === undefined) continue;
+    if (earlier.verdict === row.verdict && earlier.reason === row.reason) continue;
+    const [wasSent, isSent] = [earlier.verdict === 'published', row.verdict === 'published'];
+    if (isSent && !wasSent) comparison.newlySent += 1;
+    if (!isSent && wasSent) comparison.newlySuppressed += 1;
+    const request = after.requests.get(event);
+    if (request === undefined) continue;
+    comparison.firstDifference ??= {
+      triggerId: request.triggerId,
+      user: request.userId,
+      triggerType: request.triggerType,
+      position: row.position,
+      at: instantIn(request, axis),
+      before: verdictOf(earlier),
+      after: verdictOf(row),
+    };
   }
-
-  page(before: SidePage, after: SidePage): void {
-    for (const [event, row] of after.rows) {
-      this.requests += 1;
-      const earlier = before.rows.get(event);
-      if (earlier === undefined || isSame(earlier, row)) continue;
-      if (row.verdict === 'published' && earlier.verdict !== 'published') this.newlySent += 1;
-      if (row.verdict !== 'published' && earlier.verdict === 'published') this.newlySuppressed += 1;
-      const request = after.requests.get(event);
-      if (request === undefined) continue;
-      this.firstDifference ??= {
-        triggerId: request.triggerId,
-        user: request.userId,
-        triggerType: request.triggerType,
-        position: row.position,
-        at: instantIn(request, this.#axis),
-        before: verdictOf(earlier),
-        after: verdictOf(row),
-      };
-    }
-  }
-}
-
-function isSame(a: VerdictRow, b: VerdictRow): boolean {
-  return a.verdict === b.verdict && a.reason === b.reason;
 }
 
 function verdictOf({ verdict, reason, basis }: VerdictRow): SimulatedVerdict {
   return { verdict, reason, basis };
 }
 
-function instantIn(request: Request & { readonly recordedAt: Instant }, axis: Axis): Instant {
-  return axis === 'requestedAt' ? request.triggerRequestedAt : request.recordedAt;
+function instantIn(request: LiveRequest, axis: Axis): Instant {
+  return instantsOf(request, request.recordedAt)[axis];
 }

@@ -23,12 +23,10 @@ export class DeliveryRecords {
     this.#findings = findings;
   }
 
-  /** Adds notifications that may be delivered. */
   allow(sent: readonly SentNotification[]): void {
     for (const { id } of sent) this.#sent.set(id, 0);
   }
 
-  /** True for an event of a delivery. */
   isOne({ stream }: RecordedEvent): boolean {
     return stream.startsWith(this.#prefix);
   }
@@ -38,18 +36,13 @@ export class DeliveryRecords {
     const { stream, revision } = recorded;
     const decoded = deliveryCodec.decode(recorded);
     if (decoded.kind === 'unknown') return;
-    if (decoded.kind === 'fault') {
-      const { code, detail } = decoded.fault;
-      this.#findings.add(
-        'delivery_changed',
-        `event ${revision} of ${stream}`,
-        `${code}: ${detail}`,
-      );
-      return;
-    }
-    const fault = this.#faultOf(decoded.event, recorded);
+    const fault =
+      decoded.kind === 'fault'
+        ? `${decoded.fault.code}: ${decoded.fault.detail}`
+        : this.#faultOf(decoded.event, recorded);
     if (fault !== undefined)
       this.#findings.add('delivery_changed', `event ${revision} of ${stream}`, fault);
+    if (decoded.kind === 'fault') return;
     const { notificationId, userId } = decoded.event.data;
     if (this.#sent.get(notificationId) !== undefined || this.#reported.has(stream)) return;
     // Once per delivery: its other events have the same fault.

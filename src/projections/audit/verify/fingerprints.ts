@@ -7,7 +7,6 @@
 const FIRST_SLOTS = 1 << 12;
 const EMPTY = 0;
 
-/** A map from UUID to a small number of at least 0. */
 export class Fingerprints {
   #slots = FIRST_SLOTS;
   #size = 0;

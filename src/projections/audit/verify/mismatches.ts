@@ -9,73 +9,53 @@ const RESTORE =
 
 type Explanation = { readonly meaning: string; readonly action: string };
 
+const rebuild = (meaning: string): Explanation => ({ meaning, action: REBUILD });
+const keep = (meaning: string): Explanation => ({ meaning, action: KEEP });
+const restore = (meaning: string): Explanation => ({ meaning, action: RESTORE });
+
 /** Every kind of difference. Programs read the names, so they do not change. */
 export const MISMATCHES = {
   store_changed: {
     meaning: 'The read model was made from another log.',
     action: 'Check --store and --state: each log needs its own read model.',
   },
-  control_changed: {
-    meaning:
-      'A control event (ruleset, policy, output, operator’s decision) was changed after verdicts had been made under it.',
-    action: RESTORE,
-  },
-  control_missing: {
-    meaning: 'A control event under which verdicts were made is no longer in the log.',
-    action: RESTORE,
-  },
-  control_extra: {
-    meaning:
-      'The log has a control event that was not there when the projector read that part of the log.',
-    action: RESTORE,
-  },
-  revision_gap: {
-    meaning: 'A stream lacks an event: the revisions of a stream have no gaps in a complete log.',
-    action: RESTORE,
-  },
-  checkpoint_changed: {
-    meaning:
-      'The read model’s totals or digest differ from those that the log gives up to its checkpoint.',
-    action: REBUILD,
-  },
-  verdict_missing: {
-    meaning:
-      'The log requests a notification, and the read model has no verdict about the request.',
-    action: REBUILD,
-  },
-  verdict_extra: {
-    meaning: 'The read model has a verdict about a request that is not in the log.',
-    action: REBUILD,
-  },
-  verdict_changed: {
-    meaning:
-      'The read model’s verdict about a request differs from the verdict that the log gives.',
-    action: REBUILD,
-  },
+  control_changed: restore(
+    'A control event (ruleset, policy, output, operator’s decision) was changed after verdicts had been made under it.',
+  ),
+  control_missing: restore(
+    'A control event under which verdicts were made is no longer in the log.',
+  ),
+  control_extra: restore(
+    'The log has a control event that was not there when the projector read that part of the log.',
+  ),
+  revision_gap: restore(
+    'A stream lacks an event: the revisions of a stream have no gaps in a complete log.',
+  ),
+  checkpoint_changed: rebuild(
+    'The read model’s totals or digest differ from those that the log gives up to its checkpoint.',
+  ),
+  verdict_missing: rebuild(
+    'The log requests a notification, and the read model has no verdict about the request.',
+  ),
+  verdict_extra: rebuild('The read model has a verdict about a request that is not in the log.'),
+  verdict_changed: rebuild(
+    'The read model’s verdict about a request differs from the verdict that the log gives.',
+  ),
   notice_missing: {
     meaning:
       'A notification was sent, and the read model does not have it as the holder of its window.',
     action: `The next notification in this window would be sent too. ${REBUILD}`,
   },
-  notice_extra: {
-    meaning:
-      'The read model has a sent notification that the log does not give: it would suppress others.',
-    action: REBUILD,
-  },
-  notice_changed: {
-    meaning:
-      'A sent notification differs from the one that the log gives: it may hold another window.',
-    action: REBUILD,
-  },
-  parked_changed: {
-    meaning: 'The parked events differ from those that the log gives.',
-    action: REBUILD,
-  },
-  tail_changed: {
-    meaning:
-      'The recent messages, from which lost messages are sent again, differ from those that the log gives.',
-    action: REBUILD,
-  },
+  notice_extra: rebuild(
+    'The read model has a sent notification that the log does not give: it would suppress others.',
+  ),
+  notice_changed: rebuild(
+    'A sent notification differs from the one that the log gives: it may hold another window.',
+  ),
+  parked_changed: rebuild('The parked events differ from those that the log gives.'),
+  tail_changed: rebuild(
+    'The recent messages, from which lost messages are sent again, differ from those that the log gives.',
+  ),
   output_missing: {
     meaning:
       'The output stream that the log names does not exist, or is another stream of the same name.',
@@ -86,27 +66,21 @@ export const MISMATCHES = {
     action:
       'The server lost the message, or somebody deleted it. `tocsin project --resend-from POSITION` sends all messages after a position again; consumers that act once per ce-id do not act twice.',
   },
-  message_extra: {
-    meaning: 'The stream contains a message with Tocsin’s headers that the log does not give.',
-    action: KEEP,
-  },
-  message_altered: {
-    meaning: 'A stored message differs from the message that the log gives for its event.',
-    action: KEEP,
-  },
-  message_reordered: {
-    meaning: 'A message is not at its sequence, and no foreign message explains why.',
-    action: KEEP,
-  },
+  message_extra: keep(
+    'The stream contains a message with Tocsin’s headers that the log does not give.',
+  ),
+  message_altered: keep(
+    'A stored message differs from the message that the log gives for its event.',
+  ),
+  message_reordered: keep('A message is not at its sequence, and no foreign message explains why.'),
   delivery_without_request: {
     meaning: 'There is a delivery of a notification that was never sent.',
     action:
       'A person may have got a message without cause. Find out who wrote that stream: see its actor.',
   },
-  delivery_changed: {
-    meaning: 'A delivery does not fit the request that it names, or cannot be read.',
-    action: RESTORE,
-  },
+  delivery_changed: restore(
+    'A delivery does not fit the request that it names, or cannot be read.',
+  ),
 } as const satisfies Record<string, Explanation>;
 
 export type MismatchCode = keyof typeof MISMATCHES;
@@ -116,7 +90,6 @@ export type Mismatch = {
   readonly code: MismatchCode;
   /** Which row, message or event. */
   readonly where: string;
-  /** What differs. */
   readonly detail: string;
   readonly meaning: string;
   readonly action: string;
@@ -125,7 +98,6 @@ export type Mismatch = {
 /** Further differences are counted, but not listed. */
 export const MISMATCHES_LISTED = 1_000;
 
-/** Collects differences. */
 export class Findings {
   readonly #listed: Mismatch[] = [];
   readonly #counts = new Map<MismatchCode, number>();

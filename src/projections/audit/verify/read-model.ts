@@ -13,25 +13,69 @@ import { inTurns } from '../../publisher/turns.ts';
 import type { ReadModelView } from '../reading/ports.ts';
 import type { Refolded } from '../reading/refold.ts';
 import type { Findings } from './mismatches.ts';
-import { differences, Lockstep, shown } from './rows.ts';
+import { differences, Lockstep, shown, type RowKind } from './rows.ts';
 
 /** As many as the read model keeps. */
 const RECENT_MESSAGES_KEPT = 10_000;
 
-/** Foreign messages move sequences, so the stream says which are right, not the fold. */
-const WITHOUT_SEQUENCE = new Set(['sequence']);
+/** Foreign messages move sequences: only the stream says which are right, so others are not compared. */
+type Unplaced<T> = Omit<T, 'sequence'> & { readonly sequence?: bigint | null };
+
+const VERDICTS: RowKind<Unplaced<VerdictRow>> = {
+  keyOf: ({ event }) => event,
+  where: ({ event, stream, revision }) => `request ${event} (event ${revision} of ${stream})`,
+  changed: 'verdict_changed',
+  missing: 'verdict_missing',
+  extra: 'verdict_extra',
+  detail: ({ verdict, reason }) => `${verdict}: ${reason}`,
+};
+
+/** The log has the truth about control events, so a row that the read model lacks is extra in the log. */
+const CONTROL: RowKind<ControlRow> = {
+  keyOf: ({ event }) => event,
+  where: ({ event, revision, type }) => `control event ${revision}, ${type} (${event})`,
+  changed: 'control_changed',
+  missing: 'control_extra',
+  extra: 'control_missing',
+  detail: ({ digest }) => `digest ${digest}`,
+};
+
+const SENT: RowKind<SentNotification> = {
+  keyOf: ({ id }) => id,
+  where: ({ id }) => `sent notification ${id}`,
+  changed: 'notice_changed',
+  missing: 'notice_missing',
+  extra: 'notice_extra',
+  detail: (row) => `window ${formatInstant(row.windowStart)} of ${subjectText(row)}`,
+};
+
+const PARKED: RowKind<ParkedRow> = {
+  keyOf: ({ event }) => event,
+  where: ({ stream, revision }) => `event ${revision} of ${stream}`,
+  changed: 'parked_changed',
+  missing: 'parked_changed',
+  extra: 'parked_changed',
+  detail: ({ code }, lack) => `is ${lack === 'missing' ? 'not ' : ''}parked (${code})`,
+};
+
+const RECENT: RowKind<Unplaced<RecentMessageRow>> = {
+  keyOf: ({ ordinal }) => String(ordinal),
+  where: ({ ordinal, id }) => `message ${ordinal} (${id})`,
+  changed: 'tail_changed',
+  missing: 'tail_changed',
+  extra: 'tail_changed',
+  detail: (_row, lack) => `is ${lack}`,
+};
 
 export class ReadModelCheck {
   readonly #view: ReadModelView;
   readonly #findings: Findings;
   readonly #resolved: ReadonlySet<string>;
-  readonly #verdicts: Lockstep<VerdictRow>;
+  readonly #verdicts: Lockstep<Unplaced<VerdictRow>>;
   readonly #control: Lockstep<ControlRow>;
   /** The last verdict about each event that was decided again. */
   readonly #again = new Map<string, VerdictRow>();
   readonly #parked = new Map<string, ParkedRow>();
-  /** Sequences of the page's messages that the stream holds. */
-  #sequences: ReadonlyMap<string, bigint> = new Map();
   readonly #reasons = new Map<string, number>();
   #recent: RecentMessageRow[] = [];
   /** The first message that the read model keeps; undefined when it keeps none. */
@@ -43,34 +87,8 @@ export class ReadModelCheck {
     this.#findings = findings;
     this.#resolved = resolved;
     this.#recentFrom = firstOrdinal(view.recentMessagesAfter(-1n));
-    this.#verdicts = new Lockstep(view.verdicts(), ({ event }) => event, {
-      both: (expected, found) => {
-        const { messageId } = expected;
-        const sequence = messageId === null ? undefined : this.#sequences.get(messageId);
-        // A message that the stream does not hold at its sequence is reported with the stream.
-        if (messageId === null) this.#compareVerdict(expected, found);
-        else if (sequence === undefined) this.#compareVerdict(expected, found, WITHOUT_SEQUENCE);
-        else this.#compareVerdict({ ...expected, sequence }, found);
-      },
-      missing: (row) => {
-        findings.add('verdict_missing', whereVerdict(row), `${row.verdict}: ${row.reason}`);
-      },
-      extra: (row) => {
-        findings.add('verdict_extra', whereVerdict(row), `${row.verdict}: ${row.reason}`);
-      },
-    });
-    this.#control = new Lockstep(view.controlRows(), ({ event }) => event, {
-      both: (expected, found) => {
-        const detail = differences(expected, found);
-        if (detail !== undefined) findings.add('control_changed', whereControl(expected), detail);
-      },
-      missing: (row) => {
-        findings.add('control_extra', whereControl(row), `digest ${row.digest}`);
-      },
-      extra: (row) => {
-        findings.add('control_missing', whereControl(row), `digest ${row.digest}`);
-      },
-    });
+    this.#verdicts = new Lockstep<Unplaced<VerdictRow>>(view.verdicts(), VERDICTS, findings);
+    this.#control = new Lockstep(view.controlRows(), CONTROL, findings);
   }
 
   /** The fold's state at the cut; `undefined` before. */
@@ -86,17 +104,18 @@ export class ReadModelCheck {
     this.#findings.add('store_changed', 'the checkpoint', detail);
   }
 
-  /** Compares a page of the log before the cut. */
+  /**
+   * Compares a page of the log before the cut.
+   * @param sequences of the page's messages that the stream holds in order
+   */
   page(page: Refolded, sequences: ReadonlyMap<string, bigint>): void {
-    this.#sequences = sequences;
     for (const row of page.control) this.#control.expect(row);
     for (const row of page.verdicts) {
       if (this.#resolved.has(row.event)) {
         this.#again.set(row.event, row);
         continue;
       }
-      this.#count(row);
-      this.#verdicts.expect(row);
+      this.#expectVerdict(row, sequences);
     }
     for (const event of page.unparked) this.#parked.delete(event);
     for (const row of page.parked) this.#parked.set(row.event, row);
@@ -106,17 +125,27 @@ export class ReadModelCheck {
   /** Ends the comparison at the cut: every row that is left is extra. */
   async atCut(state: FoldState, sent: Iterable<SentNotification>): Promise<void> {
     this.#state = state;
-    this.#sequences = new Map();
-    for (const row of this.#again.values()) {
-      this.#count(row);
-      this.#verdicts.expect(row);
-    }
+    for (const row of this.#again.values()) this.#expectVerdict(row, new Map());
     this.#verdicts.end();
     this.#control.end();
-    await this.#sentRows(sent);
-    this.#parkedRows();
+    const sentRows = new Lockstep(this.#view.sentNotifications(), SENT, this.#findings);
+    for await (const batch of inTurns(sent)) for (const row of batch) sentRows.expect(row);
+    sentRows.end();
+    const parkedRows = new Lockstep(this.#view.parked(), PARKED, this.#findings);
+    for (const row of this.#parked.values()) parkedRows.expect(row);
+    parkedRows.end();
     this.#recentRows();
     this.#checkpoint(state);
+  }
+
+  #expectVerdict(row: VerdictRow, sequences: ReadonlyMap<string, bigint>): void {
+    const { verdict, reason, messageId } = row;
+    if (verdict !== 'published') this.#reasons.set(reason, (this.#reasons.get(reason) ?? 0) + 1);
+    const sequence = messageId === null ? row.sequence : sequences.get(messageId);
+    if (sequence === row.sequence) this.#verdicts.expect(row);
+    else if (sequence !== undefined) this.#verdicts.expect({ ...row, sequence });
+    // A message that the stream does not hold at its sequence is reported with the stream.
+    else this.#verdicts.expect(withoutSequence(row));
   }
 
   /** Keeps only as many messages as the read model does. */
@@ -128,78 +157,12 @@ export class ReadModelCheck {
       this.#recent = this.#recent.slice(-RECENT_MESSAGES_KEPT);
   }
 
-  #compareVerdict(expected: VerdictRow, found: VerdictRow, ignored?: ReadonlySet<string>): void {
-    const detail = differences(expected, found, ignored);
-    if (detail !== undefined) this.#findings.add('verdict_changed', whereVerdict(expected), detail);
-  }
-
-  async #sentRows(expected: Iterable<SentNotification>): Promise<void> {
-    const findings = this.#findings;
-    const join = new Lockstep<SentNotification>(this.#view.sentNotifications(), ({ id }) => id, {
-      both: (a, b) => {
-        const detail = differences(a, b);
-        if (detail !== undefined)
-          findings.add('notice_changed', `sent notification ${a.id}`, detail);
-      },
-      missing: (row) => {
-        findings.add(
-          'notice_missing',
-          `sent notification ${row.id}`,
-          `window ${formatInstant(row.windowStart)} of ${subjectText(row)}`,
-        );
-      },
-      extra: (row) => {
-        findings.add(
-          'notice_extra',
-          `sent notification ${row.id}`,
-          `window ${formatInstant(row.windowStart)} of ${subjectText(row)}`,
-        );
-      },
-    });
-    for await (const batch of inTurns(expected)) for (const row of batch) join.expect(row);
-    join.end();
-  }
-
-  #parkedRows(): void {
-    const report = (row: ParkedRow, detail: string): void => {
-      this.#findings.add('parked_changed', `event ${row.revision} of ${row.stream}`, detail);
-    };
-    const join = new Lockstep<ParkedRow>(this.#view.parked(), ({ event }) => event, {
-      both: (a, b) => {
-        const detail = differences(a, b);
-        if (detail !== undefined) report(a, detail);
-      },
-      missing: (row) => {
-        report(row, `is not parked (${row.code})`);
-      },
-      extra: (row) => {
-        report(row, `is parked (${row.code})`);
-      },
-    });
-    for (const row of this.#parked.values()) join.expect(row);
-    join.end();
-  }
-
   #recentRows(): void {
     const kept = this.#view.recentMessagesAfter(-1n);
-    const report = ({ ordinal, id }: RecentMessageRow, detail: string): void => {
-      this.#findings.add('tail_changed', `message ${ordinal} (${id})`, detail);
-    };
     const byOrdinal = kept.toSorted((a, b) => (a.ordinal < b.ordinal ? -1 : 1));
-    const join = new Lockstep<RecentMessageRow>(byOrdinal, ({ ordinal }) => String(ordinal), {
-      both: (a, b) => {
-        const detail = differences(a, b, WITHOUT_SEQUENCE);
-        if (detail !== undefined) report(a, detail);
-      },
-      missing: (row) => {
-        report(row, 'is missing');
-      },
-      extra: (row) => {
-        report(row, 'is extra');
-      },
-    });
-    for (const row of this.#recent.slice(-RECENT_MESSAGES_KEPT)) join.expect(row);
-    join.end();
+    const rows = new Lockstep<Unplaced<RecentMessageRow>>(byOrdinal, RECENT, this.#findings);
+    for (const row of this.#recent.slice(-RECENT_MESSAGES_KEPT)) rows.expect(withoutSequence(row));
+    rows.end();
   }
 
   #checkpoint(state: FoldState): void {
@@ -232,23 +195,15 @@ export class ReadModelCheck {
     const detail = `reasons: ${found}, not ${expected}`;
     this.#findings.add('checkpoint_changed', 'the counted reasons', detail);
   }
+}
 
-  #count({ verdict, reason }: VerdictRow): void {
-    if (verdict === 'published') return;
-    this.#reasons.set(reason, (this.#reasons.get(reason) ?? 0) + 1);
-  }
+function withoutSequence<T extends { readonly sequence: unknown }>(row: T): Omit<T, 'sequence'> {
+  const { sequence: _, ...rest } = row;
+  return rest;
 }
 
 function firstOrdinal(kept: readonly RecentMessageRow[]): bigint | undefined {
   let first: bigint | undefined;
   for (const { ordinal } of kept) if (first === undefined || ordinal < first) first = ordinal;
   return first;
-}
-
-function whereVerdict({ event, stream, revision }: VerdictRow): string {
-  return `request ${event} (event ${revision} of ${stream})`;
-}
-
-function whereControl({ event, revision, type }: ControlRow): string {
-  return `control event ${revision}, ${type} (${event})`;
 }

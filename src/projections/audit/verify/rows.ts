@@ -1,10 +1,10 @@
 // Compares two rows field by field, and two long lists of rows side by side.
 import { formatPosition } from '../../../domain/core/positions.ts';
+import type { Findings, MismatchCode } from './mismatches.ts';
 
 /** A row; the fields are compared by their text. */
 type Fields = Readonly<Record<string, unknown>>;
 
-/** A value as text. */
 export function shown(value: unknown): string {
   if (typeof value === 'object' && value !== null) {
     if ('commit' in value && 'prepare' in value) {
@@ -20,17 +20,13 @@ export function shown(value: unknown): string {
   return typeof value === 'string' ? value : String(value);
 }
 
-/** "field: found, not expected" for every field that differs; `undefined` when none does. */
-export function differences(
-  expected: Fields,
-  found: Fields,
-  ignored?: ReadonlySet<string>,
-): string | undefined {
+/** "field: found, not expected" for every field of `expected` that differs; `undefined` when none does. */
+export function differences(expected: Fields, found: Fields): string | undefined {
   let parts: string[] | undefined;
   for (const field in expected) {
     const a = expected[field];
     const b = found[field];
-    if (a === b || isSamePosition(a, b) || ignored?.has(field) === true) continue;
+    if (a === b || isSamePosition(a, b)) continue;
     const isValue = typeof a !== 'object' && typeof b !== 'object';
     if (isValue || shown(a) !== shown(b))
       (parts ??= []).push(`${field}: ${shown(b)}, not ${shown(a)}`);
@@ -45,11 +41,15 @@ function isSamePosition(a: unknown, b: unknown): boolean {
   return a.commit === b.commit && a.prepare === b.prepare;
 }
 
-/** What {@link Lockstep} calls. */
-export type JoinEvents<T> = {
-  readonly both: (expected: T, found: T) => void;
-  readonly missing: (expected: T) => void;
-  readonly extra: (found: T) => void;
+/** How rows of one kind are compared, and what their differences are called. */
+export type RowKind<T> = {
+  readonly keyOf: (row: T) => string;
+  readonly where: (row: T) => string;
+  readonly changed: MismatchCode;
+  readonly missing: MismatchCode;
+  readonly extra: MismatchCode;
+  /** The detail of a row without its counterpart. */
+  readonly detail: (row: T, lack: 'missing' | 'extra') => string;
 };
 
 /** How many rows wait for their counterpart; the oldest beyond that has none. */
@@ -59,39 +59,34 @@ const MAX_WAITING = 10_000;
  * Compares two lists of about the same order, row by row. Only rows without their counterpart wait in memory,
  * so a missing or extra row does not make the rows after it differ.
  */
-export class Lockstep<T> {
-  readonly #keyOf: (row: T) => string;
+export class Lockstep<T extends Fields> {
   readonly #found: Iterator<T>;
-  readonly #events: JoinEvents<T>;
+  readonly #kind: RowKind<T>;
+  readonly #findings: Findings;
   readonly #expected = new Map<string, T>();
   readonly #extra = new Map<string, T>();
 
-  constructor(found: Iterable<T>, keyOf: (row: T) => string, events: JoinEvents<T>) {
+  constructor(found: Iterable<T>, kind: RowKind<T>, findings: Findings) {
     this.#found = found[Symbol.iterator]();
-    this.#keyOf = keyOf;
-    this.#events = events;
+    this.#kind = kind;
+    this.#findings = findings;
   }
 
-  /** Compares the next expected row. */
   expect(expected: T): void {
-    const key = this.#keyOf(expected);
+    const key = this.#kind.keyOf(expected);
     const early = this.#extra.get(key);
     if (early !== undefined) {
       this.#extra.delete(key);
-      this.#events.both(expected, early);
+      this.#compare(expected, early);
       return;
     }
     const next = this.#found.next();
-    if (next.done === true) {
-      this.#wait(this.#expected, key, expected, this.#events.missing);
+    if (next.done !== true && this.#kind.keyOf(next.value) === key) {
+      this.#compare(expected, next.value);
       return;
     }
-    if (this.#keyOf(next.value) === key) {
-      this.#events.both(expected, next.value);
-      return;
-    }
-    this.#wait(this.#expected, key, expected, this.#events.missing);
-    this.#meet(next.value);
+    this.#wait('missing', key, expected);
+    if (next.done !== true) this.#meet(next.value);
   }
 
   /** Ends the comparison: every row that still waits has no counterpart. */
@@ -99,29 +94,40 @@ export class Lockstep<T> {
     for (let next = this.#found.next(); next.done !== true; next = this.#found.next()) {
       this.#meet(next.value);
     }
-    for (const row of this.#expected.values()) this.#events.missing(row);
-    for (const row of this.#extra.values()) this.#events.extra(row);
+    for (const row of this.#expected.values()) this.#lacks('missing', row);
+    for (const row of this.#extra.values()) this.#lacks('extra', row);
   }
 
   #meet(found: T): void {
-    const key = this.#keyOf(found);
+    const key = this.#kind.keyOf(found);
     const late = this.#expected.get(key);
     if (late === undefined) {
-      this.#wait(this.#extra, key, found, this.#events.extra);
+      this.#wait('extra', key, found);
       return;
     }
     this.#expected.delete(key);
-    this.#events.both(late, found);
+    this.#compare(late, found);
   }
 
-  #wait(waiting: Map<string, T>, key: string, row: T, report: (row: T) => void): void {
+  #compare(expected: T, found: T): void {
+    const detail = differences(expected, found);
+    if (detail === undefined) return;
+    this.#findings.add(this.#kind.changed, this.#kind.where(expected), detail);
+  }
+
+  #lacks(lack: 'missing' | 'extra', row: T): void {
+    const { where, detail } = this.#kind;
+    this.#findings.add(this.#kind[lack], where(row), detail(row, lack));
+  }
+
+  #wait(lack: 'missing' | 'extra', key: string, row: T): void {
+    const waiting = lack === 'missing' ? this.#expected : this.#extra;
     const double = waiting.get(key);
-    if (double !== undefined) report(double);
+    if (double !== undefined) this.#lacks(lack, double);
     waiting.set(key, row);
-    if (waiting.size <= MAX_WAITING) return;
     const [oldest] = waiting;
-    if (oldest === undefined) return;
+    if (waiting.size <= MAX_WAITING || oldest === undefined) return;
     waiting.delete(oldest[0]);
-    report(oldest[1]);
+    this.#lacks(lack, oldest[1]);
   }
 }

@@ -17,7 +17,6 @@ const SERVER_HEADERS = /^Nats-/;
 export type StoredListOptions = {
   /** Message n has sequence base + n, before foreign messages move it. */
   readonly base: bigint;
-  /** The first sequence that the stream holds. */
   readonly firstSequence: bigint;
   /** Messages up to this ordinal were committed as stored. */
   readonly committed: bigint;
@@ -30,7 +29,7 @@ export class StoredList implements AsyncDisposable {
   readonly #findings: Findings;
   readonly #committed: bigint;
   readonly #firstSequence: bigint;
-  readonly #pages: AsyncIterator<readonly StoredMessage[]>;
+  readonly #pages: AsyncIterator<readonly StoredMessage[]> | undefined;
   #page: readonly StoredMessage[] = [];
   #at = 0;
   #isOver = false;
@@ -45,11 +44,11 @@ export class StoredList implements AsyncDisposable {
   notVerifiable = 0;
 
   constructor(
-    stored: AsyncIterable<readonly StoredMessage[]>,
+    stored: AsyncIterable<readonly StoredMessage[]> | undefined,
     options: StoredListOptions,
     findings: Findings,
   ) {
-    this.#pages = stored[Symbol.asyncIterator]();
+    this.#pages = stored?.[Symbol.asyncIterator]();
     this.#base = options.base;
     this.#firstSequence = options.firstSequence;
     this.#committed = options.committed;
@@ -80,7 +79,7 @@ export class StoredList implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#pages.return?.();
+    await this.#pages?.return?.();
   }
 
   /** Finds the message at the next sequences; false when another page of the stream is needed. */
@@ -131,9 +130,9 @@ export class StoredList implements AsyncDisposable {
 
   /** True for a message that the stream has discarded. */
   #isBefore(ordinal: bigint): boolean {
-    if (this.#firstSequence <= this.#base + 1n && this.#firstOrdinal === undefined) return false;
     if (this.#firstOrdinal !== undefined) return ordinal < this.#firstOrdinal;
-    return this.#base + ordinal < this.#firstSequence;
+    const hasDiscarded = this.#firstSequence > this.#base + 1n;
+    return hasDiscarded && this.#base + ordinal < this.#firstSequence;
   }
 
   /** True for this message with a changed ordinal. */
@@ -189,9 +188,9 @@ export class StoredList implements AsyncDisposable {
   }
 
   async #refill(): Promise<void> {
-    const next = await this.#pages.next();
-    this.#isOver = next.done === true;
-    this.#page = next.done === true ? [] : next.value;
+    const next = await this.#pages?.next();
+    this.#isOver = next === undefined || next.done === true;
+    this.#page = next === undefined || next.done === true ? [] : next.value;
     this.#at = 0;
   }
 

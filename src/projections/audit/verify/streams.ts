@@ -11,7 +11,6 @@ const USER_STREAM =
 /** Last revisions by UUID, or by name. */
 type Revisions = Pick<Fingerprints, 'get' | 'set'>;
 
-/** Checks the revisions of events in log order. */
 export class StreamRevisions {
   readonly #findings: Findings;
   /** The last revision of each user's stream: one map per category, as a UUID may be in several. */

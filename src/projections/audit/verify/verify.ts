@@ -20,7 +20,6 @@ import { StreamRevisions } from './streams.ts';
 export type VerifyOptions = {
   readonly log: ReadableLog;
   readonly kernel: string;
-  /** A snapshot of the read model. */
   readonly view: ReadModelView;
   readonly output: MessageReader;
   /** Where the fold keeps the sent notifications; empty at the beginning. */
@@ -57,7 +56,6 @@ export type VerifyResult = {
     readonly foreign: number;
     readonly late: number;
   };
-  /** Deliveries that were checked. */
   readonly deliveries: number;
 };
 
@@ -77,7 +75,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
   const base = list?.base ?? 0n;
   const from = isThere ? startOf(control, list) : 1n;
   await using stored = new StoredList(
-    isThere && info !== undefined ? output.messages(from, info.lastSequence) : none(),
+    isThere && info !== undefined ? output.messages(from, info.lastSequence) : undefined,
     {
       base: from - 1n,
       firstSequence: info?.firstSequence ?? 1n,
@@ -127,13 +125,20 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
   }
   await reachCut();
   await stored.end();
-  const { counts } = check.state ?? fold.state();
+  const {
+    events,
+    triggered: triggers,
+    published,
+    suppressed,
+    parked,
+  } = (check.state ?? fold.state()).counts;
+  const { compared, notVerifiable, foreign, late } = stored;
   return {
-    events: counts.events,
-    triggers: counts.triggered,
-    published: counts.published,
-    suppressed: counts.suppressed,
-    parked: counts.parked,
+    events,
+    triggers,
+    published,
+    suppressed,
+    parked,
     mismatches: findings.listed,
     mismatchCounts: findings.counts,
     cut: {
@@ -142,12 +147,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
       logHead: formatPosition(head ?? { commit: 0n, prepare: 0n }),
       streamEnd: String(info?.lastSequence ?? 0n),
     },
-    messages: {
-      compared: stored.compared,
-      notVerifiable: stored.notVerifiable,
-      foreign: stored.foreign,
-      late: stored.late,
-    },
+    messages: { compared, notVerifiable, foreign, late },
     deliveries: deliveries.records,
   };
 }
@@ -167,8 +167,4 @@ function checkOutput(
   const detail = `${info.stream} was created at ${info.created}, not at ${list.created}`;
   findings.add('output_missing', where, detail);
   return false;
-}
-
-async function* none(): AsyncGenerator<never, void, undefined> {
-  // An async generator that is over at once.
 }

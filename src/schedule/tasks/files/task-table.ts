@@ -6,7 +6,6 @@ import { isOver } from '../../../domain/core/signals.ts';
 import { wakeSignal } from '../../../domain/core/wake-signal.ts';
 import type { ScheduledBlock, Task, TaskChange, TaskSource } from '../task-source.ts';
 
-/** The tasks and blocks of one read. */
 export type TaskRows = {
   readonly tasks: readonly Task[];
   readonly blocks: readonly ScheduledBlock[];
@@ -43,17 +42,13 @@ export function createTaskTable(): TaskTable {
       held = new Map();
       tasks.clear();
       blocks.clear();
-      for (const task of rows.tasks) {
-        const { userId, taskId } = task;
-        const key = keyOf('task', userId, taskId);
-        tasks.set(key, task);
-        held.set(key, entry({ kind: 'task', userId, taskId, task }));
-      }
-      for (const block of rows.blocks) {
-        const { userId, blockId } = block;
-        const key = keyOf('block', userId, blockId);
-        blocks.set(key, block);
-        held.set(key, entry({ kind: 'block', userId, blockId, block }));
+      for (const task of rows.tasks) tasks.set(keyOf('task', task.userId, task.taskId), task);
+      for (const block of rows.blocks)
+        blocks.set(keyOf('block', block.userId, block.blockId), block);
+      for (const change of changesOf(rows)) {
+        const id = change.kind === 'task' ? change.taskId : change.blockId;
+        const text = JSON.stringify(change);
+        held.set(keyOf(change.kind, change.userId, id), { change, text });
       }
       for (const [key, { change, text }] of held) {
         if (before.get(key)?.text !== text) publish(key, change);
@@ -88,8 +83,12 @@ export function createTaskTable(): TaskTable {
   };
 }
 
-function entry(change: TaskChange): HeldRow {
-  return { change, text: JSON.stringify(change) };
+/** The rows, each as an added row. */
+export function* changesOf({ tasks, blocks }: TaskRows): Generator<TaskChange, void, undefined> {
+  for (const task of tasks) yield { kind: 'task', userId: task.userId, taskId: task.taskId, task };
+  for (const block of blocks) {
+    yield { kind: 'block', userId: block.userId, blockId: block.blockId, block };
+  }
 }
 
 function gone(change: TaskChange): TaskChange {

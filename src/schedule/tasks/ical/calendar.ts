@@ -15,7 +15,6 @@ export type CalendarOptions = {
   readonly user?: string | undefined;
   /** The folder's name: the user of entries where neither the calendar nor `user` names one. */
   readonly folderUser?: string | undefined;
-  /** The time zone of floating times. */
   readonly timeZone: string;
   /** How long before DUE a task without VALARM becomes urgent, in milliseconds. */
   readonly urgencyLeadMs: number;

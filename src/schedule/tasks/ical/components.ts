@@ -3,7 +3,6 @@
 import { EntryError, type EntryProblem } from '../entry-problem.ts';
 import { oneLine } from '../../../domain/core/text.ts';
 
-/** An unfolded content line with the number of its first line in the file. */
 export type ContentLine = { readonly line: number; readonly name: string; readonly text: string };
 
 export type Component = {
@@ -28,7 +27,6 @@ export type Components = {
 const MAX_DEPTH = 16;
 /** Longer properties are attachments; they are not read. */
 const MAX_LINE_CHARS = 64 * 1024;
-/** The most lines of an entry. */
 const MAX_ENTRY_LINES = 20_000;
 const READ: ReadonlySet<string> = new Set(['VTODO', 'VEVENT', 'VTIMEZONE']);
 const NESTED: ReadonlySet<string> = new Set([...READ, 'VALARM', 'STANDARD', 'DAYLIGHT']);
@@ -154,17 +152,14 @@ function* contentLines(text: string): Generator<ContentLine, void, undefined> {
   yield* flush();
 }
 
-/** The content lines of a property. */
 export function linesOf(component: Component, name: string): readonly ContentLine[] {
   return component.lines.filter((line) => line.name === name);
 }
 
-/** The first content line of a property. */
 export function lineOf(component: Component, name: string): ContentLine | undefined {
   return component.lines.find((line) => line.name === name);
 }
 
-/** The error of an entry with a bad property. */
 export function propertyError({ line, name }: ContentLine, message: string): EntryError {
   return new EntryError('invalid_property', `has a ${name} that ${message}`, line);
 }

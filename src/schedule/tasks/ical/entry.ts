@@ -4,14 +4,7 @@ import { IdSchema } from '../../../domain/core/identity.ts';
 import { EntryError } from '../entry-problem.ts';
 import { propertyError, lineOf, linesOf, type Component, type ContentLine } from './components.ts';
 import { readRecurrenceRule, type RecurrenceRule } from './recurrence-rule.ts';
-import {
-  readDuration,
-  readInteger,
-  readProperty,
-  readDateTime,
-  type Property,
-  type DateTimeValue,
-} from './property-values.ts';
+import { readDuration, readProperty, readDateTime, type DateTimeValue } from './property-values.ts';
 import { oneLine } from '../../../domain/core/text.ts';
 import type { TimeZones } from './time-zones.ts';
 
@@ -65,7 +58,7 @@ export function isBlock(component: Component): boolean {
 /** Reads a VTODO or VEVENT. `leadMs`: how long before DUE a task without VALARM becomes urgent. */
 export function readEntry(component: Component, zones: TimeZones, leadMs: number): Entry {
   const kind = component.name === 'VTODO' ? 'task' : 'block';
-  const uid = rawValue(component, 'UID').trim();
+  const uid = rawValue(component, 'UID');
   if (uid === '') throw new EntryError('no_uid', 'has no UID');
   const start = anchorOf(component, 'DTSTART', zones);
   const end = anchorOf(component, kind === 'task' ? 'DUE' : 'DTEND', zones);
@@ -78,8 +71,8 @@ export function readEntry(component: Component, zones: TimeZones, leadMs: number
     kind,
     component,
     uid,
-    title: oneLine(text(component, 'SUMMARY')),
-    user: userOf(component, 'X-TOCSIN-USER'),
+    title: oneLine(titleOf(component)),
+    user: userOf(component),
     organizer: organizer?.toLowerCase(),
     priority: priorityOf(component),
     completed: isCompleted(component),
@@ -172,9 +165,9 @@ function priorityOf(component: Component): Entry['priority'] {
 }
 
 function isCompleted(component: Component): boolean {
-  const status = rawValue(component, 'STATUS').trim().toUpperCase();
+  const status = rawValue(component, 'STATUS').toUpperCase();
   if (status === 'COMPLETED' || status === 'CANCELLED') return true;
-  if (rawValue(component, 'X-TOCSIN-COMPLETED').trim().toUpperCase() === 'TRUE') return true;
+  if (rawValue(component, 'X-TOCSIN-COMPLETED').toUpperCase() === 'TRUE') return true;
   if (numberOf(component, 'PERCENT-COMPLETE', 0, 100) === 100) return true;
   return status === '' && lineOf(component, 'COMPLETED') !== undefined;
 }
@@ -200,7 +193,7 @@ function clamp(sections: number): number {
 
 /** `X-TOCSIN-TASK`, else the parent of RELATED-TO. */
 function taskIdOf(component: Component): string | undefined {
-  const own = rawValue(component, 'X-TOCSIN-TASK').trim();
+  const own = rawValue(component, 'X-TOCSIN-TASK');
   if (own !== '') return idOf(own);
   for (const line of linesOf(component, 'RELATED-TO')) {
     const property = readProperty(line);
@@ -216,15 +209,12 @@ function datesOf(component: Component, name: string, zones: TimeZones): readonly
     const property = readProperty(line);
     if (property.values.length > MAX_DATES)
       throw propertyError(line, `lists more than ${MAX_DATES}`);
+    // An RDATE of type PERIOD counts by its start.
+    const start = (value: string): string => value.replace(/\/.*/s, '');
     return property.values
       .filter((value) => value !== '')
-      .map((value) => zones.toInstant(readDateTime(property, periodStart(value)), line));
+      .map((value) => zones.toInstant(readDateTime(property, start(value)), line));
   });
-}
-
-/** The start of an RDATE of type PERIOD. */
-function periodStart(value: string): string {
-  return value.split('/', 1)[0] ?? value;
 }
 
 function numberOf(
@@ -233,35 +223,34 @@ function numberOf(
   min: number,
   max: number,
 ): number | undefined {
-  const line = lineOf(component, name);
-  if (line === undefined) return undefined;
-  const value = line.text.slice(line.text.indexOf(':') + 1).trim();
-  const property: Property = { line, params: new Map(), values: [value] };
-  return value === '' ? undefined : readInteger(property, min, max);
+  const text = rawValue(component, name);
+  const value = Number(text);
+  const isValid = text !== '' && Number.isInteger(value) && value >= min && value <= max;
+  return isValid ? value : undefined;
 }
 
 /** The unparsed value of a property, or the empty text. */
 function rawValue(component: Component, name: string): string {
   const line = lineOf(component, name);
-  return line === undefined ? '' : line.text.slice(line.text.indexOf(':') + 1);
+  return line === undefined ? '' : line.text.slice(line.text.indexOf(':') + 1).trim();
 }
 
-function text(component: Component, name: string): string {
-  const line = lineOf(component, name);
+function titleOf(component: Component): string {
+  const line = lineOf(component, 'SUMMARY');
   if (line === undefined) return '';
   try {
     return readProperty(line).values.join(',');
   } catch (error) {
     // A broken title does not make the entry invalid.
-    if (error instanceof EntryError) return rawValue(component, name);
+    if (error instanceof EntryError) return rawValue(component, 'SUMMARY');
     throw error;
   }
 }
 
-function userOf(component: Component, name: string): string | undefined {
-  const line = lineOf(component, name);
+function userOf(component: Component): string | undefined {
+  const line = lineOf(component, 'X-TOCSIN-USER');
   if (line === undefined) return undefined;
-  const parsed = IdSchema.safeParse(rawValue(component, name).trim());
+  const parsed = IdSchema.safeParse(rawValue(component, 'X-TOCSIN-USER'));
   if (!parsed.success) throw propertyError(line, 'is not a user’s id');
   return parsed.data;
 }

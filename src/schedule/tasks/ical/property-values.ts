@@ -1,19 +1,16 @@
-// Property values: TEXT, INTEGER, DATE, DATE-TIME and DURATION. Values are checked here too, because
+// Property values: TEXT, DATE, DATE-TIME and DURATION. Values are checked here too, because
 // ical.js accepts dates such as "20261399".
 import ICAL from 'ical.js';
-import type { Instant } from '../../../domain/core/instants.ts';
-import { MAX_INSTANT } from '../../../domain/core/instants.ts';
+import { MAX_INSTANT, type Instant } from '../../../domain/core/instants.ts';
 import { propertyError, type ContentLine } from './components.ts';
 import { oneLine } from '../../../domain/core/text.ts';
 
-/** A property with its parameters and values. */
 export type Property = {
   readonly line: ContentLine;
   readonly params: ReadonlyMap<string, string>;
   readonly values: readonly string[];
 };
 
-/** A DATE or DATE-TIME value whose time zone is not resolved. */
 export type DateTimeValue = {
   /** The local date and time as if they were UTC, in milliseconds. */
   readonly local: number;
@@ -27,10 +24,8 @@ export function readProperty(line: ContentLine): Property {
   try {
     parsed = ICAL.parse.property(line.text);
   } catch (error) {
-    throw propertyError(
-      line,
-      `cannot be read: ${error instanceof Error ? oneLine(error.message) : ''}`,
-    );
+    const why = error instanceof Error ? oneLine(error.message) : '';
+    throw propertyError(line, `cannot be read: ${why}`);
   }
   if (!Array.isArray(parsed)) throw propertyError(line, 'cannot be read');
   const [, params, type, ...values] = parsed.map((part: unknown) => part);
@@ -68,19 +63,13 @@ export function readDateTime(property: Property, text = property.values[0] ?? ''
   return { local, form: 'local', tzid: property.params.get('tzid') };
 }
 
-/** Reads an INTEGER; `undefined` for other values and out of bounds. */
-export function readInteger(property: Property, min: number, max: number): number | undefined {
-  const value = Number(property.values[0]);
-  return Number.isInteger(value) && value >= min && value <= max ? value : undefined;
-}
-
 const DURATION =
   /^([+-]?)P(?:(\d{1,6})W)?(?:(\d{1,6})D)?(?:T(?:(\d{1,7})H)?(?:(\d{1,8})M)?(?:(\d{1,9})S)?)?$/;
 
 /** Reads a DURATION as milliseconds. @throws EntryError when it is invalid */
-export function readDuration(property: Property, text = property.values[0] ?? ''): number {
+export function readDuration({ line, values: [text = ''] }: Property): number {
   const match = DURATION.exec(text);
-  if (match === null || !/\d/.test(text)) throw propertyError(property.line, 'is not a duration');
+  if (match === null || !/\d/.test(text)) throw propertyError(line, 'is not a duration');
   const [w = 0, d = 0, h = 0, m = 0, s = 0] = match.slice(2).map((field) => Number(field || 0));
   const ms = (((w * 7 + d) * 24 + h) * 60 + m) * 60_000 + s * 1000;
   return match[1] === '-' ? -ms : ms;

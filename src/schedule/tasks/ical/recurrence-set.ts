@@ -8,7 +8,6 @@ import type { TimeZones } from './time-zones.ts';
 /** `from <= at < to`, in milliseconds. */
 export type TimeRange = { readonly from: number; readonly to: number };
 
-/** An instance of an entry; `at` is its anchor. */
 export type Instance = {
   readonly entry: Entry;
   readonly at: number | undefined;
@@ -16,7 +15,6 @@ export type Instance = {
 };
 
 const ONE_DAY = 24 * 60 * 60_000;
-/** The most instances of an entry in a range. */
 const MAX_INSTANCES = 1_000;
 
 /** The recurrence set of an entry; of an entry that does not recur, the entry. */

@@ -10,7 +10,6 @@ const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 /** The most days that are examined to count instances: a century. */
 const MAX_COUNTED_DAYS = 36_600;
-/** The most instances that are counted. */
 const MAX_COUNTED = 100_000;
 
 /** The rule's instances in `from <= at < to`, ascending. DTSTART is one only if it matches the rule. */

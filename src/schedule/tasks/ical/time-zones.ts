@@ -5,12 +5,12 @@ import { propertyError, lineOf, linesOf, type Component, type ContentLine } from
 import { readProperty, readDateTime, type DateTimeValue } from './property-values.ts';
 import { readRecurrenceRule } from './recurrence-rule.ts';
 import { EntryError } from '../entry-problem.ts';
+import { zoneOffset } from '../zone-offset.ts';
 import { WINDOWS_ZONES } from './windows-zones.ts';
 
 /** Converts local times of a zone, given as if they were UTC. */
 export type TimeZone = { readonly toInstant: (local: number) => number };
 
-/** The time zones of a calendar. */
 export type TimeZones = {
   /** @throws EntryError for an unknown time zone */
   readonly toInstant: (when: DateTimeValue, line: ContentLine) => number;
@@ -18,9 +18,7 @@ export type TimeZones = {
 
 const DAY = 24 * 60 * 60 * 1000;
 const QUARTER = 15 * 60 * 1000;
-/** The most cached offsets of a zone. */
 const MAX_CACHED = 20_000;
-/** The most observances of a VTIMEZONE. */
 const MAX_OBSERVANCES = 500;
 
 const UTC: TimeZone = { toInstant: (local) => local };
@@ -34,26 +32,18 @@ export function createTimeZones(
   floating: TimeZone,
 ): TimeZones {
   const known = new Map<string, TimeZone | EntryError>();
-  const find = (tzid: string): TimeZone | EntryError => {
-    let zone = known.get(tzid);
-    if (zone === undefined) {
-      zone = findTimeZone(tzid, timezones);
-      known.set(tzid, zone);
-    }
-    return zone;
-  };
   return {
     toInstant(when, line) {
       if (when.form === 'utc') return when.local;
       if (when.tzid === undefined) return floating.toInstant(when.local);
-      const zone = find(when.tzid);
+      const zone = known.get(when.tzid) ?? findTimeZone(when.tzid, timezones);
+      known.set(when.tzid, zone);
       if (zone instanceof EntryError) throw propertyError(line, zone.message);
       return zone.toInstant(when.local);
     },
   };
 }
 
-/** The zone of a TZID, or the error. */
 function findTimeZone(
   tzid: string,
   timezones: ReadonlyMap<string, Component>,
@@ -61,19 +51,16 @@ function findTimeZone(
   const named = namedTimeZone(tzid);
   if (named !== undefined) return named;
   const component = timezones.get(tzid);
-  if (component !== undefined) {
-    try {
-      return createDefinedZone(component);
-    } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      return new EntryError(
-        'invalid_zone',
-        `is in the zone "${tzid.slice(0, 64)}", which ${message}`,
-      );
-    }
-  }
   const shown = tzid.slice(0, 64);
-  return new EntryError('unknown_zone', `is in the unknown time zone "${shown}"`);
+  if (component === undefined) {
+    return new EntryError('unknown_zone', `is in the unknown time zone "${shown}"`);
+  }
+  try {
+    return createDefinedZone(component);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    return new EntryError('invalid_zone', `is in the zone "${shown}", which ${message}`);
+  }
 }
 
 const namedZones = new Map<string, TimeZone | undefined>();
@@ -104,21 +91,9 @@ function createNamedZone(name: string): TimeZone | undefined {
 function intlOffset(name: string): ((instant: number) => number) | undefined {
   // Node also accepts offsets as time zones; they are no TZIDs.
   if (!/^[A-Za-z_]+(?:\/[A-Za-z0-9_+-]+)*$/.test(name)) return undefined;
-  let format: Intl.DateTimeFormat;
+  let offsetAt: (instant: number) => number;
   try {
-    format = new Intl.DateTimeFormat('en-US', {
-      timeZone: name,
-      calendar: 'gregory',
-      numberingSystem: 'latn',
-      hourCycle: 'h23',
-      era: 'short',
-      year: 'numeric',
-      month: 'numeric',
-      day: 'numeric',
-      hour: 'numeric',
-      minute: 'numeric',
-      second: 'numeric',
-    });
+    offsetAt = zoneOffset(name);
   } catch {
     // Node does not know the name.
     return undefined;
@@ -129,17 +104,7 @@ function intlOffset(name: string): ((instant: number) => number) | undefined {
     const quarter = Math.floor(instant / QUARTER);
     const found = cache.get(quarter);
     if (found !== undefined) return found;
-    const part = new Map(format.formatToParts(instant).map(({ type, value }) => [type, value]));
-    const field = (type: Intl.DateTimeFormatPartTypes): number => Number(part.get(type));
-    const local = Date.UTC(
-      field('year'),
-      field('month') - 1,
-      field('day'),
-      field('hour'),
-      field('minute'),
-      field('second'),
-    );
-    const offset = local - Math.floor(instant / 1000) * 1000;
+    const offset = offsetAt(instant);
     if (cache.size >= MAX_CACHED) cache.clear();
     cache.set(quarter, offset);
     return offset;

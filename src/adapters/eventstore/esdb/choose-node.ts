@@ -1,0 +1,102 @@
+// Chooses a node from what the members of a cluster say about each other. A leader that was cut off still names
+// itself: the majority of those that answer decides.
+import { endpointName, isSameEndpoint, type Endpoint } from './endpoint.ts';
+import type { NodePreference } from './connection-string.ts';
+
+/** A member as another one describes it; `state` is a number of the protocol's `VNodeState`. */
+export type Member = {
+  readonly endpoint: Endpoint;
+  readonly state: number;
+  readonly isAlive: boolean;
+};
+
+/** The answer of one node that was asked for the members. */
+export type View = { readonly from: Endpoint; readonly members: readonly Member[] };
+
+const FOLLOWER = 6;
+const LEADER = 8;
+const READ_ONLY_LEADERLESS = 12;
+const PRE_READ_ONLY_REPLICA = 13;
+const READ_ONLY_REPLICA = 14;
+
+/** Members in other states serve no clients. */
+const USABLE = [FOLLOWER, LEADER, READ_ONLY_LEADERLESS, PRE_READ_ONLY_REPLICA, READ_ONLY_REPLICA];
+
+/** For each preference the states that satisfy it, the best first; each is a group of equals. */
+const STATES: Readonly<Record<NodePreference, readonly (readonly number[])[]>> = {
+  leader: [[LEADER]],
+  follower: [[FOLLOWER], USABLE],
+  random: [USABLE],
+  read_only_replica: [[READ_ONLY_REPLICA], [PRE_READ_ONLY_REPLICA, READ_ONLY_LEADERLESS], USABLE],
+};
+
+export type ChoiceOptions = {
+  /** The node in use: it is kept where others are not better. */
+  readonly current?: Endpoint | undefined;
+  /** Members without an answer count against a candidate: more answers cannot change the choice then. */
+  readonly isFinal?: boolean;
+  /** A number from 0 up to, not including, 1. */
+  readonly random?: () => number;
+};
+
+/**
+ * The node to use: alive and in a wanted state in more than half of the views, and among those that answered;
+ * `undefined` when there is none.
+ */
+export function chooseNode(
+  views: readonly View[],
+  preference: NodePreference,
+  { current, isFinal = false, random = Math.random }: ChoiceOptions = {},
+): Endpoint | undefined {
+  const voters = votersOf(views);
+  const all = membersOf(views);
+  const electorate = isFinal ? Math.max(all.size, voters.length) : voters.length;
+  for (const states of STATES[preference]) {
+    const candidates = [...all.values()].filter((endpoint) => {
+      const votes = voters.filter((view) => names(view, endpoint, states)).length;
+      return 2 * votes > electorate && answered(voters, endpoint, all);
+    });
+    const kept = candidates.find((one) => current !== undefined && isSameEndpoint(one, current));
+    const chosen = kept ?? candidates[Math.floor(random() * candidates.length)];
+    if (chosen !== undefined) return chosen;
+  }
+  return undefined;
+}
+
+/** The node that one view names as the alive leader. */
+export function leaderIn({ members }: View): Endpoint | undefined {
+  return members.find(({ state, isAlive }) => isAlive && state === LEADER)?.endpoint;
+}
+
+/** Every member that a view names, dead ones too, by name. */
+export function membersOf(views: readonly View[]): ReadonlyMap<string, Endpoint> {
+  const members = views.flatMap((view) => view.members.map(({ endpoint }) => endpoint));
+  return new Map(members.map((endpoint) => [endpointName(endpoint), endpoint]));
+}
+
+/**
+ * One view of each member. Hosts of the connection string may be other names of members: their views count only
+ * where no member answered under its own name.
+ */
+function votersOf(views: readonly View[]): readonly View[] {
+  const members = membersOf(views);
+  const own = views.filter(({ from }) => members.has(endpointName(from)));
+  return own.length > 0 ? own : views;
+}
+
+function names({ members }: View, endpoint: Endpoint, states: readonly number[]): boolean {
+  return members.some(
+    (member) =>
+      member.isAlive && states.includes(member.state) && isSameEndpoint(member.endpoint, endpoint),
+  );
+}
+
+/** A frozen leader is named by the others until they elect another one, but does not answer. */
+function answered(
+  voters: readonly View[],
+  endpoint: Endpoint,
+  members: ReadonlyMap<string, Endpoint>,
+): boolean {
+  const ownNames = voters.some(({ from }) => members.has(endpointName(from)));
+  return !ownNames || voters.some(({ from }) => isSameEndpoint(from, endpoint));
+}

@@ -1,0 +1,169 @@
+// A cluster of three members for the tests of the EventStoreDB adapter. One front holds the log; each member passes
+// calls on to it, tells the others' states as gossip does, and can be killed, frozen and cut off.
+import {
+  Client,
+  credentials,
+  Metadata,
+  Server,
+  ServerCredentials,
+  status,
+  type sendUnaryData,
+  type ServerDuplexStream,
+  type ServerWritableStream,
+} from '@grpc/grpc-js';
+import gossipGrpc from '@eventstore/db-client/generated/gossip_grpc_pb.js';
+import streamsGrpc from '@eventstore/db-client/generated/streams_grpc_pb.js';
+import { field, numberField } from '../../src/adapters/eventstore/wire/protobuf-writer.ts';
+import { openProxy, type Proxy } from '../harness/proxy.ts';
+
+/** What can happen to a member. A member that is cut off keeps its clients' connections, and says nothing. */
+export type Fault = 'kill' | 'freeze' | 'cut off';
+
+export type EsdbCluster = AsyncDisposable & {
+  /** The members' addresses. */
+  readonly hosts: string;
+  readonly leader: () => number;
+  /** Another member is elected after `electionMs` if it was the leader. */
+  readonly fail: (member: number, fault: Fault) => void;
+  /** Makes a member the leader. */
+  readonly elect: (member: number) => void;
+};
+
+/** States of the protocol's `VNodeState`. */
+const FOLLOWER = 6;
+const LEADER = 8;
+
+const asIs = (bytes: Buffer): Buffer => bytes;
+const identity = { requestDeserialize: asIs, responseSerialize: asIs };
+const { read, batchAppend } = streamsGrpc.StreamsService;
+const streams = { read: { ...read, ...identity }, batchAppend: { ...batchAppend, ...identity } };
+const gossip = { read: { ...gossipGrpc.GossipService.read, responseSerialize: asIs } };
+
+type Member = { readonly server: Server; readonly proxy: Proxy; isCutOff: boolean };
+
+/**
+ * @param frontPort the port of the front that holds the log
+ * @param electionMs from the loss of a leader until the others name a new one
+ */
+export async function esdbCluster(frontPort: number, electionMs = 1_500): Promise<EsdbCluster> {
+  const front = new Client(`127.0.0.1:${frontPort}`, credentials.createInsecure());
+  const members: Member[] = [];
+  const failed = new Set<number>();
+  let leader = 0;
+  let timer: NodeJS.Timeout | undefined;
+
+  /** What a member tells about all; the others notice a failure with the election. */
+  const view = (of: number): Buffer => {
+    const alone = members[of]?.isCutOff === true;
+    return Buffer.concat(
+      members.map(({ proxy }, index) => {
+        const isLeader = alone ? index === of : index === leader;
+        const isAlive = alone ? index === of : !failed.has(index) || index === leader;
+        const id = `00000000-0000-0000-0000-00000000000${index}`;
+        return field(
+          1,
+          field(1, field(2, id)),
+          numberField(3, isLeader ? LEADER : FOLLOWER),
+          numberField(4, isAlive ? 1 : 0),
+          field(5, field(1, '127.0.0.1'), numberField(2, proxy.port)),
+        );
+      }),
+    );
+  };
+
+  const notLeader = () => {
+    const metadata = new Metadata();
+    metadata.set('exception', 'not-leader');
+    metadata.set('leader-endpoint-host', '127.0.0.1');
+    metadata.set('leader-endpoint-port', String(members[leader]?.proxy.port));
+    return { code: status.NOT_FOUND, details: 'Leader info available', metadata };
+  };
+
+  const refuses = (index: number, { metadata }: { readonly metadata: Metadata }): boolean =>
+    metadata.get('requires-leader').length > 0 &&
+    index !== leader &&
+    members[index]?.isCutOff === false;
+
+  const services = (index: number) => ({
+    read(call: ServerWritableStream<Buffer, Buffer>) {
+      if (refuses(index, call)) return void call.emit('error', notLeader());
+      const inner = front.makeServerStreamRequest(read.path, asIs, asIs, call.request);
+      inner.on('data', (answer: Buffer) => {
+        if (members[index]?.isCutOff === false) call.write(answer);
+      });
+      inner.on('error', (error) => call.emit('error', error));
+      inner.on('end', () => {
+        if (members[index]?.isCutOff === false) call.end();
+      });
+      call.on('cancelled', () => {
+        inner.cancel();
+      });
+    },
+    batchAppend(call: ServerDuplexStream<Buffer, Buffer>) {
+      if (refuses(index, call)) return void call.emit('error', notLeader());
+      const inner = front.makeBidiStreamRequest(batchAppend.path, asIs, asIs);
+      call.on('data', (part: Buffer) => {
+        if (members[index]?.isCutOff === false) inner.write(part);
+      });
+      inner.on('data', (answer: Buffer) => {
+        if (members[index]?.isCutOff === false) call.write(answer);
+      });
+      inner.on('error', (error) => call.emit('error', error));
+      call.on('cancelled', () => {
+        inner.cancel();
+      });
+      call.on('end', () => {
+        inner.end();
+      });
+    },
+  });
+
+  for (const index of [0, 1, 2]) {
+    const server = new Server();
+    server.addService(streams, services(index));
+    server.addService(gossip, {
+      read(_call: unknown, done: sendUnaryData<Buffer>) {
+        done(null, view(index));
+      },
+    });
+    const port = await new Promise<number>((resolve, reject) => {
+      const insecure = ServerCredentials.createInsecure();
+      server.bindAsync('127.0.0.1:0', insecure, (error, bound) => {
+        if (error === null) resolve(bound);
+        else reject(error);
+      });
+    });
+    members.push({ server, proxy: await openProxy(port), isCutOff: false });
+  }
+
+  return {
+    hosts: members.map(({ proxy }) => `127.0.0.1:${proxy.port}`).join(','),
+    leader: () => leader,
+    fail(index, fault) {
+      const member = members[index];
+      if (member === undefined) throw new Error(`there is no member ${index}`);
+      failed.add(index);
+      if (fault === 'freeze') member.proxy.hold('up', 'down');
+      if (fault === 'cut off') member.isCutOff = true;
+      if (fault === 'kill') {
+        member.proxy.refuse(true);
+        member.proxy.cut('reset');
+      }
+      if (index !== leader) return;
+      timer = setTimeout(() => {
+        leader = members.findIndex((_, other) => !failed.has(other));
+      }, electionMs);
+    },
+    elect(index) {
+      leader = index;
+    },
+    async [Symbol.asyncDispose]() {
+      clearTimeout(timer);
+      front.close();
+      for (const { server, proxy } of members) {
+        server.forceShutdown();
+        await proxy[Symbol.asyncDispose]();
+      }
+    },
+  };
+}
