@@ -47,7 +47,6 @@ export async function openProjector(options: ProjectorOptions): Promise<Projecto
   const { name = DEFAULT_KERNEL_NAME, subjectRoot = '', source = '/tocsin' } = options;
   assertNames(subjectRoot, source);
   const runtime = systemRuntime(clock);
-  const { now, elapsed, pause, random } = runtime;
   const context = { store, kernel: name, runtime };
   const call = { actor: options.actor ?? 'projector' };
   await initialiseControl(context, call);
@@ -65,10 +64,7 @@ export async function openProjector(options: ProjectorOptions): Promise<Projecto
     logger,
     onCommit: options.onCommit ?? (() => undefined),
     timing: { ...DEFAULT_TIMING, ...options.timing },
-    now,
-    elapsed,
-    pause,
-    random,
+    ...runtime,
   });
 }
 

@@ -23,10 +23,7 @@ const MAX_OBSERVANCES = 500;
 
 const UTC: TimeZone = { toInstant: (local) => local };
 
-/**
- * @param timezones the VTIMEZONEs of the calendar, by TZID
- * @param floating the zone of floating times
- */
+/** @param timezones the VTIMEZONEs of the calendar, by TZID */
 export function createTimeZones(
   timezones: ReadonlyMap<string, Component>,
   floating: TimeZone,
