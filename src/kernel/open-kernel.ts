@@ -43,17 +43,11 @@ export type KernelOptions = {
   readonly evaluation?: 'inline' | 'later';
   /** Evaluates dry runs and preview requests when evaluation is `later`. */
   readonly evaluateLater?: LaterEvaluator;
-  /**
-   * Applies a confirmed preview in the host's application. Absent: a confirmed preview ends as applied, and
-   * nothing else happens.
-   */
+  /** Applies a confirmed preview in the host. Absent: a confirmed preview ends as applied, without effects. */
   readonly apply?: ApplyPreview;
   /** Stores the secrets of channels; without it there are no channels. The caller closes it. */
   readonly vault?: SecretVault;
-  /**
-   * Seals the personal parts of events under a key per user in the vault. Default: true with a vault. Sealed
-   * events can be read either way.
-   */
+  /** Seals personal parts of events under a key per user; true with a vault. Sealed events are read either way. */
   readonly seal?: boolean;
   /** Sends test messages to channels. */
   readonly send?: Sender;
@@ -111,11 +105,7 @@ export interface Kernel extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/**
- * Opens a kernel on a log, and gives a new log its id.
- *
- * @throws TocsinError `unavailable` when the store cannot be reached, `usage` for a bad name
- */
+/** Opens a kernel on a log, and gives a new log its id. @throws TocsinError `unavailable`, or `usage` for a bad name */
 export async function openKernel(options: KernelOptions): Promise<Kernel> {
   const context = contextOf(options);
   const { storeId } = await initialiseControl(context);

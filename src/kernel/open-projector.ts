@@ -37,9 +37,7 @@ export type ProjectorOptions = {
 };
 
 /**
- * Opens a projector: it publishes the messages of the log's events in order, each once. Nothing is read or sent
- * before `run` or `once`.
- *
+ * Opens a projector, which publishes the messages of the log in order, each once; `run` and `once` start it.
  * @throws TocsinError `unavailable` when the store cannot be reached, `usage` for bad options
  */
 export async function openProjector(options: ProjectorOptions): Promise<Projector> {

@@ -91,13 +91,7 @@ const exportLog: Work<ExportOptions> = async (context, options) => {
     progress: await logProgress(log, context),
   });
   async function* lines(): AsyncGenerator<string> {
-    for (let next = await source.next(); ; next = await source.next()) {
-      if (next.done === true) {
-        manifest = next.value;
-        return;
-      }
-      yield next.value;
-    }
+    manifest = yield* source;
   }
   await writeLines(out, lines());
   if (manifest === undefined) throw new TypeError('an export ends with its manifest');
@@ -161,10 +155,7 @@ async function writeLines(file: string, lines: AsyncIterable<string>): Promise<v
 /** Longest line in characters; the largest event of a store, in base64, is shorter. */
 const MAX_LINE = 32 * 1024 * 1024;
 
-/**
- * Only LF ends a line: readline also ends lines at characters that a JSON text may hold. A line that is too
- * long is cut, and then fails the check as invalid.
- */
+/** Only LF ends a line. A line that is too long is cut, and then fails the check as invalid. */
 async function* linesOf(file: string): AsyncGenerator<string> {
   let rest = '';
   try {

@@ -32,11 +32,7 @@ import { changeChannel, channelDecider, type ChannelContext } from './channel-de
 export type ChannelCall = Pick<Call, 'actor'>;
 
 export interface Channels {
-  /**
-   * Configures a channel; fields that are absent are unset. The former secrets are shredded.
-   *
-   * @throws TocsinError `unavailable` when the store or the vault gives no answer
-   */
+  /** Configures a channel; absent fields are unset, former secrets shredded. @throws TocsinError `unavailable` */
   put(input: ChannelInput, call?: ChannelCall): Promise<PutChannelResult>;
   /** A channel without its secrets; `configured: false` for an unknown or unconfigured channel. */
   get(key: ChannelKey): Promise<ChannelView>;

@@ -67,11 +67,7 @@ export type DeliveryOptions = {
   readonly onCaughtUp?: () => void;
 };
 
-/**
- * The processes of delivery: intake and attempts; with a list also its upkeep and redriving.
- *
- * @throws TocsinError `usage` for a lease out of range, and when the indexes are in use
- */
+/** Intake and attempts; with a list also its upkeep and redriving. @throws TocsinError `usage`: a lease out of range */
 export function deliveryProcesses(options: DeliveryOptions): readonly Process[] {
   const { store, requests, indexes, list, lookup, limits, enabled = true } = options;
   const { name: kernel = DEFAULT_KERNEL_NAME, logger = silentLogger } = options;

@@ -6,11 +6,8 @@ import type { DueProcessOptions } from './options.ts';
 import { restartAfterOutages, type Process } from './process.ts';
 
 /**
- * Makes a process of a due index. The process hands over rows after it has caught up with the log once:
- * each row to one handler at a time, many rows at once. It waits out outages.
- *
- * `run` throws a TocsinError `refused` when the index belongs to another log than `store`, and `usage` when
- * store or index are closed while it runs.
+ * Hands over rows after it has caught up once: each to one handler at a time, many at once. `run` throws a
+ * TocsinError `refused` for the index of another log, and `usage` when store or index are closed while it runs.
  */
 export function dueProcess(options: DueProcessOptions): Process {
   return {

@@ -60,11 +60,7 @@ const QUIET_MS = 100;
 const EXTENSIONS: ReadonlySet<string> = new Set(['.ics', '.ical', '.ifb', '.ndjson', '.jsonl']);
 const DEFAULT_LEAD_MS = 24 * 60 * 60_000;
 
-/**
- * Opens a task source of files and reads them once.
- *
- * @throws TocsinError `usage` when there is no such file or folder
- */
+/** Opens a task source of files and reads them once. @throws TocsinError `usage` when there are no such files */
 export async function openTaskFiles(options: TaskFilesOptions): Promise<TaskFiles> {
   const { logger = silentLogger } = options;
   const root = resolve(options.path);

@@ -108,10 +108,7 @@ function intlOffset(name: string): ((instant: number) => number) | undefined {
   };
 }
 
-/**
- * The instant of a local time (RFC 5545, 3.3.5): the first of an ambiguous time; a skipped time has the
- * offset before the change.
- */
+/** The first instant of an ambiguous time; a skipped time has the offset before the change (RFC 5545, 3.3.5). */
 function resolveLocal(local: number, offsetAt: (instant: number) => number): number {
   const before = offsetAt(local - DAY);
   const after = offsetAt(local + DAY);
