@@ -82,8 +82,7 @@ export interface Audit {
    * stream and throws `refused` when they differ. Nothing is sent.
    *
    * @param fresh an empty read model; `replaceReadModel` makes one and replaces a file by it
-   * @param options.live the checkpoint of the read model to replace; the fold ends there if the stream holds its
-   * messages
+   * @param options.live the checkpoint to fold to, if the stream holds its messages
    * @param options.to the last position to fold
    */
   rebuild(
@@ -92,11 +91,7 @@ export interface Audit {
   ): Promise<RebuildResult>;
   /** Compares the history under other policies with the history as it happened, or with a second set of policies. */
   simulate(options: AuditSimulateOptions): Promise<SimulationResult>;
-  /**
-   * Explains why a trigger led to a notification, or did not.
-   * @param id of a trigger, a preview or a notification
-   * @param at adds what the log held at this instant
-   */
+  /** Explains a trigger, a preview or a notification by its id; `at` adds what the log held at this instant. */
   explain(id: string, at?: Instant): Promise<Explanation>;
   /** Explains which notifications a user got, and did not get, up to an instant. */
   explainUser(user: string, at: Instant): Promise<UserExplanation>;
@@ -115,10 +110,8 @@ export interface Audit {
 }
 
 /**
- * Opens an audit. Nothing is read before one of its methods is called.
- *
- * Its methods throw TocsinError: `usage` where a part is missing or an id leads nowhere, `unavailable`
- * for outages, `refused` where the log needs another version of Tocsin.
+ * Opens an audit. Nothing is read before a method is called. The methods throw TocsinError: `usage` where a part is
+ * missing or an id is unknown, `unavailable` for outages, `refused` where the log needs another version of Tocsin.
  */
 export function createAudit(options: AuditOptions): Audit {
   const { log, scratch, state, messages, name: kernel = DEFAULT_KERNEL_NAME } = options;

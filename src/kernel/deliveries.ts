@@ -38,11 +38,7 @@ export interface Deliveries {
   ): Promise<RedriveResult>;
 }
 
-/**
- * Deliveries over a log and a list.
- *
- * @param options.index opens the list; `undefined` until a worker has created it
- */
+/** Deliveries over a log and a list. @param options.index opens the list; `undefined` until a worker has created it */
 export function createDeliveries({
   store,
   clock,

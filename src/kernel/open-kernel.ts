@@ -18,13 +18,12 @@ import { sealedStore } from './sealing/sealed-store.ts';
 import { channelsOf } from './channels/open.ts';
 import type { Channels } from './channels/channels.ts';
 import { initialiseControl } from './control/control.ts';
-import { alwaysNotify } from './raise/raise.ts';
 import { createPolicies, type Policies } from './control/policies.ts';
 import { previewsOf, type Previews } from './previews/previews.ts';
 import { systemRuntime } from './decider/runtime.ts';
 import { DEFAULT_CONCURRENCY, raiseAll } from './raise/raise-all.ts';
 import type { Call } from './decider/decider.ts';
-import { dryRun, raise, triggerDecider, type RaiseContext } from './raise/raise.ts';
+import { alwaysNotify, dryRun, raise, triggerDecider, type RaiseContext } from './raise/raise.ts';
 import type { RaiseResult } from './raise/raise-result.ts';
 
 /** Options of {@link openKernel}. */
@@ -44,17 +43,11 @@ export type KernelOptions = {
   readonly evaluation?: 'inline' | 'later';
   /** Evaluates dry runs and preview requests when evaluation is `later`. */
   readonly evaluateLater?: LaterEvaluator;
-  /**
-   * Applies a confirmed preview in the host's application. Absent: a confirmed preview ends as applied, and
-   * nothing else happens.
-   */
+  /** Applies a confirmed preview in the host. Absent: a confirmed preview ends as applied, without effects. */
   readonly apply?: ApplyPreview;
   /** Stores the secrets of channels; without it there are no channels. The caller closes it. */
   readonly vault?: SecretVault;
-  /**
-   * Seals the personal parts of events under a key per user in the vault. Default: true with a vault. Sealed
-   * events can be read either way.
-   */
+  /** Seals personal parts of events under a key per user; true with a vault. Sealed events are read either way. */
   readonly seal?: boolean;
   /** Sends test messages to channels. */
   readonly send?: Sender;
@@ -112,11 +105,7 @@ export interface Kernel extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/**
- * Opens a kernel on a log, and gives a new log its id.
- *
- * @throws TocsinError `unavailable` when the store cannot be reached, `usage` for a bad name
- */
+/** Opens a kernel on a log, and gives a new log its id. @throws TocsinError `unavailable`, or `usage` for a bad name */
 export async function openKernel(options: KernelOptions): Promise<Kernel> {
   const context = contextOf(options);
   const { storeId } = await initialiseControl(context);
@@ -180,14 +169,8 @@ async function findTrigger(context: RaiseContext, id: string): Promise<TriggerVi
 }
 
 function contextOf(options: KernelOptions): RaiseContext {
-  const {
-    texts,
-    triggers,
-    clock,
-    name = DEFAULT_KERNEL_NAME,
-    vault,
-    seal: sealing = true,
-  } = options;
+  const { texts, triggers, clock, name = DEFAULT_KERNEL_NAME, vault } = options;
+  const { seal: sealing = true, evaluation, evaluate = alwaysNotify(texts) } = options;
   const store = vault ? sealedStore(options.store, vault, { sealing }) : options.store;
   if (!/^[a-z0-9-]{1,32}$/.test(name)) {
     throw new TocsinError('usage', 'invalid_kernel_name', 'the kernel’s name is out of range', {
@@ -199,8 +182,7 @@ function contextOf(options: KernelOptions): RaiseContext {
     kernel: name,
     runtime: systemRuntime(clock),
     definitions: new Map(triggers.map((definition) => [definition.type, definition])),
-    evaluate:
-      options.evaluation === 'later' ? undefined : (options.evaluate ?? alwaysNotify(texts)),
+    evaluate: evaluation === 'later' ? undefined : evaluate,
     evaluateLater: options.evaluateLater,
     texts,
     recordDuplicates: options.recordDuplicates ?? false,

@@ -39,9 +39,7 @@ export type ProjectorOptions = {
 };
 
 /**
- * Opens a projector: it publishes the messages of the log's events in order, each once. Nothing is read or sent
- * before `run` or `once`.
- *
+ * Opens a projector, which publishes the messages of the log in order, each once; `run` and `once` start it.
  * @throws TocsinError `unavailable` when the store cannot be reached, `usage` for bad options
  */
 export async function openProjector(options: ProjectorOptions): Promise<Projector> {
@@ -49,7 +47,6 @@ export async function openProjector(options: ProjectorOptions): Promise<Projecto
   const { name = DEFAULT_KERNEL_NAME, subjectRoot = '', source = '/tocsin' } = options;
   assertNames(subjectRoot, source);
   const runtime = systemRuntime(clock);
-  const { now, elapsed, pause, random } = runtime;
   const context = { store, kernel: name, runtime };
   const call = { actor: options.actor ?? 'projector' };
   await initialiseControl(context, call);
@@ -67,10 +64,8 @@ export async function openProjector(options: ProjectorOptions): Promise<Projecto
     logger,
     onCommit: options.onCommit ?? (() => undefined),
     timing: { ...DEFAULT_TIMING, ...options.timing },
-    now,
-    elapsed: options.elapsed ?? elapsed,
-    pause,
-    random,
+    ...runtime,
+    elapsed: options.elapsed ?? runtime.elapsed,
   });
 }
 

@@ -26,21 +26,15 @@ export type WorkerStatus = {
 
 export interface Worker {
   /**
-   * Runs every process until the signal, and finishes work in progress. When one process fails,
-   * all of them stop. A process that does not end within nine seconds of the signal, as its store is away,
-   * is left behind: its work is taken up again by the next worker, as after a crash.
-   *
-   * @throws TocsinError the error of the process that failed first
+   * Runs every process until the signal, and finishes work in progress. When one process fails, all of them stop.
+   * A process that does not end within nine seconds, as its store is away, is left behind; the next worker takes up
+   * its work, as after a crash. @throws TocsinError the error of the process that failed first
    */
   run(signal: AbortSignal): Promise<void>;
   status(): WorkerStatus;
 }
 
-/**
- * Opens a worker on a list of processes; several workers may run at once, on one machine or on many.
- *
- * @throws TocsinError `usage` when two processes have the same name
- */
+/** Opens a worker; several may run at once. @throws TocsinError `usage` when two processes have the same name */
 export function openWorker(options: WorkerOptions): Worker {
   const { processes, logger = silentLogger, stopWithinMs = STOP_WITHIN_MS } = options;
   assertNames(processes);

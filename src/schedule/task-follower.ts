@@ -27,10 +27,7 @@ export type TaskFollowerOptions = Runtime & {
 
 const DEFAULT_CONCURRENCY = 64;
 
-/**
- * The process that follows a task source. Changes of one subject are written in order. A write that
- * fails and a source that fails are retried with backoff, up to 30 s.
- */
+/** Follows a task source. Changes of one subject are written in order; failures are retried, at most 30 s apart. */
 export function taskFollowerProcess(options: TaskFollowerOptions): Process {
   const { detectors, source, logger = silentLogger, pause, random } = options;
   return {

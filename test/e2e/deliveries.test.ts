@@ -98,7 +98,7 @@ describe('tocsin start --mode', () => {
       await start.says(/answered 0 success/);
       await start.says(/answered 2200 internal error/);
       await start.says(/answered 19001/);
-      await until('everybody to be told, or to be dead', async () => {
+      await until('each delivery to be delivered or dead', async () => {
         const rows = (await deliveries(cli))?.deliveries ?? [];
         const of = (userId: string, status: string) =>
           rows.filter((row) => row.userId === userId && row.status === status);

@@ -50,7 +50,7 @@ function run(name: string, env: Readonly<Record<string, string>> = {}): Example 
 }
 
 describe('embed.ts', { timeout: SLOW_TEST_MS }, () => {
-  test('raises, and is told of the duplicate the second time', async () => {
+  test('raises, and reports the duplicate the second time', async () => {
     const before = Math.floor(Date.now() / windowMs);
     const first = run('embed.ts');
     expect([await first.ended, first.said()]).toEqual([

@@ -5,11 +5,11 @@ import { QUIET_END, testCli } from '../support/cli.ts';
 import { raiseLine } from '../support/lines.ts';
 import { SLOW_TEST_MS } from '../support/timeouts.ts';
 
-const stamp = (at: number): string => new Date(at).toISOString().replace(/[-:]|\.\d{3}/g, '');
+const basicFormat = (at: number): string => new Date(at).toISOString().replace(/[-:]|\.\d{3}/g, '');
 
 function todo(uid: string, urgentAt: number, ...lines: string[]): string {
   return ['BEGIN:VTODO', `UID:${uid}`, `SUMMARY:${uid}`, 'PRIORITY:1', ...lines]
-    .concat(`X-TOCSIN-URGENT-AT:${stamp(urgentAt)}`, 'END:VTODO', '')
+    .concat(`X-TOCSIN-URGENT-AT:${basicFormat(urgentAt)}`, 'END:VTODO', '')
     .join('\r\n');
 }
 

@@ -34,7 +34,7 @@ type Disk = {
   readonly calls: string[];
 };
 
-/** A log with one notice that is in the requests. */
+/** A log with one request, which is in the queue. */
 async function disk(): Promise<Disk> {
   const store = memoryStore();
   const time = virtualTime();
@@ -123,7 +123,7 @@ async function untilOver(
   return 'done';
 }
 
-/** Longer than the requests takes to look again, and to settle. */
+/** Longer than the queue takes to deliver a message again and to acknowledge it. */
 const QUIET_MS = 12;
 
 const typesOf = async (store: EventStore): Promise<readonly string[]> =>

@@ -60,7 +60,7 @@ describe('tocsin project with foreign messages in the stream', () => {
         const text = await (await fetch(`${http}/metrics`)).text();
         return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
       };
-      // With nothing of ours on its way: what a stranger meets in a batch comes after that batch.
+      // With no message of ours in flight: a message that a foreign one displaces is stored after its batch.
       await until('its start', async () => (await metric('tocsin_caught_up')) === 1);
       await publish(partition, 3);
       await until(

@@ -1,5 +1,5 @@
-// The third witness, on real servers and by the command line: whatever was lost, replaced or mixed up,
-// history is never sent again by accident, and each way on is somebody's recorded decision.
+// The output record, on real servers and by the command line: whatever was lost, replaced or mixed up,
+// old messages are never sent again by accident, and each recovery is a recorded decision.
 import { cpSync, rmSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
@@ -76,8 +76,8 @@ describe('tocsin project on a replaced stream', () => {
     await partition.project();
     const before = await partition.stream.all();
     await recreate(partition);
-    const way = ['--resend-from', `${commit}/${prepare}`, '--reason', 'they were lost'];
-    expect(await partition.project(...way)).toMatchObject({
+    const options = ['--resend-from', `${commit}/${prepare}`, '--reason', 'they were lost'];
+    expect(await partition.project(...options)).toMatchObject({
       code: 0,
       document: { triggered: 3, published: 3, outputSequence: '6' },
     });
@@ -88,7 +88,7 @@ describe('tocsin project on a replaced stream', () => {
     expect(again.map(({ ordinal }) => ordinal)).toEqual(['1', '2', '3', '4', '5', '6']);
     expect((await partition.opened()).at(-1)).toMatchObject({ mode: 'resend_from' });
     const bad = await partition.project('--resend-from', 'yesterday');
-    expect(bad.code).toBe(0); // Nothing is wrong any more, so no way is taken.
+    expect(bad.code).toBe(0); // Nothing is wrong any more, so the option has no effect.
   });
 
   test('continues with --adopt-tail after the last message of a moved stream', async () => {
@@ -294,8 +294,8 @@ describe('tocsin project on old history', () => {
   test('sends everything with --from-start, and records the decision', async () => {
     await using partition = await testPartition();
     await partition.raiseAgo(1, 3, DAY_MS + 60_000);
-    const way = ['--from-start', '--reason', 'a new consumer'];
-    expect(await partition.project(...way)).toMatchObject({ document: { published: 3 } });
+    const options = ['--from-start', '--reason', 'a new consumer'];
+    expect(await partition.project(...options)).toMatchObject({ document: { published: 3 } });
     expect(await partition.opened()).toMatchObject([
       { mode: 'from_start', reason: 'a new consumer', actor: 'tocsin project' },
     ]);

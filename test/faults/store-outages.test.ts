@@ -29,7 +29,7 @@ const LATE_MS = 4_000;
 
 type Answer = { readonly n: number; readonly outcome: string; readonly triggerId?: string };
 
-/** Raises without pause from several sides, one request after the other on each, until it is told to stop. */
+/** Raises without pause from several sides, one request after the other on each, until the stop. */
 function load(kernel: Kernel) {
   const answers: Answer[] = [];
   const open = new Set<number>();

@@ -68,10 +68,10 @@ describe('compose.yaml', () => {
     const [, nats = '', replicas] = /TOCSIN_NATS=(\S+) TOCSIN_NATS_REPLICAS=(\d)/.exec(text) ?? [];
     const { hosts, settings } = parseConnectionString(store);
     expect(settings.tls).toBe(false);
-    const told = [...hosts, ...nats.split(',').map((url) => new URL(url))].map(({ port }) =>
+    const connected = [...hosts, ...nats.split(',').map((url) => new URL(url))].map(({ port }) =>
       Number(port),
     );
-    expect(told.toSorted()).toEqual(published.toSorted());
+    expect(connected.toSorted()).toEqual(published.toSorted());
     expect(Number(replicas)).toBe(natsNodes.length);
   });
 

@@ -18,14 +18,14 @@ describe('the reason codes', () => {
     expect(described.map(([, ...parts]) => parts)).toEqual(listed);
   });
 
-  it('are all told by the metrics, those that never happened as 0', async () => {
+  it('are all in the metrics, those that never happened as 0', async () => {
     const metrics = daemonMetrics(() => ({ ...idleStatus, reasons: new Map([['stale', 3]]) }));
     const text = await metrics.collect();
     await metrics.close();
-    const told = [
+    const counted = [
       ...text.matchAll(/^tocsin_notifications_withheld\{[^}]*reason="(\w+)"[^}]*\} (\d+)/gm),
     ];
-    const counts = new Map(told.map(([, reason, count]) => [reason, Number(count)]));
+    const counts = new Map(counted.map(([, reason, count]) => [reason, Number(count)]));
     const withheld = [...Object.keys(REASONS.suppressed), ...Object.keys(REASONS.parked)];
     expect([...counts.keys()].sort()).toEqual(withheld.sort());
     expect(counts.get('stale')).toBe(3);

@@ -26,8 +26,8 @@ async function world() {
     store,
     vault,
     clock: time,
-    send: (notice, target) => {
-      sent.push([notice, target]);
+    send: (message, target) => {
+      sent.push([message, target]);
       const thrown = throwing.shift();
       if (thrown !== undefined) return Promise.reject(thrown);
       return Promise.resolve(answers.shift() ?? { outcome: 'accepted', code: '0' });
@@ -188,12 +188,12 @@ describe('channels.test', () => {
   it('W19: keeps no secret that a sender returns or throws', async () => {
     const { channels, answers, store, throwing } = await world();
     const bot = `https://open.feishu.cn/open-apis/bot/v2/hook/${CANARY}`;
-    const told = (detail: string): SendOutcome => ({ outcome: 'transient', code: 'x', detail });
+    const answered = (detail: string): SendOutcome => ({ outcome: 'transient', code: 'x', detail });
     await channels.put({ ...KEY, url: URL_A, bearerToken: 'token-token' });
-    answers.push(told(`at ${URL_A}: no key ${CANARY}, no token-token`));
+    answers.push(answered(`at ${URL_A}: no key ${CANARY}, no token-token`));
     const flow = await channels.test(KEY);
     await channels.put({ ...KEY, url: bot, secret: 'signing-secret' });
-    answers.push(told('wrong: signing-secret'));
+    answers.push(answered('wrong: signing-secret'));
     const signed = await channels.test(KEY);
     throwing.push(new Error(`cannot reach ${URL_A}`));
     const thrown = await channels.test(KEY);

@@ -205,9 +205,9 @@ describe('recordedAt', () => {
     await raised(kernel, anInput(1, { requestedAt: '2026-01-01T09:50:00Z' }));
     clock.advance(-5 * 60_000);
     await raised(kernel, anInput(1, { requestedAt: '2026-01-01T09:50:00Z' }));
-    const stamps = (await triggerEvents(store)).map(
+    const recordedAt = (await triggerEvents(store)).map(
       ({ metadata }) => (metadata as { recordedAt: string }).recordedAt,
     );
-    expect(stamps).toEqual(Array(4).fill('2026-01-01T10:00:00.000Z'));
+    expect(recordedAt).toEqual(Array(4).fill('2026-01-01T10:00:00.000Z'));
   });
 });

@@ -8,7 +8,7 @@ import type { Policy } from '../../src/domain/policy/policy.ts';
 import { replay } from '../../src/projections/audit/replay/replay.ts';
 import { memoryReadModel } from '../../src/testing.ts';
 import { appendControlEvent } from '../support/log-edits.ts';
-import { endDelivery, noticesOf, setPolicy, verdictsOf } from '../support/policies.ts';
+import { endDelivery, sentNotificationsOf, setPolicy, verdictsOf } from '../support/policies.ts';
 import { anInput, makeWorld, raised, type World } from '../support/world.ts';
 
 const MINUTE = 60_000;
@@ -193,7 +193,7 @@ describe('notification that did not arrive', () => {
     const world = await makeWorld({ pageEntries: 2 });
     await raiseAt(world, 0);
     await world.project();
-    const [notice] = noticesOf(world);
+    const [notice] = sentNotificationsOf(world);
     if (notice === undefined) throw new Error('nothing was let through');
     return { world, notice };
   }
@@ -208,7 +208,7 @@ describe('notification that did not arrive', () => {
       expect(await decided(world)).toEqual([first, reopened, within]);
       const { verdicts } = world.file.snapshot();
       expect(verdicts[1]?.basis).toBe(notice.id);
-      expect(noticesOf(world)[0]).toMatchObject({ released: true, releases: 1 });
+      expect(sentNotificationsOf(world)[0]).toMatchObject({ released: true, releases: 1 });
     },
   );
 
@@ -226,7 +226,7 @@ describe('notification that did not arrive', () => {
   it('releases a window at most twice', async () => {
     const { world } = await oneNotice();
     for (let minute = 1; minute <= 4; minute += 1) {
-      const last = noticesOf(world).at(-1);
+      const last = sentNotificationsOf(world).at(-1);
       if (last === undefined) throw new Error('nothing was let through');
       await endDelivery(world.store, last, 'DeliveryDied');
       await raiseAt(world, minute);

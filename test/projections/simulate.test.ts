@@ -7,7 +7,7 @@ import type { Policy } from '../../src/domain/policy/policy.ts';
 import { simulate, type Replacement } from '../../src/projections/audit/simulate/simulate.ts';
 import { replay } from '../../src/projections/audit/replay/replay.ts';
 import { ndjson, raiseLines } from '../support/arbitraries.ts';
-import { endDelivery, noticesOf, setPolicy } from '../support/policies.ts';
+import { endDelivery, sentNotificationsOf, setPolicy } from '../support/policies.ts';
 import { raiseText } from '../support/raise-lines.ts';
 import { anInput, makeWorld, raised, type World } from '../support/world.ts';
 
@@ -113,7 +113,7 @@ describe('simulate', () => {
   it('ignores delivery events of notifications that would not exist, and counts new notifications as delivered', async () => {
     const world = await raisedAt([0, 35]);
     await world.project();
-    const second = noticesOf(world)[1];
+    const second = sentNotificationsOf(world)[1];
     if (second === undefined) throw new Error('the second was not let through');
     await endDelivery(world.store, second, 'DeliveryDied');
     const requestedAt = new Date(Date.UTC(2026, 0, 1, 9, 36)).toISOString();
@@ -126,5 +126,5 @@ describe('simulate', () => {
 
 async function noticesAfterProjection(world: World) {
   await world.project();
-  return noticesOf(world);
+  return sentNotificationsOf(world);
 }

@@ -58,7 +58,7 @@ async function logOf(
 }
 
 function nothing(): never {
-  throw new Error('verify looks nothing up');
+  throw new Error('verify must not call this');
 }
 
 /** A snapshot as a reader sees it. */

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 
-/** `check` passes for our rule and fails for the planted one: so it is the rule that it looks at. */
+/** `check` passes for our rule and fails for the planted rule, so it does check the rule. */
 export async function mended<R>(
   check: (rule: R) => void | Promise<void>,
   rules: { readonly ours: R; readonly planted: R },

@@ -17,14 +17,14 @@ export function setPolicy(store: EventStore, policy: Policy, triggerType = '*'):
 
 type Ending = 'DeliveryDied' | 'DeliveryExpired' | 'DeliveryRedriven' | 'DeliverySkipped';
 
-/** Ends the delivery of a notice, or begins it again. */
+/** Ends the delivery of a notification, or begins it again. */
 export async function endDelivery(
   store: EventStore,
-  notice: Pick<SentNotification, 'id' | 'user' | 'triggerType' | 'mock'>,
+  notification: Pick<SentNotification, 'id' | 'user' | 'triggerType' | 'mock'>,
   type: Ending,
   doubtful = false,
 ): Promise<void> {
-  const { id: notificationId, user: userId, triggerType, mock } = notice;
+  const { id: notificationId, user: userId, triggerType, mock } = notification;
   const about = { notificationId, userId, triggerType, mock };
   const at = Date.UTC(2026, 0, 1, 10);
   const ids = { correlationId: 'test', causationId: 'test', commandId: 'test' };
@@ -54,6 +54,6 @@ function eventOf(type: Ending, about: About, doubtful: boolean): DeliveryEvent {
 export const verdictsOf = ({ file }: World): string[] =>
   file.snapshot().verdicts.map(({ verdict, reason }) => `${verdict} ${reason}`);
 
-/** The notices that were let through, in order. */
-export const noticesOf = ({ file }: World): readonly SentNotification[] =>
+/** The notifications that were published, in order. */
+export const sentNotificationsOf = ({ file }: World): readonly SentNotification[] =>
   file.snapshot().sentNotifications;

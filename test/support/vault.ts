@@ -2,7 +2,7 @@
 import { createHmac } from 'node:crypto';
 import type { SecretVault } from '../../src/domain/ports/secret-vault.ts';
 
-/** A vault whose secrets a test may look at. */
+/** A vault whose secrets a test can read. */
 export function memoryVault(): SecretVault & { readonly secrets: Map<string, string> } {
   const secrets = new Map<string, string>();
   return {

@@ -27,7 +27,7 @@ import type {
 } from '../../src/projections/publisher/projector.ts';
 import { scheduleProduct } from '../../src/schedule/triggers.ts';
 
-/** Small enough that a test never notices, in the same proportions as the real ones. */
+/** Short enough for tests, in the same proportions as the real times. */
 export const QUICK: Timing = {
   lostMessagesMs: 20,
   takeoverMs: 20,
@@ -46,7 +46,7 @@ export type World = {
   readonly clock: FixedClock;
   /** The read model's file, so to speak. */
   readonly file: MemoryReadModelStore;
-  /** A projector on the world's file and output, unless told otherwise. */
+  /** A projector on the world's file and output, unless the options name others. */
   readonly projector: (options?: Partial<ProjectorOptions>) => Promise<Projector>;
   /** A fresh projector, until the head of the log. */
   readonly project: (

@@ -1,6 +1,6 @@
 // `tocsin audit export`, `verify-export` and `redact-export`: a log as a hash-chained file.
 import { createReadStream, createWriteStream } from 'node:fs';
-import { readFile, rename } from 'node:fs/promises';
+import { rename } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Command } from 'commander';
@@ -8,7 +8,7 @@ import type { Manifest } from '../../projections/audit/export/format.ts';
 import { redactExport } from '../../projections/audit/export/redact-export.ts';
 import { verifyExport, type ExportReport } from '../../projections/audit/export/verify-export.ts';
 import { openReader } from '../compose/compose.ts';
-import { usageError } from '../config/usage-error.ts';
+import { readTextFile, usageError } from '../config/usage-error.ts';
 import { EXIT, secondsSince, type Terminal } from '../terminal/terminal.ts';
 import { auditOf, boundOf, logProgress } from './audit-log.ts';
 import { register, type Work } from './command.ts';
@@ -28,6 +28,8 @@ type FileOptions = {
   readonly out?: string;
   readonly user?: string;
 };
+
+const FILE_HINT = 'Check the path, and that this user may read or write there.';
 
 export function auditExportCommand(audit: Command): void {
   register(
@@ -75,7 +77,8 @@ Examples:
 const exportLog: Work<ExportOptions> = async (context, options) => {
   const { config, terminal } = context;
   const { out, user, type, redact: redacted, sign } = options;
-  const signingKey = sign === undefined ? undefined : await textOf(sign);
+  const signingKey =
+    sign === undefined ? undefined : readTextFile(sign, 'file_unusable', FILE_HINT);
   await using log = await openReader(config);
   let manifest: Manifest | undefined;
   const source = auditOf(config, log).export({
@@ -88,13 +91,7 @@ const exportLog: Work<ExportOptions> = async (context, options) => {
     progress: await logProgress(log, context),
   });
   async function* lines(): AsyncGenerator<string> {
-    for (let next = await source.next(); ; next = await source.next()) {
-      if (next.done === true) {
-        manifest = next.value;
-        return;
-      }
-      yield next.value;
-    }
+    manifest = yield* source;
   }
   await writeLines(out, lines());
   if (manifest === undefined) throw new TypeError('an export ends with its manifest');
@@ -108,7 +105,7 @@ const exportLog: Work<ExportOptions> = async (context, options) => {
 };
 
 const check: Work<FileOptions> = async ({ terminal }, { file, key }) => {
-  const publicKey = key === undefined ? undefined : await textOf(key);
+  const publicKey = key === undefined ? undefined : readTextFile(key, 'file_unusable', FILE_HINT);
   const report = await verifyExport(linesOf(file), { publicKey });
   terminal.print(report);
   showReport(terminal, report, key !== undefined);
@@ -158,10 +155,7 @@ async function writeLines(file: string, lines: AsyncIterable<string>): Promise<v
 /** Longest line in characters; the largest event of a store, in base64, is shorter. */
 const MAX_LINE = 32 * 1024 * 1024;
 
-/**
- * Only LF ends a line: readline also ends lines at characters that a JSON text may hold. A line that is too
- * long is cut, and then fails the check as invalid.
- */
+/** Only LF ends a line. A line that is too long is cut, and then fails the check as invalid. */
 async function* linesOf(file: string): AsyncGenerator<string> {
   let rest = '';
   try {
@@ -181,16 +175,7 @@ async function* linesOf(file: string): AsyncGenerator<string> {
   if (rest !== '') yield rest;
 }
 
-async function textOf(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (cause) {
-    throw asFileError(file, cause);
-  }
-}
-
 function asFileError(file: string, cause: unknown): unknown {
   if (!(cause instanceof Error) || !('syscall' in cause)) return cause;
-  const hint = 'Check the path, and that this user may read or write there.';
-  return usageError('file_unusable', `${file}: ${cause.message}`, hint, cause);
+  return usageError('file_unusable', `${file}: ${cause.message}`, FILE_HINT, cause);
 }

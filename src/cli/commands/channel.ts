@@ -1,6 +1,5 @@
 // `tocsin channel`: configures the channels of a user. Addresses and tokens are secrets: they come from
 // standard input, a file or the environment, because other users of the machine can read command lines.
-import { readFileSync } from 'node:fs';
 import { text as readAll } from 'node:stream/consumers';
 import { Option, type Command } from 'commander';
 import { z } from 'zod';
@@ -14,7 +13,7 @@ import type { ChannelRejected, ChannelView } from '../../kernel/channels/view.ts
 import { openStore } from '../compose/compose.ts';
 import { channelsOn, openSender, openVault } from '../compose/channels.ts';
 import { CLI_ACTOR, kernelContext } from '../compose/kernel-context.ts';
-import { usageError } from '../config/usage-error.ts';
+import { readTextFile, usageError } from '../config/usage-error.ts';
 import { EXIT, type Terminal } from '../terminal/terminal.ts';
 import { CHANNEL_SETTINGS } from '../config/settings.ts';
 import { register, type Context, type Work } from './command.ts';
@@ -177,7 +176,9 @@ async function secretsFor({ file }: PutOptions): Promise<z.output<typeof Given>>
   const url = env[URL_VARIABLE];
   const fromEnvironment = { bearerToken: env[TOKEN_VARIABLE], secret: env[SECRET_VARIABLE] };
   if (url !== undefined && file === undefined) return { url, ...fromEnvironment };
-  const given = (file === undefined ? await fromInput() : fromFile(file)).trim();
+  const given = (
+    file === undefined ? await fromInput() : readTextFile(file, 'file_unusable', 'Check the path.')
+  ).trim();
   if (given === '') {
     const hint = `Give it on standard input, in --file, or in ${URL_VARIABLE}; never as an argument.`;
     throw usageError('no_address', 'no address was given', hint);
@@ -194,14 +195,6 @@ async function secretsFor({ file }: PutOptions): Promise<z.output<typeof Given>>
 function fromInput(): Promise<string> {
   if (process.stdin.isTTY) process.stderr.write('Address, then Ctrl-D: ');
   return readAll(process.stdin);
-}
-
-function fromFile(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (cause) {
-    throw usageError('file_unusable', `cannot read ${file}`, 'Check the path.', cause);
-  }
 }
 
 function showChannel(terminal: Terminal, view: ChannelView): void {

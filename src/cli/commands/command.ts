@@ -1,7 +1,7 @@
 // What all commands share: settings, terminal, and a signal that Ctrl-C aborts.
-import { InvalidArgumentError, Option, type Command } from 'commander';
+import { InvalidArgumentError, type Command } from 'commander';
 import { loadConfig, type Config } from '../config/config.ts';
-import { optionOf, SETTINGS, type SettingName } from '../config/settings.ts';
+import { optionOf, SETTINGS, variableOf, type SettingName } from '../config/settings.ts';
 import type { Given } from '../config/sources.ts';
 import { createTerminal, EXIT, reportFailure, type Terminal } from '../terminal/terminal.ts';
 
@@ -30,9 +30,8 @@ export function register<O>(
   { useRunFile = () => true }: { readonly useRunFile?: (options: O) => boolean } = {},
 ): void {
   for (const name of settings) {
-    const [variable, about] = SETTINGS[name];
     const value = name === 'store' ? 'STORE' : 'VALUE';
-    command.addOption(new Option(`${optionOf(name)} <${value}>`, `${about} [${variable}]`));
+    command.option(`${optionOf(name)} <${value}>`, `${SETTINGS[name]} [${variableOf(name)}]`);
   }
   command
     .option('--config <FILE>', 'settings file (default tocsin.config.json, if it exists)')

@@ -67,12 +67,8 @@ function checkState(config: Config): Check {
       ? `${config.state}: empty`
       : `${config.state}: ${checkpoint.counts.events} events, output sequence ${checkpoint.sequence}`;
   if (parked === 0) return ok('state', detail);
-  return {
-    name: 'state',
-    status: 'warning',
-    detail: `${detail}, ${parked} parked`,
-    hint: 'See `tocsin park list`.',
-  };
+  const hint = 'See `tocsin park list`.';
+  return { name: 'state', status: 'warning', detail: `${detail}, ${parked} parked`, hint };
 }
 
 async function checkNats(config: Config): Promise<readonly Check[]> {

@@ -53,10 +53,12 @@ const show: Work<object> = async ({ config, terminal }) => {
 
 const history: Work<object> = async ({ config, terminal }) => {
   const changes = await historyOf(config);
-  terminal.print({ changes: changes.map((entry) => ({ ...changeOf(entry), ...recordOf(entry) })) });
+  terminal.print({
+    changes: changes.map((entry) => ({ ...changeOf(entry).document, ...recordOf(entry) })),
+  });
   for (const entry of changes) {
     terminal.say(
-      `${formatPosition(entry.position)}  ${entry.data.triggerType}  ${textOf(entry)}  (${by(recordOf(entry))})`,
+      `${formatPosition(entry.position)}  ${entry.data.triggerType}  ${changeOf(entry).text}  (${by(recordOf(entry))})`,
     );
   }
   if (changes.length === 0) terminal.say('No policy was set yet; see tocsin policy show.');
@@ -69,47 +71,33 @@ async function historyOf(config: Config): Promise<readonly PolicyHistoryEntry[]>
   return await policyHistory(log, config.name);
 }
 
-function changeOf(entry: PolicyHistoryEntry): object {
-  const { triggerType } = entry.data;
-  switch (entry.type) {
+/** A change as a part of the JSON document and as text. */
+function changeOf({ type, data }: PolicyHistoryEntry): { document: object; text: string } {
+  const { triggerType } = data;
+  switch (type) {
     case 'NotificationPolicySet': {
-      const { policy } = entry.data;
-      return { change: 'set', triggerType, policy, text: formatPolicy(policy) };
+      const { policy } = data;
+      const text = formatPolicy(policy);
+      return { document: { change: 'set', triggerType, policy, text }, text };
     }
-    case 'NotificationsMuted':
-      return { change: 'mute', triggerType, until: formatInstant(entry.data.until) };
+    case 'NotificationsMuted': {
+      const until = formatInstant(data.until);
+      return { document: { change: 'mute', triggerType, until }, text: `muted until ${until}` };
+    }
     case 'NotificationsUnmuted':
-      return { change: 'unmute', triggerType };
+      return { document: { change: 'unmute', triggerType }, text: 'unmuted' };
   }
 }
 
-function textOf(entry: PolicyHistoryEntry): string {
-  switch (entry.type) {
-    case 'NotificationPolicySet':
-      return formatPolicy(entry.data.policy);
-    case 'NotificationsMuted':
-      return `muted until ${formatInstant(entry.data.until)}`;
-    case 'NotificationsUnmuted':
-      return 'unmuted';
-  }
+function recordOf({ position, recordedAt, actor, reason }: PolicyHistoryEntry) {
+  const at = { position: formatPosition(position), recordedAt: formatInstant(recordedAt) };
+  return { ...at, actor, reason };
 }
 
-type PolicyRecord = {
-  readonly position: string;
-  readonly recordedAt: string;
-  readonly actor: string | undefined;
-  readonly reason: string;
-};
-
-function recordOf({ position, recordedAt, actor, reason }: PolicyHistoryEntry): PolicyRecord {
-  return {
-    position: formatPosition(position),
-    recordedAt: formatInstant(recordedAt),
-    actor,
-    reason,
-  };
-}
-
-function by({ recordedAt, actor = 'an unknown actor', reason }: PolicyRecord): string {
+function by({
+  recordedAt,
+  actor = 'an unknown actor',
+  reason,
+}: ReturnType<typeof recordOf>): string {
   return `${recordedAt} by ${actor}: ${reason}`;
 }

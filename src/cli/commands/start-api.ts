@@ -1,5 +1,4 @@
-// `tocsin start --mode api`: the HTTP API on a store that runs already. It neither projects nor delivers,
-// so any number of these processes may run.
+// `tocsin start --mode api`: the HTTP API on a store that runs already; any number of these may run.
 import { once } from 'node:events';
 import { jsonLogger } from '../../adapters/logging/pino.ts';
 import { readControl } from '../../kernel/control/control.ts';

@@ -1,10 +1,10 @@
 // `tocsin store`: serves an embedded event store to several processes of one machine.
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { createFront } from '../../adapters/eventstore/front/front.ts';
 import { jsonLogger } from '../../adapters/logging/pino.ts';
 import { embeddedFile } from '../compose/compose.ts';
-import { usageError } from '../config/usage-error.ts';
+import { readTextFile, usageError } from '../config/usage-error.ts';
+import { parseAddress } from '../config/values.ts';
 import { register, type Work } from './command.ts';
 import { storeCopyCommand } from './store-copy.ts';
 
@@ -48,12 +48,10 @@ Examples:
 }
 
 const serveStore: Work<Options> = async ({ config, terminal, signal }, options) => {
-  const { host, port } = parseListen(options.listen);
   const token = process.env[TOKEN_VARIABLE];
   const front = await createFront({
     file: embeddedFile(config.store),
-    host,
-    port,
+    ...parseAddress('listen', options.listen),
     allowRemote: options.allowRemote === true,
     token: token === '' ? undefined : token,
     tls: tlsOf(options),
@@ -72,29 +70,13 @@ const serveStore: Work<Options> = async ({ config, terminal, signal }, options) 
   if (process.connected) process.disconnect();
 };
 
-function parseListen(text: string): { readonly host: string; readonly port: number } {
-  const match = /^(?:\[(.+)\]|([^:]+)):(\d{1,5})$/.exec(text);
-  const host = match?.[1] ?? match?.[2];
-  const port = Number(match?.[3]);
-  if (host !== undefined && port <= 65_535) return { host, port };
-  const hint = 'Use HOST:PORT, such as 127.0.0.1:2113; port 0 takes any free port.';
-  throw usageError('invalid_listen', `"${text}" is not an address to listen at`, hint);
-}
-
 function tlsOf({ tlsCert, tlsKey }: Options) {
   if (tlsCert === undefined && tlsKey === undefined) return undefined;
   if (tlsCert === undefined || tlsKey === undefined) {
     const hint = 'Give both --tls-cert and --tls-key.';
     throw usageError('invalid_tls', 'TLS needs a certificate and its key', hint);
   }
+  const readPem = (file: string): string =>
+    readTextFile(file, 'unreadable_file', 'Name a readable PEM file.');
   return { certificate: readPem(tlsCert), key: readPem(tlsKey) };
-}
-
-function readPem(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (cause) {
-    const hint = 'Name a readable PEM file.';
-    throw usageError('unreadable_file', `${file} cannot be read`, hint, cause);
-  }
 }

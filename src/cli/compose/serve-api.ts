@@ -1,5 +1,4 @@
-// The HTTP API as the command line serves it: tokens and policies from the log, deliveries from the worker's
-// list on this machine, channels where a vault exists.
+// The HTTP API as the command line serves it: deliveries come from the worker's list on this machine.
 import { existsSync } from 'node:fs';
 import { createHttpApp } from '../../adapters/http/app.ts';
 import { bearerTokens } from '../../adapters/http/endpoint/caller.ts';

@@ -1,5 +1,4 @@
-// Runs the event store of `start` in a process of its own. A slow client of the store cannot stall the other
-// parts, and commands in other terminals share the store.
+// Runs the event store of `start` in a process of its own, so that commands in other terminals share it.
 import { fork, type ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';

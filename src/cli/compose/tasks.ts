@@ -121,7 +121,11 @@ async function openParts(
       const context = { ...dueJobContext(store, name), signal };
       await importDueJobs(context, source.snapshot());
     },
-    isDone: (until) => isDone({ store, name, jobs, evaluations }, until),
+    async isDone(until) {
+      // Jobs first: their triggers are in the log before the jobs are done.
+      if (await waits(store, jobs, [categoryPrefix(name, 'duejob')], until)) return false;
+      return !(await waits(store, evaluations, triggerPrefixes(name), until));
+    },
   };
 }
 
@@ -129,28 +133,19 @@ export function dueJobContext(store: EventStore, kernel: string) {
   return { ...kernelContext(store, kernel), actor: CLI_ACTOR, detectors: BUILT_IN_DETECTORS };
 }
 
-type Waiting = {
-  readonly store: EventStore;
-  readonly name: string;
-  readonly jobs: DueIndex;
-  readonly evaluations: DueIndex;
-};
-
-/** Checks jobs first: their triggers are in the log before the jobs are done. */
-async function isDone(
-  { store, name, jobs, evaluations }: Waiting,
+/** True when the index is behind the log, or has a row that is due up to `until`. */
+async function waits(
+  store: EventStore,
+  index: DueIndex,
+  prefixes: readonly string[],
   until: Instant,
 ): Promise<boolean> {
-  const waits = async (index: DueIndex, prefixes: readonly string[]): Promise<boolean> => {
-    const head = await headOf(store, prefixes);
-    const position = index.position();
-    const isBehind =
-      head !== undefined && (position === undefined || comparePositions(position, head) < 0);
-    const next = DUE_RANKS.map((rank) => index.next(rank, new Set()) ?? Infinity);
-    return isBehind || Math.min(...next) <= until;
-  };
-  if (await waits(jobs, [categoryPrefix(name, 'duejob')])) return false;
-  return !(await waits(evaluations, triggerPrefixes(name)));
+  const head = await headOf(store, prefixes);
+  const position = index.position();
+  const isBehind =
+    head !== undefined && (position === undefined || comparePositions(position, head) < 0);
+  const next = DUE_RANKS.map((rank) => index.next(rank, new Set()) ?? Infinity);
+  return isBehind || Math.min(...next) <= until;
 }
 
 /** The position of the last event in streams with these prefixes. */

@@ -76,12 +76,7 @@ export function loadConfig(
     worker: resolve(setting('worker') ?? 'var/worker'),
     frontend: parseFrontend(setting('frontend') ?? DEFAULT_FRONTEND_URL),
     delivery: parseChoice('delivery', ['on', 'off'], setting('delivery') ?? 'on'),
-    tasks: parseTasks({
-      path: setting('tasks'),
-      user: setting('tasksUser'),
-      timeZone: setting('timeZone'),
-      lead: setting('lead'),
-    }),
+    tasks: parseTasks(setting('tasks'), setting('tasksUser'), setting('timeZone'), setting('lead')),
     evaluation: setting('tasks') === undefined ? (running?.evaluation ?? 'inline') : 'later',
     vault: vaultOf(sources),
     addresses: {

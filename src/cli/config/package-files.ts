@@ -1,5 +1,4 @@
-// Files of the package that are no code. In a checkout the code stands in src, in the published package it
-// is bundled into files directly in dist.
+// Files of the package that are no code. A checkout has its code in src, the published package in dist.
 
 /** The address of a file of the package, by its path from the package's root. */
 export function packageFile(path: string): URL {

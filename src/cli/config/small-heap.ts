@@ -5,11 +5,7 @@ import { setFlagsFromString } from 'node:v8';
 /** How far the old space grows beyond its live objects before a collection, in percent. */
 const GROWTH_PERCENT = 50;
 
-/**
- * Bounds the heaps of this process and of its threads. Only for processes of the command line, never for a
- * host that embeds the library. Measured: `raise` and `project` of a million lines take half the memory and
- * a tenth more CPU time.
- */
+/** Measured: `raise` and `project` of a million lines take half the memory and a tenth more CPU time. */
 export function keepHeapSmall(): void {
   // V8 reads both flags whenever a heap grows, so a running process may set them.
   setFlagsFromString('--semi-space-growth-factor=1');

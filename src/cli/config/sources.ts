@@ -5,7 +5,7 @@ import { z } from 'zod';
 import type { TocsinError } from '../../domain/core/errors.ts';
 import { parseJson } from '../../domain/core/json.ts';
 import { usageError } from './usage-error.ts';
-import { SECRETS, SETTINGS, type SecretName, type SettingName } from './settings.ts';
+import { SECRETS, SETTINGS, variableOf, type SecretName, type SettingName } from './settings.ts';
 
 export type Given = Partial<Record<SettingName | 'config', string>>;
 
@@ -14,18 +14,18 @@ export type Sources = {
   readonly secret: (name: SecretName) => string | undefined;
 };
 
-const names: readonly string[] = [...Object.keys(SETTINGS), ...Object.keys(SECRETS)];
+const names: readonly string[] = [...Object.keys(SETTINGS), ...SECRETS];
 
 const FileSchema = z.partialRecord(z.enum(names), z.string());
 
 /** @throws TocsinError `usage` for a file that cannot be read or has unknown keys */
 export function openSources(given: Given, env: NodeJS.ProcessEnv): Sources {
   const file = readConfigFile(given.config);
-  const fromEnvironment = (variable: string): string | undefined =>
-    env[variable] === '' ? undefined : env[variable];
+  const fromEnvironment = (name: SettingName | SecretName): string | undefined =>
+    env[variableOf(name)] === '' ? undefined : env[variableOf(name)];
   return {
-    setting: (name) => given[name] ?? fromEnvironment(SETTINGS[name][0]) ?? file[name],
-    secret: (name) => fromEnvironment(SECRETS[name]) ?? file[name],
+    setting: (name) => given[name] ?? fromEnvironment(name) ?? file[name],
+    secret: (name) => fromEnvironment(name) ?? file[name],
   };
 }
 

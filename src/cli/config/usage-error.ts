@@ -1,4 +1,5 @@
-// The error of a wrong call or setting.
+// The error of a wrong call or setting, and files that a user names.
+import { readFileSync } from 'node:fs';
 import { TocsinError } from '../../domain/core/errors.ts';
 
 export function usageError(
@@ -8,4 +9,13 @@ export function usageError(
   cause?: unknown,
 ): TocsinError {
   return new TocsinError('usage', code, message, { hint, cause });
+}
+
+/** @throws TocsinError `usage` with this code and hint when the file cannot be read */
+export function readTextFile(file: string, code: string, hint: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw usageError(code, `${file} cannot be read`, hint, cause);
+  }
 }

@@ -15,40 +15,29 @@ export type TasksConfig = {
 /** A year. */
 const MAX_LEAD_HOURS = 8_760;
 
-/** `HOST:PORT`, or a port of this machine. */
-export function parseAddress(setting: 'http' | 'api', text: string): Address {
-  const match = /^(?:(.+):)?(\d{1,5})$/.exec(text);
-  const port = Number(match?.[2]);
-  if (match !== null && port <= 65_535) return { host: match[1] ?? '127.0.0.1', port };
-  throw usageError(
-    `invalid_${setting}`,
-    `"${text}" is not an address to listen at`,
-    'Use HOST:PORT, such as 127.0.0.1:9090; port 0 takes any free port.',
-  );
+/** `HOST:PORT`, `[IPV6]:PORT`, or a port of this machine. */
+export function parseAddress(setting: 'http' | 'api' | 'listen', text: string): Address {
+  const match = /^(?:(?:\[(.+)\]|([^:]+)):)?(\d{1,5})$/.exec(text);
+  const [, ipv6, host = '127.0.0.1', port] = match ?? [];
+  if (Number(port) <= 65_535) return { host: ipv6 ?? host, port: Number(port) };
+  const hint = 'Use HOST:PORT, such as 127.0.0.1:9090; port 0 takes any free port.';
+  throw usageError(`invalid_${setting}`, `"${text}" is not an address to listen at`, hint);
 }
 
-export function parseTasks(values: {
-  readonly path: string | undefined;
-  readonly user: string | undefined;
-  readonly timeZone: string | undefined;
-  readonly lead: string | undefined;
-}): TasksConfig {
-  const { path, user, lead = '24' } = values;
+export function parseTasks(
+  path: string | undefined,
+  user: string | undefined,
+  timeZone = Intl.DateTimeFormat().resolvedOptions().timeZone,
+  lead = '24',
+): TasksConfig {
   const hours = Number(lead);
   if (!(hours >= 0 && hours <= MAX_LEAD_HOURS)) {
-    throw usageError(
-      'invalid_lead',
-      `"${lead}" is not a lead time in hours`,
-      `Use a number from 0 to ${MAX_LEAD_HOURS}.`,
-    );
+    const hint = `Use a number from 0 to ${MAX_LEAD_HOURS}.`;
+    throw usageError('invalid_lead', `"${lead}" is not a lead time in hours`, hint);
   }
-  const timeZone = values.timeZone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
   if (!isTimeZone(timeZone)) {
-    throw usageError(
-      'invalid_time_zone',
-      `"${timeZone}" is not a known time zone`,
-      'Use a name from the IANA time zone database, such as Europe/Lisbon.',
-    );
+    const hint = 'Use a name from the IANA time zone database, such as Europe/Lisbon.';
+    throw usageError('invalid_time_zone', `"${timeZone}" is not a known time zone`, hint);
   }
   return {
     path: path === undefined ? undefined : resolve(path),
@@ -70,11 +59,8 @@ function isTimeZone(name: string): boolean {
 
 export function parseReplicas(text: string): number {
   if (/^[1-5]$/.test(text)) return Number(text);
-  throw usageError(
-    'invalid_nats_replicas',
-    `"${text}" is not a number of replicas`,
-    'Use 1, or 3 or 5 in a cluster of at least as many servers.',
-  );
+  const hint = 'Use 1, or 3 or 5 in a cluster of at least as many servers.';
+  throw usageError('invalid_nats_replicas', `"${text}" is not a number of replicas`, hint);
 }
 
 export function parseFrontend(text: string): string {
@@ -82,11 +68,8 @@ export function parseFrontend(text: string): string {
   if (url !== null && /^https?:$/.test(url.protocol) && url.search === '' && url.hash === '') {
     return text;
   }
-  throw usageError(
-    'invalid_frontend',
-    'the frontend is not the address of a site',
-    'Use https://HOST or https://HOST/PATH, without a query.',
-  );
+  const hint = 'Use https://HOST or https://HOST/PATH, without a query.';
+  throw usageError('invalid_frontend', 'the frontend is not the address of a site', hint);
 }
 
 /** One of a few words. `name` is the setting's in an error's code. */
@@ -97,30 +80,21 @@ export function parseChoice<T extends string>(
 ): T {
   const choice = choices.find((known) => known === text);
   if (choice !== undefined) return choice;
-  throw usageError(
-    `invalid_${name}`,
-    `"${text}" is not a value of ${name}`,
-    `Use ${choices.join(' or ')}.`,
-  );
+  const hint = `Use ${choices.join(' or ')}.`;
+  throw usageError(`invalid_${name}`, `"${text}" is not a value of ${name}`, hint);
 }
 
 export function parsePorts(text: string): readonly number[] {
   const parts = text.split(',').filter((part) => part.trim() !== '');
   const ports = parts.map(Number);
   if (ports.every((port) => Number.isInteger(port) && port > 0 && port < 65_536)) return ports;
-  throw usageError(
-    'invalid_webhook_ports',
-    `"${text}" is not a list of ports`,
-    'Use numbers separated by commas, such as 8443,9443.',
-  );
+  const hint = 'Use numbers separated by commas, such as 8443,9443.';
+  throw usageError('invalid_webhook_ports', `"${text}" is not a list of ports`, hint);
 }
 
 export function parseStandIn(text: string): string {
   const url = URL.parse(text);
   if (url !== null && /^https?:$/.test(url.protocol) && url.pathname === '/') return url.origin;
-  throw usageError(
-    'invalid_stand_in',
-    'the stand-in is not an origin',
-    'Use http://HOST:PORT without a path, such as http://127.0.0.1:7070.',
-  );
+  const hint = 'Use http://HOST:PORT without a path, such as http://127.0.0.1:7070.';
+  throw usageError('invalid_stand_in', 'the stand-in is not an origin', hint);
 }

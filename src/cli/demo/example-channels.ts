@@ -1,5 +1,4 @@
-// Channels for the users of the examples. They lead to a receiver on this machine that imitates Feishu, so
-// that a first start shows deliveries and their failures.
+// Channels for the users of the examples, at a receiver on this machine that imitates Feishu.
 import type { EventStore } from '../../domain/ports/event-store.ts';
 import { channelsOn, openSender, openVault } from '../compose/channels.ts';
 import type { Config } from '../config/config.ts';

@@ -25,12 +25,11 @@ export function beginningAt(calendar: string, now: Instant): string {
   const begins = /^X-TOCSIN-EXAMPLE-BEGINS:(\d{8}T\d{6}Z)/m.exec(calendar)?.[1];
   if (begins === undefined) return calendar;
   const by = Math.ceil(now / SECOND) * SECOND - parse(begins);
-  return calendar.replaceAll(/\b\d{8}T\d{6}Z\b/g, (stamp) => format(parse(stamp) + by));
+  return calendar.replaceAll(/\b\d{8}T\d{6}Z\b/g, (time) => format(parse(time) + by));
 }
 
-function parse(stamp: string): number {
-  const [, y, mo, d, h, mi, s] = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(stamp) ?? [];
-  return Date.parse(`${y ?? ''}-${mo ?? ''}-${d ?? ''}T${h ?? ''}:${mi ?? ''}:${s ?? ''}Z`);
+function parse(text: string): number {
+  return Date.parse(text.replace(/^(....)(..)(..)T(..)(..)(..)Z$/, '$1-$2-$3T$4:$5:$6Z'));
 }
 
 function format(at: number): string {

@@ -1,5 +1,4 @@
-// A receiver on this machine that imitates Feishu's webhooks and their failures. The key in the address
-// selects the answer.
+// A receiver that imitates Feishu's webhooks and their failures; the key in the address selects the answer.
 import { z } from 'zod';
 import { serveHttp } from '../../adapters/http/server/serve.ts';
 import { tryParseJson } from '../../domain/core/json.ts';

@@ -35,13 +35,8 @@ export async function startLive(
   signal.addEventListener('abort', stopReading, { once: true });
   // An aborted signal does not call listeners that are added later.
   if (signal.aborted) stopReading();
-  const typed = raiseLines(
-    kernel,
-    untilAborted(process.stdin, signal),
-    CONCURRENCY,
-    narrator.raised,
-  );
-  const reading = typed.then(
+  const lines = untilAborted(process.stdin, signal);
+  const reading = raiseLines(kernel, lines, CONCURRENCY, narrator.raised).then(
     (summary) => {
       if (summary.read > 0) sayRaised(terminal, summary);
     },

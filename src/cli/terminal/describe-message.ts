@@ -1,6 +1,6 @@
 // Describes a message as a line for people and as a document for programs.
 import { oneLine } from '../../domain/core/text.ts';
-import { isJson, isJsonObject, tryParseJson, type Json } from '../../domain/core/json.ts';
+import { isJson, isJsonObject, tryParseJson } from '../../domain/core/json.ts';
 import type { StoredMessage } from '../../projections/output.ts';
 
 const decoder = new TextDecoder();
@@ -13,7 +13,8 @@ export type ShownMessage = { readonly line: string; readonly document: object };
 /** Any producer may have sent the message: no field is trusted, and control characters never reach a terminal. */
 export function describeMessage(message: StoredMessage): ShownMessage {
   const { sequence, subject, headers } = message;
-  const data = parse(decoder.decode(message.data));
+  const parsed = tryParseJson(decoder.decode(message.data));
+  const data = isJson(parsed) ? parsed : null;
   const type = headers.get('ce-type') ?? 'unknown';
   const field = (name: string): string => {
     const value = isJsonObject(data) ? data[name] : undefined;
@@ -24,11 +25,6 @@ export function describeMessage(message: StoredMessage): ShownMessage {
     : `trigger       user ${field('user_id')}  ${field('trigger_type')}  ${field('trigger_id')}`;
   return {
     line: oneLine(`#${sequence}  ${what}`, MAX_LINE),
-    document: { sequence, subject, headers: Object.fromEntries(headers), data: data ?? null },
+    document: { sequence, subject, headers: Object.fromEntries(headers), data },
   };
-}
-
-function parse(text: string): Json | undefined {
-  const value = tryParseJson(text);
-  return isJson(value) ? value : undefined;
 }

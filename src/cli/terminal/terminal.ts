@@ -1,5 +1,4 @@
-// The output of a command. With `--json`, stdout holds JSON and nothing else; progress and remarks go to
-// stderr.
+// The output of a command. With `--json`, stdout holds JSON and nothing else.
 import { TocsinError, type ErrorKind } from '../../domain/core/errors.ts';
 import { OutputError } from '../../projections/output.ts';
 

@@ -2,27 +2,15 @@
 import type { z } from 'zod';
 import { describe } from '../core/codec.ts';
 import { parseJson } from '../core/json.ts';
-import {
-  CONTRACTS,
-  type ActiveScheduleTriggered,
-  type ContractName,
-  type NotificationRequested,
-  type ScheduleApplyFailed,
-  type ScheduleApplySucceeded,
-} from './schemas.ts';
+import { CONTRACTS, type ContractName } from './schemas.ts';
 
 /** The data of a valid message, or the fault. */
-export type ParsedMessage =
-  | ParsedAs<'active_schedule.triggered', ActiveScheduleTriggered>
-  | ParsedAs<`notification.${'feishu' | 'webhook'}.requested`, NotificationRequested>
-  | ParsedAs<'schedule.apply.succeeded', ScheduleApplySucceeded>
-  | ParsedAs<'schedule.apply.failed', ScheduleApplyFailed>
-  | NotParsed;
+export type ParsedMessage = { [C in ContractName]: ParsedAs<C> }[ContractName] | NotParsed;
 
-type ParsedAs<C extends ContractName, D> = {
+type ParsedAs<C extends ContractName> = {
   readonly ok: true;
   readonly contract: C;
-  readonly data: D;
+  readonly data: z.output<(typeof CONTRACTS)[C]>;
 };
 
 type NotParsed = {
@@ -41,11 +29,8 @@ type NotParsed = {
 export function parseMessage(subjectOrType: string, data: Uint8Array): ParsedMessage {
   const contract = contractOf(subjectOrType);
   if (contract === undefined) {
-    return {
-      ok: false,
-      code: 'unknown_contract',
-      message: 'neither a subject nor a type of Tocsin',
-    };
+    const message = 'neither a subject nor a type of Tocsin';
+    return { ok: false, code: 'unknown_contract', message };
   }
   const body = bodyOf(data);
   if (body === undefined) {
@@ -90,11 +75,11 @@ function bodyOf(data: Uint8Array): { readonly value: unknown } | undefined {
   }
 }
 
-function parsedAs<C extends ContractName, D>(
+function parsedAs<C extends ContractName>(
   contract: C,
-  schema: z.ZodType<D>,
+  schema: z.ZodType<ParsedAs<C>['data']>,
   value: unknown,
-): ParsedAs<C, D> | NotParsed {
+): ParsedAs<C> | NotParsed {
   const parsed = schema.safeParse(value);
   return parsed.success
     ? { ok: true, contract, data: parsed.data }

@@ -2,9 +2,9 @@
 // instants; the evaluator and the host's apply port know the host's own units.
 import { z } from 'zod';
 import { InstantCodec, textUpTo } from '../core/envelope.ts';
-import { StoredIdSchema } from '../core/identity.ts';
+import { IdSchema, StoredIdSchema } from '../core/identity.ts';
+import { InstantInput } from '../core/input.ts';
 import { CodeSchema } from '../core/vocabulary.ts';
-import type { Instant } from '../core/instants.ts';
 import { err, ok, type Result } from '../core/result.ts';
 
 export const MAX_CANDIDATES = 3;
@@ -38,15 +38,17 @@ export const CandidateSchema = z.object({
 export type Candidate = z.output<typeof CandidateSchema>;
 
 /** New times for a change, as a confirmation gives them. */
-export type EditedChange = {
-  readonly changeId: string;
-  readonly startAt: Instant;
-  readonly endAt: Instant;
+export const EditedChangeSchema = z.strictObject({
+  changeId: textUpTo(280),
+  startAt: InstantInput,
+  endAt: InstantInput,
   /** Where given, these must be equal to the candidate's. */
-  readonly type?: string | undefined;
-  readonly targetType?: string | undefined;
-  readonly targetId?: string | undefined;
-};
+  type: CodeSchema.optional(),
+  targetType: CodeSchema.optional(),
+  targetId: IdSchema.optional(),
+});
+
+export type EditedChange = z.output<typeof EditedChangeSchema>;
 
 /** Applies edits to a candidate's changes, or returns the fault. An edit moves one editable change. */
 export function editChanges(

@@ -1,11 +1,9 @@
 // Confirmations as a client sends them, and the checks that need no state.
 import { z } from 'zod';
 import { textUpTo } from '../core/envelope.ts';
-import { IdSchema } from '../core/identity.ts';
 import { err, ok, type Result } from '../core/result.ts';
-import { InstantInput, issuesOf, rejectionWith, type RejectionOf } from '../core/input.ts';
-import { CodeSchema } from '../core/vocabulary.ts';
-import { MAX_CHANGES, type EditedChange } from './candidates.ts';
+import { issuesOf, rejectionWith, type RejectionOf } from '../core/input.ts';
+import { EditedChangeSchema, MAX_CHANGES, type EditedChange } from './candidates.ts';
 
 export const ConfirmInputSchema = z.strictObject({
   /** Required where the preview has candidates. */
@@ -17,19 +15,7 @@ export const ConfirmInputSchema = z.strictObject({
     .refine((action) => action === '' || action === 'confirm', { error: 'must be confirm' })
     .optional(),
   /** New times for editable changes. */
-  editedChanges: z
-    .array(
-      z.strictObject({
-        changeId: textUpTo(280),
-        startAt: InstantInput,
-        endAt: InstantInput,
-        type: CodeSchema.optional(),
-        targetType: CodeSchema.optional(),
-        targetId: IdSchema.optional(),
-      }),
-    )
-    .max(MAX_CHANGES)
-    .optional(),
+  editedChanges: z.array(EditedChangeSchema).max(MAX_CHANGES).optional(),
   /** A key stands for one answer: a repeat gets the same answer, another request is refused. */
   idempotencyKey: z.string().trim().pipe(textUpTo(191)),
 });
@@ -37,10 +23,11 @@ export const ConfirmInputSchema = z.strictObject({
 /** {@link ConfirmInputSchema} before it is checked. */
 export type ConfirmInput = z.input<typeof ConfirmInputSchema>;
 
-export type ConfirmRequest = {
-  readonly candidateId?: string | undefined;
+export type ConfirmRequest = Omit<
+  z.output<typeof ConfirmInputSchema>,
+  'action' | 'editedChanges'
+> & {
   readonly editedChanges: readonly EditedChange[];
-  readonly idempotencyKey: string;
 };
 
 /** Why a confirmation or dismissal was refused; stable codes. */

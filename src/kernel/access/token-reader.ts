@@ -12,11 +12,6 @@ import type { EventStore } from '../../domain/ports/event-store.ts';
 /** How long another process may still accept a revoked token. */
 const MAX_AGE_MS = 1_000;
 
-export type TokenReader = {
-  readonly find: (tokenId: string) => Promise<TokenRecord | undefined>;
-  readonly refresh: () => void;
-};
-
 type Read = {
   readonly state: AccessState;
   /** The revision at which the next read begins. */
@@ -32,7 +27,7 @@ export function tokenReader({
   readonly store: Pick<EventStore, 'readStream'>;
   readonly stream: string;
   readonly elapsed: () => number;
-}): TokenReader {
+}) {
   let last: Read = { state: initialAccess, next: 0n, at: -Infinity };
   let reading: Promise<Read> | undefined;
 
@@ -60,13 +55,14 @@ export function tokenReader({
   };
 
   return {
-    async find(tokenId) {
+    async find(tokenId: string): Promise<TokenRecord | undefined> {
       const isOld = elapsed() - last.at > MAX_AGE_MS;
       const known = isOld ? undefined : last.state.get(tokenId);
       // An unknown token may have been made a moment ago.
       return known ?? (await fresh()).state.get(tokenId);
     },
-    refresh() {
+    /** The next `find` reads the store. */
+    refresh(): void {
       last = { ...last, at: -Infinity };
     },
   };

@@ -40,18 +40,12 @@ export interface Tokens {
   create(input: TokenInput, call?: { readonly actor?: string }): Promise<CreateTokenResult>;
   /** All tokens in the order of creation, expired and revoked ones included. */
   list(): Promise<readonly TokenView[]>;
-  /**
-   * Takes effect at once in this process, and within a second in every other process.
-   * @throws TocsinError as {@link Tokens.create}
-   */
+  /** Takes effect at once in this process, and within a second in others. @throws TocsinError as `create` */
   revoke(
     tokenId: string,
     call?: { readonly actor?: string; readonly reason?: string },
   ): Promise<RevokeTokenResult>;
-  /**
-   * The token's record; `undefined` for text that is no valid token.
-   * @throws TocsinError `unavailable` when the store cannot be read: then nobody is let in
-   */
+  /** `undefined` for text that is no valid token. @throws TocsinError `unavailable`: then nobody is let in */
   verify(token: string): Promise<TokenView | undefined>;
 }
 

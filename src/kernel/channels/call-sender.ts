@@ -1,5 +1,4 @@
-// Calls a sender: never throws, and removes the channel's secrets from the outcome, because the log keeps
-// the outcome.
+// Calls a sender: never throws, and removes the channel's secrets from the outcome, which the log keeps.
 import { withoutSecretsOf } from '../../domain/channel/without-secrets.ts';
 import type {
   ChannelTarget,

@@ -1,5 +1,4 @@
-// The channels of users: configure, show, enable, disable, remove, test. Library, command line and HTTP API
-// call this file.
+// The channels of users: configure, show, enable, disable, remove, test.
 import { maskAddress, STRICT_RULES, type AddressRules } from '../../domain/channel/address.ts';
 import {
   parseChannel,
@@ -25,14 +24,7 @@ import {
   type PutChannelResult,
   type TestChannelResult,
 } from './view.ts';
-import {
-  lookupOf,
-  getSecrets,
-  putSecrets,
-  shredOrphans,
-  shredSecrets,
-  type ChannelSecrets,
-} from './secrets.ts';
+import { lookupOf, secretsOf, type ChannelSecrets } from './secrets.ts';
 import { sendTest } from './send-test.ts';
 import { changeChannel, channelDecider, type ChannelContext } from './channel-decider.ts';
 
@@ -40,11 +32,7 @@ import { changeChannel, channelDecider, type ChannelContext } from './channel-de
 export type ChannelCall = Pick<Call, 'actor'>;
 
 export interface Channels {
-  /**
-   * Configures a channel; fields that are absent are unset. The former secrets are shredded.
-   *
-   * @throws TocsinError `unavailable` when the store or the vault gives no answer
-   */
+  /** Configures a channel; absent fields are unset, former secrets shredded. @throws TocsinError `unavailable` */
   put(input: ChannelInput, call?: ChannelCall): Promise<PutChannelResult>;
   /** A channel without its secrets; `configured: false` for an unknown or unconfigured channel. */
   get(key: ChannelKey): Promise<ChannelView>;
@@ -88,7 +76,8 @@ export function createChannels(options: ChannelsOptions): Channels {
     if (!parsed.ok) return { outcome: 'rejected', ...parsed.error };
     const result = await changeChannel(options, parsed.value, command, call.actor);
     if (!result.ok) return { outcome: 'rejected', ...result.error };
-    return { outcome: outcomeOf(result.value), channel: await view(parsed.value) };
+    const outcome = result.value.changed ? 'changed' : 'unchanged';
+    return { outcome, channel: await view(parsed.value) };
   };
 
   return {
@@ -114,7 +103,7 @@ export function createChannels(options: ChannelsOptions): Channels {
       const result = await change(parsed.value, { kind: 'remove' }, call);
       const { userId } = parsed.value;
       // The event first: after a crash in between, the secrets are orphans, which are removed later.
-      if (current !== undefined) await shredSecrets(vault, userId, current.ref);
+      if (current !== undefined) await secretsOf(vault, userId).shred(current.ref);
       await removeOrphans(options, userId);
       return result;
     },
@@ -123,15 +112,11 @@ export function createChannels(options: ChannelsOptions): Channels {
       if (!parsed.ok) return { outcome: 'rejected', ...parsed.error };
       const allowed = mayTest(await stateOf(parsed.value), runtime.now());
       if (!allowed.ok) return { outcome: 'rejected', ...allowed.error };
-      const secrets = await getSecrets(vault, allowed.value.userId, allowed.value.ref);
+      const secrets = await secretsOf(vault, allowed.value.userId).get(allowed.value.ref);
       const tested = await sendTest(options, allowed.value, secrets, signal);
       const { version } = allowed.value;
-      await changeChannel(
-        options,
-        parsed.value,
-        { kind: 'record_test', version, ...tested },
-        actor,
-      );
+      const command = { kind: 'record_test', version, ...tested } as const;
+      await changeChannel(options, parsed.value, command, actor);
       const { succeeded, answer, code, detail } = tested;
       const status = succeeded ? 'success' : 'failed';
       return { outcome: 'tested', status, answer, code, detail, channel: await view(parsed.value) };
@@ -156,15 +141,16 @@ async function put(
   const { userId, channel, enabled, address } = settings;
   const state = await loadChannel(options, { userId, channel });
   const before = state.current;
-  const known = before && (await getSecrets(vault, userId, before.ref));
-  const secrets = secretsOf(settings, known, options.newSecret);
+  const stored = secretsOf(vault, userId);
+  const known = before && (await stored.get(before.ref));
+  const secrets = wantedSecrets(settings, known, options.newSecret);
   if (before?.enabled === enabled && isSame(known, secrets)) {
     return { outcome: 'unchanged', channel: channelView(settings, state) };
   }
   const ref = runtime.newId();
   const { url, bearerToken, secret } = secrets;
   // The vault first: an event must never name secrets that the vault does not have.
-  await putSecrets(vault, userId, ref, secrets, runtime.now());
+  await stored.put(ref, secrets, runtime.now());
   const facts = {
     kind: address.kind,
     mask: maskAddress(address),
@@ -176,11 +162,11 @@ async function put(
   const command = { kind: 'configure', settings: { userId, channel, enabled }, facts } as const;
   const configured = await changeChannel(options, settings, command, call.actor);
   if (!configured.ok) {
-    await shredSecrets(vault, userId, ref);
+    await stored.shred(ref);
     return rejected(configured.error);
   }
   // The configuration before this event, not before this call: another call may have come between.
-  for (const { ref: old } of configured.value.replaced) await shredSecrets(vault, userId, old);
+  for (const { ref: old } of configured.value.replaced) await stored.shred(old);
   await removeOrphans(options, userId);
   const isGenerated =
     secret !== undefined && secret !== settings.secret && secret !== known?.secret;
@@ -193,7 +179,7 @@ async function put(
 
 /** Shreds secrets of an earlier call that crashed between vault and log. */
 async function removeOrphans(options: ChannelsOptions, userId: UserId): Promise<void> {
-  await shredOrphans(options.vault, userId, options.runtime.now(), async () => {
+  await secretsOf(options.vault, userId).shredOrphans(options.runtime.now(), async () => {
     const states = await Promise.all(
       CHANNELS.map((channel) => loadChannel(options, { userId, channel })),
     );
@@ -206,7 +192,7 @@ async function loadChannel({ store, kernel }: ChannelsOptions, { userId, channel
 }
 
 /** A generic webhook is always signed: with the given secret, else its present secret, else a new secret. */
-function secretsOf(
+function wantedSecrets(
   { address, bearerToken, secret }: ChannelSettings,
   known: ChannelSecrets | undefined,
   newSecret: () => string,
@@ -222,10 +208,6 @@ function isSame(known: ChannelSecrets | undefined, wanted: ChannelSecrets): bool
     known.bearerToken === wanted.bearerToken &&
     known.secret === wanted.secret
   );
-}
-
-function outcomeOf({ changed }: { readonly changed: boolean }): 'changed' | 'unchanged' {
-  return changed ? 'changed' : 'unchanged';
 }
 
 function rejected(error: Omit<ChannelRejected, 'outcome'>): ChannelRejected {

@@ -1,25 +1,16 @@
 // The channels of a kernel: tracked like its other calls; every call is refused without a vault.
 import { randomBytes } from 'node:crypto';
-import type { AddressRules } from '../../domain/channel/address.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
-import type { SecretVault } from '../../domain/ports/secret-vault.ts';
-import type { Sender } from '../../domain/ports/sender.ts';
 import type { Texts } from '../../domain/notification/texts.ts';
-import { createChannels, type Channels } from './channels.ts';
+import { createChannels, type Channels, type ChannelsOptions } from './channels.ts';
 import type { ChannelContext } from './channel-decider.ts';
 
 /** Counts a call, so that closing the kernel waits for it. */
 type Track = <T>(work: () => Promise<T>) => Promise<T>;
 
-type Options = {
-  readonly vault?: SecretVault | undefined;
-  readonly send?: Sender | undefined;
-  readonly addresses?: AddressRules | undefined;
-};
-
 export function channelsOf(
   context: ChannelContext & { readonly texts: Texts },
-  { vault, send, addresses }: Options,
+  { vault, send, addresses }: Partial<Pick<ChannelsOptions, 'vault' | 'send' | 'addresses'>>,
   track: Track,
 ): Channels {
   const channels = vault && createChannels({ ...context, vault, send, addresses, newSecret });

@@ -23,66 +23,43 @@ export function secretsPrefix(user: UserId): string {
   return `channel/${joinKey(user)}/`;
 }
 
-export async function putSecrets(
-  vault: SecretVault,
-  user: UserId,
-  ref: string,
-  secrets: ChannelSecrets,
-  storedAt: Instant,
-): Promise<void> {
-  await vault.put(`${secretsPrefix(user)}${ref}`, JSON.stringify({ ...secrets, storedAt }));
-}
-
-/** `undefined` when they are shredded. */
-export async function getSecrets(
-  vault: SecretVault,
-  user: UserId,
-  ref: string,
-): Promise<ChannelSecrets | undefined> {
-  const stored = await getStored(vault, `${secretsPrefix(user)}${ref}`);
-  if (stored === undefined) return undefined;
-  const { storedAt: _storedAt, ...secrets } = stored;
-  return secrets;
-}
-
-export async function shredSecrets(
-  vault: SecretVault,
-  user: UserId,
-  ref: string,
-): Promise<boolean> {
-  return vault.remove(`${secretsPrefix(user)}${ref}`);
-}
-
 /** Much longer than a put takes, in milliseconds: the event of younger secrets may still come. */
 const MIN_ORPHAN_AGE_MS = 10 * 60_000;
 
-/**
- * Shreds secrets that no event names, as a crash between vault and log leaves them. `namedNow` is called
- * after the vault was read, so secrets that it does not name are orphans or younger than a put takes.
- */
-export async function shredOrphans(
-  vault: SecretVault,
-  user: UserId,
-  now: Instant,
-  namedNow: () => Promise<ReadonlySet<string>>,
-): Promise<void> {
+/** The secrets of a user's channels in a vault. */
+export function secretsOf(vault: SecretVault, user: UserId) {
   const prefix = secretsPrefix(user);
-  const names = await vault.names(prefix);
-  if (names.length === 0) return;
-  const named = await namedNow();
-  for (const name of names) {
-    if (named.has(name.slice(prefix.length))) continue;
-    const { storedAt = 0 } = (await getStored(vault, name)) ?? {};
-    if (storedAt + MIN_ORPHAN_AGE_MS < now) await vault.remove(name);
-  }
-}
-
-async function getStored(
-  vault: SecretVault,
-  name: string,
-): Promise<z.output<typeof Stored> | undefined> {
-  const text = await vault.get(name);
-  return text === undefined ? undefined : Stored.parse(parseJson(text));
+  const read = async (name: string): Promise<z.output<typeof Stored> | undefined> => {
+    const text = await vault.get(name);
+    return text === undefined ? undefined : Stored.parse(parseJson(text));
+  };
+  return {
+    async put(ref: string, secrets: ChannelSecrets, storedAt: Instant): Promise<void> {
+      await vault.put(`${prefix}${ref}`, JSON.stringify({ ...secrets, storedAt }));
+    },
+    /** `undefined` when they are shredded. */
+    async get(ref: string): Promise<ChannelSecrets | undefined> {
+      const stored = await read(`${prefix}${ref}`);
+      if (stored === undefined) return undefined;
+      const { storedAt: _storedAt, ...secrets } = stored;
+      return secrets;
+    },
+    shred: (ref: string): Promise<boolean> => vault.remove(`${prefix}${ref}`),
+    /**
+     * Shreds secrets that no event names, as a crash between vault and log leaves them. `namedNow` is called
+     * after the vault was read, so secrets that it does not name are orphans or younger than a put takes.
+     */
+    async shredOrphans(now: Instant, namedNow: () => Promise<ReadonlySet<string>>): Promise<void> {
+      const names = await vault.names(prefix);
+      if (names.length === 0) return;
+      const named = await namedNow();
+      for (const name of names) {
+        if (named.has(name.slice(prefix.length))) continue;
+        const { storedAt = 0 } = (await read(name)) ?? {};
+        if (storedAt + MIN_ORPHAN_AGE_MS < now) await vault.remove(name);
+      }
+    },
+  };
 }
 
 /** Reads log and vault each time, so that a channel that was just disabled is not called. */
@@ -96,7 +73,7 @@ export function lookupOf({
     const { current } = (await channelDecider.load(store, stream)).state;
     if (current === undefined) return { kind: 'closed', reason: 'no_channel' };
     if (!current.enabled) return { kind: 'closed', reason: 'channel_disabled' };
-    const secrets = await getSecrets(vault, userId, current.ref);
+    const secrets = await secretsOf(vault, userId).get(current.ref);
     // The secrets are shredded, and the removal is about to be recorded.
     if (secrets === undefined) return { kind: 'closed', reason: 'no_channel' };
     return { kind: 'open', target: targetOf(current, secrets) };

@@ -87,18 +87,17 @@ export async function policyHistory(
       const decoded = controlCodec.decode(recorded);
       if (decoded.kind !== 'event') continue;
       const { event, metadata } = decoded;
-      switch (event.type) {
-        case 'NotificationPolicySet':
-        case 'NotificationsMuted':
-        case 'NotificationsUnmuted': {
-          const { actor, recordedAt } = metadata;
-          const { reason } = event.data;
-          entries.push({ ...event, reason, actor, recordedAt, position: recorded.position });
-          break;
-        }
-        default:
-          break;
+      const { type } = event;
+      if (
+        type !== 'NotificationPolicySet' &&
+        type !== 'NotificationsMuted' &&
+        type !== 'NotificationsUnmuted'
+      ) {
+        continue;
       }
+      const { actor, recordedAt } = metadata;
+      const { reason } = event.data;
+      entries.push({ ...event, reason, actor, recordedAt, position: recorded.position });
     }
   }
   return entries;

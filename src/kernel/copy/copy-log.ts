@@ -1,6 +1,4 @@
-// Copies a log into another store, event by event in log order: streams, revisions, ids, types, data and
-// metadata stay. A repeat continues after the events that the target holds. Every event is read back and
-// compared once.
+// Copies a log into another store, event by event in log order; a repeat continues. Each copy is compared.
 import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 import type { Position } from '../../domain/core/positions.ts';

@@ -31,18 +31,12 @@ export type CopyWriterContext = {
   readonly pause: (ms: number) => Promise<void>;
 };
 
-export type CopyWriter = {
-  readonly add: (stream: string, revision: bigint, event: EventToAppend) => Promise<void>;
-  /** Resolves when every added event is in the target. */
-  readonly flush: () => Promise<void>;
-};
-
 /** @param start the position of the target's last event */
 export function copyWriter(
   context: CopyWriterContext,
   start: Position | undefined,
   onWritten: (events: number) => void,
-): CopyWriter {
+) {
   let last = start ?? START_POSITION;
   let open: Append | undefined;
   let inFlight: { readonly append: Append; readonly answer: Promise<AppendResult> }[] = [];
@@ -87,7 +81,7 @@ export function copyWriter(
   };
 
   return {
-    async add(stream, revision, event) {
+    async add(stream: string, revision: bigint, event: EventToAppend): Promise<void> {
       const characters = JSON.stringify(event).length;
       const fits =
         open?.stream === stream &&
@@ -98,7 +92,8 @@ export function copyWriter(
       open.events.push(event);
       open.characters += characters;
     },
-    async flush() {
+    /** Resolves when every added event is in the target. */
+    async flush(): Promise<void> {
       await send();
       await awaitAnswers();
     },

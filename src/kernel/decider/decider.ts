@@ -140,11 +140,7 @@ export function decider<S, E extends { readonly type: string }>(aggregate: Aggre
     }
   }
 
-  /**
-   * Encodes events with the ids that their command gives them in this stream.
-   *
-   * @throws TocsinError `event_invalid` when an evaluator, a link or the call gave a value that no event may have
-   */
+  /** Encodes events. @throws TocsinError `event_invalid` for a value that no event may have */
   function encode(stream: string, events: readonly E[], metadata: EventMetadata): EventToAppend[] {
     return events.map((event, index) => {
       try {

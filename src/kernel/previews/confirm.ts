@@ -1,6 +1,5 @@
 // Confirms a preview. The start of the apply is appended first, as the fence: the call that appended it
 // calls the host's port and records the answer, however late the answer comes.
-import type { ApplyAnswer } from '../../domain/preview/apply.ts';
 import { parseConfirm } from '../../domain/preview/commands.ts';
 import { decideConfirm } from '../../domain/preview/confirm.ts';
 import { offeredOf } from '../../domain/trigger/state.ts';
@@ -65,23 +64,16 @@ export async function confirmPreview(
     const { answer } = result;
     if (answer.kind === 'finished') return appliedResult(answer.apply);
     if (answer.kind === 'apply') {
-      const work = () => applied(context, caller.stream, answer, startedBy);
+      const work = async (): Promise<ConfirmResult> => {
+        const apply = await runApply(context, { stream: caller.stream, ...answer, startedBy });
+        return apply.kind === 'done' ? appliedResult(apply.answer) : failed(apply);
+      };
       // The deadline ends the wait, not the work; the next call finds what the log says.
       return withDeadline(runtime, remainingMs(), () => context.track(work), unanswered);
     }
     if (remainingMs() <= RECHECK_MS) return unanswered();
     await runtime.pause(RECHECK_MS);
   }
-}
-
-async function applied(
-  context: ConfirmContext,
-  stream: string,
-  answer: Extract<ApplyAnswer, { kind: 'apply' }>,
-  startedBy: Parameters<typeof runApply>[1]['startedBy'],
-): Promise<ConfirmResult> {
-  const apply = await runApply(context, { stream, ...answer, startedBy });
-  return apply.kind === 'done' ? appliedResult(apply.answer) : failed(apply);
 }
 
 function unanswered(): ConfirmResult {

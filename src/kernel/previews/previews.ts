@@ -33,10 +33,7 @@ export type Previews = {
   ) => Promise<OfferPreviewResult>;
   /** The preview as it is now, also after its end; `undefined` when the user has no such preview. */
   readonly get: (userId: string | number, previewId: string) => Promise<PreviewView | undefined>;
-  /**
-   * Applies one of its candidates: once, however often the call is repeated under the same key.
-   * `unknown` after the deadline: repeat the call to learn the outcome.
-   */
+  /** Applies a candidate, once for all calls under one key. `unknown` after the deadline: repeat the call. */
   readonly confirm: (
     userId: string | number,
     previewId: string,

@@ -1,6 +1,4 @@
-// The calls on previews: whose preview a call is about, and its results. Expected outcomes are values; only
-// misuse and outages throw.
-import { TocsinError } from '../../domain/core/errors.ts';
+// The calls on previews: whose preview a call is about, and its results.
 import { parseOccurrenceId } from '../../domain/core/ids.ts';
 import { IdSchema } from '../../domain/core/identity.ts';
 import type { PreviewCaller } from '../../domain/preview/end.ts';
@@ -8,6 +6,7 @@ import type { PreviewRejection } from '../../domain/preview/commands.ts';
 import type { Apply } from '../../domain/preview/state.ts';
 import type { Issue } from '../../domain/core/input.ts';
 import type { Transacted } from '../decider/decider.ts';
+import { refused } from '../raise/raise-result.ts';
 
 /** Counts work, so that the kernel's `close` waits for it. */
 export type Track = <T>(work: () => Promise<T>) => Promise<T>;
@@ -84,11 +83,5 @@ export function failed(
   if (result.kind === 'unknown') {
     return { outcome: 'unknown', message: 'the store gave no answer before the deadline' };
   }
-  const { reason, message } = result;
-  if (reason === 'access_denied' || reason === 'storage_full') {
-    throw new TocsinError('unavailable', reason, message, {
-      hint: 'Nothing was written. Give the event store room and this user the right to append.',
-    });
-  }
-  return { outcome: 'rejected', code: reason, message, issues: [] };
+  return refused(result);
 }

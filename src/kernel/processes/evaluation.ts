@@ -1,6 +1,5 @@
 // Evaluates triggers after the raise: a process manager over the trigger streams. The result is one append
-// with the exact revision, so of two workers only one has an effect, and after a crash the trigger still
-// waits.
+// with the exact revision, so of two workers only one has an effect.
 import { TocsinError } from '../../domain/core/errors.ts';
 import type { Evaluation } from '../../domain/trigger/evaluation.ts';
 import { DEFAULT_KERNEL_NAME, parseOccurrenceId, uuidOf } from '../../domain/core/ids.ts';

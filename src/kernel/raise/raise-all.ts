@@ -9,9 +9,8 @@ export const DEFAULT_CONCURRENCY = 64;
 const LOOK_AHEAD = 8;
 
 /**
- * Raises `inputs` with up to `concurrency` in flight; inputs of one user one after another, in their
- * order. Results come in the order of the inputs, each as soon as it is known, also before the next input
- * arrives. Memory is bounded by the concurrency.
+ * Raises up to `concurrency` inputs at once, those of one user in order. Results come in the order of the inputs,
+ * each as soon as it is known. Memory is bounded by the concurrency.
  */
 export async function* raiseAll<T>(
   inputs: AsyncIterable<T> | Iterable<T>,

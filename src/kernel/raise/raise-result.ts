@@ -69,17 +69,18 @@ export function answer(
   }
 }
 
-function refused(result: Extract<Transacted<never, never>, { kind: 'refused' }>): RaiseResult {
-  const { reason, message } = result;
+type Refused = Extract<Transacted<never, never>, { kind: 'refused' }>;
+
+/** @throws TocsinError `unavailable` when the store's operator has to act */
+export function refused({ reason, message }: Refused) {
   if (reason === 'access_denied' || reason === 'storage_full') {
-    throw new TocsinError('unavailable', reason, message, {
-      hint:
-        reason === 'storage_full'
-          ? 'Nothing was written. Make room for the event store, then raise again.'
-          : 'Nothing was written. Give this user the right to append to the kernel’s streams.',
-    });
+    const hint =
+      reason === 'storage_full'
+        ? 'Nothing was written. Make room for the event store, then try again.'
+        : 'Nothing was written. Give this user the right to append to the kernel’s streams.';
+    throw new TocsinError('unavailable', reason, message, { hint });
   }
-  return { outcome: 'rejected', code: reason, message, issues: [] };
+  return { outcome: 'rejected', code: reason, message, issues: [] } as const;
 }
 
 export function rejected(rejection: Rejection): RaiseResult {

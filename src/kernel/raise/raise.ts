@@ -86,9 +86,14 @@ export async function raisePrepared(
     readonly call: Call;
   },
 ): Promise<RaiseResult> {
-  const { idempotencyKey: key } = command.request;
-  if (key === undefined) return append(context, command, of.commandId, true, of.call);
-  return raiseKeyed(context, command, { key, hash: requestHash(of.input) }, of.call);
+  const { idempotencyKey: key, userId, triggerType } = command.request;
+  const { call } = of;
+  if (key === undefined) return append(context, command, of.commandId, true, call);
+  const hash = requestHash(of.input);
+  const stream = idempotencyStream(context.kernel, command.request, key);
+  const commandId = keyedCommandId(userId, triggerType, key, hash);
+  const deadline = context.runtime.elapsed() + (call.deadlineMs ?? DEFAULT_DEADLINE_MS);
+  return raiseKeyed(context, command, { key, hash, stream, commandId, deadline, call });
 }
 
 /** The request and evaluation that an input leads to; nothing is written. */
@@ -105,10 +110,21 @@ export async function dryRun(
   if (!parsed.ok) return parsed;
   const prepared = prepare(context, parsed.value);
   if (!prepared.ok) return prepared;
-  const { request, evaluation } = prepared.value;
-  if (evaluation !== undefined) return ok({ request, evaluation });
-  if (context.evaluateLater === undefined) throw noEvaluator();
-  return ok({ request, evaluation: await context.evaluateLater(request, { now, signal }) });
+  const { request } = prepared.value;
+  return ok({ request, evaluation: await evaluateNow(context, prepared.value, signal) });
+}
+
+/** The evaluation of a prepared request, also where raises leave it to a worker. */
+export async function evaluateNow(
+  { evaluateLater, runtime }: RaiseContext,
+  { evaluation, request }: RaiseTrigger,
+  signal: AbortSignal,
+): Promise<Evaluation> {
+  if (evaluation !== undefined) return evaluation;
+  if (evaluateLater !== undefined) return evaluateLater(request, { now: runtime.now(), signal });
+  throw new TocsinError('usage', 'no_evaluator', 'this kernel leaves evaluation to a worker', {
+    hint: 'Open the kernel with `evaluateLater`; dry runs and preview requests call it.',
+  });
 }
 
 /** Everything about a request that is known before its stream is loaded. */
@@ -149,28 +165,26 @@ async function append(
   return answer(command, await triggerDecider.transact(context, command.stream, decide, options));
 }
 
-type Key = {
+/** A raise under an idempotency key. */
+type Keyed = {
   readonly key: string;
   /** Of the client's input. */
   readonly hash: string;
+  readonly stream: string;
+  readonly commandId: string;
+  readonly deadline: number;
+  readonly call: Call;
 };
 
 /** Appends the claim first, then the trigger; a repeat completes a call that crashed between the two. */
 async function raiseKeyed(
   context: RaiseContext,
   command: RaiseTrigger,
-  { key, hash }: Key,
-  call: Call,
+  keyed: Keyed,
 ): Promise<RaiseResult> {
-  const { request } = command;
-  const commandId = keyedCommandId(request.userId, request.triggerType, key, hash);
-  const deadline = context.runtime.elapsed() + (call.deadlineMs ?? DEFAULT_DEADLINE_MS);
-  const stream = idempotencyStream(context.kernel, request, key);
+  const { hash, stream, commandId, deadline, call } = keyed;
   const { state: found } = await claimDecider.loadUntil(context, stream, deadline);
-  const claimed =
-    found === undefined
-      ? await claimKey(context, command, { key, hash, stream, commandId, deadline, call })
-      : ok(found);
+  const claimed = found === undefined ? await claimKey(context, command, keyed) : ok(found);
   if (!claimed.ok) return claimed.error;
   const claim = claimed.value;
   if (claim.requestHash !== hash) {
@@ -192,21 +206,15 @@ async function raiseKeyed(
 async function claimKey(
   context: RaiseContext,
   command: RaiseTrigger,
-  of: Key & {
-    readonly stream: string;
-    readonly commandId: string;
-    readonly deadline: number;
-    readonly call: Call;
-  },
+  { key, hash, stream, deadline, commandId, call }: Keyed,
 ): Promise<Result<Claim, RaiseResult>> {
-  const { key, hash, stream, deadline, commandId } = of;
   const { runtime } = context;
   const { state } = await triggerDecider.loadUntil(context, command.stream, deadline);
   const recordedAt = runtime.now();
   const decision = decideRaise(state, command, { recordedAt });
   if (!decision.ok) return err(rejected(decision.error));
   // A claim is permanent, so it is not made for events that can never be stored.
-  const { actor, traceparent } = of.call;
+  const { actor, traceparent } = call;
   const ids = { commandId, correlationId: commandId, causationId: commandId };
   const metadata = { ...ids, actor, traceparent, recordedAt };
   triggerDecider.encode(command.stream, decision.value.events, metadata);
@@ -226,7 +234,7 @@ async function claimKey(
         : { events: [], answer: first },
     );
   const deadlineMs = millisecondsUntil(runtime, deadline);
-  const options = { ...of.call, commandId, assumeNew: true, deadlineMs };
+  const options = { ...call, commandId, assumeNew: true, deadlineMs };
   const claimed = await claimDecider.transact(context, stream, decide, options);
   if (claimed.kind === 'done') return ok(claimed.answer);
   return err(answer({ ...command, claimed: wanted.occurrence }, claimed));
@@ -241,12 +249,6 @@ function evaluated(evaluate: Evaluator, request: RaiseRequest): Evaluation {
       cause,
     });
   }
-}
-
-export function noEvaluator(): TocsinError {
-  return new TocsinError('usage', 'no_evaluator', 'this kernel leaves evaluation to a worker', {
-    hint: 'Open the kernel with `evaluateLater`; dry runs and preview requests call it.',
-  });
 }
 
 /** The default evaluator: offers every trigger as a reminder with the catalogue's summary. */

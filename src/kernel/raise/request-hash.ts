@@ -1,5 +1,4 @@
 // Hashes of requests: SHA-256 over the canonical JSON (RFC 8785) of the client's input, before any default.
-// The same request has the same hash on every machine.
 import { createHash } from 'node:crypto';
 import { canonicalJson, parseJson } from '../../domain/core/json.ts';
 

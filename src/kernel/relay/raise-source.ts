@@ -22,9 +22,6 @@ export type RaiseSource = {
   readonly name: string;
   /** The first `limit` requests that are not settled, in the order of writing. */
   pending(limit: number): Promise<readonly PendingRaise[]> | readonly PendingRaise[];
-  /**
-   * Stores the results and removes their rows from `pending`, in one transaction. Where two relays run, a row
-   * may be settled already: keep the first result.
-   */
+  /** Stores the results and removes their rows from `pending`, in one transaction. The first result of a row counts. */
   settled(results: readonly SettledRaise[]): Promise<void> | void;
 };

@@ -1,5 +1,4 @@
-// One round over a host's pending requests (users in parallel, one user's requests in order), and who has to
-// wait before the next round.
+// One round over a host's pending requests: users in parallel, the requests of one user in order.
 import { backoffMs, PROCESS_BACKOFF } from '../../domain/core/backoff.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 import type { Logger } from '../../domain/ports/logger.ts';

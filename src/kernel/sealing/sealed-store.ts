@@ -1,6 +1,5 @@
 // A store that seals the personal part of appended events, and unseals it in reads of a stream while the
-// user's key exists. Reads of the whole log stay sealed, so nothing personal gets into messages and read
-// models.
+// user's key exists. Reads of the whole log stay sealed, so nothing personal gets into messages.
 import { z } from 'zod';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { StoredIdSchema, type UserId } from '../../domain/core/identity.ts';

@@ -8,12 +8,7 @@ export type FixedClock = Clock & {
   readonly advance: (ms: number) => void;
 };
 
-/**
- * A clock that shows `start` until it is moved.
- *
- * @param start RFC 3339 text with an offset, or milliseconds since the epoch
- * @throws RangeError when `start` is not an instant
- */
+/** Shows `start`, RFC 3339 text or milliseconds since the epoch, until it is moved. @throws RangeError otherwise */
 export function fixedClock(start: string | Instant = '2026-01-01T00:00:00Z'): FixedClock {
   const parsed = typeof start === 'number' ? undefined : parseInstant(start);
   if (parsed?.ok === false) throw new RangeError(`start ${parsed.error}`);

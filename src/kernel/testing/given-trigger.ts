@@ -54,20 +54,12 @@ function decide(
     return err(rejection('unknown_trigger_type', 'triggerType', 'is not known'));
   }
   const scope = scopeOf(definition, request);
-  const decision = decideRaise(
-    state,
-    {
-      request,
-      definition,
-      stream: triggerStream(DEFAULT_KERNEL_NAME, request, scope),
-      dedupeKey: scope.dedupeKey,
-      evaluation: command.evaluation ?? alwaysNotify(texts)(request),
-      texts,
-      recordDuplicates,
-      ...(claimed === undefined ? {} : { claimed }),
-    },
-    { recordedAt },
-  );
+  const { dedupeKey } = scope;
+  const stream = triggerStream(DEFAULT_KERNEL_NAME, request, scope);
+  const evaluation = command.evaluation ?? alwaysNotify(texts)(request);
+  const raise = { request, definition, stream, dedupeKey, evaluation, texts, recordDuplicates };
+  const claim = claimed === undefined ? {} : { claimed };
+  const decision = decideRaise(state, { ...raise, ...claim }, { recordedAt });
   return decision.ok ? ok(decision.value.events) : decision;
 }
 

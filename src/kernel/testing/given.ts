@@ -1,5 +1,4 @@
-// Given/when/then for deciders: exact, order-sensitive, and independent of the test runner. A test
-// states every field of the expected events, so a field that it forgets fails.
+// Given/when/then for deciders: exact, order-sensitive, and independent of the test runner.
 import { AssertionError, deepStrictEqual } from 'node:assert';
 import type { Result } from '../../domain/core/result.ts';
 

@@ -5,11 +5,7 @@ import { TocsinError } from '../../domain/core/errors.ts';
 import type { EventMetadata } from '../../domain/core/envelope.ts';
 import { categoryPrefix, controlStream } from '../../domain/core/ids.ts';
 import { effectOf, WINDOW_EVENT_TYPES } from '../../domain/delivery/effects.ts';
-import {
-  DELIVERY_EVENTS,
-  deliveryCodec,
-  type DeliveryEvent,
-} from '../../domain/delivery/events.ts';
+import { DELIVERY_EVENTS, deliveryCodec } from '../../domain/delivery/events.ts';
 import type { PolicyEvent } from '../../domain/policy/in-force.ts';
 import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
 import type { ApplyOutcomeEvent } from '../../domain/preview/events.ts';
@@ -21,16 +17,9 @@ import {
 import type { SentNotificationRef } from '../read-model.ts';
 
 export type ClassifiedEvent = { readonly recorded: RecordedEvent } & (
-  | {
-      readonly kind: 'triggered';
-      readonly data: TriggerEventData<'TriggerRaised'>;
-      readonly metadata: EventMetadata;
-    }
-  | {
-      readonly kind: 'request';
-      readonly data: TriggerEventData<'NotificationRequested'>;
-      readonly metadata: EventMetadata;
-    }
+  | Decoded<'triggered', TriggerEventData<'TriggerRaised'>>
+  | Decoded<'request', TriggerEventData<'NotificationRequested'>>
+  | Decoded<'resolved', ControlEventData<'ParkResolved'>>
   | {
       readonly kind: 'applied';
       readonly event: ApplyOutcomeEvent;
@@ -38,11 +27,6 @@ export type ClassifiedEvent = { readonly recorded: RecordedEvent } & (
     }
   | { readonly kind: 'ruleset'; readonly ruleset: number }
   | { readonly kind: 'policy'; readonly change: PolicyEvent }
-  | {
-      readonly kind: 'resolved';
-      readonly data: ControlEventData<'ParkResolved'>;
-      readonly metadata: EventMetadata;
-    }
   /** A delivery that ended without reaching the person, or that begins again. */
   | { readonly kind: 'undelivered' | 'redriven'; readonly ref: SentNotificationRef }
   | { readonly kind: 'poison'; readonly fault: DecodeFault }
@@ -50,6 +34,18 @@ export type ClassifiedEvent = { readonly recorded: RecordedEvent } & (
   | { readonly kind: 'pass' }
   | { readonly kind: 'unknown' }
 );
+
+type Decoded<K extends string, D> = {
+  readonly kind: K;
+  readonly data: D;
+  readonly metadata: EventMetadata;
+};
+
+/** The classified events of one kind. */
+export type Classified<K extends ClassifiedEvent['kind']> = Extract<
+  ClassifiedEvent,
+  { readonly kind: K }
+>;
 
 const KNOWN_TYPES: ReadonlySet<string> = new Set(Object.keys(TRIGGER_EVENTS));
 const MESSAGE_TYPES: ReadonlySet<string> = new Set([
@@ -111,12 +107,8 @@ function classifyDelivery(recorded: RecordedEvent): ClassifiedEvent {
   const { window } = effectOf(event);
   if (window === undefined) return { kind: 'pass', recorded };
   const kind = window === 'released' ? 'undelivered' : 'redriven';
-  return { kind, recorded, ref: refOf(event.data) };
-}
-
-function refOf(data: DeliveryEvent['data']): SentNotificationRef {
-  const { notificationId: id, userId: user, triggerType, mock } = data;
-  return { id, user, triggerType, mock };
+  const { notificationId: id, userId: user, triggerType, mock } = event.data;
+  return { kind, recorded, ref: { id, user, triggerType, mock } };
 }
 
 function classifyControl(recorded: RecordedEvent): ClassifiedEvent {

@@ -13,7 +13,7 @@ import {
 import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
 import { instantOf, type Instants } from '../../domain/policy/windows.ts';
 import type { Counts, EventRef, SentNotification, SentNotificationRef } from '../read-model.ts';
-import type { ClassifiedEvent } from './classify.ts';
+import type { Classified, ClassifiedEvent } from './classify.ts';
 import {
   draftApplied,
   draftNotification,
@@ -119,8 +119,7 @@ class PageFold {
     if (event.kind === 'applied') this.#applied(event, at);
   }
 
-  #triggered(event: Extract<ClassifiedEvent, { kind: 'triggered' }>, at: Position): void {
-    const { recorded, data, metadata } = event;
+  #triggered({ recorded, data, metadata }: Classified<'triggered'>, at: Position): void {
     this.#firstRecordedAt ??= metadata.recordedAt;
     const draft = draftTriggered(recorded, data, metadata, this.#names);
     if (this.#parkTooLarge(draft, at)) return;
@@ -128,11 +127,7 @@ class PageFold {
     this.#send(draft, at);
   }
 
-  #request(
-    event: Extract<ClassifiedEvent, { kind: 'request' }>,
-    at: Position,
-    recordedAt: Instant,
-  ): void {
+  #request(event: Classified<'request'>, at: Position, recordedAt: Instant): void {
     const { recorded, data, metadata } = event;
     this.#firstRecordedAt ??= metadata.recordedAt;
     const subject = subjectOf(data);
@@ -145,28 +140,27 @@ class PageFold {
     const window = { ...subject, windowStart };
     if (decision.verdict === 'suppressed') {
       this.#counts.suppressed += 1;
-      const { extended } = decision;
-      if (extended !== null) this.#extend(text, extended.id, instants);
+      if (decision.extended !== null) this.#extend(text, decision.extended.id, instants);
       this.#rows.verdict(recorded, at, ruleset, window, 'suppressed', reason, basis);
       return;
     }
     const draft = draftNotification(recorded, data, metadata, windowStart, this.#names);
     if (this.#parkTooLarge(draft, at, window)) return;
     this.#counts.published += 1;
+    const { id } = draft;
     const sent: SentNotification = {
       ...window,
       ...instants,
-      id: draft.id,
+      id,
       severity,
       bypass: reason === 'severity_rose',
       released: false,
       releases: 0,
       heldAt: null,
     };
-    this.#sent.set(sent.id, sent);
-    this.#changing(text).set(sent.id, sent);
+    this.#sent.set(id, sent);
+    this.#changing(text).set(id, sent);
     const sequence = this.#send(draft, at);
-    const { id } = draft;
     this.#rows.verdict(recorded, at, ruleset, window, 'published', reason, basis, id, sequence);
   }
 
@@ -222,10 +216,7 @@ class PageFold {
     (isOfThisPage ? this.#sent : this.#amended).set(sent.id, sent);
   }
 
-  #applied(
-    { recorded, event, metadata }: Extract<ClassifiedEvent, { kind: 'applied' }>,
-    at: Position,
-  ): void {
+  #applied({ recorded, event, metadata }: Classified<'applied'>, at: Position): void {
     this.#firstRecordedAt ??= metadata.recordedAt;
     const draft = draftApplied(recorded, event, metadata, this.#names);
     if (!this.#parkTooLarge(draft, at)) this.#send(draft, at);
@@ -256,7 +247,7 @@ class PageFold {
   }
 
   /** An operator's decision counts once, and only for a parked event: a repeat sends nothing twice. */
-  #resolve(resolving: Extract<ClassifiedEvent, { kind: 'resolved' }>): void {
+  #resolve(resolving: Classified<'resolved'>): void {
     const { event, action } = resolving.data;
     if (!(this.#rows.parked.isParked(event) ?? this.#prior.parked.has(event))) return;
     const retried = this.#prior.retried.get(event);

@@ -9,7 +9,6 @@ import type {
   ReadModelReader,
   SentNotification,
   SentNotificationRange,
-  SentNotificationRef,
 } from '../read-model.ts';
 import { classify, type ClassifiedEvent } from './classify.ts';
 import {
@@ -60,9 +59,7 @@ export async function priorFor(
     readModel.sentNotificationsById(refs).forEach(add);
     refs.forEach(addUncommitted);
   }
-  const ranges = rangesOf(policies, decisions, (ref) =>
-    sentNotifications.get(subjectText(ref))?.get(ref.id),
-  );
+  const ranges = rangesOf(policies, decisions, sentNotifications);
   if (ranges.length > 0) {
     readModel.sentNotificationsIn(ranges).forEach(add);
     ranges.forEach(addUncommitted);
@@ -119,7 +116,7 @@ function decisionsOf(
 function rangesOf(
   initial: PoliciesInForce,
   decisions: readonly Decision[],
-  find: (ref: SentNotificationRef) => SentNotification | undefined,
+  sent: SentBySubject,
 ): SentNotificationRange[] {
   let policies = initial;
   const releases = decisions.some(({ event }) => event.kind === 'undelivered');
@@ -136,16 +133,17 @@ function rangesOf(
       if (releases) requested.push({ subject: subjectText(subject), instants });
     }
     if (event.kind === 'undelivered') {
-      const { ref } = event;
-      const policy = policyFor(policies, ref.triggerType);
-      const { mock, user, triggerType } = ref;
-      const found = find(ref);
+      const { mock, user, triggerType, id } = event.ref;
+      const policy = policyFor(policies, triggerType);
+      const text = subjectText(event.ref);
       // The notification may also come from a request of this same page.
-      const candidates = requested.filter(({ subject }) => subject === subjectText(ref));
-      const instants = candidates.map((candidate) => candidate.instants);
+      const instants: Instants[] = requested
+        .filter(({ subject }) => subject === text)
+        .map((candidate) => candidate.instants);
+      const found = sent.get(text)?.get(id);
       if (found !== undefined) instants.push(found);
       for (const each of instants) {
-        const span = neighbourhoodOf(policy, ref, instantOf(policy, each));
+        const span = neighbourhoodOf(policy, event.ref, instantOf(policy, each));
         ranges.push({ mock, user, triggerType, axis: policy.axis, ...span });
       }
     }

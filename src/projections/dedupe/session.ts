@@ -34,9 +34,7 @@ export type FoldResult = {
 };
 
 export class FoldSession {
-  readonly #kernel: string;
-  readonly #log: PriorSources['log'];
-  readonly #readModel: PriorSources['readModel'];
+  readonly #sources: Pick<PriorSources, 'kernel' | 'log' | 'readModel'>;
   readonly #context: FoldContext;
   readonly #parked: Set<string>;
   readonly #uncommitted: SentBySubject = new Map();
@@ -47,9 +45,7 @@ export class FoldSession {
   constructor(options: FoldSessionOptions) {
     const { kernel, log, readModel, rulesets = SHIPPED_RULESETS } = options;
     const { numbering = NO_MESSAGES, names = { subjectRoot: '', source: '' } } = options;
-    this.#kernel = kernel;
-    this.#log = log;
-    this.#readModel = readModel;
+    this.#sources = { kernel, log, readModel };
     this.#context = { rulesets, numbering, names };
     this.#parked = new Set(options.parked);
     this.#state = options.start ?? initialFold;
@@ -64,10 +60,9 @@ export class FoldSession {
    * @param reached the position up to which the log has been read, if that is after the last event
    */
   fold(events: readonly RecordedEvent[], reached?: Position): Promise<FoldResult> {
-    return this.foldClassified(
-      events.map((recorded) => classify(this.#kernel, recorded)),
-      reached,
-    );
+    const { kernel } = this.#sources;
+    const classified = events.map((recorded) => classify(kernel, recorded));
+    return this.foldClassified(classified, reached);
   }
 
   /** As {@link fold}, with events that the caller has classified. */
@@ -76,22 +71,12 @@ export class FoldSession {
     reached?: Position,
   ): Promise<FoldResult> {
     if (this.#last !== undefined) {
-      const { sentNotifications, amended } = this.#last;
+      for (const sent of this.#last.sentNotifications) addSent(this.#uncommitted, sent);
+      for (const sent of this.#last.amended) addSent(this.#uncommitted, sent);
       this.#last = undefined;
-      for (const sent of sentNotifications) addSent(this.#uncommitted, sent);
-      for (const sent of amended) addSent(this.#uncommitted, sent);
     }
-    const prior = await priorFor(
-      {
-        kernel: this.#kernel,
-        log: this.#log,
-        readModel: this.#readModel,
-        uncommitted: this.#uncommitted,
-        parked: this.#parked,
-      },
-      this.#state.policies,
-      events,
-    );
+    const sources = { ...this.#sources, uncommitted: this.#uncommitted, parked: this.#parked };
+    const prior = await priorFor(sources, this.#state.policies, events);
     const page = foldPage(this.#state, events, prior, this.#context);
     for (const event of page.unparked) this.#parked.delete(event);
     for (const { event } of page.parked) this.#parked.add(event);

@@ -1,5 +1,4 @@
-// The port of detectors: they turn facts of the host into triggers. Due jobs keep the instants at which
-// subjects are inspected, so no wait is lost.
+// The port of detectors, which turn facts of the host into triggers.
 import type { Instant } from '../../domain/core/instants.ts';
 import type { Json } from '../../domain/core/json.ts';
 import type { InspectionResult, JobUpdate } from '../due-job/commands.ts';

@@ -1,5 +1,4 @@
-// Raises `unfinished_feedback` when a scheduled block has ended and is not completed, once per block and
-// end.
+// Raises `unfinished_feedback` once per block and end, when the block has ended and is not completed.
 import { formatInstant } from '../../domain/core/instants.ts';
 import { errorDetail, type Inspection, type Detector } from './detector.ts';
 import type { ScheduledBlock, Task } from '../tasks/task-source.ts';

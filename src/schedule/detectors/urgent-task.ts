@@ -1,6 +1,5 @@
 // Raises `important_urgent_task` when an important task has reached its urgency threshold and is not on
-// the timetable. The checks keep this order: found, completed, threshold set, threshold reached,
-// priority, timetable.
+// the timetable. The order of the checks is fixed.
 import { formatInstant, type Instant } from '../../domain/core/instants.ts';
 import type { InspectionResult } from '../due-job/commands.ts';
 import { errorDetail, type Detector } from './detector.ts';

@@ -1,5 +1,4 @@
-// The due job's decisions. Pure: time and random numbers are arguments. A repeated command returns no
-// events.
+// The due job's decisions. Pure; a repeated command returns no events.
 import { match } from 'ts-pattern';
 import { backoffCeilingMs, type Backoff } from '../../domain/core/backoff.ts';
 import type { Instant } from '../../domain/core/instants.ts';

@@ -1,5 +1,4 @@
-// Builds the offer for a diagnosis: a candidate, a summary, and a snapshot of the timetable for readers of
-// the preview.
+// Builds the offer for a diagnosis: a candidate, a summary, and a snapshot of the timetable.
 import { formatInstant } from '../../domain/core/instants.ts';
 import { cleanText } from '../../domain/core/text.ts';
 import type { Json } from '../../domain/core/json.ts';
@@ -32,7 +31,7 @@ export function buildOffer(
     reason: issue,
     explanation: summary,
     decision: { action: kind, reasonCode: issue, shouldNotify: true },
-    issues: [{ code: issue, severity: severityOf(kind) }],
+    issues: [{ code: issue, severity: kind === 'question' ? 'warning' : 'critical' }],
     metrics,
     window: { from: formatInstant(facts.now), to: formatInstant(facts.now + HORIZON_MS) },
     slots: chosen.map(({ day, section }) => ({ day, section })),
@@ -56,8 +55,8 @@ function candidateOf(
   const [first] = chosen ?? [];
   const last = chosen?.at(-1);
   if (first === undefined || last === undefined) {
-    const candidateId = `${kind === 'question' ? 'ask_user' : 'notify_only'}:${issue}:${targetId}`;
     const type = kind === 'question' ? 'ask_user' : 'notify_only';
+    const candidateId = `${type}:${issue}:${targetId}`;
     return { candidateId, type, score: 0, summary, changes: [] };
   }
   const isTask = facts.about === 'task';
@@ -92,10 +91,6 @@ function entry(
   const { blockId: id, startAt, endAt } = block;
   const title = cleanText(block.title, 200) ?? '';
   return { id, title, status, startAt: formatInstant(startAt), endAt: formatInstant(endAt) };
-}
-
-function severityOf(kind: Offer['kind']): string {
-  return kind === 'question' ? 'warning' : 'critical';
 }
 
 /** The facts that a proposal would need. */

@@ -1,5 +1,4 @@
-// Diagnoses a trigger's target: an ordered table of checks, each with an issue code, and the action that
-// each issue leads to.
+// Diagnoses a trigger's target by an ordered table of checks, and says what each issue leads to.
 import { match } from 'ts-pattern';
 import type { Instant } from '../../domain/core/instants.ts';
 import type { ScheduledBlock, Task } from '../tasks/task-source.ts';

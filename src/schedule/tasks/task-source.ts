@@ -1,5 +1,4 @@
-// The port to the host's tasks and timetable, as they are now. They are read again before each decision;
-// only the decision becomes an event.
+// The port to the host's tasks and timetable. They are read again before each decision.
 import type { TargetId, UserId } from '../../domain/core/identity.ts';
 import type { Instant } from '../../domain/core/instants.ts';
 

@@ -3,22 +3,16 @@ import { categoryPrefix } from '../../../domain/core/ids.ts';
 import { effectOf } from '../../../domain/delivery/effects.ts';
 import { deliveryCodec } from '../../../domain/delivery/events.ts';
 import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
-import type { EventStore } from '../../../domain/ports/event-store.ts';
-import type { DueIndex } from '../due/due-index.ts';
 import { dueProcess } from '../due/due-process.ts';
-import type { DueChange } from '../due/options.ts';
+import type { DueChange, DueProcessOptions } from '../due/options.ts';
 import type { Process } from '../due/process.ts';
 import { handleDue, type AttemptContext } from './handle-due.ts';
 
 /** The name of the due index. Rows with another meaning need another name. */
 export const ATTEMPTS_INDEX = 'delivery-attempts.2';
 
-export type AttemptsOptions = AttemptContext & {
-  readonly store: EventStore;
-  readonly index: DueIndex;
-  readonly concurrency: number;
-  readonly onCaughtUp?: (() => void) | undefined;
-};
+export type AttemptsOptions = AttemptContext &
+  Pick<DueProcessOptions, 'store' | 'index' | 'concurrency' | 'onCaughtUp'>;
 
 export function attemptsProcess(options: AttemptsOptions): Process {
   const { store, index, concurrency, runtime, kernel, logger, onCaughtUp } = options;

@@ -1,16 +1,8 @@
-// Limits the calls of each channel: rates, calls under way and a circuit breaker. Limits live in memory
-// only; a deferral that they cause is an event.
-//
-// Users who share an address, such as a bot, share its limits. Addresses are secrets and stay in this file.
+// Limits the calls of each channel: rates, calls under way and a circuit breaker, in memory only. Users who
+// share an address, such as a bot, share its limits. Addresses are secrets and stay in this file.
 import { backoffCeilingMs, type Backoff } from '../../../domain/core/backoff.ts';
 import type { Instant } from '../../../domain/core/instants.ts';
 import type { ChannelTarget, SendOutcome } from '../../../domain/ports/sender.ts';
-
-export type ChannelLimiterOptions = {
-  readonly limits?: LimitsOf | undefined;
-  /** Calls under way over all channels. Slow channels get at most half of them. */
-  readonly slots: number;
-};
 
 /** Ends a call; call it once. `outcome` is `undefined` when no call was made. */
 export type Release = (
@@ -59,7 +51,11 @@ type Channel = {
 export function channelLimiter({
   limits = DEFAULT_LIMITS,
   slots,
-}: ChannelLimiterOptions): ChannelLimiter {
+}: {
+  readonly limits?: LimitsOf | undefined;
+  /** Calls under way over all channels. Slow channels get at most half of them. */
+  readonly slots: number;
+}): ChannelLimiter {
   const channels = new Map<string, Channel>();
 
   const channelOf = (target: ChannelTarget): Channel => {

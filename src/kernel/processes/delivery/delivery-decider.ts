@@ -1,5 +1,4 @@
-// Executes commands on a delivery. Every append states its expected revision, so that only one of two workers
-// starts an attempt.
+// Executes commands on a delivery. Of two workers, only one can append the start of an attempt.
 import type { Position } from '../../../domain/core/positions.ts';
 import { ok, type Result } from '../../../domain/core/result.ts';
 import {
@@ -10,7 +9,13 @@ import {
 } from '../../../domain/delivery/decide.ts';
 import { deliveryCodec, type DeliveryEvent } from '../../../domain/delivery/events.ts';
 import { evolveDelivery, type DeliveryState } from '../../../domain/delivery/state.ts';
-import { decider, type Decide, type KernelContext, type Loaded } from '../../decider/decider.ts';
+import {
+  decider,
+  type CommandCall,
+  type Decide,
+  type KernelContext,
+  type Loaded,
+} from '../../decider/decider.ts';
 
 export const deliveryDecider = decider<DeliveryState, DeliveryEvent>({
   codec: deliveryCodec,
@@ -34,18 +39,12 @@ export type ChangedDelivery = {
   readonly after: Loaded<DeliveryState> | undefined;
 };
 
-export type ChangeOptions = {
-  /** The delivery as the caller has read it; it is read again only on conflict. */
-  readonly loaded?: Loaded<DeliveryState> | undefined;
-  readonly deadlineMs?: number;
-};
-
 /** Executes one command. Throws `unavailable` for an unknown outcome: load the delivery again. */
 export async function changeDelivery(
   context: DeliveryContext,
   stream: string,
   command: DeliveryCommand,
-  { loaded, deadlineMs }: ChangeOptions = {},
+  { loaded, deadlineMs }: Pick<CommandCall<DeliveryState>, 'loaded' | 'deadlineMs'> = {},
 ): Promise<Result<ChangedDelivery, DeliveryRejection>> {
   let before: DeliveryState;
   const decide: Decide<
@@ -68,11 +67,8 @@ export async function changeDelivery(
   if (!result.ok) return result;
   const { answer: events, position, end } = result.value;
   const state = events.reduce(evolveDelivery, before);
-  return ok({
-    events,
-    position,
-    after: end && { ...end, state, position, ids: new Set<string>() },
-  });
+  const after = end && { ...end, state, position, ids: new Set<string>() };
+  return ok({ events, position, after });
 }
 
 function chainOf(command: DeliveryCommand, stream: string) {

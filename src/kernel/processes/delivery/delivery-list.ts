@@ -1,6 +1,5 @@
-// Keeps the list of deliveries, and marks the users whose skipped deliveries can be redriven: after a skip,
-// and after a channel was configured or enabled. One subscription reads both in log order, so no channel
-// that comes just before or just after a skip is missed.
+// Keeps the list of deliveries, and marks the users whose skipped deliveries can be redriven. One
+// subscription reads deliveries and channels in log order, so no channel just before or after a skip is missed.
 import { z } from 'zod';
 import type { WakeSignal } from '../../../domain/core/wake-signal.ts';
 import { categoryPrefix } from '../../../domain/core/ids.ts';

@@ -67,36 +67,20 @@ export type DeliveryOptions = {
   readonly onCaughtUp?: () => void;
 };
 
-/**
- * The processes of delivery: intake and attempts; with a list also its upkeep and redriving.
- *
- * @throws TocsinError `usage` for a lease out of range, and when the indexes are in use
- */
+/** Intake and attempts; with a list also its upkeep and redriving. @throws TocsinError `usage`: a lease out of range */
 export function deliveryProcesses(options: DeliveryOptions): readonly Process[] {
-  const { store, requests, indexes, list, lookup, send, report, limits, enabled = true } = options;
-  const { name: kernel = DEFAULT_KERNEL_NAME, logger = silentLogger, onCaughtUp } = options;
+  const { store, requests, indexes, list, lookup, limits, enabled = true } = options;
+  const { name: kernel = DEFAULT_KERNEL_NAME, logger = silentLogger } = options;
   const { texts, frontendUrl = DEFAULT_FRONTEND_URL } = options;
   const { leaseMs = DEFAULT_LEASE_MS, concurrency = DEFAULT_CONCURRENCY } = options;
   const { runtime = systemRuntime() } = options;
   assertLease(leaseMs);
   const records = deliveryContext(options);
-  const attempts = attemptsProcess({
-    kernel,
-    store,
-    records,
-    runtime,
-    lookup,
-    send,
-    report,
-    limiter: channelLimiter({ limits, slots: concurrency }),
-    wording: { texts, frontendUrl },
-    leaseMs,
-    enabled,
-    logger,
-    index: indexes.open(ATTEMPTS_INDEX),
-    concurrency,
-    onCaughtUp,
-  });
+  const limiter = channelLimiter({ limits, slots: concurrency });
+  const wording = { texts, frontendUrl };
+  const index = indexes.open(ATTEMPTS_INDEX);
+  const own = { kernel, records, runtime, limiter, wording, leaseMs, enabled, logger, index };
+  const attempts = attemptsProcess({ ...options, ...own, concurrency });
   const processes = [intakeProcess({ ...records, kernel, requests, logger }), attempts];
   if (list === undefined) return processes;
   const shared = { index: list, runtime, marked: wakeSignal(), logger };

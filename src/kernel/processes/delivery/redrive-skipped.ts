@@ -1,24 +1,16 @@
-// Redrives the deliveries that were skipped for want of a channel, as soon as the user has an open channel
-// and before the notification expires.
+// Redrives deliveries that were skipped for want of a channel, as soon as the user has an open channel.
 import { isOver } from '../../../domain/core/signals.ts';
-import type { WakeSignal } from '../../../domain/core/wake-signal.ts';
-import { silentLogger, type Logger } from '../../../domain/ports/logger.ts';
+import { silentLogger } from '../../../domain/ports/logger.ts';
 import type { ChannelLookup, ChannelTarget } from '../../../domain/ports/sender.ts';
 import { CHANNELS } from '../../../domain/core/vocabulary.ts';
-import type { Runtime } from '../../../domain/ports/runtime.ts';
 import type { Process } from '../due/process.ts';
-import type { DeliveryIndex, RedriveMark } from './delivery-index.ts';
-import { NO_CHANNEL_REASONS } from './delivery-list.ts';
+import type { RedriveMark } from './delivery-index.ts';
+import { NO_CHANNEL_REASONS, type ListOptions } from './delivery-list.ts';
 import { changeDelivery, type DeliveryContext } from './delivery-decider.ts';
 
-export type RedriveSkippedOptions = {
-  readonly index: DeliveryIndex;
+export type RedriveSkippedOptions = Omit<ListOptions, 'store' | 'kernel'> & {
   readonly records: DeliveryContext;
-  readonly runtime: Runtime;
   readonly lookup: ChannelLookup;
-  /** Woken when there are new marks. */
-  readonly marked: WakeSignal;
-  readonly logger?: Logger | undefined;
 };
 
 /** Users read at once. */
@@ -67,10 +59,7 @@ async function redriveUser(
     const isOpen = open.get(channel) ?? (await lookup(userId, known)).kind === 'open';
     open.set(channel, isOpen);
     if (!isOpen) continue;
-    await changeDelivery(records, stream, {
-      kind: 'redrive',
-      reason: 'channel_configured',
-      of: 'skipped',
-    });
+    const command = { kind: 'redrive', reason: 'channel_configured', of: 'skipped' } as const;
+    await changeDelivery(records, stream, command);
   }
 }

@@ -1,5 +1,4 @@
-// The port to the queue of requests to deliver. A message only says where in the log its request is;
-// nothing else in the message is trusted.
+// The port to the queue of requests to deliver. A message only says where in the log its request is.
 
 export type RequestMessage = {
   readonly subject: string;

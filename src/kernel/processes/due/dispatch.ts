@@ -17,13 +17,6 @@ const UNCHANGED_MS = 1_000;
 /** The longest sleep, for the case that a clock is set or a timer is lost. */
 const LONGEST_SLEEP_MS = 30_000;
 
-export type Dispatcher = {
-  /** Hands over due rows until the signal; then resolves when every handler has returned. */
-  readonly run: () => Promise<void>;
-  readonly start: () => void;
-  readonly rowsChanged: (keys: ReadonlySet<string>) => void;
-};
-
 /** Why a due row waits: its handler returned and the row has not changed yet, or its handler failed. */
 type Hold = {
   readonly until: number;
@@ -31,7 +24,7 @@ type Hold = {
   readonly outcome: 'handled' | 'failed';
 };
 
-export function dispatcher(options: DueProcessOptions, signal: AbortSignal): Dispatcher {
+export function dispatcher(options: DueProcessOptions) {
   const { index, now, elapsed, handle, logger = silentLogger } = options;
   const { concurrency = DEFAULT_CONCURRENCY } = options;
   // Retries get at most half of the slots, so that first attempts always find one.
@@ -57,7 +50,7 @@ export function dispatcher(options: DueProcessOptions, signal: AbortSignal): Dis
     }
   };
 
-  const handleRow = async (entry: DueEntry): Promise<void> => {
+  const handleRow = async (entry: DueEntry, signal: AbortSignal): Promise<void> => {
     const { key, rank } = entry;
     running[rank] += 1;
     const tries = holds.get(key)?.tries ?? 0;
@@ -86,7 +79,7 @@ export function dispatcher(options: DueProcessOptions, signal: AbortSignal): Dis
   const hasSlot = (rank: DueRank): boolean =>
     handling.size < concurrency && running[rank] < slots[rank];
 
-  const handOver = (rank: DueRank): void => {
+  const handOver = (rank: DueRank, signal: AbortSignal): void => {
     const queue = queues[rank];
     while (hasSlot(rank)) {
       if (queue.length === 0) {
@@ -96,7 +89,7 @@ export function dispatcher(options: DueProcessOptions, signal: AbortSignal): Dis
       }
       const entry = queue.shift();
       if (entry === undefined) return;
-      handling.set(entry.key, handleRow(entry));
+      handling.set(entry.key, handleRow(entry, signal));
     }
   };
 
@@ -114,11 +107,12 @@ export function dispatcher(options: DueProcessOptions, signal: AbortSignal): Dis
   };
 
   return {
-    start() {
+    /** Starts to hand over rows. */
+    start(): void {
       started = true;
       changed.wake();
     },
-    rowsChanged(keys) {
+    rowsChanged(keys: ReadonlySet<string>): void {
       for (const key of keys) {
         if (handling.has(key)) changedMeanwhile.add(key);
         // A failed row keeps its backoff when it changes.
@@ -129,12 +123,13 @@ export function dispatcher(options: DueProcessOptions, signal: AbortSignal): Dis
       }
       changed.wake();
     },
-    async run() {
+    /** Hands over due rows until the signal; then resolves when every handler has returned. */
+    async run(signal: AbortSignal): Promise<void> {
       try {
         while (!signal.aborted) {
           if (started) {
             removeOldHolds();
-            for (const rank of DUE_RANKS) handOver(rank);
+            for (const rank of DUE_RANKS) handOver(rank, signal);
           }
           // A wake since the last sleep ends this sleep at once.
           await changed.sleep(options.pause, started ? sleepMs() : LONGEST_SLEEP_MS, signal);

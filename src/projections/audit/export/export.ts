@@ -63,13 +63,13 @@ export async function* exportLines(
   const filter = withoutUndefined({ from: boundText(from), to: boundText(to), user, type });
   const storeId = await storeIdOf(log, kernel);
   yield chain.line({ kind: 'header', format: EXPORT_FORMAT, kernel, storeId, filter });
-  const selection = new Selection(options);
+  const isSelected = selection(options);
   const types = new Map<string, number>();
   let events = 0;
   let [first, last]: [string | null, string | null] = [null, null];
   for await (const page of kernelEvents(log, kernel, head)) {
     for (const recorded of page) {
-      if (!selection.takes(recorded)) continue;
+      if (!isSelected(recorded)) continue;
       const position = formatPosition(recorded.position);
       first ??= position;
       last = position;
@@ -112,27 +112,20 @@ class Chain {
 }
 
 /** Selects events. A stream is selected from its first event about the user and the type. */
-class Selection {
-  readonly #options: ExportOptions;
-  readonly #streams = new Set<string>();
-
-  constructor(options: ExportOptions) {
-    this.#options = options;
-  }
-
-  takes(recorded: RecordedEvent): boolean {
-    const { kernel, from, to, user, type } = this.#options;
-    const isControl = recorded.stream === controlStream(kernel);
+function selection(options: ExportOptions): (recorded: RecordedEvent) => boolean {
+  const { kernel, from, to, user, type } = options;
+  const streams = new Set<string>();
+  return (recorded) => {
     const isBefore = to === undefined || !isAfter(recorded, to);
-    if (isControl) return isBefore;
+    if (recorded.stream === controlStream(kernel)) return isBefore;
     if (user !== undefined || type !== undefined) {
       const isUsers = user === undefined || String(userOf(recorded)) === user;
       const isTypes = type === undefined || typeOf(recorded) === type;
-      if (isUsers && isTypes) this.#streams.add(recorded.stream);
-      if (!this.#streams.has(recorded.stream)) return false;
+      if (isUsers && isTypes) streams.add(recorded.stream);
+      if (!streams.has(recorded.stream)) return false;
     }
     return isBefore && (from === undefined || isAfter(recorded, from));
-  }
+  };
 }
 
 function eventLine(
@@ -186,17 +179,15 @@ function withoutUndefined(fields: Readonly<Record<string, string | undefined>>):
 }
 
 function privateKeyOf(pem: string): KeyObject {
+  let key: KeyObject | undefined;
+  let cause: unknown;
   try {
-    const key = createPrivateKey(pem);
-    if (key.asymmetricKeyType === 'ed25519') return key;
-    throw badKey();
-  } catch (cause) {
-    throw cause instanceof TocsinError ? cause : badKey(cause);
+    key = createPrivateKey(pem);
+  } catch (error) {
+    cause = error;
   }
-}
-
-function badKey(cause?: unknown): TocsinError {
-  return new TocsinError('usage', 'invalid_key', 'the signing key is not a private Ed25519 key', {
+  if (key?.asymmetricKeyType === 'ed25519') return key;
+  throw new TocsinError('usage', 'invalid_key', 'the signing key is not a private Ed25519 key', {
     hint: 'Make one with: openssl genpkey -algorithm ed25519 -out key.pem',
     cause,
   });

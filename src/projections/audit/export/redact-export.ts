@@ -1,6 +1,6 @@
 // `audit export --redact`: removes personal parts from an export. The chain of hashes stays valid.
 import { TocsinError } from '../../../domain/core/errors.ts';
-import { canonicalJson, type JsonObject } from '../../../domain/core/json.ts';
+import { canonicalJson } from '../../../domain/core/json.ts';
 import { lineOf, type EventLine } from './format.ts';
 
 /**
@@ -13,15 +13,15 @@ export async function* redactExport(
 ): AsyncGenerator<string, void, undefined> {
   for await (const text of lines) {
     const read = lineOf(text);
-    if (read === undefined) throw notAnExport();
+    if (read === undefined) {
+      throw new TocsinError('usage', 'not_an_export', 'the file is not an export of Tocsin', {
+        hint: 'Make one with: tocsin audit export --out FILE',
+      });
+    }
     const { line, json } = read;
-    const isChosen = line.kind === 'event' && isAbout(line, options.user);
-    yield isChosen ? canonicalJson(withoutPersonal(json)) : text;
+    const { personal: _, ...rest } = json;
+    yield line.kind === 'event' && isAbout(line, options.user) ? canonicalJson(rest) : text;
   }
-}
-
-function withoutPersonal({ personal: _, ...line }: JsonObject): JsonObject {
-  return line;
 }
 
 function isAbout({ event }: EventLine, user: string | undefined): boolean {
@@ -30,10 +30,4 @@ function isAbout({ event }: EventLine, user: string | undefined): boolean {
   if (typeof data !== 'object' || data === null || !('userId' in data)) return false;
   const { userId } = data;
   return userId === user || (typeof userId === 'number' && String(userId) === user);
-}
-
-function notAnExport(): TocsinError {
-  return new TocsinError('usage', 'not_an_export', 'the file is not an export of Tocsin', {
-    hint: 'Make one with: tocsin audit export --out FILE',
-  });
 }

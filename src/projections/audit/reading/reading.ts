@@ -1,11 +1,18 @@
 // Reads of the log for audits: the kernel's events up to a fixed end, bounds, and the control stream.
 import { comparePositions, type Position } from '../../../domain/core/positions.ts';
 import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
+import { projectionPrefixes } from '../../dedupe/classify.ts';
+import type { Numbering } from '../../dedupe/page.ts';
 import { inPages } from '../../dedupe/session.ts';
 import type { ReadableLog } from './ports.ts';
 import { parseInstant, type Instant } from '../../../domain/core/instants.ts';
 import { controlCodec } from '../../../domain/control/events.ts';
-import { evolveControl, initialControl, type ControlState } from '../../../domain/control/state.ts';
+import {
+  evolveControl,
+  initialControl,
+  type ControlState,
+  type OutputGeneration,
+} from '../../../domain/control/state.ts';
 import { controlStream } from '../../../domain/core/ids.ts';
 
 export async function* kernelEvents(
@@ -76,7 +83,7 @@ function fieldOf(value: RecordedEvent['data'], name: string): unknown {
 export type Control = {
   readonly state: ControlState;
   /** Every generation that was opened, in order. */
-  readonly lists: readonly NonNullable<ControlState['output']>[];
+  readonly lists: readonly OutputGeneration[];
   /** Parked events that an operator resolved: their first verdict is not kept. */
   readonly resolved: ReadonlySet<string>;
 };
@@ -87,7 +94,7 @@ export async function controlAt(
   head: Position | undefined,
 ): Promise<Control> {
   let state = initialControl;
-  const lists: NonNullable<ControlState['output']>[] = [];
+  const lists: OutputGeneration[] = [];
   const resolved = new Set<string>();
   for await (const events of log.readStream(controlStream(kernel), { direction: 'forwards' })) {
     for (const recorded of splitAt(events, head)[0]) {
@@ -102,16 +109,27 @@ export async function controlAt(
   return { state, lists, resolved };
 }
 
+/** True for events that the projection folds. */
+export function isProjected(kernel: string): (event: RecordedEvent) => boolean {
+  const prefixes = projectionPrefixes(kernel);
+  return ({ stream }) => prefixes.some((prefix) => stream.startsWith(prefix));
+}
+
+/** How a generation numbers its messages. */
+export function numberingOf({ after, base }: OutputGeneration): Numbering {
+  return { after, sequenceOf: (ordinal) => base + ordinal };
+}
+
 /** The generation of the read model; before its first commit, the generation in force. */
 export function listOf(
   { lists, state }: Control,
   output: string | undefined,
-): ControlState['output'] {
+): OutputGeneration | undefined {
   return lists.find(({ id }) => id === output) ?? state.output;
 }
 
 /** The sequence of a generation's first message: an adopted generation continues the one before it. */
-export function startOf({ lists }: Control, list: ControlState['output']): bigint {
+export function startOf({ lists }: Control, list: OutputGeneration | undefined): bigint {
   let at = lists.findIndex(({ id }) => id === list?.id);
   while (lists[at]?.mode === 'adopt_tail' && at > 0) at -= 1;
   return (lists[at]?.base ?? 0n) + 1n;

@@ -26,7 +26,7 @@ export type RefoldOptions = {
   /** Which rows to keep: those that later verdicts depend on, or all of them. */
   readonly keep: 'sent' | 'all';
   /** The generation that messages belong to; without it no message is made. */
-  readonly numbering?: Numbering;
+  readonly numbering?: Numbering | undefined;
   readonly names?: MessageNames;
   /** Default: the shipped rulesets. */
   readonly rulesets?: Rulesets | undefined;

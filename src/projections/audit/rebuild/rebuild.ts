@@ -1,14 +1,27 @@
 // `audit rebuild`: makes a fresh read model from the log, up to a position whose messages the output stream all
 // holds. A projector that resumes from it sends nothing twice. Nothing can be published from here.
 import { TocsinError } from '../../../domain/core/errors.ts';
-import { comparePositions, parsePosition, type Position } from '../../../domain/core/positions.ts';
+import {
+  comparePositions,
+  parsePosition,
+  START_POSITION,
+  type Position,
+} from '../../../domain/core/positions.ts';
 import { checkpointOf } from '../../dedupe/state.ts';
 import type { MessageNames } from '../../dedupe/messages.ts';
 import { projectionPrefixes } from '../../dedupe/classify.ts';
 import type { OutputInfo, StoredMessage } from '../../output.ts';
 import { NO_ROWS, type Checkpoint, type ReadModel } from '../../read-model.ts';
 import { identityOf } from '../../publisher/sequence-map.ts';
-import { controlAt, listOf, startOf, headOf, kernelEvents } from '../reading/reading.ts';
+import {
+  controlAt,
+  headOf,
+  isProjected,
+  kernelEvents,
+  listOf,
+  numberingOf,
+  startOf,
+} from '../reading/reading.ts';
 import type { MessageReader, ReadableLog } from '../reading/ports.ts';
 import { refold } from '../reading/refold.ts';
 import { Findings } from '../verify/mismatches.ts';
@@ -50,8 +63,17 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
   const head = await headOf(log, kernel);
   const control = await controlAt(log, kernel, head);
   const list = listOf(control, undefined);
-  if (list === undefined || head === undefined) throw nothingSent();
-  if (info?.stream !== list.stream || info.created !== list.created) throw otherStream(list.stream);
+  if (list === undefined || head === undefined) {
+    throw new TocsinError('refused', 'nothing_sent', 'this log has not sent anything yet', {
+      hint: 'There is nothing to rebuild: `tocsin project` starts at the beginning of the log.',
+    });
+  }
+  if (info?.stream !== list.stream || info.created !== list.created) {
+    const message = `${list.stream} is not the stream that the log names`;
+    throw new TocsinError('refused', 'output_replaced', message, {
+      hint: 'Check --nats and --stream. `tocsin project` names the recovery modes.',
+    });
+  }
   const cut = await cutOf(options, info, list.id);
   const start = startOf(control, list);
   const findings = new Findings();
@@ -68,17 +90,17 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
     keep: 'all',
     names,
     output: list.id,
-    numbering: { after: list.after, sequenceOf: (ordinal) => list.base + ordinal },
+    numbering: numberingOf(list),
     sequences: async (messages) => {
       const sequences = await stored.expect(messages);
       for (const sequence of sequences.values()) if (sequence > reached) reached = sequence;
       return sequences;
     },
   });
-  const prefixes = projectionPrefixes(kernel);
+  const isFolded = isProjected(kernel);
   for await (const events of kernelEvents(log, kernel, cut)) {
-    const own = events.filter(({ stream }) => prefixes.some((prefix) => stream.startsWith(prefix)));
-    if (own.length > 0) await fold.page(own);
+    const folded = events.filter(isFolded);
+    if (folded.length > 0) await fold.page(folded);
     options.progress?.(fold.state().counts.events, fold.state().position);
     if (findings.total > 0) throw disagrees(findings);
   }
@@ -103,59 +125,35 @@ async function cutOf(
   if (to === undefined) return most;
   if (comparePositions(to, most) <= 0) return to;
   // With no event between the two positions, both mean the same cut.
-  const [event] = await eventBefore(log, kernel, to);
-  if (event !== undefined && comparePositions(event.position, most) <= 0) return most;
-  throw new TocsinError(
-    'usage',
-    'cut_too_late',
-    'the stream does not hold all messages up to --to',
-    {
-      hint: 'Leave out --to: the read model is built up to the last message of the stream, and `tocsin project` continues.',
-    },
-  );
-}
-
-async function eventBefore(log: ReadableLog, kernel: string, to: Position) {
   const prefixes = projectionPrefixes(kernel);
-  const options = { direction: 'backwards', prefixes, from: to, maxCount: 1 } as const;
-  for await (const page of log.readAll(options)) return page;
-  return [];
+  const before = { direction: 'backwards', prefixes, from: to, maxCount: 1 } as const;
+  for await (const [event] of log.readAll(before)) {
+    if (event !== undefined && comparePositions(event.position, most) <= 0) return most;
+    break;
+  }
+  const message = 'the stream does not hold all messages up to --to';
+  throw new TocsinError('usage', 'cut_too_late', message, {
+    hint: 'Leave out --to: the read model is built up to the last message of the stream, and `tocsin project` continues.',
+  });
 }
 
 /** The position of the event of the stream's last message of ours. */
 async function lastSource(output: MessageReader, info: OutputInfo): Promise<Position> {
   let last: StoredMessage | undefined;
+  let to = info.lastSequence;
   // Backwards in steps, since foreign messages may be at the end.
-  for (
-    let to = info.lastSequence;
-    to >= info.firstSequence && last === undefined;
-    to -= LOOK_BACK
-  ) {
+  while (to >= info.firstSequence && last === undefined) {
     const from = to - LOOK_BACK + 1n;
     for await (const page of output.messages(from < 1n ? 1n : from, to)) {
       last = page.findLast((message) => identityOf(message) !== undefined) ?? last;
     }
+    to -= LOOK_BACK;
   }
   const text = last?.headers.get('Tocsin-Position');
-  return (text === undefined ? undefined : parsePosition(text)) ?? { commit: 0n, prepare: 0n };
+  return (text === undefined ? undefined : parsePosition(text)) ?? START_POSITION;
 }
 
 const LOOK_BACK = 256n;
-
-function nothingSent(): TocsinError {
-  return new TocsinError('refused', 'nothing_sent', 'this log has not sent anything yet', {
-    hint: 'There is nothing to rebuild: `tocsin project` starts at the beginning of the log.',
-  });
-}
-
-function otherStream(stream: string): TocsinError {
-  return new TocsinError(
-    'refused',
-    'output_replaced',
-    `${stream} is not the stream that the log names`,
-    { hint: 'Check --nats and --stream. `tocsin project` names the recovery modes.' },
-  );
-}
 
 function disagrees(findings: Findings): TocsinError {
   const [first] = findings.listed;

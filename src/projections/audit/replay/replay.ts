@@ -6,21 +6,15 @@ import type { Rulesets } from '../../dedupe/rulesets.ts';
 import { inPages } from '../../dedupe/session.ts';
 import { checkpointOf } from '../../dedupe/state.ts';
 import { projectionPrefixes } from '../../dedupe/classify.ts';
-import { NO_ROWS, type ReadModel, type VerdictRow } from '../../read-model.ts';
+import { NO_ROWS, type Counts, type ReadModel, type VerdictRow } from '../../read-model.ts';
 import { isAfter, typeOf, userOf, type Bound } from '../reading/reading.ts';
 import { inTurns } from '../../publisher/turns.ts';
 import type { ReadableLog } from '../reading/ports.ts';
 import { refold, type Refolded } from '../reading/refold.ts';
 
-export type { ReadableLog } from '../reading/ports.ts';
-
 /** The result of a replay: the same for the same log, on every machine and at any time. */
-export type ReplayResult = {
-  readonly events: number;
+export type ReplayResult = Pick<Counts, 'events' | 'published' | 'suppressed' | 'parked'> & {
   readonly triggers: number;
-  readonly published: number;
-  readonly suppressed: number;
-  readonly parked: number;
   /** SHA-256 over the sorted lines `user:type:windowStart` of the sent notifications, each ended by LF. */
   readonly dedupeKeysSha256: string;
 };
@@ -116,14 +110,11 @@ class Selection {
   }
 
   /** A verdict belongs to the event at whose position it was decided. */
-  takes(row: VerdictRow, { events }: Refolded): boolean {
-    const { from, to, user, type } = this.#filter;
-    if (user !== undefined && row.user !== user) return false;
-    if (type !== undefined && row.triggerType !== type) return false;
+  takes({ user, triggerType, position }: VerdictRow, { events }: Refolded): boolean {
+    const { from, to } = this.#filter;
+    if (!this.#isAbout(user, triggerType)) return false;
     if (from === undefined && to === undefined) return true;
-    const at = events.find(
-      ({ recorded }) => comparePositions(recorded.position, row.position) === 0,
-    );
+    const at = events.find(({ recorded }) => comparePositions(recorded.position, position) === 0);
     return at !== undefined && this.#isInRange(at.recorded);
   }
 

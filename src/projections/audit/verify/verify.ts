@@ -1,13 +1,20 @@
 // `audit verify`: compares log, read model, output stream and deliveries at the read model's checkpoint.
 // Each is read once, in its own order, side by side. Nothing can be published from here.
 import type { ControlState } from '../../../domain/control/state.ts';
-import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
 import { formatPosition, type Position } from '../../../domain/core/positions.ts';
 import type { MessageNames } from '../../dedupe/messages.ts';
-import { projectionPrefixes } from '../../dedupe/classify.ts';
 import type { OutputInfo } from '../../output.ts';
 import type { ReadModel } from '../../read-model.ts';
-import { controlAt, listOf, startOf, kernelEvents, headOf, splitAt } from '../reading/reading.ts';
+import {
+  controlAt,
+  headOf,
+  isProjected,
+  kernelEvents,
+  listOf,
+  numberingOf,
+  splitAt,
+  startOf,
+} from '../reading/reading.ts';
 import type { MessageReader, ReadableLog, ReadModelView } from '../reading/ports.ts';
 import { refold, type Refolded } from '../reading/refold.ts';
 import { DeliveryRecords } from './deliveries.ts';
@@ -72,7 +79,6 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
   const check = new ReadModelCheck(view, findings, control.resolved);
   check.identity(control.state.storeId);
   const isThere = checkOutput(list, info, findings);
-  const base = list?.base ?? 0n;
   const from = isThere ? startOf(control, list) : 1n;
   await using stored = new StoredList(
     isThere && info !== undefined ? output.messages(from, info.lastSequence) : undefined,
@@ -91,9 +97,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
     state: options.scratch,
     keep: 'sent',
     names: options.names,
-    ...(list === undefined
-      ? {}
-      : { numbering: { after: list.after, sequenceOf: (ordinal) => base + ordinal } }),
+    numbering: list && numberingOf(list),
   });
 
   const cut = checkpoint?.position;
@@ -108,10 +112,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
     deliveries.allow(page.sentNotifications);
     if (!isAtCut) check.page(page, sequences);
   };
-  const prefixes = projectionPrefixes(kernel);
-  const isFolded = ({ stream }: RecordedEvent): boolean =>
-    prefixes.some((prefix) => stream.startsWith(prefix));
-
+  const isFolded = isProjected(kernel);
   for await (const events of kernelEvents(log, kernel, head)) {
     for (const event of events) revisions.check(event);
     const [before, after] = splitAt(events.filter(isFolded), cut);

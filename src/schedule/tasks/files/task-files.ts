@@ -60,11 +60,7 @@ const QUIET_MS = 100;
 const EXTENSIONS: ReadonlySet<string> = new Set(['.ics', '.ical', '.ifb', '.ndjson', '.jsonl']);
 const DEFAULT_LEAD_MS = 24 * 60 * 60_000;
 
-/**
- * Opens a task source of files and reads them once.
- *
- * @throws TocsinError `usage` when there is no such file or folder
- */
+/** Opens a task source of files and reads them once. @throws TocsinError `usage` when there are no such files */
 export async function openTaskFiles(options: TaskFilesOptions): Promise<TaskFiles> {
   const { logger = silentLogger } = options;
   const root = resolve(options.path);
@@ -104,11 +100,7 @@ export async function openTaskFiles(options: TaskFilesOptions): Promise<TaskFile
     logger.error({ err: error }, 'tasks are no longer watched; they are read once an hour');
   });
   if (watcher !== undefined) {
-    await new Promise((ready) =>
-      watcher.once('ready', () => {
-        ready(undefined);
-      }),
-    );
+    await new Promise<void>((ready) => watcher.once('ready', ready));
   }
   const timer = setInterval(reloadSoon, REFRESH_MS);
   timer.unref();
@@ -185,8 +177,7 @@ function decode(bytes: Buffer): string {
 /** The name of the root's subfolder around the file, where it is a valid user id. */
 function folderUser(root: string, file: string): string | undefined {
   const parts = relative(root, file).split(sep);
-  const parsed = IdSchema.safeParse(parts.length > 1 ? parts[0] : undefined);
-  return parsed.success ? parsed.data : undefined;
+  return IdSchema.safeParse(parts.length > 1 ? parts[0] : undefined).data;
 }
 
 async function filesUnder(root: string): Promise<readonly string[]> {
@@ -212,9 +203,8 @@ export async function assertTasksExist(root: string): Promise<void> {
   try {
     await stat(root);
   } catch (cause) {
-    throw new TocsinError('usage', 'tasks_not_found', `there is no file or folder ${root}`, {
-      hint: 'Name an .ics or .ndjson file, or a folder of such files.',
-      cause,
-    });
+    const hint = 'Name an .ics or .ndjson file, or a folder of such files.';
+    const message = `there is no file or folder ${root}`;
+    throw new TocsinError('usage', 'tasks_not_found', message, { hint, cause });
   }
 }

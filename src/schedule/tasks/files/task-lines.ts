@@ -87,33 +87,16 @@ function apply(line: Line, tasks: Map<string, Task>, blocks: Map<string, Schedul
   const { user_id: userId, title, completed } = line;
   if (line.kind === 'task') {
     const key = `${userId} ${line.task_id}`;
+    const { task_id: taskId, priority, estimated_sections: estimatedSections } = line;
+    const times = { deadlineAt: line.deadline_at, urgencyThresholdAt: line.urgency_threshold_at };
     if (line.deleted) tasks.delete(key);
-    else {
-      tasks.set(key, {
-        userId,
-        taskId: line.task_id,
-        title,
-        priority: line.priority,
-        completed,
-        deadlineAt: line.deadline_at,
-        urgencyThresholdAt: line.urgency_threshold_at,
-        estimatedSections: line.estimated_sections,
-      });
-    }
+    else
+      tasks.set(key, { userId, taskId, title, priority, completed, ...times, estimatedSections });
     return;
   }
   const key = `${userId} ${line.block_id}`;
+  const { block_id: blockId, series_id: seriesId, task_id: taskId } = line;
+  const times = { startAt: line.start_at, endAt: line.end_at };
   if (line.deleted) blocks.delete(key);
-  else {
-    blocks.set(key, {
-      userId,
-      blockId: line.block_id,
-      seriesId: line.series_id,
-      title,
-      taskId: line.task_id,
-      startAt: line.start_at,
-      endAt: line.end_at,
-      completed,
-    });
-  }
+  else blocks.set(key, { userId, blockId, seriesId, title, taskId, ...times, completed });
 }

@@ -1,5 +1,4 @@
-// Reads an iCalendar text as tasks and blocks around an instant. Pure: the same text, instant and options
-// give the same result.
+// Reads an iCalendar text as tasks and blocks around an instant. Pure.
 import { IdSchema } from '../../../domain/core/identity.ts';
 import type { Instant } from '../../../domain/core/instants.ts';
 import type { ScheduledBlock, Task } from '../task-source.ts';
@@ -67,9 +66,9 @@ export function readCalendar(
     try {
       const entry = readEntry(component, zones, options.urgencyLeadMs);
       const key = `${entry.kind} ${component.calendar} ${entry.uid}`;
-      const members = series.get(key);
-      if (members === undefined) series.set(key, [entry]);
-      else members.push(entry);
+      const members = series.get(key) ?? [];
+      members.push(entry);
+      series.set(key, members);
     } catch (error) {
       report(component, error, valueOf(component.lines, 'UID')?.slice(0, 128));
     }
@@ -103,13 +102,12 @@ function isCurrent({ at, entry }: Instance, { from }: TimeRange): boolean {
 function taskOf({ entry, at, isRecurring }: Instance, userId: string): Task {
   const { uid, title, priority, completed, sections, durationMs, urgencyOffsetMs, recurrenceId } =
     entry;
-  const plus = (ms: number | undefined): number | undefined =>
+  const start = (): Instant => storableInstant(entry, at ?? 0);
+  const plus = (ms: number | undefined): Instant | undefined =>
     ms === undefined ? undefined : storableInstant(entry, (at ?? 0) + ms);
   return {
     userId,
-    taskId: isRecurring
-      ? instanceIdOf(uid, recurrenceId ?? storableInstant(entry, at ?? 0))
-      : idOf(uid),
+    taskId: isRecurring ? instanceIdOf(uid, recurrenceId ?? start()) : idOf(uid),
     title,
     priority,
     completed,
@@ -136,31 +134,20 @@ function blockOf({ entry, at = 0, isRecurring }: Instance, userId: string): Sche
 
 function storableInstant(entry: Entry, at: number): Instant {
   if (isInstant(at)) return at;
-  throw new EntryError(
-    'out_of_range',
-    'is outside the years 1970 to 9999',
-    entry.anchor?.line.line,
-  );
+  const line = entry.anchor?.line.line;
+  throw new EntryError('out_of_range', 'is outside the years 1970 to 9999', line);
 }
 
 function userOf(entry: Entry, calendar: string | undefined, options: CalendarOptions): string {
   const organizer = IdSchema.safeParse(entry.organizer);
-  const user =
-    entry.user ??
-    calendar ??
-    options.user ??
-    options.folderUser ??
-    (organizer.success ? organizer.data : undefined);
+  const user = entry.user ?? calendar ?? options.user ?? options.folderUser ?? organizer.data;
   if (user !== undefined) return user;
-  throw new EntryError(
-    'no_user',
-    'names no user, and neither its calendar, folder nor an option does',
-  );
+  const message = 'names no user, and neither its calendar, folder nor an option does';
+  throw new EntryError('no_user', message);
 }
 
 function userOfCalendar(lines: readonly ContentLine[] | undefined): string | undefined {
-  const value = IdSchema.safeParse(valueOf(lines, 'X-TOCSIN-USER'));
-  return value.success ? value.data : undefined;
+  return IdSchema.safeParse(valueOf(lines, 'X-TOCSIN-USER')).data;
 }
 
 function calendarZones(

@@ -1,5 +1,4 @@
-// Property values: TEXT, DATE, DATE-TIME and DURATION. Values are checked here too, because
-// ical.js accepts dates such as "20261399".
+// Values of properties. They are checked here, because ical.js accepts dates such as "20261399".
 import ICAL from 'ical.js';
 import { MAX_INSTANT, type Instant } from '../../../domain/core/instants.ts';
 import { propertyError, type ContentLine } from './components.ts';

@@ -1,14 +1,21 @@
 // Parses and checks a recurrence rule (RECUR value).
 import { propertyError, type ContentLine } from './components.ts';
 
-export type Frequency =
-  'SECONDLY' | 'MINUTELY' | 'HOURLY' | 'DAILY' | 'WEEKLY' | 'MONTHLY' | 'YEARLY';
+const FREQUENCIES = [
+  'SECONDLY',
+  'MINUTELY',
+  'HOURLY',
+  'DAILY',
+  'WEEKLY',
+  'MONTHLY',
+  'YEARLY',
+] as const;
 
 /** `nth` is 0 for every such weekday of the period; `day` is 0 for Sunday. */
 export type Weekday = { readonly nth: number; readonly day: number };
 
 export type RecurrenceRule = {
-  readonly freq: Frequency;
+  readonly freq: (typeof FREQUENCIES)[number];
   readonly interval: number;
   readonly count: number | undefined;
   /** In the basic format: `20260131`, `20260131T100000`, `20260131T100000Z`. */
@@ -25,15 +32,6 @@ export type RecurrenceRule = {
   readonly bySetPos: readonly number[];
 };
 
-const FREQUENCIES: readonly Frequency[] = [
-  'SECONDLY',
-  'MINUTELY',
-  'HOURLY',
-  'DAILY',
-  'WEEKLY',
-  'MONTHLY',
-  'YEARLY',
-];
 const DAYS: readonly string[] = ['SU', 'MO', 'TU', 'WE', 'TH', 'FR', 'SA'];
 const MAX_LIST = 366;
 

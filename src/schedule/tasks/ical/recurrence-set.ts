@@ -1,5 +1,4 @@
-// The recurrence set of an entry (RFC 5545, 3.8.5): RRULE and RDATE without EXDATE and overridden
-// instances.
+// The recurrence set of an entry (RFC 5545, 3.8.5): RRULE and RDATE without exceptions and overrides.
 import { EntryError } from '../entry-problem.ts';
 import type { Entry } from './entry.ts';
 import { recurrenceInstances } from './recurrence.ts';

@@ -23,10 +23,7 @@ const MAX_OBSERVANCES = 500;
 
 const UTC: TimeZone = { toInstant: (local) => local };
 
-/**
- * @param timezones the VTIMEZONEs of the calendar, by TZID
- * @param floating the zone of floating times
- */
+/** @param timezones the VTIMEZONEs of the calendar, by TZID */
 export function createTimeZones(
   timezones: ReadonlyMap<string, Component>,
   floating: TimeZone,
@@ -111,10 +108,7 @@ function intlOffset(name: string): ((instant: number) => number) | undefined {
   };
 }
 
-/**
- * The instant of a local time (RFC 5545, 3.3.5): the first of an ambiguous time; a skipped time has the
- * offset before the change.
- */
+/** The first instant of an ambiguous time; a skipped time has the offset before the change (RFC 5545, 3.3.5). */
 function resolveLocal(local: number, offsetAt: (instant: number) => number): number {
   const before = offsetAt(local - DAY);
   const after = offsetAt(local + DAY);
