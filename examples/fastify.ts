@@ -61,7 +61,7 @@ await Promise.all([
 /** The projector in this process, under the same signal. Larger ones run `tocsin project` beside. */
 async function project(servers: string): Promise<void> {
   using state = sqliteReadModel({ file: `${folder}/state.db` });
-  const projector = await openProjector({ store, state, output: jetStreamOutput({ servers }) });
+  const projector = openProjector({ store, state, output: jetStreamOutput({ servers }) });
   await projector.run(signal);
 }
 

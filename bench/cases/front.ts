@@ -78,7 +78,7 @@ async function project(url: string, folder: string, requests: number): Promise<M
   await using store = eventStoreDb({ connectionString: url });
   using state = sqliteReadModel({ file: join(folder, 'state.db') });
   const output = jetStreamOutput({ servers: nats.url });
-  const projector = await openProjector({ store, output, state });
+  const projector = openProjector({ store, output, state });
   const begun = performance.now();
   const { events, published } = await projector.once();
   const seconds = (performance.now() - begun) / 1000;

@@ -73,7 +73,7 @@ async function project(folder: string, output: Output, requests: number): Promis
   const file = join(folder, 'log.db');
   await using store = await embeddedStore({ file, holder: 'npm run bench' });
   using state = sqliteReadModel({ file: join(folder, 'state.db') });
-  const projector = await openProjector({ store, output, state });
+  const projector = openProjector({ store, output, state });
   const begun = performance.now();
   const { triggered, published } = await projector.once();
   const seconds = (performance.now() - begun) / 1000;

@@ -72,7 +72,7 @@ export async function openDelivering(folder: string): Promise<Delivering> {
   const list = opened.use(sqliteDeliveryIndex({ file: join(folder, 'list.db'), storeId }));
   const { origin } = receiver;
   const output = jetStreamOutput({ servers: server.url });
-  const projector = await openProjector({ store, state, output });
+  const projector = openProjector({ store, state, output });
   const requests = jetStreamInbox({ servers: server.url });
   const [send, lookup] = [senderTo(origin), lookupAt(origin)];
   const worker = openWorker({

@@ -38,6 +38,6 @@ export async function projectInto(
 ): Promise<void> {
   await using store = await embeddedStore({ file: files.store, holder: 'npm run bench' });
   using state = sqliteReadModel({ file: files.state });
-  const projector = await openProjector({ store, state, output: jetStreamOutput({ servers }) });
+  const projector = openProjector({ store, state, output: jetStreamOutput({ servers }) });
   await projector.once();
 }

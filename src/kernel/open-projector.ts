@@ -1,6 +1,7 @@
 // Opens a projector with the system's clock and the kernel's control stream.
 import { TocsinError } from '../domain/core/errors.ts';
 import { DEFAULT_KERNEL_NAME } from '../domain/core/ids.ts';
+import type { ControlState } from '../domain/control/state.ts';
 import type { Clock } from '../domain/ports/runtime.ts';
 import type { EventStore } from '../domain/ports/event-store.ts';
 import { silentLogger, type Logger } from '../domain/ports/logger.ts';
@@ -39,17 +40,24 @@ export type ProjectorOptions = {
 };
 
 /**
- * Opens a projector, which publishes the messages of the log in order, each once; `run` and `once` start it.
- * @throws TocsinError `unavailable` when the store cannot be reached, `usage` for bad options
+ * Opens a projector, which publishes the messages of the log in order, each once; `run` and `once` start it. Nothing is
+ * read before that, so a store that is away is an outage that `run` waits out.
+ * @throws TocsinError `usage` for bad options
  */
-export async function openProjector(options: ProjectorOptions): Promise<Projector> {
+export function openProjector(options: ProjectorOptions): Projector {
   const { store, output, state, clock, logger = silentLogger } = options;
   const { name = DEFAULT_KERNEL_NAME, subjectRoot = '', source = '/tocsin' } = options;
   assertNames(subjectRoot, source);
   const runtime = systemRuntime(clock);
   const context = { store, kernel: name, runtime };
   const call = { actor: options.actor ?? 'projector' };
-  await initialiseControl(context, call);
+  let isInitialised = false;
+  const read = async (): Promise<ControlState> => {
+    if (isInitialised) return readControl(store, name);
+    const state = await initialiseControl(context, call);
+    isInitialised = true;
+    return state;
+  };
   return createProjector({
     kernel: name,
     store,
@@ -58,7 +66,7 @@ export async function openProjector(options: ProjectorOptions): Promise<Projecto
     names: { subjectRoot, source },
     rulesets: options.rulesets ?? SHIPPED_RULESETS,
     control: {
-      read: () => readControl(store, name),
+      read,
       append: (decide) => appendControl(context, decide, call),
     },
     logger,

@@ -197,7 +197,7 @@ async function acceptance(
       return view;
     },
     async messages() {
-      const projector = await openProjector({
+      const projector = openProjector({
         store,
         name,
         output,

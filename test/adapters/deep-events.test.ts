@@ -50,7 +50,7 @@ test('too deeply nested events are read as bytes, parked as requests and exporte
   const audit = createAudit({ log, scratch: temporaryReadModel });
   expect(await audit.replay()).toMatchObject({ parked: 1 });
   expect(await audit.verifyExport(audit.export())).toMatchObject({ faults: [] });
-  const projector = await openProjector({
+  const projector = openProjector({
     store,
     output: recordingOutput(),
     state: memoryReadModel(),

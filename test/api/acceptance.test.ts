@@ -80,7 +80,7 @@ describe.each(STORES)('on the %s store', (kind) => {
       (await typesIn(world, 'trigger')).includes('NotificationRequested'),
     );
     const state = memoryReadModelStore().open();
-    const projector = await openProjector({ store, output, clock: time, timing: QUICK, state });
+    const projector = openProjector({ store, output, clock: time, timing: QUICK, state });
     await projector.once();
     await using worker = await world.worker();
     await until('it is recorded', async () =>

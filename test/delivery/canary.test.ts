@@ -145,7 +145,7 @@ it('W19: no answer, problem or metric of the API contains a secret', async () =>
 
   const output = jetStreamOutput({ servers: `nats://worker:${CANARY}@127.0.0.1:1` });
   const state = memoryReadModelStore().open();
-  const projector = await openProjector({ store, output, state, timing: QUICK, logger });
+  const projector = openProjector({ store, output, state, timing: QUICK, logger });
   const stop = new AbortController();
   const running = projector.run(stop.signal);
   await until('it has failed', () => projector.status().lastFailure !== undefined);

@@ -162,7 +162,7 @@ export async function deliveryWorld(
     async notify(input = {}) {
       raises += 1;
       const { triggerId, previewId = '' } = await raised(kernel, anInput(raises, input));
-      const projector = await openProjector({
+      const projector = openProjector({
         store,
         output,
         clock: time,

@@ -67,7 +67,7 @@ async function makeCase(folder: string, url: string): Promise<void> {
   await raise(7, 61);
   using state = sqliteReadModel({ file: join(folder, 'state.db') });
   const output = jetStreamOutput({ servers: url });
-  await (await openProjector({ store, state, output, clock })).once();
+  await openProjector({ store, state, output, clock }).once();
 }
 
 function stable(text: string): string {

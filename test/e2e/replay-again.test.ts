@@ -66,7 +66,7 @@ test(
         for await (const { outcome } of kernel.raiseAll(inputsOf(text)))
           expect(outcome).toBeDefined();
         using state = sqliteReadModel({ file: files.state });
-        await (await openProjector({ store, state, output: recordingOutput() })).once();
+        await openProjector({ store, state, output: recordingOutput() }).once();
       }
       const recorded: string[] = [];
       {

@@ -44,7 +44,7 @@ async function expectAllOnce(): Promise<void> {
 async function expectAway(reason: RegExp, servers = partition.nats.url): Promise<void> {
   await using store = await embeddedStore({ file: partition.cli.path('var/store.db') });
   using state = sqliteReadModel({ file: partition.cli.path('var/state.db') });
-  const projector = await openProjector({ store, state, output: jetStreamOutput({ servers }) });
+  const projector = openProjector({ store, state, output: jetStreamOutput({ servers }) });
   await expect(projector.once({ giveUpAfterMs: 300 })).rejects.toMatchObject({
     kind: 'unavailable',
     code: 'dependency_away',

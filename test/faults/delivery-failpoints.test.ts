@@ -41,7 +41,7 @@ async function disk(): Promise<Disk> {
   const kernel = await openKernel({ ...scheduleProduct, store, clock: time });
   await kernel.raise(anInput(1));
   const output = recordingOutput();
-  const projector = await openProjector({
+  const projector = openProjector({
     store,
     output,
     clock: time,

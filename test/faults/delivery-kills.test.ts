@@ -93,7 +93,7 @@ test.concurrent(
     await using kernel = await openKernel({ ...scheduleProduct, store });
     using state = temporaryReadModel();
     const output = jetStreamOutput({ servers: nats.url });
-    const projector = await openProjector({ store, state, output });
+    const projector = openProjector({ store, state, output });
     for (const [n, point] of points.entries()) {
       await kernel.raise(triggerFor(n + 1));
       await projector.once();

@@ -78,7 +78,7 @@ test(
       // The standby only reads the log; this projector appends the output record.
       using state = temporaryReadModel();
       const output = jetStreamOutput({ servers: nats.url });
-      await (await openProjector({ store, state, output })).once();
+      await openProjector({ store, state, output }).once();
     }
     const last = async (): Promise<number> => (await stream.last())?.sequence ?? 0;
     expect(await last()).toBe(100);

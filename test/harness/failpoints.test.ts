@@ -100,7 +100,7 @@ async function live(disk: Disk, work: Work, diesAt: number | undefined): Promise
     async project(way) {
       const paged = inSmallPages(store, 2);
       const { clock } = disk;
-      const projector = await openProjector({ store: paged, output, state, clock, timing: QUICK });
+      const projector = openProjector({ store: paged, output, state, clock, timing: QUICK });
       const options = way === undefined ? {} : { recoveryMode: { kind: way } };
       await projector.once(options, stop.signal);
     },

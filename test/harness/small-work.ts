@@ -50,6 +50,6 @@ export async function smallWork(
     await kernel.raise({ ...common, userId, targetId: 1 });
     await kernel.raise({ ...common, userId, targetId: 2, idempotencyKey: 'k' });
   }
-  const projector = await openProjector({ store, state, output, subjectRoot });
+  const projector = openProjector({ store, state, output, subjectRoot });
   await projector.once(fromNow ? { recoveryMode: { kind: 'from_now' } } : {});
 }

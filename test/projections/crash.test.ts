@@ -56,11 +56,11 @@ describe('projector that replaces a dead projector', () => {
     await raiseSome(world, 1, 6);
     world.output.holdAcks();
     const stop = new AbortController();
-    const dying = await world.projector();
+    const dying = world.projector();
     const died = dying.run(stop.signal);
     await until('all is stored', () => world.output.messages.length === 9);
     // Its successor opens the file, so from here on its commits are refused: as good as dead.
-    const successor = await world.projector();
+    const successor = world.projector();
     world.output.disconnect();
     world.output.releaseAcks();
     stop.abort();
@@ -122,7 +122,7 @@ describe('projector that loses its store connection', () => {
       faults: ({ kind }) => (away && kind === 'readStream' ? { fault: 'unavailable' } : undefined),
     });
     await raiseSome(world, 1, 6);
-    const projector = await world.projector();
+    const projector = world.projector();
     away = true;
     const once = projector.once();
     await until('it has failed', () => projector.status().lastFailure !== undefined);

@@ -47,7 +47,7 @@ describe('deleted stream', () => {
   it('keeps its verdicts under a running projector, which decides later events', async () => {
     const { store, kernel, output, file, projector, deleteLast } = await served();
     await raised(kernel, anInput(1, { userId: 1 }));
-    const running = await projector();
+    const running = projector();
     const stop = new AbortController();
     const run = running.run(stop.signal);
     await until('the first are out', () => output.messages.length === 2);
@@ -73,12 +73,12 @@ describe('deleted stream', () => {
   it('sends nothing again when it held the last projected event', async () => {
     const { store, kernel, output, file, projector, deleteLast } = await served();
     await raised(kernel, anInput(1, { userId: 1 }));
-    await (await projector()).once();
+    await projector().once();
     await raised(kernel, anInput(3, { userId: 3 }));
-    await (await projector()).once();
+    await projector().once();
     expect(file.snapshot().checkpoint?.lastEvent?.stream).toBe(await deleteLast());
     await raised(kernel, anInput(2, { userId: 2 }));
-    expect(await (await projector()).once()).toMatchObject({ triggered: 1, published: 1 });
+    expect(await projector().once()).toMatchObject({ triggered: 1, published: 1 });
     expect(storedList(output)).toEqual(await decidedList(store));
   });
 

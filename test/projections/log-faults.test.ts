@@ -41,7 +41,7 @@ function disk(): Disk {
       const kernel = await openKernel({ ...scheduleProduct, store, clock });
       const project: Log['project'] = async () => {
         const common = { store, output, clock, timing: QUICK };
-        return (await openProjector({ ...common, state: state.open() })).once();
+        return openProjector({ ...common, state: state.open() }).once();
       };
       const result = await what({ store, kernel, project });
       await kernel.close();

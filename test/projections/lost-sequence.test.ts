@@ -12,7 +12,7 @@ async function undelivered(): Promise<{ world: World; messages: readonly OutputM
   await world.project();
   for (const n of [1, 2, 3, 4]) await raised(world.kernel, anInput(n, { userId: n }));
   // The same log decides the same messages, whoever sends them.
-  const shadow = await world.projector({ state: memoryReadModel() });
+  const shadow = world.projector({ state: memoryReadModel() });
   await shadow.once();
   const messages = world.output.messages.map(toSend);
   world.output.dropLast(messages.length);
@@ -37,7 +37,7 @@ test.each([0, 2, 5])(
   async (at) => {
     const { world, messages } = await undelivered();
     await pipelineWithStranger(world, messages, at);
-    const projector = await world.projector();
+    const projector = world.projector();
     await projector.once();
     expect(projector.status().foreign).toBe(1);
     const decided = await decidedList(world.store);

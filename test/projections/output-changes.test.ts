@@ -37,7 +37,7 @@ describe('projector with foreign messages in its stream', () => {
     const world = await projected();
     world.output.insertForeign();
     await raiseSome(world, 4, 4);
-    const projector = await world.projector();
+    const projector = world.projector();
     await projector.once();
     expect(projector.status()).toMatchObject({ foreign: 1, outputSequence: 9n });
     expect(storedList(world.output)).toEqual(await decidedList(world.store));
@@ -49,7 +49,7 @@ describe('projector with foreign messages in its stream', () => {
 
   it('reads the stream again and continues after foreign messages that come while it runs', async () => {
     const world = await projected();
-    const projector = await world.projector();
+    const projector = world.projector();
     const stop = new AbortController();
     const run = projector.run(stop.signal);
     await until('caught up', () => projector.status().caughtUp);
@@ -73,7 +73,7 @@ describe('projector with foreign messages in its stream', () => {
     await raiseSome(world, 6, 6);
     await world.project({}, { state: other.open() });
     await before[Symbol.asyncDispose]();
-    const projector = await world.projector();
+    const projector = world.projector();
     await projector.once();
     expect(projector.status()).toMatchObject({ foreign: 1, outputSequence: 13n });
     const { recentMessages } = world.file.snapshot();
@@ -93,7 +93,7 @@ describe('projector whose server lost acknowledged messages', () => {
     const before = world.output.messages;
     world.output.dropLast(3);
     await raiseSome(world, 4, 4);
-    const projector = await world.projector();
+    const projector = world.projector();
     expect(await projector.once()).toMatchObject({ triggered: 1, published: 1 });
     expect(projector.status()).toMatchObject({ resent: 3 });
     expect(world.output.messages.slice(0, 6)).toEqual(before);
@@ -103,7 +103,7 @@ describe('projector whose server lost acknowledged messages', () => {
   it('finds lost messages while it runs, and sends them again', async () => {
     const world = await projected();
     const before = world.output.messages;
-    const projector = await world.projector();
+    const projector = world.projector();
     const stop = new AbortController();
     const run = projector.run(stop.signal);
     await until('caught up', () => projector.status().caughtUp);
@@ -119,7 +119,7 @@ describe('projector whose server lost acknowledged messages', () => {
     const [lost] = world.output.messages.slice(-1);
     if (lost === undefined) throw new Error('there is one');
     world.output.dropLast(1);
-    const projector = await world.projector({ timing: { ...QUICK_BUT_PATIENT } });
+    const projector = world.projector({ timing: { ...QUICK_BUT_PATIENT } });
     const once = projector.once();
     await until('it looks', () => world.output.sessions.opened === 2);
     const { subject, headers, data } = lost;

@@ -172,7 +172,7 @@ describe('projector whose output is not the recorded output', () => {
 
   it.each(breaks)('stops when its output is %s while it runs', async (_name, code, breakIt) => {
     const world = await projected();
-    const projector = await world.projector();
+    const projector = world.projector();
     const run = projector.run(new AbortController().signal);
     const refused = expect(run).rejects.toMatchObject({ code });
     await until('caught up', () => projector.status().caughtUp);

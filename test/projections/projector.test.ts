@@ -81,7 +81,7 @@ describe('projector', () => {
 
   it('follows the log while it runs, resolves whenPast, and stops with no message in flight', async () => {
     const world = await makeWorld();
-    const projector = await world.projector();
+    const projector = world.projector();
     const stop = new AbortController();
     const run = projector.run(stop.signal);
     const { position } = await raised(world.kernel, anInput(1));
@@ -100,7 +100,7 @@ describe('projector', () => {
 
   it('refuses to run twice at once, and rejects whenPast when it stops', async () => {
     const world = await makeWorld();
-    const projector = await world.projector();
+    const projector = world.projector();
     const stop = new AbortController();
     const run = projector.run(stop.signal);
     await expect(projector.run(stop.signal)).rejects.toMatchObject({ code: 'projector_running' });
@@ -114,7 +114,7 @@ describe('projector', () => {
     const world = await makeWorld();
     await someRaises(world);
     world.output.reachable = false;
-    const projector = await world.projector();
+    const projector = world.projector();
     const stop = new AbortController();
     const once = projector.once({}, stop.signal);
     await until('it has tried', () => projector.status().lastFailure !== undefined);
@@ -126,7 +126,7 @@ describe('projector', () => {
     const world = await makeWorld();
     await someRaises(world);
     world.output.holdAcks();
-    const projector = await world.projector();
+    const projector = world.projector();
     const stop = new AbortController();
     const once = projector.once({}, stop.signal);
     await until('messages are on their way', () => projector.status().inFlight > 0);
@@ -143,7 +143,7 @@ describe('projector', () => {
       kind: 'unavailable',
       code: 'dependency_away',
     });
-    const projector = await world.projector();
+    const projector = world.projector();
     const once = projector.once();
     await until('it has tried', () => projector.status().lastFailure !== undefined);
     world.output.reachable = true;

@@ -15,8 +15,8 @@ describe('standby projector', () => {
   it('folds what the active projector publishes, and publishes nothing', async () => {
     const world = await makeWorld();
     const file = memoryReadModelStore();
-    const active = await world.projector();
-    const standby = await world.projector({ state: file.open(), timing: NEVER });
+    const active = world.projector();
+    const standby = world.projector({ state: file.open(), timing: NEVER });
     const stop = new AbortController();
     const runs = [active.run(stop.signal), standby.run(stop.signal, { standby: true })];
     await raiseSome(world, 1, 10);
@@ -40,7 +40,7 @@ describe('standby projector', () => {
     await raiseSome(world, 1, 2);
     await world.project();
     const file = memoryReadModelStore();
-    const standby = await world.projector({ state: file.open() });
+    const standby = world.projector({ state: file.open() });
     const stop = new AbortController();
     const run = standby.run(stop.signal, { standby: true });
     await until('it stands by', () => {
@@ -59,7 +59,7 @@ describe('standby projector', () => {
 
   it('continues in the middle of an event that the active projector has begun', async () => {
     const world = await makeWorld();
-    const frozen = await world.projector();
+    const frozen = world.projector();
     world.output.holdAcks();
     world.output.failAt(4n, { kind: 'unavailable', message: 'frozen here' });
     await raiseSome(world, 1, 2);
@@ -70,7 +70,7 @@ describe('standby projector', () => {
     await run;
     world.output.releaseAcks();
     const file = memoryReadModelStore();
-    const standby = await world.projector({ state: file.open() });
+    const standby = world.projector({ state: file.open() });
     await standby.once({ standby: true });
     expect(storedList(world.output)).toEqual(await decidedList(world.store));
     expect(world.file.snapshot().checkpoint?.ordinal ?? 0n).toBe(0n);
@@ -83,7 +83,7 @@ describe('standby projector with a full queue of pages', () => {
     const world = await makeWorld({ pageEntries: 1 });
     await world.project();
     const file = memoryReadModelStore();
-    const standby = await world.projector({ state: file.open(), timing: NEVER });
+    const standby = world.projector({ state: file.open(), timing: NEVER });
     const stop = new AbortController();
     const run = standby.run(stop.signal, { standby: true });
     await raiseSome(world, 1, 10);
@@ -111,8 +111,8 @@ describe('two active projectors', () => {
   it('store no message twice, and the fenced projector becomes the standby', async () => {
     const world = await makeWorld();
     const file = memoryReadModelStore();
-    const first = await world.projector({ timing: NEVER });
-    const second = await world.projector({ state: file.open(), timing: NEVER });
+    const first = world.projector({ timing: NEVER });
+    const second = world.projector({ state: file.open(), timing: NEVER });
     const stop = new AbortController();
     const runs = [first.run(stop.signal), second.run(stop.signal)];
     await raiseSome(world, 1, 40);
@@ -134,7 +134,7 @@ describe('two active projectors', () => {
     const world = await makeWorld();
     await raiseSome(world, 1, 3);
     const file = memoryReadModelStore();
-    const both = await Promise.all([world.projector(), world.projector({ state: file.open() })]);
+    const both = [world.projector(), world.projector({ state: file.open() })];
     await Promise.all(both.map((projector) => projector.once()));
     expect(storedList(world.output)).toEqual(await decidedList(world.store));
     expect(file.snapshot().checkpoint?.output).toBe(world.file.snapshot().checkpoint?.output);
@@ -144,7 +144,7 @@ describe('two active projectors', () => {
 describe('read model with a second owner', () => {
   it('stops the first owner by refusing its commits', async () => {
     const world = await makeWorld();
-    const first = await world.projector();
+    const first = world.projector();
     const run = first.run(new AbortController().signal);
     const refused = expect(run).rejects.toMatchObject({ kind: 'refused' });
     await until('it is up', () => first.status().caughtUp);

@@ -39,7 +39,7 @@ describe('projector with a faulty state file', () => {
     await raiseSome(world, 4, 300);
     {
       using state = sqliteReadModel({ file, maxPages: 60 });
-      const projector = await world.projector({ state });
+      const projector = world.projector({ state });
       const stop = new AbortController();
       const run = projector.run(stop.signal);
       await until('it says why', () => projector.status().lastFailure !== undefined);
@@ -60,7 +60,7 @@ describe('projector with a faulty state file', () => {
     using state = sqliteReadModel({ file, busyTimeoutMs: 1 });
     const other = new DatabaseSync(file);
     other.exec('BEGIN IMMEDIATE');
-    const projector = await world.projector({ state });
+    const projector = world.projector({ state });
     const stop = new AbortController();
     const run = projector.run(stop.signal);
     await until('it says why', () => projector.status().lastFailure !== undefined);

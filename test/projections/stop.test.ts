@@ -19,7 +19,7 @@ describe('projector', () => {
     await raised(world.kernel, anInput(2));
     await world.project();
     const { store, silence, waiting } = silentReads(world.store);
-    const projector = await world.projector({ store });
+    const projector = world.projector({ store });
     silence(is);
     const stop = new AbortController();
     const running = projector.run(stop.signal);
@@ -32,7 +32,7 @@ describe('projector', () => {
     const world = await makeWorld();
     await raised(world.kernel, anInput(1));
     const { store, silence, waiting } = silentReads(world.store);
-    const projector = await world.projector({ store });
+    const projector = world.projector({ store });
     silence();
     const stop = new AbortController();
     const running = projector.once({}, stop.signal);

@@ -11,6 +11,10 @@ function cutStore(store: EventStore) {
   let isCut = false;
   let wake = (): void => undefined;
   const changed = (): Promise<void> => new Promise((resolve) => (wake = resolve));
+  const joined = async (): Promise<void> => {
+    do await changed();
+    while (isCut);
+  };
   async function* entries(
     options: Parameters<EventStore['subscribeAll']>[0],
   ): AsyncGenerator<readonly SubscriptionEntry[]> {
@@ -22,7 +26,7 @@ function cutStore(store: EventStore) {
       if (page === undefined) {
         if (!isCut) continue;
         yield [{ kind: 'disconnected', reason: 'refused' }];
-        while (isCut) await changed();
+        await joined();
         yield [{ kind: 'connected' }];
         continue;
       }
@@ -57,7 +61,7 @@ async function running(world: World, store: EventStore, elapsed: () => number) {
     warn: log('warn'),
     error: log('error'),
   };
-  const projector = await world.projector({ store, logger, elapsed });
+  const projector = world.projector({ store, logger, elapsed });
   const stop = new AbortController();
   const run = projector.run(stop.signal);
   await until('caught up', () => projector.status().caughtUp);

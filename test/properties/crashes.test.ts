@@ -106,7 +106,7 @@ class History {
     // Not a message more than these, however many are sent at once.
     output.failAt(end + BigInt(after) + 1n, { kind: 'unavailable', message: 'killed here' });
     output.holdAcks();
-    const projector = await this.world.projector({ state: this.file.open() });
+    const projector = this.world.projector({ state: this.file.open() });
     const stop = new AbortController();
     const before = output.messages.length;
     const run = projector.run(stop.signal);

@@ -81,7 +81,7 @@ describe('projector with foreign messages during a publish', () => {
     await fc.assert(
       fc.asyncProperty(histories, when, delays, async (history, waits, late1) => {
         const world = await makeWorld();
-        const projector = await world.projector({ store: late(world.store, late1), timing: QUICK });
+        const projector = world.projector({ store: late(world.store, late1), timing: QUICK });
         const stop = new AbortController();
         const run = projector.run(stop.signal);
         await until('there is a stream', () => projector.status().caughtUp);

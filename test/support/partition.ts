@@ -129,7 +129,7 @@ export async function projectedPartition(): Promise<Partition> {
   await using store = await embeddedStore({ file: partition.cli.path('var/store.db') });
   using state = sqliteReadModel({ file: partition.cli.path('var/state.db') });
   const output = jetStreamOutput({ servers: partition.nats.url });
-  const projector = await openProjector({ store, state, output });
+  const projector = openProjector({ store, state, output });
   expect(await projector.once()).toMatchObject({ published: 3 });
   return partition;
 }

@@ -50,7 +50,7 @@ process.on('SIGTERM', () => {
 });
 using state = sqliteReadModel({ file: stateFile });
 const output = jetStreamOutput({ servers: nats });
-const projector = await openProjector({ store, state, output, logger });
+const projector = openProjector({ store, state, output, logger });
 let last = '';
 setInterval(() => {
   const { role: now, outputSequence, caughtUp, phase } = projector.status();

@@ -47,7 +47,7 @@ export type World = {
   /** The read model's file, so to speak. */
   readonly file: MemoryReadModelStore;
   /** A projector on the world's file and output, unless the options name others. */
-  readonly projector: (options?: Partial<ProjectorOptions>) => Promise<Projector>;
+  readonly projector: (options?: Partial<ProjectorOptions>) => Projector;
   /** A fresh projector, until the head of the log. */
   readonly project: (
     once?: OnceOptions,
@@ -88,7 +88,7 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
     clock,
     file,
     projector,
-    project: async (once = {}, more = {}) => (await projector(more)).once(once),
+    project: async (once = {}, more = {}) => projector(more).once(once),
   };
 }
 

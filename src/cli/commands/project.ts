@@ -1,11 +1,8 @@
 // `tocsin project`: runs the projection as a daemon, or once until the end of the log.
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { sqliteReadModel } from '../../adapters/sqlite/read-model.ts';
 import { jsonLogger } from '../../adapters/logging/pino.ts';
-import { backoffMs, PROCESS_BACKOFF } from '../../domain/core/backoff.ts';
-import { TocsinError } from '../../domain/core/errors.ts';
-import { silentLogger, type Logger } from '../../domain/ports/logger.ts';
+import { silentLogger } from '../../domain/ports/logger.ts';
 import type { RecoveryMode } from '../../projections/publisher/context.ts';
 import type { Projector } from '../../projections/publisher/projector.ts';
 import { openOutputProjector, openStore } from '../compose/compose.ts';
@@ -62,11 +59,10 @@ Examples:
 const project: Work<Options> = async ({ config, terminal, signal, wasInterrupted }, options) => {
   const recoveryMode = recoveryModeOf(options);
   const logger = options.once === true ? silentLogger : jsonLogger({ level: config.logLevel });
-  await using store = await openStore(config, 'tocsin project');
+  await using store = await openStore(config, 'tocsin project', logger);
   using state = sqliteReadModel({ file: config.state, owner: 'tocsin project' });
-  const open = () => openOutputProjector(config, { store, state, logger, actor: 'tocsin project' });
-  const projector = options.once === true ? await open() : await withRetries(open, logger, signal);
-  if (projector === undefined) return EXIT.done;
+  const parts = { store, state, logger, actor: 'tocsin project' };
+  const projector = await openOutputProjector(config, parts);
   const run = {
     standby: options.standby === true,
     ...(recoveryMode === undefined ? {} : { recoveryMode }),
@@ -86,25 +82,6 @@ const project: Work<Options> = async ({ config, terminal, signal, wasInterrupted
 async function serveHealth(projector: Projector, config: Config): Promise<HealthServer> {
   const { serveProjectorHealth } = await import('../compose/serve-health.ts');
   return serveProjectorHealth(projector, config.http);
-}
-
-/** Opens with retries while the store cannot be reached; `undefined` when the signal was aborted first. */
-async function withRetries<T>(
-  open: () => Promise<T>,
-  logger: Logger,
-  signal: AbortSignal,
-): Promise<T | undefined> {
-  for (let attempt = 0; !signal.aborted; attempt += 1) {
-    try {
-      return await open();
-    } catch (error) {
-      if (!(error instanceof TocsinError) || error.kind !== 'unavailable') throw error;
-      const waitMs = Math.round(backoffMs(attempt, PROCESS_BACKOFF, Math.random));
-      logger.warn({ reason: error.message, waitMs }, 'the store cannot be reached; trying again');
-      await sleep(waitMs, undefined, { signal }).catch(() => undefined);
-    }
-  }
-  return undefined;
 }
 
 async function once(

@@ -4,6 +4,7 @@ import { jsonLogger } from '../../adapters/logging/pino.ts';
 import { readControl } from '../../kernel/control/control.ts';
 import { openScheduleKernel, openSealedStore } from '../compose/channels.ts';
 import { evaluatorOver, openTasks } from '../compose/tasks.ts';
+import { withRetries } from '../compose/retries.ts';
 import { serveApi } from '../compose/serve-api.ts';
 import { serveStoreHealth } from '../compose/serve-health.ts';
 import { usageError } from '../config/usage-error.ts';
@@ -17,14 +18,16 @@ export const startApi: Work<StartOptions> = async ({ config, signal }, options) 
   }
   const logger = jsonLogger({ level: config.logLevel });
   await using store = await openSealedStore(config, 'tocsin start --mode api', logger);
+  await using health = await serveStoreHealth(() => readControl(store, config.name), config.http);
   const { path } = config.tasks;
   await using source =
     path === undefined ? undefined : await openTasks(config, path, { watch: true, logger });
   const evaluateLater = source && evaluatorOver(source, config);
-  await using kernel = await openScheduleKernel(config, store, evaluateLater);
+  const open = () => openScheduleKernel(config, store, evaluateLater);
+  await using kernel = await withRetries(open, logger, signal);
+  if (kernel === undefined) return;
   const allowRemote = options.allowRemote === true;
   await using api = await serveApi({ config, store, kernel, logger, allowRemote });
-  await using health = await serveStoreHealth(() => readControl(store, config.name), config.http);
   logger.info({ mode: 'api', api: api.url, http: health.url }, 'started');
   if (!signal.aborted) await once(signal, 'abort');
   logger.info({ mode: 'api' }, 'stopped');

@@ -5,6 +5,10 @@ import { openScheduleKernel, openSealedStore } from '../compose/channels.ts';
 import { openDelivery } from '../compose/delivery.ts';
 import { openTasks, openTaskWorker } from '../compose/tasks.ts';
 import { openOutputProjector } from '../compose/compose.ts';
+import { withRetries } from '../compose/retries.ts';
+import type { Config } from '../config/config.ts';
+import type { EventStore } from '../../domain/ports/event-store.ts';
+import type { Logger } from '../../domain/ports/logger.ts';
 import { runTogether } from '../../domain/core/signals.ts';
 import { serveProjectorHealth } from '../compose/serve-health.ts';
 import { usageError } from '../config/usage-error.ts';
@@ -24,22 +28,13 @@ export const startPart: Work<StartOptions> = async ({ config, signal }, options)
   const who = `tocsin start --mode ${mode}`;
   const logger = jsonLogger({ level: config.logLevel });
   await using store = await openSealedStore(config, who, logger);
-  const { storeId } = await openScheduleKernel(config, store);
   using state = sqliteReadModel({ file: config.state, owner: who });
   const projector = await openOutputProjector(config, { store, state, logger, actor: who });
   await using health = await serveProjectorHealth(projector, config.http);
-  const isWorker = mode === 'worker';
-  await using delivery = isWorker ? await openDelivery(config, store, storeId, logger) : undefined;
-  const path = isWorker ? config.tasks.path : undefined;
-  await using source =
-    path === undefined ? undefined : await openTasks(config, path, { watch: true, logger });
-  await using tasks = isWorker
-    ? await openTaskWorker({ config, store, storeId, source, logger })
-    : undefined;
   logger.info({ mode, http: health.url, state: config.state }, 'started');
   let code: number = EXIT.done;
   const project = projector.run(signal, { standby: options.standby === true });
-  if (delivery === undefined || tasks === undefined) {
+  if (mode !== 'worker') {
     await project;
   } else {
     // Accepted notifications are delivered after a fatal error of the projection too; health is red.
@@ -47,12 +42,29 @@ export const startPart: Work<StartOptions> = async ({ config, signal }, options)
       code = REFUSED;
       logger.error({ err: error }, 'the projection stopped; deliveries go on');
     });
-    await runTogether(signal, [
-      () => projecting,
-      (both) => delivery.worker.run(both),
-      (both) => tasks.worker.run(both),
-    ]);
+    await runTogether(signal, [() => projecting, (both) => work(config, store, logger, both)]);
   }
   logger.info({ mode, committed: projector.status().outputSequence }, 'stopped');
   return code;
 };
+
+/** Delivers, evaluates and scans until the signal. */
+async function work(
+  config: Config,
+  store: EventStore,
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  const kernel = await withRetries(() => openScheduleKernel(config, store), logger, signal);
+  if (kernel === undefined) return;
+  const { storeId } = kernel;
+  await using delivery = await openDelivery(config, store, storeId, logger);
+  const { path } = config.tasks;
+  await using source =
+    path === undefined ? undefined : await openTasks(config, path, { watch: true, logger });
+  await using tasks = await openTaskWorker({ config, store, storeId, source, logger });
+  await runTogether(signal, [
+    (both) => delivery.worker.run(both),
+    (both) => tasks.worker.run(both),
+  ]);
+}
