@@ -21,7 +21,7 @@ import { DeliveryRecords } from './deliveries.ts';
 import { Findings, type Mismatch, type MismatchCode } from './mismatches.ts';
 import { ReadModelCheck } from './read-model.ts';
 import { StoredList } from './stored-list.ts';
-import { StreamRevisions } from './streams.ts';
+import { revisionCheck } from './streams.ts';
 
 /** What verify reads. */
 export type VerifyOptions = {
@@ -89,7 +89,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
     },
     findings,
   );
-  const revisions = new StreamRevisions(findings);
+  const checkRevision = revisionCheck(findings);
   const deliveries = new DeliveryRecords(kernel, findings);
   const fold = refold({
     log,
@@ -114,7 +114,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
   };
   const isFolded = isProjected(kernel);
   for await (const events of kernelEvents(log, kernel, head)) {
-    for (const event of events) revisions.check(event);
+    events.forEach(checkRevision);
     const [before, after] = splitAt(events.filter(isFolded), cut);
     if (before.length > 0) await compare(await fold.page(before));
     if (after.length > 0) {
