@@ -121,7 +121,7 @@ export function appender(store: AppendedStore): Appender {
         const left = end - performance.now();
         const shared = underWay.get(key);
         if (shared === undefined) {
-          const own = settle(request, Math.max(0, left));
+          const own = settle(request, Math.max(0, Math.ceil(left)));
           underWay.set(key, own);
           try {
             return await own;

@@ -40,8 +40,12 @@ export type ConnectionSettings = {
 /** TCP, TLS and HTTP/2 together; a node that needs longer counts as frozen. */
 const DIAL_MS = 5_000;
 
-/** How often the members are asked while nothing seems wrong. */
+/** How often the members are asked while they agree on the nodes in use, and while they do not. */
 const WATCH_MS = 3_000;
+const WATCH_CLOSELY_MS = 500;
+
+/** While members disagree, the silent ones are waited for this long after most have answered. */
+const STRAGGLERS_MS = 300;
 
 /** Failures come in bursts; the members are not asked more often than this. */
 const RECHECK_MS = 250;
@@ -65,6 +69,7 @@ export class Connection {
   #round: Promise<Round> | undefined;
   #watch: NodeJS.Timeout | undefined;
   #lastCheck = 0;
+  #isSettled = true;
 
   constructor(settings: ConnectionSettings, logger: Logger) {
     this.#settings = settings;
@@ -116,7 +121,7 @@ export class Connection {
   close(): void {
     const reason = storeClosed();
     this.#closing.abort(reason);
-    clearInterval(this.#watch);
+    clearTimeout(this.#watch);
     for (const link of this.#links.values()) {
       link.then(
         (open) => {
@@ -195,7 +200,7 @@ export class Connection {
         try {
           const link = await this.#linkTo(chosen);
           link.isAlone = membersOf(views).size === 1;
-          this.#startWatch();
+          this.#compareIn(WATCH_MS);
           return link;
         } catch (error) {
           failure = error instanceof Error ? error : noNodeFound(role, String(error));
@@ -207,23 +212,28 @@ export class Connection {
     }
   }
 
-  #startWatch(): void {
+  #compareIn(ms: number): void {
+    clearTimeout(this.#watch);
     if (this.#closing.signal.aborted) return;
-    this.#watch ??= setInterval(() => void this.#compare(), WATCH_MS).unref();
+    this.#watch = setTimeout(() => void this.#compare(), ms).unref();
   }
 
-  /** Closes links whose node is no longer the right one. */
+  /** Closes links whose node is no longer the right one. Goes on while links are in use. */
   async #compare(): Promise<void> {
     const { views } = await this.#look();
+    let isSettled = true;
     for (const [role, { link }] of this.#roles) {
       if (link === undefined) continue;
       const current = link.endpoint;
       const chosen = chooseNode(views, this.#preferenceOf(role), { current });
+      if (chosen === undefined) isSettled = false;
       if (chosen === undefined || isSameEndpoint(chosen, current)) continue;
       const [from, to] = [endpointName(current), endpointName(chosen)];
       this.#logger.warn({ from, to }, 'another node of the event store is to be used');
       link.close(new CallError(STATUS.unavailable, `${from} is left for ${to}`));
     }
+    this.#isSettled = isSettled;
+    if (this.#roles.size > 0) this.#compareIn(isSettled ? WATCH_MS : WATCH_CLOSELY_MS);
   }
 
   /** Never rejects. */
@@ -247,6 +257,7 @@ export class Connection {
         return link.gossip(gossipTimeout);
       },
       suffices,
+      this.#isSettled ? gossipTimeout : STRAGGLERS_MS,
     );
     const members = [...membersOf(round.views).values()];
     if (members.length > 0) this.#members = members;
