@@ -65,7 +65,6 @@ export function evolvePreview(
     .exhaustive();
 }
 
-/** The apply that has no answer yet. */
 export function openApply(preview: Preview): Apply | undefined {
   return preview.applies.find(({ status }) => status === 'open');
 }

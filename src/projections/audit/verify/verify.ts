@@ -17,6 +17,7 @@ import {
 } from '../reading/reading.ts';
 import type { MessageReader, ReadableLog, ReadModelView } from '../reading/ports.ts';
 import { refold, type Refolded } from '../reading/refold.ts';
+import type { ReplayResult } from '../replay/replay.ts';
 import { DeliveryRecords } from './deliveries.ts';
 import { Findings, type Mismatch, type MismatchCode } from './mismatches.ts';
 import { ReadModelCheck } from './read-model.ts';
@@ -38,12 +39,7 @@ export type VerifyOptions = {
 };
 
 /** What verify found. Counts are those of the log up to the cut. */
-export type VerifyResult = {
-  readonly events: number;
-  readonly triggers: number;
-  readonly published: number;
-  readonly suppressed: number;
-  readonly parked: number;
+export type VerifyResult = Omit<ReplayResult, 'dedupeKeysSha256'> & {
   /** The first thousand differences; `mismatchCounts` counts all. */
   readonly mismatches: readonly Mismatch[];
   readonly mismatchCounts: Readonly<Partial<Record<MismatchCode, number>>>;
