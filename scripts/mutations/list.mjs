@@ -85,10 +85,10 @@ export const mutations = [
     tests: ['test/kernel/idempotency.test.ts'],
   },
   {
-    rule: 'the release rule: a death in the page of its own notice looks as far as any other',
+    rule: 'the release rule: a death in the page of its own request considers as many notifications as any other',
     file: 'src/projections/dedupe/prior.ts',
-    find: 'const instants = candidates.map((candidate) => candidate.instants);',
-    replace: 'const instants = candidates.flatMap(() => []);',
+    find: '.map((candidate) => candidate.instants);',
+    replace: '.flatMap(() => []);',
     tests: ['test/properties/policies.test.ts'],
   },
 ];
