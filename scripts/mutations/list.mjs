@@ -45,8 +45,8 @@ export const mutations = [
   {
     rule: 'the resume rule: what is stored already is folded, not sent again',
     file: 'src/projections/publisher/publisher.ts',
-    find: 'this.#end = this.#handed = end;\n    this.#unverified = last;\n    this.#role',
-    replace: 'this.#end = this.#handed = end - 1n;\n    this.#unverified = last;\n    this.#role',
+    find: 'this.#end = this.#handed = this.#endAtStart = end;',
+    replace: 'this.#end = this.#handed = (this.#endAtStart = end) - 1n;',
     tests: ['test/projections/crash.test.ts'],
   },
   {
@@ -59,8 +59,8 @@ export const mutations = [
   {
     rule: 'the epoch check: an answer counts only with exactly its sequence',
     file: 'src/adapters/nats/output.ts',
-    find: 'if (body === `${this.#ackStart}${token}}`)',
-    replace: 'if (body.startsWith(this.#ackStart))',
+    find: 'if (body === `${ackStart}${token}}`)',
+    replace: 'if (body.startsWith(ackStart))',
     tests: ['test/adapters/nats-hostile.test.ts'],
   },
   {
