@@ -8,14 +8,13 @@ import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
 import type { AppendResult } from '../../../domain/ports/event-store.ts';
 import type { AppendRequest } from '../common/append-request.ts';
 import type { AppendAnswer } from './append-answers.ts';
-import { AppendStream } from './append-stream.ts';
+import { AppendStream, type AppendLink } from './append-stream.ts';
 import { messageOf } from './failures.ts';
-import type { Link } from './link.ts';
 
 /** What appends need of their store. */
 export type AppendedStore = {
   /** The link to the leader. */
-  readonly link: () => Promise<Link>;
+  readonly link: () => Promise<AppendLink>;
   /** Reads a stream on the leader, from a revision on. */
   readonly read: (stream: string, from: bigint, count: number) => Promise<readonly RecordedEvent[]>;
   /** Called when an append was not answered as it should be: look whether the node still leads. */
@@ -78,8 +77,9 @@ export function appender(store: AppendedStore): Appender {
       if (usable instanceof Error) {
         result = unknown(`the event store cannot be reached: ${usable.message}`, usable);
       } else if (left() > 0) {
+        const answering = attempt(usable, request, Math.min(attemptMs, left()));
         const sentAt = performance.now();
-        const answer = await attempt(usable, request, Math.min(attemptMs, left()));
+        const answer = await answering;
         switch (answer?.outcome) {
           case 'appended':
             return answer;
