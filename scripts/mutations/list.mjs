@@ -45,8 +45,8 @@ export const mutations = [
   {
     rule: 'the resume rule: what is stored already is folded, not sent again',
     file: 'src/projections/publisher/publisher.ts',
-    find: 'this.#end = this.#handed = end;\n    this.#unverified = last;\n    this.#role',
-    replace: 'this.#end = this.#handed = end - 1n;\n    this.#unverified = last;\n    this.#role',
+    find: 'this.#end = this.#handed = this.#endAtStart = end;',
+    replace: 'this.#end = this.#handed = (this.#endAtStart = end) - 1n;',
     tests: ['test/projections/crash.test.ts'],
   },
   {
@@ -59,8 +59,8 @@ export const mutations = [
   {
     rule: 'the epoch check: an answer counts only with exactly its sequence',
     file: 'src/adapters/nats/output.ts',
-    find: 'if (body === `${this.#ackStart}${token}}`)',
-    replace: 'if (body.startsWith(this.#ackStart))',
+    find: 'if (body === `${ackStart}${token}}`)',
+    replace: 'if (body.startsWith(ackStart))',
     tests: ['test/adapters/nats-hostile.test.ts'],
   },
   {
@@ -85,10 +85,10 @@ export const mutations = [
     tests: ['test/kernel/idempotency.test.ts'],
   },
   {
-    rule: 'the release rule: a death in the page of its own notice looks as far as any other',
+    rule: 'the release rule: a death in the page of its own request considers as many notifications as any other',
     file: 'src/projections/dedupe/prior.ts',
-    find: 'const instants = candidates.map((candidate) => candidate.instants);',
-    replace: 'const instants = candidates.flatMap(() => []);',
+    find: '.map((candidate) => candidate.instants);',
+    replace: '.flatMap(() => []);',
     tests: ['test/properties/policies.test.ts'],
   },
 ];

@@ -60,7 +60,7 @@ async function store(subject: string, id: string): Promise<void> {
   await client.jetstream().publish(subject, '{}', { headers: about });
 }
 
-const notice = (n: number) => store(`notification.feishu.requested.aa.${n}`, String(n));
+const storeRequest = (n: number) => store(`notification.feishu.requested.aa.${n}`, String(n));
 const ids = (reader: Reader) => reader.got.map((message) => message.headers.get('ce-id'));
 
 beforeEach(async () => {
@@ -78,20 +78,20 @@ describe('jetStreamInbox', () => {
   test('hands over the real requests of both channels and nothing else', async () => {
     await store('active_schedule.triggered.aa.1', 'trigger');
     await store('mock.notification.feishu.requested.aa.1', 'mock');
-    await notice(1);
+    await storeRequest(1);
     await store('notification.webhook.requested.aa.2', '2');
     await using reader = read();
     await until('both are there', () => reader.got.length === 2);
     expect(ids(reader).sort()).toEqual(['1', '2']);
     expect(reader.got.map(({ sequence }) => sequence).sort()).toEqual([3n, 4n]);
-    await notice(3);
+    await storeRequest(3);
     await until('the new one is there', () => reader.got.length === 3);
   });
 
   test('redelivers a failed message and never an acknowledged one', async () => {
-    await notice(1);
-    await notice(2);
-    await notice(3);
+    await storeRequest(1);
+    await storeRequest(2);
+    await storeRequest(3);
     {
       await using reader = read((message, times) => {
         const id = message.headers.get('ce-id');
@@ -102,7 +102,7 @@ describe('jetStreamInbox', () => {
       await until('two came again', () => reader.got.length === 5, slowMs);
       expect(ids(reader).sort()).toEqual(['1', '1', '2', '3', '3']);
     }
-    await notice(4);
+    await storeRequest(4);
     await using second = read();
     await until('the new one is there', () => second.got.length === 1);
     expect(ids(second)).toEqual(['4']);
@@ -111,7 +111,7 @@ describe('jetStreamInbox', () => {
   test('hands each message to one of several workers', async () => {
     await using one = read();
     await using two = read();
-    for (let n = 1; n <= 200; n += 1) await notice(n);
+    for (let n = 1; n <= 200; n += 1) await storeRequest(n);
     await until('all are there', () => one.got.length + two.got.length >= 200);
     const all = [...ids(one), ...ids(two)];
     expect(new Set(all).size).toBe(200);
@@ -122,12 +122,12 @@ describe('jetStreamInbox', () => {
     'redelivers unacknowledged messages after a crash of the server',
     async () => {
       await using reader = read();
-      await notice(1);
+      await storeRequest(1);
       await until('the first is there', () => reader.got.length === 1);
       await server.crash();
       await server.restart();
       await until('it can be written to', () =>
-        notice(2).then(
+        storeRequest(2).then(
           () => true,
           () => false,
         ),
@@ -143,13 +143,13 @@ describe('jetStreamInbox', () => {
       const batch = 64;
       const answer = Promise.withResolvers<Acknowledgement>();
       await using reader = read(() => answer.promise);
-      for (let n = 1; n <= batch; n += 1) await notice(n);
+      for (let n = 1; n <= batch; n += 1) await storeRequest(n);
       await until('all are in hand', () => reader.got.length === batch);
       await server.crash();
       await server.restart();
       answer.resolve('ack');
       await until('it can be written to', () =>
-        notice(batch + 1).then(
+        storeRequest(batch + 1).then(
           () => true,
           () => false,
         ),
@@ -170,7 +170,7 @@ describe('jetStreamInbox', () => {
     });
     const request = JSON.stringify(createConfig(planStream({}), 'a test'));
     await client.request('$JS.API.STREAM.CREATE.TOCSIN', request);
-    await notice(1);
+    await storeRequest(1);
     await until('it asked', () => asked > 0);
     expect(reader.got).toEqual([]);
     leave = 'go';

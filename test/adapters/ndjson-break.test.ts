@@ -38,7 +38,7 @@ test('jsonBreak returns the first index at which no continuation is valid JSON',
       expect(at).toBeGreaterThanOrEqual(0);
       expect(at).toBeLessThanOrEqual(text.length);
       const stated = positionOf(text);
-      // A number that ends too early is told of at its end here, one character later there.
+      // For a number that ends too early, jsonBreak gives its end, and the engine one character more.
       if (stated !== undefined) expect(Math.abs(stated - at)).toBeLessThanOrEqual(5);
     }),
   );

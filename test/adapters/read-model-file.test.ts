@@ -33,13 +33,13 @@ function filled(batches = 3): void {
   for (let batch = 1; batch <= batches; batch += 1) model.commit(batchUpTo(BigInt(batch * 30)));
 }
 
-/** A notice that runs `meanwhile` when the commit that holds it comes to it. */
-function noticeWith(meanwhile: () => void): SentNotification {
+/** A sent notification that runs `meanwhile` when the commit that holds it comes to it. */
+function notificationWith(meanwhile: () => void): SentNotification {
   return {
     ...sentNotificationOf(),
     get id() {
       meanwhile();
-      return 'notice-of-the-middle';
+      return 'notification-of-the-middle';
     },
   };
 }
@@ -58,7 +58,7 @@ describe('readers beside the owner', () => {
       ...batch,
       sentNotifications: [
         ...batch.sentNotifications,
-        noticeWith(() => (seen = snapshotOf(reader))),
+        notificationWith(() => (seen = snapshotOf(reader))),
       ],
     });
     expect(seen).toEqual(before);
@@ -119,7 +119,7 @@ describe('a commit that fails', () => {
     using model = sqliteReadModel({ file });
     model.commit(batchUpTo(30n));
     const before = snapshotOf(model);
-    const fails = noticeWith(() => {
+    const fails = notificationWith(() => {
       throw new RangeError('half-way');
     });
     const batch = batchUpTo(60n);
@@ -196,7 +196,7 @@ describe('opening', () => {
 
   test('refuses another application’s database and does not touch it', () => {
     const db = new DatabaseSync(file);
-    db.exec('CREATE TABLE notices (id TEXT)');
+    db.exec('CREATE TABLE notifications (id TEXT)');
     db.close();
     expectRefused('refused file_foreign');
   });

@@ -8,7 +8,7 @@ import { isPublicAddress } from '../../src/adapters/senders/resolve.ts';
 import { channelSender } from '../../src/adapters/senders/sender.ts';
 import { STRICT_RULES } from '../../src/domain/channel/address.ts';
 import { selfSigned } from '../support/certificate.ts';
-import { answering, NOTICE, NOW, receiver, sendTo, targetAt } from './senders.support.ts';
+import { answering, MESSAGE, NOW, receiver, sendTo, targetAt } from './senders.support.ts';
 
 const never = new AbortController().signal;
 const ACCEPTED = { code: 0, msg: 'success' };
@@ -57,7 +57,7 @@ describe('channelSender with a generic webhook', () => {
       },
     });
     const target = { ...targetAt('https://x.example', 'webhook'), url };
-    return send(NOTICE, target, never).then((outcome) => ({ outcome, asked, warnings }));
+    return send(MESSAGE, target, never).then((outcome) => ({ outcome, asked, warnings }));
   };
 
   it.each([
@@ -119,7 +119,7 @@ describe('channelSender with a generic webhook', () => {
       },
     });
     const target = targetAt(`http://rebinding.example:${server.port}`, 'webhook');
-    expect(await send(NOTICE, target, never)).toMatchObject({ outcome: 'accepted' });
+    expect(await send(MESSAGE, target, never)).toMatchObject({ outcome: 'accepted' });
     expect(looks).toBe(1);
     expect(server.received[0]?.headers.host).toBe(`rebinding.example:${server.port}`);
   });
@@ -130,7 +130,7 @@ describe('channelSender with a generic webhook', () => {
     const addresses = STRICT_RULES;
     const send = (code: string) =>
       channelSender({ addresses, resolve: failing(code) })(
-        NOTICE,
+        MESSAGE,
         targetAt('https://hooks.example', 'webhook'),
         never,
       );
@@ -144,7 +144,7 @@ describe('channelSender with a generic webhook', () => {
       resolve: () => new Promise(() => undefined),
     });
     const target = targetAt('https://hooks.example', 'webhook');
-    expect(await send(NOTICE, target, never)).toMatchObject({ code: 'dns_failed' });
+    expect(await send(MESSAGE, target, never)).toMatchObject({ code: 'dns_failed' });
   });
 
   it('sends nothing to a server with a certificate for another name', async () => {

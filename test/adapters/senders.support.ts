@@ -81,7 +81,7 @@ export function targetAt(
   return { channel, kind, version: 1, url: `${origin}${PATHS[kind]}`, secret, ...more };
 }
 
-export const NOTICE: OutgoingMessage = {
+export const MESSAGE: OutgoingMessage = {
   notificationId: '6072f595-6a17-5132-a9b1-daa475c1b68e',
   attempt: 1,
   userId: '42',
@@ -105,7 +105,7 @@ export function sendTo(
   origin: string,
   kind: ChannelTarget['kind'],
   more: {
-    readonly notice?: Partial<OutgoingMessage>;
+    readonly message?: Partial<OutgoingMessage>;
     readonly target?: Partial<ChannelTarget>;
     readonly options?: ChannelSenderOptions;
     readonly signal?: AbortSignal;
@@ -114,5 +114,5 @@ export function sendTo(
   const addresses = { ...STRICT_RULES, privateTargets: true, standIn: origin };
   const send = channelSender({ addresses, now: () => NOW, ...more.options });
   const signal = more.signal ?? new AbortController().signal;
-  return send({ ...NOTICE, ...more.notice }, targetAt(origin, kind, more.target), signal);
+  return send({ ...MESSAGE, ...more.message }, targetAt(origin, kind, more.target), signal);
 }

@@ -2,7 +2,7 @@
 import { createHmac } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { botSignature, webhookSignature } from '../../src/adapters/senders/requests.ts';
-import { answering, NOTICE, NOW, receiver, SECRET, sendTo } from './senders.support.ts';
+import { answering, MESSAGE, NOW, receiver, SECRET, sendTo } from './senders.support.ts';
 
 const OK = { StatusCode: 0, StatusMessage: 'success', code: 0, data: {}, msg: 'success' };
 const MINUTE = 60_000;
@@ -116,7 +116,7 @@ describe('outcomeOfFeishu', () => {
 
   it('treats an unknown code as transient for two attempts, then as permanent', async () => {
     await using server = await receiver(answering(200, says(12345, 'who knows')));
-    const third = await sendTo(server.origin, 'feishu_flow', { notice: { attempt: 3 } });
+    const third = await sendTo(server.origin, 'feishu_flow', { message: { attempt: 3 } });
     expect(third).toEqual({
       outcome: 'permanent',
       code: 'feishu_12345',
@@ -126,7 +126,7 @@ describe('outcomeOfFeishu', () => {
 
   it('tries once with a new signature after a signature error, then reports to the owner', async () => {
     await using server = await receiver(answering(200, says(19021, 'sign match fail')));
-    const second = await sendTo(server.origin, 'feishu_bot', { notice: { attempt: 2 } });
+    const second = await sendTo(server.origin, 'feishu_bot', { message: { attempt: 2 } });
     expect(second).toMatchObject(permanent('feishu_19021', 'needs_attention'));
   });
 
@@ -214,7 +214,7 @@ describe('compose', () => {
             title: 'A suggestion',
             content: [
               [{ tag: 'text', text: 'There is room.' }],
-              [{ tag: 'a', text: 'View', href: NOTICE.actionUrl }],
+              [{ tag: 'a', text: 'View', href: MESSAGE.actionUrl }],
             ],
           },
         },
@@ -238,7 +238,7 @@ describe('compose', () => {
     expect(json).toEqual({
       event: 'smartflow.schedule_adjustment_ready',
       version: '1',
-      notification_id: NOTICE.notificationId,
+      notification_id: MESSAGE.notificationId,
       user_id: 42,
       preview_id: 'asp_1',
       trigger_id: 'ast_1',
@@ -247,9 +247,9 @@ describe('compose', () => {
       target_id: 7,
       message: {
         title: 'A suggestion',
-        summary: NOTICE.text,
+        summary: MESSAGE.text,
         action_text: 'View',
-        action_url: NOTICE.actionUrl,
+        action_url: MESSAGE.actionUrl,
       },
       trace_id: 'trace_1',
       sent_at: '2026-01-01T10:17:00Z',
@@ -263,24 +263,24 @@ describe('compose', () => {
 
   it('sends the same client token to an automation on every attempt', async () => {
     const of = async (attempt: number) =>
-      (await sent('feishu_base', { notice: { attempt } })).headers['client-token'];
-    expect(await of(1)).toBe(NOTICE.notificationId);
-    expect(await of(2)).toBe(NOTICE.notificationId);
+      (await sent('feishu_base', { message: { attempt } })).headers['client-token'];
+    expect(await of(1)).toBe(MESSAGE.notificationId);
+    expect(await of(2)).toBe(MESSAGE.notificationId);
   });
 
   it('makes a CloudEvent for a generic webhook, signed over id, time and body', async () => {
     const { json, headers, body } = await sent('webhook');
     expect(json).toMatchObject({
       specversion: '1.0',
-      id: NOTICE.notificationId,
+      id: MESSAGE.notificationId,
       type: 'tocsin.notification',
-      data: { notification_id: NOTICE.notificationId, message: { title: 'A suggestion' } },
+      data: { notification_id: MESSAGE.notificationId, message: { title: 'A suggestion' } },
     });
     const timestamp = String(Math.floor(NOW / 1000));
     const key = Buffer.from(SECRET.slice('whsec_'.length), 'base64');
-    const mac = createHmac('sha256', key).update(`${NOTICE.notificationId}.${timestamp}.${body}`);
+    const mac = createHmac('sha256', key).update(`${MESSAGE.notificationId}.${timestamp}.${body}`);
     expect(headers).toMatchObject({
-      'webhook-id': NOTICE.notificationId,
+      'webhook-id': MESSAGE.notificationId,
       'webhook-timestamp': timestamp,
       'webhook-signature': `v1,${mac.digest('base64')}`,
     });
@@ -299,7 +299,7 @@ describe('compose', () => {
     async (kind) => {
       const text =
         'Do <at user_id="all">everyone</at> [here](https://evil.example) \u202enow\u0007';
-      const { body } = await sent(kind, { notice: { text, title: '<b>x</b>' } });
+      const { body } = await sent(kind, { message: { text, title: '<b>x</b>' } });
       expect(body).not.toMatch(/<|>|\]\(|\u202e|\\u0007/);
       expect(body).toContain('everyone');
     },

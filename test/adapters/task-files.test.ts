@@ -26,16 +26,16 @@ const todo = (uid: string, due: string): string =>
 const open = (options: Partial<TaskFilesOptions> = {}) =>
   openTaskFiles({ path: folder, user: '42', now: () => NOW, ...options });
 
-/** What listeners have been told, as `id` or `-id`. */
+/** The changes that a listener gets, as `id` or `-id`. */
 function listen(files: Awaited<ReturnType<typeof open>>) {
-  const told: string[] = [];
+  const reported: string[] = [];
   const stop = new AbortController();
   const listening = (async () => {
-    for await (const change of files.changes(stop.signal)) told.push(nameOf(change));
+    for await (const change of files.changes(stop.signal)) reported.push(nameOf(change));
   })();
   return {
-    told,
-    hears: (name: string) => until(name, () => told.includes(name)),
+    reported,
+    hears: (name: string) => until(name, () => reported.includes(name)),
     async [Symbol.asyncDispose]() {
       stop.abort();
       await listening;
@@ -71,7 +71,7 @@ describe('openTaskFiles with watch', () => {
 
     rmSync(path('b.ics'));
     await heard.hears('-fourth');
-    expect(heard.told).not.toContain('-first');
+    expect(heard.reported).not.toContain('-first');
     expect(await files.task('42', 'fourth')).toBeUndefined();
     expect(await files.task('42', 'first')).toMatchObject({ taskId: 'first' });
   });
@@ -84,7 +84,7 @@ describe('openTaskFiles with watch', () => {
     put('a.ics', `\r\n${todo('same', '20260501T100000Z')}`);
     put('b.ics', todo('other', '20260501T100000Z'));
     await heard.hears('other');
-    expect(heard.told).toEqual(['same', 'other']);
+    expect(heard.reported).toEqual(['same', 'other']);
   });
 
   test('keeps the last entries of a file that cannot be read', async () => {

@@ -11,15 +11,17 @@ const DAY = 24 * 60 * 60_000;
 const ruleOf = (text: string) =>
   readRecurrenceRule({ line: 1, name: 'RRULE', text: `RRULE:${text}` });
 
-const stamp = (at: number): string => new Date(at).toISOString().replace(/[-:]|\.\d{3}/g, '');
+const icalTime = (at: number): string => new Date(at).toISOString().replace(/[-:]|\.\d{3}/g, '');
 
 function ours(text: string, dtstart: number, from: number, to: number): string[] {
-  return [...recurrenceInstances(ruleOf(text), dtstart, { from, to })].map(stamp);
+  return [...recurrenceInstances(ruleOf(text), dtstart, { from, to })].map(icalTime);
 }
 
 function theirs(text: string, dtstart: number, from: number, to: number): string[] {
-  const rule = rrule.rrulestr(`DTSTART:${stamp(dtstart)}\nRRULE:${text}`);
-  return rule.between(new Date(from), new Date(to - 1), true).map((date) => stamp(date.getTime()));
+  const rule = rrule.rrulestr(`DTSTART:${icalTime(dtstart)}\nRRULE:${text}`);
+  return rule
+    .between(new Date(from), new Date(to - 1), true)
+    .map((date) => icalTime(date.getTime()));
 }
 
 // Sorted, because the library keeps the listed order of the times of a day.
@@ -112,7 +114,7 @@ describe('a recurrence rule', () => {
           const iterator = ICAL.Recur.fromString(text).iterator(
             ICAL.Time.fromDateTimeString('2026-01-01T09:30:00'),
           );
-          const expected = found.map(() => stamp(Date.parse(`${String(iterator.next())}Z`)));
+          const expected = found.map(() => icalTime(Date.parse(`${String(iterator.next())}Z`)));
           expect({ text, found }).toEqual({ text, found: expected });
           const after = String(iterator.next());
           expect(Date.parse(`${after}Z`)).toBeGreaterThanOrEqual(to);

@@ -28,7 +28,7 @@ function temporal(local: number, timeZone: string): number {
   return Temporal.PlainDateTime.from(text).toZonedDateTime(timeZone).epochMilliseconds;
 }
 
-const stamp = (at: number): string => new Date(at).toISOString().replace(/[-:]|\.\d{3}/g, '');
+const icalTime = (at: number): string => new Date(at).toISOString().replace(/[-:]|\.\d{3}/g, '');
 
 /** Every quarter of an hour of a year has its turn; changes of the clock are where it matters. */
 const aWallClock = fc
@@ -95,7 +95,7 @@ test('a zone of a file has the same clock changes as in another library', () => 
     for (let quarter = 0; quarter < 96; quarter += 1) {
       const local = Date.UTC(2026, month, day) + quarter * 900_000;
       const at = temporal(local, 'America/New_York');
-      const start = `DTSTART;TZID=Home made:${stamp(local).slice(0, -1)}`;
+      const start = `DTSTART;TZID=Home made:${icalTime(local).slice(0, -1)}`;
       const event = ['BEGIN:VEVENT', 'UID:e', start, 'END:VEVENT'];
       const text = ['BEGIN:VCALENDAR', ...HOME_MADE, ...event, 'END:VCALENDAR'].join('\r\n');
       const options = { user: '1', timeZone: 'UTC', urgencyLeadMs: 0 };
@@ -123,7 +123,7 @@ test('a series in a zone recurs at the same instants as in other libraries', () 
         const now = local + n * DAY;
         const lines = [
           'UID:e',
-          `DTSTART;TZID=${zone}:${stamp(local).slice(0, -1)}`,
+          `DTSTART;TZID=${zone}:${icalTime(local).slice(0, -1)}`,
           `RRULE:${rule}`,
         ];
         const text = ['BEGIN:VEVENT', ...lines, 'DURATION:PT30M', 'END:VEVENT'].join('\r\n');
@@ -132,7 +132,7 @@ test('a series in a zone recurs at the same instants as in other libraries', () 
         const { blocks, problems } = readCalendar('a.ics', calendar, now, options);
         expect(problems).toEqual([]);
         const walls = rrule
-          .rrulestr(`DTSTART:${stamp(local)}\nRRULE:${rule}`)
+          .rrulestr(`DTSTART:${icalTime(local)}\nRRULE:${rule}`)
           .between(new Date(now - BEHIND_MS - DAY), new Date(now + AHEAD_MS + DAY), true);
         // Two wall clocks can be one instant, where an hour is left out.
         const expected = new Set(walls.map((wall) => temporal(wall.getTime(), zone)));

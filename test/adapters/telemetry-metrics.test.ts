@@ -154,14 +154,14 @@ describe('daemonMetrics', () => {
         })
         .toBeGreaterThan(0.1);
     }
-    let looks = 0;
+    let collections = 0;
     const next = (): Promise<number> => {
-      looks += 1;
+      collections += 1;
       return delay();
     };
     await expect.poll(next).toBeLessThan(0.1);
-    // Kept from one collection to the next, five such delays would be seen for a hundred looks and more.
-    expect(looks).toBeLessThan(30);
+    // Kept from one collection to the next, five such delays would be seen in a hundred collections and more.
+    expect(collections).toBeLessThan(30);
   });
 });
 

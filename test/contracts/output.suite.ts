@@ -20,7 +20,7 @@ export type OutputHarness = AsyncDisposable & {
 
 const text = new TextEncoder();
 
-/** The list's message at this place; every projector of a lane would write the same. */
+/** The list's message at this index; every projector of a partition would write the same. */
 export function listMessage(sequence: number): OutputMessage {
   return {
     subject: `notification.feishu.requested.07.user-${sequence % 10}`,

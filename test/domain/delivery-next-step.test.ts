@@ -78,7 +78,7 @@ describe('nextStep', () => {
       { kind: 'expire_lease', attempt: 1 },
     ],
     [
-      'the expiry without a look at request or channel',
+      'the expiry without reading request or channel',
       waiting,
       undefined,
       undefined,

@@ -51,7 +51,7 @@ const OPTIONAL = [
     'severity',
     'mockNow',
     'quiet',
-    'stranger',
+    'unknownField',
     '__proto__',
   ],
   ...['traceparent', 'actor', 'mustUnderstand', '$correlationId'],
@@ -183,11 +183,11 @@ describe('formatInstant and parseInstant', () => {
   });
 
   it('read text with one changed character as the slow path does', () => {
-    const place = fc.integer({ min: 0, max: 23 });
+    const index = fc.integer({ min: 0, max: 23 });
     fc.assert(
       fc.property(
         fc.integer({ min: 0, max: MAX_INSTANT }),
-        place,
+        index,
         fc.string({ minLength: 1, maxLength: 1 }),
         (instant, at, character) => {
           const text = formatInstant(instant);

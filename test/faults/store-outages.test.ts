@@ -34,7 +34,7 @@ function load(kernel: Kernel) {
   const answers: Answer[] = [];
   const open = new Set<number>();
   let [next, stopped, slowest] = [0, false, 0];
-  // One window for all: without a key, whoever asks again in the next one asks for another trigger.
+  // One window for all: without a key, a repeat in the next window is another trigger.
   const requestedAt = new Date().toISOString();
   const raiseOne = async (n: number): Promise<Answer> => {
     const key = n % 4 === 0 ? { idempotencyKey: `key-${n}` } : {};

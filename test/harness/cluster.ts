@@ -28,7 +28,7 @@ export type ProjectorSeat = {
   readonly toStore: Proxy;
   readonly toNats: Proxy;
   readonly traffic: Traffic;
-  /** Where it serves health and metrics, if it was told where. */
+  /** The address of its health and metrics, if it serves them. */
   readonly status?: string;
   readonly command: () => readonly string[];
 };

@@ -1,5 +1,5 @@
 // A delivery worker as a process of its own, on a front and a broker, as an application that embeds the
-// kernel has it; every user's channel is the one receiver, which is told which attempt calls.
+// kernel runs it. Every user's channel is the one receiver; its address names the attempt.
 //
 //   node test/harness/delivery-worker.ts STORE NATS RECEIVER FOLDER [POINT]     dies at the point, if given
 import { mkdirSync } from 'node:fs';
@@ -57,8 +57,8 @@ const storeId = await storeIdOf();
 mkdirSync(folder, { recursive: true });
 using indexes = sqliteDueIndexes({ file: join(folder, 'due.db'), storeId });
 const call = channelSender({ addresses: { ports: [], privateTargets: true } });
-const numbered: Sender = (notice, target, signal) =>
-  call(notice, { ...target, url: `${target.url}?attempt=${notice.attempt}` }, signal);
+const numbered: Sender = (message, target, signal) =>
+  call(message, { ...target, url: `${target.url}?attempt=${message.attempt}` }, signal);
 const logger = jsonLogger({ level: 'error' });
 const worker = openWorker({
   logger,

@@ -153,7 +153,7 @@ async function expectAsIfNothingHappened(
   expect(placeless(disk.file.snapshot()), at).toEqual(placeless(replayed.snapshot()));
 }
 
-/** Crashes at every point of the work; `then` looks at what is left, with the name of the point. */
+/** Crashes at every point of the work; `then` checks what is left, with the name of the point. */
 async function atEachPoint(
   prepare: () => Promise<Disk>,
   work: Work,
@@ -192,7 +192,7 @@ describe('failpoints', () => {
   it('refuse a port with a method that nobody has classified', () => {
     const more = { ...memoryStore(), truncate: () => undefined };
     const store = wrapped.store(more, (_effect, call) => call());
-    expect(() => Reflect.get(store, 'truncate') as unknown).toThrow(/neither an effect nor a look/);
+    expect(() => Reflect.get(store, 'truncate') as unknown).toThrow(/neither an effect nor a read/);
   });
 });
 

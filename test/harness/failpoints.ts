@@ -1,7 +1,7 @@
 // Points between two effects, where a test may let the process die. Whoever composes a process wraps its
 // effect ports here; the product knows nothing of it, and without a wrapper nothing is there.
 //
-// Each method of a port is an `effect`, or a `look` that changes nothing, or makes another port. A method
+// Each method of a port is an `effect`, or a `read` that changes nothing, or makes another port. A method
 // that nobody has classified does not compile, and throws: a new effect cannot slip past. A port joins
 // with a table like those below.
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -93,50 +93,50 @@ export function failpoints(
   };
 }
 
-type Kind = 'effect' | 'look' | 'makes a session';
+type Kind = 'effect' | 'read' | 'makes a session';
 type Kinds<T> = Readonly<Record<keyof T, Kind>>;
 
 const EVENT_STORE: Kinds<EventStore> = {
   append: 'effect',
-  readStream: 'look',
-  readAll: 'look',
-  subscribeAll: 'look',
-  [Symbol.asyncDispose]: 'look',
+  readStream: 'read',
+  readAll: 'read',
+  subscribeAll: 'read',
+  [Symbol.asyncDispose]: 'read',
 };
 
-const OUTPUT: Kinds<Output> = { stream: 'look', connect: 'makes a session' };
+const OUTPUT: Kinds<Output> = { stream: 'read', connect: 'makes a session' };
 
 const OUTPUT_SESSION: Kinds<OutputSession> = {
-  info: 'look',
-  read: 'look',
+  info: 'read',
+  read: 'read',
   create: 'effect',
   publish: 'effect',
-  [Symbol.asyncDispose]: 'look',
+  [Symbol.asyncDispose]: 'read',
 };
 
 const READ_MODEL: Kinds<ReadModel> = {
   commit: 'effect',
   reset: 'effect',
-  checkpoint: 'look',
-  sentNotificationsIn: 'look',
-  sentNotificationsById: 'look',
-  recentMessagesAfter: 'look',
-  lastRecentMessage: 'look',
-  parked: 'look',
-  parkedCount: 'look',
-  reasons: 'look',
-  dedupeKeys: 'look',
-  [Symbol.dispose]: 'look',
+  checkpoint: 'read',
+  sentNotificationsIn: 'read',
+  sentNotificationsById: 'read',
+  recentMessagesAfter: 'read',
+  lastRecentMessage: 'read',
+  parked: 'read',
+  parkedCount: 'read',
+  reasons: 'read',
+  dedupeKeys: 'read',
+  [Symbol.dispose]: 'read',
 };
 
 const DUE_INDEX: Kinds<DueIndex> = {
   commit: 'effect',
-  position: 'look',
-  lastEvent: 'look',
-  due: 'look',
-  next: 'look',
-  count: 'look',
-  [Symbol.dispose]: 'look',
+  position: 'read',
+  lastEvent: 'read',
+  due: 'read',
+  next: 'read',
+  count: 'read',
+  [Symbol.dispose]: 'read',
 };
 
 /** Goes around each effect; see {@link Failpoints.around}, and the witness. */
@@ -189,7 +189,7 @@ function wrap<T extends object>(port: T, kinds: Kinds<T>, around: Around): T {
       const member: unknown = Reflect.get(inner, key, inner);
       if (typeof member !== 'function') return member;
       const kind = (kinds as Partial<Record<PropertyKey, Kind>>)[key];
-      if (kind === undefined) throw new Error(`${String(key)} is neither an effect nor a look`);
+      if (kind === undefined) throw new Error(`${String(key)} is neither an effect nor a read`);
       return (...args: unknown[]): unknown => {
         const call = (): unknown => Reflect.apply(member, inner, args);
         if (kind === 'effect') return around(label(String(key), args), call);

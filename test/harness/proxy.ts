@@ -17,7 +17,7 @@ export type Proxy = AsyncDisposable & {
   readonly release: () => void;
   /** Drops every connection: with a reset, or after half of the next piece that comes. */
   readonly cut: (how: 'reset' | 'torn') => void;
-  /** Resets new connections, until told otherwise. */
+  /** Resets new connections while `on`. */
   readonly refuse: (on: boolean) => void;
 };
 

@@ -1,5 +1,5 @@
-// A process that raises what it is told to, as an application that embeds the kernel does: lines come on
-// stdin, each is raised until it has an answer, and the answers go to stdout.
+// A process that raises triggers, as an application that embeds the kernel does: lines come on stdin, each is
+// raised until it has an answer, and the answers go to stdout.
 //
 //   node test/harness/raiser.ts STORE        reads {"n":1,"line":{…}}, prints `s 1` and `a 1 raised 2.5`,
 //                                            with the milliseconds that it took
@@ -52,7 +52,7 @@ async function raise({ n, line }: Item): Promise<void> {
   const begun = performance.now();
   for (;;) {
     try {
-      // Whatever it is, the kernel looks at it again.
+      // The kernel validates the input again.
       const request = input.value as RaiseInput;
       const { outcome } = await kernel.raise(request, { deadlineMs: DEADLINE_MS });
       if (outcome !== 'unknown' && outcome !== 'conflict') {

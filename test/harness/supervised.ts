@@ -112,7 +112,7 @@ export class Supervised {
     this.#child = child;
     this.#killed = this.#ready = this.#stopped = false;
     this.starts += 1;
-    // One that is gone reads no more; its end is told below.
+    // A process that has ended reads no more; the exit event reports its end.
     child.stdin.on('error', () => undefined);
     const keep = (line: string): void => {
       said.push(line);

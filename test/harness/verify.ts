@@ -40,7 +40,7 @@ export async function verify(cluster: Cluster, load: Load): Promise<Verification
   const published = decided.verdicts.filter(({ verdict }) => verdict === 'published').length;
   const suppressed = decided.verdicts.length - published;
   same('triggers of the log', decided.scopes.length, answer.raised);
-  same('notices of the log', published, answer.published);
+  same('published requests of the log', published, answer.published);
   same('suppressed of the log', suppressed, answer.suppressed);
   same('keys of the log', decided.dedupeKeysSha256, answer.dedupe_keys_sha256);
   for (const { state } of cluster.projectors) same(state, readModelFault(state, decided), 'right');

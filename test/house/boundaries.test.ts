@@ -121,14 +121,14 @@ const planted = Object.entries(violations).map(([name, [file, code, rule]], inde
 }));
 
 describe('the import boundaries', () => {
-  test('let through what is allowed, and read every file', () => {
+  test('allow correct imports, and read every file', () => {
     const { modules, summary } = cruise(clean);
     expect(summary.violations).toEqual([]);
     const read = modules.map(({ source }) => source);
     expect(read).toEqual(expect.arrayContaining(Object.keys(clean)));
   });
 
-  describe('refuse that', () => {
+  describe('report each planted violation', () => {
     const found = new Map<string, string[]>();
 
     beforeAll(() => {

@@ -19,14 +19,14 @@ test('a skipped test is a failed one', () => {
   expect(summarise({ testResults }, {}).failures).toEqual(['skipped: b', 'pending: c', 'todo: d']);
 });
 
-test('unless its name says what it needs that no registry has, and that is not there', () => {
+test('a skipped test is no failure when it needs a variable that is not set, and its name says so', () => {
   const testResults = [file(['passed', 'a'], ['skipped', 'b [needs TOCSIN_TEST_ESDB]'])];
   expect(summarise({ testResults }, {})).toEqual({ passed: 1, failures: [] });
   const env = { TOCSIN_TEST_ESDB: 'esdb://127.0.0.1:2113' };
   expect(summarise({ testResults }, env).failures).toEqual(['skipped: b [needs TOCSIN_TEST_ESDB]']);
 });
 
-test('a need that CI can meet is no excuse', () => {
+test('a skipped test is a failure when CI has what it needs', () => {
   const testResults = [file(['skipped', 'b [needs nats-server]'])];
   expect(summarise({ testResults }, {}).failures).toEqual(['skipped: b [needs nats-server]']);
 });

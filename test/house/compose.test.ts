@@ -60,7 +60,7 @@ describe('compose.yaml', () => {
     expect(volumes.map((volume) => volume.split(':')[0]).toSorted()).toEqual(declared.toSorted());
   });
 
-  test('publishes what its own instructions connect to', () => {
+  test('publishes the ports that its own instructions connect to', () => {
     const published = services.flatMap(([, { ports }]) =>
       ports.map((port) => Number(port.split(':')[1])),
     );

@@ -51,7 +51,7 @@ describe('importing an entry', () => {
     expect(loadedBy(entry)).toEqual(wanted);
   });
 
-  test('has a row above for every entry of the package', () => {
+  test('the table of this test has a row for every entry of the package', () => {
     const names = Object.keys(readPackage().exports)
       .filter((name) => name !== './package.json')
       .map((name) => (name === '.' ? 'index' : name.slice(2)));

@@ -11,7 +11,7 @@ const faults = (/## What can be wrong\n(.*?)\n## /s.exec(text)?.[1] ?? '')
 const references = [...text.matchAll(/\]\(\.\.\/(test\/[^)]+)\) “([^”]+)”/g)];
 
 describe('every promise', () => {
-  test('there are some', () => {
+  test('is one of more than ten, with more tests than promises', () => {
     expect(promises.length).toBeGreaterThan(10);
     expect(references.length).toBeGreaterThan(promises.length);
   });
@@ -25,7 +25,7 @@ describe('every promise', () => {
 });
 
 describe('every fault', () => {
-  test('there are some', () => {
+  test('is one of more than twenty', () => {
     expect(faults.length).toBeGreaterThan(20);
   });
 

@@ -17,18 +17,18 @@ import { eventsOf } from '../support/world.ts';
 import type { ModelWorld } from './run.ts';
 import { NEW_RULESETS } from './versions.ts';
 
-const noticeOf = (source: string): string => messageId(source, 'notification.requested');
+const notificationOf = (source: string): string => messageId(source, 'notification.requested');
 
 /** The ids of the decided list, by the oracle. */
 function decidedIds(events: readonly RecordedEvent[], { options }: ModelWorld) {
-  const listed = listOf(events, options.policy, noticeOf);
+  const listed = listOf(events, options.policy, notificationOf);
   const ids = listed.messages.map(({ source, rule }) =>
     messageId(
       source,
       rule === 'triggered' ? 'active_schedule.triggered' : 'notification.requested',
     ),
   );
-  return { ids, notices: listed.notices };
+  return { ids, notifications: listed.notifications };
 }
 
 /** As far as a replay knows it: not at which sequence each message lies. */
@@ -66,13 +66,13 @@ export async function expectPrefix(world: ModelWorld, projector: number): Promis
   expect(decided(snapshot)).toEqual(decided(await replayed(part)));
 }
 
-/** At the end: everything that was promised. */
+/** At the end: every guarantee. */
 export async function expectEnd(world: ModelWorld): Promise<void> {
   const events = await eventsOf(world.store);
   if (world.options.upgrades) expectOnlyTheOldRefuses(world);
   else expect([...world.refused]).toEqual([]);
   expectRaised(world, events);
-  const { ids, notices } = decidedIds(events, world);
+  const { ids, notifications } = decidedIds(events, world);
   expect(storedList(world.output).map(({ id }) => id)).toEqual(ids);
   const calls = [...world.calls];
   const again = await replayed(events);
@@ -81,11 +81,11 @@ export async function expectEnd(world: ModelWorld): Promise<void> {
     if (world.refused.has(n)) continue;
     expect(decided(file.snapshot())).toEqual(decided(again));
   }
-  // Each request has one verdict, and each notice that counts is the only one of its kind and window.
+  // Each request has one verdict, and each notification that counts is the only one of its kind and window.
   const requests = events.filter(({ type }) => type === 'NotificationRequested');
   expect(again.verdicts.map(({ event }) => event)).toEqual(requests.map(({ id }) => id));
   expect(again.sentNotifications.map(({ id }) => id).sort()).toEqual(
-    notices.map(({ source }) => noticeOf(source)).sort(),
+    notifications.map(({ source }) => notificationOf(source)).sort(),
   );
   expectDelivered(world, events, again);
 }
@@ -114,7 +114,7 @@ function expectRaised({ answers, options }: ModelWorld, events: readonly Recorde
   expect(new Set(triggers.map(({ stream }) => stream)).size).toBe(triggers.length);
 }
 
-/** Each notice of a person ends, once for good, and no attempt called twice. */
+/** Each notification of a person ends, once for good, and no attempt called twice. */
 function expectDelivered(
   { calls }: ModelWorld,
   events: readonly RecordedEvent[],

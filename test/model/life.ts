@@ -1,4 +1,4 @@
-// One life of a process: every effect and every look of its ports waits for a turn, and the answer for
+// One life of a process: every effect and every read of its ports waits for a turn, and the answer for
 // another. It can die between any two of them; then nothing it still waits for ever comes, and what it had
 // sent may arrive all the same.
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
@@ -48,16 +48,16 @@ export class Life {
   }
 
   /** Asks: the question waits for its turn, the answer for another. */
-  async ask<T>(what: string, call: () => Promise<T>, lane?: string): Promise<T> {
+  async ask<T>(what: string, call: () => Promise<T>, queue?: string): Promise<T> {
     if (this.#dead) return never();
     const schedule = this.#schedule;
-    await schedule.turn(`${this.name} ${what} sent`, this, lane);
+    await schedule.turn(`${this.name} ${what} sent`, this, queue);
     const answer = call();
     // Who died does not hear of it.
     answer.catch(() => undefined);
     await Promise.allSettled([answer]);
     if (this.#isGone()) return never();
-    await schedule.turn(`${this.name} ${what} answered`, this, lane && `${lane} back`);
+    await schedule.turn(`${this.name} ${what} answered`, this, queue && `${queue} back`);
     return this.#isGone() ? never() : answer;
   }
 
@@ -78,7 +78,7 @@ export class Life {
   store(store: EventStore): EventStore {
     const pages = async function* <T>(life: Life, what: string, all: AsyncIterable<T>) {
       for await (const page of all) {
-        await life.#look(what);
+        await life.#read(what);
         yield page;
       }
     };
@@ -133,7 +133,7 @@ export class Life {
     };
   }
 
-  async #look(what: string): Promise<void> {
+  async #read(what: string): Promise<void> {
     if (this.#dead) return never();
     await this.#schedule.turn(`${this.name} ${what}`, this);
     if (this.#isGone()) await never();

@@ -20,7 +20,7 @@ const policies = fc.constantFrom<ModelOptions['policy'][]>(
   { kind: 'rolling', windowMs: HALF_HOUR_MS, count: 2 },
 );
 
-/** A key stands for one request: what another request with it is told is another test’s. */
+/** A key stands for one request: another test covers other requests with the key. */
 function oneRequestPerKey(lines: readonly JsonObject[]): JsonObject[] {
   const first = new Map<string, JsonObject>();
   return lines.map((line) => {

@@ -212,7 +212,7 @@ function outcomeOf(schedule: Schedule): SendOutcome {
   return { outcome: 'unknown', ...failed };
 }
 
-/** Everything raised, everything up to the log's head projected, every notice's delivery at its end. */
+/** Everything raised, everything up to the log's head projected, the delivery of every notification at its end. */
 async function isOver(
   { store, output, files, refused, options }: ModelWorld,
   queues: readonly (readonly number[])[],
@@ -230,8 +230,9 @@ async function isOver(
     if (committed === undefined || head === undefined) return false;
     if (committed.commit < head.position.commit) return false;
   }
-  const notices = files.find((_, n) => !refused.has(n))?.snapshot().sentNotifications ?? [];
-  for (const { mock, user, id } of notices) {
+  const sentNotifications =
+    files.find((_, n) => !refused.has(n))?.snapshot().sentNotifications ?? [];
+  for (const { mock, user, id } of sentNotifications) {
     if (mock) continue;
     const { state: delivery } = await deliveryDecider.load(
       store,

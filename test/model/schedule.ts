@@ -8,8 +8,8 @@ import { virtualTime } from '../support/virtual-time.ts';
 type Turn = {
   readonly label: string;
   readonly owner: object;
-  /** Of one lane only the first may be picked: what is sent over one wire keeps its order. */
-  readonly lane: string | undefined;
+  /** Only the first turn of a queue may be picked: messages on one wire keep their order. */
+  readonly queue: string | undefined;
   readonly go: () => void;
 };
 
@@ -33,10 +33,10 @@ export class Schedule {
   }
 
   /** Waits for its turn. */
-  turn(label: string, owner: object, lane?: string): Promise<void> {
+  turn(label: string, owner: object, queue?: string): Promise<void> {
     this.#moves += 1;
     return new Promise((resolve) => {
-      this.#turns.push({ label, owner, lane, go: resolve });
+      this.#turns.push({ label, owner, queue, go: resolve });
     });
   }
 
@@ -74,8 +74,8 @@ export class Schedule {
   async step(): Promise<boolean> {
     await this.#settle();
     const free = this.#turns.filter(
-      ({ lane }, at) =>
-        lane === undefined || this.#turns.findIndex((other) => other.lane === lane) === at,
+      ({ queue }, at) =>
+        queue === undefined || this.#turns.findIndex((other) => other.queue === queue) === at,
     );
     const [next] = this.time.waits();
     if (free.length === 0 || (next !== undefined && this.chance(HASTE))) {

@@ -77,13 +77,13 @@ export function deliveryFaults(
   for (const id of wanted) if (!records.has(id)) faults.push(`${id} was never accepted`);
   for (const record of records.values()) {
     const { notificationId: id, end, begun, said } = record;
-    if (!wanted.has(id)) faults.push(`${id} was accepted, and is no notice`);
+    if (!wanted.has(id)) faults.push(`${id} was accepted, and is no sent notification`);
     if (end === undefined) faults.push(`${id} has not ended`);
     if (begun.some((attempt, index) => attempt !== index + 1)) {
       faults.push(`${id} began its attempts as ${begun.join(', ')}`);
     }
     for (const attempt of begun) {
-      if (!said.has(attempt)) faults.push(`nobody says what became of ${id}, ${attempt}`);
+      if (!said.has(attempt)) faults.push(`no outcome is recorded of ${id}, ${attempt}`);
     }
   }
   const heard = Map.groupBy(calls, nameOf);
@@ -94,7 +94,7 @@ export function deliveryFaults(
   for (const { notificationId: id, said } of records.values()) {
     for (const [attempt, words] of said) {
       if (words.includes('AttemptSucceeded') && !heard.has(`${id}, ${attempt}`)) {
-        faults.push(`${id}, ${attempt} succeeded, and nobody was called`);
+        faults.push(`${id}, ${attempt} succeeded without a call`);
       }
     }
   }

@@ -10,10 +10,10 @@ export type ExpectedMessage = { readonly id: string; readonly type: string };
 export type ExpectedVerdict = {
   readonly event: string;
   readonly verdict: 'published' | 'suppressed';
-  /** The notice that holds the window; null for that notice itself. */
+  /** The notification that holds the window; null for that notification itself. */
   readonly basis: string | null;
   readonly messageId: string | null;
-  /** Place in the list of messages, from 1. */
+  /** Position in the list of messages, from 1. */
   readonly ordinal: number | null;
 };
 
@@ -21,11 +21,11 @@ export type Decided = {
   readonly events: number;
   readonly messages: readonly ExpectedMessage[];
   readonly verdicts: readonly ExpectedVerdict[];
-  /** Ids of the notices that people are told: those that are no mocks. */
+  /** Ids of the notifications that are no mocks. */
   readonly forPeople: readonly string[];
   /** The scope of each raised trigger, in the log's order; twice where a trigger was raised twice. */
   readonly scopes: readonly string[];
-  /** SHA-256 of the sorted lines `user:type:windowStart` of the notices. */
+  /** SHA-256 of the sorted lines `user:type:windowStart` of the notifications. */
   readonly dedupeKeysSha256: string;
 };
 
@@ -100,13 +100,13 @@ export function decideLog(file: string): Decided {
       verdicts.push({ event: id, verdict, basis: holder, messageId: null, ordinal: null });
       continue;
     }
-    const notice = messageId(id, 'notification.requested');
-    holders.set(window, notice);
-    if (data['mock'] !== true) forPeople.push(notice);
+    const notification = messageId(id, 'notification.requested');
+    holders.set(window, notification);
+    if (data['mock'] !== true) forPeople.push(notification);
     keys.push(`${user}:${kind}:${startOf(bucket)}\n`);
-    messages.push({ id: notice, type: `notification.${String(data['channel'])}.requested` });
+    messages.push({ id: notification, type: `notification.${String(data['channel'])}.requested` });
     const [verdict, ordinal] = ['published' as const, messages.length];
-    verdicts.push({ event: id, verdict, basis: null, messageId: notice, ordinal });
+    verdicts.push({ event: id, verdict, basis: null, messageId: notification, ordinal });
   }
   const sorted = keys.map((key) => Buffer.from(key)).sort((a, b) => Buffer.compare(a, b));
   const dedupeKeysSha256 = createHash('sha256').update(Buffer.concat(sorted)).digest('hex');
@@ -118,7 +118,7 @@ export type Difference = {
   readonly lost: number;
   readonly duplicated: number;
   readonly reordered: number;
-  /** What nobody expected. */
+  /** Messages that are not expected. */
   readonly strange: number;
   /** The first few, in words. */
   readonly examples: readonly string[];
@@ -126,7 +126,7 @@ export type Difference = {
 
 /** Compares two lists of ids. */
 export function compareLists(expected: readonly string[], found: readonly string[]): Difference {
-  const places = new Map(expected.map((id, index) => [id, index]));
+  const positions = new Map(expected.map((id, index) => [id, index]));
   const seen = new Set<string>();
   const counts = { lost: 0, duplicated: 0, reordered: 0, strange: 0 };
   const examples: string[] = [];
@@ -136,12 +136,12 @@ export function compareLists(expected: readonly string[], found: readonly string
   };
   let furthest = -1;
   for (const [at, id] of found.entries()) {
-    const place = places.get(id);
-    if (place === undefined) count('strange', id, at);
+    const position = positions.get(id);
+    if (position === undefined) count('strange', id, at);
     else if (seen.has(id)) count('duplicated', id, at);
     else {
-      if (place < furthest) count('reordered', id, at);
-      furthest = Math.max(furthest, place);
+      if (position < furthest) count('reordered', id, at);
+      furthest = Math.max(furthest, position);
       seen.add(id);
     }
   }

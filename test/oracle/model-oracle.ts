@@ -20,8 +20,8 @@ export type ListedMessage = {
   readonly rule: 'triggered' | 'notification';
 };
 
-/** A notice that was let through. */
-export type ListedNotice = {
+/** A notification that was let through. */
+export type ListedNotification = {
   readonly source: string;
   readonly subject: string;
   readonly at: number;
@@ -31,7 +31,7 @@ export type ListedNotice = {
 
 export type Listed = {
   readonly messages: readonly ListedMessage[];
-  readonly notices: readonly ListedNotice[];
+  readonly notifications: readonly ListedNotification[];
 };
 
 /** Under ruleset 2 of the model every window is half as long. */
@@ -39,15 +39,15 @@ const sizeUnder = ({ windowMs }: ModelPolicy, ruleset: number): number =>
   ruleset === 2 ? windowMs / 2 : windowMs;
 
 /**
- * @param noticeOf the id of the notice that a request leads to
+ * @param notificationOf the id of the notification that a request leads to
  */
 export function listOf(
   events: readonly LogEvent[],
   policy: ModelPolicy,
-  noticeOf: (source: string) => string,
+  notificationOf: (source: string) => string,
 ): Listed {
   const messages: ListedMessage[] = [];
-  const notices: ListedNotice[] = [];
+  const notifications: ListedNotification[] = [];
   let ruleset = 1;
   const together = (a: number, b: number, size: number): boolean =>
     policy.kind === 'tumbling'
@@ -58,9 +58,11 @@ export function listOf(
     if (type === 'RulesetActivated') ruleset = Number(said['ruleset']);
     if (type === 'TriggerRaised') messages.push({ source: id, rule: 'triggered' });
     if (type === 'DeliveryDied' || type === 'DeliveryExpired') {
-      const dead = notices.find(({ source }) => noticeOf(source) === said['notificationId']);
+      const dead = notifications.find(
+        ({ source }) => notificationOf(source) === said['notificationId'],
+      );
       if (dead === undefined || dead.released || said['doubtful'] === true) continue;
-      const near = notices.filter(
+      const near = notifications.filter(
         ({ subject, at }) => subject === dead.subject && together(at, dead.at, policy.windowMs),
       );
       if (near.reduce((sum, { releases }) => sum + releases, 0) >= 2) continue;
@@ -71,14 +73,16 @@ export function listOf(
     const subject = JSON.stringify([said['mock'], said['userId'], said['triggerType']]);
     const at = Date.parse(String(said['triggerRequestedAt']));
     const size = sizeUnder(policy, ruleset);
-    const counting = notices.filter((notice) => notice.subject === subject && !notice.released);
+    const counting = notifications.filter(
+      (notification) => notification.subject === subject && !notification.released,
+    );
     const held =
       policy.kind === 'rolling'
         ? counting.filter((n) => at - size < n.at && n.at <= at).length >= policy.count
         : counting.some((n) => together(n.at, at, size));
     if (held) continue;
-    notices.push({ source: id, subject, at, released: false, releases: 0 });
+    notifications.push({ source: id, subject, at, released: false, releases: 0 });
     messages.push({ source: id, rule: 'notification' });
   }
-  return { messages, notices };
+  return { messages, notifications };
 }

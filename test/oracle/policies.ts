@@ -40,7 +40,7 @@ export function bruteForce(definition: Definition, happenings: readonly Happenin
       if (again !== undefined) again.released = false;
     } else {
       const { at } = happening;
-      const counting = [...sent.values()].filter((notice) => !notice.released);
+      const counting = [...sent.values()].filter((notification) => !notification.released);
       let suppressed: boolean;
       if (definition.kind === 'rolling') {
         const inWindow = counting.filter((n) => at - definition.windowMs < n.at && n.at <= at);
@@ -58,8 +58,8 @@ export function bruteForce(definition: Definition, happenings: readonly Happenin
 type Session = Sent & { last: number };
 
 /**
- * A session is a notice and the requests that it held back. It is open at an instant that is less than the
- * gap away from the nearest of its requests on that side, and less than the maximum after its notice; so a
+ * A session is a notification and the requests that it held back. It is open at an instant that is less than the
+ * gap away from the nearest of its requests on that side, and less than the maximum after its notification; so a
  * late request belongs to the session that it would have begun. Of several open ones the latest holds.
  */
 function sessions(

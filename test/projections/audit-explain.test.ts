@@ -38,14 +38,14 @@ async function twoInOneWindow() {
 
 test('explain reports why a request was published', async () => {
   const { first, second, sources } = await twoInOneWindow();
-  const told = await explain(sources, first.triggerId);
-  expect(told.story.map(({ type }) => type)).toEqual([
+  const explained = await explain(sources, first.triggerId);
+  expect(explained.story.map(({ type }) => type)).toEqual([
     'RulesetActivated',
     'TriggerRaised',
     'PreviewOffered',
     'NotificationRequested',
   ]);
-  expect(told).toMatchObject({
+  expect(explained).toMatchObject({
     userId: '1',
     mock: false,
     decision: {
@@ -65,8 +65,8 @@ test('explain reports why a request was published', async () => {
 
 test('explain reports why a request was suppressed, and by which notification', async () => {
   const { first, second, sources } = await twoInOneWindow();
-  const told = await explain(sources, second.triggerId);
-  expect(told).toMatchObject({
+  const explained = await explain(sources, second.triggerId);
+  expect(explained).toMatchObject({
     decision: {
       verdict: 'suppressed',
       reason: 'within_window',
@@ -78,8 +78,8 @@ test('explain reports why a request was suppressed, and by which notification', 
     sentence:
       'For important urgent task about task pool 2, 2026-01-01 10:10 UTC, no notification was sent, because the notification of 2026-01-01 10:00 UTC had already been sent within the same time window.',
   });
-  // The request of the notice that holds the window is part of the story.
-  expect(told.story.filter(({ type }) => type === 'NotificationRequested')).toHaveLength(2);
+  // The request of the notification that holds the window is part of the story.
+  expect(explained.story.filter(({ type }) => type === 'NotificationRequested')).toHaveLength(2);
 });
 
 test('explain accepts the id of a notification and of a preview', async () => {
@@ -153,16 +153,18 @@ test('explain lists the delivery attempts, also those known at an earlier time',
     data: { ...about, attempt: 1, code: 'http_503', nextAt: at(15) },
   });
   await deliver(world, id, at(15), { type: 'AttemptSucceeded', data: { ...about, attempt: 2 } });
-  const told = await explain(sources, first.triggerId, at(13));
-  expect(told.story.slice(4)).toMatchObject([
+  const explained = await explain(sources, first.triggerId, at(13));
+  expect(explained.story.slice(4)).toMatchObject([
     { type: 'AttemptStarted', actor: 'worker', text: 'attempt 1 started' },
     { text: 'attempt 1 failed: http_503; next at 2026-01-01T10:15:00.000Z' },
     { text: 'attempt 2 succeeded' },
   ]);
-  expect(told.sentence).toMatch(/a notification was sent, and delivered at attempt 2\.$/);
-  expect(told.asOf?.sentence).toMatch(/a notification was sent, and its delivery is under way\.$/);
-  expect(told.asOf?.known).toHaveLength(told.story.length - 1);
-  // The deliveries of the notice that stood in the way belong to the other's story too.
+  expect(explained.sentence).toMatch(/a notification was sent, and delivered at attempt 2\.$/);
+  expect(explained.asOf?.sentence).toMatch(
+    /a notification was sent, and its delivery is under way\.$/,
+  );
+  expect(explained.asOf?.known).toHaveLength(explained.story.length - 1);
+  // The deliveries of the notification that holds the window belong to the other story too.
   const other = await explain(sources, second.triggerId);
   expect(other.story.at(-1)).toMatchObject({ type: 'AttemptSucceeded' });
 });
@@ -173,8 +175,8 @@ test('explain separates what was known at a time from what had happened by then'
   const late = await raised(world.kernel, anInput(1, { requestedAt: START }));
   const sources = await sourcesOf(world);
   const between = begin + 30 * MINUTE;
-  const told = await explain(sources, late.triggerId, between);
-  expect(told.asOf).toMatchObject({
+  const explained = await explain(sources, late.triggerId, between);
+  expect(explained.asOf).toMatchObject({
     sentence: null,
     happenedUnknown: [{ type: 'TriggerRaised' }, { type: 'NotificationRequested' }],
   });
@@ -203,12 +205,12 @@ test('explain reports the later decision of a parked request', async () => {
 test('explain reports no decision for events that are not projected', async () => {
   const world = await makeWorld();
   const { triggerId } = await raised(world.kernel, anInput(1));
-  const told = await explain(
+  const explained = await explain(
     { log: world.store, kernel: 'tocsin', verdicts: memoryReadModel() },
     triggerId,
   );
-  expect(told.decision).toBeNull();
-  expect(told.sentence).toMatch(/whether it is sent is not decided yet\.$/);
+  expect(explained.decision).toBeNull();
+  expect(explained.sentence).toMatch(/whether it is sent is not decided yet\.$/);
 });
 
 test('explain reads as much of a long log as of a short log', async () => {

@@ -155,16 +155,16 @@ test('checking an export reports lines that are moved, missing or repeated', asy
   await fc.assert(
     fc.asyncProperty(fc.array(fc.constantFrom(...numbers.slice(1, -1))), async (order) => {
       const { faults } = await report([0, ...order, lines.length - 1].map((n) => lines[n] ?? ''));
-      const told = (code: string) => faults.filter((fault) => fault.code === code);
+      const faultsOf = (code: string) => faults.filter((fault) => fault.code === code);
       const late = order.map((n, at) => ({
         isRepeated: order.indexOf(n) < at,
         isBehind: order.slice(0, at).some((before) => before > n),
       }));
-      expect(told('line_added')).toHaveLength(late.filter((n) => n.isRepeated).length);
-      expect(told('line_moved')).toHaveLength(
+      expect(faultsOf('line_added')).toHaveLength(late.filter((n) => n.isRepeated).length);
+      expect(faultsOf('line_moved')).toHaveLength(
         late.filter((n) => n.isBehind && !n.isRepeated).length,
       );
-      const missing = told('line_missing').flatMap(({ detail }) => {
+      const missing = faultsOf('line_missing').flatMap(({ detail }) => {
         const [from = -1, to = from] = (detail.match(/\d+/g) ?? []).map(Number);
         return numbers.slice(from, to + 1);
       });

@@ -1,4 +1,4 @@
-// Verify: a world that nobody touched has no differences; each kind of tampering is found and named.
+// Verify: an unchanged world has no differences; each kind of tampering is found and named.
 import { expect, test } from 'vitest';
 import { memoryReadModel } from '../../src/adapters/memory/read-model.ts';
 import type { JsonObject } from '../../src/domain/core/json.ts';
@@ -13,7 +13,7 @@ import { kindsOf, verified, viewOf, type Tampering } from '../support/audited.ts
 import { appendControlEvent, appendRaw, poison, resolvePark } from '../support/log-edits.ts';
 import { anInput, makeWorld, raised, type World } from '../support/world.ts';
 
-/** Three users; user 1 asks three times in one window, so two are suppressed. */
+/** Three users; user 1 has three requests in one window, so two are suppressed. */
 async function smallWorld(): Promise<World> {
   const world = await makeWorld();
   for (const n of [1, 2, 3]) await raised(world.kernel, anInput(n));
@@ -155,7 +155,7 @@ const CASES: readonly (readonly [what: string, expected: string, tampering: Tamp
     },
   ],
   [
-    'a notice changed',
+    'a sent notification changed',
     'notice_changed',
     {
       state: (rows) => ({
@@ -168,12 +168,12 @@ const CASES: readonly (readonly [what: string, expected: string, tampering: Tamp
     },
   ],
   [
-    'a notice deleted',
+    'a sent notification deleted',
     'notice_missing',
     { state: (rows) => ({ ...rows, sentNotifications: rows.sentNotifications.slice(1) }) },
   ],
   [
-    'a notice added',
+    'a sent notification added',
     'notice_extra',
     {
       state: (rows) => ({
@@ -387,9 +387,9 @@ async function appendDelivery(world: World, id: string, source: string, stream?:
 test('verify finds a delivery without a request, and no difference in a requested delivery', async () => {
   const world = await smallWorld();
   const { sentNotifications, verdicts } = world.file.snapshot();
-  const notice = first(sentNotifications);
-  const source = verdicts.find(({ messageId }) => messageId === notice.id)?.event ?? '';
-  await appendDelivery(world, notice.id, source);
+  const sent = first(sentNotifications);
+  const source = verdicts.find(({ messageId }) => messageId === sent.id)?.event ?? '';
+  await appendDelivery(world, sent.id, source);
   expect(await verified(world)).toMatchObject({ deliveries: 1, mismatches: [] });
   await appendDelivery(world, other, other);
   const result = await verified(world);
@@ -400,9 +400,9 @@ test('verify finds a delivery without a request, and no difference in a requeste
 test('verify finds a delivery in a wrong stream', async () => {
   const world = await smallWorld();
   const { sentNotifications, verdicts } = world.file.snapshot();
-  const notice = first(sentNotifications);
-  const source = verdicts.find(({ messageId }) => messageId === notice.id)?.event ?? '';
-  await appendDelivery(world, notice.id, source, `tocsin.notification-00-${other}`);
+  const sent = first(sentNotifications);
+  const source = verdicts.find(({ messageId }) => messageId === sent.id)?.event ?? '';
+  await appendDelivery(world, sent.id, source, `tocsin.notification-00-${other}`);
   expect(kindsOf(await verified(world))).toEqual({ delivery_changed: 1 });
 });
 

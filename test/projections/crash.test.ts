@@ -16,7 +16,7 @@ async function expectComplete(world: World): Promise<void> {
   expect(storedList(world.output)).toEqual(await decidedList(world.store));
 }
 
-/** What a snapshot says of verdicts; a replay has no list, so its messages have no place. */
+/** What a snapshot says of verdicts; a replay has no list, so its messages have no sequence. */
 function verdictsOf({ verdicts, sentNotifications, parked, reasons }: ReadModelSnapshot) {
   const placeless = verdicts.map((verdict) => ({ ...verdict, sequence: null }));
   return { verdicts: placeless, sentNotifications, parked, reasons };

@@ -79,14 +79,14 @@ describe('projector with a broken event in the log file', () => {
       await log.work(async ({ store, project }) => {
         const mended = (await eventsOf(store)).find(({ type }) => type === 'NotificationRequested');
         if (mended === undefined) throw new Error('it was raised');
-        // Not by itself: what was parked stays parked until somebody says so.
+        // Not by itself: what was parked stays parked until an operator retries it.
         expect(await project()).toMatchObject({ published: 0 });
         await resolvePark(store, mended, 'retry');
         expect(await project()).toMatchObject({ published: 1 });
         expect(await project()).toMatchObject({ published: 0 });
         const [first, second, third, last] = log.stored().map(({ id }) => id);
         const decided = (await decidedList(store)).map(({ id }) => id);
-        // The same four messages; the retried one has its place where it was decided.
+        // The same four messages; the retried one is at the position where it was decided.
         expect([first, last, second, third]).toEqual(decided);
       });
       expect(log.parked()).toEqual([]);

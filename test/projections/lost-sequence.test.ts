@@ -1,5 +1,5 @@
-// A stranger's message in the middle of a pipelined batch takes the place of one of ours, and the next
-// ones fit again. The fence alone does not tell; resuming must.
+// A foreign message in the middle of a pipelined batch takes the sequence of one of ours, and the next
+// ones fit again. The fence alone does not show it; resuming must.
 import { expect, test } from 'vitest';
 import { memoryReadModel } from '../../src/adapters/memory/read-model.ts';
 import type { OutputMessage, StoredMessage } from '../../src/projections/output.ts';
@@ -23,7 +23,7 @@ function toSend({ subject, headers, data }: StoredMessage): OutputMessage {
   return { subject, headers: [...headers], data };
 }
 
-/** Stores what a server would: everything that fits its place while a stranger writes at `at`. */
+/** Stores what a server would: every message at its sequence while a foreign message is written at `at`. */
 async function pipelineWithStranger(world: World, messages: readonly OutputMessage[], at: number) {
   const session = await world.output.connect();
   await session.publish(1n, messages.slice(0, at));

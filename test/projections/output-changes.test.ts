@@ -66,7 +66,7 @@ describe('projector with foreign messages in its stream', () => {
     const world = await projected();
     const before = await world.output.connect();
     await raiseSome(world, 4, 5);
-    // Another projector's work, with a stranger in between; this one's file knows nothing of it.
+    // Another projector's work, with a foreign message in between; the file of this one has neither.
     const other = memoryReadModelStore();
     await world.project({}, { state: other.open() });
     world.output.insertForeign();
@@ -121,7 +121,7 @@ describe('projector whose server lost acknowledged messages', () => {
     world.output.dropLast(1);
     const projector = world.projector({ timing: { ...QUICK_BUT_PATIENT } });
     const once = projector.once();
-    await until('it looks', () => world.output.sessions.opened === 2);
+    await until('it reads the stream', () => world.output.sessions.opened === 2);
     const { subject, headers, data } = lost;
     world.output.insertForeign({ subject, headers: [...headers], data });
     await once;

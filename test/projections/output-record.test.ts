@@ -1,5 +1,5 @@
-// The log knows which output it opened. Where NATS or the read model disagree, the lane refuses, and an
-// operator's way on is recorded: years of history never go out by accident.
+// The log knows which output it opened. Where NATS or the read model disagree, the projector refuses, and
+// the operator’s recovery mode is recorded: old messages are never sent by accident.
 import { describe, expect, it } from 'vitest';
 import type { Output } from '../../src/projections/output.ts';
 import { memoryReadModelStore, recordingOutput } from '../../src/testing.ts';
@@ -100,7 +100,7 @@ describe('projector at its first start', () => {
         const session = await world.output.connect(signal);
         return {
           info: async () => {
-            // This one has seen a log that has sent nothing; before it looks at the stream, the other has.
+            // This one has seen a log that has sent nothing; before it reads the stream, the other has sent.
             if (isFirst) {
               isFirst = false;
               await world.project({}, { state: memoryReadModelStore().open() });

@@ -117,7 +117,7 @@ describe('projector with an event that it cannot decide', () => {
 
 /**
  * Makes an event of a log readable that was not, as a later version of the code would: `retry` must
- * then decide it at the place of the operator's decision.
+ * then decide it at the position of the operator's decision.
  */
 async function readableLater(world: World): Promise<RecordedEvent> {
   await raised(world.kernel, anInput(1, { requestedAt: AT }));
@@ -243,7 +243,7 @@ describe('parked request that is retried under another policy', () => {
       .verdicts.filter(({ event }) => event === id)
       .map(({ verdict, reason }) => `${verdict} ${reason}`);
 
-  /** A request of ten o'clock whose message is too large, and a notice of forty minutes before. */
+  /** A request of ten o'clock whose message is too large, and a notification sent forty minutes before. */
   async function largeAfterNotice(pageEntries: number) {
     const world = await makeWorld({ pageEntries });
     await raised(world.kernel, anInput(1, { requestedAt: '2026-01-01T09:20:00.000Z' }));
@@ -276,7 +276,7 @@ describe('parked request that is retried under another policy', () => {
       await passed();
       await resolvePark(world.store, large, 'retry');
       await passed();
-      // Decided once and for all: what is in force later does not matter to it any more.
+      // Decided once and for all: a policy that is in force later does not change it.
       await setPolicy(world.store, { ...anchored, windowMs: 60_000 });
       await resolvePark(world.store, large, 'retry');
       await world.project();

@@ -1,4 +1,4 @@
-// Policies in the log decide from their place on; a replay, and a projector that begins again at any
+// Policies in the log decide from their position on; a replay, and a projector that begins again at any
 // page, decide the same.
 import { describe, expect, it } from 'vitest';
 import { parseInstant } from '../../src/domain/core/instants.ts';
@@ -39,7 +39,7 @@ async function decided(world: World): Promise<string[]> {
   await replay(world.store, again, 'tocsin');
   const replayed = again.snapshot();
   expect(replayed.sentNotifications).toEqual(sentNotifications);
-  // A replay has no output, so nothing has a place in one.
+  // A replay has no output, so no message has a sequence.
   expect(replayed.verdicts).toEqual(verdicts.map((row) => ({ ...row, sequence: null })));
   expect(replayed.checkpoint?.counts).toEqual(checkpoint?.counts);
   return verdictsOf(world);
@@ -189,42 +189,42 @@ describe('mute', () => {
 describe('notification that did not arrive', () => {
   const reopened = 'published reopened';
 
-  async function oneNotice() {
+  async function oneSent() {
     const world = await makeWorld({ pageEntries: 2 });
     await raiseAt(world, 0);
     await world.project();
-    const [notice] = sentNotificationsOf(world);
-    if (notice === undefined) throw new Error('nothing was let through');
-    return { world, notice };
+    const [sent] = sentNotificationsOf(world);
+    if (sent === undefined) throw new Error('nothing was let through');
+    return { world, sent };
   }
 
   it.each(['DeliveryDied', 'DeliveryExpired'] as const)(
     'releases its window by %s, and the next request is published',
     async (type) => {
-      const { world, notice } = await oneNotice();
-      await endDelivery(world.store, notice, type);
+      const { world, sent } = await oneSent();
+      await endDelivery(world.store, sent, type);
       await raiseAt(world, 1);
       await raiseAt(world, 2);
       expect(await decided(world)).toEqual([first, reopened, within]);
       const { verdicts } = world.file.snapshot();
-      expect(verdicts[1]?.basis).toBe(notice.id);
+      expect(verdicts[1]?.basis).toBe(sent.id);
       expect(sentNotificationsOf(world)[0]).toMatchObject({ released: true, releases: 1 });
     },
   );
 
   it('keeps its window when it may have arrived and when it was skipped', async () => {
-    const { world, notice } = await oneNotice();
-    await endDelivery(world.store, notice, 'DeliveryDied', true);
+    const { world, sent } = await oneSent();
+    await endDelivery(world.store, sent, 'DeliveryDied', true);
     await raiseAt(world, 1);
-    await endDelivery(world.store, notice, 'DeliveryExpired', true);
+    await endDelivery(world.store, sent, 'DeliveryExpired', true);
     await raiseAt(world, 2);
-    await endDelivery(world.store, notice, 'DeliverySkipped');
+    await endDelivery(world.store, sent, 'DeliverySkipped');
     await raiseAt(world, 3);
     expect(await decided(world)).toEqual([first, within, within, within]);
   });
 
   it('releases a window at most twice', async () => {
-    const { world } = await oneNotice();
+    const { world } = await oneSent();
     for (let minute = 1; minute <= 4; minute += 1) {
       const last = sentNotificationsOf(world).at(-1);
       if (last === undefined) throw new Error('nothing was let through');
@@ -236,28 +236,28 @@ describe('notification that did not arrive', () => {
   });
 
   it('takes its window back when it is redriven', async () => {
-    const { world, notice } = await oneNotice();
-    await endDelivery(world.store, notice, 'DeliveryDied');
-    await endDelivery(world.store, notice, 'DeliveryRedriven');
+    const { world, sent } = await oneSent();
+    await endDelivery(world.store, sent, 'DeliveryDied');
+    await endDelivery(world.store, sent, 'DeliveryRedriven');
     await raiseAt(world, 1);
-    await endDelivery(world.store, notice, 'DeliveryDied');
+    await endDelivery(world.store, sent, 'DeliveryDied');
     await raiseAt(world, 2);
     expect(await decided(world)).toEqual([first, within, reopened]);
   });
 
   it('releases only its own window', async () => {
-    const { world, notice } = await oneNotice();
+    const { world, sent } = await oneSent();
     await raiseAt(world, 30);
-    await endDelivery(world.store, notice, 'DeliveryDied');
+    await endDelivery(world.store, sent, 'DeliveryDied');
     await raiseAt(world, 31);
     expect(await decided(world)).toEqual([first, first, within]);
   });
 
   it('changes nothing when it is unknown', async () => {
-    const { world, notice } = await oneNotice();
-    await endDelivery(world.store, { ...notice, id: crypto.randomUUID() }, 'DeliveryDied');
-    await endDelivery(world.store, { ...notice, mock: true }, 'DeliveryDied');
-    await endDelivery(world.store, { ...notice, user: '2' }, 'DeliveryDied');
+    const { world, sent } = await oneSent();
+    await endDelivery(world.store, { ...sent, id: crypto.randomUUID() }, 'DeliveryDied');
+    await endDelivery(world.store, { ...sent, mock: true }, 'DeliveryDied');
+    await endDelivery(world.store, { ...sent, user: '2' }, 'DeliveryDied');
     await raiseAt(world, 1);
     expect(await decided(world)).toEqual([first, within]);
   });

@@ -1,4 +1,4 @@
-// The log is not the one that the state file knows, or says what this code cannot: the lane stops.
+// The log is not the one that the state file knows, or has events that this code cannot read: the projector stops.
 import { describe, expect, it } from 'vitest';
 import { controlStream } from '../../src/domain/core/ids.ts';
 import { memoryReadModel } from '../../src/testing.ts';

@@ -36,7 +36,7 @@ type Restored = {
   readonly backup: string;
 };
 
-/** Three users are told, the backup is made, three more are told, and the log is restored from the backup. */
+/** Three users are notified, the backup is made, three more are notified, and the log is restored from the backup. */
 async function restored(): Promise<Restored> {
   const world = await makeWorld();
   const old = memoryReadModelStore();

@@ -14,7 +14,7 @@ const stampOf = (ordinal: bigint) => ({
   digest: `digest-${ordinal}`,
 });
 
-/** What a server stores of a pipelined list while strangers write: each slot is ours or a stranger's. */
+/** What a server stores of a pipelined list while others write too: each slot has our message or a foreign one. */
 function store(mark: Reached, slots: readonly boolean[]): readonly ScannedMessage[] {
   const base = mark.sequence - mark.ordinal;
   return slots.map((isOurs, index) => {

@@ -1,4 +1,4 @@
-// Two projectors of one lane: both decide the same list, and the fence lets each place be written once.
+// Two projectors of one partition: both decide the same list, and the fence lets each sequence be written once.
 import { describe, expect, it } from 'vitest';
 import { memoryReadModelStore } from '../../src/testing.ts';
 import { decidedList, storedList } from '../support/decided.ts';
@@ -78,7 +78,7 @@ describe('standby projector', () => {
 });
 
 describe('standby projector with a full queue of pages', () => {
-  /** Nobody publishes, so every page that this one has decided waits. */
+  /** No projector publishes, so every page that this one has decided waits. */
   async function backlogged() {
     const world = await makeWorld({ pageEntries: 1 });
     await world.project();

@@ -1,5 +1,5 @@
-// Killing a process between an append and its answer: the event is in the log, and whoever wrote it is
-// gone. Nothing that it does afterwards has an effect, and nothing it waits for ever comes.
+// Kills a process between an append and its answer: the event is in the log, and its writer is gone. Later
+// calls of the process have no effect, and its waits never end.
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
 
 export type Mortal = {

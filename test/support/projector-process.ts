@@ -1,7 +1,7 @@
-// A projector in a process of its own, beside whoever writes the embedded log: it only reads that, as
-// one on a remote event store would. node projector-process.ts STORE STATE NATS [standby]
+// A projector in a process of its own, beside the writer of the embedded log: it only reads the log, as
+// a projector on a remote event store does. node projector-process.ts STORE STATE NATS [standby]
 //
-// Prints a line of JSON whenever its role or its place changes, and what it logs.
+// Prints a line of JSON whenever its role or its position changes, and what it logs.
 import { fileLog } from '../../src/adapters/eventstore/embedded/log.ts';
 import { readAllPages, readStreamPages } from '../../src/adapters/eventstore/common/reading.ts';
 import { commitSignal, subscription } from '../../src/adapters/eventstore/common/subscription.ts';

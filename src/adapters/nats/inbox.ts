@@ -1,5 +1,4 @@
 // The notification requests of the output stream, through a consumer that all workers share. An ack means: in the log.
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Msg } from 'nats';
 import { z } from 'zod';
 import { isOver } from '../../domain/core/signals.ts';
@@ -20,7 +19,15 @@ import {
 import { unavailable } from './failures.ts';
 import type { NatsConnectionOptions } from './options.ts';
 import { planStream } from './stream.ts';
-import { deliveryNumbers, nanosPerMs, pullMessages, readHeaders, type Pull } from './pull.ts';
+import {
+  deliveryNumbers,
+  heartbeatMs,
+  nanosPerMs,
+  pause,
+  pullMessages,
+  readHeaders,
+} from './pull.ts';
+import type { Pull } from './pull.ts';
 
 export type JetStreamInboxOptions = NatsConnectionOptions & {
   /** Name of the JetStream stream; default `TOCSIN`. */
@@ -35,15 +42,12 @@ type Run = Parameters<RequestQueue['run']>[0];
 
 /** Messages per request, and so handled at once. */
 const BATCH = 64;
-const heartbeatMs = 5_000;
 /** The server redelivers a message without an acknowledgement after this time: its worker may be gone. */
 const ackWaitMs = 30_000;
 /** The server redelivers a message that cannot be handled now after this time. */
 const laterMs = 2_000;
 /** Unacknowledged messages of all workers together. */
 const maxAckPending = 1_024;
-/** The pause before the next attempt to find the stream or to connect. */
-const retryMs = 1_000;
 
 const consumerSchema = z.object({ name: z.string() });
 
@@ -167,8 +171,3 @@ const REPLIES: Readonly<Record<Acknowledgement, string>> = {
   term: '+TERM',
   nak: `-NAK {"delay": ${laterMs * nanosPerMs}}`,
 };
-
-async function pause(signal: AbortSignal): Promise<void> {
-  // The signal ends the wait early; the caller checks the signal.
-  await sleep(retryMs, undefined, { signal }).catch(() => undefined);
-}

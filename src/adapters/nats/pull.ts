@@ -1,5 +1,7 @@
 // Reads a JetStream pull consumer: requests batches, receives messages, and fails when the server falls silent.
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Msg } from 'nats';
+import { wakeSignal } from '../../domain/core/wake-signal.ts';
 import type { Connection } from './connection.ts';
 import { unavailable } from './failures.ts';
 
@@ -8,6 +10,11 @@ export const nanosPerMs = 1_000_000;
 
 /** Without a message or a heartbeat for this long, the server counts as gone. */
 const silenceMs = 15_000;
+
+/** The server sends a heartbeat to a follower after this much silence. */
+export const heartbeatMs = 5_000;
+
+const retryMs = 1_000;
 
 /** The most messages of a page. */
 export const pageMessages = 128;
@@ -49,16 +56,27 @@ export async function* pullMessages(
   });
   // The client throws errors of its own on a closed connection.
   if (client.isClosed()) throw unavailable('the connection closed');
-  const arrivals = new Arrivals();
+  // Their number is bounded, since the server sends only requested messages.
+  const arrivals: Msg[] = [];
+  let ended = false;
+  const changed = wakeSignal();
   const end = (): void => {
-    arrivals.end();
+    ended = true;
+    changed.wake();
+  };
+  const isSilent = async (): Promise<boolean> => {
+    const timer = setTimeout(end, silenceMs);
+    while (arrivals.length === 0 && !ended) await changed.next();
+    clearTimeout(timer);
+    return arrivals.length === 0;
   };
   signal?.addEventListener('abort', end, { once: true });
   client.closed().then(end, end);
   const subscription = client.subscribe(inbox, {
     callback: (error, message) => {
-      if (error === null) arrivals.push(message);
-      else arrivals.end();
+      if (error !== null) ended = true;
+      else arrivals.push(message);
+      changed.wake();
     },
   });
   try {
@@ -70,9 +88,10 @@ export async function* pullMessages(
         client.publish(subject, request, { reply: inbox });
         due += batch;
       }
-      const arrived = await arrivals.next();
+      const silent = await isSilent();
       if (signal?.aborted === true) return;
-      if (arrived.length === 0) throw unavailable('the server sends nothing any more');
+      if (silent) throw unavailable('the server sends nothing any more');
+      const arrived = arrivals.splice(0, pageMessages);
       const messages = arrived.filter(isDelivery);
       due -= messages.length;
       if (messages.length > 0) yield messages;
@@ -81,39 +100,6 @@ export async function* pullMessages(
   } finally {
     signal?.removeEventListener('abort', end);
     subscription.unsubscribe();
-  }
-}
-
-/** Messages that a callback brings. Their number is bounded, since the server sends only requested messages. */
-class Arrivals {
-  #messages: Msg[] = [];
-  #ended = false;
-  #wake: (() => void) | undefined;
-
-  push(message: Msg): void {
-    this.#messages.push(message);
-    this.#wake?.();
-  }
-
-  end(): void {
-    this.#ended = true;
-    this.#wake?.();
-  }
-
-  /** The next messages that have arrived; waits for the first. Empty after the end and after a silence. */
-  async next(): Promise<readonly Msg[]> {
-    if (this.#messages.length === 0 && !this.#ended) {
-      const { promise, resolve } = Promise.withResolvers<undefined>();
-      const wake = (): void => {
-        resolve(undefined);
-      };
-      const timer = setTimeout(wake, silenceMs);
-      this.#wake = wake;
-      await promise;
-      clearTimeout(timer);
-      this.#wake = undefined;
-    }
-    return this.#messages.splice(0, pageMessages);
   }
 }
 
@@ -146,6 +132,11 @@ export function deliveryNumbers(reply: string): DeliveryNumbers | undefined {
   if (!/^[1-9]\d{0,15}$/.test(sequence) || !/^[1-9]\d{0,15}$/.test(delivered)) return undefined;
   const left = /^\d{1,15}$/.test(pending) ? Number(pending) : 0;
   return { sequence: BigInt(sequence), delivered: Number(delivered), pending: left };
+}
+
+/** Waits before the next attempt to find the stream or to connect. The signal ends the wait early. */
+export async function pause(signal: AbortSignal | undefined): Promise<void> {
+  await sleep(retryMs, undefined, { signal }).catch(() => undefined);
 }
 
 /** Headers by name; the first value of a repeated name counts. */

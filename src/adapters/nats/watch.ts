@@ -1,5 +1,4 @@
 // Follows the output stream through a consumer: core subscribers would also see publishes that the fence refused.
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Msg } from 'nats';
 import { z } from 'zod';
 import { silentLogger } from '../../domain/ports/logger.ts';
@@ -12,9 +11,17 @@ import {
   openJetStream,
   type Connection,
 } from './connection.ts';
-import { causeText, unavailable } from './failures.ts';
+import { unavailable } from './failures.ts';
 import type { JetStreamOutputOptions } from './output.ts';
-import { deliveryNumbers, nanosPerMs, pullMessages, readHeaders, type Pull } from './pull.ts';
+import {
+  deliveryNumbers,
+  heartbeatMs,
+  nanosPerMs,
+  pause,
+  pullMessages,
+  readHeaders,
+} from './pull.ts';
+import type { Pull } from './pull.ts';
 import { planStream } from './stream.ts';
 
 export type WatchOptions = Omit<JetStreamOutputOptions, 'subjectRoot' | 'subjects' | 'replicas'> & {
@@ -24,11 +31,8 @@ export type WatchOptions = Omit<JetStreamOutputOptions, 'subjectRoot' | 'subject
   readonly signal?: AbortSignal | undefined;
 };
 
-const heartbeatMs = 5_000;
 /** The server deletes a consumer that has no requests for this long. */
 const consumerIdleMs = 5 * 60_000;
-/** The pause before the next attempt to find the stream or to connect. */
-const retryMs = 1_000;
 
 const consumerSchema = z.object({
   name: z.string().regex(/^[^\s.*>]+$/),
@@ -64,7 +68,8 @@ export async function* watchOutput(options: WatchOptions): AsyncGenerator<Stored
       if (!hasConnected || !(error instanceof OutputError)) throw error;
       logger.warn({ stream, reason: error.message }, 'the output was lost; connecting again');
     }
-    if (!(await pause(signal))) return;
+    await pause(signal);
+    if (signal?.aborted === true) return;
   }
 }
 
@@ -138,15 +143,4 @@ export async function createReadingConsumer(
 
 function storedMessage(message: Msg, sequence: bigint): StoredMessage {
   return { sequence, subject: message.subject, headers: readHeaders(message), data: message.data };
-}
-
-/** @returns false when the signal ended it */
-async function pause(signal: AbortSignal | undefined): Promise<boolean> {
-  try {
-    await sleep(retryMs, undefined, { signal });
-    return true;
-  } catch (error) {
-    if (signal?.aborted === true) return false;
-    throw new Error(causeText(error), { cause: error });
-  }
 }

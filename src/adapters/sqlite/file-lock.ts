@@ -56,17 +56,13 @@ export function acquireFileLock(path: string, options: FileLockOptions): FileLoc
     db?.close();
     throw lockError(file, error);
   }
-  return lockOn(db, file);
-}
-
-function lockOn(db: DatabaseSync, file: string): FileLock {
-  held.add(db);
+  const lock = db;
+  held.add(lock);
   return {
     file,
     [Symbol.dispose]() {
-      if (!held.delete(db)) return;
       // Closing rolls the open transaction back, which releases the lock.
-      db.close();
+      if (held.delete(lock)) lock.close();
     },
   };
 }

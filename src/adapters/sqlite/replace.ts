@@ -1,6 +1,5 @@
 // Replaces a read model by a fresh one atomically: a process that opens the file finds the old or the new one.
 import { existsSync, renameSync, rmSync } from 'node:fs';
-import type { DatabaseSync } from 'node:sqlite';
 import { TocsinError } from '../../domain/core/errors.ts';
 import type { Checkpoint } from '../../projections/read-model.ts';
 import { openSqlite } from './open.ts';
@@ -59,17 +58,14 @@ function checkpointOf(file: string): Checkpoint | undefined {
 /** Moves the write-ahead log into the old file, which stays complete if the process ends before the rename. */
 function emptyWal(file: string): void {
   if (!existsSync(file)) return;
-  let db: DatabaseSync | undefined;
   try {
-    db = openSqlite(file, READ_MODEL_FORMAT);
+    using db = openSqlite(file, READ_MODEL_FORMAT);
     const busy = db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()?.['busy'];
     if (busy === 0) return;
   } catch (error) {
     // A damaged file has no state to keep.
     if (error instanceof TocsinError && error.kind === 'refused') return;
     throw error;
-  } finally {
-    db?.close();
   }
   throw new TocsinError('unavailable', 'file_busy', `another program keeps ${file} locked`, {
     hint: 'Close programs that have the file open (a database browser, a backup) and try again.',

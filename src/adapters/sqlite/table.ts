@@ -161,27 +161,14 @@ function partsOf<T extends object>(fields: Fields<T>): readonly Part<T>[] {
   const parts: Part<T>[] = [];
   let at = 0;
   for (const name in fields) {
-    const part = partOf(name, fields[name], at);
-    parts.push(part);
-    at += part.columns('').length;
+    const { columns, write, read } = fields[name];
+    const writePart = (row: T, into: SQLInputValue[]): void => {
+      write(row[name], into);
+    };
+    parts.push({ name, at, columns, read, write: writePart });
+    at += columns('').length;
   }
   return parts;
-}
-
-function partOf<T, Name extends keyof T & string>(
-  name: Name,
-  { columns, write, read }: Field<T[Name]>,
-  at: number,
-): Part<T> {
-  return {
-    name,
-    at,
-    columns,
-    read,
-    write: (row, into) => {
-      write(row[name], into);
-    },
-  };
 }
 
 export const position = group<Position>({ commit: bigint, prepare: bigint });

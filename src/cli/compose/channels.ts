@@ -68,10 +68,13 @@ export async function openSealedStore(
   holder: string,
   logger?: Logger,
 ): Promise<EventStore> {
+  const store = await openStore(config, holder, logger);
+  if (!hasVault(config)) return store;
   await using opened = new AsyncDisposableStack();
-  const store = opened.use(await openStore(config, holder, logger));
-  const vault = hasVault(config) ? opened.use(await openVault(config)) : undefined;
-  const sealed = vault ? sealedStore(store, vault, { sealing: config.vault.wasGiven }) : store;
+  opened.use(store);
+  const sealed = sealedStore(store, opened.use(await openVault(config)), {
+    sealing: config.vault.wasGiven,
+  });
   const held = opened.move();
   return { ...sealed, [Symbol.asyncDispose]: () => held.disposeAsync() };
 }

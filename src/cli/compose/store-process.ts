@@ -93,12 +93,10 @@ async function launch(store: string, listen: string): Promise<Running> {
   child.channel?.unref();
   child.unref();
   const exited = new Promise<undefined>((resolve) => {
-    child.once('exit', () => {
+    const end = (): void => {
       resolve(undefined);
-    });
-    child.once('error', () => {
-      resolve(undefined);
-    });
+    };
+    child.once('exit', end).once('error', end);
   });
   const first = await Promise.race([firstLine(child), exited]);
   const said = first === undefined ? undefined : tryParseJson(first);

@@ -80,17 +80,11 @@ export function parseChannel(
 const STANDARD_SECRET = /^whsec_[A-Za-z0-9+/]{32,88}={0,2}$/;
 
 function wrongSecret(kind: Address['kind'], secret: string): string | undefined {
-  switch (kind) {
-    case 'webhook':
-      return STANDARD_SECRET.test(secret)
-        ? undefined
-        : 'must be whsec_ and 24 to 64 bytes in base64';
-    case 'feishu_bot':
-      return undefined;
-    case 'feishu_flow':
-    case 'feishu_base':
-      return 'is for bots and generic webhooks: this kind cannot check a signature';
+  if (kind === 'feishu_bot') return undefined;
+  if (kind !== 'webhook') {
+    return 'is for bots and generic webhooks: this kind cannot check a signature';
   }
+  return STANDARD_SECRET.test(secret) ? undefined : 'must be whsec_ and 24 to 64 bytes in base64';
 }
 
 function invalidFields(error: z.ZodError): ChannelRejection {

@@ -25,17 +25,14 @@ const ABOUT: Readonly<Record<ContractName, string>> = {
  */
 export function asyncApi({ subjectRoot = '' }: AsyncApiOptions = {}): JsonObject {
   const names = Object.keys(CONTRACTS).filter((name): name is ContractName => name in CONTRACTS);
-  const channels = names.flatMap((name) => [
-    [name, channel(name, `${subjectRoot}${name}`, ABOUT[name])] as const,
-    [
-      `mock.${name}`,
-      channel(
-        name,
-        `${subjectRoot}mock.${name}`,
-        `${ABOUT[name]} It is mock traffic: never act on it.`,
-      ),
-    ] as const,
-  ]);
+  const channels = names.flatMap((name) => {
+    const mock = `mock.${name}`;
+    const about = `${ABOUT[name]} It is mock traffic: never act on it.`;
+    return [
+      [name, channel(name, `${subjectRoot}${name}`, ABOUT[name])] as const,
+      [mock, channel(name, `${subjectRoot}${mock}`, about)] as const,
+    ];
+  });
   return {
     asyncapi: '3.0.0',
     info: {

@@ -126,7 +126,6 @@ export function fromRaiseLine(line: Json): Result<Readonly<Record<string, Json>>
   return ok(Object.fromEntries(input));
 }
 
-/** A rejection in the contract's field names. */
 export function toContractFields(rejected: Rejection): Rejection {
   const issues = rejected.issues.map(({ field, message }) => {
     const [head = '', ...path] = field.split('.');

@@ -21,7 +21,6 @@ export type EventData<
   T extends E['type'],
 > = Extract<E, { type: T }>['data'];
 
-/** Why a stored event cannot be decoded. */
 export type DecodeFault = {
   readonly code:
     'broken_json' | 'metadata_invalid' | 'schema_invalid' | 'newer_version' | 'must_understand';

@@ -30,7 +30,8 @@ export function readJson(text: string): unknown {
       continue;
     }
     if (char === '}' || char === ']') value = closed(open.pop());
-    else value = scalar(token);
+    // eslint-disable-next-line no-restricted-properties -- a string or a number has no keys
+    else value = JSON.parse(token);
     const parent = open.at(-1);
     const isItsKey = parent?.isObject === true && char === '"' && isKey(text, end);
     if (isItsKey) parent.keys.push(String(value));
@@ -43,11 +44,6 @@ function closed(list: Unclosed | undefined): unknown {
   if (list?.isObject !== true) return list?.values;
   // As in JSON.parse, the last of equal keys counts and `__proto__` is an ordinary key.
   return Object.fromEntries(list.keys.map((key, n) => [key, list.values[n]]));
-}
-
-function scalar(token: string): unknown {
-  // eslint-disable-next-line no-restricted-properties -- a string or a number has no keys
-  return JSON.parse(token);
 }
 
 /** The index behind the string, number, word or single character at `start`. */

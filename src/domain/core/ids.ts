@@ -17,7 +17,6 @@ export function uuidOfKey(key: string): string {
 /** The default name of a kernel; stream names start with it. */
 export const DEFAULT_KERNEL_NAME = 'tocsin';
 
-/** The kinds of streams that belong to a user. */
 export type StreamCategory = 'trigger' | 'idempotency' | 'duejob' | 'channel' | 'notification';
 
 /** UUIDv5 under Tocsin's namespace of a list of parts; different lists have different UUIDs. */

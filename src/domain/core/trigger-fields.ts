@@ -1,9 +1,10 @@
 // The fields by which an event names its trigger: as schemas, and as a check without a schema.
 import { z } from 'zod';
-import { textUpTo } from './envelope.ts';
+import { InstantCodec, JsonSchema, textUpTo } from './envelope.ts';
 import { isStoredId, StoredIdSchema } from './identity.ts';
 import { isCount, isOneOf, isText } from './quick.ts';
-import { isTriggerType, TARGET_TYPES, TriggerTypeSchema } from './vocabulary.ts';
+import { SEVERITIES } from './severity.ts';
+import { isTriggerType, TARGET_TYPES, TRIGGER_SOURCES, TriggerTypeSchema } from './vocabulary.ts';
 
 /** Which occurrence in its stream an event belongs to. */
 export const occurrenceFields = { triggerId: textUpTo(128), occurrence: z.int().min(1) };
@@ -12,6 +13,24 @@ export const targetFields = {
   triggerType: TriggerTypeSchema,
   targetType: z.enum(TARGET_TYPES),
   targetId: StoredIdSchema,
+};
+
+/** A request to raise a trigger, as the events of the raise hold it. */
+export const requestFields = {
+  userId: StoredIdSchema,
+  ...targetFields,
+  source: z.enum(TRIGGER_SOURCES),
+  feedbackId: textUpTo(128).optional(),
+  idempotencyKey: textUpTo(191).optional(),
+  jobId: textUpTo(64).optional(),
+  traceId: textUpTo(64),
+  requestedAt: InstantCodec,
+  severity: z.enum(SEVERITIES).optional(),
+  /** Present exactly for mock triggers. */
+  mockNow: InstantCodec.optional(),
+  /** Present when a preview was requested without a notification. */
+  quiet: z.literal(true).optional(),
+  personal: z.object({ payload: JsonSchema.optional() }),
 };
 
 /** Text from the host's code or from a user, for people to read; it may contain personal data. */

@@ -30,19 +30,23 @@ export const MAX_RETRY_AFTER_MS = 60 * MINUTE;
 /** The wait, in milliseconds, after a provider throttles without naming a time. */
 export const DEFAULT_THROTTLE_MS = MINUTE;
 
-/** When the next attempt is due, at the latest at `expiresAt`; `undefined` after the last attempt. */
-export function nextAttemptAt(options: {
-  readonly profile: RetryProfile;
+type Answered = {
   readonly notificationId: string;
-  /** Attempts that count, this one included. */
-  readonly used: number;
   /** The number of the attempt, for its jitter. */
   readonly attempt: number;
   readonly now: Instant;
   readonly expiresAt: Instant;
   /** The least wait that the provider asks for, in milliseconds. */
   readonly retryAfterMs?: number | undefined;
-}): Instant | undefined {
+};
+
+/**
+ * When the next attempt is due, at the latest at `expiresAt`; `undefined` after the last attempt.
+ * @param options.used attempts that count, this one included
+ */
+export function nextAttemptAt(
+  options: Answered & { readonly profile: RetryProfile; readonly used: number },
+): Instant | undefined {
   const { profile, notificationId, used, attempt, now, expiresAt, retryAfterMs = 0 } = options;
   const wait = profile.waits[used - 1];
   if (wait === undefined) return undefined;
@@ -52,13 +56,7 @@ export function nextAttemptAt(options: {
 }
 
 /** When to try again after the provider throttled an attempt: its wait and up to 20 % more. */
-export function throttledUntil(options: {
-  readonly notificationId: string;
-  readonly attempt: number;
-  readonly now: Instant;
-  readonly expiresAt: Instant;
-  readonly retryAfterMs?: number | undefined;
-}): Instant {
+export function throttledUntil(options: Answered): Instant {
   const { notificationId, attempt, now, expiresAt, retryAfterMs = DEFAULT_THROTTLE_MS } = options;
   const floor = Math.min(Math.max(retryAfterMs, SECOND), MAX_RETRY_AFTER_MS);
   const wait = floor + Math.round((floor * unit(notificationId, attempt)) / 5);

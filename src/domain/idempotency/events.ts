@@ -2,13 +2,10 @@
 // of two callers with one key exactly one raises.
 import { z } from 'zod';
 import { createCodec, type EventOf } from '../core/codec.ts';
-import { InstantCodec, JsonSchema, textUpTo } from '../core/envelope.ts';
-import { StoredIdSchema } from '../core/identity.ts';
+import { textUpTo } from '../core/envelope.ts';
 import { userStream } from '../core/ids.ts';
 import { joinKey, taggedKeyPart } from '../core/keys.ts';
-import { targetFields } from '../core/trigger-fields.ts';
-import { TRIGGER_SOURCES } from '../core/vocabulary.ts';
-import { SEVERITIES } from '../core/severity.ts';
+import { requestFields } from '../core/trigger-fields.ts';
 import type { RaiseRequest } from '../trigger/commands.ts';
 
 export const IDEMPOTENCY_EVENTS = {
@@ -18,18 +15,8 @@ export const IDEMPOTENCY_EVENTS = {
     /** The occurrence that this key stands for, in whatever state. */
     occurrence: z.int().min(1),
     /** The whole request, so that a repeat can append the occurrence after a crash. */
-    userId: StoredIdSchema,
-    source: z.enum(TRIGGER_SOURCES),
-    ...targetFields,
-    requestedAt: InstantCodec,
-    feedbackId: textUpTo(128).optional(),
+    ...requestFields,
     idempotencyKey: textUpTo(191),
-    jobId: textUpTo(64).optional(),
-    traceId: textUpTo(64),
-    severity: z.enum(SEVERITIES).optional(),
-    mockNow: InstantCodec.optional(),
-    quiet: z.literal(true).optional(),
-    personal: z.object({ payload: JsonSchema.optional() }),
   }),
 };
 

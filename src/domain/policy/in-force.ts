@@ -49,7 +49,6 @@ export function evolvePolicies(state: PoliciesInForce, event: PolicyEvent): Poli
     .exhaustive();
 }
 
-/** The policies in force at `position`: all changes up to it, applied in order. */
 export function policiesAt(
   changes: readonly { readonly event: PolicyEvent; readonly position: Position }[],
   position: Position,
@@ -68,14 +67,4 @@ export function mutedUntil({ mutes }: PoliciesInForce, triggerType: string): Ins
   if (mutes.size === 0) return undefined;
   const until = Math.max(mutes.get(triggerType) ?? -1, mutes.get(ANY_TYPE) ?? -1);
   return until === -1 ? undefined : until;
-}
-
-/** True when a request recorded at this instant is muted. A mute ends by `recordedAt`, never by a clock. */
-export function isSilenced(
-  inForce: PoliciesInForce,
-  triggerType: string,
-  recordedAt: Instant,
-): boolean {
-  const until = mutedUntil(inForce, triggerType);
-  return until !== undefined && recordedAt < until;
 }

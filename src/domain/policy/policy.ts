@@ -118,7 +118,6 @@ export const PolicyInputSchema = z.discriminatedUnion(
 /** {@link PolicyInputSchema} before it is checked. */
 export type PolicyInput = z.input<typeof PolicyInputSchema>;
 
-/** Validates a policy from outside and sets its defaults. */
 export function checkPolicy(input: unknown): Result<Policy, readonly Issue[]> {
   const parsed = PolicyInputSchema.safeParse(input);
   if (parsed.success) return ok(parsed.data);

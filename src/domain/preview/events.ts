@@ -10,7 +10,6 @@ import { CandidateSchema, ChangeSchema, MAX_CANDIDATES, MAX_CHANGES } from './ca
 export const PREVIEW_KINDS = ['proposal', 'question', 'reminder'] as const;
 export const PREVIEW_ENDINGS = ['applied', 'dismissed', 'expired'] as const;
 
-/** The most ids that the host may return for one apply. */
 export const MAX_APPLIED_EVENTS = 1024;
 
 const previewFields = {
@@ -28,7 +27,6 @@ const applyFields = {
   expiresAt: InstantCodec,
 };
 
-/** Every event type of a preview. */
 export const PREVIEW_EVENTS = {
   PreviewOffered: z.object({
     ...previewFields,

@@ -6,30 +6,25 @@ import type { Candidate, Change } from './candidates.ts';
 import type { PreviewEvent, PreviewEventData } from './events.ts';
 
 /** One confirmation, under its idempotency key. */
-export type Apply = {
-  readonly applyId: string;
-  readonly idempotencyKey: string;
-  readonly requestHash: string;
-  readonly candidateId: string;
+export type Apply = Pick<
+  PreviewEventData<'ApplyStarted'>,
+  'applyId' | 'idempotencyKey' | 'requestHash' | 'candidateId' | 'attempt' | 'leaseUntil'
+> & {
   readonly changes: readonly Change[];
-  readonly attempt: number;
-  readonly leaseUntil: Instant;
   readonly status: 'open' | 'applied' | 'failed';
   /** The ids of the entries that the host wrote. */
   readonly appliedEventIds: readonly string[];
+  /** Why it failed. */
   readonly code?: string;
   readonly detail?: string | undefined;
 };
 
-export type Preview = {
-  readonly previewId: string;
-  readonly kind: PreviewEventData<'PreviewOffered'>['kind'];
-  readonly offeredAt: Instant;
-  readonly expiresAt: Instant;
+export type Preview = Omit<
+  PreviewEventData<'PreviewOffered'>,
+  'triggerId' | 'occurrence' | 'userId' | 'personal'
+> & {
   readonly summary: string;
   readonly candidates: readonly Candidate[];
-  readonly candidateId?: string | undefined;
-  readonly baseVersion?: string | undefined;
   readonly snapshot?: Json | undefined;
   /** In the order in which they began; at most one is open. */
   readonly applies: readonly Apply[];
@@ -37,9 +32,8 @@ export type Preview = {
 };
 
 export function offeredPreview(data: PreviewEventData<'PreviewOffered'>): Preview {
-  const { previewId, kind, offeredAt, expiresAt, candidateId, baseVersion, personal } = data;
+  const { triggerId: _id, occurrence: _n, userId: _user, personal, ...about } = data;
   const { summary, candidates = [], snapshot } = personal;
-  const about = { previewId, kind, offeredAt, expiresAt, candidateId, baseVersion };
   return { ...about, summary, candidates, snapshot, applies: [] };
 }
 
@@ -71,7 +65,6 @@ export function evolvePreview(
     .exhaustive();
 }
 
-/** The apply that has no answer yet. */
 export function openApply(preview: Preview): Apply | undefined {
   return preview.applies.find(({ status }) => status === 'open');
 }

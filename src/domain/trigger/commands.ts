@@ -1,7 +1,7 @@
 // The request to raise a trigger, as a client sends it and as it is after validation.
 import { z } from 'zod';
 import { JsonSchema, textUpTo } from '../core/envelope.ts';
-import { IdSchema, type TargetId, type UserId } from '../core/identity.ts';
+import { IdSchema } from '../core/identity.ts';
 import {
   InstantInput,
   issuesOf,
@@ -13,7 +13,8 @@ import type { Instant } from '../core/instants.ts';
 import type { Json } from '../core/json.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import { TARGET_TYPES, TRIGGER_SOURCES, TriggerTypeSchema } from '../core/vocabulary.ts';
-import { SEVERITIES, type Severity } from '../core/severity.ts';
+import { SEVERITIES } from '../core/severity.ts';
+import type { requestFields } from '../core/trigger-fields.ts';
 import type { TriggerEventData } from './events.ts';
 
 export const MAX_PAYLOAD_BYTES = 32 * 1024;
@@ -60,23 +61,9 @@ export const RaiseInputSchema = z.strictObject({
 export type RaiseInput = z.input<typeof RaiseInputSchema>;
 
 /** A valid request. */
-export type RaiseRequest = {
-  readonly userId: UserId;
-  readonly triggerType: string;
-  readonly source: (typeof TRIGGER_SOURCES)[number];
-  readonly targetType: (typeof TARGET_TYPES)[number];
-  readonly targetId: TargetId;
-  readonly requestedAt: Instant;
-  readonly feedbackId?: string | undefined;
-  readonly idempotencyKey?: string | undefined;
-  readonly jobId?: string | undefined;
-  readonly traceId: string;
-  readonly severity?: Severity | undefined;
-  readonly mockNow?: Instant | undefined;
-  /** Offer a preview without a notification; a raise never sets it. */
-  readonly quiet?: true | undefined;
-  readonly payload?: Json | undefined;
-};
+export type RaiseRequest = Readonly<
+  Omit<z.output<z.ZodObject<typeof requestFields>>, 'personal'> & { payload?: Json | undefined }
+>;
 
 export function raisedRequest(raised: TriggerEventData<'TriggerRaised'>): RaiseRequest {
   const { triggerId: _id, occurrence: _n, dedupeKey: _key, personal, ...facts } = raised;

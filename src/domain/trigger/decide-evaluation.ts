@@ -10,7 +10,6 @@ import type { Evaluation, Offer } from './evaluation.ts';
 import type { TriggerEvent, TriggerEventData } from './events.ts';
 import { occurrenceOf, type Occurrence, type TriggerState } from './state.ts';
 
-/** How long a preview can be confirmed. */
 export const PREVIEW_TTL_MS = 60 * 60 * 1000;
 
 export type OutcomeContext = {
@@ -98,7 +97,6 @@ export function evaluationRetryMs(attempt: number): number {
   return backoffCeilingMs(attempt - 1, RETRY);
 }
 
-/** The occurrence, if it waits for its evaluation. */
 export function awaitingEvaluation(
   state: TriggerState,
   occurrence: number,

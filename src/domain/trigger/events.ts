@@ -2,15 +2,14 @@
 // together with the decision, so there is no second write that a crash could lose.
 import { z } from 'zod';
 import { createCodec, type EventData, type EventOf } from '../core/codec.ts';
-import { InstantCodec, JsonSchema, textUpTo } from '../core/envelope.ts';
-import { StoredIdSchema } from '../core/identity.ts';
+import { InstantCodec, textUpTo } from '../core/envelope.ts';
 import { isJson } from '../core/json.ts';
 import { isFields, isOneOf, isOptionalText, isText, quickInstant } from '../core/quick.ts';
 import {
   DetailSchema,
   occurrenceFields,
   quickTriggerFields,
-  targetFields,
+  requestFields,
 } from '../core/trigger-fields.ts';
 import { CodeSchema, TRIGGER_SOURCES } from '../core/vocabulary.ts';
 import { SEVERITIES } from '../core/severity.ts';
@@ -19,26 +18,8 @@ import { PREVIEW_EVENTS } from '../preview/events.ts';
 
 const ended = z.object({ ...occurrenceFields, reason: textUpTo(256) });
 
-/** Every event type of the trigger streams. */
 export const TRIGGER_EVENTS = {
-  TriggerRaised: z.object({
-    ...occurrenceFields,
-    userId: StoredIdSchema,
-    ...targetFields,
-    source: z.enum(TRIGGER_SOURCES),
-    feedbackId: textUpTo(128).optional(),
-    idempotencyKey: textUpTo(191).optional(),
-    jobId: textUpTo(64).optional(),
-    dedupeKey: textUpTo(512),
-    traceId: textUpTo(64),
-    requestedAt: InstantCodec,
-    severity: z.enum(SEVERITIES).optional(),
-    /** Present exactly for mock triggers. */
-    mockNow: InstantCodec.optional(),
-    /** Present when a preview was requested without a notification. */
-    quiet: z.literal(true).optional(),
-    personal: z.object({ payload: JsonSchema.optional() }),
-  }),
+  TriggerRaised: z.object({ ...occurrenceFields, ...requestFields, dedupeKey: textUpTo(512) }),
   NotificationRequested,
   TriggerClosed: ended,
   TriggerRejected: ended.extend({ code: CodeSchema }),

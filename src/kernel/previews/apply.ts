@@ -67,7 +67,7 @@ async function callPort(
   try {
     return checked(await port(request, signal));
   } catch (error) {
-    // A port that was told to stop may have written something.
+    // A port whose signal was aborted may have written something.
     const code = signal.aborted ? 'outcome_unknown' : 'apply_error';
     // Messages of the host's errors may hold personal data; the log gets only the error's name.
     const detail = error instanceof Error ? cleanText(error.name, 64) : undefined;

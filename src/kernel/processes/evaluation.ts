@@ -23,13 +23,7 @@ import type { DueChange } from './due/options.ts';
 import { dueProcess } from './due/due-process.ts';
 import type { Process } from './due/process.ts';
 import { systemRuntime, withDeadline } from '../decider/runtime.ts';
-import {
-  append,
-  recordedAtOf,
-  tracedDecider,
-  triggerEventOf,
-  triggerPrefixes,
-} from './trigger-streams.ts';
+import { append, tracedDecider, triggerEventOf, triggerPrefixes } from './trigger-streams.ts';
 
 /** The name of the due index. Rows with another meaning need another name. */
 export const EVALUATION_INDEX = 'evaluation.1';
@@ -85,7 +79,7 @@ export function evaluationRows(recorded: RecordedEvent): DueChange | undefined {
   switch (event?.type) {
     case 'TriggerRaised':
       return {
-        put: [{ key: event.data.triggerId, stream, dueAt: recordedAtOf(recorded), rank: 0 }],
+        put: [{ key: event.data.triggerId, stream, dueAt: event.recordedAt, rank: 0 }],
       };
     case 'TriggerEvaluationFailed': {
       const { triggerId: key, retryAt: dueAt } = event.data;

@@ -41,15 +41,10 @@ export function triggerPrefixes(kernel: string = DEFAULT_KERNEL_NAME): readonly 
   return [categoryPrefix(kernel, 'trigger')];
 }
 
-export function triggerEventOf(recorded: RecordedEvent): TriggerEvent | undefined {
+export function triggerEventOf(recorded: RecordedEvent) {
   const decoded = triggerCodec.decode(recorded);
-  return decoded.kind === 'event' ? decoded.event : undefined;
-}
-
-/** When an event was appended; 0 for an event without a valid `recordedAt`, which is due at once. */
-export function recordedAtOf(recorded: RecordedEvent): Instant {
-  const metadata = MetadataSchema.safeParse(recorded.metadata);
-  return metadata.success ? metadata.data.recordedAt : 0;
+  if (decoded.kind !== 'event') return undefined;
+  return { ...decoded.event, recordedAt: decoded.metadata.recordedAt };
 }
 
 /** Decides, appends and returns the answer; throws when nothing was appended, and the process tries again. */

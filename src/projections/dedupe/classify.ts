@@ -41,7 +41,6 @@ type Decoded<K extends string, D> = {
   readonly metadata: EventMetadata;
 };
 
-/** The classified events of one kind. */
 export type Classified<K extends ClassifiedEvent['kind']> = Extract<
   ClassifiedEvent,
   { readonly kind: K }

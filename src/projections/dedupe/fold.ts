@@ -6,7 +6,7 @@ import type { Position } from '../../domain/core/positions.ts';
 import type { PolicyDecision, PolicyRequest } from '../../domain/policy/decide.ts';
 import {
   evolvePolicies,
-  isSilenced,
+  mutedUntil,
   policyFor,
   type PoliciesInForce,
 } from '../../domain/policy/in-force.ts';
@@ -167,7 +167,8 @@ class PageFold {
   #decisionOf(request: PolicyRequest, subject: string): PolicyDecision {
     const { triggerType, recordedAt } = request;
     const policy = policyFor(this.#policies, triggerType);
-    const silenced = isSilenced(this.#policies, triggerType, recordedAt);
+    // A mute ends by `recordedAt`, never by a clock.
+    const silenced = recordedAt < (mutedUntil(this.#policies, triggerType) ?? 0);
     return this.#ruleset.decide(policy, request, this.#sentOf(subject), silenced);
   }
 

@@ -24,7 +24,6 @@ export type Prior = {
   /** Sent notifications by {@link subjectText} and id: all that can affect the page's verdicts. */
   readonly sentNotifications: ReadonlyMap<string, SentById>;
   readonly parked: ReadonlySet<string>;
-  /** The events that the page retries, by id. */
   readonly retried: ReadonlyMap<string, ClassifiedEvent>;
 };
 

@@ -11,7 +11,6 @@ export type FoldState = {
   readonly ruleset: number;
   /** Not in the checkpoint: the control stream up to the position gives them. */
   readonly policies: PoliciesInForce;
-  /** How many messages the generation has so far. */
   readonly ordinal: bigint;
   readonly digest: string;
   readonly counts: Counts;

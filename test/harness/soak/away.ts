@@ -158,11 +158,11 @@ async function drain(cluster: Cluster): Promise<{
   let moved: number | undefined;
   const now = (): number => (performance.now() - begun) / 1_000;
   try {
-    for (let looks = 0; now() < PATIENT_SECONDS; looks += 1) {
+    for (let checks = 0; now() < PATIENT_SECONDS; checks += 1) {
       const { state } = await streams.info('TOCSIN');
       points.push({ seconds: now(), value: state.last_seq });
       if (moved === undefined && state.last_seq > (points[0]?.value ?? 0)) moved = now();
-      if (moved !== undefined && looks % 5 === 0 && (await hasCaughtUp(cluster))) break;
+      if (moved !== undefined && checks % 5 === 0 && (await hasCaughtUp(cluster))) break;
       await sleep(50);
     }
   } finally {

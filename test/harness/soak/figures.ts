@@ -41,7 +41,7 @@ export function drainRate(points: readonly Point[]): number {
   return ((end - begin) * 0.8) / (to - from);
 }
 
-/** When a rising counter reached the value, between two looks at it where need be. */
+/** When a rising counter reached the value, interpolated between two samples if needed. */
 function reachedAt(points: readonly Point[], value: number): number | undefined {
   const at = points.findIndex((point) => point.value >= value);
   const [before, after] = [points[at - 1], points[at]];

@@ -48,27 +48,24 @@ export function fileConnection(file: string): FileConnection {
 function connect(file: string): Connection {
   const db = openSqliteReadOnly(file, STORE_FORMAT);
   db.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
-  const once = (prepare: (text: string) => StatementSync): ((text: string) => StatementSync) => {
+  const prepared = (set: (statement: StatementSync) => void): ((text: string) => StatementSync) => {
     const statements = new Map<string, StatementSync>();
     return (text) => {
-      const prepared = statements.get(text);
-      if (prepared !== undefined) return prepared;
-      const statement = prepare(text);
+      let statement = statements.get(text);
+      if (statement !== undefined) return statement;
+      statement = db.prepare(text);
+      set(statement);
       statements.set(text, statement);
       return statement;
     };
   };
   return {
     db,
-    sql: once((text) => {
-      const statement = db.prepare(text);
+    sql: prepared((statement) => {
       statement.setReadBigInts(true);
-      return statement;
     }),
-    rows: once((text) => {
-      const statement = db.prepare(text);
+    rows: prepared((statement) => {
       statement.setReturnArrays(true);
-      return statement;
     }),
   };
 }

@@ -1,5 +1,5 @@
 // The messages between the store and its writing thread.
-import type { ErrorKind } from '../../../domain/core/errors.ts';
+import type { TocsinError } from '../../../domain/core/errors.ts';
 import type { AppendResult } from '../../../domain/ports/event-store.ts';
 import type { AppendRequest } from '../common/append-request.ts';
 
@@ -29,12 +29,7 @@ export type FromWriter =
   | { readonly kind: 'ready' }
   | {
       readonly kind: 'failed';
-      readonly error: {
-        readonly kind: ErrorKind;
-        readonly code: string;
-        readonly message: string;
-        readonly hint: string;
-      };
+      readonly error: Pick<TocsinError, 'kind' | 'code' | 'message' | 'hint'>;
     }
   | {
       readonly kind: 'answers';

@@ -42,10 +42,6 @@ export async function startWriter(settings: WriterSettings, onCommit: () => void
   let lastFailure: unknown;
   let drained = (): void => undefined;
 
-  const post = (worker: Worker, message: ToWriter): void => {
-    worker.postMessage(message);
-  };
-
   const flush = (): void => {
     if (thread === undefined || unsent.length === 0) return;
     const appends = unsent.flatMap((n): Numbered[] => {
@@ -57,7 +53,7 @@ export async function startWriter(settings: WriterSettings, onCommit: () => void
     // The thread keeps the process alive only while appends are pending.
     thread.ref();
     writing += appends.length;
-    post(thread, { kind: 'append', appends });
+    thread.postMessage({ kind: 'append', appends } satisfies ToWriter);
   };
 
   const flushTurn = (): void => {
@@ -167,7 +163,7 @@ export async function startWriter(settings: WriterSettings, onCommit: () => void
       if (worker === undefined) return;
       const ended = new Promise((resolve) => worker.once('exit', resolve));
       worker.ref();
-      post(worker, { kind: 'close' });
+      worker.postMessage({ kind: 'close' } satisfies ToWriter);
       await ended;
     },
   };

@@ -13,8 +13,11 @@ type Pending = {
   readonly resolve: (answer: AppendAnswer) => void;
 };
 
+/** The parts of a link that appends need. */
+export type AppendLink = Pick<Link, 'startAppends' | 'retired' | 'isAlone'>;
+
 export class AppendStream {
-  readonly link: Link;
+  readonly link: AppendLink;
   readonly #call: ReturnType<Link['startAppends']>;
   readonly #pending = new Map<string, Pending>();
   /** True after the first answer: the server has granted access. */
@@ -22,7 +25,7 @@ export class AppendStream {
   #ended = false;
 
   /** @throws CallError when the link is lost */
-  constructor(link: Link) {
+  constructor(link: AppendLink) {
     this.link = link;
     this.#call = link.startAppends();
     this.#call.on('data', (reply: Buffer) => {

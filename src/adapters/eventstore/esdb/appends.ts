@@ -2,26 +2,20 @@
 // on the link of then, until the deadline. Event ids and an exact expected revision make a repeat harmless: the
 // server answers it as it answered the first.
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { unlessAborted } from '../../../domain/core/signals.ts';
-import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
 import type { AppendResult } from '../../../domain/ports/event-store.ts';
 import type { AppendRequest } from '../common/append-request.ts';
 import type { AppendAnswer } from './append-answers.ts';
-import { AppendStream } from './append-stream.ts';
+import { confirmed, located, pause, unknown, type ReadableStore } from './append-outcome.ts';
+import { AppendStream, type AppendLink } from './append-stream.ts';
 import { messageOf } from './failures.ts';
-import type { Link } from './link.ts';
 
 /** What appends need of their store. */
-export type AppendedStore = {
+export type AppendedStore = ReadableStore & {
   /** The link to the leader. */
-  readonly link: () => Promise<Link>;
-  /** Reads a stream on the leader, from a revision on. */
-  readonly read: (stream: string, from: bigint, count: number) => Promise<readonly RecordedEvent[]>;
+  readonly link: () => Promise<AppendLink>;
   /** Called when an append was not answered as it should be: look whether the node still leads. */
   readonly onDoubt: () => void;
-  /** Aborted when the store is closed. */
-  readonly closing: AbortSignal;
 };
 
 export type Appender = {
@@ -41,11 +35,6 @@ const REPEAT_AFTER_MS = 500;
 
 /** Pause after an attempt that has written nothing. */
 const PAUSE_MS = 100;
-
-/** Pause between two reads that wait for an event to be replicated. */
-const READ_AGAIN_MS = 50;
-
-type Conflict = Extract<AppendResult, { outcome: 'conflict' }>;
 
 export function appender(store: AppendedStore): Appender {
   let stream: AppendStream | undefined;
@@ -78,8 +67,9 @@ export function appender(store: AppendedStore): Appender {
       if (usable instanceof Error) {
         result = unknown(`the event store cannot be reached: ${usable.message}`, usable);
       } else if (left() > 0) {
+        const answering = attempt(usable, request, Math.min(attemptMs, left()));
         const sentAt = performance.now();
-        const answer = await attempt(usable, request, Math.min(attemptMs, left()));
+        const answer = await answering;
         switch (answer?.outcome) {
           case 'appended':
             return answer;
@@ -121,7 +111,7 @@ export function appender(store: AppendedStore): Appender {
         const left = end - performance.now();
         const shared = underWay.get(key);
         if (shared === undefined) {
-          const own = settle(request, Math.max(0, left));
+          const own = settle(request, Math.max(0, Math.ceil(left)));
           underWay.set(key, own);
           try {
             return await own;
@@ -161,85 +151,7 @@ function isAboutTheEvents(reason: string): boolean {
   return reason === 'too_large' || reason === 'invalid_argument';
 }
 
-type Circumstances = {
-  /** An earlier attempt may have been written. */
-  readonly isRepeat: boolean;
-  /** The leader counts writes that its followers, and so its readers, do not have yet. */
-  readonly isReplicated: boolean;
-  readonly left: () => number;
-};
-
-/**
- * A conflict that its caller can act on: the reported revision can be read, and the events are not those of an
- * earlier attempt, which a server can fail to recognise where metadata hide events of the stream.
- */
-async function confirmed(
-  store: AppendedStore,
-  request: AppendRequest,
-  conflict: Conflict,
-  { isRepeat, isReplicated, left }: Circumstances,
-): Promise<AppendResult> {
-  const { actual } = conflict;
-  if (actual !== 'no_stream' && (isReplicated || isRepeat)) {
-    await readUntil(store, left, request.stream, actual, 1);
-  }
-  if (!isRepeat) return conflict;
-  const { stream, expected, events } = request;
-  const stored = await readUntil(store, left, stream, expected + 1n, events.length, 0);
-  if (stored === undefined)
-    return unknown('an attempt got no answer, and the stream cannot be read');
-  const last = stored.at(-1);
-  const isOwn = events.every(({ id }, at) => stored[at]?.id.toLowerCase() === id);
-  return isOwn && last !== undefined
-    ? { outcome: 'appended', revision: last.revision, position: last.position }
-    : conflict;
-}
-
-/** The result of a repeated append, with the position that its event has in the stream. */
-async function located(
-  store: AppendedStore,
-  { stream }: AppendRequest,
-  revision: bigint,
-  left: () => number,
-): Promise<AppendResult> {
-  const [event] = (await readUntil(store, left, stream, revision, 1)) ?? [];
-  return event === undefined
-    ? unknown('the append is written, its position cannot be read')
-    : { outcome: 'appended', revision, position: event.position };
-}
-
-/** Reads until at least `wanted` events are there; `undefined` when the stream cannot be read in time. */
-async function readUntil(
-  { read, closing }: AppendedStore,
-  left: () => number,
-  stream: string,
-  from: bigint,
-  count: number,
-  wanted = count,
-): Promise<readonly RecordedEvent[] | undefined> {
-  for (;;) {
-    let events: readonly RecordedEvent[] | undefined;
-    try {
-      events = await read(stream, from, count);
-    } catch {
-      // Another node may answer; the caller says that the stream could not be read.
-      events = undefined;
-    }
-    if ((events !== undefined && events.length >= wanted) || left() <= 0) return events;
-    await pause(READ_AGAIN_MS, left(), closing);
-  }
-}
-
 /** Timers of signals take whole milliseconds only. */
 function within(ms: number): AbortSignal {
   return AbortSignal.timeout(Math.max(0, Math.ceil(ms)));
-}
-
-async function pause(ms: number, left: number, closing: AbortSignal): Promise<void> {
-  const wait = Math.max(0, Math.min(ms, left));
-  await sleep(wait, undefined, { signal: closing }).catch(() => undefined);
-}
-
-function unknown(message: string, cause?: unknown): AppendResult {
-  return { outcome: 'unknown', message, ...(cause === undefined ? {} : { cause }) };
 }

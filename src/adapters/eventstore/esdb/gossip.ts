@@ -10,15 +10,17 @@ export type Round = {
 };
 
 /**
- * Asks the nodes, and members that their answers name, all at once. Ends when all have answered or failed, or
- * as soon as the views suffice; the answers of the others are not waited for.
+ * Asks the nodes, and members that their answers name, all at once. Ends when all have answered or failed, as soon
+ * as the views suffice, or a while after most have answered.
  *
  * @param ask rejects after a while
+ * @param stragglersMs how long to wait for the others when more than half have answered
  */
 export async function askAll(
   nodes: readonly Endpoint[],
   ask: (endpoint: Endpoint) => Promise<readonly Member[]>,
   suffices: (views: readonly View[]) => boolean,
+  stragglersMs: number,
 ): Promise<Round> {
   const views: View[] = [];
   const answers = new Map<string, string>();
@@ -33,6 +35,7 @@ export async function askAll(
       const leader = leaderIn(view);
       answers.set(name, leader ? `says that ${endpointName(leader)} leads` : 'knows no leader');
       if (suffices(views)) stop(undefined);
+      else if (2 * views.length > answers.size) setTimeout(stop, stragglersMs, undefined).unref();
     } catch (error) {
       answers.set(name, error instanceof Error ? error.message : String(error));
       return;

@@ -2,8 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import type { Logger } from '../../../domain/ports/logger.ts';
-import { parseConnectionString } from './connection-string.ts';
-import type { ConnectionSettings } from './connection.ts';
+import { parseConnectionString, type NodePreference } from './connection-string.ts';
+import type { TlsFiles } from './dial.ts';
+import type { Endpoint } from './endpoint.ts';
 
 type Credentials = { readonly username: string; readonly password: string };
 
@@ -26,6 +27,27 @@ export type ConnectionOptions = {
 };
 
 /**
+ * What a connection is made from.
+ *
+ * @internal
+ */
+export type StoreSettings = {
+  readonly hosts: readonly [Endpoint, ...Endpoint[]];
+  /** Ask the hosts for the members of the cluster, and connect to those. */
+  readonly discover: boolean;
+  readonly nodePreference: NodePreference;
+  readonly maxDiscoverAttempts: number;
+  /** In milliseconds, as the next ones. */
+  readonly discoveryInterval: number;
+  readonly gossipTimeout: number;
+  readonly keepAliveInterval: number;
+  readonly keepAliveTimeout: number;
+  readonly connectionName: string | undefined;
+  readonly tls: TlsFiles | undefined;
+  readonly credentials: { readonly username: string; readonly password: string } | undefined;
+};
+
+/**
  * Reads the options and the certificate files.
  *
  * @throws TocsinError `usage`
@@ -34,7 +56,7 @@ export type ConnectionOptions = {
 export function readSettings(
   { connectionString, credentials, tls = {}, connectionName }: ConnectionOptions,
   logger: Logger,
-): ConnectionSettings {
+): StoreSettings {
   const { hosts, discover, settings, ...found } = parseConnectionString(connectionString);
   const user = credentials ?? found.credentials;
   const insecure = !settings.tls;

@@ -7,10 +7,10 @@ import { storeClosed } from '../common/reading.ts';
 import { endable } from '../common/subscription.ts';
 import { keepProtoPrivate } from '../wire/private-proto.ts';
 import { appender } from './appends.ts';
-import type { Connection, ConnectionSettings, Role } from './connection.ts';
+import type { Connection, Role } from './connection.ts';
 import type { Link, ReadCall } from './link.ts';
 import { readAllThrough, readStreamThrough } from './reads.ts';
-import { readSettings, type ConnectionOptions } from './settings.ts';
+import { readSettings, type ConnectionOptions, type StoreSettings } from './settings.ts';
 import type { ReadNode } from './subscription-start.ts';
 import { subscribeThrough } from './subscription.ts';
 
@@ -115,7 +115,7 @@ export function eventStoreDb(options: EventStoreDbOptions): EventStore {
   };
 }
 
-async function connect(settings: ConnectionSettings, logger: Logger): Promise<Connection> {
+async function connect(settings: StoreSettings, logger: Logger): Promise<Connection> {
   keepProtoPrivate();
   const { Connection } = await import('./connection.ts');
   return new Connection(settings, logger);

@@ -1,4 +1,5 @@
 // The gRPC server of the front: options, credentials, start and stop.
+import { promisify } from 'node:util';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import type { EmbeddedEngine } from '../embedded/open.ts';
@@ -58,19 +59,16 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
   };
 }
 
-function listen(server: Server, address: string, credentials: ServerCredentials): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.bindAsync(address, credentials, (error, port) => {
-      if (error === null) {
-        resolve(port);
-        return;
-      }
-      const message = `cannot listen on ${address}: ${error.message}`;
-      const hint = 'Another program may use the port; give another one, or 0 for a free one.';
-      const usage = new TocsinError('usage', 'address_unusable', message, { hint, cause: error });
-      reject(usage);
+async function listen(server: Server, address: string, credentials: ServerCredentials) {
+  try {
+    return await promisify(server.bindAsync.bind(server))(address, credentials);
+  } catch (cause) {
+    const detail = cause instanceof Error ? cause.message : String(cause);
+    throw new TocsinError('usage', 'address_unusable', `cannot listen on ${address}: ${detail}`, {
+      hint: 'Another program may use the port; give another one, or 0 for a free one.',
+      cause,
     });
-  });
+  }
 }
 
 function shutDown(server: Server): Promise<void> {

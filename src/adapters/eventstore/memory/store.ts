@@ -27,6 +27,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): EventStore {
   const log = memoryLog();
   const commits = commitSignal();
   const counts = { append: 0, readStream: 0, readAll: 0, deliver: 0, subscription: 0 };
+  const count = (kind: keyof typeof counts): number => (counts[kind] += 1);
   let closed = false;
 
   const open: Log = {
@@ -64,8 +65,8 @@ export function memoryStore(options: MemoryStoreOptions = {}): EventStore {
   return {
     async append(stream, expected, events) {
       if (closed) throw storeClosed();
-      counts.append += 1;
-      const operation = { kind: 'append', n: counts.append, stream, expected, events } as const;
+      const n = count('append');
+      const operation = { kind: 'append', n, stream, expected, events } as const;
       const fault = await faultIn(options.faults, operation);
       switch (fault?.fault) {
         case undefined:
@@ -83,23 +84,19 @@ export function memoryStore(options: MemoryStoreOptions = {}): EventStore {
       }
     },
     async *readStream(stream, read) {
-      counts.readStream += 1;
-      await gateRead({ kind: 'readStream', n: counts.readStream, stream });
+      await gateRead({ kind: 'readStream', n: count('readStream'), stream });
       yield* readStreamPages(open, stream, read);
     },
     async *readAll(read) {
-      counts.readAll += 1;
-      await gateRead({ kind: 'readAll', n: counts.readAll });
+      await gateRead({ kind: 'readAll', n: count('readAll') });
       yield* readAllPages(open, read);
     },
     subscribeAll(subscribe) {
-      counts.subscription += 1;
-      const number = counts.subscription;
+      const number = count('subscription');
       const gate = async (page: readonly SubscriptionEntry[]): Promise<'deliver' | 'drop'> => {
-        counts.deliver += 1;
         const operation = {
           kind: 'deliver',
-          n: counts.deliver,
+          n: count('deliver'),
           subscription: number,
           page,
         } as const;

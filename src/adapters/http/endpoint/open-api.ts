@@ -134,24 +134,16 @@ function parametersOf({ path, userScope, takesKey, query }: Endpoint): object[] 
     required: true,
     schema: { type: 'string', minLength: 1 },
   }));
-  const user = {
-    name: 'Tocsin-User',
-    in: 'header',
-    required: false,
-    description: 'The user that the service acts for; optional with a user’s token.',
-    schema: schemaOf(IdSchema),
-  };
-  const key = {
-    name: 'Idempotency-Key',
-    in: 'header',
-    required: false,
-    description: 'Repeated requests with the same key have one effect.',
-    schema: { type: 'string', minLength: 1, maxLength: 191 },
-  };
+  const header = (name: string, description: string, schema: object) => [
+    { name, in: 'header', required: false, description, schema },
+  ];
+  const user = 'The user that the service acts for; optional with a user’s token.';
+  const key = 'Repeated requests with the same key have one effect.';
+  const keySchema = { type: 'string', minLength: 1, maxLength: 191 };
   return [
     ...inPath,
-    ...(userScope === 'none' ? [] : [user]),
-    ...(takesKey === true ? [key] : []),
+    ...(userScope === 'none' ? [] : header('Tocsin-User', user, schemaOf(IdSchema))),
+    ...(takesKey === true ? header('Idempotency-Key', key, keySchema) : []),
     ...queryParameters(query),
   ];
 }

@@ -91,13 +91,12 @@ function vaultOn(db: DatabaseSync, file: string, keys: VaultKeys): SqliteVault {
     // The journal could still hold the removed secret.
     db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get();
   };
-  const guarded = <T>(work: () => T): Promise<T> => {
-    try {
-      return Promise.resolve(work());
-    } catch (error) {
-      return Promise.reject(asError(openError(file, WHAT, error)));
-    }
-  };
+  const guarded = <T>(work: () => T): Promise<T> =>
+    new Promise<T>((resolve) => {
+      resolve(work());
+    }).catch((error: unknown) => {
+      throw openError(file, WHAT, error);
+    });
   const fingerprints = putIfAbsent(FINGERPRINT_KEY, randomBytes(32).toString('base64'));
 
   return {
@@ -143,10 +142,6 @@ function noKey(file: string): TocsinError {
   return new TocsinError('refused', 'vault_key_wrong', `${file} was encrypted with another key`, {
     hint: 'Give the key that the vault was made with; after a rotation, give the old key after the new one.',
   });
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }
 
 const NONCE_BYTES = 12;

@@ -15,7 +15,6 @@ import type { Texts } from '../../../domain/notification/texts.ts';
 import type {
   ChannelLookup,
   ChannelReport,
-  ChannelTarget,
   Sender,
   SendOutcome,
 } from '../../../domain/ports/sender.ts';
@@ -139,7 +138,7 @@ async function recordOutcome(
   outcome: SendOutcome,
   loaded?: Loaded<DeliveryState>,
 ): Promise<void> {
-  const { records, runtime, logger = silentLogger } = context;
+  const { records, runtime, report, logger = silentLogger } = context;
   for (let tries = 1; ; tries += 1) {
     try {
       const command = { kind: 'record_outcome', attempt, outcome } as const;
@@ -154,17 +153,10 @@ async function recordOutcome(
       await runtime.pause(backoffMs(tries, PROCESS_BACKOFF, runtime.random));
     }
   }
-  if (outcome.outcome === 'permanent')
-    await reportChannel(context, delivery.facts.userId, target, outcome);
-}
-
-async function reportChannel(
-  { report, logger = silentLogger }: AttemptContext,
-  userId: string,
-  { channel, version }: ChannelTarget,
-  { channel: advice, code }: Extract<SendOutcome, { outcome: 'permanent' }>,
-): Promise<void> {
-  if (advice === undefined) return;
+  if (outcome.outcome !== 'permanent' || outcome.channel === undefined) return;
+  const { channel, version } = target;
+  const { userId } = delivery.facts;
+  const { channel: advice, code } = outcome;
   try {
     await report?.({ userId, channel, version, advice, code });
   } catch (error) {

@@ -11,7 +11,6 @@ import type { TriggerEvent } from '../../../domain/trigger/events.ts';
 import type { VerdictRow } from '../../read-model.ts';
 import { requestOf, type DecidedRequest, type ExplainSources, type Found } from './events.ts';
 
-/** A decided request. */
 export type RequestView = {
   readonly triggerId: string;
   readonly triggerType: string;

@@ -17,7 +17,6 @@ import type { ReadableLog, VerdictLookup } from '../reading/ports.ts';
 /** The most events read from one stream: no trigger or delivery has more. */
 const MAX_STREAM_EVENTS = 1_000;
 
-/** A decoded event, and the event as it is recorded. */
 export type Found<E> = {
   readonly event: E;
   readonly metadata: EventMetadata;

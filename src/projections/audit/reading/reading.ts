@@ -109,13 +109,11 @@ export async function controlAt(
   return { state, lists, resolved };
 }
 
-/** True for events that the projection folds. */
 export function isProjected(kernel: string): (event: RecordedEvent) => boolean {
   const prefixes = projectionPrefixes(kernel);
   return ({ stream }) => prefixes.some((prefix) => stream.startsWith(prefix));
 }
 
-/** How a generation numbers its messages. */
 export function numberingOf({ after, base }: OutputGeneration): Numbering {
   return { after, sequenceOf: (ordinal) => base + ordinal };
 }

@@ -11,7 +11,7 @@ import { checkpointOf } from '../../dedupe/state.ts';
 import type { MessageNames } from '../../dedupe/messages.ts';
 import { projectionPrefixes } from '../../dedupe/classify.ts';
 import type { OutputInfo, StoredMessage } from '../../output.ts';
-import { NO_ROWS, type Checkpoint, type ReadModel } from '../../read-model.ts';
+import { NO_ROWS, type Checkpoint, type Counts, type ReadModel } from '../../read-model.ts';
 import { identityOf } from '../../publisher/sequence-map.ts';
 import {
   controlAt,
@@ -41,11 +41,7 @@ export type RebuildOptions = {
   readonly progress?: (events: number, at: Position) => void;
 };
 
-export type RebuildResult = {
-  readonly events: number;
-  readonly published: number;
-  readonly suppressed: number;
-  readonly parked: number;
+export type RebuildResult = Pick<Counts, 'events' | 'published' | 'suppressed' | 'parked'> & {
   readonly checkpoint: Position;
   readonly outputSequence: bigint;
 };

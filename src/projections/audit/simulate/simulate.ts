@@ -82,8 +82,8 @@ export async function simulate(
   options: SimulateOptions,
 ): Promise<SimulationResult> {
   const { kernel, axis, limitPerMinute, progress = () => undefined } = options;
-  const before = new Side(log, kernel, axis, options.before);
-  const after = new Side(log, kernel, axis, options.after);
+  const before = sideOf(log, kernel, axis, options.before);
+  const after = sideOf(log, kernel, axis, options.after);
   const comparison: Comparison = {
     requests: 0,
     newlySent: 0,
@@ -120,50 +120,32 @@ type SidePage = {
   readonly requests: ReadonlyMap<string, LiveRequest>;
 };
 
-class Side {
-  readonly #axis: Axis;
-  readonly #state: ReadModel;
-  readonly #replacement: Replacement;
-  readonly #session: FoldSession;
-  readonly #counts = { published: 0, suppressed: 0, parked: 0 };
-  readonly #reasons: Record<string, number> = {};
-  #silence: Silence | undefined;
+type Side = {
+  readonly page: (events: readonly ClassifiedEvent[]) => Promise<SidePage>;
+  readonly figures: () => Omit<SideFigures, keyof SentFigures>;
+};
 
-  constructor(log: ReadableLog, kernel: string, axis: Axis, side: SimulatedSide) {
-    this.#axis = axis;
-    this.#state = side.state;
-    this.#replacement = side.policies ?? new Map();
-    const policies = { ...NO_POLICIES, policies: this.#replacement };
-    const start = { ...initialFold, policies };
-    this.#session = new FoldSession({ kernel, log, readModel: side.state, start });
-  }
-
-  async page(events: readonly ClassifiedEvent[]): Promise<SidePage> {
-    const own = events.map((event) => this.#withoutReplaced(event));
-    const result = await this.#session.foldClassified(own);
-    const { page } = result;
-    const identity = { storeId: 'simulated', output: null, sequence: 0n };
-    const checkpoint = checkpointOf(page.state, identity);
-    // Only rows that later verdicts depend on are kept.
-    const { sentNotifications, amended } = page;
-    this.#state.commit({ ...NO_ROWS, checkpoint, sentNotifications, amended });
-    this.#session.committed(page);
-    return this.#counted(result);
-  }
-
-  figures(): Omit<SideFigures, keyof SentFigures> {
-    return { ...this.#counts, reasons: this.#reasons, longestSilence: this.#silence };
-  }
+function sideOf(
+  log: ReadableLog,
+  kernel: string,
+  axis: Axis,
+  { state, policies: replacement = new Map() }: SimulatedSide,
+): Side {
+  const start = { ...initialFold, policies: { ...NO_POLICIES, policies: replacement } };
+  const session = new FoldSession({ kernel, log, readModel: state, start });
+  const counts = { published: 0, suppressed: 0, parked: 0 };
+  const reasons: Record<string, number> = {};
+  let longestSilence: Silence | undefined;
 
   /** A policy of the log that the simulation replaces is ignored. */
-  #withoutReplaced(event: ClassifiedEvent): ClassifiedEvent {
+  const withoutReplaced = (event: ClassifiedEvent): ClassifiedEvent => {
     if (event.kind !== 'policy' || event.change.type !== 'NotificationPolicySet') return event;
-    const isReplaced =
-      this.#replacement.has(ANY_TYPE) || this.#replacement.has(event.change.data.triggerType);
+    const { triggerType } = event.change.data;
+    const isReplaced = replacement.has(ANY_TYPE) || replacement.has(triggerType);
     return isReplaced ? { kind: 'pass', recorded: event.recorded } : event;
-  }
+  };
 
-  #counted({ page, events, prior }: FoldResult): SidePage {
+  const counted = ({ page, events, prior }: FoldResult): SidePage => {
     const requests = new Map<string, LiveRequest>();
     for (const event of [...events, ...prior.retried.values()]) {
       if (event.kind !== 'request') continue;
@@ -172,22 +154,37 @@ class Side {
     const live = page.verdicts.filter(({ event }) => requests.get(event)?.mock !== true);
     const here = new Map(page.sentNotifications.map((sent) => [sent.id, sent]));
     for (const row of live) {
-      this.#counts[row.verdict] += 1;
+      counts[row.verdict] += 1;
       const key = `${row.verdict} ${row.reason}`;
-      this.#reasons[key] = (this.#reasons[key] ?? 0) + 1;
+      reasons[key] = (reasons[key] ?? 0) + 1;
       const request = requests.get(row.event);
       if (request === undefined || row.verdict !== 'suppressed' || row.basis === null) continue;
       const holder =
         here.get(row.basis) ??
         prior.sentNotifications.get(subjectText(subjectOf(request)))?.get(row.basis);
       if (holder === undefined) continue;
-      const at = instantIn(request, this.#axis);
-      const ms = at - holder[this.#axis];
-      if (ms <= (this.#silence?.ms ?? -1)) continue;
-      this.#silence = { ms, user: request.userId, triggerType: request.triggerType, at };
+      const at = instantIn(request, axis);
+      const ms = at - holder[axis];
+      if (ms <= (longestSilence?.ms ?? -1)) continue;
+      longestSilence = { ms, user: request.userId, triggerType: request.triggerType, at };
     }
     return { rows: new Map(live.map((row) => [row.event, row])), requests };
-  }
+  };
+
+  return {
+    async page(events) {
+      const result = await session.foldClassified(events.map(withoutReplaced));
+      const { page } = result;
+      const identity = { storeId: 'simulated', output: null, sequence: 0n };
+      const checkpoint = checkpointOf(page.state, identity);
+      // Only rows that later verdicts depend on are kept.
+      const { sentNotifications, amended } = page;
+      state.commit({ ...NO_ROWS, checkpoint, sentNotifications, amended });
+      session.committed(page);
+      return counted(result);
+    },
+    figures: () => ({ ...counts, reasons, longestSilence }),
+  };
 }
 
 type Comparison = {

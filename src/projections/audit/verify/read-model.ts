@@ -184,7 +184,6 @@ export class ReadModelCheck {
     this.#reasonRows();
   }
 
-  /** Compares the counts by reason with the verdicts. */
   #reasonRows(): void {
     const found = [...this.#view.reasons()].map(([reason, n]) => `${reason} ${n}`).join(', ');
     const expected = [...this.#reasons]

@@ -2,7 +2,6 @@
 import { formatPosition } from '../../../domain/core/positions.ts';
 import type { Findings, MismatchCode } from './mismatches.ts';
 
-/** A row; the fields are compared by their text. */
 type Fields = Readonly<Record<string, unknown>>;
 
 export function shown(value: unknown): string {

@@ -11,7 +11,6 @@ const MAX_AHEAD = 16_384n;
 /** Sequences of foreign messages that are remembered: more than one batch of ours can meet. */
 const MAX_FOREIGN = 20_000;
 
-/** Headers that the publisher adds for the server. */
 const SERVER_HEADERS = /^Nats-/;
 
 export type StoredListOptions = {

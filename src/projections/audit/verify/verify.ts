@@ -17,11 +17,12 @@ import {
 } from '../reading/reading.ts';
 import type { MessageReader, ReadableLog, ReadModelView } from '../reading/ports.ts';
 import { refold, type Refolded } from '../reading/refold.ts';
+import type { ReplayResult } from '../replay/replay.ts';
 import { DeliveryRecords } from './deliveries.ts';
 import { Findings, type Mismatch, type MismatchCode } from './mismatches.ts';
 import { ReadModelCheck } from './read-model.ts';
 import { StoredList } from './stored-list.ts';
-import { StreamRevisions } from './streams.ts';
+import { revisionCheck } from './streams.ts';
 
 /** What verify reads. */
 export type VerifyOptions = {
@@ -38,12 +39,7 @@ export type VerifyOptions = {
 };
 
 /** What verify found. Counts are those of the log up to the cut. */
-export type VerifyResult = {
-  readonly events: number;
-  readonly triggers: number;
-  readonly published: number;
-  readonly suppressed: number;
-  readonly parked: number;
+export type VerifyResult = Omit<ReplayResult, 'dedupeKeysSha256'> & {
   /** The first thousand differences; `mismatchCounts` counts all. */
   readonly mismatches: readonly Mismatch[];
   readonly mismatchCounts: Readonly<Partial<Record<MismatchCode, number>>>;
@@ -89,7 +85,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
     },
     findings,
   );
-  const revisions = new StreamRevisions(findings);
+  const checkRevision = revisionCheck(findings);
   const deliveries = new DeliveryRecords(kernel, findings);
   const fold = refold({
     log,
@@ -114,7 +110,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
   };
   const isFolded = isProjected(kernel);
   for await (const events of kernelEvents(log, kernel, head)) {
-    for (const event of events) revisions.check(event);
+    events.forEach(checkRevision);
     const [before, after] = splitAt(events.filter(isFolded), cut);
     if (before.length > 0) await compare(await fold.page(before));
     if (after.length > 0) {

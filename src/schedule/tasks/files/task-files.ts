@@ -11,7 +11,7 @@ import { silentLogger, type Logger } from '../../../domain/ports/logger.ts';
 import type { ScheduledBlock, Task, TaskSource } from '../task-source.ts';
 import { readCalendar } from '../ical/calendar.ts';
 import { readTaskLines } from './task-lines.ts';
-import type { EntryProblem } from '../entry-problem.ts';
+import { EntryError, type EntryProblem } from '../entry-problem.ts';
 import { createTaskTable } from './task-table.ts';
 
 export type TaskFilesOptions = {
@@ -138,8 +138,7 @@ async function readAll(root: string, options: TaskFilesOptions): Promise<TaskFil
       failed += rows.counts.failed;
     } catch (error) {
       failed += 1;
-      const message = `cannot be read: ${error instanceof Error ? error.message : String(error)}`;
-      problems.push({ file: name, line: 1, component: 'file', code: 'unreadable', message });
+      problems.push({ file: name, line: 1, component: 'file', ...unreadable(error) });
     }
   }
   return { files: files.length, imported, ignored, failed, tasks, blocks, problems };
@@ -149,13 +148,10 @@ async function readOne(root: string, file: string, name: string, options: TaskFi
   const { size } = await stat(file);
   if (size > MAX_FILE_BYTES) {
     const message = `is larger than ${MAX_FILE_BYTES / 1024 / 1024} MiB`;
-    const problem = { file: name, line: 1, component: 'file', code: 'file_too_large', message };
-    const counts = { imported: 0, ignored: 0, failed: 1 };
-    return { tasks: [], blocks: [], problems: [problem], counts };
+    throw new EntryError('file_too_large', message);
   }
   if (/^\.(?:ndjson|jsonl)$/.test(extname(file).toLowerCase())) {
-    const { imported, ...rows } = await readTaskLines(name, createReadStream(file));
-    return { ...rows, counts: { imported, ignored: 0, failed: rows.problems.length } };
+    return readTaskLines(name, createReadStream(file));
   }
   return readCalendar(name, decode(await readFile(file)), options.now(), {
     user: options.user,
@@ -163,6 +159,12 @@ async function readOne(root: string, file: string, name: string, options: TaskFi
     timeZone: options.timeZone ?? 'UTC',
     urgencyLeadMs: options.urgencyLeadMs ?? DEFAULT_LEAD_MS,
   });
+}
+
+function unreadable(error: unknown): Pick<EntryProblem, 'code' | 'message'> {
+  if (error instanceof EntryError) return { code: error.code, message: error.message };
+  const why = error instanceof Error ? error.message : String(error);
+  return { code: 'unreadable', message: `cannot be read: ${why}` };
 }
 
 /** Decodes UTF-8 or, by its byte order mark, UTF-16; other bytes as Latin-1, which old programs write. */

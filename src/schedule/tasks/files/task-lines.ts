@@ -6,7 +6,7 @@ import { parseInstant } from '../../../domain/core/instants.ts';
 import type { ScheduledBlock, Task } from '../task-source.ts';
 import { readLines } from '../../../adapters/ndjson/lines.ts';
 import type { EntryProblem } from '../entry-problem.ts';
-import type { TaskRows } from './task-table.ts';
+import type { FileRows } from '../ical/calendar.ts';
 
 const InstantText = z.string().transform((text, context) => {
   const parsed = parseInstant(text);
@@ -53,7 +53,7 @@ type Line = z.output<typeof LineSchema>;
 export async function readTaskLines(
   file: string,
   source: AsyncIterable<Uint8Array>,
-): Promise<TaskRows & { readonly problems: readonly EntryProblem[]; readonly imported: number }> {
+): Promise<FileRows> {
   const tasks = new Map<string, Task>();
   const blocks = new Map<string, ScheduledBlock>();
   const problems: EntryProblem[] = [];
@@ -80,7 +80,8 @@ export async function readTaskLines(
       imported += 1;
     }
   }
-  return { tasks: [...tasks.values()], blocks: [...blocks.values()], problems, imported };
+  const counts = { imported, ignored: 0, failed: problems.length };
+  return { tasks: [...tasks.values()], blocks: [...blocks.values()], problems, counts };
 }
 
 function apply(line: Line, tasks: Map<string, Task>, blocks: Map<string, ScheduledBlock>): void {

@@ -19,7 +19,7 @@ export type CalendarOptions = {
   readonly urgencyLeadMs: number;
 };
 
-export type CalendarRows = {
+export type FileRows = {
   readonly tasks: readonly Task[];
   readonly blocks: readonly ScheduledBlock[];
   readonly problems: readonly EntryProblem[];
@@ -36,7 +36,7 @@ export function readCalendar(
   text: string,
   now: Instant,
   options: CalendarOptions,
-): CalendarRows {
+): FileRows {
   const components = readComponents(text);
   const problems: EntryProblem[] = components.problems.map((problem) => ({ file, ...problem }));
   const tasks: Task[] = [];

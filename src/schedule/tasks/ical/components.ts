@@ -31,12 +31,9 @@ const MAX_ENTRY_LINES = 20_000;
 const READ: ReadonlySet<string> = new Set(['VTODO', 'VEVENT', 'VTIMEZONE']);
 const NESTED: ReadonlySet<string> = new Set([...READ, 'VALARM', 'STANDARD', 'DAYLIGHT']);
 
-type OpenComponent = {
-  readonly name: string;
-  readonly line: number;
+type OpenComponent = Component & {
   readonly lines: ContentLine[];
   readonly children: Component[];
-  readonly calendar: number;
   /** True for an entry that is read, and for its subcomponents. */
   readonly isRead: boolean;
 };
@@ -51,15 +48,17 @@ export function readComponents(text: string): Components {
   let tooDeep = 0;
   let current = 0;
 
-  const unfinished = (open: OpenComponent): void => {
-    const message = 'has no END before the file or what is around it ends';
-    problems.push({ line: open.line, component: open.name, code: 'unfinished', message });
+  const report = (line: number, component: string, code: string, message: string): void => {
+    problems.push({ line, component, code, message });
+  };
+  const unfinished = ({ line, name }: OpenComponent): void => {
+    report(line, name, 'unfinished', 'has no END before the file or what is around it ends');
   };
 
   const end = (name: string, line: number): void => {
     const at = stack.findLastIndex((open) => open.name === name);
     if (at < 0) {
-      problems.push({ line, component: name, code: 'stray_end', message: 'ends without a BEGIN' });
+      report(line, name, 'stray_end', 'ends without a BEGIN');
       return;
     }
     for (const open of stack.splice(at + 1).reverse()) if (NESTED.has(open.name)) unfinished(open);
@@ -69,10 +68,7 @@ export function readComponents(text: string): Components {
     if (!open.isRead) return;
     if (READ.has(open.name)) {
       if (open.lines.length <= MAX_ENTRY_LINES) entries.push(open);
-      else {
-        const message = `has more than ${MAX_ENTRY_LINES} lines`;
-        problems.push({ line: open.line, component: name, code: 'entry_too_large', message });
-      }
+      else report(open.line, name, 'entry_too_large', `has more than ${MAX_ENTRY_LINES} lines`);
     } else stack.at(-1)?.children.push(open);
   };
 
@@ -95,10 +91,8 @@ export function readComponents(text: string): Components {
     } else if (name === 'END') {
       if (tooDeep > 0) {
         tooDeep -= 1;
-        if (tooDeep === 0) {
-          const message = `are nested deeper than ${MAX_DEPTH} levels`;
-          problems.push({ line, component: 'VCALENDAR', code: 'too_deep', message });
-        }
+        const message = `are nested deeper than ${MAX_DEPTH} levels`;
+        if (tooDeep === 0) report(line, 'VCALENDAR', 'too_deep', message);
         continue;
       }
       end(componentName(content.text.slice(4)), line);

@@ -263,7 +263,7 @@ export function idOf(uid: string): string {
 
 /** The id of a recurrence instance. */
 export function instanceIdOf(uid: string, at: number): string {
-  const stamp = new Date(at).toISOString().replace(/[-:]|\.\d{3}/g, '');
-  const readable = `${idOf(uid)}_${stamp}`;
-  return readable.length <= 64 ? readable : `uid-${uuidOf('ical', uid)}_${stamp}`;
+  const time = new Date(at).toISOString().replace(/[-:]|\.\d{3}/g, '');
+  const readable = `${idOf(uid)}_${time}`;
+  return readable.length <= 64 ? readable : `uid-${uuidOf('ical', uid)}_${time}`;
 }

@@ -1,0 +1,62 @@
+// What the members of a cluster know about each other, asked through links to all of them.
+import { unlessAborted } from '../../../domain/core/signals.ts';
+import { CallError, STATUS } from './call-error.ts';
+import { chooseNode, membersOf, type View } from './choose-node.ts';
+import { endpointName, type Endpoint } from './endpoint.ts';
+import { askAll, type Round } from './gossip.ts';
+import type { Link } from './link.ts';
+import type { Links } from './links.ts';
+import type { StoreSettings } from './settings.ts';
+
+/** While members disagree, the silent ones are waited for this long after most have answered. */
+const STRAGGLERS_MS = 300;
+
+export class Cluster {
+  readonly #settings: StoreSettings;
+  readonly #links: Links;
+  /** Learnt from the answers, beside the hosts of the connection string. */
+  #members: readonly Endpoint[] = [];
+  #round: Promise<Round> | undefined;
+
+  constructor(settings: StoreSettings, links: Links) {
+    this.#settings = settings;
+    this.#links = links;
+  }
+
+  /**
+   * Asks all members; a round that is under way serves all that ask meanwhile. Never rejects.
+   *
+   * @param isHurried true does not wait long for silent members
+   */
+  look(isHurried: boolean): Promise<Round> {
+    this.#round ??= this.#ask(isHurried).finally(() => {
+      this.#round = undefined;
+    });
+    return this.#round;
+  }
+
+  async #ask(isHurried: boolean): Promise<Round> {
+    const { hosts, gossipTimeout, nodePreference } = this.#settings;
+    const suffices = (views: readonly View[]): boolean =>
+      ['leader' as const, nodePreference].every(
+        (preference) => chooseNode(views, preference, { isFinal: true }) !== undefined,
+      );
+    const nodes = new Map([...hosts, ...this.#members].map((node) => [endpointName(node), node]));
+    const round = await askAll(
+      [...nodes.values()],
+      async (endpoint) => (await this.#link(endpoint, gossipTimeout)).gossip(gossipTimeout),
+      suffices,
+      isHurried ? STRAGGLERS_MS : gossipTimeout,
+    );
+    const members = [...membersOf(round.views).values()];
+    if (members.length > 0) this.#members = members;
+    return round;
+  }
+
+  /** A link within a time: a dial that takes longer goes on. */
+  #link(endpoint: Endpoint, ms: number): Promise<Link> {
+    return unlessAborted(this.#links.to(endpoint), AbortSignal.timeout(ms), () => {
+      throw new CallError(STATUS.deadlineExceeded, `no connection within ${ms} ms`);
+    });
+  }
+}
