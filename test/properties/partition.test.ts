@@ -43,10 +43,8 @@ describe('two projectors of one log', () => {
       fc.asyncProperty(histories, delays, delays, fc.boolean(), async (history, a, b, standby) => {
         const world = await makeWorld();
         const file = memoryReadModelStore();
-        const [first, second] = await Promise.all([
-          world.projector({ store: late(world.store, a) }),
-          world.projector({ store: late(world.store, b), state: file.open() }),
-        ]);
+        const first = world.projector({ store: late(world.store, a) });
+        const second = world.projector({ store: late(world.store, b), state: file.open() });
         const stop = new AbortController();
         const runs = [first.run(stop.signal), second.run(stop.signal, { standby })];
         for (const event of history) {

@@ -3,7 +3,6 @@ import type { TocsinError } from '../../domain/core/errors.ts';
 import type { Position } from '../../domain/core/positions.ts';
 import { untilAborted } from '../../domain/core/signals.ts';
 import { NO_POLICIES, policiesAt, type PoliciesInForce } from '../../domain/policy/in-force.ts';
-import { projectionPrefixes } from '../dedupe/classify.ts';
 import { rulesetOf } from '../dedupe/rulesets.ts';
 import type { OutputSession } from '../output.ts';
 import type { Checkpoint } from '../read-model.ts';
@@ -29,6 +28,8 @@ export type StartOptions = {
 type ResumedOutput = {
   readonly open: OpenOutput;
   readonly checkpoint: Checkpoint | undefined;
+  /** The position to subscribe from; `undefined` for the log's beginning. */
+  readonly from: Position | undefined;
   readonly resumed: Resumed;
 };
 
@@ -36,8 +37,6 @@ export type EpochStart = ResumedOutput & {
   readonly storeId: string;
   /** The policies in force at the checkpoint. */
   readonly policies: PoliciesInForce;
-  /** The log's last event when the epoch began. */
-  readonly head: Position | undefined;
   /** Catch up by a read: the subscription has skipped an event. */
   readonly readsFirst: boolean;
 };
@@ -55,12 +54,10 @@ export async function startEpoch(
   const storeId = assertSameStore(context.state.checkpoint(), control.storeId);
   const output = await resumeOutput(context, session, options, signal);
   const { checkpoint } = output;
-  // After the stream's end was read: the log holds the events of all messages up to there.
-  const head = await untilAborted(logHead(context), signal);
   const policies =
     checkpoint === undefined ? NO_POLICIES : policiesAt(control.policyChanges, checkpoint.position);
   const readsFirst = options.last?.code === 'events_skipped';
-  return { ...output, storeId, policies, head, readsFirst };
+  return { ...output, storeId, policies, readsFirst };
 }
 
 /** A stop does not wait for a store that is away: the control stream is given up at the signal. */
@@ -82,7 +79,8 @@ async function resumeOutput(
   { recoveryMode, last }: StartOptions,
   signal: AbortSignal,
 ): Promise<ResumedOutput> {
-  const resumeAt = async (open: OpenOutput): Promise<ResumedOutput> => {
+  const resumeAt = async (open: OpenOutput, at?: Position): Promise<ResumedOutput> => {
+    let from = at;
     let checkpoint = context.state.checkpoint();
     if (checkpoint !== undefined && checkpoint.output !== open.generation.id) {
       context.logger.warn(
@@ -91,14 +89,15 @@ async function resumeOutput(
       );
       context.state.reset();
       checkpoint = undefined;
+      from = undefined;
     }
     const resumed = await resume(context, session, open, checkpoint, signal);
-    return { open, checkpoint, resumed };
+    return { open, checkpoint, from, resumed };
   };
   try {
     if (last?.kind === 'refused' && isResolvable(last)) throw last;
-    await assertSameLog(context, signal);
-    return await resumeAt(await currentGeneration(context, session, signal));
+    const from = await assertSameLog(context, last?.code === 'log_changed', signal);
+    return await resumeAt(await currentGeneration(context, session, signal), from);
   } catch (error) {
     if (recoveryMode === undefined || !isResolvable(error)) throw error;
     const { code } = error;
@@ -109,12 +108,4 @@ async function resumeOutput(
     context.logger.warn(fields, 'going on in the recovery mode that the operator chose');
     return resumeAt(await openGeneration(context, session, recoveryMode, signal));
   }
-}
-
-/** The log's last event that the projection reads, on the leader. */
-async function logHead({ store, kernel }: ProjectorContext): Promise<Position | undefined> {
-  const prefixes = projectionPrefixes(kernel);
-  const options = { direction: 'backwards', prefixes, maxCount: 1, onLeader: true } as const;
-  for await (const [event] of store.readAll(options)) return event?.position;
-  return undefined;
 }

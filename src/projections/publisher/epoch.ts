@@ -7,6 +7,7 @@ import { untilAborted } from '../../domain/core/signals.ts';
 import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
 import type { SubscriptionEntry } from '../../domain/ports/event-store.ts';
 import type { FoldedPage } from '../dedupe/page.ts';
+import { projectionPrefixes } from '../dedupe/classify.ts';
 import { FoldSession } from '../dedupe/session.ts';
 import { initialFold } from '../dedupe/state.ts';
 import { placeOf } from '../last-seen.ts';
@@ -83,10 +84,8 @@ class Epoch implements RunningEpoch, CheckpointObserver {
   readonly #checkpointer: Checkpointer;
   readonly #over = new AbortController();
   readonly #intake: LogIntake;
-  readonly #from: Position | undefined;
-  /** The log's head when the epoch began. */
-  readonly #head: Position | undefined;
-  /** True once the fold has passed that head and has compared the output stream with it. */
+  /** The output stream is compared with the log once the fold has reached this position. */
+  #verifiesAt: Position | undefined;
   #isVerified = false;
   #isLive = false;
   #failure: { readonly error: unknown } | undefined;
@@ -94,17 +93,14 @@ class Epoch implements RunningEpoch, CheckpointObserver {
   constructor(
     context: ProjectorContext,
     session: OutputSession,
-    { open, checkpoint, resumed: { sequences }, head, readsFirst, ...start }: EpochStart,
+    { open, checkpoint, from, resumed: { sequences }, readsFirst, ...start }: EpochStart,
     { role, observer }: EpochOptions,
   ) {
     const { kernel, store, state, rulesets, names } = context;
     const { generation, info } = open;
-    const from = checkpoint?.position;
     this.#context = context;
-    this.#from = from;
     this.#observer = observer;
     this.#intake = new LogIntake(context, { from, readsFirst });
-    this.#head = head;
     this.#fold = new FoldSession({
       kernel,
       log: store,
@@ -192,17 +188,13 @@ class Epoch implements RunningEpoch, CheckpointObserver {
 
   async #foldEvents(): Promise<void> {
     const { signal } = this.#over;
-    this.#verifyEnd(this.#from);
     for await (const entries of this.#intake.pages(signal)) {
       if (signal.aborted) return;
-      const head = this.#isVerified ? undefined : this.#head;
+      const count = 1 + entries.findIndex(({ kind }) => kind === 'caughtUp');
       // The stream's end is verified before an event that is newer is decided.
-      const newer = head === undefined ? -1 : entries.findIndex((entry) => isBeyond(entry, head));
-      if (newer === -1) await this.#foldPage(entries);
-      else {
-        await this.#foldPage(entries.slice(0, newer));
-        await this.#foldPage(entries.slice(newer));
-      }
+      if (count > 0) await this.#foldPage(entries.slice(0, count));
+      if (count > 0 && !this.#isVerified) await untilAborted(this.#verifyEnd(), signal);
+      await this.#foldPage(entries.slice(count));
     }
   }
 
@@ -223,7 +215,8 @@ class Epoch implements RunningEpoch, CheckpointObserver {
     const stored = this.#publisher.publish(page);
     this.#observer.folded(page);
     await this.#checkpointer.add(page, position, events.length, stored);
-    this.#verifyEnd(reached);
+    const verifiesAt = this.#verifiesAt;
+    if (verifiesAt !== undefined && comparePositions(position, verifiesAt) >= 0) this.#assertEnd();
     if (entries.some(({ kind }) => kind === 'caughtUp')) {
       this.#isLive = true;
       this.#checkpointer.goLive();
@@ -232,15 +225,25 @@ class Epoch implements RunningEpoch, CheckpointObserver {
   }
 
   /**
-   * To be called with each position that the fold has reached.
-   * @throws TocsinError `output_ahead` when the log's head is folded and the stream holds more messages
+   * Compares the output stream with the log, all of which is folded now; where the node that is read from lags behind the
+   * leader, with the next event.
+   * @throws TocsinError `output_ahead` when the stream holds more messages than the log has decided
    */
-  #verifyEnd(reached: Position | undefined): void {
-    const head = this.#head;
-    if (this.#isVerified) return;
-    if (head !== undefined && (reached === undefined || comparePositions(reached, head) < 0))
+  async #verifyEnd(): Promise<void> {
+    const { store, kernel } = this.#context;
+    const { position: from } = this.#fold.state;
+    const prefixes = projectionPrefixes(kernel);
+    const read = { direction: 'forwards', from, prefixes, maxCount: 1, onLeader: true } as const;
+    for await (const [event] of store.readAll(read)) {
+      this.#verifiesAt = event?.position;
       return;
+    }
+    this.#assertEnd();
+  }
+
+  #assertEnd(): void {
     this.#publisher.assertNotAhead(this.#fold.state.ordinal);
+    this.#verifiesAt = undefined;
     this.#isVerified = true;
     this.#observer.verified();
   }
@@ -265,9 +268,4 @@ class Epoch implements RunningEpoch, CheckpointObserver {
       }
     }
   }
-}
-
-function isBeyond(entry: SubscriptionEntry, head: Position): boolean {
-  const place = placeOf(entry);
-  return place !== undefined && comparePositions(place, head) > 0;
 }

@@ -1,6 +1,6 @@
 // Checks that the log is the log of the read model's checkpoint.
 import { untilAborted } from '../../domain/core/signals.ts';
-import { comparePositions, formatPosition } from '../../domain/core/positions.ts';
+import { comparePositions, formatPosition, type Position } from '../../domain/core/positions.ts';
 import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
 import { projectionPrefixes } from '../dedupe/classify.ts';
 import { lastSeen } from '../last-seen.ts';
@@ -23,37 +23,58 @@ export function assertSameStore(
 /**
  * The last folded event must still be in the log. A copy of the log has other positions: going on from the
  * old checkpoint could skip events there, so the copy is folded from its beginning.
+ * @param isDoubted the log was replaced behind a subscription: the checkpoint may lie beyond new events
+ * @returns the position to subscribe from; `undefined` for the beginning
  * @throws TocsinError `log_shorter` when the event is gone
  */
 export async function assertSameLog(
-  { store, state, kernel, logger }: ProjectorContext,
+  context: ProjectorContext,
+  isDoubted: boolean,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<Position | undefined> {
+  const { store, state, kernel, logger } = context;
   const checkpoint = state.checkpoint();
   const last = checkpoint?.lastEvent;
-  if (checkpoint === undefined || last === undefined || last === null) return;
+  if (checkpoint === undefined || last === undefined || last === null) return checkpoint?.position;
   const prefixes = projectionPrefixes(kernel);
   const { position } = checkpoint;
   const event = await untilAborted(lastSeen(store, { last, position, prefixes }), signal);
   if (event === undefined) {
     throw refusals.logShorter(`event ${last.revision} of ${last.stream}`);
   }
-  const later = store.readAll({
-    direction: 'forwards',
-    from: event.position,
-    prefixes,
-    maxCount: 1,
-  });
-  const next = await untilAborted(firstOf(later), signal);
-  const fits =
+  const isInPlace =
     comparePositions(event.position, position) <= 0 &&
-    (next === undefined || comparePositions(next.position, position) > 0);
-  if (fits) return;
+    ((await untilAborted(sourceInPlace(context), signal)) ??
+      (await untilAborted(nothingUpTo(context, event.position, position), signal)));
+  if (isInPlace) return isDoubted ? event.position : position;
   logger.warn(
     { checkpoint: formatPosition(position), found: formatPosition(event.position) },
     'the log is a copy with other positions; folding it from its beginning',
   );
   state.reset();
+  return undefined;
+}
+
+/** Whether the source of the last message has its old position; `undefined` when it cannot be read. */
+async function sourceInPlace({ store, state }: ProjectorContext): Promise<boolean | undefined> {
+  const row = state.lastRecentMessage();
+  if (row === undefined) return undefined;
+  const one = { direction: 'forwards', from: row.revision, maxCount: 1 } as const;
+  const source = await firstOf(store.readStream(row.stream, one));
+  return source?.id === row.source
+    ? comparePositions(source.position, row.position) === 0
+    : undefined;
+}
+
+/** Whether no event lies between the last folded event and the checkpoint. */
+async function nothingUpTo(
+  { store, kernel }: ProjectorContext,
+  from: Position,
+  to: Position,
+): Promise<boolean> {
+  const prefixes = projectionPrefixes(kernel);
+  const next = await firstOf(store.readAll({ direction: 'forwards', from, prefixes, maxCount: 1 }));
+  return next === undefined || comparePositions(next.position, to) > 0;
 }
 
 async function firstOf(
