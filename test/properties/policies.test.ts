@@ -168,21 +168,25 @@ describe('release', () => {
     const defined = { kind: 'rolling', count: 1, windowMs: 10 } as const;
     const died = { died: 0 };
     const before: Happening[] = [{ at: 15 }, died, { redriven: 0 }, died];
-    // The second notice is older than the first: nothing but its death has to know of the first one.
+    // The second notification is older than the first: only its death depends on the first one. Pages without
+    // requests come before it, so that the first one is committed and must be read.
+    const policy: Policy = { ...defined, axis: 'requestedAt' };
+    const unchanged: Item[] = Array.from({ length: 4 }, () => policySet(policy));
     const all: Happening[] = [...before, { at: 10 }, { died: 1 }, { at: 11 }];
     const items: Item[] = [
       { kind: 'request', at: 15 },
       { kind: 'undelivered', nth: 0 },
       { kind: 'redriven', nth: 0 },
       { kind: 'undelivered', nth: 0 },
+      ...unchanged,
       { kind: 'request', at: 10 },
       { kind: 'undelivered', nth: 1 },
       { kind: 'request', at: 11 },
     ];
     const expected = bruteForce(defined, all);
     expect(expected).toEqual([true, true, false]);
-    for (const sizes of [[512], [1], [1 + before.length, 2, 1]]) {
-      expect(await through({ ...defined, axis: 'requestedAt' }, items, sizes)).toEqual(expected);
+    for (const sizes of [[512], [1], [1 + before.length, 1, 1, 1, 1, 2, 1]]) {
+      expect(await through(policy, items, sizes)).toEqual(expected);
     }
   });
 });

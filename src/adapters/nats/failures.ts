@@ -3,7 +3,6 @@ import { z } from 'zod';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { OutputError, type OutputFailure } from '../../projections/output.ts';
 
-/** The error codes of the JetStream API that need different handling. */
 export const jsCode = {
   accountResources: 10002,
   noMessage: 10037,
@@ -14,7 +13,6 @@ export const jsCode = {
   streamStoreFailed: 10077,
 } as const;
 
-/** An error object of a JetStream answer. */
 export const jsErrorSchema = z.object({
   code: z.number(),
   err_code: z.number().optional(),

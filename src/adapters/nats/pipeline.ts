@@ -2,7 +2,6 @@
 // the failure that ends it. It keeps one promise per call and one number per message.
 import { OutputError, type OutputFailure, type OutputMessage } from '../../projections/output.ts';
 
-/** The I/O of a pipeline. */
 export type PipelineHost = {
   /** Sends a message and returns its size in bytes; throws when the message cannot be sent. */
   readonly send: (message: OutputMessage, sequence: number) => number;

@@ -16,10 +16,8 @@ export const heartbeatMs = 5_000;
 
 const retryMs = 1_000;
 
-/** The most messages of a page. */
 export const pageMessages = 128;
 
-/** The consumer to read, and how. */
 export type Pull = {
   readonly stream: string;
   readonly consumer: string;

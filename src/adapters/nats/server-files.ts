@@ -41,7 +41,6 @@ export function findNatsServer(env: NodeJS.ProcessEnv = process.env): string {
   });
 }
 
-/** Writes the pid file atomically. */
 export async function writePidFile(path: string, server: RunningServer): Promise<void> {
   const draft = `${path}.${process.pid}`;
   await writeFile(draft, `${JSON.stringify(server)}\n`, { mode: 0o600 });

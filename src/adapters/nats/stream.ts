@@ -9,7 +9,6 @@ export const minimumMessageBytes = 300 * 1024;
 /** Before this, after a leader change the server could acknowledge a message that it never stored. */
 export const firstSafeClusterVersion = [2, 10, 26] as const;
 
-/** The required settings of an output's stream. */
 export type StreamPlan = {
   readonly stream: string;
   readonly subjectRoot: string;
@@ -58,7 +57,6 @@ const configSchema = z.object({
 });
 export type StreamConfig = z.infer<typeof configSchema>;
 
-/** Answer of STREAM.INFO and STREAM.CREATE. */
 export const streamInfoSchema = z.object({
   created: z.string(),
   config: configSchema,
@@ -93,7 +91,6 @@ export function planStream(options: StreamOptions): StreamPlan {
   return { stream, subjectRoot, subjects: all, replicas };
 }
 
-/** The configuration for STREAM.CREATE. */
 export function createConfig(plan: StreamPlan, description: string): Record<string, unknown> {
   return {
     name: plan.stream,

@@ -15,11 +15,7 @@ export class UnsendableMessage extends Error {
   override readonly name = 'UnsendableMessage';
 }
 
-/**
- * A message's header block in wire form, with the complete lines `extra` at its end.
- *
- * @throws UnsendableMessage when subject or headers would break the protocol's framing
- */
+/** A message's header block, with the lines `extra` at its end. @throws UnsendableMessage when it breaks the framing */
 export function encodeHeaders(message: OutputMessage, extra: string): Uint8Array {
   if (badSubject.test(message.subject)) {
     throw new UnsendableMessage(`its subject ${JSON.stringify(message.subject)} is not a subject`);

@@ -4,7 +4,6 @@ import { emitId } from '../../domain/core/identity.ts';
 import { formatInstant, formatInstantSeconds, type Instant } from '../../domain/core/instants.ts';
 import type { ChannelTarget, OutgoingMessage } from '../../domain/ports/sender.ts';
 
-/** A request without its address. */
 export type Composed = {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
@@ -12,7 +11,6 @@ export type Composed = {
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 
-/** The request for one attempt. */
 export function compose(message: OutgoingMessage, target: ChannelTarget, now: Instant): Composed {
   switch (target.kind) {
     case 'feishu_bot':

@@ -35,13 +35,11 @@ export type Posted =
       /** False when the body was cut off, because it was too long or too slow. */
       readonly complete: boolean;
     }
-  /** Nothing was sent. */
   | { readonly kind: 'unsent'; readonly code: 'connect_timeout' | 'network_error' | 'cut_off' }
   | { readonly kind: 'tls'; readonly code: 'tls_invalid' }
   /** The request may have arrived. */
   | { readonly kind: 'unanswered'; readonly code: 'provider_timeout' | 'network_error' };
 
-/** The headers that outcomes depend on. */
 const KNOWN_HEADERS = ['retry-after', 'x-ogw-ratelimit-reset'] as const;
 
 /** Makes the call. Never rejects. */

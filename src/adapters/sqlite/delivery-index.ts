@@ -59,7 +59,6 @@ const DELIVERIES = table(
   }),
 );
 
-/** `number` is what SQLite gives to each new row. */
 const LISTED = table(
   DELIVERIES.name,
   record<{ readonly row: DeliveryRow; readonly number: number }>({

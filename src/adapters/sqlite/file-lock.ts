@@ -16,14 +16,12 @@ export type LockOwner = {
   readonly since: string;
 };
 
-/** A held lock; disposing releases it. */
 export type FileLock = Disposable & {
   /** The lock file. It stays after the release: deleting it would race with the next owner. */
   readonly file: string;
 };
 
 export type FileLockOptions = {
-  /** The holder's name, for the error of others. */
   readonly holder: string;
   /** The error when another holds the lock; the owner is unknown while it takes the lock. */
   readonly inUse: (owner: LockOwner | undefined) => TocsinError;
@@ -141,7 +139,6 @@ function readOwner(db: DatabaseSync): LockOwner | undefined {
   return { pid: Number(pid), host: String(host), what: String(what), since: String(since) };
 }
 
-/** Names the holder of a lock, for the error of another. */
 export function ownerText(owner: LockOwner | undefined): string {
   if (owner === undefined) return 'another process';
   return `${owner.what} (process ${owner.pid} on ${owner.host}, since ${owner.since})`;

@@ -7,7 +7,6 @@ import type { SqliteFormat } from './open.ts';
 
 export type DerivedFormat = SqliteFormat & {
   readonly codes: Readonly<Record<'inUse' | 'closed' | 'full' | 'unwritable' | 'rejected', string>>;
-  /** The hint in the error of a second owner. */
   readonly inUseHint: string;
 };
 

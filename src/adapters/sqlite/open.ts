@@ -4,7 +4,6 @@ import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { TocsinError } from '../../domain/core/errors.ts';
 
-/** SQLite's primary result codes that need different handling. */
 export const SQLITE = {
   perm: 3,
   busy: 5,
@@ -134,7 +133,6 @@ function guarded(file: string, format: SqliteFormat, open: () => DatabaseSync): 
   }
 }
 
-/** The error for a file that cannot be opened. */
 export function openError(file: string, what: string, cause: unknown): unknown {
   if (cause instanceof TocsinError) return cause;
   const detail = cause instanceof Error ? cause.message : String(cause);

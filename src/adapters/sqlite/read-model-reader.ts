@@ -17,7 +17,6 @@ import { bigint, query, record, table, type Query, type Table } from './table.ts
 
 /** Ranges per statement. Measured: more are not faster; single ranges take twice as long. */
 const RANGES_PER_STATEMENT = 128;
-/** Rows per page where a whole table is read. */
 const PAGE_ROWS = 200;
 
 // CROSS JOIN keeps the planner from scanning the notifications and searching the ranges.

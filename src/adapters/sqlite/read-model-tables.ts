@@ -120,7 +120,6 @@ export const VERDICTS = table(
   ],
 );
 
-/** How many requests have a verdict for a reason. */
 export type ReasonRow = {
   readonly verdict: VerdictRow['verdict'];
   readonly reason: string;

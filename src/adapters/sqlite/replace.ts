@@ -7,7 +7,6 @@ import { lockFile } from './made-from-log.ts';
 import { openReadModelReader, sqliteReadModel, type SqliteReadModel } from './read-model.ts';
 import { READ_MODEL_FORMAT } from './read-model-tables.ts';
 
-/** Ends of the files that belong to a database in WAL mode. */
 const COMPANIONS = ['-wal', '-shm'];
 
 /**

@@ -4,7 +4,6 @@ import type { Position } from '../../domain/core/positions.ts';
 import type { EventRef } from '../../projections/read-model.ts';
 import { damaged } from './made-from-log.ts';
 
-/** The cells of a row, in the order of its columns. */
 type Cells = { readonly [at: number]: SQLOutputValue };
 
 type Column = {
@@ -26,7 +25,6 @@ export type Field<T> = {
 
 export type Fields<T> = { readonly [Name in keyof T]-?: Field<T[Name]> };
 
-/** A table whose rows are of type `T`. */
 export type Table<T> = {
   readonly name: string;
   readonly columns: readonly string[];
@@ -77,7 +75,6 @@ function safeInteger(cell: SQLOutputValue | undefined): number | undefined {
   return typeof number === 'number' && Number.isSafeInteger(number) ? number : undefined;
 }
 
-/** 1 or 0. */
 export const flag: Field<boolean> = {
   columns: integer.columns,
   write: (value, into) => {
@@ -89,7 +86,6 @@ export const flag: Field<boolean> = {
   },
 };
 
-/** One of a closed list of texts. */
 export function oneOf<const T extends string>(known: readonly T[]): Field<T> {
   return field('TEXT', (cell) => known.find((each) => each === cell));
 }
@@ -107,7 +103,6 @@ export function nullable<T>(inner: Field<T>): Field<T | null> {
   };
 }
 
-/** A field with a constraint of its own, such as `PRIMARY KEY`. */
 export function constrained<T>(inner: Field<T>, constraint: string): Field<T> {
   return {
     ...inner,
@@ -198,7 +193,6 @@ export function table<T>(
   };
 }
 
-/** The values of a row in the order of its columns. */
 export function written<T>(field: Field<T>, value: T): SQLInputValue[] {
   const into: SQLInputValue[] = [];
   field.write(value, into);

@@ -4,7 +4,6 @@ import type { Attributes, Meter, Observable } from '@opentelemetry/api';
 import type { ProjectorStatus } from '../../projections/publisher/status.ts';
 import { METRICS, type Declaration, type MetricName } from './names.ts';
 
-/** Reports one value of an instrument. */
 export type Observe = (name: MetricName, value: number, attributes?: Attributes) => void;
 
 /**

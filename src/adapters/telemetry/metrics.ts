@@ -12,7 +12,6 @@ const SAMPLE_MS = 20;
 
 const NANOSECONDS_PER_SECOND = 1e9;
 
-/** A daemon's metrics. */
 export type DaemonMetrics = {
   /** All metrics in Prometheus' text format. @throws TocsinError `internal` when the status cannot be read */
   readonly collect: () => Promise<string>;

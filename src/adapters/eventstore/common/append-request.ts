@@ -28,7 +28,6 @@ export type EncodedEvent = {
   readonly bytes: number;
 };
 
-/** A checked append. */
 export type AppendRequest = {
   readonly stream: string;
   /** A revision, or one of the numbers below 0 in `revisions.ts`. */
@@ -38,7 +37,6 @@ export type AppendRequest = {
   readonly isTombstone?: true;
 };
 
-/** An append through the port: its events are JSON. */
 export type JsonAppendRequest = AppendRequest & { readonly events: readonly JsonEvent[] };
 
 type JsonEvent = EncodedEvent & { readonly data: string; readonly metadata: string };

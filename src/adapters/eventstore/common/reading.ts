@@ -4,7 +4,6 @@ import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import type { ReadAllOptions, ReadStreamOptions } from '../../../domain/ports/event-store.ts';
 
-/** The most events of one page. */
 export const PAGE_EVENTS = 512;
 
 export type Direction = 'forwards' | 'backwards';
@@ -13,7 +12,6 @@ export type Scan = {
   readonly events: readonly RecordedEvent[];
   /** The next scan starts after this position. */
   readonly scannedTo: bigint;
-  /** The log has no events beyond `scannedTo` in this direction. */
   readonly atEnd: boolean;
 };
 

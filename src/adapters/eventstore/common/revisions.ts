@@ -16,21 +16,16 @@ export const STREAM_EXISTS = -4n;
 export const TOMBSTONE_REVISION = BigInt(Number.MAX_SAFE_INTEGER);
 export const TOMBSTONE_ON_WIRE = 2n ** 63n - 1n;
 
-/** The event type of a tombstone. */
 export const TOMBSTONE_TYPE = '$streamDeleted';
 
-/** The event stored at a revision. */
 export type StoredId = { readonly id: string; readonly position: bigint };
 
 type Answer = Extract<AppendResult, { outcome: 'appended' | 'conflict' }>;
 
 /**
- * The answer to an append that needs no write; `undefined` means write it.
+ * The answer to an append that needs no write; `undefined` means write it. Events that are already stored directly
+ * after the expected revision are a repeat: it gets the first answer again.
  *
- * Events that are already stored directly after the expected revision are a repeat: it gets the first answer
- * again, whatever was appended later. The same ids elsewhere in the stream do not count.
- *
- * @param last the stream's last revision, {@link NO_STREAM} without one
  * @param storedFrom the events stored from a revision on, in order, at most `count`
  */
 export function decideAppend(
@@ -55,7 +50,6 @@ export function decideAppend(
     : conflict;
 }
 
-/** Stream, revision and position of a remembered event id. */
 export type KnownEvent = {
   readonly stream: string;
   readonly revision: bigint;
@@ -63,8 +57,7 @@ export type KnownEvent = {
 };
 
 /**
- * {@link decideAppend} for {@link ANY_REVISION} and {@link STREAM_EXISTS}. Without an exact revision, a repeat is
- * recognised by the recently committed ids that `find` remembers.
+ * {@link decideAppend} without an exact revision: recently committed ids, which `find` remembers, make a repeat.
  *
  * @param exists whether the stream or its metadata stream has events
  */

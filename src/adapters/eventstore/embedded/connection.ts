@@ -21,7 +21,6 @@ export type FileConnection = {
   readonly close: () => void;
 };
 
-/** Opens `file` at the first call of `on`. */
 export function fileConnection(file: string): FileConnection {
   let connection: Connection | undefined;
   let closed = false;

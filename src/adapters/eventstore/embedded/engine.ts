@@ -18,11 +18,7 @@ import { recentIds } from './recent-ids.ts';
 const RECORD_BYTES = 36;
 
 export type Engine = {
-  /**
-   * Answers each append in order; every `appended` is on disk when this returns.
-   *
-   * @throws an error of SQLite when it is unknown whether the group was written
-   */
+  /** Answers each append in order, when it is on disk. @throws when it is unknown whether the group was written */
   readonly commit: (group: readonly AppendRequest[]) => readonly AppendResult[];
 };
 

@@ -17,13 +17,11 @@ const SELECT = `SELECT ${COLUMNS}, e.data, e.metadata ${FROM}`;
 /** JSON as text, everything else as bytes. */
 type Content = string | Uint8Array;
 
-/** A store's file as a log. */
 export function fileLog(file: string): Log & { readonly close: () => void } {
   const { on, close } = fileConnection(file);
   return { ...logOn(on), close };
 }
 
-/** A log on a shared connection. */
 export function logOn(on: FileConnection['on']): Log {
   return {
     scan: (...args) => on((c) => scan(c, ...args)),

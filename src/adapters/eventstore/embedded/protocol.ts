@@ -3,7 +3,6 @@ import type { TocsinError } from '../../../domain/core/errors.ts';
 import type { AppendResult } from '../../../domain/ports/event-store.ts';
 import type { AppendRequest } from '../common/append-request.ts';
 
-/** How the writing thread is started. */
 export type WriterSettings = {
   readonly file: string;
   /** Simulates a full disk at this many pages; for tests. */

@@ -11,7 +11,6 @@ export type StoredEvent<Content = Uint8Array> = {
   readonly revision: number;
   readonly id: string;
   readonly type: string;
-  /** Milliseconds since 1970. */
   readonly created: number;
   readonly isJson: boolean;
   readonly data: Content;
@@ -29,7 +28,6 @@ export type FileRows = {
   readonly all: (direction: Direction, from: bigint, limit: number) => StoredPage;
   /** A stream from a revision, inclusive in both directions. */
   readonly stream: (direction: Direction, name: string, from: bigint, limit: number) => StoredPage;
-  /** The event at a revision. */
   readonly at: (stream: string, revision: bigint) => StoredEvent | undefined;
   /** The last event's position; 0 for an empty log. */
   readonly head: () => bigint;
@@ -48,7 +46,6 @@ export const COLUMNS = 'e.position, s.name, e.revision, e.id, e.type, e.created,
 export const FROM = 'FROM events e CROSS JOIN streams s ON s.id = e.stream';
 const SELECT = `SELECT ${COLUMNS}, CAST(e.data AS BLOB), CAST(e.metadata AS BLOB) ${FROM}`;
 
-/** Reads a store's file through a shared connection. */
 export function rowsOn(on: FileConnection['on']): FileRows {
   const read = (c: Connection, where: string, parameters: (bigint | string)[], limit: number) =>
     page(c, `${SELECT} WHERE ${where} LIMIT ?`, parameters, {

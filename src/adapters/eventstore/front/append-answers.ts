@@ -49,7 +49,6 @@ function expectation(expected: bigint, [revision, any, exists, none]: Expectatio
 /** Correlation id and stream of the append that an answer belongs to. Clients need both in each answer. */
 export type BatchAddress = { readonly correlationBytes: Buffer; readonly stream: string };
 
-/** A `BatchAppendResp` for a written append. */
 export function batchSuccess(
   to: BatchAddress,
   revision: bigint,
@@ -62,7 +61,6 @@ function batchAnswer({ correlationBytes, stream }: BatchAddress, result: Buffer)
   return Buffer.concat([field(1, correlationBytes), result, streamIdentifier(4, stream)]);
 }
 
-/** The failure of an append of a batch. */
 export type BatchError = {
   readonly code: status;
   readonly message: string;
@@ -71,7 +69,6 @@ export type BatchError = {
   readonly details: Buffer;
 };
 
-/** A `BatchAppendResp` for a failed append. */
 export function batchFailure(to: BatchAddress, error: BatchError): Buffer {
   const type = `type.googleapis.com/event_store.client.${error.type}`;
   const any = field(3, field(1, type), field(2, error.details));

@@ -12,7 +12,6 @@ export type ProposedEvent = {
   readonly data: Buffer;
 };
 
-/** Stream, expectation and deadline of an append. */
 export type AppendOptions = {
   readonly stream: Buffer | undefined;
   /** A revision or one of the numbers below 0 in `revisions.ts`; `undefined` when it is missing. */

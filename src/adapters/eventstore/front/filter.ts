@@ -20,10 +20,8 @@ const REGEX_TIMEOUT_MS = 250;
 /** The most names with a remembered result, so that a type is matched once and not for every event. */
 const REMEMBERED_NAMES = 2_000;
 
-/** Passes every event. */
 export const everything: EventFilter = (page) => page.map(() => true);
 
-/** Makes a filter, or refuses its terms. */
 export function eventFilter({ on, prefixes, regex }: FilterTerms): EventFilter | Refusal {
   const nameOf = (event: StoredEvent): string => (on === 'stream' ? event.stream : event.type);
   if (regex === '') return prefixFilter(prefixes, nameOf);

@@ -17,7 +17,6 @@ export type Gathering = {
   /** As EventStoreDB counts: data, metadata and twice the characters of the type. */
   bytes: number;
 };
-/** Starts an append, or refuses its options. */
 export function gathering(options: AppendOptions): Gathering | Refusal {
   const stream = streamName(options.stream);
   if (typeof stream !== 'string') return stream;
@@ -30,7 +29,6 @@ export function gathering(options: AppendOptions): Gathering | Refusal {
   return { stream, expected: options.expected, events: [], bytes: 0 };
 }
 
-/** The name of a stream, or its refusal. */
 export function streamName(bytes: Uint8Array | undefined): string | Refusal {
   if (bytes === undefined || bytes.length === 0) {
     return invalidArgument('a stream name is required');

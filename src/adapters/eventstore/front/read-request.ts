@@ -8,7 +8,6 @@ import { eventFilter, everything, type EventFilter } from './filter.ts';
 import { streamName } from './proposed.ts';
 import { invalidArgument, Refusal } from './refusal.ts';
 
-/** The start of a read. */
 export type From = 'start' | 'end' | bigint;
 
 type Common = { readonly from: From; readonly resolveLinks: boolean; readonly uuids: UuidForm };

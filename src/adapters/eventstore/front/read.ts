@@ -20,7 +20,6 @@ import { readerChannel, type ReaderChannel } from './reader-channel.ts';
 import { readPlan, type From, type ReadPlan } from './read-request.ts';
 import { Refusal, refusalOf, shuttingDown, streamDeleted } from './refusal.ts';
 
-/** The most events of one page. */
 const PAGE_EVENTS = 128;
 
 type Plan<K extends ReadPlan['kind']> = Extract<ReadPlan, { kind: K }>;
@@ -151,7 +150,6 @@ async function subscribeToAll(reader: Reader, plan: Plan<'subscribeToAll'>): Pro
  * Sends pages until the reader leaves or the server closes, and waits for commits at the end of the log.
  *
  * @param sendPage sends the next page; true when no event came after it
- * @param beforeLive runs before the reader learns that it has caught up
  */
 async function follow(
   { commits, out, closing }: Reader,

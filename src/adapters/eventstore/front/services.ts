@@ -28,7 +28,6 @@ import { tombstoneHandler } from './tombstone.ts';
 import { field, numberField } from '../wire/protobuf-writer.ts';
 import { Refusal } from './refusal.ts';
 
-/** The parts of the server that the services use. */
 export type ServiceParts = {
   readonly engine: EmbeddedEngine;
   readonly gate: Gate;
@@ -57,7 +56,6 @@ type Done = sendUnaryData<Buffer>;
 type Call = { readonly metadata: Metadata };
 type StreamingCall = Call & { emit: (name: 'error', error: Refusal) => boolean };
 
-/** Adds all services to a server. */
 export function addServices(server: Server, parts: ServiceParts): void {
   const { engine, gate, closing, address } = parts;
   const instanceId = randomUUID();

@@ -9,7 +9,6 @@ import { decideAppend, NO_STREAM, positionOf } from '../common/revisions.ts';
 /** The most events that one scan reads, matching or not. */
 const SCAN_EVENTS = 4096;
 
-/** A log in memory, with the one operation that changes it. */
 export type MemoryLog = Log & {
   readonly append: (request: JsonAppendRequest) => AppendResult;
   /** The stream's last revision, or {@link NO_STREAM}. */

@@ -1,6 +1,5 @@
 // Writes protobuf messages by hand: small messages from pieces, and sizes and heads for encoders with one buffer.
 
-/** How many bytes a varint takes. */
 export function varintSize(value: number): number {
   let size = 1;
   for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) size += 1;

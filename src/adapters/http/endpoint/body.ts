@@ -4,7 +4,6 @@ import type { Result } from '../../../domain/core/result.ts';
 import { err, ok } from '../../../domain/core/result.ts';
 import type { Problem } from './problems.ts';
 
-/** Longest body in bytes. */
 export const MAX_BODY_BYTES = 32 * 1024;
 
 const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i;

@@ -26,7 +26,6 @@ const ALWAYS = [
   'outcome_unknown',
 ] as const satisfies readonly ProblemCode[];
 
-/** The OpenAPI document of these endpoints. */
 export function openApiOf(endpoints: readonly Endpoint[]): object {
   const paths: Record<string, Record<string, object>> = {};
   for (const endpoint of endpoints) {

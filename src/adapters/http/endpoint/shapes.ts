@@ -19,7 +19,6 @@ export const InstantText = z
 /** An id in an answer: a number exactly when it is numeric. */
 export const IdShape = z.union([z.int().positive(), z.string()]);
 
-/** An instant in an answer. */
 export const InstantShape = z.string().meta({ format: 'date-time' });
 
 /** The body of a dry run, a raise and a preview. */

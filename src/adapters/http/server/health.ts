@@ -3,7 +3,6 @@ import { Hono } from 'hono';
 import { problem } from './problem.ts';
 import type { Readiness } from './readiness.ts';
 
-/** The parts of a health app. */
 export type HealthOptions = {
   readonly readiness: () => Readiness | Promise<Readiness>;
   /** Prometheus text. */
@@ -12,13 +11,7 @@ export type HealthOptions = {
 
 const PROMETHEUS_TEXT = 'text/plain; version=0.0.4; charset=utf-8';
 
-/**
- * An app with three pages. Every other path is a 404 as `application/problem+json`.
- *
- * - `GET /health/live`: 200 as long as the process answers; a supervisor restarts a process that does not
- * - `GET /health/ready`: 200 when the daemon is ready, else 503; the body is a {@link Readiness}
- * - `GET /metrics`: Prometheus text
- */
+/** Serves whether the process answers, whether the daemon is ready, and Prometheus text. */
 export function createHealthApp({ readiness, metrics }: HealthOptions): Hono {
   const app = new Hono();
   app.use(async (context, next) => {
