@@ -56,6 +56,8 @@ const SummarySchema = z.object({
   raised: z.int(),
   duplicates: z.int(),
   rejected: z.int(),
+  unknown: z.literal(0),
+  unknownLines: z.tuple([]),
   errors: z.array(z.object({ line: z.int(), code: z.string(), message: z.string() })),
   errorsTruncated: z.boolean(),
   seconds: z.number(),

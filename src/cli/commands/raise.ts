@@ -7,7 +7,10 @@ import { openScheduleKernel, openSealedStore } from '../compose/channels.ts';
 import { usageError } from '../config/usage-error.ts';
 import { EXIT, rate, secondsSince } from '../terminal/terminal.ts';
 import { register, type Work } from './command.ts';
-import { raiseLines, untilAborted } from '../compose/raise-file.ts';
+import { raiseLines, untilAborted, type RaiseSummary } from '../compose/raise-file.ts';
+
+/** How long a line waits for an event store that is away. */
+const OUTAGE_MS = 60_000;
 
 type Options = { readonly file: string; readonly concurrency: string };
 
@@ -28,7 +31,8 @@ Examples:
   tocsin raise --file triggers.ndjson
   generate | tocsin raise --file - --json
 
-The command raises all valid lines, and exits with 1 if it rejected a line.`,
+The command raises all valid lines, and exits with 1 if it rejected a line. It waits a minute for an event
+store that is away. Then it stops reading, lists the lines without an answer and exits with 3: send them again.`,
     raise,
   );
 }
@@ -44,24 +48,40 @@ const raise: Work<Options> = async ({ config, terminal, signal, wasInterrupted }
   await using kernel = await openScheduleKernel(config, store);
   const startedAt = performance.now();
   let done = 0;
-  const summary = await raiseLines(kernel, untilAborted(source, signal), concurrency, () => {
-    done += 1;
-    terminal.progress(() => `${done.toLocaleString('en')} lines, ${rate(done, startedAt)}`);
+  const summary = await raiseLines(kernel, untilAborted(source, signal), {
+    concurrency,
+    deadlineMs: OUTAGE_MS,
+    stopsAtUnknown: true,
+    onLine() {
+      done += 1;
+      terminal.progress(() => `${done.toLocaleString('en')} lines, ${rate(done, startedAt)}`);
+    },
   });
   const result = { ...summary, seconds: secondsSince(startedAt) };
   terminal.print(result);
   terminal.say(
     `${result.read} lines read: ${result.raised} raised, ${result.duplicates} duplicates, ` +
-      `${result.rejected} rejected (${result.seconds} s)`,
+      `${result.rejected} rejected${unknownText(result)} (${result.seconds} s)`,
   );
   for (const { line, code, message } of terminal.json ? [] : result.errors) {
     terminal.note(`line ${line}: ${code}: ${message}`);
   }
   if (!terminal.json && result.errorsTruncated)
     terminal.note('… and more; only the first errors are shown.');
+  if (result.unknown > 0) {
+    terminal.note(
+      'The event store gave no answer, so reading stopped. Send the lines without an answer again, and those after ' +
+        `line ${result.read}: a trigger that is in the log already comes back as a duplicate.`,
+    );
+  }
   if (wasInterrupted()) return EXIT.interrupted;
+  if (result.unknown > 0) return EXIT.unavailable;
   return result.rejected > 0 ? EXIT.partly : EXIT.done;
 };
+
+function unknownText({ unknown }: RaiseSummary): string {
+  return unknown === 0 ? '' : `, ${unknown} without an answer`;
+}
 
 /** Fails before the first raise when the file cannot be read. */
 async function openInput(file: string): Promise<AsyncIterable<Uint8Array>> {

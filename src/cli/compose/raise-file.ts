@@ -1,8 +1,10 @@
 // Raises the lines of a file, of stdin or of the terminal of a running `start`.
 import type { Kernel } from '../../kernel/open-kernel.ts';
+import { raiseAll } from '../../kernel/raise/raise-all.ts';
 import type { RaiseResult } from '../../kernel/raise/raise-result.ts';
 import { readLines } from '../../adapters/ndjson/lines.ts';
 import { fromRaiseLine, toContractFields } from '../../domain/contracts/mapping.ts';
+import { TocsinError } from '../../domain/core/errors.ts';
 import { rejectionWith } from '../../domain/core/input.ts';
 
 export const MAX_LISTED_ERRORS = 1000;
@@ -15,6 +17,10 @@ export type RaiseSummary = {
   raised: number;
   duplicates: number;
   rejected: number;
+  /** Lines without an answer of the store: they may be in the log, and are to be sent again. */
+  unknown: number;
+  /** The numbers of those lines. */
+  unknownLines: number[];
   errors: LineError[];
   errorsTruncated: boolean;
 };
@@ -24,33 +30,51 @@ export type LineOutcome = { readonly line: number } & (
   | { readonly kind: 'error'; readonly code: string; readonly message: string }
 );
 
+export type RaiseLinesOptions = {
+  readonly concurrency: number;
+  /** Milliseconds until a line without an answer is unknown. Default: that of the kernel. */
+  readonly deadlineMs?: number;
+  /** Read no further lines after a line without an answer. */
+  readonly stopsAtUnknown?: boolean;
+  readonly onLine: (outcome: LineOutcome) => void;
+};
+
+type Input = Readonly<Record<string, unknown>>;
+type NoAnswer = { readonly outcome: 'no_answer'; readonly code: string; readonly message: string };
+
 /** Raises each valid line and reports each invalid line. Lines of one user keep their order. */
 export async function raiseLines(
-  kernel: Kernel,
+  kernel: Pick<Kernel, 'raiseAll'>,
   source: AsyncIterable<Uint8Array>,
-  concurrency: number,
-  onLine: (outcome: LineOutcome) => void,
+  { concurrency, deadlineMs, stopsAtUnknown = false, onLine }: RaiseLinesOptions,
 ): Promise<RaiseSummary> {
   const errors: LineError[] = [];
+  const unknownLines: number[] = [];
   const summary: RaiseSummary = {
     read: 0,
     raised: 0,
     duplicates: 0,
     rejected: 0,
+    unknown: 0,
+    unknownLines,
     errors,
     errorsTruncated: false,
   };
   // The numbers of the lines that wait for a result. Results come in the order of the inputs.
   const lines: number[] = [];
-  const fail = (line: number, code: string, message: string): void => {
-    summary.rejected += 1;
+  const list = (line: number, code: string, message: string): void => {
     if (errors.length < MAX_LISTED_ERRORS) errors.push({ line, code, message });
     else summary.errorsTruncated = true;
     onLine({ kind: 'error', line, code, message });
   };
-  async function* inputs(): AsyncGenerator<unknown, void, undefined> {
+  const fail = (line: number, code: string, message: string): void => {
+    summary.rejected += 1;
+    list(line, code, message);
+  };
+  async function* inputs(): AsyncGenerator<Input, void, undefined> {
     for await (const page of readLines(source)) {
       for (const item of page) {
+        if (stopsAtUnknown && summary.unknown > 0) return;
         summary.read += 1;
         if (item.kind === 'fault') {
           fail(item.line, item.code, item.message);
@@ -66,11 +90,28 @@ export async function raiseLines(
       }
     }
   }
-  for await (const result of kernel.raiseAll(inputs(), { concurrency, actor: 'cli' })) {
+  const call = { actor: 'cli', ...(deadlineMs === undefined ? {} : { deadlineMs }) };
+  const raiseOne = async (input: Input): Promise<RaiseResult | NoAnswer> => {
+    try {
+      for await (const result of kernel.raiseAll([input], call)) return result;
+    } catch (error) {
+      // The store is away: this line has no answer, and the other lines still get theirs.
+      if (!(error instanceof TocsinError) || error.kind !== 'unavailable') throw error;
+      return { outcome: 'no_answer', code: error.code, message: error.message };
+    }
+    throw new TypeError('a raise has no result');
+  };
+  const userOf = ({ userId }: Input): string => String(userId);
+  for await (const result of raiseAll(inputs(), userOf, raiseOne, concurrency)) {
     const line = lines.shift() ?? 0;
     if (result.outcome === 'raised') summary.raised += 1;
     else if (result.outcome === 'duplicate') summary.duplicates += 1;
-    else {
+    else if (result.outcome === 'unknown' || result.outcome === 'no_answer') {
+      summary.unknown += 1;
+      unknownLines.push(line);
+      list(line, 'code' in result ? result.code : result.outcome, result.message);
+      continue;
+    } else {
       fail(line, ...failureOf(result));
       continue;
     }
@@ -80,7 +121,7 @@ export async function raiseLines(
   return summary;
 }
 
-type Failed = Exclude<RaiseResult, { readonly duplicate: boolean }>;
+type Failed = Exclude<RaiseResult, { readonly duplicate: boolean } | { outcome: 'unknown' }>;
 
 function failureOf(result: Failed): [code: string, message: string] {
   if (result.outcome !== 'rejected') return [result.outcome, result.message];

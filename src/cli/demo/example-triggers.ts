@@ -23,7 +23,10 @@ export async function raiseExamples(
   const file = fileURLToPath(packageFile('examples/triggers.ndjson'));
   if (wereExamplesRaised() || !existsSync(file)) return undefined;
   const source = untilAborted(createReadStream(file), signal);
-  const summary = await raiseLines(kernel, source, CONCURRENCY, narrator.raised);
+  const summary = await raiseLines(kernel, source, {
+    concurrency: CONCURRENCY,
+    onLine: narrator.raised,
+  });
   if (!signal.aborted) writeFileSync(marker(), '');
   return summary;
 }

@@ -36,7 +36,10 @@ export async function startLive(
   // An aborted signal does not call listeners that are added later.
   if (signal.aborted) stopReading();
   const lines = untilAborted(process.stdin, signal);
-  const reading = raiseLines(kernel, lines, CONCURRENCY, narrator.raised).then(
+  const reading = raiseLines(kernel, lines, {
+    concurrency: CONCURRENCY,
+    onLine: narrator.raised,
+  }).then(
     (summary) => {
       if (summary.read > 0) sayRaised(terminal, summary);
     },

@@ -1,7 +1,6 @@
 // Raises many inputs at once, and those of one user in order.
 import { keyedQueue } from '../../domain/core/keyed-queue.ts';
 import { wakeSignal } from '../../domain/core/wake-signal.ts';
-import type { RaiseResult } from './raise-result.ts';
 
 export const DEFAULT_CONCURRENCY = 64;
 
@@ -12,14 +11,14 @@ const LOOK_AHEAD = 8;
  * Raises up to `concurrency` inputs at once, those of one user in order. Results come in the order of the inputs,
  * each as soon as it is known. Memory is bounded by the concurrency.
  */
-export async function* raiseAll<T>(
+export async function* raiseAll<T, R>(
   inputs: AsyncIterable<T> | Iterable<T>,
   userOf: (input: T) => string,
-  raiseOne: (input: T) => Promise<RaiseResult>,
+  raiseOne: (input: T) => Promise<R>,
   concurrency: number,
-): AsyncGenerator<RaiseResult, void, undefined> {
+): AsyncGenerator<R, void, undefined> {
   const queue = keyedQueue(concurrency);
-  const results: Promise<RaiseResult>[] = [];
+  const results: Promise<R>[] = [];
   const changed = wakeSignal();
   const progress = { reading: true, stopped: false };
   // A function, because the flag changes during an await.

@@ -16,7 +16,7 @@ import type { Checkpoint } from '../read-model.ts';
 import { Checkpointer, type CheckpointObserver, type Committed } from './checkpointer.ts';
 import type { ProjectorContext } from './context.ts';
 import { startEpoch, type EpochStart, type StartOptions } from './epoch-start.ts';
-import { LogIntake } from './intake.ts';
+import { LogIntake } from './log-intake.ts';
 import { EpochOver, Publisher, type Role, type RoleObserver } from './publisher.ts';
 import { isOfThisLog } from './refusals.ts';
 import type { Resumed } from './resume.ts';
