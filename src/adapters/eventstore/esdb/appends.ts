@@ -41,11 +41,11 @@ export function appender(store: AppendedStore): Appender {
   /** Appends under way; identical ones share one. */
   const underWay = new Map<string, Promise<AppendResult>>();
 
-  /** A stream, or the error that prevents one. Never rejects. */
-  const connected = async (ms: number): Promise<AppendStream | Error> => {
+  /** A stream, or the error that prevents one, or `undefined` when the time is over. Never rejects. */
+  const connected = async (ms: number): Promise<AppendStream | Error | undefined> => {
     try {
       const link = await unlessAborted(store.link(), within(ms), () => undefined);
-      if (link === undefined) return new Error(`no connection within ${Math.ceil(ms)} ms`);
+      if (link === undefined) return undefined;
       if (stream === undefined || stream.ended || stream.link !== link)
         stream = new AppendStream(link);
       return stream;
@@ -66,7 +66,7 @@ export function appender(store: AppendedStore): Appender {
       const usable = stream?.ended === false ? stream : await connected(ms);
       if (usable instanceof Error) {
         result = unknown(`the event store cannot be reached: ${usable.message}`, usable);
-      } else if (left() > 0) {
+      } else if (usable !== undefined && left() > 0) {
         const answering = attempt(usable, request, Math.min(attemptMs, left()));
         const sentAt = performance.now();
         const answer = await answering;

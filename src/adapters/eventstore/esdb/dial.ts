@@ -49,7 +49,8 @@ export async function dial(
   signal.addEventListener('abort', abort, { once: true });
   session.on('error', reject);
   session.once('close', () => {
-    reject(new Error('the server closed the connection before it was ready'));
+    const why = tls ? '' : '; it may expect TLS';
+    reject(new Error(`the server closed the connection before it was ready${why}`));
   });
   session.once('remoteSettings', () => {
     session.setLocalWindowSize(WINDOW_BYTES);

@@ -65,7 +65,48 @@ export function readError(cause: unknown): TocsinError {
 
 /** A node that cannot be dialed, or is not ready. */
 export function nodeUnreachable(endpoint: Endpoint, cause: unknown): TocsinError {
-  return unavailable(`${endpointName(endpoint)} cannot be reached: ${messageOf(cause)}`, cause);
+  const name = endpointName(endpoint);
+  const [what, hint] = dialFailure(cause) ?? [messageOf(cause), undefined];
+  return unavailable(`${name} cannot be reached: ${what}`, cause, hint);
+}
+
+const TRUST_HINT =
+  'Give the certificate of the CA that signed it as tlsCAFile, or in NODE_EXTRA_CA_CERTS.';
+
+/** What went wrong and what to do, by the code of a socket, of TLS or of OpenSSL. */
+const DIAL_FAILURES: Readonly<Record<string, readonly [what: string, hint: string]>> = {
+  ECONNREFUSED: ['the connection is refused', 'Check that the server runs, and its port.'],
+  ENOTFOUND: ['the host name is unknown', 'Check the host name in the connection string.'],
+  EAI_AGAIN: ['the host name cannot be looked up', 'Check the network and its name server.'],
+  ERR_SSL_WRONG_VERSION_NUMBER: [
+    'the server does not speak TLS',
+    'Add ?tls=false to the connection string if the server is meant to be insecure.',
+  ],
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: [
+    'the server does not speak TLS',
+    'Add ?tls=false to the connection string if the server is meant to be insecure.',
+  ],
+  ERR_TLS_CERT_ALTNAME_INVALID: [
+    'its certificate is for another host',
+    'Use a host name or an address that the certificate names.',
+  ],
+  CERT_HAS_EXPIRED: ['its certificate has expired', 'Renew the certificate of the server.'],
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: ['its certificate is not trusted', TRUST_HINT],
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: ['its certificate is not trusted', TRUST_HINT],
+  SELF_SIGNED_CERT_IN_CHAIN: ['its certificate is not trusted', TRUST_HINT],
+  DEPTH_ZERO_SELF_SIGNED_CERT: ['its certificate is not trusted', TRUST_HINT],
+  CERT_SIGNATURE_FAILURE: ['its certificate is not trusted', TRUST_HINT],
+  ERR_OSSL_X509_KEY_VALUES_MISMATCH: [
+    'the client certificate and its key do not fit',
+    'Give the userKeyFile that belongs to the userCertFile.',
+  ],
+};
+
+function dialFailure(cause: unknown): readonly [what: string, hint: string] | undefined {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  const known = DIAL_FAILURES[code];
+  // The code is what people search for.
+  return known && [`${known[0]} (${code})`, known[1]];
 }
 
 /** No member of the cluster serves the purpose. @param answers what each node said */
@@ -73,11 +114,12 @@ export function noNodeFound(wanted: string, answers: string): TocsinError {
   return unavailable(`no ${wanted} of the event store was found (${answers})`);
 }
 
-function unavailable(message: string, cause?: unknown): TocsinError {
-  return new TocsinError('unavailable', 'store_unavailable', message, {
-    hint: 'Check that the server runs, and its address; each attempt opens a new connection.',
-    cause,
-  });
+function unavailable(
+  message: string,
+  cause?: unknown,
+  hint = 'Check that the server runs, and its address; each attempt opens a new connection.',
+): TocsinError {
+  return new TocsinError('unavailable', 'store_unavailable', message, { hint, cause });
 }
 
 export function messageOf(error: unknown): string {
