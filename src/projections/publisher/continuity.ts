@@ -24,6 +24,9 @@ export class Continuity {
   #since: Position;
   #youngSince: Position;
   readonly #capacity: number;
+  /** The last event's stream and revision, not in the maps yet. */
+  #stream: string | undefined;
+  #revision = -1n;
 
   /** @param from the position after which the check sees all events */
   constructor(
@@ -43,22 +46,32 @@ export class Continuity {
   async check(events: readonly RecordedEvent[]): Promise<Gap | undefined> {
     for (const event of events) {
       const { stream, revision } = event;
-      const before = this.#young.get(stream) ?? this.#old.get(stream);
-      const gap =
-        before === undefined
-          ? revision > 0n && (await this.#unseen(event))
-          : revision > before + 1n && { stream, first: before + 1n, last: revision - 1n };
-      if (gap) return gap;
-      this.#young.set(stream, revision);
+      // The events of one append follow each other: one look-up serves all of them.
+      if (stream !== this.#stream) {
+        this.#remember();
+        const before = this.#young.get(stream) ?? this.#old.get(stream);
+        const gap = before === undefined && revision > 0n ? await this.#unseen(event) : undefined;
+        if (gap !== undefined) return gap;
+        this.#stream = stream;
+        this.#revision = before ?? revision - 1n;
+      }
+      const next = this.#revision + 1n;
+      if (revision > next) return { stream, first: next, last: revision - 1n };
+      this.#revision = revision;
     }
     const end = events.at(-1);
     if (end !== undefined && this.#young.size >= this.#capacity) {
+      this.#remember();
       this.#old = this.#young;
       this.#young = new Map();
       this.#since = this.#youngSince;
       this.#youngSince = end.position;
     }
     return undefined;
+  }
+
+  #remember(): void {
+    if (this.#stream !== undefined) this.#young.set(this.#stream, this.#revision);
   }
 
   /** The predecessors of an event that should have been seen. */
