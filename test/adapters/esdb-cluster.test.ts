@@ -104,6 +104,27 @@ describe('a cluster whose leader', () => {
   );
 });
 
+test.each<Fault>(['kill', 'freeze', 'cut off'])(
+  'a reader leaves a follower with the fault "%s" in less than ten seconds',
+  async (fault) => {
+    const cluster = await aCluster();
+    const output = subscriber(aStore(cluster, '&nodePreference=follower'));
+    const raises = raiser(aStore(cluster));
+    await until('the first events', () => output.seen.length > 20);
+    const first = cluster.lastRead();
+    expect(first).not.toBe(cluster.leader());
+    cluster.fail(first, fault);
+    await until('another follower', () => cluster.lastRead() !== first);
+    const shown = output.seen.length;
+    await until('output', () => output.seen.length > shown + 20);
+    await raises.stop();
+    await until('the last event', () => output.seen.length === raises.written.length);
+    await output.stop();
+    expect(output.seen).toEqual(raises.written);
+    expect(longestPause(output.times)).toBeLessThan(GOAL_MS);
+  },
+);
+
 describe('a cluster', () => {
   test('is left by no call while its leader stays', async () => {
     const cluster = await aCluster();

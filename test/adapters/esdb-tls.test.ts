@@ -89,7 +89,7 @@ describe('eventStoreDb over TLS', () => {
     expect(appended).toMatchObject({ outcome: 'refused', reason: 'access_denied' });
     await expect(all(outside.readStream('a', { direction: 'forwards' }))).rejects.toMatchObject({
       kind: 'usage',
-      code: 'store_access_denied',
+      code: 'store_login_failed',
     });
   });
 

@@ -280,6 +280,20 @@ describe('a failure of the API', () => {
     expect(lines.join('')).not.toContain('changeit');
   });
 
+  test.each(['store_access_denied', 'store_login_failed'])(
+    'by the store, which denies with %s, answers 503',
+    async (code) => {
+      using world = await apiWorld({
+        kernel: {
+          ...(await apiWorld()).kernel,
+          raise: () => Promise.reject(new TocsinError('usage', code, canary, { hint: canary })),
+        },
+      });
+      const got = await world.ask('POST', TRIGGER, { token: world.one, body: ABOUT });
+      expect(got).toMatchObject({ status: 503, body: { code: 'unavailable' } });
+    },
+  );
+
   test('inside the API answers 500 without the message, and logs no token', async () => {
     const lines: string[] = [];
     const logger = jsonLogger({

@@ -23,6 +23,8 @@ export type EsdbCluster = AsyncDisposable & {
   /** The members' addresses. */
   readonly hosts: string;
   readonly leader: () => number;
+  /** The member that the last read or subscription was started on. */
+  readonly lastRead: () => number;
   /** Another member is elected after `electionMs` if it was the leader. */
   readonly fail: (member: number, fault: Fault) => void;
   /** Makes a member the leader. */
@@ -50,6 +52,7 @@ export async function esdbCluster(frontPort: number, electionMs = 1_500): Promis
   const members: Member[] = [];
   const failed = new Set<number>();
   let leader = 0;
+  let lastRead = 0;
   let timer: NodeJS.Timeout | undefined;
 
   /** What a member tells about all; the others notice a failure with the election. */
@@ -87,6 +90,7 @@ export async function esdbCluster(frontPort: number, electionMs = 1_500): Promis
   const services = (index: number) => ({
     read(call: ServerWritableStream<Buffer, Buffer>) {
       if (refuses(index, call)) return void call.emit('error', notLeader());
+      lastRead = index;
       const inner = front.makeServerStreamRequest(read.path, asIs, asIs, call.request);
       inner.on('data', (answer: Buffer) => {
         if (members[index]?.isCutOff === false) call.write(answer);
@@ -139,6 +143,7 @@ export async function esdbCluster(frontPort: number, electionMs = 1_500): Promis
   return {
     hosts: members.map(({ proxy }) => `127.0.0.1:${proxy.port}`).join(','),
     leader: () => leader,
+    lastRead: () => lastRead,
     fail(index, fault) {
       const member = members[index];
       if (member === undefined) throw new Error(`there is no member ${index}`);

@@ -67,7 +67,7 @@ export function toJson(document: object): string {
   );
 }
 
-/** Reports an error as text or as JSON. @returns the exit code */
+/** Reports an error as text or as JSON. @returns the exit code: a missing right is a wrong configuration to a command */
 export function reportFailure(error: unknown, json: boolean): number {
   const failure = asTocsinError(error);
   const { code, message, hint, kind } = failure;
@@ -76,7 +76,7 @@ export function reportFailure(error: unknown, json: boolean): number {
   if (kind === 'internal' && process.env['TOCSIN_DEBUG'] !== undefined && error instanceof Error) {
     process.stderr.write(`${error.stack ?? ''}\n`);
   }
-  return EXIT_OF_KIND[kind];
+  return code === 'access_denied' ? EXIT_OF_KIND.usage : EXIT_OF_KIND[kind];
 }
 
 export function rate(count: number, startedAt: number): string {

@@ -23,6 +23,10 @@ export const MAX_CONFLICTS = 5;
 
 export const DEFAULT_DEADLINE_MS = 10_000;
 
+/** What to do about `access_denied`. */
+export const ACCESS_HINT =
+  'Nothing was written. Check user and password, and give the user the right to append: see `tocsin store acl`.';
+
 const CONFLICT_BACKOFF: Backoff = { firstMs: 10, longestMs: 10 * 2 ** MAX_CONFLICTS };
 const OUTAGE_BACKOFF: Backoff = { firstMs: 20, longestMs: 1_000 };
 
@@ -229,7 +233,9 @@ export function decider<S, E extends { readonly type: string }>(aggregate: Aggre
     if (result.kind === 'rejected') return err(result.rejection);
     const { code, hint } = aggregate.unwritable;
     const unwritable = (why: string, reason = code): TocsinError =>
-      new TocsinError('unavailable', reason, `cannot append to ${stream}: ${why}`, { hint });
+      new TocsinError('unavailable', reason, `cannot append to ${stream}: ${why}`, {
+        hint: reason === 'access_denied' ? ACCESS_HINT : hint,
+      });
     switch (result.kind) {
       case 'refused':
         throw unwritable(`the event store refused: ${result.message}`, result.reason);

@@ -6,7 +6,7 @@ import type { Issue } from '../../domain/core/input.ts';
 import type { Rejection } from '../../domain/trigger/commands.ts';
 import type { Raised, RaiseTrigger } from '../../domain/trigger/decide.ts';
 import type { Claim } from '../../domain/idempotency/events.ts';
-import type { Transacted } from '../decider/decider.ts';
+import { ACCESS_HINT, type Transacted } from '../decider/decider.ts';
 
 /** The outcome of a raise. Expected outcomes are values; only misuse and outages throw. */
 export type RaiseResult =
@@ -77,7 +77,7 @@ export function refused({ reason, message }: Refused) {
     const hint =
       reason === 'storage_full'
         ? 'Nothing was written. Make room for the event store, then try again.'
-        : 'Nothing was written. Give this user the right to append to the kernel’s streams.';
+        : ACCESS_HINT;
     throw new TocsinError('unavailable', reason, message, { hint });
   }
   return { outcome: 'rejected', code: reason, message, issues: [] } as const;

@@ -237,7 +237,7 @@ class EpochProjector implements Projector, EpochObserver {
     // Fenced: another projector of this partition publishes. Watch it as a standby.
     if (fenced) this.#role = 'standby';
     this.#progress.phase = 'waiting';
-    if (error instanceof TocsinError && error.code === 'store_unavailable') {
+    if (error instanceof TocsinError && error.code.startsWith('store_')) {
       this.#progress.disconnected(error.message);
     }
     this.#progress.failure = error.message;

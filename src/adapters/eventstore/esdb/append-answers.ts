@@ -99,7 +99,11 @@ function refusalOf(buffer: Buffer, error: Range | undefined): AppendAnswer {
     case 'event_store.client.StreamDeleted':
       return { outcome: 'refused', reason: 'stream_deleted', message };
     case 'event_store.client.AccessDenied':
-      return { outcome: 'refused', reason: 'access_denied', message };
+      return {
+        outcome: 'refused',
+        reason: 'access_denied',
+        message: `the event store denies this append: ${message}`,
+      };
     case 'event_store.client.MaximumAppendSizeExceeded':
     case 'event_store.client.MaximumAppendEventSizeExceeded':
       return { outcome: 'refused', reason: 'too_large', message };

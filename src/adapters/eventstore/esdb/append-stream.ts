@@ -5,7 +5,7 @@ import type { AppendResult } from '../../../domain/ports/event-store.ts';
 import type { AppendRequest } from '../common/append-request.ts';
 import { answerOf, readReply, type AppendAnswer } from './append-answers.ts';
 import { appendMessages } from './append-messages.ts';
-import { isAccessDenied, messageOf } from './failures.ts';
+import { deniedText, isAccessDenied, messageOf } from './failures.ts';
 import type { Link } from './link.ts';
 
 type Pending = {
@@ -82,7 +82,11 @@ export class AppendStream {
 
 function lostWith(cause: unknown, answered: boolean): AppendResult {
   if (isAccessDenied(cause) && !answered) {
-    return { outcome: 'refused', reason: 'access_denied', message: messageOf(cause) };
+    return {
+      outcome: 'refused',
+      reason: 'access_denied',
+      message: deniedText(cause, 'this append'),
+    };
   }
   const message = `the connection to the event store was lost: ${messageOf(cause)}`;
   return { outcome: 'unknown', message, cause };

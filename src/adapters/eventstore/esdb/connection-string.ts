@@ -22,6 +22,9 @@ const DEFAULT_PORT = 2113;
 
 // `throwOnAppendFailure` and `tlsVerifyCert` are left out on purpose: the first gives wrong revisions
 // when it is off, the second has no effect in this client and would feel like a setting.
+/** The default of 25.1, which is the most of all versions. */
+const MAX_SERVER_APPEND_BYTES = 256 * 1024 * 1024;
+
 const milliseconds = z.coerce.number().int().min(1);
 const keepAlive = z.coerce.number().int().min(-1);
 const flag = z.stringbool({ truthy: ['true'], falsy: ['false'] });
@@ -45,6 +48,7 @@ const settingsSchema = z.strictObject({
   keepaliveinterval: keepAlive.default(10_000),
   keepalivetimeout: keepAlive.default(10_000),
   defaultdeadline: milliseconds.optional(),
+  maxappendbytes: z.coerce.number().int().min(1).max(MAX_SERVER_APPEND_BYTES).optional(),
 });
 
 const SHAPE =

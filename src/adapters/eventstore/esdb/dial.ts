@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { ClosedEarly } from './dial-faults.ts';
 import { endpointName, type Endpoint } from './endpoint.ts';
 
 /** PEM files, by their paths. */
@@ -49,8 +50,7 @@ export async function dial(
   signal.addEventListener('abort', abort, { once: true });
   session.on('error', reject);
   session.once('close', () => {
-    const why = tls ? '' : '; it may expect TLS';
-    reject(new Error(`the server closed the connection before it was ready${why}`));
+    reject(new ClosedEarly(tls === undefined));
   });
   session.once('remoteSettings', () => {
     session.setLocalWindowSize(WINDOW_BYTES);

@@ -1,6 +1,7 @@
 // What an error of a call or of a dial means. The server names the kind of an error in the trailer `exception`.
 import { TocsinError } from '../../../domain/core/errors.ts';
 import { CallError, STATUS } from './call-error.ts';
+import { dialFault } from './dial-faults.ts';
 import { endpointName, type Endpoint } from './endpoint.ts';
 
 /** A stream whose tombstone forbids ever using it again. */
@@ -16,6 +17,18 @@ export function isAccessDenied(error: unknown): boolean {
     code === STATUS.unauthenticated ||
     code === STATUS.permissionDenied
   );
+}
+
+/** The credentials are wrong, or their user is disabled: no right would help. */
+function isLoginFault(error: unknown): boolean {
+  return codeOf(error) === STATUS.unauthenticated;
+}
+
+/** What the server says by a denial: it does not know the user, or the user has no right to `what`. */
+export function deniedText(error: unknown, what: string): string {
+  return isLoginFault(error)
+    ? 'the event store does not accept the user or its password'
+    : `the event store denies ${what}: the user has no right to it`;
 }
 
 /** The leader that a node names when it refuses a call because it does not lead. */
@@ -48,8 +61,12 @@ export function isInvalidPosition(error: unknown): boolean {
 export function readError(cause: unknown): TocsinError {
   if (cause instanceof TocsinError) return cause;
   if (isAccessDenied(cause)) {
-    return new TocsinError('usage', 'store_access_denied', 'the event store denies this read', {
-      hint: 'Reading the whole log takes an admin, or an ACL on $all; credentials are sent over TLS only.',
+    const code = isLoginFault(cause) ? 'store_login_failed' : 'store_access_denied';
+    return new TocsinError('usage', code, deniedText(cause, 'this read'), {
+      hint: isLoginFault(cause)
+        ? 'Check user and password; a disabled user is refused in the same way.'
+        : 'Reading the whole log takes an admin, or a right that `tocsin store acl` gives; credentials are sent ' +
+          'over TLS only.',
       cause,
     });
   }
@@ -65,62 +82,34 @@ export function readError(cause: unknown): TocsinError {
 
 /** A node that cannot be dialed, or is not ready. */
 export function nodeUnreachable(endpoint: Endpoint, cause: unknown): TocsinError {
-  const name = endpointName(endpoint);
-  const [what, hint] = dialFailure(cause) ?? [messageOf(cause), undefined];
-  return unavailable(`${name} cannot be reached: ${what}`, cause, hint);
-}
-
-const TRUST_HINT =
-  'Give the certificate of the CA that signed it as tlsCAFile, or in NODE_EXTRA_CA_CERTS.';
-
-/** What went wrong and what to do, by the code of a socket, of TLS or of OpenSSL. */
-const DIAL_FAILURES: Readonly<Record<string, readonly [what: string, hint: string]>> = {
-  ECONNREFUSED: ['the connection is refused', 'Check that the server runs, and its port.'],
-  ENOTFOUND: ['the host name is unknown', 'Check the host name in the connection string.'],
-  EAI_AGAIN: ['the host name cannot be looked up', 'Check the network and its name server.'],
-  ERR_SSL_WRONG_VERSION_NUMBER: [
-    'the server does not speak TLS',
-    'Add ?tls=false to the connection string if the server is meant to be insecure.',
-  ],
-  ERR_SSL_PACKET_LENGTH_TOO_LONG: [
-    'the server does not speak TLS',
-    'Add ?tls=false to the connection string if the server is meant to be insecure.',
-  ],
-  ERR_TLS_CERT_ALTNAME_INVALID: [
-    'its certificate is for another host',
-    'Use a host name or an address that the certificate names.',
-  ],
-  CERT_HAS_EXPIRED: ['its certificate has expired', 'Renew the certificate of the server.'],
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: ['its certificate is not trusted', TRUST_HINT],
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: ['its certificate is not trusted', TRUST_HINT],
-  SELF_SIGNED_CERT_IN_CHAIN: ['its certificate is not trusted', TRUST_HINT],
-  DEPTH_ZERO_SELF_SIGNED_CERT: ['its certificate is not trusted', TRUST_HINT],
-  CERT_SIGNATURE_FAILURE: ['its certificate is not trusted', TRUST_HINT],
-  ERR_OSSL_X509_KEY_VALUES_MISMATCH: [
-    'the client certificate and its key do not fit',
-    'Give the userKeyFile that belongs to the userCertFile.',
-  ],
-};
-
-function dialFailure(cause: unknown): readonly [what: string, hint: string] | undefined {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
-  const known = DIAL_FAILURES[code];
-  // The code is what people search for.
-  return known && [`${known[0]} (${code})`, known[1]];
+  const { code, why, hint } = dialFault(cause) ?? {
+    code: 'store_unavailable',
+    why: messageOf(cause),
+    hint: UNAVAILABLE_HINT,
+  };
+  const message = `${endpointName(endpoint)} cannot be reached: ${why}`;
+  return new TocsinError('unavailable', code, message, { hint, cause });
 }
 
 /** No member of the cluster serves the purpose. @param answers what each node said */
 export function noNodeFound(wanted: string, answers: string): TocsinError {
-  return unavailable(`no ${wanted} of the event store was found (${answers})`);
+  const message = `no ${wanted} of the event store was found (${answers})`;
+  return new TocsinError('unavailable', 'store_no_node', message, {
+    hint:
+      'Check that a majority of the nodes runs and sees each other; name all nodes in the connection string. ' +
+      'Tocsin goes on once they have a leader.',
+  });
 }
 
-function unavailable(
-  message: string,
-  cause?: unknown,
-  hint = 'Check that the server runs, and its address; each attempt opens a new connection.',
-): TocsinError {
-  return new TocsinError('unavailable', 'store_unavailable', message, { hint, cause });
+function unavailable(message: string, cause?: unknown): TocsinError {
+  return new TocsinError('unavailable', 'store_unavailable', message, {
+    hint: UNAVAILABLE_HINT,
+    cause,
+  });
 }
+
+const UNAVAILABLE_HINT =
+  'Check that the server runs, and its address; each attempt opens a new connection.';
 
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

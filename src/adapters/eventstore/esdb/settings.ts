@@ -1,8 +1,10 @@
 // From the adapter's options to the arguments of a connection.
 import { readFileSync } from 'node:fs';
+import { createSecureContext } from 'node:tls';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import type { Logger } from '../../../domain/ports/logger.ts';
 import { parseConnectionString, type NodePreference } from './connection-string.ts';
+import { dialFault } from './dial-faults.ts';
 import type { TlsFiles } from './dial.ts';
 import type { Endpoint } from './endpoint.ts';
 
@@ -22,6 +24,11 @@ export type ConnectionOptions = {
         readonly keyFile?: string | undefined;
       }
     | undefined;
+  /**
+   * The server's `MaxAppendSize` in bytes, if it is not the default: up to 268,435,456. Default 1,048,576, which every
+   * version accepts. Version 25.1 accepts 268,435,456, of which one event may take 16,777,216.
+   */
+  readonly maxAppendBytes?: number | undefined;
   /** The name of this connection in the server's logs. */
   readonly connectionName?: string | undefined;
 };
@@ -43,6 +50,7 @@ export type StoreSettings = {
   readonly keepAliveInterval: number;
   readonly keepAliveTimeout: number;
   readonly connectionName: string | undefined;
+  readonly maxAppendBytes: number | undefined;
   readonly tls: TlsFiles | undefined;
   readonly credentials: { readonly username: string; readonly password: string } | undefined;
 };
@@ -54,7 +62,7 @@ export type StoreSettings = {
  * @internal
  */
 export function readSettings(
-  { connectionString, credentials, tls = {}, connectionName }: ConnectionOptions,
+  { connectionString, credentials, tls = {}, connectionName, maxAppendBytes }: ConnectionOptions,
   logger: Logger,
 ): StoreSettings {
   const { hosts, discover, settings, ...found } = parseConnectionString(connectionString);
@@ -70,7 +78,7 @@ export function readSettings(
   }
   const files = { caFile: tls.caFile ?? settings.tlscafile, certFile, keyFile };
   // Each dial reads them again; a wrong path is to be told at once.
-  if (!insecure) Object.values(files).forEach(assertReadable);
+  if (!insecure) assertUsable(files);
   return {
     hosts,
     discover,
@@ -81,15 +89,25 @@ export function readSettings(
     keepAliveInterval: settings.keepaliveinterval,
     keepAliveTimeout: settings.keepalivetimeout,
     connectionName: connectionName ?? settings.connectionname,
+    maxAppendBytes: maxAppendBytes ?? settings.maxappendbytes,
     tls: insecure ? undefined : files,
     credentials: user && { ...user },
   };
 }
 
-function assertReadable(file: string | undefined): void {
-  if (file === undefined) return;
+function assertUsable({ caFile, certFile, keyFile }: TlsFiles): void {
+  const [ca, cert, key] = [caFile, certFile, keyFile].map(contentOf);
   try {
-    readFileSync(file);
+    createSecureContext({ ca, cert, key });
+  } catch (cause) {
+    throw unreadable(dialFault(cause)?.why ?? String(cause), cause);
+  }
+}
+
+function contentOf(file: string | undefined): Buffer | undefined {
+  if (file === undefined) return undefined;
+  try {
+    return readFileSync(file);
   } catch (cause) {
     throw unreadable(`the certificate file ${file} cannot be read`, cause);
   }
@@ -97,7 +115,7 @@ function assertReadable(file: string | undefined): void {
 
 function unreadable(message: string, cause: unknown): TocsinError {
   return new TocsinError('usage', 'certificate', message, {
-    hint: 'Give the paths of files in PEM that this user may read.',
+    hint: 'Give the paths of files in PEM that this user may read, and a key with its own certificate.',
     cause,
   });
 }

@@ -83,7 +83,7 @@ export function eventStoreDb(options: EventStoreDbOptions): EventStore {
   return {
     async append(stream, expected, events, { deadlineMs = appendMs } = {}): Promise<AppendResult> {
       assertOpen();
-      const request = encodeAppend(stream, expected, events);
+      const request = encodeAppend(stream, expected, events, settings.maxAppendBytes);
       if ('outcome' in request) return request;
       return appends.append(request, deadlineMs);
     },

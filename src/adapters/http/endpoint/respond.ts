@@ -44,13 +44,14 @@ export function problemResponse(
 /** The problem of a thrown error. The error may name files and addresses, so its message stays in the log. */
 export function thrownProblem(error: unknown): Problem {
   const isOutage =
-    error instanceof TocsinError && (error.kind === 'unavailable' || error.code === NO_EVALUATOR);
+    error instanceof TocsinError && (error.kind === 'unavailable' || OPERATORS.has(error.code));
   if (isOutage) return { code: 'unavailable', detail: 'Try again in a moment.', retryAfter: 1 };
   const detail = 'The log has the cause under this request’s id; tell the operator.';
   return { code: 'internal_error', detail };
 }
 
-const NO_EVALUATOR = 'no_evaluator';
+/** The operator ends these as an outage is ended: the caller can only wait. */
+const OPERATORS = new Set(['no_evaluator', 'store_access_denied', 'store_login_failed']);
 
 /** Adds the headers of all responses. */
 export function finished(response: Response, requestId: string): Response {
