@@ -18,6 +18,7 @@ import { all, anEvent, follow } from '../contracts/event-store.support.ts';
 import { jsonEvents } from '../conformance/front.support.ts';
 import { selfSigned } from '../support/certificate.ts';
 import { testCli } from '../support/cli.ts';
+import { testNatsServer } from '../support/nats-server.ts';
 import { SLOW_TEST_MS } from '../support/timeouts.ts';
 import { aFront, storeFile } from './front.support.ts';
 
@@ -148,9 +149,17 @@ describe('a TLS server that accepts connections and says nothing', () => {
 
   test('lets commands say that, and end', { timeout: SLOW_TEST_MS }, async () => {
     await using cli = testCli();
+    await using nats = await testNatsServer();
     const url = `esdb://127.0.0.1:${await frozenPort()}`;
-    const doctor = cli.start(['doctor', '--store', url]);
-    expect((await doctor.ended()).stdout).toMatch(/store.*cannot be reached/);
+    const doctor = await cli.start(['doctor', '--store', url]).ended();
+    expect(doctor.stdout).toMatch(/no connection within/);
+    const projection = ['project', '--store', url, '--nats', nats.url];
+    const once = await cli.start([...projection, '--once']).ended();
+    expect(once.code).not.toBe(0);
+    const daemon = cli.start(projection);
+    await daemon.says(/no connection within/);
+    daemon.kill('SIGTERM');
+    expect(await daemon.ended()).toMatchObject({ code: 0 });
   });
 });
 

@@ -71,7 +71,9 @@ describe('tocsin store copy', () => {
       expect(code).toBe(0);
       await using source = embeddedReader(cli.path('var/store.db'));
       const originals = await eventsOf(source);
-      expect(contents(await eventsOf(target))).toEqual(contents(originals));
+      const copies = await eventsOf(target);
+      expect(contents(copies.slice(0, -1))).toEqual(contents(originals));
+      expect(copies.at(-1)).toMatchObject({ stream: 'tocsin.copied-1', type: 'LogCopied' });
       const Result = z.object({
         events: z.int(),
         found: z.int(),
@@ -92,6 +94,46 @@ describe('tocsin store copy', () => {
       expect(raised.document).toMatchObject({ raised: 1 });
       await partition.project('--store', url);
       expect((await partition.stream.last())?.sequence).toBe(before + 2);
+    },
+  );
+
+  test(
+    'records each copy, so that audits know the messages that were sent before',
+    { timeout: SLOW_TEST_MS },
+    async () => {
+      await using partition = await testPartition();
+      const { cli, nats } = partition;
+      await partition.raise(1, 20);
+      await partition.project();
+      /** Copies the log, and goes on with the copy and a new state file. */
+      const moveTo = async (from: string, to: string, user: number): Promise<string[]> => {
+        const copied = await cli.call(['store', 'copy', '--store', from, '--to', to]);
+        expect(copied).toMatchObject({ code: 0, stderr: '' });
+        const before = (await partition.stream.last())?.sequence ?? 0;
+        const files = ['--store', to, '--state', `var/state-${user}.db`];
+        expect((await partition.project(...files)).document).toMatchObject({ published: 0 });
+        expect((await partition.stream.last())?.sequence).toBe(before);
+        const raise = ['raise', '--store', to, '--file', '-'];
+        expect(await cli.json(raise, { input: `${raiseLine(user)}\n` })).toMatchObject({ code: 0 });
+        await partition.project(...files);
+        expect((await partition.stream.last())?.sequence).toBe(before + 2);
+        return files;
+      };
+      const audit = (what: string, files: readonly string[]) =>
+        cli.call(['audit', what, '--nats', nats.url, ...files]);
+      const url = await served(cli, 'cluster.db');
+      const files = await moveTo('embedded:var/store.db', url, 21);
+      expect(await audit('verify', files)).toMatchObject({
+        code: 0,
+        document: { mismatches: [], published: 21, messages: { compared: 42, foreign: 0 } },
+      });
+      // And back into another file: a copy of a copy.
+      const again = await moveTo(url, 'embedded:var/back.db', 22);
+      expect(await audit('verify', again)).toMatchObject({
+        code: 0,
+        document: { mismatches: [], published: 22, messages: { compared: 44, foreign: 0 } },
+      });
+      expect(await audit('rebuild', again)).toMatchObject({ code: 0, document: { published: 22 } });
     },
   );
 

@@ -16,6 +16,7 @@ function rowsOf(section: string): readonly string[] {
 
 /** The sources with refusals of the daemon and of `tocsin start`. */
 const places = [
+  'src/domain/control',
   'src/projections/dedupe',
   'src/projections/publisher',
   'src/adapters/nats',

@@ -7,32 +7,12 @@ import type { RecordedEvent } from '../../src/domain/core/recorded-event.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
 import { openProjector } from '../../src/kernel/open-projector.ts';
 import { openKernel } from '../../src/kernel/open-kernel.ts';
-import { copyLog, type CopyContext, type CopyResult } from '../../src/kernel/copy/copy-log.ts';
+import type { CopyContext } from '../../src/kernel/copy/copy-log.ts';
 import { anEvent } from '../contracts/event-store.support.ts';
+import { copy, shifted } from '../support/copies.ts';
 import { seededRandom } from '../support/random.ts';
 import { anInput, eventsOf, makeWorld, QUICK, raised } from '../support/world.ts';
 import { scheduleProduct } from '../../src/schedule/triggers.ts';
-
-function copy(
-  source: EventStore,
-  target: EventStore,
-  more: Partial<CopyContext> = {},
-): Promise<CopyResult> {
-  let now = 0;
-  return copyLog({
-    source,
-    target,
-    prefixes: [],
-    signal: new AbortController().signal,
-    elapsed: () => now,
-    pause(ms) {
-      now += ms;
-      return Promise.resolve();
-    },
-    progress: () => undefined,
-    ...more,
-  });
-}
 
 /** Everything except the position. */
 const contents = (events: readonly RecordedEvent[]): unknown[] =>
@@ -54,13 +34,6 @@ async function someLog(events: number): Promise<EventStore> {
     await store.append(stream, revision === 0n ? 'no_stream' : revision - 1n, list);
     next.set(stream, revision + BigInt(list.length));
   }
-  return store;
-}
-
-/** A log whose positions differ from those of its copy in an empty store. */
-async function shifted(): Promise<EventStore> {
-  const store = memoryStore();
-  await store.append('others', 'no_stream', [anEvent(0), anEvent(1)]);
   return store;
 }
 

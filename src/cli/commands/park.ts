@@ -4,6 +4,7 @@ import { openReadModelReader } from '../../adapters/sqlite/read-model.ts';
 import type { ControlEvent } from '../../domain/control/events.ts';
 import { formatPosition } from '../../domain/core/positions.ts';
 import { appendControl } from '../../kernel/control/control.ts';
+import { dropControlEvent } from '../../kernel/control/drop.ts';
 import { openStore } from '../compose/compose.ts';
 import { CLI_ACTOR, kernelContext } from '../compose/kernel-context.ts';
 import { usageError } from '../config/usage-error.ts';
@@ -25,7 +26,7 @@ export function parkCommand(program: Command): void {
     const help =
       action === 'retry'
         ? 'decide the event again, at the current end of the log'
-        : 'remove the event from the list for ever';
+        : 'remove the event for ever; with --reason also a malformed event of the control stream';
     register(
       park
         .command(`${action} <EVENT>`)
@@ -54,12 +55,22 @@ const list: Work<object> = ({ config, terminal }) => {
 const resolveWith =
   (action: 'retry' | 'drop'): Work<ResolveOptions> =>
   async ({ config, terminal }, { event, reason }) => {
-    const row = findParked(config.state, event);
+    // A malformed event of the control stream is in no read model, because every projector stops at it.
+    const mayBeControl = action === 'drop' && reason !== undefined;
+    const parked = mayBeControl ? undefined : findParked(config.state, event);
     await using store = await openStore(config, `tocsin park ${action}`);
+    const context = kernelContext(store, config.name);
+    const call = { actor: CLI_ACTOR };
+    if (mayBeControl && (await dropControlEvent(context, event, reason, call))) {
+      terminal.print({ event, action });
+      terminal.say(`drop of ${event} is in the log; start again what has stopped at the event.`);
+      return;
+    }
+    const row = parked ?? findParked(config.state, event);
     const { stream, revision } = row;
     const data = { event, stream, revision, action, reason };
     const decide = (): ControlEvent[] => [{ type: 'ParkResolved', data }];
-    await appendControl(kernelContext(store, config.name), decide, { actor: CLI_ACTOR });
+    await appendControl(context, decide, call);
     terminal.print({ event, action });
     terminal.say(
       `${action} of ${event} is in the log; the projector applies it when it reads that position.`,

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Option, type Command } from 'commander';
 import { formatPosition, type Position } from '../../domain/core/positions.ts';
 import { copyLog } from '../../kernel/copy/copy-log.ts';
+import { CLI_ACTOR } from '../compose/kernel-context.ts';
 import { openReader, openStore } from '../compose/compose.ts';
 import { usageError } from '../config/usage-error.ts';
 import { EXIT, secondsSince } from '../terminal/terminal.ts';
@@ -25,6 +26,8 @@ export function storeCopyCommand(store: Command): void {
     `Stream names, revisions, ids, types, data, metadata and the order stay the same. Positions change, because
 each log has its own. Stop all writers of the source first. Start the projection on the copy with a new
 --state file: it folds the log again, finds the messages that NATS already has, and sends none twice.
+The copy gets one more event, which records that it is a copy: \`audit verify\` then knows the positions
+of messages that were sent before. Copy the whole log (or --prefix tocsin.), or nothing is recorded.
 
 You can kill the command and run it again: it compares the events that the target already has, and
 continues. It refuses a target that holds other events.
@@ -49,6 +52,8 @@ const copyStore: Work<Options> = async (context, { to, prefix = [] }) => {
     target,
     prefixes: prefix,
     signal,
+    actor: CLI_ACTOR,
+    now: Date.now,
     elapsed: () => performance.now(),
     pause: async (ms) => {
       await sleep(ms, undefined, { signal });
@@ -62,7 +67,7 @@ const copyStore: Work<Options> = async (context, { to, prefix = [] }) => {
     terminal.note('Stopped. Run the same command again to continue.');
     return EXIT.interrupted;
   }
-  const { events, found, copied, repositioned } = result;
+  const { events, found, copied, repositioned, recordedIn } = result;
   const seconds = secondsSince(context.startedAt);
   terminal.print({
     ...result,
@@ -72,9 +77,8 @@ const copyStore: Work<Options> = async (context, { to, prefix = [] }) => {
   });
   terminal.say(
     `${events} events: ${found} found, ${copied} copied, all compared (${seconds} s)` +
-      (repositioned === 0
-        ? ''
-        : `\n${repositioned} positions in the control stream were translated`) +
+      (repositioned === 0 ? '' : `\n${repositioned} positions in events were translated`) +
+      (recordedIn.length === 0 ? '' : `\nThe copy is recorded in ${recordedIn.join(', ')}.`) +
       '\nStart the projection on the copy with a new --state file, because the new log has other positions.',
   );
   return EXIT.done;

@@ -2,21 +2,10 @@
 // depends on these events and on the users' streams only.
 import { z } from 'zod';
 import { createCodec, type EventData, type EventOf } from '../core/codec.ts';
-import { InstantCodec, textUpTo } from '../core/envelope.ts';
-import { formatPosition, parsePosition } from '../core/positions.ts';
+import { InstantCodec, PositionCodec, textUpTo } from '../core/envelope.ts';
 import { ANY_TYPE } from '../policy/in-force.ts';
 import { TriggerTypeSchema } from '../core/vocabulary.ts';
 import { PolicySchema } from '../policy/policy.ts';
-
-const PositionCodec = z.codec(z.string(), z.object({ commit: z.bigint(), prepare: z.bigint() }), {
-  decode: (text, context) => {
-    const position = parsePosition(text);
-    if (position !== undefined) return position;
-    context.issues.push({ code: 'custom', input: text, message: 'is not a position' });
-    return z.NEVER;
-  },
-  encode: formatPosition,
-});
 
 const IntegerCodec = z.codec(z.string().regex(/^-?\d{1,19}$/), z.bigint(), {
   decode: (text) => BigInt(text),

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { formatInstant, MAX_INSTANT, parseInstant, type Instant } from './instants.ts';
 import { isCleanText, jsonFault, type Json } from './json.ts';
+import { formatPosition, parsePosition } from './positions.ts';
 import { isCount, isFields, isOptionalText, isText, quickInstant } from './quick.ts';
 
 /** An instant: RFC 3339 in UTC at rest, integer milliseconds in memory. */
@@ -14,6 +15,21 @@ export const InstantCodec = z.codec(z.string(), z.int().min(0).max(MAX_INSTANT),
   },
   encode: formatInstant,
 });
+
+/** A position: `commit/prepare` at rest. */
+export const PositionCodec = z.codec(
+  z.string(),
+  z.object({ commit: z.bigint(), prepare: z.bigint() }),
+  {
+    decode: (text, context) => {
+      const position = parsePosition(text);
+      if (position !== undefined) return position;
+      context.issues.push({ code: 'custom', input: text, message: 'is not a position' });
+      return z.NEVER;
+    },
+    encode: formatPosition,
+  },
+);
 
 /** Text without NUL and lone surrogates, of 1 to `max` UTF-16 units. */
 export const textUpTo = (max: number) =>

@@ -57,6 +57,19 @@ export function isControlStream(stream: string): boolean {
   return stream.endsWith('.control');
 }
 
+/**
+ * The records of copies of the `n`th log that the kernel's log comes from, oldest log first. Each log has a stream of
+ * its own, so that a later run of any copy can append after the runs before it.
+ */
+export function copiedStream(kernel: string, n: number): string {
+  return `${kernel}.copied-${n}`;
+}
+
+/** True for {@link copiedStream} of any kernel: no other stream's name has this end. */
+export function isCopiedStream(stream: string): boolean {
+  return /\.copied-\d+$/.test(stream);
+}
+
 /** The prefix of all streams of a category, for a server-side filter. */
 export function categoryPrefix(kernel: string, category: StreamCategory): string {
   return `${kernel}.${category}-`;

@@ -1,6 +1,7 @@
 // The control stream: the log's id, and what operators and projectors decided about the log.
 import { controlCodec, type ControlEvent } from '../../domain/control/events.ts';
 import { evolveControl, initialControl, type ControlState } from '../../domain/control/state.ts';
+import { controlUnreadable, droppedBy } from '../../domain/control/unreadable.ts';
 import { controlStream } from '../../domain/core/ids.ts';
 import { ok } from '../../domain/core/result.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
@@ -17,6 +18,7 @@ export const controlDecider = decider({
     code: 'control_unwritable',
     hint: 'Check the event store, see `tocsin policy history`, and try again.',
   },
+  drops: { droppedBy, error: controlUnreadable },
 });
 
 export async function readControl(

@@ -1,5 +1,6 @@
 // Translates one event for the copy. Only positions change: a position of one log means nothing in another.
 import { TocsinError } from '../../domain/core/errors.ts';
+import { isControlStream, isCopiedStream } from '../../domain/core/ids.ts';
 import { canonicalJson, isJsonObject, type Json, type JsonObject } from '../../domain/core/json.ts';
 import type { EventToAppend, RecordedEvent, Unreadable } from '../../domain/core/recorded-event.ts';
 import {
@@ -17,11 +18,19 @@ export type CopyLogs = {
   readonly prefixes: readonly string[];
 };
 
-/** The position after which an output begins, if the event holds one. */
-export function positionIn({ type, stream, data }: RecordedEvent): Position | undefined {
-  if (type !== 'OutputOpened' || !stream.endsWith('.control') || !isObject(data)) return undefined;
-  const { publishFrom } = data;
-  return typeof publishFrom === 'string' ? parsePosition(publishFrom) : undefined;
+/** The field with a position of this log, by the type of the event. */
+const FIELDS = new Map([
+  ['OutputOpened', { field: 'publishFrom', isIn: isControlStream }],
+  ['LogCopied', { field: 'targetHead', isIn: isCopiedStream }],
+]);
+
+/** The position of the source that the event's data hold, and its field; `undefined` when there is none. */
+export function positionIn({ type, stream, data }: RecordedEvent) {
+  const place = FIELDS.get(type);
+  if (place?.isIn(stream) !== true || !isObject(data)) return undefined;
+  const text = data[place.field];
+  const position = typeof text === 'string' ? parsePosition(text) : undefined;
+  return position && { field: place.field, position };
 }
 
 /** The event as the target holds it. Refuses data or metadata that is no JSON object: the port cannot write it. */
@@ -33,10 +42,10 @@ export async function copiedEvent(logs: CopyLogs, event: RecordedEvent): Promise
     const hint = 'Copy single streams with --prefix, or copy the file itself.';
     throw new TocsinError('refused', 'event_not_copyable', message, { hint });
   }
-  const position = positionIn(event);
-  if (position === undefined) return { id, type, data, metadata };
-  const publishFrom = await positionInTarget(logs, event, position);
-  return { id, type, data: { ...data, publishFrom }, metadata };
+  const found = positionIn(event);
+  if (found === undefined) return { id, type, data, metadata };
+  const position = await positionInTarget(logs, event, found.position);
+  return { id, type, data: { ...data, [found.field]: position }, metadata };
 }
 
 async function positionInTarget(

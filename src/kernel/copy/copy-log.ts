@@ -1,13 +1,16 @@
-// Copies a log into another store, event by event in log order; a repeat continues. Each copy is compared.
+// Copies a log into another store, event by event in log order; a repeat continues. Each copy is compared. At the
+// end the target gets a record of the copy.
 import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
+import { isControlStream } from '../../domain/core/ids.ts';
 import type { Position } from '../../domain/core/positions.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
 import { copiedEvent, differenceOf, nameOf, positionIn } from './copied-event.ts';
-import { copyWriter, type CopyWriterContext } from './copy-writer.ts';
+import { copyWriter } from './copy-writer.ts';
+import { recordCopy, withoutRecords, type RecordContext } from './record-copy.ts';
 
-export type CopyContext = Omit<CopyWriterContext, 'target'> & {
-  readonly source: Pick<EventStore, 'readAll'>;
+export type CopyContext = Omit<RecordContext, 'source' | 'target'> & {
+  readonly source: Pick<EventStore, 'readAll' | 'readStream'>;
   readonly target: EventStore;
   readonly prefixes: readonly string[];
   readonly signal: AbortSignal;
@@ -22,13 +25,15 @@ export type CopyProgress = {
   readonly verified: number;
 };
 
-/** The result of a copy: the target holds the source's events up to `sourceHead` and no others. */
+/** The result of a copy: the target holds the source's events up to `sourceHead`, and records of copies. */
 export type CopyResult = CopyProgress & {
   readonly events: number;
   /** Positions in events that were translated into the target's. */
   readonly repositioned: number;
   readonly sourceHead: Position | undefined;
   readonly targetHead: Position | undefined;
+  /** The streams that got a record of this copy. */
+  readonly recordedIn: readonly string[];
 };
 
 /** Copies up to the source's current head. After `unavailable` run it again. */
@@ -42,11 +47,16 @@ export async function copyLog(context: CopyContext): Promise<CopyResult> {
     counts[count] += events;
     context.progress(counts);
   };
-  const existing = eventsOf(target, prefixes, undefined);
+  const copiesAfter = (from: Position | undefined) =>
+    withoutRecords(source, eventsOf(target, prefixes, from));
+  const existing = copiesAfter(undefined);
+  const kernels: string[] = [];
   let writer: ReturnType<typeof copyWriter> | undefined;
   for await (const event of eventsOf(source, prefixes, undefined)) {
     signal.throwIfAborted();
     sourceHead = event.position;
+    const kernel = kernelOf(event);
+    if (kernel !== undefined && isWhole(kernel, prefixes)) kernels.push(kernel);
     if (positionIn(event) !== undefined) {
       // The event at this position must be in the target first.
       await writer?.flush();
@@ -72,7 +82,7 @@ export async function copyLog(context: CopyContext): Promise<CopyResult> {
   await writer?.flush();
 
   let targetHead = lastFound?.target;
-  const copies = eventsOf(target, prefixes, lastFound?.target);
+  const copies = copiesAfter(lastFound?.target);
   const originals = eventsOf(source, prefixes, lastFound?.source);
   for (let left = counts.copied; left > 0; left -= 1) {
     signal.throwIfAborted();
@@ -83,7 +93,26 @@ export async function copyLog(context: CopyContext): Promise<CopyResult> {
     report('verified', 1);
   }
   await Promise.all([existing, copies, originals].map((reads) => reads.return(undefined)));
-  return { ...counts, events: counts.found + counts.copied, repositioned, sourceHead, targetHead };
+  const recordedIn: string[] = [];
+  if (sourceHead !== undefined && targetHead !== undefined) {
+    for (const kernel of kernels) {
+      const stream = await recordCopy(context, kernel, { sourceHead, targetHead });
+      if (stream !== undefined) recordedIn.push(stream);
+    }
+  }
+  const events = counts.found + counts.copied;
+  return { ...counts, events, repositioned, sourceHead, targetHead, recordedIn };
+}
+
+/** The kernel whose log begins with this event. */
+function kernelOf({ stream, revision, type }: RecordedEvent): string | undefined {
+  const isFirst = revision === 0n && type === 'StoreInitialised' && isControlStream(stream);
+  return isFirst ? stream.slice(0, stream.lastIndexOf('.')) : undefined;
+}
+
+/** True when all streams of the kernel have the prefixes; a part of a log is no copy of it. */
+function isWhole(kernel: string, prefixes: readonly string[]): boolean {
+  return prefixes.length === 0 || prefixes.some((prefix) => `${kernel}.`.startsWith(prefix));
 }
 
 async function* eventsOf(

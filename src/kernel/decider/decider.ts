@@ -2,7 +2,8 @@
 // answers `conflict`, or does not answer.
 import { z } from 'zod';
 import { backoffMs, type Backoff } from '../../domain/core/backoff.ts';
-import { describe, type Codec } from '../../domain/core/codec.ts';
+import { dropKey, isDroppable, type DropKey } from '../../domain/control/unreadable.ts';
+import { describe, type Codec, type DecodeFault } from '../../domain/core/codec.ts';
 import type { EventMetadata } from '../../domain/core/envelope.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { eventId } from '../../domain/core/ids.ts';
@@ -64,6 +65,18 @@ export type Aggregate<S, E> = {
   readonly evolve: (state: S, event: E, at: RecordedEvent) => S;
   /** The error of an append without an answer. */
   readonly unwritable: { readonly code: string; readonly hint: string };
+  /** Of a stream whose unreadable events an operator may drop by a later event. */
+  readonly drops?: {
+    readonly droppedBy: (event: E, at: RecordedEvent) => DropKey | undefined;
+    readonly error: (recorded: RecordedEvent, fault: DecodeFault) => TocsinError;
+  };
+};
+
+/** An event that cannot be read, and that nobody has dropped. */
+type Fault = {
+  readonly recorded: RecordedEvent;
+  readonly fault: DecodeFault;
+  readonly error: TocsinError;
 };
 
 /** A stream's state, and what an append to the stream needs. */
@@ -106,6 +119,18 @@ export function decider<S, E extends { readonly type: string }>(aggregate: Aggre
     stream: string,
     silenceMs?: number,
   ): Promise<Loaded<S>> {
+    const { loaded, faults } = await loadWithFaults(store, stream, silenceMs);
+    for (const { error } of faults.values()) throw error;
+    return loaded;
+  }
+
+  /** As `load`, without the events that cannot be read; these come beside the state, unless they are dropped. */
+  async function loadWithFaults(
+    store: Pick<EventStore, 'readStream'>,
+    stream: string,
+    silenceMs?: number,
+  ): Promise<{ readonly loaded: Loaded<S>; readonly faults: ReadonlyMap<DropKey, Fault> }> {
+    const faults = new Map<DropKey, Fault>();
     const ids = new Set<string>();
     let { initial: state } = aggregate;
     let expected: ExpectedRevision = 'no_stream';
@@ -114,9 +139,17 @@ export function decider<S, E extends { readonly type: string }>(aggregate: Aggre
     for await (const page of store.readStream(stream, { direction: 'forwards', silenceMs })) {
       for (const recorded of page) {
         const decoded = aggregate.codec.decode(recorded);
-        if (decoded.kind === 'fault') throw unreadable(recorded, decoded.fault.detail);
+        if (decoded.kind === 'fault') {
+          const { fault } = decoded;
+          const error =
+            aggregate.drops?.error(recorded, fault) ?? unreadable(recorded, fault.detail);
+          faults.set(dropKey(recorded), { recorded, fault, error });
+        }
         if (decoded.kind === 'event') {
           state = aggregate.evolve(state, decoded.event, recorded);
+          const dropped = aggregate.drops?.droppedBy(decoded.event, recorded);
+          const found = dropped && faults.get(dropped);
+          if (found && isDroppable(found.fault)) faults.delete(dropped);
           recordedAt = Math.max(recordedAt, decoded.metadata.recordedAt);
         }
         ids.add(recorded.id);
@@ -124,7 +157,7 @@ export function decider<S, E extends { readonly type: string }>(aggregate: Aggre
         position = recorded.position;
       }
     }
-    return { state, expected, recordedAt, ids, position };
+    return { loaded: { state, expected, recordedAt, ids, position }, faults };
   }
 
   /** As `load`; waits out an outage until the deadline, by `runtime.elapsed`, and then throws `unavailable`. */
@@ -246,7 +279,7 @@ export function decider<S, E extends { readonly type: string }>(aggregate: Aggre
     }
   }
 
-  return { load, loadUntil, encode, transact, transactOrThrow };
+  return { load, loadWithFaults, loadUntil, encode, transact, transactOrThrow };
 }
 
 /** The same events at the same revision, until the store answers or the deadline has come. */

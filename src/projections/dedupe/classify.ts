@@ -1,7 +1,13 @@
 // Classifies each event of the log: what the fold has to do with it.
 import { controlCodec, type ControlEventData } from '../../domain/control/events.ts';
+import {
+  controlUnreadable,
+  dropKey,
+  droppedBy,
+  isDroppable,
+  type DropKey,
+} from '../../domain/control/unreadable.ts';
 import type { DecodeFault } from '../../domain/core/codec.ts';
-import { TocsinError } from '../../domain/core/errors.ts';
 import type { EventMetadata } from '../../domain/core/envelope.ts';
 import { categoryPrefix, controlStream } from '../../domain/core/ids.ts';
 import { effectOf, WINDOW_EVENT_TYPES } from '../../domain/delivery/effects.ts';
@@ -14,6 +20,7 @@ import {
   triggerCodec,
   type TriggerEventData,
 } from '../../domain/trigger/events.ts';
+import type { EventStore } from '../../domain/ports/event-store.ts';
 import type { SentNotificationRef } from '../read-model.ts';
 
 export type ClassifiedEvent = { readonly recorded: RecordedEvent } & (
@@ -64,11 +71,43 @@ export function projectionPrefixes(kernel: string): readonly string[] {
 }
 
 /**
- * Classifies one event.
+ * Classifies events; reads the control stream ahead where one of its events cannot be read: the event may be dropped
+ * later.
  * @throws TocsinError `control_unreadable`: a control event could change verdicts, so it must be readable
  */
-export function classify(kernel: string, recorded: RecordedEvent): ClassifiedEvent {
-  if (recorded.stream === controlStream(kernel)) return classifyControl(recorded);
+export async function classifyAll(
+  kernel: string,
+  log: Pick<EventStore, 'readStream'>,
+  events: readonly RecordedEvent[],
+): Promise<readonly ClassifiedEvent[]> {
+  const isUnreadable = (recorded: RecordedEvent): boolean =>
+    recorded.stream === controlStream(kernel) && controlCodec.decode(recorded).kind === 'fault';
+  const dropped = events.some(isUnreadable) ? await droppedEvents(kernel, log) : undefined;
+  return events.map((recorded) => classify(kernel, recorded, dropped));
+}
+
+async function droppedEvents(
+  kernel: string,
+  log: Pick<EventStore, 'readStream'>,
+): Promise<ReadonlySet<DropKey>> {
+  const keys = new Set<DropKey>();
+  for await (const page of log.readStream(controlStream(kernel), { direction: 'forwards' })) {
+    for (const recorded of page) {
+      const decoded = controlCodec.decode(recorded);
+      const key = decoded.kind === 'event' ? droppedBy(decoded.event, recorded) : undefined;
+      if (key !== undefined) keys.add(key);
+    }
+  }
+  return keys;
+}
+
+/** Classifies one event, as {@link classifyAll}. */
+export function classify(
+  kernel: string,
+  recorded: RecordedEvent,
+  dropped?: ReadonlySet<DropKey>,
+): ClassifiedEvent {
+  if (recorded.stream === controlStream(kernel)) return classifyControl(recorded, dropped);
   if (!recorded.stream.startsWith(categoryPrefix(kernel, 'trigger'))) {
     return recorded.stream.startsWith(categoryPrefix(kernel, 'notification'))
       ? classifyDelivery(recorded)
@@ -110,15 +149,13 @@ function classifyDelivery(recorded: RecordedEvent): ClassifiedEvent {
   return { kind, recorded, ref: { id, user, triggerType, mock } };
 }
 
-function classifyControl(recorded: RecordedEvent): ClassifiedEvent {
+function classifyControl(recorded: RecordedEvent, dropped?: ReadonlySet<DropKey>): ClassifiedEvent {
   const decoded = controlCodec.decode(recorded);
   if (decoded.kind === 'unknown') return { kind: 'unknown', recorded };
   if (decoded.kind === 'fault') {
-    const { code, detail } = decoded.fault;
-    const where = `event ${recorded.revision} of ${recorded.stream} (${recorded.type})`;
-    throw new TocsinError('refused', 'control_unreadable', `${where}: ${code}, ${detail}`, {
-      hint: 'A newer version may have written it: run that version or a later one.',
-    });
+    const isDropped = dropped?.has(dropKey(recorded)) === true && isDroppable(decoded.fault);
+    if (isDropped) return { kind: 'pass', recorded };
+    throw controlUnreadable(recorded, decoded.fault);
   }
   const { event, metadata } = decoded;
   switch (event.type) {

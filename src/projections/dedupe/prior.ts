@@ -10,7 +10,7 @@ import type {
   SentNotification,
   SentNotificationRange,
 } from '../read-model.ts';
-import { classify, type ClassifiedEvent } from './classify.ts';
+import { classifyAll, type ClassifiedEvent } from './classify.ts';
 import {
   addSent,
   instantsOf,
@@ -78,7 +78,8 @@ async function retriedEvents(
     const { event, stream, revision } = resolving.data;
     const options = { direction: 'forwards', from: revision, maxCount: 1 } as const;
     for await (const [recorded] of log.readStream(stream, options)) {
-      if (recorded?.id === event) retried.set(event, classify(kernel, recorded));
+      const found = recorded?.id === event ? [recorded] : [];
+      for (const again of await classifyAll(kernel, log, found)) retried.set(event, again);
       break;
     }
   }

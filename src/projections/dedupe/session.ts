@@ -3,7 +3,7 @@
 // and take results out.
 import type { Position } from '../../domain/core/positions.ts';
 import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
-import { classify, type ClassifiedEvent } from './classify.ts';
+import { classifyAll, type ClassifiedEvent } from './classify.ts';
 import { foldPage, type FoldContext } from './fold.ts';
 import type { MessageNames } from './messages.ts';
 import { NO_MESSAGES, type FoldedPage, type Numbering } from './page.ts';
@@ -59,10 +59,9 @@ export class FoldSession {
    * Folds the next events. They must be of the streams that the projection reads, in log order.
    * @param reached the position up to which the log has been read, if that is after the last event
    */
-  fold(events: readonly RecordedEvent[], reached?: Position): Promise<FoldResult> {
-    const { kernel } = this.#sources;
-    const classified = events.map((recorded) => classify(kernel, recorded));
-    return this.foldClassified(classified, reached);
+  async fold(events: readonly RecordedEvent[], reached?: Position): Promise<FoldResult> {
+    const { kernel, log } = this.#sources;
+    return this.foldClassified(await classifyAll(kernel, log, events), reached);
   }
 
   /** As {@link fold}, with events that the caller has classified. */

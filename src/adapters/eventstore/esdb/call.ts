@@ -1,5 +1,4 @@
-// One gRPC call over HTTP/2: frames of messages in both directions, then the status in the trailers. Only the
-// four bytes of framing and the status are gRPC's; Node does the rest.
+// One gRPC call over HTTP/2: frames of messages in both directions, then the status in the trailers.
 import { constants, type ClientHttp2Stream, type IncomingHttpHeaders } from 'node:http2';
 import { Duplex } from 'node:stream';
 import { CallError, STATUS } from './call-error.ts';

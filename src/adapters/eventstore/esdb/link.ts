@@ -47,10 +47,8 @@ export class Link {
   isAlone = false;
   readonly #session: ClientHttp2Session;
   readonly #options: LinkOptions;
-  readonly #lost = new AbortController();
-  readonly #draining = new AbortController();
-  /** Aborted once new calls belong on another link; it may come before `lost`. */
-  readonly retired = AbortSignal.any([this.#lost.signal, this.#draining.signal]);
+  readonly #retiring = new AbortController();
+  /** Why the link was given up; all its calls end with this error. */
   #reason: Error | undefined;
   readonly #keepAlive: NodeJS.Timeout | undefined;
   #requiresLeader = false;
@@ -64,7 +62,7 @@ export class Link {
       this.close(lost(this.endpoint, 'the connection was lost'));
     });
     session.once('goaway', () => {
-      this.#draining.abort();
+      this.#retiring.abort();
       const reason = lost(this.endpoint, 'the server shuts down');
       setTimeout(() => {
         this.close(reason);
@@ -78,9 +76,9 @@ export class Link {
     }
   }
 
-  /** Aborted once the link is given up, with the error that its calls end with. */
-  get lost(): AbortSignal {
-    return this.#lost.signal;
+  /** Aborted once new calls belong on another link: it is given up, or its server shuts down. */
+  get retired(): AbortSignal {
+    return this.#retiring.signal;
   }
 
   /** From now on a node that is not the leader refuses the calls of this link, and names the leader. */
@@ -116,7 +114,7 @@ export class Link {
     if (this.#reason !== undefined) return;
     this.#reason = reason;
     clearInterval(this.#keepAlive);
-    this.#lost.abort(reason);
+    this.#retiring.abort(reason);
     this.#session.destroy();
   }
 

@@ -1,12 +1,7 @@
 // `audit rebuild`: makes a fresh read model from the log, up to a position whose messages the output stream all
 // holds. A projector that resumes from it sends nothing twice. Nothing can be published from here.
 import { TocsinError } from '../../../domain/core/errors.ts';
-import {
-  comparePositions,
-  parsePosition,
-  START_POSITION,
-  type Position,
-} from '../../../domain/core/positions.ts';
+import { comparePositions, START_POSITION, type Position } from '../../../domain/core/positions.ts';
 import { checkpointOf } from '../../dedupe/state.ts';
 import type { MessageNames } from '../../dedupe/messages.ts';
 import { projectionPrefixes } from '../../dedupe/classify.ts';
@@ -22,8 +17,10 @@ import {
   numberingOf,
   startOf,
 } from '../reading/reading.ts';
+import { copiesOf } from '../reading/copies.ts';
 import type { MessageReader, ReadableLog } from '../reading/ports.ts';
 import { refold } from '../reading/refold.ts';
+import { CopiedPositions } from '../verify/copied-positions.ts';
 import { Findings } from '../verify/mismatches.ts';
 import { StoredList } from '../verify/stored-list.ts';
 
@@ -75,7 +72,12 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
   const findings = new Findings();
   await using stored = new StoredList(
     output.messages(start, info.lastSequence),
-    { base: start - 1n, firstSequence: info.firstSequence, committed: info.lastSequence },
+    {
+      base: start - 1n,
+      firstSequence: info.firstSequence,
+      committed: info.lastSequence,
+      copied: new CopiedPositions(await copiesOf(log, kernel, head)),
+    },
     findings,
   );
   let reached = start - 1n;
@@ -117,7 +119,7 @@ async function cutOf(
   list: string,
 ): Promise<Position> {
   const isWhole = live?.output === list && live.sequence <= info.lastSequence;
-  const most = isWhole ? live.position : await lastSource(output, info);
+  const most = isWhole ? live.position : await lastSource(log, output, info);
   if (to === undefined) return most;
   if (comparePositions(to, most) <= 0) return to;
   // With no event between the two positions, both mean the same cut.
@@ -134,7 +136,11 @@ async function cutOf(
 }
 
 /** The position of the event of the stream's last message of ours. */
-async function lastSource(output: MessageReader, info: OutputInfo): Promise<Position> {
+async function lastSource(
+  log: ReadableLog,
+  output: MessageReader,
+  info: OutputInfo,
+): Promise<Position> {
   let last: StoredMessage | undefined;
   let to = info.lastSequence;
   // Backwards in steps, since foreign messages may be at the end.
@@ -145,8 +151,15 @@ async function lastSource(output: MessageReader, info: OutputInfo): Promise<Posi
     }
     to -= LOOK_BACK;
   }
-  const text = last?.headers.get('Tocsin-Position');
-  return (text === undefined ? undefined : parsePosition(text)) ?? START_POSITION;
+  const stream = last?.headers.get('Tocsin-Stream') ?? '';
+  const revision = last?.headers.get('Tocsin-Revision') ?? '';
+  if (stream === '' || !/^\d{1,19}$/.test(revision)) return START_POSITION;
+  // Not by its position, which may be that of a log that was copied.
+  const options = { direction: 'forwards', from: BigInt(revision), maxCount: 1 } as const;
+  for await (const [event] of log.readStream(stream, options)) {
+    if (event !== undefined) return event.position;
+  }
+  return START_POSITION;
 }
 
 const LOOK_BACK = 256n;

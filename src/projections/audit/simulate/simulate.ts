@@ -5,7 +5,7 @@ import type { Axis, Policy } from '../../../domain/policy/policy.ts';
 import { ANY_TYPE, NO_POLICIES } from '../../../domain/policy/in-force.ts';
 import type { Position } from '../../../domain/core/positions.ts';
 import type { Instant } from '../../../domain/core/instants.ts';
-import { projectionPrefixes, classify, type ClassifiedEvent } from '../../dedupe/classify.ts';
+import { projectionPrefixes, classifyAll, type ClassifiedEvent } from '../../dedupe/classify.ts';
 import { instantsOf, subjectOf, subjectText, type Request } from '../../dedupe/sent.ts';
 import { FoldSession, inPages, type FoldResult } from '../../dedupe/session.ts';
 import { checkpointOf, initialFold } from '../../dedupe/state.ts';
@@ -94,7 +94,7 @@ export async function simulate(
   const prefixes = projectionPrefixes(kernel);
   for await (const batch of log.readAll({ direction: 'forwards', prefixes })) {
     for (const page of inPages(batch)) {
-      const classified = page.map((recorded) => classify(kernel, recorded));
+      const classified = await classifyAll(kernel, log, page);
       const [one, other] = [await before.page(classified), await after.page(classified)];
       comparePages(comparison, one, other, axis);
       events += page.length;

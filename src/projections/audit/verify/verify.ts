@@ -15,9 +15,11 @@ import {
   splitAt,
   startOf,
 } from '../reading/reading.ts';
+import { copiesOf } from '../reading/copies.ts';
 import type { MessageReader, ReadableLog, ReadModelView } from '../reading/ports.ts';
 import { refold, type Refolded } from '../reading/refold.ts';
 import type { ReplayResult } from '../replay/replay.ts';
+import { CopiedPositions } from './copied-positions.ts';
 import { DeliveryRecords } from './deliveries.ts';
 import { Findings, type Mismatch, type MismatchCode } from './mismatches.ts';
 import { ReadModelCheck } from './read-model.ts';
@@ -82,6 +84,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
       base: from - 1n,
       firstSequence: info?.firstSequence ?? 1n,
       committed: isThere ? (checkpoint?.ordinal ?? 0n) : 0n,
+      copied: new CopiedPositions(await copiesOf(log, kernel, head)),
     },
     findings,
   );
