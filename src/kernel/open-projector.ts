@@ -1,8 +1,9 @@
 // Opens a projector with the system's clock and the kernel's control stream.
 import { TocsinError } from '../domain/core/errors.ts';
-import { DEFAULT_KERNEL_NAME } from '../domain/core/ids.ts';
+import { controlStream, DEFAULT_KERNEL_NAME } from '../domain/core/ids.ts';
 import type { ControlState } from '../domain/control/state.ts';
 import type { Clock } from '../domain/ports/runtime.ts';
+import { assertNotHidden } from '../domain/ports/hidden-stream.ts';
 import type { EventStore } from '../domain/ports/event-store.ts';
 import { silentLogger, type Logger } from '../domain/ports/logger.ts';
 import type { Output } from '../projections/output.ts';
@@ -54,6 +55,7 @@ export function openProjector(options: ProjectorOptions): Projector {
   let isInitialised = false;
   const read = async (): Promise<ControlState> => {
     if (isInitialised) return readControl(store, name);
+    await assertNotHidden(store, controlStream(name));
     const state = await initialiseControl(context, call);
     isInitialised = true;
     return state;

@@ -32,9 +32,10 @@ test('a daemon that starts without its store waits for it', { timeout: SLOW_TEST
   await front.ended();
   const store = `esdb://127.0.0.1:${port}?tls=false`;
   const daemon = cli.start(['project', '--store', store, '--nats', nats.url]);
-  await daemon.says(/the store cannot be reached; trying again/);
-  cli.start(['store', '--store', 'embedded:a.db', '--listen', `127.0.0.1:${port}`]);
   await daemon.says(/projector started/);
+  await daemon.says(/the event store is away/);
+  cli.start(['store', '--store', 'embedded:a.db', '--listen', `127.0.0.1:${port}`]);
+  await daemon.says(/the event store is back/);
   daemon.kill('SIGTERM');
   expect(await daemon.ended()).toMatchObject({ code: 0 });
 });

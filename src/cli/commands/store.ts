@@ -6,6 +6,7 @@ import { embeddedFile } from '../compose/compose.ts';
 import { readTextFile, usageError } from '../config/usage-error.ts';
 import { parseAddress } from '../config/values.ts';
 import { register, type Work } from './command.ts';
+import { storeAclCommand } from './store-acl.ts';
 import { storeCopyCommand } from './store-copy.ts';
 
 type Options = {
@@ -21,7 +22,7 @@ const TOKEN_VARIABLE = 'TOCSIN_STORE_TOKEN';
 export function storeCommand(program: Command): void {
   const command = program
     .command('store')
-    // Options after `copy` belong to `copy`.
+    // Options after a subcommand belong to the subcommand.
     .enablePositionalOptions()
     .description('serve an embedded store to other processes, with EventStoreDB’s protocol')
     .option(
@@ -45,6 +46,7 @@ Examples:
     { useRunFile: () => false },
   );
   storeCopyCommand(command);
+  storeAclCommand(command);
 }
 
 const serveStore: Work<Options> = async ({ config, terminal, signal }, options) => {

@@ -5,6 +5,7 @@ import { controlUnreadable, droppedBy } from '../../domain/control/unreadable.ts
 import { controlStream } from '../../domain/core/ids.ts';
 import { ok } from '../../domain/core/result.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
+import { assertNotHidden } from '../../domain/ports/hidden-stream.ts';
 import { decider, type Call, type KernelContext } from '../decider/decider.ts';
 
 /** The ruleset that a new log starts under. */
@@ -46,6 +47,8 @@ export async function initialiseControl(
   const { store, kernel, runtime } = context;
   const found = await readControl(store, kernel);
   if (found.storeId !== undefined) return found;
+  // A stream that reads as empty may be hidden: a second id would make another log of it.
+  await assertNotHidden(store, controlStream(kernel));
   const first = (state: ControlState): readonly ControlEvent[] =>
     state.storeId === undefined
       ? [

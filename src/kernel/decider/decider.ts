@@ -18,6 +18,7 @@ import type {
   ExpectedRevision,
 } from '../../domain/ports/event-store.ts';
 import type { Runtime } from '../../domain/ports/runtime.ts';
+import { assertNotHidden, streamHidden } from '../../domain/ports/hidden-stream.ts';
 
 /** After this many conflicts the answer is `conflict`. */
 export const MAX_CONFLICTS = 5;
@@ -138,6 +139,8 @@ export function decider<S, E extends { readonly type: string }>(aggregate: Aggre
     let position: Position | undefined;
     for await (const page of store.readStream(stream, { direction: 'forwards', silenceMs })) {
       for (const recorded of page) {
+        if (position === undefined && recorded.revision > 0n)
+          throw await streamHidden(store, stream);
         const decoded = aggregate.codec.decode(recorded);
         if (decoded.kind === 'fault') {
           const { fault } = decoded;
@@ -245,6 +248,9 @@ export function decider<S, E extends { readonly type: string }>(aggregate: Aggre
           }
           try {
             loaded = await loadUntil(context, stream, deadline);
+            // The stream has events, and none can be read.
+            const isEmpty = result.actual !== 'no_stream' && loaded.expected === 'no_stream';
+            if (isEmpty) await assertNotHidden(context.store, stream);
           } catch (error) {
             // The events may be in the stream, and the stream cannot be read.
             if (doubtful !== undefined && isOutage(error)) return { kind: 'unknown' };

@@ -2,6 +2,7 @@
 import { untilAborted } from '../../domain/core/signals.ts';
 import { comparePositions, formatPosition, type Position } from '../../domain/core/positions.ts';
 import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
+import { assertNotHidden } from '../../domain/ports/hidden-stream.ts';
 import { projectionPrefixes } from '../dedupe/classify.ts';
 import { lastSeen } from '../last-seen.ts';
 import type { Checkpoint } from '../read-model.ts';
@@ -40,6 +41,7 @@ export async function assertSameLog(
   const { position } = checkpoint;
   const event = await untilAborted(lastSeen(store, { last, position, prefixes }), signal);
   if (event === undefined) {
+    await untilAborted(assertNotHidden(store, last.stream), signal);
     throw refusals.logShorter(`event ${last.revision} of ${last.stream}`);
   }
   const isInPlace =

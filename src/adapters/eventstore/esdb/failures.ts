@@ -94,7 +94,7 @@ export function nodeUnreachable(endpoint: Endpoint, cause: unknown): TocsinError
 /** No member of the cluster serves the purpose. @param answers what each node said */
 export function noNodeFound(wanted: string, answers: string): TocsinError {
   const message = `no ${wanted} of the event store was found (${answers})`;
-  return new TocsinError('unavailable', 'store_no_node', message, {
+  return new TocsinError('unavailable', 'store_unavailable', message, {
     hint:
       'Check that a majority of the nodes runs and sees each other; name all nodes in the connection string. ' +
       'Tocsin goes on once they have a leader.',

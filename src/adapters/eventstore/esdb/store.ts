@@ -40,6 +40,14 @@ export type EventStoreDbOptions = ConnectionOptions & {
  * @throws TocsinError `usage` when the connection string or a certificate cannot be read
  */
 export function eventStoreDb(options: EventStoreDbOptions): EventStore {
+  return eventStoreDbWithSystem(options).store;
+}
+
+/** The store, and appends of one event to streams of the server's own, such as its default ACL. */
+export function eventStoreDbWithSystem(options: EventStoreDbOptions): {
+  readonly store: EventStore;
+  readonly appendSystem: EventStore['append'];
+} {
   const { logger = silentLogger, deadlines = {} } = options;
   const { appendMs = DEFAULT_APPEND_MS, silenceMs = DEFAULT_SILENCE_MS } = deadlines;
   const settings = readSettings(options, logger);
@@ -80,13 +88,19 @@ export function eventStoreDb(options: EventStoreDbOptions): EventStore {
     closing: closing.signal,
   });
 
-  return {
-    async append(stream, expected, events, { deadlineMs = appendMs } = {}): Promise<AppendResult> {
+  const append =
+    (isSystem: boolean): EventStore['append'] =>
+    async (stream, expected, events, { deadlineMs = appendMs } = {}): Promise<AppendResult> => {
       assertOpen();
-      const request = encodeAppend(stream, expected, events, settings.maxAppendBytes);
+      const maxBytes = settings.maxAppendBytes;
+      // The name of a stream of the server's own is put in after the checks, which refuse it.
+      const request = encodeAppend(isSystem ? 'system' : stream, expected, events, maxBytes);
       if ('outcome' in request) return request;
-      return appends.append(request, deadlineMs);
-    },
+      return appends.append({ ...request, stream }, deadlineMs);
+    };
+
+  const store: EventStore = {
+    append: append(false),
     readStream,
     async *readAll(read) {
       assertOpen();
@@ -113,6 +127,7 @@ export function eventStoreDb(options: EventStoreDbOptions): EventStore {
       connection?.close();
     },
   };
+  return { store, appendSystem: append(true) };
 }
 
 async function connect(settings: StoreSettings, logger: Logger): Promise<Connection> {

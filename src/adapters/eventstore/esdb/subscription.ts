@@ -26,7 +26,7 @@ export type SubscribedStore = {
   readonly closed: () => Error | undefined;
 };
 
-const RETRY: Backoff = { firstMs: 50, longestMs: 30_000 };
+const RETRY: Backoff = { firstMs: 50, longestMs: 5_000 };
 
 /** A server that does not confirm a subscription within this time counts as gone. */
 const CONFIRMATION_MS = 10_000;
