@@ -188,7 +188,7 @@ describe('tocsin project with a wrong address', () => {
     await partition.raise(4, 4);
     await partition.project();
     const older = ['--store', 'embedded:older.db'];
-    refused(await partition.project(...older), 'log_shorter', /Restore the newer copy/);
+    refused(await partition.project(...older), 'log_shorter', /Restore the newer log/);
     expect(await partition.users()).toEqual(twice(1, 4));
   });
 });

@@ -205,11 +205,13 @@ async function mapStored(
     signal.throwIfAborted();
     scanned.push(...page);
   }
-  const own = new Set(context.state.recentMessagesAfter(from).map(({ id }) => id));
-  const other = scanned.find(
-    ({ identity }) =>
-      typeof identity === 'object' && identity.ordinal <= reached.ordinal && !own.has(identity.id),
+  const own = new Map(
+    context.state.recentMessagesAfter(0n).map(({ ordinal, id }) => [ordinal, id]),
   );
+  const other = scanned.find(({ identity }) => {
+    if (typeof identity !== 'object' || identity.ordinal > reached.ordinal) return false;
+    return (own.get(identity.ordinal) ?? identity.id) !== identity.id;
+  });
   if (other !== undefined) {
     const detail = 'it has the headers of a projector, but another log has decided it';
     throw refusals.disagrees(context.output.stream, other.sequence, detail);
