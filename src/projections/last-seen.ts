@@ -23,7 +23,7 @@ export async function lastSeen(
   }
   // A deleted stream cannot be read, but the log still holds its events: the last event is the first one at or
   // before the position.
-  for await (const page of store.readAll({ direction: 'backwards', prefixes })) {
+  for await (const page of store.readAll({ direction: 'backwards', prefixes, onLeader: true })) {
     const event = page.find((each) => comparePositions(each.position, position) <= 0);
     if (event !== undefined) return isSame(event, last) ? event : undefined;
   }

@@ -10,7 +10,7 @@ import {
   STORES,
   throughTheCommands,
 } from '../support/through-commands.ts';
-import { SLOW_TEST_MS } from '../support/timeouts.ts';
+import { LONG_PROOF_MS, SLOW_TEST_MS } from '../support/timeouts.ts';
 
 const SmallSchema = z.object({
   read: z.int(),
@@ -48,7 +48,7 @@ test.each(STORES)(
 
 test.skipIf(recordedData === undefined)(
   'thirteen years of a real project give the exact counts and digest [needs TOCSIN_TEST_DATA]',
-  { timeout: SLOW_TEST_MS },
+  { timeout: LONG_PROOF_MS },
   async () => {
     await recordedThroughTheCommands('the embedded store');
   },

@@ -5,6 +5,7 @@ import { expect } from 'vitest';
 import { z } from 'zod';
 import { testCli, type Cli } from './cli.ts';
 import { rawStream } from './jetstream.ts';
+import { SLOW_TEST_MS } from './timeouts.ts';
 import { testNatsServer } from './nats-server.ts';
 
 /** The expected values, from an oracle. */
@@ -36,7 +37,9 @@ export async function throughTheCommands(
 ): Promise<void> {
   await using folder = testCli();
   const env = through === 'the front' ? { TOCSIN_STORE: await front(folder) } : {};
-  const cli = { json: (args: readonly string[]) => folder[way](args, { env }) };
+  const cli = {
+    json: (args: readonly string[]) => folder[way](args, { env, timeoutMs: SLOW_TEST_MS }),
+  };
   await using nats = await testNatsServer();
   await using stream = await rawStream(nats.url);
   const { read, raised, duplicates, conflicts, published, suppressed } = expected;

@@ -29,3 +29,8 @@ export type RecordedEvent = {
   readonly data: Json | Unreadable;
   readonly metadata: Json | Unreadable;
 };
+
+/** The mark at the end of a deleted stream. EventStoreDB writes it with the highest revision, 2^63-1. */
+export function isTombstone({ type }: Pick<RecordedEvent, 'type'>): boolean {
+  return type === '$streamDeleted';
+}

@@ -59,6 +59,11 @@ export type ReadStreamOptions = {
 export type SubscribeOptions = StreamFilter & {
   /** Exclusive; default: the log's beginning. */
   readonly from?: Position | undefined;
+  /**
+   * The position of the last event that the reader has processed, at or before `from`. The subscription starts there
+   * where the log, restored from a backup, does not reach `from`.
+   */
+  readonly lastEventAt?: Position | undefined;
   /** Ends the sequence without an error. */
   readonly signal?: AbortSignal | undefined;
 };

@@ -13,7 +13,7 @@ import { categoryPrefix, controlStream } from '../../domain/core/ids.ts';
 import { effectOf, WINDOW_EVENT_TYPES } from '../../domain/delivery/effects.ts';
 import { DELIVERY_EVENTS, deliveryCodec } from '../../domain/delivery/events.ts';
 import type { PolicyEvent } from '../../domain/policy/in-force.ts';
-import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
+import { isTombstone, type RecordedEvent } from '../../domain/core/recorded-event.ts';
 import type { ApplyOutcomeEvent } from '../../domain/preview/events.ts';
 import {
   TRIGGER_EVENTS,
@@ -107,6 +107,7 @@ export function classify(
   recorded: RecordedEvent,
   dropped?: ReadonlySet<DropKey>,
 ): ClassifiedEvent {
+  if (isTombstone(recorded)) return { kind: 'pass', recorded };
   if (recorded.stream === controlStream(kernel)) return classifyControl(recorded, dropped);
   if (!recorded.stream.startsWith(categoryPrefix(kernel, 'trigger'))) {
     return recorded.stream.startsWith(categoryPrefix(kernel, 'notification'))

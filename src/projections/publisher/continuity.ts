@@ -2,7 +2,7 @@
 // in its stream. The check keeps the newest streams only; for another stream the predecessor is read from the store,
 // and must be older than everything that the check has seen.
 import { comparePositions, START_POSITION, type Position } from '../../domain/core/positions.ts';
-import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
+import { isTombstone, type RecordedEvent } from '../../domain/core/recorded-event.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
 
 /** Streams that one generation of the memory holds; it has two generations. */
@@ -46,6 +46,7 @@ export class Continuity {
   async check(events: readonly RecordedEvent[]): Promise<Gap | undefined> {
     for (const event of events) {
       const { stream, revision } = event;
+      if (isTombstone(event)) continue;
       // The events of one append follow each other: one look-up serves all of them.
       if (stream !== this.#stream) {
         this.#remember();

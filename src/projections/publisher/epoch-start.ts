@@ -1,13 +1,12 @@
 // What an epoch starts from: the output generation, compared with the checkpoint, and the log's head.
 import type { TocsinError } from '../../domain/core/errors.ts';
-import type { Position } from '../../domain/core/positions.ts';
 import { untilAborted } from '../../domain/core/signals.ts';
 import { NO_POLICIES, policiesAt, type PoliciesInForce } from '../../domain/policy/in-force.ts';
 import { rulesetOf } from '../dedupe/rulesets.ts';
 import type { OutputSession } from '../output.ts';
 import type { Checkpoint } from '../read-model.ts';
 import type { ProjectorContext, RecoveryMode } from './context.ts';
-import { assertSameLog, assertSameStore } from './log-checks.ts';
+import { assertSameLog, assertSameStore, type ReadFrom } from './log-checks.ts';
 import {
   currentGeneration,
   isResolvable,
@@ -23,13 +22,14 @@ export type StartOptions = {
   readonly recoveryMode: RecoveryMode | undefined;
   /** Why the last epoch ended, when its refusal or gap decides how this one begins. */
   readonly last: TocsinError | undefined;
+  /** Called once the recovery mode has opened a generation: it is not to be used again. */
+  readonly onRecovery: () => void;
 };
 
 type ResumedOutput = {
   readonly open: OpenOutput;
   readonly checkpoint: Checkpoint | undefined;
-  /** The position to subscribe from; `undefined` for the log's beginning. */
-  readonly from: Position | undefined;
+  readonly readFrom: ReadFrom;
   readonly resumed: Resumed;
 };
 
@@ -76,11 +76,11 @@ function withAbort(context: ProjectorContext, signal: AbortSignal): ProjectorCon
 async function resumeOutput(
   context: ProjectorContext,
   session: OutputSession,
-  { recoveryMode, last }: StartOptions,
+  { recoveryMode, last, onRecovery }: StartOptions,
   signal: AbortSignal,
 ): Promise<ResumedOutput> {
-  const resumeAt = async (open: OpenOutput, at?: Position): Promise<ResumedOutput> => {
-    let from = at;
+  const resumeAt = async (open: OpenOutput, at: ReadFrom = {}): Promise<ResumedOutput> => {
+    let readFrom = at;
     let checkpoint = context.state.checkpoint();
     if (checkpoint !== undefined && checkpoint.output !== open.generation.id) {
       context.logger.warn(
@@ -89,15 +89,15 @@ async function resumeOutput(
       );
       context.state.reset();
       checkpoint = undefined;
-      from = undefined;
+      readFrom = {};
     }
     const resumed = await resume(context, session, open, checkpoint, signal);
-    return { open, checkpoint, from, resumed };
+    return { open, checkpoint, readFrom, resumed };
   };
   try {
     if (last?.kind === 'refused' && isResolvable(last)) throw last;
-    const from = await assertSameLog(context, last?.code === 'log_changed', signal);
-    return await resumeAt(await currentGeneration(context, session, signal), from);
+    const readFrom = await assertSameLog(context, last?.code === 'log_changed', signal);
+    return await resumeAt(await currentGeneration(context, session, signal), readFrom);
   } catch (error) {
     if (recoveryMode === undefined || !isResolvable(error)) throw error;
     const { code } = error;
@@ -106,6 +106,8 @@ async function resumeOutput(
     }
     const fields = { code, mode: recoveryMode.kind };
     context.logger.warn(fields, 'going on in the recovery mode that the operator chose');
-    return resumeAt(await openGeneration(context, session, recoveryMode, signal));
+    const opened = await openGeneration(context, session, recoveryMode, signal);
+    onRecovery();
+    return resumeAt(opened);
   }
 }

@@ -93,14 +93,14 @@ class Epoch implements RunningEpoch, CheckpointObserver {
   constructor(
     context: ProjectorContext,
     session: OutputSession,
-    { open, checkpoint, from, resumed: { sequences }, readsFirst, ...start }: EpochStart,
+    { open, checkpoint, readFrom, resumed: { sequences }, readsFirst, ...start }: EpochStart,
     { role, observer }: EpochOptions,
   ) {
     const { kernel, store, state, rulesets, names } = context;
     const { generation, info } = open;
     this.#context = context;
     this.#observer = observer;
-    this.#intake = new LogIntake(context, { from, readsFirst });
+    this.#intake = new LogIntake(context, { ...readFrom, readsFirst });
     this.#fold = new FoldSession({
       kernel,
       log: store,
@@ -108,7 +108,11 @@ class Epoch implements RunningEpoch, CheckpointObserver {
       rulesets,
       numbering: { after: generation.after, sequenceOf: sequences.sequenceOf },
       names,
-      start: { ...(checkpoint ?? initialFold), policies: start.policies },
+      start: {
+        ...(checkpoint ?? initialFold),
+        policies: start.policies,
+        ...(readFrom.from === undefined ? {} : { position: readFrom.from }),
+      },
       parked: state.parked().map(({ event }) => event),
     });
     const begin = { role, created: info.created, sequences };
@@ -172,8 +176,10 @@ class Epoch implements RunningEpoch, CheckpointObserver {
     }
     if (this.#failure === undefined) return;
     const { error } = this.#failure;
-    // Rows may count messages of another log as ours: they are made again from this log.
-    if (error instanceof TocsinError && !isOfThisLog(error.code)) this.#context.state.reset();
+    // Rows may count messages of another log as ours, or lack an event. They are made again from the log, and the
+    // comparison with the output stream then refuses again until an operator decides.
+    const isWrong = error instanceof TocsinError && error.kind === 'refused';
+    if (isWrong && !isOfThisLog(error.code)) this.#context.state.reset();
     throw error;
   }
 
@@ -226,18 +232,18 @@ class Epoch implements RunningEpoch, CheckpointObserver {
 
   /**
    * Compares the output stream with the log, all of which is folded now; where the node that is read from lags behind the
-   * leader, with the next event.
+   * leader, once it has the leader's last event.
    * @throws TocsinError `output_ahead` when the stream holds more messages than the log has decided
    */
   async #verifyEnd(): Promise<void> {
     const { store, kernel } = this.#context;
     const { position: from } = this.#fold.state;
     const prefixes = projectionPrefixes(kernel);
-    const read = { direction: 'forwards', from, prefixes, maxCount: 1, onLeader: true } as const;
-    for await (const [event] of store.readAll(read)) {
-      this.#verifiesAt = event?.position;
-      return;
-    }
+    let last: RecordedEvent | undefined;
+    const read = { direction: 'forwards', from, prefixes, onLeader: true } as const;
+    for await (const page of store.readAll(read)) last = page.at(-1);
+    this.#verifiesAt = last?.position;
+    if (last !== undefined) return;
     this.#assertEnd();
   }
 
@@ -248,8 +254,23 @@ class Epoch implements RunningEpoch, CheckpointObserver {
     this.#observer.verified();
   }
 
-  lookOnce(): Promise<void> {
-    return this.#intake.lookOnce(this.#over.signal);
+  async lookOnce(): Promise<void> {
+    try {
+      await this.#intake.lookOnce(this.#over.signal);
+    } catch (error) {
+      this.failed(error);
+      throw error;
+    }
+  }
+
+  /** Beside the other checks: the store may be away, and the subscription says so. */
+  async #look(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#intake.look(this.isIdle, signal);
+    } catch (error) {
+      const isAway = error instanceof TocsinError && error.code === 'store_unavailable';
+      if (!isAway && !signal.aborted) this.failed(error);
+    }
   }
 
   /** A standby reads the stream's end all the time; an idle active projector now and then. */
@@ -262,7 +283,7 @@ class Epoch implements RunningEpoch, CheckpointObserver {
       this.#observer.stillRunning();
       try {
         await this.#publisher.inspectStream(() => this.isIdle);
-        if (this.#isLive) await this.#intake.look(this.isIdle, signal);
+        if (this.#isLive) void this.#look(signal);
       } catch (error) {
         this.failed(error);
       }

@@ -3,11 +3,15 @@ import { untilAborted } from '../../domain/core/signals.ts';
 import { comparePositions, formatPosition, type Position } from '../../domain/core/positions.ts';
 import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
 import { assertNotHidden } from '../../domain/ports/hidden-stream.ts';
+import type { SubscribeOptions } from '../../domain/ports/event-store.ts';
 import { projectionPrefixes } from '../dedupe/classify.ts';
 import { lastSeen } from '../last-seen.ts';
 import type { Checkpoint } from '../read-model.ts';
 import type { ProjectorContext } from './context.ts';
 import { refusals } from './refusals.ts';
+
+/** Where a subscription starts, as {@link SubscribeOptions}. */
+export type ReadFrom = Pick<SubscribeOptions, 'from' | 'lastEventAt'>;
 
 /** @returns the log's id. @throws TocsinError `store_changed` when the checkpoint is of another log */
 export function assertSameStore(
@@ -25,18 +29,20 @@ export function assertSameStore(
  * The last folded event must still be in the log. A copy of the log has other positions: going on from the
  * old checkpoint could skip events there, so the copy is folded from its beginning.
  * @param isDoubted the log was replaced behind a subscription: the checkpoint may lie beyond new events
- * @returns the position to subscribe from; `undefined` for the beginning
+ * @returns the positions to subscribe from, and of the last folded event; both absent for the log's beginning
  * @throws TocsinError `log_shorter` when the event is gone
  */
 export async function assertSameLog(
   context: ProjectorContext,
   isDoubted: boolean,
   signal: AbortSignal,
-): Promise<Position | undefined> {
+): Promise<ReadFrom> {
   const { store, state, kernel, logger } = context;
   const checkpoint = state.checkpoint();
   const last = checkpoint?.lastEvent;
-  if (checkpoint === undefined || last === undefined || last === null) return checkpoint?.position;
+  if (checkpoint === undefined || last === undefined || last === null) {
+    return isDoubted ? {} : { from: checkpoint?.position };
+  }
   const prefixes = projectionPrefixes(kernel);
   const { position } = checkpoint;
   const event = await untilAborted(lastSeen(store, { last, position, prefixes }), signal);
@@ -48,13 +54,15 @@ export async function assertSameLog(
     comparePositions(event.position, position) <= 0 &&
     ((await untilAborted(sourceInPlace(context), signal)) ??
       (await untilAborted(nothingUpTo(context, event.position, position), signal)));
-  if (isInPlace) return isDoubted ? event.position : position;
+  if (isInPlace) {
+    return { from: isDoubted ? event.position : position, lastEventAt: event.position };
+  }
   logger.warn(
     { checkpoint: formatPosition(position), found: formatPosition(event.position) },
     'the log is a copy with other positions; folding it from its beginning',
   );
   state.reset();
-  return undefined;
+  return {};
 }
 
 /** Whether the source of the last message has its old position; `undefined` when it cannot be read. */

@@ -8,6 +8,7 @@ import { inPages } from '../dedupe/session.ts';
 import { placeOf } from '../last-seen.ts';
 import type { ProjectorContext } from './context.ts';
 import { Continuity, type Gap } from './continuity.ts';
+import type { ReadFrom } from './log-checks.ts';
 import { refusals, skippedNow } from './refusals.ts';
 import { SecondLook } from './second-look.ts';
 
@@ -23,20 +24,30 @@ export class LogIntake {
   readonly #secondLook: SecondLook;
   readonly #readsFirst: boolean;
   #from: Position | undefined;
+  #lastEventAt: Position | undefined;
   #lookedAt: number;
+  /** Looks run one after the other. */
+  #looking: Promise<void> = Promise.resolve();
+  /** True while events can be on their way: the subscription is lost, or the reader has not asked for more. */
+  #isHeldUp = false;
+  #isAway = false;
 
   /** @param options.readsFirst catch up by a read, because the subscription has skipped an event */
   constructor(
     context: ProjectorContext,
-    { from, readsFirst }: { readonly from: Position | undefined; readonly readsFirst: boolean },
+    { from, lastEventAt, readsFirst }: ReadFrom & { readonly readsFirst: boolean },
   ) {
     const { store, kernel } = context;
     this.#context = context;
     this.#prefixes = projectionPrefixes(kernel);
     this.#from = from;
+    this.#lastEventAt = lastEventAt;
     this.#readsFirst = readsFirst;
     this.#continuity = new Continuity(store, from);
-    this.#secondLook = new SecondLook({ store, prefixes: this.#prefixes, from });
+    const { elapsed, timing } = context;
+    const overdueMs = 2 * timing.idleCheckMs;
+    const prefixes = this.#prefixes;
+    this.#secondLook = new SecondLook({ store, prefixes, from, elapsed, overdueMs });
     this.#lookedAt = context.elapsed();
   }
 
@@ -57,7 +68,11 @@ export class LogIntake {
         if (signal.aborted) return;
       }
     }
-    for await (const batch of store.subscribeAll({ prefixes, from: this.#from, signal })) {
+    const place = { from: this.#from, lastEventAt: this.#lastEventAt };
+    for await (const batch of store.subscribeAll({ prefixes, ...place, signal })) {
+      for (const { kind } of batch) {
+        if (kind === 'disconnected' || kind === 'connected') this.#isAway = kind === 'disconnected';
+      }
       yield* this.#checked(batch, signal);
       if (signal.aborted) return;
     }
@@ -87,15 +102,26 @@ export class LogIntake {
       if (reached !== undefined) {
         this.#secondLook.delivered(events, reached);
         this.#from = reached;
+        this.#lastEventAt = events.at(-1)?.position ?? this.#lastEventAt;
       }
+      this.#isHeldUp = true;
       yield entries;
+      this.#isHeldUp = false;
       if (this.#secondLook.isDue) await this.#look(signal);
     }
   }
 
-  async #look(signal: AbortSignal): Promise<void> {
+  #look(signal: AbortSignal): Promise<void> {
+    const look = this.#looking.then(() => this.#lookNow(signal));
+    this.#looking = look.catch(() => undefined);
+    return look;
+  }
+
+  async #lookNow(signal: AbortSignal): Promise<void> {
     this.#lookedAt = this.#context.elapsed();
-    const event = await unlessAborted(this.#secondLook.look(signal), signal, () => undefined);
+    const isReading = (): boolean => !this.#isHeldUp && !this.#isAway;
+    const looking = this.#secondLook.look(isReading, signal);
+    const event = await unlessAborted(looking, signal, () => undefined);
     if (event === undefined) return;
     const { stream, revision } = event;
     throw await untilAborted(this.#skipped({ stream, first: revision, last: revision }), signal);

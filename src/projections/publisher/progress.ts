@@ -96,7 +96,7 @@ export class Progress {
 
   epochEnded(): void {
     this.#workComes();
-    this.#pending = this.running?.oldest;
+    if (this.running !== undefined) this.#pending = this.running.oldest;
     this.running = undefined;
     this.#liveFrom = undefined;
   }

@@ -199,6 +199,9 @@ class EpochProjector implements Projector, EpochObserver {
       role: this.#role,
       recoveryMode: this.#recoveryMode,
       last,
+      onRecovery: () => {
+        this.#recoveryMode = undefined;
+      },
       observer: this,
     };
     try {

@@ -17,7 +17,7 @@ export const RESOLVABLE = new Set([
 
 /** True where the stream's messages are of this log, so that its last message can be adopted. */
 export function isOfThisLog(code: string): boolean {
-  return !['output_ahead', 'output_disagrees', 'log_shorter'].includes(code);
+  return !['output_ahead', 'output_disagrees', 'log_shorter', 'events_skipped'].includes(code);
 }
 
 /** Nothing after the missing events is committed: the next epoch reads them. */

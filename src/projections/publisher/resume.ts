@@ -1,6 +1,7 @@
 // Resumes a generation: compares the output stream with the checkpoint, and sends again the messages that a
 // server has acknowledged and lost. It sends nothing else.
 import { untilAborted } from '../../domain/core/signals.ts';
+import { assertNotHidden } from '../../domain/ports/hidden-stream.ts';
 import { draftApplied, draftNotification, draftTriggered, render } from '../dedupe/messages.ts';
 import { classify } from '../dedupe/classify.ts';
 import { subjectOf } from '../dedupe/sent.ts';
@@ -152,6 +153,7 @@ async function rerender(context: ProjectorContext, row: RecentMessageRow): Promi
     }
     break;
   }
+  await assertNotHidden(store, stream);
   throw refusals.logShorter(`event ${revision} of ${stream}`);
 }
 

@@ -18,6 +18,10 @@ export type SecondLookOptions = {
   readonly prefixes: readonly string[];
   /** The position after which events are delivered. */
   readonly from: Position | undefined;
+  /** Milliseconds that never run backwards. */
+  readonly elapsed: () => number;
+  /** After this time an event that is behind the last delivered one counts as skipped, in milliseconds. */
+  readonly overdueMs: number;
 };
 
 export class SecondLook {
@@ -25,10 +29,14 @@ export class SecondLook {
   readonly #prefixes: readonly string[];
   #reached: Position | undefined;
   #parts: Part[] = [];
-  /** An event behind the last delivered one, as the last look found it. */
-  #overdue: Position | undefined;
+  /** An event behind the last delivered one, and since when looks find it there. */
+  #overdue: { readonly at: Position; readonly since: number } | undefined;
+  readonly #elapsed: () => number;
+  readonly #overdueMs: number;
 
-  constructor({ store, prefixes, from }: SecondLookOptions) {
+  constructor({ store, prefixes, from, elapsed, overdueMs }: SecondLookOptions) {
+    this.#elapsed = elapsed;
+    this.#overdueMs = overdueMs;
     this.#store = store;
     this.#prefixes = prefixes;
     this.#reached = from;
@@ -56,30 +64,42 @@ export class SecondLook {
   }
 
   /**
-   * Compares all delivered events with the log. An event behind them may be on its way: it counts as skipped when the
-   * next look finds it undelivered again.
+   * Compares all delivered events with the log. An event behind them may be on its way: it counts as skipped when it is
+   * there for some time while the subscription waits for events.
+   *
+   * @param isReading whether the subscription waits for events
    * @returns an event of the log that was not delivered
    */
-  async look(signal: AbortSignal): Promise<RecordedEvent | undefined> {
+  async look(isReading: () => boolean, signal: AbortSignal): Promise<RecordedEvent | undefined> {
     const reached = this.#reached;
-    while (!signal.aborted) {
+    // Events that are delivered meanwhile are for the next look.
+    const waiting = this.#parts;
+    this.#parts = [];
+    while (waiting.length > 0) {
       // Parts that follow each other are read in one read.
-      const breakAt = this.#parts.findIndex(
-        ({ after }, i) => i > 0 && after !== this.#parts[i - 1]?.upTo,
-      );
-      const parts = this.#parts.slice(0, breakAt === -1 ? this.#parts.length : breakAt);
-      const first = parts[0];
-      if (first === undefined) break;
-      const skipped = await this.#compare(first.after, parts, signal);
-      if (skipped !== undefined) return skipped;
-      this.#parts.splice(0, parts.length);
+      const breakAt = waiting.findIndex(({ after }, i) => i > 0 && after !== waiting[i - 1]?.upTo);
+      const parts = waiting.slice(0, breakAt === -1 ? waiting.length : breakAt);
+      try {
+        const skipped = await this.#compare(parts[0]?.after, parts, signal);
+        if (skipped !== undefined) return skipped;
+      } catch (error) {
+        this.#parts.unshift(...waiting);
+        throw error;
+      }
+      if (signal.aborted) return undefined;
+      waiting.splice(0, parts.length);
     }
     const next = await this.#firstAfter(reached);
-    const overdue = this.#overdue;
-    this.#overdue = next?.position;
-    const isOverdue =
-      next !== undefined && overdue !== undefined && comparePositions(next.position, overdue) === 0;
-    return isOverdue && this.#reached === reached ? next : undefined;
+    if (next === undefined || this.#reached !== reached || !isReading()) {
+      this.#overdue = undefined;
+      return undefined;
+    }
+    const since = this.#overdue;
+    if (since === undefined || comparePositions(next.position, since.at) !== 0) {
+      this.#overdue = { at: next.position, since: this.#elapsed() };
+      return undefined;
+    }
+    return this.#elapsed() - since.since >= this.#overdueMs ? next : undefined;
   }
 
   async #firstAfter(from: Position | undefined): Promise<RecordedEvent | undefined> {

@@ -30,22 +30,20 @@ const SILENCE_MS = 10_000;
 
 /**
  * Decides where to subscribe from. The last delivered event is preferred to a later checkpoint, because the event can
- * be verified. A checkpoint beyond the log's last event is replaced by that event: a restored log grows past the
- * checkpoint again, with other events.
+ * be verified. A checkpoint that the log does not reach, or has no record for, is replaced by the reader's last event: a
+ * restored log grows past the checkpoint again, with other events.
  *
- * @param last the last event before `cursor`, where it is known
+ * @param last the last delivered event
+ * @param lastEventAt the position of the event that the reader had processed before the subscription
  * @throws TocsinError `log_changed` when another event, or none, is at the place of `last`
  */
 export async function startOf(
   { start, startOnLeader }: ReadNode,
   cursor: Position | undefined,
   last: RecordedEvent | undefined,
+  lastEventAt: Position | undefined,
 ): Promise<SubscriptionStart> {
-  const lastEvent = async (): Promise<Position | undefined> => {
-    const [event] = await readLog(startOnLeader, logRead('backwards', 'end', [], 1), SILENCE_MS);
-    return event?.position;
-  };
-  if (cursor === undefined) return { from: undefined, isSafe: true, head: await lastEvent() };
+  if (cursor === undefined) return { from: undefined, isSafe: true, head: await headOf(start) };
   if (last !== undefined) {
     const from = last.position;
     if (isSame(await firstFrom(start, from), last)) return { from, isSafe: true };
@@ -55,11 +53,23 @@ export async function startOf(
     const event = `event ${last.revision} of ${last.stream}`;
     throw logChanged(`the log no longer holds ${event} at ${formatPosition(from)}`);
   }
-  const head = await lastEvent();
-  if (head === undefined || comparePositions(head, cursor) <= 0)
-    return { from: head, isSafe: true };
-  const first = await firstFrom(start, cursor);
-  return { from: cursor, isSafe: first !== undefined && isAt(first, cursor) };
+  const head = await headOf(startOnLeader);
+  if (head === undefined || comparePositions(head, cursor) < 0) {
+    return { from: lastEventAt ?? head, isSafe: true };
+  }
+  try {
+    const first = await firstFrom(start, cursor);
+    return { from: cursor, isSafe: first !== undefined && isAt(first, cursor) };
+  } catch (error) {
+    if (!isLogChanged(error) || lastEventAt === undefined) throw error;
+    return { from: lastEventAt, isSafe: true };
+  }
+}
+
+/** The position of the log's last event. */
+async function headOf(start: ReadNode['start' | 'startOnLeader']): Promise<Position | undefined> {
+  const [event] = await readLog(start, logRead('backwards', 'end', [], 1), SILENCE_MS);
+  return event?.position;
 }
 
 /** The first event at or after a position, of any stream. It can be the event that the server has skipped. */
@@ -74,6 +84,10 @@ export async function firstFrom(
     if (!isInvalidPosition(error)) throw error;
     throw logChanged(`the log has no place ${formatPosition(from)}`);
   }
+}
+
+export function isLogChanged(error: unknown): boolean {
+  return error instanceof TocsinError && error.code === 'log_changed';
 }
 
 /** What the reader of a subscription gets. It reads the log again, and decides whether it can go on. */

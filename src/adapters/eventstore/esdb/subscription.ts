@@ -3,7 +3,6 @@
 // events that they cover.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { backoffMs, type Backoff } from '../../../domain/core/backoff.ts';
-import { TocsinError } from '../../../domain/core/errors.ts';
 import { comparePositions, formatPosition, type Position } from '../../../domain/core/positions.ts';
 import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
 import { isOver, unlessAborted } from '../../../domain/core/signals.ts';
@@ -13,7 +12,13 @@ import { answerPages, cancelLate, type AnswerPages, type Item } from './answer-p
 import { isAccessDenied, messageOf, readError } from './failures.ts';
 import type { ReadAnswer } from './read-answers.ts';
 import { isSystemStream, logSubscription, matches, selectsAll } from './requests.ts';
-import { firstFrom, logChanged, startOf, type ReadNode } from './subscription-start.ts';
+import {
+  firstFrom,
+  isLogChanged,
+  logChanged,
+  startOf,
+  type ReadNode,
+} from './subscription-start.ts';
 
 type Entries = readonly SubscriptionEntry[];
 
@@ -34,6 +39,8 @@ const CONFIRMATION_MS = 10_000;
 /** What the subscription has delivered, over all its connections. */
 type Delivered = {
   cursor: Position | undefined;
+  /** Where the current connection starts. */
+  start: Position | undefined;
   /** The last event at or before the cursor, where it is known. */
   last: RecordedEvent | undefined;
   entries: number;
@@ -50,11 +57,13 @@ type Delivered = {
  */
 export async function* subscribeThrough(
   store: SubscribedStore,
-  { from, prefixes }: SubscribeOptions,
+  options: SubscribeOptions,
   signal: AbortSignal,
 ): AsyncGenerator<Entries, undefined, undefined> {
+  const { from } = options;
   const state: Delivered = {
     cursor: from?.commit === 0n ? undefined : from,
+    start: undefined,
     last: undefined,
     entries: 0,
     confirmed: false,
@@ -63,13 +72,13 @@ export async function* subscribeThrough(
   for (let failures = 0; !isOver(signal); failures += 1) {
     const before = state.entries;
     try {
-      yield* oneConnection(store, state, prefixes, signal);
+      yield* oneConnection(store, state, options, signal);
     } catch (error) {
       if (isOver(signal)) break;
       const closed = store.closed();
       if (closed !== undefined) throw closed;
       // Access that was granted before may be granted again; a first denial is a wrong configuration.
-      if (error instanceof TocsinError && error.code === 'log_changed') throw error;
+      if (isLogChanged(error)) throw error;
       if (isAccessDenied(error) && !state.confirmed) throw readError(error);
       if (state.entries > before) failures = 0;
       const waitMs = Math.round(backoffMs(failures, RETRY, Math.random));
@@ -88,11 +97,12 @@ export async function* subscribeThrough(
 async function* oneConnection(
   store: SubscribedStore,
   state: Delivered,
-  prefixes: readonly string[],
+  options: SubscribeOptions,
   signal: AbortSignal,
 ): AsyncGenerator<Entries, undefined, undefined> {
+  const { prefixes } = options;
   // A dial can take long; an abort does not wait for it.
-  const starting = subscribe(store, state, prefixes);
+  const starting = subscribe(store, state, options);
   const started = await unlessAborted(starting, signal, () => undefined);
   if (started === undefined) {
     cancelLate(starting.then(({ call }) => call));
@@ -101,6 +111,7 @@ async function* oneConnection(
   const { node, from, isSafe, head, call } = started;
   // A restored log ends before the position that the reader gave.
   if (state.last === undefined) state.cursor = from;
+  state.start = from;
   const cancel = (): void => {
     call.cancel();
   };
@@ -116,7 +127,11 @@ async function* oneConnection(
       if (isOver(signal)) return;
       const page: SubscriptionEntry[] = [];
       if (isFirst) {
-        const first = isSafe || from === undefined ? undefined : await firstFrom(node.start, from);
+        const first =
+          isSafe || from === undefined
+            ? undefined
+            : await unlessAborted(firstFrom(node.start, from), signal, () => undefined);
+        if (isOver(signal)) return;
         if (state.isAway) page.push({ kind: 'connected' });
         state.isAway = false;
         if (first !== undefined && matches(prefixes, first.stream)) {
@@ -147,10 +162,10 @@ async function* oneConnection(
 async function subscribe(
   { connect }: SubscribedStore,
   state: Delivered,
-  prefixes: readonly string[],
+  { prefixes, lastEventAt }: SubscribeOptions,
 ) {
   const node = await connect();
-  const start = await startOf(node, state.cursor, state.last);
+  const start = await startOf(node, state.cursor, state.last, lastEventAt);
   const call = node.start(logSubscription(start.from ?? 'start', prefixes));
   return { ...start, node, call };
 }
@@ -200,8 +215,8 @@ function add(page: SubscriptionEntry[], entry: Received, state: Delivered): void
   const position = entry.kind === 'event' ? entry.event.position : entry.position;
   const isOld = cursor !== undefined && comparePositions(position, cursor) <= 0;
   if (entry.kind === 'event') {
-    const isRepeat = last === undefined ? isOld : comparePositions(position, last.position) <= 0;
-    if (isRepeat) return;
+    const delivered = last?.position ?? state.start;
+    if (delivered !== undefined && comparePositions(position, delivered) <= 0) return;
     // A checkpoint has said that no further event is here.
     if (isOld) throw logChanged(`the log has a new event at ${formatPosition(position)}`);
     state.last = entry.event;

@@ -1,6 +1,6 @@
 // Checks that every stream's revisions are 0, 1, 2 …: an event removed from a log leaves a gap.
 import { formatPosition } from '../../../domain/core/positions.ts';
-import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
+import { isTombstone, type RecordedEvent } from '../../../domain/core/recorded-event.ts';
 import { Fingerprints } from './fingerprints.ts';
 import type { Findings } from './mismatches.ts';
 
@@ -33,7 +33,10 @@ export function revisionCheck(findings: Findings): (event: RecordedEvent) => voi
     last = revisions.get(key) ?? -1;
   };
 
-  return ({ stream, revision, position }) => {
+  return (event) => {
+    // The revision of a tombstone follows no other.
+    if (isTombstone(event)) return;
+    const { stream, revision, position } = event;
     if (stream !== current) switchTo(stream);
     const found = Number(revision);
     const next = last + 1;
