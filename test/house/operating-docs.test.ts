@@ -22,6 +22,7 @@ const places = [
   'src/adapters/nats',
   'src/adapters/eventstore/embedded',
   'src/adapters/sqlite/file-lock.ts',
+  'src/domain/ports/hidden-stream.ts',
   'src/adapters/sqlite/open.ts',
   'src/adapters/sqlite/read-model.ts',
   'src/adapters/sqlite/read-model-tables.ts',
