@@ -39,3 +39,11 @@ export function placeOf(entry: SubscriptionEntry): Position | undefined {
   if (entry.kind === 'event') return entry.event.position;
   return entry.kind === 'checkpoint' ? entry.position : undefined;
 }
+
+/** The first event of a read. */
+export async function firstOf(
+  pages: AsyncIterable<readonly RecordedEvent[]>,
+): Promise<RecordedEvent | undefined> {
+  for await (const [event] of pages) return event;
+  return undefined;
+}

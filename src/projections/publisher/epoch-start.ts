@@ -1,4 +1,4 @@
-// What an epoch starts from: the output generation, compared with the checkpoint, and the log's head.
+// What an epoch starts from: log, checkpoint and output generation, compared with each other.
 import type { TocsinError } from '../../domain/core/errors.ts';
 import { untilAborted } from '../../domain/core/signals.ts';
 import { NO_POLICIES, policiesAt, type PoliciesInForce } from '../../domain/policy/in-force.ts';

@@ -18,7 +18,7 @@ import type { ProjectorContext } from './context.ts';
 import { startEpoch, type EpochStart, type StartOptions } from './epoch-start.ts';
 import { LogIntake } from './log-intake.ts';
 import { EpochOver, Publisher, type Role, type RoleObserver } from './publisher.ts';
-import { isOfThisLog } from './refusals.ts';
+import { isOfThisLog, isStoreAway } from './refusals.ts';
 import type { Resumed } from './resume.ts';
 
 /** How long a stop waits for the acks of messages in flight. */
@@ -268,8 +268,7 @@ class Epoch implements RunningEpoch, CheckpointObserver {
     try {
       await this.#intake.look(this.isIdle, signal);
     } catch (error) {
-      const isAway = error instanceof TocsinError && error.code === 'store_unavailable';
-      if (!isAway && !signal.aborted) this.failed(error);
+      if (!isStoreAway(error) && !signal.aborted) this.failed(error);
     }
   }
 

@@ -1,11 +1,10 @@
 // Checks that the log is the log of the read model's checkpoint.
 import { untilAborted } from '../../domain/core/signals.ts';
 import { comparePositions, formatPosition, type Position } from '../../domain/core/positions.ts';
-import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
 import { assertNotHidden } from '../../domain/ports/hidden-stream.ts';
 import type { SubscribeOptions } from '../../domain/ports/event-store.ts';
 import { projectionPrefixes } from '../dedupe/classify.ts';
-import { lastSeen } from '../last-seen.ts';
+import { firstOf, lastSeen } from '../last-seen.ts';
 import type { Checkpoint } from '../read-model.ts';
 import type { ProjectorContext } from './context.ts';
 import { refusals } from './refusals.ts';
@@ -85,11 +84,4 @@ async function nothingUpTo(
   const prefixes = projectionPrefixes(kernel);
   const next = await firstOf(store.readAll({ direction: 'forwards', from, prefixes, maxCount: 1 }));
   return next === undefined || comparePositions(next.position, to) > 0;
-}
-
-async function firstOf(
-  pages: AsyncIterable<readonly RecordedEvent[]>,
-): Promise<RecordedEvent | undefined> {
-  for await (const [event] of pages) return event;
-  return undefined;
 }

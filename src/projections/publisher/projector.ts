@@ -8,12 +8,14 @@ import { projectionPrefixes } from '../dedupe/classify.ts';
 import type { FoldedPage } from '../dedupe/page.ts';
 import { NO_COUNTS } from '../dedupe/state.ts';
 import { OutputError } from '../output.ts';
+import { firstOf } from '../last-seen.ts';
 import type { Committed } from './checkpointer.ts';
 import type { ProjectorContext, RecoveryMode } from './context.ts';
 import { runEpoch, type EpochObserver } from './epoch.ts';
 import { EpochOver, type Role } from './publisher.ts';
 import { isResolvable } from './output-generation.ts';
 import { Progress } from './progress.ts';
+import { isStoreAway } from './refusals.ts';
 import { isPast, type ProjectorStatus } from './status.ts';
 
 /** What a run has done; `published` and `suppressed` count notification requests. */
@@ -240,9 +242,7 @@ class EpochProjector implements Projector, EpochObserver {
     // Fenced: another projector of this partition publishes. Watch it as a standby.
     if (fenced) this.#role = 'standby';
     this.#progress.phase = 'waiting';
-    if (error instanceof TocsinError && error.code.startsWith('store_')) {
-      this.#progress.disconnected(error.message);
-    }
+    if (isStoreAway(error)) this.#progress.disconnected(error.message);
     this.#progress.failure = error.message;
     const backoff = { ...PROCESS_BACKOFF, longestMs: timing.maxBackoffMs };
     const wait =
@@ -255,8 +255,7 @@ class EpochProjector implements Projector, EpochObserver {
   async #head(): Promise<Position | undefined> {
     const prefixes = projectionPrefixes(this.#context.kernel);
     const options = { direction: 'backwards', prefixes, maxCount: 1 } as const;
-    for await (const [event] of this.#context.store.readAll(options)) return event?.position;
-    return undefined;
+    return (await firstOf(this.#context.store.readAll(options)))?.position;
   }
 
   async #whenIdle(signal: AbortSignal): Promise<void> {

@@ -20,6 +20,13 @@ export function isOfThisLog(code: string): boolean {
   return !['output_ahead', 'output_disagrees', 'log_shorter', 'events_skipped'].includes(code);
 }
 
+/** True for an outage of the event store, whatever its cause. */
+export function isStoreAway(error: unknown): boolean {
+  return (
+    error instanceof TocsinError && error.kind === 'unavailable' && error.code.startsWith('store_')
+  );
+}
+
 /** Nothing after the missing events is committed: the next epoch reads them. */
 export function skippedNow(stream: string, first: bigint, last: bigint): TocsinError {
   return new TocsinError('unavailable', 'events_skipped', skippedText(stream, first, last), {

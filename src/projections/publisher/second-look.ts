@@ -3,6 +3,7 @@
 import { comparePositions, type Position } from '../../domain/core/positions.ts';
 import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
+import { firstOf } from '../last-seen.ts';
 
 /** The most delivered events that wait for the second look: some 30 bytes each. */
 const MAX_WAITING = 1_000_000;
@@ -89,7 +90,8 @@ export class SecondLook {
       if (signal.aborted) return undefined;
       waiting.splice(0, parts.length);
     }
-    const next = await this.#firstAfter(reached);
+    const after = { from: reached, prefixes: this.#prefixes, maxCount: 1 } as const;
+    const next = await firstOf(this.#store.readAll({ direction: 'forwards', ...after }));
     if (next === undefined || this.#reached !== reached || !isReading()) {
       this.#overdue = undefined;
       return undefined;
@@ -100,12 +102,6 @@ export class SecondLook {
       return undefined;
     }
     return this.#elapsed() - since.since >= this.#overdueMs ? next : undefined;
-  }
-
-  async #firstAfter(from: Position | undefined): Promise<RecordedEvent | undefined> {
-    const options = { direction: 'forwards', from, prefixes: this.#prefixes, maxCount: 1 } as const;
-    for await (const [event] of this.#store.readAll(options)) return event;
-    return undefined;
   }
 
   async #compare(
