@@ -5,18 +5,16 @@ import type { Instant } from '../../domain/core/instants.ts';
 import { comparePositions, type Position } from '../../domain/core/positions.ts';
 import { untilAborted } from '../../domain/core/signals.ts';
 import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
-import type { SubscriptionEntry } from '../../domain/ports/event-store.ts';
 import type { FoldedPage } from '../dedupe/page.ts';
 import { projectionPrefixes } from '../dedupe/classify.ts';
 import { FoldSession } from '../dedupe/session.ts';
 import { initialFold } from '../dedupe/state.ts';
-import { placeOf } from '../last-seen.ts';
 import type { OutputSession } from '../output.ts';
 import type { Checkpoint } from '../read-model.ts';
 import { Checkpointer, type CheckpointObserver, type Committed } from './checkpointer.ts';
 import type { ProjectorContext } from './context.ts';
 import { startEpoch, type EpochStart, type StartOptions } from './epoch-start.ts';
-import { LogIntake } from './log-intake.ts';
+import { LogIntake, type IntakeObserver, type IntakePage } from './log-intake.ts';
 import { EpochOver, Publisher, type Role, type RoleObserver } from './publisher.ts';
 import { isOfThisLog, isStoreAway } from './refusals.ts';
 import type { Resumed } from './resume.ts';
@@ -25,15 +23,13 @@ import type { Resumed } from './resume.ts';
 const DRAIN_MS = 5_000;
 
 /** Follows an epoch: its projector. */
-export interface EpochObserver extends RoleObserver, Pick<CheckpointObserver, 'committed'> {
+export interface EpochObserver
+  extends RoleObserver, IntakeObserver, Pick<CheckpointObserver, 'committed'> {
   /** The epoch has compared the output with the checkpoint, and begins to read events. */
   resumed(epoch: RunningEpoch, resumed: Resumed, checkpoint: Checkpoint | undefined): void;
   folded(page: FoldedPage): void;
   /** The log decides every message that the stream holds: the operator's recovery mode was not needed. */
   verified(): void;
-  /** The log's subscription is lost, or goes on. */
-  disconnected(reason: string): void;
-  connected(): void;
   /** Called now and then while the epoch runs. */
   stillRunning(): void;
   /** Everything that was in the log when the subscription began is folded. */
@@ -100,7 +96,7 @@ class Epoch implements RunningEpoch, CheckpointObserver {
     const { generation, info } = open;
     this.#context = context;
     this.#observer = observer;
-    this.#intake = new LogIntake(context, { ...readFrom, readsFirst });
+    this.#intake = new LogIntake(context, { ...readFrom, readsFirst }, observer);
     this.#fold = new FoldSession({
       kernel,
       log: store,
@@ -194,26 +190,14 @@ class Epoch implements RunningEpoch, CheckpointObserver {
 
   async #foldEvents(): Promise<void> {
     const { signal } = this.#over;
-    for await (const entries of this.#intake.pages(signal)) {
+    for await (const page of this.#intake.pages(signal)) {
       if (signal.aborted) return;
-      const count = 1 + entries.findIndex(({ kind }) => kind === 'caughtUp');
-      // The stream's end is verified before an event that is newer is decided.
-      if (count > 0) await this.#foldPage(entries.slice(0, count));
-      if (count > 0 && !this.#isVerified) await untilAborted(this.#verifyEnd(), signal);
-      await this.#foldPage(entries.slice(count));
+      await this.#foldPage(page);
+      if (page.isCaughtUp && !this.#isVerified) await untilAborted(this.#verifyEnd(), signal);
     }
   }
 
-  async #foldPage(entries: readonly SubscriptionEntry[]): Promise<void> {
-    if (entries.length === 0) return;
-    const events: RecordedEvent[] = [];
-    let reached: Position | undefined;
-    for (const entry of entries) {
-      if (entry.kind === 'event') events.push(entry.event);
-      if (entry.kind === 'disconnected') this.#observer.disconnected(entry.reason);
-      if (entry.kind === 'connected') this.#observer.connected();
-      reached = placeOf(entry) ?? reached;
-    }
+  async #foldPage({ events, reached, isCaughtUp }: IntakePage): Promise<void> {
     const { signal } = this.#over;
     // A retried event is read from the store, which may be away.
     const { page } = await untilAborted(this.#fold.fold(events, reached), signal);
@@ -223,7 +207,7 @@ class Epoch implements RunningEpoch, CheckpointObserver {
     await this.#checkpointer.add(page, position, events.length, stored);
     const verifiesAt = this.#verifiesAt;
     if (verifiesAt !== undefined && comparePositions(position, verifiesAt) >= 0) this.#assertEnd();
-    if (entries.some(({ kind }) => kind === 'caughtUp')) {
+    if (isCaughtUp) {
       this.#isLive = true;
       this.#checkpointer.goLive();
       this.#observer.caughtUp();

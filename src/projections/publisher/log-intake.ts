@@ -2,6 +2,7 @@
 import { comparePositions, type Position } from '../../domain/core/positions.ts';
 import type { TocsinError } from '../../domain/core/errors.ts';
 import { unlessAborted, untilAborted } from '../../domain/core/signals.ts';
+import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
 import type { SubscriptionEntry } from '../../domain/ports/event-store.ts';
 import { projectionPrefixes } from '../dedupe/classify.ts';
 import { inPages } from '../dedupe/session.ts';
@@ -17,8 +18,25 @@ const LOOK_MS = 60_000;
 
 type Entries = readonly SubscriptionEntry[];
 
+/** Follows the subscription of an intake. */
+export interface IntakeObserver {
+  /** The log's subscription is lost, or goes on. */
+  disconnected(reason: string): void;
+  connected(): void;
+}
+
+/** A page of the log, as the fold takes it. */
+export type IntakePage = {
+  readonly events: readonly RecordedEvent[];
+  /** The position up to which the log has been read, where the page has moved it. */
+  readonly reached: Position | undefined;
+  /** All that was in the log when the subscription went live is in this page and the pages before it. */
+  readonly isCaughtUp: boolean;
+};
+
 export class LogIntake {
   readonly #context: ProjectorContext;
+  readonly #observer: IntakeObserver;
   readonly #prefixes: readonly string[];
   readonly #continuity: Continuity;
   readonly #secondLook: SecondLook;
@@ -36,9 +54,11 @@ export class LogIntake {
   constructor(
     context: ProjectorContext,
     { from, lastEventAt, readsFirst }: ReadFrom & { readonly readsFirst: boolean },
+    observer: IntakeObserver,
   ) {
     const { store, kernel } = context;
     this.#context = context;
+    this.#observer = observer;
     this.#prefixes = projectionPrefixes(kernel);
     this.#from = from;
     this.#lastEventAt = lastEventAt;
@@ -51,8 +71,8 @@ export class LogIntake {
     this.#lookedAt = context.elapsed();
   }
 
-  /** The entries after `from`, page by page. @throws TocsinError `events_skipped` */
-  async *pages(signal: AbortSignal): AsyncGenerator<Entries, void, undefined> {
+  /** The log after `from`, page by page. @throws TocsinError `events_skipped` */
+  async *pages(signal: AbortSignal): AsyncGenerator<IntakePage, void, undefined> {
     const { store } = this.#context;
     const prefixes = this.#prefixes;
     if (this.#readsFirst) {
@@ -70,9 +90,7 @@ export class LogIntake {
     }
     const place = { from: this.#from, lastEventAt: this.#lastEventAt };
     for await (const batch of store.subscribeAll({ prefixes, ...place, signal })) {
-      for (const { kind } of batch) {
-        if (kind === 'disconnected' || kind === 'connected') this.#isAway = kind === 'disconnected';
-      }
+      this.#followConnection(batch);
       yield* this.#checked(batch, signal);
       if (signal.aborted) return;
     }
@@ -93,8 +111,20 @@ export class LogIntake {
     await this.#look(signal);
   }
 
-  async *#checked(batch: Entries, signal: AbortSignal): AsyncGenerator<Entries, void, undefined> {
-    for (const entries of inPages(batch)) {
+  #followConnection(batch: Entries): void {
+    for (const entry of batch) {
+      if (entry.kind === 'disconnected') this.#observer.disconnected(entry.reason);
+      else if (entry.kind === 'connected') this.#observer.connected();
+      else continue;
+      this.#isAway = entry.kind === 'disconnected';
+    }
+  }
+
+  async *#checked(
+    batch: Entries,
+    signal: AbortSignal,
+  ): AsyncGenerator<IntakePage, void, undefined> {
+    for (const entries of [...inPages(batch)].flatMap(cutAfterCaughtUp)) {
       const events = entries.flatMap((entry) => (entry.kind === 'event' ? [entry.event] : []));
       const gap = await untilAborted(this.#continuity.check(events), signal);
       if (gap !== undefined) throw await untilAborted(this.#skipped(gap), signal);
@@ -104,8 +134,10 @@ export class LogIntake {
         this.#from = reached;
         this.#lastEventAt = events.at(-1)?.position ?? this.#lastEventAt;
       }
+      const isCaughtUp = entries.at(-1)?.kind === 'caughtUp';
+      if (reached === undefined && !isCaughtUp) continue;
       this.#isHeldUp = true;
-      yield entries;
+      yield { events, reached, isCaughtUp };
       this.#isHeldUp = false;
       if (this.#secondLook.isDue) await this.#look(signal);
     }
@@ -140,4 +172,11 @@ export class LogIntake {
     }
     return skippedNow(stream, first, last);
   }
+}
+
+/** The stream's end is verified after a page that ends with `caughtUp`, before newer events are decided. */
+function cutAfterCaughtUp(entries: Entries): readonly Entries[] {
+  const end = 1 + entries.findIndex(({ kind }) => kind === 'caughtUp');
+  if (end === 0 || end === entries.length) return [entries];
+  return [entries.slice(0, end), ...cutAfterCaughtUp(entries.slice(end))];
 }
