@@ -48,8 +48,7 @@ export async function createFront(options: FrontOptions): Promise<Front> {
   const engine = undo.use(await openEngine(store, { rememberIds: REMEMBERED_IDS }));
   await markAsServed(engine);
 
-  const address = `${hostInUrl(host)}:${options.port ?? 0}`;
-  const server = await loadAndStart({ engine, host, address, token, tls });
+  const server = await loadAndStart({ engine, host, port: options.port ?? 0, token, tls });
   undo.defer(server.close);
   const resources = undo.move();
   const { port } = server;

@@ -1,5 +1,8 @@
-// The gRPC server of the front: options, credentials, start and stop.
-import { promisify } from 'node:util';
+// The gRPC server of the front: options, credentials, start and stop. The listener and its sockets are ours: gRPC's
+// own stop waits for ever for a client that does not read, and for one that never spoke its protocol.
+import { once } from 'node:events';
+import { createServer, type Server as Listener, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import type { EmbeddedEngine } from '../embedded/open.ts';
@@ -7,7 +10,7 @@ import { gate } from './authorization.ts';
 import { MAX_MESSAGE_BYTES } from './limits.ts';
 import { addServices } from './services.ts';
 
-/** Running calls get this long to end when the front closes. */
+/** Running calls get this long to end when the front closes; then all connections are destroyed. */
 const CLOSE_MS = 2_000;
 /** Pings find dead connections; a client may be busy for a while without answering one. */
 const KEEPALIVE_MS = 30_000;
@@ -17,8 +20,8 @@ const RECEIVE_WINDOW_BYTES = 1024 * 1024;
 export type ServerSettings = {
   readonly engine: EmbeddedEngine;
   readonly host: string;
-  /** `host:port` to listen on; port 0 takes a free one. */
-  readonly address: string;
+  /** Port 0 takes a free one. */
+  readonly port: number;
   readonly token: string | undefined;
   readonly tls: { readonly key: string; readonly certificate: string } | undefined;
 };
@@ -49,36 +52,50 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
       : ServerCredentials.createSsl(null, [
           { private_key: Buffer.from(tls.key), cert_chain: Buffer.from(tls.certificate) },
         ]);
-  port = await listen(server, settings.address, credentials);
+  const injector = server.createConnectionInjector(credentials);
+  const sockets = new Set<Socket>();
+  const listener = createServer({ noDelay: true }, (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+    injector.injectConnection(socket);
+  });
+  port = await listen(listener, host, settings.port);
   return {
     port,
-    close() {
+    async close() {
       closing.abort();
-      return shutDown(server);
+      const closed = once(listener, 'close');
+      listener.close();
+      const ended = new Promise<void>((resolve) => {
+        server.tryShutdown(() => {
+          resolve();
+        });
+      });
+      const over = new AbortController();
+      await Promise.race([
+        Promise.all([ended, closed]),
+        sleep(CLOSE_MS, undefined, { signal: over.signal }),
+      ]);
+      over.abort();
+      server.forceShutdown();
+      for (const socket of sockets) socket.destroy();
+      await closed;
     },
   };
 }
 
-async function listen(server: Server, address: string, credentials: ServerCredentials) {
+async function listen(listener: Listener, host: string, port: number): Promise<number> {
   try {
-    return await promisify(server.bindAsync.bind(server))(address, credentials);
+    listener.listen({ host, port });
+    await once(listener, 'listening');
   } catch (cause) {
     const detail = cause instanceof Error ? cause.message : String(cause);
-    throw new TocsinError('usage', 'address_unusable', `cannot listen on ${address}: ${detail}`, {
+    const message = `cannot listen on ${host}:${port}: ${detail}`;
+    throw new TocsinError('usage', 'address_unusable', message, {
       hint: 'Another program may use the port; give another one, or 0 for a free one.',
       cause,
     });
   }
-}
-
-function shutDown(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => {
-      server.forceShutdown();
-    }, CLOSE_MS);
-    server.tryShutdown(() => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
+  const address = listener.address();
+  return typeof address === 'object' && address !== null ? address.port : port;
 }
