@@ -6,7 +6,8 @@ import { eventStoreDb } from '../../src/adapters/eventstore/esdb/store.ts';
 import { jetStreamOutput } from '../../src/adapters/nats/output.ts';
 import { startNatsServer } from '../../src/adapters/nats/server.ts';
 import { sqliteReadModel } from '../../src/adapters/sqlite/read-model.ts';
-import { startStoreProcess, type StoreProcess } from '../../src/cli/compose/store-process.ts';
+import type { Kept } from '../../src/cli/compose/keep-running.ts';
+import { startStoreProcess } from '../../src/cli/compose/store-process.ts';
 import { openProjector } from '../../src/kernel/open-projector.ts';
 import { officialAppends, readyAppends, type ReadyAppend } from '../limits/official-appends.ts';
 import { officialReads } from '../limits/official-reads.ts';
@@ -45,7 +46,7 @@ export async function benchFrontProject({ sizes, folder, say }: Surroundings): P
   say('front-project: filling the log');
   await fillStore(log, requests);
   const round = join(folder, 'round');
-  let server: StoreProcess | undefined;
+  let server: Kept | undefined;
   const product = async (): Promise<Measured> => {
     await server?.[Symbol.asyncDispose]();
     await rm(round, { recursive: true, force: true });
@@ -86,7 +87,7 @@ async function project(url: string, folder: string, requests: number): Promise<M
   return { units: events, seconds };
 }
 
-async function emptyServer(folder: string): Promise<StoreProcess> {
+async function emptyServer(folder: string): Promise<Kept> {
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder);
   return startStoreProcess(`embedded:${join(folder, 'store.db')}`);

@@ -1,6 +1,9 @@
-// The entry point of the command line's process.
-import { runCommandLine } from './program.ts';
+// The entry point of the command line's process. It takes the signals before it loads anything else, because a
+// signal during the load must end the process in the same way as later.
 import { keepHeapSmall } from './config/small-heap.ts';
+import { watchSignals } from './terminal/signals.ts';
+
+watchSignals();
 
 // A reader that closes the pipe (`tocsin watch | head`) stops the command like SIGTERM.
 process.stdout.once('error', () => {
@@ -9,4 +12,5 @@ process.stdout.once('error', () => {
 });
 
 keepHeapSmall();
+const { runCommandLine } = await import('./program.ts');
 await runCommandLine(process.argv.slice(2));

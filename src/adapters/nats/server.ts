@@ -30,6 +30,8 @@ export type NatsServerOptions = {
   readonly jetStream?: boolean | undefined;
   /** Milliseconds until the server must accept connections; a big store takes long. Default 60,000. */
   readonly startTimeoutMs?: number | undefined;
+  /** Gives up the start: the process is killed, and the call throws the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
 };
 
 /** A running nats-server; disposing it stops it. */
@@ -73,8 +75,9 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
     const logStart = await sizeOf(logFile);
     await removePortsFiles(storeDir);
     const child = launch(binary, argumentsOf(options, storeDir), logFile);
-    const port = await ready(child, storeDir, deadline);
+    const port = await ready(child, storeDir, deadline, options.signal);
     if (port !== undefined) return await serverOf(child, port, storeDir, options.pidFile);
+    options.signal?.throwIfAborted();
     const log = (await readFile(logFile)).subarray(logStart).toString('utf8');
     const taken = log.includes('address already in use');
     if (!taken || Date.now() > portDeadline) throw startFailure(binary, log, taken, options.port);
@@ -113,12 +116,13 @@ async function ready(
   child: ChildProcess,
   storeDir: string,
   deadline: number,
+  signal: AbortSignal | undefined,
 ): Promise<number | undefined> {
   // The server writes the ports file when its listener is open; the file name holds the pid.
   while (child.pid !== undefined && child.exitCode === null && child.signalCode === null) {
     const port = await portOf(storeDir, child.pid);
     if (port !== undefined) return port;
-    if (Date.now() > deadline) {
+    if (Date.now() > deadline || signal?.aborted === true) {
       child.kill('SIGKILL');
       break;
     }
@@ -178,7 +182,11 @@ function endChildrenAtExit(): void {
   if (endsThemAtExit) return;
   endsThemAtExit = true;
   process.once('exit', () => {
-    for (const child of children) child.kill('SIGTERM');
+    for (const child of children) {
+      // A stopped process (SIGSTOP) would not see SIGTERM.
+      child.kill('SIGCONT');
+      child.kill('SIGTERM');
+    }
   });
 }
 

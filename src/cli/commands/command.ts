@@ -3,6 +3,9 @@ import { InvalidArgumentError, type Command } from 'commander';
 import { loadConfig, type Config } from '../config/config.ts';
 import { optionOf, SETTINGS, variableOf, type SettingName } from '../config/settings.ts';
 import type { Given } from '../config/sources.ts';
+import { TocsinError } from '../../domain/core/errors.ts';
+import { OutputError } from '../../projections/output.ts';
+import { handleSignals, type StopSignal } from '../terminal/signals.ts';
 import { createTerminal, EXIT, reportFailure, type Terminal } from '../terminal/terminal.ts';
 
 export type Context = {
@@ -21,13 +24,20 @@ type CommonOptions = Given & { readonly json?: true };
 /** The work of a command; returns the exit code, or nothing for 0. */
 export type Work<O> = (context: Context, options: O) => Promise<number> | Promise<void>;
 
+export type CommandOptions<O> = {
+  /** Whether a running `start` supplies addresses that no other source names. Default: yes. */
+  readonly useRunFile?: (options: O) => boolean;
+  /** Whether the command runs until a signal: it then ends with 0 within ten seconds, also during an outage. */
+  readonly isDaemon?: (options: O) => boolean;
+};
+
 /** Completes a command: adds the options of its settings and of all commands, its help and its work. */
 export function register<O>(
   command: Command,
   settings: readonly SettingName[],
   help: string,
   work: Work<O>,
-  { useRunFile = () => true }: { readonly useRunFile?: (options: O) => boolean } = {},
+  { useRunFile = () => true, isDaemon = () => false }: CommandOptions<O> = {},
 ): void {
   for (const name of settings) {
     const value = name === 'store' ? 'STORE' : 'VALUE';
@@ -44,7 +54,10 @@ export function register<O>(
         command.processedArgs[index],
       ]);
       const options = { ...command.opts<O & CommonOptions>(), ...Object.fromEntries(named) };
-      return execute(options, work, useRunFile(options));
+      return execute(options, work, {
+        useRunFile: useRunFile(options),
+        isDaemon: isDaemon(options),
+      });
     });
 }
 
@@ -57,21 +70,26 @@ const SAME_SIGNAL_MS = 500;
 /** After this time the user learns how to end the process at once. */
 const PATIENCE_MS = 1_000;
 
+/** A daemon that has not ended by then is ended: it may take ten seconds. */
+const DAEMON_STOP_MS = 9_500;
+
 async function execute<O>(
   options: O & CommonOptions,
   work: Work<O>,
-  useRunFile: boolean,
+  { useRunFile, isDaemon }: { readonly useRunFile: boolean; readonly isDaemon: boolean },
 ): Promise<void> {
   const startedAt = performance.now();
   const json = options.json === true;
   const terminal = createTerminal(json);
   const stop = new AbortController();
+  const { signal } = stop;
   let interrupted = false;
   const wasInterrupted = (): boolean => interrupted;
   let firstAt = 0;
   let patience: NodeJS.Timeout | undefined;
-  const onSignal = (name: NodeJS.Signals): void => {
-    if (stop.signal.aborted) {
+  let limit: NodeJS.Timeout | undefined;
+  const onSignal = (name: StopSignal): void => {
+    if (signal.aborted) {
       // One Ctrl-C can arrive twice: from the terminal and from the parent process.
       if (performance.now() - firstAt < SAME_SIGNAL_MS) return;
       process.exit(EXIT.interrupted);
@@ -82,17 +100,34 @@ async function execute<O>(
     patience = setTimeout(() => {
       terminal.note('Finishing the work in flight; a second signal ends the process at once.');
     }, PATIENCE_MS);
+    if (isDaemon) limit = endLater(terminal);
   };
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  using _signals = handleSignals(onSignal);
   try {
     const config = loadConfig(options, process.env, { useRunFile });
-    const context = { config, terminal, signal: stop.signal, wasInterrupted, startedAt };
+    const context = { config, terminal, signal, wasInterrupted, startedAt };
     process.exitCode = (await work(context, options)) ?? EXIT.done;
     terminal.endProgress();
   } catch (error) {
-    process.exitCode = wasInterrupted() ? EXIT.interrupted : reportFailure(error, json);
+    if (isDaemon && signal.aborted && isCutShort(error, signal)) process.exitCode = EXIT.done;
+    else process.exitCode = wasInterrupted() ? EXIT.interrupted : reportFailure(error, json);
   } finally {
     clearTimeout(patience);
-    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+    // From here on only a forgotten handle keeps the process running: the limit ends that too.
+    limit?.unref();
   }
+}
+
+/** Ends the process at its limit, whatever it waits for; the next start finds the unfinished work. */
+function endLater(terminal: Terminal): NodeJS.Timeout {
+  return setTimeout(() => {
+    terminal.note('The stop took too long; the next start continues the unfinished work.');
+    process.exit(process.exitCode ?? EXIT.done);
+  }, DAEMON_STOP_MS);
+}
+
+/** True for what a stop interrupts: a wait for the signal, or for a server that is away. */
+function isCutShort(error: unknown, signal: AbortSignal): boolean {
+  if (error === signal.reason || error instanceof OutputError) return true;
+  return error instanceof TocsinError && error.kind === 'unavailable';
 }

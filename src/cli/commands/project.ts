@@ -53,6 +53,7 @@ Examples:
   tocsin project --once --json
   tocsin project --standby --state var/standby.db`,
     project,
+    { isDaemon: ({ once }) => once !== true },
   );
 }
 

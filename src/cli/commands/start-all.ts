@@ -21,22 +21,25 @@ import { followStory, storyPrefixes, taskStory } from '../demo/task-story.ts';
 import type { Work } from './command.ts';
 import type { StartOptions } from './start-options.ts';
 import { startNatsServer, stopLeftover } from '../../adapters/nats/server.ts';
+import { keepRunning, type Kept } from '../compose/keep-running.ts';
 import { startStoreProcess } from '../compose/store-process.ts';
+import { untilAborted } from '../../domain/core/signals.ts';
+import type { Logger } from '../../domain/ports/logger.ts';
 
 export const startAll: Work<StartOptions> = async (context, options) => {
-  const { config, terminal } = context;
+  const { config, terminal, signal } = context;
   if (config.tasks.path !== undefined) await assertTasksExist(config.tasks.path);
   mkdirSync(resolve('var'), { recursive: true });
-  // The store's lock comes first: a second start must not touch the NATS server of the first.
-  await using server = await startStore(config);
-  await using nats = await startNats(config);
-  const settled: Config = { ...config, store: server.url, nats: nats.url };
-  await using store = await openSealedStore(settled, 'tocsin start');
   // With --once and --json the summary is the one document on stdout.
   const narrator = createNarrator(
     options.once === true && terminal.json ? withoutJson(terminal) : terminal,
   );
   const { logger } = narrator;
+  // The store's lock comes first: a second start must not touch the NATS server of the first.
+  await using server = await startStore(config, { signal, logger });
+  await using nats = await startNats(config, { signal, logger });
+  const settled: Config = { ...config, store: server.url, nats: nats.url };
+  await using store = await openSealedStore(settled, 'tocsin start');
   const { path } = config.tasks;
   if (path === undefined) ensureExampleFolder(Date.now(), !wereExamplesRaised());
   await using source = await openTasks(config, path ?? exampleFolder(), {
@@ -45,7 +48,8 @@ export const startAll: Work<StartOptions> = async (context, options) => {
   });
   // The example tasks must not evaluate the triggers of others.
   const evaluateLater = path === undefined ? undefined : evaluatorOver(source, config);
-  await using kernel = await openScheduleKernel(config, store, evaluateLater);
+  const opening = openScheduleKernel(config, store, evaluateLater);
+  await using kernel = await untilAborted(opening, signal);
   using state = sqliteReadModel({ file: config.state, owner: 'tocsin start' });
   const { committed: onCommit } = narrator;
   const actor = 'tocsin start';
@@ -54,11 +58,11 @@ export const startAll: Work<StartOptions> = async (context, options) => {
   const tasks = { config: settled, store, storeId: kernel.storeId, source, logger };
   if (options.once === true) return await startOnce(parts, tasks);
   const { serveProjectorHealth, serveApi } = await loadServers();
-  await using examples = await exampleChannels(settled, store, narrator);
+  await using examples = await exampleChannels(settled, store, narrator, signal);
   await using delivery = await openDelivery(examples.config, store, kernel.storeId, logger);
   await using taskWorker = await openTaskWorker(tasks);
   const jobs = taskStory(terminal);
-  const from = await headOf(store, storyPrefixes(config.name));
+  const from = await untilAborted(headOf(store, storyPrefixes(config.name)), signal);
   await using health = await serveProjectorHealth(projector, config.http);
   const allowRemote = options.allowRemote === true;
   await using api = await serveApi({ config: examples.config, store, kernel, logger, allowRemote });
@@ -90,23 +94,27 @@ async function loadServers() {
   return { ...health, ...api };
 }
 
-type Started = AsyncDisposable & { readonly url: string };
+type Parts = { readonly signal: AbortSignal; readonly logger: Logger };
 
 /** A server that runs already, and goes on after this process. */
-function running(url: string): Started {
+function running(url: string): Kept {
   return { url, [Symbol.asyncDispose]: () => Promise.resolve() };
 }
 
 /** The store that the configuration names, or a server of our own before the embedded store. */
-async function startStore({ store }: Config): Promise<Started> {
-  return isEventStoreDb(store) ? running(store) : startStoreProcess(store);
+async function startStore({ store }: Config, parts: Parts): Promise<Kept> {
+  return isEventStoreDb(store) ? running(store) : startStoreProcess(store, parts);
 }
 
 /** The NATS server that the configuration names, or one of our own. */
-async function startNats(config: Config): Promise<Started> {
+async function startNats(config: Config, { signal, logger }: Parts): Promise<Kept> {
   if (config.natsWasGiven) return running(config.nats);
   const pidFile = resolve('var/nats.pid');
   // A killed start leaves its server running, and two servers would corrupt the folder.
-  await stopLeftover(pidFile);
-  return startNatsServer({ storeDir: join(resolve('var'), 'nats'), pidFile });
+  await untilAborted(stopLeftover(pidFile), signal);
+  const options = { storeDir: join(resolve('var'), 'nats'), pidFile };
+  const first = await startNatsServer({ ...options, signal });
+  const { port } = first;
+  const launch = (stopped: AbortSignal) => startNatsServer({ ...options, port, signal: stopped });
+  return keepRunning(first, { name: 'nats-server', launch, logger });
 }

@@ -42,7 +42,7 @@ Examples:
   TOCSIN_NATS=nats://127.0.0.1:4222 tocsin start`,
     start,
     // Mode all starts its own servers.
-    { useRunFile: ({ mode }) => mode !== 'all' },
+    { useRunFile: ({ mode }) => mode !== 'all', isDaemon: ({ once }) => once !== true },
   );
 }
 

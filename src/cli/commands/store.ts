@@ -43,13 +43,14 @@ Examples:
   tocsin store --store embedded:var/store.db
   tocsin raise --store 'esdb://127.0.0.1:2113?tls=false' --file triggers.ndjson`,
     serveStore,
-    { useRunFile: () => false },
+    { useRunFile: () => false, isDaemon: () => true },
   );
   storeCopyCommand(command);
   storeAclCommand(command);
 }
 
 const serveStore: Work<Options> = async ({ config, terminal, signal }, options) => {
+  const parentEnds = parentEnd();
   const token = process.env[TOKEN_VARIABLE];
   const front = await createFront({
     file: embeddedFile(config.store),
@@ -61,16 +62,22 @@ const serveStore: Work<Options> = async ({ config, terminal, signal }, options) 
   });
   terminal.print({ event: 'serving', url: front.url });
   terminal.say(`Serving ${config.store} at ${front.url}; Ctrl-C stops.`);
-  // A parent process with an IPC channel may be killed: its end closes the channel and ends this process.
-  const { promise: disconnected, resolve } = Promise.withResolvers<unknown>();
-  if (process.connected) process.once('disconnect', resolve);
   const aborted = new Promise((stop) => {
     signal.addEventListener('abort', stop, { once: true });
   });
-  if (!signal.aborted) await Promise.race([aborted, disconnected]);
+  if (!signal.aborted) await Promise.race([aborted, parentEnds]);
   await front.close();
   if (process.connected) process.disconnect();
 };
+
+/** Resolves at the end of a parent process with an IPC channel, also when it was killed: that closes the channel. */
+function parentEnd(): Promise<unknown> {
+  const { promise, resolve } = Promise.withResolvers<unknown>();
+  // `send` stays when the channel has closed, and is absent without a channel.
+  if (process.connected) process.once('disconnect', resolve);
+  else if (process.send !== undefined) resolve(undefined);
+  return promise;
+}
 
 function tlsOf({ tlsCert, tlsKey }: Options) {
   if (tlsCert === undefined && tlsKey === undefined) return undefined;

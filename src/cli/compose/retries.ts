@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { backoffMs, PROCESS_BACKOFF } from '../../domain/core/backoff.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
+import { unlessAborted } from '../../domain/core/signals.ts';
 import type { Logger } from '../../domain/ports/logger.ts';
 
 /** The result of `open`, tried again while a dependency is away; `undefined` when the signal is aborted first. */
@@ -12,7 +13,7 @@ export async function withRetries<T>(
 ): Promise<T | undefined> {
   for (let attempt = 0; !signal.aborted; attempt += 1) {
     try {
-      return await open();
+      return await unlessAborted(open(), signal, () => undefined);
     } catch (error) {
       if (!(error instanceof TocsinError) || error.kind !== 'unavailable') throw error;
       const waitMs = Math.round(backoffMs(attempt, PROCESS_BACKOFF, Math.random));

@@ -1,11 +1,14 @@
 // Runs the event store of `start` in a process of its own, so that commands in other terminals share it.
 import { fork, type ChildProcess } from 'node:child_process';
+import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { tryParseJson } from '../../domain/core/json.ts';
+import { unlessAborted } from '../../domain/core/signals.ts';
+import { silentLogger, type Logger } from '../../domain/ports/logger.ts';
+import { keepRunning, type Child, type Kept } from './keep-running.ts';
 
 const ServingSchema = z.object({ event: z.literal('serving'), url: z.string() });
 const FailureSchema = z.object({
@@ -13,73 +16,43 @@ const FailureSchema = z.object({
 });
 
 /** The store process of a killed `start` ends by itself within this time. */
-const LEFTOVER_MS = 3_000;
-const RESTART_MS = 200;
+const LEFTOVER_MS = 5_000;
+const RETRY_MS = 200;
+/** The store closes its connections after two seconds; a process that is not gone by then is killed. */
+const STOP_MS = 4_000;
 
-export type StoreProcess = AsyncDisposable & { readonly url: string };
-
-/** Starts `tocsin store` on a file, and restarts it when it dies. It ends with this process, also after a kill. */
-export async function startStoreProcess(store: string): Promise<StoreProcess> {
+/** Starts `tocsin store` on a file. The process ends with this one, also after a kill. */
+export async function startStoreProcess(
+  store: string,
+  options: { readonly signal?: AbortSignal; readonly logger?: Logger } = {},
+): Promise<Kept> {
+  const { signal = new AbortController().signal, logger = silentLogger } = options;
   const deadline = performance.now() + LEFTOVER_MS;
-  let running = await launchUntil(store, '127.0.0.1:0', deadline);
-  const state = { stopping: false };
-  // A function, because the flag changes during an await.
-  const isStopping = (): boolean => state.stopping;
-  const { url } = running;
-  const listen = new URL(url).host;
-
-  const watch = (child: ChildProcess): void => {
-    child.once('exit', () => {
-      if (!isStopping()) void restart();
-    });
-  };
-  const restart = async (): Promise<void> => {
-    while (!isStopping()) {
-      await sleep(RESTART_MS);
-      try {
-        const next = await launch(store, listen);
-        if (isStopping()) next.child.kill('SIGTERM');
-        else {
-          running = next;
-          watch(next.child);
-        }
-        return;
-      } catch {
-        // The clients of the store see an outage and retry; this loop retries too.
-      }
-    }
-  };
-  watch(running.child);
-
-  return {
-    url,
-    async [Symbol.asyncDispose]() {
-      state.stopping = true;
-      const { child } = running;
-      if (child.exitCode !== null || child.signalCode !== null) return;
-      const ended = new Promise((resolve) => child.once('exit', resolve));
-      child.ref();
-      child.kill('SIGTERM');
-      await ended;
-    },
-  };
+  const first = await launchUntil(store, '127.0.0.1:0', deadline, signal);
+  const listen = new URL(first.url).host;
+  const launchAgain = (stopped: AbortSignal): Promise<Child> => launch(store, listen, stopped);
+  return keepRunning(first, { name: 'store', launch: launchAgain, logger });
 }
 
-type Running = { readonly child: ChildProcess; readonly url: string };
-
-async function launchUntil(store: string, listen: string, deadline: number): Promise<Running> {
+async function launchUntil(
+  store: string,
+  listen: string,
+  deadline: number,
+  signal: AbortSignal,
+): Promise<Child> {
   for (;;) {
     try {
-      return await launch(store, listen);
+      return await launch(store, listen, signal);
     } catch (error) {
       const isLeftover = error instanceof TocsinError && error.code === 'store_in_use';
       if (!isLeftover || performance.now() > deadline) throw error;
-      await sleep(RESTART_MS);
+      await sleep(RETRY_MS, undefined, { signal });
     }
   }
 }
 
-async function launch(store: string, listen: string): Promise<Running> {
+async function launch(store: string, listen: string, signal: AbortSignal): Promise<Child> {
+  signal.throwIfAborted();
   const main = new URL(
     import.meta.url.endsWith('.ts') ? '../main.ts' : './main.js',
     import.meta.url,
@@ -92,17 +65,44 @@ async function launch(store: string, listen: string): Promise<Running> {
   });
   child.channel?.unref();
   child.unref();
-  const exited = new Promise<undefined>((resolve) => {
+  const exited = endOf(child);
+  const stop = async (): Promise<void> => {
+    child.ref();
+    child.kill('SIGTERM');
+    const killer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
+    await exited;
+    clearTimeout(killer);
+  };
+  const said = await unlessAborted(
+    Promise.race([firstLine(child), exited]),
+    signal,
+    () => undefined,
+  );
+  const document = said === undefined ? undefined : tryParseJson(said);
+  const serving = ServingSchema.safeParse(document);
+  if (serving.success && !signal.aborted) return { url: serving.data.url, exited, stop };
+  await stop();
+  signal.throwIfAborted();
+  throw startFailure(document);
+}
+
+/** Resolves when the process has ended. It is killed at the end of this process, also at a second signal. */
+function endOf(child: ChildProcess): Promise<undefined> {
+  const kill = (): void => {
+    // Every answered append is on disk.
+    child.kill('SIGKILL');
+  };
+  process.once('exit', kill);
+  return new Promise((resolve) => {
     const end = (): void => {
+      process.off('exit', kill);
       resolve(undefined);
     };
     child.once('exit', end).once('error', end);
   });
-  const first = await Promise.race([firstLine(child), exited]);
-  const said = first === undefined ? undefined : tryParseJson(first);
-  const serving = ServingSchema.safeParse(said);
-  if (serving.success) return { child, url: serving.data.url };
-  child.kill('SIGTERM');
+}
+
+function startFailure(said: unknown): TocsinError {
   const failed = FailureSchema.safeParse(said);
   const { code, message, hint } = failed.success
     ? failed.data.error
@@ -112,7 +112,7 @@ async function launch(store: string, listen: string): Promise<Running> {
         hint: 'See the log lines above.',
       };
   const kind = code === 'store_in_use' ? 'refused' : 'unavailable';
-  throw new TocsinError(kind, code, message, { hint });
+  return new TocsinError(kind, code, message, { hint });
 }
 
 async function firstLine(child: ChildProcess): Promise<string | undefined> {

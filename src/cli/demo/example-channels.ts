@@ -1,4 +1,5 @@
 // Channels for the users of the examples, at a receiver on this machine that imitates Feishu.
+import { untilAborted } from '../../domain/core/signals.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
 import { channelsOn, openSender, openVault } from '../compose/channels.ts';
 import type { Config } from '../config/config.ts';
@@ -25,25 +26,29 @@ export async function exampleChannels(
   config: Config,
   store: EventStore,
   narrator: Narrator,
+  signal: AbortSignal,
 ): Promise<ExampleChannels> {
   const isReal = config.vault.wasGiven || config.addresses.standIn !== undefined;
   if (isReal || config.delivery === 'off') {
     return { url: undefined, config, [Symbol.asyncDispose]: () => Promise.resolve() };
   }
-  const receiver = await serveStandIn(narrator.received);
+  await using opened = new AsyncDisposableStack();
+  const receiver = opened.use(await serveStandIn(narrator.received));
   const addresses = { ...config.addresses, standIn: receiver.url };
   const own = { ...config, addresses };
   using vault = await openVault(own);
   const channels = channelsOn(own, store, vault, await openSender(own), 'tocsin start');
   for (const [userId, path] of EXAMPLES) {
-    const current = await channels.get({ userId, channel: 'feishu' });
+    const current = await untilAborted(channels.get({ userId, channel: 'feishu' }), signal);
     // Keep a channel that the user configured; a channel of an earlier start has another port.
     if (current.configured && !current.urlMask.startsWith('http://127.0.0.1:')) continue;
-    await channels.put({ userId, channel: 'feishu', url: `${receiver.url}${path}` });
+    const url = `${receiver.url}${path}`;
+    await untilAborted(channels.put({ userId, channel: 'feishu', url }), signal);
   }
+  const held = opened.move();
   return {
     url: receiver.url,
     config: own,
-    [Symbol.asyncDispose]: () => receiver[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => held.disposeAsync(),
   };
 }
