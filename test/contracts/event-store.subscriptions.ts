@@ -111,6 +111,20 @@ export function subscriptionSuite({ store }: StoreUnderTest): void {
       }
     });
 
+    test('starts after the last processed event where the log ends before the saved position', async () => {
+      const prefix = uniquePrefix();
+      const first = await write(store(), `${prefix}a`, 'no_stream', events(1));
+      const beyond = first.position.commit + 1_000_000_000_000n;
+      const from = { commit: beyond, prepare: beyond };
+      const follower = follow(store(), { prefixes: [prefix], from, lastEventAt: first.position });
+      await follower.untilCaughtUp();
+      await write(store(), `${prefix}a`, first.revision, events(2));
+      await follower.untilEvents(2);
+      await follower.stop();
+      const [, ...later] = await allForwards(store(), prefix);
+      expect(idsOf(follower.events())).toEqual(idsOf(later));
+    });
+
     test('advances its checkpoint over events that do not match, never past a match', async () => {
       const prefix = uniquePrefix();
       const foreign = uniquePrefix();

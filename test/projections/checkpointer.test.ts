@@ -1,5 +1,6 @@
 // What is committed is a prefix: pages in their order, and only those whose messages are stored.
 import { describe, expect, it } from 'vitest';
+import type { RecordedEvent } from '../../src/domain/core/recorded-event.ts';
 import type { FoldedPage } from '../../src/projections/dedupe/page.ts';
 import { initialFold } from '../../src/projections/dedupe/state.ts';
 import type { ReadModelCommit } from '../../src/projections/read-model.ts';
@@ -21,6 +22,16 @@ function page(events: number): FoldedPage {
   return { ...nothing, state, parked: [], unparked: [], firstRecordedAt: undefined };
 }
 
+const anEvent: RecordedEvent = {
+  id: 'an event',
+  stream: 'a stream',
+  revision: 0n,
+  position: { commit: 1n, prepare: 1n },
+  type: 'T',
+  data: {},
+  metadata: {},
+};
+
 function committer() {
   const commits: ReadModelCommit[] = [];
   const state = { ...memoryReadModel(), commit: (commit: ReadModelCommit) => commits.push(commit) };
@@ -40,7 +51,8 @@ function committer() {
   };
   const add = (at: number, delivered: Promise<never[]>, events = at): Promise<void> => {
     const folded = page(at);
-    return made.add(folded, folded.state.position, events, delivered);
+    const { position } = folded.state;
+    return made.add(folded, position, Array<RecordedEvent>(events).fill(anEvent), delivered);
   };
   return { made, add, settled, failures };
 }

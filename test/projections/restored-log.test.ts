@@ -1,27 +1,14 @@
 // The log was restored from an older copy, and the output stream was not: the stream holds messages that the log has
 // not decided. Each combination of an old, a newer and no state file, and of new triggers since the restore.
 import { describe, expect, it } from 'vitest';
-import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
-import { isUnreadable, type RecordedEvent } from '../../src/domain/core/recorded-event.ts';
 import { formatPosition } from '../../src/domain/core/positions.ts';
-import type { JsonObject } from '../../src/domain/core/json.ts';
 import { openKernel } from '../../src/kernel/open-kernel.ts';
 import { scheduleProduct } from '../../src/schedule/triggers.ts';
 import { memoryReadModelStore, type MemoryReadModelStore } from '../../src/testing.ts';
+import { restoredFrom } from '../support/copies.ts';
 import { storedList } from '../support/decided.ts';
 import { anInput, eventsOf, makeWorld, raised, type World } from '../support/world.ts';
-
-/** A log that holds the first events of another: the same ids at the same positions. */
-async function restoredFrom(events: readonly RecordedEvent[]): Promise<EventStore> {
-  const store = memoryStore();
-  for (const { stream, revision, id, type, data, metadata } of events) {
-    if (isUnreadable(data) || isUnreadable(metadata)) throw new Error('an event cannot be copied');
-    const event = { id, type, data: data as JsonObject, metadata: metadata as JsonObject };
-    await store.append(stream, revision === 0n ? 'no_stream' : revision - 1n, [event]);
-  }
-  return store;
-}
 
 async function raiseFor(kernel: World['kernel'], users: readonly number[]): Promise<void> {
   for (const userId of users) await raised(kernel, anInput(userId, { userId }));

@@ -2,6 +2,8 @@
 import { z } from 'zod';
 import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
 import { memoryReadModelStore } from '../../src/adapters/memory/read-model.ts';
+import type { JsonObject } from '../../src/domain/core/json.ts';
+import { isUnreadable, type RecordedEvent } from '../../src/domain/core/recorded-event.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
 import { copyLog, type CopyContext, type CopyResult } from '../../src/kernel/copy/copy-log.ts';
 import { openKernel } from '../../src/kernel/open-kernel.ts';
@@ -37,6 +39,17 @@ export function copy(
 export async function shifted(): Promise<EventStore> {
   const store = memoryStore();
   await store.append('others', 'no_stream', [anEvent(0), anEvent(1)]);
+  return store;
+}
+
+/** A log that holds the first events of another: the same ids at the same positions. */
+export async function restoredFrom(events: readonly RecordedEvent[]): Promise<EventStore> {
+  const store = memoryStore();
+  for (const { stream, revision, id, type, data, metadata } of events) {
+    if (isUnreadable(data) || isUnreadable(metadata)) throw new Error('an event cannot be copied');
+    const event = { id, type, data: data as JsonObject, metadata: metadata as JsonObject };
+    await store.append(stream, revision === 0n ? 'no_stream' : revision - 1n, [event]);
+  }
   return store;
 }
 

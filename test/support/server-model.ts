@@ -88,6 +88,12 @@ export class ServerModel {
     return record;
   }
 
+  /** Records that another node has written. */
+  replicate(records: readonly LogRecord[]): void {
+    this.records.push(...records);
+    for (const wake of this.#wakes) wake();
+  }
+
   #visible(): LogRecord[] {
     return this.records.filter(({ isHidden, isScavenged }) => !isHidden && !isScavenged);
   }

@@ -2,6 +2,7 @@
 // the state after the committed pages, not the newest state in memory.
 import type { Instant } from '../../domain/core/instants.ts';
 import type { Position } from '../../domain/core/positions.ts';
+import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
 import type { FoldedPage, PlannedMessage } from '../dedupe/page.ts';
 import { ParkedEvents } from '../dedupe/parked-events.ts';
 import { checkpointOf } from '../dedupe/state.ts';
@@ -19,6 +20,8 @@ export type Committed = {
   /** How many messages of these pages this epoch has published; the others were stored already. */
   readonly sent: { readonly triggered: number; readonly notifications: number };
   readonly lastRecordedAt: Instant | undefined;
+  /** The position of the last event of these pages. */
+  readonly lastEventAt: Position | undefined;
 };
 
 export interface CheckpointObserver {
@@ -31,8 +34,9 @@ export interface CheckpointObserver {
 type Pending = {
   readonly page: FoldedPage;
   readonly position: Position;
-  /** How many events the page is of. */
+  /** How many events the page is of, and the position of the last one. */
   readonly events: number;
+  readonly lastEventAt: Position | undefined;
   /** The messages that we published; undefined until all of the page are stored. */
   sent: readonly PlannedMessage[] | undefined;
 };
@@ -78,18 +82,20 @@ export class Checkpointer {
   /**
    * Queues a page; waits while too many events are in flight.
    *
-   * @param events how many events the page is of
+   * @param events what the page is of
    * @param stored resolves when the stream holds the page's messages
    */
   async add(
     page: FoldedPage,
     position: Position,
-    events: number,
+    events: readonly RecordedEvent[],
     stored: Promise<readonly PlannedMessage[]>,
   ): Promise<void> {
-    const pending: Pending = { page, position, events, sent: undefined };
+    const lastEventAt = events.at(-1)?.position;
+    const { length } = events;
+    const pending: Pending = { page, position, events: length, lastEventAt, sent: undefined };
     this.#queue.push(pending);
-    this.#eventsInFlight += events;
+    this.#eventsInFlight += length;
     stored.then(
       (sent) => {
         pending.sent = sent;
@@ -156,6 +162,7 @@ export class Checkpointer {
       commit,
       pages,
       sent: countByRule(ready.flatMap(({ sent }) => sent ?? [])),
+      lastEventAt: ready.findLast((page) => page.lastEventAt !== undefined)?.lastEventAt,
       lastRecordedAt: pages.findLast((page) => page.firstRecordedAt !== undefined)?.firstRecordedAt,
     });
     this.#release();

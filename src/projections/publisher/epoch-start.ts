@@ -96,7 +96,8 @@ async function resumeOutput(
   };
   try {
     if (last?.kind === 'refused' && isResolvable(last)) throw last;
-    const readFrom = await assertSameLog(context, last?.code === 'log_changed', signal);
+    const isDoubted = last?.code === 'log_changed' || last?.code === 'events_skipped';
+    const readFrom = await assertSameLog(context, isDoubted, signal);
     return await resumeAt(await currentGeneration(context, session, signal), readFrom);
   } catch (error) {
     if (recoveryMode === undefined || !isResolvable(error)) throw error;

@@ -18,6 +18,7 @@ import { LogIntake, type IntakeObserver, type IntakePage } from './log-intake.ts
 import { EpochOver, Publisher, type Role, type RoleObserver } from './publisher.ts';
 import { isOfThisLog, isStoreAway } from './refusals.ts';
 import type { Resumed } from './resume.ts';
+import { SkippedEvents } from './skipped-events.ts';
 
 /** How long a stop waits for the acks of messages in flight. */
 const DRAIN_MS = 5_000;
@@ -83,8 +84,12 @@ class Epoch implements RunningEpoch, CheckpointObserver {
   /** The output stream is compared with the log once the fold has reached this position. */
   #verifiesAt: Position | undefined;
   #isVerified = false;
+  /** The position of the last event that is committed. */
+  #committedEventAt: Position | undefined;
   #isLive = false;
   #failure: { readonly error: unknown } | undefined;
+  /** Ends when the log before the saved place is compared. */
+  #startVerified: Promise<void> = Promise.resolve();
 
   constructor(
     context: ProjectorContext,
@@ -96,7 +101,8 @@ class Epoch implements RunningEpoch, CheckpointObserver {
     const { generation, info } = open;
     this.#context = context;
     this.#observer = observer;
-    this.#intake = new LogIntake(context, { ...readFrom, readsFirst }, observer);
+    this.#intake = new LogIntake(context, readFrom, readsFirst, observer);
+    this.#committedEventAt = readFrom.lastEvent?.position;
     this.#fold = new FoldSession({
       kernel,
       log: store,
@@ -136,6 +142,7 @@ class Epoch implements RunningEpoch, CheckpointObserver {
 
   committed(committed: Committed): void {
     for (const page of committed.pages) this.#fold.committed(page);
+    this.#committedEventAt = committed.lastEventAt ?? this.#committedEventAt;
     this.#observer.committed(committed);
   }
 
@@ -155,6 +162,7 @@ class Epoch implements RunningEpoch, CheckpointObserver {
     signal.addEventListener('abort', stop, { once: true });
     if (signal.aborted) stop();
     const watching = this.#watchStream();
+    this.#startVerified = this.#verifyStart();
     try {
       await this.#foldEvents();
     } catch (error) {
@@ -169,9 +177,10 @@ class Epoch implements RunningEpoch, CheckpointObserver {
       this.#checkpointer.end();
       this.#publisher.abandon(new EpochOver('the epoch is over'));
       await watching;
+      await this.#startVerified;
     }
     if (this.#failure === undefined) return;
-    const { error } = this.#failure;
+    const error = this.#judged(this.#failure.error);
     // Rows may count messages of another log as ours, or lack an event. They are made again from the log, and the
     // comparison with the output stream then refuses again until an operator decides.
     const isWrong = error instanceof TocsinError && error.kind === 'refused';
@@ -204,7 +213,7 @@ class Epoch implements RunningEpoch, CheckpointObserver {
     const position = reached ?? page.state.position;
     const stored = this.#publisher.publish(page);
     this.#observer.folded(page);
-    await this.#checkpointer.add(page, position, events.length, stored);
+    await this.#checkpointer.add(page, position, events, stored);
     const verifiesAt = this.#verifiesAt;
     if (verifiesAt !== undefined && comparePositions(position, verifiesAt) >= 0) this.#assertEnd();
     if (isCaughtUp) {
@@ -220,12 +229,14 @@ class Epoch implements RunningEpoch, CheckpointObserver {
    * @throws TocsinError `output_ahead` when the stream holds more messages than the log has decided
    */
   async #verifyEnd(): Promise<void> {
+    await this.#startVerified;
     const { store, kernel } = this.#context;
     const { position: from } = this.#fold.state;
     const prefixes = projectionPrefixes(kernel);
     let last: RecordedEvent | undefined;
     const read = { direction: 'forwards', from, prefixes, onLeader: true } as const;
     for await (const page of store.readAll(read)) last = page.at(-1);
+    if (this.#over.signal.aborted) return;
     this.#verifiesAt = last?.position;
     if (last !== undefined) return;
     this.#assertEnd();
@@ -243,7 +254,21 @@ class Epoch implements RunningEpoch, CheckpointObserver {
       await this.#intake.lookOnce(this.#over.signal);
     } catch (error) {
       this.failed(error);
-      throw error;
+      throw this.#judged(error);
+    }
+  }
+
+  /** What an error means for the next epoch; called when nothing more is committed. */
+  #judged(error: unknown): unknown {
+    return error instanceof SkippedEvents ? error.judged(this.#committedEventAt) : error;
+  }
+
+  async #verifyStart(): Promise<void> {
+    const { signal } = this.#over;
+    try {
+      await this.#intake.verifyStart(signal);
+    } catch (error) {
+      if (!signal.aborted) this.failed(error);
     }
   }
 

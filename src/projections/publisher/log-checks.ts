@@ -2,15 +2,20 @@
 import { untilAborted } from '../../domain/core/signals.ts';
 import { comparePositions, formatPosition, type Position } from '../../domain/core/positions.ts';
 import { assertNotHidden } from '../../domain/ports/hidden-stream.ts';
-import type { SubscribeOptions } from '../../domain/ports/event-store.ts';
+import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
 import { projectionPrefixes } from '../dedupe/classify.ts';
 import { firstOf, lastSeen } from '../last-seen.ts';
 import type { Checkpoint } from '../read-model.ts';
 import type { ProjectorContext } from './context.ts';
-import { refusals } from './refusals.ts';
+import { logChanged, refusals } from './refusals.ts';
 
-/** Where a subscription starts, as {@link SubscribeOptions}. */
-export type ReadFrom = Pick<SubscribeOptions, 'from' | 'lastEventAt'>;
+/** Where the log is read from. */
+export type ReadFrom = {
+  /** Exclusive; absent for the log's beginning. */
+  readonly from?: Position | undefined;
+  /** The last folded event; none of the projection is between it and `from`. */
+  readonly lastEvent?: RecordedEvent | undefined;
+};
 
 /** @returns the log's id. @throws TocsinError `store_changed` when the checkpoint is of another log */
 export function assertSameStore(
@@ -27,8 +32,9 @@ export function assertSameStore(
 /**
  * The last folded event must still be in the log. A copy of the log has other positions: going on from the
  * old checkpoint could skip events there, so the copy is folded from its beginning.
- * @param isDoubted the log was replaced behind a subscription: the checkpoint may lie beyond new events
- * @returns the positions to subscribe from, and of the last folded event; both absent for the log's beginning
+ * @param isDoubted a subscription has skipped events, or the log was replaced behind it: the checkpoint may lie beyond
+ *   events that are not folded
+ * @returns both absent for the log's beginning
  * @throws TocsinError `log_shorter` when the event is gone
  */
 export async function assertSameLog(
@@ -54,7 +60,7 @@ export async function assertSameLog(
     ((await untilAborted(sourceInPlace(context), signal)) ??
       (await untilAborted(nothingUpTo(context, event.position, position), signal)));
   if (isInPlace) {
-    return { from: isDoubted ? event.position : position, lastEventAt: event.position };
+    return { from: isDoubted ? event.position : position, lastEvent: event };
   }
   logger.warn(
     { checkpoint: formatPosition(position), found: formatPosition(event.position) },
@@ -84,4 +90,27 @@ async function nothingUpTo(
   const prefixes = projectionPrefixes(kernel);
   const next = await firstOf(store.readAll({ direction: 'forwards', from, prefixes, maxCount: 1 }));
   return next === undefined || comparePositions(next.position, to) > 0;
+}
+
+/**
+ * The log must hold the last folded event, and no event between it and the place that was saved: a log that was restored
+ * from a backup and has grown past the place can have both, a record at the place and new events before it.
+ *
+ * @returns an event that would be skipped
+ * @throws TocsinError `log_changed` when the last event is gone, or at another position
+ */
+export async function skippedBefore(
+  { store, kernel }: ProjectorContext,
+  { from: place, lastEvent: last }: ReadFrom,
+): Promise<RecordedEvent | undefined> {
+  if (place === undefined || last === undefined) return undefined;
+  const prefixes = projectionPrefixes(kernel);
+  const found = await lastSeen(store, { last, position: place, prefixes });
+  if (found === undefined || comparePositions(found.position, last.position) !== 0) {
+    throw logChanged(`event ${last.revision} of ${last.stream}`);
+  }
+  if (comparePositions(last.position, place) === 0) return undefined;
+  const after = { from: last.position, prefixes, maxCount: 1 } as const;
+  const next = await firstOf(store.readAll({ direction: 'forwards', ...after }));
+  return next !== undefined && comparePositions(next.position, place) <= 0 ? next : undefined;
 }

@@ -1,17 +1,17 @@
 // Reads the log for an epoch, and notices events that the subscription has not delivered, whatever the cause.
 import { comparePositions, type Position } from '../../domain/core/positions.ts';
-import type { TocsinError } from '../../domain/core/errors.ts';
 import { unlessAborted, untilAborted } from '../../domain/core/signals.ts';
 import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
 import type { SubscriptionEntry } from '../../domain/ports/event-store.ts';
 import { projectionPrefixes } from '../dedupe/classify.ts';
 import { inPages } from '../dedupe/session.ts';
-import { placeOf } from '../last-seen.ts';
+import { firstOf, placeOf } from '../last-seen.ts';
 import type { ProjectorContext } from './context.ts';
 import { Continuity, type Gap } from './continuity.ts';
-import type { ReadFrom } from './log-checks.ts';
-import { refusals, skippedNow } from './refusals.ts';
+import { skippedBefore, type ReadFrom } from './log-checks.ts';
+import { isStoreAway } from './refusals.ts';
 import { SecondLook } from './second-look.ts';
+import { SkippedEvents } from './skipped-events.ts';
 
 /** How often a projector that is never idle compares delivered events with the log. */
 const LOOK_MS = 60_000;
@@ -41,8 +41,13 @@ export class LogIntake {
   readonly #continuity: Continuity;
   readonly #secondLook: SecondLook;
   readonly #readsFirst: boolean;
-  #from: Position | undefined;
-  #lastEventAt: Position | undefined;
+  /** Where the epoch has begun to read, and how far it has read. */
+  readonly #start: ReadFrom;
+  #read: ReadFrom;
+  /** True once the subscription itself has delivered an event: from then on the store verifies it at each connection. */
+  #hasDelivered = false;
+  /** True when the log did not reach the saved place, and its events come from the last event on. */
+  #hasGoneBack = false;
   #lookedAt: number;
   /** Looks run one after the other. */
   #looking: Promise<void> = Promise.resolve();
@@ -50,18 +55,19 @@ export class LogIntake {
   #isHeldUp = false;
   #isAway = false;
 
-  /** @param options.readsFirst catch up by a read, because the subscription has skipped an event */
+  /** @param readsFirst catch up by a read, because the subscription has skipped an event */
   constructor(
     context: ProjectorContext,
-    { from, lastEventAt, readsFirst }: ReadFrom & { readonly readsFirst: boolean },
+    start: ReadFrom,
+    readsFirst: boolean,
     observer: IntakeObserver,
   ) {
     const { store, kernel } = context;
     this.#context = context;
     this.#observer = observer;
     this.#prefixes = projectionPrefixes(kernel);
-    this.#from = from;
-    this.#lastEventAt = lastEventAt;
+    const { from } = start;
+    this.#start = this.#read = start;
     this.#readsFirst = readsFirst;
     this.#continuity = new Continuity(store, from);
     const { elapsed, timing } = context;
@@ -71,7 +77,7 @@ export class LogIntake {
     this.#lookedAt = context.elapsed();
   }
 
-  /** The log after `from`, page by page. @throws TocsinError `events_skipped` */
+  /** The log after the start, page by page. @throws SkippedEvents */
   async *pages(signal: AbortSignal): AsyncGenerator<IntakePage, void, undefined> {
     const { store } = this.#context;
     const prefixes = this.#prefixes;
@@ -79,7 +85,7 @@ export class LogIntake {
       for await (const events of store.readAll({
         direction: 'forwards',
         prefixes,
-        from: this.#from,
+        from: this.#read.from,
       })) {
         yield* this.#checked(
           events.map((event) => ({ kind: 'event', event })),
@@ -88,17 +94,42 @@ export class LogIntake {
         if (signal.aborted) return;
       }
     }
-    const place = { from: this.#from, lastEventAt: this.#lastEventAt };
+    const place = { from: this.#read.from, lastEventAt: this.#read.lastEvent?.position };
     for await (const batch of store.subscribeAll({ prefixes, ...place, signal })) {
-      this.#followConnection(batch);
+      const isReconnected = this.#followConnection(batch);
+      if (isReconnected && !this.#hasDelivered)
+        await untilAborted(this.#verify(this.#read), signal);
+      this.#hasDelivered ||= batch.some(({ kind }) => kind === 'event');
       yield* this.#checked(batch, signal);
       if (signal.aborted) return;
     }
   }
 
   /**
+   * Compares the log before the saved place with the last folded event. Reads all of it that lies between them, so it
+   * runs beside the projection.
+   * @throws SkippedEvents @throws TocsinError `log_changed`
+   */
+  async verifyStart(signal: AbortSignal): Promise<void> {
+    const { from, lastEvent } = this.#start;
+    if (from === undefined || lastEvent === undefined) return;
+    if (comparePositions(from, lastEvent.position) === 0) return;
+    const { pause, timing } = this.#context;
+    for (;;) {
+      try {
+        await untilAborted(this.#verify(this.#start), signal);
+        return;
+      } catch (error) {
+        // The subscription says that the store is away, and goes on once it is back.
+        if (!isStoreAway(error)) throw error;
+      }
+      await pause(timing.idleCheckMs, signal);
+    }
+  }
+
+  /**
    * Compares what was delivered with the log, when there is time for it.
-   * @throws TocsinError `events_skipped`
+   * @throws SkippedEvents
    */
   async look(isIdle: boolean, signal: AbortSignal): Promise<void> {
     const isLate = this.#context.elapsed() - this.#lookedAt >= LOOK_MS;
@@ -111,13 +142,23 @@ export class LogIntake {
     await this.#look(signal);
   }
 
-  #followConnection(batch: Entries): void {
+  /** @throws SkippedEvents @throws TocsinError `log_changed` */
+  async #verify(read: ReadFrom): Promise<void> {
+    const event = await skippedBefore(this.#context, read);
+    if (event !== undefined && !this.#hasGoneBack) throw SkippedEvents.of(event);
+  }
+
+  /** @returns true where a lost connection is back */
+  #followConnection(batch: Entries): boolean {
+    let isBack = false;
     for (const entry of batch) {
       if (entry.kind === 'disconnected') this.#observer.disconnected(entry.reason);
       else if (entry.kind === 'connected') this.#observer.connected();
       else continue;
       this.#isAway = entry.kind === 'disconnected';
+      isBack ||= !this.#isAway;
     }
+    return isBack;
   }
 
   async *#checked(
@@ -130,9 +171,10 @@ export class LogIntake {
       if (gap !== undefined) throw await untilAborted(this.#skipped(gap), signal);
       const reached = entries.map(placeOf).findLast((place) => place !== undefined);
       if (reached !== undefined) {
+        const { from } = this.#read;
+        this.#hasGoneBack ||= from !== undefined && comparePositions(reached, from) < 0;
         this.#secondLook.delivered(events, reached);
-        this.#from = reached;
-        this.#lastEventAt = events.at(-1)?.position ?? this.#lastEventAt;
+        this.#read = { from: reached, lastEvent: events.at(-1) ?? this.#read.lastEvent };
       }
       const isCaughtUp = entries.at(-1)?.kind === 'caughtUp';
       if (reached === undefined && !isCaughtUp) continue;
@@ -154,23 +196,13 @@ export class LogIntake {
     const isReading = (): boolean => !this.#isHeldUp && !this.#isAway;
     const looking = this.#secondLook.look(isReading, signal);
     const event = await unlessAborted(looking, signal, () => undefined);
-    if (event === undefined) return;
-    const { stream, revision } = event;
-    throw await untilAborted(this.#skipped({ stream, first: revision, last: revision }), signal);
+    if (event !== undefined) throw SkippedEvents.of(event);
   }
 
-  /** The error of a gap. Events before the committed position cannot be put in by reading again. */
-  async #skipped({ stream, first, last }: Gap): Promise<TocsinError> {
-    const { store, state } = this.#context;
-    const committed = state.checkpoint()?.position;
-    const read = { direction: 'forwards', from: first, maxCount: 1 } as const;
-    for await (const [event] of store.readStream(stream, read)) {
-      if (committed === undefined || event === undefined) break;
-      if (comparePositions(event.position, committed) <= 0) {
-        return refusals.skipped(stream, first, last);
-      }
-    }
-    return skippedNow(stream, first, last);
+  async #skipped(gap: Gap): Promise<SkippedEvents> {
+    const read = { direction: 'forwards', from: gap.first, maxCount: 1 } as const;
+    const event = await firstOf(this.#context.store.readStream(gap.stream, read));
+    return new SkippedEvents(gap, event?.position);
   }
 }
 

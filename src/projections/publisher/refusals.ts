@@ -27,6 +27,14 @@ export function isStoreAway(error: unknown): boolean {
   );
 }
 
+/** The log was replaced under a running projector: the next epoch compares it with the checkpoint. */
+export function logChanged(missing: string): TocsinError {
+  const message = `the log no longer holds ${missing} at its place`;
+  return new TocsinError('unavailable', 'log_changed', message, {
+    hint: 'The store was restored from a backup or replaced. Start again: the start says what to do.',
+  });
+}
+
 /** Nothing after the missing events is committed: the next epoch reads them. */
 export function skippedNow(stream: string, first: bigint, last: bigint): TocsinError {
   return new TocsinError('unavailable', 'events_skipped', skippedText(stream, first, last), {

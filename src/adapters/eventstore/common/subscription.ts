@@ -24,15 +24,25 @@ export function subscription(feed: Feed, options: SubscribeOptions): AsyncIterab
 
 async function* run(
   feed: Feed,
-  { from, prefixes }: SubscribeOptions,
+  { from, lastEventAt, prefixes }: SubscribeOptions,
   signal: AbortSignal,
 ): AsyncGenerator<Entries, undefined, undefined> {
   let cursor = from?.commit ?? 0n;
+  if (lastEventAt !== undefined) {
+    const scan = await retrying(() => feed.log.scan('backwards', undefined, [], 1), signal);
+    const end = scan?.events[0]?.position.commit ?? 0n;
+    // A log that was restored from a backup: its next events come before the cursor.
+    if (end < cursor) cursor = lastEventAt.commit;
+  }
   let live = false;
   const ended = (): boolean => signal.aborted;
   while (!ended()) {
     const seen = feed.commits.count();
-    const scan = await scanWithRetry(feed.log, cursor, prefixes, signal);
+    const after = cursor;
+    const scan = await retrying(
+      () => feed.log.scan('forwards', after, prefixes, PAGE_EVENTS),
+      signal,
+    );
     if (scan === undefined) return;
     const page = entriesOf(scan, cursor, scan.atEnd && !live);
     if (page.length > 0) {
@@ -60,16 +70,11 @@ function entriesOf(scan: Scan, cursor: bigint, goesLive: boolean): Entries {
   return entries;
 }
 
-/** The next scan; `undefined` once the signal is aborted. */
-async function scanWithRetry(
-  log: Pick<Log, 'scan'>,
-  cursor: bigint,
-  prefixes: readonly string[],
-  signal: AbortSignal,
-): Promise<Scan | undefined> {
+/** The scan, once the log can be read; `undefined` once the signal is aborted. */
+async function retrying(scan: () => Scan, signal: AbortSignal): Promise<Scan | undefined> {
   for (let attempt = 0; !signal.aborted; attempt += 1) {
     try {
-      return log.scan('forwards', cursor, prefixes, PAGE_EVENTS);
+      return scan();
     } catch (error) {
       if (!(error instanceof TocsinError) || error.kind !== 'unavailable') throw error;
     }
