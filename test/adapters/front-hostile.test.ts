@@ -72,12 +72,36 @@ describe('BatchAppend', () => {
     );
   });
 
-  test('ends the call for an append without a correlation id', async () => {
-    const { port } = await aFront();
-    const client = rawClient(port);
-    const ended = await statusOf(batch(client, [fragment({ id: 'nonsense', stream: 'a' })]));
+  test('answers an append whose correlation id is no UUID with that id', async () => {
+    const client = rawClient((await aFront()).port);
+    const answers = await batch(client, [
+      fragment({ id: 'nonsense', stream: 'a' }),
+      fragment({ id: '00000000-0000-0000-0000-000000000000', stream: 'a' }),
+      fragment({ id: id(1), stream: 'a' }),
+    ]);
+    expect(answers.map(idOf)).toEqual(['nonsense', '00000000-0000-0000-0000-000000000000', id(1)]);
+    expect(answers.map((answer) => answer.hasSuccess())).toEqual([false, false, true]);
+  });
+
+  test('ends the call for an empty message', async () => {
+    const client = rawClient((await aFront()).port);
+    const ended = await statusOf(batch(client, [new streams.BatchAppendReq()]));
     expect(ended.code).toBe(status.INVALID_ARGUMENT);
-    expect(await batch(client, [fragment({ id: id(1), stream: 'a' })])).toHaveLength(1);
+  });
+
+  test('refuses a deadline that is no time', async () => {
+    const client = rawClient((await aFront()).port);
+    const late = fragment({ id: id(1), stream: 'a' });
+    // A timestamp of 2^62 seconds, in the field of the deadline.
+    const seconds = [0x08, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x40];
+    const options = Buffer.from(late.getOptions()?.serializeBinary() ?? []);
+    late.setOptions(
+      streams.BatchAppendReq.Options.deserializeBinary(
+        Buffer.concat([options, Buffer.from([0x32, seconds.length, ...seconds])]),
+      ),
+    );
+    const [answer] = await batch(client, [late]);
+    expect(answer?.getError()?.getMessage()).toContain('the deadline is not a time');
   });
 
   test('ends a call with too many unfinished appends', { timeout: SLOW_TEST_MS }, async () => {
@@ -179,6 +203,37 @@ describe('Read', () => {
 
   test.each<readonly [string, () => ReadReq]>([
     ['no options', () => new streams.ReadReq()],
+    [
+      'no filter option',
+      () =>
+        readRequest((made) => {
+          made.clearNoFilter();
+        }),
+    ],
+    [
+      'no form of ids',
+      () =>
+        readRequest((made) => {
+          made.clearUuidOption();
+        }),
+    ],
+    [
+      'no start',
+      () =>
+        readRequest((made) => {
+          made.getAll()?.clearStart();
+        }),
+    ],
+    [
+      'a position whose second part is larger',
+      () =>
+        readRequest((made) => {
+          const position = new streams.ReadReq.Options.Position();
+          position.setCommitPosition('1');
+          position.setPreparePosition('2');
+          made.getAll()?.setPosition(position);
+        }),
+    ],
     [
       'neither a stream nor all',
       () =>

@@ -92,7 +92,6 @@ describe.each(APPEND_CALLS)('appendToStream through %s', (call, options) => {
     ['a lower revision', 3, 0n, 2n],
     ['a higher revision', 2, 2n, 1n],
     ['a revision of a missing stream', 0, 1n, NO_STREAM],
-    ['a revision above the largest', 2, 2n ** 63n, 1n],
     ['a stream where there is none', 0, STREAM_EXISTS, NO_STREAM],
   ] as const)(
     'fails without a write when it expects %s',
@@ -176,12 +175,28 @@ describe.each(APPEND_CALLS)('appendToStream through %s', (call, options) => {
     await failure(append, DeadlineExceededError);
   });
 
-  test.each(['$all', '$$'])('refuses to append to %s', async (stream) => {
-    const error = await failure(
-      client().appendToStream(stream, jsonEvents(1), options),
-      UnknownError,
-    );
+  test('refuses to append to $$, which ends the process of some servers', async () => {
+    const append = client().appendToStream('$$', jsonEvents(1), options);
+    const error = await failure(append, UnknownError);
     expect(error.message).toContain('nothing can be appended');
+  });
+
+  test('refuses an expected revision of 2^63 and takes the largest number for no stream', async () => {
+    const stream = aStream(call);
+    const append = (expectedRevision: bigint): Promise<unknown> =>
+      client().appendToStream(stream, jsonEvents(1), { ...options, expectedRevision });
+    await failure(append(2n ** 63n), UnknownError);
+    await append(2n ** 64n - 1n);
+    await failure(append(2n ** 64n - 1n), WrongExpectedVersionError);
+    expect(await stored(stream)).toHaveLength(1);
+  });
+
+  test('answers an append without events with a position behind the log', async () => {
+    const { position: last } = await client().appendToStream(aStream(call), jsonEvents(1), options);
+    const { position } = await client().appendToStream(aStream(call), [], options);
+    expect(position?.commit).toBeGreaterThan(last?.commit ?? 0n);
+    const { position: next } = await client().appendToStream(aStream(call), jsonEvents(1), options);
+    expect(position?.commit).toBeLessThan(next?.commit ?? 0n);
   });
 
   test('refuses an invalid id and an empty type', async () => {

@@ -11,7 +11,6 @@ import {
   STREAM_EXISTS,
   StreamDeletedError,
   StreamNotFoundError,
-  UnknownError,
   WrongExpectedVersionError,
 } from '@eventstore/db-client';
 import { openEmbeddedStore } from '../../src/adapters/eventstore/embedded/store.ts';
@@ -48,6 +47,14 @@ describe('a stream with a tombstone', () => {
     expect((await failure(forwards, StreamDeletedError)).streamName).toBe(stream);
     const backwards = client().readStream(stream, { direction: BACKWARDS, fromRevision: END });
     await failure(all(backwards), StreamDeletedError);
+  });
+
+  test('has no metadata for its readers, and none can be added', async () => {
+    const stream = aStream();
+    await client().appendToStream(stream, jsonEvents(1));
+    await client().tombstoneStream(stream);
+    await failure(all(client().readStream(`$$${stream}`)), StreamDeletedError);
+    await failure(client().setStreamMetadata(stream, { maxCount: 1 }), StreamDeletedError);
   });
 
   test('stays in the log together with its tombstone', async () => {
@@ -123,7 +130,6 @@ describe('tombstoneStream', () => {
     const stream = aStream();
     await client().tombstoneStream(stream);
     await failure(client().tombstoneStream(stream), StreamDeletedError);
-    await failure(client().tombstoneStream('$$x'), UnknownError);
   });
 
   test('makes eventStoreDb refuse appends and read an empty stream', async () => {

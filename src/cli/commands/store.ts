@@ -11,6 +11,7 @@ import { storeCopyCommand } from './store-copy.ts';
 
 type Options = {
   readonly listen: string;
+  readonly advertise?: string;
   readonly allowRemote?: true;
   readonly tlsCert?: string;
   readonly tlsKey?: string;
@@ -29,6 +30,10 @@ export function storeCommand(program: Command): void {
       '--listen <HOST:PORT>',
       'address to listen at; port 0 takes any free port',
       '127.0.0.1:2113',
+    )
+    .option(
+      '--advertise <HOST:PORT>',
+      'address that clients are told; default: the one of --listen',
     )
     .option('--allow-remote', `listen for other machines; needs a token in ${TOKEN_VARIABLE}`)
     .option('--tls-cert <FILE>', 'certificate in PEM')
@@ -55,6 +60,8 @@ const serveStore: Work<Options> = async ({ config, terminal, signal }, options) 
   const front = await createFront({
     file: embeddedFile(config.store),
     ...parseAddress('listen', options.listen),
+    advertise:
+      options.advertise === undefined ? undefined : parseAddress('advertise', options.advertise),
     allowRemote: options.allowRemote === true,
     token: token === '' ? undefined : token,
     tls: tlsOf(options),

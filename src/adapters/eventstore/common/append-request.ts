@@ -36,6 +36,8 @@ export type AppendRequest = {
   readonly events: readonly EncodedEvent[];
   /** The one event is the stream's last for ever. */
   readonly isTombstone?: true;
+  /** The one event is new metadata of the stream, and hides all of its events. */
+  readonly isDelete?: true;
 };
 
 export type JsonAppendRequest = AppendRequest & { readonly events: readonly JsonEvent[] };

@@ -2,20 +2,27 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { AppendResult } from '../../../domain/ports/event-store.ts';
 import { SQLITE, sqliteCode } from '../../sqlite/open.ts';
-import type { AppendRequest } from '../common/append-request.ts';
+import type { AppendRequest, EncodedEvent } from '../common/append-request.ts';
 import {
+  actualRevision,
   decideAppend,
   decideLooseAppend,
   NO_STREAM,
   positionOf,
+  STREAM_EXISTS,
   TOMBSTONE_REVISION,
   type StoredId,
 } from '../common/revisions.ts';
-import { bigintOf, textOf } from './schema.ts';
+import { metadataStream, streamOfMetadata, truncatedMetadata } from '../common/stream-metadata.ts';
+import { deletedStreams, metadataEvent } from './deleted-streams.ts';
+import { bigintOf, contentOf, textOf, type Content } from './schema.ts';
 import { recentIds } from './recent-ids.ts';
 
 /** The bytes of an event besides its content, so that no two positions are adjacent. */
 const RECORD_BYTES = 36;
+
+/** A stream; without an id it does not exist. */
+type Found = { readonly id?: bigint; readonly last: bigint };
 
 export type Engine = {
   /** Answers each append in order, when it is on disk. @throws when it is unknown whether the group was written */
@@ -25,6 +32,7 @@ export type Engine = {
 /** @param rememberIds how many committed ids to remember for writers that expect no revision */
 export function engine(db: DatabaseSync, rememberIds = 0): Engine {
   const recent = recentIds(rememberIds);
+  const deleted = deletedStreams(db);
   const begin = db.prepare('BEGIN IMMEDIATE');
   const end = db.prepare('COMMIT');
   const head = db.prepare('SELECT max(position) AS head FROM events');
@@ -38,6 +46,10 @@ export function engine(db: DatabaseSync, rememberIds = 0): Engine {
     `INSERT INTO events (position, stream, revision, id, type, is_json, created, data, metadata)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
+  const lastData = db.prepare(
+    `SELECT e.data FROM events e JOIN streams s ON s.id = e.stream AND s.last_revision = e.revision
+     WHERE s.name = ?`,
+  );
   for (const statement of [head, findStream, stored, addStream]) statement.setReadBigInts(true);
 
   const storedFrom = (stream: bigint, revision: bigint, count: number): readonly StoredId[] =>
@@ -45,35 +57,58 @@ export function engine(db: DatabaseSync, rememberIds = 0): Engine {
       .all(stream, revision, count)
       .map((row) => ({ id: textOf(row['id']), position: bigintOf(row['position']) }));
 
+  const metadataOf = (stream: string): Content => {
+    return contentOf(lastData.get(metadataStream(stream))?.['data']);
+  };
+
+  const find = (stream: string): Found => {
+    const row = findStream.get(stream);
+    if (row === undefined) return { last: NO_STREAM };
+    return { id: bigintOf(row['id']), last: bigintOf(row['last_revision']) };
+  };
+
+  /** The answer to an append that needs no write; `undefined` means write it. */
+  const decide = ({ id, last }: Found, request: AppendRequest): AppendResult | undefined => {
+    const { stream, expected, isDelete } = request;
+    if (last === TOMBSTONE_REVISION) return streamDeleted(stream);
+    const of = last === NO_STREAM ? streamOfMetadata(stream) : undefined;
+    if (of !== undefined && find(of).last === TOMBSTONE_REVISION) return streamDeleted(stream);
+    const wasDeleted = deleted.has(stream);
+    if (wasDeleted && expected === STREAM_EXISTS) return streamDeleted(stream);
+    const hasMetadata = (): boolean => find(metadataStream(stream)).last !== NO_STREAM;
+    const ids = request.events.map((event) => event.id);
+    if (expected < NO_STREAM && !isDelete) {
+      const exists = last !== NO_STREAM || hasMetadata();
+      return decideLooseAppend(stream, last, exists, expected, ids, recent.find);
+    }
+    if (isDelete) {
+      const exists = last !== NO_STREAM || hasMetadata();
+      const isExpected =
+        expected < NO_STREAM || expected === last || (wasDeleted && expected === NO_STREAM);
+      if (exists && isExpected) return undefined;
+      return { outcome: 'conflict', actual: actualRevision(last) };
+    }
+    const decided = decideAppend(last, expected, ids, (revision, count) =>
+      id === undefined ? [] : storedFrom(id, revision, count),
+    );
+    // Whoever expects no stream may write to a deleted one, unless the append is a repeat of its first events.
+    const isNew = wasDeleted && expected === NO_STREAM && decided?.outcome === 'conflict';
+    if (!isNew || id === undefined || ids.length === 0) return decided;
+    return storedFrom(id, 0n, 1)[0]?.id === ids[0] ? decided : undefined;
+  };
+
   const write = (group: readonly AppendRequest[]): readonly AppendResult[] => {
     begin.run();
     let position = bigintOf(head.get()?.['head'] ?? 0n);
     const created = BigInt(Date.now());
-    const find = (stream: string): { readonly id?: bigint; readonly last: bigint } => {
-      const row = findStream.get(stream);
-      if (row === undefined) return { last: NO_STREAM };
-      return { id: bigintOf(row['id']), last: bigintOf(row['last_revision']) };
-    };
-    const results = group.map(({ stream, expected, events, isTombstone }): AppendResult => {
-      const { last, ...found } = find(stream);
-      if (last === TOMBSTONE_REVISION) return streamDeleted(stream);
+    /** Adds the events behind the stream's last one. */
+    const add = (
+      stream: string,
+      found: Found,
+      events: readonly EncodedEvent[],
+      revision = found.last + BigInt(events.length),
+    ): AppendResult => {
       let { id } = found;
-      const ids = events.map((event) => event.id);
-      const decided =
-        expected >= NO_STREAM
-          ? decideAppend(last, expected, ids, (revision, count) =>
-              id === undefined ? [] : storedFrom(id, revision, count),
-            )
-          : decideLooseAppend(
-              stream,
-              last,
-              last !== NO_STREAM || find(`$$${stream}`).last !== NO_STREAM,
-              expected,
-              ids,
-              recent.find,
-            );
-      if (decided !== undefined) return decided;
-      const revision = isTombstone ? TOMBSTONE_REVISION : last + BigInt(events.length);
       if (id === undefined) id = bigintOf(addStream.run(stream, revision).lastInsertRowid);
       else moveStream.run(revision, id);
       let at = revision - BigInt(events.length);
@@ -83,7 +118,33 @@ export function engine(db: DatabaseSync, rememberIds = 0): Engine {
         addEvent.run(position, id, at, eventId, type, isJson ? 1n : 0n, created, data, metadata);
         recent.add(eventId, { stream, revision: at, position });
       }
+      deleted.note(stream, events.at(-1));
       return { outcome: 'appended', revision, position: positionOf(position) };
+    };
+    /** A deleted stream that is written again, or gets new metadata, keeps its older events hidden. */
+    const undelete = (stream: string, revision: bigint, metadata: Content): void => {
+      const name = metadataStream(stream);
+      add(name, find(name), [metadataEvent(truncatedMetadata(metadata, revision))]);
+    };
+    const results = group.map((request): AppendResult => {
+      const { stream, events, isTombstone, isDelete } = request;
+      const found = find(stream);
+      const decided = decide(found, request);
+      if (decided !== undefined) return decided;
+      if (isDelete) {
+        const name = metadataStream(stream);
+        return add(name, find(name), events);
+      }
+      if (isTombstone) return add(stream, found, events, TOMBSTONE_REVISION);
+      const of = streamOfMetadata(stream);
+      const hidden = of !== undefined && deleted.has(of) ? find(of).last : undefined;
+      const wasDeleted = deleted.has(stream);
+      const result = add(stream, found, events);
+      if (of !== undefined && hidden !== undefined && !deleted.has(of)) {
+        undelete(of, hidden + 1n, events.at(-1)?.data ?? '');
+      }
+      if (wasDeleted) undelete(stream, found.last + 1n, metadataOf(stream));
+      return result;
     });
     end.run();
     recent.end(true);
@@ -97,6 +158,7 @@ export function engine(db: DatabaseSync, rememberIds = 0): Engine {
       // SQLite may have rolled back by itself, as it does on a full disk.
       if (db.isTransaction) db.exec('ROLLBACK');
       recent.end(false);
+      deleted.reload();
       const code = sqliteCode(error);
       if (code === SQLITE.full) return onFullDisk(group);
       if (code !== SQLITE.busy) throw error;

@@ -1,11 +1,10 @@
 // Reads the file in short pages. No statement stays open after a page, so readers never block a WAL checkpoint.
 import { isUtf8 } from 'node:buffer';
-import type { SQLOutputValue } from 'node:sqlite';
 import type { RecordedEvent, Unreadable } from '../../../domain/core/recorded-event.ts';
 import { type Json, parseJsonText } from '../../../domain/core/json.ts';
 import type { Direction, Log, Scan, StreamScan } from '../common/reading.ts';
 import { positionOf, TOMBSTONE_ON_WIRE, TOMBSTONE_REVISION } from '../common/revisions.ts';
-import { bytesOf, textOf } from './schema.ts';
+import { bytesOf, contentOf, type Content } from './schema.ts';
 import { fileConnection, type Connection, type FileConnection } from './connection.ts';
 import { BEYOND, bounded, COLUMNS, eventOf, FROM, one, page, type StoredEvent } from './rows.ts';
 
@@ -13,9 +12,6 @@ import { BEYOND, bounded, COLUMNS, eventOf, FROM, one, page, type StoredEvent } 
 const PAGE_BYTES = 1024 * 1024;
 
 const SELECT = `SELECT ${COLUMNS}, e.data, e.metadata ${FROM}`;
-
-/** JSON as text, everything else as bytes. */
-type Content = string | Uint8Array;
 
 export function fileLog(file: string): Log & { readonly close: () => void } {
   const { on, close } = fileConnection(file);
@@ -95,10 +91,6 @@ function stream(
     ORDER BY e.revision ${forwards ? 'ASC' : 'DESC'} LIMIT ?`;
   const found = page(c, text, [name, start], { limit, maxBytes: PAGE_BYTES, contentOf });
   return { events: found.events.map((event) => recorded(c, event)), atEnd: found.atEnd };
-}
-
-function contentOf(value: SQLOutputValue | undefined): Content {
-  return value instanceof Uint8Array ? value : textOf(value);
 }
 
 function recorded(c: Connection, event: StoredEvent<Content>): RecordedEvent {

@@ -33,6 +33,8 @@ export type FileRows = {
   readonly head: () => bigint;
   /** The stream's last revision; -1 when it does not exist. */
   readonly lastRevision: (stream: string) => bigint;
+  /** The data of the stream's last event; `undefined` when it does not exist. */
+  readonly lastData: (stream: string) => Uint8Array | undefined;
 };
 
 /** A page for the front ends with the event that exceeds this size: the memory that one slow reader needs. */
@@ -45,6 +47,9 @@ export const COLUMNS = 'e.position, s.name, e.revision, e.id, e.type, e.created,
 // CROSS JOIN makes SQLite search the events first, whatever its planner estimates.
 export const FROM = 'FROM events e CROSS JOIN streams s ON s.id = e.stream';
 const SELECT = `SELECT ${COLUMNS}, CAST(e.data AS BLOB), CAST(e.metadata AS BLOB) ${FROM}`;
+
+const LAST_DATA = `SELECT CAST(e.data AS BLOB) AS data FROM streams s
+  JOIN events e ON e.stream = s.id AND e.revision = s.last_revision WHERE s.name = ?`;
 
 export function rowsOn(on: FileConnection['on']): FileRows {
   const read = (c: Connection, where: string, parameters: (bigint | string)[], limit: number) =>
@@ -74,6 +79,11 @@ export function rowsOn(on: FileConnection['on']): FileRows {
     head: () => on((c) => one(c, 'SELECT max(position) AS at FROM events') ?? 0n),
     lastRevision: (name) =>
       on((c) => one(c, 'SELECT last_revision AS at FROM streams WHERE name = ?', name) ?? -1n),
+    lastData: (name) =>
+      on((c) => {
+        const found = c.sql(LAST_DATA).get(name)?.['data'];
+        return found === undefined ? undefined : bytesOf(found);
+      }),
   };
 }
 

@@ -46,3 +46,10 @@ export function bytesOf(value: SQLOutputValue | undefined): Uint8Array {
   if (value instanceof Uint8Array) return value;
   throw new TypeError(`expected bytes in the file, found ${typeof value}`);
 }
+
+/** JSON as text, everything else as bytes. */
+export type Content = string | Uint8Array;
+
+export function contentOf(value: SQLOutputValue | undefined): Content {
+  return value instanceof Uint8Array ? value : textOf(value);
+}

@@ -31,8 +31,8 @@ export function appendConflict(expected: bigint, actual: bigint): Buffer {
     2,
     lastRevision(actual, 1, 2),
     lastRevision(actual, 6, 7),
-    // Version 20.6 had no field for the expectation that the stream does not exist.
-    expectation(expected, [3, 4, 5]),
+    // Version 20.6 had no field for the expectation that the stream does not exist; servers send a revision.
+    expected === NO_STREAM ? numberField(3, expected) : expectation(expected, [3, 4, 5]),
     expectation(expected, [8, 9, 10, 11]),
   );
 }
@@ -47,7 +47,11 @@ function expectation(expected: bigint, [revision, any, exists, none]: Expectatio
 }
 
 /** Correlation id and stream of the append that an answer belongs to. Clients need both in each answer. */
-export type BatchAddress = { readonly correlationBytes: Buffer; readonly stream: string };
+export type BatchAddress = {
+  /** Empty when the request had none. */
+  readonly correlationBytes: Buffer;
+  readonly stream: string;
+};
 
 export function batchSuccess(
   to: BatchAddress,
@@ -58,7 +62,8 @@ export function batchSuccess(
 }
 
 function batchAnswer({ correlationBytes, stream }: BatchAddress, result: Buffer): Buffer {
-  return Buffer.concat([field(1, correlationBytes), result, streamIdentifier(4, stream)]);
+  const id = correlationBytes.length === 0 ? EMPTY : field(1, correlationBytes);
+  return Buffer.concat([id, result, streamIdentifier(4, stream)]);
 }
 
 export type BatchError = {
@@ -91,7 +96,7 @@ export const TIMEOUT_ERROR: BatchError = {
 export function streamDeletedError(stream: string): BatchError {
   return {
     code: status.NOT_FOUND,
-    message: `Event stream '${stream}' is deleted.`,
+    message: 'StreamDeleted',
     type: 'StreamDeleted',
     details: streamIdentifier(1, stream),
   };
@@ -99,7 +104,7 @@ export function streamDeletedError(stream: string): BatchError {
 
 export const TOO_LARGE_ERROR: BatchError = {
   code: status.INVALID_ARGUMENT,
-  message: 'Maximum Append Size Exceeded',
+  message: 'MaximumAppendSizeExceeded',
   type: 'MaximumAppendSizeExceeded',
   details: numberField(1, MAX_APPEND_BYTES),
 };

@@ -1,10 +1,13 @@
 // Decodes the messages of appends. `proposed.ts` checks their content.
+import { NIL_UUID } from '../common/append-request.ts';
 import { ANY_REVISION, NO_STREAM, STREAM_EXISTS } from '../common/revisions.ts';
-import { visitFields } from '../wire/protobuf-reader.ts';
+import { AppendFault } from './append-fault.ts';
+import { MalformedMessage, visitFields } from '../wire/protobuf-reader.ts';
 import { readUuid } from '../wire/uuid-bytes.ts';
 
 /** An event as received. The bytes are views of the message. */
 export type ProposedEvent = {
+  /** In lower case; `malformed` when it is no UUID, `undefined` when it is missing. */
   readonly id: string | undefined;
   readonly type: string | undefined;
   readonly contentType: string | undefined;
@@ -18,6 +21,8 @@ export type AppendOptions = {
   readonly expected: bigint | undefined;
   /** The deadline in milliseconds from now; negative for a time in the past. */
   readonly deadlineMs: number | undefined;
+  /** What a server says about a deadline that is no time. */
+  readonly deadlineFault: string | undefined;
 };
 
 /** One message of `Append`: first the options, then the events. */
@@ -28,8 +33,12 @@ export type AppendMessage = {
 
 /** One message of `BatchAppend`: a fragment of one append. */
 export type BatchFragment = {
-  /** As text in lower case; `undefined` when it is no UUID. */
-  readonly correlationId: string | undefined;
+  /** As text in lower case; the bytes of one that is no UUID. */
+  readonly correlationId: string;
+  /** Why no append can have this correlation id. */
+  readonly correlationFault: AppendFault | undefined;
+  /** Why it is no fragment at all. */
+  readonly unusable: 'empty' | 'malformed' | undefined;
   /** The received message of the correlation id, for the answer. */
   readonly correlationBytes: Buffer;
   readonly options: AppendOptions | undefined;
@@ -52,8 +61,17 @@ export function decodeAppend(buffer: Buffer): AppendMessage {
   return { options, event };
 }
 
-/** @throws Error when the bytes are no such message */
 export function decodeFragment(buffer: Buffer): BatchFragment {
+  try {
+    return decodeValidFragment(buffer);
+  } catch (error) {
+    if (!(error instanceof MalformedMessage)) throw error;
+    return { ...decodeValidFragment(NOTHING), unusable: 'malformed' };
+  }
+}
+
+function decodeValidFragment(buffer: Buffer): BatchFragment {
+  let hasId = false;
   let correlationId: string | undefined;
   let correlationBytes = NOTHING;
   let options: AppendOptions | undefined;
@@ -62,8 +80,9 @@ export function decodeFragment(buffer: Buffer): BatchFragment {
   visitFields(buffer, 0, buffer.length, {
     bytes(number, start, end) {
       if (number === 1) {
-        correlationId = readUuid(buffer, start, end);
         correlationBytes = buffer.subarray(start, end);
+        hasId = true;
+        correlationId = readUuid(buffer, start, end);
       }
       if (number === 2) options = decodeOptions(buffer, start, end);
       if (number === 3) events.push(decodeEvent(buffer, start, end));
@@ -72,7 +91,27 @@ export function decodeFragment(buffer: Buffer): BatchFragment {
       if (number === 4) isFinal = value !== 0n;
     },
   });
-  return { correlationId, correlationBytes, options, events, isFinal };
+  return {
+    correlationId: correlationId ?? correlationBytes.toString('latin1'),
+    correlationFault:
+      correlationId === undefined || correlationId === NIL_UUID
+        ? correlationFault(hasId, correlationId)
+        : undefined,
+    correlationBytes,
+    options,
+    events,
+    isFinal,
+    unusable: buffer.length === 0 ? 'empty' : undefined,
+  };
+}
+
+function correlationFault(hasId: boolean, id: string | undefined): AppendFault {
+  const text = !hasId
+    ? "Value cannot be null. (Parameter 'dto')"
+    : id === NIL_UUID
+      ? "correlationId (Parameter 'correlationId should be non-empty GUID.')"
+      : 'Unrecognized Guid format.';
+  return new AppendFault('the correlation id is not a UUID', text);
 }
 
 /** The options of all calls; only `BatchAppend` has a deadline. */
@@ -80,6 +119,7 @@ function decodeOptions(buffer: Buffer, from: number, to: number): AppendOptions 
   let stream: Buffer | undefined;
   let expected: bigint | undefined;
   let deadlineMs: number | undefined;
+  let deadlineFault: string | undefined;
   visitFields(buffer, from, to, {
     number(number, value) {
       if (number === 2) expected = value;
@@ -89,11 +129,21 @@ function decodeOptions(buffer: Buffer, from: number, to: number): AppendOptions 
       if (number === 3) expected = NO_STREAM;
       if (number === 4) expected = ANY_REVISION;
       if (number === 5) expected = STREAM_EXISTS;
-      if (number === 6) deadlineMs = decodeTime(buffer, start, end) - Date.now();
-      if (number === 7) deadlineMs = decodeTime(buffer, start, end);
+      if (number === 6) {
+        const time = decodeTime(buffer, start, end);
+        deadlineMs = time.milliseconds - Date.now();
+        if (!isTimestamp(time)) {
+          deadlineFault = 'Timestamp contains invalid values: Seconds={Seconds}; Nanos={Nanos}';
+        }
+      }
+      if (number === 7) {
+        const time = decodeTime(buffer, start, end);
+        deadlineMs = time.milliseconds;
+        if (!isDuration(time)) deadlineFault = 'Duration was not a valid normalized duration';
+      }
     },
   });
-  return { stream, expected, deadlineMs };
+  return { stream, expected, deadlineMs, deadlineFault };
 }
 
 function decodeStream(buffer: Buffer, from: number, to: number): Buffer {
@@ -106,16 +156,32 @@ function decodeStream(buffer: Buffer, from: number, to: number): Buffer {
   return name;
 }
 
-/** A timestamp or a duration in milliseconds. */
-function decodeTime(buffer: Buffer, start: number, end: number): number {
-  let milliseconds = 0;
+type Time = { readonly seconds: number; readonly nanos: number; readonly milliseconds: number };
+
+/** A timestamp or a duration. */
+function decodeTime(buffer: Buffer, start: number, end: number): Time {
+  let seconds = 0;
+  let nanos = 0;
   visitFields(buffer, start, end, {
     number(number, value) {
       const signed = Number(BigInt.asIntN(64, value));
-      milliseconds += number === 1 ? signed * 1000 : number === 2 ? signed / 1_000_000 : 0;
+      if (number === 1) seconds = signed;
+      if (number === 2) nanos = signed;
     },
   });
-  return milliseconds;
+  return { seconds, nanos, milliseconds: seconds * 1000 + nanos / 1_000_000 };
+}
+
+/** From the year 1 to the year 9999. */
+function isTimestamp({ seconds, nanos }: Time): boolean {
+  const isNear = seconds >= -62_135_596_800 && seconds <= 253_402_300_799;
+  return isNear && nanos >= 0 && nanos < 1_000_000_000;
+}
+
+/** At most 10,000 years, both parts with the same sign. */
+function isDuration({ seconds, nanos }: Time): boolean {
+  const isShort = Math.abs(seconds) <= 315_576_000_000 && Math.abs(nanos) < 1_000_000_000;
+  return isShort && (seconds === 0 || nanos === 0 || Math.sign(seconds) === Math.sign(nanos));
 }
 
 function decodeEvent(buffer: Buffer, from: number, to: number): ProposedEvent {
@@ -126,7 +192,7 @@ function decodeEvent(buffer: Buffer, from: number, to: number): ProposedEvent {
   let data = NOTHING;
   visitFields(buffer, from, to, {
     bytes(number, start, end) {
-      if (number === 1) id = readUuid(buffer, start, end);
+      if (number === 1) id = readUuid(buffer, start, end) ?? 'malformed';
       if (number === 2) {
         const [key, value] = decodeEntry(buffer, start, end);
         if (key === 'type') type = value;

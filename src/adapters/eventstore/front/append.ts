@@ -4,14 +4,16 @@ import { match } from 'ts-pattern';
 import type { Position } from '../../../domain/core/positions.ts';
 import type { AppendRequest } from '../common/append-request.ts';
 import { revisionNumber } from '../common/revisions.ts';
-import type { EmbeddedEngine } from '../embedded/open.ts';
+import { AppendFault } from './append-fault.ts';
 import type { AppendMessage } from './append-messages.ts';
+import type { FrontContext } from './context.ts';
 import { addProposed, gathering, type Gathering } from './proposed.ts';
 import { appendConflict, appendSuccess } from './append-answers.ts';
-import { failedWrite, invalidArgument, Refusal, refusalOf } from './refusal.ts';
-import { WRITE_TIMEOUT_MS } from './limits.ts';
+import { failedWrite, Refusal, refusalOf, senseless } from './refusal.ts';
+import { placeOfNothing } from './stream-view.ts';
 
-export function appendHandler(engine: EmbeddedEngine) {
+export function appendHandler(context: FrontContext) {
+  const { engine, like } = context;
   return (call: ServerReadableStream<AppendMessage, Buffer>, done: sendUnaryData<Buffer>): void => {
     let append: Gathering | undefined;
     let ended = false;
@@ -25,12 +27,12 @@ export function appendHandler(engine: EmbeddedEngine) {
     const receive = ({ options, event }: AppendMessage): Refusal | undefined => {
       if (append !== undefined) {
         return event === undefined
-          ? invalidArgument('a message has no event')
-          : addProposed(append, event);
+          ? senseless(like, 'a message has no event')
+          : addProposed(append, event, like)?.asStatus(like);
       }
-      if (options === undefined) return invalidArgument('the first message must have the options');
-      const started = gathering(options);
-      if (started instanceof Refusal) return started;
+      if (options === undefined) return senseless(like, 'the first message must have the options');
+      const started = gathering(options, 'AppendReq');
+      if (started instanceof AppendFault) return started.asStatus(like);
       append = started;
       return undefined;
     };
@@ -45,16 +47,16 @@ export function appendHandler(engine: EmbeddedEngine) {
     call.on('end', () => {
       if (ended) return;
       if (append === undefined) {
-        finish(invalidArgument('an append needs options'));
+        finish(senseless(like, 'an append needs options'));
         return;
       }
       const { expected, events } = append;
       const answers: Answers = {
         appended: (revision, position) =>
-          appendSuccess(revision, events.length === 0 ? undefined : position),
+          appendSuccess(revision, events.length === 0 ? placeOfNothing(engine.rows) : position),
         conflict: (actual) => appendConflict(expected, actual),
       };
-      writeAndAnswer(engine, append, answers, finish);
+      writeAndAnswer(context, append, answers, finish);
     });
   };
 }
@@ -66,12 +68,12 @@ export type Answers = {
 
 /** Writes an append and answers its call. */
 export function writeAndAnswer(
-  engine: EmbeddedEngine,
+  { engine, writeTimeoutMs }: FrontContext,
   request: AppendRequest,
   answers: Answers,
   done: (error: Refusal | null, answer?: Buffer) => void,
 ): void {
-  engine.append(request, WRITE_TIMEOUT_MS).then(
+  engine.append(request, writeTimeoutMs).then(
     (result) => {
       const answer = match(result)
         .with({ outcome: 'appended' }, (it) => answers.appended(it.revision, it.position))

@@ -4,7 +4,7 @@ import { status, type ServerDuplexStream } from '@grpc/grpc-js';
 import { match } from 'ts-pattern';
 import type { AppendResult } from '../../../domain/ports/event-store.ts';
 import { revisionNumber } from '../common/revisions.ts';
-import type { EmbeddedEngine } from '../embedded/open.ts';
+import { AppendFault } from './append-fault.ts';
 import {
   badRequestError,
   batchFailure,
@@ -12,18 +12,16 @@ import {
   conflictError,
   streamDeletedError,
   TIMEOUT_ERROR,
-  TOO_LARGE_ERROR,
   type BatchError,
 } from './append-answers.ts';
-import type { BatchFragment } from './append-messages.ts';
-import {
-  MAX_UNFINISHED_APPENDS,
-  MAX_UNFINISHED_BYTES,
-  MAX_UNWRITTEN_BYTES,
-  WRITE_TIMEOUT_MS,
-} from './limits.ts';
+import type { AppendOptions, BatchFragment } from './append-messages.ts';
+import { uuidHalves } from '../wire/uuid-bytes.ts';
+import type { FileRows } from '../embedded/rows.ts';
+import type { FrontContext } from './context.ts';
+import { MAX_UNFINISHED_APPENDS, MAX_UNFINISHED_BYTES, MAX_UNWRITTEN_BYTES } from './limits.ts';
 import { addProposed, gathering, type Gathering } from './proposed.ts';
-import { Refusal, refusalOf, shuttingDown } from './refusal.ts';
+import { Refusal, refusalOf, senseless, shuttingDown } from './refusal.ts';
+import { placeOfNothing } from './stream-view.ts';
 
 /** An append whose last fragment has not arrived. */
 type OpenAppend = {
@@ -34,9 +32,10 @@ type OpenAppend = {
   readonly deadline: number;
   /** True after its answer; further fragments are ignored. */
   answered: boolean;
+  timer?: NodeJS.Timeout;
 };
 
-export function batchAppendHandler(engine: EmbeddedEngine, closing: AbortSignal) {
+export function batchAppendHandler({ engine, like, writeTimeoutMs, closing }: FrontContext) {
   return (call: ServerDuplexStream<BatchFragment, Buffer>): void => {
     const open = new Map<string, OpenAppend>();
     let unfinished = 0;
@@ -47,6 +46,7 @@ export function batchAppendHandler(engine: EmbeddedEngine, closing: AbortSignal)
     const end = (error?: Refusal): void => {
       if (ended) return;
       ended = true;
+      for (const { timer } of open.values()) clearTimeout(timer);
       open.clear();
       if (error === undefined) call.end();
       else call.emit('error', error);
@@ -72,14 +72,20 @@ export function batchAppendHandler(engine: EmbeddedEngine, closing: AbortSignal)
       send(batchFailure(one, error));
     };
 
+    /** A server answers an unfinished append at its deadline, with the other form of the id. */
+    const endAtDeadline = (id: string, one: OpenAppend): void => {
+      one.timer = setTimeout(() => {
+        if (open.get(id) === one) open.delete(id);
+        if (!one.answered) fail({ ...one, correlationBytes: uuidHalves(id) }, TIMEOUT_ERROR);
+        one.answered = true;
+      }, one.deadline - performance.now());
+    };
+
     const begin = (id: string, fragment: BatchFragment): OpenAppend => {
-      const { options } = fragment;
-      const started =
-        options === undefined
-          ? new Refusal(status.INVALID_ARGUMENT, 'the first fragment has no options')
-          : gathering(options);
-      const append = started instanceof Refusal ? undefined : started;
-      const timeoutMs = Math.min(options?.deadlineMs ?? WRITE_TIMEOUT_MS, WRITE_TIMEOUT_MS);
+      const { options, correlationFault } = fragment;
+      const started = correlationFault ?? (options === undefined ? NO_OPTIONS : startOf(options));
+      const append = started instanceof AppendFault ? undefined : started;
+      const timeoutMs = Math.min(options?.deadlineMs ?? writeTimeoutMs, writeTimeoutMs);
       const one: OpenAppend = {
         // A copy: a view would keep the whole message in memory.
         correlationBytes: Buffer.from(fragment.correlationBytes),
@@ -89,7 +95,9 @@ export function batchAppendHandler(engine: EmbeddedEngine, closing: AbortSignal)
         answered: false,
       };
       open.set(id, one);
-      if (started instanceof Refusal) fail(one, badRequestError(started.details));
+      if (started === NO_OPTIONS && like !== undefined) one.answered = true;
+      else if (started instanceof AppendFault) fail(one, started.asBatchError(like));
+      else if (like !== undefined && !fragment.isFinal) endAtDeadline(id, one);
       return one;
     };
 
@@ -97,20 +105,21 @@ export function batchAppendHandler(engine: EmbeddedEngine, closing: AbortSignal)
       one: OpenAppend,
       append: Gathering,
       fragment: BatchFragment,
-    ): BatchError | undefined => {
+    ): BatchError | Refusal | undefined => {
       // The deadline is checked before the size: a timed out append is answered as such.
       if (performance.now() >= one.deadline) return TIMEOUT_ERROR;
       const before = append.bytes;
-      let refused: Refusal | undefined;
-      for (const event of fragment.events) refused ??= addProposed(append, event);
+      let fault: AppendFault | undefined;
+      for (const event of fragment.events) fault ??= addProposed(append, event, like);
       unfinished += append.bytes - before;
-      if (refused === undefined) return undefined;
-      return refused.metadata.get('exception').includes('maximum-append-size-exceeded')
-        ? TOO_LARGE_ERROR
-        : badRequestError(refused.details);
+      const error = fault?.asBatchError(like);
+      // A server reads the events of later fragments where it does not expect errors.
+      const endsCall = like !== undefined && fragment.options === undefined;
+      return endsCall && error?.type === 'BadRequest' ? fault?.asStatus(like) : error;
     };
 
     const write = (one: OpenAppend, append: Gathering): void => {
+      clearTimeout(one.timer);
       one.answered = true;
       unfinished -= append.bytes;
       unwritten += append.bytes;
@@ -123,7 +132,7 @@ export function batchAppendHandler(engine: EmbeddedEngine, closing: AbortSignal)
       };
       engine.append(append, one.deadline - performance.now()).then(
         (result) => {
-          finish(answerOf(one, append, result));
+          finish(answerOf(engine.rows, one, append, result));
         },
         (error: unknown) => {
           const { details } = refusalOf(error);
@@ -134,15 +143,20 @@ export function batchAppendHandler(engine: EmbeddedEngine, closing: AbortSignal)
 
     call.on('data', (fragment: BatchFragment) => {
       if (ended) return;
-      const id = fragment.correlationId;
-      if (id === undefined) {
-        // An answer needs the id.
-        end(new Refusal(status.INVALID_ARGUMENT, 'a correlation id is not a UUID'));
+      if (fragment.unusable !== undefined) {
+        // EventStoreDB 24.6 ends the call without an error then.
+        const isSilent = like === '24.6' && fragment.unusable === 'malformed';
+        end(isSilent ? undefined : senseless(like, `a message is ${fragment.unusable}`));
         return;
       }
+      const id = fragment.correlationId;
       const one = open.get(id) ?? begin(id, fragment);
       if (!one.answered && one.append !== undefined) {
         const error = add(one, one.append, fragment);
+        if (error instanceof Refusal) {
+          end(error);
+          return;
+        }
         if (error !== undefined) fail(one, error);
         else if (fragment.isFinal) write(one, one.append);
       }
@@ -158,6 +172,7 @@ export function batchAppendHandler(engine: EmbeddedEngine, closing: AbortSignal)
     closing.addEventListener('abort', endIfIdle);
     const gone = (): void => {
       ended = true;
+      for (const { timer } of open.values()) clearTimeout(timer);
       open.clear();
       closing.removeEventListener('abort', endIfIdle);
     };
@@ -167,10 +182,24 @@ export function batchAppendHandler(engine: EmbeddedEngine, closing: AbortSignal)
   };
 }
 
-function answerOf(one: OpenAppend, append: Gathering, result: AppendResult): Buffer {
+/** A part of an append that was answered already, or never begun. */
+const NO_OPTIONS = new AppendFault('the first fragment has no options', '');
+
+function startOf(options: AppendOptions): Gathering | AppendFault {
+  const { deadlineFault } = options;
+  if (deadlineFault === undefined) return gathering(options, 'BatchAppendReq');
+  return new AppendFault('the deadline is not a time', deadlineFault);
+}
+
+function answerOf(
+  rows: FileRows,
+  one: OpenAppend,
+  append: Gathering,
+  result: AppendResult,
+): Buffer {
   return match(result)
     .with({ outcome: 'appended' }, ({ revision, position }) =>
-      batchSuccess(one, revision, append.events.length === 0 ? undefined : position),
+      batchSuccess(one, revision, append.events.length === 0 ? placeOfNothing(rows) : position),
     )
     .with({ outcome: 'conflict' }, ({ actual }) =>
       batchFailure(one, conflictError(append.expected, revisionNumber(actual))),

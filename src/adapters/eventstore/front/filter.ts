@@ -2,7 +2,8 @@
 import { createContext, Script } from 'node:vm';
 import type { StoredEvent } from '../embedded/rows.ts';
 import { MAX_PREFIX_LENGTH, MAX_PREFIXES, MAX_REGEX_LENGTH } from './limits.ts';
-import { invalidArgument, Refusal } from './refusal.ts';
+import { invalidArgument, Refusal, senseless } from './refusal.ts';
+import type { Like } from './server-version.ts';
 
 /** For each event of a page: true when it passes. */
 export type EventFilter = (page: readonly StoredEvent[]) => readonly boolean[];
@@ -22,14 +23,17 @@ const REMEMBERED_NAMES = 2_000;
 
 export const everything: EventFilter = (page) => page.map(() => true);
 
-export function eventFilter({ on, prefixes, regex }: FilterTerms): EventFilter | Refusal {
+export function eventFilter(
+  { on, prefixes, regex }: FilterTerms,
+  like: Like,
+): EventFilter | Refusal {
   const nameOf = (event: StoredEvent): string => (on === 'stream' ? event.stream : event.type);
-  if (regex === '') return prefixFilter(prefixes, nameOf);
+  if (regex === '') return prefixFilter(prefixes, nameOf, like);
   if (regex.length > MAX_REGEX_LENGTH) {
     const most = `at most ${MAX_REGEX_LENGTH} characters`;
     return invalidArgument(`a filter's regular expression has ${most}`);
   }
-  const test = regexTest(regex);
+  const test = regexTest(regex, like);
   if (test instanceof Refusal) return test;
   const results = new Map<string, boolean>();
   return (page) => {
@@ -46,8 +50,10 @@ export function eventFilter({ on, prefixes, regex }: FilterTerms): EventFilter |
 function prefixFilter(
   prefixes: readonly string[],
   nameOf: (event: StoredEvent) => string,
+  like: Like,
 ): EventFilter | Refusal {
-  if (prefixes.length === 0) {
+  // With neither, a server lets nothing pass.
+  if (prefixes.length === 0 && like === undefined) {
     return invalidArgument('a filter needs a regular expression or prefixes');
   }
   if (prefixes.length > MAX_PREFIXES || prefixes.some(({ length }) => length > MAX_PREFIX_LENGTH)) {
@@ -58,7 +64,10 @@ function prefixFilter(
 }
 
 /** @returns a test of names; it throws a {@link Refusal} after the timeout */
-function regexTest(source: string): ((names: readonly string[]) => readonly boolean[]) | Refusal {
+function regexTest(
+  source: string,
+  like: Like,
+): ((names: readonly string[]) => readonly boolean[]) | Refusal {
   try {
     // The client's text is data in the context, never code: only the timeout needs a context.
     const context = createContext({ pattern: new RegExp(source), names: '' });
@@ -67,7 +76,7 @@ function regexTest(source: string): ((names: readonly string[]) => readonly bool
       return run(context);
     };
   } catch (error) {
-    return invalidArgument(`the regular expression cannot be read: ${messageOf(error)}`);
+    return senseless(like, `the regular expression cannot be read: ${messageOf(error)}`);
   }
 }
 

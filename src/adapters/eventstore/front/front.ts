@@ -7,7 +7,9 @@ import { NO_STREAM } from '../common/revisions.ts';
 import { openEngine, type EmbeddedEngine } from '../embedded/open.ts';
 import { keepProtoPrivate } from '../wire/private-proto.ts';
 import { REMEMBERED_IDS } from './limits.ts';
+import type { Address } from './listener.ts';
 import type { RunningServer, ServerSettings } from './server.ts';
+import type { ServerVersion } from './server-version.ts';
 
 export type FrontOptions = {
   /** The store's file, which the front then owns. */
@@ -25,6 +27,10 @@ export type FrontOptions = {
   readonly token?: string | undefined;
   /** Key and certificate in PEM. Without them the connection is in clear text. */
   readonly tls?: { readonly key: string; readonly certificate: string } | undefined;
+  /** The address that clients are told when they ask for the members of the cluster. Default: the one listened on. */
+  readonly advertise?: Address | undefined;
+  /** The version of EventStoreDB to imitate. Default: none; the front is then kinder than any server. */
+  readonly like?: ServerVersion | undefined;
   readonly logger?: Logger | undefined;
 };
 
@@ -41,14 +47,15 @@ const MARK_MS = 2_000;
 
 /** Opens the store and serves it. @throws TocsinError `usage` for the address; like `embeddedStore` for the file */
 export async function createFront(options: FrontOptions): Promise<Front> {
-  const { file, host = '127.0.0.1', token, tls, logger = silentLogger } = options;
+  const { file, host = '127.0.0.1', token, tls, like, advertise, logger = silentLogger } = options;
   checkAddress(host, options);
   await using undo = new AsyncDisposableStack();
   const store = { file, holder: 'tocsin store' };
   const engine = undo.use(await openEngine(store, { rememberIds: REMEMBERED_IDS }));
   await markAsServed(engine);
 
-  const server = await loadAndStart({ engine, host, port: options.port ?? 0, token, tls });
+  const listen = { host, port: options.port ?? 0 };
+  const server = await loadAndStart({ engine, like, listen, advertise, token, tls });
   undo.defer(server.close);
   const resources = undo.move();
   const { port } = server;

@@ -3,27 +3,29 @@ import { status } from '@grpc/grpc-js';
 import streams from '@eventstore/db-client/generated/streams_pb.js';
 import type { ReadReq } from '@eventstore/db-client/generated/streams_pb.js';
 import type { Direction } from '../common/reading.ts';
+import { AppendFault } from './append-fault.ts';
 import type { UuidForm } from './event-frames.ts';
-import { eventFilter, everything, type EventFilter } from './filter.ts';
+import { eventFilter, everything, type EventFilter, type FilterTerms } from './filter.ts';
 import { streamName } from './proposed.ts';
-import { invalidArgument, Refusal } from './refusal.ts';
+import { placeIn, revisionIn, type Place } from './read-start.ts';
+import { invalidArgument, Refusal, senseless, type NoAnswer } from './refusal.ts';
+import type { Like } from './server-version.ts';
 
-export type From = 'start' | 'end' | bigint;
+type Common = { readonly resolveLinks: boolean; readonly uuids: UuidForm };
+type OfStream = { readonly stream: string; readonly from: 'start' | 'end' | bigint };
+type OfAll = { readonly filter: EventFilter; readonly from: 'start' | 'end' | Place };
 
-type Common = { readonly from: From; readonly resolveLinks: boolean; readonly uuids: UuidForm };
-
-/** A read has bounds; a subscription has none. Checkpoints come after every `every` scanned events. */
+/** A read has bounds; a subscription has none. */
 export type ReadPlan = Common &
   (
-    | ({ readonly kind: 'readStream'; readonly stream: string } & Bounds)
-    | ({ readonly kind: 'readAll'; readonly filter: EventFilter } & Bounds)
-    | { readonly kind: 'subscribeToStream'; readonly stream: string }
-    | {
-        readonly kind: 'subscribeToAll';
-        readonly filter: EventFilter;
-        readonly checkpoints: { readonly every: number } | undefined;
-      }
+    | ({ readonly kind: 'readStream' } & OfStream & Bounds)
+    | ({ readonly kind: 'readAll' } & OfAll & Bounds)
+    | ({ readonly kind: 'subscribeToStream' } & OfStream)
+    | ({ readonly kind: 'subscribeToAll'; readonly checkpoints: Checkpoints | undefined } & OfAll)
   );
+
+/** Checkpoints come after every `window` times `multiplier` events that were looked at. */
+export type Checkpoints = { readonly window: number; readonly multiplier: number };
 
 type Bounds = { readonly direction: Direction; readonly maxCount: number };
 
@@ -32,45 +34,61 @@ type Options = ReadReq.Options;
 /** The search window of a filter without one. */
 const DEFAULT_WINDOW = 32;
 
-export function readPlan(request: ReadReq): ReadPlan | Refusal {
+export function readPlan(request: ReadReq, like: Like): ReadPlan | Refusal | NoAnswer {
   const options = request.getOptions();
-  if (options === undefined) return invalidArgument('a read needs options');
+  if (options === undefined) return senseless(like, 'a read needs options');
   if (options.hasStream() === options.hasAll()) {
-    return invalidArgument('a read is of one stream or of all');
+    return senseless(like, 'a read is of one stream or of all');
   }
-  const direction: Direction =
-    options.getReadDirection() === streams.ReadReq.Options.ReadDirection.BACKWARDS
-      ? 'backwards'
-      : 'forwards';
+  const isBackwards =
+    options.getReadDirection() === streams.ReadReq.Options.ReadDirection.BACKWARDS;
   const subscribes = options.hasSubscription();
-  if (subscribes && direction === 'backwards') {
-    return invalidArgument('a subscription cannot go backwards');
+  const hasFilter = options.hasFilter();
+  if (
+    (subscribes && isBackwards) ||
+    (!subscribes && !options.hasCount()) ||
+    (options.hasStream() && hasFilter) ||
+    (!hasFilter && !options.hasNoFilter())
+  ) {
+    return invalidCombination(options, isBackwards);
   }
-  const maxCount = Number(options.getCount());
-  if (!subscribes && !options.hasCount()) return invalidArgument('a read needs a count');
-  const uuids = options.getUuidOption()?.hasStructured() === true ? 'halves' : 'text';
+  const uuid = options.getUuidOption();
+  if (uuid?.hasStructured() !== true && uuid?.hasString() !== true) {
+    // EventStoreDB 23.10 never answers.
+    if (like === '23.10') return 'silence';
+    return invalidArgument(like === undefined ? 'a read needs the form of event ids' : '');
+  }
+  const uuids = uuid.hasStructured() ? 'halves' : 'text';
   const common = { resolveLinks: options.getResolveLinks(), uuids } as const;
-  const bounds = subscribes ? undefined : { direction, maxCount };
+  const direction: Direction = isBackwards ? 'backwards' : 'forwards';
+  const bounds = subscribes ? undefined : { direction, maxCount: Number(options.getCount()) };
   return options.hasStream()
-    ? streamPlan(options, common, bounds)
-    : allPlan(options, common, bounds);
+    ? streamPlan(options, common, bounds, like)
+    : allPlan(options, common, bounds, like);
+}
+
+/** As servers name the options that do not go together. */
+function invalidCombination(options: Options, isBackwards: boolean): Refusal {
+  const parts = [
+    options.hasStream() ? 'Stream' : 'All',
+    options.hasSubscription() ? 'Subscription' : options.hasCount() ? 'Count' : 'None',
+    isBackwards ? 'Backwards' : 'Forwards',
+    options.hasFilter() ? 'Filter' : options.hasNoFilter() ? 'NoFilter' : 'None',
+  ];
+  return invalidArgument(`The combination of (${parts.join(', ')}) is invalid.`);
 }
 
 function streamPlan(
   options: Options,
-  common: Omit<Common, 'from'>,
+  common: Common,
   bounds: Bounds | undefined,
-): ReadPlan | Refusal {
-  if (options.hasFilter()) return invalidArgument('a stream cannot be filtered');
+  like: Like,
+): ReadPlan | Refusal | NoAnswer {
   const requested = options.getStream();
   const stream = streamName(requested?.getStreamIdentifier()?.getStreamName_asU8());
-  if (typeof stream !== 'string') return stream;
-  if (requested === undefined) return invalidArgument('no stream');
-  const from: From = requested.hasRevision()
-    ? BigInt(requested.getRevision())
-    : requested.hasEnd()
-      ? 'end'
-      : 'start';
+  if (stream instanceof AppendFault) return stream.asStatus(like);
+  const from = revisionIn(requested, bounds === undefined, like);
+  if (from instanceof Refusal || from === 'silence' || from === 'nothing') return from;
   if (bounds === undefined) return { ...common, kind: 'subscribeToStream', stream, from };
   if (bounds.maxCount === 0 || (bounds.direction === 'forwards' && from === 'end')) {
     // The answer of EventStoreDB.
@@ -81,46 +99,56 @@ function streamPlan(
 
 function allPlan(
   options: Options,
-  common: Omit<Common, 'from'>,
+  common: Common,
   bounds: Bounds | undefined,
-): ReadPlan | Refusal {
-  const requested = options.getAll();
-  const position = requested?.getPosition();
-  const from: From =
-    position !== undefined
-      ? BigInt(position.getCommitPosition())
-      : requested?.hasEnd() === true
-        ? 'end'
-        : 'start';
+  like: Like,
+): ReadPlan | Refusal | NoAnswer {
+  const from = placeIn(options.getAll(), like);
+  if (from instanceof Refusal || from === 'silence' || from === 'nothing') return from;
   const wanted = options.getFilter();
-  const filtered = wanted === undefined ? undefined : filterPlan(wanted);
-  if (filtered instanceof Refusal) return filtered;
+  const filtered =
+    wanted === undefined ? undefined : filterPlan(wanted, bounds === undefined, like);
+  if (filtered instanceof Refusal || filtered === 'silence') return filtered;
+  // EventStoreDB looks for the next zero events for ever.
+  if (bounds?.maxCount === 0 && like !== undefined) return 'silence';
   const filter = filtered?.filter ?? everything;
   if (bounds === undefined) {
-    const checkpoints = filtered === undefined ? undefined : { every: filtered.every };
-    return { ...common, kind: 'subscribeToAll', from, filter, checkpoints };
+    return { ...common, kind: 'subscribeToAll', from, filter, checkpoints: filtered?.checkpoints };
   }
   return { ...common, kind: 'readAll', from, filter, ...bounds };
 }
 
+type FilterPlan = { readonly filter: EventFilter; readonly checkpoints: Checkpoints };
+
 function filterPlan(
   options: ReadReq.Options.FilterOptions,
-): { readonly filter: EventFilter; readonly every: number } | Refusal {
+  subscribes: boolean,
+  like: Like,
+): FilterPlan | Refusal | 'silence' {
   const byStream = options.getStreamIdentifier();
-  const terms = byStream ?? options.getEventType();
-  if (terms === undefined) return invalidArgument('a filter is on stream names or event types');
+  const expression = byStream ?? options.getEventType();
+  if (expression === undefined) {
+    return senseless(like, 'a filter is on stream names or event types');
+  }
   if (options.getWindowCase() === streams.ReadReq.Options.FilterOptions.WindowCase.WINDOW_NOT_SET) {
-    return invalidArgument('a filter needs a window');
+    return senseless(like, 'a filter needs a window');
   }
   const window = options.hasMax() ? options.getMax() : DEFAULT_WINDOW;
   const multiplier = options.getCheckpointintervalmultiplier();
-  if (window === 0 || multiplier === 0) {
-    return invalidArgument("a filter's window and checkpoint interval must be above 0");
+  if (multiplier === 0 && (subscribes || like === undefined)) {
+    return senseless(like, "a filter's checkpoint interval must be above 0");
   }
-  const filter = eventFilter({
+  if (window === 0) {
+    const reason = "a filter's window must be above 0";
+    return like !== undefined && !(subscribes && like !== '23.10')
+      ? 'silence'
+      : senseless(like, reason);
+  }
+  const terms: FilterTerms = {
     on: byStream === undefined ? 'type' : 'stream',
-    prefixes: terms.getPrefixList(),
-    regex: terms.getRegex(),
-  });
-  return filter instanceof Refusal ? filter : { filter, every: window * multiplier };
+    prefixes: expression.getPrefixList(),
+    regex: expression.getRegex(),
+  };
+  const filter = eventFilter(terms, like);
+  return filter instanceof Refusal ? filter : { filter, checkpoints: { window, multiplier } };
 }

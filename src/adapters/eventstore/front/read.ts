@@ -8,17 +8,20 @@ import type { Direction } from '../common/reading.ts';
 import type { EmbeddedEngine } from '../embedded/open.ts';
 import { BEYOND, bounded, type FileRows, type StoredEvent } from '../embedded/rows.ts';
 import { TOMBSTONE_REVISION } from '../common/revisions.ts';
+import type { FrontContext } from './context.ts';
 import {
   eventMessage,
-  type OutgoingEvent,
   CAUGHT_UP_MESSAGE,
   checkpointMessage,
   confirmationMessage,
   streamNotFoundMessage,
 } from './event-frames.ts';
+import { resolveLink } from './links.ts';
 import { readerChannel, type ReaderChannel } from './reader-channel.ts';
-import { readPlan, type From, type ReadPlan } from './read-request.ts';
-import { Refusal, refusalOf, shuttingDown, streamDeleted } from './refusal.ts';
+import { readPlan, type ReadPlan } from './read-request.ts';
+import type { Place } from './read-start.ts';
+import { asSent, Refusal, refusalOf, shuttingDown, streamDeleted } from './refusal.ts';
+import { isVisible, streamView, type StreamView } from './stream-view.ts';
 
 const PAGE_EVENTS = 128;
 
@@ -30,12 +33,14 @@ type Reader = Pick<EmbeddedEngine, 'rows' | 'commits'> & {
   readonly closing: AbortSignal;
 };
 
-export function readHandler({ rows, commits }: EmbeddedEngine, closing: AbortSignal) {
+export function readHandler({ engine, like, closing }: FrontContext) {
+  const { rows, commits } = engine;
   return (call: ServerWritableStream<ReadReq, Buffer>): void => {
     const out = readerChannel(call);
-    const plan = readPlan(call.request);
-    if (plan instanceof Refusal) {
-      out.end(plan);
+    const plan = readPlan(call.request, like);
+    if (plan === 'silence') return;
+    if (plan instanceof Refusal || plan === 'nothing') {
+      out.end(plan === 'nothing' ? undefined : asSent(plan, like));
       return;
     }
     run({ rows, commits, out, closing }, plan).then(
@@ -43,7 +48,7 @@ export function readHandler({ rows, commits }: EmbeddedEngine, closing: AbortSig
         out.end(closing.aborted ? shuttingDown() : undefined);
       },
       (error: unknown) => {
-        out.end(refusalOf(error));
+        out.end(asSent(refusalOf(error), like));
       },
     );
   };
@@ -60,21 +65,23 @@ function run(reader: Reader, plan: ReadPlan): Promise<void> {
 
 async function readStream({ rows, out }: Reader, plan: Plan<'readStream'>): Promise<void> {
   const { stream, direction, maxCount } = plan;
-  const last = lastRevisionOf(rows, stream);
-  if (last < 0n) {
+  const view = viewOf(rows, stream);
+  if (view.state !== 'there') {
     out.send(streamNotFoundMessage(stream));
     return;
   }
-  const first = firstVisible(stream, last);
+  const { first } = view;
   let from = startRevision(plan.from, direction);
   if (direction === 'forwards' && from < first) from = first;
   for (let left = maxCount; left > 0 && !out.signal.aborted;) {
     const page = rows.stream(direction, stream, from, Math.min(left, PAGE_EVENTS));
     for (const event of page.events) {
       if (BigInt(event.revision) < first) return;
+      // Too old for its readers.
+      if (event.created < view.since) continue;
+      left -= 1;
       if (!sendEvent(rows, plan, event, out)) await out.ready();
     }
-    left -= page.events.length;
     const end = page.events.at(-1);
     if (end === undefined || page.atEnd) return;
     from = BigInt(end.revision) + (direction === 'forwards' ? 1n : -1n);
@@ -105,11 +112,15 @@ async function readAll({ rows, out }: Reader, plan: Plan<'readAll'>): Promise<vo
 async function subscribeToStream(reader: Reader, plan: Plan<'subscribeToStream'>): Promise<void> {
   const { rows, out } = reader;
   const { stream, from } = plan;
-  const last = lastRevisionOf(rows, stream);
-  let next = from === 'start' ? firstVisible(stream, last) : from === 'end' ? last + 1n : from + 1n;
+  viewOf(rows, stream);
+  const last = rows.lastRevision(stream);
+  let next = from === 'start' ? 0n : from === 'end' ? last + 1n : from + 1n;
   await follow(reader, async () => {
+    const view = streamView(rows, stream, Date.now());
+    if (view.state === 'there' && next < view.first) next = view.first;
     const page = rows.stream('forwards', stream, next, PAGE_EVENTS);
     for (const event of page.events) {
+      if (!isSent(view, event)) continue;
       if (!sendEvent(rows, plan, event, out)) await out.ready();
     }
     const end = page.events.at(-1);
@@ -119,10 +130,16 @@ async function subscribeToStream(reader: Reader, plan: Plan<'subscribeToStream'>
   });
 }
 
+/** A subscriber sees the tombstone of a stream; of a deleted stream it sees what is written afterwards. */
+function isSent(view: StreamView, event: StoredEvent): boolean {
+  return view.state === 'tombstoned' || isVisible(view, event);
+}
+
 async function subscribeToAll(reader: Reader, plan: Plan<'subscribeToAll'>): Promise<void> {
   const { rows, out } = reader;
   const { from, filter, checkpoints } = plan;
-  let after = from === 'start' ? 0n : from === 'end' ? rows.head() : bounded(from);
+  const every = checkpoints && checkpoints.window * checkpoints.multiplier;
+  let after = from === 'start' ? 0n : from === 'end' ? rows.head() : placeBefore(from);
   let considered = 0;
   let lastCheckpoint = after;
   const checkpoint = (): void => {
@@ -137,7 +154,7 @@ async function subscribeToAll(reader: Reader, plan: Plan<'subscribeToAll'>): Pro
       if (passes[i] === true && !sendEvent(rows, plan, event, out)) await out.ready();
       after = BigInt(event.position);
       considered += 1;
-      if (considered !== checkpoints?.every) continue;
+      if (considered !== every) continue;
       considered = 0;
       checkpoint();
     }
@@ -173,10 +190,11 @@ async function follow(
   }
 }
 
-function lastRevisionOf(rows: FileRows, stream: string): bigint {
-  const last = rows.lastRevision(stream);
-  if (last === TOMBSTONE_REVISION) throw streamDeleted(stream);
-  return last;
+/** @throws Refusal for a stream with a tombstone */
+function viewOf(rows: FileRows, stream: string): StreamView {
+  const view = streamView(rows, stream, Date.now());
+  if (view.state === 'tombstoned') throw streamDeleted(stream);
+  return view;
 }
 
 /** Sends an event. False when the reader is behind: a promise for every event would cost more than the event. */
@@ -190,37 +208,17 @@ function sendEvent(
   return out.send(eventMessage(resolveLinks ? resolveLink(rows, event) : unresolved, uuids));
 }
 
-/** Reads of a metadata stream return only its last event. */
-function firstVisible(stream: string, last: bigint): bigint {
-  return stream.startsWith('$$') && last > 0n ? last : 0n;
-}
-
-function startRevision(from: From, direction: Direction): bigint {
+function startRevision(from: Plan<'readStream'>['from'], direction: Direction): bigint {
   if (from === 'start') return 0n;
   if (from === 'end') return BEYOND;
   return direction === 'forwards' ? from : bounded(from);
 }
 
-function startPosition(from: From): bigint {
-  return from === 'start' ? 0n : from === 'end' ? BEYOND : bounded(from);
+function startPosition(from: Plan<'readAll'>['from']): bigint {
+  return from === 'start' ? 0n : from === 'end' ? BEYOND : bounded(from.commit);
 }
 
-const LINK_TYPE = '$>';
-/** The longest link: a revision, an @ and a stream name within its limit. */
-const MAX_LINK_BYTES = 2_048;
-const LINK = /^(\d{1,19})@(.+)$/s;
-
-/** The event, or the link with its target. */
-function resolveLink(rows: FileRows, event: StoredEvent): OutgoingEvent {
-  const { position } = event;
-  if (event.type !== LINK_TYPE) return { event, link: undefined, position };
-  return { event: target(rows, event), link: event, position };
-}
-
-function target(rows: FileRows, { data }: StoredEvent): StoredEvent | undefined {
-  if (data.length > MAX_LINK_BYTES) return undefined;
-  const [, revision, stream] = LINK.exec(Buffer.from(data).toString('utf8')) ?? [];
-  if (revision === undefined || stream === undefined) return undefined;
-  if (rows.lastRevision(stream) === TOMBSTONE_REVISION) return undefined;
-  return rows.at(stream, BigInt(revision));
+/** The position after which a subscription starts: the event at a place with a smaller second part lies behind it. */
+function placeBefore({ commit, prepare }: Place): bigint {
+  return bounded(prepare < commit ? commit - 1n : commit);
 }

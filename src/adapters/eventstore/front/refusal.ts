@@ -3,6 +3,7 @@ import { Metadata, status } from '@grpc/grpc-js';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import type { AppendResult } from '../../../domain/ports/event-store.ts';
 import { MAX_APPEND_BYTES } from '../common/append-request.ts';
+import type { Like } from './server-version.ts';
 
 /** The error of a call, for `emit('error', …)` or a callback. */
 export class Refusal extends Error {
@@ -10,12 +11,15 @@ export class Refusal extends Error {
   readonly code: status;
   readonly details: string;
   readonly metadata: Metadata;
+  /** True when a name in it is not ASCII, and percent-encoded. */
+  readonly isEncoded: boolean;
 
   constructor(code: status, details: string, trailers: Readonly<Record<string, string>> = {}) {
     const text = headerText(details);
     super(text);
     this.code = code;
     this.details = text;
+    this.isEncoded = text !== details;
     this.metadata = new Metadata();
     for (const [key, value] of Object.entries(trailers)) this.metadata.set(key, headerText(value));
   }
@@ -28,8 +32,26 @@ export function headerText(text: string): string {
   );
 }
 
+/** The refusal as the imitated server sends it: a server fails to send names that are not ASCII. */
+export function asSent(refusal: Refusal, like: Like): Refusal {
+  return like !== undefined && refusal.isEncoded
+    ? new Refusal(status.UNKNOWN, 'Received HTTP status code 500')
+    : refusal;
+}
+
 export function invalidArgument(details: string): Refusal {
   return new Refusal(status.INVALID_ARGUMENT, details);
+}
+
+/** What servers say about a request that they did not expect. */
+export const UNHANDLED = 'Exception was thrown by handler.';
+
+/** What a server does about some requests: it never answers, or ends the call without an error. */
+export type NoAnswer = 'silence' | 'nothing';
+
+/** For a request that makes no sense: the reason, or what the imitated server says. */
+export function senseless(like: Like, reason: string): Refusal {
+  return like === undefined ? invalidArgument(reason) : new Refusal(status.UNKNOWN, UNHANDLED);
 }
 
 export function tooLarge(): Refusal {
@@ -41,11 +63,19 @@ export function tooLarge(): Refusal {
 }
 
 export function missingMetadata(property: string): Refusal {
-  const details = `Required Metadata Property '${property}' is missing.`;
+  const details = `Required Metadata Property '${property}' is missing`;
   return new Refusal(status.INVALID_ARGUMENT, details, {
     exception: 'missing-required-metadata-property',
     'required-metadata-properties': 'type,content-type',
   });
+}
+
+/** What servers say about options without an expected revision. */
+export function noneOf(of: string): { readonly ours: string; readonly status: Refusal } {
+  const which = of === 'BatchAppendReq' ? 'Position' : 'Revision';
+  const name = `EventStore.Client.Streams.${of}+Types+Options+ExpectedStream${which}OneofCase`;
+  const ours = `'None' is not a valid ${name}`;
+  return { ours, status: invalidArgument(ours) };
 }
 
 /** For reads of and appends to a stream with a tombstone. */
@@ -56,10 +86,10 @@ export function streamDeleted(stream: string): Refusal {
   });
 }
 
-/** For calls that answer a conflict with a status. Numbers below 0 are those of `revisions.ts`. */
+/** For `Delete` and `Tombstone`, which answer a conflict with a status. Numbers below 0 are those of `revisions.ts`. */
 export function wrongExpectedVersion(stream: string, expected: bigint, actual: bigint): Refusal {
   const versions = `Expected version: ${expected}, Actual version: ${actual}`;
-  const details = `Append failed due to WrongExpectedVersion. Stream: ${stream}, ${versions}`;
+  const details = `Delete failed due to WrongExpectedVersion. Stream: ${stream}, ${versions}`;
   return new Refusal(status.FAILED_PRECONDITION, details, {
     exception: 'wrong-expected-version',
     'stream-name': stream,

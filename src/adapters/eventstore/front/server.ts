@@ -1,13 +1,14 @@
-// The gRPC server of the front: options, credentials, start and stop. The listener and its sockets are ours: gRPC's
-// own stop waits for ever for a client that does not read, and for one that never spoke its protocol.
-import { once } from 'node:events';
-import { createServer, type Server as Listener, type Socket } from 'node:net';
+// The server of the front: gRPC and HTTP on one port; options, start and stop.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { randomUUID } from 'node:crypto';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
-import { TocsinError } from '../../../domain/core/errors.ts';
 import type { EmbeddedEngine } from '../embedded/open.ts';
 import { gate } from './authorization.ts';
+import { frontContext } from './context.ts';
+import { httpRoutes } from './http-routes.ts';
+import { listen, type Address } from './listener.ts';
 import { MAX_MESSAGE_BYTES } from './limits.ts';
+import type { Like } from './server-version.ts';
 import { addServices } from './services.ts';
 
 /** Running calls get this long to end when the front closes; then all connections are destroyed. */
@@ -19,9 +20,11 @@ const RECEIVE_WINDOW_BYTES = 1024 * 1024;
 
 export type ServerSettings = {
   readonly engine: EmbeddedEngine;
-  readonly host: string;
+  readonly like: Like;
   /** Port 0 takes a free one. */
-  readonly port: number;
+  readonly listen: Address;
+  /** The address that gossip names; default: the one that is listened on. */
+  readonly advertise: Address | undefined;
   readonly token: string | undefined;
   readonly tls: { readonly key: string; readonly certificate: string } | undefined;
 };
@@ -30,7 +33,7 @@ export type RunningServer = { readonly port: number; readonly close: () => Promi
 
 /** Starts listening. @throws TocsinError `usage` when the address cannot be used */
 export async function startServer(settings: ServerSettings): Promise<RunningServer> {
-  const { engine, host, token, tls } = settings;
+  const { engine, like, token, tls, advertise } = settings;
   const server = new Server({
     'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
     'grpc.max_send_message_length': -1,
@@ -39,32 +42,32 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
     'grpc-node.flow_control_window': RECEIVE_WINDOW_BYTES,
   });
   const closing = new AbortController();
+  const instanceId = randomUUID();
   let port = 0;
-  addServices(server, {
-    engine,
-    gate: gate(token),
-    closing: closing.signal,
-    address: () => ({ host, port }),
+  const address = (): Address => advertise ?? { host: settings.listen.host, port };
+  const context = frontContext(engine, like, closing.signal);
+  addServices(server, { context, gate: gate(token), instanceId, address });
+  // The listener has done TLS already.
+  const grpc = server.createConnectionInjector(ServerCredentials.createInsecure());
+  const listener = await listen({
+    listen: settings.listen,
+    tls,
+    onHttp2: (connection) => {
+      grpc.injectConnection(connection);
+    },
+    onRequest: httpRoutes({
+      like,
+      instanceId,
+      address,
+      hasToken: token !== undefined,
+      head: engine.rows.head,
+    }),
   });
-  const credentials =
-    tls === undefined
-      ? ServerCredentials.createInsecure()
-      : ServerCredentials.createSsl(null, [
-          { private_key: Buffer.from(tls.key), cert_chain: Buffer.from(tls.certificate) },
-        ]);
-  const injector = server.createConnectionInjector(credentials);
-  const sockets = new Set<Socket>();
-  const listener = createServer({ noDelay: true }, (socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-    injector.injectConnection(socket);
-  });
-  port = await listen(listener, host, settings.port);
+  ({ port } = listener);
   return {
     port,
     async close() {
       closing.abort();
-      const closed = once(listener, 'close');
       listener.close();
       const ended = new Promise<void>((resolve) => {
         server.tryShutdown(() => {
@@ -73,29 +76,13 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
       });
       const over = new AbortController();
       await Promise.race([
-        Promise.all([ended, closed]),
+        Promise.all([ended, listener.closed]),
         sleep(CLOSE_MS, undefined, { signal: over.signal }),
       ]);
       over.abort();
       server.forceShutdown();
-      for (const socket of sockets) socket.destroy();
-      await closed;
+      listener.destroy();
+      await listener.closed;
     },
   };
-}
-
-async function listen(listener: Listener, host: string, port: number): Promise<number> {
-  try {
-    listener.listen({ host, port });
-    await once(listener, 'listening');
-  } catch (cause) {
-    const detail = cause instanceof Error ? cause.message : String(cause);
-    const message = `cannot listen on ${host}:${port}: ${detail}`;
-    throw new TocsinError('usage', 'address_unusable', message, {
-      hint: 'Another program may use the port; give another one, or 0 for a free one.',
-      cause,
-    });
-  }
-  const address = listener.address();
-  return typeof address === 'object' && address !== null ? address.port : port;
 }

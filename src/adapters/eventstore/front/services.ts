@@ -1,5 +1,4 @@
 // The services of the protocol and their handlers. Except for requests of reads, messages are coded by hand.
-import { randomUUID } from 'node:crypto';
 import {
   status,
   type Metadata,
@@ -18,23 +17,24 @@ import projectionsGrpc from '@eventstore/db-client/generated/projections_grpc_pb
 import featuresGrpc from '@eventstore/db-client/generated/serverfeatures_grpc_pb.js';
 import streamsGrpc from '@eventstore/db-client/generated/streams_grpc_pb.js';
 import usersGrpc from '@eventstore/db-client/generated/users_grpc_pb.js';
-import type { EmbeddedEngine } from '../embedded/open.ts';
 import { decodeAppend, decodeFragment } from './append-messages.ts';
 import { appendHandler } from './append.ts';
 import type { Gate } from './authorization.ts';
 import { batchAppendHandler } from './batch-append.ts';
+import type { FrontContext } from './context.ts';
 import { readHandler } from './read.ts';
-import { tombstoneHandler } from './tombstone.ts';
+import type { Address } from './listener.ts';
+import { removalHandler } from './removal.ts';
 import { field, numberField } from '../wire/protobuf-writer.ts';
-import { Refusal } from './refusal.ts';
+import { asSent, Refusal } from './refusal.ts';
+import { versionText } from './server-version.ts';
 
 export type ServiceParts = {
-  readonly engine: EmbeddedEngine;
+  readonly context: FrontContext;
   readonly gate: Gate;
-  /** Aborted when the server closes. */
-  readonly closing: AbortSignal;
+  readonly instanceId: string;
   /** The address at which clients reach the server. */
-  readonly address: () => { readonly host: string; readonly port: number };
+  readonly address: () => Address;
 };
 
 /** The handlers encode their answers themselves. */
@@ -46,6 +46,7 @@ const streams = {
   read: { ...StreamsService.read, ...encoded },
   append: { ...StreamsService.append, ...encoded, requestDeserialize: decodeAppend },
   batchAppend: { ...StreamsService.batchAppend, ...encoded, requestDeserialize: decodeFragment },
+  delete: { ...StreamsService.delete, ...encoded, requestDeserialize: decodeAppend },
   tombstone: { ...StreamsService.tombstone, ...encoded, requestDeserialize: decodeAppend },
 };
 const { getSupportedMethods } = featuresGrpc.ServerFeaturesService;
@@ -57,8 +58,7 @@ type Call = { readonly metadata: Metadata };
 type StreamingCall = Call & { emit: (name: 'error', error: Refusal) => boolean };
 
 export function addServices(server: Server, parts: ServiceParts): void {
-  const { engine, gate, closing, address } = parts;
-  const instanceId = randomUUID();
+  const { context, gate, instanceId, address } = parts;
   const streaming =
     <C extends StreamingCall>(handle: (call: C) => void) =>
     (call: C): void => {
@@ -70,20 +70,26 @@ export function addServices(server: Server, parts: ServiceParts): void {
     <C extends Call>(handle: (call: C, done: Done) => void) =>
     (call: C, done: Done): void => {
       const refused = gate(call.metadata);
-      if (refused === undefined) handle(call, done);
-      else done(refused);
+      if (refused !== undefined) {
+        done(refused);
+        return;
+      }
+      handle(call, (error, answer) => {
+        done(error instanceof Refusal ? asSent(error, context.like) : error, answer);
+      });
     };
   const handlers = {
-    read: streaming(readHandler(engine, closing)),
-    append: answering(appendHandler(engine)),
-    batchAppend: streaming(batchAppendHandler(engine, closing)),
-    tombstone: answering(tombstoneHandler(engine)),
+    read: streaming(readHandler(context)),
+    append: answering(appendHandler(context)),
+    batchAppend: streaming(batchAppendHandler(context)),
+    delete: answering(removalHandler(context, 'DeleteReq')),
+    tombstone: answering(removalHandler(context, 'TombstoneReq')),
   };
   server.addService(streams, complete(streams, handlers));
   // Clients make these two calls first, and without credentials.
   server.addService(features, {
     getSupportedMethods(_call: unknown, done: Done) {
-      done(null, supportedMethods());
+      done(null, supportedMethods(versionText(context.like)));
     },
   });
   server.addService(gossip, {
@@ -103,9 +109,6 @@ export function addServices(server: Server, parts: ServiceParts): void {
   }
 }
 
-/** The version of EventStoreDB that the front behaves like; clients parse three numbers. */
-const SERVER_VERSION = '24.10.5';
-
 const STREAMS = 'event_store.client.streams.streams';
 
 /** `VNodeState.LEADER` */
@@ -116,15 +119,16 @@ const METHODS: readonly (readonly [method: string, ...features: string[]])[] = [
   ['read', 'position', 'events'],
   ['append'],
   ['batchappend', 'deadline_duration'],
+  ['delete'],
   ['tombstone'],
 ];
 
 /** A `SupportedMethods` message. */
-function supportedMethods(): Buffer {
+function supportedMethods(version: string): Buffer {
   const methods = METHODS.map(([name, ...features]) =>
     field(1, field(1, name), field(2, STREAMS), ...features.map((feature) => field(3, feature))),
   );
-  return Buffer.concat([...methods, field(2, SERVER_VERSION)]);
+  return Buffer.concat([...methods, field(2, version)]);
 }
 
 /** A `ClusterInfo` message with this server as the leader and only member. */
@@ -155,7 +159,7 @@ function refusing({ path, responseStream }: MethodDefinition<unknown, unknown>):
   const refusal = (): Refusal =>
     new Refusal(
       status.UNIMPLEMENTED,
-      `Tocsin's store does not implement ${path}: it appends, reads, subscribes and tombstones. Use EventStoreDB or KurrentDB for the rest.`,
+      `Tocsin's store does not implement ${path}: it appends, reads, subscribes, deletes and tombstones. Use EventStoreDB or KurrentDB for the rest.`,
     );
   return responseStream
     ? (call: StreamingCall) => {

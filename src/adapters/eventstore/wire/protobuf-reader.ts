@@ -10,7 +10,7 @@ export type FieldVisitor = {
 const MANY = 2 ** 49;
 
 /** Thrown for bytes that are no protobuf message. */
-class MalformedMessage extends Error {
+export class MalformedMessage extends Error {
   override readonly name = 'MalformedMessage';
 }
 

@@ -13,7 +13,16 @@ export function readUuid(buffer: Buffer, start: number, end: number): string | u
       if (number === 1) text = readHalves(buffer, from, to);
     },
   });
-  return text !== undefined && UUID.test(text) ? text : undefined;
+  if (text === undefined || UUID.test(text)) return text;
+  return withDashes(text);
+}
+
+/** The other ways of writing a UUID that .NET reads: without dashes, or in brackets. */
+function withDashes(text: string): string | undefined {
+  const inner = /^\{(.+)\}$|^\((.+)\)$/.exec(text);
+  const bare = inner?.[1] ?? inner?.[2];
+  if (bare !== undefined) return UUID.test(bare) ? bare : undefined;
+  return /^[0-9a-f]{32}$/.test(text) ? dashed(text) : undefined;
 }
 
 function readHalves(buffer: Buffer, start: number, end: number): string {
@@ -24,11 +33,14 @@ function readHalves(buffer: Buffer, start: number, end: number): string {
       hex = number === 1 ? [half, hex[1] ?? ''] : [hex[0] ?? '', half];
     },
   });
-  const all = hex.join('');
+  return dashed(hex.join(''));
+}
+
+function dashed(hex: string): string {
   const cuts = [0, 8, 12, 16, 20, 32];
   return cuts
     .slice(1)
-    .map((to, i) => all.slice(cuts[i], to))
+    .map((to, i) => hex.slice(cuts[i], to))
     .join('-');
 }
 
