@@ -15,7 +15,10 @@ test.each([
   ['sends half of a body', request('POST / HTTP/1.1', 'Content-Length: 1000\r\n') + 'half'],
   ['reads no answer', request('GET /large HTTP/1.1')],
   ['sends many requests and reads no answer', request('GET /large HTTP/1.1').repeat(20)],
-  ['asks for another protocol', request('GET / HTTP/1.1', 'Connection: upgrade\r\nUpgrade: h2c\r\n')],
+  [
+    'asks for another protocol',
+    request('GET / HTTP/1.1', 'Connection: upgrade\r\nUpgrade: h2c\r\n'),
+  ],
   ['asks for a tunnel', request('CONNECT localhost:1 HTTP/1.1')],
 ])('a client that %s does not keep the server from ending', async (_what, text) => {
   let asked = 0;
@@ -33,6 +36,7 @@ test.each([
   await once(socket, 'connect');
   socket.pause();
   if (text !== '') await new Promise((done) => socket.write(text, done));
-  if (text.endsWith('\r\n\r\n') && text.startsWith('GET')) await until('a request', () => asked > 0);
+  if (text.endsWith('\r\n\r\n') && text.startsWith('GET'))
+    await until('a request', () => asked > 0);
   await expect(server.close()).resolves.toBeUndefined();
 });

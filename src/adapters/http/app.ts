@@ -112,7 +112,7 @@ async function served(endpoint: Endpoint, request: Request, serving: Serving): P
     caller = known;
   }).catch((error: unknown) => {
     const problem = thrownProblem(error);
-    const log = problem.code === 'unavailable' ? logger.warn : logger.error;
+    const log = problem.code === 'internal_error' ? logger.error : logger.warn;
     log({ err: error, requestId, operationId, caller }, 'a request failed');
     return refused(problem);
   });

@@ -7,8 +7,9 @@ import { visitFields } from '../wire/protobuf-reader.ts';
 import { readUuid } from '../wire/uuid-bytes.ts';
 import { readPosition } from './read-answers.ts';
 
-/** The gRPC status code of an append that is refused at every attempt. */
+/** The gRPC status codes of an append that is refused at every attempt, and of one that finds no room on the disk. */
 const INVALID_ARGUMENT = 3;
+const RESOURCE_EXHAUSTED = 8;
 
 const MAX_REVISION = 2n ** 63n - 1n;
 
@@ -108,7 +109,12 @@ function refusalOf(buffer: Buffer, error: Range | undefined): AppendAnswer {
     case 'event_store.client.MaximumAppendEventSizeExceeded':
       return { outcome: 'refused', reason: 'too_large', message };
     case 'event_store.client.BadRequest':
-      return { outcome: 'refused', reason: 'invalid_argument', message };
+      if (code === RESOURCE_EXHAUSTED)
+        return { outcome: 'refused', reason: 'storage_full', message };
+      // The caller is at fault only where the status says so; the front has failures of its own.
+      return code === INVALID_ARGUMENT
+        ? { outcome: 'refused', reason: 'invalid_argument', message }
+        : unknown(`the event store answered: ${message}`);
     case 'google.protobuf.Empty':
       return { outcome: 'not_written', message: `the event store answered: ${message}` };
     default:

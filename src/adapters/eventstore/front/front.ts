@@ -6,6 +6,7 @@ import { isLoopback } from '../../http/server/address.ts';
 import { NO_STREAM } from '../common/revisions.ts';
 import { openEngine, type EmbeddedEngine } from '../embedded/open.ts';
 import { keepProtoPrivate } from '../wire/private-proto.ts';
+import { reportFullDisk } from './full-disk.ts';
 import { REMEMBERED_IDS } from './limits.ts';
 import type { Address } from './listener.ts';
 import type { RunningServer, ServerSettings } from './server.ts';
@@ -32,6 +33,8 @@ export type FrontOptions = {
   /** The version of EventStoreDB to imitate. Default: none; the front is then kinder than any server. */
   readonly like?: ServerVersion | undefined;
   readonly logger?: Logger | undefined;
+  /** @internal For tests: the file may have this many pages, as on a full disk. */
+  readonly maxPages?: number | undefined;
 };
 
 export type Front = {
@@ -51,7 +54,9 @@ export async function createFront(options: FrontOptions): Promise<Front> {
   checkAddress(host, options);
   await using undo = new AsyncDisposableStack();
   const store = { file, holder: 'tocsin store' };
-  const engine = undo.use(await openEngine(store, { rememberIds: REMEMBERED_IDS }));
+  const { maxPages } = options;
+  const settings = { rememberIds: REMEMBERED_IDS, ...(maxPages === undefined ? {} : { maxPages }) };
+  const engine = reportFullDisk(undo.use(await openEngine(store, settings)), logger);
   await markAsServed(engine);
 
   const listen = { host, port: options.port ?? 0 };

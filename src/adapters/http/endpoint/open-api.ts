@@ -22,6 +22,7 @@ const ALWAYS = [
   'scope_missing',
   'rate_limited',
   'internal_error',
+  'storage_full',
   'unavailable',
   'outcome_unknown',
 ] as const satisfies readonly ProblemCode[];

@@ -36,6 +36,7 @@ export const PROBLEMS = {
   rate_limited: [429, 'Too many requests'],
   too_many_tests: [429, 'Too many test messages'],
   internal_error: [500, 'Internal error'],
+  storage_full: [503, 'The event store has no room'],
   unavailable: [503, 'A dependency is unavailable'],
   outcome_unknown: [504, 'The outcome is unknown'],
 } as const satisfies Readonly<Record<string, readonly [status: number, title: string]>>;

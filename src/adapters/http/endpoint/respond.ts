@@ -43,6 +43,10 @@ export function problemResponse(
 
 /** The problem of a thrown error. The error may name files and addresses, so its message stays in the log. */
 export function thrownProblem(error: unknown): Problem {
+  if (error instanceof TocsinError && error.code === 'storage_full') {
+    const detail = 'Nothing was written. Try again later; the operator must make room.';
+    return { code: 'storage_full', detail, retryAfter: 30 };
+  }
   const isOutage =
     error instanceof TocsinError && (error.kind === 'unavailable' || OPERATORS.has(error.code));
   if (isOutage) return { code: 'unavailable', detail: 'Try again in a moment.', retryAfter: 1 };
