@@ -7,6 +7,7 @@ import { testCli, type Cli, type CliProcess } from '../support/cli.ts';
 import { freeze } from '../support/frozen.ts';
 import { raiseLine } from '../support/lines.ts';
 import { rawStream } from '../support/jetstream.ts';
+import { testNatsServer } from '../support/nats-server.ts';
 import { SLOW_TEST_MS } from '../support/timeouts.ts';
 import { until } from '../support/until.ts';
 
@@ -49,6 +50,20 @@ function child({ cli }: Started, pattern: RegExp): number {
   if (pid === undefined) throw new Error(`no process has a command line like ${String(pattern)}`);
   return pid;
 }
+
+test(
+  'a start with a NATS server of the user raises the examples only with --examples',
+  { timeout: SLOW_TEST_MS },
+  async () => {
+    await using cli = testCli();
+    await using nats = await testNatsServer();
+    const env = { TOCSIN_NATS: nats.url };
+    const plain = await cli.json(['start', '--once'], { env });
+    expect(plain).toMatchObject({ code: 0, document: { read: 0, raised: 0, published: 0 } });
+    const asked = await cli.json(['start', '--once', '--examples'], { env });
+    expect(asked).toMatchObject({ code: 0, document: { read: 40 } });
+  },
+);
 
 const isLinux = existsSync('/proc/self/cmdline');
 

@@ -94,7 +94,7 @@ export function connectFailure(servers: string, cause: unknown): OutputError | T
 export function permissionError(servers: string, cause: unknown): TocsinError {
   const message = `NATS at ${servers} denies a permission: ${causeText(cause)}`;
   return new TocsinError('usage', 'nats_permissions', message, {
-    hint: 'Allow publishing to $JS.API.> and the output subjects, and subscribing to the inbox prefix.',
+    hint: 'Allow publishing to $JS.API.> and the output subjects (a worker: and to $JS.ACK.>), and subscribing to the inbox prefix.',
     cause,
   });
 }

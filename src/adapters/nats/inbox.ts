@@ -16,6 +16,7 @@ import {
   openJetStream,
   type Connection,
 } from './connection.ts';
+import { watchAcks, type AckWatch } from './acknowledging.ts';
 import { unavailable } from './failures.ts';
 import type { NatsConnectionOptions } from './options.ts';
 import { planStream } from './stream.ts';
@@ -48,6 +49,9 @@ const ackWaitMs = 30_000;
 const laterMs = 2_000;
 /** Unacknowledged messages of all workers together. */
 const maxAckPending = 1_024;
+
+/** The durable consumer that workers share by default. */
+export const DEFAULT_CONSUMER = 'tocsin-delivery';
 
 const consumerSchema = z.object({ name: z.string() });
 
@@ -82,10 +86,11 @@ type Source = JetStreamInboxOptions & { readonly stream: string };
 
 /** Hands over messages until the signal, or until the connection or the consumer fails. */
 async function follow(connection: Connection, source: Source, run: Run): Promise<void> {
-  const { stream, subjectRoot = '', consumer = 'tocsin-delivery' } = source;
+  const { stream, subjectRoot = '', consumer = DEFAULT_CONSUMER } = source;
   const { signal } = run;
   if (!(await waitForStream(connection, stream, run))) return;
   await createConsumer(connection, stream, consumer, subjectRoot);
+  const acks = watchAcks(connection, source.logger ?? silentLogger);
   const inHand = new Set<Promise<void>>();
   const pull: Pull = {
     stream,
@@ -99,9 +104,11 @@ async function follow(connection: Connection, source: Source, run: Run): Promise
   try {
     for await (const messages of pullMessages(connection, pull, signal)) {
       for (const message of messages) {
-        const work: Promise<void> = handle(connection, message, run, source).finally(() => {
-          inHand.delete(work);
-        });
+        const work: Promise<void> = handle(connection, message, run, { ...source, acks }).finally(
+          () => {
+            inHand.delete(work);
+          },
+        );
         inHand.add(work);
       }
     }
@@ -150,10 +157,11 @@ async function handle(
   { client }: Connection,
   message: Msg,
   run: Run,
-  { logger = silentLogger }: Source,
+  { acks, logger = silentLogger }: Source & { readonly acks: AckWatch },
 ): Promise<void> {
   const { subject, reply = '' } = message;
   const sequence = deliveryNumbers(reply)?.sequence ?? 0n;
+  acks.arrived(sequence);
   let acknowledgement: Acknowledgement;
   try {
     acknowledgement = await run.handle({ subject, sequence, headers: readHeaders(message) });
@@ -163,7 +171,9 @@ async function handle(
     logger.warn(about, 'handling a message failed; the server redelivers it');
   }
   // If the acknowledgement is lost, the server redelivers the message, and the worker finds its record.
-  if (!client.isClosed()) client.publish(reply, REPLIES[acknowledgement]);
+  if (client.isClosed()) return;
+  client.publish(reply, REPLIES[acknowledgement]);
+  if (acknowledgement === 'ack') acks.acknowledged(sequence);
 }
 
 const REPLIES: Readonly<Record<Acknowledgement, string>> = {

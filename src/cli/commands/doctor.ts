@@ -149,6 +149,7 @@ function checkState(config: Config): Check {
 }
 
 async function checkNats(config: Config): Promise<readonly Check[]> {
+  const { checkAcknowledging } = await import('./doctor-acks.ts');
   let found: ServerDescription;
   try {
     found = await describeServer(natsOptions(config));
@@ -160,7 +161,11 @@ async function checkNats(config: Config): Promise<readonly Check[]> {
     const hint = 'Start it with -js, or enable JetStream for this account.';
     return [{ name: 'nats', status: 'failed', detail: `${server} without JetStream`, hint }];
   }
-  return [weigh('nats', server, [], found.warnings), checkStream(config.stream, found.stream)];
+  return [
+    weigh('nats', server, [], found.warnings),
+    checkStream(config.stream, found.stream),
+    await checked('acks', async () => ok('acks', await checkAcknowledging(config))),
+  ];
 }
 
 function checkStream(name: string, info: ServerDescription['stream']): Check {

@@ -11,7 +11,7 @@ import { openDelivery } from '../compose/delivery.ts';
 import { evaluatorOver, headOf, openTasks, openTaskWorker } from '../compose/tasks.ts';
 import type { Config } from '../config/config.ts';
 import { removeRunFile, writeRunFile } from '../config/run-file.ts';
-import { exampleChannels } from '../demo/example-channels.ts';
+import { exampleChannels, noExamples } from '../demo/example-channels.ts';
 import { ensureExampleFolder, exampleFolder } from '../demo/example-tasks.ts';
 import { wereExamplesRaised } from '../demo/example-triggers.ts';
 import { createNarrator, withoutJson } from '../demo/narrator.ts';
@@ -41,7 +41,8 @@ export const startAll: Work<StartOptions> = async (context, options) => {
   const settled: Config = { ...config, store: server.url, nats: nats.url };
   await using store = await openSealedStore(settled, 'tocsin start');
   const { path } = config.tasks;
-  if (path === undefined) ensureExampleFolder(Date.now(), !wereExamplesRaised());
+  const withExamples = options.examples === true || ownsServers(config);
+  if (path === undefined) ensureExampleFolder(Date.now(), withExamples && !wereExamplesRaised());
   await using source = await openTasks(config, path ?? exampleFolder(), {
     watch: options.once !== true,
     logger,
@@ -54,11 +55,13 @@ export const startAll: Work<StartOptions> = async (context, options) => {
   const { committed: onCommit } = narrator;
   const actor = 'tocsin start';
   const projector = await openOutputProjector(settled, { store, state, logger, actor, onCommit });
-  const parts = { ...context, config: settled, kernel, projector, narrator };
+  const parts = { ...context, config: settled, kernel, projector, narrator, withExamples };
   const tasks = { config: settled, store, storeId: kernel.storeId, source, logger };
   if (options.once === true) return await startOnce(parts, tasks);
   const { serveProjectorHealth, serveApi } = await loadServers();
-  await using examples = await exampleChannels(settled, store, narrator, signal);
+  await using examples = withExamples
+    ? await exampleChannels(settled, store, narrator, signal)
+    : noExamples(settled);
   await using delivery = await openDelivery(examples.config, store, kernel.storeId, logger);
   await using taskWorker = await openTaskWorker(tasks);
   const jobs = taskStory(terminal);
@@ -92,6 +95,11 @@ async function loadServers() {
     import('../compose/serve-api.ts'),
   ]);
   return { ...health, ...api };
+}
+
+/** False where the log or the messages may be those of a production: examples would notify its users. */
+function ownsServers({ store, natsWasGiven }: Config): boolean {
+  return !isEventStoreDb(store) && !natsWasGiven;
 }
 
 type Parts = { readonly signal: AbortSignal; readonly logger: Logger };

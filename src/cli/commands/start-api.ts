@@ -9,13 +9,14 @@ import { serveApi } from '../compose/serve-api.ts';
 import { serveStoreHealth } from '../compose/serve-health.ts';
 import { usageError } from '../config/usage-error.ts';
 import type { Work } from './command.ts';
-import type { StartOptions } from './start-options.ts';
+import { examplesNeedAll, type StartOptions } from './start-options.ts';
 
 export const startApi: Work<StartOptions> = async ({ config, signal }, options) => {
   if (options.once === true || options.standby === true) {
     const hint = 'Leave these options out: this mode does not project.';
     throw usageError('wrong_mode', '--mode api takes neither --once nor --standby', hint);
   }
+  if (options.examples === true) throw examplesNeedAll();
   const logger = jsonLogger({ level: config.logLevel });
   await using store = await openSealedStore(config, 'tocsin start --mode api', logger);
   await using health = await serveStoreHealth(() => readControl(store, config.name), config.http);

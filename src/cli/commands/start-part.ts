@@ -14,7 +14,7 @@ import { serveProjectorHealth } from '../compose/serve-health.ts';
 import { usageError } from '../config/usage-error.ts';
 import { EXIT } from '../terminal/terminal.ts';
 import type { Work } from './command.ts';
-import type { StartOptions } from './start-options.ts';
+import { examplesNeedAll, type StartOptions } from './start-options.ts';
 
 /** The exit code after a refused projection while deliveries went on. */
 const REFUSED = 4;
@@ -24,6 +24,7 @@ export const startPart: Work<StartOptions> = async ({ config, signal }, options)
     const hint = 'Use tocsin project --once for a projection until the head of the log.';
     throw usageError('once_needs_all', '--once needs --mode all', hint);
   }
+  if (options.examples === true) throw examplesNeedAll();
   const { mode } = options;
   const who = `tocsin start --mode ${mode}`;
   const logger = jsonLogger({ level: config.logLevel });

@@ -19,6 +19,7 @@ export function startCommand(program: Command): void {
     )
     .option('--standby', 'worker and projector: publish only when no other one does')
     .option('--allow-remote', 'let the HTTP API listen where other machines reach it (--api)')
+    .option('--examples', 'raise the examples although --store or --nats names a server')
     .option('--once', 'raise the examples, project, print the summary and exit');
   const settings = ['store', ...NATS_SETTINGS, 'state', 'name', 'source', 'http', 'api'] as const;
   const worker = ['worker', 'frontend', 'delivery', ...CHANNEL_SETTINGS, 'logLevel'] as const;
@@ -28,7 +29,8 @@ export function startCommand(program: Command): void {
     `On the first start it reads examples/tasks.ics (with its times moved to now) and raises
 examples/triggers.ndjson, and shows what becomes of both. It then follows the calendars in var/tasks, or
 those that --tasks names, and takes trigger lines on its standard input, until Ctrl-C. A second start
-goes on where the first stopped.
+goes on where the first stopped. With a --store or --nats server of yours it raises no examples, unless
+--examples asks for them: they would notify the users of that log.
 
 The other modes start no servers: they use those of a running start, or those that --store and --nats
 name. Two workers on one machine need a --worker and a --state each.

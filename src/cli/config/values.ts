@@ -16,7 +16,10 @@ export type TasksConfig = {
 const MAX_LEAD_HOURS = 8_760;
 
 /** `HOST:PORT`, `[IPV6]:PORT`, or a port of this machine. */
-export function parseAddress(setting: 'http' | 'api' | 'listen' | 'advertise', text: string): Address {
+export function parseAddress(
+  setting: 'http' | 'api' | 'listen' | 'advertise',
+  text: string,
+): Address {
   const match = /^(?:(?:\[(.+)\]|([^:]+)):)?(\d{1,5})$/.exec(text);
   const [, ipv6, host = '127.0.0.1', port] = match ?? [];
   if (Number(port) <= 65_535) return { host: ipv6 ?? host, port: Number(port) };

@@ -21,6 +21,11 @@ type ExampleChannels = AsyncDisposable & {
   readonly config: Config;
 };
 
+/** No receiver: channels lead to their own addresses. */
+export function noExamples(config: Config): ExampleChannels {
+  return { url: undefined, config, [Symbol.asyncDispose]: () => Promise.resolve() };
+}
+
 /** Serves the receiver and configures the channels, unless a vault or a stand-in is configured. */
 export async function exampleChannels(
   config: Config,
@@ -29,9 +34,7 @@ export async function exampleChannels(
   signal: AbortSignal,
 ): Promise<ExampleChannels> {
   const isReal = config.vault.wasGiven || config.addresses.standIn !== undefined;
-  if (isReal || config.delivery === 'off') {
-    return { url: undefined, config, [Symbol.asyncDispose]: () => Promise.resolve() };
-  }
+  if (isReal || config.delivery === 'off') return noExamples(config);
   await using opened = new AsyncDisposableStack();
   const receiver = opened.use(await serveStandIn(narrator.received));
   const addresses = { ...config.addresses, standIn: receiver.url };

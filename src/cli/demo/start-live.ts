@@ -16,7 +16,7 @@ export async function startLive(
   { http, api }: { readonly http: string; readonly api: string },
   workers: readonly ((signal: AbortSignal) => Promise<void>)[],
 ): Promise<number> {
-  const { config, terminal, signal, kernel, projector, narrator } = parts;
+  const { config, terminal, signal, kernel, projector, narrator, withExamples } = parts;
   const { store, nats } = config;
   terminal.say(`Tocsin is up: store ${redactConnectionString(store)}, NATS ${redactUrl(nats)}`);
   terminal.say(`  health and metrics   ${http}/health/ready  ${http}/metrics`);
@@ -26,7 +26,8 @@ export async function startLive(
   terminal.say('                       npm run -s tocsin -- audit replay');
   terminal.say(`  tasks are read from  ${config.tasks.path ?? exampleFolder()}`);
   const project = runTogether(signal, [(both) => projector.run(both), ...workers]);
-  const examples = await Promise.race([raiseExamples(kernel, narrator, signal), project]);
+  const raising = withExamples ? raiseExamples(kernel, narrator, signal) : undefined;
+  const examples = await Promise.race([raising, project]);
   if (examples !== undefined) sayRaised(terminal, examples);
   terminal.say('Type or pipe trigger lines here (NDJSON); Ctrl-C stops.');
   const stopReading = (): void => {
@@ -71,6 +72,7 @@ export type StartedParts = {
   readonly kernel: Kernel;
   readonly projector: Projector;
   readonly narrator: Narrator;
+  readonly withExamples: boolean;
   /** Of `performance.now()`. */
   readonly startedAt: number;
 };

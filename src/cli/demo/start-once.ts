@@ -8,7 +8,7 @@ import { runTasksOnce } from './tasks-once.ts';
 
 export async function startOnce(parts: StartedParts, tasks: TaskWorkerOptions): Promise<number> {
   const { terminal, signal, wasInterrupted, kernel, projector, narrator, startedAt } = parts;
-  const raised = await raiseExamples(kernel, narrator, signal);
+  const raised = parts.withExamples ? await raiseExamples(kernel, narrator, signal) : undefined;
   const jobs = await runTasksOnce(tasks, withoutJson(terminal), signal);
   const summary = await projector.once({}, signal);
   const { read = 0, duplicates = 0, rejected = 0 } = raised ?? {};

@@ -1,0 +1,96 @@
+// Whether acknowledgements reach the server. A server that denies one says so later, and to nobody in particular; the
+// queue then stands still for ever at the consumer's limit of unacknowledged messages.
+import type { NatsConnection } from 'nats';
+import type { Logger } from '../../domain/ports/logger.ts';
+import { closeConnection, openConnection, type Connection } from './connection.ts';
+import { permissionError } from './failures.ts';
+import type { NatsConnectionOptions } from './options.ts';
+
+const ACK_PREFIX = '$JS.ACK.';
+
+/** Acknowledged sequences that are remembered, to recognise a message that comes again. */
+const REMEMBERED = 4_096;
+/** Redeliveries are logged once in this time. */
+const LOG_EVERY_MS = 60_000;
+
+/** Calls `denied` with each subject to which the server denies a publish, until the connection closes. */
+async function watchDenials(
+  client: NatsConnection,
+  denied: (subject: string) => void,
+): Promise<void> {
+  for await (const { permissionContext } of client.status()) {
+    if (permissionContext?.operation === 'publish') denied(permissionContext.subject);
+  }
+}
+
+export type AckWatch = {
+  /** To be called for each message that arrives. */
+  readonly arrived: (sequence: bigint) => void;
+  /** To be called when the message is acknowledged. */
+  readonly acknowledged: (sequence: bigint) => void;
+};
+
+/** Logs acknowledgements that do not arrive: those that the server denies, and messages that come again after one. */
+export function watchAcks({ client, servers }: Connection, logger: Logger): AckWatch {
+  const remembered = new Set<bigint>();
+  let isDenied = false;
+  let again = 0;
+  let loggedAt = -Infinity;
+  void watchDenials(client, (subject) => {
+    if (isDenied || !subject.startsWith(ACK_PREFIX)) return;
+    isDenied = true;
+    const { message, hint } = ackDenied(servers);
+    logger.error({ subject, hint }, message);
+  });
+  return {
+    arrived(sequence) {
+      if (!remembered.has(sequence)) return;
+      again += 1;
+      const now = performance.now();
+      if (now - loggedAt < LOG_EVERY_MS) return;
+      loggedAt = now;
+      const about = { sequence: String(sequence), redelivered: again };
+      logger.warn(
+        about,
+        'messages come again after their acknowledgement: it did not reach the server',
+      );
+      again = 0;
+    },
+    acknowledged(sequence) {
+      remembered.delete(sequence);
+      remembered.add(sequence);
+      const [oldest] = remembered;
+      if (remembered.size > REMEMBERED && oldest !== undefined) remembered.delete(oldest);
+    },
+  };
+}
+
+/**
+ * Tries an acknowledgement of a message that does not exist, in the form that only extends a lease: it changes nothing.
+ *
+ * @throws TocsinError `nats_permissions` when the server denies it; else like `openConnection`
+ */
+export async function tryAcknowledging(
+  options: NatsConnectionOptions,
+  stream: string,
+  consumer: string,
+): Promise<void> {
+  const connection = await openConnection(options);
+  const { client, servers } = connection;
+  const denied: string[] = [];
+  try {
+    void watchDenials(client, (subject) => denied.push(subject));
+    client.publish(`${ACK_PREFIX}${stream}.${consumer}.1.0.0.0.0`, '+WPI');
+    // The server answers a denied publish before it answers the ping of a flush.
+    await client.flush();
+    await new Promise(setImmediate);
+  } finally {
+    await closeConnection(connection);
+  }
+  if (denied.length > 0) throw ackDenied(servers);
+}
+
+function ackDenied(servers: string) {
+  const cause = `acknowledgements (${ACK_PREFIX}>); deliveries stop after a thousand`;
+  return permissionError(servers, cause);
+}
