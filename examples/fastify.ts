@@ -8,7 +8,6 @@
 import { once } from 'node:events';
 import Fastify, { type FastifyInstance } from 'fastify';
 import {
-  alwaysNotify,
   defineTrigger,
   embeddedStore,
   openKernel,
@@ -19,6 +18,7 @@ import { jetStreamOutput } from '../src/nats.ts';
 import { sqliteReadModel } from '../src/sqlite.ts';
 import { scheduleTexts, scheduleTriggers } from '../src/schedule.ts';
 import { openTasks, type Tasks } from './tasks.ts';
+import { alwaysNotify } from '../src/kernel/raise/prepare.ts';
 
 const folder = process.env['DATA'] ?? 'var/fastify';
 const nats = process.env['TOCSIN_NATS'];
@@ -36,7 +36,7 @@ await using store = await embeddedStore({ file: `${folder}/events.db` });
 const taskCompleted = defineTrigger({
   type: 'task_completed',
   channel: 'feishu',
-  link: (previewId) => `/suggestions/${previewId}`,
+  link: ({ previewId }) => `/suggestions/${previewId}`,
 });
 const remind = alwaysNotify(scheduleTexts.en);
 await using kernel = await openKernel({

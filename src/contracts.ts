@@ -1,10 +1,10 @@
 // 'tocsin/contracts': what consumers of the messages need.
 export {
-  ActiveScheduleTriggered,
   CONTRACTS,
   NotificationRequested,
   ScheduleApplyFailed,
   ScheduleApplySucceeded,
+  TriggerRaised,
 } from './domain/contracts/schemas.ts';
 export type { ContractName } from './domain/contracts/schemas.ts';
 export { MessageHeaders } from './domain/contracts/headers.ts';

@@ -1,21 +1,23 @@
 // 'tocsin': what an application embeds. Re-exports only; docs/api.txt lists the surface, and CI compares it.
 export { openKernel } from './kernel/open-kernel.ts';
-export type { Kernel, KernelOptions, TriggerView } from './kernel/open-kernel.ts';
+export type { Kernel, KernelOptions, RaiseFields, TriggerView } from './kernel/open-kernel.ts';
 export type { Call } from './kernel/decider/decider.ts';
 export type { RaiseResult } from './kernel/raise/raise-result.ts';
 export { relayRaises, type RelayOptions, type RelaySummary } from './kernel/relay/relay.ts';
 export type { PendingRaise, RaiseSource, SettledRaise } from './kernel/relay/raise-source.ts';
-export { alwaysNotify } from './kernel/raise/raise.ts';
+export { alwaysNotify } from './kernel/raise/prepare.ts';
 export type { Policies, PolicyCall, PolicyResult, PolicyView } from './kernel/control/policies.ts';
 export { formatPolicy, parsePolicy } from './domain/policy/text.ts';
 export type { Axis, Policy, PolicyInput } from './domain/policy/policy.ts';
 export { SEVERITIES, type Severity } from './domain/core/severity.ts';
 export { defineTrigger, type TriggerDefinition } from './domain/trigger/definitions.ts';
+export type { LinkFacts, TypedRequest } from './domain/trigger/definitions.ts';
+export type { PayloadSchema } from './domain/trigger/payload.ts';
 export type { RaiseInput, RaiseRequest, Rejection } from './domain/trigger/commands.ts';
 export type { Issue } from './domain/core/input.ts';
 export type { Occurrence } from './domain/trigger/state.ts';
 export type { Evaluator, LaterEvaluator } from './domain/ports/evaluator.ts';
-export type { Evaluation, Offer } from './domain/trigger/evaluation.ts';
+export { close, notify, offer, type Evaluation, type Offer } from './domain/trigger/evaluation.ts';
 export type { Previews } from './kernel/previews/previews.ts';
 export type { OfferPreviewResult } from './kernel/previews/offer.ts';
 export type { ConfirmResult, DismissResult, PreviewRejected } from './kernel/previews/results.ts';

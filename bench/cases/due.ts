@@ -8,8 +8,8 @@ import { createTaskTable } from '../../src/schedule/tasks/files/task-table.ts';
 import { BUILT_IN_DETECTORS } from '../../src/schedule/detectors/built-in.ts';
 import type { Task } from '../../src/schedule/tasks/task-source.ts';
 import { importDueJobs } from '../../src/schedule/import-due-jobs.ts';
-import { openKernel, type Kernel } from '../../src/kernel/open-kernel.ts';
-import { DUE_JOB_INDEX, scannerProcess } from '../../src/schedule/scanner.ts';
+import { openKernel } from '../../src/kernel/open-kernel.ts';
+import { DUE_JOB_INDEX, scannerProcess, type ScannerOptions } from '../../src/schedule/scanner.ts';
 import { systemRuntime } from '../../src/kernel/decider/runtime.ts';
 import { shown, type Report, type Surroundings } from '../support/bench.ts';
 import { scheduleProduct } from '../../src/schedule/triggers.ts';
@@ -69,7 +69,7 @@ async function openWorkerOn(folder: string) {
   const table = createTaskTable();
   let raised = 0;
   let lastAt = 0;
-  const counting: Pick<Kernel, 'raise'> = {
+  const counting: ScannerOptions['kernel'] = {
     async raise(input, call) {
       const result = await kernel.raise(input, call);
       raised += 1;

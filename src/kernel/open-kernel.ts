@@ -7,24 +7,26 @@ import type { ApplyPreview } from '../domain/ports/apply-preview.ts';
 import type { Evaluation } from '../domain/trigger/evaluation.ts';
 import type { Evaluator, LaterEvaluator } from '../domain/ports/evaluator.ts';
 import type { EventStore } from '../domain/ports/event-store.ts';
-import type { Texts } from '../domain/notification/texts.ts';
+import { textsOf, type Texts } from '../domain/notification/texts.ts';
 import type { RaiseInput, RaiseRequest, Rejection } from '../domain/trigger/commands.ts';
 import type { TriggerDefinition } from '../domain/trigger/definitions.ts';
 import { occurrenceOf, type Occurrence } from '../domain/trigger/state.ts';
-import type { AddressRules } from '../domain/channel/address.ts';
+import { ADDRESS_CHANNELS, type AddressRules } from '../domain/channel/address.ts';
 import type { SecretVault } from '../domain/ports/secret-vault.ts';
 import type { Sender } from '../domain/ports/sender.ts';
 import { sealedStore } from './sealing/sealed-store.ts';
 import { channelsOf } from './channels/open.ts';
 import type { Channels } from './channels/channels.ts';
 import { initialiseControl } from './control/control.ts';
+import { setDefinitionPolicies } from './control/definition-policies.ts';
 import { createPolicies, type Policies } from './control/policies.ts';
 import { previewsOf, type Previews } from './previews/previews.ts';
 import { systemRuntime } from './decider/runtime.ts';
 import { DEFAULT_CONCURRENCY, raiseAll } from './raise/raise-all.ts';
 import type { Call } from './decider/decider.ts';
-import { alwaysNotify, dryRun, raise, triggerDecider, type RaiseContext } from './raise/raise.ts';
+import { raise, triggerDecider } from './raise/raise.ts';
 import type { RaiseResult } from './raise/raise-result.ts';
+import { dryRun, type RaiseContext } from './raise/prepare.ts';
 
 /** Options of {@link openKernel}. */
 export type KernelOptions = {
@@ -32,9 +34,16 @@ export type KernelOptions = {
   readonly store: EventStore;
   /** The trigger types that can be raised; of two with one name the last counts. */
   readonly triggers: readonly TriggerDefinition[];
-  /** The sentences of notifications and of test messages. */
-  readonly texts: Texts;
-  /** Evaluates triggers within the raise. Default: always notify. */
+  /**
+   * The sentences of notifications and of test messages, for types without their own. Default: none; then a
+   * notification has its summary only.
+   */
+  readonly texts?: Partial<Texts>;
+  /** The channel of notifications whose raise, evaluation and definition name none. Default: none. */
+  readonly channel?: string;
+  /** The channels that have a sender; a raise for another is refused. Default `feishu` and `webhook`. */
+  readonly channels?: readonly string[];
+  /** Evaluates triggers of types without an evaluator of their own, within the raise. Default: always notify. */
   readonly evaluate?: Evaluator;
   /**
    * When triggers are evaluated. `inline`, the default: within the raise, by `evaluate`. `later`: a raise
@@ -61,6 +70,10 @@ export type KernelOptions = {
   readonly recordDuplicates?: boolean;
 };
 
+/** A raise of one definition's type, with its payload. */
+export type RaiseFields<Input> = Omit<RaiseInput, 'triggerType' | 'payload'> &
+  (undefined extends Input ? { readonly payload?: Input } : { readonly payload: Input });
+
 /** One trigger from the log. */
 export type TriggerView = Occurrence & { readonly occurrence: number };
 
@@ -72,6 +85,12 @@ export interface Kernel extends AsyncDisposable {
    * @throws TocsinError for outages (`unavailable`) and for an evaluator that throws (`usage`)
    */
   raise(input: RaiseInput, call?: Call): Promise<RaiseResult>;
+  /** The same, with the payload typed by the definition, which must be one of the kernel's. */
+  raise<Input>(
+    definition: TriggerDefinition<Input>,
+    input: RaiseFields<Input>,
+    call?: Call,
+  ): Promise<RaiseResult>;
   /**
    * Raises many inputs concurrently; those of one user in order. Results come in the input's order.
    * @param inputs each a {@link RaiseInput}; any other value is rejected with its reasons
@@ -88,7 +107,7 @@ export interface Kernel extends AsyncDisposable {
    * @throws unknown the error of `evaluateLater`
    */
   dryRun(
-    input: Omit<RaiseInput, 'source'> & { readonly source?: string },
+    input: Omit<RaiseInput, 'source'> & { readonly source?: string | undefined },
     options?: { readonly signal?: AbortSignal },
   ): Promise<
     Result<{ readonly request: RaiseRequest; readonly evaluation: Evaluation }, Rejection>
@@ -108,9 +127,11 @@ export interface Kernel extends AsyncDisposable {
 /** Opens a kernel on a log, and gives a new log its id. @throws TocsinError `unavailable`, or `usage` for a bad name */
 export async function openKernel(options: KernelOptions): Promise<Kernel> {
   const context = contextOf(options);
-  const { storeId } = await initialiseControl(context);
+  const control = await initialiseControl(context);
+  const { storeId } = control;
   if (storeId === undefined) throw new TypeError('the control stream has no store id');
-  const policies = createPolicies(context);
+  await setDefinitionPolicies(context, context.definitions.values(), control);
+  const policies = createPolicies(context, [...context.definitions.keys()]);
   const inFlight = new Set<Promise<unknown>>();
   let closed = false;
 
@@ -129,7 +150,11 @@ export async function openKernel(options: KernelOptions): Promise<Kernel> {
 
   return {
     storeId,
-    raise: (input, call = {}) => track(() => raise(context, input, call)),
+    raise: (first: RaiseInput | TriggerDefinition, ...rest: readonly object[]) => {
+      if (!isDefinition(first)) return track(() => raise(context, first, rest[0] ?? {}));
+      const [input, call = {}] = rest;
+      return track(() => raise(context, { ...input, triggerType: first.type }, call));
+    },
     raiseAll: (inputs, { concurrency = DEFAULT_CONCURRENCY, ...call } = {}) =>
       raiseAll(
         inputs,
@@ -148,10 +173,14 @@ export async function openKernel(options: KernelOptions): Promise<Kernel> {
       history: () => track(() => policies.history()),
     },
     previews: previewsOf(context, options.apply, track),
-    channels: channelsOf(context, options, track),
+    channels: channelsOf({ ...context, texts: textsOf(options.texts) }, options, track),
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+function isDefinition(value: RaiseInput | TriggerDefinition): value is TriggerDefinition {
+  return 'bind' in value;
 }
 
 /** The key of inputs that must keep their order: the user id, if there is one. */
@@ -170,7 +199,8 @@ async function findTrigger(context: RaiseContext, id: string): Promise<TriggerVi
 
 function contextOf(options: KernelOptions): RaiseContext {
   const { texts, triggers, clock, name = DEFAULT_KERNEL_NAME, vault } = options;
-  const { seal: sealing = true, evaluation, evaluate = alwaysNotify(texts) } = options;
+  const { seal: sealing = true, evaluation = 'inline', recordDuplicates = false } = options;
+  const { channel, channels = ADDRESS_CHANNELS, evaluate, evaluateLater } = options;
   const store = vault ? sealedStore(options.store, vault, { sealing }) : options.store;
   if (!/^[a-z0-9-]{1,32}$/.test(name)) {
     throw new TocsinError('usage', 'invalid_kernel_name', 'the kernel’s name is out of range', {
@@ -182,10 +212,11 @@ function contextOf(options: KernelOptions): RaiseContext {
     kernel: name,
     runtime: systemRuntime(clock),
     definitions: new Map(triggers.map((definition) => [definition.type, definition])),
-    evaluate: evaluation === 'later' ? undefined : evaluate,
-    evaluateLater: options.evaluateLater,
-    texts,
-    recordDuplicates: options.recordDuplicates ?? false,
+    evaluation,
+    evaluate,
+    evaluateLater,
+    notifications: { texts, channel, channels: new Set(channels) },
+    recordDuplicates,
   };
 }
 

@@ -11,7 +11,9 @@ import { errorDetail, type DetectedTrigger, type Detector } from './detectors/de
 import type { RecordedEvent } from '../domain/core/recorded-event.ts';
 import type { TaskSource } from './tasks/task-source.ts';
 import { dueJobDecider, recordInspection, type DueJobContext } from './due-jobs.ts';
-import type { Kernel } from '../kernel/open-kernel.ts';
+import type { Call } from '../kernel/decider/decider.ts';
+import type { RaiseResult } from '../kernel/raise/raise-result.ts';
+import type { RaiseInput } from '../domain/trigger/commands.ts';
 import { dueProcess } from '../kernel/processes/due/due-process.ts';
 import type { DueProcessOptions, DueChange } from '../kernel/processes/due/options.ts';
 import type { Process } from '../kernel/processes/due/process.ts';
@@ -27,7 +29,7 @@ export type ScannerOptions = Omit<
   'name' | 'prefixes' | 'changeOf' | 'handle'
 > & {
   /** Raises the triggers; on the same store. */
-  readonly kernel: Pick<Kernel, 'raise'>;
+  readonly kernel: { readonly raise: (input: RaiseInput, call?: Call) => Promise<RaiseResult> };
   readonly source: TaskSource;
   readonly detectors: readonly Detector[];
   /** The kernel's name. Default `tocsin`. */

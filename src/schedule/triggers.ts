@@ -2,12 +2,23 @@
 import { defineTrigger, type TriggerDefinition } from '../domain/trigger/definitions.ts';
 import { scheduleTexts } from './texts.ts';
 
-const link = (previewId: string): string => `/schedule-adjust/${previewId}`;
+export const TRIGGER_SOURCES = ['worker_due_job', 'api_trigger', 'user_feedback'] as const;
+export const TARGET_TYPES = ['task_pool', 'schedule_event', 'task_item'] as const;
+
+const common = {
+  sources: TRIGGER_SOURCES,
+  targets: TARGET_TYPES,
+  mockSources: ['api_trigger'],
+  channel: 'feishu',
+  expiresIn: '1h',
+  contract: 'active_schedule.triggered',
+  link: ({ previewId }: { readonly previewId: string }): string => `/schedule-adjust/${previewId}`,
+} as const;
 
 /** `important_urgent_task` and `unfinished_feedback`, for {@link openKernel}'s `triggers`. */
 export const scheduleTriggers: readonly TriggerDefinition[] = [
-  defineTrigger({ type: 'important_urgent_task', scope: 'target', channel: 'feishu', link }),
-  defineTrigger({ type: 'unfinished_feedback', scope: 'feedback', channel: 'feishu', link }),
+  defineTrigger({ ...common, type: 'important_urgent_task', scope: 'target' }),
+  defineTrigger({ ...common, type: 'unfinished_feedback', scope: 'feedback' }),
 ];
 
 /** The trigger types with their English texts: options of a kernel and of `evaluationProcess`. */

@@ -98,7 +98,9 @@ onBothStores((make) => {
       occurrence: 1,
       evaluation: offer,
       stream: 's',
-      definition: { channel: 'feishu', link: () => '/' },
+      link: () => '/',
+      channel: 'feishu',
+      expiresInMs: 1,
       texts: scheduleTexts.en,
     } as const;
     expect(decideEvaluated(state, command, { recordedAt: 0 })).toEqual([]);

@@ -8,11 +8,7 @@ import { ok } from '../../src/domain/core/result.ts';
 import { actionOf, type IssueCode } from '../../src/schedule/evaluation/diagnose.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
 import { decideConfirm, type ConfirmPreview } from '../../src/domain/preview/confirm.ts';
-import {
-  parseRaise,
-  type RaiseInput,
-  type RaiseRequest,
-} from '../../src/domain/trigger/commands.ts';
+import { type RaiseInput, type RaiseRequest } from '../../src/domain/trigger/commands.ts';
 import { defineTrigger } from '../../src/domain/trigger/definitions.ts';
 import {
   decideEvaluated,
@@ -32,6 +28,7 @@ import { mended } from '../support/mended.ts';
 import { anInput, eventsOf } from '../support/world.ts';
 import { scheduleProduct } from '../../src/schedule/triggers.ts';
 import { scheduleTexts } from '../../src/schedule/texts.ts';
+import { parseRaise } from '../../src/domain/trigger/parse-raise.ts';
 
 const STREAM = 'tocsin.trigger-92-626ea8e6-43a5-5e3a-bc19-cb2c85142695';
 const AT = Date.UTC(2026, 3, 30, 2);
@@ -39,13 +36,16 @@ const id = { triggerId: 'ast_1', occurrence: 1 };
 const definition = defineTrigger({
   type: 'important_urgent_task',
   channel: 'feishu',
-  link: (previewId) => `/previews/${previewId}`,
+  link: ({ previewId }) => `/previews/${previewId}`,
 });
 
 function request(more: Partial<RaiseInput> = {}): RaiseRequest {
-  const parsed = parseRaise(anInput(7, more), { now: AT, traceId: 't' });
+  const parsed = parseRaise(anInput(7, more), new Map([[definition.type, definition]]), {
+    now: AT,
+    traceId: 't',
+  });
   if (!parsed.ok) throw new Error(parsed.error.message);
-  return parsed.value;
+  return parsed.value.request;
 }
 
 function stateOf(...events: readonly TriggerEvent[]): TriggerState {
@@ -217,7 +217,9 @@ test('W26: the events of a decision have different ids', async () => {
       const command = {
         occurrence: 1,
         evaluation,
-        definition,
+        link: undefined,
+        channel: 'feishu',
+        expiresInMs: 1,
         stream: STREAM,
         texts: scheduleTexts.en,
       };

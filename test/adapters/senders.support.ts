@@ -91,6 +91,8 @@ export const MESSAGE: OutgoingMessage = {
   targetId: '7',
   previewId: 'asp_1',
   dedupeKey: '42:important_urgent_task:2026-01-01T10:00:00Z',
+  summary: '',
+  severity: undefined,
   title: 'A suggestion',
   text: 'There is room.\nhttps://app.example/schedule-adjust/asp_1',
   actionText: 'View',

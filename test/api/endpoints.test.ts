@@ -83,7 +83,10 @@ describe('the trigger endpoints', () => {
     [{ ...ABOUT, user_id: 2 }, 'unknown_field', 'user_id'],
     [{ ...ABOUT, mock_now: 'yesterday' }, 'invalid_field', 'mock_now'],
     [{ ...ABOUT, idempotency_key: 'k'.repeat(192) }, 'invalid_field', 'idempotency_key'],
-    [{ trigger_type: 'important_urgent_task' }, 'invalid_field', 'target_type'],
+    [{ trigger_type: 'important_urgent_task' }, 'invalid_field', 'target_id'],
+    [{ ...ABOUT, target_type: undefined }, 'invalid_field', 'target_type'],
+    [{ ...ABOUT, target_type: 'invoice' }, 'invalid_field', 'target_type'],
+    [{ ...ABOUT, channel: 'pigeon' }, 'unknown_channel', 'channel'],
     [[], 'invalid_field', 'request'],
   ])('from %j is refused by its field: %s %s', async (body, code, field) => {
     using world = await apiWorld();

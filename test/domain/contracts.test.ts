@@ -40,12 +40,13 @@ describe('parseMessage', () => {
     expect(parseMessage(name, encode(triggered))).toEqual({ ok: true, contract, data: triggered });
   });
 
-  it.each(['notification.feishu.requested', 'notification.webhook.requested.00.ada'])(
-    'knows the contract of %s',
-    (name) => {
-      expect(parseMessage(name, encode(requested))).toMatchObject({ ok: true, data: requested });
-    },
-  );
+  it.each([
+    'notification.feishu.requested',
+    'notification.webhook.requested.00.ada',
+    'acme.mock.notification.email.requested.00.urn:user:1',
+  ])('knows the contract of %s', (name) => {
+    expect(parseMessage(name, encode(requested))).toMatchObject({ ok: true, data: requested });
+  });
 
   it.each(['schedule.apply.succeeded', 'acme.schedule.apply.failed.6d.42'])(
     'knows the contract of %s',
@@ -71,7 +72,8 @@ describe('parseMessage', () => {
     'active_schedule',
     'active_schedule.triggered.6d',
     'inactive_schedule.triggered.6d.42',
-    'notification.sms.requested.6d.42',
+    'notification.SMS.requested.6d.42',
+    'acme.notification.sms.requested',
     'active_schedule.triggered.zz.42',
   ])('does not know %s', (name) => {
     expect(parseMessage(name, encode(triggered))).toMatchObject({ code: 'unknown_contract' });
@@ -112,11 +114,12 @@ describe('asyncApi', () => {
     );
     expect(addresses).toEqual(
       [
+        'trigger.raised',
         'active_schedule.triggered',
-        'notification.feishu.requested',
-        'notification.webhook.requested',
         'schedule.apply.succeeded',
         'schedule.apply.failed',
+        'notification.feishu.requested',
+        'notification.webhook.requested',
       ]
         .flatMap((name) => [name, `mock.${name}`])
         .map((name) => `${name}.{share}.{user}`),
@@ -156,7 +159,8 @@ describe('asyncApi', () => {
       type: 'string',
       format: 'date-time',
     });
-    expect(schemas['notification.feishu.requested']?.['required']).toEqual(Object.keys(requested));
+    const { target_url: _optional, ...required } = requested;
+    expect(schemas['notification.feishu.requested']?.['required']).toEqual(Object.keys(required));
   });
 
   it('puts the subject root before every address', () => {

@@ -45,6 +45,7 @@ const raised: TriggerEvent = {
     dedupeKey: '42:important_urgent_task:task_pool:7:2026-04-30T02:00:00Z',
     traceId: 'trace_1',
     requestedAt,
+    contract: 'active_schedule.triggered',
     personal: { payload: { title: 'Essay' } },
   },
 };
@@ -81,6 +82,7 @@ const raisedAtRest = {
   dedupeKey: '42:important_urgent_task:task_pool:7:2026-04-30T02:00:00Z',
   traceId: 'trace_1',
   requestedAt: '2026-04-30T02:17:42.000Z',
+  contract: 'active_schedule.triggered',
   personal: { payload: { title: 'Essay' } },
 };
 
@@ -121,7 +123,7 @@ describe('stored events', () => {
   });
 
   it('encode the claim of an idempotency key as in the vector', () => {
-    const { triggerId: _id, occurrence, dedupeKey: _key, ...facts } = raised.data;
+    const { triggerId: _id, occurrence, dedupeKey: _key, contract: _c, ...facts } = raised.data;
     const hash = 'ab'.repeat(32);
     const event = {
       type: 'IdempotencyClaimed' as const,
@@ -133,7 +135,7 @@ describe('stored events', () => {
         occurrence,
       },
     };
-    const { triggerId: _at, dedupeKey: _rest, ...atRest } = raisedAtRest;
+    const { triggerId: _at, dedupeKey: _rest, contract: _contract, ...atRest } = raisedAtRest;
     expect(idempotencyCodec.encode(event, metadata, COMMAND).data).toStrictEqual({
       ...atRest,
       requestHash: hash,

@@ -14,11 +14,12 @@ import {
 import { formatPosition, parsePosition } from '../../src/domain/core/positions.ts';
 import { tumblingWindowStart } from '../../src/domain/core/windows.ts';
 import { idempotencyStream } from '../../src/domain/idempotency/events.ts';
-import { parseRaise, type RaiseInput } from '../../src/domain/trigger/commands.ts';
+import { type RaiseInput } from '../../src/domain/trigger/commands.ts';
 import { scopeOf, triggerStream } from '../../src/domain/trigger/dedupe-scope.ts';
 import { applyIdOf, requestHash } from '../../src/kernel/raise/request-hash.ts';
 import { GENESIS_DIGEST, nextDigest } from '../../src/projections/dedupe/messages.ts';
 import { scheduleTriggers } from '../../src/schedule/triggers.ts';
+import { parseRaise } from '../../src/domain/trigger/parse-raise.ts';
 
 const COMMAND = '11111111-1111-4111-8111-111111111111';
 const STREAM = 'tocsin.trigger-22-626ea8e6-43a5-5e3a-bc19-cb2c85142695';
@@ -206,7 +207,8 @@ describe('positions and windows', () => {
 });
 
 function parsed(input: RaiseInput) {
-  const request = parseRaise(input, { now: 0, traceId: 'trace' });
+  const definitions = new Map(scheduleTriggers.map((definition) => [definition.type, definition]));
+  const request = parseRaise(input, definitions, { now: 0, traceId: 'trace' });
   if (!request.ok) throw new Error(request.error.message);
-  return request.value;
+  return request.value.request;
 }

@@ -1,6 +1,7 @@
 // Evaluation after the raise has one effect for each trigger, with any number of workers and crashes.
 import { describe, expect, test } from 'vitest';
 import type { LaterEvaluator } from '../../src/domain/ports/evaluator.ts';
+import { defineTrigger } from '../../src/domain/trigger/definitions.ts';
 import { evaluationRetryMs, MAX_EVALUATIONS } from '../../src/domain/trigger/decide-evaluation.ts';
 import { laterWorld, offering } from '../support/later.ts';
 import { until } from '../support/until.ts';
@@ -106,9 +107,7 @@ describe('evaluationProcess', () => {
   });
 
   test('leaves a trigger of an unknown type to a worker that knows it', async () => {
-    const triggers = [
-      { type: 'invoice', scope: 'target', windowMs: 1000, channel: 'webhook', link: () => '/x' },
-    ] as const;
+    const triggers = [defineTrigger({ type: 'invoice', windowMs: 1000, channel: 'webhook' })];
     const world = await laterWorld({ kernel: { triggers } });
     await raised(world.kernel, anInput(1, { triggerType: 'invoice' }));
     const ignorant = world.worker();

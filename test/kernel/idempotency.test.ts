@@ -63,19 +63,31 @@ describe('raise with an idempotency key', () => {
     for (const other of [
       keyed(2),
       keyed(1, { payload: {} }),
-      keyed(1, { requestedAt: '2026-01-01T17:50:00+08:00' }),
+      keyed(1, { requestedAt: '2026-01-01T09:50:00.001Z' }),
       anInput(1, { idempotencyKey: 'k' }),
     ]) {
       expect(await kernel.raise(other)).toMatchObject({ outcome: 'idempotency_conflict' });
     }
   });
 
-  it('trims the key, and keeps keys of different users and types apart', async () => {
+  it('takes the same request in another form for the same request', async () => {
+    const { kernel } = await makeWorld();
+    await raised(kernel, keyed(1, { userId: 7, payload: { due: 1 } }));
+    const same = keyed(1, { userId: '7', payload: { due: 1 }, idempotencyKey: ' k ' });
+    for (const form of [
+      same,
+      { ...same, traceId: 'another-trace' },
+      { ...same, targetId: String(same.targetId) },
+      { ...same, requestedAt: '2026-01-01T17:50:00+08:00' },
+      { ...same, requestedAt: new Date('2026-01-01T09:50:00Z') },
+    ]) {
+      expect(await kernel.raise(form)).toMatchObject({ outcome: 'duplicate' });
+    }
+  });
+
+  it('keeps keys of different users and types apart', async () => {
     const { kernel } = await makeWorld();
     await raised(kernel, keyed(1));
-    expect(await kernel.raise(keyed(1, { idempotencyKey: ' k ' }))).toMatchObject({
-      outcome: 'idempotency_conflict',
-    });
     await raised(kernel, keyed(1, { userId: 2 }));
     await raised(kernel, keyed(1, { triggerType: 'unfinished_feedback' }));
   });

@@ -124,7 +124,7 @@ describe('trigger types of the embedder', () => {
       windowMs: 24 * 60 * 60 * 1000,
       payload: z.object({ invoice: z.string() }),
       channel: 'webhook',
-      link: (previewId) => `/invoices/${previewId}`,
+      link: ({ previewId }) => `/invoices/${previewId}`,
     });
     const { kernel, store } = await makeWorld({ kernel: { triggers: [invoice] } });
     const input = anInput(1, {

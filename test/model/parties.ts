@@ -10,7 +10,6 @@ import type { Runtime } from '../../src/domain/ports/runtime.ts';
 import type { Sender, SendOutcome } from '../../src/domain/ports/sender.ts';
 import { fromRaiseLine } from '../../src/domain/contracts/mapping.ts';
 import type { JsonObject } from '../../src/domain/core/json.ts';
-import { alwaysNotify } from '../../src/kernel/raise/raise.ts';
 import { appendControl, readControl } from '../../src/kernel/control/control.ts';
 import type { KernelContext } from '../../src/kernel/decider/decider.ts';
 import { attemptsProcess, ATTEMPTS_INDEX } from '../../src/kernel/processes/delivery/attempts.ts';
@@ -32,6 +31,7 @@ import type { Life } from './life.ts';
 import type { Schedule } from './schedule.ts';
 import { scheduleTriggers } from '../../src/schedule/triggers.ts';
 import { scheduleTexts } from '../../src/schedule/texts.ts';
+import type { RaiseContext } from '../../src/kernel/raise/prepare.ts';
 
 /** In proportion to what the model's time passes in; nobody sleeps for them. */
 export const TIMING = {
@@ -62,12 +62,17 @@ export async function raiseLine(
 ): Promise<RaiseResult> {
   const input = fromRaiseLine(line);
   if (!input.ok) throw new Error(`not a line: ${JSON.stringify(line)}`);
-  const context = {
+  const context: RaiseContext = {
     ...kernelContext(schedule, store),
     definitions: new Map(scheduleTriggers.map((definition) => [definition.type, definition])),
-    evaluate: alwaysNotify(scheduleTexts.en),
+    evaluation: 'inline',
+    evaluate: undefined,
     evaluateLater: undefined,
-    texts: scheduleTexts.en,
+    notifications: {
+      texts: scheduleTexts.en,
+      channel: undefined,
+      channels: new Set(['feishu']),
+    },
     recordDuplicates: false,
   };
   return raise(context, input.value, { deadlineMs: DEADLINE_MS });

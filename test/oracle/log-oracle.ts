@@ -87,7 +87,7 @@ export function decideLog(file: string): Decided {
     events += 1;
     if (type === 'TriggerRaised') {
       scopes.push(scopeOfTrigger(data));
-      const contract = 'active_schedule.triggered';
+      const contract = typeof data['contract'] === 'string' ? data['contract'] : 'trigger.raised';
       messages.push({ id: messageId(id, contract), type: contract });
     }
     if (type !== 'NotificationRequested') continue;

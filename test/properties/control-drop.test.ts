@@ -66,11 +66,8 @@ describe('a malformed event of the control stream', () => {
               for (const each of [world, clean]) await raised(each.kernel, anInput(n + 1));
             } else if (step.kind === 'policy') {
               for (const { store } of [world, clean]) {
-                const policies = createPolicies({
-                  store,
-                  kernel: 'tocsin',
-                  runtime: systemRuntime(),
-                });
+                const context = { store, kernel: 'tocsin', runtime: systemRuntime() };
+                const policies = createPolicies(context, []);
                 const policy = { kind: 'rolling' as const, count: 1, windowMs: (n + 1) * 60_000 };
                 await policies.set({ triggerType: '*', policy, reason: 'a test' });
               }

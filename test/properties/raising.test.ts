@@ -5,7 +5,6 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { notificationDedupeKey } from '../../src/domain/contracts/mapping.ts';
 import { parseInstant } from '../../src/domain/core/instants.ts';
 import { tumblingWindowStart } from '../../src/domain/core/windows.ts';
-import { parseRaise } from '../../src/domain/trigger/commands.ts';
 import { scopeOf } from '../../src/domain/trigger/dedupe-scope.ts';
 import { replay } from '../../src/projections/audit/replay/replay.ts';
 import { memoryReadModel } from '../../src/testing.ts';
@@ -15,6 +14,7 @@ import { decidedList, storedList } from '../support/decided.ts';
 import { productAnswer, raiseText } from '../support/raise-lines.ts';
 import { makeWorld } from '../support/world.ts';
 import { scheduleTriggers } from '../../src/schedule/triggers.ts';
+import { parseRaise } from '../../src/domain/trigger/parse-raise.ts';
 
 describe('sequence of raises', () => {
   it('gives the oracle’s answer, and each decided message exactly once and in order', async () => {
@@ -78,11 +78,14 @@ describe('instant in two time zones', () => {
             targetId: 1,
             requestedAt: inZone(at, zone),
           };
-          const request = parseRaise(input, { now: 0, traceId: 't' });
           const [definition] = scheduleTriggers;
-          if (!request.ok || definition === undefined) throw new Error('a good request');
-          const window = tumblingWindowStart(request.value.requestedAt, 1_800_000);
-          return [scopeOf(definition, request.value), notificationDedupeKey('1', 't', window)];
+          if (definition === undefined) throw new Error('a definition');
+          const definitions = new Map([[definition.type, definition]]);
+          const parsed = parseRaise(input, definitions, { now: 0, traceId: 't' });
+          if (!parsed.ok) throw new Error('a good request');
+          const { request } = parsed.value;
+          const window = tumblingWindowStart(request.requestedAt, 1_800_000);
+          return [scopeOf(definition, request), notificationDedupeKey('1', 't', window)];
         });
         expect(keys[0]).toEqual(keys[1]);
         const window = tumblingWindowStart(at, 1_800_000);

@@ -24,7 +24,7 @@ export async function decidedList(store: EventStore): Promise<DecidedMessage[]> 
   for (const event of await eventsOf(store)) {
     const data = event.data as Record<string, unknown>;
     if (event.type === 'TriggerRaised') {
-      const type = 'active_schedule.triggered';
+      const type = typeof data['contract'] === 'string' ? data['contract'] : 'trigger.raised';
       ids.push({ id: messageId(event.id, type), type });
     }
     // A request without its axis is poison: it is parked, and no message.

@@ -68,6 +68,7 @@ const rootPattern = /^(?:[A-Za-z0-9_-]+\.)*$/;
 const streamPattern = /^[A-Za-z0-9_-]{1,64}$/;
 
 const defaultSubjects = [
+  'trigger.raised.*.*',
   'active_schedule.triggered.*.*',
   'notification.*.requested.*.*',
   'schedule.apply.*.*.*',

@@ -38,10 +38,12 @@ function authorization({ bearerToken }: ChannelTarget): Readonly<Record<string, 
 /** The message of a group bot: a structured post, in which text is not parsed as markup. */
 function botMessage(message: OutgoingMessage, { secret }: ChannelTarget, now: Instant): Composed {
   const { title, text, actionText, actionUrl } = message;
-  const plain = plainText(text.replaceAll(actionUrl, '').trim());
+  const plain = plainText(actionUrl === undefined ? text : text.replaceAll(actionUrl, '').trim());
   const lines = [
     ...(plain === '' ? [] : [[{ tag: 'text', text: plain }]]),
-    [{ tag: 'a', text: plainText(actionText), href: actionUrl }],
+    ...(actionUrl === undefined
+      ? []
+      : [[{ tag: 'a', text: plainText(actionText) || actionUrl, href: actionUrl }]]),
   ];
   const content = { post: { zh_cn: { title: plainText(title), content: lines } } };
   const signed = secret === undefined ? {} : botSignature(secret, now);

@@ -37,7 +37,7 @@ function report(status: ProjectorStatus, reasons: ReadonlySet<string>, observe: 
   observe('tocsin_in_flight_messages', status.inFlight);
   observe('tocsin_stalled_seconds', status.stalledSeconds);
   observe('tocsin_store_away_seconds', status.storeAway?.seconds ?? 0);
-  observe('tocsin_messages_sent', sent.triggered, { rule: 'active_schedule.triggered' });
+  observe('tocsin_messages_sent', sent.triggered, { rule: 'trigger.raised' });
   observe('tocsin_messages_sent', sent.notifications, { rule: 'notification.requested' });
   observe('tocsin_events', totals.events);
   observe('tocsin_unknown_events', totals.unknown);

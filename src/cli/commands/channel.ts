@@ -5,7 +5,7 @@ import { Option, type Command } from 'commander';
 import { z } from 'zod';
 import type { TocsinError } from '../../domain/core/errors.ts';
 import { tryParseJson } from '../../domain/core/json.ts';
-import { CHANNELS } from '../../domain/core/vocabulary.ts';
+import { ADDRESS_CHANNELS } from '../../domain/channel/address.ts';
 import type { ChannelKey } from '../../domain/channel/commands.ts';
 import { initialiseControl } from '../../kernel/control/control.ts';
 import type { Channels } from '../../kernel/channels/channels.ts';
@@ -91,7 +91,9 @@ function ofOne(parent: Command, name: string, description: string): Command {
     .command(name)
     .description(description)
     .requiredOption('--user <ID>', 'the user')
-    .addOption(new Option('--channel <NAME>', 'the channel').choices(CHANNELS).default('feishu'))
+    .addOption(
+      new Option('--channel <NAME>', 'the channel').choices(ADDRESS_CHANNELS).default('feishu'),
+    )
     .option('--actor <NAME>', 'who decides; recorded in the log', CLI_ACTOR);
 }
 

@@ -5,6 +5,15 @@ import type { ChannelTarget } from '../ports/sender.ts';
 
 export type ChannelKind = ChannelTarget['kind'];
 
+/** The channels whose addresses users configure in Tocsin; an embedder has others with a lookup of its own. */
+export const ADDRESS_CHANNELS = ['feishu', 'webhook'] as const;
+
+export type AddressChannel = (typeof ADDRESS_CHANNELS)[number];
+
+export function isAddressChannel(channel: string): channel is AddressChannel {
+  return channel === 'feishu' || channel === 'webhook';
+}
+
 /** The addresses that a deployment allows; users cannot change these rules. */
 export type AddressRules = {
   /** Ports of generic webhooks besides 443. */
@@ -48,7 +57,7 @@ const FEISHU_KINDS = [
 /** Reads an address for a channel; the error never quotes the address. */
 export function readAddress(
   text: string,
-  channel: ChannelTarget['channel'],
+  channel: string,
   rules: AddressRules,
 ): Result<Address, string> {
   const trimmed = text.trim();

@@ -2,13 +2,12 @@
 import { z } from 'zod';
 import { err, ok, type Result } from '../core/result.ts';
 import { IdSchema } from '../core/identity.ts';
-import { CHANNELS } from '../core/vocabulary.ts';
 import { issuesOf, rejection, rejectionWith, type RejectionOf } from '../core/input.ts';
-import { readAddress, type Address, type AddressRules } from './address.ts';
+import { ADDRESS_CHANNELS, readAddress, type Address, type AddressRules } from './address.ts';
 
 export const ChannelKeySchema = z.strictObject({
   userId: IdSchema,
-  channel: z.enum(CHANNELS, { error: `must be one of ${CHANNELS.join(', ')}` }),
+  channel: z.enum(ADDRESS_CHANNELS, { error: `must be one of ${ADDRESS_CHANNELS.join(', ')}` }),
 });
 
 /** Visible ASCII only, because the text goes into an HTTP header. */

@@ -3,8 +3,8 @@
 import { z } from 'zod';
 import { createCodec, type EventData, type EventOf } from '../core/codec.ts';
 import { InstantCodec, textUpTo } from '../core/envelope.ts';
-import { CHANNELS } from '../core/vocabulary.ts';
 import { StoredIdSchema } from '../core/identity.ts';
+import { ADDRESS_CHANNELS } from './address.ts';
 
 export const CHANNEL_KINDS = ['feishu_bot', 'feishu_flow', 'feishu_base', 'webhook'] as const;
 
@@ -13,7 +13,7 @@ const Code = z.string().regex(/^[a-z0-9_]{1,64}$/);
 
 const about = {
   userId: StoredIdSchema,
-  channel: z.enum(CHANNELS),
+  channel: z.enum(ADDRESS_CHANNELS),
   /** Counts the configurations of the channel, from 1; never reset. */
   version: z.int().min(1),
 };

@@ -2,18 +2,22 @@
 // parse, so that both are always equal.
 import { z } from 'zod';
 import { parseJson, type Json, type JsonObject } from '../core/json.ts';
+import { ADDRESS_CHANNELS } from '../channel/address.ts';
 import { MessageHeaders } from './headers.ts';
-import { CONTRACTS, type ContractName } from './schemas.ts';
+import { CONTRACTS, NotificationRequested } from './schemas.ts';
 
 export type AsyncApiOptions = {
   /** The start of every subject: empty, or tokens that end in a dot. Default empty. */
   readonly subjectRoot?: string;
+  /** The channels of notifications. Default `feishu` and `webhook`. */
+  readonly channels?: readonly string[];
 };
 
-const ABOUT: Readonly<Record<ContractName, string>> = {
-  'active_schedule.triggered': 'A trigger was raised.',
-  'notification.feishu.requested': 'A notification was published, for the Feishu channel.',
-  'notification.webhook.requested': 'A notification was published, for the webhook channel.',
+type Contract = { readonly name: string; readonly about: string; readonly schema: z.ZodType };
+
+const ABOUT: Readonly<Record<string, string>> = {
+  'trigger.raised': 'A trigger was raised.',
+  'active_schedule.triggered': 'A trigger of the schedule product was raised.',
   'schedule.apply.succeeded': 'A confirmed preview was written into the timetable.',
   'schedule.apply.failed': 'A confirmed preview could not be written; the timetable is unchanged.',
 };
@@ -23,14 +27,28 @@ const ABOUT: Readonly<Record<ContractName, string>> = {
  *
  * Every contract has two channels: real traffic, and mock traffic under `mock.`.
  */
-export function asyncApi({ subjectRoot = '' }: AsyncApiOptions = {}): JsonObject {
-  const names = Object.keys(CONTRACTS).filter((name): name is ContractName => name in CONTRACTS);
-  const channels = names.flatMap((name) => {
+export function asyncApi({
+  subjectRoot = '',
+  channels: served = ADDRESS_CHANNELS,
+}: AsyncApiOptions = {}): JsonObject {
+  const contracts: readonly Contract[] = [
+    ...Object.entries(CONTRACTS).map(([name, schema]) => ({
+      name,
+      schema,
+      about: ABOUT[name] ?? '',
+    })),
+    ...served.map((channel) => ({
+      name: `notification.${channel}.requested`,
+      schema: NotificationRequested,
+      about: `A notification was published, for the channel ${channel}.`,
+    })),
+  ];
+  const channels = contracts.flatMap(({ name, about }) => {
     const mock = `mock.${name}`;
-    const about = `${ABOUT[name]} It is mock traffic: never act on it.`;
+    const unreal = `${about} It is mock traffic: never act on it.`;
     return [
-      [name, channel(name, `${subjectRoot}${name}`, ABOUT[name])] as const,
-      [mock, channel(name, `${subjectRoot}${mock}`, about)] as const,
+      [name, channel(name, `${subjectRoot}${name}`, about)] as const,
+      [mock, channel(name, `${subjectRoot}${mock}`, unreal)] as const,
     ];
   });
   return {
@@ -52,32 +70,34 @@ export function asyncApi({ subjectRoot = '' }: AsyncApiOptions = {}): JsonObject
       ]),
     ),
     components: {
-      messages: Object.fromEntries(names.map((name) => [name, message(name)])),
+      messages: Object.fromEntries(contracts.map((contract) => [contract.name, message(contract)])),
       schemas: {
         headers: jsonSchema(MessageHeaders),
-        ...Object.fromEntries(names.map((name) => [name, jsonSchema(CONTRACTS[name])])),
+        ...Object.fromEntries(contracts.map(({ name, schema }) => [name, jsonSchema(schema)])),
       },
     },
   };
 }
 
-function channel(name: ContractName, subject: string, description: string): JsonObject {
+function channel(name: string, subject: string, description: string): JsonObject {
   return {
     address: `${subject}.{share}.{user}`,
     description,
     messages: { [name]: { $ref: `#/components/messages/${name}` } },
     parameters: {
       share: { description: "Two hex digits: the user's share of 256, for partial subscriptions." },
-      user: { description: 'The user id as one subject token; %2E stands for a dot.' },
+      user: {
+        description: 'The user id as one subject token; `%`, `.`, `*` and `>` are percent-encoded.',
+      },
     },
   };
 }
 
-function message(name: ContractName): JsonObject {
+function message({ name, about }: Contract): JsonObject {
   return {
     name,
     title: name,
-    summary: ABOUT[name],
+    summary: about,
     contentType: 'application/json',
     headers: { $ref: '#/components/schemas/headers' },
     payload: { $ref: `#/components/schemas/${name}` },

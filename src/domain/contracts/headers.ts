@@ -1,13 +1,11 @@
 // The headers of every message: a CloudEvent in NATS binary mode, and the message's number in its output.
 import { z } from 'zod';
 import { TraceparentSchema } from '../core/envelope.ts';
-import { CONTRACTS } from './schemas.ts';
 
 const about = (description: string, schema: z.ZodString = z.string()) =>
   schema.meta({ description });
 
 const digits = z.string().regex(/^\d{1,19}$/);
-const contracts = Object.keys(CONTRACTS);
 
 /** Message headers by name; values are ASCII. */
 export const MessageHeaders = z.object({
@@ -17,7 +15,10 @@ export const MessageHeaders = z.object({
       'The same for every attempt to send this message: consumers that must act once deduplicate by it. Also the notification_id.',
   }),
   'ce-source': about('As configured; default /tocsin.', z.string().min(1)),
-  'ce-type': z.enum(contracts).meta({ description: 'The name of the contract.' }),
+  'ce-type': about(
+    'The name of the contract.',
+    z.string().regex(/^[a-z0-9_]{1,32}(?:\.[a-z0-9_]{1,32}){1,3}$/),
+  ),
   'ce-dataschema': about('urn:tocsin:{contract}:1', z.string().startsWith('urn:tocsin:')),
   'ce-subject': about(
     'Aggregate id: the trigger id, the preview id or the apply id.',

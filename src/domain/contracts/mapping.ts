@@ -10,10 +10,10 @@ import type { PreviewEventData } from '../preview/events.ts';
 import type { Rejection } from '../trigger/commands.ts';
 import type { TriggerEventData } from '../trigger/events.ts';
 import type {
-  ActiveScheduleTriggered,
   NotificationRequested,
   ScheduleApplyFailed,
   ScheduleApplySucceeded,
+  TriggerRaised,
 } from './schemas.ts';
 
 /** The dedupe key of a notification as contracts show it, always in UTC. */
@@ -21,7 +21,7 @@ export function notificationDedupeKey(user: string, triggerType: string, window:
   return `${user}:${triggerType}:${formatInstantSeconds(window)}`;
 }
 
-export function toTriggered(data: TriggerEventData<'TriggerRaised'>): ActiveScheduleTriggered {
+export function toTriggered(data: TriggerEventData<'TriggerRaised'>): TriggerRaised {
   const { mockNow } = data;
   return {
     trigger_id: data.triggerId,
@@ -32,6 +32,7 @@ export function toTriggered(data: TriggerEventData<'TriggerRaised'>): ActiveSche
     target_id: emitId(data.targetId),
     feedback_id: data.feedbackId,
     idempotency_key: data.idempotencyKey,
+    scope_key: data.scopeKey,
     dedupe_key: data.dedupeKey,
     trace_id: data.traceId,
     mock_now: mockNow === undefined ? undefined : formatInstant(mockNow),
@@ -97,6 +98,8 @@ const RAISE_FIELDS = new Map([
   ['target_type', 'targetType'],
   ['target_id', 'targetId'],
   ['feedback_id', 'feedbackId'],
+  ['scope_key', 'scopeKey'],
+  ['channel', 'channel'],
   ['idempotency_key', 'idempotencyKey'],
   ['trace_id', 'traceId'],
   ['mock_now', 'mockNow'],

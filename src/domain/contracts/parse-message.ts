@@ -2,15 +2,23 @@
 import type { z } from 'zod';
 import { describe } from '../core/codec.ts';
 import { parseJson } from '../core/json.ts';
-import { CONTRACTS, type ContractName } from './schemas.ts';
+import {
+  CONTRACTS,
+  NotificationRequested,
+  type ContractName,
+  type NotificationContract,
+} from './schemas.ts';
 
 /** The data of a valid message, or the fault. */
-export type ParsedMessage = { [C in ContractName]: ParsedAs<C> }[ContractName] | NotParsed;
+export type ParsedMessage =
+  | { [C in keyof typeof CONTRACTS]: ParsedAs<C, (typeof CONTRACTS)[C]> }[keyof typeof CONTRACTS]
+  | ParsedAs<NotificationContract, typeof NotificationRequested>
+  | NotParsed;
 
-type ParsedAs<C extends ContractName> = {
+type ParsedAs<C extends ContractName, S extends z.ZodType> = {
   readonly ok: true;
   readonly contract: C;
-  readonly data: z.output<(typeof CONTRACTS)[C]>;
+  readonly data: z.output<S>;
 };
 
 type NotParsed = {
@@ -37,31 +45,40 @@ export function parseMessage(subjectOrType: string, data: Uint8Array): ParsedMes
     return { ok: false, code: 'broken_json', message: 'the data is not JSON in UTF-8' };
   }
   switch (contract) {
-    case 'active_schedule.triggered':
+    case 'trigger.raised':
       return parsedAs(contract, CONTRACTS[contract], body.value);
-    case 'notification.feishu.requested':
-    case 'notification.webhook.requested':
+    case 'active_schedule.triggered':
       return parsedAs(contract, CONTRACTS[contract], body.value);
     case 'schedule.apply.succeeded':
       return parsedAs(contract, CONTRACTS[contract], body.value);
     case 'schedule.apply.failed':
       return parsedAs(contract, CONTRACTS[contract], body.value);
+    default:
+      return parsedAs(contract, NotificationRequested, body.value);
   }
 }
 
 const NAMES = Object.keys(CONTRACTS).filter(isContractName);
 
-function isContractName(name: string): name is ContractName {
+function isContractName(name: string): name is keyof typeof CONTRACTS {
   return Object.hasOwn(CONTRACTS, name);
 }
 
 /** `{contract}` itself, or `{root}[mock.]{contract}.{share}.{user}`. */
 function contractOf(subjectOrType: string): ContractName | undefined {
-  const exact = NAMES.find((name) => name === subjectOrType);
+  const exact =
+    NAMES.find((name) => name === subjectOrType) ?? notificationIn(`.${subjectOrType}.`, true);
   if (exact !== undefined) return exact;
   const match = /^((?:[A-Za-z0-9_-]+\.)*?)[0-9a-f]{2}\.[^.\s]+$/.exec(subjectOrType);
   const path = `.${match?.[1] ?? ''}`;
-  return NAMES.find((name) => path.endsWith(`.${name}.`));
+  return NAMES.find((name) => path.endsWith(`.${name}.`)) ?? notificationIn(path, false);
+}
+
+/** The contract at the end of a path, or as the whole of it. */
+function notificationIn(path: string, whole: boolean): NotificationContract | undefined {
+  const found = /^(.*)\.notification\.([a-z0-9_]{1,32})\.requested\.$/.exec(path);
+  if (found === null || (whole && found[1] !== '')) return undefined;
+  return `notification.${found[2] ?? ''}.requested`;
 }
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
@@ -75,11 +92,11 @@ function bodyOf(data: Uint8Array): { readonly value: unknown } | undefined {
   }
 }
 
-function parsedAs<C extends ContractName>(
+function parsedAs<C extends ContractName, S extends z.ZodType>(
   contract: C,
-  schema: z.ZodType<ParsedAs<C>['data']>,
+  schema: S,
   value: unknown,
-): ParsedAs<C> | NotParsed {
+): ParsedAs<C, S> | NotParsed {
   const parsed = schema.safeParse(value);
   return parsed.success
     ? { ok: true, contract, data: parsed.data }

@@ -2,12 +2,13 @@
 // projection does not validate at run time; its tests do.
 import { z } from 'zod';
 import { parseInstant } from '../core/instants.ts';
-import type { CHANNELS } from '../core/vocabulary.ts';
-import { TARGET_TYPES, TRIGGER_SOURCES, TriggerTypeSchema } from '../core/vocabulary.ts';
+import { NameSchema, type RaisedContract } from '../core/vocabulary.ts';
 import { isSiteRelativePath } from '../notification/events.ts';
 import { JsonSchema, textUpTo } from '../core/envelope.ts';
+import { StoredIdSchema } from '../core/identity.ts';
+import { MAX_DEDUPE_KEY } from '../trigger/events.ts';
 
-const Id = z.union([z.int().positive(), z.string().regex(/^[A-Za-z0-9._@-]{1,64}$/)]);
+const Id = z.union([z.int().positive(), StoredIdSchema]);
 
 const Rfc3339 = z
   .string()
@@ -15,20 +16,21 @@ const Rfc3339 = z
   .meta({ format: 'date-time' });
 
 const target = {
-  trigger_type: TriggerTypeSchema,
-  target_type: z.enum(TARGET_TYPES),
+  trigger_type: NameSchema,
+  target_type: NameSchema,
   target_id: Id,
 };
 
-/** `active_schedule.triggered`, version 1. */
-export const ActiveScheduleTriggered = z.object({
+/** `trigger.raised` and `active_schedule.triggered`, version 1. */
+export const TriggerRaised = z.object({
   trigger_id: textUpTo(128),
   user_id: Id,
   ...target,
-  source: z.enum(TRIGGER_SOURCES),
+  source: NameSchema,
   feedback_id: textUpTo(128).optional(),
   idempotency_key: textUpTo(191).optional(),
-  dedupe_key: textUpTo(512).optional(),
+  scope_key: textUpTo(128).optional(),
+  dedupe_key: textUpTo(MAX_DEDUPE_KEY).optional(),
   trace_id: textUpTo(64).optional(),
   mock_now: Rfc3339.optional(),
   is_mock_time: z.boolean(),
@@ -37,17 +39,20 @@ export const ActiveScheduleTriggered = z.object({
   mock: z.literal(true).optional(),
 });
 
-export type ActiveScheduleTriggered = z.infer<typeof ActiveScheduleTriggered>;
+export type TriggerRaised = z.infer<typeof TriggerRaised>;
 
-/** `notification.feishu.requested` and `notification.webhook.requested`, version 1. */
+/** `notification.{channel}.requested` of every channel, version 1. */
 export const NotificationRequested = z.object({
   notification_id: z.uuid(),
   user_id: Id,
   preview_id: textUpTo(128),
   trigger_id: textUpTo(128),
   ...target,
-  dedupe_key: textUpTo(512),
-  target_url: z.string().refine(isSiteRelativePath, { error: 'is not a site-relative path' }),
+  dedupe_key: textUpTo(MAX_DEDUPE_KEY),
+  target_url: z
+    .string()
+    .refine(isSiteRelativePath, { error: 'is not a site-relative path' })
+    .optional(),
   summary_text: z.string().min(1).optional(),
   fallback_text: z.string().min(1).optional(),
   trace_id: textUpTo(64).optional(),
@@ -88,14 +93,15 @@ export const ScheduleApplyFailed = z.object({
 
 export type ScheduleApplyFailed = z.infer<typeof ScheduleApplyFailed>;
 
-/** The contracts by name (`ce-type`). */
+/** The contracts by name (`ce-type`), besides those of notifications. Both of raised triggers have the same data. */
 export const CONTRACTS = {
-  'active_schedule.triggered': ActiveScheduleTriggered,
-  'notification.feishu.requested': NotificationRequested,
-  'notification.webhook.requested': NotificationRequested,
+  'trigger.raised': TriggerRaised,
+  'active_schedule.triggered': TriggerRaised,
   'schedule.apply.succeeded': ScheduleApplySucceeded,
   'schedule.apply.failed': ScheduleApplyFailed,
-} as const satisfies Record<string, z.ZodType> &
-  Record<`notification.${(typeof CHANNELS)[number]}.requested`, z.ZodType>;
+} as const satisfies Record<string, z.ZodType> & Record<RaisedContract, z.ZodType>;
 
-export type ContractName = keyof typeof CONTRACTS;
+/** The contract of a channel's notifications; the schema of all is {@link NotificationRequested}. */
+export type NotificationContract = `notification.${string}.requested`;
+
+export type ContractName = keyof typeof CONTRACTS | NotificationContract;

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { createCodec, type EventData, type EventOf } from '../core/codec.ts';
 import { InstantCodec, PositionCodec, textUpTo } from '../core/envelope.ts';
 import { ANY_TYPE } from '../policy/in-force.ts';
-import { TriggerTypeSchema } from '../core/vocabulary.ts';
+import { NameSchema } from '../core/vocabulary.ts';
 import { PolicySchema } from '../policy/policy.ts';
 
 const IntegerCodec = z.codec(z.string().regex(/^-?\d{1,19}$/), z.bigint(), {
@@ -13,7 +13,7 @@ const IntegerCodec = z.codec(z.string().regex(/^-?\d{1,19}$/), z.bigint(), {
 });
 
 /** A trigger type, or `*` for all types without their own entry. */
-export const TypeOrAnySchema = z.union([z.literal(ANY_TYPE), TriggerTypeSchema], {
+export const TypeOrAnySchema = z.union([z.literal(ANY_TYPE), NameSchema], {
   error: 'must be a trigger type (1 to 64 characters of a-z 0-9 _) or *',
 });
 

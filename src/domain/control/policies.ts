@@ -18,7 +18,9 @@ export type PolicyCommand = { readonly triggerType: unknown; readonly reason: un
 );
 
 /** Why a change was refused; stable codes. */
-export type PolicyRejection = RejectionOf<'policy_invalid' | 'mute_invalid' | 'invalid_field'>;
+export type PolicyRejection = RejectionOf<
+  'policy_invalid' | 'mute_invalid' | 'invalid_field' | 'unknown_trigger_type'
+>;
 
 /** Longest mute; a longer one would be forgotten. */
 export const MAX_MUTE_MS = 31 * 24 * 60 * 60 * 1000;

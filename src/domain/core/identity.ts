@@ -1,5 +1,5 @@
-// Ids of users and targets: a positive integer, or an opaque id of visible characters. 42 and "42" are one
-// user, "042" is another.
+// Ids of users and targets: a positive integer, or an opaque id of visible ASCII characters (`auth0|5f7c`,
+// `urn:invoice:1`). 42 and "42" are one user, "042" is another.
 import { z } from 'zod';
 
 /** A user's id in its text form. */
@@ -9,7 +9,7 @@ export type UserId = string;
 export type TargetId = string;
 
 const NUMERIC = /^[1-9][0-9]{0,15}$/;
-const OPAQUE = /^[A-Za-z0-9._@-]{1,64}$/;
+const OPAQUE = /^[!-~]{1,128}$/;
 
 /** True when the id is emitted as a JSON number: a positive integer up to 2^53-1 without leading zeros. */
 export function isNumericId(id: string): boolean {
@@ -22,7 +22,7 @@ export function emitId(id: string): number | string {
 }
 
 const RULE =
-  'must be a positive integer up to 2^53-1, or 1 to 64 characters of A-Z a-z 0-9 . _ @ -';
+  'must be a positive integer up to 2^53-1, or 1 to 128 visible ASCII characters without white space';
 
 /** Reads an id from outside into its text form. Each part has the whole rule: zod reports one part only. */
 export const IdSchema = z

@@ -17,7 +17,7 @@ export function joinKey(...parts: readonly string[]): string {
   return parts.map(encodeKeyPart).join(':');
 }
 
-/** One tagged part, already encoded: `f=` feedback id, `k=` idempotency key, `t=` target. */
-export function taggedKeyPart(tag: 'f' | 'k' | 't' | 'w' | 'm' | 'q', value: string): string {
+/** One tagged part, already encoded: `f=` feedback id, `k=` idempotency key, `t=` target, `s=` scope key. */
+export function taggedKeyPart(tag: 'f' | 'k' | 't' | 's' | 'w' | 'm' | 'q', value: string): string {
   return `${tag}=${encodeKeyPart(value)}`;
 }

@@ -2,16 +2,16 @@
 import { z } from 'zod';
 import { InstantCodec, JsonSchema, textUpTo } from './envelope.ts';
 import { isStoredId, StoredIdSchema } from './identity.ts';
-import { isCount, isOneOf, isText } from './quick.ts';
+import { isCount, isText } from './quick.ts';
 import { SEVERITIES } from './severity.ts';
-import { isTriggerType, TARGET_TYPES, TRIGGER_SOURCES, TriggerTypeSchema } from './vocabulary.ts';
+import { ChannelSchema, isName, NameSchema } from './vocabulary.ts';
 
 /** Which occurrence in its stream an event belongs to. */
 export const occurrenceFields = { triggerId: textUpTo(128), occurrence: z.int().min(1) };
 
 export const targetFields = {
-  triggerType: TriggerTypeSchema,
-  targetType: z.enum(TARGET_TYPES),
+  triggerType: NameSchema,
+  targetType: NameSchema,
   targetId: StoredIdSchema,
 };
 
@@ -19,8 +19,12 @@ export const targetFields = {
 export const requestFields = {
   userId: StoredIdSchema,
   ...targetFields,
-  source: z.enum(TRIGGER_SOURCES),
+  source: NameSchema,
   feedbackId: textUpTo(128).optional(),
+  /** What the trigger is about besides its target, where the definition's dedupe scope needs it. */
+  scopeKey: textUpTo(128).optional(),
+  /** The channel that the request named. */
+  channel: ChannelSchema.optional(),
   idempotencyKey: textUpTo(191).optional(),
   jobId: textUpTo(64).optional(),
   traceId: textUpTo(64),
@@ -40,7 +44,7 @@ export const DetailSchema = z.object({ detail: textUpTo(512).optional() });
 export function quickTriggerFields(data: Readonly<Record<string, unknown>>) {
   const { triggerId, occurrence, userId, triggerType, targetType, targetId, traceId } = data;
   if (!isText(triggerId, 128) || !isCount(occurrence) || !isStoredId(userId)) return undefined;
-  if (!isTriggerType(triggerType) || !isOneOf(targetType, TARGET_TYPES)) return undefined;
+  if (!isName(triggerType) || !isName(targetType)) return undefined;
   if (!isStoredId(targetId) || !isText(traceId, 64)) return undefined;
   return { triggerId, occurrence, userId, triggerType, targetType, targetId, traceId };
 }

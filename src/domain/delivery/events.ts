@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { createCodec, type EventData, type EventOf } from '../core/codec.ts';
 import { InstantCodec, textUpTo } from '../core/envelope.ts';
-import { CHANNELS, TriggerTypeSchema } from '../core/vocabulary.ts';
+import { ChannelSchema, NameSchema } from '../core/vocabulary.ts';
 import { StoredIdSchema } from '../core/identity.ts';
 import { cleanText } from '../core/text.ts';
 
@@ -15,7 +15,7 @@ export const MAX_DETAIL = 512;
 const about = {
   notificationId: z.uuid(),
   userId: StoredIdSchema,
-  triggerType: TriggerTypeSchema,
+  triggerType: NameSchema,
   mock: z.boolean(),
 };
 
@@ -27,7 +27,7 @@ const Detail = textUpTo(MAX_DETAIL).optional();
 export const DELIVERY_EVENTS = {
   NotificationAccepted: z.object({
     ...about,
-    channel: z.enum(CHANNELS),
+    channel: ChannelSchema,
     triggerId: textUpTo(128),
     previewId: textUpTo(128),
     /** Where the request is in the log; texts and links are read from there, never copied. */

@@ -21,8 +21,8 @@ export function outgoingMessage(
   wording: { readonly texts: Texts; readonly frontendUrl: string },
 ): OutgoingMessage {
   const { texts, frontendUrl } = wording;
-  const { userId, triggerType, targetType, targetId, targetUrl, traceId } = request;
-  const link = actionUrl(frontendUrl, targetUrl);
+  const { userId, triggerType, targetType, targetId, targetUrl, traceId, severity } = request;
+  const link = targetUrl && actionUrl(frontendUrl, targetUrl);
   // The key under the default policy, as the contract shows it; the log does not have the window of another policy.
   const window = tumblingWindowStart(request.triggerRequestedAt, DEFAULT_WINDOW_MS);
   return {
@@ -36,27 +36,29 @@ export function outgoingMessage(
     previewId: facts.previewId,
     dedupeKey: notificationDedupeKey(userId, triggerType, window),
     title: texts.title,
+    summary: cleanSummary(request.personal.summary),
     text: messageText(texts, request, link),
     actionText: texts.action,
     actionUrl: link,
+    severity,
     traceId,
     requestedAt: facts.requestedAt,
     expiresAt: facts.expiresAt,
   };
 }
 
-/** The summary, else the fallback, else a fixed sentence; always with the link. */
-function messageText(texts: Texts, request: NotificationRequest, link: string): string {
+/** The summary, else the fallback, else a fixed sentence; with the link, if there is one. */
+function messageText(texts: Texts, request: NotificationRequest, link: string | undefined): string {
   const { targetUrl, personal } = request;
   const summary = cleanSummary(personal.summary);
   const text = summary === '' ? fallback(texts, personal.fallbackText, targetUrl) : summary;
-  if (text.includes(link)) return text;
-  return text.includes(targetUrl) ? text.replaceAll(targetUrl, link) : `${text}\n${link}`;
+  if (targetUrl === undefined || link === undefined || text.includes(link)) return text;
+  return text.includes(targetUrl) ? text.replaceAll(targetUrl, link) : `${text}\n${link}`.trim();
 }
 
 /** The fallback text may contain the link of this request, and no other link. */
-function fallback(texts: Texts, text: string, targetUrl: string): string {
+function fallback(texts: Texts, text: string, targetUrl: string | undefined): string {
   const trimmed = text.trim();
-  const rest = trimmed.replaceAll(targetUrl, '');
+  const rest = targetUrl === undefined ? trimmed : trimmed.replaceAll(targetUrl, '');
   return cleanSummary(rest) === '' ? texts.nothingElse : trimmed;
 }

@@ -4,7 +4,7 @@ import { InstantCodec, textUpTo } from '../core/envelope.ts';
 import { StoredIdSchema } from '../core/identity.ts';
 import { isFields, isOneOf, isText, quickInstant } from '../core/quick.ts';
 import { occurrenceFields, quickTriggerFields, targetFields } from '../core/trigger-fields.ts';
-import { CHANNELS } from '../core/vocabulary.ts';
+import { ChannelSchema, isChannel } from '../core/vocabulary.ts';
 import { SEVERITIES } from '../core/severity.ts';
 
 /**
@@ -26,8 +26,12 @@ export const NotificationRequested = z.object({
   previewId: textUpTo(128),
   userId: StoredIdSchema,
   ...targetFields,
-  channel: z.enum(CHANNELS),
-  targetUrl: z.string().refine(isSiteRelativePath, { error: 'is not a site-relative path' }),
+  channel: ChannelSchema,
+  /** Absent when the trigger type has no link. */
+  targetUrl: z
+    .string()
+    .refine(isSiteRelativePath, { error: 'is not a site-relative path' })
+    .optional(),
   traceId: textUpTo(64),
   /** The trigger's requestedAt: the axis of the dedupe window. */
   triggerRequestedAt: InstantCodec,
@@ -53,7 +57,8 @@ export function quickRequested(
   const expiresAt = quickInstant(data['expiresAt']);
   if (fields === undefined || triggerRequestedAt === undefined) return undefined;
   if (requestedAt === undefined || expiresAt === undefined) return undefined;
-  if (!isText(previewId, 128) || !isOneOf(channel, CHANNELS)) return undefined;
+  if (!isText(previewId, 128) || !isChannel(channel)) return undefined;
+  // Without a link, the schema reads the event.
   if (typeof targetUrl !== 'string' || !isSiteRelativePath(targetUrl)) return undefined;
   if (typeof mock !== 'boolean') return undefined;
   if (severity !== undefined && !isOneOf(severity, SEVERITIES)) return undefined;

@@ -33,6 +33,23 @@ export function cleanSummary(summary: string | undefined): string {
 }
 
 /** The text for a channel that shows one text only. `summary` is already clean. */
-export function fallbackText(texts: Texts, summary: string, targetUrl: string): string {
+export function fallbackText(texts: Texts, summary: string, targetUrl: string | undefined): string {
+  if (targetUrl === undefined) return summary === '' ? texts.fallback.trim() : summary;
   return `${summary === '' ? texts.fallback : summary + texts.seeHere}${targetUrl}`;
+}
+
+/** No sentence at all: a title or an action that the embedder did not give is not shown. */
+const BLANK: Texts = {
+  summaries: {},
+  fallback: '',
+  seeHere: ' ',
+  title: '',
+  action: '',
+  nothingElse: '',
+  test: '',
+};
+
+/** The sentences of a trigger type: its own, else the given ones, else blanks. */
+export function textsOf(own: Partial<Texts> = {}, given: Partial<Texts> = {}): Texts {
+  return { ...BLANK, ...given, ...own };
 }

@@ -1,7 +1,7 @@
 // The port to channels: one attempt to send a notification to a person. The sender decides success by the
 // body of the provider's answer, never by an HTTP status alone.
-import type { CHANNELS } from '../core/vocabulary.ts';
 import type { Instant } from '../core/instants.ts';
+import type { Severity } from '../core/severity.ts';
 
 /** The message of one attempt; texts are clean and final. */
 export type OutgoingMessage = {
@@ -15,12 +15,16 @@ export type OutgoingMessage = {
   readonly targetId: string;
   readonly previewId: string;
   readonly dedupeKey: string;
+  /** Blank where the embedder gave none. */
   readonly title: string;
-  /** The message itself, with the link in it. */
+  /** What happened, in a sentence without the link; blank where the evaluation gave none. */
+  readonly summary: string;
+  /** The message itself, with the link in it if there is one. */
   readonly text: string;
   readonly actionText: string;
-  /** Absolute. */
-  readonly actionUrl: string;
+  /** Absolute; absent where the trigger type has no link. */
+  readonly actionUrl: string | undefined;
+  readonly severity: Severity | undefined;
   readonly traceId: string;
   readonly requestedAt: Instant;
   readonly expiresAt: Instant;
@@ -28,7 +32,7 @@ export type OutgoingMessage = {
 
 /** A user's channel with its secrets; never logged, never stored outside the vault. */
 export type ChannelTarget = {
-  readonly channel: (typeof CHANNELS)[number];
+  readonly channel: string;
   readonly kind: 'feishu_bot' | 'feishu_flow' | 'feishu_base' | 'webhook';
   /** Counts the channel's configurations, from 1. */
   readonly version: number;
@@ -74,7 +78,7 @@ export type Sender = (
 /** A user's channel with its secrets, or why nothing can be sent there. */
 export type ChannelLookup = (
   userId: string,
-  channel: ChannelTarget['channel'],
+  channel: string,
 ) => Promise<
   | { readonly kind: 'open'; readonly target: ChannelTarget }
   | { readonly kind: 'closed'; readonly reason: 'no_channel' | 'channel_disabled' }

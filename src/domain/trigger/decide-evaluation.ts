@@ -2,18 +2,21 @@
 // for its notification in one append, an end, or a retry. Another worker may have ended an occurrence
 // already, so every decision after the raise first checks that the occurrence still waits.
 import { backoffCeilingMs, type Backoff } from '../core/backoff.ts';
+import { TocsinError } from '../core/errors.ts';
 import { occurrenceId } from '../core/ids.ts';
 import type { Instant } from '../core/instants.ts';
+import { isSiteRelativePath } from '../notification/events.ts';
 import { cleanSummary, fallbackText, type Texts } from '../notification/texts.ts';
-import type { TriggerDefinition } from './definitions.ts';
+import type { BoundTrigger } from './definitions.ts';
 import type { Evaluation, Offer } from './evaluation.ts';
 import type { TriggerEvent, TriggerEventData } from './events.ts';
 import { occurrenceOf, type Occurrence, type TriggerState } from './state.ts';
 
-export const PREVIEW_TTL_MS = 60 * 60 * 1000;
-
 export type OutcomeContext = {
-  readonly definition: Pick<TriggerDefinition, 'channel' | 'link'>;
+  readonly link: BoundTrigger['link'];
+  /** The channel of the notification, and how long it lives in milliseconds. */
+  readonly channel: string;
+  readonly expiresInMs: number;
   readonly stream: string;
   readonly texts: Texts;
   readonly recordedAt: Instant;
@@ -41,14 +44,15 @@ export function outcomeOf(
 function offer(
   raised: TriggerEventData<'TriggerRaised'>,
   evaluation: Offer,
-  { definition, stream, texts, recordedAt }: OutcomeContext,
+  { link, channel, expiresInMs, stream, texts, recordedAt }: OutcomeContext,
 ): readonly TriggerEvent[] {
   const { triggerId, occurrence, userId, triggerType, targetType, targetId, traceId } = raised;
+  const target = { userId, triggerType, targetType, targetId };
   const { kind, candidates, baseVersion, snapshot } = evaluation;
   const previewId = occurrenceId('asp', stream, occurrence);
-  const expiresAt = recordedAt + PREVIEW_TTL_MS;
+  const expiresAt = recordedAt + expiresInMs;
   const summary = cleanSummary(evaluation.summary);
-  const targetUrl = definition.link(previewId);
+  const targetUrl = link && linkOf(link, { ...target, triggerId, previewId });
   const about = { triggerId, occurrence, previewId, userId };
   const offered: TriggerEvent = {
     type: 'PreviewOffered',
@@ -73,7 +77,7 @@ function offer(
         targetType,
         targetId,
         traceId,
-        channel: evaluation.channel ?? definition.channel,
+        channel,
         targetUrl,
         triggerRequestedAt: raised.requestedAt,
         requestedAt: recordedAt,
@@ -84,6 +88,19 @@ function offer(
       },
     },
   ];
+}
+
+/** @throws TocsinError `invalid_link`: the embedder's code makes the link */
+function linkOf(
+  link: NonNullable<BoundTrigger['link']>,
+  about: Parameters<NonNullable<BoundTrigger['link']>>[0],
+): string {
+  const path = link(about);
+  if (isSiteRelativePath(path)) return path;
+  const message = `the link of the trigger type ${about.triggerType} is not a site-relative path`;
+  throw new TocsinError('usage', 'invalid_link', message, {
+    hint: 'Return a path such as /invoices/42 of at most 255 characters, and encode ids with encodeURIComponent.',
+  });
 }
 
 /** Evaluations of one occurrence, at most; when the last fails, the occurrence is abandoned. */

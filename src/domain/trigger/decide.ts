@@ -4,21 +4,21 @@ import { occurrenceId } from '../core/ids.ts';
 import { rejection } from '../core/input.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import type { Evaluation } from './evaluation.ts';
-import type { Texts } from '../notification/texts.ts';
 import { MAX_AHEAD_MS, type RaiseRequest, type Rejection } from './commands.ts';
 import type { TriggerDefinition } from './definitions.ts';
 import type { TriggerEvent } from './events.ts';
-import { outcomeOf } from './decide-evaluation.ts';
+import { outcomeOf, type OutcomeContext } from './decide-evaluation.ts';
 import { isActive, occurrenceOf, type TriggerState } from './state.ts';
 
 export type RaiseTrigger = {
   readonly request: RaiseRequest;
-  readonly definition: TriggerDefinition;
+  readonly definition: Pick<TriggerDefinition, 'contract'>;
   readonly stream: string;
   readonly dedupeKey: string;
   /** `undefined` when the evaluation comes later; then only `TriggerRaised` is written. */
   readonly evaluation: Evaluation | undefined;
-  readonly texts: Texts;
+  /** The parts of the outcome of an evaluation. */
+  readonly outcome: Omit<OutcomeContext, 'stream' | 'recordedAt'>;
   /** An idempotency key has claimed this occurrence: append exactly it, or nothing. */
   readonly claimed?: number;
   /** Write `DuplicateRaised` for a duplicate. */
@@ -56,10 +56,12 @@ function raise(command: RaiseTrigger, number: number, recordedAt: Instant): Trig
   const { request, evaluation, stream, dedupeKey } = command;
   const { payload, ...facts } = request;
   const id = { triggerId: occurrenceId('ast', stream, number), occurrence: number };
-  const data = { ...id, ...facts, dedupeKey, personal: { payload } };
+  const { contract } = command.definition;
+  const named = contract === undefined ? {} : { contract };
+  const data = { ...id, ...facts, dedupeKey, ...named, personal: { payload } };
   const raised: TriggerEvent = { type: 'TriggerRaised', data };
   if (evaluation === undefined) return [raised];
-  return [raised, ...outcomeOf(data, evaluation, { ...command, recordedAt })];
+  return [raised, ...outcomeOf(data, evaluation, { ...command.outcome, stream, recordedAt })];
 }
 
 function duplicateRaised(command: RaiseTrigger, occurrence: number): TriggerEvent {

@@ -15,31 +15,43 @@ export type Scope = { readonly key: string; readonly dedupeKey: string };
  *
  * By target: user, type, target and the window of the effective instant (`mockNow`, else
  * `requestedAt`). By feedback: the feedback id, else the idempotency key, both without a window, else
- * as by target. Mock requests have a part of their own, so that tests never suppress real notifications.
+ * as by target. By scope key: as by target, with the key in its place. A definition without a window has one scope for
+ * ever. Mock requests have a part of their own, so that tests never suppress real notifications.
  * Quiet requests have a part of their own, so that a preview without a notification suppresses none.
  */
-export function scopeOf(definition: TriggerDefinition, request: RaiseRequest): Scope {
-  const { userId, triggerType, targetType, targetId, feedbackId, idempotencyKey } = request;
+export function scopeOf(
+  definition: Pick<TriggerDefinition, 'scope' | 'windowMs'>,
+  request: RaiseRequest,
+): Scope {
+  const { userId, triggerType, targetType, targetId, feedbackId, idempotencyKey, scopeKey } =
+    request;
   const effective = request.mockNow ?? request.requestedAt;
-  const windowStart = tumblingWindowStart(effective, definition.windowMs);
   const prefix = joinKey(userId, triggerType);
   const mock = request.mockNow === undefined ? '' : `:${taggedKeyPart('m', 'mock')}`;
   const quiet = request.quiet === undefined ? '' : `:${taggedKeyPart('q', 'quiet')}`;
   const scope = (part: string, text: string): Scope => ({
     key: `${prefix}:${part}${mock}${quiet}`,
-    dedupeKey: `${userId}:${triggerType}:${text}`,
+    dedupeKey: `${prefix}:${text}`,
   });
+  /** A part with the window of the effective instant, if the definition has one. */
+  const within = (part: string, text: string): Scope => {
+    if (definition.windowMs === null) return scope(part, text);
+    const start = tumblingWindowStart(effective, definition.windowMs);
+    const window = taggedKeyPart('w', String(start));
+    return scope(`${part}:${window}`, `${text}:${formatInstantSeconds(start)}`);
+  };
   const byTarget = (): Scope =>
-    scope(
-      `${taggedKeyPart('t', targetType)}:${joinKey(targetId)}:${taggedKeyPart('w', String(windowStart))}`,
-      `${targetType}:${targetId}:${formatInstantSeconds(windowStart)}`,
-    );
+    within(`${taggedKeyPart('t', targetType)}:${joinKey(targetId)}`, joinKey(targetType, targetId));
   return match(definition.scope)
     .with('target', byTarget)
     .with('feedback', () => {
       if (feedbackId !== undefined) return scope(taggedKeyPart('f', feedbackId), feedbackId);
       if (idempotencyKey === undefined) return byTarget();
       return scope(taggedKeyPart('k', idempotencyKey), idempotencyKey);
+    })
+    .with('scopeKey', () => {
+      const key = scopeKey ?? '';
+      return within(taggedKeyPart('s', key), joinKey(key));
     })
     .exhaustive();
 }

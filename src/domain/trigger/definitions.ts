@@ -1,45 +1,189 @@
 // Trigger types, as the embedder defines them.
-import type { z } from 'zod';
-import { DEFAULT_WINDOW_MS } from '../core/windows.ts';
+import { z } from 'zod';
+import { parseDuration } from '../core/durations.ts';
 import { TocsinError } from '../core/errors.ts';
-import { TriggerTypeSchema, type CHANNELS } from '../core/vocabulary.ts';
+import { issuesOf, messageOf, type Issue } from '../core/input.ts';
+import type { Json } from '../core/json.ts';
+import { ok, type Result } from '../core/result.ts';
+import {
+  ChannelSchema,
+  NameSchema,
+  RAISED_CONTRACTS,
+  type RaisedContract,
+} from '../core/vocabulary.ts';
+import { DEFAULT_WINDOW_MS } from '../core/windows.ts';
+import type { Texts } from '../notification/texts.ts';
+import { checkPolicy, type Policy, type PolicyInput } from '../policy/policy.ts';
+import type { RaiseRequest } from './commands.ts';
+import type { Evaluation } from './evaluation.ts';
+import { checkPayload, type PayloadResult, type PayloadSchema } from './payload.ts';
 
-/** What the kernel must know about a trigger type. */
-export type TriggerDefinition = {
+/** A valid request with the payload as the schema of its type gives it. */
+export type TypedRequest<Payload> = Omit<RaiseRequest, 'payload'> & { readonly payload: Payload };
+
+/** What a link can be made of. */
+export type LinkFacts<Payload> = Pick<
+  TypedRequest<Payload>,
+  'userId' | 'triggerType' | 'targetType' | 'targetId' | 'payload'
+> & { readonly triggerId: string; readonly previewId: string };
+
+type Parts<Payload> = {
   /** `[a-z0-9_]{1,64}` */
   readonly type: string;
-  /** Checks the payload; absent, any JSON up to 32 KiB. Its output is not used: what came is kept. */
-  readonly payload?: z.ZodType;
-  /** The trigger's dedupe scope: a target within a window, or a feedback (see `scopeOf`). */
-  readonly scope: 'target' | 'feedback';
-  /** Length of the trigger's dedupe window in milliseconds, 1 to 365 days. */
-  readonly windowMs: number;
-  /** The channel of notifications whose evaluation names none. */
-  readonly channel: (typeof CHANNELS)[number];
-  /** Site-relative path that a notification of this type leads to. */
-  readonly link: (previewId: string) => string;
+  /** The sources that may raise it, `[a-z0-9_]{1,64}`. Default: any name. One alone is the default of a raise. */
+  readonly sources?: readonly string[];
+  /** The types of its targets, `[a-z0-9_]{1,64}`. Default: any name. One alone is the default of a raise. */
+  readonly targets?: readonly string[];
+  /** The sources that may pretend a time (`mockNow`). Default: all. */
+  readonly mockSources?: readonly string[];
+  /**
+   * The dedupe scope of its triggers: `target`, the default, within a window; `feedback`, by `feedbackId`, else by
+   * `idempotencyKey`, else as `target`; `scopeKey`, by the `scopeKey` of the raise within a window.
+   */
+  readonly scope?: 'target' | 'feedback' | 'scopeKey';
+  /** The length of the scope's window in milliseconds, 1 to 365 days; `null`: no window. Default 30 minutes. */
+  readonly windowMs?: number | null;
+  /** The dedupe policy of its notifications, set when a kernel opens a log that has none for the type. */
+  readonly policy?: PolicyInput;
+  /** How long its notifications live, 1 s to 30 d, such as `3d`. Default `24h`. An evaluation may say otherwise. */
+  readonly expiresIn?: string;
+  /** The channel of notifications whose raise and evaluation name none. Default: the kernel's. */
+  readonly channel?: string;
+  /** Sentences of its own; the kernel's and the worker's stand for the others. */
+  readonly texts?: Partial<Texts>;
+  /** The contract (subject and `ce-type`) of the messages of its raised triggers. Default `trigger.raised`. */
+  readonly contract?: RaisedContract;
+  /** The site-relative path that a notification leads to; ids must be encoded. Default: no link. */
+  readonly link?: (about: LinkFacts<Payload>) => string;
+  /** Decides what a trigger of this type leads to, in place of the kernel's evaluator. It must be quick. */
+  readonly evaluate?: (request: TypedRequest<Payload>) => Evaluation;
 };
 
+type WithoutSchema = Parts<Json | undefined> & { readonly payload?: undefined };
+type WithSchema<Input, Payload> = Parts<Payload> & {
+  readonly payload: PayloadSchema<Input, Payload>;
+};
+
+/** The parts of a definition that depend on the payload, with a valid payload. */
+export type BoundTrigger = {
+  readonly link: ((about: Omit<LinkFacts<unknown>, 'payload'>) => string) | undefined;
+  readonly evaluate: ((request: RaiseRequest) => Evaluation) | undefined;
+};
+
+/** A trigger type, made by {@link defineTrigger}. `Input` is the type of the payload that a raise takes. */
+export type TriggerDefinition<Input = unknown> = Omit<
+  Parts<unknown>,
+  'link' | 'evaluate' | 'policy' | 'expiresIn'
+> &
+  Required<Pick<Parts<unknown>, 'scope' | 'windowMs'>> & {
+    readonly policy: Policy | undefined;
+    readonly expiresInMs: number;
+    /** Checks a payload; its faults name their path. */
+    readonly bind: (payload: Json | undefined) => PayloadResult<BoundTrigger>;
+    /** Types only. */
+    readonly '~input'?: Input;
+  };
+
+export const DEFAULT_EXPIRES_IN_MS = 24 * 60 * 60 * 1000;
+const MAX_EXPIRES_IN_MS = 30 * 24 * 60 * 60 * 1000;
 const MAX_WINDOW_MS = 365 * 24 * 60 * 60 * 1000;
 
 /**
  * Defines a trigger type.
  *
- * @param definition.scope default `target`
- * @param definition.windowMs default 30 minutes
- * @throws TocsinError `invalid_trigger_type` for a name or window that is out of range
+ * @example
+ * const invoiceOverdue = defineTrigger({
+ *   type: 'invoice_overdue', targets: ['invoice'], payload: z.object({ amount: z.number() }),
+ *   channel: 'email', expiresIn: '3d',
+ *   evaluate: ({ payload }) => notify({ summary: `${payload.amount} EUR are overdue.` }),
+ * });
+ * @throws TocsinError `invalid_trigger_type` for a name, window, duration or policy that is out of range
  */
-export function defineTrigger(
-  definition: Omit<TriggerDefinition, 'scope' | 'windowMs'> &
-    Partial<Pick<TriggerDefinition, 'scope' | 'windowMs'>>,
-): TriggerDefinition {
-  const complete = { scope: 'target' as const, windowMs: DEFAULT_WINDOW_MS, ...definition };
-  const { type, windowMs } = complete;
-  const inRange = Number.isInteger(windowMs) && windowMs >= 1 && windowMs <= MAX_WINDOW_MS;
-  if (!TriggerTypeSchema.safeParse(type).success || !inRange) {
-    throw new TocsinError('usage', 'invalid_trigger_type', `trigger type ${JSON.stringify(type)}`, {
-      hint: 'Use 1 to 64 characters of a-z 0-9 _ and a window of 1 ms to 365 days.',
-    });
+export function defineTrigger(definition: WithoutSchema): TriggerDefinition<Json | undefined>;
+export function defineTrigger<Input, Payload>(
+  definition: WithSchema<Input, Payload>,
+): TriggerDefinition<Input>;
+export function defineTrigger<Input, Payload>(
+  definition: WithoutSchema | WithSchema<Input, Payload>,
+): TriggerDefinition<Input | Json | undefined> {
+  if (definition.payload === undefined) {
+    return complete(definition, ok);
   }
-  return complete;
+  const { payload: schema } = definition;
+  return complete(definition, (payload) => checkPayload(schema, payload));
 }
+
+function complete<Payload>(
+  definition: Parts<Payload>,
+  check: (payload: Json | undefined) => PayloadResult<Payload>,
+): Omit<TriggerDefinition, '~input'> {
+  const { link, evaluate, policy: wanted, expiresIn, ...facts } = definition;
+  const { scope = 'target', windowMs = DEFAULT_WINDOW_MS } = definition;
+  const policy = wanted === undefined ? ok(undefined) : checkPolicy(wanted);
+  const expiresInMs = expiresIn === undefined ? DEFAULT_EXPIRES_IN_MS : parseDuration(expiresIn);
+  const issues = issuesIn({ ...facts, windowMs }, expiresInMs);
+  if (!policy.ok) throw invalid(facts.type, policy.error);
+  if (issues.length > 0 || !isExpiry(expiresInMs)) throw invalid(facts.type, issues);
+  const bound = (
+    checked: Result<Payload, readonly Issue[]>,
+  ): Result<BoundTrigger, readonly Issue[]> => {
+    if (!checked.ok) return checked;
+    const payload = checked.value;
+    return ok({
+      link: link && ((about) => link({ ...about, payload })),
+      evaluate: evaluate && ((request) => evaluate({ ...request, payload })),
+    });
+  };
+  return {
+    ...facts,
+    scope,
+    windowMs,
+    policy: policy.value,
+    expiresInMs,
+    bind(given) {
+      const checked = check(given);
+      return checked instanceof Promise ? checked.then(bound) : bound(checked);
+    },
+  };
+}
+
+export function isExpiry(ms: number | undefined): ms is number {
+  return ms !== undefined && ms >= 1_000 && ms <= MAX_EXPIRES_IN_MS;
+}
+
+function invalid(type: string, issues: readonly Issue[]): TocsinError {
+  const message = `the definition of the trigger type ${JSON.stringify(type)}: ${messageOf(issues)}`;
+  const hint = 'Change what is given to defineTrigger.';
+  return new TocsinError('usage', 'invalid_trigger_type', message, { hint });
+}
+
+/** What is wrong with a definition besides its policy. */
+function issuesIn(facts: Facts, expiresInMs: number | undefined): readonly Issue[] {
+  const parsed = FactsSchema.safeParse(facts);
+  const expiry = { field: 'expiresIn', message: 'must be 1s to 30d, such as 36h' };
+  return [
+    ...(parsed.success ? [] : issuesOf(parsed.error)),
+    ...(isExpiry(expiresInMs) ? [] : [expiry]),
+  ];
+}
+
+type Facts = Pick<TriggerDefinition, keyof z.output<typeof FactsSchema>>;
+
+const WINDOW = `must be null or a whole number of milliseconds from 1 to ${MAX_WINDOW_MS} (365 days)`;
+const Names = z.array(NameSchema).min(1, { error: 'must not be empty' }).readonly().optional();
+
+const FactsSchema = z.object({
+  type: NameSchema,
+  sources: Names,
+  targets: Names,
+  mockSources: Names,
+  windowMs: z
+    .int({ error: WINDOW })
+    .min(1, { error: WINDOW })
+    .max(MAX_WINDOW_MS, { error: WINDOW })
+    .nullable(),
+  channel: ChannelSchema.optional(),
+  contract: z
+    .enum(RAISED_CONTRACTS, { error: `must be one of ${RAISED_CONTRACTS.join(', ')}` })
+    .optional(),
+});

@@ -1,6 +1,5 @@
 // The result of an evaluation: what a trigger leads to.
 import type { Json } from '../core/json.ts';
-import type { CHANNELS } from '../core/vocabulary.ts';
 import type { Candidate } from '../preview/candidates.ts';
 import type { PREVIEW_KINDS } from '../preview/events.ts';
 
@@ -18,8 +17,10 @@ export type Offer = {
   readonly baseVersion?: string;
   /** Anything else that a reader of the preview needs, as it is now. */
   readonly snapshot?: Json;
-  /** Default: the trigger definition's. */
-  readonly channel?: (typeof CHANNELS)[number];
+  /** Default: the channel of the definition, else the kernel's. */
+  readonly channel?: string;
+  /** How long the notification lives, 1 s to 30 d, such as `3d`. Default: the definition's. */
+  readonly expiresIn?: string;
 };
 
 /** The result of an evaluation. */
@@ -27,3 +28,20 @@ export type Evaluation =
   | Offer
   | { readonly outcome: 'close'; readonly reason: string }
   | { readonly outcome: 'reject'; readonly code: string; readonly reason: string };
+
+/** An evaluation that notifies, as a reminder: no choice is offered. */
+export function notify(
+  offer: Omit<Offer, 'outcome' | 'kind' | 'candidates' | 'candidateId'> = {},
+): Offer {
+  return { outcome: 'offer', kind: 'reminder', ...offer };
+}
+
+/** An evaluation that offers a preview and notifies. */
+export function offer(offer: Omit<Offer, 'outcome'>): Offer {
+  return { outcome: 'offer', ...offer };
+}
+
+/** An evaluation that ends the trigger without a notification. */
+export function close(reason: string): Evaluation {
+  return { outcome: 'close', reason };
+}

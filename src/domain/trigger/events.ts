@@ -11,15 +11,24 @@ import {
   quickTriggerFields,
   requestFields,
 } from '../core/trigger-fields.ts';
-import { CodeSchema, TRIGGER_SOURCES } from '../core/vocabulary.ts';
+import { CodeSchema, isName, NameSchema, RAISED_CONTRACTS } from '../core/vocabulary.ts';
 import { SEVERITIES } from '../core/severity.ts';
 import { NotificationRequested, quickRequested } from '../notification/events.ts';
 import { PREVIEW_EVENTS } from '../preview/events.ts';
 
+/** Two percent-encoded ids of 128 characters, two names and an instant. */
+export const MAX_DEDUPE_KEY = 1024;
+
 const ended = z.object({ ...occurrenceFields, reason: textUpTo(256) });
 
 export const TRIGGER_EVENTS = {
-  TriggerRaised: z.object({ ...occurrenceFields, ...requestFields, dedupeKey: textUpTo(512) }),
+  TriggerRaised: z.object({
+    ...occurrenceFields,
+    ...requestFields,
+    dedupeKey: textUpTo(MAX_DEDUPE_KEY),
+    /** The contract of the event's message, where it is not `trigger.raised`. */
+    contract: z.enum(RAISED_CONTRACTS).optional(),
+  }),
   NotificationRequested,
   TriggerClosed: ended,
   TriggerRejected: ended.extend({ code: CodeSchema }),
@@ -35,7 +44,7 @@ export const TRIGGER_EVENTS = {
   TriggerAbandoned: ended.extend({ code: CodeSchema, attempts: z.int().min(1) }),
   DuplicateRaised: z.object({
     ...occurrenceFields,
-    source: z.enum(TRIGGER_SOURCES),
+    source: NameSchema,
     requestedAt: InstantCodec,
   }),
   ...PREVIEW_EVENTS,
@@ -45,16 +54,21 @@ export type TriggerEvent = EventOf<typeof TRIGGER_EVENTS>;
 
 export type TriggerEventData<T extends TriggerEvent['type']> = EventData<TriggerEvent, T>;
 
+const RARE = ['mockNow', 'quiet', 'scopeKey', 'channel'] as const;
+
 /** Reads `TriggerRaised` without its schema (see ../core/quick.ts): every log is full of this event. */
 export function quickRaised(data: Readonly<Record<string, unknown>>) {
   const fields = quickTriggerFields(data);
   const requestedAt = quickInstant(data['requestedAt']);
-  const { source, feedbackId, idempotencyKey, jobId, dedupeKey, severity, personal } = data;
+  const { source, feedbackId, idempotencyKey, jobId, dedupeKey, contract, severity, personal } =
+    data;
   if (fields === undefined || requestedAt === undefined) return undefined;
-  if (!isOneOf(source, TRIGGER_SOURCES) || !isText(dedupeKey, 512)) return undefined;
+  if (!isName(source) || !isText(dedupeKey, MAX_DEDUPE_KEY)) return undefined;
+  if (contract !== undefined && !isOneOf(contract, RAISED_CONTRACTS)) return undefined;
   if (!isOptionalText(feedbackId, 128) || !isOptionalText(idempotencyKey, 191)) return undefined;
   if (!isOptionalText(jobId, 64)) return undefined;
-  if (data['mockNow'] !== undefined || data['quiet'] !== undefined) return undefined;
+  // Rare fields: the schema reads these events.
+  if (RARE.some((field) => data[field] !== undefined)) return undefined;
   if (severity !== undefined && !isOneOf(severity, SEVERITIES)) return undefined;
   if (!isFields(personal)) return undefined;
   const { payload } = personal;
@@ -65,6 +79,7 @@ export function quickRaised(data: Readonly<Record<string, unknown>>) {
     dedupeKey,
     requestedAt,
     personal: payload === undefined ? {} : { payload },
+    ...(contract === undefined ? {} : { contract }),
     ...(feedbackId === undefined ? {} : { feedbackId }),
     ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
     ...(jobId === undefined ? {} : { jobId }),

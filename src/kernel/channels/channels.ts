@@ -13,7 +13,7 @@ import { channelStream } from '../../domain/channel/stream.ts';
 import type { UserId } from '../../domain/core/identity.ts';
 import type { SecretVault } from '../../domain/ports/secret-vault.ts';
 import type { ChannelLookup, ChannelReport, Sender } from '../../domain/ports/sender.ts';
-import { CHANNELS } from '../../domain/core/vocabulary.ts';
+import { ADDRESS_CHANNELS, isAddressChannel } from '../../domain/channel/address.ts';
 import type { Texts } from '../../domain/notification/texts.ts';
 import type { Call } from '../decider/decider.ts';
 import {
@@ -88,7 +88,7 @@ export function createChannels(options: ChannelsOptions): Channels {
     },
     async list(userId) {
       const views = await Promise.all(
-        CHANNELS.map((channel) => parseChannelKey({ userId, channel }))
+        ADDRESS_CHANNELS.map((channel) => parseChannelKey({ userId, channel }))
           .flatMap((parsed) => (parsed.ok ? [parsed.value] : []))
           .map(view),
       );
@@ -124,7 +124,7 @@ export function createChannels(options: ChannelsOptions): Channels {
     lookup: lookupOf(options),
     report: async ({ userId, channel, version, advice, code }) => {
       const command = { kind: 'report', version, advice, code } as const;
-      await changeChannel(options, { userId, channel }, command);
+      if (isAddressChannel(channel)) await changeChannel(options, { userId, channel }, command);
     },
   };
 }
@@ -181,7 +181,7 @@ async function put(
 async function removeOrphans(options: ChannelsOptions, userId: UserId): Promise<void> {
   await secretsOf(options.vault, userId).shredOrphans(options.runtime.now(), async () => {
     const states = await Promise.all(
-      CHANNELS.map((channel) => loadChannel(options, { userId, channel })),
+      ADDRESS_CHANNELS.map((channel) => loadChannel(options, { userId, channel })),
     );
     return new Set(states.flatMap(({ current }) => (current === undefined ? [] : [current.ref])));
   });

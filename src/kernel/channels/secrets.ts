@@ -5,6 +5,7 @@ import { parseJson } from '../../domain/core/json.ts';
 import { joinKey } from '../../domain/core/keys.ts';
 import type { UserId } from '../../domain/core/identity.ts';
 import type { SecretVault } from '../../domain/ports/secret-vault.ts';
+import { isAddressChannel } from '../../domain/channel/address.ts';
 import { channelStream } from '../../domain/channel/stream.ts';
 import type { ChannelLookup, ChannelTarget } from '../../domain/ports/sender.ts';
 import type { ConfiguredChannel } from '../../domain/channel/state.ts';
@@ -69,6 +70,7 @@ export function lookupOf({
   vault,
 }: Pick<ChannelContext, 'store' | 'kernel'> & { readonly vault: SecretVault }): ChannelLookup {
   return async (userId, channel) => {
+    if (!isAddressChannel(channel)) return { kind: 'closed', reason: 'no_channel' };
     const stream = channelStream(kernel, userId, channel);
     const { current } = (await channelDecider.load(store, stream)).state;
     if (current === undefined) return { kind: 'closed', reason: 'no_channel' };

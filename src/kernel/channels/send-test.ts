@@ -57,6 +57,8 @@ function testMessage(
     previewId: 'asp_test_webhook',
     dedupeKey: `${userId}:manual_test`,
     title: texts.title,
+    summary: texts.test,
+    severity: undefined,
     text: texts.test,
     actionText: texts.action,
     actionUrl: link,

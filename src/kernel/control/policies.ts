@@ -9,6 +9,7 @@ import {
 import { controlStream } from '../../domain/core/ids.ts';
 import type { Instant } from '../../domain/core/instants.ts';
 import type { Position } from '../../domain/core/positions.ts';
+import { rejection } from '../../domain/core/input.ts';
 import { ok } from '../../domain/core/result.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
 import {
@@ -65,12 +66,20 @@ export interface Policies {
   history(): Promise<readonly PolicyHistoryEntry[]>;
 }
 
-export function createPolicies(context: KernelContext): Policies {
+/** @param types the trigger types that are defined: a policy or mute of another type is refused */
+export function createPolicies(context: KernelContext, types: readonly string[]): Policies {
   const { store, kernel, runtime } = context;
+  const known = new Set<unknown>([ANY_TYPE, ...types]);
+  const change = (command: PolicyCommand, call?: PolicyCall): Promise<PolicyResult> => {
+    if (known.has(command.triggerType)) return changePolicies(context, command, call);
+    const message = `is not one of ${[...known].join(', ')}`;
+    const error = rejection('unknown_trigger_type', 'triggerType', message);
+    return Promise.resolve({ outcome: 'rejected', ...error } as const);
+  };
   return {
-    set: (change, call) => changePolicies(context, { kind: 'set', ...change }, call),
-    mute: ({ until, ...change }, call) =>
-      changePolicies(context, { kind: 'mute', ...change, until: until.getTime() }, call),
+    set: (given, call) => change({ kind: 'set', ...given }, call),
+    mute: ({ until, ...given }, call) =>
+      change({ kind: 'mute', ...given, until: until.getTime() }, call),
     unmute: (change, call) => changePolicies(context, { kind: 'unmute', ...change }, call),
     show: async () => viewOf(await policyHistory(store, kernel), runtime.now()),
     history: () => policyHistory(store, kernel),

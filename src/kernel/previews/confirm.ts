@@ -6,7 +6,7 @@ import { offeredOf } from '../../domain/trigger/state.ts';
 import type { ApplyPreview } from '../../domain/ports/apply-preview.ts';
 import { DEFAULT_DEADLINE_MS, millisecondsUntil, type Call } from '../decider/decider.ts';
 import { withDeadline } from '../decider/runtime.ts';
-import { triggerDecider, type RaiseContext } from '../raise/raise.ts';
+import { triggerDecider } from '../raise/raise.ts';
 import { applyIdOf, requestHash } from '../raise/request-hash.ts';
 import { runApply } from './apply.ts';
 import {
@@ -17,6 +17,7 @@ import {
   type ConfirmResult,
   type Track,
 } from './results.ts';
+import type { RaiseContext } from '../raise/prepare.ts';
 
 /** How often a caller checks whether another call has finished the apply under the same key. */
 const RECHECK_MS = 50;

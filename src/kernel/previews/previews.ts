@@ -7,7 +7,7 @@ import { viewOf, type PreviewView } from '../../domain/preview/view.ts';
 import type { RaiseInput } from '../../domain/trigger/commands.ts';
 import type { ApplyPreview } from '../../domain/ports/apply-preview.ts';
 import type { Call } from '../decider/decider.ts';
-import { triggerDecider, type RaiseContext } from '../raise/raise.ts';
+import { triggerDecider } from '../raise/raise.ts';
 import { confirmPreview } from './confirm.ts';
 import { offerPreview, type OfferPreviewResult } from './offer.ts';
 import {
@@ -18,6 +18,7 @@ import {
   type DismissResult,
   type Track,
 } from './results.ts';
+import type { RaiseContext } from '../raise/prepare.ts';
 
 /** Previews for their owner. User ids are as in a raise: 42 and "42" are one user. */
 export type Previews = {

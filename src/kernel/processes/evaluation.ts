@@ -7,6 +7,9 @@ import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
 import type { Clock, Runtime } from '../../domain/ports/runtime.ts';
 import type { LaterEvaluator } from '../../domain/ports/evaluator.ts';
 import type { Texts } from '../../domain/notification/texts.ts';
+import { ADDRESS_CHANNELS } from '../../domain/channel/address.ts';
+import { messageOf } from '../../domain/core/input.ts';
+import { outcomeParts } from '../../domain/trigger/outcome.ts';
 import { cleanText } from '../../domain/core/text.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
 import { silentLogger, type Logger } from '../../domain/ports/logger.ts';
@@ -35,13 +38,18 @@ export type EvaluationOptions = {
   readonly store: EventStore;
   /** Opened under {@link EVALUATION_INDEX}, for this process alone. */
   readonly index: DueIndex;
+  /** Evaluates types without an evaluator of their own. */
   readonly evaluate: LaterEvaluator;
   /** The kernel's name. Default `tocsin`. */
   readonly name?: string;
   /** The same as the kernel has. */
   readonly triggers: readonly TriggerDefinition[];
   /** The same as the kernel has. */
-  readonly texts: Texts;
+  readonly texts?: Partial<Texts>;
+  /** The same as the kernel has. */
+  readonly channel?: string;
+  /** The same as the kernel has. */
+  readonly channels?: readonly string[];
   readonly clock?: Clock;
   readonly logger?: Logger;
   /** Evaluations at once; default 64. */
@@ -96,7 +104,9 @@ export function evaluationRows(recorded: RecordedEvent): DueChange | undefined {
 }
 
 function handler(options: EvaluationOptions, runtime: Runtime) {
-  const { store, name: kernel = DEFAULT_KERNEL_NAME, texts, triggers } = options;
+  const { store, name: kernel = DEFAULT_KERNEL_NAME, triggers } = options;
+  const { texts, channel, channels = ADDRESS_CHANNELS } = options;
+  const defaults = { texts, channel, channels: new Set(channels) };
   const { logger = silentLogger } = options;
   const context = { store, runtime };
   const definitions = new Map(triggers.map((definition) => [definition.type, definition]));
@@ -124,11 +134,20 @@ function handler(options: EvaluationOptions, runtime: Runtime) {
     };
     const definition = definitions.get(waiting.raised.triggerType);
     if (definition === undefined) return fail({ code: 'unknown_trigger_type', error: undefined });
-    const answer = await callEvaluator(options, runtime, waiting, signal);
+    const bound = await definition.bind(waiting.raised.personal.payload);
+    if (!bound.ok) return fail(failure('payload_invalid', messageOf(bound.error)));
+    const { evaluate = options.evaluate } = bound.value;
+    const answer = await callEvaluator({ ...options, evaluate }, runtime, waiting, signal);
     if (answer === 'stopped') return;
     if ('code' in answer) return fail(answer);
-    const offer = { occurrence, definition, stream, texts, ...answer };
     try {
+      const of = { definition, bound: bound.value, channel: waiting.raised.channel, ...answer };
+      const parts = outcomeParts(of, defaults);
+      if (!parts.ok) {
+        await fail(failure(parts.error.code, parts.error.message));
+        return;
+      }
+      const offer = { occurrence, stream, ...parts.value, ...answer };
       const command = commandFor('evaluated');
       await append(context, stream, command, (state, at) => ({
         events: decideEvaluated(state, offer, at),
@@ -141,11 +160,22 @@ function handler(options: EvaluationOptions, runtime: Runtime) {
 }
 
 type Failure = { readonly code: string; readonly error: unknown };
+
+const failure = (code: string, message: string): Failure => ({
+  code,
+  error: new TypeError(message),
+});
+
 type Evaluated = { readonly evaluation: Evaluation };
 
 /** Calls the evaluator, at most `timeoutMs` and while the worker runs. */
 async function callEvaluator(
-  { evaluate, timeoutMs = DEFAULT_TIMEOUT_MS }: EvaluationOptions,
+  {
+    evaluate,
+    timeoutMs = DEFAULT_TIMEOUT_MS,
+  }: Pick<EvaluationOptions, 'timeoutMs'> & {
+    readonly evaluate: (...given: Parameters<LaterEvaluator>) => Evaluation | Promise<Evaluation>;
+  },
   runtime: Runtime,
   { raised }: Occurrence,
   stop: AbortSignal,

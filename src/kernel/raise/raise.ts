@@ -6,40 +6,24 @@ import {
   type Claim,
   type IdempotencyEvent,
 } from '../../domain/idempotency/events.ts';
-import { TocsinError } from '../../domain/core/errors.ts';
 import { keyedCommandId } from '../../domain/core/ids.ts';
 import { err, ok, type Result } from '../../domain/core/result.ts';
-import type { Evaluation } from '../../domain/trigger/evaluation.ts';
-import type { Evaluator, LaterEvaluator } from '../../domain/ports/evaluator.ts';
-import type { Texts } from '../../domain/notification/texts.ts';
 import { rejection } from '../../domain/core/input.ts';
-import { parseRaise, type RaiseRequest, type Rejection } from '../../domain/trigger/commands.ts';
+import { type Rejection } from '../../domain/trigger/commands.ts';
 import { decideRaise, type Raised, type RaiseTrigger } from '../../domain/trigger/decide.ts';
-import type { TriggerDefinition } from '../../domain/trigger/definitions.ts';
 import { triggerCodec, type TriggerEvent } from '../../domain/trigger/events.ts';
 import { evolveTrigger, initialTrigger, type TriggerState } from '../../domain/trigger/state.ts';
-import { scopeOf, triggerStream } from '../../domain/trigger/dedupe-scope.ts';
 import {
   decider,
   DEFAULT_DEADLINE_MS,
   millisecondsUntil,
   type Call,
   type Decide,
-  type KernelContext,
 } from '../decider/decider.ts';
+import { prepare, type RaiseContext } from './prepare.ts';
 import { answer, rejected, type RaiseResult } from './raise-result.ts';
 import { requestHash } from './request-hash.ts';
-
-/** What raises need besides store and runtime. */
-export type RaiseContext = KernelContext & {
-  readonly definitions: ReadonlyMap<string, TriggerDefinition>;
-  /** Absent when evaluation is `later`: then a raise appends `TriggerRaised` alone. */
-  readonly evaluate: Evaluator | undefined;
-  /** The evaluator of dry runs then. */
-  readonly evaluateLater: LaterEvaluator | undefined;
-  readonly texts: Texts;
-  readonly recordDuplicates: boolean;
-};
+import { parseRaise } from '../../domain/trigger/parse-raise.ts';
 
 const UNWRITABLE = {
   code: 'trigger_unwritable',
@@ -69,18 +53,19 @@ export async function raise(
   const { now, newId } = context.runtime;
   const commandId = newId();
   const defaults = { now: now(), traceId: `trace_active_trigger_${commandId}` };
-  const parsed = parseRaise(input, defaults);
+  const parsed = parseRaise(input, context.definitions, defaults);
   if (!parsed.ok) return rejected(parsed.error);
-  const prepared = prepare(context, parsed.value);
+  const prepared = await prepare(context, parsed.value);
   if (!prepared.ok) return rejected(prepared.error);
-  return raisePrepared(context, prepared.value, { input, commandId, call });
+  const { sent } = parsed.value;
+  return raisePrepared(context, prepared.value.command, { input: sent, commandId, call });
 }
 
 export async function raisePrepared(
   context: RaiseContext,
   command: RaiseTrigger,
   of: {
-    /** The client's input; a key belongs to one hash of it. */
+    /** What the client sent; a key belongs to one hash of it. */
     readonly input: unknown;
     readonly commandId: string;
     readonly call: Call;
@@ -94,62 +79,6 @@ export async function raisePrepared(
   const commandId = keyedCommandId(userId, triggerType, key, hash);
   const deadline = context.runtime.elapsed() + (call.deadlineMs ?? DEFAULT_DEADLINE_MS);
   return raiseKeyed(context, command, { key, hash, stream, commandId, deadline, call });
-}
-
-/** The request and evaluation that an input leads to; nothing is written. */
-export async function dryRun(
-  context: RaiseContext,
-  input: Readonly<Record<string, unknown>>,
-  signal: AbortSignal,
-): Promise<Result<{ readonly request: RaiseRequest; readonly evaluation: Evaluation }, Rejection>> {
-  // As a raise from the API, except that nothing is stored.
-  const { source: given = 'api_dry_run' } = input;
-  const source = given === 'api_dry_run' ? 'api_trigger' : given;
-  const now = context.runtime.now();
-  const parsed = parseRaise({ ...input, source }, { now, traceId: 'trace_active_dry_run' });
-  if (!parsed.ok) return parsed;
-  const prepared = prepare(context, parsed.value);
-  if (!prepared.ok) return prepared;
-  const { request } = prepared.value;
-  return ok({ request, evaluation: await evaluateNow(context, prepared.value, signal) });
-}
-
-/** The evaluation of a prepared request, also where raises leave it to a worker. */
-export async function evaluateNow(
-  { evaluateLater, runtime }: RaiseContext,
-  { evaluation, request }: RaiseTrigger,
-  signal: AbortSignal,
-): Promise<Evaluation> {
-  if (evaluation !== undefined) return evaluation;
-  if (evaluateLater !== undefined) return evaluateLater(request, { now: runtime.now(), signal });
-  throw new TocsinError('usage', 'no_evaluator', 'this kernel leaves evaluation to a worker', {
-    hint: 'Open the kernel with `evaluateLater`; dry runs and preview requests call it.',
-  });
-}
-
-/** Everything about a request that is known before its stream is loaded. */
-export function prepare(
-  context: RaiseContext,
-  request: RaiseRequest,
-): Result<RaiseTrigger, Rejection> {
-  const definition = context.definitions.get(request.triggerType);
-  if (definition === undefined) {
-    const known = [...context.definitions.keys()].join(', ');
-    return err(rejection('unknown_trigger_type', 'triggerType', `is not one of ${known}`));
-  }
-  if (definition.payload?.safeParse(request.payload).success === false) {
-    return err(rejection('payload_invalid', 'payload', `does not fit ${request.triggerType}`));
-  }
-  const scope = scopeOf(definition, request);
-  return ok({
-    request,
-    definition,
-    stream: triggerStream(context.kernel, request, scope),
-    dedupeKey: scope.dedupeKey,
-    evaluation: context.evaluate && evaluated(context.evaluate, request),
-    texts: context.texts,
-    recordDuplicates: context.recordDuplicates,
-  });
 }
 
 async function append(
@@ -192,9 +121,13 @@ async function raiseKeyed(
     return { outcome: 'idempotency_conflict', message };
   }
   // The claim holds the first call's request with its defaults.
-  const first = prepare(context, claimedRequest(claim));
+  const request = claimedRequest(claim);
+  const definition = context.definitions.get(request.triggerType);
+  if (definition === undefined) return rejected(notDefined(context));
+  const first = await prepare(context, { request, definition });
   if (!first.ok) return rejected(first.error);
-  const again = { ...first.value, stream: claim.triggerStream, claimed: claim.occurrence };
+  const { command: same } = first.value;
+  const again = { ...same, stream: claim.triggerStream, claimed: claim.occurrence };
   // A repeat has the event ids of the first call: appended with `no_stream`, the store would take it for the
   // first call.
   const assumeNew = found === undefined && claim.occurrence === 1;
@@ -240,21 +173,7 @@ async function claimKey(
   return err(answer({ ...command, claimed: wanted.occurrence }, claimed));
 }
 
-function evaluated(evaluate: Evaluator, request: RaiseRequest): Evaluation {
-  try {
-    return evaluate(request);
-  } catch (cause) {
-    throw new TocsinError('usage', 'evaluator_failed', 'the evaluator threw an error', {
-      hint: 'Nothing was written. An inline evaluator must return; it returns `reject` to refuse a trigger.',
-      cause,
-    });
-  }
-}
-
-/** The default evaluator: offers every trigger as a reminder with the catalogue's summary. */
-export function alwaysNotify(texts: Texts): Evaluator {
-  return (request) => {
-    const summary = texts.summaries[request.triggerType];
-    return { outcome: 'offer', kind: 'reminder', ...(summary === undefined ? {} : { summary }) };
-  };
+function notDefined({ definitions }: RaiseContext): Rejection {
+  const known = [...definitions.keys()].join(', ');
+  return rejection('unknown_trigger_type', 'triggerType', `is not one of ${known}`);
 }

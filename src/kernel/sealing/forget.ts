@@ -7,7 +7,7 @@ import { sealOf } from '../../domain/core/personal.ts';
 import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
 import { formatPosition } from '../../domain/core/positions.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
-import { CHANNELS } from '../../domain/core/vocabulary.ts';
+import { ADDRESS_CHANNELS } from '../../domain/channel/address.ts';
 import type { SecretVault } from '../../domain/ports/secret-vault.ts';
 import type { Channels } from '../channels/channels.ts';
 import { secretsPrefix } from '../channels/secrets.ts';
@@ -50,7 +50,7 @@ export type ForgetContext = {
 export async function forgetUser(context: ForgetContext, userId: UserId): Promise<Forgotten> {
   const { vault, channels, actor } = context;
   let channelsRemoved = 0;
-  for (const channel of CHANNELS) {
+  for (const channel of ADDRESS_CHANNELS) {
     const removed = await channels.remove({ userId, channel }, { actor });
     if (removed.outcome === 'changed') channelsRemoved += 1;
   }

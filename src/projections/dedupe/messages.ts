@@ -10,6 +10,11 @@ import {
 import type { ContractName } from '../../domain/contracts/schemas.ts';
 import type { EventMetadata } from '../../domain/core/envelope.ts';
 import { userShare } from '../../domain/core/ids.ts';
+import {
+  DEFAULT_RAISED_CONTRACT,
+  RAISED_CONTRACTS,
+  type RaisedContract,
+} from '../../domain/core/vocabulary.ts';
 import { formatInstant, type Instant } from '../../domain/core/instants.ts';
 import { formatPosition } from '../../domain/core/positions.ts';
 import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
@@ -21,10 +26,12 @@ import { quickMessageId, quickUuidOfKey } from '../uuid.ts';
 
 /** The rules that turn a source event into a message; part of the message's id. */
 export type MessageRule =
-  | 'active_schedule.triggered'
-  | 'notification.requested'
-  | 'schedule.apply.succeeded'
-  | 'schedule.apply.failed';
+  RaisedContract | 'notification.requested' | 'schedule.apply.succeeded' | 'schedule.apply.failed';
+
+/** True for the messages of raised triggers. */
+export function isRaised(rule: MessageRule): boolean {
+  return RAISED_CONTRACTS.some((contract) => contract === rule);
+}
 
 type DraftParts = {
   readonly source: RecordedEvent;
@@ -87,7 +94,7 @@ export function draftTriggered(
   metadata: EventMetadata,
   names: MessageNames,
 ): Draft {
-  const contract = 'active_schedule.triggered';
+  const { contract = DEFAULT_RAISED_CONTRACT } = data;
   return new Draft({
     source,
     metadata,
@@ -215,7 +222,14 @@ function subjectOf(
   return `${prefix}.${userShare(user, quickUuidOfKey)}.${encodeSubjectToken(user)}`;
 }
 
-/** A user id as one subject token; `%2E` stands for the dot, and no id holds a percent sign. */
+/** A user id as one subject token: what has a meaning in a subject, and the percent sign, is percent-encoded. */
 export function encodeSubjectToken(user: string): string {
-  return user.replaceAll('.', '%2E');
+  return /[%.*>]/.test(user) ? user.replace(/[%.*>]/g, (char) => ESCAPES[char] ?? char) : user;
 }
+
+const ESCAPES: Readonly<Record<string, string>> = {
+  '%': '%25',
+  '.': '%2E',
+  '*': '%2A',
+  '>': '%3E',
+};

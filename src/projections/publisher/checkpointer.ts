@@ -3,6 +3,7 @@
 import type { Instant } from '../../domain/core/instants.ts';
 import type { Position } from '../../domain/core/positions.ts';
 import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
+import { isRaised } from '../dedupe/messages.ts';
 import type { FoldedPage, PlannedMessage } from '../dedupe/page.ts';
 import { ParkedEvents } from '../dedupe/parked-events.ts';
 import { checkpointOf } from '../dedupe/state.ts';
@@ -212,6 +213,6 @@ function parkedAfter(pages: readonly FoldedPage[]): Pick<FoldedPage, 'parked' | 
 }
 
 function countByRule(sent: readonly PlannedMessage[]): Committed['sent'] {
-  const triggered = sent.filter(({ rule }) => rule === 'active_schedule.triggered').length;
+  const triggered = sent.filter(({ rule }) => isRaised(rule)).length;
   return { triggered, notifications: sent.length - triggered };
 }

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Scope } from '../../../domain/access/scopes.ts';
 import type { UserId } from '../../../domain/core/identity.ts';
 import { err, ok, type Result } from '../../../domain/core/result.ts';
-import { rejectionOf } from '../../../domain/trigger/commands.ts';
+import { rejectionOf } from '../../../domain/trigger/parse-raise.ts';
 import { rejectionProblem, type Problem, type ProblemCode, type Rejection } from './problems.ts';
 
 export type Answer =

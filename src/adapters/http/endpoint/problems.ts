@@ -10,6 +10,7 @@ export const PROBLEMS = {
   key_mismatch: [400, 'The request has two different idempotency keys'],
   unknown_trigger_type: [400, 'Unknown trigger type'],
   payload_invalid: [400, 'The payload does not match its trigger type'],
+  unknown_channel: [400, 'The channel has no sender'],
   invalid_edited_changes: [400, 'The edited changes do not match the candidate'],
   invalid_url: [400, 'The address of the channel is not allowed'],
   invalid_secret: [400, 'The secret of the channel is invalid'],

@@ -5,7 +5,7 @@ import { emitId, IdSchema } from '../../../domain/core/identity.ts';
 import { formatInstant, parseInstant } from '../../../domain/core/instants.ts';
 import type { PreviewView } from '../../../domain/preview/view.ts';
 import type { Candidate } from '../../../domain/preview/candidates.ts';
-import { TARGET_TYPES, TriggerTypeSchema } from '../../../domain/core/vocabulary.ts';
+import { ChannelSchema, NameSchema } from '../../../domain/core/vocabulary.ts';
 import { SEVERITIES } from '../../../domain/core/severity.ts';
 import { PREVIEW_KINDS } from '../../../domain/preview/events.ts';
 
@@ -23,9 +23,14 @@ export const InstantShape = z.string().meta({ format: 'date-time' });
 
 /** The body of a dry run, a raise and a preview. */
 export const TriggerBody = z.strictObject({
-  trigger_type: TriggerTypeSchema,
-  target_type: z.enum(TARGET_TYPES, { error: `must be one of ${TARGET_TYPES.join(', ')}` }),
+  trigger_type: NameSchema,
+  /** One of the definition of the type. Default: its only one. */
+  target_type: NameSchema.optional(),
   target_id: IdSchema,
+  /** One of the definition of the type. Default `api_trigger`. */
+  source: NameSchema.optional(),
+  channel: ChannelSchema.optional(),
+  scope_key: z.string().max(128).optional(),
   feedback_id: z.string().max(128).optional(),
   idempotency_key: z.string().max(191).optional(),
   trace_id: z.string().max(64).optional(),

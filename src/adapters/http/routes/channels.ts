@@ -1,6 +1,6 @@
 // The endpoints of a user's channels. The only secret in an answer is a generated signing secret, shown once.
 import type { ChannelKey } from '../../../domain/channel/commands.ts';
-import { CHANNELS } from '../../../domain/core/vocabulary.ts';
+import { ADDRESS_CHANNELS } from '../../../domain/channel/address.ts';
 import { z } from 'zod';
 import {
   answer,
@@ -28,7 +28,7 @@ const PutBody = z.strictObject({
 });
 
 const ChannelShape = z.object({
-  channel: z.enum(CHANNELS),
+  channel: z.enum(ADDRESS_CHANNELS),
   configured: z.boolean(),
   enabled: z.boolean(),
   kind: z.string().optional(),
@@ -43,7 +43,7 @@ const ChannelShape = z.object({
 });
 
 const TestedShape = z.object({
-  channel: z.enum(CHANNELS),
+  channel: z.enum(ADDRESS_CHANNELS),
   status: z.enum(['success', 'failed']),
   outcome: z.string(),
   code: z.string(),
@@ -140,10 +140,10 @@ export function channelEndpoints(channels: ApiChannels): readonly Endpoint[] {
 type Params = Readonly<Record<string, string>>;
 
 function channelOf({ channel }: Params): ChannelKey['channel'] | undefined {
-  return CHANNELS.find((known) => known === channel);
+  return ADDRESS_CHANNELS.find((known) => known === channel);
 }
 
-const noChannel = (): Answer => refuse('not_found', `Channels are ${CHANNELS.join(', ')}.`);
+const noChannel = (): Answer => refuse('not_found', `Channels are ${ADDRESS_CHANNELS.join(', ')}.`);
 
 const FIELDS: ReadonlyMap<string, string> = new Map([
   ['url', 'webhook_url'],

@@ -16,6 +16,7 @@ export const RAISE_PROBLEMS = [
   'key_mismatch',
   'unknown_trigger_type',
   'payload_invalid',
+  'unknown_channel',
   'idempotency_conflict',
   'conflict',
   'stream_deleted',
@@ -31,6 +32,9 @@ export function inputOf(
   const used = oneKey(key, body.idempotency_key);
   if (!used.ok) return used;
   const input: Record<string, unknown> = {
+    targetType: body.target_type,
+    channel: body.channel,
+    scopeKey: body.scope_key,
     feedbackId: body.feedback_id,
     idempotencyKey: used.value,
     traceId: body.trace_id,
@@ -40,9 +44,8 @@ export function inputOf(
   };
   return ok({
     userId,
-    source: 'api_trigger',
+    source: body.source ?? 'api_trigger',
     triggerType: body.trigger_type,
-    targetType: body.target_type,
     targetId: body.target_id,
     // Absent rather than undefined: the request hash covers the fields that the client sent.
     ...Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined)),

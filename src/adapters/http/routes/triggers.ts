@@ -72,7 +72,7 @@ export function triggerEndpoints(
       scope: 'trigger:raise',
       body: TriggerBody,
       answers: success('The evaluation', DryRunShape),
-      problems: ['unknown_trigger_type', 'payload_invalid'],
+      problems: ['unknown_trigger_type', 'payload_invalid', 'unknown_channel'],
       deadlineMs: RAISE_MS,
       async handle({ body, signal, ...given }) {
         const input = inputOf(given, body);

@@ -1,8 +1,7 @@
 // Redrives deliveries that were skipped for want of a channel, as soon as the user has an open channel.
 import { isOver } from '../../../domain/core/signals.ts';
 import { silentLogger } from '../../../domain/ports/logger.ts';
-import type { ChannelLookup, ChannelTarget } from '../../../domain/ports/sender.ts';
-import { CHANNELS } from '../../../domain/core/vocabulary.ts';
+import type { ChannelLookup } from '../../../domain/ports/sender.ts';
 import type { Process } from '../due/process.ts';
 import type { RedriveMark } from './delivery-index.ts';
 import { NO_CHANNEL_REASONS, type ListOptions } from './delivery-list.ts';
@@ -54,9 +53,7 @@ async function redriveUser(
   const open = new Map<string, boolean>();
   for (const { stream, channel, reason, expiresAt } of skipped) {
     if (expiresAt <= runtime.now() || !NO_CHANNEL_REASONS.has(reason ?? '')) continue;
-    const known = CHANNELS.find((name): name is ChannelTarget['channel'] => name === channel);
-    if (known === undefined) continue;
-    const isOpen = open.get(channel) ?? (await lookup(userId, known)).kind === 'open';
+    const isOpen = open.get(channel) ?? (await lookup(userId, channel)).kind === 'open';
     open.set(channel, isOpen);
     if (!isOpen) continue;
     const command = { kind: 'redrive', reason: 'channel_configured', of: 'skipped' } as const;

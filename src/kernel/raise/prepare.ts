@@ -1,0 +1,134 @@
+// Prepares a raise: everything about a request that is known before its stream is loaded, with the evaluation.
+import { TocsinError } from '../../domain/core/errors.ts';
+import { rejectionWith } from '../../domain/core/input.ts';
+import { err, ok, type Result } from '../../domain/core/result.ts';
+import type { Texts } from '../../domain/notification/texts.ts';
+import type { Evaluator, LaterEvaluator } from '../../domain/ports/evaluator.ts';
+import {
+  DEFAULT_SOURCE,
+  DRY_RUN_SOURCE,
+  type RaiseRequest,
+  type Rejection,
+} from '../../domain/trigger/commands.ts';
+import { parseRaise, type ParsedRaise } from '../../domain/trigger/parse-raise.ts';
+import type { RaiseTrigger } from '../../domain/trigger/decide.ts';
+import { scopeOf, triggerStream } from '../../domain/trigger/dedupe-scope.ts';
+import type { BoundTrigger, TriggerDefinition } from '../../domain/trigger/definitions.ts';
+import type { Evaluation } from '../../domain/trigger/evaluation.ts';
+import { outcomeParts, type NotificationDefaults } from '../../domain/trigger/outcome.ts';
+import type { KernelContext } from '../decider/decider.ts';
+
+/** What raises need besides store and runtime. */
+export type RaiseContext = KernelContext & {
+  readonly definitions: ReadonlyMap<string, TriggerDefinition>;
+  readonly evaluation: 'inline' | 'later';
+  /** Evaluates types without an evaluator of their own. Default: always notify. */
+  readonly evaluate: Evaluator | undefined;
+  /** The evaluator of dry runs when evaluation is `later`. */
+  readonly evaluateLater: LaterEvaluator | undefined;
+  /** An evaluation that was made before; no evaluator is called. */
+  readonly fixed?: Evaluation;
+  readonly notifications: NotificationDefaults;
+  readonly recordDuplicates: boolean;
+};
+
+/** The request and evaluation that an input leads to; nothing is written. */
+export async function dryRun(
+  context: RaiseContext,
+  input: Readonly<Record<string, unknown>>,
+  signal: AbortSignal,
+): Promise<Result<{ readonly request: RaiseRequest; readonly evaluation: Evaluation }, Rejection>> {
+  // As a raise from the API, except that nothing is stored.
+  const { source: given = DRY_RUN_SOURCE } = input;
+  const source = given === DRY_RUN_SOURCE ? dryRunSource(context, input) : given;
+  const defaults = { now: context.runtime.now(), traceId: 'trace_active_dry_run' };
+  const parsed = parseRaise({ ...input, source }, context.definitions, defaults);
+  if (!parsed.ok) return parsed;
+  const prepared = await prepare(context, parsed.value);
+  if (!prepared.ok) return prepared;
+  const { request } = parsed.value;
+  return ok({ request, evaluation: await evaluateNow(context, prepared.value, signal) });
+}
+
+/** The source that a dry run pretends: the only one of its type, else that of the API. */
+function dryRunSource(
+  { definitions }: RaiseContext,
+  { triggerType }: Readonly<Record<string, unknown>>,
+): string {
+  const { sources = [] } = definitions.get(String(triggerType)) ?? {};
+  const [only = DEFAULT_SOURCE] = sources;
+  return sources.length === 1 ? only : DEFAULT_SOURCE;
+}
+
+/** Everything about a request that is known before its stream is loaded. */
+export type Prepared = { readonly command: RaiseTrigger; readonly bound: BoundTrigger };
+
+/** The evaluation of a prepared request, also where raises leave it to a worker. */
+export async function evaluateNow(
+  { evaluateLater, runtime }: RaiseContext,
+  { command: { evaluation, request }, bound }: Prepared,
+  signal: AbortSignal,
+): Promise<Evaluation> {
+  if (evaluation !== undefined) return evaluation;
+  if (bound.evaluate !== undefined) return evaluated(bound.evaluate, request);
+  if (evaluateLater !== undefined) return evaluateLater(request, { now: runtime.now(), signal });
+  throw new TocsinError('usage', 'no_evaluator', 'this kernel leaves evaluation to a worker', {
+    hint: 'Open the kernel with `evaluateLater`; dry runs and preview requests call it.',
+  });
+}
+
+/** @throws TocsinError `usage` when the embedder's code fails */
+export async function prepare(
+  context: RaiseContext,
+  { request, definition }: Pick<ParsedRaise, 'request' | 'definition'>,
+): Promise<Result<Prepared, Rejection>> {
+  const bound = await definition.bind(request.payload);
+  if (!bound.ok) return err(rejectionWith('payload_invalid', bound.error));
+  const evaluation = context.fixed ?? evaluationOf(context, definition, bound.value, request);
+  const { channel } = request;
+  const of = { definition, bound: bound.value, channel, evaluation };
+  const outcome = outcomeParts(of, context.notifications);
+  if (!outcome.ok) return outcome;
+  const scope = scopeOf(definition, request);
+  const command = {
+    request,
+    definition,
+    stream: triggerStream(context.kernel, request, scope),
+    dedupeKey: scope.dedupeKey,
+    evaluation,
+    outcome: outcome.value,
+    recordDuplicates: context.recordDuplicates,
+  };
+  return ok({ command, bound: bound.value });
+}
+
+/** The evaluation within the raise; `undefined` when a worker evaluates. */
+function evaluationOf(
+  context: RaiseContext,
+  definition: TriggerDefinition,
+  bound: BoundTrigger,
+  request: RaiseRequest,
+): Evaluation | undefined {
+  if (context.evaluation === 'later') return undefined;
+  const texts = { ...context.notifications.texts, ...definition.texts };
+  return evaluated(bound.evaluate ?? context.evaluate ?? alwaysNotify(texts), request);
+}
+
+function evaluated(evaluate: Evaluator, request: RaiseRequest): Evaluation {
+  try {
+    return evaluate(request);
+  } catch (cause) {
+    throw new TocsinError('usage', 'evaluator_failed', 'the evaluator threw an error', {
+      hint: 'Nothing was written. An inline evaluator must return; it returns `reject` to refuse a trigger.',
+      cause,
+    });
+  }
+}
+
+/** The default evaluator: offers every trigger as a reminder with the catalogue's summary. */
+export function alwaysNotify({ summaries = {} }: Partial<Texts>): Evaluator {
+  return (request) => {
+    const summary = summaries[request.triggerType];
+    return { outcome: 'offer', kind: 'reminder', ...(summary === undefined ? {} : { summary }) };
+  };
+}
