@@ -1,6 +1,6 @@
 // 'tocsin': what an application embeds. Re-exports only; docs/api.txt lists the surface, and CI compares it.
 export { openKernel } from './kernel/open-kernel.ts';
-export type { Kernel, KernelOptions, RaiseFields, TriggerView } from './kernel/open-kernel.ts';
+export type { Kernel, KernelOptions, TriggerView } from './kernel/open-kernel.ts';
 export type { Call } from './kernel/decider/decider.ts';
 export type { RaiseResult } from './kernel/raise/raise-result.ts';
 export { relayRaises, type RelayOptions, type RelaySummary } from './kernel/relay/relay.ts';
@@ -11,8 +11,6 @@ export { formatPolicy, parsePolicy } from './domain/policy/text.ts';
 export type { Axis, Policy, PolicyInput } from './domain/policy/policy.ts';
 export { SEVERITIES, type Severity } from './domain/core/severity.ts';
 export { defineTrigger, type TriggerDefinition } from './domain/trigger/definitions.ts';
-export type { LinkFacts, TypedRequest } from './domain/trigger/definitions.ts';
-export type { PayloadSchema } from './domain/trigger/payload.ts';
 export type { RaiseInput, RaiseRequest, Rejection } from './domain/trigger/commands.ts';
 export type { Issue } from './domain/core/input.ts';
 export type { Occurrence } from './domain/trigger/state.ts';
@@ -29,7 +27,6 @@ export type { ApplyOutcome, ApplyRequest } from './domain/preview/apply.ts';
 export type { Texts } from './domain/notification/texts.ts';
 export { openProjector, type ProjectorOptions } from './kernel/open-projector.ts';
 export type {
-  OnceOptions,
   Projector,
   RunOptions,
   RunSummary,
@@ -60,7 +57,6 @@ export type {
 export type { ReadModel, ReadModelReader } from './projections/read-model.ts';
 export { TocsinError, type ErrorKind } from './domain/core/errors.ts';
 export { formatPosition, parsePosition, type Position } from './domain/core/positions.ts';
-export type { TargetId, UserId } from './domain/core/identity.ts';
 export type { Instant } from './domain/core/instants.ts';
 export type { Json } from './domain/core/json.ts';
 export type { Result } from './domain/core/result.ts';

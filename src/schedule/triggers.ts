@@ -1,9 +1,7 @@
 // The trigger types of the schedule product. Their links lead to pages of its web application.
 import { defineTrigger, type TriggerDefinition } from '../domain/trigger/definitions.ts';
+import { TARGET_TYPES, TRIGGER_SOURCES } from './tasks/vocabulary.ts';
 import { scheduleTexts } from './texts.ts';
-
-export const TRIGGER_SOURCES = ['worker_due_job', 'api_trigger', 'user_feedback'] as const;
-export const TARGET_TYPES = ['task_pool', 'schedule_event', 'task_item'] as const;
 
 const common = {
   sources: TRIGGER_SOURCES,

@@ -160,9 +160,11 @@ describe('planStream', () => {
 
   test('puts the root before mock', () => {
     expect(planStream({ subjectRoot: 'acme.eu.' }).subjects).toEqual([
+      'acme.eu.trigger.raised.*.*',
       'acme.eu.active_schedule.triggered.*.*',
       'acme.eu.notification.*.requested.*.*',
       'acme.eu.schedule.apply.*.*.*',
+      'acme.eu.mock.trigger.raised.*.*',
       'acme.eu.mock.active_schedule.triggered.*.*',
       'acme.eu.mock.notification.*.requested.*.*',
       'acme.eu.mock.schedule.apply.*.*.*',

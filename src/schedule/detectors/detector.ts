@@ -2,7 +2,7 @@
 import type { Instant } from '../../domain/core/instants.ts';
 import type { Json } from '../../domain/core/json.ts';
 import type { InspectionResult, JobUpdate } from '../due-job/commands.ts';
-import type { TARGET_TYPES } from '../triggers.ts';
+import type { TARGET_TYPES } from '../tasks/vocabulary.ts';
 import type { JobSubject } from '../due-job/stream.ts';
 import type { TaskChange, TaskSource } from '../tasks/task-source.ts';
 import { oneLine } from '../../domain/core/text.ts';
