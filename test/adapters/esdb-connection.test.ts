@@ -1,5 +1,5 @@
 // The adapter's connection: discovery of a cluster, and nodes that do not lead.
-import { Metadata, Server, ServerCredentials, status } from '@grpc/grpc-js';
+import { Metadata, Server, status } from '@grpc/grpc-js';
 import gossipGrpc from '@eventstore/db-client/generated/gossip_grpc_pb.js';
 import gossip from '@eventstore/db-client/generated/gossip_pb.js';
 import shared from '@eventstore/db-client/generated/shared_pb.js';
@@ -13,6 +13,7 @@ import {
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
 import { all, anEvent } from '../contracts/event-store.support.ts';
 import { jsonEvents } from '../conformance/front.support.ts';
+import { bound } from '../support/grpc-servers.ts';
 import { aFront } from './front.support.ts';
 
 function store(options: EventStoreDbOptions): EventStore {
@@ -120,12 +121,7 @@ async function aMember(
       done(null, cluster);
     },
   });
-  port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) => {
-      if (error === null) resolve(bound);
-      else reject(error);
-    });
-  });
+  port = await bound(server);
   onTestFinished(() => {
     server.forceShutdown();
   });

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { eventStoreDb } from '../../src/adapters/eventstore/esdb/store.ts';
 import { openKernel } from '../../src/kernel/open-kernel.ts';
 import { openProxy } from '../harness/proxy.ts';
-import { testCli } from '../support/cli.ts';
+import { testCli, type Cli, type CliProcess } from '../support/cli.ts';
 import { testNatsServer } from '../support/nats-server.ts';
 import { scheduleProduct } from '../../src/schedule/triggers.ts';
 import { SLOW_TEST_MS } from '../support/timeouts.ts';
@@ -16,18 +16,18 @@ const input = {
   targetId: 1,
 } as const;
 
+/** A store in a process of its own, on any free port. */
+async function serving(cli: Cli): Promise<{ front: CliProcess; port: number }> {
+  const listen = ['--listen', '127.0.0.1:0', '--json'];
+  const front = cli.start(['store', '--store', 'embedded:a.db', ...listen]);
+  const [, port = ''] = await front.says(/"url":"[^"]*:(\d+)/);
+  return { front, port: Number(port) };
+}
+
 test('a daemon that starts without its store waits for it', { timeout: SLOW_TEST_MS }, async () => {
   await using cli = testCli();
   await using nats = await testNatsServer();
-  const front = cli.start([
-    'store',
-    '--store',
-    'embedded:a.db',
-    '--listen',
-    '127.0.0.1:0',
-    '--json',
-  ]);
-  const [, port = ''] = await front.says(/"url":"[^"]*:(\d+)/);
+  const { front, port } = await serving(cli);
   front.kill('SIGKILL');
   await front.ended();
   const store = `esdb://127.0.0.1:${port}?tls=false`;
@@ -45,16 +45,8 @@ test(
   { timeout: SLOW_TEST_MS },
   async () => {
     await using cli = testCli();
-    const front = cli.start([
-      'store',
-      '--store',
-      'embedded:a.db',
-      '--listen',
-      '127.0.0.1:0',
-      '--json',
-    ]);
-    const [, port = ''] = await front.says(/"url":"[^"]*:(\d+)/);
-    await using proxy = await openProxy(Number(port));
+    const { port } = await serving(cli);
+    await using proxy = await openProxy(port);
     await using store = eventStoreDb({
       connectionString: `esdb://127.0.0.1:${proxy.port}?tls=false`,
     });

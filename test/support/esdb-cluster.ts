@@ -1,20 +1,9 @@
 // A cluster of three members for the tests of the EventStoreDB adapter. One front holds the log; each member passes
 // calls on to it, tells the others' states as gossip does, and can be killed, frozen and cut off.
-import {
-  Client,
-  credentials,
-  Metadata,
-  Server,
-  ServerCredentials,
-  status,
-  type sendUnaryData,
-  type ServerDuplexStream,
-  type ServerWritableStream,
-} from '@grpc/grpc-js';
-import gossipGrpc from '@eventstore/db-client/generated/gossip_grpc_pb.js';
-import streamsGrpc from '@eventstore/db-client/generated/streams_grpc_pb.js';
+import { Client, credentials, Metadata, Server, status, type sendUnaryData } from '@grpc/grpc-js';
 import { field, numberField } from '../../src/adapters/eventstore/wire/protobuf-writer.ts';
 import { openProxy, type Proxy } from '../harness/proxy.ts';
+import { bound, forwarding, services, type Appending, type Reading } from './grpc-servers.ts';
 
 /** What can happen to a member. A member that is cut off keeps its clients' connections, and says nothing. */
 export type Fault = 'kill' | 'freeze' | 'cut off';
@@ -34,12 +23,6 @@ export type EsdbCluster = AsyncDisposable & {
 /** States of the protocol's `VNodeState`. */
 const FOLLOWER = 6;
 const LEADER = 8;
-
-const asIs = (bytes: Buffer): Buffer => bytes;
-const identity = { requestDeserialize: asIs, responseSerialize: asIs };
-const { read, batchAppend } = streamsGrpc.StreamsService;
-const streams = { read: { ...read, ...identity }, batchAppend: { ...batchAppend, ...identity } };
-const gossip = { read: { ...gossipGrpc.GossipService.read, responseSerialize: asIs } };
 
 type Member = { readonly server: Server; readonly proxy: Proxy; isCutOff: boolean };
 
@@ -87,56 +70,32 @@ export async function esdbCluster(frontPort: number, electionMs = 1_500): Promis
     index !== leader &&
     members[index]?.isCutOff === false;
 
-  const services = (index: number) => ({
-    read(call: ServerWritableStream<Buffer, Buffer>) {
-      if (refuses(index, call)) return void call.emit('error', notLeader());
-      lastRead = index;
-      const inner = front.makeServerStreamRequest(read.path, asIs, asIs, call.request);
-      inner.on('data', (answer: Buffer) => {
-        if (members[index]?.isCutOff === false) call.write(answer);
-      });
-      inner.on('error', (error) => call.emit('error', error));
-      inner.on('end', () => {
-        if (members[index]?.isCutOff === false) call.end();
-      });
-      call.on('cancelled', () => {
-        inner.cancel();
-      });
-    },
-    batchAppend(call: ServerDuplexStream<Buffer, Buffer>) {
-      if (refuses(index, call)) return void call.emit('error', notLeader());
-      const inner = front.makeBidiStreamRequest(batchAppend.path, asIs, asIs);
-      call.on('data', (part: Buffer) => {
-        if (members[index]?.isCutOff === false) inner.write(part);
-      });
-      inner.on('data', (answer: Buffer) => {
-        if (members[index]?.isCutOff === false) call.write(answer);
-      });
-      inner.on('error', (error) => call.emit('error', error));
-      call.on('cancelled', () => {
-        inner.cancel();
-      });
-      call.on('end', () => {
-        inner.end();
-      });
-    },
-  });
+  const handlers = (index: number) => {
+    const passed = forwarding(front, () => members[index]?.isCutOff === false);
+    return {
+      read(call: Reading): void {
+        if (refuses(index, call)) return void call.emit('error', notLeader());
+        lastRead = index;
+        passed.read(call);
+      },
+      batchAppend(call: Appending): void {
+        if (refuses(index, call)) call.emit('error', notLeader());
+        else passed.batchAppend(call);
+      },
+    };
+  };
 
   for (const index of [0, 1, 2]) {
     const server = new Server();
-    server.addService(streams, services(index));
-    server.addService(gossip, {
+    server.addService(services.streams, handlers(index));
+    server.addService(services.gossip, {
       read(_call: unknown, done: sendUnaryData<Buffer>) {
         done(null, view(index));
       },
     });
-    const port = await new Promise<number>((resolve, reject) => {
-      const insecure = ServerCredentials.createInsecure();
-      server.bindAsync('127.0.0.1:0', insecure, (error, bound) => {
-        if (error === null) resolve(bound);
-        else reject(error);
-      });
-    });
+    const { getSupportedMethods } = forwarding(front);
+    server.addService(services.features, { getSupportedMethods });
+    const port = await bound(server);
     members.push({ server, proxy: await openProxy(port), isCutOff: false });
   }
 

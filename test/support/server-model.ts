@@ -1,11 +1,12 @@
 // A model of what real servers answer to reads and subscriptions of $all, over gRPC. It follows what was measured on
 // EventStoreDB 23.10.6 and 24.6.0: hidden records, scavenged events, checkpoints at the starts of pages, the event that
 // 23.10 skips when it resumes, and places beyond the end.
-import { Server, ServerCredentials, status, type ServerWritableStream } from '@grpc/grpc-js';
+import { Server, status, type ServerWritableStream } from '@grpc/grpc-js';
 import streams from '@eventstore/db-client/generated/streams_pb.js';
 import type { ReadReq } from '@eventstore/db-client/generated/streams_pb.js';
 import streamsGrpc from '@eventstore/db-client/generated/streams_grpc_pb.js';
 import { field, numberField } from '../../src/adapters/eventstore/wire/protobuf-writer.ts';
+import { bound } from './grpc-servers.ts';
 
 export type ServerVersion = '23.10' | '24.6';
 
@@ -53,12 +54,7 @@ export class ServerModel {
 
   /** @returns the connection string */
   async start(): Promise<string> {
-    const port = await new Promise<number>((resolve, reject) => {
-      this.#server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) => {
-        if (error === null) resolve(bound);
-        else reject(error);
-      });
-    });
+    const port = await bound(this.#server);
     return `esdb://127.0.0.1:${port}?tls=false`;
   }
 

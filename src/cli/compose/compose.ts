@@ -1,6 +1,8 @@
 // The composition root: chooses the adapter of each port. Adapters are loaded on first use, because loading
 // a client's package takes longer than running a short command.
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
+import type { eventStoreDbWithSystem } from '../../adapters/eventstore/esdb/store.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
 import type { Logger } from '../../domain/ports/logger.ts';
 import type { MessageReader } from '../../projections/audit/reading/ports.ts';
@@ -12,25 +14,28 @@ import { usageError } from '../config/usage-error.ts';
 /** A log for reading, also while another process owns the store. */
 export type LogReader = Pick<EventStore, 'readAll' | 'readStream'> & AsyncDisposable;
 
+export type Server = ReturnType<typeof eventStoreDbWithSystem>;
+
 export async function openStore(
   { store }: Config,
   holder: string,
   logger?: Logger,
 ): Promise<EventStore> {
-  if (isEventStoreDb(store)) return openServer(store, logger);
+  if (isEventStoreDb(store)) return (await openServer(store, logger)).store;
   const { embeddedStore } = await import('../../adapters/eventstore/embedded/store.ts');
   return embeddedStore({ file: embeddedFile(store), holder });
 }
 
 export async function openReader({ store }: Config): Promise<LogReader> {
-  if (isEventStoreDb(store)) return openServer(store);
+  if (isEventStoreDb(store)) return (await openServer(store)).store;
   const { embeddedReader } = await import('../../adapters/eventstore/embedded/store.ts');
   return embeddedReader(embeddedFile(store));
 }
 
-async function openServer(connectionString: string, logger?: Logger): Promise<EventStore> {
-  const { eventStoreDb } = await import('../../adapters/eventstore/esdb/store.ts');
-  return eventStoreDb({ connectionString, logger });
+/** A server, with what only administrators do. The caller closes its store. */
+export async function openServer(connectionString: string, logger?: Logger): Promise<Server> {
+  const { eventStoreDbWithSystem } = await import('../../adapters/eventstore/esdb/store.ts');
+  return eventStoreDbWithSystem({ connectionString, logger });
 }
 
 /** The NATS servers, how to connect to them, and the output stream. */
@@ -58,6 +63,10 @@ export async function openMessageReader(config: Config): Promise<MessageReader &
 
 export function isEventStoreDb(store: string): boolean {
   return /^(?:esdb|kurrentdb)(?:\+discover)?:\/\//.test(store);
+}
+
+export function hasEmbeddedFile(store: string): boolean {
+  return existsSync(embeddedFile(store));
 }
 
 export function embeddedFile(store: string): string {

@@ -3,6 +3,7 @@ import { untilAborted } from '../../domain/core/signals.ts';
 import { comparePositions, formatPosition, type Position } from '../../domain/core/positions.ts';
 import { assertNotHidden } from '../../domain/ports/hidden-stream.ts';
 import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
+import type { EventStore } from '../../domain/ports/event-store.ts';
 import { projectionPrefixes } from '../dedupe/classify.ts';
 import { firstOf, lastSeen } from '../last-seen.ts';
 import type { Checkpoint } from '../read-model.ts';
@@ -44,17 +45,12 @@ export async function assertSameLog(
 ): Promise<ReadFrom> {
   const { store, state, kernel, logger } = context;
   const checkpoint = state.checkpoint();
-  const last = checkpoint?.lastEvent;
-  if (checkpoint === undefined || last === undefined || last === null) {
+  const folded = checkpoint && lastFolded(store, checkpoint, projectionPrefixes(kernel));
+  const event = folded && (await untilAborted(folded, signal));
+  if (checkpoint === undefined || event === undefined) {
     return isDoubted ? {} : { from: checkpoint?.position };
   }
-  const prefixes = projectionPrefixes(kernel);
   const { position } = checkpoint;
-  const event = await untilAborted(lastSeen(store, { last, position, prefixes }), signal);
-  if (event === undefined) {
-    await untilAborted(assertNotHidden(store, last.stream), signal);
-    throw refusals.logShorter(`event ${last.revision} of ${last.stream}`);
-  }
   const isInPlace =
     comparePositions(event.position, position) <= 0 &&
     ((await untilAborted(sourceInPlace(context), signal)) ??
@@ -68,6 +64,22 @@ export async function assertSameLog(
   );
   state.reset();
   return {};
+}
+
+/**
+ * The last folded event of a checkpoint, as the log has it; `undefined` before the first.
+ * @throws TocsinError `log_shorter`, or `stream_hidden`
+ */
+export async function lastFolded(
+  store: Pick<EventStore, 'readStream' | 'readAll'>,
+  { lastEvent: last, position }: Checkpoint,
+  prefixes: readonly string[],
+): Promise<RecordedEvent | undefined> {
+  if (last === null) return undefined;
+  const event = await lastSeen(store, { last, position, prefixes });
+  if (event !== undefined) return event;
+  await assertNotHidden(store, last.stream);
+  throw refusals.logShorter(`event ${last.revision} of ${last.stream}`);
 }
 
 /** Whether the source of the last message has its old position; `undefined` when it cannot be read. */

@@ -53,7 +53,7 @@ const RECOVERY =
   'The choice is recorded in the log.';
 
 /** Where the log is older than what it has caused. */
-const OLDER_LOG =
+export const OLDER_LOG =
   'The log was truncated or restored from an older copy, or another log writes to this stream. Restore the newer ' +
   'log if there is one. If it is lost: --from-now (send only messages of future events), or --resend-from POSITION ' +
   '(send the messages of later events again). The choice is recorded in the log.';

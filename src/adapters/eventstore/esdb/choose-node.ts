@@ -63,6 +63,15 @@ export function chooseNode(
   return undefined;
 }
 
+/** The node that more than half of the views name as the leader, also when it has not answered. */
+export function leaderNamed(views: readonly View[]): Endpoint | undefined {
+  const voters = votersOf(views);
+  return [...membersOf(views).values()].find(
+    (endpoint) =>
+      2 * voters.filter((view) => names(view, endpoint, [LEADER])).length > voters.length,
+  );
+}
+
 /** The node that one view names as the alive leader. */
 export function leaderIn({ members }: View): Endpoint | undefined {
   return members.find(({ state, isAlive }) => isAlive && state === LEADER)?.endpoint;

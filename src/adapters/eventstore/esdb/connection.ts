@@ -6,18 +6,36 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../../../domain/ports/logger.ts';
 import { storeClosed } from '../common/reading.ts';
 import { CallError, STATUS } from './call-error.ts';
-import { chooseNode, membersOf } from './choose-node.ts';
+import { chooseNode, leaderNamed, membersOf } from './choose-node.ts';
 import { Cluster } from './cluster.ts';
 import type { NodePreference } from './connection-string.ts';
 import { endpointName, isSameEndpoint, type Endpoint } from './endpoint.ts';
-import { isNotReady, leaderNamedBy, nodeUnreachable, noNodeFound } from './failures.ts';
+import {
+  isNotReady,
+  leaderNamedBy,
+  leaderUnreachable,
+  nodeUnreachable,
+  noNodeFound,
+} from './failures.ts';
 import type { Link } from './link.ts';
 import { Links, whileUsable } from './links.ts';
 import { streamRead } from './requests.ts';
+import { serverVersion } from './server-version.ts';
 import type { StoreSettings } from './settings.ts';
 
 /** Appends and reads that decide go to the leader; the others where `nodePreference` wants. */
 export type Role = 'leader' | 'preferred';
+
+/** The nodes that a connection uses. */
+export type NodeDescription = {
+  /** As the server names it; `undefined` for servers that do not. */
+  readonly version: string | undefined;
+  /** The node that the log is read from. */
+  readonly node: string;
+  readonly leader: string;
+  /** How many nodes the cluster has, where the node tells. */
+  readonly members: number | undefined;
+};
 
 /** How often the members are asked while they agree on the nodes in use, and while they do not. */
 const WATCH_MS = 3_000;
@@ -78,6 +96,19 @@ export class Connection {
     return found;
   }
 
+  /** What `doctor` shows of the nodes in use. @throws TocsinError `unavailable` */
+  async describe(): Promise<NodeDescription> {
+    const [leader, preferred] = [await this.link('leader'), await this.link('preferred')];
+    const { gossipTimeout } = this.#settings;
+    const [version, members] = await Promise.all([
+      serverVersion(preferred, gossipTimeout),
+      // Not every server tells everybody.
+      preferred.gossip(gossipTimeout).catch(() => undefined),
+    ]);
+    const [node, leads] = [preferred, leader].map(({ endpoint }) => endpointName(endpoint));
+    return { version, node: String(node), leader: String(leads), members: members?.length };
+  }
+
   /** Something is wrong with a node: ask the members of the cluster now. */
   check(): void {
     const wait = this.#lastCheck + RECHECK_MS - performance.now();
@@ -116,8 +147,12 @@ export class Connection {
   /** One host: it, or the leader that it names. */
   async #follow(role: Role): Promise<Link> {
     let [endpoint] = this.#settings.hosts;
+    let namedBy: Endpoint | undefined;
     for (let moves = 0; ; moves += 1) {
-      const link = await this.#links.to(endpoint);
+      const link = await this.#links.to(endpoint).catch((error: unknown) => {
+        if (namedBy === undefined || !(error instanceof Error)) throw error;
+        throw leaderUnreachable(`${endpointName(namedBy)} names`, endpoint, error);
+      });
       if (role === 'preferred') return link;
       const [leader, isAlone] = await Promise.all([this.#leaderBy(link), this.#isAlone(link)]);
       link.isAlone = isAlone;
@@ -125,7 +160,7 @@ export class Connection {
       if (moves === MAX_MOVES) {
         throw noNodeFound('leader', `${endpointName(endpoint)} names ${endpointName(leader)}`);
       }
-      endpoint = leader;
+      [namedBy, endpoint] = [endpoint, leader];
     }
   }
 
@@ -168,7 +203,12 @@ export class Connection {
         }
       }
       if (this.#closed !== undefined) throw this.#closed;
-      if (attempt >= maxDiscoverAttempts) throw failure ?? noNodeFound(role, summary);
+      if (attempt >= maxDiscoverAttempts) {
+        const leader = leaderNamed(views);
+        if (failure !== undefined || leader === undefined)
+          throw failure ?? noNodeFound(role, summary);
+        throw leaderUnreachable('the nodes name', leader, new Error(`(${summary})`));
+      }
       await sleep(discoveryInterval);
     }
   }

@@ -91,6 +91,18 @@ export function nodeUnreachable(endpoint: Endpoint, cause: unknown): TocsinError
   return new TocsinError('unavailable', code, message, { hint, cause });
 }
 
+/** A node of the cluster answers, and its leader does not. @param named what names the leader, with its verb */
+export function leaderUnreachable(named: string, leader: Endpoint, cause: Error): TocsinError {
+  const code = cause instanceof TocsinError ? cause.code : 'store_unavailable';
+  const message = `${named} ${endpointName(leader)} as the leader, which does not answer here: ${cause.message}`;
+  return new TocsinError('unavailable', code, message, { hint: LEADER_HINT, cause });
+}
+
+const LEADER_HINT =
+  'Only the leader takes appends. Check that it runs, that this machine reaches it under the address that the nodes give ' +
+  'for it (their advertised address), and that its certificate is for that address. If the leader is lost, Tocsin goes on ' +
+  'once the others have elected another one: name all nodes in the connection string.';
+
 /** No member of the cluster serves the purpose. @param answers what each node said */
 export function noNodeFound(wanted: string, answers: string): TocsinError {
   const message = `no ${wanted} of the event store was found (${answers})`;

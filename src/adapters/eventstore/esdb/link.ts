@@ -10,10 +10,13 @@ import gossipGrpc from '@eventstore/db-client/generated/gossip_grpc_pb.js';
 import streamsGrpc from '@eventstore/db-client/generated/streams_grpc_pb.js';
 import type { ClientHttp2Session, OutgoingHttpHeaders } from 'node:http2';
 import type { Duplex } from 'node:stream';
+import type { Position } from '../../../domain/core/positions.ts';
 import { CallError, STATUS } from './call-error.ts';
 import { Call } from './call.ts';
 import type { Member } from './choose-node.ts';
 import { endpointName, type Endpoint } from './endpoint.ts';
+import { decodeReadAnswer } from './read-answers.ts';
+import { logRead } from './requests.ts';
 
 type Cancellable = { readonly cancel: () => void };
 
@@ -25,6 +28,8 @@ export type AppendCall = Duplex & Cancellable;
 
 const { read, batchAppend } = streamsGrpc.StreamsService;
 const { read: gossip } = gossipGrpc.GossipService;
+
+const HEAD = logRead('backwards', 'end', [], 1);
 
 /** A server that shuts down may answer the calls under way; a live subscription would stay silent for seconds. */
 const DRAIN_MS = 1_000;
@@ -100,13 +105,23 @@ export class Link {
 
   /** What the node knows about the members of its cluster. @throws CallError */
   async gossip(timeoutMs: number): Promise<readonly Member[]> {
-    const answer = await this.#ask(gossip.path, Buffer.alloc(0), false, timeoutMs);
-    return membersIn(answer);
+    return membersIn(await this.ask(gossip.path, Buffer.alloc(0), timeoutMs));
   }
 
   /** Reads something that only a leader answers. @throws CallError */
   async askLeader(request: Buffer, timeoutMs: number): Promise<void> {
     await this.#ask(read.path, request, true, timeoutMs);
+  }
+
+  /** The first answer to a question that any node may answer. @throws CallError */
+  ask(path: string, request: Buffer, timeoutMs: number): Promise<Buffer> {
+    return this.#ask(path, request, false, timeoutMs);
+  }
+
+  /** The position of the last event that the node has; `undefined` for an empty log. @throws CallError */
+  async head(timeoutMs: number): Promise<Position | undefined> {
+    const answer = decodeReadAnswer(await this.ask(read.path, HEAD, timeoutMs));
+    return answer.kind === 'event' ? answer.event.position : undefined;
   }
 
   /** Ends all calls with the reason, and the connection. */

@@ -7,7 +7,8 @@ import { storeClosed } from '../common/reading.ts';
 import { endable } from '../common/subscription.ts';
 import { keepProtoPrivate } from '../wire/private-proto.ts';
 import { appender } from './appends.ts';
-import type { Connection, Role } from './connection.ts';
+import type { Connection, NodeDescription, Role } from './connection.ts';
+import { readError } from './failures.ts';
 import type { Link, ReadCall } from './link.ts';
 import { readAllThrough, readStreamThrough } from './reads.ts';
 import { readSettings, type ConnectionOptions, type StoreSettings } from './settings.ts';
@@ -43,10 +44,13 @@ export function eventStoreDb(options: EventStoreDbOptions): EventStore {
   return eventStoreDbWithSystem(options).store;
 }
 
-/** The store, and appends of one event to streams of the server's own, such as its default ACL. */
+/** The store, and what administrators do with a server. */
 export function eventStoreDbWithSystem(options: EventStoreDbOptions): {
   readonly store: EventStore;
+  /** Appends of one event to streams of the server's own, such as its default ACL. */
   readonly appendSystem: EventStore['append'];
+  /** @throws TocsinError `unavailable` */
+  readonly describe: () => Promise<NodeDescription>;
 } {
   const { logger = silentLogger, deadlines = {} } = options;
   const { appendMs = DEFAULT_APPEND_MS, silenceMs = DEFAULT_SILENCE_MS } = deadlines;
@@ -58,13 +62,14 @@ export function eventStoreDbWithSystem(options: EventStoreDbOptions): {
   const assertOpen = (): void => {
     if (closing.signal.aborted) throw storeClosed();
   };
-  const link = async (role: Role): Promise<Link> => {
+  const connection = async (): Promise<Connection> => {
     assertOpen();
     connected = await (connecting ??= connect(settings, logger));
     // A call on a closed connection would open a socket that nobody closes.
     assertOpen();
-    return connected.link(role);
+    return connected;
   };
+  const link = async (role: Role): Promise<Link> => (await connection()).link(role);
   const startRead = async (request: Buffer, role: Role): Promise<ReadCall> => {
     const opened = await link(role);
     return opened.startRead(request);
@@ -127,7 +132,14 @@ export function eventStoreDbWithSystem(options: EventStoreDbOptions): {
       connection?.close();
     },
   };
-  return { store, appendSystem: append(true) };
+  const describe = async (): Promise<NodeDescription> => {
+    try {
+      return await (await connection()).describe();
+    } catch (error) {
+      throw readError(error);
+    }
+  };
+  return { store, appendSystem: append(true), describe };
 }
 
 async function connect(settings: StoreSettings, logger: Logger): Promise<Connection> {

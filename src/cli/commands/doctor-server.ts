@@ -1,0 +1,88 @@
+// The checks of `tocsin doctor` for a server: its version and nodes, what it allows this user, and what it may do to the
+// events. They write nothing.
+import { parseConnectionString } from '../../adapters/eventstore/esdb/connection-string.ts';
+import { versionFault } from '../../adapters/eventstore/esdb/supported-versions.ts';
+import { TocsinError } from '../../domain/core/errors.ts';
+import { controlStream } from '../../domain/core/ids.ts';
+import { hidingMetadata } from '../../domain/ports/hidden-stream.ts';
+import type { EventStore } from '../../domain/ports/event-store.ts';
+import { ACCESS_HINT } from '../../kernel/decider/decider.ts';
+import { projectionPrefixes } from '../../projections/dedupe/classify.ts';
+import { openServer, type Server } from '../compose/compose.ts';
+import type { Config } from '../config/config.ts';
+import { checked, ok, type Check } from './doctor-check.ts';
+
+export async function checkServer(config: Config): Promise<readonly Check[]> {
+  const { name } = config;
+  const server = await openServer(config.store);
+  await using store = server.store;
+  return [
+    await checked('server', () => checkNodes(server)),
+    await checked('read', () => checkReading(store, name)),
+    await checked('append', () => checkAppending(store, name)),
+    await checked('metadata', () => checkMetadata(store, name)),
+    ...(parseConnectionString(config.store).settings.tls
+      ? [await checked('users', () => checkUsers(store))]
+      : []),
+  ];
+}
+
+async function checkNodes({ describe }: Server): Promise<Check> {
+  const { version, node, leader, members } = await describe();
+  const of = members === undefined || members < 2 ? '' : `, one of ${members} nodes`;
+  const role = node === leader ? 'the leader' : `not the leader, which is ${leader}`;
+  const fault = versionFault(version);
+  const detail = `version ${version ?? 'unknown'}; reads from ${node}, ${role}${of}`;
+  if (fault === undefined) return ok('server', detail);
+  return {
+    name: 'server',
+    status: fault.isFatal ? 'failed' : 'warning',
+    detail: `${detail}; ${fault.message}`,
+    code: 'store_version',
+    hint: fault.hint,
+  };
+}
+
+async function checkReading(store: EventStore, name: string): Promise<Check> {
+  const prefixes = projectionPrefixes(name);
+  for await (const _ of store.readAll({ direction: 'backwards', prefixes, maxCount: 1 })) break;
+  return ok('read', 'this user may read the whole log');
+}
+
+/** No stream has this revision, so the server checks the right and writes nothing: not even an empty append. */
+const NO_REVISION = 2n ** 62n;
+
+async function checkAppending(store: EventStore, name: string): Promise<Check> {
+  const result = await store.append(controlStream(name), NO_REVISION, [], { deadlineMs: 5_000 });
+  if (result.outcome === 'conflict') return ok('append', 'this user may append');
+  const code = result.outcome === 'refused' ? result.reason : 'store_unavailable';
+  const kind = result.outcome === 'unknown' ? 'unavailable' : 'usage';
+  const message = 'message' in result ? result.message : 'the server accepted an impossible append';
+  const hint = code === 'stream_deleted' ? DELETED_HINT : ACCESS_HINT;
+  throw new TocsinError(kind, code, message, { hint });
+}
+
+const DELETED_HINT =
+  'The control stream has a tombstone, which is for ever: restore a backup, or start another log with --name.';
+
+async function checkMetadata(store: EventStore, name: string): Promise<Check> {
+  const stream = controlStream(name);
+  const found = await hidingMetadata(store, stream);
+  if (found.length === 0) return ok('metadata', `no metadata hides events of ${stream}`);
+  const detail = `${found.join(', ')} in the metadata of ${stream} lets events vanish`;
+  const hint = `Remove the keys from the metadata of ${stream} before the server scavenges.`;
+  return { name: 'metadata', status: 'failed', detail, hint };
+}
+
+async function checkUsers(store: EventStore): Promise<Check> {
+  const { readRights } = await import('../../adapters/eventstore/esdb/acl.ts');
+  try {
+    const { append } = await readRights({ store });
+    if (!append.includes('$all')) return ok('users', `may append: ${append.join(', ')}`);
+    const hint = 'Limit the right: `tocsin store acl --only ROLE`, with TLS and credentials.';
+    return { name: 'users', status: 'warning', detail: 'every user may append', hint };
+  } catch (error) {
+    if (!(error instanceof TocsinError) || error.code !== 'store_access_denied') throw error;
+    return ok('users', 'only an admin may see who else may append: `tocsin store acl`');
+  }
+}
