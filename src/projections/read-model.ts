@@ -3,7 +3,8 @@
 import type { Instant } from '../domain/core/instants.ts';
 import type { Position } from '../domain/core/positions.ts';
 import type { Axis } from '../domain/policy/policy.ts';
-import type { PastNotification, Span } from '../domain/policy/windows.ts';
+import type { KeyedPer } from '../domain/policy/dedupe-key.ts';
+import type { PastNotification, Span, Target } from '../domain/policy/windows.ts';
 
 /** A notification that was let through, and what policies need to know of it. */
 export type SentNotification = PastNotification & {
@@ -13,8 +14,9 @@ export type SentNotification = PastNotification & {
   readonly mock: boolean;
   readonly user: string;
   readonly triggerType: string;
-  /** Where the window that it opened begins. */
+  /** Where the window that it opened begins, and what had this window for itself. */
   readonly windowStart: Instant;
+  readonly per: KeyedPer;
 };
 
 /** Notifications of one subject may hold each other's windows. */
@@ -23,7 +25,12 @@ export type NotificationSubject = Pick<SentNotification, 'mock' | 'user' | 'trig
 export type SentNotificationRef = NotificationSubject & Pick<SentNotification, 'id'>;
 
 /** A subject's sent notifications whose instant on one axis is `from` or later, and before `to`. */
-export type SentNotificationRange = NotificationSubject & Span & { readonly axis: Axis };
+export type SentNotificationRange = NotificationSubject &
+  Span & {
+    readonly axis: Axis;
+    /** Only notifications about this target; null: about any. */
+    readonly target: Target | null;
+  };
 
 /** The verdict about one `NotificationRequested`. */
 export type VerdictRow = {
@@ -153,7 +160,7 @@ export interface ReadModelReader {
   parkedCount(): number;
   /** How many requests were suppressed or parked, by reason. */
   reasons(): ReadonlyMap<string, number>;
-  /** `user:type:windowStart` of every sent notification, bytewise ascending. */
+  /** The dedupe key of every sent notification, bytewise ascending. */
   dedupeKeys(): Iterable<string>;
 }
 

@@ -47,7 +47,10 @@ export function sentNotificationOf(more: Partial<SentNotification> = {}): SentNo
     mock: false,
     user: '42',
     triggerType: 'important_urgent_task',
+    targetType: 'task_pool',
+    targetId: '7',
     windowStart: tumblingWindowStart(requestedAt, DEFAULT_WINDOW_MS),
+    per: 'user',
     requestedAt,
     recordedAt: requestedAt + 5,
     severity: null,
@@ -172,16 +175,22 @@ const subjects = {
 /** Few instants, so that ranges begin and end on them. */
 const fewInstants = fc.constantFrom(0, 1, 5, 6, AT);
 
-/** Ranges that may be empty, on both axes. */
+const targets = {
+  targetType: fc.constantFrom('task_pool', 'task'),
+  targetId: fc.constantFrom('7', '77'),
+};
+
+/** Ranges that may be empty, on both axes, of any target and of one. */
 export const rangesOfFew: fc.Arbitrary<SentNotificationRange> = fc.record({
   ...subjects,
   axis: fc.constantFrom('requestedAt', 'recordedAt'),
+  target: fc.option(fc.record(targets)),
   from: fewInstants,
   to: fewInstants,
 });
 
 export const sentNotificationsOfFew: fc.Arbitrary<readonly SentNotification[]> = listOf(
-  fc.record({ ...subjects, requestedAt: fewInstants, recordedAt: fewInstants }),
+  fc.record({ ...subjects, ...targets, requestedAt: fewInstants, recordedAt: fewInstants }),
 );
 
 /** Notices whose users' order as text is not their order beside a colon, and windows of all times. */
@@ -193,6 +202,8 @@ export const sentNotificationLists: fc.Arbitrary<readonly SentNotification[]> = 
       fc.stringMatching(/^[A-Za-z0-9._@-]{1,12}$/),
     ),
     triggerType: fc.constantFrom('a', 'a_b', 'a0', 'aa', 'important_urgent_task'),
+    targetId: fc.constantFrom('7', '70', 'a:b', '50%'),
+    per: fc.constantFrom('user', 'target', 'request'),
     windowStart: fc.oneof(
       fc.constantFrom(0, DEFAULT_WINDOW_MS, AT),
       fc.integer({ min: -DEFAULT_WINDOW_MS, max: MAX_INSTANT }),

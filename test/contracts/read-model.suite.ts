@@ -2,8 +2,8 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { snapshotOf } from '../../src/adapters/memory/read-model.ts';
+import { dedupeKeyOf } from '../../src/domain/policy/dedupe-key.ts';
 import type { ReadModelTables } from '../../src/projections/audit/reading/ports.ts';
-import { formatInstantSeconds } from '../../src/domain/core/instants.ts';
 import type {
   SentNotification,
   SentNotificationRange,
@@ -228,10 +228,8 @@ export function readModelSuite(name: string, harnessOf: () => ReadModelHarness):
         fc.property(sentNotificationLists, (all) => {
           model.reset();
           model.commit(commitOf(1n, { sentNotifications: all }));
-          const lines = all.map(
-            (n) => `${n.user}:${n.triggerType}:${formatInstantSeconds(n.windowStart)}`,
-          );
-          const sorted = lines
+          const sorted = all
+            .map((notice) => dedupeKeyOf(notice))
             .map((line) => Buffer.from(line))
             .sort((a, b) => Buffer.compare(a, b));
           expect([...model.dedupeKeys()]).toEqual(sorted.map(String));
@@ -329,6 +327,9 @@ function isWithin(range: SentNotificationRange, notice: SentNotification): boole
     range.user === notice.user &&
     range.triggerType === notice.triggerType &&
     range.mock === notice.mock &&
+    (range.target === null ||
+      (range.target.targetType === notice.targetType &&
+        range.target.targetId === notice.targetId)) &&
     range.from <= notice[range.axis] &&
     notice[range.axis] < range.to
   );
@@ -340,7 +341,8 @@ function aroundOf(
   axis: SentNotificationRange['axis'],
 ): SentNotificationRange {
   const { mock, user, triggerType } = notice;
-  return { mock, user, triggerType, axis, from: notice[axis], to: notice[axis] + 1 };
+  const instants = { axis, from: notice[axis], to: notice[axis] + 1 };
+  return { mock, user, triggerType, ...instants, target: null };
 }
 
 /** Each once, by id. */

@@ -148,6 +148,14 @@ describe('checkPolicy', () => {
       /^count is not a part/,
     ],
     ['another axis', { kind: 'anchored', windowMs: HOUR, axis: 'created' }, /^axis must be one of/],
+    [
+      'another owner',
+      { kind: 'anchored', windowMs: HOUR, per: 'team' },
+      /^per must be one of user/,
+    ],
+    ['a target without a window', { kind: 'none', per: 'target' }, /^per is not a part/],
+    ['an axis without a window', { kind: 'none', axis: 'requestedAt' }, /^axis is not a part/],
+    ['a bypass without a window', { kind: 'none', bypasses: 1 }, /^bypasses is not a part/],
   ];
   it.each(refusals)('refuses %s and names the reason', (_, input, message) => {
     const checked = checkPolicy(input);
@@ -155,10 +163,15 @@ describe('checkPolicy', () => {
     expect(`${issue?.field ?? ''} ${issue?.message ?? ''}`).toMatch(message);
   });
 
+  it('does not store the default owner of a window', () => {
+    const perUser = checkPolicy({ kind: 'anchored', windowMs: HOUR, per: 'user' });
+    expect(perUser).toEqual(checkPolicy({ kind: 'anchored', windowMs: HOUR }));
+  });
+
   it('defaults to the axis requestedAt for tumbling policies, else to recordedAt', () => {
     const axisOf = (text: string) => {
       const parsed = parsePolicy(text);
-      return parsed.ok ? parsed.value.axis : parsed.error;
+      return parsed.ok && parsed.value.kind !== 'none' ? parsed.value.axis : parsed;
     };
     expect(axisOf('tumbling 30m')).toBe('requestedAt');
     for (const text of ['anchored 30m', 'rolling 3 1h', 'session 10m max 4h']) {
@@ -170,6 +183,7 @@ describe('checkPolicy', () => {
 describe('parsePolicy and formatPolicy', () => {
   const length = fc.integer({ min: 1_000, max: 366 * 24 * HOUR });
   const rest = {
+    per: fc.constantFrom('target' as const, undefined),
     axis: fc.constantFrom('requestedAt', 'recordedAt'),
     staleAfterMs: fc.option(length, { nil: undefined }),
     bypasses: fc.option(fc.integer({ min: 1, max: 100 }), { nil: undefined }),
@@ -193,6 +207,7 @@ describe('parsePolicy and formatPolicy', () => {
       gapMs: session.gapMs - 1 < 1_000 ? 1_000 : session.gapMs - 1,
       maxMs: session.gapMs - 1 < 1_000 ? 1_001 : session.gapMs,
     })),
+    fc.record({ kind: fc.constant('none' as const), staleAfterMs: rest.staleAfterMs }),
   );
 
   it('are inverse to each other', () => {
@@ -211,13 +226,34 @@ describe('parsePolicy and formatPolicy', () => {
     );
   });
 
-  it.each(['', 'weekly', 'anchored 30', 'anchored 30m 40m', 'anchored 30m on', 'rolling x 1h'])(
-    'refuse %j',
-    (text) => {
+  it('name a policy per target and a policy without windows', () => {
+    const texts = [
+      'anchored 7d per target on recordedAt',
+      'none',
+      'none stale 2h',
+      'tumbling 30m on requestedAt',
+    ];
+    for (const text of texts) {
       const parsed = parsePolicy(text);
-      expect(parsed.ok ? [] : parsed.error).toHaveLength(1);
-    },
-  );
+      expect(parsed.ok ? formatPolicy(parsed.value) : parsed.error).toBe(text);
+    }
+    expect(parsePolicy('anchored 7d per target')).toMatchObject({ value: { per: 'target' } });
+    expect(parsePolicy('anchored 30m per user')).toEqual(parsePolicy('anchored 30m'));
+  });
+
+  const wrong = ['anchored 30m per', 'anchored 30m per team', 'none 30m', 'none per target'];
+  const others = [
+    '',
+    'weekly',
+    'anchored 30',
+    'anchored 30m 40m',
+    'anchored 30m on',
+    'rolling x 1h',
+  ];
+  it.each([...others, ...wrong])('refuse %j', (text) => {
+    const parsed = parsePolicy(text);
+    expect(parsed.ok ? [] : parsed.error).toHaveLength(1);
+  });
 
   it('use durations that parseDuration reads as formatDuration writes them', () => {
     fc.assert(
@@ -244,6 +280,18 @@ describe('vectors of policies', () => {
       policy: { kind: 'anchored', windowMs: 3_600_000, axis: 'recordedAt' },
       reason: 'why',
     });
+    const stored = (each: Policy) =>
+      dataOf({
+        type: 'NotificationPolicySet',
+        data: { triggerType: '*', policy: each, reason: 'why' },
+      });
+    expect(stored({ ...policy, per: 'target' })['policy']).toEqual({
+      kind: 'anchored',
+      windowMs: 3_600_000,
+      per: 'target',
+      axis: 'recordedAt',
+    });
+    expect(stored({ kind: 'none' })['policy']).toEqual({ kind: 'none' });
     expect(dataOf(mute(NOW))).toEqual({
       triggerType: '*',
       until: '2026-01-01T10:00:00.000Z',
@@ -259,12 +307,14 @@ describe('vectors of policies', () => {
       phase: 'keyHash',
       axis: 'requestedAt',
     };
-    const startOf = (user: string, triggerType: string) =>
-      windowStartOf(hashed, { user, triggerType }, NOW) - NOW;
+    const target = { targetType: 'task_pool', targetId: '7' };
+    const startOf = (user: string, triggerType: string, per?: 'target') =>
+      windowStartOf({ ...hashed, per }, { user, triggerType, ...target }, NOW) - NOW;
     expect([
       startOf('42', 'important_urgent_task'),
       startOf('43', 'important_urgent_task'),
       startOf('42', 'unfinished_feedback'),
     ]).toEqual([-3_499_062, -589_863, -394_023]);
+    expect(startOf('42', 'important_urgent_task', 'target')).toBe(-2_762_031);
   });
 });

@@ -5,6 +5,7 @@ import { MessageHeaders, parseMessage } from '../../src/contracts.ts';
 import { controlCodec, type ControlEvent } from '../../src/domain/control/events.ts';
 import { idempotencyCodec } from '../../src/domain/idempotency/events.ts';
 import type { JsonObject } from '../../src/domain/core/json.ts';
+import type { NotificationFacts } from '../../src/domain/contracts/mapping.ts';
 import { triggerCodec, type TriggerEvent } from '../../src/domain/trigger/events.ts';
 import {
   draftNotification,
@@ -178,8 +179,16 @@ describe('stored events', () => {
   });
 });
 
+const WINDOW: NotificationFacts = { per: 'user', windowStart: Date.UTC(2026, 3, 30, 2) };
+
 /** The message of an event. */
-function message(event: TriggerEvent, eventId: string, revision: bigint, subjectRoot = '') {
+function message(
+  event: TriggerEvent,
+  eventId: string,
+  revision: bigint,
+  subjectRoot = '',
+  sent = WINDOW,
+) {
   const { type, data, metadata: stored } = triggerCodec.encode(event, metadata, eventId);
   const position = { commit: 3_000_000_000n, prepare: 2_999_999_999n };
   const recorded = {
@@ -198,8 +207,8 @@ function message(event: TriggerEvent, eventId: string, revision: bigint, subject
     return render(draftTriggered(recorded, step.data, step.metadata, names), place, names);
   }
   if (step.kind !== 'request') throw new Error(step.kind);
-  const window = Date.UTC(2026, 3, 30, 2);
-  return render(draftNotification(recorded, step.data, step.metadata, window, names), place, names);
+  const draft = draftNotification(recorded, step.data, step.metadata, sent, names);
+  return render(draft, place, names);
 }
 
 const headersOf = (contract: string, ceId: string, about: string, time: string, at: number) => [
@@ -273,6 +282,15 @@ describe('messages', () => {
       expires_at: '2026-04-30T03:17:43.005Z',
     });
     expect(parseMessage(subject, data)).toMatchObject({ ok: true, contract });
+  });
+
+  it.each([
+    ['target', '42:important_urgent_task:task_pool:7:2026-04-30T02:00:00Z'],
+    ['request', '42:important_urgent_task:f7ab926a-5941-541d-8838-49414d559095'],
+  ] as const)('have a dedupe key per %s where the policy says so', (per, key) => {
+    const event = '900275c2-8944-5270-8d73-cdc09c6e6893';
+    const { data } = message(requested, event, 2n, '', { ...WINDOW, per });
+    expect(text(data)).toMatchObject({ dedupe_key: key });
   });
 
   it('of mock triggers have subjects under mock. and the field mock', () => {

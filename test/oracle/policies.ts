@@ -1,20 +1,26 @@
 // The dedupe policies once more, straight from their definitions and with nothing of the product's: one
 // loop over the requests of one user and type, in the order of the log. For comparison only.
 
-export type Definition =
+export type Definition = (
   | { kind: 'tumbling'; windowMs: number; phase: number }
   | { kind: 'anchored'; windowMs: number }
   | { kind: 'rolling'; count: number; windowMs: number }
-  | { kind: 'session'; gapMs: number; maxMs: number };
+  | { kind: 'session'; gapMs: number; maxMs: number }
+  | { kind: 'none' }
+) & { per?: 'target' | undefined; axis?: 'requestedAt' | 'recordedAt' };
 
-/** A request at an instant, or the death or the redrive of what the nth request led to. */
-export type Happening = { at: number } | { died: number } | { redriven: number };
+/** A request at an instant about a target, or the death or the redrive of what the nth request led to. */
+export type Happening = { at: number; target?: string } | { died: number } | { redriven: number };
 
 type Sent = { at: number; released: boolean; releases: number };
 
 /** For each request, whether it is let through. */
 export function bruteForce(definition: Definition, happenings: readonly Happening[]): boolean[] {
+  if (definition.per === 'target') return perTarget(definition, happenings);
   if (definition.kind === 'session') return sessions(definition, happenings);
+  if (definition.kind === 'none') {
+    return happenings.flatMap((happening) => ('at' in happening ? [true] : []));
+  }
   const verdicts: boolean[] = [];
   const sent = new Map<number, Sent>();
   const window = (at: number): number =>
@@ -43,7 +49,9 @@ export function bruteForce(definition: Definition, happenings: readonly Happenin
       const counting = [...sent.values()].filter((notification) => !notification.released);
       let suppressed: boolean;
       if (definition.kind === 'rolling') {
-        const inWindow = counting.filter((n) => at - definition.windowMs < n.at && n.at <= at);
+        // Stamped later, and yet before it in the log: the clocks of two kernels differ.
+        const end = definition.axis === 'recordedAt' ? at + definition.windowMs : at + 1;
+        const inWindow = counting.filter((n) => at - definition.windowMs < n.at && n.at < end);
         suppressed = inWindow.length >= definition.count;
       } else {
         suppressed = counting.some((n) => together(n.at, at));
@@ -51,6 +59,32 @@ export function bruteForce(definition: Definition, happenings: readonly Happenin
       if (!suppressed) sent.set(verdicts.length, { at, released: false, releases: 0 });
       verdicts.push(!suppressed);
     }
+  }
+  return verdicts;
+}
+
+/** A policy per target is the same policy for each target's requests alone, as if there were no others. */
+function perTarget(definition: Definition, happenings: readonly Happening[]): boolean[] {
+  const requests = happenings.filter((happening) => 'at' in happening);
+  const verdicts = requests.map(() => false);
+  for (const target of new Set(requests.map((request) => request.target))) {
+    const own = requests.flatMap((request, n) => (request.target === target ? [n] : []));
+    let seen = -1;
+    const alone = happenings.flatMap((happening): Happening[] => {
+      if ('at' in happening) {
+        seen += 1;
+        return own.includes(seen) ? [{ at: happening.at }] : [];
+      }
+      if ('died' in happening) {
+        return own.includes(happening.died) ? [{ died: own.indexOf(happening.died) }] : [];
+      }
+      return own.includes(happening.redriven)
+        ? [{ redriven: own.indexOf(happening.redriven) }]
+        : [];
+    });
+    bruteForce({ ...definition, per: undefined }, alone).forEach((verdict, index) => {
+      verdicts[own[index] ?? 0] = verdict;
+    });
   }
   return verdicts;
 }

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { openKernel } from '../../src/kernel/open-kernel.ts';
 import { SEVERITIES } from '../../src/domain/core/severity.ts';
-import type { Policy } from '../../src/domain/policy/policy.ts';
+import type { Axis, Policy } from '../../src/domain/policy/policy.ts';
 import { bruteForce, type Definition, type Happening } from '../oracle/policies.ts';
 import { foldItems, policySet, throughOf, type Item } from '../support/folding.ts';
 import { verdictsOf } from '../support/policies.ts';
@@ -18,6 +18,10 @@ const size = fc.integer({ min: 1, max: 30 });
 const instant = fc.integer({ min: 0, max: 200 });
 const instants = fc.array(instant, { maxLength: 40 });
 const inOrder = instants.map((all) => all.toSorted((a, b) => a - b));
+const target = fc.constantFrom('1', '2', '3');
+/** Requests about some targets of one user. */
+const asked = fc.array(fc.record({ at: instant, target }), { maxLength: 40 });
+const askedInOrder = asked.map((all) => all.toSorted((a, b) => a.at - b.at));
 const pages = fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 5 });
 const axis = fc.constantFrom('requestedAt' as const, 'recordedAt' as const);
 
@@ -32,38 +36,57 @@ const session = fc
   .tuple(size, size)
   .map(([gapMs, more]) => ({ kind: 'session' as const, gapMs, maxMs: gapMs + more }));
 
+const none = fc.constant({ kind: 'none' as const });
+
+/** Windows of a user, and windows of each target. */
+const perAny = (definition: fc.Arbitrary<Definition>): fc.Arbitrary<Definition> =>
+  fc
+    .record({ definition, per: fc.constantFrom('target' as const, undefined) })
+    .map(({ definition: defined, per }) =>
+      defined.kind === 'none' ? defined : { ...defined, per },
+    );
+
+/** The policy of a definition. */
+const policyOf = (defined: Definition, on: Axis): Policy =>
+  defined.kind === 'none' ? { kind: 'none' } : { ...defined, axis: on };
+
+type Asked = { readonly at: number; readonly target?: string };
+
 /** Requests on one axis; the other one says something else. */
-function requestsOn(on: Policy['axis'], all: readonly number[]): Item[] {
-  return all.map((at) =>
+function requestsOn(on: Axis, all: readonly Asked[]): Item[] {
+  return all.map(({ at, ...about }) =>
     on === 'requestedAt'
-      ? { kind: 'request', at, recordedAt: 7 }
-      : { kind: 'request', at: 7, recordedAt: at },
+      ? { kind: 'request', at, recordedAt: 7, ...about }
+      : { kind: 'request', at: 7, recordedAt: at, ...about },
   );
 }
 
-const requests = (all: readonly number[]): Item[] => requestsOn('requestedAt', all);
+const requests = (all: readonly number[]): Item[] =>
+  requestsOn(
+    'requestedAt',
+    all.map((at) => ({ at })),
+  );
 
 async function through(policy: Policy, items: readonly Item[], sizes?: number[]) {
   return throughOf(await foldItems([policySet(policy), ...items], sizes));
 }
 
 describe('policy compared with its definition', () => {
-  const definitions: [string, fc.Arbitrary<Definition>, typeof instants][] = [
-    ['tumbling, in any order', tumbling, instants],
-    ['anchored, in any order', anchored, instants],
-    ['rolling, in any order', rolling, instants],
-    ['session, in order', session, inOrder],
-    ['session, in any order', session, instants],
+  const definitions: [string, fc.Arbitrary<Definition>, typeof asked][] = [
+    ['tumbling, in any order', tumbling, asked],
+    ['anchored, in any order', anchored, asked],
+    ['rolling, in any order', rolling, asked],
+    ['session, in order', session, askedInOrder],
+    ['session, in any order', session, asked],
+    ['none, in any order', none, asked],
   ];
-  it.each(definitions)('decides like the definition: %s', async (_, definition, times) => {
+  it.each(definitions)('decides like the definition: %s', async (_, definition, requested) => {
+    const any = perAny(definition);
     await fc.assert(
-      fc.asyncProperty(definition, times, axis, pages, async (defined, all, on, sizes) => {
-        const expected = bruteForce(
-          defined,
-          all.map((at) => ({ at })),
-        );
+      fc.asyncProperty(any, requested, axis, pages, async (defined, all, on, sizes) => {
+        const expected = bruteForce({ ...defined, axis: on }, all);
         const items = requestsOn(on, all);
-        expect(await through({ ...defined, axis: on }, items, sizes)).toEqual(expected);
+        expect(await through(policyOf(defined, on), items, sizes)).toEqual(expected);
       }),
       RUNS,
     );
@@ -71,35 +94,83 @@ describe('policy compared with its definition', () => {
 
   it('decides like the definition with releases and redrives after deaths', async () => {
     const happening: fc.Arbitrary<Happening> = fc.oneof(
-      { weight: 4, arbitrary: fc.record({ at: fc.integer({ min: 0, max: 60 }) }) },
+      { weight: 4, arbitrary: fc.record({ at: fc.integer({ min: 0, max: 60 }), target }) },
       { weight: 3, arbitrary: fc.record({ died: fc.nat({ max: 12 }) }) },
       { weight: 1, arbitrary: fc.record({ redriven: fc.nat({ max: 12 }) }) },
     );
-    const definition = fc.oneof(tumbling, anchored, rolling);
+    const definition = perAny(fc.oneof(tumbling, anchored, rolling, none));
     const happenings = fc.array(happening, { maxLength: 40 });
     await fc.assert(
-      fc.asyncProperty(definition, happenings, pages, async (defined, all, sizes) => {
-        const items = all.map((each): Item => {
-          if ('at' in each) return { kind: 'request', at: each.at };
-          if ('died' in each) return { kind: 'undelivered', nth: each.died };
-          return { kind: 'redriven', nth: each.redriven };
+      fc.asyncProperty(definition, happenings, axis, pages, async (defined, all, on, sizes) => {
+        const items = all.flatMap((each): Item[] => {
+          if ('at' in each) return requestsOn(on, [each]);
+          if ('died' in each) return [{ kind: 'undelivered', nth: each.died }];
+          return [{ kind: 'redriven', nth: each.redriven }];
         });
-        const expected = bruteForce(defined, all);
-        expect(await through({ ...defined, axis: 'requestedAt' }, items, sizes)).toEqual(expected);
+        const expected = bruteForce({ ...defined, axis: on }, all);
+        expect(await through(policyOf(defined, on), items, sizes)).toEqual(expected);
       }),
       { numRuns: 600 },
     );
   });
 });
 
+describe('rolling policy on recordedAt', () => {
+  /** Requests of several kernels in the order of the log: the true time since the one before, and the kernel's clock. */
+  const skewed = fc.array(
+    fc.record({ after: fc.integer({ min: 0, max: 8 }), skew: fc.integer({ min: 0, max: 9 }) }),
+    { maxLength: 60 },
+  );
+
+  it('keeps its budget when the clocks of kernels differ, but for that difference', async () => {
+    const windowMs = fc.integer({ min: 10, max: 40 });
+    const count = fc.integer({ min: 1, max: 4 });
+    await fc.assert(
+      fc.asyncProperty(windowMs, count, skewed, pages, async (ms, most, all, sizes) => {
+        let now = 0;
+        const truly = all.map(({ after }) => (now += after));
+        const items = all.map(({ skew }, n): Item => {
+          return { kind: 'request', at: 7, recordedAt: (truly[n] ?? 0) + skew };
+        });
+        const policy: Policy = { kind: 'rolling', count: most, windowMs: ms, axis: 'recordedAt' };
+        const lets = await through(policy, items, sizes);
+        const sent = truly.filter((_, n) => lets[n] === true);
+        const difference = 9;
+        sent.forEach((at) => {
+          const within = sent.filter((other) => at <= other && other < at + ms - difference);
+          expect(within.length).toBeLessThanOrEqual(most);
+        });
+      }),
+      RUNS,
+    );
+  });
+
+  it('publishes three requests of an hour, not nine, by raisers whose clocks differ by 30 seconds', async () => {
+    const [hour, second] = [3_600_000, 1_000];
+    const policy: Policy = { kind: 'rolling', count: 3, windowMs: hour, axis: 'recordedAt' };
+    // Three raisers take turns, the one with the fastest clock first.
+    const items = Array.from({ length: 9 }, (_, n): Item => {
+      const recordedAt = hour + n * second - Math.floor(n / 3) * 30 * second;
+      return { kind: 'request', at: 7, recordedAt };
+    });
+    const lets = await through(policy, items);
+    expect(lets).toEqual([true, true, true, false, false, false, false, false, false]);
+  });
+});
+
 const anyPolicy: fc.Arbitrary<Policy> = fc
   .record({
-    definition: fc.oneof(tumbling, anchored, rolling, session),
+    definition: fc.oneof(tumbling, anchored, rolling, session, none),
+    per: fc.constantFrom('target' as const, undefined),
     axis,
     staleAfterMs: fc.option(size, { nil: undefined }),
     bypasses: fc.option(fc.integer({ min: 1, max: 2 }), { nil: undefined }),
   })
-  .map(({ definition, ...rest }) => ({ ...definition, ...rest }));
+  .map(({ definition, staleAfterMs, ...rest }) =>
+    definition.kind === 'none'
+      ? { ...definition, staleAfterMs }
+      : { ...definition, staleAfterMs, ...rest },
+  );
 
 const anyItem: fc.Arbitrary<Item> = fc.oneof(
   {
@@ -110,9 +181,10 @@ const anyItem: fc.Arbitrary<Item> = fc.oneof(
         at: instant,
         recordedAt: instant,
         user: fc.constantFrom('1', '2'),
+        target,
         severity: fc.constantFrom(...SEVERITIES),
       },
-      { requiredKeys: ['kind', 'at', 'user'] },
+      { requiredKeys: ['kind', 'at', 'user', 'target'] },
     ),
   },
   {

@@ -2,9 +2,9 @@
 // no verdict depends on time zones or on the clock.
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { notificationDedupeKey } from '../../src/domain/contracts/mapping.ts';
 import { parseInstant } from '../../src/domain/core/instants.ts';
 import { tumblingWindowStart } from '../../src/domain/core/windows.ts';
+import { dedupeKeyOf } from '../../src/domain/policy/dedupe-key.ts';
 import { scopeOf } from '../../src/domain/trigger/dedupe-scope.ts';
 import { replay } from '../../src/projections/audit/replay/replay.ts';
 import { memoryReadModel } from '../../src/testing.ts';
@@ -85,7 +85,9 @@ describe('instant in two time zones', () => {
           if (!parsed.ok) throw new Error('a good request');
           const { request } = parsed.value;
           const window = tumblingWindowStart(request.requestedAt, 1_800_000);
-          return [scopeOf(definition, request), notificationDedupeKey('1', 't', window)];
+          const about = { user: '1', triggerType: 't', targetType: 'task_pool', targetId: '7' };
+          const key = dedupeKeyOf({ ...about, id: 'id', per: 'user', windowStart: window });
+          return [scopeOf(definition, request), key];
         });
         expect(keys[0]).toEqual(keys[1]);
         const window = tumblingWindowStart(at, 1_800_000);

@@ -20,6 +20,7 @@ export type Item =
       readonly recordedAt?: number;
       readonly user?: string;
       readonly triggerType?: string;
+      readonly target?: string;
       readonly severity?: Severity;
     }
   | { readonly kind: 'change'; readonly change: PolicyEvent }
@@ -109,7 +110,7 @@ function classifiedItems(items: readonly Item[]): readonly ClassifiedEvent[] {
         userId: user,
         triggerType: item.triggerType ?? TYPE,
         targetType: 'task_pool',
-        targetId: '7',
+        targetId: item.target ?? '7',
         channel: 'feishu',
         targetUrl: '/x',
         traceId: 'trace',

@@ -1,7 +1,5 @@
 // The reading half of the read model. Only the iterators keep a statement open while their caller waits.
-import type { Axis } from '../../domain/policy/policy.ts';
 import type { ReadModelTables } from '../../projections/audit/reading/ports.ts';
-import type { SentNotification, SentNotificationRange } from '../../projections/read-model.ts';
 import { damaged, type DerivedFile } from './made-from-log.ts';
 import {
   CHECKPOINT,
@@ -9,29 +7,26 @@ import {
   PARKED,
   REASONS,
   RECENT_MESSAGES,
-  RECORDED_INDEX,
   SENT_NOTIFICATIONS,
   VERDICTS,
 } from './read-model-tables.ts';
+import { sentNotificationRanges } from './sent-notification-ranges.ts';
 import { bigint, query, record, table, type Query, type Table } from './table.ts';
 
-/** Ranges per statement. Measured: more are not faster; single ranges take twice as long. */
-const RANGES_PER_STATEMENT = 128;
 const PAGE_ROWS = 200;
 
-// CROSS JOIN keeps the planner from scanning the notifications and searching the ranges.
-const RANGES = `
-  WITH k (of_user, of_type, of_mock, from_at, to_at)
-    AS (VALUES ${Array.from({ length: RANGES_PER_STATEMENT }, () => '(?, ?, ?, ?, ?)').join(', ')})`;
-const within = (instant: 'requested_at' | 'recorded_at'): string => `
-  FROM k CROSS JOIN sent_notifications
-    ON user = of_user AND trigger_type = of_type AND mock = of_mock
-    AND ${instant} >= from_at AND ${instant} < to_at`;
+/** An id as a part of a key, as `encodeKeyPart` has it: ids are visible ASCII. */
+const keyPart = (column: string): string => `replace(replace(${column}, '%', '%25'), ':', '%3A')`;
 
-// Sorted as rendered: "10:" comes before "1:". The odd division is a floor, since a window may begin before 1970.
+// As `dedupeKeyOf` has them. Sorted as rendered: "10:" comes before "1:". The odd division is a floor, since a window
+// may begin before 1970.
 const DEDUPE_KEYS = `
-  SELECT user || ':' || trigger_type || ':' || strftime('%Y-%m-%dT%H:%M:%SZ',
-    (window_start - (window_start % 1000 + 1000) % 1000) / 1000, 'unixepoch') AS line
+  SELECT ${keyPart('user')} || ':' || trigger_type || ':' ||
+    CASE per WHEN 'request' THEN id ELSE
+      CASE per WHEN 'target' THEN target_type || ':' || ${keyPart('target_id')} || ':' ELSE '' END ||
+      strftime('%Y-%m-%dT%H:%M:%SZ',
+        (window_start - (window_start % 1000 + 1000) % 1000) / 1000, 'unixepoch')
+    END AS line
   FROM sent_notifications ORDER BY line`;
 
 /** @param options.mayWrite creates an index that only some logs need, at its first use */
@@ -44,7 +39,6 @@ export function readModelReader(
     query(db, table, `${from} ${rest}`);
   const prepared = guarded(() => ({
     checkpoint: select(CHECKPOINT),
-    requestedWithin: query(db, SENT_NOTIFICATIONS, within('requested_at'), RANGES),
     named: select(
       SENT_NOTIFICATIONS,
       'WHERE user = ? AND trigger_type = ? AND mock = ? AND id = ?',
@@ -72,7 +66,7 @@ export function readModelReader(
     ),
   }));
   const parkedCount = guarded(() => db.prepare('SELECT count(*) AS n FROM parked'));
-  let recordedWithin: Query<SentNotification> | undefined;
+  const rangesOf = sentNotificationRanges(db, options.mayWrite === true);
 
   return {
     checkpoint: () =>
@@ -81,17 +75,7 @@ export function readModelReader(
         if (row === undefined) throw damaged(`${file.name} is damaged: its checkpoint is gone`);
         return row ?? undefined;
       }),
-    sentNotificationsIn: (ranges) =>
-      guarded(() => {
-        const distinct = distinctRanges(ranges);
-        const on = (axis: Axis) => distinct.filter((range) => range.axis === axis);
-        const requested = among(prepared.requestedWithin, on('requestedAt'));
-        const recorded = on('recordedAt');
-        if (recorded.length === 0) return requested;
-        if (recordedWithin === undefined && options.mayWrite === true) db.exec(RECORDED_INDEX);
-        recordedWithin ??= query(db, SENT_NOTIFICATIONS, within('recorded_at'), RANGES);
-        return [...requested, ...among(recordedWithin, recorded)];
-      }),
+    sentNotificationsIn: (ranges) => guarded(() => rangesOf(ranges)),
     sentNotificationsById: (refs) =>
       guarded(() =>
         refs.flatMap(({ user, triggerType, mock, id }) =>
@@ -130,34 +114,6 @@ export function readModelReader(
     sentNotifications: () => pages(file, SENT_NOTIFICATIONS),
     verdicts: () => pages(file, VERDICTS),
   };
-}
-
-function among(
-  query: Query<SentNotification>,
-  ranges: readonly SentNotificationRange[],
-): SentNotification[] {
-  const found: SentNotification[] = [];
-  for (let start = 0; start < ranges.length; start += RANGES_PER_STATEMENT) {
-    const values: (string | number | null)[] = [];
-    for (const range of ranges.slice(start, start + RANGES_PER_STATEMENT)) {
-      const { user, triggerType, mock, from, to } = range;
-      values.push(user, triggerType, mock ? 1 : 0, from, to);
-    }
-    // The statement has a fixed number of ranges; the others are null and match nothing.
-    while (values.length < RANGES_PER_STATEMENT * 5) values.push(null);
-    for (const row of query.all(...values)) found.push(row);
-  }
-  return found;
-}
-
-/** Each range once, in the order of its first mention. */
-function distinctRanges(ranges: readonly SentNotificationRange[]): SentNotificationRange[] {
-  const distinct = new Map<string, SentNotificationRange>();
-  for (const range of ranges) {
-    const { user, triggerType, mock, axis, from, to } = range;
-    distinct.set(`${user}\n${triggerType}\n${mock}\n${axis}\n${from}\n${to}`, range);
-  }
-  return [...distinct.values()];
 }
 
 /** A whole table in the order of its rowids, a page at a time. */

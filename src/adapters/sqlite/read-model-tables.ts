@@ -1,5 +1,6 @@
 // The tables of a read-model file. A change is a new format version and a change of docs/read-model.md.
 import type { DatabaseSync } from 'node:sqlite';
+import { KEYED_PER } from '../../domain/policy/dedupe-key.ts';
 import { SEVERITIES } from '../../domain/core/severity.ts';
 import type {
   Checkpoint,
@@ -60,7 +61,10 @@ export const SENT_NOTIFICATIONS = table(
     mock: flag,
     user: text,
     triggerType: text,
+    targetType: text,
+    targetId: text,
     windowStart: integer,
+    per: oneOf(KEYED_PER),
     requestedAt: integer,
     recordedAt: integer,
     severity: nullable(oneOf(SEVERITIES)),
@@ -74,7 +78,10 @@ export const SENT_NOTIFICATIONS = table(
     row.mock ? 1 : 0,
     row.user,
     row.triggerType,
+    row.targetType,
+    row.targetId,
     row.windowStart,
+    row.per,
     row.requestedAt,
     row.recordedAt,
     row.severity,
@@ -213,18 +220,26 @@ const INDEXES = `
   CREATE INDEX verdicts_by_message ON verdicts (substr(message_id, 1, 8)) WHERE message_id IS NOT NULL;
 `;
 
-/** Made when a policy uses `recordedAt` for the first time: the index costs something with every notification. */
-export const RECORDED_INDEX = `
-  CREATE INDEX IF NOT EXISTS sent_notifications_by_recorded
-    ON sent_notifications (user, trigger_type, mock, recorded_at)`;
+/** Made when a policy needs them for the first time: an index costs something with every notification. */
+export const LATER_INDEXES = {
+  recorded: `
+    CREATE INDEX IF NOT EXISTS sent_notifications_by_recorded
+      ON sent_notifications (user, trigger_type, mock, recorded_at)`,
+  targetRequested: `
+    CREATE INDEX IF NOT EXISTS sent_notifications_by_target_requested
+      ON sent_notifications (user, trigger_type, mock, target_type, target_id, requested_at)`,
+  targetRecorded: `
+    CREATE INDEX IF NOT EXISTS sent_notifications_by_target_recorded
+      ON sent_notifications (user, trigger_type, mock, target_type, target_id, recorded_at)`,
+};
 
 const rfc3339 = (column: string): string =>
   `strftime('%Y-%m-%dT%H:%M:%fZ', ${column} / 1000.0, 'unixepoch') AS ${column}`;
 
 const VIEWS = `
   CREATE VIEW sent_notifications_view AS SELECT
-    id, mock, user, trigger_type,
-    ${rfc3339('window_start')}, ${rfc3339('requested_at')}, ${rfc3339('recorded_at')},
+    id, mock, user, trigger_type, target_type, target_id,
+    ${rfc3339('window_start')}, per, ${rfc3339('requested_at')}, ${rfc3339('recorded_at')},
     severity, bypass, released, releases, ${rfc3339('held_at')}
   FROM sent_notifications;
   CREATE VIEW verdicts_view AS SELECT

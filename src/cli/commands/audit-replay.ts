@@ -26,7 +26,7 @@ export function auditReplayCommand(audit: Command): void {
       .option('--user <ID>', 'count events of this user')
       .option('--type <TYPE>', 'count events of this trigger type'),
     ['store', 'name'],
-    `The digest is SHA-256 over the sorted lines user:type:windowStart of all sent notifications. The same log
+    `The digest is SHA-256 over the sorted dedupe keys (user:type:windowStart) of all sent notifications. The same log
 gives the same digest on each machine and at any time. The command can run beside a running projector.
 
 A verdict can depend on any earlier event, so the command always folds the whole log. The options restrict

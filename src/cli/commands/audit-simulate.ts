@@ -5,6 +5,7 @@ import type { TocsinError } from '../../domain/core/errors.ts';
 import { ANY_TYPE } from '../../domain/policy/in-force.ts';
 import { AXES, DEFAULT_POLICY, type Axis } from '../../domain/policy/policy.ts';
 import { parsePolicy, POLICY_FORMS } from '../../domain/policy/text.ts';
+import { axisOf } from '../../domain/policy/windows.ts';
 import { FEISHU_PER_MINUTE, type Replacement } from '../../projections/audit/simulate/simulate.ts';
 import { openReader } from '../compose/compose.ts';
 import { usageError } from '../config/usage-error.ts';
@@ -63,7 +64,7 @@ const simulateLog: Work<Options> = async (context, options) => {
   const policies = replacementOf('--policy', options.policy);
   const against = options.against && replacementOf('--against', options.against);
   const [first = DEFAULT_POLICY] = policies.values();
-  const axis = options.axis ?? first.axis;
+  const axis = options.axis ?? axisOf(first);
   await using log = await openReader(config);
   const result = await auditOf(config, log).simulate({
     policies,

@@ -6,7 +6,12 @@ import type { TocsinError } from '../../domain/core/errors.ts';
 import { formatInstant, parseInstant, type Instant } from '../../domain/core/instants.ts';
 import { formatPosition } from '../../domain/core/positions.ts';
 import { ANY_TYPE } from '../../domain/policy/in-force.ts';
-import { formatPolicy, parsePolicy, POLICY_FORMS } from '../../domain/policy/text.ts';
+import {
+  formatPolicy,
+  parsePolicy,
+  POLICY_FORMS,
+  POLICY_OPTIONS,
+} from '../../domain/policy/text.ts';
 import type { Issue } from '../../domain/core/input.ts';
 import { initialiseControl } from '../../kernel/control/control.ts';
 import { changePolicies } from '../../kernel/control/policies.ts';
@@ -25,13 +30,15 @@ export function policyChangeCommands(policy: Command): void {
     ['store', 'name'],
     `Policies:
 ${POLICY_FORMS.map((form) => `  ${form}`).join('\n')}
-and optionally: [on requestedAt|recordedAt] [stale AFTER] [bypass COUNT]
+and optionally: ${POLICY_OPTIONS}
+(none publishes every request, and takes only stale)
 
 Simulate a policy on the log first: tocsin audit simulate --policy "anchored 30m"
 
 Examples:
   tocsin policy set anchored 30m --reason "two messages within a minute were too many"
-  tocsin policy set session 10m max 4h bypass 1 --type unfinished_feedback --reason "calmer"`,
+  tocsin policy set session 10m max 4h bypass 1 --type unfinished_feedback --reason "calmer"
+  tocsin policy set anchored 7d per target --type invoice_overdue --reason "each invoice"`,
     setPolicy,
   );
   register(

@@ -1,11 +1,12 @@
 // Maps the camelCase of events to the snake_case of contracts and back.
 import { emitId } from '../core/identity.ts';
 import { messageOf, rejection } from '../core/input.ts';
-import { formatInstant, formatInstantSeconds, type Instant } from '../core/instants.ts';
+import { formatInstant } from '../core/instants.ts';
 import type { Json } from '../core/json.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import { printable } from '../core/text.ts';
 import type { NotificationRequest } from '../notification/events.ts';
+import { dedupeKeyOf, type KeyedNotification } from '../policy/dedupe-key.ts';
 import type { PreviewEventData } from '../preview/events.ts';
 import type { Rejection } from '../trigger/commands.ts';
 import type { TriggerEventData } from '../trigger/events.ts';
@@ -15,11 +16,6 @@ import type {
   ScheduleApplySucceeded,
   TriggerRaised,
 } from './schemas.ts';
-
-/** The dedupe key of a notification as contracts show it, always in UTC. */
-export function notificationDedupeKey(user: string, triggerType: string, window: Instant): string {
-  return `${user}:${triggerType}:${formatInstantSeconds(window)}`;
-}
 
 export function toTriggered(data: TriggerEventData<'TriggerRaised'>): TriggerRaised {
   const { mockNow } = data;
@@ -43,10 +39,14 @@ export function toTriggered(data: TriggerEventData<'TriggerRaised'>): TriggerRai
   };
 }
 
+/** What a message says of its notification besides the request. */
+export type NotificationFacts = Pick<KeyedNotification, 'per' | 'windowStart'>;
+
 export function toNotificationRequested(
   data: NotificationRequest,
-  sent: { readonly id: string; readonly windowStart: Instant },
+  sent: NotificationFacts & { readonly id: string },
 ): NotificationRequested {
+  const { userId: user, triggerType, targetType, targetId } = data;
   const { summary, fallbackText } = data.personal;
   return {
     notification_id: sent.id,
@@ -56,7 +56,7 @@ export function toNotificationRequested(
     trigger_type: data.triggerType,
     target_type: data.targetType,
     target_id: emitId(data.targetId),
-    dedupe_key: notificationDedupeKey(data.userId, data.triggerType, sent.windowStart),
+    dedupe_key: dedupeKeyOf({ user, triggerType, targetType, targetId, ...sent }),
     target_url: data.targetUrl,
     summary_text: summary === '' ? undefined : summary,
     fallback_text: fallbackText === '' ? undefined : fallbackText,

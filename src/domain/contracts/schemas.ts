@@ -48,6 +48,7 @@ export const NotificationRequested = z.object({
   preview_id: textUpTo(128),
   trigger_id: textUpTo(128),
   ...target,
+  /** Names the window that it opened; under a policy without windows it is unique. */
   dedupe_key: textUpTo(MAX_DEDUPE_KEY),
   target_url: z
     .string()

@@ -1,8 +1,8 @@
 // Makes the message for a person from a request in the log. Links are absolute, because a relative link does
 // not work in a chat.
-import { notificationDedupeKey } from '../contracts/mapping.ts';
 import { DEFAULT_WINDOW_MS, tumblingWindowStart } from '../core/windows.ts';
 import type { OutgoingMessage } from '../ports/sender.ts';
+import { dedupeKeyOf } from '../policy/dedupe-key.ts';
 import { cleanSummary, type Texts } from '../notification/texts.ts';
 import type { NotificationRequest } from '../notification/events.ts';
 import type { DeliveryEventData } from './events.ts';
@@ -34,7 +34,15 @@ export function outgoingMessage(
     targetType,
     targetId,
     previewId: facts.previewId,
-    dedupeKey: notificationDedupeKey(userId, triggerType, window),
+    dedupeKey: dedupeKeyOf({
+      id: facts.notificationId,
+      user: userId,
+      triggerType,
+      targetType,
+      targetId,
+      per: 'user',
+      windowStart: window,
+    }),
     title: texts.title,
     summary: cleanSummary(request.personal.summary),
     text: messageText(texts, request, link),

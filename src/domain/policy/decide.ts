@@ -2,7 +2,7 @@
 import type { Instant } from '../core/instants.ts';
 import type { PublishedReason, SuppressedReason } from './reasons.ts';
 import { severityRank, type Severity } from '../core/severity.ts';
-import type { Policy } from './policy.ts';
+import type { Policy, WindowPolicy } from './policy.ts';
 import {
   budgetOf,
   covers,
@@ -44,6 +44,7 @@ export function decideNotification(
   const windowStart = windowStartOf(policy, request, at);
   if (silenced) return suppressed('silenced', windowStart);
   if (isStale(policy, request)) return suppressed('stale', windowStart);
+  if (policy.kind === 'none') return published('no_window', windowStart);
   const near = sent.filter((past) => covers(policy, request, past, at));
   if (near.length === 0) return published('first_in_window', windowStart);
   const holding = near.filter(({ released }) => !released);
@@ -72,7 +73,7 @@ function isStale({ staleAfterMs }: Policy, { requestedAt, recordedAt }: Instants
 }
 
 function hasRisen(
-  { bypasses }: Policy,
+  { bypasses }: WindowPolicy,
   { severity }: PolicyRequest,
   holding: readonly PastNotification[],
 ): 'no' | 'capped' | 'bypasses' {

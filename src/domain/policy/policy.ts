@@ -11,10 +11,15 @@ export const AXES = ['requestedAt', 'recordedAt'] as const;
 
 export type Axis = (typeof AXES)[number];
 
+/** Whom a window belongs to: the user (of one trigger type), or each of the user's targets. */
+export const PER = ['user', 'target'] as const;
+
 /** Stored policies have the widest limits, so that a policy of an earlier version stays readable. */
 const StoredMs = z.int().min(1);
 
 const stored = {
+  /** Absent: `user`. */
+  per: z.enum(PER).optional(),
   axis: z.enum(AXES),
   staleAfterMs: StoredMs.optional(),
   bypasses: z.int().min(1).optional(),
@@ -31,10 +36,14 @@ export const PolicySchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('anchored'), windowMs: StoredMs, ...stored }),
   z.object({ kind: z.literal('rolling'), count: z.int().min(1), windowMs: StoredMs, ...stored }),
   z.object({ kind: z.literal('session'), gapMs: StoredMs, maxMs: StoredMs, ...stored }),
+  z.object({ kind: z.literal('none'), staleAfterMs: StoredMs.optional() }),
 ]);
 
 /** A dedupe policy: which earlier notifications suppress a request. */
 export type Policy = z.output<typeof PolicySchema>;
+
+/** A policy with windows: every kind but `none`. */
+export type WindowPolicy = Exclude<Policy, { readonly kind: 'none' }>;
 
 export const DEFAULT_POLICY: Policy = {
   kind: 'tumbling',
@@ -67,6 +76,11 @@ const count = (most: number) => {
 };
 
 const common = (axis: Axis) => ({
+  per: z
+    .enum(PER, { error: `must be one of ${PER.join(', ')}` })
+    // One form per meaning: the default is not stored.
+    .transform((per) => (per === 'target' ? per : undefined))
+    .optional(),
   axis: z.enum(AXES, { error: `must be one of ${AXES.join(', ')}` }).default(axis),
   staleAfterMs: durationMs().optional(),
   bypasses: count(MAX_BYPASSES).optional(),
@@ -111,8 +125,10 @@ export const PolicyInputSchema = z.discriminatedUnion(
         path: ['maxMs'],
         error: 'must be larger than the gap, or every session ends before its gap has passed',
       }),
+    // Without a window there is nothing to divide, to measure or to bypass.
+    z.strictObject({ kind: z.literal('none'), staleAfterMs: durationMs().optional() }),
   ],
-  { error: 'must be one of tumbling, anchored, rolling, session' },
+  { error: 'must be one of tumbling, anchored, rolling, session, none' },
 );
 
 /** {@link PolicyInputSchema} before it is checked. */

@@ -11,6 +11,7 @@ export const REASONS = {
     within_budget: 'others were let through in the window, but fewer than the policy allows',
     reopened: 'the notification that held the window was released: it never reached the person',
     severity_rose: 'it is more severe than every notification that holds the window',
+    no_window: 'the policy has no windows, so every request is published',
   },
   suppressed: {
     within_window: 'a notification holds the window',

@@ -1,4 +1,4 @@
-// Policies as people write them: `anchored 30m on requestedAt`, `session(10m, max=4h)`.
+// Policies as people write them: `anchored 30m on requestedAt`, `session(10m, max=4h) per target`, `none`.
 import { match } from 'ts-pattern';
 import { formatDuration, parseDuration } from '../core/durations.ts';
 import { err, type Result } from '../core/result.ts';
@@ -12,9 +12,12 @@ export const POLICY_FORMS = [
   'anchored WINDOW',
   'rolling COUNT WINDOW',
   'session GAP max MAX',
+  'none',
 ] as const;
 
-const OPTIONS = '[on requestedAt|recordedAt] [stale AFTER] [bypass COUNT]';
+/** What can be added to each kind; to `none` only `stale`. */
+export const POLICY_OPTIONS =
+  '[per user|target] [on requestedAt|recordedAt] [stale AFTER] [bypass COUNT]';
 
 /** The values of each kind that need no name, in order. */
 const POSITIONAL: Readonly<Record<string, readonly string[]>> = {
@@ -22,6 +25,7 @@ const POSITIONAL: Readonly<Record<string, readonly string[]>> = {
   anchored: ['windowMs'],
   rolling: ['count', 'windowMs'],
   session: ['gapMs', 'maxMs'],
+  none: [],
 };
 
 /** The fields by the word that stands before their value. */
@@ -29,6 +33,7 @@ const NAMED: Readonly<Record<string, string>> = {
   phase: 'phase',
   max: 'maxMs',
   gap: 'gapMs',
+  per: 'per',
   on: 'axis',
   axis: 'axis',
   stale: 'staleAfterMs',
@@ -38,8 +43,8 @@ const NAMED: Readonly<Record<string, string>> = {
 /** Reads a policy; brackets, commas and equals signs count as spaces. */
 export function parsePolicy(text: string): Result<Policy, readonly Issue[]> {
   const [kind = '', ...words] = text.split(/[\s(),=]+/).filter((word) => word !== '');
-  const positional = POSITIONAL[kind] ?? [];
-  if (positional.length === 0) return err([wrong(`${quoted(kind)} is no kind of policy`)]);
+  const positional = POSITIONAL[kind];
+  if (positional === undefined) return err([wrong(`${quoted(kind)} is no kind of policy`)]);
   const fields: Record<string, string | number> = {};
   for (let at = 0; at < words.length; at += 1) {
     const word = words[at] ?? '';
@@ -71,15 +76,19 @@ export function formatPolicy(policy: Policy): string {
       'max',
       formatDuration(maxMs),
     ])
+    .with({ kind: 'none' }, () => [])
     .exhaustive();
-  const { kind, axis, staleAfterMs, bypasses } = policy;
-  if (staleAfterMs !== undefined) words.push('stale', formatDuration(staleAfterMs));
-  if (bypasses !== undefined) words.push('bypass', String(bypasses));
-  return [kind, ...words, 'on', axis].join(' ');
+  const { kind, staleAfterMs } = policy;
+  const stale = staleAfterMs === undefined ? [] : ['stale', formatDuration(staleAfterMs)];
+  if (kind === 'none') return [kind, ...stale].join(' ');
+  const { per, axis, bypasses } = policy;
+  const scope = per === 'target' ? ['per', per] : [];
+  const bypass = bypasses === undefined ? [] : ['bypass', String(bypasses)];
+  return [kind, ...words, ...scope, ...stale, ...bypass, 'on', axis].join(' ');
 }
 
 function valueOf(field: string, text: string): string | number | undefined {
-  if (field === 'axis' || text === 'keyHash') return text;
+  if (field === 'axis' || field === 'per' || text === 'keyHash') return text;
   if (field === 'count' || field === 'bypasses') {
     return /^\d{1,9}$/.test(text) ? Number(text) : undefined;
   }
@@ -95,7 +104,7 @@ function expected(field: string, value: string): string {
 function wrong(what: string): Issue {
   return {
     field: 'policy',
-    message: `${what}; write ${POLICY_FORMS.join(' | ')}, each ${OPTIONS}`,
+    message: `${what}; write ${POLICY_FORMS.join(' | ')}, each ${POLICY_OPTIONS}`,
   };
 }
 

@@ -1,5 +1,5 @@
 // The kinds of windows, as functions of the notifications of one user and type. Intervals are half-open,
-// milliseconds are integers. These functions ignore releases: a window covers an instant or not.
+// milliseconds are integers. Under a policy per target, only notifications about the same target count. These functions ignore releases: a window covers an instant or not.
 import { match } from 'ts-pattern';
 import { parse as uuidToBytes } from 'uuid';
 import { uuidOf } from '../core/ids.ts';
@@ -7,32 +7,46 @@ import type { UserId } from '../core/identity.ts';
 import type { Severity } from '../core/severity.ts';
 import type { Instant } from '../core/instants.ts';
 import { tumblingWindowStart } from '../core/windows.ts';
-import type { Policy } from './policy.ts';
+import type { Axis, Policy } from './policy.ts';
 
 /** The two instants of a request; a policy uses one of them. */
 export type Instants = { readonly requestedAt: Instant; readonly recordedAt: Instant };
 
-/** The facts of a published notification that policies use. */
-export type PastNotification = Instants & {
-  readonly id: string;
-  readonly severity: Severity | null;
-  /** Published because its severity had risen. */
-  readonly bypass: boolean;
-  /** It never reached the person and does not count. */
-  readonly released: boolean;
-  /** How often it was released; a redrive holds the window again and keeps this count. */
-  readonly releases: number;
-  /** The latest instant of a request that its session suppressed; null where there was none. */
-  readonly heldAt: Instant | null;
-};
+/** What a notification is about. */
+export type Target = { readonly targetType: string; readonly targetId: string };
 
-export type Subject = { readonly user: UserId; readonly triggerType: string };
+/** The facts of a published notification that policies use. */
+export type PastNotification = Instants &
+  Target & {
+    readonly id: string;
+    readonly severity: Severity | null;
+    /** Published because its severity had risen. */
+    readonly bypass: boolean;
+    /** It never reached the person and does not count. */
+    readonly released: boolean;
+    /** How often it was released; a redrive holds the window again and keeps this count. */
+    readonly releases: number;
+    /** The latest instant of a request that its session suppressed; null where there was none. */
+    readonly heldAt: Instant | null;
+  };
+
+export type Subject = Target & { readonly user: UserId; readonly triggerType: string };
 
 /** Instants from `from` up to, but not including, `to`. */
 export type Span = { readonly from: Instant; readonly to: Instant };
 
+/** The instant by which a policy goes; without windows it only says when the request happened. */
+export function axisOf(policy: Policy): Axis {
+  return policy.kind === 'none' ? 'requestedAt' : policy.axis;
+}
+
 export function instantOf(policy: Policy, instants: Instants): Instant {
-  return policy.axis === 'requestedAt' ? instants.requestedAt : instants.recordedAt;
+  return axisOf(policy) === 'requestedAt' ? instants.requestedAt : instants.recordedAt;
+}
+
+/** True for a policy whose windows belong to one target each. */
+export function isPerTarget(policy: Policy): boolean {
+  return policy.kind !== 'none' && policy.per === 'target';
 }
 
 /** The start of the window that a request opens. Only tumbling windows start before the request. */
@@ -48,6 +62,7 @@ export function covers(
   past: PastNotification,
   at: Instant,
 ): boolean {
+  if (isPerTarget(policy) && !isSameTarget(subject, past)) return false;
   const then = instantOf(policy, past);
   return match(policy)
     .with(
@@ -55,13 +70,29 @@ export function covers(
       () => windowStartOf(policy, subject, then) === windowStartOf(policy, subject, at),
     )
     .with({ kind: 'anchored' }, ({ windowMs }) => Math.abs(at - then) < windowMs)
-    .with({ kind: 'rolling' }, ({ windowMs }) => at - windowMs < then && then <= at)
+    .with(
+      { kind: 'rolling' },
+      ({ windowMs, axis }) => at - windowMs < then && then < rollingEnd(axis, windowMs, at),
+    )
     .with({ kind: 'session' }, ({ gapMs, maxMs }) => {
       // A late request belongs to the session that it would have started or extended.
       const last = Math.max(then, past.heldAt ?? then);
       return then - gapMs < at && at < last + gapMs && at - then < maxMs;
     })
+    .with({ kind: 'none' }, () => false)
     .exhaustive();
+}
+
+/**
+ * On `recordedAt`, notifications that are stamped later count too: the clock of another kernel was ahead, but they
+ * come before the request in the log. On `requestedAt`, later notifications happened later.
+ */
+function rollingEnd(axis: Axis, windowMs: number, at: Instant): Instant {
+  return axis === 'recordedAt' ? at + windowMs : at + 1;
+}
+
+function isSameTarget(a: Target, b: Target): boolean {
+  return a.targetId === b.targetId && a.targetType === b.targetType;
 }
 
 /** The number of notifications in a window that suppress the next request. */
@@ -77,25 +108,31 @@ export function spanOf(policy: Policy, subject: Subject, at: Instant): Span {
       return { from, to: from + windowMs };
     })
     .with({ kind: 'anchored' }, ({ windowMs }) => ({ from: at - windowMs + 1, to: at + windowMs }))
-    .with({ kind: 'rolling' }, ({ windowMs }) => ({ from: at - windowMs + 1, to: at + 1 }))
+    .with({ kind: 'rolling' }, ({ windowMs, axis }) => ({
+      from: at - windowMs + 1,
+      to: rollingEnd(axis, windowMs, at),
+    }))
     .with({ kind: 'session' }, ({ gapMs, maxMs }) => ({ from: at - maxMs + 1, to: at + gapMs }))
+    .with({ kind: 'none' }, () => ({ from: at, to: at }))
     .exhaustive();
 }
 
 /** The instants of all notifications that may share a window with one at `at`, before and after it. */
 export function neighbourhoodOf(policy: Policy, subject: Subject, at: Instant): Span {
-  if (policy.kind === 'tumbling') return spanOf(policy, subject, at);
+  if (policy.kind === 'tumbling' || policy.kind === 'none') return spanOf(policy, subject, at);
   const reach = policy.kind === 'session' ? policy.maxMs : policy.windowMs;
   return { from: at - reach + 1, to: at + reach };
 }
 
 const PHASE_BYTES = 6;
 
-/** Spreads the windows of many users over time; depends on the user and the type only. */
+/** Spreads the windows of many users over time; depends on what a window belongs to, and on nothing else. */
 function phaseOf(policy: Policy & { readonly kind: 'tumbling' }, subject: Subject): number {
   const { phase, windowMs } = policy;
   if (phase !== 'keyHash') return phase;
-  const bytes = uuidToBytes(uuidOf('phase', subject.user, subject.triggerType));
+  const { user, triggerType, targetType, targetId } = subject;
+  const key = isPerTarget(policy) ? [user, triggerType, targetType, targetId] : [user, triggerType];
+  const bytes = uuidToBytes(uuidOf('phase', ...key));
   let number = 0;
   for (const byte of bytes.subarray(0, PHASE_BYTES)) number = number * 256 + byte;
   return number % windowMs;
@@ -106,17 +143,17 @@ export const MAX_RELEASES = 2;
 /** True when an undelivered notification holds its window, and the window has releases left. */
 export function mayRelease(
   policy: Policy,
-  subject: Subject,
-  undelivered: PastNotification,
+  undelivered: PastNotification & Subject,
   sent: readonly PastNotification[],
 ): boolean {
   if (undelivered.released) return false;
   const at = instantOf(policy, undelivered);
   const releases = sent
+    .filter((other) => !isPerTarget(policy) || isSameTarget(undelivered, other))
     .filter(
       (other) =>
-        covers(policy, subject, other, at) ||
-        covers(policy, subject, undelivered, instantOf(policy, other)),
+        covers(policy, undelivered, other, at) ||
+        covers(policy, undelivered, undelivered, instantOf(policy, other)),
     )
     .reduce((sum, other) => sum + other.releases, 0);
   return releases < MAX_RELEASES;

@@ -10,7 +10,9 @@ import {
   policyFor,
   type PoliciesInForce,
 } from '../../domain/policy/in-force.ts';
+import type { Policy } from '../../domain/policy/policy.ts';
 import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
+import { keyedPer } from '../../domain/policy/dedupe-key.ts';
 import { instantOf, type Instants } from '../../domain/policy/windows.ts';
 import type { Counts, EventRef, SentNotification, SentNotificationRef } from '../read-model.ts';
 import type { Classified, ClassifiedEvent } from './classify.ts';
@@ -134,7 +136,8 @@ class PageFold {
     const text = subjectText(subject);
     const instants = instantsOf(data, recordedAt);
     const severity = data.severity ?? null;
-    const decision = this.#decisionOf({ ...subject, ...instants, severity }, text);
+    const policy = policyFor(this.#policies, subject.triggerType);
+    const decision = this.#decisionOf(policy, { ...subject, ...instants, severity }, text);
     const { windowStart, reason, basis } = decision;
     const { number: ruleset } = this.#ruleset;
     const window = { ...subject, windowStart };
@@ -144,12 +147,14 @@ class PageFold {
       this.#rows.verdict(recorded, at, ruleset, window, 'suppressed', reason, basis);
       return;
     }
-    const draft = draftNotification(recorded, data, metadata, windowStart, this.#names);
+    const opened = { windowStart, per: keyedPer(policy) };
+    const draft = draftNotification(recorded, data, metadata, opened, this.#names);
     if (this.#parkTooLarge(draft, at, window)) return;
     this.#counts.published += 1;
     const { id } = draft;
     const sent: SentNotification = {
-      ...window,
+      ...subject,
+      ...opened,
       ...instants,
       id,
       severity,
@@ -164,12 +169,13 @@ class PageFold {
     this.#rows.verdict(recorded, at, ruleset, window, 'published', reason, basis, id, sequence);
   }
 
-  #decisionOf(request: PolicyRequest, subject: string): PolicyDecision {
+  #decisionOf(policy: Policy, request: PolicyRequest, subject: string): PolicyDecision {
     const { triggerType, recordedAt } = request;
-    const policy = policyFor(this.#policies, triggerType);
     // A mute ends by `recordedAt`, never by a clock.
     const silenced = recordedAt < (mutedUntil(this.#policies, triggerType) ?? 0);
-    return this.#ruleset.decide(policy, request, this.#sentOf(subject), silenced);
+    // Without windows no notification matters, and a user may have had very many.
+    const sent = policy.kind === 'none' ? NONE_SENT : this.#sentOf(subject);
+    return this.#ruleset.decide(policy, request, sent, silenced);
   }
 
   /** A notification that never reached the person may stop holding its window. */
@@ -179,7 +185,7 @@ class PageFold {
     const sent = all.find(({ id }) => id === ref.id);
     if (sent === undefined) return;
     const policy = policyFor(this.#policies, ref.triggerType);
-    if (!this.#ruleset.mayRelease(policy, ref, sent, all)) return;
+    if (!this.#ruleset.mayRelease(policy, sent, all)) return;
     this.#amend(text, { ...sent, released: true, releases: sent.releases + 1 });
   }
 

@@ -6,6 +6,7 @@ import {
   toApplySucceeded,
   toNotificationRequested,
   toTriggered,
+  type NotificationFacts,
 } from '../../domain/contracts/mapping.ts';
 import type { ContractName } from '../../domain/contracts/schemas.ts';
 import type { EventMetadata } from '../../domain/core/envelope.ts';
@@ -112,7 +113,7 @@ export function draftNotification(
   source: RecordedEvent,
   data: TriggerEventData<'NotificationRequested'>,
   metadata: EventMetadata,
-  windowStart: Instant,
+  sent: NotificationFacts,
   names: MessageNames,
 ): Draft {
   const contract = `notification.${data.channel}.requested` as const;
@@ -126,7 +127,7 @@ export function draftNotification(
     time: data.requestedAt,
     bodyAtMost: OTHER_FIELDS_AT_MOST + jsonAtMost(summary) + jsonAtMost(fallbackText),
     subject: () => subjectOf(names, data.mock, contract, data.userId),
-    content: (id) => toNotificationRequested(data, { id, windowStart }),
+    content: (id) => toNotificationRequested(data, { id, ...sent }),
   });
 }
 

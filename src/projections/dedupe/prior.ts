@@ -2,7 +2,15 @@
 // parked events that operators retry. Both are looked up once for all events of the page.
 import type { Instant } from '../../domain/core/instants.ts';
 import { evolvePolicies, policyFor, type PoliciesInForce } from '../../domain/policy/in-force.ts';
-import { instantOf, neighbourhoodOf, spanOf, type Instants } from '../../domain/policy/windows.ts';
+import type { Policy } from '../../domain/policy/policy.ts';
+import {
+  instantOf,
+  isPerTarget,
+  neighbourhoodOf,
+  spanOf,
+  type Instants,
+  type Span,
+} from '../../domain/policy/windows.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
 import type {
   NotificationSubject,
@@ -16,6 +24,7 @@ import {
   instantsOf,
   subjectOf,
   subjectText,
+  type RequestSubject,
   type SentById,
   type SentBySubject,
 } from './sent.ts';
@@ -61,7 +70,8 @@ export async function priorFor(
   const ranges = rangesOf(policies, decisions, sentNotifications);
   if (ranges.length > 0) {
     readModel.sentNotificationsIn(ranges).forEach(add);
-    ranges.forEach(addUncommitted);
+    // Each subject once: a page may have many requests of one user, and so may the pages before it.
+    new Map(ranges.map((range) => [subjectText(range), range])).forEach(addUncommitted);
   }
   return { sentNotifications, parked, retried };
 }
@@ -120,7 +130,7 @@ function rangesOf(
 ): SentNotificationRange[] {
   let policies = initial;
   const releases = decisions.some(({ event }) => event.kind === 'undelivered');
-  const requested: { readonly subject: string; readonly instants: Instants }[] = [];
+  const requested: (RequestSubject & Instants)[] = [];
   const ranges: SentNotificationRange[] = [];
   for (const { event, recordedAt } of decisions) {
     if (event.kind === 'policy') policies = evolvePolicies(policies, event.change);
@@ -129,24 +139,34 @@ function rangesOf(
       const policy = policyFor(policies, subject.triggerType);
       const instants = instantsOf(event.data, recordedAt);
       const span = spanOf(policy, subject, instantOf(policy, instants));
-      ranges.push({ ...subject, axis: policy.axis, ...span });
-      if (releases) requested.push({ subject: subjectText(subject), instants });
+      addRange(ranges, policy, subject, span);
+      if (releases) requested.push({ ...subject, ...instants });
     }
     if (event.kind === 'undelivered') {
-      const { mock, user, triggerType, id } = event.ref;
-      const policy = policyFor(policies, triggerType);
+      const policy = policyFor(policies, event.ref.triggerType);
       const text = subjectText(event.ref);
       // The notification may also come from a request of this same page.
-      const instants: Instants[] = requested
-        .filter(({ subject }) => subject === text)
-        .map((candidate) => candidate.instants);
-      const found = sent.get(text)?.get(id);
-      if (found !== undefined) instants.push(found);
-      for (const each of instants) {
-        const span = neighbourhoodOf(policy, event.ref, instantOf(policy, each));
-        ranges.push({ mock, user, triggerType, axis: policy.axis, ...span });
+      const undelivered: (RequestSubject & Instants)[] = requested.filter(
+        (subject) => subjectText(subject) === text,
+      );
+      const found = sent.get(text)?.get(event.ref.id);
+      if (found !== undefined) undelivered.push(found);
+      for (const each of undelivered) {
+        addRange(ranges, policy, each, neighbourhoodOf(policy, each, instantOf(policy, each)));
       }
     }
   }
   return ranges;
+}
+
+/** Without windows no notification matters, and nothing is looked up. */
+function addRange(
+  ranges: SentNotificationRange[],
+  policy: Policy,
+  { mock, user, triggerType, targetType, targetId }: RequestSubject,
+  { from, to }: Span,
+): void {
+  if (policy.kind === 'none') return;
+  const target = isPerTarget(policy) ? { targetType, targetId } : null;
+  ranges.push({ mock, user, triggerType, axis: policy.axis, from, to, target });
 }

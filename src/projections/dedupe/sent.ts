@@ -1,7 +1,7 @@
 // Sent notifications by subject. Two notifications can share a window only if they have one subject: the
 // same user, trigger type and mock flag.
 import type { Instant } from '../../domain/core/instants.ts';
-import type { Instants } from '../../domain/policy/windows.ts';
+import type { Instants, Target } from '../../domain/policy/windows.ts';
 import type { TriggerEventData } from '../../domain/trigger/events.ts';
 import type { NotificationSubject, SentNotification } from '../read-model.ts';
 
@@ -17,8 +17,12 @@ export function subjectText({ mock, user, triggerType }: NotificationSubject): s
   return `${mock ? 'm' : 'l'} ${user} ${triggerType}`;
 }
 
-export function subjectOf({ mock, userId: user, triggerType }: Request): NotificationSubject {
-  return { mock, user, triggerType };
+/** A subject and the target of one of its notifications. */
+export type RequestSubject = NotificationSubject & Target;
+
+export function subjectOf(request: Request): RequestSubject {
+  const { mock, userId: user, triggerType, targetType, targetId } = request;
+  return { mock, user, triggerType, targetType, targetId };
 }
 
 /** The two instants that a request is decided by. @param recordedAt of the event that it is decided at */

@@ -148,7 +148,7 @@ async function rerender(context: ProjectorContext, row: RecentMessageRow): Promi
       const [sent] = state.sentNotificationsById([{ ...subjectOf(event.data), id: row.id }]);
       if (sent === undefined) break;
       const { data, metadata } = event;
-      const draft = draftNotification(recorded, data, metadata, sent.windowStart, names);
+      const draft = draftNotification(recorded, data, metadata, sent, names);
       return render(draft, row, names);
     }
     break;

@@ -15,7 +15,7 @@ import { refold, type Refolded } from '../reading/refold.ts';
 /** The result of a replay: the same for the same log, on every machine and at any time. */
 export type ReplayResult = Pick<Counts, 'events' | 'published' | 'suppressed' | 'parked'> & {
   readonly triggers: number;
-  /** SHA-256 over the sorted lines `user:type:windowStart` of the sent notifications, each ended by LF. */
+  /** SHA-256 over the sorted dedupe keys (`user:type:windowStart`) of the sent notifications, each ended by LF. */
   readonly dedupeKeysSha256: string;
 };
 
