@@ -17,12 +17,27 @@ export type SentNotification = PastNotification & {
   /** Where the window that it opened begins, and what had this window for itself. */
   readonly windowStart: Instant;
   readonly per: KeyedPer;
+  /** What its message told of suppressed requests. */
+  readonly suppressedSince: SuppressedSince | null;
 };
+
+/** How many requests were suppressed since the notification before, and when the first of them happened. */
+export type SuppressedSince = { readonly count: number; readonly firstAt: Instant };
 
 /** Notifications of one subject may hold each other's windows. */
 export type NotificationSubject = Pick<SentNotification, 'mock' | 'user' | 'triggerType'>;
 
 export type SentNotificationRef = NotificationSubject & Pick<SentNotification, 'id'>;
+
+/** Whose suppressed requests count together: a subject's, or one target's. Without a target both fields are empty. */
+export type SuppressedKey = NotificationSubject & Target;
+
+/** The requests of a key that were suppressed since its last notification; a count of 0 removes the row. */
+export type SuppressedRequests = SuppressedKey &
+  SuppressedSince & {
+    /** Where the first of them was decided. */
+    readonly position: Position;
+  };
 
 /** A subject's sent notifications whose instant on one axis is `from` or later, and before `to`. */
 export type SentNotificationRange = NotificationSubject &
@@ -132,6 +147,8 @@ export type ReadModelCommit = {
   readonly parked: readonly ParkedRow[];
   /** Event ids that an operator's decision took out of the parked list. */
   readonly unparked: readonly string[];
+  /** In the order of their changes: of two versions of a row the later one is kept. */
+  readonly suppressedRequests?: readonly SuppressedRequests[];
   /** Control events among the folded events. */
   readonly control?: readonly ControlRow[];
 };
@@ -152,6 +169,8 @@ export interface ReadModelReader {
   sentNotificationsIn(ranges: readonly SentNotificationRange[]): readonly SentNotification[];
   /** These sent notifications, if they exist. Rare, so each may be a query of its own. */
   sentNotificationsById(refs: readonly SentNotificationRef[]): readonly SentNotification[];
+  /** The requests of these keys that were suppressed since the last notification; a key without any has no row. */
+  suppressedRequestsOf(keys: readonly SuppressedKey[]): readonly SuppressedRequests[];
   /** Ascending. */
   recentMessagesAfter(sequence: bigint): readonly RecentMessageRow[];
   lastRecentMessage(): RecentMessageRow | undefined;

@@ -46,6 +46,7 @@ describe('table values', () => {
         targetId: 'target',
         windowStart: 1,
         per: 'target',
+        suppressedSince: bypass ? { count: 6, firstAt: 7 } : null,
         requestedAt: 2,
         recordedAt: 3,
         severity: null,

@@ -10,6 +10,7 @@ import type {
   ReadModel,
   ReadModelCommit,
   RecentMessageRow,
+  SuppressedRequests,
   VerdictRow,
 } from '../../src/projections/read-model.ts';
 import { MAX_INSTANT } from '../../src/domain/core/instants.ts';
@@ -51,6 +52,7 @@ export function sentNotificationOf(more: Partial<SentNotification> = {}): SentNo
     targetId: '7',
     windowStart: tumblingWindowStart(requestedAt, DEFAULT_WINDOW_MS),
     per: 'user',
+    suppressedSince: null,
     requestedAt,
     recordedAt: requestedAt + 5,
     severity: null,
@@ -125,6 +127,12 @@ export function parkedOf(event: string, more: Partial<ParkedRow> = {}): ParkedRo
     ruleset: 1,
     ...more,
   };
+}
+
+export function suppressedOf(more: Partial<SuppressedRequests> = {}): SuppressedRequests {
+  const subject = { user: '42', triggerType: 'important_urgent_task', mock: false };
+  const since = { count: 1, firstAt: AT, position: { commit: 7n, prepare: 7n } };
+  return { ...subject, targetType: '', targetId: '', ...since, ...more };
 }
 
 /** A commit that moves the sequence to `sequence`, with what else is said. */

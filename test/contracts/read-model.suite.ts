@@ -22,6 +22,7 @@ import {
   rangesOfFew,
   recentMessageOf,
   recentMessagesFrom,
+  suppressedOf,
   verdictOf,
   type ReadModelHarness,
 } from './read-model.fixtures.ts';
@@ -53,6 +54,7 @@ export function readModelSuite(name: string, harnessOf: () => ReadModelHarness):
       expect(snapshotOf(model)).toEqual({
         checkpoint: undefined,
         sentNotifications: [],
+        suppressedRequests: [],
         verdicts: [],
         recentMessages: [],
         parked: [],
@@ -67,8 +69,13 @@ export function readModelSuite(name: string, harnessOf: () => ReadModelHarness):
         {
           sentNotifications: [
             sentNotificationOf(),
-            sentNotificationOf({ id: 'notice-2', mock: true }),
+            sentNotificationOf({
+              id: 'notice-2',
+              mock: true,
+              suppressedSince: { count: 3, firstAt: AT - 9 },
+            }),
           ],
+          suppressedRequests: [suppressedOf()],
           verdicts: [
             verdictOf('r1', {
               verdict: 'published',
@@ -98,6 +105,22 @@ export function readModelSuite(name: string, harnessOf: () => ReadModelHarness):
       expect(snapshotOf(model)).toEqual(expected);
       reopen();
       expect(snapshotOf(model)).toEqual(expected);
+    });
+
+    test('keeps the last count of suppressed requests of each key, and none that was told', () => {
+      const target = suppressedOf({ targetType: 'task', targetId: '7' });
+      const others = Array.from({ length: 300 }, (_, n) => suppressedOf({ user: `other-${n}` }));
+      const mock = suppressedOf({ mock: true });
+      const first = [suppressedOf(), target, mock, suppressedOf({ count: 2 }), ...others];
+      model.commit(commitOf(1n, { suppressedRequests: first }));
+      model.commit(commitOf(2n, { suppressedRequests: [suppressedOf({ mock: true, count: 0 })] }));
+      reopen();
+      const found = model.suppressedRequestsOf([suppressedOf(), target, mock, ...others]);
+      expect(found).toEqual([suppressedOf({ count: 2 }), target, ...others]);
+      expect(model.suppressedRequestsOf([suppressedOf({ user: '1' })])).toEqual([]);
+      expect([...model.suppressedRequests()]).toHaveLength(302);
+      model.reset();
+      expect(model.suppressedRequestsOf([target])).toEqual([]);
     });
 
     test('finds single verdicts by place, by message and by user', () => {

@@ -179,7 +179,11 @@ describe('stored events', () => {
   });
 });
 
-const WINDOW: NotificationFacts = { per: 'user', windowStart: Date.UTC(2026, 3, 30, 2) };
+const WINDOW: NotificationFacts = {
+  per: 'user',
+  windowStart: Date.UTC(2026, 3, 30, 2),
+  suppressedSince: null,
+};
 
 /** The message of an event. */
 function message(

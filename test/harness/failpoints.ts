@@ -120,6 +120,7 @@ const READ_MODEL: Kinds<ReadModel> = {
   checkpoint: 'read',
   sentNotificationsIn: 'read',
   sentNotificationsById: 'read',
+  suppressedRequestsOf: 'read',
   recentMessagesAfter: 'read',
   lastRecentMessage: 'read',
   parked: 'read',

@@ -186,6 +186,21 @@ const CASES: readonly (readonly [what: string, expected: string, tampering: Tamp
     },
   ],
   [
+    'a count of suppressed requests changed',
+    'suppressed_changed',
+    {
+      state: (rows) => ({
+        ...rows,
+        suppressedRequests: [{ ...first(rows.suppressedRequests), count: 7 }],
+      }),
+    },
+  ],
+  [
+    'a count of suppressed requests deleted',
+    'suppressed_changed',
+    { state: (rows) => ({ ...rows, suppressedRequests: [] }) },
+  ],
+  [
     'a tail row changed',
     'tail_changed',
     {

@@ -15,6 +15,7 @@ function page(events: number): FoldedPage {
     messages: [],
     sentNotifications: [],
     amended: [],
+    suppressedRequests: [],
     verdicts: [],
     control: [],
     recentMessages: [],

@@ -75,6 +75,8 @@ export function viewOf(rows: ReadModelSnapshot): ReadModelView {
     dedupeKeys: () => [],
     sentNotifications: () => rows.sentNotifications,
     verdicts: () => rows.verdicts,
+    suppressedRequests: () => rows.suppressedRequests,
+    suppressedRequestsOf: nothing,
     controlRows: () => rows.control,
   };
 }

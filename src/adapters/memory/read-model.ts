@@ -6,6 +6,7 @@ import type {
   ParkedRow,
   RecentMessageRow,
   SentNotification,
+  SuppressedRequests,
   VerdictRow,
 } from '../../projections/read-model.ts';
 import { sharedFile, temporaryFile } from '../sqlite/made-from-log.ts';
@@ -30,6 +31,7 @@ export type MemoryReadModelStore = {
 export type ReadModelSnapshot = {
   readonly checkpoint: Checkpoint | undefined;
   readonly sentNotifications: readonly SentNotification[];
+  readonly suppressedRequests: readonly SuppressedRequests[];
   readonly verdicts: readonly VerdictRow[];
   readonly recentMessages: readonly RecentMessageRow[];
   readonly parked: readonly ParkedRow[];
@@ -55,6 +57,7 @@ export function snapshotOf(tables: ReadModelTables): ReadModelSnapshot {
   return {
     checkpoint: tables.checkpoint(),
     sentNotifications: [...tables.sentNotifications()],
+    suppressedRequests: [...tables.suppressedRequests()],
     verdicts: [...tables.verdicts()],
     recentMessages: tables.recentMessagesAfter(-1n),
     parked: tables.parked(),

@@ -8,9 +8,12 @@ import {
   REASONS,
   RECENT_MESSAGES,
   SENT_NOTIFICATIONS,
+  SUPPRESSED_KEY,
+  SUPPRESSED_REQUESTS,
   VERDICTS,
 } from './read-model-tables.ts';
 import { sentNotificationRanges } from './sent-notification-ranges.ts';
+import { suppressedRequestsFinder } from './suppressed-requests.ts';
 import { bigint, query, record, table, type Query, type Table } from './table.ts';
 
 const PAGE_ROWS = 200;
@@ -67,6 +70,7 @@ export function readModelReader(
   }));
   const parkedCount = guarded(() => db.prepare('SELECT count(*) AS n FROM parked'));
   const rangesOf = sentNotificationRanges(db, options.mayWrite === true);
+  const suppressedOf = guarded(() => suppressedRequestsFinder(db));
 
   return {
     checkpoint: () =>
@@ -82,6 +86,7 @@ export function readModelReader(
           prepared.named.all(user, triggerType, mock ? 1 : 0, id),
         ),
       ),
+    suppressedRequestsOf: (keys) => guarded(() => suppressedOf(keys)),
     recentMessagesAfter: (sequence) => guarded(() => prepared.messagesAfter.all(sequence)),
     lastRecentMessage: () => guarded(() => prepared.lastMessage.get()),
     parked: () => guarded(() => prepared.parked.all()),
@@ -113,6 +118,13 @@ export function readModelReader(
     },
     sentNotifications: () => pages(file, SENT_NOTIFICATIONS),
     verdicts: () => pages(file, VERDICTS),
+    suppressedRequests: () => {
+      const order = `ORDER BY ${SUPPRESSED_KEY.join(', ')}`;
+      return stepwise(
+        file,
+        guarded(() => select(SUPPRESSED_REQUESTS, order).iterate()),
+      );
+    },
   };
 }
 

@@ -9,6 +9,8 @@ import type {
   ParkedRow,
   RecentMessageRow,
   SentNotification,
+  SuppressedRequests,
+  SuppressedSince,
   VerdictRow,
 } from '../../projections/read-model.ts';
 import type { DerivedFormat } from './made-from-log.ts';
@@ -17,6 +19,7 @@ import {
   constrained,
   eventRef,
   flag,
+  group,
   integer,
   nullable,
   oneOf,
@@ -65,6 +68,7 @@ export const SENT_NOTIFICATIONS = table(
     targetId: text,
     windowStart: integer,
     per: oneOf(KEYED_PER),
+    suppressedSince: nullable(group<SuppressedSince>({ count: integer, firstAt: integer })),
     requestedAt: integer,
     recordedAt: integer,
     severity: nullable(oneOf(SEVERITIES)),
@@ -82,6 +86,8 @@ export const SENT_NOTIFICATIONS = table(
     row.targetId,
     row.windowStart,
     row.per,
+    row.suppressedSince === null ? null : row.suppressedSince.count,
+    row.suppressedSince === null ? null : row.suppressedSince.firstAt,
     row.requestedAt,
     row.recordedAt,
     row.severity,
@@ -91,6 +97,23 @@ export const SENT_NOTIFICATIONS = table(
     row.heldAt,
   ],
 );
+
+export const SUPPRESSED_REQUESTS = table(
+  'suppressed_requests',
+  record<SuppressedRequests>({
+    user: text,
+    triggerType: text,
+    mock: flag,
+    targetType: text,
+    targetId: text,
+    count: integer,
+    firstAt: integer,
+    position,
+  }),
+);
+
+/** Identifies a row of {@link SUPPRESSED_REQUESTS}. */
+export const SUPPRESSED_KEY = ['user', 'trigger_type', 'mock', 'target_type', 'target_id'];
 
 export const VERDICTS = table(
   'verdicts',
@@ -203,6 +226,8 @@ const TABLES = `
     one INTEGER PRIMARY KEY CHECK (one = 1), owner TEXT, ${CHECKPOINT.definition});
   INSERT INTO checkpoint (one) VALUES (1);
   CREATE TABLE reasons (${REASONS.definition}, PRIMARY KEY (verdict, reason));
+  CREATE TABLE suppressed_requests (
+    ${SUPPRESSED_REQUESTS.definition}, PRIMARY KEY (${SUPPRESSED_KEY.join(', ')}));
   ${[SENT_NOTIFICATIONS, VERDICTS, RECENT_MESSAGES, PARKED, CONTROL]
     .map(({ name, definition }) => `CREATE TABLE ${name} (${definition});`)
     .join('\n')}
@@ -239,7 +264,8 @@ const rfc3339 = (column: string): string =>
 const VIEWS = `
   CREATE VIEW sent_notifications_view AS SELECT
     id, mock, user, trigger_type, target_type, target_id,
-    ${rfc3339('window_start')}, per, ${rfc3339('requested_at')}, ${rfc3339('recorded_at')},
+    ${rfc3339('window_start')}, per,
+    suppressed_since_count, ${rfc3339('suppressed_since_first_at')}, ${rfc3339('requested_at')}, ${rfc3339('recorded_at')},
     severity, bypass, released, releases, ${rfc3339('held_at')}
   FROM sent_notifications;
   CREATE VIEW verdicts_view AS SELECT
@@ -254,7 +280,7 @@ const VIEWS = `
 
 /** Empties every table, inside the caller's transaction. The owner stays. */
 export const FORGET = `
-  ${[SENT_NOTIFICATIONS, VERDICTS, REASONS, RECENT_MESSAGES, PARKED, CONTROL]
+  ${[SENT_NOTIFICATIONS, SUPPRESSED_REQUESTS, VERDICTS, REASONS, RECENT_MESSAGES, PARKED, CONTROL]
     .map(({ name }) => `DELETE FROM ${name};`)
     .join('\n')}
   UPDATE checkpoint SET ${CHECKPOINT.columns.map((column) => `${column} = NULL`).join(', ')};

@@ -11,9 +11,12 @@ import {
   REASONS,
   RECENT_MESSAGES,
   SENT_NOTIFICATIONS,
+  SUPPRESSED_KEY,
+  SUPPRESSED_REQUESTS,
   VERDICTS,
   type ReasonRow,
 } from './read-model-tables.ts';
+import { keyValues } from './suppressed-requests.ts';
 import { insertInto } from './table.ts';
 import { transaction } from './open.ts';
 
@@ -39,6 +42,10 @@ export function readModelWriter(
     amend: db.prepare(`
       UPDATE sent_notifications SET released = ?, releases = ?, held_at = ?
       WHERE user = ? AND trigger_type = ? AND mock = ? AND id = ?`),
+    suppressed: db.prepare(insertInto(SUPPRESSED_REQUESTS, 'INSERT OR REPLACE')),
+    told: db.prepare(`
+      DELETE FROM suppressed_requests
+      WHERE ${SUPPRESSED_KEY.map((column) => `${column} = ?`).join(' AND ')}`),
     verdict: db.prepare(insertInto(VERDICTS)),
     message: db.prepare(insertInto(RECENT_MESSAGES)),
     removeFrom: db.prepare('DELETE FROM recent_messages WHERE sequence >= ?'),
@@ -136,6 +143,10 @@ export function readModelWriter(
           for (const { user, triggerType, mock, id, ...row } of commit.amended) {
             const about = [user, triggerType, mock ? 1 : 0, id];
             statement.amend.run(row.released ? 1 : 0, row.releases, row.heldAt, ...about);
+          }
+          for (const row of commit.suppressedRequests ?? []) {
+            if (row.count === 0) statement.told.run(...keyValues(row));
+            else statement.suppressed.run(...SUPPRESSED_REQUESTS.values(row));
           }
           writeVerdicts(commit.verdicts);
           writeMessages(commit, before);

@@ -1,7 +1,7 @@
 // Maps the camelCase of events to the snake_case of contracts and back.
 import { emitId } from '../core/identity.ts';
 import { messageOf, rejection } from '../core/input.ts';
-import { formatInstant } from '../core/instants.ts';
+import { formatInstant, type Instant } from '../core/instants.ts';
 import type { Json } from '../core/json.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import { printable } from '../core/text.ts';
@@ -40,7 +40,10 @@ export function toTriggered(data: TriggerEventData<'TriggerRaised'>): TriggerRai
 }
 
 /** What a message says of its notification besides the request. */
-export type NotificationFacts = Pick<KeyedNotification, 'per' | 'windowStart'>;
+export type NotificationFacts = Pick<KeyedNotification, 'per' | 'windowStart'> & {
+  /** Requests that were suppressed since the notification before; null: none. */
+  readonly suppressedSince: { readonly count: number; readonly firstAt: Instant } | null;
+};
 
 export function toNotificationRequested(
   data: NotificationRequest,
@@ -48,6 +51,7 @@ export function toNotificationRequested(
 ): NotificationRequested {
   const { userId: user, triggerType, targetType, targetId } = data;
   const { summary, fallbackText } = data.personal;
+  const since = sent.suppressedSince;
   return {
     notification_id: sent.id,
     user_id: emitId(data.userId),
@@ -63,6 +67,8 @@ export function toNotificationRequested(
     trace_id: data.traceId,
     requested_at: formatInstant(data.requestedAt),
     expires_at: formatInstant(data.expiresAt),
+    suppressed_since:
+      since === null ? undefined : { count: since.count, first_at: formatInstant(since.firstAt) },
     mock: data.mock ? true : undefined,
   };
 }

@@ -59,6 +59,8 @@ export const NotificationRequested = z.object({
   trace_id: textUpTo(64).optional(),
   requested_at: Rfc3339,
   expires_at: Rfc3339.optional(),
+  /** Requests of the same dedupe key that were suppressed since the notification before; absent when there is none. */
+  suppressed_since: z.object({ count: z.int().min(1), first_at: Rfc3339 }).optional(),
   mock: z.literal(true).optional(),
 });
 

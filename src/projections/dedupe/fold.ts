@@ -28,6 +28,7 @@ import type { Prior } from './prior.ts';
 import { rulesetOf, type Ruleset, type Rulesets } from './rulesets.ts';
 import { instantsOf, subjectOf, subjectText } from './sent.ts';
 import type { FoldState } from './state.ts';
+import { SuppressedCounts, suppressedKey } from './suppressed.ts';
 
 /** What a fold needs besides events and state; the same for all its pages. */
 export type FoldContext = {
@@ -64,9 +65,11 @@ class PageFold {
   readonly #changed = new Map<string, Map<string, SentNotification>>();
   readonly #sent = new Map<string, SentNotification>();
   readonly #amended = new Map<string, SentNotification>();
+  readonly #suppressed: SuppressedCounts;
 
   constructor(state: FoldState, prior: Prior, { rulesets, numbering, names }: FoldContext) {
     this.#prior = prior;
+    this.#suppressed = new SuppressedCounts(prior.suppressed);
     this.#rulesets = rulesets;
     this.#names = names;
     this.#rows = new PageRows(state, numbering, names);
@@ -105,6 +108,7 @@ class PageFold {
       ...rows,
       sentNotifications: [...this.#sent.values()],
       amended: [...this.#amended.values()],
+      suppressedRequests: this.#suppressed.rows(),
       firstRecordedAt: this.#firstRecordedAt,
     };
   }
@@ -141,16 +145,20 @@ class PageFold {
     const { windowStart, reason, basis } = decision;
     const { number: ruleset } = this.#ruleset;
     const window = { ...subject, windowStart };
+    const key = suppressedKey(policy, subject);
     if (decision.verdict === 'suppressed') {
       this.#counts.suppressed += 1;
+      this.#suppressed.add(key, instants.requestedAt, at);
       if (decision.extended !== null) this.#extend(text, decision.extended.id, instants);
       this.#rows.verdict(recorded, at, ruleset, window, 'suppressed', reason, basis);
       return;
     }
-    const opened = { windowStart, per: keyedPer(policy) };
+    const suppressedSince = this.#suppressed.since(key);
+    const opened = { windowStart, per: keyedPer(policy), suppressedSince };
     const draft = draftNotification(recorded, data, metadata, opened, this.#names);
     if (this.#parkTooLarge(draft, at, window)) return;
     this.#counts.published += 1;
+    if (suppressedSince !== null) this.#suppressed.reset(key);
     const { id } = draft;
     const sent: SentNotification = {
       ...subject,

@@ -17,6 +17,8 @@ import type {
   ReadModelReader,
   SentNotification,
   SentNotificationRange,
+  SuppressedKey,
+  SuppressedRequests,
 } from '../read-model.ts';
 import { classifyAll, type ClassifiedEvent } from './classify.ts';
 import {
@@ -28,10 +30,13 @@ import {
   type SentById,
   type SentBySubject,
 } from './sent.ts';
+import { suppressedKey, suppressedText, type SuppressedByKey } from './suppressed.ts';
 
 export type Prior = {
   /** Sent notifications by {@link subjectText} and id: all that can affect the page's verdicts. */
   readonly sentNotifications: ReadonlyMap<string, SentById>;
+  /** Requests that were suppressed since the last notification, of each key that the page has requests of. */
+  readonly suppressed: SuppressedByKey;
   readonly parked: ReadonlySet<string>;
   readonly retried: ReadonlyMap<string, ClassifiedEvent>;
 };
@@ -39,15 +44,19 @@ export type Prior = {
 export type PriorSources = {
   readonly kernel: string;
   readonly log: Pick<EventStore, 'readStream'>;
-  readonly readModel: Pick<ReadModelReader, 'sentNotificationsIn' | 'sentNotificationsById'>;
+  readonly readModel: Pick<
+    ReadModelReader,
+    'sentNotificationsIn' | 'sentNotificationsById' | 'suppressedRequestsOf'
+  >;
   /** Decided or amended, but not in the read model yet; these win over the read model's. */
   readonly uncommitted: ReadonlyMap<string, SentById>;
+  readonly uncommittedSuppressed: SuppressedByKey;
   readonly parked: ReadonlySet<string>;
 };
 
 /** @param policies in force before the page */
 export async function priorFor(
-  { kernel, log, readModel, uncommitted, parked }: PriorSources,
+  { kernel, log, readModel, uncommitted, uncommittedSuppressed, parked }: PriorSources,
   policies: PoliciesInForce,
   events: readonly ClassifiedEvent[],
 ): Promise<Prior> {
@@ -67,13 +76,21 @@ export async function priorFor(
     readModel.sentNotificationsById(refs).forEach(add);
     refs.forEach(addUncommitted);
   }
-  const ranges = rangesOf(policies, decisions, sentNotifications);
+  const { ranges, keys } = lookupsOf(policies, decisions, sentNotifications);
   if (ranges.length > 0) {
     readModel.sentNotificationsIn(ranges).forEach(add);
     // Each subject once: a page may have many requests of one user, and so may the pages before it.
     new Map(ranges.map((range) => [subjectText(range), range])).forEach(addUncommitted);
   }
-  return { sentNotifications, parked, retried };
+  const suppressed = new Map<string, SuppressedRequests>();
+  for (const row of readModel.suppressedRequestsOf([...keys.values()])) {
+    suppressed.set(suppressedText(row), row);
+  }
+  for (const text of keys.keys()) {
+    const row = uncommittedSuppressed.get(text);
+    if (row !== undefined) suppressed.set(text, row);
+  }
+  return { sentNotifications, suppressed, parked, retried };
 }
 
 /** The events that operators retry, except those whose stream is deleted. */
@@ -122,13 +139,20 @@ function decisionsOf(
   return decisions;
 }
 
-/** The ranges of sent notifications that can affect the page's verdicts, each by the policy in force. */
-function rangesOf(
+type Lookups = {
+  /** The ranges of sent notifications that can affect the page's verdicts, each by the policy in force. */
+  readonly ranges: readonly SentNotificationRange[];
+  /** By {@link suppressedText}. */
+  readonly keys: ReadonlyMap<string, SuppressedKey>;
+};
+
+function lookupsOf(
   initial: PoliciesInForce,
   decisions: readonly Decision[],
   sent: SentBySubject,
-): SentNotificationRange[] {
+): Lookups {
   let policies = initial;
+  const keys = new Map<string, SuppressedKey>();
   const releases = decisions.some(({ event }) => event.kind === 'undelivered');
   const requested: (RequestSubject & Instants)[] = [];
   const ranges: SentNotificationRange[] = [];
@@ -140,6 +164,8 @@ function rangesOf(
       const instants = instantsOf(event.data, recordedAt);
       const span = spanOf(policy, subject, instantOf(policy, instants));
       addRange(ranges, policy, subject, span);
+      const key = suppressedKey(policy, subject);
+      keys.set(suppressedText(key), key);
       if (releases) requested.push({ ...subject, ...instants });
     }
     if (event.kind === 'undelivered') {
@@ -156,7 +182,7 @@ function rangesOf(
       }
     }
   }
-  return ranges;
+  return { ranges, keys };
 }
 
 /** Without windows no notification matters, and nothing is looked up. */

@@ -11,6 +11,8 @@ import { priorFor, type Prior, type PriorSources } from './prior.ts';
 import { SHIPPED_RULESETS, type Rulesets } from './rulesets.ts';
 import { addSent, removeSent, type SentBySubject } from './sent.ts';
 import { initialFold, type FoldState } from './state.ts';
+import { suppressedText } from './suppressed.ts';
+import type { SuppressedRequests } from '../read-model.ts';
 
 /** Events of one page: a larger page would delay the first ack, a smaller one would cost look-ups. */
 const PAGE_EVENTS = 512;
@@ -38,6 +40,7 @@ export class FoldSession {
   readonly #context: FoldContext;
   readonly #parked: Set<string>;
   readonly #uncommitted: SentBySubject = new Map();
+  readonly #uncommittedSuppressed = new Map<string, SuppressedRequests>();
   /** The last page while it is not committed; it joins {@link #uncommitted} with the next page only. */
   #last: FoldedPage | undefined;
   #state: FoldState;
@@ -72,9 +75,17 @@ export class FoldSession {
     if (this.#last !== undefined) {
       for (const sent of this.#last.sentNotifications) addSent(this.#uncommitted, sent);
       for (const sent of this.#last.amended) addSent(this.#uncommitted, sent);
+      for (const row of this.#last.suppressedRequests) {
+        this.#uncommittedSuppressed.set(suppressedText(row), row);
+      }
       this.#last = undefined;
     }
-    const sources = { ...this.#sources, uncommitted: this.#uncommitted, parked: this.#parked };
+    const sources = {
+      ...this.#sources,
+      uncommitted: this.#uncommitted,
+      uncommittedSuppressed: this.#uncommittedSuppressed,
+      parked: this.#parked,
+    };
     const prior = await priorFor(sources, this.#state.policies, events);
     const page = foldPage(this.#state, events, prior, this.#context);
     for (const event of page.unparked) this.#parked.delete(event);
@@ -92,6 +103,11 @@ export class FoldSession {
     }
     for (const sent of page.sentNotifications) removeSent(this.#uncommitted, sent);
     for (const sent of page.amended) removeSent(this.#uncommitted, sent);
+    for (const row of page.suppressedRequests) {
+      const text = suppressedText(row);
+      // A later version stays.
+      if (this.#uncommittedSuppressed.get(text) === row) this.#uncommittedSuppressed.delete(text);
+    }
   }
 }
 

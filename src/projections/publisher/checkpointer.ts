@@ -193,6 +193,7 @@ function commitOf(pages: readonly FoldedPage[], checkpoint: Checkpoint): ReadMod
     sentNotifications: pages.flatMap(({ sentNotifications }) => sentNotifications),
     // In the pages' order: of two versions of a notification the later one is kept.
     amended: pages.flatMap(({ amended }) => amended),
+    suppressedRequests: pages.flatMap(({ suppressedRequests }) => suppressedRequests),
     verdicts: pages.flatMap(({ verdicts }) => verdicts),
     // In the stream's order: messages that foreign ones had displaced are at its end.
     recentMessages: pages

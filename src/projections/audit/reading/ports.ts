@@ -8,6 +8,7 @@ import type {
   ControlRow,
   SentNotification,
   ReadModelReader,
+  SuppressedRequests,
   VerdictRow,
 } from '../../read-model.ts';
 
@@ -28,6 +29,8 @@ export interface ReadModelView extends ReadModelReader {
   /** In the order of the verdicts. */
   sentNotifications(): Iterable<SentNotification>;
   verdicts(): Iterable<VerdictRow>;
+  /** In the order of their keys. */
+  suppressedRequests(): Iterable<SuppressedRequests>;
   controlRows(): readonly ControlRow[];
 }
 

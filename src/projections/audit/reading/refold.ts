@@ -15,7 +15,7 @@ import {
 import type { Rulesets } from '../../dedupe/rulesets.ts';
 import { FoldSession } from '../../dedupe/session.ts';
 import { checkpointOf, type FoldState } from '../../dedupe/state.ts';
-import { NO_ROWS, type ReadModel } from '../../read-model.ts';
+import { NO_ROWS, type ReadModel, type ReadModelCommit } from '../../read-model.ts';
 import type { ReadableLog } from './ports.ts';
 
 export type RefoldOptions = {
@@ -69,12 +69,20 @@ export function refold(options: RefoldOptions): Refold {
     const sequence = numbering.sequenceOf(folded.state.ordinal);
     const identity = { storeId: control.storeId ?? '', output, sequence };
     const checkpoint = checkpointOf(folded.state, identity);
-    const { sentNotifications, amended } = folded;
-    const rows = options.keep === 'all' ? folded : { ...NO_ROWS, sentNotifications, amended };
+    const rows = options.keep === 'all' ? folded : deciding(folded);
     state.commit({ ...rows, checkpoint });
   };
 
   return { page, state: () => session.state };
+}
+
+/** The rows that later verdicts and messages depend on. */
+export function deciding({
+  sentNotifications,
+  amended,
+  suppressedRequests,
+}: FoldedPage): Omit<ReadModelCommit, 'checkpoint'> {
+  return { ...NO_ROWS, sentNotifications, amended, suppressedRequests };
 }
 
 function withSequences(page: FoldedPage, sequences: ReadonlyMap<string, bigint>): FoldedPage {

@@ -9,8 +9,9 @@ import { projectionPrefixes, classifyAll, type ClassifiedEvent } from '../../ded
 import { instantsOf, subjectOf, subjectText, type Request } from '../../dedupe/sent.ts';
 import { FoldSession, inPages, type FoldResult } from '../../dedupe/session.ts';
 import { checkpointOf, initialFold } from '../../dedupe/state.ts';
-import { NO_ROWS, type Counts, type ReadModel, type VerdictRow } from '../../read-model.ts';
+import { type Counts, type ReadModel, type VerdictRow } from '../../read-model.ts';
 import type { ReadableLog, SentHistory } from '../reading/ports.ts';
+import { deciding } from '../reading/refold.ts';
 import { compareSent, type Gap, type SentFigures, type SentCompared } from './simulate-sent.ts';
 
 /** Policies by trigger type, `*` for all types: they replace the policies of the log from its beginning. */
@@ -177,9 +178,7 @@ function sideOf(
       const { page } = result;
       const identity = { storeId: 'simulated', output: null, sequence: 0n };
       const checkpoint = checkpointOf(page.state, identity);
-      // Only rows that later verdicts depend on are kept.
-      const { sentNotifications, amended } = page;
-      state.commit({ ...NO_ROWS, checkpoint, sentNotifications, amended });
+      state.commit({ ...deciding(page), checkpoint });
       session.committed(page);
       return counted(result);
     },

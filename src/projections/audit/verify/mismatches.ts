@@ -52,6 +52,9 @@ export const MISMATCHES = {
   notice_changed: rebuild(
     'A sent notification differs from the one that the log gives: it may hold another window.',
   ),
+  suppressed_changed: rebuild(
+    'The requests that were suppressed since a notification differ from those that the log gives: the next notification would tell a wrong number.',
+  ),
   parked_changed: rebuild('The parked events differ from those that the log gives.'),
   tail_changed: rebuild(
     'The recent messages, from which lost messages are sent again, differ from those that the log gives.',

@@ -2,11 +2,13 @@
 import { formatInstant } from '../../../domain/core/instants.ts';
 import { subjectText } from '../../dedupe/sent.ts';
 import type { FoldState } from '../../dedupe/state.ts';
+import { suppressedText } from '../../dedupe/suppressed.ts';
 import type {
   ControlRow,
   SentNotification,
   ParkedRow,
   RecentMessageRow,
+  SuppressedRequests,
   VerdictRow,
 } from '../../read-model.ts';
 import { inTurns } from '../../publisher/turns.ts';
@@ -47,6 +49,15 @@ const SENT: RowKind<SentNotification> = {
   missing: 'notice_missing',
   extra: 'notice_extra',
   detail: (row) => `window ${formatInstant(row.windowStart)} of ${subjectText(row)}`,
+};
+
+const SUPPRESSED: RowKind<SuppressedRequests> = {
+  keyOf: suppressedText,
+  where: (row) => `suppressed requests of ${suppressedText(row)}`,
+  changed: 'suppressed_changed',
+  missing: 'suppressed_changed',
+  extra: 'suppressed_changed',
+  detail: ({ count }, lack) => `${count} requests, and the row is ${lack}`,
 };
 
 const PARKED: RowKind<ParkedRow> = {
@@ -123,14 +134,28 @@ export class ReadModelCheck {
   }
 
   /** Ends the comparison at the cut: every row that is left is extra. */
-  async atCut(state: FoldState, sent: Iterable<SentNotification>): Promise<void> {
+  async atCut(
+    state: FoldState,
+    folded: Pick<ReadModelView, 'sentNotifications' | 'suppressedRequests'>,
+  ): Promise<void> {
     this.#state = state;
     for (const row of this.#again.values()) this.#expectVerdict(row, new Map());
     this.#verdicts.end();
     this.#control.end();
     const sentRows = new Lockstep(this.#view.sentNotifications(), SENT, this.#findings);
-    for await (const batch of inTurns(sent)) for (const row of batch) sentRows.expect(row);
+    for await (const batch of inTurns(folded.sentNotifications())) {
+      for (const row of batch) sentRows.expect(row);
+    }
     sentRows.end();
+    const suppressedRows = new Lockstep(
+      this.#view.suppressedRequests(),
+      SUPPRESSED,
+      this.#findings,
+    );
+    for await (const batch of inTurns(folded.suppressedRequests())) {
+      for (const row of batch) suppressedRows.expect(row);
+    }
+    suppressedRows.end();
     const parkedRows = new Lockstep(this.#view.parked(), PARKED, this.#findings);
     for (const row of this.#parked.values()) parkedRows.expect(row);
     parkedRows.end();

@@ -33,7 +33,7 @@ export type VerifyOptions = {
   readonly view: ReadModelView;
   readonly output: MessageReader;
   /** Where the fold keeps the sent notifications; empty at the beginning. */
-  readonly scratch: ReadModel & Pick<ReadModelView, 'sentNotifications'>;
+  readonly scratch: ReadModel & Pick<ReadModelView, 'sentNotifications' | 'suppressedRequests'>;
   /** The names that the projector puts into messages. */
   readonly names: MessageNames;
   /** Called with the number of events compared, once per page. */
@@ -104,7 +104,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
   const reachCut = async (): Promise<void> => {
     if (isAtCut) return;
     isAtCut = true;
-    await check.atCut(fold.state(), options.scratch.sentNotifications());
+    await check.atCut(fold.state(), options.scratch);
   };
   const compare = async (page: Refolded): Promise<void> => {
     const sequences = await stored.expect(page.messages);
