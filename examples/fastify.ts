@@ -43,6 +43,7 @@ await using kernel = await openKernel({
   store,
   triggers: [...scheduleTriggers, taskCompleted],
   texts: scheduleTexts.en,
+  channel: 'feishu',
   evaluate: (request) =>
     request.triggerType === 'task_completed'
       ? { outcome: 'offer', kind: 'reminder', summary: 'Done. That leaves room for the next one.' }

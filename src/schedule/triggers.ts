@@ -7,7 +7,6 @@ const common = {
   sources: TRIGGER_SOURCES,
   targets: TARGET_TYPES,
   mockSources: ['api_trigger'],
-  channel: 'feishu',
   expiresIn: '1h',
   contract: 'active_schedule.triggered',
   link: ({ previewId }: { readonly previewId: string }): string => `/schedule-adjust/${previewId}`,
@@ -19,5 +18,9 @@ export const scheduleTriggers: readonly TriggerDefinition[] = [
   defineTrigger({ ...common, type: 'unfinished_feedback', scope: 'feedback' }),
 ];
 
-/** The trigger types with their English texts: options of a kernel and of `evaluationProcess`. */
-export const scheduleProduct = { triggers: scheduleTriggers, texts: scheduleTexts.en } as const;
+/** The trigger types with their English texts and their channel: options of a kernel and of `evaluationProcess`. */
+export const scheduleProduct = {
+  triggers: scheduleTriggers,
+  texts: scheduleTexts.en,
+  channel: 'feishu',
+} as const;

@@ -1,7 +1,10 @@
 // Slow and failing channels do not delay other channels.
 import { describe, expect, it } from 'vitest';
 import type { SendOutcome } from '../../src/domain/ports/sender.ts';
-import { channelLimiter } from '../../src/kernel/processes/delivery/channel-limiter.ts';
+import {
+  channelLimiter,
+  type ChannelLimits,
+} from '../../src/kernel/processes/delivery/channel-limiter.ts';
 import { T0 } from '../domain/delivery.support.ts';
 import { until } from '../support/until.ts';
 import { deliveryWorld, targetOf } from './world.support.ts';
@@ -76,13 +79,16 @@ const inputOf = (user: number) => ({
 });
 
 describe('channelLimiter', () => {
-  const target = targetOf('1', 'feishu');
-  const limits = () => ({ inFlight: 2, rates: [{ count: 4, perMs: 1_000 }] });
-  const acquire = (limiter: ReturnType<typeof channelLimiter>, now: number) =>
-    limiter.acquire(target, now);
+  const limits = { inFlight: 2, rates: [{ count: 4, perMs: 1_000 }] };
+  const free = { inFlight: 4, rates: [] };
+  const acquire = (
+    limiter: ReturnType<typeof channelLimiter>,
+    now: number,
+    allowed: ChannelLimits = limits,
+  ) => limiter.acquire({ limitKey: 'one', limits: allowed }, now);
 
   it('allows a limited number of calls at once, and defers the others to different times', () => {
-    const limiter = channelLimiter({ limits, slots: 16 });
+    const limiter = channelLimiter({ slots: 16 });
     const first = acquire(limiter, T0);
     expect([first.kind, acquire(limiter, T0).kind]).toEqual(['acquired', 'acquired']);
     const [a, b] = [acquire(limiter, T0), acquire(limiter, T0)];
@@ -95,7 +101,7 @@ describe('channelLimiter', () => {
   });
 
   it('keeps the rate: a burst, then evenly spread', () => {
-    const limiter = channelLimiter({ limits, slots: 16 });
+    const limiter = channelLimiter({ slots: 16 });
     let admitted = 0;
     for (let now = T0; now < T0 + 10_000; now += 50) {
       const slot = acquire(limiter, now);
@@ -108,21 +114,24 @@ describe('channelLimiter', () => {
   });
 
   it('opens the breaker after failures in a row, probes with one call, and closes after a success', () => {
-    const limiter = channelLimiter({ limits: () => ({ inFlight: 4, rates: [] }), slots: 16 });
+    const limiter = channelLimiter({ slots: 16 });
     for (let n = 0; n < 5; n += 1) {
-      const slot = acquire(limiter, T0);
+      const slot = acquire(limiter, T0, free);
       if (slot.kind === 'acquired') slot.release(T0, 'transient');
     }
-    expect(acquire(limiter, T0 + 29_999)).toMatchObject({ kind: 'busy', reason: 'breaker_open' });
-    const probe = acquire(limiter, T0 + 30_000);
-    expect([probe.kind, acquire(limiter, T0 + 30_000).kind]).toEqual(['acquired', 'busy']);
+    expect(acquire(limiter, T0 + 29_999, free)).toMatchObject({
+      kind: 'busy',
+      reason: 'breaker_open',
+    });
+    const probe = acquire(limiter, T0 + 30_000, free);
+    expect([probe.kind, acquire(limiter, T0 + 30_000, free).kind]).toEqual(['acquired', 'busy']);
     if (probe.kind === 'acquired') probe.release(T0 + 30_000, 'accepted');
-    expect(acquire(limiter, T0 + 30_001).kind).toBe('acquired');
-    expect(acquire(limiter, T0 + 30_001).kind).toBe('acquired');
+    expect(acquire(limiter, T0 + 30_001, free).kind).toBe('acquired');
+    expect(acquire(limiter, T0 + 30_001, free).kind).toBe('acquired');
   });
 
   it('defers all calls of a throttled channel', () => {
-    const limiter = channelLimiter({ limits, slots: 16 });
+    const limiter = channelLimiter({ slots: 16 });
     const slot = acquire(limiter, T0);
     if (slot.kind === 'acquired') slot.release(T0, 'throttled', 90_000);
     expect(acquire(limiter, T0 + 1)).toMatchObject({ reason: 'channel_throttled' });
@@ -130,16 +139,16 @@ describe('channelLimiter', () => {
   });
 
   it('reserves half of the slots for channels that are not slow', () => {
-    const limiter = channelLimiter({ limits: () => ({ inFlight: 100, rates: [] }), slots: 16 });
-    const slow = (n: number) =>
-      limiter.acquire({ ...target, url: `https://slow.example/${n}` }, T0);
+    const limiter = channelLimiter({ slots: 16 });
+    const many = { inFlight: 100, rates: [] };
+    const slow = (n: number) => limiter.acquire({ limitKey: `slow ${n}`, limits: many }, T0);
     for (let n = 0; n < 8; n += 1) expect(slow(n).kind).toBe('acquired');
     const later = T0 + 2_000;
-    expect(limiter.acquire({ ...target, url: 'https://slow.example/1' }, later)).toMatchObject({
+    expect(limiter.acquire({ limitKey: 'slow 1', limits: many }, later)).toMatchObject({
       kind: 'busy',
       reason: 'channel_busy',
     });
-    expect(limiter.acquire({ ...target, url: 'https://quick.example/' }, later).kind).toBe(
+    expect(limiter.acquire({ limitKey: 'https://quick.example/', limits: many }, later).kind).toBe(
       'acquired',
     );
   });

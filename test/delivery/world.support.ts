@@ -190,6 +190,7 @@ export async function deliveryWorld(
       const list = sqliteDeliveryIndex({ file, storeId: kernel.storeId });
       const processes = deliveryProcesses({
         texts: scheduleProduct.texts,
+        frontendUrl: 'https://tocsin.example.com',
         requests,
         indexes,
         list,

@@ -31,10 +31,9 @@ const stateOf = (...events: readonly DeliveryEvent[]): DeliveryState =>
 const request = { previewId: facts.previewId } as NotificationRequest;
 const found = (previewEnding?: string): RequestFacts => ({
   ok: true,
-  value: { request, previewEnding },
+  value: { request, payload: { due: 1 }, previewEnding },
 });
-const target = { channel: 'feishu', kind: 'feishu_bot', version: 3, url: 'https://a/' } as const;
-const open: ChannelFacts = { kind: 'open', target };
+const open: ChannelFacts = { kind: 'open' };
 const closed: ChannelFacts = { kind: 'closed', reason: 'no_channel' };
 const busy: ChannelFacts = { kind: 'busy', until: T0 + 7_000, reason: 'rate_limited' };
 
@@ -140,7 +139,7 @@ describe('nextStep', () => {
       found(),
       open,
       5_000,
-      { kind: 'make_attempt', attempt: 2, request, target },
+      { kind: 'make_attempt', attempt: 2, request, payload: { due: 1 } },
     ],
   ] as const)('is %s', (_, state, requestFacts, channelFacts, at, expected) => {
     expect(nextStep(state, requestFacts, channelFacts, T0 + at)).toMatchObject(expected);

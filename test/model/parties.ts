@@ -14,6 +14,8 @@ import { appendControl, readControl } from '../../src/kernel/control/control.ts'
 import type { KernelContext } from '../../src/kernel/decider/decider.ts';
 import { attemptsProcess, ATTEMPTS_INDEX } from '../../src/kernel/processes/delivery/attempts.ts';
 import { channelLimiter } from '../../src/kernel/processes/delivery/channel-limiter.ts';
+import { channelFinder } from '../../src/kernel/processes/delivery/open-channel.ts';
+import { wordingOf } from '../../src/kernel/processes/delivery/wording.ts';
 import { intakeProcess } from '../../src/kernel/processes/delivery/intake.ts';
 import type { DeliveryContext } from '../../src/kernel/processes/delivery/delivery-decider.ts';
 import { raise } from '../../src/kernel/raise/raise.ts';
@@ -151,15 +153,17 @@ export async function work(
     store,
     records,
     runtime,
-    lookup: (userId, channel) =>
-      Promise.resolve(
-        userId === 'ada.l'
-          ? { kind: 'closed', reason: 'no_channel' }
-          : { kind: 'open', target: targetOf(userId, channel) },
-      ),
-    send,
+    findChannel: channelFinder({
+      lookup: (userId, channel) =>
+        Promise.resolve(
+          userId === 'ada.l'
+            ? { kind: 'closed', reason: 'no_channel' }
+            : { kind: 'open', target: targetOf(userId, channel) },
+        ),
+      send,
+    }),
     limiter: channelLimiter({ slots: 64 }),
-    wording: { texts: scheduleTexts.en, frontendUrl: 'https://tasks.example' },
+    wordingOf: wordingOf({ texts: scheduleTexts.en, frontendUrl: 'https://tasks.example' }),
     leaseMs: 20_000,
     enabled: true,
     index: life.indexes(indexes).open(ATTEMPTS_INDEX),

@@ -164,7 +164,7 @@ async function using<T>({ config }: Context, work: (channels: Channels) => Promi
   using vault = await openVault(config);
   await using store = await openStore(config, 'tocsin channel');
   await initialiseControl(kernelContext(store, config.name), { actor: CLI_ACTOR });
-  return await work(channelsOn(config, store, vault, await openSender(config)));
+  return await work(await channelsOn(config, store, vault, await openSender(config)));
 }
 
 const Given = z.strictObject({

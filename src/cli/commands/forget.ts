@@ -39,7 +39,7 @@ const forget: Work<Options> = async ({ config, terminal }, { user, actor }) => {
   using vault = await openVault(config);
   await using store = await openStore(config, 'tocsin forget');
   await initialiseControl(kernelContext(store, config.name), { actor: CLI_ACTOR });
-  const channels = channelsOn(config, store, vault, await openSender(config), actor);
+  const channels = await channelsOn(config, store, vault, await openSender(config), actor);
   const context = { store, vault, channels, kernel: config.name, actor };
   const forgotten = await forgetUser(context, userId.data);
   const { keyShredded, channelsRemoved, events, unreadable, readable, readableAt } = forgotten;

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { TocsinError } from '../../domain/core/errors.ts';
-import { openScheduleKernel, openSealedStore } from '../compose/channels.ts';
+import { openProductKernel, openSealedStore } from '../compose/channels.ts';
 import { usageError } from '../config/usage-error.ts';
 import { EXIT, rate, secondsSince } from '../terminal/terminal.ts';
 import { register, type Work } from './command.ts';
@@ -21,11 +21,11 @@ export function raiseCommand(program: Command): void {
       .description('raise triggers from a file of lines (NDJSON)')
       .requiredOption('--file <FILE>', 'file with one JSON object per line; - reads stdin')
       .option('--concurrency <N>', 'raises in flight, 1 to 1024', '64'),
-    ['store', 'name', 'vault', 'vaultKeyFile'],
-    `A line has the fields of the contract active_schedule.triggered, without trigger_id, dedupe_key and
-is_mock_time:
+    ['store', 'name', 'channel', 'vault', 'vaultKeyFile'],
+    `A line has the fields of the contract trigger.raised, without trigger_id, dedupe_key and is_mock_time:
   {"user_id":42,"trigger_type":"important_urgent_task","source":"api_trigger","target_type":"task_pool",
    "target_id":7,"requested_at":"2026-04-30T10:17:42+08:00"}
+The trigger types are those of tocsin.config.ts or tocsin.config.mjs in this folder, else of the schedule product.
 
 Examples:
   tocsin raise --file triggers.ndjson
@@ -45,7 +45,7 @@ const raise: Work<Options> = async ({ config, terminal, signal, wasInterrupted }
   }
   const source = await openInput(options.file);
   await using store = await openSealedStore(config, 'tocsin raise');
-  await using kernel = await openScheduleKernel(config, store);
+  await using kernel = await openProductKernel(config, store);
   const startedAt = performance.now();
   let done = 0;
   const summary = await raiseLines(kernel, untilAborted(source, signal), {

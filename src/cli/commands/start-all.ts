@@ -5,7 +5,7 @@ import { redactConnectionString } from '../../adapters/eventstore/esdb/connectio
 import { redactUrl } from '../../adapters/nats/options.ts';
 import { sqliteReadModel } from '../../adapters/sqlite/read-model.ts';
 import { assertTasksExist } from '../../schedule/tasks/files/task-files.ts';
-import { openScheduleKernel, openSealedStore } from '../compose/channels.ts';
+import { openProductKernel, openSealedStore } from '../compose/channels.ts';
 import { isEventStoreDb, openOutputProjector } from '../compose/compose.ts';
 import { openDelivery } from '../compose/delivery.ts';
 import { evaluatorOver, headOf, openTasks, openTaskWorker } from '../compose/tasks.ts';
@@ -49,7 +49,7 @@ export const startAll: Work<StartOptions> = async (context, options) => {
   });
   // The example tasks must not evaluate the triggers of others.
   const evaluateLater = path === undefined ? undefined : evaluatorOver(source, config);
-  const opening = openScheduleKernel(config, store, evaluateLater);
+  const opening = openProductKernel(config, store, evaluateLater);
   await using kernel = await untilAborted(opening, signal);
   using state = sqliteReadModel({ file: config.state, owner: 'tocsin start' });
   const { committed: onCommit } = narrator;

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { jsonLogger } from '../../adapters/logging/pino.ts';
 import { readControl } from '../../kernel/control/control.ts';
-import { openScheduleKernel, openSealedStore } from '../compose/channels.ts';
+import { openProductKernel, openSealedStore } from '../compose/channels.ts';
 import { evaluatorOver, openTasks } from '../compose/tasks.ts';
 import { withRetries } from '../compose/retries.ts';
 import { serveApi } from '../compose/serve-api.ts';
@@ -24,7 +24,7 @@ export const startApi: Work<StartOptions> = async ({ config, signal }, options) 
   await using source =
     path === undefined ? undefined : await openTasks(config, path, { watch: true, logger });
   const evaluateLater = source && evaluatorOver(source, config);
-  const open = () => openScheduleKernel(config, store, evaluateLater);
+  const open = () => openProductKernel(config, store, evaluateLater);
   await using kernel = await withRetries(open, logger, signal);
   if (kernel === undefined) return;
   const allowRemote = options.allowRemote === true;

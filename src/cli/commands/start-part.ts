@@ -1,7 +1,7 @@
 // `tocsin start --mode worker|projector`: one part, on servers that run already.
 import { jsonLogger } from '../../adapters/logging/pino.ts';
 import { sqliteReadModel } from '../../adapters/sqlite/read-model.ts';
-import { openScheduleKernel, openSealedStore } from '../compose/channels.ts';
+import { openProductKernel, openSealedStore } from '../compose/channels.ts';
 import { openDelivery } from '../compose/delivery.ts';
 import { openTasks, openTaskWorker } from '../compose/tasks.ts';
 import { openOutputProjector } from '../compose/compose.ts';
@@ -56,7 +56,7 @@ async function work(
   logger: Logger,
   signal: AbortSignal,
 ): Promise<void> {
-  const kernel = await withRetries(() => openScheduleKernel(config, store), logger, signal);
+  const kernel = await withRetries(() => openProductKernel(config, store), logger, signal);
   if (kernel === undefined) return;
   const { storeId } = kernel;
   await using delivery = await openDelivery(config, store, storeId, logger);

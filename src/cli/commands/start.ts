@@ -22,7 +22,14 @@ export function startCommand(program: Command): void {
     .option('--examples', 'raise the examples although --store or --nats names a server')
     .option('--once', 'raise the examples, project, print the summary and exit');
   const settings = ['store', ...NATS_SETTINGS, 'state', 'name', 'source', 'http', 'api'] as const;
-  const worker = ['worker', 'frontend', 'delivery', ...CHANNEL_SETTINGS, 'logLevel'] as const;
+  const worker = [
+    'worker',
+    'channel',
+    'frontend',
+    'delivery',
+    ...CHANNEL_SETTINGS,
+    'logLevel',
+  ] as const;
   register(
     command,
     [...settings, ...TASK_SETTINGS, ...worker],

@@ -12,7 +12,9 @@ import type { Config } from '../config/config.ts';
 import { CLI_ACTOR, kernelContext } from './kernel-context.ts';
 import { openKernel, type Kernel } from '../../kernel/open-kernel.ts';
 import type { LaterEvaluator } from '../../domain/ports/evaluator.ts';
-import { scheduleProduct } from '../../schedule/triggers.ts';
+import { loadProduct, type Product } from '../config/product.ts';
+import { ADDRESS_CHANNELS } from '../../domain/channel/address.ts';
+import { textsOf } from '../../domain/notification/texts.ts';
 import { openStore } from './compose.ts';
 
 /** True when the vault's file exists or the configuration names a vault. */
@@ -41,15 +43,16 @@ export async function openSender(config: Config, logger?: Logger): Promise<Sende
 }
 
 /** Users' channels for one process. */
-export function channelsOn(
+export async function channelsOn(
   config: Config,
   store: EventStore,
   vault: SqliteVault,
   send: Sender,
   actor: string = CLI_ACTOR,
-): Channels {
+): Promise<Channels> {
+  const { texts } = await loadProduct();
   return createChannels({
-    texts: scheduleProduct.texts,
+    texts: textsOf(typeof texts === 'function' ? {} : texts),
     ...kernelContext(store, config.name),
     actor,
     vault,
@@ -79,13 +82,30 @@ export async function openSealedStore(
   return { ...sealed, [Symbol.asyncDispose]: () => held.disposeAsync() };
 }
 
-export async function openScheduleKernel(
-  { name, evaluation }: Config,
+/** Opens a kernel for the trigger types of the product. */
+export async function openProductKernel(
+  { name, evaluation, channel: wanted }: Config,
   store: EventStore,
   evaluateLater?: LaterEvaluator,
 ): Promise<Kernel> {
   const later = evaluateLater === undefined ? {} : { evaluateLater };
-  return openKernel({ ...scheduleProduct, store, name, evaluation, ...later });
+  const options = kernelOptionsOf(await loadProduct(), wanted);
+  return openKernel({ ...options, store, name, evaluation, ...later });
+}
+
+/** The options of a kernel for a product. `wanted`: the setting `channel`. */
+export function kernelOptionsOf(
+  { triggers, texts, channel, channels = {}, evaluate }: Product,
+  wanted: string | undefined,
+) {
+  const byDefault = wanted ?? channel;
+  return {
+    triggers,
+    texts: typeof texts === 'function' ? {} : (texts ?? {}),
+    channels: [...ADDRESS_CHANNELS, ...Object.keys(channels)],
+    ...(byDefault === undefined ? {} : { channel: byDefault }),
+    ...(evaluate === undefined ? {} : { evaluate }),
+  };
 }
 
 /** The channels for delivery. Without a vault each delivery is skipped with the reason `no_channel`. */
@@ -104,6 +124,6 @@ export async function deliveryChannels(
     return { send, lookup: () => Promise.resolve({ kind: 'closed', reason: 'no_channel' }) };
   }
   const vault = opened.use(await openVault(config));
-  const { lookup, report } = channelsOn(config, store, vault, send, 'worker');
+  const { lookup, report } = await channelsOn(config, store, vault, send, 'worker');
   return { lookup, send, report };
 }

@@ -8,7 +8,7 @@ import { deliveryProcesses } from '../../kernel/processes/delivery/processes.ts'
 import { deliveryChannels } from './channels.ts';
 import { natsOptions } from './compose.ts';
 import type { Config } from '../config/config.ts';
-import { scheduleProduct } from '../../schedule/triggers.ts';
+import { loadProduct } from '../config/product.ts';
 
 /** The file with the list of deliveries, in the worker's folder. */
 export const deliveriesFile = (config: Pick<Config, 'worker'>): string =>
@@ -23,6 +23,7 @@ export async function openDelivery(
 ): Promise<AsyncDisposable & { readonly worker: Worker }> {
   const { jetStreamInbox, sqliteDueIndexes, sqliteDeliveryIndex } = await loadAdapters();
   const { name, frontend: frontendUrl } = config;
+  const product = await loadProduct();
   mkdirSync(config.worker, { recursive: true });
   const owner = 'a worker';
   using opened = new DisposableStack();
@@ -32,7 +33,9 @@ export async function openDelivery(
   const list = opened.use(sqliteDeliveryIndex({ file: deliveriesFile(config), storeId, owner }));
   const requests = jetStreamInbox({ ...natsOptions(config), logger, name: 'tocsin worker' });
   const processes = deliveryProcesses({
-    texts: scheduleProduct.texts,
+    ...(product.texts === undefined ? {} : { texts: product.texts }),
+    ...(product.channels === undefined ? {} : { channels: product.channels }),
+    triggers: product.triggers,
     store,
     requests,
     indexes,

@@ -32,7 +32,7 @@ export async function serveApi(options: {
   await using opened = new AsyncDisposableStack();
   opened.defer(() => list?.[Symbol.dispose]());
   const channels = hasVault(config)
-    ? channelsOn(
+    ? await channelsOn(
         config,
         store,
         opened.use(await openVault(config)),

@@ -23,7 +23,9 @@ import { taskFollowerProcess } from '../../schedule/task-follower.ts';
 import { triggerPrefixes } from '../../kernel/processes/trigger-streams.ts';
 import { DUE_RANKS, type DueIndex, type DueIndexes } from '../../kernel/processes/due/due-index.ts';
 import type { Config } from '../config/config.ts';
-import { scheduleProduct } from '../../schedule/triggers.ts';
+import { loadProduct } from '../config/product.ts';
+import { scheduleTriggers } from '../../schedule/triggers.ts';
+import { kernelOptionsOf } from './channels.ts';
 import { CLI_ACTOR, kernelContext } from './kernel-context.ts';
 
 export type TaskWorkerOptions = {
@@ -102,9 +104,11 @@ async function openParts(
   opened: AsyncDisposableStack,
 ): Promise<Parts> {
   const { name } = config;
-  const kernel = opened.use(
-    await openKernel({ ...scheduleProduct, store, name, evaluation: 'later' }),
-  );
+  const product = await loadProduct();
+  // Tasks raise the types of the schedule, whatever the product is.
+  const triggers = [...product.triggers, ...scheduleTriggers];
+  const types = kernelOptionsOf({ ...product, triggers }, config.channel ?? 'feishu');
+  const kernel = opened.use(await openKernel({ ...types, store, name, evaluation: 'later' }));
   const jobs = indexes.open(DUE_JOB_INDEX);
   const evaluations = indexes.open(EVALUATION_INDEX);
   const evaluate = evaluatorOver(source, config);
@@ -115,7 +119,7 @@ async function openParts(
     processes: [
       ...(once ? [] : [follower]),
       scannerProcess({ ...common, kernel, source, detectors, index: jobs }),
-      evaluationProcess({ ...scheduleProduct, store, index: evaluations, evaluate, name, logger }),
+      evaluationProcess({ ...types, store, index: evaluations, evaluate, name, logger }),
     ],
     async importAll(signal) {
       const context = { ...dueJobContext(store, name), signal };

@@ -31,6 +31,8 @@ export type Config = {
   readonly http: Address;
   readonly api: Address;
   readonly worker: string;
+  /** The channel of notifications whose raise and type name none; undefined: the product's. */
+  readonly channel: string | undefined;
   readonly frontend: string;
   readonly delivery: 'on' | 'off';
   readonly tasks: TasksConfig;
@@ -74,6 +76,7 @@ export function loadConfig(
     http: parseAddress('http', setting('http') ?? '127.0.0.1:0'),
     api: parseAddress('api', setting('api') ?? '127.0.0.1:0'),
     worker: resolve(setting('worker') ?? 'var/worker'),
+    channel: setting('channel'),
     frontend: parseFrontend(setting('frontend') ?? DEFAULT_FRONTEND_URL),
     delivery: parseChoice('delivery', ['on', 'off'], setting('delivery') ?? 'on'),
     tasks: parseTasks(setting('tasks'), setting('tasksUser'), setting('timeZone'), setting('lead')),

@@ -12,6 +12,7 @@ export const SETTINGS = {
   http: 'HOST:PORT of health and metrics (default 127.0.0.1, any free port)',
   api: 'HOST:PORT of the HTTP API (default 127.0.0.1, any free port)',
   worker: 'the worker’s folder: due work and the list of deliveries (default var/worker)',
+  channel: 'the channel of notifications whose raise and type name none (default feishu)',
   frontend: 'prefix of the links in notifications: https://HOST[/PATH]',
   delivery: 'on, or off: record all deliveries and send nothing (default on)',
   tasks: 'tasks and calendar blocks: an .ics or .ndjson file, or a folder of them',

@@ -40,7 +40,7 @@ export async function exampleChannels(
   const addresses = { ...config.addresses, standIn: receiver.url };
   const own = { ...config, addresses };
   using vault = await openVault(own);
-  const channels = channelsOn(own, store, vault, await openSender(own), 'tocsin start');
+  const channels = await channelsOn(own, store, vault, await openSender(own), 'tocsin start');
   for (const [userId, path] of EXAMPLES) {
     const current = await untilAborted(channels.get({ userId, channel: 'feishu' }), signal);
     // Keep a channel that the user configured; a channel of an earlier start has another port.

@@ -4,6 +4,7 @@ import { DEFAULT_WINDOW_MS, tumblingWindowStart } from '../core/windows.ts';
 import type { OutgoingMessage } from '../ports/sender.ts';
 import { dedupeKeyOf } from '../policy/dedupe-key.ts';
 import { cleanSummary, type Texts } from '../notification/texts.ts';
+import type { Json } from '../core/json.ts';
 import type { NotificationRequest } from '../notification/events.ts';
 import type { DeliveryEventData } from './events.ts';
 
@@ -14,15 +15,28 @@ export function actionUrl(frontendUrl: string, targetUrl: string): string {
   return `${frontendUrl.replace(/\/+$/, '')}/${targetUrl.replace(/^\/+/, '')}`;
 }
 
+/** The sentences of a message, and what its link begins with. */
+export type Wording = {
+  readonly texts: Texts;
+  readonly language: string | undefined;
+  /** Absent: messages have no link, as a relative link leads nowhere. */
+  readonly frontendUrl: string | undefined;
+};
+
 export function outgoingMessage(
   facts: DeliveryEventData<'NotificationAccepted'>,
-  request: NotificationRequest,
+  {
+    request,
+    payload,
+  }: { readonly request: NotificationRequest; readonly payload: Json | undefined },
   attempt: number,
-  wording: { readonly texts: Texts; readonly frontendUrl: string },
+  { texts, language, frontendUrl }: Wording,
 ): OutgoingMessage {
-  const { texts, frontendUrl } = wording;
   const { userId, triggerType, targetType, targetId, targetUrl, traceId, severity } = request;
-  const link = targetUrl && actionUrl(frontendUrl, targetUrl);
+  const link =
+    targetUrl === undefined || frontendUrl === undefined
+      ? undefined
+      : actionUrl(frontendUrl, targetUrl);
   // The key under the default policy, as the contract shows it; the log does not have the window of another policy.
   const window = tumblingWindowStart(request.triggerRequestedAt, DEFAULT_WINDOW_MS);
   return {
@@ -48,7 +62,9 @@ export function outgoingMessage(
     text: messageText(texts, request, link),
     actionText: texts.action,
     actionUrl: link,
+    payload,
     severity,
+    language,
     traceId,
     requestedAt: facts.requestedAt,
     expiresAt: facts.expiresAt,
@@ -60,7 +76,8 @@ function messageText(texts: Texts, request: NotificationRequest, link: string | 
   const { targetUrl, personal } = request;
   const summary = cleanSummary(personal.summary);
   const text = summary === '' ? fallback(texts, personal.fallbackText, targetUrl) : summary;
-  if (targetUrl === undefined || link === undefined || text.includes(link)) return text;
+  if (targetUrl === undefined || (link !== undefined && text.includes(link))) return text;
+  if (link === undefined) return text.replaceAll(targetUrl, '').trim();
   return text.includes(targetUrl) ? text.replaceAll(targetUrl, link) : `${text}\n${link}`.trim();
 }
 

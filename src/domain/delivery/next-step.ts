@@ -2,7 +2,7 @@
 // what the step says, or makes the attempt.
 import type { Instant } from '../core/instants.ts';
 import type { Result } from '../core/result.ts';
-import type { ChannelTarget } from '../ports/sender.ts';
+import type { Json } from '../core/json.ts';
 import type { NotificationRequest } from '../notification/events.ts';
 import type { DeliveryCommand } from './decide.ts';
 import type { DeliveryEventData } from './events.ts';
@@ -11,7 +11,12 @@ import type { Delivery, DeliveryState } from './state.ts';
 type AcceptedData = DeliveryEventData<'NotificationAccepted'>;
 /** The request as the log has it, with how its preview ended; or why the log has no such request. */
 export type RequestFacts = Result<
-  { readonly request: NotificationRequest; readonly previewEnding: string | undefined },
+  {
+    readonly request: NotificationRequest;
+    /** The payload of its trigger. */
+    readonly payload: Json | undefined;
+    readonly previewEnding: string | undefined;
+  },
   string
 >;
 
@@ -19,7 +24,7 @@ export type ChannelFacts =
   | { readonly kind: 'closed'; readonly reason: string }
   /** The limits of the channel do not allow a call before `until`. */
   | { readonly kind: 'busy'; readonly until: Instant; readonly reason: string }
-  | { readonly kind: 'open'; readonly target: ChannelTarget };
+  | { readonly kind: 'open' };
 
 export type NextStep =
   /** The delivery has ended, or nothing was accepted. */
@@ -34,7 +39,7 @@ export type NextStep =
       readonly attempt: number;
       readonly delivery: Delivery;
       readonly request: NotificationRequest;
-      readonly target: ChannelTarget;
+      readonly payload: Json | undefined;
     }
   /** Append the events of this command. */
   | Extract<
@@ -78,7 +83,7 @@ export function nextStep(
         attempt: record.attempts + 1,
         delivery: record,
         request: request.value.request,
-        target: channel.target,
+        payload: request.value.payload,
       };
   }
 }

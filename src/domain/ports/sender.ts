@@ -1,6 +1,7 @@
 // The port to channels: one attempt to send a notification to a person. The sender decides success by the
 // body of the provider's answer, never by an HTTP status alone.
 import type { Instant } from '../core/instants.ts';
+import type { Json } from '../core/json.ts';
 import type { Severity } from '../core/severity.ts';
 
 /** The message of one attempt; texts are clean and final. */
@@ -24,7 +25,11 @@ export type OutgoingMessage = {
   readonly actionText: string;
   /** Absolute; absent where the trigger type has no link. */
   readonly actionUrl: string | undefined;
+  /** The payload of the trigger, as it was raised. */
+  readonly payload: Json | undefined;
   readonly severity: Severity | undefined;
+  /** The language of the texts, where the embedder chose one. */
+  readonly language: string | undefined;
   readonly traceId: string;
   readonly requestedAt: Instant;
   readonly expiresAt: Instant;

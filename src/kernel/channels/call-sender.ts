@@ -13,8 +13,15 @@ export async function callSender(
   target: ChannelTarget,
   signal: AbortSignal,
 ): Promise<SendOutcome> {
+  return callUnknownSender(async () => withoutSecrets(await send(message, target, signal), target));
+}
+
+/** The same for a sender whose address is unknown here; no outcome means that the message was taken. */
+export async function callUnknownSender(
+  send: () => Promise<SendOutcome | undefined>,
+): Promise<SendOutcome> {
   try {
-    return withoutSecrets(await send(message, target, signal), target);
+    return (await send()) ?? { outcome: 'accepted' };
   } catch (error) {
     // A sender that throws may have sent the message. Its error text may hold secrets, so it is not recorded.
     const name = error instanceof Error ? error.name : 'no error';

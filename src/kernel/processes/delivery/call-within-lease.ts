@@ -1,13 +1,8 @@
 // Calls a sender within the lease of the attempt: cuts the call off in time, and keeps a late outcome.
 import type { Instant } from '../../../domain/core/instants.ts';
 import { isOver } from '../../../domain/core/signals.ts';
-import type {
-  ChannelTarget,
-  OutgoingMessage,
-  Sender,
-  SendOutcome,
-} from '../../../domain/ports/sender.ts';
-import { callSender } from '../../channels/call-sender.ts';
+import type { OutgoingMessage, SendOutcome } from '../../../domain/ports/sender.ts';
+import type { OpenChannel } from './open-channel.ts';
 import type { Runtime } from '../../../domain/ports/runtime.ts';
 
 /** A call ends this long, in milliseconds, before its lease, so that its outcome is recorded in time. */
@@ -18,9 +13,8 @@ const RETURN_MS = 500;
 const STOP_MS = 4_000;
 
 export type CallOptions = Runtime & {
-  readonly send: Sender;
+  readonly send: OpenChannel['send'];
   readonly message: OutgoingMessage;
-  readonly target: ChannelTarget;
   readonly leaseUntil: Instant;
   readonly signal: AbortSignal;
 };
@@ -35,7 +29,7 @@ export type CallResult = {
 
 /** Makes the call. Never throws. */
 export async function callWithinLease(options: CallOptions): Promise<CallResult> {
-  const { send, message, target, leaseUntil, signal, now } = options;
+  const { send, message, leaseUntil, signal, now } = options;
   const timeMs = leaseUntil - CUT_OFF_MS - now();
   if (timeMs <= 0) {
     // The append took too long, or the process was suspended: no call may begin any more.
@@ -45,7 +39,7 @@ export async function callWithinLease(options: CallOptions): Promise<CallResult>
   }
   const cut = new AbortController();
   const done = new AbortController();
-  const sending = callSender(send, message, target, cut.signal).finally(() => {
+  const sending = send(message, cut.signal).finally(() => {
     done.abort();
   });
   await options.pause(timeMs, AbortSignal.any([done.signal, signal]));

@@ -3,6 +3,7 @@
 import { backoffCeilingMs, type Backoff } from '../../../domain/core/backoff.ts';
 import type { Instant } from '../../../domain/core/instants.ts';
 import type { ChannelTarget, SendOutcome } from '../../../domain/ports/sender.ts';
+import type { OpenChannel } from './open-channel.ts';
 
 /** Ends a call; call it once. `outcome` is `undefined` when no call was made. */
 export type Release = (
@@ -19,8 +20,10 @@ export type CallSlot =
       readonly reason: 'rate_limited' | 'channel_busy' | 'breaker_open' | 'channel_throttled';
     };
 
+type Limited = Pick<OpenChannel, 'limitKey' | 'limits'>;
+
 export type ChannelLimiter = {
-  readonly acquire: (target: ChannelTarget, now: Instant) => CallSlot;
+  readonly acquire: (open: Limited, now: Instant) => CallSlot;
   readonly inFlight: () => number;
 };
 
@@ -49,17 +52,14 @@ type Channel = {
 };
 
 export function channelLimiter({
-  limits = DEFAULT_LIMITS,
   slots,
 }: {
-  readonly limits?: LimitsOf | undefined;
   /** Calls under way over all channels. Slow channels get at most half of them. */
   readonly slots: number;
 }): ChannelLimiter {
   const channels = new Map<string, Channel>();
 
-  const channelOf = (target: ChannelTarget): Channel => {
-    const key = `${target.kind} ${target.url}`;
+  const channelOf = (key: string): Channel => {
     const found = channels.get(key);
     const channel = found ?? newChannel();
     // The map is ordered by last use: the first channel was not used for the longest time.
@@ -77,9 +77,8 @@ export function channelLimiter({
 
   return {
     inFlight: () => total(() => true),
-    acquire(target, now) {
-      const channel = channelOf(target);
-      const { inFlight, rates } = limits(target);
+    acquire({ limitKey, limits: { inFlight, rates } }, now) {
+      const channel = channelOf(limitKey);
       const busy = (reason: Extract<CallSlot, { kind: 'busy' }>['reason'], earliest: Instant) => {
         const until = Math.max(earliest, channel.lastDeferral, now + SHORTEST_WAIT_MS);
         channel.lastDeferral = until + spacing(channel, { inFlight, rates });

@@ -11,28 +11,23 @@ import {
 import type { DeliveryState } from '../../../domain/delivery/state.ts';
 import { outgoingMessage } from '../../../domain/delivery/message.ts';
 import { silentLogger, type Logger } from '../../../domain/ports/logger.ts';
-import type { Texts } from '../../../domain/notification/texts.ts';
-import type {
-  ChannelLookup,
-  ChannelReport,
-  Sender,
-  SendOutcome,
-} from '../../../domain/ports/sender.ts';
+import type { ChannelReport, SendOutcome } from '../../../domain/ports/sender.ts';
 import type { Loaded } from '../../decider/decider.ts';
 import type { Runtime } from '../../../domain/ports/runtime.ts';
 import { callWithinLease } from './call-within-lease.ts';
 import type { ChannelLimiter, Release } from './channel-limiter.ts';
+import type { FindChannel, OpenChannel } from './open-channel.ts';
 import { readRequest } from './read-request.ts';
+import type { WordingOf } from './wording.ts';
 import { deliveryDecider, changeDelivery, type DeliveryContext } from './delivery-decider.ts';
 
 export type AttemptContext = {
   readonly kernel: string;
   readonly records: DeliveryContext;
   readonly runtime: Runtime;
-  readonly lookup: ChannelLookup;
-  readonly send: Sender;
+  readonly findChannel: FindChannel;
   readonly limiter: ChannelLimiter;
-  readonly wording: { readonly texts: Texts; readonly frontendUrl: string };
+  readonly wordingOf: WordingOf;
   readonly leaseMs: number;
   /** False: nothing is sent; deliveries are skipped with the reason `delivery_disabled`. */
   readonly enabled: boolean;
@@ -49,12 +44,11 @@ export async function handleDue(
   const { records, runtime } = context;
   const loaded = await deliveryDecider.load(records.store, stream);
   let request: RequestFacts | undefined;
-  let channel: ChannelFacts | undefined;
-  let release: Release | undefined;
+  let found: Found | undefined;
   let outcome: SendOutcome | undefined;
   try {
     for (;;) {
-      const step = nextStep(loaded.state, request, channel, runtime.now());
+      const step = nextStep(loaded.state, request, found?.channel, runtime.now());
       switch (step.kind) {
         case 'none':
         case 'wait':
@@ -63,10 +57,15 @@ export async function handleDue(
           request = await readRequest(records.store, context.kernel, step.source);
           break;
         case 'look_up_channel':
-          ({ channel, release } = await lookUpChannel(context, step));
+          found = await lookUpChannel(context, step);
           break;
         case 'make_attempt':
-          outcome = await makeAttempt(context, { stream, loaded, ...step }, signal);
+          if (found?.open === undefined) throw new TypeError('an attempt needs an open channel');
+          outcome = await makeAttempt(
+            context,
+            { stream, loaded, open: found.open, ...step },
+            signal,
+          );
           return;
         case 'expire_lease':
         case 'defer':
@@ -80,24 +79,34 @@ export async function handleDue(
     }
   } finally {
     const retryAfterMs = outcome?.outcome === 'throttled' ? outcome.retryAfterMs : undefined;
-    release?.(runtime.now(), outcome?.outcome, retryAfterMs);
+    found?.release?.(runtime.now(), outcome?.outcome, retryAfterMs);
   }
 }
 
+/** What a lookup found: the channel, and the call slot that it holds. */
+type Found = {
+  readonly channel: ChannelFacts;
+  readonly open?: OpenChannel;
+  readonly release?: Release;
+};
+
 /** Looks up the channel and takes a call slot of its limits, which the caller releases. */
 async function lookUpChannel(
-  { enabled, lookup, limiter, runtime }: AttemptContext,
+  { enabled, findChannel, limiter, runtime }: AttemptContext,
   { userId, channel }: Extract<NextStep, { kind: 'look_up_channel' }>,
-): Promise<{ readonly channel: ChannelFacts; readonly release?: Release }> {
+): Promise<Found> {
   if (!enabled) return { channel: { kind: 'closed', reason: 'delivery_disabled' } };
-  const found = await lookup(userId, channel);
+  const found = await findChannel(userId, channel);
   if (found.kind === 'closed') return { channel: found };
-  const slot = limiter.acquire(found.target, runtime.now());
-  return slot.kind === 'busy' ? { channel: slot } : { channel: found, release: slot.release };
+  const { channel: open } = found;
+  const slot = limiter.acquire(open, runtime.now());
+  if (slot.kind === 'busy') return { channel: slot };
+  return { channel: { kind: 'open' }, open, release: slot.release };
 }
 
 type Attempt = Extract<NextStep, { kind: 'make_attempt' }> & {
   readonly stream: string;
+  readonly open: OpenChannel;
   readonly loaded: Loaded<DeliveryState>;
 };
 
@@ -107,9 +116,11 @@ async function makeAttempt(
   step: Attempt,
   signal: AbortSignal,
 ): Promise<SendOutcome | undefined> {
-  const { records, runtime, send, wording, leaseMs } = context;
-  const { stream, loaded, attempt, delivery, request, target } = step;
-  const { version: channelVersion } = target;
+  const { records, runtime, wordingOf, leaseMs } = context;
+  const { stream, loaded, attempt, delivery, request, payload, open } = step;
+  const { version: channelVersion, send } = open;
+  // Before the fence: an error of the embedder's texts must not leave an open attempt behind.
+  const wording = await wordingOf(request);
   const start = { kind: 'start', attempt, leaseMs, channelVersion } as const;
   const result = await changeDelivery(records, stream, start, { loaded });
   const started = result.ok
@@ -117,8 +128,8 @@ async function makeAttempt(
     : undefined;
   if (started?.type !== 'AttemptStarted') return undefined;
   const { leaseUntil } = started.data;
-  const message = outgoingMessage(delivery.facts, request, attempt, wording);
-  const call = { ...runtime, send, message, target, leaseUntil, signal };
+  const message = outgoingMessage(delivery.facts, { request, payload }, attempt, wording);
+  const call = { ...runtime, send, message, leaseUntil, signal };
   const { outcome, wasMade, late } = await callWithinLease(call);
   if (late !== undefined)
     void late.then((lateOutcome) => recordOutcome(context, step, lateOutcome));
@@ -134,7 +145,7 @@ const TRY_DEADLINE_MS = 3_000;
 /** Records an outcome; an outage of the store must not lose it while the process lives. */
 async function recordOutcome(
   context: AttemptContext,
-  { stream, attempt, target, delivery }: Attempt,
+  { stream, attempt, open, delivery }: Attempt,
   outcome: SendOutcome,
   loaded?: Loaded<DeliveryState>,
 ): Promise<void> {
@@ -154,8 +165,8 @@ async function recordOutcome(
     }
   }
   if (outcome.outcome !== 'permanent' || outcome.channel === undefined) return;
-  const { channel, version } = target;
-  const { userId } = delivery.facts;
+  const { version } = open;
+  const { userId, channel } = delivery.facts;
   const { channel: advice, code } = outcome;
   try {
     await report?.({ userId, channel, version, advice, code });

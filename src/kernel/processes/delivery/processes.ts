@@ -1,13 +1,12 @@
 // The processes of delivery, for a worker: intake, attempts, the list, and redriving skipped deliveries.
 import { TocsinError } from '../../../domain/core/errors.ts';
 import { DEFAULT_KERNEL_NAME } from '../../../domain/core/ids.ts';
-import { DEFAULT_FRONTEND_URL } from '../../../domain/delivery/message.ts';
 import { RETRY_PROFILES, type RetryProfile } from '../../../domain/delivery/retry-schedule.ts';
 import type { EventStore } from '../../../domain/ports/event-store.ts';
 import { silentLogger, type Logger } from '../../../domain/ports/logger.ts';
 import type { RequestQueue } from './request-queue.ts';
 import type { ChannelLookup, ChannelReport, Sender } from '../../../domain/ports/sender.ts';
-import type { Texts } from '../../../domain/notification/texts.ts';
+import type { TriggerDefinition } from '../../../domain/trigger/definitions.ts';
 import type { DeliveryIndex } from './delivery-index.ts';
 import type { DueIndexes } from '../due/due-index.ts';
 import type { Runtime } from '../../../domain/ports/runtime.ts';
@@ -19,6 +18,8 @@ import { redriveSkippedProcess } from './redrive-skipped.ts';
 import { ATTEMPTS_INDEX, attemptsProcess } from './attempts.ts';
 import { channelLimiter, type LimitsOf } from './channel-limiter.ts';
 import { intakeProcess } from './intake.ts';
+import { channelFinder, type DeliveryChannel } from './open-channel.ts';
+import { wordingOf, type LocalTexts, type TextsFor } from './wording.ts';
 import type { DeliveryContext } from './delivery-decider.ts';
 
 /** The lease of an attempt, in milliseconds; its call is cut off 5 s before the end. */
@@ -37,19 +38,25 @@ export type DeliveryOptions = {
   readonly indexes: DueIndexes;
   /** The list of deliveries. Without it nobody can list them, and skipped deliveries are not redriven. */
   readonly list?: DeliveryIndex | undefined;
-  readonly lookup: ChannelLookup;
-  readonly send: Sender;
+  /** The addresses that users configured in Tocsin, usually `kernel.channels.lookup`. */
+  readonly lookup?: ChannelLookup;
+  /** Sends to those addresses. */
+  readonly send?: Sender;
   readonly report?: ChannelReport;
+  /** Channels of your own by name, made by `defineChannel`. */
+  readonly channels?: Readonly<Record<string, DeliveryChannel>>;
   /** The kernel's name. Default `tocsin`. */
   readonly name?: string;
   /** Default `human`. */
   readonly profile?: keyof typeof RETRY_PROFILES | RetryProfile;
   /** What follows an attempt with an unknown outcome. Default `resend`. */
   readonly onUnknown?: 'resend' | 'park';
-  /** The sentences of notifications. */
-  readonly texts: Texts;
-  /** The beginning of links in notifications. */
-  readonly frontendUrl?: string;
+  /** The sentences of notifications, or a function that chooses them for a user and a type. Default: none. */
+  readonly texts?: LocalTexts | TextsFor;
+  /** The definitions whose texts count for their types, and whose lives are compared with the retry profile. */
+  readonly triggers?: readonly TriggerDefinition[];
+  /** The beginning of links in notifications. Without it messages have no link. */
+  readonly frontendUrl?: string | undefined;
   /** The lease of an attempt, 6,000 to 600,000 ms; default 20,000. */
   readonly leaseMs?: number;
   /** Deliveries handled at once; default 256. */
@@ -69,17 +76,19 @@ export type DeliveryOptions = {
 
 /** Intake and attempts; with a list also its upkeep and redriving. @throws TocsinError `usage`: a lease out of range */
 export function deliveryProcesses(options: DeliveryOptions): readonly Process[] {
-  const { store, requests, indexes, list, lookup, limits, enabled = true } = options;
+  const { store, requests, indexes, list, enabled = true } = options;
   const { name: kernel = DEFAULT_KERNEL_NAME, logger = silentLogger } = options;
-  const { texts, frontendUrl = DEFAULT_FRONTEND_URL } = options;
+  const { texts, triggers, frontendUrl } = options;
   const { leaseMs = DEFAULT_LEASE_MS, concurrency = DEFAULT_CONCURRENCY } = options;
   const { runtime = systemRuntime() } = options;
   assertLease(leaseMs);
   const records = deliveryContext(options);
-  const limiter = channelLimiter({ limits, slots: concurrency });
-  const wording = { texts, frontendUrl };
+  const limiter = channelLimiter({ slots: concurrency });
+  const findChannel = channelFinder(options);
+  const wording = wordingOf({ texts, triggers, frontendUrl });
   const index = indexes.open(ATTEMPTS_INDEX);
-  const own = { kernel, records, runtime, limiter, wording, leaseMs, enabled, logger, index };
+  const shown = { findChannel, limiter, wordingOf: wording };
+  const own = { kernel, records, runtime, ...shown, leaseMs, enabled, logger, index };
   const attempts = attemptsProcess({ ...options, ...own, concurrency });
   const processes = [intakeProcess({ ...records, kernel, requests, logger }), attempts];
   if (list === undefined) return processes;
@@ -87,7 +96,7 @@ export function deliveryProcesses(options: DeliveryOptions): readonly Process[] 
   return [
     ...processes,
     listProcess({ ...shared, store, kernel }),
-    redriveSkippedProcess({ ...shared, records, lookup }),
+    redriveSkippedProcess({ ...shared, records, findChannel }),
   ];
 }
 

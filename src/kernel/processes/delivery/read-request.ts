@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { categoryPrefix, messageId } from '../../../domain/core/ids.ts';
 import { err, ok, type Result } from '../../../domain/core/result.ts';
+import type { Json } from '../../../domain/core/json.ts';
 import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
 import type { EventStore } from '../../../domain/ports/event-store.ts';
 import { triggerCodec, type TriggerEventData } from '../../../domain/trigger/events.ts';
@@ -15,6 +16,8 @@ export type FoundRequest = {
   readonly notificationId: string;
   readonly event: RecordedEvent;
   readonly request: TriggerEventData<'NotificationRequested'>;
+  /** The payload of its trigger. */
+  readonly payload: Json | undefined;
   /** `undefined` while its preview is open. */
   readonly previewEnding: string | undefined;
 };
@@ -30,11 +33,16 @@ export async function readRequest(
 ): Promise<Result<FoundRequest, NoRequest>> {
   if (!stream.startsWith(categoryPrefix(kernel, 'trigger'))) return err('foreign_stream');
   const revision = BigInt(at);
-  let found: Omit<FoundRequest, 'previewEnding'> | undefined;
+  let raised: RecordedEvent | undefined;
+  let found: Omit<FoundRequest, 'previewEnding' | 'payload'> | undefined;
   let previewEnding: string | undefined;
-  for await (const page of store.readStream(stream, { direction: 'forwards', from: revision })) {
+  // A raise appends its trigger, the preview and the request together, so one read gives all three.
+  const from = revision < WITH_TRIGGER ? 0n : revision - WITH_TRIGGER;
+  for await (const page of store.readStream(stream, { direction: 'forwards', from })) {
     for (const event of page) {
-      if (found === undefined) {
+      if (found !== undefined) previewEnding ??= endingOf(event, found.request.previewId);
+      else if (event.revision < revision) raised = event.type === 'TriggerRaised' ? event : raised;
+      else {
         if (event.revision !== revision) return err('no_event');
         if (event.type !== 'NotificationRequested') return err('other_event');
         const decoded = triggerCodec.decode(event);
@@ -43,12 +51,42 @@ export async function readRequest(
         }
         const request = decoded.event.data;
         found = { notificationId: messageId(event.id, RULE), event, request };
-      } else {
-        previewEnding ??= endingOf(event, found.request.previewId);
       }
     }
   }
-  return found === undefined ? err('no_event') : ok({ ...found, previewEnding });
+  if (found === undefined) return err('no_event');
+  const { triggerId } = found.request;
+  const payload =
+    payloadOf(raised, triggerId) ?? (await readPayload(store, stream, revision, triggerId));
+  return ok({ ...found, payload: payload?.value, previewEnding });
+}
+
+/** How far before its request an inline evaluation has its trigger. */
+const WITH_TRIGGER = 2n;
+
+type Payload = { readonly value: Json | undefined };
+
+function payloadOf(event: RecordedEvent | undefined, triggerId: string): Payload | undefined {
+  const decoded = event?.type === 'TriggerRaised' ? triggerCodec.decode(event) : undefined;
+  if (decoded?.kind !== 'event' || decoded.event.type !== 'TriggerRaised') return undefined;
+  const { data } = decoded.event;
+  return data.triggerId === triggerId ? { value: data.personal.payload } : undefined;
+}
+
+/** The payload of a trigger that was evaluated later than it was raised. */
+async function readPayload(
+  store: Pick<EventStore, 'readStream'>,
+  stream: string,
+  from: bigint,
+  triggerId: string,
+): Promise<Payload | undefined> {
+  for await (const page of store.readStream(stream, { direction: 'backwards', from })) {
+    for (const event of page) {
+      const payload = payloadOf(event, triggerId);
+      if (payload !== undefined) return payload;
+    }
+  }
+  return undefined;
 }
 
 function endingOf(event: RecordedEvent, previewId: string): string | undefined {

@@ -1,7 +1,7 @@
 // Redrives deliveries that were skipped for want of a channel, as soon as the user has an open channel.
 import { isOver } from '../../../domain/core/signals.ts';
 import { silentLogger } from '../../../domain/ports/logger.ts';
-import type { ChannelLookup } from '../../../domain/ports/sender.ts';
+import type { FindChannel } from './open-channel.ts';
 import type { Process } from '../due/process.ts';
 import type { RedriveMark } from './delivery-index.ts';
 import { NO_CHANNEL_REASONS, type ListOptions } from './delivery-list.ts';
@@ -9,7 +9,7 @@ import { changeDelivery, type DeliveryContext } from './delivery-decider.ts';
 
 export type RedriveSkippedOptions = Omit<ListOptions, 'store' | 'kernel'> & {
   readonly records: DeliveryContext;
-  readonly lookup: ChannelLookup;
+  readonly findChannel: FindChannel;
 };
 
 /** Users read at once. */
@@ -46,14 +46,14 @@ export function redriveSkippedProcess(options: RedriveSkippedOptions): Process {
 }
 
 async function redriveUser(
-  { index, records, runtime, lookup }: RedriveSkippedOptions,
+  { index, records, runtime, findChannel }: RedriveSkippedOptions,
   { userId }: RedriveMark,
 ): Promise<void> {
   const skipped = index.list({ userId, status: 'skipped', limit: MAX_ROWS });
   const open = new Map<string, boolean>();
   for (const { stream, channel, reason, expiresAt } of skipped) {
     if (expiresAt <= runtime.now() || !NO_CHANNEL_REASONS.has(reason ?? '')) continue;
-    const isOpen = open.get(channel) ?? (await lookup(userId, channel)).kind === 'open';
+    const isOpen = open.get(channel) ?? (await findChannel(userId, channel)).kind === 'open';
     open.set(channel, isOpen);
     if (!isOpen) continue;
     const command = { kind: 'redrive', reason: 'channel_configured', of: 'skipped' } as const;

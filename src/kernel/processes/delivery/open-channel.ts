@@ -1,0 +1,108 @@
+// The channels that a worker serves: those whose addresses users configure in Tocsin, and the embedder's own.
+import type { ChannelReport, OutgoingMessage, Sender } from '../../../domain/ports/sender.ts';
+import type { ChannelLookup, SendOutcome } from '../../../domain/ports/sender.ts';
+import { callSender, callUnknownSender } from '../../channels/call-sender.ts';
+import { DEFAULT_LIMITS, type ChannelLimits, type LimitsOf } from './channel-limiter.ts';
+
+/** A user's open channel, with its sender. */
+export type OpenChannel = {
+  /** Counts the configurations of a channel of Tocsin; 1 for the embedder's own. */
+  readonly version: number;
+  /** What its limits count by: a secret where the address is one. */
+  readonly limitKey: string;
+  readonly limits: ChannelLimits;
+  /** Makes one attempt. Never throws. */
+  readonly send: (message: OutgoingMessage, signal: AbortSignal) => Promise<SendOutcome>;
+};
+
+export type FindChannel = (
+  userId: string,
+  channel: string,
+) => Promise<
+  | { readonly kind: 'open'; readonly channel: OpenChannel }
+  | { readonly kind: 'closed'; readonly reason: string }
+>;
+
+/** A channel of the embedder's own, made by {@link defineChannel}. */
+export type DeliveryChannel = { readonly find: (userId: string) => ReturnType<FindChannel> };
+
+/** For a channel whose provider states no limits. */
+const OWN_LIMITS: ChannelLimits = { inFlight: 16, rates: [] };
+
+/**
+ * Defines a channel of the embedder's own, such as e-mail.
+ *
+ * @param spec.lookup the user's address, of any type; `undefined` or `null`: the user has none, so the delivery is
+ * skipped. An error is an outage: the delivery is looked at again.
+ * @param spec.send makes one attempt, and ends early at the signal. It resolves to the outcome; to nothing when the
+ * provider took the message. An error counts as an unknown outcome: throw only where the message may have been sent.
+ * @param spec.limits default 16 calls at once
+ * @param spec.limitKey what the limits count by. Default: the channel as a whole
+ * @example
+ * const email = defineChannel({
+ *   lookup: (userId) => addresses.get(userId),
+ *   send: (message, address) => mailer.send({ to: address, subject: message.title, text: message.text }),
+ * });
+ */
+export function defineChannel<Address>(spec: {
+  readonly lookup: (
+    userId: string,
+  ) => Address | null | undefined | Promise<Address | null | undefined>;
+  readonly send: (
+    message: OutgoingMessage,
+    address: Address,
+    signal: AbortSignal,
+  ) => Promise<SendOutcome | undefined>;
+  readonly limits?: ChannelLimits;
+  readonly limitKey?: (address: Address) => string;
+}): DeliveryChannel {
+  const { lookup, limits = OWN_LIMITS, limitKey = () => '' } = spec;
+  return {
+    async find(userId) {
+      const address = await lookup(userId);
+      if (address === undefined || address === null)
+        return { kind: 'closed', reason: 'no_channel' };
+      const send: OpenChannel['send'] = (message, signal) =>
+        callUnknownSender(() => spec.send(message, address, signal));
+      return { kind: 'open', channel: { version: 1, limitKey: limitKey(address), limits, send } };
+    },
+  };
+}
+
+export type ServedChannels = {
+  /** The channels of Tocsin: their lookup, which says that a user has none of another name. */
+  readonly lookup?: ChannelLookup | undefined;
+  readonly send?: Sender | undefined;
+  readonly report?: ChannelReport | undefined;
+  readonly limits?: LimitsOf | undefined;
+  /** The embedder's own, by name; a name of Tocsin's is replaced. */
+  readonly channels?: Readonly<Record<string, DeliveryChannel>> | undefined;
+};
+
+/** Finds a user's channel among those that are served. */
+export function channelFinder(served: ServedChannels): FindChannel {
+  const { lookup, send, limits = DEFAULT_LIMITS, channels = {} } = served;
+  return async (userId, channel) => {
+    const own = Object.hasOwn(channels, channel) ? channels[channel] : undefined;
+    if (own !== undefined) {
+      const found = await own.find(userId);
+      if (found.kind === 'closed') return found;
+      // Two channels with one key are two channels.
+      const limitKey = `${channel} ${found.channel.limitKey}`;
+      return { kind: 'open', channel: { ...found.channel, limitKey } };
+    }
+    if (lookup === undefined || send === undefined) return { kind: 'closed', reason: 'no_channel' };
+    const found = await lookup(userId, channel);
+    if (found.kind === 'closed') return found;
+    const { target } = found;
+    return {
+      kind: 'open',
+      channel: {
+        version: target.version,
+        limitKey: `${target.kind} ${target.url}`,
+        limits: limits(target),
+        send: (message, signal) => callSender(send, message, target, signal),
+      },
+    };
+  };
+}
