@@ -26,7 +26,7 @@ import {
   type ReplayResult,
 } from '../projections/audit/replay/replay.ts';
 import {
-  FEISHU_PER_MINUTE,
+  DEFAULT_PER_MINUTE,
   simulate,
   type Replacement,
   type SimulateOptions,
@@ -67,7 +67,7 @@ export type AuditSimulateOptions = {
   readonly against?: Replacement;
   /** The instant by which gaps, silences, days and minutes are measured. Default `requestedAt`. */
   readonly axis?: SimulateOptions['axis'];
-  /** The most notifications per minute that the channel accepts. Default 100, the limit of a Feishu bot. */
+  /** The most notifications per minute that the channel accepts. Default 100, a usual limit of chat bots. */
   readonly limitPerMinute?: number;
   readonly progress?: SimulateOptions['progress'];
 };
@@ -134,7 +134,7 @@ export function createAudit(options: AuditOptions): Audit {
       return await rebuild({ log, kernel, output, state: fresh, live, names, ...rebuildOptions });
     },
     async simulate({ policies, against, axis = 'requestedAt', progress, ...options }) {
-      const { limitPerMinute = FEISHU_PER_MINUTE } = options;
+      const { limitPerMinute = DEFAULT_PER_MINUTE } = options;
       using before = scratch();
       using after = scratch();
       return await simulate(log, {

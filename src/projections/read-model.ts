@@ -3,7 +3,7 @@
 import type { Instant } from '../domain/core/instants.ts';
 import type { Position } from '../domain/core/positions.ts';
 import type { Axis } from '../domain/policy/policy.ts';
-import type { KeyedPer } from '../domain/policy/dedupe-key.ts';
+import type { KeyedPer } from '../domain/policy/per.ts';
 import type { PastNotification, Span, Target } from '../domain/policy/windows.ts';
 
 /** A notification that was let through, and what policies need to know of it. */

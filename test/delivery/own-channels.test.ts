@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { defineChannel } from '../../src/delivery.ts';
+import { silentLogger } from '../../src/domain/ports/logger.ts';
 import type { OutgoingMessage, SendOutcome } from '../../src/domain/ports/sender.ts';
 import { defineTrigger, notify } from '../../src/index.ts';
 import { readRequest } from '../../src/kernel/processes/delivery/read-request.ts';
@@ -119,6 +120,20 @@ describe('a channel of the embedder', () => {
     expect(events.map(({ type }) => type)).toContain('AttemptOutcomeUnknown');
     expect(JSON.stringify(events)).toContain('RangeError');
     expect(JSON.stringify(events)).not.toContain('secret');
+  });
+});
+
+describe('the retry profile', () => {
+  it('is reported for the types whose notifications expire before its last retry', async () => {
+    await using world = await deliveryWorld();
+    const warnings: unknown[] = [];
+    const logger = { ...silentLogger, warn: (about: object) => void warnings.push(about) };
+    const short = defineTrigger({ type: 'short', expiresIn: '50m' });
+    const long = defineTrigger({ type: 'long', expiresIn: '2h' });
+    await world.worker({ triggers: [short, long], profile: 'human', logger });
+    expect(warnings).toEqual([
+      { triggerType: 'short', expiresInMs: 3_000_000, retriesMs: 3_066_000 },
+    ]);
   });
 });
 

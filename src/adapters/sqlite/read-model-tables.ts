@@ -1,6 +1,6 @@
 // The tables of a read-model file. A change is a new format version and a change of docs/read-model.md.
 import type { DatabaseSync } from 'node:sqlite';
-import { KEYED_PER } from '../../domain/policy/dedupe-key.ts';
+import { KEYED_PER } from '../../domain/policy/per.ts';
 import { SEVERITIES } from '../../domain/core/severity.ts';
 import type {
   Checkpoint,

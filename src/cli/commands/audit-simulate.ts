@@ -6,7 +6,7 @@ import { ANY_TYPE } from '../../domain/policy/in-force.ts';
 import { AXES, DEFAULT_POLICY, type Axis } from '../../domain/policy/policy.ts';
 import { parsePolicy, POLICY_FORMS } from '../../domain/policy/text.ts';
 import { axisOf } from '../../domain/policy/windows.ts';
-import { FEISHU_PER_MINUTE, type Replacement } from '../../projections/audit/simulate/simulate.ts';
+import { DEFAULT_PER_MINUTE, type Replacement } from '../../projections/audit/simulate/simulate.ts';
 import { openReader } from '../compose/compose.ts';
 import { usageError } from '../config/usage-error.ts';
 import { secondsSince } from '../terminal/terminal.ts';
@@ -41,7 +41,7 @@ export function auditSimulateCommand(audit: Command): void {
         '--limit <COUNT>',
         'notifications per minute that the channel accepts',
         wholeNumber,
-        FEISHU_PER_MINUTE,
+        DEFAULT_PER_MINUTE,
       ),
     ['store', 'name'],
     `A policy is one of

@@ -9,6 +9,7 @@ import { openProductKernel, openSealedStore } from '../compose/channels.ts';
 import { isEventStoreDb, openOutputProjector } from '../compose/compose.ts';
 import { openDelivery } from '../compose/delivery.ts';
 import { evaluatorOver, headOf, openTasks, openTaskWorker } from '../compose/tasks.ts';
+import { hasProductFile } from '../config/product.ts';
 import type { Config } from '../config/config.ts';
 import { removeRunFile, writeRunFile } from '../config/run-file.ts';
 import { exampleChannels, noExamples } from '../demo/example-channels.ts';
@@ -41,7 +42,7 @@ export const startAll: Work<StartOptions> = async (context, options) => {
   const settled: Config = { ...config, store: server.url, nats: nats.url };
   await using store = await openSealedStore(settled, 'tocsin start');
   const { path } = config.tasks;
-  const withExamples = options.examples === true || ownsServers(config);
+  const withExamples = options.examples === true || takesExamples(config);
   if (path === undefined) ensureExampleFolder(Date.now(), withExamples && !wereExamplesRaised());
   await using source = await openTasks(config, path ?? exampleFolder(), {
     watch: options.once !== true,
@@ -97,9 +98,9 @@ async function loadServers() {
   return { ...health, ...api };
 }
 
-/** False where the log or the messages may be those of a production: examples would notify its users. */
-function ownsServers({ store, natsWasGiven }: Config): boolean {
-  return !isEventStoreDb(store) && !natsWasGiven;
+/** False where the log may be that of a production, whose users the examples would notify, or of another product. */
+function takesExamples({ store, natsWasGiven }: Config): boolean {
+  return !isEventStoreDb(store) && !natsWasGiven && !hasProductFile();
 }
 
 type Parts = { readonly signal: AbortSignal; readonly logger: Logger };

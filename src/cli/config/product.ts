@@ -42,6 +42,11 @@ const ProductSchema = z.strictObject({
 /** What `tocsin.config.ts` or `tocsin.config.mjs` exports as its default. */
 export type Product = z.output<typeof ProductSchema>;
 
+/** True when a file names the product. */
+export function hasProductFile(): boolean {
+  return FILES.some((name) => existsSync(resolve(name)));
+}
+
 let loaded: Promise<Product> | undefined;
 
 /** The product of this process; its file runs once. @throws TocsinError `invalid_product` */

@@ -24,6 +24,11 @@ export function maxAttempts(profile: RetryProfile): number {
   return profile.waits.length + 1;
 }
 
+/** The most milliseconds between the first attempt and the last, with jitter. */
+export function longestRetriesMs(profile: RetryProfile): number {
+  return Math.round(profile.waits.reduce((sum, wait) => sum + wait, 0) * 1.2);
+}
+
 /** The longest wait that a provider can ask for, in milliseconds. */
 export const MAX_RETRY_AFTER_MS = 60 * MINUTE;
 

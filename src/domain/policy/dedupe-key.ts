@@ -1,13 +1,9 @@
 // The dedupe key of a sent notification: names the window that it opened. Contracts and the digest of a replay show it.
 import { formatInstantSeconds, type Instant } from '../core/instants.ts';
 import { joinKey } from '../core/keys.ts';
-import { PER, type Policy } from './policy.ts';
+import type { KeyedPer } from './per.ts';
+import type { Policy } from './policy.ts';
 import { isPerTarget, type Subject } from './windows.ts';
-
-/** What a notification had a window for itself with: its user, its target, or (without windows) nothing else. */
-export const KEYED_PER = [...PER, 'request'] as const;
-
-export type KeyedPer = (typeof KEYED_PER)[number];
 
 /** A sent notification, as far as its key shows it. */
 export type KeyedNotification = Subject & {

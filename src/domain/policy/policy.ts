@@ -5,14 +5,12 @@ import { formatDuration } from '../core/durations.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import { issuesOf, type Issue } from '../core/input.ts';
 import { DEFAULT_WINDOW_MS } from '../core/windows.ts';
+import { PER } from './per.ts';
 
 /** The instant of a request that counts: the producer's `requestedAt` or the kernel's `recordedAt`. */
 export const AXES = ['requestedAt', 'recordedAt'] as const;
 
 export type Axis = (typeof AXES)[number];
-
-/** Whom a window belongs to: the user (of one trigger type), or each of the user's targets. */
-export const PER = ['user', 'target'] as const;
 
 /** Stored policies have the widest limits, so that a policy of an earlier version stays readable. */
 const StoredMs = z.int().min(1);

@@ -1,7 +1,11 @@
 // The processes of delivery, for a worker: intake, attempts, the list, and redriving skipped deliveries.
 import { TocsinError } from '../../../domain/core/errors.ts';
 import { DEFAULT_KERNEL_NAME } from '../../../domain/core/ids.ts';
-import { RETRY_PROFILES, type RetryProfile } from '../../../domain/delivery/retry-schedule.ts';
+import {
+  longestRetriesMs,
+  RETRY_PROFILES,
+  type RetryProfile,
+} from '../../../domain/delivery/retry-schedule.ts';
 import type { EventStore } from '../../../domain/ports/event-store.ts';
 import { silentLogger, type Logger } from '../../../domain/ports/logger.ts';
 import type { RequestQueue } from './request-queue.ts';
@@ -82,6 +86,7 @@ export function deliveryProcesses(options: DeliveryOptions): readonly Process[] 
   const { leaseMs = DEFAULT_LEASE_MS, concurrency = DEFAULT_CONCURRENCY } = options;
   const { runtime = systemRuntime() } = options;
   assertLease(leaseMs);
+  reportShortLives(options, logger);
   const records = deliveryContext(options);
   const limiter = channelLimiter({ slots: concurrency });
   const findChannel = channelFinder(options);
@@ -103,7 +108,7 @@ export function deliveryProcesses(options: DeliveryOptions): readonly Process[] 
 export function deliveryContext(
   options: Pick<DeliveryOptions, 'store' | 'profile' | 'onUnknown' | 'runtime' | 'actor'>,
 ): DeliveryContext {
-  const { store, profile = 'human', onUnknown = 'resend', actor = 'worker' } = options;
+  const { store, profile, onUnknown = 'resend', actor = 'worker' } = options;
   const { runtime = systemRuntime() } = options;
   const { now, random } = runtime;
   return {
@@ -111,8 +116,22 @@ export function deliveryContext(
     // Deadlines of appends are kept by real time.
     runtime: { ...systemRuntime(), now, random },
     actor,
-    rules: { profile: typeof profile === 'string' ? RETRY_PROFILES[profile] : profile, onUnknown },
+    rules: { profile: profileOf(profile), onUnknown },
   };
+}
+
+/** Retries end with the notification's life, so a profile that is longer is reported and not cut silently. */
+function reportShortLives({ triggers = [], profile }: DeliveryOptions, logger: Logger): void {
+  const retriesMs = longestRetriesMs(profileOf(profile));
+  for (const { type: triggerType, expiresInMs } of triggers) {
+    if (retriesMs <= expiresInMs) continue;
+    const about = { triggerType, expiresInMs, retriesMs };
+    logger.warn(about, 'notifications of this type expire before the last retry of the profile');
+  }
+}
+
+function profileOf(profile: DeliveryOptions['profile'] = 'human'): RetryProfile {
+  return typeof profile === 'string' ? RETRY_PROFILES[profile] : profile;
 }
 
 function assertLease(leaseMs: number): void {

@@ -74,8 +74,8 @@ export type SimulationResult = Omit<SentCompared, 'before' | 'after'> & {
   readonly firstDifference: Difference | undefined;
 };
 
-/** The most messages per minute that Feishu accepts from one bot. */
-export const FEISHU_PER_MINUTE = 100;
+/** The most messages per minute that chat bots usually accept. */
+export const DEFAULT_PER_MINUTE = 100;
 
 /** Folds a log up to its head under the policies of both sides, and compares. */
 export async function simulate(
