@@ -49,7 +49,10 @@ function stored(request: AppendRequest): RecordedEvent {
 }
 
 /** Appends to a leader that answers as the test wants; `times` has when each message came. */
-function setUp(leader: Leader, options: { isAlone?: boolean; read?: AppendedStore['read'] } = {}) {
+function setUp(
+  leader: Leader,
+  options: { isAlone?: boolean; isHidden?: true; read?: AppendedStore['read'] } = {},
+) {
   const times: number[] = [];
   const ids: string[] = [];
   const closing = new AbortController();
@@ -77,6 +80,7 @@ function setUp(leader: Leader, options: { isAlone?: boolean; read?: AppendedStor
   const appends = appender({
     link: () => Promise.resolve(link),
     read: options.read ?? (() => Promise.resolve([])),
+    isHidden: () => Promise.resolve(options.isHidden === true),
     onDoubt: () => (doubts += 1),
     closing: closing.signal,
   });
@@ -163,6 +167,14 @@ describe('a conflict', () => {
     const { append } = setUp((_n, to) => conflict(to), { read, isAlone: true });
     expect(await append(anAppend(), 10_000)).toEqual({ outcome: 'conflict', actual: 0n });
     expect(reads).toBe(0);
+  });
+
+  test('comes without a wait where metadata hide the events of the stream', async () => {
+    let reads = 0;
+    const read = () => Promise.resolve([stored(anAppend())].slice((reads += 1)));
+    const { append } = setUp((_n, to) => conflict(to), { read, isHidden: true });
+    expect(await append(anAppend(), 3_600_000)).toEqual({ outcome: 'conflict', actual: 0n });
+    expect(reads).toBe(1);
   });
 
   test('with the events of an attempt that got no answer is a success', async () => {

@@ -125,6 +125,23 @@ test.each<Fault>(['kill', 'freeze', 'cut off'])(
   },
 );
 
+test('a reader leaves a follower that is only behind, and loses no event', async () => {
+  const cluster = await aCluster();
+  const output = subscriber(aStore(cluster, '&nodePreference=follower'));
+  const raises = raiser(aStore(cluster));
+  await until('the first events', () => output.seen.length > 20);
+  const first = cluster.lastRead();
+  expect(first).not.toBe(cluster.leader());
+  await cluster.lag(first);
+  await until('another follower', () => cluster.lastRead() !== first);
+  const shown = output.seen.length;
+  await until('output', () => output.seen.length > shown + 20);
+  await raises.stop();
+  await until('the last event', () => output.seen.length === raises.written.length);
+  await output.stop();
+  expect(output.seen).toEqual(raises.written);
+});
+
 describe('a cluster', () => {
   test('is left by no call while its leader stays', async () => {
     const cluster = await aCluster();

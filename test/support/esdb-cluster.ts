@@ -1,6 +1,8 @@
 // A cluster of three members for the tests of the EventStoreDB adapter. One front holds the log; each member passes
 // calls on to it, tells the others' states as gossip does, and can be killed, frozen and cut off.
 import { Client, credentials, Metadata, Server, status, type sendUnaryData } from '@grpc/grpc-js';
+import streams from '@eventstore/db-client/generated/streams_pb.js';
+import { logRead } from '../../src/adapters/eventstore/esdb/requests.ts';
 import { field, numberField } from '../../src/adapters/eventstore/wire/protobuf-writer.ts';
 import { openProxy, type Proxy } from '../harness/proxy.ts';
 import { bound, forwarding, services, type Appending, type Reading } from './grpc-servers.ts';
@@ -16,6 +18,8 @@ export type EsdbCluster = AsyncDisposable & {
   readonly lastRead: () => number;
   /** Another member is elected after `electionMs` if it was the leader. */
   readonly fail: (member: number, fault: Fault) => void;
+  /** The member gets no new events from now on, and says that it is well. */
+  readonly lag: (member: number) => Promise<void>;
   /** Makes a member the leader. */
   readonly elect: (member: number) => void;
 };
@@ -24,7 +28,19 @@ export type EsdbCluster = AsyncDisposable & {
 const FOLLOWER = 6;
 const LEADER = 8;
 
-type Member = { readonly server: Server; readonly proxy: Proxy; isCutOff: boolean };
+type Member = {
+  readonly server: Server;
+  readonly proxy: Proxy;
+  isCutOff: boolean;
+  /** Its last event, as it answers a read of it, once it lags. */
+  end?: Buffer;
+};
+
+/** The only read backwards of these tests is of the log's end. */
+function isReadOfEnd(request: Buffer): boolean {
+  const options = streams.ReadReq.deserializeBinary(request).getOptions();
+  return options?.getReadDirection() === streams.ReadReq.Options.ReadDirection.BACKWARDS;
+}
 
 /**
  * @param frontPort the port of the front that holds the log
@@ -71,10 +87,18 @@ export async function esdbCluster(frontPort: number, electionMs = 1_500): Promis
     members[index]?.isCutOff === false;
 
   const handlers = (index: number) => {
-    const passed = forwarding(front, () => members[index]?.isCutOff === false);
+    const passes = (): boolean =>
+      members[index]?.isCutOff === false && members[index].end === undefined;
+    const passed = forwarding(front, passes);
     return {
       read(call: Reading): void {
         if (refuses(index, call)) return void call.emit('error', notLeader());
+        const end = members[index]?.end;
+        if (end !== undefined && isReadOfEnd(call.request)) {
+          call.write(end);
+          call.end();
+          return;
+        }
         lastRead = index;
         passed.read(call);
       },
@@ -117,6 +141,18 @@ export async function esdbCluster(frontPort: number, electionMs = 1_500): Promis
       timer = setTimeout(() => {
         leader = members.findIndex((_, other) => !failed.has(other));
       }, electionMs);
+    },
+    async lag(index) {
+      const member = members[index];
+      if (member === undefined) throw new Error(`there is no member ${index}`);
+      const read = services.streams.read.path;
+      const [asIs, request] = [(bytes: Buffer) => bytes, logRead('backwards', 'end', [], 1)];
+      member.end = await new Promise<Buffer>((resolve, reject) => {
+        front
+          .makeServerStreamRequest(read, asIs, asIs, request)
+          .on('data', resolve)
+          .on('error', reject);
+      });
     },
     elect(index) {
       leader = index;

@@ -113,13 +113,15 @@ async function assertDecided(
     throw new TocsinError('refused', 'output_ahead', text, { hint: OLDER_LOG });
   }
   const id = headers.get('ce-id');
-  if (RULES.some((rule) => messageId(event.id, rule) === id)) return;
+  if (Object.keys(RULES).some((rule) => messageId(event.id, rule) === id)) return;
   throw refusals.disagrees(output, sequence, `the log has another event at its place in ${stream}`);
 }
 
-const RULES: readonly MessageRule[] = [
-  'active_schedule.triggered',
-  'notification.requested',
-  'schedule.apply.succeeded',
-  'schedule.apply.failed',
-];
+/** All of them: a new rule has to be added here. */
+const RULES: Readonly<Record<MessageRule, true>> = {
+  'active_schedule.triggered': true,
+  'trigger.raised': true,
+  'notification.requested': true,
+  'schedule.apply.succeeded': true,
+  'schedule.apply.failed': true,
+};

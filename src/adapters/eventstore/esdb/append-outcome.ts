@@ -8,6 +8,8 @@ import type { AppendRequest } from '../common/append-request.ts';
 export type ReadableStore = {
   /** Reads a stream on the leader, from a revision on. */
   readonly read: (stream: string, from: bigint, count: number) => Promise<readonly RecordedEvent[]>;
+  /** True when metadata of the stream hide events of it, which no read gives then. */
+  readonly isHidden: (stream: string) => Promise<boolean>;
   /** Aborted when the store is closed. */
   readonly closing: AbortSignal;
 };
@@ -64,24 +66,28 @@ export async function located(
     : { outcome: 'appended', revision, position: event.position };
 }
 
-/** Reads until at least `wanted` events are there; `undefined` when the stream cannot be read in time. */
+/**
+ * Reads until at least `wanted` events are there, or cannot come because they are hidden; `undefined` when the stream
+ * cannot be read in time.
+ */
 async function readUntil(
-  { read, closing }: ReadableStore,
+  { read, isHidden, closing }: ReadableStore,
   left: () => number,
   stream: string,
   from: bigint,
   count: number,
   wanted = count,
 ): Promise<readonly RecordedEvent[] | undefined> {
-  for (;;) {
+  for (let isFirst = true; ; isFirst = false) {
     let events: readonly RecordedEvent[] | undefined;
     try {
       events = await read(stream, from, count);
+      if (events.length >= wanted || (isFirst && (await isHidden(stream)))) return events;
     } catch {
       // Another node may answer; the caller says that the stream could not be read.
       events = undefined;
     }
-    if ((events !== undefined && events.length >= wanted) || left() <= 0) return events;
+    if (left() <= 0) return events;
     await pause(READ_AGAIN_MS, left(), closing);
   }
 }

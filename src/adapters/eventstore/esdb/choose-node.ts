@@ -33,6 +33,8 @@ const STATES: Readonly<Record<NodePreference, readonly (readonly number[])[]>> =
 export type ChoiceOptions = {
   /** The node in use: it is kept where others are not better. */
   readonly current?: Endpoint | undefined;
+  /** Nodes that are used only where there are no others. */
+  readonly isAvoided?: (endpoint: Endpoint) => boolean;
   /** Members without an answer count against a candidate: more answers cannot change the choice then. */
   readonly isFinal?: boolean;
   /** A number from 0 up to, not including, 1. */
@@ -46,19 +48,22 @@ export type ChoiceOptions = {
 export function chooseNode(
   views: readonly View[],
   preference: NodePreference,
-  { current, isFinal = false, random = Math.random }: ChoiceOptions = {},
+  { current, isAvoided, isFinal = false, random = Math.random }: ChoiceOptions = {},
 ): Endpoint | undefined {
   const voters = votersOf(views);
   const all = membersOf(views);
   const electorate = isFinal ? Math.max(all.size, voters.length) : voters.length;
-  for (const states of STATES[preference]) {
-    const candidates = [...all.values()].filter((endpoint) => {
-      const votes = voters.filter((view) => names(view, endpoint, states)).length;
-      return 2 * votes > electorate && answered(voters, endpoint, all);
-    });
-    const kept = candidates.find((one) => current !== undefined && isSameEndpoint(one, current));
-    const chosen = kept ?? candidates[Math.floor(random() * candidates.length)];
-    if (chosen !== undefined) return chosen;
+  const usable = [...all.values()].filter((endpoint) => answered(voters, endpoint, all));
+  for (const endpoints of [usable.filter((one) => isAvoided?.(one) !== true), usable]) {
+    for (const states of STATES[preference]) {
+      const candidates = endpoints.filter(
+        (endpoint) =>
+          2 * voters.filter((view) => names(view, endpoint, states)).length > electorate,
+      );
+      const kept = candidates.find((one) => current !== undefined && isSameEndpoint(one, current));
+      const chosen = kept ?? candidates[Math.floor(random() * candidates.length)];
+      if (chosen !== undefined) return chosen;
+    }
   }
   return undefined;
 }

@@ -6,6 +6,7 @@ import { endpointName, type Endpoint } from './endpoint.ts';
 import { askAll, type Round } from './gossip.ts';
 import type { Link } from './link.ts';
 import type { Links } from './links.ts';
+import { seedsOf, type Lookup } from './seeds.ts';
 import type { StoreSettings } from './settings.ts';
 
 /** While members disagree, the silent ones are waited for this long after most have answered. */
@@ -16,11 +17,16 @@ export class Cluster {
   readonly #links: Links;
   /** Learnt from the answers, beside the hosts of the connection string. */
   #members: readonly Endpoint[] = [];
+  /** The hosts of the connection string, each address of a name for itself. */
+  #seeds: readonly Endpoint[];
   #round: Promise<Round> | undefined;
+  readonly #lookUp: Lookup;
 
-  constructor(settings: StoreSettings, links: Links) {
+  constructor(settings: StoreSettings, links: Links, lookUp: Lookup) {
     this.#settings = settings;
     this.#links = links;
+    this.#seeds = settings.hosts;
+    this.#lookUp = lookUp;
   }
 
   /**
@@ -41,7 +47,16 @@ export class Cluster {
       ['leader' as const, nodePreference].every(
         (preference) => chooseNode(views, preference, { isFinal: true }) !== undefined,
       );
-    const nodes = new Map([...hosts, ...this.#members].map((node) => [endpointName(node), node]));
+    const knowsNone = this.#members.length === 0;
+    if (knowsNone || isHurried) {
+      const resolving = seedsOf(hosts, this.#lookUp, gossipTimeout).then(
+        (seeds) => (this.#seeds = seeds),
+      );
+      // Members that are known need no name server; what it says is for the next round.
+      if (knowsNone) await resolving;
+    }
+    const known = [...this.#seeds, ...this.#members];
+    const nodes = new Map(known.map((node) => [endpointName(node), node]));
     const round = await askAll(
       [...nodes.values()],
       async (endpoint) => (await this.#link(endpoint, gossipTimeout)).gossip(gossipTimeout),

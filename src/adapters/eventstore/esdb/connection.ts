@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../../../domain/ports/logger.ts';
 import { storeClosed } from '../common/reading.ts';
 import { CallError, STATUS } from './call-error.ts';
-import { chooseNode, leaderNamed, membersOf } from './choose-node.ts';
+import { chooseNode, leaderNamed, membersOf, type View } from './choose-node.ts';
 import { Cluster } from './cluster.ts';
 import type { NodePreference } from './connection-string.ts';
 import { endpointName, isSameEndpoint, type Endpoint } from './endpoint.ts';
@@ -17,9 +17,11 @@ import {
   nodeUnreachable,
   noNodeFound,
 } from './failures.ts';
+import { Lag } from './lag.ts';
 import type { Link } from './link.ts';
 import { Links, whileUsable } from './links.ts';
 import { streamRead } from './requests.ts';
+import { lookupAll, type Lookup } from './seeds.ts';
 import { serverVersion } from './server-version.ts';
 import type { StoreSettings } from './settings.ts';
 
@@ -41,6 +43,9 @@ export type NodeDescription = {
 const WATCH_MS = 3_000;
 const WATCH_CLOSELY_MS = 500;
 
+/** How long a follower that was behind is not used again. */
+const AVOID_MS = 60_000;
+
 /** Failures come in bursts; the members are not asked more often than this. */
 const RECHECK_MS = 250;
 
@@ -55,6 +60,9 @@ export class Connection {
   readonly #logger: Logger;
   readonly #links: Links;
   readonly #cluster: Cluster;
+  readonly #lag = new Lag();
+  /** Until when followers are not used, by name. */
+  readonly #avoided = new Map<string, number>();
   /** The links in use, and searches for them. */
   readonly #roles = new Map<Role, { readonly found: Promise<Link>; link?: Link }>();
   #watch: NodeJS.Timeout | undefined;
@@ -63,7 +71,8 @@ export class Connection {
   #isSettled = true;
   #closed: Error | undefined;
 
-  constructor(settings: StoreSettings, logger: Logger) {
+  /** @param lookUp finds the addresses of a name */
+  constructor(settings: StoreSettings, logger: Logger, lookUp: Lookup = lookupAll) {
     this.#settings = settings;
     this.#logger = logger;
     this.#links = new Links(settings, (link, error) => {
@@ -71,7 +80,7 @@ export class Connection {
       if (leaderNamedBy(error) !== undefined) link.close(error);
       this.check();
     });
-    this.#cluster = new Cluster(settings, this.#links);
+    this.#cluster = new Cluster(settings, this.#links, lookUp);
   }
 
   /**
@@ -190,7 +199,7 @@ export class Connection {
     const { maxDiscoverAttempts, discoveryInterval } = this.#settings;
     for (let attempt = 1; ; attempt += 1) {
       const { views, summary } = await this.#cluster.look(!this.#isSettled);
-      const chosen = chooseNode(views, this.#preferenceOf(role));
+      const chosen = this.#choose(views, role);
       let failure: Error | undefined;
       if (chosen !== undefined) {
         try {
@@ -213,6 +222,34 @@ export class Connection {
     }
   }
 
+  #choose(views: readonly View[], role: Role, current?: Endpoint): Endpoint | undefined {
+    const preference = this.#preferenceOf(role);
+    const now = performance.now();
+    const isAvoided = (endpoint: Endpoint): boolean =>
+      role === 'preferred' && (this.#avoided.get(endpointName(endpoint)) ?? 0) > now;
+    return chooseNode(views, preference, { current, isAvoided });
+  }
+
+  /** A follower that is behind for some seconds is left for a while. */
+  async #avoidLagging(): Promise<void> {
+    const follower = this.#roles.get('preferred')?.link;
+    if (follower === undefined) return;
+    const leader = this.#roles.get('leader')?.link;
+    if (leader === undefined) {
+      // For the next comparison; that there is no leader is for the calls that need one.
+      this.link('leader').catch(() => undefined);
+      return;
+    }
+    if (leader === follower) return;
+    try {
+      if (!(await this.#lag.isBehind(leader, follower, this.#settings.gossipTimeout))) return;
+    } catch {
+      // One of them is away, which the members tell.
+      return;
+    }
+    this.#avoided.set(endpointName(follower.endpoint), performance.now() + AVOID_MS);
+  }
+
   #compareIn(ms: number): void {
     clearTimeout(this.#watch);
     if (this.#closed !== undefined) return;
@@ -222,11 +259,12 @@ export class Connection {
   /** Closes links whose node is no longer the right one. Goes on while links are in use. */
   async #compare(): Promise<void> {
     const { views } = await this.#cluster.look(!this.#isSettled);
+    await this.#avoidLagging();
     let isSettled = true;
     for (const [role, { link }] of this.#roles) {
       if (link === undefined) continue;
       const current = link.endpoint;
-      const chosen = chooseNode(views, this.#preferenceOf(role), { current });
+      const chosen = this.#choose(views, role, current);
       if (chosen === undefined) isSettled = false;
       if (chosen === undefined || isSameEndpoint(chosen, current)) continue;
       const [from, to] = [endpointName(current), endpointName(chosen)];

@@ -5,7 +5,7 @@ import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { ClosedEarly } from './dial-faults.ts';
-import { endpointName, type Endpoint } from './endpoint.ts';
+import { authorityOf, type Endpoint } from './endpoint.ts';
 
 /** PEM files, by their paths. */
 export type TlsFiles = {
@@ -36,7 +36,7 @@ export async function dial(
   const files = tls && (await readPem(tls));
   signal.throwIfAborted();
   const socket = open(endpoint, files);
-  const session = connectHttp2(`${tls ? 'https' : 'http'}://${endpointName(endpoint)}`, {
+  const session = connectHttp2(`${tls ? 'https' : 'http'}://${authorityOf(endpoint)}`, {
     createConnection: () => socket,
     settings: { initialWindowSize: WINDOW_BYTES, enablePush: false },
     maxSessionMemory: SESSION_MEMORY_MB,
@@ -77,7 +77,8 @@ async function readPem({ caFile, certFile, keyFile }: TlsFiles): Promise<Pem> {
   };
 }
 
-function open({ address: host, port }: Endpoint, pem: Pem | undefined): Socket {
+function open({ address, dialled, port }: Endpoint, pem: Pem | undefined): Socket {
+  const host = dialled ?? address;
   const socket =
     pem === undefined
       ? connectTcp({ host, port })
@@ -86,7 +87,7 @@ function open({ address: host, port }: Endpoint, pem: Pem | undefined): Socket {
           port,
           ALPNProtocols: ['h2'],
           // TLS names no IP addresses; Node compares the certificate with `host` then.
-          ...(isIP(host) === 0 ? { servername: host } : {}),
+          ...(isIP(address) === 0 ? { servername: address } : {}),
           ...pem,
         });
   socket.setNoDelay(true);

@@ -1,6 +1,7 @@
 // The event store on EventStoreDB or KurrentDB, one node or a cluster, or on `tocsin store`.
 import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
 import type { AppendResult, EventStore } from '../../../domain/ports/event-store.ts';
+import { hidingMetadata } from '../../../domain/ports/hidden-stream.ts';
 import { silentLogger, type Logger } from '../../../domain/ports/logger.ts';
 import { encodeAppend } from '../common/append-request.ts';
 import { storeClosed } from '../common/reading.ts';
@@ -88,6 +89,9 @@ export function eventStoreDbWithSystem(options: EventStoreDbOptions): {
       const pages = readStream(stream, { direction: 'forwards', from, maxCount });
       for await (const page of pages) events.push(...page);
       return events;
+    },
+    async isHidden(stream) {
+      return (await hidingMetadata({ readStream }, stream)).length > 0;
     },
     onDoubt: () => connected?.check(),
     closing: closing.signal,
