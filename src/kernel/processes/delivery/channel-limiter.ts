@@ -3,7 +3,6 @@
 import { backoffCeilingMs, type Backoff } from '../../../domain/core/backoff.ts';
 import type { Instant } from '../../../domain/core/instants.ts';
 import type { ChannelTarget, SendOutcome } from '../../../domain/ports/sender.ts';
-import type { OpenChannel } from './open-channel.ts';
 
 /** Ends a call; call it once. `outcome` is `undefined` when no call was made. */
 export type Release = (
@@ -20,10 +19,15 @@ export type CallSlot =
       readonly reason: 'rate_limited' | 'channel_busy' | 'breaker_open' | 'channel_throttled';
     };
 
-type Limited = Pick<OpenChannel, 'limitKey' | 'limits'>;
+/** A channel, as its limits see it. */
+export type LimitedChannel = {
+  /** What the limits count by: a secret where the address is one. */
+  readonly limitKey: string;
+  readonly limits: ChannelLimits;
+};
 
 export type ChannelLimiter = {
-  readonly acquire: (open: Limited, now: Instant) => CallSlot;
+  readonly acquire: (open: LimitedChannel, now: Instant) => CallSlot;
   readonly inFlight: () => number;
 };
 

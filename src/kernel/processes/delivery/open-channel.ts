@@ -2,15 +2,17 @@
 import type { ChannelReport, OutgoingMessage, Sender } from '../../../domain/ports/sender.ts';
 import type { ChannelLookup, SendOutcome } from '../../../domain/ports/sender.ts';
 import { callSender, callUnknownSender } from '../../channels/call-sender.ts';
-import { DEFAULT_LIMITS, type ChannelLimits, type LimitsOf } from './channel-limiter.ts';
+import {
+  DEFAULT_LIMITS,
+  type ChannelLimits,
+  type LimitedChannel,
+  type LimitsOf,
+} from './channel-limiter.ts';
 
 /** A user's open channel, with its sender. */
-export type OpenChannel = {
+export type OpenChannel = LimitedChannel & {
   /** Counts the configurations of a channel of Tocsin; 1 for the embedder's own. */
   readonly version: number;
-  /** What its limits count by: a secret where the address is one. */
-  readonly limitKey: string;
-  readonly limits: ChannelLimits;
   /** Makes one attempt. Never throws. */
   readonly send: (message: OutgoingMessage, signal: AbortSignal) => Promise<SendOutcome>;
 };
