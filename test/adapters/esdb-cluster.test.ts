@@ -142,6 +142,19 @@ test('a reader leaves a follower that is only behind, and loses no event', async
   expect(output.seen).toEqual(raises.written);
 });
 
+test('a reader keeps its follower where others only answer faster', async () => {
+  const cluster = await aCluster();
+  const store = aStore(cluster, '&nodePreference=follower');
+  await store.append('raised-1', 'no_stream', [anEvent(0)]);
+  const output = subscriber(store);
+  await until('the event', () => output.seen.length === 1);
+  const first = cluster.lastRead();
+  const asked = cluster.slowDown(first);
+  await until('some comparisons of the members', () => asked() >= 3);
+  expect(cluster.lastRead()).toBe(first);
+  await output.stop();
+});
+
 describe('a cluster', () => {
   test('is left by no call while its leader stays', async () => {
     const cluster = await aCluster();

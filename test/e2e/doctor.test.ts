@@ -41,13 +41,13 @@ async function aProxy(options: FrontProxyOptions): Promise<string> {
   return `127.0.0.1:${proxy.port}`;
 }
 
-function caFile(certificate: string): string {
+function fileOf(pem: string): string {
   const folder = mkdtempSync(join(tmpdir(), 'tocsin-doctor-'));
   onTestFinished(() => {
     rmSync(folder, { recursive: true });
   });
-  const file = join(folder, 'ca.pem');
-  writeFileSync(file, certificate);
+  const file = join(folder, 'file.pem');
+  writeFileSync(file, pem);
   return file;
 }
 
@@ -90,16 +90,29 @@ describe('doctor finds that the store', () => {
     const tls = selfSigned();
     const { port } = await aFront({ tls, host: '127.0.0.2' });
     const { store } = await checksOf(
-      `esdb://127.0.0.2:${port}?tlsCAFile=${caFile(tls.certificate)}`,
+      `esdb://127.0.0.2:${port}?tlsCAFile=${fileOf(tls.certificate)}`,
     );
     expect(store).toMatchObject({ status: 'failed', code: 'store_certificate_host' });
     expect(store?.hint).toMatch(/certificate names/);
   });
 
+  test('cannot be dialled with a key that does not fit the certificate', async () => {
+    const [one, other] = [selfSigned(), selfSigned()];
+    const [cert, key] = [fileOf(one.certificate), fileOf(other.key)];
+    const { store, node, server } = await checksOf(
+      `esdb://127.0.0.1:1?userCertFile=${cert}&userKeyFile=${key}`,
+    );
+    expect(store).toMatchObject({ status: 'failed', code: 'certificate' });
+    expect(store?.detail).toMatch(/the key does not fit/);
+    expect([node?.status, server]).toEqual(['ok', undefined]);
+    const wrong = await checksOf('esdb://127.0.0.1:1?unknown=1');
+    expect(wrong['store']).toMatchObject({ status: 'failed', code: 'connection_string' });
+  });
+
   test('does not accept the password', async () => {
     const tls = selfSigned();
     const { port } = await aFront({ tls, token: 'right' });
-    const query = `?tlsCAFile=${caFile(tls.certificate)}`;
+    const query = `?tlsCAFile=${fileOf(tls.certificate)}`;
     const { store } = await checksOf(`esdb://any:wrong@localhost:${port}${query}`);
     expect(store).toMatchObject({ status: 'failed', code: 'store_login_failed' });
     expect(store?.hint).toMatch(/user and password/);
@@ -127,7 +140,7 @@ describe('doctor finds that the store', () => {
 
   test('lets others append', async () => {
     const tls = selfSigned();
-    const query = `?tlsCAFile=${caFile(tls.certificate)}`;
+    const query = `?tlsCAFile=${fileOf(tls.certificate)}`;
     const open = await checksOf(`esdb://any:pw@${await aProxy({ tls })}${query}`);
     expect(open['users']).toMatchObject({ status: 'warning', detail: 'every user may append' });
     expect(open['users']?.hint).toMatch(/store acl --only/);

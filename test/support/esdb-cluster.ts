@@ -18,11 +18,15 @@ export type EsdbCluster = AsyncDisposable & {
   readonly lastRead: () => number;
   /** Another member is elected after `electionMs` if it was the leader. */
   readonly fail: (member: number, fault: Fault) => void;
+  /** From now on the member is slow to tell what it knows. @returns how often it was asked since */
+  readonly slowDown: (member: number) => () => number;
   /** The member gets no new events from now on, and says that it is well. */
   readonly lag: (member: number) => Promise<void>;
   /** Makes a member the leader. */
   readonly elect: (member: number) => void;
 };
+
+const SLOW_MS = 150;
 
 /** States of the protocol's `VNodeState`. */
 const FOLLOWER = 6;
@@ -32,6 +36,8 @@ type Member = {
   readonly server: Server;
   readonly proxy: Proxy;
   isCutOff: boolean;
+  /** How often it was asked for the members since it is slow. */
+  slowAnswers?: number;
   /** Its last event, as it answers a read of it, once it lags. */
   end?: Buffer;
 };
@@ -114,7 +120,12 @@ export async function esdbCluster(frontPort: number, electionMs = 1_500): Promis
     server.addService(services.streams, handlers(index));
     server.addService(services.gossip, {
       read(_call: unknown, done: sendUnaryData<Buffer>) {
-        done(null, view(index));
+        const member = members[index];
+        const ms = member?.slowAnswers === undefined ? 0 : SLOW_MS;
+        setTimeout(() => {
+          if (member?.slowAnswers !== undefined) member.slowAnswers += 1;
+          done(null, view(index));
+        }, ms);
       },
     });
     const { getSupportedMethods } = forwarding(front);
@@ -141,6 +152,12 @@ export async function esdbCluster(frontPort: number, electionMs = 1_500): Promis
       timer = setTimeout(() => {
         leader = members.findIndex((_, other) => !failed.has(other));
       }, electionMs);
+    },
+    slowDown(index) {
+      const member = members[index];
+      if (member === undefined) throw new Error(`there is no member ${index}`);
+      member.slowAnswers = 0;
+      return () => member.slowAnswers ?? 0;
     },
     async lag(index) {
       const member = members[index];

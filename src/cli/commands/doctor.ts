@@ -26,8 +26,9 @@ export function doctorCommand(program: Command): void {
 
 const doctor: Work<object> = async ({ config, terminal }) => {
   const store = await checked('store', () => checkStore(config));
-  // A store that is away or denies everything would say the same to each check.
-  const isAsked = isEventStoreDb(config.store) && store.code?.startsWith('store_') !== true;
+  // A store that is away, denies everything or is configured wrongly would say the same to each check.
+  const isAway = /^(store_|certificate$|connection_string$)/.test(store.code ?? '');
+  const isAsked = isEventStoreDb(config.store) && !isAway;
   const server = isAsked ? await checkServer(config) : [];
   const state = await checked('state', () => Promise.resolve(checkState(config)));
   const nats = await checkNats(config);

@@ -2,7 +2,7 @@
 import { unlessAborted } from '../../../domain/core/signals.ts';
 import { CallError, STATUS } from './call-error.ts';
 import { chooseNode, membersOf, type View } from './choose-node.ts';
-import { endpointName, type Endpoint } from './endpoint.ts';
+import { endpointName, isSameEndpoint, type Endpoint } from './endpoint.ts';
 import { askAll, type Round } from './gossip.ts';
 import type { Link } from './link.ts';
 import type { Links } from './links.ts';
@@ -21,12 +21,20 @@ export class Cluster {
   #seeds: readonly Endpoint[];
   #round: Promise<Round> | undefined;
   readonly #lookUp: Lookup;
+  readonly #inUse: () => readonly Endpoint[];
 
-  constructor(settings: StoreSettings, links: Links, lookUp: Lookup) {
+  /** @param inUse the nodes in use: a round does not end before they have had the time to answer */
+  constructor(
+    settings: StoreSettings,
+    links: Links,
+    lookUp: Lookup,
+    inUse: () => readonly Endpoint[],
+  ) {
     this.#settings = settings;
     this.#links = links;
     this.#seeds = settings.hosts;
     this.#lookUp = lookUp;
+    this.#inUse = inUse;
   }
 
   /**
@@ -43,7 +51,10 @@ export class Cluster {
 
   async #ask(isHurried: boolean): Promise<Round> {
     const { hosts, gossipTimeout, nodePreference } = this.#settings;
+    const inUse = this.#inUse();
+    // Without the answer of a node in use another one would be chosen, only because it was quicker.
     const suffices = (views: readonly View[]): boolean =>
+      inUse.every((node) => views.some(({ from }) => isSameEndpoint(from, node))) &&
       ['leader' as const, nodePreference].every(
         (preference) => chooseNode(views, preference, { isFinal: true }) !== undefined,
       );

@@ -80,7 +80,9 @@ export class Connection {
       if (leaderNamedBy(error) !== undefined) link.close(error);
       this.check();
     });
-    this.#cluster = new Cluster(settings, this.#links, lookUp);
+    this.#cluster = new Cluster(settings, this.#links, lookUp, () =>
+      [...this.#roles.values()].flatMap(({ link }) => (link === undefined ? [] : [link.endpoint])),
+    );
   }
 
   /**
