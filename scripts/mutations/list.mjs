@@ -22,9 +22,9 @@ export const mutations = [
   {
     rule: 'the commit order: nothing is committed before its messages are acknowledged',
     file: 'src/projections/publisher/checkpointer.ts',
-    find: 'const pending: Pending = { page, position, events, sent: undefined };',
+    find: 'events: length, lastEventAt, sent: undefined };',
     replace:
-      'const pending: Pending = { page, position, events, sent: [] };\n    queueMicrotask(() => { this.#commitSoon(); });',
+      'events: length, lastEventAt, sent: [] };\n    queueMicrotask(() => { this.#commitSoon(); });',
     tests: ['test/projections/crash.test.ts', 'test/harness/failpoints.test.ts'],
   },
   {
@@ -90,5 +90,19 @@ export const mutations = [
     find: '.map((candidate) => candidate.instants);',
     replace: '.flatMap(() => []);',
     tests: ['test/properties/policies.test.ts'],
+  },
+  {
+    rule: 'the start check: no event lies unseen between the last folded event and the checkpoint',
+    file: 'src/projections/publisher/log-intake.ts',
+    find: 'await untilAborted(this.#verify(this.#start), signal);',
+    replace: 'signal.throwIfAborted();',
+    tests: ['test/projections/restored-behind.test.ts'],
+  },
+  {
+    rule: 'the follower’s lag: the end of the log is that of the leader',
+    file: 'src/projections/publisher/epoch.ts',
+    find: 'prefixes, onLeader: true } as const;',
+    replace: 'prefixes } as const;',
+    tests: ['test/projections/lagging-follower.test.ts'],
   },
 ];
