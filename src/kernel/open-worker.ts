@@ -1,9 +1,10 @@
 // A worker: runs several processes together and stops them together.
 import { TocsinError } from '../domain/core/errors.ts';
-import { unlessAborted } from '../domain/core/signals.ts';
+import { isOver, unlessAborted } from '../domain/core/signals.ts';
 import { silentLogger, type Logger } from '../domain/ports/logger.ts';
 import { systemRuntime, withDeadline } from './decider/runtime.ts';
 import type { Process } from './processes/due/process.ts';
+import { partBoard, type PartStatus } from './processes/part-board.ts';
 
 /** Options of {@link openWorker}. The caller closes stores and indexes after the worker stopped. */
 export type WorkerOptions = {
@@ -20,6 +21,8 @@ const STOP_WITHIN_MS = 9_000;
 export type WorkerStatus = {
   /** Names of the running processes. */
   readonly running: readonly string[];
+  /** Every process of the worker, with what it does. */
+  readonly processes: readonly PartStatus[];
   /** Why the worker ended, unless its signal ended it. */
   readonly failure: string | undefined;
 };
@@ -38,25 +41,33 @@ export interface Worker {
 export function openWorker(options: WorkerOptions): Worker {
   const { processes, logger = silentLogger, stopWithinMs = STOP_WITHIN_MS } = options;
   assertNames(processes);
-  const running = new Set<string>();
+  const board = partBoard(
+    processes.map(({ name }) => name),
+    logger,
+  );
   let failure: string | undefined;
 
   const runOne = async (process: Process, signal: AbortSignal): Promise<void> => {
     const { name } = process;
-    running.add(name);
+    board.started(name);
     try {
-      await process.run(signal);
+      await process.run(signal, board.reportOf(name));
+      if (!isOver(signal)) logger.error({ process: name }, 'a process ended before the worker');
     } catch (error) {
       failure ??= `${name}: ${error instanceof Error ? error.message : String(error)}`;
       logger.error({ process: name, err: error }, 'a process failed; the worker stops');
       throw error;
     } finally {
-      running.delete(name);
+      board.stopped(name);
     }
   };
 
   return {
-    status: () => ({ running: [...running], failure }),
+    status() {
+      const all = board.status();
+      const running = all.filter(({ state }) => state !== 'stopped').map(({ name }) => name);
+      return { running, processes: all, failure };
+    },
     async run(signal) {
       const stop = new AbortController();
       const both = AbortSignal.any([signal, stop.signal]);
@@ -72,7 +83,9 @@ export function openWorker(options: WorkerOptions): Worker {
       const isStopped =
         (await unlessAborted(ended, both, notYet)) ||
         (await withDeadline(systemRuntime(), stopWithinMs, () => ended, notYet));
-      if (!isStopped) logger.warn({ processes: [...running] }, 'left behind by the stop');
+      const left = board.status().filter(({ state }) => state !== 'stopped');
+      const names = left.map(({ name }) => name);
+      if (!isStopped) logger.warn({ processes: names }, 'left behind by the stop');
       await (isStopped ? Promise.all(ends) : Promise.race([...ends, Promise.resolve()]));
     },
   };

@@ -12,7 +12,7 @@ import type { TaskChange, TaskSource } from './tasks/task-source.ts';
 import { updateDueJob, type DueJobContext } from './due-jobs.ts';
 import { backoffMs, PROCESS_BACKOFF } from '../domain/core/backoff.ts';
 import { keyedQueue } from '../domain/core/keyed-queue.ts';
-import type { Process } from '../kernel/processes/due/process.ts';
+import { silentReport, type Process } from '../kernel/processes/due/process.ts';
 
 export type TaskFollowerOptions = Runtime & {
   readonly store: EventStore;
@@ -32,13 +32,14 @@ export function taskFollowerProcess(options: TaskFollowerOptions): Process {
   const { detectors, source, logger = silentLogger, pause, random } = options;
   return {
     name: 'task-follower',
-    async run(signal) {
+    async run(signal, report = silentReport) {
       const context = contextOf(options, signal);
       const queue = keyedQueue(options.concurrency ?? DEFAULT_CONCURRENCY);
       const write = async (update: JobUpdate): Promise<void> => {
         for (let failures = 0; !signal.aborted; failures += 1) {
           try {
             await updateDueJob(context, update);
+            report.works();
             return;
           } catch (error) {
             if (!(error instanceof TocsinError) || error.kind === 'usage') throw error;
@@ -47,6 +48,7 @@ export function taskFollowerProcess(options: TaskFollowerOptions): Process {
             logger.warn(about, 'a due job could not be adapted to its task');
             // Retries do not help where the stream cannot be read.
             if (error.kind !== 'unavailable') return;
+            report.waits(error.message);
             await pause(waitMs, signal);
           }
         }
@@ -54,9 +56,11 @@ export function taskFollowerProcess(options: TaskFollowerOptions): Process {
       for (let failures = 0; !signal.aborted; failures += 1) {
         const changes = follow(source, signal, () => {
           failures = 0;
+          report.works();
         });
         for await (const change of changes) {
           if (change instanceof Error) {
+            report.waits(change.message);
             logger.error({ err: change }, 'the task source failed; it is read again');
             continue;
           }

@@ -2,6 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { daemonMetrics, type DaemonMetrics } from '../../src/adapters/telemetry/metrics.ts';
 import { METRICS, type MetricName } from '../../src/adapters/telemetry/names.ts';
+import type { PartStatus } from '../../src/kernel/processes/part-board.ts';
 import type { ProjectorStatus } from '../../src/projections/publisher/status.ts';
 import { idleStatus } from './status.support.ts';
 
@@ -11,14 +12,21 @@ afterEach(async () => {
   opened = undefined;
 });
 
+const PARTS: readonly PartStatus[] = [
+  { name: 'nats', state: 'running', seconds: 5 },
+  { name: 'scanner', state: 'waiting', seconds: 7, reason: 'the store is away' },
+  { name: 'expiry', state: 'stopped', seconds: 9 },
+];
+
 /** Opens metrics whose status can be changed between two collections. */
 function metricsOf(first: Partial<ProjectorStatus> = {}) {
   let status = { ...idleStatus, ...first };
   let reads = 0;
-  const metrics = daemonMetrics(() => {
+  const readStatus = (): ProjectorStatus => {
     reads += 1;
     return status;
-  });
+  };
+  const metrics = daemonMetrics(readStatus, () => PARTS);
   opened = metrics;
   return {
     samples: async () => samplesOf(await metrics.collect()),
@@ -98,6 +106,8 @@ const moves: Readonly<
   tocsin_resent_messages: [{ resent: 12 }, 'tocsin_resent_messages_total', 12],
 };
 
+const partMetrics = ['tocsin_part_running', 'tocsin_part_waiting_seconds'];
+
 const processMetrics = [
   'process_resident_memory_bytes',
   'nodejs_heap_used_bytes',
@@ -105,7 +115,8 @@ const processMetrics = [
 ] as const satisfies readonly MetricName[];
 
 test('each declared instrument has a case in this file', () => {
-  expect([...Object.keys(moves), ...processMetrics].sort()).toEqual(Object.keys(METRICS).sort());
+  const shown = [...Object.keys(moves), ...partMetrics, ...processMetrics];
+  expect(shown.sort()).toEqual(Object.keys(METRICS).sort());
 });
 
 describe('daemonMetrics', () => {
@@ -188,6 +199,14 @@ test('the Prometheus text has HELP and TYPE of each metric, and no metric of the
   }
   expect(text).not.toContain('target_info');
   expect(text).not.toContain('otel_scope');
+});
+
+test('daemonMetrics reports which parts run, and for how long the others wait', async () => {
+  const samples = await metricsOf().samples();
+  const of = (name: string) =>
+    ['nats', 'scanner', 'expiry'].map((part) => samples.get(`${name}{part="${part}"}`));
+  expect(of('tocsin_part_running')).toEqual([1, 0, 0]);
+  expect(of('tocsin_part_waiting_seconds')).toEqual([0, 7, 0]);
 });
 
 test('daemonMetrics without a status reports the process metrics only', async () => {

@@ -14,7 +14,8 @@ const RunSchema = z.strictObject({
   store: z.string(),
   nats: z.string(),
   http: z.string(),
-  receiver: z.string(),
+  /** Absent with servers of the user. */
+  receiver: z.string().optional(),
 });
 
 /** A live start, once it takes lines. */

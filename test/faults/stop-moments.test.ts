@@ -15,7 +15,7 @@ const SEED = 20_261_130;
 /** For each of the ten daemons below. */
 const MOMENTS = 10;
 /** The latest moment after a process takes signals, in milliseconds. */
-const LATEST_MS = 3_000;
+const LATEST_MS = 2_000;
 /** A stop may take ten seconds; the rest is for busy cores. */
 const STOP_WITHIN_MS = 15_000;
 const LINES = 2_000;

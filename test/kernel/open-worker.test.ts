@@ -39,7 +39,11 @@ describe('openWorker', () => {
     const running = worker.run(stop.signal);
     stop.abort();
     await running;
-    expect(worker.status()).toEqual({ running: ['stuck'], failure: undefined });
+    expect(worker.status()).toMatchObject({
+      running: ['stuck'],
+      processes: [{ name: 'stuck', state: 'running' }],
+      failure: undefined,
+    });
   });
 
   test('throws the failure of a process although another one does not end in time', async () => {

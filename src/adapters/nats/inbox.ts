@@ -61,7 +61,7 @@ export function jetStreamInbox(options: JetStreamInboxOptions): RequestQueue {
   const { logger = silentLogger } = options;
   return {
     async run(run) {
-      const { signal } = run;
+      const { signal, report } = run;
       while (!signal.aborted) {
         try {
           const connection = await openJetStream(options, signal);
@@ -74,6 +74,7 @@ export function jetStreamInbox(options: JetStreamInboxOptions): RequestQueue {
           if (isOver(signal)) return;
           if (!(error instanceof OutputError)) throw error;
           const reason = error.message;
+          report?.waits(reason);
           logger.warn({ stream, reason }, 'the request queue was lost; connecting again');
         }
         await pause(signal);
@@ -87,10 +88,11 @@ type Source = JetStreamInboxOptions & { readonly stream: string };
 /** Hands over messages until the signal, or until the connection or the consumer fails. */
 async function follow(connection: Connection, source: Source, run: Run): Promise<void> {
   const { stream, subjectRoot = '', consumer = DEFAULT_CONSUMER } = source;
-  const { signal } = run;
+  const { signal, report } = run;
   if (!(await waitForStream(connection, stream, run))) return;
   await createConsumer(connection, stream, consumer, subjectRoot);
   const acks = watchAcks(connection, source.logger ?? silentLogger);
+  report?.works();
   const inHand = new Set<Promise<void>>();
   const pull: Pull = {
     stream,
@@ -122,6 +124,8 @@ async function waitForStream(connection: Connection, stream: string, run: Run): 
   while (!isOver(run.signal)) {
     const found = await findStream(connection, stream);
     if (found && (await run.check({ stream, created: found.created })) === 'go') return true;
+    const missing = `the stream ${stream} does not exist`;
+    run.report?.waits(found ? `the log does not name the stream ${stream} as its output` : missing);
     await pause(run.signal);
   }
   return false;

@@ -1,6 +1,7 @@
 // A projector's status as OpenTelemetry instruments. It is read once per collection: all numbers are of one moment.
 import { REASONS } from '../../domain/policy/reasons.ts';
 import type { Attributes, Meter, Observable } from '@opentelemetry/api';
+import type { PartStatus } from '../../kernel/processes/part-board.ts';
 import type { ProjectorStatus } from '../../projections/publisher/status.ts';
 import { METRICS, type Declaration, type MetricName } from './names.ts';
 
@@ -12,7 +13,8 @@ export type Observe = (name: MetricName, value: number, attributes?: Attributes)
  * @param status read once per collection
  */
 export function observeProjector(meter: Meter, status: () => ProjectorStatus): void {
-  const isProjectors = (name: MetricName): boolean => name.startsWith('tocsin_');
+  const isProjectors = (name: MetricName): boolean =>
+    name.startsWith('tocsin_') && !isOfParts(name);
   // The SDK repeats the last value of each label. So all reasons are reported from the start, and a reason without
   // requests as 0; it may come from an older version of the read model.
   const seen = new Set([...Object.keys(REASONS.suppressed), ...Object.keys(REASONS.parked)]);
@@ -22,6 +24,18 @@ export function observeProjector(meter: Meter, status: () => ProjectorStatus): v
     report(now, seen, observe);
   });
 }
+
+/** Registers the instruments of a daemon's parts. @param parts read once per collection */
+export function observeParts(meter: Meter, parts: () => readonly PartStatus[]): void {
+  observeTogether(meter, isOfParts, (observe) => {
+    for (const { name: part, state, seconds } of parts()) {
+      observe('tocsin_part_running', Number(state === 'running'), { part });
+      observe('tocsin_part_waiting_seconds', state === 'waiting' ? seconds : 0, { part });
+    }
+  });
+}
+
+const isOfParts = (name: MetricName): boolean => name.startsWith('tocsin_part_');
 
 function report(status: ProjectorStatus, reasons: ReadonlySet<string>, observe: Observe): void {
   const { totals, sent } = status;

@@ -2,8 +2,9 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Meter } from '@opentelemetry/api';
 import { TocsinError } from '../../domain/core/errors.ts';
+import type { PartStatus } from '../../kernel/processes/part-board.ts';
 import type { ProjectorStatus } from '../../projections/publisher/status.ts';
-import { observeProjector, observeTogether } from './instruments.ts';
+import { observeParts, observeProjector, observeTogether } from './instruments.ts';
 import type { MetricName } from './names.ts';
 import { MeterProvider, PrometheusExporter, PrometheusSerializer } from './sdk.ts';
 
@@ -19,8 +20,11 @@ export type DaemonMetrics = {
   readonly close: () => Promise<void>;
 };
 
-/** Metrics of a daemon: those of its process, and with `status` those of its projector. */
-export function daemonMetrics(status?: () => ProjectorStatus): DaemonMetrics {
+/** Metrics of a daemon: those of its process, with `status` those of its projector, and with `parts` those of its parts. */
+export function daemonMetrics(
+  status?: () => ProjectorStatus,
+  parts?: () => readonly PartStatus[],
+): DaemonMetrics {
   // Only its collecting half is used; its own HTTP server never starts.
   const reader = new PrometheusExporter({ preventServerStart: true });
   const provider = new MeterProvider({ readers: [reader] });
@@ -28,6 +32,7 @@ export function daemonMetrics(status?: () => ProjectorStatus): DaemonMetrics {
   const delay = monitorEventLoopDelay({ resolution: SAMPLE_MS });
   delay.enable();
   if (status !== undefined) observeProjector(provider.getMeter('tocsin'), status);
+  if (parts !== undefined) observeParts(provider.getMeter('tocsin.parts'), parts);
   observeProcess(provider.getMeter('tocsin.process'), delay);
   return {
     async collect() {

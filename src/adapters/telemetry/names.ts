@@ -38,6 +38,12 @@ export const METRICS = {
   tocsin_foreign_messages: ['counter', 'Messages of others that were met in the output stream'],
   tocsin_resent_messages: ['counter', 'Messages that the output had lost and that were sent again'],
 
+  tocsin_part_running: ['gauge', '1 while the part works, 0 while it waits or is stopped, by part'],
+  tocsin_part_waiting_seconds: [
+    'gauge',
+    'For how long the part has waited for something that is away, by part; 0 when it does not',
+  ],
+
   process_resident_memory_bytes: ['gauge', 'Memory of the process that is in RAM'],
   nodejs_heap_used_bytes: ['gauge', 'Memory of the JavaScript heap that is in use'],
   nodejs_eventloop_delay_p99_seconds: [

@@ -113,8 +113,7 @@ async function execute<O>(
     else process.exitCode = wasInterrupted() ? EXIT.interrupted : reportFailure(error, json);
   } finally {
     clearTimeout(patience);
-    // From here on only a forgotten handle keeps the process running: the limit ends that too.
-    limit?.unref();
+    clearTimeout(limit);
   }
 }
 

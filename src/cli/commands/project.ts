@@ -6,7 +6,8 @@ import { silentLogger } from '../../domain/ports/logger.ts';
 import type { RecoveryMode } from '../../projections/publisher/context.ts';
 import type { Projector } from '../../projections/publisher/projector.ts';
 import { openOutputProjector, openStore } from '../compose/compose.ts';
-import type { HealthServer } from '../compose/serve-health.ts';
+import type { HealthServer, Parts } from '../compose/serve-health.ts';
+import { partBoard } from '../../kernel/processes/part-board.ts';
 import type { Config } from '../config/config.ts';
 import { EXIT, rate, secondsSince, type Terminal } from '../terminal/terminal.ts';
 import { NATS_SETTINGS } from '../config/settings.ts';
@@ -63,7 +64,8 @@ const project: Work<Options> = async ({ config, terminal, signal, wasInterrupted
   await using store = await openStore(config, 'tocsin project', logger);
   using state = sqliteReadModel({ file: config.state, owner: 'tocsin project' });
   const parts = { store, state, logger, actor: 'tocsin project' };
-  const projector = await openOutputProjector(config, parts);
+  const board = partBoard(['nats'], logger);
+  const projector = await openOutputProjector(config, parts, board.reportOf('nats'));
   const run = {
     standby: options.standby === true,
     ...(recoveryMode === undefined ? {} : { recoveryMode }),
@@ -72,7 +74,8 @@ const project: Work<Options> = async ({ config, terminal, signal, wasInterrupted
     await once(projector, terminal, run, signal);
     return wasInterrupted() ? EXIT.interrupted : EXIT.done;
   }
-  await using health = await serveHealth(projector, config);
+  await using health = await serveHealth(projector, board.status, config);
+  board.started('nats');
   logger.info({ http: health.url, state: config.state }, 'projector started');
   await projector.run(signal, run);
   logger.info({ committed: projector.status().outputSequence }, 'projector stopped');
@@ -80,9 +83,13 @@ const project: Work<Options> = async ({ config, terminal, signal, wasInterrupted
 };
 
 /** Metrics and their server take a while to load, and only the daemon needs them. */
-async function serveHealth(projector: Projector, config: Config): Promise<HealthServer> {
+async function serveHealth(
+  projector: Projector,
+  parts: Parts,
+  config: Config,
+): Promise<HealthServer> {
   const { serveProjectorHealth } = await import('../compose/serve-health.ts');
-  return serveProjectorHealth(projector, config.http);
+  return serveProjectorHealth(projector, parts, config.http);
 }
 
 async function once(

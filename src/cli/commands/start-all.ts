@@ -10,6 +10,7 @@ import { isEventStoreDb, openOutputProjector } from '../compose/compose.ts';
 import { openDelivery } from '../compose/delivery.ts';
 import { evaluatorOver, headOf, openTasks, openTaskWorker } from '../compose/tasks.ts';
 import { hasProductFile } from '../config/product.ts';
+import { partBoard } from '../../kernel/processes/part-board.ts';
 import type { Config } from '../config/config.ts';
 import { removeRunFile, writeRunFile } from '../config/run-file.ts';
 import { exampleChannels, noExamples } from '../demo/example-channels.ts';
@@ -55,7 +56,12 @@ export const startAll: Work<StartOptions> = async (context, options) => {
   using state = sqliteReadModel({ file: config.state, owner: 'tocsin start' });
   const { committed: onCommit } = narrator;
   const actor = 'tocsin start';
-  const projector = await openOutputProjector(settled, { store, state, logger, actor, onCommit });
+  const board = partBoard(['nats'], logger);
+  const projector = await openOutputProjector(
+    settled,
+    { store, state, logger, actor, onCommit },
+    board.reportOf('nats'),
+  );
   const parts = { ...context, config: settled, kernel, projector, narrator, withExamples };
   const tasks = { config: settled, store, storeId: kernel.storeId, source, logger };
   if (options.once === true) return await startOnce(parts, tasks);
@@ -67,7 +73,13 @@ export const startAll: Work<StartOptions> = async (context, options) => {
   await using taskWorker = await openTaskWorker(tasks);
   const jobs = taskStory(terminal);
   const from = await untilAborted(headOf(store, storyPrefixes(config.name)), signal);
-  await using health = await serveProjectorHealth(projector, config.http);
+  const statusOf = () => [
+    ...board.status(),
+    ...delivery.worker.status().processes,
+    ...taskWorker.worker.status().processes,
+  ];
+  await using health = await serveProjectorHealth(projector, statusOf, config.http);
+  board.started('nats');
   const allowRemote = options.allowRemote === true;
   await using api = await serveApi({ config: examples.config, store, kernel, logger, allowRemote });
   writeRunFile({

@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { jsonLogger } from '../../adapters/logging/pino.ts';
 import { readControl } from '../../kernel/control/control.ts';
 import { openProductKernel, openSealedStore } from '../compose/channels.ts';
+import { partBoard } from '../../kernel/processes/part-board.ts';
+import { watchedStore } from '../compose/watched-store.ts';
 import { evaluatorOver, openTasks } from '../compose/tasks.ts';
 import { withRetries } from '../compose/retries.ts';
 import { serveApi } from '../compose/serve-api.ts';
@@ -18,17 +20,23 @@ export const startApi: Work<StartOptions> = async ({ config, signal }, options) 
   }
   if (options.examples === true) throw examplesNeedAll();
   const logger = jsonLogger({ level: config.logLevel });
-  await using store = await openSealedStore(config, 'tocsin start --mode api', logger);
-  await using health = await serveStoreHealth(() => readControl(store, config.name), config.http);
+  const board = partBoard(['api', 'appends'], logger);
+  const report = board.reportOf('api');
+  await using own = await openSealedStore(config, 'tocsin start --mode api', logger);
+  const store = watchedStore(own, board.reportOf('appends'));
+  const probe = () => readControl(store, config.name);
+  await using health = await serveStoreHealth(probe, board.status, config.http);
+  board.started('appends');
   const { path } = config.tasks;
   await using source =
     path === undefined ? undefined : await openTasks(config, path, { watch: true, logger });
   const evaluateLater = source && evaluatorOver(source, config);
   const open = () => openProductKernel(config, store, evaluateLater);
-  await using kernel = await withRetries(open, logger, signal);
+  await using kernel = await withRetries(open, logger, signal, report);
   if (kernel === undefined) return;
   const allowRemote = options.allowRemote === true;
   await using api = await serveApi({ config, store, kernel, logger, allowRemote });
+  board.started('api');
   logger.info({ mode: 'api', api: api.url, http: health.url }, 'started');
   if (!signal.aborted) await once(signal, 'abort');
   logger.info({ mode: 'api' }, 'stopped');

@@ -9,17 +9,21 @@ import { withRetries } from '../compose/retries.ts';
 import type { Config } from '../config/config.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
 import type { Logger } from '../../domain/ports/logger.ts';
+import type { Kernel } from '../../kernel/open-kernel.ts';
+import type { Worker } from '../../kernel/open-worker.ts';
+import type { ProcessReport } from '../../kernel/processes/due/process.ts';
+import { partBoard } from '../../kernel/processes/part-board.ts';
 import { runTogether } from '../../domain/core/signals.ts';
 import { serveProjectorHealth } from '../compose/serve-health.ts';
 import { usageError } from '../config/usage-error.ts';
 import { EXIT } from '../terminal/terminal.ts';
-import type { Work } from './command.ts';
+import type { Work as CommandWork } from './command.ts';
 import { examplesNeedAll, type StartOptions } from './start-options.ts';
 
 /** The exit code after a refused projection while deliveries went on. */
 const REFUSED = 4;
 
-export const startPart: Work<StartOptions> = async ({ config, signal }, options) => {
+export const startPart: CommandWork<StartOptions> = async ({ config, signal }, options) => {
   if (options.once === true) {
     const hint = 'Use tocsin project --once for a projection until the head of the log.';
     throw usageError('once_needs_all', '--once needs --mode all', hint);
@@ -28,35 +32,53 @@ export const startPart: Work<StartOptions> = async ({ config, signal }, options)
   const { mode } = options;
   const who = `tocsin start --mode ${mode}`;
   const logger = jsonLogger({ level: config.logLevel });
+  const isWorker = mode === 'worker';
+  const board = partBoard(isWorker ? ['nats', 'worker'] : ['nats'], logger);
+  const workers: Worker[] = [];
+  const parts = () => [...board.status(), ...workers.flatMap((each) => each.status().processes)];
   await using store = await openSealedStore(config, who, logger);
   using state = sqliteReadModel({ file: config.state, owner: who });
-  const projector = await openOutputProjector(config, { store, state, logger, actor: who });
-  await using health = await serveProjectorHealth(projector, config.http);
+  const projected = { store, state, logger, actor: who };
+  const projector = await openOutputProjector(config, projected, board.reportOf('nats'));
+  await using health = await serveProjectorHealth(projector, parts, config.http);
+  board.started('nats');
   logger.info({ mode, http: health.url, state: config.state }, 'started');
   let code: number = EXIT.done;
-  const project = projector.run(signal, { standby: options.standby === true });
-  if (mode !== 'worker') {
-    await project;
+  const run = { standby: options.standby === true };
+  if (!isWorker) {
+    await projector.run(signal, run);
   } else {
-    // Accepted notifications are delivered after a fatal error of the projection too; health is red.
-    const projecting = project.catch((error: unknown) => {
-      code = REFUSED;
-      logger.error({ err: error }, 'the projection stopped; deliveries go on');
-    });
-    await runTogether(signal, [() => projecting, (both) => work(config, store, logger, both)]);
+    board.started('worker');
+    await runTogether(signal, [
+      (both) =>
+        // Accepted notifications are delivered after a fatal error of the projection too; health is red.
+        projector.run(both, run).catch((error: unknown) => {
+          code = REFUSED;
+          logger.error({ err: error }, 'the projection stopped; deliveries go on');
+        }),
+      (both) => work({ config, store, logger, report: board.reportOf('worker'), workers }, both),
+    ]);
   }
   logger.info({ mode, committed: projector.status().outputSequence }, 'stopped');
   return code;
 };
 
+type Work = {
+  readonly config: Config;
+  readonly store: EventStore;
+  readonly logger: Logger;
+  readonly report: ProcessReport;
+  /** Gets the workers before they run. */
+  readonly workers: Worker[];
+};
+
 /** Delivers, evaluates and scans until the signal. */
 async function work(
-  config: Config,
-  store: EventStore,
-  logger: Logger,
+  { config, store, logger, report, workers }: Work,
   signal: AbortSignal,
 ): Promise<void> {
-  const kernel = await withRetries(() => openProductKernel(config, store), logger, signal);
+  const opening = (): Promise<Kernel> => openProductKernel(config, store);
+  const kernel = await withRetries(opening, logger, signal, report);
   if (kernel === undefined) return;
   const { storeId } = kernel;
   await using delivery = await openDelivery(config, store, storeId, logger);
@@ -64,8 +86,9 @@ async function work(
   await using source =
     path === undefined ? undefined : await openTasks(config, path, { watch: true, logger });
   await using tasks = await openTaskWorker({ config, store, storeId, source, logger });
-  await runTogether(signal, [
-    (both) => delivery.worker.run(both),
-    (both) => tasks.worker.run(both),
-  ]);
+  workers.push(delivery.worker, tasks.worker);
+  await runTogether(
+    signal,
+    workers.map((worker) => (both: AbortSignal) => worker.run(both)),
+  );
 }

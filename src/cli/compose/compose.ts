@@ -6,6 +6,7 @@ import type { eventStoreDbWithSystem } from '../../adapters/eventstore/esdb/stor
 import type { EventStore } from '../../domain/ports/event-store.ts';
 import type { Logger } from '../../domain/ports/logger.ts';
 import type { MessageReader } from '../../projections/audit/reading/ports.ts';
+import { silentReport, type ProcessReport } from '../../kernel/processes/due/process.ts';
 import type { ProjectorOptions } from '../../kernel/open-projector.ts';
 import type { Projector } from '../../projections/publisher/projector.ts';
 import type { Config } from '../config/config.ts';
@@ -47,12 +48,15 @@ export function natsOptions({ nats, natsAccess, stream, subjectRoot }: Config) {
 export async function openOutputProjector(
   config: Config,
   parts: Pick<ProjectorOptions, 'store' | 'state' | 'logger' | 'actor' | 'onCommit'>,
+  report: ProcessReport = silentReport,
 ): Promise<Projector> {
+  const { watchedOutput } = await import('../../adapters/nats/watched-output.ts');
   const { jetStreamOutput } = await import('../../adapters/nats/output.ts');
   const { openProjector } = await import('../../kernel/open-projector.ts');
   const { name, subjectRoot, source, natsReplicas: replicas } = config;
   const options = { ...natsOptions(config), replicas, logger: parts.logger };
-  const output = jetStreamOutput({ ...options, name: 'tocsin projector' });
+  const stream = jetStreamOutput({ ...options, name: 'tocsin projector' });
+  const output = watchedOutput(stream, report);
   return openProjector({ ...parts, output, name, subjectRoot, source });
 }
 

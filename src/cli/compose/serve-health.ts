@@ -3,46 +3,59 @@ import { createHealthApp } from '../../adapters/http/server/health.ts';
 import {
   projectorReadiness,
   storeReadiness,
+  withParts,
   type Readiness,
 } from '../../adapters/http/server/readiness.ts';
 import { serveHttp } from '../../adapters/http/server/serve.ts';
 import { daemonMetrics } from '../../adapters/telemetry/metrics.ts';
+import type { PartStatus } from '../../kernel/processes/part-board.ts';
 import type { Projector } from '../../projections/publisher/projector.ts';
 import type { ProjectorStatus } from '../../projections/publisher/status.ts';
 
 /** Beyond these a projector is not ready. */
 const LIMITS = { lagSeconds: 60, stalledSeconds: 30 };
+/** A part that waits for longer is not ready; a server that restarts is back earlier. */
+const PART_WAITS_SECONDS = 10;
 
 export type HealthServer = AsyncDisposable & { readonly url: string };
 
 type Address = { readonly host: string; readonly port: number };
 
+/** What a daemon consists of besides its projector. */
+export type Parts = () => readonly PartStatus[];
+
 export async function serveProjectorHealth(
   projector: Pick<Projector, 'status'>,
+  parts: Parts,
   address: Address,
 ): Promise<HealthServer> {
   const status = (): ProjectorStatus => projector.status();
-  return serveHealth(() => projectorReadiness(status, LIMITS), status, address);
+  return serveHealth(() => projectorReadiness(status, LIMITS), { status, parts }, address);
 }
 
 /** As {@link serveProjectorHealth}, for a process that projects nothing; `probe` reads from the event store. */
 export async function serveStoreHealth(
   probe: () => Promise<unknown>,
+  parts: Parts,
   address: Address,
 ): Promise<HealthServer> {
-  return serveHealth(() => storeReadiness(probe), undefined, address);
+  return serveHealth(() => storeReadiness(probe), { status: undefined, parts }, address);
 }
 
 async function serveHealth(
   readiness: () => Readiness | Promise<Readiness>,
-  status: (() => ProjectorStatus) | undefined,
+  {
+    status,
+    parts,
+  }: { readonly status: (() => ProjectorStatus) | undefined; readonly parts: Parts },
   address: Address,
 ): Promise<HealthServer> {
-  const metrics = daemonMetrics(status);
-  const server = await serveHttp(
-    createHealthApp({ readiness, metrics: () => metrics.collect() }),
-    address,
-  );
+  const metrics = daemonMetrics(status, parts);
+  const app = createHealthApp({
+    readiness: async () => withParts(await readiness(), parts(), PART_WAITS_SECONDS),
+    metrics: () => metrics.collect(),
+  });
+  const server = await serveHttp(app, address);
   return {
     url: server.url,
     async [Symbol.asyncDispose]() {

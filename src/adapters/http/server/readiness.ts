@@ -1,4 +1,5 @@
 // When a daemon is ready: a projector by its status, the API by whether its event store answers.
+import type { PartStatus } from '../../../kernel/processes/part-board.ts';
 import type { ProjectorStatus } from '../../../projections/publisher/status.ts';
 
 /** Why a daemon is not ready; codes are stable. */
@@ -11,7 +12,9 @@ export type Reason = {
     | 'stalled'
     | 'store_away'
     | 'status_unreadable'
-    | 'store_unavailable';
+    | 'store_unavailable'
+    | 'part_stopped'
+    | 'part_waiting';
   readonly message: string;
 };
 
@@ -29,6 +32,29 @@ export type Readiness = {
 
 /** In seconds; beyond these a projector is not ready. */
 export type ReadinessLimits = { readonly lagSeconds: number; readonly stalledSeconds: number };
+
+/** Why parts of a daemon are not ready: one does not run, or has waited for more than `limitSeconds`. */
+export function withParts(
+  readiness: Readiness,
+  parts: readonly PartStatus[],
+  limitSeconds: number,
+): Readiness {
+  const reasons = [...readiness.reasons];
+  for (const { name, state, seconds, reason = 'no reason' } of parts) {
+    if (state === 'stopped')
+      reasons.push({ code: 'part_stopped', message: `${name} does not run` });
+    if (state !== 'waiting' || seconds <= limitSeconds) continue;
+    const message = `${name} has waited for ${seconds.toFixed(1)} s: ${reason}`;
+    reasons.push({ code: 'part_waiting', message });
+  }
+  if (reasons.length === readiness.reasons.length) return readiness;
+  return {
+    ...readiness,
+    ready: false,
+    reasons,
+    ...(readiness.degraded ? { degraded: false } : {}),
+  };
+}
 
 /** A projector is ready when it runs, has caught up and keeps up. */
 export function projectorReadiness(

@@ -9,7 +9,12 @@ import type { EventStore, SubscriptionEntry } from '../../../domain/ports/event-
 import type { Logger } from '../../../domain/ports/logger.ts';
 import { pageEnd, pagesAfter } from '../due/follow.ts';
 import type { Runtime } from '../../../domain/ports/runtime.ts';
-import { restartAfterOutages, type Process } from '../due/process.ts';
+import {
+  restartAfterOutages,
+  silentReport,
+  type Process,
+  type ProcessReport,
+} from '../due/process.ts';
 import {
   rowAfter,
   type DeliveryIndex,
@@ -38,22 +43,24 @@ export function listProcess(options: ListOptions): Process {
   const restart = { ...options.runtime, name, logger: options.logger };
   return {
     name,
-    run: (signal) =>
-      restartAfterOutages(restart, signal, (onProgress) => follow(options, signal, onProgress)),
+    run: (signal, report = silentReport) =>
+      restartAfterOutages(restart, signal, report, (onProgress) =>
+        follow(options, signal, { ...report, works: onProgress }),
+      ),
   };
 }
 
 async function follow(
   options: ListOptions,
   signal: AbortSignal,
-  onProgress: () => void,
+  report: ProcessReport,
 ): Promise<void> {
   const { store, kernel, index, marked } = options;
   const prefixes = [categoryPrefix(kernel, 'notification'), categoryPrefix(kernel, 'channel')];
   // The last worker may have left marks.
   marked.wake();
-  for await (const page of pagesAfter(index, { store, prefixes }, signal)) {
-    onProgress();
+  for await (const page of pagesAfter(index, { store, prefixes }, signal, report)) {
+    if (page.some(({ kind }) => kind !== 'disconnected')) report.works();
     const commit = commitOf(page, index);
     if (commit === undefined) continue;
     index.commit(commit);

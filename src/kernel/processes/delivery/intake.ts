@@ -34,10 +34,11 @@ const MAX_FOREIGN_CHECKS = 15;
 export function intakeProcess(options: IntakeOptions): Process {
   return {
     name: 'delivery-intake',
-    run(signal) {
+    run(signal, report) {
       let foreign = 0;
       return options.requests.run({
         signal,
+        report,
         async check(stream) {
           const owner = await inspectStream(options, stream);
           foreign = owner === 'foreign' ? foreign + 1 : 0;

@@ -2,7 +2,7 @@
 import { isOver } from '../../../domain/core/signals.ts';
 import { silentLogger } from '../../../domain/ports/logger.ts';
 import type { FindChannel } from './open-channel.ts';
-import type { Process } from '../due/process.ts';
+import { silentReport, type Process } from '../due/process.ts';
 import type { RedriveMark } from './delivery-index.ts';
 import { NO_CHANNEL_REASONS, type ListOptions } from './delivery-list.ts';
 import { changeDelivery, type DeliveryContext } from './delivery-decider.ts';
@@ -22,7 +22,7 @@ export function redriveSkippedProcess(options: RedriveSkippedOptions): Process {
   const { index, marked, runtime, logger = silentLogger } = options;
   return {
     name: 'delivery-redrive',
-    async run(signal) {
+    async run(signal, report = silentReport) {
       while (!signal.aborted) {
         const marks = index.marks(BATCH);
         let failed = false;
@@ -33,10 +33,12 @@ export function redriveSkippedProcess(options: RedriveSkippedOptions): Process {
             index.unmark(mark);
           } catch (error) {
             failed = true;
+            report.waits(error instanceof Error ? error.message : String(error));
             const { userId } = mark;
             logger.warn({ userId, err: error }, 'skipped deliveries were not redriven; try again');
           }
         }
+        if (!failed) report.works();
         if (marks.length < BATCH || failed) {
           await marked.sleep(runtime.pause, LONGEST_WAIT_MS, signal);
         }

@@ -1,5 +1,7 @@
 // The port to the queue of requests to deliver. A message only says where in the log its request is.
 
+import type { ProcessReport } from '../due/process.ts';
+
 export type RequestMessage = {
   readonly subject: string;
   readonly headers: ReadonlyMap<string, string>;
@@ -25,11 +27,13 @@ export type RequestQueue = {
    * @param options.check called after each connect, before the first message: hand over, or ask again
    *   later? What it throws ends the run
    * @param options.handle what it throws counts as `nak`
+   * @param options.report says when messages can arrive, and what keeps them from arriving
    * @throws TocsinError when another try cannot help
    */
   readonly run: (options: {
     readonly signal: AbortSignal;
     readonly check: (stream: RequestStream) => Promise<'go' | 'wait'>;
     readonly handle: (message: RequestMessage) => Promise<Acknowledgement>;
+    readonly report?: ProcessReport | undefined;
   }) => Promise<void>;
 };

@@ -3,7 +3,7 @@ import { runTogether } from '../../../domain/core/signals.ts';
 import { dispatcher } from './dispatch.ts';
 import { follow } from './follow.ts';
 import type { DueProcessOptions } from './options.ts';
-import { restartAfterOutages, type Process } from './process.ts';
+import { restartAfterOutages, silentReport, type Process, type ProcessReport } from './process.ts';
 
 /**
  * Hands over rows after it has caught up once: each to one handler at a time, many at once. `run` throws a
@@ -12,9 +12,9 @@ import { restartAfterOutages, type Process } from './process.ts';
 export function dueProcess(options: DueProcessOptions): Process {
   return {
     name: options.name,
-    run: (signal) =>
-      restartAfterOutages(options, signal, (onProgress) =>
-        followAndDispatch(options, signal, onProgress),
+    run: (signal, report = silentReport) =>
+      restartAfterOutages(options, signal, report, (onProgress) =>
+        followAndDispatch(options, signal, { ...report, works: onProgress }),
       ),
   };
 }
@@ -22,22 +22,22 @@ export function dueProcess(options: DueProcessOptions): Process {
 async function followAndDispatch(
   options: DueProcessOptions,
   signal: AbortSignal,
-  onProgress: () => void,
+  report: ProcessReport,
 ): Promise<void> {
   const dispatch = dispatcher(options);
   const observer = {
     rowsChanged(keys: ReadonlySet<string>): void {
-      onProgress();
+      report.works();
       dispatch.rowsChanged(keys);
     },
     caughtUp(): void {
-      onProgress();
+      report.works();
       dispatch.start();
       options.onCaughtUp?.();
     },
   };
   await runTogether(signal, [
-    (both) => follow(options, both, observer),
+    (both) => follow(options, both, observer, report),
     (both) => dispatch.run(both),
   ]);
 }

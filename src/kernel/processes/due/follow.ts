@@ -4,6 +4,7 @@ import type { Position } from '../../../domain/core/positions.ts';
 import { unlessAborted } from '../../../domain/core/signals.ts';
 import type { SubscriptionEntry } from '../../../domain/ports/event-store.ts';
 import type { DueCommit, DueEntry, DueIndex } from './due-index.ts';
+import { silentReport, type ProcessReport } from './process.ts';
 import { lastSeen, placeOf } from '../../../projections/last-seen.ts';
 import type { EventRef } from '../../../projections/read-model.ts';
 import type { DueProcessOptions } from './options.ts';
@@ -19,9 +20,10 @@ export async function follow(
   options: Pick<DueProcessOptions, 'index' | 'store' | 'prefixes' | 'changeOf'>,
   signal: AbortSignal,
   observer: Observer,
+  report: ProcessReport = silentReport,
 ): Promise<void> {
   const { index, changeOf } = options;
-  for await (const page of pagesAfter(index, options, signal)) {
+  for await (const page of pagesAfter(index, options, signal, report)) {
     const { commit, keys } = commitOf(page, changeOf);
     if (commit !== undefined) {
       index.commit(commit);
@@ -31,15 +33,32 @@ export async function follow(
   }
 }
 
-/** The pages of the log after the position of an index, until the signal. */
+/**
+ * The pages of the log after the position of an index, until the signal. At the start and after each lost connection
+ * the last event of the index must be at its place: the store may have been put back meanwhile.
+ *
+ * @throws TocsinError `log_shorter` when it is not
+ */
 export async function* pagesAfter(
   index: Pick<DueIndex, 'lastEvent' | 'position'>,
   { store, prefixes }: Pick<DueProcessOptions, 'store' | 'prefixes'>,
   signal: AbortSignal,
+  report: ProcessReport,
 ): AsyncGenerator<readonly SubscriptionEntry[], void, undefined> {
-  // The store may be away: a stop does not wait for it.
-  await unlessAborted(assertSameLog(index, store, prefixes), signal, () => undefined);
-  yield* store.subscribeAll({ from: index.position(), prefixes, signal });
+  const verify = (): Promise<void> =>
+    // The store may be away: a stop does not wait for it.
+    unlessAborted(assertSameLog(index, store, prefixes), signal, () => undefined);
+  await verify();
+  for await (const page of store.subscribeAll({ from: index.position(), prefixes, signal })) {
+    for (const entry of page) {
+      if (entry.kind === 'disconnected') report.waits(entry.reason);
+      if (entry.kind !== 'connected') continue;
+      await verify();
+      report.works();
+    }
+    if (signal.aborted) return;
+    yield page;
+  }
 }
 
 /** A log that was restored from an older copy has the same id, but lacks the last event of the index. */
@@ -55,7 +74,7 @@ async function assertSameLog(
   const message = `the index has read event ${last.revision} of ${last.stream}, and the log does not have it`;
   const hint =
     'The log was replaced or restored from an older copy. Stop the worker, delete its index file, and start it again: the index is built from the log.';
-  throw new TocsinError('refused', 'index_of_other_log', message, { hint });
+  throw new TocsinError('refused', 'log_shorter', message, { hint });
 }
 
 function commitOf(

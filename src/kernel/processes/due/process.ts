@@ -11,10 +11,24 @@ export type Process = {
   readonly name: string;
   /**
    * Runs until the signal, and finishes the work in progress.
+   * @param report says what the process waits for, for health and metrics; absent: nobody asks
    * @throws TocsinError only for an error that another try cannot help, such as an index of another log
    */
-  readonly run: (signal: AbortSignal) => Promise<void>;
+  readonly run: (signal: AbortSignal, report?: ProcessReport) => Promise<void>;
 };
+
+/** What a process tells while it runs. Each call replaces the one before it. */
+export type ProcessReport = {
+  /** It works, or has nothing to do. */
+  readonly works: () => void;
+  /** It cannot go on by itself: a server is away, or something that it needs is missing. `reason` holds no secret. */
+  readonly waits: (reason: string) => void;
+};
+
+const ignore = (): void => undefined;
+
+/** Tells nobody. */
+export const silentReport: ProcessReport = { works: ignore, waits: ignore };
 
 /** Runs `work` until it returns or the signal is aborted, again after each outage, with backoff. */
 export async function restartAfterOutages(
@@ -23,12 +37,14 @@ export async function restartAfterOutages(
     readonly logger?: Logger | undefined;
   },
   signal: AbortSignal,
+  report: ProcessReport,
   work: (onProgress: () => void) => Promise<void>,
 ): Promise<void> {
   const { name, pause, random, logger = silentLogger } = options;
   let failures = 0;
   const onProgress = (): void => {
     failures = 0;
+    report.works();
   };
   while (!isOver(signal)) {
     try {
@@ -39,7 +55,8 @@ export async function restartAfterOutages(
       if (isOver(signal)) return;
       const waitMs = backoffMs(failures, PROCESS_BACKOFF, random);
       failures += 1;
-      logger.warn({ process: name, reason: error.message, waitMs }, 'the process waits');
+      report.waits(error.message);
+      logger.debug({ process: name, reason: error.message, waitMs }, 'the process tries again');
       await pause(waitMs, signal);
     }
   }
