@@ -100,8 +100,15 @@ export default {
     {
       name: 'adapters-only-from-the-composition-root',
       severity: 'error',
-      from: { path: '^src/', pathNot: ['^src/(adapters|cli|schedule/tasks)/', entries] },
+      from: { path: '^src/', pathNot: ['^src/(adapters|cli|facade|schedule/tasks)/', entries] },
       to: { path: '^src/adapters/' },
+    },
+    {
+      name: 'facade',
+      comment: 'The facade opens what an embedder could open: no command line, no schedule.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: ['^src/(facade|cli)/', entries] },
+      to: { path: '^src/facade/' },
     },
     {
       name: 'cli-from-nowhere',

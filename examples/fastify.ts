@@ -8,6 +8,7 @@
 import { once } from 'node:events';
 import Fastify, { type FastifyInstance } from 'fastify';
 import {
+  alwaysNotify,
   defineTrigger,
   embeddedStore,
   openKernel,
@@ -18,7 +19,6 @@ import { jetStreamOutput } from '../src/nats.ts';
 import { sqliteReadModel } from '../src/sqlite.ts';
 import { scheduleTexts, scheduleTriggers } from '../src/schedule.ts';
 import { openTasks, type Tasks } from './tasks.ts';
-import { alwaysNotify } from '../src/kernel/raise/prepare.ts';
 
 const folder = process.env['DATA'] ?? 'var/fastify';
 const nats = process.env['TOCSIN_NATS'];

@@ -22,7 +22,11 @@ export { channelSender, type ChannelSenderOptions } from './adapters/senders/sen
 export type { PostLimits } from './adapters/senders/webhook-post.ts';
 export type { Resolve } from './adapters/senders/resolve.ts';
 export { deliveryProcesses, type DeliveryOptions } from './kernel/processes/delivery/processes.ts';
-export { defineChannel, type DeliveryChannel } from './kernel/processes/delivery/open-channel.ts';
+export {
+  defineChannel,
+  type ChannelSpec,
+  type DeliveryChannel,
+} from './kernel/processes/delivery/open-channel.ts';
 export type { LocalTexts, TextsFor } from './kernel/processes/delivery/wording.ts';
 export type { ChannelLimits, LimitsOf, Rate } from './kernel/processes/delivery/channel-limiter.ts';
 export type {

@@ -1,4 +1,5 @@
 // 'tocsin': what an application embeds. Re-exports only; docs/api.txt lists the surface, and CI compares it.
+export { openTocsin, type Tocsin, type TocsinOptions } from './facade/open-tocsin.ts';
 export { openKernel } from './kernel/open-kernel.ts';
 export type { Kernel, KernelOptions, TriggerView } from './kernel/open-kernel.ts';
 export type { Call } from './kernel/decider/decider.ts';
@@ -8,12 +9,10 @@ export type { PendingRaise, RaiseSource, SettledRaise } from './kernel/relay/rai
 export { alwaysNotify } from './kernel/raise/prepare.ts';
 export type { Policies, PolicyCall, PolicyResult, PolicyView } from './kernel/control/policies.ts';
 export { formatPolicy, parsePolicy } from './domain/policy/text.ts';
-export type { Axis, Policy, PolicyInput } from './domain/policy/policy.ts';
+export type { Policy, PolicyInput } from './domain/policy/policy.ts';
 export { SEVERITIES, type Severity } from './domain/core/severity.ts';
 export { defineTrigger, type TriggerDefinition } from './domain/trigger/definitions.ts';
 export type { RaiseInput, RaiseRequest, Rejection } from './domain/trigger/commands.ts';
-export type { Issue } from './domain/core/input.ts';
-export type { Occurrence } from './domain/trigger/state.ts';
 export type { Evaluator, LaterEvaluator } from './domain/ports/evaluator.ts';
 export { close, notify, offer, type Evaluation, type Offer } from './domain/trigger/evaluation.ts';
 export type { Previews } from './kernel/previews/previews.ts';
@@ -26,11 +25,7 @@ export type { ApplyPreview } from './domain/ports/apply-preview.ts';
 export type { ApplyOutcome, ApplyRequest } from './domain/preview/apply.ts';
 export type { Texts } from './domain/notification/texts.ts';
 export { openProjector, type ProjectorOptions } from './kernel/open-projector.ts';
-export type {
-  Projector,
-  RunOptions,
-  RunSummary,
-} from './projections/publisher/projector.ts';
+export type { Projector, RunOptions, RunSummary } from './projections/publisher/projector.ts';
 export type { ProjectorStatus } from './projections/publisher/status.ts';
 export type { RecoveryMode } from './projections/publisher/context.ts';
 export type { SecretVault } from './domain/ports/secret-vault.ts';

@@ -16,6 +16,12 @@ export type {
   SqliteReadModelOptions,
   SqliteReadModelReader,
 } from './adapters/sqlite/read-model.ts';
+export { sqliteInbox } from './adapters/sqlite/messages/inbox.ts';
+export {
+  sqliteMessageReader,
+  sqliteOutput,
+  type SqliteMessagesOptions,
+} from './adapters/sqlite/messages/output.ts';
 export { replaceReadModel } from './adapters/sqlite/replace.ts';
 export type { ReadModelTables } from './projections/audit/reading/ports.ts';
 export type {

@@ -28,6 +28,20 @@ export type FindChannel = (
 /** A channel of the embedder's own, made by {@link defineChannel}. */
 export type DeliveryChannel = { readonly find: (userId: string) => ReturnType<FindChannel> };
 
+/** What an embedder says of a channel; see {@link defineChannel}. */
+export type ChannelSpec<Address> = {
+  readonly lookup: (
+    userId: string,
+  ) => Address | null | undefined | Promise<Address | null | undefined>;
+  readonly send: (
+    message: OutgoingMessage,
+    address: Address,
+    signal: AbortSignal,
+  ) => Promise<SendOutcome | undefined>;
+  readonly limits?: ChannelLimits;
+  readonly limitKey?: (address: Address) => string;
+};
+
 /** For a channel whose provider states no limits. */
 const OWN_LIMITS: ChannelLimits = { inFlight: 16, rates: [] };
 
@@ -46,18 +60,7 @@ const OWN_LIMITS: ChannelLimits = { inFlight: 16, rates: [] };
  *   send: (message, address) => mailer.send({ to: address, subject: message.title, text: message.text }),
  * });
  */
-export function defineChannel<Address>(spec: {
-  readonly lookup: (
-    userId: string,
-  ) => Address | null | undefined | Promise<Address | null | undefined>;
-  readonly send: (
-    message: OutgoingMessage,
-    address: Address,
-    signal: AbortSignal,
-  ) => Promise<SendOutcome | undefined>;
-  readonly limits?: ChannelLimits;
-  readonly limitKey?: (address: Address) => string;
-}): DeliveryChannel {
+export function defineChannel<Address>(spec: ChannelSpec<Address>): DeliveryChannel {
   const { lookup, limits = OWN_LIMITS, limitKey = () => '' } = spec;
   return {
     async find(userId) {
