@@ -134,7 +134,7 @@ describe('daemonMetrics', () => {
   test('tocsin_messages_sent counts triggers under their own rule', async () => {
     const metrics = metricsOf({ sent: { triggered: 7, notifications: 0 } });
     const samples = await metrics.samples();
-    expect(samples.get('tocsin_messages_sent_total{rule="active_schedule.triggered"}')).toBe(7);
+    expect(samples.get('tocsin_messages_sent_total{rule="trigger.raised"}')).toBe(7);
   });
 
   test('the memory metrics change with the memory that the process holds', async () => {

@@ -17,7 +17,13 @@ import {
   unavailable,
   type JsError,
 } from './failures.ts';
-import { clientOptions, describeServers, type NatsConnectionOptions } from './options.ts';
+import { OutputError } from '../../projections/output.ts';
+import {
+  clientOptions,
+  describeServers,
+  listServers,
+  type NatsConnectionOptions,
+} from './options.ts';
 import { streamInfoSchema, type StreamInfo } from './stream.ts';
 
 export type Connection = {
@@ -28,6 +34,8 @@ export type Connection = {
   readonly servers: string;
   /** Makes the client's headers. */
   readonly headers: typeof headers;
+  /** These options have led to a JetStream before: what the server denies now was changed there, and may change again. */
+  readonly isKnown: boolean;
 };
 
 /** How long an API request may take before the server counts as unavailable. */
@@ -47,17 +55,71 @@ export async function openConnection(
   const inbox = `${options.inboxPrefix ?? '_INBOX'}.${randomBytes(9).toString('base64url')}`;
   const servers = describeServers(options);
   const { connect, credsAuthenticator, headers } = await import('nats');
-  signal?.throwIfAborted();
-  const connecting = connect(clientOptions(options, inbox, credsAuthenticator));
-  try {
-    return { client: await abortable(connecting, signal), inbox, servers, headers };
-  } catch (cause) {
-    if (signal?.aborted === true) {
-      closeLate(connecting);
-      throw cause;
+  const dial = async (to: NatsConnectionOptions): Promise<Connection> => {
+    signal?.throwIfAborted();
+    const connecting = connect(clientOptions(to, inbox, credsAuthenticator));
+    try {
+      const client = await abortable(connecting, signal);
+      return { client, inbox, servers, headers, isKnown: false };
+    } catch (cause) {
+      if (signal?.aborted === true) {
+        closeLate(connecting);
+        throw cause;
+      }
+      throw connectFailure(servers, cause);
     }
-    throw connectFailure(servers, cause);
+  };
+  try {
+    return await dial(options);
+  } catch (error) {
+    const all = listServers(options);
+    if (!(error instanceof TocsinError) || all.length === 1) throw error;
+    // The client gives up at the first server that refuses; the others may accept.
+    return await dialEach(all, (server) => dial({ ...options, servers: server }), error);
   }
+}
+
+/** The first connection that a server accepts. @throws OutputError when one of them is away, else `refusal` */
+async function dialEach(
+  servers: readonly string[],
+  dial: (server: string) => Promise<Connection>,
+  refusal: TocsinError,
+): Promise<Connection> {
+  let away: OutputError | undefined;
+  for (const server of servers) {
+    try {
+      return await dial(server);
+    } catch (error) {
+      if (error instanceof OutputError) away = error;
+      else if (!(error instanceof TocsinError)) throw error;
+    }
+  }
+  throw away ?? refusal;
+}
+
+/**
+ * Connects like {@link openJetStream}, again and again. Once it has connected, a refusal of credentials, certificates or
+ * permissions is an outage: they are changed at the server first, and files are read again at each attempt.
+ */
+export function jetStreamConnector(
+  options: NatsConnectionOptions,
+): (signal?: AbortSignal) => Promise<Connection> {
+  let isKnown = false;
+  return async (signal) => {
+    try {
+      const connection = await openJetStream(options, signal);
+      const again = { ...connection, isKnown };
+      isKnown = true;
+      return again;
+    } catch (error) {
+      throw isKnown ? asOutage(error) : error;
+    }
+  };
+}
+
+function asOutage(error: unknown): unknown {
+  const isRefusal = error instanceof TocsinError && error.kind === 'usage';
+  return isRefusal ? unavailable(error.message, error) : error;
 }
 
 /** Closes without sending what is still buffered. Does nothing for a connection that is closed or dead. */
@@ -144,7 +206,10 @@ export async function apiRequest<T>(
   } catch (cause) {
     const code = cause instanceof Error ? errorCode(cause) : undefined;
     if (code === '503') return err('no_responders');
-    if (code === 'PERMISSIONS_VIOLATION') throw permissionError(servers, cause);
+    if (code === 'PERMISSIONS_VIOLATION') {
+      const denied = permissionError(servers, cause);
+      throw connection.isKnown ? asOutage(denied) : denied;
+    }
     const why = client.isClosed() ? 'the connection closed' : causeText(cause);
     throw unavailable(`JetStream at ${servers} did not answer ${path}: ${why}`, cause);
   }

@@ -1,6 +1,7 @@
 // The notification requests of the output stream, through a consumer that all workers share. An ack means: in the log.
 import type { Msg } from 'nats';
 import { z } from 'zod';
+import { TocsinError } from '../../domain/core/errors.ts';
 import { isOver } from '../../domain/core/signals.ts';
 import { silentLogger, type Logger } from '../../domain/ports/logger.ts';
 import type {
@@ -13,7 +14,7 @@ import {
   apiRequest,
   closeConnection,
   findStream,
-  openJetStream,
+  jetStreamConnector,
   type Connection,
 } from './connection.ts';
 import { watchAcks, type AckWatch } from './acknowledging.ts';
@@ -39,6 +40,11 @@ export type JetStreamInboxOptions = NatsConnectionOptions & {
   readonly logger?: Logger | undefined;
 };
 
+function isOutage(error: unknown): error is Error {
+  if (error instanceof OutputError) return true;
+  return error instanceof TocsinError && error.kind === 'unavailable';
+}
+
 type Run = Parameters<RequestQueue['run']>[0];
 
 /** Messages per request, and so handled at once. */
@@ -59,12 +65,13 @@ const consumerSchema = z.object({ name: z.string() });
 export function jetStreamInbox(options: JetStreamInboxOptions): RequestQueue {
   const { stream } = planStream(options);
   const { logger = silentLogger } = options;
+  const connect = jetStreamConnector(options);
   return {
     async run(run) {
       const { signal, report } = run;
       while (!signal.aborted) {
         try {
-          const connection = await openJetStream(options, signal);
+          const connection = await connect(signal);
           try {
             await follow(connection, { ...options, stream }, run);
           } finally {
@@ -72,7 +79,7 @@ export function jetStreamInbox(options: JetStreamInboxOptions): RequestQueue {
           }
         } catch (error) {
           if (isOver(signal)) return;
-          if (!(error instanceof OutputError)) throw error;
+          if (!isOutage(error)) throw error;
           const reason = error.message;
           report?.waits(reason);
           logger.warn({ stream, reason }, 'the request queue was lost; connecting again');

@@ -93,7 +93,8 @@ export function clientOptions(
   };
 }
 
-function listServers({ servers }: NatsConnectionOptions): readonly string[] {
+/** The addresses, one by one. */
+export function listServers({ servers }: NatsConnectionOptions): readonly string[] {
   return (typeof servers === 'string' ? servers.split(',') : servers)
     .map((server) => server.trim())
     .filter((server) => server !== '');

@@ -19,7 +19,7 @@ import {
   closeConnection,
   findStream,
   isCode,
-  openJetStream,
+  jetStreamConnector,
   type Connection,
 } from './connection.ts';
 import {
@@ -75,9 +75,10 @@ const storedSchema = z.object({
  */
 export function jetStreamOutput(options: JetStreamOutputOptions): Output {
   const plan = planStream(options);
+  const connect = jetStreamConnector(options);
   return {
     stream: plan.stream,
-    connect: async (signal) => sessionOn(await openJetStream(options, signal), plan, options),
+    connect: async (signal) => sessionOn(await connect(signal), plan, options),
   };
 }
 
