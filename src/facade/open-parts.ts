@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { silentLogger } from '../domain/ports/logger.ts';
 import type { ChannelReport } from '../domain/ports/sender.ts';
 import { createAudit } from '../kernel/create-audit.ts';
+import { createDeliveries } from '../kernel/deliveries.ts';
 import { openKernel, type Kernel } from '../kernel/open-kernel.ts';
 import { openProjector } from '../kernel/open-projector.ts';
 import { openWorker } from '../kernel/open-worker.ts';
@@ -79,6 +80,7 @@ export async function openParts<Addresses>(options: TocsinOptions<Addresses>): P
         running = runTogether(until, [projector, openWorker({ processes, logger })]);
         return running;
       },
+      deliveries: createDeliveries({ store, index: () => list, ...(clock ? { clock } : {}) }),
       status: () => projector.status(),
       audit() {
         const view = files.openReadModelReader(file('state.db'), { snapshot: true });

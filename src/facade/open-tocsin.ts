@@ -3,6 +3,7 @@
 import type { EventStore } from '../domain/ports/event-store.ts';
 import type { Sender } from '../domain/ports/sender.ts';
 import type { Audit } from '../kernel/create-audit.ts';
+import type { Deliveries } from '../kernel/deliveries.ts';
 import type { Kernel, KernelOptions } from '../kernel/open-kernel.ts';
 import type { ChannelSpec } from '../kernel/processes/delivery/open-channel.ts';
 import type { DeliveryOptions } from '../kernel/processes/delivery/processes.ts';
@@ -40,6 +41,8 @@ export interface Tocsin extends Kernel {
    * @throws TocsinError `refused` where going on could lose or double a notification
    */
   run(signal: AbortSignal): Promise<void>;
+  /** The deliveries of this folder: list, history, redrive. */
+  readonly deliveries: Deliveries;
   /** The projection's state, for health checks. */
   status(): ProjectorStatus;
   /** Audits the log beside a running projection. Dispose it: it has files open. */

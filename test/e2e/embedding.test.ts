@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { DatabaseSync } from 'node:sqlite';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -69,6 +70,44 @@ describe('embed.ts', { timeout: SLOW_TEST_MS }, () => {
     const statements = lines.filter((line) => /^(?:import|await using|const|console)/.test(line));
     expect(statements).toHaveLength(6);
     expect(lines.filter((line) => line !== '' && !line.startsWith('//')).length).toBeLessThan(13);
+  });
+});
+
+describe('billing.ts', { timeout: SLOW_TEST_MS }, () => {
+  const mails = (said: string): readonly string[] => said.match(/^e-mail to .*$/gm) ?? [];
+
+  test('tells each customer of each invoice once, also when it runs again, and can prove it', async () => {
+    const first = run('billing.ts');
+    expect(await first.ended, first.said()).toBe(0);
+    expect(mails(first.said()).toSorted()).toEqual([
+      'e-mail to ada@example.com: Invoice overdue: 120 EUR were due on 2026-01-10. https://pay.example.com/invoices/INV%2F2026%2F1',
+      'e-mail to ada@example.com: Invoice overdue: 80 EUR were due on 2026-01-12. https://pay.example.com/invoices/INV%2F2026%2F2',
+      'e-mail to bob@example.com: Invoice overdue: 990 EUR were due on 2026-01-15. https://pay.example.com/invoices/INV%2F2026%2F3',
+    ]);
+    expect(first.said()).toMatch(/^verified \{"published":3,"suppressed":\d,"differences":0\}$/m);
+    const second = run('billing.ts');
+    expect(await second.ended, second.said()).toBe(0);
+    expect(mails(second.said())).toEqual([]);
+    expect(second.said()).toMatch(/^verified .*"differences":0\}$/m);
+  });
+
+  test('has at most 150 lines, and neither it nor its log has a word of the schedule', async () => {
+    const text = readFileSync(example('billing.ts'), 'utf8');
+    expect(text.split('\n').length).toBeLessThanOrEqual(150);
+    const words = /schedule|task|feishu|timetable|calendar/i;
+    expect(text).not.toMatch(words);
+    expect(await run('billing.ts').ended).toBe(0);
+    for (const [file, table] of [
+      ['events', 'SELECT * FROM events'],
+      ['messages', 'SELECT subject, headers, CAST(data AS TEXT) FROM messages'],
+    ] as const) {
+      using db = new DatabaseSync(join(folder, 'var', 'billing', `${file}.db`), { readOnly: true });
+      const rows = JSON.stringify(db.prepare(table).all(), (_key, value: unknown) =>
+        value instanceof Uint8Array ? Buffer.from(value).toString() : value,
+      );
+      expect(rows).toContain('invoice_overdue');
+      expect(rows).not.toMatch(words);
+    }
   });
 });
 

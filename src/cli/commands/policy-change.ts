@@ -4,7 +4,6 @@ import type { PolicyCommand } from '../../domain/control/policies.ts';
 import { parseDuration } from '../../domain/core/durations.ts';
 import type { TocsinError } from '../../domain/core/errors.ts';
 import { formatInstant, parseInstant, type Instant } from '../../domain/core/instants.ts';
-import { formatPosition } from '../../domain/core/positions.ts';
 import { ANY_TYPE } from '../../domain/policy/in-force.ts';
 import {
   formatPolicy,
@@ -104,14 +103,10 @@ async function change(
   const result = await changePolicies(kernel, command, { actor });
   if (result.outcome === 'rejected') throw invalid(result.code, result.issues);
   const position = result.outcome === 'changed' ? result.position : undefined;
-  terminal.print({
-    triggerType,
-    outcome: result.outcome,
-    position: position && formatPosition(position),
-  });
+  terminal.print({ triggerType, outcome: result.outcome, position });
   terminal.say(
     result.outcome === 'changed'
-      ? `${summary}; applies to later events of the log${position === undefined ? '' : ` (${formatPosition(position)})`}.`
+      ? `${summary}; applies to later events of the log${position === undefined ? '' : ` (${position})`}.`
       : 'No change; nothing was written.',
   );
 }

@@ -8,7 +8,7 @@ import {
 } from '../../domain/control/policies.ts';
 import { controlStream } from '../../domain/core/ids.ts';
 import type { Instant } from '../../domain/core/instants.ts';
-import type { Position } from '../../domain/core/positions.ts';
+import { formatPosition, type Position } from '../../domain/core/positions.ts';
 import { rejection } from '../../domain/core/input.ts';
 import { ok } from '../../domain/core/result.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
@@ -24,7 +24,11 @@ import type { Call, Decide, KernelContext } from '../decider/decider.ts';
 
 /** The result of a change. `unchanged`: already in force, and nothing was written. */
 export type PolicyResult =
-  | { readonly outcome: 'changed'; readonly position: Position | undefined }
+  | {
+      readonly outcome: 'changed';
+      /** The position of the change as `commit/prepare`. */
+      readonly position?: string;
+    }
   | { readonly outcome: 'unchanged' }
   | ({ readonly outcome: 'rejected' } & PolicyRejection);
 
@@ -137,5 +141,8 @@ export async function changePolicies(
   const result = await controlDecider.transactOrThrow(context, stream, decide, call);
   if (!result.ok) return { outcome: 'rejected', ...result.error };
   const { answer: changed, position } = result.value;
-  return changed ? { outcome: 'changed', position } : { outcome: 'unchanged' };
+  if (!changed) return { outcome: 'unchanged' };
+  return position === undefined
+    ? { outcome: 'changed' }
+    : { outcome: 'changed', position: formatPosition(position) };
 }

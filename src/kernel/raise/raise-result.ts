@@ -1,7 +1,7 @@
 // The result of a raise, by what its caller can do next.
 import { TocsinError } from '../../domain/core/errors.ts';
 import { occurrenceId } from '../../domain/core/ids.ts';
-import type { Position } from '../../domain/core/positions.ts';
+import { formatPosition } from '../../domain/core/positions.ts';
 import type { Issue } from '../../domain/core/input.ts';
 import type { Rejection } from '../../domain/trigger/commands.ts';
 import type { Raised, RaiseTrigger } from '../../domain/trigger/decide.ts';
@@ -16,8 +16,8 @@ export type RaiseResult =
       readonly triggerId: string;
       /** Present when the evaluation offers a preview. */
       readonly previewId?: string;
-      /** The position of its event; pass it to a projector's `whenPast`. */
-      readonly position: Position | undefined;
+      /** The position of its event as `commit/prepare`; pass it to a projector's `whenPast`. */
+      readonly position?: string;
     }
   /** Nothing was written: this trigger is active in the scope, or belongs to the key. */
   | { readonly outcome: 'duplicate'; readonly duplicate: true; readonly triggerId: string }
@@ -46,10 +46,11 @@ export function answer(
       if (!('duplicate' in result.answer) || result.answer.duplicate) {
         return { outcome: 'duplicate', duplicate: true, triggerId };
       }
-      const { position } = result;
+      const { position: at } = result;
+      const position = at === undefined ? {} : { position: formatPosition(at) };
       const offers = evaluation?.outcome === 'offer';
       const preview = offers ? { previewId: occurrenceId('asp', stream, occurrence) } : {};
-      return { outcome: 'raised', duplicate: false, triggerId, ...preview, position };
+      return { outcome: 'raised', duplicate: false, triggerId, ...preview, ...position };
     }
     case 'rejected':
       return rejected(result.rejection);

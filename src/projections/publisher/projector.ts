@@ -2,7 +2,7 @@
 // their ports only.
 import { backoffMs, PROCESS_BACKOFF } from '../../domain/core/backoff.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
-import type { Position } from '../../domain/core/positions.ts';
+import { parsePosition, type Position } from '../../domain/core/positions.ts';
 import { isOver, untilAborted } from '../../domain/core/signals.ts';
 import { projectionPrefixes } from '../dedupe/classify.ts';
 import type { FoldedPage } from '../dedupe/page.ts';
@@ -54,7 +54,7 @@ export interface Projector {
    */
   once(options?: OnceOptions, signal?: AbortSignal): Promise<RunSummary>;
   /** Resolves when everything up to `position` is committed; rejects when the projector stops. */
-  whenPast(position: Position): Promise<void>;
+  whenPast(position: Position | string): Promise<void>;
   status(): ProjectorStatus;
 }
 
@@ -145,7 +145,13 @@ class EpochProjector implements Projector, EpochObserver {
     return this.#progress.status(this.#role);
   }
 
-  whenPast(position: Position): Promise<void> {
+  whenPast(wanted: Position | string): Promise<void> {
+    const position = typeof wanted === 'string' ? parsePosition(wanted) : wanted;
+    if (position === undefined) {
+      const message = 'whenPast got no position';
+      const hint = 'Give it the position of a result, such as 4711/4711.';
+      return Promise.reject(new TocsinError('usage', 'invalid_position', message, { hint }));
+    }
     if (isPast(this.#progress.checkpoint?.position, position)) return Promise.resolve();
     return this.#wait(position);
   }
