@@ -136,7 +136,7 @@ describe('openWorker', () => {
     const worker = openWorker({ processes: [idle('a'), idle('b')] });
     const stop = new AbortController();
     const running = worker.run(stop.signal);
-    expect(worker.status()).toEqual({ running: ['a', 'b'], failure: undefined });
+    expect(worker.status()).toMatchObject({ running: ['a', 'b'], failure: undefined });
     stop.abort();
     await running;
     expect(worker.status().running).toEqual([]);
@@ -146,7 +146,7 @@ describe('openWorker', () => {
     const broken = { name: 'broken', run: () => Promise.reject(new Error('no more')) };
     const worker = openWorker({ processes: [idle('a'), broken] });
     await expect(worker.run(new AbortController().signal)).rejects.toThrow('no more');
-    expect(worker.status()).toEqual({ running: [], failure: 'broken: no more' });
+    expect(worker.status()).toMatchObject({ running: [], failure: 'broken: no more' });
     expect(() => openWorker({ processes: [idle('a'), idle('a')] })).toThrow(/two processes/);
   });
 });

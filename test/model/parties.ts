@@ -72,7 +72,7 @@ export async function raiseLine(
     evaluateLater: undefined,
     notifications: {
       texts: scheduleTexts.en,
-      channel: undefined,
+      channel: 'feishu',
       channels: new Set(['feishu']),
     },
     recordDuplicates: false,

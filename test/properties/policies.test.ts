@@ -110,7 +110,7 @@ describe('policy compared with its definition', () => {
         const expected = bruteForce({ ...defined, axis: on }, all);
         expect(await through(policyOf(defined, on), items, sizes)).toEqual(expected);
       }),
-      { numRuns: 600 },
+      RUNS,
     );
   });
 });
@@ -230,7 +230,7 @@ describe('session policy', () => {
           expect(await through(policy, items, sizes)).toEqual(bruteForce(defined, all));
         },
       ),
-      { numRuns: 600 },
+      RUNS,
     );
   });
 });
@@ -395,7 +395,7 @@ describe('every policy', () => {
         };
         expect(await countOf(windowMs + more)).toBeLessThanOrEqual(await countOf(windowMs));
       }),
-      { numRuns: 400 },
+      RUNS,
     );
   });
 
