@@ -24,8 +24,9 @@ export function hasVault({ vault }: Config): boolean {
 
 /** Opens the vault, or creates it; creates a key file only at the default path. */
 export async function openVault({ vault }: Config): Promise<SqliteVault> {
-  const { createVaultKeyFile, parseVaultKeys, readVaultKeys } =
+  const { createVaultKeyFile, parseVaultKeys } =
     await import('../../adapters/sqlite/vault/keys.ts');
+  const { keyFileVault } = await import('./key-file-vault.ts');
   const { sqliteVault } = await import('../../adapters/sqlite/vault/sqlite-vault.ts');
   const { file, keys } = vault;
   if ('text' in keys) return sqliteVault({ file, keys: parseVaultKeys(keys.text) });
@@ -33,7 +34,7 @@ export async function openVault({ vault }: Config): Promise<SqliteVault> {
     mkdirSync(dirname(keys.file), { recursive: true });
     createVaultKeyFile(keys.file);
   }
-  return sqliteVault({ file, keys: readVaultKeys(keys.file) });
+  return keyFileVault(file, keys.file);
 }
 
 export async function openSender(config: Config, logger?: Logger): Promise<Sender> {

@@ -63,8 +63,16 @@ function vaultOn(db: DatabaseSync, file: string, keys: VaultKeys): SqliteVault {
   const [current] = keys;
   const byId = new Map<string, VaultKey>(keys.map((key) => [key.id, key]));
   const find = db.prepare('SELECT key_id, box FROM secrets WHERE name = ?');
-  const upsert = db.prepare('INSERT OR REPLACE INTO secrets VALUES (?, ?, ?)');
-  const insert = db.prepare('INSERT INTO secrets VALUES (?, ?, ?) ON CONFLICT DO NOTHING');
+  // A rotation moves this record to the newest key. In one statement with the write: a rotation may come between two.
+  const isRotatedAway = `EXISTS (
+    SELECT 1 FROM secrets WHERE name = '${FINGERPRINT_KEY}' AND key_id NOT IN (SELECT value FROM json_each(?)))`;
+  const upsert = db.prepare(
+    `INSERT OR REPLACE INTO secrets SELECT ?, ?, ? WHERE NOT ${isRotatedAway}`,
+  );
+  const insert = db.prepare(
+    `INSERT INTO secrets SELECT ?, ?, ? WHERE NOT ${isRotatedAway} ON CONFLICT DO NOTHING`,
+  );
+  const ownKeys = JSON.stringify([...byId.keys()]);
   const remove = db.prepare('DELETE FROM secrets WHERE name = ?');
   const from = db.prepare('SELECT name FROM secrets WHERE name >= ? AND name < ? ORDER BY name');
   const stale = db.prepare('SELECT name FROM secrets WHERE key_id <> ? ORDER BY name');
@@ -78,14 +86,17 @@ function vaultOn(db: DatabaseSync, file: string, keys: VaultKeys): SqliteVault {
     return unlock(key.bytes, name, box);
   };
   const put = (name: string, secret: string): void => {
-    upsert.run(name, current.id, lock(current.bytes, name, secret));
+    const box = lock(current.bytes, name, secret);
+    if (Number(upsert.run(name, current.id, box, ownKeys).changes) === 0) throw oldKey(file);
   };
   const putIfAbsent = (name: string, secret: string): string => {
     const found = get(name);
     if (found !== undefined) return found;
-    insert.run(name, current.id, lock(current.bytes, name, secret));
+    insert.run(name, current.id, lock(current.bytes, name, secret), ownKeys);
     // Another process may have been first.
-    return get(name) ?? secret;
+    const stored = get(name);
+    if (stored === undefined) throw oldKey(file);
+    return stored;
   };
   const emptyJournal = (): void => {
     // The journal could still hold the removed secret.
@@ -141,6 +152,14 @@ function vaultOn(db: DatabaseSync, file: string, keys: VaultKeys): SqliteVault {
 function noKey(file: string): TocsinError {
   return new TocsinError('refused', 'vault_key_wrong', `${file} was encrypted with another key`, {
     hint: 'Give the key that the vault was made with; after a rotation, give the old key after the new one.',
+  });
+}
+
+/** What would be sealed now would be lost with the old key. */
+function oldKey(file: string): TocsinError {
+  const message = `${file} was rotated to a key that this process does not have`;
+  return new TocsinError('unavailable', 'vault_key_old', message, {
+    hint: 'Give this process the new key too: it reads a key file again when it changes, and a variable at its start.',
   });
 }
 
