@@ -10,9 +10,8 @@ import {
   WrongExpectedVersionError,
   type EventStoreDBClient,
 } from '@eventstore/db-client';
+import { SERVER_VERSIONS } from '../../src/adapters/eventstore/front/server-version.ts';
 import { all, APPEND_CALLS, served } from './front.support.ts';
-
-const { client } = served();
 
 type Step = {
   readonly stream: number;
@@ -52,7 +51,8 @@ async function idsIn(
   }
 }
 
-describe('the front', () => {
+describe.each([undefined, ...SERVER_VERSIONS])('the front like %s', (like) => {
+  const { client } = served({ like });
   test('accepts, refuses and reads any sequence of appends as the model does', async () => {
     let run = 0;
     await fc.assert(

@@ -15,7 +15,7 @@ import {
 
 const WRITERS = 64;
 
-export function appendSuite({ store, fixture, isDurable }: StoreUnderTest): void {
+export function appendSuite({ store, fixture, promises }: StoreUnderTest): void {
   describe('append at an exact revision', () => {
     test('numbers a stream from 0 without gaps and answers with the last event', async () => {
       const stream = `${uniquePrefix()}a`;
@@ -125,7 +125,7 @@ export function appendSuite({ store, fixture, isDurable }: StoreUnderTest): void
       expect(stored).toMatchObject({ id: event.id.toLowerCase(), data: event.data });
     });
 
-    if (!isDurable) return;
+    if (!promises.isDurable) return;
     test('is recognised after the log was opened again', async () => {
       const stream = `${uniquePrefix()}a`;
       const list = events(2);

@@ -4,51 +4,63 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe } from 'vitest';
 import { eventStoreDb } from '../../src/adapters/eventstore/esdb/store.ts';
 import { createFront, type Front } from '../../src/adapters/eventstore/front/front.ts';
+import { SERVER_VERSIONS } from '../../src/adapters/eventstore/front/server-version.ts';
 import { eventStoreContract } from './event-store.suite.ts';
+import { ALL_PROMISES, PROMISES_OF_SERVERS } from './event-store.support.ts';
 
-describe('eventStoreDb through the front', () => {
+const MODES = [undefined, ...SERVER_VERSIONS];
+
+describe.each(MODES)('eventStoreDb through the front like %s', (like) => {
   const directory = mkdtempSync(join(tmpdir(), 'tocsin-esdb-'));
   const file = join(directory, 'events.db');
   let front: Front;
   // One server for all tests, as in production; the suite keeps to prefixes of its own.
   beforeAll(async () => {
-    front = await createFront({ file });
+    front = await createFront({ file, like });
   });
   afterAll(async () => {
     await front.close();
     rmSync(directory, { recursive: true });
   });
 
-  eventStoreContract('the EventStoreDB adapter', () => {
-    let store = eventStoreDb({ connectionString: front.url });
-    return Promise.resolve({
-      store,
-      async reopen() {
-        await store[Symbol.asyncDispose]();
-        await front.close();
-        front = await createFront({ file });
-        store = eventStoreDb({ connectionString: front.url });
-        return store;
-      },
-      cleanup: async () => store[Symbol.asyncDispose](),
-    });
-  });
+  eventStoreContract(
+    'the EventStoreDB adapter',
+    () => {
+      let store = eventStoreDb({ connectionString: front.url });
+      return Promise.resolve({
+        store,
+        async reopen() {
+          await store[Symbol.asyncDispose]();
+          await front.close();
+          front = await createFront({ file, like });
+          store = eventStoreDb({ connectionString: front.url });
+          return store;
+        },
+        cleanup: async () => store[Symbol.asyncDispose](),
+      });
+    },
+    like === undefined ? ALL_PROMISES : PROMISES_OF_SERVERS,
+  );
 });
 
 // A server in use will do; $all must be readable.
 const real = process.env['TOCSIN_TEST_ESDB'];
 const needed = real === undefined ? ' [needs TOCSIN_TEST_ESDB]' : '';
 describe.skipIf(real === undefined)(`eventStoreDb with a real server${needed}`, () => {
-  eventStoreContract('the EventStoreDB adapter', () => {
-    let store = eventStoreDb({ connectionString: real ?? '' });
-    return Promise.resolve({
-      store,
-      async reopen() {
-        await store[Symbol.asyncDispose]();
-        store = eventStoreDb({ connectionString: real ?? '' });
-        return store;
-      },
-      cleanup: async () => store[Symbol.asyncDispose](),
-    });
-  });
+  eventStoreContract(
+    'the EventStoreDB adapter',
+    () => {
+      let store = eventStoreDb({ connectionString: real ?? '' });
+      return Promise.resolve({
+        store,
+        async reopen() {
+          await store[Symbol.asyncDispose]();
+          store = eventStoreDb({ connectionString: real ?? '' });
+          return store;
+        },
+        cleanup: async () => store[Symbol.asyncDispose](),
+      });
+    },
+    PROMISES_OF_SERVERS,
+  );
 });

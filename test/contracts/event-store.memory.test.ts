@@ -1,5 +1,6 @@
 import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
 import { eventStoreContract } from './event-store.suite.ts';
+import { ALL_PROMISES } from './event-store.support.ts';
 
 eventStoreContract(
   'the memory store',
@@ -7,5 +8,5 @@ eventStoreContract(
     const store = memoryStore();
     return Promise.resolve({ store, cleanup: async () => store[Symbol.asyncDispose]() });
   },
-  { isDurable: false },
+  { ...ALL_PROMISES, isDurable: false },
 );

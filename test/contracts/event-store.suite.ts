@@ -4,7 +4,12 @@ import { appendSuite } from './event-store.appends.ts';
 import { readingSuite } from './event-store.reading.ts';
 import { refusalSuite } from './event-store.refusals.ts';
 import { subscriptionSuite } from './event-store.subscriptions.ts';
-import type { StoreFixture, StoreUnderTest } from './event-store.support.ts';
+import {
+  ALL_PROMISES,
+  type StoreFixture,
+  type StorePromises,
+  type StoreUnderTest,
+} from './event-store.support.ts';
 
 export type { StoreFixture } from './event-store.support.ts';
 
@@ -12,12 +17,12 @@ export type { StoreFixture } from './event-store.support.ts';
  * Runs the contract against one kind of store.
  *
  * @param factory makes one per test
- * @param options.isDurable false for a log that ends with its store
+ * @param promises what this kind of store promises beyond what all do
  */
 export function eventStoreContract(
   name: string,
   factory: () => Promise<StoreFixture>,
-  { isDurable = true }: { readonly isDurable?: boolean } = {},
+  promises: StorePromises = ALL_PROMISES,
 ): void {
   describe(`${name} keeps the event store's contract`, () => {
     let fixture: StoreFixture;
@@ -25,7 +30,7 @@ export function eventStoreContract(
       fixture = await factory();
     });
     afterEach(() => fixture.cleanup());
-    const under: StoreUnderTest = { store: () => fixture.store, fixture: () => fixture, isDurable };
+    const under: StoreUnderTest = { store: () => fixture.store, fixture: () => fixture, promises };
     appendSuite(under);
     refusalSuite(under);
     readingSuite(under);

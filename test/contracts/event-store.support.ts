@@ -21,8 +21,33 @@ export type StoreFixture = {
 export type StoreUnderTest = {
   readonly store: () => EventStore;
   readonly fixture: () => StoreFixture;
-  /** Whether the log outlives the store; fixtures can then reopen it. */
+  readonly promises: StorePromises;
+};
+
+/** What some stores promise and others do not. A healthy server passes the suite with those of `PROMISES_OF_SERVERS`. */
+export type StorePromises = {
+  /** The log outlives the store; fixtures can then reopen it. */
   readonly isDurable: boolean;
+  /** A subscription says only once that it has caught up. Servers say it again after many events at once. */
+  readonly saysCaughtUpOnce: boolean;
+  /**
+   * At the end of the history a checkpoint is at the end of the log. Servers have looked at up to two pages of a thousand
+   * events less.
+   */
+  readonly checkpointsReachTheEnd: boolean;
+};
+
+/** A server keeps its log, and promises no more than it must. */
+export const PROMISES_OF_SERVERS: StorePromises = {
+  isDurable: true,
+  saysCaughtUpOnce: false,
+  checkpointsReachTheEnd: false,
+};
+
+export const ALL_PROMISES: StorePromises = {
+  isDurable: true,
+  saysCaughtUpOnce: true,
+  checkpointsReachTheEnd: true,
 };
 
 /** The same log, opened again. */

@@ -1,6 +1,10 @@
 // `tocsin store`: serves an embedded event store to several processes of one machine.
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { createFront } from '../../adapters/eventstore/front/front.ts';
+import {
+  SERVER_VERSIONS,
+  type ServerVersion,
+} from '../../adapters/eventstore/front/server-version.ts';
 import { jsonLogger } from '../../adapters/logging/pino.ts';
 import { embeddedFile } from '../compose/compose.ts';
 import { readTextFile, usageError } from '../config/usage-error.ts';
@@ -12,6 +16,7 @@ import { storeCopyCommand } from './store-copy.ts';
 type Options = {
   readonly listen: string;
   readonly advertise?: string;
+  readonly like?: ServerVersion;
   readonly allowRemote?: true;
   readonly tlsCert?: string;
   readonly tlsKey?: string;
@@ -36,6 +41,11 @@ export function storeCommand(program: Command): void {
       'address that clients are told; default: the one of --listen',
     )
     .option('--allow-remote', `listen for other machines; needs a token in ${TOKEN_VARIABLE}`)
+    .addOption(
+      new Option('--like <VERSION>', 'answer as this version of EventStoreDB, for tests').choices(
+        SERVER_VERSIONS,
+      ),
+    )
     .option('--tls-cert <FILE>', 'certificate in PEM')
     .option('--tls-key <FILE>', 'private key of the certificate in PEM');
   register(
@@ -62,6 +72,7 @@ const serveStore: Work<Options> = async ({ config, terminal, signal }, options) 
     ...parseAddress('listen', options.listen),
     advertise:
       options.advertise === undefined ? undefined : parseAddress('advertise', options.advertise),
+    like: options.like,
     allowRemote: options.allowRemote === true,
     token: token === '' ? undefined : token,
     tls: tlsOf(options),

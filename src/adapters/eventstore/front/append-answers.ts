@@ -5,6 +5,7 @@ import { MAX_APPEND_BYTES } from '../common/append-request.ts';
 import { ANY_REVISION, NO_STREAM, STREAM_EXISTS } from '../common/revisions.ts';
 import { field, numberField } from '../wire/protobuf-writer.ts';
 import { streamIdentifier } from './event-frames.ts';
+import { NOT_READY } from './refusal.ts';
 
 const EMPTY = Buffer.alloc(0);
 
@@ -75,7 +76,7 @@ export type BatchError = {
 };
 
 export function batchFailure(to: BatchAddress, error: BatchError): Buffer {
-  const type = `type.googleapis.com/event_store.client.${error.type}`;
+  const type = `type.googleapis.com/${error.type === EMPTY_TYPE ? '' : 'event_store.client.'}${error.type}`;
   const any = field(3, field(1, type), field(2, error.details));
   return batchAnswer(to, field(2, numberField(1, error.code), field(2, error.message), any));
 }
@@ -90,6 +91,16 @@ export const TIMEOUT_ERROR: BatchError = {
   code: status.DEADLINE_EXCEEDED,
   message: 'Timeout',
   type: 'Timeout',
+  details: EMPTY,
+};
+
+const EMPTY_TYPE = 'google.protobuf.Empty';
+
+/** A server that is not ready says so with the code of success. */
+export const NOT_READY_ERROR: BatchError = {
+  code: status.OK,
+  message: NOT_READY,
+  type: EMPTY_TYPE,
   details: EMPTY,
 };
 

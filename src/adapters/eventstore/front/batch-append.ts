@@ -10,6 +10,7 @@ import {
   batchFailure,
   batchSuccess,
   conflictError,
+  NOT_READY_ERROR,
   streamDeletedError,
   TIMEOUT_ERROR,
   type BatchError,
@@ -35,7 +36,8 @@ type OpenAppend = {
   timer?: NodeJS.Timeout;
 };
 
-export function batchAppendHandler({ engine, like, writeTimeoutMs, closing }: FrontContext) {
+export function batchAppendHandler(context: FrontContext) {
+  const { engine, like, writeTimeoutMs, closing, state } = context;
   return (call: ServerDuplexStream<BatchFragment, Buffer>): void => {
     const open = new Map<string, OpenAppend>();
     let unfinished = 0;
@@ -54,7 +56,7 @@ export function batchAppendHandler({ engine, like, writeTimeoutMs, closing }: Fr
     /** Ends the call after the answers of the appends that are being written. */
     const endIfIdle = (): void => {
       if (writing > 0) return;
-      if (closing.aborted) end(shuttingDown());
+      if (closing.aborted) end(shuttingDown(like));
       else if (call.readableEnded) end();
     };
     const pauseOrResume = (): void => {
@@ -95,7 +97,8 @@ export function batchAppendHandler({ engine, like, writeTimeoutMs, closing }: Fr
         answered: false,
       };
       open.set(id, one);
-      if (started === NO_OPTIONS && like !== undefined) one.answered = true;
+      if (!state.isReady) fail(one, NOT_READY_ERROR);
+      else if (started === NO_OPTIONS && like !== undefined) one.answered = true;
       else if (started instanceof AppendFault) fail(one, started.asBatchError(like));
       else if (like !== undefined && !fragment.isFinal) endAtDeadline(id, one);
       return one;

@@ -1,15 +1,27 @@
 // What the handlers of all calls share.
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { AppendResult } from '../../../domain/ports/event-store.ts';
+import type { AppendRequest } from '../common/append-request.ts';
 import type { EmbeddedEngine } from '../embedded/open.ts';
 import { WRITE_TIMEOUT_MS } from './limits.ts';
 import type { Like } from './server-version.ts';
 
 export type FrontContext = {
-  readonly engine: EmbeddedEngine;
+  readonly engine: Pick<EmbeddedEngine, 'append' | 'rows' | 'commits'>;
   readonly like: Like;
   /** An append that is not written within this time is answered as timed out. */
   readonly writeTimeoutMs: number;
   /** Aborted when the server closes. */
   readonly closing: AbortSignal;
+  readonly state: ServerState;
+};
+
+/** What tests change while the front imitates a server. */
+export type ServerState = {
+  /** While false, the server says that it is not ready. */
+  isReady: boolean;
+  /** The position up to which the log was scavenged; 0 for none. */
+  scavengedTo: bigint;
 };
 
 /** A server gives a write two seconds. */
@@ -19,7 +31,48 @@ export function frontContext(
   engine: EmbeddedEngine,
   like: Like,
   closing: AbortSignal,
+  state: ServerState,
 ): FrontContext {
-  const writeTimeoutMs = like === undefined ? WRITE_TIMEOUT_MS : SERVER_WRITE_MS;
-  return { engine, like, writeTimeoutMs, closing };
+  if (like === undefined) {
+    return { engine, like, writeTimeoutMs: WRITE_TIMEOUT_MS, closing, state };
+  }
+  const { rows, commits } = engine;
+  const append = appendAsServer(engine.append, closing);
+  return {
+    engine: { append, rows, commits },
+    like,
+    writeTimeoutMs: SERVER_WRITE_MS,
+    closing,
+    state,
+  };
+}
+
+/** A server gives no answer to a repeat that comes while the first append is being written: it times out. */
+function appendAsServer(
+  append: EmbeddedEngine['append'],
+  closing: AbortSignal,
+): EmbeddedEngine['append'] {
+  const underWay = new Set<string>();
+  return async (request, deadlineMs) => {
+    const key = keyOf(request);
+    if (underWay.has(key)) {
+      // Ends early when the server closes.
+      await sleep(deadlineMs, undefined, { signal: closing }).catch(() => undefined);
+      return COMMIT_TIMEOUT;
+    }
+    underWay.add(key);
+    try {
+      const result = await append(request, deadlineMs);
+      return result.outcome === 'unknown' ? COMMIT_TIMEOUT : result;
+    } finally {
+      underWay.delete(key);
+    }
+  };
+}
+
+const COMMIT_TIMEOUT: AppendResult = { outcome: 'unknown', message: 'Commit phase timeout.' };
+
+function keyOf({ stream, events }: AppendRequest): string {
+  // Without events there is no repeat.
+  return `${stream} ${events[0]?.id ?? crypto.randomUUID()}`;
 }

@@ -134,8 +134,8 @@ export function confirmationMessage(subscriptionId: string): Buffer {
   return field(2, field(1, subscriptionId));
 }
 
-export function checkpointMessage(position: number): Buffer {
-  return field(3, numberField(1, position), numberField(2, position));
+export function checkpointMessage(commit: bigint, prepare: bigint): Buffer {
+  return field(3, numberField(1, commit), numberField(2, prepare));
 }
 
 export function streamNotFoundMessage(stream: string): Buffer {

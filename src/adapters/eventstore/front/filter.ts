@@ -60,7 +60,24 @@ function prefixFilter(
     const most = `at most ${MAX_PREFIXES} prefixes of ${MAX_PREFIX_LENGTH} characters`;
     return invalidArgument(`a filter has ${most}`);
   }
-  return (page) => page.map((event) => prefixes.some((prefix) => nameOf(event).startsWith(prefix)));
+  const startsWith = like === undefined ? byCharacters : byCulture;
+  return (page) =>
+    page.map((event) => prefixes.some((prefix) => startsWith(nameOf(event), prefix)));
+}
+
+function byCharacters(name: string, prefix: string): boolean {
+  return name.startsWith(prefix);
+}
+
+/** Characters that .NET ignores when it compares names: NUL, soft hyphens, joiners. */
+const IGNORED = /[\0\u00ad\u200b-\u200d\u2060\ufeff]/gu;
+
+/** As servers compare: a mark that combines with the last character of the prefix makes it another character. */
+function byCulture(name: string, prefix: string): boolean {
+  const sought = prefix.replace(IGNORED, '');
+  const found = name.replace(IGNORED, '');
+  if (!found.startsWith(sought)) return false;
+  return sought === '' || !/^\p{M}/u.test(found.slice(sought.length));
 }
 
 /** @returns a test of names; it throws a {@link Refusal} after the timeout */

@@ -8,9 +8,11 @@ import { openEngine, type EmbeddedEngine } from '../embedded/open.ts';
 import { keepProtoPrivate } from '../wire/private-proto.ts';
 import { reportFullDisk } from './full-disk.ts';
 import { REMEMBERED_IDS } from './limits.ts';
+import type { ServerState } from './context.ts';
 import type { Address } from './listener.ts';
 import type { RunningServer, ServerSettings } from './server.ts';
-import type { ServerVersion } from './server-version.ts';
+import { scavenge } from './scavenge.ts';
+import type { Like, ServerVersion } from './server-version.ts';
 
 export type FrontOptions = {
   /** The store's file, which the front then owns. */
@@ -41,6 +43,10 @@ export type Front = {
   /** For the official client: `esdb://127.0.0.1:2113?tls=false`. */
   readonly url: string;
   readonly port: number;
+  /** Removes what metadata and deletions hide, as a server's scavenge does. Only for tests, with `like`. */
+  readonly scavenge: () => void;
+  /** Whether the server says that it is ready. Only for tests, with `like`. */
+  readonly setReady: (isReady: boolean) => void;
   /** Answers the appends that are being written, ends all other calls, and closes the store. */
   readonly close: () => Promise<void>;
 };
@@ -57,10 +63,24 @@ export async function createFront(options: FrontOptions): Promise<Front> {
   const { maxPages } = options;
   const settings = { rememberIds: REMEMBERED_IDS, ...(maxPages === undefined ? {} : { maxPages }) };
   const engine = reportFullDisk(undo.use(await openEngine(store, settings)), logger);
-  await markAsServed(engine);
+  await markAsServed(engine, like);
+  const state: ServerState = { isReady: true, scavengedTo: 0n };
 
+  const scavengeAll = (): void => {
+    scavenge(file, engine.rows);
+    state.scavengedTo = engine.rows.head();
+  };
   const listen = { host, port: options.port ?? 0 };
-  const server = await loadAndStart({ engine, like, listen, advertise, token, tls });
+  const server = await loadAndStart({
+    engine,
+    like,
+    state,
+    scavenge: scavengeAll,
+    listen,
+    advertise,
+    token,
+    tls,
+  });
   undo.defer(server.close);
   const resources = undo.move();
   const { port } = server;
@@ -69,6 +89,10 @@ export async function createFront(options: FrontOptions): Promise<Front> {
   return {
     url: `esdb://${hostInUrl(host)}:${port}?tls=${tls !== undefined}`,
     port,
+    scavenge: scavengeAll,
+    setReady(isReady) {
+      state.isReady = isReady;
+    },
     close() {
       closed ??= resources.disposeAsync();
       return closed;
@@ -103,13 +127,28 @@ function hostInUrl(host: string): string {
 }
 
 /** Appends the server's own first event: clients rely on a log that is never empty. No filter of a user names it. */
-const MARK_STREAM = '$store';
-
-async function markAsServed(engine: EmbeddedEngine): Promise<void> {
-  if (engine.rows.lastRevision(MARK_STREAM) >= 0n) return;
-  const data = JSON.stringify({ server: 'tocsin' });
-  const bytes = data.length;
-  const event = { type: '$store-created', isJson: true, data, metadata: '', bytes };
-  const events = [{ id: crypto.randomUUID(), ...event }];
-  await engine.append({ stream: MARK_STREAM, expected: NO_STREAM, events }, MARK_MS);
+async function markAsServed(engine: EmbeddedEngine, like: Like): Promise<void> {
+  if (engine.rows.head() > 0n && like !== undefined) return;
+  for (const { stream, type, data } of like === undefined ? [OWN_MARK] : MARKS_OF_SERVERS) {
+    if (engine.rows.lastRevision(stream) >= 0n) continue;
+    const bytes = data.length;
+    const events = [{ id: crypto.randomUUID(), type, isJson: true, data, metadata: '', bytes }];
+    await engine.append({ stream, expected: NO_STREAM, events }, MARK_MS);
+  }
 }
+
+const OWN_MARK = {
+  stream: '$store',
+  type: '$store-created',
+  data: JSON.stringify({ server: 'tocsin' }),
+};
+
+/** The log of a new server: a hidden record, and the one event that clients see. */
+const MARKS_OF_SERVERS = [
+  { stream: '$epoch-information', type: '$epoch-information', data: '{}' },
+  {
+    stream: '$$$scavenges',
+    type: '$metadata',
+    data: JSON.stringify({ $maxAge: 2_592_000 }),
+  },
+];

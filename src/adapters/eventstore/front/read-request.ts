@@ -7,7 +7,7 @@ import { AppendFault } from './append-fault.ts';
 import type { UuidForm } from './event-frames.ts';
 import { eventFilter, everything, type EventFilter, type FilterTerms } from './filter.ts';
 import { streamName } from './proposed.ts';
-import { placeIn, revisionIn, type Place } from './read-start.ts';
+import { isNoStart, placeIn, revisionIn, type Place } from './read-start.ts';
 import { invalidArgument, Refusal, senseless, type NoAnswer } from './refusal.ts';
 import type { Like } from './server-version.ts';
 
@@ -55,7 +55,7 @@ export function readPlan(request: ReadReq, like: Like): ReadPlan | Refusal | NoA
   const uuid = options.getUuidOption();
   if (uuid?.hasStructured() !== true && uuid?.hasString() !== true) {
     // EventStoreDB 23.10 never answers.
-    if (like === '23.10') return 'silence';
+    if (like === '23.10') return subscribes ? 'confirmation' : 'silence';
     return invalidArgument(like === undefined ? 'a read needs the form of event ids' : '');
   }
   const uuids = uuid.hasStructured() ? 'halves' : 'text';
@@ -88,7 +88,7 @@ function streamPlan(
   const stream = streamName(requested?.getStreamIdentifier()?.getStreamName_asU8());
   if (stream instanceof AppendFault) return stream.asStatus(like);
   const from = revisionIn(requested, bounds === undefined, like);
-  if (from instanceof Refusal || from === 'silence' || from === 'nothing') return from;
+  if (isNoStart(from)) return from;
   if (bounds === undefined) return { ...common, kind: 'subscribeToStream', stream, from };
   if (bounds.maxCount === 0 || (bounds.direction === 'forwards' && from === 'end')) {
     // The answer of EventStoreDB.
@@ -104,11 +104,11 @@ function allPlan(
   like: Like,
 ): ReadPlan | Refusal | NoAnswer {
   const from = placeIn(options.getAll(), like);
-  if (from instanceof Refusal || from === 'silence' || from === 'nothing') return from;
+  if (isNoStart(from)) return from;
   const wanted = options.getFilter();
   const filtered =
     wanted === undefined ? undefined : filterPlan(wanted, bounds === undefined, like);
-  if (filtered instanceof Refusal || filtered === 'silence') return filtered;
+  if (filtered instanceof Refusal || typeof filtered === 'string') return filtered;
   // EventStoreDB looks for the next zero events for ever.
   if (bounds?.maxCount === 0 && like !== undefined) return 'silence';
   const filter = filtered?.filter ?? everything;
@@ -124,7 +124,7 @@ function filterPlan(
   options: ReadReq.Options.FilterOptions,
   subscribes: boolean,
   like: Like,
-): FilterPlan | Refusal | 'silence' {
+): FilterPlan | Refusal | NoAnswer {
   const byStream = options.getStreamIdentifier();
   const expression = byStream ?? options.getEventType();
   if (expression === undefined) {
@@ -139,10 +139,9 @@ function filterPlan(
     return senseless(like, "a filter's checkpoint interval must be above 0");
   }
   if (window === 0) {
-    const reason = "a filter's window must be above 0";
-    return like !== undefined && !(subscribes && like !== '23.10')
-      ? 'silence'
-      : senseless(like, reason);
+    if (like === undefined) return invalidArgument("a filter's window must be above 0");
+    if (!subscribes) return 'silence';
+    return like === '23.10' ? 'confirmation' : 'failure behind a confirmation';
   }
   const terms: FilterTerms = {
     on: byStream === undefined ? 'type' : 'stream',

@@ -52,3 +52,10 @@ export function invalidPlace(like: Like): Refusal {
 function missing(like: Like): Refusal | NoAnswer {
   return like === '24.6' ? 'nothing' : senseless(like, 'a read needs a start');
 }
+
+/** The other results of {@link revisionIn} and {@link placeIn}. */
+export function isNoStart(from: unknown): from is Refusal | NoAnswer {
+  return (
+    from instanceof Refusal || (typeof from === 'string' && from !== 'start' && from !== 'end')
+  );
+}

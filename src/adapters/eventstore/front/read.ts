@@ -1,14 +1,14 @@
 // `Read`: reads and subscriptions. They keep one page in memory; no event can get lost between history and live events.
 import { randomUUID } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { ServerWritableStream } from '@grpc/grpc-js';
+import { status, type ServerWritableStream } from '@grpc/grpc-js';
 import { match } from 'ts-pattern';
 import type { ReadReq } from '@eventstore/db-client/generated/streams_pb.js';
 import type { Direction } from '../common/reading.ts';
-import type { EmbeddedEngine } from '../embedded/open.ts';
 import { BEYOND, bounded, type FileRows, type StoredEvent } from '../embedded/rows.ts';
 import { TOMBSTONE_REVISION } from '../common/revisions.ts';
 import type { FrontContext } from './context.ts';
+import type { EventFilter } from './filter.ts';
 import {
   eventMessage,
   CAUGHT_UP_MESSAGE,
@@ -18,34 +18,50 @@ import {
 } from './event-frames.ts';
 import { resolveLink } from './links.ts';
 import { readerChannel, type ReaderChannel } from './reader-channel.ts';
+import type { Reader } from './reader.ts';
 import { readPlan, type ReadPlan } from './read-request.ts';
-import type { Place } from './read-start.ts';
-import { asSent, Refusal, refusalOf, shuttingDown, streamDeleted } from './refusal.ts';
+import { invalidPlace, type Place } from './read-start.ts';
+import {
+  asSent,
+  notReady,
+  Refusal,
+  refusalOf,
+  shuttingDown,
+  streamDeleted,
+  UNHANDLED,
+} from './refusal.ts';
+import { serverLog } from './server-log.ts';
+import { LIVE_BUFFER, roomWhileLive } from './slow-reader.ts';
+import { subscribeAsServer } from './server-subscription.ts';
 import { isVisible, streamView, type StreamView } from './stream-view.ts';
 
 const PAGE_EVENTS = 128;
 
 type Plan<K extends ReadPlan['kind']> = Extract<ReadPlan, { kind: K }>;
 
-type Reader = Pick<EmbeddedEngine, 'rows' | 'commits'> & {
-  readonly out: ReaderChannel;
-  /** Aborted when the server closes: subscriptions end then. */
-  readonly closing: AbortSignal;
-};
-
-export function readHandler({ engine, like, closing }: FrontContext) {
+export function readHandler({ engine, like, closing, state }: FrontContext) {
   const { rows, commits } = engine;
+  const scavengedTo = (): bigint => state.scavengedTo;
   return (call: ServerWritableStream<ReadReq, Buffer>): void => {
     const out = readerChannel(call);
+    if (!state.isReady) {
+      out.end(notReady());
+      return;
+    }
     const plan = readPlan(call.request, like);
     if (plan === 'silence') return;
+    if (plan === 'confirmation' || plan === 'failure behind a confirmation') {
+      out.send(confirmationMessage(randomUUID()));
+      if (plan !== 'confirmation') out.end(new Refusal(status.UNKNOWN, UNHANDLED));
+      return;
+    }
     if (plan instanceof Refusal || plan === 'nothing') {
       out.end(plan === 'nothing' ? undefined : asSent(plan, like));
       return;
     }
-    run({ rows, commits, out, closing }, plan).then(
+    run({ rows, commits, like, scavengedTo, out, closing }, plan).then(
       () => {
-        out.end(closing.aborted ? shuttingDown() : undefined);
+        out.end(closing.aborted ? shuttingDown(like) : undefined);
       },
       (error: unknown) => {
         out.end(asSent(refusalOf(error), like));
@@ -90,8 +106,10 @@ async function readStream({ rows, out }: Reader, plan: Plan<'readStream'>): Prom
   }
 }
 
-async function readAll({ rows, out }: Reader, plan: Plan<'readAll'>): Promise<void> {
-  const { direction, filter, maxCount } = plan;
+async function readAll(reader: Reader, plan: Plan<'readAll'>): Promise<void> {
+  const { rows, out, like } = reader;
+  const { direction, maxCount } = plan;
+  const filter = like === undefined ? plan.filter : filterOfServer(reader, plan);
   let from = startPosition(plan.from);
   for (let left = maxCount; left > 0 && !out.signal.aborted;) {
     const page = rows.all(direction, from, PAGE_EVENTS);
@@ -110,24 +128,52 @@ async function readAll({ rows, out }: Reader, plan: Plan<'readAll'>): Promise<vo
 }
 
 async function subscribeToStream(reader: Reader, plan: Plan<'subscribeToStream'>): Promise<void> {
-  const { rows, out } = reader;
+  const { rows, out, like } = reader;
   const { stream, from } = plan;
-  viewOf(rows, stream);
+  const isOld = like === '23.10';
+  const isSilent = isOld && from === 'end' && streamView(rows, stream, 0).state === 'tombstoned';
+  if (!isSilent) viewOf(rows, stream);
   const last = rows.lastRevision(stream);
   let next = from === 'start' ? 0n : from === 'end' ? last + 1n : from + 1n;
-  await follow(reader, async () => {
+  await follow(reader, async (isLive) => {
     const view = streamView(rows, stream, Date.now());
     if (view.state === 'there' && next < view.first) next = view.first;
     const page = rows.stream('forwards', stream, next, PAGE_EVENTS);
     for (const event of page.events) {
-      if (!isSent(view, event)) continue;
-      if (!sendEvent(rows, plan, event, out)) await out.ready();
+      const revision = BigInt(event.revision);
+      if (revision < next || !isSent(view, event)) continue;
+      next = revision + 1n;
+      if (!sendEvent(rows, plan, event, out)) {
+        const waiting = (limit: number): number =>
+          rows.stream('forwards', stream, next, limit).events.length;
+        await (isLive ? roomWhileLive(reader, waiting) : out.ready());
+      }
+      if (revision === TOMBSTONE_REVISION) throw streamDeleted(stream);
     }
     const end = page.events.at(-1);
-    if (end !== undefined) next = BigInt(end.revision) + 1n;
-    if (next > TOMBSTONE_REVISION) throw streamDeleted(stream);
-    return page.atEnd;
+    if (end !== undefined && BigInt(end.revision) >= next) next = BigInt(end.revision) + 1n;
+    if (isLive && like !== undefined && !isOld && page.events.length > LIVE_BUFFER) return 'behind';
+    if (!page.atEnd) return 'more';
+    // 23.10 is not caught up with a stream before it is there.
+    return isOld && from !== 'end' && view.state === 'absent' ? 'absent' : 'end';
   });
+}
+
+/** Hides records as a server does. @throws Refusal when there is no record at the start */
+function filterOfServer({ rows, like, scavengedTo }: Reader, plan: Plan<'readAll'>): EventFilter {
+  const { from, filter, direction } = plan;
+  const log = serverLog(rows, scavengedTo);
+  if (typeof from !== 'string') {
+    if (!log.hasRecord(from)) throw invalidPlace(like);
+    if (direction === 'backwards' && from.commit > rows.head()) {
+      throw new Refusal(status.UNKNOWN, 'Unexpected ReadAllResult: Error');
+    }
+  }
+  return (page) =>
+    filter(page).map((passes, i) => {
+      const event = page[i];
+      return passes && event !== undefined && !log.isHidden(event);
+    });
 }
 
 /** A subscriber sees the tombstone of a stream; of a deleted stream it sees what is written afterwards. */
@@ -136,7 +182,11 @@ function isSent(view: StreamView, event: StoredEvent): boolean {
 }
 
 async function subscribeToAll(reader: Reader, plan: Plan<'subscribeToAll'>): Promise<void> {
-  const { rows, out } = reader;
+  const { rows, out, like } = reader;
+  if (like !== undefined) {
+    await subscribeAsServer(reader, plan, like, (event) => sendEvent(rows, plan, event, out));
+    return;
+  }
   const { from, filter, checkpoints } = plan;
   const every = checkpoints && checkpoints.window * checkpoints.multiplier;
   let after = from === 'start' ? 0n : from === 'end' ? rows.head() : placeBefore(from);
@@ -144,10 +194,10 @@ async function subscribeToAll(reader: Reader, plan: Plan<'subscribeToAll'>): Pro
   let lastCheckpoint = after;
   const checkpoint = (): void => {
     // Never twice for one position: a client that stores it would write it again.
-    if (after > lastCheckpoint) out.send(checkpointMessage(Number(after)));
+    if (after > lastCheckpoint) out.send(checkpointMessage(after, after));
     lastCheckpoint = after;
   };
-  const sendPage = async (): Promise<boolean> => {
+  const sendPage = async (): Promise<PageEnd> => {
     const page = rows.all('forwards', after + 1n, PAGE_EVENTS);
     const passes = filter(page.events);
     for (const [i, event] of page.events.entries()) {
@@ -158,30 +208,38 @@ async function subscribeToAll(reader: Reader, plan: Plan<'subscribeToAll'>): Pro
       considered = 0;
       checkpoint();
     }
-    return page.atEnd;
+    return page.atEnd ? 'end' : 'more';
   };
   await follow(reader, sendPage, checkpoints && checkpoint);
 }
 
 /**
+ * Whether more events may come at once. `absent`: at the end of a stream that is not there yet. `behind`: a server has to
+ * catch up again.
+ */
+type PageEnd = 'more' | 'end' | 'absent' | 'behind';
+
+/**
  * Sends pages until the reader leaves or the server closes, and waits for commits at the end of the log.
  *
- * @param sendPage sends the next page; true when no event came after it
+ * @param sendPage sends the next page
  */
 async function follow(
   { commits, out, closing }: Reader,
-  sendPage: () => Promise<boolean>,
+  sendPage: (isLive: boolean) => Promise<PageEnd>,
   beforeLive?: () => void,
 ): Promise<void> {
   const signal = AbortSignal.any([out.signal, closing]);
   out.send(confirmationMessage(randomUUID()));
   for (let live = false; !signal.aborted;) {
     const seen = commits.count();
-    if (!(await sendPage())) {
+    const end = await sendPage(live);
+    if (end === 'behind') live = false;
+    if (end === 'more' || end === 'behind') {
       await nextTurn();
       continue;
     }
-    if (!live) {
+    if (!live && end === 'end') {
       beforeLive?.();
       out.send(CAUGHT_UP_MESSAGE);
       live = true;

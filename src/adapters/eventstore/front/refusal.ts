@@ -46,8 +46,8 @@ export function invalidArgument(details: string): Refusal {
 /** What servers say about a request that they did not expect. */
 export const UNHANDLED = 'Exception was thrown by handler.';
 
-/** What a server does about some requests: it never answers, or ends the call without an error. */
-export type NoAnswer = 'silence' | 'nothing';
+/** What a server does about some requests: it never answers, ends the call without an error, or confirms them first. */
+export type NoAnswer = 'silence' | 'nothing' | 'confirmation' | 'failure behind a confirmation';
 
 /** For a request that makes no sense: the reason, or what the imitated server says. */
 export function senseless(like: Like, reason: string): Refusal {
@@ -99,9 +99,18 @@ export function wrongExpectedVersion(stream: string, expected: bigint, actual: b
 }
 
 /** Makes clients connect again. */
-export function shuttingDown(): Refusal {
-  return new Refusal(status.UNAVAILABLE, 'Server Is Shutting Down');
+export function shuttingDown(like: Like): Refusal {
+  return like === undefined
+    ? new Refusal(status.UNAVAILABLE, 'Server Is Shutting Down')
+    : notReady();
 }
+
+/** What a server says while it starts or stops, and while it has no leader. */
+export function notReady(): Refusal {
+  return new Refusal(status.UNAVAILABLE, NOT_READY);
+}
+
+export const NOT_READY = 'Server Is Not Ready';
 
 /** The error of an append that was refused or has an unknown outcome. */
 export function failedWrite(

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import type { EmbeddedEngine } from '../embedded/open.ts';
 import { gate } from './authorization.ts';
-import { frontContext } from './context.ts';
+import { frontContext, type ServerState } from './context.ts';
 import { httpRoutes } from './http-routes.ts';
 import { listen, type Address } from './listener.ts';
 import { MAX_MESSAGE_BYTES } from './limits.ts';
@@ -21,6 +21,8 @@ const RECEIVE_WINDOW_BYTES = 1024 * 1024;
 export type ServerSettings = {
   readonly engine: EmbeddedEngine;
   readonly like: Like;
+  readonly state: ServerState;
+  readonly scavenge: () => void;
   /** Port 0 takes a free one. */
   readonly listen: Address;
   /** The address that gossip names; default: the one that is listened on. */
@@ -33,7 +35,7 @@ export type RunningServer = { readonly port: number; readonly close: () => Promi
 
 /** Starts listening. @throws TocsinError `usage` when the address cannot be used */
 export async function startServer(settings: ServerSettings): Promise<RunningServer> {
-  const { engine, like, token, tls, advertise } = settings;
+  const { engine, like, state, token, tls, advertise } = settings;
   const server = new Server({
     'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
     'grpc.max_send_message_length': -1,
@@ -45,8 +47,9 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
   const instanceId = randomUUID();
   let port = 0;
   const address = (): Address => advertise ?? { host: settings.listen.host, port };
-  const context = frontContext(engine, like, closing.signal);
-  addServices(server, { context, gate: gate(token), instanceId, address });
+  const context = frontContext(engine, like, closing.signal, state);
+  const { scavenge } = settings;
+  addServices(server, { context, gate: gate(token), instanceId, address, scavenge });
   // The listener has done TLS already.
   const grpc = server.createConnectionInjector(ServerCredentials.createInsecure());
   const listener = await listen({

@@ -26,13 +26,14 @@ import { readHandler } from './read.ts';
 import type { Address } from './listener.ts';
 import { removalHandler } from './removal.ts';
 import { field, numberField } from '../wire/protobuf-writer.ts';
-import { asSent, Refusal } from './refusal.ts';
+import { asSent, notReady, Refusal } from './refusal.ts';
 import { versionText } from './server-version.ts';
 
 export type ServiceParts = {
   readonly context: FrontContext;
   readonly gate: Gate;
   readonly instanceId: string;
+  readonly scavenge: () => void;
   /** The address at which clients reach the server. */
   readonly address: () => Address;
 };
@@ -53,12 +54,18 @@ const { getSupportedMethods } = featuresGrpc.ServerFeaturesService;
 const features = { getSupportedMethods: { ...getSupportedMethods, ...encoded } };
 const gossip = { read: { ...gossipGrpc.GossipService.read, ...encoded } };
 
+const { OperationsService } = operationsGrpc;
+const operations = {
+  ...OperationsService,
+  startScavenge: { ...OperationsService.startScavenge, ...encoded },
+};
+
 type Done = sendUnaryData<Buffer>;
 type Call = { readonly metadata: Metadata };
 type StreamingCall = Call & { emit: (name: 'error', error: Refusal) => boolean };
 
 export function addServices(server: Server, parts: ServiceParts): void {
-  const { context, gate, instanceId, address } = parts;
+  const { context, gate, instanceId, address, scavenge } = parts;
   const streaming =
     <C extends StreamingCall>(handle: (call: C) => void) =>
     (call: C): void => {
@@ -72,6 +79,10 @@ export function addServices(server: Server, parts: ServiceParts): void {
       const refused = gate(call.metadata);
       if (refused !== undefined) {
         done(refused);
+        return;
+      }
+      if (!context.state.isReady) {
+        done(notReady());
         return;
       }
       handle(call, (error, answer) => {
@@ -98,10 +109,19 @@ export function addServices(server: Server, parts: ServiceParts): void {
       done(null, clusterOfOne(instanceId, host, port));
     },
   });
+  const imitated =
+    context.like === undefined
+      ? {}
+      : {
+          startScavenge: answering((_call, done) => {
+            scavenge();
+            done(null, field(1, crypto.randomUUID()));
+          }),
+        };
+  server.addService(operations, complete(operations, imitated));
   for (const service of [
     persistentGrpc.PersistentSubscriptionsService,
     usersGrpc.UsersService,
-    operationsGrpc.OperationsService,
     projectionsGrpc.ProjectionsService,
     monitoringGrpc.MonitoringService,
   ]) {
