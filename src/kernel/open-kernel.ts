@@ -169,6 +169,7 @@ export async function openKernel(options: KernelOptions): Promise<Kernel> {
       set: (change, call) => track(() => policies.set(change, call)),
       mute: (change, call) => track(() => policies.mute(change, call)),
       unmute: (change, call) => track(() => policies.unmute(change, call)),
+      release: (released, call) => track(() => policies.release(released, call)),
       show: () => track(() => policies.show()),
       history: () => track(() => policies.history()),
     },

@@ -35,9 +35,30 @@ export type SuppressedKey = NotificationSubject & Target;
 /** The requests of a key that were suppressed since its last notification; a count of 0 removes the row. */
 export type SuppressedRequests = SuppressedKey &
   SuppressedSince & {
+    /** When the second happened, for the case that the first is released. */
+    readonly secondAt: Instant | null;
     /** Where the first of them was decided. */
     readonly position: Position;
   };
+
+/** A request that a mute has suppressed, and that no operator has released. */
+export type MutedRequest = {
+  readonly event: string;
+  /** Where it was suppressed. */
+  readonly position: Position;
+  readonly stream: string;
+  readonly revision: bigint;
+  readonly user: string;
+  readonly triggerType: string;
+  readonly targetType: string;
+  readonly targetId: string;
+  /** Whom the windows of the policy belonged to: the request is counted there. */
+  readonly per: KeyedPer;
+  readonly expiresAt: Instant;
+};
+
+/** A muted request that an operator released: it is decided again, and its first verdict goes. */
+export type ReleasedRequest = Pick<MutedRequest, 'event' | 'position'>;
 
 /** A subject's sent notifications whose instant on one axis is `from` or later, and before `to`. */
 export type SentNotificationRange = NotificationSubject &
@@ -149,6 +170,9 @@ export type ReadModelCommit = {
   readonly unparked: readonly string[];
   /** In the order of their changes: of two versions of a row the later one is kept. */
   readonly suppressedRequests?: readonly SuppressedRequests[];
+  readonly mutedRequests?: readonly MutedRequest[];
+  /** Applied after `mutedRequests` and `verdicts`. */
+  readonly releasedRequests?: readonly ReleasedRequest[];
   /** Control events among the folded events. */
   readonly control?: readonly ControlRow[];
 };
@@ -171,6 +195,8 @@ export interface ReadModelReader {
   sentNotificationsById(refs: readonly SentNotificationRef[]): readonly SentNotification[];
   /** The requests of these keys that were suppressed since the last notification; a key without any has no row. */
   suppressedRequestsOf(keys: readonly SuppressedKey[]): readonly SuppressedRequests[];
+  /** These requests, as far as a mute has suppressed them and nobody has released them. */
+  mutedRequestsOf(events: readonly string[]): readonly MutedRequest[];
   /** Ascending. */
   recentMessagesAfter(sequence: bigint): readonly RecentMessageRow[];
   lastRecentMessage(): RecentMessageRow | undefined;

@@ -4,6 +4,7 @@ import type { ReadModelTables } from '../../src/projections/audit/reading/ports.
 import type {
   Checkpoint,
   ControlRow,
+  MutedRequest,
   SentNotification,
   SentNotificationRange,
   ParkedRow,
@@ -131,8 +132,24 @@ export function parkedOf(event: string, more: Partial<ParkedRow> = {}): ParkedRo
 
 export function suppressedOf(more: Partial<SuppressedRequests> = {}): SuppressedRequests {
   const subject = { user: '42', triggerType: 'important_urgent_task', mock: false };
-  const since = { count: 1, firstAt: AT, position: { commit: 7n, prepare: 7n } };
+  const since = { count: 1, firstAt: AT, secondAt: null, position: { commit: 7n, prepare: 7n } };
   return { ...subject, targetType: '', targetId: '', ...since, ...more };
+}
+
+export function mutedOf(event: string, more: Partial<MutedRequest> = {}): MutedRequest {
+  return {
+    event,
+    position: { commit: 7n, prepare: 7n },
+    stream: 'tocsin.trigger-ab-1',
+    revision: 1n,
+    user: '1',
+    triggerType: 'important_urgent_task',
+    targetType: 'task_pool',
+    targetId: '7',
+    per: 'user',
+    expiresAt: AT,
+    ...more,
+  };
 }
 
 /** A commit that moves the sequence to `sequence`, with what else is said. */

@@ -18,6 +18,7 @@ import {
   sentNotificationOf,
   sentNotificationLists,
   sentNotificationsOfFew,
+  mutedOf,
   parkedOf,
   rangesOfFew,
   recentMessageOf,
@@ -55,6 +56,7 @@ export function readModelSuite(name: string, harnessOf: () => ReadModelHarness):
         checkpoint: undefined,
         sentNotifications: [],
         suppressedRequests: [],
+        mutedRequests: [],
         verdicts: [],
         recentMessages: [],
         parked: [],
@@ -76,6 +78,7 @@ export function readModelSuite(name: string, harnessOf: () => ReadModelHarness):
             }),
           ],
           suppressedRequests: [suppressedOf()],
+          mutedRequests: [mutedOf('r2')],
           verdicts: [
             verdictOf('r1', {
               verdict: 'published',
@@ -121,6 +124,37 @@ export function readModelSuite(name: string, harnessOf: () => ReadModelHarness):
       expect([...model.suppressedRequests()]).toHaveLength(302);
       model.reset();
       expect(model.suppressedRequestsOf([target])).toEqual([]);
+    });
+
+    test('replaces the verdict of a muted request when it is released', () => {
+      const at = (commit: bigint) => ({ commit, prepare: commit });
+      const silenced = (event: string, commit: bigint) =>
+        verdictOf(event, { reason: 'silenced', basis: null, position: at(commit) });
+      const rows = [mutedOf('r1', { position: at(1n) }), mutedOf('r2', { position: at(2n) })];
+      const verdicts = [silenced('r1', 1n), silenced('r2', 2n)];
+      model.commit(commitOf(1n, { mutedRequests: rows, verdicts }));
+      reopen();
+      expect(model.mutedRequestsOf(['r2', 'r1', 'r3'])).toEqual([rows[1], rows[0]]);
+      const released = verdictOf('r1', { position: at(3n), reason: 'window_held' });
+      const releasedRequests = [{ event: 'r1', position: at(1n) }];
+      model.commit(commitOf(2n, { verdicts: [released], releasedRequests }));
+      expect([...model.mutedRequests()]).toEqual([rows[1]]);
+      expect([...model.verdicts()]).toEqual([verdicts[1], released]);
+      expect([...model.reasons()]).toEqual([
+        ['silenced', 1],
+        ['window_held', 1],
+      ]);
+      // Muted, released, and muted again by a retry, in one commit.
+      const again = mutedOf('r4', { position: at(6n) });
+      model.commit(
+        commitOf(3n, {
+          mutedRequests: [mutedOf('r4', { position: at(4n) }), again],
+          releasedRequests: [{ event: 'r4', position: at(4n) }],
+          verdicts: [silenced('r4', 4n), silenced('r4', 6n)],
+        }),
+      );
+      expect(model.mutedRequestsOf(['r4'])).toEqual([again]);
+      expect(model.reasons().get('silenced')).toBe(2);
     });
 
     test('finds single verdicts by place, by message and by user', () => {

@@ -172,6 +172,13 @@ describe('stored events', () => {
       },
       { event: COMMAND, stream: STREAM, revision: '2', action: 'retry' },
     ],
+    [
+      {
+        type: 'RequestReleased',
+        data: { event: COMMAND, stream: STREAM, revision: 2n, reason: 'still true' },
+      },
+      { event: COMMAND, stream: STREAM, revision: '2', reason: 'still true' },
+    ],
     [{ type: 'RulesetActivated', data: { ruleset: 1 } }, { ruleset: 1 }],
     [{ type: 'StoreInitialised', data: { storeId: COMMAND } }, { storeId: COMMAND }],
   ])('encode %o as in the vector', (event, data) => {

@@ -121,6 +121,7 @@ const READ_MODEL: Kinds<ReadModel> = {
   sentNotificationsIn: 'read',
   sentNotificationsById: 'read',
   suppressedRequestsOf: 'read',
+  mutedRequestsOf: 'read',
   recentMessagesAfter: 'read',
   lastRecentMessage: 'read',
   parked: 'read',

@@ -25,7 +25,7 @@ const places = [
   'src/domain/ports/hidden-stream.ts',
   'src/adapters/sqlite/open.ts',
   'src/adapters/sqlite/read-model.ts',
-  'src/adapters/sqlite/read-model-tables.ts',
+  'src/adapters/sqlite/read-model-format.ts',
 ];
 
 function sourcesOf(place: string): readonly string[] {

@@ -9,6 +9,7 @@ import type { MessageReader, ReadableLog } from '../../src/projections/audit/rea
 import { MISMATCHES } from '../../src/projections/audit/verify/mismatches.ts';
 import { verify } from '../../src/projections/audit/verify/verify.ts';
 import type { StoredMessage } from '../../src/projections/output.ts';
+import { mutedOf } from '../contracts/read-model.fixtures.ts';
 import { kindsOf, verified, viewOf, type Tampering } from '../support/audited.ts';
 import { appendControlEvent, appendRaw, poison, resolvePark } from '../support/log-edits.ts';
 import { anInput, makeWorld, raised, type World } from '../support/world.ts';
@@ -199,6 +200,11 @@ const CASES: readonly (readonly [what: string, expected: string, tampering: Tamp
     'a count of suppressed requests deleted',
     'suppressed_changed',
     { state: (rows) => ({ ...rows, suppressedRequests: [] }) },
+  ],
+  [
+    'a muted request added',
+    'muted_changed',
+    { state: (rows) => ({ ...rows, mutedRequests: [mutedOf(other)] }) },
   ],
   [
     'a tail row changed',

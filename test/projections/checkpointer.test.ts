@@ -16,6 +16,8 @@ function page(events: number): FoldedPage {
     sentNotifications: [],
     amended: [],
     suppressedRequests: [],
+    mutedRequests: [],
+    releasedRequests: [],
     verdicts: [],
     control: [],
     recentMessages: [],

@@ -77,6 +77,8 @@ export function viewOf(rows: ReadModelSnapshot): ReadModelView {
     verdicts: () => rows.verdicts,
     suppressedRequests: () => rows.suppressedRequests,
     suppressedRequestsOf: nothing,
+    mutedRequests: () => rows.mutedRequests,
+    mutedRequestsOf: nothing,
     controlRows: () => rows.control,
   };
 }

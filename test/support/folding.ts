@@ -4,6 +4,8 @@ import { memoryReadModel } from '../../src/testing.ts';
 import { messageId } from '../../src/domain/core/ids.ts';
 import type { PolicyEvent } from '../../src/domain/policy/in-force.ts';
 import type { Severity } from '../../src/domain/core/severity.ts';
+import type { EventStore } from '../../src/domain/ports/event-store.ts';
+import { triggerCodec } from '../../src/domain/trigger/events.ts';
 import type { RecordedEvent } from '../../src/domain/core/recorded-event.ts';
 import type { Policy } from '../../src/domain/policy/policy.ts';
 import type { ClassifiedEvent } from '../../src/projections/dedupe/classify.ts';
@@ -22,10 +24,14 @@ export type Item =
       readonly triggerType?: string;
       readonly target?: string;
       readonly severity?: Severity;
+      /** Default: just after its recording. */
+      readonly expiresAt?: number;
     }
   | { readonly kind: 'change'; readonly change: PolicyEvent }
   /** About what the nth request led to. */
-  | { readonly kind: 'undelivered' | 'redriven'; readonly nth: number; readonly user?: string };
+  | { readonly kind: 'undelivered' | 'redriven'; readonly nth: number; readonly user?: string }
+  /** An operator releases the nth request. */
+  | { readonly kind: 'release'; readonly nth: number; readonly at: number };
 
 export type Folded = {
   readonly verdicts: readonly VerdictRow[];
@@ -47,7 +53,8 @@ const UNCOMMITTED_PAGES = 2;
 export async function foldItems(items: readonly Item[], pageSizes = [512]): Promise<Folded> {
   const events = classifiedItems(items);
   const state = memoryReadModel();
-  const session = new FoldSession({ kernel: 'tocsin', log: NO_LOG, readModel: state, numbering });
+  const log = logOf(events);
+  const session = new FoldSession({ kernel: 'tocsin', log, readModel: state, numbering });
   const uncommitted: FoldedPage[] = [];
   const commit = (page: FoldedPage | undefined): void => {
     if (page === undefined) return;
@@ -71,14 +78,34 @@ export const throughOf = ({ verdicts }: Folded): boolean[] =>
 
 const numbering = { after: { commit: 0n, prepare: 0n }, sequenceOf: (ordinal: bigint) => ordinal };
 
-const NO_LOG = {
-  readStream: () => {
-    throw new Error('nothing is retried here');
-  },
-};
+/** Only what is released is read again. */
+function logOf(events: readonly ClassifiedEvent[]): Pick<EventStore, 'readStream'> {
+  return {
+    async *readStream(stream) {
+      await Promise.resolve();
+      const found = events.find(({ recorded }) => recorded.stream === stream);
+      if (found?.kind !== 'request') return;
+      const { recorded, data, metadata } = found;
+      const encoded = triggerCodec.encode(
+        { type: 'NotificationRequested', data },
+        metadata,
+        'unused',
+      );
+      yield [{ ...recorded, data: encoded.data, metadata: encoded.metadata }];
+    },
+  };
+}
 
 const eventOf = (request: number): string =>
   `00000000-0000-4000-8000-${String(request).padStart(12, '0')}`;
+
+const IDS = { correlationId: 'x', causationId: 'x', commandId: 'x' };
+
+/** The stream of the nth request. */
+function streamOf(items: readonly Item[], nth: number): string {
+  const indexes = items.flatMap(({ kind }, index) => (kind === 'request' ? [index] : []));
+  return `tocsin.trigger-00-${indexes[nth] ?? 'none'}`;
+}
 
 function classifiedItems(items: readonly Item[]): readonly ClassifiedEvent[] {
   let requests = 0;
@@ -89,6 +116,17 @@ function classifiedItems(items: readonly Item[]): readonly ClassifiedEvent[] {
     if (item.kind === 'change') {
       return { kind: 'policy', recorded: recordedAs(`c-${index}`, 'x'), change: item.change };
     }
+    if (item.kind === 'release') {
+      const stream = streamOf(items, item.nth);
+      const data = { event: eventOf(item.nth), stream, revision: 0n, reason: 'test' };
+      const recorded = recordedAs(`r-${index}`, 'RequestReleased');
+      return {
+        kind: 'request_released',
+        recorded,
+        data,
+        metadata: { recordedAt: item.at, ...IDS },
+      };
+    }
     const user = item.user ?? '1';
     if (item.kind !== 'request') {
       const id = messageId(eventOf(item.nth), 'notification.requested');
@@ -98,11 +136,11 @@ function classifiedItems(items: readonly Item[]): readonly ClassifiedEvent[] {
     const id = eventOf(requests);
     requests += 1;
     const recordedAt = item.recordedAt ?? item.at;
-    const ids = { correlationId: 'x', causationId: 'x', commandId: 'x' };
+    const stream = streamOf(items, requests - 1);
     return {
       kind: 'request',
-      recorded: recordedAs(id, 'NotificationRequested'),
-      metadata: { recordedAt, ...ids },
+      recorded: { ...recordedAs(id, 'NotificationRequested'), stream },
+      metadata: { recordedAt, ...IDS },
       data: {
         triggerId: `ast_${requests}`,
         occurrence: 1,
@@ -116,7 +154,7 @@ function classifiedItems(items: readonly Item[]): readonly ClassifiedEvent[] {
         traceId: 'trace',
         triggerRequestedAt: item.at,
         requestedAt: recordedAt,
-        expiresAt: recordedAt + 1,
+        expiresAt: item.expiresAt ?? recordedAt + 1,
         mock: false,
         severity: item.severity,
         personal: { summary: '', fallbackText: '' },

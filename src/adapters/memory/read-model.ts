@@ -3,6 +3,7 @@ import type { ReadModelTables } from '../../projections/audit/reading/ports.ts';
 import type {
   Checkpoint,
   ControlRow,
+  MutedRequest,
   ParkedRow,
   RecentMessageRow,
   SentNotification,
@@ -11,7 +12,7 @@ import type {
 } from '../../projections/read-model.ts';
 import { sharedFile, temporaryFile } from '../sqlite/made-from-log.ts';
 import { readModelOn, type SqliteReadModel } from '../sqlite/read-model.ts';
-import { READ_MODEL_FORMAT } from '../sqlite/read-model-tables.ts';
+import { READ_MODEL_FORMAT } from '../sqlite/read-model-format.ts';
 
 /** A read model that can show all it holds. */
 export type MemoryReadModel = SqliteReadModel & { readonly snapshot: () => ReadModelSnapshot };
@@ -32,6 +33,7 @@ export type ReadModelSnapshot = {
   readonly checkpoint: Checkpoint | undefined;
   readonly sentNotifications: readonly SentNotification[];
   readonly suppressedRequests: readonly SuppressedRequests[];
+  readonly mutedRequests: readonly MutedRequest[];
   readonly verdicts: readonly VerdictRow[];
   readonly recentMessages: readonly RecentMessageRow[];
   readonly parked: readonly ParkedRow[];
@@ -58,6 +60,7 @@ export function snapshotOf(tables: ReadModelTables): ReadModelSnapshot {
     checkpoint: tables.checkpoint(),
     sentNotifications: [...tables.sentNotifications()],
     suppressedRequests: [...tables.suppressedRequests()],
+    mutedRequests: [...tables.mutedRequests()],
     verdicts: [...tables.verdicts()],
     recentMessages: tables.recentMessagesAfter(-1n),
     parked: tables.parked(),

@@ -4,6 +4,7 @@ import { damaged, type DerivedFile } from './made-from-log.ts';
 import {
   CHECKPOINT,
   CONTROL,
+  MUTED_REQUESTS,
   PARKED,
   REASONS,
   RECENT_MESSAGES,
@@ -49,6 +50,7 @@ export function readModelReader(
     messagesAfter: select(RECENT_MESSAGES, 'WHERE sequence > ? ORDER BY sequence'),
     lastMessage: select(RECENT_MESSAGES, 'ORDER BY sequence DESC LIMIT 1'),
     parked: select(PARKED, 'ORDER BY rowid'),
+    muted: select(MUTED_REQUESTS, 'WHERE event = ?'),
     control: select(CONTROL, 'ORDER BY revision'),
     reasons: select(REASONS, "WHERE verdict <> 'published' AND requests > 0 ORDER BY reason"),
     verdictAt: select(VERDICTS, 'WHERE position_commit = ? AND position_prepare = ? LIMIT 1'),
@@ -86,6 +88,8 @@ export function readModelReader(
           prepared.named.all(user, triggerType, mock ? 1 : 0, id),
         ),
       ),
+    mutedRequestsOf: (events) =>
+      guarded(() => events.flatMap((event) => prepared.muted.get(event) ?? [])),
     suppressedRequestsOf: (keys) => guarded(() => suppressedOf(keys)),
     recentMessagesAfter: (sequence) => guarded(() => prepared.messagesAfter.all(sequence)),
     lastRecentMessage: () => guarded(() => prepared.lastMessage.get()),
@@ -118,6 +122,11 @@ export function readModelReader(
     },
     sentNotifications: () => pages(file, SENT_NOTIFICATIONS),
     verdicts: () => pages(file, VERDICTS),
+    mutedRequests: () =>
+      stepwise(
+        file,
+        guarded(() => select(MUTED_REQUESTS, 'ORDER BY event').iterate()),
+      ),
     suppressedRequests: () => {
       const order = `ORDER BY ${SUPPRESSED_KEY.join(', ')}`;
       return stepwise(

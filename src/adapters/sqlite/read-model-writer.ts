@@ -2,21 +2,21 @@
 import { TocsinError } from '../../domain/core/errors.ts';
 import type { ReadModelCommit, VerdictRow } from '../../projections/read-model.ts';
 import type { DerivedFile } from './made-from-log.ts';
+import { FORGET, READ_MODEL_FORMAT } from './read-model-format.ts';
 import {
   CHECKPOINT,
   CONTROL,
-  FORGET,
+  MUTED_REQUESTS,
   PARKED,
-  READ_MODEL_FORMAT,
   REASONS,
   RECENT_MESSAGES,
   SENT_NOTIFICATIONS,
   SUPPRESSED_KEY,
   SUPPRESSED_REQUESTS,
+  suppressedKeyValues,
   VERDICTS,
   type ReasonRow,
 } from './read-model-tables.ts';
-import { keyValues } from './suppressed-requests.ts';
 import { insertInto } from './table.ts';
 import { transaction } from './open.ts';
 
@@ -42,10 +42,23 @@ export function readModelWriter(
     amend: db.prepare(`
       UPDATE sent_notifications SET released = ?, releases = ?, held_at = ?
       WHERE user = ? AND trigger_type = ? AND mock = ? AND id = ?`),
-    suppressed: db.prepare(insertInto(SUPPRESSED_REQUESTS, 'INSERT OR REPLACE')),
+    // In place: replaced rows would be deleted and inserted again.
+    suppressed: db.prepare(`
+      ${insertInto(SUPPRESSED_REQUESTS)} ON CONFLICT DO UPDATE SET
+      ${SUPPRESSED_REQUESTS.columns
+        .filter((column) => !SUPPRESSED_KEY.includes(column))
+        .map((column) => `${column} = excluded.${column}`)
+        .join(', ')}`),
     told: db.prepare(`
       DELETE FROM suppressed_requests
       WHERE ${SUPPRESSED_KEY.map((column) => `${column} = ?`).join(' AND ')}`),
+    mute: db.prepare(insertInto(MUTED_REQUESTS, 'INSERT OR REPLACE')),
+    unmute: db.prepare(`
+      DELETE FROM muted_requests
+      WHERE event = ? AND position_commit = ? AND position_prepare = ?`),
+    removeMuted: db.prepare(`
+      DELETE FROM verdicts INDEXED BY verdicts_by_position
+      WHERE position_commit = ? AND position_prepare = ? AND event = ? RETURNING reason`),
     verdict: db.prepare(insertInto(VERDICTS)),
     message: db.prepare(insertInto(RECENT_MESSAGES)),
     removeFrom: db.prepare('DELETE FROM recent_messages WHERE sequence >= ?'),
@@ -116,6 +129,19 @@ export function readModelWriter(
     for (const row of counts.values()) statement.reason.run(...REASONS.values(row));
   }
 
+  /** The first verdict about a released request goes: it has another now. */
+  function writeMuted({ mutedRequests = [], releasedRequests = [] }: ReadModelCommit): void {
+    for (const row of mutedRequests) statement.mute.run(...MUTED_REQUESTS.values(row));
+    for (const { event, position } of releasedRequests) {
+      const { commit, prepare } = position;
+      statement.unmute.run(event, commit, prepare);
+      for (const { reason } of statement.removeMuted.all(commit, prepare, event)) {
+        const row = { verdict: 'suppressed', reason: String(reason), requests: -1 } as const;
+        statement.reason.run(...REASONS.values(row));
+      }
+    }
+  }
+
   function writeMessages({ checkpoint, recentMessages }: ReadModelCommit, before: Written): void {
     // Another output has sequences of its own.
     if (checkpoint.output !== before.output) statement.removeFrom.run(0n);
@@ -145,10 +171,11 @@ export function readModelWriter(
             statement.amend.run(row.released ? 1 : 0, row.releases, row.heldAt, ...about);
           }
           for (const row of commit.suppressedRequests ?? []) {
-            if (row.count === 0) statement.told.run(...keyValues(row));
+            if (row.count === 0) statement.told.run(...suppressedKeyValues(row));
             else statement.suppressed.run(...SUPPRESSED_REQUESTS.values(row));
           }
           writeVerdicts(commit.verdicts);
+          writeMuted(commit);
           writeMessages(commit, before);
           // In this order: a retried event may have been parked again.
           for (const event of commit.unparked) statement.unpark.run(event);

@@ -4,7 +4,7 @@ import type { ReadModel } from '../../projections/read-model.ts';
 import { ownFile, readFile, temporaryFile, type DerivedFile } from './made-from-log.ts';
 import { kept } from './open.ts';
 import { readModelReader } from './read-model-reader.ts';
-import { READ_MODEL_FORMAT } from './read-model-tables.ts';
+import { READ_MODEL_FORMAT } from './read-model-format.ts';
 import { readModelWriter } from './read-model-writer.ts';
 
 export type SqliteReadModelOptions = {

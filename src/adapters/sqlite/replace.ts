@@ -5,7 +5,7 @@ import type { Checkpoint } from '../../projections/read-model.ts';
 import { openSqlite } from './open.ts';
 import { lockFile } from './made-from-log.ts';
 import { openReadModelReader, sqliteReadModel, type SqliteReadModel } from './read-model.ts';
-import { READ_MODEL_FORMAT } from './read-model-tables.ts';
+import { READ_MODEL_FORMAT } from './read-model-format.ts';
 
 const COMPANIONS = ['-wal', '-shm'];
 

@@ -1,7 +1,8 @@
 // Finds the sent notifications within ranges of instants, many ranges per statement.
 import type { DatabaseSync } from 'node:sqlite';
 import type { SentNotification, SentNotificationRange } from '../../projections/read-model.ts';
-import { LATER_INDEXES, SENT_NOTIFICATIONS } from './read-model-tables.ts';
+import { LATER_INDEXES } from './read-model-format.ts';
+import { SENT_NOTIFICATIONS } from './read-model-tables.ts';
 import { query, type Query } from './table.ts';
 
 type Values = (string | number | null)[];

@@ -1,4 +1,4 @@
-// `tocsin deliveries`: lists and shows deliveries, and redrives one.
+// `tocsin deliveries`: lists and shows deliveries, and redrives one; lists and releases muted requests.
 import { Option, type Command } from 'commander';
 import {
   DELIVERY_STATUSES,
@@ -15,6 +15,7 @@ import { openReader, openStore } from '../compose/compose.ts';
 import type { Config } from '../config/config.ts';
 import { usageError } from '../config/usage-error.ts';
 import { register, wholeNumber, type Work } from './command.ts';
+import { releaseCommands } from './release.ts';
 
 type ListOptions = {
   readonly user?: string;
@@ -25,7 +26,9 @@ type ListOptions = {
 type OneOptions = { readonly id: string; readonly reason: string };
 
 export function deliveriesCommand(program: Command): void {
-  const deliveries = program.command('deliveries').description('list, show and redrive deliveries');
+  const deliveries = program
+    .command('deliveries')
+    .description('list, show and redrive deliveries; release muted requests');
   register(
     deliveries
       .command('list')
@@ -59,6 +62,7 @@ export function deliveriesCommand(program: Command): void {
     'Example:\n  tocsin deliveries redrive 6072f595-6a17-5132-a9b1-daa475c1b68e --reason "URL repaired"',
     redrive,
   );
+  releaseCommands(deliveries);
 }
 
 const list: Work<ListOptions> = ({ config, terminal }, { user, status, before, limit }) => {

@@ -17,6 +17,12 @@ export const TypeOrAnySchema = z.union([z.literal(ANY_TYPE), NameSchema], {
   error: 'must be a trigger type (1 to 64 characters of a-z 0-9 _) or *',
 });
 
+/** Why an operator decides something. */
+export const ReasonSchema = z
+  .string({ error: 'is required: it tells later readers of the log why this was done' })
+  .trim()
+  .pipe(textUpTo(512));
+
 export const CONTROL_EVENTS = {
   StoreInitialised: z.object({ storeId: z.uuid() }),
   /** From here on, requests are decided under this ruleset. Code that does not know it stops. */
@@ -43,6 +49,16 @@ export const CONTROL_EVENTS = {
     revision: IntegerCodec,
     action: z.enum(['retry', 'drop']),
     reason: textUpTo(512).optional(),
+  }),
+  /**
+   * An operator lets a request through that a mute has suppressed. It is decided again at this event's position, without
+   * mutes and staleness.
+   */
+  RequestReleased: z.object({
+    event: z.uuid(),
+    stream: textUpTo(512),
+    revision: IntegerCodec,
+    reason: textUpTo(512),
   }),
   /** From here on, requests of this type are decided under this policy. */
   NotificationPolicySet: z.object({

@@ -1,13 +1,12 @@
 // Decides changes of policies and mutes.
 import { z } from 'zod';
-import { textUpTo } from '../core/envelope.ts';
 import { formatInstant, type Instant } from '../core/instants.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import { evolvePolicies, NO_POLICIES, type PoliciesInForce } from '../policy/in-force.ts';
 import { checkPolicy } from '../policy/policy.ts';
 import { formatPolicy } from '../policy/text.ts';
 import { issuesOf, rejection, rejectionWith, type RejectionOf } from '../core/input.ts';
-import { TypeOrAnySchema, type ControlEvent } from './events.ts';
+import { ReasonSchema, TypeOrAnySchema, type ControlEvent } from './events.ts';
 import type { ControlState } from './state.ts';
 
 /** A change from outside; `decidePolicies` validates it. */
@@ -64,10 +63,7 @@ export function decidePolicies(
 
 const AboutSchema = z.object({
   triggerType: TypeOrAnySchema,
-  reason: z
-    .string({ error: 'is required: it tells later readers of the log why this was done' })
-    .trim()
-    .pipe(textUpTo(512)),
+  reason: ReasonSchema,
 });
 
 function isMuted({ mutes }: PoliciesInForce, triggerType: string, now: Instant): boolean {

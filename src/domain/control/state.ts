@@ -17,6 +17,9 @@ export type ControlState = {
   readonly output: OutputGeneration | undefined;
   /** Every change of a policy or a mute, in order. */
   readonly policyChanges: readonly PolicyChange[];
+  /** Event ids of the requests that an operator released, and of the events that an operator retried. */
+  readonly released: readonly string[];
+  readonly retried: readonly string[];
 };
 
 export type PolicyChange = { readonly event: PolicyEvent; readonly position: Position };
@@ -26,6 +29,8 @@ export const initialControl: ControlState = {
   rulesets: [],
   output: undefined,
   policyChanges: [],
+  released: [],
+  retried: [],
 };
 
 /** Total; `at` is the event's id and position. */
@@ -47,7 +52,13 @@ export function evolveControl(
       ...state,
       output: { ...data, id: at.id, after: publishesAfter(data, at.position) },
     }))
-    .with({ type: 'ParkResolved' }, () => state)
+    .with({ type: 'ParkResolved' }, ({ data }) =>
+      data.action === 'retry' ? { ...state, retried: [...state.retried, data.event] } : state,
+    )
+    .with({ type: 'RequestReleased' }, ({ data }) => ({
+      ...state,
+      released: [...state.released, data.event],
+    }))
     .with(
       { type: 'NotificationPolicySet' },
       { type: 'NotificationsMuted' },

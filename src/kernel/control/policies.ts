@@ -20,6 +20,7 @@ import {
 } from '../../domain/policy/in-force.ts';
 import { DEFAULT_POLICY, type Policy, type PolicyInput } from '../../domain/policy/policy.ts';
 import { controlDecider } from './control.ts';
+import { releaseRequest, type ReleaseResult } from './release.ts';
 import type { Call, Decide, KernelContext } from '../decider/decider.ts';
 
 /** The result of a change. `unchanged`: already in force, and nothing was written. */
@@ -64,6 +65,17 @@ export interface Policies {
   mute(change: Change & { readonly until: Date }, call?: PolicyCall): Promise<PolicyResult>;
   /** Ends a mute early. */
   unmute(change: Change, call?: PolicyCall): Promise<PolicyResult>;
+  /**
+   * Lets a request through that a mute has suppressed, before it expires. The projection decides it again at this point
+   * of the log: a notification that holds its window suppresses it.
+   *
+   * @param release.request the id of its trigger (`ast_…`) or preview (`asp_…`)
+   * @returns `rejected` with `not_muted`, `expired` or `invalid_field`; `unchanged` when it was released before
+   */
+  release(
+    release: { readonly request: string; readonly reason: string },
+    call?: PolicyCall,
+  ): Promise<ReleaseResult>;
   /** The policies and mutes in force now. */
   show(): Promise<PolicyView>;
   /** Every change, in order. */
@@ -85,6 +97,7 @@ export function createPolicies(context: KernelContext, types: readonly string[])
     mute: ({ until, ...given }, call) =>
       change({ kind: 'mute', ...given, until: until.getTime() }, call),
     unmute: (change, call) => changePolicies(context, { kind: 'unmute', ...change }, call),
+    release: (release, call) => releaseRequest(context, release, call),
     show: async () => viewOf(await policyHistory(store, kernel), runtime.now()),
     history: () => policyHistory(store, kernel),
   };

@@ -27,6 +27,7 @@ export type ClassifiedEvent = { readonly recorded: RecordedEvent } & (
   | Decoded<'triggered', TriggerEventData<'TriggerRaised'>>
   | Decoded<'request', TriggerEventData<'NotificationRequested'>>
   | Decoded<'resolved', ControlEventData<'ParkResolved'>>
+  | Decoded<'request_released', ControlEventData<'RequestReleased'>>
   | {
       readonly kind: 'applied';
       readonly event: ApplyOutcomeEvent;
@@ -164,6 +165,8 @@ function classifyControl(recorded: RecordedEvent, dropped?: ReadonlySet<DropKey>
       return { kind: 'ruleset', recorded, ruleset: event.data.ruleset };
     case 'ParkResolved':
       return { kind: 'resolved', recorded, data: event.data, metadata };
+    case 'RequestReleased':
+      return { kind: 'request_released', recorded, data: event.data, metadata };
     case 'NotificationPolicySet':
     case 'NotificationsMuted':
     case 'NotificationsUnmuted':

@@ -13,8 +13,15 @@ import {
 import type { Policy } from '../../domain/policy/policy.ts';
 import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
 import { keyedPer } from '../../domain/policy/dedupe-key.ts';
+import type { KeyedPer } from '../../domain/policy/per.ts';
 import { instantOf, type Instants } from '../../domain/policy/windows.ts';
-import type { Counts, EventRef, SentNotification, SentNotificationRef } from '../read-model.ts';
+import type {
+  Counts,
+  EventRef,
+  MutedRequest,
+  SentNotification,
+  SentNotificationRef,
+} from '../read-model.ts';
 import type { Classified, ClassifiedEvent } from './classify.ts';
 import {
   draftApplied,
@@ -23,10 +30,12 @@ import {
   type Draft,
   type MessageNames,
 } from './messages.ts';
+import { MutedRequests } from './muted.ts';
 import { PageRows, type FoldedPage, type Numbering, type Window } from './page.ts';
+import { PageSent } from './page-sent.ts';
 import type { Prior } from './prior.ts';
 import { rulesetOf, type Ruleset, type Rulesets } from './rulesets.ts';
-import { instantsOf, subjectOf, subjectText } from './sent.ts';
+import { instantsOf, subjectOf, subjectText, type Request } from './sent.ts';
 import type { FoldState } from './state.ts';
 import { SuppressedCounts, suppressedKey } from './suppressed.ts';
 
@@ -48,8 +57,6 @@ export function foldPage(
   return page.result();
 }
 
-const NONE_SENT: readonly SentNotification[] = [];
-
 class PageFold {
   readonly #prior: Prior;
   readonly #rulesets: Rulesets;
@@ -61,15 +68,15 @@ class PageFold {
   #ruleset: Ruleset;
   #policies: PoliciesInForce;
   #firstRecordedAt: Instant | undefined;
-  /** All sent notifications of the subjects that this page has changed; {@link Prior} has the others. */
-  readonly #changed = new Map<string, Map<string, SentNotification>>();
-  readonly #sent = new Map<string, SentNotification>();
-  readonly #amended = new Map<string, SentNotification>();
+  readonly #sent: PageSent;
   readonly #suppressed: SuppressedCounts;
+  readonly #muted: MutedRequests;
 
   constructor(state: FoldState, prior: Prior, { rulesets, numbering, names }: FoldContext) {
     this.#prior = prior;
+    this.#sent = new PageSent(prior.sentNotifications);
     this.#suppressed = new SuppressedCounts(prior.suppressed);
+    this.#muted = new MutedRequests(prior.muted);
     this.#rulesets = rulesets;
     this.#names = names;
     this.#rows = new PageRows(state, numbering, names);
@@ -90,6 +97,7 @@ class PageFold {
     else if (event.kind === 'policy') this.#policies = evolvePolicies(this.#policies, event.change);
     else if (event.kind === 'unknown') this.#counts.unknown += 1;
     else if (event.kind === 'resolved') this.#resolve(event);
+    else if (event.kind === 'request_released') this.#letThrough(event);
     else this.#decide(event, recorded.position);
   }
 
@@ -106,9 +114,9 @@ class PageFold {
         counts: this.#counts,
       },
       ...rows,
-      sentNotifications: [...this.#sent.values()],
-      amended: [...this.#amended.values()],
+      ...this.#sent.rows(),
       suppressedRequests: this.#suppressed.rows(),
+      ...this.#muted.rows(),
       firstRecordedAt: this.#firstRecordedAt,
     };
   }
@@ -133,32 +141,45 @@ class PageFold {
     this.#send(draft, at);
   }
 
-  #request(event: Classified<'request'>, at: Position, recordedAt: Instant): void {
+  /** @param released the request that an operator lets through: mutes and staleness do not count */
+  #request(
+    event: Classified<'request'>,
+    at: Position,
+    recordedAt: Instant,
+    released?: MutedRequest,
+  ): void {
     const { recorded, data, metadata } = event;
     this.#firstRecordedAt ??= metadata.recordedAt;
     const subject = subjectOf(data);
     const text = subjectText(subject);
     const instants = instantsOf(data, recordedAt);
     const severity = data.severity ?? null;
-    const policy = policyFor(this.#policies, subject.triggerType);
-    const decision = this.#decisionOf(policy, { ...subject, ...instants, severity }, text);
+    const inForce = policyFor(this.#policies, subject.triggerType);
+    const policy = released === undefined ? inForce : { ...inForce, staleAfterMs: undefined };
+    // A mute ends by `recordedAt`, never by a clock.
+    const silenced =
+      released === undefined && recordedAt < (mutedUntil(this.#policies, subject.triggerType) ?? 0);
+    const asked = { ...subject, ...instants, severity };
+    const decision = this.#decisionOf(policy, asked, text, silenced);
     const { windowStart, reason, basis } = decision;
     const { number: ruleset } = this.#ruleset;
     const window = { ...subject, windowStart };
     const key = suppressedKey(policy, subject);
     if (decision.verdict === 'suppressed') {
       this.#counts.suppressed += 1;
-      this.#suppressed.add(key, instants.requestedAt, at);
+      // A released request was counted when it was muted.
+      if (released === undefined) this.#suppressed.add(key, instants.requestedAt, at);
+      if (silenced) this.#mute(recorded, at, data, keyedPer(policy));
       if (decision.extended !== null) this.#extend(text, decision.extended.id, instants);
       this.#rows.verdict(recorded, at, ruleset, window, 'suppressed', reason, basis);
       return;
     }
-    const suppressedSince = this.#suppressed.since(key);
+    const suppressedSince = this.#suppressed.since(key, released);
     const opened = { windowStart, per: keyedPer(policy), suppressedSince };
     const draft = draftNotification(recorded, data, metadata, opened, this.#names);
     if (this.#parkTooLarge(draft, at, window)) return;
     this.#counts.published += 1;
-    if (suppressedSince !== null) this.#suppressed.reset(key);
+    this.#suppressed.reset(key);
     const { id } = draft;
     const sent: SentNotification = {
       ...subject,
@@ -171,64 +192,55 @@ class PageFold {
       releases: 0,
       heldAt: null,
     };
-    this.#sent.set(id, sent);
-    this.#changing(text).set(id, sent);
+    this.#sent.add(text, sent);
     const sequence = this.#send(draft, at);
     this.#rows.verdict(recorded, at, ruleset, window, 'published', reason, basis, id, sequence);
   }
 
-  #decisionOf(policy: Policy, request: PolicyRequest, subject: string): PolicyDecision {
-    const { triggerType, recordedAt } = request;
-    // A mute ends by `recordedAt`, never by a clock.
-    const silenced = recordedAt < (mutedUntil(this.#policies, triggerType) ?? 0);
+  #mute(
+    { id: event, stream, revision }: RecordedEvent,
+    position: Position,
+    request: Request,
+    per: KeyedPer,
+  ): void {
+    const { userId: user, triggerType, targetType, targetId, expiresAt } = request;
+    const about = { user, triggerType, targetType, targetId, per, expiresAt };
+    this.#muted.mute({ event, position, stream, revision, ...about });
+  }
+
+  #decisionOf(
+    policy: Policy,
+    request: PolicyRequest,
+    subject: string,
+    silenced: boolean,
+  ): PolicyDecision {
     // Without windows no notification matters, and a user may have had very many.
-    const sent = policy.kind === 'none' ? NONE_SENT : this.#sentOf(subject);
+    const sent = policy.kind === 'none' ? [] : this.#sent.of(subject);
     return this.#ruleset.decide(policy, request, sent, silenced);
   }
 
   /** A notification that never reached the person may stop holding its window. */
   #undelivered(ref: SentNotificationRef): void {
     const text = subjectText(ref);
-    const all = this.#sentOf(text);
-    const sent = all.find(({ id }) => id === ref.id);
+    const sent = this.#sent.find(text, ref.id);
     if (sent === undefined) return;
     const policy = policyFor(this.#policies, ref.triggerType);
-    if (!this.#ruleset.mayRelease(policy, sent, all)) return;
-    this.#amend(text, { ...sent, released: true, releases: sent.releases + 1 });
+    if (!this.#ruleset.mayRelease(policy, sent, this.#sent.of(text))) return;
+    this.#sent.amend(text, { ...sent, released: true, releases: sent.releases + 1 });
   }
 
   /** A notification that is sent again holds its window again. */
   #redriven(ref: SentNotificationRef): void {
     const text = subjectText(ref);
-    const sent = this.#sentOf(text).find(({ id }) => id === ref.id);
-    if (sent?.released === true) this.#amend(text, { ...sent, released: false });
+    const sent = this.#sent.find(text, ref.id);
+    if (sent?.released === true) this.#sent.amend(text, { ...sent, released: false });
   }
 
   #extend(text: string, id: string, instants: Instants): void {
-    const sent = this.#sentOf(text).find((other) => other.id === id);
+    const sent = this.#sent.find(text, id);
     if (sent === undefined) return;
     const policy = policyFor(this.#policies, sent.triggerType);
-    this.#amend(text, { ...sent, heldAt: instantOf(policy, instants) });
-  }
-
-  #sentOf(text: string): readonly SentNotification[] {
-    const sent = this.#changed.get(text) ?? this.#prior.sentNotifications.get(text);
-    return sent === undefined ? NONE_SENT : [...sent.values()];
-  }
-
-  #changing(text: string): Map<string, SentNotification> {
-    let sent = this.#changed.get(text);
-    if (sent === undefined) {
-      sent = new Map(this.#prior.sentNotifications.get(text));
-      this.#changed.set(text, sent);
-    }
-    return sent;
-  }
-
-  #amend(text: string, sent: SentNotification): void {
-    this.#changing(text).set(sent.id, sent);
-    const isOfThisPage = this.#sent.has(sent.id);
-    (isOfThisPage ? this.#sent : this.#amended).set(sent.id, sent);
+    this.#sent.amend(text, { ...sent, heldAt: instantOf(policy, instants) });
   }
 
   #applied({ recorded, event, metadata }: Classified<'applied'>, at: Position): void {
@@ -271,5 +283,14 @@ class PageFold {
     if (action === 'drop' || retried === undefined) return;
     // Decide it again at the resolving event's position and time.
     this.#decide(retried, resolving.recorded.position, resolving.metadata.recordedAt);
+  }
+
+  /** An operator's release counts once, and only for a muted request that has not expired. */
+  #letThrough({ recorded, data, metadata }: Classified<'request_released'>): void {
+    const request = this.#prior.retried.get(data.event);
+    if (request?.kind !== 'request') return;
+    if (metadata.recordedAt >= request.data.expiresAt) return;
+    const muted = this.#muted.release(data.event);
+    if (muted !== undefined) this.#request(request, recorded.position, metadata.recordedAt, muted);
   }
 }

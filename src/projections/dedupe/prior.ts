@@ -13,6 +13,7 @@ import {
 } from '../../domain/policy/windows.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
 import type {
+  MutedRequest,
   NotificationSubject,
   ReadModelReader,
   SentNotification,
@@ -21,6 +22,7 @@ import type {
   SuppressedRequests,
 } from '../read-model.ts';
 import { classifyAll, type ClassifiedEvent } from './classify.ts';
+import type { UncommittedMuted } from './muted.ts';
 import {
   addSent,
   instantsOf,
@@ -37,7 +39,10 @@ export type Prior = {
   readonly sentNotifications: ReadonlyMap<string, SentById>;
   /** Requests that were suppressed since the last notification, of each key that the page has requests of. */
   readonly suppressed: SuppressedByKey;
+  /** Of the requests that the page releases: those that a mute has suppressed. */
+  readonly muted: ReadonlyMap<string, MutedRequest>;
   readonly parked: ReadonlySet<string>;
+  /** The events that operators retry or release. */
   readonly retried: ReadonlyMap<string, ClassifiedEvent>;
 };
 
@@ -46,20 +51,22 @@ export type PriorSources = {
   readonly log: Pick<EventStore, 'readStream'>;
   readonly readModel: Pick<
     ReadModelReader,
-    'sentNotificationsIn' | 'sentNotificationsById' | 'suppressedRequestsOf'
+    'sentNotificationsIn' | 'sentNotificationsById' | 'suppressedRequestsOf' | 'mutedRequestsOf'
   >;
   /** Decided or amended, but not in the read model yet; these win over the read model's. */
   readonly uncommitted: ReadonlyMap<string, SentById>;
   readonly uncommittedSuppressed: SuppressedByKey;
+  readonly uncommittedMuted: UncommittedMuted;
   readonly parked: ReadonlySet<string>;
 };
 
 /** @param policies in force before the page */
 export async function priorFor(
-  { kernel, log, readModel, uncommitted, uncommittedSuppressed, parked }: PriorSources,
+  sources: PriorSources,
   policies: PoliciesInForce,
   events: readonly ClassifiedEvent[],
 ): Promise<Prior> {
+  const { kernel, log, readModel, uncommitted, uncommittedSuppressed, parked } = sources;
   const retried = await retriedEvents(log, kernel, events);
   const sentNotifications: SentBySubject = new Map();
   const add = (sent: SentNotification): void => {
@@ -90,10 +97,24 @@ export async function priorFor(
     const row = uncommittedSuppressed.get(text);
     if (row !== undefined) suppressed.set(text, row);
   }
-  return { sentNotifications, suppressed, parked, retried };
+  const muted = mutedOf(sources, events);
+  return { sentNotifications, suppressed, muted, parked, retried };
 }
 
-/** The events that operators retry, except those whose stream is deleted. */
+const NONE_MUTED: Prior['muted'] = new Map();
+
+function mutedOf(
+  { readModel, uncommittedMuted }: PriorSources,
+  events: readonly ClassifiedEvent[],
+): Prior['muted'] {
+  const released = events.flatMap((event) =>
+    event.kind === 'request_released' ? [event.data.event] : [],
+  );
+  if (released.length === 0) return NONE_MUTED;
+  return uncommittedMuted.over(released, readModel.mutedRequestsOf(released));
+}
+
+/** The events that operators retry or release, except those whose stream is deleted. */
 async function retriedEvents(
   log: PriorSources['log'],
   kernel: string,
@@ -101,7 +122,9 @@ async function retriedEvents(
 ): Promise<ReadonlyMap<string, ClassifiedEvent>> {
   const retried = new Map<string, ClassifiedEvent>();
   for (const resolving of events) {
-    if (resolving.kind !== 'resolved' || resolving.data.action !== 'retry') continue;
+    if (resolving.kind !== 'request_released') {
+      if (resolving.kind !== 'resolved' || resolving.data.action !== 'retry') continue;
+    }
     const { event, stream, revision } = resolving.data;
     const options = { direction: 'forwards', from: revision, maxCount: 1 } as const;
     for await (const [recorded] of log.readStream(stream, options)) {
@@ -124,7 +147,7 @@ function decisionsOf(
   for (const event of events) {
     if (event.kind === 'request') {
       decisions.push({ event, recordedAt: event.metadata.recordedAt });
-    } else if (event.kind === 'resolved') {
+    } else if (event.kind === 'resolved' || event.kind === 'request_released') {
       const again = retried.get(event.data.event);
       const { recordedAt } = event.metadata;
       if (again !== undefined) decisions.push({ event: again, recordedAt });

@@ -6,6 +6,7 @@ import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
 import { classifyAll, type ClassifiedEvent } from './classify.ts';
 import { foldPage, type FoldContext } from './fold.ts';
 import type { MessageNames } from './messages.ts';
+import { UncommittedMuted } from './muted.ts';
 import { NO_MESSAGES, type FoldedPage, type Numbering } from './page.ts';
 import { priorFor, type Prior, type PriorSources } from './prior.ts';
 import { SHIPPED_RULESETS, type Rulesets } from './rulesets.ts';
@@ -40,6 +41,7 @@ export class FoldSession {
   readonly #context: FoldContext;
   readonly #parked: Set<string>;
   readonly #uncommitted: SentBySubject = new Map();
+  readonly #uncommittedMuted = new UncommittedMuted();
   readonly #uncommittedSuppressed = new Map<string, SuppressedRequests>();
   /** The last page while it is not committed; it joins {@link #uncommitted} with the next page only. */
   #last: FoldedPage | undefined;
@@ -78,12 +80,14 @@ export class FoldSession {
       for (const row of this.#last.suppressedRequests) {
         this.#uncommittedSuppressed.set(suppressedText(row), row);
       }
+      this.#uncommittedMuted.add(this.#last);
       this.#last = undefined;
     }
     const sources = {
       ...this.#sources,
       uncommitted: this.#uncommitted,
       uncommittedSuppressed: this.#uncommittedSuppressed,
+      uncommittedMuted: this.#uncommittedMuted,
       parked: this.#parked,
     };
     const prior = await priorFor(sources, this.#state.policies, events);
@@ -103,6 +107,7 @@ export class FoldSession {
     }
     for (const sent of page.sentNotifications) removeSent(this.#uncommitted, sent);
     for (const sent of page.amended) removeSent(this.#uncommitted, sent);
+    this.#uncommittedMuted.committed(page);
     for (const row of page.suppressedRequests) {
       const text = suppressedText(row);
       // A later version stays.

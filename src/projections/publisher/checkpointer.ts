@@ -194,6 +194,8 @@ function commitOf(pages: readonly FoldedPage[], checkpoint: Checkpoint): ReadMod
     // In the pages' order: of two versions of a notification the later one is kept.
     amended: pages.flatMap(({ amended }) => amended),
     suppressedRequests: pages.flatMap(({ suppressedRequests }) => suppressedRequests),
+    mutedRequests: pages.flatMap(({ mutedRequests }) => mutedRequests),
+    releasedRequests: pages.flatMap(({ releasedRequests }) => releasedRequests),
     verdicts: pages.flatMap(({ verdicts }) => verdicts),
     // In the stream's order: messages that foreign ones had displaced are at its end.
     recentMessages: pages

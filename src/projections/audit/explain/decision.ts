@@ -73,18 +73,23 @@ export async function sentOf(
   return request && { id, ...request };
 }
 
-/** The verdict about a request. A parked request that was decided again has it at the operator's decision. */
+/** The verdict about a request. A request that was decided again has it at the operator's decision. */
 export function decisionOf(
   { verdicts }: ExplainSources,
   { recorded }: Found<TriggerEvent>,
   control: readonly Found<ControlEvent>[],
 ): VerdictRow | undefined {
   const again = control
-    .filter(({ event }) => event.type === 'ParkResolved' && event.data.event === recorded.id)
+    .filter(({ event }) => operatorsWordOn(event) === recorded.id)
     .map((found) => found.recorded.position);
   return [recorded.position, ...again]
     .map((position) => verdicts.verdictAt(position))
     .findLast((row) => row?.event === recorded.id);
+}
+
+/** The event that an operator decided about: a parked one, or a muted request. */
+export function operatorsWordOn({ type, data }: ControlEvent): string | undefined {
+  return type === 'ParkResolved' || type === 'RequestReleased' ? data.event : undefined;
 }
 
 /** Other requests of the user that were suppressed because `sent` holds the window; the nearest ten. */

@@ -8,6 +8,7 @@ import { comparePositions, type Position } from '../../../domain/core/positions.
 import {
   decisionOf,
   decisionView,
+  operatorsWordOn,
   sentOf,
   suppressedBy,
   type DecisionView,
@@ -96,7 +97,8 @@ async function explainOccurrence(
   const { shown, more } = await suppressedBy(sources, userId, sent, row);
   const inForce = control.filter(
     ({ event, recorded }) =>
-      isInForce(event, triggerType) && isUpTo(recorded.position, row?.position),
+      (isInForce(event, triggerType) && isUpTo(recorded.position, row?.position)) ||
+      (request !== undefined && operatorsWordOn(event) === request.recorded.id),
   );
   const isOwn = sentId === row?.messageId;
   const holder = sent !== undefined && !isOwn ? [sent.found] : [];

@@ -114,6 +114,8 @@ function controlText({ type, data }: ControlEvent): string {
       return `${data.triggerType} was muted until ${formatInstant(data.until)} (${data.reason})`;
     case 'NotificationsUnmuted':
       return `${data.triggerType} was unmuted (${data.reason})`;
+    case 'RequestReleased':
+      return `an operator released the muted request (${data.reason})`;
     case 'ParkResolved':
       return `an operator decided to ${data.action} a parked event${detail(data.reason)}`;
     default:

@@ -6,6 +6,7 @@ import type { OutputInfo, StoredMessage } from '../../output.ts';
 import type { Axis } from '../../../domain/policy/policy.ts';
 import type {
   ControlRow,
+  MutedRequest,
   SentNotification,
   ReadModelReader,
   SuppressedRequests,
@@ -31,6 +32,8 @@ export interface ReadModelView extends ReadModelReader {
   verdicts(): Iterable<VerdictRow>;
   /** In the order of their keys. */
   suppressedRequests(): Iterable<SuppressedRequests>;
+  /** In the order of their event ids. */
+  mutedRequests(): Iterable<MutedRequest>;
   controlRows(): readonly ControlRow[];
 }
 

@@ -84,7 +84,7 @@ export type Control = {
   readonly state: ControlState;
   /** Every generation that was opened, in order. */
   readonly lists: readonly OutputGeneration[];
-  /** Parked events that an operator resolved: their first verdict is not kept. */
+  /** Events that an operator resolved or released: their first verdict may not be kept. */
   readonly resolved: ReadonlySet<string>;
 };
 
@@ -103,7 +103,9 @@ export async function controlAt(
       const { event } = decoded;
       state = evolveControl(state, event, recorded);
       if (event.type === 'OutputOpened' && state.output !== undefined) lists.push(state.output);
-      if (event.type === 'ParkResolved') resolved.add(event.data.event);
+      if (event.type === 'ParkResolved' || event.type === 'RequestReleased') {
+        resolved.add(event.data.event);
+      }
     }
   }
   return { state, lists, resolved };

@@ -77,12 +77,10 @@ export function refold(options: RefoldOptions): Refold {
 }
 
 /** The rows that later verdicts and messages depend on. */
-export function deciding({
-  sentNotifications,
-  amended,
-  suppressedRequests,
-}: FoldedPage): Omit<ReadModelCommit, 'checkpoint'> {
-  return { ...NO_ROWS, sentNotifications, amended, suppressedRequests };
+export function deciding(page: FoldedPage): Omit<ReadModelCommit, 'checkpoint'> {
+  const { sentNotifications, amended, suppressedRequests, mutedRequests, releasedRequests } = page;
+  const muted = { mutedRequests, releasedRequests };
+  return { ...NO_ROWS, sentNotifications, amended, suppressedRequests, ...muted };
 }
 
 function withSequences(page: FoldedPage, sequences: ReadonlyMap<string, bigint>): FoldedPage {

@@ -55,6 +55,9 @@ export const MISMATCHES = {
   suppressed_changed: rebuild(
     'The requests that were suppressed since a notification differ from those that the log gives: the next notification would tell a wrong number.',
   ),
+  muted_changed: rebuild(
+    'The requests that a mute suppressed, and that an operator may release, differ from those that the log gives.',
+  ),
   parked_changed: rebuild('The parked events differ from those that the log gives.'),
   tail_changed: rebuild(
     'The recent messages, from which lost messages are sent again, differ from those that the log gives.',

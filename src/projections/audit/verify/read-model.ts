@@ -5,6 +5,7 @@ import type { FoldState } from '../../dedupe/state.ts';
 import { suppressedText } from '../../dedupe/suppressed.ts';
 import type {
   ControlRow,
+  MutedRequest,
   SentNotification,
   ParkedRow,
   RecentMessageRow,
@@ -60,6 +61,15 @@ const SUPPRESSED: RowKind<SuppressedRequests> = {
   detail: ({ count }, lack) => `${count} requests, and the row is ${lack}`,
 };
 
+const MUTED: RowKind<MutedRequest> = {
+  keyOf: ({ event }) => event,
+  where: ({ event }) => `muted request ${event}`,
+  changed: 'muted_changed',
+  missing: 'muted_changed',
+  extra: 'muted_changed',
+  detail: (_row, lack) => `is ${lack}`,
+};
+
 const PARKED: RowKind<ParkedRow> = {
   keyOf: ({ event }) => event,
   where: ({ stream, revision }) => `event ${revision} of ${stream}`,
@@ -77,6 +87,12 @@ const RECENT: RowKind<Unplaced<RecentMessageRow>> = {
   extra: 'tail_changed',
   detail: (_row, lack) => `is ${lack}`,
 };
+
+/** The tables of a fold whose rows are compared as they are at the cut. */
+export type FoldedRows = Pick<
+  ReadModelView,
+  'sentNotifications' | 'suppressedRequests' | 'mutedRequests'
+>;
 
 export class ReadModelCheck {
   readonly #view: ReadModelView;
@@ -134,28 +150,18 @@ export class ReadModelCheck {
   }
 
   /** Ends the comparison at the cut: every row that is left is extra. */
-  async atCut(
-    state: FoldState,
-    folded: Pick<ReadModelView, 'sentNotifications' | 'suppressedRequests'>,
-  ): Promise<void> {
+  async atCut(state: FoldState, folded: FoldedRows): Promise<void> {
     this.#state = state;
     for (const row of this.#again.values()) this.#expectVerdict(row, new Map());
     this.#verdicts.end();
     this.#control.end();
     const sentRows = new Lockstep(this.#view.sentNotifications(), SENT, this.#findings);
-    for await (const batch of inTurns(folded.sentNotifications())) {
-      for (const row of batch) sentRows.expect(row);
-    }
-    sentRows.end();
-    const suppressedRows = new Lockstep(
-      this.#view.suppressedRequests(),
-      SUPPRESSED,
-      this.#findings,
-    );
-    for await (const batch of inTurns(folded.suppressedRequests())) {
-      for (const row of batch) suppressedRows.expect(row);
-    }
-    suppressedRows.end();
+    await expectAll(sentRows, folded.sentNotifications());
+    const [view, findings] = [this.#view, this.#findings];
+    const suppressedRows = new Lockstep(view.suppressedRequests(), SUPPRESSED, findings);
+    await expectAll(suppressedRows, folded.suppressedRequests());
+    const mutedRows = new Lockstep(view.mutedRequests(), MUTED, findings);
+    await expectAll(mutedRows, folded.mutedRequests());
     const parkedRows = new Lockstep(this.#view.parked(), PARKED, this.#findings);
     for (const row of this.#parked.values()) parkedRows.expect(row);
     parkedRows.end();
@@ -219,6 +225,14 @@ export class ReadModelCheck {
     const detail = `reasons: ${found}, not ${expected}`;
     this.#findings.add('checkpoint_changed', 'the counted reasons', detail);
   }
+}
+
+async function expectAll<T extends object>(
+  rows: Pick<Lockstep<T & Readonly<Record<string, unknown>>>, 'expect' | 'end'>,
+  expected: Iterable<T & Readonly<Record<string, unknown>>>,
+): Promise<void> {
+  for await (const batch of inTurns(expected)) for (const row of batch) rows.expect(row);
+  rows.end();
 }
 
 function withoutSequence<T extends { readonly sequence: unknown }>(row: T): Omit<T, 'sequence'> {

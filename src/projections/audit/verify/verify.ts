@@ -22,7 +22,7 @@ import type { ReplayResult } from '../replay/replay.ts';
 import { CopiedPositions } from './copied-positions.ts';
 import { DeliveryRecords } from './deliveries.ts';
 import { Findings, type Mismatch, type MismatchCode } from './mismatches.ts';
-import { ReadModelCheck } from './read-model.ts';
+import { ReadModelCheck, type FoldedRows } from './read-model.ts';
 import { StoredList } from './stored-list.ts';
 import { revisionCheck } from './streams.ts';
 
@@ -33,7 +33,7 @@ export type VerifyOptions = {
   readonly view: ReadModelView;
   readonly output: MessageReader;
   /** Where the fold keeps the sent notifications; empty at the beginning. */
-  readonly scratch: ReadModel & Pick<ReadModelView, 'sentNotifications' | 'suppressedRequests'>;
+  readonly scratch: ReadModel & FoldedRows;
   /** The names that the projector puts into messages. */
   readonly names: MessageNames;
   /** Called with the number of events compared, once per page. */

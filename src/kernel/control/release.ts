@@ -1,0 +1,70 @@
+// Releases a request that a mute has suppressed: an event of the control stream, by which the projection decides it again.
+import type { ControlEvent } from '../../domain/control/events.ts';
+import {
+  decideRelease,
+  type ReleaseRejection,
+  type RequestToRelease,
+} from '../../domain/control/release.ts';
+import type { ControlState } from '../../domain/control/state.ts';
+import { controlStream, parseOccurrenceId } from '../../domain/core/ids.ts';
+import type { Position } from '../../domain/core/positions.ts';
+import { ok } from '../../domain/core/result.ts';
+import type { EventStore } from '../../domain/ports/event-store.ts';
+import { triggerCodec } from '../../domain/trigger/events.ts';
+import type { Call, Decide, KernelContext } from '../decider/decider.ts';
+import { controlDecider } from './control.ts';
+
+/** The result of a release. `unchanged`: it was released before, and nothing was written. */
+export type ReleaseResult =
+  | { readonly outcome: 'released'; readonly position: Position | undefined }
+  | { readonly outcome: 'unchanged' }
+  /** No trigger with that id has requested a notification. */
+  | { readonly outcome: 'not_found' }
+  | ({ readonly outcome: 'rejected' } & ReleaseRejection);
+
+/** A request by the id of its trigger or preview, or by its place in the log. */
+export type RequestName = string | { readonly stream: string; readonly revision: bigint };
+
+/** Releases a request, or returns the reason for refusing; throws when the store gives no answer. */
+export async function releaseRequest(
+  context: KernelContext,
+  { request, reason }: { readonly request: RequestName; readonly reason: unknown },
+  call?: Pick<Call, 'actor'>,
+): Promise<ReleaseResult> {
+  const { store, kernel } = context;
+  const found = await findRequest(store, kernel, request);
+  if (found === undefined) return { outcome: 'not_found' };
+  const decide: Decide<ControlState, ControlEvent, boolean, ReleaseRejection> = (state, at) => {
+    const decision = decideRelease(state, found, reason, at);
+    if (!decision.ok) return decision;
+    return ok({ events: decision.value, answer: decision.value.length > 0 });
+  };
+  const result = await controlDecider.transactOrThrow(context, controlStream(kernel), decide, call);
+  if (!result.ok) return { outcome: 'rejected', ...result.error };
+  const { answer: released, position } = result.value;
+  return released ? { outcome: 'released', position } : { outcome: 'unchanged' };
+}
+
+async function findRequest(
+  store: Pick<EventStore, 'readStream'>,
+  kernel: string,
+  name: RequestName,
+): Promise<RequestToRelease | undefined> {
+  const place = typeof name === 'string' ? parseOccurrenceId(kernel, name) : name;
+  if (place === undefined) return undefined;
+  const from = 'revision' in place ? place.revision : 0n;
+  let last: RequestToRelease | undefined;
+  for await (const page of store.readStream(place.stream, { direction: 'forwards', from })) {
+    for (const recorded of page) {
+      if ('revision' in place && recorded.revision !== place.revision) return last;
+      const decoded = triggerCodec.decode(recorded);
+      if (decoded.kind !== 'event' || decoded.event.type !== 'NotificationRequested') continue;
+      const { id: event, stream, revision, position } = recorded;
+      const { triggerType, expiresAt, occurrence } = decoded.event.data;
+      if ('occurrence' in place && occurrence !== place.occurrence) continue;
+      const { recordedAt } = decoded.metadata;
+      last = { event, stream, revision, position, recordedAt, triggerType, expiresAt };
+    }
+  }
+  return last;
+}
