@@ -144,7 +144,8 @@ test('a reader leaves a follower that is only behind, and loses no event', async
 
 test('a reader keeps its follower where others only answer faster', async () => {
   const cluster = await aCluster();
-  const store = aStore(cluster, '&nodePreference=follower');
+  // A machine under load may be silent for longer than the default.
+  const store = aStore(cluster, '&nodePreference=follower&gossipTimeout=30');
   await store.append('raised-1', 'no_stream', [anEvent(0)]);
   const output = subscriber(store);
   await until('the event', () => output.seen.length === 1);

@@ -14,7 +14,7 @@ export type EsdbCluster = AsyncDisposable & {
   /** The members' addresses. */
   readonly hosts: string;
   readonly leader: () => number;
-  /** The member that the last read or subscription was started on. */
+  /** The member that the last read or subscription was started on; reads of the log's end do not count. */
   readonly lastRead: () => number;
   /** Another member is elected after `electionMs` if it was the leader. */
   readonly fail: (member: number, fault: Fault) => void;
@@ -100,12 +100,14 @@ export async function esdbCluster(frontPort: number, electionMs = 1_500): Promis
       read(call: Reading): void {
         if (refuses(index, call)) return void call.emit('error', notLeader());
         const end = members[index]?.end;
-        if (end !== undefined && isReadOfEnd(call.request)) {
+        const isOfEnd = isReadOfEnd(call.request);
+        if (end !== undefined && isOfEnd) {
           call.write(end);
           call.end();
           return;
         }
-        lastRead = index;
+        // Clients compare the ends of the leader's log and of a follower's.
+        if (!isOfEnd) lastRead = index;
         passed.read(call);
       },
       batchAppend(call: Appending): void {
