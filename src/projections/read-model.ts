@@ -37,8 +37,8 @@ export type SuppressedRequests = SuppressedKey &
   SuppressedSince & {
     /** When the second happened, for the case that the first is released. */
     readonly secondAt: Instant | null;
-    /** Where the first of them was decided. */
-    readonly position: Position;
+    /** Where the first of them was decided, as `formatPosition` writes it: these rows are written often. */
+    readonly position: string;
   };
 
 /** A request that a mute has suppressed, and that no operator has released. */

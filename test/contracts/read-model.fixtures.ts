@@ -132,7 +132,7 @@ export function parkedOf(event: string, more: Partial<ParkedRow> = {}): ParkedRo
 
 export function suppressedOf(more: Partial<SuppressedRequests> = {}): SuppressedRequests {
   const subject = { user: '42', triggerType: 'important_urgent_task', mock: false };
-  const since = { count: 1, firstAt: AT, secondAt: null, position: { commit: 7n, prepare: 7n } };
+  const since = { count: 1, firstAt: AT, secondAt: null, position: '7/7' };
   return { ...subject, targetType: '', targetId: '', ...since, ...more };
 }
 

@@ -109,15 +109,18 @@ export const SUPPRESSED_REQUESTS = table(
     count: integer,
     firstAt: integer,
     secondAt: nullable(integer),
-    position,
+    position: text,
   }),
   (row) => [
-    ...suppressedKeyValues(row),
+    row.user,
+    row.triggerType,
+    row.mock ? 1 : 0,
+    row.targetType,
+    row.targetId,
     row.count,
     row.firstAt,
     row.secondAt,
-    row.position.commit,
-    row.position.prepare,
+    row.position,
   ],
 );
 

@@ -37,7 +37,7 @@ import type { Prior } from './prior.ts';
 import { rulesetOf, type Ruleset, type Rulesets } from './rulesets.ts';
 import { instantsOf, subjectOf, subjectText, type Request } from './sent.ts';
 import type { FoldState } from './state.ts';
-import { SuppressedCounts, suppressedKey } from './suppressed.ts';
+import { SuppressedCounts, suppressedKey, suppressedText } from './suppressed.ts';
 
 /** What a fold needs besides events and state; the same for all its pages. */
 export type FoldContext = {
@@ -165,21 +165,22 @@ class PageFold {
     const { number: ruleset } = this.#ruleset;
     const window = { ...subject, windowStart };
     const key = suppressedKey(policy, subject);
+    const keyText = suppressedText(key, text);
     if (decision.verdict === 'suppressed') {
       this.#counts.suppressed += 1;
       // A released request was counted when it was muted.
-      if (released === undefined) this.#suppressed.add(key, instants.requestedAt, at);
+      if (released === undefined) this.#suppressed.add(keyText, key, instants.requestedAt, at);
       if (silenced) this.#mute(recorded, at, data, keyedPer(policy));
       if (decision.extended !== null) this.#extend(text, decision.extended.id, instants);
       this.#rows.verdict(recorded, at, ruleset, window, 'suppressed', reason, basis);
       return;
     }
-    const suppressedSince = this.#suppressed.since(key, released);
+    const suppressedSince = this.#suppressed.since(keyText, key, released);
     const opened = { windowStart, per: keyedPer(policy), suppressedSince };
     const draft = draftNotification(recorded, data, metadata, opened, this.#names);
     if (this.#parkTooLarge(draft, at, window)) return;
     this.#counts.published += 1;
-    this.#suppressed.reset(key);
+    if (suppressedSince !== null || released !== undefined) this.#suppressed.reset(keyText);
     const { id } = draft;
     const sent: SentNotification = {
       ...subject,

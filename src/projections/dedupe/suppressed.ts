@@ -1,7 +1,12 @@
 // Counts the requests that were suppressed since the last notification of the same user and type, or of the same target:
 // the next notification tells the reader of them.
 import type { Instant } from '../../domain/core/instants.ts';
-import { comparePositions, type Position } from '../../domain/core/positions.ts';
+import {
+  comparePositions,
+  formatPosition,
+  parsePosition,
+  type Position,
+} from '../../domain/core/positions.ts';
 import type { Policy } from '../../domain/policy/policy.ts';
 import { isPerTarget } from '../../domain/policy/windows.ts';
 import type {
@@ -22,13 +27,13 @@ export function suppressedKey(policy: Policy, subject: RequestSubject): Suppress
   return { mock, user, triggerType, targetType: '', targetId: '' };
 }
 
-/** One text per key; ids and types cannot hold the separator. */
-export function suppressedText(key: SuppressedKey): string {
+/** One text per key; ids and types cannot hold the separator. @param subject the key's `subjectText` */
+export function suppressedText(key: SuppressedKey, subject = subjectText(key)): string {
   const { targetType, targetId } = key;
-  return targetId === '' ? subjectText(key) : `${subjectText(key)} ${targetType} ${targetId}`;
+  return targetId === '' ? subject : `${subject} ${targetType} ${targetId}`;
 }
 
-/** The counts while a page is folded. */
+/** The counts while a page is folded. `text` is the {@link suppressedText} of a key. */
 export class SuppressedCounts {
   readonly #prior: SuppressedByKey;
   readonly #changed = new Map<string, SuppressedRequests>();
@@ -38,34 +43,36 @@ export class SuppressedCounts {
   }
 
   /** Counts a suppressed request. @param at when it happened */
-  add(key: SuppressedKey, at: Instant, position: Position): void {
-    const text = suppressedText(key);
+  add(text: string, key: SuppressedKey, at: Instant, decidedAt: Position): void {
     const before = this.#of(text);
-    if (before !== undefined) {
-      const { count, secondAt } = before;
-      this.#changed.set(text, { ...before, count: count + 1, secondAt: secondAt ?? at });
-      return;
-    }
     const { mock, user, triggerType, targetType, targetId } = key;
-    const about = { mock, user, triggerType, targetType, targetId };
-    this.#changed.set(text, { ...about, count: 1, firstAt: at, secondAt: null, position });
+    this.#changed.set(text, {
+      mock,
+      user,
+      triggerType,
+      targetType,
+      targetId,
+      count: before === undefined ? 1 : before.count + 1,
+      firstAt: before === undefined ? at : before.firstAt,
+      secondAt: before === undefined ? null : (before.secondAt ?? at),
+      position: before === undefined ? formatPosition(decidedAt) : before.position,
+    });
   }
 
   /** What the next notification of the key tells; null: nothing. @param released it, and does not tell of itself */
-  since(key: SuppressedKey, released?: MutedRequest): SuppressedSince | null {
-    const before = this.#of(suppressedText(key));
+  since(text: string, key: SuppressedKey, released?: MutedRequest): SuppressedSince | null {
+    const before = this.#of(text);
     if (before === undefined) return null;
-    const { count, firstAt, secondAt, position } = before;
+    const { count, firstAt, secondAt } = before;
     const isSameKey = (released?.per === 'target') === (key.targetId !== '');
-    const order = released && isSameKey ? comparePositions(released.position, position) : -1;
+    const order = released && isSameKey ? compareWithFirst(released, before) : -1;
     if (order < 0) return { count, firstAt };
     if (order > 0) return { count: count - 1, firstAt };
     return secondAt === null ? null : { count: count - 1, firstAt: secondAt };
   }
 
   /** A notification has told the count. */
-  reset(key: SuppressedKey): void {
-    const text = suppressedText(key);
+  reset(text: string): void {
     const before = this.#of(text);
     if (before !== undefined) this.#changed.set(text, { ...before, count: 0 });
   }
@@ -78,4 +85,10 @@ export class SuppressedCounts {
     const found = this.#changed.get(text) ?? this.#prior.get(text);
     return found?.count === 0 ? undefined : found;
   }
+}
+
+/** Negative: the released request was suppressed before the first that is counted, and was told already. */
+function compareWithFirst(released: MutedRequest, { position }: SuppressedRequests): number {
+  const first = parsePosition(position);
+  return first === undefined ? -1 : comparePositions(released.position, first);
 }
