@@ -1,5 +1,5 @@
 // Policies of a log: set, mute, unmute, and the history of these changes.
-import { controlCodec, type ControlEvent } from '../../domain/control/events.ts';
+import type { ControlEvent } from '../../domain/control/events.ts';
 import type { ControlState } from '../../domain/control/state.ts';
 import {
   decidePolicies,
@@ -8,20 +8,16 @@ import {
 } from '../../domain/control/policies.ts';
 import { controlStream } from '../../domain/core/ids.ts';
 import type { Instant } from '../../domain/core/instants.ts';
-import { formatPosition, type Position } from '../../domain/core/positions.ts';
+import { formatPosition } from '../../domain/core/positions.ts';
 import { rejection } from '../../domain/core/input.ts';
 import { ok } from '../../domain/core/result.ts';
-import type { EventStore } from '../../domain/ports/event-store.ts';
-import {
-  ANY_TYPE,
-  policiesAt,
-  type PoliciesInForce,
-  type PolicyEvent,
-} from '../../domain/policy/in-force.ts';
+import { ANY_TYPE, policiesAt, type PoliciesInForce } from '../../domain/policy/in-force.ts';
 import { DEFAULT_POLICY, type Policy, type PolicyInput } from '../../domain/policy/policy.ts';
 import { controlDecider } from './control.ts';
 import { releaseRequest, type ReleaseResult } from './release.ts';
-import type { Call, Decide, KernelContext } from '../decider/decider.ts';
+import { knownControl } from './known-control.ts';
+import { policyHistory, type PolicyHistoryEntry } from './policy-history.ts';
+import type { Call, CommandCall, Decide, KernelContext } from '../decider/decider.ts';
 
 /** The result of a change. `unchanged`: already in force, and nothing was written. */
 export type PolicyResult =
@@ -32,14 +28,6 @@ export type PolicyResult =
     }
   | { readonly outcome: 'unchanged' }
   | ({ readonly outcome: 'rejected' } & PolicyRejection);
-
-/** One recorded change of policies or mutes. */
-export type PolicyHistoryEntry = PolicyEvent & {
-  readonly reason: string;
-  readonly actor: string | undefined;
-  readonly recordedAt: Instant;
-  readonly position: Position;
-};
 
 /** The policies and mutes in force. */
 export type PolicyView = {
@@ -85,9 +73,15 @@ export interface Policies {
 /** @param types the trigger types that are defined: a policy or mute of another type is refused */
 export function createPolicies(context: KernelContext, types: readonly string[]): Policies {
   const { store, kernel, runtime } = context;
+  const control = knownControl(context);
+  /** A first read that fails is no failure of the call: the decider waits out an outage, and names its error. */
+  const attempt = () => control.read().catch(() => undefined);
+  const historyNow = async () => (await attempt())?.history ?? (await policyHistory(store, kernel));
   const known = new Set<unknown>([ANY_TYPE, ...types]);
+  const changeNow = async (command: PolicyCommand, call?: PolicyCall): Promise<PolicyResult> =>
+    changePolicies(context, command, { ...call, loaded: (await attempt())?.loaded });
   const change = (command: PolicyCommand, call?: PolicyCall): Promise<PolicyResult> => {
-    if (known.has(command.triggerType)) return changePolicies(context, command, call);
+    if (known.has(command.triggerType)) return changeNow(command, call);
     const message = `is not one of ${[...known].join(', ')}`;
     const error = rejection('unknown_trigger_type', 'triggerType', message);
     return Promise.resolve({ outcome: 'rejected', ...error } as const);
@@ -96,37 +90,11 @@ export function createPolicies(context: KernelContext, types: readonly string[])
     set: (given, call) => change({ kind: 'set', ...given }, call),
     mute: ({ until, ...given }, call) =>
       change({ kind: 'mute', ...given, until: until.getTime() }, call),
-    unmute: (change, call) => changePolicies(context, { kind: 'unmute', ...change }, call),
+    unmute: (change, call) => changeNow({ kind: 'unmute', ...change }, call),
     release: (release, call) => releaseRequest(context, release, call),
-    show: async () => viewOf(await policyHistory(store, kernel), runtime.now()),
-    history: () => policyHistory(store, kernel),
+    show: async () => viewOf(await historyNow(), runtime.now()),
+    history: historyNow,
   };
-}
-
-export async function policyHistory(
-  store: Pick<EventStore, 'readStream'>,
-  kernel: string,
-): Promise<readonly PolicyHistoryEntry[]> {
-  const entries: PolicyHistoryEntry[] = [];
-  for await (const page of store.readStream(controlStream(kernel), { direction: 'forwards' })) {
-    for (const recorded of page) {
-      const decoded = controlCodec.decode(recorded);
-      if (decoded.kind !== 'event') continue;
-      const { event, metadata } = decoded;
-      const { type } = event;
-      if (
-        type !== 'NotificationPolicySet' &&
-        type !== 'NotificationsMuted' &&
-        type !== 'NotificationsUnmuted'
-      ) {
-        continue;
-      }
-      const { actor, recordedAt } = metadata;
-      const { reason } = event.data;
-      entries.push({ ...event, reason, actor, recordedAt, position: recorded.position });
-    }
-  }
-  return entries;
 }
 
 /** The policies and mutes that a history leads to at an instant. */
@@ -143,7 +111,7 @@ export function viewOf(history: readonly PolicyHistoryEntry[], now: Instant): Po
 export async function changePolicies(
   context: KernelContext,
   command: PolicyCommand,
-  call?: PolicyCall,
+  call?: PolicyCall & Pick<CommandCall<ControlState>, 'loaded'>,
 ): Promise<PolicyResult> {
   const decide: Decide<ControlState, ControlEvent, boolean, PolicyRejection> = (state, at) => {
     const decision = decidePolicies(state, command, at);

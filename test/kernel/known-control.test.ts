@@ -1,0 +1,91 @@
+// Commands of policies read what is new in the control stream, also when others write it or the log is put back.
+import { expect, test } from 'vitest';
+import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
+import type { EventStore } from '../../src/domain/ports/event-store.ts';
+import { createPolicies } from '../../src/kernel/control/policies.ts';
+import { initialiseControl } from '../../src/kernel/control/control.ts';
+import { systemRuntime } from '../../src/kernel/decider/runtime.ts';
+
+const TYPE = 'important_urgent_task';
+
+/** A store that counts the events it reads from streams, and can be replaced. */
+function counting(first: EventStore) {
+  let current = first;
+  let read = 0;
+  const store: EventStore = {
+    append: (...call) => current.append(...call),
+    readAll: (options) => current.readAll(options),
+    subscribeAll: (options) => current.subscribeAll(options),
+    async *readStream(stream, options) {
+      for await (const page of current.readStream(stream, options)) {
+        read += page.length;
+        yield page;
+      }
+    },
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+  return {
+    store,
+    replace: (other: EventStore): void => {
+      current = other;
+    },
+    /** How many events the work reads. */
+    during: async <T>(work: () => Promise<T>): Promise<readonly [T, number]> => {
+      const before = read;
+      const result = await work();
+      return [result, read - before];
+    },
+  };
+}
+
+const contextOn = (store: EventStore) => ({ store, kernel: 'tocsin', runtime: systemRuntime() });
+
+async function policiesOn(store: EventStore) {
+  const context = contextOn(store);
+  await initialiseControl(context);
+  return createPolicies(context, [TYPE]);
+}
+
+const rolling = (minutes: number) => ({
+  triggerType: TYPE,
+  reason: 'a test',
+  policy: { kind: 'rolling', count: 1, windowMs: minutes * 60_000 } as const,
+});
+
+test('a change of policies reads the same few events however long the control stream is', async () => {
+  const { store, during } = counting(memoryStore());
+  const policies = await policiesOn(store);
+  for (let n = 1; n <= 200; n += 1) await policies.set(rolling(n));
+  const [changed, read] = await during(() => policies.set(rolling(500)));
+  expect(changed).toMatchObject({ outcome: 'changed' });
+  expect(read).toBeLessThanOrEqual(2);
+  const [history, again] = await during(() => policies.history());
+  expect(history).toHaveLength(201);
+  expect(again).toBeLessThanOrEqual(2);
+});
+
+test('changes of another process are seen, in order, and nothing is changed twice', async () => {
+  const { store } = counting(memoryStore());
+  const [one, other] = [await policiesOn(store), await policiesOn(store)];
+  for (let n = 1; n <= 10; n += 1) {
+    await (n % 2 === 0 ? one : other).set(rolling(n));
+    expect(await one.set(rolling(n))).toMatchObject({ outcome: 'unchanged' });
+  }
+  const concurrent = [one, other, one, other].map((each, n) => each.set(rolling(100 + n)));
+  for (const { outcome } of await Promise.all(concurrent)) expect(outcome).toBe('changed');
+  expect(await one.history()).toEqual(await (await policiesOn(store)).history());
+  expect((await one.show()).policies).toEqual((await other.show()).policies);
+});
+
+test('a log that is put back is read again', async () => {
+  const { store, replace } = counting(memoryStore());
+  const policies = await policiesOn(store);
+  await policies.set(rolling(1));
+  await policies.set(rolling(2));
+  const older = memoryStore();
+  await (await policiesOn(older)).set(rolling(7));
+  replace(older);
+  expect(await policies.history()).toHaveLength(1);
+  expect(await policies.set(rolling(2))).toMatchObject({ outcome: 'changed' });
+  expect(await policies.history()).toHaveLength(2);
+});
