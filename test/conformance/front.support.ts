@@ -22,24 +22,36 @@ export type Served = {
   readonly file: () => string;
 };
 
-/** A front for the tests of one file or one group, on an empty store. */
+/** A new server of the user's to run against instead of the front, at a connection string without TLS. */
+const realServer = process.env['TOCSIN_TEST_ESDB'];
+
+/** True for a real server: tests of the front's own limits and kindnesses are left out. */
+export const isReal = realServer !== undefined;
+
+/** A front for the tests of one file or one group, on an empty store; or the real server. */
 export function served(options: Omit<FrontOptions, 'file'> = {}): Served {
   let directory: string;
-  let front: Front;
+  let front: Front | undefined;
+  let url = '';
   let client: EventStoreDBClient;
   beforeAll(async () => {
     directory = mkdtempSync(join(tmpdir(), 'tocsin-front-'));
-    front = await createFront({ ...options, file: join(directory, 'events.db') });
-    client = EventStoreDBClient.connectionString(front.url);
+    if (realServer !== undefined && options.like === undefined) {
+      url = realServer;
+    } else {
+      front = await createFront({ ...options, file: join(directory, 'events.db') });
+      ({ url } = front);
+    }
+    client = EventStoreDBClient.connectionString(url);
   });
   afterAll(async () => {
     await client.dispose();
-    await front.close();
+    await front?.close();
     rmSync(directory, { recursive: true });
   });
   return {
     client: () => client,
-    url: () => front.url,
+    url: () => url,
     file: () => join(directory, 'events.db'),
   };
 }
@@ -84,9 +96,11 @@ export async function failure<T extends Error>(
 }
 
 let names = 0;
+/** A real server keeps the streams of earlier runs and of other files. */
+const RUN = isReal ? `-${crypto.randomUUID().slice(0, 8)}` : '';
 
 /** A unique stream name. */
 export function aStream(prefix = 'stream'): string {
   names += 1;
-  return `${prefix}-${names}`;
+  return `${prefix}${RUN}-${names}`;
 }
