@@ -36,9 +36,11 @@ describe('subscribeToAll with a filter', () => {
       ['red-1:Alpha', 'red-2:Beta', 'blüe-1:Alpha', 'green-2:Gamma'],
     ],
     ['names without a match', streamNameFilter({ prefixes: ['%', '_ed'] }), []],
-  ])('delivers events by %s', async (_, filter, expected) => {
-    for (const name of ['red-1:Alpha', 'red-2:Beta', 'blüe-1:Alpha', 'green-2:Gamma']) {
-      const [stream = '', type = ''] = name.split(':');
+  ])('delivers events by %s', async (name, filter, expected) => {
+    // A real server has the events of other files too.
+    if (isReal && name === 'no system events') return;
+    for (const event of ['red-1:Alpha', 'red-2:Beta', 'blüe-1:Alpha', 'green-2:Gamma']) {
+      const [stream = '', type = ''] = event.split(':');
       await client()
         .appendToStream(stream, jsonEvent({ type, data: {} }), { expectedRevision: 'no_stream' })
         .catch(() => undefined);

@@ -12,7 +12,7 @@ import {
   type AppendResult,
   type ResolvedEvent,
 } from '@eventstore/db-client';
-import { all, aStream, bytesEvents, failure, jsonEvents, served } from './front.support.ts';
+import { all, aStream, bytesEvents, failure, isReal, jsonEvents, served } from './front.support.ts';
 
 const { client } = served();
 const STREAM = 'stream of both kinds';
@@ -89,13 +89,14 @@ describe('readStream', () => {
   });
 });
 
+// A real server has the events of other files too, and never ends a read of no events.
 describe('readAll', () => {
   const names = (events: readonly AllStreamResolvedEvent[]): string[] =>
     events.flatMap(({ event }) =>
       event === undefined || event.streamId.startsWith('$') ? [] : [event.streamId],
     );
 
-  test('returns an event of the system and the others in commit order', async () => {
+  test.skipIf(isReal)('returns an event of the system and the others in commit order', async () => {
     const events = await all(client().readAll());
     expect(events.length).toBeGreaterThan(8 + MANY);
     expect(names(events)).toEqual([
@@ -108,17 +109,20 @@ describe('readAll', () => {
     expect(backwards).toEqual(events.toReversed());
   });
 
-  test('includes the start position forwards and excludes it backwards', async () => {
-    const events = await all(client().readAll());
-    for (const n of [0, 1, 130, events.length - 1]) {
-      const fromPosition = events[n]?.event?.position ?? START;
-      expect(await all(client().readAll({ fromPosition }))).toEqual(events.slice(n));
-      const before = await all(client().readAll({ fromPosition, direction: BACKWARDS }));
-      expect(before).toEqual(events.slice(0, n).reverse());
-    }
-  });
+  test.skipIf(isReal)(
+    'includes the start position forwards and excludes it backwards',
+    async () => {
+      const events = await all(client().readAll());
+      for (const n of [0, 1, 130, events.length - 1]) {
+        const fromPosition = events[n]?.event?.position ?? START;
+        expect(await all(client().readAll({ fromPosition }))).toEqual(events.slice(n));
+        const before = await all(client().readAll({ fromPosition, direction: BACKWARDS }));
+        expect(before).toEqual(events.slice(0, n).reverse());
+      }
+    },
+  );
 
-  test('stops after the count and at both ends of the log', async () => {
+  test.skipIf(isReal)('stops after the count and at both ends of the log', async () => {
     expect(await all(client().readAll({ maxCount: 2 }))).toHaveLength(2);
     expect(await all(client().readAll({ maxCount: 300 }))).toHaveLength(300);
     expect(await all(client().readAll({ maxCount: 0 }))).toEqual([]);
