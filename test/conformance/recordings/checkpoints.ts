@@ -52,7 +52,7 @@ export async function checkpoints(client: Client, recording: Recording): Promise
     const log = await namedLog(client, hidden);
     for (const row of catchUp.filter((one) => one['events'] === count)) {
       const read = open(row, 'start');
-      await read.until(() => read.messages.some(isCaughtUp), 20_000);
+      await read.until(() => read.messages.some(isCaughtUp), 120_000);
       cases.push({
         name: `catch-up of ${count}: ${nameOf(row)}`,
         said: row['got'],
@@ -77,7 +77,7 @@ export async function checkpoints(client: Client, recording: Recording): Promise
   for (const row of rowsIn(recording['otherStarts'])) {
     const from = startOf(row['from'] === 'end' ? 'end' : row['at'], log, hidden);
     const read = open(row, from);
-    await read.until(() => read.messages.some(isCaughtUp), 20_000);
+    await read.until(() => read.messages.some(isCaughtUp), 120_000);
     cases.push({
       name: `from ${textIn(row, 'from')}: ${nameOf(row)}`,
       said: row['got'],
@@ -106,7 +106,7 @@ async function live(
     from: 0,
   }));
   for (const one of reads) {
-    await one.read.until(() => one.read.messages.some(isCaughtUp), 30_000);
+    await one.read.until(() => one.read.messages.some(isCaughtUp), 120_000);
     one.from = one.read.messages.length;
   }
   await append(client, 'foreign', 100);
@@ -150,7 +150,7 @@ export async function resumeCheckpoints(client: Client, recording: Recording): P
     });
     const name = `window ${String(row['window'])} x ${String(row['multiplier'])}`;
     const whole = subscribe(client, 'start', filter);
-    await whole.until(() => whole.messages.some(isCaughtUp), 20_000);
+    await whole.until(() => whole.messages.some(isCaughtUp), 120_000);
     whole.call.cancel();
     const ids = (messages: readonly ReadResp[]): string[] =>
       messages.flatMap((message) => message.getEvent()?.getEvent()?.getId()?.getString() ?? []);

@@ -50,7 +50,7 @@ async function slowly(client: Client, row: Recording): Promise<unknown> {
   read.call.resume();
   const events = (): number => read.messages.filter((message) => message.hasEvent()).length;
   const again = (): boolean => read.messages.slice(before).some((message) => message.hasCaughtUp());
-  await read.until(() => events() >= EVENTS && again(), 10_000);
+  await read.until(() => events() >= EVENTS && again(), 60_000);
   const end = read.end();
   read.call.cancel();
   return end === undefined
