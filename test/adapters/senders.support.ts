@@ -90,7 +90,6 @@ export const MESSAGE: OutgoingMessage = {
   targetType: 'task_pool',
   targetId: '7',
   previewId: 'asp_1',
-  dedupeKey: '42:important_urgent_task:2026-01-01T10:00:00Z',
   summary: '',
   payload: undefined,
   severity: undefined,

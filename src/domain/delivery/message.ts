@@ -1,8 +1,6 @@
 // Makes the message for a person from a request in the log. Links are absolute, because a relative link does
 // not work in a chat.
-import { DEFAULT_WINDOW_MS, tumblingWindowStart } from '../core/windows.ts';
 import type { OutgoingMessage } from '../ports/sender.ts';
-import { dedupeKeyOf } from '../policy/dedupe-key.ts';
 import { cleanSummary, type Texts } from '../notification/texts.ts';
 import type { Json } from '../core/json.ts';
 import type { NotificationRequest } from '../notification/events.ts';
@@ -37,8 +35,6 @@ export function outgoingMessage(
     targetUrl === undefined || frontendUrl === undefined
       ? undefined
       : actionUrl(frontendUrl, targetUrl);
-  // The key under the default policy, as the contract shows it; the log does not have the window of another policy.
-  const window = tumblingWindowStart(request.triggerRequestedAt, DEFAULT_WINDOW_MS);
   return {
     notificationId: facts.notificationId,
     attempt,
@@ -48,15 +44,6 @@ export function outgoingMessage(
     targetType,
     targetId,
     previewId: facts.previewId,
-    dedupeKey: dedupeKeyOf({
-      id: facts.notificationId,
-      user: userId,
-      triggerType,
-      targetType,
-      targetId,
-      per: 'user',
-      windowStart: window,
-    }),
     title: texts.title,
     summary: cleanSummary(request.personal.summary),
     text: messageText(texts, request, link),

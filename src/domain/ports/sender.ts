@@ -15,7 +15,6 @@ export type OutgoingMessage = {
   readonly targetType: string;
   readonly targetId: string;
   readonly previewId: string;
-  readonly dedupeKey: string;
   /** Blank where the embedder gave none. */
   readonly title: string;
   /** What happened, in a sentence without the link; blank where the evaluation gave none. */

@@ -55,7 +55,6 @@ function testMessage(
     targetType: 'notification_channel',
     targetId: channel,
     previewId: 'asp_test_webhook',
-    dedupeKey: `${userId}:manual_test`,
     title: texts.title,
     summary: texts.test,
     payload: undefined,
