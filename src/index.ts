@@ -1,5 +1,6 @@
 // 'tocsin': what an application embeds. Re-exports only; docs/api.txt lists the surface, and CI compares it.
-export { openTocsin, type Tocsin, type TocsinOptions } from './facade/open-tocsin.ts';
+export { openTocsin } from './facade/open-tocsin.ts';
+export type { Tocsin, TocsinOptions } from './facade/options.ts';
 export { openKernel } from './kernel/open-kernel.ts';
 export type { Kernel, KernelOptions, TriggerView } from './kernel/open-kernel.ts';
 export type { Call } from './kernel/decider/decider.ts';

@@ -14,7 +14,7 @@ import { defineChannel } from '../kernel/processes/delivery/open-channel.ts';
 import { deliveryProcesses, type DeliveryOptions } from '../kernel/processes/delivery/processes.ts';
 import { sealedStore } from '../kernel/sealing/sealed-store.ts';
 import { loadFiles } from './load-files.ts';
-import type { Channels, Tocsin, TocsinOptions } from './open-tocsin.ts';
+import type { Channels, Tocsin, TocsinOptions } from './options.ts';
 
 /** Opens the parts; see `openTocsin`. */
 export async function openParts<Addresses>(options: TocsinOptions<Addresses>): Promise<Tocsin> {
