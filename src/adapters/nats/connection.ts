@@ -55,9 +55,10 @@ export async function openConnection(
   const inbox = `${options.inboxPrefix ?? '_INBOX'}.${randomBytes(9).toString('base64url')}`;
   const servers = describeServers(options);
   const { connect, credsAuthenticator, headers } = await import('nats');
-  const dial = async (to: NatsConnectionOptions): Promise<Connection> => {
+  const settingsOf = (to: NatsConnectionOptions) => clientOptions(to, inbox, credsAuthenticator);
+  const dial = async (to: ReturnType<typeof settingsOf>): Promise<Connection> => {
     signal?.throwIfAborted();
-    const connecting = connect(clientOptions(to, inbox, credsAuthenticator));
+    const connecting = connect(to);
     try {
       const client = await abortable(connecting, signal);
       return { client, inbox, servers, headers, isKnown: false };
@@ -69,13 +70,19 @@ export async function openConnection(
       throw connectFailure(servers, cause);
     }
   };
+  // Outside the try: options that are wrong together may be right for each server alone.
+  const settings = settingsOf(options);
   try {
-    return await dial(options);
+    return await dial(settings);
   } catch (error) {
     const all = listServers(options);
     if (!(error instanceof TocsinError) || all.length === 1) throw error;
     // The client gives up at the first server that refuses; the others may accept.
-    return await dialEach(all, (server) => dial({ ...options, servers: server }), error);
+    return await dialEach(
+      all,
+      (server) => dial(settingsOf({ ...options, servers: server })),
+      error,
+    );
   }
 }
 

@@ -33,11 +33,7 @@ export type ConnectionOptions = {
   readonly connectionName?: string | undefined;
 };
 
-/**
- * What a connection is made from.
- *
- * @internal
- */
+/** What a connection is made from. */
 export type StoreSettings = {
   readonly hosts: readonly [Endpoint, ...Endpoint[]];
   /** Ask the hosts for the members of the cluster, and connect to those. */
