@@ -67,12 +67,15 @@ test(
 
 const isLinux = existsSync('/proc/self/cmdline');
 
-test(
-  'a second signal leaves no process behind, although a client of the store does not read',
+test.skipIf(!isLinux)(
+  'a second signal leaves no process behind, although the store does not answer',
   { timeout: SLOW_TEST_MS },
   async () => {
-    const { cli, start, store } = await started();
-    await silentClient(store);
+    const world = await started();
+    const { cli, start } = world;
+    await silentClient(world.store);
+    // Without this the stop is over before a second signal can come.
+    freeze(child(world, / store --store /));
     start.kill('SIGINT');
     await start.says(/a second signal ends the process at once/);
     start.kill('SIGINT');
