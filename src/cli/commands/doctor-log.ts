@@ -30,6 +30,15 @@ const LAST_MESSAGES = 64n;
 
 /** The log against the state file, and against the output stream where NATS can be reached. */
 export async function checkTogether(config: Config, hasNats: boolean): Promise<readonly Check[]> {
+  try {
+    return await compareParts(config, hasNats);
+  } catch (error) {
+    // Another process may be making the files: a check fails, not the command.
+    return [failed('log', error)];
+  }
+}
+
+async function compareParts(config: Config, hasNats: boolean): Promise<readonly Check[]> {
   const { store, name, state } = config;
   const checkpoint = checkpointIn(state);
   if (!isEventStoreDb(store) && !hasEmbeddedFile(store)) {
