@@ -33,8 +33,7 @@ export function parseRaise(
   if (!parsed.success) return err(rejectionOf(parsed.error, input, issues));
   const { requestedAt, traceId, ...sent } = parsed.data;
   if (definition === undefined) {
-    const known = [...definitions.keys()].join(', ');
-    return err(rejection('unknown_trigger_type', 'triggerType', `is not one of ${known}`));
+    return err(notDefined(definitions));
   }
   const { source = onlyOf(definition.sources, DEFAULT_SOURCE), ...rest } = sent;
   const { targetType = onlyOf(definition.targets) } = sent;
@@ -63,6 +62,12 @@ export function parseRaise(
     definition,
     sent: requestedAt === undefined ? sent : { ...sent, requestedAt },
   });
+}
+
+/** The refusal of a type that nobody defined. */
+export function notDefined(definitions: ReadonlyMap<string, TriggerDefinition>): Rejection {
+  const known = [...definitions.keys()].join(', ');
+  return rejection('unknown_trigger_type', 'triggerType', `is not one of ${known}`);
 }
 
 /** What the definition of its type says against an input: the lists of the embedder, and the fields of the scope. */

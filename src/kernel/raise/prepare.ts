@@ -110,8 +110,11 @@ function evaluationOf(
   request: RaiseRequest,
 ): Evaluation | undefined {
   if (context.evaluation === 'later') return undefined;
-  const texts = { ...context.notifications.texts, ...definition.texts };
-  return evaluated(bound.evaluate ?? context.evaluate ?? alwaysNotify(texts), request);
+  const evaluate =
+    bound.evaluate ??
+    context.evaluate ??
+    alwaysNotify({ ...context.notifications.texts, ...definition.texts });
+  return evaluated(evaluate, request);
 }
 
 function evaluated(evaluate: Evaluator, request: RaiseRequest): Evaluation {

@@ -8,8 +8,7 @@ import {
 } from '../../domain/idempotency/events.ts';
 import { keyedCommandId } from '../../domain/core/ids.ts';
 import { err, ok, type Result } from '../../domain/core/result.ts';
-import { rejection } from '../../domain/core/input.ts';
-import { type Rejection } from '../../domain/trigger/commands.ts';
+import type { Rejection } from '../../domain/trigger/commands.ts';
 import { decideRaise, type Raised, type RaiseTrigger } from '../../domain/trigger/decide.ts';
 import { triggerCodec, type TriggerEvent } from '../../domain/trigger/events.ts';
 import { evolveTrigger, initialTrigger, type TriggerState } from '../../domain/trigger/state.ts';
@@ -23,7 +22,7 @@ import {
 import { prepare, type RaiseContext } from './prepare.ts';
 import { answer, rejected, type RaiseResult } from './raise-result.ts';
 import { requestHash } from './request-hash.ts';
-import { parseRaise } from '../../domain/trigger/parse-raise.ts';
+import { notDefined, parseRaise } from '../../domain/trigger/parse-raise.ts';
 
 const UNWRITABLE = {
   code: 'trigger_unwritable',
@@ -123,7 +122,7 @@ async function raiseKeyed(
   // The claim holds the first call's request with its defaults.
   const request = claimedRequest(claim);
   const definition = context.definitions.get(request.triggerType);
-  if (definition === undefined) return rejected(notDefined(context));
+  if (definition === undefined) return rejected(notDefined(context.definitions));
   const first = await prepare(context, { request, definition });
   if (!first.ok) return rejected(first.error);
   const { command: same } = first.value;
@@ -171,9 +170,4 @@ async function claimKey(
   const claimed = await claimDecider.transact(context, stream, decide, options);
   if (claimed.kind === 'done') return ok(claimed.answer);
   return err(answer({ ...command, claimed: wanted.occurrence }, claimed));
-}
-
-function notDefined({ definitions }: RaiseContext): Rejection {
-  const known = [...definitions.keys()].join(', ');
-  return rejection('unknown_trigger_type', 'triggerType', `is not one of ${known}`);
 }

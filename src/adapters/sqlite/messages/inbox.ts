@@ -64,7 +64,7 @@ async function follow(
     else messages.acknowledge(sequence);
   };
   while (!signal.aborted) {
-    const waiting = messages.requests(0n, IN_HAND * 2).filter((sequence) => !inHand.has(sequence));
+    const waiting = messages.requests(IN_HAND * 2).filter((sequence) => !inHand.has(sequence));
     for (const sequence of waiting.slice(0, IN_HAND - inHand.size)) {
       const work = take(sequence).finally(() => {
         inHand.delete(sequence);

@@ -25,12 +25,12 @@ export type MessageFile = Disposable & {
   /** The stream; `undefined` before it is created. */
   readonly info: () => Omit<OutputInfo, 'stream' | 'faults' | 'warnings'> | undefined;
   readonly create: (created: string, description: string) => void;
-  /** The last sequence before; the messages were stored if it was that before `first`. */
-  readonly store: (first: bigint, messages: readonly OutputMessage[]) => bigint;
+  /** The last sequence before; the messages were stored if it was that before `first`. `undefined`: there is no stream. */
+  readonly store: (first: bigint, messages: readonly OutputMessage[]) => bigint | undefined;
   readonly read: (sequence: bigint) => StoredMessage | undefined;
   readonly range: (from: bigint, to: bigint, limit: number) => readonly StoredMessage[];
-  /** Sequences of requests that are not acknowledged, from `from` on. */
-  readonly requests: (from: bigint, limit: number) => readonly bigint[];
+  /** The first sequences of requests that are not acknowledged. */
+  readonly requests: (limit: number) => readonly bigint[];
   readonly acknowledge: (sequence: bigint) => void;
   /** Woken when this process stores messages in the file. */
   readonly stored: WakeSignal;
@@ -51,14 +51,16 @@ export function openMessageFile(file: string): MessageFile {
   const select = prepare(
     'SELECT * FROM messages WHERE sequence BETWEEN ? AND ? ORDER BY sequence LIMIT ?',
   );
-  const waiting = prepare(
-    'SELECT sequence FROM requests WHERE sequence >= ? ORDER BY sequence LIMIT ?',
-  );
+  const waiting = prepare('SELECT sequence FROM requests ORDER BY sequence LIMIT ?');
   const remove = db.prepare('DELETE FROM requests WHERE sequence = ?');
   const stream = db.prepare('SELECT created, description FROM stream');
   const put = db.prepare('INSERT INTO stream VALUES (1, ?, ?) ON CONFLICT DO NOTHING');
   const stored = signals.get(file) ?? wakeSignal();
   signals.set(file, stored);
+  const extentNow = () => {
+    const { first, last } = extent.get() ?? {};
+    return { first: wide(first, 1n), last: wide(last, 0n) };
+  };
   const range = (from: bigint, to: bigint, limit: number): readonly StoredMessage[] =>
     select.all(from, to, limit).map(messageOf);
   return {
@@ -66,20 +68,20 @@ export function openMessageFile(file: string): MessageFile {
     info() {
       const row = stream.get();
       if (row === undefined) return undefined;
-      const { first, last } = extent.get() ?? {};
+      const { first, last } = extentNow();
       return {
         created: String(row['created']),
         description: String(row['description']),
-        firstSequence: typeof first === 'bigint' ? first : 1n,
-        lastSequence: typeof last === 'bigint' ? last : 0n,
+        firstSequence: first,
+        lastSequence: last,
       };
     },
     create: (created, description) => void put.run(created, description),
     store(first, messages) {
-      let before = 0n;
+      let before: bigint | undefined;
       transaction(db, () => {
-        const { last } = extent.get() ?? {};
-        before = typeof last === 'bigint' ? last : 0n;
+        if (stream.get() === undefined) return;
+        before = extentNow().last;
         if (before !== first - 1n) return;
         for (const [index, { subject, headers, data }] of messages.entries()) {
           const sequence = first + BigInt(index);
@@ -92,8 +94,7 @@ export function openMessageFile(file: string): MessageFile {
     },
     read: (sequence) => range(sequence, sequence, 1)[0],
     range,
-    requests: (from, limit) =>
-      waiting.all(from, limit).map(({ sequence }) => BigInt(Number(sequence))),
+    requests: (limit) => waiting.all(limit).map(({ sequence }) => wide(sequence, 0n)),
     acknowledge: (sequence) => void remove.run(sequence),
     [Symbol.dispose]() {
       if (db.isOpen) db.close();
@@ -101,10 +102,15 @@ export function openMessageFile(file: string): MessageFile {
   };
 }
 
+/** A cell that was read as a bigint; `otherwise` for NULL. */
+function wide(cell: SQLOutputValue | undefined, otherwise: bigint): bigint {
+  return typeof cell === 'bigint' ? cell : otherwise;
+}
+
 function messageOf(row: Readonly<Record<string, SQLOutputValue>>): StoredMessage {
   const { sequence, subject, headers, data } = row;
   return {
-    sequence: BigInt(Number(sequence)),
+    sequence: wide(sequence, 0n),
     subject: String(subject),
     headers: new Map(headerList(String(headers))),
     data: data instanceof Uint8Array ? data : new Uint8Array(0),

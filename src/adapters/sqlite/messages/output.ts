@@ -105,10 +105,10 @@ function sessionOn(messages: MessageFile, stream: string): OutputSession {
     const failure = failureAt(first);
     if (failure !== undefined) throw end(failure);
     try {
-      if (messages.info() === undefined) {
+      const last = messages.store(first, list);
+      if (last === undefined) {
         throw end({ kind: 'unavailable', message: 'the message file has no stream yet' });
       }
-      const last = messages.store(first, list);
       if (last !== first - 1n) {
         const message = `message ${first} was refused: the last sequence is ${last}`;
         throw end({ kind: 'fenced', message });
