@@ -101,13 +101,11 @@ const eventOf = (request: number): string =>
 
 const IDS = { correlationId: 'x', causationId: 'x', commandId: 'x' };
 
-/** The stream of the nth request. */
-function streamOf(items: readonly Item[], nth: number): string {
-  const indexes = items.flatMap(({ kind }, index) => (kind === 'request' ? [index] : []));
-  return `tocsin.trigger-00-${indexes[nth] ?? 'none'}`;
-}
+const streamOf = (index: number): string => `tocsin.trigger-00-${index}`;
 
 function classifiedItems(items: readonly Item[]): readonly ClassifiedEvent[] {
+  /** Where the requests stand among the items. */
+  const places = items.flatMap(({ kind }, index) => (kind === 'request' ? [index] : []));
   let requests = 0;
   return items.map((item, index): ClassifiedEvent => {
     const position = { commit: BigInt(index + 1), prepare: BigInt(index + 1) };
@@ -117,7 +115,7 @@ function classifiedItems(items: readonly Item[]): readonly ClassifiedEvent[] {
       return { kind: 'policy', recorded: recordedAs(`c-${index}`, 'x'), change: item.change };
     }
     if (item.kind === 'release') {
-      const stream = streamOf(items, item.nth);
+      const stream = streamOf(places[item.nth] ?? -1);
       const data = { event: eventOf(item.nth), stream, revision: 0n, reason: 'test' };
       const recorded = recordedAs(`r-${index}`, 'RequestReleased');
       return {
@@ -136,7 +134,7 @@ function classifiedItems(items: readonly Item[]): readonly ClassifiedEvent[] {
     const id = eventOf(requests);
     requests += 1;
     const recordedAt = item.recordedAt ?? item.at;
-    const stream = streamOf(items, requests - 1);
+    const stream = streamOf(index);
     return {
       kind: 'request',
       recorded: { ...recordedAs(id, 'NotificationRequested'), stream },

@@ -5,7 +5,7 @@ import { severityRank, type Severity } from '../core/severity.ts';
 import type { Policy, WindowPolicy } from './policy.ts';
 import {
   budgetOf,
-  covers,
+  coverageOf,
   instantOf,
   windowStartOf,
   type Instants,
@@ -45,7 +45,7 @@ export function decideNotification(
   if (silenced) return suppressed('silenced', windowStart);
   if (isStale(policy, request)) return suppressed('stale', windowStart);
   if (policy.kind === 'none') return published('no_window', windowStart);
-  const near = sent.filter((past) => covers(policy, request, past, at));
+  const near = sent.filter(coverageOf(policy, request, at));
   if (near.length === 0) return published('first_in_window', windowStart);
   const holding = near.filter(({ released }) => !released);
   const budget = budgetOf(policy);

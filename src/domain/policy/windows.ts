@@ -1,5 +1,6 @@
 // The kinds of windows, as functions of the notifications of one user and type. Intervals are half-open,
-// milliseconds are integers. Under a policy per target, only notifications about the same target count. These functions ignore releases: a window covers an instant or not.
+// milliseconds are integers. Under a policy per target, only notifications about the same target count. These
+// functions ignore releases: a window covers an instant or not.
 import { match } from 'ts-pattern';
 import { parse as uuidToBytes } from 'uuid';
 import { uuidOf } from '../core/ids.ts';
@@ -56,30 +57,44 @@ export function windowStartOf(policy: Policy, subject: Subject, at: Instant): In
     : at;
 }
 
-export function covers(
+/** Answers whether a notification shares a window with a request at `at`: made once for each request. */
+export function coverageOf(
   policy: Policy,
   subject: Subject,
-  past: PastNotification,
   at: Instant,
-): boolean {
-  if (isPerTarget(policy) && !isSameTarget(subject, past)) return false;
-  const then = instantOf(policy, past);
+): (past: PastNotification) => boolean {
+  const covers = windowAt(policy, subject, at);
+  return isPerTarget(policy) ? (past) => isSameTarget(subject, past) && covers(past) : covers;
+}
+
+function windowAt(
+  policy: Policy,
+  subject: Subject,
+  at: Instant,
+): (past: PastNotification) => boolean {
+  const then = (past: PastNotification): Instant => instantOf(policy, past);
   return match(policy)
-    .with(
-      { kind: 'tumbling' },
-      () => windowStartOf(policy, subject, then) === windowStartOf(policy, subject, at),
-    )
-    .with({ kind: 'anchored' }, ({ windowMs }) => Math.abs(at - then) < windowMs)
-    .with(
-      { kind: 'rolling' },
-      ({ windowMs, axis }) => at - windowMs < then && then < rollingEnd(axis, windowMs, at),
-    )
-    .with({ kind: 'session' }, ({ gapMs, maxMs }) => {
-      // A late request belongs to the session that it would have started or extended.
-      const last = Math.max(then, past.heldAt ?? then);
-      return then - gapMs < at && at < last + gapMs && at - then < maxMs;
+    .with({ kind: 'tumbling' }, () => {
+      const start = windowStartOf(policy, subject, at);
+      return (past: PastNotification) => windowStartOf(policy, subject, then(past)) === start;
     })
-    .with({ kind: 'none' }, () => false)
+    .with(
+      { kind: 'anchored' },
+      ({ windowMs }) =>
+        (past: PastNotification) =>
+          Math.abs(at - then(past)) < windowMs,
+    )
+    .with({ kind: 'rolling' }, ({ windowMs, axis }) => {
+      const [from, to] = [at - windowMs, rollingEnd(axis, windowMs, at)];
+      return (past: PastNotification) => from < then(past) && then(past) < to;
+    })
+    .with({ kind: 'session' }, ({ gapMs, maxMs }) => (past: PastNotification) => {
+      // A late request belongs to the session that it would have started or extended.
+      const first = then(past);
+      const last = Math.max(first, past.heldAt ?? first);
+      return first - gapMs < at && at < last + gapMs && at - first < maxMs;
+    })
+    .with({ kind: 'none' }, () => () => false)
     .exhaustive();
 }
 
@@ -147,13 +162,13 @@ export function mayRelease(
   sent: readonly PastNotification[],
 ): boolean {
   if (undelivered.released) return false;
-  const at = instantOf(policy, undelivered);
+  const sharesWindow = coverageOf(policy, undelivered, instantOf(policy, undelivered));
   const releases = sent
     .filter((other) => !isPerTarget(policy) || isSameTarget(undelivered, other))
     .filter(
       (other) =>
-        covers(policy, undelivered, other, at) ||
-        covers(policy, undelivered, undelivered, instantOf(policy, other)),
+        sharesWindow(other) ||
+        coverageOf(policy, undelivered, instantOf(policy, other))(undelivered),
     )
     .reduce((sum, other) => sum + other.releases, 0);
   return releases < MAX_RELEASES;
