@@ -1,6 +1,6 @@
 // The fold alone, driven by a list of what happens: no store, no output, and read models in memory. Pages
 // are as large as a test wants them.
-import { memoryReadModel } from '../../src/testing.ts';
+import { memoryReadModel, type MemoryReadModel } from '../../src/testing.ts';
 import { messageId } from '../../src/domain/core/ids.ts';
 import type { PolicyEvent } from '../../src/domain/policy/in-force.ts';
 import type { Severity } from '../../src/domain/core/severity.ts';
@@ -49,10 +49,24 @@ const TYPE = 'important_urgent_task';
 /** How many pages wait for their commit, as a projector's pages wait for their acks. */
 const UNCOMMITTED_PAGES = 2;
 
+/** Empty read models: properties fold thousands of short lists, and a new model costs more than such a fold. */
+const unused: MemoryReadModel[] = [];
+
 /** Folds the items in pages of these sizes, over and over. */
 export async function foldItems(items: readonly Item[], pageSizes = [512]): Promise<Folded> {
-  const events = classifiedItems(items);
-  const state = memoryReadModel();
+  const state = unused.pop() ?? memoryReadModel();
+  await foldInto(state, classifiedItems(items), pageSizes);
+  const folded = { verdicts: [...state.verdicts()], notices: [...state.sentNotifications()] };
+  state.reset();
+  unused.push(state);
+  return folded;
+}
+
+async function foldInto(
+  state: MemoryReadModel,
+  events: readonly ClassifiedEvent[],
+  pageSizes: readonly number[],
+): Promise<void> {
   const log = logOf(events);
   const session = new FoldSession({ kernel: 'tocsin', log, readModel: state, numbering });
   const uncommitted: FoldedPage[] = [];
@@ -68,8 +82,6 @@ export async function foldItems(items: readonly Item[], pageSizes = [512]): Prom
     if (uncommitted.length > UNCOMMITTED_PAGES) commit(uncommitted.shift());
   }
   uncommitted.forEach(commit);
-  const { verdicts, sentNotifications } = state.snapshot();
-  return { verdicts, notices: sentNotifications };
 }
 
 /** Which requests were let through. */
