@@ -63,6 +63,29 @@ describe('continuity of streams', () => {
   });
 });
 
+describe('events that have vanished from the log', () => {
+  const kept = [anEvent('a', 0n, 10n), anEvent('b', 0n, 20n), anEvent('a', 1n, 30n)];
+  const tombstone = anEvent('c', TOMBSTONE, 60n, '$streamDeleted');
+
+  it.each([
+    ['no event of a whole log', [...kept, anEvent('b', 1n, 40n)], false],
+    ['an event whose predecessors are gone', [...kept, anEvent('c', 2n, 50n)], true],
+    ['a tombstone alone', [...kept, tombstone], true],
+    ['a tombstone behind its events', [...kept, anEvent('c', 0n, 50n), ...kept, tombstone], false],
+  ])('are noticed by %s', async (_, events, hasVanished) => {
+    const continuity = new Continuity(storeOf(events));
+    await continuity.check(events);
+    expect(continuity.hasVanished).toBe(hasVanished);
+  });
+
+  it('are not suspected where the predecessors are older than the start', async () => {
+    const events = [anEvent('a', 0n, 10n), anEvent('a', 1n, 20n), anEvent('a', 2n, 30n)];
+    const continuity = new Continuity(storeOf(events), { commit: 20n, prepare: 20n });
+    expect(await continuity.check(events.slice(2))).toBeUndefined();
+    expect(continuity.hasVanished).toBe(false);
+  });
+});
+
 describe('tombstone of a stream', () => {
   const events = [anEvent('tocsin.trigger-00-x', 0n, 10n)];
   const tombstone = anEvent('tocsin.trigger-00-x', TOMBSTONE, 20n, '$streamDeleted');

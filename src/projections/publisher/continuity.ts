@@ -24,6 +24,7 @@ export class Continuity {
   #since: Position;
   #youngSince: Position;
   readonly #capacity: number;
+  #hasVanished = false;
   /** The last event's stream and revision, not in the maps yet. */
   #stream: string | undefined;
   #revision = -1n;
@@ -40,17 +41,28 @@ export class Continuity {
   }
 
   /**
+   * True once an event has come whose predecessors the log no longer shows: it was scavenged, or metadata hide them. A
+   * tombstone of a stream without known events counts too.
+   */
+  get hasVanished(): boolean {
+    return this.#hasVanished;
+  }
+
+  /**
    * Takes the next events in log order.
    * @returns the first gap; `undefined` when each event follows its predecessor
    */
   async check(events: readonly RecordedEvent[]): Promise<Gap | undefined> {
     for (const event of events) {
       const { stream, revision } = event;
-      if (isTombstone(event)) continue;
+      if (isTombstone(event)) {
+        this.#hasVanished ||= stream !== this.#stream && this.#known(stream) === undefined;
+        continue;
+      }
       // The events of one append follow each other: one look-up serves all of them.
       if (stream !== this.#stream) {
         this.#remember();
-        const before = this.#young.get(stream) ?? this.#old.get(stream);
+        const before = this.#known(stream);
         const gap = before === undefined && revision > 0n ? await this.#unseen(event) : undefined;
         if (gap !== undefined) return gap;
         this.#stream = stream;
@@ -71,6 +83,10 @@ export class Continuity {
     return undefined;
   }
 
+  #known(stream: string): bigint | undefined {
+    return this.#young.get(stream) ?? this.#old.get(stream);
+  }
+
   #remember(): void {
     if (this.#stream !== undefined) this.#young.set(this.#stream, this.#revision);
   }
@@ -78,13 +94,16 @@ export class Continuity {
   /** The predecessors of an event that should have been seen. */
   async #unseen({ stream, revision }: RecordedEvent): Promise<Gap | undefined> {
     let first = revision;
+    let isOld = false;
     const before = { direction: 'backwards', from: revision - 1n } as const;
     for await (const page of this.#store.readStream(stream, before)) {
       const unseen = page.findIndex(({ position }) => comparePositions(position, this.#since) <= 0);
       const count = unseen === -1 ? page.length : unseen;
       first = page[count - 1]?.revision ?? first;
-      if (unseen !== -1) break;
+      isOld = unseen !== -1;
+      if (isOld) break;
     }
+    this.#hasVanished ||= !isOld && first > 0n;
     return first === revision ? undefined : { stream, first, last: revision - 1n };
   }
 }

@@ -94,11 +94,12 @@ class Epoch implements RunningEpoch, CheckpointObserver {
   constructor(
     context: ProjectorContext,
     session: OutputSession,
-    { open, checkpoint, readFrom, resumed: { sequences }, readsFirst, ...start }: EpochStart,
+    { open, checkpoint, readFrom, resumed, readsFirst, ...start }: EpochStart,
     { role, observer }: EpochOptions,
   ) {
     const { kernel, store, state, rulesets, names } = context;
     const { generation, info } = open;
+    const { sequences } = resumed;
     this.#context = context;
     this.#observer = observer;
     this.#intake = new LogIntake(context, readFrom, readsFirst, observer);
@@ -117,7 +118,7 @@ class Epoch implements RunningEpoch, CheckpointObserver {
       },
       parked: state.parked().map(({ event }) => event),
     });
-    const begin = { role, created: info.created, sequences };
+    const begin = { role, created: info.created, resumed };
     this.#publisher = new Publisher(context, session, begin, observer);
     const { checkpointSequence } = sequences;
     const identity = { storeId: start.storeId, output: generation.id, checkpointSequence };
@@ -211,7 +212,7 @@ class Epoch implements RunningEpoch, CheckpointObserver {
     // A retried event is read from the store, which may be away.
     const { page } = await untilAborted(this.#fold.fold(events, reached), signal);
     const position = reached ?? page.state.position;
-    const stored = this.#publisher.publish(page);
+    const stored = this.#publisher.publish(page, this.#intake.hasVanished);
     this.#observer.folded(page);
     await this.#checkpointer.add(page, position, events, stored);
     const verifiesAt = this.#verifiesAt;

@@ -77,6 +77,11 @@ export class LogIntake {
     this.#lookedAt = context.elapsed();
   }
 
+  /** True once the log has shown that events of its streams have vanished: a fold decides fewer messages than before. */
+  get hasVanished(): boolean {
+    return this.#continuity.hasVanished;
+  }
+
   /** The log after the start, page by page. @throws SkippedEvents */
   async *pages(signal: AbortSignal): AsyncGenerator<IntakePage, void, undefined> {
     const { store } = this.#context;

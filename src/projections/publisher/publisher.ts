@@ -5,7 +5,7 @@ import type { OutputSession } from '../output.ts';
 import type { ProjectorContext } from './context.ts';
 import { isSameMessage, type PlacedMessage, type SequenceMap } from './sequence-map.ts';
 import { refusals } from './refusals.ts';
-import { scan } from './resume.ts';
+import { scan, type Resumed } from './resume.ts';
 
 /** `active` publishes; `standby` watches, and takes over when nobody publishes what it has decided. */
 export type Role = 'active' | 'standby';
@@ -31,7 +31,7 @@ export type PublisherStart = {
   readonly role: Role;
   /** The stream's creation time. */
   readonly created: string;
-  readonly sequences: SequenceMap;
+  readonly resumed: Pick<Resumed, 'sequences' | 'provenTo'>;
 };
 
 export class Publisher {
@@ -48,21 +48,26 @@ export class Publisher {
   #handed: bigint;
   /** A stored message that the fold has not reached yet. */
   #unverified: PlacedMessage | undefined;
+  readonly #provenTo: bigint;
+  /** A message that counts as stored although the stream has discarded what could prove it. */
+  #assumed: PlannedMessage | undefined;
   #movedAt: number;
   #waiting: Waiting[] = [];
 
   constructor(
     context: ProjectorContext,
     session: OutputSession,
-    { role, created, sequences: { end, sequenceOf, last } }: PublisherStart,
+    { role, created, resumed }: PublisherStart,
     observer: RoleObserver,
   ) {
+    const { end, sequenceOf, last } = resumed.sequences;
     this.#context = context;
     this.#session = session;
     this.#created = created;
     this.#sequenceOf = sequenceOf;
     this.#end = this.#handed = this.#endAtStart = end;
     this.#unverified = last;
+    this.#provenTo = resumed.provenTo;
     this.#role = role;
     this.#observer = observer;
     this.#movedAt = context.elapsed();
@@ -74,11 +79,14 @@ export class Publisher {
 
   /**
    * Resolves when the stream holds the page's messages and all earlier ones.
+   *
+   * @param hasVanished the log has lost events that may have decided messages
    * @returns the messages that this projector has published; the others were stored already
    * @throws TocsinError `output_disagrees` when the stream holds another message at a sequence
    */
-  publish({ messages }: FoldedPage): Promise<readonly PlannedMessage[]> {
+  publish({ messages }: FoldedPage, hasVanished: boolean): Promise<readonly PlannedMessage[]> {
     this.#verify(messages);
+    this.#assertProven(messages, hasVanished);
     const unstored = this.#beyondEnd(messages);
     if (this.#role === 'active' || unstored.length === 0) return this.#send(unstored);
     return new Promise((resolve, reject) => {
@@ -170,6 +178,17 @@ export class Publisher {
     for (const { messages, resolve, reject } of this.#waiting.splice(0)) {
       this.#send(this.#beyondEnd(messages)).then(resolve, reject);
     }
+  }
+
+  /** Without its events the log gives later messages the numbers of earlier ones, which are stored. */
+  #assertProven(messages: readonly PlannedMessage[], hasVanished: boolean): void {
+    this.#assumed ??= messages.find(
+      ({ ordinal }) => ordinal > this.#provenTo && this.#sequenceOf(ordinal) <= this.#endAtStart,
+    );
+    if (!hasVanished || this.#assumed === undefined) return;
+    const sequence = this.#sequenceOf(this.#assumed.ordinal);
+    const detail = 'the stream has discarded it, and events of the log have vanished';
+    throw refusals.disagrees(this.#context.output.stream, sequence, detail);
   }
 
   /** A stored message must be the message that the log decides for its ordinal. */

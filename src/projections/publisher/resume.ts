@@ -37,6 +37,11 @@ const MAX_MISSING = 16_384;
 /** What a projector goes on from. */
 export type Resumed = {
   readonly sequences: SequenceMap;
+  /**
+   * The checkpoint, or the digest of a stored message, proves the messages up to this ordinal. The stream has discarded
+   * the later ones that count as stored.
+   */
+  readonly provenTo: bigint;
   /** Messages that the server had acknowledged and lost, sent again. */
   readonly resent: number;
 };
@@ -62,14 +67,14 @@ export async function resume(
   }
   if (lastSequence === committed) {
     await assertLastCommitted(context, session, info.stream, checkpoint);
-    return { sequences: regularMap(reached, lastSequence), resent };
+    return { sequences: regularMap(reached, lastSequence), provenTo: reached.ordinal, resent };
   }
   // Sequences that the stream has discarded are assumed to be ours.
   const from = committed < info.firstSequence ? info.firstSequence - 1n : committed;
   const skipped = from - committed;
   const known = { ordinal: reached.ordinal + skipped, sequence: reached.sequence + skipped };
   const sequences = await mapStored(context, session, known, from, lastSequence, signal);
-  return { sequences, resent };
+  return { sequences, provenTo: sequences.last?.ordinal ?? reached.ordinal, resent };
 }
 
 /** Reads the end of a stream that is too short for some seconds: a starting server may recover more. */
