@@ -15,6 +15,7 @@ type AddCommand = (program: Command) => void;
 const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   start: async () => (await import('./commands/start.ts')).startCommand,
   raise: async () => (await import('./commands/raise.ts')).raiseCommand,
+  cancel: async () => (await import('./commands/cancel.ts')).cancelCommand,
   watch: async () => (await import('./commands/watch.ts')).watchCommand,
   project: async () => (await import('./commands/project.ts')).projectCommand,
   audit: async () => (await import('./commands/audit.ts')).auditCommand,

@@ -22,6 +22,8 @@ import { setDefinitionPolicies } from './control/definition-policies.ts';
 import { createPolicies, type Policies } from './control/policies.ts';
 import { previewsOf, type Previews } from './previews/previews.ts';
 import { systemRuntime } from './decider/runtime.ts';
+import { cancel, type CancelResult } from './cancel/cancel.ts';
+import type { CancelInput } from '../domain/trigger/cancel.ts';
 import { DEFAULT_CONCURRENCY, raiseAll } from './raise/raise-all.ts';
 import type { Call } from './decider/decider.ts';
 import { raise, triggerDecider } from './raise/raise.ts';
@@ -112,6 +114,16 @@ export interface Kernel extends AsyncDisposable {
   ): Promise<
     Result<{ readonly request: RaiseRequest; readonly evaluation: Evaluation }, Rejection>
   >;
+  /**
+   * Cancels triggers whose reason has gone: one by its id, or all of a type about a target. What is not delivered yet ends,
+   * and a window that it holds is released as its policy says; what was sent stays sent. A repeat changes nothing.
+   *
+   * About a target it reads the triggers of the user, or of all users, that can still be delivered.
+   * @param input.reason why, up to 512 characters; recorded in the log
+   * @returns each trigger with what became of its notification; `not_found` for an id that names none of the user
+   * @throws TocsinError `unavailable` when the store gives no answer; repeat the call
+   */
+  cancel(input: CancelInput, call?: Call): Promise<CancelResult>;
   /** A trigger by its `ast_` id (or its preview's `asp_` id); `undefined` when there is none. */
   trigger(id: string): Promise<TriggerView | undefined>;
   /** The policies that decide which notifications are published. */
@@ -164,6 +176,7 @@ export async function openKernel(options: KernelOptions): Promise<Kernel> {
       ),
     dryRun: (input, { signal = new AbortController().signal } = {}) =>
       track(() => dryRun(context, input, signal)),
+    cancel: (input, call) => track(() => cancel(context, input, call)),
     trigger: (id) => track(() => findTrigger(context, id)),
     policies: {
       set: (change, call) => track(() => policies.set(change, call)),

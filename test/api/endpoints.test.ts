@@ -42,6 +42,30 @@ describe('the trigger endpoints', () => {
     });
   });
 
+  test('cancel a trigger by its id, and all triggers about a target', async () => {
+    using world = await apiWorld();
+    const { ask, one: token } = world;
+    const raise = async () => (await ask('POST', `${S}/trigger`, { token, body: ABOUT })).body;
+    const id = String((await raise())['trigger_id']);
+    const body = { reason: 'the invoice is paid' };
+    const path = `${S}/trigger/${id}/cancel`;
+    expect((await ask('POST', path, { token: world.two, body })).status).toBe(404);
+    const trigger = { trigger_id: id, user_id: 1, status: 'cancelled', delivery: 'none' };
+    const cancelled = { outcome: 'cancelled', triggers: [trigger] };
+    expect((await ask('POST', path, { token, body })).body).toEqual(cancelled);
+    const seen = await ask('GET', `${S}/trigger/${id}`, { token });
+    expect(seen.body).toMatchObject({ status: 'cancelled', reason: body.reason });
+    expect(await raise()).toMatchObject({ dedupe_hit: false });
+    const about = { ...ABOUT, ...body };
+    const ofTwo = await ask('POST', `${S}/cancel`, { token: world.two, body: about });
+    expect(ofTwo.body).toEqual({ outcome: 'unchanged', triggers: [] });
+    const ofAll = await ask('POST', `${S}/cancel`, { token: world.service, body: about });
+    expect(ofAll.body).toMatchObject({
+      outcome: 'cancelled',
+      triggers: [{ status: 'cancelled' }, { ...trigger, status: 'unchanged' }],
+    });
+  });
+
   test('record the actor and the trace of a raise', async () => {
     using world = await apiWorld();
     const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';

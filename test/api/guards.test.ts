@@ -14,6 +14,8 @@ const TRIGGER = '/api/v1/active-schedule/trigger';
 const BODIES: Readonly<Record<string, object>> = {
   dryRun: ABOUT,
   raiseTrigger: ABOUT,
+  cancelTrigger: { reason: 'r' },
+  cancelTarget: { ...ABOUT, reason: 'r' },
   createPreview: ABOUT,
   confirmPreview: { idempotency_key: 'k' },
   dismissPreview: {},
@@ -48,7 +50,7 @@ describe('each operation of the document', () => {
     using world = await apiWorld();
     const ids = await things(world);
     const operations = operationsOf(world.app.openApi);
-    expect(operations).toHaveLength(17);
+    expect(operations).toHaveLength(19);
     for (const operation of operations) {
       const { method, operationId } = operation;
       const [path, upper] = [pathOf(operation, ids), method.toUpperCase()];
@@ -74,6 +76,7 @@ describe('each operation of the document', () => {
       /\{(?:trigger|preview|notification)_id\}/.test(path),
     );
     expect(owned.map(({ operationId }) => operationId).toSorted()).toEqual([
+      'cancelTrigger',
       'confirmPreview',
       'dismissPreview',
       'getDelivery',
@@ -131,7 +134,7 @@ describe('each operation of the document', () => {
         headers: { 'tocsin-user': 'a b' },
       });
       expect(odd).toMatchObject({ status: 400, body: { code: 'invalid_field' } });
-      if (path.includes('deliveries')) continue;
+      if (path.includes('deliveries') || path.endsWith('active-schedule/cancel')) continue;
       const whom = await world.ask(method, path, { token: world.service, body });
       expect(whom).toMatchObject({ status: 400, body: { code: 'user_required' } });
     }

@@ -16,7 +16,10 @@ import {
   recordingOutput,
   type RecordingOutput,
 } from '../../src/adapters/memory/recording-output.ts';
-import { memoryReadModelStore } from '../../src/adapters/memory/read-model.ts';
+import {
+  memoryReadModelStore,
+  type MemoryReadModelStore,
+} from '../../src/adapters/memory/read-model.ts';
 import { sqliteDeliveryIndex } from '../../src/adapters/sqlite/delivery-index.ts';
 import { messageId, parseOccurrenceId, userStream } from '../../src/domain/core/ids.ts';
 import { formatInstant } from '../../src/domain/core/instants.ts';
@@ -58,6 +61,8 @@ export type DeliveryWorld = AsyncDisposable & {
   readonly kernel: Kernel;
   readonly time: VirtualTime;
   readonly output: RecordingOutput;
+  /** The read model's file, so to speak. */
+  readonly file: MemoryReadModelStore;
   readonly requests: MemoryRequestQueue;
   readonly calls: Call[];
   /** What the next calls answer, in order; then everything is accepted. */
@@ -124,7 +129,7 @@ export async function deliveryWorld(
   const time = virtualTime();
   const kernel = await openKernel({ ...scheduleProduct, store, clock: time, ...options.kernel });
   const output = recordingOutput();
-  const readModels = memoryReadModelStore();
+  const file = memoryReadModelStore();
   const requests = memoryRequestQueue({ source: output, created: options.created });
   const calls: Call[] = [];
   const answers: DeliveryWorld['answers'] = [];
@@ -154,6 +159,7 @@ export async function deliveryWorld(
     kernel,
     time,
     output,
+    file,
     requests,
     calls,
     answers,
@@ -167,7 +173,7 @@ export async function deliveryWorld(
         output,
         clock: time,
         timing: QUICK,
-        state: readModels.open(),
+        state: file.open(),
       });
       await projector.once();
       const log = await eventsOf(store);
@@ -186,8 +192,8 @@ export async function deliveryWorld(
       files += 1;
       let ready = false;
       const indexes = memoryDueIndexStore().open(`log-${files}`);
-      const file = join(folder, `deliveries-${files}.db`);
-      const list = sqliteDeliveryIndex({ file, storeId: kernel.storeId });
+      const listFile = join(folder, `deliveries-${files}.db`);
+      const list = sqliteDeliveryIndex({ file: listFile, storeId: kernel.storeId });
       const processes = deliveryProcesses({
         texts: scheduleProduct.texts,
         frontendUrl: 'https://tocsin.example.com',

@@ -81,6 +81,22 @@ describe('tocsin.config.mjs', () => {
     );
     worker.kill('SIGTERM');
     expect(await worker.ended()).toMatchObject({ code: 0 });
+    const about = ['--type', 'invoice_overdue', '--target', '42', '--user', 'auth0|1', ...STORE];
+    const unexplained = await cli.json(['cancel', ...about]);
+    expect(unexplained).toMatchObject({ code: 2, document: { error: { code: 'wrong_usage' } } });
+    const cancelled = await cli.json(['cancel', ...about, '--reason', 'paid']);
+    expect(cancelled).toMatchObject({
+      code: 0,
+      document: { outcome: 'cancelled', triggers: [{ userId: 'auth0|1', delivery: 'delivered' }] },
+    });
+    const nothing = await cli.json([
+      'cancel',
+      `ast_${'0'.repeat(34)}_1`,
+      '--reason',
+      'r',
+      ...STORE,
+    ]);
+    expect(nothing).toMatchObject({ code: 2, document: { error: { code: 'unknown_trigger' } } });
   });
 
   test.each([

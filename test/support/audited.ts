@@ -11,6 +11,9 @@ import { verify, type VerifyResult } from '../../src/projections/audit/verify/ve
 import type { OutputInfo, OutputMessage, StoredMessage } from '../../src/projections/output.ts';
 import type { World } from './world.ts';
 
+/** The parts of a world that an audit reads. */
+export type AuditedWorld = Pick<World, 'store' | 'file' | 'output'>;
+
 /** What somebody did behind the product's back. */
 export type Tampering = {
   readonly log?: (events: RecordedEvent[]) => RecordedEvent[];
@@ -20,7 +23,10 @@ export type Tampering = {
 };
 
 /** Verifies a world. */
-export async function verified(world: World, tampering: Tampering = {}): Promise<VerifyResult> {
+export async function verified(
+  world: AuditedWorld,
+  tampering: Tampering = {},
+): Promise<VerifyResult> {
   return verify({
     log: await logOf(world, tampering.log),
     kernel: 'tocsin',
@@ -32,7 +38,7 @@ export async function verified(world: World, tampering: Tampering = {}): Promise
 }
 
 async function logOf(
-  { store }: World,
+  { store }: AuditedWorld,
   edit: (events: RecordedEvent[]) => RecordedEvent[] = (events) => events,
 ): Promise<ReadableLog> {
   const found: RecordedEvent[] = [];
@@ -92,7 +98,7 @@ function isExactly(stored: StoredMessage): (message: OutputMessage) => boolean {
 
 /** A world's stream, as an audit reads it. */
 export async function readerOf(
-  world: World,
+  world: Pick<AuditedWorld, 'output'>,
   { messages, info }: Tampering = {},
 ): Promise<MessageReader> {
   await using session = await world.output.connect();

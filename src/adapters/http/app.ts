@@ -18,6 +18,7 @@ import {
   responseOf,
   thrownProblem,
 } from './endpoint/respond.ts';
+import { cancelEndpoints } from './routes/cancelling.ts';
 import { channelEndpoints, type ApiChannels } from './routes/channels.ts';
 import { deliveryEndpoints } from './routes/deliveries.ts';
 import { policyEndpoints } from './routes/policies.ts';
@@ -26,7 +27,10 @@ import { triggerEndpoints } from './routes/triggers.ts';
 
 /** The parts of the API. */
 export type HttpAppOptions = {
-  readonly kernel: Pick<Kernel, 'dryRun' | 'raise' | 'trigger' | 'previews' | 'policies'>;
+  readonly kernel: Pick<
+    Kernel,
+    'dryRun' | 'raise' | 'cancel' | 'trigger' | 'previews' | 'policies'
+  >;
   /** Identifies the caller: `bearerTokens(createTokens({ store }))`, or a function of the host. */
   readonly authenticate: Authenticate;
   /** Absent: the API has no channel endpoints. */
@@ -65,6 +69,7 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
   const { rate = DEFAULT_RATE, logger = silentLogger } = options;
   const endpoints = [
     ...triggerEndpoints(kernel),
+    ...cancelEndpoints(kernel),
     ...previewEndpoints(kernel),
     ...(channels === undefined ? [] : channelEndpoints(channels)),
     ...(deliveries === undefined ? [] : deliveryEndpoints(deliveries)),

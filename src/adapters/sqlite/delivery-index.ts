@@ -1,5 +1,5 @@
 // The list of deliveries in a SQLite file, made from the log. One owner writes; readers may read at the same time.
-import type { DeliveryStatus } from '../../domain/delivery/effects.ts';
+import { DELIVERY_STATUSES } from '../../domain/delivery/effects.ts';
 import type {
   DeliveryIndex,
   DeliveryIndexReader,
@@ -28,17 +28,6 @@ import {
   text,
 } from './table.ts';
 import { kept, transaction } from './open.ts';
-
-/** Every status, for lists and options. */
-export const DELIVERY_STATUSES = [
-  'waiting',
-  'attempting',
-  'delivered',
-  'skipped',
-  'dead',
-  'expired',
-  'cancelled',
-] as const satisfies readonly DeliveryStatus[];
 
 const DELIVERIES = table(
   'deliveries',

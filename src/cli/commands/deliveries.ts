@@ -1,12 +1,9 @@
 // `tocsin deliveries`: lists and shows deliveries, and redrives one; lists and releases muted requests.
 import { Option, type Command } from 'commander';
-import {
-  DELIVERY_STATUSES,
-  openDeliveryIndexReader,
-} from '../../adapters/sqlite/delivery-index.ts';
+import { openDeliveryIndexReader } from '../../adapters/sqlite/delivery-index.ts';
 import { formatInstant } from '../../domain/core/instants.ts';
 import { deliveryCodec } from '../../domain/delivery/events.ts';
-import type { DeliveryStatus } from '../../domain/delivery/effects.ts';
+import { DELIVERY_STATUSES, type DeliveryStatus } from '../../domain/delivery/effects.ts';
 import { deliveryContext } from '../../kernel/processes/delivery/processes.ts';
 import { changeDelivery } from '../../kernel/processes/delivery/delivery-decider.ts';
 import type { DeliveryRow } from '../../kernel/processes/delivery/delivery-index.ts';

@@ -16,10 +16,12 @@ export type RequestToRelease = {
   readonly recordedAt: Instant;
   readonly triggerType: string;
   readonly expiresAt: Instant;
+  /** Its trigger was cancelled. */
+  readonly cancelled: boolean;
 };
 
 /** Why a release was refused; stable codes. */
-export type ReleaseRejection = RejectionOf<'not_muted' | 'expired' | 'invalid_field'>;
+export type ReleaseRejection = RejectionOf<'not_muted' | 'expired' | 'cancelled' | 'invalid_field'>;
 
 /** An empty list of events means that the request was released already. */
 export function decideRelease(
@@ -36,6 +38,9 @@ export function decideRelease(
   if (state.released.includes(event)) return ok([]);
   if (!wasMuted(state, request)) {
     return err(rejection('not_muted', 'request', 'was not suppressed by a mute'));
+  }
+  if (request.cancelled) {
+    return err(rejection('cancelled', 'request', 'belongs to a trigger that was cancelled'));
   }
   if (context.recordedAt >= expiresAt) {
     return err(rejection('expired', 'request', `has expired at ${formatInstant(expiresAt)}`));

@@ -36,6 +36,8 @@ export type DeliveryCommand =
   | { readonly kind: 'skip'; readonly reason: string }
   | { readonly kind: 'expire' }
   | { readonly kind: 'cancel'; readonly reason: string }
+  /** Its trigger was cancelled: ends it also before it is due, and releases its window unless it is doubtful. */
+  | { readonly kind: 'withdraw' }
   /** The message cannot be composed, because its request cannot be read. */
   | { readonly kind: 'give_up'; readonly reason: string; readonly detail: string }
   /** Sends again. `of: 'skipped'` changes nothing for a delivery that ended in another way. */
@@ -68,6 +70,7 @@ export function decideDelivery(
         recordOutcome(state, attempt, outcome, context),
       )
       .with({ kind: 'expire_lease' }, ({ attempt }) => expireLease(state, attempt, context))
+      .with({ kind: 'withdraw' }, () => withdraw(state))
       .with({ kind: P.union('start', 'defer', 'skip', 'expire', 'cancel', 'give_up') }, (due) =>
         isDue(state, now) ? decideDue(state, due, context) : [],
       )
@@ -246,6 +249,14 @@ function redrive(
     return err({ code: 'over', message: 'the notification has expired or was cancelled' });
   }
   return ok([{ type: 'DeliveryRedriven', data: { ...aboutOf(state.facts), reason } }]);
+}
+
+/** An attempt under way has its outcome first; a skipped delivery could still be redriven. */
+function withdraw(state: Delivery): DeliveryEvent[] {
+  const { status } = state.phase;
+  if (status !== 'waiting' && status !== 'skipped') return [];
+  const why = { reason: 'trigger_cancelled', doubtful: isDoubtful(state) };
+  return [{ type: 'DeliveryCancelled', data: { ...aboutOf(state.facts), ...why } }];
 }
 
 function died(state: Delivery, reason: string, detail = ''): DeliveryEvent {

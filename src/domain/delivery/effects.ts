@@ -18,6 +18,17 @@ export type DeliveryPhase =
 
 export type DeliveryStatus = DeliveryPhase['status'];
 
+/** Every status, for lists and options. */
+export const DELIVERY_STATUSES = [
+  'waiting',
+  'attempting',
+  'delivered',
+  'skipped',
+  'dead',
+  'expired',
+  'cancelled',
+] as const satisfies readonly DeliveryStatus[];
+
 export type DeliveryEffect = {
   /** The phase after the event; `undefined`: the event does not change the phase. */
   readonly phase?: DeliveryPhase | undefined;
@@ -39,6 +50,7 @@ export type DeliveryEffect = {
 export const WINDOW_EVENT_TYPES: ReadonlySet<string> = new Set<DeliveryEvent['type']>([
   'DeliveryDied',
   'DeliveryExpired',
+  'DeliveryCancelled',
   'DeliveryRedriven',
 ]);
 
@@ -71,8 +83,11 @@ export function effectOf({ type, data }: DeliveryEvent): DeliveryEffect {
     }
     case 'DeliveryExpired':
       return { phase: { status: 'expired' }, reason: 'expired', ...releasedUnless(data.doubtful) };
-    case 'DeliveryCancelled':
-      return { phase: { status: 'cancelled' }, reason: data.reason };
+    case 'DeliveryCancelled': {
+      const { reason, doubtful } = data;
+      const released = doubtful === undefined ? {} : releasedUnless(doubtful);
+      return { phase: { status: 'cancelled' }, reason, ...released };
+    }
     case 'DeliveryRedriven':
       return { phase: { status: 'waiting', dueAt: 0 }, reason: data.reason, window: 'taken' };
   }

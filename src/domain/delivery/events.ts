@@ -84,8 +84,11 @@ export const DELIVERY_EVENTS = {
   /** `doubtful`: the outcome of an attempt is unknown or suspect, so the message may have been sent. */
   DeliveryDied: z.object({ ...about, reason: Code, detail: Detail, doubtful: z.boolean() }),
   DeliveryExpired: z.object({ ...about, doubtful: z.boolean() }),
-  /** Its preview ended before the notification was delivered. */
-  DeliveryCancelled: z.object({ ...about, reason: Code }),
+  /**
+   * Its preview ended before the notification was delivered. `doubtful` is present when its trigger was cancelled: the
+   * window is then released, unless the message may have been sent.
+   */
+  DeliveryCancelled: z.object({ ...about, reason: Code, doubtful: z.boolean().optional() }),
   /** An operator, or the kernel after a channel was configured, sends again; it takes its window again. */
   DeliveryRedriven: z.object({ ...about, reason: textUpTo(256) }),
 };

@@ -44,7 +44,7 @@ export type NextStep =
   /** Append the events of this command. */
   | Extract<
       DeliveryCommand,
-      { kind: 'expire_lease' | 'defer' | 'skip' | 'expire' | 'cancel' | 'give_up' }
+      { kind: 'expire_lease' | 'defer' | 'skip' | 'expire' | 'cancel' | 'withdraw' | 'give_up' }
     >;
 
 /** Decides what a worker does about a delivery; `undefined` request or channel: not read yet. */
@@ -68,6 +68,7 @@ export function nextStep(
   }
   const { previewEnding } = request.value;
   if (previewEnding === 'expired') return { kind: 'expire' };
+  if (previewEnding === 'cancelled') return { kind: 'withdraw' };
   if (previewEnding !== undefined) return { kind: 'cancel', reason: `preview_${previewEnding}` };
 
   switch (channel?.kind) {

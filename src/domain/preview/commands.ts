@@ -38,6 +38,7 @@ export type PreviewRejection = RejectionOf<
   | 'invalid_request'
   | 'expired'
   | 'dismissed'
+  | 'cancelled'
   | 'apply_in_progress'
   | 'idempotency_conflict'
   | 'invalid_edited_changes'

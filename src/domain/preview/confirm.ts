@@ -40,6 +40,7 @@ export function decideConfirm(
     return ok(continueApply(offered, mine, hasPort, recordedAt));
   if (!request.ok) return request;
   if (preview.ending === 'dismissed') return refuse('dismissed', 'it was dismissed');
+  if (preview.ending === 'cancelled') return refuse('cancelled', 'its trigger was cancelled');
   if (!isOpen(preview, recordedAt)) return refuse('expired', 'its time is over');
   if (mine !== undefined && !isRepeat) return keyConflict();
   if (mine !== undefined) return finished(mine);

@@ -31,6 +31,7 @@ export function decideDismiss(
   const { preview } = found.value;
   if (preview.ending === 'dismissed') return ok({ events: [], answer: undefined });
   if (preview.ending === 'applied') return refuse('already_applied', 'it was applied before');
+  if (preview.ending === 'cancelled') return refuse('cancelled', 'its trigger was cancelled');
   if (!isOpen(preview, recordedAt)) return refuse('expired', 'its time is over');
   if (openApply(preview) !== undefined) return refuse('apply_in_progress', 'it is being applied');
   const { reason: detail } = command;

@@ -8,7 +8,7 @@ import { CodeSchema } from '../core/vocabulary.ts';
 import { CandidateSchema, ChangeSchema, MAX_CANDIDATES, MAX_CHANGES } from './candidates.ts';
 
 export const PREVIEW_KINDS = ['proposal', 'question', 'reminder'] as const;
-export const PREVIEW_ENDINGS = ['applied', 'dismissed', 'expired'] as const;
+export const PREVIEW_ENDINGS = ['applied', 'dismissed', 'expired', 'cancelled'] as const;
 
 export const MAX_APPLIED_EVENTS = 1024;
 

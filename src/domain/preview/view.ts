@@ -4,7 +4,7 @@ import type { Offered } from './offered.ts';
 import { isOpen, openApply, type Apply, type Preview } from './state.ts';
 
 /** `expired` from `expiresAt` on, also before an event says it. */
-export type PreviewStatus = 'ready' | 'applied' | 'dismissed' | 'expired';
+export type PreviewStatus = 'ready' | 'applied' | 'dismissed' | 'expired' | 'cancelled';
 
 export type PreviewView = Omit<Preview, 'applies' | 'ending'> & {
   readonly status: PreviewStatus;

@@ -85,7 +85,7 @@ export type TriggerDefinition<Input = unknown> = Omit<
   };
 
 export const DEFAULT_EXPIRES_IN_MS = 24 * 60 * 60 * 1000;
-const MAX_EXPIRES_IN_MS = 30 * 24 * 60 * 60 * 1000;
+export const MAX_EXPIRES_IN_MS = 30 * 24 * 60 * 60 * 1000;
 const MAX_WINDOW_MS = 365 * 24 * 60 * 60 * 1000;
 
 /**

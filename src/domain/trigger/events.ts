@@ -42,6 +42,8 @@ export const TRIGGER_EVENTS = {
     personal: DetailSchema,
   }),
   TriggerAbandoned: ended.extend({ code: CodeSchema, attempts: z.int().min(1) }),
+  /** The reason for the trigger has gone: nothing more of it is delivered. */
+  TriggerCancelled: z.object({ ...occurrenceFields, personal: DetailSchema }),
   DuplicateRaised: z.object({
     ...occurrenceFields,
     source: NameSchema,

@@ -7,16 +7,17 @@ import type { TriggerEvent, TriggerEventData } from './events.ts';
 
 /**
  * `pending` and `offered` are active: a raise onto them is a duplicate. `offered` stays after the preview
- * has ended; the other three are finished.
+ * has ended; the others are finished.
  */
-export type TriggerStatus = 'pending' | 'offered' | 'closed' | 'rejected' | 'abandoned';
+export type TriggerStatus =
+  'pending' | 'offered' | 'closed' | 'rejected' | 'abandoned' | 'cancelled';
 
 /** One raise of the trigger in its dedupe scope. */
 export type Occurrence = {
   readonly raised: TriggerEventData<'TriggerRaised'>;
   readonly status: TriggerStatus;
   readonly preview?: Preview;
-  /** The reason of `closed`, `rejected` or `abandoned`. */
+  /** The reason of `closed`, `rejected`, `abandoned` or `cancelled`. */
   readonly reason?: string;
   /** Failed evaluations, and the time of the next. */
   readonly failures?: number;
@@ -47,6 +48,12 @@ export function evolveTrigger(state: TriggerState, event: TriggerEvent): Trigger
     )
     .with({ type: 'TriggerAbandoned' }, ({ data }) =>
       update(state, data.triggerId, () => ({ status: 'abandoned', reason: data.reason })),
+    )
+    .with({ type: 'TriggerCancelled' }, ({ data: { triggerId, personal } }) =>
+      update(state, triggerId, () => {
+        const { detail: reason } = personal;
+        return { status: 'cancelled', ...(reason === undefined ? {} : { reason }) };
+      }),
     )
     .with(
       { type: 'ApplyStarted' },

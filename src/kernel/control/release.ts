@@ -10,6 +10,7 @@ import { controlStream, parseOccurrenceId } from '../../domain/core/ids.ts';
 import type { Position } from '../../domain/core/positions.ts';
 import { ok } from '../../domain/core/result.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
+import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
 import { triggerCodec } from '../../domain/trigger/events.ts';
 import type { Call, Decide, KernelContext } from '../decider/decider.ts';
 import { controlDecider } from './control.ts';
@@ -45,26 +46,41 @@ export async function releaseRequest(
   return released ? { outcome: 'released', position } : { outcome: 'unchanged' };
 }
 
+type Found = RequestToRelease & { readonly triggerId: string };
+
 async function findRequest(
   store: Pick<EventStore, 'readStream'>,
   kernel: string,
   name: RequestName,
-): Promise<RequestToRelease | undefined> {
+): Promise<Found | undefined> {
   const place = typeof name === 'string' ? parseOccurrenceId(kernel, name) : name;
   if (place === undefined) return undefined;
   const from = 'revision' in place ? place.revision : 0n;
-  let last: RequestToRelease | undefined;
+  let last: Found | undefined;
   for await (const page of store.readStream(place.stream, { direction: 'forwards', from })) {
     for (const recorded of page) {
-      if ('revision' in place && recorded.revision !== place.revision) return last;
-      const decoded = triggerCodec.decode(recorded);
-      if (decoded.kind !== 'event' || decoded.event.type !== 'NotificationRequested') continue;
-      const { id: event, stream, revision, position } = recorded;
-      const { triggerType, expiresAt, occurrence } = decoded.event.data;
+      const event = eventOf(recorded);
+      if (last === undefined && 'revision' in place && event?.type !== 'NotificationRequested') {
+        return undefined;
+      }
+      if (event?.data.triggerId === last?.triggerId && event?.type === 'TriggerCancelled') {
+        last = last && { ...last, cancelled: true };
+      }
+      if (event?.type !== 'NotificationRequested') continue;
+      if ('revision' in place && recorded.revision !== place.revision) continue;
+      const { id, stream, revision, position } = recorded;
+      const { triggerId, triggerType, expiresAt, occurrence } = event.data;
       if ('occurrence' in place && occurrence !== place.occurrence) continue;
-      const { recordedAt } = decoded.metadata;
-      last = { event, stream, revision, position, recordedAt, triggerType, expiresAt };
+      const { recordedAt } = event;
+      const about = { recordedAt, triggerId, triggerType, expiresAt, cancelled: false };
+      last = { event: id, stream, revision, position, ...about };
     }
   }
   return last;
+}
+
+function eventOf(recorded: RecordedEvent) {
+  const decoded = triggerCodec.decode(recorded);
+  if (decoded.kind !== 'event') return undefined;
+  return { ...decoded.event, recordedAt: decoded.metadata.recordedAt };
 }

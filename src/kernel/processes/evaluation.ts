@@ -97,6 +97,7 @@ export function evaluationRows(recorded: RecordedEvent): DueChange | undefined {
     case 'TriggerClosed':
     case 'TriggerRejected':
     case 'TriggerAbandoned':
+    case 'TriggerCancelled':
       return { remove: [event.data.triggerId] };
     default:
       return undefined;

@@ -23,6 +23,7 @@ export const PROBLEMS = {
   already_delivered: [409, 'The notification was delivered'],
   apply_failed: [409, 'The preview could not be applied'],
   apply_in_progress: [409, 'The preview is being applied'],
+  cancelled: [409, 'The trigger was cancelled'],
   channel_disabled: [409, 'The channel is disabled'],
   conflict: [409, 'Concurrent requests prevented the write'],
   dismissed: [409, 'The preview was dismissed'],

@@ -79,7 +79,7 @@ export function candidateOf(candidate: Candidate): z.infer<typeof CandidateShape
 export const PreviewShape = z.object({
   preview_id: z.string(),
   kind: z.enum(PREVIEW_KINDS),
-  status: z.enum(['ready', 'applied', 'dismissed', 'expired']),
+  status: z.enum(['ready', 'applied', 'dismissed', 'expired', 'cancelled']),
   summary: z.string(),
   offered_at: InstantShape,
   expires_at: InstantShape,

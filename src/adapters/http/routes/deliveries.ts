@@ -1,6 +1,7 @@
 // The endpoints of deliveries: list, get and redrive.
 import { z } from 'zod';
 import { emitId } from '../../../domain/core/identity.ts';
+import { DELIVERY_STATUSES } from '../../../domain/delivery/effects.ts';
 import { formatInstant } from '../../../domain/core/instants.ts';
 import type { Deliveries, DeliveryHistoryEvent, DeliveryView } from '../../../kernel/deliveries.ts';
 import type { DeliveryRow } from '../../../kernel/processes/delivery/delivery-index.ts';
@@ -16,16 +17,6 @@ import {
 } from '../endpoint/endpoint.ts';
 import { IdShape, InstantShape, Reason } from '../endpoint/shapes.ts';
 
-const STATUSES = [
-  'waiting',
-  'attempting',
-  'delivered',
-  'skipped',
-  'dead',
-  'expired',
-  'cancelled',
-] as const satisfies readonly DeliveryRow['status'][];
-
 const DeliveryShape = z.object({
   notification_id: z.string(),
   user_id: IdShape,
@@ -33,7 +24,7 @@ const DeliveryShape = z.object({
   channel: z.string(),
   trigger_id: z.string(),
   preview_id: z.string(),
-  status: z.enum(STATUSES),
+  status: z.enum(DELIVERY_STATUSES),
   attempts: z.int(),
   reason: z.string().nullable(),
   due_at: InstantShape.nullable(),
@@ -52,7 +43,9 @@ const StepShape = z.object({
 const MAX_LIMIT = 200;
 
 const ListQuery = z.strictObject({
-  status: z.enum(STATUSES, { error: `must be one of ${STATUSES.join(', ')}` }).optional(),
+  status: z
+    .enum(DELIVERY_STATUSES, { error: `must be one of ${DELIVERY_STATUSES.join(', ')}` })
+    .optional(),
   before: z.coerce.number().int().min(1).optional(),
   limit: z.coerce.number().int().min(1).max(MAX_LIMIT).default(50),
 });

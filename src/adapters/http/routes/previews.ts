@@ -118,6 +118,7 @@ export function previewEndpoints({ previews }: Pick<Kernel, 'previews'>): readon
         'already_applied',
         'apply_failed',
         'apply_in_progress',
+        'cancelled',
         'conflict',
         'dismissed',
         'expired',

@@ -37,7 +37,7 @@ const DryRunShape = z.object({
 
 const RaisedShape = z.object({
   trigger_id: z.string(),
-  status: z.enum(['pending', 'offered', 'closed', 'rejected', 'abandoned']),
+  status: z.enum(['pending', 'offered', 'closed', 'rejected', 'abandoned', 'cancelled']),
   preview_id: z.string().optional(),
   dedupe_hit: z.boolean(),
 });

@@ -72,6 +72,7 @@ export async function handleDue(
         case 'skip':
         case 'expire':
         case 'cancel':
+        case 'withdraw':
         case 'give_up':
           await changeDelivery(records, stream, step, { loaded });
           return;

@@ -8,7 +8,7 @@ import type { EventStore } from '../../../domain/ports/event-store.ts';
 import { triggerCodec, type TriggerEventData } from '../../../domain/trigger/events.ts';
 
 /** The rule that makes the notification id from the source event. */
-const RULE = 'notification.requested';
+export const NOTIFICATION_RULE = 'notification.requested';
 
 export type RequestLocation = { readonly stream: string; readonly revision: string };
 
@@ -50,7 +50,7 @@ export async function readRequest(
           return err('unreadable');
         }
         const request = decoded.event.data;
-        found = { notificationId: messageId(event.id, RULE), event, request };
+        found = { notificationId: messageId(event.id, NOTIFICATION_RULE), event, request };
       }
     }
   }

@@ -70,6 +70,10 @@ function triggerText({ type, data }: TriggerEvent): string {
       return `the trigger was closed: ${data.reason}`;
     case 'TriggerRejected':
       return `the trigger was rejected (${data.code}): ${data.reason}`;
+    case 'TriggerCancelled':
+      return `the trigger was cancelled${detail(data.personal.detail)}`;
+    case 'PreviewEnded':
+      return `its preview ended: ${data.ending}`;
     case 'DuplicateRaised':
       return `the trigger was raised again while it was open; nothing new was recorded`;
     default:
@@ -98,7 +102,7 @@ function deliveryText({ type, data }: DeliveryEvent): string {
     case 'DeliveryExpired':
       return `it expired undelivered${doubt(data.doubtful)}`;
     case 'DeliveryCancelled':
-      return `cancelled: ${data.reason}`;
+      return `cancelled: ${data.reason}${doubt(data.doubtful === true)}`;
     case 'DeliveryRedriven':
       return `redriven: ${data.reason}`;
   }

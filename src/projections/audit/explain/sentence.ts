@@ -25,6 +25,7 @@ export function sentenceOf(facts: Facts): string {
     const because = `${subject} no notification was requested, because the trigger was`;
     if (types.has('TriggerClosed')) return `${because} closed.`;
     if (types.has('TriggerRejected')) return `${because} rejected.`;
+    if (types.has('TriggerCancelled')) return `${because} cancelled.`;
     return `${subject} no notification has been requested yet.`;
   }
   if (decision === undefined) {
