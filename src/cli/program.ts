@@ -1,9 +1,6 @@
 // The list of commands, and the report of a wrong call.
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import { z } from 'zod';
-import { parseJson } from '../domain/core/json.ts';
-import { packageFile } from './config/package-files.ts';
+import { packageVersion } from './config/package-files.ts';
 import { usageError } from './config/usage-error.ts';
 import { reportFailure } from './terminal/terminal.ts';
 
@@ -28,6 +25,8 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   store: async () => (await import('./commands/store.ts')).storeCommand,
   token: async () => (await import('./commands/token.ts')).tokenCommand,
   doctor: async () => (await import('./commands/doctor.ts')).doctorCommand,
+  backup: async () => (await import('./commands/backup.ts')).backupCommand,
+  restore: async () => (await import('./commands/restore.ts')).restoreCommand,
 };
 
 /** A program with the called command, or with all commands for help and for wrong calls. */
@@ -51,7 +50,7 @@ Settings come from options, then TOCSIN_… variables, then tocsin.config.json.
 Exit codes: 0 done, 1 done but something was refused, 2 wrong usage, 3 a dependency cannot be reached,
 4 refused for safety, 5 internal error, 130 interrupted.`,
     )
-    .version(version(), VERSION_OPTION)
+    .version(packageVersion(), VERSION_OPTION)
     .showSuggestionAfterError();
   const own = Object.hasOwn(commands, called) ? commands[called] : undefined;
   const all = called === VERSION_OPTION ? [] : Object.values(commands);
@@ -59,11 +58,6 @@ Exit codes: 0 done, 1 done but something was refused, 2 wrong usage, 3 a depende
   for (const add of await Promise.all(wanted.map((load) => load()))) add(program);
   quiet(program);
   return program;
-}
-
-function version(): string {
-  const text = readFileSync(packageFile('package.json'), 'utf8');
-  return z.object({ version: z.string() }).parse(parseJson(text)).version;
 }
 
 function quiet(command: Command): void {

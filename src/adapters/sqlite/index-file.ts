@@ -3,7 +3,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { TocsinError } from '../../domain/core/errors.ts';
 import type { Position } from '../../domain/core/positions.ts';
 import type { EventRef } from '../../projections/read-model.ts';
-import { kept } from './open.ts';
+import { kept, opened, openError } from './open.ts';
 import { ownFile, type DerivedFile, type DerivedFormat } from './made-from-log.ts';
 import { eventRef, insertInto, nullable, position, query, record, table, text } from './table.ts';
 
@@ -96,4 +96,29 @@ export function indexCheckpoint({ db }: DerivedFile, name: string) {
       put.run(...CHECKPOINTS.values({ name, position: to, lastEvent }));
     },
   };
+}
+
+/** Where each index of a file stands, read beside its owner. `storeId` is absent before the first use. */
+export function indexEnds(file: string): {
+  readonly storeId: string | undefined;
+  readonly ends: readonly {
+    readonly name: string;
+    readonly position: Position;
+    readonly last: EventRef;
+  }[];
+} {
+  const db = opened(file, true, () => undefined);
+  try {
+    const storeId: unknown = db.prepare('SELECT store_id FROM log').get()?.['store_id'];
+    const ends = query(db, CHECKPOINTS, 'FROM checkpoints')
+      .all()
+      .flatMap(({ name, position: at, lastEvent: last }) =>
+        last === null ? [] : [{ name, position: at, last }],
+      );
+    return { storeId: typeof storeId === 'string' ? storeId : undefined, ends };
+  } catch (error) {
+    throw openError(file, 'an index of a worker', error);
+  } finally {
+    db.close();
+  }
 }

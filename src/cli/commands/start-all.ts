@@ -6,7 +6,7 @@ import { redactUrl } from '../../adapters/nats/options.ts';
 import { sqliteReadModel } from '../../adapters/sqlite/read-model.ts';
 import { assertTasksExist } from '../../schedule/tasks/files/task-files.ts';
 import { openProductKernel, openSealedStore } from '../compose/channels.ts';
-import { isEventStoreDb, openOutputProjector } from '../compose/compose.ts';
+import { embeddedFile, isEventStoreDb, openOutputProjector } from '../compose/compose.ts';
 import { openDelivery } from '../compose/delivery.ts';
 import { evaluatorOver, headOf, openTasks, openTaskWorker } from '../compose/tasks.ts';
 import { hasProductFile } from '../config/product.ts';
@@ -85,6 +85,7 @@ export const startAll: Work<StartOptions> = async (context, options) => {
   writeRunFile({
     pid: process.pid,
     store: redactConnectionString(server.url),
+    ...(isEventStoreDb(config.store) ? {} : { storeFile: embeddedFile(config.store) }),
     nats: redactUrl(nats.url),
     http: health.url,
     ...(config.evaluation === 'later' ? { evaluation: 'later' as const } : {}),

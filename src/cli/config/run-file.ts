@@ -7,6 +7,8 @@ import { tryParseJson } from '../../domain/core/json.ts';
 const RunSchema = z.object({
   pid: z.int().positive(),
   store: z.string(),
+  /** The file of its own embedded store. */
+  storeFile: z.string().optional(),
   nats: z.string(),
   http: z.string(),
   /** Absent: raises are evaluated at once. */

@@ -23,7 +23,7 @@ export type SqliteVault = SecretVault &
 
 const WHAT = 'a Tocsin vault';
 
-const FORMAT: SqliteFormat = {
+export const VAULT_FORMAT: SqliteFormat = {
   applicationId: 0x54_63_76_61, // "Tcva"
   version: 1,
   what: WHAT,
@@ -37,7 +37,7 @@ const FORMAT: SqliteFormat = {
 };
 
 /** The record with the key of the fingerprints; it also proves that the vault's key fits. */
-const FINGERPRINT_KEY = ':fingerprints';
+export const FINGERPRINT_KEY = ':fingerprints';
 
 /**
  * Opens the vault in `file`.
@@ -47,7 +47,7 @@ const FINGERPRINT_KEY = ':fingerprints';
  */
 export function sqliteVault({ file, keys }: SqliteVaultOptions): SqliteVault {
   const isNew = !existsSync(file);
-  return kept(openSqlite(file, FORMAT), (db) => {
+  return kept(openSqlite(file, VAULT_FORMAT), (db) => {
     try {
       if (isNew) chmodSync(file, 0o600);
       // Overwrites deleted content; `remove` empties the journal.
