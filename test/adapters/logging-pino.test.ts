@@ -153,6 +153,14 @@ test('jsonLogger writes values that JSON cannot hold as text', () => {
   expect(text.length).toBeLessThan(10_000);
 });
 
+test('jsonLogger escapes what could draw on a terminal, and the entry stays the same JSON', () => {
+  const { logger, lines, entries } = recorded();
+  logger.info({ reason: 'a\u001b[2J\u009b31m\u202eb' }, 'told\u2028x');
+  expect(lines[0]).toContain('a\\u001b[2J\\u009b31m\\u202eb');
+  expect(lines[0]).toMatch(/^[^\p{Cc}\p{Cf}\p{Zl}]*\n$/u);
+  expect(entries()).toMatchObject([{ reason: 'a\u001b[2J\u009b31m\u202eb', msg: 'told\u2028x' }]);
+});
+
 test('jsonLogger writes any entry as one line of JSON', () => {
   fc.assert(
     fc.property(

@@ -66,6 +66,8 @@ export type Cli = AsyncDisposable & {
     args: readonly string[],
     options?: Pick<CliOptions, 'env'>,
   ) => Promise<JsonResult>;
+  /** As `call`, with the output for people. */
+  readonly text: (args: readonly string[], options?: Pick<CliOptions, 'env'>) => Promise<CliResult>;
   readonly start: (args: readonly string[], options?: CliOptions) => CliProcess;
   /** Processes whose command line names this folder, such as a nats-server. */
   readonly strays: () => readonly number[];
@@ -111,6 +113,7 @@ export function testCli(): Cli {
       const result = await callHere(folder, [...args, '--json'], env);
       return { ...result, document: onlyDocument(result, args) };
     },
+    text: (args, { env = {} } = {}) => callHere(folder, args, env),
     strays,
     async [Symbol.asyncDispose]() {
       for (const child of running) child.kill('SIGKILL');

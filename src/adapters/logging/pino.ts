@@ -1,5 +1,6 @@
 // Writes logs as JSON lines through pino.
 import pino, { type DestinationStream } from 'pino';
+import { escapeControls } from '../../domain/core/text.ts';
 import type { Logger } from '../../domain/ports/logger.ts';
 import { redactFields, redactText } from './redact.ts';
 
@@ -21,6 +22,8 @@ export function jsonLogger({ level = 'info', destination }: JsonLoggerOptions = 
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
+      // Texts from outside are part of entries, and people read logs on terminals.
+      hooks: { streamWrite: (line) => `${escapeControls(line.trimEnd())}\n` },
     },
     destination,
   );

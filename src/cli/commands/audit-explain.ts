@@ -54,11 +54,11 @@ const explainIt: Work<Options> = async ({ config, terminal }, { id, user, at }) 
 
 function showExplanation({ say }: Terminal, explanation: Explanation): void {
   const { story, decision, suppressed, suppressedMore, asOf } = explanation;
-  say(`${explanation.triggerId}  user ${explanation.userId}  ${explanation.triggerType}\n`);
+  say(`${explanation.triggerId}  user ${explanation.userId}  ${explanation.triggerType}`, '');
   for (const line of story) say(lineText(line));
   if (decision !== null) {
     const { notice: holder } = decision;
-    say(`\n${decision.verdict}: ${decision.reason} (${decision.meaning})`);
+    say('', `${decision.verdict}: ${decision.reason} (${decision.meaning})`);
     say(`  at ${decision.position}, under ruleset ${decision.ruleset}, policy ${decision.policy}`);
     if (decision.windowStart !== null) say(`  window from ${decision.windowStart}`);
     if (holder !== null) {
@@ -67,7 +67,7 @@ function showExplanation({ say }: Terminal, explanation: Explanation): void {
     }
   }
   if (suppressed.length > 0) {
-    say('\nsuppressed by the same notification:');
+    say('', 'suppressed by the same notification:');
     for (const { triggerId, happenedAt, position, reason } of suppressed) {
       say(`  ${happenedAt}  ${position}  ${triggerId}  ${reason}`);
     }
@@ -79,10 +79,10 @@ function showExplanation({ say }: Terminal, explanation: Explanation): void {
 function showAsOf(say: Terminal['say'], asOf: AsOf, lines: number): void {
   const { at, known, happenedUnknown, sentence } = asOf;
   if (known.length === lines) {
-    say(`\nAt ${at} the log held all of these lines.`);
+    say('', `At ${at} the log held all of these lines.`);
     return;
   }
-  say(`\nAt ${at} the log held ${known.length} of these ${lines} lines; the last one:`);
+  say('', `At ${at} the log held ${known.length} of these ${lines} lines; the last one:`);
   for (const line of known.slice(-1)) say(lineText(line));
   if (happenedUnknown.length > 0) say('These had happened, but were recorded later:');
   for (const line of happenedUnknown) say(lineText(line));
@@ -98,7 +98,7 @@ function showUser(terminal: Terminal, explanation: UserExplanation): void {
     ['in the log at that time, latest first:', known],
     ['had happened, but was recorded later:', happenedUnknown],
   ] as const) {
-    if (requests.length > 0) terminal.say(`\n${title}`);
+    if (requests.length > 0) terminal.say('', title);
     for (const { happenedAt, recordedAt, triggerId, triggerType, verdict, reason } of requests) {
       terminal.say(
         `  ${happenedAt} (recorded ${recordedAt})  ${triggerType}  ${triggerId}  ${verdict}: ${reason}`,
@@ -106,10 +106,10 @@ function showUser(terminal: Terminal, explanation: UserExplanation): void {
     }
   }
   if (latest !== null) {
-    terminal.say('\nthe latest request in the log at that time:');
+    terminal.say('', 'the latest request in the log at that time:');
     showExplanation(terminal, latest);
   }
-  terminal.say(`\n${sentence}`);
+  terminal.say('', sentence);
 }
 
 function lineText({ recordedAt, happenedAt, actor, position, type, text }: StoryLine): string {

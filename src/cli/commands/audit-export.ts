@@ -100,7 +100,8 @@ const exportLog: Work<ExportOptions> = async (context, options) => {
   const signed = manifest.signature !== undefined;
   terminal.print({ file: out, events, first, last, root, signed, seconds });
   terminal.say(
-    `${events} events in ${out}${signed ? ', signed' : ''} (${seconds} s)\nroot ${root}`,
+    `${events} events in ${out}${signed ? ', signed' : ''} (${seconds} s)`,
+    `root ${root}`,
   );
 };
 

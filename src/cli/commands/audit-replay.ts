@@ -51,8 +51,8 @@ const replayLog: Work<Options> = async (context, options) => {
   terminal.print({ ...result, seconds });
   terminal.say(
     `${result.events} events: ${result.triggers} triggers, ${result.published} notifications published, ` +
-      `${result.suppressed} suppressed, ${result.parked} parked (${seconds} s, ${rate(result.events, startedAt)})\n` +
-      `dedupe keys sha256 ${result.dedupeKeysSha256}`,
+      `${result.suppressed} suppressed, ${result.parked} parked (${seconds} s, ${rate(result.events, startedAt)})`,
+    `dedupe keys sha256 ${result.dedupeKeysSha256}`,
   );
 };
 

@@ -60,9 +60,9 @@ function showResult({ say }: Terminal, result: VerifyResult, seconds: number): v
     return;
   }
   const total = counts.reduce((sum, [, count]) => sum + count, 0);
-  say(`\n${total} differences: ${counts.map(([code, n]) => `${n} ${code}`).join(', ')}`);
+  say('', `${total} differences: ${counts.map(([code, n]) => `${n} ${code}`).join(', ')}`);
   for (const { code, where, detail, meaning, action } of result.mismatches.slice(0, SHOWN)) {
-    say(`\n${code}  ${where}\n  ${detail}\n  ${meaning}\n  ${action}`);
+    say('', `${code}  ${where}`, `  ${detail}`, `  ${meaning}`, `  ${action}`);
   }
-  if (total > SHOWN) say(`\nand ${total - SHOWN} more; --json lists the first thousand.`);
+  if (total > SHOWN) say('', `and ${total - SHOWN} more; --json lists the first thousand.`);
 }

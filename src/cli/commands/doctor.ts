@@ -40,7 +40,8 @@ const doctor: Work<object> = async ({ config, terminal }) => {
   terminal.print({ checks });
   for (const { name, status, detail, hint } of checks) {
     const mark = { ok: 'ok     ', warning: 'warning', failed: 'FAILED ' }[status];
-    terminal.say(`${mark}  ${name}: ${detail}${hint === undefined ? '' : `\n         ${hint}`}`);
+    terminal.say(`${mark}  ${name}: ${detail}`);
+    if (hint !== undefined) terminal.say(`         ${hint}`);
   }
   return checks.some(({ status }) => status === 'failed') ? EXIT.partly : EXIT.done;
 };

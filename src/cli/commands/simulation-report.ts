@@ -92,9 +92,9 @@ export function simulationLines(
       cells(formatInstant(day).slice(0, 10), pair.before, pair.after),
     ),
     '',
-    firstDifference === undefined
-      ? 'Each request gets the same verdict.'
-      : differenceLine(firstDifference),
+    ...(firstDifference === undefined
+      ? ['Each request gets the same verdict.']
+      : differenceLines(firstDifference)),
   ];
 }
 
@@ -112,14 +112,16 @@ function largestDays({ days }: SimulationResult): SimulationResult['days'] {
     .slice(0, ROWS_SHOWN);
 }
 
-function differenceLine(difference: Difference): string {
+function differenceLines(difference: Difference): string[] {
   const { triggerId, user, triggerType, at, position, before, after } = difference;
   const words = ({ verdict, reason, basis }: SimulatedVerdict): string =>
     `${verdict}, ${reason}${basis === null ? '' : ` (${basis})`}`;
-  return (
+  return [
     `First difference: ${triggerId}, user ${user}, ${triggerType}, ${formatInstant(at)}, ` +
-    `at ${formatPosition(position)}\n  before: ${words(before)}\n  after:  ${words(after)}`
-  );
+      `at ${formatPosition(position)}`,
+    `  before: ${words(before)}`,
+    `  after:  ${words(after)}`,
+  ];
 }
 
 const WIDTHS = { what: 40, side: 14 };

@@ -39,8 +39,8 @@ const changeAcl: Work<Options> = async ({ config, terminal }, { only, show }) =>
   const rights = await (only === undefined ? readRights(opened) : limitRights(opened, only));
   terminal.print(rights);
   terminal.say(
-    `append to streams without an ACL of their own: ${rights.append.join(', ')}\n` +
-      `read the whole log: ${rights.readAll.join(', ')}`,
+    `append to streams without an ACL of their own: ${rights.append.join(', ')}`,
+    `read the whole log: ${rights.readAll.join(', ')}`,
   );
   if (rights.append.includes('$all'))
     terminal.note('$all is every user: limit the right with --only ROLE.');

@@ -76,10 +76,10 @@ const copyStore: Work<Options> = async (context, { to, prefix = [] }) => {
     seconds,
   });
   terminal.say(
-    `${events} events: ${found} found, ${copied} copied, all compared (${seconds} s)` +
-      (repositioned === 0 ? '' : `\n${repositioned} positions in events were translated`) +
-      (recordedIn.length === 0 ? '' : `\nThe copy is recorded in ${recordedIn.join(', ')}.`) +
-      '\nStart the projection on the copy with a new --state file, because the new log has other positions.',
+    `${events} events: ${found} found, ${copied} copied, all compared (${seconds} s)`,
+    ...(repositioned === 0 ? [] : [`${repositioned} positions in events were translated`]),
+    ...(recordedIn.length === 0 ? [] : [`The copy is recorded in ${recordedIn.join(', ')}.`]),
+    'Start the projection on the copy with a new --state file, because the new log has other positions.',
   );
   return EXIT.done;
 };

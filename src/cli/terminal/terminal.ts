@@ -1,5 +1,7 @@
-// The output of a command. With `--json`, stdout holds JSON and nothing else.
+// The output of a command. With `--json`, stdout holds JSON and nothing else. Text from outside is part of many
+// lines, so control characters are escaped here, where every line passes.
 import { TocsinError, type ErrorKind } from '../../domain/core/errors.ts';
+import { escapeControls } from '../../domain/core/text.ts';
 import { OutputError } from '../../projections/output.ts';
 
 export const EXIT = { done: 0, partly: 1, unavailable: 3, interrupted: 130 } as const;
@@ -13,8 +15,8 @@ const EXIT_OF_KIND: Readonly<Record<ErrorKind, number>> = {
 
 export type Terminal = {
   readonly json: boolean;
-  /** For people: a line on stdout; nothing with `--json`. */
-  readonly say: (line: string) => void;
+  /** For people: lines on stdout; nothing with `--json`. A line break within a line is escaped. */
+  readonly say: (...lines: readonly string[]) => void;
   /** For programs: one JSON document on stdout; nothing without `--json`. */
   readonly print: (document: object) => void;
   /** A remark on stderr, in both modes. */
@@ -37,34 +39,35 @@ export function createTerminal(json: boolean): Terminal {
   };
   return {
     json,
-    say: (line) => {
+    say: (...lines) => {
       if (json) return;
       endProgress();
-      process.stdout.write(`${line}\n`);
+      for (const line of lines) process.stdout.write(`${escapeControls(line)}\n`);
     },
     print: (document) => {
       if (json) process.stdout.write(`${toJson(document)}\n`);
     },
     note: (line) => {
       endProgress();
-      process.stderr.write(`${line}\n`);
+      process.stderr.write(`${escapeControls(line)}\n`);
     },
     progress: (text) => {
       const now = performance.now();
       if (!live || now - shownAt < PROGRESS_EVERY_MS) return;
       shownAt = now;
       shown = true;
-      process.stderr.write(`\r\u001b[K${text()}`);
+      process.stderr.write(`\r\u001b[K${escapeControls(text())}`);
     },
     endProgress,
   };
 }
 
-/** JSON with bigints as decimal strings. */
+/** JSON with bigints as decimal strings, and with control characters escaped: it may be shown on a terminal. */
 export function toJson(document: object): string {
-  return JSON.stringify(document, (_key, value: unknown) =>
+  const text = JSON.stringify(document, (_key, value: unknown) =>
     typeof value === 'bigint' ? String(value) : value,
   );
+  return escapeControls(text);
 }
 
 /** Reports an error as text or as JSON. @returns the exit code: a missing right is a wrong configuration to a command */
@@ -72,9 +75,11 @@ export function reportFailure(error: unknown, json: boolean): number {
   const failure = asTocsinError(error);
   const { code, message, hint, kind } = failure;
   if (json) process.stdout.write(`${toJson({ error: { code, message, hint } })}\n`);
-  else process.stderr.write(`error: ${message}\n${hint}\n`);
+  else process.stderr.write(`error: ${escapeControls(message)}\n${escapeControls(hint)}\n`);
   if (kind === 'internal' && process.env['TOCSIN_DEBUG'] !== undefined && error instanceof Error) {
-    process.stderr.write(`${error.stack ?? ''}\n`);
+    for (const line of (error.stack ?? '').split('\n')) {
+      process.stderr.write(`${escapeControls(line)}\n`);
+    }
   }
   return code === 'access_denied' ? EXIT_OF_KIND.usage : EXIT_OF_KIND[kind];
 }

@@ -25,6 +25,20 @@ export function oneLine(text: string, max = 200): string {
   );
 }
 
+/**
+ * Text for a terminal or a log: what could move a cursor, begin a line, or turn the order of letters is shown
+ * as JSON writes it (`\u001b`). The joiners of emoji and of some scripts stay, because they only join letters.
+ */
+export function escapeControls(text: string): string {
+  return text.replace(/(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (found) =>
+    Array.from({ length: found.length }, (_, at) => escapedUnit(found.charCodeAt(at))).join(''),
+  );
+}
+
+function escapedUnit(unit: number): string {
+  return `\\u${unit.toString(16).padStart(4, '0')}`;
+}
+
 /** The first `max` characters, those outside printable ASCII as `?`: for names that a client sent. */
 export function printable(text: string, max = 64): string {
   return text.slice(0, max).replace(/[^\x20-\x7e]/g, '?');
