@@ -5,15 +5,16 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { eventStoreDb } from '../../src/adapters/eventstore/esdb/store.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
 import { all, anEvent } from '../contracts/event-store.support.ts';
+import { silentLogger } from '../../src/domain/ports/logger.ts';
 import { esdbCluster, type EsdbCluster, type Fault } from '../support/esdb-cluster.ts';
 import { until } from '../support/until.ts';
 import { aFront } from './front.support.ts';
 
 const GOAL_MS = 10_000;
 
-async function aCluster(): Promise<EsdbCluster> {
+async function aCluster(options: { readonly isHidden?: boolean } = {}): Promise<EsdbCluster> {
   const { port } = await aFront();
-  const cluster = await esdbCluster(port);
+  const cluster = await esdbCluster(port, undefined, options);
   onTestFinished(() => cluster[Symbol.asyncDispose]());
   return cluster;
 }
@@ -185,6 +186,73 @@ describe('a cluster', () => {
       outcome: 'appended',
     });
     expect(await all(store.readAll({ direction: 'forwards', prefixes: ['a'] }))).toHaveLength(1);
+  });
+});
+
+/** One member, by its number. */
+function hostOf(cluster: EsdbCluster, member: number): string {
+  return cluster.hosts.split(',')[member] ?? '';
+}
+
+describe('one host of a cluster', () => {
+  test.each<Fault>(['kill', 'freeze', 'cut off'])(
+    'that is the leader is left for the next leader after the fault "%s" in less than ten seconds',
+    async (fault) => {
+      const cluster = await aCluster();
+      const first = cluster.leader();
+      const hosts = hostOf(cluster, first);
+      const raises = raiser(aStore({ ...cluster, hosts }));
+      const output = subscriber(aStore({ ...cluster, hosts }));
+      await until('the first events', () => output.seen.length > 20);
+      await until('questions to others', () => cluster.asked(1) > 1 && cluster.asked(2) > 1);
+      cluster.fail(first, fault);
+      await until('another leader', () => cluster.leader() !== first);
+      const shown = output.seen.length;
+      await until('output', () => output.seen.length > shown + 20);
+      await raises.stop();
+      await until('the last event', () => output.seen.length === raises.written.length);
+      await output.stop();
+      expect(raises.others).toEqual([]);
+      expect(output.seen).toEqual(raises.written);
+      expect(longestPause(raises.times)).toBeLessThan(GOAL_MS);
+      expect(longestPause(output.times)).toBeLessThan(GOAL_MS);
+    },
+  );
+
+  test('that the members know by another name is kept while it leads', async () => {
+    const cluster = await aCluster();
+    const hosts = hostOf(cluster, cluster.leader()).replace('127.0.0.1', 'localhost');
+    const warnings: string[] = [];
+    const warn = (_: object, message: string) => void warnings.push(message);
+    const store = eventStoreDb({
+      connectionString: `esdb://${hosts}?tls=false`,
+      logger: { ...silentLogger, warn },
+    });
+    onTestFinished(() => store[Symbol.asyncDispose]());
+    await store.append('a', 'no_stream', [anEvent(0)]);
+    await until('comparisons of the members', () => cluster.asked(1) > 2);
+    expect(warnings).toEqual([]);
+    cluster.elect(1);
+    await until('the move', () => warnings.length > 0);
+    expect(await store.append('b', 'no_stream', [anEvent(0)])).toMatchObject({
+      outcome: 'appended',
+    });
+  });
+
+  test('is kept where the addresses that it gives for the members cannot be reached', async () => {
+    const cluster = await aCluster({ isHidden: true });
+    const first = cluster.leader();
+    const store = aStore({ ...cluster, hosts: hostOf(cluster, first) });
+    const output = subscriber(store);
+    const raises = raiser(store);
+    await until('a comparison of the members', () => cluster.asked(first) > 1);
+    const shown = output.seen.length;
+    await until('more output', () => output.seen.length > shown + 20);
+    await raises.stop();
+    await until('the last event', () => output.seen.length === raises.written.length);
+    await output.stop();
+    expect(raises.others).toEqual([]);
+    expect(cluster.lastRead()).toBe(first);
   });
 });
 

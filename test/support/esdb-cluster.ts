@@ -20,6 +20,8 @@ export type EsdbCluster = AsyncDisposable & {
   readonly fail: (member: number, fault: Fault) => void;
   /** From now on the member is slow to tell what it knows. @returns how often it was asked since */
   readonly slowDown: (member: number) => () => number;
+  /** How often the member was asked for what it knows. */
+  readonly asked: (member: number) => number;
   /** The member gets no new events from now on, and says that it is well. */
   readonly lag: (member: number) => Promise<void>;
   /** Makes a member the leader. */
@@ -36,6 +38,7 @@ type Member = {
   readonly server: Server;
   readonly proxy: Proxy;
   isCutOff: boolean;
+  asked: number;
   /** How often it was asked for the members since it is slow. */
   slowAnswers?: number;
   /** Its last event, as it answers a read of it, once it lags. */
@@ -51,8 +54,13 @@ function isReadOfEnd(request: Buffer): boolean {
 /**
  * @param frontPort the port of the front that holds the log
  * @param electionMs from the loss of a leader until the others name a new one
+ * @param options `isHidden`: the members tell addresses at which nobody answers
  */
-export async function esdbCluster(frontPort: number, electionMs = 1_500): Promise<EsdbCluster> {
+export async function esdbCluster(
+  frontPort: number,
+  electionMs = 1_500,
+  { isHidden = false }: { readonly isHidden?: boolean } = {},
+): Promise<EsdbCluster> {
   const front = new Client(`127.0.0.1:${frontPort}`, credentials.createInsecure());
   const members: Member[] = [];
   const failed = new Set<number>();
@@ -73,7 +81,7 @@ export async function esdbCluster(frontPort: number, electionMs = 1_500): Promis
           field(1, field(2, id)),
           numberField(3, isLeader ? LEADER : FOLLOWER),
           numberField(4, isAlive ? 1 : 0),
-          field(5, field(1, '127.0.0.1'), numberField(2, proxy.port)),
+          field(5, field(1, '127.0.0.1'), numberField(2, isHidden ? index + 1 : proxy.port)),
         );
       }),
     );
@@ -83,7 +91,8 @@ export async function esdbCluster(frontPort: number, electionMs = 1_500): Promis
     const metadata = new Metadata();
     metadata.set('exception', 'not-leader');
     metadata.set('leader-endpoint-host', '127.0.0.1');
-    metadata.set('leader-endpoint-port', String(members[leader]?.proxy.port));
+    const port = isHidden ? leader + 1 : members[leader]?.proxy.port;
+    metadata.set('leader-endpoint-port', String(port));
     return { code: status.NOT_FOUND, details: 'Leader info available', metadata };
   };
 
@@ -123,6 +132,7 @@ export async function esdbCluster(frontPort: number, electionMs = 1_500): Promis
     server.addService(services.gossip, {
       read(_call: unknown, done: sendUnaryData<Buffer>) {
         const member = members[index];
+        if (member !== undefined) member.asked += 1;
         const ms = member?.slowAnswers === undefined ? 0 : SLOW_MS;
         setTimeout(() => {
           if (member?.slowAnswers !== undefined) member.slowAnswers += 1;
@@ -133,7 +143,7 @@ export async function esdbCluster(frontPort: number, electionMs = 1_500): Promis
     const { getSupportedMethods } = forwarding(front);
     server.addService(services.features, { getSupportedMethods });
     const port = await bound(server);
-    members.push({ server, proxy: await openProxy(port), isCutOff: false });
+    members.push({ server, proxy: await openProxy(port), isCutOff: false, asked: 0 });
   }
 
   return {
@@ -161,6 +171,7 @@ export async function esdbCluster(frontPort: number, electionMs = 1_500): Promis
       member.slowAnswers = 0;
       return () => member.slowAnswers ?? 0;
     },
+    asked: (index) => members[index]?.asked ?? 0,
     async lag(index) {
       const member = members[index];
       if (member === undefined) throw new Error(`there is no member ${index}`);

@@ -82,6 +82,12 @@ export function leaderIn({ members }: View): Endpoint | undefined {
   return members.find(({ state, isAlive }) => isAlive && state === LEADER)?.endpoint;
 }
 
+/** Whether a member other than `host` has answered under its own name, so that this machine reaches the members. */
+export function reachesMembers(views: readonly View[], host: Endpoint): boolean {
+  const members = membersOf(views);
+  return views.some(({ from }) => members.has(endpointName(from)) && !isSameEndpoint(from, host));
+}
+
 /** Every member that a view names, dead ones too, by name. */
 export function membersOf(views: readonly View[]): ReadonlyMap<string, Endpoint> {
   const members = views.flatMap((view) => view.members.map(({ endpoint }) => endpoint));

@@ -1,12 +1,21 @@
 // The links of a store to the nodes of its cluster: one to the leader, for everything that decides, and one to the
 // node that `nodePreference` wants, for reads of the log. While links to a cluster exist, its members are asked every
-// few seconds, and a link to a node that is no longer the right one is closed. Loading this file loads the client's
-// service definitions, and gRPC with them.
+// few seconds, and a link to a node that is no longer the right one is closed. A single host tells the other members; it
+// is used alone where their addresses cannot be reached from here. Loading this file loads the client's service
+// definitions, and gRPC with them.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../../../domain/ports/logger.ts';
 import { storeClosed } from '../common/reading.ts';
 import { CallError, STATUS } from './call-error.ts';
-import { chooseNode, leaderNamed, membersOf, type View } from './choose-node.ts';
+import {
+  chooseNode,
+  leaderIn,
+  leaderNamed,
+  membersOf,
+  reachesMembers,
+  type Member,
+  type View,
+} from './choose-node.ts';
 import { Cluster } from './cluster.ts';
 import type { NodePreference } from './connection-string.ts';
 import { endpointName, isSameEndpoint, type Endpoint } from './endpoint.ts';
@@ -43,6 +52,9 @@ export type NodeDescription = {
 const WATCH_MS = 3_000;
 const WATCH_CLOSELY_MS = 500;
 
+/** How often a single host is asked whether its members can be reached from here. */
+const LOOK_MS = 60_000;
+
 /** How long a follower that was behind is not used again. */
 const AVOID_MS = 60_000;
 
@@ -67,6 +79,8 @@ export class Connection {
   readonly #roles = new Map<Role, { readonly found: Promise<Link>; link?: Link }>();
   #watch: NodeJS.Timeout | undefined;
   #lastCheck = 0;
+  /** True once the members themselves are asked; a single host's may have addresses that only its own network knows. */
+  #discovers: boolean;
   /** False while members disagree about the nodes in use. */
   #isSettled = true;
   #closed: Error | undefined;
@@ -75,6 +89,7 @@ export class Connection {
   constructor(settings: StoreSettings, logger: Logger, lookUp: Lookup = lookupAll) {
     this.#settings = settings;
     this.#logger = logger;
+    this.#discovers = settings.discover;
     this.#links = new Links(settings, (link, error) => {
       // It is the leader no more. With a single host nobody else tells.
       if (leaderNamedBy(error) !== undefined) link.close(error);
@@ -123,7 +138,7 @@ export class Connection {
   /** Something is wrong with a node: ask the members of the cluster now. */
   check(): void {
     const wait = this.#lastCheck + RECHECK_MS - performance.now();
-    if (!this.#settings.discover || wait > 0 || this.#closed !== undefined) return;
+    if (!this.#discovers || wait > 0 || this.#closed !== undefined) return;
     this.#lastCheck = performance.now();
     void this.#compare();
   }
@@ -147,11 +162,24 @@ export class Connection {
     // Dials and questions do not keep the process alive; a caller that waits for them does.
     const hold = setInterval(() => undefined, 60_000);
     try {
-      const link = await (this.#settings.discover ? this.#discover(role) : this.#follow(role));
+      const link = await this.#search(role);
       if (role === 'leader') link.requireLeader();
       return link;
     } finally {
       clearInterval(hold);
+    }
+  }
+
+  async #search(role: Role): Promise<Link> {
+    if (!this.#discovers) return this.#follow(role);
+    try {
+      return await this.#discover(role);
+    } catch (error) {
+      if (this.#settings.discover) throw error;
+      // The single host may be reached where the leader's own address is not.
+      return await this.#follow(role).catch(() => {
+        throw error;
+      });
     }
   }
 
@@ -164,10 +192,16 @@ export class Connection {
         if (namedBy === undefined || !(error instanceof Error)) throw error;
         throw leaderUnreachable(`${endpointName(namedBy)} names`, endpoint, error);
       });
-      if (role === 'preferred') return link;
-      const [leader, isAlone] = await Promise.all([this.#leaderBy(link), this.#isAlone(link)]);
-      link.isAlone = isAlone;
-      if (leader === undefined) return link;
+      const [leader, members] = await Promise.all([
+        role === 'preferred' ? undefined : this.#leaderBy(link),
+        this.#membersBy(link),
+      ]);
+      link.isAlone = members.length === 1;
+      if (members.length > 1) this.#compareIn(WATCH_CLOSELY_MS);
+      if (leader === undefined) {
+        if (role === 'leader') link.knownAs = leaderIn({ from: endpoint, members });
+        return link;
+      }
       if (moves === MAX_MOVES) {
         throw noNodeFound('leader', `${endpointName(endpoint)} names ${endpointName(leader)}`);
       }
@@ -188,12 +222,12 @@ export class Connection {
     }
   }
 
-  async #isAlone(link: Link): Promise<boolean> {
+  /** What a node tells about its cluster; nothing where it does not tell everybody. */
+  async #membersBy(link: Link): Promise<readonly Member[]> {
     try {
-      return (await link.gossip(this.#settings.gossipTimeout)).length === 1;
+      return await link.gossip(this.#settings.gossipTimeout);
     } catch {
-      // Not every server tells everybody.
-      return false;
+      return [];
     }
   }
 
@@ -261,11 +295,16 @@ export class Connection {
   /** Closes links whose node is no longer the right one. Goes on while links are in use. */
   async #compare(): Promise<void> {
     const { views } = await this.#cluster.look(!this.#isSettled);
+    this.#discovers ||= reachesMembers(views, this.#settings.hosts[0]);
+    if (!this.#discovers) {
+      if (this.#roles.size > 0) this.#compareIn(LOOK_MS);
+      return;
+    }
     await this.#avoidLagging();
     let isSettled = true;
     for (const [role, { link }] of this.#roles) {
       if (link === undefined) continue;
-      const current = link.endpoint;
+      const current = link.knownAs ?? link.endpoint;
       const chosen = this.#choose(views, role, current);
       if (chosen === undefined) isSettled = false;
       if (chosen === undefined || isSameEndpoint(chosen, current)) continue;

@@ -50,6 +50,8 @@ export class Link {
   readonly endpoint: Endpoint;
   /** True once the node has said that its cluster has no other member. */
   isAlone = false;
+  /** The name that the members have for the node, where this is known and another than `endpoint`. */
+  knownAs: Endpoint | undefined;
   readonly #session: ClientHttp2Session;
   readonly #options: LinkOptions;
   readonly #retiring = new AbortController();
