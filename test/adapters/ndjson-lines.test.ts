@@ -91,6 +91,7 @@ describe('a fault of readLines', () => {
     ['"x",'.repeat(100), 'is not JSON: column 4, near `"x","x","x","x","x","x"`'],
     ['{"a":"\\u12G4"}', 'is not JSON: column 11, near `{"a":"\\u12G4"}`'],
     ['{"a":"\\x"}', 'is not JSON: column 8, near `{"a":"\\x"}`'],
+    ['{"a":1,"b":{"a":2,"a":3}}', 'has the key a twice'],
   ])('broken JSON: %j', async (text, message) => {
     expect(await faultOf(text)).toEqual({ code: 'broken_json', message });
   });

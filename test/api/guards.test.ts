@@ -153,6 +153,7 @@ describe('the body of a request', () => {
     [new Uint8Array([0x22, 0xff, 0x22]), 400, 'invalid_json'],
     ['"\\ud800"', 400, 'invalid_json'],
     ['{"payload":"\\u0000"}', 400, 'invalid_json'],
+    ['{"user_id":1,"user_id":2}', 400, 'invalid_json'],
     ['['.repeat(16_000) + ']'.repeat(16_000), 400, 'invalid_json'],
     ['', 400, 'invalid_json'],
     ['null', 400, 'invalid_field'],

@@ -6,6 +6,7 @@ import {
   readAddress,
   STRICT_RULES,
 } from '../../src/domain/channel/address.ts';
+import { withoutSecretsOf } from '../../src/domain/channel/without-secrets.ts';
 import {
   parseChannel,
   type ChannelCommand,
@@ -153,7 +154,7 @@ describe('readAddress and maskAddress', () => {
     'https://open.feishu.cn/flow/api/trigger-webhook/abc',
     'not a url',
     `https://www.feishu.cn/flow/api/trigger-webhook/${'a'.repeat(3000)}`,
-  ])('%.60s is no Feishu channel', (url) => {
+  ])('%s is no Feishu channel', (url) => {
     const result = readAddress(url, 'feishu', STRICT_RULES);
     expect(result.ok).toBe(false);
     expect(JSON.stringify(result)).not.toContain('abc');
@@ -186,10 +187,97 @@ describe('readAddress and maskAddress', () => {
     const mask = (url: string, kind: 'feishu_flow' | 'webhook') => maskAddress({ url, kind });
     expect(mask(`${flow}abcdefghijklmnop`, 'feishu_flow')).toBe(`${flow}abcd...mnop`);
     expect(mask(`${flow}abcdefgh`, 'feishu_flow')).toBe(`${flow}****`);
-    expect(mask('https://h.example/services/T1/B2/abcdefghijkl?token=x', 'webhook')).toBe(
-      'https://h.example/…/abcd...ijkl',
+    expect(mask('https://h.example/services/T1/B2/abcdefghijklmnop?token=x', 'webhook')).toBe(
+      'https://h.example/…/abcd...mnop',
     );
     expect(maskMiddle('')).toBe('');
+  });
+
+  it('mask at least half of any key', () => {
+    for (let length = 1; length < 40; length += 1) {
+      const shown = maskMiddle('k'.repeat(length)).replace(/[^k]/g, '').length;
+      expect(shown * 2, `${length}`).toBeLessThanOrEqual(length);
+    }
+  });
+
+  it.each([
+    ['https://0a1b2c3d4e5f6071.hooks.example/x', 'https://….hooks.example/*'],
+    ['https://x7f9abcd.m.pipes.example:8443/x', 'https://….m.pipes.example:8443/*'],
+    ['https://hooks.team.example/x', 'https://hooks.team.example/*'],
+    ['https://averylongsecretname.example.net/x', 'https://….example.net/*'],
+    ['https://192.168.17.4/x', 'https://192.168.17.4/*'],
+    ['https://[2001:db8::1]/x', 'https://[2001:db8::1]/*'],
+  ])('mask a host name that may be a secret: %s', (url, masked) => {
+    expect(maskAddress({ url, kind: 'webhook' })).toBe(masked.replace('*', '****'));
+  });
+
+  it.each([
+    `https://${'a'.repeat(64)}.example/x`,
+    `https://${'a.'.repeat(270)}example/x`,
+    'https://a..example/x',
+    'https://hooks.example../x',
+  ])('%s is no address of any channel', (url) => {
+    for (const channel of ['webhook', 'feishu']) {
+      expect(readAddress(url, channel, STRICT_RULES).ok).toBe(false);
+    }
+  });
+
+  it('read a host name with a dot at its end as the same name without it', () => {
+    const bot = 'https://open.feishu.cn./open-apis/bot/v2/hook/abc-123';
+    expect(readAddress(bot, 'feishu', STRICT_RULES)).toEqual({
+      ok: true,
+      value: { kind: 'feishu_bot', url: bot.replace('.cn.', '.cn') },
+    });
+    expect(readAddress(bot, 'webhook', STRICT_RULES).ok).toBe(false);
+  });
+});
+
+describe('withoutSecretsOf', () => {
+  const target = {
+    channel: 'webhook',
+    kind: 'webhook',
+    version: 1,
+    url: 'https://x7f9abcdef.hooks.example/services/Tpath0123456/k%20ey-0123456789?token=query-98765',
+    bearerToken: 'Bearer-token-01234567',
+    secret: 'whsec_c2lnbmluZyBzZWNyZXQgb2YgdGhlIGNoYW5uZWw=',
+  } as const;
+  const secrets = [
+    'x7f9abcdef',
+    'Tpath0123456',
+    'k ey-0123456789',
+    'query-98765',
+    target.bearerToken,
+    'c2lnbmluZyBzZWNyZXQgb2YgdGhlIGNoYW5uZWw=',
+  ];
+
+  const encodings: readonly [string, (text: string) => string][] = [
+    ['as it is', (text) => text],
+    ['in upper case', (text) => text.toUpperCase()],
+    ['in hex', (text) => Buffer.from(text).toString('hex')],
+    ['in upper-case hex', (text) => Buffer.from(text).toString('hex').toUpperCase()],
+    ['percent-encoded', (text) => encodeURIComponent(text)],
+    ['without its ends', (text) => text.slice(1, -1)],
+    ...[0, 1, 2, 3].map((before): [string, (text: string) => string] => [
+      `in base64 behind ${before} other bytes`,
+      (text) => Buffer.from(`${'#'.repeat(before)}${text}##`).toString('base64'),
+    ]),
+    ['in base64url', (text) => Buffer.from(text).toString('base64url')],
+  ];
+
+  it.each(encodings)('cuts a secret that is echoed %s', (_, encode) => {
+    for (const secret of secrets) {
+      const echo = encode(secret);
+      const kept = withoutSecretsOf(`got <${echo}>, no`, target);
+      const rest = kept.replace(/^got <|>, no$/g, '').replaceAll('*', '');
+      // Base64 letters that the bytes beside the secret decide may stay.
+      expect(rest.length, kept).toBeLessThanOrEqual(12);
+      expect(kept).toContain('***');
+    }
+  });
+
+  it('leaves a text without secrets as it is', () => {
+    const text = 'HTTP 500: the service of hooks.example is not available; try again in 30 seconds';
+    expect(withoutSecretsOf(text, target)).toBe(text);
   });
 });
 

@@ -224,7 +224,14 @@ describe('the command line', { timeout: SLOW_TEST_MS }, () => {
   test('refuses a settings file with unknown keys, wrong types or no JSON, and a missing file', async () => {
     await using cli = testCli();
     const config = cli.path('tocsin.config.json');
-    for (const text of ['{"colour":"red"}', '{"store":7}', '{', '[]', 'null']) {
+    for (const text of [
+      '{"colour":"red"}',
+      '{"store":7}',
+      '{',
+      '[]',
+      'null',
+      '{"name":"a","name":"b"}',
+    ]) {
       writeFileSync(config, text);
       const result = await cli.call(['policy', 'show']);
       expect([text, result.code, errorCode(result)]).toEqual([text, 2, 'invalid_config']);

@@ -1,6 +1,7 @@
 // Reads NDJSON line by line with bounded memory. A bad line becomes a fault, and the lines around it are read.
 import { isUtf8, type Buffer } from 'node:buffer';
 import { jsonFault, parseJson, type Json } from '../../domain/core/json.ts';
+import { repeatedKey } from '../../domain/core/repeated-key.ts';
 import { printable } from '../../domain/core/text.ts';
 import { jsonBreak } from './json-break.ts';
 import { createSplitter, type RawLine } from './splitter.ts';
@@ -70,6 +71,10 @@ function parse(line: number, bytes: Buffer): Line | undefined {
     // The parser refuses invalid JSON only.
     if (/^[ \t\r]*$/.test(text)) return undefined;
     return fault(line, 'broken_json', brokenAt(text, jsonBreak(text) ?? text.length));
+  }
+  const repeated = repeatedKey(text);
+  if (repeated !== undefined) {
+    return fault(line, 'broken_json', `has the key ${printable(repeated)} twice`);
   }
   const reason = faultByField(value);
   return isChecked(value, reason) ? jsonLine(line, value) : fault(line, 'broken_json', reason);

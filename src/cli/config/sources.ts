@@ -4,6 +4,8 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import type { TocsinError } from '../../domain/core/errors.ts';
 import { parseJson } from '../../domain/core/json.ts';
+import { repeatedKey } from '../../domain/core/repeated-key.ts';
+import { printable } from '../../domain/core/text.ts';
 import { usageError } from './usage-error.ts';
 import { SECRETS, SETTINGS, variableOf, type SecretName, type SettingName } from './settings.ts';
 
@@ -35,12 +37,16 @@ function readConfigFile(given: string | undefined): Readonly<Record<string, stri
   const hint = `It must be a JSON object of strings with these keys: ${names.join(', ')}.`;
   const invalid = (message: string, cause?: unknown): TocsinError =>
     usageError('invalid_config', `${path} ${message}`, hint, cause);
+  let text: string;
   let json: unknown;
   try {
-    json = parseJson(readFileSync(path, 'utf8'));
+    text = readFileSync(path, 'utf8');
+    json = parseJson(text);
   } catch (cause) {
     throw invalid('cannot be read as JSON', cause);
   }
+  const repeated = repeatedKey(text);
+  if (repeated !== undefined) throw invalid(`has the key ${printable(repeated)} twice`);
   const parsed = FileSchema.safeParse(json);
   if (parsed.success) return parsed.data;
   const keys = Object.keys(typeof json === 'object' ? (json ?? {}) : {});

@@ -64,6 +64,9 @@ export function readAddress(
   if (trimmed.length > MAX_URL) return err(`is longer than ${MAX_URL} characters`);
   const url = URL.parse(trimmed);
   if (url === null) return err('is not a URL');
+  // `host.` and `host` are one name; certificates and the rules below know it without the dot.
+  url.hostname = url.hostname.replace(/\.$/, '');
+  if (!isHostName(url.hostname)) return err('has a host name that no resolver accepts');
   if (url.username !== '' || url.password !== '') return err('must not have a user or a password');
   if (url.hash !== '' || trimmed.includes('#')) return err('must not have a fragment');
   const isLocal = rules.privateTargets || url.origin === rules.standIn;
@@ -71,6 +74,12 @@ export function readAddress(
     return err('must begin with https://');
   }
   return channel === 'feishu' ? feishuAddress(url, rules) : webhookAddress(url, isLocal, rules);
+}
+
+/** Lengths by RFC 1035; an IPv6 address is in brackets. */
+function isHostName(host: string): boolean {
+  const labels = host.split('.').map(({ length }) => length);
+  return host.startsWith('[') || (host.length <= 253 && labels.every((it) => it > 0 && it <= 63));
 }
 
 function feishuAddress(url: URL, { standIn }: AddressRules): Result<Address, string> {
@@ -101,20 +110,39 @@ function webhookAddress(
   return ok({ url: url.href, kind: 'webhook' });
 }
 
-/** The first and last four characters; `****` for a text of at most eight. */
+/**
+ * The first and last four characters, fewer of a short text, so that at most half of it is shown; `****` for a
+ * text of at most eight.
+ */
 export function maskMiddle(text: string): string {
   const letters = Array.from(text);
   if (letters.length === 0) return '';
   if (letters.length <= 8) return '****';
-  return `${letters.slice(0, 4).join('')}...${letters.slice(-4).join('')}`;
+  const shown = Math.min(4, Math.floor(letters.length / 4));
+  return `${letters.slice(0, shown).join('')}...${letters.slice(-shown).join('')}`;
 }
 
 /** An address that may be shown and stored: its key is masked, and its query removed. */
 export function maskAddress({ url, kind }: Address): string {
-  const { protocol, host, pathname } = new URL(url);
+  const { protocol, host, hostname, port, pathname } = new URL(url);
   const parts = pathname.split('/');
   const key = maskMiddle(parts.at(-1) ?? '');
-  // For a generic webhook, every part of the path may be secret.
-  const before = kind === 'webhook' ? (parts.length > 2 ? '/…' : '') : parts.slice(0, -1).join('/');
-  return `${protocol}//${host}${before}/${key}`;
+  if (kind !== 'webhook') return `${protocol}//${host}${parts.slice(0, -1).join('/')}/${key}`;
+  // Every part of the path may be secret, and some services put the secret into the host name.
+  const names = hostLabels(hostname).map(({ label, isSecret }) => (isSecret ? '…' : label));
+  const shownPort = port === '' ? '' : `:${port}`;
+  return `${protocol}//${names.join('.')}${shownPort}${parts.length > 2 ? '/…' : ''}/${key}`;
+}
+
+/** Such as `hooks` or `eu-west`; what has digits or is longer may be a secret. */
+const PLAIN_LABEL = /^[a-z-]{1,8}$/;
+
+/** The labels of a host name. Whoever owns the last two may have put a secret before them. */
+export function hostLabels(hostname: string): { label: string; isSecret: boolean }[] {
+  const isIp = hostname.startsWith('[') || /^[\d.]+$/.test(hostname);
+  const labels = isIp ? [hostname] : hostname.split('.');
+  return labels.map((label, at) => {
+    const isSecret = at < labels.length - 2 && !PLAIN_LABEL.test(label);
+    return { label, isSecret };
+  });
 }

@@ -62,7 +62,8 @@ export function endOfString(text: string, start: number): number {
   return end + 1;
 }
 
-function isKey(text: string, end: number): boolean {
+/** True when a colon follows the string that ends at `end`. */
+export function isKey(text: string, end: number): boolean {
   let at = end;
   while (' \t\r\n'.includes(text.charAt(at)) && at < text.length) at += 1;
   return text.charAt(at) === ':';

@@ -1,7 +1,9 @@
 // Reads a request's body as JSON. It buffers at most the limit and refuses values that the store cannot hold.
 import { jsonFault, parseJson } from '../../../domain/core/json.ts';
+import { repeatedKey } from '../../../domain/core/repeated-key.ts';
 import type { Result } from '../../../domain/core/result.ts';
 import { err, ok } from '../../../domain/core/result.ts';
+import { printable } from '../../../domain/core/text.ts';
 import type { Problem } from './problems.ts';
 
 export const MAX_BODY_BYTES = 32 * 1024;
@@ -29,15 +31,21 @@ export async function readBody(
 }
 
 function parse(bytes: Uint8Array): Result<unknown, Problem> {
+  let text: string;
   let value: unknown;
   try {
-    value = parseJson(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    value = parseJson(text);
   } catch {
     // The parser's message would quote the body.
     return invalid('Send JSON in UTF-8.');
   }
   const fault = jsonFault(value);
-  return fault === undefined ? ok(value) : invalid(`The body ${fault}.`);
+  if (fault !== undefined) return invalid(`The body ${fault}.`);
+  const repeated = repeatedKey(text);
+  return repeated === undefined
+    ? ok(value)
+    : invalid(`The body has the key ${printable(repeated)} twice; send it once.`);
 }
 
 async function bytesOf(request: Request): Promise<Uint8Array | 'too_large' | 'broken'> {
