@@ -12,6 +12,7 @@ import { systemRuntime } from '../kernel/decider/runtime.ts';
 import { EXPIRY_INDEX, expiryProcess } from '../kernel/processes/expiry.ts';
 import { defineChannel } from '../kernel/processes/delivery/open-channel.ts';
 import { deliveryProcesses, type DeliveryOptions } from '../kernel/processes/delivery/processes.ts';
+import type { PublishedVerdicts } from '../projections/audit/reading/ports.ts';
 import { sealedStore } from '../kernel/sealing/sealed-store.ts';
 import { loadFiles } from './load-files.ts';
 import type { Channels, Tocsin, TocsinOptions } from './options.ts';
@@ -38,7 +39,9 @@ export async function openParts<Addresses>(options: TocsinOptions<Addresses>): P
       }),
     );
     const { storeId } = kernel;
-    const state = options.state ?? open.use(files.sqliteReadModel({ file: file('state.db') }));
+    const openState = () => open.use(files.sqliteReadModel({ file: file('state.db') }));
+    let letThrough: PublishedVerdicts | undefined;
+    const state = options.state ?? (letThrough = openState());
     const indexes = open.use(files.sqliteDueIndexes({ file: file('due.db'), storeId }));
     const list = open.use(files.sqliteDeliveryIndex({ file: file('deliveries.db'), storeId }));
     const messages = { file: file('messages.db') };
@@ -55,6 +58,7 @@ export async function openParts<Addresses>(options: TocsinOptions<Addresses>): P
         ...delivery,
         store,
         requests,
+        letThrough,
         indexes,
         list,
         frontendUrl,

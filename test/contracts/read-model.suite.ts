@@ -174,6 +174,14 @@ export function readModelSuite(name: string, harnessOf: () => ReadModelHarness):
       expect(model.verdictAt({ commit: 3n, prepare: 2n })).toBeUndefined();
       expect(model.verdictOfMessage('abcdefgh-2')).toEqual(rows[3]);
       expect(model.verdictOfMessage('abcdefgh-3')).toBeUndefined();
+      const from = (commit: bigint, limit: number) =>
+        model.publishedAfter({ commit, prepare: commit }, limit).map(({ event }) => event);
+      expect([from(0n, 9), from(1n, 9), from(0n, 1), from(4n, 9)]).toEqual([
+        ['r1', 'r4'],
+        ['r4'],
+        ['r1'],
+        [],
+      ]);
       expect(found('forwards', 20, 9)).toEqual(['r2', 'r4']);
       expect(found('backwards', 20, 9)).toEqual(['r2', 'r1']);
       expect(found('backwards', 30, 1)).toEqual(['r4']);

@@ -1,4 +1,5 @@
 // The notification requests of the output stream, through a consumer that all workers share. An ack means: in the log.
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Msg } from 'nats';
 import { z } from 'zod';
 import { TocsinError } from '../../domain/core/errors.ts';
@@ -59,7 +60,13 @@ const maxAckPending = 1_024;
 /** The durable consumer that workers share by default. */
 export const DEFAULT_CONSUMER = 'tocsin-delivery';
 
+/** How often the worker looks at what the consumer has passed. */
+const PASSED_EVERY_MS = 10_000;
+
 const consumerSchema = z.object({ name: z.string() });
+const consumerInfoSchema = z.object({
+  ack_floor: z.object({ stream_seq: z.number().int().nonnegative() }),
+});
 
 /** The request queue of a JetStream output. */
 export function jetStreamInbox(options: JetStreamInboxOptions): RequestQueue {
@@ -100,6 +107,13 @@ async function follow(connection: Connection, source: Source, run: Run): Promise
   await createConsumer(connection, stream, consumer, subjectRoot);
   const acks = watchAcks(connection, source.logger ?? silentLogger);
   report?.works();
+  const over = new AbortController();
+  const watching = watchPassed(
+    connection,
+    { stream, consumer },
+    run,
+    AbortSignal.any([signal, over.signal]),
+  );
   const inHand = new Set<Promise<void>>();
   const pull: Pull = {
     stream,
@@ -122,7 +136,36 @@ async function follow(connection: Connection, source: Source, run: Run): Promise
       }
     }
   } finally {
-    await Promise.all(inHand);
+    over.abort();
+    await Promise.all([...inHand, watching]);
+  }
+}
+
+/** Tells what the consumer has passed: a limit of the stream discards messages without a word, also from its middle. */
+async function watchPassed(
+  connection: Connection,
+  { stream, consumer }: { readonly stream: string; readonly consumer: string },
+  { passed, report }: Run,
+  signal: AbortSignal,
+): Promise<void> {
+  if (passed === undefined) return;
+  while (!isOver(signal)) {
+    try {
+      // The consumer first: what it has passed is older than the stream's first message of afterwards.
+      const path = `CONSUMER.INFO.${stream}.${consumer}`;
+      const info = await apiRequest(connection, path, undefined, consumerInfoSchema);
+      if (!info.ok) throw unavailable(apiErrorText(info.error));
+      const found = await findStream(connection, stream);
+      const acknowledged = BigInt(info.value.ack_floor.stream_seq);
+      const discarded = BigInt(found?.state.first_seq ?? 1) - 1n;
+      await passed(acknowledged > discarded ? acknowledged : discarded);
+    } catch (error) {
+      // A connection that is lost ends the reading too, which connects again.
+      if (isOver(signal)) return;
+      if (!isOutage(error)) throw error;
+      report?.waits(error.message);
+    }
+    await sleep(PASSED_EVERY_MS, undefined, { signal }).catch(() => undefined);
   }
 }
 

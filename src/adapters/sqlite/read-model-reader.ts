@@ -59,6 +59,12 @@ export function readModelReader(
       VERDICTS,
       `WHERE message_id IS NOT NULL AND substr(message_id, 1, 8) = ? AND message_id = ? LIMIT 1`,
     ),
+    publishedAfter: select(
+      VERDICTS,
+      `INDEXED BY verdicts_by_position
+       WHERE (position_commit, position_prepare) > (?, ?) AND verdict = 'published'
+       ORDER BY position_commit, position_prepare LIMIT ?`,
+    ),
     verdictsFrom: select(
       VERDICTS,
       `INDEXED BY verdicts_by_user WHERE user = ? AND window_start >= ?
@@ -116,6 +122,8 @@ export function readModelReader(
     },
     verdictAt: ({ commit, prepare }) => guarded(() => prepared.verdictAt.get(commit, prepare)),
     verdictOfMessage: (id) => guarded(() => prepared.verdictOfMessage.get(id.slice(0, 8), id)),
+    publishedAfter: ({ commit, prepare }, limit) =>
+      guarded(() => prepared.publishedAfter.all(commit, prepare, limit)),
     verdictsAbout: (user, { direction, windowStart, limit }) => {
       const verdicts = prepared[direction === 'forwards' ? 'verdictsFrom' : 'verdictsUpTo'];
       return guarded(() => verdicts.all(user, windowStart, limit));

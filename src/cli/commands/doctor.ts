@@ -13,12 +13,13 @@ import { register, type Work } from './command.ts';
 import { checked, ok, type Check } from './doctor-check.ts';
 import { checkTogether } from './doctor-log.ts';
 import { checkNats } from './doctor-nats.ts';
+import { checkRequests } from './doctor-requests.ts';
 import { checkServer } from './doctor-server.ts';
 
 export function doctorCommand(program: Command): void {
   register(
     program.command('doctor').description('check Node, store, state file, NATS server and stream'),
-    ['store', ...NATS_SETTINGS, 'state', 'name'],
+    ['store', ...NATS_SETTINGS, 'state', 'worker', 'name'],
     'Example:\n  tocsin doctor --nats nats://127.0.0.1:4222 --json',
     doctor,
   );
@@ -36,7 +37,8 @@ const doctor: Work<object> = async ({ config, terminal }) => {
   const hasNats = nats[0]?.status !== 'failed';
   const together = isReadable ? await checkTogether(config, hasNats) : [];
   const node = ok('node', `Node ${process.versions.node}`);
-  const checks = [node, store, ...server, state, ...nats, ...together];
+  const requests = isReadable && hasNats ? await checkRequests(config) : [];
+  const checks = [node, store, ...server, state, ...nats, ...together, ...requests];
   terminal.print({ checks });
   for (const { name, status, detail, hint } of checks) {
     const mark = { ok: 'ok     ', warning: 'warning', failed: 'FAILED ' }[status];

@@ -21,7 +21,8 @@ export async function openDelivery(
   storeId: string,
   logger: Logger,
 ): Promise<AsyncDisposable & { readonly worker: Worker }> {
-  const { jetStreamInbox, sqliteDueIndexes, sqliteDeliveryIndex } = await loadAdapters();
+  const { jetStreamInbox, sqliteDueIndexes, sqliteDeliveryIndex, openReadModelReader } =
+    await loadAdapters();
   const { name, frontend: frontendUrl } = config;
   const product = await loadProduct();
   mkdirSync(config.worker, { recursive: true });
@@ -38,6 +39,7 @@ export async function openDelivery(
     triggers: product.triggers,
     store,
     requests,
+    letThrough: opened.use(openReadModelReader(config.state)),
     indexes,
     list,
     ...(await deliveryChannels(config, store, logger, opened)),
@@ -59,10 +61,11 @@ export async function openDelivery(
 
 /** Without `using`: in a function with it the compiler leaves an import's path as `.ts`. */
 async function loadAdapters() {
-  const [inbox, due, list] = await Promise.all([
+  const [inbox, due, list, readModel] = await Promise.all([
     import('../../adapters/nats/inbox.ts'),
     import('../../adapters/sqlite/due-index.ts'),
     import('../../adapters/sqlite/delivery-index.ts'),
+    import('../../adapters/sqlite/read-model.ts'),
   ]);
-  return { ...inbox, ...due, ...list };
+  return { ...inbox, ...due, ...list, ...readModel };
 }

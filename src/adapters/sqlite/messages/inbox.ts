@@ -10,6 +10,8 @@ import { DEFAULT_STREAM, type SqliteMessagesOptions } from './output.ts';
 const IN_HAND = 256;
 /** Another process may store requests: look at this interval, in milliseconds. */
 const POLL_MS = 250;
+/** How often the worker looks at what it has passed, in milliseconds. */
+const PASSED_EVERY_MS = 10_000;
 /** A request that cannot be handled now comes again after this time, in milliseconds. */
 const LATER_MS = 2_000;
 
@@ -28,7 +30,7 @@ export function sqliteInbox({
     async run(run) {
       using messages = openMessageFile(resolve(file));
       if (!(await mayBegin(messages, stream, run))) return;
-      await follow(messages, logger, run);
+      await Promise.all([follow(messages, logger, run), watchPassed(messages, run)]);
     },
   };
 }
@@ -45,6 +47,15 @@ async function mayBegin(messages: MessageFile, stream: string, run: Run): Promis
     await messages.stored.sleep(pause, POLL_MS, run.signal);
   }
   return false;
+}
+
+/** A request may have been terminated while an older log was in place. */
+async function watchPassed(messages: MessageFile, { passed, signal }: Run): Promise<void> {
+  while (!signal.aborted && passed !== undefined) {
+    const [first] = messages.requests(1);
+    await passed(first === undefined ? (messages.info()?.lastSequence ?? 0n) : first - 1n);
+    await pause(PASSED_EVERY_MS, signal);
+  }
 }
 
 async function follow(

@@ -11,13 +11,17 @@ import type {
   Acknowledgement,
 } from './request-queue.ts';
 import { readControl } from '../../control/control.ts';
-import type { Process } from '../due/process.ts';
+import { silentReport, type Process, type ProcessReport } from '../due/process.ts';
+import { isOver } from '../../../domain/core/signals.ts';
 import { changeDelivery, type DeliveryContext } from './delivery-decider.ts';
+import { recoverPassed, type PassedOptions } from './passed-requests.ts';
 import { readRequest, type FoundRequest } from './read-request.ts';
 
 export type IntakeOptions = DeliveryContext & {
   readonly kernel: string;
   readonly requests: RequestQueue;
+  /** Finds requests that the queue has passed without a record. */
+  readonly passed?: Pick<PassedOptions, 'letThrough' | 'index' | 'list'> | undefined;
   readonly logger?: Logger | undefined;
 };
 
@@ -46,9 +50,31 @@ export function intakeProcess(options: IntakeOptions): Process {
           return owner === 'ours' ? 'go' : 'wait';
         },
         handle: (message) => intakeMessage(options, message),
+        passed: (upTo) => recover(options, upTo, signal, report),
       });
     },
   };
+}
+
+/** Health is red while requests may be missing: what failed is tried again. */
+async function recover(
+  options: IntakeOptions,
+  upTo: bigint,
+  signal: AbortSignal,
+  report: ProcessReport = silentReport,
+): Promise<void> {
+  const { passed, logger = silentLogger } = options;
+  if (passed === undefined) return;
+  try {
+    const accepting = (found: FoundRequest) => accept(options, found);
+    await recoverPassed({ ...options, ...passed, accept: accepting }, upTo, signal);
+    report.works();
+  } catch (error) {
+    if (isOver(signal)) return;
+    const reason = error instanceof Error ? error.message : String(error);
+    report.waits(`requests that the stream no longer holds were not looked for: ${reason}`);
+    logger.warn({ upTo: String(upTo), err: error }, 'passed requests were not checked; try again');
+  }
 }
 
 /** Takes one message in: the log decides whether its request is real. */
@@ -72,18 +98,19 @@ export async function intakeMessage(
   return 'ack';
 }
 
-/** Creates the delivery record of a request, unless it exists. */
+/** Creates the delivery record of a request, unless it exists. @returns true when it was created */
 export async function accept(
   options: DeliveryContext & { readonly kernel: string },
   { notificationId, event, request }: FoundRequest,
-): Promise<void> {
+): Promise<boolean> {
   const { userId, triggerType, mock, channel, triggerId, previewId } = request;
   const { requestedAt, expiresAt } = request;
   const stream = deliveryStream(options.kernel, userId, notificationId);
   const about = { notificationId, userId, triggerType, mock, channel, triggerId, previewId };
   const source = { event: event.id, stream: event.stream, revision: String(event.revision) };
   const facts = { ...about, source, requestedAt, expiresAt };
-  await changeDelivery(options, stream, { kind: 'accept', facts });
+  const result = await changeDelivery(options, stream, { kind: 'accept', facts });
+  return result.ok && result.value.events.length > 0;
 }
 
 /** Whether the stream is of the log. The messages of another log stay queued for the worker of that log. */

@@ -23,6 +23,7 @@ import { ATTEMPTS_INDEX, attemptsProcess } from './attempts.ts';
 import { channelLimiter, type LimitsOf } from './channel-limiter.ts';
 import { intakeProcess } from './intake.ts';
 import { channelFinder, type DeliveryChannel } from './open-channel.ts';
+import type { PublishedVerdicts } from '../../../projections/audit/reading/ports.ts';
 import { wordingOf, type LocalTexts, type TextsFor } from './wording.ts';
 import type { DeliveryContext } from './delivery-decider.ts';
 
@@ -33,6 +34,9 @@ const LEASE_RANGE_MS = [6_000, 10 * 60_000] as const;
 /** Deliveries handled at once: calls mostly wait for their answer. */
 const DEFAULT_CONCURRENCY = 256;
 
+/** Has no rows: only the position up to which every request that was let through has a record. */
+const PASSED_INDEX = 'delivery-intake.1';
+
 /** The caller closes store, indexes and request queue after the worker stopped. */
 export type DeliveryOptions = {
   readonly store: EventStore;
@@ -42,6 +46,11 @@ export type DeliveryOptions = {
   readonly indexes: DueIndexes;
   /** The list of deliveries. Without it nobody can list them, and skipped deliveries are not redriven. */
   readonly list?: DeliveryIndex | undefined;
+  /**
+   * The verdicts of the projection, from which requests are taken that the stream discarded before a worker recorded them;
+   * usually `openReadModelReader(file)`. Without it those are not delivered.
+   */
+  readonly letThrough?: PublishedVerdicts | undefined;
   /** The addresses that users configured in Tocsin, usually `kernel.channels.lookup`. */
   readonly lookup?: ChannelLookup;
   /** Sends to those addresses. */
@@ -95,7 +104,9 @@ export function deliveryProcesses(options: DeliveryOptions): readonly Process[] 
   const shown = { findChannel, limiter, wordingOf: wording };
   const own = { kernel, records, runtime, ...shown, leaseMs, enabled, logger, index };
   const attempts = attemptsProcess({ ...options, ...own, concurrency });
-  const processes = [intakeProcess({ ...records, kernel, requests, logger }), attempts];
+  const { letThrough } = options;
+  const passed = letThrough && { letThrough, list, index: indexes.open(PASSED_INDEX) };
+  const processes = [intakeProcess({ ...records, kernel, requests, passed, logger }), attempts];
   if (list === undefined) return processes;
   const shared = { index: list, runtime, marked: wakeSignal(), logger };
   return [

@@ -27,6 +27,8 @@ export type RequestQueue = {
    * @param options.check called after each connect, before the first message: hand over, or ask again
    *   later? What it throws ends the run
    * @param options.handle what it throws counts as `nak`
+   * @param options.passed called after the check, and then again and again: every message up to this sequence is
+   *   acknowledged, terminated, or no longer in the stream
    * @param options.report says when messages can arrive, and what keeps them from arriving
    * @throws TocsinError when another try cannot help
    */
@@ -34,6 +36,7 @@ export type RequestQueue = {
     readonly signal: AbortSignal;
     readonly check: (stream: RequestStream) => Promise<'go' | 'wait'>;
     readonly handle: (message: RequestMessage) => Promise<Acknowledgement>;
+    readonly passed?: ((upTo: bigint) => Promise<void>) | undefined;
     readonly report?: ProcessReport | undefined;
   }) => Promise<void>;
 };

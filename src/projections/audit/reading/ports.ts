@@ -53,9 +53,16 @@ export interface VerdictLookup {
   ): readonly VerdictRow[];
 }
 
+/** Which requests were let through. */
+export interface PublishedVerdicts {
+  /** The first verdicts `published` after a position, in the order of the log. */
+  publishedAfter(position: Position, limit: number): readonly VerdictRow[];
+}
+
 export interface SentHistory {
   /** By user, type and instant, or by instant alone; mock notifications are left out. */
   sentNotificationsBy(order: 'subject' | 'time', axis: Axis): Iterable<SentNotification>;
 }
 
-export interface ReadModelTables extends ReadModelView, VerdictLookup, SentHistory {}
+export interface ReadModelTables
+  extends ReadModelView, VerdictLookup, PublishedVerdicts, SentHistory {}

@@ -1,4 +1,5 @@
-// Checks the deliveries against the sent notifications: nothing may be delivered that was not sent.
+// Checks the deliveries against the sent notifications: nothing may be delivered that was not sent, and no request may be
+// gone from the stream without a delivery.
 import { categoryPrefix } from '../../../domain/core/ids.ts';
 import { deliveryCodec, type DeliveryEvent } from '../../../domain/delivery/events.ts';
 import { deliveryStream } from '../../../domain/delivery/stream.ts';
@@ -8,6 +9,10 @@ import { quickMessageId } from '../../uuid.ts';
 import { Fingerprints } from './fingerprints.ts';
 import type { Findings } from './mismatches.ts';
 
+const SENT = 0;
+const DISCARDED = 1;
+const MAX_IDS = 10_000;
+
 /** Checks the events of deliveries in log order; they come after the request. */
 export class DeliveryRecords {
   readonly #kernel: string;
@@ -15,6 +20,9 @@ export class DeliveryRecords {
   readonly #findings: Findings;
   readonly #sent = new Fingerprints();
   readonly #reported = new Set<string>();
+  /** Discarded requests without a record; the first ones by their ids, because a log without a worker has only such. */
+  #discarded = 0;
+  readonly #discardedIds = new Map<string, SentNotification>();
   records = 0;
 
   constructor(kernel: string, findings: Findings) {
@@ -23,8 +31,34 @@ export class DeliveryRecords {
     this.#findings = findings;
   }
 
-  allow(sent: readonly SentNotification[]): void {
-    for (const { id } of sent) this.#sent.set(id, 0);
+  /** @param discarded ids of messages that the stream no longer holds */
+  allow(sent: readonly SentNotification[], discarded: ReadonlySet<string>): void {
+    for (const one of sent) {
+      const isGone = !one.mock && discarded.has(one.id);
+      this.#sent.set(one.id, isGone ? DISCARDED : SENT);
+      if (!isGone) continue;
+      this.#discarded += 1;
+      if (this.#discardedIds.size < MAX_IDS) this.#discardedIds.set(one.id, one);
+    }
+  }
+
+  /** To be called at the end of the log. Without a single record no worker of Tocsin takes the requests of this log. */
+  end(): void {
+    if (this.records === 0 || this.#discarded === 0) return;
+    for (const { id, user, triggerType } of this.#discardedIds.values()) {
+      const detail = `${triggerType} to user ${user}; the stream does not hold its message any more`;
+      this.#findings.add('request_discarded', `notification ${id}`, detail);
+    }
+    for (let n = this.#discardedIds.size; n < this.#discarded; n += 1) {
+      this.#findings.add('request_discarded', 'a later notification', 'as the ones before');
+    }
+  }
+
+  #accepted(id: string): void {
+    if (this.#sent.get(id) !== DISCARDED) return;
+    this.#sent.set(id, SENT);
+    this.#discarded -= 1;
+    this.#discardedIds.delete(id);
   }
 
   isOne({ stream }: RecordedEvent): boolean {
@@ -44,6 +78,7 @@ export class DeliveryRecords {
       this.#findings.add('delivery_changed', `event ${revision} of ${stream}`, fault);
     if (decoded.kind === 'fault') return;
     const { notificationId, userId } = decoded.event.data;
+    this.#accepted(notificationId);
     if (this.#sent.get(notificationId) !== undefined || this.#reported.has(stream)) return;
     // Once per delivery: its other events have the same fault.
     this.#reported.add(stream);

@@ -84,6 +84,12 @@ export const MISMATCHES = {
     action:
       'A person may have got a message without cause. Find out who wrote that stream: see its actor.',
   },
+  request_discarded: {
+    meaning:
+      'A notification was let through and has no delivery, and the stream has discarded its message at a limit.',
+    action:
+      'Run a worker with this read model: it finds the request in the log, and delivers it or records that it expired. Raise the limits of the stream (max_age, max_msgs, max_bytes).',
+  },
   delivery_changed: restore(
     'A delivery does not fit the request that it names, or cannot be read.',
   ),

@@ -45,6 +45,8 @@ export class StoredList implements AsyncDisposable {
   foreign = 0;
   late = 0;
   notVerifiable = 0;
+  /** Ids of messages of the last call that the stream has discarded. */
+  discarded = new Set<string>();
 
   constructor(
     stored: AsyncIterable<readonly StoredMessage[]> | undefined,
@@ -62,6 +64,7 @@ export class StoredList implements AsyncDisposable {
   /** Checks the next messages of the log; returns the sequences of those that the stream holds in order. */
   async expect(messages: readonly PlannedMessage[]): Promise<ReadonlyMap<string, bigint>> {
     const sequences = new Map<string, bigint>();
+    this.discarded = new Set();
     for (const message of messages) {
       while (!this.#find(message, sequences)) await this.#refill();
     }
@@ -94,6 +97,7 @@ export class StoredList implements AsyncDisposable {
       if (next !== undefined && this.#firstOrdinal === undefined) this.#rememberFirst(next);
       if (this.#isBefore(message.ordinal)) {
         this.notVerifiable += 1;
+        this.discarded.add(message.id);
         return true;
       }
       if (next === undefined) {

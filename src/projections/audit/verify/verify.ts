@@ -108,7 +108,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
   };
   const compare = async (page: Refolded): Promise<void> => {
     const sequences = await stored.expect(page.messages);
-    deliveries.allow(page.sentNotifications);
+    deliveries.allow(page.sentNotifications, stored.discarded);
     if (!isAtCut) check.page(page, sequences);
   };
   const isFolded = isProjected(kernel);
@@ -125,6 +125,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
   }
   await reachCut();
   await stored.end();
+  deliveries.end();
   const {
     events,
     triggered: triggers,

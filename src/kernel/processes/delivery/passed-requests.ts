@@ -1,0 +1,99 @@
+// Finds the requests that the queue has passed without a delivery record: a limit of the stream discarded their messages, or
+// they were terminated while an older log was in place. The log decides what is delivered, not the queue.
+import { setImmediate } from 'node:timers/promises';
+import { comparePositions, type Position } from '../../../domain/core/positions.ts';
+import { deliveryStream } from '../../../domain/delivery/stream.ts';
+import type { EventStore } from '../../../domain/ports/event-store.ts';
+import { silentLogger, type Logger } from '../../../domain/ports/logger.ts';
+import type { PublishedVerdicts } from '../../../projections/audit/reading/ports.ts';
+import { lastSeen } from '../../../projections/last-seen.ts';
+import type { VerdictRow } from '../../../projections/read-model.ts';
+import { readControl } from '../../control/control.ts';
+import type { DueIndex } from '../due/due-index.ts';
+import type { DeliveryIndexReader } from './delivery-index.ts';
+import { deliveryDecider } from './delivery-decider.ts';
+import { readRequest, type FoundRequest } from './read-request.ts';
+
+export type PassedOptions = {
+  readonly store: EventStore;
+  readonly kernel: string;
+  readonly letThrough: PublishedVerdicts;
+  /** Where the last position up to which every request has a record is kept. */
+  readonly index: Pick<DueIndex, 'position' | 'lastEvent' | 'commit'>;
+  /** Deliveries that it has need no look at the log. */
+  readonly list?: Pick<DeliveryIndexReader, 'get'> | undefined;
+  /** Creates the record, unless there is one. @returns true when it was created */
+  readonly accept: (request: FoundRequest) => Promise<boolean>;
+  readonly logger?: Logger | undefined;
+};
+
+const PAGE = 256;
+
+/**
+ * Creates the record of each request that has none, up to a sequence of the stream that the queue has passed. A request
+ * whose life is over gets a record that says so.
+ *
+ * @returns how many had none
+ */
+export async function recoverPassed(
+  options: PassedOptions,
+  upTo: bigint,
+  signal: AbortSignal,
+): Promise<number> {
+  const { index, letThrough, logger = silentLogger } = options;
+  let recovered = 0;
+  for (let after = await startOf(options); after !== undefined && !signal.aborted;) {
+    // A new folder looks at every notification: others must get their turn meanwhile.
+    await setImmediate();
+    const rows = letThrough.publishedAfter(after, PAGE);
+    let last: VerdictRow | undefined;
+    for (const row of rows) {
+      // Without a sequence it was never sent: an operator has chosen to send only later messages.
+      if (row.sequence !== null && row.sequence > upTo) break;
+      if (row.sequence !== null && (await recoverOne(options, row))) recovered += 1;
+      last = row;
+    }
+    if (last !== undefined) {
+      const { position, event: id, stream, revision } = last;
+      index.commit({ position, lastEvent: { id, stream, revision }, put: [], remove: [] });
+    }
+    after = last === undefined || last !== rows.at(-1) ? undefined : last.position;
+  }
+  if (recovered > 0) {
+    const about = { requests: recovered, upTo: String(upTo) };
+    logger.error(
+      about,
+      'the stream no longer held requests without a delivery; they were found in the log',
+    );
+  }
+  return recovered;
+}
+
+async function recoverOne(options: PassedOptions, row: VerdictRow): Promise<boolean> {
+  const { store, kernel, list, accept, logger = silentLogger } = options;
+  const { messageId, user, stream, revision } = row;
+  if (messageId === null || user === null || list?.get(messageId) !== undefined) return false;
+  // The list may be behind, and a read costs less than a refused append.
+  const { state } = await deliveryDecider.load(store, deliveryStream(kernel, user, messageId));
+  if (state !== undefined) return false;
+  const found = await readRequest(store, kernel, { stream, revision: String(revision) });
+  if (!found.ok) {
+    const about = { notificationId: messageId, stream, reason: found.error };
+    logger.warn(about, 'a request that was let through cannot be read, and is not delivered');
+    return false;
+  }
+  return found.value.request.mock ? false : accept(found.value);
+}
+
+/** Where to look on; `undefined` before the first message. */
+async function startOf({ store, kernel, index }: PassedOptions): Promise<Position | undefined> {
+  const { output } = await readControl(store, kernel);
+  if (output === undefined) return undefined;
+  const [position, last] = [index.position(), index.lastEvent()];
+  if (position === undefined || last === undefined) return output.after;
+  if (comparePositions(position, output.after) <= 0) return output.after;
+  const prefixes = [last.stream.slice(0, last.stream.indexOf('-') + 1)];
+  // A log that was put back has other requests behind its end.
+  const isThere = (await lastSeen(store, { last, position, prefixes })) !== undefined;
+  return isThere ? position : output.after;
+}
