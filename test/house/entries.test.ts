@@ -17,7 +17,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   sqlite: [],
   delivery: ['ts-pattern', 'uuid', 'zod'],
   audit: ['ts-pattern', 'uuid', 'zod'],
-  schedule: ['chokidar', 'ical.js', 'readdirp', 'ts-pattern', 'uuid', 'zod'],
+  schedule: ['chokidar', 'readdirp', 'ts-pattern', 'uuid', 'windows-iana', 'zod'],
   http: ['hono', 'ts-pattern', 'uuid', 'zod'],
   otel: [],
   contracts: ['zod'],

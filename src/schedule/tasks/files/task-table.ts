@@ -14,6 +14,8 @@ export type TaskRows = {
 export type TaskTable = Omit<TaskSource, 'changes'> & {
   /** Replaces all rows; listeners get the differences. */
   readonly replace: (rows: TaskRows) => void;
+  /** The same in parts: yields between them. The rows change all at once; one replacement runs at a time. */
+  readonly replaceInParts: (rows: TaskRows) => Generator<undefined, void, undefined>;
   /** All rows, then every change, until the signal aborts. */
   readonly changes: (signal: AbortSignal) => AsyncGenerator<TaskChange, void, undefined>;
 };
@@ -21,14 +23,39 @@ export type TaskTable = Omit<TaskSource, 'changes'> & {
 type HeldRow = { readonly change: TaskChange; readonly text: string };
 
 export function createTaskTable(): TaskTable {
-  const tasks = new Map<string, Task>();
-  const blocks = new Map<string, ScheduledBlock>();
+  let tasks = new Map<string, Task>();
+  let blocks = new Map<string, ScheduledBlock>();
   let held = new Map<string, HeldRow>();
   const listeners = new Set<(key: string, change: TaskChange) => void>();
 
   const publish = (key: string, change: TaskChange): void => {
     for (const listener of listeners) listener(key, change);
   };
+
+  function* replaceInParts(rows: TaskRows): Generator<undefined, void, undefined> {
+    const next = {
+      tasks: new Map<string, Task>(),
+      blocks: new Map<string, ScheduledBlock>(),
+      held: new Map<string, HeldRow>(),
+    };
+    for (const change of changesOf(rows)) {
+      yield;
+      const key = keyOfChange(change);
+      if (change.kind === 'task') next.tasks.set(key, change.task);
+      else next.blocks.set(key, change.block);
+      next.held.set(key, { change, text: JSON.stringify(change) });
+    }
+    const before = held;
+    ({ tasks, blocks, held } = next);
+    for (const [key, { change, text }] of next.held) {
+      yield;
+      if (before.get(key)?.text !== text) publish(key, change);
+    }
+    for (const [key, { change }] of before) {
+      yield;
+      if (!next.held.has(key)) publish(key, gone(change));
+    }
+  }
 
   return {
     task: (user, task) => Promise.resolve(tasks.get(keyOf('task', user, task))),
@@ -38,23 +65,9 @@ export function createTaskTable(): TaskTable {
       return Promise.resolve(found.sort((a, b) => a.startAt - b.startAt));
     },
     replace(rows) {
-      const before = held;
-      held = new Map();
-      tasks.clear();
-      blocks.clear();
-      for (const task of rows.tasks) tasks.set(keyOf('task', task.userId, task.taskId), task);
-      for (const block of rows.blocks)
-        blocks.set(keyOf('block', block.userId, block.blockId), block);
-      for (const change of changesOf(rows)) {
-        const id = change.kind === 'task' ? change.taskId : change.blockId;
-        const text = JSON.stringify(change);
-        held.set(keyOf(change.kind, change.userId, id), { change, text });
-      }
-      for (const [key, { change, text }] of held) {
-        if (before.get(key)?.text !== text) publish(key, change);
-      }
-      for (const [key, { change }] of before) if (!held.has(key)) publish(key, gone(change));
+      for (const _ of replaceInParts(rows));
     },
+    replaceInParts,
     async *changes(signal) {
       const pending = new Map<string, TaskChange>();
       for (const [key, { change }] of held) pending.set(key, change);
@@ -83,8 +96,13 @@ export function createTaskTable(): TaskTable {
   };
 }
 
+/** A task or block that is there. */
+export type AddedRow =
+  | (Extract<TaskChange, { kind: 'task' }> & { readonly task: Task })
+  | (Extract<TaskChange, { kind: 'block' }> & { readonly block: ScheduledBlock });
+
 /** The rows, each as an added row. */
-export function* changesOf({ tasks, blocks }: TaskRows): Generator<TaskChange, void, undefined> {
+export function* changesOf({ tasks, blocks }: TaskRows): Generator<AddedRow, void, undefined> {
   for (const task of tasks) yield { kind: 'task', userId: task.userId, taskId: task.taskId, task };
   for (const block of blocks) {
     yield { kind: 'block', userId: block.userId, blockId: block.blockId, block };
@@ -94,6 +112,11 @@ export function* changesOf({ tasks, blocks }: TaskRows): Generator<TaskChange, v
 function gone(change: TaskChange): TaskChange {
   if (change.kind === 'task') return { ...change, task: undefined };
   return { ...change, block: undefined, taskId: change.block?.taskId };
+}
+
+function keyOfChange(change: TaskChange): string {
+  const id = change.kind === 'task' ? change.taskId : change.blockId;
+  return keyOf(change.kind, change.userId, id);
 }
 
 function keyOf(kind: TaskChange['kind'], user: UserId, id: TargetId): string {

@@ -1,13 +1,21 @@
-// Reads an iCalendar text as tasks and blocks around an instant. Pure.
+// Reads the entries of an iCalendar file. Pure.
 import { IdSchema } from '../../../domain/core/identity.ts';
 import type { Instant } from '../../../domain/core/instants.ts';
-import type { ScheduledBlock, Task } from '../task-source.ts';
 import { EntryError, type EntryProblem } from '../entry-problem.ts';
-import { readComponents, type Component, type ContentLine } from './components.ts';
-import { idOf, isBlock, instanceIdOf, readEntry, type Entry } from './entry.ts';
-import { expand, type Instance, type TimeRange } from './recurrence-set.ts';
-import { isInstant } from './property-values.ts';
-import { createTimeZones, namedTimeZone, type TimeZone, type TimeZones } from './time-zones.ts';
+import type { ScheduledBlock, Task } from '../task-source.ts';
+import { lineOf, rawValue, readComponents, type Component, type Components } from './components.ts';
+import {
+  hidesOccurrence,
+  readEntry,
+  type CalendarEntry,
+  type Entry,
+  type EntryContext,
+} from './entry.ts';
+import { namedTimeZone } from './named-zone.ts';
+import { rowsOf } from './rows.ts';
+import { createTimeZones, zoneKey, type TimeZones } from './time-zones.ts';
+import { UTC } from './time-zone.ts';
+import { createFileWork, type FileWork } from './work.ts';
 
 export type CalendarOptions = {
   /** The user of entries and calendars that name none. */
@@ -27,149 +35,154 @@ export type FileRows = {
   readonly counts: { readonly imported: number; readonly ignored: number; readonly failed: number };
 };
 
-/** Instances of a recurring entry are read from this far back to this far ahead. */
-export const BEHIND_MS = 7 * 24 * 60 * 60_000;
-export const AHEAD_MS = 8 * 24 * 60 * 60_000;
-/** Reads a calendar around `now`. Reports problems of the text and never throws for them. */
+/** The entries of a file. They are read once, and expanded around each new time. */
+export type CalendarEntries = {
+  readonly entries: readonly CalendarEntry[];
+  readonly problems: readonly EntryProblem[];
+  readonly ignored: number;
+  /** True for a calendar without its end, whose other entries may be missing. */
+  readonly isCut: boolean;
+};
+
+/**
+ * Reads a calendar. Yields between parts of the work, so that the caller can pause.
+ *
+ * @throws EntryError `not_a_calendar` for a file without a calendar
+ */
+export function* readCalendarEntries(
+  file: string,
+  bytes: Buffer,
+  options: CalendarOptions,
+): Generator<undefined, CalendarEntries, undefined> {
+  const components = yield* readComponents(bytes);
+  assertCalendar(bytes, components);
+  const problems: EntryProblem[] = components.problems.map((problem) => ({ file, ...problem }));
+  let ignored = components.ignored;
+  const contexts = yield* contextsOf(components, options);
+  const read: { readonly entry: Entry; readonly calendar: number }[] = [];
+
+  const report = (component: Component, error: unknown): void => {
+    if (!(error instanceof EntryError)) throw error;
+    const { code, message, line = component.line } = error;
+    const id = rawValue(component, 'UID').slice(0, 128) || undefined;
+    problems.push({ file, line, component: component.name, id, code, message });
+  };
+
+  for (const component of components.entries) {
+    yield;
+    const context = contexts[component.calendar];
+    if (component.name === 'VTIMEZONE' || context === undefined) continue;
+    try {
+      read.push({ entry: yield* readEntry(component, context), calendar: component.calendar });
+    } catch (error) {
+      const isIgnored =
+        hidesOccurrence(component, context.isCancellation) &&
+        lineOf(component, 'RECURRENCE-ID') === undefined;
+      if (isIgnored) ignored += 1;
+      else report(component, error);
+    }
+  }
+
+  // An override that names no user belongs to its series.
+  const owners = new Map<string, Entry>();
+  for (const { entry, calendar } of read) {
+    if (entry.recurrenceId === undefined)
+      owners.set(`${calendar} ${entry.kind} ${entry.uid}`, entry);
+  }
+  const entries: CalendarEntry[] = [];
+  for (const { entry, calendar } of read) {
+    yield;
+    const key = `${calendar} ${entry.kind} ${entry.uid}`;
+    const owner = entry.recurrenceId === undefined ? undefined : owners.get(key);
+    const organizer = IdSchema.safeParse(entry.organizer ?? owner?.organizer).data;
+    const named = entry.user ?? owner?.user ?? contexts[calendar]?.user;
+    const userId = named ?? options.user ?? options.folderUser ?? organizer;
+    if (userId !== undefined) entries.push({ ...entry, file, userId });
+    else if (entry.isHidden) ignored += 1;
+    else problems.push(withoutUser(file, entry));
+  }
+  return { entries, problems, ignored, isCut: components.isCut };
+}
+
+/** Reads a calendar around `now` at once. Reports problems of the text and never throws for them. */
 export function readCalendar(
   file: string,
-  text: string,
+  text: string | Buffer,
   now: Instant,
   options: CalendarOptions,
 ): FileRows {
-  const components = readComponents(text);
-  const problems: EntryProblem[] = components.problems.map((problem) => ({ file, ...problem }));
-  const tasks: Task[] = [];
-  const blocks: ScheduledBlock[] = [];
-  let [imported, ignored, failed] = [0, 0, components.problems.length];
-  for (const count of components.ignored.values()) ignored += count;
-
-  const report = (component: Component, error: unknown, uid?: string): void => {
+  try {
+    const read = finish(readCalendarEntries(file, Buffer.from(text), options));
+    const { tasks, blocks, problems, counts } = finish(rowsOf(read.entries, now));
+    const all = [...read.problems, ...problems];
+    const ignored = read.ignored + counts.ignored;
+    const { imported } = counts;
+    return { tasks, blocks, problems: all, counts: { imported, ignored, failed: all.length } };
+  } catch (error) {
     if (!(error instanceof EntryError)) throw error;
-    const { code, message, line = component.line } = error;
-    failed += 1;
-    problems.push({ file, line, component: component.name, id: uid, code, message });
-  };
-
-  const zonesOf = components.calendars.map((lines, calendar) =>
-    calendarZones(lines, calendar, components.entries, options),
-  );
-  const series = new Map<string, Entry[]>();
-  for (const component of components.entries) {
-    if (component.name === 'VTIMEZONE') continue;
-    if (component.name === 'VEVENT' && !isBlock(component)) {
-      ignored += 1;
-      continue;
-    }
-    const zones = zonesOf[component.calendar];
-    if (zones === undefined) continue;
-    try {
-      const entry = readEntry(component, zones, options.urgencyLeadMs);
-      const key = `${entry.kind} ${component.calendar} ${entry.uid}`;
-      const members = series.get(key) ?? [];
-      members.push(entry);
-      series.set(key, members);
-    } catch (error) {
-      report(component, error, valueOf(component.lines, 'UID')?.slice(0, 128));
-    }
+    const problems = [fileProblem(file, error)];
+    return { tasks: [], blocks: [], problems, counts: { imported: 0, ignored: 0, failed: 1 } };
   }
-  const range = { from: now - BEHIND_MS, to: now + AHEAD_MS };
-  for (const members of series.values()) {
-    const overridden = new Set(members.map((entry) => entry.recurrenceId));
-    for (const entry of members) {
-      const zones = zonesOf[entry.component.calendar];
-      if (zones === undefined) continue;
-      try {
-        const calendarUser = userOfCalendar(components.calendars[entry.component.calendar]);
-        const user = userOf(entry, calendarUser, options);
-        for (const instance of expand(entry, overridden, zones, range)) {
-          if (entry.kind === 'task') tasks.push(taskOf(instance, user));
-          else if (isCurrent(instance, range)) blocks.push(blockOf(instance, user));
-        }
-        imported += 1;
-      } catch (error) {
-        report(entry.component, error, entry.uid.slice(0, 128));
-      }
-    }
+}
+
+/** The problem of a file that cannot be read at all. */
+export function fileProblem(
+  file: string,
+  { code, message }: { readonly code: string; readonly message: string },
+): EntryProblem {
+  return { file, line: 1, component: 'file', code, message };
+}
+
+function finish<T>(steps: Generator<undefined, T, undefined>): T {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
   }
-  return { tasks, blocks, problems, counts: { imported, ignored, failed } };
 }
 
-function isCurrent({ at, entry }: Instance, { from }: TimeRange): boolean {
-  return at !== undefined && at + (entry.durationMs ?? 0) >= from;
+function assertCalendar(bytes: Buffer, { calendars, entries }: Components): void {
+  // The first of the calendars holds what is outside of all.
+  if (calendars.length > 1 || entries.length > 0) return;
+  const why = bytes.length === 0 ? 'it is empty' : 'it has no VCALENDAR';
+  throw new EntryError('not_a_calendar', `is no calendar: ${why}`);
 }
 
-function taskOf({ entry, at, isRecurring }: Instance, userId: string): Task {
-  const { uid, title, priority, completed, sections, durationMs, urgencyOffsetMs, recurrenceId } =
-    entry;
-  const start = (): Instant => storableInstant(entry, at ?? 0);
-  const plus = (ms: number | undefined): Instant | undefined =>
-    ms === undefined ? undefined : storableInstant(entry, (at ?? 0) + ms);
-  return {
-    userId,
-    taskId: isRecurring ? instanceIdOf(uid, recurrenceId ?? start()) : idOf(uid),
-    title,
-    priority,
-    completed,
-    deadlineAt: at === undefined ? undefined : plus(durationMs),
-    urgencyThresholdAt: plus(urgencyOffsetMs),
-    estimatedSections: sections,
-  };
-}
-
-function blockOf({ entry, at = 0, isRecurring }: Instance, userId: string): ScheduledBlock {
-  const { uid, title, taskId, completed, durationMs = 0, recurrenceId } = entry;
-  const startAt = storableInstant(entry, at);
-  return {
-    userId,
-    blockId: isRecurring ? instanceIdOf(uid, recurrenceId ?? startAt) : idOf(uid),
-    seriesId: isRecurring ? idOf(uid) : undefined,
-    title,
-    taskId,
-    startAt,
-    endAt: storableInstant(entry, startAt + durationMs),
-    completed,
-  };
-}
-
-function storableInstant(entry: Entry, at: number): Instant {
-  if (isInstant(at)) return at;
-  const line = entry.anchor?.line.line;
-  throw new EntryError('out_of_range', 'is outside the years 1970 to 9999', line);
-}
-
-function userOf(entry: Entry, calendar: string | undefined, options: CalendarOptions): string {
-  const organizer = IdSchema.safeParse(entry.organizer);
-  const user = entry.user ?? calendar ?? options.user ?? options.folderUser ?? organizer.data;
-  if (user !== undefined) return user;
+function withoutUser(file: string, { line, component, uid }: Entry): EntryProblem {
   const message = 'names no user, and neither its calendar, folder nor an option does';
-  throw new EntryError('no_user', message);
+  return { file, line, component, id: uid.slice(0, 128), code: 'no_user', message };
 }
 
-function userOfCalendar(lines: readonly ContentLine[] | undefined): string | undefined {
-  return IdSchema.safeParse(valueOf(lines, 'X-TOCSIN-USER')).data;
+/** What each VCALENDAR says about its entries. */
+function* contextsOf({ calendars, entries }: Components, options: CalendarOptions) {
+  const timezones = calendars.map(() => new Map<string, Component>());
+  for (const component of entries) {
+    yield;
+    if (component.name !== 'VTIMEZONE') continue;
+    const tzid = rawValue(component, 'TZID');
+    const known = timezones[component.calendar];
+    if (tzid !== '' && known?.has(zoneKey(tzid)) === false) known.set(zoneKey(tzid), component);
+  }
+  const work = createFileWork();
+  const contexts: (EntryContext & { readonly user: string | undefined })[] = [];
+  for (const [calendar, lines] of calendars.entries()) {
+    yield;
+    const value = (name: string): string => rawValue({ lines }, name);
+    contexts.push({
+      zones: zonesOf(value('X-WR-TIMEZONE'), timezones[calendar] ?? new Map(), work, options),
+      user: IdSchema.safeParse(value('X-TOCSIN-USER')).data,
+      isCancellation: value('METHOD').toUpperCase() === 'CANCEL',
+      leadMs: options.urgencyLeadMs,
+    });
+  }
+  return contexts;
 }
 
-function calendarZones(
-  lines: readonly ContentLine[],
-  calendar: number,
-  entries: readonly Component[],
+function zonesOf(
+  floating: string,
+  timezones: ReadonlyMap<string, Component>,
+  work: FileWork,
   options: CalendarOptions,
 ): TimeZones {
-  const timezones = new Map<string, Component>();
-  for (const component of entries) {
-    if (component.name !== 'VTIMEZONE' || component.calendar !== calendar) continue;
-    const tzid = valueOf(component.lines, 'TZID');
-    if (tzid !== undefined && !timezones.has(tzid)) timezones.set(tzid, component);
-  }
-  const value = valueOf(lines, 'X-WR-TIMEZONE');
-  const floating: TimeZone | undefined =
-    (value === undefined ? undefined : namedTimeZone(value)) ?? namedTimeZone(options.timeZone);
-  return createTimeZones(timezones, floating ?? { toInstant: (local) => local });
-}
-
-function valueOf(lines: readonly ContentLine[] | undefined, name: string): string | undefined {
-  const line = lines?.find((found) => found.name === name);
-  const value = line?.text.slice(line.text.indexOf(':') + 1).trim();
-  return value === '' ? undefined : value;
+  const zone = (floating && namedTimeZone(floating)) || namedTimeZone(options.timeZone) || UTC;
+  return createTimeZones(timezones, zone, () => work.entry());
 }

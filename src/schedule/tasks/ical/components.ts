@@ -2,8 +2,7 @@
 // is bounded, so the cost of a hostile file is linear in its size.
 import { EntryError, type EntryProblem } from '../entry-problem.ts';
 import { oneLine } from '../../../domain/core/text.ts';
-
-export type ContentLine = { readonly line: number; readonly name: string; readonly text: string };
+import { contentLines, utf8Bytes, type ContentLine } from './content-lines.ts';
 
 export type Component = {
   readonly name: string;
@@ -19,34 +18,53 @@ export type Components = {
   readonly entries: readonly Component[];
   /** The properties of each VCALENDAR. */
   readonly calendars: readonly (readonly ContentLine[])[];
-  /** How many components of each other kind there are. */
-  readonly ignored: ReadonlyMap<string, number>;
+  /** How many components of other kinds there are. */
+  readonly ignored: number;
+  /** True when a VCALENDAR, or what is around an entry, has no end: the rest of the file may be missing. */
+  readonly isCut: boolean;
   readonly problems: readonly Omit<EntryProblem, 'file'>[];
 };
 
 const MAX_DEPTH = 16;
-/** Longer properties are attachments; they are not read. */
-const MAX_LINE_CHARS = 64 * 1024;
 const MAX_ENTRY_LINES = 20_000;
+/** Bounds the memory that a file takes: its components and the properties that are kept of them. */
+const MAX_PARTS = 2_000_000;
+const PARTS_OF_COMPONENT = 4;
+const MAX_PROBLEMS = 10_000;
 const READ: ReadonlySet<string> = new Set(['VTODO', 'VEVENT', 'VTIMEZONE']);
 const NESTED: ReadonlySet<string> = new Set([...READ, 'VALARM', 'STANDARD', 'DAYLIGHT']);
 
+/** The properties that are read; a file's memory is spent on them alone. */
+const KEPT: ReadonlySet<string> = new Set(
+  (
+    'UID SEQUENCE DTSTAMP LAST-MODIFIED RECURRENCE-ID DTSTART DTEND DUE DURATION RRULE EXRULE RDATE EXDATE ' +
+    'STATUS TRANSP COMPLETED PERCENT-COMPLETE PRIORITY ESTIMATED-DURATION SUMMARY ORGANIZER RELATED-TO ' +
+    'TRIGGER TZID TZOFFSETFROM TZOFFSETTO METHOD X-WR-TIMEZONE ' +
+    'X-TOCSIN-USER X-TOCSIN-PRIORITY X-TOCSIN-COMPLETED X-TOCSIN-SECTIONS X-TOCSIN-TASK X-TOCSIN-URGENT-AT'
+  ).split(' '),
+);
+
 type OpenComponent = Component & {
+  /** How many lines it has. */
+  size: number;
   readonly lines: ContentLine[];
   readonly children: Component[];
   /** True for an entry that is read, and for its subcomponents. */
   readonly isRead: boolean;
 };
 
-/** Splits a file's text. Components that do not nest are reported; the rest is read. */
-export function readComponents(text: string): Components {
+/**
+ * Splits a file. Components that do not nest are reported; the rest is read. Yields between parts of the work.
+ */
+export function* readComponents(bytes: Buffer): Generator<undefined, Components, undefined> {
   const entries: Component[] = [];
   const calendars: ContentLine[][] = [[]];
-  const ignored = new Map<string, number>();
+  let ignored = 0;
   const problems: Omit<EntryProblem, 'file'>[] = [];
   const stack: OpenComponent[] = [];
   let tooDeep = 0;
   let current = 0;
+  let parts = 0;
 
   const report = (line: number, component: string, code: string, message: string): void => {
     problems.push({ line, component, code, message });
@@ -67,13 +85,24 @@ export function readComponents(text: string): Components {
     if (open.name === 'VCALENDAR') current = 0;
     if (!open.isRead) return;
     if (READ.has(open.name)) {
-      if (open.lines.length <= MAX_ENTRY_LINES) entries.push(open);
+      if (open.size <= MAX_ENTRY_LINES) entries.push(open);
       else report(open.line, name, 'entry_too_large', `has more than ${MAX_ENTRY_LINES} lines`);
     } else stack.at(-1)?.children.push(open);
   };
 
-  for (const content of contentLines(text)) {
+  for (const content of contentLines(yield* utf8Bytes(bytes))) {
+    yield;
+    if (content === undefined) continue;
     const { line, name } = content;
+    if (parts > MAX_PARTS || problems.length >= MAX_PROBLEMS) {
+      report(
+        line,
+        'VCALENDAR',
+        'calendar_too_large',
+        'has too many entries or problems to read on',
+      );
+      return { entries, calendars, ignored, isCut: true, problems };
+    }
     const parent = stack.at(-1);
     if (name === 'BEGIN') {
       const component = componentName(content.text.slice(6));
@@ -81,13 +110,12 @@ export function readComponents(text: string): Components {
         tooDeep += 1;
         continue;
       }
+      parts += PARTS_OF_COMPONENT;
       if (component === 'VCALENDAR') current = calendars.push([]) - 1;
       const isRead = READ.has(component) || (parent?.isRead === true && NESTED.has(component));
-      if (!isRead && component !== 'VCALENDAR') {
-        ignored.set(component, (ignored.get(component) ?? 0) + 1);
-      }
-      const open = { name: component, line, lines: [], children: [], calendar: current, isRead };
-      stack.push(open);
+      if (!isRead && component !== 'VCALENDAR') ignored += 1;
+      const nothing = { size: 0, lines: [], children: [] };
+      stack.push({ name: component, line, ...nothing, calendar: current, isRead });
     } else if (name === 'END') {
       if (tooDeep > 0) {
         tooDeep -= 1;
@@ -96,54 +124,28 @@ export function readComponents(text: string): Components {
         continue;
       }
       end(componentName(content.text.slice(4)), line);
-    } else if (tooDeep === 0 && parent?.isRead === true) {
-      if (parent.lines.length <= MAX_ENTRY_LINES) parent.lines.push(content);
-    } else if (parent?.name === 'VCALENDAR') calendars[parent.calendar]?.push(content);
+    } else if (tooDeep === 0 && parent !== undefined) {
+      parent.size += 1;
+      const lines = parent.isRead ? parent.lines : calendarLines(calendars, parent);
+      if (lines === undefined || !KEPT.has(name) || parent.size > MAX_ENTRY_LINES) continue;
+      parts += 1;
+      lines.push(content);
+    }
   }
+  const isCut = stack.length > 0;
   for (const open of stack.reverse()) {
     if (open.isRead || open.name === 'VCALENDAR') unfinished(open);
   }
-  return { entries, calendars, ignored, problems };
+  return { entries, calendars, ignored, isCut, problems };
+}
+
+function calendarLines(calendars: readonly ContentLine[][], { name, calendar }: Component) {
+  return name === 'VCALENDAR' ? calendars[calendar] : undefined;
 }
 
 /** A broken file may have any text as a name, and the name is shown to people. */
 function componentName(text: string): string {
   return oneLine(text, 64).toUpperCase();
-}
-
-/** Unfolds content lines: a line that begins with a space or a tab continues the line before it. */
-function* contentLines(text: string): Generator<ContentLine, void, undefined> {
-  let parts: string[] = [];
-  let length = 0;
-  let began = 1;
-  let line = 0;
-  const flush = function* (): Generator<ContentLine, void, undefined> {
-    if (parts.length === 0) return;
-    const whole = parts.join('');
-    const name = /^[A-Za-z0-9-]+/.exec(whole)?.[0].toUpperCase();
-    // A line that is too long is not cut: its value would be wrong. It counts as no property.
-    if (name !== undefined && length <= MAX_LINE_CHARS) yield { line: began, name, text: whole };
-    else if (whole.trim() !== '') yield { line: began, name: '', text: whole.slice(0, 80) };
-  };
-  const endings = /\r\n|\n|\r/g;
-  for (let at = 0; at < text.length;) {
-    endings.lastIndex = at;
-    const ending = endings.exec(text);
-    const stop = ending?.index ?? text.length;
-    const raw = text.slice(at, stop);
-    at = stop + (ending?.[0].length ?? 0);
-    line += 1;
-    if (raw.startsWith(' ') || raw.startsWith('\t')) {
-      length += raw.length - 1;
-      if (length <= MAX_LINE_CHARS) parts.push(raw.slice(1));
-      continue;
-    }
-    yield* flush();
-    parts = raw === '' ? [] : [raw.slice(0, MAX_LINE_CHARS)];
-    length = raw.length;
-    began = line;
-  }
-  yield* flush();
 }
 
 export function linesOf(component: Component, name: string): readonly ContentLine[] {
@@ -156,4 +158,10 @@ export function lineOf(component: Component, name: string): ContentLine | undefi
 
 export function propertyError({ line, name }: ContentLine, message: string): EntryError {
   return new EntryError('invalid_property', `has a ${name} that ${message}`, line);
+}
+
+/** The unparsed value of a property, or the empty text. */
+export function rawValue({ lines }: Pick<Component, 'lines'>, name: string): string {
+  const line = lines.find((found) => found.name === name);
+  return line === undefined ? '' : line.text.slice(line.text.indexOf(':') + 1).trim();
 }

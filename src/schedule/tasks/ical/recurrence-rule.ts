@@ -1,5 +1,6 @@
 // Parses and checks a recurrence rule (RECUR value).
-import { propertyError, type ContentLine } from './components.ts';
+import { propertyError } from './components.ts';
+import type { ContentLine } from './content-lines.ts';
 
 const FREQUENCIES = [
   'SECONDLY',
@@ -59,7 +60,7 @@ export function readRecurrenceRule(line: ContentLine): RecurrenceRule {
   const whole = (key: string, max: number): number | undefined => {
     const value = parts.get(key);
     if (value === undefined) return undefined;
-    if (!/^\d{1,9}$/.test(value) || Number(value) < 1 || Number(value) > max) {
+    if (!/^\d{1,12}$/.test(value) || Number(value) < 1 || Number(value) > max) {
       throw propertyError(line, `has a ${key} out of range`);
     }
     return Number(value);
@@ -72,7 +73,7 @@ export function readRecurrenceRule(line: ContentLine): RecurrenceRule {
   return {
     freq,
     interval: whole('INTERVAL', 1_000_000) ?? 1,
-    count: whole('COUNT', 999_999_999),
+    count: whole('COUNT', 999_999_999_999),
     until,
     weekStart: weekStart < 0 ? 1 : weekStart,
     bySecond: numbers('BYSECOND', 0, 59),
