@@ -3,7 +3,7 @@ import { TocsinError } from '../domain/core/errors.ts';
 import { controlStream, DEFAULT_KERNEL_NAME } from '../domain/core/ids.ts';
 import type { ControlState } from '../domain/control/state.ts';
 import type { Clock } from '../domain/ports/runtime.ts';
-import { assertNotHidden } from '../domain/ports/hidden-stream.ts';
+import { assertNotHidden, hiddenStreams } from '../domain/ports/hidden-stream.ts';
 import type { EventStore } from '../domain/ports/event-store.ts';
 import { silentLogger, type Logger } from '../domain/ports/logger.ts';
 import type { Output } from '../projections/output.ts';
@@ -13,6 +13,10 @@ import { DEFAULT_TIMING, type Timing } from '../projections/publisher/context.ts
 import { createProjector, type Projector } from '../projections/publisher/projector.ts';
 import { appendControl, initialiseControl, readControl } from './control/control.ts';
 import { systemRuntime } from './decider/runtime.ts';
+
+/** How long a projector looks for streams whose metadata hide events, and how many it names. */
+const HIDDEN_LOOK_MS = 5_000;
+const MOST_HIDDEN = 10;
 
 /** The caller closes store and state after the projector has stopped. */
 export type ProjectorOptions = {
@@ -58,6 +62,7 @@ export function openProjector(options: ProjectorOptions): Projector {
     await assertNotHidden(store, controlStream(name));
     const state = await initialiseControl(context, call);
     isInitialised = true;
+    void nameHidden(store, name, logger);
     return state;
   };
   return createProjector({
@@ -77,6 +82,20 @@ export function openProjector(options: ProjectorOptions): Projector {
     ...runtime,
     elapsed: options.elapsed ?? runtime.elapsed,
   });
+}
+
+/** Beside the projection: what is hidden already stops it where it matters. */
+async function nameHidden(store: EventStore, kernel: string, logger: Logger): Promise<void> {
+  try {
+    const signal = AbortSignal.timeout(HIDDEN_LOOK_MS);
+    for (const { stream, keys } of await hiddenStreams(store, kernel, MOST_HIDDEN, signal)) {
+      const text = 'metadata let events of this stream vanish: remove the keys before a scavenge';
+      logger.warn({ stream, keys: keys.join(', ') }, text);
+    }
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    logger.debug({ reason }, 'the metadata of streams cannot be read');
+  }
 }
 
 function assertNames(subjectRoot: string, source: string): void {

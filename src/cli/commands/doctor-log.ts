@@ -2,7 +2,7 @@
 // what a projector would refuse, as far as the last event and the last message show it.
 import { existsSync } from 'node:fs';
 import { openReadModelReader } from '../../adapters/sqlite/read-model.ts';
-import { messageId } from '../../domain/core/ids.ts';
+import { controlStream, messageId } from '../../domain/core/ids.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { assertNotHidden } from '../../domain/ports/hidden-stream.ts';
 import type { OutputGeneration } from '../../domain/control/state.ts';
@@ -70,6 +70,8 @@ async function checkCheckpoint(
   storeId: string | undefined,
   checkpoint: Checkpoint,
 ): Promise<Check> {
+  // Hidden events are no shorter log.
+  if (storeId === undefined) await assertNotHidden(log, controlStream(name));
   assertSameStore(checkpoint, storeId);
   await lastFolded(log, checkpoint, projectionPrefixes(name));
   return ok('log', `holds the last event of ${state}`);
@@ -123,6 +125,7 @@ async function assertDecided(
   }
   const id = headers.get('ce-id');
   if (Object.keys(RULES).some((rule) => messageId(event.id, rule) === id)) return;
+  await assertNotHidden(log, stream);
   throw refusals.disagrees(output, sequence, `the log has another event at its place in ${stream}`);
 }
 

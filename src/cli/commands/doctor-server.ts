@@ -4,9 +4,9 @@ import { parseConnectionString } from '../../adapters/eventstore/esdb/connection
 import { versionFault } from '../../adapters/eventstore/esdb/supported-versions.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { controlStream } from '../../domain/core/ids.ts';
-import { hidingMetadata } from '../../domain/ports/hidden-stream.ts';
+import { hiddenStreams } from '../../domain/ports/hidden-stream.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
-import { ACCESS_HINT } from '../../kernel/decider/decider.ts';
+import { ACCESS_HINT, DELETED_HINT } from '../../kernel/decider/decider.ts';
 import { projectionPrefixes } from '../../projections/dedupe/classify.ts';
 import { openServer, type Server } from '../compose/compose.ts';
 import type { Config } from '../config/config.ts';
@@ -62,16 +62,18 @@ async function checkAppending(store: EventStore, name: string): Promise<Check> {
   throw new TocsinError(kind, code, message, { hint });
 }
 
-const DELETED_HINT =
-  'The control stream has a tombstone, which is for ever: restore a backup, or start another log with --name.';
+/** How many streams `doctor` names, and how long it looks for them. */
+const MOST_HIDDEN = 5;
+const HIDDEN_LOOK_MS = 30_000;
 
 async function checkMetadata(store: EventStore, name: string): Promise<Check> {
-  const stream = controlStream(name);
-  const found = await hidingMetadata(store, stream);
-  if (found.length === 0) return ok('metadata', `no metadata hides events of ${stream}`);
-  const detail = `${found.join(', ')} in the metadata of ${stream} lets events vanish`;
-  const hint = `Remove the keys from the metadata of ${stream} before the server scavenges.`;
-  return { name: 'metadata', status: 'failed', detail, hint };
+  const signal = AbortSignal.timeout(HIDDEN_LOOK_MS);
+  const found = await hiddenStreams(store, name, MOST_HIDDEN, signal);
+  if (found.length === 0) return ok('metadata', `no metadata hides events of ${name}.*`);
+  const streams = found.map(({ stream, keys }) => `${keys.join(', ')} of ${stream}`).join('; ');
+  const detail = `metadata let events vanish: ${streams}`;
+  const hint = 'Remove the keys from the metadata of these streams before the server scavenges.';
+  return { name: 'metadata', status: 'failed', detail, hint, code: 'stream_hidden' };
 }
 
 async function checkUsers(store: EventStore): Promise<Check> {

@@ -35,7 +35,9 @@ const doctor: Work<object> = async ({ config, terminal }) => {
   const nats = await checkNats(config);
   const isReadable = [store, state].every(({ status }) => status !== 'failed');
   const hasNats = nats[0]?.status !== 'failed';
-  const together = isReadable ? await checkTogether(config, hasNats) : [];
+  // Nothing of a log can be read whose control stream was deleted.
+  const isDeleted = server.some(({ code }) => code === 'stream_deleted');
+  const together = isReadable && !isDeleted ? await checkTogether(config, hasNats) : [];
   const node = ok('node', `Node ${process.versions.node}`);
   const requests = isReadable && hasNats ? await checkRequests(config) : [];
   const checks = [node, store, ...server, state, ...nats, ...together, ...requests];

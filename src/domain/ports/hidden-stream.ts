@@ -3,9 +3,12 @@
 import { TocsinError } from '../core/errors.ts';
 import { isJsonObject, type Json } from '../core/json.ts';
 import { isUnreadable } from '../core/recorded-event.ts';
+import { unlessAborted } from '../core/signals.ts';
 import type { EventStore } from './event-store.ts';
 
 type StreamReader = Pick<EventStore, 'readStream'>;
+
+const METADATA = '$$';
 
 const HIDING = ['$maxCount', '$maxAge', '$tb'] as const;
 
@@ -14,7 +17,47 @@ export async function hidingMetadata(
   store: StreamReader,
   stream: string,
 ): Promise<readonly string[]> {
-  const metadata = await lastData(store, `$$${stream}`);
+  return hidingKeys(await lastData(store, `${METADATA}${stream}`));
+}
+
+/** A stream with such keys. */
+export type HiddenStream = { readonly stream: string; readonly keys: readonly string[] };
+
+/**
+ * The streams of a kernel whose metadata hide events, the latest metadata first. Reads the log backwards until the signal
+ * is raised, so a later part of a long log may be left out.
+ *
+ * @param most how many streams are named at most
+ */
+export async function hiddenStreams(
+  store: Pick<EventStore, 'readAll'>,
+  kernel: string,
+  most: number,
+  signal: AbortSignal,
+): Promise<readonly HiddenStream[]> {
+  const found: HiddenStream[] = [];
+  const seen = new Set<string>();
+  const prefixes = [`${METADATA}${kernel}.`];
+  const pages = store.readAll({ direction: 'backwards', prefixes })[Symbol.asyncIterator]();
+  try {
+    while (found.length < most) {
+      const next = await unlessAborted(pages.next(), signal, () => undefined);
+      if (next === undefined || next.done === true) break;
+      for (const { stream, data } of next.value) {
+        if (seen.has(stream)) continue;
+        seen.add(stream);
+        const keys = isUnreadable(data) ? [] : hidingKeys(data);
+        if (keys.length > 0) found.push({ stream: stream.slice(METADATA.length), keys });
+      }
+    }
+  } finally {
+    // A read that waits for its answer ends when it has one, or with the store.
+    pages.return?.().catch(() => undefined);
+  }
+  return found.slice(0, most);
+}
+
+function hidingKeys(metadata: Json | undefined): readonly string[] {
   if (!isJsonObject(metadata)) return [];
   // Servers ignore values that are no positive whole numbers.
   return HIDING.flatMap((key) => {

@@ -29,6 +29,10 @@ export const DEFAULT_DEADLINE_MS = 10_000;
 export const ACCESS_HINT =
   'Nothing was written. Check user and password, and give the user the right to append: see `tocsin store acl`.';
 
+/** What to do about `stream_deleted` of a stream that the kernel cannot do without. */
+export const DELETED_HINT =
+  'The stream has a tombstone, which is for ever: restore a backup, or start another log with --name.';
+
 const CONFLICT_BACKOFF: Backoff = { firstMs: 10, longestMs: 10 * 2 ** MAX_CONFLICTS };
 const OUTAGE_BACKOFF: Backoff = { firstMs: 20, longestMs: 1_000 };
 
@@ -260,7 +264,7 @@ export function decider<S, E extends { readonly type: string }>(aggregate: Aggre
     }
   }
 
-  /** As `transact`, for callers that cannot go on without an answer: throws `unavailable`. */
+  /** As `transact`, for callers that cannot go on without an answer: throws `unavailable`, or `refused`. */
   async function transactOrThrow<A, R>(
     context: Stores,
     stream: string,
@@ -277,6 +281,11 @@ export function decider<S, E extends { readonly type: string }>(aggregate: Aggre
       });
     switch (result.kind) {
       case 'refused':
+        // Trying again does not help.
+        if (result.reason === 'stream_deleted') {
+          const message = `cannot append to ${stream}: it was deleted for ever`;
+          throw new TocsinError('refused', result.reason, message, { hint: DELETED_HINT });
+        }
         throw unwritable(`the event store refused: ${result.message}`, result.reason);
       case 'conflict':
         throw unwritable('other writers kept changing the stream');

@@ -71,6 +71,9 @@ export function answerOf(
     : { outcome: 'appended', revision, position };
 }
 
+/** Servers say `StreamDeleted`. */
+const DELETED = 'the stream was deleted for ever: it has a tombstone';
+
 function refusalOf(buffer: Buffer, error: Range | undefined): AppendAnswer {
   if (error === undefined) {
     return unknown('the answer is neither a success nor an error');
@@ -98,7 +101,7 @@ function refusalOf(buffer: Buffer, error: Range | undefined): AppendAnswer {
     case 'event_store.client.WrongExpectedVersion':
       return { outcome: 'conflict', actual: actualIn(buffer, ...details) };
     case 'event_store.client.StreamDeleted':
-      return { outcome: 'refused', reason: 'stream_deleted', message };
+      return { outcome: 'refused', reason: 'stream_deleted', message: DELETED };
     case 'event_store.client.AccessDenied':
       return {
         outcome: 'refused',
