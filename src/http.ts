@@ -1,5 +1,6 @@
 // 'tocsin/http': the HTTP API, to be mounted in a server of the host's own. Re-exports only.
 export { createHttpApp, type HttpApp, type HttpAppOptions } from './adapters/http/app.ts';
+export { nodeHandler, type FetchApp } from './adapters/http/server/node-handler.ts';
 export type { ApiChannels } from './adapters/http/routes/channels.ts';
 export { bearerTokens, type Authenticate, type Caller } from './adapters/http/endpoint/caller.ts';
 export { PROBLEMS, type ProblemCode } from './adapters/http/endpoint/problems.ts';

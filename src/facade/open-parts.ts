@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { silentLogger } from '../domain/ports/logger.ts';
 import type { ChannelReport } from '../domain/ports/sender.ts';
 import { createAudit } from '../kernel/create-audit.ts';
+import { createTokens } from '../kernel/access/tokens.ts';
 import { createDeliveries } from '../kernel/deliveries.ts';
 import { openKernel, type Kernel } from '../kernel/open-kernel.ts';
 import { openProjector } from '../kernel/open-projector.ts';
@@ -14,12 +15,14 @@ import { defineChannel } from '../kernel/processes/delivery/open-channel.ts';
 import { deliveryProcesses, type DeliveryOptions } from '../kernel/processes/delivery/processes.ts';
 import type { PublishedVerdicts } from '../projections/audit/reading/ports.ts';
 import { sealedStore } from '../kernel/sealing/sealed-store.ts';
+import { apiOf } from './api.ts';
 import { loadFiles } from './load-files.ts';
 import type { Channels, Tocsin, TocsinOptions } from './options.ts';
 
 /** Opens the parts; see `openTocsin`. */
 export async function openParts<Addresses>(options: TocsinOptions<Addresses>): Promise<Tocsin> {
   const { folder, texts, vault, send, frontendUrl, logger = silentLogger, clock } = options;
+  const { name } = options;
   mkdirSync(folder, { recursive: true });
   const own = channelsOf(options.channels);
   const open = new AsyncDisposableStack();
@@ -68,6 +71,9 @@ export async function openParts<Addresses>(options: TocsinOptions<Addresses>): P
       }),
       expiryProcess({ ...options, store, index: indexes.open(EXPIRY_INDEX), runtime, logger }),
     ];
+    const deliveries = createDeliveries({ store, index: () => list, ...(clock ? { clock } : {}) });
+    const tokens = createTokens({ store, ...(name === undefined ? {} : { name }) });
+    const fetch = apiOf({ ...options.api, kernel, deliveries, tokens, logger, vault });
     const held = open.move();
     const closing = new AbortController();
     let running: Promise<void> = Promise.resolve();
@@ -84,12 +90,13 @@ export async function openParts<Addresses>(options: TocsinOptions<Addresses>): P
         running = runTogether(until, [projector, openWorker({ processes, logger })]);
         return running;
       },
-      deliveries: createDeliveries({ store, index: () => list, ...(clock ? { clock } : {}) }),
+      deliveries,
+      tokens,
+      fetch,
       status: () => projector.status(),
       audit() {
         const view = files.openReadModelReader(file('state.db'), { snapshot: true });
         const reader = files.sqliteMessageReader(messages);
-        const { name } = options;
         const parts = { log, scratch: files.temporaryReadModel, state: view, messages: reader };
         const audit = createAudit({ ...parts, ...(name === undefined ? {} : { name }) });
         const dispose = (): Promise<void> => {

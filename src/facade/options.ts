@@ -1,6 +1,8 @@
 // The options and the result of `openTocsin`.
 import type { EventStore } from '../domain/ports/event-store.ts';
 import type { Sender } from '../domain/ports/sender.ts';
+import type { HttpAppOptions } from '../adapters/http/app.ts';
+import type { Tokens } from '../kernel/access/tokens.ts';
 import type { Audit } from '../kernel/create-audit.ts';
 import type { Deliveries } from '../kernel/deliveries.ts';
 import type { Kernel, KernelOptions } from '../kernel/open-kernel.ts';
@@ -29,6 +31,9 @@ export type TocsinOptions<Addresses> = Omit<KernelOptions, 'store' | 'texts' | '
     readonly requests?: DeliveryOptions['requests'];
     /** Default: `state.db` in the folder. */
     readonly state?: ReadModel;
+    /** The API of {@link Tocsin.fetch}. Default: tokens of the log, at `/`. */
+    readonly api?: Pick<HttpAppOptions, 'basePath' | 'rate'> &
+      Partial<Pick<HttpAppOptions, 'authenticate'>>;
     /** Sends to `feishu` and `webhook`, usually a `channelSender`. */
     readonly send?: Sender;
   };
@@ -42,6 +47,13 @@ export interface Tocsin extends Kernel {
   run(signal: AbortSignal): Promise<void>;
   /** The deliveries of this folder: list, history, redrive. */
   readonly deliveries: Deliveries;
+  /**
+   * Answers a request to the HTTP API, so that any server can mount it. Name the path
+   * as `api.basePath`.
+   */
+  readonly fetch: (request: Request) => Promise<Response>;
+  /** The tokens with which callers of the API authenticate. */
+  readonly tokens: Tokens;
   /** The projection's state, for health checks. */
   status(): ProjectorStatus;
   /** Audits the log beside a running projection. Dispose it: it has files open. */

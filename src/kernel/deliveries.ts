@@ -38,7 +38,7 @@ export interface Deliveries {
   ): Promise<RedriveResult>;
 }
 
-/** Deliveries over a log and a list. @param options.index opens the list; `undefined` until a worker has created it */
+/** Deliveries over a log and a list. @param options.index opens the list, once; `undefined` until a worker has created it. Its caller closes it */
 export function createDeliveries({
   store,
   clock,
@@ -48,8 +48,10 @@ export function createDeliveries({
   readonly clock?: Clock;
   readonly index: () => DeliveryIndexReader | undefined;
 }): Deliveries {
+  let list: DeliveryIndexReader | undefined;
   const opened = (): DeliveryIndexReader => {
-    const list = index();
+    // Opened once: each reader has files open.
+    list ??= index();
     if (list !== undefined) return list;
     const hint = 'A worker creates the list: start a worker with the same --worker folder.';
     const message = 'the list of deliveries does not exist yet';

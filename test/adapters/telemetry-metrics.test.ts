@@ -57,13 +57,9 @@ const moves: Readonly<
   tocsin_running: [{ phase: 'waiting' }, 'tocsin_running', 0],
   tocsin_active: [{ role: 'standby' }, 'tocsin_active', 0],
   tocsin_caught_up: [{ caughtUp: false }, 'tocsin_caught_up', 0],
-  tocsin_intake_position: [{ intake: { commit: 77n, prepare: 77n } }, 'tocsin_intake_position', 77],
-  tocsin_committed_position: [
-    { committed: { commit: 76n, prepare: 76n } },
-    'tocsin_committed_position',
-    76,
-  ],
-  tocsin_output_sequence: [{ outputSequence: 13n }, 'tocsin_output_sequence', 13],
+  tocsin_intake_position: [{ intake: '77/77' }, 'tocsin_intake_position', 77],
+  tocsin_committed_position: [{ committed: '76/76' }, 'tocsin_committed_position', 76],
+  tocsin_output_sequence: [{ outputSequence: '13' }, 'tocsin_output_sequence', 13],
   tocsin_lag_events: [{ lagEvents: 4 }, 'tocsin_lag_events', 4],
   tocsin_lag_seconds: [{ lagSeconds: 2.5 }, 'tocsin_lag_seconds', 2.5],
   tocsin_in_flight_messages: [{ inFlight: 9 }, 'tocsin_in_flight_messages', 9],
@@ -96,7 +92,7 @@ const moves: Readonly<
     2,
   ],
   tocsin_notifications_withheld: [
-    { reasons: new Map([['within_window', 2]]) },
+    { reasons: { within_window: 2 } },
     'tocsin_notifications_withheld{reason="within_window"}',
     2,
   ],
@@ -184,15 +180,15 @@ test('daemonMetrics reads the status once for each collection', async () => {
 });
 
 test('daemonMetrics reports 0 for a reason that has disappeared', async () => {
-  const metrics = metricsOf({ reasons: new Map([['schema_invalid', 1]]) });
+  const metrics = metricsOf({ reasons: { schema_invalid: 1 } });
   const sample = 'tocsin_notifications_withheld{reason="schema_invalid"}';
   expect((await metrics.samples()).get(sample)).toBe(1);
-  metrics.change({ reasons: new Map() });
+  metrics.change({ reasons: {} });
   expect((await metrics.samples()).get(sample)).toBe(0);
 });
 
 test('the Prometheus text has HELP and TYPE of each metric, and no metric of the exporter', async () => {
-  const text = await metricsOf({ reasons: new Map([['within_window', 1]]) }).text();
+  const text = await metricsOf({ reasons: { within_window: 1 } }).text();
   for (const [name, [kind, help]] of Object.entries(METRICS)) {
     const shown = kind === 'counter' ? `${name}_total` : name;
     expect(text).toContain(`# HELP ${shown} ${help}\n# TYPE ${shown} ${kind}\n`);

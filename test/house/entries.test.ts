@@ -18,7 +18,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   delivery: ['ts-pattern', 'uuid', 'zod'],
   audit: ['ts-pattern', 'uuid', 'zod'],
   schedule: ['chokidar', 'readdirp', 'ts-pattern', 'uuid', 'windows-iana', 'zod'],
-  http: ['hono', 'ts-pattern', 'uuid', 'zod'],
+  http: ['@hono/node-server', 'hono', 'ts-pattern', 'uuid', 'zod'],
   otel: [],
   contracts: ['zod'],
   testing: ['ts-pattern', 'uuid', 'zod'],

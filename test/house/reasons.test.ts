@@ -19,7 +19,7 @@ describe('the reason codes', () => {
   });
 
   it('are all in the metrics, those that never happened as 0', async () => {
-    const metrics = daemonMetrics(() => ({ ...idleStatus, reasons: new Map([['stale', 3]]) }));
+    const metrics = daemonMetrics(() => ({ ...idleStatus, reasons: { stale: 3 } }));
     const text = await metrics.collect();
     await metrics.close();
     const counted = [

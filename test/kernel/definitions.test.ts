@@ -307,7 +307,7 @@ describe('the policy of a definition', () => {
     await world.kernel.policies.set({ triggerType: 'weekly', policy, reason: 'less' });
     await using again = await reopen(world);
     const { policies } = await again.policies.show();
-    expect(policies.get('weekly')).toMatchObject(policy);
+    expect(policies['weekly']).toMatchObject(policy);
     expect(await again.policies.history()).toHaveLength(2);
   });
 

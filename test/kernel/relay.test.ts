@@ -5,7 +5,7 @@ import type { RaiseInput } from '../../src/domain/trigger/commands.ts';
 import { silentLogger } from '../../src/domain/ports/logger.ts';
 import { relayRaises } from '../../src/kernel/relay/relay.ts';
 import type { Call } from '../../src/kernel/decider/decider.ts';
-import type { RaiseSource } from '../../src/kernel/relay/raise-source.ts';
+import type { RaiseSource, SettledRaise } from '../../src/kernel/relay/raise-source.ts';
 import { until } from '../support/until.ts';
 import { anInput, eventsOf, makeWorld, type World } from '../support/world.ts';
 import { sqliteHost, type Host } from './relay.support.ts';
@@ -235,6 +235,64 @@ describe('relayRaises with a request that cannot be raised now', () => {
     isBroken = false;
     expect(await relayRaises(host.source, picky.kernel, once)).toMatchObject({ raised: 2 });
     expect(await targetsInLog(picky)).toEqual(['3', '4', '5', '6', '7', '8', '9', '1', '2']);
+  });
+
+  test('settles a request whose evaluator throws for too long, so that its user’s later requests go on', async () => {
+    const broken = new Error('a bug of the host’s');
+    const picky = await makeWorld({
+      kernel: {
+        evaluate: ({ targetId }) => {
+          if (targetId === '1') throw broken;
+          return { outcome: 'offer', kind: 'reminder' };
+        },
+      },
+    });
+    for (let n = 1; n <= 3; n++) host.addTask(anInput(n));
+    const logged: unknown[] = [];
+    const log = (fields: object): void => void logged.push(fields);
+    const logger = { ...silentLogger, warn: log, error: log };
+    const stop = new AbortController();
+    const { signal } = stop;
+    const patient = { signal, pollMs: 1, giveUpMs: 5, logger };
+    const relay = relayRaises(host.source, picky.kernel, patient);
+    await until('all are settled', () => !host.outcomes().includes(null));
+    stop.abort();
+    expect(await relay).toMatchObject({ raised: 2, rejected: 1 });
+    expect(host.outcomes()).toEqual(['rejected', 'raised', 'raised']);
+    expect(host.results()[0]).toMatchObject({ code: 'evaluation_failed' });
+    expect(await targetsInLog(picky)).toEqual(['2', '3']);
+    // `err` is the key under which pino and others write the stack.
+    expect(logged[0]).toMatchObject({ err: { cause: broken } });
+  });
+
+  test('goes on after errors of the host’s store', async () => {
+    host.addTask(anInput(1));
+    let failures = 4;
+    const flaky = <A extends unknown[], R>(call: (...given: A) => R) => {
+      return (...given: A): R => {
+        failures -= 1;
+        if (failures >= 0) throw new Error('database is locked');
+        return call(...given);
+      };
+    };
+    const { name } = host.source;
+    const source: RaiseSource = {
+      name,
+      pending: flaky((limit: number) => host.source.pending(limit)),
+      settled: flaky((results: readonly SettledRaise[]) => host.source.settled(results)),
+    };
+    const logged: unknown[] = [];
+    const logger = { ...silentLogger, error: (fields: object) => void logged.push(fields) };
+    const stop = new AbortController();
+    const relay = relayRaises(source, world.kernel, { signal: stop.signal, pollMs: 1, logger });
+    await until('it is settled', () => host.outcomes()[0] !== null);
+    stop.abort();
+    await relay;
+    expect(await targetsInLog()).toEqual(['1']);
+    expect(logged).toHaveLength(4);
+    expect(logged[0]).toMatchObject({ source: 'tasks', err: { message: 'database is locked' } });
+    failures = 1;
+    await expect(relayRaises(source, world.kernel, once)).rejects.toThrow('database is locked');
   });
 
   test('does not settle a request with the outcome unknown', async () => {

@@ -1,5 +1,6 @@
 // One run of the model: raisers, projectors and workers at once, under a seed's schedule and faults, until
 // everything is raised, published and delivered.
+import { parsePosition } from '../../src/domain/core/positions.ts';
 import type { JsonObject } from '../../src/domain/core/json.ts';
 import { hasEnded } from '../../src/domain/delivery/state.ts';
 import { deliveryStream } from '../../src/domain/delivery/stream.ts';
@@ -226,9 +227,10 @@ async function isOver(
     if (refused.has(n)) continue;
     const { committed, outputSequence } = projector.status();
     // What the server lost is still to be noticed, and sent again.
-    if (BigInt(output.messages.length) < outputSequence) return false;
-    if (committed === undefined || head === undefined) return false;
-    if (committed.commit < head.position.commit) return false;
+    if (BigInt(output.messages.length) < BigInt(outputSequence)) return false;
+    const at = parsePosition(committed ?? '');
+    if (at === undefined || head === undefined) return false;
+    if (at.commit < head.position.commit) return false;
   }
   const sentNotifications =
     files.find((_, n) => !refused.has(n))?.snapshot().sentNotifications ?? [];

@@ -23,7 +23,7 @@ describe('standby projector', () => {
     await until(
       'both have all, and one stands by',
       () =>
-        [active, standby].every((projector) => projector.status().outputSequence === 20n) &&
+        [active, standby].every((projector) => projector.status().outputSequence === '20') &&
         standby.status().role === 'standby',
     );
     expect(standby.status()).toMatchObject({ role: 'standby', sent: { triggered: 0 } });
@@ -50,7 +50,7 @@ describe('standby projector', () => {
     await raiseSome(world, 3, 4);
     await until('all is out', () => {
       const { outputSequence, role } = standby.status();
-      return outputSequence === 8n && role === 'active';
+      return outputSequence === '8' && role === 'active';
     });
     expect(storedList(world.output)).toEqual(await decidedList(world.store));
     stop.abort();
@@ -120,7 +120,7 @@ describe('two active projectors', () => {
     await until(
       'both have all, and one stands by',
       () =>
-        both().every(({ outputSequence }) => outputSequence === 80n) &&
+        both().every(({ outputSequence }) => outputSequence === '80') &&
         new Set(both().map(({ role }) => role)).size === 2,
     );
     expect(storedList(world.output)).toEqual(await decidedList(world.store));

@@ -67,7 +67,7 @@ describe('projector with a faulty state file', () => {
     expect(projector.status().lastFailure).toMatch(/another program keeps .* locked/);
     other.exec('ROLLBACK');
     other.close();
-    await until('it has gone on', () => projector.status().outputSequence === 12n);
+    await until('it has gone on', () => projector.status().outputSequence === '12');
     stop.abort();
     await run;
     await expectEachOnce(world);

@@ -37,6 +37,11 @@ export type HttpAppOptions = {
   readonly channels?: ApiChannels | undefined;
   /** Absent: the API has no delivery endpoints. */
   readonly deliveries?: Deliveries | undefined;
+  /**
+   * The path at which your server mounts the API, such as `/notify`: the API takes it off the paths of requests, and its
+   * OpenAPI document names it. Default: none.
+   */
+  readonly basePath?: string;
   /** Rate limit of each caller. Default: 20 requests per second, 40 at once. */
   readonly rate?: ApiRate;
   readonly logger?: Logger;
@@ -66,7 +71,8 @@ type Shared = {
  */
 export function createHttpApp(options: HttpAppOptions): HttpApp {
   const { kernel, channels, deliveries, authenticate } = options;
-  const { rate = DEFAULT_RATE, logger = silentLogger } = options;
+  const { rate = DEFAULT_RATE, logger = silentLogger, basePath = '' } = options;
+  const base = `/${basePath.replaceAll(/^\/+|\/+$/g, '')}`;
   const endpoints = [
     ...triggerEndpoints(kernel),
     ...cancelEndpoints(kernel),
@@ -75,9 +81,12 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
     ...(deliveries === undefined ? [] : deliveryEndpoints(deliveries)),
     ...policyEndpoints(kernel),
   ];
-  const openApi = openApiOf(endpoints);
+  const openApi = openApiOf(endpoints, base);
   const shared = { authenticate, logger, limit: rateLimit(rate, () => performance.now()) };
-  const app = new Hono<{ Variables: { requestId: string } }>();
+  const app = new Hono<{ Variables: { requestId: string } }>({
+    // A host that mounts the API may have taken its path off already.
+    getPath: (request) => withoutBase(new URL(request.url).pathname, base),
+  });
   app.use(async (context, next) => {
     const requestId = requestIdOf(context.req.raw.headers);
     context.set('requestId', requestId);
@@ -104,6 +113,10 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
     return problemResponse(thrownProblem(error));
   });
   return { fetch: async (request) => app.fetch(request), openApi };
+}
+
+function withoutBase(path: string, base: string): string {
+  return base !== '/' && path.startsWith(`${base}/`) ? path.slice(base.length) : path;
 }
 
 type Serving = Shared & { readonly params: Readonly<Record<string, string>>; readonly id: string };

@@ -1,6 +1,7 @@
 // A projector's status as OpenTelemetry instruments. It is read once per collection: all numbers are of one moment.
 import { REASONS } from '../../domain/policy/reasons.ts';
 import type { Attributes, Meter, Observable } from '@opentelemetry/api';
+import { parsePosition } from '../../domain/core/positions.ts';
 import type { PartStatus } from '../../kernel/processes/part-board.ts';
 import type { ProjectorStatus } from '../../projections/publisher/status.ts';
 import { METRICS, type Declaration, type MetricName } from './names.ts';
@@ -20,7 +21,7 @@ export function observeProjector(meter: Meter, status: () => ProjectorStatus): v
   const seen = new Set([...Object.keys(REASONS.suppressed), ...Object.keys(REASONS.parked)]);
   observeTogether(meter, isProjectors, (observe) => {
     const now = status();
-    for (const reason of now.reasons.keys()) seen.add(reason);
+    for (const reason of Object.keys(now.reasons)) seen.add(reason);
     report(now, seen, observe);
   });
 }
@@ -43,8 +44,8 @@ function report(status: ProjectorStatus, reasons: ReadonlySet<string>, observe: 
   observe('tocsin_active', Number(status.role === 'active'));
   observe('tocsin_caught_up', Number(status.caughtUp));
   // Metrics are doubles: above 2^53 the last digits of a position are lost, its movement is not.
-  observe('tocsin_intake_position', Number(status.intake?.commit ?? 0n));
-  observe('tocsin_committed_position', Number(status.committed?.commit ?? 0n));
+  observe('tocsin_intake_position', commitOf(status.intake));
+  observe('tocsin_committed_position', commitOf(status.committed));
   observe('tocsin_output_sequence', Number(status.outputSequence));
   observe('tocsin_lag_events', status.lagEvents);
   observe('tocsin_lag_seconds', status.lagSeconds);
@@ -59,12 +60,16 @@ function report(status: ProjectorStatus, reasons: ReadonlySet<string>, observe: 
   observe('tocsin_notifications_published', totals.published);
   observe('tocsin_notifications_suppressed', totals.suppressed);
   for (const reason of reasons) {
-    observe('tocsin_notifications_withheld', status.reasons.get(reason) ?? 0, { reason });
+    observe('tocsin_notifications_withheld', status.reasons[reason] ?? 0, { reason });
   }
   observe('tocsin_parked', status.parked);
   observe('tocsin_epochs', status.epochs);
   observe('tocsin_foreign_messages', status.foreign);
   observe('tocsin_resent_messages', status.resent);
+}
+
+function commitOf(position: string | undefined): number {
+  return Number(parsePosition(position ?? '')?.commit ?? 0n);
 }
 
 /** Declares the instruments that `belongs` picks, and observes all of them in one callback. */

@@ -5,7 +5,7 @@ import { formatInstant } from '../../domain/core/instants.ts';
 import { formatPosition } from '../../domain/core/positions.ts';
 import { formatPolicy } from '../../domain/policy/text.ts';
 import { viewOf } from '../../kernel/control/policies.ts';
-import { policyHistory, type PolicyHistoryEntry } from '../../kernel/control/policy-history.ts';
+import { policyHistory, type RecordedPolicyChange } from '../../kernel/control/policy-history.ts';
 import { embeddedFile, isEventStoreDb, openReader } from '../compose/compose.ts';
 import type { Config } from '../config/config.ts';
 import { register, type Work } from './command.ts';
@@ -33,13 +33,13 @@ export function policyCommand(program: Command): void {
 const show: Work<object> = async ({ config, terminal }) => {
   const changes = await historyOf(config);
   const { policies, mutes } = viewOf(changes, Date.now());
-  const lastOf = (triggerType: string, type: PolicyHistoryEntry['type']) =>
+  const lastOf = (triggerType: string, type: RecordedPolicyChange['type']) =>
     changes.findLast((entry) => entry.data.triggerType === triggerType && entry.type === type);
-  const shown = [...policies].map(([triggerType, policy]) => {
+  const shown = Object.entries(policies).map(([triggerType, policy]) => {
     const set = lastOf(triggerType, 'NotificationPolicySet');
     return { triggerType, ...policy, text: formatPolicy(policy), set: set && recordOf(set) };
   });
-  const muted = [...mutes].map(([triggerType, until]) => {
+  const muted = Object.entries(mutes).map(([triggerType, until]) => {
     const set = lastOf(triggerType, 'NotificationsMuted');
     return { triggerType, until: formatInstant(until), set: set && recordOf(set) };
   });
@@ -66,14 +66,14 @@ const history: Work<object> = async ({ config, terminal }) => {
 };
 
 /** The changes in the log; none when the log does not exist yet. */
-async function historyOf(config: Config): Promise<readonly PolicyHistoryEntry[]> {
+async function historyOf(config: Config): Promise<readonly RecordedPolicyChange[]> {
   if (!isEventStoreDb(config.store) && !existsSync(embeddedFile(config.store))) return [];
   await using log = await openReader(config);
   return await policyHistory(log, config.name);
 }
 
 /** A change as a part of the JSON document and as text. */
-function changeOf({ type, data }: PolicyHistoryEntry): { document: object; text: string } {
+function changeOf({ type, data }: RecordedPolicyChange): { document: object; text: string } {
   const { triggerType } = data;
   switch (type) {
     case 'NotificationPolicySet': {
@@ -90,7 +90,7 @@ function changeOf({ type, data }: PolicyHistoryEntry): { document: object; text:
   }
 }
 
-function recordOf({ position, recordedAt, actor, reason }: PolicyHistoryEntry) {
+function recordOf({ position, recordedAt, actor, reason }: RecordedPolicyChange) {
   const at = { position: formatPosition(position), recordedAt: formatInstant(recordedAt) };
   return { ...at, actor, reason };
 }

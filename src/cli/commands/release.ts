@@ -81,7 +81,7 @@ const release: Work<ReleaseOptions> = async ({ config, terminal }, { request, re
   }
   const position = result.outcome === 'released' ? result.position : undefined;
   const { outcome } = result;
-  terminal.print({ request, outcome, position: position && formatPosition(position) });
+  terminal.print({ request, outcome, position });
   terminal.say(
     outcome === 'released'
       ? `The release of ${request} is in the log; the projector applies it when it reads that position.`

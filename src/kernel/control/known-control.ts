@@ -7,12 +7,12 @@ import { comparePositions } from '../../domain/core/positions.ts';
 import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
 import type { KernelContext, Loaded } from '../decider/decider.ts';
 import { controlDecider } from './control.ts';
-import { historyEntry, policyHistory, type PolicyHistoryEntry } from './policy-history.ts';
+import { historyEntry, policyHistory, type RecordedPolicyChange } from './policy-history.ts';
 
 type Known = {
   readonly loaded: Loaded<ControlState>;
   readonly last: Pick<RecordedEvent, 'id' | 'revision'> | undefined;
-  readonly history: readonly PolicyHistoryEntry[];
+  readonly history: readonly RecordedPolicyChange[];
 };
 
 /** Reads the control stream for one kernel. Calls come one after another. */

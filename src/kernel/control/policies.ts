@@ -16,7 +16,11 @@ import { DEFAULT_POLICY, type Policy, type PolicyInput } from '../../domain/poli
 import { controlDecider } from './control.ts';
 import { releaseRequest, type ReleaseResult } from './release.ts';
 import { knownControl } from './known-control.ts';
-import { policyHistory, type PolicyHistoryEntry } from './policy-history.ts';
+import {
+  policyHistory,
+  type PolicyHistoryEntry,
+  type RecordedPolicyChange,
+} from './policy-history.ts';
 import type { Call, CommandCall, Decide, KernelContext } from '../decider/decider.ts';
 
 /** The result of a change. `unchanged`: already in force, and nothing was written. */
@@ -32,9 +36,9 @@ export type PolicyResult =
 /** The policies and mutes in force. */
 export type PolicyView = {
   /** By trigger type; `*` stands for all other types, and is always present. */
-  readonly policies: ReadonlyMap<string, Policy>;
+  readonly policies: Readonly<Record<string, Policy>>;
   /** The end of each current mute, by trigger type. */
-  readonly mutes: ReadonlyMap<string, Instant>;
+  readonly mutes: Readonly<Record<string, Instant>>;
 };
 
 /** Who changes policies, for the record. */
@@ -93,18 +97,24 @@ export function createPolicies(context: KernelContext, types: readonly string[])
     unmute: (change, call) => changeNow({ kind: 'unmute', ...change }, call),
     release: (release, call) => releaseRequest(context, release, call),
     show: async () => viewOf(await historyNow(), runtime.now()),
-    history: historyNow,
+    history: async () =>
+      (await historyNow()).map((entry) => ({
+        ...entry,
+        position: formatPosition(entry.position),
+      })),
   };
 }
 
 /** The policies and mutes that a history leads to at an instant. */
-export function viewOf(history: readonly PolicyHistoryEntry[], now: Instant): PolicyView {
+export function viewOf(history: readonly RecordedPolicyChange[], now: Instant): PolicyView {
   const last = history.at(-1);
   const changes = history.map((entry) => ({ event: entry, position: entry.position }));
   const inForce: PoliciesInForce | undefined = last && policiesAt(changes, last.position);
-  const policies = new Map([[ANY_TYPE, DEFAULT_POLICY], ...(inForce?.policies ?? [])]);
-  const mutes = new Map([...(inForce?.mutes ?? [])].filter(([, until]) => now < until));
-  return { policies, mutes };
+  const mutes = [...(inForce?.mutes ?? [])].filter(([, until]) => now < until);
+  return {
+    policies: { [ANY_TYPE]: DEFAULT_POLICY, ...Object.fromEntries(inForce?.policies ?? []) },
+    mutes: Object.fromEntries(mutes),
+  };
 }
 
 /** Changes policies or mutes, or returns the reason for refusing; throws when the store gives no answer. */

@@ -7,8 +7,14 @@ import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
 import type { PolicyEvent } from '../../domain/policy/in-force.ts';
 
+/** One recorded change of policies or mutes, as a library call gives it. */
+export type PolicyHistoryEntry = Omit<RecordedPolicyChange, 'position'> & {
+  /** The position of the change as `commit/prepare`. */
+  readonly position: string;
+};
+
 /** One recorded change of policies or mutes. */
-export type PolicyHistoryEntry = PolicyEvent & {
+export type RecordedPolicyChange = PolicyEvent & {
   readonly reason: string;
   readonly actor: string | undefined;
   readonly recordedAt: Instant;
@@ -18,8 +24,8 @@ export type PolicyHistoryEntry = PolicyEvent & {
 export async function policyHistory(
   store: Pick<EventStore, 'readStream'>,
   kernel: string,
-): Promise<readonly PolicyHistoryEntry[]> {
-  const entries: PolicyHistoryEntry[] = [];
+): Promise<readonly RecordedPolicyChange[]> {
+  const entries: RecordedPolicyChange[] = [];
   for await (const page of store.readStream(controlStream(kernel), { direction: 'forwards' })) {
     entries.push(...page.map(historyEntry).filter((entry) => entry !== undefined));
   }
@@ -27,7 +33,7 @@ export async function policyHistory(
 }
 
 /** The entry of an event of the control stream; `undefined` when it is no change of policies. */
-export function historyEntry(recorded: RecordedEvent): PolicyHistoryEntry | undefined {
+export function historyEntry(recorded: RecordedEvent): RecordedPolicyChange | undefined {
   const decoded = controlCodec.decode(recorded);
   if (decoded.kind !== 'event') return undefined;
   const { event, metadata } = decoded;

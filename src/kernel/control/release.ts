@@ -7,7 +7,7 @@ import {
 } from '../../domain/control/release.ts';
 import type { ControlState } from '../../domain/control/state.ts';
 import { controlStream, parseOccurrenceId } from '../../domain/core/ids.ts';
-import type { Position } from '../../domain/core/positions.ts';
+import { formatPosition } from '../../domain/core/positions.ts';
 import { ok } from '../../domain/core/result.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
 import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
@@ -17,7 +17,11 @@ import { controlDecider } from './control.ts';
 
 /** The result of a release. `unchanged`: it was released before, and nothing was written. */
 export type ReleaseResult =
-  | { readonly outcome: 'released'; readonly position: Position | undefined }
+  | {
+      readonly outcome: 'released';
+      /** The position of the release as `commit/prepare`. */
+      readonly position?: string;
+    }
   | { readonly outcome: 'unchanged' }
   /** No trigger with that id has requested a notification. */
   | { readonly outcome: 'not_found' }
@@ -43,7 +47,10 @@ export async function releaseRequest(
   const result = await controlDecider.transactOrThrow(context, controlStream(kernel), decide, call);
   if (!result.ok) return { outcome: 'rejected', ...result.error };
   const { answer: released, position } = result.value;
-  return released ? { outcome: 'released', position } : { outcome: 'unchanged' };
+  if (!released) return { outcome: 'unchanged' };
+  return position === undefined
+    ? { outcome: 'released' }
+    : { outcome: 'released', position: formatPosition(position) };
 }
 
 type Found = RequestToRelease & { readonly triggerId: string };

@@ -1,4 +1,5 @@
 // The port to a host's own store of requests to raise.
+import type { RejectionOf } from '../../domain/core/input.ts';
 import type { RaiseInput } from '../../domain/trigger/commands.ts';
 import type { RaiseResult } from '../raise/raise-result.ts';
 
@@ -13,7 +14,10 @@ export type PendingRaise = {
 /** The final result of a request; `conflict` and `unknown` are tried again. */
 export type SettledRaise = {
   readonly key: string;
-  readonly result: Exclude<RaiseResult, { readonly outcome: 'conflict' | 'unknown' }>;
+  readonly result:
+    | Exclude<RaiseResult, { readonly outcome: 'conflict' | 'unknown' }>
+    /** Its evaluator threw for too long. */
+    | ({ readonly outcome: 'rejected' } & RejectionOf<'evaluation_failed'>);
 };
 
 /** Where a host keeps its requests: two functions over a table of its own. */

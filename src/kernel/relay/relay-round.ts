@@ -29,6 +29,9 @@ export type RoundOptions = {
   readonly raise: (row: PendingRaise) => Promise<RaiseResult>;
   /** Users that this round skips. */
   readonly isHeld: (user: string) => boolean;
+  /** True when a request that throws has failed for so long that it must not hold back its user any longer. */
+  readonly givesUp: (user: string, key: string) => boolean;
+  readonly logger: Logger;
   readonly signal: AbortSignal;
 };
 
@@ -57,7 +60,7 @@ export async function relayRound(
 async function raiseAllOf(
   user: string,
   rows: readonly PendingRaise[],
-  { raise, signal }: RoundOptions,
+  { raise, givesUp, logger, signal }: RoundOptions,
 ): Promise<UserRound> {
   const settled: SettledRaise[] = [];
   for (const row of rows) {
@@ -76,7 +79,12 @@ async function raiseAllOf(
       const isOutage = error instanceof TocsinError && error.kind === 'unavailable';
       const message =
         error instanceof Error ? error.message : 'the raise threw a value that is no Error';
-      return { user, settled, left, failure: { key, message, isOutage, error } };
+      if (isOutage || !givesUp(user, key)) {
+        return { user, settled, left, failure: { key, message, isOutage, error } };
+      }
+      logger.error({ key, err: error }, 'a request failed for too long and is settled as rejected');
+      const rejected = { outcome: 'rejected', code: 'evaluation_failed', issues: [] } as const;
+      settled.push({ key, result: { ...rejected, message } });
     }
   }
   return { user, settled, left: rows.length - settled.length };
@@ -87,9 +95,17 @@ function userOf({ input }: PendingRaise): string {
   return String({ ...input }.userId);
 }
 
+type Held = {
+  readonly failures: number;
+  readonly until: number;
+  /** The request that failed, and when it failed first. */
+  readonly key: string;
+  readonly since: number;
+};
+
 /** Who waits before the next try: all users after an outage, one user after a request that failed. */
-export function relayBackoff(name: string, logger: Logger) {
-  const held = new Map<string, { readonly failures: number; readonly until: number }>();
+export function relayBackoff(name: string, logger: Logger, giveUpMs: number) {
+  const held = new Map<string, Held>();
   let heldRows = 0;
   let outages = 0;
   const waitAfter = (failures: number, failure: Failure): number => {
@@ -99,11 +115,16 @@ export function relayBackoff(name: string, logger: Logger) {
     const text = isOutage
       ? 'the event store cannot be reached; trying again'
       : 'a request failed; trying again';
-    logger.warn(error === undefined ? fields : { ...fields, error }, text);
+    logger.warn(error === undefined ? fields : { ...fields, err: error }, text);
     return waitMs;
   };
   return {
     heldRows: () => heldRows,
+    givesUp(user: string, key: string): boolean {
+      const before = held.get(user);
+      const failedMs = before?.key === key ? performance.now() - before.since : 0;
+      return failedMs >= giveUpMs;
+    },
     isHeld: (user: string) => (held.get(user)?.until ?? 0) > performance.now(),
     /** Records a round's failures; returns how long all users wait. */
     after(rounds: readonly UserRound[]): number {
@@ -113,9 +134,12 @@ export function relayBackoff(name: string, logger: Logger) {
       for (const { user, settled, failure } of rounds) {
         if (settled.length > 0) held.delete(user);
         if (failure === undefined || failure.isOutage) continue;
-        const failures = held.get(user)?.failures ?? 0;
+        const { key } = failure;
+        const before = held.get(user);
+        const failures = before?.failures ?? 0;
+        const since = before?.key === key ? before.since : performance.now();
         const until = performance.now() + waitAfter(failures, failure);
-        held.set(user, { failures: failures + 1, until });
+        held.set(user, { failures: failures + 1, until, key, since });
       }
       const pending = new Map(rounds.map(({ user, left }) => [user, left]));
       heldRows = 0;

@@ -1,5 +1,6 @@
 // Relays requests to raise that a host has written in its own transaction, beside its own rows. So no
 // request is lost between the host's commit and the raise.
+import { backoffMs, PROCESS_BACKOFF } from '../../domain/core/backoff.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { uuidOf } from '../../domain/core/ids.ts';
 import { joinKey } from '../../domain/core/keys.ts';
@@ -20,7 +21,12 @@ export type RelayOptions = {
   readonly pollMs?: number;
   /** Resolve when nothing is pending, or no pending request can be raised now. Default: never. */
   readonly once?: boolean;
-  /** Gets every failure. Default: none. */
+  /**
+   * Milliseconds after which a request that throws again and again, because of its evaluator, is settled as rejected with
+   * `evaluation_failed`, so that its user's later requests go on; default 3,600,000 (an hour).
+   */
+  readonly giveUpMs?: number;
+  /** Gets every failure, with its error as `err`. Default: none. */
   readonly logger?: Logger;
 };
 
@@ -32,6 +38,7 @@ export type RelaySummary = {
   readonly left: number;
 };
 
+const GIVE_UP_MS = 60 * 60 * 1_000;
 /** Longest idempotency key that a request may have. */
 const MAX_KEY = 191;
 const MAX_BATCH = 10_000;
@@ -43,14 +50,15 @@ const MAX_BATCH = 10_000;
  * because it is raised under an idempotency key: its own, or one made of the source's name and the row's
  * key. The requests of one user are raised in order. A request that cannot be raised now (an outage, a
  * conflict, an evaluator that throws) is tried again with backoff, up to 30 s, and holds back the later
- * requests of its user only. A request that the kernel rejects is settled with its reasons. Several relays
- * may work on one source.
+ * requests of its user only, at most until `giveUpMs`. A request that the kernel rejects is settled with its reasons.
+ * Several relays may work on one source. When `pending` or `settled` throws, the relay logs the error and tries again with
+ * backoff; what was raised and not settled comes back as `duplicate`.
  *
  * Not guaranteed: that `settled` gets `raised` for each new trigger. After a crash between the raise and
  * `settled` it gets `duplicate` with the same trigger's id.
  *
  * @throws TocsinError `usage` for options out of range, and when the kernel is closed
- * @throws unknown the error of `pending` or `settled`; nothing is lost: start the relay again
+ * @throws unknown with `once`, the error of `pending` or `settled`; nothing is lost: start the relay again
  */
 export async function relayRaises(
   source: RaiseSource,
@@ -58,22 +66,27 @@ export async function relayRaises(
   options: RelayOptions = {},
 ): Promise<RelaySummary> {
   const { signal = new AbortController().signal, batch = 256, pollMs = 250, once } = options;
-  assertOptions(source.name, batch, pollMs);
+  const { logger = silentLogger, giveUpMs = GIVE_UP_MS } = options;
+  assertOptions(source.name, batch, pollMs, giveUpMs);
   const { pause } = systemRuntime();
-  const backoff = relayBackoff(source.name, options.logger ?? silentLogger);
+  const backoff = relayBackoff(source.name, logger, giveUpMs);
+  const host = hostCalls(source.name, logger, { signal, rethrows: once === true });
   const summary = { raised: 0, duplicates: 0, rejected: 0, left: 0 };
   while (!signal.aborted) {
     // Read past the rows of users who wait.
     const limit = Math.min(MAX_BATCH, batch + backoff.heldRows());
-    const rows = await source.pending(limit);
+    const rows = await host(() => source.pending(limit));
+    if (rows === undefined) continue;
     const rounds = await relayRound(rows, {
       raise: ({ key, input }) =>
         kernel.raise(keyed(source.name, key, input), { actor: `relay ${source.name}` }),
       isHeld: backoff.isHeld,
+      givesUp: (user, key) => backoff.givesUp(user, key),
+      logger,
       signal,
     });
     const settled = rounds.flatMap((round) => round.settled);
-    if (settled.length > 0) await source.settled(settled);
+    if (settled.length > 0 && (await host(() => stored(source, settled))) === undefined) continue;
     for (const { result } of settled) summary[COUNTED[result.outcome]] += 1;
     summary.left = rows.length - settled.length;
     const waitMs = backoff.after(rounds);
@@ -84,6 +97,36 @@ export async function relayRaises(
     await pause(waitMs > 0 || !sawAll ? waitMs : pollMs, signal);
   }
   return summary;
+}
+
+async function stored(source: RaiseSource, settled: readonly SettledRaise[]): Promise<true> {
+  await source.settled(settled);
+  return true;
+}
+
+/** Calls the host; after an error that it does not rethrow it waits, longer after each, and gives nothing. */
+function hostCalls(
+  name: string,
+  logger: Logger,
+  { signal, rethrows }: { readonly signal: AbortSignal; readonly rethrows: boolean },
+) {
+  const { pause, random } = systemRuntime();
+  let failures = 0;
+  return async <T>(call: () => T | Promise<T>): Promise<T | undefined> => {
+    try {
+      const answer = await call();
+      failures = 0;
+      return answer;
+    } catch (error) {
+      if (rethrows) throw error;
+      const waitMs = backoffMs(failures, PROCESS_BACKOFF, random);
+      failures += 1;
+      const about = { source: name, err: error, waitMs: Math.round(waitMs) };
+      logger.error(about, 'the host’s store of requests failed; trying again');
+      await pause(waitMs, signal);
+      return undefined;
+    }
+  };
 }
 
 const COUNTED = {
@@ -104,9 +147,14 @@ function keyed(name: string, key: string, input: RaiseInput): RaiseInput {
   return { ...input, idempotencyKey };
 }
 
-function assertOptions(name: string, batch: number, pollMs: number): void {
+function assertOptions(name: string, batch: number, pollMs: number, giveUpMs: number): void {
   const inRange =
-    Number.isInteger(batch) && batch >= 1 && batch <= MAX_BATCH && pollMs >= 0 && pollMs < 2 ** 31;
+    Number.isInteger(batch) &&
+    batch >= 1 &&
+    batch <= MAX_BATCH &&
+    pollMs >= 0 &&
+    pollMs < 2 ** 31 &&
+    giveUpMs >= 0;
   if (inRange && /^[A-Za-z0-9._-]{1,64}$/.test(name)) return;
   throw new TocsinError('usage', 'invalid_relay', 'the relay’s name or options are out of range', {
     hint: 'Use a name of 1 to 64 characters of A-Z a-z 0-9 . _ - and a batch of 1 to 10,000.',

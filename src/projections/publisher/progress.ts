@@ -1,6 +1,6 @@
 // What a projector has done and what it waits for: the facts behind its status.
 import type { Instant } from '../../domain/core/instants.ts';
-import type { Position } from '../../domain/core/positions.ts';
+import { formatPosition, type Position } from '../../domain/core/positions.ts';
 import type { FoldedPage } from '../dedupe/page.ts';
 import { NO_COUNTS } from '../dedupe/state.ts';
 import type { Checkpoint } from '../read-model.ts';
@@ -56,9 +56,9 @@ export class Progress {
         seconds: (this.#context.elapsed() - this.#away.since) / 1000,
         reason: this.#away.reason,
       },
-      intake: this.#intake?.position,
-      committed,
-      outputSequence: this.checkpoint?.sequence ?? 0n,
+      intake: this.#intake && formatPosition(this.#intake.position),
+      committed: committed && formatPosition(committed),
+      outputSequence: String(this.checkpoint?.sequence ?? 0n),
       lagEvents: Math.max(0, (this.#intake?.events ?? 0) - totals.events),
       lagSeconds: oldest === undefined ? 0 : Math.max(0, (now() - oldest) / 1000),
       inFlight: running?.inFlight ?? 0,
@@ -68,7 +68,7 @@ export class Progress {
       foreign: this.#foreign,
       resent: this.#resent,
       totals,
-      reasons: state.reasons(),
+      reasons: Object.fromEntries(state.reasons()),
       parked: state.parkedCount(),
       lastFailure: this.failure,
     };

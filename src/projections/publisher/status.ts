@@ -3,7 +3,7 @@ import { comparePositions, type Position } from '../../domain/core/positions.ts'
 import type { Counts } from '../read-model.ts';
 import type { Role } from './publisher.ts';
 
-/** A projector's state at one moment. */
+/** A projector's state at one moment; it is JSON as it is. */
 export type ProjectorStatus = {
   /** `stopped` before and after `run`, `waiting` between two epochs. */
   readonly phase: 'stopped' | 'waiting' | 'running';
@@ -12,10 +12,10 @@ export type ProjectorStatus = {
   readonly caughtUp: boolean;
   /** For how long the event store has been away, and why. */
   readonly storeAway: { readonly seconds: number; readonly reason: string } | undefined;
-  /** Position of the last folded event, and the last committed position. */
-  readonly intake: Position | undefined;
-  readonly committed: Position | undefined;
-  readonly outputSequence: bigint;
+  /** Position of the last folded event, and the last committed position, as `commit/prepare`. */
+  readonly intake: string | undefined;
+  readonly committed: string | undefined;
+  readonly outputSequence: string;
   /** Events that were folded but not committed. */
   readonly lagEvents: number;
   /** Age of the oldest event that is folded but not committed; during catch-up, of the last committed. */
@@ -33,7 +33,7 @@ export type ProjectorStatus = {
   /** Totals of the log, as committed. */
   readonly totals: Counts;
   /** Suppressed and parked requests, by reason. */
-  readonly reasons: ReadonlyMap<string, number>;
+  readonly reasons: Readonly<Record<string, number>>;
   readonly parked: number;
   /** Why the last epoch ended, without secrets. */
   readonly lastFailure: string | undefined;

@@ -27,7 +27,8 @@ const ALWAYS = [
   'outcome_unknown',
 ] as const satisfies readonly ProblemCode[];
 
-export function openApiOf(endpoints: readonly Endpoint[]): object {
+/** @param base the path at which the API is mounted */
+export function openApiOf(endpoints: readonly Endpoint[], base: string): object {
   const paths: Record<string, Record<string, object>> = {};
   for (const endpoint of endpoints) {
     paths[endpoint.path] = { ...paths[endpoint.path], [endpoint.method]: operationOf(endpoint) };
@@ -43,7 +44,7 @@ export function openApiOf(endpoints: readonly Endpoint[]): object {
         'application/problem+json with a stable `code`.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
-    servers: [{ url: '/' }],
+    servers: [{ url: base }],
     paths,
     components: {
       schemas: { Problem: schemaOf(ProblemShape) },

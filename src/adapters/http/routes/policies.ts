@@ -86,8 +86,10 @@ function answerOf(result: PolicyResult): Answer {
 function inForce({ policies, mutes }: PolicyView): object {
   return {
     policies: Object.fromEntries(
-      Array.from(policies, ([type, policy]) => [type, formatPolicy(policy)]),
+      Object.entries(policies).map(([type, policy]) => [type, formatPolicy(policy)]),
     ),
-    mutes: Object.fromEntries(Array.from(mutes, ([type, until]) => [type, formatInstant(until)])),
+    mutes: Object.fromEntries(
+      Object.entries(mutes).map(([type, until]) => [type, formatInstant(until)]),
+    ),
   };
 }

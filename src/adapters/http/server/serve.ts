@@ -2,14 +2,11 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { isIPv6 } from 'node:net';
-import { getRequestListener } from '@hono/node-server';
 import { TocsinError } from '../../../domain/core/errors.ts';
+import { nodeHandler, type FetchApp } from './node-handler.ts';
 
 /** How long requests in flight may take after the server stops listening. */
 const CLOSE_GRACE_MS = 1_000;
-
-/** An object with a `fetch` handler, such as a hono app. */
-export type FetchApp = { readonly fetch: (request: Request) => Response | Promise<Response> };
 
 export type HttpServer = {
   /** The address with the actual port: `http://127.0.0.1:9090`. */
@@ -23,13 +20,7 @@ export async function serveHttp(
   app: FetchApp,
   { host = '127.0.0.1', port }: { readonly host?: string; readonly port: number },
 ): Promise<HttpServer> {
-  // Without this option hono replaces the global Request and Response of the process.
-  const listener = getRequestListener((request) => app.fetch(request), {
-    overrideGlobalObjects: false,
-  });
-  const server = createServer((request, response) => {
-    void listener(request, response);
-  });
+  const server = createServer(nodeHandler(app));
   try {
     server.listen({ host, port });
     await once(server, 'listening');
