@@ -196,7 +196,7 @@ test('a restore names a vault that lacks the secrets of channels that the log na
   refused(await restore(partition, '--only', 'vault'), 'target_newer', /--force/);
   const restored = await restore(partition, '--only', 'vault', '--force');
   expect(restored.code).toBe(1);
-  expect(decisions(restored)).toMatchObject([{ name: 'vault', code: 'vault_older' }]);
+  expect(decisions(restored)).toMatchObject([{ name: 'vault', code: 'secrets_missing' }]);
 });
 
 test('a backup of a log that nothing was projected from holds the log alone', async () => {

@@ -106,7 +106,7 @@ function checkVault(config: Config, log: LogReader): Promise<Check> {
     const missing = [...named].filter((name) => !records.has(name));
     if (missing.length > 0) {
       const message = `${file} lacks the secrets of ${missing.length} of ${named.size} channels that the log names`;
-      throw new TocsinError('refused', 'vault_older', message, {
+      throw new TocsinError('refused', 'secrets_missing', message, {
         hint:
           'Restore the newer vault. If it is lost, configure these channels again: deliveries to them wait until then, ' +
           'or until they expire.',

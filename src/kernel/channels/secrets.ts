@@ -1,5 +1,6 @@
 // The secrets of a channel in the vault: one record per version, under the reference in the event.
 import { z } from 'zod';
+import { TocsinError } from '../../domain/core/errors.ts';
 import type { Instant } from '../../domain/core/instants.ts';
 import { parseJson } from '../../domain/core/json.ts';
 import { joinKey } from '../../domain/core/keys.ts';
@@ -72,14 +73,26 @@ export function lookupOf({
   return async (userId, channel) => {
     if (!isAddressChannel(channel)) return { kind: 'closed', reason: 'no_channel' };
     const stream = channelStream(kernel, userId, channel);
-    const { current } = (await channelDecider.load(store, stream)).state;
+    const load = async () => (await channelDecider.load(store, stream)).state.current;
+    const current = await load();
     if (current === undefined) return { kind: 'closed', reason: 'no_channel' };
     if (!current.enabled) return { kind: 'closed', reason: 'channel_disabled' };
     const secrets = await secretsOf(vault, userId).get(current.ref);
-    // The secrets are shredded, and the removal is about to be recorded.
-    if (secrets === undefined) return { kind: 'closed', reason: 'no_channel' };
-    return { kind: 'open', target: targetOf(current, secrets) };
+    if (secrets !== undefined) return { kind: 'open', target: targetOf(current, secrets) };
+    // Secrets are shredded after the event that ends them, so the log says by now that they are gone.
+    const now = await load();
+    if (now === undefined) return { kind: 'closed', reason: 'no_channel' };
+    throw secretsMissing(`the vault lacks the secrets of the channel ${channel} of user ${userId}`);
   };
+}
+
+/** The vault and the log do not fit together: going on would skip a delivery, or send one without its content. */
+export function secretsMissing(message: string): TocsinError {
+  return new TocsinError('unavailable', 'secrets_missing', message, {
+    hint:
+      'The vault or the log was restored without the other. Restore the vault of the log, or configure the channel again; ' +
+      'until then the delivery waits, at most until it expires.',
+  });
 }
 
 export function targetOf(

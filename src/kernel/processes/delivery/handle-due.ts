@@ -1,13 +1,10 @@
 // Handles a delivery that is due: carries out the steps that the domain decides. Another worker may
 // handle the same delivery at the same time; the append that starts an attempt is the fence.
 import { backoffMs, PROCESS_BACKOFF } from '../../../domain/core/backoff.ts';
+import { isJsonObject } from '../../../domain/core/json.ts';
+import { sealOf } from '../../../domain/core/personal.ts';
 import { TocsinError } from '../../../domain/core/errors.ts';
-import {
-  nextStep,
-  type ChannelFacts,
-  type NextStep,
-  type RequestFacts,
-} from '../../../domain/delivery/next-step.ts';
+import { nextStep, type ChannelFacts, type NextStep } from '../../../domain/delivery/next-step.ts';
 import type { DeliveryState } from '../../../domain/delivery/state.ts';
 import { outgoingMessage } from '../../../domain/delivery/message.ts';
 import { silentLogger, type Logger } from '../../../domain/ports/logger.ts';
@@ -17,7 +14,8 @@ import type { Runtime } from '../../../domain/ports/runtime.ts';
 import { callWithinLease } from './call-within-lease.ts';
 import type { ChannelLimiter, Release } from './channel-limiter.ts';
 import type { FindChannel, OpenChannel } from './open-channel.ts';
-import { readRequest } from './read-request.ts';
+import { secretsMissing } from '../../channels/secrets.ts';
+import { readRequest, type FoundRequest } from './read-request.ts';
 import type { WordingOf } from './wording.ts';
 import { deliveryDecider, changeDelivery, type DeliveryContext } from './delivery-decider.ts';
 
@@ -43,7 +41,7 @@ export async function handleDue(
 ): Promise<void> {
   const { records, runtime } = context;
   const loaded = await deliveryDecider.load(records.store, stream);
-  let request: RequestFacts | undefined;
+  let request: Awaited<ReturnType<typeof readRequest>> | undefined;
   let found: Found | undefined;
   let outcome: SendOutcome | undefined;
   try {
@@ -61,6 +59,7 @@ export async function handleDue(
           break;
         case 'make_attempt':
           if (found?.open === undefined) throw new TypeError('an attempt needs an open channel');
+          if (request?.ok === true) assertReadable(request.value.event);
           outcome = await makeAttempt(
             context,
             { stream, loaded, open: found.open, ...step },
@@ -82,6 +81,12 @@ export async function handleDue(
     const retryAfterMs = outcome?.outcome === 'throttled' ? outcome.retryAfterMs : undefined;
     found?.release?.(runtime.now(), outcome?.outcome, retryAfterMs);
   }
+}
+
+/** The personal part is unsealed with the user's key; without the key the message would have no content. */
+function assertReadable({ data, stream }: FoundRequest['event']): void {
+  if (!isJsonObject(data) || sealOf(data) === undefined) return;
+  throw secretsMissing(`the vault lacks the user’s key for the content of ${stream}`);
 }
 
 /** What a lookup found: the channel, and the call slot that it holds. */
