@@ -80,6 +80,7 @@ describe('subscription without a saved place to a follower that lags', () => {
     const subscribed = {
       connect: () => Promise.resolve(node),
       logger: silentLogger,
+      granted: { login: false, readAll: false },
       closed: () => undefined,
     };
     const reader = collect(subscribeThrough(subscribed, { prefixes }, stop.signal));

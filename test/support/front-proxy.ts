@@ -14,32 +14,46 @@ import {
   type Unary,
 } from './grpc-servers.ts';
 
+/** `user`: the user is not known, so nothing is allowed. */
+export type Denied = 'read of $all' | 'append' | 'read of $settings' | 'user';
+
 export type FrontProxyOptions = {
   /** The version that it names; `null`: none, as servers before version 21. Default: the front's. */
   readonly version?: string | null;
   /** What the user has no right to. */
-  readonly denies?: 'read of $all' | 'append' | 'read of $settings';
+  readonly denies?: Denied;
   readonly tls?: Certificate;
 };
 
-export type FrontProxy = AsyncDisposable & { readonly port: number };
+export type FrontProxy = AsyncDisposable & {
+  readonly port: number;
+  /** From now on the server denies this, and ends the calls that are under way; `undefined`: nothing. */
+  readonly deny: (denies: Denied | undefined) => void;
+};
 
 /** @param frontPort of a front without TLS */
 export async function frontProxy(
   frontPort: number,
-  { version, denies, tls }: FrontProxyOptions = {},
+  { version, denies: first, tls }: FrontProxyOptions = {},
 ): Promise<FrontProxy> {
+  let denies = first;
+  const reading = new Set<Reading>();
   const front = new Client(`127.0.0.1:${frontPort}`, credentials.createInsecure());
   const passed = forwarding(front);
   const server = new Server();
   server.addService(services.streams, {
     read(call: Reading): void {
-      if (isRead(call.request, denies)) call.emit('error', denied());
-      else passed.read(call);
+      if (denies === 'user') call.emit('error', unknownUser());
+      else if (isRead(call.request, denies)) call.emit('error', denied());
+      else {
+        reading.add(call);
+        call.once('close', () => reading.delete(call));
+        passed.read(call);
+      }
     },
     batchAppend(call: Appending): void {
       passed.batchAppend(call, (request) => {
-        if (denies !== 'append') return false;
+        if (denies !== 'append' && denies !== 'user') return false;
         call.write(deniedAppend(request));
         return true;
       });
@@ -62,6 +76,11 @@ export async function frontProxy(
   }
   return {
     port: await bound(server, tls),
+    deny(next) {
+      denies = next;
+      for (const call of reading)
+        call.emit('error', { code: status.UNAVAILABLE, details: 'closed' });
+    },
     [Symbol.asyncDispose]() {
       server.forceShutdown();
       front.close();
@@ -76,6 +95,10 @@ function isRead(request: Buffer, what: FrontProxyOptions['denies']): boolean {
   if (what !== 'read of $settings') return false;
   const name = options?.getStream()?.getStreamIdentifier()?.getStreamName_asU8();
   return name !== undefined && Buffer.from(name).toString() === '$settings';
+}
+
+function unknownUser() {
+  return { code: status.UNAUTHENTICATED, details: 'Unauthenticated' };
 }
 
 function denied() {

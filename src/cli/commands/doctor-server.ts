@@ -4,7 +4,11 @@ import { parseConnectionString } from '../../adapters/eventstore/esdb/connection
 import { versionFault } from '../../adapters/eventstore/esdb/supported-versions.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { controlStream } from '../../domain/core/ids.ts';
-import { hiddenStreams } from '../../domain/ports/hidden-stream.ts';
+import {
+  hiddenStreams,
+  hidingMetadata,
+  type HiddenStream,
+} from '../../domain/ports/hidden-stream.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
 import { ACCESS_HINT, DELETED_HINT } from '../../kernel/decider/decider.ts';
 import { projectionPrefixes } from '../../projections/dedupe/classify.ts';
@@ -67,13 +71,29 @@ const MOST_HIDDEN = 5;
 const HIDDEN_LOOK_MS = 30_000;
 
 async function checkMetadata(store: EventStore, name: string): Promise<Check> {
-  const signal = AbortSignal.timeout(HIDDEN_LOOK_MS);
-  const found = await hiddenStreams(store, name, MOST_HIDDEN, signal);
+  const found = await hiddenOf(store, name);
   if (found.length === 0) return ok('metadata', `no metadata hides events of ${name}.*`);
   const streams = found.map(({ stream, keys }) => `${keys.join(', ')} of ${stream}`).join('; ');
   const detail = `metadata let events vanish: ${streams}`;
   const hint = 'Remove the keys from the metadata of these streams before the server scavenges.';
   return { name: 'metadata', status: 'failed', detail, hint, code: 'stream_hidden' };
+}
+
+/** A user without the right to read the whole log may still read the control stream. */
+async function hiddenOf(store: EventStore, name: string): Promise<readonly HiddenStream[]> {
+  try {
+    const signal = AbortSignal.timeout(HIDDEN_LOOK_MS);
+    return await hiddenStreams(store, name, MOST_HIDDEN, signal);
+  } catch (error) {
+    if (!isDenied(error)) throw error;
+    const stream = controlStream(name);
+    const keys = await hidingMetadata(store, stream);
+    return keys.length > 0 ? [{ stream, keys }] : [];
+  }
+}
+
+function isDenied(error: unknown): boolean {
+  return error instanceof TocsinError && error.code === 'store_access_denied';
 }
 
 async function checkUsers(store: EventStore): Promise<Check> {
@@ -84,7 +104,7 @@ async function checkUsers(store: EventStore): Promise<Check> {
     const hint = 'Limit the right: `tocsin store acl --only ROLE`, with TLS and credentials.';
     return { name: 'users', status: 'warning', detail: 'every user may append', hint };
   } catch (error) {
-    if (!(error instanceof TocsinError) || error.code !== 'store_access_denied') throw error;
+    if (!isDenied(error)) throw error;
     return ok('users', 'only an admin may see who else may append: `tocsin store acl`');
   }
 }

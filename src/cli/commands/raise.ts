@@ -4,6 +4,7 @@ import { open } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { openProductKernel, openSealedStore } from '../compose/channels.ts';
+import { ACCESS_HINT } from '../../kernel/decider/decider.ts';
 import { usageError } from '../config/usage-error.ts';
 import { EXIT, rate, secondsSince } from '../terminal/terminal.ts';
 import { register, type Work } from './command.ts';
@@ -68,13 +69,17 @@ const raise: Work<Options> = async ({ config, terminal, signal, wasInterrupted }
   }
   if (!terminal.json && result.errorsTruncated)
     terminal.note('… and more; only the first errors are shown.');
+  // The store has answered: this user may not append.
+  const isDenied = result.errors.some(({ code }) => code === 'access_denied');
+  if (isDenied) terminal.note(ACCESS_HINT);
   if (result.unknown > 0) {
     terminal.note(
-      'The event store gave no answer, so reading stopped. Send the lines without an answer again, and those after ' +
+      `${isDenied ? 'The event store denies appends' : 'The event store gave no answer'}, so reading stopped. Send the lines without an answer again, and those after ` +
         `line ${result.read}: a trigger that is in the log already comes back as a duplicate.`,
     );
   }
   if (wasInterrupted()) return EXIT.interrupted;
+  if (isDenied) return EXIT.usage;
   if (result.unknown > 0) return EXIT.unavailable;
   return result.rejected > 0 ? EXIT.partly : EXIT.done;
 };

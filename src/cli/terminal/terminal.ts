@@ -4,7 +4,7 @@ import { TocsinError, type ErrorKind } from '../../domain/core/errors.ts';
 import { escapeControls } from '../../domain/core/text.ts';
 import { OutputError } from '../../projections/output.ts';
 
-export const EXIT = { done: 0, partly: 1, unavailable: 3, interrupted: 130 } as const;
+export const EXIT = { done: 0, partly: 1, usage: 2, unavailable: 3, interrupted: 130 } as const;
 
 const EXIT_OF_KIND: Readonly<Record<ErrorKind, number>> = {
   usage: 2,

@@ -57,12 +57,25 @@ export function isInvalidPosition(error: unknown): boolean {
   return /Unexpected ReadAllResult|invalid position/.test(messageOf(error));
 }
 
-/** The error that a reader gets: `usage` where trying again does not help, else `unavailable`. */
-export function readError(cause: unknown): TocsinError {
+/** What the server has granted to the user of a store before. */
+export type Granted = { login: boolean; readAll: boolean };
+
+/** True for a denial of what was granted before: it may be granted again, so it is an outage. */
+export function wasGranted(error: unknown, granted: Granted, isOfAll: boolean): boolean {
+  return isLoginFault(error) ? granted.login : isOfAll && granted.readAll;
+}
+
+/**
+ * The error that a reader gets: `usage` where trying again does not help, else `unavailable`.
+ *
+ * @param isOutage a denial is an outage, see {@link wasGranted}
+ */
+export function readError(cause: unknown, isOutage = false): TocsinError {
   if (cause instanceof TocsinError) return cause;
   if (isAccessDenied(cause)) {
     const code = isLoginFault(cause) ? 'store_login_failed' : 'store_access_denied';
-    return new TocsinError('usage', code, deniedText(cause, 'this read'), {
+    const kind = isOutage ? 'unavailable' : 'usage';
+    return new TocsinError(kind, code, deniedText(cause, 'this read'), {
       hint: isLoginFault(cause)
         ? 'Check user and password; a disabled user is refused in the same way.'
         : 'Reading the whole log takes an admin, or a right that `tocsin store acl` gives; credentials are sent ' +

@@ -6,7 +6,7 @@ import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
 import type { ReadAllOptions, ReadStreamOptions } from '../../../domain/ports/event-store.ts';
 import { countLimit } from '../common/reading.ts';
 import type { ReadCall } from './link.ts';
-import { isStreamDeleted, readError } from './failures.ts';
+import { isStreamDeleted, readError, wasGranted, type Granted } from './failures.ts';
 import { answerPages, cancelLate } from './answer-pages.ts';
 import { isSystemStream, logRead, streamRead, selectsAll } from './requests.ts';
 
@@ -17,6 +17,7 @@ const MAX_REVISION = 2n ** 63n - 1n;
 /** {@link EventStore.readStream} through calls. */
 export async function* readStreamThrough(
   start: (request: Buffer) => Promise<ReadCall>,
+  granted: Granted,
   silenceMs: number,
   stream: string,
   options: ReadStreamOptions,
@@ -34,9 +35,10 @@ export async function* readStreamThrough(
   );
   try {
     yield* pagesOf(() => start(request), silenceMs);
+    granted.login = true;
   } catch (error) {
     // A deleted stream reads as an empty one; only appends report the tombstone.
-    if (!isStreamDeleted(error)) throw readError(error);
+    if (!isStreamDeleted(error)) throw readError(error, wasGranted(error, granted, false));
   }
 }
 
@@ -46,6 +48,7 @@ export async function* readStreamThrough(
  */
 export async function* readAllThrough(
   start: (request: Buffer) => Promise<ReadCall>,
+  granted: Granted,
   { direction, from, prefixes, maxCount }: ReadAllOptions,
 ): AsyncGenerator<Page, void, undefined> {
   let left = countLimit(maxCount);
@@ -66,11 +69,13 @@ export async function* readAllThrough(
     for await (const page of pagesOf(() => start(request), Infinity)) {
       const wanted = page.filter(isWanted).slice(0, left);
       left -= wanted.length;
+      granted.readAll = granted.login = true;
       if (wanted.length > 0) yield wanted;
       if (left === 0) return;
     }
+    granted.readAll = granted.login = true;
   } catch (error) {
-    throw readError(error);
+    throw readError(error, wasGranted(error, granted, true));
   }
 }
 

@@ -9,7 +9,7 @@ import { endable } from '../common/subscription.ts';
 import { keepProtoPrivate } from '../wire/private-proto.ts';
 import { appender } from './appends.ts';
 import type { Connection, NodeDescription, Role } from './connection.ts';
-import { readError } from './failures.ts';
+import { readError, type Granted } from './failures.ts';
 import type { Link, ReadCall } from './link.ts';
 import { readAllThrough, readStreamThrough } from './reads.ts';
 import { readSettings, type ConnectionOptions, type StoreSettings } from './settings.ts';
@@ -59,6 +59,7 @@ export function eventStoreDbWithSystem(options: EventStoreDbOptions): {
   let connecting: Promise<Connection> | undefined;
   let connected: Connection | undefined;
   const closing = new AbortController();
+  const granted: Granted = { login: false, readAll: false };
   const closedError = (): Error | undefined => (closing.signal.aborted ? storeClosed() : undefined);
   const assertOpen = (): void => {
     if (closing.signal.aborted) throw storeClosed();
@@ -79,7 +80,13 @@ export function eventStoreDbWithSystem(options: EventStoreDbOptions): {
     assertOpen();
     // A stream is read to append after it: an event that this node does not have yet would become a conflict.
     const start = (request: Buffer): Promise<ReadCall> => startRead(request, 'leader');
-    yield* readStreamThrough(start, Math.min(silenceMs, read.silenceMs ?? silenceMs), stream, read);
+    yield* readStreamThrough(
+      start,
+      granted,
+      Math.min(silenceMs, read.silenceMs ?? silenceMs),
+      stream,
+      read,
+    );
   };
 
   const appends = appender({
@@ -114,7 +121,7 @@ export function eventStoreDbWithSystem(options: EventStoreDbOptions): {
     async *readAll(read) {
       assertOpen();
       const role = read.onLeader === true ? 'leader' : 'preferred';
-      yield* readAllThrough((request) => startRead(request, role), read);
+      yield* readAllThrough((request) => startRead(request, role), granted, read);
     },
     subscribeAll(subscribe) {
       const connect = async (): Promise<ReadNode> => {
@@ -126,7 +133,7 @@ export function eventStoreDbWithSystem(options: EventStoreDbOptions): {
         };
       };
       return endable([subscribe.signal, closing.signal], (signal) =>
-        subscribeThrough({ connect, logger, closed: closedError }, subscribe, signal),
+        subscribeThrough({ connect, logger, granted, closed: closedError }, subscribe, signal),
       );
     },
     async [Symbol.asyncDispose]() {

@@ -9,7 +9,7 @@ import { isOver, unlessAborted } from '../../../domain/core/signals.ts';
 import type { SubscribeOptions, SubscriptionEntry } from '../../../domain/ports/event-store.ts';
 import type { Logger } from '../../../domain/ports/logger.ts';
 import { answerPages, cancelLate, type AnswerPages, type Item } from './answer-pages.ts';
-import { isAccessDenied, messageOf, readError } from './failures.ts';
+import { isAccessDenied, messageOf, readError, wasGranted, type Granted } from './failures.ts';
 import type { ReadAnswer } from './read-answers.ts';
 import { isSystemStream, logSubscription, matches, selectsAll } from './requests.ts';
 import {
@@ -27,6 +27,7 @@ export type SubscribedStore = {
   /** Connects to the node that the subscription reads from. */
   readonly connect: () => Promise<ReadNode>;
   readonly logger: Logger;
+  readonly granted: Granted;
   /** The error of every call once the store is closed. */
   readonly closed: () => Error | undefined;
 };
@@ -44,7 +45,6 @@ type Delivered = {
   /** The last event at or before the cursor, where it is known. */
   last: RecordedEvent | undefined;
   entries: number;
-  confirmed: boolean;
   /** True after `disconnected`, until `connected`. */
   isAway: boolean;
 };
@@ -66,7 +66,6 @@ export async function* subscribeThrough(
     start: undefined,
     last: undefined,
     entries: 0,
-    confirmed: false,
     isAway: false,
   };
   for (let failures = 0; !isOver(signal); failures += 1) {
@@ -79,7 +78,7 @@ export async function* subscribeThrough(
       if (closed !== undefined) throw closed;
       // Access that was granted before may be granted again; a first denial is a wrong configuration.
       if (isLogChanged(error)) throw error;
-      if (isAccessDenied(error) && !state.confirmed) throw readError(error);
+      if (isAccessDenied(error) && !wasGranted(error, store.granted, true)) throw readError(error);
       if (state.entries > before) failures = 0;
       const waitMs = Math.round(backoffMs(failures, RETRY, Math.random));
       const reason = messageOf(error);
@@ -123,7 +122,7 @@ async function* oneConnection(
     for (let isFirst = true; ; isFirst = false) {
       const answers = await nextPage(pages);
       clearTimeout(silence);
-      state.confirmed = true;
+      store.granted.readAll = store.granted.login = true;
       if (isOver(signal)) return;
       const page: SubscriptionEntry[] = [];
       if (isFirst) {
