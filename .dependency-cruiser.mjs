@@ -95,7 +95,7 @@ export default {
       name: 'one-client-one-folder-eventstore',
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/adapters/eventstore/' },
-      to: { path: packages('@eventstore/db-client') },
+      to: { path: packages('@eventstore/db-client', '@kurrent/kurrentdb-client') },
     },
     {
       name: 'adapters-only-from-the-composition-root',
@@ -126,9 +126,9 @@ export default {
     {
       name: 'no-dev-dependency-in-src',
       comment:
-        'The build bundles the metrics SDK; its API is an optional peer, needed for types only.',
+        'The build bundles the metrics SDK. Its API and the second client of the event store are optional peers.',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/adapters/telemetry/' },
+      from: { path: '^src/', pathNot: '^src/adapters/(telemetry/|eventstore/esdb/client\\.ts)' },
       to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown', 'deprecated'] },
     },
   ],

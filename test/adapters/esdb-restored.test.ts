@@ -1,6 +1,7 @@
 // Subscriptions whose saved place is not, or not surely, a place of the log: it was restored or replaced, or a follower has
 // not all of it. Against a model of real servers.
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { CLIENTS, loadDefinitions } from '../../src/adapters/eventstore/esdb/client.ts';
 import { Links } from '../../src/adapters/eventstore/esdb/links.ts';
 import { readSettings } from '../../src/adapters/eventstore/esdb/settings.ts';
 import { eventStoreDb } from '../../src/adapters/eventstore/esdb/store.ts';
@@ -59,9 +60,10 @@ describe('subscription without a saved place to a follower that lags', () => {
     for (let n = 0; n < 5; n += 1) behind.model.append('foreign');
     ahead.model.records = [...behind.model.records];
     const own = [ahead.model.append('own-1'), ahead.model.append('own-1')];
+    const definitions = await loadDefinitions(CLIENTS[0]);
     const nodes = [behind, ahead].map(({ connectionString }) => {
       const settings = readSettings({ connectionString }, silentLogger);
-      const links = new Links(settings, () => undefined);
+      const links = new Links(settings, definitions, () => undefined);
       onTestFinished(() => {
         links.close(new Error('the test is over'));
       });

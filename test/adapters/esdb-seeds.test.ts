@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { loadDefinitions } from '../../src/adapters/eventstore/esdb/client.ts';
 import { Connection } from '../../src/adapters/eventstore/esdb/connection.ts';
 import { seedsOf, type Lookup } from '../../src/adapters/eventstore/esdb/seeds.ts';
 import { readSettings } from '../../src/adapters/eventstore/esdb/settings.ts';
@@ -38,9 +39,10 @@ describe('the hosts of a connection string', () => {
 
 describe('a connection to a name with several addresses', () => {
   const everyAddress: Lookup = () => Promise.resolve(['127.0.0.1', '127.0.0.2']);
-  const connectionTo = (connectionString: string): Connection => {
+  const connectionTo = async (connectionString: string): Promise<Connection> => {
     const settings = readSettings({ connectionString }, silentLogger);
-    const connection = new Connection(settings, silentLogger, everyAddress);
+    const definitions = await loadDefinitions(settings.client);
+    const connection = new Connection(settings, definitions, silentLogger, everyAddress);
     onTestFinished(() => {
       connection.close();
     });
@@ -49,13 +51,14 @@ describe('a connection to a name with several addresses', () => {
 
   test('is made through each address, until one answers', async () => {
     const { port } = await aFront({ host: '127.0.0.2' });
-    const connection = connectionTo(`esdb+discover://db.test:${port}?tls=false`);
+    const connection = await connectionTo(`esdb+discover://db.test:${port}?tls=false`);
     const { endpoint } = await connection.link('leader');
     expect(endpoint).toEqual({ address: '127.0.0.2', port });
   });
 
   test('says what each address answered', async () => {
-    const failing = connectionTo('esdb+discover://db.test:1?tls=false').link('leader');
+    const connection = await connectionTo('esdb+discover://db.test:1?tls=false');
+    const failing = connection.link('leader');
     await expect(failing).rejects.toThrow(
       /db\.test:1 \(127\.0\.0\.1\).*db\.test:1 \(127\.0\.0\.2\)/,
     );
@@ -71,8 +74,8 @@ describe('a connection to a name with several addresses', () => {
     writeFileSync(caFile, tls.certificate);
     const { port } = await aFront({ host: '127.0.0.2', tls });
     // The certificate is for localhost. The node names itself by an address that the certificate does not have.
-    const failing = connectionTo(`esdb+discover://localhost:${port}?tlsCAFile=${caFile}`);
-    await expect(failing.link('leader')).rejects.toMatchObject({
+    const connection = await connectionTo(`esdb+discover://localhost:${port}?tlsCAFile=${caFile}`);
+    await expect(connection.link('leader')).rejects.toMatchObject({
       code: 'store_certificate_host',
       message: expect.stringMatching(/^127\.0\.0\.2:/) as string,
     });

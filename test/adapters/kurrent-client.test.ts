@@ -56,6 +56,32 @@ describe('eventStoreDb and createFront beside @kurrent/kurrentdb-client', () => 
     expect(await run(`${OURS}${THEIRS}${BOTH}`)).toMatchObject(bothWork);
   });
 
+  test('append and read with the definitions of the other client, while the host uses it', async () => {
+    const code = `${THEIRS}${OURS.replace('front.url });', "front.url + '&client=kurrentdb' });")}${BOTH}`;
+    expect(await run(code)).toMatchObject(bothWork);
+  });
+
+  test('need the other client only when the connection string asks for it', async () => {
+    const code = `
+      const { registerHooks } = await import('node:module');
+      registerHooks({
+        resolve(name, context, next) {
+          if (name.includes('@kurrent/')) throw new Error(name + ' is not installed');
+          return next(name, context);
+        },
+      });
+      ${OURS}
+      let refused;
+      try {
+        eventStoreDb({ connectionString: front.url + '&client=kurrentdb' });
+      } catch ({ code }) {
+        refused = code;
+      }
+      process.stdout.write(JSON.stringify([first.outcome, refused]));
+      process.exit(0);`;
+    expect(await run(code)).toEqual(['appended', 'client_missing']);
+  });
+
   test('leave the global proto without classes of the event store', async () => {
     const code = `${OURS}
       process.stdout.write(JSON.stringify([first.outcome, globalThis.proto?.event_store]));

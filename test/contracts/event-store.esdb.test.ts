@@ -8,40 +8,48 @@ import { SERVER_VERSIONS } from '../../src/adapters/eventstore/front/server-vers
 import { eventStoreContract } from './event-store.suite.ts';
 import { ALL_PROMISES, PROMISES_OF_SERVERS } from './event-store.support.ts';
 
-const MODES = [undefined, ...SERVER_VERSIONS];
+/** Every version with one client; the other client makes the same calls. */
+const RUNS = [
+  ...[undefined, ...SERVER_VERSIONS].map((like) => ({ like, client: 'eventstore' })),
+  { like: undefined, client: 'kurrentdb' },
+] as const;
 
-describe.each(MODES)('eventStoreDb through the front like %s', (like) => {
-  const directory = mkdtempSync(join(tmpdir(), 'tocsin-esdb-'));
-  const file = join(directory, 'events.db');
-  let front: Front;
-  // One server for all tests, as in production; the suite keeps to prefixes of its own.
-  beforeAll(async () => {
-    front = await createFront({ file, like });
-  });
-  afterAll(async () => {
-    await front.close();
-    rmSync(directory, { recursive: true });
-  });
+describe.each(RUNS)(
+  'eventStoreDb with $client through the front like $like',
+  ({ like, client }) => {
+    const directory = mkdtempSync(join(tmpdir(), 'tocsin-esdb-'));
+    const file = join(directory, 'events.db');
+    let front: Front;
+    const open = () => eventStoreDb({ connectionString: `${front.url}&client=${client}` });
+    // One server for all tests, as in production; the suite keeps to prefixes of its own.
+    beforeAll(async () => {
+      front = await createFront({ file, like });
+    });
+    afterAll(async () => {
+      await front.close();
+      rmSync(directory, { recursive: true });
+    });
 
-  eventStoreContract(
-    'the EventStoreDB adapter',
-    () => {
-      let store = eventStoreDb({ connectionString: front.url });
-      return Promise.resolve({
-        store,
-        async reopen() {
-          await store[Symbol.asyncDispose]();
-          await front.close();
-          front = await createFront({ file, like });
-          store = eventStoreDb({ connectionString: front.url });
-          return store;
-        },
-        cleanup: async () => store[Symbol.asyncDispose](),
-      });
-    },
-    like === undefined ? ALL_PROMISES : PROMISES_OF_SERVERS,
-  );
-});
+    eventStoreContract(
+      'the EventStoreDB adapter',
+      () => {
+        let store = open();
+        return Promise.resolve({
+          store,
+          async reopen() {
+            await store[Symbol.asyncDispose]();
+            await front.close();
+            front = await createFront({ file, like });
+            store = open();
+            return store;
+          },
+          cleanup: async () => store[Symbol.asyncDispose](),
+        });
+      },
+      like === undefined ? ALL_PROMISES : PROMISES_OF_SERVERS,
+    );
+  },
+);
 
 // A server in use will do; $all must be readable.
 const real = process.env['TOCSIN_TEST_ESDB'];

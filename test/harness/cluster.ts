@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { ServerVersion } from '../../src/adapters/eventstore/front/server-version.ts';
 import { compileCache } from '../support/compile-cache.ts';
 import { testNatsServer, type TestNatsServer } from '../support/nats-server.ts';
 import type { Load } from './load.ts';
@@ -54,6 +55,8 @@ export type Cluster = AsyncDisposable & {
 export type ClusterOptions = {
   readonly load: Load;
   readonly workers: number;
+  /** The version of EventStoreDB that the front imitates. Default: none. */
+  readonly like?: ServerVersion | undefined;
   /** What the receiver of deliveries answers. */
   readonly answers: Answers;
   readonly onUnexpectedEnd: (end: UnexpectedEnd) => void;
@@ -67,7 +70,7 @@ export type ClusterOptions = {
 
 /** Starts everything. */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
-  const { load, onUnexpectedEnd, startsAsStandby } = options;
+  const { load, like, onUnexpectedEnd, startsAsStandby } = options;
   const { withStatus = false, direct = false } = options;
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'tocsin-torture-')));
   const nats = await testNatsServer();
@@ -84,7 +87,10 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   };
   const esdb = (at: number): string => `esdb://127.0.0.1:${at}?tls=false`;
 
-  const listen = ['--listen', `127.0.0.1:${port}`];
+  const listen = [
+    ...['--listen', `127.0.0.1:${port}`],
+    ...(like === undefined ? [] : ['--like', like]),
+  ];
   const front = new Supervised({
     ...common,
     name: 'front',

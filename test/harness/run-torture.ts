@@ -1,5 +1,6 @@
-// npm run torture -- --seconds N --seed N [--rate N] [--trace]
+// npm run torture -- --seconds N --seed N [--rate N] [--like VERSION] [--trace]
 import { parseArgs } from 'node:util';
+import { SERVER_VERSIONS } from '../../src/adapters/eventstore/front/server-version.ts';
 import { openRun } from './command.ts';
 import { isClean, summaryOf, torture } from './torture.ts';
 
@@ -8,16 +9,22 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '60' },
     seed: { type: 'string', default: '1' },
     rate: { type: 'string', default: '40' },
+    like: { type: 'string' },
     trace: { type: 'boolean', default: false },
   },
 });
 const { say, signal } = openRun();
+const like = SERVER_VERSIONS.find((version) => version === values.like);
+if (values.like !== undefined && like === undefined) {
+  throw new Error(`--like is one of ${SERVER_VERSIONS.join(', ')}`);
+}
 
 const result = await torture({
   signal,
   seconds: Number(values.seconds),
   seed: Number(values.seed),
   rate: Number(values.rate),
+  like,
   note: say,
   ...(values.trace ? { trace: say } : {}),
 });

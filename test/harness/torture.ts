@@ -1,6 +1,7 @@
 // Raises at load while processes are killed, frozen, restarted and started twice, connections are cut and
 // held, writes fail, and the output's disk goes back in time; then everything is compared.
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ServerVersion } from '../../src/adapters/eventstore/front/server-version.ts';
 import { deliveryRecords } from '../oracle/delivery-oracle.ts';
 import { decideLog } from '../oracle/log-oracle.ts';
 import { seededRandom } from '../support/random.ts';
@@ -25,6 +26,8 @@ export type TortureOptions = {
   readonly rate?: number;
   /** Delivery workers. Default 2. */
   readonly workers?: number;
+  /** The version of EventStoreDB that the front imitates. Default: none. */
+  readonly like?: ServerVersion | undefined;
   readonly note?: (what: string) => void;
   /** Called when a fault begins and when it ends. */
   readonly trace?: (what: string) => void;
@@ -49,7 +52,7 @@ const DELIVERY_STALL_MS = 120_000;
 
 /** Runs once. The same seed gives the same lines and the same sequences of faults, at other moments. */
 export async function torture(options: TortureOptions): Promise<TortureResult> {
-  const { seconds, seed, rate = 40, workers = 2 } = options;
+  const { seconds, seed, rate = 40, workers = 2, like } = options;
   const { note = () => undefined, trace = () => undefined } = options;
   const counts: FaultCounts = { byKind: {}, kills: 0, killsUnacknowledged: 0 };
   const failures: string[] = [];
@@ -63,6 +66,7 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
   await using cluster = await startCluster({
     load,
     workers,
+    like,
     answers: moody(seed),
     startsAsStandby: () => roles() < 0.05,
     onUnexpectedEnd: ({ name, code, signal, said }) => {

@@ -9,9 +9,12 @@ import {
 } from '@grpc/grpc-js';
 import streams from '@eventstore/db-client/generated/streams_pb.js';
 import type { BatchAppendResp, ReadResp } from '@eventstore/db-client/generated/streams_pb.js';
+import { expectedMessages } from './format.ts';
 import {
   encodeOptions,
   encodePart,
+  encodeRead,
+  ofAll,
   uuidText,
   type Expected,
   type Name,
@@ -154,6 +157,7 @@ export function openRead(
   const call = client.makeServerStreamRequest(`${PATH}/Read`, asIs, asIs, request);
   const messages: ReadResp[] = [];
   let end: StatusObject | undefined;
+  let timesCaughtUp = 0;
   const checks = new Set<() => void>();
   const check = (): void => {
     for (const one of checks) one();
@@ -161,6 +165,7 @@ export function openRead(
   call.on('data', (bytes: Buffer) => {
     const message = streams.ReadResp.deserializeBinary(bytes);
     messages.push(message);
+    if (message.hasCaughtUp()) timesCaughtUp += 1;
     onMessage(message);
     check();
   });
@@ -186,7 +191,39 @@ export function openRead(
       checks.add(look);
       look();
     });
-  return { call, messages, end: () => end, until };
+  return {
+    call,
+    messages,
+    end: () => end,
+    until,
+    /** How often the reader was told that it has caught up. */
+    timesCaughtUp: () => timesCaughtUp,
+    /** Resolves once it has caught up, or has ended. */
+    untilCaughtUp: () => until(() => timesCaughtUp > 0, HANGS_MS),
+  };
+}
+
+export type OpenRead = ReturnType<typeof openRead>;
+
+const HANGS_MS = 60_000;
+
+/**
+ * Waits until a reader has what a recorded reader got, and until nothing more can come.
+ *
+ * @param said the messages and the end of the recorded reader
+ */
+export async function heard(client: Client, read: OpenRead, said: unknown): Promise<void> {
+  const { count, ends } = expectedMessages(said);
+  await read.until(() => !ends && read.messages.length >= count, 5_000);
+  if (read.end() === undefined) await quiet(client);
+}
+
+/** Asks the front some times in turn. Whatever it had to send before on this connection has arrived then. */
+export async function quiet(client: Client): Promise<void> {
+  for (let n = 0; n < 5; n += 1) {
+    const last = encodeRead({ of: ofAll('end'), direction: 'backwards', count: 1n });
+    await openRead(client, last).until(() => false, HANGS_MS);
+  }
 }
 
 /** A status as recordings have it. */

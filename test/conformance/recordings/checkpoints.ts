@@ -1,12 +1,12 @@
 // Checkpoints of subscriptions to `$all`: the recordings checkpoints and resume-checkpoints.
 import type { Client } from '@grpc/grpc-js';
 import type { ReadResp } from '@eventstore/db-client/generated/streams_pb.js';
-import { objectOf, rowsIn, textIn, type Case, type Recording } from './format.ts';
+import { expectedMessages, objectOf, rowsIn, textIn, type Case, type Recording } from './format.ts';
 import { describeRead, namedLog } from './log.ts';
-import type { openRead } from './calls.ts';
+import { heard, quiet, type OpenRead } from './calls.ts';
 import { encodeFilter, type FilterOptions, type WirePlace } from './wire.ts';
 
-import { append, hiddenPlaces, startOf, subscribe, writer, isCaughtUp } from './subscribed.ts';
+import { append, hiddenPlaces, startOf, subscribe, writer } from './subscribed.ts';
 
 /** Events 1 to 5,000: every hundredth is rare. */
 async function writeForeign(client: Client, from: number, to: number): Promise<void> {
@@ -52,7 +52,7 @@ export async function checkpoints(client: Client, recording: Recording): Promise
     const log = await namedLog(client, hidden);
     for (const row of catchUp.filter((one) => one['events'] === count)) {
       const read = open(row, 'start');
-      await read.until(() => read.messages.some(isCaughtUp), 120_000);
+      await read.untilCaughtUp();
       cases.push({
         name: `catch-up of ${count}: ${nameOf(row)}`,
         said: row['got'],
@@ -62,9 +62,9 @@ export async function checkpoints(client: Client, recording: Recording): Promise
     }
     if (count !== 10) continue;
     kept = rowsIn(recording['keptOpenTo5000']).map((row) => ({ row, read: open(row, 'start') }));
-    for (const { read } of kept) await read.until(() => read.messages.some(isCaughtUp), 5_000);
+    for (const { read } of kept) await read.untilCaughtUp();
   }
-  await new Promise((done) => setTimeout(done, 500));
+  for (const { row, read } of kept) await heard(client, read, row['got']);
   const log = await namedLog(client, hidden);
   for (const { row, read } of kept) {
     cases.push({
@@ -77,7 +77,7 @@ export async function checkpoints(client: Client, recording: Recording): Promise
   for (const row of rowsIn(recording['otherStarts'])) {
     const from = startOf(row['from'] === 'end' ? 'end' : row['at'], log, hidden);
     const read = open(row, from);
-    await read.until(() => read.messages.some(isCaughtUp), 120_000);
+    await read.untilCaughtUp();
     cases.push({
       name: `from ${textIn(row, 'from')}: ${nameOf(row)}`,
       said: row['got'],
@@ -96,7 +96,7 @@ export async function checkpoints(client: Client, recording: Recording): Promise
 async function live(
   client: Client,
   rows: readonly Recording[],
-  open: (row: Recording, from: 'start' | 'end') => ReturnType<typeof openRead>,
+  open: (row: Recording, from: 'start' | 'end') => OpenRead,
   nameOf: (row: Recording) => string,
   hidden: ReadonlyMap<bigint, string>,
 ): Promise<Case[]> {
@@ -106,7 +106,7 @@ async function live(
     from: 0,
   }));
   for (const one of reads) {
-    await one.read.until(() => one.read.messages.some(isCaughtUp), 120_000);
+    await one.read.untilCaughtUp();
     one.from = one.read.messages.length;
   }
   await append(client, 'foreign', 100);
@@ -115,7 +115,12 @@ async function live(
   await append(client, 'rare');
   await append(client, 'foreign', 500);
   await append(client, 'foreign', 500);
-  await new Promise((done) => setTimeout(done, 2_000));
+  for (const { row, read, from } of reads) {
+    // How many checkpoints come with a window of one depends on a race.
+    const { count } = Number(row['window']) > 1 ? expectedMessages(row['got']) : { count: 1 };
+    await read.until(() => read.messages.length >= from + count, 10_000);
+  }
+  await quiet(client);
   const log = await namedLog(client, hidden);
   return reads.map(({ row, read, from }) => {
     const messages = read.messages.slice(from).map(log.describe);
@@ -136,6 +141,8 @@ async function live(
 
 /** Every fifteenth checkpoint is tried: the others differ in their numbers only. */
 const TRIED = 15;
+/** An event that is lost or doubled at a resume is among the first. */
+const COMPARED = 3;
 
 /** Goes on from checkpoints of a catch-up, as they came and with equal parts. */
 export async function resumeCheckpoints(client: Client, recording: Recording): Promise<Case[]> {
@@ -150,7 +157,7 @@ export async function resumeCheckpoints(client: Client, recording: Recording): P
     });
     const name = `window ${String(row['window'])} x ${String(row['multiplier'])}`;
     const whole = subscribe(client, 'start', filter);
-    await whole.until(() => whole.messages.some(isCaughtUp), 120_000);
+    await whole.untilCaughtUp();
     whole.call.cancel();
     const ids = (messages: readonly ReadResp[]): string[] =>
       messages.flatMap((message) => message.getEvent()?.getEvent()?.getId()?.getString() ?? []);
@@ -163,10 +170,14 @@ export async function resumeCheckpoints(client: Client, recording: Recording): P
         if (commit >= 2n ** 63n) continue;
         const prepare = form === 'as it came' ? BigInt(checkpoint.getPreparePosition()) : commit;
         const rest = subscribe(client, { commit, prepare }, filter);
-        await rest.until(() => rest.messages.some(isCaughtUp), 10_000);
+        const expected = ids(whole.messages.slice(n + 1)).slice(0, COMPARED);
+        await rest.until(
+          () => rest.timesCaughtUp() > 0 || ids(rest.messages).length >= COMPARED,
+          10_000,
+        );
         rest.call.cancel();
-        const expected = ids(whole.messages.slice(n + 1));
-        if (JSON.stringify(ids(rest.messages)) !== JSON.stringify(expected)) wrong.push(n);
+        const got = ids(rest.messages).slice(0, COMPARED);
+        if (JSON.stringify(got) !== JSON.stringify(expected)) wrong.push(n);
       }
       const group = rowsIn(row['groups']).find(
         (one) => one['checkpointsOf'] === 'catch-up' && one['form'] === form,

@@ -1,25 +1,55 @@
 // The recordings of real servers: where they are, and what of them can be compared.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ServerVersion } from '../../../src/adapters/eventstore/front/server-version.ts';
 
 export type Recording = Readonly<Record<string, unknown>>;
-
-/** The recorded versions and the mode of the front that imitates each. */
-export const VERSIONS: readonly (readonly [recorded: string, like: ServerVersion])[] = [
-  ['23.10.6', '23.10'],
-  ['24.6.0', '24.6'],
-  ['24.10.9', '24.10'],
-];
 
 const folder = process.env['TOCSIN_TEST_DATA'];
 export const recordings = folder === undefined ? undefined : join(folder, 'real-server');
 export const hasRecordings = recordings !== undefined && existsSync(recordings);
 
-export function readRecording(version: string, scenario: string): Recording {
-  const path = join(recordings ?? '', version, `${scenario}.json`);
-  return objectOf(JSON.parse(readFileSync(path, 'utf8')));
+/** What a replay has read of each object of a recording. */
+const readKeys = new WeakMap<object, Set<PropertyKey>>();
+
+function readOf(object: object): Set<PropertyKey> {
+  const keys = readKeys.get(object) ?? new Set<PropertyKey>();
+  readKeys.set(object, keys);
+  return keys;
 }
+
+/** The same facts; what is read of them is noted for the object. */
+function watched(facts: Recording, object: object): Recording {
+  return new Proxy(facts, {
+    get(target, key, receiver) {
+      readOf(object).add(key);
+      const value: unknown = Reflect.get(target, key, receiver);
+      return value;
+    },
+  });
+}
+
+/** A recording, and what of it no replay has looked at: whole parts by name, and single rows of the parts that were. */
+export function readRecording(version: string, scenario: string) {
+  const path = join(recordings ?? '', version, `${scenario}.json`);
+  const whole = objectOf(JSON.parse(readFileSync(path, 'utf8')));
+  const recording = watched(whole, whole);
+  const unread = (): Unread[] =>
+    Object.entries(whole).flatMap(([part, value]) => {
+      // Texts and numbers explain the rest; so do the log that the requests made, and the place that all start from.
+      if (typeof value !== 'object' || part === 'log' || part === 'from') return [];
+      if (!readOf(whole).has(part)) return [{ part, row: {} }];
+      // A list with texts among its entries is one answer.
+      if (!Array.isArray(value) || !value.every((row) => typeof row === 'object')) return [];
+      return rowsIn(value, isRead).map((row) => ({ part, row }));
+    });
+  return { recording, unread };
+}
+
+function isRead(row: object): boolean {
+  return readOf(row).size > 0;
+}
+
+export type Unread = { readonly part: string; readonly row: Recording };
 
 export function objectOf(value: unknown): Recording {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
@@ -28,9 +58,18 @@ export function objectOf(value: unknown): Recording {
   return Object.fromEntries(Object.entries(value));
 }
 
-export function rowsIn(value: unknown): Recording[] {
+/** @param leftOut which rows to leave out */
+export function rowsIn(
+  value: unknown,
+  leftOut: (row: object) => boolean = () => false,
+): Recording[] {
   if (!Array.isArray(value)) throw new TypeError('expected a list in a recording');
-  return value.map(objectOf);
+  const rows: readonly unknown[] = value;
+  return rows.flatMap((row) => {
+    const facts = objectOf(row);
+    if (typeof row !== 'object' || row === null) return [];
+    return leftOut(row) ? [] : [watched(facts, row)];
+  });
 }
 
 export function textIn(row: Recording, key: string): string {
@@ -57,6 +96,19 @@ export function normalised(value: unknown): unknown {
       return [[key, key === 'within' ? timeClass(one) : normalised(one)]];
     }),
   );
+}
+
+/** How many messages a recorded reader got, and whether its call ended. */
+export function expectedMessages(said: unknown): {
+  readonly count: number;
+  readonly ends: boolean;
+} {
+  const { messages, end } = objectOf(said);
+  const list = normalised(messages);
+  return {
+    count: Array.isArray(list) ? list.length : 0,
+    ends: typeof end === 'object' && end !== null && 'code' in end,
+  };
 }
 
 /** A run such as `{"event": [1, 9], "step": 2, "times": 5}` as its messages. */

@@ -1,6 +1,7 @@
 // The recordings metadata and soft-delete.
 import type { Client } from '@grpc/grpc-js';
-import { describeBatch } from './answers.ts';
+import { until } from '../../support/until.ts';
+import { describeBatch, eventsIn } from './answers.ts';
 import { objectOf, rowsIn, textIn, type Case, type Recording } from './format.ts';
 import { appendInBatch, describeStatus, openRead } from './calls.ts';
 import {
@@ -33,13 +34,16 @@ export async function metadata(client: Client, recording: Recording): Promise<Ca
     const stream = `m-${n}.`;
     await append(client, stream, 'any', 5);
     await setMetadata(client, stream, METADATA[name] ?? '{}');
-    if (name.startsWith('$maxAge 1 ')) await new Promise((done) => setTimeout(done, 2_200));
+    if (name.startsWith('$maxAge 1 ')) {
+      const seesNone = async (): Promise<boolean> => (await eventsIn(client, stream)).count === 0;
+      await until('the events are too old', seesNone);
+    }
     const seen = await views(stream);
     const read = openRead(
       client,
       encodeRead({ of: ofStream(stream, 'start'), subscription: true }),
     );
-    await read.until(() => read.messages.some((message) => message.hasCaughtUp()), 5_000);
+    await read.untilCaughtUp();
     read.call.cancel();
     const answer = describeBatch(await append(client, stream, 'any', 1), () => '', '5 s');
     const { metadata: _, ...said } = row;
@@ -161,6 +165,17 @@ export async function softDelete(client: Client, recording: Recording): Promise<
       event.getMetadataMap().get('content-type'),
     ].join(' '),
   );
+  const second = openRead(client, encodeRead({ of: ofStream('$$sq.', 'start') }));
+  await second.until(() => false, 10_000);
+  const metadataOfTheSecond = second.messages.flatMap((message) => {
+    const data = message.getEvent()?.getEvent()?.getData_asU8();
+    return data === undefined ? [] : [Buffer.from(data).toString()];
+  });
+  cases.push({
+    name: 'metadata of the second stream',
+    said: recording['metadataOfTheSecond'],
+    got: metadataOfTheSecond,
+  });
   cases.push({ name: 'metadata in $all', said: recording['metadataEventsIn$all'], got: texts });
   return cases;
 }

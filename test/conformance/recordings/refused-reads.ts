@@ -4,7 +4,7 @@ import { field } from '../../../src/adapters/eventstore/wire/protobuf-writer.ts'
 import { objectOf, rowsIn, textIn, type Case, type Recording } from './format.ts';
 import { layGround, numberIn } from './ground.ts';
 import { describeRead, namedLog } from './log.ts';
-import { appendInBatch, openRead, unary } from './calls.ts';
+import { appendInBatch, heard, openRead, unary } from './calls.ts';
 import {
   anEvent,
   encodeFilter,
@@ -21,38 +21,29 @@ export async function refusalsReads(client: Client, recording: Recording): Promi
   const log = await namedLog(client);
   const reads = rowsIn(recording['reads']);
   const firstOfAll = reads.findIndex((row) => textIn(row, 'read').includes('gRPC deadline')) + 1;
-  const cases = await inGroups(
-    reads.map((row, n) => async (): Promise<Case> => {
+  const cases = await Promise.all(
+    reads.map(async (row, n): Promise<Case> => {
       const name = textIn(row, 'read');
       const request = n < firstOfAll ? streamRead(name) : allRead(name, log);
       const read = openRead(client, encodeRead(request));
-      await read.until(() => false, 1_500);
+      await heard(client, read, row['got']);
       const got = describeRead(log, read, '1.5 s, cancelled');
       read.call.cancel();
       return { name, said: row['got'], got };
     }),
   );
   const subscriptions = rowsIn(objectOf(recording['subscriptions'])['table']);
-  const live = await inGroups(
-    subscriptions.map((row) => async (): Promise<Case> => {
+  const live = await Promise.all(
+    subscriptions.map(async (row): Promise<Case> => {
       const name = textIn(row, 'read');
       const read = openRead(client, encodeRead(subscription(name, log)));
-      await read.until(() => false, 1_500);
+      await heard(client, read, row['got']);
       const got = describeRead(log, read, '0.7 s, cancelled');
       read.call.cancel();
       return { name: `subscription: ${name}`, said: row['got'], got };
     }),
   );
   return [...cases, ...live, ...(await whileLive(client, rowsIn(recording['whileLive'])))];
-}
-
-/** Sixteen at once: each may take its whole time. */
-async function inGroups<T>(work: readonly (() => Promise<T>)[]): Promise<T[]> {
-  const done: T[] = [];
-  for (let at = 0; at < work.length; at += 16) {
-    done.push(...(await Promise.all(work.slice(at, at + 16).map((one) => one()))));
-  }
-  return done;
 }
 
 const PREFIX = encodeFilter({ prefixes: ['three'] });
@@ -242,9 +233,7 @@ async function whileLive(client: Client, rows: readonly Recording[]): Promise<Ca
     const messagesBefore = Number(row['messagesBefore']);
     await read.until(() => read.messages.length >= messagesBefore, 3_000);
     await change();
-    const whole = objectOf(row['got'])['messages'];
-    await read.until(() => Array.isArray(whole) && read.messages.length >= whole.length, 3_000);
-    await read.until(() => false, 300);
+    await heard(client, read, row['got']);
     const got = describeRead(await namedLog(client), read);
     read.call.cancel();
     cases.push({

@@ -1,4 +1,5 @@
 // The recordings repeats and identical-appends: what servers answer to appends that were made before.
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@grpc/grpc-js';
 import { describeAppend, describeBatch, eventsIn } from './answers.ts';
 import { objectOf, rowsIn, textIn, type Case, type Recording } from './format.ts';
@@ -30,7 +31,40 @@ export async function repeats(client: Client, recording: Recording): Promise<Cas
       got: await afterCompletion(client, call, name, `repeat-${n}`),
     });
   }
+  const soon = rowsIn(recording['soon']);
+  cases.push(...(await Promise.all(soon.map((row, n) => soonRepeated(client, row, `soon-${n}`)))));
   return cases;
+}
+
+/** A repeat soon after the first append was sent: it is stored once, and each answer is a success or the timeout of a server. */
+async function soonRepeated(client: Client, row: Recording, stream: string): Promise<Case> {
+  const expected: Expected = textIn(row, 'expected') === 'any' ? 'any' : 'no_stream';
+  const how = textIn(row, 'how');
+  const afterMs = Number(row['sentMsAfterTheFirstWasSent']);
+  const call: Call = how.startsWith('BatchAppend') ? 'BatchAppend' : 'Append';
+  const events = [anEvent()];
+  const send = (): Promise<unknown> =>
+    appended(client, call, stream, expected, events, () => 'of its last event');
+  const first = send();
+  if (afterMs < 500) await sleep(afterMs);
+  else await first;
+  const answers = await Promise.all([first, send()]);
+  const known = rowsIn(row['first']).map(({ answer }) => withoutTime(answer));
+  // No server timed out after half a second.
+  const timeouts = afterMs < 500 ? [TIMEOUTS[call === 'BatchAppend' ? 0 : 1]] : [];
+  const allowed = new Set([...known, ...timeouts].map((answer) => JSON.stringify(answer)));
+  const others = answers.filter((answer) => !allowed.has(JSON.stringify(answer)));
+  const { count } = await eventsIn(client, stream);
+  return {
+    name: `${how}, expecting ${expected}, repeated after ${afterMs} ms`,
+    said: { stored: 1, others: [] },
+    got: { stored: count, others },
+  };
+}
+
+function withoutTime(answer: unknown): Recording {
+  const { within: _, ...rest } = objectOf(answer);
+  return rest;
 }
 
 async function afterCompletion(client: Client, call: Call, name: string, stream: string) {
@@ -121,10 +155,7 @@ async function identicalCase(client: Client, row: Recording, stream: string): Pr
       );
   const kinds = (list: readonly unknown[]): string[] =>
     [...new Set(list.map((answer) => JSON.stringify(answer)))].toSorted();
-  const known = rowsIn(row['answers']).map(({ answer }) => {
-    const { within: _, ...rest } = objectOf(answer);
-    return rest;
-  });
+  const known = rowsIn(row['answers']).map(({ answer }) => withoutTime(answer));
   const allowed = new Set(kinds([...known, TIMEOUTS[isBatch ? 0 : 1]]));
   const { count } = await eventsIn(client, stream);
   const name = `${how}, ${copies} copies, expecting ${expected}`;

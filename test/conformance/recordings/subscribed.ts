@@ -1,6 +1,5 @@
 // Shared by the recordings of subscriptions to `$all`: their logs, places and filters.
 import type { Client } from '@grpc/grpc-js';
-import type { ReadResp } from '@eventstore/db-client/generated/streams_pb.js';
 import { objectOf, rowsIn, textIn, type Recording } from './format.ts';
 import { type NamedLog } from './log.ts';
 import { appendInBatch, openRead } from './calls.ts';
@@ -88,5 +87,3 @@ export function writer(client: Client, log: unknown) {
     },
   };
 }
-
-export const isCaughtUp = (message: ReadResp): boolean => message.hasCaughtUp();

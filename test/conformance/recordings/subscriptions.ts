@@ -2,19 +2,10 @@
 import type { Client } from '@grpc/grpc-js';
 import { rowsIn, textIn, type Case, type Recording } from './format.ts';
 import { describeRead, namedLog } from './log.ts';
-import { openRead } from './calls.ts';
+import { heard, openRead, quiet } from './calls.ts';
 import { encodeFilter, encodeRead, ofAll, ofStream } from './wire.ts';
 
-import {
-  append,
-  filterOf,
-  GROUP,
-  hiddenPlaces,
-  startOf,
-  subscribe,
-  writer,
-  isCaughtUp,
-} from './subscribed.ts';
+import { append, filterOf, GROUP, hiddenPlaces, startOf, subscribe, writer } from './subscribed.ts';
 
 export async function resume(client: Client, recording: Recording): Promise<Case[]> {
   const cases: Case[] = [];
@@ -53,10 +44,11 @@ async function resumed(
     : subscribe(client, start, filterOf(textIn(row, 'filter')));
   const wait = row['oneOwnEventWrittenAfterMessages'];
   if (typeof wait === 'number') {
-    await read.until(() => read.messages.length >= wait && wait > 0, 2_000);
+    await read.until(() => read.messages.length >= wait, 5_000);
+    await quiet(client);
     if (read.end() === undefined) await more();
   }
-  await read.until(() => false, 500);
+  await heard(client, read, row['got']);
   const got = describeRead(await namedLog(client, hidden), read);
   read.call.cancel();
   return got;
@@ -70,12 +62,12 @@ export async function liveHidden(client: Client, recording: Recording): Promise<
   await append(client, GROUP);
   const filter = encodeFilter({ prefixes: ['own.'], window: 1, multiplier: 1 });
   const read = subscribe(client, 'start', filter);
-  await read.until(() => read.messages.some(isCaughtUp), 5_000);
+  await read.untilCaughtUp();
   for (let event = 4; event <= 9; event += 1) {
     await write.to(event);
     await append(client, GROUP);
   }
-  await read.until(() => false, 500);
+  await heard(client, read, recording['got']);
   read.call.cancel();
   const cases: Case[] = [];
   const hidden = await hiddenPlaces(client);
@@ -110,15 +102,17 @@ export async function beyondEnd(client: Client, recording: Recording): Promise<C
     stream('own.a', 100n),
     stream('nobody-yet', 1n),
   ];
-  await Promise.all(reads.map((read) => read.until(() => read.messages.length >= 2, 1_500)));
+  await Promise.all(reads.map((read) => read.until(() => read.messages.length > 0, 5_000)));
+  await quiet(client);
   await write.to(17);
   // One append, so that the log passes the place at once.
   await append(client, 'foreign', 400, JSON.stringify({ text: 'x'.repeat(100) }));
   await append(client, 'own.a', 3);
   await append(client, 'nobody-yet', 2);
-  await new Promise((done) => setTimeout(done, 1_000));
+  const rows = rowsIn(recording['cases']);
+  for (const [n, read] of reads.entries()) await heard(client, read, rows[n]?.['got']);
   const after = await namedLog(client);
-  return rowsIn(recording['cases']).map((row, n) => {
+  return rows.map((row, n) => {
     const read = reads[n];
     const got = read === undefined ? {} : describeRead(after, read);
     read?.call.cancel();

@@ -2,6 +2,7 @@
 // when it meets a key that it does not know, and keeps it in its errors.
 import { z } from 'zod';
 import { TocsinError } from '../../../domain/core/errors.ts';
+import { CLIENTS } from './client.ts';
 import type { Endpoint } from './endpoint.ts';
 
 /** Which member of a cluster to connect to. */
@@ -29,6 +30,7 @@ const milliseconds = z.coerce.number().int().min(1);
 const keepAlive = z.coerce.number().int().min(-1);
 const flag = z.stringbool({ truthy: ['true'], falsy: ['false'] });
 const settingsSchema = z.strictObject({
+  client: z.enum(CLIENTS).default('eventstore'),
   tls: flag.default(true),
   tlscafile: z.string().optional(),
   usercertfile: z.string().optional(),

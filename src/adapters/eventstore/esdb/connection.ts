@@ -1,8 +1,7 @@
 // The links of a store to the nodes of its cluster: one to the leader, for everything that decides, and one to the
 // node that `nodePreference` wants, for reads of the log. While links to a cluster exist, its members are asked every
 // few seconds, and a link to a node that is no longer the right one is closed. A single host tells the other members; it
-// is used alone where their addresses cannot be reached from here. Loading this file loads the client's service
-// definitions, and gRPC with them.
+// is used alone where their addresses cannot be reached from here.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../../../domain/ports/logger.ts';
 import { storeClosed } from '../common/reading.ts';
@@ -16,6 +15,7 @@ import {
   type Member,
   type View,
 } from './choose-node.ts';
+import type { ServiceDefinitions } from './client.ts';
 import { Cluster } from './cluster.ts';
 import type { NodePreference } from './connection-string.ts';
 import { endpointName, isSameEndpoint, type Endpoint } from './endpoint.ts';
@@ -86,11 +86,16 @@ export class Connection {
   #closed: Error | undefined;
 
   /** @param lookUp finds the addresses of a name */
-  constructor(settings: StoreSettings, logger: Logger, lookUp: Lookup = lookupAll) {
+  constructor(
+    settings: StoreSettings,
+    definitions: ServiceDefinitions,
+    logger: Logger,
+    lookUp: Lookup = lookupAll,
+  ) {
     this.#settings = settings;
     this.#logger = logger;
     this.#discovers = settings.discover;
-    this.#links = new Links(settings, (link, error) => {
+    this.#links = new Links(settings, definitions, (link, error) => {
       // It is the leader no more. With a single host nobody else tells.
       if (leaderNamedBy(error) !== undefined) link.close(error);
       this.check();

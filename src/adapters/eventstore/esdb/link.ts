@@ -6,13 +6,12 @@
 // - gRPC cannot end a dial: a handshake that hangs, or a host that drops packets, keeps the process alive for minutes;
 // - gRPC sends IP addresses as TLS server names, about which Node warns, and shares its pauses between connections to
 //   one address, so that a new dial waits for the pause of an old one.
-import gossipGrpc from '@eventstore/db-client/generated/gossip_grpc_pb.js';
-import streamsGrpc from '@eventstore/db-client/generated/streams_grpc_pb.js';
 import type { ClientHttp2Session, OutgoingHttpHeaders } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import type { Position } from '../../../domain/core/positions.ts';
 import { CallError, STATUS } from './call-error.ts';
 import { Call } from './call.ts';
+import type { ServiceDefinitions } from './client.ts';
 import type { Member } from './choose-node.ts';
 import { endpointName, type Endpoint } from './endpoint.ts';
 import { decodeReadAnswer } from './read-answers.ts';
@@ -26,15 +25,13 @@ export type ReadCall = Omit<Duplex, 'write' | 'end'> & Cancellable;
 /** Writes the bytes of `BatchAppendReq` messages and receives those of `BatchAppendResp` messages. */
 export type AppendCall = Duplex & Cancellable;
 
-const { read, batchAppend } = streamsGrpc.StreamsService;
-const { read: gossip } = gossipGrpc.GossipService;
-
 const HEAD = logRead('backwards', 'end', [], 1);
 
 /** A server that shuts down may answer the calls under way; a live subscription would stay silent for seconds. */
 const DRAIN_MS = 1_000;
 
 export type LinkOptions = {
+  readonly definitions: ServiceDefinitions;
   /** Sent with each call: the connection's name, and the credentials. */
   readonly headers: OutgoingHttpHeaders;
   /** Milliseconds between two pings while calls are under way; below 0: none. */
@@ -54,6 +51,7 @@ export class Link {
   knownAs: Endpoint | undefined;
   readonly #session: ClientHttp2Session;
   readonly #options: LinkOptions;
+  readonly #definitions: ServiceDefinitions;
   readonly #retiring = new AbortController();
   /** Why the link was given up; all its calls end with this error. */
   #reason: Error | undefined;
@@ -65,6 +63,7 @@ export class Link {
     this.endpoint = endpoint;
     this.#session = session;
     this.#options = options;
+    this.#definitions = options.definitions;
     session.once('close', () => {
       this.close(lost(this.endpoint, 'the connection was lost'));
     });
@@ -95,24 +94,25 @@ export class Link {
 
   /** Starts a read or a subscription. @throws CallError when the link is lost */
   startRead(request: Buffer): ReadCall {
-    const call = this.#start(read.path);
+    const call = this.#start(this.#definitions.read.path);
     call.end(request);
     return call;
   }
 
   /** Starts a stream of appends. @throws CallError when the link is lost */
   startAppends(): AppendCall {
-    return this.#start(batchAppend.path);
+    return this.#start(this.#definitions.batchAppend.path);
   }
 
   /** What the node knows about the members of its cluster. @throws CallError */
   async gossip(timeoutMs: number): Promise<readonly Member[]> {
-    return membersIn(await this.ask(gossip.path, Buffer.alloc(0), timeoutMs));
+    const { gossip } = this.#definitions;
+    return membersIn(gossip, await this.ask(gossip.path, Buffer.alloc(0), timeoutMs));
   }
 
   /** Reads something that only a leader answers. @throws CallError */
   async askLeader(request: Buffer, timeoutMs: number): Promise<void> {
-    await this.#ask(read.path, request, true, timeoutMs);
+    await this.#ask(this.#definitions.read.path, request, true, timeoutMs);
   }
 
   /** The first answer to a question that any node may answer. @throws CallError */
@@ -120,9 +120,16 @@ export class Link {
     return this.#ask(path, request, false, timeoutMs);
   }
 
+  /** The version that the node names, if it names one. @throws CallError */
+  async version(timeoutMs: number): Promise<string> {
+    const { features } = this.#definitions;
+    const answer = await this.ask(features.path, Buffer.alloc(0), timeoutMs);
+    return features.responseDeserialize(answer).getEventStoreServerVersion();
+  }
+
   /** The position of the last event that the node has; `undefined` for an empty log. @throws CallError */
   async head(timeoutMs: number): Promise<Position | undefined> {
-    const answer = decodeReadAnswer(await this.ask(read.path, HEAD, timeoutMs));
+    const answer = decodeReadAnswer(await this.ask(this.#definitions.read.path, HEAD, timeoutMs));
     return answer.kind === 'event' ? answer.event.position : undefined;
   }
 
@@ -213,7 +220,7 @@ function lost(endpoint: Endpoint, why: string): CallError {
   return new CallError(STATUS.unavailable, `${endpointName(endpoint)}: ${why}`);
 }
 
-function membersIn(answer: Buffer): readonly Member[] {
+function membersIn(gossip: ServiceDefinitions['gossip'], answer: Buffer): readonly Member[] {
   return gossip
     .responseDeserialize(answer)
     .getMembersList()

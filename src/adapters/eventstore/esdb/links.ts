@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { OutgoingHttpHeaders } from 'node:http2';
 import type { CallError } from './call-error.ts';
+import type { ServiceDefinitions } from './client.ts';
 import { dial } from './dial.ts';
 import { endpointName, type Endpoint } from './endpoint.ts';
 import { nodeUnreachable } from './failures.ts';
@@ -19,10 +20,15 @@ export class Links {
   readonly #links = new Map<string, Promise<Link>>();
 
   /** @param onFailure called when a call of a link failed, other than by `cancel` */
-  constructor(settings: StoreSettings, onFailure: (link: Link, error: CallError) => void) {
+  constructor(
+    settings: StoreSettings,
+    definitions: ServiceDefinitions,
+    onFailure: (link: Link, error: CallError) => void,
+  ) {
     this.#settings = settings;
     const { keepAliveInterval, keepAliveTimeout } = settings;
     this.#options = {
+      definitions,
       headers: headersOf(settings),
       keepAliveInterval,
       keepAliveTimeout,

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import type { Logger } from '../../../domain/ports/logger.ts';
+import { assertInstalled, type ClientName } from './client.ts';
 import { parseConnectionString, type NodePreference } from './connection-string.ts';
 import { dialFault } from './dial-faults.ts';
 import type { TlsFiles } from './dial.ts';
@@ -35,6 +36,8 @@ export type ConnectionOptions = {
 
 /** What a connection is made from. */
 export type StoreSettings = {
+  /** Whose definitions of the protocol's services to use. */
+  readonly client: ClientName;
   readonly hosts: readonly [Endpoint, ...Endpoint[]];
   /** Ask the hosts for the members of the cluster, and connect to those. */
   readonly discover: boolean;
@@ -62,6 +65,7 @@ export function readSettings(
   logger: Logger,
 ): StoreSettings {
   const { hosts, discover, settings, ...found } = parseConnectionString(connectionString);
+  assertInstalled(settings.client);
   const user = credentials ?? found.credentials;
   const insecure = !settings.tls;
   if (insecure && user !== undefined) {
@@ -76,6 +80,7 @@ export function readSettings(
   // Each dial reads them again; a wrong path is to be told at once.
   if (!insecure) assertUsable(files);
   return {
+    client: settings.client,
     hosts,
     discover,
     nodePreference: settings.nodepreference,

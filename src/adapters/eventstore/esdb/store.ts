@@ -6,8 +6,8 @@ import { silentLogger, type Logger } from '../../../domain/ports/logger.ts';
 import { encodeAppend } from '../common/append-request.ts';
 import { storeClosed } from '../common/reading.ts';
 import { endable } from '../common/subscription.ts';
-import { keepProtoPrivate } from '../wire/private-proto.ts';
 import { appender } from './appends.ts';
+import { loadDefinitions } from './client.ts';
 import type { Connection, NodeDescription, Role } from './connection.ts';
 import { readError, type Granted } from './failures.ts';
 import type { Link, ReadCall } from './link.ts';
@@ -154,7 +154,7 @@ export function eventStoreDbWithSystem(options: EventStoreDbOptions): {
 }
 
 async function connect(settings: StoreSettings, logger: Logger): Promise<Connection> {
-  keepProtoPrivate();
+  const definitions = await loadDefinitions(settings.client);
   const { Connection } = await import('./connection.ts');
-  return new Connection(settings, logger);
+  return new Connection(settings, definitions, logger);
 }

@@ -68,12 +68,12 @@ export type Answers = {
 
 /** Writes an append and answers its call. */
 export function writeAndAnswer(
-  { engine, writeTimeoutMs }: FrontContext,
+  { engine, phases }: FrontContext,
   request: AppendRequest,
   answers: Answers,
   done: (error: Refusal | null, answer?: Buffer) => void,
 ): void {
-  engine.append(request, writeTimeoutMs).then(
+  engine.append(request, phases.writeMs).then(
     (result) => {
       const answer = match(result)
         .with({ outcome: 'appended' }, (it) => answers.appended(it.revision, it.position))

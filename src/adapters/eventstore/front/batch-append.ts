@@ -37,7 +37,7 @@ type OpenAppend = {
 };
 
 export function batchAppendHandler(context: FrontContext) {
-  const { engine, like, writeTimeoutMs, closing, state } = context;
+  const { engine, like, phases, closing, state } = context;
   return (call: ServerDuplexStream<BatchFragment, Buffer>): void => {
     const open = new Map<string, OpenAppend>();
     let unfinished = 0;
@@ -87,7 +87,9 @@ export function batchAppendHandler(context: FrontContext) {
       const { options, correlationFault } = fragment;
       const started = correlationFault ?? (options === undefined ? NO_OPTIONS : startOf(options));
       const append = started instanceof AppendFault ? undefined : started;
-      const timeoutMs = Math.min(options?.deadlineMs ?? writeTimeoutMs, writeTimeoutMs);
+      // All parts of an append that comes in one fragment are there.
+      const mostMs = fragment.isFinal ? phases.writeMs : phases.partsMs;
+      const timeoutMs = Math.min(options?.deadlineMs ?? mostMs, mostMs);
       const one: OpenAppend = {
         // A copy: a view would keep the whole message in memory.
         correlationBytes: Buffer.from(fragment.correlationBytes),

@@ -9,11 +9,20 @@ import type { Like } from './server-version.ts';
 export type FrontContext = {
   readonly engine: Pick<EmbeddedEngine, 'append' | 'rows' | 'commits'>;
   readonly like: Like;
-  /** An append that is not written within this time is answered as timed out. */
-  readonly writeTimeoutMs: number;
+  readonly phases: Phases;
   /** Aborted when the server closes. */
   readonly closing: AbortSignal;
   readonly state: ServerState;
+};
+
+/** How long the parts of an append may take, in milliseconds. */
+export type Phases = {
+  /** An append that is not written within this time is answered as timed out. */
+  readonly writeMs: number;
+  /** From the first fragment of a batch append to its last. */
+  readonly partsMs: number;
+  /** Until a repeat without an answer of its own is answered as timed out. */
+  readonly repeatMs: number;
 };
 
 /** What tests change while the front imitates a server. */
@@ -24,24 +33,31 @@ export type ServerState = {
   scavengedTo: bigint;
 };
 
-/** A server gives a write two seconds. */
-const SERVER_WRITE_MS = 2_000;
+/** A server gives each of them two seconds. */
+const PHASES_OF_SERVERS: Phases = { writeMs: 2_000, partsMs: 2_000, repeatMs: 2_000 };
+const OWN_PHASES: Phases = {
+  writeMs: WRITE_TIMEOUT_MS,
+  partsMs: WRITE_TIMEOUT_MS,
+  repeatMs: WRITE_TIMEOUT_MS,
+};
 
 export function frontContext(
   engine: EmbeddedEngine,
   like: Like,
   closing: AbortSignal,
   state: ServerState,
+  given: Partial<Phases> = {},
 ): FrontContext {
   if (like === undefined) {
-    return { engine, like, writeTimeoutMs: WRITE_TIMEOUT_MS, closing, state };
+    return { engine, like, phases: { ...OWN_PHASES, ...given }, closing, state };
   }
   const { rows, commits } = engine;
-  const append = appendAsServer(engine.append, closing);
+  const phases = { ...PHASES_OF_SERVERS, ...given };
+  const append = appendAsServer(engine.append, phases.repeatMs, closing);
   return {
     engine: { append, rows, commits },
     like,
-    writeTimeoutMs: SERVER_WRITE_MS,
+    phases,
     closing,
     state,
   };
@@ -50,6 +66,7 @@ export function frontContext(
 /** A server gives no answer to a repeat that comes while the first append is being written: it times out. */
 function appendAsServer(
   append: EmbeddedEngine['append'],
+  repeatMs: number,
   closing: AbortSignal,
 ): EmbeddedEngine['append'] {
   const underWay = new Set<string>();
@@ -57,7 +74,9 @@ function appendAsServer(
     const key = keyOf(request);
     if (underWay.has(key)) {
       // Ends early when the server closes.
-      await sleep(deadlineMs, undefined, { signal: closing }).catch(() => undefined);
+      await sleep(Math.min(deadlineMs, repeatMs), undefined, { signal: closing }).catch(
+        () => undefined,
+      );
       return COMMIT_TIMEOUT;
     }
     underWay.add(key);

@@ -8,7 +8,7 @@ import { openEngine, type EmbeddedEngine } from '../embedded/open.ts';
 import { keepProtoPrivate } from '../wire/private-proto.ts';
 import { reportFullDisk } from './full-disk.ts';
 import { REMEMBERED_IDS } from './limits.ts';
-import type { ServerState } from './context.ts';
+import type { Phases, ServerState } from './context.ts';
 import type { Address } from './listener.ts';
 import type { RunningServer, ServerSettings } from './server.ts';
 import { scavenge } from './scavenge.ts';
@@ -35,6 +35,8 @@ export type FrontOptions = {
   /** The version of EventStoreDB to imitate. Default: none; the front is then kinder than any server. */
   readonly like?: ServerVersion | undefined;
   readonly logger?: Logger | undefined;
+  /** @internal For tests: how long the parts of an append may take, instead of the times of the version. */
+  readonly phases?: Partial<Phases> | undefined;
   /** @internal For tests: the file may have this many pages, as on a full disk. */
   readonly maxPages?: number | undefined;
 };
@@ -74,6 +76,7 @@ export async function createFront(options: FrontOptions): Promise<Front> {
   const server = await loadAndStart({
     engine,
     like,
+    phases: options.phases,
     state,
     scavenge: scavengeAll,
     listen,
@@ -102,7 +105,7 @@ export async function createFront(options: FrontOptions): Promise<Front> {
 
 /** The server loads gRPC and the generated classes, so it is loaded only when a front starts. */
 async function loadAndStart(settings: ServerSettings): Promise<RunningServer> {
-  keepProtoPrivate();
+  keepProtoPrivate('@eventstore/db-client/generated/shared_pb.js');
   const { startServer } = await import('./server.ts');
   return startServer(settings);
 }

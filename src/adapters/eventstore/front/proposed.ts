@@ -34,7 +34,10 @@ export function gathering(options: AppendOptions, of: OptionsOf): Gathering | Ap
   if (stream instanceof AppendFault) return stream;
   if (stream === METADATA_STREAM_PREFIX) {
     // An append to it ends the process of EventStoreDB 23.10 and 24.6; later versions refuse it.
-    return new AppendFault(`nothing can be appended to the stream ${stream}`, 'eventStreamId');
+    return new AppendFault(
+      `nothing can be appended to the stream ${stream}`,
+      "Specified argument was out of the range of valid values. (Parameter 'eventStreamId')",
+    );
   }
   const { expected } = options;
   if (expected === undefined) {

@@ -125,22 +125,20 @@ class Subscription {
     let match: Place | undefined;
     let inPage = 0;
     for (let pages = 0; !this.#isOver();) {
-      const { events, atEnd } = this.#log.records(
-        this.#next,
-        Math.min(this.#window - inPage, CHUNK),
-      );
-      for (const event of this.#sendable(events)) {
-        match = at(BigInt(event.position));
-        last = match;
-        if (!this.#send(event)) await this.#reader.out.ready();
-      }
-      const [first] = events;
-      if (first !== undefined) pageStart ??= { commit: BigInt(first.position), prepare: 0n };
-      this.#advance(events);
-      inPage += events.length;
-      if (pageStart !== undefined && this.#like === '24.10' && inPage > 0)
-        last = match ?? pageStart;
-      if (inPage === this.#window && pageStart !== undefined) {
+      const { events, atEnd } = this.#log.records(this.#next, CHUNK);
+      const sendable = new Set(this.#sendable(events));
+      for (const event of events) {
+        const place = at(BigInt(event.position));
+        pageStart ??= { commit: place.commit, prepare: 0n };
+        if (sendable.has(event)) {
+          match = place;
+          last = place;
+          if (!this.#send(event)) await this.#reader.out.ready();
+        }
+        this.#advance([event]);
+        inPage += 1;
+        if (this.#like === '24.10') last = match ?? pageStart;
+        if (inPage < this.#window) continue;
         pages += 1;
         if (pages % this.#multiplier === 0) {
           this.#checkpoint(match ?? pageStart);

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import type { EmbeddedEngine } from '../embedded/open.ts';
 import { gate } from './authorization.ts';
-import { frontContext, type ServerState } from './context.ts';
+import { frontContext, type Phases, type ServerState } from './context.ts';
 import { httpRoutes } from './http-routes.ts';
 import { listen, type Address } from './listener.ts';
 import { MAX_MESSAGE_BYTES } from './limits.ts';
@@ -22,6 +22,7 @@ export type ServerSettings = {
   readonly engine: EmbeddedEngine;
   readonly like: Like;
   readonly state: ServerState;
+  readonly phases: Partial<Phases> | undefined;
   readonly scavenge: () => void;
   /** Port 0 takes a free one. */
   readonly listen: Address;
@@ -47,7 +48,7 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
   const instanceId = randomUUID();
   let port = 0;
   const address = (): Address => advertise ?? { host: settings.listen.host, port };
-  const context = frontContext(engine, like, closing.signal, state);
+  const context = frontContext(engine, like, closing.signal, state, settings.phases);
   const { scavenge } = settings;
   addServices(server, { context, gate: gate(token), instanceId, address, scavenge });
   // The listener has done TLS already.

@@ -1,5 +1,6 @@
-// Gives the generated classes of `@eventstore/db-client` a global object of their own. They look each other up in
-// `proto.event_store.client`, where `@kurrent/kurrentdb-client` would replace them, and the host's appends would fail.
+// Gives the generated classes of an official client a global object of their own. Those of `@eventstore/db-client` and of
+// `@kurrent/kurrentdb-client` look each other up in the same `proto.event_store.client`, where the classes of the one would
+// replace those of the other, and the host's appends would fail.
 import { readdirSync, readFileSync } from 'node:fs';
 import Module, { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -7,9 +8,13 @@ import { compileFunction, createContext, type Context } from 'node:vm';
 
 const require = createRequire(import.meta.url);
 
-/** Call it before the first import of the client; classes that the host has loaded before stay as they are. */
-export function keepProtoPrivate(): void {
-  const folder = generatedFolder();
+/**
+ * Call it before the first import of the client; classes that the host has loaded before stay as they are.
+ *
+ * @param generated one of the client's generated files
+ */
+export function keepProtoPrivate(generated: string): void {
+  const folder = folderOf(generated);
   if (folder === undefined) return;
   const context = createContext({ proto: {} });
   for (const name of readdirSync(folder)) {
@@ -17,9 +22,9 @@ export function keepProtoPrivate(): void {
   }
 }
 
-function generatedFolder(): string | undefined {
+function folderOf(generated: string): string | undefined {
   try {
-    return dirname(require.resolve('@eventstore/db-client/generated/shared_pb.js'));
+    return dirname(require.resolve(generated));
   } catch {
     // A bundler has copied the client into the host's own file, or the import that follows fails.
     return undefined;
@@ -34,7 +39,8 @@ function load(file: string, context: Context): void {
   require.cache[file] = module;
   const requireBeside = createRequire(file);
   const requireInContext = (name: string): unknown => {
-    if (name.startsWith('./')) load(requireBeside.resolve(name), context);
+    const path = requireBeside.resolve(name);
+    if (dirname(path) === dirname(file)) load(path, context);
     const found: unknown = requireBeside(name);
     return found;
   };

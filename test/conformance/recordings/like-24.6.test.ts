@@ -1,0 +1,3 @@
+import { replays } from './suite.ts';
+
+replays('24.6.0', '24.6');
