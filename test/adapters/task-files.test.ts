@@ -177,3 +177,42 @@ describe('openTaskFiles of NDJSON', () => {
     ]);
   });
 });
+
+describe('openTaskFiles of a file that is broken', () => {
+  test.each([
+    ['is empty', ''],
+    ['is a page of a web server', '<html><body>Please log in</body></html>'],
+    ['has lost its end', 'BEGIN:VCALENDAR\r\nBEGIN:VTODO\r\nUID:other\r\n'],
+  ])('keeps the entries that it had when it %s', async (_what, text) => {
+    put('a.ics', todo('kept', '20260501T100000Z'));
+    await using files = await open({ watch: false });
+    put('a.ics', text);
+    await files.reload();
+    expect(files.snapshot().failed).toBeGreaterThan(0);
+    expect(await files.task('42', 'kept')).toMatchObject({ taskId: 'kept' });
+    // A calendar without entries is a calendar: its entries are gone.
+    put('a.ics', 'BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n');
+    await files.reload();
+    expect(await files.task('42', 'kept')).toBeUndefined();
+  });
+
+  test('says that it does not know what was in it before the start', async () => {
+    put('a.ics', '');
+    put('b.ics', todo('known', '20260501T100000Z'));
+    await using files = await open({ watch: false });
+    expect(await files.task('42', 'known')).toMatchObject({ taskId: 'known' });
+    await expect(files.task('42', 'unknown')).rejects.toMatchObject({ code: 'tasks_unreadable' });
+  });
+
+  test('counts one revision of an entry that two files hold, and a second read changes nothing', async () => {
+    const revision = (n: number, due: string) => todo(`one\r\nSEQUENCE:${n}`, due);
+    put('a.ics', revision(2, '20260501T150000Z'));
+    put('b.ics', revision(1, '20260501T090000Z'));
+    await using files = await open({ watch: false });
+    await using heard = listen(files);
+    await heard.hears('one');
+    await files.reload();
+    expect(heard.reported).toEqual(['one']);
+    expect(files.snapshot().tasks).toMatchObject([{ deadlineAt: Date.UTC(2026, 4, 1, 15) }]);
+  });
+});
