@@ -1,5 +1,14 @@
 // 'tocsin/testing': what tests of an application that embeds Tocsin need. No test runner is assumed.
-export { given, TEST_TRACE_ID, type RaiseCommand } from './kernel/testing/given-trigger.ts';
+export {
+  given,
+  raise,
+  raised,
+  TEST_NOW,
+  TEST_TRACE_ID,
+  type RaiseCommand,
+  type RaiseOptions,
+  type ThenRaised,
+} from './kernel/testing/given-trigger.ts';
 export { givenOf, type Decider, type Then, type When } from './kernel/testing/given.ts';
 export { fixedClock, type FixedClock } from './kernel/testing/fixed-clock.ts';
 export { memoryStore, type MemoryStoreOptions } from './adapters/eventstore/memory/store.ts';

@@ -13,6 +13,10 @@ export type Decider<S, E, C, R extends { readonly code: string }> = {
 export type Then<E, Code extends string> = {
   /** Exactly these events, in this order. @throws AssertionError otherwise, with the difference */
   readonly then: (...events: readonly E[]) => void;
+  /**
+   * As many events, in this order, each with at least these fields. @throws AssertionError otherwise
+   */
+  readonly thenMatches: (...parts: readonly Partial<Record<keyof E, unknown>>[]) => void;
   /** A rejection with this code. @throws AssertionError otherwise */
   readonly thenRejected: (code: Code) => void;
   /** Accepted without events. @throws AssertionError otherwise */
@@ -42,7 +46,8 @@ export function givenOf<S, E, C, R extends { readonly code: string }>(
   });
 }
 
-function assertions<E, R extends { readonly code: string }>(
+/** The last part for a decision. */
+export function assertions<E, R extends { readonly code: string }>(
   decision: Result<readonly E[], R>,
 ): Then<E, R['code']> {
   const exactly = (events: readonly E[]): void => {
@@ -53,6 +58,12 @@ function assertions<E, R extends { readonly code: string }>(
     then: (...events) => {
       exactly(events);
     },
+    thenMatches: (...parts) => {
+      if (!decision.ok) fail('the command was rejected', decision.error, parts);
+      const { value: events } = decision;
+      const shown = events.map((event, index) => partOf(event, parts[index]));
+      compare('the command led to other events', shown, parts);
+    },
     thenNothing: () => {
       exactly([]);
     },
@@ -61,6 +72,16 @@ function assertions<E, R extends { readonly code: string }>(
       compare('the command was rejected for another reason', decision.error.code, code);
     },
   };
+}
+
+/** The fields of `value` that `part` has, at every depth; the whole value where there is no part. */
+function partOf(value: unknown, part: unknown): unknown {
+  if (typeof part !== 'object' || part === null || Array.isArray(part)) return value;
+  if (typeof value !== 'object' || value === null) return value;
+  const own = new Map(Object.entries(value));
+  return Object.fromEntries(
+    Object.entries(part).map(([key, inner]) => [key, partOf(own.get(key), inner)]),
+  );
 }
 
 function compare(what: string, actual: unknown, expected: unknown): void {
