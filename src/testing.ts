@@ -27,3 +27,9 @@ export type {
   MemoryRequestQueue,
   MemoryRequestQueueOptions,
 } from './adapters/memory/request-queue.ts';
+export {
+  inMemoryTocsin,
+  type InMemoryOptions,
+  type InMemoryTocsin,
+  type SentMessage,
+} from './facade/in-memory.ts';

@@ -72,7 +72,9 @@ export function raise<Input>(
 }
 
 /** The same as {@link raise}, for what happened before. */
-export const raised = raise;
+export function raised<Input>(...given: Parameters<typeof raise<Input>>): RaiseCommand {
+  return raise(...given);
+}
 
 /** The result of a raise in a test. */
 export type ThenRaised = Then<TriggerEvent, Rejection['code']> & {
