@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { HOUR, T0 } from '../domain/delivery.support.ts';
 import { deliveryWorld, STORES, type DeliveryWorld, type StoreKind } from './world.support.ts';
+import { until } from '../support/until.ts';
 import { scheduleTexts } from '../../src/schedule/texts.ts';
 
 const TIMEOUT = { outcome: 'transient', code: 'provider_timeout', detail: 'no answer' } as const;
@@ -174,6 +175,31 @@ describe.each(STORES)('delivery on the %s store', (store: StoreKind) => {
       status: 'offered',
       preview: { previewId: notice.previewId },
     });
+  });
+
+  it('disables a channel that is gone only when the next attempt gets the same answer', async () => {
+    await using world = await deliveryWorld({ store });
+    const gone = {
+      outcome: 'permanent',
+      code: 'gone',
+      detail: '',
+      confirm: true,
+      channel: 'disable',
+    } as const;
+    world.answers.push(gone, gone);
+    const reports: string[] = [];
+    await world.worker({
+      report: ({ advice }) => Promise.resolve(void reports.push(advice)),
+    });
+    const notice = await world.notify();
+    await world.when(notice, 'it failed once', ({ attempts, phase }) => {
+      return attempts === 1 && phase.status === 'waiting';
+    });
+    expect(reports).toEqual([]);
+    await world.toNextDue(notice);
+    await world.when(notice, 'it is dead', ({ phase }) => phase.status === 'dead');
+    await until('the channel is reported', () => reports.length > 0);
+    expect(reports).toEqual(['disable']);
   });
 
   it('acceptance 52: disabled delivery calls no provider and records the reason', async () => {

@@ -6,7 +6,10 @@ import {
   deliveryCodec,
   type DeliveryEvent,
 } from '../../src/domain/delivery/events.ts';
+import { decideDelivery } from '../../src/domain/delivery/decide.ts';
+import { evolveDelivery } from '../../src/domain/delivery/state.ts';
 import {
+  FREE_THROTTLES,
   jitter,
   maxAttempts,
   nextAttemptAt,
@@ -116,6 +119,40 @@ describe('decideDelivery: start and record_outcome', () => {
       .then(failed(1, undefined, 'invalid_url'), died('invalid_url', 'it said so'));
   });
 
+  const gone = {
+    outcome: 'permanent',
+    code: 'gone',
+    detail: 'it said so',
+    confirm: true,
+  } as const;
+
+  it('asks once more, at least a minute later, after an answer of a receiver that may be replaced just now', () => {
+    given(accepted, started(1, 0))
+      .when({ kind: 'record_outcome', attempt: 1, outcome: gone, at: 300 })
+      .then(failed(1, 300 + 60_000, 'gone'));
+  });
+
+  it('ends the delivery when the next attempt gets the same answer, and not when it gets another', () => {
+    const again = started(2, 61_000);
+    given(accepted, started(1, 0), failed(1, 60_300, 'gone'), again)
+      .when({ kind: 'record_outcome', attempt: 2, outcome: gone, at: 61_300 })
+      .then(failed(2, undefined, 'gone'), died('gone', 'it said so'));
+    given(accepted, started(1, 0), failed(1, 60_300, 'http_404'), again)
+      .when({ kind: 'record_outcome', attempt: 2, outcome: gone, at: 61_300 })
+      .then(failed(2, 61_300 + 60_000, 'gone'));
+    const between = [started(2, 61_000), failed(2, 100_000), started(3, 100_000)];
+    given(accepted, started(1, 0), failed(1, 60_300, 'gone'), ...between)
+      .when({ kind: 'record_outcome', attempt: 3, outcome: gone, at: 100_300 })
+      .then(failed(3, next(3, 100_300, 60_000), 'gone'));
+  });
+
+  it('asks once more after a redrive too', () => {
+    const dead = [failed(1, undefined, 'gone'), died('gone', 'it said so'), redriven];
+    given(accepted, started(1, 0), ...dead, started(2, 1_000))
+      .when({ kind: 'record_outcome', attempt: 2, outcome: gone, at: 1_300 })
+      .then(failed(2, 1_300 + 60_000, 'gone'));
+  });
+
   it('does not count an attempt that the provider throttled', () => {
     const outcome = {
       outcome: 'throttled',
@@ -124,6 +161,7 @@ describe('decideDelivery: start and record_outcome', () => {
       retryAfterMs: 90_000,
     } as const;
     const until = throttledUntil({
+      profile: RETRY_PROFILES.human,
       notificationId: about.notificationId,
       attempt: 1,
       now: T0 + 300,
@@ -365,10 +403,54 @@ describe('retry schedule', () => {
     expect(next(1, 0, 120_000)).toBe(120_000);
     expect(next(1, 0, 1)).toBe(jitter(5_000, about.notificationId, 1));
     expect(next(1, 0, 10 * HOUR)).toBe(HOUR);
-    const long = { notificationId: about.notificationId, attempt: 1, now: T0 };
     const expiresAt = T0 + 30 * HOUR;
-    const until = throttledUntil({ ...long, expiresAt, retryAfterMs: 20 * HOUR });
+    const of = { notificationId: about.notificationId, attempt: 1, now: T0, expiresAt };
+    const { human: profile } = RETRY_PROFILES;
+    const until = throttledUntil({ ...of, profile, retryAfterMs: 20 * HOUR });
     expect(until - T0).toBeLessThanOrEqual(1.2 * HOUR);
+  });
+
+  it('waits after a throttled call at least as long as after the first failure, whatever the provider asks', () => {
+    const of = { notificationId: about.notificationId, now: T0, expiresAt: T0 + HOUR };
+    for (const profile of Object.values(RETRY_PROFILES)) {
+      for (const retryAfterMs of [0, 1, 999, 1_000]) {
+        for (let attempt = 1; attempt < 20; attempt += 1) {
+          const until = throttledUntil({ ...of, profile, attempt, retryAfterMs });
+          expect(until - T0).toBeGreaterThanOrEqual(profile.waits[0]);
+        }
+      }
+    }
+  });
+
+  it('ends the delivery to a provider that throttles every call', () => {
+    const outcome = {
+      outcome: 'throttled',
+      code: 'http_429',
+      detail: '',
+      retryAfterMs: 0,
+    } as const;
+    const rules = { profile: RETRY_PROFILES.human, onUnknown: 'resend' } as const;
+    let state = evolveDelivery(undefined, accepted);
+    const expiresAt = T0 + 365 * 24 * HOUR;
+    state = state && { ...state, facts: { ...state.facts, expiresAt } };
+    let calls = 0;
+    for (; state?.phase.status === 'waiting' && calls < 100; calls += 1) {
+      const now = state.phase.dueAt;
+      const start = {
+        kind: 'start',
+        attempt: calls + 1,
+        leaseMs: 1_000,
+        channelVersion: 1,
+      } as const;
+      const record = { kind: 'record_outcome', attempt: calls + 1, outcome } as const;
+      for (const command of [start, record]) {
+        const decided = decideDelivery(state, command, { recordedAt: now, rules });
+        if (!decided.ok) throw new Error(decided.error.message);
+        for (const event of decided.value) state = evolveDelivery(state, event);
+      }
+    }
+    expect(calls).toBe(FREE_THROTTLES + maxAttempts(rules.profile));
+    expect(state).toMatchObject({ phase: { status: 'dead' }, reason: 'attempts_exhausted' });
   });
 });
 

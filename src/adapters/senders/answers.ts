@@ -91,8 +91,9 @@ function defaultThrottleMs(now: Instant): number {
   return now % HALF_HOUR_MS < PEAK_MS ? PEAK_THROTTLE_MS : THROTTLE_MS;
 }
 
-function parse({ body, complete }: Answer): z.output<typeof Body> | undefined {
-  return complete ? Body.safeParse(tryParseJson(body)).data : undefined;
+/** A body that was cut off is no JSON; one whose end alone is missing says all. */
+function parse({ body }: Answer): z.output<typeof Body> | undefined {
+  return Body.safeParse(tryParseJson(body)).data;
 }
 
 /** The outcome of a status other than 2xx. */
@@ -109,17 +110,33 @@ export function outcomeOfStatus(answer: Answer, now: Instant): SendOutcome {
   if (status === 401 || status === 403) {
     return { outcome: 'permanent', code: 'auth', detail, channel: 'needs_attention' };
   }
-  if (status === 410) return { outcome: 'permanent', code: 'gone', detail, channel: 'disable' };
+  // While a receiver is replaced, whatever stands before it answers so for a while.
+  const confirm = true;
+  if (status === 404) return { outcome: 'permanent', code, detail, confirm };
+  if (status === 410) {
+    return { outcome: 'permanent', code: 'gone', detail, confirm, channel: 'disable' };
+  }
   return { outcome: 'permanent', code, detail };
 }
 
-/** The wait that an answer asks for, in milliseconds. */
+/** Seconds, or what some servers send in their place; never a sign, which `Date.parse` would take for a year. */
+const SECONDS = /^\d{1,9}(?:\.\d{1,9})?$/;
+
+/** The three forms of RFC 9110, 5.6.7. */
+const HTTP_DATE = /^[A-Z][a-z]{2,8},? .*\d{2}:\d{2}:\d{2}/;
+
+/**
+ * The wait that an answer asks for, in milliseconds; 0 for a time that is over. `undefined` where it asks for none
+ * that can be read, as a negative number.
+ */
 export function retryAfter({ headers }: Answer, now: Instant): number | undefined {
-  const reset = headers['x-ogw-ratelimit-reset'];
-  if (reset !== undefined && /^\d{1,6}$/.test(reset)) return Number(reset) * 1000;
-  const after = headers['retry-after']?.trim();
-  if (after === undefined) return undefined;
-  if (/^\d{1,9}$/.test(after)) return Number(after) * 1000;
-  const at = Date.parse(after);
-  return Number.isNaN(at) ? undefined : Math.max(0, at - now);
+  for (const name of ['x-ogw-ratelimit-reset', 'retry-after']) {
+    const after = headers[name]?.trim() ?? '';
+    if (SECONDS.test(after)) return Math.ceil(Number(after) * 1000);
+    // The oldest form names no zone; all are in UTC.
+    const utc = after.endsWith('GMT') ? after : `${after} GMT`;
+    const at = HTTP_DATE.test(after) ? Date.parse(utc) : Number.NaN;
+    if (!Number.isNaN(at)) return Math.max(0, at - now);
+  }
+  return undefined;
 }

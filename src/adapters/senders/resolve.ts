@@ -1,4 +1,4 @@
-// Resolves a host name to one checked address to connect to: a second DNS answer cannot lead elsewhere (SSRF).
+// Resolves a host name to checked addresses to connect to: a second DNS answer cannot lead elsewhere (SSRF).
 import type { LookupAddress } from 'node:dns';
 import { lookup as systemLookup } from 'node:dns/promises';
 import { BlockList, isIP, isIPv4, isIPv6 } from 'node:net';
@@ -16,17 +16,16 @@ export type Unresolved = 'ssrf_blocked' | 'dns_not_found' | 'dns_failed';
 export async function resolveTarget(
   hostname: string,
   { resolve, privateTargets }: { readonly resolve: Resolve; readonly privateTargets: boolean },
-): Promise<Result<LookupAddress, Unresolved>> {
+): Promise<Result<readonly LookupAddress[], Unresolved>> {
   const literal = hostname.replace(/^\[(.*)\]$/, '$1');
   const family = isIP(literal);
   const found =
     family === 0 ? await resolveAll(hostname, resolve) : ok([{ address: literal, family }]);
   if (!found.ok) return found;
-  const [first] = found.value;
-  if (first === undefined) return err('dns_not_found');
+  if (found.value.length === 0) return err('dns_not_found');
   // A name with one address that is not public is refused: the next connect could use that address.
   const isAllowed = privateTargets || found.value.every(({ address }) => isPublicAddress(address));
-  return isAllowed ? ok(first) : err('ssrf_blocked');
+  return isAllowed ? found : err('ssrf_blocked');
 }
 
 async function resolveAll(

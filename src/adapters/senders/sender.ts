@@ -25,6 +25,8 @@ export type ChannelSenderOptions = {
   /** Default: the system resolver. */
   readonly resolve?: Resolve;
   readonly now?: () => Instant;
+  /** Certificates that are trusted besides those of Node, as PEM: for receivers with a certificate of your own. */
+  readonly ca?: string;
   /** Logs addresses that were refused because they are not public. */
   readonly logger?: Logger;
 };
@@ -32,7 +34,7 @@ export type ChannelSenderOptions = {
 /** Makes the sender for Feishu and Lark webhooks and for generic ones. */
 export function channelSender(options: ChannelSenderOptions = {}): Sender {
   const { addresses = STRICT_RULES, resolve = systemResolve, now = Date.now } = options;
-  const { logger = silentLogger } = options;
+  const { logger = silentLogger, ca } = options;
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   return async (message, target, signal) => {
     const address = readAddress(target.url, target.channel, addresses);
@@ -57,7 +59,7 @@ export function channelSender(options: ChannelSenderOptions = {}): Sender {
       return UNRESOLVED[found.error];
     }
     const request = compose(message, target, now());
-    const posted = await post({ ...request, url, address: found.value, limits, signal });
+    const posted = await post({ ...request, url, addresses: found.value, limits, signal, ca });
     return outcomeOf(posted, message, target, now());
   };
 }
@@ -84,6 +86,10 @@ const UNANSWERED = {
   tls: {
     outcome: 'permanent',
     detail: 'the certificate of the receiver is not valid for its name',
+  },
+  no_tls: {
+    outcome: 'transient',
+    detail: 'the receiver speaks no TLS, or no version and protocol that are offered',
   },
   unanswered: { outcome: 'unknown', detail: 'the request was sent, and no answer came' },
 } as const;

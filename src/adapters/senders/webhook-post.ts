@@ -1,16 +1,23 @@
-// Makes one HTTP POST to one checked address: no redirect, proxy or retry. The result tells how far the call got.
+// Makes one HTTP POST to the first address of a name that answers: no redirect, proxy or retry. The result tells
+// how far the call got. HTTP/1.1 is offered first; a receiver that speaks HTTP/2 only gets it.
 import type { LookupAddress } from 'node:dns';
-import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
-import { request as httpsRequest } from 'node:https';
+import { request as httpRequest } from 'node:http';
+import { connect as http2Connect } from 'node:http2';
+import type { Socket } from 'node:net';
+import type { Readable } from 'node:stream';
+import { connectToFirst, type Connected } from './connect.ts';
+import { readBody } from './read-body.ts';
 
 export type PostRequest = {
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
-  /** The address to connect to; host name and certificate are those of the URL. */
-  readonly address: LookupAddress;
+  /** The addresses to connect to; host name and certificate are those of the URL. */
+  readonly addresses: readonly LookupAddress[];
   readonly limits: PostLimits;
   readonly signal: AbortSignal;
+  /** Certificates that are trusted besides those of Node, as PEM. */
+  readonly ca?: string | undefined;
 };
 
 export type PostLimits = {
@@ -31,157 +38,156 @@ export type Posted =
       readonly kind: 'answer';
       readonly status: number;
       readonly headers: Readonly<Record<string, string | undefined>>;
+      /** As far as it came: it may be cut off. */
       readonly body: string;
-      /** False when the body was cut off, because it was too long or too slow. */
-      readonly complete: boolean;
     }
   | { readonly kind: 'unsent'; readonly code: 'connect_timeout' | 'network_error' | 'cut_off' }
   | { readonly kind: 'tls'; readonly code: 'tls_invalid' }
+  | { readonly kind: 'no_tls'; readonly code: 'tls_failed' }
   /** The request may have arrived. */
   | { readonly kind: 'unanswered'; readonly code: 'provider_timeout' | 'network_error' };
 
 const KNOWN_HEADERS = ['retry-after', 'x-ogw-ratelimit-reset'] as const;
 
 /** Makes the call. Never rejects. */
-export function post(options: PostRequest): Promise<Posted> {
-  const { url, headers, body, address, limits, signal } = options;
-  if (signal.aborted) return Promise.resolve({ kind: 'unsent', code: 'cut_off' });
-  return new Promise((resolve) => {
-    const isTls = url.protocol === 'https:';
-    const request = (isTls ? httpsRequest : httpRequest)({
-      ...target(url),
-      method: 'POST',
-      // No connection pool: pools are keyed by name, and this call is bound to one address.
-      agent: false,
-      lookup: pinned(address),
-      headers: {
-        'user-agent': 'tocsin',
-        'accept-encoding': 'identity',
-        ...headers,
-        'content-length': String(Buffer.byteLength(body)),
-      },
-    });
-    let connected = false;
-    let isOver = false;
-    const finish = (posted: Posted): void => {
-      if (isOver) return;
-      isOver = true;
-      clearTimeout(connecting);
-      clearTimeout(whole);
-      signal.removeEventListener('abort', cutOff);
-      resolve(posted);
-      request.destroy();
-    };
-    let answered: (() => Posted) | undefined;
-    const late = (code: 'connect_timeout' | 'cut_off'): void => {
-      if (answered !== undefined) finish(answered());
-      else if (connected) finish({ kind: 'unanswered', code: 'provider_timeout' });
-      else finish({ kind: 'unsent', code });
-    };
-    const cutOff = (): void => {
-      late('cut_off');
-    };
-    const connecting = setTimeout(() => {
-      if (!connected) late('connect_timeout');
-    }, limits.connectMs);
-    const whole = setTimeout(() => {
-      late('connect_timeout');
-    }, limits.totalMs);
-    signal.addEventListener('abort', cutOff, { once: true });
-    request.on('socket', (socket) => {
-      socket.once(isTls ? 'secureConnect' : 'connect', () => {
-        // The last check of the address, now of the connected socket.
-        if (socket.remoteAddress !== undefined && !isSame(socket.remoteAddress, address)) {
-          finish({ kind: 'unsent', code: 'network_error' });
-          return;
-        }
-        connected = true;
-        // Only now, after the TLS handshake: no data goes to a server with a wrong certificate.
-        request.end(body);
-      });
-    });
-    request.on('error', (error) => {
-      if (answered !== undefined) finish(answered());
-      else finish(failureOf(error, connected));
-    });
-    request.on('response', (response) => {
-      answered = readAnswer(response, limits.maxBytes, finish);
-    });
-  });
+export async function post(options: PostRequest): Promise<Posted> {
+  const { limits, signal } = options;
+  if (signal.aborted) return { kind: 'unsent', code: 'cut_off' };
+  const whole = AbortSignal.timeout(limits.totalMs);
+  const connecting = AbortSignal.any([signal, whole, AbortSignal.timeout(limits.connectMs)]);
+  let protocol: 'http/1.1' | 'h2' = 'http/1.1';
+  let connected = await connectToFirst({ ...options, protocol }, connecting);
+  if (connected.kind === 'no_protocol') {
+    protocol = 'h2';
+    connected = await connectToFirst({ ...options, protocol }, connecting);
+  }
+  if (connected.kind !== 'connected') return notConnected(connected, signal);
+  const call = protocol === 'h2' ? callHttp2 : callHttp1;
+  return exchange(call(options, connected.socket), options, AbortSignal.any([signal, whole]));
 }
 
-/** Reads the answer; the returned function gives the part that was read so far. */
-function readAnswer(
-  response: IncomingMessage,
-  maxBytes: number,
-  finish: (posted: Posted) => void,
-): () => Posted {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  const soFar = (complete: boolean): Posted => ({
-    kind: 'answer',
-    status: response.statusCode ?? 0,
-    headers: Object.fromEntries(KNOWN_HEADERS.map((name) => [name, headerOf(response, name)])),
-    body: Buffer.concat(chunks).subarray(0, maxBytes).toString('utf8'),
-    complete,
-  });
-  const finishing = (complete: () => boolean) => (): void => {
-    finish(soFar(complete()));
+function notConnected(
+  connected: Exclude<Connected, { kind: 'connected' }>,
+  signal: AbortSignal,
+): Posted {
+  if (connected.kind === 'no_protocol') return { kind: 'no_tls', code: 'tls_failed' };
+  if (connected.kind === 'tls') {
+    const { code } = connected;
+    return code === 'tls_invalid' ? { kind: 'tls', code } : { kind: 'no_tls', code };
+  }
+  return signal.aborted ? { kind: 'unsent', code: 'cut_off' } : connected;
+}
+
+type Answer = {
+  readonly status: number;
+  readonly header: (name: string) => string | undefined;
+  readonly body: Readable;
+};
+
+/** A request on its way; `answer` rejects when none can come any more. */
+type Call = { readonly answer: Promise<Answer>; readonly destroy: () => void };
+
+async function exchange(
+  { answer, destroy }: Call,
+  { limits }: PostRequest,
+  signal: AbortSignal,
+): Promise<Posted> {
+  const { promise: over, resolve } = Promise.withResolvers<'late'>();
+  const late = (): void => {
+    resolve('late');
   };
-  response.on('data', (chunk: Buffer) => {
-    chunks.push(chunk);
-    bytes += chunk.length;
-    if (bytes > maxBytes) finish(soFar(false));
+  signal.addEventListener('abort', late, { once: true });
+  if (signal.aborted) late();
+  try {
+    const first = await Promise.race([answer, over]);
+    if (first === 'late') return { kind: 'unanswered', code: 'provider_timeout' };
+    const { status, header } = first;
+    const body = readBody(first.body, limits.maxBytes);
+    await Promise.race([body.ended, over]);
+    return {
+      kind: 'answer',
+      status,
+      headers: Object.fromEntries(KNOWN_HEADERS.map((name) => [name, header(name)])),
+      body: body.text(header('content-encoding')),
+    };
+  } catch {
+    // Whatever broke the connection, the request was under way; the error may quote the address.
+    return { kind: 'unanswered', code: 'network_error' };
+  } finally {
+    signal.removeEventListener('abort', late);
+    destroy();
+  }
+}
+
+function callHttp1({ url, headers, body }: PostRequest, socket: Socket): Call {
+  const { promise: answer, resolve, reject } = Promise.withResolvers<Answer>();
+  const request = httpRequest({
+    method: 'POST',
+    // Host and path as they were checked, so that node:http does not parse the URL again.
+    path: url.pathname + url.search,
+    // No connection pool: pools are keyed by name, and this call is bound to checked addresses.
+    createConnection: () => socket,
+    headers: {
+      ...commonHeaders(headers, body),
+      host: url.host,
+      connection: 'close',
+    },
   });
-  response.once(
-    'end',
-    finishing(() => true),
-  );
-  response.once(
-    'error',
-    finishing(() => false),
-  );
-  response.once(
-    'close',
-    finishing(() => response.complete),
-  );
-  return () => soFar(false);
-}
-
-function headerOf(response: IncomingMessage, name: string): string | undefined {
-  const value = response.headers[name];
-  return typeof value === 'string' ? value : undefined;
-}
-
-/** Host and path as they were checked, so that node:http does not parse the URL again. */
-function target(url: URL): RequestOptions {
-  const { protocol, port, pathname, search } = url;
-  const hostname = url.hostname.replace(/^\[(.*)\]$/, '$1');
-  return { protocol, hostname, port: port === '' ? undefined : port, path: pathname + search };
-}
-
-function pinned({ address, family }: LookupAddress): NonNullable<RequestOptions['lookup']> {
-  return (_hostname, { all }, callback) => {
-    if (all === true) callback(null, [{ address, family }]);
-    else callback(null, address, family);
+  request.on('error', reject);
+  request.on('response', (response) => {
+    const header = (name: string): string | undefined => {
+      const value = response.headers[name];
+      return typeof value === 'string' ? value : undefined;
+    };
+    resolve({ status: response.statusCode ?? 0, header, body: response });
+  });
+  request.end(body);
+  const destroy = (): void => {
+    request.destroy();
+    socket.destroy();
   };
+  return { answer, destroy };
 }
 
-function isSame(remote: string, { address }: LookupAddress): boolean {
-  return (
-    remote === address || remote === `::ffff:${address}` || shortest(remote) === shortest(address)
-  );
+function callHttp2({ url, headers, body }: PostRequest, socket: Socket): Call {
+  const { promise: answer, resolve, reject } = Promise.withResolvers<Answer>();
+  const session = http2Connect(url.origin, {
+    createConnection: () => socket,
+    settings: { enablePush: false },
+  });
+  session.on('error', reject);
+  const stream = session.request({
+    ':method': 'POST',
+    ':path': url.pathname + url.search,
+    ...commonHeaders(headers, body),
+  });
+  stream.on('error', reject);
+  stream.on('close', () => {
+    reject(new Error('the receiver closed the stream without an answer'));
+  });
+  stream.on('response', (received) => {
+    const header = (name: string): string | undefined => {
+      const value = received[name];
+      return typeof value === 'string' ? value : undefined;
+    };
+    resolve({ status: Number(received[':status']), header, body: stream });
+  });
+  stream.end(body);
+  const destroy = (): void => {
+    session.destroy();
+    socket.destroy();
+  };
+  return { answer, destroy };
 }
 
-/** IPv6 addresses have several notations. */
-function shortest(address: string): string {
-  return URL.parse(`http://[${address}]/`)?.hostname ?? address;
-}
-
-function failureOf(error: Error, connected: boolean): Posted {
-  if (connected) return { kind: 'unanswered', code: 'network_error' };
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
-  return /^ERR_TLS_|CERT|SELF_SIGNED|UNABLE_TO_/.test(code)
-    ? { kind: 'tls', code: 'tls_invalid' }
-    : { kind: 'unsent', code: 'network_error' };
+function commonHeaders(
+  headers: Readonly<Record<string, string>>,
+  body: string,
+): Record<string, string> {
+  return {
+    'user-agent': 'tocsin',
+    'accept-encoding': 'identity',
+    ...headers,
+    'content-length': String(Buffer.byteLength(body)),
+  };
 }

@@ -56,7 +56,7 @@ const backup: Work<Options> = async (context, { folder, force }) => {
   if (stream !== null)
     terminal.say(`  stream ${stream.name}: up to message ${stream.lastSequence}`);
   for (const { detail, hint } of warnings) {
-    terminal.say(`The position of the stream is missing: ${detail}\n${hint ?? ''}`);
+    terminal.say(`The position of the stream is missing: ${detail}`, hint ?? '');
   }
   return warnings.length > 0 ? EXIT.partly : EXIT.done;
 };

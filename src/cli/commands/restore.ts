@@ -130,6 +130,6 @@ function report({ say }: Terminal, { takenAt, restored, objections, checks }: Re
   for (const { name, status, detail, code, hint } of checks) {
     const mark = { ok: 'fits     ', warning: 'goes on  ', failed: 'DECIDE   ' }[status];
     const text = `${mark}  ${name}: ${code === undefined ? '' : `${code}: `}${detail}`;
-    say(hint === undefined ? text : `${text}\n           ${hint}`);
+    say(text, ...(hint === undefined ? [] : [`           ${hint}`]));
   }
 }

@@ -27,6 +27,8 @@ export function startCommand(program: Command): void {
     'channel',
     'frontend',
     'delivery',
+    'retryProfile',
+    'onUnknown',
     ...CHANNEL_SETTINGS,
     'logLevel',
   ] as const;

@@ -46,6 +46,8 @@ export async function openDelivery(
     name,
     frontendUrl,
     enabled: config.delivery === 'on',
+    profile: config.retryProfile,
+    onUnknown: config.onUnknown,
     logger,
   });
   const worker = openWorker({ processes, logger });

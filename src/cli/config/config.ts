@@ -35,6 +35,8 @@ export type Config = {
   readonly channel: string | undefined;
   readonly frontend: string;
   readonly delivery: 'on' | 'off';
+  readonly retryProfile: 'human' | 'seed';
+  readonly onUnknown: 'resend' | 'park';
   readonly tasks: TasksConfig;
   /** `later`, by the worker, when a task source is configured; else at once, with the raise. */
   readonly evaluation: 'inline' | 'later';
@@ -79,6 +81,12 @@ export function loadConfig(
     channel: setting('channel'),
     frontend: parseFrontend(setting('frontend') ?? DEFAULT_FRONTEND_URL),
     delivery: parseChoice('delivery', ['on', 'off'], setting('delivery') ?? 'on'),
+    retryProfile: parseChoice(
+      'retry_profile',
+      ['human', 'seed'],
+      setting('retryProfile') ?? 'human',
+    ),
+    onUnknown: parseChoice('on_unknown', ['resend', 'park'], setting('onUnknown') ?? 'resend'),
     tasks: parseTasks(setting('tasks'), setting('tasksUser'), setting('timeZone'), setting('lead')),
     evaluation: setting('tasks') === undefined ? (running?.evaluation ?? 'inline') : 'later',
     vault: vaultOf(sources),

@@ -15,6 +15,8 @@ export const SETTINGS = {
   channel: 'the channel of notifications whose raise and type name none (default feishu)',
   frontend: 'prefix of the links in notifications: https://HOST[/PATH]',
   delivery: 'on, or off: record all deliveries and send nothing (default on)',
+  retryProfile: 'human (tries within the hour) or seed (5, 10, 20, 30 minutes) (default human)',
+  onUnknown: 'after a call without an answer: resend, or park for an operator (default resend)',
   tasks: 'tasks and calendar blocks: an .ics or .ndjson file, or a folder of them',
   tasksUser: 'user id for entries that name none',
   timeZone: 'zone of times that name none (default: this machine’s)',

@@ -5,11 +5,21 @@ import { err, ok, type Result } from '../core/result.ts';
 import type { SendOutcome } from '../ports/sender.ts';
 import { cleanText } from '../core/text.ts';
 import { codeOf, detailOf, type DeliveryEvent, type DeliveryEventData } from './events.ts';
-import { maxAttempts, nextAttemptAt, throttledUntil, type RetryProfile } from './retry-schedule.ts';
+import {
+  FREE_THROTTLES,
+  maxAttempts,
+  nextAttemptAt,
+  throttledUntil,
+  throttleMs,
+  type RetryProfile,
+} from './retry-schedule.ts';
 import { evolveDelivery, hasEnded, type Delivery, type DeliveryState } from './state.ts';
 
 /** The second answer that cannot be read ends the delivery. */
 const MAX_SUSPECTS = 2;
+
+/** The least wait, in milliseconds, before the attempt that confirms an answer. */
+const CONFIRM_AFTER_MS = 60_000;
 
 export type DeliveryRules = {
   readonly profile: RetryProfile;
@@ -156,6 +166,9 @@ function recordOutcome(
   const suspect = outcome.outcome === 'suspect' || undefined;
   const failed = { type: 'AttemptFailed', data: { ...about, ...why, suspect } } as const;
   if (outcome.outcome === 'permanent') {
+    if (outcome.confirm === true && isCurrent && state.failedWith !== why.code) {
+      return retryOrDie(state, failed, context, CONFIRM_AFTER_MS);
+    }
     // The answer to an old attempt ends a waiting delivery, but not a newer call under way.
     const ends = isCurrent || state.phase.status === 'waiting';
     return ends ? [failed, died(after(state, failed), why.code, detail)] : [failed];
@@ -163,7 +176,9 @@ function recordOutcome(
   if (!isCurrent) return [failed];
   switch (outcome.outcome) {
     case 'throttled':
-      return [throttled(state, attempt, outcome, context.recordedAt)];
+      return state.throttles < FREE_THROTTLES
+        ? [throttled(state, attempt, outcome, context)]
+        : retryOrDie(state, failed, context, throttleMs(outcome.retryAfterMs));
     case 'transient':
       return retryOrDie(state, failed, context, outcome.retryAfterMs);
     case 'suspect': {
@@ -223,10 +238,11 @@ function throttled(
   { facts }: Delivery,
   attempt: number,
   { code, detail, retryAfterMs }: Throttled,
-  now: Instant,
+  { recordedAt: now, rules: { profile } }: Context,
 ): DeliveryEvent {
   const { notificationId, expiresAt } = facts;
-  const until = throttledUntil({ notificationId, attempt, now, expiresAt, retryAfterMs });
+  const answered = { notificationId, attempt, now, expiresAt, retryAfterMs };
+  const until = throttledUntil({ profile, ...answered });
   const why = { reason: codeOf(code), detail: detailOf(detail) };
   return { type: 'DeliveryDeferred', data: { ...aboutOf(facts), ...why, until, attempt } };
 }

@@ -33,7 +33,15 @@ export function longestRetriesMs(profile: RetryProfile): number {
 export const MAX_RETRY_AFTER_MS = 60 * MINUTE;
 
 /** The wait, in milliseconds, after a provider throttles without naming a time. */
-export const DEFAULT_THROTTLE_MS = MINUTE;
+const DEFAULT_THROTTLE_MS = MINUTE;
+
+/** Throttled calls since the last redrive that cost no attempt. Each later one is an attempt, so that they end. */
+export const FREE_THROTTLES = 10;
+
+/** What a provider that throttles asks for, in milliseconds: from a second to an hour. */
+export function throttleMs(retryAfterMs = DEFAULT_THROTTLE_MS): number {
+  return Math.min(Math.max(retryAfterMs, SECOND), MAX_RETRY_AFTER_MS);
+}
 
 type Answered = {
   readonly notificationId: string;
@@ -60,10 +68,13 @@ export function nextAttemptAt(
   return Math.min(now + Math.max(jittered, floor), Math.max(now, expiresAt));
 }
 
-/** When to try again after the provider throttled an attempt: its wait and up to 20 % more. */
-export function throttledUntil(options: Answered): Instant {
-  const { notificationId, attempt, now, expiresAt, retryAfterMs = DEFAULT_THROTTLE_MS } = options;
-  const floor = Math.min(Math.max(retryAfterMs, SECOND), MAX_RETRY_AFTER_MS);
+/**
+ * When to try again after the provider throttled an attempt: its wait and up to 20 % more. No shorter than the
+ * first wait of the profile, whatever the provider asks for.
+ */
+export function throttledUntil(options: Answered & { readonly profile: RetryProfile }): Instant {
+  const { profile, notificationId, attempt, now, expiresAt, retryAfterMs } = options;
+  const floor = Math.max(throttleMs(retryAfterMs), profile.waits[0] ?? 0);
   const wait = floor + Math.round((floor * unit(notificationId, attempt)) / 5);
   return Math.min(now + wait, Math.max(now, expiresAt));
 }

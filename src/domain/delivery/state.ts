@@ -11,8 +11,12 @@ export type Delivery = {
   readonly attempts: number;
   /** Attempts that count, since the last redrive. */
   readonly used: number;
+  /** Throttled calls, since the last redrive. */
+  readonly throttles: number;
   /** Answers that could not be read, since the last redrive. */
   readonly suspects: number;
+  /** The code of the last failure, when nothing but deferrals came after it. */
+  readonly failedWith: string | undefined;
   /** The last attempt, until its outcome is recorded. */
   readonly open: { readonly attempt: number; readonly leaseUntil: Instant } | undefined;
   /** Attempts whose outcome is unknown or suspect. */
@@ -49,7 +53,9 @@ function accepted(
     phase,
     attempts: 0,
     used: 0,
+    throttles: 0,
     suspects: 0,
+    failedWith: undefined,
     open: undefined,
     doubtful: [],
     redrives: 0,
@@ -69,13 +75,19 @@ function countAttempts(
       return { ...state, attempts: attempt, used: state.used + 1, open };
     })
     .with({ type: 'AttemptSucceeded' }, ({ data }) => close(state, data.attempt))
-    .with({ type: 'AttemptFailed' }, ({ data: { attempt, suspect = false } }) =>
-      suspect ? { ...doubt(state, attempt), suspects: state.suspects + 1 } : close(state, attempt),
-    )
-    .with({ type: 'AttemptOutcomeUnknown' }, ({ data }) => doubt(state, data.attempt))
+    .with({ type: 'AttemptFailed' }, ({ data: { attempt, code, suspect = false } }) => ({
+      ...(suspect
+        ? { ...doubt(state, attempt), suspects: state.suspects + 1 }
+        : close(state, attempt)),
+      failedWith: code,
+    }))
+    .with({ type: 'AttemptOutcomeUnknown' }, ({ data }) => ({
+      ...doubt(state, data.attempt),
+      failedWith: undefined,
+    }))
     .with({ type: 'DeliveryDeferred' }, ({ data: { attempt } }) =>
       attempt !== undefined && attempt === state.open?.attempt
-        ? { ...close(state, attempt), used: state.used - 1 }
+        ? { ...close(state, attempt), used: state.used - 1, throttles: state.throttles + 1 }
         : state,
     )
     .with(
@@ -85,7 +97,9 @@ function countAttempts(
     .with({ type: 'DeliveryRedriven' }, () => ({
       ...state,
       used: 0,
+      throttles: 0,
       suspects: 0,
+      failedWith: undefined,
       redrives: state.redrives + 1,
     }))
     .exhaustive();

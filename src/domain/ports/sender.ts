@@ -66,6 +66,11 @@ export type SendOutcome =
       readonly outcome: 'permanent';
       readonly code: string;
       readonly detail: string;
+      /**
+       * True for an answer that a receiver may give only while it is replaced: it counts when the next attempt, at
+       * least a minute later, gets the same code.
+       */
+      readonly confirm?: true;
       /** What to do about the channel itself. */
       readonly channel?: 'disable' | 'needs_attention' | undefined;
     }

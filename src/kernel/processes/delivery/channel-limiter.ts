@@ -4,11 +4,14 @@ import { backoffCeilingMs, type Backoff } from '../../../domain/core/backoff.ts'
 import type { Instant } from '../../../domain/core/instants.ts';
 import type { ChannelTarget, SendOutcome } from '../../../domain/ports/sender.ts';
 
-/** Ends a call; call it once. `outcome` is `undefined` when no call was made. */
+/**
+ * Ends a call; call it once. `outcome` is `undefined` when no call was made, `waitMs` how long the provider wants
+ * no call after it throttled this one.
+ */
 export type Release = (
   now: Instant,
   outcome: SendOutcome['outcome'] | undefined,
-  retryAfterMs?: number,
+  waitMs?: number,
 ) => void;
 
 export type CallSlot =
@@ -109,7 +112,7 @@ function acquired(channel: Channel, since: Instant): CallSlot {
   channel.calls.add(call);
   return {
     kind: 'acquired',
-    release(now, outcome, retryAfterMs = 0) {
+    release(now, outcome, waitMs = 0) {
       if (!channel.calls.delete(call) || outcome === undefined) return;
       channel.averageMs += (now - since - channel.averageMs) / 4;
       switch (outcome) {
@@ -120,7 +123,7 @@ function acquired(channel: Channel, since: Instant): CallSlot {
           channel.openings = 0;
           return;
         case 'throttled':
-          channel.throttledUntil = Math.max(channel.throttledUntil, now + retryAfterMs);
+          channel.throttledUntil = Math.max(channel.throttledUntil, now + waitMs);
           return;
         case 'transient':
         case 'unknown':

@@ -5,6 +5,7 @@ import { isJsonObject } from '../../../domain/core/json.ts';
 import { sealOf } from '../../../domain/core/personal.ts';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import { nextStep, type ChannelFacts, type NextStep } from '../../../domain/delivery/next-step.ts';
+import { throttleMs } from '../../../domain/delivery/retry-schedule.ts';
 import type { DeliveryState } from '../../../domain/delivery/state.ts';
 import { outgoingMessage } from '../../../domain/delivery/message.ts';
 import { silentLogger, type Logger } from '../../../domain/ports/logger.ts';
@@ -78,8 +79,8 @@ export async function handleDue(
       }
     }
   } finally {
-    const retryAfterMs = outcome?.outcome === 'throttled' ? outcome.retryAfterMs : undefined;
-    found?.release?.(runtime.now(), outcome?.outcome, retryAfterMs);
+    const waitMs = outcome?.outcome === 'throttled' ? throttleMs(outcome.retryAfterMs) : undefined;
+    found?.release?.(runtime.now(), outcome?.outcome, waitMs);
   }
 }
 
@@ -156,10 +157,13 @@ async function recordOutcome(
   loaded?: Loaded<DeliveryState>,
 ): Promise<void> {
   const { records, runtime, report, logger = silentLogger } = context;
+  let isOver: boolean;
   for (let tries = 1; ; tries += 1) {
     try {
       const command = { kind: 'record_outcome', attempt, outcome } as const;
-      await changeDelivery(records, stream, command, { deadlineMs: TRY_DEADLINE_MS, loaded });
+      const call = { deadlineMs: TRY_DEADLINE_MS, loaded };
+      const changed = await changeDelivery(records, stream, command, call);
+      isOver = changed.ok && changed.value.events.some(({ type }) => type === 'DeliveryDied');
       break;
     } catch (error) {
       const isOutage = error instanceof TocsinError && error.kind === 'unavailable';
@@ -171,6 +175,7 @@ async function recordOutcome(
     }
   }
   if (outcome.outcome !== 'permanent' || outcome.channel === undefined) return;
+  if (outcome.confirm === true && !isOver) return;
   const { version } = open;
   const { userId, channel } = delivery.facts;
   const { channel: advice, code } = outcome;
