@@ -5,6 +5,7 @@ import { eventStoreDb } from '../../src/adapters/eventstore/esdb/store.ts';
 import { memoryReadModelStore } from '../../src/adapters/memory/read-model.ts';
 import { recordingOutput } from '../../src/adapters/memory/recording-output.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
+import { silentLogger } from '../../src/domain/ports/logger.ts';
 import { openKernel } from '../../src/kernel/open-kernel.ts';
 import { openProjector } from '../../src/kernel/open-projector.ts';
 import { scheduleProduct } from '../../src/schedule/triggers.ts';
@@ -29,10 +30,10 @@ async function aLog() {
   return { kernel, proxy };
 }
 
-function aProjector(port: number) {
+function aProjector(port: number, logger = silentLogger) {
   const output = recordingOutput();
   const state = memoryReadModelStore().open();
-  const projector = openProjector({ store: aStore(port), output, state, timing: QUICK });
+  const projector = openProjector({ store: aStore(port), output, state, logger, timing: QUICK });
   return { output, projector };
 }
 
@@ -59,6 +60,26 @@ describe.each(CASES)('a projection whose server denies the %s', (denies, code) =
     expect(output.messages).toHaveLength(2);
     proxy.deny(undefined);
     await until('the other messages', () => output.messages.length === 4);
+    stop.abort();
+    await running;
+  });
+
+  test('says so in its log while the open subscription goes on', async () => {
+    const { kernel, proxy } = await aLog();
+    const reasons: unknown[] = [];
+    const warn = (_: object, message: string): void => void reasons.push(message);
+    const { output, projector } = aProjector(proxy.port, { ...silentLogger, warn });
+    const stop = new AbortController();
+    const running = projector.run(stop.signal);
+    await until('the projection to be live', () => projector.status().caughtUp);
+    // A page after the first ones is folded once the end of the stream is compared.
+    await raised(kernel, anInput(2, { userId: 2 }));
+    await until('the next messages', () => output.messages.length === 4);
+    proxy.deny(denies, false);
+    await until('the log line', () => reasons.length > 0);
+    await raised(kernel, anInput(3, { userId: 3 }));
+    await until('all messages', () => output.messages.length === 6);
+    expect(reasons).toEqual([expect.stringMatching(/denies new reads/u)]);
     stop.abort();
     await running;
   });

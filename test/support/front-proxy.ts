@@ -27,8 +27,12 @@ export type FrontProxyOptions = {
 
 export type FrontProxy = AsyncDisposable & {
   readonly port: number;
-  /** From now on the server denies this, and ends the calls that are under way; `undefined`: nothing. */
-  readonly deny: (denies: Denied | undefined) => void;
+  /**
+   * From now on the server denies this; `undefined`: nothing.
+   *
+   * @param endsCalls also ends the calls that are under way
+   */
+  readonly deny: (denies: Denied | undefined, endsCalls?: boolean) => void;
 };
 
 /** @param frontPort of a front without TLS */
@@ -76,8 +80,9 @@ export async function frontProxy(
   }
   return {
     port: await bound(server, tls),
-    deny(next) {
+    deny(next, endsCalls = true) {
       denies = next;
+      if (!endsCalls) return;
       for (const call of reading)
         call.emit('error', { code: status.UNAVAILABLE, details: 'closed' });
     },

@@ -16,7 +16,7 @@ import type { ProjectorContext } from './context.ts';
 import { startEpoch, type EpochStart, type StartOptions } from './epoch-start.ts';
 import { LogIntake, type IntakeObserver, type IntakePage } from './log-intake.ts';
 import { EpochOver, Publisher, type Role, type RoleObserver } from './publisher.ts';
-import { isOfThisLog, isStoreAway } from './refusals.ts';
+import { isDenial, isOfThisLog, isStoreAway } from './refusals.ts';
 import type { Resumed } from './resume.ts';
 import { SkippedEvents } from './skipped-events.ts';
 
@@ -87,6 +87,7 @@ class Epoch implements RunningEpoch, CheckpointObserver {
   /** The position of the last event that is committed. */
   #committedEventAt: Position | undefined;
   #isLive = false;
+  #hasToldDenial = false;
   #failure: { readonly error: unknown } | undefined;
   /** Ends when the log before the saved place is compared. */
   #startVerified: Promise<void> = Promise.resolve();
@@ -278,8 +279,18 @@ class Epoch implements RunningEpoch, CheckpointObserver {
     try {
       await this.#intake.look(this.isIdle, signal);
     } catch (error) {
-      if (!isStoreAway(error) && !signal.aborted) this.failed(error);
+      if (signal.aborted) return;
+      if (!isStoreAway(error)) this.failed(error);
+      else this.#tellDenial(error);
     }
+  }
+
+  /** An open subscription outlives the rights of its user, so nothing else tells before its connection ends. */
+  #tellDenial(error: unknown): void {
+    if (this.#hasToldDenial || !isDenial(error)) return;
+    this.#hasToldDenial = true;
+    const text = 'the event store denies new reads; the open subscription goes on until its end';
+    this.#context.logger.warn({ reason: error.message }, text);
   }
 
   /** A standby reads the stream's end all the time; an idle active projector now and then. */

@@ -27,6 +27,12 @@ export function isStoreAway(error: unknown): boolean {
   );
 }
 
+/** True where the event store refuses the user, or what the user asks for. */
+export function isDenial(error: unknown): error is TocsinError {
+  const codes = ['store_login_failed', 'store_access_denied'];
+  return error instanceof TocsinError && codes.includes(error.code);
+}
+
 /** The log was replaced under a running projector: the next epoch compares it with the checkpoint. */
 export function logChanged(missing: string): TocsinError {
   const message = `the log no longer holds ${missing} at its place`;
