@@ -4,6 +4,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { benchAudit } from './cases/audit.ts';
+import { benchCalendars } from './cases/calendars.ts';
 import { benchDelay } from './cases/delay.ts';
 import { benchFrontProject, benchFrontRaise } from './cases/front.ts';
 import { benchDelivery } from './cases/delivery.ts';
@@ -32,6 +33,7 @@ const CASES = new Map<string, (surroundings: Surroundings) => Promise<Report>>([
   ['audit', benchAudit],
   ['delay', benchDelay],
   ['due', benchDue],
+  ['calendars', benchCalendars],
   ['delivery', benchDelivery],
   ['memory', benchMemory],
   ['front-raise', benchFrontRaise],
