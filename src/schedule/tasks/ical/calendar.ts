@@ -11,10 +11,9 @@ import {
   type Entry,
   type EntryContext,
 } from './entry.ts';
-import { namedTimeZone } from './named-zone.ts';
+import { configuredTimeZone, namedTimeZone } from './named-zone.ts';
 import { rowsOf } from './rows.ts';
 import { createTimeZones, zoneKey, type TimeZones } from './time-zones.ts';
-import { UTC } from './time-zone.ts';
 import { createFileWork, type FileWork } from './work.ts';
 
 export type CalendarOptions = {
@@ -183,6 +182,7 @@ function zonesOf(
   work: FileWork,
   options: CalendarOptions,
 ): TimeZones {
-  const zone = (floating && namedTimeZone(floating)) || namedTimeZone(options.timeZone) || UTC;
+  const named = floating === '' ? undefined : namedTimeZone(floating);
+  const zone = named ?? configuredTimeZone(options.timeZone);
   return createTimeZones(timezones, zone, () => work.entry());
 }

@@ -28,6 +28,14 @@ export function namedTimeZone(name: string): TimeZone | undefined {
   return zones.get(key);
 }
 
+/** The zone of the settings, which may have any name that Node knows. */
+export function configuredTimeZone(name: string): TimeZone {
+  const named = namedTimeZone(name);
+  if (named !== undefined) return named;
+  const offsetAt = intlOffset(name);
+  return offsetAt === undefined ? UTC : createTimeZone(offsetAt);
+}
+
 /** True for a name that stands for one place: the zone data of Node are newer than a file's. */
 export function namesPlace(name: string): boolean {
   return name.includes('/') || windowsZone(name) !== undefined;
@@ -40,6 +48,7 @@ function createNamedZone(name: string): TimeZone | undefined {
   const tails = hasPrefix ? [3, 2, 1].map((n) => parts.slice(-n).join('/')) : [];
   for (const candidate of [name, ...tails]) {
     if (/^(?:utc|gmt|z|etc\/utc)$/i.test(candidate)) return UTC;
+    if (ICU_NAMES.has(candidate.toUpperCase())) continue;
     const offsetAt = intlOffset(windowsZone(candidate) ?? candidate);
     if (offsetAt !== undefined) return createTimeZone(offsetAt);
   }
@@ -50,7 +59,6 @@ function createNamedZone(name: string): TimeZone | undefined {
 function intlOffset(name: string): ((instant: number) => number) | undefined {
   // Node also accepts offsets as time zones; they are no TZIDs.
   if (!/^[A-Za-z_]+[A-Za-z0-9]*(?:\/[A-Za-z0-9_+-]+)*$/.test(name)) return undefined;
-  if (ICU_NAMES.has(name.toUpperCase())) return undefined;
   let offsetAt: (instant: number) => number;
   try {
     offsetAt = zoneOffset(name);
