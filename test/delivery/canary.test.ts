@@ -21,6 +21,7 @@ import type { ChannelInput } from '../../src/domain/channel/commands.ts';
 import { openKernel } from '../../src/kernel/open-kernel.ts';
 import { openProjector } from '../../src/kernel/open-projector.ts';
 import { createTokens } from '../../src/kernel/access/tokens.ts';
+import { sealedStore } from '../../src/kernel/sealing/sealed-store.ts';
 import { receiver, type Receiver } from '../adapters/senders.support.ts';
 import { memoryVault } from '../support/vault.ts';
 import { until } from '../support/until.ts';
@@ -67,7 +68,8 @@ it('W19: the secrets of a channel go only to its receiver', async () => {
     });
     const { channels } = world.kernel;
     const { lookup, report } = channels;
-    await world.worker({ lookup, send, report, logger });
+    const store = sealedStore(world.store, vault);
+    await world.worker({ store, lookup, send, report, logger });
     for (const [index, input] of channelsAt(at).entries()) {
       const userId = String(index + 1);
       const key = { userId, channel: input.channel };
