@@ -37,6 +37,7 @@ export async function openParts<Addresses>(options: TocsinOptions<Addresses>): P
       await openKernel({
         ...options,
         ...names,
+        logger,
         store: log,
         texts: typeof texts === 'object' ? texts : {},
       }),

@@ -3,12 +3,12 @@ import { TocsinError } from '../domain/core/errors.ts';
 import { DEFAULT_KERNEL_NAME, parseOccurrenceId } from '../domain/core/ids.ts';
 import type { Result } from '../domain/core/result.ts';
 import type { Clock } from '../domain/ports/runtime.ts';
+import { silentLogger, type Logger } from '../domain/ports/logger.ts';
 import type { ApplyPreview } from '../domain/ports/apply-preview.ts';
-import type { Evaluation } from '../domain/trigger/evaluation.ts';
 import type { Evaluator, LaterEvaluator } from '../domain/ports/evaluator.ts';
 import type { EventStore } from '../domain/ports/event-store.ts';
 import { textsOf, type Texts } from '../domain/notification/texts.ts';
-import type { RaiseInput, RaiseRequest, Rejection } from '../domain/trigger/commands.ts';
+import type { RaiseInput, Rejection } from '../domain/trigger/commands.ts';
 import type { TriggerDefinition } from '../domain/trigger/definitions.ts';
 import { occurrenceOf, type Occurrence } from '../domain/trigger/state.ts';
 import { ADDRESS_CHANNELS, type AddressRules } from '../domain/channel/address.ts';
@@ -28,7 +28,7 @@ import { DEFAULT_CONCURRENCY, raiseAll } from './raise/raise-all.ts';
 import type { Call } from './decider/decider.ts';
 import { raise, triggerDecider } from './raise/raise.ts';
 import type { RaiseResult } from './raise/raise-result.ts';
-import { dryRun, type RaiseContext } from './raise/prepare.ts';
+import { dryRun, type DryRun, type RaiseContext } from './raise/prepare.ts';
 
 /** Options of {@link openKernel}. */
 export type KernelOptions = {
@@ -64,6 +64,8 @@ export type KernelOptions = {
   readonly send?: Sender;
   /** Which addresses channels may have. Default: public addresses, https on port 443. */
   readonly addresses?: AddressRules;
+  /** Gets warnings about what an evaluation gave. Default: silent. */
+  readonly logger?: Logger;
   /** The wall clock. Default: the system's. */
   readonly clock?: Clock;
   /** First part of every stream name, `[a-z0-9-]{1,32}`. Default `tocsin`. */
@@ -103,7 +105,7 @@ export interface Kernel extends AsyncDisposable {
     options?: Call & { readonly concurrency?: number },
   ): AsyncIterable<RaiseResult>;
   /**
-   * The request and the evaluation that an input leads to; nothing is written or sent.
+   * The request and the evaluation that an input leads to, with warnings; nothing is written or sent.
    *
    * @throws TocsinError `no_evaluator` when evaluation is `later` and there is no `evaluateLater`
    * @throws unknown the error of `evaluateLater`
@@ -111,9 +113,7 @@ export interface Kernel extends AsyncDisposable {
   dryRun(
     input: Omit<RaiseInput, 'source'> & { readonly source?: string | undefined },
     options?: { readonly signal?: AbortSignal },
-  ): Promise<
-    Result<{ readonly request: RaiseRequest; readonly evaluation: Evaluation }, Rejection>
-  >;
+  ): Promise<Result<DryRun, Rejection>>;
   /**
    * Cancels triggers whose reason has gone: one by its id, or all of a type about a target. What is not delivered yet ends,
    * and a window that it holds is released as its policy says; what was sent stays sent. A repeat changes nothing.
@@ -231,6 +231,7 @@ function contextOf(options: KernelOptions): RaiseContext {
     evaluateLater,
     notifications: { texts, channel, channels: new Set(channels) },
     recordDuplicates,
+    logger: options.logger ?? silentLogger,
   };
 }
 

@@ -8,6 +8,7 @@ const common = {
   targets: TARGET_TYPES,
   mockSources: ['api_trigger'],
   expiresIn: '1h',
+  summaryLinks: 'blank',
   contract: 'active_schedule.triggered',
   link: ({ previewId }: { readonly previewId: string }): string => `/schedule-adjust/${previewId}`,
 } as const;

@@ -102,6 +102,7 @@ onBothStores((make) => {
       channel: 'feishu',
       expiresInMs: 1,
       texts: scheduleTexts.en,
+      summary: { text: '', linksRemoved: 0 },
     } as const;
     expect(decideEvaluated(state, command, { recordedAt: 0 })).toEqual([]);
   });

@@ -222,6 +222,7 @@ test('W26: the events of a decision have different ids', async () => {
         expiresInMs: 1,
         stream: STREAM,
         texts: scheduleTexts.en,
+        summary: { text: '', linksRemoved: 0 },
       };
       const events = decideEvaluated(stateOf(raised), command, { recordedAt: AT });
       expect(new Set(events.map((_event, index) => idOf('c', index))).size).toBe(2);

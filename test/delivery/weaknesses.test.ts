@@ -11,6 +11,7 @@ import { nextAttemptAt, RETRY_PROFILES } from '../../src/domain/delivery/retry-s
 import { evolveDelivery, type DeliveryState } from '../../src/domain/delivery/state.ts';
 import { deliveryStream } from '../../src/domain/delivery/stream.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
+import { scheduleTriggers } from '../../src/schedule/triggers.ts';
 import { cleanSummary } from '../../src/domain/notification/texts.ts';
 import type { RequestMessage } from '../../src/kernel/processes/delivery/request-queue.ts';
 import { intakeMessage, type IntakeOptions } from '../../src/kernel/processes/delivery/intake.ts';
@@ -182,16 +183,16 @@ test('W19: details of a receiver are recorded without the secrets of the channel
   );
 });
 
-test('W20: a summary with a link is not used, not even cut', async () => {
+test('W20: the schedule product uses no summary with a link, not even cut', async () => {
   await mended(
-    (clean: typeof cleanSummary) => {
+    (clean: (summary: string) => string) => {
       expect(clean(`Open https://evil.example/${'x'.repeat(300)}`)).toBe('');
       expect(clean('Open www.evil.example')).toBe('');
     },
     {
-      ours: cleanSummary,
+      ours: (summary) => cleanSummary(summary, scheduleTriggers[0]?.summaryLinks).text,
       // The first link is cut off, and whatever stands before and behind it is sent.
-      planted: (summary = '') => summary.replace(/https?:\/\/\S+/, '').trim(),
+      planted: (summary) => summary.replace(/https?:\/\/\S+/, '').trim(),
     },
   );
 });

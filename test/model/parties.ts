@@ -76,6 +76,7 @@ export async function raiseLine(
       channels: new Set(['feishu']),
     },
     recordDuplicates: false,
+    logger: silentLogger,
   };
   return raise(context, input.value, { deadlineMs: DEADLINE_MS });
 }

@@ -1,6 +1,7 @@
 // `tocsin cancel`: cancels triggers whose reason has gone, such as an invoice that was paid.
 import type { Command } from 'commander';
 import type { CancelInput } from '../../domain/trigger/cancel.ts';
+import { silentLogger } from '../../domain/ports/logger.ts';
 import { openProductKernel, openSealedStore } from '../compose/channels.ts';
 import { CLI_ACTOR } from '../compose/kernel-context.ts';
 import { usageError } from '../config/usage-error.ts';
@@ -44,7 +45,7 @@ The command exits with 1 if a trigger could not be cancelled because its preview
 const cancel: Work<Options> = async ({ config, terminal }, options) => {
   const input = inputOf(options);
   await using store = await openSealedStore(config, 'tocsin cancel');
-  await using kernel = await openProductKernel(config, store);
+  await using kernel = await openProductKernel(config, store, { logger: silentLogger });
   const result = await kernel.cancel(input, { actor: options.actor });
   if (result.outcome === 'rejected') {
     throw usageError(result.code, result.message, 'Nothing was written. See tocsin cancel --help.');

@@ -3,10 +3,11 @@ import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { TocsinError } from '../../domain/core/errors.ts';
+import { silentLogger, type Logger } from '../../domain/ports/logger.ts';
 import { openProductKernel, openSealedStore } from '../compose/channels.ts';
 import { ACCESS_HINT } from '../../kernel/decider/decider.ts';
 import { usageError } from '../config/usage-error.ts';
-import { EXIT, rate, secondsSince } from '../terminal/terminal.ts';
+import { EXIT, rate, secondsSince, type Terminal } from '../terminal/terminal.ts';
 import { register, type Work } from './command.ts';
 import { raiseLines, untilAborted, type RaiseSummary } from '../compose/raise-file.ts';
 
@@ -46,7 +47,8 @@ const raise: Work<Options> = async ({ config, terminal, signal, wasInterrupted }
   }
   const source = await openInput(options.file);
   await using store = await openSealedStore(config, 'tocsin raise');
-  await using kernel = await openProductKernel(config, store);
+  const logger = notesOf(terminal);
+  await using kernel = await openProductKernel(config, store, { logger });
   const startedAt = performance.now();
   let done = 0;
   const summary = await raiseLines(kernel, untilAborted(source, signal), {
@@ -83,6 +85,14 @@ const raise: Work<Options> = async ({ config, terminal, signal, wasInterrupted }
   if (result.unknown > 0) return EXIT.unavailable;
   return result.rejected > 0 ? EXIT.partly : EXIT.done;
 };
+
+/** Warnings of the kernel as notes. */
+function notesOf(terminal: Pick<Terminal, 'note'>): Logger {
+  const warn: Logger['warn'] = ({ triggerId }, message) => {
+    terminal.note(`${String(triggerId)}: ${message}`);
+  };
+  return { ...silentLogger, warn };
+}
 
 function unknownText({ unknown }: RaiseSummary): string {
   return unknown === 0 ? '' : `, ${unknown} without an answer`;

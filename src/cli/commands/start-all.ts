@@ -51,7 +51,7 @@ export const startAll: Work<StartOptions> = async (context, options) => {
   });
   // The example tasks must not evaluate the triggers of others.
   const evaluateLater = path === undefined ? undefined : evaluatorOver(source, config);
-  const opening = openProductKernel(config, store, evaluateLater);
+  const opening = openProductKernel(config, store, { logger, evaluateLater });
   await using kernel = await untilAborted(opening, signal);
   using state = sqliteReadModel({ file: config.state, owner: 'tocsin start' });
   const { committed: onCommit } = narrator;

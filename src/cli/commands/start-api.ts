@@ -31,7 +31,7 @@ export const startApi: Work<StartOptions> = async ({ config, signal }, options) 
   await using source =
     path === undefined ? undefined : await openTasks(config, path, { watch: true, logger });
   const evaluateLater = source && evaluatorOver(source, config);
-  const open = () => openProductKernel(config, store, evaluateLater);
+  const open = () => openProductKernel(config, store, { logger, evaluateLater });
   await using kernel = await withRetries(open, logger, signal, report);
   if (kernel === undefined) return;
   const allowRemote = options.allowRemote === true;

@@ -77,7 +77,7 @@ async function work(
   { config, store, logger, report, workers }: Work,
   signal: AbortSignal,
 ): Promise<void> {
-  const opening = (): Promise<Kernel> => openProductKernel(config, store);
+  const opening = (): Promise<Kernel> => openProductKernel(config, store, { logger });
   const kernel = await withRetries(opening, logger, signal, report);
   if (kernel === undefined) return;
   const { storeId } = kernel;

@@ -87,11 +87,12 @@ export async function openSealedStore(
 export async function openProductKernel(
   { name, evaluation, channel: wanted }: Config,
   store: EventStore,
-  evaluateLater?: LaterEvaluator,
+  parts: { readonly logger: Logger; readonly evaluateLater?: LaterEvaluator | undefined },
 ): Promise<Kernel> {
+  const { logger, evaluateLater } = parts;
   const later = evaluateLater === undefined ? {} : { evaluateLater };
   const options = kernelOptionsOf(await loadProduct(), wanted);
-  return openKernel({ ...options, store, name, evaluation, ...later });
+  return openKernel({ ...options, store, name, evaluation, logger, ...later });
 }
 
 /** The options of a kernel for a product. `wanted`: the setting `channel`. */

@@ -1,7 +1,8 @@
 // Makes the message for a person from a request in the log. Links are absolute, because a relative link does
 // not work in a chat.
 import type { OutgoingMessage } from '../ports/sender.ts';
-import { cleanSummary, type Texts } from '../notification/texts.ts';
+import { linksIn } from '../notification/links.ts';
+import { cleanSummary, type LinkRule, type Texts } from '../notification/texts.ts';
 import type { Json } from '../core/json.ts';
 import type { NotificationRequest } from '../notification/events.ts';
 import type { DeliveryEventData } from './events.ts';
@@ -19,6 +20,8 @@ export type Wording = {
   readonly language: string | undefined;
   /** Absent: messages have no link, as a relative link leads nowhere. */
   readonly frontendUrl: string | undefined;
+  /** For a summary of the log that still has links. Default: they are cut out. */
+  readonly summaryLinks?: LinkRule | undefined;
 };
 
 export function outgoingMessage(
@@ -28,9 +31,11 @@ export function outgoingMessage(
     payload,
   }: { readonly request: NotificationRequest; readonly payload: Json | undefined },
   attempt: number,
-  { texts, language, frontendUrl }: Wording,
+  wording: Wording,
 ): OutgoingMessage {
   const { userId, triggerType, targetType, targetId, targetUrl, traceId, severity } = request;
+  const { texts, language, frontendUrl, summaryLinks } = wording;
+  const { text: summary } = cleanSummary(request.personal.summary, summaryLinks);
   const link =
     targetUrl === undefined || frontendUrl === undefined
       ? undefined
@@ -45,8 +50,8 @@ export function outgoingMessage(
     targetId,
     previewId: facts.previewId,
     title: texts.title,
-    summary: cleanSummary(request.personal.summary),
-    text: messageText(texts, request, link),
+    summary,
+    text: messageText(wording, request, summary, link),
     actionText: texts.action,
     actionUrl: link,
     payload,
@@ -59,18 +64,29 @@ export function outgoingMessage(
 }
 
 /** The summary, else the fallback, else a fixed sentence; with the link, if there is one. */
-function messageText(texts: Texts, request: NotificationRequest, link: string | undefined): string {
-  const { targetUrl, personal } = request;
-  const summary = cleanSummary(personal.summary);
-  const text = summary === '' ? fallback(texts, personal.fallbackText, targetUrl) : summary;
+function messageText(
+  wording: Wording,
+  request: NotificationRequest,
+  summary: string,
+  link: string | undefined,
+): string {
+  const { targetUrl } = request;
+  const text = summary === '' ? fallback(wording, request) : summary;
   if (targetUrl === undefined || (link !== undefined && text.includes(link))) return text;
   if (link === undefined) return text.replaceAll(targetUrl, '').trim();
   return text.includes(targetUrl) ? text.replaceAll(targetUrl, link) : `${text}\n${link}`.trim();
 }
 
-/** The fallback text may contain the link of this request, and no other link. */
-function fallback(texts: Texts, text: string, targetUrl: string | undefined): string {
-  const trimmed = text.trim();
+const ABSOLUTE = /:\/\/|www\./i;
+
+/**
+ * The fallback text may contain the link of this request, and no other link. Without a summary it is the embedder's
+ * sentence, which may name a domain; else it holds the summary, which was refused.
+ */
+function fallback({ texts }: Wording, { targetUrl, personal }: NotificationRequest): string {
+  const trimmed = personal.fallbackText.trim();
   const rest = targetUrl === undefined ? trimmed : trimmed.replaceAll(targetUrl, '');
-  return cleanSummary(rest) === '' ? texts.nothingElse : trimmed;
+  const isOwn = personal.summary.trim() === '';
+  const hasLink = isOwn ? ABSOLUTE.test(rest) : linksIn(rest).length > 0;
+  return hasLink || rest.trim() === '' ? texts.nothingElse : trimmed;
 }

@@ -1,6 +1,7 @@
-// The sentences that the embedder gives for notifications, and the rules for a summary: a summary with a
-// link counts as blank, and every summary is cut before it enters a text.
+// The sentences that the embedder gives for notifications, and the rules for a summary: its links are cut out, or it
+// counts as blank, and every summary is cut to its length before it enters a text.
 import { cutCodePoints } from '../core/text.ts';
+import { linksIn, withoutLinks } from './links.ts';
 
 /** The sentences of notifications, in one language. */
 export type Texts = {
@@ -23,13 +24,25 @@ export type Texts = {
 /** Longest summary, in code points. */
 export const MAX_SUMMARY_CODE_POINTS = 180;
 
-const LINK = /:\/\/|www\./i;
+/** What happens to a summary with links: each link is cut out, or the summary counts as blank. */
+export const LINK_RULES = ['cut', 'blank'] as const;
 
-/** The summary, trimmed and cut; empty when it is blank or holds a link. */
-export function cleanSummary(summary: string | undefined): string {
-  const trimmed = (summary ?? '').trim();
-  if (LINK.test(trimmed)) return '';
-  return cutCodePoints(trimmed, MAX_SUMMARY_CODE_POINTS).trim();
+export type LinkRule = (typeof LINK_RULES)[number];
+
+/** A summary as texts use it, and how many links it has lost. */
+export type CleanSummary = { readonly text: string; readonly linksRemoved: number };
+
+/** Links are looked for in this many code points; what stands behind is never shown. */
+const MAX_SUMMARY_READ = 1_000;
+
+/** The summary without links, trimmed and cut. */
+export function cleanSummary(summary: string | undefined, rule: LinkRule = 'cut'): CleanSummary {
+  const trimmed = cutCodePoints((summary ?? '').trim(), MAX_SUMMARY_READ);
+  const links = linksIn(trimmed);
+  if (links.length > 0 && rule === 'blank') return { text: '', linksRemoved: links.length };
+  const rest = withoutLinks(trimmed);
+  const text = cutCodePoints(rest, MAX_SUMMARY_CODE_POINTS).trim();
+  return { text, linksRemoved: links.length };
 }
 
 /** The text for a channel that shows one text only. `summary` is already clean. */

@@ -38,6 +38,8 @@ export const PREVIEW_EVENTS = {
     candidateId: textUpTo(256).optional(),
     /** The evaluator's hash of the facts that the candidates rest on. */
     baseVersion: textUpTo(128).optional(),
+    /** How many links were removed from the evaluation's summary; absent for none. */
+    linksRemoved: z.int().min(1).optional(),
     personal: z.object({
       summary: z.string(),
       candidates: z.array(CandidateSchema).max(MAX_CANDIDATES).optional(),

@@ -6,7 +6,7 @@ import { TocsinError } from '../core/errors.ts';
 import { occurrenceId } from '../core/ids.ts';
 import type { Instant } from '../core/instants.ts';
 import { isSiteRelativePath } from '../notification/events.ts';
-import { cleanSummary, fallbackText, type Texts } from '../notification/texts.ts';
+import { fallbackText, type CleanSummary, type Texts } from '../notification/texts.ts';
 import type { BoundTrigger } from './definitions.ts';
 import type { Evaluation, Offer } from './evaluation.ts';
 import type { TriggerEvent, TriggerEventData } from './events.ts';
@@ -19,6 +19,8 @@ export type OutcomeContext = {
   readonly expiresInMs: number;
   readonly stream: string;
   readonly texts: Texts;
+  /** Of the evaluation's offer. */
+  readonly summary: CleanSummary;
   readonly recordedAt: Instant;
 };
 
@@ -44,14 +46,14 @@ export function outcomeOf(
 function offer(
   raised: TriggerEventData<'TriggerRaised'>,
   evaluation: Offer,
-  { link, channel, expiresInMs, stream, texts, recordedAt }: OutcomeContext,
+  { link, channel, expiresInMs, stream, texts, summary: clean, recordedAt }: OutcomeContext,
 ): readonly TriggerEvent[] {
   const { triggerId, occurrence, userId, triggerType, targetType, targetId, traceId } = raised;
   const target = { userId, triggerType, targetType, targetId };
   const { kind, candidates, baseVersion, snapshot } = evaluation;
   const previewId = occurrenceId('asp', stream, occurrence);
   const expiresAt = recordedAt + expiresInMs;
-  const summary = cleanSummary(evaluation.summary);
+  const { text: summary, linksRemoved } = clean;
   const targetUrl = link && linkOf(link, { ...target, triggerId, previewId });
   const about = { triggerId, occurrence, previewId, userId };
   const offered: TriggerEvent = {
@@ -63,6 +65,7 @@ function offer(
       expiresAt,
       candidateId: evaluation.candidateId ?? candidates?.[0]?.candidateId,
       baseVersion,
+      ...(linksRemoved === 0 ? {} : { linksRemoved }),
       personal: { summary, candidates: candidates && [...candidates], snapshot },
     },
   };

@@ -12,7 +12,7 @@ import {
   type RaisedContract,
 } from '../core/vocabulary.ts';
 import { DEFAULT_WINDOW_MS } from '../core/windows.ts';
-import type { Texts } from '../notification/texts.ts';
+import { LINK_RULES, type LinkRule, type Texts } from '../notification/texts.ts';
 import { checkPolicy, type Policy, type PolicyInput } from '../policy/policy.ts';
 import type { RaiseRequest } from './commands.ts';
 import type { Evaluation } from './evaluation.ts';
@@ -51,6 +51,11 @@ type Parts<Payload> = {
   readonly channel?: string;
   /** Sentences of its own; the kernel's and the worker's stand for the others. */
   readonly texts?: Partial<Texts>;
+  /**
+   * What happens to links in a summary, bare domains included. `cut`, the default: each is cut out. `blank`: the summary
+   * counts as blank, and `texts.fallback` replaces it. A log line and the preview tell how many links were removed.
+   */
+  readonly summaryLinks?: LinkRule;
   /** The contract (subject and `ce-type`) of the messages of its raised triggers. Default `trigger.raised`. */
   readonly contract?: RaisedContract;
   /** The site-relative path that a notification leads to; ids must be encoded. Default: no link. */
@@ -183,6 +188,7 @@ const FactsSchema = z.object({
     .max(MAX_WINDOW_MS, { error: WINDOW })
     .nullable(),
   channel: ChannelSchema.optional(),
+  summaryLinks: z.enum(LINK_RULES, { error: `must be one of ${LINK_RULES.join(', ')}` }).optional(),
   contract: z
     .enum(RAISED_CONTRACTS, { error: `must be one of ${RAISED_CONTRACTS.join(', ')}` })
     .optional(),

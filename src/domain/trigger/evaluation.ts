@@ -7,7 +7,7 @@ import type { PREVIEW_KINDS } from '../preview/events.ts';
 export type Offer = {
   readonly outcome: 'offer';
   readonly kind: (typeof PREVIEW_KINDS)[number];
-  /** Up to 180 code points; a summary with a link counts as blank. */
+  /** Up to 180 code points. Links in it are removed, or it counts as blank: see `summaryLinks` of `defineTrigger`. */
   readonly summary?: string;
   /** The choices, best first; at most 3. */
   readonly candidates?: readonly Candidate[];

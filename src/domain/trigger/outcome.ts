@@ -4,7 +4,7 @@ import { parseDuration } from '../core/durations.ts';
 import { TocsinError } from '../core/errors.ts';
 import { rejection } from '../core/input.ts';
 import { err, ok, type Result } from '../core/result.ts';
-import { textsOf, type Texts } from '../notification/texts.ts';
+import { cleanSummary, textsOf, type Texts } from '../notification/texts.ts';
 import type { Rejection } from './commands.ts';
 import type { OutcomeContext } from './decide-evaluation.ts';
 import { isExpiry, type BoundTrigger, type TriggerDefinition } from './definitions.ts';
@@ -45,6 +45,7 @@ export function outcomeParts(
     channel: channel ?? '',
     expiresInMs: expiryOf(offer?.expiresIn) ?? definition.expiresInMs,
     texts: textsOf(definition.texts, defaults.texts),
+    summary: cleanSummary(offer?.summary, definition.summaryLinks),
   });
 }
 

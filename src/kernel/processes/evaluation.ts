@@ -26,6 +26,7 @@ import type { DueChange } from './due/options.ts';
 import { dueProcess } from './due/due-process.ts';
 import type { Process } from './due/process.ts';
 import { systemRuntime, withDeadline } from '../decider/runtime.ts';
+import { warnOfLinks } from '../raise/warn-of-links.ts';
 import { append, tracedDecider, triggerEventOf, triggerPrefixes } from './trigger-streams.ts';
 
 /** The name of the due index. Rows with another meaning need another name. */
@@ -153,6 +154,9 @@ function handler(options: EvaluationOptions, runtime: Runtime) {
       await append(context, stream, command, (state, at) => ({
         events: decideEvaluated(state, offer, at),
       }));
+      const { linksRemoved } = parts.value.summary;
+      const { triggerType } = waiting.raised;
+      if (linksRemoved > 0) warnOfLinks(logger, { triggerId: key, triggerType, linksRemoved });
     } catch (error) {
       if (!isEvaluatorError(error)) throw error;
       await fail({ code: 'evaluation_invalid', error });

@@ -2,7 +2,8 @@
 import { TocsinError } from '../../domain/core/errors.ts';
 import { rejectionWith } from '../../domain/core/input.ts';
 import { err, ok, type Result } from '../../domain/core/result.ts';
-import type { Texts } from '../../domain/notification/texts.ts';
+import { cleanSummary, type LinkRule, type Texts } from '../../domain/notification/texts.ts';
+import type { Logger } from '../../domain/ports/logger.ts';
 import type { Evaluator, LaterEvaluator } from '../../domain/ports/evaluator.ts';
 import {
   DEFAULT_SOURCE,
@@ -30,6 +31,23 @@ export type RaiseContext = KernelContext & {
   readonly fixed?: Evaluation;
   readonly notifications: NotificationDefaults;
   readonly recordDuplicates: boolean;
+  readonly logger: Logger;
+};
+
+/** What a dry run finds: nothing is written. */
+export type DryRun = {
+  readonly request: RaiseRequest;
+  readonly evaluation: Evaluation;
+  readonly warnings: readonly DryRunWarning[];
+};
+
+/** What a notification would lose. */
+export type DryRunWarning = {
+  readonly code: 'links_removed';
+  /** How many links the summary loses. */
+  readonly links: number;
+  /** The summary as it would be stored; blank where the texts' fallback replaces it. */
+  readonly summary: string;
 };
 
 /** The request and evaluation that an input leads to; nothing is written. */
@@ -37,7 +55,7 @@ export async function dryRun(
   context: RaiseContext,
   input: Readonly<Record<string, unknown>>,
   signal: AbortSignal,
-): Promise<Result<{ readonly request: RaiseRequest; readonly evaluation: Evaluation }, Rejection>> {
+): Promise<Result<DryRun, Rejection>> {
   // As a raise from the API, except that nothing is stored.
   const { source: given = DRY_RUN_SOURCE } = input;
   const source = given === DRY_RUN_SOURCE ? dryRunSource(context, input) : given;
@@ -46,8 +64,15 @@ export async function dryRun(
   if (!parsed.ok) return parsed;
   const prepared = await prepare(context, parsed.value);
   if (!prepared.ok) return prepared;
-  const { request } = parsed.value;
-  return ok({ request, evaluation: await evaluateNow(context, prepared.value, signal) });
+  const { request, definition } = parsed.value;
+  const evaluation = await evaluateNow(context, prepared.value, signal);
+  return ok({ request, evaluation, warnings: warningsOf(evaluation, definition.summaryLinks) });
+}
+
+function warningsOf(evaluation: Evaluation, rule: LinkRule | undefined): readonly DryRunWarning[] {
+  if (evaluation.outcome !== 'offer') return [];
+  const { text: summary, linksRemoved: links } = cleanSummary(evaluation.summary, rule);
+  return links === 0 ? [] : [{ code: 'links_removed', links, summary }];
 }
 
 /** The source that a dry run pretends: the only one of its type, else that of the API. */

@@ -22,6 +22,7 @@ import {
 import { prepare, type RaiseContext } from './prepare.ts';
 import { answer, rejected, type RaiseResult } from './raise-result.ts';
 import { requestHash } from './request-hash.ts';
+import { warnOfLinks } from './warn-of-links.ts';
 import { notDefined, parseRaise } from '../../domain/trigger/parse-raise.ts';
 
 const UNWRITABLE = {
@@ -90,7 +91,16 @@ async function append(
   const decide: Decide<TriggerState, TriggerEvent, Raised, Rejection> = (state, at) =>
     decideRaise(state, command, at);
   const options = { ...call, commandId, assumeNew };
-  return answer(command, await triggerDecider.transact(context, command.stream, decide, options));
+  const result = answer(
+    command,
+    await triggerDecider.transact(context, command.stream, decide, options),
+  );
+  const { linksRemoved } = command.outcome.summary;
+  if (result.outcome === 'raised' && linksRemoved > 0) {
+    const { triggerType } = command.request;
+    warnOfLinks(context.logger, { triggerId: result.triggerId, triggerType, linksRemoved });
+  }
+  return result;
 }
 
 /** A raise under an idempotency key. */

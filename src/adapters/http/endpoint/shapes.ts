@@ -88,6 +88,7 @@ export const PreviewShape = z.object({
   candidate_id: z.string().optional(),
   candidates: z.array(CandidateShape),
   base_version: z.string().optional(),
+  links_removed: z.int().optional(),
   snapshot: z.unknown().optional(),
   trigger: z.object({
     trigger_id: z.string(),
@@ -124,6 +125,7 @@ export function previewOf(view: PreviewView): object {
     candidate_id: view.candidateId,
     candidates: view.candidates.map(candidateOf),
     base_version: view.baseVersion,
+    links_removed: view.linksRemoved,
     snapshot: view.snapshot,
     trigger: {
       trigger_id: trigger.triggerId,

@@ -33,6 +33,9 @@ const DryRunShape = z.object({
   snapshot: z.unknown().optional(),
   code: z.string().optional(),
   reason: z.string().optional(),
+  warnings: z.array(
+    z.object({ code: z.literal('links_removed'), links: z.int(), summary: z.string() }),
+  ),
 });
 
 const RaisedShape = z.object({
@@ -78,7 +81,10 @@ export function triggerEndpoints(
         const input = inputOf(given, body);
         if (!input.ok) return input.error;
         const result = await kernel.dryRun(input.value, { signal });
-        if (result.ok) return answer(200, evaluationOf(result.value.evaluation));
+        if (result.ok) {
+          const { evaluation, warnings } = result.value;
+          return answer(200, { ...evaluationOf(evaluation), warnings });
+        }
         return rejected(toContractFields(result.error));
       },
     }),

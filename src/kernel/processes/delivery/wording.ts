@@ -29,13 +29,14 @@ export function wordingOf({
   readonly triggers?: readonly TriggerDefinition[] | undefined;
   readonly frontendUrl: string | undefined;
 }): WordingOf {
-  const own = new Map(triggers.map((definition) => [definition.type, definition.texts]));
+  const definitions = new Map(triggers.map((definition) => [definition.type, definition]));
   return async ({ userId, triggerType, channel }) => {
-    const ofType = own.get(triggerType);
+    const { texts: ofType, summaryLinks } = definitions.get(triggerType) ?? {};
+    const common = { frontendUrl, summaryLinks };
     if (typeof texts !== 'function') {
-      return { texts: textsOf(ofType, texts), language: texts?.language, frontendUrl };
+      return { texts: textsOf(ofType, texts), language: texts?.language, ...common };
     }
     const chosen = await texts({ userId, triggerType, channel });
-    return { texts: textsOf(chosen, ofType), language: chosen.language, frontendUrl };
+    return { texts: textsOf(chosen, ofType), language: chosen.language, ...common };
   };
 }

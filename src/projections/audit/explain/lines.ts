@@ -63,7 +63,7 @@ function triggerText({ type, data }: TriggerEvent): string {
     case 'TriggerRaised':
       return `${data.triggerType} about ${data.targetType} ${data.targetId} was raised (${data.source})${data.mockNow === undefined ? '' : ', as a test with mock time'}`;
     case 'PreviewOffered':
-      return `a ${data.kind} was offered until ${formatInstant(data.expiresAt)}`;
+      return `a ${data.kind} was offered until ${formatInstant(data.expiresAt)}${removedLinks(data.linksRemoved)}`;
     case 'NotificationRequested':
       return `a notification by ${data.channel} was requested, valid until ${formatInstant(data.expiresAt)}`;
     case 'TriggerClosed':
@@ -79,6 +79,11 @@ function triggerText({ type, data }: TriggerEvent): string {
     default:
       return type;
   }
+}
+
+function removedLinks(count = 0): string {
+  if (count === 0) return '';
+  return `; ${count === 1 ? '1 link was' : `${count} links were`} removed from its summary`;
 }
 
 function deliveryText({ type, data }: DeliveryEvent): string {
