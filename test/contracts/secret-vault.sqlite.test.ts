@@ -100,8 +100,8 @@ describe('the SQLite vault', () => {
       using vault = sqliteVault({ file, keys: parseVaultKeys(`${fresh}\n${old}\n`) });
       expect(await vault.get('a')).toBe('x');
       fingerprint = await vault.fingerprint('t');
-      expect(vault.rotate()).toBe(2);
-      expect(vault.rotate()).toBe(0);
+      expect(await vault.rotate()).toBe(2);
+      expect(await vault.rotate()).toBe(0);
     }
     using vault = sqliteVault({ file, keys: parseVaultKeys(fresh) });
     expect(await vault.get('a')).toBe('x');

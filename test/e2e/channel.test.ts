@@ -63,7 +63,7 @@ describe('tocsin channel', () => {
       code: 4,
       document: { error: { code: 'vault_key_wrong' } },
     });
-    expect((await call(`${fresh},${old}`, 'rotate-key')).document).toEqual({ rotated: 2 });
+    expect((await call(`${fresh},${old}`, 'rotate-key')).document).toEqual({ rotated: 3 });
     expect((await call(fresh ?? '', 'put', ...USER)).document).toMatchObject({
       outcome: 'unchanged',
     });

@@ -6,6 +6,7 @@ import { memoryReadModel } from '../../src/adapters/memory/read-model.ts';
 import { IDEMPOTENCY_EVENTS } from '../../src/domain/idempotency/events.ts';
 import { BLANK_PERSONAL } from '../../src/domain/core/personal.ts';
 import { TRIGGER_EVENTS } from '../../src/domain/trigger/events.ts';
+import { createTokens } from '../../src/kernel/access/tokens.ts';
 import { openKernel } from '../../src/kernel/open-kernel.ts';
 import { readRequest } from '../../src/kernel/processes/delivery/read-request.ts';
 import { forgetUser } from '../../src/kernel/sealing/forget.ts';
@@ -29,13 +30,14 @@ async function world() {
     const input = { userId: 42, payload: PAYLOAD, idempotencyKey: `key ${n}` };
     return raised(on, anInput(n, input));
   };
+  const tokens = createTokens({ store: sealedStore(store, vault) });
   const text = async () =>
     JSON.stringify(await eventsOf(store), (_key, value: unknown) =>
       typeof value === 'bigint' ? String(value) : value,
     );
   const forget = (userId = '42') =>
     forgetUser(
-      { store, vault, channels: kernel.channels, kernel: 'tocsin', actor: 'test' },
+      { store, vault, channels: kernel.channels, tokens, kernel: 'tocsin', actor: 'test' },
       userId,
     );
   const verdicts = async () => {
@@ -43,7 +45,7 @@ async function world() {
     const options = { onVerdict: (row: unknown) => rows.push(row) };
     return { result: await replay(store, memoryReadModel(), 'tocsin', options), rows };
   };
-  return { store, vault, kernel, open, raise, text, forget, verdicts };
+  return { store, vault, tokens, kernel, open, raise, text, forget, verdicts };
 }
 
 describe('sealedStore', () => {
@@ -140,6 +142,34 @@ describe('forgetUser', () => {
     expect(await verdicts()).toEqual(before);
     expect(JSON.stringify(await kernel.previews.get('42', previewId))).not.toContain('canary');
     expect(await forget()).toMatchObject({ keyShredded: false, readable: 0 });
+  });
+
+  it('revokes the tokens of the user, and leaves no name, reason or mask of the user readable', async () => {
+    const { kernel, tokens, forget, text } = await world();
+    const url = 'https://www.feishu.cn/flow/api/trigger-webhook/canary-canary';
+    await kernel.channels.put({ userId: 42, channel: 'feishu', url });
+    const scopes = ['preview:read'] as const;
+    const create = async (name: string, userId?: string) => {
+      const made = await tokens.create({ name, scopes: [...scopes], userId });
+      return made.outcome === 'created' ? made : expect.fail(made.message);
+    };
+    const lost = await create('canary of the lost telephone', '42');
+    const used = await create('canary of a telephone', '42');
+    const service = await create('the web application');
+    await tokens.revoke(lost.view.tokenId, { reason: 'canary of a theft' });
+    expect(await text()).not.toMatch(/canary|cana\.\.\.nary/);
+    expect((await tokens.list()).map(({ name }) => name)).toContain('canary of a telephone');
+    expect((await kernel.channels.get({ userId: '42', channel: 'feishu' })).configured).toBe(true);
+    expect(await forget()).toMatchObject({ tokensRevoked: 1, channelsRemoved: 1, readable: 0 });
+    expect(await tokens.verify(used.token)).toBeUndefined();
+    expect(await tokens.verify(service.token)).toBeDefined();
+    expect(JSON.stringify(await tokens.list())).not.toContain('canary');
+  });
+
+  it('names texts that were not sealed as readable', async () => {
+    const { store, forget } = await world();
+    await createTokens({ store }).create({ name: 'plain', scopes: ['preview:read'], userId: '42' });
+    expect(await forget()).toMatchObject({ readable: 1, tokensRevoked: 1 });
   });
 
   it('lists events that were written before sealing', async () => {

@@ -9,12 +9,12 @@ import { ADDRESS_CHANNELS } from '../../domain/channel/address.ts';
 import type { ChannelKey } from '../../domain/channel/commands.ts';
 import { initialiseControl } from '../../kernel/control/control.ts';
 import type { Channels } from '../../kernel/channels/channels.ts';
+import { isUnfinished } from '../../kernel/sealing/forget.ts';
 import type { ChannelRejected, ChannelView } from '../../kernel/channels/view.ts';
-import { openStore } from '../compose/compose.ts';
-import { channelsOn, openSender, openVault } from '../compose/channels.ts';
+import { channelsOn, openSealedStore, openSender, openVault } from '../compose/channels.ts';
 import { CLI_ACTOR, kernelContext } from '../compose/kernel-context.ts';
 import { readTextFile, usageError } from '../config/usage-error.ts';
-import { EXIT, type Terminal } from '../terminal/terminal.ts';
+import { EXIT, problemOf, type Terminal } from '../terminal/terminal.ts';
 import { CHANNEL_SETTINGS } from '../config/settings.ts';
 import { register, type Context, type Work } from './command.ts';
 
@@ -151,20 +151,43 @@ const test: Work<Options> = (context, { user: userId, channel, actor }) =>
     return status === 'success' ? EXIT.done : EXIT.partly;
   });
 
-const rotate: Work<object> = async ({ config, terminal }) => {
+const rotate: Work<object> = async (context) => {
+  const { config, terminal } = context;
   using vault = await openVault(config);
-  const rotated = vault.rotate();
+  let rotated: number;
+  try {
+    rotated = await vault.rotate();
+  } catch (error) {
+    return unfinished(terminal, error, 'The secrets are encrypted with the first key.');
+  }
   terminal.print({ rotated });
   terminal.say(
     `${rotated} secrets are encrypted with the first key; older keys are no longer needed.`,
   );
+  return EXIT.done;
 };
 
-async function using<T>({ config }: Context, work: (channels: Channels) => Promise<T>): Promise<T> {
+async function using(
+  { config, terminal }: Context,
+  work: (channels: Channels) => Promise<number> | Promise<void>,
+): Promise<number> {
   using vault = await openVault(config);
-  await using store = await openStore(config, 'tocsin channel');
+  await using store = await openSealedStore(config, 'tocsin channel');
   await initialiseControl(kernelContext(store, config.name), { actor: CLI_ACTOR });
-  return await work(await channelsOn(config, store, vault, await openSender(config)));
+  try {
+    const channels = await channelsOn(config, store, vault, await openSender(config));
+    return (await work(channels)) ?? EXIT.done;
+  } catch (error) {
+    return unfinished(terminal, error, 'The channel is changed.');
+  }
+}
+
+/** The secrets are deleted, and the vault's files may still have their bytes. */
+function unfinished(terminal: Terminal, error: unknown, done: string): number {
+  if (!isUnfinished(error)) throw error;
+  terminal.print(problemOf(error));
+  terminal.say(done, `Not finished: ${error.message}`, error.hint);
+  return EXIT.partly;
 }
 
 const Given = z.strictObject({

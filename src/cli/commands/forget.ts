@@ -4,10 +4,11 @@ import { IdSchema } from '../../domain/core/identity.ts';
 import { initialiseControl } from '../../kernel/control/control.ts';
 import { forgetUser } from '../../kernel/sealing/forget.ts';
 import { openStore } from '../compose/compose.ts';
+import { createTokens } from '../../kernel/access/tokens.ts';
 import { channelsOn, openSender, openVault } from '../compose/channels.ts';
 import { CLI_ACTOR, kernelContext } from '../compose/kernel-context.ts';
 import { usageError } from '../config/usage-error.ts';
-import { EXIT } from '../terminal/terminal.ts';
+import { EXIT, problemOf } from '../terminal/terminal.ts';
 import { register, type Work } from './command.ts';
 
 type Options = { readonly user: string; readonly actor: string };
@@ -22,7 +23,8 @@ export function forgetCommand(program: Command): void {
     command,
     ['store', 'name', 'vault', 'vaultKeyFile'],
     `Verdicts do not change: none depends on personal data. Events from before the vault existed are not sealed;
-the command lists them and exits with 1.
+the command lists them and exits with 1. It also exits with 1 while another program reads an earlier state of
+the vault's file: the file then still holds what was shredded. A repeat completes it.
 
 Example:
   tocsin forget --user 42 --json`,
@@ -40,16 +42,21 @@ const forget: Work<Options> = async ({ config, terminal }, { user, actor }) => {
   await using store = await openStore(config, 'tocsin forget');
   await initialiseControl(kernelContext(store, config.name), { actor: CLI_ACTOR });
   const channels = await channelsOn(config, store, vault, await openSender(config), actor);
-  const context = { store, vault, channels, kernel: config.name, actor };
+  const tokens = createTokens({ store, name: config.name });
+  const context = { store, vault, channels, tokens, kernel: config.name, actor };
   const forgotten = await forgetUser(context, userId.data);
-  const { keyShredded, channelsRemoved, events, unreadable, readable, readableAt } = forgotten;
-  terminal.print(forgotten);
+  const { unfinished, ...document } = forgotten;
+  const { keyShredded, channelsRemoved, tokensRevoked } = forgotten;
+  const { events, unreadable, readable, readableAt } = forgotten;
+  terminal.print({ ...document, ...(unfinished && problemOf(unfinished)) });
   terminal.say(
     `user ${userId.data}: ${keyShredded ? 'the key is shredded' : 'there was no key'}, ` +
-      `${channelsRemoved} channels removed`,
+      `${channelsRemoved} channels removed, ${tokensRevoked} tokens revoked`,
   );
   terminal.say(`${events} events: ${unreadable} parts with personal data can no longer be read`);
-  if (readable === 0) return EXIT.done;
+  if (unfinished !== undefined)
+    terminal.say(`not finished: ${unfinished.message}`, unfinished.hint);
+  if (readable === 0) return unfinished === undefined ? EXIT.done : EXIT.partly;
   terminal.say(`${readable} parts were never sealed and can still be read:`);
   for (const { stream, position } of readableAt) terminal.say(`  ${position}  ${stream}`);
   return EXIT.partly;

@@ -5,7 +5,7 @@ import { parseDuration } from '../../domain/core/durations.ts';
 import type { TocsinError } from '../../domain/core/errors.ts';
 import { formatInstant, parseInstant } from '../../domain/core/instants.ts';
 import { createTokens, type TokenView } from '../../kernel/access/tokens.ts';
-import { openStore } from '../compose/compose.ts';
+import { openSealedStore } from '../compose/channels.ts';
 import { CLI_ACTOR } from '../compose/kernel-context.ts';
 import { usageError } from '../config/usage-error.ts';
 import { register, type Work } from './command.ts';
@@ -37,7 +37,7 @@ export function tokenCommand(program: Command): void {
       )
       .option('--expires <WHEN>', 'expiry: a duration such as 90d, or an instant (default never)')
       .option('--actor <NAME>', 'who creates it; recorded in the log', CLI_ACTOR),
-    ['store', 'name'],
+    ['store', 'name', 'vault', 'vaultKeyFile'],
     `Scopes: ${SCOPES.join(', ')}.
 Only a service token can have the scopes of policies, because policies affect all users.
 
@@ -48,7 +48,7 @@ Examples:
   );
   register(
     token.command('list').description('list all tokens, without their secrets'),
-    ['store', 'name'],
+    ['store', 'name', 'vault', 'vaultKeyFile'],
     'Example:\n  tocsin token list --json',
     list,
   );
@@ -58,7 +58,7 @@ Examples:
       .description('revoke a token; the API refuses it within a second')
       .option('--reason <TEXT>', 'the reason; recorded in the log')
       .option('--actor <NAME>', 'who decides; recorded in the log', CLI_ACTOR),
-    ['store', 'name'],
+    ['store', 'name', 'vault', 'vaultKeyFile'],
     'Example:\n  tocsin token revoke 5f0c2a9e1b7d4c33 --reason "was leaked"',
     revoke,
   );
@@ -69,7 +69,7 @@ const create: Work<CreateOptions> = async ({ config, terminal }, options) => {
   if ((user === undefined) === (service === undefined)) {
     throw wrong('give exactly one of --user and --service', 'Use --user ID or --service.');
   }
-  await using store = await openStore(config, 'tocsin token create');
+  await using store = await openSealedStore(config, 'tocsin token create');
   const result = await createTokens({ store, name: config.name }).create(
     {
       name: options.for ?? '',
@@ -89,7 +89,7 @@ const create: Work<CreateOptions> = async ({ config, terminal }, options) => {
 };
 
 const list: Work<object> = async ({ config, terminal }) => {
-  await using store = await openStore(config, 'tocsin token list');
+  await using store = await openSealedStore(config, 'tocsin token list');
   const tokens = await createTokens({ store, name: config.name }).list();
   terminal.print({ tokens: tokens.map(documentOf) });
   for (const token of tokens) terminal.say(`${token.tokenId}  ${token.name}  ${summaryOf(token)}`);
@@ -97,7 +97,7 @@ const list: Work<object> = async ({ config, terminal }) => {
 };
 
 const revoke: Work<RevokeOptions> = async ({ config, terminal }, { id, reason, actor }) => {
-  await using store = await openStore(config, 'tocsin token revoke');
+  await using store = await openSealedStore(config, 'tocsin token revoke');
   const { outcome } = await createTokens({ store, name: config.name }).revoke(id, {
     actor,
     ...(reason === undefined ? {} : { reason }),

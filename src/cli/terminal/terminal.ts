@@ -74,7 +74,7 @@ export function toJson(document: object): string {
 export function reportFailure(error: unknown, json: boolean): number {
   const failure = asTocsinError(error);
   const { code, message, hint, kind } = failure;
-  if (json) process.stdout.write(`${toJson({ error: { code, message, hint } })}\n`);
+  if (json) process.stdout.write(`${toJson(problemOf(failure))}\n`);
   else process.stderr.write(`error: ${escapeControls(message)}\n${escapeControls(hint)}\n`);
   if (kind === 'internal' && process.env['TOCSIN_DEBUG'] !== undefined && error instanceof Error) {
     for (const line of (error.stack ?? '').split('\n')) {
@@ -82,6 +82,11 @@ export function reportFailure(error: unknown, json: boolean): number {
     }
   }
   return code === 'access_denied' ? EXIT_OF_KIND.usage : EXIT_OF_KIND[kind];
+}
+
+/** An error as a part of a JSON document. */
+export function problemOf({ code, message, hint }: TocsinError): { readonly error: object } {
+  return { error: { code, message, hint } };
 }
 
 export function rate(count: number, startedAt: number): string {

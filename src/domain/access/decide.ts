@@ -65,5 +65,6 @@ export function decideRevokeToken(
 ): readonly AccessEvent[] | undefined {
   const token = state.get(tokenId);
   if (token === undefined) return undefined;
-  return token.revoked ? [] : [{ type: 'TokenRevoked', data: { tokenId, reason } }];
+  const { userId, revoked } = token;
+  return revoked ? [] : [{ type: 'TokenRevoked', data: { tokenId, reason, userId } }];
 }

@@ -19,7 +19,12 @@ const ACCESS_EVENTS = {
     userId: StoredIdSchema.optional(),
     expiresAt: InstantCodec.optional(),
   }),
-  TokenRevoked: z.object({ tokenId: TokenId, reason: textUpTo(512).optional() }),
+  TokenRevoked: z.object({
+    tokenId: TokenId,
+    reason: textUpTo(512).optional(),
+    /** The user of the token, so that the reason can be sealed. */
+    userId: StoredIdSchema.optional(),
+  }),
 };
 
 export type AccessEvent = EventOf<typeof ACCESS_EVENTS>;

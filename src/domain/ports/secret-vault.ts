@@ -7,7 +7,12 @@ export type SecretVault = {
   /** Stores the secret unless the name exists. @returns the secret that the name has now */
   readonly putIfAbsent: (name: string, secret: string) => Promise<string>;
   readonly get: (name: string) => Promise<string | undefined>;
-  /** Deletes the secret from the vault and its files. @returns false when there was none */
+  /**
+   * Deletes the secret from the vault and its files. It rejects while the files still hold bytes of a deleted secret;
+   * a repeat, also for a name that the vault does not have, completes the deletion.
+   *
+   * @returns false when there was none
+   */
   readonly remove: (name: string) => Promise<boolean>;
   /** The names that begin with a prefix, in bytewise order. */
   readonly names: (prefix: string) => Promise<readonly string[]>;

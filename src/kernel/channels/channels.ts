@@ -103,7 +103,8 @@ export function createChannels(options: ChannelsOptions): Channels {
       const result = await change(parsed.value, { kind: 'remove' }, call);
       const { userId } = parsed.value;
       // The event first: after a crash in between, the secrets are orphans, which are removed later.
-      if (current !== undefined) await secretsOf(vault, userId).shred(current.ref);
+      const secrets = secretsOf(vault, userId);
+      await (current === undefined ? secrets.finish() : secrets.shred(current.ref));
       await removeOrphans(options, userId);
       return result;
     },
@@ -145,6 +146,7 @@ async function put(
   const known = before && (await stored.get(before.ref));
   const secrets = wantedSecrets(settings, known, options.newSecret);
   if (before?.enabled === enabled && isSame(known, secrets)) {
+    await stored.finish();
     return { outcome: 'unchanged', channel: channelView(settings, state) };
   }
   const ref = runtime.newId();

@@ -47,6 +47,8 @@ export function secretsOf(vault: SecretVault, user: UserId) {
       return secrets;
     },
     shred: (ref: string): Promise<boolean> => vault.remove(`${prefix}${ref}`),
+    /** Completes the deletion of an earlier call that failed after its event: no secret has this name. */
+    finish: (): Promise<boolean> => vault.remove(prefix),
     /**
      * Shreds secrets that no event names, as a crash between vault and log leaves them. `namedNow` is called
      * after the vault was read, so secrets that it does not name are orphans or younger than a put takes.

@@ -1,5 +1,5 @@
-// A store that seals the personal part of appended events, and unseals it in reads of a stream while the
-// user's key exists. Reads of the whole log stay sealed, so nothing personal gets into messages.
+// A store that seals the personal part and the personal texts of appended events, and unseals them in reads of a
+// stream while the user's key exists. Reads of the whole log stay sealed, so nothing personal gets into messages.
 import { z } from 'zod';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { StoredIdSchema, type UserId } from '../../domain/core/identity.ts';
@@ -9,6 +9,7 @@ import { joinKey } from '../../domain/core/keys.ts';
 import { sealOf } from '../../domain/core/personal.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
 import type { SecretVault } from '../../domain/ports/secret-vault.ts';
+import { plainTexts, restoreTexts, withoutTexts } from './plain-fields.ts';
 import { findUserKey, seal, unseal, userKey } from './user-key.ts';
 
 const OfUser = z.looseObject({ userId: StoredIdSchema });
@@ -47,7 +48,11 @@ async function sealAll(
   const keys = new Map<UserId, Awaited<ReturnType<typeof userKey>>>();
   for (const event of events) {
     const { personal } = event.data;
-    if (personal === undefined || isEmpty(personal) || sealOf(event.data) !== undefined) {
+    const texts = plainTexts(event.type, event.data);
+    const own = personal !== undefined && isJsonObject(personal) ? personal : {};
+    const content = { ...own, ...texts };
+    const isSealed = sealOf(event.data) !== undefined;
+    if (isEmpty(content) || isSealed) {
       sealed.push(event);
       continue;
     }
@@ -55,8 +60,9 @@ async function sealAll(
     const key = keys.get(user) ?? (await userKey(vault, user));
     keys.set(user, key);
     const context = contextOf(stream, event.type, user);
-    const box = seal(key, user, context, JSON.stringify(personal));
-    sealed.push({ ...event, data: { ...event.data, personal: { sealed: box } } });
+    const box = seal(key, user, context, JSON.stringify(content));
+    const data = withoutTexts(event.data, texts);
+    sealed.push({ ...event, data: { ...data, personal: { sealed: box } } });
   }
   return sealed;
 }
@@ -69,8 +75,10 @@ async function unsealed(vault: SecretVault, event: RecordedEvent): Promise<Recor
   // The key was shredded: the codec reads the personal part as blank.
   if (key === undefined) return event;
   const text = unseal(key, sealed, contextOf(stream, type, sealed.user));
-  const personal = parseJson(text);
-  return isJsonObject(personal) ? { ...event, data: { ...data, personal } } : event;
+  const content = parseJson(text);
+  if (!isJsonObject(content)) return event;
+  const { texts, personal } = restoreTexts(type, content);
+  return { ...event, data: { ...data, ...texts, personal } };
 }
 
 function contextOf(stream: string, type: string, user: UserId): string {

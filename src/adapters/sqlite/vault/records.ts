@@ -1,6 +1,6 @@
 // The names in a vault's file, and the keys of its records: readable without a key, for checks of a restored file.
 import { openSqliteReadOnly } from '../open.ts';
-import { FINGERPRINT_KEY, VAULT_FORMAT } from './sqlite-vault.ts';
+import { isOwn, VAULT_FORMAT } from './sqlite-vault.ts';
 
 /** The names of the records, each with the id of the key that encrypted it. */
 export function vaultRecords(file: string): ReadonlyMap<string, string> {
@@ -10,7 +10,7 @@ export function vaultRecords(file: string): ReadonlyMap<string, string> {
     return new Map(
       rows
         .map(({ name, key_id: key }) => [String(name), String(key)] as const)
-        .filter(([name]) => name !== FINGERPRINT_KEY),
+        .filter(([name]) => !isOwn(name)),
     );
   } finally {
     db.close();

@@ -5,6 +5,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import type { SecretVault } from '../../../domain/ports/secret-vault.ts';
 import { kept, openError, openSqlite, type SqliteFormat, transaction } from '../open.ts';
+import { fileCleaner, REMOVED_KEY } from './clean-file.ts';
 import type { VaultKey, VaultKeys } from './keys.ts';
 
 export type SqliteVaultOptions = {
@@ -17,8 +18,12 @@ export type SqliteVaultOptions = {
 /** A vault in a file; disposing closes it. */
 export type SqliteVault = SecretVault &
   Disposable & {
-    /** Encrypts every record with the current key. @returns how many had another key */
-    readonly rotate: () => number;
+    /**
+     * Encrypts every record with the current key, and removes the old ciphertexts from the files as `remove` does.
+     *
+     * @returns how many had another key
+     */
+    readonly rotate: () => Promise<number>;
   };
 
 const WHAT = 'a Tocsin vault';
@@ -39,6 +44,11 @@ export const VAULT_FORMAT: SqliteFormat = {
 /** The record with the key of the fingerprints; it also proves that the vault's key fits. */
 export const FINGERPRINT_KEY = ':fingerprints';
 
+/** Records of the vault itself, which callers do not see. */
+export function isOwn(name: string): boolean {
+  return name === FINGERPRINT_KEY || name === REMOVED_KEY;
+}
+
 /**
  * Opens the vault in `file`.
  *
@@ -50,7 +60,7 @@ export function sqliteVault({ file, keys }: SqliteVaultOptions): SqliteVault {
   return kept(openSqlite(file, VAULT_FORMAT), (db) => {
     try {
       if (isNew) chmodSync(file, 0o600);
-      // Overwrites deleted content; `remove` empties the journal.
+      // Overwrites deleted content; `clean-file.ts` removes the other copies.
       db.exec('PRAGMA secure_delete = ON');
       return vaultOn(db, file, keys);
     } catch (error) {
@@ -75,7 +85,10 @@ function vaultOn(db: DatabaseSync, file: string, keys: VaultKeys): SqliteVault {
   const ownKeys = JSON.stringify([...byId.keys()]);
   const remove = db.prepare('DELETE FROM secrets WHERE name = ?');
   const from = db.prepare('SELECT name FROM secrets WHERE name >= ? AND name < ? ORDER BY name');
-  const stale = db.prepare('SELECT name FROM secrets WHERE key_id <> ? ORDER BY name');
+  const stale = db.prepare(
+    `SELECT name FROM secrets WHERE key_id <> ? AND name <> '${REMOVED_KEY}' ORDER BY name`,
+  );
+  const cleaner = fileCleaner(db, file);
 
   const get = (name: string): string | undefined => {
     const row = find.get(name);
@@ -98,11 +111,7 @@ function vaultOn(db: DatabaseSync, file: string, keys: VaultKeys): SqliteVault {
     if (stored === undefined) throw oldKey(file);
     return stored;
   };
-  const emptyJournal = (): void => {
-    // The journal could still hold the removed secret.
-    db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get();
-  };
-  const guarded = <T>(work: () => T): Promise<T> =>
+  const guarded = <T>(work: () => T | Promise<T>): Promise<T> =>
     new Promise<T>((resolve) => {
       resolve(work());
     }).catch((error: unknown) => {
@@ -118,29 +127,34 @@ function vaultOn(db: DatabaseSync, file: string, keys: VaultKeys): SqliteVault {
     putIfAbsent: (name, secret) => guarded(() => putIfAbsent(name, secret)),
     get: (name) => guarded(() => get(name)),
     remove: (name) =>
-      guarded(() => {
-        const { changes } = remove.run(name);
-        emptyJournal();
-        return Number(changes) > 0;
+      guarded(async () => {
+        let isRemoved = false;
+        transaction(db, () => {
+          isRemoved = Number(remove.run(name).changes) > 0;
+          if (isRemoved) cleaner.mark();
+        });
+        await cleaner.clean();
+        return isRemoved;
       }),
     names: (prefix) =>
       guarded(() =>
         from
           .all(prefix, `${prefix}\u{10ffff}`)
           .map(({ name }) => String(name))
-          .filter((name) => name !== FINGERPRINT_KEY),
+          .filter((name) => !isOwn(name)),
       ),
     fingerprint: (text) =>
       guarded(() => createHmac('sha256', fingerprints).update(text).digest('hex')),
-    rotate() {
+    async rotate() {
       const names = stale.all(current.id).map(({ name }) => String(name));
       transaction(db, () => {
         for (const name of names) {
           const secret = get(name);
           if (secret !== undefined) put(name, secret);
         }
+        if (names.length > 0) cleaner.mark();
       });
-      emptyJournal();
+      await cleaner.clean();
       return names.length;
     },
     [Symbol.dispose]() {

@@ -1,0 +1,42 @@
+// Personal text outside of the personal part: masks, names and reasons that a person wrote. It is sealed with the
+// personal part, and a placeholder takes its place, because the fields are required.
+import type { Json, JsonObject } from '../../domain/core/json.ts';
+
+/** What a reader without the user's key gets. */
+export const SEALED_TEXT = '(sealed)';
+
+const PLAIN_FIELDS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['ChannelConfigured', ['mask']],
+  ['ChannelTested', ['detail']],
+  ['TokenCreated', ['name']],
+  ['TokenRevoked', ['reason']],
+  ['DeliveryRedriven', ['reason']],
+]);
+
+/** The readable texts of an event that names its user; the token of a service has no user. */
+export function plainTexts(type: string, data: JsonObject): JsonObject {
+  return typeof data['userId'] === 'string' ? textsOf(type, data) : {};
+}
+
+function textsOf(type: string, data: JsonObject): JsonObject {
+  const found = (PLAIN_FIELDS.get(type) ?? []).flatMap((field): [string, Json][] => {
+    const value = data[field];
+    return typeof value === 'string' && value !== SEALED_TEXT ? [[field, value]] : [];
+  });
+  return Object.fromEntries(found);
+}
+
+/** The data with a placeholder for each of these texts. */
+export function withoutTexts(data: JsonObject, texts: JsonObject): JsonObject {
+  return { ...data, ...Object.fromEntries(Object.keys(texts).map((name) => [name, SEALED_TEXT])) };
+}
+
+/** An unsealed personal part, separated from the texts that were sealed with it. */
+export function restoreTexts(
+  type: string,
+  personal: JsonObject,
+): { readonly texts: JsonObject; readonly personal: JsonObject } {
+  const texts = textsOf(type, personal);
+  const rest = Object.entries(personal).filter(([name]) => !(name in texts));
+  return { texts, personal: Object.fromEntries(rest) };
+}
