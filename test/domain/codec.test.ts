@@ -1,7 +1,10 @@
 // The event codec: it upcasts events of older versions and reports events that it cannot decode.
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { createCodec } from '../../src/domain/core/codec.ts';
+import { CONTROL_EVENTS, controlCodec } from '../../src/domain/control/events.ts';
+import { createCodec, type EventSchemas } from '../../src/domain/core/codec.ts';
+import { DELIVERY_EVENTS, deliveryCodec } from '../../src/domain/delivery/events.ts';
+import { TRIGGER_EVENTS, triggerCodec } from '../../src/domain/trigger/events.ts';
 import type { RecordedEvent, Unreadable } from '../../src/domain/core/recorded-event.ts';
 import type { Json, JsonObject } from '../../src/domain/core/json.ts';
 import { metadata } from '../support/log-edits.ts';
@@ -71,3 +74,59 @@ describe('createCodec, faults', () => {
     expect(JSON.stringify(decoded)).not.toContain('secret');
   });
 });
+
+describe('an event that changes what readers must do', () => {
+  const ids = { commandId: 'c', correlationId: 'c', causationId: 'c' };
+  const written = { ...ids, schemaVersion: 1, recordedAt: Date.UTC(2026, 0, 1) };
+  const event = '00000000-0000-4000-8000-000000000000';
+  const about = { notificationId: event, userId: '1', triggerType: 'a', mock: false } as const;
+  const [reason, triggerType] = ['why', 'a'] as const;
+  const place = { event, stream: 's', revision: 1n } as const;
+  const encoded = [
+    ...[
+      { type: 'RequestReleased', data: { ...place, reason } } as const,
+      { type: 'ParkResolved', data: { ...place, action: 'drop' } } as const,
+      { type: 'RulesetActivated', data: { ruleset: 1 } } as const,
+      {
+        type: 'NotificationPolicySet',
+        data: { triggerType, policy: { kind: 'none' }, reason },
+      } as const,
+      { type: 'NotificationsMuted', data: { triggerType, until: 1, reason } } as const,
+      { type: 'NotificationsUnmuted', data: { triggerType, reason } } as const,
+    ].map((one) => [CONTROL_EVENTS, controlCodec.encode(one, written, event)] as const),
+    [
+      TRIGGER_EVENTS,
+      triggerCodec.encode(
+        { type: 'TriggerCancelled', data: { triggerId: 'ast_1', occurrence: 1, personal: {} } },
+        written,
+        event,
+      ),
+    ] as const,
+    ...[
+      { type: 'DeliveryCancelled', data: { ...about, reason: 'cancelled' } } as const,
+      { type: 'DeliveryRedriven', data: { ...about, reason } } as const,
+    ].map((one) => [DELIVERY_EVENTS, deliveryCodec.encode(one, written, event)] as const),
+  ];
+
+  it.each(encoded.map(([schemas, one]) => [one.type, schemas, one] as const))(
+    'is no event to skip for a reader that does not know %s',
+    (type, schemas: EventSchemas, one) => {
+      const older = Object.entries(schemas).filter(([name]) => name !== type);
+      const recorded = { ...one, ...at };
+      expect(createCodec(Object.fromEntries(older)).decode(recorded)).toMatchObject({
+        kind: 'fault',
+        fault: { code: 'must_understand' },
+      });
+      expect(createCodec(schemas).decode(recorded)).toMatchObject({ kind: 'event' });
+    },
+  );
+
+  it('is the only kind with a mark: others are skipped as before', () => {
+    const opened = { type: 'StoreInitialised', data: { storeId: event } } as const;
+    const recorded = { ...controlCodec.encode(opened, written, event), ...at };
+    expect(recorded.metadata).not.toHaveProperty('mustUnderstand');
+    expect(createCodec({}).decode(recorded)).toEqual({ kind: 'unknown' });
+  });
+});
+
+const at = { stream: 's', revision: 0n, position: { commit: 1n, prepare: 1n } };

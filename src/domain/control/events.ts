@@ -80,4 +80,14 @@ export type ControlEvent = EventOf<typeof CONTROL_EVENTS>;
 
 export type ControlEventData<T extends ControlEvent['type']> = EventData<ControlEvent, T>;
 
-export const controlCodec = createCodec(CONTROL_EVENTS);
+/** All but the records of the log's id and of outputs decide verdicts. */
+export const controlCodec = createCodec(CONTROL_EVENTS, {
+  mustUnderstand: [
+    'RulesetActivated',
+    'ParkResolved',
+    'RequestReleased',
+    'NotificationPolicySet',
+    'NotificationsMuted',
+    'NotificationsUnmuted',
+  ],
+});

@@ -51,17 +51,23 @@ export type CodecOptions<E extends { readonly type: string; readonly data: unkno
   };
   /** The first upcaster of a type turns the data of version 1 into that of version 2, and so on. */
   readonly upcasters?: { readonly [T in E['type']]?: readonly Upcaster[] };
+  /**
+   * Types that change what a reader must do. They are written with a mark, by which a reader that does not know the type
+   * parks the event or stops, in place of skipping it.
+   */
+  readonly mustUnderstand?: readonly E['type'][];
 };
 
 /** Builds the codec of event types. The current version of a type is one more than its upcasters. */
 export function createCodec<S extends EventSchemas>(
   schemas: S,
-  { quick = {}, upcasters = {} }: CodecOptions<EventOf<S>> = {},
+  { quick = {}, upcasters = {}, mustUnderstand = [] }: CodecOptions<EventOf<S>> = {},
 ): Codec<EventOf<S>> {
   const byType = new Map(Object.entries(schemas));
   const encodeMetadata = metadataEncoder();
   const readers = new Map<string, (data: JsonObject) => unknown>(Object.entries(quick));
   const upcastersOf = new Map<string, readonly Upcaster[]>(Object.entries(upcasters));
+  const marked: ReadonlySet<string> = new Set(mustUnderstand);
   const isEvent = (event: { type: string; data: unknown }): event is EventOf<S> =>
     byType.has(event.type);
 
@@ -100,7 +106,11 @@ export function createCodec<S extends EventSchemas>(
         id,
         type,
         data: encodeObject(schema, data),
-        metadata: { ...encodeMetadata(metadata), schemaVersion },
+        metadata: {
+          ...encodeMetadata(metadata),
+          schemaVersion,
+          ...(marked.has(type) ? { mustUnderstand: true } : {}),
+        },
       };
     },
   };

@@ -97,7 +97,9 @@ export type DeliveryEvent = EventOf<typeof DELIVERY_EVENTS>;
 
 export type DeliveryEventData<T extends DeliveryEvent['type']> = EventData<DeliveryEvent, T>;
 
-export const deliveryCodec = createCodec(DELIVERY_EVENTS);
+export const deliveryCodec = createCodec(DELIVERY_EVENTS, {
+  mustUnderstand: ['DeliveryCancelled', 'DeliveryRedriven'],
+});
 
 /** A code in snake_case, made of any text. */
 export function codeOf(text: string): string {

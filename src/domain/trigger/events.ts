@@ -91,4 +91,5 @@ export function quickRaised(data: Readonly<Record<string, unknown>>) {
 
 export const triggerCodec = createCodec(TRIGGER_EVENTS, {
   quick: { TriggerRaised: quickRaised, NotificationRequested: quickRequested },
+  mustUnderstand: ['TriggerCancelled'],
 });
