@@ -21,3 +21,9 @@ export type {
   DeliveryView,
   RedriveResult,
 } from './kernel/deliveries.ts';
+export type {
+  RedriveCall,
+  RedriveCounts,
+  RedriveFilter,
+  RedriveRefusal,
+} from './kernel/processes/delivery/redrive-matching.ts';

@@ -1,2 +1,6 @@
 // 'tocsin/otel': instruments on @opentelemetry/api. Re-exports only.
-export { observeProjector } from './adapters/telemetry/instruments.ts';
+export {
+  observeDeliveries,
+  observeProjector,
+  type DeadDeliveries,
+} from './adapters/telemetry/instruments.ts';

@@ -6,6 +6,8 @@ import { TocsinError } from '../domain/core/errors.ts';
 import type { Clock } from '../domain/ports/runtime.ts';
 import type { EventStore } from '../domain/ports/event-store.ts';
 import type {
+  DeliveryFilter,
+  DeliveryGroup,
   DeliveryIndexReader,
   DeliveryQuery,
   DeliveryRow,
@@ -14,6 +16,14 @@ import type {
 import { systemRuntime } from './decider/runtime.ts';
 import { deliveryContext } from './processes/delivery/processes.ts';
 import { changeDelivery } from './processes/delivery/delivery-decider.ts';
+import {
+  pacer,
+  REDRIVES_PER_SECOND,
+  redriveMatching,
+  type RedriveCall,
+  type RedriveCounts,
+  type RedriveFilter,
+} from './processes/delivery/redrive-matching.ts';
 
 export type DeliveryHistoryEvent = { readonly event: DeliveryEvent; readonly recordedAt: Instant };
 
@@ -28,6 +38,8 @@ export type RedriveResult =
 export interface Deliveries {
   /** The newest first. */
   list(query: DeliveryQuery): readonly ListedDelivery[];
+  /** How many deliveries match, by status, channel and reason; the largest groups first, at most 1,000. */
+  groups(filter: DeliveryFilter): readonly DeliveryGroup[];
   /** `undefined` for an unknown delivery, or a delivery of another user. */
   get(notificationId: string, userId: string | undefined): Promise<DeliveryView | undefined>;
   /** Sends a dead or skipped notification again, before it expires. */
@@ -36,17 +48,33 @@ export interface Deliveries {
     userId: string | undefined,
     call: { readonly reason: string; readonly actor: string },
   ): Promise<RedriveResult>;
+  /**
+   * Redrives the deliveries that match, the newest first, at the rate of `redrivesPerSecond`. A second call continues the
+   * first: it appends nothing for a delivery that is under way.
+   *
+   * @throws TocsinError `unavailable` for an unknown outcome
+   */
+  redriveMatching(
+    filter: RedriveFilter,
+    call: RedriveCall & {
+      readonly actor: string;
+      /** True: only counts; those that have not expired count as redriven. */
+      readonly dryRun?: boolean | undefined;
+    },
+  ): Promise<RedriveCounts>;
 }
 
-/** Deliveries over a log and a list. @param options.index opens the list, once; `undefined` until a worker has created it. Its caller closes it */
+/** Deliveries over a log and a list. @param options.index opens the list, once; `undefined` until a worker has created it. Its caller closes it. @param options.redrivesPerSecond limits `redriveMatching`, all calls together; default 10 */
 export function createDeliveries({
   store,
   clock,
   index,
+  redrivesPerSecond = REDRIVES_PER_SECOND,
 }: {
   readonly store: EventStore;
   readonly clock?: Clock;
   readonly index: () => DeliveryIndexReader | undefined;
+  readonly redrivesPerSecond?: number;
 }): Deliveries {
   let list: DeliveryIndexReader | undefined;
   const opened = (): DeliveryIndexReader => {
@@ -61,8 +89,10 @@ export function createDeliveries({
     const row = opened().get(notificationId);
     return userId === undefined || row?.userId === userId ? row : undefined;
   };
+  const pace = pacer(systemRuntime(), redrivesPerSecond);
   return {
     list: (query) => opened().list(query),
+    groups: (filter) => opened().groups(filter),
     async get(notificationId, userId) {
       const row = own(notificationId, userId);
       if (row === undefined) return undefined;
@@ -84,6 +114,11 @@ export function createDeliveries({
       const records = deliveryContext({ store, actor, runtime: systemRuntime(clock) });
       const result = await changeDelivery(records, row.stream, command);
       return result.ok ? { outcome: 'redriven' } : { outcome: 'rejected', ...result.error };
+    },
+    async redriveMatching(filter, { actor, dryRun = false, ...call }) {
+      const runtime = systemRuntime(clock);
+      const records = dryRun ? undefined : deliveryContext({ store, actor, runtime });
+      return redriveMatching(records, { ...runtime, index: opened(), pace }, filter, call);
     },
   };
 }

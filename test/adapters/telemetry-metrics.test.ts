@@ -26,7 +26,11 @@ function metricsOf(first: Partial<ProjectorStatus> = {}) {
     reads += 1;
     return status;
   };
-  const metrics = daemonMetrics(readStatus, () => PARTS);
+  const metrics = daemonMetrics(
+    readStatus,
+    () => PARTS,
+    () => [],
+  );
   opened = metrics;
   return {
     samples: async () => samplesOf(await metrics.collect()),
@@ -111,7 +115,12 @@ const processMetrics = [
 ] as const satisfies readonly MetricName[];
 
 test('each declared instrument has a case in this file', () => {
-  const shown = [...Object.keys(moves), ...partMetrics, ...processMetrics];
+  const shown = [
+    ...Object.keys(moves),
+    ...partMetrics,
+    'tocsin_deliveries_dead',
+    ...processMetrics,
+  ];
   expect(shown.sort()).toEqual(Object.keys(METRICS).sort());
 });
 
@@ -220,4 +229,29 @@ test('daemonMetrics rejects a collection whose status cannot be read', async () 
     code: 'metrics_unreadable',
     cause: { message: 'disk gone' },
   });
+});
+
+test('dead deliveries are counted by channel and reason, with a bounded number of labels', async () => {
+  let count = 1;
+  let kinds = 2;
+  const metrics = daemonMetrics(undefined, undefined, () =>
+    Array.from({ length: kinds }, (_, n) => ({ channel: 'feishu', reason: `feishu_${n}`, count })),
+  );
+  opened = metrics;
+  const samples = async () =>
+    [...samplesOf(await metrics.collect())].filter(([name]) =>
+      name.startsWith('tocsin_deliveries_dead'),
+    );
+  expect(await samples()).toEqual([
+    ['tocsin_deliveries_dead{channel="feishu",reason="feishu_0"}', 1],
+    ['tocsin_deliveries_dead{channel="feishu",reason="feishu_1"}', 1],
+    ['tocsin_deliveries_dead{channel="other",reason="other"}', 0],
+  ]);
+  kinds = 1_000;
+  count = 2;
+  const many = await samples();
+  expect(many).toHaveLength(51);
+  expect(many).toContainEqual(['tocsin_deliveries_dead{channel="other",reason="other"}', 1_900]);
+  kinds = 0;
+  expect((await samples()).every(([, value]) => value === 0)).toBe(true);
 });

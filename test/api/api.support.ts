@@ -16,6 +16,7 @@ import type { EventStore } from '../../src/domain/ports/event-store.ts';
 import { createDeliveries } from '../../src/kernel/deliveries.ts';
 import { openKernel, type Kernel, type KernelOptions } from '../../src/kernel/open-kernel.ts';
 import { systemRuntime } from '../../src/kernel/decider/runtime.ts';
+import type { Clock } from '../../src/domain/ports/runtime.ts';
 import { fixedClock, type FixedClock } from '../../src/kernel/testing/fixed-clock.ts';
 import { createTokens, type Tokens } from '../../src/kernel/access/tokens.ts';
 import {
@@ -198,15 +199,28 @@ function schemaFrom(json: unknown): z.ZodType {
   return known;
 }
 
-type Dying = {
+export type Dying = {
   readonly store: EventStore;
-  readonly clock: FixedClock;
+  readonly clock: Clock;
   readonly list: DeliveryIndex;
   readonly userId: string;
   readonly n: number;
+  /** Default `feishu`. */
+  readonly channel?: string;
+  /** Default `auth`. */
+  readonly reason?: string;
 };
 
-async function deadDelivery({ store, clock, list, userId, n }: Dying): Promise<string> {
+/** Makes a dead delivery in the log and in the list; returns its id. */
+export async function deadDelivery({
+  store,
+  clock,
+  list,
+  userId,
+  n,
+  channel = 'feishu',
+  reason = 'auth',
+}: Dying): Promise<string> {
   const notificationId = `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
   const stream = deliveryStream('tocsin', userId, notificationId);
   const records = deliveryContext({ store, runtime: systemRuntime(clock) });
@@ -216,7 +230,7 @@ async function deadDelivery({ store, clock, list, userId, n }: Dying): Promise<s
     userId,
     triggerType: 'important_urgent_task',
     mock: false,
-    channel: 'feishu' as const,
+    channel,
     triggerId: `ast_${n}`,
     previewId: `asp_${n}`,
     source: { event: notificationId, stream: 'tocsin.trigger-00-x', revision: '0' },
@@ -226,7 +240,7 @@ async function deadDelivery({ store, clock, list, userId, n }: Dying): Promise<s
   await changeDelivery(records, stream, { kind: 'accept', facts });
   await changeDelivery(records, stream, {
     kind: 'give_up',
-    reason: 'auth',
+    reason,
     detail: 'canary-detail',
   });
   const { state } = await deliveryDecider.load(store, stream);
@@ -235,7 +249,10 @@ async function deadDelivery({ store, clock, list, userId, n }: Dying): Promise<s
   for await (const page of store.readStream(stream, { direction: 'forwards' })) {
     for (const recorded of page) {
       const decoded = deliveryCodec.decode(recorded);
-      if (decoded.kind === 'event') row = rowAfter(row, decoded.event, stream);
+      if (decoded.kind === 'event') {
+        const { recordedAt } = decoded.metadata;
+        row = rowAfter(row, decoded.event, { stream, recordedAt });
+      }
     }
   }
   if (row === undefined) throw new Error('there is no row');

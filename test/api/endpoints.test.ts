@@ -276,14 +276,82 @@ describe('the delivery endpoints', () => {
     expect(foreign.status).toBe(404);
   });
 
-  test.each(['limit=0', 'limit=201', 'limit=x', 'status=odd', 'colour=red', 'limit=1&limit=2'])(
-    'refuse the query %s',
-    async (query) => {
-      using world = await apiWorld();
-      const got = await world.ask('GET', `${N}/deliveries?${query}`, { token: world.one });
-      expect(got.status).toBe(400);
-    },
-  );
+  test('count and filter dead deliveries, and redrive those that match, with a dry run first', async () => {
+    using world = await apiWorld();
+    const { ask, one, service: token, clock } = world;
+    const old = await world.dead('1', 1);
+    clock.advance(3_600_000);
+    const since = formatInstant(clock.now());
+    const ids = [await world.dead('1', 2), await world.dead('2', 3)];
+    const groups = [{ status: 'dead', channel: 'feishu', reason: 'auth', count: 3 }];
+    expect((await ask('GET', `${N}/deliveries/summary?status=dead`, { token })).body).toEqual({
+      groups,
+    });
+    const own = await ask('GET', `${N}/deliveries/summary`, { token: one });
+    expect(own.body).toMatchObject({ groups: [{ count: 2 }] });
+    const query = new URLSearchParams({ since, channel: 'feishu', reason: 'auth' });
+    const listed = await ask('GET', `${N}/deliveries?${query.toString()}`, { token });
+    expect(listed.body).toMatchObject({
+      deliveries: [
+        { notification_id: ids[1], changed_at: since },
+        { notification_id: ids[0], changed_at: since },
+      ],
+    });
+    const none = await ask('GET', `${N}/deliveries?channel=webhook`, { token });
+    expect(none.body).toEqual({ deliveries: [] });
+
+    const body = { filter: { status: 'dead' }, reason: 'the token is new' };
+    const path = `${N}/deliveries/redrive`;
+    const expected = {
+      matched: 3,
+      redriven: 2,
+      refused: { expired: 1 },
+      groups: [{ channel: 'feishu', reason: 'auth', count: 3 }],
+      notification_ids: [ids[1], ids[0]],
+      refused_ids: [{ notification_id: old, code: 'expired' }],
+    };
+    const dry = await ask('POST', path, { token, body: { ...body, dry_run: true } });
+    expect(dry.body).toEqual({ dry_run: true, ...expected });
+    // A user redrives own deliveries alone.
+    const ofOne = await ask('POST', path, { token: one, body });
+    expect(ofOne.body).toMatchObject({ matched: 2, redriven: 1, notification_ids: [ids[0]] });
+    const page = await ask('POST', path, { token, body: { ...body, limit: 1 } });
+    expect(page.body).toMatchObject({ matched: 1, redriven: 1, notification_ids: [ids[1]] });
+    const before = page.body['next_before'];
+    const rest = await ask('POST', path, { token, body: { ...body, before } });
+    expect(rest.body).toMatchObject({ redriven: 0, refused: { under_way: 1, expired: 1 } });
+    const shown = await ask('GET', `${N}/deliveries/${ids[1] ?? ''}`, { token });
+    expect(shown.body['steps']).toMatchObject([{}, {}, { code: 'the token is new' }]);
+  });
+
+  test.each([
+    { filter: {}, reason: 'r' },
+    { filter: { status: 'expired' }, reason: 'r' },
+    { filter: { status: 'dead', reason: 'no code' }, reason: 'r' },
+    { filter: { status: 'dead', since: 'yesterday' }, reason: 'r' },
+    { filter: { status: 'dead' } },
+    { filter: { status: 'dead' }, reason: 'r', limit: 41 },
+  ])('refuse to redrive by %j', async (body) => {
+    using world = await apiWorld();
+    const got = await world.ask('POST', `${N}/deliveries/redrive`, { token: world.one, body });
+    expect(got.status).toBe(400);
+  });
+
+  test.each([
+    'limit=0',
+    'limit=201',
+    'limit=x',
+    'status=odd',
+    'colour=red',
+    'limit=1&limit=2',
+    'since=x',
+    'channel=A',
+    'reason=%20',
+  ])('refuse the query %s', async (query) => {
+    using world = await apiWorld();
+    const got = await world.ask('GET', `${N}/deliveries?${query}`, { token: world.one });
+    expect(got.status).toBe(400);
+  });
 });
 
 describe('the policy endpoints', () => {

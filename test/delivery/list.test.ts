@@ -11,7 +11,11 @@ import {
 } from '../../src/adapters/sqlite/delivery-index.ts';
 import { LEASE_MARGIN_MS } from '../../src/domain/delivery/effects.ts';
 import { evolveDelivery, type DeliveryState } from '../../src/domain/delivery/state.ts';
-import { rowAfter, type DeliveryRow } from '../../src/kernel/processes/delivery/delivery-index.ts';
+import {
+  rowAfter,
+  type DeliveryFilter,
+  type DeliveryRow,
+} from '../../src/kernel/processes/delivery/delivery-index.ts';
 import { about, accepted, T0 } from '../domain/delivery.support.ts';
 import { anyStory, playStory } from '../domain/delivery.stories.ts';
 import { thrownBy } from '../support/refusals.ts';
@@ -27,7 +31,7 @@ describe('rowAfter', () => {
         let row: DeliveryRow | undefined;
         for (const event of events) {
           state = evolveDelivery(state, event);
-          row = rowAfter(row, event, 'stream');
+          row = rowAfter(row, event, { stream: 'stream', recordedAt: T0 });
         }
         const { phase, open } = state ?? {};
         const dueAt =
@@ -56,7 +60,7 @@ describe('sqliteDeliveryIndex', () => {
   });
 
   const rows = Array.from({ length: 25 }, (_, n): DeliveryRow => {
-    const row = rowAfter(undefined, accepted, 'stream');
+    const row = rowAfter(undefined, accepted, { stream: 'stream', recordedAt: T0 });
     if (row === undefined) throw new Error('accepting makes a row');
     const status = n % 2 === 0 ? 'dead' : 'delivered';
     const notificationId = `${about.notificationId.slice(0, -2)}${String(n).padStart(2, '0')}`;
@@ -160,6 +164,73 @@ describe('sqliteDeliveryIndex', () => {
     );
     expect(reader.get(rows[3]?.notificationId ?? '')).toEqual(rows[3]);
     expect(reader.get('none')).toBeUndefined();
+  });
+
+  it('filters and groups by status, channel, reason and the time of the status', () => {
+    using index = sqliteDeliveryIndex({ file, storeId: 'log-1' });
+    const varied = rows.map((row, n): DeliveryRow => ({
+      ...row,
+      channel: n % 3 === 0 ? 'webhook' : 'feishu',
+      reason: n % 4 === 0 ? 'auth' : null,
+      changedAt: T0 + n,
+    }));
+    index.commit({ position, rows: varied, marks: [] });
+    const filters = [
+      {},
+      { status: 'dead' },
+      { status: 'dead', channel: 'feishu', reason: 'auth' },
+      { status: 'dead', since: T0 + 12 },
+      { channel: 'webhook', userId: '3', since: T0 + 3 },
+      { status: 'waiting' },
+    ] as const satisfies DeliveryFilter[];
+    for (const filter of filters) {
+      const { status, channel, reason, userId, since = 0 }: DeliveryFilter = filter;
+      const expected = varied.filter(
+        (row) =>
+          (status === undefined || row.status === status) &&
+          (channel === undefined || row.channel === channel) &&
+          (reason === undefined || row.reason === reason) &&
+          (userId === undefined || row.userId === userId) &&
+          row.changedAt >= since,
+      );
+      const ids = index.list({ ...filter, limit: 100 }).map((row) => row.notificationId);
+      expect(ids).toEqual(expected.map((row) => row.notificationId).reverse());
+      const groups = index.groups(filter);
+      for (const group of groups) {
+        const isIn = (row: DeliveryRow): boolean =>
+          row.status === group.status &&
+          row.channel === group.channel &&
+          row.reason === group.reason;
+        expect(group.count).toBe(expected.filter(isIn).length);
+      }
+      expect(groups.reduce((sum, { count }) => sum + count, 0)).toBe(expected.length);
+      expect(groups.map(({ count }) => count)).toEqual(
+        groups.map(({ count }) => count).sort((a, b) => b - a),
+      );
+    }
+  });
+
+  it('reads dead deliveries by channel and reason from an index alone, in pages', () => {
+    sqliteDeliveryIndex({ file, storeId: 'log-1' })[Symbol.dispose]();
+    using db = new DatabaseSync(file);
+    const plan = (sql: string): string =>
+      db
+        .prepare(`EXPLAIN QUERY PLAN ${sql}`)
+        .all()
+        .map(({ detail }) => String(detail))
+        .join('; ');
+    expect(
+      plan(
+        `SELECT status, channel, reason, count(*) FROM deliveries
+         WHERE TRUE AND status = 'dead' AND changed_at >= 1 GROUP BY status, channel, reason`,
+      ),
+    ).toMatch(/^SEARCH deliveries USING COVERING INDEX deliveries_by_reason \(status=\?\)$/);
+    expect(
+      plan(
+        `SELECT * FROM deliveries WHERE TRUE AND status = 'dead' AND channel = 'a' AND reason = 'b'
+         AND number < 9 ORDER BY number DESC LIMIT 2`,
+      ),
+    ).toMatch(/^SEARCH deliveries USING INDEX deliveries_by_reason \(.*number<\?\)$/);
   });
 });
 

@@ -1,6 +1,8 @@
 // The list of deliveries in a SQLite file, made from the log. One owner writes; readers may read at the same time.
 import { DELIVERY_STATUSES } from '../../domain/delivery/effects.ts';
 import type {
+  DeliveryFilter,
+  DeliveryGroup,
   DeliveryIndex,
   DeliveryIndexReader,
   DeliveryQuery,
@@ -45,6 +47,7 @@ const DELIVERIES = table(
     dueAt: nullable(integer),
     requestedAt: integer,
     expiresAt: integer,
+    changedAt: integer,
   }),
 );
 
@@ -56,6 +59,15 @@ const LISTED = table(
   }),
 );
 
+const GROUPS = table(
+  DELIVERIES.name,
+  record<Omit<DeliveryGroup, 'count'>>({
+    status: oneOf(DELIVERY_STATUSES),
+    channel: text,
+    reason: nullable(text),
+  }),
+);
+
 const MARKS = table(
   'redrive_marks',
   record<RedriveMark>({ userId: constrained(text, ' PRIMARY KEY'), since: bigint }),
@@ -64,18 +76,20 @@ const MARKS = table(
 const FORMAT = indexFormat(
   {
     applicationId: 0x54_63_64_6c, // "Tcdl"
-    version: 2,
+    version: 3,
     what: 'a list of Tocsin deliveries',
   },
   `
   CREATE TABLE deliveries (${LISTED.definition});
   CREATE INDEX deliveries_by_user ON deliveries (user_id, number);
-  CREATE INDEX deliveries_by_status ON deliveries (status, number);
+  CREATE INDEX deliveries_by_status ON deliveries (status, number, changed_at);
+  CREATE INDEX deliveries_by_reason ON deliveries (status, channel, reason, number, changed_at);
   CREATE TABLE redrive_marks (${MARKS.definition}) WITHOUT ROWID;
 `,
 );
 
 const MAX_LIMIT = 1_000;
+const MAX_GROUPS = 1_000;
 
 /**
  * Opens the list in `file` as its one owner.
@@ -115,6 +129,7 @@ function readerOn(file: DerivedFile): DeliveryIndexReader {
           statement.counts.all().map((row) => [String(row['status']), Number(row['n'])]),
         ),
       ),
+    groups: (filter) => guarded(() => groupsOf(file, filter)),
     [Symbol.dispose]: () => {
       file[Symbol.dispose]();
     },
@@ -122,17 +137,48 @@ function readerOn(file: DerivedFile): DeliveryIndexReader {
 }
 
 function listOf({ db }: DerivedFile, options: DeliveryQuery): readonly ListedDelivery[] {
-  const { userId, status, before, limit } = options;
+  const { sql, values } = whereOf(options);
+  const most = Math.min(Math.max(1, Math.trunc(options.limit)), MAX_LIMIT);
+  return query(db, LISTED, `FROM deliveries WHERE ${sql} ORDER BY number DESC LIMIT ?`)
+    .all(...values, most)
+    .map(({ row, number }) => ({ ...row, number }));
+}
+
+function groupsOf({ db }: DerivedFile, filter: DeliveryFilter): readonly DeliveryGroup[] {
+  const { sql, values } = whereOf(filter);
+  const columns = GROUPS.columns.join(', ');
+  return db
+    .prepare(
+      `SELECT ${columns}, count(*) AS count FROM deliveries WHERE ${sql}
+       GROUP BY ${columns} ORDER BY count DESC, ${columns} LIMIT ${MAX_GROUPS}`,
+    )
+    .all(...values)
+    .map(({ status, channel, reason, count }) => ({
+      ...GROUPS.read([status ?? null, channel ?? null, reason ?? null]),
+      count: Number(count),
+    }));
+}
+
+function whereOf({
+  userId,
+  status,
+  channel,
+  reason,
+  since,
+  before,
+}: DeliveryFilter & Pick<Partial<DeliveryQuery>, 'before'>) {
   const filters = [
     { sql: 'user_id = ?', value: userId },
     { sql: 'status = ?', value: status },
+    { sql: 'channel = ?', value: channel },
+    { sql: 'reason = ?', value: reason },
+    { sql: 'changed_at >= ?', value: since },
     { sql: 'number < ?', value: before },
   ].flatMap(({ sql, value }) => (value === undefined ? [] : [{ sql, value }]));
-  const where = ['TRUE', ...filters.map(({ sql }) => sql)].join(' AND ');
-  const most = Math.min(Math.max(1, Math.trunc(limit)), MAX_LIMIT);
-  return query(db, LISTED, `FROM deliveries WHERE ${where} ORDER BY number DESC LIMIT ?`)
-    .all(...filters.map(({ value }) => value), most)
-    .map(({ row, number }) => ({ ...row, number }));
+  return {
+    sql: ['TRUE', ...filters.map(({ sql }) => sql)].join(' AND '),
+    values: filters.map(({ value }) => value),
+  };
 }
 
 function indexOn(file: DerivedFile): DeliveryIndex {
@@ -143,7 +189,7 @@ function indexOn(file: DerivedFile): DeliveryIndex {
     put: db.prepare(`
       ${insertInto(DELIVERIES)} ON CONFLICT (notification_id) DO UPDATE SET
         status = excluded.status, attempts = excluded.attempts, reason = excluded.reason,
-        due_at = excluded.due_at`),
+        due_at = excluded.due_at, changed_at = excluded.changed_at`),
     mark: db.prepare(insertInto(MARKS, 'INSERT OR REPLACE')),
     marks: query(db, MARKS, 'FROM redrive_marks ORDER BY since, user_id LIMIT ?'),
     unmark: db.prepare('DELETE FROM redrive_marks WHERE user_id = ? AND since = ?'),

@@ -15,7 +15,7 @@ export type Observe = (name: MetricName, value: number, attributes?: Attributes)
  */
 export function observeProjector(meter: Meter, status: () => ProjectorStatus): void {
   const isProjectors = (name: MetricName): boolean =>
-    name.startsWith('tocsin_') && !isOfParts(name);
+    name.startsWith('tocsin_') && !isOfParts(name) && !isOfDeliveries(name);
   // The SDK repeats the last value of each label. So all reasons are reported from the start, and a reason without
   // requests as 0; it may come from an older version of the read model.
   const seen = new Set([...Object.keys(REASONS.suppressed), ...Object.keys(REASONS.parked)]);
@@ -35,6 +35,40 @@ export function observeParts(meter: Meter, parts: () => readonly PartStatus[]): 
     }
   });
 }
+
+/** What a worker's list of deliveries tells of the dead ones, the largest groups first. */
+export type DeadDeliveries = () => readonly {
+  readonly channel: string;
+  readonly reason: string | null;
+  readonly count: number;
+}[];
+
+/** Pairs of labels at most: a receiver can answer with any code, and each makes a reason. */
+const MAX_DEAD_LABELS = 50;
+const OTHER = { channel: 'other', reason: 'other' };
+
+/** Registers the instruments of deliveries. @param dead read once per collection */
+export function observeDeliveries(meter: Meter, dead: DeadDeliveries): void {
+  // The SDK repeats the last value of each label, so each that was reported once is reported again.
+  const seen = new Map<string, typeof OTHER>();
+  observeTogether(meter, isOfDeliveries, (observe) => {
+    const counts = new Map([...seen.keys()].map((key) => [key, 0]));
+    let others = 0;
+    for (const { channel, reason, count } of dead()) {
+      const labels = { channel, reason: reason ?? '' };
+      const key = JSON.stringify(labels);
+      if (seen.size < MAX_DEAD_LABELS) seen.set(key, labels);
+      if (seen.has(key)) counts.set(key, count);
+      else others += count;
+    }
+    for (const [key, labels] of seen) {
+      observe('tocsin_deliveries_dead', counts.get(key) ?? 0, labels);
+    }
+    observe('tocsin_deliveries_dead', others, OTHER);
+  });
+}
+
+const isOfDeliveries = (name: MetricName): boolean => name.startsWith('tocsin_deliveries_');
 
 const isOfParts = (name: MetricName): boolean => name.startsWith('tocsin_part_');
 

@@ -4,7 +4,13 @@ import type { Meter } from '@opentelemetry/api';
 import { TocsinError } from '../../domain/core/errors.ts';
 import type { PartStatus } from '../../kernel/processes/part-board.ts';
 import type { ProjectorStatus } from '../../projections/publisher/status.ts';
-import { observeParts, observeProjector, observeTogether } from './instruments.ts';
+import {
+  observeDeliveries,
+  observeParts,
+  observeProjector,
+  observeTogether,
+  type DeadDeliveries,
+} from './instruments.ts';
 import type { MetricName } from './names.ts';
 import { MeterProvider, PrometheusExporter, PrometheusSerializer } from './sdk.ts';
 
@@ -20,10 +26,11 @@ export type DaemonMetrics = {
   readonly close: () => Promise<void>;
 };
 
-/** Metrics of a daemon: those of its process, with `status` those of its projector, and with `parts` those of its parts. */
+/** Metrics of a daemon: those of its process, with `status` those of its projector, with `parts` those of its parts, and with `dead` those of its deliveries. */
 export function daemonMetrics(
   status?: () => ProjectorStatus,
   parts?: () => readonly PartStatus[],
+  dead?: DeadDeliveries,
 ): DaemonMetrics {
   // Only its collecting half is used; its own HTTP server never starts.
   const reader = new PrometheusExporter({ preventServerStart: true });
@@ -33,6 +40,7 @@ export function daemonMetrics(
   delay.enable();
   if (status !== undefined) observeProjector(provider.getMeter('tocsin'), status);
   if (parts !== undefined) observeParts(provider.getMeter('tocsin.parts'), parts);
+  if (dead !== undefined) observeDeliveries(provider.getMeter('tocsin.deliveries'), dead);
   observeProcess(provider.getMeter('tocsin.process'), delay);
   return {
     async collect() {

@@ -44,6 +44,12 @@ export const METRICS = {
     'For how long the part has waited for something that is away, by part; 0 when it does not',
   ],
 
+  // Not a counter: a redrive takes a delivery out of it again.
+  tocsin_deliveries_dead: [
+    'gauge',
+    'Deliveries of this worker that are dead, by channel and reason',
+  ],
+
   process_resident_memory_bytes: ['gauge', 'Memory of the process that is in RAM'],
   nodejs_heap_used_bytes: ['gauge', 'Memory of the JavaScript heap that is in use'],
   nodejs_eventloop_delay_p99_seconds: [

@@ -11,6 +11,7 @@ import { EXIT } from '../terminal/terminal.ts';
 import { NATS_SETTINGS } from '../config/settings.ts';
 import { register, type Work } from './command.ts';
 import { checked, ok, type Check } from './doctor-check.ts';
+import { checkDeliveries } from './doctor-deliveries.ts';
 import { checkTogether } from './doctor-log.ts';
 import { checkNats } from './doctor-nats.ts';
 import { checkRequests } from './doctor-requests.ts';
@@ -40,7 +41,9 @@ const doctor: Work<object> = async ({ config, terminal }) => {
   const together = isReadable && !isDeleted ? await checkTogether(config, hasNats) : [];
   const node = ok('node', `Node ${process.versions.node}`);
   const requests = isReadable && hasNats ? await checkRequests(config) : [];
-  const checks = [node, store, ...server, state, ...nats, ...together, ...requests];
+  const deliveries = await checkDeliveries(config);
+  const found = [store, ...server, state, ...nats, ...together, ...requests, ...deliveries];
+  const checks = [node, ...found];
   terminal.print({ checks });
   for (const { name, status, detail, hint } of checks) {
     const mark = { ok: 'ok     ', warning: 'warning', failed: 'FAILED ' }[status];

@@ -7,6 +7,7 @@ import { sqliteReadModel } from '../../adapters/sqlite/read-model.ts';
 import { assertTasksExist } from '../../schedule/tasks/files/task-files.ts';
 import { openProductKernel, openSealedStore } from '../compose/channels.ts';
 import { embeddedFile, isEventStoreDb, openOutputProjector } from '../compose/compose.ts';
+import { deadDeliveries } from '../compose/dead-deliveries.ts';
 import { openDelivery } from '../compose/delivery.ts';
 import { evaluatorOver, headOf, openTasks, openTaskWorker } from '../compose/tasks.ts';
 import { hasProductFile } from '../config/product.ts';
@@ -78,7 +79,8 @@ export const startAll: Work<StartOptions> = async (context, options) => {
     ...delivery.worker.status().processes,
     ...taskWorker.worker.status().processes,
   ];
-  await using health = await serveProjectorHealth(projector, statusOf, config.http);
+  using dead = deadDeliveries(config, logger);
+  await using health = await serveProjectorHealth(projector, statusOf, config.http, dead.count);
   board.started('nats');
   const allowRemote = options.allowRemote === true;
   await using api = await serveApi({ config: examples.config, store, kernel, logger, allowRemote });

@@ -2,6 +2,7 @@
 import { jsonLogger } from '../../adapters/logging/pino.ts';
 import { sqliteReadModel } from '../../adapters/sqlite/read-model.ts';
 import { openProductKernel, openSealedStore } from '../compose/channels.ts';
+import { deadDeliveries } from '../compose/dead-deliveries.ts';
 import { openDelivery } from '../compose/delivery.ts';
 import { openTasks, openTaskWorker } from '../compose/tasks.ts';
 import { openOutputProjector } from '../compose/compose.ts';
@@ -40,7 +41,9 @@ export const startPart: CommandWork<StartOptions> = async ({ config, signal }, o
   using state = sqliteReadModel({ file: config.state, owner: who });
   const projected = { store, state, logger, actor: who };
   const projector = await openOutputProjector(config, projected, board.reportOf('nats'));
-  await using health = await serveProjectorHealth(projector, parts, config.http);
+  using dead = deadDeliveries(config, logger);
+  const count = isWorker ? dead.count : undefined;
+  await using health = await serveProjectorHealth(projector, parts, config.http, count);
   board.started('nats');
   logger.info({ mode, http: health.url, state: config.state }, 'started');
   let code: number = EXIT.done;

@@ -7,6 +7,7 @@ import {
   type Readiness,
 } from '../../adapters/http/server/readiness.ts';
 import { serveHttp } from '../../adapters/http/server/serve.ts';
+import type { DeadDeliveries } from '../../adapters/telemetry/instruments.ts';
 import { daemonMetrics } from '../../adapters/telemetry/metrics.ts';
 import type { PartStatus } from '../../kernel/processes/part-board.ts';
 import type { Projector } from '../../projections/publisher/projector.ts';
@@ -28,9 +29,10 @@ export async function serveProjectorHealth(
   projector: Pick<Projector, 'status'>,
   parts: Parts,
   address: Address,
+  dead?: DeadDeliveries,
 ): Promise<HealthServer> {
   const status = (): ProjectorStatus => projector.status();
-  return serveHealth(() => projectorReadiness(status, LIMITS), { status, parts }, address);
+  return serveHealth(() => projectorReadiness(status, LIMITS), { status, parts, dead }, address);
 }
 
 /** As {@link serveProjectorHealth}, for a process that projects nothing; `probe` reads from the event store. */
@@ -47,10 +49,15 @@ async function serveHealth(
   {
     status,
     parts,
-  }: { readonly status: (() => ProjectorStatus) | undefined; readonly parts: Parts },
+    dead,
+  }: {
+    readonly status: (() => ProjectorStatus) | undefined;
+    readonly parts: Parts;
+    readonly dead?: DeadDeliveries | undefined;
+  },
   address: Address,
 ): Promise<HealthServer> {
-  const metrics = daemonMetrics(status, parts);
+  const metrics = daemonMetrics(status, parts, dead);
   const app = createHealthApp({
     readiness: async () => withParts(await readiness(), parts(), PART_WAITS_SECONDS),
     metrics: () => metrics.collect(),

@@ -1,4 +1,4 @@
-// The endpoints of deliveries: list, get and redrive.
+// The endpoints of deliveries: list, count, get and redrive.
 import { z } from 'zod';
 import { emitId } from '../../../domain/core/identity.ts';
 import { DELIVERY_STATUSES } from '../../../domain/delivery/effects.ts';
@@ -15,6 +15,13 @@ import {
   success,
   type Endpoint,
 } from '../endpoint/endpoint.ts';
+import {
+  DELIVERIES_PATH as base,
+  GroupShape,
+  instantOf,
+  redriveMatching,
+  Where,
+} from './redriving.ts';
 import { IdShape, InstantShape, Reason } from '../endpoint/shapes.ts';
 
 const DeliveryShape = z.object({
@@ -30,6 +37,7 @@ const DeliveryShape = z.object({
   due_at: InstantShape.nullable(),
   requested_at: InstantShape,
   expires_at: InstantShape,
+  changed_at: InstantShape,
 });
 
 const StepShape = z.object({
@@ -46,11 +54,11 @@ const ListQuery = z.strictObject({
   status: z
     .enum(DELIVERY_STATUSES, { error: `must be one of ${DELIVERY_STATUSES.join(', ')}` })
     .optional(),
+  ...Where,
   before: z.coerce.number().int().min(1).optional(),
   limit: z.coerce.number().int().min(1).max(MAX_LIMIT).default(50),
 });
 
-const base = '/api/v1/notification/deliveries';
 const READ_MS = 3_000;
 
 export function deliveryEndpoints(deliveries: Deliveries): readonly Endpoint[] {
@@ -70,12 +78,32 @@ export function deliveryEndpoints(deliveries: Deliveries): readonly Endpoint[] {
       problems: [],
       deadlineMs: READ_MS,
       handle({ userId, query }) {
-        const rows = deliveries.list({ ...query, userId });
+        const rows = deliveries.list({ ...query, since: instantOf(query.since), userId });
         const last = rows.length === query.limit ? rows.at(-1) : undefined;
         const page = { deliveries: rows.map(rowOf), next_before: last?.number };
         return Promise.resolve(answer(200, page));
       },
     }),
+    ofAny({
+      method: 'get',
+      path: `${base}/summary`,
+      operationId: 'summarizeDeliveries',
+      summary: 'Count deliveries by status, channel and reason, the largest groups first',
+      scope: 'delivery:read',
+      body: NO_BODY,
+      query: ListQuery.pick({ status: true, channel: true, reason: true, since: true }),
+      answers: success(
+        'At most 1,000 groups of deliveries',
+        z.object({ groups: z.array(GroupShape) }),
+      ),
+      problems: [],
+      deadlineMs: READ_MS,
+      handle({ userId, query }) {
+        const groups = deliveries.groups({ ...query, since: instantOf(query.since), userId });
+        return Promise.resolve(answer(200, { groups }));
+      },
+    }),
+    redriveMatching(deliveries),
     ofAny({
       method: 'get',
       path: `${base}/{notification_id}`,
@@ -133,6 +161,7 @@ function rowOf(row: DeliveryRow): object {
     due_at: row.dueAt === null ? null : formatInstant(row.dueAt),
     requested_at: formatInstant(row.requestedAt),
     expires_at: formatInstant(row.expiresAt),
+    changed_at: formatInstant(row.changedAt),
   };
 }
 

@@ -23,17 +23,33 @@ export type DeliveryRow = {
   readonly dueAt: Instant | null;
   readonly requestedAt: Instant;
   readonly expiresAt: Instant;
+  /** When the event was recorded that gave the delivery its status. */
+  readonly changedAt: Instant;
 };
 
 /** A row with its number in the list; newer rows have higher numbers. */
 export type ListedDelivery = DeliveryRow & { readonly number: number };
 
-export type DeliveryQuery = {
+/** Which deliveries; all that is absent matches. */
+export type DeliveryFilter = {
   readonly userId?: string | undefined;
   readonly status?: DeliveryStatus | undefined;
+  readonly channel?: string | undefined;
+  /** The code of {@link DeliveryRow.reason}. */
+  readonly reason?: string | undefined;
+  /** Only deliveries that have had their status since then, or since a later time. */
+  readonly since?: Instant | undefined;
+};
+
+export type DeliveryQuery = DeliveryFilter & {
   /** Only rows below this number: the last number of the previous page. */
   readonly before?: number | undefined;
   readonly limit: number;
+};
+
+/** How many deliveries have one status and reason on one channel. */
+export type DeliveryGroup = Pick<DeliveryRow, 'status' | 'channel' | 'reason'> & {
+  readonly count: number;
 };
 
 /** Reads the list, also while a worker owns it. */
@@ -42,6 +58,8 @@ export interface DeliveryIndexReader extends Disposable {
   /** The newest first. */
   list(query: DeliveryQuery): readonly ListedDelivery[];
   counts(): Readonly<Partial<Record<DeliveryStatus, number>>>;
+  /** The largest groups first, at most 1,000: a receiver can invent reasons. */
+  groups(filter: DeliveryFilter): readonly DeliveryGroup[];
 }
 
 /** A user whose skipped deliveries can be redriven, and the commit position of the cause. */
@@ -67,20 +85,24 @@ export interface DeliveryIndex extends DeliveryIndexReader {
 export function rowAfter(
   row: DeliveryRow | undefined,
   event: DeliveryEvent,
-  stream: string,
+  { stream, recordedAt }: { readonly stream: string; readonly recordedAt: Instant },
 ): DeliveryRow | undefined {
-  if (event.type === 'NotificationAccepted') return row ?? newRow(event.data, stream);
+  if (event.type === 'NotificationAccepted') return row ?? newRow(event.data, stream, recordedAt);
   const { phase, reason = null, attempt = 0 } = effectOf(event);
   if (row === undefined || phase === undefined) return row;
   const dueAt = 'dueAt' in phase ? phase.dueAt : null;
   const attempts = Math.max(row.attempts, attempt);
-  return { ...row, status: phase.status, dueAt, attempts, reason };
+  return { ...row, status: phase.status, dueAt, attempts, reason, changedAt: recordedAt };
 }
 
-function newRow(data: DeliveryEventData<'NotificationAccepted'>, stream: string): DeliveryRow {
+function newRow(
+  data: DeliveryEventData<'NotificationAccepted'>,
+  stream: string,
+  changedAt: Instant,
+): DeliveryRow {
   const { notificationId, userId, triggerType, channel } = data;
   const { triggerId, previewId, requestedAt, expiresAt } = data;
   const about = { notificationId, stream, userId, triggerType, channel, triggerId, previewId };
-  const times = { dueAt: requestedAt, requestedAt, expiresAt };
+  const times = { dueAt: requestedAt, requestedAt, expiresAt, changedAt };
   return { ...about, ...times, status: 'waiting', attempts: 0, reason: null };
 }

@@ -96,10 +96,13 @@ function updateRow(
   }
   const decoded = deliveryCodec.decode(recorded);
   if (decoded.kind !== 'event') return undefined;
-  const { event } = decoded;
+  const { event, metadata } = decoded;
   const { notificationId, userId } = event.data;
   const before = rows.get(notificationId) ?? index.get(notificationId);
-  const row = rowAfter(before, event, recorded.stream);
+  const row = rowAfter(before, event, {
+    stream: recorded.stream,
+    recordedAt: metadata.recordedAt,
+  });
   if (row !== undefined) rows.set(notificationId, row);
   const isWaitingForChannel =
     event.type === 'DeliverySkipped' && NO_CHANNEL_REASONS.has(event.data.reason);
