@@ -9,7 +9,7 @@ import { testNatsServer } from '../support/nats-server.ts';
 import { until } from '../support/until.ts';
 import { SLOW_TEST_MS } from '../support/timeouts.ts';
 
-const RunSchema = z.strictObject({
+const RunSchema = z.object({
   pid: z.int(),
   store: z.string(),
   nats: z.string(),

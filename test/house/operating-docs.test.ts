@@ -21,6 +21,7 @@ const places = [
   'src/projections/publisher',
   'src/adapters/nats',
   'src/adapters/eventstore/embedded',
+  'src/kernel/decider/decider.ts',
   'src/adapters/sqlite/file-lock.ts',
   'src/domain/ports/hidden-stream.ts',
   'src/adapters/sqlite/open.ts',

@@ -284,7 +284,7 @@ export function decider<S, E extends { readonly type: string }>(aggregate: Aggre
         // Trying again does not help.
         if (result.reason === 'stream_deleted') {
           const message = `cannot append to ${stream}: it was deleted for ever`;
-          throw new TocsinError('refused', result.reason, message, { hint: DELETED_HINT });
+          throw new TocsinError('refused', 'stream_deleted', message, { hint: DELETED_HINT });
         }
         throw unwritable(`the event store refused: ${result.message}`, result.reason);
       case 'conflict':
