@@ -120,7 +120,10 @@ export function outcomeOfStatus(answer: Answer, now: Instant): SendOutcome {
 }
 
 /** Seconds, or what some servers send in their place; never a sign, which `Date.parse` would take for a year. */
-const SECONDS = /^\d{1,9}(?:\.\d{1,9})?$/;
+const SECONDS = /^\d+(?:\.\d+)?$/;
+
+/** A year: more than anybody waits. */
+const MAX_SECONDS = 31_536_000;
 
 /** The three forms of RFC 9110, 5.6.7. */
 const HTTP_DATE = /^[A-Z][a-z]{2,8},? .*\d{2}:\d{2}:\d{2}/;
@@ -132,7 +135,9 @@ const HTTP_DATE = /^[A-Z][a-z]{2,8},? .*\d{2}:\d{2}:\d{2}/;
 export function retryAfter({ headers }: Answer, now: Instant): number | undefined {
   for (const name of ['x-ogw-ratelimit-reset', 'retry-after']) {
     const after = headers[name]?.trim() ?? '';
-    if (SECONDS.test(after)) return Math.ceil(Number(after) * 1000);
+    if (SECONDS.test(after)) {
+      return Math.ceil(Math.min(Number(after), MAX_SECONDS) * 1000);
+    }
     // The oldest form names no zone; all are in UTC.
     const utc = after.endsWith('GMT') ? after : `${after} GMT`;
     const at = HTTP_DATE.test(after) ? Date.parse(utc) : Number.NaN;

@@ -67,8 +67,8 @@ export function connectToFirst(options: ConnectOptions, signal: AbortSignal): Pr
         socket.destroy(new Error('connected to another address'));
         return;
       }
+      // The listener of errors stays: the socket can break before the request listens.
       open.delete(socket);
-      socket.off('error', failed);
       finish({ kind: 'connected', socket });
     });
     nextTry = setTimeout(tryNext, NEXT_AFTER_MS);
@@ -102,7 +102,11 @@ function failureOf(errors: readonly Error[]): Connected {
   const codes = errors.map((error) => ('code' in error ? String(error.code) : ''));
   const has = (pattern: RegExp): boolean => codes.some((code) => pattern.test(code));
   if (has(/NO_APPLICATION_PROTOCOL/)) return { kind: 'no_protocol' };
-  if (has(/^ERR_TLS_|CERT|SELF_SIGNED|UNABLE_TO_/)) return { kind: 'tls', code: 'tls_invalid' };
+  // An address that is away for a while may have the valid certificate.
+  const invalid = /^ERR_TLS_|CERT|SELF_SIGNED|UNABLE_TO_/;
+  if (codes.length > 0 && codes.every((code) => invalid.test(code))) {
+    return { kind: 'tls', code: 'tls_invalid' };
+  }
   if (has(/^ERR_SSL_|^EPROTO$/)) return { kind: 'tls', code: 'tls_failed' };
   return { kind: 'unsent', code: 'network_error' };
 }

@@ -2,11 +2,10 @@
 // how far the call got. HTTP/1.1 is offered first; a receiver that speaks HTTP/2 only gets it.
 import type { LookupAddress } from 'node:dns';
 import { request as httpRequest } from 'node:http';
-import { connect as http2Connect } from 'node:http2';
+import { connect as http2Connect, constants } from 'node:http2';
 import type { Socket } from 'node:net';
-import type { Readable } from 'node:stream';
 import { connectToFirst, type Connected } from './connect.ts';
-import { readBody } from './read-body.ts';
+import { readBody, type ReadBody } from './read-body.ts';
 
 export type PostRequest = {
   readonly url: URL;
@@ -47,6 +46,9 @@ export type Posted =
   /** The request may have arrived. */
   | { readonly kind: 'unanswered'; readonly code: 'provider_timeout' | 'network_error' };
 
+/** Some receivers answer with more than the 16 KiB that Node reads. */
+const MAX_HEADER_BYTES = 128 * 1024;
+
 const KNOWN_HEADERS = ['retry-after', 'x-ogw-ratelimit-reset'] as const;
 
 /** Makes the call. Never rejects. */
@@ -62,8 +64,10 @@ export async function post(options: PostRequest): Promise<Posted> {
     connected = await connectToFirst({ ...options, protocol }, connecting);
   }
   if (connected.kind !== 'connected') return notConnected(connected, signal);
+  // Nothing was written yet.
+  if (connected.socket.destroyed) return { kind: 'unsent', code: 'network_error' };
   const call = protocol === 'h2' ? callHttp2 : callHttp1;
-  return exchange(call(options, connected.socket), options, AbortSignal.any([signal, whole]));
+  return exchange(call(options, connected.socket), AbortSignal.any([signal, whole]));
 }
 
 function notConnected(
@@ -81,17 +85,16 @@ function notConnected(
 type Answer = {
   readonly status: number;
   readonly header: (name: string) => string | undefined;
-  readonly body: Readable;
+  readonly body: ReadBody;
 };
+
+/** The receiver says that it has not processed the request (RFC 9113, 8.7). */
+class UnprocessedError extends Error {}
 
 /** A request on its way; `answer` rejects when none can come any more. */
 type Call = { readonly answer: Promise<Answer>; readonly destroy: () => void };
 
-async function exchange(
-  { answer, destroy }: Call,
-  { limits }: PostRequest,
-  signal: AbortSignal,
-): Promise<Posted> {
+async function exchange({ answer, destroy }: Call, signal: AbortSignal): Promise<Posted> {
   const { promise: over, resolve } = Promise.withResolvers<'late'>();
   const late = (): void => {
     resolve('late');
@@ -101,8 +104,7 @@ async function exchange(
   try {
     const first = await Promise.race([answer, over]);
     if (first === 'late') return { kind: 'unanswered', code: 'provider_timeout' };
-    const { status, header } = first;
-    const body = readBody(first.body, limits.maxBytes);
+    const { status, header, body } = first;
     await Promise.race([body.ended, over]);
     return {
       kind: 'answer',
@@ -110,8 +112,9 @@ async function exchange(
       headers: Object.fromEntries(KNOWN_HEADERS.map((name) => [name, header(name)])),
       body: body.text(header('content-encoding')),
     };
-  } catch {
-    // Whatever broke the connection, the request was under way; the error may quote the address.
+  } catch (error) {
+    if (error instanceof UnprocessedError) return { kind: 'unsent', code: 'network_error' };
+    // Whatever else broke the connection, the request was under way; the error may quote the address.
     return { kind: 'unanswered', code: 'network_error' };
   } finally {
     signal.removeEventListener('abort', late);
@@ -119,7 +122,7 @@ async function exchange(
   }
 }
 
-function callHttp1({ url, headers, body }: PostRequest, socket: Socket): Call {
+function callHttp1({ url, headers, body, limits }: PostRequest, socket: Socket): Call {
   const { promise: answer, resolve, reject } = Promise.withResolvers<Answer>();
   const request = httpRequest({
     method: 'POST',
@@ -127,6 +130,9 @@ function callHttp1({ url, headers, body }: PostRequest, socket: Socket): Call {
     path: url.pathname + url.search,
     // No connection pool: pools are keyed by name, and this call is bound to checked addresses.
     createConnection: () => socket,
+    // What these refuse counts as no answer, and the message would be sent again. Nothing follows on this connection.
+    maxHeaderSize: MAX_HEADER_BYTES,
+    insecureHTTPParser: true,
     headers: {
       ...commonHeaders(headers, body),
       host: url.host,
@@ -134,12 +140,18 @@ function callHttp1({ url, headers, body }: PostRequest, socket: Socket): Call {
     },
   });
   request.on('error', reject);
+  // As after `101 Switching Protocols`, which Node ends without an error.
+  request.on('close', () => {
+    reject(new Error('the receiver ended the call without an answer'));
+  });
   request.on('response', (response) => {
     const header = (name: string): string | undefined => {
       const value = response.headers[name];
       return typeof value === 'string' ? value : undefined;
     };
-    resolve({ status: response.statusCode ?? 0, header, body: response });
+    // Read from now on: an error behind the body can close the response in this turn.
+    const read = readBody(response, limits.maxBytes);
+    resolve({ status: response.statusCode ?? 0, header, body: read });
   });
   request.end(body);
   const destroy = (): void => {
@@ -149,7 +161,7 @@ function callHttp1({ url, headers, body }: PostRequest, socket: Socket): Call {
   return { answer, destroy };
 }
 
-function callHttp2({ url, headers, body }: PostRequest, socket: Socket): Call {
+function callHttp2({ url, headers, body, limits }: PostRequest, socket: Socket): Call {
   const { promise: answer, resolve, reject } = Promise.withResolvers<Answer>();
   const session = http2Connect(url.origin, {
     createConnection: () => socket,
@@ -161,7 +173,13 @@ function callHttp2({ url, headers, body }: PostRequest, socket: Socket): Call {
     ':path': url.pathname + url.search,
     ...commonHeaders(headers, body),
   });
-  stream.on('error', reject);
+  session.on('goaway', (_code, lastStreamId) => {
+    if (stream.id !== undefined && lastStreamId < stream.id) reject(new UnprocessedError());
+  });
+  stream.on('error', (error) => {
+    const isRefused = stream.rstCode === constants.NGHTTP2_REFUSED_STREAM;
+    reject(isRefused ? new UnprocessedError() : error);
+  });
   stream.on('close', () => {
     reject(new Error('the receiver closed the stream without an answer'));
   });
@@ -170,7 +188,8 @@ function callHttp2({ url, headers, body }: PostRequest, socket: Socket): Call {
       const value = received[name];
       return typeof value === 'string' ? value : undefined;
     };
-    resolve({ status: Number(received[':status']), header, body: stream });
+    const read = readBody(stream, limits.maxBytes);
+    resolve({ status: Number(received[':status']), header, body: read });
   });
   stream.end(body);
   const destroy = (): void => {
