@@ -7,7 +7,7 @@ import { productAnswer, raiseText } from '../support/raise-lines.ts';
 import { decidedList, storedList } from '../support/decided.ts';
 import { makeWorld } from '../support/world.ts';
 import { smallDataText } from './generate.ts';
-import { SLOW_TEST_MS } from '../support/timeouts.ts';
+import { LONG_PROOF_MS } from '../support/timeouts.ts';
 
 const here = (name: string): string => readFileSync(new URL(name, import.meta.url), 'utf8');
 
@@ -86,6 +86,6 @@ describe('the recorded data set [needs TOCSIN_TEST_DATA]', () => {
       expect(oracle(text)).toEqual(answer);
       expect(await world.project()).toMatchObject({ triggered: 0, published: 0 });
     },
-    SLOW_TEST_MS,
+    LONG_PROOF_MS,
   );
 });

@@ -5,7 +5,7 @@ import { expect } from 'vitest';
 import { z } from 'zod';
 import { testCli, type Cli } from './cli.ts';
 import { rawStream } from './jetstream.ts';
-import { SLOW_TEST_MS } from './timeouts.ts';
+import { LONG_PROOF_MS } from './timeouts.ts';
 import { testNatsServer } from './nats-server.ts';
 
 /** The expected values, from an oracle. */
@@ -38,7 +38,7 @@ export async function throughTheCommands(
   await using folder = testCli();
   const env = through === 'the front' ? { TOCSIN_STORE: await front(folder) } : {};
   const cli = {
-    json: (args: readonly string[]) => folder[way](args, { env, timeoutMs: SLOW_TEST_MS }),
+    json: (args: readonly string[]) => folder[way](args, { env, timeoutMs: LONG_PROOF_MS }),
   };
   await using nats = await testNatsServer();
   await using stream = await rawStream(nats.url);
