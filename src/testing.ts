@@ -33,3 +33,16 @@ export {
   type InMemoryTocsin,
   type SentMessage,
 } from './facade/in-memory.ts';
+export {
+  ALL_PROMISES,
+  PROMISES_OF_SERVERS,
+  type StoreFixture,
+  type StorePromises,
+} from './facade/contracts/event-store-support.ts';
+export { eventStoreContract } from './facade/contracts/event-store.ts';
+export { outputContract, type OutputHarness } from './facade/contracts/output.ts';
+export {
+  requestQueueContract,
+  type RequestQueueHarness,
+} from './facade/contracts/request-queue.ts';
+export type { ContractRunner } from './facade/contracts/runner.ts';

@@ -8,7 +8,7 @@ import {
   events,
   idsOf,
   write,
-} from '../contracts/event-store.support.ts';
+} from '../../src/facade/contracts/event-store-support.ts';
 import { child, opened, temporaryFile } from './embedded.support.ts';
 import { SLOW_TEST_MS } from '../support/timeouts.ts';
 

@@ -10,7 +10,7 @@ import {
   events,
   streamForwards,
   write,
-} from '../contracts/event-store.support.ts';
+} from '../../src/facade/contracts/event-store-support.ts';
 import { codeOf, opened, temporaryFile } from './embedded.support.ts';
 
 /** A closed store's file with a few events in it. */

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { embeddedReader } from '../../src/adapters/eventstore/embedded/store.ts';
-import { all, anEvent, follow, write } from '../contracts/event-store.support.ts';
+import { all, anEvent, follow, write } from '../../src/facade/contracts/event-store-support.ts';
 import { child, codeOf, opened, temporaryFile } from './embedded.support.ts';
 
 const forwards = { direction: 'forwards', prefixes: [] } as const;

@@ -19,7 +19,7 @@ import { appender, type AppendedStore } from '../../src/adapters/eventstore/esdb
 import type { AppendLink } from '../../src/adapters/eventstore/esdb/append-stream.ts';
 import { field, numberField } from '../../src/adapters/eventstore/wire/protobuf-writer.ts';
 import type { RecordedEvent } from '../../src/domain/core/recorded-event.ts';
-import { anEvent } from '../contracts/event-store.support.ts';
+import { anEvent } from '../../src/facade/contracts/event-store-support.ts';
 
 /** The answer to the n-th message, from 0; without one the server is silent. */
 type Leader = (n: number, to: BatchAddress) => Buffer | undefined;

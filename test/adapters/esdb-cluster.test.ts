@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { eventStoreDb } from '../../src/adapters/eventstore/esdb/store.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
-import { all, anEvent } from '../contracts/event-store.support.ts';
+import { all, anEvent } from '../../src/facade/contracts/event-store-support.ts';
 import { silentLogger } from '../../src/domain/ports/logger.ts';
 import { esdbCluster, type EsdbCluster, type Fault } from '../support/esdb-cluster.ts';
 import { until } from '../support/until.ts';

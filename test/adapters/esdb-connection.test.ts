@@ -11,7 +11,7 @@ import {
   type EventStoreDbOptions,
 } from '../../src/adapters/eventstore/esdb/store.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
-import { all, anEvent } from '../contracts/event-store.support.ts';
+import { all, anEvent } from '../../src/facade/contracts/event-store-support.ts';
 import { jsonEvents } from '../conformance/front.support.ts';
 import { bound } from '../support/grpc-servers.ts';
 import { aFront } from './front.support.ts';

@@ -11,7 +11,7 @@ import {
 } from '../../src/adapters/eventstore/esdb/store.ts';
 import { TocsinError } from '../../src/domain/core/errors.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
-import { all, anEvent } from '../contracts/event-store.support.ts';
+import { all, anEvent } from '../../src/facade/contracts/event-store-support.ts';
 import { selfSigned, type Certificate } from '../support/certificate.ts';
 import { aFront } from './front.support.ts';
 

@@ -14,7 +14,7 @@ import {
   type EventStoreDbOptions,
 } from '../../src/adapters/eventstore/esdb/store.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
-import { all, anEvent, follow } from '../contracts/event-store.support.ts';
+import { all, anEvent, follow } from '../../src/facade/contracts/event-store-support.ts';
 import { jsonEvents } from '../conformance/front.support.ts';
 import { selfSigned } from '../support/certificate.ts';
 import { testCli } from '../support/cli.ts';

@@ -11,7 +11,7 @@ import {
 import { jsonLogger } from '../../src/adapters/logging/pino.ts';
 import type { AppendResult, EventStore } from '../../src/domain/ports/event-store.ts';
 import { apiWorld } from '../api/api.support.ts';
-import { anEvent } from '../contracts/event-store.support.ts';
+import { anEvent } from '../../src/facade/contracts/event-store-support.ts';
 import { aFront } from './front.support.ts';
 
 /** Room for a new log and some events. */

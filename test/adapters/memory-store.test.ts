@@ -2,7 +2,13 @@ import { describe, expect, test } from 'vitest';
 import type { Fault, FaultScript } from '../../src/adapters/eventstore/memory/faults.ts';
 import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
 import { TocsinError } from '../../src/domain/core/errors.ts';
-import { allForwards, events, follow, idsOf, write } from '../contracts/event-store.support.ts';
+import {
+  allForwards,
+  events,
+  follow,
+  idsOf,
+  write,
+} from '../../src/facade/contracts/event-store-support.ts';
 
 /** Gives the fault to the nth operation of a kind. */
 const nth =

@@ -4,7 +4,7 @@ import { connect, type Msg, type NatsConnection } from 'nats';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { jetStreamOutput } from '../../src/adapters/nats/output.ts';
 import { TocsinError } from '../../src/domain/core/errors.ts';
-import { failureOf, listMessages } from '../contracts/output.suite.ts';
+import { failureOf, listMessages } from '../../src/facade/contracts/output.ts';
 import { testNatsServer, type TestNatsServer } from '../support/nats-server.ts';
 
 let server: TestNatsServer;

@@ -10,7 +10,7 @@ import {
   listMessage,
   listMessages,
   storedIds,
-} from '../contracts/output.suite.ts';
+} from '../../src/facade/contracts/output.ts';
 import { testNatsServer, type TestNatsOptions } from '../support/nats-server.ts';
 import { SLOW_TEST_MS } from '../support/timeouts.ts';
 

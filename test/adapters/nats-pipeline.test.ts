@@ -2,7 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Pipeline } from '../../src/adapters/nats/pipeline.ts';
 import type { OutputFailure } from '../../src/projections/output.ts';
-import { failureOf, listMessages } from '../contracts/output.suite.ts';
+import { failureOf, listMessages } from '../../src/facade/contracts/output.ts';
 
 function open({ bytes = 1_000, stallAfterMs = 5_000 } = {}) {
   const sent: number[] = [];

@@ -5,7 +5,7 @@ import { jetStreamOutput } from '../../src/adapters/nats/output.ts';
 import { deliveryNumbers } from '../../src/adapters/nats/pull.ts';
 import { jetStreamReader } from '../../src/adapters/nats/reader.ts';
 import type { OutputMessage, StoredMessage } from '../../src/projections/output.ts';
-import { failureOf, listMessages } from '../contracts/output.suite.ts';
+import { failureOf, listMessages } from '../../src/facade/contracts/output.ts';
 import { testNatsServer, type TestNatsServer } from '../support/nats-server.ts';
 import { SLOW_TEST_MS } from '../support/timeouts.ts';
 

@@ -5,7 +5,7 @@ import { jetStreamOutput } from '../../src/adapters/nats/output.ts';
 import { watchOutput, type WatchOptions } from '../../src/adapters/nats/watch.ts';
 import { TocsinError } from '../../src/domain/core/errors.ts';
 import type { OutputSession } from '../../src/projections/output.ts';
-import { failureOf, idsTo, listMessages } from '../contracts/output.suite.ts';
+import { failureOf, idsTo, listMessages } from '../../src/facade/contracts/output.ts';
 import { testNatsServer, type TestNatsServer } from '../support/nats-server.ts';
 
 let server: TestNatsServer;

@@ -17,7 +17,7 @@ import { openEmbeddedStore } from '../../src/adapters/eventstore/embedded/store.
 import { eventStoreDb } from '../../src/adapters/eventstore/esdb/store.ts';
 import { createFront } from '../../src/adapters/eventstore/front/front.ts';
 import { storeFile } from '../adapters/front.support.ts';
-import { anEvent } from '../contracts/event-store.support.ts';
+import { anEvent } from '../../src/facade/contracts/event-store-support.ts';
 import { all, APPEND_CALLS, aStream, failure, jsonEvents, served } from './front.support.ts';
 import { listener } from './subscribe.support.ts';
 

@@ -1,3 +1,4 @@
+import * as runner from 'vitest';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -5,8 +6,11 @@ import { afterAll, beforeAll, describe } from 'vitest';
 import { eventStoreDb } from '../../src/adapters/eventstore/esdb/store.ts';
 import { createFront, type Front } from '../../src/adapters/eventstore/front/front.ts';
 import { SERVER_VERSIONS } from '../../src/adapters/eventstore/front/server-version.ts';
-import { eventStoreContract } from './event-store.suite.ts';
-import { ALL_PROMISES, PROMISES_OF_SERVERS } from './event-store.support.ts';
+import { eventStoreContract } from '../../src/facade/contracts/event-store.ts';
+import {
+  ALL_PROMISES,
+  PROMISES_OF_SERVERS,
+} from '../../src/facade/contracts/event-store-support.ts';
 
 /** Every version with one client; the other client makes the same calls. */
 const RUNS = [
@@ -31,6 +35,7 @@ describe.each(RUNS)(
     });
 
     eventStoreContract(
+      runner,
       'the EventStoreDB adapter',
       () => {
         let store = open();
@@ -56,6 +61,7 @@ const real = process.env['TOCSIN_TEST_ESDB'];
 const needed = real === undefined ? ' [needs TOCSIN_TEST_ESDB]' : '';
 describe.skipIf(real === undefined)(`eventStoreDb with a real server${needed}`, () => {
   eventStoreContract(
+    runner,
     'the EventStoreDB adapter',
     () => {
       let store = eventStoreDb({ connectionString: real ?? '' });

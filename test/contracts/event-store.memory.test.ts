@@ -1,8 +1,10 @@
+import * as runner from 'vitest';
 import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
-import { eventStoreContract } from './event-store.suite.ts';
-import { ALL_PROMISES } from './event-store.support.ts';
+import { eventStoreContract } from '../../src/facade/contracts/event-store.ts';
+import { ALL_PROMISES } from '../../src/facade/contracts/event-store-support.ts';
 
 eventStoreContract(
+  runner,
   'the memory store',
   () => {
     const store = memoryStore();

@@ -1,9 +1,10 @@
+import * as runner from 'vitest';
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { recordingOutput } from '../../src/adapters/memory/recording-output.ts';
-import { failureOf, listMessages, outputContract } from './output.suite.ts';
+import { failureOf, listMessages, outputContract } from '../../src/facade/contracts/output.ts';
 
-outputContract('recordingOutput', async () => {
+outputContract(runner, 'recordingOutput', async () => {
   const output = recordingOutput();
   return Promise.resolve({
     output,

@@ -1,8 +1,9 @@
+import * as runner from 'vitest';
 import { connect } from 'nats';
 import { afterAll, beforeAll } from 'vitest';
 import { jetStreamOutput } from '../../src/adapters/nats/output.ts';
 import { testNatsServer, type TestNatsServer } from '../support/nats-server.ts';
-import { listMessage, outputContract } from './output.suite.ts';
+import { listMessage, outputContract } from '../../src/facade/contracts/output.ts';
 
 let server: TestNatsServer;
 
@@ -13,7 +14,7 @@ afterAll(async () => {
   await server[Symbol.asyncDispose]();
 });
 
-outputContract('jetStreamOutput', async () => {
+outputContract(runner, 'jetStreamOutput', async () => {
   const output = jetStreamOutput({ servers: server.url });
   const client = await connect({ servers: server.url });
   const { streams } = await client.jetstreamManager();

@@ -1,11 +1,12 @@
+import * as runner from 'vitest';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { sqliteOutput } from '../../src/adapters/sqlite/messages/output.ts';
-import { outputContract } from './output.suite.ts';
+import { outputContract } from '../../src/facade/contracts/output.ts';
 
-outputContract('sqliteOutput', async () => {
+outputContract(runner, 'sqliteOutput', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'tocsin-messages-'));
   const file = join(folder, 'messages.db');
   const sql = (text: string): void => {

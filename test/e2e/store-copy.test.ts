@@ -6,7 +6,7 @@ import { embeddedReader } from '../../src/adapters/eventstore/embedded/store.ts'
 import type { RecordedEvent } from '../../src/domain/core/recorded-event.ts';
 import { eventStoreDb } from '../../src/adapters/eventstore/esdb/store.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
-import { anEvent } from '../contracts/event-store.support.ts';
+import { anEvent } from '../../src/facade/contracts/event-store-support.ts';
 import type { Cli } from '../support/cli.ts';
 import { faultyLink } from '../support/faulty-link.ts';
 import { testPartition } from '../support/partition.ts';

@@ -8,7 +8,7 @@ import type { EventStore } from '../../src/domain/ports/event-store.ts';
 import { openProjector } from '../../src/kernel/open-projector.ts';
 import { openKernel } from '../../src/kernel/open-kernel.ts';
 import type { CopyContext } from '../../src/kernel/copy/copy-log.ts';
-import { anEvent } from '../contracts/event-store.support.ts';
+import { anEvent } from '../../src/facade/contracts/event-store-support.ts';
 import { copy, shifted } from '../support/copies.ts';
 import { seededRandom } from '../support/random.ts';
 import { anInput, eventsOf, makeWorld, QUICK, raised } from '../support/world.ts';

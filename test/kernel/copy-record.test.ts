@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
 import { formatPosition, START_POSITION } from '../../src/domain/core/positions.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
-import { anEvent } from '../contracts/event-store.support.ts';
+import { anEvent } from '../../src/facade/contracts/event-store-support.ts';
 import { copy, moved, recordsOf, sendTo, shifted } from '../support/copies.ts';
 import { anInput, eventsOf, makeWorld, raised } from '../support/world.ts';
 

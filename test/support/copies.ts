@@ -9,7 +9,7 @@ import { copyLog, type CopyContext, type CopyResult } from '../../src/kernel/cop
 import { openKernel } from '../../src/kernel/open-kernel.ts';
 import { openProjector } from '../../src/kernel/open-projector.ts';
 import { scheduleProduct } from '../../src/schedule/triggers.ts';
-import { anEvent } from '../contracts/event-store.support.ts';
+import { anEvent } from '../../src/facade/contracts/event-store-support.ts';
 import { anInput, eventsOf, QUICK, raised, type World } from './world.ts';
 
 export function copy(

@@ -1,14 +1,14 @@
 // Shared by the suites of the event store port. A log may hold other events: every test uses a stream prefix of its own and
 // assumes no position.
-import type { EventToAppend, RecordedEvent } from '../../src/domain/core/recorded-event.ts';
-import type { Position } from '../../src/domain/core/positions.ts';
+import type { EventToAppend, RecordedEvent } from '../../domain/core/recorded-event.ts';
+import type { Position } from '../../domain/core/positions.ts';
 import type {
   AppendResult,
   EventStore,
   ExpectedRevision,
   SubscribeOptions,
   SubscriptionEntry,
-} from '../../src/domain/ports/event-store.ts';
+} from '../../domain/ports/event-store.ts';
 
 /** A store under test, and how to get rid of it. */
 export type StoreFixture = {

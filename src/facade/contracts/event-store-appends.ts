@@ -1,6 +1,7 @@
-import { describe, expect, test } from 'vitest';
-import { comparePositions } from '../../src/domain/core/positions.ts';
-import type { EventToAppend } from '../../src/domain/core/recorded-event.ts';
+import { expect } from './expect.ts';
+import type { ContractRunner } from './runner.ts';
+import { comparePositions } from '../../domain/core/positions.ts';
+import type { EventToAppend } from '../../domain/core/recorded-event.ts';
 import {
   allForwards,
   anEvent,
@@ -11,11 +12,14 @@ import {
   uniquePrefix,
   write,
   type StoreUnderTest,
-} from './event-store.support.ts';
+} from './event-store-support.ts';
 
 const WRITERS = 64;
 
-export function appendSuite({ store, fixture, promises }: StoreUnderTest): void {
+export function appendSuite(
+  { describe, test }: ContractRunner,
+  { store, fixture, promises }: StoreUnderTest,
+): void {
   describe('append at an exact revision', () => {
     test('numbers a stream from 0 without gaps and answers with the last event', async () => {
       const stream = `${uniquePrefix()}a`;

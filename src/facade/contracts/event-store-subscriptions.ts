@@ -1,7 +1,8 @@
-import * as fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
-import { comparePositions } from '../../src/domain/core/positions.ts';
-import type { EventStore, SubscriptionEntry } from '../../src/domain/ports/event-store.ts';
+import { expect } from './expect.ts';
+import { forRandomCases } from './random.ts';
+import type { ContractRunner } from './runner.ts';
+import { comparePositions } from '../../domain/core/positions.ts';
+import type { EventStore, SubscriptionEntry } from '../../domain/ports/event-store.ts';
 import {
   allForwards,
   events,
@@ -12,7 +13,7 @@ import {
   uniquePrefix,
   write,
   type StoreUnderTest,
-} from './event-store.support.ts';
+} from './event-store-support.ts';
 
 /** Writers that append until each has written its share; each knows its own stream's revision. */
 async function writeBeside(
@@ -46,7 +47,10 @@ function expectOrder(entries: readonly SubscriptionEntry[]): void {
   expect(places).toEqual(places.toSorted(comparePositions));
 }
 
-export function subscriptionSuite({ store, promises }: StoreUnderTest): void {
+export function subscriptionSuite(
+  { describe, test }: ContractRunner,
+  { store, promises }: StoreUnderTest,
+): void {
   describe('subscribeAll', () => {
     test('delivers the history, then caughtUp once, then live events', async () => {
       const prefix = uniquePrefix();
@@ -73,25 +77,18 @@ export function subscriptionSuite({ store, promises }: StoreUnderTest): void {
     });
 
     test('has no gap between history and live events during appends', async () => {
-      await fc.assert(
-        fc.asyncProperty(
-          fc.integer({ min: 1, max: 8 }),
-          fc.integer({ min: 1, max: 12 }),
-          fc.integer({ min: 0, max: 12 }),
-          async (writers, appends, before) => {
-            const prefix = uniquePrefix();
-            await writeBeside(store(), `${prefix}history-`, 2, before);
-            const writing = writeBeside(store(), prefix, writers, appends);
-            const follower = follow(store(), { prefixes: [prefix] });
-            await writing;
-            const log = await allForwards(store(), prefix);
-            await follower.untilEvents(log.length);
-            await follower.stop();
-            await expectExactly(store(), prefix, follower.entries);
-          },
-        ),
-        { numRuns: 15 },
-      );
+      await forRandomCases(15, async (draw) => {
+        const [writers, appends, before] = [draw(1, 8), draw(1, 12), draw(0, 12)];
+        const prefix = uniquePrefix();
+        await writeBeside(store(), `${prefix}history-`, 2, before);
+        const writing = writeBeside(store(), prefix, writers, appends);
+        const follower = follow(store(), { prefixes: [prefix] });
+        await writing;
+        const log = await allForwards(store(), prefix);
+        await follower.untilEvents(log.length);
+        await follower.stop();
+        await expectExactly(store(), prefix, follower.entries);
+      });
     });
 
     test('resumes from any delivered position with exactly the rest', async () => {

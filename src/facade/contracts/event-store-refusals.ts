@@ -1,7 +1,8 @@
-import { describe, expect, test } from 'vitest';
-import { MAX_STORED_DEPTH, type Json, type JsonObject } from '../../src/domain/core/json.ts';
-import type { AppendRefusal } from '../../src/domain/ports/event-store.ts';
-import type { EventToAppend } from '../../src/domain/core/recorded-event.ts';
+import { expect } from './expect.ts';
+import type { ContractRunner } from './runner.ts';
+import { MAX_STORED_DEPTH, type Json, type JsonObject } from '../../domain/core/json.ts';
+import type { AppendRefusal } from '../../domain/ports/event-store.ts';
+import type { EventToAppend } from '../../domain/core/recorded-event.ts';
 import {
   allForwards,
   anEvent,
@@ -10,13 +11,13 @@ import {
   uniquePrefix,
   write,
   type StoreUnderTest,
-} from './event-store.support.ts';
+} from './event-store-support.ts';
 
 const MIB = 1024 * 1024;
 /** Stores count a type's bytes once or twice; this leaves room for either. */
 const ROOM = 1024;
 
-export function refusalSuite({ store }: StoreUnderTest): void {
+export function refusalSuite({ describe, test }: ContractRunner, { store }: StoreUnderTest): void {
   const refusal = async (
     stream: string,
     list: readonly EventToAppend[],

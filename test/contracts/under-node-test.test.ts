@@ -1,0 +1,54 @@
+// The exported contract suites under node:test: a good adapter passes, and a broken one fails.
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+
+const testing = new URL('../../src/testing.ts', import.meta.url).href;
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'tocsin-node-test-'));
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true });
+});
+
+/** Runs the event store's suite under node:test over a memory store whose `append` is as given. */
+function run(append: string): Promise<{ readonly code: unknown; readonly stdout: string }> {
+  const file = join(folder, 'contract.test.mjs');
+  writeFileSync(
+    file,
+    `import * as runner from 'node:test';
+     import { ALL_PROMISES, eventStoreContract, memoryStore } from ${JSON.stringify(testing)};
+     eventStoreContract(runner, 'my store', async () => {
+       const store = memoryStore();
+       const append = ${append};
+       return { store: { ...store, append }, cleanup: () => store[Symbol.asyncDispose]() };
+     }, { ...ALL_PROMISES, isDurable: false });`,
+  );
+  return new Promise((resolve) => {
+    execFile(process.execPath, ['--test-reporter=tap', file], (error, stdout) => {
+      resolve({ code: error?.code ?? 0, stdout });
+    });
+  });
+}
+
+it('runs the exported suites under node:test', async () => {
+  const { code, stdout } = await run('store.append');
+  expect(stdout).toMatch(/^# pass [1-9]\d$/m);
+  expect(stdout).toMatch(/^# fail 0$/m);
+  expect(code).toBe(0);
+});
+
+it('fails a store that does not check the expected revision', async () => {
+  const { code, stdout } = await run(
+    `async (stream, expected, events) => {
+       const first = await store.append(stream, expected, events);
+       return first.outcome === 'conflict' ? store.append(stream, first.actual, events) : first;
+     }`,
+  );
+  expect(stdout).toContain('not ok');
+  expect(code).toBe(1);
+});
