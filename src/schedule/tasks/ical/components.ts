@@ -163,5 +163,12 @@ export function propertyError({ line, name }: ContentLine, message: string): Ent
 /** The unparsed value of a property, or the empty text. */
 export function rawValue({ lines }: Pick<Component, 'lines'>, name: string): string {
   const line = lines.find((found) => found.name === name);
-  return line === undefined ? '' : line.text.slice(line.text.indexOf(':') + 1).trim();
+  return line === undefined ? '' : valueOf(line);
+}
+
+/** Name and parameters; a quoted parameter may have a colon. */
+const BEFORE_VALUE = /^(?:[^":]|"[^"]*")*:/;
+
+export function valueOf({ text }: ContentLine): string {
+  return text.slice(BEFORE_VALUE.exec(text)?.[0].length ?? text.indexOf(':') + 1).trim();
 }

@@ -7,6 +7,8 @@ export type ContentLine = { readonly line: number; readonly name: string; readon
 const MAX_LINE_BYTES = 64 * 1024;
 /** So many bytes are read between two pauses. */
 const PAUSE_BYTES = 64 * 1024;
+/** Before the LF of one line end. */
+const MAX_CRS = 3;
 const [LF, CR, SPACE, TAB] = [10, 13, 32, 9];
 
 /** The bytes as UTF-8, without a byte order mark. Yields between parts of the work. */
@@ -40,7 +42,7 @@ export function* contentLines(bytes: Buffer): Generator<ContentLine | undefined,
       yield undefined;
     }
     const end = at;
-    at += bytes[at] === CR && bytes[at + 1] === LF ? 2 : 1;
+    at = afterLineEnd(bytes, at);
     line += 1;
     if (bytes[begin] === SPACE || bytes[begin] === TAB) {
       length += end - begin - 1;
@@ -53,6 +55,13 @@ export function* contentLines(bytes: Buffer): Generator<ContentLine | undefined,
     }
   }
   yield lineOfParts(parts, length, began);
+}
+
+/** CR LF, LF or CR; also CR CR LF, which programs write that translate line ends twice. */
+function afterLineEnd(bytes: Buffer, end: number): number {
+  let at = end;
+  while (bytes[at] === CR && at < end + MAX_CRS) at += 1;
+  return bytes[at] === LF ? at + 1 : end + 1;
 }
 
 function lineOfParts(

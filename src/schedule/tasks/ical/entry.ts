@@ -1,7 +1,7 @@
 // Reads one VTODO or VEVENT. docs/tasks.md describes which properties count.
 import { EntryError } from '../entry-problem.ts';
 import { oneLine } from '../../../domain/core/text.ts';
-import { lineOf, linesOf, rawValue, type Component } from './components.ts';
+import { lineOf, linesOf, rawValue, valueOf, type Component } from './components.ts';
 import type { ContentLine } from './content-lines.ts';
 import {
   isCompleted,
@@ -141,7 +141,7 @@ export function hidesOccurrence(component: Component, isCancellation: boolean): 
   if (component.name !== 'VEVENT') return false;
   if (isCancellation || isNamed(component, 'STATUS', 'CANCELLED')) return true;
   const start = lineOf(component, 'DTSTART');
-  const isWholeDay = start !== undefined && /^[^:]*:\s*\d{8}\s*$/.test(start.text);
+  const isWholeDay = start !== undefined && /^\d{8}$/.test(valueOf(start));
   return isWholeDay || isNamed(component, 'TRANSP', 'TRANSPARENT');
 }
 

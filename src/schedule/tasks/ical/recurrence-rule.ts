@@ -1,5 +1,5 @@
 // Parses and checks a recurrence rule (RECUR value).
-import { propertyError } from './components.ts';
+import { propertyError, valueOf } from './components.ts';
 import type { ContentLine } from './content-lines.ts';
 
 const FREQUENCIES = [
@@ -38,7 +38,7 @@ const MAX_LIST = 366;
 
 /** Reads a rule such as `FREQ=WEEKLY;BYDAY=MO`. @throws EntryError when it is invalid */
 export function readRecurrenceRule(line: ContentLine): RecurrenceRule {
-  const text = line.text.slice(line.text.indexOf(':') + 1).trim();
+  const text = valueOf(line);
   const parts = new Map<string, string>();
   for (const part of text.split(';')) {
     if (part === '') continue;
