@@ -1,5 +1,6 @@
 // Tests `tocsin start` from outside: first and second start, other terminals, signals and kills.
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { QUIET_END, testCli, type Cli, type CliProcess } from '../support/cli.ts';
@@ -13,6 +14,8 @@ const RunSchema = z.object({
   pid: z.int(),
   store: z.string(),
   nats: z.string(),
+  ownNats: z.boolean(),
+  storeFile: z.string().optional(),
   http: z.string(),
   /** Absent with servers of the user. */
   receiver: z.string().optional(),
@@ -134,6 +137,28 @@ describe('start without --once', { timeout: SLOW_TEST_MS }, () => {
     ]);
     expect(await isReady(http)).toBe(true);
     expect(readRun(cli)).toEqual(start.run);
+
+    // Another account of the machine knows the ports, and not the credentials.
+    const { password: storeToken } = new URL(start.run.store.replace('esdb:', 'http:'));
+    const { password: natsPassword, host } = new URL(nats);
+    expect(statSync(cli.path('var/run.json')).mode & 0o777).toBe(0o600);
+    for (const others of [
+      start.run.store.replace(storeToken, 'guess'),
+      start.run.store.replace(/\/\/.*@/, '//'),
+    ]) {
+      expect(await cli.call(['token', 'list', '--store', others])).toMatchObject({ code: 2 });
+      expect(await cli.call(['raise', '--file', '/dev/null', '--store', others])).not.toMatchObject(
+        { code: 0 },
+      );
+    }
+    await expect(rawStream(`nats://${host}`)).rejects.toThrow(/authorization/i);
+    const said = start.stdout() + start.stderr() + watch.stdout() + watch.stderr();
+    for (const secret of [storeToken, natsPassword]) {
+      expect(secret).toHaveLength(43);
+      expect(said).not.toContain(secret);
+      const commandLines = execFileSync('ps', ['-axww', '-o', 'command='], { encoding: 'utf8' });
+      expect(commandLines).not.toContain(secret);
+    }
 
     watch.kill('SIGINT');
     expect(await watch.ended()).toMatchObject(QUIET_END);

@@ -25,7 +25,11 @@ export type RawStream = AsyncDisposable & {
 
 /** Looks at one stream of a server. */
 export async function rawStream(url: string, stream = 'TOCSIN'): Promise<RawStream> {
-  const client = await connect({ servers: url, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
+  // The client takes no credentials from an address.
+  const { host, username: user, password: pass } = new URL(url);
+  const access = user === '' ? {} : { user, pass };
+  const retries = { maxReconnectAttempts: -1, reconnectTimeWait: 50 };
+  const client = await connect({ servers: host, ...access, ...retries });
   const manager = await client.jetstreamManager({ checkAPI: false });
 
   const last: RawStream['last'] = async () => {

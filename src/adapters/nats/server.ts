@@ -1,8 +1,8 @@
-// Runs a nats-server as a child process, for `start`, examples and tests: JetStream, loopback only, no accounts. It
+// Runs a nats-server as a child process, for `start`, examples and tests: JetStream, loopback only. It
 // stops with its parent, except after a SIGKILL of the parent: the next start finds it through the pid file.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
@@ -24,6 +24,8 @@ export type NatsServerOptions = {
   readonly pidFile?: string | undefined;
   /** Default `nats-server.log` in the store's folder; appended to. */
   readonly logFile?: string | undefined;
+  /** The only user that it accepts; without it, whoever reaches the port. Kept in a file for its owner only. */
+  readonly user?: { readonly name: string; readonly password: string } | undefined;
   /** A configuration file of nats-server for other settings, such as users. */
   readonly configFile?: string | undefined;
   /** Default true; only tests need a server without JetStream. */
@@ -36,6 +38,7 @@ export type NatsServerOptions = {
 
 /** A running nats-server; disposing it stops it. */
 export type NatsServer = AsyncDisposable & {
+  /** With user and password, if it has a user. */
   readonly url: string;
   readonly port: number;
   readonly pid: number;
@@ -66,7 +69,7 @@ let endsThemAtExit = false;
 export async function startNatsServer(options: NatsServerOptions): Promise<NatsServer> {
   const storeDir = resolve(options.storeDir);
   const binary = options.binary ?? findNatsServer();
-  await mkdir(storeDir, { recursive: true });
+  await mkdir(storeDir, { recursive: true, mode: 0o700 });
   if (options.pidFile !== undefined) await refuseSecond(options.pidFile);
   const logFile = options.logFile ?? join(storeDir, 'nats-server.log');
   const deadline = Date.now() + (options.startTimeoutMs ?? startTimeoutMs);
@@ -74,15 +77,30 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
   for (;;) {
     const logStart = await sizeOf(logFile);
     await removePortsFiles(storeDir);
-    const child = launch(binary, argumentsOf(options, storeDir), logFile);
+    const configFile = await configFileOf(options, storeDir);
+    const child = launch(binary, argumentsOf({ ...options, configFile }, storeDir), logFile);
     const port = await ready(child, storeDir, deadline, options.signal);
-    if (port !== undefined) return await serverOf(child, port, storeDir, options.pidFile);
+    if (port !== undefined) return await serverOf(child, port, storeDir, options);
     options.signal?.throwIfAborted();
     const log = (await readFile(logFile)).subarray(logStart).toString('utf8');
     const taken = log.includes('address already in use');
     if (!taken || Date.now() > portDeadline) throw startFailure(binary, log, taken, options.port);
     await sleep(pollMs * 5);
   }
+}
+
+async function configFileOf(
+  { user, configFile }: NatsServerOptions,
+  storeDir: string,
+): Promise<string | undefined> {
+  if (user === undefined) return configFile;
+  const file = join(storeDir, 'users.conf');
+  const users = [{ user: user.name, password: user.password }];
+  const includes =
+    configFile === undefined ? '' : `include ${JSON.stringify(resolve(configFile))}\n`;
+  await rm(file, { force: true });
+  await writeFile(file, `${includes}authorization ${JSON.stringify({ users })}\n`, { mode: 0o600 });
+  return file;
 }
 
 function argumentsOf(options: NatsServerOptions, storeDir: string): readonly string[] {
@@ -145,7 +163,7 @@ async function serverOf(
   child: ChildProcess,
   port: number,
   storeDir: string,
-  pidFile: string | undefined,
+  { pidFile, user }: NatsServerOptions,
 ): Promise<NatsServer> {
   const pid = child.pid ?? 0;
   const exited = new Promise<void>((done) => {
@@ -166,7 +184,7 @@ async function serverOf(
     if (pidFile !== undefined) await rm(pidFile, { force: true });
   };
   return {
-    url: `nats://127.0.0.1:${port}`,
+    url: `nats://${user === undefined ? '' : `${user.name}:${user.password}@`}127.0.0.1:${port}`,
     port,
     pid,
     exited,

@@ -1,8 +1,9 @@
 // A lock that gives a file one owner among all processes. The system releases it when its holder ends.
-import { mkdirSync, realpathSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { makePrivateFile, makePrivateFolder } from './private-file.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { SQLITE, sqliteCode } from './open.ts';
 
@@ -48,6 +49,7 @@ export function acquireFileLock(path: string, options: FileLockOptions): FileLoc
   const file = lockFileOf(path);
   let db: DatabaseSync | undefined;
   try {
+    makePrivateFile(file);
     db = new DatabaseSync(file, { timeout: WRITE_TIMEOUT_MS });
     if (!acquire(db, file, options.holder)) throw options.inUse(readOwner(db));
   } catch (error) {
@@ -66,7 +68,7 @@ export function acquireFileLock(path: string, options: FileLockOptions): FileLoc
 }
 
 function lockFileOf(path: string): string {
-  mkdirSync(dirname(path), { recursive: true });
+  makePrivateFolder(dirname(path));
   try {
     return `${realpathSync(path)}.lock`;
   } catch {

@@ -1,8 +1,8 @@
 // Opens SQLite files, and refuses a file that is damaged, newer or of another format before anything is written.
-import { existsSync, mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { TocsinError } from '../../domain/core/errors.ts';
+import { makePrivateFile } from './private-file.ts';
 
 export const SQLITE = {
   perm: 3,
@@ -45,7 +45,7 @@ const BUSY_TIMEOUT_MS = 5_000;
  */
 export function openSqlite(file: string, format: SqliteFormat): DatabaseSync {
   return guarded(file, format, () => {
-    mkdirSync(dirname(file), { recursive: true });
+    makePrivateFile(file);
     return opened(file, false, (db) => {
       const state = formatOf(db, file, format);
       // WAL is a property of the file, full sync of the connection: commits survive a power cut.

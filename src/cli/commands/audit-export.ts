@@ -146,7 +146,7 @@ async function writeLines(file: string, lines: AsyncIterable<string>): Promise<v
   }
   const partial = `${file}.partial`;
   try {
-    await pipeline(Readable.from(text()), createWriteStream(partial));
+    await pipeline(Readable.from(text()), createWriteStream(partial, { mode: 0o600 }));
     await rename(partial, file);
   } catch (cause) {
     throw asFileError(file, cause);

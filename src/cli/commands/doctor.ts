@@ -12,6 +12,7 @@ import { NATS_SETTINGS } from '../config/settings.ts';
 import { register, type Work } from './command.ts';
 import { checked, ok, type Check } from './doctor-check.ts';
 import { checkDeliveries } from './doctor-deliveries.ts';
+import { checkFiles } from './doctor-files.ts';
 import { checkTogether } from './doctor-log.ts';
 import { checkNats } from './doctor-nats.ts';
 import { checkRequests } from './doctor-requests.ts';
@@ -42,8 +43,9 @@ const doctor: Work<object> = async ({ config, terminal }) => {
   const node = ok('node', `Node ${process.versions.node}`);
   const requests = isReadable && hasNats ? await checkRequests(config) : [];
   const deliveries = await checkDeliveries(config);
-  const found = [store, ...server, state, ...nats, ...together, ...requests, ...deliveries];
-  const checks = [node, ...found];
+  const files = await checked('files', () => Promise.resolve(checkFiles(config)));
+  const log = [store, ...server, state, files, ...nats, ...together];
+  const checks = [node, ...log, ...requests, ...deliveries];
   terminal.print({ checks });
   for (const { name, status, detail, hint } of checks) {
     const mark = { ok: 'ok     ', warning: 'warning', failed: 'FAILED ' }[status];

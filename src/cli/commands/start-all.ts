@@ -1,4 +1,5 @@
 // `tocsin start --mode all`: opens every part on this machine, in ./var, and runs them.
+import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { resolve, join } from 'node:path';
 import { redactConnectionString } from '../../adapters/eventstore/esdb/connection-string.ts';
@@ -12,7 +13,7 @@ import { openDelivery } from '../compose/delivery.ts';
 import { evaluatorOver, headOf, openTasks, openTaskWorker } from '../compose/tasks.ts';
 import { hasProductFile } from '../config/product.ts';
 import { partBoard } from '../../kernel/processes/part-board.ts';
-import type { Config } from '../config/config.ts';
+import { NO_ACCESS, type Config } from '../config/config.ts';
 import { removeRunFile, writeRunFile } from '../config/run-file.ts';
 import { exampleChannels, noExamples } from '../demo/example-channels.ts';
 import { ensureExampleFolder, exampleFolder } from '../demo/example-tasks.ts';
@@ -32,7 +33,7 @@ import type { Logger } from '../../domain/ports/logger.ts';
 export const startAll: Work<StartOptions> = async (context, options) => {
   const { config, terminal, signal } = context;
   if (config.tasks.path !== undefined) await assertTasksExist(config.tasks.path);
-  mkdirSync(resolve('var'), { recursive: true });
+  mkdirSync(resolve('var'), { recursive: true, mode: 0o700 });
   // With --once and --json the summary is the one document on stdout.
   const narrator = createNarrator(
     options.once === true && terminal.json ? withoutJson(terminal) : terminal,
@@ -41,7 +42,9 @@ export const startAll: Work<StartOptions> = async (context, options) => {
   // The store's lock comes first: a second start must not touch the NATS server of the first.
   await using server = await startStore(config, { signal, logger });
   await using nats = await startNats(config, { signal, logger });
-  const settled: Config = { ...config, store: server.url, nats: nats.url };
+  // A user of the settings is for their server, not for ours.
+  const natsAccess = config.natsWasGiven ? config.natsAccess : NO_ACCESS;
+  const settled: Config = { ...config, store: server.url, nats: nats.url, natsAccess };
   await using store = await openSealedStore(settled, 'tocsin start');
   const { path } = config.tasks;
   const withExamples = options.examples === true || takesExamples(config);
@@ -86,9 +89,10 @@ export const startAll: Work<StartOptions> = async (context, options) => {
   await using api = await serveApi({ config: examples.config, store, kernel, logger, allowRemote });
   writeRunFile({
     pid: process.pid,
-    store: redactConnectionString(server.url),
+    store: isEventStoreDb(config.store) ? redactConnectionString(server.url) : server.url,
     ...(isEventStoreDb(config.store) ? {} : { storeFile: embeddedFile(config.store) }),
-    nats: redactUrl(nats.url),
+    nats: config.natsWasGiven ? redactUrl(nats.url) : nats.url,
+    ownNats: !config.natsWasGiven,
     http: health.url,
     ...(config.evaluation === 'later' ? { evaluation: 'later' as const } : {}),
     receiver: examples.url,
@@ -136,7 +140,8 @@ async function startNats(config: Config, { signal, logger }: Parts): Promise<Kep
   const pidFile = resolve('var/nats.pid');
   // A killed start leaves its server running, and two servers would corrupt the folder.
   await untilAborted(stopLeftover(pidFile), signal);
-  const options = { storeDir: join(resolve('var'), 'nats'), pidFile };
+  const user = { name: 'tocsin', password: randomBytes(32).toString('base64url') };
+  const options = { storeDir: join(resolve('var'), 'nats'), pidFile, user };
   const first = await startNatsServer({ ...options, signal });
   const { port } = first;
   const launch = (stopped: AbortSignal) => startNatsServer({ ...options, port, signal: stopped });

@@ -9,6 +9,7 @@ import { jsonLogger } from '../../adapters/logging/pino.ts';
 import { embeddedFile } from '../compose/compose.ts';
 import { readTextFile, usageError } from '../config/usage-error.ts';
 import { parseAddress } from '../config/values.ts';
+import { STORE_TOKEN_VARIABLE } from '../config/settings.ts';
 import { register, type Work } from './command.ts';
 import { storeAclCommand } from './store-acl.ts';
 import { storeCopyCommand } from './store-copy.ts';
@@ -21,9 +22,6 @@ type Options = {
   readonly tlsCert?: string;
   readonly tlsKey?: string;
 };
-
-/** The token for remote callers comes from the environment, because others can read command lines. */
-const TOKEN_VARIABLE = 'TOCSIN_STORE_TOKEN';
 
 export function storeCommand(program: Command): void {
   const command = program
@@ -40,7 +38,7 @@ export function storeCommand(program: Command): void {
       '--advertise <HOST:PORT>',
       'address that clients are told; default: the one of --listen',
     )
-    .option('--allow-remote', `listen for other machines; needs a token in ${TOKEN_VARIABLE}`)
+    .option('--allow-remote', `listen for other machines; needs a token in ${STORE_TOKEN_VARIABLE}`)
     .addOption(
       new Option('--like <VERSION>', 'answer as this version of EventStoreDB, for tests').choices(
         SERVER_VERSIONS,
@@ -66,7 +64,7 @@ Examples:
 
 const serveStore: Work<Options> = async ({ config, terminal, signal }, options) => {
   const parentEnds = parentEnd();
-  const token = process.env[TOKEN_VARIABLE];
+  const token = process.env[STORE_TOKEN_VARIABLE];
   const front = await createFront({
     file: embeddedFile(config.store),
     ...parseAddress('listen', options.listen),

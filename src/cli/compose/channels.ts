@@ -31,7 +31,7 @@ export async function openVault({ vault }: Config): Promise<SqliteVault> {
   const { file, keys } = vault;
   if ('text' in keys) return sqliteVault({ file, keys: parseVaultKeys(keys.text) });
   if (keys.isDefault && !existsSync(file)) {
-    mkdirSync(dirname(keys.file), { recursive: true });
+    mkdirSync(dirname(keys.file), { recursive: true, mode: 0o700 });
     createVaultKeyFile(keys.file);
   }
   return keyFileVault(file, keys.file);

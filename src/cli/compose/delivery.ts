@@ -25,7 +25,7 @@ export async function openDelivery(
     await loadAdapters();
   const { name, frontend: frontendUrl } = config;
   const product = await loadProduct();
-  mkdirSync(config.worker, { recursive: true });
+  mkdirSync(config.worker, { recursive: true, mode: 0o700 });
   const owner = 'a worker';
   using opened = new DisposableStack();
   const indexes = opened.use(

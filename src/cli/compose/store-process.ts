@@ -1,4 +1,6 @@
-// Runs the event store of `start` in a process of its own, so that commands in other terminals share it.
+// Runs the event store of `start` in a process of its own, so that commands in other terminals share it. It takes calls
+// with a token that only this user can read: other accounts of the machine reach its port too.
+import { randomBytes } from 'node:crypto';
 import { fork, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,6 +10,7 @@ import { TocsinError } from '../../domain/core/errors.ts';
 import { tryParseJson } from '../../domain/core/json.ts';
 import { unlessAborted } from '../../domain/core/signals.ts';
 import { silentLogger, type Logger } from '../../domain/ports/logger.ts';
+import { STORE_TOKEN_VARIABLE } from '../config/settings.ts';
 import { keepRunning, type Child, type Kept } from './keep-running.ts';
 
 const ServingSchema = z.object({ event: z.literal('serving'), url: z.string() });
@@ -28,21 +31,25 @@ export async function startStoreProcess(
 ): Promise<Kept> {
   const { signal = new AbortController().signal, logger = silentLogger } = options;
   const deadline = performance.now() + LEFTOVER_MS;
-  const first = await launchUntil(store, '127.0.0.1:0', deadline, signal);
+  const token = randomBytes(32).toString('base64url');
+  const settings = { store, token };
+  const first = await launchUntil({ ...settings, listen: '127.0.0.1:0' }, deadline, signal);
   const listen = new URL(first.url).host;
-  const launchAgain = (stopped: AbortSignal): Promise<Child> => launch(store, listen, stopped);
+  const launchAgain = (stopped: AbortSignal): Promise<Child> =>
+    launch({ ...settings, listen }, stopped);
   return keepRunning(first, { name: 'store', launch: launchAgain, logger });
 }
 
+type Settings = { readonly store: string; readonly listen: string; readonly token: string };
+
 async function launchUntil(
-  store: string,
-  listen: string,
+  settings: Settings,
   deadline: number,
   signal: AbortSignal,
 ): Promise<Child> {
   for (;;) {
     try {
-      return await launch(store, listen, signal);
+      return await launch(settings, signal);
     } catch (error) {
       const isLeftover = error instanceof TocsinError && error.code === 'store_in_use';
       if (!isLeftover || performance.now() > deadline) throw error;
@@ -51,7 +58,7 @@ async function launchUntil(
   }
 }
 
-async function launch(store: string, listen: string, signal: AbortSignal): Promise<Child> {
+async function launch({ store, listen, token }: Settings, signal: AbortSignal): Promise<Child> {
   signal.throwIfAborted();
   const main = new URL(
     import.meta.url.endsWith('.ts') ? '../main.ts' : './main.js',
@@ -60,6 +67,8 @@ async function launch(store: string, listen: string, signal: AbortSignal): Promi
   const args = ['store', '--store', store, '--listen', listen, '--log-level', 'warn', '--json'];
   const child = fork(fileURLToPath(main), args, {
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+    // Not an argument: others can read command lines.
+    env: { ...process.env, [STORE_TOKEN_VARIABLE]: token },
     // A process group of its own: Ctrl-C must not reach the store before its clients have stopped.
     detached: true,
   });
@@ -80,7 +89,10 @@ async function launch(store: string, listen: string, signal: AbortSignal): Promi
   );
   const document = said === undefined ? undefined : tryParseJson(said);
   const serving = ServingSchema.safeParse(document);
-  if (serving.success && !signal.aborted) return { url: serving.data.url, exited, stop };
+  if (serving.success && !signal.aborted) {
+    const url = serving.data.url.replace('://', `://tocsin:${token}@`);
+    return { url, exited, stop };
+  }
   await stop();
   signal.throwIfAborted();
   throw startFailure(document);

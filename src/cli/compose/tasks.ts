@@ -52,7 +52,7 @@ export async function openTaskWorker(options: TaskWorkerOptions): Promise<TaskWo
   const { config, store, storeId, source, logger, once = false } = options;
   const { name } = config;
   await using opened = new AsyncDisposableStack();
-  mkdirSync(config.worker, { recursive: true });
+  mkdirSync(config.worker, { recursive: true, mode: 0o700 });
   const file = join(config.worker, 'jobs.db');
   const indexes = opened.use(sqliteDueIndexes({ file, storeId, owner: 'a worker' }));
   const parts =

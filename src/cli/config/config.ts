@@ -55,6 +55,9 @@ export type Config = {
   readonly natsAccess: Pick<NatsConnectionOptions, 'credentials' | 'tls'>;
 };
 
+/** For a server whose address has the credentials. */
+export const NO_ACCESS: Config['natsAccess'] = { credentials: undefined, tls: undefined };
+
 /** Loads the settings; with `useRunFile` a running `start` supplies addresses that no other source names. */
 export function loadConfig(
   given: Given,
@@ -101,7 +104,10 @@ export function loadConfig(
       setting('logLevel') ?? 'info',
     ),
     natsReplicas: parseReplicas(setting('natsReplicas') ?? '1'),
-    natsAccess: natsAccessOf(sources),
+    natsAccess:
+      setting('nats') === undefined && running?.ownNats === true
+        ? NO_ACCESS
+        : natsAccessOf(sources),
   };
 }
 

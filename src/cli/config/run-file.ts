@@ -1,4 +1,5 @@
-// `var/run.json`: the addresses of a running `start`, for commands in other terminals.
+// `var/run.json`: the addresses of a running `start`, for commands in other terminals, with the credentials of its own
+// servers. Only its owner may read it.
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { z } from 'zod';
@@ -10,6 +11,8 @@ const RunSchema = z.object({
   /** The file of its own embedded store. */
   storeFile: z.string().optional(),
   nats: z.string(),
+  /** True when the address of NATS has the credentials. */
+  ownNats: z.boolean().optional(),
   http: z.string(),
   /** Absent: raises are evaluated at once. */
   evaluation: z.literal('later').optional(),
@@ -34,10 +37,12 @@ export function readRunFile(): RunFile | undefined {
   return parsed.success && isAlive(parsed.data.pid) ? parsed.data : undefined;
 }
 
-/** Writes the file atomically; it holds no secret. */
+/** Writes the file atomically. It has credentials of the servers of this start only: they end with it. */
 export function writeRunFile(run: RunFile): void {
   const draft = `${path()}.${process.pid}`;
-  writeFileSync(draft, `${JSON.stringify(run)}\n`, { mode: 0o600 });
+  // A draft of a killed process could have other rights.
+  rmSync(draft, { force: true });
+  writeFileSync(draft, `${JSON.stringify(run)}\n`, { mode: 0o600, flag: 'wx' });
   renameSync(draft, path());
 }
 

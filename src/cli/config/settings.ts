@@ -74,3 +74,6 @@ export const CHANNEL_SETTINGS = [
 export function optionOf(name: SettingName): string {
   return `--${name.replaceAll(/[A-Z]/g, '-$&').toLowerCase()}`;
 }
+
+/** The token of a served store comes from the environment, because others can read command lines. */
+export const STORE_TOKEN_VARIABLE = 'TOCSIN_STORE_TOKEN';

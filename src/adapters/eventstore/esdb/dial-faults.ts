@@ -18,7 +18,7 @@ type Row = readonly [code: string, why: string, hint: string];
 const PLAIN_SERVER: Row = [
   'store_tls_mismatch',
   'the server speaks plain text, not TLS',
-  'Add tls=false to the connection string (no credentials are sent then), or start the server with TLS.',
+  'Add tls=false to the connection string (credentials are then sent to this machine only), or start the server with TLS.',
 ];
 const UNTRUSTED: Row = [
   'store_certificate_untrusted',

@@ -1,6 +1,7 @@
 // The links to nodes, one to each endpoint, shared by all that use it.
 import { randomUUID } from 'node:crypto';
 import type { OutgoingHttpHeaders } from 'node:http2';
+import { isLoopback } from '../../http/server/address.ts';
 import type { CallError } from './call-error.ts';
 import type { ServiceDefinitions } from './client.ts';
 import { dial } from './dial.ts';
@@ -14,7 +15,8 @@ const DIAL_MS = 5_000;
 
 export class Links {
   readonly #settings: StoreSettings;
-  readonly #options: LinkOptions;
+  readonly #options: Omit<LinkOptions, 'headers'>;
+  readonly #headers: (endpoint: Endpoint) => OutgoingHttpHeaders;
   readonly #closing = new AbortController();
   /** Links and dials by the name of their endpoint. */
   readonly #links = new Map<string, Promise<Link>>();
@@ -27,9 +29,9 @@ export class Links {
   ) {
     this.#settings = settings;
     const { keepAliveInterval, keepAliveTimeout } = settings;
+    this.#headers = headersOf(settings);
     this.#options = {
       definitions,
-      headers: headersOf(settings),
       keepAliveInterval,
       keepAliveTimeout,
       onFailure,
@@ -75,7 +77,10 @@ export class Links {
     const signal = AbortSignal.any([slow.signal, this.#closing.signal]);
     try {
       const session = await dial(endpoint, this.#settings.tls, signal);
-      return new Link(endpoint, session, this.#options);
+      return new Link(endpoint, session, {
+        ...this.#options,
+        headers: this.#headers(endpoint),
+      });
     } catch (error) {
       this.#closing.signal.throwIfAborted();
       throw nodeUnreachable(endpoint, error);
@@ -93,15 +98,21 @@ export function whileUsable(link: Promise<Link>, forget: () => void): void {
   }, forget);
 }
 
-function headersOf({ connectionName, tls, credentials }: StoreSettings): OutgoingHttpHeaders {
+/** Credentials are sent over TLS, and in clear text only within this machine: `tocsin start` has a token for its store. */
+function headersOf({
+  connectionName,
+  tls,
+  credentials,
+}: StoreSettings): (endpoint: Endpoint) => OutgoingHttpHeaders {
   const name = connectionName ?? randomUUID();
   const headers = {
     'user-agent': 'tocsin',
     // HTTP headers are ASCII.
     'connection-name': name.replace(/[^\x20-\x7e]/gu, encodeURIComponent),
   };
-  if (tls === undefined || credentials === undefined) return headers;
+  if (credentials === undefined) return () => headers;
   const { username, password } = credentials;
   const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
-  return { ...headers, authorization };
+  const authorized = { ...headers, authorization };
+  return ({ address }) => (tls !== undefined || isLoopback(address) ? authorized : headers);
 }

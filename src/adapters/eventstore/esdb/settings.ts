@@ -1,6 +1,7 @@
 // From the adapter's options to the arguments of a connection.
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
+import { isLoopback } from '../../http/server/address.ts';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import type { Logger } from '../../../domain/ports/logger.ts';
 import { assertInstalled, type ClientName } from './client.ts';
@@ -15,7 +16,7 @@ type Credentials = { readonly username: string; readonly password: string };
 export type ConnectionOptions = {
   /** `esdb://…`, `esdb+discover://…` or the same with `kurrentdb`; docs/eventstoredb.md lists its settings. */
   readonly connectionString: string;
-  /** Used instead of the credentials in the connection string, which other users may see. Sent over TLS only. */
+  /** Used instead of the credentials in the connection string, which other users may see. Sent over TLS, and to this machine. */
   readonly credentials?: Credentials | undefined;
   /** PEM files of certificates, used instead of those in the connection string. */
   readonly tls?:
@@ -68,8 +69,11 @@ export function readSettings(
   assertInstalled(settings.client);
   const user = credentials ?? found.credentials;
   const insecure = !settings.tls;
-  if (insecure && user !== undefined) {
-    logger.warn({}, 'without TLS the credentials are not sent to the event store');
+  if (insecure && user !== undefined && !hosts.every(({ address }) => isLoopback(address))) {
+    logger.warn(
+      {},
+      'without TLS the credentials are not sent to an event store on another machine',
+    );
   }
   const certFile = tls.certFile ?? settings.usercertfile;
   const keyFile = tls.keyFile ?? settings.userkeyfile;

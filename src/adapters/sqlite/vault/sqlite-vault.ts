@@ -1,6 +1,5 @@
 // The default vault: a SQLite file of encrypted records, without the key. Several processes may have it open.
 import { createHmac, randomBytes, createCipheriv, createDecipheriv } from 'node:crypto';
-import { chmodSync, existsSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import type { SecretVault } from '../../../domain/ports/secret-vault.ts';
@@ -56,10 +55,8 @@ export function isOwn(name: string): boolean {
  * `usage` when it cannot be opened
  */
 export function sqliteVault({ file, keys }: SqliteVaultOptions): SqliteVault {
-  const isNew = !existsSync(file);
   return kept(openSqlite(file, VAULT_FORMAT), (db) => {
     try {
-      if (isNew) chmodSync(file, 0o600);
       // Overwrites deleted content; `clean-file.ts` removes the other copies.
       db.exec('PRAGMA secure_delete = ON');
       return vaultOn(db, file, keys);
