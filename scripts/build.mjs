@@ -1,8 +1,8 @@
 // Emits dist from nothing: what an older build left there must not be published. The compiler emits the
 // declarations. The code is bundled: to load an entry from one file for each module takes twice as long.
 import { spawnSync } from 'node:child_process';
-import { globSync, readFileSync, rmSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { rolldown } from 'rolldown';
 import ts from 'typescript';
 import { readPackage } from './read-package.mjs';
@@ -26,6 +26,18 @@ process.exitCode = status ?? 1;
 if (status === 0) {
   removeUnreachableDeclarations();
   await bundle();
+  copyExamples();
+}
+
+/** The examples as a user of the package has them: they import the package by its name. */
+function copyExamples() {
+  mkdirSync(`${dist}/examples`);
+  for (const file of globSync('examples/*.ts')) {
+    const text = readFileSync(file, 'utf8')
+      .replaceAll("'../src/index.ts'", "'tocsin'")
+      .replaceAll(/'\.\.\/src\/(\w+)\.ts'/g, "'tocsin/$1'");
+    writeFileSync(join(dist, file), text);
+  }
 }
 
 /**
