@@ -12,7 +12,7 @@ import {
   type ChannelCommand,
   type ChannelRejection,
 } from '../../src/domain/channel/commands.ts';
-import { decideChannel, mayTest } from '../../src/domain/channel/decide.ts';
+import { decideChannel } from '../../src/domain/channel/decide.ts';
 import type { ChannelEvent } from '../../src/domain/channel/events.ts';
 import {
   evolveChannel,
@@ -115,8 +115,14 @@ describe('decideChannel', () => {
 
   it('allows five tests an hour, and none of a disabled channel', () => {
     const fold = (...events: ChannelEvent[]) => events.reduce(evolveChannel, initialChannel);
-    const five = [0, 1, 2, 3, 4].map((minute) => tested(NOW + minute * 60_000));
-    const state = fold(configured(), ...five);
+    const five = [0, 1, 2, 3, 4].map((minute): ChannelEvent => {
+      const startedAt = NOW + minute * 60_000;
+      return { type: 'ChannelTestStarted', data: { ...about, startedAt } };
+    });
+    const mayTest = (of: typeof initialChannel, recordedAt: number) =>
+      decideChannel(of, { kind: 'start_test' }, { recordedAt });
+    // A new configuration does not count anew.
+    const state = fold(configured(), ...five, removed, configured(2));
     expect(mayTest(state, NOW + HOUR - 1)).toMatchObject({ error: { code: 'too_many_tests' } });
     expect(mayTest(state, NOW + HOUR).ok).toBe(true);
     expect(mayTest(fold(configured(), disabled()), NOW)).toMatchObject({

@@ -179,6 +179,24 @@ describe('channels.test', () => {
     ]);
   });
 
+  it('sends five messages for thirty tests at once with a put beside each', async () => {
+    const { channels, sent } = await world();
+    await channels.put({ ...KEY, url: URL_A });
+    const tests = Array.from({ length: 30 }, async (_, index) => {
+      const [tested] = await Promise.all([
+        channels.test(KEY),
+        channels.put({ ...KEY, url: index % 2 === 0 ? URL_A : URL_B }),
+      ]);
+      return tested.outcome;
+    });
+    const outcomes = await Promise.allSettled(tests);
+    expect(sent.length).toBeLessThanOrEqual(5);
+    expect(outcomes.length).toBe(30);
+    await channels.put({ ...KEY, url: URL_A });
+    while ((await channels.test(KEY)).outcome === 'tested');
+    expect(sent.length).toBeLessThanOrEqual(5);
+  });
+
   it('keeps a failed result too, and refuses a sixth test within an hour', async () => {
     const { channels, answers, time } = await world();
     await channels.put({ ...KEY, url: URL_A });

@@ -113,6 +113,8 @@ export type ChannelCommand =
       readonly advice: 'disable' | 'needs_attention';
       readonly code: string;
     }
+  /** Reserves one of the tests of an hour, before the message is sent. */
+  | { readonly kind: 'start_test' }
   | {
       readonly kind: 'record_test';
       readonly version: number;

@@ -47,6 +47,12 @@ export function decideChannel(
       if (advice === 'disable') return ok([{ type: 'ChannelDisabled', data }]);
       return ok(current.attention === code ? [] : [{ type: 'ChannelNeedsAttention', data }]);
     })
+    .with({ kind: 'start_test' }, () => {
+      const { recordedAt: startedAt } = context;
+      const allowed = mayTest(state, startedAt);
+      if (!allowed.ok) return allowed;
+      return ok([{ type: 'ChannelTestStarted', data: { ...aboutOf(allowed.value), startedAt } }]);
+    })
     .with({ kind: 'record_test' }, ({ version, succeeded, code, detail }) => {
       if (current?.version !== version) return ok([]);
       const { recordedAt: testedAt } = context;
@@ -56,16 +62,13 @@ export function decideChannel(
     .exhaustive();
 }
 
-export function mayTest(
-  state: ChannelState,
-  now: Instant,
-): Result<ConfiguredChannel, ChannelRejection> {
+function mayTest(state: ChannelState, now: Instant): Result<ConfiguredChannel, ChannelRejection> {
   const { current } = state;
   if (current === undefined) return notConfigured();
   if (!current.enabled) {
     return err(rejection('channel_disabled', 'channel', 'is disabled'));
   }
-  const recent = state.testedAt.filter((at) => now - at < HOUR_MS);
+  const recent = state.testsStartedAt.filter((at) => now - at < HOUR_MS);
   if (recent.length < MAX_TESTS_PER_HOUR) return ok(current);
   const message = `was tested ${MAX_TESTS_PER_HOUR} times within an hour; try again later`;
   return err(rejection('too_many_tests', 'channel', message));

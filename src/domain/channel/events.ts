@@ -40,6 +40,8 @@ export const CHANNEL_EVENTS = {
   }),
   /** The owner has to solve a problem that the provider reported; the channel stays enabled. */
   ChannelNeedsAttention: z.object({ ...about, code: Code }),
+  /** Counts against the limit on tests; appended before the message is sent. */
+  ChannelTestStarted: z.object({ ...about, startedAt: InstantCodec }),
   ChannelTested: z.object({
     ...about,
     testedAt: InstantCodec,

@@ -18,11 +18,11 @@ export type ChannelState = {
   /** The version of the last configuration; 0 before the first. */
   readonly version: number;
   readonly current: ConfiguredChannel | undefined;
-  /** The times of recent tests of all versions, the newest last, for the limit on tests. */
-  readonly testedAt: readonly Instant[];
+  /** When recent tests of all versions started, the newest last, for the limit on tests. */
+  readonly testsStartedAt: readonly Instant[];
 };
 
-export const initialChannel: ChannelState = { version: 0, current: undefined, testedAt: [] };
+export const initialChannel: ChannelState = { version: 0, current: undefined, testsStartedAt: [] };
 
 export const MAX_TESTS_PER_HOUR = 5;
 
@@ -50,12 +50,15 @@ export function evolveChannel(state: ChannelState, event: ChannelEvent): Channel
     .with({ type: 'ChannelNeedsAttention' }, ({ data: { code } }) =>
       update(() => ({ attention: code })),
     )
+    .with({ type: 'ChannelTestStarted' }, ({ data: { startedAt } }) => ({
+      ...state,
+      testsStartedAt: [...state.testsStartedAt, startedAt].slice(-MAX_TESTS_PER_HOUR),
+    }))
     .with({ type: 'ChannelTested' }, ({ data }) => {
       const { testedAt, succeeded, code, detail } = data;
       const lastTest = { testedAt, succeeded, code, detail };
       const attention = (channel: ConfiguredChannel) => (succeeded ? undefined : channel.attention);
-      const updated = update((channel) => ({ lastTest, attention: attention(channel) }));
-      return { ...updated, testedAt: [...state.testedAt, testedAt].slice(-MAX_TESTS_PER_HOUR) };
+      return update((channel) => ({ lastTest, attention: attention(channel) }));
     })
     .with({ type: 'ChannelRemoved' }, () => ({ ...state, current: undefined }))
     .exhaustive();

@@ -6,7 +6,12 @@ import type {
   ChannelRejection,
 } from '../../domain/channel/commands.ts';
 import { decideChannel } from '../../domain/channel/decide.ts';
-import { evolveChannel, initialChannel, type ChannelState } from '../../domain/channel/state.ts';
+import {
+  evolveChannel,
+  initialChannel,
+  type ChannelState,
+  type ConfiguredChannel,
+} from '../../domain/channel/state.ts';
 import { channelStream } from '../../domain/channel/stream.ts';
 import { ok, type Result } from '../../domain/core/result.ts';
 import { decider, type Decide, type KernelContext } from '../decider/decider.ts';
@@ -30,6 +35,8 @@ export type ChangedChannel = {
   readonly changed: boolean;
   /** Replaced configurations, whose secrets are to be shredded. */
   readonly replaced: readonly { readonly ref: string }[];
+  /** The configuration before the command, at the revision of its events. */
+  readonly before: ConfiguredChannel | undefined;
 };
 
 /** Executes one command on a channel; throws `unavailable` when the store gives no answer or refuses. */
@@ -47,7 +54,10 @@ export async function changeChannel(
     const decided = decideChannel(state, command, at);
     if (!decided.ok) return decided;
     const replaced = command.kind === 'configure' && state.current ? [state.current] : [];
-    return ok({ events: decided.value, answer: { changed: decided.value.length > 0, replaced } });
+    return ok({
+      events: decided.value,
+      answer: { changed: decided.value.length > 0, replaced, before: state.current },
+    });
   };
   const result = await channelDecider.transactOrThrow(context, stream, decide, { actor });
   return result.ok ? ok(result.value.answer) : result;

@@ -8,7 +8,6 @@ import {
   type ChannelKey,
   type ChannelSettings,
 } from '../../domain/channel/commands.ts';
-import { mayTest } from '../../domain/channel/decide.ts';
 import { channelStream } from '../../domain/channel/stream.ts';
 import type { UserId } from '../../domain/core/identity.ts';
 import type { SecretVault } from '../../domain/ports/secret-vault.ts';
@@ -64,7 +63,7 @@ export type ChannelsOptions = ChannelContext & {
 };
 
 export function createChannels(options: ChannelsOptions): Channels {
-  const { runtime, vault } = options;
+  const { vault } = options;
   const stateOf = (key: ChannelKey) => loadChannel(options, key);
   const view = async (key: ChannelKey) => channelView(key, await stateOf(key));
   const change = async (
@@ -111,11 +110,15 @@ export function createChannels(options: ChannelsOptions): Channels {
     async test(key, { actor, signal = new AbortController().signal } = {}) {
       const parsed = parseChannelKey(key);
       if (!parsed.ok) return { outcome: 'rejected', ...parsed.error };
-      const allowed = mayTest(await stateOf(parsed.value), runtime.now());
-      if (!allowed.ok) return { outcome: 'rejected', ...allowed.error };
-      const secrets = await secretsOf(vault, allowed.value.userId).get(allowed.value.ref);
-      const tested = await sendTest(options, allowed.value, secrets, signal);
-      const { version } = allowed.value;
+      // The append reserves the test, so that calls at once and a put in between do not pass the limit.
+      const started = await changeChannel(options, parsed.value, { kind: 'start_test' }, actor);
+      if (!started.ok) return { outcome: 'rejected', ...started.error };
+      const channel = started.value.before;
+      if (channel === undefined)
+        throw new Error('a test of a channel that is not configured started');
+      const secrets = await secretsOf(vault, channel.userId).get(channel.ref);
+      const tested = await sendTest(options, channel, secrets, signal);
+      const { version } = channel;
       const command = { kind: 'record_test', version, ...tested } as const;
       await changeChannel(options, parsed.value, command, actor);
       const { succeeded, answer, code, detail } = tested;
