@@ -202,6 +202,23 @@ describe.each(STORES)('delivery on the %s store', (store: StoreKind) => {
     expect(reports).toEqual(['disable']);
   });
 
+  it('ends a delivery at the second 404 also when the worker died between the two', async () => {
+    await using world = await deliveryWorld({ store });
+    const missing = { outcome: 'permanent', code: 'http_404', detail: '', confirm: true } as const;
+    world.answers.push(missing, missing, missing);
+    const first = await world.worker();
+    const notice = await world.notify();
+    await world.when(notice, 'it failed once', ({ attempts, phase }) => {
+      return attempts === 1 && phase.status === 'waiting';
+    });
+    first.kill();
+    await world.worker();
+    await world.toNextDue(notice);
+    const delivery = await world.when(notice, 'it is dead', ({ phase }) => phase.status === 'dead');
+    expect(delivery).toMatchObject({ attempts: 2, reason: 'http_404' });
+    expect(world.calls).toHaveLength(2);
+  });
+
   it('acceptance 52: disabled delivery calls no provider and records the reason', async () => {
     await using world = await deliveryWorld({ store });
     await world.worker({ enabled: false });

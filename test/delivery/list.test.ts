@@ -9,7 +9,7 @@ import {
   openDeliveryIndexReader,
   sqliteDeliveryIndex,
 } from '../../src/adapters/sqlite/delivery-index.ts';
-import { LEASE_MARGIN_MS } from '../../src/domain/delivery/effects.ts';
+import { DELIVERY_STATUSES, LEASE_MARGIN_MS } from '../../src/domain/delivery/effects.ts';
 import { evolveDelivery, type DeliveryState } from '../../src/domain/delivery/state.ts';
 import {
   rowAfter,
@@ -208,6 +208,41 @@ describe('sqliteDeliveryIndex', () => {
         groups.map(({ count }) => count).sort((a, b) => b - a),
       );
     }
+  });
+
+  it('counts by status, channel and reason as its rows are, after any changes', () => {
+    const codes = ['auth', 'gone', null] as const;
+    const change = fc.record({
+      n: fc.nat({ max: 5 }),
+      status: fc.constantFrom(...DELIVERY_STATUSES),
+      reason: fc.constantFrom(...codes),
+    });
+    let files = 0;
+    fc.assert(
+      fc.property(fc.array(fc.array(change, { maxLength: 6 }), { maxLength: 5 }), (commits) => {
+        using index = sqliteDeliveryIndex({ file: `${file}-${(files += 1)}`, storeId: 'log-1' });
+        const now = new Map<string, DeliveryRow>();
+        for (const changes of commits) {
+          const changed = changes.flatMap(({ n, status, reason }): DeliveryRow[] => {
+            const row = rows[n];
+            return row === undefined ? [] : [{ ...row, status, reason }];
+          });
+          for (const row of changed) now.set(row.notificationId, row);
+          index.commit({ position, rows: changed, marks: [] });
+        }
+        const names = [...now.values()].map(({ status, channel, reason }) =>
+          JSON.stringify([status, channel, reason]),
+        );
+        const counted = index
+          .groups({})
+          .flatMap(({ status, channel, reason, count }) =>
+            Array.from({ length: count }, () => JSON.stringify([status, channel, reason])),
+          );
+        expect(counted.toSorted()).toEqual(names.toSorted());
+        expect(Object.values(index.counts()).reduce((sum, n) => sum + n, 0)).toBe(now.size);
+      }),
+      { numRuns: 40 },
+    );
   });
 
   it('reads dead deliveries by channel and reason from an index alone, in pages', () => {
