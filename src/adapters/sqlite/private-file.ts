@@ -13,5 +13,10 @@ export function makePrivateFolder(folder: string): void {
  */
 export function makePrivateFile(file: string): void {
   makePrivateFolder(dirname(file));
-  if (!existsSync(file)) closeSync(openSync(file, 'a', 0o600));
+  if (existsSync(file)) return;
+  try {
+    closeSync(openSync(file, 'a', 0o600));
+  } catch {
+    // Whoever opens the file next fails for the same reason, with an error that says what to do.
+  }
 }
