@@ -38,7 +38,7 @@ const created: AccessEvent = {
 };
 const revoked: AccessEvent = {
   type: 'TokenRevoked',
-  data: { tokenId: minted.tokenId, reason: 'leaked' },
+  data: { tokenId: minted.tokenId, reason: 'leaked', userId: '42' },
 };
 const create = (input: Partial<TokenInput>): Command => ({
   kind: 'create',
