@@ -64,7 +64,7 @@ describe('a series', () => {
     );
   });
 
-  // RFC 5545, 3.8.5.1: EXDATE may be a DATE; ical4j and KOrganizer exclude that day.
+  // RFC 5545, 3.8.5.1: EXDATE may be a DATE, which names the whole day.
   test('loses the day that an EXDATE names as a date', () => {
     expect(startsOf(fileOf('bare-date-and-exdate'), '2026-12-02')).toEqual([
       '2026-12-01T09:00',
