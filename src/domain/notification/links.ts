@@ -44,8 +44,12 @@ const NAME =
 const BEHIND = /^(?::\d{2,5}(?!\d)|[/?#][^.,;!?])/u;
 const ENDING = /[.,;:!?'’]+$/u;
 
+/** Most texts have none of these, and then no link: each raise looks at a summary. */
+const MAY_BE_LINK = /:\/\/|\.[^\s.]|www\./iu;
+
 /** The links of a text, in order; at most one in each word, to the word's end. */
 export function linksIn(text: string): readonly Link[] {
+  if (!MAY_BE_LINK.test(text)) return [];
   return Array.from(text.matchAll(WORD)).flatMap(({ 0: word, index: at }) => {
     const scheme = SCHEME.exec(word)?.index ?? Infinity;
     const from = Math.min(scheme, nameIn(word) ?? Infinity);
