@@ -52,7 +52,7 @@ export async function benchFrontProject({ sizes, folder, say }: Surroundings): P
     await rm(round, { recursive: true, force: true });
     await mkdir(round);
     await copyFile(log, join(round, 'log.db'));
-    server = await startStoreProcess(`embedded:${join(round, 'log.db')}`);
+    server = await startStoreProcess(`embedded:${join(round, 'log.db')}`, { withToken: false });
     return project(server.url, round, requests);
   };
   const limit = (): Promise<Measured> => officialReads(server?.url ?? '');
@@ -90,7 +90,7 @@ async function project(url: string, folder: string, requests: number): Promise<M
 async function emptyServer(folder: string): Promise<Kept> {
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder);
-  return startStoreProcess(`embedded:${join(folder, 'store.db')}`);
+  return startStoreProcess(`embedded:${join(folder, 'store.db')}`, { withToken: false });
 }
 
 function linesOf(

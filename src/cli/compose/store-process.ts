@@ -24,14 +24,21 @@ const RETRY_MS = 200;
 /** The store closes its connections after two seconds; a process that is not gone by then is killed. */
 const STOP_MS = 4_000;
 
+export type StoreProcessOptions = {
+  readonly signal?: AbortSignal;
+  readonly logger?: Logger;
+  /** False: any account of the machine may call, such as a client that sends no token without TLS. Default true. */
+  readonly withToken?: boolean;
+};
+
 /** Starts `tocsin store` on a file. The process ends with this one, also after a kill. */
 export async function startStoreProcess(
   store: string,
-  options: { readonly signal?: AbortSignal; readonly logger?: Logger } = {},
+  options: StoreProcessOptions = {},
 ): Promise<Kept> {
   const { signal = new AbortController().signal, logger = silentLogger } = options;
   const deadline = performance.now() + LEFTOVER_MS;
-  const token = randomBytes(32).toString('base64url');
+  const token = options.withToken === false ? undefined : randomBytes(32).toString('base64url');
   const settings = { store, token };
   const first = await launchUntil({ ...settings, listen: '127.0.0.1:0' }, deadline, signal);
   const listen = new URL(first.url).host;
@@ -40,7 +47,11 @@ export async function startStoreProcess(
   return keepRunning(first, { name: 'store', launch: launchAgain, logger });
 }
 
-type Settings = { readonly store: string; readonly listen: string; readonly token: string };
+type Settings = {
+  readonly store: string;
+  readonly listen: string;
+  readonly token: string | undefined;
+};
 
 async function launchUntil(
   settings: Settings,
@@ -68,7 +79,7 @@ async function launch({ store, listen, token }: Settings, signal: AbortSignal): 
   const child = fork(fileURLToPath(main), args, {
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
     // Not an argument: others can read command lines.
-    env: { ...process.env, [STORE_TOKEN_VARIABLE]: token },
+    env: { ...process.env, ...(token === undefined ? {} : { [STORE_TOKEN_VARIABLE]: token }) },
     // A process group of its own: Ctrl-C must not reach the store before its clients have stopped.
     detached: true,
   });
@@ -90,8 +101,9 @@ async function launch({ store, listen, token }: Settings, signal: AbortSignal): 
   const document = said === undefined ? undefined : tryParseJson(said);
   const serving = ServingSchema.safeParse(document);
   if (serving.success && !signal.aborted) {
-    const url = serving.data.url.replace('://', `://tocsin:${token}@`);
-    return { url, exited, stop };
+    const { url } = serving.data;
+    const withToken = token === undefined ? url : url.replace('://', `://tocsin:${token}@`);
+    return { url: withToken, exited, stop };
   }
   await stop();
   signal.throwIfAborted();
