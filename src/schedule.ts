@@ -22,10 +22,7 @@ export type {
 } from './schedule/due-job/commands.ts';
 export type { JobSubject } from './schedule/due-job/stream.ts';
 export { openTaskFiles } from './schedule/tasks/files/task-files.ts';
-export type {
-  TaskFilesSnapshot,
-  TaskFiles,
-  TaskFilesOptions,
-} from './schedule/tasks/files/task-files.ts';
+export type { TaskFilesSnapshot } from './schedule/tasks/files/read-files.ts';
+export type { TaskFiles, TaskFilesOptions } from './schedule/tasks/files/task-files.ts';
 export type { EntryProblem } from './schedule/tasks/entry-problem.ts';
 export type { ScheduledBlock, Task, TaskChange, TaskSource } from './schedule/tasks/task-source.ts';

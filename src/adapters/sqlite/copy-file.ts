@@ -22,7 +22,6 @@ const PAGES = 1_000_000;
 
 /** Holds the state of `file` at the time of the call. @throws TocsinError when it cannot be read */
 export function snapshotOf(file: string, what: string): Snapshot {
-  const failed = (error: unknown): unknown => openError(file, what, error);
   try {
     let format: FileFormat | undefined;
     const db = opened(file, true, (fresh) => {
@@ -51,7 +50,7 @@ export function snapshotOf(file: string, what: string): Snapshot {
       },
     };
   } catch (error) {
-    throw failed(error);
+    throw openError(file, what, error);
   }
 }
 

@@ -228,8 +228,11 @@ function indexOn(file: DerivedFile): DeliveryIndex {
   const put = (row: DeliveryRow): void => {
     const before = statement.group.get(row.notificationId);
     statement.put.run(...DELIVERIES.values(row));
-    if (before !== undefined) count(before, -1);
-    count({ ...row, channel: before?.channel ?? row.channel }, 1);
+    if (before === undefined) count(row, 1);
+    else if (before.status !== row.status || before.reason !== row.reason) {
+      count(before, -1);
+      count({ ...row, channel: before.channel }, 1);
+    }
   };
   return {
     ...reader,

@@ -40,7 +40,7 @@ export function cleanSummary(summary: string | undefined, rule: LinkRule = 'cut'
   const trimmed = cutCodePoints((summary ?? '').trim(), MAX_SUMMARY_READ);
   const links = linksIn(trimmed);
   if (links.length > 0 && rule === 'blank') return { text: '', linksRemoved: links.length };
-  const rest = withoutLinks(trimmed);
+  const rest = links.length === 0 ? trimmed : withoutLinks(trimmed);
   const text = cutCodePoints(rest, MAX_SUMMARY_CODE_POINTS).trim();
   return { text, linksRemoved: links.length };
 }

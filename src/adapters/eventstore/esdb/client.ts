@@ -32,6 +32,29 @@ export type ServiceDefinitions = {
 const OF_EVENTSTORE = '@eventstore/db-client/generated/shared_pb.js';
 const OF_KURRENTDB = '@kurrent/kurrentdb-client/generated/kurrentdb/protocols/v1/shared_pb.js';
 
+type Generated<T> = { readonly default: T };
+
+/** The calls in a client's three files of services; only the paths of the files differ between the clients. */
+function definitionsOf(
+  streams: Generated<{
+    readonly StreamsService: Pick<ServiceDefinitions, 'read' | 'batchAppend'>;
+  }>,
+  gossip: Generated<{ readonly GossipService: { readonly read: ServiceDefinitions['gossip'] } }>,
+  features: Generated<{
+    readonly ServerFeaturesService: {
+      readonly getSupportedMethods: ServiceDefinitions['features'];
+    };
+  }>,
+): ServiceDefinitions {
+  const { read, batchAppend } = streams.default.StreamsService;
+  return {
+    read,
+    batchAppend,
+    gossip: gossip.default.GossipService.read,
+    features: features.default.ServerFeaturesService.getSupportedMethods,
+  };
+}
+
 /** Loads the client's generated code, and gRPC with it. */
 export function loadDefinitions(client: ClientName): Promise<ServiceDefinitions> {
   return client === 'kurrentdb' ? ofKurrentDb() : ofEventStore();
@@ -39,34 +62,22 @@ export function loadDefinitions(client: ClientName): Promise<ServiceDefinitions>
 
 async function ofEventStore(): Promise<ServiceDefinitions> {
   keepProtoPrivate(OF_EVENTSTORE);
-  const [streams, gossip, features] = await Promise.all([
+  const loaded = await Promise.all([
     import('@eventstore/db-client/generated/streams_grpc_pb.js'),
     import('@eventstore/db-client/generated/gossip_grpc_pb.js'),
     import('@eventstore/db-client/generated/serverfeatures_grpc_pb.js'),
   ]);
-  const { read, batchAppend } = streams.default.StreamsService;
-  return {
-    read,
-    batchAppend,
-    gossip: gossip.default.GossipService.read,
-    features: features.default.ServerFeaturesService.getSupportedMethods,
-  };
+  return definitionsOf(...loaded);
 }
 
 async function ofKurrentDb(): Promise<ServiceDefinitions> {
   keepProtoPrivate(OF_KURRENTDB);
-  const [streams, gossip, features] = await Promise.all([
+  const loaded = await Promise.all([
     import('@kurrent/kurrentdb-client/generated/kurrentdb/protocols/v1/streams_grpc_pb.js'),
     import('@kurrent/kurrentdb-client/generated/kurrentdb/protocols/v1/gossip_grpc_pb.js'),
     import('@kurrent/kurrentdb-client/generated/kurrentdb/protocols/v1/serverfeatures_grpc_pb.js'),
   ]);
-  const { read, batchAppend } = streams.default.StreamsService;
-  return {
-    read,
-    batchAppend,
-    gossip: gossip.default.GossipService.read,
-    features: features.default.ServerFeaturesService.getSupportedMethods,
-  };
+  return definitionsOf(...loaded);
 }
 
 /** @throws TocsinError `client_missing` when the client is not installed: no retry would help */

@@ -28,7 +28,8 @@ const EXTENSIONS: ReadonlySet<string> = new Set(['.ics', '.ical', '.ifb', '.ndjs
 type FileContent =
   ({ readonly kind: 'calendar' } & CalendarEntries) | ({ readonly kind: 'lines' } & FileRows);
 
-export type ReadFiles = {
+/** The tasks, blocks and problems of the last read. */
+export type TaskFilesSnapshot = {
   readonly files: number;
   readonly imported: number;
   readonly ignored: number;
@@ -41,7 +42,7 @@ export type ReadFiles = {
 
 export type FileReader = {
   /** Reads all files in slices; `now` is where recurring entries are expanded around. */
-  readonly read: (now: Instant) => Promise<ReadFiles>;
+  readonly read: (now: Instant) => Promise<TaskFilesSnapshot>;
   /** Files that could not be read since they are known: what they hold is unknown. */
   readonly unread: () => readonly string[];
 };

@@ -5,10 +5,9 @@ import { watch } from 'chokidar';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import type { Instant } from '../../../domain/core/instants.ts';
 import { silentLogger, type Logger } from '../../../domain/ports/logger.ts';
-import type { ScheduledBlock, Task, TaskSource } from '../task-source.ts';
-import type { EntryProblem } from '../entry-problem.ts';
+import type { TaskSource } from '../task-source.ts';
 import { inSlices } from './in-slices.ts';
-import { createFileReader, MAX_DEPTH } from './read-files.ts';
+import { createFileReader, MAX_DEPTH, type TaskFilesSnapshot } from './read-files.ts';
 import { createTaskTable } from './task-table.ts';
 
 export type TaskFilesOptions = {
@@ -25,18 +24,6 @@ export type TaskFilesOptions = {
   /** The clock; recurring entries are expanded around its time. */
   readonly now: () => Instant;
   readonly logger?: Logger;
-};
-
-/** The tasks, blocks and problems of the last read. */
-export type TaskFilesSnapshot = {
-  readonly files: number;
-  readonly imported: number;
-  readonly ignored: number;
-  readonly failed: number;
-  readonly tasks: readonly Task[];
-  readonly blocks: readonly ScheduledBlock[];
-  /** The first 1,000. */
-  readonly problems: readonly EntryProblem[];
 };
 
 export type TaskFiles = TaskSource &
