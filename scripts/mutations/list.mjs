@@ -73,7 +73,7 @@ export const mutations = [
   {
     rule: 'the idempotency claim: another request is refused its key',
     file: 'src/kernel/raise/raise.ts',
-    find: 'if (claim.requestHash !== hash) {',
+    find: 'if (!isClaimOf(claim, keyed)) {',
     replace: "if (claim.requestHash === '') {",
     tests: ['test/kernel/idempotency.test.ts'],
   },

@@ -1,5 +1,4 @@
 // The audit for hosts: it reads the log, the read model and the output stream. It cannot publish or send.
-import { randomBytes } from 'node:crypto';
 import { TocsinError } from '../domain/core/errors.ts';
 import { DEFAULT_KERNEL_NAME } from '../domain/core/ids.ts';
 import type { Instant } from '../domain/core/instants.ts';
@@ -57,8 +56,7 @@ export type AuditOptions = {
   readonly source?: string;
 };
 
-export type AuditExportOptions = Omit<ExportOptions, 'log' | 'kernel' | 'salt'> &
-  Partial<Pick<ExportOptions, 'salt'>>;
+export type AuditExportOptions = Omit<ExportOptions, 'log' | 'kernel'>;
 
 export type AuditSimulateOptions = {
   /** Policies by trigger type, `*` for all types: they replace the policies of the log. */
@@ -148,14 +146,10 @@ export function createAudit(options: AuditOptions): Audit {
     },
     explain: async (id, at) => explain(explaining(), id, at),
     explainUser: async (user, at) => explainUser(explaining(), user, at),
-    export: (exportOptions = {}) => exportLines({ salt, ...exportOptions, log, kernel }),
+    export: (exportOptions = {}) => exportLines({ ...exportOptions, log, kernel }),
     verifyExport,
     redactExport,
   };
-}
-
-function salt(): string {
-  return randomBytes(16).toString('base64url');
 }
 
 function needed<T>(what: 'state' | 'messages', part: T | undefined): T {

@@ -116,7 +116,8 @@ const confirmation: ConfirmPreview = {
   previewId: 'asp_1',
   key: 'k',
   request: ok({ candidateId: 'add:1', editedChanges: [], idempotencyKey: 'k' }),
-  requestHash: 'a'.repeat(64),
+  salt: 'c2FsdC1vZi0xNi1ieXRlcw',
+  hashUnder: () => 'a'.repeat(64),
   applyId: 'asap_1',
   hasPort: true,
 };
@@ -130,8 +131,8 @@ function afterConfirm(command: ConfirmPreview): TriggerState {
 test('W16: another request under a used idempotency key is refused', async () => {
   await mended<(body: string) => string>(
     (hashOf) => {
-      const command = { ...confirmation, requestHash: hashOf('first') };
-      const other = { ...command, requestHash: hashOf('other') };
+      const command = { ...confirmation, hashUnder: () => hashOf('first') };
+      const other = { ...command, hashUnder: () => hashOf('other') };
       expect(
         decideConfirm(offeredOf(afterConfirm(command), 1), other, { recordedAt: AT }),
       ).toMatchObject({
@@ -194,7 +195,7 @@ test('W23: a mock trigger never has the dedupe scope of a real trigger', async (
 });
 
 test('W25: a second confirmation during an apply starts nothing', async () => {
-  const second = { ...confirmation, key: 'k2', applyId: 'asap_2', requestHash: 'b'.repeat(64) };
+  const second = { ...confirmation, key: 'k2', applyId: 'asap_2', hashUnder: () => 'b'.repeat(64) };
   await mended<(state: TriggerState) => TriggerState>(
     (seen) => {
       const decision = decideConfirm(offeredOf(seen(afterConfirm(confirmation)), 1), second, {

@@ -51,7 +51,10 @@ it('vault names begin with the user', () => {
 
 it('a sealed box is nonce, ciphertext and tag, bound to stream, type and user', () => {
   const box = 'AAECAwQFBgcICQoLPCCmeryJrXrpY63wk50RGe+zpQ7SPiwPWR7H+GDuof0/j2kzHrU7jvFA+NRL';
-  const data = { userId: '42', personal: { sealed: { user: '42', key: ID, box } } };
+  const data = {
+    userId: '42',
+    personal: { sealed: { user: '42', key: ID, box }, hash: 'ab'.repeat(32) },
+  };
   const sealed = sealOf(data);
   const key = {
     id: ID,

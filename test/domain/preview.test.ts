@@ -40,6 +40,7 @@ type Command = { readonly at?: number } & (
   | { readonly kind: 'applied'; readonly applyId: string; readonly outcome: ApplyOutcome }
 );
 
+const SALT = 'c2FsdC1vZi0xNi1ieXRlcw';
 const ids = { triggerId: 'ast_1', occurrence: 1 };
 const about = { ...ids, previewId: 'asp_1', userId: '42' };
 
@@ -60,7 +61,15 @@ function decide(
       const caller = { userId: user, previewId: 'asp_1' };
       const decision = decideConfirm(
         found,
-        { ...caller, key, request, requestHash: hash, applyId: `apply_${key}`, hasPort },
+        {
+          ...caller,
+          key,
+          request,
+          salt: SALT,
+          hashUnder: () => hash,
+          applyId: `apply_${key}`,
+          hasPort,
+        },
         recordedAt,
       );
       return decision.ok ? ok(decision.value.events) : decision;
@@ -148,7 +157,7 @@ const started = (key: string, attempt = 1, at = NOW + 1_000): TriggerEvent => ({
     idempotencyKey: key,
     requestHash: 'a'.repeat(64),
     leaseUntil: at + APPLY_LEASE_MS,
-    personal: { changes: [change] },
+    personal: { changes: [change], salt: SALT },
   },
 });
 const startedQuestion = (key: string): TriggerEvent => ({
@@ -159,7 +168,7 @@ const startedQuestion = (key: string): TriggerEvent => ({
     idempotencyKey: key,
     requestHash: 'a'.repeat(64),
     leaseUntil: NOW + 1_000 + APPLY_LEASE_MS,
-    personal: { changes: [] },
+    personal: { changes: [], salt: SALT },
   },
 });
 const succeeded = (key: string): TriggerEvent => ({

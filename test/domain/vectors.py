@@ -1,9 +1,10 @@
 """Computes the hard-coded values of vectors.test.ts: python3 test/domain/vectors.py
 
-It uses no code of the product. UUIDv5 and SHA-256 are the standard library's, and the keys are
+It uses no code of the product. UUIDv5, SHA-256 and HMAC are the standard library's, and the keys are
 written by hand: parts joined by colons, each percent-encoded, alternatives tagged.
 """
 import hashlib
+import hmac
 import json
 import uuid
 
@@ -56,9 +57,38 @@ REQUEST = {
     "idempotencyKey": "order:1", "payload": {"b": 1, "a": "é\n€", "B": [True, None, 1e21]},
 }
 canonical = json.dumps(REQUEST, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-request_hash = hashlib.sha256(canonical.encode()).hexdigest()
+SALT = "c2FsdC1vZi0xNi1ieXRlcw"
+
+
+def salted(text):
+    return hmac.new(SALT.encode(), text.encode(), hashlib.sha256).hexdigest()
+
+
+request_hash = salted(canonical)
 print("request hash", request_hash)
 print("keyed command", v5(f"command:42:important_urgent_task:order%3A1:{request_hash}"))
+
+PREVIEW = "asp_22626ea8e643a55e3abc19cb2c85142695_1"
+BODY = {"candidateId": "notify_only:no_free_slot:7", "idempotencyKey": "yes:1"}
+EDITED = {**BODY, "editedChanges": [{"changeId": "c", "startAt": "2026-04-30T10:00:00Z"}]}
+for key, body in [("yes:1", BODY), ("yes:1", EDITED), ("", None)]:
+    body_hash = salted(json.dumps(body, sort_keys=True, separators=(",", ":")))
+    apply = hashlib.sha256(f"{PREVIEW}\n{key}\n{body_hash}".encode()).hexdigest()
+    print("apply", f"asap_{apply[:24]}")
+
+# A leaf: 0x00 and the canonical JSON of the event, with the salted hash in place of the personal part.
+PERSONAL = salted('{"payload":{"title":"Essay"}}')
+EVENT = {
+    "id": events[0], "stream": TRIGGER, "revision": "3", "type": "TriggerRaised",
+    "metadata": {"recordedAt": "2026-04-30T02:17:43.005Z"},
+}
+BOX = "AAECAwQFBgcICQoLPCCmeryJrXrpY63wk50RGe+zpQ7SPiwPWR7H+GDuof0/j2kzHrU7jvFA+NRL"
+SEAL = {"user": "42", "key": COMMAND, "box": hashlib.sha256(BOX.encode()).hexdigest()}
+print("personal", PERSONAL)
+for personal in [{"hash": PERSONAL}, {"hash": PERSONAL, "sealed": SEAL}]:
+    event = {**EVENT, "data": {"personal": personal, "userId": "42"}}
+    text = json.dumps(event, sort_keys=True, separators=(",", ":"))
+    print("leaf", hashlib.sha256(b"\0" + text.encode()).hexdigest())
 
 digest = "0" * 64
 for message in messages:

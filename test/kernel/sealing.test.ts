@@ -1,10 +1,15 @@
 // Sealing and forgetting: personal parts are unreadable in the log, readable with the vault, and gone with the
 // user's key, while every verdict stays the same.
+import { hash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
 import { memoryReadModel } from '../../src/adapters/memory/read-model.ts';
 import { IDEMPOTENCY_EVENTS } from '../../src/domain/idempotency/events.ts';
 import { BLANK_PERSONAL } from '../../src/domain/core/personal.ts';
+import { keyedCommandId } from '../../src/domain/core/ids.ts';
+import { canonicalJson, parseJson } from '../../src/domain/core/json.ts';
+import { leafOf } from '../../src/projections/notary/leaf.ts';
+import { saltedHash } from '../../src/projections/personal-hash.ts';
 import { TRIGGER_EVENTS } from '../../src/domain/trigger/events.ts';
 import { createTokens } from '../../src/kernel/access/tokens.ts';
 import { openKernel } from '../../src/kernel/open-kernel.ts';
@@ -164,6 +169,48 @@ describe('forgetUser', () => {
     expect(await tokens.verify(used.token)).toBeUndefined();
     expect(await tokens.verify(service.token)).toBeDefined();
     expect(JSON.stringify(await tokens.list())).not.toContain('canary');
+  });
+
+  it('leaves no hash in the log from which a short text could be guessed', async () => {
+    const { kernel, forget, text } = await world();
+    const input = anInput(1, { userId: 42, payload: { pin: '4711' }, idempotencyKey: 'k' });
+    await raised(kernel, input);
+    const before = await text();
+    const guess = canonicalJson(parseJson(JSON.stringify(input)));
+    const digest = hash('sha256', guess);
+    const commandId = keyedCommandId('42', input.triggerType, 'k', digest);
+    for (const found of [digest, commandId]) expect(before).not.toContain(found);
+    await forget();
+    // The salt was sealed with the request, so no text of the log is the key of the hash.
+    const [, claimed = ''] = /"requestHash":"([0-9a-f]{64})"/.exec(await text()) ?? [];
+    const salts = (await text()).match(/[A-Za-z0-9_-]{22,}/g) ?? [];
+    expect(salts.map((salt) => saltedHash(salt, guess))).not.toContain(claimed);
+  });
+
+  it('keeps idempotency keys: a repeat raises nothing, in this process and in another', async () => {
+    const { kernel, open, forget, store } = await world();
+    const input = anInput(1, { userId: 42, payload: PAYLOAD, idempotencyKey: 'k' });
+    const { triggerId } = await raised(kernel, input);
+    const duplicate = { outcome: 'duplicate', duplicate: true, triggerId };
+    const other = { ...input, payload: { title: 'another' } };
+    expect(await (await open()).raise(input)).toEqual(duplicate);
+    expect(await kernel.raise(other)).toMatchObject({ outcome: 'idempotency_conflict' });
+    await forget();
+    const before = (await eventsOf(store)).length;
+    // The request of a forgotten user cannot be compared any more, so the key alone counts.
+    for (const repeat of [input, other]) {
+      expect(await kernel.raise(repeat)).toEqual(duplicate);
+      expect(await (await open()).raise(repeat)).toEqual(duplicate);
+    }
+    expect(await eventsOf(store)).toHaveLength(before);
+  });
+
+  it('changes no leaf of the log', async () => {
+    const { raise, forget, store } = await world();
+    await raise(1);
+    const before = (await eventsOf(store)).map(leafOf);
+    await forget();
+    expect((await eventsOf(store)).map(leafOf).slice(0, before.length)).toEqual(before);
   });
 
   it('names texts that were not sealed as readable', async () => {

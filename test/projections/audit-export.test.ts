@@ -2,7 +2,10 @@
 import { generateKeyPairSync } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { MAX_STORED_DEPTH, type JsonObject } from '../../src/domain/core/json.ts';
+import { z } from 'zod';
+import { Frontier } from '../../src/projections/notary/frontier.ts';
+import { leafOf } from '../../src/projections/notary/leaf.ts';
+import { isJsonObject, MAX_STORED_DEPTH, type JsonObject } from '../../src/domain/core/json.ts';
 import { exportLines, type ExportOptions } from '../../src/projections/audit/export/export.ts';
 import { redactExport } from '../../src/projections/audit/export/redact-export.ts';
 import {
@@ -21,10 +24,7 @@ async function smallWorld(): Promise<World> {
 }
 
 async function exported({ store }: World, more: Partial<ExportOptions> = {}): Promise<string[]> {
-  let salts = 0;
-  return collect(
-    exportLines({ log: store, kernel: 'tocsin', salt: () => `salt-${(salts += 1)}`, ...more }),
-  );
+  return collect(exportLines({ log: store, kernel: 'tocsin', ...more }));
 }
 
 async function collect(lines: AsyncIterable<string>): Promise<string[]> {
@@ -202,13 +202,48 @@ test('the chain holds without personal parts, omitted at the export or removed l
   });
 });
 
-test('a personal part cannot be guessed from the remaining export', async () => {
+test('two exports of one log have one root, and a redacted one has no salt to guess with', async () => {
   const world = await smallWorld();
-  const [a, b] = [
-    await exported(world, { redact: true }),
-    await exported(world, { redact: true, salt: () => 'other' }),
-  ];
-  expect(a[3]).not.toBe(b[3]);
+  const lines = await exported(world);
+  expect(await exported(world)).toEqual(lines);
+  const salts = (await eventsOf(world.store)).flatMap(({ data }) =>
+    isJsonObject(data) && isJsonObject(data['personal'] ?? null)
+      ? [z.object({ salt: z.string() }).parse(data['personal']).salt]
+      : [],
+  );
+  expect(salts).toHaveLength(9);
+  const without = (await exported(world, { redact: true })).join('');
+  for (const salt of salts) expect(without).not.toContain(salt);
+});
+
+test('an export of the whole log names its Merkle tree, and a part says how much it leaves out', async () => {
+  const world = await smallWorld();
+  const events = await eventsOf(world.store);
+  const tree = new Frontier();
+  for (const event of events) tree.add(leafOf(event));
+  const root = Buffer.from(tree.root()).toString('hex');
+  const whole = await report(await exported(world));
+  expect(whole).toMatchObject({ whole: true, manifest: { omitted: 0, tree: { size: 11, root } } });
+  const lines = await exported(world, { user: '2' });
+  const part = await report(lines);
+  expect(part).toMatchObject({ faults: [], whole: false, manifest: { omitted: 6, tree: null } });
+  const claimed = lines.map((line) => line.replace('"omitted":6', '"omitted":0'));
+  expect(await report(claimed)).toMatchObject({ whole: false });
+});
+
+test('a change at any byte of a signed manifest is found', async () => {
+  const { privateKey } = keyPair();
+  const lines = await exported(await smallWorld(), { signingKey: privateKey });
+  const last = lines.at(-1) ?? '';
+  const from = last.indexOf('"signature"');
+  for (let at = from; at < last.length; at += 1) {
+    for (const put of ['', 'A', ' ', '\\n', '=']) {
+      const spoilt = `${last.slice(0, at)}${put}${last.slice(at)}`;
+      if (spoilt === last) continue;
+      const { faultCount } = await report(lines.with(-1, spoilt));
+      expect(faultCount, spoilt.slice(from)).toBeGreaterThan(0);
+    }
+  }
 });
 
 test('a signature is checked with the key in the file or a given key', async () => {

@@ -45,8 +45,10 @@ export function auditExportCommand(audit: Command): void {
       .option('--sign <KEY>', 'sign the export with this private Ed25519 key (PEM file)'),
     ['store', 'name'],
     `Each line holds the hash of the line before it. The last line is a manifest with the root, ranges and counts.
-Each event holds salted hashes of its personal data beside the data, so redact-export can remove the data
+Each event holds a salted hash of its personal data beside the data, so redact-export can remove the data
 later and the chain stays valid. An export always has the control events, because verdicts depend on them.
+The manifest of a whole export has the Merkle tree of the log, as in the notary's tree heads; that of a part
+says how many events it leaves out.
 
 Examples:
   tocsin audit export --out log.ndjson --sign key.pem
@@ -95,15 +97,20 @@ const exportLog: Work<ExportOptions> = async (context, options) => {
   }
   await writeLines(out, lines());
   if (manifest === undefined) throw new TypeError('an export ends with its manifest');
-  const { events, first, last, root } = manifest;
+  const { events, first, last, root, omitted, tree } = manifest;
   const seconds = secondsSince(context.startedAt);
   const signed = manifest.signature !== undefined;
-  terminal.print({ file: out, events, first, last, root, signed, seconds });
+  terminal.print({ file: out, events, first, last, root, omitted, tree, signed, seconds });
   terminal.say(
     `${events} events in ${out}${signed ? ', signed' : ''} (${seconds} s)`,
     `root ${root}`,
+    tree === null ? leftOut(omitted) : `tree of ${tree.size} leaves ${tree.root}`,
   );
 };
+
+function leftOut(omitted: number): string {
+  return `It is a part of the log: ${omitted} events are left out.`;
+}
 
 const check: Work<FileOptions> = async ({ terminal }, { file, key }) => {
   const publicKey = key === undefined ? undefined : readTextFile(key, 'file_unusable', FILE_HINT);
@@ -126,11 +133,11 @@ function showReport({ say }: Terminal, report: ExportReport, isKnownKey: boolean
     say(`Signed by ${signedBy} (${whose}).`);
   }
   for (const { code, line, detail } of faults) say(`line ${line}: ${code}: ${detail}`);
-  say(
-    faultCount === 0
-      ? 'The export is complete and unchanged.'
-      : `${faultCount} faults: the file differs from the export.`,
-  );
+  const { omitted = 0, tree = null } = report.manifest ?? {};
+  if (tree !== null) say(`tree of ${tree.size} leaves ${tree.root}`);
+  if (omitted > 0) say(leftOut(omitted));
+  if (faultCount > 0) say(`${faultCount} faults: the file differs from the export.`);
+  else say(report.whole ? 'The export is whole and unchanged.' : 'The export is unchanged.');
 }
 
 const redact: Work<FileOptions> = async ({ terminal }, { file, out = '', user }) => {

@@ -5,17 +5,21 @@ import { createCodec, type EventOf } from '../core/codec.ts';
 import { textUpTo } from '../core/envelope.ts';
 import { userStream } from '../core/ids.ts';
 import { joinKey, taggedKeyPart } from '../core/keys.ts';
+import { SaltSchema } from '../core/personal.ts';
 import { requestFields } from '../core/trigger-fields.ts';
 import type { RaiseRequest } from '../trigger/commands.ts';
 
 export const IDEMPOTENCY_EVENTS = {
   IdempotencyClaimed: z.object({
+    /** Of the client's input, under the salt of the personal part. */
     requestHash: z.string().regex(/^[0-9a-f]{64}$/),
     triggerStream: textUpTo(512),
     /** The occurrence that this key stands for, in whatever state. */
     occurrence: z.int().min(1),
     /** The whole request, so that a repeat can append the occurrence after a crash. */
     ...requestFields,
+    /** Without a salt the user was forgotten: the request can no longer be compared. */
+    personal: requestFields.personal.extend({ salt: SaltSchema.optional() }),
     idempotencyKey: textUpTo(191),
   }),
 };

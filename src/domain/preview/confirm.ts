@@ -13,7 +13,10 @@ export type ConfirmPreview = PreviewCaller & {
   /** The idempotency key, trimmed. It identifies a repeat even where the request is invalid. */
   readonly key: string | undefined;
   readonly request: Result<ConfirmRequest, PreviewRejection>;
-  readonly requestHash: string;
+  /** For the hash of a new apply; a former apply has its own. */
+  readonly salt: string;
+  /** The hash of this request under a salt. */
+  readonly hashUnder: (salt: string) => string;
   readonly applyId: string;
   readonly hasPort: boolean;
 };
@@ -24,13 +27,13 @@ export function decideConfirm(
   command: ConfirmPreview,
   { recordedAt }: { readonly recordedAt: Instant },
 ): Result<Decided<ApplyAnswer>, PreviewRejection> {
-  const { key, request, requestHash, hasPort } = command;
+  const { key, request, hasPort } = command;
   const own = ownPreview(found, command);
   if (!own.ok) return own;
   const offered = own.value;
   const { preview } = offered;
   const mine = preview.applies.find(({ idempotencyKey }) => idempotencyKey === key);
-  const isRepeat = mine?.requestHash === requestHash;
+  const isRepeat = mine !== undefined && isSameRequest(mine, command);
   if (preview.applies.some(({ status }) => status === 'applied')) {
     if (mine?.status !== 'applied') return refuse('already_applied', 'it was applied before');
     return isRepeat ? finished(mine) : keyConflict();
@@ -52,8 +55,13 @@ export function decideConfirm(
   return ok(start(command, request.value, offered, changes.value, recordedAt));
 }
 
+/** Without the salt of a forgotten user nothing can be compared: the key alone then stands for the request. */
+function isSameRequest({ salt, requestHash }: Apply, { hashUnder }: ConfirmPreview): boolean {
+  return salt === undefined || hashUnder(salt) === requestHash;
+}
+
 function start(
-  { applyId, requestHash, hasPort }: ConfirmPreview,
+  { applyId, salt, hashUnder, hasPort }: ConfirmPreview,
   { candidateId, idempotencyKey }: ConfirmRequest,
   offered: Offered,
   changes: readonly Change[],
@@ -62,7 +70,8 @@ function start(
   const apply: Apply = {
     applyId,
     idempotencyKey,
-    requestHash,
+    requestHash: hashUnder(salt),
+    salt,
     candidateId: candidateId ?? offered.preview.previewId,
     changes,
     attempt: 1,

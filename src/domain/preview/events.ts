@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { EventData, EventOf } from '../core/codec.ts';
 import { InstantCodec, JsonSchema, textUpTo } from '../core/envelope.ts';
 import { StoredIdSchema } from '../core/identity.ts';
+import { SaltSchema } from '../core/personal.ts';
 import { DetailSchema, occurrenceFields } from '../core/trigger-fields.ts';
 import { CodeSchema } from '../core/vocabulary.ts';
 import { CandidateSchema, ChangeSchema, MAX_CANDIDATES, MAX_CHANGES } from './candidates.ts';
@@ -52,10 +53,15 @@ export const PREVIEW_EVENTS = {
     /** Above 1, an apply that another process left open goes on. */
     attempt: z.int().min(1),
     idempotencyKey: textUpTo(191),
+    /** Of the confirmation, under the salt of the personal part. */
     requestHash: z.string().regex(/^[0-9a-f]{64}$/),
     /** After this and a margin, another process may continue under the same apply id. */
     leaseUntil: InstantCodec,
-    personal: z.object({ changes: z.array(ChangeSchema).max(MAX_CHANGES) }),
+    personal: z.object({
+      changes: z.array(ChangeSchema).max(MAX_CHANGES),
+      /** Absent once the user was forgotten: the confirmation can no longer be compared. */
+      salt: SaltSchema.optional(),
+    }),
   }),
   ApplySucceeded: z.object({
     ...applyFields,

@@ -22,10 +22,10 @@ export type Offered = {
 };
 
 export function applyStarted(offered: Offered, apply: Apply): PreviewEvent {
-  const { attempt, idempotencyKey, requestHash, leaseUntil, changes } = apply;
+  const { attempt, idempotencyKey, requestHash, salt, leaseUntil, changes } = apply;
   const about = applyFields(offered, apply);
   const facts = { ...about, attempt, idempotencyKey, requestHash, leaseUntil };
-  return { type: 'ApplyStarted', data: { ...facts, personal: { changes: [...changes] } } };
+  return { type: 'ApplyStarted', data: { ...facts, personal: { changes: [...changes], salt } } };
 }
 
 export function applySucceeded(

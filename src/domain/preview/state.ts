@@ -10,6 +10,8 @@ export type Apply = Pick<
   PreviewEventData<'ApplyStarted'>,
   'applyId' | 'idempotencyKey' | 'requestHash' | 'candidateId' | 'attempt' | 'leaseUntil'
 > & {
+  /** Of the hash; absent once the user was forgotten. */
+  readonly salt?: string | undefined;
   readonly changes: readonly Change[];
   readonly status: 'open' | 'applied' | 'failed';
   /** The ids of the entries that the host wrote. */
@@ -46,8 +48,8 @@ export function evolvePreview(
     .with({ type: 'ApplyStarted' }, ({ data }) => {
       const { applyId, idempotencyKey, requestHash, candidateId, attempt, leaseUntil } = data;
       const about = { applyId, idempotencyKey, requestHash, candidateId, attempt, leaseUntil };
-      const { changes } = data.personal;
-      const apply: Apply = { ...about, changes, status: 'open', appliedEventIds: [] };
+      const { changes, salt } = data.personal;
+      const apply: Apply = { ...about, salt, changes, status: 'open', appliedEventIds: [] };
       const others = preview.applies.filter((other) => other.applyId !== applyId);
       return { ...preview, applies: [...others, apply] };
     })

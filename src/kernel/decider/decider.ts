@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { backoffMs, type Backoff } from '../../domain/core/backoff.ts';
 import { dropKey, isDroppable, type DropKey } from '../../domain/control/unreadable.ts';
 import { describe, type Codec, type DecodeFault } from '../../domain/core/codec.ts';
+import { isJsonObject } from '../../domain/core/json.ts';
 import type { EventMetadata } from '../../domain/core/envelope.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { eventId } from '../../domain/core/ids.ts';
@@ -18,6 +19,7 @@ import type {
   ExpectedRevision,
 } from '../../domain/ports/event-store.ts';
 import type { Runtime } from '../../domain/ports/runtime.ts';
+import { newSalt } from './salt.ts';
 import { assertNotHidden, streamHidden } from '../../domain/ports/hidden-stream.ts';
 
 /** After this many conflicts the answer is `conflict`. */
@@ -188,7 +190,9 @@ export function decider<S, E extends { readonly type: string }>(aggregate: Aggre
   function encode(stream: string, events: readonly E[], metadata: EventMetadata): EventToAppend[] {
     return events.map((event, index) => {
       try {
-        return aggregate.codec.encode(event, metadata, eventId(metadata.commandId, stream, index));
+        return salted(
+          aggregate.codec.encode(event, metadata, eventId(metadata.commandId, stream, index)),
+        );
       } catch (cause) {
         const detail = cause instanceof z.ZodError ? describe(cause) : String(cause);
         const message = `${event.type} cannot be stored: ${detail}`;
@@ -295,6 +299,13 @@ export function decider<S, E extends { readonly type: string }>(aggregate: Aggre
   }
 
   return { load, loadWithFaults, loadUntil, encode, transact, transactOrThrow };
+}
+
+/** Every personal part gets a salt; some events bring their own, because another of their fields depends on it. */
+function salted(event: EventToAppend): EventToAppend {
+  const { personal } = event.data;
+  if (personal === undefined || !isJsonObject(personal) || 'salt' in personal) return event;
+  return { ...event, data: { ...event.data, personal: { ...personal, salt: newSalt() } } };
 }
 
 /** The same events at the same revision, until the store answers or the deadline has come. */

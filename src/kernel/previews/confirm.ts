@@ -7,6 +7,7 @@ import type { ApplyPreview } from '../../domain/ports/apply-preview.ts';
 import { DEFAULT_DEADLINE_MS, millisecondsUntil, type Call } from '../decider/decider.ts';
 import { withDeadline } from '../decider/runtime.ts';
 import { triggerDecider } from '../raise/raise.ts';
+import { newSalt } from '../decider/salt.ts';
 import { applyIdOf, requestHash } from '../raise/request-hash.ts';
 import { runApply } from './apply.ts';
 import {
@@ -41,13 +42,15 @@ export async function confirmPreview(
   const key = keyOf(input);
   const request = parseConfirm(input);
   // An invalid request repeats no other request; it may even be a value that cannot be hashed.
-  const hash = request.ok ? requestHash(input) : '';
+  const hashUnder = (salt: string): string => (request.ok ? requestHash(input, salt) : '');
+  const salt = newSalt();
   const command = {
     ...caller,
     key,
     request,
-    requestHash: hash,
-    applyId: applyIdOf(previewId, key ?? '', hash),
+    salt,
+    hashUnder,
+    applyId: applyIdOf(previewId, key ?? '', hashUnder(salt)),
     hasPort: context.apply !== undefined,
   };
   const remainingMs = (): number => millisecondsUntil(runtime, deadline);

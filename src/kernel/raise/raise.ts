@@ -19,6 +19,7 @@ import {
   type Call,
   type Decide,
 } from '../decider/decider.ts';
+import { newSalt } from '../decider/salt.ts';
 import { prepare, type RaiseContext } from './prepare.ts';
 import { answer, rejected, type RaiseResult } from './raise-result.ts';
 import { requestHash } from './request-hash.ts';
@@ -71,14 +72,12 @@ export async function raisePrepared(
     readonly call: Call;
   },
 ): Promise<RaiseResult> {
-  const { idempotencyKey: key, userId, triggerType } = command.request;
+  const { idempotencyKey: key } = command.request;
   const { call } = of;
   if (key === undefined) return append(context, command, of.commandId, true, call);
-  const hash = requestHash(of.input);
   const stream = idempotencyStream(context.kernel, command.request, key);
-  const commandId = keyedCommandId(userId, triggerType, key, hash);
   const deadline = context.runtime.elapsed() + (call.deadlineMs ?? DEFAULT_DEADLINE_MS);
-  return raiseKeyed(context, command, { key, hash, stream, commandId, deadline, call });
+  return raiseKeyed(context, command, { key, input: of.input, stream, deadline, call });
 }
 
 async function append(
@@ -106,10 +105,9 @@ async function append(
 /** A raise under an idempotency key. */
 type Keyed = {
   readonly key: string;
-  /** Of the client's input. */
-  readonly hash: string;
+  /** What the client sent. */
+  readonly input: unknown;
   readonly stream: string;
-  readonly commandId: string;
   readonly deadline: number;
   readonly call: Call;
 };
@@ -120,12 +118,12 @@ async function raiseKeyed(
   command: RaiseTrigger,
   keyed: Keyed,
 ): Promise<RaiseResult> {
-  const { hash, stream, commandId, deadline, call } = keyed;
+  const { key, stream, deadline, call } = keyed;
   const { state: found } = await claimDecider.loadUntil(context, stream, deadline);
   const claimed = found === undefined ? await claimKey(context, command, keyed) : ok(found);
   if (!claimed.ok) return claimed.error;
   const claim = claimed.value;
-  if (claim.requestHash !== hash) {
+  if (!isClaimOf(claim, keyed)) {
     const message = 'this idempotency key was used for another request';
     return { outcome: 'idempotency_conflict', message };
   }
@@ -141,14 +139,22 @@ async function raiseKeyed(
   // first call.
   const assumeNew = found === undefined && claim.occurrence === 1;
   const deadlineMs = millisecondsUntil(context.runtime, deadline);
+  // The same for every call under this claim, and no hash of the request without its salt.
+  const { userId, triggerType } = request;
+  const commandId = keyedCommandId(userId, triggerType, key, claim.requestHash);
   return append(context, again, commandId, assumeNew, { ...call, deadlineMs });
+}
+
+/** Without the salt of a forgotten user nothing can be compared: the key alone then stands for the request. */
+function isClaimOf({ requestHash: claimed, personal }: Claim, { input }: Keyed): boolean {
+  return personal.salt === undefined || requestHash(input, personal.salt) === claimed;
 }
 
 /** Claims the key for the command's decision; two concurrent calls both get the claim of the first. */
 async function claimKey(
   context: RaiseContext,
   command: RaiseTrigger,
-  { key, hash, stream, deadline, commandId, call }: Keyed,
+  { key, input, stream, deadline, call }: Keyed,
 ): Promise<Result<Claim, RaiseResult>> {
   const { runtime } = context;
   const { state } = await triggerDecider.loadUntil(context, command.stream, deadline);
@@ -157,17 +163,21 @@ async function claimKey(
   if (!decision.ok) return err(rejected(decision.error));
   // A claim is permanent, so it is not made for events that can never be stored.
   const { actor, traceparent } = call;
+  const { payload, ...facts } = command.request;
+  const { userId, triggerType } = facts;
+  const salt = newSalt();
+  const hash = requestHash(input, salt);
+  const commandId = keyedCommandId(userId, triggerType, key, hash);
   const ids = { commandId, correlationId: commandId, causationId: commandId };
   const metadata = { ...ids, actor, traceparent, recordedAt };
   triggerDecider.encode(command.stream, decision.value.events, metadata);
-  const { payload, ...facts } = command.request;
   const wanted: Claim = {
     ...facts,
     idempotencyKey: key,
     requestHash: hash,
     triggerStream: command.stream,
     occurrence: decision.value.answer.occurrence,
-    personal: { payload },
+    personal: { payload, salt },
   };
   const decide: Decide<Claim | undefined, IdempotencyEvent, Claim, Rejection> = (first) =>
     ok(

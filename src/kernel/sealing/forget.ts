@@ -3,7 +3,7 @@
 import { categoryPrefix, userShare, type StreamCategory } from '../../domain/core/ids.ts';
 import type { UserId } from '../../domain/core/identity.ts';
 import { isJsonObject } from '../../domain/core/json.ts';
-import { sealOf } from '../../domain/core/personal.ts';
+import { personalContent, sealOf } from '../../domain/core/personal.ts';
 import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
 import { formatPosition } from '../../domain/core/positions.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
@@ -144,8 +144,7 @@ async function stateOf(
 ): Promise<'none' | 'readable' | 'unreadable'> {
   if (!isJsonObject(data)) return 'none';
   if (Object.keys(plainTexts(type, data)).length > 0) return 'readable';
-  const { personal } = data;
-  if (!isJsonObject(personal ?? null) || Object.keys(personal ?? {}).length === 0) return 'none';
+  if (Object.keys(personalContent(data['personal'])).length === 0) return 'none';
   const sealed = sealOf(data);
   if (sealed === undefined) return 'readable';
   return (await findUserKey(vault, sealed)) === undefined ? 'unreadable' : 'readable';

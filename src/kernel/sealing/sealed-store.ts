@@ -3,12 +3,14 @@
 import { z } from 'zod';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { StoredIdSchema, type UserId } from '../../domain/core/identity.ts';
-import { isJsonObject, parseJson, type Json, type JsonObject } from '../../domain/core/json.ts';
+import { isJsonObject, parseJson, type JsonObject } from '../../domain/core/json.ts';
 import type { EventToAppend, RecordedEvent } from '../../domain/core/recorded-event.ts';
 import { joinKey } from '../../domain/core/keys.ts';
-import { sealOf } from '../../domain/core/personal.ts';
+import { personalContent, sealOf } from '../../domain/core/personal.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
 import type { SecretVault } from '../../domain/ports/secret-vault.ts';
+import { personalHash } from '../../projections/personal-hash.ts';
+import { newSalt } from '../decider/salt.ts';
 import { plainTexts, restoreTexts, withoutTexts } from './plain-fields.ts';
 import { findUserKey, seal, unseal, userKey } from './user-key.ts';
 
@@ -50,9 +52,9 @@ async function sealAll(
     const { personal } = event.data;
     const texts = plainTexts(event.type, event.data);
     const own = personal !== undefined && isJsonObject(personal) ? personal : {};
-    const content = { ...own, ...texts };
+    const content = { salt: newSalt(), ...own, ...texts };
     const isSealed = sealOf(event.data) !== undefined;
-    if (isEmpty(content) || isSealed) {
+    if (isSealed || !isPersonal(event.data, content)) {
       sealed.push(event);
       continue;
     }
@@ -62,7 +64,10 @@ async function sealAll(
     const context = contextOf(stream, event.type, user);
     const box = seal(key, user, context, JSON.stringify(content));
     const data = withoutTexts(event.data, texts);
-    sealed.push({ ...event, data: { ...data, personal: { sealed: box } } });
+    sealed.push({
+      ...event,
+      data: { ...data, personal: { sealed: box, hash: personalHash(content) } },
+    });
   }
   return sealed;
 }
@@ -103,6 +108,7 @@ async function ownerOf(store: EventStore, stream: string): Promise<UserId> {
   });
 }
 
-function isEmpty(personal: Json): boolean {
-  return isJsonObject(personal) && Object.keys(personal).length === 0;
+/** A salt alone tells nothing, unless another field is a hash under it. */
+function isPersonal(data: JsonObject, content: JsonObject): boolean {
+  return 'requestHash' in data || Object.keys(personalContent(content)).length > 0;
 }

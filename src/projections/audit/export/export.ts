@@ -1,5 +1,5 @@
 // `audit export`: writes the events of a log as lines; each line holds the hash of the line before it.
-import { createPrivateKey, createPublicKey, sign, type KeyObject } from 'node:crypto';
+import { createPrivateKey, createPublicKey, hash, sign, type KeyObject } from 'node:crypto';
 import { controlCodec } from '../../../domain/control/events.ts';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import { controlStream } from '../../../domain/core/ids.ts';
@@ -10,19 +10,18 @@ import {
   type JsonObject,
 } from '../../../domain/core/json.ts';
 import { formatPosition, type Position } from '../../../domain/core/positions.ts';
-import {
-  isUnreadable,
-  type RecordedEvent,
-  type Unreadable,
-} from '../../../domain/core/recorded-event.ts';
+import { isUnreadable, type RecordedEvent } from '../../../domain/core/recorded-event.ts';
+import { Frontier } from '../../notary/frontier.ts';
+import { leafEvent, leafTexts } from '../../notary/leaf.ts';
+import { leafHash } from '../../notary/merkle.ts';
 import { isAfter, typeOf, userOf, type Bound, headOf, kernelEvents } from '../reading/reading.ts';
 import type { ReadableLog } from '../reading/ports.ts';
 import {
   EXPORT_FORMAT,
+  eventLineText,
   GENESIS,
   hashOf,
   ManifestSchema,
-  personalHashOf,
   type Manifest,
 } from './format.ts';
 
@@ -42,8 +41,6 @@ export type ExportOptions = {
   readonly redact?: boolean | undefined;
   /** A private Ed25519 key (PEM) that the manifest is signed with. */
   readonly signingKey?: string | undefined;
-  /** 16 new random bytes as text: the salt of a personal part. */
-  readonly salt: () => string;
   /** Called with the number of written events, once per page. */
   readonly progress?: (events: number, at: Position) => void;
 };
@@ -56,7 +53,7 @@ export type ExportOptions = {
 export async function* exportLines(
   options: ExportOptions,
 ): AsyncGenerator<string, Manifest, undefined> {
-  const { log, kernel, from, to, user, type, signingKey } = options;
+  const { log, kernel, from, to, user, type, redact, signingKey } = options;
   const key = signingKey === undefined ? undefined : privateKeyOf(signingKey);
   const head = await headOf(log, kernel);
   const chain = new Chain();
@@ -64,18 +61,26 @@ export async function* exportLines(
   const storeId = await storeIdOf(log, kernel);
   yield chain.line({ kind: 'header', format: EXPORT_FORMAT, kernel, storeId, filter });
   const isSelected = selection(options);
+  const tree = new Frontier();
   const types = new Map<string, number>();
-  let events = 0;
+  let [events, omitted] = [0, 0];
   let [first, last]: [string | null, string | null] = [null, null];
   for await (const page of kernelEvents(log, kernel, head)) {
     for (const recorded of page) {
-      if (!isSelected(recorded)) continue;
+      if (!isSelected(recorded)) {
+        omitted += 1;
+        continue;
+      }
       const position = formatPosition(recorded.position);
       first ??= position;
       last = position;
       events += 1;
       types.set(recorded.type, (types.get(recorded.type) ?? 0) + 1);
-      yield chain.line(...eventLine(recorded, options));
+      const event = leafEvent(recorded);
+      const texts = leafTexts(event, position);
+      // The tree is of the whole log or of nothing.
+      if (omitted === 0) tree.add(leafHash(texts.leaf));
+      yield chain.event(texts.positioned, redact === true ? undefined : personalOf(recorded));
     }
     const at = page.at(-1)?.position;
     if (at !== undefined) options.progress?.(events, at);
@@ -85,6 +90,8 @@ export async function* exportLines(
     events,
     first,
     last,
+    omitted,
+    tree: omitted > 0 ? null : { size: tree.size, root: Buffer.from(tree.root()).toString('hex') },
     types: Object.fromEntries(types),
     root: chain.last,
   });
@@ -98,9 +105,16 @@ class Chain {
   #n = 0;
   last = GENESIS;
 
-  /** The text of the next line; its hash does not cover `beside`. */
-  line(content: JsonObject, beside: JsonObject = {}): string {
-    return canonicalJson({ ...this.next(content), ...beside });
+  line(content: JsonObject): string {
+    return canonicalJson(this.next(content));
+  }
+
+  /** The text of the next line; its hash does not cover the personal part. */
+  event(text: string, personal: Json | undefined): string {
+    const place = { n: this.#n, prev: this.last };
+    this.#n += 1;
+    this.last = hash('sha256', eventLineText(text, place));
+    return eventLineText(text, place, { hash: this.last, personal });
   }
 
   next(content: JsonObject): JsonObject {
@@ -128,32 +142,8 @@ function selection(options: ExportOptions): (recorded: RecordedEvent) => boolean
   };
 }
 
-function eventLine(
-  recorded: RecordedEvent,
-  { redact, salt: nextSalt }: ExportOptions,
-): [content: JsonObject, beside: JsonObject] {
-  const { id, stream, revision, position, type, data, metadata } = recorded;
-  const { personal, ...rest } = objectOf(data);
-  const event = {
-    id,
-    stream,
-    revision: String(revision),
-    position: formatPosition(position),
-    type,
-    data: rest,
-    metadata: objectOf(metadata),
-  };
-  if (personal === undefined) return [{ kind: 'event', event }, {}];
-  const salt = nextSalt();
-  const personalHash = personalHashOf(salt, personal);
-  const beside = redact === true ? {} : { personal: { salt, value: personal } };
-  return [{ kind: 'event', event, personalHash }, beside];
-}
-
-/** Wraps a value that is not a JSON object in one. */
-function objectOf(value: Json | Unreadable): JsonObject {
-  if (isUnreadable(value)) return { unreadable: Buffer.from(value.unreadable).toString('base64') };
-  return isJsonObject(value) ? value : { value };
+function personalOf({ data }: RecordedEvent): Json | undefined {
+  return isUnreadable(data) || !isJsonObject(data) ? undefined : data['personal'];
 }
 
 async function storeIdOf(log: ReadableLog, kernel: string): Promise<string> {

@@ -2,10 +2,12 @@
 // and the last line is the manifest. Each line holds the hash of the line before it, so a line that is changed,
 // removed, added or moved breaks the chain. The manifest holds the last hash and may be signed.
 //
-// The hash of a line covers a salted hash of the event's personal part instead of the part itself, so the part
-// can be removed later and the chain still verifies. Without the salt a short text could be guessed.
+// An event in a line is the event of the log's Merkle tree (notary/leaf.ts) with its position: it holds a salted hash of
+// the personal part. The part itself is beside it, outside of the line's hash, so it can be removed later and the chain
+// still verifies. The salt is that of the event, so two exports of one log have one root.
 import { hash } from 'node:crypto';
 import { z } from 'zod';
+import { isFields } from '../../../domain/core/quick.ts';
 import {
   canonicalJson,
   isJsonObject,
@@ -16,7 +18,7 @@ import {
   type JsonObject,
 } from '../../../domain/core/json.ts';
 
-export const EXPORT_FORMAT = 'tocsin-export/1';
+export const EXPORT_FORMAT = 'tocsin-export/2';
 
 /** The hash before the first line. */
 export const GENESIS = '0'.repeat(64);
@@ -24,6 +26,7 @@ export const GENESIS = '0'.repeat(64);
 const Hash = z.string().regex(/^[0-9a-f]{64}$/);
 /** Lines come out of a JSON parser, so whatever is there is JSON. */
 const AnyJson = z.custom<Json>((value) => value !== undefined);
+const AnyObject = z.custom<JsonObject>((value) => isFields(value));
 const Decimal = z.string().regex(/^\d{1,20}$/);
 
 /** Which of a log's events an export is about. */
@@ -54,13 +57,11 @@ export const EventLineSchema = z.strictObject({
     revision: Decimal,
     position: z.string(),
     type: z.string(),
-    data: AnyJson,
-    metadata: AnyJson,
+    data: AnyObject,
+    metadata: AnyObject,
   }),
-  /** SHA-256 of salt and personal part; absent where the event has none. */
-  personalHash: Hash.optional(),
-  /** Absent once it was redacted. */
-  personal: z.strictObject({ salt: z.string(), value: AnyJson }).optional(),
+  /** The personal part as the log holds it; absent where the event has none, and once it was redacted. */
+  personal: AnyJson.optional(),
   prev: Hash,
   hash: Hash,
 });
@@ -72,6 +73,10 @@ export const ManifestSchema = z.strictObject({
   /** First and last event's position; null in an export without events. */
   first: z.string().nullable(),
   last: z.string().nullable(),
+  /** Events of the log up to the export's end that it leaves out; 0 for the whole log. */
+  omitted: z.int().min(0),
+  /** The Merkle tree of the whole log, as in a tree head; null in an export that leaves events out. */
+  tree: z.strictObject({ size: z.int().min(0), root: Hash }).nullable(),
   /** Events by type. */
   types: z.record(z.string(), z.int()),
   /** The hash of the line before this one, which covers the whole export. */
@@ -100,8 +105,15 @@ export function hashOf(line: JsonObject): string {
   return hash('sha256', canonicalJson(rest));
 }
 
-export function personalHashOf(salt: string, value: Json): string {
-  return hash('sha256', `${salt}\n${canonicalJson(value)}`);
+/** The canonical JSON of an event's line, composed of parts; without `hash`, the text that the hash is of. */
+export function eventLineText(
+  event: string,
+  { n, prev }: Pick<EventLine, 'n' | 'prev'>,
+  { hash: own, personal }: { readonly hash?: string; readonly personal?: Json | undefined } = {},
+): string {
+  const hashed = own === undefined ? '' : `,"hash":"${own}"`;
+  const beside = personal === undefined ? '' : `,"personal":${canonicalJson(personal)}`;
+  return `{"event":${event}${hashed},"kind":"event","n":${n}${beside},"prev":"${prev}"}`;
 }
 
 /** A stored event's data, and the line around it. */

@@ -1,13 +1,17 @@
 // `audit verify-export`: checks an export with nothing but its lines: every line's hash, its number and its
 // personal part, and the manifest with its signature.
-import { createHash, createPublicKey, verify, type KeyObject } from 'node:crypto';
+import { createHash, createPublicKey, hash, verify, type KeyObject } from 'node:crypto';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import { canonicalJson } from '../../../domain/core/json.ts';
+import { Frontier } from '../../notary/frontier.ts';
+import { leafTexts, publicPersonal } from '../../notary/leaf.ts';
+import { leafHash } from '../../notary/merkle.ts';
 import {
+  eventLineText,
   GENESIS,
   hashOf,
   lineOf,
-  personalHashOf,
+  type ReadLine,
   type EventLine,
   type ExportLine,
   type HeaderLine,
@@ -37,11 +41,16 @@ export type ExportFault = {
 
 /** The result of a check. The export is complete and unchanged when `faults` is empty. */
 export type ExportReport = {
+  /** True for the whole log up to the export's end; false where the export leaves events out, or is faulty. */
+  readonly whole: boolean;
   readonly events: number;
   /** Events whose personal part was removed. */
   readonly redacted: number;
   readonly header: Pick<HeaderLine, 'kernel' | 'storeId' | 'filter'> | null;
-  readonly manifest: Pick<Manifest, 'events' | 'first' | 'last' | 'types'> | null;
+  readonly manifest: Pick<
+    Manifest,
+    'events' | 'first' | 'last' | 'types' | 'omitted' | 'tree'
+  > | null;
   /** The hash of the whole export; compare it with a copy that was kept elsewhere. */
   readonly root: string | null;
   readonly signature: 'none' | 'valid' | 'invalid';
@@ -80,6 +89,7 @@ class Check {
   #previous = GENESIS;
   /** Numbers that were skipped, as ascending ranges: the lines are missing, or come later. */
   #skipped: { from: number; to: number }[] = [];
+  readonly #tree = new Frontier();
   #events = 0;
   #redacted = 0;
   readonly #types = new Map<string, number>();
@@ -101,15 +111,16 @@ class Check {
       this.#fault('not_a_line', 'this is not a line of an export');
       return;
     }
-    const { line, json } = read;
+    const { line } = read;
     // The bytes count too, not only their meaning.
-    if (hashOf(json) !== line.hash || canonicalJson(json) !== text) {
+    const own = textsOf(read);
+    if (own.hash !== line.hash || own.text !== text) {
       this.#fault('line_changed', `line ${line.n} of the export does not fit its hash`);
     }
     this.#checkNumber(line);
     if (this.#manifest !== null) this.#fault('line_added', 'the line comes after the manifest');
     else if (line.kind === 'header') this.#header ??= line;
-    else if (line.kind === 'event') this.#event(line);
+    else if (line.kind === 'event') this.#event(line, own.leaf);
     else this.#end(line);
   }
 
@@ -125,11 +136,13 @@ class Check {
       this.#fault('manifest_missing', 'the export ends without a manifest: it was cut');
     const { kernel = '', storeId = '', filter = {} } = this.#header ?? {};
     const { events = 0, first = null, last = null, types = {} } = this.#manifest ?? {};
+    const { omitted = 0, tree = null } = this.#manifest ?? {};
     return {
+      whole: this.#faultCount === 0 && tree !== null && omitted === 0,
       events: this.#events,
       redacted: this.#redacted,
       header: this.#header && { kernel, storeId, filter },
-      manifest: this.#manifest && { events, first, last, types },
+      manifest: this.#manifest && { events, first, last, types, omitted, tree },
       root: this.#manifest?.root ?? null,
       signature: this.#signature,
       signedBy: this.#signedBy,
@@ -180,15 +193,18 @@ class Check {
     return low;
   }
 
-  #event(line: EventLine): void {
-    const { event, personalHash, personal } = line;
+  #event(line: EventLine, leaf: string): void {
+    const { event, personal } = line;
     this.#events += 1;
     this.#types.set(event.type, (this.#types.get(event.type) ?? 0) + 1);
     this.#first ??= event.position;
     this.#last = event.position;
-    if (personalHash !== undefined && personal === undefined) this.#redacted += 1;
+    this.#tree.add(leafHash(leaf));
+    const { personal: said } = event.data;
+    if (said !== undefined && personal === undefined) this.#redacted += 1;
     if (personal === undefined) return;
-    if (personalHash === personalHashOf(personal.salt, personal.value)) return;
+    const found = canonicalJson(publicPersonal(personal));
+    if (said !== undefined && canonicalJson(said) === found) return;
     this.#fault('personal_changed', `the personal part of line ${line.n} does not fit its hash`);
   }
 
@@ -200,24 +216,30 @@ class Check {
       last: this.#last,
       types: Object.fromEntries(this.#types),
       root: manifest.prev,
+      tree: manifest.omitted > 0 ? null : this.#treeNow(),
     });
-    const { events, first, last, types, root } = manifest;
-    const said = canonicalJson({ events, first, last, types, root });
+    const { events, first, last, types, root, tree } = manifest;
+    const said = canonicalJson({ events, first, last, types, root, tree });
     if (found !== said)
       this.#fault('manifest_wrong', `the manifest says ${said}, and the lines are ${found}`);
     this.#checkSignature(manifest);
   }
 
-  #checkSignature({ signature, hash }: Manifest): void {
+  #treeNow(): NonNullable<Manifest['tree']> {
+    return { size: this.#tree.size, root: Buffer.from(this.#tree.root()).toString('hex') };
+  }
+
+  #checkSignature({ signature, hash: signed }: Manifest): void {
     if (signature === undefined) {
       if (this.#key !== undefined) this.#fault('signature_wrong', 'the export is not signed');
       return;
     }
     const own = keyIn(signature.publicKey);
     const key = this.#key ?? own;
-    const isValid =
-      key !== undefined &&
-      verify(null, Buffer.from(hash), key, Buffer.from(signature.value, 'base64'));
+    const value = Buffer.from(signature.value, 'base64');
+    // Decoders skip what they do not know, so text after the signature or the key would not be seen.
+    const isExact = value.toString('base64') === signature.value && isExactKey(own, signature);
+    const isValid = key !== undefined && isExact && verify(null, Buffer.from(signed), key, value);
     this.#signature = isValid ? 'valid' : 'invalid';
     this.#signedBy = isValid ? fingerprintOf(key) : null;
     if (!isValid) this.#fault('signature_wrong', 'the manifest was not signed with this key');
@@ -227,6 +249,29 @@ class Check {
     this.#faultCount += 1;
     if (this.#faults.length < MAX_FAULTS) this.#faults.push({ code, line: this.#at, detail });
   }
+}
+
+/** The canonical text of a line, what its hash is, and the entry of an event's leaf. */
+function textsOf({ line, json }: ReadLine): {
+  readonly text: string;
+  readonly hash: string;
+  readonly leaf: string;
+} {
+  if (line.kind !== 'event') return { text: canonicalJson(json), hash: hashOf(json), leaf: '' };
+  const { event, personal } = line;
+  const { leaf, positioned } = leafTexts(event, event.position);
+  return {
+    text: eventLineText(positioned, line, { hash: line.hash, personal }),
+    hash: hash('sha256', eventLineText(positioned, line)),
+    leaf,
+  };
+}
+
+function isExactKey(
+  key: KeyObject | undefined,
+  { publicKey }: NonNullable<Manifest['signature']>,
+): boolean {
+  return key?.export({ type: 'spki', format: 'pem' }).toString() === publicKey;
 }
 
 function publicKeyOf(pem: string): KeyObject {
