@@ -60,3 +60,5 @@ export type {
   RedriveMark,
 } from './kernel/processes/delivery/delivery-index.ts';
 export type { DeliveryStatus } from './domain/delivery/effects.ts';
+export { readMessageKeys } from './adapters/keys/message-keys.ts';
+export { messageKey, type MessageKey, type MessageKeys } from './projections/message-signature.ts';

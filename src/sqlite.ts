@@ -1,7 +1,8 @@
 // 'tocsin/sqlite': the read model, the indexes and the vault, each in a SQLite file. Re-exports only.
 export { sqliteVault } from './adapters/sqlite/vault/sqlite-vault.ts';
 export type { SqliteVault, SqliteVaultOptions } from './adapters/sqlite/vault/sqlite-vault.ts';
-export { createVaultKeyFile, parseVaultKeys, readVaultKeys } from './adapters/sqlite/vault/keys.ts';
+export { parseVaultKeys, readVaultKeys } from './adapters/sqlite/vault/keys.ts';
+export { createKeyFile } from './adapters/keys/key-file.ts';
 export type { VaultKey, VaultKeys } from './adapters/sqlite/vault/keys.ts';
 export { sqliteDueIndexes } from './adapters/sqlite/due-index.ts';
 export type { SqliteIndexOptions } from './adapters/sqlite/index-file.ts';

@@ -13,7 +13,7 @@ import { systemRuntime } from '../kernel/decider/runtime.ts';
 import { EXPIRY_INDEX, expiryProcess } from '../kernel/processes/expiry.ts';
 import { defineChannel } from '../kernel/processes/delivery/open-channel.ts';
 import { deliveryProcesses, type DeliveryOptions } from '../kernel/processes/delivery/processes.ts';
-import type { PublishedVerdicts } from '../projections/audit/reading/ports.ts';
+import type { LetThrough } from '../projections/audit/reading/ports.ts';
 import { sealedStore } from '../kernel/sealing/sealed-store.ts';
 import { apiOf } from './api.ts';
 import { loadFiles } from './load-files.ts';
@@ -23,7 +23,7 @@ import type { Channels, Tocsin, TocsinOptions } from './options.ts';
 export async function openParts<Addresses>(options: TocsinOptions<Addresses>): Promise<Tocsin> {
   const { folder, texts, vault, send, frontendUrl, logger = silentLogger, clock } = options;
   const { name } = options;
-  mkdirSync(folder, { recursive: true });
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
   const own = channelsOf(options.channels);
   const open = new AsyncDisposableStack();
   try {
@@ -44,14 +44,17 @@ export async function openParts<Addresses>(options: TocsinOptions<Addresses>): P
     );
     const { storeId } = kernel;
     const openState = () => open.use(files.sqliteReadModel({ file: file('state.db') }));
-    let letThrough: PublishedVerdicts | undefined;
+    let letThrough: LetThrough | undefined;
     const state = options.state ?? (letThrough = openState());
     const indexes = open.use(files.sqliteDueIndexes({ file: file('due.db'), storeId }));
     const list = open.use(files.sqliteDeliveryIndex({ file: file('deliveries.db'), storeId }));
     const messages = { file: file('messages.db') };
     const output = options.output ?? files.sqliteOutput(messages);
     const requests = options.requests ?? files.sqliteInbox({ ...messages, logger });
-    const projector = openProjector({ ...options, store: log, output, state, logger });
+    // A file is written by its owner only, so its messages need no signature.
+    const messageKeys =
+      options.output && files.readMessageKeys(file('message.key'), { create: true });
+    const projector = openProjector({ ...options, store: log, output, state, messageKeys, logger });
     const store = vault ? sealedStore(log, vault, { sealing: options.seal ?? true }) : log;
     const runtime = systemRuntime(clock);
     const addressed =
@@ -63,6 +66,7 @@ export async function openParts<Addresses>(options: TocsinOptions<Addresses>): P
         store,
         requests,
         letThrough,
+        messageKeys,
         indexes,
         list,
         frontendUrl,

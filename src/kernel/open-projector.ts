@@ -6,6 +6,7 @@ import type { Clock } from '../domain/ports/runtime.ts';
 import { assertNotHidden, hiddenStreams } from '../domain/ports/hidden-stream.ts';
 import type { EventStore } from '../domain/ports/event-store.ts';
 import { silentLogger, type Logger } from '../domain/ports/logger.ts';
+import { signedOutput, type MessageKeys } from '../projections/message-signature.ts';
 import type { Output } from '../projections/output.ts';
 import type { ReadModel, ReadModelCommit } from '../projections/read-model.ts';
 import { SHIPPED_RULESETS, type Rulesets } from '../projections/dedupe/rulesets.ts';
@@ -30,6 +31,8 @@ export type ProjectorOptions = {
   readonly subjectRoot?: string;
   /** `ce-source` of every message. Default `/tocsin`. */
   readonly source?: string;
+  /** Signs the requests to the worker, with the first of the keys; the worker gets the same keys. */
+  readonly messageKeys?: MessageKeys | undefined;
   readonly clock?: Clock;
   readonly logger?: Logger;
   /** The actor of events that this projector writes into the log. */
@@ -50,7 +53,7 @@ export type ProjectorOptions = {
  * @throws TocsinError `usage` for bad options
  */
 export function openProjector(options: ProjectorOptions): Projector {
-  const { store, output, state, clock, logger = silentLogger } = options;
+  const { store, output, state, clock, messageKeys, logger = silentLogger } = options;
   const { name = DEFAULT_KERNEL_NAME, subjectRoot = '', source = '/tocsin' } = options;
   assertNames(subjectRoot, source);
   const runtime = systemRuntime(clock);
@@ -68,7 +71,7 @@ export function openProjector(options: ProjectorOptions): Projector {
   return createProjector({
     kernel: name,
     store,
-    output,
+    output: messageKeys === undefined ? output : signedOutput(output, messageKeys),
     state,
     names: { subjectRoot, source },
     rulesets: options.rulesets ?? SHIPPED_RULESETS,

@@ -12,11 +12,8 @@ import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import {
-  createVaultKeyFile,
-  parseVaultKeys,
-  readVaultKeys,
-} from '../../src/adapters/sqlite/vault/keys.ts';
+import { createKeyFile } from '../../src/adapters/keys/key-file.ts';
+import { parseVaultKeys, readVaultKeys } from '../../src/adapters/sqlite/vault/keys.ts';
 import { sqliteVault } from '../../src/adapters/sqlite/vault/sqlite-vault.ts';
 import { secretVaultSuite } from './secret-vault.suite.ts';
 
@@ -128,9 +125,9 @@ describe('the SQLite vault', () => {
 describe('a key file', () => {
   it('is made once, for its owner only', () => {
     const file = join(folder, 'made.key');
-    expect(createVaultKeyFile(file)).toBe(true);
+    expect(createKeyFile(file)).toBe(true);
     const [key] = readVaultKeys(file);
-    expect(createVaultKeyFile(file)).toBe(false);
+    expect(createKeyFile(file)).toBe(false);
     expect(readVaultKeys(file)[0].id).toBe(key.id);
     expect(statSync(file).mode & 0o777).toBe(0o600);
   });

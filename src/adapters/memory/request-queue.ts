@@ -51,8 +51,10 @@ export function memoryRequestQueue({
         const { sequence } = message;
         inProgress.add(sequence);
         mine.add(sequence);
+        const readAt = (other: bigint): Promise<StoredMessage | undefined> =>
+          Promise.resolve(source.messages.find((each) => each.sequence === other));
         // A message whose handler throws comes again.
-        const answer = await handle(message).catch(() => 'failed' as const);
+        const answer = await handle({ ...message, readAt }).catch(() => 'failed' as const);
         answers.push({ sequence, answer });
         if (answer === 'ack' || answer === 'term') done.add(sequence);
         mine.delete(sequence);

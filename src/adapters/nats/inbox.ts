@@ -21,6 +21,7 @@ import {
 import { watchAcks, type AckWatch } from './acknowledging.ts';
 import { unavailable } from './failures.ts';
 import type { NatsConnectionOptions } from './options.ts';
+import { readMessage } from './read-message.ts';
 import { planStream } from './stream.ts';
 import {
   deliveryNumbers,
@@ -208,17 +209,23 @@ async function createConsumer(
 }
 
 async function handle(
-  { client }: Connection,
+  connection: Connection,
   message: Msg,
   run: Run,
-  { acks, logger = silentLogger }: Source & { readonly acks: AckWatch },
+  { stream, acks, logger = silentLogger }: Source & { readonly acks: AckWatch },
 ): Promise<void> {
+  const { client } = connection;
   const { subject, reply = '' } = message;
   const sequence = deliveryNumbers(reply)?.sequence ?? 0n;
   acks.arrived(sequence);
   let acknowledgement: Acknowledgement;
   try {
-    acknowledgement = await run.handle({ subject, sequence, headers: readHeaders(message) });
+    acknowledgement = await run.handle({
+      subject,
+      sequence,
+      headers: readHeaders(message),
+      readAt: (other) => readMessage(connection, stream, other),
+    });
   } catch (error) {
     acknowledgement = 'nak';
     const about = { sequence: String(sequence), err: error };

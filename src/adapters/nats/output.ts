@@ -11,30 +11,22 @@ import {
   type OutputInfo,
   type OutputMessage,
   type OutputSession,
-  type StoredMessage,
 } from '../../projections/output.ts';
 import {
   apiErrorText,
   apiRequest,
   closeConnection,
   findStream,
-  isCode,
   jetStreamConnector,
   type Connection,
 } from './connection.ts';
-import {
-  causeText,
-  errorCode,
-  jsCode,
-  jsErrorSchema,
-  publishFailure,
-  unavailable,
-} from './failures.ts';
+import { causeText, errorCode, jsErrorSchema, publishFailure } from './failures.ts';
 import type { NatsConnectionOptions } from './options.ts';
 import { Pipeline } from './pipeline.ts';
+import { readMessage } from './read-message.ts';
 import { createConfig, describeStream, planStream, streamInfoSchema } from './stream.ts';
 import type { StreamInfo, StreamPlan } from './stream.ts';
-import { decodeHeaders, encodeHeaders, rawHeaders, UnsendableMessage } from './wire.ts';
+import { encodeHeaders, rawHeaders, UnsendableMessage } from './wire.ts';
 
 export type JetStreamOutputOptions = NatsConnectionOptions & {
   /** Name of the JetStream stream; default `TOCSIN`. */
@@ -57,15 +49,6 @@ const ackSchema = z.object({
   seq: z.number().int().optional(),
   duplicate: z.boolean().optional(),
   error: jsErrorSchema.optional(),
-});
-
-const storedSchema = z.object({
-  message: z.object({
-    seq: z.number().int().positive(),
-    subject: z.string(),
-    hdrs: z.base64().optional(),
-    data: z.base64().optional(),
-  }),
 });
 
 /**
@@ -155,15 +138,8 @@ function sessionOn(
       throw new OutputError({ kind: isTransient ? 'unavailable' : 'rejected', message });
     },
     async read(sequence) {
-      if (sequence < 1n) return undefined;
       assertOpen();
-      // Not the direct get: a follower may answer it with an older state.
-      const path = `STREAM.MSG.GET.${stream}`;
-      const answer = await apiRequest(connection, path, { seq: Number(sequence) }, storedSchema);
-      if (answer.ok) return stored(answer.value);
-      const { noMessage, streamNotFound } = jsCode;
-      if (isCode(answer.error, noMessage) || isCode(answer.error, streamNotFound)) return undefined;
-      throw unavailable(`Message ${sequence} cannot be read: ${apiErrorText(answer.error)}`);
+      return readMessage(connection, stream, sequence);
     },
     publish: (firstSequence, messages) => pipeline.publish(firstSequence, messages),
     async [Symbol.asyncDispose]() {
@@ -172,12 +148,6 @@ function sessionOn(
       await closeConnection(connection);
     },
   };
-}
-
-function stored({ message }: z.infer<typeof storedSchema>): StoredMessage {
-  const { seq, subject, hdrs = '', data = '' } = message;
-  const headers = decodeHeaders(Buffer.from(hdrs, 'base64').toString('latin1'));
-  return { sequence: BigInt(seq), subject, headers, data: Buffer.from(data, 'base64') };
 }
 
 /** The failure that an answer means that is no ordinary ack; `undefined` for an ack in another form. */

@@ -1,5 +1,6 @@
 // Reads the output stream in batches, for an audit that compares it with the log. It cannot publish.
 import { z } from 'zod';
+import { SIGNATURE_HEADER } from '../../projections/message-signature.ts';
 import type { StoredMessage, OutputMessage } from '../../projections/output.ts';
 import type { MessageReader } from '../../projections/audit/reading/ports.ts';
 import { apiRequest, closeConnection, findStream, openJetStream } from './connection.ts';
@@ -82,8 +83,10 @@ export function storedMessage(message: Msg, sequence: bigint): StoredMessage {
   return new ReceivedMessage(message, sequence);
 }
 
-/** The headers that the publisher adds for the server, up to the end of the block. */
-const SERVER_HEADERS = /^(?:Nats-[^\r\n]*\r\n)*\r\n$/;
+/** The signature and the headers for the server, which follow those of the message, up to the end of the block. */
+const ADDED_HEADERS = new RegExp(
+  `^(?:${SIGNATURE_HEADER}: [^\\r\\n]*\\r\\n)?(?:Nats-[^\\r\\n]*\\r\\n)*\\r\\n$`,
+);
 
 /** Buffer for expected headers; longer headers are compared one by one. */
 const scratch = Buffer.alloc(16 * 1024);
@@ -118,7 +121,7 @@ class ReceivedMessage implements StoredMessage {
     if (block === undefined || expected.length > scratch.length) return false;
     const end = scratch.write(expected, 'latin1');
     if (end >= block.length || block.compare(scratch, 0, end, 0, end) !== 0) return false;
-    if (!SERVER_HEADERS.test(block.toString('latin1', end))) return false;
+    if (!ADDED_HEADERS.test(block.toString('latin1', end))) return false;
     return Buffer.compare(data, this.#message.data) === 0;
   }
 }

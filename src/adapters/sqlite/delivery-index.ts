@@ -7,6 +7,7 @@ import type {
   DeliveryIndexReader,
   DeliveryQuery,
   DeliveryRow,
+  ForgedMessages,
   ListedDelivery,
   RedriveMark,
 } from '../../kernel/processes/delivery/delivery-index.ts';
@@ -87,10 +88,22 @@ const MARKS = table(
   record<RedriveMark>({ userId: constrained(text, ' PRIMARY KEY'), since: bigint }),
 );
 
+/** One row per reason: whoever forges can send any number. They are in no log, so a new file has none. */
+const FORGED = table(
+  'forged_messages',
+  record<ForgedMessages>({
+    reason: constrained(text, ' PRIMARY KEY'),
+    count: integer,
+    sequence: bigint,
+    notificationId: text,
+    at: integer,
+  }),
+);
+
 const FORMAT = indexFormat(
   {
     applicationId: 0x54_63_64_6c, // "Tcdl"
-    version: 4,
+    version: 5,
     what: 'a list of Tocsin deliveries',
   },
   `
@@ -100,6 +113,7 @@ const FORMAT = indexFormat(
   CREATE INDEX deliveries_by_reason ON deliveries (status, channel, reason, number, changed_at);
   CREATE TABLE delivery_counts (${COUNTS.definition}, PRIMARY KEY (status, channel, reason)) WITHOUT ROWID;
   CREATE TABLE redrive_marks (${MARKS.definition}) WITHOUT ROWID;
+  CREATE TABLE forged_messages (${FORGED.definition}) WITHOUT ROWID;
 `,
 );
 
@@ -133,6 +147,7 @@ function readerOn(file: DerivedFile): DeliveryIndexReader {
   const { db, guarded } = file;
   const statement = guarded(() => ({
     one: query(db, DELIVERIES, 'FROM deliveries WHERE notification_id = ?'),
+    forged: query(db, FORGED, 'FROM forged_messages ORDER BY reason'),
     counts: db.prepare(
       'SELECT status, sum(count) AS n FROM delivery_counts WHERE count > 0 GROUP BY status',
     ),
@@ -147,6 +162,7 @@ function readerOn(file: DerivedFile): DeliveryIndexReader {
         ),
       ),
     groups: (filter) => guarded(() => groupsOf(file, filter)),
+    forgedMessages: () => guarded(() => statement.forged.all()),
     [Symbol.dispose]: () => {
       file[Symbol.dispose]();
     },
@@ -218,6 +234,9 @@ function indexOn(file: DerivedFile): DeliveryIndex {
     count: db.prepare(`
       ${insertInto(COUNTS)} ON CONFLICT (status, channel, reason)
       DO UPDATE SET count = count + excluded.count`),
+    forged: db.prepare(`
+      ${insertInto(FORGED)} ON CONFLICT (reason) DO UPDATE SET count = count + 1,
+        sequence = excluded.sequence, notification_id = excluded.notification_id, at = excluded.at`),
     mark: db.prepare(insertInto(MARKS, 'INSERT OR REPLACE')),
     marks: query(db, MARKS, 'FROM redrive_marks ORDER BY since, user_id LIMIT ?'),
     unmark: db.prepare('DELETE FROM redrive_marks WHERE user_id = ? AND since = ?'),
@@ -246,6 +265,9 @@ function indexOn(file: DerivedFile): DeliveryIndex {
           statement.checkpoint.move(position, lastEvent);
         });
       });
+    },
+    addForged: (message) => {
+      guarded(() => statement.forged.run(...FORGED.values({ ...message, count: 1 })));
     },
     marks: (limit) => guarded(() => statement.marks.all(limit)),
     unmark({ userId, since }) {

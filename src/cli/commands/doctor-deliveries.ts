@@ -1,7 +1,8 @@
-// The check of `tocsin doctor` that tells which deliveries died, by channel and reason.
+// The checks of `tocsin doctor` that read the list of deliveries: which died, and which messages were forged.
 import { existsSync } from 'node:fs';
 import { openDeliveryIndexReader } from '../../adapters/sqlite/delivery-index.ts';
 import { deliveriesFile } from '../compose/delivery.ts';
+import { formatInstant } from '../../domain/core/instants.ts';
 import type { Config } from '../config/config.ts';
 import { checked, ok, type Check } from './doctor-check.ts';
 
@@ -14,7 +15,27 @@ const SHOWN = 5;
 /** Nothing where this machine has no worker. */
 export async function checkDeliveries(config: Config): Promise<readonly Check[]> {
   if (!existsSync(deliveriesFile(config))) return [];
-  return [await checked('deliveries', () => Promise.resolve(countDead(config)))];
+  return [
+    await checked('deliveries', () => Promise.resolve(countDead(config))),
+    await checked('forgeries', () => Promise.resolve(countForged(config))),
+  ];
+}
+
+function countForged(config: Config): Check {
+  using list = openDeliveryIndexReader(deliveriesFile(config), { snapshot: true });
+  const found = list.forgedMessages();
+  if (found.length === 0) return ok('forgeries', 'every message to the worker was genuine');
+  const named = found.map(
+    ({ reason, count, sequence, at }) =>
+      `${count} with ${reason}, the last at sequence ${sequence} at ${formatInstant(at)}`,
+  );
+  return {
+    name: 'forgeries',
+    status: 'warning',
+    code: 'messages_forged',
+    detail: `messages that the projector has not sent, and for which nothing was sent: ${named.join('; ')}`,
+    hint: 'See who may publish into the stream: only the projector should. docs/delivery.md describes each reason.',
+  };
 }
 
 function countDead(config: Config): Check {

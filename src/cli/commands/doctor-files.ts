@@ -23,6 +23,7 @@ export function checkFiles(config: Config): Check {
   const files = [
     ...databases.flatMap((file) => COMPANIONS.map((end) => `${file}${end}`)),
     ...('file' in keys ? [keys.file] : []),
+    config.messageKeyFile,
     resolve('var/run.json'),
   ];
   const folders = new Set(databases.map((file) => dirname(file)));

@@ -44,7 +44,7 @@ export function projectCommand(program: Command): void {
         'publish again all events after this position; recorded in the log',
       )
       .option('--reason <TEXT>', 'the reason; recorded in the log'),
-    ['store', ...NATS_SETTINGS, 'state', 'name', 'source', 'http', 'logLevel'],
+    ['store', ...NATS_SETTINGS, 'state', 'name', 'source', 'messageKeyFile', 'http', 'logLevel'],
     `The daemon logs JSON lines and serves /health/live, /health/ready and /metrics (--http). It retries during
 an outage for ever. If it could lose or double notifications, it stops with exit code 4 and names the
 options above that let it continue.

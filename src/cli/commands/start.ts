@@ -21,7 +21,16 @@ export function startCommand(program: Command): void {
     .option('--allow-remote', 'let the HTTP API listen where other machines reach it (--api)')
     .option('--examples', 'raise the examples although --store or --nats names a server')
     .option('--once', 'raise the examples, project, print the summary and exit');
-  const settings = ['store', ...NATS_SETTINGS, 'state', 'name', 'source', 'http', 'api'] as const;
+  const settings = [
+    'store',
+    ...NATS_SETTINGS,
+    'state',
+    'name',
+    'source',
+    'messageKeyFile',
+    'http',
+    'api',
+  ] as const;
   const worker = [
     'worker',
     'channel',

@@ -1,6 +1,5 @@
 // Channels as the command line runs them: the vault, its keys and the sender.
-import { existsSync, mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync } from 'node:fs';
 import type { SqliteVault } from '../../adapters/sqlite/vault/sqlite-vault.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
 import type { Logger } from '../../domain/ports/logger.ts';
@@ -24,16 +23,13 @@ export function hasVault({ vault }: Config): boolean {
 
 /** Opens the vault, or creates it; creates a key file only at the default path. */
 export async function openVault({ vault }: Config): Promise<SqliteVault> {
-  const { createVaultKeyFile, parseVaultKeys } =
-    await import('../../adapters/sqlite/vault/keys.ts');
+  const { parseVaultKeys } = await import('../../adapters/sqlite/vault/keys.ts');
+  const { createKeyFile } = await import('../../adapters/keys/key-file.ts');
   const { keyFileVault } = await import('./key-file-vault.ts');
   const { sqliteVault } = await import('../../adapters/sqlite/vault/sqlite-vault.ts');
   const { file, keys } = vault;
   if ('text' in keys) return sqliteVault({ file, keys: parseVaultKeys(keys.text) });
-  if (keys.isDefault && !existsSync(file)) {
-    mkdirSync(dirname(keys.file), { recursive: true, mode: 0o700 });
-    createVaultKeyFile(keys.file);
-  }
+  if (keys.isDefault && !existsSync(file)) createKeyFile(keys.file);
   return keyFileVault(file, keys.file);
 }
 

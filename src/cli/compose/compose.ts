@@ -53,11 +53,13 @@ export async function openOutputProjector(
   const { watchedOutput } = await import('../../adapters/nats/watched-output.ts');
   const { jetStreamOutput } = await import('../../adapters/nats/output.ts');
   const { openProjector } = await import('../../kernel/open-projector.ts');
+  const { readMessageKeys } = await import('../../adapters/keys/message-keys.ts');
   const { name, subjectRoot, source, natsReplicas: replicas } = config;
   const options = { ...natsOptions(config), replicas, logger: parts.logger };
   const stream = jetStreamOutput({ ...options, name: 'tocsin projector' });
   const output = watchedOutput(stream, report);
-  return openProjector({ ...parts, output, name, subjectRoot, source });
+  const messageKeys = readMessageKeys(config.messageKeyFile, { create: true });
+  return openProjector({ ...parts, output, name, subjectRoot, source, messageKeys });
 }
 
 export async function openMessageReader(config: Config): Promise<MessageReader & AsyncDisposable> {

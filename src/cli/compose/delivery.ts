@@ -21,8 +21,13 @@ export async function openDelivery(
   storeId: string,
   logger: Logger,
 ): Promise<AsyncDisposable & { readonly worker: Worker }> {
-  const { jetStreamInbox, sqliteDueIndexes, sqliteDeliveryIndex, openReadModelReader } =
-    await loadAdapters();
+  const {
+    jetStreamInbox,
+    sqliteDueIndexes,
+    sqliteDeliveryIndex,
+    openReadModelReader,
+    readMessageKeys,
+  } = await loadAdapters();
   const { name, frontend: frontendUrl } = config;
   const product = await loadProduct();
   mkdirSync(config.worker, { recursive: true, mode: 0o700 });
@@ -39,6 +44,7 @@ export async function openDelivery(
     triggers: product.triggers,
     store,
     requests,
+    messageKeys: readMessageKeys(config.messageKeyFile, { create: true }),
     letThrough: opened.use(openReadModelReader(config.state)),
     indexes,
     list,
@@ -63,11 +69,12 @@ export async function openDelivery(
 
 /** Without `using`: in a function with it the compiler leaves an import's path as `.ts`. */
 async function loadAdapters() {
-  const [inbox, due, list, readModel] = await Promise.all([
+  const [inbox, due, list, readModel, keys] = await Promise.all([
     import('../../adapters/nats/inbox.ts'),
     import('../../adapters/sqlite/due-index.ts'),
     import('../../adapters/sqlite/delivery-index.ts'),
     import('../../adapters/sqlite/read-model.ts'),
+    import('../../adapters/keys/message-keys.ts'),
   ]);
-  return { ...inbox, ...due, ...list, ...readModel };
+  return { ...inbox, ...due, ...list, ...readModel, ...keys };
 }

@@ -1,6 +1,6 @@
 // Puts the settings of one invocation together. An option wins over the environment, the environment over
 // the configuration file, and the file over a running `start` and the defaults. Secrets are never printed.
-import { resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { AddressRules } from '../../domain/channel/address.ts';
 import { DEFAULT_FRONTEND_URL } from '../../domain/delivery/message.ts';
 import type { NatsConnectionOptions } from '../../adapters/nats/options.ts';
@@ -48,6 +48,8 @@ export type Config = {
     /** True when a source names the vault or its key: personal data are then sealed. */
     readonly wasGiven: boolean;
   };
+  /** The keys that projector and worker share. */
+  readonly messageKeyFile: string;
   readonly addresses: AddressRules;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
   readonly natsReplicas: number;
@@ -69,11 +71,12 @@ export function loadConfig(
   const running = useRunFile ? readRunFile() : undefined;
   const nats = setting('nats') ?? running?.nats;
   const standIn = setting('standIn') ?? running?.receiver;
+  const state = resolve(setting('state') ?? 'var/state.db');
   return {
     store: setting('store') ?? running?.store ?? `embedded:${resolve('var/store.db')}`,
     nats: nats ?? 'nats://127.0.0.1:4222',
     natsWasGiven: nats !== undefined,
-    state: resolve(setting('state') ?? 'var/state.db'),
+    state,
     name: setting('name') ?? 'tocsin',
     stream: setting('stream') ?? 'TOCSIN',
     subjectRoot: setting('subjectRoot') ?? '',
@@ -93,6 +96,7 @@ export function loadConfig(
     tasks: parseTasks(setting('tasks'), setting('tasksUser'), setting('timeZone'), setting('lead')),
     evaluation: setting('tasks') === undefined ? (running?.evaluation ?? 'inline') : 'later',
     vault: vaultOf(sources),
+    messageKeyFile: resolve(setting('messageKeyFile') ?? join(dirname(state), 'message.key')),
     addresses: {
       ports: parsePorts(setting('webhookPorts') ?? ''),
       privateTargets: isAllowed(setting('privateWebhooks') ?? 'refuse'),

@@ -23,6 +23,8 @@ export const SETTINGS = {
   lead: 'a task becomes urgent this many hours before it is due (default 24)',
   vault: 'the vault with channel secrets and user keys (default var/vault.db)',
   vaultKeyFile: 'the vault’s keys; only the owner may read the file (default var/vault.key)',
+  messageKeyFile:
+    'the key that signs requests to the worker; made if missing (default message.key beside the state file)',
   webhookPorts: 'ports of generic webhooks besides 443, such as 8443',
   privateWebhooks:
     'refuse or, for development, allow: webhooks at private addresses (default refuse)',

@@ -40,6 +40,14 @@ export const MessageHeaders = z.object({
     'SHA-256 of the previous digest and this ce-id: equal digests mean that all messages so far are equal.',
     z.string().regex(/^[0-9a-f]{64}$/),
   ),
+  'Tocsin-Signature': z
+    .string()
+    .regex(/^[0-9a-f]{16}:[0-9a-f]{64}$/)
+    .optional()
+    .meta({
+      description:
+        'For the worker, in requests only: the id of a key that projector and worker share, and an HMAC-SHA-256 by it.',
+    }),
   traceparent: TraceparentSchema.optional().meta({ description: 'W3C trace context.' }),
 });
 

@@ -12,10 +12,15 @@ export type MessageIdentity = {
 };
 
 /** The identity of a stored message; `undefined` without our headers. */
-export function identityOf(message: StoredMessage): MessageIdentity | undefined {
-  const ordinal = message.headers.get('Tocsin-Ordinal');
-  const id = message.headers.get('ce-id');
-  const digest = message.headers.get('Tocsin-Digest');
+export function identityOf({ headers }: StoredMessage): MessageIdentity | undefined {
+  return identityIn(headers);
+}
+
+/** The same from the headers alone. */
+export function identityIn(headers: StoredMessage['headers']): MessageIdentity | undefined {
+  const ordinal = headers.get('Tocsin-Ordinal');
+  const id = headers.get('ce-id');
+  const digest = headers.get('Tocsin-Digest');
   if (ordinal === undefined || id === undefined || digest === undefined) return undefined;
   return /^\d{1,19}$/.test(ordinal) ? { ordinal: BigInt(ordinal), id, digest } : undefined;
 }

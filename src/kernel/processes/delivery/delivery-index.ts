@@ -52,6 +52,16 @@ export type DeliveryGroup = Pick<DeliveryRow, 'status' | 'channel' | 'reason'> &
   readonly count: number;
 };
 
+/** Messages that nobody but the projector may send, that it has not sent, and that came with one reason. */
+export type ForgedMessages = {
+  readonly reason: string;
+  readonly count: number;
+  /** Of the last one. */
+  readonly sequence: bigint;
+  readonly notificationId: string;
+  readonly at: Instant;
+};
+
 /** Reads the list, also while a worker owns it. */
 export interface DeliveryIndexReader extends Disposable {
   get(notificationId: string): DeliveryRow | undefined;
@@ -60,6 +70,7 @@ export interface DeliveryIndexReader extends Disposable {
   counts(): Readonly<Partial<Record<DeliveryStatus, number>>>;
   /** The largest groups first, at most 1,000: a receiver can invent reasons. */
   groups(filter: DeliveryFilter): readonly DeliveryGroup[];
+  forgedMessages(): readonly ForgedMessages[];
 }
 
 /** A user whose skipped deliveries can be redriven, and the commit position of the cause. */
@@ -76,6 +87,8 @@ export interface DeliveryIndex extends DeliveryIndexReader {
     readonly rows: readonly DeliveryRow[];
     readonly marks: readonly RedriveMark[];
   }): void;
+  /** Counts a forged message. */
+  addForged(message: Omit<ForgedMessages, 'count'>): void;
   marks(limit: number): readonly RedriveMark[];
   /** Removes a mark, unless a newer mark has replaced it. */
   unmark(mark: RedriveMark): void;

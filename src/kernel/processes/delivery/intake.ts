@@ -12,8 +12,11 @@ import type {
 } from './request-queue.ts';
 import { readControl } from '../../control/control.ts';
 import { silentReport, type Process, type ProcessReport } from '../due/process.ts';
+import type { LetThrough } from '../../../projections/audit/reading/ports.ts';
 import { isOver } from '../../../domain/core/signals.ts';
 import { changeDelivery, type DeliveryContext } from './delivery-decider.ts';
+import type { DeliveryIndex } from './delivery-index.ts';
+import { judge, type Evidence, type Forgery } from './genuine.ts';
 import { recoverPassed, type PassedOptions } from './passed-requests.ts';
 import { readRequest, type FoundRequest } from './read-request.ts';
 
@@ -21,9 +24,22 @@ export type IntakeOptions = DeliveryContext & {
   readonly kernel: string;
   readonly requests: RequestQueue;
   /** Finds requests that the queue has passed without a record. */
-  readonly passed?: Pick<PassedOptions, 'letThrough' | 'index' | 'list'> | undefined;
+  readonly passed?: Pick<PassedOptions, 'index'> | undefined;
+  /** Tells which requests were let through. */
+  readonly letThrough?: LetThrough | undefined;
+  /** Has the deliveries, and counts forged messages. */
+  readonly list?: Pick<DeliveryIndex, 'get' | 'addForged'> | undefined;
+  /** The keys that projector and worker share. */
+  readonly keys?: Evidence['keys'];
   readonly logger?: Logger | undefined;
 };
+
+/** How long a message waits for its verdict in one try, and in all: a stopped projection must not stop deliveries. */
+const VERDICT_WAIT_MS = 1_000;
+const VERDICT_WAIT_IN_ALL_MS = 60_000;
+const FIRST_PAUSE_MS = 5;
+/** Messages that are remembered as waiting; an older one begins to wait again. */
+const MAX_WAITING = 10_000;
 
 /** The headers that locate a request; all other facts are read from the log. */
 const RequestHeaders = z.object({
@@ -40,6 +56,7 @@ export function intakeProcess(options: IntakeOptions): Process {
     name: 'delivery-intake',
     run(signal, report) {
       let foreign = 0;
+      const waiting: Waiting = new Map();
       return options.requests.run({
         signal,
         report,
@@ -49,7 +66,7 @@ export function intakeProcess(options: IntakeOptions): Process {
           if (foreign > MAX_FOREIGN_CHECKS) throw otherStream(stream);
           return owner === 'ours' ? 'go' : 'wait';
         },
-        handle: (message) => intakeMessage(options, message),
+        handle: (message) => intakeMessage(options, message, signal, waiting),
         passed: (upTo) => recover(options, upTo, signal, report),
       });
     },
@@ -63,11 +80,12 @@ async function recover(
   signal: AbortSignal,
   report: ProcessReport = silentReport,
 ): Promise<void> {
-  const { passed, logger = silentLogger } = options;
-  if (passed === undefined) return;
+  const { passed, letThrough, logger = silentLogger } = options;
+  if (passed === undefined || letThrough === undefined) return;
   try {
     const accepting = (found: FoundRequest) => accept(options, found);
-    await recoverPassed({ ...options, ...passed, accept: accepting }, upTo, signal);
+    const recovering = { ...options, ...passed, letThrough, accept: accepting };
+    await recoverPassed(recovering, upTo, signal);
     report.works();
   } catch (error) {
     if (isOver(signal)) return;
@@ -77,10 +95,15 @@ async function recover(
   }
 }
 
-/** Takes one message in: the log decides whether its request is real. */
+/** When messages whose verdict is not known came first, by sequence; in milliseconds of the runtime. */
+type Waiting = Map<bigint, number>;
+
+/** Takes one message in: the log decides whether its request is real, and evidence whether it was let through. */
 export async function intakeMessage(
   options: IntakeOptions,
   message: RequestMessage,
+  signal?: AbortSignal,
+  waiting: Waiting = new Map(),
 ): Promise<Acknowledgement> {
   const { headers } = message;
   const location = RequestHeaders.safeParse({
@@ -94,8 +117,52 @@ export async function intakeMessage(
   if (!found.ok) return terminate(options, message, found.error);
   if (found.value.notificationId !== id) return terminate(options, message, 'other_id');
   if (found.value.request.mock) return terminate(options, message, 'mock');
+  const judgement = await judgeInTime(options, message, found.value, signal, waiting);
+  if (judgement === 'undecided') return 'nak';
+  waiting.delete(message.sequence);
+  if (judgement !== 'genuine') return refuse(options, message, id, judgement);
   await accept(options, found.value);
   return 'ack';
+}
+
+/** The projector publishes a message and commits its verdict right afterwards, so a verdict may be a moment away. */
+async function judgeInTime(
+  options: IntakeOptions,
+  message: RequestMessage,
+  found: FoundRequest,
+  signal: AbortSignal | undefined,
+  waiting: Waiting,
+): Promise<'genuine' | 'undecided' | Forgery> {
+  const { store, kernel, keys, letThrough, runtime } = options;
+  const evidence = { keys, letThrough };
+  const control = (): ReturnType<typeof readControl> => readControl(store, kernel);
+  const startedAt = runtime.elapsed();
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs *= 2) {
+    const since = waiting.get(message.sequence) ?? startedAt;
+    const mayWait = runtime.elapsed() - since < VERDICT_WAIT_IN_ALL_MS;
+    const judgement = await judge(message, found, evidence, control, mayWait);
+    if (judgement !== 'undecided' || signal?.aborted === true) return judgement;
+    if (runtime.elapsed() - startedAt >= VERDICT_WAIT_MS) {
+      if (waiting.size < MAX_WAITING) waiting.set(message.sequence, since);
+      return judgement;
+    }
+    await runtime.pause(pauseMs, signal);
+  }
+}
+
+function refuse(
+  options: IntakeOptions,
+  { sequence, subject }: RequestMessage,
+  notificationId: string,
+  reason: Forgery,
+): Acknowledgement {
+  const { list, logger = silentLogger, runtime } = options;
+  list?.addForged({ sequence, notificationId, reason, at: runtime.now() });
+  logger.error(
+    { sequence: String(sequence), subject, notificationId, reason },
+    'the projector has not sent this message, and nothing is sent for it: see who may publish into the stream',
+  );
+  return 'term';
 }
 
 /** Creates the delivery record of a request, unless it exists. @returns true when it was created */

@@ -5,7 +5,7 @@ import { comparePositions, type Position } from '../../../domain/core/positions.
 import { deliveryStream } from '../../../domain/delivery/stream.ts';
 import type { EventStore } from '../../../domain/ports/event-store.ts';
 import { silentLogger, type Logger } from '../../../domain/ports/logger.ts';
-import type { PublishedVerdicts } from '../../../projections/audit/reading/ports.ts';
+import type { LetThrough } from '../../../projections/audit/reading/ports.ts';
 import { lastSeen } from '../../../projections/last-seen.ts';
 import type { VerdictRow } from '../../../projections/read-model.ts';
 import { readControl } from '../../control/control.ts';
@@ -17,7 +17,7 @@ import { readRequest, type FoundRequest } from './read-request.ts';
 export type PassedOptions = {
   readonly store: EventStore;
   readonly kernel: string;
-  readonly letThrough: PublishedVerdicts;
+  readonly letThrough: LetThrough;
   /** Where the last position up to which every request has a record is kept. */
   readonly index: Pick<DueIndex, 'position' | 'lastEvent' | 'commit'>;
   /** Deliveries that it has need no look at the log. */

@@ -23,7 +23,8 @@ import { ATTEMPTS_INDEX, attemptsProcess } from './attempts.ts';
 import { channelLimiter, type LimitsOf } from './channel-limiter.ts';
 import { intakeProcess } from './intake.ts';
 import { channelFinder, type DeliveryChannel } from './open-channel.ts';
-import type { PublishedVerdicts } from '../../../projections/audit/reading/ports.ts';
+import type { LetThrough } from '../../../projections/audit/reading/ports.ts';
+import type { MessageKeys } from '../../../projections/message-signature.ts';
 import { wordingOf, type LocalTexts, type TextsFor } from './wording.ts';
 import type { DeliveryContext } from './delivery-decider.ts';
 
@@ -48,9 +49,12 @@ export type DeliveryOptions = {
   readonly list?: DeliveryIndex | undefined;
   /**
    * The verdicts of the projection, from which requests are taken that the stream discarded before a worker recorded them;
-   * usually `openReadModelReader(file)`. Without it those are not delivered.
+   * usually `openReadModelReader(file)`. Without it those are not delivered. They prove also that a message of the queue
+   * was let through.
    */
-  readonly letThrough?: PublishedVerdicts | undefined;
+  readonly letThrough?: LetThrough | undefined;
+  /** The keys of `messageKeys` of the projector: they prove the messages of the queue. */
+  readonly messageKeys?: MessageKeys | undefined;
   /** The addresses that users configured in Tocsin, usually `kernel.channels.lookup`. */
   readonly lookup?: ChannelLookup;
   /** Sends to those addresses. */
@@ -104,9 +108,10 @@ export function deliveryProcesses(options: DeliveryOptions): readonly Process[] 
   const shown = { findChannel, limiter, wordingOf: wording };
   const own = { kernel, records, runtime, ...shown, leaseMs, enabled, logger, index };
   const attempts = attemptsProcess({ ...options, ...own, concurrency });
-  const { letThrough } = options;
-  const passed = letThrough && { letThrough, list, index: indexes.open(PASSED_INDEX) };
-  const processes = [intakeProcess({ ...records, kernel, requests, passed, logger }), attempts];
+  const { letThrough, messageKeys: keys } = options;
+  const passed = letThrough && { index: indexes.open(PASSED_INDEX) };
+  const taking = { ...records, kernel, requests, passed, letThrough, list, keys, logger };
+  const processes = [intakeProcess(taking), attempts];
   if (list === undefined) return processes;
   const shared = { index: list, runtime, marked: wakeSignal(), logger };
   return [

@@ -1,12 +1,15 @@
 // The port to the queue of requests to deliver. A message only says where in the log its request is.
 
+import type { StoredMessage } from '../../../projections/output.ts';
 import type { ProcessReport } from '../due/process.ts';
 
 export type RequestMessage = {
   readonly subject: string;
   readonly headers: ReadonlyMap<string, string>;
-  /** Its sequence in the stream, for logs. */
+  /** Its sequence in the stream. */
   readonly sequence: bigint;
+  /** Reads another message of the stream. Absent where nobody else can write the stream. */
+  readonly readAt?: ((sequence: bigint) => Promise<StoredMessage | undefined>) | undefined;
 };
 
 /**

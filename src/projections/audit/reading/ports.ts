@@ -54,7 +54,8 @@ export interface VerdictLookup {
 }
 
 /** Which requests were let through. */
-export interface PublishedVerdicts {
+export interface LetThrough
+  extends Pick<ReadModelReader, 'checkpoint'>, Pick<VerdictLookup, 'verdictOfMessage'> {
   /** The first verdicts `published` after a position, in the order of the log. */
   publishedAfter(position: Position, limit: number): readonly VerdictRow[];
 }
@@ -64,5 +65,4 @@ export interface SentHistory {
   sentNotificationsBy(order: 'subject' | 'time', axis: Axis): Iterable<SentNotification>;
 }
 
-export interface ReadModelTables
-  extends ReadModelView, VerdictLookup, PublishedVerdicts, SentHistory {}
+export interface ReadModelTables extends ReadModelView, VerdictLookup, LetThrough, SentHistory {}

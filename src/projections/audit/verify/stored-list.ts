@@ -2,6 +2,7 @@
 // sequences after them, and one inside a batch can move a message of ours to the end (publisher/sequence-map.ts).
 // Every other message at a wrong sequence is a finding.
 import type { PlannedMessage } from '../../dedupe/page.ts';
+import { SIGNATURE_HEADER } from '../../message-signature.ts';
 import { identityOf, type MessageIdentity } from '../../publisher/sequence-map.ts';
 import type { StoredMessage } from '../../output.ts';
 import type { CopiedPositions } from './copied-positions.ts';
@@ -12,7 +13,8 @@ const MAX_AHEAD = 16_384n;
 /** Sequences of foreign messages that are remembered: more than one batch of ours can meet. */
 const MAX_FOREIGN = 20_000;
 
-const SERVER_HEADERS = /^Nats-/;
+/** Headers of the server, and the projector's signature, which depends on a key that an audit does not have. */
+const UNCOMPARED = new RegExp(`^(?:Nats-|${SIGNATURE_HEADER}$)`);
 
 export type StoredListOptions = {
   /** Message n has sequence base + n, before foreign messages move it. */
@@ -229,7 +231,7 @@ function messageDifference(
   if (stored.headers.size > known) {
     const names = new Set(message.headers.map(([name]) => name));
     for (const name of stored.headers.keys()) {
-      if (!names.has(name) && !SERVER_HEADERS.test(name)) parts.push(`${name}: a header too many`);
+      if (!names.has(name) && !UNCOMPARED.test(name)) parts.push(`${name}: a header too many`);
     }
   }
   if (Buffer.compare(message.data, stored.data) !== 0) {
