@@ -87,7 +87,13 @@ export async function frontProcess(file: string, port = 0): Promise<FrontProcess
 
 /** The protocol's client as it is generated, without the official client's care. */
 export function rawClient(port: number, host = '127.0.0.1'): StreamsClient {
-  const client = new streamsGrpc.StreamsClient(`${host}:${port}`, credentials.createInsecure());
+  // Otherwise all clients of one address share a connection.
+  const own = { 'grpc.use_local_subchannel_pool': 1 };
+  const client = new streamsGrpc.StreamsClient(
+    `${host}:${port}`,
+    credentials.createInsecure(),
+    own,
+  );
   onTestFinished(() => {
     client.close();
   });

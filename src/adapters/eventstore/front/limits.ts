@@ -27,3 +27,9 @@ export const MAX_REGEX_LENGTH = 1_024;
 /** The most prefixes of a filter, and the longest one in characters. */
 export const MAX_PREFIXES = 1_024;
 export const MAX_PREFIX_LENGTH = 1_024;
+
+/** The most readers at once. A subscription stays, and a read ends; a kernel makes many reads and few subscriptions. */
+export const MAX_READERS = {
+  subscriptions: { perConnection: 200, inAll: 500 },
+  reads: { perConnection: 1_000, inAll: 2_000 },
+} as const;

@@ -19,6 +19,7 @@ import {
 import { resolveLink } from './links.ts';
 import { readerChannel, type ReaderChannel } from './reader-channel.ts';
 import type { Reader } from './reader.ts';
+import { readerPlaces } from './reader-places.ts';
 import { readPlan, type ReadPlan } from './read-request.ts';
 import { invalidPlace, type Place } from './read-start.ts';
 import {
@@ -42,10 +43,17 @@ type Plan<K extends ReadPlan['kind']> = Extract<ReadPlan, { kind: K }>;
 export function readHandler({ engine, like, closing, state }: FrontContext) {
   const { rows, commits } = engine;
   const scavengedTo = (): bigint => state.scavengedTo;
+  const places = readerPlaces();
   return (call: ServerWritableStream<ReadReq, Buffer>): void => {
     const out = readerChannel(call);
     if (!state.isReady) {
       out.end(notReady());
+      return;
+    }
+    const kind = call.request.getOptions()?.hasSubscription() === true ? 'subscriptions' : 'reads';
+    const full = places.take(kind, call.getPeer(), out.signal);
+    if (full !== undefined) {
+      out.end(full);
       return;
     }
     const plan = readPlan(call.request, like);
