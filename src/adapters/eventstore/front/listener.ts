@@ -34,10 +34,18 @@ const PREFACE = Buffer.from('PRI');
 /** A connection that says nothing for this long is closed. */
 const FIRST_BYTES_MS = 10_000;
 
+/** For requests of probes, which are short. */
+const HTTP_LIMITS = {
+  keepAliveTimeout: 1_000,
+  headersTimeout: 10_000,
+  requestTimeout: 10_000,
+  connectionsCheckingInterval: 2_000,
+};
+
 /** @throws TocsinError `usage` when the address cannot be used */
 export async function listen(options: ListenerOptions): Promise<Listener> {
   const { tls, onHttp2 } = options;
-  const http = createHttpServer({ keepAliveTimeout: 1_000 }, options.onRequest);
+  const http = createHttpServer(HTTP_LIMITS, options.onRequest);
   const undecided = new Set<Socket>();
   const accept = (socket: Socket): void => {
     undecided.add(socket);

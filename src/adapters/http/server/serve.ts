@@ -8,6 +8,24 @@ import { nodeHandler, type FetchApp } from './node-handler.ts';
 /** How long requests in flight may take after the server stops listening. */
 const CLOSE_GRACE_MS = 1_000;
 
+/** After how many milliseconds a client that does not go on loses its connection, and how often that is looked at. */
+const LIMITS = {
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  keepAliveTimeout: 5_000,
+  connectionsCheckingInterval: 2_000,
+};
+
+/** Probes find a peer that has gone without a word. */
+const PROBES = { keepAlive: true, keepAliveInitialDelay: 30_000 };
+
+export type ServeOptions = {
+  readonly host?: string;
+  readonly port: number;
+  /** @internal Shorter ones, for tests. */
+  readonly limits?: typeof LIMITS;
+};
+
 export type HttpServer = {
   /** The address with the actual port: `http://127.0.0.1:9090`. */
   readonly url: string;
@@ -18,9 +36,9 @@ export type HttpServer = {
 /** Serves an app over HTTP. Default host: `127.0.0.1`; port 0 takes any free port. */
 export async function serveHttp(
   app: FetchApp,
-  { host = '127.0.0.1', port }: { readonly host?: string; readonly port: number },
+  { host = '127.0.0.1', port, limits = LIMITS }: ServeOptions,
 ): Promise<HttpServer> {
-  const server = createServer(nodeHandler(app));
+  const server = createServer({ ...PROBES, ...limits }, nodeHandler(app));
   try {
     server.listen({ host, port });
     await once(server, 'listening');
