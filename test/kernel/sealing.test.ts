@@ -17,6 +17,11 @@ import { readRequest } from '../../src/kernel/processes/delivery/read-request.ts
 import { forgetUser } from '../../src/kernel/sealing/forget.ts';
 import { sealedStore } from '../../src/kernel/sealing/sealed-store.ts';
 import { replay } from '../../src/projections/audit/replay/replay.ts';
+import { systemRuntime } from '../../src/kernel/decider/runtime.ts';
+import { deliveryStream } from '../../src/domain/delivery/stream.ts';
+import { changeDelivery } from '../../src/kernel/processes/delivery/delivery-decider.ts';
+import { deliveryContext } from '../../src/kernel/processes/delivery/processes.ts';
+import { facts, T0 } from '../domain/delivery.support.ts';
 import { memoryVault } from '../support/vault.ts';
 import { anInput, eventsOf, raised } from '../support/world.ts';
 import { scheduleProduct } from '../../src/schedule/triggers.ts';
@@ -169,6 +174,26 @@ describe('forgetUser', () => {
     expect(await tokens.verify(used.token)).toBeUndefined();
     expect(await tokens.verify(service.token)).toBeDefined();
     expect(JSON.stringify(await tokens.list())).not.toContain('canary');
+  });
+
+  it('leaves neither the reason of an evaluator nor the answer of a receiver readable', async () => {
+    const { open, raise, text, store, vault } = await world();
+    const reason = 'canary of a reason';
+    for (const [n, outcome] of ['close', 'reject'].entries()) {
+      const kernel = await open({ evaluate: () => ({ outcome, code: 'because', reason }) });
+      await raise(100 + n, kernel).catch(() => undefined);
+    }
+    const runtime = { ...systemRuntime(), now: () => T0 };
+    const records = deliveryContext({ store: sealedStore(store, vault), runtime });
+    const stream = deliveryStream('tocsin', '42', facts.notificationId);
+    await changeDelivery(records, stream, { kind: 'accept', facts: { ...facts, userId: '42' } });
+    const detail = 'canary of an answer';
+    await changeDelivery(records, stream, { kind: 'give_up', reason: 'refused', detail });
+    const types = (await eventsOf(store)).map(({ type }) => type);
+    expect(types).toEqual(
+      expect.arrayContaining(['TriggerClosed', 'TriggerRejected', 'DeliveryDied']),
+    );
+    expect(await text()).not.toContain('canary');
   });
 
   it('leaves no hash in the log from which a short text could be guessed', async () => {

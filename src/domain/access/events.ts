@@ -8,7 +8,7 @@ import { SCOPES } from './scopes.ts';
 
 const TokenId = z.string().regex(/^[0-9a-f]{16}$/);
 
-const ACCESS_EVENTS = {
+export const ACCESS_EVENTS = {
   TokenCreated: z.object({
     tokenId: TokenId,
     name: textUpTo(128),

@@ -11,11 +11,28 @@ const PLAIN_FIELDS: ReadonlyMap<string, readonly string[]> = new Map([
   ['TokenCreated', ['name']],
   ['TokenRevoked', ['reason']],
   ['DeliveryRedriven', ['reason']],
+  // A receiver may answer with the text that it was sent.
+  ['AttemptSucceeded', ['code', 'providerMessageId']],
+  ['AttemptFailed', ['detail']],
+  ['AttemptOutcomeUnknown', ['detail']],
+  ['DeliveryDeferred', ['detail']],
+  ['DeliveryDied', ['detail']],
+  // An evaluator may give a reason that names what the trigger is about.
+  ['TriggerClosed', ['reason']],
+  ['TriggerRejected', ['reason']],
+  ['TriggerAbandoned', ['reason']],
+  ['DueJobCancelled', ['detail']],
+  ['DueJobSkipped', ['detail']],
+  ['DueJobFailed', ['detail']],
 ]);
 
-/** The readable texts of an event that names its user; the token of a service has no user. */
+/** The token of a service has no user, and no key. */
+const OF_TOKENS: ReadonlySet<string> = new Set(['TokenCreated', 'TokenRevoked']);
+
+/** The readable texts of an event of a user. */
 export function plainTexts(type: string, data: JsonObject): JsonObject {
-  return typeof data['userId'] === 'string' ? textsOf(type, data) : {};
+  if (OF_TOKENS.has(type) && typeof data['userId'] !== 'string') return {};
+  return textsOf(type, data);
 }
 
 function textsOf(type: string, data: JsonObject): JsonObject {
