@@ -5,7 +5,7 @@ import type { Kernel } from '../kernel/open-kernel.ts';
 import type { Tokens } from '../kernel/access/tokens.ts';
 
 type Parts = Partial<Pick<HttpAppOptions, 'authenticate' | 'basePath' | 'rate'>> &
-  Required<Pick<HttpAppOptions, 'deliveries' | 'logger'>> & {
+  Required<Pick<HttpAppOptions, 'deliveries' | 'logger' | 'telemetry'>> & {
     readonly kernel: Kernel;
     readonly tokens: Tokens;
     /** Without a vault users have no channels. */

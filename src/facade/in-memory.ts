@@ -11,6 +11,7 @@ import type { OutgoingMessage, SendOutcome } from '../domain/ports/sender.ts';
 import { openKernel, type Kernel, type KernelOptions } from '../kernel/open-kernel.ts';
 import { openProjector } from '../kernel/open-projector.ts';
 import { channelLimiter } from '../kernel/processes/delivery/channel-limiter.ts';
+import { noTelemetry } from '../domain/ports/telemetry.ts';
 import { deliveryDecider } from '../kernel/processes/delivery/delivery-decider.ts';
 import { handleDue, type AttemptContext } from '../kernel/processes/delivery/handle-due.ts';
 import { intakeMessage } from '../kernel/processes/delivery/intake.ts';
@@ -88,6 +89,7 @@ export async function inMemoryTocsin(options: InMemoryOptions): Promise<InMemory
     wordingOf: wordingOf({ texts, triggers, frontendUrl }),
     leaseMs: 20_000,
     enabled: true,
+    telemetry: noTelemetry,
   };
   const deliveries = new Set<string>();
   let handled = 0;

@@ -2,6 +2,8 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { silentLogger } from '../domain/ports/logger.ts';
+import { noTelemetry } from '../domain/ports/telemetry.ts';
+import { observedStore } from '../adapters/telemetry/observed-store.ts';
 import type { ChannelReport } from '../domain/ports/sender.ts';
 import { createAudit } from '../kernel/create-audit.ts';
 import { createTokens } from '../kernel/access/tokens.ts';
@@ -22,16 +24,17 @@ import type { Channels, Tocsin, TocsinOptions } from './options.ts';
 /** Opens the parts; see `openTocsin`. */
 export async function openParts<Addresses>(options: TocsinOptions<Addresses>): Promise<Tocsin> {
   const { folder, texts, vault, send, frontendUrl, logger = silentLogger, clock } = options;
-  const { name } = options;
+  const { name, telemetry = noTelemetry } = options;
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const own = channelsOf(options.channels);
   const open = new AsyncDisposableStack();
   try {
     const files = await loadFiles();
     const file = (name: string): string => join(folder, name);
-    const log =
+    const unobserved =
       options.store ??
       open.use(await files.embeddedStore({ file: file('events.db'), holder: 'openTocsin' }));
+    const log = observedStore(unobserved, telemetry);
     const names = { channels: [...(vault ? ['feishu', 'webhook'] : []), ...Object.keys(own)] };
     const kernel = open.use(
       await openKernel({
@@ -78,7 +81,7 @@ export async function openParts<Addresses>(options: TocsinOptions<Addresses>): P
     ];
     const deliveries = createDeliveries({ store, index: () => list, ...(clock ? { clock } : {}) });
     const tokens = createTokens({ store, ...(name === undefined ? {} : { name }) });
-    const fetch = apiOf({ ...options.api, kernel, deliveries, tokens, logger, vault });
+    const fetch = apiOf({ ...options.api, kernel, deliveries, tokens, logger, telemetry, vault });
     const held = open.move();
     const closing = new AbortController();
     let running: Promise<void> = Promise.resolve();

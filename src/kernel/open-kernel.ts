@@ -4,6 +4,7 @@ import { DEFAULT_KERNEL_NAME, parseOccurrenceId } from '../domain/core/ids.ts';
 import type { Result } from '../domain/core/result.ts';
 import type { Clock } from '../domain/ports/runtime.ts';
 import { silentLogger, type Logger } from '../domain/ports/logger.ts';
+import { noTelemetry, type Telemetry } from '../domain/ports/telemetry.ts';
 import type { ApplyPreview } from '../domain/ports/apply-preview.ts';
 import type { Evaluator, LaterEvaluator } from '../domain/ports/evaluator.ts';
 import type { EventStore } from '../domain/ports/event-store.ts';
@@ -66,6 +67,8 @@ export type KernelOptions = {
   readonly addresses?: AddressRules;
   /** Gets warnings about what an evaluation gave. Default: silent. */
   readonly logger?: Logger;
+  /** Gets metrics and traces of raises: `openTelemetry(api)` of `tocsin/otel`. Default: none. */
+  readonly telemetry?: Telemetry;
   /** The wall clock. Default: the system's. */
   readonly clock?: Clock;
   /** First part of every stream name, `[a-z0-9-]{1,32}`. Default `tocsin`. */
@@ -232,6 +235,7 @@ function contextOf(options: KernelOptions): RaiseContext {
     notifications: { texts, channel, channels: new Set(channels) },
     recordDuplicates,
     logger: options.logger ?? silentLogger,
+    telemetry: options.telemetry ?? noTelemetry,
   };
 }
 

@@ -7,6 +7,7 @@ import { assertNotHidden, hiddenStreams } from '../domain/ports/hidden-stream.ts
 import type { EventStore } from '../domain/ports/event-store.ts';
 import { silentLogger, type Logger } from '../domain/ports/logger.ts';
 import { signedOutput, type MessageKeys } from '../projections/message-signature.ts';
+import { noTelemetry, type Telemetry } from '../domain/ports/telemetry.ts';
 import type { Output } from '../projections/output.ts';
 import type { ReadModel, ReadModelCommit } from '../projections/read-model.ts';
 import { SHIPPED_RULESETS, type Rulesets } from '../projections/dedupe/rulesets.ts';
@@ -35,6 +36,8 @@ export type ProjectorOptions = {
   readonly messageKeys?: MessageKeys | undefined;
   readonly clock?: Clock;
   readonly logger?: Logger;
+  /** Gets traces of messages; their metrics are in the status. Default: none. */
+  readonly telemetry?: Telemetry;
   /** The actor of events that this projector writes into the log. */
   readonly actor?: string;
   /** Called with each commit after it is durable; must not throw. */
@@ -80,6 +83,7 @@ export function openProjector(options: ProjectorOptions): Projector {
       append: (decide) => appendControl(context, decide, call),
     },
     logger,
+    telemetry: options.telemetry ?? noTelemetry,
     onCommit: options.onCommit ?? (() => undefined),
     timing: { ...DEFAULT_TIMING, ...options.timing },
     ...runtime,

@@ -7,6 +7,7 @@ import { dueJobStream } from './due-job/stream.ts';
 import type { Detector } from './detectors/detector.ts';
 import type { EventStore } from '../domain/ports/event-store.ts';
 import { silentLogger, type Logger } from '../domain/ports/logger.ts';
+import { noTelemetry, type Telemetry } from '../domain/ports/telemetry.ts';
 import type { Runtime } from '../domain/ports/runtime.ts';
 import type { TaskChange, TaskSource } from './tasks/task-source.ts';
 import { updateDueJob, type DueJobContext } from './due-jobs.ts';
@@ -23,6 +24,7 @@ export type TaskFollowerOptions = Runtime & {
   /** Jobs written at once; default 64. */
   readonly concurrency?: number;
   readonly logger?: Logger;
+  readonly telemetry?: Telemetry;
 };
 
 const DEFAULT_CONCURRENCY = 64;
@@ -30,6 +32,7 @@ const DEFAULT_CONCURRENCY = 64;
 /** Follows a task source. Changes of one subject are written in order; failures are retried, at most 30 s apart. */
 export function taskFollowerProcess(options: TaskFollowerOptions): Process {
   const { detectors, source, logger = silentLogger, pause, random } = options;
+  const { telemetry = noTelemetry } = options;
   return {
     name: 'task-follower',
     async run(signal, report = silentReport) {
@@ -39,12 +42,14 @@ export function taskFollowerProcess(options: TaskFollowerOptions): Process {
         for (let failures = 0; !signal.aborted; failures += 1) {
           try {
             await updateDueJob(context, update);
+            telemetry.count('tocsin.task.updates', { outcome: 'written' });
             report.works();
             return;
           } catch (error) {
             if (!(error instanceof TocsinError) || error.kind === 'usage') throw error;
             const waitMs = backoffMs(failures, PROCESS_BACKOFF, random);
             const about = { job: update.subject, waitMs, err: error };
+            telemetry.count('tocsin.task.updates', { outcome: 'failed' });
             logger.warn(about, 'a due job could not be adapted to its task');
             // Retries do not help where the stream cannot be read.
             if (error.kind !== 'unavailable') return;

@@ -1,12 +1,20 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
-import { daemonMetrics, type DaemonMetrics } from '../../src/adapters/telemetry/metrics.ts';
-import { METRICS, type MetricName } from '../../src/adapters/telemetry/names.ts';
+import {
+  daemonTelemetry,
+  type DaemonFacts,
+  type DaemonTelemetry,
+} from '../../src/adapters/telemetry/daemon-telemetry.ts';
+import {
+  INSTRUMENTS,
+  PROJECTOR_INSTRUMENTS,
+  prometheusName,
+} from '../../src/domain/ports/instruments.ts';
 import type { PartStatus } from '../../src/kernel/processes/part-board.ts';
 import type { ProjectorStatus } from '../../src/projections/publisher/status.ts';
 import { idleStatus } from './status.support.ts';
 
-let opened: DaemonMetrics | undefined;
+let opened: DaemonTelemetry | undefined;
 afterEach(async () => {
   await opened?.close();
   opened = undefined;
@@ -18,6 +26,13 @@ const PARTS: readonly PartStatus[] = [
   { name: 'expiry', state: 'stopped', seconds: 9 },
 ];
 
+function telemetryOf(facts: DaemonFacts): DaemonTelemetry {
+  const telemetry = daemonTelemetry('tocsin-test');
+  telemetry.observe(facts);
+  opened = telemetry;
+  return telemetry;
+}
+
 /** Opens metrics whose status can be changed between two collections. */
 function metricsOf(first: Partial<ProjectorStatus> = {}) {
   let status = { ...idleStatus, ...first };
@@ -26,12 +41,7 @@ function metricsOf(first: Partial<ProjectorStatus> = {}) {
     reads += 1;
     return status;
   };
-  const metrics = daemonMetrics(
-    readStatus,
-    () => PARTS,
-    () => [],
-  );
-  opened = metrics;
+  const metrics = telemetryOf({ projector: readStatus, parts: () => PARTS });
   return {
     samples: async () => samplesOf(await metrics.collect()),
     text: metrics.collect,
@@ -58,73 +68,69 @@ const { totals } = idleStatus;
 const moves: Readonly<
   Record<string, readonly [change: Partial<ProjectorStatus>, sample: string, value: number]>
 > = {
-  tocsin_running: [{ phase: 'waiting' }, 'tocsin_running', 0],
-  tocsin_active: [{ role: 'standby' }, 'tocsin_active', 0],
-  tocsin_caught_up: [{ caughtUp: false }, 'tocsin_caught_up', 0],
-  tocsin_intake_position: [{ intake: '77/77' }, 'tocsin_intake_position', 77],
-  tocsin_committed_position: [{ committed: '76/76' }, 'tocsin_committed_position', 76],
-  tocsin_output_sequence: [{ outputSequence: '13' }, 'tocsin_output_sequence', 13],
-  tocsin_lag_events: [{ lagEvents: 4 }, 'tocsin_lag_events', 4],
-  tocsin_lag_seconds: [{ lagSeconds: 2.5 }, 'tocsin_lag_seconds', 2.5],
-  tocsin_in_flight_messages: [{ inFlight: 9 }, 'tocsin_in_flight_messages', 9],
-  tocsin_stalled_seconds: [{ stalledSeconds: 31 }, 'tocsin_stalled_seconds', 31],
-  tocsin_store_away_seconds: [
+  'tocsin.running': [{ phase: 'waiting' }, 'tocsin_running', 0],
+  'tocsin.active': [{ role: 'standby' }, 'tocsin_active', 0],
+  'tocsin.caught_up': [{ caughtUp: false }, 'tocsin_caught_up', 0],
+  'tocsin.intake.position': [{ intake: '77/77' }, 'tocsin_intake_position', 77],
+  'tocsin.committed.position': [{ committed: '76/76' }, 'tocsin_committed_position', 76],
+  'tocsin.output.sequence': [{ outputSequence: '13' }, 'tocsin_output_sequence', 13],
+  'tocsin.lag.events': [{ lagEvents: 4 }, 'tocsin_lag_events', 4],
+  'tocsin.lag': [{ lagSeconds: 2.5 }, 'tocsin_lag_seconds', 2.5],
+  'tocsin.in_flight.messages': [{ inFlight: 9 }, 'tocsin_in_flight_messages', 9],
+  'tocsin.stalled': [{ stalledSeconds: 31 }, 'tocsin_stalled_seconds', 31],
+  'tocsin.store.away': [
     { storeAway: { seconds: 12.5, reason: 'refused' } },
     'tocsin_store_away_seconds',
     12.5,
   ],
-  tocsin_messages_sent: [
+  'tocsin.messages.sent': [
     { sent: { triggered: 0, notifications: 5 } },
     'tocsin_messages_sent_total{rule="notification.requested"}',
     5,
   ],
-  tocsin_events: [{ totals: { ...totals, events: 30 } }, 'tocsin_events_total', 30],
-  tocsin_unknown_events: [{ totals: { ...totals, unknown: 1 } }, 'tocsin_unknown_events_total', 1],
-  tocsin_triggers_published: [
+  'tocsin.events': [{ totals: { ...totals, events: 30 } }, 'tocsin_events_total', 30],
+  'tocsin.unknown.events': [
+    { totals: { ...totals, unknown: 1 } },
+    'tocsin_unknown_events_total',
+    1,
+  ],
+  'tocsin.triggers.published': [
     { totals: { ...totals, triggered: 8 } },
     'tocsin_triggers_published_total',
     8,
   ],
-  tocsin_notifications_published: [
+  'tocsin.notifications.published': [
     { totals: { ...totals, published: 6 } },
     'tocsin_notifications_published_total',
     6,
   ],
-  tocsin_notifications_suppressed: [
+  'tocsin.notifications.suppressed': [
     { totals: { ...totals, suppressed: 2 } },
     'tocsin_notifications_suppressed_total',
     2,
   ],
-  tocsin_notifications_withheld: [
+  'tocsin.notifications.withheld': [
     { reasons: { within_window: 2 } },
     'tocsin_notifications_withheld{reason="within_window"}',
     2,
   ],
-  tocsin_parked: [{ parked: 1 }, 'tocsin_parked', 1],
-  tocsin_epochs: [{ epochs: 2 }, 'tocsin_epochs_total', 2],
-  tocsin_foreign_messages: [{ foreign: 3 }, 'tocsin_foreign_messages_total', 3],
-  tocsin_resent_messages: [{ resent: 12 }, 'tocsin_resent_messages_total', 12],
+  'tocsin.parked': [{ parked: 1 }, 'tocsin_parked', 1],
+  'tocsin.epochs': [{ epochs: 2 }, 'tocsin_epochs_total', 2],
+  'tocsin.foreign.messages': [{ foreign: 3 }, 'tocsin_foreign_messages_total', 3],
+  'tocsin.resent.messages': [{ resent: 12 }, 'tocsin_resent_messages_total', 12],
 };
-
-const partMetrics = ['tocsin_part_running', 'tocsin_part_waiting_seconds'];
 
 const processMetrics = [
   'process_resident_memory_bytes',
   'nodejs_heap_used_bytes',
   'nodejs_eventloop_delay_p99_seconds',
-] as const satisfies readonly MetricName[];
+];
 
-test('each declared instrument has a case in this file', () => {
-  const shown = [
-    ...Object.keys(moves),
-    ...partMetrics,
-    'tocsin_deliveries_dead',
-    ...processMetrics,
-  ];
-  expect(shown.sort()).toEqual(Object.keys(METRICS).sort());
+test('each instrument of the projector has a case in this file', () => {
+  expect(Object.keys(moves).sort()).toEqual(Object.keys(PROJECTOR_INSTRUMENTS).sort());
 });
 
-describe('daemonMetrics', () => {
+describe('daemonTelemetry', () => {
   test.each(Object.entries(moves))(
     '%s changes when its fact changes',
     async (_name, [change, sample, value]) => {
@@ -181,14 +187,14 @@ describe('daemonMetrics', () => {
   });
 });
 
-test('daemonMetrics reads the status once for each collection', async () => {
+test('daemonTelemetry reads the status once for each collection', async () => {
   const metrics = metricsOf();
   await metrics.samples();
   await metrics.samples();
   expect(metrics.reads()).toBe(2);
 });
 
-test('daemonMetrics reports 0 for a reason that has disappeared', async () => {
+test('daemonTelemetry reports 0 for a reason that has disappeared', async () => {
   const metrics = metricsOf({ reasons: { schema_invalid: 1 } });
   const sample = 'tocsin_notifications_withheld{reason="schema_invalid"}';
   expect((await metrics.samples()).get(sample)).toBe(1);
@@ -198,15 +204,16 @@ test('daemonMetrics reports 0 for a reason that has disappeared', async () => {
 
 test('the Prometheus text has HELP and TYPE of each metric, and no metric of the exporter', async () => {
   const text = await metricsOf({ reasons: { within_window: 1 } }).text();
-  for (const [name, [kind, help]] of Object.entries(METRICS)) {
-    const shown = kind === 'counter' ? `${name}_total` : name;
+  for (const [name, instrument] of Object.entries(PROJECTOR_INSTRUMENTS)) {
+    const shown = prometheusName(name, instrument);
+    const { kind, help } = instrument;
     expect(text).toContain(`# HELP ${shown} ${help}\n# TYPE ${shown} ${kind}\n`);
   }
   expect(text).not.toContain('target_info');
   expect(text).not.toContain('otel_scope');
 });
 
-test('daemonMetrics reports which parts run, and for how long the others wait', async () => {
+test('daemonTelemetry reports which parts run, and for how long the others wait', async () => {
   const samples = await metricsOf().samples();
   const of = (name: string) =>
     ['nats', 'scanner', 'expiry'].map((part) => samples.get(`${name}{part="${part}"}`));
@@ -214,17 +221,18 @@ test('daemonMetrics reports which parts run, and for how long the others wait', 
   expect(of('tocsin_part_waiting_seconds')).toEqual([0, 7, 0]);
 });
 
-test('daemonMetrics without a status reports the process metrics only', async () => {
-  opened = daemonMetrics();
-  const names = [...samplesOf(await opened.collect()).keys()];
+test('daemonTelemetry without a status reports the process metrics only', async () => {
+  const names = [...samplesOf(await telemetryOf({}).collect()).keys()];
   expect(names.sort()).toEqual([...processMetrics].sort());
 });
 
-test('daemonMetrics rejects a collection whose status cannot be read', async () => {
-  opened = daemonMetrics(() => {
-    throw new Error('disk gone');
+test('daemonTelemetry rejects a collection whose status cannot be read', async () => {
+  const telemetry = telemetryOf({
+    projector() {
+      throw new Error('disk gone');
+    },
   });
-  await expect(opened.collect()).rejects.toMatchObject({
+  await expect(telemetry.collect()).rejects.toMatchObject({
     name: 'TocsinError',
     code: 'metrics_unreadable',
     cause: { message: 'disk gone' },
@@ -234,10 +242,15 @@ test('daemonMetrics rejects a collection whose status cannot be read', async () 
 test('dead deliveries are counted by channel and reason, with a bounded number of labels', async () => {
   let count = 1;
   let kinds = 2;
-  const metrics = daemonMetrics(undefined, undefined, () =>
-    Array.from({ length: kinds }, (_, n) => ({ channel: 'feishu', reason: `feishu_${n}`, count })),
-  );
-  opened = metrics;
+  const metrics = telemetryOf({
+    deliveries: () => ({
+      dead: Array.from({ length: kinds }, (_, n) => ({
+        channel: 'feishu',
+        reason: `feishu_${n}`,
+        count,
+      })),
+    }),
+  });
   const samples = async () =>
     [...samplesOf(await metrics.collect())].filter(([name]) =>
       name.startsWith('tocsin_deliveries_dead'),
@@ -254,4 +267,13 @@ test('dead deliveries are counted by channel and reason, with a bounded number o
   expect(many).toContainEqual(['tocsin_deliveries_dead{channel="other",reason="other"}', 1_900]);
   kinds = 0;
   expect((await samples()).every(([, value]) => value === 0)).toBe(true);
+});
+
+test('each name follows the conventions of OpenTelemetry, and no two have one name in Prometheus', () => {
+  const shown = Object.entries(INSTRUMENTS).map(([name, instrument]) => {
+    expect(name).toMatch(/^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$/);
+    return prometheusName(name, instrument);
+  });
+  expect(new Set(shown).size).toBe(shown.length);
+  for (const name of shown) expect(name).toMatch(/^[a-z][a-z0-9_]*$/);
 });

@@ -13,7 +13,7 @@ import { jsonLogger } from '../../src/adapters/logging/pino.ts';
 import { memoryReadModelStore } from '../../src/adapters/memory/read-model.ts';
 import { jetStreamOutput } from '../../src/adapters/nats/output.ts';
 import { channelSender } from '../../src/adapters/senders/sender.ts';
-import { daemonMetrics } from '../../src/adapters/telemetry/metrics.ts';
+import { daemonTelemetry } from '../../src/adapters/telemetry/daemon-telemetry.ts';
 import { parseVaultKeys } from '../../src/adapters/sqlite/vault/keys.ts';
 import { sqliteVault } from '../../src/adapters/sqlite/vault/sqlite-vault.ts';
 import { USER_SCOPES } from '../../src/domain/access/scopes.ts';
@@ -152,7 +152,8 @@ it('W19: no answer, problem or metric of the API contains a secret', async () =>
   const running = projector.run(stop.signal);
   await until('it has failed', () => projector.status().lastFailure !== undefined);
   const status = () => projector.status();
-  const metrics = daemonMetrics(status);
+  const metrics = daemonTelemetry('tocsin-test');
+  metrics.observe({ projector: status });
   closing.defer(metrics.close);
   const limits = { lagSeconds: 1, stalledSeconds: 1 };
   const health = createHealthApp({

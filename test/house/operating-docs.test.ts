@@ -1,8 +1,7 @@
-// Checks docs/operating.md: its metrics, refusals and settings are those of the code.
+// Checks docs/operating.md: its refusals and settings are those of the code.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { METRICS } from '../../src/adapters/telemetry/names.ts';
 import { SETTINGS, variableOf } from '../../src/cli/config/settings.ts';
 
 const root = join(import.meta.dirname, '..', '..');
@@ -35,13 +34,6 @@ function sourcesOf(place: string): readonly string[] {
     : readdirSync(join(root, place)).map((name) => `${place}/${name}`);
   return files.map((file) => readFileSync(join(root, file), 'utf8'));
 }
-
-test('docs/operating.md names exactly the exported metrics', () => {
-  const exported = Object.entries(METRICS).map(([name, [kind]]) =>
-    kind === 'counter' ? `${name}_total` : name,
-  );
-  expect(rowsOf('Metrics')).toEqual(exported);
-});
 
 test('docs/operating.md names exactly the refusals of the daemon', () => {
   const code = /(?:(?<!outcome: )'refused',\s*|refusal\(\s*|IN_USE = |inUse: )'(\w+)'/g;

@@ -1,7 +1,7 @@
 // Checks that docs/policies.md describes the reason codes of the code, and that the metrics report them.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { daemonMetrics } from '../../src/adapters/telemetry/metrics.ts';
+import { daemonTelemetry } from '../../src/adapters/telemetry/daemon-telemetry.ts';
 import { REASONS } from '../../src/domain/policy/reasons.ts';
 import { idleStatus } from '../adapters/status.support.ts';
 
@@ -19,7 +19,8 @@ describe('the reason codes', () => {
   });
 
   it('are all in the metrics, those that never happened as 0', async () => {
-    const metrics = daemonMetrics(() => ({ ...idleStatus, reasons: { stale: 3 } }));
+    const metrics = daemonTelemetry('tocsin-test');
+    metrics.observe({ projector: () => ({ ...idleStatus, reasons: { stale: 3 } }) });
     const text = await metrics.collect();
     await metrics.close();
     const counted = [

@@ -13,6 +13,7 @@ import type { JsonObject } from '../../src/domain/core/json.ts';
 import { appendControl, readControl } from '../../src/kernel/control/control.ts';
 import type { KernelContext } from '../../src/kernel/decider/decider.ts';
 import { attemptsProcess, ATTEMPTS_INDEX } from '../../src/kernel/processes/delivery/attempts.ts';
+import { noTelemetry } from '../../src/domain/ports/telemetry.ts';
 import { channelLimiter } from '../../src/kernel/processes/delivery/channel-limiter.ts';
 import { channelFinder } from '../../src/kernel/processes/delivery/open-channel.ts';
 import { wordingOf } from '../../src/kernel/processes/delivery/wording.ts';
@@ -77,6 +78,7 @@ export async function raiseLine(
     },
     recordDuplicates: false,
     logger: silentLogger,
+    telemetry: noTelemetry,
   };
   return raise(context, input.value, { deadlineMs: DEADLINE_MS });
 }
@@ -103,6 +105,7 @@ export function projectorOf(
       append: (decide) => appendControl(kernelContext(schedule, store), decide, { actor: 'model' }),
     },
     logger: silentLogger,
+    telemetry: noTelemetry,
     onCommit: ({ checkpoint }) => {
       onCommit(checkpoint.sequence);
     },
@@ -164,6 +167,7 @@ export async function work(
       send,
     }),
     limiter: channelLimiter({ slots: 64 }),
+    telemetry: noTelemetry,
     wordingOf: wordingOf({ texts: scheduleTexts.en, frontendUrl: 'https://tasks.example' }),
     leaseMs: 20_000,
     enabled: true,

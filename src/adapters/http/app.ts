@@ -4,12 +4,14 @@ import { Hono } from 'hono';
 import { TraceparentSchema } from '../../domain/core/envelope.ts';
 import { unlessAborted } from '../../domain/core/signals.ts';
 import { silentLogger, type Logger } from '../../domain/ports/logger.ts';
+import { noTelemetry, type Telemetry } from '../../domain/ports/telemetry.ts';
 import type { Deliveries } from '../../kernel/deliveries.ts';
 import type { Kernel } from '../../kernel/open-kernel.ts';
 import { readBody } from './endpoint/body.ts';
 import { userOf, type Authenticate } from './endpoint/caller.ts';
 import { refuse, refused, type Answer, type Endpoint } from './endpoint/endpoint.ts';
 import { openApiOf } from './endpoint/open-api.ts';
+import { reportRequest } from './endpoint/report-request.ts';
 import { rateLimit, type ApiRate, type RateLimit } from './endpoint/rate-limit.ts';
 import {
   finished,
@@ -44,7 +46,10 @@ export type HttpAppOptions = {
   readonly basePath?: string;
   /** Rate limit of each caller. Default: 20 requests per second, 40 at once. */
   readonly rate?: ApiRate;
+  /** Gets a line for each request at `info`: the access log. */
   readonly logger?: Logger;
+  /** Gets metrics and traces of requests. Default: none. */
+  readonly telemetry?: Telemetry;
 };
 
 /** The API; any server that takes a `fetch` handler can mount it. */
@@ -63,6 +68,7 @@ type Shared = {
   readonly authenticate: Authenticate;
   readonly limit: RateLimit;
   readonly logger: Logger;
+  readonly telemetry: Telemetry;
 };
 
 /**
@@ -72,6 +78,7 @@ type Shared = {
 export function createHttpApp(options: HttpAppOptions): HttpApp {
   const { kernel, channels, deliveries, authenticate } = options;
   const { rate = DEFAULT_RATE, logger = silentLogger, basePath = '' } = options;
+  const { telemetry = noTelemetry } = options;
   const base = `/${basePath.replaceAll(/^\/+|\/+$/g, '')}`;
   const endpoints = [
     ...triggerEndpoints(kernel),
@@ -82,20 +89,33 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
     ...policyEndpoints(kernel),
   ];
   const openApi = openApiOf(endpoints, base);
-  const shared = { authenticate, logger, limit: rateLimit(rate, () => performance.now()) };
-  const app = new Hono<{ Variables: { requestId: string } }>({
+  const shared = {
+    authenticate,
+    logger,
+    telemetry,
+    limit: rateLimit(rate, () => performance.now()),
+  };
+  const app = new Hono<{ Variables: { requestId: string; isServed?: boolean } }>({
     // A host that mounts the API may have taken its path off already.
     getPath: (request) => withoutBase(new URL(request.url).pathname, base),
   });
   app.use(async (context, next) => {
     const requestId = requestIdOf(context.req.raw.headers);
     context.set('requestId', requestId);
+    const begun = performance.now();
     await next();
+    const { status } = context.res;
+    // A path or a method that the API does not have, or its document.
+    if (context.get('isServed') !== true) {
+      const facts = { method: context.req.method, route: '', status, requestId };
+      reportRequest(shared, begun, facts);
+    }
     context.res = finished(new Response(context.res.body, context.res), requestId);
   });
   app.get('/openapi.json', (context) => context.json(openApi));
   for (const endpoint of endpoints) {
     app.on(endpoint.method, patternOf(endpoint), (context) => {
+      context.set('isServed', true);
       const params = context.req.param();
       return served(endpoint, context.req.raw, { ...shared, params, id: context.get('requestId') });
     });
@@ -122,30 +142,39 @@ function withoutBase(path: string, base: string): string {
 type Serving = Shared & { readonly params: Readonly<Record<string, string>>; readonly id: string };
 
 async function served(endpoint: Endpoint, request: Request, serving: Serving): Promise<Response> {
-  const { logger, id: requestId } = serving;
+  const { logger, telemetry, id: requestId } = serving;
   const begun = performance.now();
-  const { operationId } = endpoint;
+  const { operationId, method, path } = endpoint;
+  const given = TraceparentSchema.safeParse(request.headers.get('traceparent')).data;
+  const span = telemetry.span('tocsin.request', { parent: given });
+  const { traceparent = given } = span;
   let caller: string | undefined;
-  const answered = await answerTo(endpoint, request, serving, (known) => {
+  const answered = await answerTo(endpoint, request, { ...serving, traceparent }, (known) => {
     caller = known;
   }).catch((error: unknown) => {
     const problem = thrownProblem(error);
     const log = problem.code === 'internal_error' ? logger.error : logger.warn;
-    log({ err: error, requestId, operationId, caller }, 'a request failed');
+    log({ err: error, requestId, operationId, caller, traceparent }, 'a request failed');
     return refused(problem);
   });
   const response = responseOf(answered);
-  const ms = Math.round(performance.now() - begun);
   const { status } = response;
   const code = answered.kind === 'problem' ? answered.problem.code : undefined;
-  logger.debug({ requestId, operationId, caller, status, code, ms }, 'request');
+  const facts = { method, route: path, status, code, operationId, caller, requestId, traceparent };
+  const attributes = reportRequest(serving, begun, facts);
+  span.end({ attributes, ...(status < 500 ? {} : { failed: code ?? String(status) }) });
   return response;
 }
 
 async function answerTo(
   endpoint: Endpoint,
   request: Request,
-  { authenticate, limit, params }: Serving,
+  {
+    authenticate,
+    limit,
+    params,
+    traceparent,
+  }: Serving & { readonly traceparent: string | undefined },
   isKnown: (caller: string) => void,
 ): Promise<Answer> {
   const caller = await authenticate(request);
@@ -173,7 +202,7 @@ async function answerTo(
     userId: user.value,
     key: keyOf(endpoint, request.headers),
     actor: caller.id,
-    traceparent: TraceparentSchema.safeParse(request.headers.get('traceparent')).data,
+    traceparent,
     deadlineMs,
     signal: isOver,
   });

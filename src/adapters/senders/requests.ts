@@ -106,6 +106,7 @@ function signedEvent(message: OutgoingMessage, target: ChannelTarget, now: Insta
     'webhook-id': message.notificationId,
     'webhook-timestamp': timestamp,
     'webhook-signature': webhookSignature(secret, message.notificationId, timestamp, body),
+    ...(message.traceparent === undefined ? {} : { traceparent: message.traceparent }),
   };
   return { headers: { ...headers, ...authorization(target) }, body };
 }

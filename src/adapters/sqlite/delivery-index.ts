@@ -148,6 +148,10 @@ function readerOn(file: DerivedFile): DeliveryIndexReader {
   const statement = guarded(() => ({
     one: query(db, DELIVERIES, 'FROM deliveries WHERE notification_id = ?'),
     forged: query(db, FORGED, 'FROM forged_messages ORDER BY reason'),
+    // The list grows in the order of requests.
+    oldest: db.prepare(
+      'SELECT requested_at AS at FROM deliveries WHERE status = ? ORDER BY number LIMIT 1',
+    ),
     counts: db.prepare(
       'SELECT status, sum(count) AS n FROM delivery_counts WHERE count > 0 GROUP BY status',
     ),
@@ -161,6 +165,12 @@ function readerOn(file: DerivedFile): DeliveryIndexReader {
           statement.counts.all().map((row) => [String(row['status']), Number(row['n'])]),
         ),
       ),
+    oldest: (statuses) =>
+      guarded(() => {
+        const rows = statuses.map((status) => statement.oldest.get(status));
+        const times = rows.filter((row) => row !== undefined).map((row) => Number(row['at']));
+        return times.length === 0 ? undefined : Math.min(...times);
+      }),
     groups: (filter) => guarded(() => groupsOf(file, filter)),
     forgedMessages: () => guarded(() => statement.forged.all()),
     [Symbol.dispose]: () => {

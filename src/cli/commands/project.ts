@@ -2,15 +2,18 @@
 import type { Command } from 'commander';
 import { sqliteReadModel } from '../../adapters/sqlite/read-model.ts';
 import { jsonLogger } from '../../adapters/logging/pino.ts';
+import { observedStore } from '../../adapters/telemetry/observed-store.ts';
 import { silentLogger } from '../../domain/ports/logger.ts';
 import type { RecoveryMode } from '../../projections/publisher/context.ts';
 import type { Projector } from '../../projections/publisher/projector.ts';
+import { noTelemetry } from '../../domain/ports/telemetry.ts';
 import { openOutputProjector, openStore } from '../compose/compose.ts';
-import type { HealthServer, Parts } from '../compose/serve-health.ts';
+import { watchHead } from '../compose/log-head.ts';
+import type { serveProjectorHealth } from '../compose/serve-health.ts';
+import { openTelemetry } from '../compose/telemetry.ts';
 import { partBoard } from '../../kernel/processes/part-board.ts';
-import type { Config } from '../config/config.ts';
 import { EXIT, rate, secondsSince, type Terminal } from '../terminal/terminal.ts';
-import { NATS_SETTINGS } from '../config/settings.ts';
+import { NATS_SETTINGS, TELEMETRY_SETTINGS } from '../config/settings.ts';
 import { usageError } from '../config/usage-error.ts';
 import { register, type Work } from './command.ts';
 
@@ -44,7 +47,17 @@ export function projectCommand(program: Command): void {
         'publish again all events after this position; recorded in the log',
       )
       .option('--reason <TEXT>', 'the reason; recorded in the log'),
-    ['store', ...NATS_SETTINGS, 'state', 'name', 'source', 'messageKeyFile', 'http', 'logLevel'],
+    [
+      'store',
+      ...NATS_SETTINGS,
+      'state',
+      'name',
+      'source',
+      'messageKeyFile',
+      'http',
+      'logLevel',
+      ...TELEMETRY_SETTINGS,
+    ],
     `The daemon logs JSON lines and serves /health/live, /health/ready and /metrics (--http). It retries during
 an outage for ever. If it could lose or double notifications, it stops with exit code 4 and names the
 options above that let it continue.
@@ -61,20 +74,28 @@ Examples:
 const project: Work<Options> = async ({ config, terminal, signal, wasInterrupted }, options) => {
   const recoveryMode = recoveryModeOf(options);
   const logger = options.once === true ? silentLogger : jsonLogger({ level: config.logLevel });
-  await using store = await openStore(config, 'tocsin project', logger);
+  await using opened =
+    options.once === true ? undefined : await openTelemetry(config, 'tocsin-projector');
+  const telemetry = opened?.telemetry ?? noTelemetry;
+  await using unobserved = await openStore(config, 'tocsin project', logger);
+  const store = observedStore(unobserved, telemetry);
   using state = sqliteReadModel({ file: config.state, owner: 'tocsin project' });
-  const parts = { store, state, logger, actor: 'tocsin project' };
+  const parts = { store, state, logger, telemetry, actor: 'tocsin project' };
   const board = partBoard(['nats'], logger);
   const projector = await openOutputProjector(config, parts, board.reportOf('nats'));
   const run = {
     standby: options.standby === true,
     ...(recoveryMode === undefined ? {} : { recoveryMode }),
   };
-  if (options.once === true) {
+  if (opened === undefined) {
     await once(projector, terminal, run, signal);
     return wasInterrupted() ? EXIT.interrupted : EXIT.done;
   }
-  await using health = await serveHealth(projector, board.status, config);
+  const committed = () => projector.status().committed;
+  await using head = watchHead({ store, kernel: config.name, committed, logger });
+  await using health = await serveHealth(projector, board.status, config.http, opened, {
+    head: head.facts,
+  });
   board.started('nats');
   logger.info({ http: health.url, state: config.state }, 'projector started');
   await projector.run(signal, run);
@@ -83,13 +104,8 @@ const project: Work<Options> = async ({ config, terminal, signal, wasInterrupted
 };
 
 /** Metrics and their server take a while to load, and only the daemon needs them. */
-async function serveHealth(
-  projector: Projector,
-  parts: Parts,
-  config: Config,
-): Promise<HealthServer> {
-  const { serveProjectorHealth } = await import('../compose/serve-health.ts');
-  return serveProjectorHealth(projector, parts, config.http);
+async function serveHealth(...options: Parameters<typeof serveProjectorHealth>) {
+  return (await import('../compose/serve-health.ts')).serveProjectorHealth(...options);
 }
 
 async function once(

@@ -5,13 +5,16 @@ import { resolve, join } from 'node:path';
 import { redactConnectionString } from '../../adapters/eventstore/esdb/connection-string.ts';
 import { redactUrl } from '../../adapters/nats/options.ts';
 import { sqliteReadModel } from '../../adapters/sqlite/read-model.ts';
+import { observedStore } from '../../adapters/telemetry/observed-store.ts';
 import { assertTasksExist } from '../../schedule/tasks/files/task-files.ts';
 import { openProductKernel, openSealedStore } from '../compose/channels.ts';
 import { embeddedFile, isEventStoreDb, openOutputProjector } from '../compose/compose.ts';
-import { deadDeliveries } from '../compose/dead-deliveries.ts';
+import { deliveryFacts } from '../compose/delivery-facts.ts';
 import { openDelivery } from '../compose/delivery.ts';
 import { evaluatorOver, headOf, openTasks, openTaskWorker } from '../compose/tasks.ts';
 import { hasProductFile } from '../config/product.ts';
+import { watchHead } from '../compose/log-head.ts';
+import { openTelemetry } from '../compose/telemetry.ts';
 import { partBoard } from '../../kernel/processes/part-board.ts';
 import { NO_ACCESS, type Config } from '../config/config.ts';
 import { removeRunFile, writeRunFile } from '../config/run-file.ts';
@@ -45,7 +48,10 @@ export const startAll: Work<StartOptions> = async (context, options) => {
   // A user of the settings is for their server, not for ours.
   const natsAccess = config.natsWasGiven ? config.natsAccess : NO_ACCESS;
   const settled: Config = { ...config, store: server.url, nats: nats.url, natsAccess };
-  await using store = await openSealedStore(settled, 'tocsin start');
+  await using opened = await openTelemetry(config, 'tocsin');
+  const { telemetry } = opened;
+  await using unobserved = await openSealedStore(settled, 'tocsin start');
+  const store = observedStore(unobserved, telemetry);
   const { path } = config.tasks;
   const withExamples = options.examples === true || takesExamples(config);
   if (path === undefined) ensureExampleFolder(Date.now(), withExamples && !wereExamplesRaised());
@@ -55,7 +61,7 @@ export const startAll: Work<StartOptions> = async (context, options) => {
   });
   // The example tasks must not evaluate the triggers of others.
   const evaluateLater = path === undefined ? undefined : evaluatorOver(source, config);
-  const opening = openProductKernel(config, store, { logger, evaluateLater });
+  const opening = openProductKernel(config, store, { logger, telemetry, evaluateLater });
   await using kernel = await untilAborted(opening, signal);
   using state = sqliteReadModel({ file: config.state, owner: 'tocsin start' });
   const { committed: onCommit } = narrator;
@@ -63,17 +69,23 @@ export const startAll: Work<StartOptions> = async (context, options) => {
   const board = partBoard(['nats'], logger);
   const projector = await openOutputProjector(
     settled,
-    { store, state, logger, actor, onCommit },
+    { store, state, logger, telemetry, actor, onCommit },
     board.reportOf('nats'),
   );
   const parts = { ...context, config: settled, kernel, projector, narrator, withExamples };
-  const tasks = { config: settled, store, storeId: kernel.storeId, source, logger };
+  const tasks = { config: settled, store, storeId: kernel.storeId, source, logger, telemetry };
   if (options.once === true) return await startOnce(parts, tasks);
   const { serveProjectorHealth, serveApi } = await loadServers();
   await using examples = withExamples
     ? await exampleChannels(settled, store, narrator, signal)
     : noExamples(settled);
-  await using delivery = await openDelivery(examples.config, store, kernel.storeId, logger);
+  await using delivery = await openDelivery(
+    examples.config,
+    store,
+    kernel.storeId,
+    logger,
+    telemetry,
+  );
   await using taskWorker = await openTaskWorker(tasks);
   const jobs = taskStory(terminal);
   const from = await untilAborted(headOf(store, storyPrefixes(config.name)), signal);
@@ -82,11 +94,23 @@ export const startAll: Work<StartOptions> = async (context, options) => {
     ...delivery.worker.status().processes,
     ...taskWorker.worker.status().processes,
   ];
-  using dead = deadDeliveries(config, logger);
-  await using health = await serveProjectorHealth(projector, statusOf, config.http, dead.count);
+  using deliveries = deliveryFacts(config, logger);
+  const committed = () => projector.status().committed;
+  await using head = watchHead({ store, kernel: config.name, committed, logger });
+  await using health = await serveProjectorHealth(projector, statusOf, config.http, opened, {
+    head: head.facts,
+    deliveries: deliveries.read,
+  });
   board.started('nats');
   const allowRemote = options.allowRemote === true;
-  await using api = await serveApi({ config: examples.config, store, kernel, logger, allowRemote });
+  await using api = await serveApi({
+    config: examples.config,
+    store,
+    kernel,
+    logger,
+    telemetry,
+    allowRemote,
+  });
   writeRunFile({
     pid: process.pid,
     store: isEventStoreDb(config.store) ? redactConnectionString(server.url) : server.url,

@@ -1,6 +1,7 @@
 // `tocsin start --mode api`: the HTTP API on a store that runs already; any number of these may run.
 import { once } from 'node:events';
 import { jsonLogger } from '../../adapters/logging/pino.ts';
+import { observedStore } from '../../adapters/telemetry/observed-store.ts';
 import { readControl } from '../../kernel/control/control.ts';
 import { openProductKernel, openSealedStore } from '../compose/channels.ts';
 import { partBoard } from '../../kernel/processes/part-board.ts';
@@ -9,6 +10,7 @@ import { evaluatorOver, openTasks } from '../compose/tasks.ts';
 import { withRetries } from '../compose/retries.ts';
 import { serveApi } from '../compose/serve-api.ts';
 import { serveStoreHealth } from '../compose/serve-health.ts';
+import { openTelemetry } from '../compose/telemetry.ts';
 import { usageError } from '../config/usage-error.ts';
 import type { Work } from './command.ts';
 import { examplesNeedAll, type StartOptions } from './start-options.ts';
@@ -22,20 +24,22 @@ export const startApi: Work<StartOptions> = async ({ config, signal }, options) 
   const logger = jsonLogger({ level: config.logLevel });
   const board = partBoard(['api', 'appends'], logger);
   const report = board.reportOf('api');
+  await using opened = await openTelemetry(config, 'tocsin-api');
+  const { telemetry } = opened;
   await using own = await openSealedStore(config, 'tocsin start --mode api', logger);
-  const store = watchedStore(own, board.reportOf('appends'));
+  const store = watchedStore(observedStore(own, telemetry), board.reportOf('appends'));
   const probe = () => readControl(store, config.name);
-  await using health = await serveStoreHealth(probe, board.status, config.http);
+  await using health = await serveStoreHealth(probe, board.status, config.http, opened);
   board.started('appends');
   const { path } = config.tasks;
   await using source =
     path === undefined ? undefined : await openTasks(config, path, { watch: true, logger });
   const evaluateLater = source && evaluatorOver(source, config);
-  const open = () => openProductKernel(config, store, { logger, evaluateLater });
+  const open = () => openProductKernel(config, store, { logger, telemetry, evaluateLater });
   await using kernel = await withRetries(open, logger, signal, report);
   if (kernel === undefined) return;
   const allowRemote = options.allowRemote === true;
-  await using api = await serveApi({ config, store, kernel, logger, allowRemote });
+  await using api = await serveApi({ config, store, kernel, logger, telemetry, allowRemote });
   board.started('api');
   logger.info({ mode: 'api', api: api.url, http: health.url }, 'started');
   if (!signal.aborted) await once(signal, 'abort');

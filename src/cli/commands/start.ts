@@ -1,6 +1,11 @@
 // `tocsin start`: the command, and the module of each mode.
 import { Option, type Command } from 'commander';
-import { CHANNEL_SETTINGS, NATS_SETTINGS, TASK_SETTINGS } from '../config/settings.ts';
+import {
+  CHANNEL_SETTINGS,
+  NATS_SETTINGS,
+  TASK_SETTINGS,
+  TELEMETRY_SETTINGS,
+} from '../config/settings.ts';
 import { EXIT } from '../terminal/terminal.ts';
 import { register, type Work } from './command.ts';
 import { MODES, type StartOptions } from './start-options.ts';
@@ -43,7 +48,7 @@ export function startCommand(program: Command): void {
   ] as const;
   register(
     command,
-    [...settings, ...TASK_SETTINGS, ...worker],
+    [...settings, ...TASK_SETTINGS, ...worker, ...TELEMETRY_SETTINGS],
     `On the first start it reads examples/tasks.ics (with its times moved to now) and raises
 examples/triggers.ndjson, and shows what becomes of both. It then follows the calendars in var/tasks, or
 those that --tasks names, and takes trigger lines on its standard input, until Ctrl-C. A second start

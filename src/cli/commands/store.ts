@@ -7,9 +7,10 @@ import {
 } from '../../adapters/eventstore/front/server-version.ts';
 import { jsonLogger } from '../../adapters/logging/pino.ts';
 import { embeddedFile } from '../compose/compose.ts';
+import { openTelemetry } from '../compose/telemetry.ts';
 import { readTextFile, usageError } from '../config/usage-error.ts';
 import { parseAddress } from '../config/values.ts';
-import { STORE_TOKEN_VARIABLE } from '../config/settings.ts';
+import { STORE_TOKEN_VARIABLE, TELEMETRY_SETTINGS } from '../config/settings.ts';
 import { register, type Work } from './command.ts';
 import { storeAclCommand } from './store-acl.ts';
 import { storeCopyCommand } from './store-copy.ts';
@@ -48,7 +49,7 @@ export function storeCommand(program: Command): void {
     .option('--tls-key <FILE>', 'private key of the certificate in PEM');
   register(
     command,
-    ['store', 'logLevel'],
+    ['store', 'logLevel', ...TELEMETRY_SETTINGS],
     `Other commands then use --store esdb://127.0.0.1:2113?tls=false. Programs with EventStoreDB's client can
 append, read and subscribe. The server is for one machine; for more, use an EventStoreDB cluster.
 
@@ -65,7 +66,11 @@ Examples:
 const serveStore: Work<Options> = async ({ config, terminal, signal }, options) => {
   const parentEnds = parentEnd();
   const token = process.env[STORE_TOKEN_VARIABLE];
+  await using opened = await openTelemetry(config, 'tocsin-store');
+  const { telemetry, collect: metrics } = opened;
   const front = await createFront({
+    telemetry,
+    metrics,
     file: embeddedFile(config.store),
     ...parseAddress('listen', options.listen),
     advertise:

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import type { SqliteVault } from '../../adapters/sqlite/vault/sqlite-vault.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
 import type { Logger } from '../../domain/ports/logger.ts';
+import { noTelemetry, type Telemetry } from '../../domain/ports/telemetry.ts';
 import type { ChannelLookup, ChannelReport, Sender } from '../../domain/ports/sender.ts';
 import { createChannels, type Channels } from '../../kernel/channels/channels.ts';
 import { newSecret } from '../../kernel/channels/open.ts';
@@ -83,12 +84,16 @@ export async function openSealedStore(
 export async function openProductKernel(
   { name, evaluation, channel: wanted }: Config,
   store: EventStore,
-  parts: { readonly logger: Logger; readonly evaluateLater?: LaterEvaluator | undefined },
+  parts: {
+    readonly logger: Logger;
+    readonly telemetry?: Telemetry;
+    readonly evaluateLater?: LaterEvaluator | undefined;
+  },
 ): Promise<Kernel> {
-  const { logger, evaluateLater } = parts;
+  const { logger, telemetry = noTelemetry, evaluateLater } = parts;
   const later = evaluateLater === undefined ? {} : { evaluateLater };
   const options = kernelOptionsOf(await loadProduct(), wanted);
-  return openKernel({ ...options, store, name, evaluation, logger, ...later });
+  return openKernel({ ...options, store, name, evaluation, logger, telemetry, ...later });
 }
 
 /** The options of a kernel for a product. `wanted`: the setting `channel`. */

@@ -47,7 +47,7 @@ export function natsOptions({ nats, natsAccess, stream, subjectRoot }: Config) {
 /** Opens a projector with a JetStream output. */
 export async function openOutputProjector(
   config: Config,
-  parts: Pick<ProjectorOptions, 'store' | 'state' | 'logger' | 'actor' | 'onCommit'>,
+  parts: Pick<ProjectorOptions, 'store' | 'state' | 'logger' | 'telemetry' | 'actor' | 'onCommit'>,
   report: ProcessReport = silentReport,
 ): Promise<Projector> {
   const { watchedOutput } = await import('../../adapters/nats/watched-output.ts');

@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EventStore } from '../../domain/ports/event-store.ts';
 import type { Logger } from '../../domain/ports/logger.ts';
+import type { Telemetry } from '../../domain/ports/telemetry.ts';
 import { openWorker, type Worker } from '../../kernel/open-worker.ts';
 import { deliveryProcesses } from '../../kernel/processes/delivery/processes.ts';
 import { deliveryChannels } from './channels.ts';
@@ -20,6 +21,7 @@ export async function openDelivery(
   store: EventStore,
   storeId: string,
   logger: Logger,
+  telemetry: Telemetry,
 ): Promise<AsyncDisposable & { readonly worker: Worker }> {
   const {
     jetStreamInbox,
@@ -55,6 +57,7 @@ export async function openDelivery(
     profile: config.retryProfile,
     onUnknown: config.onUnknown,
     logger,
+    telemetry,
   });
   const worker = openWorker({ processes, logger });
   const held = opened.move();

@@ -7,6 +7,7 @@ import { serveHttp } from '../../adapters/http/server/serve.ts';
 import { openDeliveryIndexReader } from '../../adapters/sqlite/delivery-index.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
 import type { Logger } from '../../domain/ports/logger.ts';
+import type { Telemetry } from '../../domain/ports/telemetry.ts';
 import { createDeliveries } from '../../kernel/deliveries.ts';
 import type { Kernel } from '../../kernel/open-kernel.ts';
 import { createTokens } from '../../kernel/access/tokens.ts';
@@ -23,9 +24,10 @@ export async function serveApi(options: {
   readonly store: EventStore;
   readonly kernel: Kernel;
   readonly logger: Logger;
+  readonly telemetry: Telemetry;
   readonly allowRemote: boolean;
 }): Promise<ApiServer> {
-  const { config, store, kernel, logger, allowRemote } = options;
+  const { config, store, kernel, logger, telemetry, allowRemote } = options;
   assertLocal(config.api.host, { allowRemote });
   const file = deliveriesFile(config);
   let list: DeliveryIndexReader | undefined;
@@ -49,6 +51,7 @@ export async function serveApi(options: {
       index: () => (list ??= existsSync(file) ? openDeliveryIndexReader(file) : undefined),
     }),
     logger,
+    telemetry,
   });
   const { url, close } = await serveHttp(app, config.api);
   opened.defer(close);

@@ -7,8 +7,7 @@ import {
   type Readiness,
 } from '../../adapters/http/server/readiness.ts';
 import { serveHttp } from '../../adapters/http/server/serve.ts';
-import type { DeadDeliveries } from '../../adapters/telemetry/instruments.ts';
-import { daemonMetrics } from '../../adapters/telemetry/metrics.ts';
+import type { DaemonFacts, DaemonTelemetry } from '../../adapters/telemetry/daemon-telemetry.ts';
 import type { PartStatus } from '../../kernel/processes/part-board.ts';
 import type { Projector } from '../../projections/publisher/projector.ts';
 import type { ProjectorStatus } from '../../projections/publisher/status.ts';
@@ -29,10 +28,12 @@ export async function serveProjectorHealth(
   projector: Pick<Projector, 'status'>,
   parts: Parts,
   address: Address,
-  dead?: DeadDeliveries,
+  telemetry: DaemonTelemetry,
+  facts: Pick<DaemonFacts, 'deliveries' | 'head'> = {},
 ): Promise<HealthServer> {
   const status = (): ProjectorStatus => projector.status();
-  return serveHealth(() => projectorReadiness(status, LIMITS), { status, parts, dead }, address);
+  telemetry.observe({ ...facts, projector: status, parts });
+  return serveHealth(() => projectorReadiness(status, LIMITS), parts, address, telemetry);
 }
 
 /** As {@link serveProjectorHealth}, for a process that projects nothing; `probe` reads from the event store. */
@@ -40,34 +41,22 @@ export async function serveStoreHealth(
   probe: () => Promise<unknown>,
   parts: Parts,
   address: Address,
+  telemetry: DaemonTelemetry,
 ): Promise<HealthServer> {
-  return serveHealth(() => storeReadiness(probe), { status: undefined, parts }, address);
+  telemetry.observe({ parts });
+  return serveHealth(() => storeReadiness(probe), parts, address, telemetry);
 }
 
 async function serveHealth(
   readiness: () => Readiness | Promise<Readiness>,
-  {
-    status,
-    parts,
-    dead,
-  }: {
-    readonly status: (() => ProjectorStatus) | undefined;
-    readonly parts: Parts;
-    readonly dead?: DeadDeliveries | undefined;
-  },
+  parts: Parts,
   address: Address,
+  telemetry: DaemonTelemetry,
 ): Promise<HealthServer> {
-  const metrics = daemonMetrics(status, parts, dead);
   const app = createHealthApp({
     readiness: async () => withParts(await readiness(), parts(), PART_WAITS_SECONDS),
-    metrics: () => metrics.collect(),
+    metrics: telemetry.collect,
   });
   const server = await serveHttp(app, address);
-  return {
-    url: server.url,
-    async [Symbol.asyncDispose]() {
-      await server.close();
-      await metrics.close();
-    },
-  };
+  return { url: server.url, [Symbol.asyncDispose]: server.close };
 }

@@ -10,6 +10,7 @@ import { DEFAULT_SLOT_TABLE } from '../../schedule/evaluation/slot-table.ts';
 import type { LaterEvaluator } from '../../domain/ports/evaluator.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
 import type { Logger } from '../../domain/ports/logger.ts';
+import { noTelemetry, type Telemetry } from '../../domain/ports/telemetry.ts';
 import { taskEvaluator } from '../../schedule/evaluation/task-evaluator.ts';
 import { importDueJobs } from '../../schedule/import-due-jobs.ts';
 import { openKernel } from '../../kernel/open-kernel.ts';
@@ -37,6 +38,7 @@ export type TaskWorkerOptions = {
   /** True: jobs are adapted by `importAll` only, and previews do not expire. */
   readonly once?: boolean;
   readonly logger: Logger;
+  readonly telemetry?: Telemetry;
 };
 
 export type TaskWorker = AsyncDisposable & {
@@ -50,6 +52,7 @@ export type TaskWorker = AsyncDisposable & {
 export async function openTaskWorker(options: TaskWorkerOptions): Promise<TaskWorker> {
   const sqliteDueIndexes = await loadDueIndexes();
   const { config, store, storeId, source, logger, once = false } = options;
+  const { telemetry = noTelemetry } = options;
   const { name } = config;
   await using opened = new AsyncDisposableStack();
   mkdirSync(config.worker, { recursive: true, mode: 0o700 });
@@ -59,7 +62,8 @@ export async function openTaskWorker(options: TaskWorkerOptions): Promise<TaskWo
     source === undefined ? NOTHING_DUE : await openParts(options, source, indexes, opened);
   const processes = [...parts.processes];
   if (!once) {
-    processes.push(expiryProcess({ store, index: indexes.open(EXPIRY_INDEX), name, logger }));
+    const index = indexes.open(EXPIRY_INDEX);
+    processes.push(expiryProcess({ store, index, name, logger, telemetry }));
   }
   const worker = openWorker({ processes, logger });
   const held = opened.move();
@@ -98,7 +102,7 @@ export function evaluatorOver(source: TaskFiles, { tasks }: Config): LaterEvalua
 
 /** The processes over a task source: follower, scanner and evaluation. */
 async function openParts(
-  { config, store, logger, once = false }: TaskWorkerOptions,
+  { config, store, logger, telemetry = noTelemetry, once = false }: TaskWorkerOptions,
   source: TaskFiles,
   indexes: DueIndexes,
   opened: AsyncDisposableStack,
@@ -108,18 +112,20 @@ async function openParts(
   // Tasks raise the types of the schedule, whatever the product is.
   const triggers = [...product.triggers, ...scheduleTriggers];
   const types = kernelOptionsOf({ ...product, triggers }, config.channel ?? 'feishu');
-  const kernel = opened.use(await openKernel({ ...types, store, name, evaluation: 'later' }));
+  const kernel = opened.use(
+    await openKernel({ ...types, store, name, telemetry, evaluation: 'later' }),
+  );
   const jobs = indexes.open(DUE_JOB_INDEX);
   const evaluations = indexes.open(EVALUATION_INDEX);
   const evaluate = evaluatorOver(source, config);
-  const common = { ...systemRuntime(), store, kernelName: name, logger };
+  const common = { ...systemRuntime(), store, kernelName: name, logger, telemetry };
   const detectors = BUILT_IN_DETECTORS;
   const follower = taskFollowerProcess({ ...common, source, detectors });
   return {
     processes: [
       ...(once ? [] : [follower]),
       scannerProcess({ ...common, kernel, source, detectors, index: jobs }),
-      evaluationProcess({ ...types, store, index: evaluations, evaluate, name, logger }),
+      evaluationProcess({ ...types, store, index: evaluations, evaluate, name, logger, telemetry }),
     ],
     async importAll(signal) {
       const context = { ...dueJobContext(store, name), signal };

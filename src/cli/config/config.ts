@@ -3,6 +3,7 @@
 import { dirname, join, resolve } from 'node:path';
 import type { AddressRules } from '../../domain/channel/address.ts';
 import { DEFAULT_FRONTEND_URL } from '../../domain/delivery/message.ts';
+import type { OtlpSettings } from '../../adapters/telemetry/otlp.ts';
 import type { NatsConnectionOptions } from '../../adapters/nats/options.ts';
 import { readRunFile } from './run-file.ts';
 import { openSources, type Given, type Sources } from './sources.ts';
@@ -10,6 +11,7 @@ import {
   parseAddress,
   parseChoice,
   parseFrontend,
+  parseOtlp,
   parsePorts,
   parseReplicas,
   parseStandIn,
@@ -52,6 +54,8 @@ export type Config = {
   readonly messageKeyFile: string;
   readonly addresses: AddressRules;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
+  /** Where metrics and traces go; absent: nowhere. */
+  readonly otlp: OtlpSettings | undefined;
   readonly natsReplicas: number;
   /** For the NATS client; never print it. */
   readonly natsAccess: Pick<NatsConnectionOptions, 'credentials' | 'tls'>;
@@ -106,6 +110,10 @@ export function loadConfig(
       'log_level',
       ['debug', 'info', 'warn', 'error'],
       setting('logLevel') ?? 'info',
+    ),
+    otlp: parseOtlp(
+      setting('otlp') ?? env['OTEL_EXPORTER_OTLP_ENDPOINT'],
+      setting('traceRatio') ?? '0.05',
     ),
     natsReplicas: parseReplicas(setting('natsReplicas') ?? '1'),
     natsAccess:

@@ -30,6 +30,8 @@ export const SETTINGS = {
     'refuse or, for development, allow: webhooks at private addresses (default refuse)',
   standIn: 'for development: an origin that replaces Feishu, such as http://127.0.0.1:7070',
   logLevel: 'debug, info, warn or error',
+  otlp: 'a collector that gets metrics and traces by OTLP, such as http://127.0.0.1:4318',
+  traceRatio: 'the share of traces that are recorded, 0 to 1 (default 0.05)',
   natsUser: 'user name for the NATS server',
   natsCreds: 'a .creds file for the NATS server',
   natsCa: 'CA certificate to check the NATS server with',
@@ -61,6 +63,8 @@ export const NATS_SETTINGS = [
   'natsKey',
   'natsReplicas',
 ] as const satisfies readonly SettingName[];
+
+export const TELEMETRY_SETTINGS = ['otlp', 'traceRatio'] as const;
 
 export const TASK_SETTINGS = ['tasks', 'tasksUser', 'timeZone', 'lead'] as const;
 

@@ -101,3 +101,21 @@ export function parseStandIn(text: string): string {
   const hint = 'Use http://HOST:PORT without a path, such as http://127.0.0.1:7070.';
   throw usageError('invalid_stand_in', 'the stand-in is not an origin', hint);
 }
+
+/** The collector of metrics and traces; `undefined` without an address. */
+export function parseOtlp(
+  endpoint: string | undefined,
+  ratio: string,
+): { readonly endpoint: string; readonly traceRatio: number } | undefined {
+  const traceRatio = Number(ratio);
+  if (!(traceRatio >= 0 && traceRatio <= 1) || ratio.trim() === '') {
+    const hint = 'Use a number from 0 to 1, such as 0.05.';
+    throw usageError('invalid_trace_ratio', `"${ratio}" is no share of traces`, hint);
+  }
+  if (endpoint === undefined || endpoint === '') return undefined;
+  if (!URL.canParse(endpoint) || !/^https?:$/.test(new URL(endpoint).protocol)) {
+    const hint = 'Use http://HOST:PORT or https://HOST:PORT; /v1/traces and /v1/metrics are added.';
+    throw usageError('invalid_otlp', `"${endpoint}" is no address of a collector`, hint);
+  }
+  return { endpoint, traceRatio };
+}

@@ -30,6 +30,8 @@ export type OutgoingMessage = {
   /** The language of the texts, where the embedder chose one. */
   readonly language: string | undefined;
   readonly traceId: string;
+  /** The W3C trace context of the attempt, for the receiver; absent where the trigger has none. */
+  readonly traceparent?: string | undefined;
   readonly requestedAt: Instant;
   readonly expiresAt: Instant;
 };

@@ -13,6 +13,7 @@ import { outcomeParts } from '../../domain/trigger/outcome.ts';
 import { cleanText } from '../../domain/core/text.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
 import { silentLogger, type Logger } from '../../domain/ports/logger.ts';
+import type { Telemetry } from '../../domain/ports/telemetry.ts';
 import { raisedRequest } from '../../domain/trigger/commands.ts';
 import type { TriggerDefinition } from '../../domain/trigger/definitions.ts';
 import {
@@ -53,6 +54,7 @@ export type EvaluationOptions = {
   readonly channels?: readonly string[];
   readonly clock?: Clock;
   readonly logger?: Logger;
+  readonly telemetry?: Telemetry;
   /** Evaluations at once; default 64. */
   readonly concurrency?: number;
   /** How long one evaluation may take, in milliseconds; default 30,000. */
@@ -76,6 +78,7 @@ export function evaluationProcess(options: EvaluationOptions): Process {
     changeOf: evaluationRows,
     handle: handler(options, runtime),
     logger,
+    telemetry: options.telemetry,
     concurrency,
     onCaughtUp,
   });

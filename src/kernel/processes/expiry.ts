@@ -10,6 +10,7 @@ import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
 import type { Clock, Runtime } from '../../domain/ports/runtime.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
 import { silentLogger, type Logger } from '../../domain/ports/logger.ts';
+import type { Telemetry } from '../../domain/ports/telemetry.ts';
 import type { DueEntry, DueIndex } from './due/due-index.ts';
 import { runApply } from '../previews/apply.ts';
 import type { DueChange } from './due/options.ts';
@@ -31,6 +32,7 @@ export type ExpiryOptions = {
   readonly name?: string;
   readonly clock?: Clock;
   readonly logger?: Logger;
+  readonly telemetry?: Telemetry;
   /** Called each time that the rows contain the whole log. */
   readonly onCaughtUp?: () => void;
   /** For tests. */
@@ -69,6 +71,7 @@ export function expiryProcess(options: ExpiryOptions): Process {
     changeOf: expiryRows,
     handle,
     logger,
+    telemetry: options.telemetry,
     onCaughtUp,
   });
 }

@@ -4,6 +4,7 @@ import { rejectionWith } from '../../domain/core/input.ts';
 import { err, ok, type Result } from '../../domain/core/result.ts';
 import { cleanSummary, type LinkRule, type Texts } from '../../domain/notification/texts.ts';
 import type { Logger } from '../../domain/ports/logger.ts';
+import type { Telemetry } from '../../domain/ports/telemetry.ts';
 import type { Evaluator, LaterEvaluator } from '../../domain/ports/evaluator.ts';
 import {
   DEFAULT_SOURCE,
@@ -32,6 +33,7 @@ export type RaiseContext = KernelContext & {
   readonly notifications: NotificationDefaults;
   readonly recordDuplicates: boolean;
   readonly logger: Logger;
+  readonly telemetry: Telemetry;
 };
 
 /** What a dry run finds: nothing is written. */

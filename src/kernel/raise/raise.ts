@@ -25,6 +25,7 @@ import { answer, rejected, type RaiseResult } from './raise-result.ts';
 import { requestHash } from './request-hash.ts';
 import { warnOfLinks } from './warn-of-links.ts';
 import { notDefined, parseRaise } from '../../domain/trigger/parse-raise.ts';
+import { reported } from './report-raise.ts';
 
 const UNWRITABLE = {
   code: 'trigger_unwritable',
@@ -46,11 +47,11 @@ const claimDecider = decider<Claim | undefined, IdempotencyEvent>({
 });
 
 /** Raises a trigger: once per scope while it is active, once per idempotency key for ever. */
-export async function raise(
-  context: RaiseContext,
-  input: unknown,
-  call: Call,
-): Promise<RaiseResult> {
+export function raise(context: RaiseContext, input: unknown, call: Call): Promise<RaiseResult> {
+  return reported(context.telemetry, call, (traced) => raiseNow(context, input, traced));
+}
+
+async function raiseNow(context: RaiseContext, input: unknown, call: Call): Promise<RaiseResult> {
   const { now, newId } = context.runtime;
   const commandId = newId();
   const defaults = { now: now(), traceId: `trace_active_trigger_${commandId}` };

@@ -5,6 +5,7 @@ import { TocsinError } from '../../domain/core/errors.ts';
 import { uuidOf } from '../../domain/core/ids.ts';
 import { joinKey } from '../../domain/core/keys.ts';
 import { silentLogger, type Logger } from '../../domain/ports/logger.ts';
+import { noTelemetry, type Telemetry } from '../../domain/ports/telemetry.ts';
 import type { RaiseInput } from '../../domain/trigger/commands.ts';
 import type { Call } from '../decider/decider.ts';
 import { systemRuntime } from '../decider/runtime.ts';
@@ -28,6 +29,8 @@ export type RelayOptions = {
   readonly giveUpMs?: number;
   /** Gets every failure, with its error as `err`. Default: none. */
   readonly logger?: Logger;
+  /** Gets how many requests had which outcome. Default: none. */
+  readonly telemetry?: Telemetry;
 };
 
 /** The results of a relay; `left` requests were still pending in its last round. */
@@ -66,7 +69,7 @@ export async function relayRaises(
   options: RelayOptions = {},
 ): Promise<RelaySummary> {
   const { signal = new AbortController().signal, batch = 256, pollMs = 250, once } = options;
-  const { logger = silentLogger, giveUpMs = GIVE_UP_MS } = options;
+  const { logger = silentLogger, telemetry = noTelemetry, giveUpMs = GIVE_UP_MS } = options;
   assertOptions(source.name, batch, pollMs, giveUpMs);
   const { pause } = systemRuntime();
   const backoff = relayBackoff(source.name, logger, giveUpMs);
@@ -87,7 +90,12 @@ export async function relayRaises(
     });
     const settled = rounds.flatMap((round) => round.settled);
     if (settled.length > 0 && (await host(() => stored(source, settled))) === undefined) continue;
-    for (const { result } of settled) summary[COUNTED[result.outcome]] += 1;
+    for (const { result } of settled) {
+      summary[COUNTED[result.outcome]] += 1;
+      telemetry.count('tocsin.relay.requests', { outcome: result.outcome });
+    }
+    const failed = rounds.filter(({ failure }) => failure !== undefined).length;
+    if (failed > 0) telemetry.count('tocsin.relay.requests', { outcome: 'failed' }, failed);
     summary.left = rows.length - settled.length;
     const waitMs = backoff.after(rounds);
     const sawAll = rows.length < limit || limit === MAX_BATCH;

@@ -5,6 +5,7 @@ import type { ControlState } from '../../domain/control/state.ts';
 import type { Instant } from '../../domain/core/instants.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
 import type { Logger } from '../../domain/ports/logger.ts';
+import type { Telemetry } from '../../domain/ports/telemetry.ts';
 import type { MessageNames } from '../dedupe/messages.ts';
 import type { Rulesets } from '../dedupe/rulesets.ts';
 import type { Output } from '../output.ts';
@@ -58,6 +59,7 @@ export type ProjectorContext = {
   readonly names: MessageNames;
   readonly rulesets: Rulesets;
   readonly logger: Logger;
+  readonly telemetry: Telemetry;
   /** Called with each commit after it is durable; must not throw. */
   readonly onCommit: (commit: ReadModelCommit) => void;
   readonly timing: Timing;

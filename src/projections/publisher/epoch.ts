@@ -19,6 +19,7 @@ import { EpochOver, Publisher, type Role, type RoleObserver } from './publisher.
 import { isDenial, isOfThisLog, isStoreAway } from './refusals.ts';
 import type { Resumed } from './resume.ts';
 import { SkippedEvents } from './skipped-events.ts';
+import { traced } from './traced-messages.ts';
 
 /** How long a stop waits for the acks of messages in flight. */
 const DRAIN_MS = 5_000;
@@ -210,10 +211,14 @@ class Epoch implements RunningEpoch, CheckpointObserver {
 
   async #foldPage({ events, reached, isCaughtUp }: IntakePage): Promise<void> {
     const { signal } = this.#over;
+    const { telemetry, now } = this.#context;
+    const begun = now();
     // A retried event is read from the store, which may be away.
     const { page } = await untilAborted(this.#fold.fold(events, reached), signal);
     const position = reached ?? page.state.position;
-    const stored = this.#publisher.publish(page, this.#intake.hasVanished);
+    const stored = traced({ telemetry, now }, page, begun, () =>
+      this.#publisher.publish(page, this.#intake.hasVanished),
+    );
     this.#observer.folded(page);
     await this.#checkpointer.add(page, position, events, stored);
     const verifiesAt = this.#verifiesAt;

@@ -168,6 +168,10 @@ export class Progress {
     this.sent.notifications += sent.notifications;
     this.#progressAt = this.#context.elapsed();
     this.failure = undefined;
+    for (const { event, stream, revision, code, detail } of commit.parked) {
+      const about = { event, stream, revision: String(revision), code, detail };
+      this.#context.logger.error(about, 'an event is parked: see `tocsin park list`');
+    }
   }
 
   caughtUp(): void {

@@ -1,5 +1,6 @@
 // What the handlers of all calls share.
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Telemetry } from '../../../domain/ports/telemetry.ts';
 import type { AppendResult } from '../../../domain/ports/event-store.ts';
 import type { AppendRequest } from '../common/append-request.ts';
 import type { EmbeddedEngine } from '../embedded/open.ts';
@@ -13,6 +14,7 @@ export type FrontContext = {
   /** Aborted when the server closes. */
   readonly closing: AbortSignal;
   readonly state: ServerState;
+  readonly telemetry: Telemetry;
 };
 
 /** How long the parts of an append may take, in milliseconds. */
@@ -47,7 +49,7 @@ export function frontContext(
   closing: AbortSignal,
   state: ServerState,
   given: Partial<Phases> = {},
-): FrontContext {
+): Omit<FrontContext, 'telemetry'> {
   if (like === undefined) {
     return { engine, like, phases: { ...OWN_PHASES, ...given }, closing, state };
   }

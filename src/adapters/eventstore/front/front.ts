@@ -2,10 +2,12 @@
 import { isIP } from 'node:net';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import { silentLogger, type Logger } from '../../../domain/ports/logger.ts';
+import { noTelemetry, type Telemetry } from '../../../domain/ports/telemetry.ts';
 import { isLoopback } from '../../http/server/address.ts';
 import { NO_STREAM } from '../common/revisions.ts';
 import { openEngine, type EmbeddedEngine } from '../embedded/open.ts';
 import { keepProtoPrivate } from '../wire/private-proto.ts';
+import { countAppends } from './count-appends.ts';
 import { reportFullDisk } from './full-disk.ts';
 import { REMEMBERED_IDS } from './limits.ts';
 import type { Phases, ServerState } from './context.ts';
@@ -35,6 +37,10 @@ export type FrontOptions = {
   /** The version of EventStoreDB to imitate. Default: none; the front is then kinder than any server. */
   readonly like?: ServerVersion | undefined;
   readonly logger?: Logger | undefined;
+  /** Gets metrics of connections, appends and subscriptions. Default: none. */
+  readonly telemetry?: Telemetry | undefined;
+  /** The Prometheus text of `/metrics`. Absent: there is no such page. */
+  readonly metrics?: (() => Promise<string>) | undefined;
   /** @internal For tests: how long the parts of an append may take, instead of the times of the version. */
   readonly phases?: Partial<Phases> | undefined;
   /** @internal For tests: the file may have this many pages, as on a full disk. */
@@ -64,7 +70,9 @@ export async function createFront(options: FrontOptions): Promise<Front> {
   const store = { file, holder: 'tocsin store' };
   const { maxPages } = options;
   const settings = { rememberIds: REMEMBERED_IDS, ...(maxPages === undefined ? {} : { maxPages }) };
-  const engine = reportFullDisk(undo.use(await openEngine(store, settings)), logger);
+  const { telemetry = noTelemetry, metrics } = options;
+  const opened = undo.use(await openEngine(store, settings));
+  const engine = countAppends(reportFullDisk(opened, logger), telemetry);
   await markAsServed(engine, like);
   const state: ServerState = { isReady: true, scavengedTo: 0n };
 
@@ -83,6 +91,8 @@ export async function createFront(options: FrontOptions): Promise<Front> {
     advertise,
     token,
     tls,
+    telemetry,
+    metrics,
   });
   undo.defer(server.close);
   const resources = undo.move();

@@ -11,6 +11,8 @@ export type NodeFacts = {
   readonly hasToken: boolean;
   /** The position of the last event. */
   readonly head: () => bigint;
+  /** Prometheus text; absent: there is none. */
+  readonly metrics: (() => Promise<string>) | undefined;
 };
 
 /** Like a server, it asks for no credentials here; it tells no event. */
@@ -26,6 +28,8 @@ export function httpRoutes(facts: NodeFacts): RequestListener {
       response.writeHead(405, { allow: 'GET, HEAD' }).end();
     } else if (pathname === '/health/live') {
       response.writeHead(searchParams.get('liveCode') === '200' ? 200 : 204).end();
+    } else if (pathname === '/metrics' && facts.metrics !== undefined) {
+      sendMetrics(request, response, facts.metrics);
     } else {
       const document = documents[pathname];
       if (document === undefined) response.writeHead(404).end();
@@ -41,6 +45,22 @@ function sendJson({ method }: IncomingMessage, response: ServerResponse, value: 
     'content-length': Buffer.byteLength(body),
   });
   response.end(method === 'HEAD' ? undefined : body);
+}
+
+function sendMetrics(
+  { method }: IncomingMessage,
+  response: ServerResponse,
+  metrics: () => Promise<string>,
+): void {
+  metrics().then(
+    (text) => {
+      response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' });
+      response.end(method === 'HEAD' ? undefined : text);
+    },
+    () => {
+      response.writeHead(500).end();
+    },
+  );
 }
 
 function info({ like, hasToken }: NodeFacts) {

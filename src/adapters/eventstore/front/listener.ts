@@ -16,6 +16,8 @@ export type ListenerOptions = {
   readonly listen: Address;
   readonly tls: { readonly key: string; readonly certificate: string } | undefined;
   readonly onHttp2: (connection: Socket) => void;
+  /** Called with 1 for a new connection, and with -1 at its end. */
+  readonly onConnections: (change: number) => void;
   readonly onRequest: RequestListener;
 };
 
@@ -89,7 +91,11 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
+    options.onConnections(1);
+    socket.once('close', () => {
+      sockets.delete(socket);
+      options.onConnections(-1);
+    });
   });
   const port = await opened(server, options.listen);
   return {

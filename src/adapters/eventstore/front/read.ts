@@ -40,7 +40,7 @@ const PAGE_EVENTS = 128;
 
 type Plan<K extends ReadPlan['kind']> = Extract<ReadPlan, { kind: K }>;
 
-export function readHandler({ engine, like, closing, state }: FrontContext) {
+export function readHandler({ engine, like, closing, state, telemetry }: FrontContext) {
   const { rows, commits } = engine;
   const scavengedTo = (): bigint => state.scavengedTo;
   const places = readerPlaces();
@@ -67,11 +67,18 @@ export function readHandler({ engine, like, closing, state }: FrontContext) {
       out.end(plan === 'nothing' ? undefined : asSent(plan, like));
       return;
     }
+    const count = (change: number): void => {
+      if (plan.kind === 'readStream' || plan.kind === 'readAll') return;
+      telemetry.count('tocsin.front.subscriptions', {}, change);
+    };
+    count(1);
     run({ rows, commits, like, scavengedTo, out, closing }, plan).then(
       () => {
+        count(-1);
         out.end(closing.aborted ? shuttingDown(like) : undefined);
       },
       (error: unknown) => {
+        count(-1);
         out.end(asSent(refusalOf(error), like));
       },
     );

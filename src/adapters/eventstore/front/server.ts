@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { randomUUID } from 'node:crypto';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
+import type { Telemetry } from '../../../domain/ports/telemetry.ts';
 import type { EmbeddedEngine } from '../embedded/open.ts';
 import { gate } from './authorization.ts';
 import { frontContext, type Phases, type ServerState } from './context.ts';
@@ -30,13 +31,15 @@ export type ServerSettings = {
   readonly advertise: Address | undefined;
   readonly token: string | undefined;
   readonly tls: { readonly key: string; readonly certificate: string } | undefined;
+  readonly telemetry: Telemetry;
+  readonly metrics: (() => Promise<string>) | undefined;
 };
 
 export type RunningServer = { readonly port: number; readonly close: () => Promise<void> };
 
 /** Starts listening. @throws TocsinError `usage` when the address cannot be used */
 export async function startServer(settings: ServerSettings): Promise<RunningServer> {
-  const { engine, like, state, token, tls, advertise } = settings;
+  const { engine, like, state, token, tls, advertise, telemetry, metrics } = settings;
   const server = new Server({
     'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
     'grpc.max_send_message_length': -1,
@@ -48,7 +51,8 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
   const instanceId = randomUUID();
   let port = 0;
   const address = (): Address => advertise ?? { host: settings.listen.host, port };
-  const context = frontContext(engine, like, closing.signal, state, settings.phases);
+  const base = frontContext(engine, like, closing.signal, state, settings.phases);
+  const context = { ...base, telemetry };
   const { scavenge } = settings;
   addServices(server, { context, gate: gate(token), instanceId, address, scavenge });
   // The listener has done TLS already.
@@ -56,6 +60,9 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
   const listener = await listen({
     listen: settings.listen,
     tls,
+    onConnections: (change) => {
+      telemetry.count('tocsin.front.connections', {}, change);
+    },
     onHttp2: (connection) => {
       grpc.injectConnection(connection);
     },
@@ -65,6 +72,7 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
       address,
       hasToken: token !== undefined,
       head: engine.rows.head,
+      metrics,
     }),
   });
   ({ port } = listener);

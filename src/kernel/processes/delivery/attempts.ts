@@ -15,7 +15,7 @@ export type AttemptsOptions = AttemptContext &
   Pick<DueProcessOptions, 'store' | 'index' | 'concurrency' | 'onCaughtUp'>;
 
 export function attemptsProcess(options: AttemptsOptions): Process {
-  const { store, index, concurrency, runtime, kernel, logger, onCaughtUp } = options;
+  const { store, index, concurrency, runtime, kernel, logger, telemetry, onCaughtUp } = options;
   return dueProcess({
     ...runtime,
     name: 'delivery-attempts',
@@ -26,6 +26,7 @@ export function attemptsProcess(options: AttemptsOptions): Process {
     handle: (entry, signal) => handleDue(options, entry.stream, signal),
     concurrency,
     logger,
+    telemetry,
     onCaughtUp,
   });
 }

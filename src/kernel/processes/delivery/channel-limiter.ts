@@ -12,7 +12,10 @@ export type Release = (
   now: Instant,
   outcome: SendOutcome['outcome'] | undefined,
   waitMs?: number,
-) => void;
+) => BreakerChange | undefined;
+
+/** What the outcome of a call did to the breaker of its address. */
+export type BreakerChange = 'opened' | 'closed';
 
 export type CallSlot =
   | { readonly kind: 'acquired'; readonly release: Release }
@@ -32,6 +35,8 @@ export type LimitedChannel = {
 export type ChannelLimiter = {
   readonly acquire: (open: LimitedChannel, now: Instant) => CallSlot;
   readonly inFlight: () => number;
+  /** Addresses that get no calls now, as the last ones failed. */
+  readonly openBreakers: (now: Instant) => number;
 };
 
 /** This many failures in a row open a channel's breaker. */
@@ -84,6 +89,11 @@ export function channelLimiter({
 
   return {
     inFlight: () => total(() => true),
+    openBreakers: (now) => {
+      let open = 0;
+      for (const { openUntil } of channels.values()) if (openUntil > now) open += 1;
+      return open;
+    },
     acquire({ limitKey, limits: { inFlight, rates } }, now) {
       const channel = channelOf(limitKey);
       const busy = (reason: Extract<CallSlot, { kind: 'busy' }>['reason'], earliest: Instant) => {
@@ -113,26 +123,30 @@ function acquired(channel: Channel, since: Instant): CallSlot {
   return {
     kind: 'acquired',
     release(now, outcome, waitMs = 0) {
-      if (!channel.calls.delete(call) || outcome === undefined) return;
+      if (!channel.calls.delete(call) || outcome === undefined) return undefined;
       channel.averageMs += (now - since - channel.averageMs) / 4;
       switch (outcome) {
         case 'accepted':
-        case 'permanent':
+        case 'permanent': {
           // The channel answers, so the breaker closes.
+          const wasOpen = channel.openings > 0;
           channel.failures = 0;
           channel.openings = 0;
-          return;
+          return wasOpen ? 'closed' : undefined;
+        }
         case 'throttled':
           channel.throttledUntil = Math.max(channel.throttledUntil, now + waitMs);
-          return;
+          return undefined;
         case 'transient':
         case 'unknown':
         case 'suspect':
           channel.failures += 1;
-          if (channel.failures < FAILURES_TO_OPEN && channel.openings === 0) return;
+          if (channel.failures < FAILURES_TO_OPEN && channel.openings === 0) return undefined;
           channel.openUntil = now + backoffCeilingMs(channel.openings, BREAKER_OPEN);
           channel.openings += 1;
           channel.failures = 0;
+          // A probe that fails keeps it open.
+          return channel.openings === 1 ? 'opened' : undefined;
       }
     },
   };

@@ -44,7 +44,11 @@ export async function changeDelivery(
   context: DeliveryContext,
   stream: string,
   command: DeliveryCommand,
-  { loaded, deadlineMs }: Pick<CommandCall<DeliveryState>, 'loaded' | 'deadlineMs'> = {},
+  {
+    loaded,
+    deadlineMs,
+    traceparent,
+  }: Pick<CommandCall<DeliveryState>, 'loaded' | 'deadlineMs' | 'traceparent'> = {},
 ): Promise<Result<ChangedDelivery, DeliveryRejection>> {
   let before: DeliveryState;
   const decide: Decide<
@@ -62,6 +66,7 @@ export async function changeDelivery(
     actor: context.actor,
     assumeNew: command.kind === 'accept',
     deadlineMs,
+    traceparent,
     loaded,
   });
   if (!result.ok) return result;

@@ -68,6 +68,8 @@ export interface DeliveryIndexReader extends Disposable {
   /** The newest first. */
   list(query: DeliveryQuery): readonly ListedDelivery[];
   counts(): Readonly<Partial<Record<DeliveryStatus, number>>>;
+  /** When the oldest delivery of these statuses was requested; `undefined` when there is none. */
+  oldest(statuses: readonly DeliveryStatus[]): Instant | undefined;
   /** The largest groups first, at most 1,000: a receiver can invent reasons. */
   groups(filter: DeliveryFilter): readonly DeliveryGroup[];
   forgedMessages(): readonly ForgedMessages[];

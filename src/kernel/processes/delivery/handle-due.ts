@@ -6,9 +6,11 @@ import { sealOf } from '../../../domain/core/personal.ts';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import { nextStep, type ChannelFacts, type NextStep } from '../../../domain/delivery/next-step.ts';
 import { throttleMs } from '../../../domain/delivery/retry-schedule.ts';
+import type { DeliveryCommand } from '../../../domain/delivery/decide.ts';
 import type { DeliveryState } from '../../../domain/delivery/state.ts';
 import { outgoingMessage } from '../../../domain/delivery/message.ts';
 import { silentLogger, type Logger } from '../../../domain/ports/logger.ts';
+import { childSpan, traceparentOf, type Telemetry } from '../../../domain/ports/telemetry.ts';
 import type { ChannelReport, SendOutcome } from '../../../domain/ports/sender.ts';
 import type { Loaded } from '../../decider/decider.ts';
 import type { Runtime } from '../../../domain/ports/runtime.ts';
@@ -18,6 +20,7 @@ import type { FindChannel, OpenChannel } from './open-channel.ts';
 import { secretsMissing } from '../../channels/secrets.ts';
 import { readRequest, type FoundRequest } from './read-request.ts';
 import type { WordingOf } from './wording.ts';
+import { reportAttempt, reportBreaker, reportChange } from './report-delivery.ts';
 import { deliveryDecider, changeDelivery, type DeliveryContext } from './delivery-decider.ts';
 
 export type AttemptContext = {
@@ -32,6 +35,7 @@ export type AttemptContext = {
   readonly enabled: boolean;
   readonly report?: ChannelReport | undefined;
   readonly logger?: Logger | undefined;
+  readonly telemetry: Telemetry;
 };
 
 /** Handles one delivery until it waits, ends, or its attempt is over. */
@@ -42,6 +46,7 @@ export async function handleDue(
 ): Promise<void> {
   const { records, runtime } = context;
   const loaded = await deliveryDecider.load(records.store, stream);
+  const about = { stream, facts: loaded.state?.facts };
   let request: Awaited<ReturnType<typeof readRequest>> | undefined;
   let found: Found | undefined;
   let outcome: SendOutcome | undefined;
@@ -63,7 +68,7 @@ export async function handleDue(
           if (request?.ok === true) assertReadable(request.value.event);
           outcome = await makeAttempt(
             context,
-            { stream, loaded, open: found.open, ...step },
+            { stream, loaded, open: found.open, parent: contextOf(request), ...step },
             signal,
           );
           return;
@@ -74,14 +79,36 @@ export async function handleDue(
         case 'cancel':
         case 'withdraw':
         case 'give_up':
-          await changeDelivery(records, stream, step, { loaded });
+          await change(context, { ...about, loaded, traceparent: contextOf(request) }, step);
           return;
       }
     }
   } finally {
     const waitMs = outcome?.outcome === 'throttled' ? throttleMs(outcome.retryAfterMs) : undefined;
-    found?.release?.(runtime.now(), outcome?.outcome, waitMs);
+    const breaker = found?.release?.(runtime.now(), outcome?.outcome, waitMs);
+    reportBreaker(context.logger, about.facts?.channel ?? '', breaker);
   }
+}
+
+/** Where the request's trace goes on. */
+function contextOf(request: Awaited<ReturnType<typeof readRequest>> | undefined) {
+  return request?.ok === true ? traceparentOf(request.value.event.metadata) : undefined;
+}
+
+type Changed = {
+  readonly stream: string;
+  readonly facts: NonNullable<DeliveryState>['facts'] | undefined;
+};
+
+/** Changes the delivery, and reports what became of it. */
+async function change(
+  context: AttemptContext,
+  { stream, facts, ...call }: Changed & Parameters<typeof changeDelivery>[3],
+  command: DeliveryCommand,
+) {
+  const changed = await changeDelivery(context.records, stream, command, call);
+  if (changed.ok && facts !== undefined) reportChange(context, changed.value.events, facts);
+  return changed;
 }
 
 /** The personal part is unsealed with the user's key; without the key the message would have no content. */
@@ -115,6 +142,8 @@ type Attempt = Extract<NextStep, { kind: 'make_attempt' }> & {
   readonly stream: string;
   readonly open: OpenChannel;
   readonly loaded: Loaded<DeliveryState>;
+  /** The trace of the request. */
+  readonly parent: string | undefined;
 };
 
 /** @returns the outcome of the call; `undefined` when this worker made no call */
@@ -123,24 +152,34 @@ async function makeAttempt(
   step: Attempt,
   signal: AbortSignal,
 ): Promise<SendOutcome | undefined> {
-  const { records, runtime, wordingOf, leaseMs } = context;
-  const { stream, loaded, attempt, delivery, request, payload, open } = step;
+  const { runtime, wordingOf, leaseMs, telemetry } = context;
+  const { stream, loaded, attempt, delivery, request, payload, open, parent } = step;
   const { version: channelVersion, send } = open;
   // Before the fence: an error of the embedder's texts must not leave an open attempt behind.
   const wording = await wordingOf(request);
   const start = { kind: 'start', attempt, leaseMs, channelVersion } as const;
-  const result = await changeDelivery(records, stream, start, { loaded });
+  const span = childSpan(telemetry, 'tocsin.attempt', parent);
+  const { traceparent = parent } = span;
+  const about = { stream, facts: delivery.facts, traceparent };
+  const result = await change(context, { ...about, loaded }, start);
   const started = result.ok
     ? result.value.events.find(({ type }) => type === 'AttemptStarted')
     : undefined;
-  if (started?.type !== 'AttemptStarted') return undefined;
+  if (started?.type !== 'AttemptStarted') {
+    span.end({ attributes: { 'tocsin.outcome': 'fenced' } });
+    return undefined;
+  }
   const { leaseUntil } = started.data;
-  const message = outgoingMessage(delivery.facts, { request, payload }, attempt, wording);
+  const facts = outgoingMessage(delivery.facts, { request, payload }, attempt, wording);
+  const message = traceparent === undefined ? facts : { ...facts, traceparent };
   const call = { ...runtime, send, message, leaseUntil, signal };
+  const begun = performance.now();
   const { outcome, wasMade, late } = await callWithinLease(call);
+  reportAttempt(context, span, { channel: delivery.facts.channel, attempt, outcome, begun });
+  const recorded = { ...step, parent: traceparent };
   if (late !== undefined)
-    void late.then((lateOutcome) => recordOutcome(context, step, lateOutcome));
-  await recordOutcome(context, step, outcome, result.ok ? result.value.after : undefined);
+    void late.then((lateOutcome) => recordOutcome(context, recorded, lateOutcome));
+  await recordOutcome(context, recorded, outcome, result.ok ? result.value.after : undefined);
   return wasMade ? outcome : undefined;
 }
 
@@ -152,17 +191,18 @@ const TRY_DEADLINE_MS = 3_000;
 /** Records an outcome; an outage of the store must not lose it while the process lives. */
 async function recordOutcome(
   context: AttemptContext,
-  { stream, attempt, open, delivery }: Attempt,
+  { stream, attempt, open, delivery, parent: traceparent }: Attempt,
   outcome: SendOutcome,
   loaded?: Loaded<DeliveryState>,
 ): Promise<void> {
-  const { records, runtime, report, logger = silentLogger } = context;
+  const { runtime, report, logger = silentLogger } = context;
   let isOver: boolean;
   for (let tries = 1; ; tries += 1) {
     try {
       const command = { kind: 'record_outcome', attempt, outcome } as const;
-      const call = { deadlineMs: TRY_DEADLINE_MS, loaded };
-      const changed = await changeDelivery(records, stream, command, call);
+      const { facts } = delivery;
+      const call = { stream, facts, deadlineMs: TRY_DEADLINE_MS, loaded, traceparent };
+      const changed = await change(context, call, command);
       isOver = changed.ok && changed.value.events.some(({ type }) => type === 'DeliveryDied');
       break;
     } catch (error) {
@@ -179,6 +219,7 @@ async function recordOutcome(
   const { version } = open;
   const { userId, channel } = delivery.facts;
   const { channel: advice, code } = outcome;
+  logger.warn({ userId, channel, code, advice }, 'a channel fails, and its owner has to act');
   try {
     await report?.({ userId, channel, version, advice, code });
   } catch (error) {

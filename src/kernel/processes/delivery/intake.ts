@@ -4,6 +4,12 @@ import { z } from 'zod';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import { deliveryStream } from '../../../domain/delivery/stream.ts';
 import { silentLogger, type Logger } from '../../../domain/ports/logger.ts';
+import {
+  childSpan,
+  noTelemetry,
+  traceparentOf,
+  type Telemetry,
+} from '../../../domain/ports/telemetry.ts';
 import type {
   RequestMessage,
   RequestStream,
@@ -32,6 +38,7 @@ export type IntakeOptions = DeliveryContext & {
   /** The keys that projector and worker share. */
   readonly keys?: Evidence['keys'];
   readonly logger?: Logger | undefined;
+  readonly telemetry?: Telemetry | undefined;
 };
 
 /** How long a message waits for its verdict in one try, and in all: a stopped projection must not stop deliveries. */
@@ -167,7 +174,7 @@ function refuse(
 
 /** Creates the delivery record of a request, unless it exists. @returns true when it was created */
 export async function accept(
-  options: DeliveryContext & { readonly kernel: string },
+  options: DeliveryContext & Pick<IntakeOptions, 'kernel' | 'telemetry'>,
   { notificationId, event, request }: FoundRequest,
 ): Promise<boolean> {
   const { userId, triggerType, mock, channel, triggerId, previewId } = request;
@@ -176,8 +183,28 @@ export async function accept(
   const about = { notificationId, userId, triggerType, mock, channel, triggerId, previewId };
   const source = { event: event.id, stream: event.stream, revision: String(event.revision) };
   const facts = { ...about, source, requestedAt, expiresAt };
-  const result = await changeDelivery(options, stream, { kind: 'accept', facts });
-  return result.ok && result.value.events.length > 0;
+  const { telemetry = noTelemetry } = options;
+  const parent = traceparentOf(event.metadata);
+  const span = childSpan(telemetry, 'tocsin.intake', parent);
+  let outcome = 'failed';
+  try {
+    const { traceparent = parent } = span;
+    const result = await changeDelivery(
+      options,
+      stream,
+      { kind: 'accept', facts },
+      { traceparent },
+    );
+    const wasCreated = result.ok && result.value.events.length > 0;
+    outcome = wasCreated ? 'accepted' : 'repeated';
+    return wasCreated;
+  } finally {
+    telemetry.count('tocsin.intake.messages', { outcome });
+    span.end({
+      attributes: { 'tocsin.notification_id': notificationId, 'tocsin.outcome': outcome },
+      ...(outcome === 'failed' ? { failed: outcome } : {}),
+    });
+  }
 }
 
 /** Whether the stream is of the log. The messages of another log stay queued for the worker of that log. */
@@ -211,7 +238,8 @@ function terminate(
   message: RequestMessage,
   reason: string,
 ): Acknowledgement {
-  const { logger = silentLogger } = options;
+  const { logger = silentLogger, telemetry = noTelemetry } = options;
+  telemetry.count('tocsin.intake.messages', { outcome: 'terminated' });
   const { sequence, subject } = message;
   const about = { sequence: String(sequence), subject, reason };
   logger.warn(about, 'the message is no request of this log and is terminated');

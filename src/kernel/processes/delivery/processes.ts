@@ -8,6 +8,7 @@ import {
 } from '../../../domain/delivery/retry-schedule.ts';
 import type { EventStore } from '../../../domain/ports/event-store.ts';
 import { silentLogger, type Logger } from '../../../domain/ports/logger.ts';
+import { noTelemetry, type Telemetry } from '../../../domain/ports/telemetry.ts';
 import type { RequestQueue } from './request-queue.ts';
 import type { ChannelLookup, ChannelReport, Sender } from '../../../domain/ports/sender.ts';
 import type { TriggerDefinition } from '../../../domain/trigger/definitions.ts';
@@ -83,6 +84,8 @@ export type DeliveryOptions = {
   /** False: nothing is sent, and each delivery is skipped. Default true. */
   readonly enabled?: boolean;
   readonly logger?: Logger;
+  /** Gets metrics and traces of deliveries. Default: none. */
+  readonly telemetry?: Telemetry;
   /** Default: the system clock and timers. */
   readonly runtime?: Runtime;
   /** The actor in event metadata. Default `worker`. */
@@ -95,6 +98,7 @@ export type DeliveryOptions = {
 export function deliveryProcesses(options: DeliveryOptions): readonly Process[] {
   const { store, requests, indexes, list, enabled = true } = options;
   const { name: kernel = DEFAULT_KERNEL_NAME, logger = silentLogger } = options;
+  const { telemetry = noTelemetry } = options;
   const { texts, triggers, frontendUrl } = options;
   const { leaseMs = DEFAULT_LEASE_MS, concurrency = DEFAULT_CONCURRENCY } = options;
   const { runtime = systemRuntime() } = options;
@@ -106,12 +110,24 @@ export function deliveryProcesses(options: DeliveryOptions): readonly Process[] 
   const wording = wordingOf({ texts, triggers, frontendUrl });
   const index = indexes.open(ATTEMPTS_INDEX);
   const shown = { findChannel, limiter, wordingOf: wording };
-  const own = { kernel, records, runtime, ...shown, leaseMs, enabled, logger, index };
+  const own = { kernel, records, runtime, ...shown, leaseMs, enabled, logger, telemetry, index };
   const attempts = attemptsProcess({ ...options, ...own, concurrency });
   const { letThrough, messageKeys: keys } = options;
   const passed = letThrough && { index: indexes.open(PASSED_INDEX) };
-  const taking = { ...records, kernel, requests, passed, letThrough, list, keys, logger };
+  const taking = {
+    ...records,
+    kernel,
+    requests,
+    passed,
+    letThrough,
+    list,
+    keys,
+    logger,
+    telemetry,
+  };
   const processes = [intakeProcess(taking), attempts];
+  telemetry.observe('tocsin.calls.in_flight', () => [[limiter.inFlight()]]);
+  telemetry.observe('tocsin.breakers.open', () => [[limiter.openBreakers(runtime.now())]]);
   if (list === undefined) return processes;
   const shared = { index: list, runtime, marked: wakeSignal(), logger };
   return [

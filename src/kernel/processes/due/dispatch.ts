@@ -3,6 +3,7 @@
 import { backoffMs, PROCESS_BACKOFF } from '../../../domain/core/backoff.ts';
 import { wakeSignal } from '../../../domain/core/wake-signal.ts';
 import { silentLogger } from '../../../domain/ports/logger.ts';
+import { noTelemetry } from '../../../domain/ports/telemetry.ts';
 import { DUE_RANKS, type DueEntry, type DueRank } from './due-index.ts';
 import type { DueProcessOptions } from './options.ts';
 
@@ -26,6 +27,7 @@ type Hold = {
 
 export function dispatcher(options: DueProcessOptions) {
   const { index, now, elapsed, handle, logger = silentLogger } = options;
+  const { telemetry = noTelemetry, name: process } = options;
   const { concurrency = DEFAULT_CONCURRENCY } = options;
   // Retries get at most half of the slots, so that first attempts always find one.
   const slots = [concurrency, Math.ceil(concurrency / 2)] as const;
@@ -56,6 +58,7 @@ export function dispatcher(options: DueProcessOptions) {
     const tries = holds.get(key)?.tries ?? 0;
     try {
       await handle(entry, signal);
+      telemetry.count('tocsin.due.handled', { process, outcome: 'handled' });
       holds.delete(key);
       // The row stays due until the follower has read the events of the handler.
       if (!changedMeanwhile.has(key)) {
@@ -66,6 +69,7 @@ export function dispatcher(options: DueProcessOptions) {
       const waitMs = backoffMs(tries, PROCESS_BACKOFF, options.random);
       holds.set(key, { until: elapsed() + waitMs, tries: tries + 1, outcome: 'failed' });
       if (signal.aborted) return;
+      telemetry.count('tocsin.due.handled', { process, outcome: 'failed' });
       const about = { process: options.name, key, tries: tries + 1, waitMs, err: error };
       logger.error(about, 'a due row was not handled and is tried again');
     } finally {

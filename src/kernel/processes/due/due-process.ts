@@ -1,5 +1,6 @@
 // A due process: keeps one row per key with its due time, and hands the row over when it is due.
 import { runTogether } from '../../../domain/core/signals.ts';
+import { noTelemetry } from '../../../domain/ports/telemetry.ts';
 import { dispatcher } from './dispatch.ts';
 import { follow } from './follow.ts';
 import type { DueProcessOptions } from './options.ts';
@@ -36,8 +37,14 @@ async function followAndDispatch(
       options.onCaughtUp?.();
     },
   };
-  await runTogether(signal, [
-    (both) => follow(options, both, observer, report),
-    (both) => dispatch.run(both),
-  ]);
+  const { index, name: process, telemetry = noTelemetry } = options;
+  const forget = telemetry.observe('tocsin.due.rows', () => [[index.count(), { process }]]);
+  try {
+    await runTogether(signal, [
+      (both) => follow(options, both, observer, report),
+      (both) => dispatch.run(both),
+    ]);
+  } finally {
+    forget();
+  }
 }

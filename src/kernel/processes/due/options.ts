@@ -2,6 +2,7 @@
 import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
 import type { EventStore } from '../../../domain/ports/event-store.ts';
 import type { Logger } from '../../../domain/ports/logger.ts';
+import type { Telemetry } from '../../../domain/ports/telemetry.ts';
 import type { Runtime } from '../../../domain/ports/runtime.ts';
 import type { DueEntry, DueIndex } from './due-index.ts';
 
@@ -30,6 +31,8 @@ export type DueProcessOptions = Runtime & {
   /** Rows handled at once; default 64. */
   readonly concurrency?: number | undefined;
   readonly logger?: Logger | undefined;
+  /** Gets how many rows wait, and how many were handled. Default: none. */
+  readonly telemetry?: Telemetry | undefined;
   /** Called each time that the rows contain the whole log; for tests and health. */
   readonly onCaughtUp?: (() => void) | undefined;
 };
