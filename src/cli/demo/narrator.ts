@@ -1,10 +1,14 @@
 // The output of `tocsin start` while it runs: lines of text, or NDJSON with --json.
 import { formatInstantSeconds } from '../../domain/core/instants.ts';
 import type { Logger } from '../../domain/ports/logger.ts';
+import { CHANNEL_WARNINGS } from '../../kernel/processes/delivery/report-delivery.ts';
 import type { ReadModelCommit } from '../../projections/read-model.ts';
 import type { LineOutcome } from '../compose/raise-file.ts';
 import type { OnReceived } from './stand-in-receiver.ts';
 import type { Terminal } from '../terminal/terminal.ts';
+
+/** The example receiver fails on purpose: these are part of the story. */
+const ABOUT_CHANNELS: ReadonlySet<string> = new Set(Object.values(CHANNEL_WARNINGS));
 
 export type Narrator = {
   readonly raised: (outcome: LineOutcome) => void;
@@ -59,7 +63,9 @@ export function createNarrator(terminal: Terminal): Narrator {
       debug: () => undefined,
       info: () => undefined,
       warn: (fields, message) => {
-        terminal.note(`  ${message} ${detail(fields)}`);
+        const line = `  ${message} ${detail(fields)}`;
+        if (ABOUT_CHANNELS.has(message)) terminal.say(line);
+        else terminal.note(line);
       },
       error: (fields, message) => {
         terminal.note(`  ${message} ${detail(fields)}`);

@@ -139,8 +139,6 @@ export const INSTRUMENTS = {
   ...PROCESS_INSTRUMENTS,
 } as const satisfies Record<string, Instrument>;
 
-export type InstrumentName = keyof typeof INSTRUMENTS;
-
 type Reported = typeof REPORTED_INSTRUMENTS;
 type OfKind<K extends InstrumentKind> = {
   [Name in keyof Reported]: Reported[Name] extends { readonly kind: K } ? Name : never;

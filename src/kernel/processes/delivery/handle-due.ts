@@ -20,7 +20,7 @@ import type { FindChannel, OpenChannel } from './open-channel.ts';
 import { secretsMissing } from '../../channels/secrets.ts';
 import { readRequest, type FoundRequest } from './read-request.ts';
 import type { WordingOf } from './wording.ts';
-import { reportAttempt, reportBreaker, reportChange } from './report-delivery.ts';
+import { CHANNEL_WARNINGS, reportAttempt, reportBreaker, reportChange } from './report-delivery.ts';
 import { deliveryDecider, changeDelivery, type DeliveryContext } from './delivery-decider.ts';
 
 export type AttemptContext = {
@@ -219,7 +219,7 @@ async function recordOutcome(
   const { version } = open;
   const { userId, channel } = delivery.facts;
   const { channel: advice, code } = outcome;
-  logger.warn({ userId, channel, code, advice }, 'a channel fails, and its owner has to act');
+  logger.warn({ userId, channel, code, advice }, CHANNEL_WARNINGS.failing);
   try {
     await report?.({ userId, channel, version, advice, code });
   } catch (error) {

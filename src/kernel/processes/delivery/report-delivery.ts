@@ -6,6 +6,13 @@ import type { SendOutcome } from '../../../domain/ports/sender.ts';
 import type { Span, Telemetry } from '../../../domain/ports/telemetry.ts';
 import type { BreakerChange } from './channel-limiter.ts';
 
+/** The warnings about one person's channel: no operator has to act. */
+export const CHANNEL_WARNINGS = {
+  dead: 'a delivery is dead',
+  failing: 'a channel fails, and its owner has to act',
+  breaker: 'calls of an address of this channel fail; it gets none for a while',
+} as const;
+
 type Reporting = { readonly telemetry: Telemetry; readonly logger?: Logger | undefined };
 
 export function reportChange(
@@ -18,7 +25,7 @@ export function reportChange(
     if (phase === undefined) continue;
     telemetry.count('tocsin.deliveries.changed', { channel, status: phase.status });
     if (phase.status !== 'dead') continue;
-    logger.warn({ notificationId, userId, channel, reason, detail }, 'a delivery is dead');
+    logger.warn({ notificationId, userId, channel, reason, detail }, CHANNEL_WARNINGS.dead);
   }
 }
 
@@ -54,7 +61,7 @@ export function reportBreaker(
   change: BreakerChange | undefined,
 ): void {
   if (change === 'opened') {
-    logger.warn({ channel }, 'calls of an address of this channel fail; it gets none for a while');
+    logger.warn({ channel }, CHANNEL_WARNINGS.breaker);
   }
   if (change === 'closed') {
     logger.info({ channel }, 'an address of this channel answers again');
