@@ -218,6 +218,23 @@ describe('a caller of the API', () => {
     expect((await ask(world.two)).status).toBe(200);
   });
 
+  test('gets no more requests at once, and none by more tokens', async () => {
+    using world = await apiWorld({ rate: { perSecond: 0.01, burst: 5 } });
+    const second = await world.tokens.create({
+      name: 'a second one',
+      userId: '1',
+      scopes: ['trigger:raise', 'trigger:read'],
+    });
+    if (second.outcome !== 'created') throw new Error(second.message);
+    const ask = (token: string) =>
+      world.ask('POST', '/api/v1/active-schedule/dry-run', { token, body: ABOUT });
+    const tokens = Array.from({ length: 30 }, (_, n) => (n % 2 === 0 ? world.one : second.token));
+    const all = await Promise.all(tokens.map(ask));
+    expect(all.filter(({ status }) => status === 200)).toHaveLength(5);
+    expect(all.filter(({ status }) => status === 429)).toHaveLength(25);
+    expect((await ask(world.two)).status).toBe(200);
+  });
+
   test('is refused after its token was revoked', async () => {
     using world = await apiWorld();
     const [first] = await world.tokens.list();

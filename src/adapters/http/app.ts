@@ -44,7 +44,7 @@ export type HttpAppOptions = {
    * OpenAPI document names it. Default: none.
    */
   readonly basePath?: string;
-  /** Rate limit of each caller. Default: 20 requests per second, 40 at once. */
+  /** Rate limit of each token, and of each user over all tokens of the user. Default: 20 requests per second, 40 at once. */
   readonly rate?: ApiRate;
   /** Gets a line for each request at `info`: the access log. */
   readonly logger?: Logger;
@@ -180,7 +180,8 @@ async function answerTo(
   const caller = await authenticate(request);
   if (caller === undefined) return refuse('unauthorized', 'Send Authorization: Bearer TOKEN.');
   isKnown(caller.id);
-  const retryAfter = limit(caller.id);
+  const { id, userId } = caller;
+  const retryAfter = userId === undefined ? limit(id) : limit(id, `user:${userId}`);
   if (retryAfter > 0)
     return refuse('rate_limited', 'Wait, then go on more slowly.', { retryAfter });
   const user = userOf(caller, endpoint, request.headers);
