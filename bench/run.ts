@@ -10,6 +10,7 @@ import { benchFrontProject, benchFrontRaise } from './cases/front.ts';
 import { benchDelivery } from './cases/delivery.ts';
 import { benchDue } from './cases/due.ts';
 import { benchMemory } from './cases/memory.ts';
+import { benchPeers } from './cases/peers.ts';
 import { benchProject } from './cases/project.ts';
 import { benchRaise } from './cases/raise.ts';
 import { benchReplay } from './cases/replay.ts';
@@ -38,6 +39,7 @@ const CASES = new Map<string, (surroundings: Surroundings) => Promise<Report>>([
   ['memory', benchMemory],
   ['front-raise', benchFrontRaise],
   ['front-project', benchFrontProject],
+  ['peers', benchPeers],
 ]);
 
 const EXIT = { done: 0, missed: 1, usage: 2 };

@@ -76,10 +76,19 @@ export async function benchFrontProject({ sizes, folder, say }: Surroundings): P
 /** From an empty state to the log's head, into a NATS server of its own. */
 async function project(url: string, folder: string, requests: number): Promise<Measured> {
   await using nats = await startNatsServer({ storeDir: join(folder, 'nats') });
+  return await projectThrough(url, nats.url, join(folder, 'state.db'), requests);
+}
+
+/** From an empty state to the log's head. */
+export async function projectThrough(
+  url: string,
+  servers: string,
+  file: string,
+  requests: number,
+): Promise<Measured> {
   await using store = eventStoreDb({ connectionString: url });
-  using state = sqliteReadModel({ file: join(folder, 'state.db') });
-  const output = jetStreamOutput({ servers: nats.url });
-  const projector = openProjector({ store, output, state });
+  using state = sqliteReadModel({ file });
+  const projector = openProjector({ store, state, output: jetStreamOutput({ servers }) });
   const begun = performance.now();
   const { events, published } = await projector.once();
   const seconds = (performance.now() - begun) / 1000;

@@ -2,20 +2,23 @@
 // the same messages on the same server.
 import { copyFile, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { connect } from 'nats';
 import { embeddedStore } from '../../src/adapters/eventstore/embedded/store.ts';
 import { jetStreamOutput } from '../../src/adapters/nats/output.ts';
 import { startNatsServer } from '../../src/adapters/nats/server.ts';
-import { createConfig, planStream } from '../../src/adapters/nats/stream.ts';
 import { sqliteReadModel } from '../../src/adapters/sqlite/read-model.ts';
 import { openProjector } from '../../src/kernel/open-projector.ts';
 import type { Output, OutputMessage } from '../../src/projections/output.ts';
 import { barePublisher, type ReadyMessage } from '../limits/bare-publisher.ts';
 import { shown, type Report, type Surroundings } from '../support/bench.ts';
+import {
+  createStream,
+  deleteStream,
+  noting,
+  ready as readyOf,
+  STREAM,
+} from '../support/messages.ts';
 import { alternate, type Measured } from '../support/rounds.ts';
 import { fillStore } from '../support/store.ts';
-
-const STREAM = 'TOCSIN';
 
 export async function benchProject({ sizes, folder, say }: Surroundings): Promise<Report> {
   const { rounds, requests } = sizes;
@@ -35,11 +38,7 @@ export async function benchProject({ sizes, folder, say }: Surroundings): Promis
     // The warm-up round notes what is sent; the limit sends the same ever after.
     const output = ready === undefined ? noting(plain, sent) : plain;
     const seconds = await project(round, output, requests);
-    ready ??= sent.map((message, i) => ({
-      subject: message.subject,
-      head: headerBlock(message, i + 1),
-      body: message.data,
-    }));
+    ready ??= sent.map(readyOf);
     await deleteStream(server.url);
     return { units: ready.length, seconds };
   };
@@ -69,7 +68,7 @@ export async function benchProject({ sizes, folder, say }: Surroundings): Promis
 }
 
 /** One projector run from an empty state to the log's head; connecting and first writes included. */
-async function project(folder: string, output: Output, requests: number): Promise<number> {
+export async function project(folder: string, output: Output, requests: number): Promise<number> {
   const file = join(folder, 'log.db');
   await using store = await embeddedStore({ file, holder: 'npm run bench' });
   using state = sqliteReadModel({ file: join(folder, 'state.db') });
@@ -81,47 +80,4 @@ async function project(folder: string, output: Output, requests: number): Promis
     throw new Error(`${triggered} triggers and ${published} notifications, not ${requests} each`);
   }
   return seconds;
-}
-
-/** The header block of the message with that sequence, as the limit sends it. */
-function headerBlock({ headers }: OutputMessage, sequence: number): Uint8Array {
-  const fence = `Nats-Expected-Stream: ${STREAM}\r\nNats-Expected-Last-Sequence: ${sequence - 1}`;
-  const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
-  return Buffer.from(`NATS/1.0\r\n${lines}${fence}\r\n\r\n`, 'latin1');
-}
-
-function noting(output: Output, sent: OutputMessage[]): Output {
-  return {
-    stream: output.stream,
-    connect: async (signal) => {
-      const session = await output.connect(signal);
-      return {
-        info: () => session.info(),
-        create: (description) => session.create(description),
-        read: (sequence) => session.read(sequence),
-        publish: (first, messages) => {
-          sent.push(...messages);
-          return session.publish(first, messages);
-        },
-        [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
-      };
-    },
-  };
-}
-
-async function createStream(url: string): Promise<void> {
-  await api(url, `STREAM.CREATE.${STREAM}`, createConfig(planStream({ stream: STREAM }), 'bench'));
-}
-
-async function deleteStream(url: string): Promise<void> {
-  await api(url, `STREAM.DELETE.${STREAM}`, {});
-}
-
-async function api(url: string, path: string, payload: unknown): Promise<void> {
-  const client = await connect({ servers: url });
-  const reply = await client.request(`$JS.API.${path}`, JSON.stringify(payload), {
-    timeout: 30_000,
-  });
-  await client.close();
-  if (reply.string().includes('"error"')) throw new Error(`${path}: ${reply.string()}`);
 }

@@ -18,9 +18,9 @@ export async function benchRaise({ sizes, folder, say }: Surroundings): Promise<
         await mkdir(round);
         return fillStore(store, requests);
       },
-      limit: () => ({
+      limit: async () => ({
         units: requests,
-        seconds: bareInserts(join(round, 'bare.db'), readRows(store)),
+        seconds: bareInserts(join(round, 'bare.db'), await readRows(store)),
       }),
     },
     (n) => {

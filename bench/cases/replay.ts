@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { embeddedReader } from '../../src/adapters/eventstore/embedded/store.ts';
 import { temporaryReadModel } from '../../src/adapters/sqlite/read-model.ts';
 import { replay } from '../../src/projections/audit/replay/replay.ts';
+import { bareInserts, readRows } from '../limits/bare-inserts.ts';
 import { bareReads } from '../limits/bare-reads.ts';
 import { shown, type Report, type Surroundings } from '../support/bench.ts';
 import { alternate, type Measured } from '../support/rounds.ts';
@@ -13,6 +14,8 @@ export async function benchReplay({ sizes, folder, say }: Surroundings): Promise
   const file = join(folder, 'replay.db');
   say('replay: filling the log');
   await fillStore(file, requests);
+  const bare = join(folder, 'bare.db');
+  bareInserts(bare, await readRows(file));
   const product = async (): Promise<Measured> => {
     await using log = embeddedReader(file);
     using state = temporaryReadModel();
@@ -20,7 +23,7 @@ export async function benchReplay({ sizes, folder, say }: Surroundings): Promise
     const { events } = await replay(log, state, 'tocsin');
     return { units: events, seconds: (performance.now() - begun) / 1000 };
   };
-  const paired = await alternate(rounds, { product, limit: () => bareReads(file) }, (n) => {
+  const paired = await alternate(rounds, { product, limit: () => bareReads(bare) }, (n) => {
     say(`replay, round ${n} of ${rounds}`);
   });
   const { ratio } = paired;

@@ -46,6 +46,10 @@ export type Report = {
   readonly targets: readonly Target[];
   /** The same in words, a line each. */
   readonly lines: readonly string[];
+  /** Where the result is recorded; default: bench/README.md. */
+  readonly document?: string;
+  /** A picture of the result, as SVG, recorded beside the document. */
+  readonly picture?: string;
 };
 
 export function isReached({ reached, atLeast, below }: Target): boolean {

@@ -1,26 +1,29 @@
-// `--record`: what a run found goes into bench/README.md, with the machine and how busy it was, so that
-// no figure there is typed by hand.
+// `--record`: what a run found goes into bench/README.md, or into the document that the case names, with the machine and
+// how busy it was, so that no figure there is typed by hand.
 import { readFile, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, loadavg } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { shown, verdictOf, type Report } from './bench.ts';
 
-const FILE = fileURLToPath(new URL('../README.md', import.meta.url));
+const ROOT = new URL('../../', import.meta.url);
 
 /** Replaces the results of the cases that were run; those of others stay. */
 export async function record(reports: readonly Report[]): Promise<void> {
-  let text = await readFile(FILE, 'utf8');
-  for (const report of reports) text = withResult(text, report);
-  await writeFile(FILE, text);
+  for (const report of reports) {
+    const { document = 'bench/README.md', picture } = report;
+    const file = new URL(document, ROOT);
+    await writeFile(file, withResult(await readFile(file, 'utf8'), report, document));
+    if (picture !== undefined)
+      await writeFile(new URL(document.replace('.md', '.svg'), ROOT), picture);
+  }
 }
 
-function withResult(text: string, report: Report): string {
+function withResult(text: string, report: Report, document: string): string {
   const begin = `<!-- ${report.case} -->`;
   const end = `<!-- /${report.case} -->`;
   const [before, rest] = text.split(begin);
   const after = rest?.split(end)[1];
   if (before === undefined || after === undefined) {
-    throw new Error(`bench/README.md has no place ${begin} for results`);
+    throw new Error(`${document} has no place ${begin} for results`);
   }
   const lines = [...report.lines, ...report.targets.map(verdictOf), surroundings()];
   return `${before}${begin}\n\n\`\`\`\n${lines.join('\n')}\n\`\`\`\n\n${end}${after}`;

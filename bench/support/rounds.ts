@@ -60,7 +60,7 @@ function rateOf({ units, seconds }: Measured): number {
 }
 
 /** Neither pays for what the other left behind. */
-function collectGarbage(): void {
+export function collectGarbage(): void {
   setFlagsFromString('--expose-gc');
   runInNewContext('gc()');
 }

@@ -1,6 +1,5 @@
 // Stored events that nest deeper than a stack allows. Every adapter returns their bytes, so that such an event can end
 // neither a projector nor an audit.
-import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
 import { embeddedReader } from '../../src/adapters/eventstore/embedded/store.ts';
 import { eventStoreDb } from '../../src/adapters/eventstore/esdb/store.ts';
@@ -12,6 +11,7 @@ import { openKernel } from '../../src/kernel/open-kernel.ts';
 import { openProjector } from '../../src/kernel/open-projector.ts';
 import { memoryReadModel } from '../../src/testing.ts';
 import { anInput, eventsOf, raised } from '../support/world.ts';
+import { rewriteEvents } from '../support/rewrite-events.ts';
 import { opened, temporaryFile } from './embedded.support.ts';
 import { scheduleProduct } from '../../src/schedule/triggers.ts';
 
@@ -27,13 +27,11 @@ async function spoilt(type: string): Promise<string> {
   for (const n of [1, 2]) await raised(kernel, anInput(n, { userId: n }));
   await kernel[Symbol.asyncDispose]();
   await store[Symbol.asyncDispose]();
-  using db = new DatabaseSync(file);
-  const changed = db
-    .prepare(
-      'UPDATE events SET data = ? WHERE position = (SELECT max(position) FROM events WHERE type = ?)',
-    )
-    .run(DEEP, type);
-  expect(changed.changes).toBe(1);
+  let left = 2;
+  const changed = rewriteEvents(file, (event) =>
+    event.type === type && --left === 0 ? { data: Buffer.from(DEEP) } : undefined,
+  );
+  expect(changed).toBe(1);
   return file;
 }
 

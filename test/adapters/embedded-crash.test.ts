@@ -85,7 +85,7 @@ describe('an embedded store whose writing thread dies', () => {
     await write(store, 'a', 'no_stream', [anEvent(0)]);
     // Another program takes the table away, which no statement of the thread survives.
     using other = new DatabaseSync(file);
-    other.exec('ALTER TABLE events RENAME TO hidden');
+    other.exec('ALTER TABLE records RENAME TO hidden');
     const list = events(2);
     const lost = await Promise.all([
       store.append('a', 0n, list),
@@ -93,7 +93,7 @@ describe('an embedded store whose writing thread dies', () => {
     ]);
     expect(lost.map(({ outcome }) => outcome)).toEqual(['unknown', 'unknown']);
     const waiting = store.append('a', 0n, list);
-    other.exec('ALTER TABLE hidden RENAME TO events');
+    other.exec('ALTER TABLE hidden RENAME TO records');
     expect(await waiting).toMatchObject({ outcome: 'appended', revision: 2n });
     expect(await store.append('a', 0n, list)).toMatchObject({ outcome: 'appended', revision: 2n });
     expect(await allForwards(store)).toHaveLength(3);

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, test } from 'vitest';
@@ -11,6 +12,7 @@ import {
   streamForwards,
   write,
 } from '../../src/facade/contracts/event-store-support.ts';
+import { rewriteEvents } from '../support/rewrite-events.ts';
 import { codeOf, opened, temporaryFile } from './embedded.support.ts';
 
 /** A closed store's file with a few events in it. */
@@ -27,16 +29,20 @@ function sql(file: string, text: string): void {
   db.exec(text);
 }
 
-const sized = (bytes: number): EventToAppend => anEvent(0, { data: { x: 'x'.repeat(bytes) } });
+/** Random text, which takes its size in the file. */
+const sized = (bytes: number): EventToAppend =>
+  anEvent(0, { data: { x: randomBytes(bytes / 2).toString('hex') } });
 
 describe('a file that is not as an embedded store left it', () => {
-  test('is refused and left unchanged when it is foreign, newer or damaged', async () => {
+  test('is refused and left unchanged when it is foreign, newer, older or damaged', async () => {
     const text = temporaryFile('notes.txt');
     writeFileSync(text, 'These are my notes. '.repeat(500));
     const foreign = temporaryFile();
     sql(foreign, 'CREATE TABLE theirs (a)');
     const newer = await aFile();
-    sql(newer, 'PRAGMA user_version = 3');
+    sql(newer, 'PRAGMA user_version = 4');
+    const older = await aFile();
+    sql(older, 'PRAGMA user_version = 2');
     const cut = await aFile();
     truncateSync(cut, 3 * 4096);
     const stub = await aFile();
@@ -45,6 +51,7 @@ describe('a file that is not as an embedded store left it', () => {
       [text, 'refused file_foreign'],
       [foreign, 'refused file_foreign'],
       [newer, 'refused file_newer'],
+      [older, 'refused file_older'],
       [cut, 'refused file_damaged'],
       [stub, 'refused file_damaged'],
     ] as const;
@@ -69,17 +76,17 @@ describe('a file that is not as an embedded store left it', () => {
 
   test('returns bytes for data that are no JSON any more', async () => {
     const file = await aFile();
-    sql(file, `UPDATE events SET data = '{"n":' WHERE revision = 1`);
-    sql(
-      file,
-      `UPDATE events SET metadata = CAST(x'7b2261223a22ff227d' AS TEXT) WHERE revision = 2`,
-    );
-    sql(file, `UPDATE events SET data = '{"n":"\uFFFD"}' WHERE revision = 3`);
+    const notUtf8Text = Buffer.from('7b2261223a22ff227d', 'hex');
+    rewriteEvents(file, ({ revision }) => {
+      if (revision === 1) return { data: Buffer.from('{"n":') };
+      if (revision === 2) return { metadata: notUtf8Text };
+      return revision === 3 ? { data: Buffer.from('{"n":"\uFFFD"}') } : undefined;
+    });
     const [, broken, notUtf8, fine] = await streamForwards(await opened(file), 's2');
     expect(broken?.data).toEqual({ unreadable: new Uint8Array(Buffer.from('{"n":')) });
     expect(broken?.metadata).toEqual({ from: 'test' });
     expect(notUtf8?.metadata).toEqual({
-      unreadable: new Uint8Array(Buffer.from('7b2261223a22ff227d', 'hex')),
+      unreadable: new Uint8Array(notUtf8Text),
     });
     expect(fine?.data).toEqual({ n: '\uFFFD' });
   });

@@ -13,10 +13,9 @@ import { identifier, uuid } from './front.support.ts';
 
 const number = fc.oneof(fc.nat(300), fc.maxSafeNat());
 const text = fc.oneof(fc.string(), fc.string({ unit: 'binary', maxLength: 300 }));
-const bytes = fc.oneof(
-  fc.uint8Array({ maxLength: 20 }),
-  fc.uint8Array({ minLength: 100, maxLength: 20_000 }),
-);
+const bytes = fc
+  .oneof(fc.uint8Array({ maxLength: 20 }), fc.uint8Array({ minLength: 100, maxLength: 20_000 }))
+  .map((array) => Buffer.from(array));
 
 const storedEvent: fc.Arbitrary<StoredEvent> = fc.record({
   position: number,

@@ -1,4 +1,5 @@
 // A full disk behind the front is the store's fault for each client, and the store's log has it.
+import { randomBytes } from 'node:crypto';
 import { EventStoreDBClient, jsonEvent } from '@eventstore/db-client';
 import { status } from '@grpc/grpc-js';
 import { expect, onTestFinished, test } from 'vitest';
@@ -23,7 +24,7 @@ async function fill(store: EventStore): Promise<AppendResult> {
   let result: AppendResult | undefined;
   for (const size of [5_000, 200, 1]) {
     for (let n = 0; result?.outcome !== 'refused' || n === 0; n += 1) {
-      const event = anEvent(n, { data: { text: 'x'.repeat(size) } });
+      const event = anEvent(n, { data: { text: randomBytes(size / 2).toString('hex') } });
       result = await store.append(`fill-${size}-${n}`, 'no_stream', [event]);
     }
   }
@@ -46,7 +47,8 @@ test('a full disk is storage_full and 503 behind the front, and one line in the 
 
   const official = EventStoreDBClient.connectionString(front.url);
   onTestFinished(() => official.dispose());
-  const append = official.appendToStream('any', jsonEvent({ type: 'a', data: { n: 1 } }));
+  const data = { text: randomBytes(5_000).toString('hex') };
+  const append = official.appendToStream('any', jsonEvent({ type: 'a', data }));
   await expect(append).rejects.toThrow(/the disk is full/);
 
   const full = lines.filter((line) => line.includes('the disk is full'));

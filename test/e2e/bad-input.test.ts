@@ -1,13 +1,13 @@
 // Invalid input to the command line. Each error names the fault, its place and an action; valid lines are
 // processed, and invalid lines have no effect.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { DatabaseSync } from 'node:sqlite';
 import { createServer } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { testCli, type Cli, type JsonResult } from '../support/cli.ts';
 import { raiseLine } from '../support/lines.ts';
 import { testNatsServer } from '../support/nats-server.ts';
+import { storedEvents } from '../support/stored-events.ts';
 import { SLOW_TEST_MS } from '../support/timeouts.ts';
 
 const ExportFaults = z.object({ faults: z.array(z.object({ code: z.string() })) });
@@ -78,15 +78,9 @@ async function raise(cli: Cli, content: string | Buffer): Promise<JsonResult> {
 
 /** The event types of each stream in the file. */
 function streamsOf(cli: Cli): readonly string[] {
-  using db = new DatabaseSync(cli.path('var/store.db'), { readOnly: true });
-  return db
-    .prepare(
-      `SELECT group_concat(type, ' ' ORDER BY revision) AS types
-       FROM events JOIN streams ON streams.id = events.stream
-       WHERE name LIKE 'tocsin.trigger-%' GROUP BY name`,
-    )
-    .all()
-    .map((row) => String(row['types']));
+  const events = storedEvents(cli.path('var/store.db'), 'tocsin.trigger-');
+  const byStream = Map.groupBy(events, ({ stream }) => stream);
+  return [...byStream.values()].map((own) => own.map(({ type }) => type).join(' '));
 }
 
 describe('tocsin raise with invalid lines', () => {

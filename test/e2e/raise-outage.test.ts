@@ -1,5 +1,4 @@
 // `tocsin raise` while its event store goes away: it survives a restart, and ends with its counts in a longer outage.
-import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, test } from 'vitest';
 import { raiseLines } from '../../src/cli/compose/raise-file.ts';
 import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
@@ -10,6 +9,7 @@ import { testCli } from '../support/cli.ts';
 import { manyLines } from '../support/lines.ts';
 import { until } from '../support/until.ts';
 import { SLOW_TEST_MS } from '../support/timeouts.ts';
+import { storedEvents } from '../support/stored-events.ts';
 import { eventsOf } from '../support/world.ts';
 
 function source(...chunks: readonly string[]): AsyncIterable<Uint8Array> {
@@ -74,9 +74,7 @@ describe('raising lines without an answer of the store', () => {
 });
 
 function triggersIn(file: string): number {
-  using db = new DatabaseSync(file, { readOnly: true });
-  const row = db.prepare(`SELECT count(*) AS n FROM events WHERE type = 'TriggerRaised'`).get();
-  return Number(row?.['n']);
+  return [...storedEvents(file)].filter(({ type }) => type === 'TriggerRaised').length;
 }
 
 describe('tocsin raise', { timeout: SLOW_TEST_MS }, () => {

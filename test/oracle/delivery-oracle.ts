@@ -1,6 +1,6 @@
 // Reads deliveries from the file of the store without any code of the product, and compares them with the calls
 // that a receiver got.
-import { DatabaseSync } from 'node:sqlite';
+import { storedEvents, type StoredRow } from '../support/stored-events.ts';
 
 /** One call that a receiver got. */
 export type HeardCall = {
@@ -29,28 +29,15 @@ export const ENDS: ReadonlySet<string> = new Set([
   'DeliveryCancelled',
 ]);
 
-type Row = { readonly stream: string; readonly type: string; readonly data: string };
-
 /** Every delivery of a store, by notification id. */
 export function deliveryRecords(file: string): ReadonlyMap<string, DeliveryRecord> {
-  const db = new DatabaseSync(file, { readOnly: true, timeout: 5_000 });
-  try {
-    const rows = db
-      .prepare(
-        `SELECT s.name AS stream, e.type, CAST(e.data AS TEXT) AS data
-         FROM events e JOIN streams s ON s.id = e.stream
-         WHERE s.name LIKE 'tocsin.notification-%' ORDER BY e.position`,
-      )
-      .all() as Row[];
-    const byStream = Map.groupBy(rows, ({ stream }) => stream);
-    const records = [...byStream].map(([stream, own]) => recordOf(stream.slice(-36), own));
-    return new Map(records.map((record) => [record.notificationId, record]));
-  } finally {
-    db.close();
-  }
+  const rows = [...storedEvents(file, 'tocsin.notification-')];
+  const byStream = Map.groupBy(rows, ({ stream }) => stream);
+  const records = [...byStream].map(([stream, own]) => recordOf(stream.slice(-36), own));
+  return new Map(records.map((record) => [record.notificationId, record]));
 }
 
-function recordOf(notificationId: string, rows: readonly Row[]): DeliveryRecord {
+function recordOf(notificationId: string, rows: readonly StoredRow[]): DeliveryRecord {
   const begun: number[] = [];
   const said = new Map<number, string[]>();
   let end: string | undefined;

@@ -2,7 +2,7 @@
 // every message in its order, every verdict with its basis. Nothing is imported but hashes, SQLite, and
 // the other oracle's reading of the domain. Assumes well-formed events and the default policy.
 import { createHash } from 'node:crypto';
-import { DatabaseSync } from 'node:sqlite';
+import { storedEvents } from '../support/stored-events.ts';
 import { halfHour, scopeOf, startOf } from './oracle.mjs';
 
 export type ExpectedMessage = { readonly id: string; readonly type: string };
@@ -47,16 +47,8 @@ function messageId(event: string, rule: string): string {
 type Row = { readonly id: string; readonly type: string; readonly data: Record<string, unknown> };
 
 function* triggerEvents(file: string): Generator<Row, void, undefined> {
-  const db = new DatabaseSync(file, { readOnly: true });
-  try {
-    const rows = db.prepare(`
-      SELECT e.id, e.type, CAST(e.data AS TEXT) AS data FROM events e JOIN streams s ON s.id = e.stream
-      WHERE s.name LIKE 'tocsin.trigger-%' ORDER BY e.position`);
-    for (const { id, type, data } of rows.iterate()) {
-      yield { id: String(id), type: String(type), data: JSON.parse(String(data)) as Row['data'] };
-    }
-  } finally {
-    db.close();
+  for (const { id, type, data } of storedEvents(file, 'tocsin.trigger-')) {
+    yield { id, type, data: JSON.parse(data) as Row['data'] };
   }
 }
 

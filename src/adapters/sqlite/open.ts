@@ -33,6 +33,8 @@ export type SqliteFormat = {
   readonly create: (db: DatabaseSync) => void;
   /** Upgrades a file of an older version, inside a transaction. */
   readonly upgrade?: (db: DatabaseSync) => void;
+  /** What to do with a file of an older version that cannot be upgraded: it is refused. */
+  readonly olderHint?: string;
 };
 
 /** How long a statement waits for another process that locks the file. */
@@ -122,7 +124,13 @@ function formatOf(db: DatabaseSync, file: string, format: SqliteFormat): 'new' |
       hint: 'Use the version that wrote it, or a newer one. Nothing was written to the file.',
     });
   }
-  return version < format.version ? 'older' : 'ours';
+  if (version === format.version) return 'ours';
+  if (format.olderHint !== undefined) {
+    const versions = `format ${version}, this version reads ${format.version}`;
+    const message = `${file} was written by an older version (${versions})`;
+    throw new TocsinError('refused', 'file_older', message, { hint: format.olderHint });
+  }
+  return 'older';
 }
 
 function guarded(file: string, format: SqliteFormat, open: () => DatabaseSync): DatabaseSync {

@@ -2,7 +2,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { AppendResult } from '../../../domain/ports/event-store.ts';
 import { SQLITE, sqliteCode } from '../../sqlite/open.ts';
-import type { AppendRequest, EncodedEvent } from '../common/append-request.ts';
 import {
   actualRevision,
   decideAppend,
@@ -14,19 +13,18 @@ import {
   type StoredId,
 } from '../common/revisions.ts';
 import { metadataStream, streamOfMetadata, truncatedMetadata } from '../common/stream-metadata.ts';
-import { deletedStreams, metadataEvent } from './deleted-streams.ts';
-import { bigintOf, contentOf, textOf, type Content } from './schema.ts';
+import { deletedStreams, lastData, metadataEvent } from './deleted-streams.ts';
+import { newRecord, type NewRecord, type StoredAppend } from './group.ts';
+import { idsOf, packRecord, placesOf, unpackRecord } from './record.ts';
 import { recentIds } from './recent-ids.ts';
-
-/** The bytes of an event besides its content, so that no two positions are adjacent. */
-const RECORD_BYTES = 36;
+import { bigintOf, bytesOf, streamHash } from './schema.ts';
 
 /** A stream; without an id it does not exist. */
 type Found = { readonly id?: bigint; readonly last: bigint };
 
 export type Engine = {
   /** Answers each append in order, when it is on disk. @throws when it is unknown whether the group was written */
-  readonly commit: (group: readonly AppendRequest[]) => readonly AppendResult[];
+  readonly commit: (group: readonly StoredAppend[]) => readonly AppendResult[];
 };
 
 /** @param rememberIds how many committed ids to remember for writers that expect no revision */
@@ -35,48 +33,57 @@ export function engine(db: DatabaseSync, rememberIds = 0): Engine {
   const deleted = deletedStreams(db);
   const begin = db.prepare('BEGIN IMMEDIATE');
   const end = db.prepare('COMMIT');
-  const head = db.prepare('SELECT max(position) AS head FROM events');
-  const findStream = db.prepare('SELECT id, last_revision FROM streams WHERE name = ?');
+  const head = db.prepare('SELECT max(position) AS head FROM records');
+  const findStream = db.prepare(
+    'SELECT id, last_revision FROM streams WHERE hash = ? AND name = ?',
+  );
   const stored = db.prepare(
-    'SELECT id, position FROM events WHERE stream = ? AND revision >= ? ORDER BY revision LIMIT ?',
+    'SELECT position, revision, events FROM records WHERE stream = ? AND revision >= ? ORDER BY revision LIMIT ?',
   );
-  const addStream = db.prepare('INSERT INTO streams (name, last_revision) VALUES (?, ?)');
+  const addStream = db.prepare('INSERT INTO streams (hash, name, last_revision) VALUES (?, ?, ?)');
   const moveStream = db.prepare('UPDATE streams SET last_revision = ? WHERE id = ?');
-  const addEvent = db.prepare(
-    `INSERT INTO events (position, stream, revision, id, type, is_json, created, data, metadata)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  const addRecord = db.prepare(
+    'INSERT INTO records (position, stream, revision, created, events) VALUES (?, ?, ?, ?, ?)',
   );
-  const lastData = db.prepare(
-    `SELECT e.data FROM events e JOIN streams s ON s.id = e.stream AND s.last_revision = e.revision
-     WHERE s.name = ?`,
+  const lastRecord = db.prepare(
+    `SELECT r.events FROM records r JOIN streams s ON s.id = r.stream AND s.last_revision = r.revision
+     WHERE s.hash = ? AND s.name = ?`,
   );
   for (const statement of [head, findStream, stored, addStream]) statement.setReadBigInts(true);
 
-  const storedFrom = (stream: bigint, revision: bigint, count: number): readonly StoredId[] =>
-    stored
-      .all(stream, revision, count)
-      .map((row) => ({ id: textOf(row['id']), position: bigintOf(row['position']) }));
+  const storedFrom = (stream: bigint, from: bigint, count: number): readonly StoredId[] => {
+    const ids: StoredId[] = [];
+    for (const row of stored.all(stream, from, count)) {
+      const record = unpackRecord(bytesOf(row['events']));
+      const last = { revision: bigintOf(row['revision']), position: bigintOf(row['position']) };
+      for (const place of placesOf(record, last)) if (place.revision >= from) ids.push(place);
+    }
+    return ids.slice(0, count);
+  };
 
-  const metadataOf = (stream: string): Content => {
-    return contentOf(lastData.get(metadataStream(stream))?.['data']);
+  const metadataOf = (stream: string): Uint8Array => {
+    const name = metadataStream(stream);
+    return lastData(unpackRecord(bytesOf(lastRecord.get(streamHash(name), name)?.['events'])));
   };
 
   const find = (stream: string): Found => {
-    const row = findStream.get(stream);
+    const row = findStream.get(streamHash(stream), stream);
     if (row === undefined) return { last: NO_STREAM };
     return { id: bigintOf(row['id']), last: bigintOf(row['last_revision']) };
   };
 
   /** The answer to an append that needs no write; `undefined` means write it. */
-  const decide = ({ id, last }: Found, request: AppendRequest): AppendResult | undefined => {
-    const { stream, expected, isDelete } = request;
+  const decide = ({ id, last }: Found, request: StoredAppend): AppendResult | undefined => {
+    const { stream, expected, isDelete, records } = request;
     if (last === TOMBSTONE_REVISION) return streamDeleted(stream);
     const of = last === NO_STREAM ? streamOfMetadata(stream) : undefined;
     if (of !== undefined && find(of).last === TOMBSTONE_REVISION) return streamDeleted(stream);
     const wasDeleted = deleted.has(stream);
     if (wasDeleted && expected === STREAM_EXISTS) return streamDeleted(stream);
+    // Most appends; nothing of their events is looked at.
+    if (expected === last && !isDelete && records.length > 0) return undefined;
     const hasMetadata = (): boolean => find(metadataStream(stream)).last !== NO_STREAM;
-    const ids = request.events.map((event) => event.id);
+    const ids = records.flatMap(idsOf);
     if (expected < NO_STREAM && !isDelete) {
       const exists = last !== NO_STREAM || hasMetadata();
       return decideLooseAppend(stream, last, exists, expected, ids, recent.find);
@@ -97,7 +104,7 @@ export function engine(db: DatabaseSync, rememberIds = 0): Engine {
     return storedFrom(id, 0n, 1)[0]?.id === ids[0] ? decided : undefined;
   };
 
-  const write = (group: readonly AppendRequest[]): readonly AppendResult[] => {
+  const write = (group: readonly StoredAppend[]): readonly AppendResult[] => {
     begin.run();
     let position = bigintOf(head.get()?.['head'] ?? 0n);
     const created = BigInt(Date.now());
@@ -105,43 +112,51 @@ export function engine(db: DatabaseSync, rememberIds = 0): Engine {
     const add = (
       stream: string,
       found: Found,
-      events: readonly EncodedEvent[],
-      revision = found.last + BigInt(events.length),
+      records: readonly NewRecord[],
+      end?: bigint,
     ): AppendResult => {
+      let count = 0n;
+      for (const record of records) count += BigInt(record.count);
+      const revision = end ?? found.last + count;
       let { id } = found;
-      if (id === undefined) id = bigintOf(addStream.run(stream, revision).lastInsertRowid);
-      else moveStream.run(revision, id);
-      let at = revision - BigInt(events.length);
-      for (const { id: eventId, type, isJson, data, metadata, bytes } of events) {
-        at += 1n;
-        position += BigInt(bytes + RECORD_BYTES);
-        addEvent.run(position, id, at, eventId, type, isJson ? 1n : 0n, created, data, metadata);
-        recent.add(eventId, { stream, revision: at, position });
+      if (id === undefined) {
+        id = bigintOf(addStream.run(streamHash(stream), stream, revision).lastInsertRowid);
+      } else moveStream.run(revision, id);
+      let at = revision - count;
+      for (const record of records) {
+        at += BigInt(record.count);
+        position += BigInt(record.length);
+        addRecord.run(position, id, at, created, packRecord(record));
+        if (rememberIds === 0) continue;
+        for (const { id: event, ...place } of placesOf(record, { revision: at, position })) {
+          recent.add(event, { stream, ...place });
+        }
       }
-      deleted.note(stream, events.at(-1));
+      deleted.note(stream, records.at(-1));
       return { outcome: 'appended', revision, position: positionOf(position) };
     };
     /** A deleted stream that is written again, or gets new metadata, keeps its older events hidden. */
-    const undelete = (stream: string, revision: bigint, metadata: Content): void => {
+    const undelete = (stream: string, revision: bigint, metadata: Uint8Array): void => {
       const name = metadataStream(stream);
-      add(name, find(name), [metadataEvent(truncatedMetadata(metadata, revision))]);
+      add(name, find(name), [newRecord([metadataEvent(truncatedMetadata(metadata, revision))])]);
     };
     const results = group.map((request): AppendResult => {
-      const { stream, events, isTombstone, isDelete } = request;
+      const { stream, records, isTombstone, isDelete } = request;
       const found = find(stream);
       const decided = decide(found, request);
       if (decided !== undefined) return decided;
       if (isDelete) {
         const name = metadataStream(stream);
-        return add(name, find(name), events);
+        return add(name, find(name), records);
       }
-      if (isTombstone) return add(stream, found, events, TOMBSTONE_REVISION);
+      if (isTombstone) return add(stream, found, records, TOMBSTONE_REVISION);
       const of = streamOfMetadata(stream);
       const hidden = of !== undefined && deleted.has(of) ? find(of).last : undefined;
       const wasDeleted = deleted.has(stream);
-      const result = add(stream, found, events);
-      if (of !== undefined && hidden !== undefined && !deleted.has(of)) {
-        undelete(of, hidden + 1n, events.at(-1)?.data ?? '');
+      const result = add(stream, found, records);
+      const last = records.at(-1);
+      if (of !== undefined && hidden !== undefined && last !== undefined && !deleted.has(of)) {
+        undelete(of, hidden + 1n, lastData(last));
       }
       if (wasDeleted) undelete(stream, found.last + 1n, metadataOf(stream));
       return result;
@@ -151,7 +166,7 @@ export function engine(db: DatabaseSync, rememberIds = 0): Engine {
     return results;
   };
 
-  const commit = (group: readonly AppendRequest[]): readonly AppendResult[] => {
+  const commit = (group: readonly StoredAppend[]): readonly AppendResult[] => {
     try {
       return write(group);
     } catch (error) {
@@ -168,7 +183,7 @@ export function engine(db: DatabaseSync, rememberIds = 0): Engine {
   };
 
   /** No append of the group was written; smaller ones may still fit. */
-  const onFullDisk = (group: readonly AppendRequest[]): readonly AppendResult[] => {
+  const onFullDisk = (group: readonly StoredAppend[]): readonly AppendResult[] => {
     if (group.length === 1) {
       return [{ outcome: 'refused', reason: 'storage_full', message: 'the disk is full' }];
     }

@@ -4,14 +4,12 @@ import type { RecordedEvent, Unreadable } from '../../../domain/core/recorded-ev
 import { type Json, parseJsonText } from '../../../domain/core/json.ts';
 import type { Direction, Log, Scan, StreamScan } from '../common/reading.ts';
 import { positionOf, TOMBSTONE_ON_WIRE, TOMBSTONE_REVISION } from '../common/revisions.ts';
-import { bytesOf, contentOf, type Content } from './schema.ts';
 import { fileConnection, type Connection, type FileConnection } from './connection.ts';
-import { BEYOND, bounded, COLUMNS, eventOf, FROM, one, page, type StoredEvent } from './rows.ts';
+import { BEYOND, one, page, SELECT, streamPage, type StoredEvent } from './rows.ts';
+import { streamHash } from './schema.ts';
 
-/** One page scans at most this many bytes of events, and one event more. */
+/** One page scans at most this many bytes of events, and one append more. */
 const PAGE_BYTES = 1024 * 1024;
-
-const SELECT = `SELECT ${COLUMNS}, e.data, e.metadata ${FROM}`;
 
 export function fileLog(file: string): Log & { readonly close: () => void } {
   const { on, close } = fileConnection(file);
@@ -35,30 +33,43 @@ function scan(
   const forwards = direction === 'forwards';
   const range = rangeAfter(c, forwards, after);
   if (range === undefined) return { events: [], scannedTo: after ?? 0n, atEnd: true };
-  const { first, bound, edge } = range;
+  const { first, bound, scannedTo, atEnd } = range;
   const { sql, parameters } = nameCondition(prefixes);
-  const text = `${SELECT} WHERE e.position BETWEEN ? AND ?${sql}
-    ORDER BY e.position ${forwards ? 'ASC' : 'DESC'} LIMIT ?`;
+  const text = `${SELECT} WHERE r.position BETWEEN ? AND ?${sql}
+    ORDER BY r.position ${forwards ? 'ASC' : 'DESC'}`;
   const ends = forwards ? [first, bound] : [bound, first];
-  const rows = c.rows(text).all(...ends, ...parameters, limit);
-  const events = rows.map((row) => recorded(c, eventOf(row, contentOf)));
-  const last = events.length === limit ? events.at(-1) : undefined;
-  const scannedTo = last?.position.commit ?? bound;
-  return { events, scannedTo, atEnd: forwards ? scannedTo >= edge : scannedTo <= edge };
+  const edge = Number(after ?? (forwards ? -1n : BEYOND));
+  const isIn = ({ position }: StoredEvent): boolean =>
+    forwards ? position > edge : position < edge;
+  const limits = { limit, maxBytes: Infinity };
+  const found = page(c, text, [...ends, ...parameters], direction, isIn, limits);
+  const events = recordedEvents(found.events);
+  // A page that is full may have left events of the range unread.
+  const last = found.atEnd ? undefined : events.at(-1);
+  if (last !== undefined) {
+    const isLast = forwards && atEnd && last.position.commit === scannedTo;
+    return { events, scannedTo: last.position.commit, atEnd: isLast };
+  }
+  return { events, scannedTo, atEnd };
 }
 
-/** The next range of positions after the cursor: its first and last event, and the log's last event. */
+/** The next range of records after the cursor, and how far it reaches. */
 function rangeAfter(c: Connection, forwards: boolean, after: bigint | undefined) {
-  const [nearest, farthest, beyond, within] = forwards
-    ? ['min', 'max', '>', '<=']
-    : ['max', 'min', '<', '>='];
-  const bytes = BigInt(forwards ? PAGE_BYTES : -PAGE_BYTES);
-  const at = (which: string, condition: string, position: bigint): bigint | undefined =>
-    one(c, `SELECT ${which}(position) AS at FROM events WHERE position ${condition} ?`, position);
-  const edge = one(c, `SELECT ${farthest}(position) AS at FROM events`);
-  const first = at(nearest, beyond, after ?? (forwards ? 0n : BEYOND));
+  const at = (which: 'min' | 'max', condition: string, position: bigint): bigint | undefined =>
+    one(c, `SELECT ${which}(position) AS at FROM records WHERE position ${condition} ?`, position);
+  if (forwards) {
+    const first = at('min', '>', after ?? -1n);
+    if (first === undefined) return undefined;
+    const bound = at('max', '<=', first + BigInt(PAGE_BYTES)) ?? first;
+    return { first, bound, scannedTo: bound, atEnd: at('min', '>', bound) === undefined };
+  }
+  // The record with the cursor's event may hold events before it.
+  const first =
+    (after === undefined ? undefined : at('min', '>=', after)) ?? at('max', '<=', BEYOND);
   if (first === undefined) return undefined;
-  return { first, bound: at(farthest, within, first + bytes) ?? first, edge: edge ?? first };
+  const bound = at('min', '>=', first - BigInt(PAGE_BYTES)) ?? first;
+  const before = at('max', '<', bound);
+  return { first, bound, scannedTo: (before ?? -1n) + 1n, atEnd: before === undefined };
 }
 
 /** Prefixes as a condition of SQL: one set lookup per length of prefix, however many prefixes there are. */
@@ -83,54 +94,54 @@ function stream(
   from: bigint | undefined,
   limit: number,
 ): StreamScan {
-  const forwards = direction === 'forwards';
-  const start = bounded(from ?? (forwards ? 0n : BEYOND));
-  const text = `${SELECT}
-    WHERE e.stream = (SELECT id FROM streams WHERE name = ? AND last_revision < ${TOMBSTONE_REVISION})
-      AND e.revision ${forwards ? '>=' : '<='} ?
-    ORDER BY e.revision ${forwards ? 'ASC' : 'DESC'} LIMIT ?`;
-  const found = page(c, text, [name, start], { limit, maxBytes: PAGE_BYTES, contentOf });
-  return { events: found.events.map((event) => recorded(c, event)), atEnd: found.atEnd };
+  // A tombstone is in the log only.
+  if (isTombstoned(c, name)) return { events: [], atEnd: true };
+  const start = from ?? (direction === 'forwards' ? 0n : BEYOND);
+  const found = streamPage(c, direction, name, start, { limit, maxBytes: PAGE_BYTES });
+  return { events: recordedEvents(found.events), atEnd: found.atEnd };
 }
 
-function recorded(c: Connection, event: StoredEvent<Content>): RecordedEvent {
-  const { id, stream, position, type } = event;
-  const revision = BigInt(event.revision);
-  return {
-    id,
-    stream,
-    revision: revision === TOMBSTONE_REVISION ? TOMBSTONE_ON_WIRE : revision,
-    position: positionOf(BigInt(position)),
-    type,
-    // Data that the writer did not declare as JSON stay bytes.
-    data: event.isJson
-      ? jsonOf(c, position, 'data', event.data)
-      : { unreadable: bytesAt(c, position, 'data') },
-    metadata: jsonOf(c, position, 'metadata', event.metadata),
-  };
+function isTombstoned(c: Connection, name: string): boolean {
+  const text = 'SELECT last_revision AS at FROM streams WHERE hash = ? AND name = ?';
+  return one(c, text, streamHash(name), name) === TOMBSTONE_REVISION;
 }
 
-/** The column's JSON; its bytes when it is no JSON, since any client may write to a front. */
-function jsonOf(
-  c: Connection,
-  position: number,
-  column: 'data' | 'metadata',
-  text: Content,
-): Json | Unreadable {
-  if (text instanceof Uint8Array) return { unreadable: text };
+function recordedEvents(stored: readonly StoredEvent[]): readonly RecordedEvent[] {
+  let last: { readonly bytes: Buffer; readonly value: Json | Unreadable } | undefined;
+  return stored.map((event) => {
+    const { id, stream, type, data, metadata } = event;
+    const position = positionOf(BigInt(event.position));
+    // The events of an append share their metadata.
+    if (last?.bytes !== metadata) last = { bytes: metadata, value: jsonOf(metadata) };
+    return {
+      id,
+      stream,
+      revision: event.revision === LAST_REVISION ? TOMBSTONE_ON_WIRE : BigInt(event.revision),
+      position,
+      type,
+      // Data that the writer did not declare as JSON stay bytes.
+      data: event.isJson ? jsonOf(data) : unreadable(data),
+      metadata: last.value,
+    };
+  });
+}
+
+const LAST_REVISION = Number(TOMBSTONE_REVISION);
+
+/** The JSON; its bytes when it is no JSON, since any client may write to a front. */
+function jsonOf(bytes: Buffer): Json | Unreadable {
+  const text = bytes.toString('utf8');
   try {
     const value = parseJsonText(text);
     // Bytes that are not UTF-8 decode to this character, but UTF-8 text may hold it as well.
-    if (!text.includes('\uFFFD')) return value;
-    const bytes = bytesAt(c, position, column);
-    return isUtf8(bytes) ? value : { unreadable: bytes };
+    return !text.includes('\uFFFD') || isUtf8(bytes) ? value : unreadable(bytes);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    return { unreadable: bytesAt(c, position, column) };
+    return unreadable(bytes);
   }
 }
 
-function bytesAt(c: Connection, position: number, column: 'data' | 'metadata'): Uint8Array {
-  const query = `SELECT CAST(${column} AS BLOB) AS bytes FROM events WHERE position = ?`;
-  return bytesOf(c.sql(query).get(position)?.['bytes']);
+/** A copy: the bytes are part of a whole record. */
+function unreadable(bytes: Uint8Array): Unreadable {
+  return { unreadable: new Uint8Array(bytes) };
 }

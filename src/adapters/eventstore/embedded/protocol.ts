@@ -1,7 +1,7 @@
 // The messages between the store and its writing thread.
 import type { TocsinError } from '../../../domain/core/errors.ts';
 import type { AppendResult } from '../../../domain/ports/event-store.ts';
-import type { AppendRequest } from '../common/append-request.ts';
+import { positionOf } from '../common/revisions.ts';
 
 export type WriterSettings = {
   readonly file: string;
@@ -18,11 +18,9 @@ export function isWriterSettings(value: unknown): value is WriterSettings {
   );
 }
 
-/** A pending append; `n` pairs it with its answer. */
-export type Numbered = { readonly n: number; readonly request: AppendRequest };
-
+/** `group` is one of group.ts. */
 export type ToWriter =
-  { readonly kind: 'append'; readonly appends: readonly Numbered[] } | { readonly kind: 'close' };
+  { readonly kind: 'append'; readonly group: Uint8Array } | { readonly kind: 'close' };
 
 export type FromWriter =
   | { readonly kind: 'ready' }
@@ -30,7 +28,36 @@ export type FromWriter =
       readonly kind: 'failed';
       readonly error: Pick<TocsinError, 'kind' | 'code' | 'message' | 'hint'>;
     }
-  | {
-      readonly kind: 'answers';
-      readonly answers: readonly { readonly n: number; readonly result: AppendResult }[];
-    };
+  | ({ readonly kind: 'answers' } & PackedAnswers);
+
+/** The answer to the append with a number. */
+export type Answer = { readonly n: number; readonly result: AppendResult };
+
+/** Answers as few values, because most are alike. */
+export type PackedAnswers = {
+  /** Number, revision and position of each `appended`. */
+  readonly appended: BigInt64Array;
+  readonly others: readonly Answer[];
+};
+
+export function packAnswers(answers: readonly Answer[]): PackedAnswers {
+  const numbers: bigint[] = [];
+  const others: Answer[] = [];
+  for (const answer of answers) {
+    const { n, result } = answer;
+    if (result.outcome === 'appended') {
+      numbers.push(BigInt(n), result.revision, result.position.commit);
+    } else others.push(answer);
+  }
+  return { appended: BigInt64Array.from(numbers), others };
+}
+
+export function unpackAnswers({ appended, others }: PackedAnswers): readonly Answer[] {
+  const answers = [...others];
+  for (let i = 0; i < appended.length; i += 3) {
+    const [n = 0n, revision = 0n, position = 0n] = appended.subarray(i, i + 3);
+    const result: AppendResult = { outcome: 'appended', revision, position: positionOf(position) };
+    answers.push({ n: Number(n), result });
+  }
+  return answers;
+}

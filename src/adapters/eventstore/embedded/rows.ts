@@ -1,11 +1,13 @@
 // Reads the file's events as they are stored, in short, synchronous pages. The front forwards them unparsed.
-import type { SQLOutputValue } from 'node:sqlite';
+import type { SQLInputValue, SQLOutputValue } from 'node:sqlite';
+import { TocsinError } from '../../../domain/core/errors.ts';
 import type { Direction } from '../common/reading.ts';
-import { bytesOf, textOf } from './schema.ts';
+import { contentsOf, lengthOf, unpackRecord, type RecordedContent } from './record.ts';
+import { bytesOf, numberOf, streamHash, textOf } from './schema.ts';
 import type { Connection, FileConnection } from './connection.ts';
 
 /** An event as it is stored. Numbers are exact: positions count bytes, and no file has 2^53 of them. */
-export type StoredEvent<Content = Uint8Array> = {
+export type StoredEvent = {
   readonly position: number;
   readonly stream: string;
   readonly revision: number;
@@ -13,15 +15,13 @@ export type StoredEvent<Content = Uint8Array> = {
   readonly type: string;
   readonly created: number;
   readonly isJson: boolean;
-  readonly data: Content;
-  readonly metadata: Content;
+  readonly data: Buffer;
+  /** Neighbours with equal metadata may share one object. */
+  readonly metadata: Buffer;
 };
 
 /** A page; `atEnd` when no event came after it at the time. */
-export type StoredPage<Content = Uint8Array> = {
-  readonly events: readonly StoredEvent<Content>[];
-  readonly atEnd: boolean;
-};
+export type StoredPage = { readonly events: readonly StoredEvent[]; readonly atEnd: boolean };
 
 export type FileRows = {
   /** The log from a position: at or after it forwards, strictly before it backwards. */
@@ -42,105 +42,144 @@ const PAGE_BYTES = 128 * 1024;
 /** The largest exact number: above any position and revision. */
 export const BEYOND = BigInt(Number.MAX_SAFE_INTEGER);
 
-/** The columns before data and metadata. */
-export const COLUMNS = 'e.position, s.name, e.revision, e.id, e.type, e.created, e.is_json';
-// CROSS JOIN makes SQLite search the events first, whatever its planner estimates.
-export const FROM = 'FROM events e CROSS JOIN streams s ON s.id = e.stream';
-const SELECT = `SELECT ${COLUMNS}, CAST(e.data AS BLOB), CAST(e.metadata AS BLOB) ${FROM}`;
+// CROSS JOIN makes SQLite search the records first, whatever its planner estimates.
+export const SELECT = `SELECT r.position, s.name, r.revision, r.created, r.events
+  FROM records r CROSS JOIN streams s ON s.id = r.stream`;
 
-const LAST_DATA = `SELECT CAST(e.data AS BLOB) AS data FROM streams s
-  JOIN events e ON e.stream = s.id AND e.revision = s.last_revision WHERE s.name = ?`;
-
-export function rowsOn(on: FileConnection['on']): FileRows {
-  const read = (c: Connection, where: string, parameters: (bigint | string)[], limit: number) =>
-    page(c, `${SELECT} WHERE ${where} LIMIT ?`, parameters, {
-      limit,
-      maxBytes: PAGE_BYTES,
-      contentOf: bytesOf,
-    });
-  const ofStream = 'e.stream = (SELECT id FROM streams WHERE name = ?)';
-  const all = {
-    forwards: 'e.position >= ? ORDER BY e.position ASC',
-    backwards: 'e.position < ? ORDER BY e.position DESC',
-  };
-  const stream = {
-    forwards: `${ofStream} AND e.revision >= ? ORDER BY e.revision ASC`,
-    backwards: `${ofStream} AND e.revision <= ? ORDER BY e.revision DESC`,
-  };
-  return {
-    all: (direction, from, limit) => on((c) => read(c, all[direction], [bounded(from)], limit)),
-    stream: (direction, name, from, limit) =>
-      on((c) => read(c, stream[direction], [name, bounded(from)], limit)),
-    at: (name, revision) =>
-      on((c) => {
-        const { events } = read(c, stream.forwards, [name, bounded(revision)], 1);
-        return events[0]?.revision === Number(revision) ? events[0] : undefined;
-      }),
-    head: () => on((c) => one(c, 'SELECT max(position) AS at FROM events') ?? 0n),
-    lastRevision: (name) =>
-      on((c) => one(c, 'SELECT last_revision AS at FROM streams WHERE name = ?', name) ?? -1n),
-    lastData: (name) =>
-      on((c) => {
-        const found = c.sql(LAST_DATA).get(name)?.['data'];
-        return found === undefined ? undefined : bytesOf(found);
-      }),
-  };
-}
-
-type PageOptions<Content> = {
-  readonly limit: number;
-  readonly maxBytes: number;
-  readonly contentOf: (value: SQLOutputValue | undefined) => Content;
+/** The records with a place, and those after or before it. A record is found by the place of its last event. */
+const FROM = {
+  all: {
+    forwards: 'r.position >= ? ORDER BY r.position ASC',
+    backwards: `r.position <= ifnull((SELECT min(position) FROM records WHERE position >= ?), ${BEYOND})
+      ORDER BY r.position DESC`,
+  },
+  stream: {
+    forwards: 'r.stream = ? AND r.revision >= ? ORDER BY r.revision ASC',
+    backwards: `r.stream = ? AND r.revision <= ifnull(
+      (SELECT min(revision) FROM records WHERE stream = ? AND revision >= ?), ${BEYOND})
+      ORDER BY r.revision DESC`,
+  },
 };
 
-/** The rows of a query; a page ends with the event that exceeds `maxBytes`. */
-export function page<Content extends string | Uint8Array>(
-  c: Connection,
-  text: string,
-  parameters: readonly (bigint | string)[],
-  { limit, maxBytes, contentOf }: PageOptions<Content>,
-): StoredPage<Content> {
-  const events: StoredEvent<Content>[] = [];
-  let bytes = 0;
-  for (const row of c.rows(text).iterate(...parameters, limit)) {
-    const event = eventOf(row, contentOf);
-    events.push(event);
-    bytes += event.data.length + event.metadata.length;
-    // Leaving the loop resets the statement.
-    if (bytes > maxBytes) return { events, atEnd: false };
-  }
-  return { events, atEnd: events.length < limit };
+export function rowsOn(on: FileConnection['on']): FileRows {
+  const limits = (limit: number) => ({ limit, maxBytes: PAGE_BYTES });
+  return {
+    all: (direction, from, limit) =>
+      on((c) => {
+        const at = Number(bounded(from));
+        const text = `${SELECT} WHERE ${FROM.all[direction]}`;
+        const isIn = ({ position }: StoredEvent): boolean =>
+          direction === 'forwards' ? position >= at : position < at;
+        return page(c, text, [at], direction, isIn, limits(limit));
+      }),
+    stream: (direction, name, from, limit) =>
+      on((c) => streamPage(c, direction, name, from, limits(limit))),
+    at: (name, revision) =>
+      on((c) => {
+        const { events } = streamPage(c, 'forwards', name, revision, limits(1));
+        return events[0]?.revision === Number(revision) ? events[0] : undefined;
+      }),
+    head: () => on((c) => one(c, 'SELECT max(position) AS at FROM records') ?? 0n),
+    lastRevision: (name) =>
+      on((c) => {
+        const text = 'SELECT last_revision AS at FROM streams WHERE hash = ? AND name = ?';
+        return one(c, text, streamHash(name), name) ?? -1n;
+      }),
+    lastData: (name) =>
+      on((c) => streamPage(c, 'backwards', name, BEYOND, limits(1)).events[0]?.data),
+  };
 }
 
-export function eventOf<Content>(
-  row: unknown,
-  contentOf: (value: SQLOutputValue | undefined) => Content,
-): StoredEvent<Content> {
+/** The events of a stream from a revision on, inclusive in both directions. */
+export function streamPage(
+  c: Connection,
+  direction: Direction,
+  name: string,
+  from: bigint,
+  limits: PageLimits,
+): StoredPage {
+  const id = one(
+    c,
+    `SELECT id AS at FROM streams WHERE hash = ? AND name = ?`,
+    streamHash(name),
+    name,
+  );
+  if (id === undefined) return { events: [], atEnd: true };
+  const at = Number(bounded(from));
+  const forwards = direction === 'forwards';
+  const isIn = ({ revision }: StoredEvent): boolean => (forwards ? revision >= at : revision <= at);
+  const text = `${SELECT} WHERE ${FROM.stream[direction]}`;
+  return page(c, text, forwards ? [id, at] : [id, id, at], direction, isIn, limits);
+}
+
+export type PageLimits = { readonly limit: number; readonly maxBytes: number };
+
+/** The events of a query's records, in a direction; a page ends with the event that exceeds `maxBytes`. */
+export function page(
+  c: Connection,
+  text: string,
+  parameters: readonly SQLInputValue[],
+  direction: Direction,
+  isIn: (event: StoredEvent) => boolean,
+  { limit, maxBytes }: PageLimits,
+): StoredPage {
+  const events: StoredEvent[] = [];
+  let bytes = 0;
+  if (limit === 0) return { events, atEnd: false };
+  for (const row of c.rows(text).iterate(...parameters)) {
+    const record = eventsOf(row);
+    for (const event of direction === 'forwards' ? record : record.reverse()) {
+      if (!isIn(event)) continue;
+      events.push(event);
+      bytes += event.data.length + event.metadata.length;
+      // Leaving the loop resets the statement.
+      if (events.length === limit || bytes > maxBytes) return { events, atEnd: false };
+    }
+  }
+  return { events, atEnd: true };
+}
+
+/** The events of a row of {@link SELECT}. */
+export function eventsOf(row: unknown): StoredEvent[] {
   if (!Array.isArray(row)) throw new TypeError('expected a row as an array');
   const columns: readonly SQLOutputValue[] = row;
-  const [position, stream, revision, id, type, created, isJson, data, metadata] = columns;
-  return {
-    position: numberOf(position),
-    stream: textOf(stream),
-    revision: numberOf(revision),
-    id: textOf(id),
-    type: textOf(type),
-    created: numberOf(created),
-    isJson: isJson === 1,
-    data: contentOf(data),
-    metadata: contentOf(metadata),
-  };
+  const [last, name, lastRevision, made, record] = columns;
+  const stream = textOf(name);
+  const created = numberOf(made);
+  const contents = contentsIn(bytesOf(record), stream);
+  let position = numberOf(last);
+  let revision = numberOf(lastRevision) - contents.length + 1;
+  for (let n = 1; n < contents.length; n += 1) position -= lengthAt(contents, n);
+  return contents.map((content, n) => {
+    if (n > 0) {
+      position += lengthAt(contents, n);
+      revision += 1;
+    }
+    return { ...content, position, stream, revision, created };
+  });
+}
+
+function lengthAt(contents: readonly RecordedContent[], n: number): number {
+  const content = contents[n];
+  return content === undefined ? 0 : lengthOf(content);
+}
+
+function contentsIn(record: Uint8Array, stream: string): readonly RecordedContent[] {
+  try {
+    return contentsOf(unpackRecord(record));
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new TocsinError('refused', 'file_damaged', `a record of ${stream} is damaged`, {
+      hint: 'Stop the owner and restore the file from a backup.',
+      cause,
+    });
+  }
 }
 
 /** The integer that a query names `at`. */
-export function one(c: Connection, text: string, ...values: readonly (string | bigint)[]) {
+export function one(c: Connection, text: string, ...values: readonly SQLInputValue[]) {
   const found = c.sql(text).get(...values)?.['at'];
   return typeof found === 'bigint' ? found : undefined;
-}
-
-function numberOf(value: SQLOutputValue | undefined): number {
-  if (typeof value === 'number') return value;
-  throw new TypeError(`expected an integer in the file, found ${typeof value}`);
 }
 
 export function bounded(value: bigint): bigint {

@@ -9,10 +9,11 @@ import {
 import { TocsinError } from '../../../domain/core/errors.ts';
 import { openSqlite } from '../../sqlite/open.ts';
 import { engine } from './engine.ts';
+import { decodeGroup, type StoredAppend } from './group.ts';
 import {
   isWriterSettings,
+  packAnswers,
   type FromWriter,
-  type Numbered,
   type ToWriter,
   type WriterSettings,
 } from './protocol.ts';
@@ -34,24 +35,22 @@ function main(port: MessagePort, settings: WriterSettings): void {
   const { commit } = engine(db, settings.rememberIds);
 
   port.on('message', (first: ToWriter) => {
-    const group: Numbered[] = [];
+    const group: StoredAppend[] = [];
     let bytes = 0;
     let message: ToWriter | undefined = first;
     while (message?.kind === 'append') {
-      group.push(...message.appends);
-      for (const { request } of message.appends) {
-        for (const event of request.events) bytes += event.bytes;
-      }
+      group.push(...decodeGroup(message.group));
+      bytes += message.group.length;
       // Appends that arrived during the last sync share the next one.
       message = bytes < GROUP_BYTES ? nextOf(port) : undefined;
     }
     if (group.length > 0) {
-      const results = commit(group.map(({ request }) => request));
+      const results = commit(group);
       const answers = results.flatMap((result, i) => {
-        const numbered = group[i];
-        return numbered === undefined ? [] : [{ n: numbered.n, result }];
+        const append = group[i];
+        return append === undefined ? [] : [{ n: append.n, result }];
       });
-      send({ kind: 'answers', answers });
+      send({ kind: 'answers', ...packAnswers(answers) });
     }
     if (message?.kind === 'close') {
       db.close();

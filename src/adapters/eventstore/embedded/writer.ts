@@ -5,7 +5,8 @@ import { backoffMs, type Backoff } from '../../../domain/core/backoff.ts';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import type { AppendResult } from '../../../domain/ports/event-store.ts';
 import type { AppendRequest } from '../common/append-request.ts';
-import type { FromWriter, Numbered, ToWriter, WriterSettings } from './protocol.ts';
+import { encodeGroup, type Numbered } from './group.ts';
+import { unpackAnswers, type FromWriter, type ToWriter, type WriterSettings } from './protocol.ts';
 
 export type Writer = {
   /** Resolves with the outcome; `unknown` after `deadlineMs`. Never rejects. */
@@ -53,7 +54,8 @@ export async function startWriter(settings: WriterSettings, onCommit: () => void
     // The thread keeps the process alive only while appends are pending.
     thread.ref();
     writing += appends.length;
-    thread.postMessage({ kind: 'append', appends } satisfies ToWriter);
+    const group = encodeGroup(appends);
+    thread.postMessage({ kind: 'append', group } satisfies ToWriter, [group.buffer]);
   };
 
   const flushTurn = (): void => {
@@ -88,11 +90,13 @@ export async function startWriter(settings: WriterSettings, onCommit: () => void
             cause = new TocsinError(kind, code, text, { hint });
             break;
           }
-          case 'answers':
+          case 'answers': {
             failures = 0;
-            writing -= message.answers.length;
+            const answers = unpackAnswers(message);
+            writing -= answers.length;
             onCommit();
-            for (const { n, result } of message.answers) resolvePending(n, result);
+            for (const { n, result } of answers) resolvePending(n, result);
+          }
         }
       });
       worker.on('error', (error: unknown) => {
