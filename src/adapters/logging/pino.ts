@@ -15,8 +15,28 @@ export type JsonLoggerOptions = {
 const OWN_FIELDS = ['level', 'time', 'msg'];
 
 /** Writes JSON lines. Secrets are redacted, errors are written with their causes, and bigints as text. */
-export function jsonLogger({ level = 'info', destination }: JsonLoggerOptions = {}): Logger {
-  const log = pino(
+export function jsonLogger(options: JsonLoggerOptions = {}): Logger {
+  const log = openPino(options);
+  const at =
+    (name: keyof Logger) =>
+    (fields: Readonly<Record<string, unknown>>, message: string): void => {
+      // Redaction costs more than writing, so it is skipped for disabled levels.
+      if (log.isLevelEnabled(name)) log[name](renamed(redactFields(fields)), redactText(message));
+    };
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+}
+
+/** Writes the last line of a process that ends with an error, at the level `fatal`. */
+export function logFatal(
+  fields: Readonly<Record<string, unknown>>,
+  message: string,
+  destination: DestinationStream,
+): void {
+  openPino({ destination }).fatal(renamed(redactFields(fields)), redactText(message));
+}
+
+function openPino({ level = 'info', destination }: JsonLoggerOptions): pino.Logger {
+  return pino(
     {
       level,
       base: null,
@@ -27,13 +47,6 @@ export function jsonLogger({ level = 'info', destination }: JsonLoggerOptions = 
     },
     destination,
   );
-  const at =
-    (name: keyof Logger) =>
-    (fields: Readonly<Record<string, unknown>>, message: string): void => {
-      // Redaction costs more than writing, so it is skipped for disabled levels.
-      if (log.isLevelEnabled(name)) log[name](renamed(redactFields(fields)), redactText(message));
-    };
-  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }
 
 function renamed(fields: Record<string, unknown>): Record<string, unknown> {

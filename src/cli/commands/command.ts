@@ -6,7 +6,13 @@ import type { Given } from '../config/sources.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { OutputError } from '../../projections/output.ts';
 import { handleSignals, type StopSignal } from '../terminal/signals.ts';
-import { createTerminal, EXIT, reportFailure, type Terminal } from '../terminal/terminal.ts';
+import {
+  createTerminal,
+  EXIT,
+  reportFailure,
+  type FatalLine,
+  type Terminal,
+} from '../terminal/terminal.ts';
 
 export type Context = {
   readonly config: Config;
@@ -29,6 +35,8 @@ export type CommandOptions<O> = {
   readonly useRunFile?: (options: O) => boolean;
   /** Whether the command runs until a signal: it then ends with 0 within ten seconds, also during an outage. */
   readonly isDaemon?: (options: O) => boolean;
+  /** Writes the error that ends a daemon into its log. Default: it has no log. */
+  readonly fatalLine?: (options: O) => FatalLine | undefined;
 };
 
 /** Completes a command: adds the options of its settings and of all commands, its help and its work. */
@@ -37,7 +45,11 @@ export function register<O>(
   settings: readonly SettingName[],
   help: string,
   work: Work<O>,
-  { useRunFile = () => true, isDaemon = () => false }: CommandOptions<O> = {},
+  {
+    useRunFile = () => true,
+    isDaemon = () => false,
+    fatalLine = () => undefined,
+  }: CommandOptions<O> = {},
 ): void {
   for (const name of settings) {
     const value = name === 'store' ? 'STORE' : 'VALUE';
@@ -57,6 +69,7 @@ export function register<O>(
       return execute(options, work, {
         useRunFile: useRunFile(options),
         isDaemon: isDaemon(options),
+        fatal: fatalLine(options),
       });
     });
 }
@@ -76,7 +89,15 @@ const DAEMON_STOP_MS = 9_500;
 async function execute<O>(
   options: O & CommonOptions,
   work: Work<O>,
-  { useRunFile, isDaemon }: { readonly useRunFile: boolean; readonly isDaemon: boolean },
+  {
+    useRunFile,
+    isDaemon,
+    fatal,
+  }: {
+    readonly useRunFile: boolean;
+    readonly isDaemon: boolean;
+    readonly fatal: FatalLine | undefined;
+  },
 ): Promise<void> {
   const startedAt = performance.now();
   const json = options.json === true;
@@ -103,6 +124,7 @@ async function execute<O>(
     if (isDaemon) limit = endLater(terminal);
   };
   using _signals = handleSignals(onSignal);
+  using _errors = fatal && endAtUncaught(fatal, json);
   try {
     const config = loadConfig(options, process.env, { useRunFile });
     const context = { config, terminal, signal, wasInterrupted, startedAt };
@@ -110,11 +132,20 @@ async function execute<O>(
     terminal.endProgress();
   } catch (error) {
     if (isDaemon && signal.aborted && isCutShort(error, signal)) process.exitCode = EXIT.done;
-    else process.exitCode = wasInterrupted() ? EXIT.interrupted : reportFailure(error, json);
+    else process.exitCode = wasInterrupted() ? EXIT.interrupted : reportFailure(error, json, fatal);
   } finally {
     clearTimeout(patience);
     clearTimeout(limit);
   }
+}
+
+/** An error outside of any call ends a daemon too, with a line in its log. */
+function endAtUncaught(fatal: FatalLine, json: boolean): Disposable {
+  const end = (error: unknown): void => {
+    process.exit(reportFailure(error, json, fatal));
+  };
+  process.once('uncaughtException', end);
+  return { [Symbol.dispose]: () => void process.off('uncaughtException', end) };
 }
 
 /** Ends the process at its limit, whatever it waits for; the next start finds the unfinished work. */

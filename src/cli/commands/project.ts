@@ -1,7 +1,6 @@
 // `tocsin project`: runs the projection as a daemon, or once until the end of the log.
 import type { Command } from 'commander';
 import { sqliteReadModel } from '../../adapters/sqlite/read-model.ts';
-import { jsonLogger } from '../../adapters/logging/pino.ts';
 import { observedStore } from '../../adapters/telemetry/observed-store.ts';
 import { silentLogger } from '../../domain/ports/logger.ts';
 import type { RecoveryMode } from '../../projections/publisher/context.ts';
@@ -10,6 +9,7 @@ import { noTelemetry } from '../../domain/ports/telemetry.ts';
 import { openOutputProjector, openStore } from '../compose/compose.ts';
 import { watchHead } from '../compose/log-head.ts';
 import type { serveProjectorHealth } from '../compose/serve-health.ts';
+import { daemonLogger, fatalLine } from '../compose/daemon-logger.ts';
 import { openTelemetry } from '../compose/telemetry.ts';
 import { partBoard } from '../../kernel/processes/part-board.ts';
 import { EXIT, rate, secondsSince, type Terminal } from '../terminal/terminal.ts';
@@ -67,13 +67,16 @@ Examples:
   tocsin project --once --json
   tocsin project --standby --state var/standby.db`,
     project,
-    { isDaemon: ({ once }) => once !== true },
+    {
+      isDaemon: ({ once }) => once !== true,
+      fatalLine: ({ once }) => (once === true ? undefined : fatalLine(process.stdout)),
+    },
   );
 }
 
 const project: Work<Options> = async ({ config, terminal, signal, wasInterrupted }, options) => {
   const recoveryMode = recoveryModeOf(options);
-  const logger = options.once === true ? silentLogger : jsonLogger({ level: config.logLevel });
+  const logger = options.once === true ? silentLogger : daemonLogger(config);
   await using opened =
     options.once === true ? undefined : await openTelemetry(config, 'tocsin-projector');
   const telemetry = opened?.telemetry ?? noTelemetry;

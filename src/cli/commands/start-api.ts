@@ -1,6 +1,5 @@
 // `tocsin start --mode api`: the HTTP API on a store that runs already; any number of these may run.
 import { once } from 'node:events';
-import { jsonLogger } from '../../adapters/logging/pino.ts';
 import { observedStore } from '../../adapters/telemetry/observed-store.ts';
 import { readControl } from '../../kernel/control/control.ts';
 import { openProductKernel, openSealedStore } from '../compose/channels.ts';
@@ -10,6 +9,7 @@ import { evaluatorOver, openTasks } from '../compose/tasks.ts';
 import { withRetries } from '../compose/retries.ts';
 import { serveApi } from '../compose/serve-api.ts';
 import { serveStoreHealth } from '../compose/serve-health.ts';
+import { daemonLogger } from '../compose/daemon-logger.ts';
 import { openTelemetry } from '../compose/telemetry.ts';
 import { usageError } from '../config/usage-error.ts';
 import type { Work } from './command.ts';
@@ -21,7 +21,7 @@ export const startApi: Work<StartOptions> = async ({ config, signal }, options) 
     throw usageError('wrong_mode', '--mode api takes neither --once nor --standby', hint);
   }
   if (options.examples === true) throw examplesNeedAll();
-  const logger = jsonLogger({ level: config.logLevel });
+  const logger = daemonLogger(config);
   const board = partBoard(['api', 'appends'], logger);
   const report = board.reportOf('api');
   await using opened = await openTelemetry(config, 'tocsin-api');

@@ -1,5 +1,4 @@
 // `tocsin start --mode worker|projector`: one part, on servers that run already.
-import { jsonLogger } from '../../adapters/logging/pino.ts';
 import { observedStore } from '../../adapters/telemetry/observed-store.ts';
 import { sqliteReadModel } from '../../adapters/sqlite/read-model.ts';
 import { openProductKernel, openSealedStore } from '../compose/channels.ts';
@@ -19,6 +18,7 @@ import { partBoard } from '../../kernel/processes/part-board.ts';
 import { runTogether } from '../../domain/core/signals.ts';
 import { watchHead } from '../compose/log-head.ts';
 import { serveProjectorHealth } from '../compose/serve-health.ts';
+import { daemonLogger } from '../compose/daemon-logger.ts';
 import { openTelemetry } from '../compose/telemetry.ts';
 import { usageError } from '../config/usage-error.ts';
 import { EXIT } from '../terminal/terminal.ts';
@@ -36,7 +36,7 @@ export const startPart: CommandWork<StartOptions> = async ({ config, signal }, o
   if (options.examples === true) throw examplesNeedAll();
   const { mode } = options;
   const who = `tocsin start --mode ${mode}`;
-  const logger = jsonLogger({ level: config.logLevel });
+  const logger = daemonLogger(config);
   const isWorker = mode === 'worker';
   const board = partBoard(isWorker ? ['nats', 'worker'] : ['nats'], logger);
   const workers: Worker[] = [];

@@ -6,6 +6,7 @@ import {
   TASK_SETTINGS,
   TELEMETRY_SETTINGS,
 } from '../config/settings.ts';
+import { fatalLine } from '../compose/daemon-logger.ts';
 import { EXIT } from '../terminal/terminal.ts';
 import { register, type Work } from './command.ts';
 import { MODES, type StartOptions } from './start-options.ts';
@@ -67,7 +68,11 @@ Examples:
   TOCSIN_NATS=nats://127.0.0.1:4222 tocsin start`,
     start,
     // Mode all starts its own servers.
-    { useRunFile: ({ mode }) => mode !== 'all', isDaemon: ({ once }) => once !== true },
+    {
+      useRunFile: ({ mode }) => mode !== 'all',
+      isDaemon: ({ once }) => once !== true,
+      fatalLine: ({ mode }) => (mode === 'all' ? undefined : fatalLine(process.stdout)),
+    },
   );
 }
 

@@ -5,8 +5,8 @@ import {
   SERVER_VERSIONS,
   type ServerVersion,
 } from '../../adapters/eventstore/front/server-version.ts';
-import { jsonLogger } from '../../adapters/logging/pino.ts';
 import { embeddedFile } from '../compose/compose.ts';
+import { daemonLogger, fatalLine } from '../compose/daemon-logger.ts';
 import { openTelemetry } from '../compose/telemetry.ts';
 import { readTextFile, usageError } from '../config/usage-error.ts';
 import { parseAddress } from '../config/values.ts';
@@ -57,7 +57,7 @@ Examples:
   tocsin store --store embedded:var/store.db
   tocsin raise --store 'esdb://127.0.0.1:2113?tls=false' --file triggers.ndjson`,
     serveStore,
-    { useRunFile: () => false, isDaemon: () => true },
+    { useRunFile: () => false, isDaemon: () => true, fatalLine: () => fatalLine(process.stderr) },
   );
   storeCopyCommand(command);
   storeAclCommand(command);
@@ -79,7 +79,7 @@ const serveStore: Work<Options> = async ({ config, terminal, signal }, options) 
     allowRemote: options.allowRemote === true,
     token: token === '' ? undefined : token,
     tls: tlsOf(options),
-    logger: jsonLogger({ level: config.logLevel, destination: process.stderr }),
+    logger: daemonLogger(config, { destination: process.stderr }),
   });
   terminal.print({ event: 'serving', url: front.url });
   terminal.say(`Serving ${config.store} at ${front.url}; Ctrl-C stops.`);

@@ -70,10 +70,14 @@ export function toJson(document: object): string {
   return escapeControls(text);
 }
 
+/** Writes the error that ends a process into its log. */
+export type FatalLine = (failure: TocsinError) => void;
+
 /** Reports an error as text or as JSON. @returns the exit code: a missing right is a wrong configuration to a command */
-export function reportFailure(error: unknown, json: boolean): number {
+export function reportFailure(error: unknown, json: boolean, fatal?: FatalLine): number {
   const failure = asTocsinError(error);
   const { code, message, hint, kind } = failure;
+  fatal?.(failure);
   if (json) process.stdout.write(`${toJson(problemOf(failure))}\n`);
   else process.stderr.write(`error: ${escapeControls(message)}\n${escapeControls(hint)}\n`);
   if (kind === 'internal' && process.env['TOCSIN_DEBUG'] !== undefined && error instanceof Error) {
