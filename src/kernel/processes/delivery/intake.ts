@@ -3,13 +3,8 @@
 import { z } from 'zod';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import { deliveryStream } from '../../../domain/delivery/stream.ts';
-import { silentLogger, type Logger } from '../../../domain/ports/logger.ts';
-import {
-  childSpan,
-  noTelemetry,
-  traceparentOf,
-  type Telemetry,
-} from '../../../domain/ports/telemetry.ts';
+import { silentLogger } from '../../../domain/ports/logger.ts';
+import { childSpan, noTelemetry, traceparentOf } from '../../../domain/ports/telemetry.ts';
 import type {
   RequestMessage,
   RequestStream,
@@ -18,35 +13,21 @@ import type {
 } from './request-queue.ts';
 import { readControl } from '../../control/control.ts';
 import { silentReport, type Process, type ProcessReport } from '../due/process.ts';
-import type { LetThrough } from '../../../projections/audit/reading/ports.ts';
 import { isOver } from '../../../domain/core/signals.ts';
 import { changeDelivery, type DeliveryContext } from './delivery-decider.ts';
 import type { DeliveryIndex } from './delivery-index.ts';
-import { judge, type Evidence, type Forgery } from './genuine.ts';
+import { judgeInTime, refuse, type ForgeryOptions, type Waiting } from './forged-messages.ts';
 import { recoverPassed, type PassedOptions } from './passed-requests.ts';
 import { readRequest, type FoundRequest } from './read-request.ts';
 
-export type IntakeOptions = DeliveryContext & {
-  readonly kernel: string;
-  readonly requests: RequestQueue;
-  /** Finds requests that the queue has passed without a record. */
-  readonly passed?: Pick<PassedOptions, 'index'> | undefined;
-  /** Tells which requests were let through. */
-  readonly letThrough?: LetThrough | undefined;
-  /** Has the deliveries, and counts forged messages. */
-  readonly list?: Pick<DeliveryIndex, 'get' | 'addForged'> | undefined;
-  /** The keys that projector and worker share. */
-  readonly keys?: Evidence['keys'];
-  readonly logger?: Logger | undefined;
-  readonly telemetry?: Telemetry | undefined;
-};
-
-/** How long a message waits for its verdict in one try, and in all: a stopped projection must not stop deliveries. */
-const VERDICT_WAIT_MS = 1_000;
-const VERDICT_WAIT_IN_ALL_MS = 60_000;
-const FIRST_PAUSE_MS = 5;
-/** Messages that are remembered as waiting; an older one begins to wait again. */
-const MAX_WAITING = 10_000;
+export type IntakeOptions = DeliveryContext &
+  ForgeryOptions & {
+    readonly requests: RequestQueue;
+    /** Finds requests that the queue has passed without a record. */
+    readonly passed?: Pick<PassedOptions, 'index'> | undefined;
+    /** Has the deliveries, and counts forged messages. */
+    readonly list?: Pick<DeliveryIndex, 'get' | 'addForged'> | undefined;
+  };
 
 /** The headers that locate a request; all other facts are read from the log. */
 const RequestHeaders = z.object({
@@ -102,9 +83,6 @@ async function recover(
   }
 }
 
-/** When messages whose verdict is not known came first, by sequence; in milliseconds of the runtime. */
-type Waiting = Map<bigint, number>;
-
 /** Takes one message in: the log decides whether its request is real, and evidence whether it was let through. */
 export async function intakeMessage(
   options: IntakeOptions,
@@ -130,46 +108,6 @@ export async function intakeMessage(
   if (judgement !== 'genuine') return refuse(options, message, id, judgement);
   await accept(options, found.value);
   return 'ack';
-}
-
-/** The projector publishes a message and commits its verdict right afterwards, so a verdict may be a moment away. */
-async function judgeInTime(
-  options: IntakeOptions,
-  message: RequestMessage,
-  found: FoundRequest,
-  signal: AbortSignal | undefined,
-  waiting: Waiting,
-): Promise<'genuine' | 'undecided' | Forgery> {
-  const { store, kernel, keys, letThrough, runtime } = options;
-  const evidence = { keys, letThrough };
-  const control = (): ReturnType<typeof readControl> => readControl(store, kernel);
-  const startedAt = runtime.elapsed();
-  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs *= 2) {
-    const since = waiting.get(message.sequence) ?? startedAt;
-    const mayWait = runtime.elapsed() - since < VERDICT_WAIT_IN_ALL_MS;
-    const judgement = await judge(message, found, evidence, control, mayWait);
-    if (judgement !== 'undecided' || signal?.aborted === true) return judgement;
-    if (runtime.elapsed() - startedAt >= VERDICT_WAIT_MS) {
-      if (waiting.size < MAX_WAITING) waiting.set(message.sequence, since);
-      return judgement;
-    }
-    await runtime.pause(pauseMs, signal);
-  }
-}
-
-function refuse(
-  options: IntakeOptions,
-  { sequence, subject }: RequestMessage,
-  notificationId: string,
-  reason: Forgery,
-): Acknowledgement {
-  const { list, logger = silentLogger, runtime } = options;
-  list?.addForged({ sequence, notificationId, reason, at: runtime.now() });
-  logger.error(
-    { sequence: String(sequence), subject, notificationId, reason },
-    'the projector has not sent this message, and nothing is sent for it: see who may publish into the stream',
-  );
-  return 'term';
 }
 
 /** Creates the delivery record of a request, unless it exists. @returns true when it was created */
