@@ -5,7 +5,12 @@ import { z } from 'zod';
 import { MetadataSchema, quickMetadata } from '../../src/domain/core/envelope.ts';
 import { formatInstant, MAX_INSTANT, parseInstant } from '../../src/domain/core/instants.ts';
 import { TRIGGER_EVENTS, quickRaised } from '../../src/domain/trigger/events.ts';
+import { IDEMPOTENCY_EVENTS, quickClaimed } from '../../src/domain/idempotency/events.ts';
+import { quickEncoder } from '../../src/domain/core/quick-encode.ts';
+import { quickOffered } from '../../src/domain/preview/events.ts';
 import { quickRequested } from '../../src/domain/notification/events.ts';
+
+const SCHEMAS = { ...TRIGGER_EVENTS, ...IDEMPOTENCY_EVENTS };
 
 const AT = '2026-04-30T02:17:42.000Z';
 
@@ -35,6 +40,24 @@ const requested = {
   expiresAt: AT,
   mock: false,
   personal: { summary: 'An essay.', fallbackText: '' },
+};
+const offered = {
+  triggerId: 'ast_1',
+  occurrence: 1,
+  previewId: 'asp_1',
+  userId: '42',
+  kind: 'reminder',
+  offeredAt: AT,
+  expiresAt: AT,
+  personal: { summary: 'An essay.' },
+};
+const { triggerId: _id, dedupeKey: _key, ...requestOnly } = raised;
+const claimed = {
+  ...requestOnly,
+  requestHash: 'a'.repeat(64),
+  triggerStream: 'tocsin.trigger-1',
+  idempotencyKey: 'k',
+  personal: { payload: { title: 'Essay' }, salt: 's'.repeat(22) },
 };
 const metadata = {
   schemaVersion: 1,
@@ -111,9 +134,13 @@ function changed(fields: Readonly<Record<string, unknown>>) {
 describe.each([
   ['TriggerRaised', raised, quickRaised],
   ['NotificationRequested', requested, quickRequested],
+  ['PreviewOffered', offered, quickOffered],
+  ['IdempotencyClaimed', claimed, quickClaimed],
 ] as const)('the quick reader of %s', (type, fields, quick) => {
+  const schema = SCHEMAS[type];
+
   it('reads data as Tocsin writes it', () => {
-    expect(quick(fields)).toStrictEqual(TRIGGER_EVENTS[type].parse(fields));
+    expect(quick(fields)).toStrictEqual(schema.parse(fields));
     expect(quick(fields)).toBeDefined();
   });
 
@@ -122,10 +149,41 @@ describe.each([
       fc.property(changed(fields), (data) => {
         const answer = quick(data);
         if (answer === undefined) return;
-        expect(TRIGGER_EVENTS[type].safeParse(data)).toStrictEqual({ success: true, data: answer });
+        expect(schema.safeParse(data)).toStrictEqual({ success: true, data: answer });
       }),
       { numRuns: 500 },
     );
+  });
+});
+
+describe('an encoder that is planned from a schema', () => {
+  const cases = [
+    [TRIGGER_EVENTS.TriggerRaised, raised],
+    [TRIGGER_EVENTS.NotificationRequested, requested],
+    [TRIGGER_EVENTS.PreviewOffered, offered],
+    [IDEMPOTENCY_EVENTS.IdempotencyClaimed, claimed],
+  ] as const;
+
+  it.each(cases)('writes what the schema writes, in the same order', (schema, fields) => {
+    const encode = quickEncoder(schema);
+    fc.assert(
+      fc.property(changed(fields), fc.boolean(), (data, withUndefined) => {
+        const parsed = schema.safeParse(data);
+        if (!parsed.success) return;
+        const value = withUndefined ? { jobId: undefined, ...parsed.data } : parsed.data;
+        const encoded = encode(value);
+        if (encoded === undefined) return;
+        expect(JSON.stringify(encoded)).toBe(JSON.stringify(z.encode(schema, parsed.data)));
+      }),
+    );
+    expect(encode(schema.parse(fields))).toBeDefined();
+  });
+
+  it('leaves values to the schema that are no instants', () => {
+    for (const requestedAt of [NaN, -1, 1.5, MAX_INSTANT + 1, '2026']) {
+      const value = { ...TRIGGER_EVENTS.TriggerRaised.parse(raised), requestedAt };
+      expect(quickEncoder(TRIGGER_EVENTS.TriggerRaised)(value)).toBeUndefined();
+    }
   });
 });
 

@@ -2,7 +2,13 @@
 // this codec, so that none of them skips an upcaster.
 import { z } from 'zod';
 import { isJson, isJsonObject, type Json, type JsonObject } from './json.ts';
-import { MetadataSchema, quickMetadata, type EventMetadata } from './envelope.ts';
+import {
+  MetadataSchema,
+  quickEncodeMetadata,
+  quickMetadata,
+  type EventMetadata,
+} from './envelope.ts';
+import { quickEncoder } from './quick-encode.ts';
 import { withoutSeal } from './personal.ts';
 import type { EventToAppend, RecordedEvent } from './recorded-event.ts';
 import { err, ok, type Result } from './result.ts';
@@ -64,12 +70,21 @@ export function createCodec<S extends EventSchemas>(
   { quick = {}, upcasters = {}, mustUnderstand = [] }: CodecOptions<EventOf<S>> = {},
 ): Codec<EventOf<S>> {
   const byType = new Map(Object.entries(schemas));
+  const encoders = new Map(
+    Object.entries(schemas).map(([type, schema]) => [type, quickEncoder(schema)]),
+  );
   const encodeMetadata = metadataEncoder();
   const readers = new Map<string, (data: JsonObject) => unknown>(Object.entries(quick));
   const upcastersOf = new Map<string, readonly Upcaster[]>(Object.entries(upcasters));
   const marked: ReadonlySet<string> = new Set(mustUnderstand);
   const isEvent = (event: { type: string; data: unknown }): event is EventOf<S> =>
     byType.has(event.type);
+  /** Only for types with a quick reader, which checks the result. */
+  const encodeQuickly = (type: string, data: unknown): JsonObject | undefined => {
+    const read = readers.get(type);
+    const encoded = read === undefined ? undefined : encoders.get(type)?.(data);
+    return isJsonObject(encoded) && read?.(encoded) !== undefined ? encoded : undefined;
+  };
 
   return {
     decode(recorded) {
@@ -105,12 +120,8 @@ export function createCodec<S extends EventSchemas>(
       return {
         id,
         type,
-        data: encodeObject(schema, data),
-        metadata: {
-          ...encodeMetadata(metadata),
-          schemaVersion,
-          ...(marked.has(type) ? { mustUnderstand: true } : {}),
-        },
+        data: encodeQuickly(type, data) ?? encodeObject(schema, data),
+        metadata: encodeMetadata(metadata, schemaVersion, marked.has(type)),
       };
     },
   };
@@ -154,15 +165,18 @@ function encodeObject(schema: z.ZodType, value: unknown): JsonObject {
   return encoded;
 }
 
-/** All events of an append share one metadata object; it is encoded once. */
-function metadataEncoder(): (metadata: EventMetadata) => JsonObject {
-  let last: { readonly metadata: EventMetadata; readonly encoded: JsonObject } | undefined;
-  return (metadata) => {
-    if (last?.metadata !== metadata) {
-      const encoded = encodeObject(MetadataSchema, { ...metadata, schemaVersion: 1 });
-      last = { metadata, encoded };
+/** The events of an append share their metadata: they are encoded once, as one object. */
+function metadataEncoder() {
+  let last: { readonly metadata: EventMetadata; readonly version: number } | undefined;
+  let encoded: JsonObject = {};
+  return (metadata: EventMetadata, version: number, isMarked: boolean): JsonObject => {
+    if (last?.metadata !== metadata || last.version !== version) {
+      last = { metadata, version };
+      encoded =
+        quickEncodeMetadata(metadata, version) ??
+        encodeObject(MetadataSchema, { ...metadata, schemaVersion: version });
     }
-    return last.encoded;
+    return isMarked ? { ...encoded, mustUnderstand: true } : encoded;
   };
 }
 

@@ -1,7 +1,7 @@
 // The metadata of stored events, and the zod schemas that the schemas of stored data share.
 import { z } from 'zod';
 import { formatInstant, MAX_INSTANT, parseInstant, type Instant } from './instants.ts';
-import { isCleanText, jsonFault, type Json } from './json.ts';
+import { isCleanText, jsonFault, type Json, type JsonObject } from './json.ts';
 import { formatPosition, parsePosition } from './positions.ts';
 import { isCount, isFields, isOptionalText, isText, quickInstant } from './quick.ts';
 
@@ -103,3 +103,23 @@ export type EventMetadata = {
   readonly traceparent?: string | undefined;
   readonly actor?: string | undefined;
 };
+
+/** Encodes metadata without {@link MetadataSchema}; `undefined` leaves it to the schema. */
+export function quickEncodeMetadata(
+  metadata: EventMetadata,
+  schemaVersion: number,
+): JsonObject | undefined {
+  for (const key in metadata) if (!METADATA_FIELDS.has(key)) return undefined;
+  const { recordedAt, correlationId, causationId, commandId, traceparent, actor } = metadata;
+  if (!Number.isInteger(recordedAt) || recordedAt < 0 || recordedAt > MAX_INSTANT) return undefined;
+  const encoded = {
+    schemaVersion,
+    recordedAt: formatInstant(recordedAt),
+    correlationId,
+    causationId,
+    commandId,
+    ...(traceparent === undefined ? {} : { traceparent }),
+    ...(actor === undefined ? {} : { actor }),
+  };
+  return quickMetadata(encoded) === undefined ? undefined : encoded;
+}

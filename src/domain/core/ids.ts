@@ -1,17 +1,39 @@
 // Ids and stream names. Each has a test vector in test/domain/vectors.test.ts: a change makes existing
 // logs unreadable.
-import { parse as uuidToBytes, v5, validate } from 'uuid';
+import { parse as uuidToBytes, validate } from 'uuid';
 import { joinKey } from './keys.ts';
+import { paddedSize, sha1 } from './sha1.ts';
 import type { UserId } from './identity.ts';
 
 export const TOCSIN_NAMESPACE = '6f1c5a0e-3b52-5c7e-9d4a-7a2f4e0b8c11';
 
-// As bytes: the package would parse text again for every id, which is most of an id's cost.
-const namespaceBytes = uuidToBytes(TOCSIN_NAMESPACE);
+/** The namespace, followed by the key and room for the hash's padding. */
+let name = new Uint8Array(1024);
+name.set(uuidToBytes(TOCSIN_NAMESPACE));
+const NAMESPACE_BYTES = 16;
 const encoder = new TextEncoder();
 
+/** The UUIDv5 of a key under Tocsin's namespace. */
 export function uuidOfKey(key: string): string {
-  return v5(encoder.encode(key), namespaceBytes);
+  // A UTF-16 unit has at most three bytes in UTF-8.
+  const most = paddedSize(NAMESPACE_BYTES + key.length * 3);
+  if (most > name.length) {
+    const larger = new Uint8Array(2 * most);
+    larger.set(name.subarray(0, NAMESPACE_BYTES));
+    name = larger;
+  }
+  const { written } = encoder.encodeInto(key, name.subarray(NAMESPACE_BYTES));
+  const [a = 0, b = 0, c = 0, d = 0] = sha1(name, NAMESPACE_BYTES + written);
+  const [first, second] = [hexOf(a), hexOf((b & 0xffff_0fff) | 0x5000)];
+  const [third, fourth] = [hexOf((c & 0x3fff_ffff) | 0x8000_0000), hexOf(d)];
+  return `${first}-${second.slice(0, 4)}-${second.slice(4)}-${third.slice(0, 4)}-${third.slice(4)}${fourth}`;
+}
+
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
+function hexOf(word: number): string {
+  const [high = '', upper = ''] = [HEX[word >>> 24], HEX[(word >>> 16) & 0xff]];
+  return `${high}${upper}${HEX[(word >>> 8) & 0xff] ?? ''}${HEX[word & 0xff] ?? ''}`;
 }
 
 /** The default name of a kernel; stream names start with it. */
@@ -101,9 +123,17 @@ export function keyedCommandId(
 
 /** `ast_{pp}{32 hex of the stream's uuid}_{occurrence}`; the same tail for previews. */
 export function occurrenceId(prefix: 'ast' | 'asp', stream: string, occurrence: number): string {
+  // The ids of one stream come in a row, so the last tail is kept.
+  if (lastTail?.stream !== stream) lastTail = { stream, tail: tailOf(stream) };
+  return `${prefix}_${lastTail.tail}_${occurrence}`;
+}
+
+let lastTail: { readonly stream: string; readonly tail: string } | undefined;
+
+function tailOf(stream: string): string {
   const match = /-([0-9a-f]{2})-([0-9a-f-]{36})$/.exec(stream);
   if (match === null) throw new RangeError(`not a user's stream: ${stream}`);
-  return `${prefix}_${match[1] ?? ''}${(match[2] ?? '').replaceAll('-', '')}_${occurrence}`;
+  return `${match[1] ?? ''}${(match[2] ?? '').replaceAll('-', '')}`;
 }
 
 /** The stream and occurrence of an `ast_` or `asp_` id; `undefined` for other text. */

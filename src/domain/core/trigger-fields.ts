@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { InstantCodec, JsonSchema, textUpTo } from './envelope.ts';
 import { isStoredId, StoredIdSchema } from './identity.ts';
-import { isCount, isText } from './quick.ts';
+import { isCount, isOneOf, isOptionalText, isText, quickInstant } from './quick.ts';
 import { SEVERITIES } from './severity.ts';
 import { ChannelSchema, isName, NameSchema } from './vocabulary.ts';
 
@@ -39,6 +39,29 @@ export const requestFields = {
 
 /** Text from the host's code or from a user, for people to read; it may contain personal data. */
 export const DetailSchema = z.object({ detail: textUpTo(512).optional() });
+
+const RARE = ['mockNow', 'quiet', 'scopeKey', 'channel'] as const;
+
+/** {@link requestFields} of stored data except `personal`; `undefined` leaves the data to the schema. */
+export function quickRequestFields(data: Readonly<Record<string, unknown>>) {
+  const { userId, triggerType, targetType, targetId, traceId, source, severity } = data;
+  const { feedbackId, idempotencyKey, jobId } = data;
+  const requestedAt = quickInstant(data['requestedAt']);
+  if (requestedAt === undefined || !isStoredId(userId) || !isStoredId(targetId)) return undefined;
+  if (!isName(triggerType) || !isName(targetType) || !isName(source)) return undefined;
+  if (!isText(traceId, 64) || !isOptionalText(feedbackId, 128)) return undefined;
+  if (!isOptionalText(idempotencyKey, 191) || !isOptionalText(jobId, 64)) return undefined;
+  // Rare fields: the schema reads these events.
+  if (RARE.some((field) => data[field] !== undefined)) return undefined;
+  if (severity !== undefined && !isOneOf(severity, SEVERITIES)) return undefined;
+  return {
+    ...{ userId, triggerType, targetType, targetId, traceId, source, requestedAt },
+    ...(feedbackId === undefined ? {} : { feedbackId }),
+    ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+    ...(jobId === undefined ? {} : { jobId }),
+    ...(severity === undefined ? {} : { severity }),
+  };
+}
 
 /** {@link occurrenceFields}, {@link targetFields}, user and trace of stored data (see quick.ts). */
 export function quickTriggerFields(data: Readonly<Record<string, unknown>>) {

@@ -4,9 +4,11 @@ import { z } from 'zod';
 import { createCodec, type EventOf } from '../core/codec.ts';
 import { textUpTo } from '../core/envelope.ts';
 import { userStream } from '../core/ids.ts';
+import { isJson } from '../core/json.ts';
 import { joinKey, taggedKeyPart } from '../core/keys.ts';
 import { SaltSchema } from '../core/personal.ts';
-import { requestFields } from '../core/trigger-fields.ts';
+import { isCount, isFields, isText } from '../core/quick.ts';
+import { quickRequestFields, requestFields } from '../core/trigger-fields.ts';
 import type { RaiseRequest } from '../trigger/commands.ts';
 
 export const IDEMPOTENCY_EVENTS = {
@@ -28,7 +30,35 @@ export type IdempotencyEvent = EventOf<typeof IDEMPOTENCY_EVENTS>;
 
 export type Claim = IdempotencyEvent['data'];
 
-export const idempotencyCodec = createCodec(IDEMPOTENCY_EVENTS);
+const HASH = /^[0-9a-f]{64}$/;
+const SALT = /^[A-Za-z0-9_-]{22}$/;
+
+/** Reads `IdempotencyClaimed` without its schema (see ../core/quick.ts). */
+export function quickClaimed(data: Readonly<Record<string, unknown>>): Claim | undefined {
+  const fields = quickRequestFields(data);
+  const { requestHash, triggerStream, occurrence, idempotencyKey, personal } = data;
+  if (fields === undefined || !isCount(occurrence) || !isText(triggerStream, 512)) return undefined;
+  if (typeof requestHash !== 'string' || !HASH.test(requestHash)) return undefined;
+  if (!isText(idempotencyKey, 191) || !isFields(personal)) return undefined;
+  const { payload, salt } = personal;
+  if (payload !== undefined && !isJson(payload)) return undefined;
+  if (salt !== undefined && (typeof salt !== 'string' || !SALT.test(salt))) return undefined;
+  return {
+    ...fields,
+    requestHash,
+    triggerStream,
+    occurrence,
+    idempotencyKey,
+    personal: {
+      ...(payload === undefined ? {} : { payload }),
+      ...(salt === undefined ? {} : { salt }),
+    },
+  };
+}
+
+export const idempotencyCodec = createCodec(IDEMPOTENCY_EVENTS, {
+  quick: { IdempotencyClaimed: quickClaimed },
+});
 
 export function idempotencyStream(
   kernel: string,

@@ -2,7 +2,8 @@
 import { z } from 'zod';
 import type { EventData, EventOf } from '../core/codec.ts';
 import { InstantCodec, JsonSchema, textUpTo } from '../core/envelope.ts';
-import { StoredIdSchema } from '../core/identity.ts';
+import { isStoredId, StoredIdSchema } from '../core/identity.ts';
+import { isCount, isFields, isOneOf, isText, quickInstant } from '../core/quick.ts';
 import { SaltSchema } from '../core/personal.ts';
 import { DetailSchema, occurrenceFields } from '../core/trigger-fields.ts';
 import { CodeSchema } from '../core/vocabulary.ts';
@@ -76,6 +77,27 @@ export const PREVIEW_EVENTS = {
     personal: DetailSchema.optional(),
   }),
 };
+
+/** Reads `PreviewOffered` without its schema (see ../core/quick.ts). */
+export function quickOffered(
+  data: Readonly<Record<string, unknown>>,
+): z.output<(typeof PREVIEW_EVENTS)['PreviewOffered']> | undefined {
+  const { triggerId, occurrence, previewId, userId, kind, linksRemoved, personal } = data;
+  const offeredAt = quickInstant(data['offeredAt']);
+  const expiresAt = quickInstant(data['expiresAt']);
+  if (offeredAt === undefined || expiresAt === undefined || !isFields(personal)) return undefined;
+  if (!isText(triggerId, 128) || !isCount(occurrence) || !isText(previewId, 128)) return undefined;
+  if (!isStoredId(userId) || !isOneOf(kind, PREVIEW_KINDS)) return undefined;
+  // The schema reads offers with candidates.
+  const { candidateId, baseVersion } = data;
+  const { summary, candidates, snapshot } = personal;
+  const rare = [candidateId, baseVersion, linksRemoved, candidates, snapshot];
+  if (rare.some((field) => field !== undefined) || typeof summary !== 'string') return undefined;
+  return {
+    ...{ triggerId, occurrence, previewId, userId, kind, offeredAt, expiresAt },
+    personal: { summary },
+  };
+}
 
 export type PreviewEvent = EventOf<typeof PREVIEW_EVENTS>;
 

@@ -4,17 +4,16 @@ import { z } from 'zod';
 import { createCodec, type EventData, type EventOf } from '../core/codec.ts';
 import { InstantCodec, textUpTo } from '../core/envelope.ts';
 import { isJson } from '../core/json.ts';
-import { isFields, isOneOf, isOptionalText, isText, quickInstant } from '../core/quick.ts';
+import { isCount, isFields, isOneOf, isText } from '../core/quick.ts';
 import {
   DetailSchema,
   occurrenceFields,
-  quickTriggerFields,
+  quickRequestFields,
   requestFields,
 } from '../core/trigger-fields.ts';
-import { CodeSchema, isName, NameSchema, RAISED_CONTRACTS } from '../core/vocabulary.ts';
-import { SEVERITIES } from '../core/severity.ts';
+import { CodeSchema, NameSchema, RAISED_CONTRACTS } from '../core/vocabulary.ts';
 import { NotificationRequested, quickRequested } from '../notification/events.ts';
-import { PREVIEW_EVENTS } from '../preview/events.ts';
+import { PREVIEW_EVENTS, quickOffered } from '../preview/events.ts';
 
 /** Two percent-encoded ids of 128 characters, two names and an instant. */
 export const MAX_DEDUPE_KEY = 1024;
@@ -56,40 +55,31 @@ export type TriggerEvent = EventOf<typeof TRIGGER_EVENTS>;
 
 export type TriggerEventData<T extends TriggerEvent['type']> = EventData<TriggerEvent, T>;
 
-const RARE = ['mockNow', 'quiet', 'scopeKey', 'channel'] as const;
-
 /** Reads `TriggerRaised` without its schema (see ../core/quick.ts): every log is full of this event. */
 export function quickRaised(data: Readonly<Record<string, unknown>>) {
-  const fields = quickTriggerFields(data);
-  const requestedAt = quickInstant(data['requestedAt']);
-  const { source, feedbackId, idempotencyKey, jobId, dedupeKey, contract, severity, personal } =
-    data;
-  if (fields === undefined || requestedAt === undefined) return undefined;
-  if (!isName(source) || !isText(dedupeKey, MAX_DEDUPE_KEY)) return undefined;
+  const fields = quickRequestFields(data);
+  const { triggerId, occurrence, dedupeKey, contract, personal } = data;
+  if (fields === undefined || !isText(triggerId, 128) || !isCount(occurrence)) return undefined;
+  if (!isText(dedupeKey, MAX_DEDUPE_KEY)) return undefined;
   if (contract !== undefined && !isOneOf(contract, RAISED_CONTRACTS)) return undefined;
-  if (!isOptionalText(feedbackId, 128) || !isOptionalText(idempotencyKey, 191)) return undefined;
-  if (!isOptionalText(jobId, 64)) return undefined;
-  // Rare fields: the schema reads these events.
-  if (RARE.some((field) => data[field] !== undefined)) return undefined;
-  if (severity !== undefined && !isOneOf(severity, SEVERITIES)) return undefined;
   if (!isFields(personal)) return undefined;
   const { payload } = personal;
   if (payload !== undefined && !isJson(payload)) return undefined;
   return {
+    triggerId,
+    occurrence,
     ...fields,
-    source,
     dedupeKey,
-    requestedAt,
     personal: payload === undefined ? {} : { payload },
     ...(contract === undefined ? {} : { contract }),
-    ...(feedbackId === undefined ? {} : { feedbackId }),
-    ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
-    ...(jobId === undefined ? {} : { jobId }),
-    ...(severity === undefined ? {} : { severity }),
   };
 }
 
 export const triggerCodec = createCodec(TRIGGER_EVENTS, {
-  quick: { TriggerRaised: quickRaised, NotificationRequested: quickRequested },
+  quick: {
+    TriggerRaised: quickRaised,
+    PreviewOffered: quickOffered,
+    NotificationRequested: quickRequested,
+  },
   mustUnderstand: ['TriggerCancelled'],
 });

@@ -2,7 +2,12 @@
 // settings, so that a log can move between stores.
 import { isUuid } from '../../../domain/core/ids.ts';
 import type { EventToAppend } from '../../../domain/core/recorded-event.ts';
-import { isCleanText, MAX_STORED_DEPTH, nestsDeeperThan } from '../../../domain/core/json.ts';
+import {
+  isCleanText,
+  MAX_STORED_DEPTH,
+  nestsDeeperThan,
+  type JsonObject,
+} from '../../../domain/core/json.ts';
 import type {
   AppendRefusal,
   AppendResult,
@@ -59,10 +64,11 @@ export function encodeAppend(
   const fault = streamFault(stream) ?? expectedFault(expected);
   if (fault !== undefined) return refused('invalid_argument', fault);
   const encoded: JsonEvent[] = [];
+  const encodeMetadata = metadataEncoder();
   const ids = new Set<string>();
   let bytes = 0;
   for (const event of events) {
-    const result = encodeEvent(event);
+    const result = encodeEvent(event, encodeMetadata(event.metadata));
     if (typeof result === 'string') return refused('invalid_argument', result);
     if (ids.has(result.id)) {
       return refused('invalid_argument', `the append has the event id ${result.id} twice`);
@@ -94,13 +100,21 @@ function expectedFault(expected: ExpectedRevision): string | undefined {
     : `the expected revision ${expected} is not a revision`;
 }
 
-function encodeEvent(event: EventToAppend): JsonEvent | string {
+/** The events of an append mostly share one metadata object, which is encoded once. */
+function metadataEncoder(): (metadata: JsonObject) => string | undefined {
+  let last: { readonly metadata: JsonObject; readonly text: string | undefined } | undefined;
+  return (metadata) => {
+    if (last?.metadata !== metadata) last = { metadata, text: encodeJson(metadata) };
+    return last.text;
+  };
+}
+
+function encodeEvent(event: EventToAppend, metadata: string | undefined): JsonEvent | string {
   const { id, type } = event;
   if (!isUuid(id) || id === NIL_UUID) return `the event id ${id} is not a UUID`;
   if (type === '') return 'an event type is empty';
   if (!isCleanText(type)) return 'an event type has a NUL character or a lone surrogate';
   const data = encodeJson(event.data);
-  const metadata = encodeJson(event.metadata);
   if (data === undefined || metadata === undefined) {
     const what = data === undefined ? 'the data' : 'the metadata';
     return `${what} of event ${id} is not a JSON object of at most ${MAX_STORED_DEPTH} levels`;
