@@ -224,16 +224,61 @@ const DEADLINES: Readonly<Record<string, () => readonly [6 | 7, bigint, bigint?]
   'deadline (duration) 2^62 s': () => [7, 2n ** 62n],
 };
 
-/** The deadlines and the forms of ids; appends that were sent after them are part of bad-batch already. */
+/** The deadlines, the forms of ids, and correlation ids that are used again. */
 export async function badBatch2(client: Client, recording: Recording): Promise<Case[]> {
   return Promise.all(
     rowsIn(recording['cases']).flatMap((row, n) => {
       const name = textIn(row, 'sent');
       const parts = partsNamed(name, `odd-${n}`);
-      if (parts === undefined) return [];
+      if (parts === undefined) return [repeatedId(client, row, name, `repeated-${n}`)];
       return [oddCase(client, row, name, parts)];
     }),
   );
+}
+
+/** What is sent first in the cases that use its correlation id again for a good append. */
+const BEFORE: Readonly<Record<string, Bad>> = {
+  'malformed event id, then a good append with the same correlation id': event({
+    id: uuidText('not-a-uuid'),
+  }),
+  'nil event id, then a good append with the same correlation id': event({ id: uuidText(NIL) }),
+  'a good append, then another with the same correlation id after its answer': event({}),
+  'the first part of two with a malformed id, 3 s, then a good append with the same correlation id':
+    (stream, id) => [unfinished(stream, id, { id: uuidText('not-a-uuid') })],
+  'a part never final, answered after its 2 s, then a good append with the same correlation id': (
+    stream,
+    id,
+  ) => [unfinished(stream, id, {})],
+};
+
+function unfinished(stream: string, id: string, change: Parameters<typeof anEvent>[0]): Buffer {
+  const options = encodeOptions(stream, 'any');
+  const events = [anEvent(change)];
+  return encodePart({ correlation: uuidText(id), options, events, isFinal: false });
+}
+
+/** A good append whose correlation id an earlier request had, and two appends behind it. */
+async function repeatedId(
+  client: Client,
+  row: Recording,
+  name: string,
+  stream: string,
+): Promise<Case> {
+  const call = openBatch(client);
+  const id = crypto.randomUUID();
+  for (const bytes of BEFORE[name]?.(`${stream}-before`, id) ?? []) call.send(bytes);
+  // Some get no answer; the recorder waited three seconds.
+  await call.answer(() => true, 3_000);
+  const earlier = new Set(call.answers);
+  call.send(part(stream, uuidText(id)));
+  const justAfter = good(call, `${stream}-just-after`);
+  const isNew = (answer: BatchAppendResp): boolean => !earlier.has(answer) && isFor(id)(answer);
+  const answer = await answerTo(call, isNew, '5 s');
+  const sentJustAfter = await answerTo(call, isFor(justAfter), '5 s');
+  const sentLater = await answerTo(call, isFor(good(call, `${stream}-later`)), '5 s');
+  call.cancel();
+  const { sent: _, ...recorded } = row;
+  return { name, said: recorded, got: { answer, sentJustAfter, sentLater } };
 }
 
 async function oddCase(client: Client, row: Recording, name: string, bytes: Buffer): Promise<Case> {

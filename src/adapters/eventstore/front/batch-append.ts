@@ -155,7 +155,10 @@ export function batchAppendHandler(context: FrontContext) {
         return;
       }
       const id = fragment.correlationId;
-      const one = open.get(id) ?? begin(id, fragment);
+      const known = open.get(id);
+      // Options begin an append; with the id of one that was answered they begin another.
+      const isOther = known?.answered === true && fragment.options !== undefined;
+      const one = known === undefined || isOther ? begin(id, fragment) : known;
       if (!one.answered && one.append !== undefined) {
         const error = add(one, one.append, fragment);
         if (error instanceof Refusal) {
