@@ -4,7 +4,7 @@ import type { SecretVault } from '../domain/ports/secret-vault.ts';
 import type { Kernel } from '../kernel/open-kernel.ts';
 import type { Tokens } from '../kernel/access/tokens.ts';
 
-type Parts = Partial<Pick<HttpAppOptions, 'authenticate' | 'basePath' | 'rate'>> &
+type Parts = Partial<Pick<HttpAppOptions, 'authenticate' | 'basePath' | 'rate' | 'maxBodyBytes'>> &
   Required<Pick<HttpAppOptions, 'deliveries' | 'logger' | 'telemetry'>> & {
     readonly kernel: Kernel;
     readonly tokens: Tokens;

@@ -32,7 +32,7 @@ export type TocsinOptions<Addresses> = Omit<KernelOptions, 'store' | 'texts' | '
     /** Default: `state.db` in the folder. */
     readonly state?: ReadModel;
     /** The API of {@link Tocsin.fetch}. Default: tokens of the log, at `/`. */
-    readonly api?: Pick<HttpAppOptions, 'basePath' | 'rate'> &
+    readonly api?: Pick<HttpAppOptions, 'basePath' | 'rate' | 'maxBodyBytes'> &
       Partial<Pick<HttpAppOptions, 'authenticate'>>;
     /** Sends to `feishu` and `webhook`, usually a `channelSender`. */
     readonly send?: Sender;

@@ -7,7 +7,7 @@ import { silentLogger, type Logger } from '../../domain/ports/logger.ts';
 import { noTelemetry, type Telemetry } from '../../domain/ports/telemetry.ts';
 import type { Deliveries } from '../../kernel/deliveries.ts';
 import type { Kernel } from '../../kernel/open-kernel.ts';
-import { readBody } from './endpoint/body.ts';
+import { DEFAULT_BODY_BYTES, readBody } from './endpoint/body.ts';
 import { userOf, type Authenticate } from './endpoint/caller.ts';
 import { refuse, refused, type Answer, type Endpoint } from './endpoint/endpoint.ts';
 import { openApiOf } from './endpoint/open-api.ts';
@@ -46,6 +46,8 @@ export type HttpAppOptions = {
   readonly basePath?: string;
   /** Rate limit of each token, and of each user over all tokens of the user. Default: 20 requests per second, 40 at once. */
   readonly rate?: ApiRate;
+  /** The largest body of a request, in bytes. Default: 32 KiB. */
+  readonly maxBodyBytes?: number;
   /** Gets a line for each request at `info`: the access log. */
   readonly logger?: Logger;
   /** Gets metrics and traces of requests. Default: none. */
@@ -67,6 +69,7 @@ const GRACE_MS = 2_000;
 type Shared = {
   readonly authenticate: Authenticate;
   readonly limit: RateLimit;
+  readonly maxBodyBytes: number;
   readonly logger: Logger;
   readonly telemetry: Telemetry;
 };
@@ -78,7 +81,7 @@ type Shared = {
 export function createHttpApp(options: HttpAppOptions): HttpApp {
   const { kernel, channels, deliveries, authenticate } = options;
   const { rate = DEFAULT_RATE, logger = silentLogger, basePath = '' } = options;
-  const { telemetry = noTelemetry } = options;
+  const { telemetry = noTelemetry, maxBodyBytes = DEFAULT_BODY_BYTES } = options;
   const base = `/${basePath.replaceAll(/^\/+|\/+$/g, '')}`;
   const endpoints = [
     ...triggerEndpoints(kernel),
@@ -88,12 +91,13 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
     ...(deliveries === undefined ? [] : deliveryEndpoints(deliveries)),
     ...policyEndpoints(kernel),
   ];
-  const openApi = openApiOf(endpoints, base);
+  const openApi = openApiOf(endpoints, base, maxBodyBytes);
   const shared = {
     authenticate,
     logger,
     telemetry,
     limit: rateLimit(rate, () => performance.now()),
+    maxBodyBytes,
   };
   const app = new Hono<{ Variables: { requestId: string; isServed?: boolean } }>({
     // A host that mounts the API may have taken its path off already.
@@ -172,6 +176,7 @@ async function answerTo(
   {
     authenticate,
     limit,
+    maxBodyBytes,
     params,
     traceparent,
   }: Serving & { readonly traceparent: string | undefined },
@@ -193,7 +198,7 @@ async function answerTo(
   const body =
     endpoint.body === undefined
       ? undefined
-      : await within(isOver, readBody(request, { optional: bodyOptional }));
+      : await within(isOver, readBody(request, { optional: bodyOptional, maxBytes: maxBodyBytes }));
   if (body === 'over') return OVER;
   if (body?.ok === false) return refused(body.error);
   const work = endpoint.handle({

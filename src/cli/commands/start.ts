@@ -1,6 +1,7 @@
 // `tocsin start`: the command, and the module of each mode.
 import { Option, type Command } from 'commander';
 import {
+  API_SETTINGS,
   CHANNEL_SETTINGS,
   NATS_SETTINGS,
   TASK_SETTINGS,
@@ -35,7 +36,7 @@ export function startCommand(program: Command): void {
     'source',
     'messageKeyFile',
     'http',
-    'api',
+    ...API_SETTINGS,
   ] as const;
   const worker = [
     'worker',

@@ -7,6 +7,7 @@ import {
 } from '../../adapters/eventstore/front/server-version.ts';
 import { embeddedFile } from '../compose/compose.ts';
 import { daemonLogger, fatalLine } from '../compose/daemon-logger.ts';
+import { followTls, type Pem } from '../compose/renewed-tls.ts';
 import { openTelemetry } from '../compose/telemetry.ts';
 import { readTextFile, usageError } from '../config/usage-error.ts';
 import { parseAddress } from '../config/values.ts';
@@ -68,6 +69,8 @@ const serveStore: Work<Options> = async ({ config, terminal, signal }, options) 
   const token = process.env[STORE_TOKEN_VARIABLE];
   await using opened = await openTelemetry(config, 'tocsin-store');
   const { telemetry, collect: metrics } = opened;
+  const logger = daemonLogger(config, { destination: process.stderr });
+  const tls = tlsOf(options);
   const front = await createFront({
     telemetry,
     metrics,
@@ -78,11 +81,14 @@ const serveStore: Work<Options> = async ({ config, terminal, signal }, options) 
     like: options.like,
     allowRemote: options.allowRemote === true,
     token: token === '' ? undefined : token,
-    tls: tlsOf(options),
-    logger: daemonLogger(config, { destination: process.stderr }),
+    tls: tls?.(),
+    logger,
   });
   terminal.print({ event: 'serving', url: front.url });
   terminal.say(`Serving ${config.store} at ${front.url}; Ctrl-C stops.`);
+  if (tls !== undefined) {
+    void followTls({ read: tls, first: tls(), renew: front.renewTls, logger }, signal);
+  }
   const aborted = new Promise((stop) => {
     signal.addEventListener('abort', stop, { once: true });
   });
@@ -100,7 +106,8 @@ function parentEnd(): Promise<unknown> {
   return promise;
 }
 
-function tlsOf({ tlsCert, tlsKey }: Options) {
+/** Reads the certificate each time that it is called; `undefined` without TLS. */
+function tlsOf({ tlsCert, tlsKey }: Options): (() => Pem) | undefined {
   if (tlsCert === undefined && tlsKey === undefined) return undefined;
   if (tlsCert === undefined || tlsKey === undefined) {
     const hint = 'Give both --tls-cert and --tls-key.';
@@ -108,5 +115,5 @@ function tlsOf({ tlsCert, tlsKey }: Options) {
   }
   const readPem = (file: string): string =>
     readTextFile(file, 'unreadable_file', 'Name a readable PEM file.');
-  return { certificate: readPem(tlsCert), key: readPem(tlsKey) };
+  return () => ({ certificate: readPem(tlsCert), key: readPem(tlsKey) });
 }

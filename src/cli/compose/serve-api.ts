@@ -52,6 +52,7 @@ export async function serveApi(options: {
     }),
     logger,
     telemetry,
+    ...config.apiLimits,
   });
   const { url, close } = await serveHttp(app, config.api);
   opened.defer(close);

@@ -11,6 +11,7 @@ import {
   parseAddress,
   parseChoice,
   parseFrontend,
+  parseLimit,
   parseOtlp,
   parsePorts,
   parseReplicas,
@@ -32,6 +33,10 @@ export type Config = {
   readonly source: string;
   readonly http: Address;
   readonly api: Address;
+  readonly apiLimits: {
+    readonly rate: { readonly perSecond: number; readonly burst: number };
+    readonly maxBodyBytes: number;
+  };
   readonly worker: string;
   /** The channel of notifications whose raise and type name none; undefined: the product's. */
   readonly channel: string | undefined;
@@ -87,6 +92,13 @@ export function loadConfig(
     source: setting('source') ?? '/tocsin',
     http: parseAddress('http', setting('http') ?? '127.0.0.1:0'),
     api: parseAddress('api', setting('api') ?? '127.0.0.1:0'),
+    apiLimits: {
+      rate: {
+        perSecond: parseLimit('api_rate', setting('apiRate') ?? '20', 1, 100_000),
+        burst: parseLimit('api_burst', setting('apiBurst') ?? '40', 1, 100_000),
+      },
+      maxBodyBytes: parseLimit('api_body', setting('apiBody') ?? '32768', 1_024, 1_048_576),
+    },
     worker: resolve(setting('worker') ?? 'var/worker'),
     channel: setting('channel'),
     frontend: parseFrontend(setting('frontend') ?? DEFAULT_FRONTEND_URL),

@@ -11,6 +11,9 @@ export const SETTINGS = {
   source: 'the CloudEvents source (default /tocsin)',
   http: 'HOST:PORT of health and metrics (default 127.0.0.1, any free port)',
   api: 'HOST:PORT of the HTTP API (default 127.0.0.1, any free port)',
+  apiRate: 'requests a second of each token of the API (default 20)',
+  apiBurst: 'requests at once of each token of the API (default 40)',
+  apiBody: 'the largest body of a request to the API, in bytes (default 32768)',
   worker: 'the worker’s folder: due work and the list of deliveries (default var/worker)',
   channel: 'the channel of notifications whose raise and type name none (default feishu)',
   frontend: 'prefix of the links in notifications: https://HOST[/PATH]',
@@ -63,6 +66,8 @@ export const NATS_SETTINGS = [
   'natsKey',
   'natsReplicas',
 ] as const satisfies readonly SettingName[];
+
+export const API_SETTINGS = ['api', 'apiRate', 'apiBurst', 'apiBody'] as const;
 
 export const TELEMETRY_SETTINGS = ['otlp', 'traceRatio'] as const;
 

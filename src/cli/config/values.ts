@@ -66,6 +66,14 @@ export function parseReplicas(text: string): number {
   throw usageError('invalid_nats_replicas', `"${text}" is not a number of replicas`, hint);
 }
 
+/** A whole number of a range. */
+export function parseLimit(name: string, text: string, least: number, most: number): number {
+  const number = Number(text);
+  if (/^\d{1,9}$/.test(text) && number >= least && number <= most) return number;
+  const hint = `Use a whole number from ${least} to ${most}.`;
+  throw usageError(`invalid_${name}`, `"${text}" is out of range`, hint);
+}
+
 export function parseFrontend(text: string): string {
   const url = URL.parse(text);
   if (url !== null && /^https?:$/.test(url.protocol) && url.search === '' && url.hash === '') {

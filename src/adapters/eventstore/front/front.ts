@@ -11,7 +11,7 @@ import { countAppends } from './count-appends.ts';
 import { reportFullDisk } from './full-disk.ts';
 import { REMEMBERED_IDS } from './limits.ts';
 import type { Phases, ServerState } from './context.ts';
-import type { Address } from './listener.ts';
+import type { Address, Tls } from './listener.ts';
 import type { RunningServer, ServerSettings } from './server.ts';
 import { scavenge } from './scavenge.ts';
 import type { Like, ServerVersion } from './server-version.ts';
@@ -31,7 +31,7 @@ export type FrontOptions = {
    */
   readonly token?: string | undefined;
   /** Key and certificate in PEM. Without them the connection is in clear text. */
-  readonly tls?: { readonly key: string; readonly certificate: string } | undefined;
+  readonly tls?: Tls | undefined;
   /** The address that clients are told when they ask for the members of the cluster. Default: the one listened on. */
   readonly advertise?: Address | undefined;
   /** The version of EventStoreDB to imitate. Default: none; the front is then kinder than any server. */
@@ -55,6 +55,8 @@ export type Front = {
   readonly scavenge: () => void;
   /** Whether the server says that it is ready. Only for tests, with `like`. */
   readonly setReady: (isReady: boolean) => void;
+  /** New connections get this certificate; open ones stay. @throws Error when key and certificate do not fit */
+  readonly renewTls: (tls: Tls) => void;
   /** Answers the appends that are being written, ends all other calls, and closes the store. */
   readonly close: () => Promise<void>;
 };
@@ -106,6 +108,7 @@ export async function createFront(options: FrontOptions): Promise<Front> {
     setReady(isReady) {
       state.isReady = isReady;
     },
+    renewTls: server.renew,
     close() {
       closed ??= resources.disposeAsync();
       return closed;

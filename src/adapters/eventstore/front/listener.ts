@@ -7,14 +7,16 @@ import {
   type Server,
   type Socket,
 } from 'node:net';
-import { createServer as createTlsServer } from 'node:tls';
+import { createSecureContext, createServer as createTlsServer } from 'node:tls';
 import { TocsinError } from '../../../domain/core/errors.ts';
 
 export type Address = { readonly host: string; readonly port: number };
 
+export type Tls = { readonly key: string; readonly certificate: string };
+
 export type ListenerOptions = {
   readonly listen: Address;
-  readonly tls: { readonly key: string; readonly certificate: string } | undefined;
+  readonly tls: Tls | undefined;
   readonly onHttp2: (connection: Socket) => void;
   /** Called with 1 for a new connection, and with -1 at its end. */
   readonly onConnections: (change: number) => void;
@@ -29,6 +31,8 @@ export type Listener = {
   readonly closed: Promise<void>;
   /** Destroys all connections. */
   readonly destroy: () => void;
+  /** New connections get this certificate; open ones stay. @throws Error when key and certificate do not fit */
+  readonly renew: (tls: Tls) => void;
 };
 
 /** The first bytes of every HTTP/2 connection, and of no request of HTTP/1.1. */
@@ -76,9 +80,9 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     socket.on('close', decided);
     socket.once('readable', look);
   };
-  const server =
+  const secure =
     tls === undefined
-      ? createTcpServer({ noDelay: true }, accept)
+      ? undefined
       : createTlsServer(
           {
             key: tls.key,
@@ -88,6 +92,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
           },
           accept,
         );
+  const server = secure ?? createTcpServer({ noDelay: true }, accept);
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
@@ -103,6 +108,11 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     closed: new Promise((resolve) => {
       server.once('close', resolve);
     }),
+    renew({ key, certificate: cert }) {
+      // It fails here, and not at the next connection.
+      createSecureContext({ key, cert });
+      secure?.setSecureContext({ key, cert });
+    },
     destroy() {
       for (const socket of sockets) socket.destroy();
     },

@@ -7,7 +7,7 @@ import type { EmbeddedEngine } from '../embedded/open.ts';
 import { gate } from './authorization.ts';
 import { frontContext, type Phases, type ServerState } from './context.ts';
 import { httpRoutes } from './http-routes.ts';
-import { listen, type Address } from './listener.ts';
+import { listen, type Address, type Listener, type Tls } from './listener.ts';
 import { MAX_MESSAGE_BYTES } from './limits.ts';
 import type { Like } from './server-version.ts';
 import { addServices } from './services.ts';
@@ -30,12 +30,14 @@ export type ServerSettings = {
   /** The address that gossip names; default: the one that is listened on. */
   readonly advertise: Address | undefined;
   readonly token: string | undefined;
-  readonly tls: { readonly key: string; readonly certificate: string } | undefined;
+  readonly tls: Tls | undefined;
   readonly telemetry: Telemetry;
   readonly metrics: (() => Promise<string>) | undefined;
 };
 
-export type RunningServer = { readonly port: number; readonly close: () => Promise<void> };
+export type RunningServer = Pick<Listener, 'port' | 'renew'> & {
+  readonly close: () => Promise<void>;
+};
 
 /** Starts listening. @throws TocsinError `usage` when the address cannot be used */
 export async function startServer(settings: ServerSettings): Promise<RunningServer> {
@@ -78,6 +80,7 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
   ({ port } = listener);
   return {
     port,
+    renew: listener.renew,
     async close() {
       closing.abort();
       listener.close();

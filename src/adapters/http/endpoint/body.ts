@@ -6,18 +6,18 @@ import { err, ok } from '../../../domain/core/result.ts';
 import { printable } from '../../../domain/core/text.ts';
 import type { Problem } from './problems.ts';
 
-export const MAX_BODY_BYTES = 32 * 1024;
+export const DEFAULT_BODY_BYTES = 32 * 1024;
 
 const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i;
 
 /** Reads the body; an empty body is `{}` if `optional`. */
 export async function readBody(
   request: Request,
-  { optional }: { readonly optional: boolean },
+  { optional, maxBytes }: { readonly optional: boolean; readonly maxBytes: number },
 ): Promise<Result<unknown, Problem>> {
-  const bytes = await bytesOf(request);
+  const bytes = await bytesOf(request, maxBytes);
   if (bytes === 'too_large') {
-    return err({ code: 'too_large', detail: `Send at most ${MAX_BODY_BYTES} bytes.` });
+    return err({ code: 'too_large', detail: `Send at most ${maxBytes} bytes.` });
   }
   if (bytes === 'broken') return invalid('The body is incomplete; send it again.');
   if (optional && bytes.length === 0) return ok({});
@@ -48,9 +48,12 @@ function parse(bytes: Uint8Array): Result<unknown, Problem> {
     : invalid(`The body has the key ${printable(repeated)} twice; send it once.`);
 }
 
-async function bytesOf(request: Request): Promise<Uint8Array | 'too_large' | 'broken'> {
+async function bytesOf(
+  request: Request,
+  maxBytes: number,
+): Promise<Uint8Array | 'too_large' | 'broken'> {
   const announced = Number(request.headers.get('content-length') ?? 0);
-  if (announced > MAX_BODY_BYTES) return 'too_large';
+  if (announced > maxBytes) return 'too_large';
   if (request.body === null) return new Uint8Array();
   const chunks: Uint8Array[] = [];
   let size = 0;
@@ -58,7 +61,7 @@ async function bytesOf(request: Request): Promise<Uint8Array | 'too_large' | 'br
     const stream: AsyncIterable<Uint8Array> = request.body;
     for await (const chunk of stream) {
       size += chunk.byteLength;
-      if (size > MAX_BODY_BYTES) return 'too_large';
+      if (size > maxBytes) return 'too_large';
       chunks.push(chunk);
     }
   } catch {

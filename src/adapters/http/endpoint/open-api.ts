@@ -1,7 +1,6 @@
 // Makes the OpenAPI 3.1 document from the endpoints. It uses JSON Schema 2020-12, which zod generates.
 import { z } from 'zod';
 import { IdSchema } from '../../../domain/core/identity.ts';
-import { MAX_BODY_BYTES } from './body.ts';
 import type { Endpoint } from './endpoint.ts';
 import { PROBLEMS, type ProblemCode } from './problems.ts';
 
@@ -28,10 +27,18 @@ const ALWAYS = [
 ] as const satisfies readonly ProblemCode[];
 
 /** @param base the path at which the API is mounted */
-export function openApiOf(endpoints: readonly Endpoint[], base: string): object {
+/** @param maxBodyBytes of a request */
+export function openApiOf(
+  endpoints: readonly Endpoint[],
+  base: string,
+  maxBodyBytes: number,
+): object {
   const paths: Record<string, Record<string, object>> = {};
   for (const endpoint of endpoints) {
-    paths[endpoint.path] = { ...paths[endpoint.path], [endpoint.method]: operationOf(endpoint) };
+    paths[endpoint.path] = {
+      ...paths[endpoint.path],
+      [endpoint.method]: operationOf(endpoint, maxBodyBytes),
+    };
   }
   return {
     openapi: '3.1.0',
@@ -80,12 +87,12 @@ export function problemsOf({ problems, userScope, body }: Endpoint): ProblemCode
   return [...all].sort();
 }
 
-function operationOf(endpoint: Endpoint): object {
+function operationOf(endpoint: Endpoint, maxBodyBytes: number): object {
   const { operationId, summary, scope, path, body, answers, bodyOptional = false } = endpoint;
   const [, , , group = ''] = path.split('/');
   const requestBody = body && {
     required: !bodyOptional,
-    description: `At most ${MAX_BODY_BYTES} bytes`,
+    description: `At most ${maxBodyBytes} bytes`,
     content: { 'application/json': { schema: schemaOf(body) } },
   };
   return {
