@@ -59,10 +59,31 @@ export default {
     },
     {
       name: 'adapters',
-      comment: 'adapters -> domain, projections, and types of kernel; packages as they need',
+      comment:
+        'adapters -> domain, projections, and types of kernel; HTTP also the pages; packages as they need',
       severity: 'error',
       from: { path: '^src/adapters/' },
-      to: { path: '^src/', pathNot: '^src/(domain|projections|adapters|kernel)/' },
+      to: { path: '^src/', pathNot: '^src/(domain|projections|adapters|kernel|console)/' },
+    },
+    {
+      name: 'console',
+      comment: 'console -> domain, types of projections and kernel, the templates of hono',
+      severity: 'error',
+      from: { path: '^src/console/' },
+      to: { pathNot: ['^src/(domain|projections|kernel|console)/', packages('hono')] },
+    },
+    {
+      name: 'console-uses-types-only',
+      comment: 'Pages render what they are given; they read nothing.',
+      severity: 'error',
+      from: { path: '^src/console/' },
+      to: { path: '^src/(projections|kernel)/', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'console-only-from-http',
+      severity: 'error',
+      from: { path: '^src/', pathNot: ['^src/(console|adapters/http|cli/compose)/', entries] },
+      to: { path: '^src/console/' },
     },
     {
       name: 'schedule',

@@ -1,7 +1,8 @@
 // Emits dist from nothing: what an older build left there must not be published. The compiler emits the
 // declarations. The code is bundled: to load an entry from one file for each module takes twice as long.
 import { spawnSync } from 'node:child_process';
-import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { stripTypeScriptTypes } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { rolldown } from 'rolldown';
 import ts from 'typescript';
@@ -27,6 +28,16 @@ if (status === 0) {
   removeUnreachableDeclarations();
   await bundle();
   copyExamples();
+  copyConsole();
+}
+
+/** What the pages of the console load, with the types of its script stripped. */
+function copyConsole() {
+  const [from, to] = ['src/console/client', `${dist}/console`];
+  mkdirSync(to, { recursive: true });
+  for (const name of ['console.css', 'icon.svg']) copyFileSync(`${from}/${name}`, `${to}/${name}`);
+  const script = readFileSync(`${from}/console.ts`, 'utf8');
+  writeFileSync(`${to}/console.js`, stripTypeScriptTypes(script));
 }
 
 /** The examples as a user of the package has them: they import the package by its name. */

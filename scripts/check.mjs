@@ -9,6 +9,7 @@ const bin = 'node_modules/';
 /** @type {Readonly<Record<string, readonly string[]>>} */
 const steps = {
   types: [`${bin}typescript/bin/tsc`, '--noEmit'],
+  'browser-types': [`${bin}typescript/bin/tsc`, '--noEmit', '-p', 'src/console/client'],
   lint: [`${bin}eslint/bin/eslint.js`, '--max-warnings=0', '.'],
   format: [`${bin}prettier/bin/prettier.cjs`, '--check', '--log-level=warn', '.'],
   boundaries: [

@@ -1,9 +1,10 @@
 // Behind every npm command: `node scripts/run.mjs TARGET ...args`. Sets up what is missing (dependencies,
-// Node 24, nats-server), then runs the target with it. Plain JavaScript that Node 20 runs.
+// Node 24, nats-server, a browser), then runs the target with it. Plain JavaScript that Node 20 runs.
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { ensureChromium } from './setup/chromium.mjs';
 import { ensureDependencies } from './setup/dependencies.mjs';
 import { ensureNatsServer } from './setup/nats-server.mjs';
 import { ensureNode } from './setup/node.mjs';
@@ -36,6 +37,7 @@ async function main([name = '', ...args]) {
     if (target.needsNatsServer(args, env)) {
       env['TOCSIN_NATS_SERVER'] = await ensureNatsServer(root, env);
     }
+    if (target.needsBrowser) env['TOCSIN_CHROMIUM'] = await ensureChromium(root, env);
     return await run(node, target.command(args), { env, ...(target.inRoot ? { cwd: root } : {}) });
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;

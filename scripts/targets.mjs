@@ -4,6 +4,7 @@
  * @typedef {object} Target
  * @property {(args: readonly string[]) => string[]} command a file of the checkout, and its arguments
  * @property {(args: readonly string[], env: NodeJS.ProcessEnv) => boolean} needsNatsServer
+ * @property {boolean} [needsBrowser]
  * @property {boolean} inRoot whether it runs in the checkout's root; else where the user is
  */
 
@@ -27,7 +28,7 @@ export const targets = {
     inRoot: false,
   },
   // Minutes of kills, freezes and outages are a command of their own, so that the rest stays quick.
-  test: tool([vitest, 'run', '--exclude', `${proofs}/**`], { natsServer: true }),
+  test: tool([vitest, 'run', '--exclude', `${proofs}/**`], { natsServer: true, browser: true }),
   proofs: tool([vitest, 'run', `${proofs}/`], { natsServer: true }),
   bench: tool(['bench/run.ts'], { natsServer: true }),
   mutations: tool(['scripts/mutations.mjs'], { natsServer: true }),
@@ -59,10 +60,11 @@ function startsItsOwn(args, env) {
  * @param {readonly string[]} command
  * @returns {Target}
  */
-function tool(command, { natsServer = false } = {}) {
+function tool(command, { natsServer = false, browser = false } = {}) {
   return {
     command: (args) => [...command, ...args],
     needsNatsServer: () => natsServer,
+    needsBrowser: browser,
     inRoot: true,
   };
 }

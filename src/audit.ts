@@ -5,6 +5,7 @@ export type {
   AuditExportOptions,
   AuditOptions,
   AuditSimulateOptions,
+  AuditTotals,
 } from './kernel/create-audit.ts';
 export type {
   Difference,
@@ -30,7 +31,10 @@ export type {
   ReadModelView,
   ReadableLog,
   SentHistory,
+  NumberedVerdict,
   VerdictLookup,
+  VerdictPages,
+  VerdictPlace,
 } from './projections/audit/reading/ports.ts';
 export type { VerifyOptions, VerifyResult } from './projections/audit/verify/verify.ts';
 export type { Mismatch, MismatchCode } from './projections/audit/verify/mismatches.ts';
@@ -42,6 +46,12 @@ export type {
   SuppressedView,
 } from './projections/audit/explain/decision.ts';
 export type { UserExplanation } from './projections/audit/explain/explain-user.ts';
+export type {
+  ListedRequest,
+  RequestFilter,
+  RequestPage,
+  RequestQuery,
+} from './projections/audit/history/requests.ts';
 export type { StoryLine } from './projections/audit/explain/lines.ts';
 export type { ExportOptions } from './projections/audit/export/export.ts';
 export type { ExportFilter, Manifest } from './projections/audit/export/format.ts';

@@ -14,6 +14,10 @@ export type {
   TokenView,
 } from './kernel/access/tokens.ts';
 export { SCOPES, type Scope } from './domain/access/scopes.ts';
+export { createConsole } from './adapters/http/console/app.ts';
+export type { ConsoleApp, ConsoleOptions, OpenedAudit } from './adapters/http/console/options.ts';
+export type { HealthView } from './console/pages/now.ts';
+export { createParked, type Parked, type ParkedEvent, type ParkedView } from './kernel/parked.ts';
 export { createDeliveries } from './kernel/deliveries.ts';
 export type {
   Deliveries,

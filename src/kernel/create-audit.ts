@@ -2,17 +2,24 @@
 import { TocsinError } from '../domain/core/errors.ts';
 import { DEFAULT_KERNEL_NAME } from '../domain/core/ids.ts';
 import type { Instant } from '../domain/core/instants.ts';
+import { formatPosition } from '../domain/core/positions.ts';
 import { explain, type Explanation } from '../projections/audit/explain/explain.ts';
 import { explainUser, type UserExplanation } from '../projections/audit/explain/explain-user.ts';
 import { exportLines, type ExportOptions } from '../projections/audit/export/export.ts';
 import type { Manifest } from '../projections/audit/export/format.ts';
 import { redactExport } from '../projections/audit/export/redact-export.ts';
 import { verifyExport, type ExportReport } from '../projections/audit/export/verify-export.ts';
+import {
+  listRequests,
+  type RequestPage,
+  type RequestQuery,
+} from '../projections/audit/history/requests.ts';
 import type {
   MessageReader,
   ReadableLog,
   ReadModelView,
   VerdictLookup,
+  VerdictPages,
 } from '../projections/audit/reading/ports.ts';
 import {
   rebuild,
@@ -44,8 +51,8 @@ export type AuditOptions = {
   readonly log: ReadableLog;
   /** Makes an empty read model for a fold; `temporaryReadModel` keeps memory constant. */
   readonly scratch: () => VerifyOptions['scratch'] & SimulationState;
-  /** One committed state of the projector's read model; `verify` and `explain` need it. */
-  readonly state?: ReadModelView & VerdictLookup;
+  /** One committed state of the projector's read model; `verify`, `explain`, `requests` and `totals` need it. */
+  readonly state?: ReadModelView & VerdictLookup & VerdictPages;
   /** The output stream; `verify` and `rebuild` need it. */
   readonly messages?: MessageReader;
   /** The kernel's name. Default `tocsin`. */
@@ -68,6 +75,20 @@ export type AuditSimulateOptions = {
   /** The most notifications per minute that the channel accepts. Default 100, a usual limit of chat bots. */
   readonly limitPerMinute?: number;
   readonly progress?: SimulateOptions['progress'];
+};
+
+/** What the projection has counted since the log's beginning. */
+export type AuditTotals = {
+  /** Everything up to here is counted, as `commit/prepare`; null before the first event. */
+  readonly position: string | null;
+  readonly triggered: number;
+  readonly published: number;
+  readonly suppressed: number;
+  /** Events that were ever parked, and those that wait for an operator now. */
+  readonly parked: number;
+  readonly parkedNow: number;
+  /** Suppressed and parked requests, by reason. */
+  readonly reasons: Readonly<Record<string, number>>;
 };
 
 export interface Audit {
@@ -93,6 +114,10 @@ export interface Audit {
   explain(id: string, at?: Instant): Promise<Explanation>;
   /** Explains which notifications a user got, and did not get, up to an instant. */
   explainUser(user: string, at: Instant): Promise<UserExplanation>;
+  /** Lists requests for notifications with their verdicts, newest first. The cost of a page is bounded. */
+  requests(query: RequestQuery): Promise<RequestPage>;
+  /** The totals of the read model. */
+  totals(): AuditTotals;
   /** The events of the log as a chain of hashed lines, without line ends; returns the manifest. */
   export(options?: AuditExportOptions): AsyncGenerator<string, Manifest, undefined>;
   /** Checks an export by its lines alone. */
@@ -146,9 +171,22 @@ export function createAudit(options: AuditOptions): Audit {
     },
     explain: async (id, at) => explain(explaining(), id, at),
     explainUser: async (user, at) => explainUser(explaining(), user, at),
+    requests: async (query) => listRequests({ log, verdicts: needed('state', state) }, query),
+    totals: () => totalsOf(needed('state', state)),
     export: (exportOptions = {}) => exportLines({ ...exportOptions, log, kernel }),
     verifyExport,
     redactExport,
+  };
+}
+
+function totalsOf(state: ReadModelView): AuditTotals {
+  const checkpoint = state.checkpoint();
+  const { triggered = 0, published = 0, suppressed = 0, parked = 0 } = checkpoint?.counts ?? {};
+  return {
+    position: checkpoint === undefined ? null : formatPosition(checkpoint.position),
+    ...{ triggered, published, suppressed, parked },
+    parkedNow: state.parkedCount(),
+    reasons: Object.fromEntries(state.reasons()),
   };
 }
 

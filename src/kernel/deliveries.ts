@@ -40,6 +40,8 @@ export interface Deliveries {
   list(query: DeliveryQuery): readonly ListedDelivery[];
   /** How many deliveries match, by status, channel and reason; the largest groups first, at most 1,000. */
   groups(filter: DeliveryFilter): readonly DeliveryGroup[];
+  /** A row of the list alone, without its history. `undefined` for an unknown delivery. */
+  find(notificationId: string): DeliveryRow | undefined;
   /** `undefined` for an unknown delivery, or a delivery of another user. */
   get(notificationId: string, userId: string | undefined): Promise<DeliveryView | undefined>;
   /** Sends a dead or skipped notification again, before it expires. */
@@ -93,6 +95,7 @@ export function createDeliveries({
   return {
     list: (query) => opened().list(query),
     groups: (filter) => opened().groups(filter),
+    find: (notificationId) => opened().get(notificationId),
     async get(notificationId, userId) {
       const row = own(notificationId, userId);
       if (row === undefined) return undefined;

@@ -1,5 +1,6 @@
 // The reading half of the read model. Only the iterators keep a statement open while their caller waits.
-import type { ReadModelTables } from '../../projections/audit/reading/ports.ts';
+import { MAX_INSTANT } from '../../domain/core/instants.ts';
+import type { ReadModelTables, VerdictPlace } from '../../projections/audit/reading/ports.ts';
 import { damaged, type DerivedFile } from './made-from-log.ts';
 import {
   CHECKPOINT,
@@ -18,6 +19,11 @@ import { suppressedRequestsFinder } from './suppressed-requests.ts';
 import { bigint, query, record, table, type Query, type Table } from './table.ts';
 
 const PAGE_ROWS = 200;
+
+const NUMBERED_VERDICTS = numbered(VERDICTS);
+
+/** After every row. */
+const LAST_PLACE: VerdictPlace = { number: 2n ** 62n, windowStart: MAX_INSTANT };
 
 /** An id as a part of a key, as `encodeKeyPart` has it: ids are visible ASCII. */
 const keyPart = (column: string): string => `replace(replace(${column}, '%', '%25'), ':', '%3A')`;
@@ -69,6 +75,18 @@ export function readModelReader(
       VERDICTS,
       `INDEXED BY verdicts_by_user WHERE user = ? AND window_start >= ?
        ORDER BY window_start, rowid LIMIT ?`,
+    ),
+    newest: query(
+      db,
+      NUMBERED_VERDICTS,
+      'FROM verdicts WHERE rowid < ? ORDER BY rowid DESC LIMIT ?',
+    ),
+    newestOfUser: query(
+      db,
+      NUMBERED_VERDICTS,
+      `FROM verdicts INDEXED BY verdicts_by_user
+       WHERE user = ? AND window_start <= ? AND (window_start < ? OR rowid < ?)
+       ORDER BY window_start DESC, rowid DESC LIMIT ?`,
     ),
     verdictsUpTo: select(
       VERDICTS,
@@ -128,6 +146,15 @@ export function readModelReader(
       const verdicts = prepared[direction === 'forwards' ? 'verdictsFrom' : 'verdictsUpTo'];
       return guarded(() => verdicts.all(user, windowStart, limit));
     },
+    verdictsBefore: ({ user, place = LAST_PLACE, limit }) =>
+      guarded(() => {
+        const { number, windowStart: start } = place;
+        const rows =
+          user === undefined
+            ? prepared.newest.all(number, limit)
+            : prepared.newestOfUser.all(user, start, start, number, limit);
+        return rows.map(({ row, rowid }) => ({ row, number: rowid }));
+      }),
     sentNotifications: () => pages(file, SENT_NOTIFICATIONS),
     verdicts: () => pages(file, VERDICTS),
     mutedRequests: () =>
@@ -145,14 +172,14 @@ export function readModelReader(
   };
 }
 
+function numbered<T>({ name, row }: Table<T>): Table<{ readonly row: T; readonly rowid: bigint }> {
+  return table(name, record<{ row: T; rowid: bigint }>({ row, rowid: bigint }));
+}
+
 /** A whole table in the order of its rowids, a page at a time. */
 function* pages<T>({ db, guarded }: DerivedFile, from: Table<T>): Generator<T, void, undefined> {
-  const numbered = table(
-    from.name,
-    record<{ row: T; rowid: bigint }>({ row: from.row, rowid: bigint }),
-  );
   const rest = `FROM ${from.name} WHERE rowid > ? ORDER BY rowid LIMIT ${PAGE_ROWS}`;
-  const page = guarded(() => query(db, numbered, rest));
+  const page = guarded(() => query(db, numbered(from), rest));
   for (let after = 0n; ;) {
     const start = after;
     const rows = guarded(() => page.all(start));

@@ -110,6 +110,7 @@ export const startAll: Work<StartOptions> = async (context, options) => {
     logger,
     telemetry,
     allowRemote,
+    health: health.view,
   });
   writeRunFile({
     pid: process.pid,
@@ -122,7 +123,7 @@ export const startAll: Work<StartOptions> = async (context, options) => {
     receiver: examples.url,
   });
   try {
-    return await startLive(parts, { http: health.url, api: api.url }, [
+    return await startLive(parts, { http: health.url, api: api.url, console: api.console() }, [
       (both) => delivery.worker.run(both),
       (both) => taskWorker.worker.run(both),
       (both) => followStory(store, jobs, { name: config.name, from }, both),

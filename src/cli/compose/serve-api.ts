@@ -1,8 +1,9 @@
-// The HTTP API as the command line serves it: deliveries come from the worker's list on this machine.
+// The HTTP API and the console as the command line serves them: deliveries come from the worker's list on this machine.
 import { existsSync } from 'node:fs';
 import { createHttpApp } from '../../adapters/http/app.ts';
 import { bearerTokens } from '../../adapters/http/endpoint/caller.ts';
-import { assertLocal } from '../../adapters/http/server/address.ts';
+import type { HealthView } from '../../console/pages/now.ts';
+import { assertLocal, isLoopback } from '../../adapters/http/server/address.ts';
 import { serveHttp } from '../../adapters/http/server/serve.ts';
 import { openDeliveryIndexReader } from '../../adapters/sqlite/delivery-index.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
@@ -13,12 +14,17 @@ import type { Kernel } from '../../kernel/open-kernel.ts';
 import { createTokens } from '../../kernel/access/tokens.ts';
 import type { DeliveryIndexReader } from '../../kernel/processes/delivery/delivery-index.ts';
 import { channelsOn, hasVault, openSender, openVault } from './channels.ts';
+import { CONSOLE_PATH, isConsolePath, openConsole } from './console.ts';
 import { deliveriesFile } from './delivery.ts';
 import type { Config } from '../config/config.ts';
 
-export type ApiServer = AsyncDisposable & { readonly url: string };
+export type ApiServer = AsyncDisposable & {
+  readonly url: string;
+  /** The address of the console for the operator's terminal; on this machine with a secret that begins one session. */
+  readonly console: () => string;
+};
 
-/** Serves the API until disposal; refuses an address that other machines reach, unless `allowRemote`. */
+/** Serves API and console until disposal; refuses an address that other machines reach, unless `allowRemote`. */
 export async function serveApi(options: {
   readonly config: Config;
   readonly store: EventStore;
@@ -26,8 +32,9 @@ export async function serveApi(options: {
   readonly logger: Logger;
   readonly telemetry: Telemetry;
   readonly allowRemote: boolean;
+  readonly health: () => HealthView | Promise<HealthView>;
 }): Promise<ApiServer> {
-  const { config, store, kernel, logger, telemetry, allowRemote } = options;
+  const { config, store, kernel, logger, telemetry, allowRemote, health } = options;
   assertLocal(config.api.host, { allowRemote });
   const file = deliveriesFile(config);
   let list: DeliveryIndexReader | undefined;
@@ -41,21 +48,27 @@ export async function serveApi(options: {
         await openSender(config, logger),
       )
     : undefined;
-  const app = createHttpApp({
-    kernel,
-    authenticate: bearerTokens(createTokens({ store, name: config.name })),
-    channels,
-    deliveries: createDeliveries({
-      store,
-      // A worker may create the file after this process has started.
-      index: () => (list ??= existsSync(file) ? openDeliveryIndexReader(file) : undefined),
-    }),
-    logger,
-    telemetry,
-    ...config.apiLimits,
+  const tokens = createTokens({ store, name: config.name });
+  const deliveries = createDeliveries({
+    store,
+    // A worker may create the file after this process has started.
+    index: () => (list ??= existsSync(file) ? openDeliveryIndexReader(file) : undefined),
   });
-  const { url, close } = await serveHttp(app, config.api);
+  const authenticate = bearerTokens(tokens);
+  const parts = { kernel, authenticate, channels, deliveries, logger, telemetry };
+  const app = createHttpApp({ ...parts, ...config.apiLimits });
+  const pages = opened.use(
+    await openConsole({ config, store, kernel, tokens, deliveries, channels, health, logger }),
+  );
+  const { url, close } = await serveHttp(
+    { fetch: (request) => (isConsolePath(request) ? pages.fetch(request) : app.fetch(request)) },
+    config.api,
+  );
   opened.defer(close);
   const held = opened.move();
-  return { url, [Symbol.asyncDispose]: () => held.disposeAsync() };
+  return {
+    url,
+    console: () => `${url}${isLoopback(config.api.host) ? pages.oneTimePath() : CONSOLE_PATH}`,
+    [Symbol.asyncDispose]: () => held.disposeAsync(),
+  };
 }

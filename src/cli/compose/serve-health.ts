@@ -8,6 +8,7 @@ import {
 } from '../../adapters/http/server/readiness.ts';
 import { serveHttp } from '../../adapters/http/server/serve.ts';
 import type { DaemonFacts, DaemonTelemetry } from '../../adapters/telemetry/daemon-telemetry.ts';
+import type { HealthView } from '../../console/pages/now.ts';
 import type { PartStatus } from '../../kernel/processes/part-board.ts';
 import type { Projector } from '../../projections/publisher/projector.ts';
 import type { ProjectorStatus } from '../../projections/publisher/status.ts';
@@ -17,7 +18,11 @@ const LIMITS = { lagSeconds: 60, stalledSeconds: 30 };
 /** A part that waits for longer is not ready; a server that restarts is back earlier. */
 const PART_WAITS_SECONDS = 10;
 
-export type HealthServer = AsyncDisposable & { readonly url: string };
+export type HealthServer = AsyncDisposable & {
+  readonly url: string;
+  /** The answer of `/health/ready` with the state of each part, for the console. */
+  readonly view: () => Promise<HealthView>;
+};
 
 type Address = { readonly host: string; readonly port: number };
 
@@ -53,10 +58,13 @@ async function serveHealth(
   address: Address,
   telemetry: DaemonTelemetry,
 ): Promise<HealthServer> {
-  const app = createHealthApp({
-    readiness: async () => withParts(await readiness(), parts(), PART_WAITS_SECONDS),
-    metrics: telemetry.collect,
-  });
+  const ready = async (): Promise<Readiness> =>
+    withParts(await readiness(), parts(), PART_WAITS_SECONDS);
+  const app = createHealthApp({ readiness: ready, metrics: telemetry.collect });
   const server = await serveHttp(app, address);
-  return { url: server.url, [Symbol.asyncDispose]: server.close };
+  return {
+    url: server.url,
+    view: async () => ({ ...(await ready()), parts: parts() }),
+    [Symbol.asyncDispose]: server.close,
+  };
 }

@@ -13,12 +13,13 @@ import type { Narrator } from './narrator.ts';
 
 export async function startLive(
   parts: StartedParts,
-  { http, api }: { readonly http: string; readonly api: string },
+  { http, api, console }: Readonly<Record<'http' | 'api' | 'console', string>>,
   workers: readonly ((signal: AbortSignal) => Promise<void>)[],
 ): Promise<number> {
   const { config, terminal, signal, kernel, projector, narrator, withExamples } = parts;
   const { store, nats } = config;
   terminal.say(`Tocsin is up: store ${redactConnectionString(store)}, NATS ${redactUrl(nats)}`);
+  terminal.say(`  open the console     ${console}  (works once)`);
   terminal.say(`  health and metrics   ${http}/health/ready  ${http}/metrics`);
   terminal.say(`  HTTP API             ${api}/openapi.json  (a token: tocsin token create --help)`);
   terminal.say('  in a second terminal npm run -s tocsin -- watch');

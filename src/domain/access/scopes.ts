@@ -12,12 +12,19 @@ export const SCOPES = [
   'delivery:redrive',
   'policy:read',
   'policy:write',
+  'console:read',
+  'console:act',
 ] as const;
 
 export type Scope = (typeof SCOPES)[number];
 
 /** Scopes that affect all users; a token that is bound to a user never has them. */
-export const SERVICE_SCOPES: readonly Scope[] = ['policy:read', 'policy:write'];
+export const SERVICE_SCOPES: readonly Scope[] = [
+  'policy:read',
+  'policy:write',
+  'console:read',
+  'console:act',
+];
 
 export const USER_SCOPES: readonly Scope[] = SCOPES.filter(
   (scope) => !SERVICE_SCOPES.includes(scope),

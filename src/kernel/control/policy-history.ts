@@ -8,7 +8,10 @@ import type { EventStore } from '../../domain/ports/event-store.ts';
 import type { PolicyEvent } from '../../domain/policy/in-force.ts';
 
 /** One recorded change of policies or mutes, as a library call gives it. */
-export type PolicyHistoryEntry = Omit<RecordedPolicyChange, 'position'> & {
+export type PolicyHistoryEntry = PolicyEvent & {
+  readonly reason: string;
+  readonly actor: string | undefined;
+  readonly recordedAt: Instant;
   /** The position of the change as `commit/prepare`. */
   readonly position: string;
 };

@@ -48,7 +48,8 @@ function parse(bytes: Uint8Array): Result<unknown, Problem> {
     : invalid(`The body has the key ${printable(repeated)} twice; send it once.`);
 }
 
-async function bytesOf(
+/** The bytes of the body, unless there are more than `maxBytes`. */
+export async function bytesOf(
   request: Request,
   maxBytes: number,
 ): Promise<Uint8Array | 'too_large' | 'broken'> {

@@ -53,6 +53,26 @@ export interface VerdictLookup {
   ): readonly VerdictRow[];
 }
 
+/** Where a verdict stands in a list: its row number, and the start of its window. */
+export type VerdictPlace = { readonly number: bigint; readonly windowStart: Instant };
+
+/** A verdict with its row number; later decisions have higher numbers. */
+export type NumberedVerdict = { readonly row: VerdictRow; readonly number: bigint };
+
+/** Pages of verdicts by index, without a scan. */
+export interface VerdictPages {
+  /**
+   * The verdicts before a place, nearest first: in the order of the decisions, or those of one user by the start of
+   * their windows.
+   */
+  verdictsBefore(query: {
+    readonly user?: string | undefined;
+    /** Default: the end. */
+    readonly place?: VerdictPlace | undefined;
+    readonly limit: number;
+  }): readonly NumberedVerdict[];
+}
+
 /** Which requests were let through. */
 export interface LetThrough
   extends Pick<ReadModelReader, 'checkpoint'>, Pick<VerdictLookup, 'verdictOfMessage'> {
@@ -65,4 +85,5 @@ export interface SentHistory {
   sentNotificationsBy(order: 'subject' | 'time', axis: Axis): Iterable<SentNotification>;
 }
 
-export interface ReadModelTables extends ReadModelView, VerdictLookup, LetThrough, SentHistory {}
+export interface ReadModelTables
+  extends ReadModelView, VerdictLookup, VerdictPages, LetThrough, SentHistory {}

@@ -1,0 +1,288 @@
+// The console in a real browser, on a recorded run: each page is whole, accessible, and free of foreign markup.
+import { mkdtempSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { until } from '../support/until.ts';
+import {
+  HOSTILE,
+  HOSTILE_USER,
+  openBrowser,
+  openWorld,
+  visit,
+  type ConsoleWorld,
+  type Visit,
+} from './console.support.ts';
+
+let world: ConsoleWorld;
+let browser: Browser;
+let desktop: Visit;
+/** Of a published request whose window suppressed others, of a suppressed one, and of a hostile one. */
+let stories: Record<'holder' | 'suppressed' | 'hostile', string>;
+const shots = mkdtempSync(join(tmpdir(), 'tocsin-console-shots-'));
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+beforeAll(async () => {
+  [world, browser] = await Promise.all([openWorld(), openBrowser()]);
+  desktop = await visit(browser, world, { viewport: { width: 1200, height: 800 } });
+  await using audit = world.tocsin.audit();
+  const { requests } = await audit.requests({
+    verdict: 'suppressed',
+    reason: 'within_window',
+    limit: 1,
+  });
+  const suppressed = requests[0]?.triggerId ?? '';
+  const holder = (await audit.explain(suppressed)).decision?.notice?.triggerId ?? '';
+  const hostile =
+    (await audit.requests({ user: HOSTILE_USER, limit: 1 })).requests[0]?.triggerId ?? '';
+  stories = { holder, suppressed, hostile };
+  process.stdout.write(`screenshots: ${shots}\n`);
+});
+afterAll(async () => {
+  await desktop[Symbol.asyncDispose]();
+  await browser.close();
+  await world[Symbol.asyncDispose]();
+});
+
+const PAGES = {
+  now: () => '',
+  notifications: () => '/notifications',
+  'notifications without a match': () => '/notifications?user=nobody',
+  story: () => `/story/${stories.holder}`,
+  'story of a suppressed request': () => `/story/${stories.suppressed}?at=2012-09-18T00:00:00Z`,
+  'hostile story': () => `/story/${stories.hostile}`,
+  user: () => '/users/1?span=month&from=2012-09-10T00:00:00.000Z',
+  'hostile user': () => `/users/${encodeURIComponent(HOSTILE_USER)}`,
+  policies: () => '/policies',
+  deliveries: () => '/deliveries',
+  'dead deliveries': () => '/deliveries?status=dead&try=1',
+  'hostile filter': () => `/deliveries?reason=${encodeURIComponent(HOSTILE)}`,
+  parked: () => '/parked',
+  'parked event': () => `/parked/${world.parkedEvent}`,
+  streams: () => '/streams',
+  'hostile stream': () => `/streams/${encodeURIComponent(`tocsin.${HOSTILE}`)}`,
+  audit: () => '/audit',
+  'a missing page': () => `/story/${encodeURIComponent(HOSTILE)}`,
+} as const;
+
+async function violations(page: Page): Promise<readonly string[]> {
+  // The policy of the page forbids inline code, so the checker is run in a world of its own.
+  const client = await page.context().newCDPSession(page);
+  const { frameTree } = await client.send('Page.getFrameTree');
+  const { executionContextId: contextId } = await client.send('Page.createIsolatedWorld', {
+    frameId: frameTree.frame.id,
+  });
+  await client.send('Runtime.evaluate', { contextId, expression: axe });
+  const { result } = await client.send('Runtime.evaluate', {
+    contextId,
+    expression: `axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })
+      .then(({ violations }) => JSON.stringify(violations.map(({ id, nodes }) => id + ': ' + nodes.map(({ html }) => html.slice(0, 160)).join(' | '))))`,
+    awaitPromise: true,
+  });
+  await client.detach();
+  return z.array(z.string()).parse(JSON.parse(String(result.value)));
+}
+
+const wasHacked = (page: Page) => page.evaluate(() => 'wasHacked' in globalThis);
+
+describe('each page of the console', () => {
+  for (const [name, path] of Object.entries(PAGES)) {
+    it(`shows ${name} without a fault of accessibility, a console error or foreign markup`, async () => {
+      const { page, problems } = desktop;
+      problems.length = 0;
+      const response = await page.goto(`${world.url}${path()}`);
+      const isMissing = name === 'a missing page';
+      expect(response?.status()).toBe(isMissing ? 404 : 200);
+      expect(await page.locator('h1').count()).toBe(1);
+      expect(await violations(page)).toEqual([]);
+      expect(await wasHacked(page)).toBe(false);
+      expect(await page.locator('main img, main script').count()).toBe(0);
+      // The browser itself reports the status 404.
+      expect(problems.filter((problem) => !isMissing || !problem.includes('404'))).toEqual([]);
+      await page.screenshot({ path: join(shots, `${name.replaceAll(' ', '-')}.png`) });
+    });
+  }
+});
+
+describe('a page', () => {
+  it('is read in the dark, on a phone and in Chinese without a fault', async () => {
+    await using phone = await visit(browser, world, {
+      viewport: { width: 360, height: 740 },
+      colorScheme: 'dark',
+      locale: 'zh-CN',
+    });
+    for (const name of [
+      'now',
+      'story',
+      'user',
+      'policies',
+      'notifications',
+      'parked event',
+    ] as const) {
+      await phone.page.goto(`${world.url}${PAGES[name]()}`);
+      expect(await phone.page.getAttribute('html', 'lang')).toBe('zh-CN');
+      const width = await phone.page.evaluate('document.documentElement.scrollWidth');
+      expect({ name, width }).toEqual({ name, width: 360 });
+      // The colours of the dark are those of a badge, a notice and a drawing.
+      if (name === 'now' || name === 'story') expect(await violations(phone.page)).toEqual([]);
+      await phone.page.screenshot({ path: join(shots, `phone-${name.replaceAll(' ', '-')}.png`) });
+    }
+    expect(phone.problems).toEqual([]);
+  });
+
+  it('is reached with the keyboard alone: list, story, mark of the window', async () => {
+    const { page } = desktop;
+    await page.goto(`${world.url}/notifications?verdict=suppressed`);
+    await page.keyboard.press('Tab');
+    expect(await page.evaluate('document.activeElement.className')).toBe('skip');
+    await page.keyboard.press('Enter');
+    await until('a link of the list has the focus', async () => {
+      await page.keyboard.press('Tab');
+      return page.evaluate<boolean>(`document.activeElement.matches('td a')`);
+    });
+    await page.keyboard.press('Enter');
+    await page.waitForURL(/\/story\//);
+    await until('a mark of the window has the focus', async () => {
+      await page.keyboard.press('Tab');
+      return page.evaluate<boolean>(`document.activeElement.matches('a.mark')`);
+    });
+  });
+
+  it('changes its language by a link, and keeps its address', async () => {
+    await using reader = await visit(browser, world);
+    await reader.page.goto(`${world.url}/policies`);
+    await reader.page.getByRole('link', { name: '中文' }).click();
+    expect(await reader.page.locator('h1').textContent()).toBe('策略');
+    expect(reader.page.url()).toBe(`${world.url}/policies`);
+  });
+});
+
+describe('an action of the console', () => {
+  it('sets a policy after a try of it on the real history, with the reason in the log', async () => {
+    const { page } = desktop;
+    await page.goto(`${world.url}/policies`);
+    const form = page.locator('form[action$="/policies/try"]');
+    await form.locator('[name=policy]').fill('none');
+    await form.getByRole('button').click();
+    await page.getByText('First request that is decided differently').waitFor();
+    expect(await violations(page)).toEqual([]);
+    await page.locator('form[action$="/policies/set"] [name=reason]').fill(HOSTILE);
+    await page.locator('form[action$="/policies/set"]').getByRole('button').click();
+    await page.getByRole('status').filter({ hasText: 'applies to requests from now on' }).waitFor();
+    expect((await world.tocsin.policies.history()).at(-1)).toMatchObject({
+      reason: HOSTILE,
+      data: { triggerType: '*', policy: { kind: 'none' } },
+    });
+    await page.goto(`${world.url}/policies`);
+    expect(await page.getByText(HOSTILE).count()).toBeGreaterThan(0);
+    expect(await wasHacked(page)).toBe(false);
+  });
+
+  it('says why a policy is refused', async () => {
+    const { page } = desktop;
+    await page.goto(`${world.url}/policies`);
+    const form = page.locator('form[action$="/policies/set"]');
+    await form.locator('[name=policy]').fill('weekly <b>');
+    await form.locator('[name=reason]').fill('a test');
+    await form.getByRole('button').click();
+    await page.getByRole('status').filter({ hasText: 'is no kind of policy' }).waitFor();
+  });
+
+  it('mutes a type and ends the mute', async () => {
+    const { page } = desktop;
+    await page.goto(`${world.url}/policies`);
+    for (const action of ['mute', 'unmute'] as const) {
+      const form = page.locator(`form[action$="/policies/${action}"]`);
+      await form.locator('[name=type]').selectOption('important_urgent_task');
+      await form.locator('[name=reason]').fill('a test');
+      await form.getByRole('button').click();
+      await page.getByRole('status').waitFor();
+      const { mutes } = await world.tocsin.policies.show();
+      expect('important_urgent_task' in mutes).toBe(action === 'mute');
+    }
+  });
+
+  it('redrives one dead delivery from its story, and counts before it redrives many', async () => {
+    const { page } = desktop;
+    const [dead] = world.tocsin.deliveries.list({ status: 'dead', limit: 1 });
+    await page.goto(`${world.url}/story/${dead?.notificationId}`);
+    await page.locator('form[action$="/redrive"] [name=reason]').fill('the receiver is back');
+    await page.getByRole('button', { name: 'Send again' }).click();
+    await page.getByRole('status').filter({ hasText: 'will be sent again' }).waitFor();
+    await page.goto(`${world.url}/deliveries?status=dead`);
+    await page.getByRole('button', { name: 'Count' }).click();
+    await page.getByText(/would be sent again/).waitFor();
+    await page.locator('[name=why]').fill('all again');
+    await page.getByRole('button', { name: 'Send all' }).click();
+    await page
+      .getByRole('status')
+      .filter({ hasText: /\d+ notifications will be sent again/ })
+      .waitFor();
+  });
+
+  it('verifies with its result, and replays to the digest of the audit', async () => {
+    const { page } = desktop;
+    await page.goto(`${world.url}/audit`);
+    await page.getByRole('button', { name: 'Verify' }).click();
+    await page.getByText('No differences.').waitFor();
+    await page.goto(`${world.url}/audit`);
+    await page.getByRole('button', { name: 'Replay' }).click();
+    await using audit = world.tocsin.audit();
+    const { dedupeKeysSha256 } = await audit.replay();
+    await page.getByText(dedupeKeysSha256).waitFor();
+  });
+
+  it('drops a parked event, with the decision in the log', async () => {
+    const { page } = desktop;
+    await page.goto(`${world.url}/parked/${world.parkedEvent}`);
+    await page.locator('[name=reason]').fill('not ours');
+    await page.getByRole('button', { name: 'Drop' }).click();
+    await until('the projection has dropped it', async () => {
+      await using audit = world.tocsin.audit();
+      return audit.totals().parkedNow === 0;
+    });
+    await page.goto(`${world.url}/parked`);
+    await page.getByText('No event is parked').waitFor();
+  });
+
+  it('copies the sentence that explain gives', async () => {
+    await using reader = await visit(browser, world, {
+      permissions: ['clipboard-read', 'clipboard-write'],
+    });
+    await using audit = world.tocsin.audit();
+    const { sentence } = await audit.explain(stories.suppressed);
+    await reader.page.goto(`${world.url}/story/${stories.suppressed}`);
+    await reader.page.getByRole('button', { name: 'Copy the sentence' }).click();
+    await reader.page.getByText('Copied.').waitFor();
+    expect(await reader.page.evaluate('navigator.clipboard.readText()')).toBe(sentence);
+  });
+
+  it('shows a new request in the live feed, and holds it back while paused', async () => {
+    await using reader = await visit(browser, world);
+    const { page } = reader;
+    await page.goto(world.url);
+    const raise = (n: number) =>
+      world.tocsin.raise({
+        ...{ userId: 77, triggerType: 'important_urgent_task', source: 'api_trigger' },
+        ...{ targetType: 'task_pool', targetId: n },
+      });
+    let n = 900;
+    const lines = page.locator('[data-feed] li');
+    // The first look of the feed only finds where the list ends.
+    await until('the feed shows a request', async () => {
+      await raise((n += 1));
+      return (await lines.count()) > 0;
+    });
+    expect(await lines.first().textContent()).toContain('77');
+    await page.getByRole('button', { name: 'Pause' }).click();
+    const shown = await lines.count();
+    await raise(999);
+    await page.getByRole('button', { name: 'Go on' }).waitFor();
+    expect(await lines.count()).toBe(shown);
+    await page.getByRole('button', { name: 'Go on' }).click();
+    await until('the held line is shown', async () => (await lines.count()) > shown);
+  });
+});
