@@ -1,6 +1,8 @@
 // raiseAll: the order of each user, bounded concurrency, and no unhandled rejections.
+import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RaiseInput } from '../../src/domain/trigger/commands.ts';
+import { MAX_AHEAD_BYTES, raiseAll } from '../../src/kernel/raise/raise-all.ts';
 import type { RaiseResult } from '../../src/kernel/raise/raise-result.ts';
 import { until } from '../support/until.ts';
 import { anInput, makeWorld } from '../support/world.ts';
@@ -23,8 +25,8 @@ afterEach(async () => {
 const inputs = (count: number, users: number): RaiseInput[] =>
   Array.from({ length: count }, (_, n) => anInput(n + 1, { userId: 1 + (n % users) }));
 
-async function collect(results: AsyncIterable<RaiseResult>): Promise<RaiseResult[]> {
-  const all: RaiseResult[] = [];
+async function collect<T = RaiseResult>(results: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
   for await (const result of results) all.push(result);
   return all;
 }
@@ -96,6 +98,93 @@ describe('raiseAll', () => {
     gate.resolve(undefined);
     expect(await all).toHaveLength(500);
     expect(most).toBeLessThanOrEqual(4);
+  });
+
+  it('reads past the lines of a busy user while raises of others could start', async () => {
+    const others = Promise.withResolvers<undefined>();
+    let left = 3;
+    const busy = 500;
+    const all = raiseAll(
+      [...Array<number>(busy).fill(1), 2, 3, 4],
+      String,
+      async (user) => {
+        if (user === 1) await others.promise;
+        else if (--left === 0) others.resolve(undefined);
+        return user;
+      },
+      4,
+    );
+    expect((await collect(all)).length).toBe(busy + 3);
+  });
+
+  it('reads no more than its bound of bytes ahead of a user who waits', async () => {
+    let read = 0;
+    const gate = Promise.withResolvers<undefined>();
+    const text = 'x'.repeat(500_000);
+    const count = 100;
+    function* large() {
+      for (; read < count; read += 1) yield { user: 'a', text };
+    }
+    const most = 16 + 1 + Math.ceil(MAX_AHEAD_BYTES / (2 * text.length));
+    let highest = 0;
+    const all = raiseAll(
+      large(),
+      ({ user }) => user,
+      async () => {
+        await gate.promise;
+      },
+      2,
+    );
+    const results = collect(all);
+    await until('it has read ahead', () => read > 16);
+    for (let turn = 0; turn < count; turn += 1) {
+      await new Promise((resolve) => setImmediate(resolve));
+      highest = Math.max(highest, read);
+    }
+    expect(highest).toBeLessThanOrEqual(most);
+    gate.resolve(undefined);
+    expect(await results).toHaveLength(count);
+  });
+
+  it('raises each input once, those of a user in order, for any users and any durations', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(fc.nat(4), fc.nat(3)), { maxLength: 200 }),
+        fc.integer({ min: 1, max: 6 }),
+        async (lines, concurrency) => {
+          let [running, most] = [0, 0];
+          const begun = new Map<number, number[]>();
+          const all = raiseAll(
+            lines.map(([user, turns], n) => ({ user, turns, n })),
+            ({ user }) => String(user),
+            async ({ user, turns, n }) => {
+              most = Math.max(most, ++running);
+              begun.set(user, [...(begun.get(user) ?? []), n]);
+              for (let i = 0; i < turns; i += 1) await Promise.resolve();
+              running -= 1;
+              return n;
+            },
+            concurrency,
+          );
+          expect(await collect(all)).toEqual(lines.map((_, n) => n));
+          expect(most).toBeLessThanOrEqual(concurrency);
+          for (const own of begun.values()) expect(own).toEqual(own.toSorted((a, b) => a - b));
+        },
+      ),
+      { numRuns: 50 },
+    );
+  });
+
+  it('starts no further raise when the caller stops reading', async () => {
+    let begun = 0;
+    const all = raiseAll(
+      Array<number>(1_000).fill(1),
+      String,
+      () => Promise.resolve((begun += 1)),
+      4,
+    );
+    for await (const _ of all) break;
+    expect(begun).toBeLessThan(100);
   });
 
   it('yields known results while the source is waiting', async () => {

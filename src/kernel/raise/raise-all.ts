@@ -1,15 +1,19 @@
 // Raises many inputs at once, and those of one user in order.
 import { keyedQueue } from '../../domain/core/keyed-queue.ts';
 import { wakeSignal } from '../../domain/core/wake-signal.ts';
+import { roughBytes } from './rough-bytes.ts';
 
 export const DEFAULT_CONCURRENCY = 64;
 
-/** How far reading may run ahead of the slowest user, per raise in flight. */
+/** How far reading runs ahead of the first result, per raise in flight. */
 const LOOK_AHEAD = 8;
+
+/** While raises could start, because the inputs read so far are of few users, reading runs ahead to this. */
+export const MAX_AHEAD_BYTES = 16 * 1024 * 1024;
 
 /**
  * Raises up to `concurrency` inputs at once, those of one user in order. Results come in the order of the inputs,
- * each as soon as it is known. Memory is bounded by the concurrency.
+ * each as soon as it is known. Memory is bounded by the concurrency and {@link MAX_AHEAD_BYTES}.
  */
 export async function* raiseAll<T, R>(
   inputs: AsyncIterable<T> | Iterable<T>,
@@ -18,19 +22,38 @@ export async function* raiseAll<T, R>(
   concurrency: number,
 ): AsyncGenerator<R, void, undefined> {
   const queue = keyedQueue(concurrency);
-  const results: Promise<R>[] = [];
+  const results: { readonly result: Promise<R>; readonly bytes: number }[] = [];
   const changed = wakeSignal();
-  const progress = { reading: true, stopped: false };
+  const progress = { reading: true, stopped: false, running: 0, aheadBytes: 0 };
   // A function, because the flag changes during an await.
   const isStopped = (): boolean => progress.stopped;
+
+  const work = async (input: T): Promise<R> => {
+    // Nobody waits for the results of raises that have not begun.
+    if (isStopped()) throw new Error('the raises were stopped');
+    progress.running += 1;
+    try {
+      return await raiseOne(input);
+    } finally {
+      progress.running -= 1;
+      changed.wake();
+    }
+  };
+
+  const isFarAhead = (): boolean =>
+    results.length >= concurrency * LOOK_AHEAD &&
+    (progress.running >= concurrency || progress.aheadBytes >= MAX_AHEAD_BYTES);
 
   const read = async (): Promise<void> => {
     try {
       for await (const input of inputs) {
         if (isStopped()) return;
-        results.push(queue.run(userOf(input), () => raiseOne(input)));
+        // Most inputs are within the first distance, where nothing is measured.
+        const bytes = results.length < concurrency * LOOK_AHEAD ? 0 : roughBytes(input);
+        progress.aheadBytes += bytes;
+        results.push({ result: queue.run(userOf(input), () => work(input)), bytes });
         changed.wake();
-        while (results.length >= concurrency * LOOK_AHEAD && !isStopped()) await changed.next();
+        while (isFarAhead() && !isStopped()) await changed.next();
       }
     } finally {
       progress.reading = false;
@@ -45,8 +68,9 @@ export async function* raiseAll<T, R>(
     for (;;) {
       const first = results.shift();
       if (first !== undefined) {
+        progress.aheadBytes -= first.bytes;
         changed.wake();
-        yield await first;
+        yield await first.result;
       } else if (progress.reading) await changed.next();
       else break;
     }
@@ -55,6 +79,6 @@ export async function* raiseAll<T, R>(
     // A caller that stops reading leaves no unhandled rejection behind.
     progress.stopped = true;
     changed.wake();
-    await Promise.allSettled(results);
+    await Promise.allSettled(results.map(({ result }) => result));
   }
 }
