@@ -146,7 +146,8 @@ describe.each(APPEND_CALLS)('appendToStream through %s', (call, options) => {
     await failure(wrong, WrongExpectedVersionError);
   });
 
-  test.each([1, 40_000])(
+  // Many small events of that size keep a real server and its client busy for minutes.
+  test.each(isReal ? [1] : [1, 40_000])(
     'refuses more than 1 MiB in %d events and accepts the next append',
     { timeout: SLOW_TEST_MS },
     async (count) => {
