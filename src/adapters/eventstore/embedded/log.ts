@@ -109,21 +109,31 @@ function isTombstoned(c: Connection, name: string): boolean {
 function recordedEvents(stored: readonly StoredEvent[]): readonly RecordedEvent[] {
   let last: { readonly bytes: Buffer; readonly value: Json | Unreadable } | undefined;
   return stored.map((event) => {
-    const { id, stream, type, data, metadata } = event;
-    const position = positionOf(BigInt(event.position));
     // The events of an append share their metadata.
-    if (last?.bytes !== metadata) last = { bytes: metadata, value: jsonOf(metadata) };
-    return {
-      id,
-      stream,
-      revision: event.revision === LAST_REVISION ? TOMBSTONE_ON_WIRE : BigInt(event.revision),
-      position,
-      type,
-      // Data that the writer did not declare as JSON stay bytes.
-      data: event.isJson ? jsonOf(data) : unreadable(data),
-      metadata: last.value,
-    };
+    if (last?.bytes !== event.metadata) {
+      last = { bytes: event.metadata, value: jsonOf(event.metadata) };
+    }
+    return recorded(event, last.value);
   });
+}
+
+function recorded(event: StoredEvent, metadata: Json | Unreadable): RecordedEvent {
+  const { id, stream, type } = event;
+  let data: Json | Unreadable | undefined;
+  return {
+    id,
+    stream,
+    revision: event.revision === LAST_REVISION ? TOMBSTONE_ON_WIRE : BigInt(event.revision),
+    position: positionOf(BigInt(event.position)),
+    type,
+    // Parsed when it is read: a projection skips many events by their type. Data that the writer did not declare as
+    // JSON stay bytes.
+    get data() {
+      data ??= event.isJson ? jsonOf(event.data) : unreadable(event.data);
+      return data;
+    },
+    metadata,
+  };
 }
 
 const LAST_REVISION = Number(TOMBSTONE_REVISION);

@@ -112,7 +112,7 @@ function putLength(target: Uint8Array, start: number, length: number): number {
 }
 
 function unpack(packed: Uint8Array, size: number, dictionary: Uint8Array): Buffer {
-  const out = Buffer.allocUnsafeSlow(size);
+  const out = allocate(size);
   const base = dictionary.length;
   let [at, to] = [0, 0];
   const lengthOf = (nibble: number): number => {
@@ -144,6 +144,21 @@ function unpack(packed: Uint8Array, size: number, dictionary: Uint8Array): Buffe
   }
   if (to !== size) throw damaged();
   return out;
+}
+
+const SLAB_BYTES = 64 * 1024;
+let slab = Buffer.allocUnsafeSlow(0);
+let slabUsed = 0;
+
+/** A part of a larger buffer: one for each record would keep the garbage collector busy. */
+function allocate(size: number): Buffer {
+  if (size > SLAB_BYTES / 4) return Buffer.allocUnsafeSlow(size);
+  if (slabUsed + size > slab.length) {
+    slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+    slabUsed = 0;
+  }
+  slabUsed += size;
+  return slab.subarray(slabUsed - size, slabUsed);
 }
 
 function damaged(): RangeError {
