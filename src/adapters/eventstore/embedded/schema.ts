@@ -8,7 +8,7 @@ export const STORE_FORMAT: SqliteFormat = {
   version: 3,
   what: 'a Tocsin event store',
   olderHint:
-    'Serve the file with the version that wrote it (`tocsin store`), and copy it to a new file with this version: `tocsin store copy --store esdb://HOST:PORT --to embedded:NEW`.',
+    "Serve the file with the version that wrote it (`tocsin store`), and copy it to a new file with this version: `tocsin store copy --store 'esdb://127.0.0.1:2113?tls=false' --to embedded:NEW`.",
   create(db) {
     // A record holds the events of one append, see record.ts; a long append has several. `position` and `revision` are
     // those of its last event. A position is the offset at which an event's bytes end in the log, so a range of
