@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -157,6 +158,63 @@ describe('a page', () => {
     await reader.page.getByRole('link', { name: '中文' }).click();
     expect(await reader.page.locator('h1').textContent()).toBe('策略');
     expect(reader.page.url()).toBe(`${world.url}/policies`);
+  });
+});
+
+describe('the numbers of the console', () => {
+  it('equal those of SQL, of a replay and of explain', async () => {
+    const { page } = desktop;
+    using state = new DatabaseSync(join(world.folder, 'state.db'), { readOnly: true });
+    const one = (sql: string): number => Number(state.prepare(sql).get()?.['n']);
+    await using audit = world.tocsin.audit();
+    const replayed = await audit.replay();
+    await page.goto(world.url);
+    for (const verdict of ['published', 'suppressed'] as const) {
+      const count = one(`SELECT count(*) AS n FROM verdicts WHERE verdict = '${verdict}'`);
+      expect(replayed[verdict]).toBe(count);
+      const link = page.locator(`main a[href$="/notifications?verdict=${verdict}"]`);
+      expect(await link.textContent()).toBe(String(count));
+    }
+    const reasons = z
+      .array(z.object({ reason: z.string(), requests: z.int() }))
+      .parse(
+        state.prepare("SELECT reason, requests FROM reasons WHERE verdict <> 'published'").all(),
+      );
+    for (const { reason, requests } of reasons) {
+      const row = page.locator('tr', { has: page.locator(`a[href$="?reason=${reason}"]`) });
+      expect(await row.locator('.number').textContent()).toBe(String(requests));
+    }
+    const dead = world.tocsin.deliveries.groups({ status: 'dead' });
+    const deadCount = dead.reduce((sum, { count }) => sum + count, 0);
+    const deadLink = page.locator('main a[href$="/deliveries?status=dead"]');
+    expect(await deadLink.textContent()).toBe(String(deadCount));
+    const explained = await audit.explain(stories.suppressed);
+    await page.goto(`${world.url}/story/${stories.suppressed}`);
+    expect((await page.locator('#sentence').textContent())?.trim()).toBe(explained.sentence);
+    expect(await page.locator('.facts .badge').first().textContent()).toBe(
+      explained.decision?.verdict,
+    );
+    expect(await page.locator('.timeline li').count()).toBe(explained.story.length);
+    const download = await page.request.get(`${world.url}/story/${stories.suppressed}/story.json`);
+    expect(await download.json()).toEqual(explained);
+  });
+
+  it('are the same in the list, page by page, as in SQL', async () => {
+    const { page } = desktop;
+    using state = new DatabaseSync(join(world.folder, 'state.db'), { readOnly: true });
+    const wanted = Number(
+      state.prepare("SELECT count(*) AS n FROM verdicts WHERE user = '1'").get()?.['n'],
+    );
+    let shown = 0;
+    await page.goto(`${world.url}/notifications?user=1`);
+    for (;;) {
+      shown += await page.locator('tbody tr').count();
+      const next = page.locator('a[rel=next]');
+      if ((await next.count()) === 0) break;
+      await next.click();
+      await page.waitForLoadState();
+    }
+    expect(shown).toBe(wanted);
   });
 });
 
