@@ -13,6 +13,10 @@ import { sqliteDeliveryIndex } from '../../src/adapters/sqlite/delivery-index.ts
 import { SCOPES, USER_SCOPES, type Scope } from '../../src/domain/access/scopes.ts';
 import { deliveryStream } from '../../src/domain/delivery/stream.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
+import { memoryReadModel } from '../../src/adapters/memory/read-model.ts';
+import { temporaryReadModel } from '../../src/adapters/sqlite/read-model.ts';
+import { createAudit } from '../../src/kernel/create-audit.ts';
+import { createParked } from '../../src/kernel/parked.ts';
 import { createDeliveries } from '../../src/kernel/deliveries.ts';
 import { openKernel, type Kernel, type KernelOptions } from '../../src/kernel/open-kernel.ts';
 import { systemRuntime } from '../../src/kernel/decider/runtime.ts';
@@ -93,6 +97,11 @@ export async function apiWorld(
     authenticate: bearerTokens(tokens),
     deliveries: createDeliveries({ store, index: list, clock }),
     channels: channelsInMemory(),
+    audit: () => ({
+      ...createAudit({ log: store, scratch: temporaryReadModel, state: memoryReadModel() }),
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    }),
+    parked: createParked({ store, state: () => ({ parked: () => [] }) }),
     rate: { perSecond: 1_000_000, burst: 1_000_000 },
     ...more,
   });

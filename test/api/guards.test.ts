@@ -22,6 +22,8 @@ const BODIES: Readonly<Record<string, object>> = {
   putChannel: { webhook_url: 'https://hooks.example/' },
   testChannel: {},
   redriveDelivery: { reason: 'r' },
+  setPolicy: { trigger_type: '*', policy: 'none', reason: 'r' },
+  resolveParked: { action: 'drop', reason: 'r' },
   mute: { trigger_type: '*', until: '2026-01-01T11:00:00Z', reason: 'r' },
   unmute: { trigger_type: '*', reason: 'r' },
 };
@@ -39,6 +41,8 @@ async function things(world: ApiWorld): Promise<Ids> {
     preview_id: String(raised.body['preview_id']),
     notification_id: await world.dead('1', 1),
     channel: 'webhook',
+    id: String(raised.body['trigger_id']),
+    event: 'e',
   };
 }
 
@@ -50,7 +54,7 @@ describe('each operation of the document', () => {
     using world = await apiWorld();
     const ids = await things(world);
     const operations = operationsOf(world.app.openApi);
-    expect(operations).toHaveLength(21);
+    expect(operations).toHaveLength(28);
     for (const operation of operations) {
       const { method, operationId } = operation;
       const [path, upper] = [pathOf(operation, ids), method.toUpperCase()];

@@ -6,7 +6,9 @@ import { unlessAborted } from '../../domain/core/signals.ts';
 import { silentLogger, type Logger } from '../../domain/ports/logger.ts';
 import { noTelemetry, type Telemetry } from '../../domain/ports/telemetry.ts';
 import type { Deliveries } from '../../kernel/deliveries.ts';
+import type { Parked } from '../../kernel/parked.ts';
 import type { Kernel } from '../../kernel/open-kernel.ts';
+import type { ConsoleOptions } from './console/options.ts';
 import { DEFAULT_BODY_BYTES, readBody } from './endpoint/body.ts';
 import { userOf, type Authenticate } from './endpoint/caller.ts';
 import { refuse, refused, type Answer, type Endpoint } from './endpoint/endpoint.ts';
@@ -23,6 +25,7 @@ import {
 import { cancelEndpoints } from './routes/cancelling.ts';
 import { channelEndpoints, type ApiChannels } from './routes/channels.ts';
 import { deliveryEndpoints } from './routes/deliveries.ts';
+import { historyEndpoints, parkedEndpoints } from './routes/history.ts';
 import { policyEndpoints } from './routes/policies.ts';
 import { previewEndpoints } from './routes/previews.ts';
 import { triggerEndpoints } from './routes/triggers.ts';
@@ -39,6 +42,10 @@ export type HttpAppOptions = {
   readonly channels?: ApiChannels | undefined;
   /** Absent: the API has no delivery endpoints. */
   readonly deliveries?: Deliveries | undefined;
+  /** Opens an audit, as the console does. Absent: the API has no endpoints of requests, stories and totals. */
+  readonly audit?: ConsoleOptions['audit'] | undefined;
+  /** Absent: the API has no endpoints of parked events. */
+  readonly parked?: Parked | undefined;
   /**
    * The path at which your server mounts the API, such as `/notify`: the API takes it off the paths of requests, and its
    * OpenAPI document names it. Default: none.
@@ -79,7 +86,7 @@ type Shared = {
  * failure as `application/problem+json` with a stable `code`.
  */
 export function createHttpApp(options: HttpAppOptions): HttpApp {
-  const { kernel, channels, deliveries, authenticate } = options;
+  const { kernel, channels, deliveries, audit, parked, authenticate } = options;
   const { rate = DEFAULT_RATE, logger = silentLogger, basePath = '' } = options;
   const { telemetry = noTelemetry, maxBodyBytes = DEFAULT_BODY_BYTES } = options;
   const base = `/${basePath.replaceAll(/^\/+|\/+$/g, '')}`;
@@ -90,6 +97,8 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
     ...(channels === undefined ? [] : channelEndpoints(channels)),
     ...(deliveries === undefined ? [] : deliveryEndpoints(deliveries)),
     ...policyEndpoints(kernel),
+    ...(audit === undefined ? [] : historyEndpoints({ audit, ...(deliveries && { deliveries }) })),
+    ...(parked === undefined ? [] : parkedEndpoints(parked)),
   ];
   const openApi = openApiOf(endpoints, base, maxBodyBytes);
   const shared = {

@@ -9,7 +9,7 @@ import type {
 import { openReadModelReader, temporaryReadModel } from '../../adapters/sqlite/read-model.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';
 import { createAudit } from '../../kernel/create-audit.ts';
-import { createParked } from '../../kernel/parked.ts';
+import { createParked, type Parked } from '../../kernel/parked.ts';
 import type { MessageReader } from '../../projections/audit/reading/ports.ts';
 import type { Config } from '../config/config.ts';
 import { loadProduct } from '../config/product.ts';
@@ -23,27 +23,35 @@ export function isConsolePath(request: Request): boolean {
   return pathname === CONSOLE_PATH || pathname.startsWith(`${CONSOLE_PATH}/`);
 }
 
-type Parts = Omit<ConsoleOptions, 'store' | 'audit' | 'parked' | 'basePath' | 'types' | 'name'> & {
+type Parts = Omit<ConsoleOptions, 'store' | 'basePath' | 'types' | 'name'> & {
   readonly config: Config;
   readonly store: EventStore;
 };
 
-export async function openConsole({ config, store, ...parts }: Parts): Promise<ConsoleApp> {
-  const { triggers } = await loadProduct();
+/** What happened, over the files of this machine. */
+export function historyOf(
+  config: Config,
+  store: EventStore,
+): { readonly audit: () => OpenedAudit; readonly parked: Parked } {
   const { name } = config;
-  const parkedRows = () => {
+  const rows = () => {
     if (!existsSync(config.state)) return [];
     using state = openReadModelReader(config.state);
     return state.parked();
   };
+  const parked = createParked({ store, name, state: () => ({ parked: rows }) });
+  return { audit: () => auditOver(config, store), parked };
+}
+
+export async function openConsole({ config, store, ...parts }: Parts): Promise<ConsoleApp> {
+  const { triggers } = await loadProduct();
+  const { name } = config;
   return createConsole({
     ...parts,
     store,
     name,
     basePath: CONSOLE_PATH,
     types: triggers.map(({ type }) => type),
-    audit: () => auditOver(config, store),
-    parked: createParked({ store, name, state: () => ({ parked: parkedRows }) }),
   });
 }
 

@@ -14,7 +14,7 @@ import type { Kernel } from '../../kernel/open-kernel.ts';
 import { createTokens } from '../../kernel/access/tokens.ts';
 import type { DeliveryIndexReader } from '../../kernel/processes/delivery/delivery-index.ts';
 import { channelsOn, hasVault, openSender, openVault } from './channels.ts';
-import { CONSOLE_PATH, isConsolePath, openConsole } from './console.ts';
+import { CONSOLE_PATH, historyOf, isConsolePath, openConsole } from './console.ts';
 import { deliveriesFile } from './delivery.ts';
 import type { Config } from '../config/config.ts';
 
@@ -55,10 +55,14 @@ export async function serveApi(options: {
     index: () => (list ??= existsSync(file) ? openDeliveryIndexReader(file) : undefined),
   });
   const authenticate = bearerTokens(tokens);
-  const parts = { kernel, authenticate, channels, deliveries, logger, telemetry };
+  const history = historyOf(config, store);
+  const parts = { kernel, authenticate, channels, deliveries, logger, telemetry, ...history };
   const app = createHttpApp({ ...parts, ...config.apiLimits });
   const pages = opened.use(
-    await openConsole({ config, store, kernel, tokens, deliveries, channels, health, logger }),
+    await openConsole({
+      ...{ config, store, kernel, tokens, deliveries, channels, health, logger },
+      ...history,
+    }),
   );
   const { url, close } = await serveHttp(
     { fetch: (request) => (isConsolePath(request) ? pages.fetch(request) : app.fetch(request)) },

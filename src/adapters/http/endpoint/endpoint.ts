@@ -87,6 +87,13 @@ export function ofNone<B>(spec: Spec<B, Given>): Endpoint {
   return endpoint('none', NO_QUERY, spec);
 }
 
+/** An endpoint about all users, with a query. */
+export function ofAll<Q, B>(
+  spec: Spec<B, Given & { readonly query: Q }> & { readonly query: z.ZodType<Q> },
+): Endpoint {
+  return endpoint('none', spec.query, spec);
+}
+
 /** The one success answer of an endpoint. */
 export function success(description: string, schema: z.ZodType): SuccessAnswers {
   return { 200: { description, schema } };

@@ -2,8 +2,9 @@
 import { z } from 'zod';
 import { TypeOrAnySchema } from '../../../domain/control/events.ts';
 import { formatInstant, parseInstant } from '../../../domain/core/instants.ts';
-import { formatPolicy } from '../../../domain/policy/text.ts';
+import { formatPolicy, parsePolicy } from '../../../domain/policy/text.ts';
 import type { Kernel } from '../../../kernel/open-kernel.ts';
+import type { PolicyHistoryEntry } from '../../../kernel/control/policy-history.ts';
 import type { PolicyResult, PolicyView } from '../../../kernel/control/policies.ts';
 import {
   NO_BODY,
@@ -27,6 +28,20 @@ const InForceShape = z.object({
   mutes: z.record(z.string(), InstantShape),
 });
 
+const ChangeShape = z.object({
+  type: z.string(),
+  trigger_type: z.string(),
+  policy: z.string().optional(),
+  until: InstantShape.optional(),
+  reason: z.string(),
+  actor: z.string().nullable(),
+  recorded_at: InstantShape,
+  position: z.string(),
+});
+
+/** As `tocsin policy set` takes it: `anchored 1h on requestedAt`. */
+const PolicyText = z.string().min(1).max(200);
+
 const WRITE_MS = 8_000;
 
 export function policyEndpoints({ policies }: Pick<Kernel, 'policies'>): readonly Endpoint[] {
@@ -42,6 +57,36 @@ export function policyEndpoints({ policies }: Pick<Kernel, 'policies'>): readonl
       problems: [],
       deadlineMs: 3_000,
       handle: async () => answer(200, inForce(await policies.show())),
+    }),
+    ofNone({
+      method: 'get',
+      path: `${base}/history`,
+      operationId: 'getPolicyHistory',
+      summary: 'List every change of policies and mutes, in order',
+      scope: 'policy:read',
+      body: NO_BODY,
+      answers: success('The changes', z.object({ changes: z.array(ChangeShape) })),
+      problems: [],
+      deadlineMs: 3_000,
+      handle: async () =>
+        answer(200, { changes: (await policies.history()).map((entry) => changeOf(entry)) }),
+    }),
+    ofNone({
+      method: 'post',
+      path: `${base}/set`,
+      operationId: 'setPolicy',
+      summary: 'Set the policy of a type, or with `*` of all types without their own',
+      scope: 'policy:write',
+      body: z.strictObject({ trigger_type: TypeOrAnySchema, policy: PolicyText, reason: Reason }),
+      answers: changed,
+      problems: [],
+      deadlineMs: WRITE_MS,
+      async handle({ body: { trigger_type, policy, reason }, actor }) {
+        const parsed = parsePolicy(policy);
+        if (!parsed.ok) return refuse('invalid_field', messageOf(parsed.error));
+        const change = { triggerType: trigger_type, policy: parsed.value, reason };
+        return answerOf(await policies.set(change, { actor }));
+      },
     }),
     ofNone({
       method: 'post',
@@ -75,6 +120,22 @@ export function policyEndpoints({ policies }: Pick<Kernel, 'policies'>): readonl
         answerOf(await policies.unmute({ triggerType: trigger_type, reason }, { actor })),
     }),
   ];
+}
+
+function changeOf(entry: PolicyHistoryEntry): object {
+  const { type, data, reason, actor = null, recordedAt, position } = entry;
+  return {
+    type,
+    trigger_type: data.triggerType,
+    ...('policy' in data ? { policy: formatPolicy(data.policy) } : {}),
+    ...('until' in data ? { until: formatInstant(data.until) } : {}),
+    ...{ reason, actor, position },
+    recorded_at: formatInstant(recordedAt),
+  };
+}
+
+function messageOf(issues: readonly { readonly message: string }[]): string {
+  return issues.map(({ message }) => message).join('; ');
 }
 
 function answerOf(result: PolicyResult): Answer {
