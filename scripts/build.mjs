@@ -64,7 +64,8 @@ async function bundle() {
   const build = await rolldown({
     input: sources,
     platform: 'node',
-    external: (id) => /^[^./]/.test(id) && !id.startsWith('@opentelemetry/'),
+    // A package's imports of its own files begin with `#`.
+    external: (id) => /^[^./#]/.test(id) && !id.startsWith('@opentelemetry/'),
     logLevel: 'warn',
   });
   await build.write({

@@ -20,8 +20,9 @@ const steps = {
   folders: ['scripts/check-folders.mjs'],
   unused: [`${bin}knip/bin/knip.js`, '--no-progress'],
   build: ['scripts/build.mjs'],
-  // The two look at what `build` made.
+  // The three look at what `build` made.
   package: ['scripts/check-package.mjs'],
+  installed: ['scripts/check-installed.mjs'],
   api: ['scripts/api-report.mjs'],
 };
 
