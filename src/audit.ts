@@ -60,4 +60,29 @@ export type {
   ExportFaultCode,
   ExportReport,
 } from './projections/audit/export/verify-export.ts';
+export type { ConsistencyProof, Proof } from './projections/audit/proof/format.ts';
+export type { ConsistencyOptions, ProveOptions } from './projections/audit/proof/prove.ts';
+export { verifyProof } from './projections/audit/proof/verify-proof.ts';
+export type {
+  ProofFault,
+  ProofReport,
+  ProvenEvent,
+} from './projections/audit/proof/verify-proof.ts';
+export type { HeadWitness } from './projections/audit/verify/head-check.ts';
+export type { HeadSigner, TreeHead } from './projections/notary/head.ts';
+export type { PublishedKeys } from './projections/notary/keys.ts';
+export type { HeadOutput, LeavesBetween } from './projections/notary/notary.ts';
+export type { NotaryRecord, NotaryState } from './projections/notary/state.ts';
+export { openNotary, type Notary, type NotaryOptions } from './kernel/open-notary.ts';
+export { headsFile } from './adapters/notary/heads-file.ts';
+export { headsWebhook } from './adapters/notary/heads-webhook.ts';
+export { readHeads, type KeptHeads } from './adapters/notary/read-heads.ts';
+export {
+  ensureNotaryKey,
+  makeNotaryKey,
+  readNotaryKey,
+  rotateNotaryKey,
+  type NotaryKey,
+} from './adapters/notary/key-file.ts';
+export { openNotaryRecord, sqliteNotaryState } from './adapters/sqlite/notary-state.ts';
 export { embeddedReader, type EmbeddedReader } from './adapters/eventstore/embedded/store.ts';

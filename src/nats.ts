@@ -4,3 +4,4 @@ export { jetStreamOutput, type JetStreamOutputOptions } from './adapters/nats/ou
 export { jetStreamReader } from './adapters/nats/reader.ts';
 export type { NatsConnectionOptions, NatsCredentials, NatsTls } from './adapters/nats/options.ts';
 export type { StoredMessage } from './projections/output.ts';
+export { headsSubject } from './adapters/nats/heads-subject.ts';

@@ -16,6 +16,8 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
   watch: async () => (await import('./commands/watch.ts')).watchCommand,
   project: async () => (await import('./commands/project.ts')).projectCommand,
   audit: async () => (await import('./commands/audit.ts')).auditCommand,
+  notary: async () => (await import('./commands/notary.ts')).notaryCommand,
+  'verify-proof': async () => (await import('./commands/verify-proof.ts')).verifyProofCommand,
   policy: async () => (await import('./commands/policy.ts')).policyCommand,
   deliveries: async () => (await import('./commands/deliveries.ts')).deliveriesCommand,
   channel: async () => (await import('./commands/channel.ts')).channelCommand,

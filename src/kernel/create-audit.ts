@@ -14,6 +14,13 @@ import {
   type RequestPage,
   type RequestQuery,
 } from '../projections/audit/history/requests.ts';
+import type { ConsistencyProof, Proof } from '../projections/audit/proof/format.ts';
+import {
+  prove,
+  proveConsistency,
+  type ConsistencyOptions,
+  type ProveOptions,
+} from '../projections/audit/proof/prove.ts';
 import type {
   MessageReader,
   ReadableLog,
@@ -95,7 +102,14 @@ export interface Audit {
   /** Decides every verdict again from the log alone. */
   replay(options?: Omit<ReplayOptions, 'selected' | 'keep' | 'rulesets'>): Promise<ReplayResult>;
   /** Compares log, read model, stream and delivery records at the checkpoint of the read model. */
-  verify(options?: Pick<VerifyOptions, 'progress'>): Promise<VerifyResult>;
+  verify(options?: Pick<VerifyOptions, 'progress' | 'witness'>): Promise<VerifyResult>;
+  /**
+   * Makes a proof of one trigger with its notification and delivery: their events and the paths to a signed head.
+   * `verifyProof` checks it without the log.
+   */
+  prove(options: Omit<ProveOptions, 'log' | 'kernel'>): Promise<Proof>;
+  /** Proves that the log of the newer head begins with the log of the older head. */
+  consistency(options: Omit<ConsistencyOptions, 'log' | 'kernel'>): Promise<ConsistencyProof>;
   /**
    * Makes a fresh read model from the log, from which a projector can resume. It compares every message with the
    * stream and throws `refused` when they differ. Nothing is sent.
@@ -174,6 +188,8 @@ export function createAudit(options: AuditOptions): Audit {
     requests: async (query) => listRequests({ log, verdicts: needed('state', state) }, query),
     totals: () => totalsOf(needed('state', state)),
     export: (exportOptions = {}) => exportLines({ ...exportOptions, log, kernel }),
+    prove: async (proveOptions) => prove({ ...proveOptions, log, kernel }),
+    consistency: async (heads) => proveConsistency({ ...heads, log, kernel }),
     verifyExport,
     redactExport,
   };

@@ -77,6 +77,9 @@ function stable(text: string): string {
       .replaceAll(/\b[0-9a-f]{64}\b/g, 'HASH')
       .replaceAll(/\d+(?:\.\d+)? s\b/g, 'S s')
       .replaceAll(/[\d,]+\/s/g, 'R/s')
+      // A notary signs by the clock of the machine.
+      .replaceAll(/\b(signed|since|head of) \d{4}-\S+Z/g, '$1 T')
+      .replaceAll(/^[A-Za-z0-9+/]{43,}={0,2}$/gm, 'PEM')
       // The control event before it holds a time of the server's, which is not always as long.
       .replaceAll(/up to \d+\/\d+/g, 'up to P')
       .replaceAll(/\/\S+\/var\//g, 'var/')

@@ -33,6 +33,8 @@ const TERMS = [
   'redrive',
   'seal',
   'forget',
+  'leaf',
+  'tree head',
 ];
 
 const rows = [...readFileSync('docs/glossary.md', 'utf8').matchAll(/^\| (.+?) +\| (.+?) +\|$/gm)]

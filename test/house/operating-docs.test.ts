@@ -26,6 +26,8 @@ const places = [
   'src/adapters/sqlite/open.ts',
   'src/adapters/sqlite/read-model.ts',
   'src/adapters/sqlite/read-model-format.ts',
+  'src/projections/notary',
+  'src/adapters/sqlite/notary-state.ts',
 ];
 
 function sourcesOf(place: string): readonly string[] {

@@ -5,6 +5,7 @@ import type { VerifyResult } from '../../projections/audit/verify/verify.ts';
 import { openMessageReader, openReader } from '../compose/compose.ts';
 import { EXIT, secondsSince, type Terminal } from '../terminal/terminal.ts';
 import { NATS_SETTINGS } from '../config/settings.ts';
+import { headsOf, withNotedLeaves } from './audit-heads.ts';
 import { auditOf, logProgress } from './audit-log.ts';
 import { register, type Work } from './command.ts';
 
@@ -15,27 +16,40 @@ export function auditVerifyCommand(audit: Command): void {
   register(
     audit
       .command('verify')
-      .description('compare log, read model, output stream and delivery records'),
-    ['store', ...NATS_SETTINGS, 'state', 'name', 'source'],
+      .description('compare log, read model, output stream and delivery records')
+      .option('--head <FILE>', 'compare the log with signed heads that were kept elsewhere')
+      .option('--key <KEY>', 'the notary’s public key: a PEM file, or what it published'),
+    ['store', ...NATS_SETTINGS, 'state', 'name', 'source', 'notary', 'notaryKey'],
     `The command compares all parts at the read model's checkpoint at its start, so it can run beside a running
 projector. It names each difference, its meaning and what to do, and exits with 1 if it finds one. It cannot
 verify messages before the stream's first sequence: it counts them, and they are no difference.
 
-Example:
-  tocsin audit verify --json`,
+Differences of the log come first. What is derived from the log may differ because of them: these differences are
+counted and not listed. --head takes a head, or a file of --heads, which also holds the leaves: then the first leaf
+that differs is named.
+
+Examples:
+  tocsin audit verify --json
+  tocsin audit verify --head /mnt/elsewhere/heads.ndjson --key notary-keys.json`,
     verifyAll,
   );
 }
 
-const verifyAll: Work<object> = async (context) => {
+type Options = { readonly head?: string; readonly key?: string };
+
+const verifyAll: Work<Options> = async (context, { head, key }) => {
   const { config, terminal } = context;
+  using witness =
+    head === undefined ? undefined : withNotedLeaves(await headsOf(config, head, key), config);
   using state = openReadModelReader(config.state, { snapshot: true });
   await using log = await openReader(config);
   await using messages = await openMessageReader(config);
   const progress = await logProgress(log, context);
-  const result = await auditOf(config, log, { state, messages }).verify({ progress });
+  const result = await auditOf(config, log, { state, messages }).verify({ progress, witness });
   const seconds = secondsSince(context.startedAt);
   terminal.print({ ...result, seconds });
+  if (witness?.areSigned === false)
+    terminal.note('The signatures of the heads were not checked: give --key.');
   showResult(terminal, result, seconds);
   return result.mismatches.length === 0 ? EXIT.done : EXIT.partly;
 };
@@ -54,7 +68,17 @@ function showResult({ say }: Terminal, result: VerifyResult, seconds: number): v
   }
   if (messages.foreign > 0)
     say(`${messages.foreign} messages in the stream are from other producers.`);
-  const counts = Object.entries(result.mismatchCounts);
+  if (result.heads !== null) {
+    const { covered, verified } = result.heads;
+    say(
+      covered === verified
+        ? `All ${covered} leaves that the heads cover are as they were signed.`
+        : `${verified} of the ${covered} leaves that the heads cover are as they were signed.`,
+    );
+  }
+  const counts = Object.entries(result.mismatchCounts).filter(
+    ([code]) => !(code in result.consequences),
+  );
   if (counts.length === 0) {
     say('No differences.');
     return;
@@ -65,4 +89,14 @@ function showResult({ say }: Terminal, result: VerifyResult, seconds: number): v
     say('', `${code}  ${where}`, `  ${detail}`, `  ${meaning}`, `  ${action}`);
   }
   if (total > SHOWN) say('', `and ${total - SHOWN} more; --json lists the first thousand.`);
+  const consequences = Object.entries(result.consequences);
+  if (!result.logInDoubt) return;
+  say(
+    '',
+    'The log itself is in doubt: do not rebuild anything from it before it is clear what happened.',
+  );
+  if (consequences.length > 0)
+    say(
+      `These differences may follow: ${consequences.map(([code, n]) => `${n} ${code}`).join(', ')}`,
+    );
 }

@@ -11,6 +11,7 @@ import { openProductKernel, openSealedStore } from '../compose/channels.ts';
 import { embeddedFile, isEventStoreDb, openOutputProjector } from '../compose/compose.ts';
 import { deliveryFacts } from '../compose/delivery-facts.ts';
 import { openDelivery } from '../compose/delivery.ts';
+import { openConfiguredNotary } from '../compose/notary.ts';
 import { evaluatorOver, headOf, openTasks, openTaskWorker } from '../compose/tasks.ts';
 import { hasProductFile } from '../config/product.ts';
 import { watchHead } from '../compose/log-head.ts';
@@ -32,6 +33,9 @@ import { keepRunning, type Kept } from '../compose/keep-running.ts';
 import { startStoreProcess } from '../compose/store-process.ts';
 import { untilAborted } from '../../domain/core/signals.ts';
 import type { Logger } from '../../domain/ports/logger.ts';
+
+/** The notary shares the projector's thread. */
+const NOTARY_SHARE = 0.05;
 
 export const startAll: Work<StartOptions> = async (context, options) => {
   const { config, terminal, signal } = context;
@@ -66,7 +70,7 @@ export const startAll: Work<StartOptions> = async (context, options) => {
   using state = sqliteReadModel({ file: config.state, owner: 'tocsin start' });
   const { committed: onCommit } = narrator;
   const actor = 'tocsin start';
-  const board = partBoard(['nats'], logger);
+  const board = partBoard(['nats', 'notary'], logger);
   const projector = await openOutputProjector(
     settled,
     { store, state, logger, telemetry, actor, onCommit },
@@ -87,6 +91,8 @@ export const startAll: Work<StartOptions> = async (context, options) => {
     telemetry,
   );
   await using taskWorker = await openTaskWorker(tasks);
+  const signs = { log: store, logger, owner: actor, share: NOTARY_SHARE };
+  using notary = await openConfiguredNotary(settled, signs);
   const jobs = taskStory(terminal);
   const from = await untilAborted(headOf(store, storyPrefixes(config.name)), signal);
   const statusOf = () => [
@@ -102,6 +108,7 @@ export const startAll: Work<StartOptions> = async (context, options) => {
     deliveries: deliveries.read,
   });
   board.started('nats');
+  board.started('notary');
   const allowRemote = options.allowRemote === true;
   await using api = await serveApi({
     config: examples.config,
@@ -126,6 +133,12 @@ export const startAll: Work<StartOptions> = async (context, options) => {
     return await startLive(parts, { http: health.url, api: api.url, console: api.console() }, [
       (both) => delivery.worker.run(both),
       (both) => taskWorker.worker.run(both),
+      // A log that has changed stops the notary alone; health is red.
+      (both) =>
+        notary.run(both, board.reportOf('notary')).catch((error: unknown) => {
+          board.stopped('notary');
+          logger.error({ err: error }, 'the notary stopped; everything else goes on');
+        }),
       (both) => followStory(store, jobs, { name: config.name, from }, both),
     ]);
   } finally {

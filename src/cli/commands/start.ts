@@ -4,6 +4,7 @@ import {
   API_SETTINGS,
   CHANNEL_SETTINGS,
   NATS_SETTINGS,
+  NOTARY_SETTINGS,
   TASK_SETTINGS,
   TELEMETRY_SETTINGS,
 } from '../config/settings.ts';
@@ -46,6 +47,7 @@ export function startCommand(program: Command): void {
     'retryProfile',
     'onUnknown',
     ...CHANNEL_SETTINGS,
+    ...NOTARY_SETTINGS,
     'logLevel',
   ] as const;
   register(

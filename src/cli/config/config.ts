@@ -15,6 +15,7 @@ import {
   parseOtlp,
   parsePorts,
   parseReplicas,
+  parseSeconds,
   parseStandIn,
   parseTasks,
   type Address,
@@ -57,6 +58,16 @@ export type Config = {
   };
   /** The keys that projector and worker share. */
   readonly messageKeyFile: string;
+  readonly notary: {
+    readonly state: string;
+    readonly key: string;
+    /** The file that gets the heads. */
+    readonly heads: string;
+    readonly subject: string | undefined;
+    /** May hold a secret; never print it. */
+    readonly webhook: string | undefined;
+    readonly everyMs: number;
+  };
   readonly addresses: AddressRules;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
   /** Where metrics and traces go; absent: nowhere. */
@@ -113,6 +124,14 @@ export function loadConfig(
     evaluation: setting('tasks') === undefined ? (running?.evaluation ?? 'inline') : 'later',
     vault: vaultOf(sources),
     messageKeyFile: resolve(setting('messageKeyFile') ?? join(dirname(state), 'message.key')),
+    notary: {
+      state: resolve(setting('notary') ?? 'var/notary.db'),
+      key: resolve(setting('notaryKey') ?? 'var/notary.key'),
+      heads: resolve(setting('heads') ?? 'var/heads.ndjson'),
+      subject: setting('headsSubject'),
+      webhook: setting('headsWebhook'),
+      everyMs: parseSeconds('heads_every', setting('headsEvery') ?? '60') * 1_000,
+    },
     addresses: {
       ports: parsePorts(setting('webhookPorts') ?? ''),
       privateTargets: isAllowed(setting('privateWebhooks') ?? 'refuse'),

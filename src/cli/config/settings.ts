@@ -32,6 +32,12 @@ export const SETTINGS = {
   privateWebhooks:
     'refuse or, for development, allow: webhooks at private addresses (default refuse)',
   standIn: 'for development: an origin that replaces Feishu, such as http://127.0.0.1:7070',
+  notary: 'the notary’s state file (default var/notary.db)',
+  notaryKey: 'the notary’s key; only the owner may read the file (default var/notary.key)',
+  heads: 'the file that gets the signed tree heads (default var/heads.ndjson)',
+  headsSubject: 'a NATS subject that gets them too',
+  headsWebhook: 'a URL that gets them too, by POST',
+  headsEvery: 'seconds between two heads while the log grows (default 60)',
   logLevel: 'debug, info, warn or error',
   otlp: 'a collector that gets metrics and traces by OTLP, such as http://127.0.0.1:4318',
   traceRatio: 'the share of traces that are recorded, 0 to 1 (default 0.05)',
@@ -70,6 +76,14 @@ export const NATS_SETTINGS = [
 export const API_SETTINGS = ['api', 'apiRate', 'apiBurst', 'apiBody'] as const;
 
 export const TELEMETRY_SETTINGS = ['otlp', 'traceRatio'] as const;
+export const NOTARY_SETTINGS = [
+  'notary',
+  'notaryKey',
+  'heads',
+  'headsSubject',
+  'headsWebhook',
+  'headsEvery',
+] as const satisfies readonly SettingName[];
 
 export const TASK_SETTINGS = ['tasks', 'tasksUser', 'timeZone', 'lead'] as const;
 

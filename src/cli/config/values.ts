@@ -95,6 +95,16 @@ export function parseChoice<T extends string>(
   throw usageError(`invalid_${name}`, `"${text}" is not a value of ${name}`, hint);
 }
 
+/** A day. */
+const MAX_SECONDS = 86_400;
+
+export function parseSeconds(name: string, text: string): number {
+  const seconds = Number(text);
+  if (/^\d+$/.test(text) && seconds >= 1 && seconds <= MAX_SECONDS) return seconds;
+  const hint = `Use a whole number from 1 to ${MAX_SECONDS}.`;
+  throw usageError(`invalid_${name}`, `"${text}" is not a number of seconds`, hint);
+}
+
 export function parsePorts(text: string): readonly number[] {
   const parts = text.split(',').filter((part) => part.trim() !== '');
   const ports = parts.map(Number);

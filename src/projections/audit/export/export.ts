@@ -1,6 +1,5 @@
 // `audit export`: writes the events of a log as lines; each line holds the hash of the line before it.
 import { createPrivateKey, createPublicKey, hash, sign, type KeyObject } from 'node:crypto';
-import { controlCodec } from '../../../domain/control/events.ts';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import { controlStream } from '../../../domain/core/ids.ts';
 import {
@@ -14,7 +13,15 @@ import { isUnreadable, type RecordedEvent } from '../../../domain/core/recorded-
 import { Frontier } from '../../notary/frontier.ts';
 import { leafEvent, leafTexts } from '../../notary/leaf.ts';
 import { leafHash } from '../../notary/merkle.ts';
-import { isAfter, typeOf, userOf, type Bound, headOf, kernelEvents } from '../reading/reading.ts';
+import {
+  headOf,
+  isAfter,
+  kernelEvents,
+  storeIdOf,
+  typeOf,
+  userOf,
+  type Bound,
+} from '../reading/reading.ts';
 import type { ReadableLog } from '../reading/ports.ts';
 import {
   EXPORT_FORMAT,
@@ -144,17 +151,6 @@ function selection(options: ExportOptions): (recorded: RecordedEvent) => boolean
 
 function personalOf({ data }: RecordedEvent): Json | undefined {
   return isUnreadable(data) || !isJsonObject(data) ? undefined : data['personal'];
-}
-
-async function storeIdOf(log: ReadableLog, kernel: string): Promise<string> {
-  const options = { direction: 'forwards', maxCount: 1 } as const;
-  for await (const [first] of log.readStream(controlStream(kernel), options)) {
-    const decoded = first && controlCodec.decode(first);
-    if (decoded?.kind === 'event' && decoded.event.type === 'StoreInitialised') {
-      return decoded.event.data.storeId;
-    }
-  }
-  return '';
 }
 
 function boundText(bound: Bound | undefined): string | undefined {

@@ -39,6 +39,18 @@ export async function headOf(log: ReadableLog, kernel: string): Promise<Position
   return undefined;
 }
 
+/** The id of the log: of its first control event; empty before that. */
+export async function storeIdOf(log: ReadableLog, kernel: string): Promise<string> {
+  const options = { direction: 'forwards', maxCount: 1 } as const;
+  for await (const [first] of log.readStream(controlStream(kernel), options)) {
+    const decoded = first && controlCodec.decode(first);
+    if (decoded?.kind === 'event' && decoded.event.type === 'StoreInitialised') {
+      return decoded.event.data.storeId;
+    }
+  }
+  return '';
+}
+
 /** Splits events at a position; without a position all are after it. */
 export function splitAt(
   events: readonly RecordedEvent[],

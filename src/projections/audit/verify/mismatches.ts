@@ -15,6 +15,15 @@ const restore = (meaning: string): Explanation => ({ meaning, action: RESTORE })
 
 /** Every kind of difference. Programs read the names, so they do not change. */
 export const MISMATCHES = {
+  event_changed: restore('An event of the log is not as it was when a notary signed its leaf.'),
+  event_missing: restore(
+    'An event is no longer in the log: a notary has signed its leaf, or a message of it was sent.',
+  ),
+  event_added: restore('The log has an event in a place where there was none before.'),
+  event_moved: restore('Events of the log have another order than when a notary signed them.'),
+  log_differs: restore(
+    'The log is not as it was when a notary signed a head of it. Without the hashes of the leaves, the place is known only by the heads around it.',
+  ),
   store_changed: {
     meaning: 'The read model was made from another log.',
     action: 'Check --store and --state: each log needs its own read model.',
@@ -110,18 +119,54 @@ export type Mismatch = {
 /** Further differences are counted, but not listed. */
 export const MISMATCHES_LISTED = 1_000;
 
+/**
+ * Differences that lie in the log itself, most certain first. Read model and stream are derived from the log, so their
+ * differences may follow from these.
+ */
+const IN_THE_LOG: readonly MismatchCode[] = [
+  'store_changed',
+  'event_changed',
+  'event_missing',
+  'event_added',
+  'event_moved',
+  'log_differs',
+  'revision_gap',
+  'control_changed',
+  'control_missing',
+  'control_extra',
+  'delivery_changed',
+  'delivery_without_request',
+];
+
 export class Findings {
   readonly #listed: Mismatch[] = [];
   readonly #counts = new Map<MismatchCode, number>();
+  /** Listed for each code apart, so that a thousand consequences leave room for their cause. */
+  readonly #listedOf = new Map<MismatchCode, number>();
 
   add(code: MismatchCode, where: string, detail: string): void {
     this.#counts.set(code, (this.#counts.get(code) ?? 0) + 1);
-    if (this.#listed.length >= MISMATCHES_LISTED) return;
+    const listed = this.#listedOf.get(code) ?? 0;
+    if (listed >= MISMATCHES_LISTED) return;
+    this.#listedOf.set(code, listed + 1);
     this.#listed.push({ code, where, detail, ...MISMATCHES[code] });
   }
 
+  /** True when a difference lies in the log: nothing that is derived from it can then be judged. */
+  get isLogInDoubt(): boolean {
+    return IN_THE_LOG.some((code) => this.#counts.has(code));
+  }
+
+  /** The differences of the log, most certain first; all differences while there are none in the log. */
   get listed(): readonly Mismatch[] {
-    return this.#listed;
+    const causes = IN_THE_LOG.flatMap((code) => this.#listed.filter((one) => one.code === code));
+    return (this.isLogInDoubt ? causes : this.#listed).slice(0, MISMATCHES_LISTED);
+  }
+
+  /** The differences that may follow from those of the log; they are counted and not listed. */
+  get consequences(): Readonly<Partial<Record<MismatchCode, number>>> {
+    if (!this.isLogInDoubt) return {};
+    return Object.fromEntries([...this.#counts].filter(([code]) => !IN_THE_LOG.includes(code)));
   }
 
   get counts(): Readonly<Partial<Record<MismatchCode, number>>> {

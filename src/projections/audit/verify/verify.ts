@@ -21,6 +21,7 @@ import { refold, type Refolded } from '../reading/refold.ts';
 import type { ReplayResult } from '../replay/replay.ts';
 import { CopiedPositions } from './copied-positions.ts';
 import { DeliveryRecords } from './deliveries.ts';
+import { HeadCheck, type HeadWitness } from './head-check.ts';
 import { Findings, type Mismatch, type MismatchCode } from './mismatches.ts';
 import { ReadModelCheck, type FoldedRows } from './read-model.ts';
 import { StoredList } from './stored-list.ts';
@@ -36,14 +37,24 @@ export type VerifyOptions = {
   readonly scratch: ReadModel & FoldedRows;
   /** The names that the projector puts into messages. */
   readonly names: MessageNames;
+  /** Signed heads that were kept elsewhere: the log is compared with them, leaf by leaf. */
+  readonly witness?: HeadWitness | undefined;
   /** Called with the number of events compared, once per page. */
   readonly progress?: (events: number, at: Position) => void;
 };
 
 /** What verify found. Counts are those of the log up to the cut. */
 export type VerifyResult = Omit<ReplayResult, 'dedupeKeysSha256'> & {
-  /** The first thousand differences; `mismatchCounts` counts all. */
+  /**
+   * The first thousand differences; `mismatchCounts` counts all. While the log itself is in doubt, only the differences
+   * of the log: those of what is derived from it are counted in `consequences`.
+   */
   readonly mismatches: readonly Mismatch[];
+  /** True when a difference lies in the log. */
+  readonly logInDoubt: boolean;
+  readonly consequences: Readonly<Partial<Record<MismatchCode, number>>>;
+  /** How many leaves the given heads cover, and up to how many the log is as they say; `null` without heads. */
+  readonly heads: { readonly covered: number; readonly verified: number } | null;
   readonly mismatchCounts: Readonly<Partial<Record<MismatchCode, number>>>;
   /** Where everything was compared: the read model's checkpoint, and the ends of log and stream. */
   readonly cut: {
@@ -89,6 +100,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
     findings,
   );
   const checkRevision = revisionCheck(findings);
+  const heads = options.witness && new HeadCheck(options.witness, findings);
   const deliveries = new DeliveryRecords(kernel, findings);
   const fold = refold({
     log,
@@ -113,6 +125,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
   };
   const isFolded = isProjected(kernel);
   for await (const events of kernelEvents(log, kernel, head)) {
+    heads?.see(events);
     events.forEach(checkRevision);
     const [before, after] = splitAt(events.filter(isFolded), cut);
     if (before.length > 0) await compare(await fold.page(before));
@@ -126,6 +139,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
   await reachCut();
   await stored.end();
   deliveries.end();
+  heads?.end();
   const {
     events,
     triggered: triggers,
@@ -142,6 +156,9 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
     parked,
     mismatches: findings.listed,
     mismatchCounts: findings.counts,
+    logInDoubt: findings.isLogInDoubt,
+    consequences: findings.consequences,
+    heads: heads === undefined ? null : { covered: heads.covered, verified: heads.verified },
     cut: {
       position: formatPosition(cut ?? { commit: 0n, prepare: 0n }),
       sequence: String(checkpoint?.sequence ?? 0n),
