@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import {
   ANY,
   binaryEvent,
@@ -212,6 +212,9 @@ describe.each(APPEND_CALLS)('appendToStream through %s', (call, options) => {
   });
 
   test('refuses an invalid id and an empty type', async () => {
+    // 24.6 ends the call without a word then, and the client goes on to use it.
+    const own = EventStoreDBClient.connectionString(url());
+    onTestFinished(() => own.dispose());
     for (const extra of [
       { id: 'x' },
       { id: '00000000-0000-0000-0000-000000000000' },
@@ -219,7 +222,7 @@ describe.each(APPEND_CALLS)('appendToStream through %s', (call, options) => {
     ]) {
       const [event] = jsonEvents(1);
       const list = event === undefined ? [] : [{ ...event, ...extra }];
-      await failure(client().appendToStream(aStream(call), list, options), UnknownError);
+      await failure(own.appendToStream(aStream(call), list, options), UnknownError);
     }
   });
 });
