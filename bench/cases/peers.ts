@@ -23,7 +23,7 @@ import { frontContenders } from './peers-front.ts';
 import { project } from './project.ts';
 
 /** More than this makes a run longer, not steadier. */
-const MOST_REQUESTS = 5_000;
+const MOST_REQUESTS = 3_000;
 const MOST_ROUNDS = 5;
 /** Calls of a latency. */
 const CALLS = 200;
@@ -199,7 +199,8 @@ function report(
     const digits = unit === 'ms' ? 2 : 0;
     const figures = [own, peer].map((name) => shown(found.median(name), digits) + unit);
     const spread = `${shown(ratio.min, 2)} to ${shown(ratio.max, 2)}`;
-    return `${what.padEnd(66)} ${shown(ratio.median, 2)} (${spread}; ${figures.join(' : ')})`;
+    const cpu = shown(found.cpuRatio(own, peer).median, 1);
+    return `${what.padEnd(66)} ${shown(ratio.median, 2)} (${spread}; ${figures.join(' : ')}; CPU ${cpu} times)`;
   });
   const counted = Object.entries(killed).map(
     ([name, { lost, doubled }]) =>

@@ -9,6 +9,8 @@ export type Interleaved = {
   readonly median: (name: string) => number;
   /** The ratio of two contenders' figures, round by round. */
   readonly ratio: (name: string, to: string) => Spread;
+  /** The same of the CPU time that this process spent; other processes, such as servers, are not counted. */
+  readonly cpuRatio: (name: string, to: string) => Spread;
 };
 
 /** Runs each contender once to warm up, then `rounds` times in turn, in the order of the map. */
@@ -18,21 +20,29 @@ export async function interleave(
   progress: (text: string) => void,
 ): Promise<Interleaved> {
   const figures = new Map<string, number[]>([...contenders.keys()].map((name) => [name, []]));
+  const cpu = new Map<string, number[]>([...contenders.keys()].map((name) => [name, []]));
   for (let round = 0; round <= rounds; round += 1) {
     progress(`round ${round} of ${rounds}`);
     for (const [name, contender] of contenders) {
       collectGarbage();
+      const before = process.cpuUsage();
       const figure = await contender();
-      if (round > 0) figures.get(name)?.push(figure);
+      const { user, system } = process.cpuUsage(before);
+      if (round === 0) continue;
+      figures.get(name)?.push(figure);
+      cpu.get(name)?.push(user + system);
     }
   }
-  const of = (name: string): readonly number[] => {
-    const found = figures.get(name);
+  const of = (name: string, all = figures): readonly number[] => {
+    const found = all.get(name);
     if (found === undefined) throw new Error(`no contender ${name}`);
     return found;
   };
+  const ratio = (name: string, to: string, all = figures): Spread =>
+    spreadOf(of(name, all).map((figure, i) => figure / (of(to, all)[i] ?? NaN)));
   return {
     median: (name) => spreadOf(of(name)).median,
-    ratio: (name, to) => spreadOf(of(name).map((figure, i) => figure / (of(to)[i] ?? NaN))),
+    ratio: (name, to) => ratio(name, to),
+    cpuRatio: (name, to) => ratio(name, to, cpu),
   };
 }
