@@ -324,7 +324,7 @@ export const english = {
     replayHow: 'Decides every verdict again from the log alone.',
     export: 'Export',
     exportHow:
-      'The events of the log as hash-chained lines; tocsin audit verify-export checks the file.',
+      'The events of the log as hash-chained lines, without personal parts; tocsin audit verify-export checks the file.',
     exportButton: 'Download the export',
     digest: 'SHA-256 of the dedupe keys',
     events: 'Events',

@@ -300,7 +300,8 @@ export const chinese: Texts = {
     replay: '重放',
     replayHow: '仅根据日志重新得出每个裁决。',
     export: '导出',
-    exportHow: '日志中的事件，按行以哈希相连；可用 tocsin audit verify-export 检查文件。',
+    exportHow:
+      '日志中的事件，按行以哈希相连，不含个人数据；可用 tocsin audit verify-export 检查文件。',
     exportButton: '下载导出文件',
     digest: '去重键的 SHA-256',
     events: '事件',

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { Readable } from 'node:stream';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -291,6 +292,15 @@ describe('an action of the console', () => {
     await using audit = world.tocsin.audit();
     const { dedupeKeysSha256 } = await audit.replay();
     await page.getByText(dedupeKeysSha256).waitFor();
+  });
+
+  it('downloads an export that verifies and has no personal part', async () => {
+    const text = await (await desktop.page.request.get(`${world.url}/audit/export.ndjson`)).text();
+    await using audit = world.tocsin.audit();
+    const lines = text.trimEnd().split('\n');
+    const report = await audit.verifyExport(Readable.from(lines));
+    expect(report).toMatchObject({ faults: [] });
+    expect(lines.filter((line) => line.includes('fallbackText'))).toEqual([]);
   });
 
   it('drops a parked event, with the decision in the log', async () => {

@@ -198,14 +198,20 @@ async function nowModel(parts: PageParts, wanted: string | undefined): Promise<N
 
 /** The lines as they come; the audit is closed at the end, also when the reader leaves. */
 function exported(audit: Awaited<ReturnType<ConsoleOptions['audit']>>): ReadableStream<Uint8Array> {
-  const lines = audit.export();
+  // The log may be read through a vault: what leaves the house has no personal part.
+  const lines = audit.redactExport(audit.export());
   const encoder = new TextEncoder();
   return new ReadableStream({
     async pull(controller) {
-      const next = await lines.next();
-      if (next.done !== true) {
-        controller.enqueue(encoder.encode(`${next.value}\n`));
-        return;
+      try {
+        const next = await lines.next();
+        if (next.done !== true) {
+          controller.enqueue(encoder.encode(`${next.value}\n`));
+          return;
+        }
+      } catch (error) {
+        await audit[Symbol.asyncDispose]();
+        throw error;
       }
       await audit[Symbol.asyncDispose]();
       controller.close();
