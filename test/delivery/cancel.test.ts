@@ -7,7 +7,7 @@ import { explain } from '../../src/projections/audit/explain/explain.ts';
 import { replay } from '../../src/projections/audit/replay/replay.ts';
 import { verified } from '../support/audited.ts';
 import { until } from '../support/until.ts';
-import { anInput, eventsOf } from '../support/world.ts';
+import { anInput, eventsOf, raised } from '../support/world.ts';
 import { deliveryWorld, type DeliveryWorld, type Notified } from './world.support.ts';
 
 const TYPE = 'important_urgent_task';
@@ -56,7 +56,7 @@ describe('kernel.cancel', () => {
     const notice = await world.notify();
     expect(await cancelOf(world.kernel, notice)).toMatchObject({
       outcome: 'cancelled',
-      triggers: [{ delivery: 'none' }],
+      triggers: [{ delivery: 'cancelled' }],
     });
     await world.worker();
     await world.when(notice, 'it is cancelled', ({ phase }) => phase.status === 'cancelled');
@@ -109,6 +109,37 @@ describe('kernel.cancel', () => {
     const next = await world.notify();
     await world.when(next, 'it is delivered', ({ phase }) => phase.status === 'delivered');
     expect(await world.delivery(within)).toBeUndefined();
+  });
+
+  it.each([
+    ['that the projection has not reached', 'not projected'],
+    ['that was published, and no worker has accepted', 'not accepted'],
+  ])('releases the window of a notification %s', async (_what, stage) => {
+    await using world = await deliveryWorld();
+    const raise = async (n: number) => raised(world.kernel, anInput(n, { userId: 1, targetId: n }));
+    const first = stage === 'not accepted' ? await world.notify() : await raise(90);
+    await cancelOf(world.kernel, first);
+    const second = await raise(91);
+    await cancelOf(world.kernel, second);
+    const third = await world.notify({ targetId: 92 });
+    await world.worker();
+    await world.when(third, 'it is delivered', ({ phase }) => phase.status === 'delivered');
+    expect(world.calls.map(({ notice: { triggerId } }) => triggerId)).toEqual([third.triggerId]);
+    const result = await verified(world);
+    expect(result.mismatches).toEqual([]);
+  });
+
+  it('leaves no mismatch behind for a suppressed request', async () => {
+    await using world = await deliveryWorld();
+    const notice = await world.notify();
+    const held = await world.notify({ targetId: 7 });
+    expect(await cancelOf(world.kernel, held)).toMatchObject({
+      triggers: [{ delivery: 'cancelled' }],
+    });
+    await world.worker();
+    await world.when(notice, 'it is delivered', ({ phase }) => phase.status === 'delivered');
+    const result = await verified(world);
+    expect(result.mismatches).toEqual([]);
   });
 
   it('leaves a log that replay, verify and explain agree on', async () => {

@@ -46,8 +46,14 @@ export type DeliveryCommand =
   | { readonly kind: 'skip'; readonly reason: string }
   | { readonly kind: 'expire' }
   | { readonly kind: 'cancel'; readonly reason: string }
-  /** Its trigger was cancelled: ends it also before it is due, and releases its window unless it is doubtful. */
-  | { readonly kind: 'withdraw' }
+  /**
+   * Its trigger was cancelled: ends it also before it is due, and releases its window unless it is doubtful. With `facts`
+   * also before a worker has accepted it: none ever sends it then.
+   */
+  | {
+      readonly kind: 'withdraw';
+      readonly facts?: DeliveryEventData<'NotificationAccepted'> | undefined;
+    }
   /** The message cannot be composed, because its request cannot be read. */
   | { readonly kind: 'give_up'; readonly reason: string; readonly detail: string }
   /** Sends again. `of: 'skipped'` changes nothing for a delivery that ended in another way. */
@@ -70,6 +76,11 @@ export function decideDelivery(
 ): Decision {
   const { recordedAt: now } = context;
   if (command.kind === 'accept') return ok(state === undefined ? accept(command.facts, now) : []);
+  if (command.kind === 'withdraw' && state === undefined && command.facts !== undefined) {
+    const events = accept(command.facts, now);
+    const accepted = events.reduce<DeliveryState>(evolveDelivery, undefined);
+    return ok(accepted === undefined ? events : [...events, ...withdraw(accepted)]);
+  }
   if (state === undefined) {
     return err({ code: 'unknown_delivery', message: 'no delivery was accepted under this id' });
   }

@@ -1,9 +1,10 @@
-// Cancels triggers whose reason has gone. The trigger's event decides: a delivery that is not accepted yet, or whose
-// attempt is under way, finds it before its next attempt. Deliveries that wait are ended here, at once.
-import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
+// Cancels triggers whose reason has gone. The trigger's event decides: a delivery whose attempt is under way finds it before
+// its next attempt. Deliveries that wait, or that no worker has accepted yet, are ended here, at once: so a notification that
+// is requested afterwards finds the window released.
 import { messageId, parseOccurrenceId } from '../../domain/core/ids.ts';
 import { rejection } from '../../domain/core/input.ts';
 import { valueOf } from '../../domain/core/result.ts';
+import type { DeliveryEventData } from '../../domain/delivery/events.ts';
 import type { DeliveryStatus } from '../../domain/delivery/effects.ts';
 import { RETRY_PROFILES } from '../../domain/delivery/retry-schedule.ts';
 import { deliveryStream } from '../../domain/delivery/stream.ts';
@@ -17,7 +18,7 @@ import { triggerCodec } from '../../domain/trigger/events.ts';
 import { occurrenceOf } from '../../domain/trigger/state.ts';
 import type { Call } from '../decider/decider.ts';
 import { changeDelivery, deliveryDecider } from '../processes/delivery/delivery-decider.ts';
-import { NOTIFICATION_RULE } from '../processes/delivery/read-request.ts';
+import { factsOf, NOTIFICATION_RULE } from '../processes/delivery/read-request.ts';
 import type { RaiseContext } from '../raise/prepare.ts';
 import { triggerDecider } from '../raise/raise.ts';
 import { triggersAbout } from './triggers-about.ts';
@@ -32,8 +33,8 @@ export type CancelledTrigger = {
   readonly status: Exclude<CancelDecision, 'not_found'>;
   /**
    * Its notification now. `cancelled`: it is not sent. `delivered`: it was sent before and stays sent. `attempting`: a
-   * call is under way and may still arrive; there is no further attempt. `none`: no worker has accepted it; if it was
-   * published, the worker cancels it.
+   * call is under way and may still arrive; there is no further attempt. `none`: no notification was requested, or it is a
+   * mock one.
    */
   readonly delivery: DeliveryStatus | 'none';
 };
@@ -106,26 +107,31 @@ async function cancelOne(
   if (found === undefined) return undefined;
   const { triggerId, userId: owner } = found.raised;
   const about = { triggerId, userId: owner, status };
-  const request = await requestOf(context, { stream, occurrence });
-  if (request === undefined) return { ...about, delivery: 'none' };
-  const record = deliveryStream(context.kernel, owner, messageId(request.id, NOTIFICATION_RULE));
+  const facts = await requestFacts(context, { stream, occurrence });
+  if (facts === undefined || facts.mock) return { ...about, delivery: 'none' };
+  const record = deliveryStream(context.kernel, owner, facts.notificationId);
   const records = { ...context, rules: RULES, actor: call.actor ?? 'kernel' };
-  if (found.status === 'cancelled') await changeDelivery(records, record, { kind: 'withdraw' });
+  if (found.status === 'cancelled') {
+    await changeDelivery(records, record, { kind: 'withdraw', facts });
+  }
   const { state: delivery } = await deliveryDecider.load(context.store, record);
   return { ...about, delivery: delivery?.phase.status ?? 'none' };
 }
 
-/** The event that requests the notification of a trigger. */
-async function requestOf(
+/** What a delivery says of the notification that a trigger requests. */
+async function requestFacts(
   { store }: RaiseContext,
   { stream, occurrence }: Named,
-): Promise<RecordedEvent | undefined> {
+): Promise<DeliveryEventData<'NotificationAccepted'> | undefined> {
   for await (const page of store.readStream(stream, { direction: 'forwards' })) {
     for (const recorded of page) {
       if (recorded.type !== 'NotificationRequested') continue;
       const decoded = triggerCodec.decode(recorded);
       if (decoded.kind !== 'event' || decoded.event.type !== 'NotificationRequested') continue;
-      if (decoded.event.data.occurrence === occurrence) return recorded;
+      const request = decoded.event.data;
+      if (request.occurrence !== occurrence) continue;
+      const notificationId = messageId(recorded.id, NOTIFICATION_RULE);
+      return factsOf({ notificationId, event: recorded, request });
     }
   }
   return undefined;

@@ -18,7 +18,7 @@ import { changeDelivery, type DeliveryContext } from './delivery-decider.ts';
 import type { DeliveryIndex } from './delivery-index.ts';
 import { judgeInTime, refuse, type ForgeryOptions, type Waiting } from './forged-messages.ts';
 import { recoverPassed, type PassedOptions } from './passed-requests.ts';
-import { readRequest, type FoundRequest } from './read-request.ts';
+import { factsOf, readRequest, type FoundRequest } from './read-request.ts';
 
 export type IntakeOptions = DeliveryContext &
   ForgeryOptions & {
@@ -113,14 +113,11 @@ export async function intakeMessage(
 /** Creates the delivery record of a request, unless it exists. @returns true when it was created */
 export async function accept(
   options: DeliveryContext & Pick<IntakeOptions, 'kernel' | 'telemetry'>,
-  { notificationId, event, request }: FoundRequest,
+  found: FoundRequest,
 ): Promise<boolean> {
-  const { userId, triggerType, mock, channel, triggerId, previewId } = request;
-  const { requestedAt, expiresAt } = request;
-  const stream = deliveryStream(options.kernel, userId, notificationId);
-  const about = { notificationId, userId, triggerType, mock, channel, triggerId, previewId };
-  const source = { event: event.id, stream: event.stream, revision: String(event.revision) };
-  const facts = { ...about, source, requestedAt, expiresAt };
+  const { notificationId, event } = found;
+  const facts = factsOf(found);
+  const stream = deliveryStream(options.kernel, facts.userId, notificationId);
   const { telemetry = noTelemetry } = options;
   const parent = traceparentOf(event.metadata);
   const span = childSpan(telemetry, 'tocsin.intake', parent);

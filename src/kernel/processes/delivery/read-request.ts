@@ -4,6 +4,7 @@ import { categoryPrefix, messageId } from '../../../domain/core/ids.ts';
 import { err, ok, type Result } from '../../../domain/core/result.ts';
 import type { Json } from '../../../domain/core/json.ts';
 import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
+import type { DeliveryEventData } from '../../../domain/delivery/events.ts';
 import type { EventStore } from '../../../domain/ports/event-store.ts';
 import { triggerCodec, type TriggerEventData } from '../../../domain/trigger/events.ts';
 
@@ -25,6 +26,22 @@ export type FoundRequest = {
 export type NoRequest = 'foreign_stream' | 'no_event' | 'other_event' | 'unreadable';
 
 const Ended = z.object({ previewId: z.string(), ending: z.string().regex(/^[a-z0-9_]{1,32}$/) });
+
+/** What the record of a delivery says of its request. */
+export function factsOf({
+  notificationId,
+  event,
+  request,
+}: Pick<
+  FoundRequest,
+  'notificationId' | 'event' | 'request'
+>): DeliveryEventData<'NotificationAccepted'> {
+  const { userId, triggerType, mock, channel, triggerId, previewId } = request;
+  const { requestedAt, expiresAt } = request;
+  const about = { notificationId, userId, triggerType, mock, channel, triggerId, previewId };
+  const source = { event: event.id, stream: event.stream, revision: String(event.revision) };
+  return { ...about, source, requestedAt, expiresAt };
+}
 
 export async function readRequest(
   store: Pick<EventStore, 'readStream'>,

@@ -20,6 +20,8 @@ export class DeliveryRecords {
   readonly #findings: Findings;
   readonly #sent = new Fingerprints();
   readonly #reported = new Set<string>();
+  /** Records of requests that were not sent, whose next event decides: a cancellation ends them before any attempt. */
+  readonly #unsent = new Map<string, string>();
   /** Discarded requests without a record; the first ones by their ids, because a log without a worker has only such. */
   #discarded = 0;
   readonly #discardedIds = new Map<string, SentNotification>();
@@ -44,6 +46,9 @@ export class DeliveryRecords {
 
   /** To be called at the end of the log. Without a single record no worker of Tocsin takes the requests of this log. */
   end(): void {
+    for (const [stream, detail] of this.#unsent) {
+      this.#findings.add('delivery_without_request', stream, detail);
+    }
     if (this.records === 0 || this.#discarded === 0) return;
     for (const { id, user, triggerType } of this.#discardedIds.values()) {
       const detail = `${triggerType} to user ${user}; the stream does not hold its message any more`;
@@ -80,11 +85,19 @@ export class DeliveryRecords {
     const { notificationId, userId } = decoded.event.data;
     this.#accepted(notificationId);
     if (this.#sent.get(notificationId) !== undefined || this.#reported.has(stream)) return;
+    const { type } = decoded.event;
+    const actor = decoded.metadata.actor ?? 'an unnamed actor';
+    const detail = `${type} of notification ${notificationId} to user ${userId}, written by ${actor}`;
+    const accepted = this.#unsent.get(stream);
+    if (type === 'NotificationAccepted' && revision === 0n) {
+      this.#unsent.set(stream, detail);
+      return;
+    }
+    this.#unsent.delete(stream);
+    if (accepted !== undefined && isWithdrawn(decoded.event)) return;
     // Once per delivery: its other events have the same fault.
     this.#reported.add(stream);
-    const actor = decoded.metadata.actor ?? 'an unnamed actor';
-    const detail = `${decoded.event.type} of notification ${notificationId} to user ${userId}, written by ${actor}`;
-    this.#findings.add('delivery_without_request', stream, detail);
+    this.#findings.add('delivery_without_request', stream, accepted ?? detail);
   }
 
   #faultOf({ type, data }: DeliveryEvent, { stream }: RecordedEvent): string | undefined {
@@ -96,4 +109,10 @@ export class DeliveryRecords {
       ? undefined
       : `its source ${data.source.event} makes notification ${id}, not ${data.notificationId}`;
   }
+}
+
+/** The record of a request that was suppressed, or not decided yet, when its trigger was cancelled. */
+function isWithdrawn(event: DeliveryEvent): boolean {
+  if (event.type === 'DeliveryExpired') return true;
+  return event.type === 'DeliveryCancelled' && event.data.reason === 'trigger_cancelled';
 }
