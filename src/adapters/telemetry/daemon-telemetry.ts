@@ -81,6 +81,7 @@ export function daemonTelemetry(service: string, otlp?: OtlpSettings): DaemonTel
       meter,
       traces: traces !== undefined,
       ...(traces && { tracer: traces.getTracer('tocsin') }),
+      ...(otlp && { traceRatio: otlp.traceRatio }),
     }),
     observe({ projector, head, parts, deliveries }) {
       if (projector !== undefined) observeProjector(meter, projector);

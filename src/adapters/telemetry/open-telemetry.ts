@@ -31,6 +31,11 @@ export type OpenTelemetryOptions = {
   readonly tracer?: Tracer;
   /** False: no spans. Default: true. */
   readonly traces?: boolean;
+  /**
+   * The share of traces that are begun here, 0 to 1; what belongs to a trace of the caller is not counted. Default: 1, and
+   * the sampler of the SDK decides.
+   */
+  readonly traceRatio?: number;
 };
 
 /** The bounds of durations in seconds: an append takes a millisecond, a call of a channel up to its lease. */
@@ -43,15 +48,28 @@ export function openTelemetry(
   api: OpenTelemetryApi,
   options: OpenTelemetryOptions = {},
 ): Telemetry {
-  const { traces = true } = options;
+  const { traces = true, traceRatio = 1 } = options;
   const { meter = api.metrics.getMeter('tocsin'), tracer = api.trace.getTracer('tocsin') } =
     options;
   return {
     traces,
     ...metricsOn(meter),
-    span: (name, start = {}) =>
-      traces ? begin(api, tracer.startSpan(name, ...startOf(api, start))) : noSpan,
+    span(name, start = {}) {
+      if (!traces || !isFollowed(api, start.parent, traceRatio)) return noSpan;
+      return begin(api, tracer.startSpan(name, ...startOf(api, start)));
+    },
   };
+}
+
+/** Decided before a span is made: one that the SDK then leaves out costs more than all metrics of a raise. */
+function isFollowed(
+  { context, trace }: OpenTelemetryApi,
+  parent: string | undefined,
+  ratio: number,
+): boolean {
+  if (parent !== undefined) return isRecorded(parent);
+  if (ratio >= 1 || trace.getSpanContext(context.active()) !== undefined) return true;
+  return Math.random() < ratio;
 }
 
 function startOf(api: OpenTelemetryApi, { parent, attributes, startedAt }: SpanStart) {

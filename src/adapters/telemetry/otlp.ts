@@ -1,12 +1,12 @@
 // Sends metrics and traces to a collector by OTLP over HTTP, as JSON. Headers and certificates come from the variables of
 // the OpenTelemetry specification, such as OTEL_EXPORTER_OTLP_HEADERS, which the exporters read themselves.
 import {
+  AlwaysOnSampler,
   BatchSpanProcessor,
   OTLPMetricExporter,
   OTLPTraceExporter,
   ParentBasedSampler,
   PeriodicExportingMetricReader,
-  TraceIdRatioBasedSampler,
   TracerProvider,
   type resourceFromAttributes,
 } from './sdk.ts';
@@ -33,9 +33,9 @@ export function metricReader({ endpoint, metricsEveryMs = 15_000 }: OtlpSettings
   });
 }
 
-/** What the caller has decided about its trace counts; other traces are recorded by the ratio. */
+/** What the caller has decided about its trace counts; which other traces are begun is decided before (`traceRatio`). */
 export function tracerProvider(
-  { endpoint, traceRatio, spansEveryMs = 1_000 }: OtlpSettings,
+  { endpoint, spansEveryMs = 1_000 }: OtlpSettings,
   resource: ReturnType<typeof resourceFromAttributes>,
 ): TracerProvider {
   const exporter = new OTLPTraceExporter({
@@ -44,7 +44,7 @@ export function tracerProvider(
   });
   return new TracerProvider({
     resource,
-    sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(traceRatio) }),
+    sampler: new ParentBasedSampler({ root: new AlwaysOnSampler() }),
     spanProcessors: [
       new BatchSpanProcessor({
         exporter,

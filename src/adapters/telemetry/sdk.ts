@@ -7,8 +7,8 @@ export { resourceFromAttributes } from '@opentelemetry/resources';
 export { MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics';
 export type { ResourceMetrics } from '@opentelemetry/sdk-metrics';
 export {
+  AlwaysOnSampler,
   BatchSpanProcessor,
   ParentBasedSampler,
-  TraceIdRatioBasedSampler,
   TracerProvider,
 } from '@opentelemetry/sdk-trace';

@@ -144,7 +144,7 @@ export function loadConfig(
     ),
     otlp: parseOtlp(
       setting('otlp') ?? env['OTEL_EXPORTER_OTLP_ENDPOINT'],
-      setting('traceRatio') ?? '0.05',
+      setting('traceRatio') ?? '0.01',
     ),
     natsReplicas: parseReplicas(setting('natsReplicas') ?? '1'),
     natsAccess:

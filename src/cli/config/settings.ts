@@ -40,7 +40,7 @@ export const SETTINGS = {
   headsEvery: 'seconds between two heads while the log grows (default 60)',
   logLevel: 'debug, info, warn or error',
   otlp: 'a collector that gets metrics and traces by OTLP, such as http://127.0.0.1:4318',
-  traceRatio: 'the share of traces that are recorded, 0 to 1 (default 0.05)',
+  traceRatio: 'the share of traces that are recorded, 0 to 1 (default 0.01)',
   natsUser: 'user name for the NATS server',
   natsCreds: 'a .creds file for the NATS server',
   natsCa: 'CA certificate to check the NATS server with',
