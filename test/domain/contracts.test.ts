@@ -153,6 +153,7 @@ describe('asyncApi', () => {
       'Tocsin-Revision',
       'Tocsin-Ruleset',
       'Tocsin-Digest',
+      'Tocsin-Signature',
       'traceparent',
     ]);
     expect(fields('active_schedule.triggered')['requested_at']).toMatchObject({

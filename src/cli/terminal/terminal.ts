@@ -77,7 +77,8 @@ export type FatalLine = (failure: TocsinError) => void;
 export function reportFailure(error: unknown, json: boolean, fatal?: FatalLine): number {
   const failure = asTocsinError(error);
   const { code, message, hint, kind } = failure;
-  fatal?.(failure);
+  // With --json the document says it all, and a program parses stdout as one.
+  if (!json) fatal?.(failure);
   if (json) process.stdout.write(`${toJson(problemOf(failure))}\n`);
   else process.stderr.write(`error: ${escapeControls(message)}\n${escapeControls(hint)}\n`);
   if (kind === 'internal' && process.env['TOCSIN_DEBUG'] !== undefined && error instanceof Error) {

@@ -13,11 +13,7 @@ export type ReaderPlaces = {
    * @param connection the address of the client's end
    * @returns what to answer when all places are taken
    */
-  readonly take: (
-    kind: ReaderKind,
-    connection: string,
-    gone: AbortSignal,
-  ) => Refusal | undefined;
+  readonly take: (kind: ReaderKind, connection: string, gone: AbortSignal) => Refusal | undefined;
 };
 
 export function readerPlaces(): ReaderPlaces {
