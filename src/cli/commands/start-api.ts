@@ -42,7 +42,7 @@ export const startApi: Work<StartOptions> = async ({ config, signal }, options) 
   const served = { allowRemote: options.allowRemote === true, health: health.view };
   await using api = await serveApi({ ...served, config, store, kernel, logger, telemetry });
   board.started('api');
-  const addresses = { api: api.url, console: `${api.url}${CONSOLE_PATH}`, http: health.url };
+  const addresses = { api: api.url, http: health.url, console: `${api.url}${CONSOLE_PATH}` };
   logger.info({ mode: 'api', ...addresses }, 'started');
   if (!signal.aborted) await once(signal, 'abort');
   logger.info({ mode: 'api' }, 'stopped');
