@@ -50,7 +50,7 @@ describe('the trigger endpoints', () => {
     const body = { reason: 'the invoice is paid' };
     const path = `${S}/trigger/${id}/cancel`;
     expect((await ask('POST', path, { token: world.two, body })).status).toBe(404);
-    const trigger = { trigger_id: id, user_id: 1, status: 'cancelled', delivery: 'none' };
+    const trigger = { trigger_id: id, user_id: 1, status: 'cancelled', delivery: 'cancelled' };
     const cancelled = { outcome: 'cancelled', triggers: [trigger] };
     expect((await ask('POST', path, { token, body })).body).toEqual(cancelled);
     const seen = await ask('GET', `${S}/trigger/${id}`, { token });

@@ -27,7 +27,7 @@ export async function* redactExport(
 function isAbout({ event }: EventLine, user: string | undefined): boolean {
   if (user === undefined) return true;
   const { data } = event;
-  if (typeof data !== 'object' || data === null || !('userId' in data)) return false;
+  if (typeof data !== 'object' || !('userId' in data)) return false;
   const { userId } = data;
   return userId === user || (typeof userId === 'number' && String(userId) === user);
 }
