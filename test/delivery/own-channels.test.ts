@@ -24,9 +24,7 @@ const invoiceOverdue = defineTrigger({
 type Sent = { readonly message: OutgoingMessage; readonly address: string };
 
 /** A world of invoices with an e-mail channel; users have addresses but for `nobody`. */
-async function billing(
-  answer: () => Promise<SendOutcome | undefined> = () => Promise.resolve(undefined),
-) {
+async function billing(answer: () => Promise<unknown> = () => Promise.resolve(undefined)) {
   const kernel = { triggers: [invoiceOverdue], channels: ['email'] };
   const world = await deliveryWorld({ kernel });
   const sent: Sent[] = [];
@@ -34,7 +32,8 @@ async function billing(
     lookup: (userId) => (userId === 'nobody' ? undefined : `${userId}@example.com`),
     send: (message, address) => {
       sent.push({ message, address });
-      return answer();
+      // A sender in JavaScript may return anything.
+      return answer() as Promise<SendOutcome | undefined>;
     },
   });
   const about = { triggerType: 'invoice_overdue', source: 'api_trigger', targetType: 'invoice' };
@@ -120,6 +119,59 @@ describe('a channel of the embedder', () => {
     expect(events.map(({ type }) => type)).toContain('AttemptOutcomeUnknown');
     expect(JSON.stringify(events)).toContain('RangeError');
     expect(JSON.stringify(events)).not.toContain('secret');
+  });
+});
+
+describe('a sender that returns no outcome', () => {
+  const wrong: readonly unknown[] = [
+    'ok',
+    false,
+    { outcome: 'acepted' },
+    { outcome: 'transient', code: 'x' },
+    { outcome: 'throttled', code: 'x', detail: 'x', retryAfterMs: Number.NaN },
+    { outcome: 'accepted', providerMessageId: 12 },
+    { accepted: ['a'], rejected: [], messageId: '<x>', response: '250' },
+  ];
+
+  it.each(wrong)(
+    'ends the delivery after two attempts, and is named in the log: %j',
+    async (result) => {
+      const { world, sent, overdue, worker } = await billing(() => Promise.resolve(result));
+      await using _world = world;
+      const errors: object[] = [];
+      const logger = { ...silentLogger, error: (about: object) => void errors.push(about) };
+      await world.worker({ ...worker, logger });
+      const notice = await overdue('ada');
+      await world.when(
+        notice,
+        'one attempt is over',
+        ({ attempts, phase }) => attempts === 1 && phase.status === 'waiting',
+      );
+      await world.toNextDue(notice);
+      const { used } = await world.when(
+        notice,
+        'it is dead',
+        ({ phase }) => phase.status === 'dead',
+      );
+      expect(used).toBe(2);
+      expect(sent).toHaveLength(2);
+      expect((await world.events(notice)).at(-1)).toMatchObject({
+        type: 'DeliveryDied',
+        data: { reason: 'unparsable', doubtful: true },
+      });
+      expect(errors).toHaveLength(2);
+      expect(errors[0]).toMatchObject({ channel: 'email', attempt: 1 });
+      expect(JSON.stringify(errors[0])).toContain('must return an outcome');
+    },
+  );
+
+  it('ends the delivery after one attempt where unknown outcomes are parked', async () => {
+    const { world, sent, overdue, worker } = await billing(() => Promise.resolve('ok'));
+    await using _world = world;
+    await world.worker({ ...worker, onUnknown: 'park' });
+    const notice = await overdue('ada');
+    await world.when(notice, 'it is dead', ({ phase }) => phase.status === 'dead');
+    expect(sent).toHaveLength(1);
   });
 });
 

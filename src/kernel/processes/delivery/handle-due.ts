@@ -17,6 +17,7 @@ import type { Runtime } from '../../../domain/ports/runtime.ts';
 import { callWithinLease } from './call-within-lease.ts';
 import type { ChannelLimiter, Release } from './channel-limiter.ts';
 import type { FindChannel, OpenChannel } from './open-channel.ts';
+import { INVALID_RESULT, RESULT_HINT } from '../../channels/call-sender.ts';
 import { secretsMissing } from '../../channels/secrets.ts';
 import { readRequest, type FoundRequest } from './read-request.ts';
 import type { WordingOf } from './wording.ts';
@@ -196,6 +197,11 @@ async function recordOutcome(
   loaded?: Loaded<DeliveryState>,
 ): Promise<void> {
   const { runtime, report, logger = silentLogger } = context;
+  if (outcome.code === INVALID_RESULT) {
+    const { channel } = delivery.facts;
+    const { detail } = outcome.outcome === 'accepted' ? {} : outcome;
+    logger.error({ stream, channel, attempt, detail, hint: RESULT_HINT }, 'a sender is wrong');
+  }
   let isOver: boolean;
   for (let tries = 1; ; tries += 1) {
     try {

@@ -52,12 +52,17 @@ const OWN_LIMITS: ChannelLimits = { inFlight: 16, rates: [] };
  * skipped. An error is an outage: the delivery is looked at again.
  * @param spec.send makes one attempt, and ends early at the signal. It resolves to the outcome; to nothing when the
  * provider took the message. An error counts as an unknown outcome: throw only where the message may have been sent.
+ * Anything else, such as a provider's own answer, counts as an answer that cannot be read (`sender_result_invalid`): an
+ * error is logged, and the second one ends the delivery.
  * @param spec.limits default 16 calls at once
  * @param spec.limitKey what the limits count by. Default: the channel as a whole
  * @example
  * const email = defineChannel({
  *   lookup: (userId) => addresses.get(userId),
- *   send: (message, address) => mailer.send({ to: address, subject: message.title, text: message.text }),
+ *   send: async ({ title, text }, address) => {
+ *     const { messageId } = await mailer.send({ to: address, subject: title, text });
+ *     return { outcome: 'accepted', providerMessageId: messageId };
+ *   },
  * });
  */
 export function defineChannel<Address>(spec: ChannelSpec<Address>): DeliveryChannel {
