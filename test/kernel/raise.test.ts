@@ -1,5 +1,6 @@
 // raise against a store that answers, refuses, conflicts or does not answer.
 import { describe, expect, it } from 'vitest';
+import type { Evaluator } from '../../src/domain/ports/evaluator.ts';
 import { TocsinError } from '../../src/domain/core/errors.ts';
 import type { StoreOperation } from '../../src/testing.ts';
 import { formatPosition, START_POSITION } from '../../src/domain/core/positions.ts';
@@ -164,6 +165,28 @@ describe('a raise that the store refuses', () => {
 });
 
 describe('a raise with a mistake of the embedder', () => {
+  it.each<[string, () => unknown]>([
+    ['nothing', () => undefined],
+    ['null', () => null],
+    ['a text', () => 'ok'],
+    ['an object without an outcome', () => ({})],
+    ['an unknown outcome', () => ({ outcome: 'zzz' })],
+    ['an offer without a kind', () => ({ outcome: 'offer', summary: 's' })],
+    ['a summary that is no text', () => ({ outcome: 'offer', kind: 'reminder', summary: 12 })],
+    ['a promise', () => Promise.resolve({ outcome: 'offer', kind: 'reminder' })],
+    ['a promise that rejects', () => Promise.reject(new Error('boom'))],
+  ])('writes nothing when the evaluator returns %s', async (_, evaluate) => {
+    const { kernel, store } = await makeWorld({ kernel: { evaluate: evaluate as Evaluator } });
+    const before = (await eventsOf(store)).length;
+    const input = anInput(1);
+    await expect(kernel.raise(input)).rejects.toMatchObject({
+      kind: 'usage',
+      code: 'evaluator_result',
+      message: expect.stringContaining(input.triggerType) as string,
+    });
+    expect(await eventsOf(store)).toHaveLength(before);
+  });
+
   it('writes nothing when the evaluator throws', async () => {
     const { kernel, store } = await makeWorld({
       kernel: {

@@ -1,7 +1,8 @@
 // The result of an evaluation: what a trigger leads to.
+import { z } from 'zod';
 import type { Json } from '../core/json.ts';
 import type { Candidate } from '../preview/candidates.ts';
-import type { PREVIEW_KINDS } from '../preview/events.ts';
+import { PREVIEW_KINDS } from '../preview/events.ts';
 
 /** Offer a preview and request a notification of it: a proposal, a question or a reminder. */
 export type Offer = {
@@ -28,6 +29,26 @@ export type Evaluation =
   | Offer
   | { readonly outcome: 'close'; readonly reason: string }
   | { readonly outcome: 'reject'; readonly code: string; readonly reason: string };
+
+const EvaluationSchema = z.discriminatedUnion('outcome', [
+  z.object({
+    outcome: z.literal('offer'),
+    kind: z.enum(PREVIEW_KINDS),
+    summary: z.string().optional(),
+    candidates: z.array(z.unknown()).optional(),
+    candidateId: z.string().optional(),
+    baseVersion: z.string().optional(),
+    channel: z.string().optional(),
+    expiresIn: z.string().optional(),
+  }),
+  z.object({ outcome: z.literal('close'), reason: z.string() }),
+  z.object({ outcome: z.literal('reject'), code: z.string(), reason: z.string() }),
+]);
+
+/** Whether an evaluator returned an evaluation. The schemas of the events check its candidates and lengths. */
+export function isEvaluation(result: unknown): result is Evaluation {
+  return EvaluationSchema.safeParse(result).success;
+}
 
 /** An evaluation that notifies, as a reminder: no choice is offered. */
 export function notify(

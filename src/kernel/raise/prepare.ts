@@ -16,7 +16,7 @@ import { parseRaise, type ParsedRaise } from '../../domain/trigger/parse-raise.t
 import type { RaiseTrigger } from '../../domain/trigger/decide.ts';
 import { scopeOf, triggerStream } from '../../domain/trigger/dedupe-scope.ts';
 import type { BoundTrigger, TriggerDefinition } from '../../domain/trigger/definitions.ts';
-import type { Evaluation } from '../../domain/trigger/evaluation.ts';
+import { isEvaluation, type Evaluation } from '../../domain/trigger/evaluation.ts';
 import { outcomeParts, type NotificationDefaults } from '../../domain/trigger/outcome.ts';
 import type { KernelContext } from '../decider/decider.ts';
 
@@ -145,14 +145,23 @@ function evaluationOf(
 }
 
 function evaluated(evaluate: Evaluator, request: RaiseRequest): Evaluation {
+  let result: unknown;
   try {
-    return evaluate(request);
+    result = evaluate(request);
   } catch (cause) {
     throw new TocsinError('usage', 'evaluator_failed', 'the evaluator threw an error', {
       hint: 'Nothing was written. An inline evaluator must return; it returns `reject` to refuse a trigger.',
       cause,
     });
   }
+  if (isEvaluation(result)) return result;
+  // Nobody waits for a promise here, and its rejection must not end the process.
+  if (result instanceof Promise) result.catch(() => undefined);
+  const given = result instanceof Promise ? 'a promise' : 'no evaluation';
+  const message = `the evaluator of the trigger type ${request.triggerType} returned ${given}`;
+  throw new TocsinError('usage', 'evaluator_result', message, {
+    hint: 'Nothing was written. Return what `notify`, `offer` or `close` give, or an outcome `reject`. An evaluator that must wait belongs to a worker: open the kernel with `evaluation: "later"`.',
+  });
 }
 
 /** The default evaluator: offers every trigger as a reminder with the catalogue's summary. */
