@@ -117,10 +117,12 @@ export interface Audit {
    * @param fresh an empty read model; `replaceReadModel` makes one and replaces a file by it
    * @param options.live the checkpoint to fold to, if the stream holds its messages
    * @param options.to the last position to fold
+   * @param options.witness signed heads that the log must fit
+   * @param options.force rebuilds although the log lacks events or does not fit the heads
    */
   rebuild(
     fresh: RebuildOptions['state'],
-    options?: Partial<Pick<RebuildOptions, 'live' | 'to' | 'progress'>>,
+    options?: Partial<Pick<RebuildOptions, 'live' | 'to' | 'witness' | 'force' | 'progress'>>,
   ): Promise<RebuildResult>;
   /** Compares the history under other policies with the history as it happened, or with a second set of policies. */
   simulate(options: AuditSimulateOptions): Promise<SimulationResult>;

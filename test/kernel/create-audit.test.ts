@@ -93,6 +93,29 @@ test('createAudit rebuilds the read model from which a projector continues', asy
   ).rejects.toMatchObject({ kind: 'usage', code: 'audit_incomplete' });
 });
 
+test('createAudit rebuilds nothing from a log that lacks an event, unless it is told to', async () => {
+  const world = await makeWorld();
+  await raised(world.kernel, anInput(1));
+  await raised(world.kernel, anInput(2));
+  await world.project();
+  const log: AuditOptions['log'] = {
+    readStream: (stream, options) => world.store.readStream(stream, options),
+    async *readAll(options) {
+      let isRemoved = false;
+      for await (const page of world.store.readAll(options)) {
+        yield page.filter(({ type }) => {
+          const isFirst = !isRemoved && type === 'PreviewOffered';
+          isRemoved ||= isFirst;
+          return !isFirst;
+        });
+      }
+    },
+  };
+  const audit = createAudit({ log, scratch: memoryReadModel, messages: await readerOf(world) });
+  await expect(audit.rebuild(memoryReadModel())).rejects.toMatchObject({ code: 'log_in_doubt' });
+  expect(await audit.rebuild(memoryReadModel(), { force: true })).toMatchObject({ published: 1 });
+});
+
 test('createAudit names the missing part', async () => {
   const world = await makeWorld();
   const audit = createAudit({ log: world.store, scratch: memoryReadModel });

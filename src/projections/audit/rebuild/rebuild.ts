@@ -15,13 +15,16 @@ import {
   kernelEvents,
   listOf,
   numberingOf,
+  splitAt,
   startOf,
 } from '../reading/reading.ts';
 import { copiesOf } from '../reading/copies.ts';
 import type { MessageReader, ReadableLog } from '../reading/ports.ts';
 import { refold } from '../reading/refold.ts';
 import { CopiedPositions } from '../verify/copied-positions.ts';
+import { HeadCheck, type HeadWitness } from '../verify/head-check.ts';
 import { Findings } from '../verify/mismatches.ts';
+import { revisionCheck } from '../verify/streams.ts';
 import { StoredList } from '../verify/stored-list.ts';
 
 export type RebuildOptions = {
@@ -35,6 +38,10 @@ export type RebuildOptions = {
   /** Folds events up to this position at most. */
   readonly to?: Position | undefined;
   readonly names: MessageNames;
+  /** Signed heads that were kept elsewhere; the log must fit them. */
+  readonly witness?: HeadWitness | undefined;
+  /** Rebuilds although the log itself differs from what it was: the old read model may be the last witness of that. */
+  readonly force?: boolean | undefined;
   readonly progress?: (events: number, at: Position) => void;
 };
 
@@ -48,7 +55,7 @@ export type RebuildResult = Pick<Counts, 'events' | 'published' | 'suppressed' |
  * the stream's last message.
  *
  * @throws TocsinError `refused` when nothing was ever sent, or when the stream differs from the log: a projector
- * could then send messages twice or lose them
+ * could then send messages twice or lose them; also when the log lacks events or does not fit the heads (`log_in_doubt`)
  */
 export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
   const { log, kernel, output, state, names } = options;
@@ -80,6 +87,9 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
     },
     findings,
   );
+  const inLog = new Findings();
+  const checkRevision = revisionCheck(inLog);
+  const heads = options.witness && new HeadCheck(options.witness, inLog);
   let reached = start - 1n;
   const fold = refold({
     log,
@@ -96,12 +106,17 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
     },
   });
   const isFolded = isProjected(kernel);
-  for await (const events of kernelEvents(log, kernel, cut)) {
-    const folded = events.filter(isFolded);
+  // The log is checked to its end, and folded to the cut.
+  for await (const events of kernelEvents(log, kernel, head)) {
+    events.forEach(checkRevision);
+    heads?.see(events);
+    const folded = splitAt(events, cut)[0].filter(isFolded);
     if (folded.length > 0) await fold.page(folded);
     options.progress?.(fold.state().counts.events, fold.state().position);
     if (findings.total > 0) throw disagrees(findings);
   }
+  heads?.end();
+  if (inLog.total > 0 && options.force !== true) throw inDoubt(inLog);
   const folded = fold.state();
   // Messages that the stream has discarded are counted.
   const counted = list.base + folded.ordinal;
@@ -163,6 +178,14 @@ async function lastSource(
 }
 
 const LOOK_BACK = 256n;
+
+function inDoubt(findings: Findings): TocsinError {
+  const [first] = findings.listed;
+  const what = first === undefined ? '' : `: ${first.code}, ${first.where}: ${first.detail}`;
+  return new TocsinError('refused', 'log_in_doubt', `the log itself is in doubt${what}`, {
+    hint: 'The read model is unchanged: it may be the last witness of what the log was. Run `tocsin audit verify`, and keep copies. --force rebuilds all the same, and keeps the old file.',
+  });
+}
 
 function disagrees(findings: Findings): TocsinError {
   const [first] = findings.listed;
