@@ -58,6 +58,8 @@ describe('subscribeToAll with a filter', () => {
     ['with a lookahead', 'a(?=b)'],
     ['with a backreference', String.raw`(a)\1`],
     ['that grows without bound', '((a{1000}){1000}){1000}'],
+    ['of many counted repetitions', '.{0,1000}'.repeat(100)],
+    ['of many small repetitions', '.{0,30}'.repeat(100)],
   ])('refuses a pattern %s', async (_, regex) => {
     const subscription = client().subscribeToAll({ filter: streamNameFilter({ regex }) });
     await failure(all(subscription), UnknownError);

@@ -12,7 +12,7 @@ import {
   type RedriveCounts,
 } from '../../kernel/processes/delivery/redrive-matching.ts';
 import { deliveriesFile } from '../compose/delivery.ts';
-import { openStore } from '../compose/compose.ts';
+import { openSealedStore } from '../compose/channels.ts';
 import { usageError } from '../config/usage-error.ts';
 import { EXIT, type Terminal } from '../terminal/terminal.ts';
 import { register, wholeNumber, type Context, type Work } from './command.ts';
@@ -48,7 +48,7 @@ export function redriveCommand(deliveries: Command): void {
       .option('--because <TEXT>', `your reason; recorded in the log (default "${NO_REASON}")`)
       .option('--dry-run', 'only count, and name the first')
       .option('--rate <N>', 'at most this many per second', wholeNumber, REDRIVES_PER_SECOND),
-    ['store', 'worker'],
+    ['store', 'worker', 'vault', 'vaultKeyFile'],
     'Examples:\n' +
       '  tocsin deliveries redrive 6072f595-6a17-5132-a9b1-daa475c1b68e --reason "URL repaired"\n' +
       '  tocsin deliveries redrive --status dead --channel feishu --since 2h --reason auth --dry-run\n' +
@@ -68,7 +68,7 @@ const redrive: Work<Options> = (context, options) => {
 
 async function redriveOne({ config, terminal }: Context, id: string, reason: string) {
   const { stream } = rowOf(config, id);
-  await using store = await openStore(config, WHO);
+  await using store = await openSealedStore(config, WHO);
   const records = deliveryContext({ store, actor: 'cli' });
   const result = await changeDelivery(records, stream, { kind: 'redrive', reason, of: 'ended' });
   if (!result.ok) {
@@ -92,7 +92,7 @@ async function redriveAll(
   }
   const filter = { ...filterOf(options), status };
   using index = openDeliveryIndexReader(deliveriesFile(config));
-  await using store = dryRun ? undefined : await openStore(config, WHO);
+  await using store = dryRun ? undefined : await openSealedStore(config, WHO);
   const records = store && deliveryContext({ store, actor: 'cli' });
   const runtime = systemRuntime();
   const parts = { ...runtime, index, pace: pacer(runtime, rate) };

@@ -14,7 +14,8 @@ import { dueJobId, parseDueJobId } from '../../schedule/due-job/stream.ts';
 import { cancelDueJob, dueJobDecider } from '../../schedule/due-jobs.ts';
 import { importDueJobs } from '../../schedule/import-due-jobs.ts';
 import { dueJobContext, openTasks } from '../compose/tasks.ts';
-import { openReader, openStore, type LogReader } from '../compose/compose.ts';
+import { openSealedStore } from '../compose/channels.ts';
+import { openReader, type LogReader } from '../compose/compose.ts';
 import { usageError } from '../config/usage-error.ts';
 import { EXIT } from '../terminal/terminal.ts';
 import { register, type Work } from './command.ts';
@@ -44,7 +45,7 @@ export function jobsCommand(program: Command): void {
       .command('import <PATH>')
       .description('adapt jobs to an .ics or .ndjson file, or to a folder of such files')
       .option('--user <ID>', 'user id for entries that name none'),
-    ['store', 'name', 'timeZone', 'lead'],
+    ['store', 'name', 'timeZone', 'lead', 'vault', 'vaultKeyFile'],
     'Example:\n  tocsin jobs import tasks.ics --user 42',
     importFrom,
   );
@@ -64,7 +65,7 @@ export function jobsCommand(program: Command): void {
       .command('cancel <JOB>')
       .description('cancel a job until its task changes')
       .option('--reason <TEXT>', 'the reason, for the event'),
-    ['store', 'name'],
+    ['store', 'name', 'vault', 'vaultKeyFile'],
     'Example:\n  tocsin jobs cancel asj_227bc3adeabbcd5b559229e4f6b8f6f145',
     cancel,
   );
@@ -75,7 +76,7 @@ const importFrom: Work<ImportOptions> = async ({ config, terminal, signal }, opt
   const tasksConfig = { ...config.tasks, user };
   await using files = await openTasks({ tasks: tasksConfig }, path, { watch: false });
   const { tasks, blocks, problems, files: read, imported, ignored, failed } = files.snapshot();
-  await using store = await openStore(config, 'tocsin jobs import');
+  await using store = await openSealedStore(config, 'tocsin jobs import');
   const found = tasks.length + blocks.length;
   let done = 0;
   const context = { ...dueJobContext(store, config.name), signal };
@@ -125,7 +126,7 @@ const list: Work<ListOptions> = async ({ config, terminal }, options) => {
 
 const cancel: Work<CancelOptions> = async ({ config, terminal }, { job, reason }) => {
   const stream = parseDueJobId(config.name, job);
-  await using store = await openStore(config, 'tocsin jobs cancel');
+  await using store = await openSealedStore(config, 'tocsin jobs cancel');
   const loaded = stream === undefined ? undefined : await dueJobDecider.load(store, stream);
   const subject = loaded?.state.subject;
   if (subject === undefined) {

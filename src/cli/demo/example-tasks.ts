@@ -14,10 +14,11 @@ const SECOND = 1000;
 export function ensureExampleFolder(now: Instant, withExample: boolean): void {
   const folder = exampleFolder();
   if (existsSync(folder)) return;
-  mkdirSync(folder, { recursive: true });
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
   const file = fileURLToPath(packageFile('examples/tasks.ics'));
   if (!withExample || !existsSync(file)) return;
-  writeFileSync(join(folder, 'example.ics'), beginningAt(readFileSync(file, 'utf8'), now));
+  const calendar = beginningAt(readFileSync(file, 'utf8'), now);
+  writeFileSync(join(folder, 'example.ics'), calendar, { mode: 0o600 });
 }
 
 /** The calendar with all UTC times moved so that it begins now. */

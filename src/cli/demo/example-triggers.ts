@@ -27,6 +27,6 @@ export async function raiseExamples(
     concurrency: CONCURRENCY,
     onLine: narrator.raised,
   });
-  if (!signal.aborted) writeFileSync(marker(), '');
+  if (!signal.aborted) writeFileSync(marker(), '', { mode: 0o600 });
   return summary;
 }

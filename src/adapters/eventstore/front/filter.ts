@@ -76,9 +76,22 @@ function byCulture(name: string, prefix: string): boolean {
   return sought === '' || !/^\p{M}/u.test(found.slice(sought.length));
 }
 
+/** The time of a match is that of the text times the size of the program, which counted repetitions multiply. */
+const MAX_PROGRAM = 512;
+const COUNTED = /\{\d*,?\d*\}/g;
+const MAX_COUNT = 32;
+
 function regexTest(source: string, like: Like): ((name: string) => boolean) | Refusal {
   try {
+    const count = source
+      .match(COUNTED)
+      ?.find((text) => Number(/\d+(?=\}$)/.exec(text)?.[0]) > MAX_COUNT);
+    if (count !== undefined)
+      return invalidArgument(`a filter repeats a part at most ${MAX_COUNT} times`);
     const pattern = RE2JS.compile(RE2JS.translateRegExp(source));
+    if (pattern.programSize() > MAX_PROGRAM) {
+      return invalidArgument('the regular expression of the filter is too large: use prefixes');
+    }
     return (name) => pattern.test(name);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);

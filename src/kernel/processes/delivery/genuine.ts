@@ -55,7 +55,10 @@ async function verdictOf(
   letThrough: LetThrough,
   readControl: ReadControl,
 ): Promise<'let_through' | 'held_back' | 'undecided'> {
-  if (letThrough.verdictOfMessage(notificationId)?.verdict === 'published') return 'let_through';
+  const verdict = letThrough.verdictOfMessage(notificationId);
+  // Without a sequence it was never sent: an operator has chosen to send only later messages.
+  if (verdict?.verdict === 'published')
+    return verdict.sequence === null ? 'held_back' : 'let_through';
   const reached = letThrough.checkpoint();
   if (reached === undefined || comparePositions(reached.position, event.position) < 0) {
     return 'undecided';

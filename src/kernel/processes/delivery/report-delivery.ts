@@ -21,11 +21,12 @@ export function reportChange(
   { notificationId, channel, userId }: DeliveryEventData<'NotificationAccepted'>,
 ): void {
   for (const event of events) {
-    const { phase, reason, detail } = effectOf(event);
+    const { phase, reason } = effectOf(event);
     if (phase === undefined) continue;
     telemetry.count('tocsin.deliveries.changed', { channel, status: phase.status });
     if (phase.status !== 'dead') continue;
-    logger.warn({ notificationId, userId, channel, reason, detail }, CHANNEL_WARNINGS.dead);
+    // Without the receiver's answer: it may repeat the text that it was sent, and nobody can forget what a log has.
+    logger.warn({ notificationId, userId, channel, reason }, CHANNEL_WARNINGS.dead);
   }
 }
 
