@@ -147,9 +147,12 @@ export default {
     {
       name: 'no-dev-dependency-in-src',
       comment:
-        'The build bundles the metrics SDK. Its API and the second client of the event store are optional peers.',
+        'The build bundles the metrics SDK and the engine of patterns. The SDK’s API and the second client of the event store are optional peers.',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/adapters/(telemetry/|eventstore/esdb/client\\.ts)' },
+      from: {
+        path: '^src/',
+        pathNot: '^src/adapters/(telemetry/|eventstore/(esdb/client|front/filter)\\.ts)',
+      },
       to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown', 'deprecated'] },
     },
   ],
