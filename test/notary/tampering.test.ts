@@ -55,7 +55,7 @@ const find = (type: string): number => {
   return at >= 0 ? at : expect.fail(`no ${type}`);
 };
 const objectOf = (value: RecordedEvent['data']): JsonObject =>
-  isJsonObject(value as Json) ? (value as JsonObject) : expect.fail('an object');
+  isJsonObject(value) ? value : expect.fail('an object');
 const edit = (at: number, change: (event: RecordedEvent) => Partial<RecordedEvent>): Log =>
   log.map((event, index) => (index === at ? { ...event, ...change(event) } : event));
 const another = (value: Json | undefined): Json =>
