@@ -4,6 +4,7 @@ import {
   EventStoreDBClient,
   jsonEvent,
   NO_STREAM,
+  type AppendExpectedRevision,
   type JSONEventData,
 } from '@eventstore/db-client';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
@@ -30,18 +31,24 @@ function plain(value: unknown): Record<string, unknown> {
   return { ...(typeof value === 'object' ? value : {}) };
 }
 
-/** Appends from first to last answer. */
+/**
+ * Appends from first to last answer.
+ *
+ * @param expected the revision to expect of a stream; default: that there is no stream
+ */
 export async function officialAppends(
   url: string,
   appends: readonly ReadyAppend[],
   inFlight: number,
+  expected?: (client: EventStoreDBClient, stream: string) => Promise<AppendExpectedRevision>,
 ): Promise<Measured> {
   const client = EventStoreDBClient.connectionString(url);
   const begun = performance.now();
   const waiting = appends.values();
   const side = async (): Promise<void> => {
     for (const { stream, events } of waiting) {
-      await client.appendToStream(stream, events, { expectedRevision: NO_STREAM });
+      const expectedRevision = expected ? await expected(client, stream) : NO_STREAM;
+      await client.appendToStream(stream, events, { expectedRevision });
     }
   };
   await Promise.all(Array.from({ length: inFlight }, side));

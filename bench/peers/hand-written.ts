@@ -10,29 +10,17 @@ import {
   type AppendExpectedRevision,
 } from '@eventstore/db-client';
 import { connect } from 'nats';
-import type { ReadyAppend } from '../limits/official-appends.ts';
+import { officialAppends, type ReadyAppend } from '../limits/official-appends.ts';
 import type { Measured } from '../support/rounds.ts';
 import { RELAY_IN_FLIGHT } from './outbox.ts';
 
 /** Reads each stream, then appends to it. */
-export async function readAndAppend(
+export function readAndAppend(
   url: string,
   appends: readonly ReadyAppend[],
   inFlight: number,
 ): Promise<Measured> {
-  const client = EventStoreDBClient.connectionString(url);
-  const begun = performance.now();
-  const waiting = appends.values();
-  const side = async (): Promise<void> => {
-    for (const { stream, events } of waiting) {
-      const expectedRevision = await lastRevision(client, stream);
-      await client.appendToStream(stream, events, { expectedRevision });
-    }
-  };
-  await Promise.all(Array.from({ length: inFlight }, side));
-  const seconds = (performance.now() - begun) / 1000;
-  await client.dispose();
-  return { units: appends.length, seconds };
+  return officialAppends(url, appends, inFlight, lastRevision);
 }
 
 async function lastRevision(

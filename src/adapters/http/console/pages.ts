@@ -21,6 +21,7 @@ import { deliveryCounts, isMissing } from './counts.ts';
 import type { Jobs } from './jobs.ts';
 import { streamsModel } from './streams-model.ts';
 import { requestsModel } from './requests-model.ts';
+import { QueryText } from './query-text.ts';
 import { userModel } from './user-model.ts';
 import type { ConsoleOptions } from './options.ts';
 import type { Pulse } from './pulse.ts';
@@ -160,21 +161,12 @@ function listOf<T>(read: () => T): T | undefined {
   }
 }
 
-/** What an address has; a value that is none of the form's choices is left out. */
-const Text = z
-  .string()
-  .trim()
-  .max(256)
-  .transform((text) => text || undefined)
-  .optional()
-  .catch(undefined);
-
 const DeliveryQuery = z.object({
   status: z.enum(DELIVERY_STATUSES).optional().catch(undefined),
-  channel: Text,
-  reason: Text,
-  user: Text,
-  from: Text,
+  channel: QueryText,
+  reason: QueryText,
+  user: QueryText,
+  from: QueryText,
   before: z
     .string()
     .regex(/^\d{1,15}$/)

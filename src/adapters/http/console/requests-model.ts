@@ -10,28 +10,20 @@ import {
 import type { Deliveries } from '../../../kernel/deliveries.ts';
 import { isMissing } from './counts.ts';
 import type { ConsoleOptions } from './options.ts';
-
-/** What an address has; a value that is none of the form's choices is left out. */
-const Text = z
-  .string()
-  .trim()
-  .max(256)
-  .transform((text) => text || undefined)
-  .optional()
-  .catch(undefined);
+import { QueryText } from './query-text.ts';
 
 const Query = z.object({
-  user: Text,
-  type: Text,
+  user: QueryText,
+  type: QueryText,
   verdict: z.enum(['published', 'suppressed', 'parked']).optional().catch(undefined),
-  reason: Text,
-  target_type: Text,
-  target: Text,
-  channel: Text,
+  reason: QueryText,
+  target_type: QueryText,
+  target: QueryText,
+  channel: QueryText,
   status: z.enum(DELIVERY_STATUSES).optional().catch(undefined),
-  from: Text,
-  to: Text,
-  before: Text,
+  from: QueryText,
+  to: QueryText,
+  before: QueryText,
 });
 
 /** Pages that a filter by the status of deliveries reads at most: it is applied after the audit's. */
