@@ -8,6 +8,7 @@ import { isPublicAddress } from '../../src/adapters/senders/resolve.ts';
 import { channelSender } from '../../src/adapters/senders/sender.ts';
 import { STRICT_RULES } from '../../src/domain/channel/address.ts';
 import { selfSigned } from '../support/certificate.ts';
+import { freePort } from '../support/free-port.ts';
 import { answering, MESSAGE, NOW, receiver, sendTo, targetAt } from './senders.support.ts';
 
 const never = new AbortController().signal;
@@ -279,12 +280,4 @@ it('channelSender ignores a proxy of the environment', async () => {
 
 function rulesFor(standIn: string) {
   return { ...STRICT_RULES, privateTargets: true, standIn };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

@@ -2,12 +2,12 @@
 // raisers, and delivery workers with a receiver; each link has a proxy of its own.
 import { mkdtempSync, realpathSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ServerVersion } from '../../src/adapters/eventstore/front/server-version.ts';
 import { compileCache } from '../support/compile-cache.ts';
+import { freePort } from '../support/free-port.ts';
 import { testNatsServer, type TestNatsServer } from '../support/nats-server.ts';
 import type { Load } from './load.ts';
 import { natsTraffic, type Traffic } from './nats-traffic.ts';
@@ -29,14 +29,19 @@ export type ProjectorSeat = {
   readonly toStore: Proxy;
   readonly toNats: Proxy;
   readonly traffic: Traffic;
-  /** The address of its health and metrics, if it serves them. */
-  readonly status?: string;
-  readonly command: () => readonly string[];
+  /** The address of its health and metrics. */
+  readonly status: string;
+  /** Starts it without that address, which only one process can have. */
+  readonly bare: () => readonly string[];
 };
 
 export type RaiserSeat = { readonly process: Supervised; readonly toStore: Proxy };
 
-export type WorkerSeat = RaiserSeat & { readonly toNats: Proxy };
+export type WorkerSeat = RaiserSeat & {
+  readonly toNats: Proxy;
+  /** Of its indexes. */
+  readonly folder: string;
+};
 
 export type Cluster = AsyncDisposable & {
   readonly folder: string;
@@ -62,8 +67,6 @@ export type ClusterOptions = {
   readonly onUnexpectedEnd: (end: UnexpectedEnd) => void;
   /** Whether a projector that starts now starts as a standby. */
   readonly startsAsStandby: () => boolean;
-  /** Gives each projector a port of its own for its status: then none can be started twice. */
-  readonly withStatus?: boolean;
   /** No proxies: for a cluster whose links nobody disturbs, and whose speed is measured. */
   readonly direct?: boolean;
 };
@@ -71,7 +74,7 @@ export type ClusterOptions = {
 /** Starts everything. */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const { load, like, onUnexpectedEnd, startsAsStandby } = options;
-  const { withStatus = false, direct = false } = options;
+  const { direct = false } = options;
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'tocsin-torture-')));
   const nats = await testNatsServer();
   const port = await freePort();
@@ -103,17 +106,15 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     const toStore = await proxy(port);
     const toNats = await proxy(nats.port, traffic.observe);
     const state = join(folder, `state-${index}.db`);
-    const address = withStatus ? `127.0.0.1:${await freePort()}` : undefined;
-    const command = (): readonly string[] => {
+    const address = `127.0.0.1:${await freePort()}`;
+    const bare = (): readonly string[] => {
       const where = ['--store', esdb(toStore.port), '--state', state];
       const out = ['--nats', `nats://127.0.0.1:${toNats.port}`];
-      const http = address === undefined ? [] : ['--http', address];
-      const how = startsAsStandby() ? ['--standby'] : [];
-      return [main, 'project', ...where, ...out, ...http, ...how];
+      return [main, 'project', ...where, ...out, ...(startsAsStandby() ? ['--standby'] : [])];
     };
+    const command = (): readonly string[] => [...bare(), '--http', address];
     const process = new Supervised({ ...common, name, ready: 'projector started', command });
-    const seat = { process, state, toStore, toNats, traffic, command };
-    return address === undefined ? seat : { ...seat, status: `http://${address}` };
+    return { process, state, toStore, toNats, traffic, bare, status: `http://${address}` };
   });
   const projectors = await Promise.all(seats);
 
@@ -140,13 +141,14 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
       const toStore = await proxy(port);
       const toNats = await proxy(nats.port);
       const urls = [esdb(toStore.port), `nats://127.0.0.1:${toNats.port}`, receiver.origin];
+      const own = join(folder, `worker-${index}`);
       const process = new Supervised({
         ...common,
         name: `worker ${index + 1}`,
         ready: 'ready',
-        command: () => [workerFile, ...urls, join(folder, `worker-${index}`)],
+        command: () => [workerFile, ...urls, own],
       });
-      return { process, toStore, toNats };
+      return { process, toStore, toNats, folder: own };
     }),
   );
 
@@ -181,14 +183,4 @@ function environment(): NodeJS.ProcessEnv {
     NODE_OPTIONS: '--disable-warning=ExperimentalWarning',
     NODE_COMPILE_CACHE: compileCache,
   };
-}
-
-/** A port that is free now; the front has to come back to the same one. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await new Promise((done) => server.once('listening', done));
-  const address = server.address();
-  await new Promise((done) => server.close(done));
-  return typeof address === 'object' ? (address?.port ?? 0) : 0;
 }

@@ -1,13 +1,12 @@
 // Disturbs a cluster. Each sequence of faults has one victim and its own seeded random numbers. The sequences
 // run at the same time, so faults overlap. Each fault undoes what it changes.
 import { execFileSync } from 'node:child_process';
-import { cpSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isOver } from '../../src/domain/core/signals.ts';
-import type { Cluster, ProjectorSeat, RaiserSeat, WorkerSeat } from './cluster.ts';
+import type { Cluster } from './cluster.ts';
 import type { Load } from './load.ts';
 import type { Direction, Proxy } from './proxy.ts';
-import { Supervised } from './supervised.ts';
+import type { Supervised } from './supervised.ts';
 
 /** Counts of the faults. */
 export type FaultCounts = {
@@ -30,8 +29,12 @@ export type FaultContext = {
   readonly trace: (what: string) => void;
 };
 
-type Chance = () => number;
-type Fault = { readonly kind: string; readonly weight: number; readonly run: () => Promise<void> };
+export type Chance = () => number;
+export type Fault = {
+  readonly kind: string;
+  readonly weight: number;
+  readonly run: () => Promise<void>;
+};
 
 export type FaultSequence = {
   readonly name: string;
@@ -43,11 +46,11 @@ export type FaultSequence = {
   readonly faults: (random: Chance) => readonly Fault[];
 };
 
-/** A restored copy of the stream must not be further behind than what is kept to send again. */
-const RESTORE_AT_MOST = 6_000;
 const maxReadyMs = 600_000;
-/** A worker's lease, with what others wait after it, and more. */
-const BEYOND_A_LEASE_MS = 30_000;
+/** A process must end within ten seconds of SIGTERM; the other ten are for a machine that is busy. */
+const END_MS = 20_000;
+/** What a process did before its fault was over may still end it after that. */
+const AFTERMATH_MS = 5_000;
 /** The next fault of a sequence waits for so much progress, but not longer than this. */
 const ENOUGH = 8;
 const MAX_IDLE_MS = 15_000;
@@ -81,169 +84,20 @@ export async function runFaultSequence(
   }
 }
 
-/** All fault sequences of a cluster. */
-export function faultSequencesOf(context: FaultContext): readonly FaultSequence[] {
-  const { cluster, load } = context;
-  const { front, projectors, raisers, workers } = cluster;
-  return [
-    {
-      name: 'front',
-      meanMs: 8_000,
-      ready: () => front.isReady,
-      progress: () => load.answers,
-      faults: (random) => [
-        killing(context, 6, front, () => load.inFlight()),
-        freezing(2, front, random, 2_000),
-        failingWrites(context, 1, front, 'front', random),
-      ],
-    },
-    natsFaults(context),
-    ...projectors.map((seat, index) => projectorFaults(context, seat, index)),
-    ...raisers.map((seat, index) => raiserFaults(context, seat, index)),
-    ...workers.map((seat, index) => workerFaults(context, seat, index)),
-  ];
-}
-
-function projectorFaults(context: FaultContext, seat: ProjectorSeat, index: number): FaultSequence {
-  const { process, traffic, toNats, toStore } = seat;
-  const name = index === 0 ? 'projector A' : 'projector B';
-  return {
-    name,
-    meanMs: 4_000,
-    ready: () => process.isReady,
-    progress: () => answered(context),
-    faults: (random) => [
-      {
-        kind: 'kill',
-        weight: 8,
-        run: async () => {
-          await untilUnanswered([seat], random);
-          await kill(context, process, traffic.unanswered());
-          toNats.release();
-        },
-      },
-      freezing(2, process, random, 4_000),
-      failingWrites(context, 1, process, name, random),
-      networkFault(2, toNats, random),
-      networkFault(1, toStore, random),
-      { kind: 'second start', weight: 0.7, run: () => secondStart(context, seat) },
-    ],
-  };
-}
-
-function raiserFaults(
-  context: FaultContext,
-  { process, toStore }: RaiserSeat,
-  index: number,
-): FaultSequence {
-  return {
-    name: `raiser ${index + 1}`,
-    meanMs: 6_000,
-    ready: () => process.isReady,
-    progress: () => context.load.answers,
-    faults: (random) => [
-      killing(context, 6, process, () => context.load.inFlight(index)),
-      freezing(1, process, random, 2_000),
-      networkFault(2, toStore, random),
-    ],
-  };
-}
-
-function workerFaults(
-  context: FaultContext,
-  { process, toStore, toNats }: WorkerSeat,
-  index: number,
-): FaultSequence {
-  const { receiver } = context.cluster;
-  return {
-    name: `worker ${index + 1}`,
-    meanMs: 8_000,
-    ready: () => process.isReady,
-    progress: () => receiver.calls.length,
-    faults: (random) => [
-      killing(context, 6, process, () => receiver.open()),
-      freezing(2, process, random, BEYOND_A_LEASE_MS),
-      networkFault(1, toNats, random),
-      networkFault(1, toStore, random),
-    ],
-  };
-}
-
-function natsFaults(context: FaultContext): FaultSequence {
-  const { nats, projectors } = context.cluster;
-  const unanswered = (): number =>
-    projectors.reduce((sum, { traffic }) => sum + traffic.unanswered(), 0);
-  const crash = async (random: Chance): Promise<void> => {
-    await untilUnanswered(projectors, random);
-    const owed = unanswered();
-    await nats.crash();
-    count(context, owed);
-    for (const { toNats } of projectors) toNats.release();
-  };
-  return {
-    name: 'nats-server',
-    meanMs: 1_500,
-    ready: () => true,
-    progress: () => answered(context),
-    faults: (random) => [
-      {
-        kind: 'kill',
-        weight: 6,
-        run: async () => {
-          await crash(random);
-          await nats.restart();
-        },
-      },
-      { kind: 'restart', weight: 1, run: () => nats.restart() },
-      {
-        kind: 'freeze',
-        weight: 2,
-        run: async () => {
-          nats.freeze();
-          await sleep(random() * 7_000);
-          nats.thaw();
-        },
-      },
-      {
-        kind: 'earlier copy',
-        weight: 1,
-        run: async () => {
-          await crash(random);
-          const [store, copy] = [`${nats.folder}/store`, `${nats.folder}/copy`];
-          rmSync(copy, { recursive: true, force: true });
-          cpSync(store, copy, { recursive: true });
-          await nats.restart();
-          const before = published(context);
-          await sleep(500 + random() * 3_000);
-          await crash(random);
-          // The projector refuses a copy that lacks more than the kept messages; that is not tested here.
-          if (published(context) - before < RESTORE_AT_MOST) {
-            rmSync(store, { recursive: true });
-            cpSync(copy, store, { recursive: true });
-          } else context.note('too much was sent since the copy; it was not restored');
-          await nats.restart();
-        },
-      },
-    ],
-  };
-}
-
-const answered = ({ cluster }: FaultContext): number =>
-  cluster.projectors.reduce((sum, { traffic }) => sum + traffic.totals().answered, 0);
-
-const published = ({ cluster }: FaultContext): number =>
-  cluster.projectors.reduce((sum, { traffic }) => sum + traffic.totals().published, 0);
-
-function count({ counts }: FaultContext, owed: number): void {
+export function count({ counts }: FaultContext, owed: number): void {
   counts.kills += 1;
   if (owed > 0) counts.killsUnacknowledged += 1;
 }
 
-async function kill(context: FaultContext, process: Supervised, owed: number): Promise<void> {
+export async function kill(
+  context: FaultContext,
+  process: Supervised,
+  owed: number,
+): Promise<void> {
   if (await process.kill()) count(context, owed);
 }
 
-function killing(
+export function killing(
   context: FaultContext,
   weight: number,
   process: Supervised,
@@ -252,19 +106,12 @@ function killing(
   return { kind: 'kill', weight, run: () => kill(context, process, owed()) };
 }
 
-/** Most times: until something was published and its answer is held back. */
-async function untilUnanswered(seats: readonly ProjectorSeat[], random: Chance): Promise<void> {
-  if (random() < 0.15) return;
-  const begun = seats.map(({ traffic }) => traffic.totals().published);
-  const publishes = (): boolean =>
-    seats.some(({ traffic }, index) => traffic.totals().published > (begun[index] ?? 0));
-  await within(4_000, publishes);
-  for (const { toNats } of seats) toNats.hold('down');
-  await within(1_000, () => seats.some(({ traffic }) => traffic.unanswered() > 0));
-  await sleep(random() * 50);
-}
-
-function freezing(weight: number, process: Supervised, random: Chance, maxMs: number): Fault {
+export function freezing(
+  weight: number,
+  process: Supervised,
+  random: Chance,
+  maxMs: number,
+): Fault {
   return {
     kind: 'freeze',
     weight,
@@ -276,7 +123,7 @@ function freezing(weight: number, process: Supervised, random: Chance, maxMs: nu
   };
 }
 
-function networkFault(weight: number, proxy: Proxy, random: Chance): Fault {
+export function networkFault(weight: number, proxy: Proxy, random: Chance): Fault {
   const directions: readonly (readonly Direction[])[] = [['up'], ['down'], ['up', 'down']];
   return {
     kind: 'network',
@@ -285,12 +132,7 @@ function networkFault(weight: number, proxy: Proxy, random: Chance): Fault {
       const what = random();
       if (what < 0.25) proxy.cut('reset');
       else if (what < 0.5) proxy.cut('torn');
-      else if (what < 0.65) {
-        proxy.refuse(true);
-        proxy.cut('reset');
-        await sleep(random() * 2_000);
-        proxy.refuse(false);
-      } else {
+      else {
         proxy.hold(...(directions[Math.floor(random() * directions.length)] ?? []));
         // Sometimes longer than anybody waits for an ack.
         await sleep(random() < 0.3 ? 6_000 : random() * 1_000);
@@ -299,6 +141,52 @@ function networkFault(weight: number, proxy: Proxy, random: Chance): Fault {
       }
     },
   };
+}
+
+/** SIGTERM at a random moment. The process must end by itself, with 0, and is started again. */
+export function terminating(
+  { fail }: FaultContext,
+  weight: number,
+  process: Supervised,
+  random: Chance,
+  clients?: { readonly freeze: () => void; readonly thaw: () => void },
+): Fault {
+  return {
+    kind: clients === undefined ? 'SIGTERM' : 'SIGTERM beside frozen clients',
+    weight,
+    run: async () => {
+      await sleep(random() * 200);
+      clients?.freeze();
+      const end = await process.terminate(END_MS);
+      clients?.thaw();
+      if (end !== undefined && end !== 0) fail(`${process.name} after SIGTERM: ${end}`);
+    },
+  };
+}
+
+/** New connections are refused for a while, and those that stand are reset. */
+export function refusing(weight: number, proxy: Proxy, random: Chance): Fault {
+  return {
+    kind: 'connections refused',
+    weight,
+    run: async () => {
+      proxy.refuse(true);
+      proxy.cut('reset');
+      await sleep(random() * 8_000);
+      proxy.refuse(false);
+    },
+  };
+}
+
+/** The process may end by itself during `work`, and for a moment after it. */
+export async function mayEnd(
+  { failing }: FaultContext,
+  name: string,
+  work: () => Promise<void>,
+): Promise<void> {
+  failing.add(name);
+  await work();
+  setTimeout(() => failing.delete(name), AFTERMATH_MS).unref();
 }
 
 /** True where a running process's largest file can be set. */
@@ -313,13 +201,14 @@ export const canFailWrites = ((): boolean => {
 })();
 
 /** No file of the process may grow: its writes fail as on a full disk, half of them in the middle. */
-function failingWrites(
-  { failing, note }: FaultContext,
+export function failingWrites(
+  context: FaultContext,
   weight: number,
   process: Supervised,
-  name: string,
   random: Chance,
 ): Fault {
+  const { note } = context;
+  const { name } = process;
   const limit = (size: string): void => {
     try {
       execFileSync('prlimit', ['--pid', String(process.pid), `--fsize=${size}:`], {
@@ -332,45 +221,16 @@ function failingWrites(
   return {
     kind: 'failing writes',
     weight: canFailWrites ? weight : 0,
-    run: async () => {
-      failing.add(name);
-      limit(String(4096 + Math.floor(random() * 400_000)));
-      await sleep(random() * 1_500);
-      limit('unlimited');
-      // What it read before it could write again may still end it.
-      setTimeout(() => failing.delete(name), 5_000).unref();
-    },
+    run: () =>
+      mayEnd(context, name, async () => {
+        limit(String(4096 + Math.floor(random() * 400_000)));
+        await sleep(random() * 1_500);
+        limit('unlimited');
+      }),
   };
 }
 
-/** A second projector on the same state file has to go, and say why. */
-async function secondStart(
-  { cluster, fail }: FaultContext,
-  { process, command }: ProjectorSeat,
-): Promise<void> {
-  const first = process.starts;
-  const ends: string[] = [];
-  const second = new Supervised({
-    name: 'second projector',
-    ready: 'projector started',
-    command,
-    cwd: cluster.folder,
-    env: cluster.env,
-    onUnexpectedEnd: ({ code, said }) => {
-      ends.push(`${code ?? 'signal'} ${said.join(' ')}`);
-    },
-  });
-  second.start();
-  await within(8_000, () => ends.length > 0 || second.isReady || process.starts !== first);
-  await second.stop(1_000);
-  const [end] = ends;
-  // Its first may have been killed meanwhile, and then the file was free.
-  if (process.starts === first && end !== undefined && !/^4 .*in use/.test(end)) {
-    fail(`a second projector on one state file: ${end}`);
-  }
-}
-
-async function within(ms: number, condition: () => boolean): Promise<void> {
+export async function within(ms: number, condition: () => boolean): Promise<void> {
   const deadline = performance.now() + ms;
   while (!condition() && performance.now() < deadline) await sleep(5);
 }

@@ -19,6 +19,8 @@ export type Proxy = AsyncDisposable & {
   readonly cut: (how: 'reset' | 'torn') => void;
   /** Resets new connections while `on`. */
   readonly refuse: (on: boolean) => void;
+  /** New connections go to the server at this port; without one, to the proxy's own. */
+  readonly redirect: (port?: number) => void;
 };
 
 type Pipe = { readonly from: Socket; readonly direction: Direction };
@@ -29,6 +31,7 @@ export async function openProxy(target: number, observe?: () => Observer): Promi
   const pipes = new Set<Pipe>();
   const held = new Set<Direction>();
   let refusing = false;
+  let port = target;
   let tearing = false;
 
   const connect = (client: Socket): void => {
@@ -72,7 +75,7 @@ export async function openProxy(target: number, observe?: () => Observer): Promi
         }
       });
     };
-    server.connect(target, '127.0.0.1');
+    server.connect(port, '127.0.0.1');
     carry(client, server, 'up');
     carry(server, client, 'down');
   };
@@ -81,10 +84,9 @@ export async function openProxy(target: number, observe?: () => Observer): Promi
   listener.listen(0, '127.0.0.1');
   await new Promise((done) => listener.once('listening', done));
   const address = listener.address();
-  const port = typeof address === 'object' ? (address?.port ?? 0) : 0;
 
   return {
-    port,
+    port: typeof address === 'object' ? (address?.port ?? 0) : 0,
     hold: (...directions) => {
       for (const direction of directions) held.add(direction);
       for (const { from, direction } of pipes) if (held.has(direction)) from.pause();
@@ -108,6 +110,9 @@ export async function openProxy(target: number, observe?: () => Observer): Promi
     refuse: (on) => {
       refusing = on;
     },
+    redirect: (to = target) => {
+      port = to;
+    },
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.resetAndDestroy();
       await new Promise((done) => listener.close(done));
@@ -124,6 +129,7 @@ export function noProxy(port: number): Proxy {
     release: nothing,
     cut: nothing,
     refuse: nothing,
+    redirect: nothing,
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 }

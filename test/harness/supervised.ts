@@ -43,6 +43,10 @@ export class Supervised {
     this.#options = options;
   }
 
+  get name(): string {
+    return this.#options.name;
+  }
+
   get pid(): number | undefined {
     return this.#child?.pid;
   }
@@ -66,8 +70,24 @@ export class Supervised {
     if (child === undefined || !this.#ready) return false;
     this.#killed = true;
     child.kill('SIGKILL');
-    await until(`${this.#options.name} to be gone`, () => this.#child !== child);
+    await until(`${this.name} to be gone`, () => this.#child !== child);
     return true;
+  }
+
+  /** SIGTERM. It is started again. Resolves with how it ended; undefined when there was nothing to end. */
+  async terminate(timeoutMs: number): Promise<number | string | undefined> {
+    const child = this.#child;
+    if (child === undefined || !this.#ready) return undefined;
+    this.#killed = true;
+    child.kill('SIGTERM');
+    try {
+      await until(`${this.name} to end`, () => this.#child !== child, timeoutMs);
+    } catch {
+      child.kill('SIGKILL');
+      await until(`${this.name} to be gone`, () => this.#child !== child);
+      return `still there after ${timeoutMs} ms`;
+    }
+    return child.exitCode ?? child.signalCode ?? 'gone';
   }
 
   /** SIGSTOP and SIGCONT. */
@@ -91,11 +111,11 @@ export class Supervised {
     child.kill('SIGTERM');
     child.stdin?.end();
     try {
-      await until(`${this.#options.name} to end`, () => this.#child !== child, timeoutMs);
+      await until(`${this.name} to end`, () => this.#child !== child, timeoutMs);
     } catch {
       // Told by what is returned.
       child.kill('SIGKILL');
-      await until(`${this.#options.name} to be gone`, () => this.#child !== child);
+      await until(`${this.name} to be gone`, () => this.#child !== child);
       return undefined;
     }
     return child.exitCode ?? undefined;

@@ -1,5 +1,6 @@
-// Half a minute of everything at once, one part of it against the front as it is and one against it as EventStoreDB 23.10, on real processes: kills, freezes, second starts, torn connections,
-// failing writes, a disk that goes back in time. `npm run torture` does it for as long as you like.
+// Half a minute of everything at once, one part of it against the front as it is and one against it as EventStoreDB
+// 23.10, on real processes: kills, SIGTERM, freezes, second starts, torn and refused connections, failing writes, a disk
+// and a log that go back in time. `npm run torture` does it for as long as you like.
 import { expect, test } from 'vitest';
 import { isClean, summaryOf, torture } from './torture.ts';
 import { LONG_PROOF_MS } from '../support/timeouts.ts';

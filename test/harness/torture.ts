@@ -1,5 +1,5 @@
-// Raises at load while processes are killed, frozen, restarted and started twice, connections are cut and
-// held, writes fail, and the output's disk goes back in time; then everything is compared.
+// Raises at load while processes are killed, ended, frozen, restarted and started twice, connections are cut, held and
+// refused, writes fail, and the output's disk and the log go back in time; then everything is compared.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServerVersion } from '../../src/adapters/eventstore/front/server-version.ts';
 import { deliveryRecords } from '../oracle/delivery-oracle.ts';
@@ -7,15 +7,11 @@ import { decideLog } from '../oracle/log-oracle.ts';
 import { seededRandom } from '../support/random.ts';
 import { until, untilStalled } from '../support/until.ts';
 import { startCluster, type Cluster } from './cluster.ts';
-import {
-  canFailWrites,
-  faultSequencesOf,
-  runFaultSequence,
-  type FaultContext,
-  type FaultCounts,
-} from './faults.ts';
+import { faultSequencesOf } from './fault-sequences.ts';
+import { canFailWrites, runFaultSequence, type FaultContext, type FaultCounts } from './faults.ts';
 import { Load, type Outcomes } from './load.ts';
 import { committedSequence, lastSequence } from './observe.ts';
+import { watchReadiness } from './watch-readiness.ts';
 import { moody } from './receiver.ts';
 import { verify, type Verification } from './verify.ts';
 
@@ -84,10 +80,11 @@ export async function torture(options: TortureOptions): Promise<TortureResult> {
   );
   const feeding = feed(load, rate, stop.signal);
   const reporting = report(context, seconds, note, stop.signal);
+  const watching = watchReadiness(context, stop.signal);
   const over = sleep(seconds * 1_000, undefined, { signal: options.signal }).catch(() => undefined);
   await Promise.race([over, ...sequences]);
   stop.abort();
-  await Promise.all([...sequences, feeding, reporting]);
+  await Promise.all([...sequences, feeding, reporting, watching]);
   note(`over; settling ${load.backlog} raises`);
 
   await heal(cluster);

@@ -59,7 +59,7 @@ function seatsOf({ front, projectors, raisers, workers, nats }: Cluster): Seat[]
     all.map(({ process }, n): Seat => ({ name: `${name} ${n + 1}`, pid: process.pid }));
   return [
     { name: 'front', pid: front.pid },
-    ...projectors.map(({ process, status = '' }, n): Seat => {
+    ...projectors.map(({ process, status }, n): Seat => {
       return { name: `projector ${'AB'[n] ?? ''}`, pid: process.pid, status };
     }),
     ...named('raiser', raisers),

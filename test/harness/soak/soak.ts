@@ -56,7 +56,6 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
     load,
     workers,
     answers: () => 200,
-    withStatus: true,
     direct: true,
     startsAsStandby: () => false,
     onUnexpectedEnd: ({ name, code, said }) => {
