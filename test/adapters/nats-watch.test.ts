@@ -64,6 +64,7 @@ describe('watchOutput', () => {
     const last = Number(now.at(-1)?.slice(3));
     expect(now).toEqual(idsTo(last, Number(now[0]?.slice(3))));
     await expect.poll(() => all.length).toBe(last);
+    await expect.poll(() => late.length).toBe(last - 1_100);
     expect(all).toEqual(idsTo(last));
     expect(late).toEqual(idsTo(last, 1_101));
   });

@@ -7,10 +7,13 @@ import { SETTINGS, variableOf } from '../../src/cli/config/settings.ts';
 const root = join(import.meta.dirname, '..', '..');
 const document = readFileSync(join(root, 'docs/operating.md'), 'utf8');
 
+function textOf(section: string): string {
+  return document.split(`\n## ${section}\n`)[1]?.split('\n## ')[0] ?? '';
+}
+
 /** The first column of a section's table. */
 function rowsOf(section: string): readonly string[] {
-  const text = document.split(`\n## ${section}\n`)[1]?.split('\n## ')[0] ?? '';
-  return [...text.matchAll(/^\| `(\w+)` /gm)].map(([, name = '']) => name);
+  return [...textOf(section).matchAll(/^\| `([\w-]+)` /gm)].map(([, name = '']) => name);
 }
 
 /** The sources with refusals of the daemon and of `tocsin start`. */
@@ -44,6 +47,20 @@ test('docs/operating.md names exactly the refusals of the daemon', () => {
     .flatMap((text) => [...text.matchAll(code)].map(([, name = '']) => name));
   expect([...new Set(inCode)].toSorted()).toEqual(rowsOf('Refusals').toSorted());
   expect(inCode.length).toBeGreaterThan(15);
+});
+
+test('docs/operating.md names the checks of doctor, with the codes of their own', () => {
+  const commands = 'src/cli/commands';
+  const sources = readdirSync(join(root, commands))
+    .filter((name) => name.startsWith('doctor'))
+    .map((name) => readFileSync(join(root, commands, name), 'utf8'));
+  const found = (pattern: RegExp): readonly string[] =>
+    sources.flatMap((text) => [...text.matchAll(pattern)].map(([, name = '']) => name));
+  const names = found(/(?:\b(?:checked|ok|fault|warning)\(|const name = )'([\w-]+)'/g);
+  expect([...new Set(names)].toSorted()).toEqual(rowsOf('Doctor').toSorted());
+  const codes = found(/(?:\b(?:fault|warning|weigh)\((?:name|'[\w-]+'), |code: )'(\w+)'/g);
+  expect(codes.length).toBeGreaterThan(10);
+  for (const code of codes) expect(textOf('Doctor')).toContain(`\`${code}\``);
 });
 
 test('docs/operating.md names the variable of each setting', () => {

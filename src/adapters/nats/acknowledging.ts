@@ -2,9 +2,8 @@
 // queue then stands still for ever at the consumer's limit of unacknowledged messages.
 import type { NatsConnection } from 'nats';
 import type { Logger } from '../../domain/ports/logger.ts';
-import { closeConnection, openConnection, type Connection } from './connection.ts';
+import type { Connection } from './connection.ts';
 import { permissionError } from './failures.ts';
-import type { NatsConnectionOptions } from './options.ts';
 
 const ACK_PREFIX = '$JS.ACK.';
 
@@ -63,31 +62,6 @@ export function watchAcks({ client, servers }: Connection, logger: Logger): AckW
       if (remembered.size > REMEMBERED && oldest !== undefined) remembered.delete(oldest);
     },
   };
-}
-
-/**
- * Tries an acknowledgement of a message that does not exist, in the form that only extends a lease: it changes nothing.
- *
- * @throws TocsinError `nats_permissions` when the server denies it; else like `openConnection`
- */
-export async function tryAcknowledging(
-  options: NatsConnectionOptions,
-  stream: string,
-  consumer: string,
-): Promise<void> {
-  const connection = await openConnection(options);
-  const { client, servers } = connection;
-  const denied: string[] = [];
-  try {
-    void watchDenials(client, (subject) => denied.push(subject));
-    client.publish(`${ACK_PREFIX}${stream}.${consumer}.1.0.0.0.0`, '+WPI');
-    // The server answers a denied publish before it answers the ping of a flush.
-    await client.flush();
-    await new Promise(setImmediate);
-  } finally {
-    await closeConnection(connection);
-  }
-  if (denied.length > 0) throw ackDenied(servers);
 }
 
 function ackDenied(servers: string) {

@@ -1,6 +1,9 @@
 // Describes a NATS server and the output stream for the command `doctor`. It changes nothing there.
 import { TocsinError } from '../../domain/core/errors.ts';
+import { instantOf } from './server-time.ts';
 import type { OutputInfo } from '../../projections/output.ts';
+import { accountUsage, type AccountUsage } from './account.ts';
+import { describeConsumer, type ConsumerDescription } from './consumer.ts';
 import {
   apiRequest,
   closeConnection,
@@ -10,6 +13,7 @@ import {
   type Connection,
 } from './connection.ts';
 import { unavailable } from './failures.ts';
+import { nanosPerMs } from './pull.ts';
 import type { NatsConnectionOptions } from './options.ts';
 import {
   describeStream,
@@ -19,12 +23,36 @@ import {
   named,
   planStream,
   streamInfoSchema,
+  type StreamInfo,
   type StreamOptions,
   type StreamPlan,
 } from './stream.ts';
 
 export type DescribeOptions = NatsConnectionOptions &
-  Omit<StreamOptions, 'replicas'> & { readonly signal?: AbortSignal | undefined };
+  StreamOptions & {
+    /** A durable consumer of the stream to describe, too. */
+    readonly consumer?: string | undefined;
+    readonly signal?: AbortSignal | undefined;
+  };
+
+/** The output stream as it is stored. Instants are milliseconds of the server's clock. */
+export type StreamDescription = OutputInfo & {
+  readonly replicas: number;
+  /** Names of replicas that are offline or behind. */
+  readonly replicasBehind: readonly string[];
+  readonly messages: number;
+  readonly bytes: number;
+  /** `undefined` where the stream has no limit. */
+  readonly maxBytes: number | undefined;
+  readonly maxMessages: number | undefined;
+  readonly maxAgeMs: number | undefined;
+  /** When the oldest and the newest message were stored. */
+  readonly firstAt: number | undefined;
+  readonly lastAt: number | undefined;
+};
+
+/** What a clock showed, and for how long nobody knows when within that time. */
+export type ClockReading = { readonly aheadMs: number; readonly withinMs: number };
 
 export type ServerDescription = {
   /** As configured, without secrets. */
@@ -36,7 +64,11 @@ export type ServerDescription = {
   readonly jetStream: boolean;
   readonly maxPayloadBytes: number;
   readonly roundTripMs: number;
-  readonly stream: (OutputInfo & { readonly replicas: number }) | undefined;
+  readonly account: AccountUsage | undefined;
+  readonly stream: StreamDescription | undefined;
+  readonly consumer: ConsumerDescription | undefined;
+  /** The server's clock against this machine's; `undefined` before version 2.10, or without a stream. */
+  readonly clock: ClockReading | undefined;
   /** What to change, as sentences. Warnings about the stream are in `stream`. */
   readonly warnings: readonly string[];
 };
@@ -54,6 +86,7 @@ export async function describeServer(options: DescribeOptions): Promise<ServerDe
     const { info } = client;
     if (info === undefined) throw unavailable(`NATS at ${servers} closed the connection`);
     const { version, max_payload: maxPayloadBytes } = info;
+    const facts = jetStream ? await jetStreamFacts(connection, plan, version, options) : NO_FACTS;
     return {
       servers,
       name: info.server_name,
@@ -63,7 +96,7 @@ export async function describeServer(options: DescribeOptions): Promise<ServerDe
       jetStream,
       maxPayloadBytes,
       roundTripMs,
-      stream: jetStream ? await outputStream(connection, plan, version) : undefined,
+      ...facts,
       warnings: serverWarnings(version, info.cluster, maxPayloadBytes),
     };
   } finally {
@@ -81,16 +114,55 @@ async function hasJetStream(connection: Connection): Promise<boolean> {
   }
 }
 
-async function outputStream(
+type Facts = Pick<ServerDescription, 'account' | 'stream' | 'consumer' | 'clock'>;
+
+const NO_FACTS: Facts = {
+  account: undefined,
+  stream: undefined,
+  consumer: undefined,
+  clock: undefined,
+};
+
+async function jetStreamFacts(
   connection: Connection,
   plan: StreamPlan,
   version: string,
-): Promise<ServerDescription['stream']> {
+  { consumer: name }: DescribeOptions,
+): Promise<Facts> {
+  const [before, start] = [Date.now(), performance.now()];
   const path = `STREAM.INFO.${plan.stream}`;
   const answer = await apiRequest(connection, path, undefined, streamInfoSchema);
-  if (!answer.ok) return undefined;
-  const { num_replicas: replicas } = answer.value.config;
-  return { ...describeStream(plan, answer.value, version), replicas };
+  const withinMs = performance.now() - start;
+  if (!answer.ok) return { ...NO_FACTS, account: await accountUsage(connection, plan.replicas) };
+  const { value: info } = answer;
+  const time = instantOf(info.ts);
+  return {
+    account: await accountUsage(connection, info.config.num_replicas),
+    stream: { ...describeStream(plan, info, version), ...storedOf(info) },
+    consumer:
+      name === undefined ? undefined : await describeConsumer(connection, plan.stream, name),
+    clock: time === undefined ? undefined : { aheadMs: time - before - withinMs / 2, withinMs },
+  };
+}
+
+function storedOf({
+  config,
+  state,
+  cluster,
+}: StreamInfo): Omit<StreamDescription, keyof OutputInfo> {
+  const some = (limit: number): number | undefined => (limit > 0 ? limit : undefined);
+  const behind = cluster?.replicas?.filter(({ offline, current }) => offline || !current) ?? [];
+  return {
+    replicas: config.num_replicas,
+    replicasBehind: behind.map(({ name }) => name),
+    messages: state.messages,
+    bytes: state.bytes,
+    maxBytes: some(config.max_bytes),
+    maxMessages: some(config.max_msgs),
+    maxAgeMs: some(config.max_age / nanosPerMs),
+    firstAt: instantOf(state.first_ts),
+    lastAt: instantOf(state.last_ts),
+  };
 }
 
 function serverWarnings(

@@ -5,6 +5,7 @@ import { OutputError, type OutputFailure } from '../../projections/output.ts';
 
 export const jsCode = {
   accountResources: 10002,
+  consumerNotFound: 10014,
   noMessage: 10037,
   notEnabledForAccount: 10039,
   streamNotFound: 10059,

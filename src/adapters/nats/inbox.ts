@@ -56,7 +56,7 @@ const ackWaitMs = 30_000;
 /** The server redelivers a message that cannot be handled now after this time. */
 const laterMs = 2_000;
 /** Unacknowledged messages of all workers together. */
-const maxAckPending = 1_024;
+export const maxAckPending = 1_024;
 
 /** The durable consumer that workers share by default. */
 export const DEFAULT_CONSUMER = 'tocsin-delivery';

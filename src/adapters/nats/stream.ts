@@ -60,7 +60,29 @@ export type StreamConfig = z.infer<typeof configSchema>;
 export const streamInfoSchema = z.object({
   created: z.string(),
   config: configSchema,
-  state: z.object({ first_seq: natural, last_seq: natural }),
+  state: z.object({
+    first_seq: natural,
+    last_seq: natural,
+    messages: z.number().default(0),
+    bytes: z.number().default(0),
+    first_ts: z.string().optional(),
+    last_ts: z.string().optional(),
+  }),
+  cluster: z
+    .object({
+      replicas: z
+        .array(
+          z.object({
+            name: z.string(),
+            current: z.boolean().default(false),
+            offline: z.boolean().default(false),
+          }),
+        )
+        .nullish(),
+    })
+    .nullish(),
+  /** The server's time of the answer, of servers 2.10 and newer. */
+  ts: z.string().optional(),
 });
 export type StreamInfo = z.infer<typeof streamInfoSchema>;
 

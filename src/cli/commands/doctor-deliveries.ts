@@ -4,7 +4,7 @@ import { openDeliveryIndexReader } from '../../adapters/sqlite/delivery-index.ts
 import { deliveriesFile } from '../compose/delivery.ts';
 import { formatInstant } from '../../domain/core/instants.ts';
 import type { Config } from '../config/config.ts';
-import { checked, ok, type Check } from './doctor-check.ts';
+import { ok, type Check, type Checked } from './doctor-check.ts';
 
 /** Older ones have expired for long, and nobody can send them again. */
 const RECENT_DAYS = 7;
@@ -13,11 +13,11 @@ const DAY_MS = 86_400_000;
 const SHOWN = 5;
 
 /** Nothing where this machine has no worker. */
-export async function checkDeliveries(config: Config): Promise<readonly Check[]> {
+export async function checkDeliveries(config: Config, checked: Checked): Promise<readonly Check[]> {
   if (!existsSync(deliveriesFile(config))) return [];
   return [
-    await checked('deliveries', () => Promise.resolve(countDead(config))),
-    await checked('forgeries', () => Promise.resolve(countForged(config))),
+    await checked('deliveries', () => countDead(config)),
+    await checked('forgeries', () => countForged(config)),
   ];
 }
 

@@ -18,27 +18,35 @@ import { readControl } from '../../kernel/control/control.ts';
 import {
   hasEmbeddedFile,
   isEventStoreDb,
-  openMessageReader,
+  natsOptions,
   openReader,
   type LogReader,
 } from '../compose/compose.ts';
 import type { Config } from '../config/config.ts';
-import { checked, failed, ok, type Check } from './doctor-check.ts';
+import { failed, ok, type Check, type Checked } from './doctor-check.ts';
 
 /** How many messages at the stream's end are looked at for one of ours. */
 const LAST_MESSAGES = 64n;
 
 /** The log against the state file, and against the output stream where NATS can be reached. */
-export async function checkTogether(config: Config, hasNats: boolean): Promise<readonly Check[]> {
+export async function checkTogether(
+  config: Config,
+  hasNats: boolean,
+  checked: Checked,
+): Promise<readonly Check[]> {
   try {
-    return await compareParts(config, hasNats);
+    return await compareParts(config, hasNats, checked);
   } catch (error) {
     // Another process may be making the files: a check fails, not the command.
     return [failed('log', error)];
   }
 }
 
-async function compareParts(config: Config, hasNats: boolean): Promise<readonly Check[]> {
+async function compareParts(
+  config: Config,
+  hasNats: boolean,
+  checked: Checked,
+): Promise<readonly Check[]> {
   const { store, name, state } = config;
   const checkpoint = checkpointIn(state);
   if (!isEventStoreDb(store) && !hasEmbeddedFile(store)) {
@@ -83,8 +91,12 @@ async function checkOutput(
   log: LogReader,
   { base, created, stream }: OutputGeneration,
 ): Promise<Check> {
-  await using messages = await openMessageReader(config);
-  const info = await messages.info();
+  const { jetStreamOutput } = await import('../../adapters/nats/output.ts');
+  await using session = await jetStreamOutput({
+    ...natsOptions(config),
+    name: 'tocsin doctor',
+  }).connect();
+  const info = await session.info();
   if (info === undefined) throw refusals.missing(stream);
   if (info.stream !== stream || info.created !== created) {
     throw refusals.replaced(info.stream, created, info.created);
@@ -94,8 +106,10 @@ async function checkOutput(
     a > b ? a : b,
   );
   let last: StoredMessage | undefined;
-  for await (const page of messages.messages(first + 1n, end)) {
-    last = page.findLast((message) => identityOf(message) !== undefined) ?? last;
+  // One by one: a consumer, which reads faster, would be a change at the server.
+  for (let sequence = end; sequence > first && last === undefined; sequence--) {
+    const message = await session.read(sequence);
+    if (message !== undefined && identityOf(message) !== undefined) last = message;
   }
   if (last === undefined) return ok('output', `${stream} ends without a message of this log`);
   await assertDecided(log, stream, last);

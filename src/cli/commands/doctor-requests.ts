@@ -8,12 +8,12 @@ import type { VerdictRow } from '../../projections/read-model.ts';
 import { openMessageReader, openReader } from '../compose/compose.ts';
 import { deliveriesFile } from '../compose/delivery.ts';
 import type { Config } from '../config/config.ts';
-import { checked, ok, type Check } from './doctor-check.ts';
+import { ok, type Check, type Checked } from './doctor-check.ts';
 
 const PAGE = 1_000;
 
 /** Nothing where this machine has no worker. */
-export async function checkRequests(config: Config): Promise<readonly Check[]> {
+export async function checkRequests(config: Config, checked: Checked): Promise<readonly Check[]> {
   if (!existsSync(config.state) || !existsSync(deliveriesFile(config))) return [];
   return [await checked('requests', () => compare(config))];
 }

@@ -14,17 +14,23 @@ import { ACCESS_HINT, DELETED_HINT } from '../../kernel/decider/decider.ts';
 import { projectionPrefixes } from '../../projections/dedupe/classify.ts';
 import { openServer, type Server } from '../compose/compose.ts';
 import type { Config } from '../config/config.ts';
-import { checked, ok, type Check } from './doctor-check.ts';
+import { ok, type Check, type Checked } from './doctor-check.ts';
+import type { Needs } from './doctor-roles.ts';
 
-export async function checkServer(config: Config): Promise<readonly Check[]> {
+export async function checkServer(
+  config: Config,
+  { appends }: Needs,
+  checked: Checked,
+  limitMs: number,
+): Promise<readonly Check[]> {
   const { name } = config;
   const server = await openServer(config.store);
   await using store = server.store;
   return [
     await checked('server', () => checkNodes(server)),
     await checked('read', () => checkReading(store, name)),
-    await checked('append', () => checkAppending(store, name)),
-    await checked('metadata', () => checkMetadata(store, name)),
+    ...(appends ? [await checked('append', () => checkAppending(store, name))] : []),
+    await checked('metadata', () => checkMetadata(store, name, limitMs * LOOK_SHARE)),
     ...(parseConnectionString(config.store).settings.tls
       ? [await checked('users', () => checkUsers(store))]
       : []),
@@ -66,12 +72,12 @@ async function checkAppending(store: EventStore, name: string): Promise<Check> {
   throw new TocsinError(kind, code, message, { hint });
 }
 
-/** How many streams `doctor` names, and how long it looks for them. */
+/** How many streams `doctor` names, and the share of the check's time in which it looks for them. */
 const MOST_HIDDEN = 5;
-const HIDDEN_LOOK_MS = 30_000;
+const LOOK_SHARE = 0.8;
 
-async function checkMetadata(store: EventStore, name: string): Promise<Check> {
-  const found = await hiddenOf(store, name);
+async function checkMetadata(store: EventStore, name: string, lookMs: number): Promise<Check> {
+  const found = await hiddenOf(store, name, lookMs);
   if (found.length === 0) return ok('metadata', `no metadata hides events of ${name}.*`);
   const streams = found.map(({ stream, keys }) => `${keys.join(', ')} of ${stream}`).join('; ');
   const detail = `metadata let events vanish: ${streams}`;
@@ -80,9 +86,13 @@ async function checkMetadata(store: EventStore, name: string): Promise<Check> {
 }
 
 /** A user without the right to read the whole log may still read the control stream. */
-async function hiddenOf(store: EventStore, name: string): Promise<readonly HiddenStream[]> {
+async function hiddenOf(
+  store: EventStore,
+  name: string,
+  lookMs: number,
+): Promise<readonly HiddenStream[]> {
   try {
-    const signal = AbortSignal.timeout(HIDDEN_LOOK_MS);
+    const signal = AbortSignal.timeout(lookMs);
     return await hiddenStreams(store, name, MOST_HIDDEN, signal);
   } catch (error) {
     if (!isDenied(error)) throw error;

@@ -1,83 +1,145 @@
-// `tocsin doctor`: checks that the projection's dependencies exist and are safe to use. It changes nothing.
-import { existsSync } from 'node:fs';
-import type { Command } from 'commander';
-import { redactConnectionString } from '../../adapters/eventstore/esdb/connection-string.ts';
-import { openReadModelReader } from '../../adapters/sqlite/read-model.ts';
-import { readControl } from '../../kernel/control/control.ts';
-import { rulesetOf, SHIPPED_RULESETS } from '../../projections/dedupe/rulesets.ts';
-import { hasEmbeddedFile, isEventStoreDb, openReader } from '../compose/compose.ts';
-import type { Config } from '../config/config.ts';
+// `tocsin doctor`: checks that a daemon finds what it needs, before it starts or while it runs. It changes nothing.
+import { InvalidArgumentError, Option, type Command } from 'commander';
 import { EXIT } from '../terminal/terminal.ts';
-import { NATS_SETTINGS } from '../config/settings.ts';
-import { register, type Work } from './command.ts';
-import { checked, ok, type Check } from './doctor-check.ts';
+import { NATS_SETTINGS, NOTARY_SETTINGS } from '../config/settings.ts';
+import { register, wholeNumber, type Work } from './command.ts';
+import { checksWithin, ok, type Check } from './doctor-check.ts';
+import { checkNatsClock } from './doctor-clock.ts';
 import { checkDeliveries } from './doctor-deliveries.ts';
-import { checkFiles } from './doctor-files.ts';
+import { checkFiles, growingFiles } from './doctor-files.ts';
 import { checkTogether } from './doctor-log.ts';
-import { checkNats } from './doctor-nats.ts';
+import {
+  checkNode,
+  descriptorLimit,
+  roomOf,
+  weighDescriptors,
+  weighRoom,
+} from './doctor-machine.ts';
+import { checkNats, checkSubject } from './doctor-nats.ts';
 import { checkRequests } from './doctor-requests.ts';
-import { checkServer } from './doctor-server.ts';
+import { needsOf, ROLES, type Role, type Run } from './doctor-roles.ts';
+import { checkLog, checkState } from './doctor-store.ts';
+
+type Options = {
+  readonly role?: Role;
+  readonly timeout: number;
+  readonly natsMonitor?: string;
+};
+
+const TIMEOUT_SECONDS = 30;
+/** A process whose connections hang ends after this time. */
+const LINGER_MS = 1_000;
 
 export function doctorCommand(program: Command): void {
+  const command = program
+    .command('doctor')
+    .description('check what a daemon needs: store, files, NATS server, stream, rights and clocks')
+    .addOption(new Option('--role <ROLE>', 'check what this role needs').choices(ROLES))
+    .option('--timeout <SECONDS>', 'end within this time', wholeNumber, TIMEOUT_SECONDS)
+    .option(
+      '--nats-monitor <URL>',
+      'monitoring address of a NATS server, to compare its clock: http://HOST:8222',
+      httpAddress,
+    );
   register(
-    program.command('doctor').description('check Node, store, state file, NATS server and stream'),
-    ['store', ...NATS_SETTINGS, 'state', 'worker', 'name'],
-    'Example:\n  tocsin doctor --nats nats://127.0.0.1:4222 --json',
+    command,
+    [
+      'store',
+      ...NATS_SETTINGS,
+      'state',
+      'worker',
+      'vault',
+      'vaultKeyFile',
+      'messageKeyFile',
+      ...NOTARY_SETTINGS,
+      'name',
+    ],
+    `It changes nothing, and ends within --timeout when something does not answer. Each check says what it
+found and what to do: docs/operating.md lists the checks. It exits with 1 when a check failed.
+
+Without --role it checks what a worker needs, the vault only where one is configured.
+
+Examples:
+  tocsin doctor --role worker
+  tocsin doctor --nats nats://127.0.0.1:4222 --json`,
     doctor,
   );
 }
 
-const doctor: Work<object> = async ({ config, terminal }) => {
-  const store = await checked('store', () => checkStore(config));
-  // A store that is away, denies everything or is configured wrongly would say the same to each check.
-  const isAway = /^(store_|certificate$|connection_string$)/.test(store.code ?? '');
-  const isAsked = isEventStoreDb(config.store) && !isAway;
-  const server = isAsked ? await checkServer(config) : [];
-  const state = await checked('state', () => Promise.resolve(checkState(config)));
-  const nats = await checkNats(config);
-  const isReadable = [store, state].every(({ status }) => status !== 'failed');
-  const hasNats = nats[0]?.status !== 'failed';
-  // Nothing of a log can be read whose control stream was deleted.
-  const isDeleted = server.some(({ code }) => code === 'stream_deleted');
-  const together = isReadable && !isDeleted ? await checkTogether(config, hasNats) : [];
-  const node = ok('node', `Node ${process.versions.node}`);
-  const requests = isReadable && hasNats ? await checkRequests(config) : [];
-  const deliveries = await checkDeliveries(config);
-  const files = await checked('files', () => Promise.resolve(checkFiles(config)));
-  const log = [store, ...server, state, files, ...nats, ...together];
-  const checks = [node, ...log, ...requests, ...deliveries];
-  terminal.print({ checks });
+const doctor: Work<Options> = async ({ config, terminal }, options) => {
+  const { role, timeout } = options;
+  const needs = needsOf(role);
+  const { checked, limitMs, hasLeft } = checksWithin(timeout * 1_000);
+  const run = { config, needs, role, checked, limitMs, natsMonitor: options.natsMonitor };
+  const machine = [
+    await checked('node', checkNode),
+    await checked('descriptors', () => weighDescriptors(descriptorLimit(), needs)),
+    await checked('disk', () => weighRoom(roomOf(growingFiles(config, needs)))),
+    await checked('files', () => checkFiles(config)),
+  ];
+  const [log, nats] = await Promise.all([checkLog(run), checkMessages(run)]);
+  const state = needs.projects ? [await checked('state', () => checkState(config))] : [];
+  const isWhole = log.isReadable && state.every(({ status }) => status !== 'failed');
+  const together = isWhole && needs.projects ? await checkParts(run, nats) : [];
+  const deliveries = needs.delivers ? await checkDeliveries(config, checked) : [];
+  const checks = [
+    ...[...machine, ...log.checks, ...state, ...nats.checks],
+    ...[...together, ...deliveries],
+  ];
+  terminal.print({ ...(role === undefined ? {} : { role }), checks });
   for (const { name, status, detail, hint } of checks) {
     const mark = { ok: 'ok     ', warning: 'warning', failed: 'FAILED ' }[status];
     terminal.say(`${mark}  ${name}: ${detail}`);
     if (hint !== undefined) terminal.say(`         ${hint}`);
   }
-  return checks.some(({ status }) => status === 'failed') ? EXIT.partly : EXIT.done;
+  const code = checks.some(({ status }) => status === 'failed') ? EXIT.partly : EXIT.done;
+  if (hasLeft()) setTimeout(() => process.exit(code), LINGER_MS).unref();
+  return code;
 };
-async function checkStore(config: Config): Promise<Check> {
-  const { store, name } = config;
-  const shown = redactConnectionString(store);
-  if (!isEventStoreDb(store) && !hasEmbeddedFile(store)) {
-    return ok('store', `${shown}: does not exist yet`);
+
+type MessageChecks = { readonly checks: readonly Check[]; readonly isReached: boolean };
+
+async function checkMessages({
+  config,
+  needs,
+  checked,
+  limitMs,
+  natsMonitor,
+}: Run): Promise<MessageChecks> {
+  if (needs.startsServers && !config.natsWasGiven) {
+    const binary = await checked('nats', findServer);
+    return { checks: [binary], isReached: false };
   }
-  await using log = await openReader(config);
-  const { storeId, rulesets, output } = await readControl(log, name);
-  if (storeId === undefined) return ok('store', `${shown}: empty`);
-  for (const number of rulesets) rulesetOf(SHIPPED_RULESETS, number);
-  const list = output === undefined ? 'nothing sent yet' : `sends to ${output.stream}`;
-  return ok('store', `${shown}: log ${storeId}, ${list}`);
+  if (!needs.projects) {
+    const publishes = config.notary.subject !== undefined && !needs.appends && !needs.ownsStore;
+    const checks = publishes ? await checkSubject(config, needs, checked) : [];
+    return { checks, isReached: false };
+  }
+  const { checks, clock, lastAt } = await checkNats(config, needs, checked);
+  const isReached = checks[0]?.status !== 'failed';
+  if (!isReached) return { checks, isReached };
+  const signal = AbortSignal.timeout(limitMs);
+  const time = () => checkNatsClock(clock, lastAt, natsMonitor, signal);
+  return { checks: [...checks, await checked('nats-clock', time)], isReached };
 }
 
-function checkState(config: Config): Check {
-  if (!existsSync(config.state)) return ok('state', `${config.state}: does not exist yet`);
-  using state = openReadModelReader(config.state);
-  const checkpoint = state.checkpoint();
-  const parked = state.parkedCount();
-  const detail =
-    checkpoint === undefined
-      ? `${config.state}: empty`
-      : `${config.state}: ${checkpoint.counts.events} events, output sequence ${checkpoint.sequence}`;
-  if (parked === 0) return ok('state', detail);
-  const hint = 'See `tocsin park list`.';
-  return { name: 'state', status: 'warning', detail: `${detail}, ${parked} parked`, hint };
+async function findServer(): Promise<Check> {
+  const { findNatsServer } = await import('../../adapters/nats/server-files.ts');
+  return ok('nats', `this role starts ${findNatsServer()}`);
+}
+
+/** What shows only in several parts together. */
+async function checkParts(
+  { config, needs, checked }: Run,
+  { isReached }: MessageChecks,
+): Promise<readonly Check[]> {
+  return [
+    ...(await checkTogether(config, isReached, checked)),
+    ...(isReached && needs.delivers ? await checkRequests(config, checked) : []),
+  ];
+}
+
+function httpAddress(text: string): string {
+  if (/^https?:$/.test(URL.parse(text)?.protocol ?? '')) return text;
+  throw new InvalidArgumentError('It must be an address such as http://127.0.0.1:8222.');
 }
