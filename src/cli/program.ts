@@ -32,7 +32,7 @@ const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
 };
 
 /** A program with the called command, or with all commands for help and for wrong calls. */
-async function createProgram(called: string): Promise<Command> {
+export async function createProgram(called: string): Promise<Command> {
   const program = new Command('tocsin')
     .description(
       'triggers that become notifications: at most one per dedupe window, and every verdict can be replayed',
