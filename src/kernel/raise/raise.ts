@@ -120,8 +120,14 @@ async function raiseKeyed(
   keyed: Keyed,
 ): Promise<RaiseResult> {
   const { key, stream, deadline, call } = keyed;
+  // Both reads at once. Most keys are new; only then the trigger's stream matters, and with it its errors.
+  const loading = triggerDecider.loadUntil(context, command.stream, deadline);
+  loading.catch(() => undefined);
   const { state: found } = await claimDecider.loadUntil(context, stream, deadline);
-  const claimed = found === undefined ? await claimKey(context, command, keyed) : ok(found);
+  const claimed =
+    found === undefined
+      ? await claimKey(context, command, keyed, (await loading).state)
+      : ok(found);
   if (!claimed.ok) return claimed.error;
   const claim = claimed.value;
   if (!isClaimOf(claim, keyed)) {
@@ -156,9 +162,9 @@ async function claimKey(
   context: RaiseContext,
   command: RaiseTrigger,
   { key, input, stream, deadline, call }: Keyed,
+  state: TriggerState,
 ): Promise<Result<Claim, RaiseResult>> {
   const { runtime } = context;
-  const { state } = await triggerDecider.loadUntil(context, command.stream, deadline);
   const recordedAt = runtime.now();
   const decision = decideRaise(state, command, { recordedAt });
   if (!decision.ok) return err(rejected(decision.error));
