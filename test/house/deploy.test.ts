@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { projectCommand } from '../../src/cli/commands/project.ts';
 import { startCommand } from '../../src/cli/commands/start.ts';
 import { storeCommand } from '../../src/cli/commands/store.ts';
-import { SECRETS, SETTINGS, variableOf } from '../../src/cli/config/settings.ts';
+import { optionOf, SECRETS, SETTINGS, variableOf } from '../../src/cli/config/settings.ts';
 import {
   INSTRUMENTS,
   prometheusName,
@@ -69,11 +69,11 @@ function metricsIn(expression: string): readonly string[] {
   const bare = expression
     .replaceAll(/"[^"]*"/g, '')
     .replaceAll(/\{[^}]*\}/g, '')
-    .replaceAll(/\[[^\]]*\]/g, '')
+    .replaceAll(/\[[^\]]*\]|\boffset \w+/g, '')
     .replaceAll(/\bby \([^)]*\)/g, '');
   return [...bare.matchAll(/[a-z]\w*(?=[^\w(]|$)/g)]
     .map(([name]) => name)
-    .filter((name) => !['or', 'and', 'by', 'sum', 'max', 'e9'].includes(name));
+    .filter((name) => !['or', 'and', 'unless', 'offset', 'by', 'sum', 'max', 'e9'].includes(name));
 }
 
 function assertMetrics(expression: string): void {
@@ -149,8 +149,37 @@ test('deploy/grafana/tocsin.json asks for metrics of the code, and no two panels
   for (const { targets } of panels) for (const { expr } of targets) assertMetrics(expr);
 });
 
+/** Whether a command line publishes messages or checks them. */
+function usesMessageKey(args: readonly string[]): boolean {
+  return args[0] === 'project' || isWorker(args);
+}
+
+function isWorker(args: readonly string[]): boolean {
+  return args[0] === 'start' && args.includes('worker');
+}
+
+/** Worker and projector share a key, and a worker without a vault skips every delivery. */
+function assertShared(args: readonly string[], given: Iterable<string>): void {
+  const names = new Set([...given, ...args]);
+  const has = (setting: 'messageKeyFile' | 'vault'): boolean =>
+    names.has(variableOf(setting)) || names.has(optionOf(setting));
+  if (usesMessageKey(args)) expect(has('messageKeyFile'), args.join(' ')).toBe(true);
+  if (isWorker(args)) expect(has('vault'), args.join(' ')).toBe(true);
+}
+
+const namesOf = (text: string, pattern = /^#?\s*(TOCSIN_[A-Z_]+)=/gm): readonly string[] =>
+  [...text.matchAll(pattern)].map(([, name = '']) => name);
+
 describe('deploy/systemd', () => {
-  test.for(filesIn('deploy/systemd'))('%s runs a command, and never restarts a refusal', (path) => {
+  const settings = namesOf(read('deploy/systemd/tocsin.env'));
+
+  test('tocsin.env has settings of the command line', () => {
+    expect(settings.length).toBeGreaterThan(5);
+    assertVariables(settings);
+  });
+
+  const units = filesIn('deploy/systemd').filter((path) => path.endsWith('.service'));
+  test.for(units)('%s runs a command, and never restarts a refusal', (path) => {
     const unit = new Map<string, string>();
     let section = '';
     for (const line of read(path).split('\n')) {
@@ -162,6 +191,7 @@ describe('deploy/systemd', () => {
     const [program, ...args] = (unit.get('Service.ExecStart') ?? '').split(' ');
     expect(program).toBe('/usr/bin/tocsin');
     assertCommand(args);
+    assertShared(args, settings);
     expect(unit.get('Service.RestartPreventExitStatus')).toBe('2 4');
     expect(Number(unit.get('Service.TimeoutStopSec'))).toBeGreaterThan(10);
     expect(unit.get('Service.User')).toBe('tocsin');
@@ -208,8 +238,10 @@ test.for(['deploy/compose.yaml', 'deploy/compose.cluster.yaml'])(
     const { services, volumes } = Compose.parse(document);
     const own = Object.entries(services).filter(([, { image }]) => image.startsWith('tocsin:'));
     expect(own.length).toBeGreaterThan(2);
+    const shared = namesOf(read(path), /^#\s+(TOCSIN_[A-Z_]+)=/gm);
     for (const [, { command, environment = {}, volumes: mounts }] of own) {
       assertCommand(command);
+      assertShared(command, [...Object.keys(environment), ...shared]);
       assertVariables(Object.keys(environment));
       const named = mounts.filter((mount) => !mount.startsWith('.'));
       for (const mount of named) expect(volumes).toHaveProperty(mount.split(':')[0] ?? '');
@@ -219,23 +251,22 @@ test.for(['deploy/compose.yaml', 'deploy/compose.cluster.yaml'])(
     );
     // A state file has one owner.
     expect(new Set(states).size).toBe(states.length);
-    assertVariables(
-      [...read(path).matchAll(/^#\s+(TOCSIN_[A-Z_]+)=/gm)].map(([, name = '']) => name),
-    );
+    assertVariables(shared.filter((name) => name !== 'TOCSIN_STORE_TOKEN'));
   },
 );
 
 const Probe = z.looseObject({
   httpGet: z.strictObject({ path: z.enum(['/health/live', '/health/ready']), port: z.string() }),
 });
+const Mounts = z.array(z.looseObject({ name: z.string(), mountPath: z.string() }));
 const Container = z.looseObject({
   image: z.string().regex(/^tocsin:\d+\.\d+\.\d+$/),
   args: z.array(z.string()),
   ports: z.array(z.strictObject({ name: z.string(), containerPort: z.int() })),
   livenessProbe: Probe,
   readinessProbe: Probe,
-  volumeMounts: z.array(z.looseObject({ name: z.string(), mountPath: z.string() })),
-  env: z.array(z.looseObject({ name: z.string() })),
+  volumeMounts: Mounts,
+  env: z.array(z.looseObject({ name: z.string(), value: z.string().optional() })),
 });
 const Labels = z.record(z.string(), z.string());
 const Resource = z.discriminatedUnion('kind', [
@@ -243,12 +274,15 @@ const Resource = z.discriminatedUnion('kind', [
     kind: z.enum(['StatefulSet', 'Deployment']),
     spec: z.looseObject({
       replicas: z.int(),
+      serviceName: z.string().optional(),
       selector: z.strictObject({ matchLabels: Labels }),
       template: z.looseObject({
         metadata: z.looseObject({ labels: Labels }),
         spec: z.looseObject({
           terminationGracePeriodSeconds: z.int().min(11),
           securityContext: z.looseObject({ runAsNonRoot: z.literal(true) }),
+          automountServiceAccountToken: z.literal(false),
+          initContainers: z.array(z.looseObject({ volumeMounts: Mounts })).optional(),
           containers: z.array(Container),
           volumes: z.array(z.looseObject({ name: z.string() })),
         }),
@@ -263,8 +297,34 @@ const Resource = z.discriminatedUnion('kind', [
     spec: z.looseObject({ selector: z.strictObject({ matchLabels: Labels }) }),
   }),
   z.looseObject({ kind: z.literal('ConfigMap'), data: Labels }),
-  z.looseObject({ kind: z.enum(['Namespace', 'Secret', 'Service']) }),
+  z.looseObject({
+    kind: z.literal('Service'),
+    spec: z.looseObject({
+      selector: Labels,
+      ports: z.array(z.looseObject({ targetPort: z.string() })),
+    }),
+  }),
+  z.looseObject({ kind: z.literal('Secret'), stringData: Labels }),
+  z.looseObject({ kind: z.literal('Namespace') }),
 ]);
+
+type Ports = readonly { readonly name: string; readonly containerPort: number }[];
+type Variables = readonly { readonly name: string; readonly value?: unknown }[];
+
+/** Health and API listen where the ports of the container say. */
+function assertPorts(ports: Ports, args: readonly string[], env: Variables): void {
+  const health = env.find(({ name }) => name === 'TOCSIN_HTTP')?.value;
+  const api = args[args.indexOf('--api') + 1];
+  const expected = [health, ...(args.includes('--api') ? [api] : [])];
+  expect(ports.map(({ containerPort }) => `0.0.0.0:${containerPort}`)).toEqual(expected);
+}
+
+function isSubset(
+  part: Readonly<Record<string, string>>,
+  whole: Readonly<Record<string, string>>,
+): boolean {
+  return Object.entries(part).every(([key, value]) => whole[key] === value);
+}
 
 describe('deploy/kubernetes', () => {
   const resources = filesIn('deploy/kubernetes')
@@ -277,17 +337,49 @@ describe('deploy/kubernetes', () => {
     resource.kind === 'StatefulSet' || resource.kind === 'Deployment' ? [resource.spec] : [],
   );
 
+  const common: Readonly<Record<string, string>> = Object.fromEntries(
+    resources.flatMap((resource) =>
+      resource.kind === 'ConfigMap' ? Object.entries(resource.data) : [],
+    ),
+  );
+
+  test('services lead to ports of pods, and files of settings are in the secret', () => {
+    const services = resources.flatMap((resource) =>
+      resource.kind === 'Service' ? [resource.spec] : [],
+    );
+    expect(services.length).toBeGreaterThan(3);
+    for (const { selector, ports } of services) {
+      const pod = workloads.find(({ template }) => isSubset(selector, template.metadata.labels));
+      const names = pod?.template.spec.containers.flatMap((each) => each.ports) ?? [];
+      for (const { targetPort } of ports)
+        expect(names.map(({ name }) => name)).toContain(targetPort);
+    }
+    const keys = resources.flatMap((resource) =>
+      resource.kind === 'Secret' ? Object.keys(resource.stringData) : [],
+    );
+    const files = [...read('deploy/kubernetes/worker.yaml').matchAll(/\/data\/(\w+\.key)/g)];
+    const wanted = [...files.map(([, name]) => name), 'nats.creds', 'message.key', 'store'];
+    expect(keys).toEqual(expect.arrayContaining(wanted));
+  });
+
   test('each role runs commands of the command line, with probes of health and a budget for disruptions', () => {
     expect(workloads).toHaveLength(3);
     for (const { replicas, selector, template, volumeClaimTemplates = [] } of workloads) {
-      expect(replicas).toBeGreaterThan(1);
+      // A vault has one pod.
+      const hasWorker = template.spec.containers.some(({ args }) => isWorker(args));
+      if (hasWorker) expect(replicas).toBe(1);
+      else expect(replicas).toBeGreaterThan(1);
       expect(template.metadata.labels).toEqual(selector.matchLabels);
       expect(budgets).toContainEqual(selector.matchLabels);
       const { containers, volumes } = template.spec;
       const known = [...volumes, ...volumeClaimTemplates.map(({ metadata }) => metadata)];
+      const listened = containers.flatMap(({ ports }) => ports.map((port) => port.containerPort));
+      expect(new Set(listened).size).toBe(listened.length);
       for (const { args, ports, livenessProbe, readinessProbe, volumeMounts, env } of containers) {
         assertCommand(args);
         assertVariables(env.map(({ name }) => name));
+        assertShared(args, [...env.map(({ name }) => name), ...Object.keys(common)]);
+        assertPorts(ports, args, [...env, { name: 'TOCSIN_HTTP', value: common['TOCSIN_HTTP'] }]);
         expect(livenessProbe.httpGet.path).toBe('/health/live');
         expect(readinessProbe.httpGet.path).toBe('/health/ready');
         const names = ports.map(({ name }) => name);
