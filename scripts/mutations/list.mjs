@@ -72,14 +72,14 @@ export const mutations = [
   },
   {
     rule: 'the idempotency claim: another request is refused its key',
-    file: 'src/kernel/raise/raise.ts',
+    file: 'src/kernel/raise/idempotency-key.ts',
     find: 'if (!isClaimOf(claim, keyed)) {',
     replace: "if (claim.requestHash === '') {",
     tests: ['test/kernel/idempotency.test.ts'],
   },
   {
     rule: 'the idempotency claim: a repeat is the occurrence that the claim names',
-    file: 'src/kernel/raise/raise.ts',
+    file: 'src/kernel/raise/idempotency-key.ts',
     find: 'claimed: claim.occurrence };\n  // A repeat',
     replace: 'claimed: undefined };\n  // A repeat',
     tests: ['test/kernel/idempotency.test.ts'],

@@ -27,7 +27,8 @@ import { cancel, type CancelResult } from './cancel/cancel.ts';
 import type { CancelInput } from '../domain/trigger/cancel.ts';
 import { DEFAULT_CONCURRENCY, raiseAll } from './raise/raise-all.ts';
 import type { Call } from './decider/decider.ts';
-import { raise, triggerDecider } from './raise/raise.ts';
+import { raise } from './raise/raise.ts';
+import { triggerDecider } from './raise/trigger-decider.ts';
 import type { RaiseResult } from './raise/raise-result.ts';
 import { dryRun, type DryRun, type RaiseContext } from './raise/prepare.ts';
 

@@ -20,7 +20,7 @@ import type { Call } from '../decider/decider.ts';
 import { changeDelivery, deliveryDecider } from '../processes/delivery/delivery-decider.ts';
 import { factsOf, NOTIFICATION_RULE } from '../processes/delivery/read-request.ts';
 import type { RaiseContext } from '../raise/prepare.ts';
-import { triggerDecider } from '../raise/raise.ts';
+import { triggerDecider } from '../raise/trigger-decider.ts';
 import { triggersAbout } from './triggers-about.ts';
 
 /** One trigger that a cancellation is about. */

@@ -15,7 +15,7 @@ import { MAX_APPLIED_EVENTS } from '../../domain/preview/events.ts';
 import type { TriggerEvent } from '../../domain/trigger/events.ts';
 import { offeredOf, type TriggerState } from '../../domain/trigger/state.ts';
 import type { CommandCall, Decide, KernelContext, Transacted } from '../decider/decider.ts';
-import { triggerDecider } from '../raise/raise.ts';
+import { triggerDecider } from '../raise/trigger-decider.ts';
 
 /** The port's signal is raised so long before the lease ends. */
 const STOP_BEFORE_LEASE_MS = 5_000;

@@ -6,7 +6,7 @@ import { offeredOf } from '../../domain/trigger/state.ts';
 import type { ApplyPreview } from '../../domain/ports/apply-preview.ts';
 import { DEFAULT_DEADLINE_MS, millisecondsUntil, type Call } from '../decider/decider.ts';
 import { withDeadline } from '../decider/runtime.ts';
-import { triggerDecider } from '../raise/raise.ts';
+import { triggerDecider } from '../raise/trigger-decider.ts';
 import { newSalt } from '../decider/salt.ts';
 import { applyIdOf, requestHash } from '../raise/request-hash.ts';
 import { runApply } from './apply.ts';

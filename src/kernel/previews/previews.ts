@@ -7,7 +7,7 @@ import { viewOf, type PreviewView } from '../../domain/preview/view.ts';
 import type { RaiseInput } from '../../domain/trigger/commands.ts';
 import type { ApplyPreview } from '../../domain/ports/apply-preview.ts';
 import type { Call } from '../decider/decider.ts';
-import { triggerDecider } from '../raise/raise.ts';
+import { triggerDecider } from '../raise/trigger-decider.ts';
 import { confirmPreview } from './confirm.ts';
 import { offerPreview, type OfferPreviewResult } from './offer.ts';
 import {
