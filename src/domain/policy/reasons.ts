@@ -8,15 +8,17 @@ type ParkedCode = DecodeFault['code'] | 'message_too_large';
 export const REASONS = {
   published: {
     first_in_window: 'nothing holds the window that the request falls into',
-    within_budget: 'others were let through in the window, but fewer than the policy allows',
+    within_budget:
+      'other notifications were published in the window, but fewer than the policy allows',
     reopened: 'the notification that held the window was released: it never reached the person',
     severity_rose: 'it is more severe than every notification that holds the window',
     no_window: 'the policy has no windows, so every request is published',
   },
   suppressed: {
     within_window: 'a notification holds the window',
-    rate_budget: 'as many notifications as the policy allows were let through in the window',
-    bypass_cap: 'its severity rose, but the window has had all the bypasses that the policy allows',
+    rate_budget: 'as many notifications as the policy allows were published in the window',
+    bypass_cap:
+      'its severity is higher, but the window has had all the bypasses that the policy allows',
     silenced: 'the type is muted',
     stale: 'it was recorded too long after it had happened',
   },
