@@ -11,7 +11,9 @@ import {
   collected,
   fragment,
   frontProcess,
+  identifier,
   rawClient,
+  statusOf,
   readRequest,
   storeFile,
 } from './front.support.ts';
@@ -27,12 +29,17 @@ const subscription = () =>
 
 type Asked = { readonly call: ClientReadableStream<ReadResp>; code: number | undefined };
 
-/** Subscribes and reads nothing. */
-function subscribeOver(port: number, connections: number, each: number): readonly Asked[] {
+/** Asks and reads nothing. */
+function subscribeOver(
+  port: number,
+  connections: number,
+  each: number,
+  request = subscription(),
+): readonly Asked[] {
   return Array.from({ length: connections }, () => {
     const client = rawClient(port);
     return Array.from({ length: each }, (): Asked => {
-      const asked: Asked = { call: client.read(subscription()), code: undefined };
+      const asked: Asked = { call: client.read(request), code: undefined };
       asked.call.pause();
       asked.call.on('error', ({ code }: { readonly code?: number } & Error) => {
         asked.code = code;
@@ -85,4 +92,113 @@ test('two thousand subscriptions that never read take less than 300 MiB', async 
   // The front answers in order: by now it has served the others as far as they read.
   await collected(rawClient(port).read(readRequest()));
   expect((await front.memory()) - before).toBeLessThan(300 * MEBIBYTE);
+});
+
+/** Events of 1 MB in the stream `large`. */
+async function appendLarge(port: number, events: number): Promise<void> {
+  for (let n = 0; n < events; n += 1) {
+    const large = { id: crypto.randomUUID(), stream: 'large', bytes: 1_000_000 };
+    await batch(rawClient(port), [fragment(large)]);
+  }
+}
+
+const ofLarge = (isSubscription: boolean, events = 100) =>
+  readRequest((options) => {
+    const one = new streams.ReadReq.Options.StreamOptions();
+    one.setStreamIdentifier(identifier('large'));
+    one.setStart(new shared.Empty());
+    options.setStream(one);
+    options.setCount(String(events));
+    if (!isSubscription) return;
+    options.clearCount();
+    options.setSubscription(new streams.ReadReq.Options.SubscriptionOptions());
+  });
+
+/** Subscriptions to large events that take nothing fill the bounds of a front. */
+async function filledFront(stalledMs: number) {
+  const bounds = { perConnection: 8 * MEBIBYTE, inAll: 16 * MEBIBYTE, stalledMs };
+  const { port } = await aFront({ outgoing: bounds });
+  await appendLarge(port, 3);
+  const stalled = subscribeOver(port, 3, 30, ofLarge(true));
+  return { port, stalled };
+}
+
+test.each([
+  ['subscriptions to', true],
+  ['reads of', false],
+] as const)(
+  'four hundred %s events of 1 MB that take nothing need less than 350 MiB',
+  async (_what, isSubscription) => {
+    const front = await frontProcess(storeFile(), 0, { stalledMs: 500 });
+    const port = Number(new URL(front.url.replace('esdb', 'http')).port);
+    await appendLarge(port, 1);
+    const before = await front.memory();
+    // A read of one event has sent everything, and still holds it.
+    subscribeOver(port, 4, 100, ofLarge(isSubscription, 1));
+    // The front answers in order: it has begun with all of them before this read ends.
+    await collected(rawClient(port).read(readRequest((options) => options.setCount('1'))));
+    expect((await front.memory()) - before).toBeLessThan(350 * MEBIBYTE);
+  },
+);
+
+test('readers that take nothing are ended when others wait for the memory that they hold', async () => {
+  const { port, stalled } = await filledFront(200);
+  const read = await collected(rawClient(port).read(ofLarge(false)));
+  expect(read.filter((answer) => answer.hasEvent())).toHaveLength(3);
+  const ended = refusedOf(stalled);
+  expect(ended.length).toBeGreaterThan(0);
+  expect(ended.length).toBeLessThan(stalled.length);
+});
+
+test('readers that take nothing stay as long as nobody needs the memory that they hold', async () => {
+  const { port } = await aFront({ outgoing: { perConnection: 8 * MEBIBYTE, stalledMs: 20 } });
+  await appendLarge(port, 3);
+  const stalled = subscribeOver(port, 1, 5, ofLarge(true));
+  await collected(rawClient(port).read(ofLarge(false)));
+  expect(refusedOf(stalled)).toEqual([]);
+  const [first] = stalled;
+  const events = new Promise((resolve) => {
+    let count = 0;
+    first?.call.on('data', (answer: ReadResp) => {
+      if (answer.hasEvent()) count += 1;
+      if (count === 3) resolve(count);
+    });
+  });
+  first?.call.resume();
+  expect(await events).toBe(3);
+});
+
+test('a slow reader of links to large events gets all of them, and is sent a few at a time', async () => {
+  const { port } = await aFront();
+  await appendLarge(port, 1);
+  const links = fragment({ id: crypto.randomUUID(), stream: 'links', events: 40 });
+  for (const message of links.getProposedMessagesList()) {
+    message.getMetadataMap().set('type', '$>');
+    message.setData(Buffer.from('0@large'));
+  }
+  await batch(rawClient(port), [links]);
+  const request = ofLarge(false);
+  request.getOptions()?.getStream()?.setStreamIdentifier(identifier('links'));
+  request.getOptions()?.setResolveLinks(true);
+  const read = await collected(rawClient(port).read(request));
+  expect(read.map((answer) => answer.getEvent()?.getEvent()?.getData_asU8().length)).toEqual(
+    Array.from({ length: 40 }, () => 1_000_000),
+  );
+});
+
+test('appends that are not finished are bounded over all calls of a connection', async () => {
+  const { port } = await aFront();
+  const client = rawClient(port);
+  const begun = (): ReturnType<typeof batch> =>
+    batch(
+      client,
+      Array.from({ length: 60 }, () =>
+        fragment({ id: crypto.randomUUID(), stream: 'a', final: false, bytes: 1_000_000 }),
+      ),
+      undefined,
+      false,
+    );
+  const refused = await statusOf(Promise.all([begun(), begun(), begun()]));
+  expect(refused.code).toBe(status.RESOURCE_EXHAUSTED);
+  expect(refused.details).toContain('128 MiB of appends of one connection');
 });

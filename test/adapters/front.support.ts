@@ -47,12 +47,17 @@ export type FrontProcess = {
 };
 
 /** A front in a process of its own. */
-export async function frontProcess(file: string, port = 0): Promise<FrontProcess> {
+export async function frontProcess(
+  file: string,
+  port = 0,
+  outgoing: FrontOptions['outgoing'] = {},
+): Promise<FrontProcess> {
   const module = new URL('../../src/adapters/eventstore/front/front.ts', import.meta.url).href;
   const code = `
     import { createInterface } from 'node:readline';
     import { createFront } from ${JSON.stringify(module)};
-    const front = await createFront({ file: ${JSON.stringify(file)}, port: ${port} });
+    const options = ${JSON.stringify({ file, port, outgoing })};
+    const front = await createFront(options);
     process.stdout.write(front.url + '\\n');
     createInterface(process.stdin).on('line', () => {
       globalThis.gc();
@@ -146,11 +151,12 @@ export function fragment(parts: FragmentParts): BatchAppendReq {
   return request;
 }
 
-/** Sends fragments over one stream and returns the answers until the server ends it. */
+/** Sends fragments over one stream and returns the answers until the server ends it. @param ends says so to the server */
 export function batch(
   client: StreamsClient,
   fragments: readonly BatchAppendReq[],
   metadata = new Metadata(),
+  ends = true,
 ): Promise<BatchAppendResp[]> {
   return new Promise((resolve, reject) => {
     const answers: BatchAppendResp[] = [];
@@ -161,7 +167,7 @@ export function batch(
       resolve(answers);
     });
     for (const one of fragments) call.write(one);
-    call.end();
+    if (ends) call.end();
   });
 }
 

@@ -1,6 +1,6 @@
 // Tests `tocsin start` from outside: first and second start, other terminals, signals and kills.
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { QUIET_END, testCli, type Cli, type CliProcess } from '../support/cli.ts';
@@ -217,6 +217,53 @@ describe('start without --once', { timeout: SLOW_TEST_MS }, () => {
     start.kill('SIGINT');
     expect(await start.ended()).toMatchObject({ code: 130 });
     nats.thaw();
+  });
+});
+
+describe('commands beside a start', { timeout: SLOW_TEST_MS }, () => {
+  test('use its files, its stream and its vault, and ask for the key that it withholds', async () => {
+    await using cli = testCli();
+    const key = { TOCSIN_VAULT_KEY: Buffer.alloc(32, 7).toString('base64') };
+    const settings = [
+      ...['--name', 'acme', '--stream', 'ACME', '--subject-root', 'acme.'],
+      ...['--state', 'own/state.db', '--worker', 'own/worker', '--vault', 'own/vault.db'],
+    ];
+    const start = await liveStart(cli, settings, key);
+    await start.says(/Type or pipe/);
+    expect(readFileSync(cli.path('var/run.json'), 'utf8')).not.toContain(key.TOCSIN_VAULT_KEY);
+
+    const lines = cli.path('lines.ndjson');
+    writeFileSync(lines, `${raiseLine('eve')}\n`);
+    expect(await cli.call(['raise', '--file', lines])).toMatchObject({
+      code: 2,
+      document: {
+        error: {
+          code: 'setting_withheld',
+          hint: expect.stringContaining('TOCSIN_VAULT_KEY') as string,
+        },
+      },
+    });
+    const raised = await cli.call(['raise', '--file', lines], { env: key });
+    expect(raised).toMatchObject({ code: 0, document: { raised: 1 } });
+    await start.says(/user eve/);
+    // Personal data were sealed, in the vault of the start.
+    expect(await cli.call(['forget', '--user', 'eve'], { env: key })).toMatchObject({
+      code: 0,
+      document: { keyShredded: true, readable: 0 },
+    });
+    expect(await cli.call(['audit', 'verify'])).toMatchObject({
+      code: 0,
+      document: { mismatches: [] },
+    });
+    expect((await cli.call(['deliveries', 'list', '--user', 'eve'])).document).toMatchObject({
+      deliveries: [{ userId: 'eve' }],
+    });
+    // Another store is another deployment.
+    expect(
+      (await cli.call(['audit', 'replay', '--store', `embedded:${cli.path('other.db')}`])).document,
+    ).toMatchObject({ error: {} });
+    start.kill('SIGTERM');
+    expect(await start.ended()).toMatchObject({ code: 0 });
   });
 });
 

@@ -31,7 +31,7 @@ type CommonOptions = Given & { readonly json?: true };
 export type Work<O> = (context: Context, options: O) => Promise<number> | Promise<void>;
 
 export type CommandOptions<O> = {
-  /** Whether a running `start` supplies addresses that no other source names. Default: yes. */
+  /** Whether a running `start` supplies what no other source names. Default: yes. */
   readonly useRunFile?: (options: O) => boolean;
   /** Whether the command runs until a signal: it then ends with 0 within ten seconds, also during an outage. */
   readonly isDaemon?: (options: O) => boolean;
@@ -68,6 +68,7 @@ export function register<O>(
       const options = { ...command.opts<O & CommonOptions>(), ...Object.fromEntries(named) };
       return execute(options, work, {
         useRunFile: useRunFile(options),
+        uses: settings,
         isDaemon: isDaemon(options),
         fatal: fatalLine(options),
       });
@@ -91,10 +92,12 @@ async function execute<O>(
   work: Work<O>,
   {
     useRunFile,
+    uses,
     isDaemon,
     fatal,
   }: {
     readonly useRunFile: boolean;
+    readonly uses: readonly SettingName[];
     readonly isDaemon: boolean;
     readonly fatal: FatalLine | undefined;
   },
@@ -126,7 +129,7 @@ async function execute<O>(
   using _signals = handleSignals(onSignal);
   using _errors = fatal && endAtUncaught(fatal, json);
   try {
-    const config = loadConfig(options, process.env, { useRunFile });
+    const config = loadConfig(options, process.env, { useRunFile, uses });
     const context = { config, terminal, signal, wasInterrupted, startedAt };
     process.exitCode = (await work(context, options)) ?? EXIT.done;
     terminal.endProgress();

@@ -18,7 +18,7 @@ import { watchHead } from '../compose/log-head.ts';
 import { openTelemetry } from '../compose/telemetry.ts';
 import { partBoard } from '../../kernel/processes/part-board.ts';
 import { NO_ACCESS, type Config } from '../config/config.ts';
-import { removeRunFile, writeRunFile } from '../config/run-file.ts';
+import { removeRunFile, writeRunFile, type RunFile } from '../config/run-file.ts';
 import { exampleChannels, noExamples } from '../demo/example-channels.ts';
 import { ensureExampleFolder, exampleFolder } from '../demo/example-tasks.ts';
 import { wereExamplesRaised } from '../demo/example-triggers.ts';
@@ -120,13 +120,8 @@ export const startAll: Work<StartOptions> = async (context, options) => {
     health: health.view,
   });
   writeRunFile({
-    pid: process.pid,
-    store: isEventStoreDb(config.store) ? redactConnectionString(server.url) : server.url,
-    ...(isEventStoreDb(config.store) ? {} : { storeFile: embeddedFile(config.store) }),
-    nats: config.natsWasGiven ? redactUrl(nats.url) : nats.url,
-    ownNats: !config.natsWasGiven,
+    ...addressesOf(config, server.url, nats.url),
     http: health.url,
-    ...(config.evaluation === 'later' ? { evaluation: 'later' as const } : {}),
     receiver: examples.url,
   });
   try {
@@ -145,6 +140,26 @@ export const startAll: Work<StartOptions> = async (context, options) => {
     removeRunFile();
   }
 };
+
+/** Where commands find the servers. Credentials are told of own servers only. */
+function addressesOf(config: Config, store: string, nats: string): Omit<RunFile, 'http'> {
+  const { settings, withheld } = config.told;
+  const isServer = isEventStoreDb(config.store);
+  const toldStore = isServer ? redactConnectionString(store) : store;
+  return {
+    pid: process.pid,
+    store: toldStore,
+    ...(isServer ? {} : { storeFile: embeddedFile(config.store) }),
+    nats: config.natsWasGiven ? redactUrl(nats) : nats,
+    ownNats: !config.natsWasGiven,
+    settings,
+    withheld: [
+      ...withheld,
+      ...(toldStore === store ? [] : ['store' as const]),
+      ...(config.natsWasGiven && nats.includes('@') ? ['nats' as const] : []),
+    ],
+  };
+}
 
 /** Not in a function with `using`: there the compiler leaves the path of an import as `.ts`. */
 async function loadServers() {

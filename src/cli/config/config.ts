@@ -5,7 +5,9 @@ import type { AddressRules } from '../../domain/channel/address.ts';
 import { DEFAULT_FRONTEND_URL } from '../../domain/delivery/message.ts';
 import type { OtlpSettings } from '../../adapters/telemetry/otlp.ts';
 import type { NatsConnectionOptions } from '../../adapters/nats/options.ts';
-import { readRunFile } from './run-file.ts';
+import { besideStart } from './beside-start.ts';
+import { readRunFile, type RunFile } from './run-file.ts';
+import { SECRETS, SHARED_SETTINGS, type SettingName } from './settings.ts';
 import { openSources, type Given, type Sources } from './sources.ts';
 import {
   parseAddress,
@@ -73,6 +75,8 @@ export type Config = {
   /** Where metrics and traces go; absent: nowhere. */
   readonly otlp: OtlpSettings | undefined;
   readonly natsReplicas: number;
+  /** What a `start` writes down for commands beside it. */
+  readonly told: Pick<RunFile, 'settings' | 'withheld'>;
   /** For the NATS client; never print it. */
   readonly natsAccess: Pick<NatsConnectionOptions, 'credentials' | 'tls'>;
 };
@@ -80,15 +84,23 @@ export type Config = {
 /** For a server whose address has the credentials. */
 export const NO_ACCESS: Config['natsAccess'] = { credentials: undefined, tls: undefined };
 
-/** Loads the settings; with `useRunFile` a running `start` supplies addresses that no other source names. */
+export type RunFileUse = {
+  /** Whether a running `start` supplies what no other source names. Default: yes. */
+  readonly useRunFile?: boolean;
+  /** The settings that the command reads. Default: none. */
+  readonly uses?: readonly SettingName[];
+};
+
+/** Loads the settings. @throws TocsinError `usage` for a value, or for a secret that a running `start` withholds */
 export function loadConfig(
   given: Given,
   env: NodeJS.ProcessEnv,
-  { useRunFile = true }: { readonly useRunFile?: boolean } = {},
+  { useRunFile = true, uses = [] }: RunFileUse = {},
 ): Config {
-  const sources = openSources(given, env);
-  const { setting } = sources;
+  const named = openSources(given, env);
   const running = useRunFile ? readRunFile() : undefined;
+  const sources = running === undefined ? named : besideStart(named, running, uses);
+  const { setting } = sources;
   const nats = setting('nats') ?? running?.nats;
   const standIn = setting('standIn') ?? running?.receiver;
   const state = resolve(setting('state') ?? 'var/state.db');
@@ -121,7 +133,7 @@ export function loadConfig(
     ),
     onUnknown: parseChoice('on_unknown', ['resend', 'park'], setting('onUnknown') ?? 'resend'),
     tasks: parseTasks(setting('tasks'), setting('tasksUser'), setting('timeZone'), setting('lead')),
-    evaluation: setting('tasks') === undefined ? (running?.evaluation ?? 'inline') : 'later',
+    evaluation: setting('tasks') === undefined ? 'inline' : 'later',
     vault: vaultOf(sources),
     messageKeyFile: resolve(setting('messageKeyFile') ?? join(dirname(state), 'message.key')),
     notary: {
@@ -151,6 +163,18 @@ export function loadConfig(
       setting('nats') === undefined && running?.ownNats === true
         ? NO_ACCESS
         : natsAccessOf(sources),
+    told: toldBy(sources),
+  };
+}
+
+function toldBy({ setting, secret }: Sources): Config['told'] {
+  const settings = SHARED_SETTINGS.flatMap((name) => {
+    const value = setting(name);
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  return {
+    settings: Object.fromEntries(settings),
+    withheld: SECRETS.filter((name) => secret(name) !== undefined),
   };
 }
 

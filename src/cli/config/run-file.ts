@@ -1,9 +1,13 @@
-// `var/run.json`: the addresses of a running `start`, for commands in other terminals, with the credentials of its own
-// servers. Only its owner may read it.
+// `var/run.json`: the addresses and settings of a running `start`, for commands in other terminals, with the credentials of
+// its own servers. Secrets that it was given are named, and not told. Only its owner may read the file.
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { tryParseJson } from '../../domain/core/json.ts';
+import { SECRETS, SHARED_SETTINGS } from './settings.ts';
+
+/** What a start keeps to itself: secrets, and addresses with credentials. */
+const WITHHELD = [...SECRETS, 'store', 'nats'] as const;
 
 const RunSchema = z.object({
   pid: z.int().positive(),
@@ -14,8 +18,9 @@ const RunSchema = z.object({
   /** True when the address of NATS has the credentials. */
   ownNats: z.boolean().optional(),
   http: z.string(),
-  /** Absent: raises are evaluated at once. */
-  evaluation: z.literal('later').optional(),
+  /** What the start was told. */
+  settings: z.partialRecord(z.enum(SHARED_SETTINGS), z.string()).default({}),
+  withheld: z.array(z.enum(WITHHELD)).default([]),
   /** The origin that replaces Feishu. */
   receiver: z.string().optional(),
 });

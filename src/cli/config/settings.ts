@@ -95,6 +95,27 @@ export const CHANNEL_SETTINGS = [
   'standIn',
 ] as const satisfies readonly SettingName[];
 
+/** What commands beside a running `start` need not know: its addresses, how it runs, and what may hold a secret. */
+const OF_THE_START: ReadonlySet<string> = new Set<SettingName>([
+  'store',
+  'nats',
+  'http',
+  ...API_SETTINGS,
+  ...TELEMETRY_SETTINGS,
+  'logLevel',
+  'headsWebhook',
+  'headsEvery',
+]);
+
+/** What commands take from a running `start`: they would otherwise work on other files, streams or subjects than it. */
+export const SHARED_SETTINGS: readonly SettingName[] = Object.keys(SETTINGS)
+  .filter(isSetting)
+  .filter((name) => !OF_THE_START.has(name));
+
+function isSetting(name: string): name is SettingName {
+  return name in SETTINGS;
+}
+
 /** The option of a setting: `--subject-root` for `subjectRoot`. */
 export function optionOf(name: SettingName): string {
   return `--${name.replaceAll(/[A-Z]/g, '-$&').toLowerCase()}`;

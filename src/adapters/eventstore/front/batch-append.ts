@@ -37,19 +37,30 @@ type OpenAppend = {
 };
 
 export function batchAppendHandler(context: FrontContext) {
-  const { engine, like, phases, closing, state } = context;
+  const { engine, like, phases, closing, state, held } = context;
   return (call: ServerDuplexStream<BatchFragment, Buffer>): void => {
+    const connection = call.getPeer();
     const open = new Map<string, OpenAppend>();
     let unfinished = 0;
     let unwritten = 0;
+    let counted = 0;
     let writing = 0;
     let ended = false;
+    /** Counts what this call holds. */
+    const count = (): Refusal | undefined => {
+      // An append that is being written goes on when the call has ended.
+      const holds = unwritten + (ended ? 0 : unfinished);
+      const change = holds - counted;
+      counted = holds;
+      return held.change(connection, change);
+    };
 
     const end = (error?: Refusal): void => {
       if (ended) return;
       ended = true;
       for (const { timer } of open.values()) clearTimeout(timer);
       open.clear();
+      count();
       if (error === undefined) call.end();
       else call.emit('error', error);
     };
@@ -131,6 +142,7 @@ export function batchAppendHandler(context: FrontContext) {
       writing += 1;
       const finish = (answer: Buffer): void => {
         unwritten -= append.bytes;
+        count();
         writing -= 1;
         send(answer);
         endIfIdle();
@@ -173,6 +185,11 @@ export function batchAppendHandler(context: FrontContext) {
         end(new Refusal(status.RESOURCE_EXHAUSTED, 'too many unfinished appends on one stream'));
         return;
       }
+      const full = count();
+      if (full !== undefined) {
+        end(full);
+        return;
+      }
       pauseOrResume();
     });
     call.on('drain', pauseOrResume);
@@ -180,6 +197,7 @@ export function batchAppendHandler(context: FrontContext) {
     closing.addEventListener('abort', endIfIdle);
     const gone = (): void => {
       ended = true;
+      count();
       for (const { timer } of open.values()) clearTimeout(timer);
       open.clear();
       closing.removeEventListener('abort', endIfIdle);

@@ -4,7 +4,9 @@ import type { Telemetry } from '../../../domain/ports/telemetry.ts';
 import type { AppendResult } from '../../../domain/ports/event-store.ts';
 import type { AppendRequest } from '../common/append-request.ts';
 import type { EmbeddedEngine } from '../embedded/open.ts';
+import { heldBytes, type HeldBytes } from './held-bytes.ts';
 import { WRITE_TIMEOUT_MS } from './limits.ts';
+import type { OutgoingBytes } from './outgoing-bytes.ts';
 import type { Like } from './server-version.ts';
 
 export type FrontContext = {
@@ -15,6 +17,10 @@ export type FrontContext = {
   readonly closing: AbortSignal;
   readonly state: ServerState;
   readonly telemetry: Telemetry;
+  /** The bytes of all appends that are not written. */
+  readonly held: HeldBytes;
+  /** The unsent bytes of all readers. */
+  readonly outgoing: OutgoingBytes;
 };
 
 /** How long the parts of an append may take, in milliseconds. */
@@ -49,9 +55,10 @@ export function frontContext(
   closing: AbortSignal,
   state: ServerState,
   given: Partial<Phases> = {},
-): Omit<FrontContext, 'telemetry'> {
+): Omit<FrontContext, 'telemetry' | 'outgoing'> {
+  const held = heldBytes();
   if (like === undefined) {
-    return { engine, like, phases: { ...OWN_PHASES, ...given }, closing, state };
+    return { engine, like, phases: { ...OWN_PHASES, ...given }, closing, state, held };
   }
   const { rows, commits } = engine;
   const phases = { ...PHASES_OF_SERVERS, ...given };
@@ -62,6 +69,7 @@ export function frontContext(
     phases,
     closing,
     state,
+    held,
   };
 }
 

@@ -9,7 +9,7 @@ import { openEngine, type EmbeddedEngine } from '../embedded/open.ts';
 import { keepProtoPrivate } from '../wire/private-proto.ts';
 import { countAppends } from './count-appends.ts';
 import { reportFullDisk } from './full-disk.ts';
-import { REMEMBERED_IDS } from './limits.ts';
+import { REMEMBERED_IDS, type OutgoingLimits } from './limits.ts';
 import type { Phases, ServerState } from './context.ts';
 import type { Address, Tls } from './listener.ts';
 import type { RunningServer, ServerSettings } from './server.ts';
@@ -43,6 +43,8 @@ export type FrontOptions = {
   readonly metrics?: (() => Promise<string>) | undefined;
   /** @internal For tests: how long the parts of an append may take, instead of the times of the version. */
   readonly phases?: Partial<Phases> | undefined;
+  /** @internal For tests: other bounds of unsent bytes. */
+  readonly outgoing?: Partial<OutgoingLimits> | undefined;
   /** @internal For tests: the file may have this many pages, as on a full disk. */
   readonly maxPages?: number | undefined;
 };
@@ -87,6 +89,7 @@ export async function createFront(options: FrontOptions): Promise<Front> {
     engine,
     like,
     phases: options.phases,
+    outgoing: options.outgoing,
     state,
     scavenge: scavengeAll,
     listen,
@@ -94,6 +97,7 @@ export async function createFront(options: FrontOptions): Promise<Front> {
     token,
     tls,
     telemetry,
+    logger,
     metrics,
   });
   undo.defer(server.close);

@@ -18,8 +18,36 @@ export const MAX_UNFINISHED_BYTES = 64 * 1024 * 1024;
 /** The most unfinished appends of one batch stream. */
 export const MAX_UNFINISHED_APPENDS = 10_000;
 
+/** Bytes of appends that are not written at which a call is ended. One kernel has one batch stream. */
+export const MAX_HELD_BYTES = {
+  perConnection: 128 * 1024 * 1024,
+  inAll: 256 * 1024 * 1024,
+} as const;
+
 /** Unsent bytes of one reader at which the server waits for that reader. */
 export const MAX_OUTGOING_BYTES = 128 * 1024;
+
+/** Unsent bytes at which nothing more is read from the store. */
+export type OutgoingLimits = {
+  readonly perConnection: number;
+  readonly inAll: number;
+  /** A reader that takes nothing for this long, in milliseconds, is ended when others wait for the room that it holds. */
+  readonly stalledMs: number;
+};
+
+/** Each may be passed by what one reader is sent at once: a page, or one event of the largest size. */
+export const MAX_OUTGOING: OutgoingLimits = {
+  perConnection: 64 * 1024 * 1024,
+  inAll: 128 * 1024 * 1024,
+  stalledMs: 5_000,
+};
+
+/** Servers have no such bound. */
+export const UNBOUNDED_OUTGOING: OutgoingLimits = {
+  perConnection: Infinity,
+  inAll: Infinity,
+  stalledMs: 5_000,
+};
 
 /** The longest regular expression of a filter, in characters. */
 export const MAX_REGEX_LENGTH = 1_024;

@@ -40,18 +40,18 @@ const PAGE_EVENTS = 128;
 
 type Plan<K extends ReadPlan['kind']> = Extract<ReadPlan, { kind: K }>;
 
-export function readHandler({ engine, like, closing, state, telemetry }: FrontContext) {
+export function readHandler({ engine, like, closing, state, telemetry, outgoing }: FrontContext) {
   const { rows, commits } = engine;
   const scavengedTo = (): bigint => state.scavengedTo;
   const places = readerPlaces();
   return (call: ServerWritableStream<ReadReq, Buffer>): void => {
-    const out = readerChannel(call);
+    const out = readerChannel(call, outgoing, like);
     if (!state.isReady) {
       out.end(notReady());
       return;
     }
     const kind = call.request.getOptions()?.hasSubscription() === true ? 'subscriptions' : 'reads';
-    const full = places.take(kind, call.getPeer(), out.signal);
+    const full = places.take(kind, call.getPeer(), out.over);
     if (full !== undefined) {
       out.end(full);
       return;
@@ -94,7 +94,8 @@ function run(reader: Reader, plan: ReadPlan): Promise<void> {
     .exhaustive();
 }
 
-async function readStream({ rows, out }: Reader, plan: Plan<'readStream'>): Promise<void> {
+async function readStream(reader: Reader, plan: Plan<'readStream'>): Promise<void> {
+  const { rows, out } = reader;
   const { stream, direction, maxCount } = plan;
   const view = viewOf(rows, stream);
   if (view.state !== 'there') {
@@ -104,21 +105,23 @@ async function readStream({ rows, out }: Reader, plan: Plan<'readStream'>): Prom
   const { first } = view;
   let from = startRevision(plan.from, direction);
   if (direction === 'forwards' && from < first) from = first;
-  for (let left = maxCount; left > 0 && !out.signal.aborted;) {
+  let left = maxCount;
+  if (left === 0) return;
+  await sendPages(reader, () => {
     const page = rows.stream(direction, stream, from, Math.min(left, PAGE_EVENTS));
     for (const event of page.events) {
-      if (BigInt(event.revision) < first) return;
+      const revision = BigInt(event.revision);
+      if (revision < first) return 'end';
+      from = revision + (direction === 'forwards' ? 1n : -1n);
       // Too old for its readers.
       if (event.created < view.since) continue;
       left -= 1;
-      if (!sendEvent(rows, plan, event, out)) await out.ready();
+      const isFull = !sendEvent(rows, plan, event, out);
+      if (left === 0) return 'end';
+      if (isFull) return 'more';
     }
-    const end = page.events.at(-1);
-    if (end === undefined || page.atEnd) return;
-    from = BigInt(end.revision) + (direction === 'forwards' ? 1n : -1n);
-    if (from < first) return;
-    await nextTurn();
-  }
+    return page.atEnd || from < first ? 'end' : 'more';
+  });
 }
 
 async function readAll(reader: Reader, plan: Plan<'readAll'>): Promise<void> {
@@ -126,18 +129,31 @@ async function readAll(reader: Reader, plan: Plan<'readAll'>): Promise<void> {
   const { direction, maxCount } = plan;
   const filter = like === undefined ? plan.filter : filterOfServer(reader, plan);
   let from = startPosition(plan.from);
-  for (let left = maxCount; left > 0 && !out.signal.aborted;) {
+  let left = maxCount;
+  if (left === 0) return;
+  await sendPages(reader, () => {
     const page = rows.all(direction, from, PAGE_EVENTS);
     const passes = filter(page.events);
     for (const [i, event] of page.events.entries()) {
+      from = BigInt(event.position) + (direction === 'forwards' ? 1n : 0n);
       if (passes[i] !== true) continue;
-      if (!sendEvent(rows, plan, event, out)) await out.ready();
       left -= 1;
-      if (left === 0) return;
+      const isFull = !sendEvent(rows, plan, event, out);
+      if (left === 0) return 'end';
+      if (isFull) return 'more';
     }
-    const end = page.events.at(-1);
-    if (end === undefined || page.atEnd) return;
-    from = BigInt(end.position) + (direction === 'forwards' ? 1n : 0n);
+    return page.atEnd ? 'end' : 'more';
+  });
+}
+
+/** Sends pages to the end. A page is let go before the wait for the reader, and read when there is room for it. */
+async function sendPages({ out }: Reader, sendPage: () => 'more' | 'end'): Promise<void> {
+  while (!out.signal.aborted) {
+    if (!out.hasRoom()) {
+      await out.ready();
+      continue;
+    }
+    if (sendPage() === 'end') return;
     await nextTurn();
   }
 }
@@ -150,28 +166,29 @@ async function subscribeToStream(reader: Reader, plan: Plan<'subscribeToStream'>
   if (!isSilent) viewOf(rows, stream);
   const last = rows.lastRevision(stream);
   let next = from === 'start' ? 0n : from === 'end' ? last + 1n : from + 1n;
-  await follow(reader, async (isLive) => {
+  const sendPage = (isLive: boolean): PageEnd => {
     const view = streamView(rows, stream, Date.now());
     if (view.state === 'there' && next < view.first) next = view.first;
     const page = rows.stream('forwards', stream, next, PAGE_EVENTS);
+    const goesBehind = isLive && like !== undefined && !isOld && page.events.length > LIVE_BUFFER;
     for (const event of page.events) {
       const revision = BigInt(event.revision);
       if (revision < next || !isSent(view, event)) continue;
       next = revision + 1n;
-      if (!sendEvent(rows, plan, event, out)) {
-        const waiting = (limit: number): number =>
-          rows.stream('forwards', stream, next, limit).events.length;
-        await (isLive ? roomWhileLive(reader, waiting) : out.ready());
-      }
+      const isFull = !sendEvent(rows, plan, event, out);
       if (revision === TOMBSTONE_REVISION) throw streamDeleted(stream);
+      if (isFull) return goesBehind ? 'behind' : 'more';
     }
     const end = page.events.at(-1);
     if (end !== undefined && BigInt(end.revision) >= next) next = BigInt(end.revision) + 1n;
-    if (isLive && like !== undefined && !isOld && page.events.length > LIVE_BUFFER) return 'behind';
+    if (goesBehind) return 'behind';
     if (!page.atEnd) return 'more';
     // 23.10 is not caught up with a stream before it is there.
     return isOld && from !== 'end' && view.state === 'absent' ? 'absent' : 'end';
-  });
+  };
+  const waiting = (limit: number): number =>
+    rows.stream('forwards', stream, next, limit).events.length;
+  await follow(reader, { sendPage, room: () => roomWhileLive(reader, waiting) });
 }
 
 /** Hides records as a server does. @throws Refusal when there is no record at the start */
@@ -212,20 +229,22 @@ async function subscribeToAll(reader: Reader, plan: Plan<'subscribeToAll'>): Pro
     if (after > lastCheckpoint) out.send(checkpointMessage(after, after));
     lastCheckpoint = after;
   };
-  const sendPage = async (): Promise<PageEnd> => {
+  const sendPage = (): PageEnd => {
     const page = rows.all('forwards', after + 1n, PAGE_EVENTS);
     const passes = filter(page.events);
     for (const [i, event] of page.events.entries()) {
-      if (passes[i] === true && !sendEvent(rows, plan, event, out)) await out.ready();
+      const isFull = passes[i] === true && !sendEvent(rows, plan, event, out);
       after = BigInt(event.position);
       considered += 1;
-      if (considered !== every) continue;
-      considered = 0;
-      checkpoint();
+      if (considered === every) {
+        considered = 0;
+        checkpoint();
+      }
+      if (isFull) return 'more';
     }
     return page.atEnd ? 'end' : 'more';
   };
-  await follow(reader, sendPage, checkpoints && checkpoint);
+  await follow(reader, { sendPage, room: out.ready, beforeLive: checkpoints && checkpoint });
 }
 
 /**
@@ -234,21 +253,28 @@ async function subscribeToAll(reader: Reader, plan: Plan<'subscribeToAll'>): Pro
  */
 type PageEnd = 'more' | 'end' | 'absent' | 'behind';
 
-/**
- * Sends pages until the reader leaves or the server closes, and waits for commits at the end of the log.
- *
- * @param sendPage sends the next page
- */
+type Followed = {
+  /** Sends the next page. */
+  readonly sendPage: (isLive: boolean) => PageEnd;
+  /** Waits for room for a live reader. */
+  readonly room: () => Promise<void>;
+  readonly beforeLive?: (() => void) | undefined;
+};
+
+/** Sends pages until the reader leaves or the server closes, and waits for commits at the end of the log. */
 async function follow(
   { commits, out, closing }: Reader,
-  sendPage: (isLive: boolean) => Promise<PageEnd>,
-  beforeLive?: () => void,
+  { sendPage, room, beforeLive }: Followed,
 ): Promise<void> {
   const signal = AbortSignal.any([out.signal, closing]);
   out.send(confirmationMessage(randomUUID()));
   for (let live = false; !signal.aborted;) {
+    if (!out.hasRoom()) {
+      await (live ? room() : out.ready());
+      continue;
+    }
     const seen = commits.count();
-    const end = await sendPage(live);
+    const end = sendPage(live);
     if (end === 'behind') live = false;
     if (end === 'more' || end === 'behind') {
       await nextTurn();
@@ -270,7 +296,7 @@ function viewOf(rows: FileRows, stream: string): StreamView {
   return view;
 }
 
-/** Sends an event. False when the reader is behind: a promise for every event would cost more than the event. */
+/** Sends an event. False when the reader is behind: the page then ends. */
 function sendEvent(
   rows: FileRows,
   { resolveLinks, uuids }: Pick<ReadPlan, 'resolveLinks' | 'uuids'>,

@@ -2,13 +2,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { randomUUID } from 'node:crypto';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
+import type { Logger } from '../../../domain/ports/logger.ts';
 import type { Telemetry } from '../../../domain/ports/telemetry.ts';
 import type { EmbeddedEngine } from '../embedded/open.ts';
 import { gate } from './authorization.ts';
 import { frontContext, type Phases, type ServerState } from './context.ts';
 import { httpRoutes } from './http-routes.ts';
 import { listen, type Address, type Listener, type Tls } from './listener.ts';
-import { MAX_MESSAGE_BYTES } from './limits.ts';
+import {
+  MAX_MESSAGE_BYTES,
+  MAX_OUTGOING,
+  UNBOUNDED_OUTGOING,
+  type OutgoingLimits,
+} from './limits.ts';
+import { outgoingBytes } from './outgoing-bytes.ts';
 import type { Like } from './server-version.ts';
 import { addServices } from './services.ts';
 
@@ -24,6 +31,7 @@ export type ServerSettings = {
   readonly like: Like;
   readonly state: ServerState;
   readonly phases: Partial<Phases> | undefined;
+  readonly outgoing: Partial<OutgoingLimits> | undefined;
   readonly scavenge: () => void;
   /** Port 0 takes a free one. */
   readonly listen: Address;
@@ -32,6 +40,7 @@ export type ServerSettings = {
   readonly token: string | undefined;
   readonly tls: Tls | undefined;
   readonly telemetry: Telemetry;
+  readonly logger: Logger;
   readonly metrics: (() => Promise<string>) | undefined;
 };
 
@@ -41,7 +50,7 @@ export type RunningServer = Pick<Listener, 'port' | 'renew'> & {
 
 /** Starts listening. @throws TocsinError `usage` when the address cannot be used */
 export async function startServer(settings: ServerSettings): Promise<RunningServer> {
-  const { engine, like, state, token, tls, advertise, telemetry, metrics } = settings;
+  const { engine, like, state, token, tls, advertise, telemetry, logger, metrics } = settings;
   const server = new Server({
     'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
     'grpc.max_send_message_length': -1,
@@ -54,7 +63,14 @@ export async function startServer(settings: ServerSettings): Promise<RunningServ
   let port = 0;
   const address = (): Address => advertise ?? { host: settings.listen.host, port };
   const base = frontContext(engine, like, closing.signal, state, settings.phases);
-  const context = { ...base, telemetry };
+  const limits = like === undefined ? MAX_OUTGOING : UNBOUNDED_OUTGOING;
+  const outgoing = outgoingBytes({ ...limits, ...settings.outgoing }, (ended) => {
+    logger.warn(
+      ended,
+      'ended a reader that takes nothing: others wait for the memory that it holds',
+    );
+  });
+  const context = { ...base, telemetry, outgoing };
   const { scavenge } = settings;
   addServices(server, { context, gate: gate(token), instanceId, address, scavenge });
   // The listener has done TLS already.
