@@ -1,10 +1,10 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connect } from 'nats';
+import { AckPolicy, connect } from 'nats';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import {
   findLeftover,
@@ -47,6 +47,33 @@ test('startNatsServer starts JetStream on loopback and stop ends it', async () =
   expect(isAlive(server.pid)).toBe(false);
   await expect(readFile(pidFile)).rejects.toThrow('ENOENT');
   expect(await readFile(join(folder, 'store', 'nats-server.log'), 'utf8')).toContain('Starting');
+});
+
+test('nobody else can reach a file of the server, whatever the umask', async () => {
+  const umask = process.umask(0);
+  try {
+    const user = { name: 'tocsin', password: 'word' };
+    const storeDir = join(folder, 'store');
+    const server = await startNatsServer({ storeDir, user });
+    const client = await connect({ servers: server.url, user: user.name, pass: user.password });
+    const manager = await client.jetstreamManager();
+    await manager.streams.add({ name: 'A', subjects: ['a'] });
+    await manager.consumers.add('A', { durable_name: 'c', ack_policy: AckPolicy.Explicit });
+    await client.jetstream().publish('a', 'text');
+    await client.close();
+    await server.stop();
+    const paths = (await readdir(storeDir, { recursive: true })).map((name) =>
+      join(storeDir, name),
+    );
+    expect(paths.length).toBeGreaterThan(5);
+    const modes = await Promise.all(
+      paths.map(async (path) => ({ path, mode: (await stat(path)).mode })),
+    );
+    expect(modes.filter(({ mode }) => (mode & 0o077) !== 0)).toEqual([]);
+    expect(process.umask(0)).toBe(0);
+  } finally {
+    process.umask(umask);
+  }
 });
 
 test('ten servers started at once get different ports', async () => {

@@ -1,5 +1,5 @@
 // No other account of the machine can read or write the files, whatever the umask, and `doctor` finds files it can.
-import { chmodSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { testCli, type Cli } from '../support/cli.ts';
@@ -50,6 +50,16 @@ test(
           name: 'files',
           status: 'warning',
           detail: expect.stringContaining(cli.path('var/store.db')) as string,
+        }),
+      );
+      chmodSync(cli.path('var/store.db'), 0o600);
+      mkdirSync(cli.path('var/nats/store'), { recursive: true, mode: 0o700 });
+      writeFileSync(cli.path('var/nats/store/1.blk'), '', { mode: 0o666 });
+      expect(checksOf(await call('doctor'))).toContainEqual(
+        expect.objectContaining({
+          name: 'files',
+          status: 'warning',
+          detail: expect.stringContaining('1.blk') as string,
         }),
       );
     } finally {

@@ -115,6 +115,8 @@ function argumentsOf(options: NatsServerOptions, storeDir: string): readonly str
 
 function launch(binary: string, args: readonly string[], logFile: string): ChildProcess {
   const log = openSync(logFile, 'a', 0o600);
+  // The child inherits it; by itself nats-server makes files that everybody may write.
+  const umask = process.umask(0o077);
   try {
     // A process group of its own: Ctrl-C must not stop the server before its parent has finished publishing.
     const child = spawn(binary, args, { stdio: ['ignore', log, log], detached: true });
@@ -125,6 +127,7 @@ function launch(binary: string, args: readonly string[], logFile: string): Child
     endChildrenAtExit();
     return child;
   } finally {
+    process.umask(umask);
     closeSync(log);
   }
 }

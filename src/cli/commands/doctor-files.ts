@@ -1,5 +1,5 @@
 // The check of `tocsin doctor` that this user can use Tocsin's files, and that no other account of the machine can.
-import { accessSync, constants, existsSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { isEventStoreDb } from '../compose/compose.ts';
 import type { Config } from '../config/config.ts';
@@ -37,12 +37,21 @@ export function checkFiles(config: Config): Check {
       'A command was run as root. Run chown for each file, or the daemon cannot write it.';
     return warning('files', 'files_of_root', detail, hint);
   }
-  const open = all.filter((path) => (statSync(path).mode & OF_OTHERS) !== 0);
+  const reachable = [...all, ...filesOfOwnServer()];
+  const open = reachable.filter((path) => (statSync(path).mode & OF_OTHERS) !== 0);
   if (open.length === 0)
-    return ok('files', `only their owner can reach the ${all.length} files and folders`);
+    return ok('files', `only their owner can reach the ${reachable.length} files and folders`);
   const detail = `other accounts of this machine can reach ${named(open)}`;
   const hint = 'Run chmod 600 for each file and chmod 700 for each folder. See docs/security.md.';
   return warning('files', 'files_open', detail, hint);
+}
+
+/** What the nats-server of a `start` keeps. It replaces files while it runs. */
+function filesOfOwnServer(): readonly string[] {
+  const folder = resolve('var/nats');
+  if (!existsSync(folder)) return [];
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+  return [folder, ...names.map((name) => join(folder, name))].filter((path) => existsSync(path));
 }
 
 /** The files whose disks must have room, also those that a first start makes. */
