@@ -1,5 +1,5 @@
-// Signs the messages that make a worker send something, with a key that projector and worker share. Whoever can publish
-// into the stream can compute every other part of a message.
+// Signs the messages that make a worker send a notification, with a key that projector and worker share. A client
+// that can publish into the stream can compute every other part of a message.
 import { createHmac, hash, timingSafeEqual } from 'node:crypto';
 import type { Output, OutputMessage, OutputSession } from './output.ts';
 

@@ -1,5 +1,5 @@
-// The output port: where messages go. Its adapters are in src/adapters/nats and src/adapters/memory, and
-// pass test/contracts/output.suite.ts.
+// The output port: where messages go. Its adapters are in src/adapters/nats, src/adapters/sqlite/messages and
+// src/adapters/memory, and pass src/facade/contracts/output.ts.
 
 /** A message as it goes out. Header names and values are ASCII. */
 export type OutputMessage = {

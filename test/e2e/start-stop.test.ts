@@ -103,7 +103,7 @@ test.skipIf(!isLinux)(
     const world = await started();
     const { cli, start, nats } = world;
     process.kill(child(world, /nats-server/), 'SIGKILL');
-    await start.says(/a server of this start ended; starting it again/);
+    await start.says(/a server ended; starting it again/);
     start.write(`${raiseLine('eve')}\n`);
     await start.says(/published {3}user eve/);
     {

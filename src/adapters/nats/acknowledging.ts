@@ -1,5 +1,5 @@
-// Whether acknowledgements reach the server. A server that denies one says so later, and to nobody in particular; the
-// queue then stands still for ever at the consumer's limit of unacknowledged messages.
+// Whether acknowledgements reach the server. A server reports a denied acknowledgement later, and without naming
+// the call. The queue then stops for ever at the consumer's limit of unacknowledged messages.
 import type { NatsConnection } from 'nats';
 import type { Logger } from '../../domain/ports/logger.ts';
 import type { Connection } from './connection.ts';

@@ -1,4 +1,4 @@
-// Describes a NATS server and the output stream for the command `doctor`. It changes nothing there.
+// Describes a NATS server and the output stream for the command `doctor`. It changes nothing on the server.
 import { TocsinError } from '../../domain/core/errors.ts';
 import { instantOf } from './server-time.ts';
 import type { OutputInfo } from '../../projections/output.ts';

@@ -1,4 +1,4 @@
-// Tree heads on a NATS subject. A stream of the operator's may keep them; Tocsin's own stream does not.
+// Tree heads on a NATS subject. An operator's stream may keep them; Tocsin's own stream does not.
 import { TocsinError } from '../../domain/core/errors.ts';
 import type { HeadOutput } from '../../projections/notary/notary.ts';
 import { closeConnection, openConnection } from './connection.ts';

@@ -1,4 +1,5 @@
-// The notification requests of the output stream, through a consumer that all workers share. An ack means: in the log.
+// The notification requests of the output stream, through a consumer that all workers share. A message is
+// acknowledged when its request is recorded in the log.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Msg } from 'nats';
 import { z } from 'zod';

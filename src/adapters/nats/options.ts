@@ -1,4 +1,5 @@
-// Options for a connection to NATS: ours, and the client's. Messages and logs show addresses without secrets.
+// Options for a connection to NATS: Tocsin's options, and the client's options. Messages and logs show addresses
+// without secrets.
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import type { ConnectionOptions, credsAuthenticator } from 'nats';

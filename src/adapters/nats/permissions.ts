@@ -1,4 +1,4 @@
-// Which subjects the server denies to this user, found without a message that anybody gets.
+// Finds the subjects that the server denies to this user. No subscriber gets a message from this test.
 import { setImmediate } from 'node:timers/promises';
 import { closeConnection, openConnection, type Connection } from './connection.ts';
 import { unavailable } from './failures.ts';

@@ -1,4 +1,5 @@
-// Finds the binary of nats-server, and a running one by its pid file: pid and command line, since pids are reused.
+// Finds the binary of nats-server, and a running server by its pid file. The file has pid and command line, because
+// the system uses pids again.
 import { execFile } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';

@@ -1,4 +1,4 @@
-// The output stream's settings: those that the projector creates, and those that it refuses to write to.
+// The output stream's settings: the settings that the projector creates, and the settings that it refuses.
 import { z } from 'zod';
 import type { OutputInfo } from '../../projections/output.ts';
 import { TocsinError } from '../../domain/core/errors.ts';

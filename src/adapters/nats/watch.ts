@@ -1,4 +1,4 @@
-// Follows the output stream through a consumer: core subscribers would also see publishes that the fence refused.
+// Follows the output stream through a consumer. Core subscribers would also see messages that the fence refused.
 import type { Msg } from 'nats';
 import { z } from 'zod';
 import { silentLogger } from '../../domain/ports/logger.ts';

@@ -1,4 +1,5 @@
-// Tells whether the servers of an output can be reached, for health: a projector without work would not say it.
+// Checks for health whether the servers of an output can be reached, because a projector without work would not
+// notice it.
 import type { ProcessReport } from '../../kernel/processes/due/process.ts';
 import { OutputError, type Output, type OutputSession } from '../../projections/output.ts';
 

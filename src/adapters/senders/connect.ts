@@ -1,6 +1,7 @@
 // Opens one connection to the first address of a name that answers (Happy Eyeballs, RFC 8305). Each address was
-// checked before, and the connected socket is checked once more. Own code, because Node's own connects to one
-// address for the whole attempt once TCP is open, although nothing answers behind it, and cannot check addresses.
+// checked before, and the connected socket is checked once more. Node's own connect is not used, because it keeps
+// one address for the whole attempt once TCP is open, even if nothing answers there. It also cannot check
+// addresses.
 import type { LookupAddress } from 'node:dns';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls, rootCertificates } from 'node:tls';

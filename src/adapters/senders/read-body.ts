@@ -1,4 +1,4 @@
-// Reads the body of an answer up to a limit, also when the receiver ends it early or packs it.
+// Reads the body of an answer up to a limit, also when the receiver cuts it off or compresses it.
 import type { Readable } from 'node:stream';
 import { brotliDecompressSync, constants, inflateSync, gunzipSync } from 'node:zlib';
 

@@ -1,4 +1,5 @@
-// Resolves a host name to checked addresses to connect to: a second DNS answer cannot lead elsewhere (SSRF).
+// Resolves a host name to checked addresses. The sender connects to these addresses, so a second DNS answer cannot
+// lead to another address (SSRF).
 import type { LookupAddress } from 'node:dns';
 import { lookup as systemLookup } from 'node:dns/promises';
 import { BlockList, isIP, isIPv4, isIPv6 } from 'node:net';

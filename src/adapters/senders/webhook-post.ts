@@ -1,5 +1,5 @@
-// Makes one HTTP POST to the first address of a name that answers: no redirect, proxy or retry. The result tells
-// how far the call got. HTTP/1.1 is offered first; a receiver that speaks HTTP/2 only gets it.
+// Makes one HTTP POST to the first address of a name that answers: no redirect, proxy or retry. The result says how
+// far the call got. HTTP/1.1 is offered first; a receiver that speaks only HTTP/2 gets HTTP/2.
 import type { LookupAddress } from 'node:dns';
 import { request as httpRequest } from 'node:http';
 import { connect as http2Connect, constants } from 'node:http2';

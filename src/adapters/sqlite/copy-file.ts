@@ -1,4 +1,4 @@
-// Copies a SQLite file while its owner writes: the copy has one committed state, whole, without a write-ahead log.
+// Copies a SQLite file while its owner writes. The copy has one complete committed state, and no write-ahead log.
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { chmod, open, rm } from 'node:fs/promises';

@@ -1,5 +1,5 @@
-// The notary's state in a SQLite file. It cannot be made again from a log that somebody has changed since, so it is
-// no derived file: it is kept with the heads.
+// The notary's state in a SQLite file. It is not a file that can be made again from the log, because somebody may
+// have changed the log since: keep it together with the heads.
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { formatPosition, parsePosition } from '../../domain/core/positions.ts';

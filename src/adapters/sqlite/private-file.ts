@@ -1,4 +1,5 @@
-// Files and folders for their owner only, whatever the umask: the log and what is made from it name users.
+// Makes files and folders for their owner only, whatever the umask: the log and the files that are made from it
+// name users.
 import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 

@@ -1,4 +1,4 @@
-// Replaces a read model by a fresh one atomically: a process that opens the file finds the old or the new one.
+// Replaces a read model by a new one atomically: a process that opens the file finds the old file or the new file.
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { TocsinError } from '../../domain/core/errors.ts';
 import type { Checkpoint } from '../../projections/read-model.ts';

@@ -47,8 +47,8 @@ export function auditExportCommand(audit: Command): void {
     `Each line holds the hash of the line before it. The last line is a manifest with the root, ranges and counts.
 Each event holds a salted hash of its personal data beside the data, so redact-export can remove the data
 later and the chain stays valid. An export always has the control events, because verdicts depend on them.
-The manifest of a whole export has the Merkle tree of the log, as in the notary's tree heads; that of a part
-says how many events it leaves out.
+The manifest of a whole export has the Merkle tree of the log, as in the notary's tree heads. The manifest of
+a part says how many events are left out.
 
 Examples:
   tocsin audit export --out log.ndjson --sign key.pem

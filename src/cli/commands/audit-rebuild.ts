@@ -27,14 +27,14 @@ export function auditRebuildCommand(audit: Command): void {
       .option('--to <POSITION>', 'stop at this position')
       .option('--head <FILE>', 'signed heads that the log must fit (default: the file of --heads)')
       .option('--key <KEY>', 'the notary’s public key: a PEM file, or what it published')
-      .option('--force', 'rebuild although the log itself is in doubt; the old file is kept'),
+      .option('--force', 'rebuild even if the log itself is in doubt; the old file is kept'),
     ['store', ...NATS_SETTINGS, 'state', 'name', 'source', 'heads', 'notary', 'notaryKey'],
     `The projector of that state file must be stopped. The command builds a new file and replaces the old file
 in one step. It stops at the checkpoint of the old file. If the old file cannot be read, or the stream holds
 fewer messages, it stops at the event of the stream's last message. It compares each message of the stream
-with the log. If one differs, it replaces nothing and exits with 4. It does the same when the log itself is in
-doubt: when events are missing, or when the log does not fit the heads of the notary. \`tocsin project\`
-continues from the new file.
+with the log. If a message differs, the command replaces nothing and exits with 4. It does the same when the log
+itself is in doubt: when events are missing, or when the log does not fit the heads of the notary.
+\`tocsin project\` continues from the new file.
 
 Example:
   tocsin audit rebuild --state var/state.db`,

@@ -49,8 +49,8 @@ ${POLICY_FORMS.map((form) => `  ${form}`).join('\n')}
 and may be followed by [on requestedAt|recordedAt] [stale AFTER] [bypass COUNT]
 A policy without a type replaces the policies of all types from the beginning of the log; mutes stay. The
 simulation ignores delivery events of notifications that would not exist, and counts new notifications as
-delivered. A longer tumbling window can publish more, because its boundaries move. A longer anchored window
-never publishes more.
+delivered. A longer tumbling window can publish more notifications, because its boundaries move. A longer
+anchored window never publishes more notifications.
 
 Examples:
   tocsin audit simulate --policy "anchored 30m on requestedAt"

@@ -21,12 +21,13 @@ export function auditVerifyCommand(audit: Command): void {
       .option('--key <KEY>', 'the notary’s public key: a PEM file, or what it published'),
     ['store', ...NATS_SETTINGS, 'state', 'name', 'source', 'notary', 'notaryKey'],
     `The command compares all parts at the read model's checkpoint at its start, so it can run beside a running
-projector. It names each difference, its meaning and what to do, and exits with 1 if it finds one. It cannot
-verify messages before the stream's first sequence: it counts them, and they are no difference.
+projector. It names each difference, its meaning and what to do, and exits with 1 if it finds a difference. It
+cannot verify messages before the stream's first sequence: it counts these messages, and does not report them as
+differences.
 
-Differences of the log come first. What is derived from the log may differ because of them: these differences are
-counted and not listed. --head takes a head, or a file of --heads, which also holds the leaves: then the first leaf
-that differs is named.
+Differences of the log come first. They can cause differences in the parts that are made from the log; the command
+counts those and does not list them. --head takes a head, or a file of --heads. A file of --heads also holds the
+leaves, so the command can name the first leaf that differs.
 
 Examples:
   tocsin audit verify --json

@@ -18,8 +18,9 @@ export async function prepareFolder(folder: string, force: boolean): Promise<voi
   const foreign = found.filter((name) => !OWN.has(name));
   if (foreign.length > 0) {
     const names = foreign.slice(0, 3).join(', ');
-    const message = `${folder} holds files that are not of a backup: ${names}`;
-    const hint = 'Name a new or an empty folder. --force does not remove files of others.';
+    const message = `${folder} holds files that do not belong to a backup: ${names}`;
+    const hint =
+      'Name a new or an empty folder. --force does not remove files that do not belong to a backup.';
     throw new TocsinError('refused', 'backup_foreign', message, { hint });
   }
   if (found.length > 0 && !force) {

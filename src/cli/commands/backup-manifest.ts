@@ -1,5 +1,5 @@
-// The manifest of a backup: what it holds, and where each part stood. It is written last, so a folder without one is
-// half-made.
+// The manifest of a backup: its files, and the position of each part. It is written last, so a backup without a
+// manifest is not complete.
 import { readFileSync } from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -83,9 +83,9 @@ export function readManifest(folder: string): Manifest {
   try {
     text = readFileSync(join(folder, MANIFEST), 'utf8');
   } catch (cause) {
-    const message = `${folder} has no ${MANIFEST}: it is no backup, or its backup did not end`;
+    const message = `${folder} has no ${MANIFEST}: it is no backup, or the backup was not completed`;
     const hint =
-      'Name the folder of a whole backup, or take the backup again with `tocsin backup`.';
+      'Name the folder of a complete backup, or take the backup again with `tocsin backup`.';
     throw new TocsinError('refused', 'backup_incomplete', message, { hint, cause });
   }
   const json = tryParseJson(text);
@@ -93,7 +93,7 @@ export function readManifest(folder: string): Manifest {
   const seen = newer.safeParse(json);
   if (seen.success && seen.data.version > VERSION) {
     const message = `${folder} was made by a newer version (${seen.data.version}, this version knows ${VERSION})`;
-    const hint = 'Restore it with the version that made it, or a newer one.';
+    const hint = 'Restore it with the version that made it, or with a newer version.';
     throw new TocsinError('refused', 'backup_newer', message, { hint });
   }
   const parsed = ManifestSchema.safeParse(json);

@@ -1,4 +1,4 @@
-// Where each part of a deployment stands, for the manifest of a backup.
+// The position of each part of a deployment, for the manifest of a backup.
 import { openReadModelReader } from '../../adapters/sqlite/read-model.ts';
 import { vaultRecords } from '../../adapters/sqlite/vault/records.ts';
 import { formatPosition } from '../../domain/core/positions.ts';

@@ -19,12 +19,14 @@ export function backupCommand(program: Command): void {
       .description('copy store, state file, worker indexes and vault while everything runs')
       .option('--force', 'replace an earlier backup in the folder'),
     ['store', ...NATS_SETTINGS, 'state', 'worker', 'vault', 'name'],
-    `The parts fit together: none is ahead of the log. The folder gets files that only you may read, and last a
-manifest with the place of each part, their hashes, and the position of the output stream. A folder without a
-manifest is no backup. It does not hold the keys of the vault, the task files, or the messages of NATS: keep the
-keys elsewhere, and back up NATS with its own means (\`nats stream backup\`) if consumers need old messages.
-With a store behind a server (esdb://…) the log is not copied: back it up after this command, with the means of the
-server. If NATS is away, the backup is whole without the position of the stream, and the command exits with 1.
+    `The parts fit together: no part is ahead of the log. Only you may read the files in the folder. The command writes
+the manifest last: it has the position of each part, the hashes, and the position of the output stream. A folder
+without a manifest is no backup.
+
+The backup does not hold the keys of the vault, the task files, or the messages of NATS. Keep the keys elsewhere. If
+consumers need old messages, back up NATS with \`nats stream backup\`. With a store behind a server (esdb://…) the
+log is not copied: back up the server after this command, with the server's own tools. If NATS is away, the backup is
+complete but does not have the position of the stream, and the command exits with 1.
 
 Examples:
   tocsin backup /backup/tocsin-$(date +%F)

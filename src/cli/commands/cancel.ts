@@ -30,8 +30,9 @@ export function cancelCommand(program: Command): void {
       .requiredOption('--reason <TEXT>', 'the reason; recorded in the log')
       .option('--actor <NAME>', 'who decides; recorded in the log', CLI_ACTOR),
     ['store', 'name', 'channel', 'vault', 'vaultKeyFile'],
-    `TRIGGER is the id of a trigger (ast_…) or of its preview (asp_…). What is not delivered yet is not sent any more, and
-its window is free; what was sent stays sent. A trigger can then be raised again about the target.
+    `TRIGGER is the id of a trigger (ast_…) or of its preview (asp_…). A notification that is not delivered yet is
+not sent, and its window is free. A notification that was sent stays sent. A trigger about the target can then be
+raised again.
 
 Examples:
   tocsin cancel --type invoice_overdue --target INV-1 --reason "the invoice is paid"

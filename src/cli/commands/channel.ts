@@ -39,8 +39,9 @@ export function channelCommand(program: Command): void {
       .option('--file <FILE>', 'read the address from this file instead of standard input')
       .option('--disabled', 'configure the channel as disabled'),
     ALL_SETTINGS,
-    `Secrets come from standard input (or --file), as the address alone or as a JSON object with
-url, bearerToken and secret; or from ${URL_VARIABLE}, ${TOKEN_VARIABLE} and ${SECRET_VARIABLE}.
+    `Secrets come from standard input, from --file, or from the variables ${URL_VARIABLE}, ${TOKEN_VARIABLE} and
+${SECRET_VARIABLE}. Standard input and the file have the address alone, or a JSON object with url, bearerToken and
+secret.
 
 Examples:
   tocsin channel put --user 42 < address.txt

@@ -1,4 +1,4 @@
-// The options that choose deliveries, and one delivery by its id.
+// The options that choose deliveries, and the lookup of one delivery by its id.
 import type { Command } from 'commander';
 import { openDeliveryIndexReader } from '../../adapters/sqlite/delivery-index.ts';
 import { parseDuration } from '../../domain/core/durations.ts';

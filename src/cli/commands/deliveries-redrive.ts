@@ -46,7 +46,7 @@ export function redriveCommand(deliveries: Command): void {
       'with an ID: your reason, as --because; without: only deliveries with this code as their reason',
     )
       .option('--because <TEXT>', `your reason; recorded in the log (default "${NO_REASON}")`)
-      .option('--dry-run', 'only count, and name the first')
+      .option('--dry-run', 'only count the deliveries, and name the first of them')
       .option('--rate <N>', 'at most this many per second', wholeNumber, REDRIVES_PER_SECOND),
     ['store', 'worker', 'vault', 'vaultKeyFile'],
     'Examples:\n' +
@@ -63,7 +63,7 @@ const redrive: Work<Options> = (context, options) => {
   if ([status, channel, since, user, options.dryRun].every((each) => each === undefined)) {
     return redriveOne(context, id, options.because ?? options.reason ?? NO_REASON);
   }
-  throw usageError('id_and_filter', 'an ID stands beside a filter', 'Give one of the two.');
+  throw usageError('id_and_filter', 'an ID and a filter were given', 'Give an ID or a filter.');
 };
 
 async function redriveOne({ config, terminal }: Context, id: string, reason: string) {

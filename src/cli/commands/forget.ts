@@ -22,9 +22,10 @@ export function forgetCommand(program: Command): void {
   register(
     command,
     ['store', 'name', 'vault', 'vaultKeyFile'],
-    `Verdicts do not change: none depends on personal data. Events from before the vault existed are not sealed;
-the command lists them and exits with 1. It also exits with 1 while another program reads an earlier state of
-the vault's file: the file then still holds what was shredded. A repeat completes it.
+    `Verdicts do not change, because no verdict depends on personal data. Events from before the vault existed are not
+sealed; the command lists them and exits with 1. It also exits with 1 while another program reads an earlier
+state of the vault's file: the file then still holds the bytes of the shredded records. Run the command again to
+complete the deletion.
 
 Example:
   tocsin forget --user 42 --json`,

@@ -39,7 +39,7 @@ const SHOWN_PROBLEMS = 20;
 export function jobsCommand(program: Command): void {
   const jobs = program
     .command('jobs')
-    .description('due jobs: tasks and blocks that are inspected at a time');
+    .description('import, list and cancel due jobs of tasks and calendar blocks');
   register(
     jobs
       .command('import <PATH>')
@@ -52,7 +52,7 @@ export function jobsCommand(program: Command): void {
   register(
     jobs
       .command('list')
-      .description('list jobs from the log, those due next first')
+      .description('list jobs from the log, the next due job first')
       .option('--user <ID>', 'only jobs of this user')
       .option('--status <STATUS>', `only jobs with this status: ${STATUSES.join(', ')}`)
       .option('--limit <N>', `how many jobs at most (default ${DEFAULT_LIMIT})`),

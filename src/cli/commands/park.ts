@@ -87,7 +87,9 @@ const resolveWith =
     const call = { actor: CLI_ACTOR };
     if (mayBeControl && (await dropControlEvent(context, event, reason, call))) {
       terminal.print({ event, action });
-      terminal.say(`drop of ${event} is in the log; start again what has stopped at the event.`);
+      terminal.say(
+        `drop of ${event} is in the log; start the processes again that stopped at the event.`,
+      );
       return;
     }
     const row = parked ?? findParked(config.state, event);
@@ -107,7 +109,11 @@ const retry: Work<RetryOptions> = async (context, options) => {
     if (
       [options.code, options.type, options.all, options.dryRun].some((one) => one !== undefined)
     ) {
-      throw usageError('ambiguous_filter', 'an event and a filter were given', 'Give one of both.');
+      throw usageError(
+        'ambiguous_filter',
+        'an event and a filter were given',
+        'Give an event or a filter.',
+      );
     }
     await resolveWith('retry')(context, { ...options, event });
     return;
@@ -137,7 +143,7 @@ const retry: Work<RetryOptions> = async (context, options) => {
 function matching(file: string, { code, type, all }: RetryOptions) {
   if (code === undefined && type === undefined && all !== true) {
     const hint = 'Give an event, or --code, --type or --all.';
-    throw usageError('no_filter', 'nothing says which events', hint);
+    throw usageError('no_filter', 'neither an event nor a filter was given', hint);
   }
   using state = openReadModelReader(file);
   return state

@@ -41,7 +41,7 @@ Examples:
     setPolicy,
   );
   register(
-    withChangeOptions(policy, 'mute', 'emergency brake: suppress all requests until a time')
+    withChangeOptions(policy, 'mute', 'for emergencies: suppress all requests until a time')
       .option('--for <LENGTH>', 'duration from now, such as 2h')
       .option('--until <INSTANT>', 'end of the mute, RFC 3339 with an offset'),
     ['store', 'name'],
@@ -62,7 +62,7 @@ function withChangeOptions(policy: Command, name: string, description: string): 
     .description(description)
     .option(
       '--type <TYPE>',
-      'the trigger type; * means all types without a policy, in a mute all types',
+      'the trigger type; * means all types without a policy; in a mute, all types',
       ANY_TYPE,
     )
     .option('--reason <TEXT>', 'the reason, required; recorded in the log')

@@ -27,7 +27,7 @@ export function raiseCommand(program: Command): void {
     `A line has the fields of the contract trigger.raised, without trigger_id, dedupe_key and is_mock_time:
   {"user_id":42,"trigger_type":"important_urgent_task","source":"api_trigger","target_type":"task_pool",
    "target_id":7,"requested_at":"2026-04-30T10:17:42+08:00"}
-The trigger types are those of tocsin.config.ts or tocsin.config.mjs in this folder, else of the schedule product.
+The trigger types come from tocsin.config.ts or tocsin.config.mjs in this folder, else from the schedule product.
 
 Examples:
   tocsin raise --file triggers.ndjson

@@ -1,4 +1,4 @@
-// `tocsin deliveries muted|release`: lists the requests that a mute has suppressed, and lets one through.
+// `tocsin deliveries muted|release`: lists the requests that a mute has suppressed, and releases a request.
 import type { Command } from 'commander';
 import { openReadModelReader } from '../../adapters/sqlite/read-model.ts';
 import { isUuid } from '../../domain/core/ids.ts';
@@ -32,7 +32,7 @@ export function releaseCommands(deliveries: Command): void {
   register(
     deliveries
       .command('release <REQUEST>')
-      .description('let a request through that a mute has suppressed; recorded in the log')
+      .description('release a request that a mute has suppressed; recorded in the log')
       .option('--reason <TEXT>', 'the reason, required; recorded in the log')
       .option('--actor <NAME>', 'who decides; recorded in the log', CLI_ACTOR),
     ['store', 'state', 'name'],

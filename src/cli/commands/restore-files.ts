@@ -1,5 +1,5 @@
-// Puts the files of a backup in their places: first all are copied beside them and checked, then each is renamed. What was
-// there is kept beside it under another name.
+// Puts the files of a backup in their places. First all files are copied beside their places and checked, then each
+// is renamed. A replaced file is kept beside the new file under another name.
 import { existsSync } from 'node:fs';
 import { chmod, copyFile, mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';

@@ -1,4 +1,4 @@
-// Whether the parts of a deployment fit together after a restore, and what to do where they do not.
+// Checks whether the parts of a deployment fit together after a restore, and says what to do if they do not.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { openReadModelReader } from '../../adapters/sqlite/read-model.ts';
@@ -27,7 +27,7 @@ export async function fitOf(config: Config): Promise<readonly Check[]> {
       failed(
         'log',
         new TocsinError('refused', 'log_missing', `${store} does not exist`, {
-          hint: 'Restore the log: nothing can be made without it.',
+          hint: 'Restore the log: all other parts are made from it.',
         }),
       ),
     ];

@@ -1,4 +1,4 @@
-// `tocsin restore`: puts a backup in place, and says what fits and which way on is needed where something does not.
+// `tocsin restore`: puts a backup in place, and says which parts fit together and what to do for a part that does not fit.
 import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import { TocsinError } from '../../domain/core/errors.ts';
@@ -29,13 +29,14 @@ export function restoreCommand(program: Command): void {
       .description('put a backup in place, and say what fits and what needs a decision')
       .addOption(new Option('--only <PART...>', 'only these parts').choices(PARTS))
       .option('--check', 'only compare; replace nothing')
-      .option('--force', 'replace files that are newer than the backup, or of another log'),
+      .option('--force', 'replace files that are newer than the backup, or belong to another log'),
     ['store', ...NATS_SETTINGS, 'state', 'worker', 'vault', 'vaultKeyFile', 'name'],
-    `Stop every process of the deployment first. The command checks the hashes of the backup, compares the log with state
-file, indexes, vault and the output stream as they would be, and puts the files in place. Replaced files stay beside
-them, with the ending .before-TIME. Without --force it refuses to replace a file that is newer than the backup or of
-another log: what only that file holds would be lost. It exits with 1 if a part needs a decision afterwards, and says
-which. docs/backup.md has the order in which to restore an embedded store and a cluster.
+    `Stop every process of the deployment first. The command checks the hashes of the backup and puts the files in place.
+It compares the log with the state file, the indexes, the vault and the output stream. Replaced files stay beside the
+new files, with the ending .before-TIME. Without --force the command refuses to replace a file that is newer than the
+backup or belongs to another log, because the content of this file would be lost. It exits with 1 if a part needs a
+decision afterwards, and names the decision. docs/backup.md has the order in which to restore an embedded store and a
+cluster.
 
 Examples:
   tocsin restore /backup/tocsin-2026-07-01 --check
@@ -108,8 +109,8 @@ function assertReplaceable(objections: readonly Objection[]): void {
   const first = objections.find(({ code }) => code === 'target_foreign') ?? objections[0];
   if (first === undefined) return;
   const hint =
-    'Nothing was replaced. Check the paths. To give up what only these files hold, use --force: they stay beside the ' +
-    'restored ones.';
+    'Nothing was replaced. Check the paths. To replace these files anyway, use --force: they stay beside the ' +
+    'restored files.';
   const text = objections.map(({ text: each }) => each).join('; ');
   throw new TocsinError('refused', first.code, text, { hint });
 }

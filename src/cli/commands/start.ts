@@ -16,7 +16,7 @@ import { MODES, type StartOptions } from './start-options.ts';
 export function startCommand(program: Command): void {
   const command = program
     .command('start')
-    .description('run everything on this machine, in ./var, or one part of it beside others')
+    .description('run all parts on this machine, in ./var, or one part')
     .addOption(
       new Option(
         '--mode <MODE>',
@@ -25,9 +25,9 @@ export function startCommand(program: Command): void {
         .choices(MODES)
         .default('all'),
     )
-    .option('--standby', 'worker and projector: publish only when no other one does')
-    .option('--allow-remote', 'let the HTTP API listen where other machines reach it (--api)')
-    .option('--examples', 'raise the examples although --store or --nats names a server')
+    .option('--standby', 'worker and projector: publish only when no other projector publishes')
+    .option('--allow-remote', 'let other machines reach the HTTP API (--api)')
+    .option('--examples', 'raise the examples also if --store or --nats names a server')
     .option('--once', 'raise the examples, project, print the summary and exit');
   const settings = [
     'store',
@@ -53,14 +53,14 @@ export function startCommand(program: Command): void {
   register(
     command,
     [...settings, ...TASK_SETTINGS, ...worker, ...TELEMETRY_SETTINGS],
-    `On the first start it reads examples/tasks.ics (with its times moved to now) and raises
-examples/triggers.ndjson, and shows what becomes of both. It then follows the calendars in var/tasks, or
-those that --tasks names, and takes trigger lines on its standard input, until Ctrl-C. A second start
-goes on where the first stopped. With a --store or --nats server of yours it raises no examples, unless
---examples asks for them: they would notify the users of that log.
+    `The first start reads examples/tasks.ics, moves its times to now, raises examples/triggers.ndjson, and shows the
+notifications that follow. Until Ctrl-C it follows the calendars in var/tasks, or the calendars that --tasks
+names, and takes trigger lines on its standard input. A second start continues where the first start stopped.
+If --store or --nats names your own server, it raises no examples, because they would notify the users of
+that log. To raise them anyway, use --examples.
 
-The other modes start no servers: they use those of a running start, or those that --store and --nats
-name. Two workers on one machine need a --worker and a --state each.
+The other modes start no servers. They use the servers of a running start, or the servers that --store and
+--nats name. Two workers on one machine need a --worker and a --state each.
 
 Examples:
   tocsin start

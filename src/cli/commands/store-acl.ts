@@ -12,12 +12,12 @@ export function storeAclCommand(store: Command): void {
     store
       .command('acl')
       .description('show or limit who may append to the server’s streams and read its whole log')
-      .option('--only <ROLE>', 'a user or group: only it and $admins may append from now on')
+      .option('--only <ROLE>', 'a user or group: only this user or group and $admins may append')
       .option('--show', 'show what is allowed now (default)'),
     ['store'],
-    `By the default of EventStoreDB every user may append to every stream, Tocsin's too. --only writes the server's
-default ACL, so it counts for all streams that have no ACL of their own, those of other applications as well. It takes
-TLS and the credentials of a member of $admins. Subscriptions that are open stay open.
+    `By the default of EventStoreDB every user may append to every stream, also to Tocsin's. --only writes the server's
+default ACL, which counts for all streams without an ACL of their own, also for streams of other applications. The
+command needs TLS and the credentials of a member of $admins. Open subscriptions stay open.
 
 Example:
   TOCSIN_STORE='esdb://admin:…@db.internal:2113' tocsin store acl --only tocsin`,
@@ -54,6 +54,6 @@ function assertUsers(store: string): void {
   }
   const { settings, credentials } = parseConnectionString(store);
   if (!settings.tls || credentials === undefined) {
-    throw usageError('acl_needs_credentials', 'rights take TLS and credentials', hint);
+    throw usageError('acl_needs_credentials', 'rights need TLS and credentials', hint);
   }
 }

@@ -25,9 +25,9 @@ export function storeCopyCommand(store: Command): void {
     ['store', 'logLevel'],
     `Stream names, revisions, ids, types, data, metadata and the order stay the same. Positions change, because
 each log has its own. Stop all writers of the source first. Start the projection on the copy with a new
---state file: it folds the log again, finds the messages that NATS already has, and sends none twice.
-The copy gets one more event, which records that it is a copy: \`audit verify\` then knows the positions
-of messages that were sent before. Copy the whole log (or --prefix tocsin.), or nothing is recorded.
+--state file: it folds the log again, finds the messages that NATS already has, and sends no message twice.
+The copy gets one more event, which records that it is a copy. So \`audit verify\` knows the positions of
+messages that were sent before. The event is written only if you copy the whole log, or --prefix tocsin.
 
 You can kill the command and run it again: it compares the events that the target already has, and
 continues. It refuses a target that holds other events.

@@ -36,10 +36,7 @@ export function storeCommand(program: Command): void {
       'address to listen at; port 0 takes any free port',
       '127.0.0.1:2113',
     )
-    .option(
-      '--advertise <HOST:PORT>',
-      'address that clients are told; default: the one of --listen',
-    )
+    .option('--advertise <HOST:PORT>', 'address that clients get; default: the address of --listen')
     .option('--allow-remote', `listen for other machines; needs a token in ${STORE_TOKEN_VARIABLE}`)
     .addOption(
       new Option('--like <VERSION>', 'answer as this version of EventStoreDB, for tests').choices(
@@ -52,7 +49,7 @@ export function storeCommand(program: Command): void {
     command,
     ['store', 'logLevel', ...TELEMETRY_SETTINGS],
     `Other commands then use --store esdb://127.0.0.1:2113?tls=false. Programs with EventStoreDB's client can
-append, read and subscribe. The server is for one machine; for more, use an EventStoreDB cluster.
+append, read and subscribe. The server is for one machine; for several machines use an EventStoreDB cluster.
 
 Examples:
   tocsin store --store embedded:var/store.db

@@ -1,4 +1,4 @@
-// What the worker's list tells of its deliveries, for metrics.
+// What the worker's list says about its deliveries, for metrics.
 import { existsSync } from 'node:fs';
 import { openDeliveryIndexReader } from '../../adapters/sqlite/delivery-index.ts';
 import type { DeliveryFacts } from '../../adapters/telemetry/instruments.ts';

@@ -1,4 +1,5 @@
-// A server process of `tocsin start`: it is started again when it ends, and stopped with its parent.
+// A server process of `tocsin start`: it is started again when it ends, and is stopped together with `tocsin
+// start`.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { backoffMs, PROCESS_BACKOFF } from '../../domain/core/backoff.ts';
 import { isOver } from '../../domain/core/signals.ts';
@@ -36,7 +37,7 @@ export function keepRunning(first: Child, { name, launch, logger }: KeepOptions)
         return await launch(signal);
       } catch (error) {
         signal.throwIfAborted();
-        logger.error({ server: name, err: error }, 'a server of this start did not start again');
+        logger.error({ server: name, err: error }, 'a server could not be started again');
       }
     }
   };
@@ -44,7 +45,7 @@ export function keepRunning(first: Child, { name, launch, logger }: KeepOptions)
     for (;;) {
       await child.exited;
       if (isOver(signal)) return;
-      logger.warn({ server: name }, 'a server of this start ended; starting it again');
+      logger.warn({ server: name }, 'a server ended; starting it again');
       child = await restarted();
     }
   };

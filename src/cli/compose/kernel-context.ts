@@ -1,4 +1,4 @@
-// What the command line's commands execute with: the system's runtime, and the actor that the log records.
+// The context of the command line's commands: the system's runtime, and the actor that the log records.
 import type { EventStore } from '../../domain/ports/event-store.ts';
 import type { KernelContext } from '../../kernel/decider/decider.ts';
 import { systemRuntime } from '../../kernel/decider/runtime.ts';

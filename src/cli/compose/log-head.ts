@@ -1,5 +1,5 @@
-// Reads the head of the log now and then, beside the projector's subscription, so that a lag is seen also while that is
-// interrupted or the projector waits.
+// Reads the head of the log from time to time, independently of the projector's subscription. So a lag is also seen
+// while the subscription is interrupted or the projector waits.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { HeadFacts } from '../../adapters/telemetry/daemon-telemetry.ts';
 import { comparePositions, parsePosition, type Position } from '../../domain/core/positions.ts';

@@ -1,4 +1,4 @@
-// Follows the files of a certificate, so that a renewed one needs no restart.
+// Follows the files of a certificate, so that a renewed certificate needs no restart.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isOver } from '../../domain/core/signals.ts';
 import type { Logger } from '../../domain/ports/logger.ts';

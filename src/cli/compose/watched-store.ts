@@ -1,4 +1,4 @@
-// Tells whether the event store takes appends, for health: a store without room can still be read.
+// Checks for health whether the event store accepts appends: a store without room can still be read.
 import type { EventStore } from '../../domain/ports/event-store.ts';
 import type { ProcessReport } from '../../kernel/processes/due/process.ts';
 

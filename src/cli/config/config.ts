@@ -1,5 +1,5 @@
-// Puts the settings of one invocation together. An option wins over the environment, the environment over
-// the configuration file, and the file over a running `start` and the defaults. Secrets are never printed.
+// Combines the settings of one call. An option wins over the environment, the environment over the settings file,
+// and the settings file over a running `start` and the defaults. Secrets are never printed.
 import { dirname, join, resolve } from 'node:path';
 import type { AddressRules } from '../../domain/channel/address.ts';
 import { DEFAULT_FRONTEND_URL } from '../../domain/delivery/message.ts';

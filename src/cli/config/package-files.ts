@@ -1,4 +1,4 @@
-// Files of the package that are no code. A checkout has its code in src, the published package in dist.
+// Files of the package that contain no code. A checkout has its code in src, the published package in dist.
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { parseJson } from '../../domain/core/json.ts';

@@ -15,7 +15,7 @@ export const SETTINGS = {
   apiBurst: 'requests at once of each token of the API (default 40)',
   apiBody: 'the largest body of a request to the API, in bytes (default 32768)',
   worker: 'the worker’s folder: due work and the list of deliveries (default var/worker)',
-  channel: 'the channel of notifications whose raise and type name none (default feishu)',
+  channel: 'the channel if neither raise nor trigger type names a channel (default feishu)',
   frontend: 'prefix of the links in notifications: https://HOST[/PATH]',
   delivery: 'on, or off: record all deliveries and send nothing (default on)',
   retryProfile: 'human (tries within the hour) or seed (5, 10, 20, 30 minutes) (default human)',
@@ -27,7 +27,7 @@ export const SETTINGS = {
   vault: 'the vault with channel secrets and user keys (default var/vault.db)',
   vaultKeyFile: 'the vault’s keys; only the owner may read the file (default var/vault.key)',
   messageKeyFile:
-    'the key that signs requests to the worker; made if missing (default message.key beside the state file)',
+    'the key that signs messages to the worker; made if missing (default message.key beside the state file)',
   webhookPorts: 'ports of generic webhooks besides 443, such as 8443',
   privateWebhooks:
     'refuse or, for development, allow: webhooks at private addresses (default refuse)',
@@ -35,8 +35,8 @@ export const SETTINGS = {
   notary: 'the notary’s state file (default var/notary.db)',
   notaryKey: 'the notary’s key; only the owner may read the file (default var/notary.key)',
   heads: 'the file that gets the signed tree heads (default var/heads.ndjson)',
-  headsSubject: 'a NATS subject that gets them too',
-  headsWebhook: 'a URL that gets them too, by POST',
+  headsSubject: 'a NATS subject that also gets the tree heads',
+  headsWebhook: 'a URL that also gets the tree heads, by POST',
   headsEvery: 'seconds between two heads while the log grows (default 60)',
   logLevel: 'debug, info, warn or error',
   otlp: 'a collector that gets metrics and traces by OTLP, such as http://127.0.0.1:4318',

@@ -1,5 +1,5 @@
-// Keeps the heap of a command small. V8's defaults suit a process that has the machine to itself: 128 MB for
-// young objects, an old space that grows fourfold between collections, and the same again for each thread.
+// Keeps the heap of a command small. V8's defaults suit a process that is alone on its machine: 128 MB for young
+// objects, an old space that grows fourfold between collections, and the same again for each thread.
 import { setFlagsFromString } from 'node:v8';
 
 /** How far the old space grows beyond its live objects before a collection, in percent. */

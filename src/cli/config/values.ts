@@ -128,12 +128,12 @@ export function parseOtlp(
   const traceRatio = Number(ratio);
   if (!(traceRatio >= 0 && traceRatio <= 1) || ratio.trim() === '') {
     const hint = 'Use a number from 0 to 1, such as 0.05.';
-    throw usageError('invalid_trace_ratio', `"${ratio}" is no share of traces`, hint);
+    throw usageError('invalid_trace_ratio', `"${ratio}" is not a share of traces`, hint);
   }
   if (endpoint === undefined || endpoint === '') return undefined;
   if (!URL.canParse(endpoint) || !/^https?:$/.test(new URL(endpoint).protocol)) {
     const hint = 'Use http://HOST:PORT or https://HOST:PORT; /v1/traces and /v1/metrics are added.';
-    throw usageError('invalid_otlp', `"${endpoint}" is no address of a collector`, hint);
+    throw usageError('invalid_otlp', `"${endpoint}" is not the address of a collector`, hint);
   }
   return { endpoint, traceRatio };
 }

@@ -1,5 +1,5 @@
-// The events of `tocsin.access`: tokens of the HTTP API. They are in the log, so that all processes of a
-// kernel know the same tokens, and their creation and revocation stay known. Only a hash is stored.
+// The events of `tocsin.access`: tokens of the HTTP API. They are in the log, so that all processes of a kernel
+// know the same tokens, and an audit can see who created and revoked each token. Only a hash is stored.
 import { z } from 'zod';
 import { createCodec, type EventOf } from '../core/codec.ts';
 import { InstantCodec, textUpTo } from '../core/envelope.ts';

@@ -1,5 +1,5 @@
-// Reads and masks the address of a channel. Host and path decide its kind, not the user. The address of a
-// webhook is a secret: it allows anyone to send messages there.
+// Reads and masks the address of a channel. Host and path decide the kind of the channel, not the user. The address
+// of a webhook is a secret: everybody who knows it can send messages there.
 import { err, ok, type Result } from '../core/result.ts';
 import type { ChannelTarget } from '../ports/sender.ts';
 

@@ -1,4 +1,5 @@
-// Decides commands on a channel. Pure: time is an argument. No events: the channel is in this state already.
+// Decides commands on a channel. Pure: time is an argument. An empty list of events means that the channel is
+// already in the wanted state.
 import { match } from 'ts-pattern';
 import type { Instant } from '../core/instants.ts';
 import { err, ok, type Result } from '../core/result.ts';

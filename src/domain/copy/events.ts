@@ -1,5 +1,5 @@
-// The events of `tocsin.copied-1`, `tocsin.copied-2` …: this log is a copy. No verdict depends on them. They say
-// which positions the messages have that were sent before the copy.
+// The events of `tocsin.copied-1`, `tocsin.copied-2` …, which say that this log is a copy. No verdict depends on
+// them. They say which positions the messages have that were sent before the copy.
 import { z } from 'zod';
 import { createCodec, type EventOf } from '../core/codec.ts';
 import { PositionCodec } from '../core/envelope.ts';

@@ -1,6 +1,6 @@
-// Reads JSON text whose keys are written with escapes, around a bug of V8 (nodejs/node#63785): after
-// {"a":1,"\\":2}, JSON.parse reads the key "\n" of {"a":1,"\n":2} as a backslash. A value that is read
-// from the log must not depend on values that were read before it.
+// Reads JSON text whose keys are written with escapes. V8 has a bug here (nodejs/node#63785): after {"a":1,"\\":2},
+// JSON.parse reads the key "\n" of {"a":1,"\n":2} as a backslash. A value that is read from the log must not depend
+// on values that were read before it.
 
 export function hasEscapedKey(text: string): boolean {
   if (!text.includes('\\')) return false;

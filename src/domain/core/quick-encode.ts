@@ -1,5 +1,5 @@
-// Encodes values as their zod schema would, at a fraction of the cost: the way is planned once per schema. A value that
-// the plan does not cover is left to the schema, and nothing is checked here: the codec reads the result back.
+// Encodes values as their zod schema would, at a fraction of the cost: a plan is made once per schema. The schema
+// encodes a value that the plan does not cover. Nothing is checked here, because the codec reads the result back.
 import { z } from 'zod';
 import { InstantCodec } from './envelope.ts';
 import { formatInstant, MAX_INSTANT } from './instants.ts';

@@ -1,4 +1,4 @@
-// An event before and after the log has it. Every adapter of the event store port uses these types.
+// An event before and after it is in the log. Every adapter of the event store port uses these types.
 import type { Json, JsonObject } from './json.ts';
 import type { Position } from './positions.ts';
 

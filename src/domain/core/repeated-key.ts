@@ -1,5 +1,5 @@
-// Finds a key that an object of a JSON text has twice. Parsers keep one of the two values, and not all keep the
-// same: a text from outside that says two things is refused.
+// Finds a key that an object of a JSON text has twice. Parsers keep one of the two values, but not all parsers keep
+// the same value. So a text from outside with two values for one key is refused.
 import { endOfString, isKey } from './escaped-keys.ts';
 import { parseJson } from './json.ts';
 

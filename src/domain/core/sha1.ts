@@ -1,5 +1,5 @@
-// SHA-1 for name-based UUIDs: the domain may not import Node's, and the `uuid` package's way to it takes longer than the
-// hash of so few bytes.
+// SHA-1 for name-based UUIDs. The domain may not import Node's SHA-1, and the `uuid` package needs more time for
+// its call than for the hash of so few bytes.
 
 const words = new Int32Array(80);
 const BLOCK = 64;

@@ -1,4 +1,4 @@
-// Abort signals: whether they are raised, and promises that are raced with them.
+// Abort signals: whether they are raised, and promises that end early when a signal is raised.
 
 /** True once the signal is aborted. A function: the compiler assumes that a property keeps its value. */
 export function isOver(signal: AbortSignal): boolean {

@@ -1,4 +1,5 @@
-// Wakes whoever waits for a change. Wait in a loop that checks its condition: one wake can be too many.
+// Wakes every waiter after a change. Wait in a loop that checks its condition, because a waiter can be woken
+// without a change.
 
 export type WakeSignal = {
   /** Wakes everyone who waits; with nobody waiting, the next wait returns at once. */

@@ -1,5 +1,5 @@
-// The claim of an idempotency key: one event in a stream of its own, appended with `no_stream`, so that
-// of two callers with one key exactly one raises.
+// The claim of an idempotency key: one event in a stream of its own, appended with `no_stream`. So of two callers
+// with one key exactly one raises a trigger.
 import { z } from 'zod';
 import { createCodec, type EventOf } from '../core/codec.ts';
 import { textUpTo } from '../core/envelope.ts';

@@ -1,5 +1,5 @@
-// The sentences that the embedder gives for notifications, and the rules for a summary: its links are cut out, or it
-// counts as blank, and every summary is cut to its length before it enters a text.
+// The sentences that the embedder gives for notifications, and the rules for a summary. Links in a summary are
+// removed, or the summary counts as blank. Every summary is cut to its length before it enters a text.
 import { cutCodePoints } from '../core/text.ts';
 import { linksIn, withoutLinks } from './links.ts';
 

@@ -1,4 +1,4 @@
-// What a window of notifications is kept for. Without imports, because adapters load it.
+// What a window of notifications belongs to: a user or a target. Without imports, because adapters load this file.
 
 /** One window for a user and trigger type, or one for each of its targets. */
 export const PER = ['user', 'target'] as const;

@@ -1,5 +1,4 @@
-// The port to the log. Adapters live in src/adapters/eventstore; all of them pass
-// test/contracts/event-store.suite.ts.
+// The port to the log. Its adapters are in src/adapters/eventstore, and pass src/facade/contracts/event-store.ts.
 import type { Position } from '../core/positions.ts';
 import type { EventToAppend, RecordedEvent } from '../core/recorded-event.ts';
 

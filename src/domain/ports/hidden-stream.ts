@@ -1,5 +1,5 @@
-// Metadata of a stream that let its events vanish. A server hides such events from reads of the stream at once, keeps
-// counting their revisions, and removes them from the log at the next scavenge.
+// Metadata of a stream that hide its events. A server hides such events from reads of the stream at once, keeps
+// counting their revisions, and removes the events from the log at the next scavenge.
 import { TocsinError } from '../core/errors.ts';
 import { isJsonObject, type Json } from '../core/json.ts';
 import { isUnreadable } from '../core/recorded-event.ts';

@@ -1,6 +1,6 @@
-// Every instrument of Tocsin, in one table: the code can use no other name, and docs/metrics.md lists these.
-// Names follow OpenTelemetry's conventions. Prometheus gets the same names with underscores, with the unit behind
-// them, and with `_total` behind counters.
+// Every instrument of Tocsin, in one table: the code can use no other name, and docs/metrics.md lists these
+// instruments. Names follow OpenTelemetry's conventions. Prometheus gets the same names with underscores, with the
+// unit at the end, and with `_total` at the end of counters.
 
 /**
  * `counter` only rises while the process lives, `gauge` is read when it is collected, `level` is the sum of what came and

@@ -1,4 +1,5 @@
-// The port to metrics and traces. Parts report what they do; an adapter hands it to OpenTelemetry, or nobody listens.
+// The port to metrics and traces. Parts report what they do; an adapter gives the reports to OpenTelemetry. Without
+// an adapter the reports are dropped.
 import { isJsonObject, type Json } from '../core/json.ts';
 import { isUnreadable, type Unreadable } from '../core/recorded-event.ts';
 import type { CounterName, GaugeName, HistogramName, SpanName } from './instruments.ts';

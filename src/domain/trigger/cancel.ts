@@ -1,5 +1,5 @@
-// Cancels a trigger whose reason has gone, such as an invoice that was paid: nothing more of it is delivered, and its
-// scope is free for another raise.
+// Cancels a trigger whose reason has gone, such as an invoice that was paid. Its notifications that are not
+// delivered yet are not sent, and a trigger with the same scope can be raised again.
 import { z } from 'zod';
 import { textUpTo } from '../core/envelope.ts';
 import { IdSchema, type UserId } from '../core/identity.ts';

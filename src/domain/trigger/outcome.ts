@@ -1,5 +1,5 @@
-// What an offer's events are made of, besides the offer: channel, lifetime, link and texts, from the most specific
-// part that names them.
+// The parts of an offer's events that do not come from the offer: channel, lifetime, link and texts. The most
+// specific setting that names a part wins.
 import { parseDuration } from '../core/durations.ts';
 import { TocsinError } from '../core/errors.ts';
 import { rejection } from '../core/input.ts';

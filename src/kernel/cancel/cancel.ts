@@ -1,6 +1,6 @@
-// Cancels triggers whose reason has gone. The trigger's event decides: a delivery whose attempt is under way finds it before
-// its next attempt. Deliveries that wait, or that no worker has accepted yet, are ended here, at once: so a notification that
-// is requested afterwards finds the window released.
+// Cancels triggers whose reason has gone. The event of the trigger decides: a delivery with an attempt under way
+// reads it before its next attempt. Deliveries that wait, or that no worker has accepted yet, are ended here at
+// once, so that the next request finds the window released.
 import { messageId, parseOccurrenceId } from '../../domain/core/ids.ts';
 import { rejection } from '../../domain/core/input.ts';
 import { valueOf } from '../../domain/core/result.ts';

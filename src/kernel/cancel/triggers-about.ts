@@ -1,5 +1,5 @@
-// Finds the triggers of a type about a target: reads the log backwards, the newest trigger first. No index has them,
-// because the windows of a scope and scope keys of the host give a target many streams.
+// Finds the triggers of a type about a target: reads the log backwards, the newest trigger first. There is no index
+// for them, because one target can have triggers in many streams.
 import { categoryPrefix, userShare } from '../../domain/core/ids.ts';
 import type { CancelRequest } from '../../domain/trigger/cancel.ts';
 import { MAX_EXPIRES_IN_MS, type TriggerDefinition } from '../../domain/trigger/definitions.ts';

@@ -1,5 +1,5 @@
-// Sets the policies that trigger definitions name. The log decides: a type that has had a policy keeps what
-// operators set, so a definition counts once, when a kernel opens a log without a policy for its type.
+// Sets the policies that trigger definitions name. A definition counts only once: when a kernel opens a log without
+// a policy for its type. A type that has had a policy keeps the policy that operators have set.
 import type { ControlState } from '../../domain/control/state.ts';
 import type { TriggerDefinition } from '../../domain/trigger/definitions.ts';
 import type { KernelContext } from '../decider/decider.ts';

@@ -1,4 +1,4 @@
-// The control stream as a kernel has read it: a later call reads only the events that came since. A long-lived log has
+// The control stream as a kernel has read it: a later call reads only the newer events. A long-lived log has
 // thousands of changes of policies, and reading all of them takes longer than the change.
 import { controlCodec } from '../../domain/control/events.ts';
 import { evolveControl, type ControlState } from '../../domain/control/state.ts';

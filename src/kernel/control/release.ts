@@ -1,4 +1,5 @@
-// Releases a request that a mute has suppressed: an event of the control stream, by which the projection decides it again.
+// Releases a request that a mute has suppressed: appends an event to the control stream. At this event the
+// projection decides the request again.
 import type { ControlEvent } from '../../domain/control/events.ts';
 import {
   decideRelease,

@@ -1,5 +1,5 @@
-// Appends to the target in the source's order, with several appends in flight. The positions in the answers
-// must ascend: verdicts depend on the order of the log, so a copy in another order would be another history.
+// Appends to the target in the source's order, with several appends in flight. The positions in the answers must
+// ascend: verdicts depend on the order of the log, so a copy in another order would give other verdicts.
 import type { EventToAppend } from '../../domain/core/recorded-event.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { comparePositions, START_POSITION, type Position } from '../../domain/core/positions.ts';

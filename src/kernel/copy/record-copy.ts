@@ -1,4 +1,5 @@
-// Records in the target that it is a copy: `audit verify` then knows the positions of messages that were sent before.
+// Records in the target that it is a copy, so that `audit verify` knows the positions of messages that were sent
+// before.
 import { eventId, isCopiedStream, copiedStream, uuidOf } from '../../domain/core/ids.ts';
 import { comparePositions, formatPosition, type Position } from '../../domain/core/positions.ts';
 import type { RecordedEvent } from '../../domain/core/recorded-event.ts';

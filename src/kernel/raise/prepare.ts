@@ -1,4 +1,4 @@
-// Prepares a raise: everything about a request that is known before its stream is loaded, with the evaluation.
+// Prepares a raise: computes everything that does not depend on the trigger's stream, such as scope and evaluation.
 import { TocsinError } from '../../domain/core/errors.ts';
 import { rejectionWith } from '../../domain/core/input.ts';
 import { err, ok, type Result } from '../../domain/core/result.ts';

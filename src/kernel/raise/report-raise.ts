@@ -1,4 +1,4 @@
-// Reports a raise: its outcome, its time, and its step in the trace of the caller, which continues in the events.
+// Reports a raise: its outcome, its time, and its step in the trace of the caller. The events carry this trace on.
 import { noTelemetry, type Telemetry } from '../../domain/ports/telemetry.ts';
 import type { Call } from '../decider/decider.ts';
 import type { RaiseResult } from './raise-result.ts';

@@ -1,5 +1,5 @@
-// Forgets a user: shreds the user's key and the secrets of the user's channels, then reads the log to count
-// what is still readable. Events written before there was a vault stay readable and are listed.
+// Forgets a user: shreds the user's key and the secrets of the user's channels, then reads the log to count the
+// events that are still readable. Events written before there was a vault stay readable and are listed.
 import { categoryPrefix, userShare, type StreamCategory } from '../../domain/core/ids.ts';
 import type { UserId } from '../../domain/core/identity.ts';
 import { isJsonObject } from '../../domain/core/json.ts';

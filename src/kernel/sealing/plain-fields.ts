@@ -1,5 +1,5 @@
-// Personal text outside of the personal part: masks, names and reasons that a person wrote. It is sealed with the
-// personal part, and a placeholder takes its place, because the fields are required.
+// Personal text outside of the personal part: masks, names, and reasons that a person wrote. This text is sealed
+// with the personal part, and a placeholder takes its place, because the fields are required.
 import type { Json, JsonObject } from '../../domain/core/json.ts';
 
 /** What a reader without the user's key gets. */

@@ -1,4 +1,4 @@
-// Classifies each event of the log: what the fold has to do with it.
+// Classifies each event of the log by what the fold does with it.
 import { controlCodec, type ControlEventData } from '../../domain/control/events.ts';
 import {
   controlUnreadable,

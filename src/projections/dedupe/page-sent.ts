@@ -1,4 +1,5 @@
-// The sent notifications while a page is folded: those from before it, and what the page adds and changes.
+// The sent notifications while a page is folded: the notifications from before the page, and the notifications that
+// the page adds and changes.
 import type { SentNotification } from '../read-model.ts';
 import type { SentById } from './sent.ts';
 

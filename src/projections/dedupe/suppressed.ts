@@ -1,5 +1,5 @@
-// Counts the requests that were suppressed since the last notification of the same user and type, or of the same target:
-// the next notification tells the reader of them.
+// Counts the requests that were suppressed since the last notification of the same user and type, or of the same
+// target. The message of the next notification has this count.
 import type { Instant } from '../../domain/core/instants.ts';
 import {
   comparePositions,

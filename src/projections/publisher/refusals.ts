@@ -1,4 +1,4 @@
-// Refusals: the projector stops where going on could lose, double or misattribute notifications. Each
+// Refusals: the projector stops where it could lose or double notifications, or assign them to the wrong log. Each
 // message says what was found; each hint says what an operator can do.
 import { TocsinError } from '../../domain/core/errors.ts';
 

@@ -1,5 +1,5 @@
-// Reads again what the subscription has delivered, while the projector is idle. A skipped event that no later event of
-// its stream follows is found in no other way.
+// Reads again what the subscription has delivered, while the projector is idle. This is the only way to find a
+// skipped event that no later event of its stream follows.
 import { comparePositions, type Position } from '../../domain/core/positions.ts';
 import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
 import type { EventStore } from '../../domain/ports/event-store.ts';

@@ -1,5 +1,5 @@
-// Events of the log that an epoch has not read. Whether they can still be put in depends on what the epoch has committed
-// when it ends.
+// Events of the log that an epoch has not read. Whether the next epoch can still process them in order depends on
+// what this epoch has committed.
 import { comparePositions, type Position } from '../../domain/core/positions.ts';
 import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
 import type { TocsinError } from '../../domain/core/errors.ts';

@@ -1,5 +1,5 @@
-// Checks appends and encodes their events. The limits are the strictest of EventStoreDB's versions with default
-// settings, so that a log can move between stores.
+// Checks appends and encodes their events. The limits are the strictest limits of EventStoreDB's versions with
+// default settings, so that a log can move between stores.
 import { isUuid } from '../../../domain/core/ids.ts';
 import type { EventToAppend } from '../../../domain/core/recorded-event.ts';
 import {

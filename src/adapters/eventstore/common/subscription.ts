@@ -1,4 +1,5 @@
-// A catch-up subscription on a log that is read in pages: history and live events alike, so no event can get lost.
+// A catch-up subscription on a log that is read in pages. It reads history and live events in the same way, so no
+// event can get lost.
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { backoffMs, type Backoff } from '../../../domain/core/backoff.ts';
 import { TocsinError } from '../../../domain/core/errors.ts';

@@ -1,5 +1,5 @@
-// Encodes an append as `BatchAppendReq` messages, each straight into one buffer: the generated classes would
-// cost more than the rest of a raise.
+// Encodes an append as `BatchAppendReq` messages, each directly into one buffer. The generated classes would cost
+// more than all other work of a raise.
 import type { AppendRequest, EncodedEvent } from '../common/append-request.ts';
 import { NO_STREAM } from '../common/revisions.ts';
 import {

@@ -1,4 +1,4 @@
-// Makes an answer to an append into a result that its caller can act on, by reading the stream on the leader.
+// Turns an answer to an append into a result that its caller can act on, by reading the stream on the leader.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
 import type { AppendResult } from '../../../domain/ports/event-store.ts';

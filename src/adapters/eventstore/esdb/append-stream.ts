@@ -1,6 +1,7 @@
-// One long-lived stream of appends on a link. The official client has the same, but keeps the promises of all its
-// instances in one place: an error of one rejects those of all, and an answer that comes after it throws inside a
-// stream callback and ends the process. Here every stream has its own pending appends, and late answers are ignored.
+// One long-lived stream of appends on a link. The official client also has one, but keeps the promises of all its
+// instances in one place: an error of one instance rejects the promises of all, and a later answer throws inside a
+// stream callback and ends the process. Here every stream has its own pending appends, and late answers are
+// ignored.
 import type { AppendResult } from '../../../domain/ports/event-store.ts';
 import type { AppendRequest } from '../common/append-request.ts';
 import { answerOf, readReply, type AppendAnswer } from './append-answers.ts';

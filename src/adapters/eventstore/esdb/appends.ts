@@ -1,6 +1,6 @@
-// Appends that survive the loss of a node: an attempt has a part of the deadline, and the same append is sent again,
-// on the link of then, until the deadline. Event ids and an exact expected revision make a repeat harmless: the
-// server answers it as it answered the first.
+// Appends that survive the loss of a node. Each attempt has a part of the deadline, and the same append is sent
+// again until the deadline, on the current link. Event ids and an exact expected revision make a repeat harmless:
+// the server gives the answer of the first append again.
 import { randomUUID } from 'node:crypto';
 import { unlessAborted } from '../../../domain/core/signals.ts';
 import type { AppendResult } from '../../../domain/ports/event-store.ts';

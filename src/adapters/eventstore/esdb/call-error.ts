@@ -1,4 +1,4 @@
-// The error of a call: the status that the server ended it with, or why there is none.
+// The error of a call: the status with which the server ended the call, or the reason why there is no status.
 
 /** gRPC status codes that the adapter reads or gives. */
 export const STATUS = {

@@ -1,5 +1,5 @@
 // Chooses a node from what the members of a cluster say about each other. A leader that was cut off still names
-// itself: the majority of those that answer decides.
+// itself, so the majority of the answers decides.
 import { endpointName, isSameEndpoint, type Endpoint } from './endpoint.ts';
 import type { NodePreference } from './connection-string.ts';
 

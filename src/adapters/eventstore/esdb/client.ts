@@ -1,5 +1,5 @@
-// What Tocsin uses of an official client: the definitions of the protocol's services. Two clients have them, with the same
-// protocol; the second one is loaded only when the connection string asks for it.
+// What Tocsin uses of an official client: the definitions of the protocol's services. Two clients have these
+// definitions, with the same protocol; the second client is loaded only when the connection string names it.
 import { createRequire } from 'node:module';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import { keepProtoPrivate } from '../wire/private-proto.ts';

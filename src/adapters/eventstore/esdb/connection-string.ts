@@ -1,5 +1,5 @@
-// Connection strings, read by us: the client's own parser prints the whole string, password and all,
-// when it meets a key that it does not know, and keeps it in its errors.
+// Parses connection strings. The client's own parser is not used: if it meets a key that it does not know, it
+// prints the whole string with the password, and keeps it in its errors.
 import { z } from 'zod';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import { CLIENTS } from './client.ts';

@@ -1,7 +1,7 @@
-// The links of a store to the nodes of its cluster: one to the leader, for everything that decides, and one to the
-// node that `nodePreference` wants, for reads of the log. While links to a cluster exist, its members are asked every
-// few seconds, and a link to a node that is no longer the right one is closed. A single host tells the other members; it
-// is used alone where their addresses cannot be reached from here.
+// The links of a store to the nodes of its cluster: one link to the leader, for everything that decides, and one
+// link to the node that `nodePreference` wants, for reads of the log. While links to a cluster exist, its members
+// are asked every few seconds, and a link to a node that is no longer the right node is closed. A single host names
+// the other members. If their addresses cannot be reached from here, the host is used alone.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../../../domain/ports/logger.ts';
 import { storeClosed } from '../common/reading.ts';

@@ -1,4 +1,4 @@
-// One round of questions to all nodes that are known: what do you know about the members of your cluster?
+// One round of questions to all known nodes: which members of your cluster do you know, and in which state?
 import { leaderIn, membersOf, type Member, type View } from './choose-node.ts';
 import { endpointName, type Endpoint } from './endpoint.ts';
 

@@ -1,5 +1,5 @@
-// Notices a follower that is only behind: it is alive and says so, and what it delivers is late. Gossip of 23.10 and 24.6
-// has no positions, so the ends of both logs are compared.
+// Notices a follower that is only behind: it answers, but delivers events late. Gossip of 23.10 and 24.6 has no
+// positions, so the ends of both logs are compared.
 import { comparePositions, type Position } from '../../../domain/core/positions.ts';
 import { endpointName } from './endpoint.ts';
 import type { Link } from './link.ts';

@@ -1,4 +1,4 @@
-// Decodes the server's answers to reads: the generated classes would cost several times as much for each
+// Decodes the server's answers to reads, because the generated classes would cost several times as much for each
 // event. Data and metadata that are not JSON become `unreadable`.
 import { isUtf8 } from 'node:buffer';
 import { type Json, parseJsonText } from '../../../domain/core/json.ts';

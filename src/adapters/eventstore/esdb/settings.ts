@@ -1,4 +1,4 @@
-// From the adapter's options to the arguments of a connection.
+// Converts the adapter's options to the arguments of a connection.
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { isLoopback } from '../../http/server/address.ts';

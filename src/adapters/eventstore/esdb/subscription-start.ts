@@ -1,6 +1,7 @@
-// Where a subscription starts, and the proof that its start skips nothing. Version 23.10 first reads one event at or
-// after the start and goes on after it: where the start is no visible event (a checkpoint, a scavenged event), that
-// event is skipped. Versions 23.10 and 24.6 accept a start beyond the end of a log that was restored.
+// Where a subscription starts, and the proof that its start skips nothing. Version 23.10 first reads one event at
+// or after the start and continues after this event. If the start is no visible event (a checkpoint, a scavenged
+// event), it skips the event that it has read. Versions 23.10 and 24.6 accept a start beyond the end of a log that
+// was restored.
 import { comparePositions, formatPosition, type Position } from '../../../domain/core/positions.ts';
 import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
 import { TocsinError } from '../../../domain/core/errors.ts';

@@ -1,6 +1,6 @@
-// Gives the generated classes of an official client a global object of their own. Those of `@eventstore/db-client` and of
-// `@kurrent/kurrentdb-client` look each other up in the same `proto.event_store.client`, where the classes of the one would
-// replace those of the other, and the host's appends would fail.
+// Gives the generated classes of an official client their own global object. The classes of `@eventstore/db-client`
+// and of `@kurrent/kurrentdb-client` use the same global object `proto.event_store.client`. There the classes of
+// one client would replace the classes of the other, and the host's appends would fail.
 import { readdirSync, readFileSync } from 'node:fs';
 import Module, { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';

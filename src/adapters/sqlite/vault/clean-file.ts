@@ -1,5 +1,6 @@
-// Removes the copies of deleted records from a vault's files. A copy can be in the journal, and in the unused part
-// of a page from which SQLite moved a record before the record was deleted: `secure_delete` does not reach both.
+// Removes the copies of deleted records from a vault's files. A copy can be in the journal. It can also be in the
+// unused part of a page, if SQLite moved the record before the record was deleted. `secure_delete` does not reach
+// both.
 import type { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TocsinError } from '../../../domain/core/errors.ts';

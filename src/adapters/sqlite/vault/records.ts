@@ -1,4 +1,5 @@
-// The names in a vault's file, and the keys of its records: readable without a key, for checks of a restored file.
+// The names in a vault's file, and the ids of the keys that encrypt its records. They can be read without a key,
+// for checks of a restored file.
 import { openSqliteReadOnly } from '../open.ts';
 import { isOwn, VAULT_FORMAT } from './sqlite-vault.ts';
 
