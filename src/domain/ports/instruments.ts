@@ -49,10 +49,12 @@ export const PROJECTOR_INSTRUMENTS = {
   'tocsin.events': counter('Events of the log that are committed'),
   'tocsin.unknown.events': counter('Events of types that this version does not know'),
   'tocsin.triggers.published': counter('Triggers of the log that were published'),
-  'tocsin.notifications.published': counter('Notification requests that were let through'),
+  'tocsin.notifications.published': counter('Notification requests that were published'),
   'tocsin.notifications.suppressed': counter('Notification requests that were suppressed'),
   // Not a counter: an operator's decision takes a parked request out of it again.
-  'tocsin.notifications.withheld': gauge('Notification requests not let through', ['reason']),
+  'tocsin.notifications.withheld': gauge('Notification requests that were not published', [
+    'reason',
+  ]),
   'tocsin.parked': gauge('Events that wait for an operator: see `tocsin park list`'),
   'tocsin.epochs': counter('Epochs of this process; each failure begins a new one'),
   'tocsin.foreign.messages': counter('Messages of others that were met in the output stream'),
