@@ -1,6 +1,7 @@
-// Control events that cannot be read. Such an event could change verdicts, so every reader of the control stream stops at
-// it, until an operator drops it: a `ParkResolved` that follows it in the stream. From then on every reader skips it. No
-// verdict was decided after the event before it was dropped, so live and in replay the verdicts are the same.
+// Control events that cannot be read. Such an event could change verdicts, so every reader of the control stream
+// stops at it until an operator drops it. To drop it, an operator appends a `ParkResolved` later in the stream;
+// from then on every reader skips the event. No verdict was decided between the event and its drop, so a replay
+// gives the same verdicts.
 import type { DecodeFault } from '../core/codec.ts';
 import { TocsinError } from '../core/errors.ts';
 import type { RecordedEvent } from '../core/recorded-event.ts';

@@ -1,4 +1,4 @@
-// The channels of a kernel: tracked like its other calls; every call is refused without a vault.
+// The channels of a kernel. Closing the kernel waits for their calls too. Without a vault every call is refused.
 import { randomBytes } from 'node:crypto';
 import { TocsinError } from '../../domain/core/errors.ts';
 import type { Texts } from '../../domain/notification/texts.ts';

@@ -1,4 +1,4 @@
-// The calls on previews: whose preview a call is about, and its results.
+// The calls on previews: the user whose preview a call is about, and the results of the calls.
 import { parseOccurrenceId } from '../../domain/core/ids.ts';
 import { IdSchema } from '../../domain/core/identity.ts';
 import type { PreviewCaller } from '../../domain/preview/end.ts';

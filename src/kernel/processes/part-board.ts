@@ -1,4 +1,4 @@
-// What each part of a daemon does: the board that health and metrics read.
+// The state of each part of a daemon. Health and metrics read it.
 import type { Logger } from '../../domain/ports/logger.ts';
 import type { ProcessReport } from './due/process.ts';
 

@@ -1,5 +1,5 @@
-// The state from before a page that the fold needs: sent notifications whose windows can matter, and the
-// parked events that operators retry. Both are looked up once for all events of the page.
+// The state from before a page that the fold needs: sent notifications whose windows can matter, and parked events
+// that operators retry. Both are looked up once for all events of the page.
 import type { Instant } from '../../domain/core/instants.ts';
 import { evolvePolicies, policyFor, type PoliciesInForce } from '../../domain/policy/in-force.ts';
 import type { Policy } from '../../domain/policy/policy.ts';

@@ -1,5 +1,5 @@
-// What a projector is built from. Time and waiting are parameters too, so that tests run the whole projector
-// on a virtual clock.
+// The parts of a projector. Time and waiting are also parameters, so that tests run the whole projector on a
+// virtual clock.
 import type { ControlEvent } from '../../domain/control/events.ts';
 import type { ControlState } from '../../domain/control/state.ts';
 import type { Instant } from '../../domain/core/instants.ts';

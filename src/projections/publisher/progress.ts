@@ -1,4 +1,4 @@
-// What a projector has done and what it waits for: the facts behind its status.
+// What a projector has done and what it waits for. Its status is made from these facts.
 import type { Instant } from '../../domain/core/instants.ts';
 import { formatPosition, type Position } from '../../domain/core/positions.ts';
 import type { FoldedPage } from '../dedupe/page.ts';

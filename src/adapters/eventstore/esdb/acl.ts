@@ -1,4 +1,5 @@
-// Who may do what, as the server keeps it: the default ACL in `$settings`, and the ACL of `$all` in its metadata.
+// Who may append and read, as the server stores it: the default ACL in `$settings`, and the ACL of `$all` in its
+// metadata.
 import { isJsonObject, type JsonObject } from '../../../domain/core/json.ts';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import { isUnreadable, type RecordedEvent } from '../../../domain/core/recorded-event.ts';

@@ -1,4 +1,4 @@
-// What the error of a failed dial means, by the codes of Node and OpenSSL, and what to do.
+// The meaning of a failed dial, by the codes of Node and OpenSSL, and what to do.
 
 type DialFault = { readonly code: string; readonly why: string; readonly hint: string };
 

@@ -1,5 +1,5 @@
-// Opens the HTTP/2 connection to a node: TCP, TLS and the settings of both sides, or an error that says which
-// host and why. Until then the socket can be ended at any moment.
+// Opens the HTTP/2 connection to a node: TCP, TLS and the settings of both sides, or an error that names the host
+// and the cause. Until then the socket can be ended at any moment.
 import { readFile } from 'node:fs/promises';
 import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';

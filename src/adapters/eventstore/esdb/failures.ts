@@ -1,4 +1,4 @@
-// What an error of a call or of a dial means. The server names the kind of an error in the trailer `exception`.
+// The meaning of an error of a call or of a dial. The server names the kind of an error in the trailer `exception`.
 import { TocsinError } from '../../../domain/core/errors.ts';
 import { CallError, STATUS } from './call-error.ts';
 import { dialFault } from './dial-faults.ts';
