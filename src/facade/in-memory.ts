@@ -86,6 +86,7 @@ export async function inMemoryTocsin(options: InMemoryOptions): Promise<InMemory
     runtime,
     findChannel: channelFinder({ channels: recordingChannels(names, sent, options) }),
     limiter: channelLimiter({ slots: 64 }),
+    lookups: channelLimiter({ slots: 64 }),
     wordingOf: wordingOf({ texts, triggers, frontendUrl }),
     leaseMs: 20_000,
     enabled: true,

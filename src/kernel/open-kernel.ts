@@ -8,7 +8,7 @@ import { noTelemetry, type Telemetry } from '../domain/ports/telemetry.ts';
 import type { ApplyPreview } from '../domain/ports/apply-preview.ts';
 import type { Evaluator, LaterEvaluator } from '../domain/ports/evaluator.ts';
 import type { EventStore } from '../domain/ports/event-store.ts';
-import { textsOf, type Texts } from '../domain/notification/texts.ts';
+import { checkedTexts, textsOf, type Texts } from '../domain/notification/texts.ts';
 import type { RaiseInput, Rejection } from '../domain/trigger/commands.ts';
 import type { TriggerDefinition } from '../domain/trigger/definitions.ts';
 import { occurrenceOf, type Occurrence } from '../domain/trigger/state.ts';
@@ -90,7 +90,9 @@ export interface Kernel extends AsyncDisposable {
   readonly storeId: string;
   /**
    * Raises a trigger, once per scope while it is active and once per idempotency key for ever.
-   * @throws TocsinError for outages (`unavailable`) and for an evaluator that throws (`usage`)
+   * @throws TocsinError for outages (`unavailable`), and for code of yours that is wrong (`usage`), which writes nothing:
+   * `evaluator_failed` (it threw), `evaluator_result` (it returned no evaluation, or a promise), `invalid_evaluation` (its
+   * `expiresIn`), `payload_schema_failed`, `host_timeout` (a schema that waits for too long), `invalid_link`
    */
   raise(input: RaiseInput, call?: Call): Promise<RaiseResult>;
   /** The same, with the payload typed by the definition, which must be one of the kernel's. */
@@ -225,6 +227,7 @@ function contextOf(options: KernelOptions): RaiseContext {
       hint: 'Use 1 to 32 characters of a-z 0-9 and -.',
     });
   }
+  if (texts !== undefined) checkedTexts(texts, 'the texts of the kernel');
   return {
     store,
     kernel: name,

@@ -104,6 +104,6 @@ onBothStores((make) => {
       texts: scheduleTexts.en,
       summary: { text: '', linksRemoved: 0 },
     } as const;
-    expect(decideEvaluated(state, command, { recordedAt: 0 })).toEqual([]);
+    expect(decideEvaluated(state, command, { recordedAt: 0 })).toEqual({ ok: true, value: [] });
   });
 });

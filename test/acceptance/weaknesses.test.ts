@@ -225,7 +225,8 @@ test('W26: the events of a decision have different ids', async () => {
         texts: scheduleTexts.en,
         summary: { text: '', linksRemoved: 0 },
       };
-      const events = decideEvaluated(stateOf(raised), command, { recordedAt: AT });
+      const decided = decideEvaluated(stateOf(raised), command, { recordedAt: AT });
+      const events = decided.ok ? decided.value : [];
       expect(new Set(events.map((_event, index) => idOf('c', index))).size).toBe(2);
     },
     {

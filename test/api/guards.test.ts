@@ -1,5 +1,5 @@
 // The checks before each endpoint: token, scope, owner, size, rate, and the answers to failures.
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
 import { jsonLogger } from '../../src/adapters/logging/pino.ts';
 import { TocsinError } from '../../src/domain/core/errors.ts';
@@ -350,6 +350,15 @@ describe('a failure of the API', () => {
     const got = await world.ask('POST', TRIGGER, { token: world.one, body: ABOUT });
     expect(got).toMatchObject({ status: 503, body: { code: 'unavailable' } });
     expect(got.text).not.toContain('canary');
+  });
+
+  test('to identify the caller at all ends with the deadline of the request', async () => {
+    using world = await apiWorld({ authenticate: () => new Promise(() => undefined) });
+    const timeout = vi.spyOn(AbortSignal, 'timeout').mockReturnValue(AbortSignal.abort());
+    const got = await world.ask('POST', TRIGGER, { token: world.one, body: ABOUT });
+    timeout.mockRestore();
+    expect(got).toMatchObject({ status: 503, body: { code: 'unavailable' } });
+    expect(got.text).toContain('nothing was done');
   });
 
   test('for want of an evaluator or of a list of deliveries answers unavailable', async () => {

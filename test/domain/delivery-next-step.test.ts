@@ -115,7 +115,7 @@ describe('nextStep', () => {
       found(),
       undefined,
       0,
-      { kind: 'look_up_channel', userId: about.userId, channel: 'feishu' },
+      { kind: 'look_up_channel', delivery: { userId: about.userId, channel: 'feishu' } },
     ],
     [
       'a skip for a closed channel',

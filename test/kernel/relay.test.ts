@@ -5,8 +5,9 @@ import type { RaiseInput } from '../../src/domain/trigger/commands.ts';
 import { silentLogger } from '../../src/domain/ports/logger.ts';
 import { relayRaises } from '../../src/kernel/relay/relay.ts';
 import type { Call } from '../../src/kernel/decider/decider.ts';
-import type { RaiseSource, SettledRaise } from '../../src/kernel/relay/raise-source.ts';
+import type { RaiseSource } from '../../src/kernel/relay/raise-source.ts';
 import { until } from '../support/until.ts';
+import { virtualTime } from '../support/virtual-time.ts';
 import { anInput, eventsOf, makeWorld, type World } from '../support/world.ts';
 import { sqliteHost, type Host } from './relay.support.ts';
 
@@ -107,10 +108,10 @@ describe('relayRaises after a crash between raise and settled', () => {
           const crashes = rows.map(({ crash }) => crash);
           const mortal: RaiseSource = {
             ...other.source,
-            settled(results) {
+            settled(results, signal) {
               const crash = crashes.pop();
               if (crash === 'before') throw new Error('killed');
-              void other.source.settled(results);
+              void other.source.settled(results, signal);
               if (crash === 'after') throw new Error('killed');
             },
           };
@@ -278,8 +279,8 @@ describe('relayRaises with a request that cannot be raised now', () => {
     const { name } = host.source;
     const source: RaiseSource = {
       name,
-      pending: flaky((limit: number) => host.source.pending(limit)),
-      settled: flaky((results: readonly SettledRaise[]) => host.source.settled(results)),
+      pending: flaky(host.source.pending.bind(host.source)),
+      settled: flaky(host.source.settled.bind(host.source)),
     };
     const logged: unknown[] = [];
     const logger = { ...silentLogger, error: (fields: object) => void logged.push(fields) };
@@ -293,6 +294,98 @@ describe('relayRaises with a request that cannot be raised now', () => {
     expect(logged[0]).toMatchObject({ source: 'tasks', err: { message: 'database is locked' } });
     failures = 1;
     await expect(relayRaises(source, world.kernel, once)).rejects.toThrow('database is locked');
+  });
+
+  const nothing: readonly (readonly [string, unknown, string])[] = [
+    ['nothing', undefined, 'gave undefined'],
+    ['null', null, 'gave null'],
+    ['an object', {}, 'gave object'],
+    ['rows without a key', [{ key: 'a', input: {} }, { input: {} }], 'as number 2'],
+    ['rows with numbers as keys', [{ key: 7, input: {} }], 'as number 1'],
+    ['rows that are null', [null], 'as number 1'],
+  ];
+
+  test.each(nothing)('waits, and says why, where `pending` gives %s', async (_w, rows, message) => {
+    const time = virtualTime();
+    const errors: unknown[] = [];
+    let asked = 0;
+    const source: RaiseSource = {
+      ...host.source,
+      pending() {
+        asked += 1;
+        // A source in JavaScript may return anything.
+        return rows as never;
+      },
+    };
+    const logger = { ...silentLogger, error: (fields: object) => void errors.push(fields) };
+    const stop = new AbortController();
+    const options = { signal: stop.signal, logger, runtime: time };
+    const relay = relayRaises(source, world.kernel, options);
+    await until('it is logged', () => errors.length > 0);
+    expect(asked).toBe(1);
+    expect(errors).toMatchObject([
+      { source: 'tasks', err: { message: expect.stringContaining(message) as string } },
+    ]);
+    stop.abort();
+    await relay;
+    await expect(relayRaises(source, world.kernel, once)).rejects.toMatchObject({
+      code: 'invalid_rows',
+    });
+  });
+
+  test.each(['pending', 'settled'] as const)(
+    'goes on after a `%s` that never answers, and tells it by its signal',
+    async (name) => {
+      const time = virtualTime();
+      host.addTask(anInput(1));
+      const errors: object[] = [];
+      const signals: AbortSignal[] = [];
+      let hangs = true;
+      const source: RaiseSource = {
+        ...host.source,
+        [name]: (given: never, signal: AbortSignal) => {
+          if (!hangs) return host.source[name](given, signal);
+          signals.push(signal);
+          return new Promise(() => undefined);
+        },
+      };
+      const logger = { ...silentLogger, error: (fields: object) => void errors.push(fields) };
+      const stop = new AbortController();
+      const options = { signal: stop.signal, logger, runtime: time };
+      const relay = relayRaises(source, world.kernel, options);
+      await until('it is asked', () => signals.length > 0);
+      hangs = false;
+      await until('it is settled', () => {
+        time.advance(1_000);
+        return host.outcomes()[0] !== null;
+      });
+      expect(signals[0]?.aborted).toBe(true);
+      expect(errors).toMatchObject([{ err: { code: 'host_timeout' } }]);
+      stop.abort();
+      await relay;
+    },
+  );
+
+  test('stops at once while `pending` hangs, and after a while when `settled` does', async () => {
+    const time = virtualTime();
+    host.addTask(anInput(1));
+    for (const name of ['pending', 'settled'] as const) {
+      let asked = 0;
+      const hangs = () => {
+        asked += 1;
+        return new Promise<never>(() => undefined);
+      };
+      const warnings: object[] = [];
+      const logger = { ...silentLogger, warn: (fields: object) => void warnings.push(fields) };
+      const stop = new AbortController();
+      const options = { signal: stop.signal, logger, runtime: time };
+      const relay = relayRaises({ ...host.source, [name]: hangs }, world.kernel, options);
+      await until('it is asked', () => asked === 1);
+      stop.abort();
+      if (name === 'settled') time.advance(5_000);
+      await relay;
+      expect(warnings).toEqual(name === 'settled' ? [{ source: 'tasks', count: 1 }] : []);
+    }
   });
 
   test('does not settle a request with the outcome unknown', async () => {

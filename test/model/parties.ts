@@ -167,6 +167,7 @@ export async function work(
       send,
     }),
     limiter: channelLimiter({ slots: 64 }),
+    lookups: channelLimiter({ slots: 64 }),
     telemetry: noTelemetry,
     wordingOf: wordingOf({ texts: scheduleTexts.en, frontendUrl: 'https://tasks.example' }),
     leaseMs: 20_000,

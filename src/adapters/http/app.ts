@@ -191,7 +191,10 @@ async function answerTo(
   }: Serving & { readonly traceparent: string | undefined },
   isKnown: (caller: string) => void,
 ): Promise<Answer> {
-  const caller = await authenticate(request);
+  const { deadlineMs, bodyOptional = false } = endpoint;
+  const isOver = AbortSignal.timeout(deadlineMs + GRACE_MS);
+  const caller = await within(isOver, authenticate(request));
+  if (caller === 'over') return NOT_IDENTIFIED;
   if (caller === undefined) return refuse('unauthorized', 'Send Authorization: Bearer TOKEN.');
   isKnown(caller.id);
   const { id, userId } = caller;
@@ -202,8 +205,6 @@ async function answerTo(
   if (!user.ok) return refused(user.error);
   const query = queryOf(request.url);
   if (query === undefined) return refuse('invalid_field', 'A query parameter is given twice.');
-  const { deadlineMs, bodyOptional = false } = endpoint;
-  const isOver = AbortSignal.timeout(deadlineMs + GRACE_MS);
   const body =
     endpoint.body === undefined
       ? undefined
@@ -228,6 +229,12 @@ async function answerTo(
 const OVER = refuse(
   'outcome_unknown',
   'The answer took too long. Send the request again; use the same idempotency key for a write.',
+);
+
+const NOT_IDENTIFIED = refuse(
+  'unavailable',
+  'The caller was not identified in time; nothing was done. Try again in a moment.',
+  { retryAfter: 1 },
 );
 
 /** The deadline ends the wait, not the work. */

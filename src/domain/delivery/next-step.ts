@@ -33,7 +33,7 @@ export type NextStep =
   /** Decide again with the request. */
   | { readonly kind: 'read_request'; readonly source: AcceptedData['source'] }
   /** Decide again with the channel. */
-  | ({ readonly kind: 'look_up_channel' } & Pick<AcceptedData, 'userId' | 'channel'>)
+  | { readonly kind: 'look_up_channel'; readonly delivery: AcceptedData }
   | {
       readonly kind: 'make_attempt';
       readonly attempt: number;
@@ -73,7 +73,7 @@ export function nextStep(
 
   switch (channel?.kind) {
     case undefined:
-      return { kind: 'look_up_channel', userId: facts.userId, channel: facts.channel };
+      return { kind: 'look_up_channel', delivery: facts };
     case 'closed':
       return { kind: 'skip', reason: channel.reason };
     case 'busy':

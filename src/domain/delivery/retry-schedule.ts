@@ -89,3 +89,20 @@ function unit(notificationId: string, attempt: number): number {
   const digits = uuidOf('jitter', notificationId, String(attempt)).slice(0, 8);
   return Number.parseInt(digits, 16) / 2 ** 32;
 }
+
+/** The shortest and the longest wait, in milliseconds, for something that the delivery needs before an attempt. */
+const OBSTACLE_WAITS_MS = [5_000, 5 * 60_000] as const;
+
+/**
+ * When to look again at a delivery whose channel or texts could not be had. The wait is half of the age of the
+ * notification, so that waits grow; and at most a quarter of the rest of its life, so that an outage that ends leaves
+ * time for an attempt.
+ */
+export function obstacleUntil(
+  { requestedAt, expiresAt }: { readonly requestedAt: Instant; readonly expiresAt: Instant },
+  now: Instant,
+): Instant {
+  const [shortest, longest] = OBSTACLE_WAITS_MS;
+  const wait = Math.min((now - requestedAt) / 2, (expiresAt - now) / 4, longest);
+  return now + Math.round(Math.max(wait, shortest));
+}

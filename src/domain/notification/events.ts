@@ -7,13 +7,16 @@ import { occurrenceFields, quickTriggerFields, targetFields } from '../core/trig
 import { ChannelSchema, isChannel } from '../core/vocabulary.ts';
 import { SEVERITIES } from '../core/severity.ts';
 
+/** The longest link, in characters. */
+export const MAX_PATH = 255;
+
 /**
  * True for a link inside the host's own site: absolute path, no scheme, no host, no climbing, no
  * character that ends a URL in text.
  */
 export function isSiteRelativePath(path: string): boolean {
   return (
-    path.length <= 255 &&
+    path.length <= MAX_PATH &&
     /^\/[A-Za-z0-9/_.~%?=&+@-]*$/.test(path) &&
     !path.startsWith('//') &&
     !/(?:^|\/)\.{1,2}(?:\/|$)/.test(path)

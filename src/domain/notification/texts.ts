@@ -1,5 +1,8 @@
 // The sentences that the embedder gives for notifications, and the rules for a summary. Links in a summary are
 // removed, or the summary counts as blank. Every summary is cut to its length before it enters a text.
+import { z } from 'zod';
+import { TocsinError } from '../core/errors.ts';
+import { issuesOf, messageOf } from '../core/input.ts';
 import { cutCodePoints } from '../core/text.ts';
 import { linksIn, withoutLinks } from './links.ts';
 
@@ -64,5 +67,41 @@ const BLANK: Texts = {
 
 /** The sentences of a trigger type: its own, else the given ones, else blanks. */
 export function textsOf(own: Partial<Texts> = {}, given: Partial<Texts> = {}): Texts {
-  return { ...BLANK, ...given, ...own };
+  return { ...BLANK, ...present(given), ...present(own) };
+}
+
+/** Without the sentences that are `undefined`, which count as not given. */
+function present(texts: Partial<Texts>): Partial<Texts> {
+  return Object.fromEntries(
+    Object.entries<unknown>(texts).filter(([, text]) => text !== undefined),
+  );
+}
+
+const sentence = z.string({ error: 'must be text' }).optional();
+
+/** Sentences as an embedder gives them; the language that a worker's texts have, too. */
+export const TextsInput = z.looseObject({
+  summaries: z.record(z.string(), z.string({ error: 'must be text' })).optional(),
+  fallback: sentence,
+  seeHere: sentence,
+  title: sentence,
+  action: sentence,
+  nothingElse: sentence,
+  test: sentence,
+  language: sentence,
+});
+
+/**
+ * The same texts, once it is known that they are texts.
+ *
+ * @param whose names them in the error, such as `the texts of the worker`
+ * @throws TocsinError `invalid_texts`
+ */
+export function checkedTexts<T extends Partial<Texts>>(texts: T, whose: string): T {
+  const parsed = TextsInput.safeParse(texts);
+  if (parsed.success) return texts;
+  const issues = issuesOf(parsed.error, { whole: 'the value' });
+  throw new TocsinError('usage', 'invalid_texts', `${whose}: ${messageOf(issues)}`, {
+    hint: 'Give an object of sentences, such as { title, action, fallback }; leave out those that you do not have.',
+  });
 }

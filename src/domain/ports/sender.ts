@@ -86,10 +86,14 @@ export type Sender = (
   signal: AbortSignal,
 ) => Promise<SendOutcome>;
 
-/** A user's channel with its secrets, or why nothing can be sent there. */
+/**
+ * A user's channel with its secrets, or why nothing can be sent there. An error is an outage: the delivery waits. The
+ * signal is raised when nobody waits for the answer any more.
+ */
 export type ChannelLookup = (
   userId: string,
   channel: string,
+  signal?: AbortSignal,
 ) => Promise<
   | { readonly kind: 'open'; readonly target: ChannelTarget }
   | { readonly kind: 'closed'; readonly reason: 'no_channel' | 'channel_disabled' }

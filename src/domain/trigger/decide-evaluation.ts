@@ -2,14 +2,16 @@
 // for its notification in one append, an end, or a retry. Another worker may have ended an occurrence
 // already, so every decision after the raise first checks that the occurrence still waits.
 import { backoffCeilingMs, type Backoff } from '../core/backoff.ts';
-import { TocsinError } from '../core/errors.ts';
 import { occurrenceId } from '../core/ids.ts';
+import { rejectionWith } from '../core/input.ts';
 import type { Instant } from '../core/instants.ts';
-import { isSiteRelativePath } from '../notification/events.ts';
+import { err, ok, type Result } from '../core/result.ts';
 import { fallbackText, type CleanSummary, type Texts } from '../notification/texts.ts';
+import type { Rejection } from './commands.ts';
 import type { BoundTrigger } from './definitions.ts';
 import type { Evaluation, Offer } from './evaluation.ts';
 import type { TriggerEvent, TriggerEventData } from './events.ts';
+import { linkOf } from './link.ts';
 import { occurrenceOf, type Occurrence, type TriggerState } from './state.ts';
 
 export type OutcomeContext = {
@@ -24,19 +26,20 @@ export type OutcomeContext = {
   readonly recordedAt: Instant;
 };
 
+/** The events of an outcome; a rejection for an id that no link can hold. @throws TocsinError `invalid_link` */
 export function outcomeOf(
   raised: TriggerEventData<'TriggerRaised'>,
   evaluation: Evaluation,
   context: OutcomeContext,
-): readonly TriggerEvent[] {
+): Result<readonly TriggerEvent[], Rejection> {
   const { triggerId, occurrence } = raised;
   const id = { triggerId, occurrence };
   switch (evaluation.outcome) {
     case 'close':
-      return [{ type: 'TriggerClosed', data: { ...id, reason: evaluation.reason } }];
+      return ok([{ type: 'TriggerClosed', data: { ...id, reason: evaluation.reason } }]);
     case 'reject': {
       const { code, reason } = evaluation;
-      return [{ type: 'TriggerRejected', data: { ...id, code, reason } }];
+      return ok([{ type: 'TriggerRejected', data: { ...id, code, reason } }]);
     }
     case 'offer':
       return offer(raised, evaluation, context);
@@ -47,14 +50,13 @@ function offer(
   raised: TriggerEventData<'TriggerRaised'>,
   evaluation: Offer,
   { link, channel, expiresInMs, stream, texts, summary: clean, recordedAt }: OutcomeContext,
-): readonly TriggerEvent[] {
+): Result<readonly TriggerEvent[], Rejection> {
   const { triggerId, occurrence, userId, triggerType, targetType, targetId, traceId } = raised;
   const target = { userId, triggerType, targetType, targetId };
   const { kind, candidates, baseVersion, snapshot } = evaluation;
   const previewId = occurrenceId('asp', stream, occurrence);
   const expiresAt = recordedAt + expiresInMs;
   const { text: summary, linksRemoved } = clean;
-  const targetUrl = link && linkOf(link, { ...target, triggerId, previewId });
   const about = { triggerId, occurrence, previewId, userId };
   const offered: TriggerEvent = {
     type: 'PreviewOffered',
@@ -69,8 +71,11 @@ function offer(
       personal: { summary, candidates: candidates && [...candidates], snapshot },
     },
   };
-  if (raised.quiet === true) return [offered];
-  return [
+  if (raised.quiet === true) return ok([offered]);
+  const linked = link && linkOf(link, { ...target, triggerId, previewId });
+  if (linked?.ok === false) return err(rejectionWith('invalid_field', [linked.error]));
+  const targetUrl = linked?.value;
+  return ok([
     offered,
     {
       type: 'NotificationRequested',
@@ -90,20 +95,7 @@ function offer(
         personal: { summary, fallbackText: fallbackText(texts, summary, targetUrl) },
       },
     },
-  ];
-}
-
-/** @throws TocsinError `invalid_link`: the embedder's code makes the link */
-function linkOf(
-  link: NonNullable<BoundTrigger['link']>,
-  about: Parameters<NonNullable<BoundTrigger['link']>>[0],
-): string {
-  const path = link(about);
-  if (isSiteRelativePath(path)) return path;
-  const message = `the link of the trigger type ${about.triggerType} is not a site-relative path`;
-  throw new TocsinError('usage', 'invalid_link', message, {
-    hint: 'Return a path such as /invoices/42 of at most 255 characters, and encode ids with encodeURIComponent.',
-  });
+  ]);
 }
 
 /** Evaluations of one occurrence, at most; when the last fails, the occurrence is abandoned. */
@@ -133,9 +125,9 @@ export function decideEvaluated(
     readonly evaluation: Evaluation;
   },
   { recordedAt }: { readonly recordedAt: Instant },
-): readonly TriggerEvent[] {
+): Result<readonly TriggerEvent[], Rejection> {
   const waiting = awaitingEvaluation(state, command.occurrence);
-  if (waiting === undefined) return [];
+  if (waiting === undefined) return ok([]);
   return outcomeOf(waiting.raised, command.evaluation, { ...command, recordedAt });
 }
 

@@ -49,10 +49,15 @@ export function decideRaise(
     return err(rejection('requested_at_in_future', 'requestedAt', message));
   }
   const answer = { occurrence: count + 1, duplicate: false };
-  return ok({ events: raise(command, answer.occurrence, context.recordedAt), answer });
+  const events = raise(command, answer.occurrence, context.recordedAt);
+  return events.ok ? ok({ events: events.value, answer }) : events;
 }
 
-function raise(command: RaiseTrigger, number: number, recordedAt: Instant): TriggerEvent[] {
+function raise(
+  command: RaiseTrigger,
+  number: number,
+  recordedAt: Instant,
+): Result<readonly TriggerEvent[], Rejection> {
   const { request, evaluation, stream, dedupeKey } = command;
   const { payload, ...facts } = request;
   const id = { triggerId: occurrenceId('ast', stream, number), occurrence: number };
@@ -60,8 +65,9 @@ function raise(command: RaiseTrigger, number: number, recordedAt: Instant): Trig
   const named = contract === undefined ? {} : { contract };
   const data = { ...id, ...facts, dedupeKey, ...named, personal: { payload } };
   const raised: TriggerEvent = { type: 'TriggerRaised', data };
-  if (evaluation === undefined) return [raised];
-  return [raised, ...outcomeOf(data, evaluation, { ...command.outcome, stream, recordedAt })];
+  if (evaluation === undefined) return ok([raised]);
+  const outcome = outcomeOf(data, evaluation, { ...command.outcome, stream, recordedAt });
+  return outcome.ok ? ok([raised, ...outcome.value]) : outcome;
 }
 
 function duplicateRaised(command: RaiseTrigger, occurrence: number): TriggerEvent {

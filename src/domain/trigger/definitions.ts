@@ -12,7 +12,7 @@ import {
   type RaisedContract,
 } from '../core/vocabulary.ts';
 import { DEFAULT_WINDOW_MS } from '../core/windows.ts';
-import { LINK_RULES, type LinkRule, type Texts } from '../notification/texts.ts';
+import { LINK_RULES, TextsInput, type LinkRule, type Texts } from '../notification/texts.ts';
 import { checkPolicy, type Policy, type PolicyInput } from '../policy/policy.ts';
 import type { RaiseRequest } from './commands.ts';
 import type { Evaluation } from './evaluation.ts';
@@ -83,7 +83,7 @@ export type TriggerDefinition<Input = unknown> = Omit<
   Required<Pick<Parts<unknown>, 'scope' | 'windowMs'>> & {
     readonly policy: Policy | undefined;
     readonly expiresInMs: number;
-    /** Checks a payload; its faults name their path. */
+    /** Checks a payload; its faults name their path. @throws TocsinError `payload_schema_failed` */
     readonly bind: (payload: Json | undefined) => PayloadResult<BoundTrigger>;
     /** Types only. */
     readonly '~input'?: Input;
@@ -115,7 +115,7 @@ export function defineTrigger<Input, Payload>(
     return complete(definition, ok);
   }
   const { payload: schema } = definition;
-  return complete(definition, (payload) => checkPayload(schema, payload));
+  return complete(definition, (payload) => checkPayload(schema, payload, definition.type));
 }
 
 function complete<Payload>(
@@ -188,6 +188,7 @@ const FactsSchema = z.object({
     .max(MAX_WINDOW_MS, { error: WINDOW })
     .nullable(),
   channel: ChannelSchema.optional(),
+  texts: TextsInput.optional(),
   summaryLinks: z.enum(LINK_RULES, { error: `must be one of ${LINK_RULES.join(', ')}` }).optional(),
   contract: z
     .enum(RAISED_CONTRACTS, { error: `must be one of ${RAISED_CONTRACTS.join(', ')}` })

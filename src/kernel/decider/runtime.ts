@@ -1,17 +1,38 @@
 // The runtime outside of tests: the system's clock, timers and random values.
 import { randomUUID } from 'node:crypto';
+import { TocsinError } from '../../domain/core/errors.ts';
+import { MAX_INSTANT, type Instant } from '../../domain/core/instants.ts';
 import { unlessAborted } from '../../domain/core/signals.ts';
 import type { Clock, Runtime } from '../../domain/ports/runtime.ts';
 
 /** @param clock replaces the system's wall clock */
 export function systemRuntime(clock?: Clock): Runtime {
   return {
-    now: clock === undefined ? Date.now : clock.now,
+    now: clock === undefined ? Date.now : () => timeOf(clock),
     elapsed: () => performance.now(),
     pause,
     random: Math.random,
     newId: randomUUID,
   };
+}
+
+/** @throws TocsinError `clock_failed` for a clock that throws, or gives no time */
+function timeOf(clock: Clock): Instant {
+  let now: unknown;
+  try {
+    now = clock.now();
+  } catch (cause) {
+    throw clockFailed('threw an error', cause);
+  }
+  if (typeof now === 'number' && now >= 0 && now <= MAX_INSTANT) return Math.trunc(now);
+  throw clockFailed(typeof now === 'number' ? `gave ${now}` : `gave ${typeof now}`);
+}
+
+function clockFailed(what: string, cause?: unknown): TocsinError {
+  return new TocsinError('usage', 'clock_failed', `the clock ${what}`, {
+    hint: 'Let `now` of the clock return milliseconds since 1970, as Date.now does.',
+    cause,
+  });
 }
 
 /**

@@ -1,4 +1,6 @@
 // One attempt to apply a preview: calls the host's port and appends its answer as an event.
+import { z } from 'zod';
+import { TocsinError } from '../../domain/core/errors.ts';
 import {
   APPLY_LEASE_MS,
   decideApplied,
@@ -15,10 +17,14 @@ import { MAX_APPLIED_EVENTS } from '../../domain/preview/events.ts';
 import type { TriggerEvent } from '../../domain/trigger/events.ts';
 import { offeredOf, type TriggerState } from '../../domain/trigger/state.ts';
 import type { CommandCall, Decide, KernelContext, Transacted } from '../decider/decider.ts';
+import { callHost } from '../decider/host-calls.ts';
 import { triggerDecider } from '../raise/trigger-decider.ts';
 
 /** The port's signal is raised so long before the lease ends. */
 const STOP_BEFORE_LEASE_MS = 5_000;
+
+/** A port that ignores its signal is not waited for any longer; the next attempt must find nobody at work. */
+const GIVE_UP_BEFORE_LEASE_MS = 3_000;
 
 /** Long, because a change that the host has written must get into the log. */
 const RECORD_DEADLINE_MS = 30_000;
@@ -41,7 +47,7 @@ export async function runApply(
   },
 ): Promise<Transacted<Apply, never>> {
   const { apply, offered, stream, startedBy } = work;
-  const outcome = await callPort(context.apply, requestOf(work));
+  const outcome = await callPort(context, requestOf(work));
   const { applyId } = apply;
   const { occurrence } = offered.raised;
   const decide: Decide<TriggerState, TriggerEvent, Apply, never> = (state) => {
@@ -59,20 +65,43 @@ export async function runApply(
 }
 
 async function callPort(
-  port: ApplyPreview | undefined,
+  { apply: port, runtime }: ApplyContext,
   request: ApplyRequest,
 ): Promise<ApplyOutcome> {
   if (port === undefined) return { outcome: 'refused', code: 'outcome_unknown' };
   const signal = AbortSignal.timeout(APPLY_LEASE_MS - STOP_BEFORE_LEASE_MS);
+  const limits = { what: 'the apply port', ms: APPLY_LEASE_MS - GIVE_UP_BEFORE_LEASE_MS };
   try {
-    return checked(await port(request, signal));
+    const outcome = await callHost(runtime, limits, () => port(request, signal));
+    // A port that answers something else may have written.
+    if (isOutcome(outcome)) return checked(outcome);
+    const detail = 'the apply port returned neither applied nor refused';
+    return { outcome: 'refused', code: 'outcome_unknown', detail };
   } catch (error) {
     // A port whose signal was aborted may have written something.
-    const code = signal.aborted ? 'outcome_unknown' : 'apply_error';
+    const isLate = error instanceof TocsinError && error.code === 'host_timeout';
+    const code = signal.aborted || isLate ? 'outcome_unknown' : 'apply_error';
     // Messages of the host's errors may hold personal data; the log gets only the error's name.
     const detail = error instanceof Error ? cleanText(error.name, 64) : undefined;
     return { outcome: 'refused', code, ...(detail === undefined ? {} : { detail }) };
   }
+}
+
+const OutcomeSchema = z.discriminatedUnion('outcome', [
+  z.object({
+    outcome: z.literal('applied'),
+    eventIds: z.array(z.union([z.string(), z.number()])),
+  }),
+  z.object({
+    outcome: z.literal('refused'),
+    code: z.string(),
+    detail: z.string().optional(),
+  }),
+]);
+
+/** A port in JavaScript may return anything. */
+function isOutcome(outcome: unknown): boolean {
+  return OutcomeSchema.safeParse(outcome).success;
 }
 
 /** Makes the host's answer fit an event. */

@@ -22,7 +22,8 @@ export async function offerPreview(
   if (!parsed.ok) return rejected(parsed.error);
   const { definition, sent } = parsed.value;
   const request: RaiseRequest = { ...parsed.value.request, quiet: true };
-  const prepared = await prepare(context, { request, definition });
+  const limits = { ...call, signal };
+  const prepared = await prepare(context, { request, definition }, limits);
   if (!prepared.ok) return rejected(prepared.error);
   const evaluation = await evaluateNow(context, prepared.value, signal);
   if (evaluation.outcome !== 'offer') {
@@ -30,7 +31,7 @@ export async function offerPreview(
   }
   // The offer is fixed, also when the claim of an idempotency key is read again.
   const fixed = { ...context, fixed: evaluation };
-  const offered = await prepare(fixed, { request, definition });
+  const offered = await prepare(fixed, { request, definition }, limits);
   if (!offered.ok) return rejected(offered.error);
   // The same key in a raise and in a preview request names two different requests.
   const of = { input: { quiet: true, input: sent }, commandId, call };

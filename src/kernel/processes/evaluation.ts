@@ -15,7 +15,7 @@ import type { EventStore } from '../../domain/ports/event-store.ts';
 import { silentLogger, type Logger } from '../../domain/ports/logger.ts';
 import type { Telemetry } from '../../domain/ports/telemetry.ts';
 import { raisedRequest } from '../../domain/trigger/commands.ts';
-import type { TriggerDefinition } from '../../domain/trigger/definitions.ts';
+import type { BoundTrigger, TriggerDefinition } from '../../domain/trigger/definitions.ts';
 import {
   awaitingEvaluation,
   decideEvaluated,
@@ -27,6 +27,7 @@ import type { DueChange } from './due/options.ts';
 import { dueProcess } from './due/due-process.ts';
 import type { Process } from './due/process.ts';
 import { systemRuntime, withDeadline } from '../decider/runtime.ts';
+import { checkedEvaluation } from '../raise/prepare.ts';
 import { warnOfLinks } from '../raise/warn-of-links.ts';
 import { append, tracedDecider, triggerEventOf, triggerPrefixes } from './trigger-streams.ts';
 
@@ -139,14 +140,11 @@ function handler(options: EvaluationOptions, runtime: Runtime) {
     };
     const definition = definitions.get(waiting.raised.triggerType);
     if (definition === undefined) return fail({ code: 'unknown_trigger_type', error: undefined });
-    const bound = await definition.bind(waiting.raised.personal.payload);
-    if (!bound.ok) return fail(failure('payload_invalid', messageOf(bound.error)));
-    const { evaluate = options.evaluate } = bound.value;
-    const answer = await callEvaluator({ ...options, evaluate }, runtime, waiting, signal);
+    const answer = await callEvaluator(options, runtime, { waiting, definition }, signal);
     if (answer === 'stopped') return;
     if ('code' in answer) return fail(answer);
     try {
-      const of = { definition, bound: bound.value, channel: waiting.raised.channel, ...answer };
+      const of = { definition, channel: waiting.raised.channel, ...answer };
       const parts = outcomeParts(of, defaults);
       if (!parts.ok) {
         await fail(failure(parts.error.code, parts.error.message));
@@ -154,9 +152,14 @@ function handler(options: EvaluationOptions, runtime: Runtime) {
       }
       const offer = { occurrence, stream, ...parts.value, ...answer };
       const command = commandFor('evaluated');
-      await append(context, stream, command, (state, at) => ({
-        events: decideEvaluated(state, offer, at),
-      }));
+      const refused = await append(context, stream, command, (state, at) => {
+        const decided = decideEvaluated(state, offer, at);
+        return decided.ok ? { events: decided.value } : { events: [], answer: decided.error };
+      });
+      if (refused !== undefined) {
+        await fail(failure(refused.code, refused.message));
+        return;
+      }
       const { linksRemoved } = parts.value.summary;
       const { triggerType } = waiting.raised;
       if (linksRemoved > 0) warnOfLinks(logger, { triggerId: key, triggerType, linksRemoved });
@@ -174,25 +177,29 @@ const failure = (code: string, message: string): Failure => ({
   error: new TypeError(message),
 });
 
-type Evaluated = { readonly evaluation: Evaluation };
+type Evaluated = { readonly evaluation: Evaluation; readonly bound: BoundTrigger };
 
-/** Calls the evaluator, at most `timeoutMs` and while the worker runs. */
+/** Calls the schema and the evaluator, both together at most `timeoutMs` and while the worker runs. */
 async function callEvaluator(
-  {
-    evaluate,
-    timeoutMs = DEFAULT_TIMEOUT_MS,
-  }: Pick<EvaluationOptions, 'timeoutMs'> & {
-    readonly evaluate: (...given: Parameters<LaterEvaluator>) => Evaluation | Promise<Evaluation>;
-  },
+  options: Pick<EvaluationOptions, 'timeoutMs' | 'evaluate'>,
   runtime: Runtime,
-  { raised }: Occurrence,
+  about: { readonly waiting: Occurrence; readonly definition: TriggerDefinition },
   stop: AbortSignal,
 ): Promise<Evaluated | Failure | 'stopped'> {
+  const { timeoutMs = DEFAULT_TIMEOUT_MS } = options;
+  const { definition, waiting } = about;
+  const { raised } = waiting;
   const evaluated = async (signal: AbortSignal): Promise<Evaluated | Failure> => {
     try {
-      return { evaluation: await evaluate(raisedRequest(raised), { now: runtime.now(), signal }) };
+      const bound = await definition.bind(raised.personal.payload);
+      if (!bound.ok) return failure('payload_invalid', messageOf(bound.error));
+      const { evaluate = options.evaluate } = bound.value;
+      const request = raisedRequest(raised);
+      const result: unknown = await evaluate(request, { now: runtime.now(), signal });
+      return { evaluation: checkedEvaluation(result, request), bound: bound.value };
     } catch (error) {
-      return { code: 'evaluation_failed', error };
+      const isResult = error instanceof TocsinError && error.code === 'evaluator_result';
+      return { code: isResult ? 'evaluation_invalid' : 'evaluation_failed', error };
     }
   };
   const timedOut = (): Failure => ({ code: 'evaluation_timeout', error: undefined });

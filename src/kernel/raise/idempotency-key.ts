@@ -61,7 +61,7 @@ export async function raiseKeyed(
   const request = claimedRequest(claim);
   const definition = context.definitions.get(request.triggerType);
   if (definition === undefined) return rejected(notDefined(context.definitions));
-  const first = await prepare(context, { request, definition });
+  const first = await prepare(context, { request, definition }, call);
   if (!first.ok) return rejected(first.error);
   const { command: same } = first.value;
   const again = { ...same, stream: claim.triggerStream, claimed: claim.occurrence };

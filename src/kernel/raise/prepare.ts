@@ -18,7 +18,9 @@ import { scopeOf, triggerStream } from '../../domain/trigger/dedupe-scope.ts';
 import type { BoundTrigger, TriggerDefinition } from '../../domain/trigger/definitions.ts';
 import { isEvaluation, type Evaluation } from '../../domain/trigger/evaluation.ts';
 import { outcomeParts, type NotificationDefaults } from '../../domain/trigger/outcome.ts';
-import type { KernelContext } from '../decider/decider.ts';
+import { linkOf } from '../../domain/trigger/link.ts';
+import type { Call, KernelContext } from '../decider/decider.ts';
+import { callHost } from '../decider/host-calls.ts';
 
 /** What raises need besides store and runtime. */
 export type RaiseContext = KernelContext & {
@@ -64,11 +66,25 @@ export async function dryRun(
   const defaults = { now: context.runtime.now(), traceId: 'trace_active_dry_run' };
   const parsed = parseRaise({ ...input, source }, context.definitions, defaults);
   if (!parsed.ok) return parsed;
-  const prepared = await prepare(context, parsed.value);
+  const prepared = await prepare(context, parsed.value, { signal });
   if (!prepared.ok) return prepared;
   const { request, definition } = parsed.value;
   const evaluation = await evaluateNow(context, prepared.value, signal);
+  const linked = linkOfDryRun(evaluation, request, prepared.value.bound);
+  if (!linked.ok) return linked;
   return ok({ request, evaluation, warnings: warningsOf(evaluation, definition.summaryLinks) });
+}
+
+/** Whether a raise would be refused for its link. */
+function linkOfDryRun(
+  evaluation: Evaluation,
+  { userId, triggerType, targetType, targetId }: RaiseRequest,
+  { link }: BoundTrigger,
+): Result<undefined, Rejection> {
+  if (evaluation.outcome !== 'offer' || link === undefined) return ok(undefined);
+  const about = { userId, triggerType, targetType, targetId };
+  const made = linkOf(link, { ...about, triggerId: 'ast_dry_run', previewId: 'asp_dry_run' });
+  return made.ok ? ok(undefined) : err(rejectionWith('invalid_field', [made.error]));
 }
 
 function warningsOf(evaluation: Evaluation, rule: LinkRule | undefined): readonly DryRunWarning[] {
@@ -98,7 +114,14 @@ export async function evaluateNow(
 ): Promise<Evaluation> {
   if (evaluation !== undefined) return evaluation;
   if (bound.evaluate !== undefined) return evaluated(bound.evaluate, request);
-  if (evaluateLater !== undefined) return evaluateLater(request, { now: runtime.now(), signal });
+  if (evaluateLater !== undefined) {
+    const call = { what: '`evaluateLater` of the kernel', ms: EVALUATION_MS, stop: signal };
+    const now = runtime.now();
+    const result = await callHost(runtime, call, (stop) =>
+      evaluateLater(request, { now, signal: stop }),
+    );
+    return checkedEvaluation(result, request);
+  }
   throw new TocsinError('usage', 'no_evaluator', 'this kernel leaves evaluation to a worker', {
     hint: 'Open the kernel with `evaluateLater`; dry runs and preview requests call it.',
   });
@@ -108,8 +131,13 @@ export async function evaluateNow(
 export async function prepare(
   context: RaiseContext,
   { request, definition }: Pick<ParsedRaise, 'request' | 'definition'>,
+  { deadlineMs, signal }: Pick<Call, 'deadlineMs'> & { readonly signal?: AbortSignal } = {},
 ): Promise<Result<Prepared, Rejection>> {
-  const bound = await definition.bind(request.payload);
+  const binding = definition.bind(request.payload);
+  const what = `the payload schema of the trigger type ${definition.type}`;
+  const limits = { what, ms: deadlineMs, stop: signal };
+  const bound =
+    binding instanceof Promise ? await callHost(context.runtime, limits, () => binding) : binding;
   if (!bound.ok) return err(rejectionWith('payload_invalid', bound.error));
   const evaluation = context.fixed ?? evaluationOf(context, definition, bound.value, request);
   const { channel } = request;
@@ -144,7 +172,11 @@ function evaluationOf(
   return evaluated(evaluate, request);
 }
 
-function evaluated(evaluate: Evaluator, request: RaiseRequest): Evaluation {
+/** How long an evaluation for a dry run or a preview request may take, in milliseconds. */
+const EVALUATION_MS = 30_000;
+
+/** What an evaluator returns, if it is an evaluation. @throws TocsinError `evaluator_failed`, `evaluator_result` */
+export function evaluated(evaluate: Evaluator, request: RaiseRequest): Evaluation {
   let result: unknown;
   try {
     result = evaluate(request);
@@ -154,6 +186,11 @@ function evaluated(evaluate: Evaluator, request: RaiseRequest): Evaluation {
       cause,
     });
   }
+  return checkedEvaluation(result, request);
+}
+
+/** @throws TocsinError `evaluator_result` for anything but an evaluation */
+export function checkedEvaluation(result: unknown, request: RaiseRequest): Evaluation {
   if (isEvaluation(result)) return result;
   // Nobody waits for a promise here, and its rejection must not end the process.
   if (result instanceof Promise) result.catch(() => undefined);

@@ -20,7 +20,7 @@ async function raiseNow(context: RaiseContext, input: unknown, call: Call): Prom
   const defaults = { now: now(), traceId: `trace_active_trigger_${commandId}` };
   const parsed = parseRaise(input, context.definitions, defaults);
   if (!parsed.ok) return rejected(parsed.error);
-  const prepared = await prepare(context, parsed.value);
+  const prepared = await prepare(context, parsed.value, call);
   if (!prepared.ok) return rejected(prepared.error);
   const { sent } = parsed.value;
   return raisePrepared(context, prepared.value.command, { input: sent, commandId, call });

@@ -20,12 +20,18 @@ export type SettledRaise = {
     | ({ readonly outcome: 'rejected' } & RejectionOf<'evaluation_failed'>);
 };
 
-/** Where a host keeps its requests: two functions over a table of its own. */
+/**
+ * Where a host keeps its requests: two functions over a table of its own. Each gets a signal that is raised when the relay
+ * does not wait any more.
+ */
 export type RaiseSource = {
   /** Permanent, and unique among the sources of a kernel: `[A-Za-z0-9._-]{1,64}`. */
   readonly name: string;
   /** The first `limit` requests that are not settled, in the order of writing. */
-  pending(limit: number): Promise<readonly PendingRaise[]> | readonly PendingRaise[];
+  pending(
+    limit: number,
+    signal: AbortSignal,
+  ): Promise<readonly PendingRaise[]> | readonly PendingRaise[];
   /** Stores the results and removes their rows from `pending`, in one transaction. The first result of a row counts. */
-  settled(results: readonly SettledRaise[]): Promise<void> | void;
+  settled(results: readonly SettledRaise[], signal: AbortSignal): Promise<void> | void;
 };

@@ -1,15 +1,16 @@
 // Relays requests to raise that a host has written in its own transaction, beside its own rows. So no
 // request is lost between the host's commit and the raise.
-import { backoffMs, PROCESS_BACKOFF } from '../../domain/core/backoff.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { uuidOf } from '../../domain/core/ids.ts';
 import { joinKey } from '../../domain/core/keys.ts';
 import { silentLogger, type Logger } from '../../domain/ports/logger.ts';
 import { noTelemetry, type Telemetry } from '../../domain/ports/telemetry.ts';
+import type { Runtime } from '../../domain/ports/runtime.ts';
 import type { RaiseInput } from '../../domain/trigger/commands.ts';
 import type { Call } from '../decider/decider.ts';
 import { systemRuntime } from '../decider/runtime.ts';
 import type { RaiseResult } from '../raise/raise-result.ts';
+import { hostStore } from './host-store.ts';
 import type { RaiseSource, SettledRaise } from './raise-source.ts';
 import { relayBackoff, relayRound } from './relay-round.ts';
 
@@ -31,6 +32,8 @@ export type RelayOptions = {
   readonly logger?: Logger;
   /** Gets how many requests had which outcome. Default: none. */
   readonly telemetry?: Telemetry;
+  /** For tests. */
+  readonly runtime?: Runtime;
 };
 
 /** The results of a relay; `left` requests were still pending in its last round. */
@@ -54,14 +57,16 @@ const MAX_BATCH = 10_000;
  * key. The requests of one user are raised in order. A request that cannot be raised now (an outage, a
  * conflict, an evaluator that throws) is tried again with backoff, up to 30 s, and holds back the later
  * requests of its user only, at most until `giveUpMs`. A request that the kernel rejects is settled with its reasons.
- * Several relays may work on one source. When `pending` or `settled` throws, the relay logs the error and tries again with
- * backoff; what was raised and not settled comes back as `duplicate`.
+ * Several relays may work on one source. When `pending` or `settled` throws, gives no answer within 30 seconds, or gives
+ * something else than rows, the relay logs the error and tries again with backoff; what was raised and not settled comes
+ * back as `duplicate`. A stop waits for `settled` at most five seconds, and not for `pending`.
  *
  * Not guaranteed: that `settled` gets `raised` for each new trigger. After a crash between the raise and
  * `settled` it gets `duplicate` with the same trigger's id.
  *
  * @throws TocsinError `usage` for options out of range, and when the kernel is closed
- * @throws unknown with `once`, the error of `pending` or `settled`; nothing is lost: start the relay again
+ * @throws unknown with `once`, the error of `pending` or `settled` (`host_timeout` and `invalid_rows` among them); nothing
+ * is lost: start the relay again
  */
 export async function relayRaises(
   source: RaiseSource,
@@ -71,14 +76,15 @@ export async function relayRaises(
   const { signal = new AbortController().signal, batch = 256, pollMs = 250, once } = options;
   const { logger = silentLogger, telemetry = noTelemetry, giveUpMs = GIVE_UP_MS } = options;
   assertOptions(source.name, batch, pollMs, giveUpMs);
-  const { pause } = systemRuntime();
+  const { runtime = systemRuntime() } = options;
+  const { pause } = runtime;
   const backoff = relayBackoff(source.name, logger, giveUpMs);
-  const host = hostCalls(source.name, logger, { signal, rethrows: once === true });
+  const host = hostStore(source, { runtime, logger, signal, rethrows: once === true });
   const summary = { raised: 0, duplicates: 0, rejected: 0, left: 0 };
   while (!signal.aborted) {
     // Read past the rows of users who wait.
     const limit = Math.min(MAX_BATCH, batch + backoff.heldRows());
-    const rows = await host(() => source.pending(limit));
+    const rows = await host.pending(limit);
     if (rows === undefined) continue;
     const rounds = await relayRound(rows, {
       raise: ({ key, input }) =>
@@ -89,7 +95,7 @@ export async function relayRaises(
       signal,
     });
     const settled = rounds.flatMap((round) => round.settled);
-    if (settled.length > 0 && (await host(() => stored(source, settled))) === undefined) continue;
+    if (settled.length > 0 && !(await host.settled(settled))) continue;
     for (const { result } of settled) {
       summary[COUNTED[result.outcome]] += 1;
       telemetry.count('tocsin.relay.requests', { outcome: result.outcome });
@@ -105,36 +111,6 @@ export async function relayRaises(
     await pause(waitMs > 0 || !sawAll ? waitMs : pollMs, signal);
   }
   return summary;
-}
-
-async function stored(source: RaiseSource, settled: readonly SettledRaise[]): Promise<true> {
-  await source.settled(settled);
-  return true;
-}
-
-/** Calls the host; after an error that it does not rethrow it waits, longer after each, and gives nothing. */
-function hostCalls(
-  name: string,
-  logger: Logger,
-  { signal, rethrows }: { readonly signal: AbortSignal; readonly rethrows: boolean },
-) {
-  const { pause, random } = systemRuntime();
-  let failures = 0;
-  return async <T>(call: () => T | Promise<T>): Promise<T | undefined> => {
-    try {
-      const answer = await call();
-      failures = 0;
-      return answer;
-    } catch (error) {
-      if (rethrows) throw error;
-      const waitMs = backoffMs(failures, PROCESS_BACKOFF, random);
-      failures += 1;
-      const about = { source: name, err: error, waitMs: Math.round(waitMs) };
-      logger.error(about, 'the host’s store of requests failed; trying again');
-      await pause(waitMs, signal);
-      return undefined;
-    }
-  };
 }
 
 const COUNTED = {

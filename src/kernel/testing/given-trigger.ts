@@ -18,7 +18,7 @@ import { assertions, type Then } from './given.ts';
 import { parseRaise } from '../../domain/trigger/parse-raise.ts';
 import type { Evaluator } from '../../domain/ports/evaluator.ts';
 import type { RaiseFields } from '../open-kernel.ts';
-import { alwaysNotify } from '../raise/prepare.ts';
+import { alwaysNotify, checkedEvaluation, evaluated } from '../raise/prepare.ts';
 
 /** A raise. */
 export type RaiseCommand = {
@@ -147,8 +147,11 @@ function prepare(command: RaiseCommand): Prepared {
     throw new RangeError('given takes payload schemas that do not wait');
   if (!bound.ok) return err(rejectionWith('payload_invalid', bound.error));
   const notify = alwaysNotify({ ...texts, ...definition.texts });
+  const evaluate = bound.value.evaluate ?? command.evaluate ?? notify;
   const evaluation =
-    command.evaluation ?? (bound.value.evaluate ?? command.evaluate ?? notify)(request);
+    command.evaluation === undefined
+      ? evaluated(evaluate, request)
+      : checkedEvaluation(command.evaluation, request);
   const of = { definition, bound: bound.value, channel: request.channel, evaluation };
   const outcome = outcomeParts(of, { texts, channel, channels: new Set(channels) });
   if (!outcome.ok) return outcome;

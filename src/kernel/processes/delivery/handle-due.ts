@@ -4,38 +4,32 @@ import { backoffMs, PROCESS_BACKOFF } from '../../../domain/core/backoff.ts';
 import { isJsonObject } from '../../../domain/core/json.ts';
 import { sealOf } from '../../../domain/core/personal.ts';
 import { TocsinError } from '../../../domain/core/errors.ts';
-import { nextStep, type ChannelFacts, type NextStep } from '../../../domain/delivery/next-step.ts';
+import { nextStep, type NextStep } from '../../../domain/delivery/next-step.ts';
 import { throttleMs } from '../../../domain/delivery/retry-schedule.ts';
 import type { DeliveryCommand } from '../../../domain/delivery/decide.ts';
 import type { DeliveryState } from '../../../domain/delivery/state.ts';
 import { outgoingMessage } from '../../../domain/delivery/message.ts';
-import { silentLogger, type Logger } from '../../../domain/ports/logger.ts';
+import { silentLogger } from '../../../domain/ports/logger.ts';
 import { childSpan, traceparentOf, type Telemetry } from '../../../domain/ports/telemetry.ts';
 import type { ChannelReport, SendOutcome } from '../../../domain/ports/sender.ts';
 import type { Loaded } from '../../decider/decider.ts';
-import type { Runtime } from '../../../domain/ports/runtime.ts';
+import { callHost } from '../../decider/host-calls.ts';
 import { callWithinLease } from './call-within-lease.ts';
-import type { ChannelLimiter, Release } from './channel-limiter.ts';
-import type { FindChannel, OpenChannel } from './open-channel.ts';
+import { lookUpChannel, lookUpWording, type Found, type LookUpContext } from './look-up.ts';
+import type { OpenChannel } from './open-channel.ts';
 import { INVALID_RESULT, RESULT_HINT } from '../../channels/call-sender.ts';
 import { secretsMissing } from '../../channels/secrets.ts';
 import { readRequest, type FoundRequest } from './read-request.ts';
-import type { WordingOf } from './wording.ts';
 import { CHANNEL_WARNINGS, reportAttempt, reportBreaker, reportChange } from './report-delivery.ts';
 import { deliveryDecider, changeDelivery, type DeliveryContext } from './delivery-decider.ts';
 
-export type AttemptContext = {
+export type AttemptContext = LookUpContext & {
   readonly kernel: string;
   readonly records: DeliveryContext;
-  readonly runtime: Runtime;
-  readonly findChannel: FindChannel;
-  readonly limiter: ChannelLimiter;
-  readonly wordingOf: WordingOf;
   readonly leaseMs: number;
   /** False: nothing is sent; deliveries are skipped with the reason `delivery_disabled`. */
   readonly enabled: boolean;
   readonly report?: ChannelReport | undefined;
-  readonly logger?: Logger | undefined;
   readonly telemetry: Telemetry;
 };
 
@@ -62,7 +56,9 @@ export async function handleDue(
           request = await readRequest(records.store, context.kernel, step.source);
           break;
         case 'look_up_channel':
-          found = await lookUpChannel(context, step);
+          found = context.enabled
+            ? await lookUpChannel(context, { stream, ...step.delivery }, signal)
+            : DISABLED;
           break;
         case 'make_attempt':
           if (found?.open === undefined) throw new TypeError('an attempt needs an open channel');
@@ -118,26 +114,7 @@ function assertReadable({ data, stream }: FoundRequest['event']): void {
   throw secretsMissing(`the vault lacks the user’s key for the content of ${stream}`);
 }
 
-/** What a lookup found: the channel, and the call slot that it holds. */
-type Found = {
-  readonly channel: ChannelFacts;
-  readonly open?: OpenChannel;
-  readonly release?: Release;
-};
-
-/** Looks up the channel and takes a call slot of its limits, which the caller releases. */
-async function lookUpChannel(
-  { enabled, findChannel, limiter, runtime }: AttemptContext,
-  { userId, channel }: Extract<NextStep, { kind: 'look_up_channel' }>,
-): Promise<Found> {
-  if (!enabled) return { channel: { kind: 'closed', reason: 'delivery_disabled' } };
-  const found = await findChannel(userId, channel);
-  if (found.kind === 'closed') return { channel: found };
-  const { channel: open } = found;
-  const slot = limiter.acquire(open, runtime.now());
-  if (slot.kind === 'busy') return { channel: slot };
-  return { channel: { kind: 'open' }, open, release: slot.release };
-}
+const DISABLED: Found = { channel: { kind: 'closed', reason: 'delivery_disabled' } };
 
 type Attempt = Extract<NextStep, { kind: 'make_attempt' }> & {
   readonly stream: string;
@@ -153,11 +130,17 @@ async function makeAttempt(
   step: Attempt,
   signal: AbortSignal,
 ): Promise<SendOutcome | undefined> {
-  const { runtime, wordingOf, leaseMs, telemetry } = context;
+  const { runtime, leaseMs, telemetry } = context;
   const { stream, loaded, attempt, delivery, request, payload, open, parent } = step;
   const { version: channelVersion, send } = open;
   // Before the fence: an error of the embedder's texts must not leave an open attempt behind.
-  const wording = await wordingOf(request);
+  const needing = { stream, ...delivery.facts };
+  const texts = await lookUpWording(context, needing, request, signal);
+  if (texts.kind === 'defer') {
+    await change(context, { stream, facts: delivery.facts, traceparent: parent, loaded }, texts);
+    return undefined;
+  }
+  const facts = outgoingMessage(delivery.facts, { request, payload }, attempt, texts.wording);
   const start = { kind: 'start', attempt, leaseMs, channelVersion } as const;
   const span = childSpan(telemetry, 'tocsin.attempt', parent);
   const { traceparent = parent } = span;
@@ -171,7 +154,6 @@ async function makeAttempt(
     return undefined;
   }
   const { leaseUntil } = started.data;
-  const facts = outgoingMessage(delivery.facts, { request, payload }, attempt, wording);
   const message = traceparent === undefined ? facts : { ...facts, traceparent };
   const call = { ...runtime, send, message, leaseUntil, signal };
   const begun = performance.now();
@@ -227,7 +209,8 @@ async function recordOutcome(
   const { channel: advice, code } = outcome;
   logger.warn({ userId, channel, code, advice }, CHANNEL_WARNINGS.failing);
   try {
-    await report?.({ userId, channel, version, advice, code });
+    const what = 'the report of a channel';
+    await callHost(runtime, { what }, () => report?.({ userId, channel, version, advice, code }));
   } catch (error) {
     // The delivery is recorded; the next attempt on this channel reports again.
     logger.warn({ userId, channel, err: error }, 'the state of a channel was not recorded');

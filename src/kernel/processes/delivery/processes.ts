@@ -109,7 +109,8 @@ export function deliveryProcesses(options: DeliveryOptions): readonly Process[] 
   const findChannel = channelFinder(options);
   const wording = wordingOf({ texts, triggers, frontendUrl });
   const index = indexes.open(ATTEMPTS_INDEX);
-  const shown = { findChannel, limiter, wordingOf: wording };
+  const lookups = channelLimiter({ slots: concurrency });
+  const shown = { findChannel, limiter, lookups, wordingOf: wording };
   const own = { kernel, records, runtime, ...shown, leaseMs, enabled, logger, telemetry, index };
   const attempts = attemptsProcess({ ...options, ...own, concurrency });
   const { letThrough, messageKeys: keys } = options;
