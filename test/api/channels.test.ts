@@ -5,7 +5,10 @@ import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
 import { USER_SCOPES } from '../../src/domain/access/scopes.ts';
 import type { SendOutcome } from '../../src/domain/ports/sender.ts';
 import { openKernel } from '../../src/kernel/open-kernel.ts';
+import { virtualTime } from '../support/virtual-time.ts';
 import { memoryVault } from '../support/vault.ts';
+import { thrownProblem } from '../../src/adapters/http/endpoint/respond.ts';
+import { changeChannel } from '../../src/kernel/channels/channel-decider.ts';
 import { eventsOf } from '../support/world.ts';
 import { scheduleProduct } from '../../src/schedule/triggers.ts';
 
@@ -13,8 +16,7 @@ const PATH = '/api/v1/notification/channels/feishu';
 const KEY = 'canaryabcdefghijklmnop';
 const URL_A = `https://www.feishu.cn/flow/api/trigger-webhook/${KEY}`;
 
-async function world() {
-  const store = memoryStore();
+async function world(store = memoryStore()) {
   const answers: SendOutcome[] = [];
   const kernel = await openKernel({
     ...scheduleProduct,
@@ -88,4 +90,52 @@ test('the test endpoint limits test messages, and sends none for a disabled chan
     status: 429,
     body: { code: 'too_many_tests' },
   });
+});
+
+test('a PUT that many tests of the channel prevent again and again is done in the end', async () => {
+  let prevented = 0;
+  const busy = memoryStore({
+    faults: (operation) => {
+      if (operation.kind !== 'append' || operation.n < 2) return undefined;
+      if (operation.events[0]?.type !== 'ChannelConfigured' || prevented === 7) return undefined;
+      prevented += 1;
+      return { fault: 'conflict' };
+    },
+  });
+  const { ask } = await world(busy);
+  await ask('PUT', PATH, { webhook_url: URL_A });
+  expect(await ask('PUT', PATH, { webhook_url: `${URL_A}b` })).toMatchObject({ status: 200 });
+  expect(prevented).toBe(7);
+});
+
+test('a write that others prevent until its deadline is answered as a conflict', async () => {
+  const time = virtualTime();
+  const pause = (ms: number) => {
+    time.advance(ms);
+    return Promise.resolve();
+  };
+  const runtime = { ...time, pause };
+  const before = runtime.elapsed();
+  const conflicts = () => ({ fault: 'conflict' }) as const;
+  const store = memoryStore({
+    faults: ({ kind }) => (kind === 'append' ? conflicts() : undefined),
+  });
+  const key = { userId: '42', channel: 'feishu' } as const;
+  const facts = {
+    kind: 'feishu_flow',
+    mask: 'https://a/...',
+    fingerprint: 'abcdefabcdef',
+    hasBearerToken: false,
+    hasSecret: false,
+    ref: crypto.randomUUID(),
+  } as const;
+  const command = { kind: 'configure', settings: { ...key, enabled: true }, facts } as const;
+  const error: unknown = await changeChannel(
+    { store, kernel: 'tocsin', runtime },
+    key,
+    command,
+  ).catch((cause: unknown) => cause);
+  expect(error).toMatchObject({ code: 'conflict', kind: 'unavailable' });
+  expect(runtime.elapsed() - before).toBeGreaterThanOrEqual(5_000);
+  expect(thrownProblem(error)).toMatchObject({ code: 'conflict', retryAfter: 1 });
 });

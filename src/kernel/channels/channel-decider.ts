@@ -31,6 +31,9 @@ export type ChannelContext = KernelContext & {
   readonly actor?: string | undefined;
 };
 
+/** Below the deadline of an API request, so that its caller is told what happened. */
+const CHANGE_MS = 5_000;
+
 export type ChangedChannel = {
   readonly changed: boolean;
   /** Replaced configurations, whose secrets are to be shredded. */
@@ -59,6 +62,7 @@ export async function changeChannel(
       answer: { changed: decided.value.length > 0, replaced, before: state.current },
     });
   };
-  const result = await channelDecider.transactOrThrow(context, stream, decide, { actor });
+  const call = { actor, deadlineMs: CHANGE_MS };
+  const result = await channelDecider.transactOrThrow(context, stream, decide, call);
   return result.ok ? ok(result.value.answer) : result;
 }

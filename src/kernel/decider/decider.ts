@@ -22,7 +22,7 @@ import type { Runtime } from '../../domain/ports/runtime.ts';
 import { newSalt } from './salt.ts';
 import { assertNotHidden, streamHidden } from '../../domain/ports/hidden-stream.ts';
 
-/** After this many conflicts the answer is `conflict`. */
+/** After this many conflicts the answer is `conflict`, unless the caller tries until its deadline. */
 export const MAX_CONFLICTS = 5;
 
 export const DEFAULT_DEADLINE_MS = 10_000;
@@ -34,6 +34,11 @@ export const ACCESS_HINT =
 /** What to do about `stream_deleted` of a stream that the kernel cannot do without. */
 export const DELETED_HINT =
   'The stream has a tombstone, which is for ever: restore a backup, or start another log with --name.';
+
+const HINTS: Readonly<Record<string, string>> = {
+  access_denied: ACCESS_HINT,
+  conflict: 'Nothing was written. Try again when fewer writers change it at once.',
+};
 
 const CONFLICT_BACKOFF: Backoff = { firstMs: 10, longestMs: 10 * 2 ** MAX_CONFLICTS };
 const OUTAGE_BACKOFF: Backoff = { firstMs: 20, longestMs: 1_000 };
@@ -62,6 +67,8 @@ export type CommandCall<S> = Call & {
   readonly causationId?: string;
   /** Append with `no_stream` at once and load only on conflict; for streams that are usually new. */
   readonly assumeNew?: boolean;
+  /** Tries until the deadline while other writers change the stream. Default: {@link MAX_CONFLICTS} times. */
+  readonly untilDeadline?: boolean;
   /** The stream as the caller has just read it; it is read again only on conflict. */
   readonly loaded?: Loaded<S> | undefined;
 };
@@ -249,7 +256,11 @@ export function decider<S, E extends { readonly type: string }>(aggregate: Aggre
         case 'conflict':
           if (result.doubtful) doubtful = { answer, ids: encoded.map(({ id }) => id) };
           conflicts += 1;
-          if (conflicts > MAX_CONFLICTS) return { kind: 'conflict' };
+          if (
+            call.untilDeadline === true ? runtime.elapsed() >= deadline : conflicts > MAX_CONFLICTS
+          ) {
+            return { kind: 'conflict' };
+          }
           // The first conflict of an assumed state is no sign of writers that are active now.
           if (conflicts > 1 || assumed === undefined) {
             await runtime.pause(backoffMs(conflicts, CONFLICT_BACKOFF, runtime.random));
@@ -268,20 +279,25 @@ export function decider<S, E extends { readonly type: string }>(aggregate: Aggre
     }
   }
 
-  /** As `transact`, for callers that cannot go on without an answer: throws `unavailable`, or `refused`. */
+  /**
+   * As `transact`, for callers that cannot go on without an answer. It tries until the deadline: many writers of one
+   * stream, such as tests of a channel, get their turn.
+   *
+   * @throws TocsinError `unavailable`, with the code `conflict` when others kept changing the stream; or `refused`
+   */
   async function transactOrThrow<A, R>(
     context: Stores,
     stream: string,
     decide: Decide<S, E, A, R>,
     call: CommandCall<S> = {},
   ): Promise<Result<Done<A>, R>> {
-    const result = await transact(context, stream, decide, call);
+    const result = await transact(context, stream, decide, { untilDeadline: true, ...call });
     if (result.kind === 'done') return ok(result);
     if (result.kind === 'rejected') return err(result.rejection);
     const { code, hint } = aggregate.unwritable;
     const unwritable = (why: string, reason = code): TocsinError =>
       new TocsinError('unavailable', reason, `cannot append to ${stream}: ${why}`, {
-        hint: reason === 'access_denied' ? ACCESS_HINT : hint,
+        hint: HINTS[reason] ?? hint,
       });
     switch (result.kind) {
       case 'refused':
@@ -292,7 +308,7 @@ export function decider<S, E extends { readonly type: string }>(aggregate: Aggre
         }
         throw unwritable(`the event store refused: ${result.message}`, result.reason);
       case 'conflict':
-        throw unwritable('other writers kept changing the stream');
+        throw unwritable('other writers kept changing the stream', 'conflict');
       case 'unknown':
         throw unwritable('no answer before the deadline');
     }

@@ -20,6 +20,7 @@ const ALWAYS = [
   'unauthorized',
   'scope_missing',
   'rate_limited',
+  'conflict',
   'internal_error',
   'storage_full',
   'unavailable',

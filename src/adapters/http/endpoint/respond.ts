@@ -47,6 +47,10 @@ export function thrownProblem(error: unknown): Problem {
     const detail = 'Nothing was written. Try again later; the operator must make room.';
     return { code: 'storage_full', detail, retryAfter: 30 };
   }
+  if (error instanceof TocsinError && error.code === 'conflict') {
+    const detail = 'Nothing was written: other requests change the same object. Try again.';
+    return { code: 'conflict', detail, retryAfter: 1 };
+  }
   const isOutage =
     error instanceof TocsinError && (error.kind === 'unavailable' || OPERATORS.has(error.code));
   if (isOutage) return { code: 'unavailable', detail: 'Try again in a moment.', retryAfter: 1 };
