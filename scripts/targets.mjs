@@ -34,6 +34,7 @@ export const targets = {
   mutations: tool(['scripts/mutations.mjs'], { natsServer: true }),
   torture: tool(['test/harness/run-torture.ts'], { natsServer: true }),
   soak: tool(['test/harness/soak/run-soak.ts'], { natsServer: true }),
+  upgrade: tool(['test/harness/upgrade/run-upgrade.ts'], { natsServer: true }),
   check: tool(['scripts/check.mjs']),
   api: tool(['scripts/api-report.mjs', '--write']),
   acceptance: tool(['scripts/acceptance.mjs'], { natsServer: true }),

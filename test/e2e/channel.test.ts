@@ -32,6 +32,20 @@ describe('tocsin channel', () => {
     expect(JSON.stringify([put, refused])).not.toContain(KEY);
   });
 
+  test('says that a channel gets nothing by default, unless it is the default', async () => {
+    await using cli = testCli();
+    const put = async (channel: string, env: Readonly<Record<string, string>> = {}) => {
+      const url = channel === 'feishu' ? URL : 'https://example.com/hook';
+      const args = ['channel', 'put', ...USER, '--channel', channel];
+      const { code, stderr } = await cli.call(args, { env: { TOCSIN_CHANNEL_URL: url, ...env } });
+      expect(code).toBe(0);
+      return stderr;
+    };
+    expect(await put('webhook')).toMatch(/go to feishu by default.*TOCSIN_CHANNEL=webhook/);
+    expect(await put('webhook', { TOCSIN_CHANNEL: 'webhook' })).toBe('');
+    expect(await put('feishu')).toBe('');
+  });
+
   test('sends a test message to a receiver on this machine', async () => {
     await using cli = testCli();
     await using server = await receiver(

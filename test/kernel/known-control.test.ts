@@ -2,11 +2,20 @@
 import { expect, test } from 'vitest';
 import { memoryStore } from '../../src/adapters/eventstore/memory/store.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
-import { createPolicies } from '../../src/kernel/control/policies.ts';
-import { initialiseControl } from '../../src/kernel/control/control.ts';
+import { decidePolicies, type PolicyCommand } from '../../src/domain/control/policies.ts';
+import { parsePolicy } from '../../src/domain/policy/text.ts';
+import { changePolicies, createPolicies } from '../../src/kernel/control/policies.ts';
+import { endForChange } from '../../src/kernel/control/policy-end.ts';
+import { controlDecider, initialiseControl } from '../../src/kernel/control/control.ts';
 import { systemRuntime } from '../../src/kernel/decider/runtime.ts';
 
 const TYPE = 'important_urgent_task';
+
+function anchored(minutes: number) {
+  const parsed = parsePolicy(`anchored ${minutes}m`);
+  if (!parsed.ok) throw new Error('no policy');
+  return parsed.value;
+}
 
 /** A store that counts the events it reads from streams, and can be replaced. */
 function counting(first: EventStore) {
@@ -88,4 +97,44 @@ test('a log that is put back is read again', async () => {
   expect(await policies.history()).toHaveLength(1);
   expect(await policies.set(rolling(2))).toMatchObject({ outcome: 'changed' });
   expect(await policies.history()).toHaveLength(2);
+});
+
+test('a change in a new process reads the end of the stream, and decides as one that reads all of it', async () => {
+  const counted = counting(memoryStore());
+  const context = { store: counted.store, kernel: 'tocsin', runtime: systemRuntime() };
+  await initialiseControl(context);
+  const policies = createPolicies(context, [TYPE, 'other']);
+  const cold = async (command: PolicyCommand) => {
+    const [loaded, read] = await counted.during(() => endForChange(context, command));
+    const decided = [loaded, await controlDecider.load(context.store, 'tocsin.control')].map(
+      (known) => known && decidePolicies(known.state, command, { recordedAt: known.recordedAt }),
+    );
+    if (loaded !== undefined) expect(decided[0]).toEqual(decided[1]);
+    return { loaded, read };
+  };
+  const set = (minutes: number, triggerType = TYPE) =>
+    ({ kind: 'set', triggerType, reason: 'x', policy: anchored(minutes) }) as const;
+  const mute = { kind: 'mute', triggerType: TYPE, reason: 'x', until: 1 } as const;
+  const unmute = { kind: 'unmute', triggerType: TYPE, reason: 'x' } as const;
+  expect((await cold(set(1))).loaded).toBeUndefined();
+
+  for (let minutes = 1; minutes <= 200; minutes++) {
+    expect(await policies.set(set(minutes))).toMatchObject({ outcome: 'changed' });
+  }
+  const { read, loaded } = await cold(set(200));
+  expect(loaded).toBeDefined();
+  expect(read).toBe(64);
+  await cold(set(199));
+  // No mute was ever recorded, so the whole stream decides; nor was a policy of another type.
+  for (const command of [unmute, mute, set(1, 'other')]) {
+    expect((await cold(command)).loaded).toBeUndefined();
+  }
+  await policies.mute({ triggerType: TYPE, reason: 'x', until: new Date(Date.now() + 60_000) });
+  await policies.set(set(5));
+  for (const command of [unmute, mute, set(5), set(6)]) {
+    expect((await cold(command)).loaded).toBeDefined();
+  }
+  const change = await changePolicies(context, set(7), { loaded: (await cold(set(7))).loaded });
+  expect(change).toMatchObject({ outcome: 'changed' });
+  expect(await policies.show()).toMatchObject({ policies: { [TYPE]: anchored(7) } });
 });

@@ -11,8 +11,16 @@ import { initialiseControl } from '../../kernel/control/control.ts';
 import type { Channels } from '../../kernel/channels/channels.ts';
 import { isUnfinished } from '../../kernel/sealing/forget.ts';
 import type { ChannelRejected, ChannelView } from '../../kernel/channels/view.ts';
-import { channelsOn, openSealedStore, openSender, openVault } from '../compose/channels.ts';
+import {
+  channelsOn,
+  kernelOptionsOf,
+  openSealedStore,
+  openSender,
+  openVault,
+} from '../compose/channels.ts';
 import { CLI_ACTOR, kernelContext } from '../compose/kernel-context.ts';
+import { loadConfig } from '../config/config.ts';
+import { loadProduct } from '../config/product.ts';
 import { readTextFile, usageError } from '../config/usage-error.ts';
 import { EXIT, problemOf, type Terminal } from '../terminal/terminal.ts';
 import { CHANNEL_SETTINGS } from '../config/settings.ts';
@@ -23,7 +31,12 @@ type Options = {
   readonly channel: ChannelKey['channel'];
   readonly actor: string;
 };
-type PutOptions = Options & { readonly file?: string; readonly disabled?: true };
+type PutOptions = Options & {
+  readonly file?: string;
+  readonly disabled?: true;
+  /** The settings file. */
+  readonly config?: string;
+};
 
 const URL_VARIABLE = 'TOCSIN_CHANNEL_URL';
 const TOKEN_VARIABLE = 'TOCSIN_CHANNEL_TOKEN';
@@ -112,8 +125,21 @@ const put: Work<PutOptions> = async (context, options) => {
       terminal.say(`  signing secret, shown this once: ${result.generatedSecret}`);
     }
     if (result.outcome === 'unchanged') terminal.say('No change; nothing was written.');
+    await noteUnused(terminal, options);
   });
 };
+
+/** A channel that is not the default gets nothing by itself, which surprises whoever has just configured it. */
+async function noteUnused(terminal: Terminal, { channel, config }: PutOptions): Promise<void> {
+  // The option --channel means another thing here than the setting.
+  const wanted = loadConfig(config === undefined ? {} : { config }, process.env).channel;
+  const { channel: byDefault } = kernelOptionsOf(await loadProduct(), wanted);
+  if (byDefault === undefined || byDefault === channel) return;
+  terminal.note(
+    `Notifications go to ${byDefault} by default, and to ${channel} only where the raise or its type names it. ` +
+      `To make ${channel} the default, set TOCSIN_CHANNEL=${channel} for every process that raises.`,
+  );
+}
 
 const get: Work<Options> = (context, { user: userId, channel }) =>
   using(context, async (channels) => {

@@ -13,6 +13,7 @@ import {
 } from '../../domain/policy/text.ts';
 import type { Issue } from '../../domain/core/input.ts';
 import { initialiseControl } from '../../kernel/control/control.ts';
+import { endForChange } from '../../kernel/control/policy-end.ts';
 import { changePolicies } from '../../kernel/control/policies.ts';
 import { openStore } from '../compose/compose.ts';
 import { CLI_ACTOR, kernelContext } from '../compose/kernel-context.ts';
@@ -99,8 +100,10 @@ async function change(
 ): Promise<void> {
   await using store = await openStore(config, `tocsin policy ${command.kind}`);
   const kernel = kernelContext(store, config.name);
-  await initialiseControl(kernel, { actor });
-  const result = await changePolicies(kernel, command, { actor });
+  const loaded = await endForChange(kernel, command);
+  // A log with such a change has its id.
+  if (loaded === undefined) await initialiseControl(kernel, { actor });
+  const result = await changePolicies(kernel, command, { actor, loaded });
   if (result.outcome === 'rejected') throw invalid(result.code, result.issues);
   const position = result.outcome === 'changed' ? result.position : undefined;
   terminal.print({ triggerType, outcome: result.outcome, position });
