@@ -32,6 +32,36 @@ describe('linksIn', () => {
     ['xn--mller-kva.de'],
     ['evil.xn--p1ai'],
     ['readme.md/x'],
+    ['evil.Com'],
+    ['Evil.ru'],
+    ['evil.cOm'],
+    ['12.com'],
+    ['login.pages.dev'],
+    ['evil.app'],
+    ['例子.com'],
+    ['例子.中国'],
+    ['пример.москва'],
+    ['ｅｖｉｌ.ｃｏｍ'],
+    ['evil．com'],
+    ['evil。com'],
+    ['evil｡com'],
+    ['𝐞𝐯𝐢𝐥.com'],
+    ['ⓔⓥⓘⓛ.com'],
+    ['ev\u200bil.com'],
+    ['evil\u200b.\u200bcom'],
+    ['evil.c\u00adom'],
+    ['evil\u2060.com'],
+    ['https\u200b://evil'],
+    ['10.0.0.1/x'],
+    ['10.0.0.1:8080'],
+    ['0x7f.0x0.0x0.0x1/x'],
+    ['localhost:3000'],
+    ['LOCALHOST/x'],
+    ['http://2130706433/'],
+    ['http://user@evil/x'],
+    ['mailto:bob@example.com'],
+    ['javascript:alert'],
+    ['tel:+49123'],
   ])('takes %s for a link', (link) => {
     for (const text of [link, `See ${link}.`, `(${link})`, `“${link}”!`, `查看「 ${link} 」`]) {
       expect(linksIn(text), text).toHaveLength(1);
@@ -60,6 +90,33 @@ describe('linksIn', () => {
     expect(cleanSummary(text)).toEqual({ text, linksRemoved: 0 });
   });
 
+  it.each([
+    ['v1.2.3 and 1.2.3.4 and firmware 10.0.0.1'],
+    ['Node.js, Vue.js, ASP.NET and 使用.NET开发'],
+    ['12.30 Uhr, z.B. am 3.12. und usw.'],
+    ['一、概要。It is 完成。下一步。共3.5小时'],
+    ['报告.pdf、README.md，第1.2节'],
+    ['ratio 3:4, at 12:30, a:b, key:value, note: data: 5'],
+    ['localhost is up: localhost, not localhost2:80'],
+    ['B.Sc. and M.Com. and Ph.D.'],
+    ['１．概要 ２．５倍 “Ａ”'],
+    ['👍🏽 👩\u200d💻 done. ✔\ufe0f'],
+    ['हिन्दी\u200cपाठ। क\u200dष'],
+  ])('leaves %j as it is', (text) => {
+    expect(linksIn(text)).toEqual([]);
+    expect(cleanSummary(text)).toEqual({ text, linksRemoved: 0 });
+  });
+
+  it.each([
+    ['[here](evil.com/x) now', '[here] now'],
+    ['[here](javascript:alert(1))', '[here]( (1))'],
+    ['<a href="https://evil.example/x">x</a>', '<a href=" ">x</a>'],
+    ['See <evil.com>.', 'See < >.'],
+    ['查看例子.com。完成', '。完成'],
+  ])('cuts the target out of %j', (text, rest) => {
+    expect(withoutLinks(text)).toBe(rest);
+  });
+
   it('finds a domain between Chinese characters', () => {
     expect(withoutLinks('查看example.com/x')).toBe('查看');
   });
@@ -67,6 +124,20 @@ describe('linksIn', () => {
   it('leaves no link in what it returns, for any text', () => {
     const part = fc.constantFrom(
       ...['a', 'evil', '.', 'com', ' ', '/', ':', '//', 'www.', '@', '-', '(', '。', 'x', '1', '?'],
+      ...[
+        '\u200b',
+        '\u00ad',
+        '．',
+        '｡',
+        'ｃｏｍ',
+        '𝐞',
+        '例',
+        '中国',
+        'Com',
+        'localhost',
+        '80',
+        '10.0.0.1',
+      ],
     );
     fc.assert(
       fc.property(fc.array(part, { maxLength: 14 }), (parts) => {
@@ -74,6 +145,28 @@ describe('linksIn', () => {
         expect(linksIn(withoutLinks(text)), text).toEqual([]);
       }),
       { numRuns: 5_000 },
+    );
+  });
+
+  it('finds a link in whatever form its letters and dots are written', () => {
+    const form = (character: string): fc.Arbitrary<string> => {
+      const code = character.charCodeAt(0);
+      const others =
+        character === '.'
+          ? ['．', '。', '｡', '\u2024']
+          : [String.fromCharCode(code + 0xfee0), String.fromCodePoint(0x1d41a + code - 97)];
+      const unseen = fc.constantFrom('', '', '\u200b', '\u00ad', '\u2060', '\u{e0061}');
+      const written = fc.constantFrom(character, character, ...others);
+      return fc.tuple(written, unseen).map((both) => both.join(''));
+    };
+    const written = fc.tuple(...Array.from('evil.com', form)).map((forms) => forms.join(''));
+    fc.assert(
+      fc.property(written, fc.constantFrom('', 'See ', '查看 ', '（'), (link, before) => {
+        const text = `${before}${link} now`;
+        expect(linksIn(text), text).toHaveLength(1);
+        expect(withoutLinks(text).normalize('NFKC')).not.toMatch(/v/);
+      }),
+      { numRuns: 2_000 },
     );
   });
 

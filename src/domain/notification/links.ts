@@ -1,72 +1,70 @@
 // Finds the links in text from outside, as mail programs and chats make them: with a scheme, with `www.`, and bare
 // domains. A bare name is a link with a known top-level domain, or with a path, port or query behind any domain.
+import { fold } from './folded.ts';
+import { isTopDomain, mayBeTopDomain } from './top-domains.ts';
 
 /** One link of a text, as offsets. */
 export type Link = { readonly from: number; readonly to: number };
 
-const GENERIC =
-  'com net org edu gov mil int info biz mobi asia jobs travel museum coop aero xxx app dev page cloud online site ' +
-  'website web store shop tech blog live life link click club top xyz icu vip cyou cfd sbs bond quest work world today ' +
-  'news space fun win bid loan date men party review stream trade download support help email services solutions ' +
-  'digital agency company network systems bank finance credit social chat games wiki zone center global example onion ' +
-  'рф укр бел срб ελ';
-
-/** The two-letter domains of countries, by first letter. */
-const COUNTRIES =
-  'acdefgilmoqrstuwxz babdefghijmnorstvwyz cacdfghiklmnoruvwxyz dejkmoz ecegrstu fijkmor gabdefghilmnpqrstuwy hkmnrtu ' +
-  'idelmnoqrst jemop keghimnprwyz labcikrstuvy macdeghklmnopqrstuvwxyz nacefgilopruz om paefghklmnrstwy qa reosuw ' +
-  'sabcdeghiklmnorstuvxyz tcdfghjklmnortvwz uagksyz vaceginu wfs yet zamw';
-
-const DOMAINS: ReadonlySet<string> = new Set([
-  ...GENERIC.split(' '),
-  ...COUNTRIES.split(' ').flatMap(([first = '', ...seconds]) => seconds.map((s) => first + s)),
-]);
-
-/** Domains that end the names of files more often: only a path behind them makes a link. */
-const ALSO_FILES: ReadonlySet<string> = new Set(
-  'cc md ml mm pl pm ps py rs sh so st tf app dev page'.split(' '),
-);
-
-/** Endings of files that are no domains, with a path behind or without. */
-const FILES: ReadonlySet<string> = new Set(
-  (
-    'ts js tsx jsx mjs cjs mts json ndjson yaml yml toml xml html htm css txt csv pdf doc docx xls xlsx ppt pptx odt ics ' +
-    'png jpg jpeg gif svg mp3 mp4 gz tar tgz sql db log java kt rb php go exe ini conf lock bak'
-  ).split(' '),
-);
-
 /** What no link goes beyond: white space, quotes, brackets, and the punctuation of Chinese. */
 const WORD = /[^\s<>"“”„«»()[\]{}、。,！？；：（）【】]+/gu;
-const SCHEME = /[a-z][a-z0-9+.-]*:\/\/|:\/\/|www\./iu;
-/** Names of scripts that put spaces between words; in Chinese a name ends where its letters end. */
-const NAME =
-  /[\p{Script=Latin}\p{Script=Cyrillic}\p{Script=Greek}\p{Nd}_.-]*\.[\p{Script=Latin}\p{Script=Cyrillic}\p{Script=Greek}\p{Nd}_.-]*/gu;
+const SCHEME =
+  /[a-z][a-z0-9+.-]*:\/\/|:\/\/|www\.|(?:javascript|vbscript|mailto|tel|sms|callto|skype|magnet):[^\s]|data:[a-z]+\//iu;
+/** Labels and dots, in any script. */
+const NAME = /[\p{L}\p{M}\p{N}_.-]*\.[\p{L}\p{M}\p{N}_.-]*/gu;
+const LOCALHOST = /(?<![\p{L}\p{N}_.-])localhost(?=:\d{2,5}(?!\d)|[/?#][^.,;!?])/iu;
 const BEHIND = /^(?::\d{2,5}(?!\d)|[/?#][^.,;!?])/u;
 const ENDING = /[.,;:!?'’]+$/u;
+/** A number of an IP address: decimal, hexadecimal, or octal. */
+const QUAD = /^(?:(?:0x[0-9a-f]{1,8}|\d{1,11})\.){3}(?:0x[0-9a-f]{1,8}|\d{1,11})$/iu;
+
+/** Scripts that put spaces between words; in other scripts a name in plain letters begins and ends with these letters. */
+const SPACED = String.raw`[\p{Script=Latin}\p{Script=Cyrillic}\p{Script=Greek}\p{Nd}_-]`;
+const SPACED_TAIL = new RegExp(`${SPACED}+$`, 'u');
+const SPACED_HEAD = new RegExp(`^${SPACED}+`, 'u');
+const CAPITALISED = /^\p{Lu}\p{Ll}+$/u;
+/** Names of products that look like domains. */
+const PRODUCTS: ReadonlySet<string> = new Set(['ASP.NET', 'VB.NET', 'ADO.NET']);
 
 /** Most texts have none of these, and then no link: each raise looks at a summary. */
-const MAY_BE_LINK = /:\/\/|\.[^\s.]|www\./iu;
+const MAY_BE_LINK =
+  /[.:][^\s.]|[\u2024\ufe52\uff0e\uff61][^\s]|[^\s]\u3002[^\s\p{Script=Han}]|localhost|[\u00ad\u200b-\u200f\u2060-\u206f\ufeff]/iu;
 
 /** The links of a text, in order; at most one in each word, to the word's end. */
 export function linksIn(text: string): readonly Link[] {
   if (!MAY_BE_LINK.test(text)) return [];
-  return Array.from(text.matchAll(WORD)).flatMap(({ 0: word, index: at }) => {
-    const scheme = SCHEME.exec(word)?.index ?? Infinity;
-    const from = Math.min(scheme, nameIn(word) ?? Infinity);
-    return from === Infinity ? [] : [{ from: at + from, to: endOf(word, at) }];
+  const folded = fold(text);
+  return Array.from(folded.text.matchAll(WORD)).flatMap(({ 0: word, index: at }) => {
+    const from = Math.min(
+      SCHEME.exec(word)?.index ?? Infinity,
+      LOCALHOST.exec(word)?.index ?? Infinity,
+      nameIn(word) ?? Infinity,
+    );
+    if (from === Infinity) return [];
+    return [{ from: folded.at(at + from), to: folded.at(endOf(word, at)) }];
   });
 }
 
 /** Where the first name begins that is a link. An e-mail address is none. */
 function nameIn(word: string): number | undefined {
-  for (const { 0: name, index } of word.matchAll(NAME)) {
+  if (!word.includes('.')) return undefined;
+  for (const { 0: found, index: at } of word.matchAll(NAME)) {
+    const { name, index } = trimmed(found, at);
     const behind = word.slice(index + name.length);
     const isAddress = word[index - 1] === '@' || behind.startsWith('@');
-    if ((BEHIND.test(behind) && isName(name)) || (!isAddress && isDomain(name))) {
-      return startOf(word, index);
-    }
+    const isLink = BEHIND.test(behind) ? isName(name) : !isAddress && isDomain(name);
+    if (isLink) return startOf(word, index);
   }
   return undefined;
+}
+
+/** The name without the words before and behind it, in scripts that put no spaces between words. */
+function trimmed(found: string, at: number): { readonly name: string; readonly index: number } {
+  const [first = '', ...others] = found.split('.');
+  const last = others.pop() ?? '';
+  const head = SPACED_TAIL.exec(first)?.[0] ?? first;
+  const tail = SPACED_HEAD.exec(last)?.[0] ?? last;
+  return { name: [head, ...others, tail].join('.'), index: at + first.length - head.length };
 }
 
 /** The text without its links; what they leave can be a link again (`a.comwww.b`), and is cut, too. */
@@ -92,24 +90,27 @@ function endOf(word: string, at: number): number {
   return at + word.replace(ENDING, '').length;
 }
 
+/** With a path, port or query behind it. */
 function isName(name: string): boolean {
   const { labels, top } = parts(name);
-  return labels.length > 0 && /^(?:\p{L}{2,63}|xn--[a-z0-9-]+)$/iu.test(top) && !FILES.has(top);
+  return (labels.length > 0 && mayBeTopDomain(top)) || QUAD.test(name);
 }
 
-/** A sentence that begins behind a full stop without a space is no domain: `done.It goes on`. */
 function isDomain(name: string): boolean {
-  const { labels, top, written } = parts(name);
-  const [last = ''] = labels.slice(-1);
-  if (last === '' || /^\d{1,2}$/u.test(last)) return false;
-  if (written !== top && name !== name.toUpperCase()) return false;
-  if (ALSO_FILES.has(top)) return false;
-  return DOMAINS.has(top) || /^xn--[a-z0-9-]+$/u.test(top);
+  const { labels, top } = parts(name);
+  const last = labels.at(-1) ?? '';
+  if (last === '' || PRODUCTS.has(name)) return false;
+  // `9.30 a.m.`, `3.in`; but `12.com` is a domain.
+  if (/^\d{1,2}$/u.test(last) && top.length < 3) return false;
+  // `B.Sc.`, `M.Com.`
+  if (last.length === 1 && CAPITALISED.test(top)) return false;
+  // 使用.NET
+  if (/^\p{Lu}+$/u.test(top) && !SPACED_TAIL.test(last)) return false;
+  return isTopDomain(top);
 }
 
-function parts(name: string) {
+function parts(name: string): { readonly labels: readonly string[]; readonly top: string } {
   const all = name.replace(/^[.-]+|[.-]+$/gu, '').split('.');
-  const written = all.at(-1) ?? '';
-  const labels = all.slice(0, -1);
-  return { labels: all.includes('') ? [] : labels, top: written.toLowerCase(), written };
+  const top = all.at(-1) ?? '';
+  return { labels: all.includes('') ? [] : all.slice(0, -1), top };
 }
