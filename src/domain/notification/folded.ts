@@ -8,8 +8,7 @@ export type Folded = {
 };
 
 /** Nobody sees them: soft hyphen, joiners, marks of direction, selectors of variants, tags. */
-const UNSEEN =
-  /[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0]|[\u{e0000}-\u{e0fff}]/u;
+const UNSEEN = /\p{Default_Ignorable_Code_Point}/u;
 
 /** Letters, digits, dots, hyphens and slashes in other forms; punctuation of Chinese stays what it is. */
 const OTHER_FORM =
@@ -18,15 +17,11 @@ const OTHER_FORM =
 /** An ideographic full stop inside of a name; elsewhere it ends a sentence. */
 const STOP = /(?<=[a-z0-9])\u3002(?=[a-z])/giu;
 
+/** Most texts have none of these. */
 const MAY_FOLD = new RegExp(`${UNSEEN.source}|${OTHER_FORM.source}|${STOP.source}`, 'iu');
 
-/** True for most texts: they are read as they are written. */
-export function isPlain(text: string): boolean {
-  return !MAY_FOLD.test(text);
-}
-
 export function fold(text: string): Folded {
-  if (isPlain(text)) return { text, at: (index) => index };
+  if (!MAY_FOLD.test(text)) return { text, at: (index) => index };
   let folded = '';
   const offsets: number[] = [];
   let offset = 0;

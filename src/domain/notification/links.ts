@@ -28,7 +28,7 @@ const PRODUCTS: ReadonlySet<string> = new Set(['ASP.NET', 'VB.NET', 'ADO.NET']);
 
 /** Most texts have none of these, and then no link: each raise looks at a summary. */
 const MAY_BE_LINK =
-  /[.:][^\s.]|[\u2024\ufe52\uff0e\uff61][^\s]|[^\s]\u3002[^\s\p{Script=Han}]|localhost|[\u00ad\u200b-\u200f\u2060-\u206f\ufeff]/iu;
+  /[.:][^\s.]|[\u2024\ufe52\uff0e\uff61][^\s]|[^\s]\u3002[^\s\p{Script=Han}]|localhost|\p{Default_Ignorable_Code_Point}/iu;
 
 /** The links of a text, in order; at most one in each word, to the word's end. */
 export function linksIn(text: string): readonly Link[] {
