@@ -30,6 +30,7 @@ export type {
   MessageReader,
   ReadModelView,
   ReadableLog,
+  SchemaFault,
   SentHistory,
   NumberedVerdict,
   VerdictLookup,
@@ -54,6 +55,11 @@ export type {
 } from './projections/audit/history/requests.ts';
 export type { StoryLine } from './projections/audit/explain/lines.ts';
 export type { ExportOptions } from './projections/audit/export/export.ts';
+export type {
+  Comparison,
+  ComparisonCode,
+  ComparisonDifference,
+} from './projections/audit/export/compare-export.ts';
 export type { ExportFilter, Manifest } from './projections/audit/export/format.ts';
 export type {
   ExportFault,

@@ -2,11 +2,12 @@
 import { TocsinError } from '../domain/core/errors.ts';
 import { DEFAULT_KERNEL_NAME } from '../domain/core/ids.ts';
 import type { Instant } from '../domain/core/instants.ts';
-import { formatPosition } from '../domain/core/positions.ts';
+import { formatPosition, type Position } from '../domain/core/positions.ts';
 import { explain, type Explanation } from '../projections/audit/explain/explain.ts';
 import { explainUser, type UserExplanation } from '../projections/audit/explain/explain-user.ts';
 import { exportLines, type ExportOptions } from '../projections/audit/export/export.ts';
 import type { Manifest } from '../projections/audit/export/format.ts';
+import { compareExport, type Comparison } from '../projections/audit/export/compare-export.ts';
 import { redactExport } from '../projections/audit/export/redact-export.ts';
 import { verifyExport, type ExportReport } from '../projections/audit/export/verify-export.ts';
 import {
@@ -141,6 +142,11 @@ export interface Audit {
     lines: AsyncIterable<string>,
     options?: { readonly publicKey?: string },
   ): Promise<ExportReport>;
+  /** Compares an export with the log as it is now; the log may have gone on since. */
+  compareExport(
+    lines: AsyncIterable<string>,
+    options?: { readonly progress?: (events: number, at: Position) => void },
+  ): Promise<Comparison>;
   /** The export without the personal parts of one user or of all users; it still verifies. */
   redactExport(
     lines: AsyncIterable<string>,
@@ -192,6 +198,8 @@ export function createAudit(options: AuditOptions): Audit {
     export: (exportOptions = {}) => exportLines({ ...exportOptions, log, kernel }),
     prove: async (proveOptions) => prove({ ...proveOptions, log, kernel }),
     consistency: async (heads) => proveConsistency({ ...heads, log, kernel }),
+    compareExport: async (lines, compareOptions = {}) =>
+      compareExport({ ...compareOptions, log, kernel, lines }),
     verifyExport,
     redactExport,
   };

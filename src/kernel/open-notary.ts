@@ -2,9 +2,11 @@
 import { backoffMs, PROCESS_BACKOFF } from '../domain/core/backoff.ts';
 import { TocsinError } from '../domain/core/errors.ts';
 import { DEFAULT_KERNEL_NAME } from '../domain/core/ids.ts';
+import { parseInstant } from '../domain/core/instants.ts';
 import { unlessAborted } from '../domain/core/signals.ts';
 import { silentLogger, type Logger } from '../domain/ports/logger.ts';
 import type { Clock } from '../domain/ports/runtime.ts';
+import { noTelemetry, type Telemetry } from '../domain/ports/telemetry.ts';
 import type { ReadableLog } from '../projections/audit/reading/ports.ts';
 import type { HeadSigner, TreeHead } from '../projections/notary/head.ts';
 import { Notary as Tree, type HeadOutput } from '../projections/notary/notary.ts';
@@ -34,6 +36,8 @@ export type NotaryOptions = {
   readonly share?: number;
   readonly clock?: Clock;
   readonly logger?: Logger;
+  /** Where heads and failures are counted. */
+  readonly telemetry?: Telemetry;
   /** @internal Milliseconds between two reads of the log's end, for tests. */
   readonly pollMs?: number;
 };
@@ -57,7 +61,7 @@ export interface Notary {
 export function openNotary(options: NotaryOptions): Notary {
   const { log, state, signer, outputs, name: kernel = DEFAULT_KERNEL_NAME } = options;
   const { everyMs = DEFAULT_EVERY_MS, pollMs = POLL_MS, share = 1 } = options;
-  const { logger = silentLogger } = options;
+  const { logger = silentLogger, telemetry = noTelemetry } = options;
   const runtime = systemRuntime(options.clock);
   const tree = new Tree({ log, kernel, state, signer, outputs, runtime, logger, share });
   let signedAt = -Infinity;
@@ -69,14 +73,40 @@ export function openNotary(options: NotaryOptions): Notary {
       await tree.reread();
       const head = tree.sign();
       signedAt = runtime.elapsed();
-      if (head !== undefined)
+      if (head !== undefined) {
+        telemetry.count('tocsin.notary.heads');
         logger.debug({ size: head.size, root: head.root }, 'a tree head was signed');
+      }
     }
-    return tree.give(signal);
+    const failed = await tree.give(signal);
+    for (const receiver of failed.keys()) telemetry.count('tocsin.notary.failures', { receiver });
+    return failed;
+  };
+
+  /** Has the gauges read while the notary runs. */
+  const observed = (): Disposable => {
+    const stops = [
+      telemetry.observe('tocsin.notary.unsigned', () => [
+        [tree.size - (state.lastHead()?.head.size ?? 0)],
+      ]),
+      telemetry.observe('tocsin.notary.head_age', () => [[ageOf(state.lastHead()?.head)]]),
+    ];
+    return {
+      [Symbol.dispose]() {
+        for (const stop of stops) stop();
+      },
+    };
+  };
+
+  /** In seconds; 0 before the first head. */
+  const ageOf = (head: TreeHead | undefined): number => {
+    const signed = head === undefined ? undefined : parseInstant(head.time);
+    return signed?.ok === true ? Math.max(0, (runtime.now() - signed.value) / 1_000) : 0;
   };
 
   return {
     async run(signal, report = silentReport) {
+      using _observed = observed();
       for (let failures = 0; !signal.aborted;) {
         try {
           const failed = await unlessAborted(round(signal), signal, () => new Map());

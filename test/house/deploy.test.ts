@@ -5,6 +5,7 @@ import { Command } from 'commander';
 import { describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
+import { notaryCommand } from '../../src/cli/commands/notary.ts';
 import { projectCommand } from '../../src/cli/commands/project.ts';
 import { startCommand } from '../../src/cli/commands/start.ts';
 import { storeCommand } from '../../src/cli/commands/store.ts';
@@ -31,7 +32,7 @@ function documentsOf(path: string): readonly unknown[] {
 /** Parses a command line as `tocsin` does, without running it. @throws CommanderError for a wrong one */
 function assertCommand(args: readonly string[]): void {
   const program = new Command('tocsin').enablePositionalOptions().exitOverride();
-  for (const add of [projectCommand, startCommand, storeCommand]) add(program);
+  for (const add of [notaryCommand, projectCommand, startCommand, storeCommand]) add(program);
   for (const command of program.commands) {
     command
       .exitOverride()

@@ -2,9 +2,12 @@
 import { expect, test } from 'vitest';
 import { memoryReadModel } from '../../src/adapters/memory/read-model.ts';
 import type { JsonObject } from '../../src/domain/core/json.ts';
-import { deliveryCodec } from '../../src/domain/delivery/events.ts';
+import { messageId } from '../../src/domain/core/ids.ts';
+import { deliveryCodec, type DeliveryEventData } from '../../src/domain/delivery/events.ts';
 import { deliveryStream } from '../../src/domain/delivery/stream.ts';
 import type { RecordedEvent } from '../../src/domain/core/recorded-event.ts';
+import { triggerCodec } from '../../src/domain/trigger/events.ts';
+import { factsOf } from '../../src/kernel/processes/delivery/read-request.ts';
 import type { MessageReader, ReadableLog } from '../../src/projections/audit/reading/ports.ts';
 import { MISMATCHES } from '../../src/projections/audit/verify/mismatches.ts';
 import { verify } from '../../src/projections/audit/verify/verify.ts';
@@ -12,7 +15,7 @@ import type { StoredMessage } from '../../src/projections/output.ts';
 import { mutedOf } from '../contracts/read-model.fixtures.ts';
 import { kindsOf, verified, viewOf, type Tampering } from '../support/audited.ts';
 import { appendControlEvent, appendRaw, poison, resolvePark } from '../support/log-edits.ts';
-import { anInput, makeWorld, raised, type World } from '../support/world.ts';
+import { anInput, eventsOf, makeWorld, raised, type World } from '../support/world.ts';
 
 /** Three users; user 1 has three requests in one window, so two are suppressed. */
 async function smallWorld(): Promise<World> {
@@ -333,7 +336,7 @@ const CASES: readonly (readonly [what: string, expected: string, tampering: Tamp
   ],
   [
     'a request’s time changed',
-    'notice_changed',
+    'event_changed',
     { log: data('NotificationRequested', { triggerRequestedAt: '2026-01-01T11:00:00.000Z' }) },
   ],
 ];
@@ -380,39 +383,38 @@ test('verify finds a control event that the projector did not see', async () => 
   expect(kindsOf(result)).toEqual({ control_extra: 1 });
 });
 
-async function appendDelivery(world: World, id: string, source: string, stream?: string) {
+type Facts = DeliveryEventData<'NotificationAccepted'>;
+
+/** The facts of the first sent notification's record, as the worker reads them from its request. */
+async function factsOfFirst(world: World): Promise<Facts> {
+  const requests = await eventsOf(world.store);
+  const event = requests.find(({ type }) => type === 'NotificationRequested') ?? expect.fail();
+  const decoded = triggerCodec.decode(event);
+  if (decoded.kind !== 'event' || decoded.event.type !== 'NotificationRequested')
+    return expect.fail('a request');
+  const notificationId = messageId(event.id, 'notification.requested');
+  return factsOf({ notificationId, event, request: decoded.event.data });
+}
+
+async function appendDelivery(world: World, facts: Facts, stream?: string) {
   const at = Date.UTC(2026, 0, 1, 10);
+  const commandId = crypto.randomUUID();
   const { type, data, metadata } = deliveryCodec.encode(
-    {
-      type: 'NotificationAccepted',
-      data: {
-        notificationId: id,
-        userId: '1',
-        triggerType: 'important_urgent_task',
-        mock: false,
-        channel: 'feishu',
-        triggerId: 't',
-        previewId: 'p',
-        source: { event: source, stream: 's', revision: '2' },
-        requestedAt: at,
-        expiresAt: at + 3_600_000,
-      },
-    },
-    { recordedAt: at, correlationId: 'c', causationId: 'c', commandId: 'c', actor: 'somebody' },
+    { type: 'NotificationAccepted', data: facts },
+    { recordedAt: at, correlationId: 'c', causationId: 'c', commandId, actor: 'somebody' },
     'unused',
   );
-  const own = deliveryStream('tocsin', '1', id);
+  const own = deliveryStream('tocsin', '1', facts.notificationId);
   await appendRaw(world.store, stream ?? own, { type, data, metadata });
 }
 
 test('verify finds a delivery without a request, and no difference in a requested delivery', async () => {
   const world = await smallWorld();
-  const { sentNotifications, verdicts } = world.file.snapshot();
-  const sent = first(sentNotifications);
-  const source = verdicts.find(({ messageId }) => messageId === sent.id)?.event ?? '';
-  await appendDelivery(world, sent.id, source);
+  const facts = await factsOfFirst(world);
+  await appendDelivery(world, facts);
   expect(await verified(world)).toMatchObject({ deliveries: 1, mismatches: [] });
-  await appendDelivery(world, other, other);
+  const source = { ...facts.source, event: other };
+  await appendDelivery(world, { ...facts, notificationId: other, source });
   const result = await verified(world);
   expect(kindsOf(result)).toEqual({ delivery_without_request: 1, delivery_changed: 1 });
   expect(result.mismatches.map(({ detail }) => detail).join()).toContain('written by somebody');
@@ -420,10 +422,7 @@ test('verify finds a delivery without a request, and no difference in a requeste
 
 test('verify finds a delivery in a wrong stream', async () => {
   const world = await smallWorld();
-  const { sentNotifications, verdicts } = world.file.snapshot();
-  const sent = first(sentNotifications);
-  const source = verdicts.find(({ messageId }) => messageId === sent.id)?.event ?? '';
-  await appendDelivery(world, sent.id, source, `tocsin.notification-00-${other}`);
+  await appendDelivery(world, await factsOfFirst(world), `tocsin.notification-00-${other}`);
   expect(kindsOf(await verified(world))).toEqual({ delivery_changed: 1 });
 });
 

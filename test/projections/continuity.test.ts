@@ -5,7 +5,7 @@ import type { EventStore } from '../../src/domain/ports/event-store.ts';
 import { Continuity } from '../../src/projections/publisher/continuity.ts';
 import { classify } from '../../src/projections/dedupe/classify.ts';
 import { Findings } from '../../src/projections/audit/verify/mismatches.ts';
-import { revisionCheck } from '../../src/projections/audit/verify/streams.ts';
+import { StreamCheck } from '../../src/projections/audit/verify/streams.ts';
 
 const TOMBSTONE = 2n ** 63n - 1n;
 
@@ -97,8 +97,8 @@ describe('tombstone of a stream', () => {
 
   it('is no gap for verify', () => {
     const findings = new Findings();
-    const check = revisionCheck(findings);
-    for (const event of [...events, tombstone]) check(event);
+    const check = new StreamCheck({ findings });
+    for (const event of [...events, tombstone]) check.see(event);
     expect(findings.listed).toEqual([]);
   });
 

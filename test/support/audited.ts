@@ -6,6 +6,7 @@ import type {
   MessageReader,
   ReadableLog,
   ReadModelView,
+  SchemaFault,
 } from '../../src/projections/audit/reading/ports.ts';
 import { verify, type VerifyResult } from '../../src/projections/audit/verify/verify.ts';
 import type { OutputInfo, OutputMessage, StoredMessage } from '../../src/projections/output.ts';
@@ -19,6 +20,7 @@ export type Tampering = {
   readonly log?: (events: RecordedEvent[]) => RecordedEvent[];
   readonly state?: (rows: ReadModelSnapshot) => ReadModelSnapshot;
   readonly messages?: (stored: StoredMessage[]) => StoredMessage[];
+  readonly schemaFaults?: readonly SchemaFault[];
   readonly info?: (info: OutputInfo) => OutputInfo | undefined;
 };
 
@@ -30,14 +32,17 @@ export async function verified(
   return verify({
     log: await logOf(world, tampering.log),
     kernel: 'tocsin',
-    view: viewOf(tampering.state?.(world.file.snapshot()) ?? world.file.snapshot()),
+    view: {
+      ...viewOf(tampering.state?.(world.file.snapshot()) ?? world.file.snapshot()),
+      schemaFaults: () => tampering.schemaFaults ?? [],
+    },
     output: await readerOf(world, tampering),
     scratch: memoryReadModel(),
     names: { subjectRoot: '', source: '/tocsin' },
   });
 }
 
-async function logOf(
+export async function logOf(
   { store }: AuditedWorld,
   edit: (events: RecordedEvent[]) => RecordedEvent[] = (events) => events,
 ): Promise<ReadableLog> {
@@ -120,4 +125,9 @@ export async function readerOf(
 /** The kinds of differences that were found, with how many of each. */
 export function kindsOf({ mismatchCounts }: VerifyResult): Readonly<Record<string, number>> {
   return mismatchCounts;
+}
+
+/** The differences besides those of a log whose events a test has written by hand. */
+export function derivedDifferences({ mismatchCounts }: VerifyResult): readonly string[] {
+  return Object.keys(mismatchCounts).filter((code) => !/^(?:event_|time_)/.test(code));
 }

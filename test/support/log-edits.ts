@@ -1,6 +1,6 @@
 // Events that tests append to a log besides raises: invalid data, control events, events of other writers.
 import { controlCodec, type ControlEvent } from '../../src/domain/control/events.ts';
-import { controlStream, userStream } from '../../src/domain/core/ids.ts';
+import { controlStream, eventId, userStream } from '../../src/domain/core/ids.ts';
 import type { JsonObject } from '../../src/domain/core/json.ts';
 import type { RecordedEvent } from '../../src/domain/core/recorded-event.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
@@ -13,14 +13,15 @@ export function metadata(recordedAt: string, more: JsonObject = {}): JsonObject 
   return { schemaVersion: 1, recordedAt, ...ids, ...more };
 }
 
-/** Appends one event of anybody's at the end of a stream; the event as the log has it. */
+/** Appends one event at the end of a stream, as a command of its own; the event as the log has it. */
 export async function appendRaw(
   store: EventStore,
   stream: string,
   event: { readonly type: string; readonly data: JsonObject; readonly metadata: JsonObject },
 ): Promise<RecordedEvent> {
   const last = (await eventsOf(store, stream)).at(-1);
-  const id = crypto.randomUUID();
+  const { commandId } = event.metadata;
+  const id = typeof commandId === 'string' ? eventId(commandId, stream, 0) : crypto.randomUUID();
   const result = await store.append(stream, last?.revision ?? 'no_stream', [{ id, ...event }]);
   if (result.outcome !== 'appended') throw new Error(`not appended: ${result.outcome}`);
   const recorded = (await eventsOf(store, stream)).at(-1);
@@ -45,7 +46,7 @@ export function poison(store: EventStore, name = 'poison', data: JsonObject = { 
 /** Appends an event to the control stream. */
 export async function appendControlEvent(store: EventStore, event: ControlEvent): Promise<void> {
   const at = Date.UTC(2026, 0, 1, 10);
-  const ids = { correlationId: 'test', causationId: 'test', commandId: 'test' };
+  const ids = { correlationId: 'test', causationId: 'test', commandId: crypto.randomUUID() };
   const { type, data, metadata } = controlCodec.encode(event, { recordedAt: at, ...ids }, 'unused');
   await appendRaw(store, controlStream('tocsin'), { type, data, metadata });
 }

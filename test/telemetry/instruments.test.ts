@@ -22,12 +22,15 @@ import {
 } from '../../src/domain/ports/instruments.ts';
 import { silentLogger } from '../../src/domain/ports/logger.ts';
 import { openKernel } from '../../src/kernel/open-kernel.ts';
+import { openNotary } from '../../src/kernel/open-notary.ts';
+import { sqliteNotaryState } from '../../src/adapters/sqlite/notary-state.ts';
 import { relayRaises } from '../../src/kernel/relay/relay.ts';
 import { scheduleProduct } from '../../src/schedule/triggers.ts';
 import type { ChannelLookup } from '../../src/domain/ports/sender.ts';
 import { deliveryWorld, targetOf } from '../delivery/world.support.ts';
 import { jobWorld } from '../kernel/jobs.support.ts';
 import { sqliteHost } from '../kernel/relay.support.ts';
+import { testKey } from '../support/notary.ts';
 import { until } from '../support/until.ts';
 import { anInput } from '../support/world.ts';
 
@@ -58,6 +61,7 @@ async function work(metrics: DaemonTelemetry): Promise<void> {
   await raisesAndRequests(metrics);
   await deliveries(metrics);
   await tasks(metrics);
+  await notary(metrics);
   await front(metrics);
 }
 
@@ -107,6 +111,32 @@ async function tasks({ telemetry }: DaemonTelemetry): Promise<void> {
   await until('a job is written', async () =>
     (await read()).get('tocsin_task_updates_total{outcome="written"}'),
   );
+}
+
+async function notary({ telemetry }: DaemonTelemetry): Promise<void> {
+  const store = memoryStore();
+  await using kernel = await openKernel({ ...scheduleProduct, store });
+  using state = sqliteNotaryState({ file: join(folder, 'notary.db') });
+  const refusing = { name: 'a receiver', give: () => Promise.reject(new Error('away')) };
+  const stop = new AbortController();
+  const { signer } = testKey();
+  const running = openNotary({
+    ...{ log: store, state, signer, telemetry },
+    outputs: [refusing],
+    pollMs: 1,
+    clock: { now: () => Date.now() + (state.lastHead() === undefined ? 0 : 5_000) },
+  }).run(stop.signal);
+  await until('a head is signed', () => state.lastHead());
+  await kernel.raise(anInput(1));
+  await until('leaves wait for a head, and the receiver has failed', async () => {
+    const series = await read();
+    return (
+      (series.get('tocsin_notary_unsigned') ?? 0) > 0 &&
+      series.has('tocsin_notary_failures_total{receiver="a receiver"}')
+    );
+  });
+  stop.abort();
+  await running;
 }
 
 async function front({ telemetry }: DaemonTelemetry): Promise<void> {

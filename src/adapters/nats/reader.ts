@@ -85,7 +85,7 @@ export function storedMessage(message: Msg, sequence: bigint): StoredMessage {
 
 /** The signature and the headers for the server, which follow those of the message, up to the end of the block. */
 const ADDED_HEADERS = new RegExp(
-  `^(?:${SIGNATURE_HEADER}: [^\\r\\n]*\\r\\n)?(?:Nats-[^\\r\\n]*\\r\\n)*\\r\\n$`,
+  `^(?:${SIGNATURE_HEADER}: [0-9a-f:]*\\r\\n)?(?:Nats-Expected-(?:Stream|Last-Sequence): [\\w-]*\\r\\n)*\\r\\n$`,
 );
 
 /** Buffer for expected headers; longer headers are compared one by one. */

@@ -63,14 +63,17 @@ export function rawHeaders(base: MsgHdrs): RawHeaders {
   };
 }
 
-/** A stored header block as names and values; the first value of a repeated name counts. */
+/**
+ * A stored header block as names and values. The first value of a repeated name counts; another one has a name that no
+ * header can have.
+ */
 export function decodeHeaders(block: string): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
   for (const line of block.split('\r\n').slice(1)) {
     const colon = line.indexOf(':');
     if (colon < 1) continue;
     const name = line.slice(0, colon);
-    if (!found.has(name)) found.set(name, line.slice(colon + 1).trim());
+    found.set(found.has(name) ? `${name} (repeated)` : name, line.slice(colon + 1).trim());
   }
   return found;
 }

@@ -100,6 +100,7 @@ function recordOf(db: DatabaseSync, file: string): NotaryRecord {
   const after = db.prepare(
     'SELECT number, head FROM heads WHERE number > ? ORDER BY number LIMIT ?',
   );
+  const taken = db.prepare('SELECT output, number FROM given');
   const headOf = (row: Readonly<Record<string, SQLOutputValue>>) => {
     const head = parseHead(String(row['head']));
     if (head === undefined) throw damaged(file);
@@ -140,6 +141,10 @@ function recordOf(db: DatabaseSync, file: string): NotaryRecord {
         return row && headOf(row);
       }),
     headsAfter: (number, limit) => guarded(file, () => after.all(number, limit).map(headOf)),
+    taken: () =>
+      guarded(file, () => {
+        return new Map(taken.all().map((row) => [String(row['output']), Number(row['number'])]));
+      }),
   };
 }
 

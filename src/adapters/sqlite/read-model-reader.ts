@@ -1,7 +1,8 @@
 // The reading half of the read model. Only the iterators keep a statement open while their caller waits.
 import { MAX_INSTANT } from '../../domain/core/instants.ts';
 import type { ReadModelTables, VerdictPlace } from '../../projections/audit/reading/ports.ts';
-import { damaged, type DerivedFile } from './made-from-log.ts';
+import { damaged, temporaryFile, type DerivedFile } from './made-from-log.ts';
+import { LATER_INDEXES, READ_MODEL_FORMAT } from './read-model-format.ts';
 import {
   CHECKPOINT,
   CONTROL,
@@ -14,6 +15,7 @@ import {
   SUPPRESSED_REQUESTS,
   VERDICTS,
 } from './read-model-tables.ts';
+import { schemaFaults } from './schema-faults.ts';
 import { sentNotificationRanges } from './sent-notification-ranges.ts';
 import { suppressedRequestsFinder } from './suppressed-requests.ts';
 import { bigint, query, record, table, type Query, type Table } from './table.ts';
@@ -38,6 +40,12 @@ const DEDUPE_KEYS = `
         (window_start - (window_start % 1000 + 1000) % 1000) / 1000, 'unixepoch')
     END AS line
   FROM sent_notifications ORDER BY line`;
+
+/** Prepares a statement at its first use: one that needs an index fails in a file without it. */
+function lazy<T>(prepare: () => T): () => T {
+  let prepared: T | undefined;
+  return () => (prepared ??= prepare());
+}
 
 /** @param options.mayWrite creates an index that only some logs need, at its first use */
 export function readModelReader(
@@ -65,33 +73,41 @@ export function readModelReader(
       VERDICTS,
       `WHERE message_id IS NOT NULL AND substr(message_id, 1, 8) = ? AND message_id = ? LIMIT 1`,
     ),
-    publishedAfter: select(
-      VERDICTS,
-      `INDEXED BY verdicts_by_position
-       WHERE (position_commit, position_prepare) > (?, ?) AND verdict = 'published'
-       ORDER BY position_commit, position_prepare LIMIT ?`,
+    publishedAfter: lazy(() =>
+      select(
+        VERDICTS,
+        `INDEXED BY verdicts_by_position
+         WHERE (position_commit, position_prepare) > (?, ?) AND verdict = 'published'
+         ORDER BY position_commit, position_prepare LIMIT ?`,
+      ),
     ),
-    verdictsFrom: select(
-      VERDICTS,
-      `INDEXED BY verdicts_by_user WHERE user = ? AND window_start >= ?
-       ORDER BY window_start, rowid LIMIT ?`,
+    verdictsFrom: lazy(() =>
+      select(
+        VERDICTS,
+        `INDEXED BY verdicts_by_user WHERE user = ? AND window_start >= ?
+         ORDER BY window_start, rowid LIMIT ?`,
+      ),
     ),
     newest: query(
       db,
       NUMBERED_VERDICTS,
       'FROM verdicts WHERE rowid < ? ORDER BY rowid DESC LIMIT ?',
     ),
-    newestOfUser: query(
-      db,
-      NUMBERED_VERDICTS,
-      `FROM verdicts INDEXED BY verdicts_by_user
-       WHERE user = ? AND window_start <= ? AND (window_start < ? OR rowid < ?)
-       ORDER BY window_start DESC, rowid DESC LIMIT ?`,
+    newestOfUser: lazy(() =>
+      query(
+        db,
+        NUMBERED_VERDICTS,
+        `FROM verdicts INDEXED BY verdicts_by_user
+         WHERE user = ? AND window_start <= ? AND (window_start < ? OR rowid < ?)
+         ORDER BY window_start DESC, rowid DESC LIMIT ?`,
+      ),
     ),
-    verdictsUpTo: select(
-      VERDICTS,
-      `INDEXED BY verdicts_by_user WHERE user = ? AND window_start <= ?
-       ORDER BY window_start DESC, rowid DESC LIMIT ?`,
+    verdictsUpTo: lazy(() =>
+      select(
+        VERDICTS,
+        `INDEXED BY verdicts_by_user WHERE user = ? AND window_start <= ?
+         ORDER BY window_start DESC, rowid DESC LIMIT ?`,
+      ),
     ),
   }));
   const parkedCount = guarded(() => db.prepare('SELECT count(*) AS n FROM parked'));
@@ -120,6 +136,11 @@ export function readModelReader(
     parked: () => guarded(() => prepared.parked.all()),
     parkedCount: () => guarded(() => Number(parkedCount.get()?.['n'])),
     controlRows: () => guarded(() => prepared.control.all()),
+    schemaFaults: () =>
+      guarded(() => {
+        using fresh = temporaryFile(':memory:', 'a new read model', READ_MODEL_FORMAT);
+        return schemaFaults(db, fresh.db, Object.values(LATER_INDEXES));
+      }),
     reasons: () => {
       const counts = new Map<string, number>();
       for (const { reason, requests } of guarded(() => prepared.reasons.all())) {
@@ -141,10 +162,10 @@ export function readModelReader(
     verdictAt: ({ commit, prepare }) => guarded(() => prepared.verdictAt.get(commit, prepare)),
     verdictOfMessage: (id) => guarded(() => prepared.verdictOfMessage.get(id.slice(0, 8), id)),
     publishedAfter: ({ commit, prepare }, limit) =>
-      guarded(() => prepared.publishedAfter.all(commit, prepare, limit)),
+      guarded(() => prepared.publishedAfter().all(commit, prepare, limit)),
     verdictsAbout: (user, { direction, windowStart, limit }) => {
       const verdicts = prepared[direction === 'forwards' ? 'verdictsFrom' : 'verdictsUpTo'];
-      return guarded(() => verdicts.all(user, windowStart, limit));
+      return guarded(() => verdicts().all(user, windowStart, limit));
     },
     verdictsBefore: ({ user, place = LAST_PLACE, limit }) =>
       guarded(() => {
@@ -152,7 +173,7 @@ export function readModelReader(
         const rows =
           user === undefined
             ? prepared.newest.all(number, limit)
-            : prepared.newestOfUser.all(user, start, start, number, limit);
+            : prepared.newestOfUser().all(user, start, start, number, limit);
         return rows.map(({ row, rowid }) => ({ row, number: rowid }));
       }),
     sentNotifications: () => pages(file, SENT_NOTIFICATIONS),

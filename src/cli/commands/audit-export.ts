@@ -1,5 +1,5 @@
 // `tocsin audit export`, `verify-export` and `redact-export`: a log as a hash-chained file.
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createWriteStream } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -8,10 +8,11 @@ import type { Manifest } from '../../projections/audit/export/format.ts';
 import { redactExport } from '../../projections/audit/export/redact-export.ts';
 import { verifyExport, type ExportReport } from '../../projections/audit/export/verify-export.ts';
 import { openReader } from '../compose/compose.ts';
-import { readTextFile, usageError } from '../config/usage-error.ts';
+import { readTextFile } from '../config/usage-error.ts';
 import { EXIT, secondsSince, type Terminal } from '../terminal/terminal.ts';
 import { auditOf, boundOf, logProgress } from './audit-log.ts';
 import { register, type Work } from './command.ts';
+import { asFileError, FILE_HINT, linesOf } from './export-lines.ts';
 
 type ExportOptions = {
   readonly out: string;
@@ -28,8 +29,6 @@ type FileOptions = {
   readonly out?: string;
   readonly user?: string;
 };
-
-const FILE_HINT = 'Check the path, and that this user may read or write there.';
 
 export function auditExportCommand(audit: Command): void {
   register(
@@ -158,32 +157,4 @@ async function writeLines(file: string, lines: AsyncIterable<string>): Promise<v
   } catch (cause) {
     throw asFileError(file, cause);
   }
-}
-
-/** Longest line in characters; the largest event of a store, in base64, is shorter. */
-const MAX_LINE = 32 * 1024 * 1024;
-
-/** Only LF ends a line. A line that is too long is cut, and then fails the check as invalid. */
-async function* linesOf(file: string): AsyncGenerator<string> {
-  let rest = '';
-  try {
-    const stream: AsyncIterable<string> = createReadStream(file, 'utf8');
-    for await (const chunk of stream) {
-      const [end = '', ...lines] = chunk.split('\n');
-      if (rest.length <= MAX_LINE) rest += end;
-      const begun = lines.pop();
-      if (begun === undefined) continue;
-      yield rest;
-      yield* lines;
-      rest = begun;
-    }
-  } catch (cause) {
-    throw asFileError(file, cause);
-  }
-  if (rest !== '') yield rest;
-}
-
-function asFileError(file: string, cause: unknown): unknown {
-  if (!(cause instanceof Error) || !('syscall' in cause)) return cause;
-  return usageError('file_unusable', `${file}: ${cause.message}`, FILE_HINT, cause);
 }

@@ -1,5 +1,6 @@
 // `tocsin audit`: the commands that read the log and compare other parts with it. None of them can send.
 import type { Command } from 'commander';
+import { auditCompareCommand } from './audit-compare.ts';
 import { auditExplainCommand } from './audit-explain.ts';
 import { auditExportCommand } from './audit-export.ts';
 import { auditProveCommand } from './audit-prove.ts';
@@ -19,4 +20,5 @@ export function auditCommand(program: Command): void {
   auditExplainCommand(audit);
   auditProveCommand(audit);
   auditExportCommand(audit);
+  auditCompareCommand(audit);
 }

@@ -6,7 +6,10 @@ import { TocsinError } from '../../domain/core/errors.ts';
 import { MANIFEST, readManifest } from './backup-manifest.ts';
 
 /** What a backup makes in its folder. */
-const OWN = new Set([MANIFEST, `${MANIFEST}.draft`, 'store.db', 'state.db', 'vault.db', 'worker']);
+const OWN = new Set([
+  ...[MANIFEST, `${MANIFEST}.draft`, 'store.db', 'state.db', 'vault.db', 'worker'],
+  ...['notary.db', 'notary.key', 'heads.ndjson'],
+]);
 
 /**
  * Makes the folder, or empties the one of an earlier backup.

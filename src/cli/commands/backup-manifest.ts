@@ -18,12 +18,12 @@ const place = z.string().regex(/^\d{1,19}\/\d{1,19}$/);
 const count = z.int().min(0);
 
 const FileSchema = z.strictObject({
-  part: z.enum(['log', 'state', 'worker', 'vault']),
+  part: z.enum(['log', 'state', 'worker', 'vault', 'notary']),
   /** Within the backup. */
   path: z.string().regex(/^(?:worker\/)?[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/),
   bytes: count,
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
-  /** `PRAGMA application_id` and `PRAGMA user_version`. */
+  /** `PRAGMA application_id` and `PRAGMA user_version`; 0 for a file that is no database. */
   applicationId: z.int(),
   format: z.int(),
 });

@@ -7,7 +7,13 @@ import type { BackedUpFile } from './backup-manifest.ts';
 
 export type PartName = BackedUpFile['part'];
 
-export const PARTS = ['log', 'state', 'worker', 'vault'] as const satisfies readonly PartName[];
+export const PARTS = [
+  'log',
+  'state',
+  'worker',
+  'vault',
+  'notary',
+] as const satisfies readonly PartName[];
 
 /** What a part is, for messages. */
 export const PART_TEXT: Readonly<Record<PartName, string>> = {
@@ -15,6 +21,7 @@ export const PART_TEXT: Readonly<Record<PartName, string>> = {
   state: 'the state file',
   worker: 'an index of the worker',
   vault: 'the vault',
+  notary: 'the state of the notary',
 };
 
 export type PartFile = {
@@ -33,6 +40,9 @@ export function existingFiles(config: Config): readonly PartFile[] {
     ? readdirSync(config.worker).filter((name) => WORKER_FILE.test(name))
     : [];
   const named: readonly (readonly [PartName, string])[] = [
+    ['notary', 'notary.db'],
+    ['notary', 'heads.ndjson'],
+    ['notary', 'notary.key'],
     ['state', 'state.db'],
     ...indexes.map((name) => ['worker', `worker/${name}`] as const),
     ...(isEventStoreDb(config.store) ? [] : [['log', 'store.db'] as const]),
@@ -54,5 +64,17 @@ export function liveFile(config: Config, part: PartName, path: string): string {
       return join(config.worker, path.slice('worker/'.length));
     case 'vault':
       return config.vault.file;
+    case 'notary':
+      return notaryFile(config, path);
   }
+}
+
+function notaryFile({ notary }: Config, path: string): string {
+  if (path === 'notary.key') return notary.key;
+  return path === 'heads.ndjson' ? notary.heads : notary.state;
+}
+
+/** Files of a notary that are no databases. */
+export function isPlainFile({ path }: Pick<PartFile, 'path'>): boolean {
+  return path === 'notary.key' || path === 'heads.ndjson';
 }

@@ -1,6 +1,7 @@
 // Takes a backup while everything runs. The parts are seen in this order: state file, indexes, stream, log, vault. What is
 // committed is stored, and what is stored is in the log, so no part of a backup is ahead of its log.
 import { statSync } from 'node:fs';
+import { chmod, copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { embeddedReader } from '../../adapters/eventstore/embedded/store.ts';
 import { hashOf, snapshotOf, sync, type Snapshot } from '../../adapters/sqlite/copy-file.ts';
@@ -9,7 +10,7 @@ import { isEventStoreDb, openMessageReader, openReader } from '../compose/compos
 import type { Config } from '../config/config.ts';
 import { prepareFolder } from './backup-folder.ts';
 import { writeManifest, type BackedUpFile, type Manifest } from './backup-manifest.ts';
-import { existingFiles, PART_TEXT, type PartFile } from './backup-parts.ts';
+import { existingFiles, isPlainFile, PART_TEXT, type PartFile } from './backup-parts.ts';
 import { listPosition, logPosition, streamPosition, vaultPosition } from './backup-positions.ts';
 import { usageError } from '../config/usage-error.ts';
 import { failed, type Check } from './doctor-check.ts';
@@ -49,11 +50,16 @@ export async function takeBackup(config: Config, options: BackupOptions): Promis
     ...part,
     snapshot: held.use(snapshotOf(part.live, PART_TEXT[part.part])),
   });
-  const derived = parts.filter(({ part }) => part === 'state' || part === 'worker').map(hold);
+  const plain = parts.filter(isPlainFile);
+  const derived = parts
+    .filter((one) => /^(?:state|worker|notary)$/.test(one.part) && !isPlainFile(one))
+    .map(hold);
+  const files: BackedUpFile[] = [];
+  // Before the log is seen: a head must not be of leaves that the backup does not have.
+  for (const one of plain) files.push(await copyPlain(folder, one));
   const stream = await positionOfStream(config);
   const sources = await holdSources(parts.filter(({ part }) => part === 'log' || part === 'vault'));
   for (const { snapshot } of sources) held.use(snapshot);
-  const files: BackedUpFile[] = [];
   for (const one of [...sources, ...derived]) files.push(await copyOne(folder, one));
   const has = (path: string): boolean => files.some((file) => file.path === path);
   await using log = await (isServer
@@ -109,6 +115,15 @@ async function headOf(file: string): Promise<string | undefined> {
   await using log = embeddedReader(file);
   const newest = { direction: 'backwards', prefixes: [], maxCount: 1 } as const;
   return (await firstOf(log.readAll(newest)))?.id;
+}
+
+async function copyPlain(folder: string, { part, path, live }: PartFile): Promise<BackedUpFile> {
+  const target = join(folder, path);
+  await copyFile(live, target);
+  await chmod(target, 0o600);
+  await sync(target);
+  const bytes = statSync(target).size;
+  return { part, path, bytes, sha256: await hashOf(target), applicationId: 0, format: 0 };
 }
 
 async function copyOne(folder: string, { part, path, snapshot }: Held): Promise<BackedUpFile> {

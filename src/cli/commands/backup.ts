@@ -16,9 +16,9 @@ export function backupCommand(program: Command): void {
   register(
     program
       .command('backup <FOLDER>')
-      .description('copy store, state file, worker indexes and vault while everything runs')
+      .description('copy store, state file, worker indexes, vault and notary while everything runs')
       .option('--force', 'replace an earlier backup in the folder'),
-    ['store', ...NATS_SETTINGS, 'state', 'worker', 'vault', 'name'],
+    ['store', ...NATS_SETTINGS, 'state', 'worker', 'vault', 'heads', 'notary', 'notaryKey', 'name'],
     `The parts fit together: no part is ahead of the log. Only you may read the files in the folder. The command writes
 the manifest last: it has the position of each part, the hashes, and the position of the output stream. A folder
 without a manifest is no backup.

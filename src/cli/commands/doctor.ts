@@ -16,6 +16,7 @@ import {
   weighRoom,
 } from './doctor-machine.ts';
 import { checkNats, checkSubject } from './doctor-nats.ts';
+import { notaryState } from './doctor-notary.ts';
 import { checkRequests } from './doctor-requests.ts';
 import { needsOf, ROLES, type Role, type Run } from './doctor-roles.ts';
 import { checkLog, checkState } from './doctor-store.ts';
@@ -82,8 +83,10 @@ const doctor: Work<Options> = async ({ config, terminal }, options) => {
   const isWhole = log.isReadable && state.every(({ status }) => status !== 'failed');
   const together = isWhole && needs.projects ? await checkParts(run, nats) : [];
   const deliveries = needs.delivers ? await checkDeliveries(config, checked) : [];
+  const signs = role === undefined || role === 'start' || role === 'notary';
+  const notary = signs ? [await checked('notary', () => notaryState(config, Date.now()))] : [];
   const checks = [
-    ...[...machine, ...log.checks, ...state, ...nats.checks],
+    ...[...machine, ...log.checks, ...state, ...notary, ...nats.checks],
     ...[...together, ...deliveries],
   ];
   terminal.print({ ...(role === undefined ? {} : { role }), checks });

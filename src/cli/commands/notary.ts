@@ -13,10 +13,11 @@ import type { HealthServer, Parts } from '../compose/serve-health.ts';
 import { NATS_SETTINGS, NOTARY_SETTINGS, TELEMETRY_SETTINGS } from '../config/settings.ts';
 import type { Config } from '../config/config.ts';
 import { EXIT, type Terminal } from '../terminal/terminal.ts';
+import { headsOf } from './audit-heads.ts';
 import { register, type Context, type Work } from './command.ts';
 import { notaryKeyCommand } from './notary-key.ts';
 
-type Options = { readonly once?: true };
+type Options = { readonly once?: true; readonly after?: string };
 
 /** Another process of the machine that needs the processor goes first. */
 const NICE = 10;
@@ -27,7 +28,11 @@ export function notaryCommand(program: Command): void {
     // Options after a subcommand belong to the subcommand.
     .enablePositionalOptions()
     .description('sign heads of the log’s Merkle tree and give them away, so that others can check')
-    .option('--once', 'read to the end of the log, sign a head, give it away and exit');
+    .option('--once', 'read to the end of the log, sign a head, give it away and exit')
+    .option(
+      '--after <HEADS>',
+      'after a restore: the newest heads that anybody holds (with --once)',
+    );
   register(
     command,
     [
@@ -44,7 +49,8 @@ each minute while the log grows. It appends heads to --heads, and publishes or p
 heads where whoever can write to the log cannot write: "audit verify --head" compares the log with them. It
 never signs a head that is inconsistent with an earlier one: then it stops with exit code 4.
 
-tocsin start runs a notary too, with these settings. Two notaries need a --notary each.
+tocsin start runs a notary too, with these settings. Two notaries need a --notary each. A notary that was restored from
+a backup signs nothing before --once --after has told it the newest head that anybody holds.
 
 Examples:
   tocsin notary --heads /mnt/elsewhere/heads.ndjson --heads-webhook https://witness.example/heads
@@ -55,8 +61,8 @@ Examples:
   notaryKeyCommand(command);
 }
 
-const notary: Work<Options> = async (context, { once }) => {
-  if (once === true) return signOnce(context);
+const notary: Work<Options> = async (context, { once, after }) => {
+  if (once === true) return signOnce(context, after);
   const { config, signal } = context;
   setPriority(NICE);
   const logger = jsonLogger({ level: config.logLevel });
@@ -64,7 +70,10 @@ const notary: Work<Options> = async (context, { once }) => {
   await using telemetry = await openDaemonTelemetry(config);
   await using log = await openReader(config);
   const probe = () => headOf(log, config.name);
-  using opened = await openConfiguredNotary(config, { log, logger, owner: 'tocsin notary' });
+  using opened = await openConfiguredNotary(config, {
+    ...{ log, logger, owner: 'tocsin notary' },
+    telemetry: telemetry.telemetry,
+  });
   await using health = await serveHealth(probe, board.status, config.http, telemetry);
   board.started('notary');
   logger.info({ http: health.url, heads: config.notary.heads }, 'notary started');
@@ -89,9 +98,14 @@ async function serveHealth(
   return serveStoreHealth(probe, parts, address, telemetry);
 }
 
-async function signOnce({ config, terminal, signal }: Context): Promise<number> {
+async function signOnce(
+  { config, terminal, signal }: Context,
+  heads: string | undefined,
+): Promise<number> {
+  const after =
+    heads === undefined ? {} : { after: (await headsOf(config, heads, undefined)).last };
   await using log = await openReader(config);
-  const parts = { log, logger: silentLogger, owner: 'tocsin notary --once' };
+  const parts = { log, logger: silentLogger, owner: 'tocsin notary --once', ...after };
   using opened = await openConfiguredNotary(config, parts);
   const head = await opened.once(signal);
   if (signal.aborted) return EXIT.interrupted;

@@ -7,7 +7,7 @@ import { hashOf, sync } from '../../adapters/sqlite/copy-file.ts';
 import { acquireFileLock, ownerText, type FileLock } from '../../adapters/sqlite/file-lock.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 import type { BackedUpFile } from './backup-manifest.ts';
-import { PART_TEXT, type PartFile, type PartName } from './backup-parts.ts';
+import { isPlainFile, PART_TEXT, type PartFile, type PartName } from './backup-parts.ts';
 
 export type ToRestore = PartFile & Pick<BackedUpFile, 'sha256'>;
 
@@ -28,7 +28,9 @@ export async function assertWhole(folder: string, files: readonly ToRestore[]): 
 /** Takes the locks of the files' owners. @throws TocsinError `file_in_use` while a process of Tocsin uses one */
 export function lockAll(files: readonly ToRestore[]): Disposable {
   using locks = new DisposableStack();
-  for (const { part, live } of files) if (part !== 'vault') locks.use(lockOf(part, live));
+  for (const file of files) {
+    if (file.part !== 'vault' && !isPlainFile(file)) locks.use(lockOf(file.part, file.live));
+  }
   return locks.move();
 }
 

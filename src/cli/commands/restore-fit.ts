@@ -1,6 +1,7 @@
 // Checks whether the parts of a deployment fit together after a restore, and says what to do if they do not.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { openNotaryRecord } from '../../adapters/sqlite/notary-state.ts';
 import { openReadModelReader } from '../../adapters/sqlite/read-model.ts';
 import { indexEnds } from '../../adapters/sqlite/index-file.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
@@ -41,6 +42,7 @@ export async function fitOf(config: Config): Promise<readonly Check[]> {
     stream,
     ...(await checkIndexes(config, log)),
     await checked('vault', () => compareVault(config, log)),
+    await checkSigned(config, log),
   ];
 }
 
@@ -97,14 +99,35 @@ async function checkIndexes(config: Config, log: LogReader): Promise<readonly Ch
   );
 }
 
+/** The log must have the events of which a notary has signed heads. */
+function checkSigned({ name, notary }: Config, log: LogReader): Promise<Check> {
+  return checked('notary', async () => {
+    if (!existsSync(notary.state)) return ok('notary', 'none');
+    using record = openNotaryRecord(notary.state);
+    const place = record.read()?.place;
+    if (place === undefined) return ok('notary', 'has signed nothing');
+    const { lastEvent: last, position, size } = place;
+    if ((await lastSeen(log, { last, position, prefixes: [`${name}.`] })) === undefined) {
+      const message = `the notary has signed ${size} events, and the log does not have the last one`;
+      throw new TocsinError('refused', 'log_shorter', message, {
+        hint:
+          'Restore the newer log. If it is lost, tell those who keep heads: the notary stops, because it never signs a head ' +
+          'that is inconsistent with an earlier one. See docs/backup.md.',
+      });
+    }
+    return ok('notary', `the log holds the ${size} events that it has read`);
+  });
+}
+
 /** Where the parts would be if the files of a backup were in force: for a check before anything is written. */
 export function inBackup(config: Config, folder: string, parts: ReadonlySet<string>): Config {
-  const { vault } = config;
+  const { vault, notary } = config;
   return {
     ...config,
     store: parts.has('log') ? `embedded:${join(folder, 'store.db')}` : config.store,
     state: parts.has('state') ? join(folder, 'state.db') : config.state,
     worker: parts.has('worker') ? join(folder, 'worker') : config.worker,
+    notary: parts.has('notary') ? { ...notary, state: join(folder, 'notary.db') } : notary,
     vault: parts.has('vault') ? { ...vault, file: join(folder, 'vault.db') } : vault,
   };
 }

@@ -1,8 +1,9 @@
 // What a restore would replace: files of another log, and files that are newer than the backup.
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { embeddedReader } from '../../adapters/eventstore/embedded/store.ts';
 import { indexEnds } from '../../adapters/sqlite/index-file.ts';
+import { openNotaryRecord } from '../../adapters/sqlite/notary-state.ts';
 import { openReadModelReader } from '../../adapters/sqlite/read-model.ts';
 import { vaultRecords } from '../../adapters/sqlite/vault/records.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
@@ -35,6 +36,8 @@ export async function objectionTo(
         return aboutIndex(file.live, saved);
       case 'vault':
         return aboutVault(file.live, saved);
+      case 'notary':
+        return aboutNotary(file, saved);
     }
   } catch (error) {
     if (!(error instanceof TocsinError)) throw error;
@@ -83,6 +86,29 @@ function aboutIndex(live: string, saved: string) {
     return other === undefined || comparePositions(position, other.position) > 0;
   });
   return isFurther ? newer(`${live} is further than the backup`) : undefined;
+}
+
+function aboutNotary({ live, path }: PartFile, saved: string) {
+  if (path === 'notary.key') {
+    return readFileSync(live).equals(readFileSync(saved))
+      ? undefined
+      : foreign(`${live} is another key than the one of the backup`);
+  }
+  if (path === 'heads.ndjson') {
+    return statSync(live).size <= statSync(saved).size
+      ? undefined
+      : newer(`${live} has heads that the backup does not have`);
+  }
+  using now = openNotaryRecord(live);
+  using then = openNotaryRecord(saved);
+  const [own, other] = [now.read(), then.read()];
+  if (own === undefined) return undefined;
+  if (own.storeId !== (other?.storeId ?? own.storeId))
+    return foreign(`${live} belongs to another log`);
+  const isNewer =
+    own.place.size > (other?.place.size ?? 0) ||
+    (now.lastHead()?.number ?? 0) > (then.lastHead()?.number ?? 0);
+  return isNewer ? newer(`${live} has signed heads that the backup does not have`) : undefined;
 }
 
 function aboutVault(live: string, saved: string) {

@@ -6,6 +6,7 @@ import { isEventStoreDb } from '../compose/compose.ts';
 import type { Config } from '../config/config.ts';
 import { NATS_SETTINGS } from '../config/settings.ts';
 import { usageError } from '../config/usage-error.ts';
+import { markRestored } from '../compose/restored-notary.ts';
 import { EXIT, secondsSince, type Terminal } from '../terminal/terminal.ts';
 import { readManifest, type Manifest } from './backup-manifest.ts';
 import { liveFile, PARTS, type PartName } from './backup-parts.ts';
@@ -30,7 +31,10 @@ export function restoreCommand(program: Command): void {
       .addOption(new Option('--only <PART...>', 'only these parts').choices(PARTS))
       .option('--check', 'only compare; replace nothing')
       .option('--force', 'replace files that are newer than the backup, or belong to another log'),
-    ['store', ...NATS_SETTINGS, 'state', 'worker', 'vault', 'vaultKeyFile', 'name'],
+    [
+      ...(['store', ...NATS_SETTINGS, 'state', 'worker', 'vault', 'vaultKeyFile'] as const),
+      ...(['heads', 'notary', 'notaryKey', 'name'] as const),
+    ],
     `Stop every process of the deployment first. The command checks the hashes of the backup and puts the files in place.
 It compares the log with the state file, the indexes, the vault and the output stream. Replaced files stay beside the
 new files, with the ending .before-TIME. Without --force the command refuses to replace a file that is newer than the
@@ -61,6 +65,7 @@ const restore: Work<Options> = async ({ config, terminal, startedAt }, options) 
   const { takenAt } = manifest;
   const ending = `before-${new Date().toISOString().replaceAll(/[:.]/g, '')}`;
   const restored = check ? [] : await restoreFiles(folder, files, ending);
+  if (restored.some(({ file }) => file === config.notary.state)) markRestored(config.notary.state);
   const seconds = secondsSince(startedAt);
   terminal.print({ folder, takenAt, restored, objections, checks, seconds });
   report(terminal, { takenAt, restored, objections: check ? objections : [], checks });

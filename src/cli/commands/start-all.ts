@@ -91,7 +91,7 @@ export const startAll: Work<StartOptions> = async (context, options) => {
     telemetry,
   );
   await using taskWorker = await openTaskWorker(tasks);
-  const signs = { log: store, logger, owner: actor, share: NOTARY_SHARE };
+  const signs = { log: store, logger, owner: actor, share: NOTARY_SHARE, telemetry };
   using notary = await openConfiguredNotary(settled, signs);
   const jobs = taskStory(terminal);
   const from = await untilAborted(headOf(store, storyPrefixes(config.name)), signal);

@@ -120,6 +120,13 @@ export const REPORTED_INSTRUMENTS = {
   'tocsin.due.rows': gauge('Rows that wait for their time or to be handled', ['process']),
   'tocsin.task.updates': counter('Changes of tasks that were written to due jobs', ['outcome']),
 
+  'tocsin.notary.heads': counter('Tree heads that this process has signed'),
+  'tocsin.notary.failures': counter('Times that a receiver of tree heads did not take one', [
+    'receiver',
+  ]),
+  'tocsin.notary.unsigned': gauge('Events that the notary has read and not signed a head of'),
+  'tocsin.notary.head_age': seconds('Time since the last tree head was signed'),
+
   // Named by OpenTelemetry's conventions for HTTP.
   'http.server.request.duration': duration('Time from a request to its answer', [
     'http.request.method',

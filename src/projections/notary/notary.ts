@@ -113,9 +113,13 @@ export class Notary {
     const { state, signer, runtime } = this.#options;
     const { place } = this.#tree;
     const last = state.lastHead()?.head;
-    if (place === undefined || place.size === last?.size) return undefined;
+    if (place === undefined) return undefined;
+    const isNew = place.size !== last?.size;
+    if (!isNew && this.#held.length === 0) return undefined;
     const root = this.#tree.root();
+    // Also where there is nothing to sign: an output may hold a head of more leaves than the log has.
     this.#assertConsistent(last, place.size, root);
+    if (!isNew) return undefined;
     const head = signedHead(
       {
         store: this.#storeId ?? '',

@@ -40,6 +40,8 @@ export interface NotaryRecord {
   lastHead(): NumberedHead | undefined;
   /** Heads after a number, in order. */
   headsAfter(number: number, limit: number): readonly NumberedHead[];
+  /** The number of the last head that each receiver has taken. */
+  taken(): ReadonlyMap<string, number>;
 }
 
 /** One owner. Each method is one transaction, durable when it returns. */

@@ -132,8 +132,10 @@ class Chain {
   }
 }
 
-/** Selects events. A stream is selected from its first event about the user and the type. */
-function selection(options: ExportOptions): (recorded: RecordedEvent) => boolean {
+/** Selects events in log order. A stream is selected from its first event about the user and the type. */
+export function selection(
+  options: Pick<ExportOptions, 'kernel' | 'from' | 'to' | 'user' | 'type'>,
+): (recorded: RecordedEvent) => boolean {
   const { kernel, from, to, user, type } = options;
   const streams = new Set<string>();
   return (recorded) => {

@@ -74,12 +74,13 @@ export async function verifyExport(
   options: { readonly publicKey?: string | undefined } = {},
 ): Promise<ExportReport> {
   const key = options.publicKey === undefined ? undefined : publicKeyOf(options.publicKey);
-  const check = new Check(key);
+  const check = new ExportCheck(key);
   for await (const text of lines) check.line(text);
   return check.end();
 }
 
-class Check {
+/** Checks an export as its lines come. */
+export class ExportCheck {
   readonly #key: KeyObject | undefined;
   readonly #faults: ExportFault[] = [];
   #faultCount = 0;
@@ -100,16 +101,17 @@ class Check {
   #signature: ExportReport['signature'] = 'none';
   #signedBy: string | null = null;
 
-  constructor(key: KeyObject | undefined) {
+  constructor(key?: KeyObject) {
     this.#key = key;
   }
 
-  line(text: string): void {
+  /** @returns the line, unless it is none */
+  line(text: string): ExportLine | undefined {
     this.#at += 1;
     const read = lineOf(text);
     if (read === undefined) {
       this.#fault('not_a_line', 'this is not a line of an export');
-      return;
+      return undefined;
     }
     const { line } = read;
     // The bytes count too, not only their meaning.
@@ -122,6 +124,7 @@ class Check {
     else if (line.kind === 'header') this.#header ??= line;
     else if (line.kind === 'event') this.#event(line, own.leaf);
     else this.#end(line);
+    return line;
   }
 
   end(): ExportReport {

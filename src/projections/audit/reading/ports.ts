@@ -35,7 +35,12 @@ export interface ReadModelView extends ReadModelReader {
   /** In the order of their event ids. */
   mutedRequests(): Iterable<MutedRequest>;
   controlRows(): readonly ControlRow[];
+  /** What in the file is not as the projector makes it, besides the rows; absent where there is no file. */
+  schemaFaults?(): readonly SchemaFault[];
 }
+
+/** A table, index, view or trigger that a read model should not have, or lacks. */
+export type SchemaFault = { readonly where: string; readonly detail: string };
 
 /** Single verdicts by index, without a scan. */
 export interface VerdictLookup {

@@ -1,5 +1,5 @@
 // Reads of the log for audits: the kernel's events up to a fixed end, bounds, and the control stream.
-import { comparePositions, type Position } from '../../../domain/core/positions.ts';
+import { comparePositions, parsePosition, type Position } from '../../../domain/core/positions.ts';
 import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
 import { projectionPrefixes } from '../../dedupe/classify.ts';
 import type { Numbering } from '../../dedupe/page.ts';
@@ -65,6 +65,14 @@ export function splitAt(
 
 /** A position of the log, or a `recordedAt`. */
 export type Bound = { readonly position: Position } | { readonly time: Instant };
+
+/** The bound of an export's header. */
+export function parseBound(text: string): Bound | undefined {
+  const position = parsePosition(text);
+  if (position !== undefined) return { position };
+  const time = parseInstant(text);
+  return time.ok ? { time: time.value } : undefined;
+}
 
 /** True at or after the bound. An event without a readable `recordedAt` is before every time. */
 export function isAfter(recorded: RecordedEvent, bound: Bound): boolean {

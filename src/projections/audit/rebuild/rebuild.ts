@@ -24,7 +24,7 @@ import { refold } from '../reading/refold.ts';
 import { CopiedPositions } from '../verify/copied-positions.ts';
 import { HeadCheck, type HeadWitness } from '../verify/head-check.ts';
 import { Findings } from '../verify/mismatches.ts';
-import { revisionCheck } from '../verify/streams.ts';
+import { LogCheck } from '../verify/log-check.ts';
 import { StoredList } from '../verify/stored-list.ts';
 
 export type RebuildOptions = {
@@ -88,9 +88,10 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
     findings,
   );
   const inLog = new Findings();
-  const checkRevision = revisionCheck(inLog);
+  const logCheck = new LogCheck(kernel, inLog);
   const heads = options.witness && new HeadCheck(options.witness, inLog);
   let reached = start - 1n;
+  let placed: ReadonlyMap<string, bigint> = new Map();
   const fold = refold({
     log,
     kernel,
@@ -101,6 +102,7 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
     numbering: numberingOf(list),
     sequences: async (messages) => {
       const sequences = await stored.expect(messages);
+      placed = sequences;
       for (const sequence of sequences.values()) if (sequence > reached) reached = sequence;
       return sequences;
     },
@@ -108,15 +110,19 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
   const isFolded = isProjected(kernel);
   // The log is checked to its end, and folded to the cut.
   for await (const events of kernelEvents(log, kernel, head)) {
-    events.forEach(checkRevision);
     heads?.see(events);
-    const folded = splitAt(events, cut)[0].filter(isFolded);
-    if (folded.length > 0) await fold.page(folded);
+    const [before, after] = splitAt(events, cut);
+    const folded = before.filter(isFolded);
+    if (folded.length > 0) logCheck.requests(await fold.page(folded), stored.discarded, placed);
+    if (after.length > 0) logCheck.requestsEnd();
+    logCheck.see(events);
     options.progress?.(fold.state().counts.events, fold.state().position);
+    if (findings.isLogInDoubt && options.force !== true) throw inDoubt(findings);
     if (findings.total > 0) throw disagrees(findings);
   }
+  logCheck.end();
   heads?.end();
-  if (inLog.total > 0 && options.force !== true) throw inDoubt(inLog);
+  if (inLog.isLogInDoubt && options.force !== true) throw inDoubt(inLog);
   const folded = fold.state();
   // Messages that the stream has discarded are counted.
   const counted = list.base + folded.ordinal;

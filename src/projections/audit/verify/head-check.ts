@@ -1,11 +1,10 @@
 // Compares the leaves of the log with signed heads that were kept elsewhere, and names the first leaf that differs.
-import { formatPosition } from '../../../domain/core/positions.ts';
 import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
 import { Frontier } from '../../notary/frontier.ts';
 import { bytesOf, type TreeHead } from '../../notary/head.ts';
 import { leafOf } from '../../notary/leaf.ts';
 import { areEqual, type Hash } from '../../notary/merkle.ts';
-import type { Findings } from './mismatches.ts';
+import { eventText, type Findings } from './mismatches.ts';
 
 /** Heads whose signatures were checked, and what is known of the leaves below them. */
 export type HeadWitness = {
@@ -117,7 +116,7 @@ export class HeadCheck {
 
   #name({ leaf, event, found }: Difference, { size, time }: TreeHead): void {
     const wasNoted = this.#isNoted(found, leaf, size);
-    const what = `event ${event.revision} of ${event.stream} (${event.type}) at ${formatPosition(event.position)}`;
+    const what = eventText(event);
     const where = `leaf ${leaf}`;
     const since = `since the head of ${time}`;
     if (this.#isLater && wasNoted)

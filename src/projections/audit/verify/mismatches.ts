@@ -1,4 +1,6 @@
 // The kinds of differences that verify finds: what each means, and what to do.
+import { formatPosition } from '../../../domain/core/positions.ts';
+import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
 
 const REBUILD =
   'Rebuild the read model with `tocsin audit rebuild`. If the difference comes back, keep copies of both read models.';
@@ -15,11 +17,15 @@ const restore = (meaning: string): Explanation => ({ meaning, action: RESTORE })
 
 /** Every kind of difference. Programs read the names, so they do not change. */
 export const MISMATCHES = {
-  event_changed: restore('An event of the log is not as it was when a notary signed its leaf.'),
-  event_missing: restore(
-    'An event is no longer in the log: a notary has signed its leaf, or a message of it was sent.',
+  event_changed: restore(
+    'An event of the log is not as it was written: it is not as a notary has signed its leaf, or it contradicts the events that it belongs to.',
   ),
-  event_added: restore('The log has an event in a place where there was none before.'),
+  event_missing: restore(
+    'An event is no longer in the log: a notary has signed its leaf, a message of it was sent, or other events presuppose it.',
+  ),
+  event_added: restore(
+    'The log has an event in a place where there was none before, or where no command writes it.',
+  ),
   event_moved: restore('Events of the log have another order than when a notary signed them.'),
   log_differs: restore(
     'The log is not as it was when a notary signed a head of it. Without the hashes of the leaves, the place is known only by the heads around it.',
@@ -102,6 +108,17 @@ export const MISMATCHES = {
   delivery_changed: restore(
     'A delivery does not fit the request that it names, or cannot be read.',
   ),
+  delivery_missing: restore(
+    'A notification was sent, and the record of its delivery is no longer in the log, in whole or in part.',
+  ),
+  time_disorder: {
+    meaning: 'An event was recorded much earlier or later than the events around it.',
+    action:
+      'Check the clock of the writer: see its actor. If the clock was right, somebody has changed the time, and with it perhaps who knew what at which time.',
+  },
+  state_schema_changed: rebuild(
+    'The file of the read model has other tables, indexes or triggers than the projector makes: it may answer wrongly, or change what is written to it.',
+  ),
 } as const satisfies Record<string, Explanation>;
 
 export type MismatchCode = keyof typeof MISMATCHES;
@@ -135,6 +152,7 @@ const IN_THE_LOG: readonly MismatchCode[] = [
   'control_missing',
   'control_extra',
   'delivery_changed',
+  'delivery_missing',
   'delivery_without_request',
 ];
 
@@ -176,4 +194,9 @@ export class Findings {
   get total(): number {
     return [...this.#counts.values()].reduce((sum, count) => sum + count, 0);
   }
+}
+
+/** Names an event in a difference. */
+export function eventText({ type, stream, revision, position }: RecordedEvent): string {
+  return `event ${revision} of ${stream} (${type}) at ${formatPosition(position)}`;
 }

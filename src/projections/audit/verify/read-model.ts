@@ -3,6 +3,12 @@ import { formatInstant } from '../../../domain/core/instants.ts';
 import { subjectText } from '../../dedupe/sent.ts';
 import type { FoldState } from '../../dedupe/state.ts';
 import { suppressedText } from '../../dedupe/suppressed.ts';
+import {
+  comparePositions,
+  formatPosition,
+  START_POSITION,
+  type Position,
+} from '../../../domain/core/positions.ts';
 import type {
   ControlRow,
   MutedRequest,
@@ -46,7 +52,8 @@ const CONTROL: RowKind<ControlRow> = {
 const SENT: RowKind<SentNotification> = {
   keyOf: ({ id }) => id,
   where: ({ id }) => `sent notification ${id}`,
-  changed: 'notice_changed',
+  changed: (expected, found) =>
+    isMoreReleased(expected, found) ? 'delivery_missing' : 'notice_changed',
   missing: 'notice_missing',
   extra: 'notice_extra',
   detail: (row) => `window ${formatInstant(row.windowStart)} of ${subjectText(row)}`,
@@ -88,6 +95,11 @@ const RECENT: RowKind<Unplaced<RecentMessageRow>> = {
   detail: (_row, lack) => `is ${lack}`,
 };
 
+/** True for a notification whose delivery has ended or begun again by events that the log does not have. */
+function isMoreReleased(expected: SentNotification, found: SentNotification): boolean {
+  return found.releases > expected.releases || (found.released && !expected.released);
+}
+
 /** The tables of a fold whose rows are compared as they are at the cut. */
 export type FoldedRows = Pick<
   ReadModelView,
@@ -104,10 +116,12 @@ export class ReadModelCheck {
   readonly #again = new Map<string, VerdictRow>();
   readonly #parked = new Map<string, ParkedRow>();
   readonly #reasons = new Map<string, number>();
-  #recent: RecentMessageRow[] = [];
+  #recent: Unplaced<RecentMessageRow>[] = [];
   /** The first message that the read model keeps; undefined when it keeps none. */
   readonly #recentFrom: bigint | undefined;
   #state: FoldState | undefined;
+  /** The numbers of events up to the cut, that the projector has read and that the log has. */
+  #events = { read: 0, found: 0 };
 
   constructor(view: ReadModelView, findings: Findings, resolved: ReadonlySet<string>) {
     this.#view = view;
@@ -131,6 +145,26 @@ export class ReadModelCheck {
     this.#findings.add('store_changed', 'the checkpoint', detail);
   }
 
+  /** Checks that the log goes as far as the read model has read it, and the form of the read model's file. */
+  head(head: Position | undefined): void {
+    const checkpoint = this.#view.checkpoint();
+    if (
+      checkpoint !== undefined &&
+      comparePositions(checkpoint.position, head ?? START_POSITION) > 0
+    ) {
+      const end = formatPosition(head ?? START_POSITION);
+      const detail = `the log ends at ${end}, and the read model was made from it up to ${formatPosition(checkpoint.position)}`;
+      const { lastEvent } = checkpoint;
+      const where =
+        lastEvent === null
+          ? 'the end of the log'
+          : `event ${lastEvent.revision} of ${lastEvent.stream}`;
+      this.#findings.add('event_missing', where, detail);
+    }
+    for (const { where, detail } of this.#view.schemaFaults?.() ?? [])
+      this.#findings.add('state_schema_changed', where, detail);
+  }
+
   /**
    * Compares a page of the log before the cut.
    * @param sequences of the page's messages that the stream holds in order
@@ -146,7 +180,7 @@ export class ReadModelCheck {
     }
     for (const event of page.unparked) this.#parked.delete(event);
     for (const row of page.parked) this.#parked.set(row.event, row);
-    this.#expectRecent(page.recentMessages);
+    this.#expectRecent(page.recentMessages, sequences);
   }
 
   /** Ends the comparison at the cut: every row that is left is extra. */
@@ -180,10 +214,15 @@ export class ReadModelCheck {
   }
 
   /** Keeps only as many messages as the read model does. */
-  #expectRecent(rows: readonly RecentMessageRow[]): void {
+  #expectRecent(rows: readonly RecentMessageRow[], sequences: ReadonlyMap<string, bigint>): void {
     const [from, last] = [this.#recentFrom, rows.at(-1)];
     if (last === undefined || (from !== undefined && last.ordinal < from)) return;
-    for (const row of rows) if (from === undefined || row.ordinal >= from) this.#recent.push(row);
+    for (const row of rows) {
+      if (from !== undefined && row.ordinal < from) continue;
+      const sequence = sequences.get(row.id);
+      // Only the stream knows the sequence.
+      this.#recent.push(sequence === undefined ? withoutSequence(row) : { ...row, sequence });
+    }
     if (this.#recent.length > 2 * RECENT_MESSAGES_KEPT)
       this.#recent = this.#recent.slice(-RECENT_MESSAGES_KEPT);
   }
@@ -192,7 +231,7 @@ export class ReadModelCheck {
     const kept = this.#view.recentMessagesAfter(-1n);
     const byOrdinal = kept.toSorted((a, b) => (a.ordinal < b.ordinal ? -1 : 1));
     const rows = new Lockstep<Unplaced<RecentMessageRow>>(byOrdinal, RECENT, this.#findings);
-    for (const row of this.#recent.slice(-RECENT_MESSAGES_KEPT)) rows.expect(withoutSequence(row));
+    for (const row of this.#recent.slice(-RECENT_MESSAGES_KEPT)) rows.expect(row);
     rows.end();
   }
 
@@ -213,6 +252,19 @@ export class ReadModelCheck {
     });
     if (detail !== undefined) this.#findings.add('checkpoint_changed', 'the checkpoint', detail);
     this.#reasonRows();
+    this.#events = { read: found.counts.events, found: state.counts.events };
+  }
+
+  /** Compares the number of events, where no difference of the log explains it. */
+  end(): void {
+    const { read, found } = this.#events;
+    const [code, other] =
+      read > found ? (['event_missing', 'fewer'] as const) : (['event_added', 'more'] as const);
+    if (read === found || this.#findings.isLogInDoubt) return;
+    const position = this.#view.checkpoint()?.position ?? START_POSITION;
+    const where = `the log up to ${formatPosition(position)}`;
+    const detail = `it has ${found} events of triggers, deliveries and control, ${Math.abs(read - found)} ${other} than the projector has read`;
+    this.#findings.add(code, where, detail);
   }
 
   #reasonRows(): void {

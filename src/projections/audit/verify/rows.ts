@@ -44,7 +44,7 @@ function isSamePosition(a: unknown, b: unknown): boolean {
 export type RowKind<T> = {
   readonly keyOf: (row: T) => string;
   readonly where: (row: T) => string;
-  readonly changed: MismatchCode;
+  readonly changed: MismatchCode | ((expected: T, found: T) => MismatchCode);
   readonly missing: MismatchCode;
   readonly extra: MismatchCode;
   /** The detail of a row without its counterpart. */
@@ -111,7 +111,9 @@ export class Lockstep<T extends Fields> {
   #compare(expected: T, found: T): void {
     const detail = differences(expected, found);
     if (detail === undefined) return;
-    this.#findings.add(this.#kind.changed, this.#kind.where(expected), detail);
+    const { changed, where } = this.#kind;
+    const code = typeof changed === 'string' ? changed : changed(expected, found);
+    this.#findings.add(code, where(expected), detail);
   }
 
   #lacks(lack: 'missing' | 'extra', row: T): void {

@@ -20,12 +20,11 @@ import type { MessageReader, ReadableLog, ReadModelView } from '../reading/ports
 import { refold, type Refolded } from '../reading/refold.ts';
 import type { ReplayResult } from '../replay/replay.ts';
 import { CopiedPositions } from './copied-positions.ts';
-import { DeliveryRecords } from './deliveries.ts';
+import { LogCheck } from './log-check.ts';
 import { HeadCheck, type HeadWitness } from './head-check.ts';
 import { Findings, type Mismatch, type MismatchCode } from './mismatches.ts';
 import { ReadModelCheck, type FoldedRows } from './read-model.ts';
 import { StoredList } from './stored-list.ts';
-import { revisionCheck } from './streams.ts';
 
 /** What verify reads. */
 export type VerifyOptions = {
@@ -87,6 +86,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
   const list = listOf(control, checkpoint?.output ?? undefined);
   const check = new ReadModelCheck(view, findings, control.resolved);
   check.identity(control.state.storeId);
+  check.head(head);
   const isThere = checkOutput(list, info, findings);
   const from = isThere ? startOf(control, list) : 1n;
   await using stored = new StoredList(
@@ -95,13 +95,13 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
       base: from - 1n,
       firstSequence: info?.firstSequence ?? 1n,
       committed: isThere ? (checkpoint?.ordinal ?? 0n) : 0n,
+      ...(checkpoint === undefined ? {} : { committedSequence: checkpoint.sequence }),
       copied: new CopiedPositions(await copiesOf(log, kernel, head)),
     },
     findings,
   );
-  const checkRevision = revisionCheck(findings);
+  const logCheck = new LogCheck(kernel, findings);
   const heads = options.witness && new HeadCheck(options.witness, findings);
-  const deliveries = new DeliveryRecords(kernel, findings);
   const fold = refold({
     log,
     kernel,
@@ -120,26 +120,26 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
   };
   const compare = async (page: Refolded): Promise<void> => {
     const sequences = await stored.expect(page.messages);
-    deliveries.allow(page.sentNotifications, stored.discarded);
+    logCheck.requests(page, stored.discarded, sequences);
     if (!isAtCut) check.page(page, sequences);
   };
   const isFolded = isProjected(kernel);
   for await (const events of kernelEvents(log, kernel, head)) {
     heads?.see(events);
-    events.forEach(checkRevision);
     const [before, after] = splitAt(events.filter(isFolded), cut);
     if (before.length > 0) await compare(await fold.page(before));
     if (after.length > 0) {
       await reachCut();
       await compare(await fold.page(after));
     }
-    for (const event of events) if (deliveries.isOne(event)) deliveries.see(event);
+    logCheck.see(events);
     options.progress?.(fold.state().counts.events, fold.state().position);
   }
   await reachCut();
   await stored.end();
-  deliveries.end();
+  logCheck.end();
   heads?.end();
+  check.end();
   const {
     events,
     triggered: triggers,
@@ -166,7 +166,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyResult> {
       streamEnd: String(info?.lastSequence ?? 0n),
     },
     messages: { compared, notVerifiable, foreign, late },
-    deliveries: deliveries.records,
+    deliveries: logCheck.deliveries,
   };
 }
 

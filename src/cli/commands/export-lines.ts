@@ -1,0 +1,33 @@
+// Reads the lines of an export from a file.
+import { createReadStream } from 'node:fs';
+import { usageError } from '../config/usage-error.ts';
+
+export const FILE_HINT = 'Check the path, and that this user may read or write there.';
+
+/** Longest line in characters; the largest event of a store, in base64, is shorter. */
+const MAX_LINE = 32 * 1024 * 1024;
+
+/** Only LF ends a line. A line that is too long is cut, and then fails the check as invalid. */
+export async function* linesOf(file: string): AsyncGenerator<string> {
+  let rest = '';
+  try {
+    const stream: AsyncIterable<string> = createReadStream(file, 'utf8');
+    for await (const chunk of stream) {
+      const [end = '', ...lines] = chunk.split('\n');
+      if (rest.length <= MAX_LINE) rest += end;
+      const begun = lines.pop();
+      if (begun === undefined) continue;
+      yield rest;
+      yield* lines;
+      rest = begun;
+    }
+  } catch (cause) {
+    throw asFileError(file, cause);
+  }
+  if (rest !== '') yield rest;
+}
+
+export function asFileError(file: string, cause: unknown): unknown {
+  if (!(cause instanceof Error) || !('syscall' in cause)) return cause;
+  return usageError('file_unusable', `${file}: ${cause.message}`, FILE_HINT, cause);
+}
