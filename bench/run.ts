@@ -9,6 +9,7 @@ import { benchDelay } from './cases/delay.ts';
 import { benchFrontProject, benchFrontRaise } from './cases/front.ts';
 import { benchDelivery } from './cases/delivery.ts';
 import { benchDue } from './cases/due.ts';
+import { benchNotary } from './cases/notary.ts';
 import { benchMemory } from './cases/memory.ts';
 import { benchPeers } from './cases/peers.ts';
 import { benchProject } from './cases/project.ts';
@@ -33,6 +34,7 @@ const CASES = new Map<string, (surroundings: Surroundings) => Promise<Report>>([
   ['replay', benchReplay],
   ['verify', benchVerify],
   ['audit', benchAudit],
+  ['notary', benchNotary],
   ['delay', benchDelay],
   ['due', benchDue],
   ['calendars', benchCalendars],

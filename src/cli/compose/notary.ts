@@ -50,7 +50,6 @@ export async function openConfiguredNotary(
     ...(share === undefined ? {} : { share }),
     ...(telemetry === undefined ? {} : { telemetry }),
   });
-  const { run, once } = opened;
   /** Runs only with a state that knows the last head. */
   const known = async <T>(work: () => Promise<T>): Promise<T> => {
     if (!isRestored(notary.state)) return work();
@@ -60,8 +59,8 @@ export async function openConfiguredNotary(
     return result;
   };
   return {
-    run: (...args) => known(() => run(...args)),
-    once: (...args) => known(() => once(...args)),
+    run: (...args) => known(() => opened.run(...args)),
+    once: (...args) => known(() => opened.once(...args)),
     [Symbol.dispose]() {
       state[Symbol.dispose]();
     },
