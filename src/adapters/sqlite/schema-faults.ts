@@ -5,9 +5,6 @@ import type { SchemaFault } from '../../projections/audit/reading/ports.ts';
 
 const SCHEMA = `SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'`;
 
-/** Faults of one file that are listed. */
-const MOST_FAULTS = 10;
-
 /**
  * @param fresh a database with the schema of the format
  * @param optional statements that make parts which a file may have
@@ -30,15 +27,7 @@ export function schemaFaults(
   }
   for (const where of expected.keys())
     if (!found.has(where)) faults.push({ where, detail: 'the file does not have it' });
-  return [...faults, ...brokenParts(db)];
-}
-
-/** Pages and indexes that do not fit their tables. */
-function brokenParts(db: DatabaseSync): readonly SchemaFault[] {
-  const rows = db.prepare(`PRAGMA integrity_check(${MOST_FAULTS})`).all();
-  return rows.flatMap(({ integrity_check: text }) =>
-    typeof text !== 'string' || text === 'ok' ? [] : [{ where: 'the file', detail: text }],
-  );
+  return faults;
 }
 
 function partsOf(db: DatabaseSync): ReadonlyMap<string, string> {

@@ -5,7 +5,7 @@ import { openNotaryRecord } from '../../adapters/sqlite/notary-state.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { isRestored, notaryRestored } from '../compose/restored-notary.ts';
 import type { Config } from '../config/config.ts';
-import { ok, type Check } from './doctor-check.ts';
+import { ok, warning, type Check } from './doctor-check.ts';
 
 /** A head is signed each minute while the log grows. */
 const LATE_MS = 15 * 60_000;
@@ -30,18 +30,15 @@ export function notaryState({ notary }: Config, now: number): Check {
   const waiting = [...record.taken()].filter(([, number]) => number < last.number);
   if (waiting.length > 0) {
     const names = waiting.map(([name, number]) => `${name} lacks ${last.number - number}`);
-    return {
-      ...{ name: 'notary', status: 'warning', code: 'heads_not_given' },
-      detail: `${detail}; heads wait to be given away: ${names.join(', ')}`,
-      hint: 'Run the notary: it gives them in order. Check the file, the subject or the webhook that does not take them.',
-    };
+    const text = `${detail}; heads wait to be given away: ${names.join(', ')}`;
+    const hint =
+      'Run the notary: it gives them in order. Check the file, the subject or the webhook that does not take them.';
+    return warning('notary', 'heads_not_given', text, hint);
   }
   if (unsigned > 0 && age > Math.max(LATE_MS, 2 * everyMs)) {
-    return {
-      ...{ name: 'notary', status: 'warning', code: 'heads_late' },
-      detail: `${detail}; ${unsigned} events since have no head`,
-      hint: 'Run the notary: `tocsin notary`, or `tocsin start`.',
-    };
+    const text = `${detail}; ${unsigned} events since have no head`;
+    const hint = 'Run the notary: `tocsin notary`, or `tocsin start`.';
+    return warning('notary', 'heads_late', text, hint);
   }
   return ok('notary', detail);
 }

@@ -41,6 +41,8 @@ export class AppendCheck {
   readonly #findings: Findings;
   #stream = '';
   #encodedStream = '';
+  /** The key of an id of the append, without the number. */
+  #keyStart = '';
   /** The metadata of the append that the last event belongs to, and the number of that event in it. */
   #append = NO_METADATA;
   #index = 0;
@@ -65,6 +67,8 @@ export class AppendCheck {
     }
     const isOfLast = isSameStream && commandId === this.#append['commandId'];
     this.#index = isOfLast ? this.#index + 1 : 0;
+    if (!isOfLast && typeof commandId === 'string')
+      this.#keyStart = `event:${encodeKeyPart(commandId)}:${this.#encodedStream}:`;
     this.#isIndexKnown = isOfLast ? this.#isIndexKnown && !isAfterGap : !isAfterGap;
     if (isOfLast && metadata !== this.#append) this.#compare(event, metadata);
     this.#append = metadata;
@@ -83,8 +87,7 @@ export class AppendCheck {
   }
 
   #checkId(event: RecordedEvent, commandId: string): void {
-    const key = `event:${encodeKeyPart(commandId)}:${this.#encodedStream}:${this.#index}`;
-    const expected = quickUuidOfKey(key);
+    const expected = quickUuidOfKey(`${this.#keyStart}${this.#index}`);
     if (expected === event.id || !isReadable(event)) return;
     const detail = `its id is ${event.id}, and event ${this.#index} of command ${commandId} in this stream has the id ${expected}`;
     this.#findings.add('event_changed', eventText(event), detail);

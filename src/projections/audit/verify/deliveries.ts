@@ -23,32 +23,27 @@ import {
   unpackDelivery,
 } from './delivery-stories.ts';
 import { Fingerprints } from './fingerprints.ts';
-import { eventText, type Findings } from './mismatches.ts';
+import { eventText, type Findings, type NamedEvent } from './mismatches.ts';
 import { streamKey, type Story, type StreamCheck, type StreamName } from './streams.ts';
 
 const NOTIFICATION = 'notification.requested';
 const MAX_IDS = 10_000;
-
-/** What the record of a delivery repeats of its request. */
-const FACTS = [
-  ...(['userId', 'triggerType', 'mock', 'channel', 'triggerId', 'previewId'] as const),
-  ...(['requestedAt', 'expiresAt'] as const),
-] as const;
 
 /** What is known of a request: its state, and above it the hash of the facts that its record must have. */
 const [UNSENT, SENT, DISCARDED, STATES] = [0, 1, 2, 4];
 /** The hash has 52 bits; two go to the state. */
 const HASHES = 2 ** 50;
 
-/** A sent notification that waits for its record. */
-type Waiting = {
-  readonly channel: string;
-  readonly place: number;
-  readonly expiresAt: Instant;
-  /** Its trigger type, its user and its event. */
-  readonly about: string;
-  readonly isDiscarded: boolean;
+type Requested = {
+  readonly request: Pick<NotificationRequest, 'channel' | 'expiresAt' | 'triggerType' | 'userId'>;
+  readonly recorded: NamedEvent;
 };
+
+/** A sent notification that waits for its record. */
+type Waiting = Requested & { readonly place: number; readonly isDiscarded: boolean };
+
+/** What a page says of requests. */
+export type RequestPage = Pick<Refolded, 'events' | 'sentNotifications' | 'verdicts'>;
 
 export type DeliveryRecordsOptions = {
   readonly kernel: string;
@@ -91,19 +86,27 @@ export class DeliveryRecords {
    * @param sequences ids of messages that the stream holds
    */
   allow(
-    { events, sentNotifications }: Pick<Refolded, 'events' | 'sentNotifications'>,
+    { events, sentNotifications, verdicts }: RequestPage,
     discarded: ReadonlySet<string>,
     sequences: { readonly has: (id: string) => boolean },
   ): void {
-    const requests = new Map<string, { request: NotificationRequest; where: string }>();
+    const requests = new Map<string, Requested>();
+    const ids = new Map(verdicts.map(({ event, messageId }) => [event, messageId]));
     for (const classified of events) {
       if (classified.kind !== 'request') continue;
       const { recorded, data: request } = classified;
-      const id = quickMessageId(recorded.id, NOTIFICATION);
+      // The fold has computed the ids of those that were sent.
+      const id = ids.get(recorded.id) ?? quickMessageId(recorded.id, NOTIFICATION);
       const { id: event, stream } = recorded;
       const source = { event, stream, revision: String(recorded.revision) };
       this.#requests.set(id, UNSENT + STATES * factsHash({ ...request, source }));
-      requests.set(id, { request, where: eventText(recorded) });
+      const { channel, expiresAt, triggerType, userId } = request;
+      const { type, revision, position } = recorded;
+      // Not the whole event: thousands may wait.
+      requests.set(id, {
+        request: { channel, expiresAt, triggerType, userId },
+        recorded: { type, stream, revision, position },
+      });
     }
     for (const { id, mock } of sentNotifications) {
       const known = this.#requests.get(id) ?? 0;
@@ -112,13 +115,10 @@ export class DeliveryRecords {
       this.#requests.set(id, known - (known % STATES) + state);
       if (mock || (!isDiscarded && !sequences.has(id))) continue;
       this.#place += 1;
-      const { request, where } = requests.get(id) ?? {};
+      const requested = requests.get(id);
       if (this.#waiting.size >= MAX_IDS) this.#uncounted += isDiscarded ? 1 : 0;
-      else if (request !== undefined && where !== undefined) {
-        const { channel, expiresAt, triggerType, userId } = request;
-        const about = `${triggerType} to user ${userId}, requested by ${where}`;
-        this.#waiting.set(id, { channel, expiresAt, about, place: this.#place, isDiscarded });
-      }
+      else if (requested !== undefined)
+        this.#waiting.set(id, { ...requested, place: this.#place, isDiscarded });
     }
   }
 
@@ -138,7 +138,9 @@ export class DeliveryRecords {
   }
 
   /** A worker takes the requests of a channel in order: one that it has passed long ago had a record. */
-  #lacksRecord(id: string, { channel, place, expiresAt, about, isDiscarded }: Waiting): void {
+  #lacksRecord(id: string, { request, recorded, place, isDiscarded }: Waiting): void {
+    const { channel, expiresAt, triggerType, userId } = request;
+    const about = `${triggerType} to user ${userId}, requested by ${eventText(recorded)}`;
     if (isDiscarded) {
       const detail = `${about}; the stream does not hold its message any more`;
       this.#findings.add('request_discarded', `notification ${id}`, detail);
@@ -225,7 +227,8 @@ export class DeliveryRecords {
     const waiting = this.#waiting.get(id);
     if (waiting === undefined) return;
     this.#waiting.delete(id);
-    const { channel, place } = waiting;
+    const { request, place } = waiting;
+    const { channel } = request;
     this.#accepted.set(channel, Math.max(place, this.#accepted.get(channel) ?? 0));
   }
 
@@ -268,10 +271,11 @@ function isWithdrawn(event: DeliveryEvent): boolean {
 
 /** Of what a record says of its request; from 1, because 0 means that it is not known. */
 function factsHash(
-  facts: Pick<NotificationRequest, (typeof FACTS)[number]> &
-    Pick<DeliveryEventData<'NotificationAccepted'>, 'source'>,
+  facts: Omit<DeliveryEventData<'NotificationAccepted'>, 'notificationId'>,
 ): number {
-  const { event, stream, revision } = facts.source;
-  const values = [...FACTS.map((field) => facts[field]), event, stream, revision];
-  return 1 + (shortHash(JSON.stringify(values)) % (HASHES - 1));
+  const { source, userId, triggerType, mock, channel, triggerId, previewId } = facts;
+  const { requestedAt, expiresAt } = facts;
+  const request = `${userId} ${triggerType} ${mock} ${channel} ${triggerId} ${previewId}`;
+  const values = `${request} ${requestedAt} ${expiresAt} ${source.event} ${source.stream} ${source.revision}`;
+  return 1 + (shortHash(values) % (HASHES - 1));
 }

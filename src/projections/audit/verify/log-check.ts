@@ -2,11 +2,10 @@
 // that lack what they presuppose.
 import { accessStream } from '../../../domain/access/events.ts';
 import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
-import type { Refolded } from '../reading/refold.ts';
 import { AppendCheck } from './appends.ts';
 import { ChannelStories } from './channel-stories.ts';
 import { ClaimCheck } from './claims.ts';
-import { DeliveryRecords } from './deliveries.ts';
+import { DeliveryRecords, type RequestPage } from './deliveries.ts';
 import type { Findings } from './mismatches.ts';
 import { StreamCheck, type FollowStory } from './streams.ts';
 import { TriggerStories } from './trigger-stories.ts';
@@ -58,7 +57,7 @@ export class LogCheck {
 
   /** Takes the requests of a page, before its events. See {@link DeliveryRecords.allow}. */
   requests(
-    page: Pick<Refolded, 'events' | 'sentNotifications'>,
+    page: RequestPage,
     discarded: ReadonlySet<string>,
     sequences: ReadonlyMap<string, bigint>,
   ): void {

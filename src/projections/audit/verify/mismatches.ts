@@ -196,7 +196,10 @@ export class Findings {
   }
 }
 
+/** What names an event. */
+export type NamedEvent = Pick<RecordedEvent, 'type' | 'stream' | 'revision' | 'position'>;
+
 /** Names an event in a difference. */
-export function eventText({ type, stream, revision, position }: RecordedEvent): string {
+export function eventText({ type, stream, revision, position }: NamedEvent): string {
   return `event ${revision} of ${stream} (${type}) at ${formatPosition(position)}`;
 }

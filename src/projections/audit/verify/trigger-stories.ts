@@ -1,10 +1,9 @@
 // Follows the streams of triggers: which event may come after which, and whether an occurrence's events fit each other.
 // It compares stored values as they are, because a request that cannot be decoded is parked and reported elsewhere.
-import { occurrenceId, userShare } from '../../../domain/core/ids.ts';
+import { occurrenceId } from '../../../domain/core/ids.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../../domain/core/json.ts';
 import { sealedPersonal } from '../../../domain/core/personal.ts';
 import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
-import { quickUuidOfKey } from '../../uuid.ts';
 import type { ClaimCheck } from './claims.ts';
 import { triggerCodec } from '../../../domain/trigger/events.ts';
 import { eventText, type Findings, type MismatchCode } from './mismatches.ts';
@@ -34,6 +33,8 @@ export class TriggerStories {
   readonly #claims: ClaimCheck;
   readonly #pending = new Map<string, Waiting>();
   #current: Waiting | undefined;
+  /** The ids of the occurrence that was looked at last. */
+  #ids = { stream: '', occurrence: 0, trigger: '', preview: '' };
   /** Differences of the event that is looked at. */
   readonly #found: { readonly code: MismatchCode; readonly detail: string }[] = [];
 
@@ -66,37 +67,25 @@ export class TriggerStories {
 
   #follow(event: RecordedEvent, story: Story, name: StreamName): Story {
     const data = isJsonObject(event.data) ? event.data : NOTHING;
-    const [occurrence, status] = [Math.floor(story / STATUSES), story % STATUSES];
-    const is = (...allowed: readonly (keyof typeof STATUS)[]): boolean =>
-      allowed.some((one) => STATUS[one] === status);
-    const become = (next: keyof typeof STATUS, number = occurrence): Story =>
-      number * STATUSES + STATUS[next];
-    const unlessUnexpected = (isExpected: boolean, next: keyof typeof STATUS): Story => {
-      if (isExpected) this.#ofOccurrence(event, data, occurrence);
-      else this.#unexpected(status, occurrence);
-      return isExpected ? become(next) : story;
-    };
+    const occurrence = Math.floor(story / STATUSES);
+    const status = story % STATUSES;
+    const isActive =
+      status === STATUS.pending || status === STATUS.offered || status === STATUS.ended;
     switch (event.type) {
       case 'TriggerRaised':
-        if (is('pending', 'offered', 'ended')) {
-          this.#unexpected(status, occurrence);
-          return story;
-        }
+        if (isActive) return this.#unexpected(story);
         if (data['occurrence'] !== occurrence + 1) {
           const detail = `occurrence ${text(data['occurrence'])} follows occurrence ${occurrence}`;
           this.#add('event_changed', detail);
           return UNKNOWN_STORY;
         }
         this.#raised(event, data, name);
-        return become('pending', occurrence + 1);
+        return (occurrence + 1) * STATUSES + STATUS.pending;
       case 'PreviewOffered':
-        if (!is('pending')) {
-          this.#unexpected(status, occurrence);
-          return story;
-        }
+        if (status !== STATUS.pending) return this.#unexpected(story);
         this.#ofOccurrence(event, data, occurrence);
         this.#offered(event, data);
-        return become('offered');
+        return become(story, STATUS.offered);
       case 'NotificationRequested':
         this.#requested(event, data, occurrence);
         return story;
@@ -104,33 +93,40 @@ export class TriggerStories {
       case 'TriggerRejected':
       case 'TriggerAbandoned':
         this.#forget(event.stream);
-        return unlessUnexpected(is('pending'), 'finished');
+        if (status !== STATUS.pending) return this.#unexpected(story);
+        return this.#ofLast(event, data, story, STATUS.finished);
       case 'TriggerEvaluationFailed':
-        return unlessUnexpected(is('pending'), 'pending');
+        if (status !== STATUS.pending) return this.#unexpected(story);
+        return this.#ofLast(event, data, story, status);
       case 'TriggerCancelled':
         this.#forget(event.stream);
-        return unlessUnexpected(is('pending', 'offered', 'ended'), 'cancelled');
+        if (!isActive) return this.#unexpected(story);
+        return this.#ofLast(event, data, story, STATUS.cancelled);
       case 'ApplyStarted':
       case 'ApplySucceeded':
       case 'ApplyFailed':
-        return unlessUnexpected(is('offered'), 'offered');
+        if (status !== STATUS.offered) return this.#unexpected(story);
+        return this.#ofLast(event, data, story, status);
       case 'PreviewEnded':
         // A cancellation is written before the end of its preview.
-        return is('cancelled')
-          ? unlessUnexpected(true, 'cancelled')
-          : unlessUnexpected(is('offered'), 'ended');
+        if (status === STATUS.cancelled) return this.#ofLast(event, data, story, status);
+        if (status !== STATUS.offered) return this.#unexpected(story);
+        return this.#ofLast(event, data, story, STATUS.ended);
       case 'DuplicateRaised':
-        return unlessUnexpected(is('pending', 'offered', 'ended'), nameOf(status));
+        if (!isActive) return this.#unexpected(story);
+        return this.#ofLast(event, data, story, status);
       default:
         return story;
     }
   }
 
-  #raised(event: RecordedEvent, data: JsonObject, { stream, share }: StreamName): void {
+  #ofLast(event: RecordedEvent, data: JsonObject, story: Story, status: number): Story {
+    this.#ofOccurrence(event, data, Math.floor(story / STATUSES));
+    return become(story, status);
+  }
+
+  #raised(event: RecordedEvent, data: JsonObject, { stream }: StreamName): void {
     this.#ofOccurrence(event, data, Number(data['occurrence']));
-    const user = data['userId'];
-    if (typeof user === 'string' && userShare(user, quickUuidOfKey) !== share)
-      this.#add('event_changed', `user ${user} has no streams with the share ${share}`);
     this.#claims.raised(event, data);
     if (this.#current !== undefined) this.#keep(this.#current);
     this.#current = { stream, raised: data, offer: undefined };
@@ -173,12 +169,15 @@ export class TriggerStories {
 
   /** The ids of an event follow from its stream and the number of its occurrence. */
   #ofOccurrence(event: RecordedEvent, data: JsonObject, occurrence: number): void {
-    const trigger = occurrenceId('ast', event.stream, occurrence);
-    const isPreview = data['previewId'] !== undefined;
-    const preview = isPreview ? occurrenceId('asp', event.stream, occurrence) : undefined;
-    if (data['triggerId'] === trigger && data['previewId'] === preview) {
-      if (data['occurrence'] === occurrence) return;
+    const { stream } = event;
+    if (this.#ids.stream !== stream || this.#ids.occurrence !== occurrence) {
+      const trigger = occurrenceId('ast', stream, occurrence);
+      this.#ids = { stream, occurrence, trigger, preview: `asp${trigger.slice(3)}` };
     }
+    const { trigger, preview } = this.#ids;
+    const { triggerId, previewId, occurrence: number } = data;
+    const isOfPreview = previewId === undefined || previewId === preview;
+    if (triggerId === trigger && isOfPreview && number === occurrence) return;
     this.#add('event_changed', `it names another trigger than ${trigger}`);
   }
 
@@ -217,9 +216,11 @@ export class TriggerStories {
     this.#findings.add('event_missing', `after ${eventText(offer)}`, after);
   }
 
-  #unexpected(status: number, occurrence: number): void {
+  #unexpected(story: Story): Story {
+    const [occurrence, status] = [Math.floor(story / STATUSES), story % STATUSES];
     const detail = `no command writes it to a trigger that is ${nameOf(status)} (occurrence ${occurrence})`;
     this.#add('event_added', detail);
+    return story;
   }
 
   #add(code: MismatchCode, detail: string): void {
@@ -227,13 +228,12 @@ export class TriggerStories {
   }
 }
 
-function nameOf(status: number): keyof typeof STATUS {
-  const found = Object.entries(STATUS).find(([, number]) => number === status)?.[0];
-  return isStatus(found) ? found : 'none';
+function become(story: Story, status: number): Story {
+  return story - (story % STATUSES) + status;
 }
 
-function isStatus(name: string | undefined): name is keyof typeof STATUS {
-  return name !== undefined && Object.hasOwn(STATUS, name);
+function nameOf(status: number): string {
+  return Object.entries(STATUS).find(([, number]) => number === status)?.[0] ?? 'unknown';
 }
 
 /** `undefined` where the summary cannot be read. */
