@@ -256,6 +256,12 @@ describe('withoutSecretsOf', () => {
     'c2lnbmluZyBzZWNyZXQgb2YgdGhlIGNoYW5uZWw=',
   ];
 
+  const bytesOf = (text: string, before: string, behind: string): string =>
+    Array.from(Buffer.from(text))
+      .map((byte) => `${before}${byte.toString(16).padStart(2, '0').toUpperCase()}${behind}`)
+      .join('');
+  const lines = (text: string, end: string): string => text.replaceAll(/.{12}/g, `$&${end}`);
+
   const encodings: readonly [string, (text: string) => string][] = [
     ['as it is', (text) => text],
     ['in upper case', (text) => text.toUpperCase()],
@@ -268,6 +274,23 @@ describe('withoutSecretsOf', () => {
       (text) => Buffer.from(`${'#'.repeat(before)}${text}##`).toString('base64'),
     ]),
     ['in base64url', (text) => Buffer.from(text).toString('base64url')],
+    ...[1, 2].map((before): [string, (text: string) => string] => [
+      `in base64url behind ${before} other bytes`,
+      (text) => Buffer.from(`${'#'.repeat(before)}${text}`).toString('base64url'),
+    ]),
+    ['in base64 of short lines', (text) => lines(Buffer.from(text).toString('base64'), '\r\n')],
+    ['percent-encoded throughout', (text) => bytesOf(text, '%', '')],
+    ['percent-encoded in lower case', (text) => bytesOf(text, '%', '').toLowerCase()],
+    ['percent-encoded twice', (text) => bytesOf(text, '%25', '')],
+    ['in escapes of JSON', (text) => bytesOf(text, String.raw`\u00`, '')],
+    ['in escapes of JavaScript', (text) => bytesOf(text, String.raw`\x`, '')],
+    ['in decimal entities', (text) => Array.from(text, (c) => `&#${c.charCodeAt(0)};`).join('')],
+    ['in entities of HTML', (text) => bytesOf(text, '&#x', ';')],
+    ['in quoted-printable', (text) => lines(bytesOf(text, '=', ''), '=\r\n')],
+    ['in hex with colons', (text) => bytesOf(text, '', ':')],
+    ['in hex with spaces', (text) => bytesOf(text, '', ' ').toLowerCase()],
+    ['as bytes of a dump', (text) => bytesOf(text, '0x', ', ')],
+    ['backwards', (text) => Array.from(text).reverse().join('')],
   ];
 
   it.each(encodings)('cuts a secret that is echoed %s', (_, encode) => {
@@ -281,9 +304,27 @@ describe('withoutSecretsOf', () => {
     }
   });
 
+  it('cuts a name of a parameter that is a secret', () => {
+    for (const query of ['name-as-a-secret', 'name-as-a-secret=', 'a8f3k2l9x1=on']) {
+      const url = `https://hooks.example/x?${query}`;
+      const name = query.replace(/=.*/, '');
+      const kept = withoutSecretsOf(`no ${name} and ${btoa(name)}`, { ...target, url });
+      expect(kept).not.toContain(name);
+      expect(kept).not.toContain(btoa(name).slice(2, -4));
+    }
+    const url = 'https://hooks.example/x?access_token=query-98765';
+    expect(withoutSecretsOf('invalid access_token', { ...target, url })).toBe(
+      'invalid access_token',
+    );
+  });
+
   it('leaves a text without secrets as it is', () => {
-    const text = 'HTTP 500: the service of hooks.example is not available; try again in 30 seconds';
-    expect(withoutSecretsOf(text, target)).toBe(text);
+    for (const text of [
+      'HTTP 500: the service of hooks.example is not available; try again in 30 seconds',
+      String.raw`{"error":"100% \u00e9 = 5 &amp; \"x\" at 12:30, a-b"}`,
+    ]) {
+      expect(withoutSecretsOf(text, target)).toBe(text);
+    }
   });
 });
 

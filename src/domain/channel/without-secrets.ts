@@ -2,6 +2,7 @@
 // another case, in part, or encoded.
 import type { ChannelTarget } from '../ports/sender.ts';
 import { hostLabels } from './address.ts';
+import { viewsOf } from './decoded-views.ts';
 
 /** Shorter parts of an address are no secrets, and would match inside other words. */
 const SHORTEST_PART = 6;
@@ -11,11 +12,15 @@ const SHORTEST_RUN = 8;
 
 /** Replaces what repeats a secret of the channel, or a secret part of its address, by `***`. */
 export function withoutSecretsOf(text: string, target: ChannelTarget): string {
-  const folded = fold(text);
   const isCut = new Uint8Array(text.length);
-  for (const [length, runs] of runsByLength(target)) {
-    for (let at = 0; at + length <= folded.length; at += 1) {
-      if (runs.has(folded.slice(at, at + length))) isCut.fill(1, at, at + length);
+  const byLength = runsByLength(target);
+  for (const view of viewsOf(text)) {
+    const folded = fold(view.text);
+    for (const [length, runs] of byLength) {
+      for (let at = 0; at + length <= folded.length; at += 1) {
+        if (!runs.has(folded.slice(at, at + length))) continue;
+        isCut.fill(1, view.startOf(at), view.endOf(at + length - 1));
+      }
     }
   }
   return replaced(text, isCut);
@@ -47,12 +52,21 @@ function secretsIn({ url, kind, bearerToken, secret }: ChannelTarget): readonly 
   const parts = kind === 'webhook' ? [...labels, ...path] : path.slice(-1);
   const words = [bearerToken ?? '', secret?.replace(/^whsec_/, '') ?? ''];
   return [
-    ...[...parts, ...searchParams.values()].filter(({ length }) => length >= SHORTEST_PART),
+    ...[...parts, ...searchParams.values(), ...secretNames(searchParams)].filter(
+      ({ length }) => length >= SHORTEST_PART,
+    ),
     ...words.filter((word) => word !== ''),
   ];
 }
 
-/** A secret as a receiver may echo it: plain, decoded, in hex, in base64 of any alignment. */
+/** A name without a value is what the receiver checks; so may be a name that is no word. */
+function secretNames(parameters: URLSearchParams): readonly string[] {
+  return Array.from(parameters)
+    .filter(([name, value]) => value === '' || (/\d/.test(name) && name.length >= SHORTEST_RUN))
+    .map(([name]) => name);
+}
+
+/** A secret as a receiver may echo it: plain, decoded, backwards, in hex, in base64 of any alignment. */
 function formsOf(secret: string): readonly string[] {
   const bytes = Buffer.from(secret);
   const decoded = decodeUri(secret);
@@ -60,6 +74,7 @@ function formsOf(secret: string): readonly string[] {
     secret,
     encodeURIComponent(secret),
     ...(decoded === undefined ? [] : [decoded]),
+    Array.from(secret).reverse().join(''),
     bytes.toString('hex'),
     ...[0, 1, 2].flatMap((before) => base64At(bytes, before)),
   ].filter((form) => form === secret || form.length >= SHORTEST_RUN);
