@@ -122,7 +122,7 @@ export const TRIGGER_KINDS: readonly Kind[] = [
     data('TriggerRaised', 0, { occurrence: 2 }),
   ),
   changed(
-    'the kind of text of an offer',
+    'the summary of an offer',
     'event_changed',
     personal('PreviewOffered', 3, { summary: 'forged' }),
   ),

@@ -19,6 +19,9 @@ import type { StreamName } from './streams.ts';
 /** Clocks of a deployment differ by less. */
 const CLOCKS_APART_MS = 60 * 60_000;
 
+/** Commands write fewer events. */
+const LONGEST_APPEND = 8;
+
 /** What the events of one append share; the version and the mark `mustUnderstand` belong to the type. */
 const SHARED = [
   ...['recordedAt', 'correlationId', 'causationId', 'commandId'],
@@ -89,8 +92,23 @@ export class AppendCheck {
   #checkId(event: RecordedEvent, commandId: string): void {
     const expected = quickUuidOfKey(`${this.#keyStart}${this.#index}`);
     if (expected === event.id || !isReadable(event)) return;
+    const missing = this.#skippedBefore(event.id);
+    if (missing > 0) {
+      this.#index += missing;
+      const what = missing === 1 ? 'an event' : `${missing} events`;
+      const detail = `${what} of command ${commandId} came before it in this stream`;
+      this.#findings.add('event_missing', `before ${eventText(event)}`, detail);
+      return;
+    }
     const detail = `its id is ${event.id}, and event ${this.#index} of command ${commandId} in this stream has the id ${expected}`;
     this.#findings.add('event_changed', eventText(event), detail);
+  }
+
+  /** How many events of the append are gone before one of this id; 0 where its id is of no later event. */
+  #skippedBefore(id: string): number {
+    for (let more = 1; more <= LONGEST_APPEND; more += 1)
+      if (quickUuidOfKey(`${this.#keyStart}${this.#index + more}`) === id) return more;
+    return 0;
   }
 
   #checkTime(event: RecordedEvent, text: unknown): void {
