@@ -1,6 +1,7 @@
 // The event store or the output goes away while nothing is to do, and while something is.
 import { describe, expect, it } from 'vitest';
 import type { EventStore, SubscriptionEntry } from '../../src/domain/ports/event-store.ts';
+import type { Output } from '../../src/projections/output.ts';
 import { until } from '../support/until.ts';
 import { anInput, makeWorld, raised, type World } from '../support/world.ts';
 
@@ -48,7 +49,12 @@ function cutStore(store: EventStore) {
   };
 }
 
-async function running(world: World, store: EventStore, elapsed: () => number) {
+async function running(
+  world: World,
+  store: EventStore,
+  elapsed: () => number,
+  output: Output = world.output,
+) {
   const lines: Line[] = [];
   const log =
     (level: string) =>
@@ -61,7 +67,7 @@ async function running(world: World, store: EventStore, elapsed: () => number) {
     warn: log('warn'),
     error: log('error'),
   };
-  const projector = world.projector({ store, logger, elapsed });
+  const projector = world.projector({ store, logger, elapsed, output });
   const stop = new AbortController();
   const run = projector.run(stop.signal);
   await until('caught up', () => projector.status().caughtUp);
@@ -115,6 +121,36 @@ describe('projector whose output is away', () => {
     const { caughtUp, stalledSeconds } = projector.status();
     expect(caughtUp).toBe(false);
     expect(stalledSeconds).toBe(31);
+    stop.abort();
+    await run;
+  });
+
+  it('counts the lag from the first event that waits, also while it tries to connect', async () => {
+    const world = await makeWorld();
+    await raised(world.kernel, anInput(1));
+    let isFrozen = false;
+    const output: Output = {
+      stream: world.output.stream,
+      connect: (signal) =>
+        isFrozen
+          ? new Promise((_, reject) => {
+              signal?.addEventListener('abort', () => {
+                reject(new Error('stopped'));
+              });
+            })
+          : world.output.connect(signal),
+    };
+    const { projector, stop, run } = await running(world, world.store, () => 0, output);
+    world.clock.advance(60 * 60 * 1000);
+    isFrozen = true;
+    world.output.disconnect();
+    await raised(world.kernel, anInput(2, { userId: 2 }));
+    await until('it connects', () => {
+      const { epochs, phase } = projector.status();
+      return epochs === 2 && phase === 'running';
+    });
+    world.clock.advance(31_000);
+    expect(projector.status().lagSeconds).toBeLessThan(60);
     stop.abort();
     await run;
   });

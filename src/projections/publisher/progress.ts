@@ -46,8 +46,8 @@ export class Progress {
     const { state, now } = this.#context;
     const running = this.running;
     const { position: committed, counts: totals = NO_COUNTS } = this.checkpoint ?? {};
-    const waiting = this.phase === 'waiting' ? this.#pending : this.#lastRecordedAt;
-    const oldest = running?.oldest ?? (this.isCaughtUp ? undefined : waiting);
+    // Between two epochs, also while the next one connects, nothing newer is known.
+    const oldest = running === undefined ? this.#pending : this.#oldest(running);
     return {
       phase: this.phase,
       role: running?.role ?? role,
@@ -96,9 +96,14 @@ export class Progress {
 
   epochEnded(): void {
     this.#workComes();
-    if (this.running !== undefined) this.#pending = this.running.oldest;
+    if (this.running !== undefined) this.#pending = this.#oldest(this.running);
     this.running = undefined;
     this.#liveFrom = undefined;
+  }
+
+  /** `recordedAt` of the oldest event that is not committed; during catch-up, of the last committed one. */
+  #oldest(running: RunningEpoch): Instant | undefined {
+    return running.oldest ?? (this.isCaughtUp ? undefined : this.#lastRecordedAt);
   }
 
   /** True when nothing is to do. */
