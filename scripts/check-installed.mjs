@@ -1,6 +1,7 @@
 // Installs the packed package into an empty folder, and runs every command and every daemon from there. What a bundle
 // leaves out, or an import inside a function, fails only where the code is called.
 import { spawn, spawnSync } from 'node:child_process';
+import { createServer } from 'node:http';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,15 +14,43 @@ const INTERNAL_ERROR = 5;
 const folder = mkdtempSync(join(tmpdir(), 'tocsin-installed-'));
 /** @type {string[]} */
 const problems = [];
+const collector = await openCollector();
 
 try {
   install();
   await runAll();
+  for (const service of ['api', 'projector', 'worker', 'store']) {
+    if (!collector.services.has(`tocsin-${service}`)) {
+      const got = [...collector.services].join(', ');
+      problems.push(`no metrics of tocsin-${service} came by OTLP, only of ${got}`);
+    }
+  }
 } finally {
+  collector.close();
   rmSync(folder, { recursive: true, force: true });
 }
 for (const problem of problems) console.error(problem);
 process.exitCode = problems.length === 0 ? 0 : 1;
+
+/** A collector that remembers which services have sent metrics. */
+async function openCollector() {
+  /** @type {Set<string>} */
+  const services = new Set();
+  const server = createServer((request, response) => {
+    let body = '';
+    request.setEncoding('latin1').on('data', (/** @type {string} */ text) => (body += text));
+    request.on('end', () => {
+      // JSON and protobuf both have the name of the service as text.
+      const [name] = /tocsin-(?:api|projector|worker|store)/.exec(body) ?? [];
+      if (request.url === '/v1/metrics' && name !== undefined) services.add(name);
+      response.setHeader('content-type', 'application/json').end('{}');
+    });
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', () => { resolve(undefined); }));
+  const address = server.address();
+  const port = typeof address === 'object' ? address?.port : undefined;
+  return { services, url: `http://127.0.0.1:${port}`, close: () => server.close() };
+}
 
 function install() {
   npm(process.cwd(), ['pack', '--ignore-scripts', '--pack-destination', folder]);
@@ -185,7 +214,8 @@ function isUnloadable(/** @type {string} */ said) {
  * @param {RegExp} isUpPattern
  */
 function daemon(args, isUpPattern) {
-  const child = spawn(process.execPath, line(args), { cwd: folder });
+  const env = { ...process.env, TOCSIN_OTLP: collector.url };
+  const child = spawn(process.execPath, line(args), { cwd: folder, env });
   const said = outputOf(child);
   const name = `tocsin ${args.join(' ')}`;
   /** @type {Promise<number | null>} */

@@ -63,6 +63,18 @@ test('docs/operating.md names the checks of doctor, with the codes of their own'
   for (const code of codes) expect(textOf('Doctor')).toContain(`\`${code}\``);
 });
 
+test('docs/runbook.md names checks of doctor', () => {
+  const runbook = readFileSync(join(root, 'docs/runbook.md'), 'utf8');
+  const checks = new Set(rowsOf('Doctor'));
+  const named = runbook
+    .split(/\bDoctor: /)
+    .slice(1)
+    .map((text) => /^.*?(?:\.\s|;|\()/s.exec(text)?.[0] ?? '')
+    .flatMap((text) => [...text.matchAll(/`([a-z-]+)`/g)].map(([, name = '']) => name));
+  expect(named.length).toBeGreaterThan(10);
+  for (const name of named) expect(checks).toContain(name);
+});
+
 test('docs/operating.md names the variable of each setting', () => {
   const names = document.replaceAll('`_CERT`, `_KEY`', '`TOCSIN_NATS_CERT`, `TOCSIN_NATS_KEY`');
   const daemons = Object.keys(SETTINGS).filter((name) => name !== 'source');
