@@ -46,7 +46,11 @@ async function openCollector() {
       response.setHeader('content-type', 'application/json').end('{}');
     });
   });
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', () => { resolve(undefined); }));
+  await new Promise((resolve) =>
+    server.listen(0, '127.0.0.1', () => {
+      resolve(undefined);
+    }),
+  );
   const address = server.address();
   const port = typeof address === 'object' ? address?.port : undefined;
   return { services, url: `http://127.0.0.1:${port}`, close: () => server.close() };
