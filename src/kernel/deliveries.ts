@@ -3,6 +3,7 @@ import type { Instant } from '../domain/core/instants.ts';
 import { deliveryCodec, type DeliveryEvent } from '../domain/delivery/events.ts';
 import type { DeliveryRejection } from '../domain/delivery/decide.ts';
 import { TocsinError } from '../domain/core/errors.ts';
+import { checkedNumber } from '../domain/core/options.ts';
 import type { Clock } from '../domain/ports/runtime.ts';
 import type { EventStore } from '../domain/ports/event-store.ts';
 import type {
@@ -78,6 +79,7 @@ export function createDeliveries({
   readonly index: () => DeliveryIndexReader | undefined;
   readonly redrivesPerSecond?: number;
 }): Deliveries {
+  checkedNumber('redrivesPerSecond', redrivesPerSecond, [0.001, 1_000_000], 'any');
   let list: DeliveryIndexReader | undefined;
   const opened = (): DeliveryIndexReader => {
     // Opened once: each reader has files open.

@@ -1,5 +1,6 @@
 // Opens a kernel: the commands that an application calls, over ports.
 import { TocsinError } from '../domain/core/errors.ts';
+import { checkedNumber } from '../domain/core/options.ts';
 import { DEFAULT_KERNEL_NAME, parseOccurrenceId } from '../domain/core/ids.ts';
 import type { Result } from '../domain/core/result.ts';
 import type { Clock } from '../domain/ports/runtime.ts';
@@ -178,7 +179,7 @@ export async function openKernel(options: KernelOptions): Promise<Kernel> {
         inputs,
         userKey,
         (input) => track(() => raise(context, input, call)),
-        Math.min(1024, Math.max(1, Math.trunc(concurrency))),
+        checkedNumber('concurrency', concurrency, [1, 1024]),
       ),
     dryRun: (input, { signal = new AbortController().signal } = {}) =>
       track(() => dryRun(context, input, signal)),

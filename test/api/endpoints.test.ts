@@ -1,6 +1,7 @@
 // Each endpoint through the real handler. The tests check each answer against the OpenAPI document.
 import { describe, expect, test } from 'vitest';
 import { formatInstant } from '../../src/domain/core/instants.ts';
+import { defineTrigger } from '../../src/index.ts';
 import { eventsOf } from '../support/world.ts';
 import { apiWorld } from './api.support.ts';
 
@@ -20,6 +21,43 @@ describe('POST /dry-run', () => {
     const got = await world.ask('POST', `${S}/dry-run`, { token: world.one, body: ABOUT });
     expect(got).toMatchObject({ status: 200, body: { outcome: 'offer', candidates: [] } });
     expect(await eventsOf(world.store)).toEqual(before);
+  });
+});
+
+describe('a request without a source', () => {
+  const raised = (sources?: readonly string[]) =>
+    apiWorld({
+      kernelOptions: {
+        triggers: [
+          defineTrigger({ type: 'invoice_overdue', channel: 'email', ...(sources && { sources }) }),
+        ],
+        channels: ['email'],
+      },
+    });
+  const body = { trigger_type: 'invoice_overdue', target_type: 'invoice', target_id: 'INV-1' };
+
+  test.each<[string, readonly string[] | undefined, string]>([
+    ['the only source of its type', ['nightly_run'], 'nightly_run'],
+    ['api_trigger where its type allows it', ['nightly_run', 'api_trigger'], 'api_trigger'],
+    ['api_trigger where its type allows any', undefined, 'api_trigger'],
+  ])('has %s', async (_what, sources, source) => {
+    using world = await raised(sources);
+    const { ask, one: token } = world;
+    expect(await ask('POST', `${S}/dry-run`, { token, body })).toMatchObject({ status: 200 });
+    const { body: trigger } = await ask('POST', `${S}/trigger`, { token, body });
+    const seen = await ask('GET', `${S}/trigger/${String(trigger['trigger_id'])}`, { token });
+    expect(seen.body).toMatchObject({ source });
+    const preview = { ...body, target_id: 'INV-2' };
+    const offered = await ask('POST', `${S}/preview`, { token, body: preview });
+    expect(offered.status).toBe(201);
+  });
+
+  test('is refused where its type has several others', async () => {
+    using world = await raised(['nightly_run', 'import']);
+    for (const path of ['dry-run', 'trigger', 'preview']) {
+      const got = await world.ask('POST', `${S}/${path}`, { token: world.one, body });
+      expect(got).toMatchObject({ status: 400, body: { issues: [{ field: 'source' }] } });
+    }
   });
 });
 

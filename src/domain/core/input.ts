@@ -53,9 +53,9 @@ export function issuesOf(
     if (issue.code === 'unrecognized_keys') {
       return issue.keys.map((key) => ({ field: printable(key), message: unknown }));
     }
-    const field = issue.path.map(String).join('.');
+    const field = issue.path.map((key) => printable(String(key))).join('.');
     if (field === '') return [{ field: whole, message: issue.message }];
-    return [{ field, message: isAbsent(input, field) ? 'is required' : issue.message }];
+    return [{ field, message: isAbsent(input, issue.path) ? 'is required' : issue.message }];
   });
 }
 
@@ -64,6 +64,8 @@ export function messageOf(issues: readonly Issue[]): string {
   return issues.map(({ field, message }) => `${field} ${message}`).join('; ');
 }
 
-function isAbsent(input: unknown, field: string): boolean {
-  return typeof input === 'object' && input !== null && !(field in input);
+/** A field of the input itself; a part of a field is named by its own message. */
+function isAbsent(input: unknown, path: readonly PropertyKey[]): boolean {
+  const [field = '', ...inside] = path;
+  return inside.length === 0 && typeof input === 'object' && input !== null && !(field in input);
 }

@@ -48,3 +48,8 @@ export function cutCodePoints(text: string, max: number): string {
   // No text has more code points than UTF-16 units.
   return text.length <= max ? text : Array.from(text).slice(0, max).join('');
 }
+
+/** True for text that shows nothing: blanks, controls, and characters without a shape, such as a zero-width space. */
+export function isBlankText(text: string): boolean {
+  return /^[\s\p{Cc}\p{Default_Ignorable_Code_Point}\u2800]*$/u.test(text);
+}

@@ -63,7 +63,7 @@ export function outgoingMessage(
   };
 }
 
-/** The summary, else the fallback, else a fixed sentence; with the link, if there is one. */
+/** The summary, else the fallback, else a fixed sentence, else the title or the type; with the link, if there is one. */
 function messageText(
   wording: Wording,
   request: NotificationRequest,
@@ -71,10 +71,16 @@ function messageText(
   link: string | undefined,
 ): string {
   const { targetUrl } = request;
-  const text = summary === '' ? fallback(wording, request) : summary;
+  const sentence = summary === '' ? fallback(wording, request) : summary;
+  const text = sentence === '' ? lastResort(wording, request) : sentence;
   if (targetUrl === undefined || (link !== undefined && text.includes(link))) return text;
   if (link === undefined) return text.replaceAll(targetUrl, '').trim();
   return text.includes(targetUrl) ? text.replaceAll(targetUrl, link) : `${text}\n${link}`.trim();
+}
+
+/** The text where the embedder gave no sentence that shows anything: a message must not arrive empty. */
+function lastResort({ texts }: Wording, { triggerType, targetId }: NotificationRequest): string {
+  return texts.title === '' ? `${triggerType} ${targetId}` : texts.title;
 }
 
 const ABSOLUTE = /:\/\/|www\./i;

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { TocsinError } from '../core/errors.ts';
 import { issuesOf, messageOf } from '../core/input.ts';
-import { cutCodePoints } from '../core/text.ts';
+import { cutCodePoints, isBlankText } from '../core/text.ts';
 import { linksIn, withoutLinks } from './links.ts';
 
 /** The sentences of notifications, in one language. */
@@ -45,7 +45,7 @@ export function cleanSummary(summary: string | undefined, rule: LinkRule = 'cut'
   if (links.length > 0 && rule === 'blank') return { text: '', linksRemoved: links.length };
   const rest = links.length === 0 ? trimmed : withoutLinks(trimmed);
   const text = cutCodePoints(rest, MAX_SUMMARY_CODE_POINTS).trim();
-  return { text, linksRemoved: links.length };
+  return { text: isBlankText(text) ? '' : text, linksRemoved: links.length };
 }
 
 /** The text for a channel that shows one text only. `summary` is already clean. */
@@ -70,11 +70,13 @@ export function textsOf(own: Partial<Texts> = {}, given: Partial<Texts> = {}): T
   return { ...BLANK, ...present(given), ...present(own) };
 }
 
-/** Without the sentences that are `undefined`, which count as not given. */
+/** Without the sentences that are `undefined` or show nothing, which count as not given. */
 function present(texts: Partial<Texts>): Partial<Texts> {
-  return Object.fromEntries(
-    Object.entries<unknown>(texts).filter(([, text]) => text !== undefined),
-  );
+  const given = Object.entries<unknown>(texts);
+  const isShown = ([name, text]: (typeof given)[number]): boolean =>
+    // `seeHere` may be a blank on purpose: it stands between two parts.
+    text !== undefined && (name === 'seeHere' || typeof text !== 'string' || !isBlankText(text));
+  return Object.fromEntries(given.filter(isShown));
 }
 
 const sentence = z.string({ error: 'must be text' }).optional();

@@ -1,9 +1,10 @@
 // The request to raise a trigger, as a client sends it and as it is after validation.
 import { z } from 'zod';
-import { JsonSchema, textUpTo } from '../core/envelope.ts';
+import { textUpTo } from '../core/envelope.ts';
 import { IdSchema } from '../core/identity.ts';
 import { InstantInput, type RejectionOf } from '../core/input.ts';
 import type { Json } from '../core/json.ts';
+import { plainJson } from '../core/plain-json.ts';
 import { ChannelSchema, NameSchema } from '../core/vocabulary.ts';
 import { SEVERITIES } from '../core/severity.ts';
 import type { requestFields } from '../core/trigger-fields.ts';
@@ -32,7 +33,7 @@ const optionalText = (max: number) =>
 export const RaiseInputSchema = z.strictObject({
   userId: IdSchema,
   triggerType: NameSchema,
-  /** One of the definition's. Default: its only one, or `api_trigger` where it allows any. */
+  /** One of the definition's. Default: its only one, else `api_trigger` where it allows that. */
   source: NameSchema.optional(),
   /** One of the definition's. Default: its only one. */
   targetType: NameSchema.optional(),
@@ -52,9 +53,19 @@ export const RaiseInputSchema = z.strictObject({
   severity: z.enum(SEVERITIES, { error: `must be one of ${SEVERITIES.join(', ')}` }).optional(),
   /** Pretend time, for sources that the definition allows it; mock triggers and real ones have separate dedupe scopes. */
   mockNow: InstantInput.optional(),
-  payload: JsonSchema.refine((value) => payloadBytes(value) <= MAX_PAYLOAD_BYTES, {
-    error: `is larger than ${MAX_PAYLOAD_BYTES} bytes of JSON`,
-  }).optional(),
+  payload: z
+    .custom<Json>()
+    .transform((value, context): Json => {
+      const plain = plainJson(value, MAX_PAYLOAD_BYTES);
+      if (plain.ok) return plain.value;
+      const { path, message } = plain.error;
+      context.issues.push({ code: 'custom', input: value, path: [...path], message });
+      return z.NEVER;
+    })
+    .refine((value) => payloadBytes(value) <= MAX_PAYLOAD_BYTES, {
+      error: `is larger than ${MAX_PAYLOAD_BYTES} bytes of JSON`,
+    })
+    .optional(),
 });
 
 /** {@link RaiseInputSchema} before it is checked. */

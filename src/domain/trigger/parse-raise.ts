@@ -35,7 +35,7 @@ export function parseRaise(
   if (definition === undefined) {
     return err(notDefined(definitions));
   }
-  const { source = onlyOf(definition.sources, DEFAULT_SOURCE), ...rest } = sent;
+  const { source = sourceOf(definition), ...rest } = sent;
   const { targetType = onlyOf(definition.targets) } = sent;
   if (source === DRY_RUN_SOURCE) {
     return err(rejection('dry_run_only', 'source', 'api_dry_run can only be used for a dry run'));
@@ -77,9 +77,8 @@ function issuesUnder(definition: TriggerDefinition, input: unknown): readonly Is
   const inList = (field: string, list: readonly string[] | undefined, more: string[] = []) => {
     const value = given[field];
     if (value === undefined) {
-      return list?.length === 1 || (list === undefined && field === 'source')
-        ? []
-        : [{ field, message: 'is required' }];
+      const usual = field === 'source' ? sourceOf(definition) : onlyOf(list);
+      return usual === undefined ? [{ field, message: 'is required' }] : [];
     }
     const allowed = list === undefined ? undefined : [...list, ...more];
     if (allowed === undefined || allowed.some((each) => each === value)) return [];
@@ -103,10 +102,15 @@ function typeIn(input: unknown): string {
   return isNamed && typeof input.triggerType === 'string' ? input.triggerType : '';
 }
 
-/** The only entry of a list; of no list, `otherwise`. */
-function onlyOf(list: readonly string[] | undefined, otherwise?: string): string | undefined {
-  if (list === undefined) return otherwise;
-  return list.length === 1 ? list[0] : undefined;
+/** The source of a raise that names none. */
+function sourceOf({ sources }: TriggerDefinition): string | undefined {
+  const isAllowed = sources === undefined || sources.includes(DEFAULT_SOURCE);
+  return onlyOf(sources) ?? (isAllowed ? DEFAULT_SOURCE : undefined);
+}
+
+/** The only entry of a list. */
+function onlyOf(list: readonly string[] | undefined): string | undefined {
+  return list?.length === 1 ? list[0] : undefined;
 }
 
 const FIELDS = Object.keys(RaiseInputSchema.shape);

@@ -9,7 +9,7 @@ import {
 import { controlStream } from '../../domain/core/ids.ts';
 import type { Instant } from '../../domain/core/instants.ts';
 import { formatPosition } from '../../domain/core/positions.ts';
-import { rejection } from '../../domain/core/input.ts';
+import { InstantInput, rejection } from '../../domain/core/input.ts';
 import { ok } from '../../domain/core/result.ts';
 import { ANY_TYPE, policiesAt, type PoliciesInForce } from '../../domain/policy/in-force.ts';
 import { DEFAULT_POLICY, type Policy, type PolicyInput } from '../../domain/policy/policy.ts';
@@ -53,8 +53,11 @@ export interface Policies {
    * requests after its position in the log.
    */
   set(change: Change & { readonly policy: PolicyInput }, call?: PolicyCall): Promise<PolicyResult>;
-  /** Suppresses requests that are recorded before `until`, at most 31 days ahead. */
-  mute(change: Change & { readonly until: Date }, call?: PolicyCall): Promise<PolicyResult>;
+  /** Suppresses requests that are recorded before `until`, a Date or RFC 3339 text, at most 31 days ahead. */
+  mute(
+    change: Change & { readonly until: Date | string },
+    call?: PolicyCall,
+  ): Promise<PolicyResult>;
   /** Ends a mute early. */
   unmute(change: Change, call?: PolicyCall): Promise<PolicyResult>;
   /**
@@ -92,8 +95,13 @@ export function createPolicies(context: KernelContext, types: readonly string[])
   };
   return {
     set: (given, call) => change({ kind: 'set', ...given }, call),
-    mute: ({ until, ...given }, call) =>
-      change({ kind: 'mute', ...given, until: until.getTime() }, call),
+    mute: ({ until, ...given }, call) => {
+      const end = InstantInput.safeParse(until);
+      if (end.success) return change({ kind: 'mute', ...given, until: end.data }, call);
+      const [{ message } = { message: 'is no instant' }] = end.error.issues;
+      const error = rejection('mute_invalid', 'until', message);
+      return Promise.resolve({ outcome: 'rejected', ...error } as const);
+    },
     unmute: (change, call) => changeNow({ kind: 'unmute', ...change }, call),
     release: (release, call) => releaseRequest(context, release, call),
     show: async () => viewOf(await historyNow(), runtime.now()),

@@ -6,6 +6,7 @@ import { dropKey, isDroppable, type DropKey } from '../../domain/control/unreada
 import { describe, type Codec, type DecodeFault } from '../../domain/core/codec.ts';
 import { isJsonObject } from '../../domain/core/json.ts';
 import type { EventMetadata } from '../../domain/core/envelope.ts';
+import { checkedNumber, MAX_TIMER_MS } from '../../domain/core/options.ts';
 import { TocsinError } from '../../domain/core/errors.ts';
 import { eventId } from '../../domain/core/ids.ts';
 import type { Instant } from '../../domain/core/instants.ts';
@@ -25,7 +26,15 @@ import { assertNotHidden, streamHidden } from '../../domain/ports/hidden-stream.
 /** After this many conflicts the answer is `conflict`, unless the caller tries until its deadline. */
 export const MAX_CONFLICTS = 5;
 
-export const DEFAULT_DEADLINE_MS = 10_000;
+const DEFAULT_DEADLINE_MS = 10_000;
+
+/** How long a call may take. @throws TocsinError `invalid_option` */
+export function deadlineMsOf({
+  deadlineMs = DEFAULT_DEADLINE_MS,
+}: Pick<Call, 'deadlineMs'>): number {
+  // A caller whose own deadline is over gives a negative number.
+  return checkedNumber('deadlineMs', deadlineMs, [-MAX_TIMER_MS, MAX_TIMER_MS], 'any');
+}
 
 /** What to do about `access_denied`. */
 export const ACCESS_HINT =
@@ -217,7 +226,7 @@ export function decider<S, E extends { readonly type: string }>(aggregate: Aggre
     call: CommandCall<S> = {},
   ): Promise<Transacted<A, R>> {
     const { runtime } = context;
-    const deadline = runtime.elapsed() + (call.deadlineMs ?? DEFAULT_DEADLINE_MS);
+    const deadline = runtime.elapsed() + deadlineMsOf(call);
     const { commandId = runtime.newId(), actor, traceparent } = call;
     const { correlationId = commandId, causationId = commandId } = call;
     const metadata = { commandId, correlationId, causationId, actor, traceparent };

@@ -4,7 +4,7 @@ import { parseConfirm } from '../../domain/preview/commands.ts';
 import { decideConfirm } from '../../domain/preview/confirm.ts';
 import { offeredOf } from '../../domain/trigger/state.ts';
 import type { ApplyPreview } from '../../domain/ports/apply-preview.ts';
-import { DEFAULT_DEADLINE_MS, millisecondsUntil, type Call } from '../decider/decider.ts';
+import { deadlineMsOf, millisecondsUntil, type Call } from '../decider/decider.ts';
 import { withDeadline } from '../decider/runtime.ts';
 import { triggerDecider } from '../raise/trigger-decider.ts';
 import { newSalt } from '../decider/salt.ts';
@@ -38,7 +38,7 @@ export async function confirmPreview(
   const caller = callerOf(context.kernel, userId, previewId);
   if (caller === undefined) return rejected({ code: 'not_found', message: 'there is none' });
   const { runtime } = context;
-  const deadline = runtime.elapsed() + (call.deadlineMs ?? DEFAULT_DEADLINE_MS);
+  const deadline = runtime.elapsed() + deadlineMsOf(call);
   const key = keyOf(input);
   const request = parseConfirm(input);
   // An invalid request repeats no other request; it may even be a value that cannot be hashed.

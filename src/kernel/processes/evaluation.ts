@@ -1,6 +1,7 @@
 // Evaluates triggers after the raise: a process manager over the trigger streams. The result is one append
 // with the exact revision, so of two workers only one has an effect.
 import { TocsinError } from '../../domain/core/errors.ts';
+import { checkedNumber, MAX_TIMER_MS } from '../../domain/core/options.ts';
 import type { Evaluation } from '../../domain/trigger/evaluation.ts';
 import { DEFAULT_KERNEL_NAME, parseOccurrenceId, uuidOf } from '../../domain/core/ids.ts';
 import type { RecordedEvent } from '../../domain/core/recorded-event.ts';
@@ -69,7 +70,9 @@ export type EvaluationOptions = {
 /** The process that evaluates the triggers of a kernel with `evaluation: 'later'`. */
 export function evaluationProcess(options: EvaluationOptions): Process {
   const { runtime = systemRuntime(options.clock), name, logger = silentLogger } = options;
-  const { store, index, concurrency, onCaughtUp } = options;
+  const { store, index, concurrency, onCaughtUp, timeoutMs = DEFAULT_TIMEOUT_MS } = options;
+  if (concurrency !== undefined) checkedNumber('concurrency', concurrency, [1, 10_000]);
+  checkedNumber('timeoutMs', timeoutMs, [1, MAX_TIMER_MS], 'any');
   return dueProcess({
     ...runtime,
     name: 'evaluation',

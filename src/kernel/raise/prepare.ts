@@ -2,12 +2,11 @@
 import { TocsinError } from '../../domain/core/errors.ts';
 import { rejectionWith } from '../../domain/core/input.ts';
 import { err, ok, type Result } from '../../domain/core/result.ts';
-import { cleanSummary, type LinkRule, type Texts } from '../../domain/notification/texts.ts';
+import { cleanSummary, textsOf, type Texts } from '../../domain/notification/texts.ts';
 import type { Logger } from '../../domain/ports/logger.ts';
 import type { Telemetry } from '../../domain/ports/telemetry.ts';
 import type { Evaluator, LaterEvaluator } from '../../domain/ports/evaluator.ts';
 import {
-  DEFAULT_SOURCE,
   DRY_RUN_SOURCE,
   type RaiseRequest,
   type Rejection,
@@ -19,7 +18,7 @@ import type { BoundTrigger, TriggerDefinition } from '../../domain/trigger/defin
 import { isEvaluation, type Evaluation } from '../../domain/trigger/evaluation.ts';
 import { outcomeParts, type NotificationDefaults } from '../../domain/trigger/outcome.ts';
 import { linkOf } from '../../domain/trigger/link.ts';
-import type { Call, KernelContext } from '../decider/decider.ts';
+import { deadlineMsOf, type Call, type KernelContext } from '../decider/decider.ts';
 import { callHost } from '../decider/host-calls.ts';
 
 /** What raises need besides store and runtime. */
@@ -47,7 +46,11 @@ export type DryRun = {
 
 /** What a notification would lose. */
 export type DryRunWarning = {
-  readonly code: 'links_removed';
+  /**
+   * `links_removed`: the summary loses links. `summary_blank`: the summary that the evaluation gives shows nothing.
+   * `text_blank`: neither summary nor fallback shows anything, so that the message says the title, or the type and target.
+   */
+  readonly code: 'links_removed' | 'summary_blank' | 'text_blank';
   /** How many links the summary loses. */
   readonly links: number;
   /** The summary as it would be stored; blank where the texts' fallback replaces it. */
@@ -61,10 +64,10 @@ export async function dryRun(
   signal: AbortSignal,
 ): Promise<Result<DryRun, Rejection>> {
   // As a raise from the API, except that nothing is stored.
-  const { source: given = DRY_RUN_SOURCE } = input;
-  const source = given === DRY_RUN_SOURCE ? dryRunSource(context, input) : given;
+  const { source, ...rest } = input;
+  const raised = source === DRY_RUN_SOURCE || source === undefined ? rest : input;
   const defaults = { now: context.runtime.now(), traceId: 'trace_active_dry_run' };
-  const parsed = parseRaise({ ...input, source }, context.definitions, defaults);
+  const parsed = parseRaise(raised, context.definitions, defaults);
   if (!parsed.ok) return parsed;
   const prepared = await prepare(context, parsed.value, { signal });
   if (!prepared.ok) return prepared;
@@ -72,7 +75,8 @@ export async function dryRun(
   const evaluation = await evaluateNow(context, prepared.value, signal);
   const linked = linkOfDryRun(evaluation, request, prepared.value.bound);
   if (!linked.ok) return linked;
-  return ok({ request, evaluation, warnings: warningsOf(evaluation, definition.summaryLinks) });
+  const warnings = warningsOf(evaluation, definition, context.notifications.texts);
+  return ok({ request, evaluation, warnings });
 }
 
 /** Whether a raise would be refused for its link. */
@@ -87,20 +91,21 @@ function linkOfDryRun(
   return made.ok ? ok(undefined) : err(rejectionWith('invalid_field', [made.error]));
 }
 
-function warningsOf(evaluation: Evaluation, rule: LinkRule | undefined): readonly DryRunWarning[] {
+function warningsOf(
+  evaluation: Evaluation,
+  { summaryLinks, texts: own }: TriggerDefinition,
+  given: Partial<Texts> | undefined,
+): readonly DryRunWarning[] {
   if (evaluation.outcome !== 'offer') return [];
-  const { text: summary, linksRemoved: links } = cleanSummary(evaluation.summary, rule);
-  return links === 0 ? [] : [{ code: 'links_removed', links, summary }];
-}
-
-/** The source that a dry run pretends: the only one of its type, else that of the API. */
-function dryRunSource(
-  { definitions }: RaiseContext,
-  { triggerType }: Readonly<Record<string, unknown>>,
-): string {
-  const { sources = [] } = definitions.get(String(triggerType)) ?? {};
-  const [only = DEFAULT_SOURCE] = sources;
-  return sources.length === 1 ? only : DEFAULT_SOURCE;
+  const { text: summary, linksRemoved: links } = cleanSummary(evaluation.summary, summaryLinks);
+  const isBlank = summary === '' && links === 0 && evaluation.summary !== undefined;
+  const { fallback } = textsOf(own, given);
+  const codes: readonly DryRunWarning['code'][] = [
+    ...(links === 0 ? [] : (['links_removed'] as const)),
+    ...(isBlank ? (['summary_blank'] as const) : []),
+    ...(summary === '' && fallback === '' ? (['text_blank'] as const) : []),
+  ];
+  return codes.map((code) => ({ code, links, summary }));
 }
 
 /** Everything about a request that is known before its stream is loaded. */
@@ -135,7 +140,7 @@ export async function prepare(
 ): Promise<Result<Prepared, Rejection>> {
   const binding = definition.bind(request.payload);
   const what = `the payload schema of the trigger type ${definition.type}`;
-  const limits = { what, ms: deadlineMs, stop: signal };
+  const limits = { what, ms: deadlineMsOf({ deadlineMs }), stop: signal };
   const bound =
     binding instanceof Promise ? await callHost(context.runtime, limits, () => binding) : binding;
   if (!bound.ok) return err(rejectionWith('payload_invalid', bound.error));

@@ -2,7 +2,7 @@
 import { idempotencyStream } from '../../domain/idempotency/events.ts';
 import type { RaiseTrigger } from '../../domain/trigger/decide.ts';
 import { parseRaise } from '../../domain/trigger/parse-raise.ts';
-import { DEFAULT_DEADLINE_MS, type Call } from '../decider/decider.ts';
+import { deadlineMsOf, type Call } from '../decider/decider.ts';
 import { appendRaise } from './append-raise.ts';
 import { raiseKeyed } from './idempotency-key.ts';
 import { prepare, type RaiseContext } from './prepare.ts';
@@ -40,6 +40,6 @@ export async function raisePrepared(
   const { call } = of;
   if (key === undefined) return appendRaise(context, command, of.commandId, true, call);
   const stream = idempotencyStream(context.kernel, command.request, key);
-  const deadline = context.runtime.elapsed() + (call.deadlineMs ?? DEFAULT_DEADLINE_MS);
+  const deadline = context.runtime.elapsed() + deadlineMsOf(call);
   return raiseKeyed(context, command, { key, input: of.input, stream, deadline, call });
 }

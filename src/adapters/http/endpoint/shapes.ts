@@ -27,8 +27,9 @@ export const TriggerBody = z.strictObject({
   /** One of the definition of the type. Default: its only one. */
   target_type: NameSchema.optional(),
   target_id: IdSchema,
-  /** One of the definition of the type. Default `api_trigger`. */
-  source: NameSchema.optional(),
+  source: NameSchema.optional().describe(
+    'One of the sources of the type. Default: its only one, else api_trigger where it allows that.',
+  ),
   channel: ChannelSchema.optional(),
   scope_key: z.string().max(128).optional(),
   feedback_id: z.string().max(128).optional(),

@@ -32,6 +32,8 @@ export function inputOf(
   const used = oneKey(key, body.idempotency_key);
   if (!used.ok) return used;
   const input: Record<string, unknown> = {
+    // The kernel knows the sources of the type.
+    source: body.source,
     targetType: body.target_type,
     channel: body.channel,
     scopeKey: body.scope_key,
@@ -44,7 +46,6 @@ export function inputOf(
   };
   return ok({
     userId,
-    source: body.source ?? 'api_trigger',
     triggerType: body.trigger_type,
     targetId: body.target_id,
     // Absent rather than undefined: the request hash covers the fields that the client sent.

@@ -34,7 +34,11 @@ const DryRunShape = z.object({
   code: z.string().optional(),
   reason: z.string().optional(),
   warnings: z.array(
-    z.object({ code: z.literal('links_removed'), links: z.int(), summary: z.string() }),
+    z.object({
+      code: z.enum(['links_removed', 'summary_blank', 'text_blank']),
+      links: z.int(),
+      summary: z.string(),
+    }),
   ),
 });
 

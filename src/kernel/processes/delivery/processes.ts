@@ -11,7 +11,8 @@ import { silentLogger, type Logger } from '../../../domain/ports/logger.ts';
 import { noTelemetry, type Telemetry } from '../../../domain/ports/telemetry.ts';
 import type { RequestQueue } from './request-queue.ts';
 import type { ChannelLookup, ChannelReport, Sender } from '../../../domain/ports/sender.ts';
-import type { TriggerDefinition } from '../../../domain/trigger/definitions.ts';
+import { checkedNumber } from '../../../domain/core/options.ts';
+import { MAX_EXPIRES_IN_MS, type TriggerDefinition } from '../../../domain/trigger/definitions.ts';
 import type { DeliveryIndex } from './delivery-index.ts';
 import type { DueIndexes } from '../due/due-index.ts';
 import type { Runtime } from '../../../domain/ports/runtime.ts';
@@ -103,6 +104,7 @@ export function deliveryProcesses(options: DeliveryOptions): readonly Process[] 
   const { leaseMs = DEFAULT_LEASE_MS, concurrency = DEFAULT_CONCURRENCY } = options;
   const { runtime = systemRuntime() } = options;
   assertLease(leaseMs);
+  checkedNumber('concurrency', concurrency, [1, 10_000]);
   reportShortLives(options, logger);
   const records = deliveryContext(options);
   const limiter = channelLimiter({ slots: concurrency });
@@ -163,8 +165,20 @@ function reportShortLives({ triggers = [], profile }: DeliveryOptions, logger: L
   }
 }
 
+/** The longest wait between two attempts, in milliseconds: the longest life of a notification. */
+const MAX_WAIT_MS = MAX_EXPIRES_IN_MS;
+
 function profileOf(profile: DeliveryOptions['profile'] = 'human'): RetryProfile {
-  return typeof profile === 'string' ? RETRY_PROFILES[profile] : profile;
+  const named: Readonly<Record<string, RetryProfile | undefined>> = RETRY_PROFILES;
+  const chosen = typeof profile === 'string' ? named[profile] : profile;
+  const { waits }: Partial<RetryProfile> = chosen ?? {};
+  if (waits === undefined) {
+    const message = 'the retry profile is none that there is';
+    const hint = `Use one of ${Object.keys(RETRY_PROFILES).join(', ')}, or { waits: [milliseconds, …] }.`;
+    throw new TocsinError('usage', 'invalid_option', message, { hint });
+  }
+  for (const wait of waits) checkedNumber('a wait of the profile', wait, [0, MAX_WAIT_MS], 'any');
+  return { waits };
 }
 
 function assertLease(leaseMs: number): void {
