@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { benchAudit } from './cases/audit.ts';
 import { benchCalendars } from './cases/calendars.ts';
+import { benchConsole } from './cases/console.ts';
 import { benchDelay } from './cases/delay.ts';
 import { benchFrontProject, benchFrontRaise } from './cases/front.ts';
 import { benchDelivery } from './cases/delivery.ts';
@@ -35,6 +36,7 @@ const CASES = new Map<string, (surroundings: Surroundings) => Promise<Report>>([
   ['verify', benchVerify],
   ['audit', benchAudit],
   ['notary', benchNotary],
+  ['console', benchConsole],
   ['delay', benchDelay],
   ['due', benchDue],
   ['calendars', benchCalendars],

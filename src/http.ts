@@ -15,7 +15,14 @@ export type {
 } from './kernel/access/tokens.ts';
 export { SCOPES, type Scope } from './domain/access/scopes.ts';
 export { createConsole } from './adapters/http/console/app.ts';
-export type { ConsoleApp, ConsoleOptions, OpenedAudit } from './adapters/http/console/options.ts';
+export type {
+  ConsoleApp,
+  ConsoleOptions,
+  Forget,
+  NotaryView,
+  OpenedAudit,
+} from './adapters/http/console/options.ts';
+export { forgetUser, type ForgetContext, type Forgotten } from './kernel/sealing/forget.ts';
 export type { HealthView } from './console/pages/now.ts';
 export { createParked, type Parked, type ParkedEvent, type ParkedView } from './kernel/parked.ts';
 export { createDeliveries } from './kernel/deliveries.ts';

@@ -147,6 +147,12 @@ export const english = {
     noStateAdvice:
       'The projection has not made its read model yet, or this process cannot read it. Start a projector with the same --state.',
   },
+  queryFaults: {
+    long: 'The text is too long; it may have 256 characters.',
+    choice: 'This is none of the choices. Choose one in the form.',
+    time: 'Use a date such as 2026-04-30, or a time such as 2026-04-30T10:17:42+08:00.',
+    place: 'This is no place in the list. Begin at its first page.',
+  },
   list: {
     none: 'No request matches',
     noneAdvice: 'Clear a filter, or take a longer time.',
@@ -175,7 +181,25 @@ export const english = {
     at: 'Time (RFC 3339)',
     now: 'As known now',
     download: 'Story as JSON',
-    proof: 'Proof bundle',
+  },
+  proof: {
+    title: 'Proof',
+    what: 'A file with the events of this story, which shows anybody with the notary’s public key that they were in the log when the notary signed it. It has no personal data and no event of another user.',
+    head: 'Newest signed head',
+    leaves: 'Events that the head covers',
+    covers: 'Of this story',
+    covered: (covered: number, events: number) => `${covered} of ${events} events`,
+    noHead:
+      'There is no signed head yet. A notary makes it: tocsin start runs one, or run tocsin notary --once.',
+    notCovered:
+      'The head is older than this story. Wait for the next head, or run tocsin notary --once.',
+    partly: 'The proof has the events that the head covers. The next head covers the others too.',
+    make: 'Make the proof',
+    made: 'The proof is made.',
+    download: 'Download the proof',
+    leaf: 'Leaf',
+    check: 'Whoever gets it checks it with the key that tocsin notary key publish prints:',
+    back: 'Back to the story',
   },
   redrive: {
     title: 'Redrive',
@@ -185,6 +209,8 @@ export const english = {
     many: 'Send all of them again',
     would: (matched: number, sent: number) =>
       `${matched} deliveries were looked at; ${sent} would be sent again.`,
+    moreMatch: 'More deliveries match; the button goes on beyond those.',
+    noneMatch: 'No delivery of this filter can be sent again.',
   },
   now: {
     totals: 'Since the beginning of the log',
@@ -195,8 +221,9 @@ export const english = {
     perMinute: 'Per minute',
     hour: 'Last hour',
     day: 'Last day',
-    sinceStart: 'Counted by this process since its start.',
+    inUtc: 'Counted by the time at which the log recorded each event.',
     series: {
+      requests: 'Requests',
       published: 'Published',
       suppressed: 'Suppressed',
       delivered: 'Delivered',
@@ -235,9 +262,45 @@ export const english = {
     on: 'enabled',
     off: 'disabled',
     address: 'Address, masked',
-    forget: 'Forget this user',
-    forgetHow:
-      'The command shreds the user’s key and channel secrets and revokes the user’s tokens, so that nobody can read the personal data in the log again. It cannot be undone. Verdicts do not change.',
+  },
+  forget: {
+    title: 'Forget this user',
+    what: 'Destroys the key of this user’s personal data, so that nobody can read these data in the log again.',
+    open: 'Forget this user …',
+    needsScope: 'This needs a token with console:act, or the command:',
+    noVault: 'This console has no vault. Where the vault is, run the command:',
+    confirmTitle: (user: string) => `Forget user ${user}?`,
+    does: 'What it does',
+    steps: [
+      'Shreds the user’s key: texts, payloads and reasons in the log can no longer be read.',
+      'Removes the user’s channels and their secrets: nothing is sent to this user any more.',
+      'Revokes the user’s tokens.',
+      'Reads the user’s events, and counts what can still be read.',
+    ],
+    keeps: 'What it does not do',
+    kept: [
+      'It deletes no event. Verdicts, times and counts stay, so audits and proofs still hold.',
+      'It does not reach backups of the vault, messages that were sent, and events from before there was a vault.',
+    ],
+    forever: 'This cannot be undone.',
+    confirm: (user: string) => `Type ${user} to confirm`,
+    button: 'Forget this user for ever',
+    notConfirmed: 'Nothing was done: the text was not the id of the user.',
+    resultTitle: (user: string) => `Forgetting user ${user}`,
+    done: 'The user is forgotten: nobody can read the user’s personal data in the log.',
+    partly: 'Some personal data can still be read. See below.',
+    key: 'Key',
+    shredded: 'shredded',
+    noKey: 'there was none',
+    channels: 'Channels removed',
+    secrets: 'Secrets shredded',
+    tokens: 'Tokens revoked',
+    events: 'Events of the user',
+    unreadable: 'No longer readable',
+    readable: 'Still readable',
+    neverSealed:
+      'The readable events were written without a vault, so they were never sealed. They stay in the log.',
+    back: 'Back to the user',
   },
   policies: {
     inForce: 'In force',
@@ -300,6 +363,7 @@ export const english = {
   },
   parked: {
     what: 'The projection could not process these events; later events pass them.',
+    shown: (first: number, last: number, total: number) => `${first} to ${last} of ${total}.`,
     none: 'No event is parked',
     noneAdvice: 'Nothing to do.',
     title: 'A parked event',

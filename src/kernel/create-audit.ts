@@ -27,8 +27,10 @@ import type {
   ReadableLog,
   ReadModelView,
   VerdictLookup,
+  VerdictMinutes,
   VerdictPages,
 } from '../projections/audit/reading/ports.ts';
+import type { VerdictMinute } from '../projections/read-model.ts';
 import {
   rebuild,
   type RebuildOptions,
@@ -60,7 +62,7 @@ export type AuditOptions = {
   /** Makes an empty read model for a fold; `temporaryReadModel` keeps memory constant. */
   readonly scratch: () => VerifyOptions['scratch'] & SimulationState;
   /** One committed state of the projector's read model; `verify`, `explain`, `requests` and `totals` need it. */
-  readonly state?: ReadModelView & VerdictLookup & VerdictPages;
+  readonly state?: ReadModelView & VerdictLookup & VerdictPages & VerdictMinutes;
   /** The output stream; `verify` and `rebuild` need it. */
   readonly messages?: MessageReader;
   /** The kernel's name. Default `tocsin`. */
@@ -135,6 +137,8 @@ export interface Audit {
   requests(query: RequestQuery): Promise<RequestPage>;
   /** The totals of the read model. */
   totals(): AuditTotals;
+  /** Requests per minute by their verdicts, from one instant on and before another, in order. */
+  perMinute(from: Instant, to: Instant): readonly VerdictMinute[];
   /** The events of the log as a chain of hashed lines, without line ends; returns the manifest. */
   export(options?: AuditExportOptions): AsyncGenerator<string, Manifest, undefined>;
   /** Checks an export by its lines alone. */
@@ -195,6 +199,7 @@ export function createAudit(options: AuditOptions): Audit {
     explainUser: async (user, at) => explainUser(explaining(), user, at),
     requests: async (query) => listRequests({ log, verdicts: needed('state', state) }, query),
     totals: () => totalsOf(needed('state', state)),
+    perMinute: (from, to) => needed('state', state).verdictMinutes(from, to),
     export: (exportOptions = {}) => exportLines({ ...exportOptions, log, kernel }),
     prove: async (proveOptions) => prove({ ...proveOptions, log, kernel }),
     consistency: async (heads) => proveConsistency({ ...heads, log, kernel }),

@@ -10,6 +10,7 @@ import type {
   DeliveryFilter,
   DeliveryGroup,
   DeliveryIndexReader,
+  DeliveryMinute,
   DeliveryQuery,
   DeliveryRow,
   ListedDelivery,
@@ -41,6 +42,8 @@ export interface Deliveries {
   list(query: DeliveryQuery): readonly ListedDelivery[];
   /** How many deliveries match, by status, channel and reason; the largest groups first, at most 1,000. */
   groups(filter: DeliveryFilter): readonly DeliveryGroup[];
+  /** Ended deliveries per minute by status, from one instant on and before another, in order. */
+  perMinute(from: Instant, to: Instant): readonly DeliveryMinute[];
   /** A row of the list alone, without its history. `undefined` for an unknown delivery. */
   find(notificationId: string): DeliveryRow | undefined;
   /** `undefined` for an unknown delivery, or a delivery of another user. */
@@ -97,6 +100,7 @@ export function createDeliveries({
   return {
     list: (query) => opened().list(query),
     groups: (filter) => opened().groups(filter),
+    perMinute: (from, to) => opened().perMinute(from, to),
     find: (notificationId) => opened().get(notificationId),
     async get(notificationId, userId) {
       const row = own(notificationId, userId);

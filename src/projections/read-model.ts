@@ -87,6 +87,14 @@ export type VerdictRow = {
   readonly sequence: bigint | null;
 };
 
+/** How many requests of one minute got a verdict; the minute is that of the event that was decided. */
+export type VerdictMinute = {
+  /** The beginning of the minute. */
+  readonly minute: Instant;
+  readonly verdict: 'published' | 'suppressed';
+  readonly requests: number;
+};
+
 /** One of the last messages: enough to find its source and to render it again. */
 export type RecentMessageRow = {
   readonly sequence: bigint;
@@ -173,6 +181,8 @@ export type ReadModelCommit = {
   readonly mutedRequests?: readonly MutedRequest[];
   /** Applied after `mutedRequests` and `verdicts`. */
   readonly releasedRequests?: readonly ReleasedRequest[];
+  /** Added to what earlier commits have counted. */
+  readonly verdictMinutes?: readonly VerdictMinute[];
   /** Control events among the folded events. */
   readonly control?: readonly ControlRow[];
 };

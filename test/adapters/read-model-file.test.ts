@@ -33,6 +33,11 @@ function filled(batches = 3): void {
   for (let batch = 1; batch <= batches; batch += 1) model.commit(batchUpTo(BigInt(batch * 30)));
 }
 
+function snapshotIn(path: string) {
+  using reader = openReadModelReader(path);
+  return snapshotOf(reader);
+}
+
 /** A sent notification that runs `meanwhile` when the commit that holds it comes to it. */
 function notificationWith(meanwhile: () => void): SentNotification {
   return {
@@ -206,10 +211,24 @@ describe('opening', () => {
     expectRefused('refused file_foreign');
   });
 
+  test('reads a file of format 1 without counts per minute, and upgrades it for its owner', () => {
+    filled();
+    const before = snapshotIn(file);
+    const db = new DatabaseSync(file);
+    db.exec('DROP TABLE verdict_minutes; PRAGMA user_version = 1');
+    db.close();
+    expect(snapshotIn(file)).toEqual(before);
+    using model = sqliteReadModel({ file });
+    expect(snapshotOf(model)).toEqual(before);
+    const minutes = [{ minute: 0, verdict: 'published', requests: 1 } as const];
+    model.commit({ ...batchUpTo(120n), verdictMinutes: minutes });
+    expect(model.verdictMinutes(0, 1)).toEqual(minutes);
+  });
+
   test('refuses a newer format and does not touch it', () => {
     filled();
     const db = new DatabaseSync(file);
-    db.exec('PRAGMA user_version = 2');
+    db.exec('PRAGMA user_version = 3');
     db.close();
     expectRefused('refused file_newer', /newer version.*rebuilt from the log/s);
   });

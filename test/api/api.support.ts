@@ -101,6 +101,7 @@ export async function apiWorld(
       ...createAudit({ log: store, scratch: temporaryReadModel, state: memoryReadModel() }),
       [Symbol.asyncDispose]: () => Promise.resolve(),
     }),
+    notary: { head: () => undefined },
     parked: createParked({ store, state: () => ({ parked: () => [] }) }),
     rate: { perSecond: 1_000_000, burst: 1_000_000 },
     ...more,

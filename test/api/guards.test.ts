@@ -54,7 +54,7 @@ describe('each operation of the document', () => {
     using world = await apiWorld();
     const ids = await things(world);
     const operations = operationsOf(world.app.openApi);
-    expect(operations).toHaveLength(28);
+    expect(operations).toHaveLength(31);
     for (const operation of operations) {
       const { method, operationId } = operation;
       const [path, upper] = [pathOf(operation, ids), method.toUpperCase()];

@@ -9,16 +9,22 @@ import { createConsole } from '../../src/adapters/http/console/app.ts';
 import type { ConsoleApp } from '../../src/adapters/http/console/options.ts';
 import { serveHttp } from '../../src/adapters/http/server/serve.ts';
 import { embeddedStore } from '../../src/adapters/eventstore/embedded/store.ts';
+import { sqliteNotaryState } from '../../src/adapters/sqlite/notary-state.ts';
 import { openReadModelReader } from '../../src/adapters/sqlite/read-model.ts';
 import { parseJson } from '../../src/domain/core/json.ts';
 import { fromRaiseLine } from '../../src/domain/contracts/mapping.ts';
 import type { EventStore } from '../../src/domain/ports/event-store.ts';
 import { openTocsin } from '../../src/facade/open-tocsin.ts';
 import type { Tocsin } from '../../src/facade/options.ts';
+import { forgetUser } from '../../src/kernel/sealing/forget.ts';
+import { openNotary } from '../../src/kernel/open-notary.ts';
 import { createParked } from '../../src/kernel/parked.ts';
 import { scheduleProduct } from '../../src/schedule/triggers.ts';
+import { publishedKeys } from '../../src/projections/notary/keys.ts';
+import { heldHeads, testKey } from '../support/notary.ts';
 import { recordedData } from '../support/through-commands.ts';
 import { until } from '../support/until.ts';
+import { memoryVault } from '../support/vault.ts';
 
 /** Enough for windows with several requests; the whole set takes longer than a test may. */
 const LINES = 400;
@@ -39,6 +45,8 @@ export type ConsoleWorld = AsyncDisposable & {
   readonly folder: string;
   /** The event that the projection has parked. */
   readonly parkedEvent: string;
+  /** Signs a head that covers the whole log; returns its key as PEM. */
+  readonly sign: () => Promise<string>;
   /** A token with these scopes. */
   readonly token: (...scopes: ('console:read' | 'console:act')[]) => Promise<string>;
 };
@@ -53,11 +61,14 @@ export async function openWorld(): Promise<ConsoleWorld> {
   });
   const store = opened.use(await embeddedStore({ file: join(folder, 'events.db') }));
   const types = scheduleProduct.triggers.map(({ type }) => type);
+  const vault = memoryVault();
   const tocsin = opened.use(
     await openTocsin({
       ...scheduleProduct,
       folder,
       store,
+      // The texts stay readable, so that hostile ones reach the pages.
+      ...{ vault, seal: false },
       frontendUrl: 'https://example.test',
       channels: { feishu: { lookup: (user) => (user === '3' ? undefined : user), send: answerOf } },
     }),
@@ -98,6 +109,17 @@ export async function openWorld(): Promise<ConsoleWorld> {
     const known = groups.reduce((sum, { count }) => sum + count, 0);
     return parkedNow === 1 && tocsin.status().caughtUp && open.length === 0 && known === published;
   });
+  const key = testKey();
+  const heads = heldHeads();
+  const notary = openNotary({
+    log: store,
+    state: opened.use(sqliteNotaryState({ file: join(folder, 'notary.db') })),
+    signer: key.signer,
+    outputs: [heads],
+    everyMs: 0,
+  });
+  const since = new Date(0).toISOString();
+  const keys = publishedKeys([{ id: key.signer.key, publicKey: key.pem, since }]);
   const app = opened.use(
     createConsole({
       kernel: tocsin,
@@ -106,6 +128,15 @@ export async function openWorld(): Promise<ConsoleWorld> {
       deliveries: tocsin.deliveries,
       audit: () => tocsin.audit(),
       types,
+      notary: { head: () => heads.held.at(-1), keys: () => keys },
+      forget: (user, { actor }) =>
+        forgetUser(
+          {
+            ...{ store, vault, channels: tocsin.channels, tokens: tocsin.tokens },
+            ...{ kernel: 'tocsin', actor },
+          },
+          user,
+        ),
       health: () => ({
         ready: true,
         reasons: [],
@@ -133,6 +164,10 @@ export async function openWorld(): Promise<ConsoleWorld> {
     url: `${origin}/console`,
     folder,
     parkedEvent: PARKED_EVENT,
+    async sign() {
+      await notary.once(new AbortController().signal);
+      return key.pem;
+    },
     async token(...scopes) {
       const made = await tocsin.tokens.create({ name: 'a test', scopes });
       if (made.outcome !== 'created') throw new Error(made.message);

@@ -1,6 +1,5 @@
 // The console in a real browser, on a recorded run: each page is whole, accessible, and free of foreign markup.
-import { mkdtempSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -8,7 +7,9 @@ import { Readable } from 'node:stream';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { verifyProof } from '../../src/projections/audit/proof/verify-proof.ts';
 import { until } from '../support/until.ts';
+import { violations } from './axe.support.ts';
 import {
   HOSTILE,
   HOSTILE_USER,
@@ -25,7 +26,6 @@ let desktop: Visit;
 /** Of a published request whose window suppressed others, of a suppressed one, and of a hostile one. */
 let stories: Record<'holder' | 'suppressed' | 'hostile', string>;
 const shots = mkdtempSync(join(tmpdir(), 'tocsin-console-shots-'));
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 beforeAll(async () => {
   [world, browser] = await Promise.all([openWorld(), openBrowser()]);
@@ -67,26 +67,13 @@ const PAGES = {
   streams: () => '/streams',
   'hostile stream': () => `/streams/${encodeURIComponent(`tocsin.${HOSTILE}`)}`,
   audit: () => '/audit',
+  'forgetting a user': () => '/users/1/forget',
+  'a wrong filter': () => `/notifications?from=${encodeURIComponent(HOSTILE)}`,
   'a missing page': () => `/story/${encodeURIComponent(HOSTILE)}`,
 } as const;
 
-async function violations(page: Page): Promise<readonly string[]> {
-  // The policy of the page forbids inline code, so the checker is run in a world of its own.
-  const client = await page.context().newCDPSession(page);
-  const { frameTree } = await client.send('Page.getFrameTree');
-  const { executionContextId: contextId } = await client.send('Page.createIsolatedWorld', {
-    frameId: frameTree.frame.id,
-  });
-  await client.send('Runtime.evaluate', { contextId, expression: axe });
-  const { result } = await client.send('Runtime.evaluate', {
-    contextId,
-    expression: `axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })
-      .then(({ violations }) => JSON.stringify(violations.map(({ id, nodes }) => id + ': ' + nodes.map(({ html }) => html.slice(0, 160)).join(' | '))))`,
-    awaitPromise: true,
-  });
-  await client.detach();
-  return z.array(z.string()).parse(JSON.parse(String(result.value)));
-}
+/** Of pages that say that something is wrong. */
+const STATUSES: Readonly<Record<string, number>> = { 'a missing page': 404, 'a wrong filter': 400 };
 
 const wasHacked = (page: Page) => page.evaluate(() => 'wasHacked' in globalThis);
 
@@ -96,14 +83,15 @@ describe('each page of the console', () => {
       const { page, problems } = desktop;
       problems.length = 0;
       const response = await page.goto(`${world.url}${path()}`);
-      const isMissing = name === 'a missing page';
-      expect(response?.status()).toBe(isMissing ? 404 : 200);
+      const status = STATUSES[name] ?? 200;
+      expect(response?.status()).toBe(status);
       expect(await page.locator('h1').count()).toBe(1);
       expect(await violations(page)).toEqual([]);
       expect(await wasHacked(page)).toBe(false);
       expect(await page.locator('main img, main script').count()).toBe(0);
-      // The browser itself reports the status 404.
-      expect(problems.filter((problem) => !isMissing || !problem.includes('404'))).toEqual([]);
+      // The browser itself reports the status of an error.
+      const isOwn = (problem: string) => status === 200 || !problem.includes(String(status));
+      expect(problems.filter(isOwn)).toEqual([]);
       await page.screenshot({ path: join(shots, `${name.replaceAll(' ', '-')}.png`) });
     });
   }
@@ -301,6 +289,51 @@ describe('an action of the console', () => {
     const report = await audit.verifyExport(Readable.from(lines));
     expect(report).toMatchObject({ faults: [] });
     expect(lines.filter((line) => line.includes('fallbackText'))).toEqual([]);
+  });
+
+  it('makes a proof where a head covers the story, and says what is missing where not', async () => {
+    const { page } = desktop;
+    const raised = await world.tocsin.raise({
+      ...{ userId: 4711, triggerType: 'important_urgent_task', source: 'api_trigger' },
+      ...{ targetType: 'task_pool', targetId: 1 },
+    });
+    const triggerId = 'triggerId' in raised ? raised.triggerId : '';
+    await until('the projection has decided it', async () => {
+      await using audit = world.tocsin.audit();
+      return (await audit.explain(triggerId)).decision !== null;
+    });
+    const story = `${world.url}/story/${triggerId}`;
+    await page.goto(story);
+    await page.getByText(/There is no signed head yet|The head is older than this story/).waitFor();
+    expect(await page.getByRole('button', { name: 'Make the proof' }).count()).toBe(0);
+    const pem = await world.sign();
+    await page.goto(story);
+    await page.getByRole('button', { name: 'Make the proof' }).click();
+    const link = page.getByRole('link', { name: 'Download the proof' });
+    await link.waitFor();
+    expect(await violations(page)).toEqual([]);
+    const file = await page.request.get(
+      new URL(String(await link.getAttribute('href')), story).href,
+    );
+    expect(file.headers()['content-disposition']).toContain('proof.json');
+    const report = verifyProof(await file.text(), pem);
+    expect(report).toMatchObject({ about: triggerId, faults: [] });
+    expect(report.events.map(({ type }) => type)).toContain('NotificationRequested');
+    expect(report.events.every(({ personal }) => personal === undefined)).toBe(true);
+  });
+
+  it('forgets a user after the id was typed, and says what stays readable', async () => {
+    const { page } = desktop;
+    await page.goto(`${world.url}/users/1`);
+    await page.getByRole('link', { name: 'Forget this user' }).click();
+    await page.locator('[name=confirm]').fill('2');
+    await page.getByRole('button', { name: 'Forget this user for ever' }).click();
+    await page.getByRole('status').filter({ hasText: 'Nothing was done' }).waitFor();
+    await page.locator('[name=confirm]').fill('1');
+    await page.getByRole('button', { name: 'Forget this user for ever' }).click();
+    // This log was written unsealed.
+    await page.getByText('Some personal data can still be read').waitFor();
+    expect(await violations(page)).toEqual([]);
   });
 
   it('drops a parked event, with the decision in the log', async () => {

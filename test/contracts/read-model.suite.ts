@@ -61,6 +61,7 @@ export function readModelSuite(name: string, harnessOf: () => ReadModelHarness):
         recentMessages: [],
         parked: [],
         reasons: new Map(),
+        verdictMinutes: [],
         control: [],
       });
     });
@@ -93,6 +94,7 @@ export function readModelSuite(name: string, harnessOf: () => ReadModelHarness):
           recentMessages: recentMessagesFrom(1, 2),
           parked: [parkedOf('r3')],
           control: [controlOf(0n), controlOf(1n)],
+          verdictMinutes: [{ minute: 0, verdict: 'published', requests: 1 }],
         },
         { counts: { events: 9, triggered: 1, published: 1, suppressed: 1, parked: 1, unknown: 5 } },
       );
@@ -108,6 +110,24 @@ export function readModelSuite(name: string, harnessOf: () => ReadModelHarness):
       expect(snapshotOf(model)).toEqual(expected);
       reopen();
       expect(snapshotOf(model)).toEqual(expected);
+    });
+
+    test('adds the requests of each minute up, and reads a span of them in order', () => {
+      const of = (minute: number, verdict: 'published' | 'suppressed', requests: number) => ({
+        ...{ minute: minute * 60_000, verdict, requests },
+      });
+      const first = [of(2, 'published', 1), of(1, 'suppressed', 2)];
+      model.commit(commitOf(1n, { verdictMinutes: first }));
+      const second = [of(2, 'published', 3), of(2, 'suppressed', 4), of(3, 'published', 5)];
+      model.commit(commitOf(2n, { verdictMinutes: second }));
+      reopen();
+      expect(model.verdictMinutes(60_000, 180_000)).toEqual([
+        of(1, 'suppressed', 2),
+        of(2, 'published', 4),
+        of(2, 'suppressed', 4),
+      ]);
+      model.reset();
+      expect(model.verdictMinutes(0, 240_000)).toEqual([]);
     });
 
     test('keeps the last count of suppressed requests of each key, and none that was told', () => {

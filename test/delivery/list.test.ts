@@ -92,6 +92,19 @@ describe('sqliteDeliveryIndex', () => {
     expect(index.counts()).toEqual({ dead: 13, delivered: 12 });
   });
 
+  it('counts the ended deliveries of each minute, and reads a span of them in order', () => {
+    const of = (minute: number, status: 'dead' | 'delivered', count: number) => ({
+      ...{ minute: minute * 60_000, status, count },
+    });
+    using index = sqliteDeliveryIndex({ file, storeId: 'log-1' });
+    const first = [of(1, 'delivered', 2), of(2, 'dead', 1)];
+    index.commit({ position, rows, marks: [], minutes: first });
+    index.commit({ position, rows, marks: [], minutes: [of(1, 'delivered', 3)] });
+    using reader = openDeliveryIndexReader(file);
+    expect(reader.perMinute(0, 120_000)).toEqual([of(1, 'delivered', 5)]);
+    expect(reader.perMinute(0, 180_000)).toEqual([of(1, 'delivered', 5), of(2, 'dead', 1)]);
+  });
+
   it('refuses the file of another log', () => {
     sqliteDeliveryIndex({ file, storeId: 'log-1' })[Symbol.dispose]();
     expect(() => sqliteDeliveryIndex({ file, storeId: 'log-2' })).toThrow(/another log/);

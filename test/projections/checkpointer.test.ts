@@ -20,6 +20,7 @@ function page(events: number): FoldedPage {
     releasedRequests: [],
     verdicts: [],
     control: [],
+    verdictMinutes: [],
     recentMessages: [],
   };
   return { ...nothing, state, parked: [], unparked: [], firstRecordedAt: undefined };

@@ -26,6 +26,7 @@ import { cancelEndpoints } from './routes/cancelling.ts';
 import { channelEndpoints, type ApiChannels } from './routes/channels.ts';
 import { deliveryEndpoints } from './routes/deliveries.ts';
 import { historyEndpoints, parkedEndpoints } from './routes/history.ts';
+import { longAuditEndpoints } from './routes/long-audits.ts';
 import { policyEndpoints } from './routes/policies.ts';
 import { previewEndpoints } from './routes/previews.ts';
 import { triggerEndpoints } from './routes/triggers.ts';
@@ -44,6 +45,8 @@ export type HttpAppOptions = {
   readonly deliveries?: Deliveries | undefined;
   /** Opens an audit, as the console does. Absent: the API has no endpoints of requests, stories and totals. */
   readonly audit?: ConsoleOptions['audit'] | undefined;
+  /** Absent: the API makes no proofs. */
+  readonly notary?: ConsoleOptions['notary'];
   /** Absent: the API has no endpoints of parked events. */
   readonly parked?: Parked | undefined;
   /**
@@ -86,7 +89,7 @@ type Shared = {
  * failure as `application/problem+json` with a stable `code`.
  */
 export function createHttpApp(options: HttpAppOptions): HttpApp {
-  const { kernel, channels, deliveries, audit, parked, authenticate } = options;
+  const { kernel, channels, deliveries, audit, notary, parked, authenticate } = options;
   const { rate = DEFAULT_RATE, logger = silentLogger, basePath = '' } = options;
   const { telemetry = noTelemetry, maxBodyBytes = DEFAULT_BODY_BYTES } = options;
   const base = `/${basePath.replaceAll(/^\/+|\/+$/g, '')}`;
@@ -98,6 +101,7 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
     ...(deliveries === undefined ? [] : deliveryEndpoints(deliveries)),
     ...policyEndpoints(kernel),
     ...(audit === undefined ? [] : historyEndpoints({ audit, ...(deliveries && { deliveries }) })),
+    ...(audit === undefined ? [] : longAuditEndpoints({ audit, notary })),
     ...(parked === undefined ? [] : parkedEndpoints(parked)),
   ];
   const openApi = openApiOf(endpoints, base, maxBodyBytes);

@@ -8,6 +8,7 @@ import type {
   RecentMessageRow,
   SentNotification,
   SuppressedRequests,
+  VerdictMinute,
   VerdictRow,
 } from '../../projections/read-model.ts';
 import { sharedFile, temporaryFile } from '../sqlite/made-from-log.ts';
@@ -38,6 +39,7 @@ export type ReadModelSnapshot = {
   readonly recentMessages: readonly RecentMessageRow[];
   readonly parked: readonly ParkedRow[];
   readonly reasons: ReadonlyMap<string, number>;
+  readonly verdictMinutes: readonly VerdictMinute[];
   readonly control: readonly ControlRow[];
 };
 
@@ -65,6 +67,7 @@ export function snapshotOf(tables: ReadModelTables): ReadModelSnapshot {
     recentMessages: tables.recentMessagesAfter(-1n),
     parked: tables.parked(),
     reasons: tables.reasons(),
+    verdictMinutes: tables.verdictMinutes(-Infinity, Infinity),
     control: tables.controlRows(),
   };
 }

@@ -5,6 +5,7 @@ import type {
   DeliveryGroup,
   DeliveryIndex,
   DeliveryIndexReader,
+  DeliveryMinute,
   DeliveryQuery,
   DeliveryRow,
   ForgedMessages,
@@ -83,6 +84,11 @@ const COUNTS = table(
   }),
 );
 
+const MINUTES = table(
+  'delivery_minutes',
+  record<DeliveryMinute>({ minute: integer, status: oneOf(DELIVERY_STATUSES), count: integer }),
+);
+
 const MARKS = table(
   'redrive_marks',
   record<RedriveMark>({ userId: constrained(text, ' PRIMARY KEY'), since: bigint }),
@@ -103,7 +109,7 @@ const FORGED = table(
 const FORMAT = indexFormat(
   {
     applicationId: 0x54_63_64_6c, // "Tcdl"
-    version: 5,
+    version: 6,
     what: 'a list of Tocsin deliveries',
   },
   `
@@ -112,6 +118,7 @@ const FORMAT = indexFormat(
   CREATE INDEX deliveries_by_status ON deliveries (status, number, changed_at);
   CREATE INDEX deliveries_by_reason ON deliveries (status, channel, reason, number, changed_at);
   CREATE TABLE delivery_counts (${COUNTS.definition}, PRIMARY KEY (status, channel, reason)) WITHOUT ROWID;
+  CREATE TABLE delivery_minutes (${MINUTES.definition}, PRIMARY KEY (minute, status)) WITHOUT ROWID;
   CREATE TABLE redrive_marks (${MARKS.definition}) WITHOUT ROWID;
   CREATE TABLE forged_messages (${FORGED.definition}) WITHOUT ROWID;
 `,
@@ -147,6 +154,11 @@ function readerOn(file: DerivedFile): DeliveryIndexReader {
   const { db, guarded } = file;
   const statement = guarded(() => ({
     one: query(db, DELIVERIES, 'FROM deliveries WHERE notification_id = ?'),
+    minutes: query(
+      db,
+      MINUTES,
+      'FROM delivery_minutes WHERE minute >= ? AND minute < ? ORDER BY minute',
+    ),
     forged: query(db, FORGED, 'FROM forged_messages ORDER BY reason'),
     // The list grows in the order of requests.
     oldest: db.prepare(
@@ -172,6 +184,7 @@ function readerOn(file: DerivedFile): DeliveryIndexReader {
         return times.length === 0 ? undefined : Math.min(...times);
       }),
     groups: (filter) => guarded(() => groupsOf(file, filter)),
+    perMinute: (from, to) => guarded(() => statement.minutes.all(from, to)),
     forgedMessages: () => guarded(() => statement.forged.all()),
     [Symbol.dispose]: () => {
       file[Symbol.dispose]();
@@ -244,6 +257,9 @@ function indexOn(file: DerivedFile): DeliveryIndex {
     count: db.prepare(`
       ${insertInto(COUNTS)} ON CONFLICT (status, channel, reason)
       DO UPDATE SET count = count + excluded.count`),
+    minute: db.prepare(`
+      ${insertInto(MINUTES)} ON CONFLICT (minute, status)
+      DO UPDATE SET count = count + excluded.count`),
     forged: db.prepare(`
       ${insertInto(FORGED)} ON CONFLICT (reason) DO UPDATE SET count = count + 1,
         sequence = excluded.sequence, notification_id = excluded.notification_id, at = excluded.at`),
@@ -267,10 +283,11 @@ function indexOn(file: DerivedFile): DeliveryIndex {
     ...reader,
     position: () => guarded(() => statement.checkpoint.position()),
     lastEvent: () => guarded(() => statement.checkpoint.lastEvent()),
-    commit({ position, lastEvent, rows, marks }) {
+    commit({ position, lastEvent, rows, marks, minutes = [] }) {
       guarded(() => {
         transaction(db, () => {
           rows.forEach(put);
+          for (const row of minutes) statement.minute.run(...MINUTES.values(row));
           for (const mark of marks) statement.mark.run(...MARKS.values(mark));
           statement.checkpoint.move(position, lastEvent);
         });

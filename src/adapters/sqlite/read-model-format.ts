@@ -12,8 +12,14 @@ import {
   SENT_NOTIFICATIONS,
   SUPPRESSED_KEY,
   SUPPRESSED_REQUESTS,
+  VERDICT_MINUTES,
   VERDICTS,
 } from './read-model-tables.ts';
+
+/** Format 1 did not have it. A file that is upgraded counts from then on; `audit rebuild` counts all. */
+const MINUTES = `
+  CREATE TABLE verdict_minutes (
+    ${VERDICT_MINUTES.definition}, PRIMARY KEY (minute, verdict)) WITHOUT ROWID;`;
 
 const TABLES = `
   CREATE TABLE checkpoint (
@@ -22,6 +28,7 @@ const TABLES = `
   CREATE TABLE reasons (${REASONS.definition}, PRIMARY KEY (verdict, reason));
   CREATE TABLE suppressed_requests (
     ${SUPPRESSED_REQUESTS.definition}, PRIMARY KEY (${SUPPRESSED_KEY.join(', ')})) WITHOUT ROWID;
+  ${MINUTES}
   ${[SENT_NOTIFICATIONS, MUTED_REQUESTS, VERDICTS, RECENT_MESSAGES, PARKED, CONTROL]
     .map(({ name, definition }) => `CREATE TABLE ${name} (${definition});`)
     .join('\n')}
@@ -80,6 +87,7 @@ export const FORGET = `
     MUTED_REQUESTS,
     VERDICTS,
     REASONS,
+    VERDICT_MINUTES,
     RECENT_MESSAGES,
     PARKED,
     CONTROL,
@@ -91,7 +99,7 @@ export const FORGET = `
 
 export const READ_MODEL_FORMAT: DerivedFormat = {
   applicationId: 0x54_63_72_6d, // "Tcrm"
-  version: 1,
+  version: 2,
   what: 'a Tocsin read model',
   codes: {
     inUse: 'read_model_in_use',
@@ -104,5 +112,8 @@ export const READ_MODEL_FORMAT: DerivedFormat = {
     'Stop one of the two, or give the standby a read model of its own: --state with another file.',
   create(db: DatabaseSync) {
     db.exec(`${TABLES} ${INDEXES} ${VIEWS}`);
+  },
+  upgrade(db: DatabaseSync) {
+    db.exec(MINUTES);
   },
 };

@@ -13,6 +13,7 @@ import {
   SENT_NOTIFICATIONS,
   SUPPRESSED_KEY,
   SUPPRESSED_REQUESTS,
+  VERDICT_MINUTES,
   VERDICTS,
 } from './read-model-tables.ts';
 import { schemaFaults } from './schema-faults.ts';
@@ -110,6 +111,12 @@ export function readModelReader(
       ),
     ),
   }));
+  // A reader may see a file of the format before, which has no minutes, until its owner upgrades it.
+  const minutes = guarded(() =>
+    hasTable(db, VERDICT_MINUTES.name)
+      ? select(VERDICT_MINUTES, 'WHERE minute >= ? AND minute < ? ORDER BY minute, verdict')
+      : undefined,
+  );
   const parkedCount = guarded(() => db.prepare('SELECT count(*) AS n FROM parked'));
   const rangesOf = sentNotificationRanges(db, options.mayWrite === true);
   const suppressedOf = guarded(() => suppressedRequestsFinder(db));
@@ -176,6 +183,7 @@ export function readModelReader(
             : prepared.newestOfUser().all(user, start, start, number, limit);
         return rows.map(({ row, rowid }) => ({ row, number: rowid }));
       }),
+    verdictMinutes: (from, to) => guarded(() => minutes?.all(from, to) ?? []),
     sentNotifications: () => pages(file, SENT_NOTIFICATIONS),
     verdicts: () => pages(file, VERDICTS),
     mutedRequests: () =>
@@ -195,6 +203,11 @@ export function readModelReader(
 
 function numbered<T>({ name, row }: Table<T>): Table<{ readonly row: T; readonly rowid: bigint }> {
   return table(name, record<{ row: T; rowid: bigint }>({ row, rowid: bigint }));
+}
+
+function hasTable(db: DerivedFile['db'], name: string): boolean {
+  const found = db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?");
+  return found.get(name) !== undefined;
 }
 
 /** A whole table in the order of its rowids, a page at a time. */

@@ -12,6 +12,7 @@ import type {
   SuppressedKey,
   SuppressedRequests,
   SuppressedSince,
+  VerdictMinute,
   VerdictRow,
 } from '../../projections/read-model.ts';
 import {
@@ -194,6 +195,15 @@ export const REASONS = table(
   record<ReasonRow>({
     verdict: oneOf(['published', 'suppressed', 'parked']),
     reason: text,
+    requests: integer,
+  }),
+);
+
+export const VERDICT_MINUTES = table(
+  'verdict_minutes',
+  record<VerdictMinute>({
+    minute: integer,
+    verdict: oneOf(['published', 'suppressed']),
     requests: integer,
   }),
 );

@@ -14,6 +14,7 @@ import {
   SUPPRESSED_KEY,
   SUPPRESSED_REQUESTS,
   suppressedKeyValues,
+  VERDICT_MINUTES,
   VERDICTS,
   type ReasonRow,
 } from './read-model-tables.ts';
@@ -76,6 +77,9 @@ export function readModelWriter(
     reason: db.prepare(`
       ${insertInto(REASONS)}
       ON CONFLICT (verdict, reason) DO UPDATE SET requests = requests + excluded.requests`),
+    minute: db.prepare(`
+      ${insertInto(VERDICT_MINUTES)}
+      ON CONFLICT (minute, verdict) DO UPDATE SET requests = requests + excluded.requests`),
     advance: db.prepare(`
       UPDATE checkpoint SET ${CHECKPOINT.columns.map((column) => `${column} = ?`).join(', ')}
       WHERE owner = ? AND sequence IS ?`),
@@ -175,6 +179,8 @@ export function readModelWriter(
             else statement.suppressed.run(...SUPPRESSED_REQUESTS.values(row));
           }
           writeVerdicts(commit.verdicts);
+          for (const row of commit.verdictMinutes ?? [])
+            statement.minute.run(...VERDICT_MINUTES.values(row));
           writeMuted(commit);
           writeMessages(commit, before);
           // In this order: a retried event may have been parked again.

@@ -1,10 +1,10 @@
 // What the commands about tree heads share: heads and keys that files hold, and the leaves that a notary has noted.
 import { existsSync } from 'node:fs';
-import { readNotaryKey } from '../../adapters/notary/key-file.ts';
 import { readHeads, type KeptHeads } from '../../adapters/notary/read-heads.ts';
 import { openNotaryRecord } from '../../adapters/sqlite/notary-state.ts';
-import { keysIn, type PublishedKeys } from '../../projections/notary/keys.ts';
+import { keysIn } from '../../projections/notary/keys.ts';
 import { CHUNK } from '../../projections/notary/state.ts';
+import { publishedOf } from '../compose/notary-view.ts';
 import type { Config } from '../config/config.ts';
 import { readTextFile, usageError } from '../config/usage-error.ts';
 
@@ -17,11 +17,12 @@ export type Heads = KeptHeads & {
 
 /** The heads of a file, checked with the key of `--key`, else with the keys of a notary on this machine. */
 export async function headsOf(
-  { notary }: Config,
+  config: Config,
   file: string,
   keyFile: string | undefined,
 ): Promise<Heads> {
-  const text = keyFile === undefined ? ownKeys(notary.key) : keyText(keyFile);
+  const own = keyFile === undefined ? publishedOf(config) : undefined;
+  const text = keyFile === undefined ? own && JSON.stringify(own) : keyText(keyFile);
   const keys = text === undefined ? undefined : keysIn(text);
   if (text !== undefined && keys === undefined) {
     throw usageError('invalid_key', 'the key is not a public Ed25519 key', FILE_HINT);
@@ -31,15 +32,6 @@ export async function headsOf(
 
 export function keyText(file: string): string {
   return readTextFile(file, 'file_unusable', FILE_HINT);
-}
-
-/** The public keys of the notary on this machine. */
-export function publishedOf({ notary }: Config): PublishedKeys | undefined {
-  return existsSync(notary.key) ? readNotaryKey(notary.key).published : undefined;
-}
-
-function ownKeys(file: string): string | undefined {
-  return existsSync(file) ? JSON.stringify(readNotaryKey(file).published) : undefined;
 }
 
 /** Adds the leaves that the notary on this machine has noted, where the heads' file has none. */

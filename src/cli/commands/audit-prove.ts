@@ -1,9 +1,10 @@
 // `tocsin audit prove` and `audit consistency`: proofs that others check without the log.
 import type { Command } from 'commander';
 import { openReader } from '../compose/compose.ts';
+import { publishedOf } from '../compose/notary-view.ts';
 import { writeTextFile } from '../config/usage-error.ts';
 import type { Terminal } from '../terminal/terminal.ts';
-import { headsOf, publishedOf } from './audit-heads.ts';
+import { headsOf } from './audit-heads.ts';
 import { auditOf, logProgress } from './audit-log.ts';
 import { register, type Work } from './command.ts';
 

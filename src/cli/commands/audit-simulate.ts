@@ -6,13 +6,14 @@ import { ANY_TYPE } from '../../domain/policy/in-force.ts';
 import { AXES, DEFAULT_POLICY, type Axis } from '../../domain/policy/policy.ts';
 import { parsePolicy, POLICY_FORMS } from '../../domain/policy/text.ts';
 import { axisOf } from '../../domain/policy/windows.ts';
+import { simulationDocument } from '../../projections/audit/simulate/document.ts';
 import { DEFAULT_PER_MINUTE, type Replacement } from '../../projections/audit/simulate/simulate.ts';
 import { openReader } from '../compose/compose.ts';
 import { usageError } from '../config/usage-error.ts';
 import { secondsSince } from '../terminal/terminal.ts';
 import { auditOf, logProgress } from './audit-log.ts';
 import { register, wholeNumber, type Work } from './command.ts';
-import { simulationDocument, simulationLines } from './simulation-report.ts';
+import { simulationLines } from './simulation-report.ts';
 
 type Options = {
   readonly policy: readonly string[];

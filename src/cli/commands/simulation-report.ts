@@ -1,8 +1,8 @@
-// Formats the result of a simulation as a JSON document and as a table.
+// Formats the result of a simulation as a table.
 import { formatDuration } from '../../domain/core/durations.ts';
 import { formatInstant } from '../../domain/core/instants.ts';
 import { formatPosition } from '../../domain/core/positions.ts';
-import { formatPolicy } from '../../domain/policy/text.ts';
+import { policyTexts, type Sides } from '../../projections/audit/simulate/document.ts';
 import type {
   Difference,
   Replacement,
@@ -12,48 +12,8 @@ import type {
 } from '../../projections/audit/simulate/simulate.ts';
 import type { Gap } from '../../projections/audit/simulate/simulate-sent.ts';
 
-/** The policies of both sides; undefined means the policies in the log. */
-export type Sides = {
-  readonly before: Replacement | undefined;
-  readonly after: Replacement | undefined;
-};
-
 /** Rows of days and users in the table; the JSON document has all days. */
 const ROWS_SHOWN = 10;
-
-/** The document for programs: instants as text. */
-export function simulationDocument(
-  result: SimulationResult,
-  named: Sides,
-  axis: string,
-  limitPerMinute: number,
-): object {
-  const { before, after, days, firstDifference, users, ...counts } = result;
-  const side = (figures: SideFigures, policies: Replacement | undefined): object => ({
-    policies: policies === undefined ? 'as in the log' : textsOf(policies),
-    ...figures,
-    shortestGap: figures.shortestGap && timed(figures.shortestGap),
-    longestSilence: figures.longestSilence && timed(figures.longestSilence),
-    peakMinute: figures.peakMinute && {
-      ...figures.peakMinute,
-      minute: formatInstant(figures.peakMinute.minute),
-    },
-  });
-  return {
-    ...counts,
-    axis,
-    limitPerMinute,
-    before: side(before, named.before),
-    after: side(after, named.after),
-    firstDifference: firstDifference && {
-      ...firstDifference,
-      position: formatPosition(firstDifference.position),
-      at: formatInstant(firstDifference.at),
-    },
-    users,
-    days: days.map(({ day, ...pair }) => ({ day: formatInstant(day).slice(0, 10), ...pair })),
-  };
-}
 
 export function simulationLines(
   result: SimulationResult,
@@ -133,19 +93,11 @@ function cells(what: string, before: string | number, after: string | number): s
 
 function sideText(policies: Replacement | undefined): string {
   if (policies === undefined) return 'the policies in the log';
-  return Object.entries(textsOf(policies))
+  return Object.entries(policyTexts(policies))
     .map(([type, text]) => `${type}: ${text}`)
     .join('; ');
 }
 
-function textsOf(policies: Replacement): Readonly<Record<string, string>> {
-  return Object.fromEntries([...policies].map(([type, policy]) => [type, formatPolicy(policy)]));
-}
-
 function lengthOf(length: Pick<Gap, 'ms'> | undefined): string {
   return length === undefined ? '-' : formatDuration(length.ms);
-}
-
-function timed(gap: Gap): object {
-  return { ...gap, at: formatInstant(gap.at) };
 }

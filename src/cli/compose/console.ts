@@ -23,7 +23,7 @@ export function isConsolePath(request: Request): boolean {
   return pathname === CONSOLE_PATH || pathname.startsWith(`${CONSOLE_PATH}/`);
 }
 
-type Parts = Omit<ConsoleOptions, 'store' | 'basePath' | 'types' | 'name'> & {
+type Parts = Omit<ConsoleOptions, 'store' | 'basePath' | 'hosts' | 'types' | 'name'> & {
   readonly config: Config;
   readonly store: EventStore;
 };
@@ -51,6 +51,7 @@ export async function openConsole({ config, store, ...parts }: Parts): Promise<C
     store,
     name,
     basePath: CONSOLE_PATH,
+    hosts: config.consoleHosts,
     types: triggers.map(({ type }) => type),
   });
 }

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { createHttpApp } from '../../adapters/http/app.ts';
 import { bearerTokens } from '../../adapters/http/endpoint/caller.ts';
+import type { Forget } from '../../adapters/http/console/options.ts';
 import type { HealthView } from '../../console/pages/now.ts';
 import { assertLocal, isLoopback } from '../../adapters/http/server/address.ts';
 import { serveHttp } from '../../adapters/http/server/serve.ts';
@@ -11,11 +12,13 @@ import type { Logger } from '../../domain/ports/logger.ts';
 import type { Telemetry } from '../../domain/ports/telemetry.ts';
 import { createDeliveries } from '../../kernel/deliveries.ts';
 import type { Kernel } from '../../kernel/open-kernel.ts';
+import { forgetUser } from '../../kernel/sealing/forget.ts';
 import { createTokens } from '../../kernel/access/tokens.ts';
 import type { DeliveryIndexReader } from '../../kernel/processes/delivery/delivery-index.ts';
 import { channelsOn, hasVault, openSender, openVault } from './channels.ts';
 import { CONSOLE_PATH, historyOf, isConsolePath, openConsole } from './console.ts';
 import { deliveriesFile } from './delivery.ts';
+import { notaryView } from './notary-view.ts';
 import type { Config } from '../config/config.ts';
 
 export type ApiServer = AsyncDisposable & {
@@ -40,15 +43,15 @@ export async function serveApi(options: {
   let list: DeliveryIndexReader | undefined;
   await using opened = new AsyncDisposableStack();
   opened.defer(() => list?.[Symbol.dispose]());
-  const channels = hasVault(config)
-    ? await channelsOn(
-        config,
-        store,
-        opened.use(await openVault(config)),
-        await openSender(config, logger),
-      )
-    : undefined;
+  const vault = hasVault(config) ? opened.use(await openVault(config)) : undefined;
+  const channels =
+    vault && (await channelsOn(config, store, vault, await openSender(config, logger)));
   const tokens = createTokens({ store, name: config.name });
+  const forget: Forget | undefined =
+    vault &&
+    channels &&
+    ((userId, { actor }) =>
+      forgetUser({ store, vault, channels, tokens, kernel: config.name, actor }, userId));
   const deliveries = createDeliveries({
     store,
     // A worker may create the file after this process has started.
@@ -56,11 +59,13 @@ export async function serveApi(options: {
   });
   const authenticate = bearerTokens(tokens);
   const history = historyOf(config, store);
+  const notary = notaryView(config);
   const parts = { kernel, authenticate, channels, deliveries, logger, telemetry, ...history };
-  const app = createHttpApp({ ...parts, ...config.apiLimits });
+  const app = createHttpApp({ ...parts, notary, ...config.apiLimits });
   const pages = opened.use(
     await openConsole({
       ...{ config, store, kernel, tokens, deliveries, channels, health, logger },
+      ...{ notary, forget },
       ...history,
     }),
   );

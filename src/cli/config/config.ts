@@ -13,6 +13,7 @@ import {
   parseAddress,
   parseChoice,
   parseFrontend,
+  parseHosts,
   parseLimit,
   parseOtlp,
   parsePorts,
@@ -40,6 +41,8 @@ export type Config = {
     readonly rate: { readonly perSecond: number; readonly burst: number };
     readonly maxBodyBytes: number;
   };
+  /** Names by which browsers reach the console, besides addresses of digits and `localhost`. */
+  readonly consoleHosts: readonly string[];
   readonly worker: string;
   /** The channel of notifications whose raise and type name none; undefined: the product's. */
   readonly channel: string | undefined;
@@ -122,6 +125,7 @@ export function loadConfig(
       },
       maxBodyBytes: parseLimit('api_body', setting('apiBody') ?? '32768', 1_024, 1_048_576),
     },
+    consoleHosts: parseHosts(setting('consoleHosts') ?? ''),
     worker: resolve(setting('worker') ?? 'var/worker'),
     channel: setting('channel'),
     frontend: parseFrontend(setting('frontend') ?? DEFAULT_FRONTEND_URL),

@@ -14,6 +14,8 @@ export const SETTINGS = {
   apiRate: 'requests a second of each token of the API (default 20)',
   apiBurst: 'requests at once of each token of the API (default 40)',
   apiBody: 'the largest body of a request to the API, in bytes (default 32768)',
+  consoleHosts:
+    'names by which a proxy serves the console, such as https://ops.example.com (default none)',
   worker: 'the worker’s folder: due work and the list of deliveries (default var/worker)',
   channel: 'the channel if neither raise nor trigger type names a channel (default feishu)',
   frontend: 'prefix of the links in notifications: https://HOST[/PATH]',
@@ -73,7 +75,7 @@ export const NATS_SETTINGS = [
   'natsReplicas',
 ] as const satisfies readonly SettingName[];
 
-export const API_SETTINGS = ['api', 'apiRate', 'apiBurst', 'apiBody'] as const;
+export const API_SETTINGS = ['api', 'apiRate', 'apiBurst', 'apiBody', 'consoleHosts'] as const;
 
 export const TELEMETRY_SETTINGS = ['otlp', 'traceRatio'] as const;
 export const NOTARY_SETTINGS = [

@@ -1,5 +1,6 @@
 // Parses the values of settings. Each parser throws a TocsinError `usage` with a hint.
 import { resolve } from 'node:path';
+import { parseOwnHost } from '../../adapters/http/console/own-hosts.ts';
 import { usageError } from './usage-error.ts';
 
 export type Address = { readonly host: string; readonly port: number };
@@ -111,6 +112,13 @@ export function parsePorts(text: string): readonly number[] {
   if (ports.every((port) => Number.isInteger(port) && port > 0 && port < 65_536)) return ports;
   const hint = 'Use numbers separated by commas, such as 8443,9443.';
   throw usageError('invalid_webhook_ports', `"${text}" is not a list of ports`, hint);
+}
+
+/** Names and origins separated by commas. */
+export function parseHosts(text: string): readonly string[] {
+  const hosts = text.split(',').flatMap((part) => part.trim() || []);
+  for (const host of hosts) parseOwnHost(host);
+  return hosts;
 }
 
 export function parseStandIn(text: string): string {

@@ -10,10 +10,12 @@ if (document.querySelector('[data-poll]') !== null) setTimeout(lookAgain, 1_000)
 
 /** Shows each instant in the reader's zone; the text on hover stays UTC. */
 function showTimes(within: ParentNode): void {
-  const format = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'medium' });
+  const whole = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'medium' });
+  const short = new Intl.DateTimeFormat(language, { timeStyle: 'short' });
   for (const time of within.querySelectorAll('time')) {
     const instant = new Date(time.dateTime);
-    if (!Number.isNaN(instant.getTime())) time.textContent = format.format(instant);
+    if (Number.isNaN(instant.getTime())) continue;
+    time.textContent = ('short' in time.dataset ? short : whole).format(instant);
   }
 }
 

@@ -148,7 +148,10 @@ function redriveSection(view: View, { filter, tried }: DeliveriesModel): Markup 
             ${hidden} <input type="hidden" name="try" value="1" />
             <button>${texts.redrive.count}</button>
           </form>`
-        : html`<p role="status">${texts.redrive.would(tried.matched, tried.redriven)}</p>
+        : html`<p role="status">
+              ${texts.redrive.would(tried.matched, tried.redriven)}
+              ${tried.nextBefore === undefined ? '' : texts.redrive.moreMatch}
+            </p>
             <form class="filters" method="post" action="${to(view, '/deliveries/redrive')}">
               ${proof(view)} ${hidden} ${field(texts.reason, 'why', '', { required: true })}
               <button class="primary">${texts.redrive.many}</button>

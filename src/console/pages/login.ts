@@ -20,6 +20,23 @@ export function loginPage(view: View, wasRefused: boolean): Page {
   };
 }
 
+/** A value of the address that cannot be meant. */
+export type QueryFault = {
+  readonly field: string;
+  readonly value: string;
+  readonly kind: 'long' | 'choice' | 'time' | 'place';
+};
+
+export function queryFaultPage(view: View, { field, value, kind }: QueryFault): Page {
+  const { texts } = view;
+  return {
+    title: texts.problem.invalid,
+    body: html`<p><code>${field}</code>: <code>${value}</code></p>
+      <p>${texts.queryFaults[kind]}</p>
+      <p><a href="${to(view, '')}">${texts.backToNow}</a></p>`,
+  };
+}
+
 export function problemPage(view: View, title: string, advice: string): Page {
   return {
     title,

@@ -10,7 +10,7 @@ export type Minute = Readonly<Record<Series, number>> & {
   readonly at: number;
 };
 
-export const SERIES = ['published', 'suppressed', 'delivered', 'failed'] as const;
+export const SERIES = ['requests', 'published', 'suppressed', 'delivered', 'failed'] as const;
 
 export type Series = (typeof SERIES)[number];
 
@@ -52,8 +52,8 @@ export function nowPage(view: View, model: NowModel): Page {
             >`,
         )}
       </p>
-      ${chart(view, minutes)}
-      <p class="quiet">${texts.now.sinceStart}</p>
+      ${minutes.length === 0 ? html`<p>${texts.now.noState}</p>` : chart(view, minutes)}
+      <p class="quiet">${texts.now.inUtc}</p>
     </section>
     <section>
       <h2>${texts.now.feed}</h2>
@@ -148,7 +148,7 @@ function totalsOf(view: View, totals: AuditTotals, deliveries: NowModel['deliver
 const WIDTH = 720;
 const HEIGHT = 60;
 
-/** One row of bars for each series; the same numbers stand in a table, for readers who do not see it. */
+/** One row of bars for each series, with the number of all and of the fullest minute, and the times at both ends. */
 function chart(view: View, minutes: readonly Minute[]): Markup {
   const { texts } = view;
   const width = WIDTH / Math.max(1, minutes.length);
@@ -179,6 +179,17 @@ function chart(view: View, minutes: readonly Minute[]): Markup {
               >`;
         })}
       </svg>
+      ${ends(minutes)}
     </figure>`;
   })}`;
+}
+
+/** The times below a chart: text inside of it would be stretched with the bars. */
+function ends(minutes: readonly Minute[]): Markup {
+  const at = (minute: Minute | undefined): Markup => {
+    const iso = new Date(minute?.at ?? 0).toISOString();
+    return html`<time datetime="${iso}" title="${iso}" data-short>${iso.slice(11, 16)} UTC</time>`;
+  };
+  const middle = minutes[Math.floor(minutes.length / 2)];
+  return html`<p class="ends">${at(minutes[0])} ${at(middle)} ${at(minutes.at(-1))}</p>`;
 }

@@ -15,7 +15,14 @@ import {
 } from '../markup.ts';
 import { rawEvent } from './streams.ts';
 
-export function parkedPage(view: View, parked: readonly ParkedView[]): Page {
+export type ParkedModel = {
+  readonly parked: readonly ParkedView[];
+  /** How many are parked in all, and before this page. */
+  readonly total: number;
+  readonly from: number;
+};
+
+export function parkedPage(view: View, { parked, total, from }: ParkedModel): Page {
   const { texts } = view;
   const { columns } = texts;
   const rows = parked.map(
@@ -35,7 +42,18 @@ export function parkedPage(view: View, parked: readonly ParkedView[]): Page {
     rows.length === 0
       ? empty(texts.parked.none, texts.parked.noneAdvice)
       : html`<p>${texts.parked.what}</p>
-          ${table(texts.sections.parked, head, rows)}`;
+          <p>${texts.parked.shown(from + 1, from + rows.length, total)}</p>
+          ${table(texts.sections.parked, head, rows)}
+          <p class="pager">
+            ${from === 0 ? '' : html`<a href="${to(view, '/parked')}">${texts.firstPage}</a>`}
+            ${
+              from + rows.length >= total
+                ? ''
+                : html`<a rel="next" href="${to(view, '/parked', { from: from + rows.length })}"
+                    >${texts.nextPage}</a
+                  >`
+            }
+          </p>`;
   return { title: texts.sections.parked, section: 'parked', body };
 }
 

@@ -99,26 +99,32 @@ function changeSection(view: View, types: readonly string[]): Markup {
   </section>`;
 }
 
+/** The newest changes; the API has all. */
+const MAX_CHANGES = 200;
+
 function historyTable(view: View, history: readonly PolicyHistoryEntry[]): Markup {
   const { texts } = view;
   const { columns } = texts;
   if (history.length === 0) return html`<p>${texts.policies.noHistory}</p>`;
-  const rows = history.toReversed().map((entry) => {
-    const { data, recordedAt, actor, reason } = entry;
-    const what =
-      'policy' in data
-        ? html`<code>${formatPolicy(data.policy)}</code>`
-        : 'until' in data
-          ? html`${texts.policies.mutedUntil} ${time(formatInstant(data.until))}`
-          : texts.policies.unmuted;
-    return html`<tr>
-      <td>${time(formatInstant(recordedAt))}</td>
-      <td>${data.triggerType === ANY_TYPE ? texts.policies.others : data.triggerType}</td>
-      <td>${what}</td>
-      <td>${actor ?? '–'}</td>
-      <td>${reason}</td>
-    </tr>`;
-  });
+  const rows = history
+    .slice(-MAX_CHANGES)
+    .toReversed()
+    .map((entry) => {
+      const { data, recordedAt, actor, reason } = entry;
+      const what =
+        'policy' in data
+          ? html`<code>${formatPolicy(data.policy)}</code>`
+          : 'until' in data
+            ? html`${texts.policies.mutedUntil} ${time(formatInstant(data.until))}`
+            : texts.policies.unmuted;
+      return html`<tr>
+        <td>${time(formatInstant(recordedAt))}</td>
+        <td>${data.triggerType === ANY_TYPE ? texts.policies.others : data.triggerType}</td>
+        <td>${what}</td>
+        <td>${actor ?? '–'}</td>
+        <td>${reason}</td>
+      </tr>`;
+    });
   const head = [columns.when, columns.type, texts.policies.change, columns.actor, texts.reason];
   return table(texts.policies.history, head, rows);
 }

@@ -19,13 +19,14 @@ import {
   type Markup,
   type View,
 } from '../markup.ts';
+import { proofSection, type ProofOffer } from './proof.ts';
 import { windowDrawing } from './window-drawing.ts';
 
 export type StoryModel = {
   readonly explanation: Explanation;
   /** The row of the list of deliveries, where a worker has accepted the notification. */
   readonly delivery: DeliveryRow | undefined;
-  readonly hasProof: boolean;
+  readonly proof: ProofOffer;
 };
 
 export function storyPage(view: View, model: StoryModel): Page {
@@ -54,9 +55,11 @@ export function storyPage(view: View, model: StoryModel): Page {
         ${asOf === null ? '' : html`<a class="button" href="${own}">${texts.story.now}</a>`}
       </form>
     </section>
+    ${proofSection(view, triggerId, model.proof)}
     <p class="quiet">
-      <a href="${own}/story.json" download>${texts.story.download}</a>
-      ${model.hasProof ? html`· <a href="${own}/proof.json" download>${texts.story.proof}</a>` : ''}
+      <a href="${to(view, own.slice(view.base.length) + '/story.json', { at: asOf?.at })}" download
+        >${texts.story.download}</a
+      >
     </p>`;
   return { title: texts.story.title(explanation.triggerType), section: 'notifications', body };
 }

@@ -13,6 +13,7 @@ import {
   type Markup,
   type View,
 } from '../markup.ts';
+import { forgetSection } from './forget.ts';
 import { pager, requestTable, type RequestRow } from './notifications.ts';
 import { userAxis, type Band } from './user-axis.ts';
 
@@ -28,6 +29,8 @@ export type UserModel = Pick<RequestPage, 'next' | 'searched'> & {
   readonly from: number;
   readonly span: Span;
   readonly before: string | undefined;
+  /** False where this process has no vault. */
+  readonly canForget: boolean;
 };
 
 export function userPage(view: View, model: UserModel): Page {
@@ -61,17 +64,8 @@ export function userPage(view: View, model: UserModel): Page {
       ${pager(view, path, { ...at(from), before }, next)}
     </section>
     ${channels === undefined ? '' : channelSection(view, channels)}
-    <section>
-      <h2>${texts.user.forget}</h2>
-      <p>${texts.user.forgetHow}</p>
-      <pre><code>tocsin forget --user ${shellWord(user)}</code></pre>
-    </section>`;
+    ${forgetSection(view, user, model.canForget)}`;
   return { title: texts.user.title(user), section: 'notifications', body };
-}
-
-/** Quoted, so that a shell takes it as one word. */
-function shellWord(text: string): string {
-  return /^[A-Za-z0-9_.@-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 function channelSection(view: View, channels: readonly ChannelView[]): Markup {

@@ -168,6 +168,7 @@ class PageFold {
     const keyText = suppressedText(key, text);
     if (decision.verdict === 'suppressed') {
       this.#counts.suppressed += 1;
+      this.#rows.count(recordedAt, 'suppressed');
       // A released request was counted when it was muted.
       if (released === undefined) this.#suppressed.add(keyText, key, instants.requestedAt, at);
       if (silenced) this.#mute(recorded, at, data, keyedPer(policy));
@@ -180,6 +181,7 @@ class PageFold {
     const draft = draftNotification(recorded, data, metadata, opened, this.#names);
     if (this.#parkTooLarge(draft, at, window)) return;
     this.#counts.published += 1;
+    this.#rows.count(recordedAt, 'published');
     if (suppressedSince !== null || released !== undefined) this.#suppressed.reset(keyText);
     const { id } = draft;
     const sent: SentNotification = {

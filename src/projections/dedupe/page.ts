@@ -14,6 +14,7 @@ import type {
   NotificationSubject,
   ReadModelCommit,
   RecentMessageRow,
+  VerdictMinute,
   VerdictRow,
 } from '../read-model.ts';
 import { ParkedEvents } from './parked-events.ts';
@@ -28,6 +29,7 @@ export type Numbering = {
 };
 
 const END = 2n ** 64n;
+const MINUTE_MS = 60_000;
 
 /** No generation: no event makes a message. */
 export const NO_MESSAGES: Numbering = {
@@ -64,6 +66,7 @@ export class PageRows {
   readonly #recentMessages: RecentMessageRow[] = [];
   readonly parked = new ParkedEvents();
   readonly #control: ControlRow[] = [];
+  readonly #minutes = new Map<string, VerdictMinute>();
 
   constructor({ ordinal, digest }: FoldState, numbering: Numbering, names: MessageNames) {
     this.#numbering = numbering;
@@ -110,6 +113,14 @@ export class PageRows {
     this.#verdicts.push({ ...about, verdict, reason, basis, messageId, sequence });
   }
 
+  /** Counts a decided request in the minute in which it was recorded. */
+  count(recordedAt: Instant, verdict: VerdictMinute['verdict']): void {
+    const minute = Math.floor(recordedAt / MINUTE_MS) * MINUTE_MS;
+    const key = `${verdict} ${minute}`;
+    const requests = (this.#minutes.get(key)?.requests ?? 0) + 1;
+    this.#minutes.set(key, { minute, verdict, requests });
+  }
+
   control(recorded: RecordedEvent): void {
     this.#control.push(controlRow(recorded));
   }
@@ -124,6 +135,7 @@ export class PageRows {
         recentMessages: this.#recentMessages,
         ...this.parked.rows(),
         control: this.#control,
+        verdictMinutes: [...this.#minutes.values()],
       },
     };
   }

@@ -203,6 +203,7 @@ function commitOf(pages: readonly FoldedPage[], checkpoint: Checkpoint): ReadMod
       .sort((a, b) => (a.sequence < b.sequence ? -1 : 1)),
     ...parkedAfter(pages),
     control: pages.flatMap(({ control }) => control),
+    verdictMinutes: pages.flatMap(({ verdictMinutes }) => verdictMinutes),
   };
 }
 

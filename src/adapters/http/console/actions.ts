@@ -13,6 +13,7 @@ import { problem, type Env } from './respond.ts';
 import { backTo } from './guards.ts';
 import type { Jobs } from './jobs.ts';
 import type { ConsoleOptions } from './options.ts';
+import { started } from './start-job.ts';
 
 type ActionParts = ConsoleOptions & { readonly jobs: Jobs; readonly base: string };
 
@@ -50,19 +51,15 @@ export function actionRoutes(app: Hono<Env>, parts: ActionParts): void {
     if (!policy.ok) return back(context, failedWith(messageOf(policy.error)));
     const trial = { type, policy: policy.value };
     const axis = 'axis' in trial.policy ? trial.policy.axis : 'requestedAt';
-    return started(
-      context,
-      (view) => view.texts.policies.try,
-      async (progress) => {
+    return started(context, jobs, {
+      title: (view) => view.texts.policies.try,
+      run: async (progress) => {
         await using opened = await audit();
-        const result = await opened.simulate({
-          policies: new Map([[type, trial.policy]]),
-          axis,
-          progress,
-        });
-        return (view) => trialPage(view, trial, result);
+        const policies = new Map([[type, trial.policy]]);
+        const result = await opened.simulate({ policies, axis, progress });
+        return { page: (view) => trialPage(view, trial, result) };
       },
-    );
+    });
   });
   app.post('/deliveries/redrive', async (context) => {
     const form = context.get('form');
@@ -110,39 +107,25 @@ export function actionRoutes(app: Hono<Env>, parts: ActionParts): void {
     return back(context, { kind: 'done', text: texts.done.resolved });
   });
   app.post('/audit/verify', (context) =>
-    started(
-      context,
-      (view) => view.texts.audit.verify,
-      async (progress) => {
+    started(context, jobs, {
+      title: (view) => view.texts.audit.verify,
+      run: async (progress) => {
         await using opened = await audit();
         const result = await opened.verify({ progress });
-        return (view) => verifyPage(view, result);
+        return { page: (view) => verifyPage(view, result) };
       },
-    ),
+    }),
   );
   app.post('/audit/replay', (context) =>
-    started(
-      context,
-      (view) => view.texts.audit.replay,
-      async (progress) => {
+    started(context, jobs, {
+      title: (view) => view.texts.audit.replay,
+      run: async (progress) => {
         await using opened = await audit();
         const result = await opened.replay({ progress });
-        return (view) => replayPage(view, result);
+        return { page: (view) => replayPage(view, result) };
       },
-    ),
+    }),
   );
-
-  /** The page of the new job. */
-  function started(
-    context: Context<Env>,
-    title: Parameters<Jobs['start']>[0],
-    run: Parameters<Jobs['start']>[1],
-  ): Response | Promise<Response> {
-    const id = jobs.start(title, run);
-    if (id !== undefined) return context.redirect(`${base}/jobs/${id}`, 303);
-    const { texts } = context.get('view');
-    return problem(context, 409, texts.problem.failed, texts.job.busy);
-  }
 
   /** The page that the form was on, with what has happened. */
   function back(context: Context<Env>, notice: Notice): Response {

@@ -4,19 +4,24 @@ import { Hono, type Context } from 'hono';
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
 import { document } from '../../../console/layout.ts';
 import type { View } from '../../../console/markup.ts';
-import { loginPage } from '../../../console/pages/login.ts';
+import { loginPage, queryFaultPage } from '../../../console/pages/login.ts';
 import { accepted, isLanguage, textsOf, type Language } from '../../../console/texts.ts';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import { silentLogger } from '../../../domain/ports/logger.ts';
 import { actionRoutes } from './actions.ts';
 import { assetResponse } from './assets.ts';
-import { backTo, formOf, isOwnHost, isProven, SECURITY_HEADERS } from './guards.ts';
+import { backTo, formOf, isProven, SECURITY_HEADERS } from './guards.ts';
 import { createJobs } from './jobs.ts';
+import { isOwnHost, isSecure, parseOwnHost, type OwnHost } from './own-hosts.ts';
 import type { ConsoleApp, ConsoleOptions } from './options.ts';
 import { pageRoutes } from './pages.ts';
 import { createPulse } from './pulse.ts';
-import { countsOf } from './counts.ts';
+import { newestRequests } from './counts.ts';
+import { InvalidQuery } from './query.ts';
 import { problem, type Env } from './respond.ts';
+import { jobRoutes } from './start-job.ts';
+import { storyRoutes } from './story-routes.ts';
+import { userRoutes } from './user-routes.ts';
 import { createSessions, may, type Session } from './sessions.ts';
 
 const COOKIE = 'tocsin_console';
@@ -28,18 +33,26 @@ const YEAR_SECONDS = 365 * 86_400;
  * change needs `console:act` and a form of a page of the session.
  */
 export function createConsole(options: ConsoleOptions): ConsoleApp {
-  const { logger = silentLogger, hosts = [], tokens } = options;
+  const { logger = silentLogger, tokens } = options;
+  const own = (options.hosts ?? []).map(parseOwnHost);
   const base = baseOf(options.basePath ?? '/console');
   const sessions = createSessions(() => performance.now());
   const jobs = createJobs(logger);
-  const pulse = createPulse({ ...countsOf(options), now: () => Date.now(), logger });
+  const pulse = createPulse({
+    newest: () => newestRequests(options),
+    now: () => Date.now(),
+    logger,
+  });
   const app = new Hono<Env>({ getPath: (request) => withoutBase(request, base) });
 
   app.use(async (context, next) => {
-    if (!isOwnHost(context.req.raw, hosts)) {
-      context.res = new Response('This host name is not allowed; see the option hosts.', {
-        status: 421,
-      });
+    if (!isOwnHost(context.req.raw, own)) {
+      context.res = new Response(
+        'This host name is not allowed. Name it in the setting console-hosts, or the option hosts.',
+        {
+          status: 421,
+        },
+      );
     } else await next();
     for (const [name, value] of Object.entries(SECURITY_HEADERS)) {
       const isAsset = name === 'cache-control' && context.res.headers.has(name);
@@ -58,18 +71,18 @@ export function createConsole(options: ConsoleOptions): ConsoleApp {
   app.get('/enter', (context) => {
     const id = sessions.enterByLink(context.req.query('key') ?? '');
     if (id === undefined) return entrance(context, base, true);
-    begin(context, base, id);
+    begin(context, base, id, own);
     return context.redirect(backTo(null, base), 303);
   });
   app.post('/enter', async (context) => {
-    const form = await formOf(context.req.raw);
+    const form = await formOf(context.req.raw, own);
     const token = form?.get('token')?.trim() ?? '';
     const id = await sessions.enter(async () => {
       const found = await tokens.verify(token);
       return found && { id: `token:${found.tokenId}`, userId: found.userId, scopes: found.scopes };
     });
     if (form === undefined || id === undefined) return entrance(context, base, true);
-    begin(context, base, id);
+    begin(context, base, id, own);
     return context.redirect(backTo(form.get('back'), base), 303);
   });
   app.use(async (context, next) => {
@@ -79,7 +92,7 @@ export function createConsole(options: ConsoleOptions): ConsoleApp {
     const notice = context.req.method === 'GET' ? session.takeNotice() : undefined;
     context.set('view', { ...viewOf(context, base, session), notice });
     if (context.req.method !== 'POST') return next();
-    const form = await formOf(context.req.raw);
+    const form = await formOf(context.req.raw, own);
     const isLeaving = context.req.path === '/leave';
     const mayPost = isLeaving || isTrial(context.req.path) || may(session.caller, 'console:act');
     if (form === undefined || !isProven(form, session.csrf) || !mayPost) {
@@ -94,7 +107,10 @@ export function createConsole(options: ConsoleOptions): ConsoleApp {
     deleteCookie(context, COOKIE, { path: base || '/' });
     return context.redirect(backTo(null, base), 303);
   });
-  pageRoutes(app, { ...options, jobs, pulse });
+  pageRoutes(app, { ...options, pulse });
+  storyRoutes(app, { ...options, jobs });
+  userRoutes(app, { ...options, jobs });
+  jobRoutes(app, jobs);
   actionRoutes(app, { ...options, jobs, base });
   app.notFound((context) => {
     const { problem: texts } = context.get('view').texts;
@@ -113,7 +129,7 @@ export function createConsole(options: ConsoleOptions): ConsoleApp {
 
 /** Reads the log only, so a reader may start them. */
 function isTrial(path: string): boolean {
-  return ['/policies/try', '/audit/verify', '/audit/replay'].includes(path);
+  return /^\/(?:policies\/try|audit\/verify|audit\/replay|story\/[^/]+\/proof)$/.test(path);
 }
 
 function failure(
@@ -125,6 +141,10 @@ function failure(
   const { texts } = viewOf(context, base);
   // Before a session is found there is no view.
   if (!('view' in context.var)) context.set('view', viewOf(context, base));
+  if (error instanceof InvalidQuery) {
+    const view = context.get('view');
+    return context.html(document(view, queryFaultPage(view, error)), 400);
+  }
   const { notFound, notFoundAdvice, noState, noStateAdvice, failed, failedAdvice } = texts.problem;
   if (error instanceof TocsinError && error.code === 'not_found') {
     return problem(context, 404, notFound, notFoundAdvice);
@@ -146,8 +166,8 @@ function entrance(
   return context.html(document(view, loginPage(view, wasRefused), false), 401);
 }
 
-function begin(context: Context<Env>, base: string, id: string): void {
-  const secure = new URL(context.req.url).protocol === 'https:';
+function begin(context: Context<Env>, base: string, id: string, own: readonly OwnHost[]): void {
+  const secure = isSecure(context.req.raw, own);
   setCookie(context, COOKIE, id, { path: base || '/', httpOnly: true, sameSite: 'Strict', secure });
 }
 

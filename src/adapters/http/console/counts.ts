@@ -1,51 +1,40 @@
-// What the pulse of the console counts: totals of the read model and of the list of deliveries.
+// What pages read from files that a projector or a worker may not have made yet.
 import { TocsinError } from '../../../domain/core/errors.ts';
 import type { Deliveries } from '../../../kernel/deliveries.ts';
 import type { ListedRequest } from '../../../projections/audit/history/requests.ts';
 import type { ConsoleOptions } from './options.ts';
-import type { Totals } from './pulse.ts';
 
 /** Requests that one look of the feed shows at most. */
 const FEED_LIMIT = 50;
 
-export function countsOf({ audit, deliveries }: Pick<ConsoleOptions, 'audit' | 'deliveries'>) {
-  return {
-    totals: (): Promise<Totals | undefined> =>
-      unlessMissing(async () => {
-        await using opened = await audit();
-        const { published, suppressed } = opened.totals();
-        const statuses = deliveryCounts(deliveries) ?? {};
-        const { delivered = 0, dead = 0, expired = 0 } = statuses;
-        return { published, suppressed, delivered, failed: dead + expired };
-      }),
-    newest: async (): Promise<readonly ListedRequest[]> =>
-      (await unlessMissing(async () => {
-        await using opened = await audit();
-        return (await opened.requests({ limit: FEED_LIMIT })).requests;
-      })) ?? [],
-  };
+/** The newest requests, newest first; none while the projection has no read model. */
+export async function newestRequests({
+  audit,
+}: Pick<ConsoleOptions, 'audit'>): Promise<readonly ListedRequest[]> {
+  try {
+    await using opened = await audit();
+    return (await opened.requests({ limit: FEED_LIMIT })).requests;
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
+  }
 }
 
 /** Deliveries by status; `undefined` until a worker has made the list. */
 export function deliveryCounts(
   deliveries: Deliveries | undefined,
 ): Readonly<Record<string, number>> | undefined {
-  try {
-    const counts: Record<string, number> = {};
-    for (const { status, count } of deliveries?.groups({}) ?? []) {
-      counts[status] = (counts[status] ?? 0) + count;
-    }
-    return deliveries === undefined ? undefined : counts;
-  } catch (error) {
-    if (isMissing(error)) return undefined;
-    throw error;
-  }
+  const groups = listOf(() => deliveries?.groups({}));
+  if (groups === undefined) return undefined;
+  const counts: Record<string, number> = {};
+  for (const { status, count } of groups) counts[status] = (counts[status] ?? 0) + count;
+  return counts;
 }
 
-/** `undefined` while the projection has no read model yet. */
-async function unlessMissing<T>(read: () => Promise<T>): Promise<T | undefined> {
+/** What a worker's list holds; `undefined` until a worker has made it. */
+export function listOf<T>(read: () => T): T | undefined {
   try {
-    return await read();
+    return read();
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw error;

@@ -1,8 +1,8 @@
-// What every request of the console must pass: the host of its address, and for forms the proof that a page of the
-// same session sent it.
+// What every form of the console must pass: the proof that a page of the same session sent it. Also the headers of all
+// answers, and the addresses that lead back.
 import { timingSafeEqual } from 'node:crypto';
-import { isIP } from 'node:net';
 import { bytesOf } from '../endpoint/body.ts';
+import { isOwnOrigin, type OwnHost } from './own-hosts.ts';
 
 /** A form has a few short fields. */
 const MAX_FORM_BYTES = 32 * 1024;
@@ -19,30 +19,16 @@ export const SECURITY_HEADERS = {
   'x-frame-options': 'DENY',
 } as const;
 
-/**
- * False for a name that is not known to be ours: a page of another site can have its own name point at this machine.
- * An address of digits cannot be pointed elsewhere.
- */
-export function isOwnHost(request: Request, hosts: readonly string[]): boolean {
-  const text = request.headers.get('host') ?? new URL(request.url).host;
-  const name = hostName(text);
-  if (name === undefined) return false;
-  return name === 'localhost' || isIP(name.replace(/^\[|\]$/g, '')) !== 0 || hosts.includes(name);
-}
-
-function hostName(host: string): string | undefined {
-  const url = `http://${host}`;
-  return URL.canParse(url) ? new URL(url).hostname : undefined;
-}
-
 /** The fields of a form; `undefined` when another site may have sent it, or when it is none. */
-export async function formOf(request: Request): Promise<URLSearchParams | undefined> {
+export async function formOf(
+  request: Request,
+  own: readonly OwnHost[],
+): Promise<URLSearchParams | undefined> {
   const { headers } = request;
   const site = headers.get('sec-fetch-site');
   if (site !== null && site !== 'same-origin' && site !== 'none') return undefined;
   const origin = headers.get('origin');
-  // Behind a TLS proxy the schemes differ; the host is the same.
-  if (origin !== null && origin !== 'null' && !isSameHost(origin, request)) return undefined;
+  if (origin !== null && origin !== 'null' && !isOwnOrigin(origin, request, own)) return undefined;
   if (!/^application\/x-www-form-urlencoded\b/i.test(headers.get('content-type') ?? '')) {
     return undefined;
   }
@@ -50,11 +36,6 @@ export async function formOf(request: Request): Promise<URLSearchParams | undefi
   return typeof bytes === 'string'
     ? undefined
     : new URLSearchParams(new TextDecoder().decode(bytes));
-}
-
-function isSameHost(origin: string, request: Request): boolean {
-  const host = request.headers.get('host') ?? new URL(request.url).host;
-  return URL.canParse(origin) && new URL(origin).host === host;
 }
 
 export function isProven(form: URLSearchParams, csrf: string): boolean {

@@ -5,12 +5,21 @@ import { TocsinError } from '../../../domain/core/errors.ts';
 import type { Page } from '../../../console/layout.ts';
 import type { View } from '../../../console/markup.ts';
 
-export type Job = {
+/** What a job has made: a page, and perhaps a file. `href` is the address of the file. */
+export type JobResult = {
+  readonly page: (view: View, href: string) => Page;
+  readonly file?: { readonly name: string; readonly text: string };
+};
+
+export type JobSpec = {
   readonly title: (view: View) => string;
+  readonly run: (progress: (events: number) => void) => Promise<JobResult>;
+};
+
+export type Job = Pick<JobSpec, 'title'> & {
   events: number;
   failure: string | undefined;
-  /** The page of the result, once there is one. */
-  page: ((view: View) => Page) | undefined;
+  result: JobResult | undefined;
 };
 
 const MAX_RUNNING = 2;
@@ -20,25 +29,22 @@ export type Jobs = ReturnType<typeof createJobs>;
 
 export function createJobs(logger: Logger) {
   const jobs = new Map<string, Job>();
+  const isRunning = ({ result, failure }: Job): boolean => !result && failure === undefined;
   return {
     find: (id: string): Job | undefined => jobs.get(id),
     /** Starts a job and returns its id; `undefined` when too many run. */
-    start(
-      title: Job['title'],
-      run: (progress: (events: number) => void) => Promise<(view: View) => Page>,
-    ): string | undefined {
-      const running = [...jobs.values()].filter(({ page, failure }) => !page && !failure);
-      if (running.length >= MAX_RUNNING) return undefined;
-      const job: Job = { title, events: 0, failure: undefined, page: undefined };
+    start({ title, run }: JobSpec): string | undefined {
+      if ([...jobs.values()].filter(isRunning).length >= MAX_RUNNING) return undefined;
+      const job: Job = { title, events: 0, failure: undefined, result: undefined };
       const id = randomUUID();
       jobs.set(id, job);
-      const [oldest] = jobs.keys();
-      if (jobs.size > MAX_KEPT && oldest !== undefined) jobs.delete(oldest);
+      const ended = [...jobs].find(([, each]) => !isRunning(each));
+      if (jobs.size > MAX_KEPT && ended !== undefined) jobs.delete(ended[0]);
       run((events) => {
         job.events = events;
       }).then(
-        (page) => {
-          job.page = page;
+        (result) => {
+          job.result = result;
         },
         (error: unknown) => {
           logger.warn({ err: error }, 'a job of the console has failed');

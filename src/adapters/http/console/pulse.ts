@@ -1,40 +1,27 @@
-// Counts what happens per minute since this process has started, and tells open pages of new verdicts. Both look at the
-// read model and the list of deliveries now and then, so they cost the projection nothing.
+// Tells open pages of new verdicts. It looks at the read model now and then, so it costs the projection nothing.
 import type { Logger } from '../../../domain/ports/logger.ts';
-import { SERIES, type Minute, type Series } from '../../../console/pages/now.ts';
 import type { ListedRequest } from '../../../projections/audit/history/requests.ts';
 
-export type Totals = Readonly<Record<Series, number>>;
-
 type Sources = {
-  /** Totals since the log's beginning; `undefined` while nothing can be read. */
-  readonly totals: () => Promise<Totals | undefined>;
   /** The newest requests, newest first. */
   readonly newest: () => Promise<readonly ListedRequest[]>;
   readonly now: () => number;
   readonly logger: Logger;
 };
 
-const MINUTE_MS = 60_000;
-const KEPT_MINUTES = 24 * 60;
 const LOOK_EVERY_MS = 1_000;
-/** Counting is cheaper to miss than the feed: a minute needs a few looks only. */
-const COUNT_EVERY = 5;
 const HEARTBEAT_EVERY = 15;
 /** Each open page holds a connection. */
 const MAX_LISTENERS = 100;
 
 export type Pulse = Disposable & {
-  readonly minutes: (count: number) => readonly Minute[];
   /** Server-sent events; `undefined` when too many pages are open. */
   readonly listen: () => ReadableStream<Uint8Array> | undefined;
 };
 
-export function createPulse({ totals, newest, now, logger }: Sources): Pulse {
-  const counts = new Map<number, Record<Series, number>>();
+export function createPulse({ newest, now, logger }: Sources): Pulse {
   const listeners = new Set<ReadableStreamDefaultController<Uint8Array>>();
   const encoder = new TextEncoder();
-  let before: Totals | undefined;
   let last: bigint | undefined;
   let looks = 0;
 
@@ -49,19 +36,6 @@ export function createPulse({ totals, newest, now, logger }: Sources): Pulse {
     listeners.delete(listener);
     listener.close();
   };
-  const count = async (): Promise<void> => {
-    const found = await totals();
-    if (found === undefined) return;
-    const minute = Math.floor(now() / MINUTE_MS) * MINUTE_MS;
-    const own = counts.get(minute) ?? { published: 0, suppressed: 0, delivered: 0, failed: 0 };
-    for (const series of SERIES) {
-      own[series] += Math.max(0, found[series] - (before ?? found)[series]);
-    }
-    before = found;
-    counts.set(minute, own);
-    const [oldest] = counts.keys();
-    if (counts.size > KEPT_MINUTES && oldest !== undefined) counts.delete(oldest);
-  };
   const feed = async (): Promise<void> => {
     const requests = await newest();
     const from = last;
@@ -75,7 +49,6 @@ export function createPulse({ totals, newest, now, logger }: Sources): Pulse {
   const look = async (): Promise<void> => {
     const turn = looks;
     looks += 1;
-    if (turn % COUNT_EVERY === 0) await count();
     if (listeners.size === 0) return;
     await feed();
     if (turn % HEARTBEAT_EVERY === 0) send(': still here\n\n');
@@ -94,14 +67,6 @@ export function createPulse({ totals, newest, now, logger }: Sources): Pulse {
   }, LOOK_EVERY_MS).unref();
 
   return {
-    minutes(wanted) {
-      const end = Math.floor(now() / MINUTE_MS) * MINUTE_MS;
-      return Array.from({ length: wanted }, (_, n) => {
-        const at = end - (wanted - 1 - n) * MINUTE_MS;
-        const { published = 0, suppressed = 0, delivered = 0, failed = 0 } = counts.get(at) ?? {};
-        return { at, published, suppressed, delivered, failed };
-      });
-    },
     listen() {
       if (listeners.size >= MAX_LISTENERS) return undefined;
       if (listeners.size === 0) last = undefined;

@@ -1,52 +1,42 @@
 // The list of requests as pages and JSON show it: the audit's page, with the status of each delivery.
-import { z } from 'zod';
 import type { NotificationsModel, RequestRow } from '../../../console/pages/notifications.ts';
 import { DELIVERY_STATUSES } from '../../../domain/delivery/effects.ts';
-import {
-  parseBound,
-  type ListedRequest,
-  type RequestQuery,
-} from '../../../projections/audit/history/requests.ts';
+import type { ListedRequest, RequestQuery } from '../../../projections/audit/history/requests.ts';
 import type { Deliveries } from '../../../kernel/deliveries.ts';
-import { isMissing } from './counts.ts';
+import { listOf } from './counts.ts';
 import type { ConsoleOptions } from './options.ts';
-import { QueryText } from './query-text.ts';
+import { boundIn, choiceIn, placeIn, textIn, type Address } from './query.ts';
 
-const Query = z.object({
-  user: QueryText,
-  type: QueryText,
-  verdict: z.enum(['published', 'suppressed', 'parked']).optional().catch(undefined),
-  reason: QueryText,
-  target_type: QueryText,
-  target: QueryText,
-  channel: QueryText,
-  status: z.enum(DELIVERY_STATUSES).optional().catch(undefined),
-  from: QueryText,
-  to: QueryText,
-  before: QueryText,
-});
+const VERDICTS = ['published', 'suppressed', 'parked'] as const;
+
+/** The filters as the form has them. */
+const TEXTS = ['user', 'type', 'reason', 'target_type', 'target', 'channel'] as const;
 
 /** Pages that a filter by the status of deliveries reads at most: it is applied after the audit's. */
 const MAX_PAGES = 4;
 
 export async function requestsModel(
   { audit, deliveries }: Pick<ConsoleOptions, 'audit' | 'deliveries'>,
-  address: Readonly<Record<string, string>>,
+  address: Address,
   limit: number,
 ): Promise<Omit<NotificationsModel, 'types'>> {
-  const filter = Query.parse(address);
-  const { user, verdict, reason, channel, status } = filter;
+  const text = (name: (typeof TEXTS)[number]) => textIn(address, name);
+  const status = choiceIn(address, 'status', DELIVERY_STATUSES);
   const where: Omit<RequestQuery, 'before'> = {
-    ...{ user, verdict, reason, channel, limit },
-    triggerType: filter.type,
-    targetType: filter.target_type,
-    targetId: filter.target,
-    from: parseBound(filter.from ?? ''),
-    to: parseBound(filter.to ?? ''),
+    user: text('user'),
+    triggerType: text('type'),
+    verdict: choiceIn(address, 'verdict', VERDICTS),
+    reason: text('reason'),
+    targetType: text('target_type'),
+    targetId: text('target'),
+    channel: text('channel'),
+    from: boundIn(address, 'from'),
+    to: boundIn(address, 'to'),
+    limit,
   };
+  let before = placeIn(address, 'before');
   await using opened = await audit();
   const requests: RequestRow[] = [];
-  let before = filter.before;
   let searched = 0;
   for (let pages = 0; pages < MAX_PAGES; pages += 1) {
     const page = await opened.requests({ ...where, limit: limit - requests.length, before });
@@ -58,7 +48,13 @@ export async function requestsModel(
     const isEnough = status === undefined || requests.length >= limit;
     if (before === undefined || isEnough) break;
   }
-  return { requests, next: before ?? null, searched, filter };
+  return { requests, next: before ?? null, searched, filter: filterOf(address) };
+}
+
+/** The filters of the address, for the form and the next page. */
+function filterOf(address: Address): Readonly<Record<string, string | undefined>> {
+  const names = [...TEXTS, 'verdict', 'status', 'from', 'to', 'before'];
+  return Object.fromEntries(names.map((name) => [name, textIn(address, name)]));
 }
 
 export function withStatus(
@@ -69,12 +65,5 @@ export function withStatus(
 }
 
 function statusOf(id: string | null, deliveries: Deliveries | undefined): string | null {
-  if (id === null) return null;
-  try {
-    return deliveries?.find(id)?.status ?? null;
-  } catch (error) {
-    // No worker has made the list yet.
-    if (isMissing(error)) return null;
-    throw error;
-  }
+  return id === null ? null : (listOf(() => deliveries?.find(id))?.status ?? null);
 }

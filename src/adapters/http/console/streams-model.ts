@@ -4,16 +4,17 @@ import { DEFAULT_KERNEL_NAME } from '../../../domain/core/ids.ts';
 import { formatPosition, parsePosition } from '../../../domain/core/positions.ts';
 import type { RecordedEvent } from '../../../domain/core/recorded-event.ts';
 import type { ConsoleOptions } from './options.ts';
+import { meant, numberIn, type Address } from './query.ts';
 
 const PAGE = 25;
 
 export async function streamsModel(
   { store, name = DEFAULT_KERNEL_NAME }: Pick<ConsoleOptions, 'store' | 'name'>,
   stream: string | undefined,
-  address: Readonly<Record<string, string>>,
+  address: Address,
 ): Promise<StreamsModel> {
   if (stream === undefined) {
-    const from = parsePosition(address['before'] ?? '');
+    const from = meant(address, 'before', 'place', parsePosition);
     const prefixes = [`${name}.`];
     const options = { direction: 'backwards', prefixes, from, maxCount: PAGE } as const;
     const events = await collected(store.readAll(options));
@@ -23,7 +24,7 @@ export async function streamsModel(
   }
   // Streams of others in the same store are not shown.
   if (!stream.startsWith(`${name}.`)) return { stream, events: [], next: null };
-  const from = /^\d{1,18}$/.test(address['from'] ?? '') ? BigInt(address['from'] ?? 0) : 0n;
+  const from = numberIn(address, 'from') ?? 0n;
   const options = { direction: 'forwards', from, maxCount: PAGE } as const;
   const events = await collected(store.readStream(stream, options));
   const last = events.length === PAGE ? events.at(-1) : undefined;

@@ -1,10 +1,11 @@
 // A user's requests within a span of time, the windows that they opened, and the user's channels.
-import { SPANS, type Span, type UserModel } from '../../../console/pages/user.ts';
+import { SPANS, type UserModel } from '../../../console/pages/user.ts';
 import type { Band } from '../../../console/pages/user-axis.ts';
 import { parsePosition } from '../../../domain/core/positions.ts';
 import { policiesAt, policyFor } from '../../../domain/policy/in-force.ts';
-import { parseBound, type ListedRequest } from '../../../projections/audit/history/requests.ts';
+import type { ListedRequest } from '../../../projections/audit/history/requests.ts';
 import type { ConsoleOptions } from './options.ts';
+import { boundIn, choiceIn, placeIn, type Address } from './query.ts';
 import { withStatus } from './requests-model.ts';
 
 /** The most requests that one axis shows. */
@@ -14,18 +15,18 @@ const MAX_YEAR_MS = 253_402_300_799_999;
 export async function userModel(
   parts: ConsoleOptions,
   user: string,
-  address: Readonly<Record<string, string>>,
+  address: Address,
 ): Promise<UserModel> {
+  const span = choiceIn(address, 'span', ['day', 'week', 'month']) ?? 'week';
+  const before = placeIn(address, 'before');
+  const given = boundIn(address, 'from');
   await using audit = await parts.audit();
-  const span = isSpan(address['span']) ? address['span'] : 'week';
-  const before = address['before'] || undefined;
   // Without a time: the span that ends with the user's newest request.
   const newest = async (): Promise<number> => {
     const [last] = (await audit.requests({ user, limit: 1 })).requests;
     const at = Date.parse(last?.windowStart ?? last?.happenedAt ?? '');
     return Number.isNaN(at) ? Date.now() : at;
   };
-  const given = parseBound(address['from'] ?? '');
   const start = given ?? (await newest()) - SPANS[span] + SPANS.day / 2;
   const from = Math.min(Math.max(start, 0), MAX_YEAR_MS - SPANS[span]);
   const to = from + SPANS[span];
@@ -34,11 +35,8 @@ export async function userModel(
   const bands = await bandsOf(parts, page.requests);
   const channels = await parts.channels?.list(user);
   const { next, searched } = page;
-  return { user, requests, bands, channels, from, span, before, next, searched };
-}
-
-function isSpan(text: string | undefined): text is Span {
-  return text !== undefined && Object.hasOwn(SPANS, text);
+  const canForget = parts.forget !== undefined;
+  return { user, requests, bands, channels, from, span, before, next, searched, canForget };
 }
 
 /** The windows of the published requests, by the policies in force at their positions. */

@@ -1,12 +1,15 @@
 // The endpoints of what happened: requests with their verdicts, stories, totals and parked events, as the console shows them.
 import { z } from 'zod';
+import { formatInstant } from '../../../domain/core/instants.ts';
 import { emitId, IdSchema } from '../../../domain/core/identity.ts';
 import { DELIVERY_STATUSES } from '../../../domain/delivery/effects.ts';
 import { ChannelSchema, NameSchema } from '../../../domain/core/vocabulary.ts';
 import type { RequestRow } from '../../../console/pages/notifications.ts';
 import type { Parked } from '../../../kernel/parked.ts';
+import { minutesModel } from '../console/minutes-model.ts';
 import { requestsModel } from '../console/requests-model.ts';
 import { isMissing } from '../console/counts.ts';
+import { parsePlace } from '../../../projections/audit/history/requests.ts';
 import type { ConsoleOptions } from '../console/options.ts';
 import { TocsinError } from '../../../domain/core/errors.ts';
 import {
@@ -60,7 +63,11 @@ const ListQuery = z.strictObject({
     .optional(),
   from: InstantText.optional(),
   to: InstantText.optional(),
-  before: z.string().max(64).optional(),
+  before: z
+    .string()
+    .max(64)
+    .refine((text) => parsePlace(text) !== undefined, { error: 'is no place in the list' })
+    .optional(),
   limit: z.coerce.number().int().min(1).max(200).default(50),
 });
 
@@ -72,6 +79,19 @@ const TotalsShape = z.object({
   parked: z.int(),
   parked_now: z.int(),
   reasons: z.record(z.string(), z.int()),
+});
+
+const MinutesShape = z.object({
+  minutes: z.array(
+    z.object({
+      at: InstantShape,
+      requests: z.int(),
+      published: z.int(),
+      suppressed: z.int(),
+      delivered: z.int(),
+      failed: z.int(),
+    }),
+  ),
 });
 
 const StoryShape = z.looseObject({
@@ -140,6 +160,28 @@ export function historyEndpoints(parts: HistoryParts): readonly Endpoint[] {
           await using opened = await audit();
           const { parkedNow, ...totals } = opened.totals();
           return answer(200, { ...totals, parked_now: parkedNow });
+        }),
+    }),
+    ofAll({
+      ...common,
+      method: 'get',
+      path: `${base}/minutes`,
+      operationId: 'getMinutes',
+      summary:
+        'Count requests and deliveries in each minute of an hour or a day, by default the last',
+      query: z.strictObject({
+        span: z.enum(['hour', 'day']).default('hour'),
+        until: InstantText.optional(),
+      }),
+      answers: success('The minutes in order; the last is that of `until`', MinutesShape),
+      problems: [],
+      handle: ({ query }) =>
+        unlessMissing(async () => {
+          await using opened = await audit();
+          const until = instantOf(query.until) ?? Date.now();
+          const minutes = minutesModel(opened, parts.deliveries, query.span, until);
+          const timed = minutes.map(({ at, ...counts }) => ({ at: formatInstant(at), ...counts }));
+          return answer(200, { minutes: timed });
         }),
     }),
     ofAll({

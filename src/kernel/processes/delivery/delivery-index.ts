@@ -62,6 +62,14 @@ export type ForgedMessages = {
   readonly at: Instant;
 };
 
+/** Deliveries that got a status in one minute, by the time of the event that gave it. */
+export type DeliveryMinute = {
+  /** The beginning of the minute. */
+  readonly minute: Instant;
+  readonly status: DeliveryStatus;
+  readonly count: number;
+};
+
 /** Reads the list, also while a worker owns it. */
 export interface DeliveryIndexReader extends Disposable {
   get(notificationId: string): DeliveryRow | undefined;
@@ -72,6 +80,8 @@ export interface DeliveryIndexReader extends Disposable {
   oldest(statuses: readonly DeliveryStatus[]): Instant | undefined;
   /** The largest groups first, at most 1,000: a receiver can invent reasons. */
   groups(filter: DeliveryFilter): readonly DeliveryGroup[];
+  /** Ended deliveries per minute, from one instant on and before another, in order. */
+  perMinute(from: Instant, to: Instant): readonly DeliveryMinute[];
   forgedMessages(): readonly ForgedMessages[];
 }
 
@@ -88,6 +98,8 @@ export interface DeliveryIndex extends DeliveryIndexReader {
     readonly lastEvent?: EventRef | undefined;
     readonly rows: readonly DeliveryRow[];
     readonly marks: readonly RedriveMark[];
+    /** Added to what earlier commits have counted. */
+    readonly minutes?: readonly DeliveryMinute[];
   }): void;
   /** Counts a forged message. */
   addForged(message: Omit<ForgedMessages, 'count'>): void;

@@ -18,6 +18,7 @@ import {
 import {
   rowAfter,
   type DeliveryIndex,
+  type DeliveryMinute,
   type DeliveryRow,
   type RedriveMark,
 } from './delivery-index.ts';
@@ -34,6 +35,8 @@ export type ListOptions = {
 
 const OPENING_EVENTS: ReadonlySet<string> = new Set(['ChannelConfigured', 'ChannelEnabled']);
 const OfUser = z.object({ userId: z.string() });
+
+const MINUTE_MS = 60_000;
 
 /** The reasons for a skip that end when the user opens a channel. */
 export const NO_CHANNEL_REASONS: ReadonlySet<string> = new Set(['no_channel', 'channel_disabled']);
@@ -75,21 +78,29 @@ function commitOf(page: readonly SubscriptionEntry[], index: DeliveryIndex): Com
   if (end === undefined) return undefined;
   const rows = new Map<string, DeliveryRow>();
   const marks = new Map<string, RedriveMark>();
+  const minutes = new Map<string, DeliveryMinute>();
   for (const entry of page) {
     if (entry.kind !== 'event') continue;
     const { event } = entry;
-    const userId = updateRow(event, rows, index);
+    const userId = updateRow(event, { rows, minutes, index });
     if (userId !== undefined) marks.set(userId, { userId, since: event.position.commit });
   }
-  return { ...end, rows: [...rows.values()], marks: [...marks.values()] };
+  return {
+    ...end,
+    rows: [...rows.values()],
+    marks: [...marks.values()],
+    minutes: [...minutes.values()],
+  };
 }
 
+type Updated = {
+  readonly rows: Map<string, DeliveryRow>;
+  readonly minutes: Map<string, DeliveryMinute>;
+  readonly index: DeliveryIndex;
+};
+
 /** @returns the user whose skipped deliveries can perhaps be redriven */
-function updateRow(
-  recorded: RecordedEvent,
-  rows: Map<string, DeliveryRow>,
-  index: DeliveryIndex,
-): string | undefined {
+function updateRow(recorded: RecordedEvent, { rows, minutes, index }: Updated): string | undefined {
   if (OPENING_EVENTS.has(recorded.type)) {
     const about = OfUser.safeParse(recorded.data);
     return about.success ? about.data.userId : undefined;
@@ -103,8 +114,18 @@ function updateRow(
     stream: recorded.stream,
     recordedAt: metadata.recordedAt,
   });
-  if (row !== undefined) rows.set(notificationId, row);
+  if (row !== undefined) {
+    rows.set(notificationId, row);
+    const isOver = row.dueAt === null && before?.status !== row.status;
+    if (isOver) count(minutes, row);
+  }
   const isWaitingForChannel =
     event.type === 'DeliverySkipped' && NO_CHANNEL_REASONS.has(event.data.reason);
   return isWaitingForChannel ? userId : undefined;
+}
+
+function count(minutes: Map<string, DeliveryMinute>, { status, changedAt }: DeliveryRow): void {
+  const minute = Math.floor(changedAt / MINUTE_MS) * MINUTE_MS;
+  const key = `${status} ${minute}`;
+  minutes.set(key, { minute, status, count: (minutes.get(key)?.count ?? 0) + 1 });
 }

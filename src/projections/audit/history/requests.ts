@@ -1,5 +1,6 @@
 // Lists requests for notifications with their verdicts, newest first. A page reads a bounded number of rows and
 // events, so its cost does not depend on the length of the log.
+import { TocsinError } from '../../../domain/core/errors.ts';
 import { formatInstant, parseInstant, type Instant } from '../../../domain/core/instants.ts';
 import { formatPosition } from '../../../domain/core/positions.ts';
 import type { VerdictRow } from '../../read-model.ts';
@@ -73,7 +74,7 @@ export async function listRequests(
   const { user, limit } = query;
   const most = Math.min(Math.max(1, Math.trunc(limit)), MAX_LIMIT);
   const requests: ListedRequest[] = [];
-  let place = query.before === undefined ? undefined : parsePlace(query.before);
+  let place = query.before === undefined ? undefined : placeNamed(query.before);
   let [searched, events] = [0, 0];
   while (searched < MAX_ROWS) {
     const portion = verdicts.verdictsBefore({ user, place, limit: PORTION });
@@ -152,6 +153,14 @@ async function listedOf(log: StreamReader, numbered: NumberedVerdict): Promise<L
   };
 }
 
+function placeNamed(text: string): VerdictPlace {
+  const place = parsePlace(text);
+  if (place !== undefined) return place;
+  throw new TocsinError('usage', 'invalid_place', `before: ${JSON.stringify(text)} is no place`, {
+    hint: 'Give the next of the page before it, or leave it out.',
+  });
+}
+
 function placeOf({ row, number }: NumberedVerdict): VerdictPlace {
   return { number, windowStart: row.windowStart ?? 0 };
 }
@@ -160,8 +169,8 @@ function formatPlace({ number, windowStart }: VerdictPlace): string {
   return `${number}-${windowStart < 0 ? `m${-windowStart}` : windowStart}`;
 }
 
-/** A text that is no place stands for the end of the list: it comes from an address that somebody typed. */
-function parsePlace(text: string): VerdictPlace | undefined {
+/** `undefined` for a text that is no place. */
+export function parsePlace(text: string): VerdictPlace | undefined {
   const match = /^(\d{1,18})-(m?)(\d{1,15})$/.exec(text);
   if (match === null) return undefined;
   const windowStart = Number(match[3]) * (match[2] === 'm' ? -1 : 1);

@@ -10,6 +10,7 @@ import type {
   SentNotification,
   ReadModelReader,
   SuppressedRequests,
+  VerdictMinute,
   VerdictRow,
 } from '../../read-model.ts';
 
@@ -78,6 +79,12 @@ export interface VerdictPages {
   }): readonly NumberedVerdict[];
 }
 
+/** Requests per minute, by their verdicts. */
+export interface VerdictMinutes {
+  /** From one instant on and before another, in order. */
+  verdictMinutes(from: Instant, to: Instant): readonly VerdictMinute[];
+}
+
 /** Which requests were let through. */
 export interface LetThrough
   extends Pick<ReadModelReader, 'checkpoint'>, Pick<VerdictLookup, 'verdictOfMessage'> {
@@ -91,4 +98,4 @@ export interface SentHistory {
 }
 
 export interface ReadModelTables
-  extends ReadModelView, VerdictLookup, VerdictPages, LetThrough, SentHistory {}
+  extends ReadModelView, VerdictLookup, VerdictPages, VerdictMinutes, LetThrough, SentHistory {}
