@@ -10,6 +10,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 /** A daemon must be up, and later must have ended, within this time. */
 const DAEMON_MS = 60_000;
 const INTERNAL_ERROR = 5;
+/** Bytes of a first page with all its assets. */
+const MAX_FIRST_PAGE = 200_000;
 
 const folder = mkdtempSync(join(tmpdir(), 'tocsin-installed-'));
 /** @type {string[]} */
@@ -88,6 +90,7 @@ async function runAll() {
     source: 'api_trigger',
     requested_at: '2026-01-01T10:00:00Z',
   });
+  await lookAtConsole(start.said());
   const watch = daemon(['watch'], /./);
   for (const [args, input] of commands(trigger)) await command(args, input);
   const parts = [
@@ -112,6 +115,41 @@ async function runAll() {
     'nats://127.0.0.1:1',
   ]);
   await command(['start', '--once', '--json']);
+}
+
+/**
+ * The console by its one-time link: its first page with all that a browser loads for it.
+ *
+ * @param {string} said what `tocsin start` has printed
+ */
+async function lookAtConsole(said) {
+  const link = /http:\S+\/console\/enter\?key=\S+/.exec(said)?.[0] ?? '';
+  if (link === '') {
+    problems.push(`tocsin start printed no link to the console: ${said}`);
+    return;
+  }
+  const entered = await fetch(link, { redirect: 'manual' });
+  const [cookie = ''] = (entered.headers.get('set-cookie') ?? '').split(';');
+  const { origin } = new URL(link);
+  const page = await load(`${origin}/console`, cookie);
+  const assets = [...page.text.matchAll(/(?:href|src)="(\/console\/assets\/[^"]+)"/g)];
+  if (assets.length < 3) problems.push(`the console names ${assets.length} assets: ${page.text}`);
+  let bytes = page.bytes;
+  for (const [, path] of assets) bytes += (await load(`${origin}${path}`, cookie)).bytes;
+  if (bytes > MAX_FIRST_PAGE) problems.push(`the console’s first page takes ${bytes} bytes`);
+  for (const path of ['notifications', 'policies', 'deliveries', 'parked', 'streams', 'audit'])
+    await load(`${origin}/console/${path}`, cookie);
+}
+
+/**
+ * @param {string} url
+ * @param {string} cookie
+ */
+async function load(url, cookie) {
+  const response = await fetch(url, { headers: { cookie } });
+  const body = await response.arrayBuffer();
+  if (response.status !== 200) problems.push(`${url} was answered with ${response.status}`);
+  return { bytes: body.byteLength, text: new TextDecoder().decode(body) };
 }
 
 /**
@@ -238,6 +276,7 @@ function daemon(args, isUpPattern) {
   };
   return {
     up,
+    said,
     end: async () => {
       if (!(await up())) problems.push(`${name} did not start: ${said()}`);
       child.kill('SIGTERM');

@@ -228,7 +228,7 @@ export type Visit = AsyncDisposable & {
 /** A fresh browser profile, signed in by a one-time link; it collects console errors and failed requests. */
 export async function visit(
   browser: Browser,
-  { url, origin, console: app }: ConsoleWorld,
+  { url, origin, console: app }: Pick<ConsoleWorld, 'url' | 'origin' | 'console'>,
   options: Parameters<Browser['newContext']>[0] = {},
 ): Promise<Visit> {
   const context = await browser.newContext(options);

@@ -1,4 +1,4 @@
-// Checks the accessibility of a page by axe-core.
+// Checks the accessibility of a page: by axe-core, and by a walk with the keyboard.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Page } from 'playwright-core';
@@ -24,3 +24,22 @@ export async function violations(page: Page): Promise<readonly string[]> {
   await client.detach();
   return z.array(z.string()).parse(JSON.parse(String(result.value)));
 }
+
+/** Opens what is folded. */
+export async function openAll(page: Page): Promise<void> {
+  await page.evaluate(`for (const each of document.querySelectorAll('details')) each.open = true`);
+}
+
+/** In the page: numbers all that can have the focus, and returns how many there are. */
+export const mark = `() => {
+  const all = [...document.querySelectorAll('a[href], button, input, select, summary, [tabindex="0"]')]
+    .filter((each) => !each.hidden && each.type !== 'hidden' && each.checkVisibility());
+  all.forEach((each, at) => each.setAttribute('data-walk', String(at)));
+  return all.length;
+}`;
+
+/** In the page: the number of what has the focus, and how it shows that. */
+export const focused = `() => {
+  const { activeElement: at } = document;
+  return [at.getAttribute('data-walk') ?? '', getComputedStyle(at).outlineStyle];
+}`;
