@@ -56,6 +56,12 @@ export function utcText(iso: string): string {
   return `${iso.slice(0, 19).replace('T', ' ')} UTC`;
 }
 
+/** The times at both ends of a drawing. Text inside of it would grow and shrink with the drawing. */
+export function ends(from: number, until: number): Markup {
+  const at = (instant: number) => time(new Date(instant).toISOString());
+  return html`<p class="ends">${at(from)} ${at(until)}</p>`;
+}
+
 export function userLink(view: View, user: string | null): Markup | string {
   return user === null ? '–' : html`<a href="${userPath(view, user)}">${user}</a>`;
 }
@@ -84,13 +90,20 @@ export function empty(title: string, advice: string): Markup {
   </div>`;
 }
 
+/** The title of a column; that of numbers stands on the right, as they do. */
+export type Head = string | { readonly number: string };
+
 /** A table in a box that scrolls by itself on a narrow screen; it can be reached by the keyboard. */
-export function table(label: string, head: readonly string[], rows: readonly Markup[]): Markup {
+export function table(label: string, head: readonly Head[], rows: readonly Markup[]): Markup {
   return html`<div class="scroll" role="region" aria-label="${label}" tabindex="0">
     <table>
       <thead>
         <tr>
-          ${head.map((title) => html`<th scope="col">${title}</th>`)}
+          ${head.map((title) =>
+            typeof title === 'string'
+              ? html`<th scope="col">${title}</th>`
+              : html`<th scope="col" class="number">${title.number}</th>`,
+          )}
         </tr>
       </thead>
       <tbody>

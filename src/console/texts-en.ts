@@ -168,7 +168,6 @@ export const english = {
     test: 'Test',
     mock: 'raised with mock time; sent to nobody',
     window: 'Window',
-    windowText: (start: string, end: string) => `Window from ${start} to ${end}.`,
     holder: 'notification that holds the window',
     thisOne: 'this request',
     events: 'What happened',
@@ -229,10 +228,11 @@ export const english = {
       delivered: 'Delivered',
       failed: 'Failed',
     },
-    chart: (what: string, sum: number, peak: number) =>
-      `${what}: ${sum} in all, at most ${peak} in a minute`,
+    chart: (what: string, sum: number, peak: number, minutes: number) =>
+      `${what}: ${sum} in all, at most ${peak} in ${minutes === 1 ? 'a minute' : `${minutes} minutes`}`,
     feed: 'Live',
     feedHow: 'The feed needs JavaScript.',
+    feedOpen: 'Connected: new requests appear here.',
     feedLost: 'The connection is lost; the browser tries again.',
     pause: 'Pause',
     resume: 'Go on',
@@ -305,9 +305,9 @@ export const english = {
   policies: {
     inForce: 'In force',
     others: 'all other types',
-    own: 'own',
-    byDefault: 'from all other types',
-    source: 'Set for',
+    own: 'its own setting',
+    byDefault: 'all other types',
+    source: 'Comes from',
     mutedUntil: 'Muted until',
     unmuted: 'unmuted',
     change: 'Change',
@@ -356,9 +356,12 @@ export const english = {
     back: 'Back to the policies',
   },
   deliveries: {
+    none: 'No delivery matches',
     noList: 'There is no list of deliveries yet',
     noListAdvice: 'A worker makes it. Start one with the same --worker folder.',
     groups: 'By channel and reason',
+    groupsSince:
+      'With a time, delivered ones are counted only where the filter names their status or a user.',
     count: 'Deliveries',
   },
   parked: {

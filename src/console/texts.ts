@@ -14,6 +14,12 @@ export type Language = (typeof LANGUAGES)[number][0];
 
 const TEXTS: Readonly<Record<Language, Texts>> = { en: english, 'zh-CN': chinese };
 
+// A receiver may call its reason "constructor": a label must not be found in the prototype of all objects.
+for (const { verdicts, statuses, reasons, deliveryReasons, events } of Object.values(TEXTS)) {
+  for (const labels of [verdicts, statuses, reasons, deliveryReasons, events])
+    Object.setPrototypeOf(labels, null);
+}
+
 export function textsOf(language: Language): Texts {
   return TEXTS[language];
 }

@@ -179,7 +179,7 @@ export async function openWorld(): Promise<ConsoleWorld> {
 
 /** Users whose number ends in 2 have a receiver that refuses, with a hostile answer. */
 function answerOf({ userId }: { readonly userId: string }) {
-  const refused = { outcome: 'permanent', code: 'address_gone', detail: HOSTILE } as const;
+  const refused = { outcome: 'permanent', code: 'constructor', detail: HOSTILE } as const;
   return Promise.resolve(userId.endsWith('2') ? refused : undefined);
 }
 

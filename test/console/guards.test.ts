@@ -22,6 +22,7 @@ const PATHS = [
   ...['', '/notifications', '/notifications.json', '/now.json', '/live', '/find?q=1', '/story/x'],
   ...['/story/x/story.json', '/users/1', '/policies', '/deliveries', '/parked', '/parked/x'],
   ...['/streams', '/streams/x', '/audit', '/audit/export.ndjson', '/jobs/x', '/unknown'],
+  ...['/jobs/x/file', '/users/1/forget'],
 ];
 const FORMS = [
   ...[
@@ -32,6 +33,7 @@ const FORMS = [
     '/deliveries/redrive',
   ],
   ...['/deliveries/x/redrive', '/parked/x', '/audit/verify', '/audit/replay', '/leave'],
+  ...['/story/x/proof', '/users/1/forget'],
 ];
 
 beforeAll(async () => {
@@ -193,7 +195,16 @@ describe('the console', () => {
   });
 
   it('leads back to its own pages only', async () => {
-    for (const back of ['https://evil.example', '//evil.example', '/\\evil.example', '/other']) {
+    for (const back of [
+      ...[
+        'https://evil.example',
+        '//evil.example',
+        '/\\evil.example',
+        '/other',
+        '\t//evil.example',
+      ],
+      ...['/console/..//evil.example', '/console/%2e%2e/other', '/console/../other', '/console//x'],
+    ]) {
       const answer = await ask(`/language?to=zh-CN&back=${encodeURIComponent(back)}`);
       expect(answer.headers.get('location')).toBe('/console');
     }
@@ -225,6 +236,49 @@ describe('the console', () => {
     const list = await ask('/notifications', { of: early, cookie });
     expect(list.status).toBe(503);
     expect(await list.text()).toContain('Start a projector');
+  });
+
+  it('answers strange addresses with 400 or 404, and never with an error of its own', async () => {
+    const cookie = await signedIn('console:read');
+    const wrong = [
+      ...['/notifications?before=99999999999999999999999-1', '/notifications?before=-1'],
+      ...['/notifications?verdict=__proto__', '/?span=constructor', '/users/1?span=century'],
+      ...['/deliveries?before=1e9', '/deliveries?status=toString', '/parked?from=x'],
+      ...['/streams?before=99999999999999999999/1', '/streams/tocsin.control?from=x'],
+      ...[`/notifications?user=${'x'.repeat(300)}`, '/notifications?to=30.04.2026'],
+      ...['/story/x?at=yesterday', '/story/x/story.json?at=yesterday'],
+    ];
+    for (const path of wrong) {
+      expect([path, (await ask(path, { cookie })).status]).toEqual([path, 400]);
+    }
+    for (const path of [
+      '/assets/__proto__',
+      '/assets/constructor',
+      '/assets/..%2fapp.ts',
+      '/jobs/x',
+    ])
+      expect([path, (await ask(path, { cookie })).status]).toEqual([path, 404]);
+  });
+
+  it('starts a session of its own, whatever cookie a browser brings, and not by an earlier link', async () => {
+    const planted = 'tocsin_console=planted';
+    const path = app.oneTimePath().slice('/console'.length);
+    const entered = await ask(path, { cookie: planted });
+    expect(cookieOf(entered)).not.toBe(planted);
+    expect((await ask('/policies', { cookie: planted })).status).toBe(401);
+  });
+
+  it('refuses a trial of what is no trigger type', async () => {
+    const cookie = await signedIn('console:read');
+    const form = { csrf: await csrfOf(cookie), type: '<script>', policy: 'none' };
+    const answer = await ask('/policies/try', { cookie, form });
+    expect(answer.headers.get('location')).toBe('/console');
+  });
+
+  it('keeps every page and download out of caches', async () => {
+    const cookie = await signedIn('console:read');
+    for (const path of ['', '/policies', '/notifications.json', '/audit/export.ndjson', '/enter'])
+      expect((await ask(path, { cookie })).headers.get('cache-control')).toBe('no-store');
   });
 
   it('refuses a form that is larger than its limit', async () => {

@@ -105,6 +105,34 @@ describe('sqliteDeliveryIndex', () => {
     expect(reader.perMinute(0, 180_000)).toEqual([of(1, 'delivered', 5), of(2, 'dead', 1)]);
   });
 
+  it('lists a channel or a reason alone as a scan would', () => {
+    const channels = ['feishu', 'webhook', 'email'];
+    const reasons = [null, 'address_gone', 'timeout'];
+    const varied = rows.map((row, n) => ({
+      ...row,
+      channel: channels[n % 3] ?? '',
+      reason: reasons[Math.floor(n / 3) % 3] ?? null,
+    }));
+    using index = sqliteDeliveryIndex({ file, storeId: 'log-1' });
+    index.commit({ position, rows: varied, marks: [] });
+    const numbered = varied.map((row, n) => ({ ...row, number: n + 1 })).toReversed();
+    for (const channel of [...channels, 'none', undefined]) {
+      for (const reason of ['address_gone', 'none', undefined]) {
+        for (const status of ['dead', undefined] as const) {
+          const wanted = numbered.filter(
+            (row) =>
+              (channel === undefined || row.channel === channel) &&
+              (reason === undefined || row.reason === reason) &&
+              (status === undefined || row.status === status) &&
+              row.number < 20,
+          );
+          const found = index.list({ channel, reason, status, before: 20, limit: 5 });
+          expect(found).toEqual(wanted.slice(0, 5));
+        }
+      }
+    }
+  });
+
   it('refuses the file of another log', () => {
     sqliteDeliveryIndex({ file, storeId: 'log-1' })[Symbol.dispose]();
     expect(() => sqliteDeliveryIndex({ file, storeId: 'log-2' })).toThrow(/another log/);

@@ -126,6 +126,8 @@ const FORMAT = indexFormat(
 
 const MAX_LIMIT = 1_000;
 const MAX_GROUPS = 1_000;
+/** Beyond so many, a channel or reason is no longer rare, and a scan finds a page of it soon. */
+const MAX_GROUPS_READ = 50;
 
 /**
  * Opens the list in `file` as its one owner.
@@ -192,11 +194,40 @@ function readerOn(file: DerivedFile): DeliveryIndexReader {
   };
 }
 
-function listOf({ db }: DerivedFile, options: DeliveryQuery): readonly ListedDelivery[] {
+function listOf(file: DerivedFile, options: DeliveryQuery): readonly ListedDelivery[] {
+  const limit = Math.min(Math.max(1, Math.trunc(options.limit)), MAX_LIMIT);
+  const groups = groupsToRead(file, options);
+  if (groups === undefined) return read(file, options, limit);
+  // Each group is a range of an index; a scan of the list for a rare channel or reason would read all of it.
+  return groups
+    .flatMap(({ status, channel, reason }) => {
+      const group = { ...options, status, channel, reason: reason ?? undefined };
+      return read(file, group, limit, reason === null);
+    })
+    .toSorted((a, b) => b.number - a.number)
+    .slice(0, limit);
+}
+
+/** The groups that a filter by channel or reason leads to; `undefined` where another index serves, or they are many. */
+function groupsToRead(
+  file: DerivedFile,
+  { status, channel, reason, userId }: DeliveryQuery,
+): readonly DeliveryGroup[] | undefined {
+  if (userId !== undefined || (channel === undefined && reason === undefined)) return undefined;
+  const groups = groupsOf(file, { status, channel, reason });
+  return groups.length > MAX_GROUPS_READ ? undefined : groups;
+}
+
+function read(
+  { db }: DerivedFile,
+  options: Omit<DeliveryQuery, 'limit'>,
+  limit: number,
+  isWithoutReason = false,
+): readonly ListedDelivery[] {
   const { sql, values } = whereOf(options);
-  const most = Math.min(Math.max(1, Math.trunc(options.limit)), MAX_LIMIT);
-  return query(db, LISTED, `FROM deliveries WHERE ${sql} ORDER BY number DESC LIMIT ?`)
-    .all(...values, most)
+  const where = isWithoutReason ? `${sql} AND reason IS NULL` : sql;
+  return query(db, LISTED, `FROM deliveries WHERE ${where} ORDER BY number DESC LIMIT ?`)
+    .all(...values, limit)
     .map(({ row, number }) => ({ ...row, number }));
 }
 

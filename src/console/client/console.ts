@@ -1,7 +1,10 @@
 // What the pages do in the browser: times in the reader's zone, the copy button, the live feed, and jobs in progress.
 // All pages work without it; times are then in UTC.
 
-const language = document.documentElement.lang;
+/** The reader's form of the page's language, such as en-GB. */
+const { lang } = document.documentElement;
+const language =
+  navigator.languages.find((each) => each.split('-')[0] === lang.split('-')[0]) ?? lang;
 
 showTimes(document);
 for (const button of document.querySelectorAll<HTMLButtonElement>('[data-copy]')) copyOn(button);
@@ -56,7 +59,7 @@ function follow(feed: HTMLElement): void {
   };
   const source = new EventSource(feed.dataset['feed'] ?? '');
   source.addEventListener('open', () => {
-    if (state) state.textContent = '';
+    if (state) state.textContent = feed.dataset['open'] ?? '';
   });
   source.addEventListener('message', ({ data }) => {
     const line: unknown = JSON.parse(String(data));

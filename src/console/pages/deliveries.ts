@@ -47,13 +47,14 @@ export function deliveriesPage(view: View, model: DeliveriesModel): Page {
       body: empty(texts.deliveries.noList, texts.deliveries.noListAdvice),
     };
   }
+  const isSince = filter['from'] !== undefined && !filter['status'] && !filter['user'];
   const body = html`${filterForm(view, filter)}
   ${
     list.rows.length === 0
-      ? empty(texts.list.none, texts.list.noneAdvice)
+      ? empty(texts.deliveries.none, texts.list.noneAdvice)
       : deliveryTable(view, list.rows)
   }
-  ${pager(view, '/deliveries', filter, next)} ${groupSection(view, list.groups)}
+  ${pager(view, '/deliveries', filter, next)} ${groupSection(view, list.groups, isSince)}
   ${redriveSection(view, model)}`;
   return { title, section: 'deliveries', body };
 }
@@ -84,7 +85,7 @@ function deliveryTable(view: View, rows: readonly ListedDelivery[]): Markup {
     columns.channel,
     texts.now.state,
     columns.reason,
-    columns.attempts,
+    { number: columns.attempts },
   ];
   return table(
     texts.sections.deliveries,
@@ -108,14 +109,18 @@ function deliveryTable(view: View, rows: readonly ListedDelivery[]): Markup {
   );
 }
 
-function groupSection(view: View, groups: readonly DeliveryGroup[]): Markup | string {
+function groupSection(
+  view: View,
+  groups: readonly DeliveryGroup[],
+  isSince: boolean,
+): Markup | string {
   const { texts } = view;
   if (groups.length === 0) return '';
   const head = [
     texts.now.state,
     texts.columns.channel,
     texts.columns.reason,
-    texts.deliveries.count,
+    { number: texts.deliveries.count },
   ];
   const rows = groups.map(({ status, channel, reason, count }) => {
     const href = to(view, '/deliveries', { status, channel, reason });
@@ -129,6 +134,7 @@ function groupSection(view: View, groups: readonly DeliveryGroup[]): Markup | st
   return html`<section>
     <h2>${texts.deliveries.groups}</h2>
     ${table(texts.deliveries.groups, head, rows)}
+    ${isSince ? html`<p class="quiet">${texts.deliveries.groupsSince}</p>` : ''}
   </section>`;
 }
 
@@ -152,10 +158,14 @@ function redriveSection(view: View, { filter, tried }: DeliveriesModel): Markup 
               ${texts.redrive.would(tried.matched, tried.redriven)}
               ${tried.nextBefore === undefined ? '' : texts.redrive.moreMatch}
             </p>
-            <form class="filters" method="post" action="${to(view, '/deliveries/redrive')}">
-              ${proof(view)} ${hidden} ${field(texts.reason, 'why', '', { required: true })}
-              <button class="primary">${texts.redrive.many}</button>
-            </form>`
+            ${tried.redriven === 0 ? html`<p>${texts.redrive.noneMatch}</p>` : sendForm()}`
     }
   </section>`;
+
+  function sendForm(): Markup {
+    return html`<form class="filters" method="post" action="${to(view, '/deliveries/redrive')}">
+      ${proof(view)} ${hidden} ${field(texts.reason, 'why', '', { required: true })}
+      <button class="primary">${texts.redrive.many}</button>
+    </form>`;
+  }
 }

@@ -2,7 +2,7 @@
 import type { AuditTotals } from '../../kernel/create-audit.ts';
 import type { PartStatus } from '../../kernel/processes/part-board.ts';
 import type { Page } from '../layout.ts';
-import { code, facts, html, table, to, type Markup, type View } from '../markup.ts';
+import { facts, html, table, to, type Markup, type View } from '../markup.ts';
 
 /** How many of each within one minute. */
 export type Minute = Readonly<Record<Series, number>> & {
@@ -52,7 +52,7 @@ export function nowPage(view: View, model: NowModel): Page {
             >`,
         )}
       </p>
-      ${minutes.length === 0 ? html`<p>${texts.now.noState}</p>` : chart(view, minutes)}
+      ${minutes.length === 0 ? html`<p>${texts.now.noState}</p>` : chart(view, minutes, BAR_MINUTES[span])}
       <p class="quiet">${texts.now.inUtc}</p>
     </section>
     <section>
@@ -68,6 +68,7 @@ export function nowPage(view: View, model: NowModel): Page {
         data-feed="${to(view, '/live')}"
         data-story="${to(view, '/story/')}"
         data-lost="${texts.now.feedLost}"
+        data-open="${texts.now.feedOpen}"
       ></ol>
     </section>
     <p class="quiet"><a href="${to(view, '/now.json', { span })}">${texts.asJson}</a></p>`;
@@ -113,7 +114,7 @@ function totalsOf(view: View, totals: AuditTotals, deliveries: NowModel['deliver
     ([reason, count]) =>
       html`<tr>
         <td>${link(reason, '/notifications', { reason })}</td>
-        <td>${code(reason, texts.reasons)}</td>
+        <td>${texts.reasons[reason] ?? '–'}</td>
         <td class="number">${count}</td>
       </tr>`,
   );
@@ -139,7 +140,7 @@ function totalsOf(view: View, totals: AuditTotals, deliveries: NowModel['deliver
       ? ''
       : table(
           texts.columns.reason,
-          [texts.columns.reason, texts.now.meaning, texts.now.requests],
+          [texts.columns.reason, texts.now.meaning, { number: texts.now.requests }],
           reasons,
         )
   }`;
@@ -147,15 +148,18 @@ function totalsOf(view: View, totals: AuditTotals, deliveries: NowModel['deliver
 
 const WIDTH = 720;
 const HEIGHT = 60;
+/** A day in minutes would make a page of a megabyte. */
+const BAR_MINUTES = { hour: 1, day: 10 } as const;
 
 /** One row of bars for each series, with the number of all and of the fullest minute, and the times at both ends. */
-function chart(view: View, minutes: readonly Minute[]): Markup {
+function chart(view: View, minutes: readonly Minute[], barMinutes: number): Markup {
   const { texts } = view;
-  const width = WIDTH / Math.max(1, minutes.length);
+  const bars = grouped(minutes, barMinutes);
+  const width = WIDTH / Math.max(1, bars.length);
   return html`${SERIES.map((series) => {
-    const peak = Math.max(1, ...minutes.map((minute) => minute[series]));
-    const sum = minutes.reduce((total, minute) => total + minute[series], 0);
-    const label = texts.now.chart(texts.now.series[series], sum, peak);
+    const peak = Math.max(0, ...bars.map((bar) => bar[series]));
+    const sum = bars.reduce((total, bar) => total + bar[series], 0);
+    const label = texts.now.chart(texts.now.series[series], sum, peak, barMinutes);
     return html`<figure class="chart ${series}">
       <figcaption>${label}</figcaption>
       <svg
@@ -164,8 +168,8 @@ function chart(view: View, minutes: readonly Minute[]): Markup {
         role="img"
         aria-label="${label}"
       >
-        ${minutes.map((minute, at) => {
-          const height = Math.round((minute[series] / peak) * HEIGHT * 10) / 10;
+        ${bars.map((minute, at) => {
+          const height = Math.round((minute[series] / Math.max(1, peak)) * HEIGHT * 10) / 10;
           return height === 0
             ? ''
             : html`<rect
@@ -182,6 +186,21 @@ function chart(view: View, minutes: readonly Minute[]): Markup {
       ${ends(minutes)}
     </figure>`;
   })}`;
+}
+
+/** Sums of so many minutes each. */
+function grouped(minutes: readonly Minute[], size: number): readonly Minute[] {
+  return Array.from({ length: Math.ceil(minutes.length / size) }, (_, n) => {
+    const part = minutes.slice(n * size, (n + 1) * size);
+    const sum = (series: Series): number => part.reduce((total, one) => total + one[series], 0);
+    const [requests, published, suppressed] = [
+      sum('requests'),
+      sum('published'),
+      sum('suppressed'),
+    ];
+    const [delivered, failed] = [sum('delivered'), sum('failed')];
+    return { at: part[0]?.at ?? 0, requests, published, suppressed, delivered, failed };
+  });
 }
 
 /** The times below a chart: text inside of it would be stretched with the bars. */

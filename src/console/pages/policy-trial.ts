@@ -72,7 +72,7 @@ function figures(view: View, { before, after }: SimulationResult): Markup {
   );
   return table(
     texts.trial.figures,
-    [texts.trial.figures, texts.trial.before, texts.trial.after],
+    [texts.trial.figures, { number: texts.trial.before }, { number: texts.trial.after }],
     rows,
   );
 }
@@ -151,7 +151,7 @@ function usersTable(view: View, { users }: SimulationResult): Markup {
   );
   return table(
     texts.trial.users,
-    [texts.columns.user, texts.trial.before, texts.trial.after],
+    [texts.columns.user, { number: texts.trial.before }, { number: texts.trial.after }],
     rows,
   );
 }

@@ -73,7 +73,7 @@ export function proofPage(view: View, triggerId: string, made: Proof, href: stri
       [texts.proof.head, time(made.head.time)],
       [texts.proof.leaves, String(made.head.size)],
     ])}
-    ${table(texts.proof.title, [texts.proof.leaf, columns.event, columns.stream], rows)}
+    ${table(texts.proof.title, [{ number: texts.proof.leaf }, columns.event, columns.stream], rows)}
     <p>${texts.proof.check}</p>
     <pre tabindex="0"><code>tocsin verify-proof proof.json --key notary-keys.json</code></pre>
     <p><a href="${storyPath(view, triggerId)}">${texts.proof.back}</a></p>`;

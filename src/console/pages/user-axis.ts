@@ -1,5 +1,5 @@
 // The axis of a user: one row per trigger type, windows as bands, requests as marks, deliveries below.
-import { html, storyPath, utcText, type Markup, type View } from '../markup.ts';
+import { ends, html, storyPath, utcText, type Markup, type View } from '../markup.ts';
 import type { RequestRow } from './notifications.ts';
 
 /** A dedupe window that a notification of the user opened. */
@@ -17,7 +17,7 @@ const WIDTH = 720;
 const LEFT = 10;
 const SPAN = WIDTH - 2 * LEFT;
 const ROW = 64;
-const SCALE = 24;
+const SCALE = 6;
 /** Requests that were not sent stand above the line, so that no mark hides another. */
 const ABOVE = 12;
 const TICKS = 6;
@@ -33,17 +33,16 @@ export function userAxis(view: View, axis: Axis): Markup {
   };
   const ticks = Array.from({ length: TICKS + 1 }, (_, n) => from + ((until - from) * n) / TICKS);
   return html`<figure class="drawing">
-    <svg viewBox="0 0 ${WIDTH} ${height}" role="group" aria-label="${texts.user.axis}">
-      ${types.map((type, row) => rowOf(view, axis, { type, y: row * ROW, x }))}
-      ${ticks.map(
-        (at) =>
-          html`<line class="tick" x1="${x(at)}" x2="${x(at)}" y1="0" y2="${height - SCALE}" />`,
-      )}
-      <text x="${LEFT}" y="${height - 6}">${utcText(new Date(from).toISOString())}</text>
-      <text class="end" x="${WIDTH - LEFT}" y="${height - 6}">
-        ${utcText(new Date(until).toISOString())}
-      </text>
-    </svg>
+    <div class="axes">
+      <svg viewBox="0 0 ${WIDTH} ${height}" role="group" aria-label="${texts.user.axis}">
+        ${types.map((type, row) => rowOf(view, axis, { type, y: row * ROW, x }))}
+        ${ticks.map(
+          (at) =>
+            html`<line class="tick" x1="${x(at)}" x2="${x(at)}" y1="0" y2="${height - SCALE}" />`,
+        )}
+      </svg>
+      ${ends(from, until)}
+    </div>
     <figcaption>
       <span class="key"><i class="holder"></i> ${texts.verdicts['published']}</span>
       <span class="key"><i class="suppressed"></i> ${texts.verdicts['suppressed']}</span>

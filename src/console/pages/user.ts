@@ -45,7 +45,7 @@ export function userPage(view: View, model: UserModel): Page {
         (['day', 'week', 'month'] as const).map((each) => [each, texts.user.spans[each]]),
         span,
       )}
-      ${field(texts.from, 'from', new Date(from).toISOString())}
+      ${field(texts.from, 'from', new Date(from).toISOString().replace(/\.\d{3}/, ''))}
       <button class="primary">${texts.show}</button>
       <a class="button" href="${to(view, path, at(from - SPANS[span]))}">${texts.user.earlier}</a>
       <a class="button" href="${to(view, path, at(from + SPANS[span]))}">${texts.user.later}</a>

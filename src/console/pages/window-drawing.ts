@@ -1,7 +1,7 @@
 // The dedupe window of a verdict, drawn to scale: the notification that holds it, and the requests behind it.
 import { parseDuration } from '../../domain/core/durations.ts';
 import type { Explanation } from '../../projections/audit/explain/explain.ts';
-import { html, storyPath, utcText, type Markup, type View } from '../markup.ts';
+import { ends, html, storyPath, time, utcText, type Markup, type View } from '../markup.ts';
 
 const WIDTH = 720;
 const LEFT = 20;
@@ -29,9 +29,8 @@ export function windowDrawing(view: View, explanation: Explanation): Markup | un
   const x = (at: number): number =>
     Math.round((LEFT + ((at - from) / Math.max(1, until - from)) * SPAN) * 10) / 10;
   const { texts } = view;
-  const [startText, endText] = [decision.windowStart, new Date(end).toISOString()];
   return html`<figure class="drawing">
-    <svg viewBox="0 0 ${WIDTH} 110" role="group" aria-label="${texts.story.window}">
+    <svg viewBox="0 0 ${WIDTH} 90" role="group" aria-label="${texts.story.window}">
       <rect
         class="window"
         x="${x(start)}"
@@ -42,11 +41,10 @@ export function windowDrawing(view: View, explanation: Explanation): Markup | un
       />
       <line class="axis" x1="${LEFT}" x2="${WIDTH - LEFT}" y1="${LINE}" y2="${LINE}" />
       ${marks.map((mark) => drawn(view, mark, x(mark.at)))}
-      <text x="${LEFT}" y="104">${utcText(new Date(from).toISOString())}</text>
-      <text class="end" x="${WIDTH - LEFT}" y="104">${utcText(new Date(until).toISOString())}</text>
     </svg>
+    ${ends(from, until)}
     <figcaption>
-      ${texts.story.windowText(utcText(startText), utcText(endText))}
+      ${texts.story.window}: ${time(decision.windowStart)} – ${time(new Date(end).toISOString())}
       <span class="key"><i class="holder"></i> ${texts.story.holder}</span>
       <span class="key"><i class="suppressed"></i> ${texts.verdicts['suppressed']}</span>
     </figcaption>

@@ -3,6 +3,7 @@ import type { Context, Hono } from 'hono';
 import { replayPage, verifyPage } from '../../../console/pages/audit.ts';
 import { trialPage } from '../../../console/pages/policy-trial.ts';
 import type { Notice } from '../../../console/markup.ts';
+import { TypeOrAnySchema } from '../../../domain/control/events.ts';
 import { parseDuration } from '../../../domain/core/durations.ts';
 import { ANY_TYPE } from '../../../domain/policy/in-force.ts';
 import { parsePolicy } from '../../../domain/policy/text.ts';
@@ -49,6 +50,8 @@ export function actionRoutes(app: Hono<Env>, parts: ActionParts): void {
     const { type } = fieldsOf(context);
     const policy = parsePolicy(context.get('form').get('policy') ?? '');
     if (!policy.ok) return back(context, failedWith(messageOf(policy.error)));
+    if (!TypeOrAnySchema.safeParse(type).success)
+      return back(context, failedWith(context.get('view').texts.problem.invalid));
     const trial = { type, policy: policy.value };
     const axis = 'axis' in trial.policy ? trial.policy.axis : 'requestedAt';
     return started(context, jobs, {

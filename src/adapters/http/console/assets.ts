@@ -6,17 +6,17 @@ import { stripTypeScriptTypes } from 'node:module';
 const IS_SOURCE = import.meta.url.endsWith('.ts');
 const FOLDER = new URL(IS_SOURCE ? '../../../console/client/' : './console/', import.meta.url);
 
-const TYPES: Readonly<Record<string, string>> = {
-  'console.css': 'text/css; charset=utf-8',
-  'console.js': 'text/javascript; charset=utf-8',
-  'icon.svg': 'image/svg+xml',
-};
+const TYPES: ReadonlyMap<string, string> = new Map([
+  ['console.css', 'text/css; charset=utf-8'],
+  ['console.js', 'text/javascript; charset=utf-8'],
+  ['icon.svg', 'image/svg+xml'],
+]);
 
 const known = new Map<string, Promise<string>>();
 
 /** The response with an asset; `undefined` for any other name. */
 export async function assetResponse(name: string): Promise<Response | undefined> {
-  const type = TYPES[name];
+  const type = TYPES.get(name);
   if (type === undefined) return undefined;
   const text = known.get(name) ?? textOf(name);
   known.set(name, text);

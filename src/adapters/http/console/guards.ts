@@ -45,8 +45,10 @@ export function isProven(form: URLSearchParams, csrf: string): boolean {
 
 /** A path of the console to go back to; any other text leads to its first page. */
 export function backTo(text: string | null, base: string): string {
-  const isOurs =
-    text !== null && (text === base || text.startsWith(`${base}/`) || text.startsWith(`${base}?`));
-  // A backslash counts as a slash for browsers, and two slashes begin a host.
-  return isOurs && !/[\\\p{Cc}]|^\/\//u.test(text) ? text : base === '' ? '/' : base;
+  const first = base === '' ? '/' : base;
+  // Read as a browser reads it: a backslash counts as a slash, and two dots lead up.
+  const url = text === null || !text.startsWith('/') ? null : URL.parse(text, 'http://console');
+  if (url === null || url.host !== 'console' || url.pathname.includes('//')) return first;
+  const isOurs = url.pathname === base || url.pathname.startsWith(`${base}/`);
+  return isOurs ? `${url.pathname}${url.search}` : first;
 }
