@@ -22,6 +22,7 @@ import { readFile, type DerivedFile } from './made-from-log.ts';
 import {
   bigint,
   constrained,
+  hasTable,
   insertInto,
   integer,
   nullable,
@@ -156,11 +157,10 @@ function readerOn(file: DerivedFile): DeliveryIndexReader {
   const { db, guarded } = file;
   const statement = guarded(() => ({
     one: query(db, DELIVERIES, 'FROM deliveries WHERE notification_id = ?'),
-    minutes: query(
-      db,
-      MINUTES,
-      'FROM delivery_minutes WHERE minute >= ? AND minute < ? ORDER BY minute',
-    ),
+    // Format 5 had no such table.
+    minutes: hasTable(db, MINUTES.name)
+      ? query(db, MINUTES, 'FROM delivery_minutes WHERE minute >= ? AND minute < ? ORDER BY minute')
+      : undefined,
     forged: query(db, FORGED, 'FROM forged_messages ORDER BY reason'),
     // The list grows in the order of requests.
     oldest: db.prepare(
@@ -186,7 +186,7 @@ function readerOn(file: DerivedFile): DeliveryIndexReader {
         return times.length === 0 ? undefined : Math.min(...times);
       }),
     groups: (filter) => guarded(() => groupsOf(file, filter)),
-    perMinute: (from, to) => guarded(() => statement.minutes.all(from, to)),
+    perMinute: (from, to) => guarded(() => statement.minutes?.all(from, to) ?? []),
     forgedMessages: () => guarded(() => statement.forged.all()),
     [Symbol.dispose]: () => {
       file[Symbol.dispose]();

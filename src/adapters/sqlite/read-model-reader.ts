@@ -19,7 +19,7 @@ import {
 import { schemaFaults } from './schema-faults.ts';
 import { sentNotificationRanges } from './sent-notification-ranges.ts';
 import { suppressedRequestsFinder } from './suppressed-requests.ts';
-import { bigint, query, record, table, type Query, type Table } from './table.ts';
+import { bigint, hasTable, query, record, table, type Query, type Table } from './table.ts';
 
 const PAGE_ROWS = 200;
 
@@ -203,11 +203,6 @@ export function readModelReader(
 
 function numbered<T>({ name, row }: Table<T>): Table<{ readonly row: T; readonly rowid: bigint }> {
   return table(name, record<{ row: T; rowid: bigint }>({ row, rowid: bigint }));
-}
-
-function hasTable(db: DerivedFile['db'], name: string): boolean {
-  const found = db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?");
-  return found.get(name) !== undefined;
 }
 
 /** A whole table in the order of its rowids, a page at a time. */

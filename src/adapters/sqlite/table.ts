@@ -225,3 +225,9 @@ export function insertInto<T>({ name, columns }: Table<T>, verb = 'INSERT'): str
 function snake(name: string): string {
   return name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
+
+/** A reader may see a file of an earlier format, until its owner upgrades it. */
+export function hasTable(db: DatabaseSync, name: string): boolean {
+  const found = db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?");
+  return found.get(name) !== undefined;
+}

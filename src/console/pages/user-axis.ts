@@ -33,15 +33,17 @@ export function userAxis(view: View, axis: Axis): Markup {
   };
   const ticks = Array.from({ length: TICKS + 1 }, (_, n) => from + ((until - from) * n) / TICKS);
   return html`<figure class="drawing">
-    <div class="axes">
-      <svg viewBox="0 0 ${WIDTH} ${height}" role="group" aria-label="${texts.user.axis}">
-        ${types.map((type, row) => rowOf(view, axis, { type, y: row * ROW, x }))}
-        ${ticks.map(
-          (at) =>
-            html`<line class="tick" x1="${x(at)}" x2="${x(at)}" y1="0" y2="${height - SCALE}" />`,
-        )}
-      </svg>
-      ${ends(from, until)}
+    <div class="axes" role="region" aria-label="${texts.user.axis}" tabindex="0">
+      <div>
+        <svg viewBox="0 0 ${WIDTH} ${height}" role="group" aria-label="${texts.user.axis}">
+          ${types.map((type, row) => rowOf(view, axis, { type, y: row * ROW, x }))}
+          ${ticks.map(
+            (at) =>
+              html`<line class="tick" x1="${x(at)}" x2="${x(at)}" y1="0" y2="${height - SCALE}" />`,
+          )}
+        </svg>
+        ${ends(from, until)}
+      </div>
     </div>
     <figcaption>
       <span class="key"><i class="holder"></i> ${texts.verdicts['published']}</span>
