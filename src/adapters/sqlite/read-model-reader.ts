@@ -146,6 +146,9 @@ export function readModelReader(
     schemaFaults: () =>
       guarded(() => {
         using fresh = temporaryFile(':memory:', 'a new read model', READ_MODEL_FORMAT);
+        const version = Number(db.prepare('PRAGMA user_version').get()?.['user_version']);
+        // Its owner upgrades a file of format 1, which has no minutes.
+        if (version === 1) fresh.db.exec(`DROP TABLE ${VERDICT_MINUTES.name}`);
         return schemaFaults(db, fresh.db, Object.values(LATER_INDEXES));
       }),
     reasons: () => {
