@@ -103,7 +103,8 @@ describe.each(APPEND_CALLS)(
       async (expectedRevision) => {
         const stream = await deleted();
         const heard = listener().listen(client().subscribeToStream(stream));
-        await heard.untilCaughtUp();
+        // 23.10 is not caught up with a stream that is not there.
+        await heard.until(() => heard.kinds().includes('confirmation'));
         const list = jsonEvents(2);
         const append = (): Promise<AppendResult> =>
           client().appendToStream(stream, list, { ...options, expectedRevision });

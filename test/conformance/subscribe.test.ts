@@ -9,6 +9,11 @@ const indexes = (events: readonly ResolvedEvent[]): number[] =>
   events.map(({ event }) => Number(event?.revision));
 const count = (said: readonly Said[], kind: Said['kind']): number =>
   said.filter((one) => one.kind === kind).length;
+/** A real 24.6 says it again when many events come at once. */
+const expectCaughtUp = (said: readonly Said[]): void => {
+  if (isReal) expect(count(said, 'caughtUp')).toBeGreaterThan(0);
+  else expect(count(said, 'caughtUp')).toBe(1);
+};
 
 beforeAll(async () => {
   await client().appendToStream('others', jsonEvents(10));
@@ -40,10 +45,13 @@ describe('subscribeToStream', () => {
   test('waits for a stream that does not exist yet', async () => {
     const stream = aStream();
     const heard = listener().listen(client().subscribeToStream(stream));
-    await heard.untilCaughtUp();
+    // A real 23.10 is caught up once the stream is there.
+    await heard.until(() => heard.kinds().includes(isReal ? 'confirmation' : 'caughtUp'));
     await client().appendToStream(stream, jsonEvents(3));
     await heard.untilEvents(3);
-    expect(heard.kinds()).toEqual(['confirmation', 'caughtUp', 'event', 'event', 'event']);
+    const kinds = isReal ? heard.kinds().filter((kind) => kind !== 'caughtUp') : heard.kinds();
+    const caughtUp = isReal ? [] : ['caughtUp'];
+    expect(kinds).toEqual(['confirmation', ...caughtUp, 'event', 'event', 'event']);
     await heard.stop();
   });
 
@@ -68,7 +76,7 @@ describe('subscribeToAll', () => {
     expect(before.some(({ event }) => event?.type.startsWith('$'))).toBe(true);
     await client().appendToStream(aStream(), jsonEvents(4));
     await heard.untilEvents(before.length + 4);
-    expect(count(heard.said, 'caughtUp')).toBe(1);
+    expectCaughtUp(heard.said);
     expect(heard.kinds()[0]).toBe('confirmation');
     await heard.stop();
   });
@@ -105,7 +113,7 @@ describe('subscribeToAll', () => {
     await writing;
     await heard.until(() => mine().length >= total);
     expect(mine()).toEqual(Array.from({ length: total }, (_, n) => n));
-    expect(count(heard.said, 'caughtUp')).toBe(1);
+    expectCaughtUp(heard.said);
     await heard.stop();
   });
 });

@@ -6,6 +6,7 @@ import { describeRead, namedLog } from './log.ts';
 import { heard, quiet, type OpenRead } from './calls.ts';
 import { encodeFilter, type FilterOptions, type WirePlace } from './wire.ts';
 
+import type { Sample } from './suite.ts';
 import { append, hiddenPlaces, startOf, subscribe, writer } from './subscribed.ts';
 
 /** Events 1 to 5,000: every hundredth is rare. */
@@ -139,13 +140,13 @@ async function live(
   });
 }
 
-/** Every fifteenth checkpoint is tried: the others differ in their numbers only. */
-const TRIED = 15;
-/** An event that is lost or doubled at a resume is among the first. */
-const COMPARED = 3;
-
-/** Goes on from checkpoints of a catch-up, as they came and with equal parts. */
-export async function resumeCheckpoints(client: Client, recording: Recording): Promise<Case[]> {
+/** Goes on from checkpoints of a catch-up, as they came and with equal parts; the sample is that of the table. */
+export async function resumeCheckpoints(
+  client: Client,
+  recording: Recording,
+  _front: unknown,
+  sample: Sample,
+): Promise<Case[]> {
   const write = writer(client, recording['log']);
   await write.to(write.last);
   const cases: Case[] = [];
@@ -165,18 +166,18 @@ export async function resumeCheckpoints(client: Client, recording: Recording): P
       const wrong: number[] = [];
       for (const [n, message] of whole.messages.entries()) {
         const checkpoint = message.getCheckpoint();
-        if (checkpoint === undefined || n % TRIED !== 0) continue;
+        if (checkpoint === undefined || n % sample.oneOf !== 0) continue;
         const commit = BigInt(checkpoint.getCommitPosition());
         if (commit >= 2n ** 63n) continue;
         const prepare = form === 'as it came' ? BigInt(checkpoint.getPreparePosition()) : commit;
         const rest = subscribe(client, { commit, prepare }, filter);
-        const expected = ids(whole.messages.slice(n + 1)).slice(0, COMPARED);
+        const expected = ids(whole.messages.slice(n + 1)).slice(0, sample.events);
         await rest.until(
-          () => rest.timesCaughtUp() > 0 || ids(rest.messages).length >= COMPARED,
+          () => rest.timesCaughtUp() > 0 || ids(rest.messages).length >= sample.events,
           10_000,
         );
         rest.call.cancel();
-        const got = ids(rest.messages).slice(0, COMPARED);
+        const got = ids(rest.messages).slice(0, sample.events);
         if (JSON.stringify(got) !== JSON.stringify(expected)) wrong.push(n);
       }
       const group = rowsIn(row['groups']).find(

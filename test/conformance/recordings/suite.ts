@@ -33,7 +33,16 @@ import { checkpoints, resumeCheckpoints } from './checkpoints.ts';
 import { beyondEnd, liveHidden, resume } from './subscriptions.ts';
 import { wireClient } from './calls.ts';
 
-type Scenario = (client: Client, recording: Recording, front: Front) => Promise<Case[]>;
+/** Of how many like trials one is made, and how many events of each are compared. */
+export type Sample = { readonly oneOf: number; readonly events: number };
+const EVERYTHING: Sample = { oneOf: 1, events: Infinity };
+
+type Scenario = (
+  client: Client,
+  recording: Recording,
+  front: Front,
+  sample: Sample,
+) => Promise<Case[]>;
 
 const SCENARIOS: Readonly<Record<string, Scenario>> = {
   'bad-batch': badBatch,
@@ -66,6 +75,15 @@ const tableFormat = z.strictObject({
       part: z.string().optional(),
       /** Facts of the rows of that part. Default: all rows. */
       rows: z.record(z.string(), z.unknown()).optional(),
+      reason: z.string(),
+    }),
+  ),
+  /** Scenarios of which one in so many trials is made. */
+  sampled: z.array(
+    z.strictObject({
+      scenario: z.string(),
+      oneOf: z.int().min(2),
+      events: z.int().min(1),
       reason: z.string(),
     }),
   ),
@@ -112,7 +130,10 @@ export function replays(version: string, like: ServerVersion): void {
       { timeout: LONG_PROOF_MS },
       async (scenario, replay) => {
         const { recording, unread } = readRecording(version, scenario);
-        const cases = await withFront(like, (client, front) => replay(client, recording, front));
+        const sample = table.sampled.find((one) => one.scenario === scenario) ?? EVERYTHING;
+        const cases = await withFront(like, (client, front) =>
+          replay(client, recording, front, sample),
+        );
         const rows = table.differences.filter(
           (row) => row.scenario === scenario && (row.versions ?? [version]).includes(version),
         );
