@@ -126,6 +126,23 @@ test.each<Fault>(['kill', 'freeze', 'cut off'])(
   },
 );
 
+test.each(['freeze', 'kill'] as const)(
+  'clients follow a new leader that a member knows before its gossip tells it (%s)',
+  async (fault) => {
+    await using cluster = await aCluster();
+    const store = aStore(cluster);
+    const raising = raiser(store);
+    await until('the first answers', () => raising.written.length > 10);
+    cluster.gossipLate(2);
+    cluster.fail(0, fault);
+    await until('the new leader', () => cluster.leader() === 1);
+    const before = raising.written.length;
+    await until('answers of the new leader', () => raising.written.length > before + 10);
+    await raising.stop();
+    expect(raising.others.filter((outcome) => outcome !== 'unknown')).toEqual([]);
+  },
+);
+
 test('a reader leaves a follower that is only behind, and loses no event', async () => {
   const cluster = await aCluster();
   const output = subscriber(aStore(cluster, '&nodePreference=follower'));

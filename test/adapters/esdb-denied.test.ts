@@ -37,12 +37,12 @@ function aProjector(port: number, logger = silentLogger) {
   return { output, projector };
 }
 
-const CASES: readonly (readonly [Denied, string])[] = [
-  ['user', 'store_login_failed'],
-  ['read of $all', 'store_access_denied'],
+const CASES: readonly (readonly [Denied, string, string])[] = [
+  ['user', 'store_login_failed', 'does not accept the user'],
+  ['read of $all', 'store_access_denied', 'denies this read'],
 ];
 
-describe.each(CASES)('a projection whose server denies the %s', (denies, code) => {
+describe.each(CASES)('a projection whose server denies the %s', (denies, code, reason) => {
   test('says that the store is away, and goes on once it is granted again', async () => {
     const { kernel, proxy } = await aLog();
     const { output, projector } = aProjector(proxy.port);
@@ -50,8 +50,12 @@ describe.each(CASES)('a projection whose server denies the %s', (denies, code) =
     const running = projector.run(stop.signal);
     await until('the first messages', () => output.messages.length === 2);
     await until('the projection to be live', () => projector.status().caughtUp);
+    // The open subscription ends with another reason.
     proxy.deny(denies);
-    await until('the loss', () => projector.status().storeAway !== undefined);
+    await until('the denial, as the reason', () => {
+      const { storeAway } = projector.status();
+      return storeAway?.reason.includes(reason) === true;
+    });
     await raised(kernel, anInput(2, { userId: 2 }));
     await until(
       'some time without the store',

@@ -9,26 +9,27 @@ type Line = { readonly level: string; readonly message: string };
 
 /** A store whose subscription can be cut: then nothing comes until it is joined again. */
 function cutStore(store: EventStore) {
-  let isCut = false;
+  let because: string | undefined;
   let wake = (): void => undefined;
   const changed = (): Promise<void> => new Promise((resolve) => (wake = resolve));
-  const joined = async (): Promise<void> => {
-    do await changed();
-    while (isCut);
-  };
   async function* entries(
     options: Parameters<EventStore['subscribeAll']>[0],
   ): AsyncGenerator<readonly SubscriptionEntry[]> {
     const pages = store.subscribeAll(options)[Symbol.asyncIterator]();
     let next = pages.next();
+    let reason: string | undefined;
     for (;;) {
       const moved = changed();
-      const page = await Promise.race([next, moved]);
+      // A cut that came while a page was used counts too.
+      const isNews = because !== reason;
+      const page = isNews
+        ? undefined
+        : await Promise.race(reason === undefined ? [next, moved] : [moved]);
       if (page === undefined) {
-        if (!isCut) continue;
-        yield [{ kind: 'disconnected', reason: 'refused' }];
-        await joined();
-        yield [{ kind: 'connected' }];
+        const now = because;
+        if (now !== reason && now !== undefined) yield [{ kind: 'disconnected', reason: now }];
+        if (now !== reason && now === undefined) yield [{ kind: 'connected' }];
+        reason = now;
         continue;
       }
       if (page.done === true) return;
@@ -38,12 +39,12 @@ function cutStore(store: EventStore) {
   }
   return {
     store: { ...store, subscribeAll: entries } satisfies EventStore,
-    cut: () => {
-      isCut = true;
+    cut: (reason: string) => {
+      because = reason;
       wake();
     },
     join: () => {
-      isCut = false;
+      because = undefined;
       wake();
     },
   };
@@ -83,7 +84,7 @@ describe('projector whose event store is away', () => {
     const { projector, lines, stop, run } = await running(world, cut.store, () => now);
     now += 5 * 60 * 60 * 1000;
     expect(projector.status()).toMatchObject({ storeAway: undefined, stalledSeconds: 0 });
-    cut.cut();
+    cut.cut('refused');
     await until('away', () => projector.status().storeAway !== undefined);
     now += 12_000;
     expect(projector.status()).toMatchObject({
@@ -101,6 +102,31 @@ describe('projector whose event store is away', () => {
       { level: 'warn', message: 'the event store is away; trying again until it is back' },
       { level: 'warn', message: 'the event store is still away' },
       { level: 'info', message: 'the event store is back' },
+    ]);
+    stop.abort();
+    await run;
+  });
+});
+
+describe('projector whose event store is away for one reason after the other', () => {
+  it('says the reason of the moment, and writes one line for each', async () => {
+    const world = await makeWorld();
+    const cut = cutStore(world.store);
+    let now = 0;
+    const { projector, lines, stop, run } = await running(world, cut.store, () => now);
+    for (const reason of ['refused', 'the user is disabled', 'refused', 'the user is disabled']) {
+      cut.cut(reason);
+      now += 1_000;
+      await until(reason, () => projector.status().storeAway?.reason === reason);
+    }
+    expect(projector.status().storeAway?.seconds).toBeGreaterThanOrEqual(3);
+    cut.join();
+    await until('back', () => projector.status().caughtUp);
+    const about = lines.filter(({ message }) => message.includes('event store'));
+    expect(about.map(({ message }) => message)).toEqual([
+      'the event store is away; trying again until it is back',
+      'the event store is away for another reason',
+      'the event store is back',
     ]);
     stop.abort();
     await run;

@@ -24,6 +24,8 @@ export type EsdbCluster = AsyncDisposable & {
   readonly asked: (member: number) => number;
   /** The member gets no new events from now on, and says that it is well. */
   readonly lag: (member: number) => Promise<void>;
+  /** The member's gossip names the leader of now from now on; it knows better when it is asked who leads. */
+  readonly gossipLate: (member: number) => void;
   /** Makes a member the leader. */
   readonly elect: (member: number) => void;
 };
@@ -64,6 +66,8 @@ export async function esdbCluster(
   const front = new Client(`127.0.0.1:${frontPort}`, credentials.createInsecure());
   const members: Member[] = [];
   const failed = new Set<number>();
+  /** The leaders that the gossip of members names, where it is late. */
+  const named = new Map<number, number>();
   let leader = 0;
   let lastRead = 0;
   let timer: NodeJS.Timeout | undefined;
@@ -71,10 +75,11 @@ export async function esdbCluster(
   /** What a member tells about all; the others notice a failure with the election. */
   const view = (of: number): Buffer => {
     const alone = members[of]?.isCutOff === true;
+    const leads = named.get(of) ?? leader;
     return Buffer.concat(
       members.map(({ proxy }, index) => {
-        const isLeader = alone ? index === of : index === leader;
-        const isAlive = alone ? index === of : !failed.has(index) || index === leader;
+        const isLeader = alone ? index === of : index === leads;
+        const isAlive = alone ? index === of : !failed.has(index) || index === leads;
         const id = `00000000-0000-0000-0000-00000000000${index}`;
         return field(
           1,
@@ -183,6 +188,9 @@ export async function esdbCluster(
           .on('data', resolve)
           .on('error', reject);
       });
+    },
+    gossipLate(index) {
+      named.set(index, leader);
     },
     elect(index) {
       leader = index;

@@ -37,9 +37,11 @@ export function observedStore<S extends EventStore>(store: S, telemetry: Telemet
 
 async function* watched(store: EventStore, options: SubscribeOptions, telemetry: Telemetry) {
   telemetry.count('tocsin.subscriptions');
+  let isLost = false;
   for await (const page of store.subscribeAll(options)) {
     for (const { kind } of page) {
-      if (kind === 'disconnected') telemetry.count('tocsin.subscription.losses');
+      if (kind === 'disconnected' && !isLost) telemetry.count('tocsin.subscription.losses');
+      isLost = kind === 'disconnected';
     }
     yield page;
   }

@@ -30,7 +30,8 @@ export type SubscriptionEntry =
   | { readonly kind: 'checkpoint'; readonly position: Position }
   /** Everything in the log when the subscription went live has been delivered before this entry. */
   | { readonly kind: 'caughtUp' }
-  /** The server cannot be reached, or has ended the subscription; it is tried again. Sent once until `connected`. */
+  /** The server cannot be reached, or has ended the subscription; it is tried again. Sent once until `connected`, and again
+   * when the reason changes. */
   | { readonly kind: 'disconnected'; readonly reason: string }
   | { readonly kind: 'connected' };
 

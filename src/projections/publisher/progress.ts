@@ -14,6 +14,9 @@ import type { ProjectorStatus } from './status.ts';
 /** How often a log line says that the event store is still away. */
 const AWAY_LOG_MS = 60 * 60 * 1000;
 
+/** How many reasons of one absence have a log line. */
+const AWAY_REASONS = 5;
+
 export class Progress {
   readonly #context: ProjectorContext;
   phase: ProjectorStatus['phase'] = 'stopped';
@@ -30,8 +33,10 @@ export class Progress {
   #epochs = 0;
   #foreign = 0;
   #resent = 0;
-  /** Since when the event store is away, in milliseconds of `elapsed`, and when a log line said so. */
-  #away: { readonly since: number; readonly reason: string; toldAt: number } | undefined;
+  /** Since when the event store is away, in milliseconds of `elapsed`, why, and what log lines said when. */
+  #away:
+    | { readonly since: number; reason: string; toldAt: number; readonly reasons: Set<string> }
+    | undefined;
   /** `recordedAt` of the oldest event that was not committed when the last epoch ended. */
   #pending: Instant | undefined;
 
@@ -137,11 +142,21 @@ export class Progress {
   }
 
   disconnected(reason: string): void {
-    if (this.#away !== undefined) return;
-    this.#workComes();
-    const since = this.#context.elapsed();
-    this.#away = { since, reason, toldAt: since };
-    this.#context.logger.warn({ reason }, 'the event store is away; trying again until it is back');
+    const away = this.#away;
+    if (away === undefined) {
+      this.#workComes();
+      const since = this.#context.elapsed();
+      this.#away = { since, reason, toldAt: since, reasons: new Set([reason]) };
+      this.#context.logger.warn(
+        { reason },
+        'the event store is away; trying again until it is back',
+      );
+      return;
+    }
+    away.reason = reason;
+    if (away.reasons.has(reason) || away.reasons.size >= AWAY_REASONS) return;
+    away.reasons.add(reason);
+    this.#context.logger.warn({ reason }, 'the event store is away for another reason');
   }
 
   stillRunning(): void {

@@ -13,6 +13,7 @@ export type Member = {
 /** The answer of one node that was asked for the members. */
 export type View = { readonly from: Endpoint; readonly members: readonly Member[] };
 
+const UNKNOWN = 2;
 const FOLLOWER = 6;
 const LEADER = 8;
 const READ_ONLY_LEADERLESS = 12;
@@ -75,6 +76,23 @@ export function leaderNamed(views: readonly View[]): Endpoint | undefined {
     (endpoint) =>
       2 * voters.filter((view) => names(view, endpoint, [LEADER])).length > voters.length,
   );
+}
+
+/**
+ * What a node tells about the members, with the leader that it follows itself: it knows it from the election, and gossip
+ * brings it seconds later.
+ */
+export function withLeader(
+  members: readonly Member[],
+  leader: Endpoint | undefined,
+): readonly Member[] {
+  const leads = ({ endpoint }: Member): boolean =>
+    leader !== undefined && isSameEndpoint(endpoint, leader);
+  if (!members.some(leads)) return members;
+  return members.map((member) => {
+    if (leads(member)) return { ...member, state: LEADER, isAlive: true };
+    return member.state === LEADER ? { ...member, state: UNKNOWN } : member;
+  });
 }
 
 /** The node that one view names as the alive leader. */

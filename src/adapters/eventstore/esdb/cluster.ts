@@ -1,11 +1,13 @@
 // What the members of a cluster know about each other, asked through links to all of them.
 import { unlessAborted } from '../../../domain/core/signals.ts';
 import { CallError, STATUS } from './call-error.ts';
-import { chooseNode, membersOf, type View } from './choose-node.ts';
+import { chooseNode, membersOf, withLeader, type Member, type View } from './choose-node.ts';
 import { endpointName, isSameEndpoint, type Endpoint } from './endpoint.ts';
+import { leaderNamedBy } from './failures.ts';
 import { askAll, type Round } from './gossip.ts';
 import type { Link } from './link.ts';
 import type { Links } from './links.ts';
+import { LEADER_CHECK } from './requests.ts';
 import { seedsOf, type Lookup } from './seeds.ts';
 import type { StoreSettings } from './settings.ts';
 
@@ -40,7 +42,7 @@ export class Cluster {
   /**
    * Asks all members; a round that is under way serves all that ask meanwhile. Never rejects.
    *
-   * @param isHurried true does not wait long for silent members
+   * @param isHurried true does not wait long for silent members, and asks each for the leader that it follows, too
    */
   look(isHurried: boolean): Promise<Round> {
     this.#round ??= this.#ask(isHurried).finally(() => {
@@ -70,13 +72,25 @@ export class Cluster {
     const nodes = new Map(known.map((node) => [endpointName(node), node]));
     const round = await askAll(
       [...nodes.values()],
-      async (endpoint) => (await this.#link(endpoint, gossipTimeout)).gossip(gossipTimeout),
+      (endpoint) => this.#viewOf(endpoint, gossipTimeout, isHurried),
       suffices,
       isHurried ? STRAGGLERS_MS : gossipTimeout,
     );
     const members = [...membersOf(round.views).values()];
     if (members.length > 0) this.#members = members;
     return round;
+  }
+
+  /** What a node tells about the members. @throws CallError */
+  async #viewOf(endpoint: Endpoint, ms: number, asksLeader: boolean): Promise<readonly Member[]> {
+    const link = await this.#link(endpoint, ms);
+    const [members, leader] = await Promise.all([
+      link.gossip(ms),
+      asksLeader
+        ? link.askLeader(LEADER_CHECK, ms).then(() => undefined, leaderNamedBy)
+        : undefined,
+    ]);
+    return withLeader(members, leader);
   }
 
   /** A link within a time: a dial that takes longer goes on. */

@@ -29,7 +29,7 @@ import {
 import { Lag } from './lag.ts';
 import type { Link } from './link.ts';
 import { Links, whileUsable } from './links.ts';
-import { streamRead } from './requests.ts';
+import { LEADER_CHECK } from './requests.ts';
 import { lookupAll, type Lookup } from './seeds.ts';
 import { serverVersion } from './server-version.ts';
 import type { StoreSettings } from './settings.ts';
@@ -63,9 +63,6 @@ const RECHECK_MS = 250;
 
 /** How often a node may name another one as the leader until the search ends. */
 const MAX_MOVES = 3;
-
-/** Nothing of this name exists; the read only shows whether the node leads. */
-const LEADER_CHECK = streamRead('tocsin.leader-check', 'forwards', 'start', 1);
 
 export class Connection {
   readonly #settings: StoreSettings;
@@ -145,7 +142,7 @@ export class Connection {
     const wait = this.#lastCheck + RECHECK_MS - performance.now();
     if (!this.#discovers || wait > 0 || this.#closed !== undefined) return;
     this.#lastCheck = performance.now();
-    void this.#compare();
+    void this.#compare(true);
   }
 
   /** Ends all calls, dials and connections. */
@@ -239,7 +236,7 @@ export class Connection {
   async #discover(role: Role): Promise<Link> {
     const { maxDiscoverAttempts, discoveryInterval } = this.#settings;
     for (let attempt = 1; ; attempt += 1) {
-      const { views, summary } = await this.#cluster.look(!this.#isSettled);
+      const { views, summary } = await this.#cluster.look(attempt > 1 || !this.#isSettled);
       const chosen = this.#choose(views, role);
       let failure: Error | undefined;
       if (chosen !== undefined) {
@@ -298,8 +295,8 @@ export class Connection {
   }
 
   /** Closes links whose node is no longer the right one. Goes on while links are in use. */
-  async #compare(): Promise<void> {
-    const { views } = await this.#cluster.look(!this.#isSettled);
+  async #compare(isHurried = !this.#isSettled): Promise<void> {
+    const { views } = await this.#cluster.look(isHurried);
     this.#discovers ||= reachesMembers(views, this.#settings.hosts[0]);
     if (!this.#discovers) {
       if (this.#roles.size > 0) this.#compareIn(LOOK_MS);
@@ -311,8 +308,9 @@ export class Connection {
       if (link === undefined) continue;
       const current = link.knownAs ?? link.endpoint;
       const chosen = this.#choose(views, role, current);
-      if (chosen === undefined) isSettled = false;
-      if (chosen === undefined || isSameEndpoint(chosen, current)) continue;
+      if (chosen !== undefined && isSameEndpoint(chosen, current)) continue;
+      isSettled = false;
+      if (chosen === undefined) continue;
       const [from, to] = [endpointName(current), endpointName(chosen)];
       this.#logger.warn({ from, to }, 'another node of the event store is to be used');
       link.close(new CallError(STATUS.unavailable, `${from} is left for ${to}`));

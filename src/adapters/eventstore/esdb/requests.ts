@@ -89,3 +89,6 @@ function filterField(prefixes: readonly string[]): Buffer {
   const window = numberField(3, SEARCH_WINDOW_EVENTS);
   return field(7, names, window, numberField(5, WINDOWS_PER_CHECKPOINT));
 }
+
+/** Nothing of this name exists; the read only shows whether the node leads. */
+export const LEADER_CHECK = streamRead('tocsin.leader-check', 'forwards', 'start', 1);

@@ -9,7 +9,14 @@ import { isOver, unlessAborted } from '../../../domain/core/signals.ts';
 import type { SubscribeOptions, SubscriptionEntry } from '../../../domain/ports/event-store.ts';
 import type { Logger } from '../../../domain/ports/logger.ts';
 import { answerPages, cancelLate, type AnswerPages, type Item } from './answer-pages.ts';
-import { isAccessDenied, messageOf, readError, wasGranted, type Granted } from './failures.ts';
+import {
+  deniedText,
+  isAccessDenied,
+  messageOf,
+  readError,
+  wasGranted,
+  type Granted,
+} from './failures.ts';
 import type { ReadAnswer } from './read-answers.ts';
 import { isSystemStream, logSubscription, matches, selectsAll } from './requests.ts';
 import {
@@ -45,8 +52,8 @@ type Delivered = {
   /** The last event at or before the cursor, where it is known. */
   last: RecordedEvent | undefined;
   entries: number;
-  /** True after `disconnected`, until `connected`. */
-  isAway: boolean;
+  /** The reason that `disconnected` gave last, until `connected`. */
+  away: string | undefined;
 };
 
 /**
@@ -66,7 +73,7 @@ export async function* subscribeThrough(
     start: undefined,
     last: undefined,
     entries: 0,
-    isAway: false,
+    away: undefined,
   };
   for (let failures = 0; !isOver(signal); failures += 1) {
     const before = state.entries;
@@ -81,10 +88,10 @@ export async function* subscribeThrough(
       if (isAccessDenied(error) && !wasGranted(error, store.granted, true)) throw readError(error);
       if (state.entries > before) failures = 0;
       const waitMs = Math.round(backoffMs(failures, RETRY, Math.random));
-      const reason = messageOf(error);
+      const reason = isAccessDenied(error) ? deniedText(error, 'this read') : messageOf(error);
       store.logger.debug({ reason, waitMs }, 'the subscription was lost; resubscribing');
-      if (!state.isAway) yield [{ kind: 'disconnected', reason }];
-      state.isAway = true;
+      if (state.away !== reason) yield [{ kind: 'disconnected', reason }];
+      state.away = reason;
       await sleep(waitMs, undefined, { signal }).catch(() => undefined);
     }
   }
@@ -131,8 +138,8 @@ async function* oneConnection(
             ? undefined
             : await unlessAborted(firstFrom(node.start, from), signal, () => undefined);
         if (isOver(signal)) return;
-        if (state.isAway) page.push({ kind: 'connected' });
-        state.isAway = false;
+        if (state.away !== undefined) page.push({ kind: 'connected' });
+        state.away = undefined;
         if (first !== undefined && matches(prefixes, first.stream)) {
           add(page, { kind: 'event', event: first }, state);
         }
