@@ -67,7 +67,7 @@ describe('besideStart', () => {
 test('a start tells every setting but its addresses, its limits and what may hold a secret', () => {
   const names = Object.keys(SETTINGS);
   expect(names.filter((name) => !SHARED_SETTINGS.some((shared) => shared === name))).toEqual([
-    ...['store', 'nats', 'http', 'api', 'apiRate', 'apiBurst', 'apiBody'],
+    ...['store', 'nats', 'http', 'api', 'apiRate', 'apiBurst', 'apiBody', 'consoleHosts'],
     ...['headsWebhook', 'headsEvery', 'logLevel', 'otlp', 'traceRatio'],
   ]);
   expect(names.filter((name) => SECRETS.some((secret) => secret === name))).toEqual([]);

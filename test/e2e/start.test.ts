@@ -255,8 +255,10 @@ describe('commands beside a start', { timeout: SLOW_TEST_MS }, () => {
       code: 0,
       document: { mismatches: [] },
     });
-    expect((await cli.call(['deliveries', 'list', '--user', 'eve'])).document).toMatchObject({
-      deliveries: [{ userId: 'eve' }],
+    // The worker takes the message in a moment after it was published.
+    await until('the delivery', async () => {
+      const { document } = await cli.call(['deliveries', 'list', '--user', 'eve']);
+      return JSON.stringify(document).includes('"userId":"eve"');
     });
     // Another store is another deployment.
     expect(
